@@ -1,0 +1,74 @@
+import type { Frame } from '../routing/frames.js';
+import type { Claim, ClaimOutcome, Identity, Publication, Registration } from '../routing/ports.js';
+import type { NodeId, RegistrationId, SessionId, Uri } from '../wamp/ids.js';
+import type { MatchPolicy } from '../wamp/options.js';
+
+/**
+ * Carries publications and frames between nodes: at most once; in order per (sender, receiver) across everything
+ * said (ORD-1, ORD-3); gaps are reported, never hidden. Nothing is ever delivered to its sender.
+ * Methods that return `void | Promise` settle synchronously where no other node is concerned.
+ */
+export interface Bus {
+  /** Resolves once any later matching publication of any live node will reach this one (G2). Idempotent. */
+  watch(realm: Uri, topic: Uri, match: MatchPolicy): void | Promise<void>;
+  /** Publications under way may still arrive. */
+  unwatch(realm: Uri, topic: Uri, match: MatchPolicy): void;
+  /**
+   * To every other interested node, once each. Resolves when the backplane has accepted it for all of them;
+   * rejects with BackplaneUnavailableError otherwise (G4). A node without interest receives nothing (G9).
+   */
+  publish(realm: Uri, publication: Publication): void | Promise<void>;
+  /** To one other node. A node that has gone is silently skipped: `nodeGone` was or will be said. */
+  send(to: NodeId, realm: Uri, frame: Frame): void;
+}
+
+/** The little that must be agreed on. Each call is one atomic step; none is on the path of a message (G8). */
+export interface Directory {
+  /**
+   * Gives a procedure to a callee if the invocation policy allows another one (SHR-1, SHR-2, DLR-4).
+   * When granted, resolves once every live node serving the realm has been told (`registration`), this one included (G2).
+   */
+  claim(realm: Uri, claim: Claim): Promise<ClaimOutcome>;
+  /** Takes a callee of this node off a registration. Repeating it changes nothing. */
+  release(realm: Uri, registration: RegistrationId, callee: SessionId): Promise<void>;
+  /** Enters a session of this node. False: the id is taken somewhere in the cluster, draw another (SES-2). */
+  join(realm: Uri, identity: Identity): boolean | Promise<boolean>;
+  leave(realm: Uri, session: SessionId): void;
+}
+
+/** What arrives at a node. Called one at a time, returns quickly, must not throw. */
+export interface BackplaneEvents {
+  publication(from: NodeId, realm: Uri, publication: Publication): void;
+  frame(from: NodeId, realm: Uri, frame: Frame): void;
+  /** The whole new state of one registration; no callees: it has gone. In order per registration. */
+  registration(realm: Uri, registration: Registration): void;
+  /** The node is dead or has left; nothing of it comes any more and its rows are gone (G5). Once per node. */
+  nodeGone(node: NodeId): void;
+  /** Something `from` said to this node was lost. */
+  gap(from: NodeId, reason: string): void;
+  /** Other nodes cannot be reached: local traffic goes on (G6). */
+  down(): void;
+  up(): void;
+}
+
+export interface Backplane {
+  readonly node: NodeId;
+  readonly bus: Bus;
+  readonly directory: Directory;
+  start(events: BackplaneEvents): Promise<void>;
+  /** Begins to serve a realm: resolves once every registration of it has been said to `registration`. Idempotent. */
+  serve(realm: Uri): Promise<void>;
+  /** Stops serving a realm: its interest, sessions and callees of this node are withdrawn. */
+  withdraw(realm: Uri): Promise<void>;
+  /** Leaves the cluster cleanly: everything of this node is withdrawn, the others hear `nodeGone`. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** Other nodes, or the shared store, cannot be reached. Operational: retry or fail by name; never a client's fault. */
+export class BackplaneUnavailableError extends Error {
+  override readonly name = 'BackplaneUnavailableError';
+  readonly code = 'BACKPLANE_UNAVAILABLE';
+  constructor(operation: string, cause?: unknown) {
+    super(`backplane unavailable during ${operation}`, { cause });
+  }
+}

@@ -1,0 +1,34 @@
+import type { Fault } from '../wamp/faults.js';
+import type { RouterMessage } from '../wamp/messages.js';
+import type { Payload, SerializerId, TranscodingFault } from '../wamp/payload.js';
+
+/** A message taken apart: header elements decoded, application payload left as bytes. */
+export interface DecodedMessage {
+  /** All elements before the payload. The first is whatever the sender put there: parse checks it. */
+  readonly header: readonly unknown[];
+  readonly payload: Payload;
+  /** What the payload's elements are, for the shape rules: Arguments must be a list, ArgumentsKw a dict (MSG-3). */
+  readonly payloadShape: PayloadShape;
+}
+
+/** `bare`: one string or byte string in place of Arguments (PPT-5). `malformed`: anything else. */
+export type PayloadShape = 'none' | 'args' | 'args+kwargs' | 'bare' | 'malformed';
+
+export interface CodecLimits {
+  /** Nesting of lists and dicts anywhere in a message. */
+  readonly maxDepth: number;
+  /** Elements of one list or dict anywhere in a message. */
+  readonly maxContainerEntries: number;
+}
+
+/**
+ * One serialization. Stateless; never throws on foreign bytes; costs O(bytes) and no decoding of the payload.
+ * Spec: Basic Profile, "Serializers"; requirements 3.3, 3.6.
+ */
+export interface Codec {
+  readonly serializer: SerializerId;
+  /** Reads one message. The whole input must be consumed. A violation names what is wrong and where (PV-6, PV-7). */
+  decode(bytes: Uint8Array): DecodedMessage | Fault;
+  /** Writes one message. The result must not be changed afterwards: it may be shared by many receivers. */
+  encode(message: RouterMessage): Uint8Array | TranscodingFault;
+}

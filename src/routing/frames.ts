@@ -1,0 +1,74 @@
+import type { NodeId, RegistrationId, SessionId, Uri } from '../wamp/ids.js';
+import type { CancelMode, Passthru } from '../wamp/options.js';
+import type { Payload } from '../wamp/payload.js';
+import type { Identity } from './ports.js';
+
+/**
+ * Names a call between the two halves of the dealer: the caller's node and that node's running number for it.
+ * A rerouted call gets a new number, so that a late answer of the first callee cannot end it.
+ */
+export interface CallKey {
+  readonly node: NodeId;
+  readonly number: number;
+}
+
+/** Caller half → callee half: invoke this callee. */
+export interface InvokeFrame {
+  readonly kind: 'invoke';
+  readonly call: CallKey;
+  readonly registration: RegistrationId;
+  readonly callee: SessionId;
+  readonly procedure: Uri;
+  readonly caller: Identity;
+  readonly discloseCaller: boolean;
+  readonly receiveProgress: boolean;
+  readonly progress: boolean;
+  /** To be forwarded to the callee; 0: none (TMO-3). */
+  readonly timeoutMs: number;
+  readonly passthru?: Passthru;
+  readonly payload: Payload;
+}
+
+/** Caller half → callee half: the next chunk of a progressive call invocation (PCI-1). */
+export interface ContinueFrame {
+  readonly kind: 'continue';
+  readonly call: CallKey;
+  readonly progress: boolean;
+  readonly payload: Payload;
+}
+
+/** Caller half → callee half: stop. With `skip` the invocation is only forgotten. */
+export interface CancelFrame {
+  readonly kind: 'cancel';
+  readonly call: CallKey;
+  readonly mode: CancelMode;
+}
+
+/** Callee half → caller half: a progressive or the final result. */
+export interface ResultFrame {
+  readonly kind: 'result';
+  readonly call: CallKey;
+  readonly progress: boolean;
+  readonly passthru?: Passthru;
+  readonly payload: Payload;
+}
+
+/** Callee half → caller half: the call failed. */
+export interface FailureFrame {
+  readonly kind: 'failure';
+  readonly call: CallKey;
+  /**
+   * `callee`: its own ERROR, forwarded word for word (DLR-7).
+   * `unavailable`: its ERROR wamp.error.unavailable, announced: another may be tried (RRT-1).
+   * `gone`: nothing was forwarded, this callee has left: another may be tried (SHR-7).
+   * `busy`: nothing was forwarded, its `concurrency` is reached: another may be tried.
+   * `left`: it left with the invocation in its hands (DLR-12).
+   * `refused`: nothing was forwarded and no other callee would help.
+   */
+  readonly cause: 'callee' | 'unavailable' | 'gone' | 'busy' | 'left' | 'refused';
+  readonly error: Uri;
+  readonly passthru?: Passthru;
+  readonly payload: Payload;
+}
+
+export type Frame = InvokeFrame | ContinueFrame | CancelFrame | ResultFrame | FailureFrame;

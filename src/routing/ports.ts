@@ -1,0 +1,125 @@
+import type { Fault } from '../wamp/faults.js';
+import type { Features } from '../wamp/features.js';
+import type { NodeId, PublicationId, RegistrationId, SessionId, SubscriptionId, Uri } from '../wamp/ids.js';
+import type { RouterMessage } from '../wamp/messages.js';
+import type { AudienceLists, InvocationPolicy, MatchPolicy, Passthru } from '../wamp/options.js';
+import type { Payload } from '../wamp/payload.js';
+import type { Frame } from './frames.js';
+
+/** Who a session is. */
+export interface Identity {
+  readonly session: SessionId;
+  readonly authid: string;
+  readonly authrole: string;
+}
+
+/** A session of this node as routing sees it. Compared by identity: the same object for the life of the session. */
+export interface Peer extends Identity {
+  readonly features: Features;
+}
+
+/** One accepted PUBLISH, the same on every node it reaches. */
+export interface Publication {
+  readonly id: PublicationId;
+  readonly topic: Uri;
+  readonly payload: Payload;
+  readonly passthru?: Passthru;
+  readonly publisher: Identity;
+  /** Publisher exclusion: the publishing session does not get its own event (BRK-7). */
+  readonly excludePublisher: boolean;
+  /** Tell receivers who published. */
+  readonly disclosePublisher: boolean;
+  readonly audience?: AudienceLists;
+}
+
+/** A topic or pattern with the sessions of this node that subscribed to it. */
+export interface Subscription<P extends Peer> {
+  readonly id: SubscriptionId;
+  readonly topic: Uri;
+  readonly match: MatchPolicy;
+  /** In no particular order. Not to be changed by others. */
+  readonly receivers: readonly P[];
+}
+
+/** A wish to become a callee, put to the cluster. */
+export interface Claim {
+  readonly registration: RegistrationId;
+  readonly procedure: Uri;
+  readonly match: MatchPolicy;
+  readonly invoke: InvocationPolicy;
+  readonly callee: Callee;
+  readonly force: boolean;
+}
+
+/** One callee of a registration, wherever it is. */
+export interface Callee {
+  readonly node: NodeId;
+  readonly session: SessionId;
+  /** Invocations it takes at once; absent: no bound. */
+  readonly concurrency?: number;
+  readonly discloseCaller: boolean;
+  /** It asked for forwarded timeouts and announced call_timeout (TMO-3). */
+  readonly forwardTimeout: boolean;
+}
+
+/** A registration as the whole cluster knows it. No callees: it has gone. */
+export interface Registration {
+  readonly id: RegistrationId;
+  readonly procedure: Uri;
+  readonly match: MatchPolicy;
+  readonly invoke: InvocationPolicy;
+  /** In order of registration, cluster-wide (SHR-3). */
+  readonly callees: readonly Callee[];
+}
+
+export type ClaimOutcome =
+  | { readonly kind: 'granted'; readonly registration: Registration }
+  /** Somebody holds it alone (SHR-2), or this session already has it (DLR-4). */
+  | { readonly kind: 'taken' }
+  | { readonly kind: 'policy-conflict'; readonly invoke: InvocationPolicy }
+  /** The cluster could not decide. */
+  | { readonly kind: 'failed'; readonly fault: Fault };
+
+/** What routing discards or refuses on purpose, each a metric label. */
+export type RoutingCount =
+  'late_yield' | 'late_continuation' | 'late_frame' | 'unwanted_progress' | 'publish_refused' | 'call_rerouted';
+
+/** How a call ended, each a metric label. */
+export type CallOutcome = 'result' | 'error' | 'canceled' | 'timeout' | 'caller_left' | 'callee_lost' | 'refused';
+
+/**
+ * Everything routing can do to the world. Broker and dealer say verbs; nothing is returned but ids.
+ * Verbs are carried out in the order said. None throws.
+ */
+export interface Outlet<P extends Peer> {
+  /** To a session of this node. A session that has gone is silently skipped. */
+  send(to: P, message: RouterMessage): void;
+  /** One EVENT to each receiver of the subscription that the publication admits. */
+  deliver(publication: Publication, subscription: Subscription<P>): void;
+  /**
+   * To every other interested node. `settled` is called exactly once, possibly before this returns:
+   * with nothing once the backplane has accepted it for all of them, else with the reason (G4).
+   */
+  publish(publication: Publication, settled?: (refusal?: Fault) => void): void;
+  /** To one node, this one included, in order per node. To this node it is a direct call. */
+  tell(node: NodeId, frame: Frame): void;
+  /** `settled` once every later matching publication of any live node will come here (G2). Exactly once. */
+  watch(topic: Uri, match: MatchPolicy, settled: (refusal?: Fault) => void): void;
+  unwatch(topic: Uri, match: MatchPolicy): void;
+  /** `decided` exactly once; when granted, every live node has the registration (G2). */
+  claim(claim: Claim, decided: (outcome: ClaimOutcome) => void): void;
+  release(registration: RegistrationId, callee: SessionId): void;
+  /** Runs `action` once after `delayMs`; the returned function cancels it. */
+  after(delayMs: number, action: () => void): () => void;
+  count(what: RoutingCount): void;
+  callEnded(outcome: CallOutcome, elapsedMs: number): void;
+}
+
+/** Time and chance, handed in so that routing stays deterministic. */
+export interface Surroundings {
+  /** Monotonic milliseconds. */
+  nowMs(): number;
+  /** Uniform in [0, 1). */
+  random(): number;
+  publicationId(): PublicationId;
+}

@@ -1,0 +1,69 @@
+import type { Peer } from '../routing/ports.js';
+import type { Fault } from '../wamp/faults.js';
+import type { SessionId, Uri } from '../wamp/ids.js';
+import type { RoutedMessage, RouterMessage } from '../wamp/messages.js';
+import type { MatchPolicy } from '../wamp/options.js';
+import type { SerializerId } from '../wamp/payload.js';
+
+/** An established session of this node: what the realm holds of it. */
+export interface Session extends Peer {
+  readonly realm: Uri;
+  readonly authmethod: string;
+  readonly authprovider: string;
+  readonly serializer: SerializerId;
+  /** False from the moment GOODBYE or ABORT was sent or received, or the transport was lost (SES-12). */
+  readonly isOpen: boolean;
+  /** Encodes and queues. Ignored when not open. */
+  send(message: RouterMessage): void;
+  /** Queues a message already encoded in this session's serializer. Ignored when not open. */
+  write(message: Uint8Array): void;
+  /** Sends GOODBYE and waits, bounded, for the reply (SES-10, SES-15). */
+  close(reason: Uri, message?: string): void;
+}
+
+export type Action = 'call' | 'register' | 'publish' | 'subscribe';
+
+/** What authorization says of one action. */
+export interface Decision {
+  readonly allowed: boolean;
+  /** The router discloses who calls or publishes here, asked or not. */
+  readonly disclose: boolean;
+}
+
+/** May this role do it? A pattern is authorised as a pattern (AZ-4). Asynchronous ones make the session's inbox wait. */
+export interface Authorizer {
+  authorize(action: Action, uri: Uri, match: MatchPolicy): Decision | Promise<Decision>;
+}
+
+/** The realm as the session layer needs it. */
+export interface RealmDoor {
+  readonly uri: Uri;
+  readonly rules: RealmRules;
+  /** Undefined: the realm has no such role (AUT-4). */
+  authorizer(authrole: string): Authorizer | undefined;
+  /** Draws an id no other live session of the cluster has (SES-2). A Fault when the cluster or a limit refuses. */
+  reserve(authid: string, authrole: string): SessionId | Fault | Promise<SessionId | Fault>;
+  /** Gives back a reserved id of a session that was never admitted. */
+  forget(session: SessionId): void;
+  /** Makes the session routable. Called right after its WELCOME was queued (SES-7). */
+  admit(session: Session): void;
+  /** Routes one message. `disclose`: this caller's or publisher's identity is to be told. */
+  route(session: Session, message: RoutedMessage, disclose: boolean): void;
+  /** Ends everything the session holds (SES-13). Once per admitted session. */
+  remove(session: Session): void;
+}
+
+export interface RealmRules {
+  readonly uriCheck: 'loose' | 'strict';
+  readonly requestIdCheck: 'strict' | 'off';
+  /** Honour disclose_me and disclose_caller; otherwise they are refused (CID-2). */
+  readonly allowDisclose: boolean;
+  readonly maxUriBytes: number;
+  readonly maxUriComponents: number;
+}
+
+/** The way from HELLO to a realm. */
+export interface RealmDirectory {
+  /** An existing realm, or a new one from the template; a Fault becomes the ABORT (SES-5, SES-9). */
+  open(uri: Uri): RealmDoor | Fault | Promise<RealmDoor | Fault>;
+}

@@ -1,0 +1,49 @@
+import type { SerializerId } from '../wamp/payload.js';
+
+/** What a client asked for in the opening handshake. */
+export interface ConnectionTraits {
+  readonly serializer: SerializerId;
+  /** Several messages per WebSocket message (requirements 3.4). */
+  readonly isBatched: boolean;
+  /** For logs and limits; never empty. */
+  readonly remoteAddress: string;
+}
+
+/** Why a connection is closed by this side, each a metric label. */
+export type CloseCause =
+  | 'goodbye'
+  | 'protocol_violation'
+  | 'slow_reader'
+  | 'handshake_timeout'
+  | 'goodbye_timeout'
+  | 'shutdown'
+  | 'limit'
+  | 'abort';
+
+/**
+ * One client connection, whatever carries it. All that is written in one turn of the event loop leaves in one write,
+ * in order. A reader that does not keep up is closed and counted, and nobody waits for it (G7).
+ */
+export interface Connection extends ConnectionTraits {
+  /** Queues one encoded message for the end of the turn. Keeps the bytes, which must not change. Ignored once closed. */
+  write(message: Uint8Array): void;
+  /** Bytes accepted but not yet taken by the operating system. */
+  unsentBytes(): number;
+  /** Sends what is queued, then closes. Idempotent; `closed` of the listener follows. */
+  close(cause: CloseCause): void;
+}
+
+/** The layer above a connection. Called one at a time; must not throw. */
+export interface ConnectionListener {
+  /**
+   * One whole message, without batch framing. The bytes are the listener's to keep.
+   */
+  received(message: Uint8Array): void;
+  /** The peer broke the framing rules of its sub-protocol (PV-7, PV-12). The connection is still open for an ABORT. */
+  malformed(message: string): void;
+  /** The connection is gone, whoever ended it. Once, and nothing after it. */
+  closed(): void;
+}
+
+/** Makes the layer above for a new connection. */
+export type Accept = (connection: Connection) => ConnectionListener;

@@ -1,0 +1,19 @@
+/** Feature keys a client can announce that change what this router does (requirements 6.0). */
+export type FeatureKey =
+  | 'call_canceling'
+  | 'call_reroute'
+  | 'call_timeout'
+  | 'payload_passthru_mode'
+  | 'progressive_call_invocations'
+  | 'progressive_call_results'
+  | 'registration_revocation';
+
+export type RoleFeatures = ReadonlySet<FeatureKey>;
+
+/** What a session announced in HELLO: a role it did not announce is absent (ADV-1, SES-3). */
+export interface Features {
+  readonly publisher?: RoleFeatures;
+  readonly subscriber?: RoleFeatures;
+  readonly caller?: RoleFeatures;
+  readonly callee?: RoleFeatures;
+}

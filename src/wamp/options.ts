@@ -1,0 +1,74 @@
+import type { SessionId } from './ids.js';
+
+export type Dict = Readonly<Record<string, unknown>>;
+export type List = readonly unknown[];
+
+/** The empty dict most messages carry; encoders recognise it by identity. */
+export const NO_DETAILS: Dict = Object.freeze({});
+
+export type MatchPolicy = 'exact' | 'prefix' | 'wildcard';
+export type InvocationPolicy = 'single' | 'roundrobin' | 'random' | 'first' | 'last';
+export type CancelMode = 'skip' | 'kill' | 'killnowait';
+
+/** Options of payload passthru, forwarded word for word and never interpreted (PPT-1, PPT-5). */
+export interface Passthru {
+  /** `ppt`: the spec's ppt_* keys. `enc`: the enc_* keys of autobahn, whose payload may be one bare string. */
+  readonly form: 'ppt' | 'enc';
+  readonly details: Dict;
+}
+
+/** Presence decides, not content: an empty eligible set admits nobody (BWL-1, BWL-2). */
+export interface AudienceLists {
+  readonly eligible?: ReadonlySet<SessionId>;
+  readonly eligibleAuthid?: ReadonlySet<string>;
+  readonly eligibleAuthrole?: ReadonlySet<string>;
+  readonly exclude?: ReadonlySet<SessionId>;
+  readonly excludeAuthid?: ReadonlySet<string>;
+  readonly excludeAuthrole?: ReadonlySet<string>;
+}
+
+export interface PublishOptions {
+  readonly acknowledge: boolean;
+  readonly excludeMe: boolean;
+  readonly discloseMe: boolean;
+  readonly audience?: AudienceLists;
+  readonly passthru?: Passthru;
+}
+
+export interface SubscribeOptions {
+  readonly match: MatchPolicy;
+}
+
+export interface CallOptions {
+  /** 0: none (TMO-1). */
+  readonly timeoutMs: number;
+  readonly receiveProgress: boolean;
+  /** More CALLs with this request id follow (PCI-1). */
+  readonly progress: boolean;
+  readonly discloseMe: boolean;
+  readonly passthru?: Passthru;
+}
+
+export interface CancelOptions {
+  readonly mode: CancelMode;
+}
+
+export interface RegisterOptions {
+  readonly match: MatchPolicy;
+  readonly invoke: InvocationPolicy;
+  readonly discloseCaller: boolean;
+  readonly forwardTimeout: boolean;
+  /** Invocations a callee takes at once; absent: no bound (Crossbar.io). */
+  readonly concurrency?: number;
+  /** Revoke whoever holds the procedure and take its place (Crossbar.io). */
+  readonly forceReregister: boolean;
+}
+
+export interface YieldOptions {
+  readonly progress: boolean;
+  readonly passthru?: Passthru;
+}
+
+export interface ErrorOptions {
+  readonly passthru?: Passthru;
+}

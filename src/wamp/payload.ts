@@ -1,0 +1,23 @@
+export type SerializerId = 'json' | 'msgpack' | 'cbor';
+
+/**
+ * The application's arguments as they came: raw bytes, checked to be well-formed, never decoded unless a receiver
+ * uses another serializer (MSG-8, SER-5). Immutable; may be kept for as long as wanted.
+ */
+export interface Payload {
+  readonly serializer: SerializerId;
+  /** Trailing message elements held: none, Arguments, or Arguments and ArgumentsKw. */
+  readonly elementCount: 0 | 1 | 2;
+  /** JSON: the elements separated by a comma. MessagePack and CBOR: the elements back to back. */
+  readonly bytes: Uint8Array;
+  /**
+   * The same elements in another serialization; transcoded at most once per serializer.
+   * A Fault when the value cannot be said there (NaN in JSON).
+   */
+  in(serializer: SerializerId): Uint8Array | TranscodingFault;
+}
+
+export interface TranscodingFault {
+  readonly kind: 'untranscodable';
+  readonly message: string;
+}
