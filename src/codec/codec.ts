@@ -1,6 +1,6 @@
 import type { Fault } from '../wamp/faults.js';
 import type { RouterMessage } from '../wamp/messages.js';
-import type { Payload, SerializerId, TranscodingFault } from '../wamp/payload.js';
+import type { Payload, PayloadShape, SerializerId, TranscodingFault } from '../wamp/payload.js';
 
 /** A message taken apart: header elements decoded, application payload left as bytes. */
 export interface DecodedMessage {
@@ -10,9 +10,6 @@ export interface DecodedMessage {
   /** What the payload's elements are, for the shape rules: Arguments must be a list, ArgumentsKw a dict (MSG-3). */
   readonly payloadShape: PayloadShape;
 }
-
-/** `bare`: one string or byte string in place of Arguments (PPT-5). `malformed`: anything else. */
-export type PayloadShape = 'none' | 'args' | 'args+kwargs' | 'bare' | 'malformed';
 
 export interface CodecLimits {
   /** Nesting of lists and dicts anywhere in a message. */

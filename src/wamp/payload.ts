@@ -21,3 +21,6 @@ export interface TranscodingFault {
   readonly kind: 'untranscodable';
   readonly message: string;
 }
+
+/** What stands where Arguments and ArgumentsKw belong. `bare`: one string or byte string in place of Arguments (PPT-5). `malformed`: anything else. */
+export type PayloadShape = 'none' | 'args' | 'args+kwargs' | 'bare' | 'malformed';

@@ -1,0 +1,127 @@
+/**
+ * Plain numbers that the hot path adds to; the metrics page reads them when it is scraped. They only grow.
+ * Every table has a fixed set of keys, which are the label values: nothing a client sends becomes a label.
+ */
+export interface Counters {
+  readonly connectionsOpened: Tally<'json' | 'msgpack' | 'cbor'>;
+  readonly connectionsRefused: Tally<ConnectionRefusal>;
+  readonly connectionsClosed: Tally<ConnectionEnd>;
+  readonly sessionsOpened: Tally<'all'>;
+  readonly sessionsClosed: Tally<'all'>;
+  readonly sessionsRefused: Tally<'all'>;
+  readonly bytes: Tally<'in' | 'out'>;
+  /** Index: message code 0–127; 0 counts what could not be read. */
+  readonly messagesIn: Float64Array;
+  readonly messagesOut: Float64Array;
+  readonly violations: Tally<'all'>;
+  readonly eventsDelivered: Tally<'all'>;
+  readonly eventsDropped: Tally<EventDrop>;
+  readonly routing: Tally<RoutingDiscard>;
+  readonly calls: Tally<CallEnd>;
+  readonly limitsReached: Tally<LimitName>;
+  /** Call duration in milliseconds by upper bound; the last bucket is +Inf. */
+  readonly callLatency: LatencyHistogram;
+}
+
+export type Tally<Key extends string> = Record<Key, number>;
+
+export type ConnectionRefusal = 'connections' | 'connections_per_address' | 'origin' | 'subprotocol' | 'draining';
+export type ConnectionEnd =
+  | 'peer'
+  | 'goodbye'
+  | 'protocol_violation'
+  | 'slow_reader'
+  | 'handshake_timeout'
+  | 'goodbye_timeout'
+  | 'shutdown'
+  | 'limit'
+  | 'abort';
+export type EventDrop = 'receiver_closed' | 'untranscodable' | 'too_large' | 'node_unreachable';
+export type RoutingDiscard =
+  'late_yield' | 'late_continuation' | 'late_frame' | 'unwanted_progress' | 'publish_refused' | 'call_rerouted';
+export type CallEnd = 'result' | 'error' | 'canceled' | 'timeout' | 'caller_left' | 'callee_lost' | 'refused';
+export type LimitName =
+  | 'message_bytes'
+  | 'messages_per_second'
+  | 'unsent_bytes'
+  | 'inbox'
+  | 'sessions'
+  | 'subscriptions_per_session'
+  | 'registrations_per_session'
+  | 'calls_per_session'
+  | 'realms';
+
+export interface LatencyHistogram {
+  readonly upperBoundsMs: readonly number[];
+  readonly buckets: Float64Array;
+  sumMs: number;
+  count: number;
+}
+
+const CALL_LATENCY_BOUNDS_MS = [0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 60_000];
+
+function tally<Key extends string>(...keys: Key[]): Tally<Key> {
+  return Object.fromEntries(keys.map((key) => [key, 0])) as Tally<Key>;
+}
+
+export function createCounters(): Counters {
+  return {
+    connectionsOpened: tally('json', 'msgpack', 'cbor'),
+    connectionsRefused: tally('connections', 'connections_per_address', 'origin', 'subprotocol', 'draining'),
+    connectionsClosed: tally(
+      'peer',
+      'goodbye',
+      'protocol_violation',
+      'slow_reader',
+      'handshake_timeout',
+      'goodbye_timeout',
+      'shutdown',
+      'limit',
+      'abort',
+    ),
+    sessionsOpened: tally('all'),
+    sessionsClosed: tally('all'),
+    sessionsRefused: tally('all'),
+    bytes: tally('in', 'out'),
+    messagesIn: new Float64Array(128),
+    messagesOut: new Float64Array(128),
+    violations: tally('all'),
+    eventsDelivered: tally('all'),
+    eventsDropped: tally('receiver_closed', 'untranscodable', 'too_large', 'node_unreachable'),
+    routing: tally(
+      'late_yield',
+      'late_continuation',
+      'late_frame',
+      'unwanted_progress',
+      'publish_refused',
+      'call_rerouted',
+    ),
+    calls: tally('result', 'error', 'canceled', 'timeout', 'caller_left', 'callee_lost', 'refused'),
+    limitsReached: tally(
+      'message_bytes',
+      'messages_per_second',
+      'unsent_bytes',
+      'inbox',
+      'sessions',
+      'subscriptions_per_session',
+      'registrations_per_session',
+      'calls_per_session',
+      'realms',
+    ),
+    callLatency: {
+      upperBoundsMs: CALL_LATENCY_BOUNDS_MS,
+      buckets: new Float64Array(CALL_LATENCY_BOUNDS_MS.length + 1),
+      sumMs: 0,
+      count: 0,
+    },
+  };
+}
+
+/** O(buckets). */
+export function observe(histogram: LatencyHistogram, elapsedMs: number): void {
+  let bucket = 0;
+  while (bucket < histogram.upperBoundsMs.length && elapsedMs > (histogram.upperBoundsMs[bucket] ?? Infinity)) bucket++;
+  histogram.buckets[bucket] = (histogram.buckets[bucket] ?? 0) + 1;
+  histogram.sumMs += elapsedMs;
+  histogram.count++;
+}
