@@ -1,0 +1,11 @@
+import { payloadOf } from '../codec/payload.js';
+import { Code } from '../wamp/codes.js';
+import type { Fault } from '../wamp/faults.js';
+import type { RequestId } from '../wamp/ids.js';
+import type { ErrorType, RouterError } from '../wamp/messages.js';
+import { NO_DETAILS } from '../wamp/options.js';
+
+/** The ERROR that answers a request with a refusal; its sentence is the only argument, as clients print it. */
+export function errorReply(type: ErrorType, request: RequestId, fault: Fault): RouterError {
+  return [Code.ERROR, type, request, NO_DETAILS, fault.error, payloadOf([fault.message])];
+}

@@ -1,0 +1,207 @@
+import type { Frame } from '../../src/routing/frames.js';
+import type {
+  CallOutcome,
+  Claim,
+  ClaimOutcome,
+  Outlet,
+  Peer,
+  Publication,
+  RoutingCount,
+  Subscription,
+  Surroundings,
+} from '../../src/routing/ports.js';
+import type { Fault } from '../../src/wamp/faults.js';
+import type { NodeId, PublicationId, RegistrationId, SessionId, SubscriptionId, Uri } from '../../src/wamp/ids.js';
+import type { RouterMessage } from '../../src/wamp/messages.js';
+import type { MatchPolicy } from '../../src/wamp/options.js';
+
+/** One verb as it was said, in order. `deliver` keeps a copy of who was subscribed at that moment. */
+export type Said<P extends Peer> =
+  | { readonly verb: 'send'; readonly to: P; readonly message: RouterMessage }
+  | {
+      readonly verb: 'deliver';
+      readonly publication: Publication;
+      readonly subscription: Subscription<P>;
+      readonly id: SubscriptionId;
+      readonly receivers: readonly P[];
+    }
+  | { readonly verb: 'publish'; readonly publication: Publication; readonly wantsToKnow: boolean }
+  | { readonly verb: 'tell'; readonly node: NodeId; readonly frame: Frame }
+  | { readonly verb: 'watch'; readonly topic: Uri; readonly match: MatchPolicy }
+  | { readonly verb: 'unwatch'; readonly topic: Uri; readonly match: MatchPolicy }
+  | { readonly verb: 'claim'; readonly claim: Claim }
+  | { readonly verb: 'release'; readonly registration: RegistrationId; readonly callee: SessionId }
+  | { readonly verb: 'count'; readonly what: RoutingCount }
+  | { readonly verb: 'callEnded'; readonly outcome: CallOutcome; readonly elapsedMs: number };
+
+export interface PendingWatch {
+  readonly topic: Uri;
+  readonly match: MatchPolicy;
+  settle(refusal?: Fault): void;
+}
+
+export interface PendingPublish {
+  readonly publication: Publication;
+  settle(refusal?: Fault): void;
+}
+
+export interface PendingClaim {
+  readonly claim: Claim;
+  decide(outcome: ClaimOutcome): void;
+}
+
+interface Timer {
+  readonly dueMs: number;
+  readonly action: () => void;
+}
+
+/**
+ * Writes down every verb. What settles later (watch, publish, claim) waits in `watches`, `publishes`, `claims` until the
+ * test answers it; with `settlesAtOnce`, watch and publish settle before they return. Time moves only by `advance`.
+ */
+export class RecordingOutlet<P extends Peer> implements Outlet<P>, Surroundings {
+  readonly said: Said<P>[] = [];
+  readonly watches: PendingWatch[] = [];
+  readonly publishes: PendingPublish[] = [];
+  readonly claims: PendingClaim[] = [];
+  settlesAtOnce: boolean;
+  /** Called after each frame was recorded; connect it to the other half of the dealer. */
+  onTell: ((node: NodeId, frame: Frame) => void) | undefined;
+  /** Called after each delivery was recorded; for what happens in the middle of one. */
+  onDeliver: ((publication: Publication, subscription: Subscription<P>) => void) | undefined;
+  /** What `random` returns; the last one again and again. */
+  randoms: number[] = [0];
+  #nowMs = 0;
+  #timers: Timer[] = [];
+  #lastPublicationId = 0;
+
+  constructor(options: { settlesAtOnce?: boolean } = {}) {
+    this.settlesAtOnce = options.settlesAtOnce ?? false;
+  }
+
+  send(to: P, message: RouterMessage): void {
+    this.said.push({ verb: 'send', to, message });
+  }
+
+  deliver(publication: Publication, subscription: Subscription<P>): void {
+    const receivers = [...subscription.receivers];
+    this.said.push({ verb: 'deliver', publication, subscription, id: subscription.id, receivers });
+    this.onDeliver?.(publication, subscription);
+  }
+
+  publish(publication: Publication, settled?: (refusal?: Fault) => void): void {
+    this.said.push({ verb: 'publish', publication, wantsToKnow: settled !== undefined });
+    if (settled === undefined) return;
+    if (this.settlesAtOnce) settled();
+    else this.publishes.push({ publication, settle: once('publish', settled) });
+  }
+
+  tell(node: NodeId, frame: Frame): void {
+    this.said.push({ verb: 'tell', node, frame });
+    this.onTell?.(node, frame);
+  }
+
+  watch(topic: Uri, match: MatchPolicy, settled: (refusal?: Fault) => void): void {
+    this.said.push({ verb: 'watch', topic, match });
+    if (this.settlesAtOnce) settled();
+    else this.watches.push({ topic, match, settle: once('watch', settled) });
+  }
+
+  unwatch(topic: Uri, match: MatchPolicy): void {
+    this.said.push({ verb: 'unwatch', topic, match });
+  }
+
+  claim(claim: Claim, decided: (outcome: ClaimOutcome) => void): void {
+    this.said.push({ verb: 'claim', claim });
+    this.claims.push({ claim, decide: once('claim', decided) });
+  }
+
+  release(registration: RegistrationId, callee: SessionId): void {
+    this.said.push({ verb: 'release', registration, callee });
+  }
+
+  after(delayMs: number, action: () => void): () => void {
+    const timer: Timer = { dueMs: this.#nowMs + delayMs, action };
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((other) => other !== timer);
+    };
+  }
+
+  count(what: RoutingCount): void {
+    this.said.push({ verb: 'count', what });
+  }
+
+  callEnded(outcome: CallOutcome, elapsedMs: number): void {
+    this.said.push({ verb: 'callEnded', outcome, elapsedMs });
+  }
+
+  nowMs(): number {
+    return this.#nowMs;
+  }
+
+  random(): number {
+    return (this.randoms.length > 1 ? this.randoms.shift() : this.randoms[0]) ?? 0;
+  }
+
+  publicationId(): PublicationId {
+    this.#lastPublicationId++;
+    return this.#lastPublicationId as PublicationId;
+  }
+
+  /** Moves time on and runs what falls due, earliest first. */
+  advance(elapsedMs: number): void {
+    const untilMs = this.#nowMs + elapsedMs;
+    for (;;) {
+      let next: Timer | undefined;
+      for (const timer of this.#timers) {
+        if (timer.dueMs <= untilMs && (next === undefined || timer.dueMs < next.dueMs)) next = timer;
+      }
+      if (next === undefined) break;
+      const due = next;
+      this.#timers = this.#timers.filter((timer) => timer !== due);
+      this.#nowMs = Math.max(this.#nowMs, due.dueMs);
+      due.action();
+    }
+    this.#nowMs = untilMs;
+  }
+
+  timerCount(): number {
+    return this.#timers.length;
+  }
+
+  /** Everything said since the last time, which is then forgotten. */
+  take(): Said<P>[] {
+    return this.said.splice(0);
+  }
+
+  /** The messages sent to one session, in order; all that was said stays recorded. */
+  sentTo(peer: P): RouterMessage[] {
+    return this.said.flatMap((one) => (one.verb === 'send' && one.to === peer ? [one.message] : []));
+  }
+}
+
+function once<Argument>(verb: string, settled: (argument?: Argument) => void): (argument?: Argument) => void;
+function once<Argument>(verb: string, settled: (argument: Argument) => void): (argument: Argument) => void;
+function once<Argument>(verb: string, settled: (argument: Argument) => void): (argument: Argument) => void {
+  let isSettled = false;
+  return (argument) => {
+    if (isSettled) throw new Error(`the test settled one ${verb} twice`);
+    isSettled = true;
+    settled(argument);
+  };
+}
+
+let lastSession = 0;
+
+/** A session with every role and no features, unless told otherwise. Session ids rise. */
+export function testPeer(overrides: Partial<Peer> = {}): Peer {
+  lastSession++;
+  return {
+    session: lastSession as SessionId,
+    authid: `authid-${lastSession}`,
+    authrole: 'anonymous',
+    features: { publisher: new Set(), subscriber: new Set(), caller: new Set(), callee: new Set() },
+    ...overrides,
+  };
+}
