@@ -1,0 +1,26 @@
+import { z } from 'zod';
+
+/** Whole number of milliseconds. The longest is one day: timers of Node.js end at 24.8 days. */
+export const milliseconds = (least = 0, most = 86_400_000) => z.int().min(least).max(most);
+
+/** Whole number of bytes. */
+export const bytes = (least: number, most: number) => z.int().min(least).max(most);
+
+/** Whole number of things. */
+export const count = (least: number, most: number) => z.int().min(least).max(most);
+
+/** 0 lets the operating system choose. */
+export const port = z.int().min(0).max(65_535);
+
+/** A name or an address to listen at. */
+export const host = z.string().min(1).max(255).regex(/^\S+$/, 'Invalid host: no spaces');
+
+export const matchPolicy = z.enum(['exact', 'prefix', 'wildcard']);
+
+/** A list whose elements differ from each other. */
+export function distinct<Element extends z.ZodType>(element: Element) {
+  return z
+    .array(element)
+    .min(1)
+    .refine((list) => new Set(list).size === list.length, 'Invalid list: an element is there twice');
+}

@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import { bytes, count, milliseconds } from './fields.js';
+
+export const limits = z.strictObject({
+  maxMessageBytes: bytes(1_024, 67_108_864)
+    .default(1_048_576)
+    .describe(
+      'Bytes of one incoming message. Larger ones end the connection. 1 MiB is what Crossbar.io users are advised to set.',
+    ),
+  maxConnections: count(1, 1_000_000)
+    .default(50_000)
+    .describe(
+      'Number of connections of this node; further ones get HTTP 503. An idle session costs some KiB, so the default stays below 1 GiB.',
+    ),
+  maxConnectionsPerAddress: count(0, 1_000_000)
+    .default(0)
+    .describe(
+      'Number of connections from one remote address; 0: no limit, because behind a load balancer all may share one. See listen.trustProxyHeader.',
+    ),
+  handshakeTimeoutMs: milliseconds(100, 600_000)
+    .default(5_000)
+    .describe('Milliseconds from the opening of a connection to its WELCOME. After that it is closed.'),
+  goodbyeTimeoutMs: milliseconds(100, 60_000)
+    .default(2_000)
+    .describe('Milliseconds that a client has to answer GOODBYE before its connection is closed.'),
+  idleTimeoutMs: milliseconds(8_000, 960_000)
+    .multipleOf(1_000)
+    .default(60_000)
+    .describe(
+      'Milliseconds of silence after which a connection is closed, in whole seconds. A ping goes out 4 to 16 s earlier: with the default after 44 s, before the 60 s of common load balancers are over.',
+    ),
+  maxUnsentBytes: bytes(65_536, 1_073_741_824)
+    .default(4_194_304)
+    .describe(
+      'Bytes waiting to be sent on one connection. A reader that lets more pile up is closed. Not below maxMessageBytes.',
+    ),
+  maxSessions: count(1, 1_000_000).default(50_000).describe('Number of sessions of this node, all realms together.'),
+  maxRealms: count(1, 1_000_000)
+    .default(1_000)
+    .describe('Number of realms of this node, those created from realmTemplate included.'),
+  maxSubscriptionsPerSession: count(1, 10_000_000)
+    .default(10_000)
+    .describe('Number of subscriptions one session may hold. Each costs some hundred bytes.'),
+  maxRegistrationsPerSession: count(1, 10_000_000)
+    .default(10_000)
+    .describe('Number of registrations one session may hold.'),
+  maxPendingCallsPerSession: count(1, 1_000_000)
+    .default(4_096)
+    .describe('Number of calls one session may have unanswered at once. Further ones get an ERROR.'),
+  maxUriBytes: bytes(16, 65_535).default(1_024).describe('Bytes of one URI or pattern. Longer ones are refused.'),
+  maxUriComponents: count(1, 1_024)
+    .default(64)
+    .describe('Number of components of one URI or pattern; bounds what matching wildcards costs.'),
+  maxNestingDepth: count(4, 512)
+    .default(64)
+    .describe(
+      'Number of lists and dicts inside each other in a message. Deeper ones are a protocol violation; bounds the stack.',
+    ),
+  maxContainerEntries: count(16, 16_777_216)
+    .default(65_536)
+    .describe('Number of entries of one list or dict that the router decodes.'),
+  maxMessagesPerSecond: count(0, 10_000_000)
+    .default(0)
+    .describe('Number of messages per second one connection may send; 0: no limit. Faster ones are closed.'),
+  maxInboxMessages: count(1, 1_000_000)
+    .default(1_024)
+    .describe(
+      'Number of messages of one session that wait while an earlier one is being decided. More close the session.',
+    ),
+  maxCallTimeoutMs: milliseconds(1)
+    .exactOptional()
+    .describe(
+      'Milliseconds after which every call ends with an ERROR, also when its caller set a longer timeout or none. Absent: the caller decides.',
+    ),
+  maxLogLinesPerSecond: count(1, 1_000_000)
+    .default(100)
+    .describe(
+      'Number of log lines per second about what clients do; the rest is counted and left out, so that clients cannot fill the disk.',
+    ),
+});

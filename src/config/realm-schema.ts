@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import { matchPolicy, milliseconds } from './fields.js';
+
+/**
+ * Is the sequence of request ids checked when a realm does not say? Strict clients and the specification want it;
+ * a deployed client that breaks the sequence needs `off` (PV-5).
+ */
+export const DEFAULT_REQUEST_ID_CHECK: 'strict' | 'off' = 'strict';
+
+const permission = z.strictObject({
+  uri: z.string().describe('The URI, or the pattern, the permission is about. With match `prefix`, `""` is every URI.'),
+  match: matchPolicy
+    .default('exact')
+    .describe('How `uri` is read. A pattern that a client subscribes to or registers must lie within it.'),
+  allow: z
+    .strictObject({
+      call: z.boolean().default(false).describe('May call.'),
+      register: z.boolean().default(false).describe('May register.'),
+      publish: z.boolean().default(false).describe('May publish.'),
+      subscribe: z.boolean().default(false).describe('May subscribe.'),
+    })
+    .prefault({})
+    .describe('What is allowed. What is not named is not allowed.'),
+  disclose: z
+    .strictObject({
+      caller: z.boolean().default(false).describe('Tell the callee who calls, asked or not.'),
+      publisher: z.boolean().default(false).describe('Tell the subscribers who publishes, asked or not.'),
+    })
+    .prefault({})
+    .describe('Whose identity is disclosed.'),
+});
+
+const role = z.strictObject({
+  name: z.string().min(1).max(255).describe('Name of the role (authrole).'),
+  permissions: z.array(permission).default([]).describe('What sessions of the role may do; without an entry: nothing.'),
+});
+
+const rules = {
+  roles: z.array(role).min(1).describe('Roles of the realm and what each may do.'),
+  anonymousRole: z
+    .string()
+    .min(1)
+    .nullable()
+    .exactOptional()
+    .describe(
+      'Role of sessions that join without authentication; `null` refuses them. Absent: `anonymous`, if the realm has that role.',
+    ),
+  uriCheck: z
+    .enum(['loose', 'strict'])
+    .default('loose')
+    .describe(
+      '`loose` takes every URI the specification admits; `strict` only components of `a`–`z`, `0`–`9` and `_`.',
+    ),
+  requestIdCheck: z
+    .enum(['strict', 'off'])
+    .default(DEFAULT_REQUEST_ID_CHECK)
+    .describe(
+      '`strict` ends a session whose request ids do not count 1, 2, 3 …; `off` takes any, for clients that draw them at random.',
+    ),
+  allowDisclose: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Clients may have their identity disclosed with `disclose_me`, or ask for that of callers with `disclose_caller`.',
+    ),
+  progressiveResultsRequireCanceling: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Only callees that announce `call_canceling` may send progressive results, as the specification wants. autobahn-js does not announce it for callees: `false` lets it send them.',
+    ),
+};
+
+const name = z.string().min(1).max(255).describe('URI of the realm.');
+
+export const realm = z.strictObject({ name, ...rules });
+
+const EVERYTHING = { call: true, register: true, publish: true, subscribe: true };
+
+/** One open realm, so that a router without configuration is of use. */
+export const DEFAULT_REALMS = [
+  { name: 'realm1', roles: [{ name: 'anonymous', permissions: [{ uri: '', match: 'prefix', allow: EVERYTHING }] }] },
+] satisfies z.input<typeof realm>[];
+
+export const realmTemplate = z.strictObject({
+  names: z
+    .array(
+      z.strictObject({
+        uri: z.string().min(1).max(255).describe('Name, or pattern of names, of realms that may be created.'),
+        match: matchPolicy.default('exact').describe('How `uri` is read.'),
+      }),
+    )
+    .min(1)
+    .describe('Which realms may be created. A client that names any other is refused.'),
+  idleMs: milliseconds(1_000)
+    .default(60_000)
+    .describe('Milliseconds after which a created realm without sessions is removed.'),
+  ...rules,
+});

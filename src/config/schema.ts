@@ -1,0 +1,148 @@
+import { z } from 'zod';
+import { distinct, host, milliseconds, port } from './fields.js';
+import { limits } from './limits-schema.js';
+import { DEFAULT_REALMS, realm, realmTemplate } from './realm-schema.js';
+
+const tls = z.strictObject({
+  certFile: z.string().min(1).describe('File with the certificate chain, PEM. Relative to the working directory.'),
+  keyFile: z.string().min(1).describe('File with the private key, PEM. Relative to the working directory.'),
+  passphrase: z.string().exactOptional().meta({
+    description: 'Passphrase of the private key. Better set in the environment than in a file.',
+    writeOnly: true,
+  }),
+});
+
+const listen = z.strictObject({
+  host: host.default('127.0.0.1').describe('Address to accept clients at; `0.0.0.0` for all of IPv4, `::` for all.'),
+  port: port.default(8080).describe('Port to accept clients at; 0: any free one.'),
+  path: z
+    .string()
+    .regex(/^\/[A-Za-z0-9._~/-]*$/, 'Invalid path: must begin with "/" and have no query, pattern or escape')
+    .default('/ws')
+    .describe('Path of the WebSocket.'),
+  tls: tls.exactOptional().describe('Serve with TLS (`wss:`). Absent: without.'),
+  allowedOrigins: distinct(
+    z
+      .string()
+      .regex(
+        /^(\*|null|[a-z][a-z0-9+.-]*:\/\/[^/\s*?#]+)$/,
+        'Invalid origin: write "*", or scheme://host[:port] and nothing after it',
+      ),
+  )
+    .default(['*'])
+    .describe(
+      'Origins of web pages that may connect, such as `https://app.example.com`; `*`: all. Clients that send no Origin are not browsers and may always.',
+    ),
+  serializers: distinct(z.enum(['json', 'msgpack', 'cbor']))
+    .default(['json', 'msgpack', 'cbor'])
+    .describe('Serializers that clients may choose.'),
+  requireSubprotocol: z
+    .boolean()
+    .default(true)
+    .describe('Refuse clients that name no WAMP sub-protocol; otherwise they get `wamp.2.json`.'),
+  compression: z
+    .enum(['off', 'shared'])
+    .default('off')
+    .describe(
+      'permessage-deflate: `shared` offers it with one window for all connections. Costs much CPU time per message.',
+    ),
+  trustProxyHeader: z
+    .enum(['none', 'x-forwarded-for'])
+    .default('none')
+    .describe('Header to take the remote address from. Only behind a proxy that sets it: clients can forge it.'),
+});
+
+const ops = z.strictObject({
+  enabled: z.boolean().default(true).describe('Serve `/healthz`, `/readyz` and `/metrics`.'),
+  host: host.default('127.0.0.1').describe('Address of the operations endpoint. It has no authentication.'),
+  port: port.default(9090).describe('Port of the operations endpoint; 0: any free one.'),
+});
+
+const log = z.strictObject({
+  level: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+    .default('info')
+    .describe('Least severe level that is logged.'),
+  format: z
+    .enum(['auto', 'json', 'pretty'])
+    .default('auto')
+    .describe(
+      '`json`: one object per line; `pretty`: for people; `auto`: pretty on a terminal, otherwise json. Logs go to stderr.',
+    ),
+});
+
+const drain = z.strictObject({
+  periodMs: milliseconds(0, 3_600_000)
+    .default(2_000)
+    .describe(
+      'Milliseconds over which a node that ends says GOODBYE to its sessions, so that they do not all reconnect at once.',
+    ),
+  deadlineMs: milliseconds(100, 3_600_000)
+    .default(25_000)
+    .describe(
+      'Milliseconds from the signal to the end, whatever is still in flight. The default is below the 30 s that Kubernetes grants. Not below periodMs.',
+    ),
+});
+
+const backplane = z.strictObject({
+  url: z
+    .string()
+    .min(1)
+    .refine(
+      (url) => url === 'memory' || !/^rediss?:/i.test(url),
+      'Redis is not supported by this version yet: leave it out, or write "memory"',
+    )
+    .refine((url) => url === 'memory' || /^rediss?:/i.test(url), 'Invalid backplane: write "memory"')
+    .default('memory')
+    .meta({ description: 'What joins the nodes. `memory`: this node is alone.', writeOnly: false }),
+});
+
+const node = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'Invalid name: 1 to 63 of A-Z, a-z, 0-9, ".", "_" and "-"')
+    .exactOptional()
+    .describe('Name of this node in logs. Absent: the name of the machine.'),
+});
+
+/** All that can be configured. Strict: an unknown key is a fault. Without any input it yields a usable router. */
+export const CONFIG_SCHEMA = z.strictObject({
+  listen: listen.prefault({}).describe('Where and how clients connect.'),
+  limits: limits.prefault({}).describe('Bounds on what one client, or all of them, can make the router hold or do.'),
+  realms: z.array(realm).default(z.array(realm).parse(DEFAULT_REALMS)).describe('Realms that exist from the start.'),
+  realmTemplate: realmTemplate
+    .exactOptional()
+    .describe('How realms are made that clients join on demand. Absent: none are.'),
+  ops: ops.prefault({}).describe('Operations endpoint: health and metrics.'),
+  log: log.prefault({}).describe('Logs.'),
+  demo: z
+    .strictObject({ enabled: z.boolean().default(true).describe('Serve the votes demo at `/`.') })
+    .prefault({})
+    .describe('The votes demo.'),
+  drain: drain.prefault({}).describe('How a node ends on SIGTERM or SIGINT.'),
+  backplane: backplane.prefault({}).describe('What joins the nodes of a cluster.'),
+  node: node.prefault({}).describe('This node.'),
+});
+
+/** What may be written: everything that has a default may be left out. */
+export type ConfigInput = z.input<typeof CONFIG_SCHEMA>;
+
+type Frozen<Value> = Value extends readonly (infer Element)[]
+  ? readonly Frozen<Element>[]
+  : Value extends object
+    ? { readonly [Key in keyof Value]: Frozen<Value[Key]> }
+    : Value;
+
+/** `anonymousRole` is decided: null refuses sessions without authentication. */
+type Decided<Rules> = Omit<Rules, 'anonymousRole'> & { anonymousRole: string | null };
+
+type Parsed = z.output<typeof CONFIG_SCHEMA>;
+
+export type RealmTemplateConfig = Frozen<Decided<z.output<typeof realmTemplate>>>;
+export type RealmConfig = Frozen<Decided<z.output<typeof realm>>>;
+
+/** The effective configuration: complete, checked, deeply frozen. */
+export type Config = Frozen<Omit<Parsed, 'realms' | 'realmTemplate'>> & {
+  readonly realms: readonly RealmConfig[];
+  readonly realmTemplate?: RealmTemplateConfig;
+};
