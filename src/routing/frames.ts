@@ -63,12 +63,21 @@ export interface FailureFrame {
    * `gone`: nothing was forwarded, this callee has left: another may be tried (SHR-7).
    * `busy`: nothing was forwarded, its `concurrency` is reached: another may be tried.
    * `left`: it left with the invocation in its hands (DLR-12).
-   * `refused`: nothing was forwarded and no other callee would help.
+   * `canceled`: asked to stop with `kill`, it was forgotten instead: it announced no call_canceling (CAN-2).
+   * `refused`: no other callee would help, the error says why.
    */
-  readonly cause: 'callee' | 'unavailable' | 'gone' | 'busy' | 'left' | 'refused';
+  readonly cause: 'callee' | 'unavailable' | 'gone' | 'busy' | 'left' | 'canceled' | 'refused';
   readonly error: Uri;
   readonly passthru?: Passthru;
   readonly payload: Payload;
 }
 
-export type Frame = InvokeFrame | ContinueFrame | CancelFrame | ResultFrame | FailureFrame;
+/**
+ * Both halves → both halves of another node: something you told me was lost, and I gave up what crossed our lane so far.
+ * Whatever is still pending towards me ends (G3).
+ */
+export interface LostFrame {
+  readonly kind: 'lost';
+}
+
+export type Frame = InvokeFrame | ContinueFrame | CancelFrame | ResultFrame | FailureFrame | LostFrame;

@@ -92,8 +92,11 @@ export type CallOutcome = 'result' | 'error' | 'canceled' | 'timeout' | 'caller_
  * Verbs are carried out in the order said. None throws.
  */
 export interface Outlet<P extends Peer> {
-  /** To a session of this node. A session that has gone is silently skipped. */
-  send(to: P, message: RouterMessage): void;
+  /**
+   * To a session of this node. A session that has gone is silently skipped. A Fault: nothing was sent, because the
+   * message cannot be said in that session's serializer or is too large for it; whoever asked for it is to be told.
+   */
+  send(to: P, message: RouterMessage): Fault | undefined;
   /** One EVENT to each receiver of the subscription that the publication admits. */
   deliver(publication: Publication, subscription: Subscription<P>): void;
   /**

@@ -65,6 +65,8 @@ export class RecordingOutlet<P extends Peer> implements Outlet<P>, Surroundings 
   readonly publishes: PendingPublish[] = [];
   readonly claims: PendingClaim[] = [];
   settlesAtOnce: boolean;
+  /** Says what cannot be sent to whom; a refused message is not recorded. */
+  refuseSend: ((to: P, message: RouterMessage) => Fault | undefined) | undefined;
   /** Called after each frame was recorded; connect it to the other half of the dealer. */
   onTell: ((node: NodeId, frame: Frame) => void) | undefined;
   /** Called after each delivery was recorded; for what happens in the middle of one. */
@@ -79,8 +81,10 @@ export class RecordingOutlet<P extends Peer> implements Outlet<P>, Surroundings 
     this.settlesAtOnce = options.settlesAtOnce ?? false;
   }
 
-  send(to: P, message: RouterMessage): void {
-    this.said.push({ verb: 'send', to, message });
+  send(to: P, message: RouterMessage): Fault | undefined {
+    const refusal = this.refuseSend?.(to, message);
+    if (refusal === undefined) this.said.push({ verb: 'send', to, message });
+    return refusal;
   }
 
   deliver(publication: Publication, subscription: Subscription<P>): void {
