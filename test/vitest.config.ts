@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
+const reportFile = process.env['GANTRY_TEST_REPORT'];
+
 const project = (name: string, extra: object = {}) => ({
   extends: true as const,
   test: { name, include: [`test/${name}/**/*.test.ts`], ...extra },
@@ -10,6 +12,7 @@ export default defineConfig({
   test: {
     // The native WebSocket addon does not survive worker threads.
     pool: 'forks',
+    reporters: reportFile === undefined ? ['default'] : ['default', ['json', { outputFile: reportFile }]],
     testTimeout: 20_000,
     hookTimeout: 30_000,
     projects: [

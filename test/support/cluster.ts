@@ -1,0 +1,52 @@
+import { afterEach } from 'vitest';
+import { MemoryHub } from '../../src/backplane/memory-hub.js';
+import type { ConfigInput } from '../../src/config/schema.js';
+import { parseConfig } from '../../src/config/load.js';
+import { startNode, type RunningNode } from '../../src/node.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
+import type { NodeId } from '../../src/wamp/ids.js';
+
+/** Nodes of one cluster in this process, each with its own listeners on free ports. */
+export interface TestCluster {
+  readonly nodes: readonly RunningNode[];
+  /** The address of node `index`, counted round: session k of a test goes to node k mod n. */
+  url(index: number): string;
+  stop(): Promise<void>;
+}
+
+let joinedCount = 0;
+
+/** Starts `nodeCount` nodes on one in-process hub. */
+export async function startCluster(nodeCount: number, config: ConfigInput = {}): Promise<TestCluster> {
+  const hub = new MemoryHub();
+  const nodes: RunningNode[] = [];
+  for (let index = 0; index < nodeCount; index++) {
+    const backplane = hub.join(`n${++joinedCount}` as NodeId);
+    nodes.push(await startNode(testConfig(config), { logger: silentLogger, backplane }));
+  }
+  return {
+    nodes,
+    url: (index) => nodes[index % nodes.length]!.addresses.ws,
+    stop: async () => {
+      await Promise.all(nodes.map((node) => node.stop()));
+    },
+  };
+}
+
+function testConfig(config: ConfigInput) {
+  return parseConfig({
+    ...config,
+    listen: { ...config.listen, port: 0 },
+    ops: { enabled: false, ...config.ops, port: 0 },
+    demo: { enabled: false, ...config.demo },
+  });
+}
+
+/** Runs the clean-ups of one test in reverse order, whatever became of it. */
+export function cleanups(): (action: () => unknown) => void {
+  const actions: (() => unknown)[] = [];
+  afterEach(async () => {
+    for (const action of actions.splice(0).reverse()) await action();
+  });
+  return (action) => actions.push(action);
+}

@@ -1,0 +1,61 @@
+import { afterAll, afterEach, beforeAll, describe } from 'vitest';
+import type { ConfigInput } from '../../src/config/schema.js';
+import type { SerializerId } from '../../src/wamp/payload.js';
+import { startCluster, type TestCluster } from './cluster.js';
+import { RawClient, type ConnectOptions, type JoinOptions } from './raw-client.js';
+
+const SERIALIZERS: readonly SerializerId[] = ['json', 'msgpack', 'cbor'];
+const TOPOLOGIES = [
+  { name: '1 node', nodeCount: 1 },
+  { name: '3 nodes in process', nodeCount: 3 },
+];
+
+/** The router as one test sees it. */
+export interface Router {
+  readonly serializer: SerializerId;
+  readonly nodeCount: number;
+  readonly cluster: TestCluster;
+  /** A WebSocket to the next node in turn, without a session. Closed after the test. */
+  connect(options?: ConnectOptions): Promise<RawClient>;
+  /** A joined session on the next node in turn: sessions of one test are spread over the nodes. Closed after the test. */
+  join(options?: JoinOptions): Promise<RawClient>;
+  /** Joined sessions, all on one node of the tester's choice. */
+  joinAt(node: number, options?: JoinOptions): Promise<RawClient>;
+}
+
+/**
+ * Declares one chapter of the protocol for every serializer and topology: what a client sees must not depend on
+ * either. `router()` is valid inside a test.
+ */
+export function describeConformance(chapter: string, declare: (router: () => Router) => void, config?: ConfigInput): void {
+  for (const { name, nodeCount } of TOPOLOGIES) {
+    for (const serializer of SERIALIZERS) {
+      describe(`${chapter} [${serializer}, ${name}]`, () => {
+        let cluster: TestCluster;
+        let nextNode = 0;
+        let clients: RawClient[] = [];
+        beforeAll(async () => {
+          cluster = await startCluster(nodeCount, config);
+        });
+        afterEach(() => {
+          for (const client of clients) client.drop();
+          clients = [];
+        });
+        afterAll(() => cluster.stop());
+
+        const keep = (client: RawClient): RawClient => {
+          clients.push(client);
+          return client;
+        };
+        declare(() => ({
+          serializer,
+          nodeCount,
+          cluster,
+          connect: async (options) => keep(await RawClient.connect(cluster.url(nextNode++), { serializer, ...options })),
+          join: async (options) => keep(await RawClient.join(cluster.url(nextNode++), { serializer, ...options })),
+          joinAt: async (node, options) => keep(await RawClient.join(cluster.url(node), { serializer, ...options })),
+        }));
+      });
+    }
+  }
+}

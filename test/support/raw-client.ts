@@ -1,0 +1,259 @@
+import WebSocket from 'ws';
+import { Code } from '../../src/wamp/codes.js';
+import type { SerializerId } from '../../src/wamp/payload.js';
+import { serializers, type TestSerializer } from './serializers.js';
+
+export type Message = unknown[];
+
+export interface ConnectOptions {
+  readonly serializer?: SerializerId;
+  readonly isBatched?: boolean;
+  readonly origin?: string;
+}
+
+export interface JoinOptions extends ConnectOptions {
+  readonly realm?: string;
+  /** Roles with their features; by default everything a modern client announces. */
+  readonly roles?: Record<string, unknown>;
+  readonly details?: Record<string, unknown>;
+}
+
+const ALL_FEATURES = {
+  call_canceling: true,
+  call_reroute: true,
+  call_timeout: true,
+  caller_identification: true,
+  pattern_based_registration: true,
+  pattern_based_subscription: true,
+  payload_passthru_mode: true,
+  progressive_call_invocations: true,
+  progressive_call_results: true,
+  publisher_exclusion: true,
+  publisher_identification: true,
+  registration_revocation: true,
+  shared_registration: true,
+  subscriber_blackwhite_listing: true,
+};
+export const ALL_ROLES = {
+  publisher: { features: ALL_FEATURES },
+  subscriber: { features: ALL_FEATURES },
+  caller: { features: ALL_FEATURES },
+  callee: { features: ALL_FEATURES },
+};
+
+/** The features of every role but those named. */
+export function rolesWithout(...features: string[]): Record<string, unknown> {
+  const kept = Object.fromEntries(Object.entries(ALL_FEATURES).filter(([key]) => !features.includes(key)));
+  return Object.fromEntries(Object.keys(ALL_ROLES).map((role) => [role, { features: kept }]));
+}
+
+const DEADLINE_MS = 8_000;
+
+/** A WAMP client that says exactly what it is told, also what no library would. */
+export class RawClient {
+  readonly serializer: TestSerializer;
+  /** How the WebSocket ended. */
+  readonly closed: Promise<{ code: number; reason: string }>;
+  session = 0;
+  welcome: Record<string, unknown> = {};
+  readonly #socket: WebSocket;
+  readonly #isBatched: boolean;
+  readonly #inbox: Message[] = [];
+  #waiting: (() => void) | undefined;
+  #lastRequest = 0;
+  #isClosed = false;
+
+  private constructor(socket: WebSocket, serializer: TestSerializer, isBatched: boolean) {
+    this.#socket = socket;
+    this.serializer = serializer;
+    this.#isBatched = isBatched;
+    socket.on('message', (frame: Buffer) => {
+      for (const part of isBatched ? split(serializer.id, frame) : [frame])
+        this.#inbox.push(serializer.decode(part) as Message);
+      this.#waiting?.();
+    });
+    this.closed = new Promise((resolve) => {
+      socket.on('close', (code, reason) => {
+        this.#isClosed = true;
+        this.#waiting?.();
+        resolve({ code, reason: reason.toString() });
+      });
+    });
+    socket.on('error', () => undefined);
+  }
+
+  static async connect(url: string, options: ConnectOptions = {}): Promise<RawClient> {
+    const serializer = serializers[options.serializer ?? 'json'];
+    const isBatched = options.isBatched ?? false;
+    const protocol = `wamp.2.${serializer.id}${isBatched ? '.batched' : ''}`;
+    const socket = new WebSocket(url, protocol, {
+      perMessageDeflate: false,
+      ...(options.origin === undefined ? {} : { origin: options.origin }),
+    });
+    const client = new RawClient(socket, serializer, isBatched);
+    await new Promise<void>((resolve, reject) => {
+      socket.once('open', resolve);
+      socket.once('error', reject);
+    });
+    return client;
+  }
+
+  static async join(url: string, options: JoinOptions = {}): Promise<RawClient> {
+    const client = await RawClient.connect(url, options);
+    await client.hello(options);
+    return client;
+  }
+
+  async hello(options: JoinOptions = {}): Promise<Message> {
+    this.send([Code.HELLO, options.realm ?? 'realm1', { roles: options.roles ?? ALL_ROLES, ...options.details }]);
+    const welcome = await this.expect(Code.WELCOME);
+    this.session = welcome[1] as number;
+    this.welcome = welcome[2] as Record<string, unknown>;
+    this.#lastRequest = 0;
+    return welcome;
+  }
+
+  /** The next id of this session's one request counter (ID-4). */
+  nextRequest(): number {
+    return ++this.#lastRequest;
+  }
+
+  send(message: unknown[]): void {
+    this.sendBytes(this.serializer.encode(message));
+  }
+
+  sendBytes(message: Uint8Array): void {
+    const frame = this.#isBatched ? joinOne(this.serializer.id, message) : message;
+    this.#socket.send(frame, { binary: this.serializer.id !== 'json' });
+  }
+
+  /** A WebSocket message as it is: no batching, opcode of choice. */
+  sendFrame(frame: Uint8Array | string, isBinary: boolean): void {
+    this.#socket.send(frame, { binary: isBinary });
+  }
+
+  /** Numbers the request, sends it and returns its id. `message` is [code, ...elements after the request id]. */
+  request(code: number, ...elements: unknown[]): number {
+    const request = this.nextRequest();
+    this.send([code, request, ...elements]);
+    return request;
+  }
+
+  /** The next message, whatever it is. Fails when the connection ends or nothing comes. */
+  async receive(): Promise<Message> {
+    const deadline = Date.now() + DEADLINE_MS;
+    for (;;) {
+      const message = this.#inbox.shift();
+      if (message !== undefined) return message;
+      if (this.#isClosed) throw new Error('the connection was closed while a message was awaited');
+      const leftMs = deadline - Date.now();
+      if (leftMs <= 0) throw new Error(`no message within ${DEADLINE_MS} ms`);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, leftMs);
+        this.#waiting = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      this.#waiting = undefined;
+    }
+  }
+
+  /** The next message, which must have this code. */
+  async expect(code: number): Promise<Message> {
+    const message = await this.receive();
+    if (message[0] !== code) throw new Error(`expected message ${code}, got ${JSON.stringify(message)}`);
+    return message;
+  }
+
+  async subscribe(topic: string, options: object = {}): Promise<number> {
+    const request = this.request(Code.SUBSCRIBE, options, topic);
+    const [, answered, subscription] = await this.expect(Code.SUBSCRIBED);
+    if (answered !== request) throw new Error(`SUBSCRIBED answers ${String(answered)}, not ${request}`);
+    return subscription as number;
+  }
+
+  async register(procedure: string, options: object = {}): Promise<number> {
+    const request = this.request(Code.REGISTER, options, procedure);
+    const [, answered, registration] = await this.expect(Code.REGISTERED);
+    if (answered !== request) throw new Error(`REGISTERED answers ${String(answered)}, not ${request}`);
+    return registration as number;
+  }
+
+  publish(topic: string, args?: unknown[], options: object = {}, kwargs?: object): number {
+    return this.request(Code.PUBLISH, options, topic, ...payload(args, kwargs));
+  }
+
+  /** Publishes and waits for PUBLISHED. */
+  async publishAcknowledged(topic: string, args?: unknown[], options: object = {}): Promise<number> {
+    const request = this.publish(topic, args, { ...options, acknowledge: true });
+    const [, answered, publication] = await this.expect(Code.PUBLISHED);
+    if (answered !== request) throw new Error(`PUBLISHED answers ${String(answered)}, not ${request}`);
+    return publication as number;
+  }
+
+  call(procedure: string, args?: unknown[], options: object = {}, kwargs?: object): number {
+    return this.request(Code.CALL, options, procedure, ...payload(args, kwargs));
+  }
+
+  /**
+   * Everything that came before the answer to a request the router always refuses: proves that nothing else is coming
+   * on this connection.
+   */
+  async fence(): Promise<Message[]> {
+    const request = this.request(Code.UNSUBSCRIBE, 1);
+    const before: Message[] = [];
+    for (;;) {
+      const message = await this.receive();
+      if (message[0] === Code.ERROR && message[1] === Code.UNSUBSCRIBE && message[2] === request) return before;
+      before.push(message);
+    }
+  }
+
+  /** Stops or goes on reading from the socket, to play the slow reader. */
+  pause(isPaused: boolean): void {
+    if (isPaused) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  /** Ends the WebSocket without a word of WAMP. */
+  drop(): void {
+    this.#socket.terminate();
+  }
+
+  async close(): Promise<void> {
+    this.#socket.close();
+    await this.closed;
+  }
+}
+
+function payload(args?: unknown[], kwargs?: object): unknown[] {
+  if (kwargs !== undefined) return [args ?? [], kwargs];
+  return args === undefined ? [] : [args];
+}
+
+/** Batch framing, written down a second time on purpose (BAT-1, BAT-2). */
+function joinOne(serializer: SerializerId, message: Uint8Array): Uint8Array {
+  if (serializer === 'json') return Buffer.concat([message, Buffer.of(0x1e)]);
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(message.length);
+  return Buffer.concat([length, message]);
+}
+
+function split(serializer: SerializerId, frame: Buffer): Buffer[] {
+  const parts: Buffer[] = [];
+  if (serializer === 'json') {
+    let start = 0;
+    for (let end = frame.indexOf(0x1e); end !== -1; end = frame.indexOf(0x1e, start)) {
+      parts.push(frame.subarray(start, end));
+      start = end + 1;
+    }
+    return parts;
+  }
+  for (let at = 0; at < frame.length;) {
+    const length = frame.readUInt32BE(at);
+    parts.push(frame.subarray(at + 4, at + 4 + length));
+    at += 4 + length;
+  }
+  return parts;
+}
