@@ -13,12 +13,17 @@ export interface Session extends Peer {
   readonly serializer: SerializerId;
   /** False from the moment GOODBYE or ABORT was sent or received, or the transport was lost (SES-12). */
   readonly isOpen: boolean;
-  /** Encodes and queues. Ignored when not open. */
-  send(message: RouterMessage): void;
-  /** Queues a message already encoded in this session's serializer. Ignored when not open. */
+  /**
+   * Encodes and queues. Ignored when not open. A Fault: nothing was sent, because the payload cannot be said in this
+   * session's serializer; whoever waits for the outcome is to be told. An ERROR then goes without its payload: no Fault.
+   */
+  send(message: RouterMessage): Fault | undefined;
+  /** Queues a message already encoded in this session's serializer, and counted by the caller. Ignored when not open. */
   write(message: Uint8Array): void;
-  /** Sends GOODBYE and waits, bounded, for the reply (SES-10, SES-15). */
+  /** Sends GOODBYE and waits, bounded, for the reply (SES-10, SES-15). The realm's `remove` is called before it returns. */
   close(reason: Uri, message?: string): void;
+  /** Sends ABORT and drops the transport (requirements 2.4). The realm's `remove` is called before it returns. Idempotent. */
+  abort(fault: Fault): void;
 }
 
 export type Action = 'call' | 'register' | 'publish' | 'subscribe';
