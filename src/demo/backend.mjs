@@ -1,0 +1,42 @@
+// The votes back end as a Node.js process: `npm run demo:backend [-- ws://host:port/path [realm]]`.
+import autobahn from 'autobahn';
+import { createBallot, serveBallot } from './public/ballot.js';
+
+const STAND_BY_MS = 2_000;
+const [url = 'ws://127.0.0.1:8080/ws', realm = 'realm1'] = process.argv.slice(2);
+const ballot = createBallot();
+
+const tally = (counts) =>
+  Object.entries(counts)
+    .map(([flavour, count]) => `${flavour} ${count}`)
+    .join(', ');
+
+async function serve(session) {
+  try {
+    await serveBallot(autobahn, session, ballot, (procedure, counts) => console.log(`${procedure} → ${tally(counts)}`));
+    console.log(`counting votes at ${url}, realm ${realm}; stop with Ctrl-C`);
+  } catch (error) {
+    if (!session.isOpen) return;
+    console.log(
+      error?.error === 'wamp.error.procedure_already_exists'
+        ? 'another back end is counting; standing by'
+        : `the router refused: ${error?.args?.[0] ?? error?.error ?? error}`,
+    );
+    setTimeout(() => void serve(session), STAND_BY_MS);
+  }
+}
+
+const connection = new autobahn.Connection({
+  url,
+  realm,
+  max_retries: -1,
+  initial_retry_delay: 0.5,
+  max_retry_delay: 5,
+});
+connection.onopen = (session) => void serve(session);
+connection.onclose = (reason) => {
+  if (reason !== 'closed') console.log(`no connection to ${url} (${reason}); trying again`);
+  return false;
+};
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(0));
+connection.open();

@@ -1,0 +1,117 @@
+import { BackplaneUnavailableError, type Backplane } from '../backplane/backplane.js';
+import type { Frame } from '../routing/frames.js';
+import type {
+  CallOutcome,
+  Claim,
+  ClaimOutcome,
+  Outlet,
+  Publication,
+  RoutingCount,
+  Subscription,
+} from '../routing/ports.js';
+import type { Session } from '../session/ports.js';
+import { observe, type Counters } from '../telemetry/counters.js';
+import { fault, type Fault } from '../wamp/faults.js';
+import type { NodeId, RegistrationId, SessionId, Uri } from '../wamp/ids.js';
+import type { RouterMessage } from '../wamp/messages.js';
+import type { MatchPolicy } from '../wamp/options.js';
+import { ErrorUri } from '../wamp/uris.js';
+import type { Delivery } from './delivery.js';
+
+export interface RealmOutletOptions {
+  readonly realm: Uri;
+  readonly backplane: Backplane;
+  readonly delivery: Delivery;
+  readonly counters: Counters;
+  readonly after: (delayMs: number, action: () => void) => () => void;
+  /** What this node tells itself: a direct call into the dealer (D3). */
+  readonly receiveLocally: (frame: Frame) => void;
+  /** A background request to the backplane failed for a reason nobody waits for. */
+  readonly onLostRequest: (operation: string, cause: unknown) => void;
+}
+
+/** The only place where routing meets the outside: sessions of this node, other nodes, time. */
+export class RealmOutlet implements Outlet<Session> {
+  readonly #options: RealmOutletOptions;
+  readonly #realm: Uri;
+  readonly #backplane: Backplane;
+  readonly #node: NodeId;
+  readonly after: RealmOutletOptions['after'];
+
+  constructor(options: RealmOutletOptions) {
+    this.#options = options;
+    this.#realm = options.realm;
+    this.#backplane = options.backplane;
+    this.#node = options.backplane.node;
+    this.after = options.after;
+  }
+
+  send(to: Session, message: RouterMessage): Fault | undefined {
+    return to.send(message);
+  }
+
+  deliver(publication: Publication, subscription: Subscription<Session>): void {
+    this.#options.delivery.deliver(publication, subscription);
+  }
+
+  publish(publication: Publication, settled?: (refusal?: Fault) => void): void {
+    const accepted = this.#backplane.bus.publish(this.#realm, publication);
+    if (accepted === undefined) {
+      settled?.();
+      return;
+    }
+    accepted.then(
+      () => settled?.(),
+      (cause: unknown) => {
+        this.#options.counters.eventsDropped.node_unreachable++;
+        settled?.(refusal(cause));
+      },
+    );
+  }
+
+  tell(node: NodeId, frame: Frame): void {
+    if (node === this.#node) this.#options.receiveLocally(frame);
+    else this.#backplane.bus.send(node, this.#realm, frame);
+  }
+
+  watch(topic: Uri, match: MatchPolicy, settled: (refusal?: Fault) => void): void {
+    const watching = this.#backplane.bus.watch(this.#realm, topic, match);
+    if (watching === undefined) settled();
+    else
+      watching.then(
+        () => settled(),
+        (cause: unknown) => settled(refusal(cause)),
+      );
+  }
+
+  unwatch(topic: Uri, match: MatchPolicy): void {
+    this.#backplane.bus.unwatch(this.#realm, topic, match);
+  }
+
+  claim(claim: Claim, decided: (outcome: ClaimOutcome) => void): void {
+    this.#backplane.directory
+      .claim(this.#realm, claim)
+      .then(decided, (cause: unknown) => decided({ kind: 'failed', fault: refusal(cause) }));
+  }
+
+  release(registration: RegistrationId, callee: SessionId): void {
+    this.#backplane.directory
+      .release(this.#realm, registration, callee)
+      .catch((cause: unknown) => this.#options.onLostRequest('release of a registration', cause));
+  }
+
+  count(what: RoutingCount): void {
+    this.#options.counters.routing[what]++;
+  }
+
+  callEnded(outcome: CallOutcome, elapsedMs: number): void {
+    this.#options.counters.calls[outcome]++;
+    observe(this.#options.counters.callLatency, elapsedMs);
+  }
+}
+
+function refusal(cause: unknown): Fault {
+  if (cause instanceof BackplaneUnavailableError)
+    return fault(ErrorUri.NETWORK_FAILURE, `${cause.message}: other nodes cannot be reached now, try again later`);
+  throw cause;
+}

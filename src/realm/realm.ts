@@ -1,0 +1,219 @@
+import type { Backplane } from '../backplane/backplane.js';
+import type { Codec } from '../codec/codec.js';
+import { Broker } from '../routing/broker/broker.js';
+import { Dealer } from '../routing/dealer/dealer.js';
+import type { Authorizer, RealmDoor, RealmRules, Session } from '../session/ports.js';
+import type { Counters } from '../telemetry/counters.js';
+import { Code } from '../wamp/codes.js';
+import { fault, type Fault } from '../wamp/faults.js';
+import type { NodeId, SessionId, Uri } from '../wamp/ids.js';
+import type { RoutedMessage } from '../wamp/messages.js';
+import type { SerializerId } from '../wamp/payload.js';
+import { unreachable } from '../wamp/unreachable.js';
+import { ErrorUri } from '../wamp/uris.js';
+import type { Chance } from './chance.js';
+import type { Delivery } from './delivery.js';
+import { RealmOutlet } from './outlet.js';
+
+export interface RealmSettings {
+  readonly rules: RealmRules;
+  readonly progressiveResultsRequireCanceling: boolean;
+  /** By authrole. */
+  readonly authorizers: ReadonlyMap<string, Authorizer>;
+}
+
+export interface RealmLimits {
+  /** Sessions of this node over all realms. */
+  readonly maxSessions: number;
+  readonly maxSubscriptionsPerSession: number;
+  readonly maxRegistrationsPerSession: number;
+  readonly maxPendingCallsPerSession: number;
+}
+
+/** What every realm of a node shares. */
+export interface RealmSurroundings {
+  readonly backplane: Backplane;
+  readonly codecs: Readonly<Record<SerializerId, Codec>>;
+  readonly delivery: Delivery;
+  readonly counters: Counters;
+  readonly chance: Chance;
+  readonly limits: RealmLimits;
+  /** Monotonic milliseconds. */
+  readonly nowMs: () => number;
+  readonly after: (delayMs: number, action: () => void) => () => void;
+  readonly onLostRequest: (operation: string, cause: unknown) => void;
+  /** Sessions of this node in all realms, reserved ids included. */
+  readonly census: { sessionCount: number };
+}
+
+/** How often an id drawn at random may be taken before something is wrong with chance or the directory. */
+const MAX_ID_DRAWS = 8;
+
+/** One realm on this node: one switch from message to broker or dealer. */
+export class Realm implements RealmDoor {
+  readonly uri: Uri;
+  readonly rules: RealmRules;
+  readonly #settings: RealmSettings;
+  readonly #shared: RealmSurroundings;
+  readonly #sessions = new Set<Session>();
+  readonly #broker: Broker<Session>;
+  readonly #dealer: Dealer<Session>;
+  #reservedCount = 0;
+  #isRetired = false;
+
+  constructor(uri: Uri, settings: RealmSettings, shared: RealmSurroundings) {
+    this.uri = uri;
+    this.rules = settings.rules;
+    this.#settings = settings;
+    this.#shared = shared;
+    const { backplane, chance, counters, limits } = shared;
+    const outlet = new RealmOutlet({
+      realm: uri,
+      backplane,
+      counters,
+      delivery: shared.delivery,
+      after: shared.after,
+      receiveLocally: (frame) => this.#dealer.receive(backplane.node, frame),
+      onLostRequest: shared.onLostRequest,
+    });
+    const surroundings = {
+      nowMs: shared.nowMs,
+      random: chance.random,
+      publicationId: chance.publicationId,
+    };
+    this.#broker = new Broker({ realm: uri, outlet, surroundings, limits });
+    this.#dealer = new Dealer({
+      realm: uri,
+      node: backplane.node,
+      outlet,
+      surroundings,
+      limits,
+      rules: { progressiveResultsRequireCanceling: settings.progressiveResultsRequireCanceling },
+      abort: (session, violation) => session.abort(violation),
+    });
+  }
+
+  get sessions(): ReadonlySet<Session> {
+    return this.#sessions;
+  }
+
+  get broker(): Broker<Session> {
+    return this.#broker;
+  }
+
+  get dealer(): Dealer<Session> {
+    return this.#dealer;
+  }
+
+  /** No session is here and none is about to be. */
+  get isEmpty(): boolean {
+    return this.#sessions.size === 0 && this.#reservedCount === 0;
+  }
+
+  /** No session may join any more. */
+  retire(): void {
+    this.#isRetired = true;
+  }
+
+  authorizer(authrole: string): Authorizer | undefined {
+    return this.#settings.authorizers.get(authrole);
+  }
+
+  reserve(authid: string, authrole: string): SessionId | Fault | Promise<SessionId | Fault> {
+    const { census, limits, counters, chance, backplane } = this.#shared;
+    if (census.sessionCount >= limits.maxSessions) {
+      counters.limitsReached.sessions++;
+      return fault(
+        ErrorUri.LIMIT_EXCEEDED,
+        `this node holds its limit of ${limits.maxSessions} sessions (limits.maxSessions)`,
+      );
+    }
+    if (this.#isRetired) return fault(ErrorUri.NO_SUCH_REALM, `realm "${this.uri}" has just been closed: try again`);
+    census.sessionCount++;
+    this.#reservedCount++;
+    const session = chance.sessionId();
+    const joined = backplane.directory.join(this.uri, { session, authid, authrole });
+    return joined === true ? session : this.#settle(session, joined, authid, authrole);
+  }
+
+  forget(session: SessionId): void {
+    this.#unreserve();
+    this.#shared.backplane.directory.leave(this.uri, session);
+  }
+
+  admit(session: Session): void {
+    this.#reservedCount--;
+    this.#sessions.add(session);
+    this.#shared.counters.sessionsOpened.all++;
+  }
+
+  route(session: Session, message: RoutedMessage, disclose: boolean): void {
+    switch (message[0]) {
+      case Code.PUBLISH:
+        this.#broker.publish(session, message, disclose);
+        break;
+      case Code.SUBSCRIBE:
+        this.#broker.subscribe(session, message);
+        break;
+      case Code.UNSUBSCRIBE:
+        this.#broker.unsubscribe(session, message);
+        break;
+      case Code.CALL:
+        this.#dealer.call(session, message, disclose);
+        break;
+      case Code.CANCEL:
+        this.#dealer.cancel(session, message);
+        break;
+      case Code.REGISTER:
+        this.#dealer.register(session, message, disclose);
+        break;
+      case Code.UNREGISTER:
+        this.#dealer.unregister(session, message);
+        break;
+      case Code.YIELD:
+        this.#dealer.yield(session, message);
+        break;
+      case Code.ERROR:
+        this.#dealer.error(session, message);
+        break;
+      default:
+        unreachable(message);
+    }
+  }
+
+  remove(session: Session): void {
+    if (!this.#sessions.delete(session)) return;
+    this.#shared.census.sessionCount--;
+    this.#shared.counters.sessionsClosed.all++;
+    this.#broker.leave(session);
+    this.#dealer.leave(session);
+    this.#shared.backplane.directory.leave(this.uri, session.session);
+  }
+
+  async #settle(
+    first: SessionId,
+    firstJoined: boolean | Promise<boolean>,
+    authid: string,
+    authrole: string,
+  ): Promise<SessionId | Fault> {
+    let session = first;
+    let joined = firstJoined;
+    try {
+      for (let draw = 1; draw <= MAX_ID_DRAWS; draw++) {
+        if (await joined) return session;
+        session = this.#shared.chance.sessionId();
+        joined = this.#shared.backplane.directory.join(this.uri, { session, authid, authrole });
+      }
+      if (await joined) return session;
+    } catch (cause) {
+      this.#shared.onLostRequest('join of a session', cause);
+    }
+    this.#unreserve();
+    return fault(ErrorUri.NETWORK_FAILURE, 'the cluster could not be asked for a session id: try again later');
+  }
+
+  #unreserve(): void {
+    this.#reservedCount--;
+    this.#shared.census.sessionCount--;
+  }
+}

@@ -1,0 +1,131 @@
+import { BackplaneUnavailableError } from '../backplane/backplane.js';
+import type { RealmDirectory, RealmRules } from '../session/ports.js';
+import { fault, type Fault } from '../wamp/faults.js';
+import type { Uri } from '../wamp/ids.js';
+import { checkUri } from '../wamp/uri-rules.js';
+import { ErrorUri } from '../wamp/uris.js';
+import { Realm, type RealmSettings, type RealmSurroundings } from './realm.js';
+
+export interface RealmTemplate {
+  readonly settings: RealmSettings;
+  /** May a realm of this name be made? */
+  readonly admits: (uri: Uri) => boolean;
+  /** An empty realm made from the template is closed after this long. */
+  readonly idleMs: number;
+}
+
+export interface RealmsOptions {
+  /** Configured realms: they exist from start to stop. */
+  readonly configured: ReadonlyMap<Uri, RealmSettings>;
+  readonly template?: RealmTemplate;
+  readonly maxRealms: number;
+  readonly shared: RealmSurroundings;
+}
+
+const NAME_RULES: Pick<RealmRules, 'uriCheck' | 'maxUriBytes' | 'maxUriComponents'> = {
+  uriCheck: 'loose',
+  maxUriBytes: 255,
+  maxUriComponents: 32,
+};
+
+/** The realms of this node: the configured ones, and those made on demand while somebody is in them (SES-5). */
+export class Realms implements RealmDirectory {
+  readonly #options: RealmsOptions;
+  readonly #open = new Map<Uri, Realm>();
+  /** Realms on their way in; a second HELLO for the same realm waits for the first. */
+  readonly #opening = new Map<Uri, Promise<Realm | Fault>>();
+  /** Realms on their way out; a HELLO for one waits until it has gone. */
+  readonly #closing = new Map<Uri, Promise<void>>();
+  #isStopped = false;
+
+  constructor(options: RealmsOptions) {
+    this.#options = options;
+  }
+
+  get all(): ReadonlyMap<Uri, Realm> {
+    return this.#open;
+  }
+
+  /** Opens every configured realm. The backplane must have been started. */
+  async start(): Promise<void> {
+    for (const [uri, settings] of this.#options.configured) await this.#bringUp(uri, settings);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#open.clear();
+  }
+
+  open(uri: Uri): Realm | Fault | Promise<Realm | Fault> {
+    const opening = this.#opening.get(uri);
+    if (opening !== undefined) return opening;
+    const realm = this.#open.get(uri);
+    if (realm !== undefined) return realm;
+    if (uri === '') return fault(ErrorUri.NO_SUCH_REALM, 'HELLO.Realm is empty: name the realm to join');
+    const flaw = checkUri(uri, 'exact', NAME_RULES);
+    if (flaw !== undefined) return fault(ErrorUri.INVALID_URI, `HELLO.Realm: ${flaw}`);
+    return this.#make(uri);
+  }
+
+  #make(uri: Uri): Fault | Promise<Realm | Fault> {
+    const { template, maxRealms, shared } = this.#options;
+    if (template?.admits(uri) !== true)
+      return fault(
+        ErrorUri.NO_SUCH_REALM,
+        `there is no realm "${uri}" here: configure it under realms, or a realmTemplate`,
+      );
+    if (this.#open.size + this.#opening.size >= maxRealms) {
+      shared.counters.limitsReached.realms++;
+      return fault(ErrorUri.NO_SUCH_REALM, `this node serves its limit of ${maxRealms} realms (limits.maxRealms)`);
+    }
+    const opening = this.#makeOnDemand(uri, template).finally(() => this.#opening.delete(uri));
+    this.#opening.set(uri, opening);
+    return opening;
+  }
+
+  async #makeOnDemand(uri: Uri, template: RealmTemplate): Promise<Realm | Fault> {
+    await this.#closing.get(uri);
+    try {
+      const realm = await this.#bringUp(uri, template.settings);
+      this.#closeWhenIdle(realm, template.idleMs);
+      return realm;
+    } catch (cause) {
+      if (!(cause instanceof BackplaneUnavailableError)) throw cause;
+      return fault(
+        ErrorUri.NETWORK_FAILURE,
+        'the realm cannot be opened while the cluster is unreachable: try again later',
+      );
+    }
+  }
+
+  async #bringUp(uri: Uri, settings: RealmSettings): Promise<Realm> {
+    const realm = new Realm(uri, settings, this.#options.shared);
+    // Known before it is served: the backplane says the realm's registrations while `serve` runs.
+    this.#open.set(uri, realm);
+    try {
+      await this.#options.shared.backplane.serve(uri);
+      return realm;
+    } catch (cause) {
+      this.#open.delete(uri);
+      throw cause;
+    }
+  }
+
+  #closeWhenIdle(realm: Realm, idleMs: number): void {
+    const { after, backplane, onLostRequest } = this.#options.shared;
+    after(idleMs, () => {
+      if (this.#isStopped) return;
+      if (!realm.isEmpty) {
+        this.#closeWhenIdle(realm, idleMs);
+        return;
+      }
+      realm.retire();
+      this.#open.delete(realm.uri);
+      const closing = backplane
+        .withdraw(realm.uri)
+        .catch((cause: unknown) => onLostRequest('withdrawal of a realm', cause))
+        .finally(() => this.#closing.delete(realm.uri));
+      this.#closing.set(realm.uri, closing);
+    });
+  }
+}
