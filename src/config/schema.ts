@@ -87,14 +87,14 @@ const drain = z.strictObject({
 const backplane = z.strictObject({
   url: z
     .string()
-    .min(1)
-    .refine(
-      (url) => url === 'memory' || !/^rediss?:/i.test(url),
-      'Redis is not supported by this version yet: leave it out, or write "memory"',
-    )
-    .refine((url) => url === 'memory' || /^rediss?:/i.test(url), 'Invalid backplane: write "memory"')
+    .superRefine((url, context) => {
+      if (url === 'memory') return;
+      const isRedis = /^(redis|rediss|valkey|valkeys|unix):/i.test(url);
+      const message = isRedis ? 'Redis is not supported by this version yet: leave it out' : 'Invalid backplane';
+      context.addIssue({ code: 'custom', message: `${message}, or write "memory"` });
+    })
     .default('memory')
-    .meta({ description: 'What joins the nodes. `memory`: this node is alone.', writeOnly: false }),
+    .describe('What joins the nodes of a cluster. `memory`: this node is alone.'),
 });
 
 const node = z.strictObject({

@@ -1,0 +1,122 @@
+import type { z } from 'zod';
+import { checkUri, type UriRules } from '../wamp/uri-rules.js';
+import { realm, type realmTemplate } from './realm-schema.js';
+import { CONFIG_SCHEMA } from './schema.js';
+
+type Parsed = z.output<typeof CONFIG_SCHEMA>;
+type Realm = z.output<typeof realm>;
+type Limits = Parsed['limits'];
+type Path = readonly PropertyKey[];
+type Report = (path: Path, message: string) => void;
+
+/** What realm names may be, wherever they come from. */
+const REALM_NAME_RULES: UriRules = { uriCheck: 'loose', maxUriBytes: 255, maxUriComponents: 32 };
+
+/** Checks what one setting means for another. Does what it can where other parts of the tree have faults. */
+export function checkAcross(tree: Readonly<Record<string, unknown>>, report: Report): void {
+  const { shape } = CONFIG_SCHEMA;
+  const { data: listen } = shape.listen.safeParse(tree['listen']);
+  const { data: ops } = shape.ops.safeParse(tree['ops']);
+  const { data: limits } = shape.limits.safeParse(tree['limits']);
+  const { data: drain } = shape.drain.safeParse(tree['drain']);
+  const { data: template } = shape.realmTemplate.safeParse(tree['realmTemplate']);
+  const realms = soundRealms(tree['realms']);
+  if (listen && ops) portsDiffer(listen, ops, report);
+  if (drain) drainFits(drain, report);
+  if (limits) limitsFit(limits, realms.size, report);
+  realmNamesAreSound(realms, report);
+  const bounds = limits ?? shape.limits.parse({});
+  for (const [index, realm] of realms) rulesAreSound(realm, bounds, ['realms', index], report);
+  if (template) templateIsSound(template, bounds, report);
+}
+
+/** Those realms that have no fault in themselves, by their place in the list. */
+function soundRealms(list: unknown): ReadonlyMap<number, Realm> {
+  const sound = new Map<number, Realm>();
+  for (const [index, entry] of (Array.isArray(list) ? (list as unknown[]) : []).entries()) {
+    const { data } = realm.safeParse(entry);
+    if (data) sound.set(index, data);
+  }
+  return sound;
+}
+
+function portsDiffer(listen: Parsed['listen'], ops: Parsed['ops'], report: Report): void {
+  if (!ops.enabled || listen.port === 0 || listen.port !== ops.port) return;
+  const everywhere = ['0.0.0.0', '::'];
+  const overlap = listen.host === ops.host || everywhere.includes(listen.host) || everywhere.includes(ops.host);
+  if (overlap) report(['ops', 'port'], `Port ${ops.port} is that of listen.port too: give them different ones`);
+}
+
+function drainFits({ periodMs, deadlineMs }: Parsed['drain'], report: Report): void {
+  if (deadlineMs >= periodMs) return;
+  report(['drain', 'deadlineMs'], `Too small: expected at least drain.periodMs, which is ${periodMs}`);
+}
+
+function limitsFit({ maxUnsentBytes, maxMessageBytes, maxRealms }: Limits, realmCount: number, report: Report): void {
+  if (maxUnsentBytes < maxMessageBytes) {
+    const least = `limits.maxMessageBytes, which is ${maxMessageBytes}`;
+    report(['limits', 'maxUnsentBytes'], `Too small: expected at least ${least}`);
+  }
+  if (maxRealms < realmCount) {
+    report(['limits', 'maxRealms'], `Too small: expected at least ${realmCount}, the number of configured realms`);
+  }
+}
+
+function realmNamesAreSound(realms: ReadonlyMap<number, Realm>, report: Report): void {
+  const seen = new Set<string>();
+  for (const [index, { name }] of realms) {
+    const flaw = checkUri(name, 'exact', REALM_NAME_RULES);
+    if (flaw !== undefined) report(['realms', index, 'name'], `Invalid URI "${name}": ${flaw}`);
+    if (seen.has(name)) report(['realms', index, 'name'], `There is another realm "${name}"`);
+    seen.add(name);
+  }
+}
+
+function templateIsSound(template: z.output<typeof realmTemplate>, limits: Limits, report: Report): void {
+  for (const [index, { uri, match }] of template.names.entries()) {
+    const flaw = checkPattern(uri, match, REALM_NAME_RULES);
+    if (flaw !== undefined) report(['realmTemplate', 'names', index, 'uri'], flaw);
+  }
+  rulesAreSound(template, limits, ['realmTemplate'], report);
+}
+
+function rulesAreSound(rules: Omit<Realm, 'name'>, limits: Limits, at: Path, report: Report): void {
+  const names = rules.roles.map(({ name }) => name);
+  unique(names, (index, name) =>
+    report([...at, 'roles', index, 'name'], `There is another role "${name}" in this realm`),
+  );
+  const { anonymousRole } = rules;
+  if (typeof anonymousRole === 'string' && !names.includes(anonymousRole)) {
+    report([...at, 'anonymousRole'], `There is no role "${anonymousRole}" in this realm`);
+  }
+  for (const [index, role] of rules.roles.entries()) {
+    permissionsAreSound(role, { ...limits, uriCheck: rules.uriCheck }, [...at, 'roles', index, 'permissions'], report);
+  }
+}
+
+function permissionsAreSound(role: Realm['roles'][number], rules: UriRules, at: Path, report: Report): void {
+  for (const [index, { uri, match }] of role.permissions.entries()) {
+    const flaw = checkPattern(uri, match, rules);
+    if (flaw !== undefined) report([...at, index, 'uri'], flaw);
+  }
+  unique(
+    role.permissions.map(({ uri, match }) => `${match} ${uri}`),
+    (index) => report([...at, index], 'There is another permission for the same uri and match in this role'),
+  );
+}
+
+function checkPattern(uri: string, match: 'exact' | 'prefix' | 'wildcard', rules: UriRules): string | undefined {
+  // Crossbar.io reads a trailing star as a prefix; here it would be a character that nobody's URI has.
+  if (uri.endsWith('*'))
+    return `Invalid URI "${uri}": write "${uri.slice(0, -1)}" with match: prefix instead of the star`;
+  const flaw = checkUri(uri, match, rules);
+  return flaw === undefined ? undefined : `Invalid URI "${uri}" (match: ${match}): ${flaw}`;
+}
+
+function unique(names: readonly string[], report: (index: number, name: string) => void): void {
+  const seen = new Set<string>();
+  for (const [index, name] of names.entries()) {
+    if (seen.has(name)) report(index, name);
+    seen.add(name);
+  }
+}

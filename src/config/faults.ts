@@ -1,0 +1,34 @@
+/** One thing that is wrong with the configuration. */
+export interface ConfigFault {
+  /** Of the setting; of a variable, flag or file where no setting is meant. */
+  readonly path: string;
+  readonly message: string;
+  /** File, variable or flag the value came from. Absent: a default, or the path says it. */
+  readonly source?: string | undefined;
+}
+
+/** The configuration cannot be used. Holds every fault found, not only the first. Operational: mend it and start again. */
+export class ConfigUnusableError extends Error {
+  override readonly name = 'ConfigUnusableError';
+  readonly code = 'CONFIG_UNUSABLE';
+  readonly faults: readonly ConfigFault[];
+
+  constructor(faults: readonly ConfigFault[]) {
+    super(['configuration is not usable:', ...faults.map(line)].join('\n'));
+    this.faults = faults;
+  }
+}
+
+function line({ path, message, source }: ConfigFault): string {
+  return `  ${path === '' ? 'configuration' : path}: ${message}${source === undefined ? '' : ` (from ${source})`}`;
+}
+
+/** `realms[0].roles[1].name` */
+export function dotted(path: readonly PropertyKey[]): string {
+  let text = '';
+  for (const step of path) {
+    if (typeof step === 'number') text += `[${step}]`;
+    else text += `${text === '' ? '' : '.'}${String(step)}`;
+  }
+  return text;
+}

@@ -1,0 +1,97 @@
+import type { z } from 'zod';
+import { checkAcross } from './checks.js';
+import { Draft } from './draft.js';
+import { ConfigUnusableError, dotted, type ConfigFault } from './faults.js';
+import { readConfigFile } from './file.js';
+import { CONFIG_SCHEMA, type Config, type ConfigInput } from './schema.js';
+import { FILE_VARIABLE, keysAt } from './settings.js';
+import { didYouMean } from './suggest.js';
+import { writeEnvironment, writeOverrides, type Environment, type Override } from './words.js';
+
+export interface ConfigSources {
+  /** YAML or JSON. Absent: the file GANTRY_CONFIG names, or none. */
+  readonly file?: string | undefined;
+  readonly environment?: Environment;
+  readonly overrides?: readonly Override[];
+}
+
+/**
+ * Reads the configuration: defaults ← file ← environment ← flags. The result is complete, checked and deeply frozen.
+ * Errors: ConfigUnusableError with every fault found.
+ */
+export function loadConfig({ file, environment = {}, overrides = [] }: ConfigSources): Config {
+  const draft = new Draft();
+  const faults: ConfigFault[] = [];
+  const path = file ?? environment[FILE_VARIABLE] ?? '';
+  if (path !== '') draftFile(path, draft, faults);
+  writeEnvironment(environment, draft, faults);
+  writeOverrides(overrides, draft, faults);
+  return conclude(draft, faults);
+}
+
+/** The same from a value: what is not in it has its default. Errors: ConfigUnusableError. */
+export function parseConfig(input: ConfigInput): Config {
+  const draft = new Draft();
+  for (const [key, value] of Object.entries(input)) if (value !== undefined) draft.write([key], value, 'input');
+  return conclude(draft, []);
+}
+
+function draftFile(file: string, draft: Draft, faults: ConfigFault[]): void {
+  const content = readConfigFile(file, faults) ?? null;
+  if (content !== null && (typeof content !== 'object' || Array.isArray(content))) {
+    faults.push({ path: file, message: 'Invalid input: expected settings by name' });
+    return;
+  }
+  draft.write([], content, file);
+}
+
+function conclude(draft: Draft, faults: ConfigFault[]): Config {
+  const result = CONFIG_SCHEMA.safeParse(draft.tree);
+  for (const issue of result.error?.issues ?? []) faults.push(...explain(issue, draft));
+  checkAcross(draft.tree, (path, message) =>
+    faults.push({ path: dotted(path), message, source: draft.sourceOfValue(path) }),
+  );
+  if (faults.length > 0 || !result.success) throw new ConfigUnusableError(faults);
+  return freeze(decide(result.data));
+}
+
+function explain(issue: z.core.$ZodIssue, draft: Draft): ConfigFault[] {
+  const path = dotted(issue.path);
+  if (issue.code === 'unrecognized_keys') {
+    const known = keysAt(issue.path);
+    return issue.keys.map((key) => ({
+      path,
+      message: `Unrecognized key: "${key}"${didYouMean(key, known)}`,
+      source: draft.sourceOf([...issue.path, key]),
+    }));
+  }
+  const message = issue.message
+    .replace(/^Invalid input: (.*), received undefined$/, 'Missing: $1')
+    .replace('expected int, received number', 'expected a whole number');
+  return [{ path, message, source: draft.sourceOf(issue.path) }];
+}
+
+function decide({ realms, realmTemplate, ...rest }: z.output<typeof CONFIG_SCHEMA>): Config {
+  return {
+    ...rest,
+    realms: realms.map((realm) => ({ ...realm, anonymousRole: anonymousRole(realm) })),
+    ...(realmTemplate && { realmTemplate: { ...realmTemplate, anonymousRole: anonymousRole(realmTemplate) } }),
+  };
+}
+
+function anonymousRole({
+  roles,
+  ...rules
+}: {
+  roles: { name: string }[];
+  anonymousRole?: string | null;
+}): string | null {
+  if (rules.anonymousRole !== undefined) return rules.anonymousRole;
+  return roles.some(({ name }) => name === 'anonymous') ? 'anonymous' : null;
+}
+
+function freeze<Value>(value: Value): Value {
+  if (typeof value === 'object' && value !== null)
+    for (const inner of Object.values(Object.freeze(value))) freeze(inner);
+  return value;
+}

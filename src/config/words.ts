@@ -1,0 +1,83 @@
+import type { Draft } from './draft.js';
+import type { ConfigFault } from './faults.js';
+import {
+  FILE_VARIABLE,
+  PATHS,
+  settingAt,
+  settingOfVariable,
+  VARIABLE_PREFIX,
+  VARIABLES,
+  type Setting,
+} from './settings.js';
+import { didYouMean } from './suggest.js';
+
+/** A setting given on the command line. */
+export interface Override {
+  /** Dotted: `listen.port`. */
+  readonly path: string;
+  readonly text: string;
+  /** The flag as it was written. */
+  readonly flag: string;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Writes every GANTRY_ variable into the draft. An empty one counts as unset; an unknown one is a fault. */
+export function writeEnvironment(environment: Environment, draft: Draft, faults: ConfigFault[]): void {
+  const words: { setting: Setting; text: string }[] = [];
+  for (const [variable, text] of Object.entries(environment)) {
+    if (!variable.startsWith(VARIABLE_PREFIX) || text === undefined || text === '') continue;
+    if (variable === FILE_VARIABLE || isForeign(variable, text)) continue;
+    const setting = settingOfVariable(variable);
+    if (setting !== undefined) words.push({ setting, text });
+    else faults.push({ path: variable, message: `Unknown variable${didYouMean(variable, VARIABLES)}` });
+  }
+  // GANTRY_LISTEN before GANTRY_LISTEN_PORT, so that what is more exact wins.
+  words.sort((left, right) => left.setting.path.length - right.setting.path.length);
+  for (const { setting, text } of words) writeWord(setting, text, setting.variable, draft, faults);
+}
+
+/** Writes what was given on the command line, in its order. */
+export function writeOverrides(overrides: readonly Override[], draft: Draft, faults: ConfigFault[]): void {
+  for (const { path, text, flag } of overrides) {
+    const setting = settingAt(path);
+    if (setting !== undefined) writeWord(setting, text, flag, draft, faults);
+    else faults.push({ path: flag, message: `Unknown setting "${path}"${didYouMean(path, PATHS)}` });
+  }
+}
+
+function writeWord(setting: Setting, text: string, source: string, draft: Draft, faults: ConfigFault[]): void {
+  if (setting.kind !== 'list' && setting.kind !== 'section') {
+    draft.write(setting.path, scalar(setting, text), source);
+    return;
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    const example = setting.kind === 'list' ? '["a", "b"]' : '{"key": "value"}';
+    faults.push({ path: setting.path.join('.'), message: `Invalid input: expected JSON such as ${example}`, source });
+    return;
+  }
+  draft.write(setting.path, value, source);
+}
+
+/** What cannot be read as its kind stays text, which the schema refuses in its own words. */
+function scalar(setting: Setting, text: string): unknown {
+  if (setting.kind === 'number') return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text;
+  if (setting.kind === 'boolean') return text === 'true' ? true : text === 'false' ? false : text;
+  if (setting.kind === 'nullable string') return text === 'null' ? null : text;
+  return text;
+}
+
+/**
+ * Kubernetes and Docker tell a container about a service called "gantry" in variables of our prefix
+ * (GANTRY_PORT=tcp://10.0.0.1:8080, GANTRY_SERVICE_HOST …), and the tests have theirs.
+ */
+function isForeign(variable: string, text: string): boolean {
+  return (
+    /_SERVICE_(HOST|PORT)(_|$)|_PORT_\d+_(TCP|UDP|SCTP)(_|$)/.test(variable) ||
+    (/_PORT$/.test(variable) && /^(tcp|udp|sctp):\/\//.test(text)) ||
+    /^GANTRY_(TEST|BENCH)_/.test(variable)
+  );
+}
