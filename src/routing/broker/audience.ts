@@ -1,0 +1,42 @@
+import type { Peer, Publication, Subscription } from '../ports.js';
+import { NO_DETAILS, type AudienceLists, type Dict } from '../../wamp/options.js';
+
+/** Nobody is left out, not even the publisher: `admits` need not be asked. */
+export function isOpenToAll(publication: Publication): boolean {
+  return !publication.excludePublisher && publication.audience === undefined;
+}
+
+/** Whether this session may have the event: publisher exclusion and the six lists, all of them (BRK-7, BWL-1..BWL-4). */
+export function admits(publication: Publication, receiver: Peer): boolean {
+  if (publication.excludePublisher && receiver.session === publication.publisher.session) return false;
+  return publication.audience === undefined || passes(publication.audience, receiver);
+}
+
+function passes(lists: AudienceLists, { session, authid, authrole }: Peer): boolean {
+  return (
+    (lists.eligible === undefined || lists.eligible.has(session)) &&
+    (lists.eligibleAuthid === undefined || lists.eligibleAuthid.has(authid)) &&
+    (lists.eligibleAuthrole === undefined || lists.eligibleAuthrole.has(authrole)) &&
+    lists.exclude?.has(session) !== true &&
+    lists.excludeAuthid?.has(authid) !== true &&
+    lists.excludeAuthrole?.has(authrole) !== true
+  );
+}
+
+/**
+ * EVENT.Details, the same for all receivers of the subscription: the topic for patterns only (PBS-3), the publisher when
+ * disclosed (7.3), what is passed through (PPT-1). NO_DETAILS itself when there is nothing to say.
+ */
+export function eventDetails(publication: Publication, subscription: Pick<Subscription<Peer>, 'match'>): Dict {
+  const { passthru, disclosePublisher, publisher, topic } = publication;
+  const namesTopic = subscription.match !== 'exact';
+  if (!namesTopic && !disclosePublisher && passthru === undefined) return NO_DETAILS;
+  const details: Record<string, unknown> = { ...passthru?.details };
+  if (namesTopic) details['topic'] = topic;
+  if (disclosePublisher) {
+    details['publisher'] = publisher.session;
+    details['publisher_authid'] = publisher.authid;
+    details['publisher_authrole'] = publisher.authrole;
+  }
+  return details;
+}

@@ -1,0 +1,188 @@
+import { Code } from '../../wamp/codes.js';
+import { fault, type Fault } from '../../wamp/faults.js';
+import type { PublicationId, RequestId, Uri } from '../../wamp/ids.js';
+import type { Publish, Subscribe, Unsubscribe } from '../../wamp/messages.js';
+import type { MatchPolicy } from '../../wamp/options.js';
+import { isReserved } from '../../wamp/uri-rules.js';
+import { ErrorUri } from '../../wamp/uris.js';
+import { errorReply } from '../error-reply.js';
+import type { Outlet, Peer, Publication, Surroundings } from '../ports.js';
+import type { SharedSubscription } from './shared-subscription.js';
+import { SubscriptionTable } from './subscription-table.js';
+
+export interface BrokerOptions<P extends Peer> {
+  readonly realm: Uri;
+  readonly outlet: Outlet<P>;
+  readonly surroundings: Pick<Surroundings, 'publicationId'>;
+  readonly limits: { readonly maxSubscriptionsPerSession: number };
+  /** A session was refused because of `limits`. */
+  readonly onLimit?: () => void;
+}
+
+/**
+ * The sessions of this node as publishers and subscribers of one realm.
+ * For each (topic, match) it says watch and unwatch to the outlet in strict alternation.
+ */
+export class Broker<P extends Peer> {
+  readonly #outlet: Outlet<P>;
+  readonly #surroundings: Pick<Surroundings, 'publicationId'>;
+  readonly #maxSubscriptionsPerSession: number;
+  readonly #onLimit: (() => void) | undefined;
+  readonly #table: SubscriptionTable<P>;
+  readonly #deliver: (publication: Publication, subscription: SharedSubscription<P>) => void;
+
+  constructor({ realm, outlet, surroundings, limits, onLimit }: BrokerOptions<P>) {
+    this.#outlet = outlet;
+    this.#surroundings = surroundings;
+    this.#maxSubscriptionsPerSession = limits.maxSubscriptionsPerSession;
+    this.#onLimit = onLimit;
+    this.#table = new SubscriptionTable<P>(realm);
+    this.#deliver = (publication, subscription) => outlet.deliver(publication, subscription);
+  }
+
+  /** Subscriptions of this node, each counted once however many sessions share it. */
+  get subscriptionCount(): number {
+    return this.#table.subscriptionCount;
+  }
+
+  /** Pairs of session and subscription. */
+  get receiverCount(): number {
+    return this.#table.receiverCount;
+  }
+
+  /**
+   * Delivers here, then hands on to the other nodes; a publisher that asked is answered when they are settled (BRK-6).
+   * At most once: an ERROR says that not every node could be reached, those that could, this one first, have the event.
+   */
+  publish(peer: P, message: Publish, disclose: boolean): void {
+    const [, request, { acknowledge }, topic] = message;
+    if (isReserved(topic)) {
+      this.#outlet.count('publish_refused');
+      if (acknowledge) this.#outlet.send(peer, errorReply(Code.PUBLISH, request, reservedTopic(topic)));
+      return;
+    }
+    const publication = toPublication(this.#surroundings.publicationId(), peer, message, disclose);
+    this.distribute(publication);
+    if (acknowledge) this.#publishAcknowledged(peer, request, publication);
+    else this.#outlet.publish(publication);
+  }
+
+  /** Delivers to the sessions of this node, once per matching subscription (BRK-8, PBS-2). */
+  distribute(publication: Publication): void {
+    this.#table.forEachMatch(publication.topic, this.#deliver, publication);
+  }
+
+  /**
+   * The first subscriber makes the cluster watch; it and whoever joins meanwhile is answered once that is settled (G2).
+   * A session receives from the moment its SUBSCRIBED is sent (ORD-2).
+   */
+  subscribe(peer: P, [, request, { match }, topic]: Subscribe): void {
+    const existing = this.#table.find(topic, match);
+    if (existing !== undefined && this.#table.isReceiver(peer, existing)) {
+      this.#outlet.send(peer, [Code.SUBSCRIBED, request, existing.id]);
+    } else if (this.#table.load(peer) >= this.#maxSubscriptionsPerSession) {
+      this.#onLimit?.();
+      this.#outlet.send(peer, errorReply(Code.SUBSCRIBE, request, this.#limitReached()));
+    } else if (existing === undefined) {
+      this.#open(peer, request, topic, match);
+    } else if (existing.waiting === undefined) {
+      this.#join(peer, existing, [request]);
+    } else {
+      this.#table.wait(peer, existing, request);
+    }
+  }
+
+  unsubscribe(peer: P, [, request, id]: Unsubscribe): void {
+    const subscription = this.#table.held(peer, id);
+    if (subscription === undefined) {
+      this.#outlet.send(peer, errorReply(Code.UNSUBSCRIBE, request, NOT_SUBSCRIBED));
+      return;
+    }
+    this.#table.release(peer, subscription);
+    this.#closeIfUnused(subscription);
+    this.#outlet.send(peer, [Code.UNSUBSCRIBED, request]);
+  }
+
+  /** Ends everything the session holds or waits for. Nothing is sent to it. O(its subscriptions). */
+  leave(peer: P): void {
+    for (const subscription of this.#table.removePeer(peer)) this.#closeIfUnused(subscription);
+  }
+
+  #publishAcknowledged(peer: P, request: RequestId, publication: Publication): void {
+    this.#outlet.publish(publication, (refusal) => {
+      if (refusal === undefined) this.#outlet.send(peer, [Code.PUBLISHED, request, publication.id]);
+      else this.#outlet.send(peer, errorReply(Code.PUBLISH, request, refusal));
+    });
+  }
+
+  #open(peer: P, request: RequestId, topic: Uri, match: MatchPolicy): void {
+    const subscription = this.#table.open(topic, match);
+    this.#table.wait(peer, subscription, request);
+    this.#outlet.watch(topic, match, (refusal) => {
+      this.#settle(subscription, refusal);
+    });
+  }
+
+  #settle(subscription: SharedSubscription<P>, refusal: Fault | undefined): void {
+    // Everyone who waited has left: unwatched already, and a newer subscription to the same may be waiting by now.
+    if (!this.#isCurrent(subscription)) return;
+    if (refusal !== undefined) this.#close(subscription);
+    for (const peer of subscription.waiting?.keys() ?? []) {
+      const requests = this.#table.stopWaiting(peer, subscription);
+      if (refusal === undefined) this.#join(peer, subscription, requests);
+      else this.#refuse(peer, subscription, requests, refusal);
+    }
+    subscription.waiting = undefined;
+  }
+
+  #join(peer: P, subscription: SharedSubscription<P>, requests: readonly RequestId[]): void {
+    this.#table.addReceiver(peer, subscription);
+    for (const request of requests) this.#outlet.send(peer, [Code.SUBSCRIBED, request, subscription.id]);
+  }
+
+  #refuse(peer: P, subscription: SharedSubscription<P>, requests: readonly RequestId[], refusal: Fault): void {
+    this.#table.release(peer, subscription);
+    for (const request of requests) this.#outlet.send(peer, errorReply(Code.SUBSCRIBE, request, refusal));
+  }
+
+  #closeIfUnused(subscription: SharedSubscription<P>): void {
+    if (subscription.isUnused && this.#isCurrent(subscription)) this.#close(subscription);
+  }
+
+  #isCurrent(subscription: SharedSubscription<P>): boolean {
+    return this.#table.find(subscription.topic, subscription.match) === subscription;
+  }
+
+  #close(subscription: SharedSubscription<P>): void {
+    this.#table.close(subscription);
+    this.#outlet.unwatch(subscription.topic, subscription.match);
+  }
+
+  #limitReached(): Fault {
+    return fault(
+      ErrorUri.LIMIT_EXCEEDED,
+      `this session holds its limit of ${this.#maxSubscriptionsPerSession} subscriptions (limits.maxSubscriptionsPerSession): unsubscribe from some first`,
+    );
+  }
+}
+
+function toPublication(
+  id: PublicationId,
+  publisher: Peer,
+  [, , options, topic, payload]: Publish,
+  disclosePublisher: boolean,
+): Publication {
+  const { excludeMe: excludePublisher, audience, passthru } = options;
+  const plain = { id, topic, payload, publisher, excludePublisher, disclosePublisher };
+  if (audience === undefined && passthru === undefined) return plain;
+  return { ...plain, ...(audience !== undefined && { audience }), ...(passthru !== undefined && { passthru }) };
+}
+
+const NOT_SUBSCRIBED = fault(
+  ErrorUri.NO_SUCH_SUBSCRIPTION,
+  'this session has no such subscription: use the id that SUBSCRIBED gave it',
+);
+
+function reservedTopic(topic: Uri): Fault {
+  return fault(ErrorUri.INVALID_URI, `"${topic}" begins with "wamp", which is the router's: publish to another topic`);
+}

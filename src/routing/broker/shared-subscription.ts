@@ -1,0 +1,38 @@
+import type { RequestId, SubscriptionId, Uri } from '../../wamp/ids.js';
+import type { MatchPolicy } from '../../wamp/options.js';
+import type { Peer, Subscription } from '../ports.js';
+
+/** One (topic, match) with all its sessions, sharing one id so that an event is encoded once (BRK-3, PBS-4). */
+export class SharedSubscription<P extends Peer> implements Subscription<P> {
+  readonly id: SubscriptionId;
+  readonly topic: Uri;
+  readonly match: MatchPolicy;
+  receivers: P[] = [];
+  /** SUBSCRIBEs to answer once the cluster has confirmed the interest; absent from then on. */
+  waiting: Map<P, RequestId[]> | undefined = new Map();
+
+  constructor(id: SubscriptionId, topic: Uri, match: MatchPolicy) {
+    this.id = id;
+    this.topic = topic;
+    this.match = match;
+  }
+
+  get isUnused(): boolean {
+    return this.receivers.length === 0 && (this.waiting === undefined || this.waiting.size === 0);
+  }
+}
+
+/** What one session holds: where it stands among the receivers of each subscription, for removal in O(1). */
+export class Holdings<P extends Peer> {
+  readonly positions = new Map<SharedSubscription<P>, number>();
+  /** SUBSCRIBEs that repeat one still waiting. */
+  repeatCount = 0;
+
+  /** What counts against the limit: a repeated request takes room as long as it waits. */
+  get load(): number {
+    return this.positions.size + this.repeatCount;
+  }
+}
+
+/** The position of a session whose SUBSCRIBE has not been answered. */
+export const WAITING = -1;

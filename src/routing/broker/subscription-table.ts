@@ -1,0 +1,172 @@
+import type { RequestId, SubscriptionId, Uri } from '../../wamp/ids.js';
+import type { MatchPolicy } from '../../wamp/options.js';
+import { deriveId } from '../derived-id.js';
+import { PatternIndex } from '../pattern-index.js';
+import type { Peer, Publication } from '../ports.js';
+import { Holdings, SharedSubscription, WAITING } from './shared-subscription.js';
+
+type Visit<P extends Peer> = (publication: Publication, subscription: SharedSubscription<P>) => void;
+
+/** Who subscribed to what on this node. Plain tables: says nothing to anyone. Every change is O(1). */
+export class SubscriptionTable<P extends Peer> {
+  readonly #realm: Uri;
+  readonly #index = new PatternIndex<SharedSubscription<P>>();
+  readonly #byId = new Map<SubscriptionId, SharedSubscription<P>>();
+  readonly #holdings = new Map<P, Holdings<P>>();
+  #receiverCount = 0;
+  /** The receivers being delivered to right now. */
+  #lent: readonly P[] | undefined;
+
+  constructor(realm: Uri) {
+    this.#realm = realm;
+  }
+
+  get subscriptionCount(): number {
+    return this.#byId.size;
+  }
+
+  /** Pairs of session and subscription. */
+  get receiverCount(): number {
+    return this.#receiverCount;
+  }
+
+  find(topic: Uri, match: MatchPolicy): SharedSubscription<P> | undefined {
+    return this.#index.get(topic, match);
+  }
+
+  /** The subscription of that id, if this session receives it. */
+  held(peer: P, id: SubscriptionId): SharedSubscription<P> | undefined {
+    const subscription = this.#byId.get(id);
+    return subscription !== undefined && this.isReceiver(peer, subscription) ? subscription : undefined;
+  }
+
+  isReceiver(peer: P, subscription: SharedSubscription<P>): boolean {
+    return (this.#holdings.get(peer)?.positions.get(subscription) ?? WAITING) !== WAITING;
+  }
+
+  /** What this session takes of its limit. */
+  load(peer: P): number {
+    return this.#holdings.get(peer)?.load ?? 0;
+  }
+
+  open(topic: Uri, match: MatchPolicy): SharedSubscription<P> {
+    const subscription = new SharedSubscription<P>(this.#freeId(topic, match), topic, match);
+    this.#index.add(topic, match, subscription);
+    this.#byId.set(subscription.id, subscription);
+    return subscription;
+  }
+
+  close(subscription: SharedSubscription<P>): void {
+    this.#index.remove(subscription.topic, subscription.match);
+    this.#byId.delete(subscription.id);
+  }
+
+  wait(peer: P, subscription: SharedSubscription<P>, request: RequestId): void {
+    const holdings = this.#holdingsOf(peer);
+    const requests = subscription.waiting?.get(peer);
+    if (requests === undefined) {
+      subscription.waiting?.set(peer, [request]);
+      holdings.positions.set(subscription, WAITING);
+    } else {
+      requests.push(request);
+      holdings.repeatCount++;
+    }
+  }
+
+  /**
+   * Takes a session off the waiting list and gives its requests.
+   * `addReceiver` or `release` must follow: until then it counts as holding the subscription.
+   */
+  stopWaiting(peer: P, subscription: SharedSubscription<P>): readonly RequestId[] {
+    const requests = subscription.waiting?.get(peer) ?? [];
+    subscription.waiting?.delete(peer);
+    const holdings = this.#holdings.get(peer);
+    if (holdings !== undefined) holdings.repeatCount -= requests.length - 1;
+    return requests;
+  }
+
+  /** The session no longer holds the subscription in any way. */
+  release(peer: P, subscription: SharedSubscription<P>): void {
+    const holdings = this.#holdings.get(peer);
+    const position = holdings?.positions.get(subscription);
+    if (holdings === undefined || position === undefined) return;
+    holdings.positions.delete(subscription);
+    if (holdings.positions.size === 0) this.#holdings.delete(peer);
+    if (position !== WAITING) this.#vacate(subscription, position);
+  }
+
+  addReceiver(peer: P, subscription: SharedSubscription<P>): void {
+    this.#holdingsOf(peer).positions.set(subscription, subscription.receivers.length);
+    this.#takeBack(subscription);
+    // A list of one is the common case, and `push` would reserve room for seventeen.
+    if (subscription.receivers.length === 0) subscription.receivers = [peer];
+    else subscription.receivers.push(peer);
+    this.#receiverCount++;
+  }
+
+  /** Removes a session everywhere. Gives the subscriptions it was on. */
+  removePeer(peer: P): Iterable<SharedSubscription<P>> {
+    const holdings = this.#holdings.get(peer);
+    if (holdings === undefined) return [];
+    this.#holdings.delete(peer);
+    for (const [subscription, position] of holdings.positions) {
+      if (position === WAITING) subscription.waiting?.delete(peer);
+      else this.#vacate(subscription, position);
+    }
+    return holdings.positions.keys();
+  }
+
+  /** Calls `visit` for each subscription with receivers that the topic matches, and lets it change the table. */
+  forEachMatch(topic: Uri, visit: Visit<P>, publication: Publication): void {
+    if (this.#index.patternCount === 0) {
+      const exact = this.#index.get(topic, 'exact');
+      if (exact !== undefined) this.#lend(exact, visit, publication);
+      return;
+    }
+    const matching: SharedSubscription<P>[] = [];
+    this.#index.forEachMatch(topic, collect, matching);
+    for (const subscription of matching) this.#lend(subscription, visit, publication);
+  }
+
+  #lend(subscription: SharedSubscription<P>, visit: Visit<P>, publication: Publication): void {
+    if (subscription.receivers.length === 0) return;
+    this.#lent = subscription.receivers;
+    visit(publication, subscription);
+    this.#lent = undefined;
+  }
+
+  /** A list that someone is walking along stays as it is; the subscription goes on with a copy. */
+  #takeBack(subscription: SharedSubscription<P>): void {
+    if (subscription.receivers === this.#lent) subscription.receivers = [...subscription.receivers];
+  }
+
+  #holdingsOf(peer: P): Holdings<P> {
+    let holdings = this.#holdings.get(peer);
+    if (holdings === undefined) {
+      holdings = new Holdings<P>();
+      this.#holdings.set(peer, holdings);
+    }
+    return holdings;
+  }
+
+  /** The last receiver takes the place that became free. */
+  #vacate(subscription: SharedSubscription<P>, position: number): void {
+    this.#takeBack(subscription);
+    const last = subscription.receivers.pop();
+    this.#receiverCount--;
+    if (last === undefined || position === subscription.receivers.length) return;
+    subscription.receivers[position] = last;
+    this.#holdings.get(last)?.positions.set(subscription, position);
+  }
+
+  #freeId(topic: Uri, match: MatchPolicy): SubscriptionId {
+    for (let attempt = 0; ; attempt++) {
+      const id = deriveId(this.#realm, match, topic, attempt) as SubscriptionId;
+      if (!this.#byId.has(id)) return id;
+    }
+  }
+}
+
+function collect<P extends Peer>(subscription: SharedSubscription<P>, matching: SharedSubscription<P>[]): void {
+  matching.push(subscription);
+}
