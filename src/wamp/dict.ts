@@ -1,3 +1,5 @@
+import { FloatOnWire } from './float-on-wire.js';
+import { isId, MAX_ID } from './ids.js';
 import type { Dict } from './options.js';
 
 /** True for a dict as codecs make them: lists, byte strings and whatever marks an odd number are none (MSG-4). */
@@ -14,5 +16,17 @@ export function own(dict: Dict, key: string): unknown {
 
 /** True for an integer in 0..2^53 (MSG-4). */
 export function isCount(value: unknown): value is number {
-  return typeof value === 'number' && value >= 0 && value <= 2 ** 53 && Number.isInteger(value);
+  return typeof value === 'number' && value >= 0 && value <= MAX_ID && Number.isInteger(value);
 }
+
+/**
+ * An id that this router gave out and a client says back. Serializers of JavaScript write numbers above 2^32 as
+ * floats (requirements 3.6): there alone a float is taken for the integer it means (MSG-10). Undefined: no id.
+ */
+export function returnedId(value: unknown): number | undefined {
+  if (isId(value)) return value;
+  if (value instanceof FloatOnWire && value.value > MAX_UINT32 && isId(value.value)) return value.value;
+  return undefined;
+}
+
+const MAX_UINT32 = 2 ** 32 - 1;

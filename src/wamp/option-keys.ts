@@ -1,0 +1,147 @@
+import { isCount, isDict, returnedId } from './dict.js';
+import { violation, type Fault } from './faults.js';
+import type { Dict } from './options.js';
+
+/** What a known key may hold. */
+type KeyType =
+  | 'bool'
+  | 'string'
+  | 'string or bytes'
+  | 'count'
+  | 'positive'
+  | 'ids'
+  | 'strings'
+  | 'dict'
+  | 'dicts'
+  | 'match'
+  | 'invoke'
+  | 'mode'
+  | 'enc_algo';
+
+export type KnownKeys = ReadonlyMap<string, KeyType>;
+
+/**
+ * Checks every known key of a dict; unknown keys and null are passed over (MSG-5, MSG-6, MSG-7). Says whether there
+ * is more than booleans. `where` names the dict in the violation, for example `PUBLISH.Options`. O(keys).
+ */
+export function checkKeys(where: string, dict: Dict, known: KnownKeys): Fault | 'booleans' | 'more' {
+  let seen: 'booleans' | 'more' = 'booleans';
+  for (const key in dict) {
+    const type = known.get(key);
+    if (type === undefined) continue;
+    const value = dict[key];
+    if (value === null || value === undefined) continue;
+    if (!FITS[type](value)) return violation(`${where}.${key} must be ${DESCRIPTIONS[type]}`);
+    if (type !== 'bool') seen = 'more';
+  }
+  return seen;
+}
+
+const PASSTHRU = {
+  ppt_scheme: 'string',
+  ppt_serializer: 'string',
+  ppt_cipher: 'string',
+  ppt_keyid: 'string',
+  enc_algo: 'enc_algo',
+  enc_key: 'string or bytes',
+  enc_serializer: 'string',
+} as const;
+
+/** Keys that autobahn and its test vectors know beyond the specification (X-12). */
+const LINK = { forward_for: 'dicts', transaction_hash: 'string' } as const;
+
+/** Every key of requirements 1.4 that a client may send, by the dict it belongs to. */
+export const KnownKeys = {
+  HELLO: keys({
+    agent: 'string',
+    authmethods: 'strings',
+    authid: 'string',
+    authrole: 'string',
+    authextra: 'dict',
+  }),
+  GOODBYE: keys({ message: 'string' }),
+  PUBLISH: keys({
+    ...PASSTHRU,
+    ...LINK,
+    acknowledge: 'bool',
+    exclude_me: 'bool',
+    disclose_me: 'bool',
+    exclude: 'ids',
+    exclude_authid: 'strings',
+    exclude_authrole: 'strings',
+    eligible: 'ids',
+    eligible_authid: 'strings',
+    eligible_authrole: 'strings',
+    retain: 'bool',
+    rkey: 'string',
+    trustlevel: 'count',
+    x_acknowledged_delivery: 'bool',
+  }),
+  SUBSCRIBE: keys({ ...LINK, match: 'match', get_retained: 'bool', nkey: 'string' }),
+  CALL: keys({
+    ...PASSTHRU,
+    ...LINK,
+    timeout: 'count',
+    receive_progress: 'bool',
+    progress: 'bool',
+    disclose_me: 'bool',
+    rkey: 'string',
+    runmode: 'string',
+    trustlevel: 'count',
+  }),
+  CANCEL: keys({ ...LINK, mode: 'mode' }),
+  REGISTER: keys({
+    ...LINK,
+    match: 'match',
+    invoke: 'invoke',
+    disclose_caller: 'bool',
+    forward_timeout: 'bool',
+    concurrency: 'positive',
+    force_reregister: 'bool',
+  }),
+  YIELD: keys({ ...PASSTHRU, ...LINK, progress: 'bool' }),
+  ERROR: keys({ ...PASSTHRU, ...LINK }),
+} as const;
+
+function keys(types: Readonly<Record<string, KeyType>>): KnownKeys {
+  return new Map(Object.entries(types));
+}
+
+const DESCRIPTIONS: Readonly<Record<KeyType, string>> = {
+  bool: 'a boolean',
+  string: 'a string',
+  'string or bytes': 'a string or a byte string',
+  count: 'a non-negative integer',
+  positive: 'a positive integer',
+  ids: 'a list of ids (integers from 1 to 2^53)',
+  strings: 'a list of strings',
+  dict: 'a dict',
+  dicts: 'a list of dicts',
+  match: '"exact", "prefix" or "wildcard"',
+  invoke: '"single", "roundrobin", "random", "first" or "last"',
+  mode: '"skip", "kill" or "killnowait"',
+  enc_algo: '"cryptobox", "mqtt", "xbr" or a name that begins with "x_"',
+};
+
+const MATCHES: readonly unknown[] = ['exact', 'prefix', 'wildcard'];
+const INVOKES: readonly unknown[] = ['single', 'roundrobin', 'random', 'first', 'last'];
+const MODES: readonly unknown[] = ['skip', 'kill', 'killnowait'];
+const ALGORITHMS: readonly unknown[] = ['cryptobox', 'mqtt', 'xbr'];
+
+const isString = (value: unknown): boolean => typeof value === 'string';
+
+const FITS: Readonly<Record<KeyType, (value: unknown) => boolean>> = {
+  bool: (value) => typeof value === 'boolean',
+  string: isString,
+  'string or bytes': (value) => typeof value === 'string' || value instanceof Uint8Array,
+  count: isCount,
+  positive: (value) => isCount(value) && value > 0,
+  ids: (value) => Array.isArray(value) && value.every((id) => returnedId(id) !== undefined),
+  strings: (value) => Array.isArray(value) && value.every(isString),
+  dict: isDict,
+  dicts: (value) => Array.isArray(value) && value.every(isDict),
+  match: (value) => MATCHES.includes(value),
+  invoke: (value) => INVOKES.includes(value),
+  mode: (value) => MODES.includes(value),
+  enc_algo: (value) => ALGORITHMS.includes(value) || (typeof value === 'string' && value.startsWith('x_')),
+};
