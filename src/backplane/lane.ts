@@ -1,0 +1,146 @@
+import type { NodeId } from '../wamp/ids.js';
+
+/** Decides when a lane delivers. Called at most once for each run of `deliver`, which may come at any later time. */
+export type Scheduler = (from: NodeId, to: NodeId, deliver: () => void) => void;
+
+/** One delivery per lane and turn of the event loop, so that a turn's messages travel as one batch. */
+export const oncePerTurn: Scheduler = (_from, _to, deliver) => {
+  setImmediate(deliver);
+};
+
+export interface LaneOptions {
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly schedule: Scheduler;
+  /** Messages under way at most. */
+  readonly limitCount: number;
+  /** Messages delivered per run at most. */
+  readonly batchCount: number;
+}
+
+/**
+ * One ordered way from a sender to a receiver (D5). First in, first out, never inside the sender's call.
+ * `receive` gets each message once, or is told in its place that something was lost.
+ */
+export class Lane<Message> {
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly #options: LaneOptions;
+  readonly #receive: (message: Message | undefined) => void;
+  /** Undefined stands for one or more lost messages. */
+  #queue: (Message | undefined)[] = [];
+  #head = 0;
+  #isScheduled = false;
+  #isHeld = false;
+  #isClosed = false;
+  #loseNextCount = 0;
+  #whenEmpty: (() => void) | undefined;
+
+  /** `receive` is called with undefined where messages were lost. */
+  constructor(options: LaneOptions, receive: (message: Message | undefined) => void) {
+    this.from = options.from;
+    this.to = options.to;
+    this.#options = options;
+    this.#receive = receive;
+  }
+
+  get waitingCount(): number {
+    return this.#queue.length - this.#head;
+  }
+
+  get isFull(): boolean {
+    return this.waitingCount >= this.#options.limitCount;
+  }
+
+  /** False: the lane is full and the message was not taken. */
+  push(message: Message): boolean {
+    if (this.#isClosed) return true;
+    if (this.isFull) return false;
+    if (this.#loseNextCount > 0) {
+      this.#loseNextCount--;
+      this.lose();
+      return true;
+    }
+    this.#append(message);
+    return true;
+  }
+
+  /** Something said here did not make it: the receiver learns of it in order. */
+  lose(): void {
+    if (this.#isClosed || (this.waitingCount > 0 && this.#queue.at(-1) === undefined)) return;
+    this.#append(undefined);
+  }
+
+  loseNext(count: number): void {
+    this.#loseNextCount += count;
+  }
+
+  /** Forgets what is under way but the first `keptCount` messages. Says whether anything was forgotten. */
+  cut(keptCount: number): boolean {
+    const forgotten = this.waitingCount > keptCount;
+    if (forgotten) this.#queue.length = this.#head + keptCount;
+    return forgotten;
+  }
+
+  /** Nothing is delivered while held. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  resume(): void {
+    this.#isHeld = false;
+    this.#scheduleRun();
+  }
+
+  /** Runs `action` once all that is under way has been delivered: at once, if nothing is. */
+  whenEmpty(action: () => void): void {
+    if (this.waitingCount === 0) action();
+    else this.#whenEmpty = action;
+  }
+
+  /** Delivers nothing any more. */
+  close(): void {
+    this.#isClosed = true;
+    this.#queue = [];
+    this.#head = 0;
+  }
+
+  #append(message: Message | undefined): void {
+    this.#queue.push(message);
+    this.#scheduleRun();
+  }
+
+  #scheduleRun(): void {
+    if (this.#isScheduled || this.#isHeld || this.#isClosed || this.waitingCount === 0) return;
+    this.#isScheduled = true;
+    this.#options.schedule(this.from, this.to, () => {
+      this.#isScheduled = false;
+      this.#run();
+    });
+  }
+
+  #run(): void {
+    // What is said while this runs waits for the next run, as a batch on a wire would.
+    let left = Math.min(this.waitingCount, this.#options.batchCount);
+    while (left-- > 0 && this.waitingCount > 0 && !this.#isHeld) {
+      const message = this.#queue[this.#head];
+      this.#queue[this.#head++] = undefined;
+      this.#receive(message);
+    }
+    this.#compact();
+    if (this.waitingCount > 0) {
+      this.#scheduleRun();
+      return;
+    }
+    const action = this.#whenEmpty;
+    this.#whenEmpty = undefined;
+    action?.();
+  }
+
+  #compact(): void {
+    if (this.#head === this.#queue.length) this.#queue.length = 0;
+    else if (this.#head * 2 > this.#queue.length) this.#queue.splice(0, this.#head);
+    else return;
+    this.#head = 0;
+  }
+}

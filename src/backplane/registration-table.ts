@@ -1,0 +1,93 @@
+import type { Callee, Claim, ClaimOutcome, Registration } from '../routing/ports.js';
+import type { NodeId, RegistrationId, SessionId, Uri } from '../wamp/ids.js';
+import type { MatchPolicy } from '../wamp/options.js';
+
+/** The id of a procedure: `attempt` counts from 0 and moves on when an id is taken by another procedure. */
+export type DeriveRegistrationId = (match: MatchPolicy, procedure: Uri, attempt: number) => RegistrationId;
+
+/**
+ * Who holds which procedure of one realm, and who may (SHR-1, SHR-2, SHR-4, DLR-4): the decision alone, without
+ * nodes to tell. The shared truth of the in-process hub and the model of the store's scripts.
+ */
+export class RegistrationTable {
+  readonly #derive: DeriveRegistrationId;
+  readonly #byId = new Map<RegistrationId, Registration>();
+  readonly #ids: Readonly<Record<MatchPolicy, Map<Uri, RegistrationId>>> = {
+    exact: new Map(),
+    prefix: new Map(),
+    wildcard: new Map(),
+  };
+
+  constructor(derive: DeriveRegistrationId) {
+    this.#derive = derive;
+  }
+
+  get all(): Iterable<Registration> {
+    return this.#byId.values();
+  }
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  /** Granted: the registration as it is from now on, under the id it has, which need not be the one claimed. */
+  claim(claim: Claim): ClaimOutcome {
+    const held = this.find(claim.match, claim.procedure);
+    if (held === undefined) return this.#grant(this.#freeId(claim), claim, []);
+    // Also when forced: a client must not be told REGISTERED twice with one id (DLR-4).
+    if (held.callees.some(({ session }) => session === claim.callee.session)) return { kind: 'taken' };
+    if (claim.force) return this.#grant(held.id, claim, []);
+    if (held.invoke === 'single') return { kind: 'taken' };
+    if (held.invoke !== claim.invoke) return { kind: 'policy-conflict', invoke: held.invoke };
+    return this.#grant(held.id, claim, held.callees);
+  }
+
+  /** The registration as it is from now on, without callees if that was the last one; undefined: nothing changed. */
+  release(id: RegistrationId, node: NodeId, session: SessionId): Registration | undefined {
+    return this.#removeCallees(id, (callee) => callee.node === node && callee.session === session);
+  }
+
+  /** Takes every callee of a node off. Returns the registrations that changed. */
+  dropNode(node: NodeId): readonly Registration[] {
+    const changed: Registration[] = [];
+    for (const id of [...this.#byId.keys()]) {
+      const registration = this.#removeCallees(id, (callee) => callee.node === node);
+      if (registration !== undefined) changed.push(registration);
+    }
+    return changed;
+  }
+
+  find(match: MatchPolicy, procedure: Uri): Registration | undefined {
+    const id = this.#ids[match].get(procedure);
+    return id === undefined ? undefined : this.#byId.get(id);
+  }
+
+  #grant(id: RegistrationId, claim: Claim, before: readonly Callee[]): ClaimOutcome {
+    const { procedure, match, invoke } = claim;
+    const registration: Registration = { id, procedure, match, invoke, callees: [...before, claim.callee] };
+    this.#byId.set(id, registration);
+    this.#ids[match].set(procedure, id);
+    return { kind: 'granted', registration };
+  }
+
+  #freeId(claim: Claim): RegistrationId {
+    let id = claim.registration;
+    for (let attempt = 1; this.#byId.has(id); attempt++) id = this.#derive(claim.match, claim.procedure, attempt);
+    return id;
+  }
+
+  #removeCallees(id: RegistrationId, leaves: (callee: Callee) => boolean): Registration | undefined {
+    const held = this.#byId.get(id);
+    if (held === undefined) return undefined;
+    const callees = held.callees.filter((callee) => !leaves(callee));
+    if (callees.length === held.callees.length) return undefined;
+    const registration = { ...held, callees };
+    if (callees.length > 0) {
+      this.#byId.set(id, registration);
+    } else {
+      this.#byId.delete(id);
+      this.#ids[held.match].delete(held.procedure);
+    }
+    return registration;
+  }
+}
