@@ -1,0 +1,117 @@
+import { parseArgs } from 'node:util';
+import { PATHS } from '../config/settings.js';
+import { didYouMean } from '../config/suggest.js';
+import type { Override } from '../config/words.js';
+
+/** What the command line says about the configuration. */
+export interface Sources {
+  readonly file: string | undefined;
+  readonly overrides: readonly Override[];
+}
+
+export type Command =
+  | { readonly kind: 'start' | 'check'; readonly sources: Sources }
+  | { readonly kind: 'config'; readonly form: 'effective' | 'schema' | 'env'; readonly sources: Sources }
+  | { readonly kind: 'help' | 'version' };
+
+/** The command line makes no sense. Says what to write instead where it can. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+  readonly code = 'USAGE';
+}
+
+const OPTIONS = {
+  config: { type: 'string', short: 'c' },
+  host: { type: 'string' },
+  port: { type: 'string' },
+  'ops-port': { type: 'string' },
+  'log-level': { type: 'string' },
+  set: { type: 'string', multiple: true },
+  schema: { type: 'boolean' },
+  env: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean', short: 'v' },
+} as const;
+
+const SHORTCUTS = {
+  host: 'listen.host',
+  port: 'listen.port',
+  'ops-port': 'ops.port',
+  'log-level': 'log.level',
+} as const;
+
+const COMMANDS = ['start', 'check', 'config', 'help', 'version'] as const;
+
+/** Reads the words after the program's name. Errors: UsageError. */
+export function parseArguments(words: readonly string[]): Command {
+  const { values, positionals } = parse(words);
+  if (values.help === true) return { kind: 'help' };
+  if (values.version === true) return { kind: 'version' };
+  const [name = 'start', ...rest] = positionals;
+  const kind = COMMANDS.find((command) => command === name);
+  if (kind === undefined) throw new UsageError(`there is no command "${name}"${didYouMean(name, COMMANDS)}`);
+  if (kind !== 'config' && (values.schema ?? values.env) === true) {
+    throw new UsageError('--schema and --env belong to: gantry config');
+  }
+  if (values.schema === true && values.env === true) throw new UsageError('choose one of --schema and --env');
+  const overrides = overridesIn(values);
+  switch (kind) {
+    case 'help':
+    case 'version':
+      return { kind };
+    case 'check':
+      return { kind, sources: { file: checkedFile(rest, values.config), overrides } };
+    case 'config': {
+      none(rest);
+      const form = values.schema === true ? 'schema' : values.env === true ? 'env' : 'effective';
+      return { kind, form, sources: { file: values.config, overrides } };
+    }
+    case 'start':
+      none(rest);
+      return { kind, sources: { file: values.config, overrides } };
+  }
+}
+
+type Values = ReturnType<typeof parse>['values'];
+
+function parse(words: readonly string[]) {
+  try {
+    return parseArgs({ args: [...words], options: OPTIONS, allowPositionals: true, strict: true });
+  } catch (error) {
+    throw new UsageError(explain(error));
+  }
+}
+
+function explain(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const unknown = /^Unknown option '(--?[^']*)'/.exec(message)?.[1];
+  if (unknown === undefined) return (message.split('\n', 1)[0] ?? '').replace(/\.$/, '');
+  const flags = Object.keys(OPTIONS).map((flag) => `--${flag}`);
+  const path = unknown.replace(/^-+/, '');
+  const hint = PATHS.includes(path) ? `, write: --set ${path}=VALUE` : didYouMean(unknown, flags);
+  return `there is no option "${unknown}"${hint}`;
+}
+
+function overridesIn(values: Values): Override[] {
+  const overrides: Override[] = [];
+  for (const assignment of values.set ?? []) {
+    const [path = '', ...text] = assignment.split('=');
+    if (path === '' || text.length === 0) throw new UsageError(`--set wants path=value, got "${assignment}"`);
+    overrides.push({ path, text: text.join('='), flag: `--set ${path}` });
+  }
+  for (const flag of ['host', 'port', 'ops-port', 'log-level'] as const) {
+    const text = values[flag];
+    if (text !== undefined) overrides.push({ path: SHORTCUTS[flag], text, flag: `--${flag}` });
+  }
+  return overrides;
+}
+
+function checkedFile([file, ...rest]: readonly string[], config: string | undefined): string | undefined {
+  none(rest);
+  if (file !== undefined && config !== undefined) throw new UsageError('name the file once: gantry check FILE');
+  return file ?? config;
+}
+
+function none([word]: readonly string[]): void {
+  if (word !== undefined) throw new UsageError(`"${word}" is one word too many`);
+}

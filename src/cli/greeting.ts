@@ -1,0 +1,23 @@
+/** Where a running node answers, as URLs. */
+export interface Addresses {
+  readonly ws: string;
+  readonly site?: string;
+  readonly ops?: string;
+}
+
+/** What a node says when it is ready: where everything is, and three lines that connect. */
+export function greeting(version: string, { ws, site, ops }: Addresses, realm: string | undefined): string {
+  const lines = [`gantry ${version} is ready`, `  WebSocket   ${ws}`];
+  if (site !== undefined) lines.push(`  demo page   ${site}`);
+  if (ops !== undefined)
+    lines.push(`  operations  ${['healthz', 'readyz', 'metrics'].map((page) => new URL(page, ops).href).join('  ')}`);
+  lines.push(
+    '',
+    'connect with autobahn-js, for example:',
+    `  const connection = new autobahn.Connection({ url: '${ws}', realm: '${realm ?? 'your.realm'}' });`,
+    "  connection.onopen = (session) => session.subscribe('com.example.hello', ([text]) => console.log(text));",
+    '  connection.open();',
+    '',
+  );
+  return lines.join('\n');
+}

@@ -1,0 +1,22 @@
+export const HELP = `gantry: a WAMP v2 router
+
+usage:
+  gantry [start] [options]     run a router node until SIGTERM or SIGINT
+  gantry check [FILE]          say whether a configuration can be used
+  gantry config [options]      print the configuration in effect as YAML, secrets masked
+  gantry config --schema       print the JSON schema of the configuration file
+  gantry config --env          print every environment variable with type, default and meaning
+
+options:
+  -c, --config FILE            configuration file, YAML or JSON (also: GANTRY_CONFIG)
+      --host HOST              address to accept clients at (listen.host)
+      --port PORT              port to accept clients at (listen.port)
+      --ops-port PORT          port of health and metrics (ops.port)
+      --log-level LEVEL        trace, debug, info, warn, error, fatal or silent (log.level)
+      --set PATH=VALUE         any setting; lists and sections as JSON; repeatable
+  -v, --version                print the version
+  -h, --help                   print this
+
+exit codes:
+  0  done        1  configuration, start or shutdown failed        2  wrong usage        70  a bug
+`;

@@ -1,0 +1,82 @@
+import { ConfigUnusableError } from '../config/faults.js';
+import { checkKeyPair } from '../config/key-pair.js';
+import { loadConfig } from '../config/load.js';
+import { renderConfig, renderVariables } from '../config/render.js';
+import type { Config } from '../config/schema.js';
+import { jsonSchema } from '../config/settings.js';
+import type { Environment } from '../config/words.js';
+import { unreachable } from '../wamp/unreachable.js';
+import { parseArguments, UsageError, type Command, type Sources } from './arguments.js';
+import { ExitCode } from './exit-code.js';
+import { HELP } from './help.js';
+import { version } from './version.js';
+
+/** Where a command reads and writes. */
+export interface Surroundings {
+  readonly environment: Environment;
+  readonly print: (text: string) => void;
+  readonly complain: (text: string) => void;
+}
+
+/** Runs one command to its end and says what the process should end with. What is a bug is thrown. */
+export async function run(words: readonly string[], surroundings: Surroundings): Promise<ExitCode> {
+  try {
+    return await execute(parseArguments(words), surroundings);
+  } catch (error) {
+    if (error instanceof UsageError) {
+      surroundings.complain(`gantry: ${error.message}\ntry: gantry --help\n`);
+      return ExitCode.USAGE;
+    }
+    if (error instanceof ConfigUnusableError) {
+      surroundings.complain(`${error.message}\n`);
+      return ExitCode.FAILED;
+    }
+    throw error;
+  }
+}
+
+async function execute(command: Command, surroundings: Surroundings): Promise<ExitCode> {
+  const { print, environment } = surroundings;
+  switch (command.kind) {
+    case 'help':
+      print(HELP);
+      return ExitCode.DONE;
+    case 'version':
+      print(`${version()}\n`);
+      return ExitCode.DONE;
+    case 'check':
+      checked(command.sources, environment);
+      print('configuration is usable\n');
+      return ExitCode.DONE;
+    case 'config':
+      print(shown(command, environment));
+      return ExitCode.DONE;
+    case 'start': {
+      const config = checked(command.sources, environment);
+      // Only now: the other commands need neither the native addon nor the router.
+      const { start } = await import('./start.js');
+      return start(config, surroundings);
+    }
+    default:
+      return unreachable(command);
+  }
+}
+
+function checked({ file, overrides }: Sources, environment: Environment): Config {
+  const config = loadConfig({ file, environment, overrides });
+  checkKeyPair(config);
+  return config;
+}
+
+function shown({ form, sources }: Extract<Command, { kind: 'config' }>, environment: Environment): string {
+  switch (form) {
+    case 'schema':
+      return `${JSON.stringify(jsonSchema(), undefined, 2)}\n`;
+    case 'env':
+      return renderVariables();
+    case 'effective':
+      return renderConfig(loadConfig({ file: sources.file, environment, overrides: sources.overrides }));
+    default:
+      return unreachable(form);
+  }
+}

@@ -1,0 +1,58 @@
+import { stringify } from 'yaml';
+import type { Config } from './schema.js';
+import { FILE_VARIABLE, SETTINGS, type SchemaNode, type Setting } from './settings.js';
+
+/** The configuration as YAML that can be loaded again, but for its secrets: they are masked. */
+export function renderConfig(config: Config): string {
+  const copy = structuredClone(config) as Record<string, unknown>;
+  for (const { path, schema } of SETTINGS) if (schema.writeOnly === true) mask(copy, path);
+  // The order of the schema, which is that of the reference.
+  const order = SETTINGS.filter(({ path }) => path.length === 1).map(({ path }) => path[0] ?? '');
+  const sorted = Object.fromEntries(order.filter((key) => copy[key] !== undefined).map((key) => [key, copy[key]]));
+  return stringify(sorted, { aliasDuplicateObjects: false, lineWidth: 120 });
+}
+
+/** Every environment variable with its type, default and description, as a commented file of variables. */
+export function renderVariables(): string {
+  const file = `# Path of the configuration file, like --config.\n# string; no default\n#${FILE_VARIABLE}=\n`;
+  return [file, ...SETTINGS.filter(isShown).map(variable)].join('\n');
+}
+
+/** Sections that always are there need no variable of their own in a list; what is in them has one. */
+export function isShown({ kind, isOptional }: Setting): boolean {
+  return kind !== 'section' || isOptional;
+}
+
+/** `integer 0–65535`, `"a" or "b"`, `list of string`, as people read it. */
+export function typeText(node: SchemaNode): string {
+  if (node.anyOf !== undefined) return node.anyOf.map(typeText).join(' or ');
+  if (node.enum !== undefined) return node.enum.map((value) => JSON.stringify(value)).join(' or ');
+  if (node.items !== undefined)
+    return `list of ${node.items.anyOf || node.items.enum ? `(${typeText(node.items)})` : typeText(node.items)}`;
+  if (node.type !== 'integer') return `${node.writeOnly === true ? 'secret ' : ''}${node.type ?? 'any'}`;
+  const range = `integer ${node.minimum ?? '…'}–${node.maximum ?? '…'}`;
+  return node.multipleOf === undefined ? range : `${range}, multiple of ${node.multipleOf}`;
+}
+
+function variable({ variable, kind, schema, isOptional }: Setting): string {
+  const json = kind === 'list' || kind === 'section' ? ', as JSON' : '';
+  const fallback =
+    schema.default === undefined
+      ? isOptional
+        ? 'no default'
+        : 'required with its section'
+      : `default ${wordOf(schema)}`;
+  return `# ${schema.description ?? ''}\n# ${typeText(schema)}${json}; ${fallback}\n#${variable}=\n`;
+}
+
+function wordOf({ default: value }: SchemaNode): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+function mask(tree: Record<string, unknown>, path: readonly string[]): void {
+  const [key = '', ...rest] = path;
+  const value = tree[key];
+  if (value === undefined) return;
+  if (rest.length === 0) tree[key] = '********';
+  else mask(value as Record<string, unknown>, rest);
+}
