@@ -1,0 +1,120 @@
+import { describe, expect, it } from 'vitest';
+import { Lane, type LaneOptions } from '../../../src/backplane/lane.js';
+import type { NodeId } from '../../../src/wamp/ids.js';
+
+function laneUnderTest(options: Partial<LaneOptions> = {}) {
+  const runs: (() => void)[] = [];
+  const received: (string | undefined)[] = [];
+  const lane: Lane<string> = new Lane<string>(
+    {
+      from: 'a' as NodeId,
+      to: 'b' as NodeId,
+      schedule: (_from, _to, deliver) => runs.push(deliver),
+      limitCount: 4,
+      batchCount: Infinity,
+      ...options,
+    },
+    (message) => {
+      received.push(message);
+      if (message === 'echo') lane.push('echoed');
+    },
+  );
+  const runAll = (): void => {
+    for (let run = runs.shift(); run !== undefined; run = runs.shift()) run();
+  };
+  return { lane, runs, received, runAll };
+}
+
+describe('a lane', () => {
+  it('delivers in order, in one run for all that was said in a turn, and never inside the call', () => {
+    const { lane, runs, received } = laneUnderTest();
+    lane.push('1');
+    lane.push('2');
+    expect(received).toEqual([]);
+    expect(runs).toHaveLength(1);
+    runs.shift()!();
+    expect(received).toEqual(['1', '2']);
+    expect(runs).toHaveLength(0);
+  });
+
+  it('keeps what is said while it delivers for the next run', () => {
+    const { lane, runs, received } = laneUnderTest();
+    lane.push('echo');
+    runs.shift()!();
+    expect(received).toEqual(['echo']);
+    runs.shift()!();
+    expect(received).toEqual(['echo', 'echoed']);
+  });
+
+  it('delivers no more per run than a batch', () => {
+    const { lane, runs, received, runAll } = laneUnderTest({ batchCount: 2 });
+    for (const message of ['1', '2', '3']) lane.push(message);
+    runs.shift()!();
+    expect(received).toEqual(['1', '2']);
+    runAll();
+    expect(received).toEqual(['1', '2', '3']);
+  });
+
+  it('takes no more than its limit, and takes again once something was delivered', () => {
+    const { lane, runAll, received } = laneUnderTest({ limitCount: 2 });
+    expect([lane.push('1'), lane.push('2'), lane.push('3')]).toEqual([true, true, false]);
+    runAll();
+    expect(lane.push('4')).toBe(true);
+    runAll();
+    expect(received).toEqual(['1', '2', '4']);
+  });
+
+  it('reports a loss where the message would have been, and neighbouring losses once', () => {
+    const { lane, runAll, received } = laneUnderTest({ limitCount: 9 });
+    lane.push('1');
+    lane.loseNext(2);
+    lane.push('2');
+    lane.push('3');
+    lane.push('4');
+    runAll();
+    expect(received).toEqual(['1', undefined, '4']);
+  });
+
+  it('delivers nothing while held, and everything in order when resumed', () => {
+    const { lane, runs, received, runAll } = laneUnderTest();
+    lane.push('1');
+    lane.hold();
+    runs.shift()!();
+    lane.push('2');
+    expect(runs).toHaveLength(0);
+    expect(received).toEqual([]);
+    lane.resume();
+    runAll();
+    expect(received).toEqual(['1', '2']);
+  });
+
+  it('forgets what is under way beyond the messages kept', () => {
+    const { lane, received, runAll } = laneUnderTest();
+    for (const message of ['1', '2', '3']) lane.push(message);
+    expect(lane.cut(1)).toBe(true);
+    expect(lane.cut(1)).toBe(false);
+    runAll();
+    expect(received).toEqual(['1']);
+  });
+
+  it('delivers nothing once closed', () => {
+    const { lane, received, runAll } = laneUnderTest();
+    lane.push('1');
+    lane.close();
+    lane.push('2');
+    runAll();
+    expect(received).toEqual([]);
+  });
+
+  it('tells when all that was under way has been delivered', () => {
+    const { lane, received, runAll } = laneUnderTest();
+    const told: number[] = [];
+    lane.whenEmpty(() => told.push(received.length));
+    lane.push('1');
+    lane.push('2');
+    lane.whenEmpty(() => told.push(received.length));
+    expect(told).toEqual([0]);
+    runAll();
+    expect(told).toEqual([0, 2]);
+  });
+});
