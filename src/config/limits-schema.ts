@@ -4,9 +4,7 @@ import { bytes, count, milliseconds } from './fields.js';
 export const limits = z.strictObject({
   maxMessageBytes: bytes(1_024, 67_108_864)
     .default(1_048_576)
-    .describe(
-      'Bytes of one incoming message. Larger ones end the connection. 1 MiB is what Crossbar.io users are advised to set.',
-    ),
+    .describe('Bytes of one incoming message. Larger ones end the connection.'),
   maxConnections: count(1, 1_000_000)
     .default(50_000)
     .describe(

@@ -17,7 +17,8 @@ interface Row {
 function section(name: string, node: SchemaNode): string {
   const rows = [...rowsIn(node, [name], true)];
   const own: Row = { key: name, variable: variableOf([name]), node, isRequired: false };
-  const shown = node.items === undefined ? rows : [own, ...rows];
+  const isAlwaysThere = node.properties !== undefined && node.default !== undefined;
+  const shown = isAlwaysThere ? rows : [own, ...rows];
   return `## ${name}\n\n${node.description ?? ''}\n\n| key | environment | type | default | meaning |\n|---|---|---|---|---|\n${shown.map(line).join('\n')}\n`;
 }
 

@@ -29,6 +29,7 @@ export function typeText(node: SchemaNode): string {
   if (node.enum !== undefined) return node.enum.map((value) => JSON.stringify(value)).join(' or ');
   if (node.items !== undefined)
     return `list of ${node.items.anyOf || node.items.enum ? `(${typeText(node.items)})` : typeText(node.items)}`;
+  if (node.type === 'object') return 'section';
   if (node.type !== 'integer') return `${node.writeOnly === true ? 'secret ' : ''}${node.type ?? 'any'}`;
   const range = `integer ${node.minimum ?? '…'}–${node.maximum ?? '…'}`;
   return node.multipleOf === undefined ? range : `${range}, multiple of ${node.multipleOf}`;
