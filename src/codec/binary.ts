@@ -1,0 +1,78 @@
+import { Buffer } from 'node:buffer';
+import type { ByteSink } from './byte-sink.js';
+
+// Above this a native call beats the loop over characters.
+const LOOP_CHARACTERS = 64;
+
+/** Writes an unsigned integer of 1, 2, 4 or 8 bytes, big-endian, behind a byte that announces it. */
+export function writeHead(sink: ByteSink, head: number, value: number, width: 1 | 2 | 4 | 8): void {
+  sink.reserve(1 + width);
+  const { bytes, pos } = sink;
+  bytes[pos] = head;
+  sink.pos = pos + 1 + width;
+  if (width === 8) {
+    const high = Math.floor(value / 0x1_0000_0000);
+    putUint32(bytes, pos + 1, high);
+    putUint32(bytes, pos + 5, value - high * 0x1_0000_0000);
+  } else if (width === 4) putUint32(bytes, pos + 1, value);
+  else if (width === 2) {
+    bytes[pos + 1] = value >>> 8;
+    bytes[pos + 2] = value;
+  } else bytes[pos + 1] = value;
+}
+
+export function writeHead64(sink: ByteSink, head: number, value: bigint): void {
+  sink.reserve(9);
+  sink.bytes[sink.pos] = head;
+  sink.bytes.writeBigUInt64BE(BigInt.asUintN(64, value), sink.pos + 1);
+  sink.pos += 9;
+}
+
+export function writeDouble(sink: ByteSink, head: number, value: number): void {
+  sink.reserve(9);
+  sink.bytes[sink.pos] = head;
+  sink.bytes.writeDoubleBE(value, sink.pos + 1);
+  sink.pos += 9;
+}
+
+export function putUint32(bytes: Uint8Array, pos: number, value: number): void {
+  bytes[pos] = value >>> 24;
+  bytes[pos + 1] = value >>> 16;
+  bytes[pos + 2] = value >>> 8;
+  bytes[pos + 3] = value;
+}
+
+export function writeOne(sink: ByteSink, byte: number): void {
+  sink.reserve(1);
+  sink.bytes[sink.pos++] = byte;
+}
+
+/** Writes text behind the head that `writeLength` makes of its length in bytes. Lone surrogates become U+FFFD. */
+export function writeTextBehind(
+  sink: ByteSink,
+  text: string,
+  writeLength: (sink: ByteSink, length: number) => void,
+): void {
+  const length = text.length;
+  if (length <= LOOP_CHARACTERS) {
+    const already = sink.length;
+    writeLength(sink, length);
+    sink.reserve(length);
+    const { bytes, pos } = sink;
+    let i = 0;
+    for (; i < length; i++) {
+      const code = text.charCodeAt(i);
+      if (code >= 0x80) break;
+      bytes[pos + i] = code;
+    }
+    if (i === length) {
+      sink.pos = pos + length;
+      return;
+    }
+    sink.cut(already);
+  }
+  const byteLength = Buffer.byteLength(text);
+  writeLength(sink, byteLength);
+  sink.reserve(byteLength);
+  sink.pos += sink.bytes.write(text, sink.pos, 'utf8');
+}

@@ -1,0 +1,88 @@
+import { Buffer } from 'node:buffer';
+
+const SLAB_BYTES = 65_536;
+// A message above this gets memory of its own, so that a slab is not given up half used.
+const OWN_FROM_BYTES = 16_384;
+const LOOP_BYTES = 48;
+
+/**
+ * Grows one message after another out of slabs. A finished message is never touched again: slabs are not recycled, they
+ * go when the last message in them goes. Writers call `reserve`, write into `bytes` at `pos`, and move `pos`.
+ */
+export class ByteSink {
+  bytes: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  pos = 0;
+  /** Why the message cannot be written; undefined: it can. */
+  trouble: string | undefined;
+  #start = 0;
+  #slab = this.bytes;
+  #slabUsed = 0;
+
+  /** Makes room for `count` more bytes. May replace `bytes`. */
+  reserve(count: number): void {
+    if (this.pos + count > this.bytes.length) this.#grow(count);
+  }
+
+  append(source: Uint8Array, start: number, end: number): void {
+    const length = end - start;
+    this.reserve(length);
+    const { bytes, pos } = this;
+    if (length <= LOOP_BYTES) {
+      for (let i = 0; i < length; i++) bytes[pos + i] = source[start + i] as number;
+    } else {
+      bytes.set(start === 0 && end === source.length ? source : source.subarray(start, end), pos);
+    }
+    this.pos = pos + length;
+  }
+
+  /** How far the current message has grown. */
+  get length(): number {
+    return this.pos - this.#start;
+  }
+
+  /** Takes back what was written beyond `length`. */
+  cut(length: number): void {
+    this.pos = this.#start + length;
+  }
+
+  /** The message written since the last finish or drop. */
+  finish(): Uint8Array {
+    const message = new Uint8Array(this.bytes.buffer, this.#start, this.pos - this.#start);
+    this.#next();
+    return message;
+  }
+
+  /** Forgets the message written since the last finish or drop and says why. */
+  drop(): string {
+    const trouble = this.trouble ?? 'not writable';
+    this.trouble = undefined;
+    this.pos = this.#start;
+    this.#next();
+    return trouble;
+  }
+
+  #next(): void {
+    if (this.bytes !== this.#slab) {
+      this.bytes = this.#slab;
+      this.pos = this.#slabUsed;
+    }
+    this.#start = this.pos;
+  }
+
+  #grow(count: number): void {
+    const length = this.length;
+    const needed = length + count;
+    const old = this.bytes;
+    if (needed <= OWN_FROM_BYTES) {
+      this.bytes = Buffer.allocUnsafeSlow(SLAB_BYTES);
+      this.#slab = this.bytes;
+    } else {
+      if (old === this.#slab) this.#slabUsed = this.#start;
+      // Something large is mostly the payload, its size is known, and little follows; else growth is by doubling.
+      this.bytes = Buffer.allocUnsafeSlow(count > OWN_FROM_BYTES ? needed + 64 : needed * 2);
+    }
+    old.copy(this.bytes, 0, this.#start, this.pos);
+    this.#start = 0;
+    this.pos = length;
+  }
+}

@@ -1,0 +1,400 @@
+import { Buffer } from 'node:buffer';
+import { NO_DETAILS } from '../wamp/options.js';
+import type { CodecLimits } from './codec.js';
+import { readBinaryText } from './intern.js';
+import type { ElementKind, Reader } from './reader.js';
+import { isText } from './text.js';
+import { floatRead, integerRead, MAX_BIG_INTEGER_BYTES, newDict, Untranslatable } from './values.js';
+
+const UNSIGNED = 0;
+const NEGATIVE = 1;
+const BYTES = 2;
+const TEXT = 3;
+const LIST = 4;
+const DICT = 5;
+const TAG = 6;
+const BREAK = 0xff;
+const INDEFINITE = 31;
+
+const KINDS: readonly ElementKind[] = ['other', 'other', 'bytes', 'text', 'list', 'dict', 'other', 'other'];
+const scratch = new DataView(new ArrayBuffer(8));
+
+/**
+ * Reads CBOR, of definite and indefinite length. Tags other than bignums are dropped; undefined is read as null.
+ * Counts are checked against the bytes left before anything is built. The last of equal keys wins (SER-4).
+ */
+export class CborReader implements Reader {
+  pos = 0;
+  #trouble: string | undefined;
+  readonly #maxDepth: number;
+  readonly #maxEntries: number;
+  /** Per level: values still to come, or −1 − the values so far when the length is indefinite. */
+  readonly #left: Float64Array;
+  readonly #isDict: Uint8Array;
+  #bytes: Uint8Array = new Uint8Array(0);
+  #end = 0;
+  #depth = 0;
+  /** −1: indefinite. */
+  #elements = 0;
+  /** The innermost tag before the head read last; −1: none. */
+  #tag = -1;
+  // The head read last: major type, additional information, argument, and the halves of an argument of 8 bytes.
+  #major = 0;
+  #extra = 0;
+  #value = 0;
+  #high = 0;
+  #low = 0;
+
+  constructor(limits: CodecLimits) {
+    this.#maxDepth = limits.maxDepth;
+    this.#maxEntries = limits.maxContainerEntries;
+    this.#left = new Float64Array(limits.maxDepth + 1);
+    this.#isDict = new Uint8Array(limits.maxDepth + 1);
+  }
+
+  begin(bytes: Uint8Array): void {
+    this.#bytes = bytes;
+    this.#end = bytes.length;
+    this.#depth = 0;
+    this.pos = 0;
+    this.#trouble = undefined;
+  }
+
+  trouble(): string | undefined {
+    return this.#trouble;
+  }
+
+  enterMessage(): boolean {
+    if (!this.#nextUntagged()) return false;
+    if (this.#major !== LIST) return this.#fail('the message is not a list', 0);
+    this.#elements = this.#countOf(1, 0);
+    return this.trouble() === undefined;
+  }
+
+  hasElement(index: number): boolean {
+    if (this.#elements >= 0) {
+      if (index < this.#elements) return true;
+    } else {
+      if (this.pos >= this.#end) return this.#cutOff(this.pos);
+      if (this.#bytes[this.pos] !== BREAK) return index < this.#maxEntries || this.#tooMany(this.pos);
+      this.pos++;
+    }
+    return this.pos === this.#end ? false : this.#fail('bytes follow the message', this.pos);
+  }
+
+  /** What is tagged is `other`. */
+  kind(): ElementKind {
+    return this.pos < this.#end ? (KINDS[(this.#bytes[this.pos] as number) >>> 5] as ElementKind) : 'other';
+  }
+
+  skip(): boolean {
+    return this.#skip(0);
+  }
+
+  skipDict(): boolean {
+    const at = this.pos;
+    if (!this.#next()) return false;
+    const entries = this.#countOf(2, at);
+    for (let i = 0; entries < 0 ? !this.#atBreak() : i < entries; i++) {
+      if (this.trouble() !== undefined) return false;
+      if (i >= this.#maxEntries) return this.#tooMany(this.pos);
+      if (this.kind() !== 'text')
+        return this.pos >= this.#end ? this.#cutOff(at) : this.#fail('a key that is not text', this.pos);
+      if (!this.#skip(1) || !this.#skip(1)) return false;
+    }
+    return this.trouble() === undefined;
+  }
+
+  #skip(base: number): boolean {
+    const left = this.#left;
+    let depth = base;
+    left[depth] = 1;
+    for (;;) {
+      while (left[depth] === 0) {
+        if (depth === base) return true;
+        depth--;
+      }
+      const at = this.pos;
+      const before = left[depth] as number;
+      if (before < 0 && this.#atBreak()) {
+        if (this.#isDict[depth] === 1 && before % 2 === 0) return this.#fail('a dict ends behind a key', at);
+        depth--;
+        continue;
+      }
+      left[depth] = before - 1;
+      if (before < 0 && -before > this.#maxEntries * (1 + (this.#isDict[depth] as number))) {
+        return this.#tooMany(at);
+      }
+      if (!this.#nextUntagged()) return false;
+      if (this.#major === LIST || this.#major === DICT) {
+        if (depth >= this.#maxDepth) return this.#tooDeep(at);
+        const perEntry = this.#major === DICT ? 2 : 1;
+        const count = this.#countOf(perEntry, at);
+        if (this.trouble() !== undefined) return false;
+        depth++;
+        left[depth] = count < 0 ? -1 : count * perEntry;
+        this.#isDict[depth] = perEntry - 1;
+      } else if (!this.#skipLeaf(at)) return false;
+    }
+  }
+
+  /** Behind the rest of a value that is neither list nor dict, whose head was read. */
+  #skipLeaf(at: number): boolean {
+    if (this.#major === TEXT || this.#major === BYTES) {
+      if (this.#extra === INDEFINITE) return this.#skipChunks(this.#major);
+      return this.#skipContent(this.#major, at);
+    }
+    if (this.#major !== 7) return true;
+    if (this.#extra === INDEFINITE) return this.#fail('a break where a value belongs', at);
+    return this.#extra === 24 && this.#value < 32 ? this.#fail('a simple value in two bytes that has one', at) : true;
+  }
+
+  #skipContent(major: number, at: number): boolean {
+    const start = this.pos;
+    if (this.#value > this.#end - start) return this.#cutOff(at);
+    this.pos = start + this.#value;
+    return major === BYTES || isText(this.#bytes, start, this.pos) || this.#fail('invalid UTF-8', start);
+  }
+
+  #skipChunks(major: number): boolean {
+    for (;;) {
+      const at = this.pos;
+      if (this.#atBreak()) return true;
+      if (!this.#next()) return false;
+      if (this.#major !== major || this.#extra === INDEFINITE) return this.#fail('a chunk of another kind', at);
+      if (!this.#skipContent(major, at)) return false;
+    }
+  }
+
+  readElement(): unknown {
+    return this.read();
+  }
+
+  read(): unknown {
+    const at = this.pos;
+    if (!this.#nextUntagged()) return undefined;
+    const tag = this.#tag;
+    const value = this.#readBody(at);
+    return (tag === 2 || tag === 3) && value instanceof Uint8Array ? bignum(tag, value) : value;
+  }
+
+  #readBody(at: number): unknown {
+    switch (this.#major) {
+      case UNSIGNED:
+        return this.#extra < 27 ? this.#value : integerRead(this.#high, this.#low);
+      case NEGATIVE:
+        if (this.#value < 2 ** 53) return -1 - this.#value;
+        return -1n - ((BigInt(this.#high) << 32n) | BigInt(this.#low));
+      case TEXT:
+        return this.#readText(at);
+      case BYTES: {
+        const start = this.pos;
+        const isWhole = this.#extra !== INDEFINITE;
+        if (!this.#skipLeaf(at)) return undefined;
+        return isWhole ? this.#bytes.subarray(start, this.pos) : this.#joined(start);
+      }
+      case LIST:
+        return this.#readList(at);
+      case DICT:
+        return this.#readDict(at);
+      default:
+        return this.#skipLeaf(at) ? this.#readSimple() : undefined;
+    }
+  }
+
+  #readText(at: number): string {
+    const start = this.pos;
+    if (this.#extra === INDEFINITE) return this.#skipLeaf(at) ? this.#joined(start).toString('utf8') : '';
+    if (this.#value > this.#end - start) {
+      this.#cutOff(at);
+      return '';
+    }
+    this.pos = start + this.#value;
+    const text = readBinaryText(this.#bytes, start, this.pos);
+    if (text === undefined) this.#fail('invalid UTF-8', start);
+    return text ?? '';
+  }
+
+  /** The chunks from `start` to the break before `pos`, already checked, as one. */
+  #joined(start: number): Buffer {
+    const chunks: Uint8Array[] = [];
+    this.pos = start;
+    while (!this.#atBreak() && this.#next()) {
+      chunks.push(this.#bytes.subarray(this.pos, this.pos + this.#value));
+      this.pos += this.#value;
+    }
+    return Buffer.concat(chunks);
+  }
+
+  #readList(at: number): unknown {
+    if (this.#depth >= this.#maxDepth) return this.#tooDeep(at);
+    const count = this.#countOf(1, at);
+    const list: unknown[] = [];
+    this.#depth++;
+    while (count < 0 ? !this.#atBreak() : list.length < count) {
+      if (list.length >= this.#maxEntries) return this.#tooMany(this.pos);
+      list.push(this.read());
+      if (this.trouble() !== undefined) return undefined;
+    }
+    this.#depth--;
+    return list;
+  }
+
+  #readDict(at: number): unknown {
+    if (this.#depth >= this.#maxDepth) return this.#tooDeep(at);
+    const entries = this.#countOf(2, at);
+    if (entries === 0) return NO_DETAILS;
+    const start = this.pos;
+    const dict = newDict();
+    this.#depth++;
+    for (let i = 0; entries < 0 ? !this.#atBreak() : i < entries; i++) {
+      if (i >= this.#maxEntries) return this.#tooMany(this.pos);
+      const key = this.read();
+      if (this.trouble() !== undefined) return undefined;
+      if (typeof key !== 'string') return this.#readMap(start, entries);
+      const value = this.read();
+      if (this.trouble() !== undefined) return undefined;
+      dict[key] = value;
+    }
+    this.#depth--;
+    return dict;
+  }
+
+  /** A dict again from its first entry, now that a key turned out not to be text. */
+  #readMap(start: number, entries: number): unknown {
+    const map = new Map<unknown, unknown>();
+    this.pos = start;
+    for (let i = 0; entries < 0 ? !this.#atBreak() : i < entries; i++) {
+      if (i >= this.#maxEntries) return this.#tooMany(this.pos);
+      const key = this.read();
+      const value = this.read();
+      if (this.trouble() !== undefined) return undefined;
+      map.set(key, value);
+    }
+    this.#depth--;
+    return map;
+  }
+
+  #readSimple(): unknown {
+    switch (this.#extra) {
+      case 20:
+        return false;
+      case 21:
+        return true;
+      case 22:
+      case 23: // undefined
+        return null;
+      case 25:
+        return floatRead(halfFloat(this.#value));
+      case 26:
+        scratch.setUint32(0, this.#value);
+        return floatRead(scratch.getFloat32(0));
+      case 27:
+        scratch.setUint32(0, this.#high);
+        scratch.setUint32(4, this.#low);
+        return floatRead(scratch.getFloat64(0));
+      default:
+        return new Untranslatable(`the CBOR simple value ${this.#value}`);
+    }
+  }
+
+  /** Moves behind a break, if there is one. At the end of the bytes there is none. */
+  #atBreak(): boolean {
+    if (this.pos >= this.#end || this.#bytes[this.pos] !== BREAK) return false;
+    this.pos++;
+    return true;
+  }
+
+  /** How many entries the list or dict has whose head was read; −1: indefinite. */
+  #countOf(valuesPerEntry: number, at: number): number {
+    if (this.#extra === INDEFINITE) return -1;
+    if (this.#value * valuesPerEntry > this.#end - this.pos) this.#cutOff(at);
+    else if (this.#value > this.#maxEntries) this.#tooMany(at);
+    return this.trouble() === undefined ? this.#value : 0;
+  }
+
+  /** Reads the head behind any tags. */
+  #nextUntagged(): boolean {
+    this.#tag = -1;
+    for (;;) {
+      if (!this.#next()) return false;
+      if (this.#major !== TAG) return true;
+      this.#tag = this.#value;
+    }
+  }
+
+  /** Reads one head and moves behind it. */
+  #next(): boolean {
+    const bytes = this.#bytes;
+    const at = this.pos;
+    if (at >= this.#end) return this.#cutOff(at);
+    const first = bytes[at] as number;
+    this.#major = first >>> 5;
+    const extra = (this.#extra = first & 0x1f);
+    if (extra < 24) {
+      this.#value = extra;
+      this.pos = at + 1;
+      return true;
+    }
+    return extra < 28 ? this.#nextLong(at, extra) : this.#nextIndefinite(at, extra);
+  }
+
+  #nextLong(at: number, extra: number): boolean {
+    const bytes = this.#bytes;
+    const width = 1 << (extra - 24);
+    const end = at + 1 + width;
+    if (end > this.#end) return this.#cutOff(at);
+    let high = 0;
+    let low = 0;
+    for (let pos = at + 1; pos < end; pos++) {
+      if (end - pos > 4) high = high * 256 + (bytes[pos] as number);
+      else low = low * 256 + (bytes[pos] as number);
+    }
+    this.#high = high;
+    this.#low = low;
+    this.#value = high * 0x1_0000_0000 + low;
+    this.pos = end;
+    return true;
+  }
+
+  #nextIndefinite(at: number, extra: number): boolean {
+    const isOpenable = this.#major >= BYTES && this.#major !== TAG;
+    if (extra !== INDEFINITE || !isOpenable) return this.#fail('a reserved length', at);
+    this.#value = 0;
+    this.pos = at + 1;
+    return true;
+  }
+
+  #tooDeep(pos: number): false {
+    return this.#fail(`lists and dicts nested deeper than ${this.#maxDepth}`, pos);
+  }
+
+  #tooMany(pos: number): false {
+    return this.#fail(`a list or dict of more than ${this.#maxEntries} entries`, pos);
+  }
+
+  #cutOff(pos: number): false {
+    return this.#fail('the bytes end before the value that begins here', pos);
+  }
+
+  #fail(what: string, pos: number): false {
+    this.#trouble ??= `CBOR, byte ${pos}: ${what}`;
+    return false;
+  }
+}
+
+function halfFloat(bits: number): number {
+  const exponent = (bits >>> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  const sign = (bits & 0x8000) === 0 ? 1 : -1;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
+  return sign * (1024 + fraction) * 2 ** (exponent - 25);
+}
+
+function bignum(tag: 2 | 3, bytes: Uint8Array): unknown {
+  if (bytes.length > MAX_BIG_INTEGER_BYTES) return new Untranslatable(`an integer of ${bytes.length} bytes`);
+  const digits = Buffer.from(bytes).toString('hex');
+  const value = digits === '' ? 0n : BigInt(`0x${digits}`);
+  return tag === 2 ? value : -1n - value;
+}

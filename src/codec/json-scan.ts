@@ -1,0 +1,119 @@
+import { afterSequence } from './text.js';
+
+// What ends the plain run of a string: the quote, the escape, control characters, and everything that is not ASCII.
+const STOPS = new Uint8Array(256);
+STOPS.fill(1, 0, 0x20);
+STOPS.fill(1, 0x80);
+STOPS[0x22] = 1;
+STOPS[0x5c] = 1;
+
+/** Scanners return where they stopped, or −1 − that place when the bytes there are wrong. */
+export function isBad(pos: number): boolean {
+  return pos < 0;
+}
+
+export function badAt(pos: number): number {
+  return -1 - pos;
+}
+
+export function isDigit(byte: number): boolean {
+  return byte >= 0x30 && byte <= 0x39;
+}
+
+/** The byte at `pos`; −1 at the end. */
+export function byteAt(bytes: Uint8Array, pos: number, end: number): number {
+  return pos < end ? (bytes[pos] as number) : -1;
+}
+
+export function afterSpace(bytes: Uint8Array, pos: number, end: number): number {
+  while (pos < end) {
+    const byte = bytes[pos] as number;
+    if (byte > 0x20 || (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09)) return pos;
+    pos++;
+  }
+  return pos;
+}
+
+/** From behind the opening quote to behind the closing one. */
+export function afterString(bytes: Uint8Array, pos: number, end: number): number {
+  for (;;) {
+    while (pos < end && STOPS[bytes[pos] as number] === 0) pos++;
+    if (pos >= end) return -1 - end;
+    const byte = bytes[pos] as number;
+    if (byte === 0x22) return pos + 1;
+    const next = byte === 0x5c ? afterEscape(bytes, pos, end) : byte < 0x20 ? -1 : afterSequence(bytes, pos, end);
+    if (next < 0) return -1 - pos;
+    pos = next;
+  }
+}
+
+/** From the backslash to behind its escape; −1 when it is none. */
+function afterEscape(bytes: Uint8Array, pos: number, end: number): number {
+  switch (byteAt(bytes, pos + 1, end)) {
+    case 0x22: // quote
+    case 0x5c: // backslash
+    case 0x2f: // slash
+    case 0x62: // b
+    case 0x66: // f
+    case 0x6e: // n
+    case 0x72: // r
+    case 0x74: // t
+      return pos + 2;
+    case 0x75: // u
+      if (pos + 6 > end) return -1;
+      for (let i = pos + 2; i < pos + 6; i++) if (!isHex(bytes[i] as number)) return -1;
+      return pos + 6;
+    default:
+      return -1;
+  }
+}
+
+function isHex(byte: number): boolean {
+  const letter = byte | 0x20;
+  return isDigit(byte) || (letter >= 0x61 && letter <= 0x66);
+}
+
+/** From the first byte of a number to behind it. */
+export function afterNumber(bytes: Uint8Array, pos: number, end: number): number {
+  let at = byteAt(bytes, pos, end) === 0x2d ? pos + 1 : pos;
+  const whole = at;
+  at = afterDigits(bytes, at, end);
+  if (at === whole || (at > whole + 1 && bytes[whole] === 0x30)) return -1 - pos;
+  let byte = byteAt(bytes, at, end);
+  if (byte === 0x2e) {
+    const fraction = at + 1;
+    at = afterDigits(bytes, fraction, end);
+    if (at === fraction) return -1 - pos;
+    byte = byteAt(bytes, at, end);
+  }
+  if ((byte | 0x20) === 0x65) {
+    const sign = byteAt(bytes, at + 1, end);
+    const exponent = sign === 0x2b || sign === 0x2d ? at + 2 : at + 1;
+    at = afterDigits(bytes, exponent, end);
+    if (at === exponent) return -1 - pos;
+  }
+  return at;
+}
+
+function afterDigits(bytes: Uint8Array, pos: number, end: number): number {
+  while (pos < end && isDigit(bytes[pos] as number)) pos++;
+  return pos;
+}
+
+/** From the first letter of `true`, `false` or `null` to behind it. */
+export function afterLiteral(bytes: Uint8Array, pos: number, end: number): number {
+  switch (byteAt(bytes, pos, end)) {
+    case 0x74:
+      return spells(bytes, pos, end, 0x72, 0x75, 0x65) ? pos + 4 : -1 - pos;
+    case 0x66:
+      return spells(bytes, pos + 1, end, 0x6c, 0x73, 0x65) && bytes[pos + 1] === 0x61 ? pos + 5 : -1 - pos;
+    case 0x6e:
+      return spells(bytes, pos, end, 0x75, 0x6c, 0x6c) ? pos + 4 : -1 - pos;
+    default:
+      return -1 - pos;
+  }
+}
+
+function spells(bytes: Uint8Array, pos: number, end: number, b: number, c: number, d: number): boolean {
+  return pos + 4 <= end && bytes[pos + 1] === b && bytes[pos + 2] === c && bytes[pos + 3] === d;
+}

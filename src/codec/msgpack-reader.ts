@@ -1,0 +1,370 @@
+import { NO_DETAILS } from '../wamp/options.js';
+import type { CodecLimits } from './codec.js';
+import { readBinaryText } from './intern.js';
+import type { ElementKind, Reader } from './reader.js';
+import { isText } from './text.js';
+import { floatRead, integerRead, newDict, Timestamp, Untranslatable } from './values.js';
+
+const TIMESTAMP = 0xff;
+
+/**
+ * Reads MessagePack. The length checks come before anything is built: a list of n elements needs n bytes, a dict of n
+ * entries 2n. The last of equal keys wins (SER-4).
+ */
+export class MsgpackReader implements Reader {
+  pos = 0;
+  #trouble: string | undefined;
+  readonly #maxDepth: number;
+  readonly #maxEntries: number;
+  readonly #left: Float64Array;
+  #bytes: Uint8Array = new Uint8Array(0);
+  #end = 0;
+  #depth = 0;
+  #elements = 0;
+
+  constructor(limits: CodecLimits) {
+    this.#maxDepth = limits.maxDepth;
+    this.#maxEntries = limits.maxContainerEntries;
+    this.#left = new Float64Array(limits.maxDepth + 1);
+  }
+
+  begin(bytes: Uint8Array): void {
+    this.#bytes = bytes;
+    this.#end = bytes.length;
+    this.#depth = 0;
+    this.pos = 0;
+    this.#trouble = undefined;
+  }
+
+  trouble(): string | undefined {
+    return this.#trouble;
+  }
+
+  enterMessage(): boolean {
+    if (this.#end === 0) return this.#cutOff(0);
+    const first = this.#bytes[0] as number;
+    if ((first & 0xf0) !== 0x90 && first !== 0xdc && first !== 0xdd) return this.#fail('the message is not a list', 0);
+    const count = this.#openList(0);
+    this.#elements = count;
+    return count >= 0;
+  }
+
+  hasElement(index: number): boolean {
+    if (index < this.#elements) return true;
+    return this.pos === this.#end ? false : this.#fail('bytes follow the message', this.pos);
+  }
+
+  kind(): ElementKind {
+    if (this.pos >= this.#end) return 'other';
+    const first = this.#bytes[this.pos] as number;
+    if (first < 0x80) return 'other';
+    if (first < 0x90) return 'dict';
+    if (first < 0xa0) return 'list';
+    if (first < 0xc0) return 'text';
+    if (first >= 0xc4 && first <= 0xc6) return 'bytes';
+    if (first >= 0xd9 && first <= 0xdb) return 'text';
+    if (first === 0xdc || first === 0xdd) return 'list';
+    return first === 0xde || first === 0xdf ? 'dict' : 'other';
+  }
+
+  skip(): boolean {
+    return this.#skip(0);
+  }
+
+  skipDict(): boolean {
+    const entries = this.#openDict(this.pos);
+    if (entries < 0) return false;
+    for (let i = 0; i < entries; i++) {
+      if (this.kind() !== 'text') return this.#fail('a key that is not text', this.pos);
+      if (!this.#skip(1) || !this.#skip(1)) return false;
+    }
+    return true;
+  }
+
+  #skip(base: number): boolean {
+    const left = this.#left;
+    let depth = base;
+    left[depth] = 1;
+    for (;;) {
+      while (left[depth] === 0) {
+        if (depth === base) return true;
+        depth--;
+      }
+      left[depth] = (left[depth] as number) - 1;
+      const kind = this.kind();
+      if (kind === 'other') {
+        if (!this.#skipScalar()) return false;
+      } else if (kind === 'text') {
+        const start = this.#openString();
+        if (start < 0) return false;
+        if (!isText(this.#bytes, start, this.pos)) return this.#fail('invalid UTF-8', start);
+      } else if (kind === 'bytes') {
+        if (this.#openString() < 0) return false;
+      } else {
+        if (depth >= this.#maxDepth) return this.#tooDeep(this.pos);
+        const count = kind === 'list' ? this.#openList(this.pos) : 2 * this.#openDict(this.pos);
+        if (count < 0) return false;
+        depth++;
+        left[depth] = count;
+      }
+    }
+  }
+
+  readElement(): unknown {
+    return this.read();
+  }
+
+  read(): unknown {
+    const start = this.pos;
+    switch (this.kind()) {
+      case 'list':
+        return this.#readList();
+      case 'dict':
+        return this.#readDict();
+      case 'text':
+        return this.#readText();
+      case 'bytes': {
+        const from = this.#openString();
+        return from < 0 ? undefined : this.#bytes.subarray(from, this.pos);
+      }
+      case 'other':
+        return this.#skipScalar() ? this.#scalar(start) : undefined;
+    }
+  }
+
+  #readList(): unknown {
+    if (this.#depth >= this.#maxDepth) return this.#tooDeep(this.pos);
+    const count = this.#openList(this.pos);
+    const list: unknown[] = [];
+    this.#depth++;
+    for (let i = 0; i < count; i++) {
+      list.push(this.read());
+      if (this.trouble() !== undefined) return undefined;
+    }
+    this.#depth--;
+    return list;
+  }
+
+  #readDict(): unknown {
+    if (this.#depth >= this.#maxDepth) return this.#tooDeep(this.pos);
+    const entries = this.#openDict(this.pos);
+    if (entries === 0) return NO_DETAILS;
+    const start = this.pos;
+    const dict = newDict();
+    this.#depth++;
+    for (let i = 0; i < entries; i++) {
+      if (this.kind() !== 'text') return this.#readMap(start, entries);
+      const key = this.#readText();
+      const value = this.read();
+      if (this.trouble() !== undefined) return undefined;
+      dict[key] = value;
+    }
+    this.#depth--;
+    return dict;
+  }
+
+  /** A dict again from its first entry, now that a key turned out not to be text. */
+  #readMap(start: number, entries: number): unknown {
+    const map = new Map<unknown, unknown>();
+    this.pos = start;
+    for (let i = 0; i < entries; i++) {
+      const key = this.read();
+      const value = this.read();
+      if (this.trouble() !== undefined) return undefined;
+      map.set(key, value);
+    }
+    this.#depth--;
+    return map;
+  }
+
+  #readText(): string {
+    const start = this.#openString();
+    if (start < 0) return '';
+    const text = readBinaryText(this.#bytes, start, this.pos);
+    if (text === undefined) this.#fail('invalid UTF-8', start);
+    return text ?? '';
+  }
+
+  /** Moves behind a string or byte string; its content begins at the result, −1 in trouble. */
+  #openString(): number {
+    const pos = this.pos;
+    const first = this.#bytes[pos] as number;
+    let start = pos + 1;
+    let length = first & 0x1f;
+    if (first >= 0xc0) {
+      // c4 c5 c6 and d9 da db: lengths of 1, 2 and 4 bytes.
+      const width = first < 0xd0 ? 1 << (first - 0xc4) : 1 << (first - 0xd9);
+      length = this.#uint(start, width);
+      start += width;
+    }
+    if (length < 0 || start + length > this.#end) {
+      this.#cutOff(pos);
+      return -1;
+    }
+    this.pos = start + length;
+    return start;
+  }
+
+  /** Moves behind the head of a list; the number of elements, −1 in trouble. */
+  #openList(pos: number): number {
+    const first = this.#bytes[pos] as number;
+    return this.#open(pos, first < 0xa0 ? first & 0x0f : -1, first === 0xdc ? 2 : 4, 1);
+  }
+
+  /** Moves behind the head of a dict; the number of entries, −1 in trouble. */
+  #openDict(pos: number): number {
+    const first = this.#bytes[pos] as number;
+    return this.#open(pos, first < 0x90 ? first & 0x0f : -1, first === 0xde ? 2 : 4, 2);
+  }
+
+  #open(pos: number, short: number, width: number, valuesPerEntry: number): number {
+    const count = short >= 0 ? short : this.#uint(pos + 1, width);
+    const start = short >= 0 ? pos + 1 : pos + 1 + width;
+    if (count < 0 || count * valuesPerEntry > this.#end - start) {
+      this.#cutOff(pos);
+      return -1;
+    }
+    if (count > this.#maxEntries) {
+      this.#fail(`a list or dict of more than ${this.#maxEntries} entries`, pos);
+      return -1;
+    }
+    this.pos = start;
+    return count;
+  }
+
+  /** An unsigned integer; −1 when the bytes end before it does. */
+  #uint(pos: number, width: number): number {
+    if (pos + width > this.#end) return -1;
+    const bytes = this.#bytes;
+    let value = 0;
+    for (let i = pos; i < pos + width; i++) value = value * 256 + (bytes[i] as number);
+    return value;
+  }
+
+  #skipScalar(): boolean {
+    const pos = this.pos;
+    if (pos >= this.#end) return this.#cutOff(pos);
+    const length = this.#scalarLength(pos);
+    if (length === 0) return this.#fail('the byte 0xc1, which MessagePack never uses', pos);
+    if (length < 0 || pos + length > this.#end) return this.#cutOff(pos);
+    this.pos = pos + length;
+    return true;
+  }
+
+  /** Head and content together; 0: no MessagePack; −1: cut off. */
+  #scalarLength(pos: number): number {
+    const first = this.#bytes[pos] as number;
+    if (first < 0x80 || first >= 0xe0) return 1;
+    switch (first) {
+      case 0xc0:
+      case 0xc2:
+      case 0xc3:
+        return 1;
+      case 0xc7:
+      case 0xc8:
+      case 0xc9: {
+        const width = 1 << (first - 0xc7);
+        const length = this.#uint(pos + 1, width);
+        return length < 0 ? -1 : 2 + width + length;
+      }
+      case 0xca:
+        return 5;
+      case 0xcb:
+        return 9;
+      case 0xcc:
+      case 0xcd:
+      case 0xce:
+      case 0xcf:
+        return 1 + (1 << (first - 0xcc));
+      case 0xd0:
+      case 0xd1:
+      case 0xd2:
+      case 0xd3:
+        return 1 + (1 << (first - 0xd0));
+      case 0xd4:
+      case 0xd5:
+      case 0xd6:
+      case 0xd7:
+      case 0xd8:
+        return 2 + (1 << (first - 0xd4));
+      default:
+        return 0;
+    }
+  }
+
+  /** The scalar at `pos`, already checked. */
+  #scalar(pos: number): unknown {
+    const bytes = this.#bytes;
+    const first = bytes[pos] as number;
+    if (first < 0x80) return first;
+    if (first >= 0xe0) return first - 0x100;
+    switch (first) {
+      case 0xc0:
+        return null;
+      case 0xc2:
+        return false;
+      case 0xc3:
+        return true;
+      case 0xcc:
+        return bytes[pos + 1];
+      case 0xcd:
+        return this.#uint(pos + 1, 2);
+      case 0xce:
+        return this.#uint(pos + 1, 4);
+      case 0xcf:
+        return integerRead(this.#uint(pos + 1, 4), this.#uint(pos + 5, 4));
+      default:
+        return this.#rareScalar(pos, first, new DataView(bytes.buffer, bytes.byteOffset, this.#end));
+    }
+  }
+
+  #rareScalar(pos: number, first: number, view: DataView): unknown {
+    switch (first) {
+      case 0xca:
+        return floatRead(view.getFloat32(pos + 1));
+      case 0xcb:
+        return floatRead(view.getFloat64(pos + 1));
+      case 0xd0:
+        return view.getInt8(pos + 1);
+      case 0xd1:
+        return view.getInt16(pos + 1);
+      case 0xd2:
+        return view.getInt32(pos + 1);
+      case 0xd3: {
+        const value = view.getBigInt64(pos + 1);
+        const near = Number(value);
+        return BigInt(near) === value && Math.abs(near) <= 2 ** 53 ? near : value;
+      }
+      default:
+        return this.#extension(pos, first, view);
+    }
+  }
+
+  #extension(pos: number, first: number, view: DataView): unknown {
+    const isFixed = first >= 0xd4;
+    const width = isFixed ? 0 : 1 << (first - 0xc7);
+    const length = isFixed ? 1 << (first - 0xd4) : this.#uint(pos + 1, width);
+    const type = this.#bytes[pos + 1 + width] as number;
+    const start = pos + 2 + width;
+    if (type === TIMESTAMP && length === 4) return new Timestamp(BigInt(view.getUint32(start)), 0);
+    if (type === TIMESTAMP && length === 8) {
+      const packed = view.getBigUint64(start);
+      return new Timestamp(packed & 0x3_ffff_ffffn, Number(packed >> 34n));
+    }
+    if (type === TIMESTAMP && length === 12) return new Timestamp(view.getBigInt64(start + 4), view.getUint32(start));
+    return new Untranslatable(`the MessagePack extension type ${type > 127 ? type - 256 : type}`);
+  }
+
+  #tooDeep(pos: number): false {
+    return this.#fail(`lists and dicts nested deeper than ${this.#maxDepth}`, pos);
+  }
+
+  #cutOff(pos: number): false {
+    return this.#fail('the bytes end before the value that begins here', pos);
+  }
+
+  #fail(what: string, pos: number): false {
+    this.#trouble ??= `MessagePack, byte ${pos}: ${what}`;
+    return false;
+  }
+}

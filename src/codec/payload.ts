@@ -1,0 +1,118 @@
+import type { Dict, List } from '../wamp/options.js';
+import type { Payload, SerializerId, TranscodingFault } from '../wamp/payload.js';
+import type { ByteSink } from './byte-sink.js';
+import { encodeValues, transcode } from './transcode.js';
+
+const NO_BYTES = new Uint8Array(0);
+
+type Encoding = Uint8Array | TranscodingFault;
+
+/** What the other serializations of one payload came out as. */
+class Encodings {
+  json: Encoding | undefined;
+  msgpack: Encoding | undefined;
+  cbor: Encoding | undefined;
+}
+
+/** A payload as a client sent it: a part of its message, kept whole. */
+class RawPayload implements Payload {
+  readonly serializer: SerializerId;
+  readonly elementCount: 0 | 1 | 2;
+  readonly #message: Uint8Array;
+  readonly #start: number;
+  readonly #end: number;
+  #bytes: Uint8Array | undefined;
+  #others: Encodings | undefined;
+
+  constructor(serializer: SerializerId, elementCount: 0 | 1 | 2, message: Uint8Array, start: number, end: number) {
+    this.serializer = serializer;
+    this.elementCount = elementCount;
+    this.#message = message;
+    this.#start = start;
+    this.#end = end;
+    this.#bytes = undefined;
+    this.#others = undefined;
+  }
+
+  get bytes(): Uint8Array {
+    return (this.#bytes ??= this.#message.subarray(this.#start, this.#end));
+  }
+
+  in(serializer: SerializerId): Encoding {
+    if (serializer === this.serializer) return this.bytes;
+    this.#others ??= new Encodings();
+    return (this.#others[serializer] ??= transcode(this.serializer, serializer, this.elementCount, this.bytes));
+  }
+
+  /** As appending `bytes`, without making them. */
+  appendTo(sink: ByteSink): void {
+    sink.append(this.#message, this.#start, this.#end);
+  }
+}
+
+/** A payload the router made itself: written in each serialization when first asked for. */
+class MadePayload implements Payload {
+  readonly serializer = 'json';
+  readonly elementCount: 1 | 2;
+  readonly #values: List;
+  readonly #encodings = new Encodings();
+
+  constructor(values: List) {
+    this.elementCount = values.length === 1 ? 1 : 2;
+    this.#values = values;
+  }
+
+  get bytes(): Uint8Array {
+    const bytes = this.in('json');
+    if (bytes instanceof Uint8Array) return bytes;
+    throw new Error(`router-made payload: ${bytes.message}`);
+  }
+
+  in(serializer: SerializerId): Encoding {
+    return (this.#encodings[serializer] ??= encodeValues(serializer, this.#values));
+  }
+}
+
+class NoPayload implements Payload {
+  readonly serializer = 'json';
+  readonly elementCount = 0;
+  readonly bytes = NO_BYTES;
+
+  in(): Uint8Array {
+    return NO_BYTES;
+  }
+}
+
+/** Neither Arguments nor ArgumentsKw; empty in every serialization. */
+export const NO_PAYLOAD: Payload = new NoPayload();
+
+/** A payload made by the router, written lazily. Empty arguments are left out (MSG-8). The values must not change. */
+export function payloadOf(args?: List, kwargs?: Dict): Payload {
+  if (kwargs !== undefined && Object.keys(kwargs).length > 0) return new MadePayload([args ?? [], kwargs]);
+  return args !== undefined && args.length > 0 ? new MadePayload([args]) : NO_PAYLOAD;
+}
+
+/**
+ * A payload of bytes already checked, which lie at `start`..`end` of a message that must not change: what a codec has
+ * read, or another node of the cluster has sent.
+ */
+export function rawPayload(
+  serializer: SerializerId,
+  elementCount: 0 | 1 | 2,
+  message: Uint8Array,
+  start = 0,
+  end = message.length,
+): Payload {
+  return elementCount === 0 ? NO_PAYLOAD : new RawPayload(serializer, elementCount, message, start, end);
+}
+
+/** Writes the elements of `payload`. What the serializer cannot say sets `sink.trouble`. */
+export function appendPayload(sink: ByteSink, payload: Payload, serializer: SerializerId): void {
+  if (payload instanceof RawPayload && payload.serializer === serializer) {
+    payload.appendTo(sink);
+    return;
+  }
+  const bytes = payload.in(serializer);
+  if (bytes instanceof Uint8Array) sink.append(bytes, 0, bytes.length);
+  else sink.trouble ??= bytes.message;
+}

@@ -1,0 +1,51 @@
+import type { PayloadShape } from '../wamp/payload.js';
+
+/** `text` and `bytes` are strings of the serialization, `other` is everything scalar. */
+export type ElementKind = 'list' | 'dict' | 'text' | 'bytes' | 'other';
+
+/**
+ * Reads one message front to back. Never throws on foreign bytes: once there is `trouble` the rest is meaningless.
+ * Never recurses deeper than CodecLimits.maxDepth, and allocates nothing for a length before it has seen the bytes.
+ */
+export interface Reader {
+  readonly pos: number;
+  /** What is wrong, and where; undefined: nothing so far. */
+  trouble(): string | undefined;
+  begin(bytes: Uint8Array): void;
+  enterMessage(): boolean;
+  /** True with `pos` at the element, which is the `index`th; false behind the last, or in trouble. */
+  hasElement(index: number): boolean;
+  kind(): ElementKind;
+  /** Checks one value, wholly, without decoding it. False in trouble. */
+  skip(): boolean;
+  /** As skip, and that it is a dict whose keys are text. */
+  skipDict(): boolean;
+  /** Decodes the `index`th element of a payload, which has no list around it. */
+  readElement(index: number): unknown;
+  /** Decodes one value. Values are described in values.ts. */
+  read(): unknown;
+}
+
+/** Where the payload begins in a message of this code, counted in elements; Infinity: it has none to forward. */
+export function payloadIndex(code: unknown): number {
+  switch (code) {
+    case 16: // PUBLISH
+    case 48: // CALL
+      return 4;
+    case 70: // YIELD
+      return 3;
+    case 8: // ERROR
+      return 5;
+    default:
+      return Infinity;
+  }
+}
+
+export function shapeOf(count: number, first: ElementKind, second: ElementKind): PayloadShape {
+  if (count === 0) return 'none';
+  if (count === 1) {
+    if (first === 'list') return 'args';
+    return first === 'text' || first === 'bytes' ? 'bare' : 'malformed';
+  }
+  return count === 2 && first === 'list' && second === 'dict' ? 'args+kwargs' : 'malformed';
+}
