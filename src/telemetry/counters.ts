@@ -19,6 +19,7 @@ export interface Counters {
   readonly routing: Tally<RoutingDiscard>;
   readonly calls: Tally<CallEnd>;
   readonly limitsReached: Tally<LimitName>;
+  readonly logLines: Tally<'written' | 'suppressed'>;
   /** Call duration in milliseconds by upper bound; the last bucket is +Inf. */
   readonly callLatency: LatencyHistogram;
 }
@@ -35,7 +36,8 @@ export type ConnectionEnd =
   | 'goodbye_timeout'
   | 'shutdown'
   | 'limit'
-  | 'abort';
+  | 'abort'
+  | 'idle_timeout';
 export type EventDrop = 'receiver_closed' | 'untranscodable' | 'too_large' | 'node_unreachable';
 export type RoutingDiscard =
   'late_yield' | 'late_continuation' | 'late_frame' | 'unwanted_progress' | 'publish_refused' | 'call_rerouted';
@@ -78,6 +80,7 @@ export function createCounters(): Counters {
       'shutdown',
       'limit',
       'abort',
+      'idle_timeout',
     ),
     sessionsOpened: tally('all'),
     sessionsClosed: tally('all'),
@@ -108,6 +111,7 @@ export function createCounters(): Counters {
       'calls_per_session',
       'realms',
     ),
+    logLines: tally('written', 'suppressed'),
     callLatency: {
       upperBoundsMs: CALL_LATENCY_BOUNDS_MS,
       buckets: new Float64Array(CALL_LATENCY_BOUNDS_MS.length + 1),

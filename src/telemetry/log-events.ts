@@ -1,0 +1,77 @@
+/**
+ * Every event that is ever logged, each a constant name `subject.what_happened` (past tense or state).
+ * What varies goes into the fields.
+ */
+export type LogEvent =
+  | 'node.starting'
+  | 'node.started'
+  | 'node.draining'
+  | 'node.drained'
+  | 'node.drain_deadline_passed'
+  | 'node.stopped'
+  | 'node.signal'
+  | 'node.failed'
+  | 'config.loaded'
+  | 'server.listening'
+  | 'server.stopped_listening'
+  | 'server.stopped'
+  | 'ops.listening'
+  | 'ops.stopped'
+  | 'ops.request_failed'
+  | 'site.loaded'
+  | 'connection.opened'
+  | 'connection.refused'
+  | 'connection.closed'
+  | 'connection.malformed'
+  | 'connection.slow_reader'
+  | 'connection.limit_reached'
+  | 'session.opened'
+  | 'session.refused'
+  | 'session.closed'
+  | 'session.violation'
+  | 'session.limit_reached'
+  | 'realm.created'
+  | 'realm.removed'
+  | 'realm.refused'
+  | 'authorizer.failed'
+  | 'backplane.down'
+  | 'backplane.up'
+  | 'backplane.gap'
+  | 'backplane.node_joined'
+  | 'backplane.node_gone'
+  | 'backplane.frame_discarded'
+  | 'log.suppressed';
+
+/** What may stand beside an event. Never an application payload, a credential or an authextra. */
+export interface LogFields {
+  readonly node?: string | undefined;
+  readonly peer?: string | undefined;
+  readonly realm?: string | undefined;
+  readonly session?: number | undefined;
+  readonly authid?: string | undefined;
+  readonly authrole?: string | undefined;
+  readonly remoteAddress?: string | undefined;
+  readonly serializer?: string | undefined;
+  readonly isBatched?: boolean | undefined;
+  readonly origin?: string | undefined;
+  /** A WAMP URI, a close cause, a refusal: why it happened, as a constant. */
+  readonly reason?: string | undefined;
+  /** One sentence for people. */
+  readonly message?: string | undefined;
+  readonly uri?: string | undefined;
+  readonly limit?: string | undefined;
+  readonly signal?: string | undefined;
+  readonly version?: string | undefined;
+  readonly file?: string | undefined;
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+  /** Credentials in it are not logged. */
+  readonly url?: string | undefined;
+  readonly code?: number | string | undefined;
+  readonly count?: number | undefined;
+  readonly bytes?: number | undefined;
+  readonly durationMs?: number | undefined;
+  readonly error?: unknown;
+  /** Of `log.suppressed`: the event that was left out `count` times. */
+  readonly event?: LogEvent | undefined;
+}

@@ -1,0 +1,169 @@
+import { performance } from 'node:perf_hooks';
+import { pino, stdSerializers, type DestinationStream, type Logger as Pino } from 'pino';
+import { prettyFactory } from 'pino-pretty';
+import type { Counters } from './counters.js';
+import { LineBudget } from './line-budget.js';
+import type { LogEvent, LogFields } from './log-events.js';
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+
+/** Structured logs: a constant event name, and fields. Never throws, never waits; lines over the budget are counted and left out. */
+export interface Logger {
+  trace(fields: LogFields, event: LogEvent): void;
+  debug(fields: LogFields, event: LogEvent): void;
+  info(fields: LogFields, event: LogEvent): void;
+  warn(fields: LogFields, event: LogEvent): void;
+  error(fields: LogFields, event: LogEvent): void;
+  fatal(fields: LogFields, event: LogEvent): void;
+  /** A logger that adds these fields to each line. Shares the budget of its parent. */
+  child(fields: LogFields): Logger;
+}
+
+export interface LoggerOptions {
+  /** Default: info. */
+  readonly level?: LogLevel;
+  /** `auto`, the default: pretty when the destination is a terminal, else JSON. */
+  readonly format?: 'auto' | 'json' | 'pretty';
+  /** Of all events together, errors excepted. Default: 100. */
+  readonly maxLinesPerSecond?: number;
+  /** Default: 20. */
+  readonly maxLinesPerSecondPerEvent?: number;
+  /** Gets whole lines. Default: standard error, written synchronously so that the last line before an exit is not lost. */
+  readonly destination?: DestinationStream;
+  readonly counters?: Counters;
+  /** Monotonic milliseconds, for the budget. */
+  readonly nowMs?: () => number;
+}
+
+const STANDARD_ERROR = 2;
+const MAX_TEXT_LENGTH = 512;
+const SECRETS = ['password', 'passphrase', 'secret', 'ticket', 'token', 'signature', 'authextra', 'key'];
+
+export function createLogger(options: LoggerOptions = {}): Logger {
+  const sink = new Sink(options);
+  return new BudgetedLogger(createPino(options), sink);
+}
+
+/** Says nothing. For tests and for parts that were given no logger. */
+export const silentLogger: Logger = {
+  trace: () => undefined,
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  fatal: () => undefined,
+  child: () => silentLogger,
+};
+
+type WritingLevel = Exclude<LogLevel, 'silent'>;
+
+class BudgetedLogger implements Logger {
+  readonly #pino: Pino;
+  readonly #sink: Sink;
+
+  constructor(lines: Pino, sink: Sink) {
+    this.#pino = lines;
+    this.#sink = sink;
+  }
+
+  trace(fields: LogFields, event: LogEvent): void {
+    this.#sink.write(this.#pino, 'trace', fields, event);
+  }
+
+  debug(fields: LogFields, event: LogEvent): void {
+    this.#sink.write(this.#pino, 'debug', fields, event);
+  }
+
+  info(fields: LogFields, event: LogEvent): void {
+    this.#sink.write(this.#pino, 'info', fields, event);
+  }
+
+  warn(fields: LogFields, event: LogEvent): void {
+    this.#sink.write(this.#pino, 'warn', fields, event);
+  }
+
+  error(fields: LogFields, event: LogEvent): void {
+    this.#sink.write(this.#pino, 'error', fields, event);
+  }
+
+  fatal(fields: LogFields, event: LogEvent): void {
+    this.#sink.write(this.#pino, 'fatal', fields, event);
+  }
+
+  child(fields: LogFields): Logger {
+    return new BudgetedLogger(this.#pino.child(shorten(fields)), this.#sink);
+  }
+}
+
+/** What a logger and its children share: the budget, and the line that tells what it left out. */
+class Sink {
+  readonly #budget: LineBudget;
+  readonly #counters: Counters | undefined;
+  readonly #nowMs: () => number;
+  #summary: NodeJS.Timeout | undefined;
+
+  constructor({ maxLinesPerSecond = 100, maxLinesPerSecondPerEvent = 20, counters, nowMs }: LoggerOptions) {
+    this.#budget = new LineBudget({ maxLinesPerSecond, maxLinesPerSecondPerEvent });
+    this.#counters = counters;
+    this.#nowMs = nowMs ?? (() => performance.now());
+  }
+
+  write(lines: Pino, level: WritingLevel, fields: LogFields, event: LogEvent): void {
+    if (!lines.isLevelEnabled(level)) return;
+    const nowMs = this.#nowMs();
+    if (this.#budget.take(event, level === 'error' || level === 'fatal', nowMs)) {
+      this.#print(lines, level, fields, event);
+    } else {
+      if (this.#counters !== undefined) this.#counters.logLines.suppressed++;
+      this.#summary ??= setTimeout(() => this.#summarize(lines), this.#budget.remainingMs(nowMs)).unref();
+    }
+  }
+
+  #print(lines: Pino, level: WritingLevel, fields: LogFields, event: LogEvent): void {
+    if (this.#counters !== undefined) this.#counters.logLines.written++;
+    lines[level](shorten(fields), event);
+  }
+
+  #summarize(lines: Pino): void {
+    this.#summary = undefined;
+    for (const suppression of this.#budget.takeSuppressed()) this.#print(lines, 'warn', suppression, 'log.suppressed');
+  }
+}
+
+function createPino(options: LoggerOptions): Pino {
+  return pino(
+    {
+      level: options.level ?? 'info',
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      messageKey: 'msg',
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { error: stdSerializers.errWithCause, url: withoutCredentials },
+      redact: { paths: SECRETS.flatMap((name) => [name, `*.${name}`]), censor: '[redacted]' },
+    },
+    createStream(options),
+  );
+}
+
+function createStream({ format = 'auto', destination }: LoggerOptions): DestinationStream {
+  const isTerminal = destination === undefined && process.stderr.isTTY;
+  const lines = destination ?? pino.destination({ fd: STANDARD_ERROR, sync: true });
+  if (format === 'json' || (format === 'auto' && !isTerminal)) return lines;
+  // Neither a worker thread nor a stream between: both would lose the last lines before an exit.
+  const prettify = prettyFactory({ colorize: isTerminal, translateTime: 'SYS:HH:MM:ss.l', singleLine: true });
+  return { write: (line) => lines.write(prettify(line)) };
+}
+
+/** Text from the network is cut: one line must not become as long as a message. */
+function shorten(fields: LogFields): LogFields {
+  const shortened: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(fields)) {
+    shortened[name] =
+      typeof value === 'string' && value.length > MAX_TEXT_LENGTH ? `${value.slice(0, MAX_TEXT_LENGTH)}…` : value;
+  }
+  return shortened;
+}
+
+function withoutCredentials(url: unknown): unknown {
+  return typeof url === 'string' ? url.replace(/\/\/[^/@]*@/, '//[redacted]@') : url;
+}

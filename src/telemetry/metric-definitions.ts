@@ -1,0 +1,191 @@
+import { Code } from '../wamp/codes.js';
+import type { Counters, Tally } from './counters.js';
+
+/** One value of a metric with its label value; no label: the only one. */
+export type Sample = readonly [value: number, label?: string];
+
+export interface CounterDefinition {
+  readonly name: string;
+  readonly help: string;
+  readonly label?: string;
+  samples(counters: Counters): Sample[];
+}
+
+export interface GaugeDefinition {
+  readonly name: string;
+  readonly help: string;
+}
+
+/** What a running node holds right now. Asked when the metrics page is. */
+export interface Gauges {
+  connections(): number;
+  sessions(): number;
+  subscriptions(): number;
+  registrations(): number;
+  pendingCalls(): number;
+  realms(): number;
+  unsentBytes(): number;
+}
+
+export const CALL_DURATION = {
+  name: 'gantry_call_duration_seconds',
+  help: 'Time from CALL to the final RESULT or ERROR of calls made at this node.',
+} as const;
+
+export const EVENT_LOOP_DELAY = {
+  name: 'gantry_event_loop_delay_seconds',
+  help: 'How much later than due the event loop ran a timer since the last scrape, by quantile.',
+  label: 'quantile',
+} as const;
+
+/** A counter without an entry here does not compile. */
+export const COUNTER_DEFINITIONS: Readonly<
+  Record<Exclude<keyof Counters, 'callLatency'>, readonly CounterDefinition[]>
+> = {
+  connectionsOpened: [
+    labelled(
+      'connections_opened_total',
+      'Connections accepted.',
+      'serializer',
+      (counters) => counters.connectionsOpened,
+    ),
+  ],
+  connectionsRefused: [
+    labelled(
+      'connections_refused_total',
+      'Opening handshakes refused.',
+      'reason',
+      (counters) => counters.connectionsRefused,
+    ),
+  ],
+  connectionsClosed: [
+    labelled(
+      'connections_closed_total',
+      'Connections that ended; `peer`: the client ended it.',
+      'cause',
+      (counters) => counters.connectionsClosed,
+    ),
+  ],
+  sessionsOpened: [
+    single('sessions_opened_total', 'Sessions that got their WELCOME.', (counters) => counters.sessionsOpened.all),
+  ],
+  sessionsClosed: [
+    single(
+      'sessions_closed_total',
+      'Sessions that ended, for whatever reason.',
+      (counters) => counters.sessionsClosed.all,
+    ),
+  ],
+  sessionsRefused: [
+    single('sessions_refused_total', 'HELLOs answered with ABORT.', (counters) => counters.sessionsRefused.all),
+  ],
+  bytes: [
+    single(
+      'received_bytes_total',
+      'Bytes of WebSocket messages received, framing excluded.',
+      (counters) => counters.bytes.in,
+    ),
+    single('sent_bytes_total', 'Bytes of WebSocket messages sent, framing excluded.', (counters) => counters.bytes.out),
+  ],
+  messagesIn: [
+    byCode(
+      'messages_received_total',
+      'WAMP messages received, by type. `unreadable`: not decodable.',
+      (counters) => counters.messagesIn,
+    ),
+  ],
+  messagesOut: [byCode('messages_sent_total', 'WAMP messages sent, by type.', (counters) => counters.messagesOut)],
+  violations: [
+    single('protocol_violations_total', 'Protocol violations by clients.', (counters) => counters.violations.all),
+  ],
+  eventsDelivered: [
+    single(
+      'events_delivered_total',
+      'Events handed to connections of this node.',
+      (counters) => counters.eventsDelivered.all,
+    ),
+  ],
+  eventsDropped: [
+    labelled(
+      'events_dropped_total',
+      'Events that did not reach a receiver they were due to.',
+      'reason',
+      (counters) => counters.eventsDropped,
+    ),
+  ],
+  routing: [
+    labelled(
+      'routing_discards_total',
+      'What routing discards, refuses or repeats on purpose.',
+      'reason',
+      (counters) => counters.routing,
+    ),
+  ],
+  calls: [labelled('calls_total', 'Calls that ended, by how.', 'outcome', (counters) => counters.calls)],
+  limitsReached: [
+    labelled(
+      'limits_reached_total',
+      'Times a configured limit stopped a client.',
+      'limit',
+      (counters) => counters.limitsReached,
+    ),
+  ],
+  logLines: [
+    labelled(
+      'log_lines_total',
+      'Log lines written, and left out because there were too many.',
+      'fate',
+      (counters) => counters.logLines,
+    ),
+  ],
+};
+
+export const GAUGE_DEFINITIONS: Readonly<Record<keyof Gauges, GaugeDefinition>> = {
+  connections: { name: 'gantry_connections', help: 'Open connections.' },
+  sessions: { name: 'gantry_sessions', help: 'Established sessions of this node.' },
+  subscriptions: { name: 'gantry_subscriptions', help: 'Subscriptions of sessions of this node.' },
+  registrations: { name: 'gantry_registrations', help: 'Registrations of sessions of this node.' },
+  pendingCalls: { name: 'gantry_pending_calls', help: 'Calls made at this node that have not ended.' },
+  realms: { name: 'gantry_realms', help: 'Realms of this node.' },
+  unsentBytes: { name: 'gantry_unsent_bytes', help: 'Bytes waiting to be sent, all connections together.' },
+};
+
+function labelled(
+  name: string,
+  help: string,
+  label: string,
+  tally: (counters: Counters) => Tally<string>,
+): CounterDefinition {
+  return {
+    name: `gantry_${name}`,
+    help,
+    label,
+    samples: (counters) => Object.entries(tally(counters)).map(([key, value]) => [value, key]),
+  };
+}
+
+function single(name: string, help: string, value: (counters: Counters) => number): CounterDefinition {
+  return { name: `gantry_${name}`, help, samples: (counters) => [[value(counters)]] };
+}
+
+const NAME_BY_CODE = new Map<number, string>(Object.entries(Code).map(([name, code]) => [code, name]));
+
+/** Label values are names of the protocol's codes and two of ours: a peer cannot make new ones. */
+function byCode(name: string, help: string, table: (counters: Counters) => Float64Array): CounterDefinition {
+  return {
+    name: `gantry_${name}`,
+    help,
+    label: 'type',
+    samples: (counters) => {
+      const samples: Sample[] = [];
+      let unknownCount = 0;
+      table(counters).forEach((count, code) => {
+        const label = code === 0 ? 'unreadable' : NAME_BY_CODE.get(code);
+        if (label === undefined) unknownCount += count;
+        else samples.push([count, label]);
+      });
+      samples.push([unknownCount, 'unknown']);
+      return samples;
+    },
+  };
+}

@@ -1,0 +1,134 @@
+import { describe, expect, it } from 'vitest';
+import { createCounters, observe, type Counters } from '../../../src/telemetry/counters.js';
+import { createMetrics, metricsReference, type Gauges } from '../../../src/telemetry/metrics.js';
+import { Code } from '../../../src/wamp/codes.js';
+
+const gauges: Gauges = {
+  connections: () => 11,
+  sessions: () => 12,
+  subscriptions: () => 13,
+  registrations: () => 14,
+  pendingCalls: () => 15,
+  realms: () => 16,
+  unsentBytes: () => 17,
+};
+
+const LINE = /^([a-z_]+)(?:\{((?:[a-z_]+="[^"\\\n]*",?)*)\})? (-?[0-9.e+-]+|\+Inf|NaN)$/;
+
+/** Reads the text format strictly: a line that is none of HELP, TYPE and sample fails. */
+function parse(page: string) {
+  const types = new Map<string, string>();
+  const samples = new Map<string, number>();
+  for (const line of page.split('\n')) {
+    if (line === '' || line.startsWith('# HELP ')) continue;
+    const [, name, type] = /^# TYPE (\S+) (\S+)$/.exec(line) ?? [];
+    if (name !== undefined && type !== undefined) {
+      types.set(name, type);
+      continue;
+    }
+    const sample = LINE.exec(line);
+    if (sample === null) throw new Error(`unreadable line: ${line}`);
+    samples.set(sample[2] === undefined ? sample[1]! : `${sample[1]!}{${sample[2]}}`, Number(sample[3]));
+  }
+  return { types, samples };
+}
+
+async function scrape(counters: Counters) {
+  return parse(await createMetrics(counters, gauges).page());
+}
+
+describe('metrics page', () => {
+  it('shows every counter under every one of its keys', async () => {
+    const counters = createCounters();
+    let next = 1_000;
+    const expected: number[] = [];
+    for (const table of Object.values(counters) as unknown[]) {
+      if (table instanceof Float64Array || typeof Object.values(table as object)[0] !== 'number') continue;
+      for (const key of Object.keys(table as object)) {
+        (table as Record<string, number>)[key] = ++next;
+        expected.push(next);
+      }
+    }
+    for (const code of Object.values(Code)) expected.push((counters.messagesIn[code] = ++next));
+    const shown = [...(await scrape(counters)).samples.values()];
+    expect(expected.filter((value) => !shown.includes(value))).toEqual([]);
+    expect(expected.length).toBeGreaterThan(60);
+  });
+
+  it('labels messages by the name of their type, and those of no known type together', async () => {
+    const counters = createCounters();
+    counters.messagesIn[Code.PUBLISH] = 3;
+    counters.messagesIn[0] = 4;
+    counters.messagesIn[99] = 5;
+    counters.messagesIn[100] = 6;
+    counters.messagesOut[Code.EVENT] = 7;
+    const { samples } = await scrape(counters);
+    expect(samples.get('gantry_messages_received_total{type="PUBLISH"}')).toBe(3);
+    expect(samples.get('gantry_messages_received_total{type="unreadable"}')).toBe(4);
+    expect(samples.get('gantry_messages_received_total{type="unknown"}')).toBe(11);
+    expect(samples.get('gantry_messages_sent_total{type="EVENT"}')).toBe(7);
+  });
+
+  it('shows call latency as a cumulative histogram in seconds', async () => {
+    const counters = createCounters();
+    for (const elapsedMs of [0.2, 0.3, 40, 1e6]) observe(counters.callLatency, elapsedMs);
+    const { types, samples } = await scrape(counters);
+    const bucket = (le: string) => samples.get(`gantry_call_duration_seconds_bucket{le="${le}"}`);
+    expect(types.get('gantry_call_duration_seconds')).toBe('histogram');
+    expect([
+      bucket('0.00025'),
+      bucket('0.0005'),
+      bucket('0.025'),
+      bucket('0.05'),
+      bucket('60'),
+      bucket('+Inf'),
+    ]).toEqual([1, 2, 2, 3, 3, 4]);
+    expect(samples.get('gantry_call_duration_seconds_count')).toBe(4);
+    expect(samples.get('gantry_call_duration_seconds_sum')).toBeCloseTo(1_000.0405, 6);
+  });
+
+  it('asks the gauges when it is scraped', async () => {
+    const { samples } = await scrape(createCounters());
+    const names = [
+      'connections',
+      'sessions',
+      'subscriptions',
+      'registrations',
+      'pending_calls',
+      'realms',
+      'unsent_bytes',
+    ];
+    expect(names.map((name) => samples.get(`gantry_${name}`))).toEqual([11, 12, 13, 14, 15, 16, 17]);
+  });
+
+  it('shows the delay of the event loop and the process', async () => {
+    const metrics = createMetrics(createCounters(), gauges);
+    metrics.start();
+    const { samples } = parse(await metrics.page());
+    metrics.stop();
+    metrics.stop();
+    for (const quantile of ['0.5', '0.9', '0.99', '1']) {
+      expect(samples.get(`gantry_event_loop_delay_seconds{quantile="${quantile}"}`)).toBeGreaterThanOrEqual(0);
+    }
+    expect(samples.get('process_resident_memory_bytes')).toBeGreaterThan(0);
+  });
+
+  it('keeps two nodes in one process apart', async () => {
+    const one = createCounters();
+    one.bytes.in = 5;
+    const other = createMetrics(createCounters(), gauges);
+    expect((await scrape(one)).samples.get('gantry_received_bytes_total')).toBe(5);
+    expect(parse(await other.page()).samples.get('gantry_received_bytes_total')).toBe(0);
+  });
+
+  it('is described completely by the reference', async () => {
+    const { types } = await scrape(createCounters());
+    const reference = metricsReference();
+    expect(new Map(reference.map(({ name, type }) => [name, type as string]))).toEqual(types);
+    expect(reference.every(({ help }) => help.length > 10)).toBe(true);
+    const labels = new Set(reference.flatMap((metric) => metric.labels));
+    expect(labels).toEqual(
+      new Set(['serializer', 'reason', 'cause', 'type', 'outcome', 'limit', 'fate', 'le', 'quantile', 'kind']),
+    );
+  });
+});
