@@ -47,9 +47,16 @@ export class PatternIndex<T extends object> {
     if (this.#wildcards.size > 0) this.#wildcards.forEachMatch(uri, visit, context);
   }
 
-  /** The one entry a call goes to: exact, else the longest prefix, else the best wildcard (PBR-4). */
+  /**
+   * The one entry a call goes to: exact, else the longest prefix, else the best wildcard (PBR-4, PBR-5). A prefix that ends
+   * inside a component matches (PBR-2), yet yields to a wildcard: the specification's own table calls that no prefix match.
+   */
   best(uri: Uri): T | undefined {
-    return this.#exact.get(uri) ?? this.#prefixes.longest(uri) ?? this.#wildcards.best(uri);
+    const exact = this.#exact.get(uri);
+    if (exact !== undefined) return exact;
+    const prefix = this.#prefixes.longest(uri);
+    if (this.#wildcards.size === 0 || (prefix !== undefined && this.#prefixes.hasWhole(uri))) return prefix;
+    return this.#wildcards.best(uri) ?? prefix;
   }
 
   #entries(match: MatchPolicy): Map<Uri, T> | PrefixIndex<T> | WildcardIndex<T> {

@@ -1,6 +1,8 @@
 import type { Uri } from '../wamp/ids.js';
 import { childAt, leadsTo, RadixTrie, type TrieNode } from './radix-trie.js';
 
+const DOT = 46;
+
 /** Prefix patterns: plain string prefixes, not by component (PBR-2); the empty one matches everything (URI-3). */
 export class PrefixIndex<T extends object> {
   readonly #trie = new RadixTrie<T>();
@@ -40,6 +42,20 @@ export class PrefixIndex<T extends object> {
     }
     return found;
   }
+
+  /** Whether a prefix of `uri` ends where one of its components does. */
+  hasWhole(uri: Uri): boolean {
+    let node: TrieNode<T> | undefined = this.#trie.root;
+    while (node !== undefined) {
+      if (node.value !== undefined && isBoundary(uri, node.end)) return true;
+      node = step(node, uri);
+    }
+    return false;
+  }
+}
+
+function isBoundary(uri: Uri, at: number): boolean {
+  return at === 0 || at === uri.length || uri.charCodeAt(at) === DOT || uri.charCodeAt(at - 1) === DOT;
 }
 
 function step<T extends object>(node: TrieNode<T>, uri: Uri): TrieNode<T> | undefined {
