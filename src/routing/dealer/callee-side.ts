@@ -1,0 +1,279 @@
+import { NO_PAYLOAD, payloadOf } from '../../codec/payload.js';
+import { Code } from '../../wamp/codes.js';
+import { fault, violation, type Fault } from '../../wamp/faults.js';
+import type { FeatureKey } from '../../wamp/features.js';
+import type { NodeId, RequestId, Uri } from '../../wamp/ids.js';
+import type { InvocationError, Yield } from '../../wamp/messages.js';
+import type { Passthru } from '../../wamp/options.js';
+import type { Payload } from '../../wamp/payload.js';
+import { ErrorUri } from '../../wamp/uris.js';
+import type { CallKey, CancelFrame, ContinueFrame, FailureFrame, InvokeFrame } from '../frames.js';
+import type { Outlet, Peer } from '../ports.js';
+import type { Callees, CalleeState, Invocation, LocalRegistration } from './callees.js';
+import { invocationDetails, withProgress } from './details.js';
+import { HeldInvokes } from './held-invokes.js';
+
+export interface CalleeSideOptions<P extends Peer> {
+  readonly outlet: Outlet<P>;
+  readonly callees: Callees<P>;
+  /** PCR-2: without call_canceling a callee counts as one that cannot send progressive results. */
+  readonly progressiveResultsRequireCanceling: boolean;
+  readonly abort: (peer: P, violation: Fault) => void;
+}
+
+/**
+ * The half of the dealer that owns invocations: it knows what the callees of this node announced, and turns frames
+ * into INVOCATION and INTERRUPT and their answers into frames. All state changes before anything is told (D3).
+ */
+export class CalleeSide<P extends Peer> {
+  readonly #options: CalleeSideOptions<P>;
+  readonly #outlet: Outlet<P>;
+  readonly #callees: Callees<P>;
+  readonly #byCall = new Map<NodeId, Map<number, Invocation<P>>>();
+  readonly #held = new HeldInvokes<P>();
+
+  constructor(options: CalleeSideOptions<P>) {
+    this.#options = options;
+    this.#outlet = options.outlet;
+    this.#callees = options.callees;
+  }
+
+  get invocationCount(): number {
+    let count = 0;
+    for (const invocations of this.#byCall.values()) count += invocations.size;
+    return count;
+  }
+
+  get heldCount(): number {
+    return this.#held.size;
+  }
+
+  invoke(frame: InvokeFrame): void {
+    const callee = this.#callees.get(frame.callee);
+    const registration = callee?.registrations.get(frame.registration);
+    if (callee === undefined || (registration === undefined && !callee.claims.has(frame.registration))) {
+      this.#fail(frame.call, 'gone', ErrorUri.NO_SUCH_PROCEDURE);
+    } else if (registration === undefined || this.#held.isBehind(callee, frame.caller.session)) {
+      if (!this.#held.hold(callee, frame)) this.#fail(frame.call, 'busy', ErrorUri.NO_AVAILABLE_CALLEE);
+    } else this.#start(callee, registration, frame);
+  }
+
+  /** The next chunk of a progressive call invocation. After the callee's final answer it is ignored (PCI-7). */
+  continue(frame: ContinueFrame): void {
+    const invocation = this.#byCall.get(frame.call.node)?.get(frame.call.number);
+    if (invocation === undefined) {
+      this.#continueHeld(frame);
+      return;
+    }
+    const refusal = this.#sendInvocation(invocation, frame.progress, frame.payload);
+    if (refusal !== undefined) this.#giveUp(invocation, refusal);
+  }
+
+  /** Stops an invocation as far as its callee can (CAN-1, CAN-2). Unknown: it was answered meanwhile. */
+  cancel({ call, mode }: CancelFrame): void {
+    const invocation = this.#byCall.get(call.node)?.get(call.number);
+    if (invocation === undefined) {
+      if (this.#held.drop(call) && mode === 'kill') this.#fail(call, 'canceled', ErrorUri.CANCELED);
+      return;
+    }
+    const canInterrupt = announces(invocation.callee.peer, 'call_canceling');
+    if (mode === 'kill' && canInterrupt) {
+      this.#interrupt(invocation, 'kill');
+      return;
+    }
+    this.#forget(invocation);
+    if (mode === 'kill') this.#fail(call, 'canceled', ErrorUri.CANCELED);
+    if (mode === 'killnowait') this.#interrupt(invocation, 'killnowait');
+  }
+
+  yield(peer: P, [, request, options, payload]: Yield): void {
+    const { passthru } = options;
+    if (passthru?.form === 'ppt' && !announces(peer, 'payload_passthru_mode')) {
+      this.#options.abort(
+        peer,
+        violation('YIELD has a ppt_scheme, but its callee did not announce payload_passthru_mode'),
+      );
+      return;
+    }
+    const invocation = this.#answered(peer, request);
+    if (invocation === undefined) return;
+    const { call } = invocation;
+    if (!options.progress) this.#forget(invocation);
+    else if (!invocation.receiveProgress) {
+      this.#outlet.count('unwanted_progress');
+      return;
+    }
+    this.#outlet.tell(
+      call.node,
+      passthru === undefined
+        ? { kind: 'result', call, progress: options.progress, payload }
+        : { kind: 'result', call, progress: options.progress, passthru, payload },
+    );
+  }
+
+  error(peer: P, [, , request, options, error, payload]: InvocationError): void {
+    const invocation = this.#answered(peer, request);
+    if (invocation === undefined) return;
+    this.#forget(invocation);
+    const wantsReroute = error === ErrorUri.UNAVAILABLE && announces(peer, 'call_reroute');
+    this.#fail(invocation.call, wantsReroute ? 'unavailable' : 'callee', error, payload, options.passthru);
+  }
+
+  /** A REGISTER of this callee was answered: what waited for it goes on, or is sent elsewhere when it failed (ORD-4). */
+  resume(callee: CalleeState<P>): void {
+    for (const { frame, continuations } of this.#held.takeReady(callee, (id) => callee.claims.has(id))) {
+      const registration = callee.registrations.get(frame.registration);
+      if (registration === undefined) this.#fail(frame.call, 'gone', ErrorUri.NO_SUCH_PROCEDURE);
+      else this.#start(callee, registration, frame);
+      for (const continuation of continuations) this.continue(continuation);
+    }
+  }
+
+  /** The callee has left: its callers hear of it (DLR-12); what it never got goes elsewhere (SHR-7). */
+  leave(callee: CalleeState<P>): void {
+    const invocations = [...callee.invocations.values()];
+    const held = this.#held.takeAll(callee);
+    for (const invocation of invocations) this.#forget(invocation);
+    for (const { call } of invocations) this.#fail(call, 'left', ErrorUri.CANCELED);
+    for (const { frame } of held) this.#fail(frame.call, 'gone', ErrorUri.NO_SUCH_PROCEDURE);
+  }
+
+  /** Nobody waits at that node any more: its invocations end as if their callers had left (DLR-11). */
+  dropNode(node: NodeId): void {
+    this.#held.dropNode(node);
+    const invocations = [...(this.#byCall.get(node)?.values() ?? [])];
+    for (const invocation of invocations) this.#forget(invocation);
+    this.#byCall.delete(node);
+    for (const invocation of invocations) this.#interrupt(invocation, 'killnowait');
+  }
+
+  #start(callee: CalleeState<P>, registration: LocalRegistration<P>, frame: InvokeFrame): void {
+    const { call } = frame;
+    if (registration.activeCount >= registration.concurrency) {
+      this.#fail(call, 'busy', ErrorUri.NO_AVAILABLE_CALLEE);
+      return;
+    }
+    const lacking = lackingFeature(callee.peer, frame);
+    if (lacking !== undefined) {
+      this.#fail(call, 'refused', lacking.error, payloadOf([lacking.message]));
+      return;
+    }
+    const receiveProgress = frame.receiveProgress && this.#sendsProgress(callee.peer);
+    const invocation: Invocation<P> = {
+      callee,
+      request: ++callee.lastRequest as RequestId,
+      registration,
+      call,
+      receiveProgress,
+      details: invocationDetails(frame, registration.match, receiveProgress),
+      wasInterrupted: false,
+    };
+    this.#remember(invocation);
+    const refusal = this.#sendInvocation(invocation, frame.progress, frame.payload);
+    if (refusal === undefined) return;
+    // Nothing was sent, and ids have no holes (ID-4).
+    callee.lastRequest--;
+    this.#forget(invocation);
+    this.#fail(call, 'refused', refusal.error, payloadOf([refusal.message]));
+  }
+
+  #continueHeld(frame: ContinueFrame): void {
+    const held = this.#held.find(frame.call);
+    if (held === undefined) this.#outlet.count('late_continuation');
+    else if (held.continuations.length < MAX_HELD_CONTINUATIONS) held.continuations.push(frame);
+    else {
+      this.#held.drop(frame.call);
+      this.#fail(frame.call, 'busy', ErrorUri.NO_AVAILABLE_CALLEE);
+    }
+  }
+
+  #sendInvocation(invocation: Invocation<P>, progress: boolean, payload: Payload): Fault | undefined {
+    const { callee, request, registration } = invocation;
+    const details = progress ? withProgress(invocation.details) : invocation.details;
+    return this.#outlet.send(callee.peer, [Code.INVOCATION, request, registration.id, details, payload]);
+  }
+
+  /** A chunk that cannot be said to the callee ends the call: leaving it out would corrupt the stream. */
+  #giveUp(invocation: Invocation<P>, refusal: Fault): void {
+    this.#forget(invocation);
+    this.#interrupt(invocation, 'killnowait');
+    this.#fail(invocation.call, 'refused', refusal.error, payloadOf([refusal.message]));
+  }
+
+  /**
+   * The invocation that a YIELD or ERROR of this session answers. An id that was never issued to it is a violation;
+   * one that is over is discarded (DLR-9, DLR-10).
+   */
+  #answered(peer: P, request: RequestId): Invocation<P> | undefined {
+    const callee = this.#callees.get(peer.session);
+    const invocation = callee?.invocations.get(request);
+    if (invocation !== undefined) return invocation;
+    if (request > (callee?.lastRequest ?? 0))
+      this.#options.abort(peer, violation(`no INVOCATION ${request} was ever sent to this session`));
+    else this.#outlet.count('late_yield');
+    return undefined;
+  }
+
+  #sendsProgress(peer: P): boolean {
+    if (!announces(peer, 'progressive_call_results')) return false;
+    return !this.#options.progressiveResultsRequireCanceling || announces(peer, 'call_canceling');
+  }
+
+  /** At most once per invocation, and only to callees that announced it: others drop the connection (DLR-11). */
+  #interrupt(invocation: Invocation<P>, mode: 'kill' | 'killnowait'): void {
+    const { callee, request, wasInterrupted } = invocation;
+    if (wasInterrupted || callee.hasLeft || !announces(callee.peer, 'call_canceling')) return;
+    invocation.wasInterrupted = true;
+    this.#outlet.send(callee.peer, [Code.INTERRUPT, request, mode === 'kill' ? KILL : KILLNOWAIT]);
+  }
+
+  #remember(invocation: Invocation<P>): void {
+    const { callee, registration, request, call } = invocation;
+    registration.activeCount++;
+    callee.invocations.set(request, invocation);
+    const ofNode = this.#byCall.get(call.node);
+    if (ofNode === undefined) this.#byCall.set(call.node, new Map([[call.number, invocation]]));
+    else ofNode.set(call.number, invocation);
+  }
+
+  #forget({ callee, registration, request, call }: Invocation<P>): void {
+    if (!callee.invocations.delete(request)) return;
+    registration.activeCount--;
+    this.#byCall.get(call.node)?.delete(call.number);
+  }
+
+  #fail(
+    call: CallKey,
+    cause: FailureFrame['cause'],
+    error: Uri,
+    payload: Payload = NO_PAYLOAD,
+    passthru?: Passthru,
+  ): void {
+    this.#outlet.tell(
+      call.node,
+      passthru === undefined
+        ? { kind: 'failure', call, cause, error, payload }
+        : { kind: 'failure', call, cause, error, passthru, payload },
+    );
+  }
+}
+
+/** Chunks of one call that wait with it for a REGISTERED. */
+const MAX_HELD_CONTINUATIONS = 1_024;
+
+const KILL = Object.freeze({ mode: 'kill' });
+const KILLNOWAIT = Object.freeze({ mode: 'killnowait' });
+
+function announces(peer: Peer, feature: FeatureKey): boolean {
+  return peer.features.callee?.has(feature) ?? false;
+}
+
+/** What this invocation needs and its callee did not announce (PCI-2, PCI-3, PPT-4). */
+function lackingFeature(peer: Peer, frame: InvokeFrame): Fault | undefined {
+  const needsCanceling = frame.progress && !announces(peer, 'call_canceling');
+  if (needsCanceling || (frame.progress && !announces(peer, 'progressive_call_invocations')))
+    return fault(ErrorUri.FEATURE_NOT_SUPPORTED, 'the callee takes no progressive call invocations');
+  if (frame.passthru?.form === 'ppt' && !announces(peer, 'payload_passthru_mode'))
+    return fault(ErrorUri.FEATURE_NOT_SUPPORTED, 'the callee takes no payload passthru');
+  return undefined;
+}

@@ -1,0 +1,77 @@
+import type { RegistrationId, RequestId, SessionId, Uri } from '../../wamp/ids.js';
+import type { Dict, MatchPolicy } from '../../wamp/options.js';
+import type { CallKey } from '../frames.js';
+import type { Peer } from '../ports.js';
+
+/** A registration that a session of this node holds. */
+export interface LocalRegistration<P extends Peer> {
+  readonly callee: CalleeState<P>;
+  readonly id: RegistrationId;
+  readonly procedure: Uri;
+  readonly match: MatchPolicy;
+  /** Invocations it takes at once; Infinity: no bound. */
+  readonly concurrency: number;
+  activeCount: number;
+}
+
+/** An INVOCATION that was sent and is not answered. */
+export interface Invocation<P extends Peer> {
+  readonly callee: CalleeState<P>;
+  readonly request: RequestId;
+  /** Still the one it came by, also when unregistered since (DLR-3). */
+  readonly registration: LocalRegistration<P>;
+  readonly call: CallKey;
+  readonly receiveProgress: boolean;
+  /** What every further INVOCATION of a progressive call invocation says again (PCI-5). */
+  readonly details: Dict;
+  wasInterrupted: boolean;
+}
+
+/** All that this node knows of one of its sessions as a callee. */
+export interface CalleeState<P extends Peer> {
+  readonly peer: P;
+  /** INVOCATION.Request counts per callee session from 1 (ID-4). */
+  lastRequest: number;
+  readonly invocations: Map<number, Invocation<P>>;
+  readonly registrations: Map<RegistrationId, LocalRegistration<P>>;
+  /** Asked of the cluster, not decided. */
+  readonly claims: Set<RegistrationId>;
+  hasLeft: boolean;
+}
+
+/** The callees among the sessions of this node. */
+export class Callees<P extends Peer> {
+  readonly #bySession = new Map<SessionId, CalleeState<P>>();
+
+  get size(): number {
+    return this.#bySession.size;
+  }
+
+  get(session: SessionId): CalleeState<P> | undefined {
+    return this.#bySession.get(session);
+  }
+
+  of(peer: P): CalleeState<P> {
+    const known = this.#bySession.get(peer.session);
+    if (known !== undefined) return known;
+    const callee: CalleeState<P> = {
+      peer,
+      lastRequest: 0,
+      invocations: new Map(),
+      registrations: new Map(),
+      claims: new Set(),
+      hasLeft: false,
+    };
+    this.#bySession.set(peer.session, callee);
+    return callee;
+  }
+
+  /** From now on nobody finds it. */
+  remove(peer: P): CalleeState<P> | undefined {
+    const callee = this.#bySession.get(peer.session);
+    if (callee === undefined) return undefined;
+    this.#bySession.delete(peer.session);
+    callee.hasLeft = true;
+    return callee;
+  }
+}

@@ -1,0 +1,196 @@
+import type { Fault } from '../../wamp/faults.js';
+import type { NodeId, Uri } from '../../wamp/ids.js';
+import type { Call, Cancel, InvocationError, Register, Unregister, Yield } from '../../wamp/messages.js';
+import { unreachable } from '../../wamp/unreachable.js';
+import type { Frame } from '../frames.js';
+import type { Outlet, Peer, Registration, Surroundings } from '../ports.js';
+import { CalleeSide } from './callee-side.js';
+import { Callees } from './callees.js';
+import { CallerSide } from './caller-side.js';
+import { Registrar } from './registrar.js';
+import { Registrations } from './registrations.js';
+
+export interface DealerOptions<P extends Peer> {
+  readonly realm: Uri;
+  readonly node: NodeId;
+  readonly outlet: Outlet<P>;
+  readonly surroundings: Surroundings;
+  readonly limits: DealerLimits;
+  readonly rules: DealerRules;
+  /** Ends a session for a protocol violation. It may call `leave` before it returns. */
+  readonly abort: (peer: P, violation: Fault) => void;
+}
+
+export interface DealerLimits {
+  readonly maxRegistrationsPerSession: number;
+  readonly maxPendingCallsPerSession: number;
+  /** Every call ends with an ERROR after this time, also when its caller set a longer one or none. Absent: never. */
+  readonly maxCallTimeoutMs?: number | undefined;
+}
+
+export interface DealerRules {
+  /**
+   * PCR-2 to the letter. False (the better default) lets callees send progressive results that announce
+   * progressive_call_results alone: autobahn-js announces no call_canceling for callees (X-21).
+   */
+  readonly progressiveResultsRequireCanceling: boolean;
+}
+
+/** What the dealer holds now, for gauges. */
+export interface DealerSizes {
+  readonly registrations: number;
+  readonly callers: number;
+  readonly callees: number;
+  readonly pendingCalls: number;
+  readonly invocations: number;
+  readonly heldInvokes: number;
+}
+
+/** How late a callee may be that was told the timeout (TMO-3). */
+const TIMEOUT_GRACE_MS = 2_000;
+
+const LOST: Frame = { kind: 'lost' };
+
+/**
+ * Routes calls: a caller half and a callee half that talk in frames only, also when both are on this node (D3).
+ * Synchronous; everything said goes through the outlet. After `leave`, a session must not be brought here again.
+ */
+export class Dealer<P extends Peer> {
+  readonly #outlet: Outlet<P>;
+  readonly #node: NodeId;
+  readonly #mirror = new Registrations();
+  readonly #callees = new Callees<P>();
+  readonly #registrar: Registrar<P>;
+  readonly #callerSide: CallerSide<P>;
+  readonly #calleeSide: CalleeSide<P>;
+
+  constructor({ realm, node, outlet, surroundings, limits, rules, abort }: DealerOptions<P>) {
+    const mirror = this.#mirror;
+    const callees = this.#callees;
+    const { maxRegistrationsPerSession, maxPendingCallsPerSession, maxCallTimeoutMs } = limits;
+    const { progressiveResultsRequireCanceling } = rules;
+    this.#outlet = outlet;
+    this.#node = node;
+    this.#calleeSide = new CalleeSide({ outlet, callees, progressiveResultsRequireCanceling, abort });
+    this.#callerSide = new CallerSide({
+      node,
+      outlet,
+      surroundings,
+      mirror,
+      maxPendingCallsPerSession,
+      maxCallTimeoutMs,
+      timeoutGraceMs: TIMEOUT_GRACE_MS,
+      abort,
+    });
+    this.#registrar = new Registrar({
+      realm,
+      node,
+      outlet,
+      callees,
+      mirror,
+      maxRegistrationsPerSession,
+      onDecided: (callee) => this.#calleeSide.resume(callee),
+    });
+  }
+
+  /** `mayDisclose`: this callee may be promised its callers' identities; disclose_caller is refused otherwise (CID-3). */
+  register(peer: P, message: Register, mayDisclose: boolean): void {
+    this.#registrar.register(peer, message, mayDisclose);
+  }
+
+  unregister(peer: P, message: Unregister): void {
+    this.#registrar.unregister(peer, message);
+  }
+
+  /**
+   * `disclose`: the caller's identity is to be told; disclose_me is refused without it (CID-2).
+   * `isContinuation`: the request id is not above all earlier ones of the session (PCI-6). False where ids are not
+   * checked: a pending call is continued anyway.
+   */
+  call(peer: P, message: Call, disclose: boolean, isContinuation: boolean): void {
+    this.#callerSide.call(peer, message, disclose, isContinuation);
+  }
+
+  cancel(peer: P, message: Cancel): void {
+    this.#callerSide.cancel(peer, message);
+  }
+
+  yield(peer: P, message: Yield): void {
+    this.#calleeSide.yield(peer, message);
+  }
+
+  error(peer: P, message: InvocationError): void {
+    this.#calleeSide.error(peer, message);
+  }
+
+  /** Ends everything the session holds (SES-13). */
+  leave(peer: P): void {
+    const callee = this.#callees.remove(peer);
+    this.#callerSide.leave(peer);
+    if (callee === undefined) return;
+    this.#registrar.leave(callee);
+    this.#calleeSide.leave(callee);
+  }
+
+  /** What a node, this one included, says to this one. */
+  receive(from: NodeId, frame: Frame): void {
+    switch (frame.kind) {
+      case 'invoke':
+        this.#calleeSide.invoke(frame);
+        break;
+      case 'continue':
+        this.#calleeSide.continue(frame);
+        break;
+      case 'cancel':
+        this.#calleeSide.cancel(frame);
+        break;
+      case 'result':
+        this.#callerSide.result(frame);
+        break;
+      case 'failure':
+        this.#callerSide.failure(frame);
+        break;
+      case 'lost':
+        this.#callerSide.loseLane(from);
+        break;
+      default:
+        unreachable(frame);
+    }
+  }
+
+  /** The whole new state of one registration; for a claim of this node before the claim is granted. */
+  registration(row: Registration): void {
+    this.#mirror.update(row);
+    this.#registrar.registration(row);
+  }
+
+  /** The node is dead: calls to it get an ERROR, invocations from it are interrupted (G5). */
+  nodeGone(node: NodeId): void {
+    this.#mirror.dropNode(node);
+    this.#callerSide.dropNode(node);
+    this.#calleeSide.dropNode(node);
+  }
+
+  /**
+   * Something that node said to this one was lost. What crossed the lane is given up on both sides, more than need be:
+   * calls pending at it end with network_failure, invocations from it are interrupted, and it is told to end its calls
+   * pending here, because an invoke may be what was lost (G3).
+   */
+  laneGap(from: NodeId): void {
+    if (from === this.#node) return;
+    this.#calleeSide.dropNode(from);
+    this.#outlet.tell(from, LOST);
+    this.#callerSide.loseLane(from);
+  }
+
+  sizes(): DealerSizes {
+    return {
+      registrations: this.#mirror.size,
+      callers: this.#callerSide.callerCount,
+      callees: this.#callees.size,
+      pendingCalls: this.#callerSide.pendingCount,
+      invocations: this.#calleeSide.invocationCount,
+      heldInvokes: this.#calleeSide.heldCount,
+    };
+  }
+}

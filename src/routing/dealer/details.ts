@@ -1,0 +1,35 @@
+import { NO_DETAILS, type Dict, type MatchPolicy, type Passthru } from '../../wamp/options.js';
+import type { InvokeFrame } from '../frames.js';
+
+const PROGRESS: Dict = Object.freeze({ progress: true });
+const RECEIVE_PROGRESS: Dict = Object.freeze({ receive_progress: true });
+
+/** RESULT.Details: progress and the passthru keys, nothing else (PCR-1, PPT-1). */
+export function resultDetails(progress: boolean, passthru: Passthru | undefined): Dict {
+  const details = passthru?.details ?? NO_DETAILS;
+  return progress ? withProgress(details) : details;
+}
+
+export function withProgress(details: Dict): Dict {
+  return details === NO_DETAILS ? PROGRESS : { ...details, progress: true };
+}
+
+/**
+ * INVOCATION.Details without `progress`, from the first CALL (PCI-5). Never shared between callees when it names
+ * the caller (CID-4). `procedure` only where the registration is a pattern (PBR-6).
+ */
+export function invocationDetails(frame: InvokeFrame, match: MatchPolicy, receiveProgress: boolean): Dict {
+  const { discloseCaller, timeoutMs, passthru } = frame;
+  if (!discloseCaller && match === 'exact' && timeoutMs === 0 && passthru === undefined)
+    return receiveProgress ? RECEIVE_PROGRESS : NO_DETAILS;
+  const details: Record<string, unknown> = passthru === undefined ? {} : { ...passthru.details };
+  if (discloseCaller) {
+    details['caller'] = frame.caller.session;
+    details['caller_authid'] = frame.caller.authid;
+    details['caller_authrole'] = frame.caller.authrole;
+  }
+  if (match !== 'exact') details['procedure'] = frame.procedure;
+  if (receiveProgress) details['receive_progress'] = true;
+  if (timeoutMs > 0) details['timeout'] = timeoutMs;
+  return details;
+}

@@ -1,0 +1,116 @@
+import type { SessionId } from '../../wamp/ids.js';
+import type { InvokeFrame } from '../frames.js';
+import type { Callee, Outlet, Peer, Surroundings } from '../ports.js';
+import { chooseCallee } from './invocation-policy.js';
+import type { PendingCall, PendingCalls } from './pending-calls.js';
+import type { Registrations } from './registrations.js';
+
+export interface ForwardingOptions<P extends Peer> {
+  readonly outlet: Outlet<P>;
+  readonly surroundings: Surroundings;
+  readonly calls: PendingCalls<P>;
+  readonly mirror: Registrations;
+  /** How long a callee that keeps the time itself may be late before its call ends anyway (TMO-3, G3). */
+  readonly timeoutGraceMs: number;
+  readonly onExpired: (call: PendingCall<P>) => void;
+}
+
+/** Brings calls to callees, one after the other while nothing was forwarded, and keeps their time. */
+export class Forwarding<P extends Peer> {
+  readonly #options: ForwardingOptions<P>;
+  readonly #outlet: Outlet<P>;
+
+  constructor(options: ForwardingOptions<P>) {
+    this.#options = options;
+    this.#outlet = options.outlet;
+  }
+
+  /** Sends `frame` to the call's callee. False: all callees in turn were found gone or busy, the call is still pending. */
+  forward(call: PendingCall<P>, frame: InvokeFrame): boolean {
+    // A loop, not recursion: thousands of callees of this node may be busy, and each says so before tell returns.
+    for (let next: InvokeFrame | undefined = frame; next !== undefined; next = this.#toAnother(call)) {
+      this.#arm(call);
+      call.wantsAnother = false;
+      call.isForwarding = true;
+      this.#outlet.tell(call.callee.node, next);
+      call.isForwarding = false;
+      if (!wantsAnother(call)) return true;
+    }
+    return false;
+  }
+
+  /**
+   * The callee did not take the call: tries another (SHR-7, RRT-1). False: there is none, the call is still pending.
+   * To be asked only while `invoke` is kept (RRT-3).
+   */
+  reroute(call: PendingCall<P>): boolean {
+    if (call.isForwarding) {
+      call.wantsAnother = true;
+      return true;
+    }
+    const frame = this.#toAnother(call);
+    return frame !== undefined && this.forward(call, frame);
+  }
+
+  /** The time between two results starts anew (PCR-5). The timer stays and looks again when it fires. */
+  restartTimer(call: PendingCall<P>): void {
+    if (call.timeoutMs === 0) return;
+    call.deadlineMs = this.#options.surroundings.nowMs() + call.timeoutMs;
+  }
+
+  /** Chooses the next callee and gives the call a new key, so that a late answer of the first cannot end it. */
+  #toAnother(call: PendingCall<P>): InvokeFrame | undefined {
+    const { calls, surroundings, mirror } = this.#options;
+    const previous = call.invoke;
+    if (previous === undefined) return undefined;
+    call.tried ??= new Set<SessionId>();
+    call.tried.add(call.callee.session);
+    let callee = chooseCallee(call.entry, call.tried, surroundings);
+    if (callee === undefined && !call.foundCallee) {
+      const entry = mirror.match(call.procedure);
+      if (entry === undefined || entry === call.entry) return undefined;
+      call.entry = entry;
+      call.tried.clear();
+      callee = chooseCallee(entry, call.tried, surroundings);
+    }
+    if (callee === undefined) return undefined;
+    call.callee = callee;
+    calls.rekey(call);
+    this.#outlet.count('call_rerouted');
+    call.invoke = {
+      ...previous,
+      call: call.key,
+      registration: call.entry.registration.id,
+      callee: callee.session,
+      discloseCaller: call.disclose || callee.discloseCaller,
+      timeoutMs: this.forwardedTimeoutMs(call, callee),
+    };
+    return call.invoke;
+  }
+
+  /** What of the call's time the callee is told; 0: this node keeps the time alone (TMO-3, TMO-4). */
+  forwardedTimeoutMs(call: Pick<PendingCall<P>, 'timeoutMs' | 'deadlineMs'>, callee: Callee): number {
+    if (call.timeoutMs === 0 || !callee.forwardTimeout) return 0;
+    return Math.max(1, Math.ceil(call.deadlineMs - this.#options.surroundings.nowMs()));
+  }
+
+  #arm(call: PendingCall<P>): void {
+    if (call.timeoutMs === 0) return;
+    call.stopTimer?.();
+    call.stopTimer = this.#outlet.after(Math.max(0, this.#leftMs(call)), () => {
+      call.stopTimer = undefined;
+      if (this.#leftMs(call) > 0) this.#arm(call);
+      else this.#options.onExpired(call);
+    });
+  }
+
+  #leftMs({ callee, deadlineMs }: PendingCall<P>): number {
+    const { surroundings, timeoutGraceMs } = this.#options;
+    return deadlineMs + (callee.forwardTimeout ? timeoutGraceMs : 0) - surroundings.nowMs();
+  }
+}
+
+/** Said while the frame was told; a function because the compiler cannot see that. */
+function wantsAnother(call: { readonly wantsAnother: boolean }): boolean {
+  return call.wantsAnother;
+}

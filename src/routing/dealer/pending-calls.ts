@@ -1,0 +1,139 @@
+import type { NodeId, RequestId, SessionId, Uri } from '../../wamp/ids.js';
+import type { CallKey, InvokeFrame } from '../frames.js';
+import type { Callee, CallOutcome, Outlet, Peer, Surroundings } from '../ports.js';
+import type { RegistrationEntry } from './registrations.js';
+
+/** A CALL that was accepted and has no final answer. */
+export interface PendingCall<P extends Peer> {
+  readonly caller: CallerState<P>;
+  readonly request: RequestId;
+  readonly procedure: Uri;
+  /** Its caller's identity is to be told, whoever the callee is (CID-1). */
+  readonly disclose: boolean;
+  readonly startedMs: number;
+  /** 0: none. */
+  readonly timeoutMs: number;
+  /** Restarts with every progressive result (PCR-5). */
+  deadlineMs: number;
+  stopTimer: (() => void) | undefined;
+  entry: RegistrationEntry;
+  callee: Callee;
+  key: CallKey;
+  /** Kept only while the call may still go to another callee: then all of it is needed again (RRT-3). */
+  invoke: InvokeFrame | undefined;
+  tried: Set<SessionId> | undefined;
+  /** A callee that is there refused it: the procedure exists (RRT-2). */
+  foundCallee: boolean;
+  /** More CALLs with this request id may follow (PCI-1). */
+  expectsMore: boolean;
+  /** CANCEL with `kill`: only the final answer of the callee is of interest (CAN-1). */
+  isCanceled: boolean;
+  /** Its invoke is being told; a callee of this node may refuse it meanwhile. */
+  isForwarding: boolean;
+  wantsAnother: boolean;
+}
+
+export interface CallerState<P extends Peer> {
+  readonly peer: P;
+  readonly pending: Map<RequestId, PendingCall<P>>;
+  /** Requests that ended while their caller still had chunks to send: those are to be ignored (PCI-7). */
+  readonly unfinished: Set<RequestId>;
+}
+
+/** Per caller; beyond it the oldest is forgotten. */
+const MAX_UNFINISHED = 256;
+
+/** The calls of the callers of this node: found by caller and request, or by the number the other half knows. */
+export class PendingCalls<P extends Peer> {
+  readonly #node: NodeId;
+  readonly #outlet: Outlet<P>;
+  readonly #surroundings: Surroundings;
+  readonly #callers = new Map<P, CallerState<P>>();
+  readonly #byNumber = new Map<number, PendingCall<P>>();
+  #lastNumber = 0;
+
+  constructor(node: NodeId, outlet: Outlet<P>, surroundings: Surroundings) {
+    this.#node = node;
+    this.#outlet = outlet;
+    this.#surroundings = surroundings;
+  }
+
+  get size(): number {
+    return this.#byNumber.size;
+  }
+
+  get callerCount(): number {
+    return this.#callers.size;
+  }
+
+  caller(peer: P): CallerState<P> | undefined {
+    return this.#callers.get(peer);
+  }
+
+  callerOf(peer: P): CallerState<P> {
+    const known = this.#callers.get(peer);
+    if (known !== undefined) return known;
+    const caller: CallerState<P> = { peer, pending: new Map(), unfinished: new Set() };
+    this.#callers.set(peer, caller);
+    return caller;
+  }
+
+  find(key: CallKey): PendingCall<P> | undefined {
+    return key.node === this.#node ? this.#byNumber.get(key.number) : undefined;
+  }
+
+  isPending(call: PendingCall<P>): boolean {
+    return this.#byNumber.get(call.key.number) === call;
+  }
+
+  nextKey(): CallKey {
+    return { node: this.#node, number: ++this.#lastNumber };
+  }
+
+  add(call: PendingCall<P>): void {
+    call.caller.pending.set(call.request, call);
+    this.#byNumber.set(call.key.number, call);
+  }
+
+  /** What is said under the old key from now on is late. */
+  rekey(call: PendingCall<P>): void {
+    this.#byNumber.delete(call.key.number);
+    call.key = this.nextKey();
+    this.#byNumber.set(call.key.number, call);
+  }
+
+  /** Exactly once per call, before its final answer is sent (G3). */
+  end(call: PendingCall<P>, outcome: CallOutcome): void {
+    this.#byNumber.delete(call.key.number);
+    call.caller.pending.delete(call.request);
+    if (call.stopTimer !== undefined) {
+      call.stopTimer();
+      call.stopTimer = undefined;
+    }
+    call.invoke = undefined;
+    if (call.expectsMore) this.rememberUnfinished(call.caller, call.request);
+    this.#outlet.callEnded(outcome, this.#surroundings.nowMs() - call.startedMs);
+  }
+
+  /** Chunks of this request may be under way although it has its final answer. */
+  rememberUnfinished({ unfinished }: CallerState<P>, request: RequestId): void {
+    unfinished.add(request);
+    if (unfinished.size <= MAX_UNFINISHED) return;
+    for (const oldest of unfinished) {
+      unfinished.delete(oldest);
+      return;
+    }
+  }
+
+  /** O(pending calls). */
+  callsTo(node: NodeId): PendingCall<P>[] {
+    return [...this.#byNumber.values()].filter((call) => call.callee.node === node);
+  }
+
+  /** The calls of a caller that has left; from now on it is unknown. */
+  removeCaller(peer: P): PendingCall<P>[] {
+    const caller = this.#callers.get(peer);
+    this.#callers.delete(peer);
+    return caller === undefined ? [] : [...caller.pending.values()];
+  }
+}

@@ -1,0 +1,199 @@
+import { fault, type Fault } from '../../wamp/faults.js';
+import { Code } from '../../wamp/codes.js';
+import type { NodeId, RegistrationId, SessionId, Uri } from '../../wamp/ids.js';
+import type { Register, Unregister } from '../../wamp/messages.js';
+import type { MatchPolicy } from '../../wamp/options.js';
+import { unreachable } from '../../wamp/unreachable.js';
+import { ErrorUri } from '../../wamp/uris.js';
+import { errorReply } from '../error-reply.js';
+import type { Claim, ClaimOutcome, Outlet, Peer, Registration } from '../ports.js';
+import type { Callees, CalleeState, LocalRegistration } from './callees.js';
+import { isReserved, type Registrations } from './registrations.js';
+
+export interface RegistrarOptions<P extends Peer> {
+  readonly realm: Uri;
+  readonly node: NodeId;
+  readonly outlet: Outlet<P>;
+  readonly callees: Callees<P>;
+  readonly mirror: Registrations;
+  readonly maxRegistrationsPerSession: number;
+  /** A claim of this callee was decided and answered: invocations that waited for it may go on (ORD-4). */
+  readonly onDecided: (callee: CalleeState<P>) => void;
+}
+
+/** REGISTER, UNREGISTER and revocation: what the sessions of this node hold. The cluster decides who may (D4). */
+export class Registrar<P extends Peer> {
+  readonly #options: RegistrarOptions<P>;
+  readonly #outlet: Outlet<P>;
+  readonly #callees: Callees<P>;
+  /** What sessions of this node hold, by procedure and match, to see who is missing in a new row. */
+  readonly #holders = new Map<string, Map<SessionId, LocalRegistration<P>>>();
+
+  constructor(options: RegistrarOptions<P>) {
+    this.#options = options;
+    this.#outlet = options.outlet;
+    this.#callees = options.callees;
+  }
+
+  /** `mayDisclose`: callers' identities may be promised to this callee (CID-3). */
+  register(peer: P, message: Register, mayDisclose: boolean): void {
+    const [, request, options, procedure] = message;
+    const id = this.#options.mirror.idFor(this.#options.realm, procedure, options.match);
+    const refusal = this.#refusal(peer, message, id, mayDisclose);
+    if (refusal !== undefined) {
+      this.#outlet.send(peer, errorReply(Code.REGISTER, request, refusal));
+      return;
+    }
+    const callee = this.#callees.of(peer);
+    callee.claims.add(id);
+    const claim = this.#claim(peer, message, id);
+    this.#outlet.claim(claim, (outcome) => this.#decide(callee, message, claim, outcome));
+  }
+
+  /**
+   * UNREGISTERED goes out at once: no INVOCATION follows it, and the cluster hears of it in the background.
+   * Invocations in flight continue (DLR-3). While REGISTERED is outstanding there is nothing to unregister yet.
+   */
+  unregister(peer: P, [, request, id]: Unregister): void {
+    const callee = this.#callees.get(peer.session);
+    const registration = callee?.registrations.get(id);
+    if (callee === undefined || registration === undefined) {
+      const refusal = fault(ErrorUri.NO_SUCH_REGISTRATION, `this session holds no registration ${id}`);
+      this.#outlet.send(peer, errorReply(Code.UNREGISTER, request, refusal));
+      return;
+    }
+    this.#forget(registration);
+    this.#outlet.release(id, peer.session);
+    this.#outlet.send(peer, [Code.UNREGISTERED, request]);
+  }
+
+  /** The state of a registration after a change: callees of this node that it no longer names are revoked (REV-1). */
+  registration(row: Registration): void {
+    const holders = this.#holders.get(holdersKey(row.procedure, row.match));
+    if (holders === undefined) return;
+    let namedCount = 0;
+    for (const { node, session } of row.callees) {
+      if (node === this.#options.node && holders.has(session)) namedCount++;
+    }
+    if (namedCount === holders.size) return;
+    const named = new Set(row.callees.map((callee) => callee.session));
+    for (const [session, held] of [...holders]) {
+      if (!named.has(session)) this.#revoke(held);
+    }
+  }
+
+  /** Gives back everything a session holds; a claim under way is given back when it is granted. */
+  leave(callee: CalleeState<P>): void {
+    for (const registration of [...callee.registrations.values()]) {
+      this.#forget(registration);
+      this.#outlet.release(registration.id, callee.peer.session);
+    }
+  }
+
+  #refusal(peer: P, [, , options, procedure]: Register, id: RegistrationId, mayDisclose: boolean): Fault | undefined {
+    const { maxRegistrationsPerSession } = this.#options;
+    if (isReserved(procedure))
+      return fault(
+        ErrorUri.INVALID_URI,
+        `"${procedure}" cannot be registered: URIs under "wamp." belong to the router`,
+      );
+    if (options.discloseCaller && !mayDisclose)
+      return fault(ErrorUri.DISCLOSE_ME_DISALLOWED, 'disclose_caller is not allowed here: register without it');
+    const callee = this.#callees.get(peer.session);
+    if (callee === undefined) return undefined;
+    if (callee.registrations.has(id) || callee.claims.has(id))
+      return fault(ErrorUri.PROCEDURE_ALREADY_EXISTS, `this session has registered "${procedure}" already`);
+    if (callee.registrations.size + callee.claims.size >= maxRegistrationsPerSession) {
+      return fault(
+        ErrorUri.LIMIT_EXCEEDED,
+        `this session holds its limit of ${maxRegistrationsPerSession} registrations (maxRegistrationsPerSession)`,
+      );
+    }
+    return undefined;
+  }
+
+  #claim(peer: P, [, , options, procedure]: Register, id: RegistrationId): Claim {
+    const announcesTimeout = peer.features.callee?.has('call_timeout') ?? false;
+    return {
+      registration: id,
+      procedure,
+      match: options.match,
+      invoke: options.invoke,
+      callee: {
+        node: this.#options.node,
+        session: peer.session,
+        ...(options.concurrency === undefined ? undefined : { concurrency: options.concurrency }),
+        discloseCaller: options.discloseCaller,
+        forwardTimeout: options.forwardTimeout && announcesTimeout,
+      },
+      force: options.forceReregister,
+    };
+  }
+
+  #decide(callee: CalleeState<P>, message: Register, claim: Claim, outcome: ClaimOutcome): void {
+    const { peer } = callee;
+    callee.claims.delete(claim.registration);
+    if (callee.hasLeft) {
+      if (outcome.kind === 'granted') this.#outlet.release(outcome.registration.id, peer.session);
+      return;
+    }
+    if (outcome.kind === 'granted') this.#grant(callee, message, outcome.registration.id);
+    else this.#outlet.send(peer, errorReply(Code.REGISTER, message[1], refusedClaim(claim.procedure, outcome)));
+    this.#options.onDecided(callee);
+  }
+
+  #grant(callee: CalleeState<P>, [, request, options, procedure]: Register, id: RegistrationId): void {
+    const registration: LocalRegistration<P> = {
+      callee,
+      id,
+      procedure,
+      match: options.match,
+      concurrency: options.concurrency ?? Infinity,
+      activeCount: 0,
+    };
+    callee.registrations.set(id, registration);
+    const key = holdersKey(procedure, options.match);
+    const holders = this.#holders.get(key);
+    if (holders === undefined) this.#holders.set(key, new Map([[callee.peer.session, registration]]));
+    else holders.set(callee.peer.session, registration);
+    this.#outlet.send(callee.peer, [Code.REGISTERED, request, id]);
+    // Another session may have taken it by force between the row that granted it and this answer.
+    if (!this.#options.mirror.has(procedure, options.match, callee.peer.session)) this.#revoke(registration);
+  }
+
+  #revoke(registration: LocalRegistration<P>): void {
+    const { peer } = registration.callee;
+    this.#forget(registration);
+    if (peer.features.callee?.has('registration_revocation') !== true) return;
+    const details = { registration: registration.id, reason: 'the procedure was taken over or withdrawn' };
+    this.#outlet.send(peer, [Code.UNREGISTERED, 0, details]);
+  }
+
+  #forget({ callee, id, procedure, match }: LocalRegistration<P>): void {
+    callee.registrations.delete(id);
+    const key = holdersKey(procedure, match);
+    const holders = this.#holders.get(key);
+    holders?.delete(callee.peer.session);
+    if (holders?.size === 0) this.#holders.delete(key);
+  }
+}
+
+function holdersKey(procedure: Uri, match: MatchPolicy): string {
+  return `${match}:${procedure}`;
+}
+
+function refusedClaim(procedure: Uri, outcome: Exclude<ClaimOutcome, { kind: 'granted' }>): Fault {
+  switch (outcome.kind) {
+    case 'taken':
+      return fault(ErrorUri.PROCEDURE_ALREADY_EXISTS, `"${procedure}" is registered already`);
+    case 'policy-conflict':
+      return fault(
+        ErrorUri.PROCEDURE_ALREADY_EXISTS,
+        `"${procedure}" is registered already with invoke "${outcome.invoke}": register with the same`,
+      );
+    case 'failed':
+      return outcome.fault;
+    default:
+      return unreachable(outcome);
+  }
+}

@@ -1,0 +1,105 @@
+import type { NodeId, RegistrationId, SessionId, Uri } from '../../wamp/ids.js';
+import type { MatchPolicy } from '../../wamp/options.js';
+import { deriveId } from '../derived-id.js';
+import { PatternIndex } from '../pattern-index.js';
+import type { Registration } from '../ports.js';
+
+/**
+ * A registration of the mirror: the same object while it lives, so that the turn of its callees outlasts changes and a
+ * pending call finds the callees of now. No callees: it has gone.
+ */
+export interface RegistrationEntry {
+  registration: Registration;
+  /** Index of the callee that had the last turn (round robin); −1 before the first. */
+  lastIndex: number;
+}
+
+/** Procedures under `wamp.` belong to the router (URI-2). */
+export function isReserved(procedure: Uri): boolean {
+  return procedure.startsWith('wamp.') || procedure === 'wamp';
+}
+
+/** What the whole cluster has registered, mirrored so that a call is routed from memory (G8). */
+export class Registrations {
+  readonly #index = new PatternIndex<RegistrationEntry>();
+  readonly #byId = new Map<RegistrationId, RegistrationEntry>();
+
+  get size(): number {
+    return this.#index.size;
+  }
+
+  /** The one registration a call goes to (PBR-4). A call of `wamp.` never falls through to a pattern (URI-2). */
+  match(procedure: Uri): RegistrationEntry | undefined {
+    return isReserved(procedure) ? this.#index.get(procedure, 'exact') : this.#index.best(procedure);
+  }
+
+  /** Does the cluster know this session as a callee of it? O(callees). */
+  has(procedure: Uri, match: MatchPolicy, session: SessionId): boolean {
+    const entry = this.#index.get(procedure, match);
+    return entry?.registration.callees.some((callee) => callee.session === session) ?? false;
+  }
+
+  /** The id a registration has or would get (ID-3). When something else has the derived id, the next attempt is taken. */
+  idFor(realm: Uri, procedure: Uri, match: MatchPolicy): RegistrationId {
+    const existing = this.#index.get(procedure, match);
+    if (existing !== undefined) return existing.registration.id;
+    for (let attempt = 0; ; attempt++) {
+      const id = deriveId(realm, match, procedure, attempt) as RegistrationId;
+      if (!this.#byId.has(id)) return id;
+    }
+  }
+
+  /** Takes over the whole new state of one registration. O(callees). */
+  update(row: Registration): void {
+    const entry = this.#index.get(row.procedure, row.match);
+    if (entry === undefined) {
+      if (row.callees.length > 0) this.#add(row);
+      return;
+    }
+    if (row.callees.length === 0) {
+      this.#index.remove(row.procedure, row.match);
+      this.#forgetId(entry);
+      entry.registration = row;
+      return;
+    }
+    if (entry.registration.id !== row.id) {
+      this.#forgetId(entry);
+      this.#byId.set(row.id, entry);
+    }
+    entry.lastIndex = keptTurn(entry, row);
+    entry.registration = row;
+  }
+
+  /** Drops the callees of a node that is dead: a row that was late would lead calls into nothing (G3). O(callees). */
+  dropNode(node: NodeId): void {
+    const affected = [...this.#byId.values()].filter(({ registration }) =>
+      registration.callees.some((callee) => callee.node === node),
+    );
+    for (const { registration } of affected) {
+      const callees = registration.callees.filter((callee) => callee.node !== node);
+      this.update({ ...registration, callees });
+    }
+  }
+
+  #add(row: Registration): void {
+    const entry: RegistrationEntry = { registration: row, lastIndex: -1 };
+    this.#index.add(row.procedure, row.match, entry);
+    this.#byId.set(row.id, entry);
+  }
+
+  #forgetId(entry: RegistrationEntry): void {
+    const id = entry.registration.id;
+    if (this.#byId.get(id) === entry) this.#byId.delete(id);
+  }
+}
+
+/** The turn goes on after the last callee served, or the nearest one before it that is still there (SHR-5). */
+function keptTurn(entry: RegistrationEntry, row: Registration): number {
+  const before = entry.registration.callees;
+  for (let index = Math.min(entry.lastIndex, before.length - 1); index >= 0; index--) {
+    const session = before[index]?.session;
+    const now = row.callees.findIndex((callee) => callee.session === session);
+    if (now !== -1) return now;
+  }
+  return -1;
+}
