@@ -1,0 +1,12 @@
+import type { Outcome, Plan } from './job.js';
+
+/** What a load process does for one job. Each method is called when the one before has finished. */
+export interface Activity {
+  open(): Promise<void>;
+  run(plan: Plan): Promise<Outcome | null>;
+  /** Throws unless exactly what `sent` messages cause has arrived here. */
+  verify(sent: number): Promise<void>;
+  /** News of subscribers in another process. */
+  remoteProgress(remote: number, received: number): void;
+  close(): Promise<void>;
+}

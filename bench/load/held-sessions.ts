@@ -1,0 +1,144 @@
+import type { Activity } from './activity.js';
+import type { ChurnJob, Endpoint, IdleJob, Outcome, Plan, SubscriptionsJob } from './job.js';
+import { inParallel, Session } from './session.js';
+import { WebSocketClient } from './websocket.js';
+
+const connectWidth = 64;
+const requestWidth = 256;
+
+/** Connections that say nothing: joined sessions, or plain WebSockets on the bare relay. */
+export class Idle implements Activity {
+  readonly #endpoint: Endpoint;
+  readonly #job: IdleJob;
+  readonly #clients: WebSocketClient[] = [];
+  #failure: Error | null = null;
+
+  constructor(endpoint: Endpoint, job: IdleJob) {
+    this.#endpoint = endpoint;
+    this.#job = job;
+  }
+
+  async open(): Promise<void> {
+    await inParallel(this.#job.connections, connectWidth, async () => {
+      const client =
+        this.#endpoint.wire === 'bare'
+          ? await WebSocketClient.connect(`${this.#endpoint.url}/idle`, 'bare')
+          : (await Session.join(this.#endpoint, this.#job.serializer)).client;
+      client.onFailure = (error) => {
+        this.#failure ??= error;
+      };
+      this.#clients.push(client);
+    });
+  }
+
+  run(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
+  verify(): Promise<void> {
+    return this.#failure === null ? Promise.resolve() : Promise.reject(this.#failure);
+  }
+
+  remoteProgress(): void {
+    throw new Error('idle connections receive nothing');
+  }
+
+  close(): Promise<void> {
+    for (const client of this.#clients) client.destroy();
+    return Promise.resolve();
+  }
+}
+
+/** Sessions with many subscriptions, each to a topic or pattern of its own. */
+export class Subscriptions implements Activity {
+  readonly #endpoint: Endpoint;
+  readonly #job: SubscriptionsJob;
+  readonly #sessions: Session[] = [];
+
+  constructor(endpoint: Endpoint, job: SubscriptionsJob) {
+    this.#endpoint = endpoint;
+    this.#job = job;
+  }
+
+  async open(): Promise<void> {
+    for (let index = 0; index < this.#job.sessions; index += 1) {
+      this.#sessions.push(await Session.join(this.#endpoint, this.#job.serializer));
+    }
+  }
+
+  /** Subscribes everything. */
+  async run(): Promise<null> {
+    const { sessions, subscriptionsPerSession } = this.#job;
+    await inParallel(sessions * subscriptionsPerSession, requestWidth, async (index) => this.#subscribe(index));
+    return null;
+  }
+
+  verify(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  remoteProgress(): void {
+    throw new Error('nobody publishes to these subscriptions');
+  }
+
+  close(): Promise<void> {
+    for (const { client } of this.#sessions) client.destroy();
+    return Promise.resolve();
+  }
+
+  #subscribe(index: number): Promise<void> {
+    const { prefix, match } = this.#job;
+    const session = this.#sessions[index % this.#sessions.length]!;
+    if (match === 'exact') return session.subscribe(`${prefix}.sensor${index}.temperature`);
+    // Half of either kind; none of them matches what is published meanwhile.
+    if (index % 2 === 0) return session.subscribe(`${prefix}.area${index}.`, 'prefix');
+    return session.subscribe(`${prefix}..sensor${index}`, 'wildcard');
+  }
+}
+
+/** Sessions that come and go. Each run does the job's number of cycles. */
+export class Churn implements Activity {
+  readonly #endpoint: Endpoint;
+  readonly #job: ChurnJob;
+  #done = 0;
+
+  constructor(endpoint: Endpoint, job: ChurnJob) {
+    this.#endpoint = endpoint;
+    this.#job = job;
+  }
+
+  open(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async run(_plan: Plan): Promise<Outcome> {
+    const startMs = performance.now();
+    await inParallel(this.#job.cycles, this.#job.concurrency, async () => this.#cycle());
+    const seconds = (performance.now() - startMs) / 1000;
+    return { messages: this.#job.cycles, seconds, cpuSeconds: null, sent: this.#job.cycles, latency: null };
+  }
+
+  verify(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  remoteProgress(): void {
+    throw new Error('nobody publishes here');
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async #cycle(): Promise<void> {
+    this.#done += 1;
+    const session = await Session.join(this.#endpoint, this.#job.serializer, this.#localAddress());
+    await session.subscribe(`com.bench.churn.topic${this.#done % 1000}`);
+    await session.leave();
+  }
+
+  #localAddress(): string | null {
+    const block = this.#job.addressBlock;
+    return block === null ? null : `127.${block}.0.${1 + (this.#done % 200)}`;
+  }
+}

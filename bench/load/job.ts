@@ -1,0 +1,115 @@
+export type Serializer = 'json' | 'msgpack' | 'cbor';
+export const serializers: readonly Serializer[] = ['json', 'msgpack', 'cbor'];
+
+/** What listens: a WAMP router, or the bare relay that is told in the URL what to forward. */
+export type Wire = 'wamp' | 'bare';
+
+export interface Endpoint {
+  readonly url: string;
+  readonly wire: Wire;
+  readonly realm: string;
+  /** The router's process, whose CPU time is read beside the counts; null when it is out of sight. */
+  readonly pid: number | null;
+}
+
+/** One publisher's events to many subscribers; the publisher may sit in another process (null). */
+export interface FanoutJob {
+  readonly kind: 'fanout';
+  readonly publisher: Serializer | null;
+  readonly subscribers: readonly Serializer[];
+  /** How many subscribers each other process has; only the publisher's process needs it. */
+  readonly remoteSubscribers: readonly number[];
+  readonly topic: string;
+  readonly payloadBytes: number;
+}
+
+export interface RpcJob {
+  readonly kind: 'rpc';
+  readonly serializer: Serializer;
+  readonly callers: number;
+  readonly callees: number;
+  readonly payloadBytes: number;
+}
+
+export interface ProgressiveJob {
+  readonly kind: 'progressive';
+  readonly serializer: Serializer;
+  readonly chunksPerCall: number;
+  readonly payloadBytes: number;
+}
+
+/** Connections that join (or, on the bare relay, only connect) and then say nothing. */
+export interface IdleJob {
+  readonly kind: 'idle';
+  readonly serializer: Serializer;
+  readonly connections: number;
+}
+
+/** Sessions that hold subscriptions to topics nobody else uses. */
+export interface SubscriptionsJob {
+  readonly kind: 'subscriptions';
+  readonly serializer: Serializer;
+  readonly sessions: number;
+  readonly subscriptionsPerSession: number;
+  readonly match: 'exact' | 'pattern';
+  /** Keeps the topics of several processes apart. */
+  readonly prefix: string;
+}
+
+/** Connect, join, subscribe, leave, close: over and over; `run` does `cycles` of them. */
+export interface ChurnJob {
+  readonly kind: 'churn';
+  readonly serializer: Serializer;
+  readonly cycles: number;
+  readonly concurrency: number;
+  /** Client addresses 127.x.0.y to take turns with, so that no port is reused while it is in TIME_WAIT. */
+  readonly addressBlock: number | null;
+}
+
+export type Job = FanoutJob | RpcJob | ProgressiveJob | IdleJob | SubscriptionsJob | ChurnJob;
+
+/** Closed: so many messages outstanding per sender. Open: a fixed rate, whatever comes back. */
+export type Pace =
+  { readonly kind: 'closed'; readonly window: number } | { readonly kind: 'open'; readonly perSecond: number };
+
+export interface Plan {
+  readonly pace: Pace;
+  readonly warmupMs: number;
+  readonly measureMs: number;
+}
+
+/** Microseconds. In an open loop counted from the time the message was meant to leave. */
+export interface Latency {
+  readonly p50Us: number;
+  readonly p99Us: number;
+  readonly maxUs: number;
+}
+
+export interface Outcome {
+  /** Events, finished calls or chunks that arrived between the two marks. */
+  readonly messages: number;
+  readonly seconds: number;
+  readonly cpuSeconds: number | null;
+  /** Messages sent over the whole run, warm-up included; what the verification counts against. */
+  readonly sent: number;
+  readonly latency: Latency | null;
+}
+
+export type Command =
+  | { readonly command: 'open'; readonly endpoint: Endpoint; readonly job: Job }
+  | { readonly command: 'run'; readonly plan: Plan }
+  | { readonly command: 'verify'; readonly sent: number }
+  | { readonly command: 'close' };
+
+export type ToWorker = { readonly id: number; readonly command: Command } | { readonly progress: Progress };
+
+export type FromWorker =
+  | { readonly id: number; readonly outcome: Outcome | null }
+  | { readonly id: number; readonly error: string }
+  | { readonly progress: Omit<Progress, 'remote'> };
+
+/** How far the subscribers of another process have come. */
+export interface Progress {
+  readonly remote: number;
+  readonly received: number;
+}

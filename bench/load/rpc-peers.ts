@@ -1,0 +1,47 @@
+import { FrameTemplate } from './frame-template.js';
+import type { Endpoint, Serializer } from './job.js';
+import { makePayload } from './payload.js';
+import { Session } from './session.js';
+import { closingBytes, code, isBinary } from './wamp.js';
+import { WebSocketClient } from './websocket.js';
+
+// As long as the registration id that stands in its place in an INVOCATION, so that both frames are of one size.
+const procedure = 'com.bench.call';
+
+/** Connects a callee; on the bare relay it is told where a payload says which caller it is for. */
+export async function openCallee(
+  endpoint: Endpoint,
+  serializer: Serializer,
+  invoke: 'single' | 'roundrobin',
+  payloadBytes: number,
+): Promise<WebSocketClient> {
+  if (endpoint.wire === 'bare') {
+    const stamp = closingBytes(serializer) + payloadBytes;
+    return WebSocketClient.connect(
+      `${endpoint.url}/callee?binary=${Number(isBinary(serializer))}&stamp=${stamp}`,
+      'bare',
+    );
+  }
+  const session = await Session.join(endpoint, serializer);
+  await session.register(procedure, invoke);
+  return session.client;
+}
+
+export async function openCaller(
+  endpoint: Endpoint,
+  serializer: Serializer,
+  index: number,
+  options: object,
+  payloadBytes: number,
+): Promise<{ client: WebSocketClient; template: FrameTemplate }> {
+  const payload = makePayload(payloadBytes, index);
+  const template = new FrameTemplate(serializer, code.call, [options, procedure, [payload]], payloadBytes);
+  const client =
+    endpoint.wire === 'bare'
+      ? await WebSocketClient.connect(
+          `${endpoint.url}/caller?binary=${Number(isBinary(serializer))}&index=${index}`,
+          'bare',
+        )
+      : (await Session.join(endpoint, serializer)).client;
+  return { client, template };
+}

@@ -1,0 +1,125 @@
+import type { Endpoint, Serializer } from './job.js';
+import { clientFrame } from './frame-template.js';
+import { WebSocketClient } from './websocket.js';
+import { code, decode, encode, isBinary, type Message } from './wamp.js';
+
+interface Waiting {
+  readonly resolve: (message: Message) => void;
+  readonly reject: (error: Error) => void;
+}
+
+const welcomeKey = 0;
+
+/** A WAMP session for everything that is not measured: joining, subscribing, registering, leaving. */
+export class Session {
+  readonly client: WebSocketClient;
+  readonly #serializer: Serializer;
+  readonly #waiting = new Map<number, Waiting>();
+  #requests = 0;
+
+  constructor(client: WebSocketClient, serializer: Serializer) {
+    this.client = client;
+    this.#serializer = serializer;
+    client.onMessage = (buffer, start, end) => this.#receive(decode(serializer, buffer.subarray(start, end)));
+    client.onFailure = (error) => this.#rejectAll(error);
+  }
+
+  static async join(endpoint: Endpoint, serializer: Serializer, localAddress: string | null = null): Promise<Session> {
+    const client = await WebSocketClient.connect(endpoint.url, `wamp.2.${serializer}`, localAddress);
+    const session = new Session(client, serializer);
+    const welcome = session.#answerTo(welcomeKey);
+    session.#send([code.hello, endpoint.realm, { roles }]);
+    await welcome;
+    return session;
+  }
+
+  async subscribe(topic: string, match: 'exact' | 'prefix' | 'wildcard' = 'exact'): Promise<void> {
+    await this.#request(code.subscribe, match === 'exact' ? {} : { match }, topic);
+  }
+
+  async register(procedure: string, invoke: 'single' | 'roundrobin' = 'single'): Promise<void> {
+    await this.#request(code.register, invoke === 'single' ? {} : { invoke }, procedure);
+  }
+
+  /** GOODBYE both ways, then the WebSocket is closed; resolves when the connection is gone. */
+  async leave(): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      this.client.onClosed = resolve;
+    });
+    const goodbye = this.#answerTo(welcomeKey);
+    // Either side may close the connection once both have said GOODBYE.
+    this.client.expectClose();
+    this.#send([code.goodbye, {}, 'wamp.close.close_realm']);
+    await Promise.race([goodbye, closed]);
+    this.client.close();
+    await closed;
+  }
+
+  #request(messageCode: number, options: object, uri: string): Promise<Message> {
+    this.#requests += 1;
+    const answer = this.#answerTo(this.#requests);
+    this.#send([messageCode, this.#requests, options, uri]);
+    return answer;
+  }
+
+  #answerTo(key: number): Promise<Message> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(key, { resolve, reject });
+    });
+  }
+
+  #send(message: Message): void {
+    this.client.write(clientFrame(isBinary(this.#serializer) ? 0x82 : 0x81, encode(this.#serializer, message)));
+  }
+
+  #receive(message: Message): void {
+    switch (message[0]) {
+      case code.welcome:
+      case code.goodbye:
+        this.#settle(welcomeKey, message);
+        return;
+      case code.subscribed:
+      case code.registered:
+        this.#settle(Number(message[1]), message);
+        return;
+      default:
+        this.#rejectAll(new Error(`the router answered ${JSON.stringify(message)}`));
+    }
+  }
+
+  #settle(key: number, message: Message): void {
+    this.#waiting.get(key)?.resolve(message);
+    this.#waiting.delete(key);
+  }
+
+  #rejectAll(error: Error): void {
+    for (const { reject } of this.#waiting.values()) reject(error);
+    this.#waiting.clear();
+  }
+}
+
+const roles = {
+  publisher: { features: {} },
+  subscriber: { features: { pattern_based_subscription: true } },
+  caller: { features: { progressive_call_results: true } },
+  callee: { features: { progressive_call_results: true, shared_registration: true } },
+};
+
+/** Runs `task` for 0..count-1, at most `width` at a time. The first failure is thrown once none is under way. */
+export async function inParallel(count: number, width: number, task: (index: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  let failure: unknown = null;
+  const lane = async (): Promise<void> => {
+    while (next < count && failure === null) {
+      const index = next;
+      next += 1;
+      try {
+        await task(index);
+      } catch (error) {
+        failure ??= error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(width, count) }, lane));
+  if (failure !== null) throw failure instanceof Error ? failure : new Error('a task failed with no error');
+}

@@ -1,0 +1,69 @@
+import type { Activity } from './activity.js';
+import { Fanout } from './fanout.js';
+import { Churn, Idle, Subscriptions } from './held-sessions.js';
+import type { Command, Endpoint, FromWorker, Job, Outcome, ToWorker } from './job.js';
+import { Meter } from './meter.js';
+import { Progressive } from './progressive.js';
+import { Rpc } from './rpc.js';
+
+/** A load process: does what the runner says over the IPC channel, one command at a time. */
+let activity: Activity | null = null;
+
+process.on('message', (message: ToWorker) => {
+  if ('progress' in message) {
+    activity?.remoteProgress(message.progress.remote, message.progress.received);
+    return;
+  }
+  const { id, command } = message;
+  perform(command).then(
+    (outcome) => tell({ id, outcome }),
+    (error: unknown) => tell({ id, error: error instanceof Error ? error.message : String(error) }),
+  );
+});
+
+// The runner is gone.
+process.on('disconnect', () => process.exit(0));
+
+async function perform(command: Command): Promise<Outcome | null> {
+  switch (command.command) {
+    case 'open':
+      activity = activityOf(command.endpoint, command.job);
+      await activity.open();
+      return null;
+    case 'run':
+      return current().run(command.plan);
+    case 'verify':
+      await current().verify(command.sent);
+      return null;
+    case 'close':
+      await activity?.close();
+      activity = null;
+      return null;
+  }
+}
+
+function current(): Activity {
+  if (activity === null) throw new Error('no job is open');
+  return activity;
+}
+
+function activityOf(endpoint: Endpoint, job: Job): Activity {
+  switch (job.kind) {
+    case 'fanout':
+      return new Fanout(endpoint, job, new Meter(endpoint), (received) => tell({ progress: { received } }));
+    case 'rpc':
+      return new Rpc(endpoint, job, new Meter(endpoint));
+    case 'progressive':
+      return new Progressive(endpoint, job, new Meter(endpoint));
+    case 'idle':
+      return new Idle(endpoint, job);
+    case 'subscriptions':
+      return new Subscriptions(endpoint, job);
+    case 'churn':
+      return new Churn(endpoint, job);
+  }
+}
+
+function tell(message: FromWorker): void {
+  process.send?.(message);
+}

@@ -1,0 +1,31 @@
+import type { Wire } from '../load/job.js';
+
+export interface Memory {
+  readonly residentBytes: number;
+  /** Live JavaScript heap and what it holds outside, after a full collection; null for other runtimes. */
+  readonly heapBytes: number | null;
+}
+
+/** A router (or the bare relay) that is running. */
+export interface RunningRouter {
+  readonly url: string;
+  /** Null when it was started by somebody else. */
+  readonly pid: number | null;
+  /** After a full garbage collection where the router was started with `measuresMemory`. */
+  memory(): Promise<Memory>;
+  /** Idempotent. */
+  stop(): Promise<void>;
+}
+
+export interface StartOptions {
+  /** Started so that the runner can ask for a garbage collection. Only for scenarios that measure memory. */
+  readonly measuresMemory: boolean;
+}
+
+export interface Router {
+  readonly name: string;
+  readonly wire: Wire;
+  readonly realm: string;
+  readonly version: string;
+  start(options: StartOptions): Promise<RunningRouter>;
+}
