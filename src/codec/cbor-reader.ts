@@ -4,7 +4,7 @@ import type { CodecLimits } from './codec.js';
 import { readBinaryText } from './intern.js';
 import type { ElementKind, Reader } from './reader.js';
 import { isText } from './text.js';
-import { floatRead, integerRead, MAX_BIG_INTEGER_BYTES, newDict, Untranslatable } from './values.js';
+import { floatRead, integerRead, MAX_BIG_INTEGER_BYTES, type OpenDict, putEntry, Untranslatable } from './values.js';
 
 const UNSIGNED = 0;
 const NEGATIVE = 1;
@@ -245,7 +245,7 @@ export class CborReader implements Reader {
     const entries = this.#countOf(2, at);
     if (entries === 0) return NO_DETAILS;
     const start = this.pos;
-    const dict = newDict();
+    const dict: OpenDict = {};
     this.#depth++;
     for (let i = 0; entries < 0 ? !this.#atBreak() : i < entries; i++) {
       if (i >= this.#maxEntries) return this.#tooMany(this.pos);
@@ -254,7 +254,7 @@ export class CborReader implements Reader {
       if (typeof key !== 'string') return this.#readMap(start, entries);
       const value = this.read();
       if (this.trouble() !== undefined) return undefined;
-      dict[key] = value;
+      putEntry(dict, key, value);
     }
     this.#depth--;
     return dict;

@@ -2,7 +2,12 @@ import type { Fault } from '../wamp/faults.js';
 import type { RouterMessage } from '../wamp/messages.js';
 import type { Payload, PayloadShape, SerializerId, TranscodingFault } from '../wamp/payload.js';
 
-/** A message taken apart: header elements decoded, application payload left as bytes. */
+/**
+ * A message taken apart: header elements decoded, application payload left as bytes. In the header integers are numbers
+ * up to 2^53 and bigints beyond; a float with an integral value is a FloatOnWire, so that no float passes for an id
+ * (MSG-10), and other floats are numbers; byte strings are Uint8Arrays (SER-3); dicts are plain objects on which every
+ * key is their own, an empty one NO_DETAILS; what WAMP has no word for is an object of some class, never a dict.
+ */
 export interface DecodedMessage {
   /** All elements before the payload. The first is whatever the sender put there: parse checks it. */
   readonly header: readonly unknown[];

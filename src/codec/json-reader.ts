@@ -6,7 +6,7 @@ import { HASH_SEED, hashStep, intern, MAX_INTERNED_BYTES } from './intern.js';
 import { afterLiteral, afterNumber, afterSpace, afterString, badAt, byteAt, isBad, isDigit } from './json-scan.js';
 import type { ElementKind, Reader } from './reader.js';
 import { decodeText } from './text.js';
-import { floatRead, MAX_BIG_INTEGER_DIGITS, newDict, Untranslatable } from './values.js';
+import { floatRead, MAX_BIG_INTEGER_DIGITS, type OpenDict, putEntry, Untranslatable } from './values.js';
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -201,7 +201,7 @@ export class JsonReader implements Reader {
       return NO_DETAILS;
     }
     this.#depth++;
-    const dict = newDict();
+    const dict: OpenDict = {};
     for (let count = 1; ; count++) {
       if (count > this.#maxEntries) return this.#tooMany(pos);
       pos = afterSpace(bytes, pos, end);
@@ -214,7 +214,7 @@ export class JsonReader implements Reader {
       this.pos = pos + 1;
       const value = this.read();
       if (this.trouble() !== undefined) return undefined;
-      dict[key] = value;
+      putEntry(dict, key, value);
       pos = afterSpace(bytes, this.pos, end);
       const byte = byteAt(bytes, pos, end);
       if (byte === CLOSE_DICT) break;

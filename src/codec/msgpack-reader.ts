@@ -3,7 +3,7 @@ import type { CodecLimits } from './codec.js';
 import { readBinaryText } from './intern.js';
 import type { ElementKind, Reader } from './reader.js';
 import { isText } from './text.js';
-import { floatRead, integerRead, newDict, Timestamp, Untranslatable } from './values.js';
+import { floatRead, integerRead, type OpenDict, putEntry, Timestamp, Untranslatable } from './values.js';
 
 const TIMESTAMP = 0xff;
 
@@ -150,14 +150,14 @@ export class MsgpackReader implements Reader {
     const entries = this.#openDict(this.pos);
     if (entries === 0) return NO_DETAILS;
     const start = this.pos;
-    const dict = newDict();
+    const dict: OpenDict = {};
     this.#depth++;
     for (let i = 0; i < entries; i++) {
       if (this.kind() !== 'text') return this.#readMap(start, entries);
       const key = this.#readText();
       const value = this.read();
       if (this.trouble() !== undefined) return undefined;
-      dict[key] = value;
+      putEntry(dict, key, value);
     }
     this.#depth--;
     return dict;

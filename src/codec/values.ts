@@ -5,18 +5,11 @@ export type OpenDict = Record<string, unknown>;
 /** How deep router-made values may nest; what clients send is held to CodecLimits. */
 export const MAX_WRITE_DEPTH = 1024;
 
-function Bare(this: OpenDict): void {
-  // Nothing: its instances have no properties and, through the prototype below, inherit none.
-}
-Bare.prototype = Object.freeze(Object.create(null) as object);
-const BareDict = Bare as unknown as new () => OpenDict;
-
-/**
- * A dict that inherits nothing, so `__proto__` or `constructor` from the wire are keys like any other. Unlike an
- * object made by `Object.create(null)` it keeps V8's fast properties.
- */
-export function newDict(): OpenDict {
-  return new BareDict();
+/** Adds an entry, or replaces it (SER-4), as the dict's own whatever the key: `__proto__` must not reach the setter. */
+export function putEntry(dict: OpenDict, key: string, value: unknown): void {
+  if (key === '__proto__') {
+    Object.defineProperty(dict, key, { value, writable: true, enumerable: true, configurable: true });
+  } else dict[key] = value;
 }
 
 /** A value that only its own serialization can say; `what` completes "cannot be transcoded: ". */
