@@ -59,6 +59,10 @@ export class CallerSide<P extends Peer> {
     return this.#calls.callerCount;
   }
 
+  hasPending(peer: P): boolean {
+    return (this.#calls.caller(peer)?.pending.size ?? 0) > 0;
+  }
+
   /** `isContinuation`: the request id is not a new one (PCI-6). */
   call(peer: P, message: Call, disclose: boolean, isContinuation: boolean): void {
     const caller = this.#calls.callerOf(peer);

@@ -132,6 +132,16 @@ export class Dealer<P extends Peer> {
     this.#calleeSide.leave(callee);
   }
 
+  /** Takes all registrations of this node out of the cluster; calls under way are still served (drain). */
+  withdraw(): void {
+    this.#registrar.withdraw();
+  }
+
+  /** Does the session wait for a call, or owe an answer to one? */
+  hasCallsInFlight(peer: P): boolean {
+    return this.#callerSide.hasPending(peer) || (this.#callees.get(peer.session)?.invocations.size ?? 0) > 0;
+  }
+
   /** What a node, this one included, says to this one. */
   receive(from: NodeId, frame: Frame): void {
     switch (frame.kind) {

@@ -29,6 +29,8 @@ export class Registrar<P extends Peer> {
   /** What sessions of this node hold, by procedure and match, to see who is missing in a new row. */
   readonly #holders = new Map<string, Map<SessionId, LocalRegistration<P>>>();
 
+  #isWithdrawn = false;
+
   constructor(options: RegistrarOptions<P>) {
     this.#options = options;
     this.#outlet = options.outlet;
@@ -79,6 +81,16 @@ export class Registrar<P extends Peer> {
     const named = new Set(row.callees.map((callee) => callee.session));
     for (const [session, held] of [...holders]) {
       if (!named.has(session)) this.#revoke(held);
+    }
+  }
+
+  /** The cluster shall send no more calls here. Those under way are still served, and no callee hears of it (drain). */
+  withdraw(): void {
+    this.#isWithdrawn = true;
+    const holders = [...this.#holders.values()];
+    this.#holders.clear();
+    for (const held of holders) {
+      for (const { id, callee } of held.values()) this.#outlet.release(id, callee.peer.session);
     }
   }
 
@@ -152,13 +164,20 @@ export class Registrar<P extends Peer> {
       activeCount: 0,
     };
     callee.registrations.set(id, registration);
-    const key = holdersKey(procedure, options.match);
+    if (!this.#isWithdrawn) this.#hold(registration);
+    this.#outlet.send(callee.peer, [Code.REGISTERED, request, id]);
+    if (callee.hasLeft) return;
+    if (this.#isWithdrawn) this.#outlet.release(id, callee.peer.session);
+    // Another session may have taken it by force between the row that granted it and this answer.
+    else if (!this.#options.mirror.has(procedure, options.match, callee.peer.session)) this.#revoke(registration);
+  }
+
+  #hold(registration: LocalRegistration<P>): void {
+    const { callee, procedure, match } = registration;
+    const key = holdersKey(procedure, match);
     const holders = this.#holders.get(key);
     if (holders === undefined) this.#holders.set(key, new Map([[callee.peer.session, registration]]));
     else holders.set(callee.peer.session, registration);
-    this.#outlet.send(callee.peer, [Code.REGISTERED, request, id]);
-    // Another session may have taken it by force between the row that granted it and this answer.
-    if (!this.#options.mirror.has(procedure, options.match, callee.peer.session)) this.#revoke(registration);
   }
 
   #revoke(registration: LocalRegistration<P>): void {
