@@ -1,7 +1,7 @@
 import type { Peer } from '../routing/ports.js';
 import type { Fault } from '../wamp/faults.js';
 import type { SessionId, Uri } from '../wamp/ids.js';
-import type { RoutedMessage, RouterMessage } from '../wamp/messages.js';
+import type { Call, RoutedMessage, RouterMessage } from '../wamp/messages.js';
 import type { MatchPolicy } from '../wamp/options.js';
 import type { SerializerId } from '../wamp/payload.js';
 
@@ -54,6 +54,8 @@ export interface RealmDoor {
   admit(session: Session): void;
   /** Routes one message. `disclose`: this caller's or publisher's identity is to be told. */
   route(session: Session, message: RoutedMessage, disclose: boolean): void;
+  /** Routes a CALL whose request id is not new: the next chunk of a progressive call, or too late for one (PCI-6). */
+  continueCall(session: Session, message: Call): void;
   /** Ends everything the session holds (SES-13). Once per admitted session. */
   remove(session: Session): void;
 }

@@ -1,0 +1,40 @@
+import type { Fault } from '../../wamp/faults.js';
+import type { SessionId, Uri } from '../../wamp/ids.js';
+import type { HelloDetails } from '../../wamp/messages.js';
+import type { Dict } from '../../wamp/options.js';
+
+/** Who a client turned out to be (AUT-2). */
+export interface Principal {
+  readonly authid: string;
+  readonly authrole: string;
+  readonly authprovider: string;
+  /** For WELCOME.Details.authextra. */
+  readonly authextra?: Dict;
+}
+
+/** One attempt to join. */
+export interface AuthRequest {
+  readonly realm: Uri;
+  readonly details: HelloDetails;
+  readonly remoteAddress: string;
+  /** The id this session will have, for challenges that are bound to it (AUT-3). The same each time. */
+  session(authid: string, authrole: string): SessionId | Fault | Promise<SessionId | Fault>;
+}
+
+export type AuthStep =
+  | { readonly kind: 'granted'; readonly principal: Principal }
+  | { readonly kind: 'refused'; readonly fault: Fault }
+  /** `answer` is called at most once; it may ask for another round. */
+  | {
+      readonly kind: 'challenge';
+      readonly extra: Dict;
+      answer(signature: string, extra: Dict): AuthStep | Promise<AuthStep>;
+    };
+
+/** One way to find out who a client is. Holds nothing of an attempt but what its steps carry. */
+export interface AuthMethod {
+  /** As in HELLO.Details.authmethods. */
+  readonly name: string;
+  /** A rejection is a technical failure: the client is refused with wamp.error.authentication_failed (AUT-4). */
+  begin(request: AuthRequest): AuthStep | Promise<AuthStep>;
+}

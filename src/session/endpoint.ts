@@ -1,0 +1,361 @@
+import type { Codec } from '../codec/codec.js';
+import type { Counters } from '../telemetry/counters.js';
+import type { LogFields } from '../telemetry/log-events.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { CloseCause, Connection, ConnectionListener } from '../transport/connection.js';
+import { Code } from '../wamp/codes.js';
+import { fault, isFault, violation, type Fault } from '../wamp/faults.js';
+import type { Uri } from '../wamp/ids.js';
+import type { ClientMessage, HelloDetails, RouterMessage } from '../wamp/messages.js';
+import { NO_DETAILS, type Dict } from '../wamp/options.js';
+import { parseMessage } from '../wamp/parse.js';
+import type { SerializerId } from '../wamp/payload.js';
+import { CloseUri, ErrorUri } from '../wamp/uris.js';
+import type { AuthMethod } from './auth/method.js';
+import { EstablishedSession, type SessionCloser } from './established-session.js';
+import { Handshake, type Admission, type HandshakeHost } from './handshake.js';
+import { Inbox } from './inbox.js';
+import { Intake } from './intake.js';
+import type { RealmDirectory, RealmDoor } from './ports.js';
+import { welcome } from './welcome.js';
+
+export interface SessionLimits {
+  /** From the opening of a connection, or the end of its last session, to WELCOME. */
+  readonly handshakeTimeoutMs: number;
+  readonly goodbyeTimeoutMs: number;
+  /** What one session may have waiting while a message of it is being decided. */
+  readonly maxInboxMessages: number;
+  readonly maxInboxBytes: number;
+}
+
+/** What every endpoint of a node shares. */
+export interface EndpointDeps {
+  readonly codecs: Readonly<Record<SerializerId, Codec>>;
+  readonly realms: RealmDirectory;
+  /** In no particular order: the client's offer decides. */
+  readonly authMethods: readonly AuthMethod[];
+  readonly limits: SessionLimits;
+  readonly counters: Counters;
+  readonly logger: Logger;
+  /** Runs `action` once after `delayMs`; the returned function cancels it. */
+  readonly after: (delayMs: number, action: () => void) => () => void;
+  /** WELCOME.Details.agent. */
+  readonly agent: string;
+}
+
+/**
+ * Requirements 2.1. `closed`: no session. `failed`: ABORT was sent or received, or the transport has gone; terminal.
+ * A client's GOODBYE is answered at once, so CLOSING takes no time.
+ */
+type State = 'closed' | 'establishing' | 'authenticating' | 'established' | 'shutting_down' | 'failed';
+
+/** The layer above one connection: its sessions, one after the other. */
+export function createEndpoint(connection: Connection, deps: EndpointDeps): ConnectionListener {
+  return new Endpoint(connection, deps);
+}
+
+class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost {
+  readonly #connection: Connection;
+  readonly #deps: EndpointDeps;
+  readonly #codec: Codec;
+  #state: State = 'closed';
+  #cancelTimer: (() => void) | undefined;
+  #handshake: Handshake | undefined;
+  #live: LiveSession | undefined;
+  #inbox: Inbox | undefined;
+  #isWaiting = false;
+  #closeReason: Uri | undefined;
+
+  constructor(connection: Connection, deps: EndpointDeps) {
+    this.#connection = connection;
+    this.#deps = deps;
+    this.#codec = deps.codecs[connection.serializer];
+    this.#limitHandshake();
+  }
+
+  received(bytes: Uint8Array): void {
+    if (this.#isWaiting) this.#keep(bytes);
+    else this.#handle(bytes);
+  }
+
+  malformed(message: string): void {
+    if (this.#state === 'failed' || this.#state === 'shutting_down') return;
+    this.#countIn(UNREADABLE);
+    this.abort(violation(message));
+  }
+
+  closed(): void {
+    this.#drop();
+  }
+
+  goodbye(reason: Uri, message: string | undefined): void {
+    if (this.#state !== 'established') return;
+    this.#write([Code.GOODBYE, message === undefined ? NO_DETAILS : { message }, reason]);
+    this.#state = 'shutting_down';
+    this.#closeReason = reason;
+    this.#arm(this.#deps.limits.goodbyeTimeoutMs, () => this.#fail('goodbye_timeout'));
+    this.#endSession();
+  }
+
+  abort(reason: Fault): void {
+    if (this.#state === 'failed') return;
+    const isViolation = reason.error === ErrorUri.PROTOCOL_VIOLATION;
+    if (isViolation) {
+      this.#deps.counters.violations.all++;
+      this.#deps.logger.info(this.#describe(reason), 'session.violation');
+    }
+    this.#writeAbort(reason);
+    this.#fail(isViolation ? 'protocol_violation' : reason.error === ErrorUri.LIMIT_EXCEEDED ? 'limit' : 'abort');
+  }
+
+  challenge(method: string, extra: Dict): void {
+    this.#state = 'authenticating';
+    this.#write([Code.CHALLENGE, method, extra]);
+  }
+
+  /** The transport stays: the client may try another HELLO while the time for it lasts (2.1). */
+  refuse(reason: Fault): void {
+    if (reason.error === ErrorUri.PROTOCOL_VIOLATION) {
+      this.abort(reason);
+      return;
+    }
+    this.#deps.counters.sessionsRefused.all++;
+    this.#deps.logger.info(this.#describe(reason), 'session.refused');
+    this.#handshake = undefined;
+    this.#state = 'closed';
+    this.#writeAbort(reason);
+  }
+
+  /** WELCOME is queued before the realm can route anything to the session (SES-7). */
+  admit(admission: Admission): void {
+    const { door, authorizer, principal, authmethod, details } = admission;
+    const { counters, logger, agent } = this.#deps;
+    const session = new EstablishedSession(
+      {
+        session: admission.session,
+        realm: door.uri,
+        authid: principal.authid,
+        authrole: principal.authrole,
+        authmethod,
+        authprovider: principal.authprovider,
+        features: details.features,
+      },
+      { connection: this.#connection, codec: this.#codec, counters, closer: this },
+    );
+    this.#live = { session, door, intake: new Intake({ session, door, authorizer, counters, logger }) };
+    this.#handshake = undefined;
+    this.#state = 'established';
+    this.#disarm();
+    this.#write(welcome(admission, agent));
+    door.admit(session);
+  }
+
+  #handle(bytes: Uint8Array): void {
+    if (this.#state === 'failed') return;
+    const decoded = this.#codec.decode(bytes);
+    const message = isFault(decoded) ? decoded : parseMessage(decoded.header, decoded.payload, decoded.payloadShape);
+    if (isFault(message)) {
+      this.#countIn(UNREADABLE);
+      if (this.#state !== 'shutting_down') this.abort(message);
+      return;
+    }
+    this.#countIn(message[0]);
+    if (this.#live !== undefined) this.#inSession(message, this.#live);
+    else this.#outsideSession(message);
+  }
+
+  #inSession(message: ClientMessage, { intake }: LiveSession): void {
+    switch (message[0]) {
+      case Code.HELLO:
+        this.abort(violation('HELLO came a second time: the session is already established'));
+        break;
+      case Code.AUTHENTICATE:
+        this.abort(violation('AUTHENTICATE came without CHALLENGE: the session is already established'));
+        break;
+      case Code.ABORT:
+        this.#fail('abort');
+        break;
+      case Code.GOODBYE:
+        this.#write([Code.GOODBYE, NO_DETAILS, CloseUri.GOODBYE_AND_OUT]);
+        this.#reset();
+        break;
+      default: {
+        const verdict = intake.accept(message);
+        if (verdict === undefined) return;
+        if (isFault(verdict)) this.abort(verdict);
+        else this.#wait(verdict);
+      }
+    }
+  }
+
+  #outsideSession(message: ClientMessage): void {
+    if (message[0] === Code.ABORT) {
+      this.#fail('abort');
+      return;
+    }
+    switch (this.#state) {
+      case 'closed':
+        if (message[0] === Code.HELLO) this.#open(message[1], message[2]);
+        else this.abort(violation('HELLO must come first: there is no session'));
+        break;
+      case 'establishing':
+        this.abort(violation('nothing may be sent between HELLO and the answer to it'));
+        break;
+      case 'authenticating':
+        if (message[0] === Code.AUTHENTICATE) this.#authenticate(message[1], message[2]);
+        else this.abort(violation('AUTHENTICATE must follow CHALLENGE'));
+        break;
+      case 'shutting_down':
+        if (message[0] === Code.GOODBYE) this.#farewell();
+        break;
+      case 'established':
+      case 'failed':
+        break;
+    }
+  }
+
+  #open(realm: Uri, details: HelloDetails): void {
+    const { realms, authMethods, logger } = this.#deps;
+    const { remoteAddress } = this.#connection;
+    this.#state = 'establishing';
+    this.#handshake = new Handshake({ realms, authMethods, remoteAddress, logger }, this, realm, details);
+    this.#handshake.start();
+  }
+
+  #authenticate(signature: string, extra: Dict): void {
+    this.#state = 'establishing';
+    this.#handshake?.answer(signature, extra);
+  }
+
+  /** The reply to our GOODBYE. A node that shuts down wants no other session on this transport. */
+  #farewell(): void {
+    if (this.#closeReason === CloseUri.SYSTEM_SHUTDOWN) this.#fail('shutdown');
+    else this.#reset();
+  }
+
+  /** After a completed GOODBYE exchange another HELLO may come, within bounded time (SES-14). */
+  #reset(): void {
+    this.#state = 'closed';
+    this.#closeReason = undefined;
+    this.#arm(this.#deps.limits.handshakeTimeoutMs, () => this.#handshakeTimedOut('goodbye'));
+    this.#endSession();
+  }
+
+  /** From here no message is taken until `pending` has settled, so that none overtakes (5.9 item 2). */
+  #wait(pending: Promise<void>): void {
+    this.#isWaiting = true;
+    void pending.then(() => {
+      this.#isWaiting = false;
+      this.#resume();
+    });
+  }
+
+  #resume(): void {
+    while (!this.#isWaiting) {
+      const bytes = this.#inbox?.shift();
+      if (bytes === undefined) return;
+      this.#handle(bytes);
+    }
+  }
+
+  #keep(bytes: Uint8Array): void {
+    if (this.#state === 'failed') return;
+    const { limits, counters } = this.#deps;
+    this.#inbox ??= new Inbox(limits.maxInboxMessages, limits.maxInboxBytes);
+    if (this.#inbox.push(bytes)) return;
+    counters.limitsReached.inbox++;
+    const message = 'too many messages wait for one that is being decided: wait for answers, or raise the limit';
+    this.abort(fault(ErrorUri.LIMIT_EXCEEDED, message));
+  }
+
+  #limitHandshake(): void {
+    this.#arm(this.#deps.limits.handshakeTimeoutMs, () => this.#handshakeTimedOut('handshake_timeout'));
+  }
+
+  #handshakeTimedOut(idle: CloseCause): void {
+    if (this.#state === 'closed') {
+      this.#fail(idle);
+      return;
+    }
+    const message =
+      this.#state === 'authenticating'
+        ? 'AUTHENTICATE did not come in time'
+        : 'the session could not be opened in time';
+    this.#deps.counters.sessionsRefused.all++;
+    this.#writeAbort(fault(ErrorUri.AUTHENTICATION_FAILED, message));
+    this.#fail('handshake_timeout');
+  }
+
+  #fail(cause: CloseCause): void {
+    this.#drop();
+    this.#connection.close(cause);
+  }
+
+  #drop(): void {
+    if (this.#state === 'failed') return;
+    this.#state = 'failed';
+    this.#disarm();
+    this.#inbox?.clear();
+    this.#handshake?.cancel();
+    this.#handshake = undefined;
+    this.#endSession();
+  }
+
+  /** Last in each step: the realm acts on what has become of the session (SES-13). */
+  #endSession(): void {
+    const live = this.#live;
+    if (live === undefined) return;
+    this.#live = undefined;
+    live.session.seal();
+    live.door.remove(live.session);
+  }
+
+  #arm(delayMs: number, action: () => void): void {
+    this.#disarm();
+    this.#cancelTimer = this.#deps.after(delayMs, action);
+  }
+
+  #disarm(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+  }
+
+  #writeAbort(reason: Fault): void {
+    if (this.#state !== 'shutting_down') this.#write([Code.ABORT, { message: reason.message }, reason.error]);
+  }
+
+  /** What is written here has no payload, so that every serializer can say it. */
+  #write(message: RouterMessage): void {
+    const encoded = this.#codec.encode(message);
+    if (!(encoded instanceof Uint8Array)) throw new Error(`message ${message[0]} is not encodable: ${encoded.message}`);
+    const { messagesOut } = this.#deps.counters;
+    messagesOut[message[0]] = (messagesOut[message[0]] ?? 0) + 1;
+    this.#connection.write(encoded);
+  }
+
+  #countIn(code: number): void {
+    const { messagesIn } = this.#deps.counters;
+    messagesIn[code] = (messagesIn[code] ?? 0) + 1;
+  }
+
+  #describe(reason: Fault): LogFields {
+    const session = this.#live?.session;
+    return {
+      remoteAddress: this.#connection.remoteAddress,
+      realm: session?.realm,
+      session: session?.session,
+      authid: session?.authid,
+      reason: reason.error,
+      message: reason.message,
+    };
+  }
+}
+
+/** Counts what could not be read as a message. */
+const UNREADABLE = 0;
+
+interface LiveSession {
+  readonly session: EstablishedSession;
+  readonly door: RealmDoor;
+  readonly intake: Intake;
+}

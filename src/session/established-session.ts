@@ -1,0 +1,108 @@
+import type { Codec } from '../codec/codec.js';
+import { payloadOf } from '../codec/payload.js';
+import type { Counters } from '../telemetry/counters.js';
+import type { Connection } from '../transport/connection.js';
+import { Code } from '../wamp/codes.js';
+import { fault, type Fault } from '../wamp/faults.js';
+import type { Features } from '../wamp/features.js';
+import type { SessionId, Uri } from '../wamp/ids.js';
+import type { RouterMessage } from '../wamp/messages.js';
+import type { SerializerId } from '../wamp/payload.js';
+import { ErrorUri } from '../wamp/uris.js';
+import type { Session } from './ports.js';
+
+export interface SessionTraits {
+  readonly session: SessionId;
+  readonly realm: Uri;
+  readonly authid: string;
+  readonly authrole: string;
+  readonly authmethod: string;
+  readonly authprovider: string;
+  readonly features: Features;
+}
+
+/** What ends a session from this side. */
+export interface SessionCloser {
+  goodbye(reason: Uri, message: string | undefined): void;
+  abort(fault: Fault): void;
+}
+
+/** What a session needs of its connection. */
+export interface SessionOutput {
+  readonly connection: Connection;
+  readonly codec: Codec;
+  readonly counters: Counters;
+  readonly closer: SessionCloser;
+}
+
+/** One session from WELCOME to its end: what the realm routes to. Nothing leaves it once it is closed (SES-12). */
+export class EstablishedSession implements Session {
+  readonly session: SessionId;
+  readonly realm: Uri;
+  readonly authid: string;
+  readonly authrole: string;
+  readonly authmethod: string;
+  readonly authprovider: string;
+  readonly features: Features;
+  readonly serializer: SerializerId;
+  readonly #connection: Connection;
+  readonly #codec: Codec;
+  readonly #counters: Counters;
+  readonly #closer: SessionCloser;
+  #isOpen = true;
+
+  constructor(traits: SessionTraits, { connection, codec, counters, closer }: SessionOutput) {
+    this.session = traits.session;
+    this.realm = traits.realm;
+    this.authid = traits.authid;
+    this.authrole = traits.authrole;
+    this.authmethod = traits.authmethod;
+    this.authprovider = traits.authprovider;
+    this.features = traits.features;
+    this.serializer = connection.serializer;
+    this.#connection = connection;
+    this.#codec = codec;
+    this.#counters = counters;
+    this.#closer = closer;
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  send(message: RouterMessage): Fault | undefined {
+    if (!this.#isOpen) return undefined;
+    const encoded = this.#codec.encode(message);
+    if (!(encoded instanceof Uint8Array)) return this.#untranscodable(message, encoded.message);
+    const { messagesOut } = this.#counters;
+    messagesOut[message[0]] = (messagesOut[message[0]] ?? 0) + 1;
+    this.#connection.write(encoded);
+    return undefined;
+  }
+
+  write(message: Uint8Array): void {
+    if (this.#isOpen) this.#connection.write(message);
+  }
+
+  close(reason: Uri, message?: string): void {
+    if (this.#isOpen) this.#closer.goodbye(reason, message);
+  }
+
+  abort(reason: Fault): void {
+    if (this.#isOpen) this.#closer.abort(reason);
+  }
+
+  /** For the owner alone: the session has ended. */
+  seal(): void {
+    this.#isOpen = false;
+  }
+
+  #untranscodable(message: RouterMessage, why: string): Fault | undefined {
+    if (message[0] === Code.ERROR) {
+      const [code, type, request, details, error] = message;
+      return this.send([code, type, request, details, error, payloadOf([`the payload of this error is lost: ${why}`])]);
+    }
+    if (message[0] === Code.EVENT) this.#counters.eventsDropped.untranscodable++;
+    return fault(ErrorUri.INVALID_ARGUMENT, `the payload cannot be said in ${this.serializer}: ${why}`);
+  }
+}

@@ -1,0 +1,205 @@
+import type { Logger } from '../telemetry/logger.js';
+import { fault, isFault, type Fault } from '../wamp/faults.js';
+import type { SessionId, Uri } from '../wamp/ids.js';
+import type { HelloDetails } from '../wamp/messages.js';
+import type { Dict } from '../wamp/options.js';
+import { ErrorUri } from '../wamp/uris.js';
+import type { AuthMethod, AuthStep, Principal } from './auth/method.js';
+import type { Authorizer, RealmDirectory, RealmDoor } from './ports.js';
+
+/** What a successful handshake leads to. */
+export interface Admission {
+  readonly door: RealmDoor;
+  readonly authorizer: Authorizer;
+  readonly session: SessionId;
+  readonly principal: Principal;
+  readonly authmethod: string;
+  readonly details: HelloDetails;
+}
+
+export interface HandshakeOptions {
+  readonly realms: RealmDirectory;
+  readonly authMethods: readonly AuthMethod[];
+  readonly remoteAddress: string;
+  readonly logger: Logger;
+}
+
+/** The connection's side of a handshake. One of `refuse` and `admit` ends it; neither is called after `cancel`. */
+export interface HandshakeHost {
+  challenge(method: string, extra: Dict): void;
+  refuse(reason: Fault): void;
+  admit(admission: Admission): void;
+}
+
+type ChallengeStep = Extract<AuthStep, { kind: 'challenge' }>;
+
+/** From one HELLO to its WELCOME or ABORT. Runs in one go when nothing has to be waited for. */
+export class Handshake {
+  readonly #options: HandshakeOptions;
+  readonly #host: HandshakeHost;
+  readonly #realm: Uri;
+  readonly #details: HelloDetails;
+  #door: RealmDoor | undefined;
+  #method: AuthMethod | undefined;
+  #challenge: ChallengeStep | undefined;
+  #reservation: SessionId | Fault | Promise<SessionId | Fault> | undefined;
+  #isOver = false;
+
+  constructor(options: HandshakeOptions, host: HandshakeHost, realm: Uri, details: HelloDetails) {
+    this.#options = options;
+    this.#host = host;
+    this.#realm = realm;
+    this.#details = details;
+  }
+
+  start(): void {
+    this.#then(this.#options.realms.open(this.#realm), (door) => {
+      if (isFault(door)) this.#refuse(door);
+      else this.#authenticate(door);
+    });
+  }
+
+  /** True while CHALLENGE awaits its AUTHENTICATE (PV-11). */
+  get isChallenging(): boolean {
+    return this.#challenge !== undefined;
+  }
+
+  answer(signature: string, extra: Dict): void {
+    const challenge = this.#challenge;
+    if (challenge === undefined) throw new Error('AUTHENTICATE without CHALLENGE reached the handshake');
+    this.#challenge = undefined;
+    this.#attempt(
+      () => challenge.answer(signature, extra),
+      (step) => this.#take(step),
+    );
+  }
+
+  /** The client has gone or was refused: what was reserved is given back, also when it arrives later. */
+  cancel(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const door = this.#door;
+    const reservation = this.#reservation;
+    if (door === undefined || reservation === undefined) return;
+    if (reservation instanceof Promise) {
+      reservation.then(
+        (id) => {
+          if (!isFault(id)) door.forget(id);
+        },
+        (error: unknown) => this.#log(error),
+      );
+    } else if (!isFault(reservation)) {
+      door.forget(reservation);
+    }
+  }
+
+  #authenticate(door: RealmDoor): void {
+    this.#door = door;
+    const method = this.#chooseMethod();
+    if (isFault(method)) {
+      this.#refuse(method);
+      return;
+    }
+    this.#method = method;
+    const request = {
+      realm: door.uri,
+      details: this.#details,
+      remoteAddress: this.#options.remoteAddress,
+      session: (authid: string, authrole: string) => (this.#reservation ??= door.reserve(authid, authrole)),
+    };
+    this.#attempt(
+      () => method.begin(request),
+      (step) => this.#take(step),
+    );
+  }
+
+  /** The first of the client's offer that this router has; no offer means anonymous (AUT-1). */
+  #chooseMethod(): AuthMethod | Fault {
+    const offered = this.#details.authmethods;
+    const { authMethods } = this.#options;
+    for (const name of offered.length === 0 ? ['anonymous'] : offered) {
+      const method = authMethods.find((candidate) => candidate.name === name);
+      if (method !== undefined) return method;
+    }
+    const names = authMethods.map((method) => method.name).join(', ');
+    if (offered.length === 0) return fault(ErrorUri.AUTHENTICATION_REQUIRED, `authenticate by one of: ${names}`);
+    return fault(ErrorUri.NO_MATCHING_AUTH_METHOD, `none of the offered authmethods is known here, only: ${names}`);
+  }
+
+  #take(step: AuthStep): void {
+    switch (step.kind) {
+      case 'granted':
+        this.#reserve(step.principal);
+        break;
+      case 'refused':
+        this.#refuse(step.fault);
+        break;
+      case 'challenge':
+        this.#challenge = step;
+        this.#host.challenge(this.#method?.name ?? '', step.extra);
+        break;
+    }
+  }
+
+  #reserve(principal: Principal): void {
+    const door = this.#door;
+    const method = this.#method;
+    if (door === undefined || method === undefined) throw new Error('granted before a realm was opened');
+    const authorizer = door.authorizer(principal.authrole);
+    if (authorizer === undefined) {
+      const message = `realm "${door.uri}" has no role "${principal.authrole}"`;
+      this.#refuse(fault(ErrorUri.NO_SUCH_ROLE, message));
+      return;
+    }
+    this.#reservation ??= door.reserve(principal.authid, principal.authrole);
+    this.#then(this.#reservation, (session) => {
+      if (isFault(session)) {
+        this.#refuse(session);
+        return;
+      }
+      this.#isOver = true;
+      this.#host.admit({ door, authorizer, session, principal, authmethod: method.name, details: this.#details });
+    });
+  }
+
+  #refuse(reason: Fault): void {
+    this.cancel();
+    this.#host.refuse(reason);
+  }
+
+  /** A throw of a method is the same technical failure as its rejection. */
+  #attempt(make: () => AuthStep | Promise<AuthStep>, next: (step: AuthStep) => void): void {
+    let step: AuthStep | Promise<AuthStep>;
+    try {
+      step = make();
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    this.#then(step, next);
+  }
+
+  #then<Value>(value: Value | Promise<Value>, next: (value: Value) => void): void {
+    if (!(value instanceof Promise)) {
+      next(value);
+      return;
+    }
+    // Errors of `next` are bugs and must not be taken for those of `value`.
+    value.then(
+      (settled) => {
+        if (!this.#isOver) next(settled);
+      },
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  #fail(error: unknown): void {
+    this.#log(error);
+    if (this.#isOver) return;
+    this.#refuse(fault(ErrorUri.AUTHENTICATION_FAILED, 'the router could not decide on this session: try again later'));
+  }
+
+  #log(error: unknown): void {
+    this.#options.logger.error({ realm: this.#realm, error }, 'session.refused');
+  }
+}

@@ -1,0 +1,235 @@
+import { errorReply } from '../routing/error-reply.js';
+import type { Counters } from '../telemetry/counters.js';
+import type { Logger } from '../telemetry/logger.js';
+import { Code } from '../wamp/codes.js';
+import { fault, isFault, violation, type Fault } from '../wamp/faults.js';
+import type { Features, RoleFeatures } from '../wamp/features.js';
+import type { Uri } from '../wamp/ids.js';
+import type { Call, InvocationError, Publish, Register, RoutedMessage, Subscribe, Yield } from '../wamp/messages.js';
+import type { MatchPolicy, Passthru } from '../wamp/options.js';
+import { unreachable } from '../wamp/unreachable.js';
+import { checkUri } from '../wamp/uri-rules.js';
+import { ErrorUri } from '../wamp/uris.js';
+import type { EstablishedSession } from './established-session.js';
+import type { Action, Authorizer, Decision, RealmDoor, RealmRules } from './ports.js';
+import { RequestIds } from './request-ids.js';
+
+/** Requests that name a URI and need leave to. */
+type AuthorizedMessage = Publish | Subscribe | Call | Register;
+type Role = keyof Features;
+
+/** Undefined: done. A Fault: the session is to be aborted. A Promise: the next message has to wait for it. */
+export type Verdict = undefined | Fault | Promise<void>;
+
+export interface IntakeOptions {
+  readonly session: EstablishedSession;
+  readonly door: RealmDoor;
+  readonly authorizer: Authorizer;
+  readonly counters: Counters;
+  readonly logger: Logger;
+}
+
+/**
+ * What a session says, on its way to the realm: request ids, roles, features, URIs, authorization (2.4, 2.5).
+ * Synchronous and without allocation of its own unless the authorizer is asynchronous.
+ */
+export class Intake {
+  readonly #session: EstablishedSession;
+  readonly #door: RealmDoor;
+  readonly #rules: RealmRules;
+  readonly #authorizer: Authorizer;
+  readonly #counters: Counters;
+  readonly #logger: Logger;
+  /** Undefined: not checked. */
+  readonly #requests: RequestIds | undefined;
+
+  constructor({ session, door, authorizer, counters, logger }: IntakeOptions) {
+    this.#session = session;
+    this.#door = door;
+    this.#rules = door.rules;
+    this.#authorizer = authorizer;
+    this.#counters = counters;
+    this.#logger = logger;
+    this.#requests = door.rules.requestIdCheck === 'strict' ? new RequestIds() : undefined;
+  }
+
+  accept(message: RoutedMessage): Verdict {
+    switch (message[0]) {
+      case Code.PUBLISH:
+        return this.#publish(message);
+      case Code.CALL:
+        return this.#call(message);
+      case Code.YIELD:
+        return this.#yield(message);
+      case Code.ERROR:
+        return this.#error(message);
+      case Code.SUBSCRIBE:
+        return this.#checkRole('SUBSCRIBE', 'subscriber') ?? this.#name('SUBSCRIBE', 'subscribe', message);
+      case Code.REGISTER:
+        return this.#checkRole('REGISTER', 'callee') ?? this.#name('REGISTER', 'register', message);
+      case Code.UNSUBSCRIBE:
+        return (
+          this.#checkRole('UNSUBSCRIBE', 'subscriber') ??
+          this.#requests?.advance('UNSUBSCRIBE', message[1]) ??
+          this.#route(message)
+        );
+      case Code.UNREGISTER:
+        return (
+          this.#checkRole('UNREGISTER', 'callee') ??
+          this.#requests?.advance('UNREGISTER', message[1]) ??
+          this.#route(message)
+        );
+      case Code.CANCEL:
+        return this.#checkRole('CANCEL', 'caller') ?? this.#route(message);
+      default:
+        return unreachable(message);
+    }
+  }
+
+  #publish(message: Publish): Verdict {
+    const flaw =
+      this.#checkRole('PUBLISH', 'publisher') ??
+      checkPassthru('PUBLISH', message[2].passthru, this.#session.features.publisher) ??
+      this.#requests?.advance('PUBLISH', message[1]);
+    return flaw ?? this.#authorize('publish', message, 'exact');
+  }
+
+  #call(message: Call): Verdict {
+    const { caller } = this.#session.features;
+    const [, request, options] = message;
+    const flaw = this.#checkRole('CALL', 'caller') ?? checkPassthru('CALL', options.passthru, caller);
+    if (flaw !== undefined) return flaw;
+    if (options.progress && caller?.has('progressive_call_invocations') !== true) {
+      return violation('CALL.Options.progress needs progressive_call_invocations, which the caller did not announce');
+    }
+    const place = this.#requests?.advanceCall(request) ?? 'new';
+    if (isFault(place)) return place;
+    // Its URI was checked and authorised with the first CALL; an ERROR from here would be a second answer (DLR-8).
+    if (place === 'continuation') {
+      this.#door.continueCall(this.#session, message);
+      return undefined;
+    }
+    return this.#authorize('call', message, 'exact');
+  }
+
+  #yield(message: Yield): Verdict {
+    const flaw =
+      this.#checkRole('YIELD', 'callee') ?? checkPassthru('YIELD', message[2].passthru, this.#session.features.callee);
+    return flaw ?? this.#route(message);
+  }
+
+  /** Callers take an ERROR with a malformed URI for a violation of ours: they get one that can be said. */
+  #error(message: InvocationError): Verdict {
+    const flaw = this.#checkRole('ERROR', 'callee');
+    if (flaw !== undefined) return flaw;
+    const [code, type, request, options, error, payload] = message;
+    const { maxUriBytes, maxUriComponents } = this.#rules;
+    if (checkUri(error, 'exact', { uriCheck: 'loose', maxUriBytes, maxUriComponents }) === undefined) {
+      return this.#route(message);
+    }
+    return this.#route([code, type, request, options, ErrorUri.INVALID_URI, payload]);
+  }
+
+  #name(name: string, action: Action, message: Subscribe | Register): Verdict {
+    return this.#requests?.advance(name, message[1]) ?? this.#authorize(action, message, message[2].match);
+  }
+
+  #authorize(action: Action, message: AuthorizedMessage, match: MatchPolicy): Verdict {
+    const uri = message[3];
+    const flaw = checkUri(uri, match, this.#rules);
+    if (flaw !== undefined) {
+      this.#refuse(message, ErrorUri.INVALID_URI, `"${excerpt(uri)}" is not a valid URI here: ${flaw}`);
+      return undefined;
+    }
+    const decision = this.#authorizer.authorize(action, uri, match);
+    if (decision instanceof Promise) return this.#await(decision, action, message, match);
+    this.#decided(decision, action, message, match);
+    return undefined;
+  }
+
+  async #await(
+    pending: Promise<Decision>,
+    action: Action,
+    message: AuthorizedMessage,
+    match: MatchPolicy,
+  ): Promise<void> {
+    let decision: Decision;
+    try {
+      decision = await pending;
+    } catch (error) {
+      this.#logger.error({ realm: this.#door.uri, authrole: this.#session.authrole, error }, 'authorizer.failed');
+      this.#refuse(message, ErrorUri.AUTHORIZATION_FAILED, `could not find out whether this session may ${action}`);
+      return;
+    }
+    if (this.#session.isOpen) this.#decided(decision, action, message, match);
+  }
+
+  #decided(decision: Decision, action: Action, message: AuthorizedMessage, match: MatchPolicy): void {
+    if (!decision.allowed) {
+      this.#refuse(message, ErrorUri.NOT_AUTHORIZED, this.#denial(action, message[3], match));
+      return;
+    }
+    const { allowDisclose } = this.#rules;
+    switch (message[0]) {
+      case Code.PUBLISH:
+      case Code.CALL: {
+        const isAsked = message[2].discloseMe;
+        if (isAsked && !allowDisclose && !decision.disclose) {
+          this.#refuse(message, ErrorUri.DISCLOSE_ME_DISALLOWED, 'disclose_me is not allowed here: leave it out');
+          return;
+        }
+        this.#door.route(this.#session, message, isAsked || decision.disclose);
+        return;
+      }
+      case Code.REGISTER:
+        this.#door.route(this.#session, message, allowDisclose);
+        return;
+      case Code.SUBSCRIBE:
+        this.#door.route(this.#session, message, false);
+        return;
+      default:
+        unreachable(message);
+    }
+  }
+
+  #route(message: RoutedMessage): Verdict {
+    this.#door.route(this.#session, message, false);
+    return undefined;
+  }
+
+  /** An unacknowledged PUBLISH fails in silence (BRK-6, AZ-2). */
+  #refuse(message: AuthorizedMessage, error: Uri, why: string): void {
+    if (message[0] === Code.PUBLISH) {
+      this.#counters.routing.publish_refused++;
+      if (!message[2].acknowledge) return;
+    }
+    this.#session.send(errorReply(message[0], message[1], fault(error, why)));
+  }
+
+  #denial(action: Action, uri: Uri, match: MatchPolicy): string {
+    const denial = `role "${this.#session.authrole}" may not ${action} "${excerpt(uri)}"`;
+    return match === 'exact' ? denial : `${denial} by ${match}: every URI it matches must be allowed`;
+  }
+
+  /** A role that was not announced (2.4, "Undeclared roles"). */
+  #checkRole(message: string, role: Role): Fault | undefined {
+    if (this.#requests === undefined || this.#session.features[role] !== undefined) return undefined;
+    return violation(`${message} needs the role ${role}, which HELLO did not announce`);
+  }
+}
+
+/** Passthru that was not announced (PV-9); the enc_* form has no announcement of its own (PPT-5). */
+function checkPassthru(
+  message: string,
+  passthru: Passthru | undefined,
+  announced: RoleFeatures | undefined,
+): Fault | undefined {
+  if (passthru?.form !== 'ppt' || announced?.has('payload_passthru_mode') === true) return undefined;
+  return violation(
+    `${message} with ppt_scheme needs payload_passthru_mode, which HELLO did not announce for this role`,
+  );
+}
+
+function excerpt(uri: Uri): string {
+  return uri.length <= 100 ? uri : `${uri.slice(0, 100)}…`;
+}

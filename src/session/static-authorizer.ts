@@ -1,0 +1,99 @@
+import type { Uri } from '../wamp/ids.js';
+import type { MatchPolicy } from '../wamp/options.js';
+import type { Action, Authorizer, Decision } from './ports.js';
+import { compareSpecificity, covers, overlaps, toUriSet, type UriSet } from './uri-sets.js';
+
+/** One permission of a role, in Crossbar.io's words. What is not named is not allowed. */
+export interface Permission {
+  readonly uri: Uri;
+  readonly match: MatchPolicy;
+  readonly allow: Readonly<Record<Action, boolean>>;
+  readonly disclose: { readonly caller: boolean; readonly publisher: boolean };
+}
+
+/**
+ * Decides by the most specific permission: exact, then the longest prefix, then the best wildcard as for calls
+ * (PBR-4). A pattern is allowed only if every URI it can match is (AZ-4); when in doubt it is not.
+ * A URI decided lately costs one look-up, another one O(permissions). Of two for the same URIs the first counts.
+ */
+export function createStaticAuthorizer(permissions: readonly Permission[]): Authorizer {
+  const [only] = permissions;
+  if (permissions.length === 1 && only?.match === 'prefix' && only.uri === '') return new UniformAuthorizer(only);
+  return new RuleAuthorizer(permissions);
+}
+
+const DENIED: Decision = Object.freeze({ allowed: false, disclose: false });
+const ALLOWED: Decision = Object.freeze({ allowed: true, disclose: false });
+const DISCLOSED: Decision = Object.freeze({ allowed: true, disclose: true });
+
+/** How many decisions of one action are remembered. */
+const MAX_REMEMBERED = 4_096;
+
+/** The same for every URI. */
+class UniformAuthorizer implements Authorizer {
+  readonly #decisions: Readonly<Record<Action, Decision>>;
+
+  constructor(permission: Permission) {
+    this.#decisions = decisionsOf(permission);
+  }
+
+  authorize(action: Action): Decision {
+    return this.#decisions[action];
+  }
+}
+
+interface Rule {
+  readonly uris: UriSet;
+  readonly decisions: Readonly<Record<Action, Decision>>;
+}
+
+class RuleAuthorizer implements Authorizer {
+  /** Most specific first. */
+  readonly #rules: readonly Rule[];
+  readonly #remembered: Readonly<Record<Action, Map<Uri, Decision>>> = {
+    call: new Map(),
+    register: new Map(),
+    publish: new Map(),
+    subscribe: new Map(),
+  };
+
+  constructor(permissions: readonly Permission[]) {
+    this.#rules = permissions
+      .map((permission) => ({ uris: toUriSet(permission.uri, permission.match), decisions: decisionsOf(permission) }))
+      .sort((one, other) => compareSpecificity(one.uris, other.uris));
+  }
+
+  authorize(action: Action, uri: Uri, match: MatchPolicy): Decision {
+    if (match !== 'exact') return this.#decide(action, toUriSet(uri, match));
+    const remembered = this.#remembered[action];
+    const known = remembered.get(uri);
+    if (known !== undefined) return known;
+    const decision = this.#decide(action, toUriSet(uri, 'exact'));
+    if (remembered.size >= MAX_REMEMBERED) remembered.clear();
+    remembered.set(uri, decision);
+    return decision;
+  }
+
+  /**
+   * From the most specific rule down: one that covers everything wanted decides, and a denial of any part of it on
+   * the way denies it. Several rules that cover it only together do not count.
+   */
+  #decide(action: Action, wanted: UriSet): Decision {
+    for (const { uris, decisions } of this.#rules) {
+      if (covers(uris, wanted)) return decisions[action];
+      if (!decisions[action].allowed && overlaps(uris, wanted)) return DENIED;
+    }
+    return DENIED;
+  }
+}
+
+function decisionsOf({ allow, disclose }: Permission): Readonly<Record<Action, Decision>> {
+  const decide = (isAllowed: boolean, isDisclosed: boolean): Decision =>
+    isAllowed ? (isDisclosed ? DISCLOSED : ALLOWED) : DENIED;
+  return {
+    call: decide(allow.call, disclose.caller),
+    register: decide(allow.register, false),
+    publish: decide(allow.publish, disclose.publisher),
+    subscribe: decide(allow.subscribe, false),
+  };
+}
