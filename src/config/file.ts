@@ -3,6 +3,8 @@ import { parseDocument } from 'yaml';
 import type { ConfigFault } from './faults.js';
 
 const MAX_FILE_BYTES = 1_048_576;
+/** One slip in the syntax makes a parser complain about all that follows. */
+const MAX_FLAWS = 5;
 
 /** Reads a configuration file, YAML or JSON (which is YAML). Faults are added to `faults`; then the value is undefined. */
 export function readConfigFile(file: string, faults: ConfigFault[]): unknown {
@@ -16,9 +18,9 @@ export function readConfigFile(file: string, faults: ConfigFault[]): unknown {
 
 /** Bounded in depth and in what aliases expand to; duplicate keys, unknown tags and several documents are faults. */
 export function parseConfigText(text: string, file: string, faults: ConfigFault[]): unknown {
-  const document = parseDocument(text, { logLevel: 'silent', stringKeys: true });
+  const document = parseDocument(text, { logLevel: 'error', stringKeys: true });
   const flaws = [...document.errors, ...document.warnings];
-  for (const flaw of flaws) faults.push({ path: file, message: firstLine(flaw.message) });
+  for (const flaw of flaws.slice(0, MAX_FLAWS)) faults.push({ path: file, message: firstLine(flaw.message) });
   return flaws.length > 0 ? undefined : document.toJS({ maxAliasCount: 100 });
 }
 

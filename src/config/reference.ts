@@ -48,7 +48,7 @@ function line({ key, variable, node, isRequired }: Row): string {
 
 function fallback(node: SchemaNode): string {
   if (node.default === undefined) return '';
-  if (node.items?.properties !== undefined && JSON.stringify(node.default) !== '[]') return 'see below';
+  if (node.items?.properties !== undefined && JSON.stringify(node.default) !== '[]') return 'one open realm, see above';
   return code(JSON.stringify(node.default));
 }
 

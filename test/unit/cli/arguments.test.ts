@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+import { parseArguments, UsageError } from '../../../src/cli/arguments.js';
+
+const NOTHING = { file: undefined, overrides: [] };
+
+describe('commands', () => {
+  it('starts when nothing else is asked', () => {
+    expect(parseArguments([])).toEqual({ kind: 'start', sources: NOTHING });
+    expect(parseArguments(['start'])).toEqual({ kind: 'start', sources: NOTHING });
+  });
+  it('checks the named file, or the configured one', () => {
+    expect(parseArguments(['check', 'a.yaml'])).toEqual({ kind: 'check', sources: { file: 'a.yaml', overrides: [] } });
+    expect(parseArguments(['check', '-c', 'a.yaml'])).toMatchObject({ kind: 'check', sources: { file: 'a.yaml' } });
+    expect(parseArguments(['check'])).toEqual({ kind: 'check', sources: NOTHING });
+  });
+  it('shows the configuration, its schema or its variables', () => {
+    expect(parseArguments(['config'])).toEqual({ kind: 'config', form: 'effective', sources: NOTHING });
+    expect(parseArguments(['config', '--schema'])).toMatchObject({ form: 'schema' });
+    expect(parseArguments(['--env', 'config'])).toMatchObject({ form: 'env' });
+  });
+  it('helps and tells its version, whatever else is there', () => {
+    for (const words of [['--help'], ['-h'], ['help'], ['start', '--help']]) {
+      expect(parseArguments(words)).toEqual({ kind: 'help' });
+    }
+    for (const words of [['--version'], ['-v'], ['version']])
+      expect(parseArguments(words)).toEqual({ kind: 'version' });
+  });
+});
+
+describe('settings', () => {
+  it('puts the shortcuts after --set, so that they win', () => {
+    const words = ['--port', '1', '--set', 'listen.port=2', '--host=h', '--ops-port', '3', '--log-level', 'debug'];
+    expect(parseArguments(words)).toEqual({
+      kind: 'start',
+      sources: {
+        file: undefined,
+        overrides: [
+          { path: 'listen.port', text: '2', flag: '--set listen.port' },
+          { path: 'listen.host', text: 'h', flag: '--host' },
+          { path: 'listen.port', text: '1', flag: '--port' },
+          { path: 'ops.port', text: '3', flag: '--ops-port' },
+          { path: 'log.level', text: 'debug', flag: '--log-level' },
+        ],
+      },
+    });
+  });
+  it('splits --set at the first equals sign', () => {
+    expect(parseArguments(['--set', 'listen.path=/a=b'])).toMatchObject({
+      sources: { overrides: [{ path: 'listen.path', text: '/a=b' }] },
+    });
+  });
+});
+
+describe('wrong usage', () => {
+  const wrong: [words: string[], message: string][] = [
+    [['strat'], 'there is no command "strat", did you mean "start"?'],
+    [['start', 'now'], '"now" is one word too many'],
+    [['check', 'a', 'b'], '"b" is one word too many'],
+    [['check', 'a', '--config', 'b'], 'name the file once: gantry check FILE'],
+    [['config', 'x'], '"x" is one word too many'],
+    [['config', '--env', '--schema'], 'choose one of --schema and --env'],
+    [['start', '--schema'], '--schema and --env belong to: gantry config'],
+    [['--prot', '1'], 'there is no option "--prot", did you mean "--port"?'],
+    [['--listen.port', '1'], 'there is no option "--listen.port", write: --set listen.port=VALUE'],
+    [['--set', 'listen.port'], '--set wants path=value, got "listen.port"'],
+    [['--set', '=1'], '--set wants path=value, got "=1"'],
+    [['--port'], "Option '--port <value>' argument missing"],
+    [['--help=1'], "Option '-h, --help' does not take an argument"],
+  ];
+  for (const [words, message] of wrong) {
+    it(`is told for: gantry ${words.join(' ')}`, () => {
+      expect(() => parseArguments(words)).toThrow(new UsageError(message));
+    });
+  }
+});

@@ -1,0 +1,23 @@
+import { expect, it } from 'vitest';
+import { greeting } from '../../../src/cli/greeting.js';
+
+const ws = 'ws://127.0.0.1:8080/ws';
+
+it('says where everything is and how to connect in three lines', () => {
+  const text = greeting('1.2.3', { ws, site: 'http://127.0.0.1:8080/', ops: 'http://127.0.0.1:9090' }, 'realm1');
+  const lines = text.split('\n');
+  expect(lines.slice(0, 4)).toEqual([
+    'gantry 1.2.3 is ready',
+    '  WebSocket   ws://127.0.0.1:8080/ws',
+    '  demo page   http://127.0.0.1:8080/',
+    '  operations  http://127.0.0.1:9090/healthz  http://127.0.0.1:9090/readyz  http://127.0.0.1:9090/metrics',
+  ]);
+  expect(lines.slice(6)).toHaveLength(4);
+  expect(text).toContain(`new autobahn.Connection({ url: '${ws}', realm: 'realm1' })`);
+});
+
+it('leaves out what is not served', () => {
+  const text = greeting('1.2.3', { ws }, undefined);
+  expect(text).not.toMatch(/demo page|operations/);
+  expect(text).toContain("realm: 'your.realm'");
+});

@@ -1,0 +1,163 @@
+import { describe, expect, it } from 'vitest';
+import { parseConfig } from '../../../src/config/load.js';
+import type { ConfigInput } from '../../../src/config/schema.js';
+
+type RealmInput = NonNullable<ConfigInput['realms']>[number];
+type PermissionInput = NonNullable<RealmInput['roles'][number]['permissions']>[number];
+
+const realm = (rest: Partial<RealmInput> = {}): RealmInput => ({ name: 'a', roles: [{ name: 'r' }], ...rest });
+const permitting = (...permissions: PermissionInput[]) => realm({ roles: [{ name: 'r', permissions }] });
+const accept = (input: ConfigInput) => expect(() => parseConfig(input)).not.toThrow();
+const refuse = (input: ConfigInput, fault: string) => expect(() => parseConfig(input)).toThrow(fault);
+
+describe('ports', () => {
+  it('must differ where the addresses overlap', () => {
+    const fault = 'ops.port: Port 7 is that of listen.port too';
+    refuse({ listen: { port: 7 }, ops: { port: 7 } }, fault);
+    refuse({ listen: { port: 7, host: '0.0.0.0' }, ops: { port: 7 } }, fault);
+    refuse({ listen: { port: 7 }, ops: { port: 7, host: '::' } }, fault);
+  });
+  it('may be the same on different addresses, when free ones are chosen, or without operations endpoint', () => {
+    accept({ listen: { port: 7, host: '127.0.0.2' }, ops: { port: 7 } });
+    accept({ listen: { port: 0 }, ops: { port: 0 } });
+    accept({ listen: { port: 7 }, ops: { port: 7, enabled: false } });
+  });
+});
+
+describe('limits', () => {
+  it('leave room for one message on its way out', () => {
+    refuse(
+      { limits: { maxMessageBytes: 100_000, maxUnsentBytes: 99_999 } },
+      'limits.maxUnsentBytes: Too small: expected at least limits.maxMessageBytes, which is 100000',
+    );
+    accept({ limits: { maxMessageBytes: 100_000, maxUnsentBytes: 100_000 } });
+  });
+  it('leave room for the realms that are configured', () => {
+    const realms = [realm(), realm({ name: 'b' })];
+    refuse({ limits: { maxRealms: 1 }, realms }, 'limits.maxRealms: Too small: expected at least 2');
+    accept({ limits: { maxRealms: 2 }, realms });
+  });
+  it('keep the idle timeout within what the transport can do: 8 to 960 s, whole seconds', () => {
+    for (const idleTimeoutMs of [8_000, 9_000, 960_000]) accept({ limits: { idleTimeoutMs } });
+    for (const idleTimeoutMs of [0, 7_000, 8_001, 961_000])
+      refuse({ limits: { idleTimeoutMs } }, 'limits.idleTimeoutMs:');
+  });
+  it('are whole numbers within bounds', () => {
+    refuse({ limits: { maxSessions: 1.5 } }, 'limits.maxSessions: Invalid input: expected a whole number');
+    refuse({ limits: { maxSessions: 0 } }, 'limits.maxSessions: Too small');
+    refuse({ limits: { maxSessions: 2 ** 53 } }, 'limits.maxSessions: Too big');
+    refuse({ limits: { maxSessions: Number.NaN } }, 'limits.maxSessions: Invalid input');
+  });
+});
+
+describe('drain', () => {
+  it('has its deadline after its period', () => {
+    refuse(
+      { drain: { periodMs: 200, deadlineMs: 199 } },
+      'drain.deadlineMs: Too small: expected at least drain.periodMs',
+    );
+    accept({ drain: { periodMs: 200, deadlineMs: 200 } });
+  });
+});
+
+describe('realms', () => {
+  it('have names of their own, which are URIs', () => {
+    refuse({ realms: [realm(), realm()] }, 'realms[1].name: There is another realm "a"');
+    refuse({ realms: [realm({ name: 'a..b' })] }, 'realms[0].name: Invalid URI "a..b": it has an empty component');
+    refuse({ realms: [realm({ name: 'a b' })] }, 'realms[0].name: Invalid URI "a b": it contains white space');
+  });
+  it('may be none', () => accept({ realms: [] }));
+  it('have at least one role, and no role twice', () => {
+    refuse({ realms: [realm({ roles: [] })] }, 'realms[0].roles: Too small');
+    const roles = [{ name: 'r' }, { name: 'r' }];
+    refuse({ realms: [realm({ roles })] }, 'realms[0].roles[1].name: There is another role "r" in this realm');
+  });
+});
+
+describe('permissions', () => {
+  it('take the patterns a client may use (URI-1, URI-3)', () => {
+    accept({
+      realms: [
+        permitting(
+          { uri: 'com.example.a' },
+          { uri: 'com.example.', match: 'prefix' },
+          { uri: '', match: 'prefix' },
+          { uri: 'com..a', match: 'wildcard' },
+          { uri: '', match: 'wildcard' },
+        ),
+      ],
+    });
+  });
+  it('refuse what no client could use', () => {
+    const at = 'realms[0].roles[0].permissions[0].uri: Invalid URI';
+    refuse({ realms: [permitting({ uri: '' })] }, `${at} "" (match: exact): it is empty`);
+    refuse({ realms: [permitting({ uri: 'a..b', match: 'prefix' })] }, `${at} "a..b" (match: prefix)`);
+    refuse({ realms: [permitting({ uri: 'a#' })] }, `${at} "a#"`);
+    refuse({ realms: [{ ...permitting({ uri: 'A' }), uriCheck: 'strict' }] }, `${at} "A"`);
+    refuse({ realms: [permitting({ uri: 'a'.repeat(40) })], limits: { maxUriBytes: 39 } }, '(maxUriBytes)');
+  });
+  it('explain the trailing star of Crossbar.io', () => {
+    refuse({ realms: [permitting({ uri: 'com.a.*' })] }, 'write "com.a." with match: prefix instead of the star');
+  });
+  it('are there once per pattern', () => {
+    const twice = permitting({ uri: 'a' }, { uri: 'a', match: 'prefix' }, { uri: 'a' });
+    refuse(
+      { realms: [twice] },
+      'realms[0].roles[0].permissions[2]: There is another permission for the same uri and match',
+    );
+  });
+});
+
+describe('realmTemplate', () => {
+  it('obeys the rules of realms', () => {
+    const names = [{ uri: 'com.', match: 'prefix' as const }];
+    accept({ realmTemplate: { names, roles: [{ name: 'anonymous' }] } });
+    refuse({ realmTemplate: { names: [], roles: [{ name: 'r' }] } }, 'realmTemplate.names: Too small');
+    refuse(
+      { realmTemplate: { names: [{ uri: 'a..b' }], roles: [{ name: 'r' }] } },
+      'realmTemplate.names[0].uri: Invalid URI',
+    );
+    refuse(
+      { realmTemplate: { names, roles: [{ name: 'r' }], anonymousRole: 'x' } },
+      'realmTemplate.anonymousRole: There is no role "x" in this realm',
+    );
+  });
+  it('decides the role of anonymous sessions like a realm', () => {
+    const names = [{ uri: 'a' }];
+    const roleFor = (name: string) =>
+      parseConfig({ realmTemplate: { names, roles: [{ name }] } }).realmTemplate?.anonymousRole;
+    expect(roleFor('anonymous')).toBe('anonymous');
+    expect(roleFor('other')).toBeNull();
+  });
+});
+
+describe('listen', () => {
+  it('takes origins as browsers send them', () => {
+    accept({ listen: { allowedOrigins: ['https://a.example', 'http://localhost:3000', 'null'] } });
+    for (const origin of ['a.example', 'https://a.example/', 'https://*.a.example', '']) {
+      refuse({ listen: { allowedOrigins: [origin] } }, 'listen.allowedOrigins[0]: Invalid origin');
+    }
+    refuse({ listen: { allowedOrigins: [] } }, 'listen.allowedOrigins: Too small');
+  });
+  it('takes each serializer once', () => {
+    refuse(
+      { listen: { serializers: ['json', 'json'] } },
+      'listen.serializers: Invalid list: an element is there twice',
+    );
+  });
+  it('takes a plain path', () => {
+    accept({ listen: { path: '/' } });
+    for (const path of ['ws', '/*', '/:a', '/a?b', '/a b', ''])
+      refuse({ listen: { path } }, 'listen.path: Invalid path');
+  });
+});
+
+describe('backplane', () => {
+  it('is the memory of this node; Redis is refused in so many words', () => {
+    accept({ backplane: { url: 'memory' } });
+    for (const url of ['redis://a', 'rediss://a:1/2', 'valkey://a']) {
+      refuse({ backplane: { url } }, 'backplane.url: Redis is not supported by this version yet');
+    }
+    refuse({ backplane: { url: 'nats://a' } }, 'backplane.url: Invalid backplane, or write "memory"');
+  });
+});

@@ -1,0 +1,162 @@
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../../../src/config/load.js';
+import { SETTINGS, variableOf, VARIABLES, type Setting } from '../../../src/config/settings.js';
+
+const leaves = SETTINGS.filter(({ kind }) => kind !== 'section');
+
+const ROLES = [{ name: 'r', permissions: [] }];
+const NAMES = [{ uri: 'a', match: 'exact' }];
+
+/** What a list or a text may be, where the schema does not tell; always other than the default. */
+const SAMPLES: Readonly<Record<string, unknown>> = {
+  'listen.host': '0.0.0.0',
+  'listen.path': '/other',
+  'listen.tls.certFile': 'cert.pem',
+  'listen.tls.keyFile': 'key.pem',
+  'listen.tls.passphrase': 'open sesame',
+  'listen.allowedOrigins': ['https://a.example'],
+  'listen.serializers': ['cbor'],
+  realms: [],
+  'realmTemplate.names': NAMES,
+  'realmTemplate.roles': ROLES,
+  'realmTemplate.anonymousRole': 'r',
+  'ops.host': '127.0.0.3',
+  'backplane.url': 'memory',
+  'node.name': 'node-1',
+};
+
+/** What must be there beside a setting for its section to be whole. */
+const COMPANIONS: Readonly<Record<string, Record<string, string>>> = {
+  'listen.tls': { GANTRY_LISTEN_TLS_CERT_FILE: 'c', GANTRY_LISTEN_TLS_KEY_FILE: 'k' },
+  realmTemplate: {
+    GANTRY_REALM_TEMPLATE_NAMES: JSON.stringify(NAMES),
+    GANTRY_REALM_TEMPLATE_ROLES: JSON.stringify(ROLES),
+  },
+  'drain.deadlineMs': { GANTRY_DRAIN_PERIOD_MS: '0' },
+  'limits.maxUnsentBytes': { GANTRY_LIMITS_MAX_MESSAGE_BYTES: '1024' },
+};
+
+function sampleFor({ path, kind, schema }: Setting): unknown {
+  const sample = SAMPLES[path.join('.')];
+  if (sample !== undefined) return sample;
+  if (kind === 'boolean') return schema.default === false;
+  if (schema.enum !== undefined) return schema.enum.find((value) => value !== schema.default);
+  if (kind === 'number') return schema.minimum === schema.default ? (schema.minimum ?? 0) + 1 : schema.minimum;
+  throw new Error(`no sample for ${path.join('.')}`);
+}
+
+function companionsOf({ path }: Setting): Record<string, string> {
+  const prefixes = path.map((_, index) => path.slice(0, index + 1).join('.'));
+  return Object.assign({}, ...prefixes.map((prefix) => COMPANIONS[prefix] ?? {})) as Record<string, string>;
+}
+
+function valueAt(tree: unknown, path: readonly string[]): unknown {
+  return path.reduce((node, key) => (node as Record<string, unknown> | undefined)?.[key], tree);
+}
+
+describe('every setting', () => {
+  it('has a variable of its own', () => {
+    expect(new Set(VARIABLES).size).toBe(VARIABLES.length);
+    expect(leaves.length).toBeGreaterThan(45);
+  });
+  it('has the variable that its path says', () => {
+    expect(variableOf(['listen', 'tls', 'certFile'])).toBe('GANTRY_LISTEN_TLS_CERT_FILE');
+    expect(variableOf(['realmTemplate', 'idleMs'])).toBe('GANTRY_REALM_TEMPLATE_IDLE_MS');
+    expect(VARIABLES).toEqual(
+      expect.arrayContaining(['GANTRY_LISTEN_PORT', 'GANTRY_LISTEN_HOST', 'GANTRY_OPS_PORT', 'GANTRY_BACKPLANE_URL']),
+    );
+  });
+  for (const setting of leaves) {
+    it(`can be set by ${setting.variable}, and by --set ${setting.path.join('.')}`, () => {
+      const sample = sampleFor(setting);
+      const text = typeof sample === 'string' ? sample : JSON.stringify(sample);
+      const environment = { ...companionsOf(setting), [setting.variable]: text };
+      expect(valueAt(loadConfig({ environment }), setting.path)).toEqual(sample);
+      const override = { path: setting.path.join('.'), text, flag: '--set' };
+      const config = loadConfig({ environment: companionsOf(setting), overrides: [override] });
+      expect(valueAt(config, setting.path)).toEqual(sample);
+    });
+  }
+  it('has a description', () => {
+    for (const { path, schema } of SETTINGS) expect(schema.description, path.join('.')).toMatch(/^\S.{3,}[.)]$/);
+  });
+  it('that is a number says its unit: in its name where it has one, and in its description', () => {
+    for (const { path, kind, schema } of SETTINGS) {
+      const name = path.at(-1) ?? '';
+      if (kind !== 'number' || name === 'port') continue;
+      const unit = name.endsWith('Ms') ? 'Milliseconds' : name.endsWith('Bytes') ? 'Bytes' : 'Number of';
+      expect(schema.description, path.join('.')).toMatch(new RegExp(`^${unit} `));
+      expect(schema.minimum, path.join('.')).toBeGreaterThanOrEqual(0);
+      expect(schema.maximum, path.join('.')).toBeLessThanOrEqual(2 ** 31);
+    }
+  });
+});
+
+describe('the environment', () => {
+  it('counts an empty variable as unset', () => {
+    expect(loadConfig({ environment: { GANTRY_LISTEN_PORT: '', GANTRY_CONFIG: '', GANTRY_FOO: '' } }).listen.port).toBe(
+      8080,
+    );
+  });
+  it('takes a section as JSON', () => {
+    const tls = { certFile: 'c', keyFile: 'k' };
+    expect(loadConfig({ environment: { GANTRY_LISTEN_TLS: JSON.stringify(tls) } }).listen.tls).toEqual(tls);
+  });
+  it('can say that nobody is let in without authentication', () => {
+    const roles = JSON.stringify([{ name: 'anonymous' }]);
+    const environment = {
+      GANTRY_REALM_TEMPLATE: `{"names": [{"uri": "a"}], "roles": ${roles}}`,
+      GANTRY_REALM_TEMPLATE_ANONYMOUS_ROLE: 'null',
+    };
+    expect(loadConfig({ environment }).realmTemplate?.anonymousRole).toBeNull();
+  });
+  it('leaves text alone that looks like a number', () => {
+    expect(loadConfig({ environment: { GANTRY_NODE_NAME: '12' } }).node.name).toBe('12');
+  });
+
+  const refused: [variable: string, text: string, fault: string][] = [
+    [
+      'GANTRY_LISTEN_PORT',
+      '80a',
+      'listen.port: Invalid input: expected number, received string (from GANTRY_LISTEN_PORT)',
+    ],
+    ['GANTRY_LISTEN_PORT', '0x50', 'listen.port: Invalid input: expected number'],
+    ['GANTRY_LISTEN_PORT', '80.5', 'listen.port: Invalid input: expected a whole number'],
+    ['GANTRY_LISTEN_PORT', ' ', 'listen.port: Invalid input: expected number'],
+    ['GANTRY_OPS_ENABLED', 'yes', 'ops.enabled: Invalid input: expected boolean'],
+    [
+      'GANTRY_LISTEN_ALLOWED_ORIGINS',
+      'https://a',
+      'listen.allowedOrigins: Invalid input: expected JSON such as ["a", "b"]',
+    ],
+    ['GANTRY_REALMS', '{}', 'realms: Invalid input: expected array'],
+    ['GANTRY_LISTEN', '[', 'listen: Invalid input: expected JSON such as {"key": "value"} (from GANTRY_LISTEN)'],
+    ['GANTRY_LISTEN', '5', 'listen: Invalid input: expected object, received number (from GANTRY_LISTEN)'],
+    ['GANTRY_LISTEN_PROT', '1', 'GANTRY_LISTEN_PROT: Unknown variable, did you mean "GANTRY_LISTEN_PORT"?'],
+    ['GANTRY_ZZZ_QQQ_XXX', '1', 'GANTRY_ZZZ_QQQ_XXX: Unknown variable'],
+  ];
+  for (const [variable, text, fault] of refused) {
+    it(`refuses ${variable}=${JSON.stringify(text)}`, () => {
+      expect(() => loadConfig({ environment: { [variable]: text } })).toThrow(fault);
+    });
+  }
+
+  it('never shows the text of a secret that is refused', () => {
+    const environment = { GANTRY_LISTEN_TLS_PASSPHRASE: 'sesame', GANTRY_LISTEN_PORT: 'x' };
+    expect(() => loadConfig({ environment })).toThrow(/^(?!.*sesame)/s);
+  });
+
+  it('leaves alone what an orchestrator says about a service called gantry, and what tests use', () => {
+    const environment = {
+      GANTRY_PORT: 'tcp://10.0.0.1:8080',
+      GANTRY_OPS_PORT: 'tcp://10.0.0.1:9090',
+      GANTRY_SERVICE_HOST: '10.0.0.1',
+      GANTRY_SERVICE_PORT: '8080',
+      GANTRY_SERVICE_PORT_HTTP: '8080',
+      GANTRY_PORT_8080_TCP: 'tcp://10.0.0.1:8080',
+      GANTRY_PORT_8080_TCP_PROTO: 'tcp',
+      GANTRY_TEST_REDIS_URL: 'redis://127.0.0.1',
+    };
+    expect(loadConfig({ environment })).toEqual(loadConfig({}));
+  });
+});

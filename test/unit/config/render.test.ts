@@ -1,0 +1,46 @@
+import { parse } from 'yaml';
+import { expect, it } from 'vitest';
+import { loadConfig, parseConfig } from '../../../src/config/load.js';
+import { renderConfig, renderVariables } from '../../../src/config/render.js';
+import { jsonSchema, VARIABLES } from '../../../src/config/settings.js';
+
+it('shows a configuration that can be loaded again and means the same', () => {
+  const config = parseConfig({
+    listen: { tls: { certFile: 'c', keyFile: 'k' }, compression: 'off' },
+    realms: [{ name: 'a', roles: [{ name: 'b', permissions: [{ uri: '', match: 'prefix' }] }] }],
+    realmTemplate: { names: [{ uri: 'x.', match: 'prefix' }], roles: [{ name: 'anonymous' }], idleMs: 5_000 },
+    limits: { maxCallTimeoutMs: 10 },
+    node: { name: 'n1' },
+  });
+  expect(parseConfig(parse(renderConfig(config)))).toEqual(config);
+});
+
+it('masks secrets, and leaves the configuration as it was', () => {
+  const config = parseConfig({ listen: { tls: { certFile: 'c', keyFile: 'k', passphrase: 'sesame' } } });
+  const text = renderConfig(config);
+  expect(text).not.toContain('sesame');
+  expect(text).toMatch(/passphrase: "?\*{8}"?/);
+  expect(config.listen.tls?.passphrase).toBe('sesame');
+});
+
+it('lists every variable once, with type, default and meaning', () => {
+  const text = renderVariables();
+  for (const variable of VARIABLES) {
+    const isSection = /^GANTRY_(LISTEN|LIMITS|OPS|LOG|DEMO|DRAIN|BACKPLANE|NODE)$/.test(variable);
+    expect(text.split(`#${variable}=\n`)).toHaveLength(isSection ? 1 : 2);
+  }
+  expect(text).toContain(
+    '# Port to accept clients at; 0: any free one.\n# integer 0–65535; default 8080\n#GANTRY_LISTEN_PORT=',
+  );
+  expect(text).toContain('# secret string; no default\n#GANTRY_LISTEN_TLS_PASSPHRASE=');
+});
+
+it('has a JSON schema that knows every key, refuses others and carries the defaults', () => {
+  const schema = jsonSchema();
+  const { listen, realms } = schema.properties ?? {};
+  expect(schema['additionalProperties']).toBe(false);
+  expect(Object.keys(schema.properties ?? {}).sort()).toEqual([...Object.keys(loadConfig({})), 'realmTemplate'].sort());
+  expect(listen?.properties?.['port']).toMatchObject({ type: 'integer', default: 8080, maximum: 65_535 });
+  expect(realms?.items).toMatchObject({ required: ['name', 'roles'], additionalProperties: false });
+  expect(listen?.properties?.['tls']?.properties?.['passphrase']?.writeOnly).toBe(true);
+});
