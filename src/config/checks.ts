@@ -52,12 +52,13 @@ function drainFits({ periodMs, deadlineMs }: Parsed['drain'], report: Report): v
   report(['drain', 'deadlineMs'], `Too small: expected at least drain.periodMs, which is ${periodMs}`);
 }
 
-function limitsFit({ maxUnsentBytes, maxMessageBytes, maxRealms }: Limits, realmCount: number, report: Report): void {
-  if (maxUnsentBytes < maxMessageBytes) {
-    const least = `limits.maxMessageBytes, which is ${maxMessageBytes}`;
-    report(['limits', 'maxUnsentBytes'], `Too small: expected at least ${least}`);
+function limitsFit(limits: Limits, realmCount: number, report: Report): void {
+  for (const name of ['maxUnsentBytes', 'maxInboxBytes'] as const) {
+    if (limits[name] >= limits.maxMessageBytes) continue;
+    const least = `limits.maxMessageBytes, which is ${limits.maxMessageBytes}`;
+    report(['limits', name], `Too small: expected at least ${least}`);
   }
-  if (maxRealms < realmCount) {
+  if (limits.maxRealms < realmCount) {
     report(['limits', 'maxRealms'], `Too small: expected at least ${realmCount}, the number of configured realms`);
   }
 }

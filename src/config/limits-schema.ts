@@ -4,7 +4,9 @@ import { bytes, count, milliseconds } from './fields.js';
 export const limits = z.strictObject({
   maxMessageBytes: bytes(1_024, 67_108_864)
     .default(1_048_576)
-    .describe('Bytes of one incoming message. Larger ones end the connection.'),
+    .describe(
+      'Bytes of one incoming WebSocket message. A larger one ends the session, or the connection when it is far larger.',
+    ),
   maxConnections: count(1, 1_000_000)
     .default(50_000)
     .describe(
@@ -65,6 +67,9 @@ export const limits = z.strictObject({
     .describe(
       'Number of messages of one session that wait while an earlier one is being decided. More close the session.',
     ),
+  maxInboxBytes: bytes(1_024, 1_073_741_824)
+    .default(4_194_304)
+    .describe('Bytes of those waiting messages. More close the session. Not below maxMessageBytes.'),
   maxCallTimeoutMs: milliseconds(1)
     .exactOptional()
     .describe(

@@ -3,6 +3,10 @@ import { distinct, host, milliseconds, port } from './fields.js';
 import { limits } from './limits-schema.js';
 import { DEFAULT_REALMS, realm, realmTemplate } from './realm-schema.js';
 
+/** `*` for all, `null` as browsers send it, or an origin in which `*` stands for leading labels or for the port. */
+const ORIGIN =
+  /^(\*|null|[a-z][a-z0-9+.-]*:\/\/(\*\.)?[^/\s*?#:]+(:(\d+|\*))?|[a-z][a-z0-9+.-]*:\/\/\[[0-9a-f:.]+\](:(\d+|\*))?)$/i;
+
 const tls = z.strictObject({
   certFile: z.string().min(1).describe('File with the certificate chain, PEM. Relative to the working directory.'),
   keyFile: z.string().min(1).describe('File with the private key, PEM. Relative to the working directory.'),
@@ -22,16 +26,11 @@ const listen = z.strictObject({
     .describe('Path of the WebSocket.'),
   tls: tls.exactOptional().describe('Serve with TLS (`wss:`). Absent: without.'),
   allowedOrigins: distinct(
-    z
-      .string()
-      .regex(
-        /^(\*|null|[a-z][a-z0-9+.-]*:\/\/[^/\s*?#]+)$/,
-        'Invalid origin: write "*", or scheme://host[:port] and nothing after it',
-      ),
+    z.string().regex(ORIGIN, 'Invalid origin: write "*", or scheme://host[:port] and nothing after it'),
   )
     .default(['*'])
     .describe(
-      'Origins of web pages that may connect, such as `https://app.example.com`; `*`: all. Clients that send no Origin are not browsers and may always.',
+      'Origins of web pages that may connect: `https://app.example.com`, `https://*.example.com` for all hosts below, `http://localhost:*` for all ports; `*`: every page. Clients that send no Origin are no browsers and always may.',
     ),
   serializers: distinct(z.enum(['json', 'msgpack', 'cbor']))
     .default(['json', 'msgpack', 'cbor'])

@@ -25,12 +25,13 @@ describe('ports', () => {
 });
 
 describe('limits', () => {
-  it('leave room for one message on its way out', () => {
+  it('leave room for one message on its way in and out', () => {
+    refuse({ limits: { maxInboxBytes: 1_048_575 } }, 'limits.maxInboxBytes: Too small');
     refuse(
       { limits: { maxMessageBytes: 100_000, maxUnsentBytes: 99_999 } },
       'limits.maxUnsentBytes: Too small: expected at least limits.maxMessageBytes, which is 100000',
     );
-    accept({ limits: { maxMessageBytes: 100_000, maxUnsentBytes: 100_000 } });
+    accept({ limits: { maxMessageBytes: 100_000, maxUnsentBytes: 100_000, maxInboxBytes: 100_000 } });
   });
   it('leave room for the realms that are configured', () => {
     const realms = [realm(), realm({ name: 'b' })];
@@ -133,8 +134,25 @@ describe('realmTemplate', () => {
 
 describe('listen', () => {
   it('takes origins as browsers send them', () => {
-    accept({ listen: { allowedOrigins: ['https://a.example', 'http://localhost:3000', 'null'] } });
-    for (const origin of ['a.example', 'https://a.example/', 'https://*.a.example', '']) {
+    accept({
+      listen: {
+        allowedOrigins: [
+          'https://a.example',
+          'http://localhost:3000',
+          'http://[::1]:*',
+          'https://*.a.example:*',
+          'null',
+        ],
+      },
+    });
+    for (const origin of [
+      'a.example',
+      'https://a.example/',
+      'https://a.*.example',
+      'https://a.example:x',
+      'https://*',
+      '',
+    ]) {
       refuse({ listen: { allowedOrigins: [origin] } }, 'listen.allowedOrigins[0]: Invalid origin');
     }
     refuse({ listen: { allowedOrigins: [] } }, 'listen.allowedOrigins: Too small');

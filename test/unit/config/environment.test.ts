@@ -33,6 +33,7 @@ const COMPANIONS: Readonly<Record<string, Record<string, string>>> = {
     GANTRY_REALM_TEMPLATE_ROLES: JSON.stringify(ROLES),
   },
   'drain.deadlineMs': { GANTRY_DRAIN_PERIOD_MS: '0' },
+  'limits.maxInboxBytes': { GANTRY_LIMITS_MAX_MESSAGE_BYTES: '1024' },
   'limits.maxUnsentBytes': { GANTRY_LIMITS_MAX_MESSAGE_BYTES: '1024' },
 };
 
