@@ -13,6 +13,8 @@ export interface Counters {
   /** Index: message code 0–127; 0 counts what could not be read. */
   readonly messagesIn: Float64Array;
   readonly messagesOut: Float64Array;
+  /** Messages still queued for a connection when it ended. */
+  readonly messagesUnsent: Tally<'slow_reader' | 'connection_closed'>;
   readonly violations: Tally<'all'>;
   readonly eventsDelivered: Tally<'all'>;
   readonly eventsDropped: Tally<EventDrop>;
@@ -88,6 +90,7 @@ export function createCounters(): Counters {
     bytes: tally('in', 'out'),
     messagesIn: new Float64Array(128),
     messagesOut: new Float64Array(128),
+    messagesUnsent: tally('slow_reader', 'connection_closed'),
     violations: tally('all'),
     eventsDelivered: tally('all'),
     eventsDropped: tally('receiver_closed', 'untranscodable', 'too_large', 'node_unreachable'),

@@ -40,6 +40,7 @@ export type LogEvent =
   | 'backplane.node_joined'
   | 'backplane.node_gone'
   | 'backplane.frame_discarded'
+  | 'backplane.request_failed'
   | 'log.suppressed';
 
 /** What may stand beside an event. Never an application payload, a credential or an authextra. */

@@ -95,6 +95,14 @@ export const COUNTER_DEFINITIONS: Readonly<
     ),
   ],
   messagesOut: [byCode('messages_sent_total', 'WAMP messages sent, by type.', (counters) => counters.messagesOut)],
+  messagesUnsent: [
+    labelled(
+      'messages_unsent_total',
+      'WAMP messages that were queued for a connection when it ended.',
+      'reason',
+      (counters) => counters.messagesUnsent,
+    ),
+  ],
   violations: [
     single('protocol_violations_total', 'Protocol violations by clients.', (counters) => counters.violations.all),
   ],

@@ -20,6 +20,8 @@ export type CloseCause =
   | 'limit'
   | 'abort';
 
+export type MalformedCause = Extract<CloseCause, 'protocol_violation' | 'limit'>;
+
 /**
  * One client connection, whatever carries it. All that is written in one turn of the event loop leaves in one write,
  * in order. A reader that does not keep up is closed and counted, and nobody waits for it (G7).
@@ -39,8 +41,11 @@ export interface ConnectionListener {
    * One whole message, without batch framing. The bytes are the listener's to keep.
    */
   received(message: Uint8Array): void;
-  /** The peer broke the framing rules of its sub-protocol (PV-7, PV-12). The connection is still open for an ABORT. */
-  malformed(message: string): void;
+  /**
+   * The peer broke the framing rules of its sub-protocol (PV-7, PV-12), or a limit (`limit`). The connection is still
+   * open for an ABORT; nothing more is received, and it is closed when this returns.
+   */
+  malformed(message: string, cause: MalformedCause): void;
   /** The connection is gone, whoever ended it. Once, and nothing after it. */
   closed(): void;
 }

@@ -1,0 +1,18 @@
+import type { CloseCause } from './connection.js';
+
+interface Closing {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** The WebSocket close frame for each cause. Spec: RFC 6455, "Defined Status Codes"; requirements 2.4. */
+export const CLOSE_FRAMES: Readonly<Record<CloseCause, Closing>> = {
+  goodbye: { code: 1000, reason: 'goodbye' },
+  goodbye_timeout: { code: 1000, reason: 'GOODBYE was not answered in time' },
+  shutdown: { code: 1001, reason: 'the router shuts down' },
+  protocol_violation: { code: 1002, reason: 'protocol violation' },
+  abort: { code: 1008, reason: 'session aborted' },
+  handshake_timeout: { code: 1008, reason: 'no session was established in time' },
+  limit: { code: 1008, reason: 'a limit of the router was exceeded' },
+  slow_reader: { code: 1013, reason: 'messages were not read fast enough' },
+};

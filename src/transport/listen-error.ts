@@ -1,0 +1,39 @@
+import { createServer } from 'node:net';
+
+/** A port cannot be listened at, or what serving there needs is not usable. Operational: tell the operator and exit. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError';
+  readonly code = 'LISTEN_FAILED';
+
+  constructor(host: string, port: number, reason: string, cause?: unknown) {
+    super(`cannot listen on ${host.includes(':') ? `[${host}]` : host}:${port}: ${reason}`, { cause });
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'the port is in use',
+  EACCES: 'not permitted, ports below 1024 need a privilege',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  ENOTFOUND: 'no such host',
+};
+
+/** The error of a listen call as people understand it. */
+export function listenError(host: string, port: number, cause: unknown): ListenError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  return new ListenError(
+    host,
+    port,
+    REASONS[code] ?? (cause instanceof Error ? cause.message : 'unknown reason'),
+    cause,
+  );
+}
+
+/** Why a native listener that gives no reason could not listen: asks the operating system once more. */
+export async function explainListenFailure(host: string, port: number): Promise<ListenError> {
+  const cause = await new Promise((resolve) => {
+    const probe = createServer();
+    probe.once('error', resolve);
+    probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve(undefined)));
+  });
+  return listenError(host, port, cause);
+}

@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { extname, join, relative, sep } from 'node:path';
+
+export interface SitePage {
+  readonly body: Uint8Array;
+  readonly contentType: string;
+  readonly etag: string;
+}
+
+const MAX_FILES = 256;
+const MAX_BYTES = 16_777_216;
+
+const CONTENT_TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.mjs': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.json': 'application/json; charset=utf-8',
+  '.webmanifest': 'application/manifest+json; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.jpg': 'image/jpeg',
+  '.webp': 'image/webp',
+  '.ico': 'image/x-icon',
+  '.woff2': 'font/woff2',
+  '.txt': 'text/plain; charset=utf-8',
+};
+
+/** Sent with each page. Scripts and styles come from the site itself; it may open WebSockets to any router. */
+export const SITE_HEADERS: readonly (readonly [name: string, value: string])[] = [
+  ['X-Content-Type-Options', 'nosniff'],
+  ['Referrer-Policy', 'no-referrer'],
+  [
+    'Content-Security-Policy',
+    "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; style-src 'self' 'unsafe-inline'; " +
+      "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  ],
+  // Always asked again, and answered with 304: the pages change with the router.
+  ['Cache-Control', 'no-cache'],
+];
+
+/**
+ * The regular files of a directory, read once into memory. A request path is only ever looked up among their names,
+ * so no path can reach anything else; links are not followed.
+ */
+export class StaticSite {
+  readonly #pages: ReadonlyMap<string, SitePage>;
+
+  private constructor(pages: ReadonlyMap<string, SitePage>) {
+    this.#pages = pages;
+  }
+
+  /** `made`: pages that are no files, by path. Rejects when the directory cannot be read or is too large (256 files, 16 MiB). */
+  static async load(directory: string, made: Readonly<Record<string, string>> = {}): Promise<StaticSite> {
+    const pages = new Map<string, SitePage>();
+    for (const [path, body] of Object.entries(made)) pages.set(path, toPage(path, Buffer.from(body)));
+    let totalBytes = 0;
+    for (const file of await listFiles(directory)) {
+      totalBytes += (await stat(file)).size;
+      if (totalBytes > MAX_BYTES) throw new Error(`the site ${directory} is larger than ${MAX_BYTES} bytes`);
+      const path = `/${relative(directory, file).split(sep).join('/')}`;
+      const page = toPage(path, await readFile(file));
+      pages.set(path, page);
+      if (path.endsWith('/index.html')) pages.set(path.slice(0, -'index.html'.length), page);
+    }
+    return new StaticSite(pages);
+  }
+
+  get size(): number {
+    return this.#pages.size;
+  }
+
+  /** `path` as in the request line, without query. */
+  find(path: string): SitePage | undefined {
+    return this.#pages.get(path);
+  }
+}
+
+async function listFiles(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { withFileTypes: true, recursive: true });
+  const files = entries.filter((entry) => entry.isFile() && !entry.name.startsWith('.'));
+  if (files.length > MAX_FILES) throw new Error(`the site ${directory} has more than ${MAX_FILES} files`);
+  return files.map((entry) => join(entry.parentPath, entry.name));
+}
+
+function toPage(path: string, body: Uint8Array): SitePage {
+  return {
+    body,
+    contentType: CONTENT_TYPES[extname(path).toLowerCase()] ?? 'application/octet-stream',
+    etag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`,
+  };
+}

@@ -1,0 +1,44 @@
+import type { SerializerId } from '../wamp/payload.js';
+
+export interface TlsOptions {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly passphrase?: string;
+}
+
+/** How clients connect, and what one of them, or all, may make the transport hold. */
+export interface TransportOptions {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly path: string;
+  readonly tls?: TlsOptions;
+  /** See originMatcher. */
+  readonly allowedOrigins: readonly string[];
+  readonly serializers: readonly SerializerId[];
+  /** False: a client that names no sub-protocol speaks wamp.2.json (WS-2). */
+  readonly requireSubprotocol: boolean;
+  readonly compression: 'off' | 'shared';
+  readonly trustProxyHeader: 'none' | 'x-forwarded-for';
+  /**
+   * Of one WebSocket message. One up to twice as long is answered with an ABORT that says so; a longer one is not
+   * read, and the connection cut.
+   */
+  readonly maxMessageBytes: number;
+  readonly maxConnections: number;
+  /** 0: no limit. */
+  readonly maxConnectionsPerAddress: number;
+  /** Silence after which a connection is closed: 8 to 960 whole seconds. A ping goes out 4 to 16 s earlier. */
+  readonly idleTimeoutMs: number;
+  readonly maxUnsentBytes: number;
+  /** Per connection; 0: no limit. */
+  readonly maxMessagesPerSecond: number;
+  /** Static files to serve at `/`. */
+  readonly site?: SiteOptions;
+}
+
+export interface SiteOptions {
+  readonly directory: string;
+  /** Pages that are no files: path → content. */
+  readonly made?: Readonly<Record<string, string>>;
+}

@@ -1,0 +1,126 @@
+import { splitBatch } from '../codec/batch.js';
+import type { Counters } from '../telemetry/counters.js';
+import { isFault } from '../wamp/faults.js';
+import type { SerializerId } from '../wamp/payload.js';
+import type { CloseCause, Connection, ConnectionListener, ConnectionTraits, MalformedCause } from './connection.js';
+import { MessageRate } from './message-rate.js';
+import { Outbox, type OutboxOptions, type Wire } from './outbox.js';
+import type { Slab } from './slab.js';
+import type { TurnFlusher } from './turn-flusher.js';
+
+/** What all connections of a server share. */
+export interface ConnectionSurroundings {
+  readonly outbox: OutboxOptions;
+  readonly maxMessageBytes: number;
+  readonly maxMessagesPerSecond: number;
+  readonly flusher: TurnFlusher;
+  readonly slab: Slab;
+  readonly counters: Counters;
+  /** Monotonic milliseconds. */
+  nowMs(): number;
+}
+
+/** One WebSocket: checks what comes in, hands whole messages up, and owns the outbox. */
+export class UwsConnection implements Connection {
+  readonly serializer: SerializerId;
+  readonly isBatched: boolean;
+  readonly remoteAddress: string;
+  readonly #surroundings: ConnectionSurroundings;
+  readonly #outbox: Outbox;
+  readonly #rate: MessageRate | undefined;
+  #listener: ConnectionListener | undefined;
+  #isReading = true;
+  #malformedCause: MalformedCause | undefined;
+
+  constructor(wire: Wire, traits: ConnectionTraits, surroundings: ConnectionSurroundings) {
+    this.serializer = traits.serializer;
+    this.isBatched = traits.isBatched;
+    this.remoteAddress = traits.remoteAddress;
+    this.#surroundings = surroundings;
+    const { outbox, flusher, counters, maxMessagesPerSecond } = surroundings;
+    this.#outbox = new Outbox(wire, traits.serializer, traits.isBatched, outbox, flusher, counters);
+    if (maxMessagesPerSecond > 0) this.#rate = new MessageRate(maxMessagesPerSecond, surroundings.nowMs());
+  }
+
+  /** Once, before anything is received. */
+  listen(listener: ConnectionListener): void {
+    this.#listener = listener;
+  }
+
+  write(message: Uint8Array): void {
+    this.#outbox.write(message);
+  }
+
+  unsentBytes(): number {
+    return this.#outbox.unsentBytes();
+  }
+
+  close(cause: CloseCause): void {
+    this.#isReading = false;
+    // A listener answers whatever is malformed as a violation; the metric tells limits apart.
+    this.#outbox.close(this.#malformedCause ?? cause);
+  }
+
+  /** Why this side closed, if it did. */
+  get closeCause(): CloseCause | undefined {
+    return this.#outbox.cause;
+  }
+
+  /** One WebSocket message; `bytes` are valid only during the call. */
+  received(bytes: ArrayBuffer, isBinary: boolean): void {
+    if (!this.#isReading) return;
+    const { counters, maxMessageBytes, slab } = this.#surroundings;
+    counters.bytes.in += bytes.byteLength;
+    if (isBinary !== (this.serializer !== 'json')) {
+      const kinds = isBinary
+        ? 'a binary message, but JSON goes in text'
+        : `a text message, but ${this.serializer} goes in binary`;
+      this.#malformed(`${kinds} messages of WebSocket`, 'protocol_violation');
+    } else if (bytes.byteLength > maxMessageBytes) {
+      counters.limitsReached.message_bytes++;
+      this.#malformed(`a message of ${bytes.byteLength} bytes; at most ${maxMessageBytes} are accepted`, 'limit');
+    } else if (this.isBatched) {
+      this.#batchReceived(slab.copy(bytes));
+    } else {
+      this.#messageReceived(slab.copy(bytes));
+    }
+  }
+
+  drained(): void {
+    this.#outbox.drained();
+  }
+
+  /** The WebSocket is gone. */
+  ended(): void {
+    this.#isReading = false;
+    this.#outbox.dispose();
+    this.#listener?.closed();
+  }
+
+  #batchReceived(bytes: Uint8Array): void {
+    const messages = splitBatch(this.serializer, bytes);
+    if (isFault(messages)) {
+      this.#malformed(messages.message, 'protocol_violation');
+      return;
+    }
+    for (const message of messages) this.#messageReceived(message);
+  }
+
+  #messageReceived(message: Uint8Array): void {
+    if (!this.#isReading) return;
+    if (this.#rate?.take(this.#surroundings.nowMs()) === false) {
+      this.#surroundings.counters.limitsReached.messages_per_second++;
+      const { maxMessagesPerSecond } = this.#surroundings;
+      this.#malformed(`more than ${maxMessagesPerSecond} messages per second`, 'limit');
+      return;
+    }
+    this.#listener?.received(message);
+  }
+
+  #malformed(message: string, cause: MalformedCause): void {
+    this.#isReading = false;
+    this.#malformedCause = cause;
+    this.#listener?.malformed(message, cause);
+    this.close(cause);
+  }
+}

@@ -1,0 +1,283 @@
+import { Buffer } from 'node:buffer';
+import { access, constants } from 'node:fs/promises';
+import { performance } from 'node:perf_hooks';
+import {
+  App,
+  DISABLED,
+  SHARED_COMPRESSOR,
+  SSLApp,
+  us_listen_socket_close,
+  us_socket_local_port,
+  type AppOptions,
+  type HttpRequest,
+  type HttpResponse,
+  type TemplatedApp,
+  type us_listen_socket,
+  type us_socket_context_t,
+  type WebSocket,
+} from 'uWebSockets.js';
+import type { ConnectionEnd, ConnectionRefusal, Counters } from '../telemetry/counters.js';
+import type { Logger } from '../telemetry/logger.js';
+import { Admission } from './admission.js';
+import type { Accept, ConnectionTraits } from './connection.js';
+import { explainListenFailure, ListenError } from './listen-error.js';
+import { originMatcher } from './origins.js';
+import { forwardedAddress, readableAddress } from './remote-address.js';
+import { Slab } from './slab.js';
+import { StaticSite } from './static-site.js';
+import { negotiate, subprotocolsOf, type Subprotocol } from './subprotocols.js';
+import type { SiteOptions, TlsOptions, TransportOptions } from './transport-options.js';
+import { TurnFlusher } from './turn-flusher.js';
+import { UwsConnection, type ConnectionSurroundings } from './uws-connection.js';
+import { answer, refuse } from './uws-http.js';
+
+interface UserData {
+  readonly traits: ConnectionTraits;
+  connection: UwsConnection | undefined;
+}
+
+const LINGER_MS = 5_000;
+const STOP_GRACE_MS = 1_000;
+const MS_PER_SECOND = 1_000;
+/** How far past `maxMessageBytes` a message is still read, for the sake of a clear ABORT. */
+const OVERLONG_FACTOR = 2;
+
+const REFUSALS: Readonly<Record<ConnectionRefusal, readonly [status: string, sentence: string]>> = {
+  draining: ['503 Service Unavailable', 'This router is going away. Connect again to reach another.'],
+  origin: ['403 Forbidden', 'Pages of this origin may not connect here.'],
+  subprotocol: ['400 Bad Request', 'Name a sub-protocol of this router in Sec-WebSocket-Protocol:'],
+  connections: ['503 Service Unavailable', 'This router has as many connections as it may.'],
+  connections_per_address: ['503 Service Unavailable', 'There are too many connections from this address.'],
+};
+
+/** The WebSocket server: opening handshakes, limits, and the life of every connection. */
+export class UwsServer {
+  readonly #options: TransportOptions;
+  readonly #accept: Accept;
+  readonly #counters: Counters;
+  readonly #logger: Logger;
+  readonly #surroundings: ConnectionSurroundings;
+  readonly #admission: Admission;
+  readonly #connections = new Set<UwsConnection>();
+  readonly #subprotocols: readonly Subprotocol[];
+  readonly #isAllowedOrigin: (origin: string) => boolean;
+  #app: TemplatedApp | undefined;
+  #listenSocket: us_listen_socket | undefined;
+  #site: StaticSite | undefined;
+  #isAccepting = true;
+  #stopping: Promise<void> | undefined;
+  #whenEmpty: (() => void) | undefined;
+
+  constructor(options: TransportOptions, accept: Accept, counters: Counters, logger: Logger) {
+    this.#options = options;
+    this.#accept = accept;
+    this.#counters = counters;
+    this.#logger = logger;
+    this.#admission = new Admission(options);
+    this.#subprotocols = subprotocolsOf(options.serializers);
+    this.#isAllowedOrigin = originMatcher(options.allowedOrigins);
+    this.#surroundings = {
+      outbox: {
+        maxUnsentBytes: options.maxUnsentBytes,
+        compress: options.compression !== 'off',
+        lingerMs: LINGER_MS,
+      },
+      maxMessageBytes: options.maxMessageBytes,
+      maxMessagesPerSecond: options.maxMessagesPerSecond,
+      flusher: new TurnFlusher(),
+      slab: new Slab(),
+      counters,
+      nowMs: () => performance.now(),
+    };
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  /** Sum over all connections. O(connections). */
+  unsentBytes(): number {
+    let sum = 0;
+    for (const connection of this.#connections) sum += connection.unsentBytes();
+    return sum;
+  }
+
+  /** Rejects with a ListenError that says what is wrong. Once. */
+  async start(): Promise<{ port: number }> {
+    const { host, port, site } = this.#options;
+    if (site !== undefined) this.#site = await this.#loadSite(site);
+    this.#app = await this.#createApp();
+    this.#listenSocket = await listen(this.#app, host, port);
+    const boundPort = us_socket_local_port(this.#listenSocket);
+    this.#logger.info({ host, port: boundPort }, 'server.listening');
+    return { port: boundPort };
+  }
+
+  /** New connections are refused; those that are open go on. Idempotent. */
+  stopListening(): void {
+    if (!this.#isAccepting) return;
+    this.#isAccepting = false;
+    if (this.#listenSocket !== undefined) us_listen_socket_close(this.#listenSocket);
+    this.#logger.info({}, 'server.stopped_listening');
+  }
+
+  /** Closes every connection with 1001, cuts those that are not gone within a second. Idempotent. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    this.stopListening();
+    for (const connection of this.#connections) connection.close('shutdown');
+    if (this.#connections.size > 0) {
+      await new Promise<void>((resolve) => {
+        const grace = setTimeout(resolve, STOP_GRACE_MS);
+        this.#whenEmpty = () => {
+          clearTimeout(grace);
+          resolve();
+        };
+      });
+    }
+    this.#app?.close();
+    this.#logger.info({}, 'server.stopped');
+  }
+
+  async #loadSite({ directory, made }: SiteOptions): Promise<StaticSite> {
+    const site = await StaticSite.load(directory, made);
+    this.#logger.info({ file: directory, count: site.size }, 'site.loaded');
+    return site;
+  }
+
+  async #createApp(): Promise<TemplatedApp> {
+    const { host, port, tls, path, maxMessageBytes, maxUnsentBytes, idleTimeoutMs, compression } = this.#options;
+    const app = tls === undefined ? App() : await createTlsApp(host, port, tls);
+    app.ws<UserData>(path, {
+      maxPayloadLength: maxMessageBytes * OVERLONG_FACTOR,
+      maxBackpressure: maxUnsentBytes,
+      idleTimeout: Math.round(idleTimeoutMs / MS_PER_SECOND),
+      maxLifetime: 0,
+      sendPingsAutomatically: true,
+      compression: compression === 'off' ? DISABLED : SHARED_COMPRESSOR,
+      upgrade: (res, req, context) => this.#upgrade(res, req, context),
+      open: (socket) => this.#opened(socket),
+      message: (socket, message, isBinary) => socket.getUserData().connection?.received(message, isBinary),
+      drain: (socket) => socket.getUserData().connection?.drained(),
+      close: (socket, _code, reason) => this.#closed(socket.getUserData(), Buffer.from(reason).toString('latin1')),
+    });
+    return app.any('/*', (res, req) => answer(res, req, this.#site, path));
+  }
+
+  #upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): void {
+    const remoteAddress = this.#remoteAddress(res, req);
+    const offer = req.getHeader('sec-websocket-protocol');
+    const subprotocol = this.#negotiate(offer);
+    const refusal = this.#refusal(req.getHeader('origin'), subprotocol, remoteAddress);
+    if (refusal !== undefined || subprotocol === undefined) {
+      this.#refuse(res, remoteAddress, refusal ?? 'subprotocol');
+      return;
+    }
+    const { serializer, isBatched } = subprotocol;
+    res.upgrade<UserData>(
+      { traits: { serializer, isBatched, remoteAddress }, connection: undefined },
+      req.getHeader('sec-websocket-key'),
+      offer === '' ? '' : subprotocol.name,
+      req.getHeader('sec-websocket-extensions'),
+      context,
+    );
+  }
+
+  /** Undefined: the connection is admitted and counted. */
+  #refusal(origin: string, subprotocol: Subprotocol | undefined, address: string): ConnectionRefusal | undefined {
+    if (!this.#isAccepting) return 'draining';
+    if (!this.#isAllowedOrigin(origin)) return 'origin';
+    if (subprotocol === undefined) return 'subprotocol';
+    return this.#admission.enter(address);
+  }
+
+  #negotiate(offer: string): Subprotocol | undefined {
+    if (offer === '' && !this.#options.requireSubprotocol)
+      return this.#subprotocols.find(({ name }) => name === 'wamp.2.json');
+    return negotiate(offer, this.#subprotocols);
+  }
+
+  #remoteAddress(res: HttpResponse, req: HttpRequest): string {
+    const forwarded =
+      this.#options.trustProxyHeader === 'none' ? undefined : forwardedAddress(req.getHeader('x-forwarded-for'));
+    return forwarded ?? readableAddress(Buffer.from(res.getRemoteAddressAsText()).toString('latin1'));
+  }
+
+  #refuse(res: HttpResponse, remoteAddress: string, reason: ConnectionRefusal): void {
+    this.#counters.connectionsRefused[reason]++;
+    this.#logger.info({ reason, remoteAddress }, 'connection.refused');
+    const [status, sentence] = REFUSALS[reason];
+    const supported = reason === 'subprotocol' ? ` ${this.#subprotocols.map(({ name }) => name).join(', ')}.` : '';
+    refuse(res, status, sentence + supported);
+  }
+
+  #opened(socket: WebSocket<UserData>): void {
+    const user = socket.getUserData();
+    const connection = new UwsConnection(socket, user.traits, this.#surroundings);
+    user.connection = connection;
+    this.#connections.add(connection);
+    this.#counters.connectionsOpened[connection.serializer]++;
+    connection.listen(this.#accept(connection));
+  }
+
+  #closed({ traits, connection }: UserData, reason: string): void {
+    this.#admission.leave(traits.remoteAddress);
+    if (connection === undefined) return;
+    this.#connections.delete(connection);
+    const cause = connection.closeCause ?? this.#peerEnd(reason);
+    this.#counters.connectionsClosed[cause]++;
+    this.#logger.debug({ reason: cause, remoteAddress: traits.remoteAddress }, 'connection.closed');
+    connection.ended();
+    if (this.#connections.size === 0) this.#whenEmpty?.();
+  }
+
+  /** uWebSockets.js closes by itself for these, and says so in words only. */
+  #peerEnd(reason: string): ConnectionEnd {
+    if (reason.startsWith('Received too big message')) {
+      this.#counters.limitsReached.message_bytes++;
+      return 'limit';
+    }
+    if (reason === 'WebSocket timed out from inactivity') return 'idle_timeout';
+    if (reason === 'Received invalid UTF-8' || reason === 'Received invalid WebSocket frame') {
+      this.#counters.violations.all++;
+      return 'protocol_violation';
+    }
+    return 'peer';
+  }
+}
+
+interface ExclusiveListen {
+  listen(host: string, port: number, options: number, done: (socket: us_listen_socket | false) => void): unknown;
+}
+
+/** Without it two routers share a port, and each gets half of the connections. Missing in the library's types with a host. */
+const EXCLUSIVE_PORT = 1;
+
+async function listen(app: TemplatedApp, host: string, port: number): Promise<us_listen_socket> {
+  const socket = await new Promise<us_listen_socket | false>((resolve) => {
+    (app as unknown as ExclusiveListen).listen(host, port, EXCLUSIVE_PORT, resolve);
+  });
+  if (socket === false) throw await explainListenFailure(host, port);
+  return socket;
+}
+
+async function createTlsApp(host: string, port: number, tls: TlsOptions): Promise<TemplatedApp> {
+  const options: AppOptions = { cert_file_name: tls.certFile, key_file_name: tls.keyFile };
+  if (tls.passphrase !== undefined) options.passphrase = tls.passphrase;
+  try {
+    for (const file of [tls.certFile, tls.keyFile]) await access(file, constants.R_OK);
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new ListenError(host, port, `a file for TLS cannot be read: ${message}`, cause);
+  }
+  try {
+    return SSLApp(options);
+  } catch (cause) {
+    const reason = `the certificate ${tls.certFile} and the key ${tls.keyFile} do not work together or are not PEM`;
+    throw new ListenError(host, port, reason, cause);
+  }
+}
