@@ -9,7 +9,10 @@ import type { MatchPolicy } from '../wamp/options.js';
  * Methods that return `void | Promise` settle synchronously where no other node is concerned.
  */
 export interface Bus {
-  /** Resolves once any later matching publication of any live node will reach this one (G2). Idempotent. */
+  /**
+   * Resolves once any later matching publication of any live node will reach this one (G2). Idempotent: asked again
+   * meanwhile, it waits as long. Rejects with BackplaneUnavailableError: there is no such interest.
+   */
   watch(realm: Uri, topic: Uri, match: MatchPolicy): void | Promise<void>;
   /** Publications under way may still arrive. */
   unwatch(realm: Uri, topic: Uri, match: MatchPolicy): void;
@@ -26,7 +29,8 @@ export interface Bus {
 export interface Directory {
   /**
    * Gives a procedure to a callee if the invocation policy allows another one (SHR-1, SHR-2, DLR-4).
-   * When granted, resolves once every live node serving the realm has been told (`registration`), this one included (G2).
+   * When granted, resolves once every live node serving the realm has been told (`registration`), this one included (G2):
+   * frames for the callee may come earlier. The registration may have another id than the one claimed (ID-3).
    */
   claim(realm: Uri, claim: Claim): Promise<ClaimOutcome>;
   /** Takes a callee of this node off a registration. Repeating it changes nothing. */
@@ -36,7 +40,7 @@ export interface Directory {
   leave(realm: Uri, session: SessionId): void;
 }
 
-/** What arrives at a node. Called one at a time, returns quickly, must not throw. */
+/** What arrives at a node. Called one at a time, never inside a call of this node; returns quickly, must not throw. */
 export interface BackplaneEvents {
   publication(from: NodeId, realm: Uri, publication: Publication): void;
   frame(from: NodeId, realm: Uri, frame: Frame): void;
@@ -44,7 +48,7 @@ export interface BackplaneEvents {
   registration(realm: Uri, registration: Registration): void;
   /** The node is dead or has left; nothing of it comes any more and its rows are gone (G5). Once per node. */
   nodeGone(node: NodeId): void;
-  /** Something `from` said to this node was lost. */
+  /** Something `from` said to this node was lost: here, or a little earlier, in the order of what it said. */
   gap(from: NodeId, reason: string): void;
   /** Other nodes cannot be reached: local traffic goes on (G6). */
   down(): void;

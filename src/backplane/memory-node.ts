@@ -261,7 +261,6 @@ export class MemoryNode implements Backplane, Bus, Directory {
         this.#mirrors.get(change.realm)?.dropNode(change.node);
         break;
       case 'gone':
-        for (const mirror of this.#mirrors.values()) mirror.dropNode(change.node);
         this.#barriers.drop(change.node);
         break;
     }

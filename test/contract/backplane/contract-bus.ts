@@ -1,0 +1,214 @@
+import { describe, expect, it } from 'vitest';
+import type { SessionId } from '../../../src/wamp/ids.js';
+import type { InScene } from './describe-backplane.js';
+import type { NodeUnderTest } from './node-under-test.js';
+import { asSaid, cancelOf, claimOf, framesOf, OTHER_REALM, publicationOf, REALM } from './samples.js';
+
+/** Publications and frames between nodes. */
+export function busContract(inScene: InScene, nodeCount: number): void {
+  describe('bus', () => {
+    it(
+      'brings every publication made anywhere after watch has resolved (G2)',
+      inScene(async ({ nodes }) => {
+        const all = await nodes(nodeCount);
+        for (const subscriber of all) {
+          const topic = `to.${subscriber.id}`;
+          await subscriber.backplane.bus.watch(REALM, topic, 'exact');
+          for (const publisher of all) await publisher.backplane.bus.publish(REALM, publicationOf(topic));
+          await hearAllOut(subscriber, all);
+          expect(subscriber.topics()).toEqual(Array<string>(nodeCount - 1).fill(topic));
+        }
+      }),
+    );
+
+    it(
+      'makes a second watch of one topic wait as long as the first (G2)',
+      inScene(async ({ nodes }) => {
+        const all = await nodes(nodeCount);
+        const [subscriber, publisher] = all as [NodeUnderTest, NodeUnderTest];
+        const first = subscriber.backplane.bus.watch(REALM, 'a', 'exact');
+        const second = subscriber.backplane.bus.watch(REALM, 'a', 'exact');
+        await second;
+        await publisher.backplane.bus.publish(REALM, publicationOf('a'));
+        await first;
+        await subscriber.hearOut(publisher);
+        expect(subscriber.topics()).toEqual(['a']);
+      }),
+    );
+
+    it(
+      'brings a publication as it was published, to each interested node once (BRK-8)',
+      inScene(async ({ nodes }) => {
+        const [publisher, ...others] = (await nodes(nodeCount)) as [NodeUnderTest, ...NodeUnderTest[]];
+        for (const { backplane } of others) {
+          await backplane.bus.watch(REALM, 'a.b', 'exact');
+          await backplane.bus.watch(REALM, 'a', 'prefix');
+          await backplane.bus.watch(REALM, 'a.', 'wildcard');
+        }
+        const publication = publicationOf('a.b', {
+          passthru: { form: 'ppt', details: { ppt_scheme: 'x_custom' } },
+          excludePublisher: false,
+          disclosePublisher: true,
+          audience: { eligible: new Set([1 as SessionId, (2 ** 53) as SessionId]), excludeAuthrole: new Set<string>() },
+        });
+        await publisher.backplane.bus.publish(REALM, publication);
+        for (const subscriber of others) {
+          await subscriber.hearOut(publisher);
+          const [heard, ...more] = subscriber.all('publication');
+          expect(heard).toMatchObject({ from: publisher.id, realm: REALM });
+          expect(asSaid(heard?.publication)).toEqual(asSaid(publication));
+          expect(more).toEqual([]);
+        }
+      }),
+    );
+
+    it(
+      'brings nothing that was not asked for: other topics, other realms, other nodes (G9)',
+      inScene(async ({ node, nodes }) => {
+        const all = await nodes(nodeCount - 1);
+        const publisher = await node(REALM, OTHER_REALM);
+        const [subscriber, ...rest] = all as [NodeUnderTest, ...NodeUnderTest[]];
+        await subscriber.backplane.bus.watch(REALM, 'a.b', 'exact');
+        await subscriber.backplane.bus.watch(REALM, 'p.', 'prefix');
+        await subscriber.backplane.bus.watch(REALM, 'w..z', 'wildcard');
+        for (const topic of ['a', 'a.b.c', 'p', 'w.z', 'w.x.y', 'a.b', 'p.q', 'w.x.z'])
+          await publisher.backplane.bus.publish(REALM, publicationOf(topic));
+        await publisher.backplane.bus.publish(OTHER_REALM, publicationOf('a.b'));
+        await subscriber.hearOut(publisher);
+        expect(subscriber.topics()).toEqual(['a.b', 'p.q', 'w.x.z']);
+        expect(subscriber.topics(OTHER_REALM)).toEqual([]);
+        for (const other of rest) {
+          await other.hearOut(publisher);
+          expect(other.all('publication')).toEqual([]);
+        }
+      }),
+    );
+
+    it(
+      'keeps the same topic of two realms apart',
+      inScene(async ({ node }) => {
+        const publisher = await node(REALM, OTHER_REALM);
+        const subscriber = await node(REALM, OTHER_REALM);
+        await subscriber.backplane.bus.watch(OTHER_REALM, 'a', 'exact');
+        await publisher.backplane.bus.publish(REALM, publicationOf('a'));
+        await publisher.backplane.bus.publish(OTHER_REALM, publicationOf('a'));
+        await subscriber.hearOut(publisher);
+        expect([subscriber.topics(REALM), subscriber.topics(OTHER_REALM)]).toEqual([[], ['a']]);
+      }),
+    );
+
+    it(
+      'stops bringing a topic some time after unwatch, and keeps the other interests',
+      inScene(async ({ nodes }) => {
+        const all = await nodes(nodeCount);
+        const [subscriber, publisher] = all as [NodeUnderTest, NodeUnderTest];
+        await subscriber.backplane.bus.watch(REALM, 'a', 'exact');
+        await subscriber.backplane.bus.watch(REALM, 'a', 'prefix');
+        await subscriber.backplane.bus.watch(REALM, 'b', 'exact');
+        subscriber.backplane.bus.unwatch(REALM, 'a', 'exact');
+        subscriber.backplane.bus.unwatch(REALM, 'b', 'exact');
+        subscriber.backplane.bus.unwatch(REALM, 'b', 'exact');
+        await tellEverybody(subscriber);
+        await publisher.backplane.bus.publish(REALM, publicationOf('b'));
+        await publisher.backplane.bus.publish(REALM, publicationOf('a'));
+        await subscriber.hearOut(publisher);
+        expect(subscriber.topics()).toEqual(['a']);
+      }),
+    );
+
+    it(
+      'brings a topic again that is watched again',
+      inScene(async ({ nodes }) => {
+        const [subscriber, publisher] = (await nodes(nodeCount)) as [NodeUnderTest, NodeUnderTest];
+        await subscriber.backplane.bus.watch(REALM, 'a', 'exact');
+        subscriber.backplane.bus.unwatch(REALM, 'a', 'exact');
+        await subscriber.backplane.bus.watch(REALM, 'a', 'exact');
+        await publisher.backplane.bus.publish(REALM, publicationOf('a'));
+        await subscriber.hearOut(publisher);
+        expect(subscriber.topics()).toEqual(['a']);
+      }),
+    );
+
+    it(
+      'brings frames of every kind to the node they are for, and to no other',
+      inScene(async ({ nodes }) => {
+        const [sender, receiver, ...rest] = (await nodes(nodeCount)) as [
+          NodeUnderTest,
+          NodeUnderTest,
+          ...NodeUnderTest[],
+        ];
+        const frames = framesOf(sender.id);
+        for (const frame of frames) sender.backplane.bus.send(receiver.id, REALM, frame);
+        await receiver.hearOut(sender);
+        const heard = receiver.all('frame').slice(0, -1);
+        expect(heard.map(({ frame }) => asSaid(frame))).toEqual(frames.map(asSaid));
+        expect(new Set(heard.map(({ from, realm }) => `${from} ${realm}`))).toEqual(new Set([`${sender.id} ${REALM}`]));
+        for (const other of rest) {
+          await other.hearOut(sender);
+          expect(other.all('frame')).toHaveLength(1);
+        }
+        expect(sender.all('frame')).toEqual([]);
+      }),
+    );
+
+    it(
+      'keeps the order per sender and receiver over all topics and frames (ORD-1, ORD-3)',
+      inScene(async ({ nodes }) => {
+        const all = await nodes(nodeCount);
+        const steps = 60;
+        for (const { backplane } of all) {
+          await backplane.bus.watch(REALM, 'odd', 'prefix');
+          await backplane.bus.watch(REALM, 'even', 'exact');
+        }
+        for (let step = 0; step < steps; step++) {
+          for (const sender of all) {
+            const { bus } = sender.backplane;
+            if (step % 3 === 0) {
+              for (const { id } of all) if (id !== sender.id) bus.send(id, REALM, cancelOf(sender.id, step));
+            } else {
+              const topic = step % 2 === 0 ? 'even' : `odd.${step}`;
+              void bus.publish(
+                REALM,
+                publicationOf(topic, { publisher: { session: step as SessionId, authid: '', authrole: '' } }),
+              );
+            }
+          }
+          if (step % 10 === 9) await all[0]!.hearOut(all[1]!);
+        }
+        for (const receiver of all) await hearAllOut(receiver, all);
+        for (const receiver of all)
+          for (const sender of all)
+            if (sender !== receiver)
+              expect(stepsHeard(receiver, sender, steps)).toEqual(Array.from({ length: steps }, (_, step) => step));
+      }),
+    );
+
+    it(
+      'skips what is for a node that never was',
+      inScene(async ({ nodes }) => {
+        const [sender, receiver] = (await nodes(nodeCount)) as [NodeUnderTest, NodeUnderTest];
+        sender.backplane.bus.send('nobody' as never, REALM, cancelOf(sender.id));
+        await receiver.hearOut(sender);
+        expect(receiver.all('frame')).toHaveLength(1);
+      }),
+    );
+  });
+}
+
+async function hearAllOut(receiver: NodeUnderTest, all: readonly NodeUnderTest[]): Promise<void> {
+  for (const sender of all) if (sender !== receiver) await receiver.hearOut(sender);
+}
+
+/** Every node has been told all that this node changed so far. */
+async function tellEverybody(node: NodeUnderTest): Promise<void> {
+  await node.backplane.directory.claim(REALM, claimOf(node.id, `com.fence.${node.heard.length}`));
+}
+
+/** The numbered steps `receiver` heard of `sender`, fences left out. */
+function stepsHeard(receiver: NodeUnderTest, sender: NodeUnderTest, limit: number): number[] {
+  return receiver.heard.flatMap((heard): number[] => {
+    if (heard.what === 'publication' && heard.from === sender.id) return [heard.publication.publisher.session];
+    if (heard.what !== 'frame' || heard.from !== sender.id || heard.frame.kind !== 'cancel') return [];
+    return heard.frame.call.number < limit ? [heard.frame.call.number] : [];
+  });
+}

@@ -1,0 +1,180 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Backplane, BackplaneEvents } from '../../../src/backplane/backplane.js';
+import { BackplaneUnavailableError } from '../../../src/backplane/backplane.js';
+import { MemoryHub, type MemoryHubOptions } from '../../../src/backplane/memory-hub.js';
+import type { NodeId } from '../../../src/wamp/ids.js';
+import { cancelOf, claimOf, publicationOf, REALM } from '../../contract/backplane/samples.js';
+
+const A = 'a' as NodeId;
+const B = 'b' as NodeId;
+const C = 'c' as NodeId;
+
+let runs: (() => void)[];
+let heard: string[];
+let hub: MemoryHub;
+
+beforeEach(() => {
+  runs = [];
+  heard = [];
+});
+
+function makeHub(options: MemoryHubOptions = {}): void {
+  hub = new MemoryHub({ schedule: (_from, _to, deliver) => runs.push(deliver), ...options });
+}
+
+function deliverAll(): void {
+  for (let run = runs.shift(); run !== undefined; run = runs.shift()) run();
+}
+
+async function start(node: NodeId): Promise<Backplane> {
+  const backplane = hub.join(node);
+  await backplane.start(hearing(node));
+  const serving = backplane.serve(REALM);
+  deliverAll();
+  await serving;
+  return backplane;
+}
+
+function hearing(node: NodeId): BackplaneEvents {
+  return {
+    publication: (from, _realm, { topic }) => heard.push(`${node}: ${topic} from ${from}`),
+    frame: (from, _realm, frame) => heard.push(`${node}: ${frame.kind} from ${from}`),
+    registration: (_realm, { procedure, callees }) => heard.push(`${node}: ${procedure} has ${callees.length}`),
+    nodeGone: (gone) => heard.push(`${node}: ${gone} has gone`),
+    gap: (from) => heard.push(`${node}: gap from ${from}`),
+    down: () => heard.push(`${node}: down`),
+    up: () => heard.push(`${node}: up`),
+  };
+}
+
+async function watch(backplane: Backplane, topic: string): Promise<void> {
+  const watching = backplane.bus.watch(REALM, topic, 'exact');
+  deliverAll();
+  await watching;
+}
+
+describe('a node alone', () => {
+  it('settles a watch, a publication and a join at once, and schedules nothing for them (D1)', async () => {
+    makeHub();
+    const { bus, directory } = await start(A);
+    expect(bus.watch(REALM, 'x', 'exact')).toBeUndefined();
+    runs.length = 0;
+    expect(bus.publish(REALM, publicationOf('x'))).toBeUndefined();
+    expect(directory.join(REALM, publicationOf('x').publisher)).toBe(true);
+    expect(runs).toEqual([]);
+  });
+});
+
+describe('a full lane', () => {
+  it('refuses publications by name, counts them, and does not forget those it took (G4)', async () => {
+    makeHub({ laneLimitCount: 3 });
+    const [a, b] = [await start(A), await start(B)];
+    await watch(b, 'x');
+    const fates = await Promise.allSettled([1, 2, 3, 4].map(async () => a.bus.publish(REALM, publicationOf('x'))));
+    expect(fates.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled', 'rejected']);
+    const [refusal] = fates.flatMap((fate) => (fate.status === 'rejected' ? [fate.reason as Error] : []));
+    expect(refusal).toBeInstanceOf(BackplaneUnavailableError);
+    expect(refusal?.message).toContain('lane is full');
+    expect(hub.counts).toEqual({ refused: 1, lost: 0 });
+    deliverAll();
+    expect(heard).toEqual(Array<string>(3).fill('b: x from a'));
+  });
+
+  it('loses frames by name: the receiver hears of the gap (G3)', async () => {
+    makeHub({ laneLimitCount: 2 });
+    const a = await start(A);
+    await start(B);
+    for (let sent = 0; sent < 5; sent++) a.bus.send(B, REALM, cancelOf(A));
+    deliverAll();
+    expect(heard).toEqual(['b: cancel from a', 'b: cancel from a', 'b: gap from a']);
+    expect(hub.counts.lost).toBe(1);
+  });
+});
+
+describe('a node that dies', () => {
+  it('is heard up to the point where it was cut, until it is declared dead', async () => {
+    makeHub();
+    const a = await start(A);
+    await start(B);
+    for (let sent = 0; sent < 3; sent++) a.bus.send(B, REALM, cancelOf(A));
+    hub.faults.kill(A, 2);
+    deliverAll();
+    expect(heard).toEqual(['b: cancel from a', 'b: cancel from a']);
+    hub.faults.declareDead(A);
+    hub.faults.declareDead(A);
+    deliverAll();
+    expect(heard.slice(2)).toEqual(['b: a has gone']);
+  });
+
+  it('is silent once the others have heard that it has gone, whatever was under way', async () => {
+    makeHub();
+    const a = await start(A);
+    await start(B);
+    a.bus.send(B, REALM, cancelOf(A));
+    const late = runs.splice(0);
+    hub.faults.kill(A, 1);
+    hub.faults.declareDead(A);
+    deliverAll();
+    for (const run of late) run();
+    deliverAll();
+    expect(heard).toEqual(['b: a has gone']);
+  });
+
+  it('leaves no interest in anybody’s mirror (G5)', async () => {
+    makeHub();
+    const a = await start(A);
+    await start(B);
+    await start(C);
+    await watch(a, 'x');
+    expect([hub.interestedNodes(B, REALM), hub.interestedNodes(C, REALM)]).toEqual([[A], [A]]);
+    hub.faults.kill(A);
+    hub.faults.declareDead(A);
+    deliverAll();
+    expect([hub.interestedNodes(B, REALM), hub.interestedNodes(C, REALM)]).toEqual([[], []]);
+    expect(hub.rowCount(A)).toBe(0);
+  });
+});
+
+describe('a node that was declared dead although it lives', () => {
+  it('is refused by name whatever it asks', async () => {
+    makeHub();
+    const a = await start(A);
+    await start(B);
+    const claiming = a.directory.claim(REALM, claimOf(A, 'com.waiting'));
+    hub.faults.declareDead(A);
+    expect(await claiming).toMatchObject({ kind: 'failed' });
+    await expect(a.bus.publish(REALM, publicationOf('x'))).rejects.toThrow(BackplaneUnavailableError);
+    await expect(a.bus.watch(REALM, 'x', 'exact')).rejects.toThrow(BackplaneUnavailableError);
+    await expect(a.directory.join(REALM, publicationOf('x').publisher)).rejects.toThrow(BackplaneUnavailableError);
+    await expect(a.serve('realm.other')).rejects.toThrow(BackplaneUnavailableError);
+    expect(await a.directory.claim(REALM, claimOf(A, 'com.x'))).toMatchObject({ kind: 'failed' });
+    await a.directory.release(REALM, claimOf(A, 'com.x').registration, claimOf(A, 'com.x').callee.session);
+    await a.stop();
+    deliverAll();
+    expect(heard.filter((line) => line.startsWith('b:') && !line.includes('com.'))).toEqual(['b: a has gone']);
+  });
+});
+
+describe('a node that leaves while it is cut off', () => {
+  it('is gone for the others at once: nobody waits for what it can no longer say', async () => {
+    makeHub();
+    const a = await start(A);
+    await start(B);
+    a.bus.send(B, REALM, cancelOf(A));
+    hub.faults.isolate(A);
+    await a.stop();
+    deliverAll();
+    expect(heard).toEqual(['a: down', 'b: a has gone']);
+  });
+});
+
+describe('mistakes of the caller', () => {
+  it('are thrown: a name that joins twice, a node that starts twice, a realm that is not served', async () => {
+    makeHub();
+    const a = await start(A);
+    expect(() => hub.join(A)).toThrow('joined this hub before');
+    await expect(a.start(hearing(A))).rejects.toThrow('started before');
+    expect(() => a.bus.watch('realm.other', 'x', 'exact')).toThrow('does not serve');
+    await expect(a.directory.claim('realm.other', claimOf(A, 'com.x'))).rejects.toThrow('does not serve');
+  });
+});
