@@ -1,6 +1,10 @@
 // The votes back end as a Node.js process: `npm run demo:backend [-- ws://host:port/path [realm]]`.
 import autobahn from 'autobahn';
+import { WebSocket } from 'ws';
 import { createBallot, serveBallot } from './public/ballot.js';
+
+// Node.js has a WebSocket of its own from version 22 on.
+globalThis.WebSocket ??= WebSocket;
 
 const STAND_BY_MS = 2_000;
 const [url = 'ws://127.0.0.1:8080/ws', realm = 'realm1'] = process.argv.slice(2);

@@ -6,8 +6,8 @@ import type { Authorizer, RealmDoor, RealmRules, Session } from '../session/port
 import type { Counters } from '../telemetry/counters.js';
 import { Code } from '../wamp/codes.js';
 import { fault, type Fault } from '../wamp/faults.js';
-import type { NodeId, SessionId, Uri } from '../wamp/ids.js';
-import type { RoutedMessage } from '../wamp/messages.js';
+import type { SessionId, Uri } from '../wamp/ids.js';
+import type { Call, RoutedMessage } from '../wamp/messages.js';
 import type { SerializerId } from '../wamp/payload.js';
 import { unreachable } from '../wamp/unreachable.js';
 import { ErrorUri } from '../wamp/uris.js';
@@ -28,6 +28,7 @@ export interface RealmLimits {
   readonly maxSubscriptionsPerSession: number;
   readonly maxRegistrationsPerSession: number;
   readonly maxPendingCallsPerSession: number;
+  readonly maxCallTimeoutMs?: number | undefined;
 }
 
 /** What every realm of a node shares. */
@@ -78,10 +79,13 @@ export class Realm implements RealmDoor {
     });
     const surroundings = {
       nowMs: shared.nowMs,
-      random: chance.random,
-      publicationId: chance.publicationId,
+      random: () => chance.random(),
+      publicationId: () => chance.publicationId(),
     };
-    this.#broker = new Broker({ realm: uri, outlet, surroundings, limits });
+    const onLimit = (): void => {
+      counters.limitsReached.subscriptions_per_session++;
+    };
+    this.#broker = new Broker({ realm: uri, outlet, surroundings, limits, onLimit });
     this.#dealer = new Dealer({
       realm: uri,
       node: backplane.node,
@@ -159,7 +163,7 @@ export class Realm implements RealmDoor {
         this.#broker.unsubscribe(session, message);
         break;
       case Code.CALL:
-        this.#dealer.call(session, message, disclose);
+        this.#dealer.call(session, message, disclose, false);
         break;
       case Code.CANCEL:
         this.#dealer.cancel(session, message);
@@ -179,6 +183,10 @@ export class Realm implements RealmDoor {
       default:
         unreachable(message);
     }
+  }
+
+  continueCall(session: Session, message: Call): void {
+    this.#dealer.call(session, message, false, true);
   }
 
   remove(session: Session): void {

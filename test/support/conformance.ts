@@ -27,7 +27,11 @@ export interface Router {
  * Declares one chapter of the protocol for every serializer and topology: what a client sees must not depend on
  * either. `router()` is valid inside a test.
  */
-export function describeConformance(chapter: string, declare: (router: () => Router) => void, config?: ConfigInput): void {
+export function describeConformance(
+  chapter: string,
+  declare: (router: () => Router) => void,
+  config?: ConfigInput,
+): void {
   for (const { name, nodeCount } of TOPOLOGIES) {
     for (const serializer of SERIALIZERS) {
       describe(`${chapter} [${serializer}, ${name}]`, () => {
@@ -51,7 +55,8 @@ export function describeConformance(chapter: string, declare: (router: () => Rou
           serializer,
           nodeCount,
           cluster,
-          connect: async (options) => keep(await RawClient.connect(cluster.url(nextNode++), { serializer, ...options })),
+          connect: async (options) =>
+            keep(await RawClient.connect(cluster.url(nextNode++), { serializer, ...options })),
           join: async (options) => keep(await RawClient.join(cluster.url(nextNode++), { serializer, ...options })),
           joinAt: async (node, options) => keep(await RawClient.join(cluster.url(node), { serializer, ...options })),
         }));

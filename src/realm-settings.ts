@@ -1,0 +1,47 @@
+import type { Config, RealmConfig, RealmTemplateConfig } from './config/schema.js';
+import type { RealmSettings } from './realm/realm.js';
+import type { RealmTemplate } from './realm/realms.js';
+import { PatternIndex } from './routing/pattern-index.js';
+import type { RealmRules } from './session/ports.js';
+import { createStaticAuthorizer } from './session/static-authorizer.js';
+import type { Uri } from './wamp/ids.js';
+
+type Rules = Omit<RealmConfig, 'name'>;
+type Limits = Config['limits'];
+
+/** The configured realms, as the realm layer wants them. */
+export function configuredRealms({ realms, limits }: Config): ReadonlyMap<Uri, RealmSettings> {
+  return new Map(realms.map((realm) => [realm.name, realmSettings(realm, limits)]));
+}
+
+export function realmTemplate(template: RealmTemplateConfig, limits: Limits): RealmTemplate {
+  const names = new PatternIndex<object>();
+  for (const { uri, match } of template.names) names.add(uri, match, template);
+  return {
+    settings: realmSettings(template, limits),
+    admits: (uri) => names.best(uri) !== undefined,
+    idleMs: template.idleMs,
+  };
+}
+
+/** The role of anonymous sessions, by realm. */
+export function anonymousRoles({ realms, realmTemplate: template }: Config): (realm: Uri) => string | undefined {
+  const configured = new Map(realms.map((realm) => [realm.name, realm.anonymousRole]));
+  return (realm) => {
+    const role = configured.has(realm) ? configured.get(realm) : template?.anonymousRole;
+    return role ?? undefined;
+  };
+}
+
+function realmSettings(realm: Rules, limits: Limits): RealmSettings {
+  return {
+    rules: realmRules(realm, limits),
+    progressiveResultsRequireCanceling: realm.progressiveResultsRequireCanceling,
+    authorizers: new Map(realm.roles.map((role) => [role.name, createStaticAuthorizer(role.permissions)])),
+  };
+}
+
+function realmRules({ uriCheck, requestIdCheck, allowDisclose }: Rules, limits: Limits): RealmRules {
+  const { maxUriBytes, maxUriComponents } = limits;
+  return { uriCheck, requestIdCheck, allowDisclose, maxUriBytes, maxUriComponents };
+}

@@ -1,0 +1,143 @@
+import WebSocket, { type ClientOptions } from 'ws';
+import { createCounters, type Counters } from '../../src/telemetry/counters.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
+import type { TransportOptions } from '../../src/transport/transport-options.js';
+import { UwsServer } from '../../src/transport/uws-server.js';
+import { RecordingListener } from './listening.js';
+
+export const TRANSPORT_DEFAULTS: TransportOptions = {
+  host: '127.0.0.1',
+  port: 0,
+  path: '/ws',
+  allowedOrigins: ['*'],
+  serializers: ['json', 'msgpack', 'cbor'],
+  requireSubprotocol: true,
+  compression: 'off',
+  trustProxyHeader: 'none',
+  maxMessageBytes: 1_048_576,
+  maxConnections: 1_000,
+  maxConnectionsPerAddress: 0,
+  idleTimeoutMs: 60_000,
+  maxUnsentBytes: 4_194_304,
+  maxMessagesPerSecond: 0,
+};
+
+export interface Refused {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** A real server on a free port, the listeners of its connections, and `ws` clients. */
+export class UwsScene {
+  readonly server: UwsServer;
+  readonly counters: Counters;
+  readonly listeners: RecordingListener[];
+  readonly port: number;
+  readonly #clients: PeerSocket[] = [];
+  readonly #scheme: 'ws' | 'wss';
+
+  private constructor(server: UwsServer, counters: Counters, listeners: RecordingListener[], port: number, isTls: boolean) {
+    this.server = server;
+    this.counters = counters;
+    this.listeners = listeners;
+    this.port = port;
+    this.#scheme = isTls ? 'wss' : 'ws';
+  }
+
+  static async open(options: Partial<TransportOptions> = {}): Promise<UwsScene> {
+    const counters = createCounters();
+    const listeners: RecordingListener[] = [];
+    const accept = (connection: RecordingListener['connection']): RecordingListener => {
+      const listener = new RecordingListener(connection);
+      listeners.push(listener);
+      return listener;
+    };
+    const server = new UwsServer({ ...TRANSPORT_DEFAULTS, ...options }, accept, counters, silentLogger);
+    const { port } = await server.start();
+    return new UwsScene(server, counters, listeners, port, options.tls !== undefined);
+  }
+
+  url(path = '/ws'): string {
+    return `${this.#scheme}://127.0.0.1:${this.port}${path}`;
+  }
+
+  /** A connected client and the listener at the other end. */
+  async connect(
+    protocols: string | string[] = 'wamp.2.json',
+    options: ClientOptions = {},
+  ): Promise<{ peer: PeerSocket; listener: RecordingListener }> {
+    const opened = await this.tryConnect(protocols, options);
+    if (!(opened instanceof PeerSocket)) throw new Error(`refused: ${opened.status} ${opened.body}`);
+    return { peer: opened, listener: this.listeners.at(-1)! };
+  }
+
+  async tryConnect(protocols: string | string[], options: ClientOptions = {}): Promise<PeerSocket | Refused> {
+    const socket = new WebSocket(this.url(), protocols, options);
+    const peer = new PeerSocket(socket);
+    this.#clients.push(peer);
+    return new Promise((resolve, reject) => {
+      socket.once('open', () => resolve(peer));
+      socket.once('error', reject);
+      socket.once('unexpected-response', (_request, response) => {
+        response.setEncoding('utf8');
+        let body = '';
+        response.on('data', (chunk: string) => (body += chunk));
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    for (const client of this.#clients) client.socket.terminate();
+    await this.server.stop();
+  }
+}
+
+/** The client's end: keeps what arrives, in order. */
+export class PeerSocket {
+  readonly socket: WebSocket;
+  readonly frames: { readonly bytes: Buffer; readonly isBinary: boolean }[] = [];
+  readonly closed: Promise<{ code: number; reason: string }>;
+  readonly #waiting = new Set<() => void>();
+
+  constructor(socket: WebSocket) {
+    this.socket = socket;
+    socket.on('message', (bytes: Buffer, isBinary) => {
+      this.frames.push({ bytes, isBinary });
+      this.#wake();
+    });
+    socket.on('error', () => undefined);
+    this.closed = new Promise((resolve) => {
+      socket.once('close', (code, reason) => {
+        this.#wake();
+        resolve({ code, reason: reason.toString() });
+      });
+    });
+  }
+
+  get texts(): string[] {
+    return this.frames.map(({ bytes }) => bytes.toString());
+  }
+
+  send(message: string | Uint8Array): void {
+    this.socket.send(message);
+  }
+
+  /** Stops reading from the socket, as a hanging reader does. */
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
+  async until(holds: (self: this) => boolean): Promise<void> {
+    while (!holds(this)) await new Promise<void>((resolve) => this.#waiting.add(resolve));
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting) wake();
+    this.#waiting.clear();
+  }
+}
