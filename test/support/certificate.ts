@@ -34,7 +34,7 @@ export function selfSigned(passphrase?: string): KeyPair {
   const encryption = passphrase === undefined ? {} : { cipher: 'aes-256-cbc', passphrase };
   return {
     cert: `-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----\n`,
-    key: privateKey.export({ type: 'pkcs8', format: 'pem', ...encryption }),
+    key: privateKey.export({ type: 'pkcs8', format: 'pem', ...encryption }).toString(),
   };
 }
 
