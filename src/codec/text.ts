@@ -18,18 +18,34 @@ export function afterSequence(bytes: Uint8Array, pos: number, end: number): numb
   return pos + length;
 }
 
+/** As afterSequence, on to the first ASCII byte or the end. */
+export function afterSequences(bytes: Uint8Array, from: number, end: number): number {
+  let pos = from;
+  do pos = afterSequence(bytes, pos, end);
+  while (pos >= 0 && pos < end && (bytes[pos] as number) >= 0x80);
+  return pos;
+}
+
 /** True when the bytes are well-formed UTF-8. O(end − start), nothing allocated when short. */
 export function isText(bytes: Uint8Array, start: number, end: number): boolean {
   if (end - start > NATIVE_FROM_BYTES) return isUtf8(bytes.subarray(start, end));
   let pos = start;
+  while (pos + 4 <= end && isAscii4(bytes, pos)) pos += 4;
   while (pos < end) {
     if ((bytes[pos] as number) < 0x80) pos++;
     else {
-      pos = afterSequence(bytes, pos, end);
+      pos = afterSequences(bytes, pos, end);
       if (pos < 0) return false;
     }
   }
   return true;
+}
+
+function isAscii4(bytes: Uint8Array, pos: number): boolean {
+  return (
+    ((bytes[pos] as number) | (bytes[pos + 1] as number) | (bytes[pos + 2] as number) | (bytes[pos + 3] as number)) <
+    0x80
+  );
 }
 
 /** The string these bytes, well-formed UTF-8, say. */
