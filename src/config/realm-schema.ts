@@ -65,9 +65,9 @@ const rules = {
     ),
   progressiveResultsRequireCanceling: z
     .boolean()
-    .default(true)
+    .default(false)
     .describe(
-      'Only callees that announce `call_canceling` may send progressive results, as the specification wants. autobahn-js does not announce it for callees: `false` lets it send them.',
+      '`true`: only callees that announce `call_canceling` may send progressive results, to the letter of the specification. Callees on autobahn-js do not announce it, and are otherwise cut off from them.',
     ),
 };
 
