@@ -69,6 +69,8 @@ export class RecordingOutlet<P extends Peer> implements Outlet<P>, Surroundings 
   refuseSend: ((to: P, message: RouterMessage) => Fault | undefined) | undefined;
   /** Called after each frame was recorded; connect it to the other half of the dealer. */
   onTell: ((node: NodeId, frame: Frame) => void) | undefined;
+  /** Called after each message was recorded; for what happens in the middle of answering several. */
+  onSend: ((to: P, message: RouterMessage) => void) | undefined;
   /** Called after each delivery was recorded; for what happens in the middle of one. */
   onDeliver: ((publication: Publication, subscription: Subscription<P>) => void) | undefined;
   /** What `random` returns; the last one again and again. */
@@ -83,8 +85,10 @@ export class RecordingOutlet<P extends Peer> implements Outlet<P>, Surroundings 
 
   send(to: P, message: RouterMessage): Fault | undefined {
     const refusal = this.refuseSend?.(to, message);
-    if (refusal === undefined) this.said.push({ verb: 'send', to, message });
-    return refusal;
+    if (refusal !== undefined) return refusal;
+    this.said.push({ verb: 'send', to, message });
+    this.onSend?.(to, message);
+    return undefined;
   }
 
   deliver(publication: Publication, subscription: Subscription<P>): void {

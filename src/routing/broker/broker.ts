@@ -50,6 +50,11 @@ export class Broker<P extends Peer> {
     return this.#table.receiverCount;
   }
 
+  /** Sessions that hold a subscription or wait for one. */
+  get subscriberCount(): number {
+    return this.#table.subscriberCount;
+  }
+
   /**
    * Delivers here, then hands on to the other nodes; a publisher that asked is answered when they are settled (BRK-6).
    * At most once: an ERROR says that not every node could be reached, those that could, this one first, have the event.

@@ -30,6 +30,10 @@ export class SubscriptionTable<P extends Peer> {
     return this.#receiverCount;
   }
 
+  get subscriberCount(): number {
+    return this.#holdings.size;
+  }
+
   find(topic: Uri, match: MatchPolicy): SharedSubscription<P> | undefined {
     return this.#index.get(topic, match);
   }

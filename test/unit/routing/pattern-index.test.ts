@@ -188,20 +188,22 @@ describe('any patterns', () => {
   const component = fc.constantFrom('', 'a', 'b', 'ab', 'aba', 'c');
   const pattern = fc.array(component, { minLength: 1, maxLength: 5 }).map((components) => components.join('.'));
   const match = fc.constantFrom<MatchPolicy>('exact', 'prefix', 'wildcard');
-  const operation = fc.record({ add: fc.boolean(), uri: pattern, match });
+  const operation = fc.record({ removes: fc.option(fc.nat(), { freq: 2 }), uri: pattern, match });
 
   it('match as one naive look at each pattern says, whatever was added and removed before (PBS-2, PBR-2..PBR-5)', () => {
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 60 }), fc.array(pattern, { maxLength: 12 }), (operations, uris) => {
         const index = new PatternIndex<Entry>();
         const model = new Map<string, Entry>();
-        for (const { add, uri, match: policy } of operations) {
-          const key = `${policy} ${uri}`;
-          if (add) {
+        for (const { removes, uri, match: policy } of operations) {
+          const removed = removes === null ? undefined : [...model.values()][removes % model.size];
+          if (removed === undefined) {
             index.add(uri, policy, { uri, match: policy });
-            model.set(key, { uri, match: policy });
+            model.set(`${policy} ${uri}`, { uri, match: policy });
           } else {
-            expect(index.remove(uri, policy)).toBe(model.delete(key));
+            model.delete(`${removed.match} ${removed.uri}`);
+            expect(index.remove(removed.uri, removed.match)).toBe(true);
+            expect(index.remove(removed.uri, removed.match)).toBe(false);
           }
           expect(index.size).toBe(model.size);
         }

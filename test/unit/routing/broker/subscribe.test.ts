@@ -290,6 +290,25 @@ describe('a session that leaves', () => {
     expect(audienceOf(bench, 'a')).toEqual([[next]]);
   });
 
+  it.each([undefined, OUTAGE])(
+    'while another is being answered is neither answered nor unwatched twice: %o',
+    (refusal) => {
+      const bench = brokerBench({ settlesAtOnce: false });
+      const [one, other] = [testPeer(), testPeer()];
+      bench.broker.subscribe(one, subscribeMessage(1, 'a'));
+      bench.broker.subscribe(other, subscribeMessage(1, 'a'));
+      bench.outlet.onSend = () => {
+        bench.broker.leave(other);
+        bench.broker.leave(one);
+      };
+      bench.outlet.watches[0]!.settle(refusal);
+      expect(verbs(bench).sort()).toEqual(['send', 'unwatch', 'watch']);
+      expect([bench.broker.subscriptionCount, bench.broker.receiverCount, bench.broker.subscriberCount]).toEqual([
+        0, 0, 0,
+      ]);
+    },
+  );
+
   it('while being delivered to takes nobody else’s event away', () => {
     const bench = brokerBench();
     const peers = [testPeer(), testPeer(), testPeer()];
