@@ -1,15 +1,11 @@
 /**
- * The content of every measured message: who sent it (2 characters), which one it is (6 characters), and a filler
- * that depends only on the position. Plain ASCII without quotes or backslashes, so it is the same in every serializer.
+ * The content of every measured message: who sent it (2 digits), which one it is (6 digits), and a filler
+ * that depends only on the position. Only characters that every JSON encoder leaves alone, Go's included.
  */
 export const stampBytes = 8;
 
-const sourceDigits = 2;
-const sequenceDigits = 6;
-const zero = 48;
-
-/** How many sequence numbers there are before they begin again. */
-export const sequenceLimit = 32 ** sequenceDigits;
+// Digits to base 32: from `]` to `|`.
+const zero = 93;
 
 const longestFiller = 65_536;
 const filler = Buffer.from(Uint8Array.from({ length: longestFiller }, (_, index) => 97 + ((index * 7) % 26)));
@@ -53,5 +49,3 @@ export function isFillerIntact(source: Buffer, at: number, payloadBytes: number)
   const length = payloadBytes - stampBytes;
   return source.compare(filler, 0, length, at + stampBytes, at + payloadBytes) === 0;
 }
-
-export { sourceDigits };

@@ -16,7 +16,9 @@ const limits = {
   GANTRY_LIMITS_MAX_PENDING_CALLS_PER_SESSION: '200000',
 };
 
-export function gantry(extraFlags: readonly string[] = []): Router {
+/** With a directory given, each router writes a CPU profile into it when it is stopped. */
+export function gantry(profileDirectory: string | null): Router {
+  const profiling = profileDirectory === null ? [] : ['--cpu-prof', '--cpu-prof-dir', profileDirectory];
   return {
     name: 'gantry',
     wire: 'wamp',
@@ -25,14 +27,22 @@ export function gantry(extraFlags: readonly string[] = []): Router {
     start: async ({ measuresMemory }) => {
       const port = await freePort();
       const opsPort = await freePort();
-      const argv = [process.execPath, ...probeFlags(measuresMemory), ...extraFlags, main, 'start'];
+      const argv = [process.execPath, ...probeFlags(measuresMemory), ...profiling, main, 'start'];
       const environment = {
         ...limits,
         GANTRY_LISTEN_PORT: String(port),
         GANTRY_OPS_PORT: String(opsPort),
         GANTRY_DEMO_ENABLED: 'false',
       };
-      return launch({ name: 'gantry', argv, port, path: '/ws', environment, hasProbe: measuresMemory });
+      return launch({
+        name: 'gantry',
+        argv,
+        port,
+        path: '/ws',
+        environment,
+        hasProbe: measuresMemory,
+        endsByItself: profileDirectory !== null,
+      });
     },
   };
 }

@@ -30,6 +30,8 @@ export interface Launch {
   readonly environment?: Readonly<Record<string, string>>;
   readonly directory?: string;
   readonly hasProbe?: boolean;
+  /** Asked to end, and given the time, rather than killed. */
+  readonly endsByItself?: boolean;
   readonly startTimeoutMs?: number;
 }
 
@@ -56,7 +58,7 @@ export async function launch(options: Launch): Promise<RunningRouter> {
     url: `ws://127.0.0.1:${options.port}${options.path}`,
     pid: child.pid!,
     memory: () => (options.hasProbe === true ? askProbe(child) : Promise.resolve(outsideView(child.pid!))),
-    stop: () => stop(child),
+    stop: () => stop(child, options.endsByItself === true),
   };
 }
 
@@ -118,10 +120,16 @@ function askProbe(child: ChildProcess): Promise<Memory> {
   });
 }
 
-async function stop(child: ChildProcess): Promise<void> {
+const endTimeoutMs = 20_000;
+
+async function stop(child: ChildProcess, endsByItself: boolean): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  // Nothing is left to drain: the load has gone.
+  if (endsByItself) {
+    endTree(child.pid, 'SIGTERM');
+    await Promise.race([exited, pause(endTimeoutMs)]);
+  }
+  // Otherwise nothing is left to drain: the load has gone.
   endTree(child.pid, 'SIGKILL');
   await exited;
 }

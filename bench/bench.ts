@@ -1,0 +1,93 @@
+import type { Endpoint, Job, Outcome, Plan } from './load/job.js';
+import type { LoadPool } from './load-pool.js';
+import type { CaseResult } from './report/figures.js';
+import type { Router, RunningRouter } from './routers/router.js';
+import type { Settings } from './settings.js';
+
+/** What the routers are measured against: the relay, each other, or nothing. */
+export type Against = 'bare' | 'peers' | 'nothing';
+
+/** What a scenario gets to work with. */
+export interface Bench {
+  readonly settings: Settings;
+  readonly pool: LoadPool;
+  readonly against: Against;
+  /** Null where no relay runs beside the routers. */
+  readonly bare: Router | null;
+  /** The first one is the subject. */
+  readonly routers: readonly Router[];
+  /** A case has been measured. */
+  finished(result: CaseResult): void;
+}
+
+export interface Scenario {
+  readonly name: string;
+  /** One sentence for the report. */
+  readonly about: string;
+  run(bench: Bench): Promise<void>;
+}
+
+export interface Started {
+  readonly router: Router;
+  readonly running: RunningRouter;
+}
+
+export function subjectOf(bench: Bench): Router {
+  const [subject] = bench.routers;
+  if (subject === undefined) throw new Error('no router to measure');
+  return subject;
+}
+
+/** Starts these routers, hands them to `work` and stops them whatever happens. */
+export async function withRouters<T>(
+  routers: readonly Router[],
+  measuresMemory: boolean,
+  work: (started: readonly Started[]) => Promise<T>,
+): Promise<T> {
+  const started: Started[] = [];
+  try {
+    for (const router of routers) started.push({ router, running: await router.start({ measuresMemory }) });
+    return await work(started);
+  } finally {
+    for (const { running } of started) await running.stop();
+  }
+}
+
+export function endpointOf({ router, running }: Started): Endpoint {
+  return { url: running.url, wire: router.wire, realm: router.realm, pid: running.pid };
+}
+
+/** One run with connections of its own. */
+export async function runOnce(bench: Bench, started: Started, jobs: readonly Job[], plan: Plan): Promise<Outcome> {
+  const load = await bench.pool.open(endpointOf(started), jobs);
+  try {
+    const outcome = await load.run(plan);
+    if (outcome === null) throw new Error('this job counts nothing');
+    return outcome;
+  } finally {
+    await load.close();
+  }
+}
+
+/** Measures one case; a failure becomes its result, so that the others are measured all the same. */
+export async function measureCase(
+  bench: Bench,
+  scenario: string,
+  name: string,
+  measure: () => Promise<CaseResult['figures']>,
+): Promise<void> {
+  try {
+    bench.finished({ scenario, name, figures: await measure(), failure: null });
+  } catch (error) {
+    const failure = error instanceof Error ? error.message : String(error);
+    bench.finished({ scenario, name, figures: [], failure });
+  }
+}
+
+export function closedLoop(settings: Settings, window: number): Plan {
+  return { pace: { kind: 'closed', window }, warmupMs: settings.warmupMs, measureMs: settings.measureMs };
+}
+
+export function openLoop(settings: Settings, perSecond: number): Plan {
+  return { pace: { kind: 'open', perSecond }, warmupMs: settings.warmupMs, measureMs: settings.measureMs };
+}

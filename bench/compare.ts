@@ -1,0 +1,104 @@
+import { measureCase, runOnce, type Bench, type Started } from './bench.js';
+import type { Job, Outcome, Plan } from './load/job.js';
+import { atLeast, figure, type Figure, type Target } from './report/figures.js';
+
+export interface Comparison {
+  readonly scenario: string;
+  readonly name: string;
+  /** What is counted: event, call, chunk. */
+  readonly unit: string;
+  readonly jobs: readonly Job[];
+  readonly plan: Plan;
+  /** The share of the bare relay that must be reached. */
+  readonly ofBare: number;
+  /** How many times another router's throughput is aimed at, by its name. */
+  readonly timesPeer: Readonly<Record<string, number>>;
+}
+
+/** Runs one load against each router in turn, several times over, and sets the outcomes beside each other. */
+export async function compare(bench: Bench, started: readonly Started[], comparison: Comparison): Promise<void> {
+  await measureCase(bench, comparison.scenario, comparison.name, async () => {
+    const outcomes = await alternate(bench, started, comparison);
+    return figuresOf(bench, outcomes, comparison);
+  });
+}
+
+interface Measured {
+  readonly router: string;
+  readonly outcomes: readonly Outcome[];
+}
+
+async function alternate(bench: Bench, started: readonly Started[], { jobs, plan }: Comparison): Promise<Measured[]> {
+  const measured = started.map(({ router }) => ({ router: router.name, outcomes: new Array<Outcome>() }));
+  for (let run = 0; run < bench.settings.runs; run += 1) {
+    for (const [index, one] of started.entries()) {
+      measured[index]!.outcomes.push(await runOnce(bench, one, jobs, plan));
+    }
+  }
+  return measured;
+}
+
+function figuresOf(bench: Bench, measured: readonly Measured[], comparison: Comparison): Figure[] {
+  const own = measured.flatMap((one) => ownFigures(one, comparison.unit));
+  const [first, ...others] = measured;
+  if (first === undefined || bench.against === 'nothing') return own;
+  if (bench.against === 'bare') return [...shareFigures(first, others, atLeast(comparison.ofBare)), ...own];
+  const times = others.flatMap((peer) => peerFigures(first, peer, comparison.timesPeer[peer.router]));
+  return [...times, ...own];
+}
+
+function ownFigures({ router, outcomes }: Measured, unit: string): Figure[] {
+  const rate = figure(`${router} ${unit}s/s`, '/s', outcomes.map(ratePerSecond));
+  const cpu = outcomes.map(cpuMicros);
+  if (cpu.some(Number.isNaN)) return [rate];
+  return [
+    figure(`${router} CPU/${unit}`, 'µs', cpu),
+    rate,
+    figure(
+      `${router} busy`,
+      '%',
+      outcomes.map(({ cpuSeconds, seconds }) => ((cpuSeconds ?? NaN) / seconds) * 100),
+    ),
+  ];
+}
+
+/** The relay comes first; what a router needs more CPU time for shows as a smaller share. */
+function shareFigures(bare: Measured, routers: readonly Measured[], target: Target): Figure[] {
+  return routers.flatMap(({ outcomes }) => [
+    figure(
+      'of bare, CPU',
+      '',
+      pairwise(bare.outcomes, outcomes, (a, b) => cpuMicros(a) / cpuMicros(b)),
+      target,
+    ),
+    figure(
+      'of bare, rate',
+      '',
+      pairwise(bare.outcomes, outcomes, (a, b) => ratePerSecond(b) / ratePerSecond(a)),
+      target,
+    ),
+  ]);
+}
+
+function peerFigures(subject: Measured, peer: Measured, aim: number | undefined): Figure[] {
+  const target = aim === undefined ? null : atLeast(aim);
+  const perCore = pairwise(subject.outcomes, peer.outcomes, (a, b) => cpuMicros(b) / cpuMicros(a));
+  const rate = pairwise(subject.outcomes, peer.outcomes, (a, b) => ratePerSecond(a) / ratePerSecond(b));
+  return [
+    figure(`× ${peer.router}, per CPU time`, '×', perCore, target),
+    figure(`× ${peer.router}, rate`, '×', rate, target),
+  ];
+}
+
+function pairwise(a: readonly Outcome[], b: readonly Outcome[], ratio: (a: Outcome, b: Outcome) => number): number[] {
+  return a.map((outcome, run) => ratio(outcome, b[run]!));
+}
+
+export function ratePerSecond({ messages, seconds }: Outcome): number {
+  return messages / seconds;
+}
+
+/** NaN where the router's process is out of sight. */
+export function cpuMicros({ messages, cpuSeconds }: Outcome): number {
+  return cpuSeconds === null ? NaN : (cpuSeconds / messages) * 1e6;
+}

@@ -1,0 +1,75 @@
+import { parseArgs } from 'node:util';
+import { BenchError } from './failure.js';
+import type { Mode } from './settings.js';
+
+export interface Options {
+  /** Scenario names; empty for all. */
+  readonly scenarios: readonly string[];
+  readonly isAgainstPeers: boolean;
+  readonly mode: Mode;
+  readonly url: string | null;
+  readonly realm: string;
+  readonly name: string | null;
+  readonly runs: number | null;
+  readonly writesReport: boolean;
+  readonly profileDirectory: string | null;
+}
+
+export const usage = `npm run bench -- [SCENARIO…] [options]
+npm run bench -- peers [SCENARIO…] [options]   Gantry, nexus and Crossbar.io in turn
+
+  SCENARIO           fanout mixed rpc progressive latency idle subscriptions churn; all when none is named
+  --quick            fewer and shorter runs
+  --smoke            everything tiny, to see that it works; writes no report
+  --url URL          the WAMP router at URL instead of Gantry: no relay beside it, no CPU time, no memory
+  --realm REALM      realm of that router (realm1)
+  --runs N           runs of each case
+  --name NAME        name of the report in bench/reports
+  --no-report        write none
+  --profile DIR      write a CPU profile of Gantry into DIR
+  --help`;
+
+/** Null when only the usage is asked for. */
+export function readOptions(argv: readonly string[]): Options | null {
+  const { values, positionals } = parse(argv);
+  if (values.help) return null;
+  const [first, ...rest] = positionals;
+  const isAgainstPeers = first === 'peers';
+  const runs = values.runs === undefined ? null : Number(values.runs);
+  if (runs !== null && !(Number.isInteger(runs) && runs > 0))
+    throw new BenchError('--runs wants a whole number above 0');
+  if (isAgainstPeers && values.url !== undefined) throw new BenchError('peers and --url exclude each other');
+  return {
+    scenarios: isAgainstPeers ? rest : positionals,
+    isAgainstPeers,
+    mode: values.smoke ? 'smoke' : values.quick ? 'quick' : 'full',
+    url: values.url ?? null,
+    realm: values.realm,
+    name: values.name ?? null,
+    runs,
+    writesReport: !values['no-report'] && !values.smoke,
+    profileDirectory: values.profile ?? null,
+  };
+}
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: {
+        quick: { type: 'boolean', default: false },
+        smoke: { type: 'boolean', default: false },
+        url: { type: 'string' },
+        realm: { type: 'string', default: 'realm1' },
+        runs: { type: 'string' },
+        name: { type: 'string' },
+        'no-report': { type: 'boolean', default: false },
+        profile: { type: 'string' },
+        help: { type: 'boolean', default: false },
+      },
+    });
+  } catch (error) {
+    throw new BenchError(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`);
+  }
+}

@@ -1,0 +1,37 @@
+import { spawn } from 'node:child_process';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { BenchError } from '../failure.js';
+
+/** Where other routers are installed, once for all runs. */
+export const cacheDirectory = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'gantry-bench');
+
+const installTimeoutMs = 20 * 60_000;
+
+/** Runs a command to its end; throws what it said when it fails or does not exist. */
+export function runTool(
+  argv: readonly string[],
+  directory: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const [command, ...rest] = argv;
+  return new Promise((resolve, reject) => {
+    const child = spawn(command!, rest, {
+      cwd: directory,
+      env: { ...process.env, ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: installTimeoutMs,
+    });
+    let said = '';
+    const keep = (chunk: Buffer): void => {
+      said = (said + chunk.toString()).slice(-20_000);
+    };
+    child.stdout.on('data', keep);
+    child.stderr.on('data', keep);
+    child.on('error', (error) => reject(new BenchError(`${argv.join(' ')}: ${error.message}`)));
+    child.on('close', (exitCode) => {
+      if (exitCode === 0) resolve(said);
+      else reject(new BenchError(`${argv.join(' ')} failed (${String(exitCode)}): ${said.trim().slice(-600)}`));
+    });
+  });
+}

@@ -1,0 +1,149 @@
+import { spawnSync } from 'node:child_process';
+import type { Against, Bench, Scenario } from './bench.js';
+import { BenchError } from './failure.js';
+import { LoadPool } from './load-pool.js';
+import type { Options } from './options.js';
+import type { CaseResult } from './report/figures.js';
+import { commit, machine } from './report/machine.js';
+import { summaryLine, writeReport, type Report } from './report/report.js';
+import { bare } from './routers/bare.js';
+import { installCrossbar } from './routers/crossbar.js';
+import { external } from './routers/external.js';
+import { gantry } from './routers/gantry.js';
+import { installNexus } from './routers/nexus.js';
+import { canPin, loadCores } from './routers/process.js';
+import type { Router } from './routers/router.js';
+import { peerScenarios, scenarios } from './scenarios/all.js';
+import { settingsOf, type Settings } from './settings.js';
+
+type Say = (line: string) => void;
+
+/** Runs what the options ask for. True when a router did what it must not, or broke down. */
+export async function runBench(options: Options, reportDirectory: string, say: Say): Promise<boolean> {
+  const startedMs = performance.now();
+  const chosen = choose(options);
+  const lineUp = await lineUpOf(options, say);
+  const cases: CaseResult[] = [];
+  const bench: Bench = {
+    settings: settingsFor(options),
+    pool: new LoadPool(),
+    ...lineUp,
+    finished: (result) => {
+      cases.push(result);
+      say(summaryLine(result));
+    },
+  };
+  keepOffRouterCore();
+  try {
+    for (const scenario of chosen) await runScenario(bench, scenario);
+  } finally {
+    bench.pool.stop();
+  }
+  if (options.writesReport) {
+    const durationSeconds = (performance.now() - startedMs) / 1000;
+    const files = await writeReport(reportOf(options, bench, lineUp, chosen, cases, durationSeconds), reportDirectory);
+    for (const file of files) say(`wrote ${file}`);
+  }
+  return cases.some(({ failure }) => failure !== null);
+}
+
+/** A router that does not even start fails its scenario; the others are measured all the same. */
+async function runScenario(bench: Bench, scenario: Scenario): Promise<void> {
+  try {
+    await scenario.run(bench);
+  } catch (error) {
+    const failure = error instanceof Error ? error.message : String(error);
+    bench.finished({ scenario: scenario.name, name: 'all', figures: [], failure });
+  }
+}
+
+function choose({ scenarios: names, isAgainstPeers }: Options): readonly Scenario[] {
+  if (names.length === 0) return isAgainstPeers ? peerScenarios : scenarios;
+  return names.map((name) => {
+    const found = scenarios.find((scenario) => scenario.name === name);
+    if (found === undefined)
+      throw new BenchError(`no scenario ${name}: ${scenarios.map((one) => one.name).join(', ')}`);
+    return found;
+  });
+}
+
+interface LineUp {
+  readonly against: Against;
+  readonly bare: Router | null;
+  readonly routers: readonly Router[];
+  readonly missing: readonly string[];
+}
+
+async function lineUpOf(options: Options, say: Say): Promise<LineUp> {
+  if (options.url !== null) {
+    return { against: 'nothing', bare: null, routers: [external(options.url, options.realm)], missing: [] };
+  }
+  const subject = gantry(options.profileDirectory);
+  if (!options.isAgainstPeers) return { against: 'bare', bare, routers: [subject], missing: [] };
+  const routers = [subject];
+  const missing: string[] = [];
+  for (const install of [installNexus, installCrossbar]) {
+    try {
+      routers.push(await install());
+    } catch (error) {
+      if (!(error instanceof BenchError)) throw error;
+      missing.push(error.message);
+      say(`not here: ${error.message}`);
+    }
+  }
+  return { against: 'peers', bare: null, routers, missing };
+}
+
+function settingsFor({ mode, runs, isAgainstPeers }: Options): Settings {
+  const settings = settingsOf(mode);
+  const peers = isAgainstPeers ? { fanouts: settings.fanouts.filter((count) => count <= 100) } : {};
+  return { ...settings, ...peers, ...(runs === null ? {} : { runs, memoryRuns: runs }) };
+}
+
+/** The runner itself must not take the router's time. */
+function keepOffRouterCore(): void {
+  if (canPin) spawnSync('taskset', ['-a', '-p', '-c', loadCores, String(process.pid)]);
+}
+
+function reportOf(
+  options: Options,
+  bench: Bench,
+  { missing }: LineUp,
+  chosen: readonly Scenario[],
+  cases: readonly CaseResult[],
+  durationSeconds: number,
+): Report {
+  const routers = bench.bare === null ? bench.routers : [bench.bare, ...bench.routers];
+  return {
+    name: options.name ?? nameOf(options),
+    date: new Date().toISOString().replace(/\.\d+Z$/, 'Z'),
+    command: ['npm run bench --', ...process.argv.slice(2)].join(' ').replace(/ --$/, ''),
+    commit: commit(),
+    machine: machine(),
+    settings: bench.settings,
+    routers: routers.map(({ name, version }) => ({ name, version })),
+    scenarios: chosen.map(({ name, about }) => ({ name, about })),
+    durationSeconds,
+    cases,
+    missing,
+    notMeasured: notMeasured(options),
+  };
+}
+
+function nameOf({ mode, url, isAgainstPeers }: Options): string {
+  const what = isAgainstPeers ? 'peers' : url === null ? 'gantry' : 'url';
+  return mode === 'full' ? what : `${what}-${mode}`;
+}
+
+function notMeasured({ url, isAgainstPeers }: Options): string {
+  const always =
+    'A network (everything runs over the loopback interface of one machine), TLS, more than one node, batched ' +
+    'sub-protocols, payloads other than one string, and slow readers. Where a busy column is below 100 %, the load ' +
+    'generator set the pace and the rate says little: the CPU time per message is the figure that counts.';
+  if (url !== null) return `The router's CPU time and memory: its process is out of sight. ${always}`;
+  if (!isAgainstPeers) return always;
+  return (
+    `Crossbar.io on PyPy, which its documentation recommends for speed (this is the Python of the machine), and with ` +
+    `several workers: one core each is the rule here. Fan-out 1,000, churn and memory of other routers. ${always}`
+  );
+}

@@ -1,0 +1,69 @@
+import { closedLoop, withRouters, type Bench, type Scenario } from '../bench.js';
+import { compare } from '../compare.js';
+import type { FanoutJob, Serializer } from '../load/job.js';
+
+export const topic = 'com.bench.topic';
+
+const perProcess = 512;
+const timesPeer = { nexus: 5, crossbar: 20 };
+
+export const fanout: Scenario = {
+  name: 'fanout',
+  about: 'One publisher, N subscribers of one topic; every event is checked for order and content.',
+  run: async (bench) => {
+    await withRouters(lineUp(bench), false, async (started) => {
+      for (const { serializer, subscribers, payloadBytes } of casesOf(bench)) {
+        await compare(bench, started, {
+          scenario: fanout.name,
+          name: `1→${subscribers}, ${payloadBytes} B, ${serializer}`,
+          unit: 'event',
+          jobs: fanoutJobs(serializer, new Array<Serializer>(subscribers).fill(serializer), payloadBytes, topic),
+          plan: closedLoop(bench.settings, windowFor(subscribers)),
+          ofBare: subscribers === 1 ? 0.5 : 0.7,
+          timesPeer,
+        });
+      }
+    });
+  },
+};
+
+/** The relay first, where there is one. */
+export function lineUp(bench: Bench): Bench['routers'] {
+  return bench.bare === null ? bench.routers : [bench.bare, ...bench.routers];
+}
+
+/** One load process for each 512 subscribers; the first also publishes. */
+export function fanoutJobs(
+  publisher: Serializer,
+  subscribers: readonly Serializer[],
+  payloadBytes: number,
+  topicUri: string,
+): FanoutJob[] {
+  const processes = Math.ceil(subscribers.length / perProcess);
+  const size = Math.ceil(subscribers.length / processes);
+  const shares = Array.from({ length: processes }, (_, index) => subscribers.slice(index * size, (index + 1) * size));
+  const others = shares.slice(1).map((share) => share.length);
+  return shares.map((share, index) => ({
+    kind: 'fanout',
+    publisher: index === 0 ? publisher : null,
+    subscribers: share,
+    remoteSubscribers: index === 0 ? others : [],
+    topic: topicUri,
+    payloadBytes,
+  }));
+}
+
+/** Enough publications under way that neither side waits for the other, and few enough that no outbox fills up. */
+export function windowFor(subscribers: number): number {
+  if (subscribers < 10) return 1_024;
+  if (subscribers < 50) return 512;
+  return subscribers < 500 ? 128 : 32;
+}
+
+function casesOf({ settings }: Bench): { serializer: Serializer; subscribers: number; payloadBytes: number }[] {
+  return settings.serializers.flatMap((serializer) =>
+    settings.payloads.flatMap((payloadBytes) =>
+      settings.fanouts.map((subscribers) => ({ serializer, subscribers, payloadBytes })),
+    ),
+  );
+}

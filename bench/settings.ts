@@ -1,0 +1,82 @@
+import type { Serializer } from './load/job.js';
+import { serializers } from './load/job.js';
+
+export type Mode = 'full' | 'quick' | 'smoke';
+
+/** How much of everything a run does. */
+export interface Settings {
+  readonly mode: Mode;
+  /** Runs of each case with each router, in turn. */
+  readonly runs: number;
+  readonly warmupMs: number;
+  readonly measureMs: number;
+  /** Fan-outs, payload sizes and serializers that are measured with each other. */
+  readonly fanouts: readonly number[];
+  readonly payloads: readonly number[];
+  readonly serializers: readonly Serializer[];
+  /** Divisible by three. */
+  readonly mixedSubscribers: number;
+  readonly chunksPerCall: number;
+  /** Runs of the cases that need a router started afresh. */
+  readonly memoryRuns: number;
+  readonly idleSessions: number;
+  readonly subscriptions: number;
+  readonly churnCycles: number;
+}
+
+const full: Settings = {
+  mode: 'full',
+  runs: 3,
+  warmupMs: 400,
+  measureMs: 1_000,
+  fanouts: [1, 10, 100, 1_000],
+  payloads: [32, 1_024],
+  serializers,
+  mixedSubscribers: 99,
+  chunksPerCall: 1_000,
+  memoryRuns: 2,
+  idleSessions: 10_000,
+  subscriptions: 100_000,
+  churnCycles: 200_000,
+};
+
+const quick: Settings = {
+  ...full,
+  mode: 'quick',
+  runs: 2,
+  warmupMs: 300,
+  measureMs: 500,
+  fanouts: [1, 10, 100],
+  serializers: ['json', 'msgpack'],
+  memoryRuns: 1,
+  idleSessions: 2_000,
+  subscriptions: 20_000,
+  churnCycles: 10_000,
+};
+
+const smoke: Settings = {
+  mode: 'smoke',
+  runs: 1,
+  warmupMs: 20,
+  measureMs: 60,
+  fanouts: [1, 10],
+  payloads: [32, 1_024],
+  serializers,
+  mixedSubscribers: 3,
+  chunksPerCall: 20,
+  memoryRuns: 1,
+  idleSessions: 50,
+  subscriptions: 200,
+  churnCycles: 200,
+};
+
+export function settingsOf(mode: Mode): Settings {
+  switch (mode) {
+    case 'full':
+      return full;
+    case 'quick':
+      return quick;
+    case 'smoke':
+      return smoke;
+  }
+}
