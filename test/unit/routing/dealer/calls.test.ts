@@ -1,0 +1,451 @@
+import { describe, expect, it } from 'vitest';
+import { Code } from '../../../../src/wamp/codes.js';
+import { fault } from '../../../../src/wamp/faults.js';
+import type { RouterMessage } from '../../../../src/wamp/messages.js';
+import type { MatchPolicy } from '../../../../src/wamp/options.js';
+import { ErrorUri } from '../../../../src/wamp/uris.js';
+import { DealerHarness, expectNoLeaks, pair, refusal, TOPOLOGIES } from './dealer-harness.js';
+
+describe.each(TOPOLOGIES)('calls, $name', ({ nodeCount }) => {
+  it('brings a CALL to its callee and the YIELD back, payload unchanged (DLR-5, MSG-8)', () => {
+    const { harness, caller, callee } = pair(nodeCount);
+    const registration = callee.registered('com.a');
+    const request = caller.call('com.a', {}, ['in', 1]);
+    expect(callee.take()).toEqual([[Code.INVOCATION, 1, registration, {}, ['in', 1]]]);
+    callee.yield(1, ['out']);
+    expect(caller.take()).toEqual([[Code.RESULT, request, {}, ['out']]]);
+    expect(harness.nodes[0]!.outcomes()).toEqual(['result']);
+    expectNoLeaks(harness, true);
+  });
+
+  it('adds no payload where there was none (MSG-8)', () => {
+    const { caller, callee } = pair(nodeCount);
+    const registration = callee.registered('com.a');
+    caller.call('com.a');
+    expect(callee.take()).toEqual([[Code.INVOCATION, 1, registration, {}]]);
+    callee.yield(1);
+    expect(caller.take()).toEqual([[Code.RESULT, 1, {}]]);
+  });
+
+  it('lets a session call what it registered itself (DLR-5)', () => {
+    const harness = new DealerHarness(nodeCount);
+    const both = harness.session(0);
+    both.registered('com.a');
+    const request = both.call('com.a');
+    expect(both.take()).toEqual([[Code.INVOCATION, 1, expect.any(Number), {}]]);
+    both.yield(1);
+    expect(both.take()).toEqual([[Code.RESULT, request, {}]]);
+    both.call('com.a');
+    both.leave();
+    expect(harness.nodes[0]!.outcomes()).toEqual(['result', 'caller_left']);
+    expectNoLeaks(harness);
+  });
+
+  it('keeps many calls apart, answered in any order (DLR-5)', () => {
+    const { caller, callee } = pair(nodeCount);
+    callee.registered('com.a');
+    const requests = [1, 2, 3].map((value) => caller.call('com.a', {}, [value]));
+    expect(callee.take().map((invocation) => invocation[1])).toEqual([1, 2, 3]);
+    for (const id of [2, 3, 1]) callee.yield(id, [id]);
+    expect(caller.take().map((result) => [result[1], result[3]])).toEqual([
+      [requests[1], [2]],
+      [requests[2], [3]],
+      [requests[0], [1]],
+    ]);
+  });
+
+  it('forwards the ERROR of the callee word for word (DLR-7)', () => {
+    const { harness, caller, callee } = pair(nodeCount);
+    callee.registered('com.a');
+    const request = caller.call('com.a');
+    callee.error(1, 'com.app.error', ['why', { deep: [1] }]);
+    expect(caller.take()).toEqual([[Code.ERROR, Code.CALL, request, {}, 'com.app.error', ['why', { deep: [1] }]]]);
+    expect(harness.nodes[0]!.outcomes()).toEqual(['error']);
+    expectNoLeaks(harness, true);
+  });
+
+  it('answers no_such_procedure when nobody has registered it (DLR-6, PBR-4)', () => {
+    const { harness, caller } = pair(nodeCount);
+    const request = caller.call('com.a');
+    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.NO_SUCH_PROCEDURE)]);
+    expect(harness.nodes[0]!.outcomes()).toEqual(['refused']);
+  });
+
+  it('answers no_such_procedure when the only callee has left (DLR-6)', () => {
+    const { caller, callee } = pair(nodeCount);
+    callee.registered('com.a');
+    callee.leave();
+    const request = caller.call('com.a');
+    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.NO_SUCH_PROCEDURE)]);
+  });
+
+  it('counts invocations per callee session from 1, whatever was called (ID-4)', () => {
+    const { harness, caller, callee } = pair(nodeCount);
+    const other = harness.session(nodeCount - 1);
+    callee.registered('com.a');
+    callee.registered('com.b');
+    other.registered('com.c');
+    for (const procedure of ['com.a', 'com.c', 'com.b', 'com.a', 'com.c']) caller.call(procedure);
+    expect(callee.take().map((invocation) => invocation[1])).toEqual([1, 2, 3]);
+    expect(other.take().map((invocation) => invocation[1])).toEqual([1, 2]);
+  });
+
+  it('keeps the order of calls between a caller and a callee across procedures (ORD-3)', () => {
+    const { harness, caller, callee } = pair(nodeCount, { isManual: true });
+    const procedures = ['com.a', 'com.b', 'com.c'];
+    for (const procedure of procedures) callee.registered(procedure);
+    for (let index = 0; index < 9; index++) caller.call(procedures[index % 3]!, {}, [index]);
+    harness.flush();
+    expect(callee.take().map((invocation) => (invocation[4] as number[])[0])).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
+  it('serves the calls in flight after UNREGISTER (DLR-3)', () => {
+    const { harness, caller, callee } = pair(nodeCount);
+    const registration = callee.registered('com.a');
+    const request = caller.call('com.a');
+    callee.unregister(registration);
+    callee.take();
+    callee.yield(1, ['late but welcome']);
+    expect(caller.take()).toEqual([[Code.RESULT, request, {}, ['late but welcome']]]);
+    expectNoLeaks(harness, true);
+  });
+
+  it('aborts a session that answers an invocation it was never sent (PV-4, DLR-10, X-8)', () => {
+    const { harness, caller, callee } = pair(nodeCount);
+    callee.registered('com.a');
+    const request = caller.call('com.a');
+    callee.yield(2);
+    expect(callee.isOpen).toBe(false);
+    expect(harness.nodes[nodeCount - 1]!.violations).toMatchObject([{ error: ErrorUri.PROTOCOL_VIOLATION }]);
+    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.CANCELED)]);
+  });
+
+  it('aborts a session that is no callee at all and sends ERROR for an invocation (PV-4)', () => {
+    const { harness, caller } = pair(nodeCount);
+    caller.error(1, 'com.app.error');
+    expect(caller.isOpen).toBe(false);
+    expect(harness.nodes[0]!.violations).toHaveLength(1);
+  });
+
+  it('aborts a session that answers the invocation of another, which stays open (DLR-9)', () => {
+    const { harness, caller, callee } = pair(nodeCount);
+    const thief = harness.session(nodeCount - 1);
+    callee.registered('com.a');
+    thief.registered('com.b');
+    const request = caller.call('com.a');
+    thief.yield(1, ['stolen']);
+    expect(thief.isOpen).toBe(false);
+    callee.yield(1, ['mine']);
+    expect(caller.take()).toEqual([[Code.RESULT, request, {}, ['mine']]]);
+  });
+
+  it('discards and counts a second answer to one invocation (DLR-8, DLR-10)', () => {
+    const { harness, caller, callee } = pair(nodeCount);
+    callee.registered('com.a');
+    caller.call('com.a');
+    callee.yield(1, ['first']);
+    callee.yield(1, ['second']);
+    callee.error(1, 'com.app.error');
+    expect(callee.isOpen).toBe(true);
+    expect(caller.take()).toEqual([[Code.RESULT, 1, {}, ['first']]]);
+    expect(harness.nodes[nodeCount - 1]!.counted('late_yield')).toBe(2);
+  });
+
+  it('interrupts the callee when the caller leaves, and discards its answer (DLR-11)', () => {
+    const { harness, caller, callee } = pair(nodeCount);
+    callee.registered('com.a');
+    caller.call('com.a');
+    callee.take();
+    caller.leave();
+    expect(callee.take()).toEqual([[Code.INTERRUPT, 1, { mode: 'killnowait' }]]);
+    callee.yield(1);
+    expect(callee.isOpen).toBe(true);
+    expect(harness.nodes[0]!.outcomes()).toEqual(['caller_left']);
+    expectNoLeaks(harness, true);
+  });
+
+  it('sends no INTERRUPT to a callee that did not announce call_canceling (DLR-11)', () => {
+    const { harness, caller, callee } = pair(nodeCount, { callee: [] });
+    callee.registered('com.a');
+    caller.call('com.a');
+    callee.take();
+    caller.leave();
+    callee.yield(1);
+    expect(callee.take()).toEqual([]);
+    expect(callee.isOpen).toBe(true);
+    expectNoLeaks(harness, true);
+  });
+
+  it('answers canceled when the callee leaves during the call (DLR-12, X-1)', () => {
+    const { harness, caller, callee } = pair(nodeCount);
+    callee.registered('com.a');
+    const request = caller.call('com.a');
+    callee.leave();
+    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.CANCELED)]);
+    expect(harness.nodes[0]!.outcomes()).toEqual(['callee_lost']);
+    expectNoLeaks(harness, true);
+  });
+
+  it('bounds pending calls per session and names the setting', () => {
+    const { caller, callee } = pair(nodeCount, { limits: { maxPendingCallsPerSession: 2 } });
+    callee.registered('com.a');
+    caller.call('com.a');
+    caller.call('com.a');
+    const request = caller.call('com.a');
+    const [reply] = caller.take();
+    expect(reply).toEqual(refusal(Code.CALL, request, ErrorUri.LIMIT_EXCEEDED));
+    expect(reply![5]).toEqual([expect.stringContaining('maxPendingCallsPerSession')]);
+    callee.yield(1);
+    caller.call('com.a');
+    expect(caller.take()).toEqual([[Code.RESULT, 1, {}]]);
+  });
+
+  it('tells how long a call took', () => {
+    const { harness, caller, callee } = pair(nodeCount);
+    callee.registered('com.a');
+    caller.call('com.a');
+    harness.nodes[0]!.outlet.advance(250);
+    callee.yield(1);
+    expect(harness.nodes[0]!.outlet.said).toContainEqual({ verb: 'callEnded', outcome: 'result', elapsedMs: 250 });
+  });
+});
+
+describe.each(TOPOLOGIES)('what cannot be said to a receiver, $name', ({ nodeCount }) => {
+  const tooLarge = fault(ErrorUri.PAYLOAD_SIZE_EXCEEDED, 'too large for this transport');
+  const refuse = (code: number) => (_to: unknown, message: RouterMessage) =>
+    message[0] === code ? tooLarge : undefined;
+
+  it('answers the caller when the INVOCATION cannot be sent, and wastes no request id (WS-4, G3, ID-4)', () => {
+    const { harness, caller, callee } = pair(nodeCount);
+    const { outlet } = harness.nodes[nodeCount - 1]!;
+    callee.registered('com.a');
+    outlet.refuseSend = refuse(Code.INVOCATION);
+    const request = caller.call('com.a', {}, ['x'.repeat(100)]);
+    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.PAYLOAD_SIZE_EXCEEDED)]);
+    expect(harness.nodes[0]!.outcomes()).toEqual(['refused']);
+    expectNoLeaks(harness, true);
+    outlet.refuseSend = undefined;
+    caller.call('com.a');
+    expect(callee.take()).toEqual([[Code.INVOCATION, 1, expect.any(Number), {}]]);
+  });
+
+  it('answers the caller with the reason when the RESULT cannot be sent (WS-4, G3)', () => {
+    const { harness, caller, callee } = pair(nodeCount);
+    callee.registered('com.a');
+    harness.nodes[0]!.outlet.refuseSend = refuse(Code.RESULT);
+    const request = caller.call('com.a');
+    callee.yield(1, ['huge']);
+    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.PAYLOAD_SIZE_EXCEEDED)]);
+    expectNoLeaks(harness, true);
+  });
+
+  it('ends a stream of which one chunk cannot be sent, rather than leave it out (PCR-7)', () => {
+    const { harness, caller, callee } = pair(nodeCount);
+    callee.registered('com.a');
+    const request = caller.call('com.a', { receiveProgress: true });
+    callee.yield(1, [1], { progress: true });
+    harness.nodes[0]!.outlet.refuseSend = refuse(Code.RESULT);
+    callee.take();
+    callee.yield(1, [2], { progress: true });
+    callee.yield(1, [3]);
+    expect(caller.take()).toEqual([
+      [Code.RESULT, request, { progress: true }, [1]],
+      refusal(Code.CALL, request, ErrorUri.PAYLOAD_SIZE_EXCEEDED),
+    ]);
+    expect(callee.take()).toEqual([[Code.INTERRUPT, 1, { mode: 'killnowait' }]]);
+    expectNoLeaks(harness, true);
+  });
+
+  it('answers the caller with the reason when the ERROR of the callee cannot be sent (G3)', () => {
+    const { harness, caller, callee } = pair(nodeCount);
+    callee.registered('com.a');
+    harness.nodes[0]!.outlet.refuseSend = (_to, message) =>
+      message[0] === Code.ERROR && message[4] === 'com.app.error' ? tooLarge : undefined;
+    const request = caller.call('com.a');
+    callee.error(1, 'com.app.error', ['huge']);
+    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.PAYLOAD_SIZE_EXCEEDED)]);
+  });
+});
+
+describe.each(TOPOLOGIES)('caller identification, $name', ({ nodeCount }) => {
+  it('discloses the caller when it may (CID-1)', () => {
+    const { caller, callee } = pair(nodeCount);
+    callee.registered('com.a');
+    caller.call('com.a', { discloseMe: true }, [], true);
+    const { session, authid, authrole } = caller.peer;
+    expect(callee.take()[0]![3]).toEqual({ caller: session, caller_authid: authid, caller_authrole: authrole });
+  });
+
+  it('discloses by configuration, unasked (CID-2)', () => {
+    const { caller, callee } = pair(nodeCount);
+    callee.registered('com.a');
+    caller.call('com.a', {}, [], true);
+    expect(callee.take()[0]![3]).toMatchObject({ caller: caller.id });
+  });
+
+  it('refuses disclose_me where it is not granted, and forwards nothing (CID-2, X-3)', () => {
+    const { caller, callee } = pair(nodeCount);
+    callee.registered('com.a');
+    const request = caller.call('com.a', { discloseMe: true }, [], false);
+    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.DISCLOSE_ME_DISALLOWED)]);
+    expect(callee.take()).toEqual([]);
+  });
+
+  it('discloses every caller to a callee that was promised it (CID-3)', () => {
+    const { caller, callee } = pair(nodeCount);
+    callee.registered('com.a', { discloseCaller: true });
+    caller.call('com.a');
+    expect(callee.take()[0]![3]).toMatchObject({ caller: caller.id });
+  });
+
+  it('tells each callee of a shared procedure only what it may know (CID-4)', () => {
+    const { harness, caller, callee } = pair(nodeCount);
+    const other = harness.session(0);
+    callee.registered('com.a', { invoke: 'roundrobin', discloseCaller: true });
+    other.registered('com.a', { invoke: 'roundrobin' });
+    caller.call('com.a');
+    caller.call('com.a');
+    expect(callee.take()[0]![3]).toMatchObject({ caller: caller.id });
+    expect(other.take()[0]![3]).toEqual({});
+  });
+});
+
+describe.each(TOPOLOGIES)('pattern-based registrations, $name', ({ nodeCount }) => {
+  const table: [procedure: string, match: MatchPolicy][] = [
+    ['a1.b2.c3.d4.e55', 'exact'],
+    ['a1.b2.c3', 'prefix'],
+    ['a1.b2.c3.d4', 'prefix'],
+    ['a1.b2..d4.e5', 'wildcard'],
+    ['a1.b2.c33..e5', 'wildcard'],
+    ['a1.b2..d4.e5..g7', 'wildcard'],
+    ['a1.b2..d4..f6.g7', 'wildcard'],
+  ];
+
+  it.each([
+    ['a1.b2.c3.d4.e55', 1],
+    ['a1.b2.c3.d98.e74', 2],
+    ['a1.b2.c3.d4.e325', 3],
+    ['a1.b2.c55.d4.e5', 4],
+    ['a1.b2.c33.d4.e5', 5],
+    ['a1.b2.c88.d4.e5.f6.g7', 6],
+  ])('routes %s to registration %i (PBR-2..PBR-5, 6.7, X-18, X-19)', (procedure, expected) => {
+    const { caller, callee } = pair(nodeCount);
+    const ids = table.map(([pattern, match]) => callee.registered(pattern, { match }));
+    caller.call(procedure);
+    const details = expected === 1 ? {} : { procedure };
+    expect(callee.take()).toEqual([[Code.INVOCATION, 1, ids[expected - 1], details]]);
+  });
+
+  it('finds no registration that does not match (PBR-4, 6.7)', () => {
+    const { caller, callee } = pair(nodeCount);
+    for (const [pattern, match] of table) callee.registered(pattern, { match });
+    const request = caller.call('a2.b2.c2.d2.e2');
+    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.NO_SUCH_PROCEDURE)]);
+  });
+
+  it('tells the called procedure for patterns only (PBR-6)', () => {
+    const { caller, callee } = pair(nodeCount);
+    callee.registered('com.', { match: 'prefix' });
+    callee.registered('com.exact');
+    caller.call('com.exact');
+    caller.call('com.other');
+    expect(callee.take().map((invocation) => invocation[3])).toEqual([{}, { procedure: 'com.other' }]);
+  });
+
+  it('unregisters one of several that match, the next best takes over (PBR-7)', () => {
+    const { caller, callee } = pair(nodeCount);
+    const exact = callee.registered('com.a');
+    const prefix = callee.registered('com', { match: 'prefix' });
+    callee.unregister(exact);
+    callee.take();
+    caller.call('com.a');
+    expect(callee.take()).toEqual([[Code.INVOCATION, 1, prefix, { procedure: 'com.a' }]]);
+  });
+
+  it('never lets a call of wamp.* fall through to a pattern (URI-2)', () => {
+    const { caller, callee } = pair(nodeCount);
+    callee.registered('', { match: 'prefix' });
+    callee.registered('..', { match: 'wildcard' });
+    const request = caller.call('wamp.session.count');
+    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.NO_SUCH_PROCEDURE)]);
+    caller.call('wamper.session.count');
+    expect(callee.take()).toHaveLength(1);
+  });
+});
+
+describe.each(TOPOLOGIES)('payload passthru, $name', ({ nodeCount }) => {
+  const passthru = { form: 'ppt', details: { ppt_scheme: 'x_mine', ppt_serializer: 'cbor' } } as const;
+  const bare = { form: 'enc', details: { enc_algo: 'x_mine' } } as const;
+
+  it('forwards the keys word for word both ways (PPT-1)', () => {
+    const { caller, callee } = pair(nodeCount);
+    callee.registered('com.a');
+    caller.call('com.a', { passthru }, ['opaque']);
+    expect(callee.take()[0]![3]).toEqual(passthru.details);
+    callee.yield(1, ['opaque'], { passthru });
+    expect(caller.take()).toEqual([[Code.RESULT, 1, passthru.details, ['opaque']]]);
+    caller.call('com.a');
+    callee.error(2, 'com.app.error', ['opaque'], { passthru });
+    expect(caller.take()).toEqual([[Code.ERROR, Code.CALL, 2, passthru.details, 'com.app.error', ['opaque']]]);
+  });
+
+  it('forwards progress beside the keys (PPT-1, PCR-1)', () => {
+    const { caller, callee } = pair(nodeCount);
+    callee.registered('com.a');
+    caller.call('com.a', { receiveProgress: true });
+    callee.yield(1, ['opaque'], { passthru, progress: true });
+    expect(caller.take()[0]![2]).toEqual({ ...passthru.details, progress: true });
+  });
+
+  it('aborts a caller that uses it unannounced (PPT-4, PV-9)', () => {
+    const { harness, caller, callee } = pair(nodeCount, { caller: [] });
+    callee.registered('com.a');
+    caller.call('com.a', { passthru });
+    expect(caller.isOpen).toBe(false);
+    expect(harness.nodes[0]!.violations).toHaveLength(1);
+    expect(callee.take()).toEqual([]);
+  });
+
+  it('answers feature_not_supported when the callee did not announce it (PPT-4)', () => {
+    const { harness, caller, callee } = pair(nodeCount, { callee: [] });
+    callee.registered('com.a');
+    const request = caller.call('com.a', { passthru });
+    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.FEATURE_NOT_SUPPORTED)]);
+    expect(callee.take()).toEqual([]);
+    expectNoLeaks(harness, true);
+  });
+
+  it('aborts a callee that uses it unannounced (PPT-4, PV-9)', () => {
+    const { caller, callee } = pair(nodeCount, { callee: [] });
+    callee.registered('com.a');
+    const request = caller.call('com.a');
+    callee.yield(1, ['opaque'], { passthru });
+    expect(callee.isOpen).toBe(false);
+    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.CANCELED)]);
+  });
+
+  it.each(['result', 'progressive result', 'error'])(
+    'answers the caller, not the callee, when the caller did not announce it: %s (PPT-4, X-23)',
+    (answer) => {
+      const { harness, caller, callee } = pair(nodeCount, { caller: [] });
+      callee.registered('com.a');
+      const request = caller.call('com.a', { receiveProgress: true });
+      callee.take();
+      if (answer === 'error') callee.error(1, 'com.app.error', [], { passthru });
+      else callee.yield(1, ['opaque'], { passthru, progress: answer !== 'result' });
+      expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.FEATURE_NOT_SUPPORTED)]);
+      expect(callee.isOpen).toBe(true);
+      expect(callee.take().map(([code]) => code)).toEqual(answer === 'progressive result' ? [Code.INTERRUPT] : []);
+      expectNoLeaks(harness, true);
+    },
+  );
+
+  it('forwards the enc_* form to anybody (PPT-5, X-13)', () => {
+    const { caller, callee } = pair(nodeCount, { caller: [], callee: [] });
+    callee.registered('com.a');
+    caller.call('com.a', { passthru: bare }, ['opaque']);
+    expect(callee.take()[0]![3]).toEqual(bare.details);
+    callee.yield(1, ['opaque'], { passthru: bare });
+    expect(caller.take()).toEqual([[Code.RESULT, 1, bare.details, ['opaque']]]);
+  });
+});
