@@ -127,7 +127,7 @@ export class Outbox {
     for (let index = 0; index < this.#queueLength; index++) {
       if (this.#wire.send(queue[index] ?? EMPTY, isBinary, compress) === DROPPED) {
         // uWebSockets.js may take later messages again once it has drained: a hole in the order.
-        this.#overflow();
+        this.#overflow(this.#queueLength - index);
         return;
       }
     }
@@ -150,7 +150,7 @@ export class Outbox {
         : (this.#queue[0] ?? EMPTY);
       const result = this.#wire.send(message, this.#serializer !== 'json', this.#options.compress);
       if (result === DROPPED) {
-        this.#overflow();
+        this.#overflow(this.#queueLength - index);
         return;
       }
       if (result === TAKEN) {
@@ -159,7 +159,7 @@ export class Outbox {
       }
     }
     this.#emptyQueue();
-    if (this.#wire.getBufferedAmount() > this.#options.maxUnsentBytes) this.#overflow();
+    if (this.#wire.getBufferedAmount() > this.#options.maxUnsentBytes) this.#overflow(0);
   }
 
   #emptyQueue(): void {
@@ -170,9 +170,9 @@ export class Outbox {
     this.#queuedBytes = 0;
   }
 
-  #overflow(): void {
+  #overflow(unsentCount: number): void {
     this.#counters.limitsReached.unsent_bytes++;
-    this.#counters.messagesUnsent.slow_reader += this.#queueLength;
+    this.#counters.messagesUnsent.slow_reader += unsentCount;
     this.#cause ??= 'slow_reader';
     this.#phase = 'overflown';
     this.#emptyQueue();

@@ -36,7 +36,13 @@ export class UwsScene {
   readonly #clients: PeerSocket[] = [];
   readonly #scheme: 'ws' | 'wss';
 
-  private constructor(server: UwsServer, counters: Counters, listeners: RecordingListener[], port: number, isTls: boolean) {
+  private constructor(
+    server: UwsServer,
+    counters: Counters,
+    listeners: RecordingListener[],
+    port: number,
+    isTls: boolean,
+  ) {
     this.server = server;
     this.counters = counters;
     this.listeners = listeners;

@@ -1,0 +1,19 @@
+import { afterAll } from 'vitest';
+import { selfSigned } from '../../support/self-signed.js';
+import { UwsScene } from '../../support/uws-scene.js';
+import { describeConnection } from './describe-connection.js';
+
+describeConnection('uWebSockets.js', (options) => UwsScene.open(options));
+
+describeConnection('uWebSockets.js, compressed', (options) => UwsScene.open({ ...options, compression: 'shared' }));
+
+const tls = selfSigned();
+afterAll(() => tls.remove());
+
+describeConnection('uWebSockets.js over TLS', async (options) => {
+  const scene = await UwsScene.open({ ...options, tls });
+  return {
+    connect: (subprotocol) => scene.connect(subprotocol, { rejectUnauthorized: false }),
+    close: () => scene.close(),
+  };
+});

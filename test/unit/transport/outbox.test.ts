@@ -1,0 +1,267 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createCounters, type Counters } from '../../../src/telemetry/counters.js';
+import { EARLY_WRITE_BYTES, Outbox, type Wire } from '../../../src/transport/outbox.js';
+import { TurnFlusher } from '../../../src/transport/turn-flusher.js';
+
+const TAKEN = 1;
+const PILING_UP = 0;
+const DROPPED = 2;
+const MAX_UNSENT_BYTES = 1_000_000;
+
+/** Writes down what is done to it. While `isStuck`, nothing leaves it. */
+class RecordingWire implements Wire {
+  readonly log: string[] = [];
+  isStuck = false;
+  buffered = 0;
+  dropsAfter = Infinity;
+  onEnd: () => void = () => undefined;
+
+  send(message: Uint8Array, isBinary: boolean, compress: boolean): number {
+    if (this.dropsAfter-- <= 0) return DROPPED;
+    const text = message.length > 20 ? `${message.length} bytes` : Buffer.from(message).toString('latin1');
+    this.log.push(`${text}${isBinary ? ' binary' : ''}${compress ? ' compressed' : ''}`);
+    if (!this.isStuck) return TAKEN;
+    this.buffered += message.length;
+    return PILING_UP;
+  }
+
+  getBufferedAmount(): number {
+    return this.buffered;
+  }
+
+  cork(callback: () => void): void {
+    this.log.push('cork');
+    callback();
+    this.log.push('uncork');
+  }
+
+  end(code: number, reason: string): void {
+    this.log.push(`end ${code} ${reason}`);
+    this.onEnd();
+  }
+
+  close(): void {
+    this.log.push('close');
+    this.onEnd();
+  }
+}
+
+describe('outbox', () => {
+  let counters: Counters;
+  let flusher: TurnFlusher;
+  const options = { maxUnsentBytes: MAX_UNSENT_BYTES, compress: false, lingerMs: 5_000 };
+
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setImmediate', 'setTimeout', 'clearTimeout'] });
+    counters = createCounters();
+    flusher = new TurnFlusher();
+  });
+  afterEach(() => vi.useRealTimers());
+
+  function make(serializer: 'json' | 'msgpack' = 'json', isBatched = false, compress = false) {
+    const wire = new RecordingWire();
+    const outbox = new Outbox(wire, serializer, isBatched, { ...options, compress }, flusher, counters);
+    wire.onEnd = () => outbox.dispose();
+    const write = (...texts: string[]) => texts.forEach((text) => outbox.write(Buffer.from(text, 'latin1')));
+    return { wire, outbox, write };
+  }
+
+  /** Time stands still: only what is due at the end of this turn runs. */
+  const endTurn = () => vi.advanceTimersByTime(0);
+
+  it('sends nothing before the turn is over', () => {
+    const { wire, write } = make();
+    write('a', 'b');
+    expect(wire.log).toEqual([]);
+  });
+
+  it('sends all of a turn in order under one cork', () => {
+    const { wire, write } = make();
+    write('a', 'b', 'c');
+    endTurn();
+    expect(wire.log).toEqual(['cork', 'a', 'b', 'c', 'uncork']);
+  });
+
+  it('sends a single message without cork', () => {
+    const { wire, write } = make('msgpack', false, true);
+    write('a');
+    endTurn();
+    expect(wire.log).toEqual(['a binary compressed']);
+  });
+
+  it('starts anew in the next turn', () => {
+    const { wire, write } = make();
+    write('a', 'b');
+    endTurn();
+    write('c');
+    endTurn();
+    endTurn();
+    expect(wire.log).toEqual(['cork', 'a', 'b', 'uncork', 'c']);
+  });
+
+  it('flushes each connection once, in the order of their first writes', () => {
+    const first = make();
+    const second = make();
+    const order: string[] = [];
+    first.wire.cork = () => void order.push('first');
+    second.wire.cork = () => void order.push('second');
+    second.write('x');
+    first.write('x', 'y');
+    second.write('y');
+    endTurn();
+    expect(order).toEqual(['second', 'first']);
+  });
+
+  it('puts all of a turn into one message when batched (BAT-4)', () => {
+    const text = make('json', true);
+    const binary = make('msgpack', true);
+    text.write('a', 'b');
+    binary.write('a');
+    endTurn();
+    expect(text.wire.log).toEqual(['a\x1eb\x1e']);
+    expect(binary.wire.log).toEqual(['\0\0\0\x01a binary']);
+  });
+
+  it('writes early in a turn that queues much, so that the queue stays small', () => {
+    const { wire, outbox, write } = make();
+    write('a');
+    outbox.write(Buffer.alloc(EARLY_WRITE_BYTES));
+    write('b');
+    expect(wire.log).toEqual(['cork', 'a', `${EARLY_WRITE_BYTES} bytes`, 'uncork']);
+    expect(outbox.unsentBytes()).toBe(1);
+    endTurn();
+    expect(wire.log.slice(4)).toEqual(['b']);
+  });
+
+  it('counts bytes sent, and unsent bytes where they are: queued or piled up', () => {
+    const { wire, outbox, write } = make();
+    write('abc', 'de');
+    expect(outbox.unsentBytes()).toBe(5);
+    wire.isStuck = true;
+    endTurn();
+    expect(outbox.unsentBytes()).toBe(5);
+    expect(counters.bytes.out).toBe(5);
+  });
+
+  it('closes a reader past the bound at the end of the turn, drops what is queued and counts it (G7)', () => {
+    const { wire, outbox, write } = make();
+    wire.isStuck = true;
+    wire.buffered = MAX_UNSENT_BYTES;
+    write('a', 'b');
+    outbox.write(Buffer.alloc(EARLY_WRITE_BYTES));
+    expect(wire.log).not.toContain('close');
+    write('never');
+    endTurn();
+    expect(wire.log.at(-1)).toBe('close');
+    expect(wire.log).not.toContain('never');
+    expect(outbox.cause).toBe('slow_reader');
+    expect(counters.limitsReached.unsent_bytes).toBe(1);
+    endTurn();
+    expect(wire.log.filter((line) => line === 'close')).toHaveLength(1);
+  });
+
+  it('sends nothing after the first message the wire drops, though it may take more later', () => {
+    const { wire, write } = make();
+    wire.dropsAfter = 1;
+    write('a', 'b', 'c');
+    endTurn();
+    expect(wire.log).toEqual(['cork', 'a', 'uncork', 'close']);
+    expect(counters.messagesUnsent.slow_reader).toBe(2);
+  });
+
+  it('closes when the only message of a turn is dropped', () => {
+    const { wire, write } = make();
+    wire.dropsAfter = 0;
+    write('a');
+    endTurn();
+    expect(wire.log).toEqual(['close']);
+  });
+
+  it.each([
+    ['goodbye', 1000],
+    ['goodbye_timeout', 1000],
+    ['shutdown', 1001],
+    ['protocol_violation', 1002],
+    ['abort', 1008],
+    ['handshake_timeout', 1008],
+    ['limit', 1008],
+  ] as const)('closes for %s with code %i after what was written', (cause, code) => {
+    const { wire, outbox, write } = make();
+    write('a');
+    outbox.close(cause);
+    write('late');
+    expect(wire.log).toEqual([]);
+    endTurn();
+    expect(wire.log[0]).toBe('a');
+    expect(wire.log[1]).toMatch(new RegExp(`^end ${code} .`));
+    expect(wire.log).toHaveLength(2);
+  });
+
+  it('keeps the first cause', () => {
+    const { wire, outbox } = make();
+    outbox.close('shutdown');
+    outbox.close('goodbye');
+    endTurn();
+    expect(outbox.cause).toBe('shutdown');
+    expect(wire.log).toEqual([expect.stringMatching(/^end 1001/)]);
+  });
+
+  it('lets the reader take what was sent before it closes', () => {
+    const { wire, outbox, write } = make();
+    wire.isStuck = true;
+    write('a');
+    outbox.close('goodbye');
+    endTurn();
+    outbox.drained();
+    expect(wire.log).toEqual(['a']);
+    wire.buffered = 0;
+    outbox.drained();
+    outbox.drained();
+    expect(wire.log).toEqual(['a', expect.stringMatching(/^end 1000/)]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('cuts a reader that does not take it in time', () => {
+    const { wire, outbox, write } = make();
+    wire.isStuck = true;
+    write('a');
+    outbox.close('goodbye');
+    endTurn();
+    vi.advanceTimersByTime(4_999);
+    expect(wire.log).toEqual(['a']);
+    vi.advanceTimersByTime(1);
+    expect(wire.log).toEqual(['a', 'close']);
+  });
+
+  it('does not touch a wire that is gone', () => {
+    const { wire, outbox, write } = make();
+    write('a', 'b');
+    outbox.close('goodbye');
+    outbox.dispose();
+    write('c');
+    wire.getBufferedAmount = () => {
+      throw new Error('touched');
+    };
+    endTurn();
+    outbox.drained();
+    expect(outbox.unsentBytes()).toBe(0);
+    expect(wire.log).toEqual([]);
+    expect(counters.messagesUnsent.connection_closed).toBe(2);
+  });
+});
+
+describe('turn flusher', () => {
+  it('runs what is added during a flush in the next turn', async () => {
+    const flusher = new TurnFlusher();
+    const order: string[] = [];
+    const later = { flush: () => void order.push('later') };
+    flusher.add({
+      flush: () => {
+        flusher.add(later);
+        setImmediate(() => order.push('turn over'));
+      },
+    });
+    await new Promise((resolve) => setImmediate(() => setImmediate(() => setImmediate(resolve))));
+    expect(order).toEqual(['later', 'turn over']);
+  });
+});
