@@ -29,7 +29,6 @@ export interface OutboxOptions {
 export const EARLY_WRITE_BYTES = 65_536;
 
 const DROPPED = 2;
-const TAKEN = 1;
 const EMPTY = new Uint8Array(0);
 /** A queue that grew longer than this in one turn is given back. */
 const KEPT_QUEUE_LENGTH = 64;
@@ -141,25 +140,18 @@ export class Outbox {
   #sendQueue(): void {
     if (this.#queueLength === 0) return;
     this.#counters.bytes.out += this.#queuedBytes;
-    if (this.#queueLength > 1 && !this.#isBatched) {
-      sendCorked(this.#wire, this);
-      if (this.#queueLength === 0) return;
-    } else {
-      const message = this.#isBatched
-        ? joinBatch(this.#serializer, this.#queue.slice(0, this.#queueLength))
-        : (this.#queue[0] ?? EMPTY);
-      const result = this.#wire.send(message, this.#serializer !== 'json', this.#options.compress);
-      if (result === DROPPED) {
-        this.#overflow(this.#queueLength - index);
-        return;
-      }
-      if (result === TAKEN) {
-        this.#emptyQueue();
-        return;
-      }
-    }
+    if (this.#queueLength > 1 && !this.#isBatched) sendCorked(this.#wire, this);
+    else if (this.#sendOne() === DROPPED) this.#overflow(this.#queueLength);
+    if (this.#phase === 'overflown') return;
     this.#emptyQueue();
     if (this.#wire.getBufferedAmount() > this.#options.maxUnsentBytes) this.#overflow(0);
+  }
+
+  #sendOne(): number {
+    const message = this.#isBatched
+      ? joinBatch(this.#serializer, this.#queue.slice(0, this.#queueLength))
+      : (this.#queue[0] ?? EMPTY);
+    return this.#wire.send(message, this.#serializer !== 'json', this.#options.compress);
   }
 
   #emptyQueue(): void {
