@@ -2,7 +2,7 @@ import type { Codec } from '../codec/codec.js';
 import type { Counters } from '../telemetry/counters.js';
 import type { LogFields } from '../telemetry/log-events.js';
 import type { Logger } from '../telemetry/logger.js';
-import type { CloseCause, Connection, ConnectionListener } from '../transport/connection.js';
+import type { CloseCause, Connection, ConnectionListener, MalformedCause } from '../transport/connection.js';
 import { Code } from '../wamp/codes.js';
 import { fault, isFault, violation, type Fault } from '../wamp/faults.js';
 import type { Uri } from '../wamp/ids.js';
@@ -78,10 +78,10 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost {
     else this.#handle(bytes);
   }
 
-  malformed(message: string): void {
+  malformed(message: string, cause: MalformedCause): void {
     if (this.#state === 'failed' || this.#state === 'shutting_down') return;
     this.#countIn(UNREADABLE);
-    this.abort(violation(message));
+    this.abort(cause === 'limit' ? fault(ErrorUri.LIMIT_EXCEEDED, message) : violation(message));
   }
 
   closed(): void {

@@ -4,7 +4,7 @@ import type { Logger } from '../telemetry/logger.js';
 import { Code } from '../wamp/codes.js';
 import { fault, isFault, violation, type Fault } from '../wamp/faults.js';
 import type { Features, RoleFeatures } from '../wamp/features.js';
-import type { Uri } from '../wamp/ids.js';
+import type { RequestId, Uri } from '../wamp/ids.js';
 import type { Call, InvocationError, Publish, Register, RoutedMessage, Subscribe, Yield } from '../wamp/messages.js';
 import type { MatchPolicy, Passthru } from '../wamp/options.js';
 import { unreachable } from '../wamp/unreachable.js';
@@ -42,6 +42,8 @@ export class Intake {
   readonly #logger: Logger;
   /** Undefined: not checked. */
   readonly #requests: RequestIds | undefined;
+  /** Progressive calls refused before the dealer saw them, where ids do not tell: what follows gets no answer (PCI-7). */
+  #refusedCalls: Set<RequestId> | undefined;
 
   constructor({ session, door, authorizer, counters, logger }: IntakeOptions) {
     this.#session = session;
@@ -202,8 +204,16 @@ export class Intake {
     if (message[0] === Code.PUBLISH) {
       this.#counters.routing.publish_refused++;
       if (!message[2].acknowledge) return;
+    } else if (message[0] === Code.CALL && message[2].progress && this.#requests === undefined) {
+      this.#rememberRefused(message[1]);
     }
     this.#session.send(errorReply(message[0], message[1], fault(error, why)));
+  }
+
+  #rememberRefused(request: RequestId): void {
+    this.#refusedCalls ??= new Set();
+    if (this.#refusedCalls.size >= MAX_REFUSED_CALLS) this.#refusedCalls.clear();
+    this.#refusedCalls.add(request);
   }
 
   #denial(action: Action, uri: Uri, match: MatchPolicy): string {
@@ -217,6 +227,8 @@ export class Intake {
     return violation(`${message} needs the role ${role}, which HELLO did not announce`);
   }
 }
+
+const MAX_REFUSED_CALLS = 64;
 
 /** Passthru that was not announced (PV-9); the enc_* form has no announcement of its own (PPT-5). */
 function checkPassthru(

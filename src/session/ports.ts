@@ -52,7 +52,7 @@ export interface RealmDoor {
   forget(session: SessionId): void;
   /** Makes the session routable. Called right after its WELCOME was queued (SES-7). */
   admit(session: Session): void;
-  /** Routes one message. `disclose`: this caller's or publisher's identity is to be told. */
+  /** Routes one message. `disclose`: this caller's or publisher's identity is to be told; REGISTER: callers' may be. */
   route(session: Session, message: RoutedMessage, disclose: boolean): void;
   /** Routes a CALL whose request id is not new: the next chunk of a progressive call, or too late for one (PCI-6). */
   continueCall(session: Session, message: Call): void;

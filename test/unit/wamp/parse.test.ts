@@ -36,7 +36,9 @@ const WELL_FORMED: Record<string, { header: readonly unknown[]; names: readonly 
   YIELD: { header: [70, 1, {}], names: ['', 'YIELD.INVOCATION.Request', 'YIELD.Options'] },
 };
 
-class ByteStringOrSo {}
+class ByteStringOrSo {
+  readonly bytes = 1;
+}
 const ODD_VALUES: readonly unknown[] = [
   null,
   undefined,

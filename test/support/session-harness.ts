@@ -1,0 +1,236 @@
+import { createCodecs } from '../../src/codec/codecs.js';
+import { createAnonymous } from '../../src/session/auth/anonymous.js';
+import type { AuthMethod } from '../../src/session/auth/method.js';
+import { createEndpoint, type SessionLimits } from '../../src/session/endpoint.js';
+import type { Authorizer, RealmDirectory, RealmDoor, RealmRules, Session } from '../../src/session/ports.js';
+import { createCounters, type Counters } from '../../src/telemetry/counters.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
+import type { CloseCause, Connection, ConnectionListener, MalformedCause } from '../../src/transport/connection.js';
+import type { Fault } from '../../src/wamp/faults.js';
+import type { SessionId } from '../../src/wamp/ids.js';
+import type { Call, RoutedMessage } from '../../src/wamp/messages.js';
+import type { SerializerId } from '../../src/wamp/payload.js';
+
+export const codecs = createCodecs({ maxDepth: 32, maxContainerEntries: 1_000 });
+
+const text = new TextDecoder();
+const utf8 = new TextEncoder();
+
+/** A connection in memory: what was written, decoded, and why it was closed. JSON unless the test says otherwise. */
+export class FakeConnection implements Connection {
+  readonly isBatched = false;
+  readonly remoteAddress = '192.0.2.1';
+  readonly serializer: SerializerId;
+  readonly written: Uint8Array[] = [];
+  closeCause: CloseCause | undefined;
+  listener: ConnectionListener | undefined;
+
+  constructor(serializer: SerializerId = 'json') {
+    this.serializer = serializer;
+  }
+
+  write(message: Uint8Array): void {
+    if (this.closeCause === undefined) this.written.push(message);
+  }
+
+  unsentBytes(): number {
+    return 0;
+  }
+
+  close(cause: CloseCause): void {
+    if (this.closeCause !== undefined) return;
+    this.closeCause = cause;
+    this.listener?.closed();
+  }
+
+  /** Everything written, as lists. */
+  get messages(): unknown[][] {
+    return this.written.map((bytes) => JSON.parse(text.decode(bytes)) as unknown[]);
+  }
+
+  get last(): unknown[] | undefined {
+    return this.messages.at(-1);
+  }
+}
+
+/** A realm that records what reaches it. */
+export class FakeRealm implements RealmDoor {
+  readonly uri: string;
+  rules: RealmRules = {
+    uriCheck: 'loose',
+    requestIdCheck: 'strict',
+    allowDisclose: true,
+    maxUriBytes: 256,
+    maxUriComponents: 16,
+  };
+  readonly authorizers = new Map<string, Authorizer>([
+    ['anonymous', { authorize: () => ({ allowed: true, disclose: false }) }],
+  ]);
+  readonly admitted: Session[] = [];
+  readonly removed: Session[] = [];
+  readonly forgotten: SessionId[] = [];
+  readonly routed: { session: Session; message: RoutedMessage; disclose: boolean }[] = [];
+  readonly continued: { session: Session; message: Call }[] = [];
+  onAdmit: (session: Session) => void = () => undefined;
+  onRoute: (session: Session, message: RoutedMessage) => void = () => undefined;
+  nextSession = 1001;
+  reserve: RealmDoor['reserve'] = () => this.nextSession++ as SessionId;
+
+  constructor(uri = 'realm1') {
+    this.uri = uri;
+  }
+
+  authorizer(authrole: string): Authorizer | undefined {
+    return this.authorizers.get(authrole);
+  }
+
+  forget(session: SessionId): void {
+    this.forgotten.push(session);
+  }
+
+  admit(session: Session): void {
+    this.admitted.push(session);
+    this.onAdmit(session);
+  }
+
+  route(session: Session, message: RoutedMessage, disclose: boolean): void {
+    this.routed.push({ session, message, disclose });
+    this.onRoute(session, message);
+  }
+
+  continueCall(session: Session, message: Call): void {
+    this.continued.push({ session, message });
+  }
+
+  remove(session: Session): void {
+    this.removed.push(session);
+  }
+}
+
+/** Timers that fire when told to. */
+export class ManualTimers {
+  readonly pending: { delayMs: number; action: () => void }[] = [];
+
+  readonly after = (delayMs: number, action: () => void): (() => void) => {
+    const timer = { delayMs, action };
+    this.pending.push(timer);
+    return () => {
+      const index = this.pending.indexOf(timer);
+      if (index !== -1) this.pending.splice(index, 1);
+    };
+  };
+
+  /** Fires the only pending timer. */
+  fire(): void {
+    const [timer, ...others] = this.pending;
+    if (timer === undefined || others.length > 0) throw new Error(`${this.pending.length} timers are pending`);
+    this.pending.splice(0);
+    timer.action();
+  }
+}
+
+export interface HarnessOptions {
+  readonly rules?: Partial<RealmRules>;
+  readonly limits?: Partial<SessionLimits>;
+  readonly authMethods?: readonly AuthMethod[];
+  readonly authorizer?: Authorizer;
+  readonly serializer?: SerializerId;
+  /** Instead of the one realm. */
+  readonly realms?: RealmDirectory;
+}
+
+export const ALL_FEATURES = { payload_passthru_mode: true, progressive_call_invocations: true, call_canceling: true };
+export const ALL_ROLES = {
+  publisher: { features: ALL_FEATURES },
+  subscriber: { features: ALL_FEATURES },
+  caller: { features: ALL_FEATURES },
+  callee: { features: ALL_FEATURES },
+};
+
+export interface Harness {
+  readonly connection: FakeConnection;
+  readonly realm: FakeRealm;
+  readonly timers: ManualTimers;
+  readonly counters: Counters;
+  /** Receives each message, encoded in JSON. */
+  readonly send: (...messages: readonly unknown[][]) => void;
+  readonly receive: (bytes: Uint8Array | string) => void;
+  readonly malformed: (message: string, cause?: MalformedCause) => void;
+  readonly hangUp: () => void;
+  /** HELLO; returns the session that the realm was given. */
+  readonly join: (roles?: object) => Session;
+}
+
+export function createHarness(options: HarnessOptions = {}): Harness {
+  const connection = new FakeConnection(options.serializer);
+  const realm = new FakeRealm();
+  realm.rules = { ...realm.rules, ...options.rules };
+  if (options.authorizer !== undefined) realm.authorizers.set('anonymous', options.authorizer);
+  const timers = new ManualTimers();
+  const counters = createCounters();
+  const limits = {
+    handshakeTimeoutMs: 5_000,
+    goodbyeTimeoutMs: 2_000,
+    maxInboxMessages: 4,
+    maxInboxBytes: 1_000,
+    ...options.limits,
+  };
+  const listener = createEndpoint(connection, {
+    codecs,
+    realms: options.realms ?? { open: () => realm },
+    authMethods: options.authMethods ?? [
+      createAnonymous({ roleIn: () => 'anonymous', randomAuthid: () => 'A-random-authid' }),
+    ],
+    limits,
+    counters,
+    logger: silentLogger,
+    after: timers.after,
+    agent: 'Gantry-test',
+  });
+  connection.listener = listener;
+  const receive = (bytes: Uint8Array | string) =>
+    listener.received(typeof bytes === 'string' ? utf8.encode(bytes) : bytes);
+  const harness: Harness = {
+    connection,
+    realm,
+    timers,
+    counters,
+    receive,
+    send: (...messages) => messages.forEach((message) => receive(JSON.stringify(message))),
+    malformed: (message, cause = 'protocol_violation') => listener.malformed(message, cause),
+    hangUp: () => listener.closed(),
+    join: (roles = ALL_ROLES) => {
+      harness.send([1, 'realm1', { roles }]);
+      const session = realm.admitted.at(-1);
+      if (session === undefined) throw new Error(`not admitted: ${JSON.stringify(connection.last)}`);
+      return session;
+    },
+  };
+  return harness;
+}
+
+export function isAbort(message: unknown[] | undefined, reason: string): boolean {
+  return message?.[0] === 3 && message[2] === reason;
+}
+
+/** A promise with its ends outside. */
+export function deferred<Value>(): {
+  readonly promise: Promise<Value>;
+  readonly resolve: (value: Value) => void;
+  readonly reject: (error: Error) => void;
+} {
+  let ends: { resolve: (value: Value) => void; reject: (error: Error) => void } | undefined;
+  const promise = new Promise<Value>((resolve, reject) => {
+    ends = { resolve, reject };
+  });
+  return { promise, resolve: (value) => ends?.resolve(value), reject: (error) => ends?.reject(error) };
+}
+
+/** Lets everything that is ready to go on, go on. */
+export async function settle(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+export function faultOf(error: string, message = 'because'): Fault {
+  return { kind: 'fault', error, message };
+}
