@@ -148,7 +148,7 @@ export class HarnessNode {
       node: this.id,
       outlet: this.outlet,
       surroundings: this.outlet,
-      limits: { maxRegistrationsPerSession: 1_000, maxPendingCallsPerSession: 1_000, ...limits },
+      limits: { maxRegistrationsPerSession: 1_000, maxPendingCallsPerSession: 10_000, ...limits },
       rules: { progressiveResultsRequireCanceling: false, ...rules },
       abort: (peer, violation) => {
         this.violations.push(violation);
