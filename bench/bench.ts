@@ -44,9 +44,13 @@ export async function withRouters<T>(
   measuresMemory: boolean,
   work: (started: readonly Started[]) => Promise<T>,
 ): Promise<T> {
-  const started: Started[] = [];
+  const starting = await Promise.allSettled(
+    routers.map(async (router) => ({ router, running: await router.start({ measuresMemory }) })),
+  );
+  const started = starting.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
   try {
-    for (const router of routers) started.push({ router, running: await router.start({ measuresMemory }) });
+    const failed = starting.find((one) => one.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
     return await work(started);
   } finally {
     for (const { running } of started) await running.stop();

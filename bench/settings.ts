@@ -14,6 +14,8 @@ export interface Settings {
   readonly fanouts: readonly number[];
   readonly payloads: readonly number[];
   readonly serializers: readonly Serializer[];
+  /** Subscribers that one load process takes care of. */
+  readonly subscribersPerProcess: number;
   /** Divisible by three. */
   readonly mixedSubscribers: number;
   readonly chunksPerCall: number;
@@ -32,6 +34,7 @@ const full: Settings = {
   fanouts: [1, 10, 100, 1_000],
   payloads: [32, 1_024],
   serializers,
+  subscribersPerProcess: 512,
   mixedSubscribers: 99,
   chunksPerCall: 1_000,
   memoryRuns: 2,
@@ -59,9 +62,10 @@ const smoke: Settings = {
   runs: 1,
   warmupMs: 20,
   measureMs: 60,
-  fanouts: [1, 10],
+  fanouts: [10],
   payloads: [32, 1_024],
   serializers,
+  subscribersPerProcess: 5,
   mixedSubscribers: 3,
   chunksPerCall: 20,
   memoryRuns: 1,

@@ -1,10 +1,10 @@
 import { closedLoop, withRouters, type Bench, type Scenario } from '../bench.js';
 import { compare } from '../compare.js';
+import type { Settings } from '../settings.js';
 import type { FanoutJob, Serializer } from '../load/job.js';
 
 export const topic = 'com.bench.topic';
 
-const perProcess = 512;
 const timesPeer = { nexus: 5, crossbar: 20 };
 
 export const fanout: Scenario = {
@@ -17,7 +17,13 @@ export const fanout: Scenario = {
           scenario: fanout.name,
           name: `1→${subscribers}, ${payloadBytes} B, ${serializer}`,
           unit: 'event',
-          jobs: fanoutJobs(serializer, new Array<Serializer>(subscribers).fill(serializer), payloadBytes, topic),
+          jobs: fanoutJobs(
+            bench.settings,
+            serializer,
+            new Array<Serializer>(subscribers).fill(serializer),
+            payloadBytes,
+            topic,
+          ),
           plan: closedLoop(bench.settings, windowFor(subscribers)),
           ofBare: subscribers === 1 ? 0.5 : 0.7,
           timesPeer,
@@ -32,14 +38,15 @@ export function lineUp(bench: Bench): Bench['routers'] {
   return bench.bare === null ? bench.routers : [bench.bare, ...bench.routers];
 }
 
-/** One load process for each 512 subscribers; the first also publishes. */
+/** As many load processes as the settings say; the first also publishes. */
 export function fanoutJobs(
+  settings: Settings,
   publisher: Serializer,
   subscribers: readonly Serializer[],
   payloadBytes: number,
   topicUri: string,
 ): FanoutJob[] {
-  const processes = Math.ceil(subscribers.length / perProcess);
+  const processes = Math.ceil(subscribers.length / settings.subscribersPerProcess);
   const size = Math.ceil(subscribers.length / processes);
   const shares = Array.from({ length: processes }, (_, index) => subscribers.slice(index * size, (index + 1) * size));
   const others = shares.slice(1).map((share) => share.length);

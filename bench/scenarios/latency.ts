@@ -9,6 +9,7 @@ import {
   type Started,
 } from '../bench.js';
 import { ratePerSecond } from '../compare.js';
+import type { Settings } from '../settings.js';
 import type { Job, Outcome } from '../load/job.js';
 import { figure, type Figure } from '../report/figures.js';
 import { fanoutJobs, lineUp, topic, windowFor } from './fanout.js';
@@ -23,10 +24,10 @@ interface Load {
 
 const subscribers = 10;
 
-const loads: readonly Load[] = [
+const loadsOf = (settings: Settings): readonly Load[] => [
   {
     name: `event, 1→${subscribers}, 32 B, json`,
-    jobs: fanoutJobs('json', new Array<'json'>(subscribers).fill('json'), 32, topic),
+    jobs: fanoutJobs(settings, 'json', new Array<'json'>(subscribers).fill('json'), 32, topic),
     window: windowFor(subscribers),
     arrivals: subscribers,
   },
@@ -43,7 +44,7 @@ export const latency: Scenario = {
   about: "Open loop at half of each router's own maximum, counted from the time a message was meant to leave.",
   run: async (bench) => {
     await withRouters(lineUp(bench), false, async (started) => {
-      for (const load of loads) {
+      for (const load of loadsOf(bench.settings)) {
         await measureCase(bench, latency.name, load.name, async () => {
           const figures: Figure[] = [];
           for (const one of started) figures.push(...(await measure(bench, one, load)));

@@ -34,8 +34,8 @@ async function measure(bench: Bench, subject: Started, payloadBytes: number): Pr
   const single: Outcome[] = [];
   const together: Outcome[] = [];
   for (let run = 0; run < bench.settings.runs; run += 1) {
-    single.push(await runOnce(bench, subject, fanoutJobs('json', alone, payloadBytes, topic), plan));
-    together.push(await runOnce(bench, subject, fanoutJobs('json', inTurn, payloadBytes, topic), plan));
+    single.push(await runOnce(bench, subject, fanoutJobs(bench.settings, 'json', alone, payloadBytes, topic), plan));
+    together.push(await runOnce(bench, subject, fanoutJobs(bench.settings, 'json', inTurn, payloadBytes, topic), plan));
   }
   return [
     ...ratio('of JSON alone, CPU', single, together, (a, b) => cpuMicros(a) / cpuMicros(b)),

@@ -93,7 +93,12 @@ async function measure(bench: Bench, match: Match, count: number): Promise<Figur
 
 async function runWith(bench: Bench, subject: Started, match: Match, count: number): Promise<Run> {
   const publishOnce = (): Promise<Outcome> =>
-    runOnce(bench, subject, fanoutJobs('json', ['json'], 32, topic), closedLoop(bench.settings, windowFor(1)));
+    runOnce(
+      bench,
+      subject,
+      fanoutJobs(bench.settings, 'json', ['json'], 32, topic),
+      closedLoop(bench.settings, windowFor(1)),
+    );
   const perSession = Math.ceil(count / sessions);
   const job: SubscriptionsJob = {
     kind: 'subscriptions',

@@ -1,0 +1,30 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { scenarios } from '../../bench/scenarios/all.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const router = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+
+describe('bench', () => {
+  beforeAll(() => {
+    if (!existsSync(router)) throw new Error('dist/main.js is missing: npm run build');
+    execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'bench/tsconfig.json'], { cwd: root });
+  }, 60_000);
+
+  it('runs every scenario against the router and the bare relay, and finds every message where it belongs', () => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/bench/main.js', '--smoke'], {
+      cwd: root,
+      encoding: 'utf8',
+      timeout: 90_000,
+    });
+    const said = `${stdout}\n${stderr}`;
+    expect(said).not.toContain('FAILED');
+    expect(status, said).toBe(0);
+    const lines = stdout.split('\n');
+    for (const { name } of scenarios) {
+      expect(lines.filter((line) => line.startsWith(`${name} `)).length, `${name} in\n${said}`).toBeGreaterThan(0);
+    }
+  });
+});
