@@ -34,7 +34,7 @@ export function refuse(res: HttpResponse, status: string, sentence: string): voi
 function text(res: HttpResponse, isHead: boolean, sentence: string, closeConnection = false): void {
   const body = `${sentence}\n`;
   res.writeHeader('Content-Type', 'text/plain; charset=utf-8').writeHeader('X-Content-Type-Options', 'nosniff');
-  if (isHead) res.endWithoutBody(Buffer.byteLength(body), closeConnection);
+  if (isHead) endWithoutBody(res, Buffer.byteLength(body));
   else res.end(body, closeConnection);
 }
 
@@ -42,11 +42,13 @@ function sendPage(res: HttpResponse, isHead: boolean, ifNoneMatch: string, page:
   const isKnown = ifNoneMatch.split(',').some((tag) => tag.trim().replace(/^W\//, '') === page.etag);
   res.writeStatus(isKnown ? '304 Not Modified' : '200 OK').writeHeader('ETag', page.etag);
   for (const [name, value] of SITE_HEADERS) res.writeHeader(name, value);
-  if (isKnown) {
-    res.endWithoutBody();
-    return;
-  }
-  res.writeHeader('Content-Type', page.contentType);
-  if (isHead) res.endWithoutBody(page.body.byteLength);
+  if (!isKnown) res.writeHeader('Content-Type', page.contentType);
+  if (isKnown) res.endWithoutBody();
+  else if (isHead) endWithoutBody(res, page.body.byteLength);
   else res.end(page.body);
+}
+
+// uWebSockets.js ends the process when its own endWithoutBody is given a length: it then takes the request for unanswered.
+function endWithoutBody(res: HttpResponse, bodyBytes: number): void {
+  res.writeHeader('Content-Length', String(bodyBytes)).endWithoutBody();
 }

@@ -1,0 +1,166 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { StaticSite } from '../../../src/transport/static-site.js';
+import { UwsScene } from '../../support/uws-scene.js';
+
+let root: string;
+let directory: string;
+
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), 'gantry-site-'));
+  directory = join(root, 'public');
+  mkdirSync(join(directory, 'assets'), { recursive: true });
+  writeFileSync(join(root, 'secret.txt'), 'SECRET');
+  writeFileSync(join(directory, 'index.html'), '<!doctype html>');
+  writeFileSync(join(directory, '.env'), 'SECRET');
+  writeFileSync(join(directory, 'assets', 'app.js'), 'void 0;');
+  symlinkSync(join(root, 'secret.txt'), join(directory, 'link.txt'));
+  symlinkSync(root, join(directory, 'up'));
+});
+afterAll(() => rmSync(root, { recursive: true }));
+
+describe('static site', () => {
+  let scene: UwsScene;
+  beforeEach(async () => {
+    scene = await UwsScene.open({ site: { directory } });
+  });
+  afterEach(() => scene.close());
+
+  const get = (path: string, init: RequestInit = {}) => fetch(`http://127.0.0.1:${scene.port}${path}`, init);
+
+  it('serves the files of its directory, index.html for the directory itself', async () => {
+    for (const path of ['/', '/index.html', '/?query=1']) {
+      const response = await get(path);
+      expect(response.status).toBe(200);
+      expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
+      expect(await response.text()).toBe('<!doctype html>');
+    }
+    const script = await get('/assets/app.js');
+    expect(script.headers.get('content-type')).toBe('text/javascript; charset=utf-8');
+    expect(await script.text()).toBe('void 0;');
+  });
+
+  it('sends headers that keep foreign scripts out', async () => {
+    const { headers } = await get('/');
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+    expect(headers.get('content-security-policy')).toContain("default-src 'self'");
+    expect(headers.get('cache-control')).toBe('no-cache');
+  });
+
+  it('answers 304 to who knows the page', async () => {
+    const etag = (await get('/')).headers.get('etag')!;
+    for (const tag of [etag, `W/${etag}`, `"other", ${etag}`]) {
+      const response = await get('/', { headers: { 'if-none-match': tag } });
+      expect(response.status).toBe(304);
+      expect(await response.text()).toBe('');
+    }
+    expect((await get('/', { headers: { 'if-none-match': '"other"' } })).status).toBe(200);
+    expect((await get('/assets/app.js')).headers.get('etag')).not.toBe(etag);
+  });
+
+  it('answers HEAD without a body', async () => {
+    for (const [path, status] of [
+      ['/', 200],
+      ['/nothing', 404],
+    ] as const) {
+      const response = await get(path, { method: 'HEAD' });
+      expect(response.status).toBe(status);
+      expect(Number(response.headers.get('content-length'))).toBeGreaterThan(10);
+      expect(await response.text()).toBe('');
+    }
+  });
+
+  it('keeps a connection usable after HEAD and 304', async () => {
+    const etag = (await get('/')).headers.get('etag')!;
+    const requests = [
+      'HEAD / HTTP/1.1\r\nHost: x\r\n\r\n',
+      `GET / HTTP/1.1\r\nHost: x\r\nIf-None-Match: ${etag}\r\n\r\n`,
+      'HEAD /nothing HTTP/1.1\r\nHost: x\r\n\r\n',
+      'GET /assets/app.js HTTP/1.1\r\nHost: x\r\n\r\n',
+    ];
+    const replies = await raw(scene.port, requests.join(''), 'void 0;');
+    expect(replies.match(/HTTP\/1\.1 \d+/g)).toEqual(['200', '304', '404', '200'].map((code) => `HTTP/1.1 ${code}`));
+    expect(replies.split('\r\n\r\n').slice(0, 4).join()).not.toContain('<!doctype');
+  });
+
+  it.each([
+    '/../secret.txt',
+    '/%2e%2e/secret.txt',
+    '/..%2fsecret.txt',
+    '/assets/../../secret.txt',
+    '//etc/passwd',
+    '/link.txt',
+    '/up/secret.txt',
+    '/.env',
+    '/__proto__',
+    '/constructor',
+    '/assets',
+    '/INDEX.HTML',
+  ])('has nothing at %s', async (path) => {
+    const reply = await raw(scene.port, `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    expect(reply).toMatch(/^HTTP\/1\.1 404 /);
+    expect(reply).not.toContain('SECRET');
+    expect(reply).not.toContain('root:');
+  });
+
+  it('tells people who open the WebSocket path in a browser what it is', async () => {
+    const response = await get('/ws');
+    expect(response.status).toBe(426);
+    expect(response.headers.get('upgrade')).toBe('websocket');
+    expect(await response.text()).toContain('/ws');
+  });
+
+  it('answers no method but GET and HEAD', async () => {
+    const response = await get('/', { method: 'POST', body: 'x' });
+    expect(response.status).toBe(405);
+    expect(response.headers.get('allow')).toBe('GET, HEAD');
+  });
+
+  it('opens no WebSocket but at its path', async () => {
+    const reply = await raw(
+      scene.port,
+      'GET /other HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
+        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: wamp.2.json\r\n\r\n',
+    );
+    expect(reply).toMatch(/^HTTP\/1\.1 404 /);
+  });
+
+  it('is bounded', async () => {
+    const large = mkdtempSync(join(root, 'large-'));
+    for (let index = 0; index < 257; index++) writeFileSync(join(large, `${index}`), '');
+    await expect(StaticSite.load(large)).rejects.toThrow(/more than 256 files/);
+    const heavy = mkdtempSync(join(root, 'heavy-'));
+    writeFileSync(join(heavy, 'x'), Buffer.alloc(16_777_217));
+    await expect(StaticSite.load(heavy)).rejects.toThrow(/larger than/);
+  });
+
+  it('says so when its directory is missing', async () => {
+    await expect(UwsScene.open({ site: { directory: join(root, 'missing') } })).rejects.toThrow(/missing/);
+  });
+});
+
+it('answers 404 at / without a site', async () => {
+  const scene = await UwsScene.open();
+  const response = await fetch(`http://127.0.0.1:${scene.port}/`);
+  expect(response.status).toBe(404);
+  expect(await response.text()).toContain('/ws');
+  await scene.close();
+});
+
+/** Sends bytes as they are: fetch would tidy the path up. Reads until `end` has come. */
+async function raw(port: number, request: string, end = '\r\n\r\n'): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(request)).setEncoding('utf8');
+    let reply = '';
+    socket.on('data', (chunk: string) => {
+      reply += chunk;
+      if (!reply.includes(end)) return;
+      socket.destroy();
+      resolve(reply);
+    });
+    socket.on('error', reject);
+  });
+}
