@@ -95,7 +95,10 @@ function bytesPerSubscription(kind, sessionCount) {
 
 console.log(`ns per lookup                          ${FEW} → ${MANY} entries: matching | best`);
 const nothing = new PatternIndex();
-console.log('  none'.padEnd(38), nanoseconds((topic) => nothing.forEachMatch(topic, () => {})));
+console.log(
+  '  none'.padEnd(38),
+  nanoseconds((topic) => nothing.forEachMatch(topic, () => {})),
+);
 for (const kind of Object.keys(kinds)) {
   const [few, many] = [FEW, MANY].map((count) => {
     const index = indexOf(kind, count);
@@ -119,6 +122,9 @@ for (const kind of Object.keys(kinds)) {
 if (globalThis.gc !== undefined) {
   console.log('bytes per subscription, topic string included: one session | 1,000 sessions | a session each');
   for (const kind of Object.keys(kinds)) {
-    console.log(`  ${kind}`.padEnd(38), [1, 1000, MANY].map((sessions) => bytesPerSubscription(kind, sessions)).join(' | '));
+    console.log(
+      `  ${kind}`.padEnd(38),
+      [1, 1000, MANY].map((sessions) => bytesPerSubscription(kind, sessions)).join(' | '),
+    );
   }
 }

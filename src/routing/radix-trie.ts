@@ -8,6 +8,8 @@ export class TrieNode<T extends object> {
   readonly end: number;
   value: T | undefined;
   children: TrieNode<T>[] = NO_CHILDREN;
+  /** The first unit of each child's edge, so that no other child need be touched to find one. */
+  units = '';
 
   constructor(text: string, end: number, value: T | undefined) {
     this.text = text;
@@ -44,9 +46,10 @@ export class RadixTrie<T extends object> {
   set(key: string, value: T): void {
     let node = this.root;
     while (node.end < key.length) {
-      const slot = slotOf(node, key.charCodeAt(node.end));
+      const unit = key.charCodeAt(node.end);
+      const slot = slotOf(node.units, unit);
       const child = node.children[slot];
-      if (child?.text.charCodeAt(node.end) !== key.charCodeAt(node.end)) {
+      if (child === undefined || node.units.charCodeAt(slot) !== unit) {
         insertChild(node, slot, new TrieNode<T>(key, key.length, value));
         this.#size++;
         return;
@@ -86,18 +89,17 @@ export class RadixTrie<T extends object> {
 
 /** The child whose edge begins with `unit`. O(log children). */
 export function childAt<T extends object>(node: TrieNode<T>, unit: number): TrieNode<T> | undefined {
-  const child = node.children[slotOf(node, unit)];
-  return child?.text.charCodeAt(node.end) === unit ? child : undefined;
+  const { units } = node;
+  const slot = slotOf(units, unit);
+  return units.charCodeAt(slot) === unit ? node.children[slot] : undefined;
 }
 
-function slotOf<T extends object>(node: TrieNode<T>, unit: number): number {
-  const { children, end } = node;
+function slotOf(units: string, unit: number): number {
   let low = 0;
-  let high = children.length;
+  let high = units.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    const child = children[middle];
-    if (child !== undefined && child.text.charCodeAt(end) < unit) low = middle + 1;
+    if (units.charCodeAt(middle) < unit) low = middle + 1;
     else high = middle;
   }
   return low;
@@ -117,18 +119,22 @@ function commonEnd(one: string, other: string, from: number, to: number): number
 function splitEdge<T extends object>(parent: TrieNode<T>, slot: number, child: TrieNode<T>, end: number): TrieNode<T> {
   const inner = new TrieNode<T>(child.text, end, undefined);
   inner.children = [child];
+  inner.units = child.text.charAt(end);
   parent.children[slot] = inner;
   return inner;
 }
 
 function insertChild<T extends object>(node: TrieNode<T>, slot: number, child: TrieNode<T>): void {
+  node.units = node.units.slice(0, slot) + child.text.charAt(node.end) + node.units.slice(slot);
   if (node.children.length < EXACT_SIZE_LIMIT) node.children = node.children.toSpliced(slot, 0, child);
   else node.children.splice(slot, 0, child);
 }
 
 function removeChild<T extends object>(node: TrieNode<T>, child: TrieNode<T>): void {
+  const slot = node.children.indexOf(child);
+  node.units = node.units.slice(0, slot) + node.units.slice(slot + 1);
   if (node.children.length === 1) node.children = NO_CHILDREN;
-  else node.children.splice(node.children.indexOf(child), 1);
+  else node.children.splice(slot, 1);
 }
 
 /** Joins the edges before and after a node that is neither an entry nor a branching point any more. */

@@ -53,7 +53,7 @@ export class WildcardIndex<T extends object> {
 }
 
 /**
- * Goes on below `node`, with `uri` consumed up to `at`. Literals go before wildcards: where two matching patterns first
+ * Goes on below `start`, with `uri` consumed up to `startAt`. Literals go before wildcards: where two matching patterns first
  * differ, one has a literal and thereby the longer run, so the first match found is the best. Without `visit` it is returned.
  */
 function walk<T extends object, C>(
@@ -66,36 +66,42 @@ function walk<T extends object, C>(
   let node = start;
   let at = startAt;
   for (;;) {
-    const isAtComponent = node.end === 0 || node.text.charCodeAt(node.end - 1) === DOT;
+    // Pattern and URI begin their components together, and have equally many.
+    const isAtComponent = at === 0 || uri.charCodeAt(at - 1) === DOT;
+    const isAtEnd = at === uri.length;
+    const unit = uri.charCodeAt(at);
+    if (isAtComponent && (isAtEnd || unit === DOT)) return undefined;
+    let next = isAtEnd ? undefined : childAt(node, unit);
+    let nextAt = next === undefined ? -1 : consume(next, node.end + 1, uri, at + 1);
     const wild = isAtComponent ? childAt(node, DOT) : undefined;
-    const isMatch = node.value !== undefined && (isAtComponent ? endsWildly(uri, at) : at === uri.length);
-    let next = at < uri.length ? childAt(node, uri.charCodeAt(at)) : undefined;
-    if (next !== undefined && next !== wild && (isMatch || wild !== undefined)) {
+    const isMatch = node.value !== undefined && (isAtComponent || isAtEnd);
+    if (next !== undefined && nextAt >= 0 && (isMatch || wild !== undefined)) {
       // Only here are there two ways to go: recursion is no deeper than a URI has components.
-      const nextAt = consume(next, node.end, uri, at);
-      const found = nextAt < 0 ? undefined : walk(next, uri, nextAt, visit, context);
+      const found = walk(next, uri, nextAt, visit, context);
       if (found !== undefined) return found;
-      next = undefined;
+      nextAt = -1;
     }
     if (isMatch && node.value !== undefined) {
       if (visit === undefined) return node.value;
       visit(node.value, context);
     }
-    next ??= wild;
-    if (next === undefined) return undefined;
-    at = consume(next, node.end, uri, at);
-    if (at < 0) return undefined;
+    if (wild !== undefined) {
+      next = wild;
+      nextAt = consume(wild, node.end, uri, at);
+    }
+    if (next === undefined || nextAt < 0) return undefined;
     node = next;
+    at = nextAt;
   }
 }
 
-/** Where `uri` stands after the edge of `child`, or −1 when it does not match. */
+/** Where `uri` stands after the edge of `child` from `from` on, or −1 when it does not match. */
 function consume<T extends object>(child: TrieNode<T>, from: number, uri: Uri, uriFrom: number): number {
   const { text, end } = child;
   let at = uriFrom;
   for (let index = from; index < end; index++) {
     const unit = text.charCodeAt(index);
-    if (unit === DOT && (index === 0 || text.charCodeAt(index - 1) === DOT)) {
+    if (unit === DOT && (at === 0 || uri.charCodeAt(at - 1) === DOT)) {
       const dot = uri.indexOf('.', at);
       if (dot <= at) return -1;
       at = dot + 1;
@@ -105,11 +111,6 @@ function consume<T extends object>(child: TrieNode<T>, from: number, uri: Uri, u
     }
   }
   return at;
-}
-
-/** Whether exactly one component is left, and it is not empty. */
-function endsWildly(uri: Uri, at: number): boolean {
-  return at < uri.length && !uri.includes('.', at);
 }
 
 function componentCount(uri: Uri): number {

@@ -110,7 +110,7 @@ export class Broker<P extends Peer> {
 
   /** Ends everything the session holds or waits for. Nothing is sent to it. O(its subscriptions). */
   leave(peer: P): void {
-    for (const subscription of this.#table.removePeer(peer)) this.#closeIfUnused(subscription);
+    for (const [subscription] of this.#table.removePeer(peer)) this.#closeIfUnused(subscription);
   }
 
   #publishAcknowledged(peer: P, request: RequestId, publication: Publication): void {

@@ -21,18 +21,3 @@ export class SharedSubscription<P extends Peer> implements Subscription<P> {
     return this.receivers.length === 0 && (this.waiting === undefined || this.waiting.size === 0);
   }
 }
-
-/** What one session holds: where it stands among the receivers of each subscription, for removal in O(1). */
-export class Holdings<P extends Peer> {
-  readonly positions = new Map<SharedSubscription<P>, number>();
-  /** SUBSCRIBEs that repeat one still waiting. */
-  repeatCount = 0;
-
-  /** What counts against the limit: a repeated request takes room as long as it waits. */
-  get load(): number {
-    return this.positions.size + this.repeatCount;
-  }
-}
-
-/** The position of a session whose SUBSCRIBE has not been answered. */
-export const WAITING = -1;

@@ -3,7 +3,8 @@ import type { MatchPolicy } from '../../wamp/options.js';
 import { deriveId } from '../derived-id.js';
 import { PatternIndex } from '../pattern-index.js';
 import type { Peer, Publication } from '../ports.js';
-import { Holdings, SharedSubscription, WAITING } from './shared-subscription.js';
+import { Holdings, WAITING } from './holdings.js';
+import { SharedSubscription } from './shared-subscription.js';
 
 type Visit<P extends Peer> = (publication: Publication, subscription: SharedSubscription<P>) => void;
 
@@ -45,7 +46,7 @@ export class SubscriptionTable<P extends Peer> {
   }
 
   isReceiver(peer: P, subscription: SharedSubscription<P>): boolean {
-    return (this.#holdings.get(peer)?.positions.get(subscription) ?? WAITING) !== WAITING;
+    return (this.#holdings.get(peer)?.position(subscription) ?? WAITING) !== WAITING;
   }
 
   /** What this session takes of its limit. */
@@ -70,7 +71,7 @@ export class SubscriptionTable<P extends Peer> {
     const requests = subscription.waiting?.get(peer);
     if (requests === undefined) {
       subscription.waiting?.set(peer, [request]);
-      holdings.positions.set(subscription, WAITING);
+      holdings.put(subscription, WAITING);
     } else {
       requests.push(request);
       holdings.repeatCount++;
@@ -92,15 +93,15 @@ export class SubscriptionTable<P extends Peer> {
   /** The session no longer holds the subscription in any way. */
   release(peer: P, subscription: SharedSubscription<P>): void {
     const holdings = this.#holdings.get(peer);
-    const position = holdings?.positions.get(subscription);
+    const position = holdings?.position(subscription);
     if (holdings === undefined || position === undefined) return;
-    holdings.positions.delete(subscription);
-    if (holdings.positions.size === 0) this.#holdings.delete(peer);
+    holdings.delete(subscription);
+    if (holdings.isEmpty) this.#holdings.delete(peer);
     if (position !== WAITING) this.#vacate(subscription, position);
   }
 
   addReceiver(peer: P, subscription: SharedSubscription<P>): void {
-    this.#holdingsOf(peer).positions.set(subscription, subscription.receivers.length);
+    this.#holdingsOf(peer).put(subscription, subscription.receivers.length);
     this.#takeBack(subscription);
     // A list of one is the common case, and `push` would reserve room for seventeen.
     if (subscription.receivers.length === 0) subscription.receivers = [peer];
@@ -108,16 +109,16 @@ export class SubscriptionTable<P extends Peer> {
     this.#receiverCount++;
   }
 
-  /** Removes a session everywhere. Gives the subscriptions it was on. */
-  removePeer(peer: P): Iterable<SharedSubscription<P>> {
+  /** Removes a session everywhere. Gives the subscriptions it was on, with positions that mean nothing any more. */
+  removePeer(peer: P): Iterable<readonly [SharedSubscription<P>, number]> {
     const holdings = this.#holdings.get(peer);
     if (holdings === undefined) return [];
     this.#holdings.delete(peer);
-    for (const [subscription, position] of holdings.positions) {
+    for (const [subscription, position] of holdings.entries()) {
       if (position === WAITING) subscription.waiting?.delete(peer);
       else this.#vacate(subscription, position);
     }
-    return holdings.positions.keys();
+    return holdings.entries();
   }
 
   /** Calls `visit` for each subscription with receivers that the topic matches, and lets it change the table. */
@@ -160,7 +161,7 @@ export class SubscriptionTable<P extends Peer> {
     this.#receiverCount--;
     if (last === undefined || position === subscription.receivers.length) return;
     subscription.receivers[position] = last;
-    this.#holdings.get(last)?.positions.set(subscription, position);
+    this.#holdings.get(last)?.put(subscription, position);
   }
 
   #freeId(topic: Uri, match: MatchPolicy): SubscriptionId {
