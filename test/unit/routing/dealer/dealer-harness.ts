@@ -65,6 +65,19 @@ export class DealerHarness {
     while (this.nodes.some((node) => node.hearOne() || this.nodes.some((from) => node.receiveOne(from.id)))) continue;
   }
 
+  /** Rows are heard, but what decides the claims under way is taken out, to be called when the test wants. */
+  takeDecisions(): (() => void)[] {
+    const decisions: (() => void)[] = [];
+    for (const node of this.nodes) {
+      for (const news of node.news.splice(0)) {
+        if ('decide' in news) decisions.push(news.decide);
+        else node.news.push(news);
+      }
+    }
+    this.flush();
+    return decisions;
+  }
+
   settle(): void {
     if (!this.isManual) this.flush();
   }
@@ -105,6 +118,7 @@ export class DealerHarness {
   kill(nodeIndex: number): void {
     const dead = this.nodes[nodeIndex]!;
     dead.isAlive = false;
+    dead.open.clear();
     for (const [key, row] of this.#rows) {
       const callees = row.callees.filter((callee) => callee.node !== dead.id);
       if (callees.length !== row.callees.length) this.#write(key, { ...row, callees });
@@ -236,7 +250,7 @@ export class HarnessNode {
     const waiting = new Set(outcome.kind === 'granted' ? this.cluster.nodes.filter((node) => node.isAlive) : [this]);
     for (const node of [...waiting]) {
       const confirm = (): void => {
-        if (waiting.delete(node) && waiting.size === 0) decided(outcome);
+        if (waiting.delete(node) && waiting.size === 0 && this.isAlive) decided(outcome);
       };
       node.news.push({ decide: confirm });
       node.#confirming.push(confirm);
