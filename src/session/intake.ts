@@ -111,6 +111,11 @@ export class Intake {
       this.#door.continueCall(this.#session, message);
       return undefined;
     }
+    if (this.#refusedCalls?.has(request) === true) {
+      if (!options.progress) this.#refusedCalls.delete(request);
+      this.#counters.routing.late_continuation++;
+      return undefined;
+    }
     return this.#authorize('call', message, 'exact');
   }
 

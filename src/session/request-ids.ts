@@ -6,8 +6,13 @@ import { MAX_ID, type RequestId } from '../wamp/ids.js';
  * (ID-4, PV-5). CANCEL, YIELD and ERROR mirror an id and are not shown to it.
  */
 export class RequestIds {
-  #last = 0;
+  #last: number;
   #lastCall = 0;
+
+  /** `last`: the id that was used last. */
+  constructor(last = 0) {
+    this.#last = last;
+  }
 
   /** Any request but CALL. */
   advance(message: string, request: RequestId): Fault | undefined {
