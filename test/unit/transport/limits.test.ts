@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { Admission } from '../../../src/transport/admission.js';
+import { MessageRate } from '../../../src/transport/message-rate.js';
+import { Slab } from '../../../src/transport/slab.js';
+
+describe('admission', () => {
+  it('refuses past the limit of all connections until one leaves', () => {
+    const admission = new Admission({ maxConnections: 2, maxConnectionsPerAddress: 0 });
+    expect(['a', 'a', 'b'].map((address) => admission.enter(address))).toEqual([undefined, undefined, 'connections']);
+    admission.leave('a');
+    expect(admission.count).toBe(1);
+    expect(admission.enter('b')).toBeUndefined();
+  });
+
+  it('refuses one address past its own limit, and no other', () => {
+    const admission = new Admission({ maxConnections: 10, maxConnectionsPerAddress: 2 });
+    const entered = ['a', 'a', 'a', 'b', '__proto__'].map((address) => admission.enter(address));
+    expect(entered).toEqual([undefined, undefined, 'connections_per_address', undefined, undefined]);
+    admission.leave('a');
+    expect(admission.enter('a')).toBeUndefined();
+    expect(admission.enter('a')).toBe('connections_per_address');
+  });
+});
+
+describe('message rate', () => {
+  it('allows one second worth at once, then as many per second', () => {
+    const rate = new MessageRate(3, 0);
+    expect([0, 0, 0, 0].map((nowMs) => rate.take(nowMs))).toEqual([true, true, true, false]);
+    expect([333, 334, 335].map((nowMs) => rate.take(nowMs))).toEqual([false, true, false]);
+    expect([60_000, 60_000, 60_000, 60_000].map((nowMs) => rate.take(nowMs))).toEqual([true, true, true, false]);
+  });
+});
+
+describe('slab', () => {
+  it.each([0, 1, 80, 4_095, 4_096, 100_000])('copies %i bytes that later copies do not touch', (length) => {
+    const slab = new Slab();
+    const source = new Uint8Array(length).fill(7);
+    const first = slab.copy(source.buffer);
+    source.fill(8);
+    const others = Array.from({ length: 50 }, () => slab.copy(source.buffer));
+    expect(first).toEqual(new Uint8Array(length).fill(7));
+    expect(others.every((other) => Buffer.compare(other, source) === 0)).toBe(true);
+  });
+
+  it('puts small messages into shared memory, large ones into their own', () => {
+    const slab = new Slab();
+    const [first, second, large] = [80, 80, 4_096].map((length) => slab.copy(new ArrayBuffer(length)));
+    expect(second!.buffer).toBe(first!.buffer);
+    expect(large!.buffer.byteLength).toBe(4_096);
+  });
+});
