@@ -30,7 +30,7 @@ export async function runBench(options: Options, reportDirectory: string, say: S
     ...lineUp,
     finished: (result) => {
       cases.push(result);
-      say(summaryLine(result));
+      say(summaryLine(result, options.mode));
     },
   };
   keepOffRouterCore();

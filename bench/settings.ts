@@ -8,6 +8,8 @@ export interface Settings {
   readonly mode: Mode;
   /** Runs of each case with each router, in turn. */
   readonly runs: number;
+  /** Runs before those, which do not count: code that has just been loaded is slow. */
+  readonly coldRuns: number;
   readonly warmupMs: number;
   readonly measureMs: number;
   /** Fan-outs, payload sizes and serializers that are measured with each other. */
@@ -29,6 +31,7 @@ export interface Settings {
 const full: Settings = {
   mode: 'full',
   runs: 3,
+  coldRuns: 1,
   warmupMs: 400,
   measureMs: 1_000,
   fanouts: [1, 10, 100, 1_000],
@@ -60,6 +63,7 @@ const quick: Settings = {
 const smoke: Settings = {
   mode: 'smoke',
   runs: 1,
+  coldRuns: 0,
   warmupMs: 20,
   measureMs: 60,
   fanouts: [10],

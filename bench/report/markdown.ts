@@ -20,7 +20,7 @@ function circumstances({ date, command, commit, machine, settings, routers, dura
     `- ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.kernel}; ${cores}`,
     `- Node ${machine.node}, uWebSockets.js ${machine.uWebSockets}`,
     `- ${routers.map(({ name, version }) => `${name}: ${version}`).join('; ')}`,
-    `- ${settings.runs} runs of each case with each router in turn, ${settings.measureMs} ms each after ${settings.warmupMs} ms of warm-up;` +
+    `- ${settings.runs} runs of each case with each router in turn after ${settings.coldRuns} that does not count, ${settings.measureMs} ms each after ${settings.warmupMs} ms of warm-up;` +
       ` ${settings.memoryRuns} of those that measure memory, each with a router of its own`,
     '- Cells: median of the runs (least–most). ✓ and ✗ say whether the median reaches the target in the column head or cell.',
   ].join('\n');

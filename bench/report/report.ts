@@ -41,12 +41,14 @@ function plain(report: Report): object {
   };
 }
 
-/** One line for the terminal. */
-export function summaryLine({ scenario, name, figures, failure }: CaseResult): string {
+/** One line for the terminal. A smoke run says that it works, not how fast: nothing is judged by its figures. */
+export function summaryLine({ scenario, name, figures, failure }: CaseResult, mode: Settings['mode']): string {
   if (failure !== null) return `${scenario} ${name}: FAILED: ${failure}`;
+  if (mode === 'smoke') return `${scenario} ${name}: works`;
   const parts = figures.slice(0, 5).map((figure) => {
     const mark = isReached(figure) === false ? ' (missed)' : '';
-    return `${figure.label} ${shortNumber(medianOf(figure.values))}${figure.unit === '/s' ? '' : ` ${figure.unit}`}${mark}`;
+    const unit = figure.unit === '' || figure.unit === '/s' ? '' : ` ${figure.unit}`;
+    return `${figure.label} ${shortNumber(medianOf(figure.values))}${unit}${mark}`;
   });
   return `${scenario} ${name}: ${parts.join(', ')}`;
 }

@@ -33,9 +33,18 @@ async function measure(bench: Bench, subject: Started, payloadBytes: number): Pr
   const alone = new Array<Serializer>(count).fill('json');
   const single: Outcome[] = [];
   const together: Outcome[] = [];
-  for (let run = 0; run < bench.settings.runs; run += 1) {
-    single.push(await runOnce(bench, subject, fanoutJobs(bench.settings, 'json', alone, payloadBytes, topic), plan));
-    together.push(await runOnce(bench, subject, fanoutJobs(bench.settings, 'json', inTurn, payloadBytes, topic), plan));
+  const { coldRuns, runs } = bench.settings;
+  for (let run = -coldRuns; run < runs; run += 1) {
+    const ofSingle = await runOnce(
+      bench,
+      subject,
+      fanoutJobs(bench.settings, 'json', alone, payloadBytes, topic),
+      plan,
+    );
+    const ofAll = await runOnce(bench, subject, fanoutJobs(bench.settings, 'json', inTurn, payloadBytes, topic), plan);
+    if (run < 0) continue;
+    single.push(ofSingle);
+    together.push(ofAll);
   }
   return [
     ...ratio('of JSON alone, CPU', single, together, (a, b) => cpuMicros(a) / cpuMicros(b)),
