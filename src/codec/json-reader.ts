@@ -315,8 +315,8 @@ function describeByte(bytes: Uint8Array, pos: number): string {
   if (byte >= 0x80) return 'invalid UTF-8';
   if (byte < 0x20) return `unexpected control character 0x${byte.toString(16).padStart(2, '0')}`;
   if (byte === 0x5c) return 'invalid escape in a string';
-  if (byte === MINUS || isDigit(byte)) return 'invalid number';
-  return `unexpected ${String.fromCharCode(byte)}`;
+  const unexpected = `unexpected ${String.fromCharCode(byte)}`;
+  return byte === MINUS || isDigit(byte) ? `${unexpected}, or an invalid number` : unexpected;
 }
 
 function numberOf(token: string): unknown {
