@@ -1,0 +1,233 @@
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { parseConfig } from '../../src/config/load.js';
+import { VARIABLES } from '../../src/config/settings.js';
+import { Code } from '../../src/wamp/codes.js';
+import { gantry, GantryProcess } from '../support/gantry-process.js';
+import { RawClient } from '../support/raw-client.js';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'gantry-cli-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function file(name: string, content: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+describe('gantry --version, --help', () => {
+  it('prints the version of the package', async () => {
+    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+    expect(await gantry(['--version'])).toEqual({ code: 0, signal: null, stdout: `${version}\n`, stderr: '' });
+  });
+  it('prints how it is used', async () => {
+    const { code, stdout } = await gantry(['--help']);
+    expect(code).toBe(0);
+    for (const word of ['start', 'check', 'config', '--schema', '--env', '--config', '--set'])
+      expect(stdout).toContain(word);
+  });
+});
+
+describe('gantry check', () => {
+  it('accepts what can be used, and no configuration at all', async () => {
+    const path = file('good.yaml', 'listen: { port: 1 }');
+    for (const words of [['check'], ['check', path], ['check', '--config', path]]) {
+      expect(await gantry(words)).toEqual({ code: 0, signal: null, stdout: 'configuration is usable\n', stderr: '' });
+    }
+  });
+  it('tells every fault at once, and fails', async () => {
+    const path = file('bad.yaml', 'listen: { prot: 1, tls: { certFile: a, keyFile: 5 } }');
+    expect(await gantry(['check', path, '--ops-port', '99999'], { GANTRY_LOG_LEVEL: 'loud' })).toEqual({
+      code: 1,
+      signal: null,
+      stdout: '',
+      stderr: [
+        'configuration is not usable:',
+        `  listen.tls.keyFile: Invalid input: expected string, received number (from ${path})`,
+        `  listen: Unrecognized key: "prot", did you mean "port"? (from ${path})`,
+        '  ops.port: Too big: expected number to be <=65535 (from --ops-port)',
+        '  log.level: Invalid option: expected one of "trace"|"debug"|"info"|"warn"|"error"|"fatal"|"silent" (from GANTRY_LOG_LEVEL)',
+        '',
+      ].join('\n'),
+    });
+  });
+  it('looks into the TLS files too', async () => {
+    const tls = JSON.stringify({ certFile: join(folder, 'absent.pem'), keyFile: file('key.pem', 'junk') });
+    const { code, stderr } = await gantry(['check', '--set', `listen.tls=${tls}`]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('listen.tls.certFile:');
+    expect(stderr).toContain('there is no such file');
+  });
+});
+
+describe('gantry config', () => {
+  it('prints what is in effect, flags over environment over file, secrets masked', async () => {
+    const path = file(
+      'config.yaml',
+      'listen: { port: 1, path: /a, tls: { certFile: c, keyFile: k, passphrase: sesame } }',
+    );
+    const variables = { GANTRY_CONFIG: path, GANTRY_LISTEN_PORT: '2', GANTRY_OPS_PORT: '3' };
+    const { code, stdout } = await gantry(['config', '--port', '4'], variables);
+    expect(code).toBe(0);
+    const expected = parseConfig({
+      listen: { port: 4, path: '/a', tls: { certFile: 'c', keyFile: 'k', passphrase: '********' } },
+      ops: { port: 3 },
+    });
+    expect(parse(stdout)).toEqual(expected);
+  });
+  it('prints the JSON schema', async () => {
+    const { code, stdout } = await gantry(['config', '--schema']);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ type: 'object', additionalProperties: false });
+  });
+  it('prints every environment variable', async () => {
+    const { code, stdout } = await gantry(['config', '--env']);
+    expect(code).toBe(0);
+    const printed = [...stdout.matchAll(/^#(GANTRY_\w+)=$/gm)].map(([, name]) => name);
+    expect(printed.length).toBeGreaterThan(45);
+    expect(VARIABLES).toEqual(expect.arrayContaining(printed));
+  });
+  it('does not mind a reader that has seen enough', async () => {
+    const reader = new GantryProcess(['config', '--schema']);
+    reader.child.stdout.destroy();
+    expect(await reader.exit).toMatchObject({ code: 0, stderr: '' });
+  });
+});
+
+describe('wrong usage', () => {
+  it('is told in one line, and exits with 2', async () => {
+    expect(await gantry(['--prot', '1'])).toEqual({
+      code: 2,
+      signal: null,
+      stdout: '',
+      stderr: 'gantry: there is no option "--prot", did you mean "--port"?\ntry: gantry --help\n',
+    });
+  });
+});
+
+describe('gantry start', () => {
+  const ANY_PORTS = ['--port', '0', '--ops-port', '0'];
+  const running: GantryProcess[] = [];
+  const clients: RawClient[] = [];
+  afterEach(async () => {
+    for (const client of clients.splice(0)) client.drop();
+    for (const router of running.splice(0)) {
+      router.signal('SIGKILL');
+      await router.exit;
+    }
+  });
+
+  function start(...words: string[]): GantryProcess {
+    const router = new GantryProcess([...words, ...ANY_PORTS]);
+    running.push(router);
+    return router;
+  }
+
+  async function join(url: string): Promise<RawClient> {
+    const client = await RawClient.join(url);
+    clients.push(client);
+    return client;
+  }
+
+  /** Leaves a call unanswered, so that the router has something to wait for. */
+  async function leaveCallOpen(url: string): Promise<void> {
+    const [callee, caller] = [await join(url), await join(url)];
+    await callee.register('com.example.never');
+    caller.call('com.example.never');
+    await callee.expect(Code.INVOCATION);
+  }
+
+  it('runs a router without any configuration, says where it is, and ends well on SIGTERM', async () => {
+    const router = start();
+    const url = await router.ready();
+    expect(url).toMatch(/^ws:\/\/127\.0\.0\.1:\d+\/ws$/);
+    const client = await join(url);
+    expect(client.session).toBeGreaterThan(0);
+    const [, page = ''] = await router.said('stdout', /demo page +(\S+)\n/);
+    expect(await (await fetch(page)).text()).toMatch(/<html/i);
+    const [, health = ''] = await router.said('stdout', /operations +(\S+)/);
+    expect((await fetch(health)).status).toBe(200);
+    router.signal('SIGTERM');
+    expect((await client.expect(Code.GOODBYE))[2]).toBe('wamp.close.system_shutdown');
+    const { code, stdout, stderr } = await router.exit;
+    expect(code).toBe(0);
+    expect(stdout).not.toContain('"level"');
+    expect(
+      stderr
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line).msg),
+    ).toEqual(expect.arrayContaining(['node.started', 'node.signal', 'node.stopped']));
+  });
+
+  it('ends well on SIGINT too, the command named', async () => {
+    const router = start('start', '--log-level', 'silent');
+    await router.ready();
+    router.signal('SIGINT');
+    expect(await router.exit).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('ends at once on a second signal', async () => {
+    const router = start();
+    await leaveCallOpen(await router.ready());
+    router.signal('SIGTERM');
+    await router.said('stderr', /node\.draining/);
+    router.signal('SIGTERM');
+    const { code, stderr } = await router.exit;
+    expect(code).toBe(1);
+    expect(stderr).toContain('second signal: ending at once');
+  });
+
+  it('ends at its deadline, whatever is in flight, and says so', async () => {
+    const router = start('--set', 'drain.deadlineMs=200', '--set', 'drain.periodMs=0');
+    await leaveCallOpen(await router.ready());
+    router.signal('SIGTERM');
+    const { code, stderr } = await router.exit;
+    expect(code).toBe(1);
+    expect(stderr).toContain('node.drain_deadline_passed');
+  });
+
+  it('goes on when nobody reads what it prints', async () => {
+    const router = start();
+    router.child.stdout.destroy();
+    const [, url = ''] = await router.said('stderr', /"url":"(ws:[^"]+)","msg":"node\.started"/);
+    expect((await join(url)).session).toBeGreaterThan(0);
+    router.signal('SIGTERM');
+    expect((await router.exit).code).toBe(0);
+  });
+
+  it('says in one line that a port is in use, and fails', async () => {
+    const holder = createServer().listen(0, '127.0.0.1');
+    await once(holder, 'listening');
+    const { port } = holder.address() as AddressInfo;
+    try {
+      for (const words of [
+        ['--port', String(port), '--ops-port', '0'],
+        ['--port', '0', '--ops-port', String(port)],
+      ]) {
+        expect(await gantry([...words, '--log-level', 'silent'])).toEqual({
+          code: 1,
+          signal: null,
+          stdout: '',
+          stderr: `gantry: cannot start: cannot listen on 127.0.0.1:${port}: the port is in use\n`,
+        });
+      }
+    } finally {
+      holder.close();
+    }
+  });
+
+  it('refuses a configuration with faults before anything is started', async () => {
+    const { code, stdout, stderr } = await gantry(['start', '--config', '/absent.yaml', ...ANY_PORTS]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toBe('configuration is not usable:\n  /absent.yaml: cannot be read: there is no such file\n');
+  });
+});

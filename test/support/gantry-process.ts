@@ -1,0 +1,66 @@
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The built command line, run as its users run it; without the GANTRY_ variables of whoever runs the tests. */
+export class GantryProcess {
+  readonly exit: Promise<Exit>;
+  readonly child: ChildProcessWithoutNullStreams;
+  readonly #texts = { stdout: '', stderr: '' };
+
+  constructor(words: readonly string[], variables: Readonly<Record<string, string>> = {}) {
+    if (!existsSync(main)) throw new Error('there is no dist/main.js: run `npm run build` first');
+    const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('GANTRY_'));
+    this.child = spawn(process.execPath, [main, ...words], { env: { ...Object.fromEntries(inherited), ...variables } });
+    for (const name of ['stdout', 'stderr'] as const) {
+      this.child[name].setEncoding('utf8').on('data', (text: string) => {
+        this.#texts[name] += text;
+      });
+    }
+    this.exit = once(this.child, 'close').then(([code, signal]) => ({
+      code: code as number | null,
+      signal: signal as NodeJS.Signals | null,
+      ...this.#texts,
+    }));
+  }
+
+  /** The words in a stream that match. Rejects when the stream ends without them. */
+  async said(stream: 'stdout' | 'stderr', pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const match = pattern.exec(this.#texts[stream]);
+      if (match !== null) return match;
+      if (this.child[stream].closed) {
+        throw new Error(
+          `the process ended before saying ${String(pattern)}:\n${this.#texts.stdout}${this.#texts.stderr}`,
+        );
+      }
+      await Promise.race([once(this.child[stream], 'data'), once(this.child[stream], 'close')]);
+    }
+  }
+
+  /** Resolves with the address of the WebSocket once the greeting has been printed. */
+  async ready(): Promise<string> {
+    await this.said('stdout', /connection\.open\(\);\n/);
+    const [, url = ''] = await this.said('stdout', /WebSocket +(\S+)\n/);
+    return url;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+}
+
+/** Runs a command to its end. */
+export function gantry(words: readonly string[], variables?: Readonly<Record<string, string>>): Promise<Exit> {
+  return new GantryProcess(words, variables).exit;
+}
