@@ -25,8 +25,16 @@ export interface OutboxOptions {
   readonly lingerMs: number;
 }
 
-/** Past this many bytes in one turn a write goes out early, so that a turn cannot queue without bound. */
-export const EARLY_WRITE_BYTES = 65_536;
+/**
+ * Past this many bytes in one turn a write goes out early, so that a turn cannot queue without bound. Far apart, because
+ * uWebSockets.js cannot cork while it runs a handler of another socket: each message is then a system call.
+ */
+export const EARLY_WRITE_BYTES = 1_048_576;
+
+/** What uWebSockets.js gathers under one cork. A message that does not fit ends it: those after it would each be a system call. */
+const CORK_BYTES = 16_384;
+/** Of a frame that is sent, not masked. */
+const MAX_FRAME_HEADER_BYTES = 10;
 
 const DROPPED = 2;
 const EMPTY = new Uint8Array(0);
@@ -47,6 +55,7 @@ export class Outbox {
   readonly #counters: Counters;
   readonly #queue: Uint8Array[] = [];
   #queueLength = 0;
+  #sentLength = 0;
   #queuedBytes = 0;
   #isDue = false;
   #phase: 'open' | 'closing' | 'overflown' | 'lingering' | 'gone' = 'open';
@@ -118,18 +127,26 @@ export class Outbox {
     this.#emptyQueue();
   }
 
-  /** Called by the shared cork callback only. */
-  sendEach(): void {
+  /** Called by the shared cork callback only: sends from `#sentLength` on what fits under one cork, at least one. */
+  sendSome(): void {
     const queue = this.#queue;
     const { compress } = this.#options;
     const isBinary = this.#serializer !== 'json';
-    for (let index = 0; index < this.#queueLength; index++) {
-      if (this.#wire.send(queue[index] ?? EMPTY, isBinary, compress) === DROPPED) {
+    let roomBytes = CORK_BYTES;
+    for (let index = this.#sentLength; index < this.#queueLength; index++) {
+      const message = queue[index] ?? EMPTY;
+      roomBytes -= message.length + MAX_FRAME_HEADER_BYTES;
+      if (roomBytes < 0 && index > this.#sentLength) {
+        this.#sentLength = index;
+        return;
+      }
+      if (this.#wire.send(message, isBinary, compress) === DROPPED) {
         // uWebSockets.js may take later messages again once it has drained: a hole in the order.
         this.#overflow(this.#queueLength - index);
         return;
       }
     }
+    this.#sentLength = this.#queueLength;
   }
 
   #makeDue(): void {
@@ -140,11 +157,16 @@ export class Outbox {
   #sendQueue(): void {
     if (this.#queueLength === 0) return;
     this.#counters.bytes.out += this.#queuedBytes;
-    if (this.#queueLength > 1 && !this.#isBatched) sendCorked(this.#wire, this);
+    if (this.#queueLength > 1 && !this.#isBatched) this.#sendCorked();
     else if (this.#sendOne() === DROPPED) this.#overflow(this.#queueLength);
     if (this.#phase === 'overflown') return;
     this.#emptyQueue();
     if (this.#wire.getBufferedAmount() > this.#options.maxUnsentBytes) this.#overflow(0);
+  }
+
+  #sendCorked(): void {
+    this.#sentLength = 0;
+    while (this.#sentLength < this.#queueLength) sendCorked(this.#wire, this);
   }
 
   #sendOne(): number {
@@ -191,10 +213,10 @@ let corked: Outbox | undefined;
 
 function sendCorked(wire: Wire, outbox: Outbox): void {
   corked = outbox;
-  wire.cork(sendEachOfCorked);
+  wire.cork(sendSomeOfCorked);
   corked = undefined;
 }
 
-function sendEachOfCorked(): void {
-  corked?.sendEach();
+function sendSomeOfCorked(): void {
+  corked?.sendSome();
 }
