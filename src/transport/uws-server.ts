@@ -242,7 +242,7 @@ export class UwsServer {
       return 'limit';
     }
     if (reason === 'WebSocket timed out from inactivity') return 'idle_timeout';
-    if (reason === 'Received invalid UTF-8' || reason === 'Received invalid WebSocket frame') {
+    if (reason.startsWith('Received invalid ')) {
       this.#counters.violations.all++;
       return 'protocol_violation';
     }

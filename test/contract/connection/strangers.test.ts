@@ -6,12 +6,14 @@ const UPGRADE =
   'GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
   'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: wamp.2.json\r\n\r\n';
 const TEXT_FRAME = Buffer.from([0x81, 0x82, 1, 2, 3, 4, 0x5b ^ 1, 0x5d ^ 2]);
-const SEEDS = [
-  Buffer.from(UPGRADE),
-  Buffer.concat([Buffer.from(UPGRADE), TEXT_FRAME, TEXT_FRAME]),
-  Buffer.from('HEAD / HTTP/1.1\r\nHost: x\r\n\r\nGET /ws HTTP/1.1\r\nHost: x\r\n\r\n'),
-  Buffer.from('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabcde'),
-  Buffer.from('POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n'),
+const NOTHING = Buffer.alloc(0);
+/** What is sent as it is, and what is mutated. */
+const SEEDS: readonly (readonly [intact: Buffer, mutable: Buffer])[] = [
+  [NOTHING, Buffer.from(UPGRADE)],
+  [Buffer.from(UPGRADE), Buffer.concat(Array.from({ length: 40 }, () => TEXT_FRAME))],
+  [NOTHING, Buffer.from('HEAD / HTTP/1.1\r\nHost: x\r\n\r\nGET /ws HTTP/1.1\r\nHost: x\r\n\r\n')],
+  [NOTHING, Buffer.from('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabcde')],
+  [NOTHING, Buffer.from('POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n')],
 ];
 
 let scene: UwsScene;
@@ -24,8 +26,8 @@ it('survives whatever a stranger sends, and serves others on', async () => {
   const random = randomSource(20_240_607);
   const witness = await scene.connect();
   for (let round = 0; round < 300; round++) {
-    const seed = SEEDS[round % SEEDS.length]!;
-    await send(mutated(seed, random));
+    const [intact, mutable] = SEEDS[round % SEEDS.length]!;
+    await send(intact, mutated(mutable, random));
     witness.peer.send(String(round));
     await witness.listener.until(({ texts }) => texts.length === round + 1);
   }
@@ -52,11 +54,13 @@ function mutated(seed: Buffer, random: () => number): Buffer {
   return Buffer.concat(parts);
 }
 
-/** Resolves when the server has answered, or has nothing to say and saw our end. */
-async function send(bytes: Buffer): Promise<void> {
+/** Sends the second after an answer to the first, if there is one. Resolves when the socket is gone. */
+async function send(first: Buffer, second: Buffer): Promise<void> {
   await new Promise<void>((resolve) => {
-    const socket = connect(scene.port, '127.0.0.1', () => socket.end(bytes));
-    socket.on('data', () => undefined);
+    const socket = connect(scene.port, '127.0.0.1');
+    if (first.length === 0) socket.end(second);
+    else socket.write(first);
+    socket.once('data', () => socket.end(second));
     socket.on('error', () => undefined);
     socket.on('close', () => resolve());
   });
