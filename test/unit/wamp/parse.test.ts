@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { NO_PAYLOAD, payloadOf } from '../../../src/codec/payload.js';
 import { FloatOnWire } from '../../../src/wamp/float-on-wire.js';
@@ -180,5 +181,30 @@ describe('payload shapes', () => {
     const payload = payloadOf([1], { k: 2 });
     const message = parseMessage([16, 3, NO_DETAILS, 'a.b'], payload, 'args+kwargs');
     expect((message as readonly unknown[])[4]).toBe(payload);
+  });
+});
+
+describe('whatever comes', () => {
+  it('is a message or a violation, never an exception', () => {
+    const keys = ['acknowledge', 'eligible', 'match', 'roles', 'ppt_scheme', 'enc_algo', '__proto__', 'constructor'];
+    const value = fc.letrec<{ any: unknown }>((tie) => ({
+      any: fc.oneof(
+        { depthSize: 'small' },
+        fc.constantFrom(...ODD_VALUES),
+        fc.constantFrom(1, 68, 'exact', 'a.b', roles),
+        fc.array(tie('any'), { maxLength: 3 }),
+        fc.dictionary(fc.constantFrom(...keys), tie('any'), { maxKeys: 3, noNullPrototype: false }),
+      ),
+    })).any;
+    const code = fc.oneof(fc.constantFrom(1, 3, 5, 6, 8, 16, 32, 34, 48, 49, 64, 66, 70), value);
+    const shape = fc.constantFrom<PayloadShape>('none', 'args', 'args+kwargs', 'bare', 'malformed');
+    fc.assert(
+      fc.property(code, fc.array(value, { maxLength: 6 }), shape, (first, rest, payloadShape) => {
+        const parsed = parse([first, ...rest], payloadShape);
+        if (isFault(parsed)) expect(parsed.error).toBe('wamp.error.protocol_violation');
+        else expect(parsed[0]).toBe(first);
+      }),
+      { numRuns: 2_000 },
+    );
   });
 });
