@@ -17,5 +17,5 @@ try {
   });
 } catch (error) {
   console.error('gantry: this is a bug:', error);
-  process.exitCode = ExitCode.BUG;
+  process.exit(ExitCode.BUG);
 }

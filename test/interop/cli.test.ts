@@ -204,6 +204,20 @@ describe('gantry start', () => {
     expect((await router.exit).code).toBe(0);
   });
 
+  it('logs what nobody caught and exits with 70, thrown or rejected', async () => {
+    for (const bug of ['throw new Error("boom")', 'Promise.reject(new Error("boom"))']) {
+      const hook = `data:text/javascript,${encodeURIComponent(`process.on("SIGUSR2", () => { ${bug} })`)}`;
+      const router = new GantryProcess(ANY_PORTS, { NODE_OPTIONS: `--import=${hook}` });
+      running.push(router);
+      await router.ready();
+      router.signal('SIGUSR2');
+      const { code, stderr } = await router.exit;
+      expect(code).toBe(70);
+      const last = JSON.parse(stderr.trimEnd().split('\n').at(-1)!);
+      expect(last).toMatchObject({ level: 'fatal', msg: 'node.failed', error: { message: 'boom' } });
+    }
+  });
+
   it('says in one line that a port is in use, and fails', async () => {
     const holder = createServer().listen(0, '127.0.0.1');
     await once(holder, 'listening');
