@@ -33,11 +33,6 @@ let nextCallee = 0;
 let touched: Peer[] = [];
 let current: Peer | null = null;
 
-/** What uWebSockets.js gathers under one cork: past it every message would be a system call of its own. */
-const corkBytes = 16_384;
-const frameHeaderBytes = 10;
-let sentCount = 0;
-
 function enqueue(peer: Peer, message: Uint8Array): void {
   if (peer.due.length === 0) {
     if (touched.length === 0) setImmediate(flush);
@@ -51,25 +46,16 @@ function flush(): void {
   touched = [];
   for (const peer of peers) {
     current = peer;
-    sentCount = 0;
-    while (peer.socket !== null && sentCount < peer.due.length) peer.socket.cork(sendDue);
+    if (peer.socket !== null) peer.socket.cork(sendDue);
     peer.due = [];
   }
 }
 
 function sendDue(): void {
   const { socket, due, isBinary } = current!;
-  let roomBytes = corkBytes;
-  for (let index = sentCount; index < due.length; index++) {
-    const message = due[index]!;
-    roomBytes -= message.length + frameHeaderBytes;
-    if (roomBytes < 0 && index > sentCount) {
-      sentCount = index;
-      return;
-    }
+  for (const message of due) {
     if (socket!.send(message, isBinary) === 2) throw new Error('the relay had to drop a message');
   }
-  sentCount = due.length;
 }
 
 function receive(from: Peer, message: ArrayBuffer): void {
