@@ -5,7 +5,7 @@ import { ByteSink } from './byte-sink.js';
 import { CborReader } from './cbor-reader.js';
 import { writeCbor, writeCborListHead } from './cbor-writer.js';
 import type { Codec, CodecLimits, DecodedMessage } from './codec.js';
-import { bodyLength, decodeMessage, payloadOfMessage } from './message.js';
+import { decodeMessage, payloadOfMessage } from './message.js';
 import { appendPayload } from './payload.js';
 import { untranscodable } from './transcode.js';
 
@@ -25,8 +25,8 @@ export class CborCodec implements Codec {
 
   encode(message: RouterMessage): Uint8Array | TranscodingFault {
     const sink = this.#sink;
-    const length = bodyLength(message);
     const payload = payloadOfMessage(message);
+    const length = payload === undefined ? message.length : message.length - 1;
     writeCborListHead(sink, length + (payload?.elementCount ?? 0));
     for (let i = 0; i < length; i++) writeCbor(sink, message[i], 0);
     if (payload !== undefined && payload.elementCount > 0) appendPayload(sink, payload, 'cbor');

@@ -1,17 +1,21 @@
 import { type Fault, violation } from '../wamp/faults.js';
 import type { RouterMessage } from '../wamp/messages.js';
+import { NO_DETAILS } from '../wamp/options.js';
 import type { TranscodingFault } from '../wamp/payload.js';
 import { ByteSink } from './byte-sink.js';
 import type { Codec, CodecLimits, DecodedMessage } from './codec.js';
 import { JsonReader } from './json-reader.js';
-import { writeByte, writeJson } from './json-writer.js';
+import { MAX_DIGITS, putInteger, writeByte, writeJson } from './json-writer.js';
 import { appendPayload } from './payload.js';
-import { bodyLength, decodeMessage, payloadOfMessage } from './message.js';
+import { decodeMessage, payloadOfMessage } from './message.js';
 import { untranscodable } from './transcode.js';
 
 const COMMA = 0x2c;
 const OPEN_LIST = 0x5b;
 const CLOSE_LIST = 0x5d;
+const OPEN_DICT = 0x7b;
+const CLOSE_DICT = 0x7d;
+const MAX_NUMBERS = 3;
 
 /** JSON by RFC 8259, UTF-8 only; bytes as SER-3 says. */
 export class JsonCodec implements Codec {
@@ -29,13 +33,16 @@ export class JsonCodec implements Codec {
 
   encode(message: RouterMessage): Uint8Array | TranscodingFault {
     const sink = this.#sink;
-    const length = bodyLength(message);
-    writeByte(sink, OPEN_LIST);
-    for (let i = 0; i < length; i++) {
-      if (i > 0) writeByte(sink, COMMA);
-      writeJson(sink, message[i], 0);
-    }
     const payload = payloadOfMessage(message);
+    const length = payload === undefined ? message.length : message.length - 1;
+    for (let i = this.#writeNumbers(message, length); i < length; i++) {
+      const element = message[i];
+      if (element === NO_DETAILS) writeEmptyDetails(sink);
+      else {
+        writeByte(sink, COMMA);
+        writeJson(sink, element, 0);
+      }
+    }
     if (payload !== undefined && payload.elementCount > 0) {
       writeByte(sink, COMMA);
       appendPayload(sink, payload, 'json');
@@ -43,4 +50,30 @@ export class JsonCodec implements Codec {
     writeByte(sink, CLOSE_LIST);
     return sink.trouble === undefined ? sink.finish() : untranscodable('json', sink.drop());
   }
+
+  /** Writes what every message begins with, its code and ids, in one go; how many elements that were. */
+  #writeNumbers(message: RouterMessage, length: number): number {
+    const sink = this.#sink;
+    sink.reserve(MAX_NUMBERS * (MAX_DIGITS + 1));
+    const { bytes } = sink;
+    let pos = sink.pos;
+    let i = 0;
+    for (; i < length && i < MAX_NUMBERS; i++) {
+      const element = message[i];
+      if (typeof element !== 'number') break;
+      bytes[pos] = i === 0 ? OPEN_LIST : COMMA;
+      pos = putInteger(bytes, pos + 1, element);
+    }
+    sink.pos = pos;
+    return i;
+  }
+}
+
+function writeEmptyDetails(sink: ByteSink): void {
+  sink.reserve(3);
+  const { bytes, pos } = sink;
+  bytes[pos] = COMMA;
+  bytes[pos + 1] = OPEN_DICT;
+  bytes[pos + 2] = CLOSE_DICT;
+  sink.pos = pos + 3;
 }

@@ -9,20 +9,30 @@ import { type ElementKind, type Reader, payloadIndex, shapeOf } from './reader.j
 export function decodeMessage(reader: Reader, serializer: SerializerId, bytes: Uint8Array): DecodedMessage | undefined {
   reader.begin(bytes);
   if (!reader.enterMessage()) return undefined;
-  const header: unknown[] = [];
-  let payloadFrom = Infinity;
-  let index = 0;
-  for (; index < payloadFrom && reader.hasElement(index); index++) {
+  if (!reader.hasElement(0)) return reader.trouble() === undefined ? withoutPayload([]) : undefined;
+  const code = reader.read();
+  if (reader.trouble() !== undefined) return undefined;
+  const payloadFrom = payloadIndex(code);
+  // Of the length most messages have: a list that grows by pushing is given room for seventeen.
+  const header: unknown[] = payloadFrom === 3 ? [code, null, null] : [code, null, null, null];
+  let index = 1;
+  while (index < payloadFrom && reader.hasElement(index)) {
     const value = reader.read();
     if (reader.trouble() !== undefined) return undefined;
-    header.push(value);
-    if (index === 0) payloadFrom = payloadIndex(value);
+    if (index < header.length) header[index] = value;
+    else header.push(value);
+    index++;
   }
   if (reader.trouble() !== undefined) return undefined;
   if (index < payloadFrom || !reader.hasElement(index)) {
-    return reader.trouble() === undefined ? { header, payload: NO_PAYLOAD, payloadShape: 'none' } : undefined;
+    if (index < header.length) header.length = index;
+    return reader.trouble() === undefined ? withoutPayload(header) : undefined;
   }
   return decodePayload(reader, serializer, bytes, header, index);
+}
+
+function withoutPayload(header: readonly unknown[]): DecodedMessage {
+  return { header, payload: NO_PAYLOAD, payloadShape: 'none' };
 }
 
 function decodePayload(
@@ -52,11 +62,7 @@ function decodePayload(
   return { header, payload: rawPayload(serializer, count === 1 ? 1 : 2, bytes, start, end), payloadShape };
 }
 
-/** How many elements stand before the payload. */
-export function bodyLength(message: RouterMessage): number {
-  return payloadOfMessage(message) === undefined ? message.length : message.length - 1;
-}
-
+/** The payload of a message that has a place for one; it is the last element. */
 export function payloadOfMessage(message: RouterMessage): Payload | undefined {
   switch (message[0]) {
     case Code.EVENT:

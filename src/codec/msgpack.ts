@@ -3,7 +3,7 @@ import type { RouterMessage } from '../wamp/messages.js';
 import type { TranscodingFault } from '../wamp/payload.js';
 import { ByteSink } from './byte-sink.js';
 import type { Codec, CodecLimits, DecodedMessage } from './codec.js';
-import { bodyLength, decodeMessage, payloadOfMessage } from './message.js';
+import { decodeMessage, payloadOfMessage } from './message.js';
 import { MsgpackReader } from './msgpack-reader.js';
 import { writeListHead, writeMsgpack } from './msgpack-writer.js';
 import { appendPayload } from './payload.js';
@@ -25,8 +25,8 @@ export class MsgpackCodec implements Codec {
 
   encode(message: RouterMessage): Uint8Array | TranscodingFault {
     const sink = this.#sink;
-    const length = bodyLength(message);
     const payload = payloadOfMessage(message);
+    const length = payload === undefined ? message.length : message.length - 1;
     writeListHead(sink, length + (payload?.elementCount ?? 0));
     for (let i = 0; i < length; i++) writeMsgpack(sink, message[i], 0);
     if (payload !== undefined && payload.elementCount > 0) appendPayload(sink, payload, 'msgpack');

@@ -1,0 +1,158 @@
+// What a PUBLISH and a CALL cost between two connections that only count: no sockets, everything else. Run after `npm run build`.
+// node bench/micro/route.mjs [json|msgpack|cbor] [subscribers]
+import { performance } from 'node:perf_hooks';
+import { MemoryHub } from '../../dist/backplane/memory-hub.js';
+import { createCodecs } from '../../dist/codec/codecs.js';
+import { Delivery } from '../../dist/realm/delivery.js';
+import { Realms } from '../../dist/realm/realms.js';
+import { Inbound } from '../../dist/realm/inbound.js';
+import { systemChance } from '../../dist/realm/chance.js';
+import { createEndpoint } from '../../dist/session/endpoint.js';
+import { createAnonymous } from '../../dist/session/auth/anonymous.js';
+import { createStaticAuthorizer } from '../../dist/session/static-authorizer.js';
+import { createCounters } from '../../dist/telemetry/counters.js';
+import { silentLogger } from '../../dist/telemetry/logger.js';
+
+const serializer = process.argv[2] ?? 'json';
+const subscriberCount = Number(process.argv[3] ?? 1);
+const MESSAGES = 400_000;
+const ROUNDS = 6;
+
+const { encode } =
+  serializer === 'json'
+    ? { encode: (value) => Buffer.from(JSON.stringify(value)) }
+    : serializer === 'msgpack'
+      ? await import('@msgpack/msgpack')
+      : await import('cborg');
+const codecs = createCodecs({ maxDepth: 64, maxContainerEntries: 65_536 });
+const counters = createCounters();
+const backplane = new MemoryHub().join('bench');
+const rules = {
+  uriCheck: 'loose',
+  requestIdCheck: 'off',
+  allowDisclose: true,
+  maxUriBytes: 1_024,
+  maxUriComponents: 64,
+};
+const everything = {
+  uri: '',
+  match: 'prefix',
+  allow: { call: true, register: true, publish: true, subscribe: true },
+  disclose: { caller: false, publisher: false },
+};
+const after = () => () => undefined;
+const limits = {
+  maxSessions: 1e6,
+  maxSubscriptionsPerSession: 1e6,
+  maxRegistrationsPerSession: 1e6,
+  maxPendingCallsPerSession: 1e6,
+};
+const realms = new Realms({
+  configured: new Map([
+    [
+      'realm1',
+      {
+        rules,
+        progressiveResultsRequireCanceling: false,
+        authorizers: new Map([['anonymous', createStaticAuthorizer([everything])]]),
+      },
+    ],
+  ]),
+  maxRealms: 10,
+  shared: {
+    backplane,
+    codecs,
+    counters,
+    limits,
+    after,
+    delivery: new Delivery(codecs, counters),
+    chance: systemChance(),
+    nowMs: () => performance.now(),
+    census: { sessionCount: 0 },
+    onLostRequest: (operation, cause) => {
+      throw cause;
+    },
+  },
+});
+await backplane.start(
+  new Inbound(
+    realms.all,
+    () => undefined,
+    () => undefined,
+  ),
+);
+await realms.start();
+
+const deps = {
+  codecs,
+  realms,
+  counters,
+  after,
+  logger: silentLogger,
+  agent: 'bench',
+  authMethods: [createAnonymous({ roleIn: () => 'anonymous', randomAuthid: () => 'x' })],
+  limits: { handshakeTimeoutMs: 1e6, goodbyeTimeoutMs: 1e6, maxInboxMessages: 10, maxInboxBytes: 1e6 },
+};
+
+function connect() {
+  const connection = {
+    serializer,
+    isBatched: false,
+    remoteAddress: 'bench',
+    writtenCount: 0,
+    last: undefined,
+    write(message) {
+      this.writtenCount++;
+      this.last = message;
+    },
+    unsentBytes: () => 0,
+    close(cause) {
+      throw new Error(`closed: ${cause} ${Buffer.from(this.last)}`);
+    },
+  };
+  const endpoint = createEndpoint(connection, deps);
+  const features = { progressive_call_results: true, call_canceling: true };
+  const roles = { publisher: {}, subscriber: {}, caller: { features }, callee: { features } };
+  endpoint.received(encode([1, 'realm1', { roles }]));
+  return { connection, endpoint };
+}
+
+function time(name, prepare, run) {
+  const rounds = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    prepare?.();
+    const startMs = performance.now();
+    for (let message = 0; message < MESSAGES; message++) run();
+    rounds.push(((performance.now() - startMs) * 1e6) / MESSAGES);
+  }
+  rounds.sort((a, b) => a - b);
+  console.log(
+    `${name.padEnd(36)} ${rounds[0].toFixed(0).padStart(6)} ns best ${rounds[ROUNDS >> 1].toFixed(0).padStart(6)} ns median`,
+  );
+}
+
+const publisher = connect();
+for (let index = 0; index < subscriberCount; index++)
+  connect().endpoint.received(encode([32, 1, {}, 'com.bench.topic']));
+for (const bytes of [32, 1_024]) {
+  const publish = new Uint8Array(encode([16, 123_456, {}, 'com.bench.topic', ['x'.repeat(bytes)]]));
+  time(`${serializer} publish, ${subscriberCount} receivers, ${bytes} B`, undefined, () =>
+    publisher.endpoint.received(publish),
+  );
+}
+
+const caller = connect();
+const callee = connect();
+callee.endpoint.received(encode([64, 1, {}, 'com.bench.procedure']));
+await new Promise((resolve) => setImmediate(resolve));
+const call = new Uint8Array(encode([48, 1, {}, 'com.bench.procedure', ['x'.repeat(32)]]));
+let answer = 0;
+time(`${serializer} call and result, 32 B`, undefined, () => {
+  caller.endpoint.received(call);
+  callee.endpoint.received(new Uint8Array(encode([70, ++answer, {}, ['x'.repeat(32)]])));
+});
+time(
+  `${serializer}   of which the bench's encoding`,
+  undefined,
+  () => new Uint8Array(encode([70, ++answer, {}, ['x'.repeat(32)]])),
+);
