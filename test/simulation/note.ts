@@ -1,0 +1,52 @@
+import type { Codec } from '../../src/codec/codec.js';
+import type { RouterMessage } from '../../src/wamp/messages.js';
+import type { Payload, SerializerId } from '../../src/wamp/payload.js';
+
+/** What the simulated applications say to each other. */
+export type Said =
+  | { readonly publication: number }
+  | { readonly call: number; readonly chunk: number; readonly isLast: boolean }
+  | { readonly reply: number; readonly progress: number | undefined; readonly progressCount: number };
+
+const NO_BYTES = new Uint8Array(0);
+
+/** A payload that the routers carry without looking into it. */
+export class Note implements Payload {
+  readonly serializer: SerializerId = 'json';
+  readonly elementCount = 1;
+  readonly bytes = NO_BYTES;
+  readonly said: Said;
+
+  constructor(said: Said) {
+    this.said = said;
+  }
+
+  in(): Uint8Array {
+    return this.bytes;
+  }
+}
+
+export function saidIn(payload: Payload): Said | undefined {
+  return payload instanceof Note ? payload.said : undefined;
+}
+
+const encoded = new WeakMap<Uint8Array, RouterMessage>();
+
+/** Encodes a message as a token for it. */
+export const tokenCodec: Codec = {
+  serializer: 'json',
+  decode: () => {
+    throw new Error('nothing is decoded here');
+  },
+  encode: (message) => {
+    const token = new Uint8Array(1);
+    encoded.set(token, message);
+    return token;
+  },
+};
+
+export function messageOf(token: Uint8Array): RouterMessage {
+  const message = encoded.get(token);
+  if (message === undefined) throw new Error('not a token of this codec');
+  return message;
+}

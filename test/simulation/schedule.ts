@@ -1,0 +1,200 @@
+import fc from 'fast-check';
+import type { CancelMode, InvocationPolicy, MatchPolicy } from '../../src/wamp/options.js';
+
+/** Everything that decides what happens in one simulated cluster: the same schedule gives the same history. */
+export interface Schedule {
+  readonly nodeCount: number;
+  /** What may go wrong; steps of other kinds are left out. */
+  readonly faults: Faults;
+  /** Messages a lane delivers at a time. */
+  readonly batchCount: number;
+  /** Seeds the delays of the lanes and every choice the routers make. */
+  readonly seed: number;
+  /** Taken at once before the others, then given time: what most of a cluster's life begins with. */
+  readonly setup: readonly Step[];
+  readonly steps: readonly Step[];
+}
+
+export type Faults = 'none' | 'deaths' | 'losses' | 'isolation' | 'all';
+
+/** What the callee does with the call. */
+export interface Plan {
+  readonly reply: 'result' | 'error' | 'unavailable' | 'silence';
+  readonly progressCount: number;
+  readonly delayMs: number;
+}
+
+/** Numbers choose among what there is, counted round. `pauseMs` passes before. */
+export type Step = { readonly pauseMs: number } & (
+  | { readonly what: 'join'; readonly node: number; readonly features: 'all' | 'few' }
+  | { readonly what: 'leave'; readonly client: number }
+  | { readonly what: 'subscribe'; readonly client: number; readonly topic: number }
+  | { readonly what: 'unsubscribe'; readonly client: number; readonly which: number }
+  | {
+      readonly what: 'publish';
+      readonly client: number;
+      readonly topic: number;
+      readonly count: number;
+      readonly acknowledge: boolean;
+      readonly excludeMe: boolean;
+      readonly audience: AudienceChoice;
+    }
+  | {
+      readonly what: 'register';
+      readonly client: number;
+      readonly procedure: number;
+      readonly invoke: InvocationPolicy;
+      readonly force: boolean;
+      readonly concurrency: number;
+    }
+  | { readonly what: 'unregister'; readonly client: number; readonly which: number }
+  | {
+      readonly what: 'call';
+      readonly client: number;
+      readonly procedure: number;
+      readonly count: number;
+      /** 0: none. */
+      readonly timeoutMs: number;
+      readonly receiveProgress: boolean;
+      /** Further chunks of a progressive call. */
+      readonly chunkCount: number;
+      readonly plan: Plan;
+    }
+  | { readonly what: 'cancel'; readonly client: number; readonly which: number; readonly mode: CancelMode }
+  | { readonly what: 'wait'; readonly forMs: number }
+  | { readonly what: 'start' }
+  | { readonly what: 'stop'; readonly node: number }
+  | { readonly what: 'kill'; readonly node: number; readonly keptCount: number; readonly leaseMs: number }
+  | { readonly what: 'lose'; readonly from: number; readonly to: number }
+  | { readonly what: 'isolate'; readonly node: number }
+  | { readonly what: 'heal'; readonly node: number }
+);
+
+export type AudienceChoice =
+  'everybody' | 'nobody' | 'eligible_some' | 'exclude_some' | 'eligible_role' | 'exclude_role' | 'exclude_authid';
+
+export type Pattern = readonly [uri: string, match: MatchPolicy];
+
+export const TOPICS = ['a.b', 'a.c', 'a.b.c', 'd'];
+export const SUBSCRIPTIONS: readonly Pattern[] = [
+  ['a.b', 'exact'],
+  ['a.c', 'exact'],
+  ['d', 'exact'],
+  ['a', 'prefix'],
+  ['a.', 'prefix'],
+  ['', 'prefix'],
+  ['a.', 'wildcard'],
+  ['.b', 'wildcard'],
+  ['a..c', 'wildcard'],
+];
+export const PROCEDURES = ['p.a', 'p.b', 'q'];
+export const REGISTRATIONS: readonly Pattern[] = [
+  ['p.a', 'exact'],
+  ['p.b', 'exact'],
+  ['q', 'exact'],
+  ['p.', 'prefix'],
+  ['p', 'prefix'],
+  ['p.', 'wildcard'],
+  ['.b', 'wildcard'],
+];
+
+const FAULTY_STEPS: Readonly<Record<Faults, ReadonlySet<Step['what']>>> = {
+  none: new Set(),
+  deaths: new Set(['kill']),
+  losses: new Set(['lose']),
+  isolation: new Set(['isolate', 'heal']),
+  all: new Set(['kill', 'lose', 'isolate', 'heal']),
+};
+const ALL_FAULTY = FAULTY_STEPS.all;
+
+export function isAllowed(step: Step, faults: Faults): boolean {
+  return !ALL_FAULTY.has(step.what) || FAULTY_STEPS[faults].has(step.what);
+}
+
+const AUDIENCES: readonly AudienceChoice[] = [
+  'nobody',
+  'eligible_some',
+  'exclude_some',
+  'eligible_role',
+  'exclude_role',
+  'exclude_authid',
+];
+
+const choice = fc.nat({ max: 7 });
+const pauseMs = fc.oneof(
+  { weight: 3, arbitrary: fc.constant(0) },
+  { weight: 2, arbitrary: fc.integer({ min: 1, max: 12 }) },
+);
+const subscribe = step('subscribe', { client: choice, topic: fc.nat({ max: SUBSCRIPTIONS.length - 1 }) });
+const register = step('register', {
+  client: choice,
+  procedure: fc.nat({ max: REGISTRATIONS.length - 1 }),
+  invoke: fc.constantFrom<InvocationPolicy>('single', 'roundrobin', 'roundrobin', 'random', 'first', 'last'),
+  force: fc.oneof({ weight: 9, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
+  concurrency: fc.constantFrom(0, 0, 0, 1, 2),
+});
+const publish = step('publish', {
+  client: choice,
+  topic: fc.nat({ max: TOPICS.length - 1 }),
+  count: fc.integer({ min: 1, max: 6 }),
+  acknowledge: fc.boolean(),
+  excludeMe: fc.boolean(),
+  audience: fc.oneof(
+    { weight: 3, arbitrary: fc.constant<AudienceChoice>('everybody') },
+    { weight: 1, arbitrary: fc.constantFrom<AudienceChoice>(...AUDIENCES) },
+  ),
+});
+const call = step('call', {
+  client: choice,
+  procedure: fc.nat({ max: PROCEDURES.length - 1 }),
+  count: fc.integer({ min: 1, max: 4 }),
+  timeoutMs: fc.constantFrom(0, 0, 20, 200),
+  receiveProgress: fc.boolean(),
+  chunkCount: fc.constantFrom(0, 0, 0, 1, 3),
+  plan: fc.record({
+    reply: fc.constantFrom<Plan['reply']>('result', 'result', 'result', 'error', 'unavailable', 'silence'),
+    progressCount: fc.constantFrom(0, 0, 1, 4),
+    delayMs: fc.constantFrom(0, 0, 5, 60),
+  }),
+});
+const cancel = step('cancel', {
+  client: choice,
+  which: choice,
+  mode: fc.constantFrom<CancelMode>('skip', 'kill', 'killnowait'),
+});
+const kill = step('kill', { node: choice, keptCount: fc.nat({ max: 4 }), leaseMs: fc.constantFrom(0, 20, 100) });
+
+const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 3, arbitrary: step('join', { node: choice, features: fc.constantFrom('all', 'all', 'few') }) },
+  { weight: 2, arbitrary: step('leave', { client: choice }) },
+  { weight: 6, arbitrary: subscribe },
+  { weight: 2, arbitrary: step('unsubscribe', { client: choice, which: choice }) },
+  { weight: 14, arbitrary: publish },
+  { weight: 6, arbitrary: register },
+  { weight: 2, arbitrary: step('unregister', { client: choice, which: choice }) },
+  { weight: 14, arbitrary: call },
+  { weight: 3, arbitrary: cancel },
+  { weight: 3, arbitrary: step('wait', { forMs: fc.constantFrom(5, 30, 300) }) },
+  { weight: 1, arbitrary: step('start', {}) },
+  { weight: 1, arbitrary: step('stop', { node: choice }) },
+  { weight: 1, arbitrary: kill },
+  { weight: 2, arbitrary: step('lose', { from: choice, to: choice }) },
+  { weight: 1, arbitrary: step('isolate', { node: choice }) },
+  { weight: 2, arbitrary: step('heal', { node: choice }) },
+);
+
+function step<What extends Step['what']>(
+  what: What,
+  fields: { [Field in Exclude<keyof Extract<Step, { what: What }>, 'what' | 'pauseMs'>]: fc.Arbitrary<unknown> },
+): fc.Arbitrary<Step> {
+  return fc.record({ what: fc.constant(what), pauseMs, ...fields }) as unknown as fc.Arbitrary<Step>;
+}
+
+export const scheduleArbitrary: fc.Arbitrary<Schedule> = fc.record({
+  nodeCount: fc.integer({ min: 2, max: 5 }),
+  faults: fc.constantFrom<Faults>('none', 'none', 'deaths', 'losses', 'isolation', 'all'),
+  batchCount: fc.constantFrom(1, 3, 1_000),
+  seed: fc.nat({ max: 2 ** 31 - 1 }),
+  setup: fc.array(fc.oneof(subscribe, register), { maxLength: 16, size: 'max' }),
+  steps: fc.array(stepArbitrary, { minLength: 1, maxLength: 90, size: 'max' }),
+});

@@ -1,0 +1,158 @@
+import type { Backplane, BackplaneEvents } from '../../src/backplane/backplane.js';
+import type { MemoryHub } from '../../src/backplane/memory-hub.js';
+import type { Chance } from '../../src/realm/chance.js';
+import { Delivery } from '../../src/realm/delivery.js';
+import { Inbound } from '../../src/realm/inbound.js';
+import type { Realm, RealmSettings } from '../../src/realm/realm.js';
+import { Realms } from '../../src/realm/realms.js';
+import { createCounters } from '../../src/telemetry/counters.js';
+import { isFault } from '../../src/wamp/faults.js';
+import type { NodeId, PublicationId, SessionId } from '../../src/wamp/ids.js';
+import { Client } from './client.js';
+import type { Journal } from './journal.js';
+import { tokenCodec } from './note.js';
+import type { VirtualTime } from './virtual-time.js';
+
+export const REALM = 'realm.simulated';
+
+const SETTINGS: RealmSettings = {
+  rules: {
+    uriCheck: 'loose',
+    requestIdCheck: 'strict',
+    allowDisclose: true,
+    maxUriBytes: 255,
+    maxUriComponents: 16,
+  },
+  progressiveResultsRequireCanceling: true,
+  authorizers: new Map(),
+};
+
+/** Puts itself between the backplane and the node, to show that its mischief is found out. */
+export type Meddle = (events: BackplaneEvents, node: NodeId, random: () => number) => BackplaneEvents;
+
+export interface SimulatedNodeOptions {
+  readonly id: NodeId;
+  readonly hub: MemoryHub;
+  readonly time: VirtualTime;
+  readonly journal: Journal;
+  readonly random: () => number;
+  /** The id a new session is to have; one of a live session now and then, to be drawn again (SES-2). */
+  readonly proposeSessionId: () => SessionId;
+  readonly meddle: Meddle | undefined;
+}
+
+/** A whole node but for sockets: the real realm, broker, dealer and backplane, on virtual time. */
+export class SimulatedNode {
+  readonly id: NodeId;
+  readonly time: VirtualTime;
+  readonly journal: Journal;
+  readonly counters = createCounters();
+  readonly clients = new Set<Client>();
+  /** What this node heard of others: when each was said to have gone, and when something of each was lost. */
+  readonly goneHeard: { readonly node: NodeId; readonly at: number }[] = [];
+  readonly gapsHeard: { readonly from: NodeId; readonly at: number }[] = [];
+  state: 'starting' | 'live' | 'stopped' | 'dead' = 'starting';
+  /** When it was ready. */
+  liveAt = Infinity;
+  /** When it died or left. */
+  goneAt = Infinity;
+  /** When it was cut off, each time. */
+  readonly isolatedAt: number[] = [];
+  readonly #backplane: Backplane;
+  readonly #realms: Realms;
+  readonly #inbound: BackplaneEvents;
+  readonly #census = { sessionCount: 0 };
+
+  constructor({ id, hub, time, journal, random, proposeSessionId, meddle }: SimulatedNodeOptions) {
+    this.id = id;
+    this.time = time;
+    this.journal = journal;
+    this.#backplane = hub.join(id);
+    const codecs = { json: tokenCodec, msgpack: tokenCodec, cbor: tokenCodec };
+    this.#realms = new Realms({
+      configured: new Map([[REALM, SETTINGS]]),
+      maxRealms: 1,
+      shared: {
+        backplane: this.#backplane,
+        codecs,
+        delivery: new Delivery(codecs, this.counters),
+        counters: this.counters,
+        chance: chanceOf(random, proposeSessionId),
+        limits: {
+          maxSessions: 1_000,
+          maxSubscriptionsPerSession: 100,
+          maxRegistrationsPerSession: 100,
+          maxPendingCallsPerSession: 1_000,
+        },
+        nowMs: () => time.nowMs,
+        // A dead node's timers die with it.
+        after: (delayMs, action) => time.after(delayMs, () => this.state !== 'dead' && action()),
+        census: this.#census,
+        onLostRequest: () => undefined,
+      },
+    });
+    const inbound = new Inbound(
+      this.#realms.all,
+      (from) => this.gapsHeard.push({ from, at: journal.tick() }),
+      () => undefined,
+    );
+    this.#inbound = meddle === undefined ? inbound : meddle(inbound, id, random);
+  }
+
+  get realm(): Realm {
+    return this.#realms.all.get(REALM)!;
+  }
+
+  get sessionCount(): number {
+    return this.#census.sessionCount;
+  }
+
+  async start(): Promise<void> {
+    const events = this.#inbound;
+    await this.#backplane.start({
+      publication: (from, realm, publication) => events.publication(from, realm, publication),
+      frame: (from, realm, frame) => events.frame(from, realm, frame),
+      registration: (realm, registration) => events.registration(realm, registration),
+      nodeGone: (node) => {
+        this.goneHeard.push({ node, at: this.journal.tick() });
+        events.nodeGone(node);
+      },
+      gap: (from, reason) => events.gap(from, reason),
+      down: () => events.down(),
+      up: () => events.up(),
+    });
+    await this.#realms.start();
+    if (this.state !== 'starting') return;
+    this.state = 'live';
+    this.liveAt = this.journal.tick();
+  }
+
+  /** The ids of its sessions are taken in the cluster before they are there. */
+  async join(role: string, features: 'all' | 'few'): Promise<Client | undefined> {
+    const session = await this.realm.reserve('authid', role);
+    if (isFault(session) || this.state !== 'live') return undefined;
+    const client = new Client(session, this, role, features);
+    this.clients.add(client);
+    this.realm.admit(client);
+    return client;
+  }
+
+  async stop(): Promise<void> {
+    this.state = 'stopped';
+    for (const client of this.clients) client.end();
+    this.goneAt = this.journal.tick();
+    this.#realms.stop();
+    await this.#backplane.stop();
+  }
+
+  /** The process is no more. */
+  die(): void {
+    this.state = 'dead';
+    this.goneAt = this.journal.tick();
+    for (const client of this.clients) if (client.isOpen) client.die();
+  }
+}
+
+function chanceOf(random: () => number, sessionId: () => SessionId): Chance {
+  return { sessionId, random, publicationId: () => (1 + Math.floor(random() * (2 ** 53 - 1))) as PublicationId };
+}

@@ -1,0 +1,211 @@
+import { ErrorUri } from '../../src/wamp/uris.js';
+import { APP_ERROR, APP_INTERRUPTED, type Client } from './client.js';
+import {
+  admits,
+  matches,
+  type CallRecord,
+  type PublicationRecord,
+  type RegistrationRecord,
+  type SubscriptionRecord,
+} from './journal.js';
+import type { SimulatedNode } from './simulated-node.js';
+import type { World } from './world.js';
+
+/** What must hold once all that was under way has arrived and every timeout has run out. */
+export function judgeSettled(world: World): void {
+  for (const client of world.openClients) judgeAnswers(world, client);
+  for (const subscription of world.journal.subscriptions) judgeEvents(world, subscription);
+  for (const call of world.journal.calls) judgeCall(world, call);
+  judgeSingles(world);
+  judgeMembership(world);
+}
+
+/** What must hold once every session has left: nothing of anybody is left anywhere (G5, SES-13). */
+export function judgeEmpty(world: World): void {
+  for (const node of world.liveNodes) {
+    const { broker, dealer } = node.realm;
+    const left = {
+      ...dealer.sizes(),
+      subscriptions: broker.subscriptionCount,
+      receivers: broker.receiverCount,
+      subscribers: broker.subscriberCount,
+      sessions: node.sessionCount,
+      interestedNodes: world.hub.interestedNodes(node.id, node.realm.uri).length,
+      // The node itself, and the realm it serves.
+      rows: world.hub.rowCount(node.id) - 2,
+    };
+    for (const [what, count] of Object.entries(left))
+      if (count !== 0) world.journal.violate('G5, SES-13', `${node.id} is left with ${count} ${what}`);
+  }
+  for (const call of world.journal.calls)
+    if (call.end === undefined && call.client.goneAt === Infinity)
+      world.journal.violate('G3, DLR-12', `call ${call.number} never ended although its callees have left`);
+}
+
+function judgeAnswers({ journal }: World, client: Client): void {
+  for (const [request, { kind }] of client.asked)
+    journal.violate('G2', `${client.name} never got an answer to its ${kind} ${request}`);
+  for (const request of client.publishing.keys())
+    journal.violate('BRK-6', `${client.name} never got an answer to its publish ${request}`);
+}
+
+/** Each publication after SUBSCRIBED has come, or something says why not (G2, G4). */
+function judgeEvents(world: World, subscription: SubscriptionRecord): void {
+  const { journal } = world;
+  for (const publication of journal.publications) {
+    const isDue =
+      publication.at > subscription.from &&
+      publication.at < subscription.until &&
+      matches(publication.topic, subscription.topic, subscription.match) &&
+      admits(publication, subscription.client);
+    if (isDue && !subscription.received.has(publication.number) && !isExplained(world, publication, subscription))
+      journal.violate(
+        'G2, G4',
+        `${subscription.client.name} never got publication ${publication.number} of ${publication.client.name} to ${publication.topic}`,
+      );
+  }
+}
+
+function isExplained(
+  { journal }: World,
+  { at, client, isRefused }: PublicationRecord,
+  subscription: SubscriptionRecord,
+) {
+  // Whoever stops listening while an event is under way may miss it.
+  if (!journal.wasQuiet(at, subscription.until) && subscription.until !== Infinity) return true;
+  const [from, to] = [client.node, subscription.client.node];
+  if (from === to) return false;
+  if (isRefused) return true;
+  if (from.state === 'dead' && !journal.wasQuiet(at, from.goneAt)) return true;
+  // Who leaves before the gap was reported never hears of it, or cannot say it.
+  const wasCutOff = [...from.isolatedAt, ...to.isolatedAt].some((cut) => cut > at && !journal.wasQuiet(at, cut));
+  if (wasCutOff && Math.min(from.goneAt, subscription.until) !== Infinity) return true;
+  return to.gapsHeard.some(
+    (gap) => gap.from === from.id && gap.at > at && (wasCutOff || !journal.wasQuiet(at, gap.at)),
+  );
+}
+
+function judgeCall(world: World, call: CallRecord): void {
+  const { journal } = world;
+  const what = `call ${call.number} of ${call.client.name} to ${call.procedure}`;
+  for (const { client, answer, isInterrupted, request } of call.invocations) {
+    const isOver = call.end !== undefined || !call.client.isOpen;
+    const mustStop = client.isOpen && client.canBeInterrupted && answer === undefined && call.cancelMode !== 'skip';
+    if (isOver && mustStop && !isInterrupted)
+      journal.violate('G5, DLR-11', `${what} is over but ${client.name} still works on invocation ${request}`);
+  }
+  if (call.end === undefined) {
+    if (call.client.isOpen && !mayStillWait(call)) journal.violate('G3', `${what} never ended`);
+    return;
+  }
+  const reason = whyWrong(world, call, call.end.error);
+  if (reason !== undefined) journal.violate('G3', `${what} ended with ${call.end.error || 'a RESULT'}: ${reason}`);
+}
+
+/** A callee that lives may take its time, when nobody set one. */
+function mayStillWait({ invocations, timeoutMs, plan, cancelMode }: CallRecord): boolean {
+  const callee = invocations.at(-1)?.client;
+  if (callee?.isOpen !== true || timeoutMs > 0) return false;
+  return plan.reply === 'silence' && (cancelMode === undefined || (cancelMode === 'kill' && !callee.canBeInterrupted));
+}
+
+function whyWrong(world: World, call: CallRecord, error: string): string | undefined {
+  const { plan, invocations, cancelMode, timeoutMs, atMs, end } = call;
+  switch (error) {
+    case '':
+      return plan.reply === 'result' || plan.reply === 'unavailable' ? undefined : 'no callee gave one';
+    case APP_ERROR:
+      return plan.reply === 'error' ? undefined : 'no callee gave it';
+    case APP_INTERRUPTED:
+      return cancelMode === 'kill' ? undefined : 'nobody asked to kill it';
+    case ErrorUri.CANCELED:
+      return cancelMode !== undefined || calleeWasLost(call) ? undefined : 'nobody canceled it or left';
+    case ErrorUri.TIMEOUT:
+      return timeoutMs > 0 && (end?.atMs ?? 0) - atMs >= timeoutMs ? undefined : 'its time was not up';
+    case ErrorUri.NETWORK_FAILURE:
+      return world.nodes.some(({ gapsHeard }) => gapsHeard.length > 0) ? undefined : 'nothing was lost';
+    case ErrorUri.UNAVAILABLE:
+      return plan.reply === 'unavailable' ? undefined : 'no callee said so';
+    case ErrorUri.NO_AVAILABLE_CALLEE:
+      return undefined;
+    case ErrorUri.FEATURE_NOT_SUPPORTED:
+      return call.isChunked ? undefined : 'it asked for nothing special';
+    case ErrorUri.NO_SUCH_PROCEDURE:
+      return invocations.length > 0 ? 'it was invoked' : whoWasThere(world, call);
+    default:
+      return 'nobody said so';
+  }
+}
+
+function calleeWasLost({ at, client, invocations, isChunked }: CallRecord): boolean {
+  // A call whose second chunk has gone out cannot be given to another callee when the first was not there any more.
+  if (isChunked && invocations.every(({ answer }) => answer !== undefined)) return true;
+  if (invocations.some(({ client: callee }) => callee.goneAt > at && callee.goneAt !== Infinity)) return true;
+  // Its node may have gone before the call, when the caller's node had not heard of it.
+  return client.node.goneHeard.some((heard) => heard.at > at);
+}
+
+/** A callee that was REGISTERED before the call and still is: the call had to find it (G2). */
+function whoWasThere(world: World, call: CallRecord): string | undefined {
+  const { journal } = world;
+  const end = call.end?.at ?? 0;
+  const matching = journal.registrations.filter(({ procedure, match }) => matches(call.procedure, procedure, match));
+  const rivals = journal.claims.filter(
+    ({ procedure, match, at }) => matches(call.procedure, procedure, match) && at < end,
+  );
+  const present = matching.find(
+    (one) =>
+      one.from < call.at &&
+      one.until > end &&
+      !isCutOff(one.client.node, call) &&
+      !isCutOff(call.client.node, call) &&
+      // A better match that has just gone was the one to call (PBR-4).
+      rivals.every((rival) => keyOf(rival) === keyOf(one) || rank(rival) < rank(one)) &&
+      !rivals.some((rival) => rival.force && keyOf(rival) === keyOf(one) && rival.at > one.from),
+  );
+  return present === undefined ? undefined : `${present.client.name} had registered ${keyOf(present)}`;
+}
+
+function isCutOff(node: SimulatedNode, { at, end }: CallRecord): boolean {
+  return node.isolatedAt.some((cut) => cut < (end?.at ?? at)) || node.gapsHeard.some((gap) => gap.at > at);
+}
+
+function keyOf({ procedure, match }: Pick<RegistrationRecord, 'procedure' | 'match'>): string {
+  return `${match} ${procedure}`;
+}
+
+function rank({ procedure, match }: Pick<RegistrationRecord, 'procedure' | 'match'>): number {
+  if (match === 'exact') return 1_000;
+  return match === 'prefix' ? 100 + procedure.length : 1;
+}
+
+/** A procedure that one session holds alone is held by one session (SHR-2). */
+function judgeSingles({ journal }: World): void {
+  const holders = new Map<string, RegistrationRecord>();
+  for (const registration of journal.registrations) {
+    if (registration.until !== Infinity) continue;
+    const key = keyOf(registration);
+    const other = holders.get(key);
+    if (other !== undefined && (other.invoke === 'single' || other.invoke !== registration.invoke))
+      journal.violate('SHR-1, SHR-2', `${other.client.name} and ${registration.client.name} both hold ${key}`);
+    if (other !== undefined && other.id !== registration.id)
+      journal.violate('SHR-4', `${key} has the ids ${other.id} and ${registration.id}`);
+    holders.set(key, registration);
+  }
+}
+
+/** Everybody who was there heard of every node that went, once, and knows nothing of it any more (G5). */
+function judgeMembership({ journal, liveNodes, nodes, hub }: World): void {
+  for (const gone of nodes.filter(({ state }) => state === 'dead' || state === 'stopped')) {
+    const rows = hub.rowCount(gone.id);
+    if (rows !== 0) journal.violate('G5', `${gone.id} has gone but ${rows} rows of it are left`);
+    for (const node of liveNodes) {
+      const heardCount = node.goneHeard.filter((heard) => heard.node === gone.id).length;
+      const wasThere = node.liveAt < gone.goneAt;
+      if (heardCount > 1 || (wasThere && heardCount === 0))
+        journal.violate('G5', `${node.id} heard ${heardCount} times that ${gone.id} has gone`);
+      if (hub.interestedNodes(node.id, node.realm.uri).includes(gone.id))
+        journal.violate('G5', `${node.id} believes ${gone.id} interested, which has gone`);
+    }
+  }
+}
