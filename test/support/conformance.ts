@@ -1,5 +1,6 @@
-import { afterAll, afterEach, beforeAll, describe } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe } from 'vitest';
 import type { ConfigInput } from '../../src/config/schema.js';
+import type { Counters } from '../../src/telemetry/counters.js';
 import type { SerializerId } from '../../src/wamp/payload.js';
 import { startCluster, type TestCluster } from './cluster.js';
 import { RawClient, type ConnectOptions, type JoinOptions } from './raw-client.js';
@@ -21,16 +22,21 @@ export interface Router {
   join(options?: JoinOptions): Promise<RawClient>;
   /** Joined sessions, all on one node of the tester's choice. */
   joinAt(node: number, options?: JoinOptions): Promise<RawClient>;
+  connectAt(node: number, options?: ConnectOptions): Promise<RawClient>;
+  /** A counter, summed over the nodes. */
+  counted(read: (counters: Counters) => number): number;
 }
 
 /**
  * Declares one chapter of the protocol for every serializer and topology: what a client sees must not depend on
- * either. `router()` is valid inside a test.
+ * either. `router()` is valid inside a test. `each`: whether all tests of the chapter share a cluster, or every one has
+ * its own, for what a node does not come back from.
  */
 export function describeConformance(
   chapter: string,
   declare: (router: () => Router) => void,
   config?: ConfigInput,
+  each: 'chapter' | 'test' = 'chapter',
 ): void {
   for (const { name, nodeCount } of TOPOLOGIES) {
     for (const serializer of SERIALIZERS) {
@@ -38,14 +44,15 @@ export function describeConformance(
         let cluster: TestCluster;
         let nextNode = 0;
         let clients: RawClient[] = [];
-        beforeAll(async () => {
+        const [before, after] = each === 'chapter' ? [beforeAll, afterAll] : [beforeEach, afterEach];
+        before(async () => {
           cluster = await startCluster(nodeCount, config);
         });
+        after(() => cluster.stop());
         afterEach(() => {
           for (const client of clients) client.drop();
           clients = [];
         });
-        afterAll(() => cluster.stop());
 
         const keep = (client: RawClient): RawClient => {
           clients.push(client);
@@ -58,6 +65,9 @@ export function describeConformance(
           connect: async (options) =>
             keep(await RawClient.connect(cluster.url(nextNode++), { serializer, ...options })),
           join: async (options) => keep(await RawClient.join(cluster.url(nextNode++), { serializer, ...options })),
+          connectAt: async (node, options) =>
+            keep(await RawClient.connect(cluster.url(node), { serializer, ...options })),
+          counted: (read) => cluster.nodes.reduce((sum, { counters }) => sum + read(counters), 0),
           joinAt: async (node, options) => keep(await RawClient.join(cluster.url(node), { serializer, ...options })),
         }));
       });

@@ -9,6 +9,8 @@ export interface ConnectOptions {
   readonly serializer?: SerializerId;
   readonly isBatched?: boolean;
   readonly origin?: string;
+  /** False: pings get no pong, as from a peer that is gone without a word. */
+  readonly answersPings?: boolean;
 }
 
 export interface JoinOptions extends ConnectOptions {
@@ -56,9 +58,11 @@ export class RawClient {
   readonly closed: Promise<{ code: number; reason: string }>;
   session = 0;
   welcome: Record<string, unknown> = {};
+  /** WebSocket messages received. */
+  frameCount = 0;
   readonly #socket: WebSocket;
   readonly #isBatched: boolean;
-  readonly #inbox: Message[] = [];
+  readonly #inbox: { readonly message: Message; readonly bytes: Buffer }[] = [];
   #waiting: (() => void) | undefined;
   #lastRequest = 0;
   #isClosed = false;
@@ -68,8 +72,9 @@ export class RawClient {
     this.serializer = serializer;
     this.#isBatched = isBatched;
     socket.on('message', (frame: Buffer) => {
-      for (const part of isBatched ? split(serializer.id, frame) : [frame])
-        this.#inbox.push(serializer.decode(part) as Message);
+      this.frameCount++;
+      for (const bytes of isBatched ? split(serializer.id, frame) : [frame])
+        this.#inbox.push({ message: serializer.decode(bytes) as Message, bytes });
       this.#waiting?.();
     });
     this.closed = new Promise((resolve) => {
@@ -88,6 +93,7 @@ export class RawClient {
     const protocol = `wamp.2.${serializer.id}${isBatched ? '.batched' : ''}`;
     const socket = new WebSocket(url, protocol, {
       perMessageDeflate: false,
+      autoPong: options.answersPings ?? true,
       ...(options.origin === undefined ? {} : { origin: options.origin }),
     });
     const client = new RawClient(socket, serializer, isBatched);
@@ -127,6 +133,23 @@ export class RawClient {
     this.#socket.send(frame, { binary: this.serializer.id !== 'json' });
   }
 
+  /** Several messages in one WebSocket message; batched connections only. */
+  sendBatch(messages: readonly unknown[][]): void {
+    const parts = messages.map((message) => joinOne(this.serializer.id, this.serializer.encode(message)));
+    this.#socket.send(Buffer.concat(parts), { binary: this.serializer.id !== 'json' });
+  }
+
+  /** One WebSocket message cut into this many WebSocket frames (WS-1). */
+  sendFragmented(message: Uint8Array, fragmentCount: number): void {
+    const length = Math.ceil(message.length / fragmentCount);
+    for (let fragment = 0; fragment < fragmentCount; fragment++) {
+      this.#socket.send(message.subarray(fragment * length, (fragment + 1) * length), {
+        binary: this.serializer.id !== 'json',
+        fin: fragment === fragmentCount - 1,
+      });
+    }
+  }
+
   /** A WebSocket message as it is: no batching, opcode of choice. */
   sendFrame(frame: Uint8Array | string, isBinary: boolean): void {
     this.#socket.send(frame, { binary: isBinary });
@@ -141,10 +164,24 @@ export class RawClient {
 
   /** The next message, whatever it is. Fails when the connection ends or nothing comes. */
   async receive(): Promise<Message> {
+    return (await this.#next()).message;
+  }
+
+  /** The bytes of the next message, for what decoding would hide. */
+  async receiveBytes(): Promise<Buffer> {
+    return (await this.#next()).bytes;
+  }
+
+  /** What has arrived and was not received: after `closed`, all there will ever be. */
+  get unread(): Message[] {
+    return this.#inbox.map(({ message }) => message);
+  }
+
+  async #next(): Promise<{ readonly message: Message; readonly bytes: Buffer }> {
     const deadline = Date.now() + DEADLINE_MS;
     for (;;) {
-      const message = this.#inbox.shift();
-      if (message !== undefined) return message;
+      const next = this.#inbox.shift();
+      if (next !== undefined) return next;
       if (this.#isClosed) throw new Error('the connection was closed while a message was awaited');
       const leftMs = deadline - Date.now();
       if (leftMs <= 0) throw new Error(`no message within ${DEADLINE_MS} ms`);
