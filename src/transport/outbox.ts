@@ -30,6 +30,11 @@ export interface OutboxOptions {
  * uWebSockets.js cannot cork while it runs a handler of another socket: each message is then a system call.
  */
 export const EARLY_WRITE_BYTES = 1_048_576;
+/** Of `maxUnsentBytes`, where that is little: a turn may pass the bound by no more. */
+const EARLY_WRITE_SHARE = 0.25;
+
+/** A batch ends with the message that reaches this: the peer has a limit for WebSocket messages too. */
+const BATCH_BYTES = 65_536;
 
 /** What uWebSockets.js gathers under one cork. A message that does not fit ends it: those after it would each be a system call. */
 const CORK_BYTES = 16_384;
@@ -43,7 +48,7 @@ const KEPT_QUEUE_LENGTH = 64;
 
 /**
  * What is due to one connection: sent in order, in one write at the end of the turn, one WebSocket message per WAMP
- * message or per turn if batched (BAT-4). Bounded by `maxUnsentBytes`: past it the queue is dropped and the wire closed (G7).
+ * message, or few per turn if batched (BAT-4). Bounded by `maxUnsentBytes`: past it the queue is dropped and the wire closed (G7).
  * The wire is never ended from within `write` or `close`, so a caller may be in the middle of a loop over connections.
  */
 export class Outbox {
@@ -53,6 +58,7 @@ export class Outbox {
   readonly #options: OutboxOptions;
   readonly #flusher: TurnFlusher;
   readonly #counters: Counters;
+  readonly #earlyWriteBytes: number;
   readonly #queue: Uint8Array[] = [];
   #queueLength = 0;
   #sentLength = 0;
@@ -76,6 +82,7 @@ export class Outbox {
     this.#options = options;
     this.#flusher = flusher;
     this.#counters = counters;
+    this.#earlyWriteBytes = Math.min(EARLY_WRITE_BYTES, options.maxUnsentBytes * EARLY_WRITE_SHARE);
   }
 
   /** Why this side closes, once it does. */
@@ -89,7 +96,7 @@ export class Outbox {
     this.#queue[this.#queueLength++] = message;
     this.#queuedBytes += message.length;
     if (!this.#isDue) this.#makeDue();
-    if (this.#queuedBytes >= EARLY_WRITE_BYTES) this.#sendQueue();
+    if (this.#queuedBytes >= this.#earlyWriteBytes) this.#sendQueue();
   }
 
   /** Bytes the operating system has not taken. */
@@ -157,11 +164,16 @@ export class Outbox {
   #sendQueue(): void {
     if (this.#queueLength === 0) return;
     this.#counters.bytes.out += this.#queuedBytes;
-    if (this.#queueLength > 1 && !this.#isBatched) this.#sendCorked();
-    else if (this.#sendOne() === DROPPED) this.#overflow(this.#queueLength);
+    if (this.#isBatched) this.#sendBatches();
+    else if (this.#queueLength === 1) this.#sendOne();
+    else this.#sendCorked();
     if (this.#phase === 'overflown') return;
     this.#emptyQueue();
     if (this.#wire.getBufferedAmount() > this.#options.maxUnsentBytes) this.#overflow(0);
+  }
+
+  #sendOne(): void {
+    if (this.#send(this.#queue[0] ?? EMPTY) === DROPPED) this.#overflow(1);
   }
 
   #sendCorked(): void {
@@ -169,10 +181,20 @@ export class Outbox {
     while (this.#sentLength < this.#queueLength) sendCorked(this.#wire, this);
   }
 
-  #sendOne(): number {
-    const message = this.#isBatched
-      ? joinBatch(this.#serializer, this.#queue.slice(0, this.#queueLength))
-      : (this.#queue[0] ?? EMPTY);
+  #sendBatches(): void {
+    const queue = this.#queue;
+    for (let start = 0; start < this.#queueLength;) {
+      let end = start;
+      for (let bytes = 0; end < this.#queueLength && bytes < BATCH_BYTES; end++) bytes += queue[end]?.length ?? 0;
+      if (this.#send(joinBatch(this.#serializer, queue.slice(start, end))) === DROPPED) {
+        this.#overflow(this.#queueLength - start);
+        return;
+      }
+      start = end;
+    }
+  }
+
+  #send(message: Uint8Array): number {
     return this.#wire.send(message, this.#serializer !== 'json', this.#options.compress);
   }
 
