@@ -15,6 +15,7 @@ const DICT = 5;
 const TAG = 6;
 const BREAK = 0xff;
 const INDEFINITE = 31;
+const SMALL_CHUNK_BYTES = 64;
 
 const KINDS: readonly ElementKind[] = ['other', 'other', 'bytes', 'text', 'list', 'dict', 'other', 'other'];
 const scratch = new DataView(new ArrayBuffer(8));
@@ -217,13 +218,19 @@ export class CborReader implements Reader {
 
   /** The chunks from `start` to the break before `pos`, already checked, as one. */
   #joined(start: number): Buffer {
-    const chunks: Uint8Array[] = [];
+    // Not as a list of parts: a chunk may be of one byte or none, and there may be millions.
+    const joined = Buffer.allocUnsafe(this.pos - start);
+    let length = 0;
     this.pos = start;
     while (!this.#atBreak() && this.#next()) {
-      chunks.push(this.#bytes.subarray(this.pos, this.pos + this.#value));
-      this.pos += this.#value;
+      const end = this.pos + this.#value;
+      if (this.#value > SMALL_CHUNK_BYTES) {
+        joined.set(this.#bytes.subarray(this.pos, end), length);
+        length += this.#value;
+      } else for (let pos = this.pos; pos < end; pos++) joined[length++] = this.#bytes[pos] as number;
+      this.pos = end;
     }
-    return Buffer.concat(chunks);
+    return joined.subarray(0, length);
   }
 
   #readList(at: number): unknown {

@@ -86,6 +86,15 @@ describe('CBOR values', () => {
     }
   });
 
+  it('joins chunks of every size', () => {
+    const chunks = Array.from({ length: 150 }, (_, i) => Buffer.alloc(i * 3, i));
+    const source = chunks.map((chunk) => `59${chunk.length.toString(16).padStart(4, '0')}${chunk.toString('hex')}`);
+    expect(value(`5f${source.join('')}ff`)).toStrictEqual(Buffer.concat(chunks));
+    expect(value(`7f${'6161'.repeat(100_000)}ff`)).toBe('a'.repeat(100_000));
+    const empty = accepted('cbor', publish('cbor', `81 7f${'60'.repeat(2_000_000)}ff`)).payload;
+    expect(Buffer.from(empty.in('json') as Uint8Array).toString()).toBe('[""]');
+  });
+
   it('does not recurse on tags', () => {
     const tags = 'c6'.repeat(200_000);
     expect(value(`${tags}05`)).toBe(5);
