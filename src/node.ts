@@ -42,6 +42,8 @@ export interface RunningNode {
   stop(): Promise<void>;
 }
 
+const FAREWELL_STEP_MS = 20;
+
 const nowMs = (): number => performance.now();
 
 /** Builds one node and starts it. Rejects with an operational error, everything closed again, when it cannot. */
@@ -91,7 +93,7 @@ class Node implements RunningNode {
       after,
       realms: this.#realms,
       authMethods: [createAnonymous({ roleIn: anonymousRoles(config), randomAuthid: randomUUID })],
-      limits: { ...config.limits, maxInboxBytes: 2 * config.limits.maxMessageBytes },
+      limits: config.limits,
       counters: this.counters,
       logger: this.#logger,
       agent: `Gantry-${version()}`,
@@ -156,8 +158,17 @@ class Node implements RunningNode {
     this.#logger.info({ count: this.#census.sessionCount }, 'node.draining');
     this.#server.stopListening();
     const { periodMs, deadlineMs } = this.#config.drain;
+    const startMs = nowMs();
     await drainSessions(() => this.#realms.all.values(), { periodMs, deadlineMs, nowMs, wait: sleep });
+    const leftMs = deadlineMs - (nowMs() - startMs);
+    await this.#farewells(Math.min(leftMs, this.#config.limits.goodbyeTimeoutMs));
     this.#logger.info({ count: this.#census.sessionCount }, 'node.drained');
+  }
+
+  /** GOODBYE has been said: gives the clients time to answer it and close. */
+  async #farewells(limitMs: number): Promise<void> {
+    const untilMs = nowMs() + limitMs;
+    while (this.#server.connectionCount > 0 && nowMs() < untilMs) await sleep(FAREWELL_STEP_MS);
   }
 
   async #stop(): Promise<void> {
