@@ -44,6 +44,8 @@ export class Intake {
   readonly #requests: RequestIds | undefined;
   /** Progressive calls refused before the dealer saw them, where ids do not tell: what follows gets no answer (PCI-7). */
   #refusedCalls: Set<RequestId> | undefined;
+  /** Known to be well-formed: most sessions say the same few URIs over and over. */
+  #lastUri: Uri | undefined;
 
   constructor({ session, door, authorizer, counters, logger }: IntakeOptions) {
     this.#session = session;
@@ -143,10 +145,13 @@ export class Intake {
 
   #authorize(action: Action, message: AuthorizedMessage, match: MatchPolicy): Verdict {
     const uri = message[3];
-    const flaw = checkUri(uri, match, this.#rules);
-    if (flaw !== undefined) {
-      this.#refuse(message, ErrorUri.INVALID_URI, `"${excerpt(uri)}" is not a valid URI here: ${flaw}`);
-      return undefined;
+    if (match !== 'exact' || uri !== this.#lastUri) {
+      const flaw = checkUri(uri, match, this.#rules);
+      if (flaw !== undefined) {
+        this.#refuse(message, ErrorUri.INVALID_URI, `"${excerpt(uri)}" is not a valid URI here: ${flaw}`);
+        return undefined;
+      }
+      if (match === 'exact') this.#lastUri = uri;
     }
     const decision = this.#authorizer.authorize(action, uri, match);
     if (decision instanceof Promise) return this.#await(decision, action, message, match);

@@ -67,8 +67,13 @@ export function parsePublishOptions(options: unknown): PublishOptions | Fault {
   const passthru = parsePassthru('PUBLISH.Options', options);
   if (isFault(passthru)) return passthru;
   const audience = parseAudience(options);
-  if (passthru === undefined) return audience === undefined ? plain : { ...plain, audience };
-  return audience === undefined ? { ...plain, passthru } : { ...plain, audience, passthru };
+  const { acknowledge, excludeMe, discloseMe } = plain;
+  if (passthru === undefined) {
+    return audience === undefined ? plain : { acknowledge, excludeMe, discloseMe, audience };
+  }
+  return audience === undefined
+    ? { acknowledge, excludeMe, discloseMe, passthru }
+    : { acknowledge, excludeMe, discloseMe, audience, passthru };
 }
 
 export function parseCallOptions(options: unknown): CallOptions | Fault {
@@ -86,8 +91,12 @@ export function parseCallOptions(options: unknown): CallOptions | Fault {
   const passthru = parsePassthru('CALL.Options', options);
   if (isFault(passthru)) return passthru;
   const timeoutMs = (own(options, 'timeout') as number | undefined) ?? 0;
-  if (passthru !== undefined) return { ...plain, timeoutMs, passthru };
-  return timeoutMs === 0 ? plain : { ...plain, timeoutMs };
+  if (timeoutMs === 0 && passthru === undefined) return plain;
+  // Written out: a spread costs more than all the rest of this function.
+  const { receiveProgress, progress, discloseMe } = plain;
+  return passthru === undefined
+    ? { timeoutMs, receiveProgress, progress, discloseMe }
+    : { timeoutMs, receiveProgress, progress, discloseMe, passthru };
 }
 
 export function parseYieldOptions(options: unknown): YieldOptions | Fault {

@@ -47,6 +47,20 @@ describe('ERROR, ABORT or silence (2.5)', () => {
     }
   });
 
+  it('checks every URI, also one it has just refused or accepted otherwise', () => {
+    const { connection, realm, send } = start();
+    send(
+      [48, 1, {}, 'a b'],
+      [48, 2, {}, 'a b'],
+      [48, 3, {}, 'a'],
+      [48, 4, {}, 'a'],
+      [32, 5, { match: 'prefix' }, 'a.'],
+    );
+    send([48, 6, {}, 'a.']);
+    expect(realm.routed.map(({ message }) => message[1])).toEqual([3, 4, 5]);
+    expect(connection.messages.slice(1).map((message) => message[2])).toEqual([1, 2, 6]);
+  });
+
   it('checks a pattern as a pattern (URI-3)', () => {
     const { realm, send, connection } = start();
     send(
