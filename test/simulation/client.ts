@@ -184,7 +184,13 @@ export class Client implements Session {
     const registration = this.registrations.get(id);
     if (registration === undefined)
       this.#journal.violate('REV-1', `${this.name} was revoked registration ${id}, which it does not hold`);
-    else registration.until = Math.min(registration.until, this.#journal.at);
+    else {
+      registration.until = Math.min(registration.until, this.#journal.at);
+      const wasTaken = this.#journal.claims.some(
+        ({ force, procedure, match }) => force && procedure === registration.procedure && match === registration.match,
+      );
+      if (!wasTaken) this.#journal.violate('REV-1', `${this.name} was revoked ${id}, but nobody took it over`);
+    }
     this.registrations.delete(id);
   }
 

@@ -1,8 +1,8 @@
 import { MemoryHub } from '../../src/backplane/memory-hub.js';
 import { Code } from '../../src/wamp/codes.js';
-import type { NodeId, RegistrationId, RequestId, SessionId, SubscriptionId } from '../../src/wamp/ids.js';
+import type { NodeId, SessionId } from '../../src/wamp/ids.js';
 import type { AudienceLists } from '../../src/wamp/options.js';
-import { Client } from './client.js';
+import type { Client } from './client.js';
 import { Journal, type CallRecord, type PublicationRecord } from './journal.js';
 import { Note } from './note.js';
 import {
@@ -161,7 +161,10 @@ export class World {
     if (node === undefined) return;
     const role = ROLES[this.clients.length % ROLES.length]!;
     void node.join(role, features).then((client) => {
-      if (client !== undefined) this.clients.push(client);
+      if (client === undefined) return;
+      if (this.openClients.some(({ session }) => session === client.session))
+        this.journal.violate('SES-2', `${client.name} has the id of another session`);
+      this.clients.push(client);
     });
   }
 
@@ -180,7 +183,7 @@ export class World {
     if (client === undefined || subscription === undefined) return;
     subscription.until = this.journal.at;
     client.subscriptions.delete(subscription.id);
-    const id = subscription.id as SubscriptionId;
+    const id = subscription.id;
     client.node.realm.route(client, [Code.UNSUBSCRIBE, client.nextRequest(), id], false);
   }
 
@@ -251,7 +254,7 @@ export class World {
     if (client === undefined || registration === undefined) return;
     registration.until = this.journal.at;
     client.registrations.delete(registration.id);
-    const id = registration.id as RegistrationId;
+    const id = registration.id;
     client.node.realm.route(client, [Code.UNREGISTER, client.nextRequest(), id], false);
   }
 
@@ -302,7 +305,7 @@ export class World {
     const call = pick(pending, which);
     if (client === undefined || call === undefined) return;
     call.cancelMode ??= mode;
-    client.node.realm.route(client, [Code.CANCEL, call.request as RequestId, { mode }], false);
+    client.node.realm.route(client, [Code.CANCEL, call.request, { mode }], false);
   }
 
   #stop({ node: index }: StepOf<'stop'>): void {

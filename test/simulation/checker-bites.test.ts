@@ -1,0 +1,186 @@
+import fc from 'fast-check';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { BackplaneEvents } from '../../src/backplane/backplane.js';
+import { Barriers } from '../../src/backplane/barriers.js';
+import { SharedDirectory } from '../../src/backplane/memory-directory.js';
+import { RegistrationTable } from '../../src/backplane/registration-table.js';
+import type { Publication } from '../../src/routing/ports.js';
+import type { NodeId } from '../../src/wamp/ids.js';
+import { scheduleArbitrary, type Faults } from './schedule.js';
+import { simulate } from './simulate.js';
+import type { Meddle } from './simulated-node.js';
+
+const SEED = 1;
+const MAX_SCHEDULES = 400;
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** Plays schedules until something goes against one of the rules; its text, or undefined when nothing ever does. */
+async function firstViolation(rules: RegExp, faults: Faults, meddle?: Meddle): Promise<string | undefined> {
+  for (const schedule of fc.sample(scheduleArbitrary(faults), { seed: SEED, numRuns: MAX_SCHEDULES })) {
+    const { violations } = await simulate(schedule, meddle);
+    const found = violations.find((violation) => rules.test(violation));
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** The events as they come, but for what `change` puts in their place. */
+function changed(change: (events: BackplaneEvents, random: () => number) => Partial<BackplaneEvents>): Meddle {
+  return (events, _node, random) => ({
+    publication: (...told) => events.publication(...told),
+    frame: (...told) => events.frame(...told),
+    registration: (...told) => events.registration(...told),
+    nodeGone: (...told) => events.nodeGone(...told),
+    gap: (...told) => events.gap(...told),
+    down: () => events.down(),
+    up: () => events.up(),
+    ...change(events, random),
+  });
+}
+
+const seldom = (random: () => number): boolean => random() < 0.05;
+
+/** Lets one message of a sender wait now and then until the next one has passed it. */
+function overtaking(): Meddle {
+  return changed((events, random) => {
+    const held = new Map<NodeId, () => void>();
+    const pass = (from: NodeId, deliver: () => void): void => {
+      const waiting = held.get(from);
+      if (waiting === undefined && random() < 0.3) {
+        held.set(from, deliver);
+        return;
+      }
+      deliver();
+      held.delete(from);
+      waiting?.();
+    };
+    return {
+      publication: (from, ...told) => pass(from, () => events.publication(from, ...told)),
+      frame: (from, ...told) => pass(from, () => events.frame(from, ...told)),
+    };
+  });
+}
+
+const withoutAudience = ({ audience: _, ...publication }: Publication): Publication => publication;
+
+describe('the checker finds out', () => {
+  const meddling: readonly [what: string, rules: RegExp, faults: Faults, meddle: Meddle][] = [
+    ['events that overtake one another (G1)', /^ORD-1/, 'none', overtaking()],
+    ['invocations that overtake one another (G1)', /^ORD-3/, 'none', overtaking()],
+    ['chunks of one call that overtake one another (G1)', /^ORD-5/, 'none', overtaking()],
+    [
+      'events delivered twice (G4)',
+      /^G4, BRK-8/,
+      'none',
+      changed((events) => ({
+        publication: (...told) => {
+          events.publication(...told);
+          events.publication(...told);
+        },
+      })),
+    ],
+    [
+      'events that vanish without a word (G4)',
+      /^G2, G4/,
+      'none',
+      changed((events, random) => ({ publication: (...told) => !seldom(random) && events.publication(...told) })),
+    ],
+    [
+      'events delivered to whom they are not for (BWL-1)',
+      /BWL-1/,
+      'none',
+      changed((events) => ({
+        publication: (from, realm, publication) => events.publication(from, realm, withoutAudience(publication)),
+      })),
+    ],
+    [
+      'frames that vanish without a word (G3)',
+      /^G3/,
+      'none',
+      changed((events, random) => ({ frame: (...told) => !seldom(random) && events.frame(...told) })),
+    ],
+    [
+      'frames that come twice (DLR-5)',
+      /^DLR-5/,
+      'none',
+      changed((events) => ({
+        frame: (...told) => {
+          events.frame(...told);
+          events.frame(...told);
+        },
+      })),
+    ],
+    ['losses that are not reported (G3)', /^G3/, 'losses', changed(() => ({ gap: () => undefined }))],
+    ['a node that does not hear of a death (G3)', /^G3/, 'deaths', changed(() => ({ nodeGone: () => undefined }))],
+    [
+      'registrations that a node is not told of (G2)',
+      /^G3.*no_such_procedure|^G5/,
+      'none',
+      changed((events, random) => ({ registration: (...told) => !seldom(random) && events.registration(...told) })),
+    ],
+  ];
+
+  it.each(meddling)('%s', async (_what, rules, faults, meddle) => {
+    expect(await firstViolation(rules, faults, meddle)).toMatch(rules);
+  });
+
+  it('SUBSCRIBED that comes before every node knows (G2)', async () => {
+    vi.spyOn(Barriers.prototype, 'wait').mockReturnValue(undefined);
+    expect(await firstViolation(/^G2, G4/, 'none')).toContain('never got publication');
+  });
+
+  it('REGISTERED that comes before every node knows (G2)', async () => {
+    const wait = Object.getOwnPropertyDescriptor(Barriers.prototype, 'wait')!.value as Barriers['wait'];
+    vi.spyOn(Barriers.prototype, 'wait').mockImplementation(function (this: Barriers, revision, nodes) {
+      return wait.call(this, revision, [...nodes].slice(0, 1));
+    });
+    expect(await firstViolation(/no_such_procedure/, 'none')).toContain('had registered');
+  });
+
+  it('REGISTERED that comes before its own node knows (REV-1)', async () => {
+    vi.spyOn(Barriers.prototype, 'wait').mockReturnValue(undefined);
+    expect(await firstViolation(/^REV-1/, 'none')).toContain('nobody took it over');
+  });
+
+  it('confirmations that are lost for good (G2)', async () => {
+    vi.spyOn(Barriers.prototype, 'confirm').mockReturnValue(undefined);
+    expect(await firstViolation(/^G2:/, 'none')).toContain('never got an answer');
+  });
+
+  it('waiting for the dead (G2)', async () => {
+    vi.spyOn(Barriers.prototype, 'drop').mockReturnValue(undefined);
+    expect(await firstViolation(/^G2:/, 'deaths')).toContain('never got an answer');
+  });
+
+  it('rows of the dead that stay (G5)', async () => {
+    vi.spyOn(SharedDirectory.prototype, 'withdraw').mockReturnValue(undefined);
+    expect(await firstViolation(/^G5/, 'deaths')).toContain('rows of it are left');
+  });
+
+  it('deaths that are told twice (G5)', async () => {
+    const bury = Object.getOwnPropertyDescriptor(SharedDirectory.prototype, 'bury')!.value as SharedDirectory['bury'];
+    vi.spyOn(SharedDirectory.prototype, 'bury').mockImplementation(function (this: SharedDirectory, node, isClean) {
+      bury.call(this, node, isClean);
+      this.enter(node);
+      bury.call(this, node, isClean);
+    });
+    expect(await firstViolation(/^G5/, 'deaths')).toContain('heard 2 times');
+  });
+
+  it('two sessions of one id (SES-2)', async () => {
+    vi.spyOn(SharedDirectory.prototype, 'join').mockReturnValue(true);
+    expect(await firstViolation(/^SES-2/, 'none')).toContain('has the id of another');
+  });
+
+  it('a procedure that two sessions hold alone (SHR-2)', async () => {
+    vi.spyOn(RegistrationTable.prototype, 'find').mockReturnValue(undefined);
+    expect(await firstViolation(/^SHR-1, SHR-2/, 'none')).toContain('both hold');
+  });
+
+  it('nothing where nothing is wrong', async () => {
+    expect(await firstViolation(/./, 'all')).toBeUndefined();
+  });
+});
