@@ -249,7 +249,6 @@ export class CallerSide<P extends Peer> {
 
   /** No callee took it. One that is there and refuses is another matter than none at all (RRT-2). */
   #failUntaken(call: PendingCall<P>): void {
-    if (!this.#calls.isPending(call)) return;
     const { procedure, foundCallee } = call;
     this.#fail(
       call,

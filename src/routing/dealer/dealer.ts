@@ -39,6 +39,8 @@ export interface DealerRules {
 /** What the dealer holds now, for gauges. */
 export interface DealerSizes {
   readonly registrations: number;
+  /** Procedures and patterns that sessions of this node hold. */
+  readonly localProcedures: number;
   readonly callers: number;
   readonly callees: number;
   readonly pendingCalls: number;
@@ -196,6 +198,7 @@ export class Dealer<P extends Peer> {
   sizes(): DealerSizes {
     return {
       registrations: this.#mirror.size,
+      localProcedures: this.#registrar.procedureCount,
       callers: this.#callerSide.callerCount,
       callees: this.#callees.size,
       pendingCalls: this.#callerSide.pendingCount,

@@ -31,6 +31,10 @@ export class Registrar<P extends Peer> {
 
   #isWithdrawn = false;
 
+  get procedureCount(): number {
+    return this.#holders.size;
+  }
+
   constructor(options: RegistrarOptions<P>) {
     this.#options = options;
     this.#outlet = options.outlet;
@@ -74,8 +78,8 @@ export class Registrar<P extends Peer> {
     const holders = this.#holders.get(holdersKey(row.procedure, row.match));
     if (holders === undefined) return;
     let namedCount = 0;
-    for (const { node, session } of row.callees) {
-      if (node === this.#options.node && holders.has(session)) namedCount++;
+    for (const { session } of row.callees) {
+      if (holders.has(session)) namedCount++;
     }
     if (namedCount === holders.size) return;
     const named = new Set(row.callees.map((callee) => callee.session));
@@ -166,7 +170,6 @@ export class Registrar<P extends Peer> {
     callee.registrations.set(id, registration);
     if (!this.#isWithdrawn) this.#hold(registration);
     this.#outlet.send(callee.peer, [Code.REGISTERED, request, id]);
-    if (callee.hasLeft) return;
     if (this.#isWithdrawn) this.#outlet.release(id, callee.peer.session);
     // Another session may have taken it by force between the row that granted it and this answer.
     else if (!this.#options.mirror.has(procedure, options.match, callee.peer.session)) this.#revoke(registration);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { NO_PAYLOAD } from '../../../../src/codec/payload.js';
 import { Code } from '../../../../src/wamp/codes.js';
+import { fault } from '../../../../src/wamp/faults.js';
 import type { NodeId } from '../../../../src/wamp/ids.js';
 import { ErrorUri } from '../../../../src/wamp/uris.js';
 import { DealerHarness, expectNoLeaks, pair, refusal, type TestSession } from './dealer-harness.js';
@@ -182,6 +183,34 @@ describe('a mirror that is behind', () => {
     while (harness.nodes[0]!.hearOne()) continue;
     harness.flush();
     expect(general.take()).toEqual([[Code.INVOCATION, 1, expect.any(Number), { procedure: 'com.a' }]]);
+  });
+
+  it('falls to the pattern of the same callee too, when only the exact registration has gone (SHR-7)', () => {
+    const { harness, caller, callee } = pair(2, { isManual: true });
+    const exact = callee.registered('com.a');
+    callee.registered('com', { match: 'prefix' });
+    callee.unregister(exact);
+    callee.take();
+    caller.call('com.a');
+    harness.nodes[1]!.receiveOne(harness.nodes[0]!.id);
+    while (harness.nodes[0]!.hearOne()) continue;
+    harness.flush();
+    expect(callee.take()).toEqual([[Code.INVOCATION, 1, expect.any(Number), { procedure: 'com.a' }]]);
+  });
+
+  it('answers no_available_callee when one callee was busy, even if another had gone (RRT-2)', () => {
+    const { harness, caller, callee } = pair(2, { isManual: true });
+    const busy = harness.session(1);
+    busy.registered('com.a', { invoke: 'first', concurrency: 1 });
+    callee.registered('com.a', { invoke: 'first' });
+    caller.call('com.a');
+    harness.flush();
+    callee.leave();
+    const request = caller.call('com.a');
+    harness.nodes[1]!.receiveOne(harness.nodes[0]!.id);
+    harness.nodes[0]!.receiveOne(harness.nodes[1]!.id);
+    harness.flush();
+    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.NO_AVAILABLE_CALLEE)]);
   });
 
   it('finds the successor of a callee that was replaced by force (SHR-7)', () => {
@@ -388,6 +417,33 @@ describe('a session that ends while it is being sent to', () => {
       expect(callee.take()).toEqual([[Code.INTERRUPT, 1, { mode: 'killnowait' }]]);
       expectNoLeaks(harness, true);
     }
+  });
+
+  it('as caller, by a chunk that cannot be sent either: the call ends once (G3)', () => {
+    const { harness, caller, callee } = pair(1);
+    callee.registered('com.a');
+    caller.call('com.a', { receiveProgress: true });
+    harness.nodes[0]!.outlet.refuseSend = (to, message) => {
+      if (message[0] !== Code.RESULT || to !== caller.peer) return undefined;
+      caller.leave();
+      return fault(ErrorUri.PAYLOAD_SIZE_EXCEEDED, 'too large, and too much');
+    };
+    callee.yield(1, [], { progress: true });
+    expect(harness.nodes[0]!.outcomes()).toEqual(['caller_left']);
+    expectNoLeaks(harness, true);
+  });
+
+  it('as callee, by the INTERRUPT of a caller that leaves: each call ends once', () => {
+    const { harness, caller, callee } = pair(1);
+    callee.registered('com.a');
+    caller.call('com.a');
+    caller.call('com.a');
+    callee.onMessage = (message) => {
+      if (message[0] === Code.INTERRUPT) callee.leave();
+    };
+    caller.leave();
+    expect(harness.nodes[0]!.outcomes()).toHaveLength(2);
+    expectNoLeaks(harness);
   });
 
   it('as callee, by its REGISTERED: nothing stays registered', () => {

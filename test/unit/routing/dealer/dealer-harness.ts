@@ -434,7 +434,7 @@ export function expectNoLeaks(harness: DealerHarness, hasSessions = false): void
     const sizes = node.dealer.sizes();
     expect(sizes).toMatchObject({ pendingCalls: 0, invocations: 0, heldInvokes: 0 });
     expect(node.outlet.timerCount()).toBe(0);
-    if (!hasSessions) expect(sizes).toMatchObject({ registrations: 0, callers: 0, callees: 0 });
+    if (!hasSessions) expect(sizes).toMatchObject({ registrations: 0, localProcedures: 0, callers: 0, callees: 0 });
   }
 }
 

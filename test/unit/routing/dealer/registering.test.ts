@@ -204,6 +204,7 @@ describe.each(TOPOLOGIES)('registering, $name', ({ nodeCount }) => {
     callee.register('com.late');
     harness.flush();
     expect(harness.nodes[last]!.dealer.sizes().registrations).toBe(0);
+    expect(callee.take()).toEqual([[Code.REGISTERED, expect.any(Number), expect.any(Number)]]);
     callee.leave();
     caller.leave();
     harness.flush();
