@@ -8,6 +8,8 @@ const QUOTE = 0x22;
 const COMMA = 0x2c;
 /** The digits of 2^53, and one to spare. */
 export const MAX_DIGITS = 17;
+/** The characters of 00 to 99. */
+const PAIRS = Uint8Array.from({ length: 200 }, (_, i) => 0x30 + (i % 2 === 0 ? Math.floor(i / 20) : (i >> 1) % 10));
 // Above this a native call beats the loop over characters.
 const LOOP_CHARACTERS = 96;
 
@@ -159,14 +161,19 @@ function digitCount(value: number): number {
   return count;
 }
 
-/** Fills `start`..`end` with the digits of a 32-bit integer. */
+/** Fills `start`..`end` with the digits of a 32-bit integer, two at a time. */
 function putDigits(bytes: Uint8Array, start: number, end: number, value: number): void {
   let rest = value;
-  for (let pos = end - 1; pos >= start; pos--) {
-    const tenth = (rest / 10) | 0;
-    bytes[pos] = 0x30 + rest - tenth * 10;
-    rest = tenth;
+  let pos = end;
+  while (pos - start >= 2) {
+    const hundredth = (rest / 100) | 0;
+    const pair = (rest - hundredth * 100) << 1;
+    pos -= 2;
+    bytes[pos] = PAIRS[pair] as number;
+    bytes[pos + 1] = PAIRS[pair + 1] as number;
+    rest = hundredth;
   }
+  if (pos > start) bytes[start] = 0x30 + rest;
 }
 
 function writeBytes(sink: ByteSink, value: Uint8Array): void {
