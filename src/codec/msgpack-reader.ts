@@ -9,7 +9,7 @@ const TIMESTAMP = 0xff;
 
 /**
  * Reads MessagePack. The length checks come before anything is built: a list of n elements needs n bytes, a dict of n
- * entries 2n. The last of equal keys wins (SER-4).
+ * entries 2n. The last of equal keys wins (SER-4). undefined, as msgpackr says it, is read as null.
  */
 export class MsgpackReader implements Reader {
   pos = 0;
@@ -346,6 +346,8 @@ export class MsgpackReader implements Reader {
     const length = isFixed ? 1 << (first - 0xd4) : this.#uint(pos + 1, width);
     const type = this.#bytes[pos + 1 + width] as number;
     const start = pos + 2 + width;
+    // How msgpackr says undefined, and with it wampy: `{ match: undefined }` in every SUBSCRIBE.
+    if (type === 0 && first === 0xd4 && this.#bytes[start] === 0) return null;
     if (type === TIMESTAMP && length === 4) return new Timestamp(BigInt(view.getUint32(start)), 0);
     if (type === TIMESTAMP && length === 8) {
       const packed = view.getBigUint64(start);

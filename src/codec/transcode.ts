@@ -35,7 +35,7 @@ const sink = new ByteSink();
  *   and foreign text beginning with U+0000, fail; lone surrogates become U+FFFD.
  * - integers stay exact: beyond 64 bits as the double that equals them, else as a CBOR bignum, else it fails.
  * - floats stay floats, also integral ones (`1.0` in JSON); NaN and infinities fail in JSON.
- * - undefined becomes null; other simple values of CBOR fail.
+ * - undefined, in MessagePack as msgpackr says it, becomes null; other simple values of CBOR fail.
  * - CBOR tags are dropped, their content kept; bignums are integers.
  * - MessagePack timestamps become RFC 3339 text (in CBOR with tag 0); other extensions fail.
  * - dicts with keys that are not text fail in JSON; the last of equal keys wins.

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FloatOnWire } from '../../../src/wamp/float-on-wire.js';
+import { parseMessage } from '../../../src/wamp/parse.js';
 import { accepted, frame, headerValue, publish, refused } from './reading.js';
 
 const value = (source: string): unknown => headerValue('msgpack', source);
@@ -52,6 +53,16 @@ describe('MessagePack values', () => {
     'lets no float pass for an id: %s (MSG-10)',
     (source) => expect(value(source)).toBeInstanceOf(FloatOnWire),
   );
+
+  it('takes an option that wampy leaves undefined for one that is absent (MSG-7)', () => {
+    const decoded = accepted('msgpack', frame('msgpack', '94 20 01 81 a5 6d 61 74 63 68 d4 00 00 a1 74'));
+    expect(parseMessage(decoded.header, decoded.payload, decoded.payloadShape)).toEqual([
+      32,
+      1,
+      { match: 'exact' },
+      't',
+    ]);
+  });
 
   it('takes the last of equal keys (SER-4)', () => {
     expect(value('82 a1 61 01 a1 61 02')).toStrictEqual({ a: 2 });

@@ -137,6 +137,8 @@ describe('transcoding', () => {
   it('drops tags, and says undefined as null (SER-6)', () => {
     expect(transcoded('cbor', '83 c1 1a 5f 5e 10 00 d8 20 61 61 f7', 'json')).toBe('[1600000000,"a",null]');
     expect(transcoded('cbor', '81 a1 61 61 f7', 'msgpack')).toBe('9181a161c0');
+    expect(transcoded('msgpack', '91 d4 00 00', 'json')).toBe('[null]');
+    expect(transcoded('msgpack', '91 d4 00 01', 'json')).toMatch(/the MessagePack extension type 0/);
     expect(transcoded('cbor', '81 e0', 'json')).toBe('cannot be said in json: the CBOR simple value 0');
     expect(transcoded('cbor', '81 f8 ff', 'msgpack')).toBe('cannot be said in msgpack: the CBOR simple value 255');
   });
