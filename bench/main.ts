@@ -5,6 +5,9 @@ import { runBench } from './run.js';
 
 const reports = fileURLToPath(new URL('../../bench/reports', import.meta.url));
 
+// Leaving by `exit` ends the routers, too.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130));
+
 try {
   const options = readOptions(process.argv.slice(2));
   if (options === null) {

@@ -20,7 +20,8 @@ export function runTool(
       cwd: directory,
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: installTimeoutMs,
+      // Not `timeout`: where the command does not exist, its timer would keep the bench alive.
+      signal: AbortSignal.timeout(installTimeoutMs),
     });
     let said = '';
     const keep = (chunk: Buffer): void => {
