@@ -7,12 +7,12 @@ import { unreachable } from '../../wamp/unreachable.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import { errorReply } from '../error-reply.js';
 import type { FailureFrame, InvokeFrame, ResultFrame } from '../frames.js';
-import type { CallOutcome, Outlet, Peer, Surroundings } from '../ports.js';
+import type { Callee, CallOutcome, Outlet, Peer, Surroundings } from '../ports.js';
 import { resultDetails } from './details.js';
 import { Forwarding } from './forwarding.js';
 import { chooseCallee } from './invocation-policy.js';
 import { PendingCalls, type CallerState, type PendingCall } from './pending-calls.js';
-import type { Registrations } from './registrations.js';
+import type { RegistrationEntry, Registrations } from './registrations.js';
 
 export interface CallerSideOptions<P extends Peer> {
   readonly node: NodeId;
@@ -170,23 +170,36 @@ export class CallerSide<P extends Peer> {
   }
 
   #begin(caller: CallerState<P>, message: Call, disclose: boolean): void {
-    const [, request, options, procedure, payload] = message;
     const refusal = this.#refusal(caller, message, disclose);
     if (refusal !== undefined) {
       this.#refuse(caller, message, refusal);
       return;
     }
     const { mirror, surroundings } = this.#options;
+    const procedure = message[3];
     const entry = mirror.match(procedure);
     const callee = entry === undefined ? undefined : chooseCallee(entry, undefined, surroundings);
     if (entry === undefined || callee === undefined) {
       this.#refuse(caller, message, fault(ErrorUri.NO_SUCH_PROCEDURE, `no callee has registered "${procedure}"`));
       return;
     }
-    const startedMs = surroundings.nowMs();
+    const call = this.#pendingCall(caller, message, disclose, entry, callee);
+    const invoke = this.#invokeFrame(call, message);
+    call.invoke = invoke;
+    this.#calls.add(call);
+    if (!this.#forwarding.forward(call, invoke)) this.#failUntaken(call);
+  }
+
+  #pendingCall(
+    caller: CallerState<P>,
+    [, request, options, procedure]: Call,
+    disclose: boolean,
+    entry: RegistrationEntry,
+    callee: Callee,
+  ): PendingCall<P> {
+    const startedMs = this.#options.surroundings.nowMs();
     const timeoutMs = this.#timeoutMs(options.timeoutMs);
-    const key = this.#calls.nextKey();
-    const call: PendingCall<P> = {
+    return {
       caller,
       request,
       procedure,
@@ -197,7 +210,7 @@ export class CallerSide<P extends Peer> {
       stopTimer: undefined,
       entry,
       callee,
-      key,
+      key: this.#calls.nextKey(),
       invoke: undefined,
       tried: undefined,
       foundCallee: false,
@@ -206,23 +219,25 @@ export class CallerSide<P extends Peer> {
       isForwarding: false,
       wantsAnother: false,
     };
-    const invoke: InvokeFrame = {
+  }
+
+  #invokeFrame(call: PendingCall<P>, [, , options, procedure, payload]: Call): InvokeFrame {
+    const { callee } = call;
+    const { passthru } = options;
+    const plain: InvokeFrame = {
       kind: 'invoke',
-      call: key,
-      registration: entry.registration.id,
+      call: call.key,
+      registration: call.entry.registration.id,
       callee: callee.session,
       procedure,
-      caller: caller.peer,
-      discloseCaller: disclose || callee.discloseCaller,
+      caller: call.caller.peer,
+      discloseCaller: call.disclose || callee.discloseCaller,
       receiveProgress: options.receiveProgress,
       progress: options.progress,
       timeoutMs: this.#forwarding.forwardedTimeoutMs(call, callee),
-      ...(options.passthru === undefined ? undefined : { passthru: options.passthru }),
       payload,
     };
-    call.invoke = invoke;
-    this.#calls.add(call);
-    if (!this.#forwarding.forward(call, invoke)) this.#failUntaken(call);
+    return passthru === undefined ? plain : { ...plain, passthru };
   }
 
   /** All options but `progress` are those of the first CALL (PCI-5); the callee stays the same (PCI-4). */

@@ -375,6 +375,22 @@ describe('frames nobody waits for', () => {
     expectNoLeaks(harness);
   });
 
+  it('under the number of a call, but of another node, cannot end it', () => {
+    const { harness, caller, callee } = pair(1);
+    callee.registered('com.a');
+    caller.call('com.a');
+    const foreign = { node: 'node-9' as NodeId, number: 1 };
+    harness.nodes[0]!.dealer.receive(foreign.node, {
+      kind: 'result',
+      call: foreign,
+      progress: false,
+      payload: NO_PAYLOAD,
+    });
+    expect(caller.take()).toEqual([]);
+    callee.yield(1, ['mine']);
+    expect(caller.take()).toEqual([[Code.RESULT, 1, {}, ['mine']]]);
+  });
+
   it('of a callee tried before cannot end a call that went on to another', () => {
     const { harness, caller, callee } = pair(2, { isManual: true });
     const other = harness.session(1);

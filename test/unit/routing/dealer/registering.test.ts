@@ -246,6 +246,19 @@ describe('ids of registrations', () => {
     expect(claims[0]).toMatchObject({ claim: { registration: odd } });
   });
 
+  it('may change with a row: calls and the mirror follow', () => {
+    const harness = new DealerHarness(1);
+    const { dealer, outlet } = harness.nodes[0]!;
+    const callee = { node: harness.nodes[0]!.id, session: 1 as never, discloseCaller: false, forwardTimeout: false };
+    for (const id of [7, 8] as RegistrationId[])
+      dealer.registration({ id, procedure: 'com.a', match: 'exact', invoke: 'first', callees: [callee] });
+    expect(dealer.sizes().registrations).toBe(1);
+    harness.session(0).call('com.a');
+    expect(outlet.said.find((one) => one.verb === 'tell')).toMatchObject({
+      frame: { kind: 'invoke', registration: 8 },
+    });
+  });
+
   it('evade a procedure that has the derived id already', () => {
     const harness = new DealerHarness(1);
     const derived = harness.session(0).registered('com.a');
@@ -257,6 +270,18 @@ describe('ids of registrations', () => {
       invoke: 'single',
       callees: [{ node: other.nodes[0]!.id, session: 1 as never, discloseCaller: false, forwardTimeout: false }],
     });
-    expect(other.session(0).registered('com.a')).not.toBe(derived);
+    const callee = other.session(0);
+    const evaded = callee.registered('com.a');
+    expect(evaded).not.toBe(derived);
+    callee.unregister(evaded);
+    callee.take();
+    other.nodes[0]!.dealer.registration({
+      id: derived,
+      procedure: 'com.other',
+      match: 'exact',
+      invoke: 'single',
+      callees: [],
+    });
+    expect(callee.registered('com.a')).toBe(derived);
   });
 });
