@@ -36,6 +36,8 @@ interface Asked {
   readonly kind: 'subscribe' | 'register';
   readonly pattern: Pattern;
   readonly invoke: string;
+  /** 0: no bound. */
+  readonly concurrency: number;
 }
 
 /** A client with its session: does what it is told, answers calls by their plan, and objects to what it must not see. */
@@ -174,8 +176,17 @@ export class Client implements Session {
     this.asked.delete(request);
     if (this.registrations.has(id)) this.#journal.violate('DLR-4', `${this.name} got registration ${id} twice`);
     const [procedure, match] = asked.pattern;
-    const { invoke } = asked;
-    const registration = { client: this, id, procedure, match, invoke, from: this.#journal.at, until: Infinity };
+    const { invoke, concurrency } = asked;
+    const registration = {
+      client: this,
+      id,
+      procedure,
+      match,
+      invoke,
+      concurrency,
+      from: this.#journal.at,
+      until: Infinity,
+    };
     this.registrations.set(id, registration);
     this.#journal.registrations.push(registration);
   }
@@ -251,7 +262,9 @@ export class Client implements Session {
       return;
     }
     if (request !== ++this.#lastInvocation) this.#journal.violate('ID-4', `${what}, not ${this.#lastInvocation}`);
-    if (!this.registrations.has(id)) this.#journal.violate('ORD-4', `${what} without holding registration ${id}`);
+    const registration = this.registrations.get(id);
+    if (registration === undefined) this.#journal.violate('ORD-4', `${what} without holding registration ${id}`);
+    else this.#checkConcurrency(registration, what);
     if (said.chunk !== 0) this.#journal.violate('ORD-5', `${what} first`);
     this.#checkCallOrder(call, what);
     this.#checkSingle(call, what);
@@ -259,6 +272,7 @@ export class Client implements Session {
     const invocation: InvocationRecord = {
       client: this,
       request,
+      registration,
       call,
       mayProgress,
       chunkCount: 1,
@@ -269,6 +283,16 @@ export class Client implements Session {
     this.invocations.set(request, invocation);
     call.invocations.push(invocation);
     this.#work(invocation);
+  }
+
+  #checkConcurrency(held: RegistrationRecord, what: string): void {
+    const { concurrency } = held;
+    const active = [...this.invocations.values()].filter(
+      ({ registration, answer, isInterrupted, call }) =>
+        registration === held && answer === undefined && !isInterrupted && call.end === undefined && call.client.isOpen,
+    );
+    if (concurrency > 0 && active.length >= concurrency)
+      this.#journal.violate('concurrency', `${what} while it works on ${active.length} of at most ${concurrency}`);
   }
 
   /** A call that was rerouted may come late: it went elsewhere first (SHR-7). */
@@ -351,6 +375,7 @@ export class Client implements Session {
         this.#journal.violate('ORD-5', `${what} after ${call.progressCount} of ${said.progressCount} chunks`);
       this.#callEnded(request, '');
     } else {
+      if (call.cancelMode !== undefined) this.#journal.violate('CAN-1', `${what} in progress after it canceled`);
       if (!call.receiveProgress) this.#journal.violate('PCR-6', `${what} in progress, which it did not ask for`);
       if (said.progress !== call.progressCount)
         this.#journal.violate('ORD-5', `${what}: chunk ${String(said.progress)} after ${call.progressCount}`);

@@ -34,6 +34,8 @@ export interface RegistrationRecord {
   readonly procedure: string;
   readonly match: MatchPolicy;
   readonly invoke: string;
+  /** Invocations it takes at once; 0: no bound. */
+  readonly concurrency: number;
   readonly from: number;
   until: number;
 }
@@ -48,6 +50,8 @@ export interface ClaimRecord {
 export interface InvocationRecord {
   readonly client: Client;
   readonly request: RequestId;
+  /** What it came by; undefined: nothing the callee holds. */
+  readonly registration: RegistrationRecord | undefined;
   readonly call: CallRecord;
   readonly mayProgress: boolean;
   chunkCount: number;

@@ -173,7 +173,7 @@ export class World {
     if (client === undefined) return;
     const request = client.nextRequest();
     const pattern = SUBSCRIPTIONS[topic]!;
-    client.asked.set(request, { kind: 'subscribe', pattern, invoke: '' });
+    client.asked.set(request, { kind: 'subscribe', pattern, invoke: '', concurrency: 0 });
     client.node.realm.route(client, [Code.SUBSCRIBE, request, { match: pattern[1] }, pattern[0]], false);
   }
 
@@ -235,7 +235,7 @@ export class World {
     const request = client.nextRequest();
     const pattern = REGISTRATIONS[procedure]!;
     const [uri, match] = pattern;
-    client.asked.set(request, { kind: 'register', pattern, invoke });
+    client.asked.set(request, { kind: 'register', pattern, invoke, concurrency });
     this.journal.claims.push({ procedure: uri, match, force, at: this.journal.at });
     const options = {
       match,

@@ -65,6 +65,27 @@ describe('a node alone', () => {
   });
 });
 
+describe('a realm that is served again at once', () => {
+  it('is told as it is now, not as it was when it was served before', async () => {
+    makeHub();
+    const a = await start(A);
+    const b = hub.join(B);
+    await b.start(hearing(B));
+    const claiming = a.directory.claim(REALM, claimOf(A, 'com.x'));
+    deliverAll();
+    await claiming;
+    heard.length = 0;
+    void b.serve(REALM);
+    void b.withdraw(REALM);
+    void a.directory.release(REALM, claimOf(A, 'com.x').registration, claimOf(A, 'com.x').callee.session);
+    await a.stop();
+    const serving = b.serve(REALM);
+    deliverAll();
+    await serving;
+    expect(heard).toEqual(['b: a has gone']);
+  });
+});
+
 describe('a full lane', () => {
   it('refuses publications by name, counts them, and does not forget those it took (G4)', async () => {
     makeHub({ laneLimitCount: 3 });
