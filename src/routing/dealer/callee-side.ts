@@ -158,14 +158,15 @@ export class CalleeSide<P extends Peer> {
       this.#fail(call, 'refused', lacking.error, payloadOf([lacking.message]));
       return;
     }
-    const receiveProgress = frame.receiveProgress && this.#sendsProgress(callee.peer);
+    const asksProgress = frame.receiveProgress && this.#announcesProgress(callee.peer);
     const invocation: Invocation<P> = {
       callee,
       request: ++callee.lastRequest as RequestId,
       registration,
       call,
-      receiveProgress,
-      details: invocationDetails(frame, registration.match, receiveProgress),
+      // wampy's callees send progress without ever announcing it: what the caller asked for is passed on.
+      receiveProgress: asksProgress || (frame.receiveProgress && !this.#options.progressiveResultsRequireCanceling),
+      details: invocationDetails(frame, registration.match, asksProgress),
       wasInterrupted: false,
     };
     this.#remember(invocation);
@@ -214,7 +215,7 @@ export class CalleeSide<P extends Peer> {
     return undefined;
   }
 
-  #sendsProgress(peer: P): boolean {
+  #announcesProgress(peer: P): boolean {
     if (!announces(peer, 'progressive_call_results')) return false;
     return !this.#options.progressiveResultsRequireCanceling || announces(peer, 'call_canceling');
   }

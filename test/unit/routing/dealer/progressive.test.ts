@@ -63,6 +63,18 @@ describe.each(TOPOLOGIES)('progressive call results, $name', ({ nodeCount }) => 
     }
   });
 
+  it('forwards progress of a callee that announced nothing, as wampy does, where the rule is relaxed (PCR-2)', () => {
+    for (const progressiveResultsRequireCanceling of [true, false]) {
+      const { caller, callee } = pair(nodeCount, { callee: [], rules: { progressiveResultsRequireCanceling } });
+      callee.registered('com.a');
+      const request = caller.call('com.a', { receiveProgress: true });
+      callee.yield(1, [1], { progress: true });
+      callee.yield(1);
+      const progress = progressiveResultsRequireCanceling ? [] : [[Code.RESULT, request, { progress: true }, [1]]];
+      expect(caller.take()).toEqual([...progress, [Code.RESULT, request, {}]]);
+    }
+  });
+
   it('discards progress nobody asked for and keeps the call open (PCR-6, X-22)', () => {
     const { harness, caller, callee } = pair(nodeCount);
     callee.registered('com.a');
