@@ -373,11 +373,11 @@ export class CborReader implements Reader {
   }
 
   #tooDeep(pos: number): false {
-    return this.#fail(`lists and dicts nested deeper than ${this.#maxDepth}`, pos);
+    return this.#fail(`lists and dicts nested deeper than ${this.#maxDepth} (limits.maxNestingDepth)`, pos);
   }
 
   #tooMany(pos: number): false {
-    return this.#fail(`a list or dict of more than ${this.#maxEntries} entries`, pos);
+    return this.#fail(`a list or dict of more than ${this.#maxEntries} entries (limits.maxContainerEntries)`, pos);
   }
 
   #cutOff(pos: number): false {

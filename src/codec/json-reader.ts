@@ -76,7 +76,8 @@ export class JsonReader implements Reader {
       return true;
     }
     if (byte !== COMMA) return this.#fail('expected a comma or the end of the message', pos);
-    if (index >= this.#maxEntries) return this.#fail(`a list of more than ${this.#maxEntries} elements`, pos);
+    if (index >= this.#maxEntries)
+      return this.#fail(`a list of more than ${this.#maxEntries} elements (limits.maxContainerEntries)`, pos);
     this.pos = afterSpace(bytes, pos + 1, end);
     return true;
   }
@@ -292,11 +293,11 @@ export class JsonReader implements Reader {
   }
 
   #tooDeep(pos: number): false {
-    return this.#fail(`lists and dicts nested deeper than ${this.#maxDepth}`, pos);
+    return this.#fail(`lists and dicts nested deeper than ${this.#maxDepth} (limits.maxNestingDepth)`, pos);
   }
 
   #tooMany(pos: number): false {
-    return this.#fail(`a list or dict of more than ${this.#maxEntries} entries`, pos);
+    return this.#fail(`a list or dict of more than ${this.#maxEntries} entries (limits.maxContainerEntries)`, pos);
   }
 
   #failScan(bad: number): false {

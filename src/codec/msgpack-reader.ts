@@ -225,7 +225,7 @@ export class MsgpackReader implements Reader {
       return -1;
     }
     if (count > this.#maxEntries) {
-      this.#fail(`a list or dict of more than ${this.#maxEntries} entries`, pos);
+      this.#fail(`a list or dict of more than ${this.#maxEntries} entries (limits.maxContainerEntries)`, pos);
       return -1;
     }
     this.pos = start;
@@ -358,7 +358,7 @@ export class MsgpackReader implements Reader {
   }
 
   #tooDeep(pos: number): false {
-    return this.#fail(`lists and dicts nested deeper than ${this.#maxDepth}`, pos);
+    return this.#fail(`lists and dicts nested deeper than ${this.#maxDepth} (limits.maxNestingDepth)`, pos);
   }
 
   #cutOff(pos: number): false {

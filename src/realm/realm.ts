@@ -82,10 +82,13 @@ export class Realm implements RealmDoor {
       random: () => chance.random(),
       publicationId: () => chance.publicationId(),
     };
-    const onLimit = (): void => {
-      counters.limitsReached.subscriptions_per_session++;
-    };
-    this.#broker = new Broker({ realm: uri, outlet, surroundings, limits, onLimit });
+    this.#broker = new Broker({
+      realm: uri,
+      outlet,
+      surroundings,
+      limits,
+      onLimit: () => counters.limitsReached.subscriptions_per_session++,
+    });
     this.#dealer = new Dealer({
       realm: uri,
       node: backplane.node,
@@ -94,6 +97,7 @@ export class Realm implements RealmDoor {
       limits,
       rules: { progressiveResultsRequireCanceling: settings.progressiveResultsRequireCanceling },
       abort: (session, violation) => session.abort(violation),
+      onLimit: (limit) => counters.limitsReached[limit]++,
     });
   }
 

@@ -264,7 +264,8 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost {
     this.#inbox ??= new Inbox(limits.maxInboxMessages, limits.maxInboxBytes);
     if (this.#inbox.push(bytes)) return;
     counters.limitsReached.inbox++;
-    const message = 'too many messages wait for one that is being decided: wait for answers, or raise the limit';
+    const message =
+      'too many messages wait for one that is being decided (limits.maxInboxMessages, limits.maxInboxBytes)';
     this.abort(fault(ErrorUri.LIMIT_EXCEEDED, message));
   }
 

@@ -78,7 +78,10 @@ export class UwsConnection implements Connection {
       this.#malformed(`${kinds} messages of WebSocket`, 'protocol_violation');
     } else if (bytes.byteLength > maxMessageBytes) {
       counters.limitsReached.message_bytes++;
-      this.#malformed(`a message of ${bytes.byteLength} bytes; at most ${maxMessageBytes} are accepted`, 'limit');
+      this.#malformed(
+        `a message of ${bytes.byteLength} bytes; at most ${maxMessageBytes} are accepted (limits.maxMessageBytes)`,
+        'limit',
+      );
     } else if (this.isBatched) {
       this.#batchReceived(slab.copy(bytes));
     } else {
@@ -111,7 +114,7 @@ export class UwsConnection implements Connection {
     if (this.#rate?.take(this.#surroundings.nowMs()) === false) {
       this.#surroundings.counters.limitsReached.messages_per_second++;
       const { maxMessagesPerSecond } = this.#surroundings;
-      this.#malformed(`more than ${maxMessagesPerSecond} messages per second`, 'limit');
+      this.#malformed(`more than ${maxMessagesPerSecond} messages per second (limits.maxMessagesPerSecond)`, 'limit');
       return;
     }
     this.#listener?.received(message);

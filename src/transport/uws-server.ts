@@ -46,8 +46,11 @@ const REFUSALS: Readonly<Record<ConnectionRefusal, readonly [status: string, sen
   draining: ['503 Service Unavailable', 'This router is going away. Connect again to reach another.'],
   origin: ['403 Forbidden', 'Pages of this origin may not connect here.'],
   subprotocol: ['400 Bad Request', 'Name a sub-protocol of this router in Sec-WebSocket-Protocol:'],
-  connections: ['503 Service Unavailable', 'This router has as many connections as it may.'],
-  connections_per_address: ['503 Service Unavailable', 'There are too many connections from this address.'],
+  connections: ['503 Service Unavailable', 'This router has as many connections as it may (limits.maxConnections).'],
+  connections_per_address: [
+    '503 Service Unavailable',
+    'There are too many connections from this address (limits.maxConnectionsPerAddress).',
+  ],
 };
 
 /** The WebSocket server: opening handshakes, limits, and the life of every connection. */

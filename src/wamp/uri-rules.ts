@@ -46,7 +46,7 @@ export function checkUri(uri: Uri, match: MatchPolicy, rules: UriRules): string 
   }
   if (length + extraBytes > rules.maxUriBytes) return tooLong(rules);
   if (componentCount > rules.maxUriComponents) {
-    return `it has more than ${rules.maxUriComponents} components (maxUriComponents)`;
+    return `it has more than ${rules.maxUriComponents} components (limits.maxUriComponents)`;
   }
   return undefined;
 }
@@ -57,7 +57,7 @@ export function isReserved(uri: Uri): boolean {
 }
 
 function tooLong(rules: UriRules): string {
-  return `it is longer than ${rules.maxUriBytes} bytes (maxUriBytes)`;
+  return `it is longer than ${rules.maxUriBytes} bytes (limits.maxUriBytes)`;
 }
 
 function isStrictUnit(unit: number): boolean {

@@ -24,6 +24,8 @@ export interface CallerSideOptions<P extends Peer> {
   readonly maxCallTimeoutMs?: number | undefined;
   readonly timeoutGraceMs: number;
   readonly abort: (peer: P, violation: Fault) => void;
+  /** A call was refused because of `maxPendingCallsPerSession`. */
+  readonly onLimit: () => void;
 }
 
 /**
@@ -277,9 +279,10 @@ export class CallerSide<P extends Peer> {
       return fault(ErrorUri.DISCLOSE_ME_DISALLOWED, 'disclose_me is not allowed here: call without it');
     const { maxPendingCallsPerSession } = this.#options;
     if (caller.pending.size < maxPendingCallsPerSession) return undefined;
+    this.#options.onLimit();
     return fault(
       ErrorUri.LIMIT_EXCEEDED,
-      `this session has its limit of ${maxPendingCallsPerSession} calls unanswered (maxPendingCallsPerSession)`,
+      `this session has its limit of ${maxPendingCallsPerSession} calls unanswered (limits.maxPendingCallsPerSession)`,
     );
   }
 

@@ -19,7 +19,11 @@ export interface DealerOptions<P extends Peer> {
   readonly rules: DealerRules;
   /** Ends a session for a protocol violation. It may call `leave` before it returns. */
   readonly abort: (peer: P, violation: Fault) => void;
+  /** A session was refused because of `limits`. */
+  readonly onLimit?: (limit: DealerLimit) => void;
 }
+
+export type DealerLimit = 'registrations_per_session' | 'calls_per_session';
 
 export interface DealerLimits {
   readonly maxRegistrationsPerSession: number;
@@ -66,7 +70,7 @@ export class Dealer<P extends Peer> {
   readonly #callerSide: CallerSide<P>;
   readonly #calleeSide: CalleeSide<P>;
 
-  constructor({ realm, node, outlet, surroundings, limits, rules, abort }: DealerOptions<P>) {
+  constructor({ realm, node, outlet, surroundings, limits, rules, abort, onLimit }: DealerOptions<P>) {
     const mirror = this.#mirror;
     const callees = this.#callees;
     const { maxRegistrationsPerSession, maxPendingCallsPerSession, maxCallTimeoutMs } = limits;
@@ -83,6 +87,7 @@ export class Dealer<P extends Peer> {
       maxCallTimeoutMs,
       timeoutGraceMs: TIMEOUT_GRACE_MS,
       abort,
+      onLimit: () => onLimit?.('calls_per_session'),
     });
     this.#registrar = new Registrar({
       realm,
@@ -91,6 +96,7 @@ export class Dealer<P extends Peer> {
       callees,
       mirror,
       maxRegistrationsPerSession,
+      onLimit: () => onLimit?.('registrations_per_session'),
       onDecided: (callee) => this.#calleeSide.resume(callee),
     });
   }

@@ -17,6 +17,8 @@ export interface RegistrarOptions<P extends Peer> {
   readonly callees: Callees<P>;
   readonly mirror: Registrations;
   readonly maxRegistrationsPerSession: number;
+  /** A session was refused because of it. */
+  readonly onLimit: () => void;
   /** A claim of this callee was decided and answered: invocations that waited for it may go on (ORD-4). */
   readonly onDecided: (callee: CalleeState<P>) => void;
 }
@@ -120,9 +122,10 @@ export class Registrar<P extends Peer> {
     if (callee.registrations.has(id) || callee.claims.has(id))
       return fault(ErrorUri.PROCEDURE_ALREADY_EXISTS, `this session has registered "${procedure}" already`);
     if (callee.registrations.size + callee.claims.size >= maxRegistrationsPerSession) {
+      this.#options.onLimit();
       return fault(
         ErrorUri.LIMIT_EXCEEDED,
-        `this session holds its limit of ${maxRegistrationsPerSession} registrations (maxRegistrationsPerSession)`,
+        `this session holds its limit of ${maxRegistrationsPerSession} registrations (limits.maxRegistrationsPerSession)`,
       );
     }
     return undefined;

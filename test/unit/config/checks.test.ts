@@ -95,7 +95,7 @@ describe('permissions', () => {
     refuse({ realms: [permitting({ uri: 'a..b', match: 'prefix' })] }, `${at} "a..b" (match: prefix)`);
     refuse({ realms: [permitting({ uri: 'a#' })] }, `${at} "a#"`);
     refuse({ realms: [{ ...permitting({ uri: 'A' }), uriCheck: 'strict' }] }, `${at} "A"`);
-    refuse({ realms: [permitting({ uri: 'a'.repeat(40) })], limits: { maxUriBytes: 39 } }, '(maxUriBytes)');
+    refuse({ realms: [permitting({ uri: 'a'.repeat(40) })], limits: { maxUriBytes: 39 } }, '(limits.maxUriBytes)');
   });
   it('explain the trailing star of Crossbar.io', () => {
     refuse({ realms: [permitting({ uri: 'com.a.*' })] }, 'write "com.a." with match: prefix instead of the star');
