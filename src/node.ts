@@ -157,6 +157,7 @@ class Node implements RunningNode {
     this.#state = 'draining';
     this.#logger.info({ count: this.#census.sessionCount }, 'node.draining');
     this.#server.stopListening();
+    this.#realms.close();
     const { periodMs, deadlineMs } = this.#config.drain;
     const startMs = nowMs();
     await drainSessions(() => this.#realms.all.values(), { periodMs, deadlineMs, nowMs, wait: sleep });

@@ -5,7 +5,7 @@ import type { Realm } from './realm.js';
 export interface DrainOptions {
   /** GOODBYEs are spread over this long, so that clients do not all reconnect at once. */
   readonly periodMs: number;
-  /** From the start of the drain; whatever is in flight then is cut. */
+  /** From the start of the drain; sessions with calls in flight then get their GOODBYE all the same. */
   readonly deadlineMs: number;
   readonly nowMs: () => number;
   readonly wait: (delayMs: number) => Promise<void>;
@@ -32,12 +32,17 @@ export async function drainSessions(realms: () => Iterable<Realm>, options: Drai
     for (const [session, realm] of remaining) {
       if (dueCount <= 0) break;
       if (realm.dealer.hasCallsInFlight(session)) continue;
-      session.close(CloseUri.SYSTEM_SHUTDOWN, 'this node is shutting down: connect again');
+      sayGoodbye(session);
       dueCount--;
     }
     await wait(STEP_MS);
     remaining = openSessions(realms());
   }
+  for (const [session] of remaining) sayGoodbye(session);
+}
+
+function sayGoodbye(session: Session): void {
+  session.close(CloseUri.SYSTEM_SHUTDOWN, 'this node is shutting down: connect again');
 }
 
 function openSessions(realms: Iterable<Realm>): [Session, Realm][] {

@@ -3,7 +3,7 @@ import type { RealmDirectory, RealmRules } from '../session/ports.js';
 import { fault, type Fault } from '../wamp/faults.js';
 import type { Uri } from '../wamp/ids.js';
 import { checkUri } from '../wamp/uri-rules.js';
-import { ErrorUri } from '../wamp/uris.js';
+import { CloseUri, ErrorUri } from '../wamp/uris.js';
 import { Realm, type RealmSettings, type RealmSurroundings } from './realm.js';
 
 export interface RealmTemplate {
@@ -36,6 +36,7 @@ export class Realms implements RealmDirectory {
   readonly #opening = new Map<Uri, Promise<Realm | Fault>>();
   /** Realms on their way out; a HELLO for one waits until it has gone. */
   readonly #closing = new Map<Uri, Promise<void>>();
+  #isClosed = false;
   #isStopped = false;
 
   constructor(options: RealmsOptions) {
@@ -51,12 +52,18 @@ export class Realms implements RealmDirectory {
     for (const [uri, settings] of this.#options.configured) await this.#bringUp(uri, settings);
   }
 
+  /** No session may join any more; those that are here stay. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
   stop(): void {
     this.#isStopped = true;
     this.#open.clear();
   }
 
   open(uri: Uri): Realm | Fault | Promise<Realm | Fault> {
+    if (this.#isClosed) return fault(CloseUri.SYSTEM_SHUTDOWN, 'this node is shutting down: connect again');
     const opening = this.#opening.get(uri);
     if (opening !== undefined) return opening;
     const realm = this.#open.get(uri);
