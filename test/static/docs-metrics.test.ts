@@ -1,0 +1,20 @@
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { metricsReference } from '../../src/telemetry/metrics.js';
+import { renderMetricsPage, WHERE_COUNTED } from '../../src/telemetry/metrics-page.js';
+
+const page = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
+
+it('docs/metrics.md is what the metrics say: after a change run `npm run docs`', () => {
+  expect(page).toBe(renderMetricsPage());
+});
+
+it('docs/metrics.md says of every metric where it is counted, and of no other', () => {
+  const names = metricsReference().map(({ name }) => name);
+  expect(Object.keys(WHERE_COUNTED).sort()).toEqual(names.sort());
+  for (const name of names) expect(page).toContain(`| \`${name}\` |`);
+});
+
+it('docs/metrics.md lists the values of labels', () => {
+  expect(page).toMatch(/\| `gantry_calls_total` \| `result`, `error`, .*`callee_lost`/);
+});
