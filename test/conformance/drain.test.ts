@@ -1,0 +1,173 @@
+import { expect, it } from 'vitest';
+import { Code } from '../../src/wamp/codes.js';
+import { CloseUri, ErrorUri } from '../../src/wamp/uris.js';
+import { describeConformance, type Router } from '../support/conformance.js';
+import { expectError, expectRefusal, until } from '../support/endings.js';
+import { ALL_ROLES, RawClient } from '../support/raw-client.js';
+
+const PROCEDURE = 'com.example.procedure';
+
+describeConformance(
+  'draining a node',
+  (router) => {
+    it('says GOODBYE system_shutdown to all its sessions and to no other (SES-10, SES-11)', async () => {
+      const sessions = [await router().joinAt(0), await router().joinAt(0), await router().joinAt(0)];
+      const witness = await elsewhere(router());
+      const drained = router().cluster.nodes[0]!.drain();
+      for (const session of sessions) await expectGoodbye(session);
+      await drained;
+      expect(router().cluster.nodes[0]!.gauges.sessions()).toBe(0);
+      expect(await witness?.fence()).toEqual(witness && []);
+    });
+
+    it('opens no new session: not on a new connection, nor on an open one', async () => {
+      const waiting = await router().connectAt(0);
+      const draining = router().cluster.nodes[0]!.drain();
+      waiting.send([Code.HELLO, 'realm1', { roles: ALL_ROLES }]);
+      expect(await expectRefusal(waiting, CloseUri.SYSTEM_SHUTDOWN)).toMatch(/connect again/);
+      await expect(RawClient.connect(router().cluster.url(0))).rejects.toThrow(/ECONNREFUSED/);
+      waiting.drop();
+      await draining;
+      expect(router().cluster.nodes[0]!.counters.sessionsOpened.all).toBe(0);
+    });
+
+    it('lets calls in flight end before their callee and caller have to go (G3)', async () => {
+      const callee = await router().joinAt(0);
+      const caller = await router().joinAt(0);
+      const idle = await router().joinAt(0);
+      await callee.register(PROCEDURE);
+      const request = caller.call(PROCEDURE);
+      const [, invocation] = await callee.expect(Code.INVOCATION);
+
+      const drained = router().cluster.nodes[0]!.drain();
+      await expectGoodbye(idle);
+      expect(callee.unread).toEqual([]);
+      expect(caller.unread).toEqual([]);
+      callee.send([Code.YIELD, invocation, {}, ['in time']]);
+      expect(await caller.receive()).toEqual([Code.RESULT, request, {}, ['in time']]);
+      await expectGoodbye(callee);
+      await expectGoodbye(caller);
+      await drained;
+    });
+
+    it('sends no more calls to the callees of the node, but to those of others (design 3)', async () => {
+      const leaving = await router().joinAt(0);
+      const caller = await router().joinAt(router().nodeCount - 1);
+      await leaving.register(PROCEDURE, { invoke: 'first' });
+      const staying = await elsewhere(router());
+      await staying?.register(PROCEDURE, { invoke: 'first' });
+      // A call under way keeps the leaving callee connected while others are made.
+      const held = caller.call(PROCEDURE);
+      const [, invocation] = await leaving.expect(Code.INVOCATION);
+      const drained = router().cluster.nodes[0]!.drain();
+
+      if (staying === undefined) {
+        await expectError(caller, Code.CALL, caller.call(PROCEDURE), ErrorUri.NO_SUCH_PROCEDURE);
+      } else {
+        const request = caller.call(PROCEDURE);
+        const [, other] = await staying.expect(Code.INVOCATION);
+        staying.send([Code.YIELD, other, {}, ['from another node']]);
+        expect(await caller.receive()).toEqual([Code.RESULT, request, {}, ['from another node']]);
+      }
+      leaving.send([Code.YIELD, invocation, {}]);
+      expect(await caller.receive()).toEqual([Code.RESULT, held, {}]);
+      await expectGoodbye(leaving);
+      if (staying === undefined) await expectGoodbye(caller);
+      await drained;
+    });
+
+    it('leaves nothing behind that is in the way of a session that comes back elsewhere (SES-13)', async () => {
+      const leaver = await router().joinAt(0);
+      await leaver.register(PROCEDURE);
+      await leaver.subscribe('com.example.topic');
+      const drained = router().cluster.nodes[0]!.drain();
+      await expectGoodbye(leaver);
+      await drained;
+      const again = await elsewhere(router());
+      if (again !== undefined) await again.register(PROCEDURE);
+      for (const { gauges } of router().cluster.nodes) expect(gauges.subscriptions()).toBe(0);
+    });
+
+    it('is done once, however often it is asked for, and can be cut by stop', async () => {
+      const session = await router().joinAt(0);
+      const node = router().cluster.nodes[0]!;
+      const drained = node.drain();
+      expect(node.drain()).toBe(drained);
+      await session.expect(Code.GOODBYE);
+      await node.stop();
+      expect((await session.closed).code).toBe(1001);
+      await drained;
+    });
+  },
+  { drain: { periodMs: 0, deadlineMs: 10_000 }, limits: { goodbyeTimeoutMs: 5_000 } },
+  'test',
+);
+
+describeConformance(
+  'draining over time',
+  (router) => {
+    it('spreads GOODBYE over drain.periodMs, so that not all come back at once', async () => {
+      const sessions: RawClient[] = [];
+      for (let count = 0; count < 8; count++) sessions.push(await router().joinAt(0));
+      const drained = router().cluster.nodes[0]!.drain();
+      await Promise.race(sessions.map((session) => session.expect(Code.GOODBYE).then(() => replyGoodbye(session))));
+      const told = router().cluster.nodes[0]!.counters.messagesOut[Code.GOODBYE]!;
+      expect(told).toBeGreaterThan(0);
+      expect(told).toBeLessThan(8);
+      await until(() => router().cluster.nodes[0]!.counters.messagesOut[Code.GOODBYE] === 8);
+      for (const session of sessions) session.drop();
+      await drained;
+    });
+  },
+  { drain: { periodMs: 500, deadlineMs: 5_000 } },
+  'test',
+);
+
+describeConformance(
+  'the deadline of a drain',
+  (router) => {
+    it('says GOODBYE also to those with calls in flight, whose callers hear that they are canceled (G3, DLR-12)', async () => {
+      const callee = await router().joinAt(0);
+      const caller = await elsewhere(router());
+      const local = await router().joinAt(0);
+      await callee.register(PROCEDURE);
+      local.call(PROCEDURE);
+      caller?.call(PROCEDURE);
+      for (let call = caller === undefined ? 1 : 0; call < 2; call++) await callee.expect(Code.INVOCATION);
+
+      const startMs = performance.now();
+      const drained = router().cluster.nodes[0]!.drain();
+      let last = await callee.receive();
+      if (last[0] === Code.INTERRUPT) last = await callee.receive();
+      expect(last).toMatchObject([Code.GOODBYE, {}, CloseUri.SYSTEM_SHUTDOWN]);
+      expect(performance.now() - startMs).toBeGreaterThanOrEqual(299);
+      if (caller !== undefined) await expectError(caller, Code.CALL, 1, ErrorUri.CANCELED);
+      await drained;
+      await router().cluster.nodes[0]!.stop();
+      expect((await callee.closed).code).toBe(1001);
+    });
+  },
+  { drain: { periodMs: 0, deadlineMs: 300 } },
+  'test',
+);
+
+/** A session on another node than the first, where there is one. */
+async function elsewhere(router: Router): Promise<RawClient | undefined> {
+  return router.nodeCount > 1 ? router.joinAt(1) : undefined;
+}
+
+/** GOODBYE comes next; answers it, and the transport closes. */
+async function expectGoodbye(client: RawClient): Promise<void> {
+  expect(await client.receive()).toEqual([
+    Code.GOODBYE,
+    { message: 'this node is shutting down: connect again' },
+    CloseUri.SYSTEM_SHUTDOWN,
+  ]);
+  replyGoodbye(client);
+  expect((await client.closed).code).toBe(1001);
+  expect(client.unread).toEqual([]);
+}
+
+function replyGoodbye(client: RawClient): void {
+  client.send([Code.GOODBYE, {}, CloseUri.GOODBYE_AND_OUT]);
+}
