@@ -3,6 +3,7 @@ import { Code } from '../../src/wamp/codes.js';
 import { CloseUri, ErrorUri } from '../../src/wamp/uris.js';
 import { describeConformance, type Router } from '../support/conformance.js';
 import { expectAbort, expectError, expectRefusal, until } from '../support/endings.js';
+import { openRealm } from '../support/open-realm.js';
 import type { JoinOptions, RawClient } from '../support/raw-client.js';
 import { ALL_ROLES } from '../support/raw-client.js';
 
@@ -178,102 +179,106 @@ describeConformance(
   { realms },
 );
 
-describeConformance('ending a session', (router) => {
-  it.each([
-    ['wamp.close.close_realm', {}],
-    ['wamp.close.normal', { message: 'good night' }],
-    ['com.example.anything', { message: null, _x_key: [1] }],
-    ['not a..URI#', {}],
-  ])('answers GOODBYE %s with goodbye_and_out (SES-10, SES-11)', async (reason, details) => {
-    const client = await router().join();
-    client.send([Code.GOODBYE, details, reason]);
-    expect(await client.receive()).toEqual([Code.GOODBYE, {}, CloseUri.GOODBYE_AND_OUT]);
-  });
+describeConformance(
+  'ending a session',
+  (router) => {
+    it.each([
+      ['wamp.close.close_realm', {}],
+      ['wamp.close.normal', { message: 'good night' }],
+      ['com.example.anything', { message: null, _x_key: [1] }],
+      ['not a..URI#', {}],
+    ])('answers GOODBYE %s with goodbye_and_out (SES-10, SES-11)', async (reason, details) => {
+      const client = await router().join();
+      client.send([Code.GOODBYE, details, reason]);
+      expect(await client.receive()).toEqual([Code.GOODBYE, {}, CloseUri.GOODBYE_AND_OUT]);
+    });
 
-  it('begins a new session on the same transport after GOODBYE: another id, requests from 1, nothing inherited (SES-14, ID-4)', async () => {
-    const client = await router().join();
-    const other = await router().join();
-    const { session } = client;
-    await client.subscribe('com.example.topic');
-    await client.register('com.example.procedure');
-    await sayGoodbye(client);
+    it('begins a new session on the same transport after GOODBYE: another id, requests from 1, nothing inherited (SES-14, ID-4)', async () => {
+      const client = await router().join();
+      const other = await router().join();
+      const { session } = client;
+      await client.subscribe('com.example.topic');
+      await client.register('com.example.procedure');
+      await sayGoodbye(client);
 
-    await client.hello();
-    expect(client.session).not.toBe(session);
-    expect(await client.register('com.example.procedure')).toBeGreaterThan(0);
-    await other.publishAcknowledged('com.example.topic', ['for nobody']);
-    expect(await client.fence()).toEqual([]);
-  });
+      await client.hello();
+      expect(client.session).not.toBe(session);
+      expect(await client.register('com.example.procedure')).toBeGreaterThan(0);
+      await other.publishAcknowledged('com.example.topic', ['for nobody']);
+      expect(await client.fence()).toEqual([]);
+    });
 
-  it('says nothing after its GOODBYE, whatever is due to the session (SES-12)', async () => {
-    const leaver = await router().join();
-    const publisher = await router().join();
-    const callee = await router().join();
-    await leaver.subscribe('com.example.stream');
-    await callee.register('com.example.slow');
-    leaver.call('com.example.slow');
-    const [, invocation] = await callee.expect(Code.INVOCATION);
+    it('says nothing after its GOODBYE, whatever is due to the session (SES-12)', async () => {
+      const leaver = await router().join();
+      const publisher = await router().join();
+      const callee = await router().join();
+      await leaver.subscribe('com.example.stream');
+      await callee.register('com.example.slow');
+      leaver.call('com.example.slow');
+      const [, invocation] = await callee.expect(Code.INVOCATION);
 
-    for (let event = 0; event < 50; event++) publisher.publish('com.example.stream', [event]);
-    leaver.send([Code.GOODBYE, {}, 'wamp.close.normal']);
-    callee.send([Code.YIELD, invocation, {}, ['late']]);
-    for (let event = 0; event < 50; event++) publisher.publish('com.example.stream', [event]);
-    await publisher.fence();
+      for (let event = 0; event < 50; event++) publisher.publish('com.example.stream', [event]);
+      leaver.send([Code.GOODBYE, {}, 'wamp.close.normal']);
+      callee.send([Code.YIELD, invocation, {}, ['late']]);
+      for (let event = 0; event < 50; event++) publisher.publish('com.example.stream', [event]);
+      await publisher.fence();
 
-    for (let message = await leaver.receive(); message[0] !== Code.GOODBYE; message = await leaver.receive()) {
-      expect([Code.EVENT, Code.RESULT]).toContain(message[0]);
-    }
-    // The fence: WELCOME comes next, and then the answer to a first request.
-    await leaver.hello();
-    expect(await leaver.fence()).toEqual([]);
-  });
-
-  it('never answers ABORT: it drops the session and the transport (SES-10)', async () => {
-    for (const message of [
-      [Code.ABORT, {}, 'wamp.error.system_shutdown'],
-      [Code.ABORT, { message: 'out' }, 'com.example.reason', [1], { two: 2 }],
-    ]) {
-      const joined = await router().join();
-      const fresh = await router().connect();
-      for (const client of [joined, fresh]) {
-        client.send(message);
-        await client.closed;
-        expect(client.unread).toEqual([]);
+      for (let message = await leaver.receive(); message[0] !== Code.GOODBYE; message = await leaver.receive()) {
+        expect([Code.EVENT, Code.RESULT]).toContain(message[0]);
       }
-    }
-  });
+      // The fence: WELCOME comes next, and then the answer to a first request.
+      await leaver.hello();
+      expect(await leaver.fence()).toEqual([]);
+    });
 
-  it.each<[string, (client: RawClient) => unknown]>([
-    ['GOODBYE', (client) => client.send([Code.GOODBYE, {}, 'wamp.close.normal'])],
-    ['ABORT', (client) => client.send([Code.ABORT, {}, 'wamp.error.whatever'])],
-    ['a closed WebSocket', (client) => client.close()],
-    ['a lost transport', (client) => client.drop()],
-    ['a protocol violation', (client) => client.send([99])],
-  ])('releases all that a session held when it ends by %s (SES-13, DLR-11, DLR-12)', async (_end, end) => {
-    const leaver = await router().join();
-    const caller = await router().join();
-    const callee = await router().join();
-    const topic = await leaver.subscribe('com.example.released');
-    await leaver.register('com.example.leaver');
-    await callee.register('com.example.callee');
-    caller.call('com.example.leaver');
-    await leaver.expect(Code.INVOCATION);
-    leaver.call('com.example.callee');
-    const [, invocation] = await callee.expect(Code.INVOCATION);
+    it('never answers ABORT: it drops the session and the transport (SES-10)', async () => {
+      for (const message of [
+        [Code.ABORT, {}, 'wamp.error.system_shutdown'],
+        [Code.ABORT, { message: 'out' }, 'com.example.reason', [1], { two: 2 }],
+      ]) {
+        const joined = await router().join();
+        const fresh = await router().connect();
+        for (const client of [joined, fresh]) {
+          client.send(message);
+          await client.closed;
+          expect(client.unread).toEqual([]);
+        }
+      }
+    });
 
-    end(leaver);
+    it.each<[string, (client: RawClient) => unknown]>([
+      ['GOODBYE', (client) => client.send([Code.GOODBYE, {}, 'wamp.close.normal'])],
+      ['ABORT', (client) => client.send([Code.ABORT, {}, 'wamp.error.whatever'])],
+      ['a closed WebSocket', (client) => client.close()],
+      ['a lost transport', (client) => client.drop()],
+      ['a protocol violation', (client) => client.send([99])],
+    ])('releases all that a session held when it ends by %s (SES-13, DLR-11, DLR-12)', async (_end, end) => {
+      const leaver = await router().join();
+      const caller = await router().join();
+      const callee = await router().join();
+      const topic = await leaver.subscribe('com.example.released');
+      await leaver.register('com.example.leaver');
+      await callee.register('com.example.callee');
+      caller.call('com.example.leaver');
+      await leaver.expect(Code.INVOCATION);
+      leaver.call('com.example.callee');
+      const [, invocation] = await callee.expect(Code.INVOCATION);
 
-    await expectError(caller, Code.CALL, 1, ErrorUri.CANCELED);
-    expect(await callee.receive()).toEqual([Code.INTERRUPT, invocation, { mode: 'killnowait' }]);
-    callee.send([Code.YIELD, invocation, {}, ['for nobody']]);
-    await callee.register('com.example.leaver');
-    expect(await callee.subscribe('com.example.released')).toBe(topic);
-    const publication = await caller.publishAcknowledged('com.example.released');
-    expect(await callee.receive()).toEqual([Code.EVENT, topic, publication, {}]);
-    expect(await callee.fence()).toEqual([]);
-    expect(await caller.fence()).toEqual([]);
-  });
-});
+      end(leaver);
+
+      await expectError(caller, Code.CALL, 1, ErrorUri.CANCELED);
+      expect(await callee.receive()).toEqual([Code.INTERRUPT, invocation, { mode: 'killnowait' }]);
+      callee.send([Code.YIELD, invocation, {}, ['for nobody']]);
+      await callee.register('com.example.leaver');
+      expect(await callee.subscribe('com.example.released')).toBe(topic);
+      const publication = await caller.publishAcknowledged('com.example.released');
+      expect(await callee.receive()).toEqual([Code.EVENT, topic, publication, {}]);
+      expect(await callee.fence()).toEqual([]);
+      expect(await caller.fence()).toEqual([]);
+    });
+  },
+  openRealm({ requestIdCheck: 'strict' }),
+);
 
 describeConformance(
   'time to open and to close a session',
