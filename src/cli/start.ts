@@ -7,6 +7,8 @@ import { greeting } from './greeting.js';
 import { firstSignal, inTime } from './signals.js';
 import { version } from './version.js';
 
+/** A drain ends by itself at its deadline, with GOODBYE to whoever is left: it must not be overtaken in that. */
+const DRAIN_GRACE_MS = 250;
 /** What a node may need to let go of its sockets after the drain. */
 const STOP_LIMIT_MS = 2_000;
 /** Timers of Node.js may fire this much early. */
@@ -45,7 +47,7 @@ export async function start(
 
 async function end(node: RunningNode, deadlineMs: number, logger: Logger): Promise<ExitCode> {
   const startedMs = performance.now();
-  const isDrained = await inTime(node.drain(), deadlineMs);
+  const isDrained = await inTime(node.drain(), deadlineMs + DRAIN_GRACE_MS);
   const isLate = !isDrained || performance.now() - startedMs >= deadlineMs - TIMER_SLACK_MS;
   if (isLate) logger.warn({ durationMs: deadlineMs }, 'node.drain_deadline_passed');
   const isStopped = await inTime(node.stop(), STOP_LIMIT_MS);
