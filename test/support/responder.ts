@@ -22,8 +22,8 @@ export class Responder {
 
   constructor(client: RawClient) {
     this.client = client;
-    this.#run().catch((error: Error) => {
-      this.#ended = error;
+    this.#run().catch((error: unknown) => {
+      this.#ended = error instanceof Error ? error : new Error(String(error));
       this.#waiting?.();
     });
   }
