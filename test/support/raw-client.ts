@@ -62,7 +62,7 @@ export class RawClient {
   frameCount = 0;
   readonly #socket: WebSocket;
   readonly #isBatched: boolean;
-  readonly #inbox: { readonly message: Message; readonly bytes: Buffer }[] = [];
+  readonly #inbox: Buffer[] = [];
   #waiting: (() => void) | undefined;
   #lastRequest = 0;
   #isClosed = false;
@@ -73,8 +73,7 @@ export class RawClient {
     this.#isBatched = isBatched;
     socket.on('message', (frame: Buffer) => {
       this.frameCount++;
-      for (const bytes of isBatched ? split(serializer.id, frame) : [frame])
-        this.#inbox.push({ message: serializer.decode(bytes) as Message, bytes });
+      this.#inbox.push(...(isBatched ? split(serializer.id, frame) : [frame]));
       this.#waiting?.();
     });
     this.closed = new Promise((resolve) => {
@@ -164,20 +163,16 @@ export class RawClient {
 
   /** The next message, whatever it is. Fails when the connection ends or nothing comes. */
   async receive(): Promise<Message> {
-    return (await this.#next()).message;
-  }
-
-  /** The bytes of the next message, for what decoding would hide. */
-  async receiveBytes(): Promise<Buffer> {
-    return (await this.#next()).bytes;
+    return this.serializer.decode(await this.receiveBytes()) as Message;
   }
 
   /** What has arrived and was not received: after `closed`, all there will ever be. */
   get unread(): Message[] {
-    return this.#inbox.map(({ message }) => message);
+    return this.#inbox.map((bytes) => this.serializer.decode(bytes) as Message);
   }
 
-  async #next(): Promise<{ readonly message: Message; readonly bytes: Buffer }> {
+  /** As `receive`; the bytes, for what decoding would hide. */
+  async receiveBytes(): Promise<Buffer> {
     const deadline = Date.now() + DEADLINE_MS;
     for (;;) {
       const next = this.#inbox.shift();
