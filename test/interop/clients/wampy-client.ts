@@ -1,0 +1,186 @@
+import { Errors, Wampy } from 'wampy';
+import { CborSerializer } from 'wampy/CborSerializer.js';
+import { JsonSerializer } from 'wampy/JsonSerializer.js';
+import { MsgpackSerializer } from 'wampy/MsgpackSerializer.js';
+import WebSocket from 'ws';
+import type { SerializerId } from '../../../src/wamp/payload.js';
+import {
+  AppError,
+  fromClient,
+  payloadFrom,
+  toClient,
+  type AppCall,
+  type AppClient,
+  type ClientKind,
+  type Endpoint,
+  type EventHandler,
+  type Payload,
+} from './app-client.js';
+
+export type WampyOptions = NonNullable<ConstructorParameters<typeof Wampy>[1]>;
+
+const SERIALIZERS = {
+  json: () => new JsonSerializer(),
+  msgpack: () => new MsgpackSerializer(),
+  cbor: () => new CborSerializer(),
+};
+
+/** A client as an application makes it, not yet connected. */
+export function wampy(url: string, serializer: SerializerId, options: WampyOptions = {}): Wampy {
+  return new Wampy(url, {
+    ws: WebSocket as unknown as NonNullable<WampyOptions['ws']>,
+    realm: 'realm1',
+    serializer: SERIALIZERS[serializer](),
+    ...options,
+  });
+}
+
+export async function joinWampy(
+  url: string,
+  serializer: SerializerId,
+  options: WampyOptions = {},
+): Promise<WampyClient> {
+  let onClose!: (how: string) => void;
+  let reason = 'closed';
+  const ended = new Promise<string>((resolve) => (onClose = resolve));
+  const library = wampy(url, serializer, {
+    autoReconnect: false,
+    onError: (error) => {
+      reason = 'errorUri' in error ? String(error.errorUri) : error.message;
+    },
+    onClose: () => {
+      onClose(reason);
+    },
+    ...options,
+  });
+  try {
+    await library.connect();
+  } catch (error) {
+    throw error instanceof Errors.AbortError ? new AppError(error.errorUri) : error;
+  }
+  return new WampyClient({ library: 'wampy', serializer }, library, ended);
+}
+
+class WampyClient implements AppClient {
+  readonly kind: ClientKind;
+  readonly session: number;
+  readonly ended: Promise<string>;
+  readonly #wampy: Wampy;
+
+  constructor(kind: ClientKind, library: Wampy, ended: Promise<string>) {
+    this.kind = kind;
+    this.#wampy = library;
+    this.session = Number(library.getSessionId());
+    this.ended = ended;
+  }
+
+  isOpen(): boolean {
+    return Number(this.#wampy.getSessionId()) === this.session;
+  }
+
+  async subscribe(topic: string, handler: EventHandler, options?: object): Promise<() => Promise<unknown>> {
+    const { subscriptionId } = await this.#wampy.subscribe(
+      topic,
+      ({ details, argsList, argsDict }) => {
+        const { topic: published, publisher } = details;
+        handler({
+          ...this.#payload(argsList, argsDict),
+          topic: published as string | undefined,
+          publisher: number(publisher),
+        });
+      },
+      options as Record<string, unknown>,
+    );
+    return () => this.#wampy.unsubscribe(subscriptionId);
+  }
+
+  async publish(topic: string, payload: Partial<Payload> = {}, options: object = {}): Promise<number> {
+    const { publicationId } = await this.#wampy.publish(topic, this.#said(payload), { ...options });
+    return number(publicationId)!;
+  }
+
+  async register(procedure: string, endpoint: Endpoint, options: object = {}): Promise<() => Promise<unknown>> {
+    try {
+      await this.#wampy.register(
+        procedure,
+        async ({ details, argsList, argsDict, result_handler }) => {
+          const invocation = {
+            ...this.#payload(argsList, argsDict),
+            procedure: details['procedure'] as string | undefined,
+            caller: number(details['caller']),
+            progress: (piece: Partial<Payload>) => {
+              result_handler({ ...this.#said(piece), options: { progress: true } });
+            },
+          };
+          try {
+            return this.#said(await endpoint(invocation));
+          } catch (error) {
+            const { uri, args, kwargs } = error as AppError;
+            // eslint-disable-next-line @typescript-eslint/only-throw-error -- what wampy wants thrown
+            throw { error: uri, ...this.#said({ args, kwargs }) };
+          }
+        },
+        { ...options },
+      );
+      return () => this.#wampy.unregister(procedure);
+    } catch (error) {
+      throw this.#error(error);
+    }
+  }
+
+  call(procedure: string, payload: Partial<Payload> = {}, options: object = {}): AppCall {
+    const progress: Payload[] = [];
+    const { receive_progress: wantsProgress, ...rest } = options as Record<string, unknown>;
+    const asked = this.#wampy.call(procedure, this.#said(payload), {
+      ...rest,
+      ...(wantsProgress === true
+        ? {
+            progress_callback: ({ argsList, argsDict }) => {
+              progress.push(this.#payload(argsList, argsDict));
+            },
+          }
+        : {}),
+    });
+    const { reqId } = this.#wampy.getOpStatus();
+    const result = asked.then(
+      ({ argsList, argsDict }) => this.#payload(argsList, argsDict),
+      (error: unknown) => {
+        throw this.#error(error);
+      },
+    );
+    return {
+      result,
+      progress,
+      cancel: (mode) => {
+        this.#wampy.cancel(reqId, { mode });
+      },
+    };
+  }
+
+  async leave(): Promise<void> {
+    await this.#wampy.disconnect();
+  }
+
+  #said({ args = [], kwargs = {} }: Partial<Payload>): { argsList: unknown[]; argsDict: Record<string, unknown> } {
+    const said = toClient(this.kind.serializer, { args, kwargs }) as Payload;
+    return { argsList: said.args, argsDict: said.kwargs };
+  }
+
+  #payload(args: unknown, kwargs: unknown): Payload {
+    return payloadFrom(this.kind.serializer, args, kwargs);
+  }
+
+  #error(error: unknown): Error {
+    if (!(error instanceof Errors.WampError)) return error as Error;
+    const { args, kwargs } = fromClient(this.kind.serializer, {
+      args: error.argsList ?? [],
+      kwargs: error.argsDict ?? {},
+    }) as Payload;
+    return new AppError(error.errorUri, args, kwargs);
+  }
+}
+
+/** Ids arrive as BigInt over MessagePack. */
+function number(id: unknown): number | undefined {
+  return id === undefined ? undefined : Number(id);
+}
