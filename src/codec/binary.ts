@@ -4,12 +4,17 @@ import type { ByteSink } from './byte-sink.js';
 // Above this a native call beats the loop over characters.
 const LOOP_CHARACTERS = 64;
 
+export type Width = 1 | 2 | 4 | 8;
+
 /** Writes an unsigned integer of 1, 2, 4 or 8 bytes, big-endian, behind a byte that announces it. */
-export function writeHead(sink: ByteSink, head: number, value: number, width: 1 | 2 | 4 | 8): void {
+export function writeHead(sink: ByteSink, head: number, value: number, width: Width): void {
   sink.reserve(1 + width);
-  const { bytes, pos } = sink;
+  sink.pos = putHead(sink.bytes, sink.pos, head, value, width);
+}
+
+/** Puts what writeHead writes where there is room for it; the place behind it. */
+export function putHead(bytes: Uint8Array, pos: number, head: number, value: number, width: Width): number {
   bytes[pos] = head;
-  sink.pos = pos + 1 + width;
   if (width === 8) {
     const high = Math.floor(value / 0x1_0000_0000);
     putUint32(bytes, pos + 1, high);
@@ -19,6 +24,14 @@ export function writeHead(sink: ByteSink, head: number, value: number, width: 1 
     bytes[pos + 1] = value >>> 8;
     bytes[pos + 2] = value;
   } else bytes[pos + 1] = value;
+  return pos + 1 + width;
+}
+
+/** The narrowest width that holds an unsigned integer. */
+export function widthOf(value: number): Width {
+  if (value < 0x100) return 1;
+  if (value < 0x1_0000) return 2;
+  return value < 0x1_0000_0000 ? 4 : 8;
 }
 
 export function writeHead64(sink: ByteSink, head: number, value: bigint): void {

@@ -83,6 +83,12 @@ export class CborReader implements Reader {
     return this.pos === this.#end ? false : this.#fail('bytes follow the message', this.pos);
   }
 
+  jump(pos: number, index: number): boolean {
+    if (this.#elements >= 0 ? index >= this.#elements : this.#bytes[pos] === BREAK) return false;
+    this.pos = pos;
+    return true;
+  }
+
   /** What is tagged is `other`. */
   kind(): ElementKind {
     return this.pos < this.#end ? (KINDS[(this.#bytes[this.pos] as number) >>> 5] as ElementKind) : 'other';

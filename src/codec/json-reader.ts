@@ -82,6 +82,11 @@ export class JsonReader implements Reader {
     return true;
   }
 
+  jump(pos: number): boolean {
+    this.pos = pos;
+    return true;
+  }
+
   kind(): ElementKind {
     const byte = byteAt(this.#bytes, this.pos, this.#end);
     if (byte === OPEN_LIST) return 'list';

@@ -155,6 +155,11 @@ export function putInteger(bytes: Uint8Array, pos: number, value: number): numbe
   return middle + 8;
 }
 
+/** Digits of an integer in 0..2^53. */
+export function integerLength(value: number): number {
+  return value < 1e8 ? digitCount(value) : 8 + digitCount(Math.floor(value / 1e8));
+}
+
 function digitCount(value: number): number {
   let count = 1;
   for (let bound = 10; value >= bound; bound *= 10) count++;

@@ -1,13 +1,15 @@
 import { type Fault, violation } from '../wamp/faults.js';
 import type { RouterMessage } from '../wamp/messages.js';
 import { NO_DETAILS } from '../wamp/options.js';
-import type { TranscodingFault } from '../wamp/payload.js';
+import type { Payload, TranscodingFault } from '../wamp/payload.js';
 import { ByteSink } from './byte-sink.js';
 import type { Codec, CodecLimits, DecodedMessage } from './codec.js';
 import { JsonReader } from './json-reader.js';
-import { MAX_DIGITS, putInteger, writeByte, writeJson } from './json-writer.js';
-import { appendPayload } from './payload.js';
+import { integerLength, MAX_DIGITS, putInteger, writeByte, writeJson } from './json-writer.js';
+import type { HeadMemory } from './head-memory.js';
 import { decodeMessage, payloadOfMessage } from './message.js';
+import { appendPayload, lendMemory } from './payload.js';
+import { NO_ID, place } from './placed.js';
 import { untranscodable } from './transcode.js';
 
 const COMMA = 0x2c;
@@ -27,11 +29,17 @@ export class JsonCodec implements Codec {
     this.#reader = new JsonReader(limits);
   }
 
-  decode(bytes: Uint8Array): DecodedMessage | Fault {
-    return decodeMessage(this.#reader, 'json', bytes) ?? violation(this.#reader.trouble() ?? 'JSON');
+  decode(bytes: Uint8Array, headroomBytes = 0, memory?: HeadMemory): DecodedMessage | Fault {
+    return (
+      decodeMessage(this.#reader, 'json', bytes, headroomBytes, memory) ?? violation(this.#reader.trouble() ?? 'JSON')
+    );
   }
 
   encode(message: RouterMessage): Uint8Array | TranscodingFault {
+    return place(message, placeHead) ?? this.#write(message);
+  }
+
+  #write(message: RouterMessage): Uint8Array | TranscodingFault {
     const sink = this.#sink;
     const payload = payloadOfMessage(message);
     const length = payload === undefined ? message.length : message.length - 1;
@@ -67,6 +75,26 @@ export class JsonCodec implements Codec {
     sink.pos = pos;
     return i;
   }
+}
+
+/** `[code,first,second,{},` in front of the payload, which the `]` of the message it came in follows. */
+function placeHead(payload: Payload, code: number, first: number, second: number): Uint8Array | undefined {
+  const secondBytes = second === NO_ID ? 0 : 1 + integerLength(second);
+  const bytes = lendMemory(payload, 'json', 1 + 2 + 1 + integerLength(first) + secondBytes + 4, 1);
+  if (bytes === undefined) return undefined;
+  bytes[0] = OPEN_LIST;
+  let pos = putInteger(bytes, 1, code);
+  bytes[pos] = COMMA;
+  pos = putInteger(bytes, pos + 1, first);
+  if (second !== NO_ID) {
+    bytes[pos] = COMMA;
+    pos = putInteger(bytes, pos + 1, second);
+  }
+  bytes[pos] = COMMA;
+  bytes[pos + 1] = OPEN_DICT;
+  bytes[pos + 2] = CLOSE_DICT;
+  bytes[pos + 3] = COMMA;
+  return bytes;
 }
 
 function writeEmptyDetails(sink: ByteSink): void {

@@ -2,11 +2,20 @@ import { Code } from '../wamp/codes.js';
 import type { RouterMessage } from '../wamp/messages.js';
 import type { Payload, SerializerId } from '../wamp/payload.js';
 import type { DecodedMessage } from './codec.js';
+import type { HeadMemory } from './head-memory.js';
 import { NO_PAYLOAD, rawPayload } from './payload.js';
 import { type ElementKind, type Reader, payloadIndex, shapeOf } from './reader.js';
 
+const CLOSE_LIST = 0x5d;
+
 /** Takes one message apart; undefined when the reader is in trouble. */
-export function decodeMessage(reader: Reader, serializer: SerializerId, bytes: Uint8Array): DecodedMessage | undefined {
+export function decodeMessage(
+  reader: Reader,
+  serializer: SerializerId,
+  bytes: Uint8Array,
+  headroomBytes: number,
+  memory: HeadMemory | undefined,
+): DecodedMessage | undefined {
   reader.begin(bytes);
   if (!reader.enterMessage()) return undefined;
   if (!reader.hasElement(0)) return reader.trouble() === undefined ? withoutPayload([]) : undefined;
@@ -16,19 +25,31 @@ export function decodeMessage(reader: Reader, serializer: SerializerId, bytes: U
   // Of the length most messages have: a list that grows by pushing is given room for seventeen.
   const header: unknown[] = payloadFrom === 3 ? [code, null, null] : [code, null, null, null];
   let index = 1;
+  let headStart = 0;
+  const head = memory?.of(code);
   while (index < payloadFrom && reader.hasElement(index)) {
     const value = reader.read();
     if (reader.trouble() !== undefined) return undefined;
     if (index < header.length) header[index] = value;
     else header.push(value);
     index++;
+    if (index === 2 && head !== undefined) {
+      headStart = reader.pos;
+      const length = head.lengthAt(bytes, headStart);
+      if (length > 0 && reader.jump(headStart + length, payloadFrom)) {
+        header[2] = head.options;
+        if (payloadFrom === 4) header[3] = head.uri;
+        return decodePayload(reader, serializer, bytes, headroomBytes, header, payloadFrom);
+      }
+    }
   }
   if (reader.trouble() !== undefined) return undefined;
   if (index < payloadFrom || !reader.hasElement(index)) {
     if (index < header.length) header.length = index;
     return reader.trouble() === undefined ? withoutPayload(header) : undefined;
   }
-  return decodePayload(reader, serializer, bytes, header, index);
+  head?.keep(bytes, headStart, reader.pos, header[2], header[3]);
+  return decodePayload(reader, serializer, bytes, headroomBytes, header, index);
 }
 
 function withoutPayload(header: readonly unknown[]): DecodedMessage {
@@ -39,6 +60,7 @@ function decodePayload(
   reader: Reader,
   serializer: SerializerId,
   bytes: Uint8Array,
+  headroomBytes: number,
   header: readonly unknown[],
   index: number,
 ): DecodedMessage | undefined {
@@ -59,7 +81,13 @@ function decodePayload(
   if (reader.trouble() !== undefined) return undefined;
   const payloadShape = shapeOf(count, first, second);
   if (payloadShape === 'malformed') return { header, payload: NO_PAYLOAD, payloadShape };
-  return { header, payload: rawPayload(serializer, count === 1 ? 1 : 2, bytes, start, end), payloadShape };
+  // What comes before the payload has been read; the end of a JSON list must be as we would write it.
+  const freeBytes = serializer !== 'json' || bytes[end] === CLOSE_LIST ? start + headroomBytes : 0;
+  return {
+    header,
+    payload: rawPayload(serializer, count === 1 ? 1 : 2, bytes, start, end, freeBytes),
+    payloadShape,
+  };
 }
 
 /** The payload of a message that has a place for one; it is the last element. */

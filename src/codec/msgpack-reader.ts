@@ -54,6 +54,12 @@ export class MsgpackReader implements Reader {
     return this.pos === this.#end ? false : this.#fail('bytes follow the message', this.pos);
   }
 
+  jump(pos: number, index: number): boolean {
+    if (index >= this.#elements) return false;
+    this.pos = pos;
+    return true;
+  }
+
   kind(): ElementKind {
     if (this.pos >= this.#end) return 'other';
     const first = this.#bytes[this.pos] as number;

@@ -21,15 +21,25 @@ class RawPayload implements Payload {
   readonly #message: Uint8Array;
   readonly #start: number;
   readonly #end: number;
+  /** Bytes right before the payload that nobody needs any more. */
+  #freeBytes: number;
   #bytes: Uint8Array | undefined;
   #others: Encodings | undefined;
 
-  constructor(serializer: SerializerId, elementCount: 0 | 1 | 2, message: Uint8Array, start: number, end: number) {
+  constructor(
+    serializer: SerializerId,
+    elementCount: 0 | 1 | 2,
+    message: Uint8Array,
+    start: number,
+    end: number,
+    freeBytes: number,
+  ) {
     this.serializer = serializer;
     this.elementCount = elementCount;
     this.#message = message;
     this.#start = start;
     this.#end = end;
+    this.#freeBytes = freeBytes;
     this.#bytes = undefined;
     this.#others = undefined;
   }
@@ -42,6 +52,18 @@ class RawPayload implements Payload {
     if (serializer === this.serializer) return this.bytes;
     this.#others ??= new Encodings();
     return (this.#others[serializer] ??= transcode(this.serializer, serializer, this.elementCount, this.bytes));
+  }
+
+  /**
+   * Memory for one message that has this payload where it lies: `headBytes` to be written at the front, the payload, and
+   * `tailBytes` as they came. Undefined when there is no room, or no more: it is given once.
+   */
+  lend(headBytes: number, tailBytes: number): Uint8Array | undefined {
+    if (headBytes > this.#freeBytes) return undefined;
+    this.#freeBytes = 0;
+    const { buffer, byteOffset } = this.#message;
+    const length = headBytes + this.#end - this.#start + tailBytes;
+    return new Uint8Array(buffer, byteOffset + this.#start - headBytes, length);
   }
 
   /** As appending `bytes`, without making them. */
@@ -94,7 +116,7 @@ export function payloadOf(args?: List, kwargs?: Dict): Payload {
 
 /**
  * A payload of bytes already checked, which lie at `start`..`end` of a message that must not change: what a codec has
- * read, or another node of the cluster has sent.
+ * read, or another node of the cluster has sent. Up to `freeBytes` before them may be written over.
  */
 export function rawPayload(
   serializer: SerializerId,
@@ -102,8 +124,24 @@ export function rawPayload(
   message: Uint8Array,
   start = 0,
   end = message.length,
+  freeBytes = 0,
 ): Payload {
-  return elementCount === 0 ? NO_PAYLOAD : new RawPayload(serializer, elementCount, message, start, end);
+  return elementCount === 0 ? NO_PAYLOAD : new RawPayload(serializer, elementCount, message, start, end, freeBytes);
+}
+
+/**
+ * Memory for a message of `headBytes`, then the payload where it came in, then `tailBytes` as they came: the bytes of
+ * the payload are not copied. Undefined when that cannot be done; then the message is written the usual way.
+ */
+export function lendMemory(
+  payload: Payload,
+  serializer: SerializerId,
+  headBytes: number,
+  tailBytes: number,
+): Uint8Array | undefined {
+  return payload instanceof RawPayload && payload.serializer === serializer
+    ? payload.lend(headBytes, tailBytes)
+    : undefined;
 }
 
 /** Writes the elements of `payload`. What the serializer cannot say sets `sink.trouble`. */

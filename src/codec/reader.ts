@@ -15,6 +15,8 @@ export interface Reader {
   enterMessage(): boolean;
   /** True with `pos` at the element, which is the `index`th; false behind the last, or in trouble. */
   hasElement(index: number): boolean;
+  /** To the `index`th element, which is at `pos` if there is one: the bytes before it have been read before. */
+  jump(pos: number, index: number): boolean;
   kind(): ElementKind;
   /** Checks one value, wholly, without decoding it. False in trouble. */
   skip(): boolean;

@@ -1,4 +1,5 @@
 import type { Codec } from '../codec/codec.js';
+import { HeadMemory } from '../codec/head-memory.js';
 import type { Counters } from '../telemetry/counters.js';
 import type { LogFields } from '../telemetry/log-events.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -58,6 +59,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost {
   readonly #connection: Connection;
   readonly #deps: EndpointDeps;
   readonly #codec: Codec;
+  readonly #memory = new HeadMemory();
   #state: State = 'closed';
   #cancelTimer: (() => void) | undefined;
   #handshake: Handshake | undefined;
@@ -73,9 +75,9 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost {
     this.#limitHandshake();
   }
 
-  received(bytes: Uint8Array): void {
+  received(bytes: Uint8Array, headroomBytes = 0): void {
     if (this.#isWaiting) this.#keep(bytes);
-    else this.#handle(bytes);
+    else this.#handle(bytes, headroomBytes);
   }
 
   malformed(message: string, cause: MalformedCause): void {
@@ -150,9 +152,9 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost {
     door.admit(session);
   }
 
-  #handle(bytes: Uint8Array): void {
+  #handle(bytes: Uint8Array, headroomBytes: number): void {
     if (this.#state === 'failed') return;
-    const decoded = this.#codec.decode(bytes);
+    const decoded = this.#codec.decode(bytes, headroomBytes, this.#memory);
     const message = isFault(decoded) ? decoded : parseMessage(decoded.header, decoded.payload, decoded.payloadShape);
     if (isFault(message)) {
       this.#countIn(UNREADABLE);
@@ -254,7 +256,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost {
     while (!this.#isWaiting) {
       const bytes = this.#inbox?.shift();
       if (bytes === undefined) return;
-      this.#handle(bytes);
+      this.#handle(bytes, 0);
     }
   }
 

@@ -38,9 +38,10 @@ export interface Connection extends ConnectionTraits {
 /** The layer above a connection. Called one at a time; must not throw. */
 export interface ConnectionListener {
   /**
-   * One whole message, without batch framing. The bytes are the listener's to keep.
+   * One whole message, without batch framing. The bytes are the listener's to keep and to write over, and so are
+   * `headroomBytes` before them in the same buffer.
    */
-  received(message: Uint8Array): void;
+  received(message: Uint8Array, headroomBytes?: number): void;
   /**
    * The peer broke the framing rules of its sub-protocol (PV-7, PV-12), or a limit (`limit`). The connection is still
    * open for an ABORT; nothing more is received, and it is closed when this returns.

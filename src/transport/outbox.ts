@@ -43,7 +43,7 @@ const MAX_FRAME_HEADER_BYTES = 10;
 
 const DROPPED = 2;
 const EMPTY = new Uint8Array(0);
-/** A queue that grew longer than this in one turn is given back. */
+/** A queue that grew longer than this is given back once a turn needs less than a quarter of it. */
 const KEPT_QUEUE_LENGTH = 64;
 
 /**
@@ -200,7 +200,8 @@ export class Outbox {
 
   #emptyQueue(): void {
     const queue = this.#queue;
-    if (queue.length > KEPT_QUEUE_LENGTH) queue.length = 0;
+    // A queue that was mostly used stays: growing it anew each turn costs more than it holds.
+    if (queue.length > KEPT_QUEUE_LENGTH && this.#queueLength < queue.length / 4) queue.length = 0;
     else for (let index = 0; index < this.#queueLength; index++) queue[index] = EMPTY;
     this.#queueLength = 0;
     this.#queuedBytes = 0;

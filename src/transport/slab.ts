@@ -1,6 +1,9 @@
 const SLAB_BYTES = 16_384;
 const LARGE_BYTES = SLAB_BYTES / 4;
 
+/** Free before each copy, for the longest head that an event, invocation or result has without details. */
+export const HEADROOM_BYTES = 48;
+
 /**
  * Copies received bytes out of memory that is valid only now. Small messages share slabs: an allocation of their own
  * costs eight times as much. The price: whoever keeps a slice keeps its slab of 16 KiB.
@@ -9,16 +12,23 @@ export class Slab {
   #buffer = new ArrayBuffer(SLAB_BYTES);
   #used = 0;
 
+  /** HEADROOM_BYTES before the copy belong to it. */
   copy(source: ArrayBuffer): Uint8Array {
     const length = source.byteLength;
-    if (length >= LARGE_BYTES) return new Uint8Array(source.slice(0));
-    if (length > SLAB_BYTES - this.#used) {
+    const needed = HEADROOM_BYTES + length;
+    if (length >= LARGE_BYTES) return copyInto(new ArrayBuffer(needed), 0, source, length);
+    if (needed > SLAB_BYTES - this.#used) {
       this.#buffer = new ArrayBuffer(SLAB_BYTES);
       this.#used = 0;
     }
-    const copy = new Uint8Array(this.#buffer, this.#used, length);
-    copy.set(new Uint8Array(source));
-    this.#used += length;
+    const copy = copyInto(this.#buffer, this.#used, source, length);
+    this.#used += needed;
     return copy;
   }
+}
+
+function copyInto(buffer: ArrayBuffer, at: number, source: ArrayBuffer, length: number): Uint8Array {
+  const copy = new Uint8Array(buffer, at + HEADROOM_BYTES, length);
+  copy.set(new Uint8Array(source));
+  return copy;
 }

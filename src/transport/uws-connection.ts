@@ -5,7 +5,7 @@ import type { SerializerId } from '../wamp/payload.js';
 import type { CloseCause, Connection, ConnectionListener, ConnectionTraits, MalformedCause } from './connection.js';
 import { MessageRate } from './message-rate.js';
 import { Outbox, type OutboxOptions, type Wire } from './outbox.js';
-import type { Slab } from './slab.js';
+import { HEADROOM_BYTES, type Slab } from './slab.js';
 import type { TurnFlusher } from './turn-flusher.js';
 
 /** What all connections of a server share. */
@@ -85,7 +85,7 @@ export class UwsConnection implements Connection {
     } else if (this.isBatched) {
       this.#batchReceived(slab.copy(bytes));
     } else {
-      this.#messageReceived(slab.copy(bytes));
+      this.#messageReceived(slab.copy(bytes), HEADROOM_BYTES);
     }
   }
 
@@ -106,10 +106,10 @@ export class UwsConnection implements Connection {
       this.#malformed(messages.message, 'protocol_violation');
       return;
     }
-    for (const message of messages) this.#messageReceived(message);
+    for (const message of messages) this.#messageReceived(message, 0);
   }
 
-  #messageReceived(message: Uint8Array): void {
+  #messageReceived(message: Uint8Array, headroomBytes: number): void {
     if (!this.#isReading) return;
     if (this.#rate?.take(this.#surroundings.nowMs()) === false) {
       this.#surroundings.counters.limitsReached.messages_per_second++;
@@ -117,7 +117,7 @@ export class UwsConnection implements Connection {
       this.#malformed(`more than ${maxMessagesPerSecond} messages per second (limits.maxMessagesPerSecond)`, 'limit');
       return;
     }
-    this.#listener?.received(message);
+    this.#listener?.received(message, headroomBytes);
   }
 
   #malformed(message: string, cause: MalformedCause): void {
