@@ -265,7 +265,7 @@ function payload(args?: unknown[], kwargs?: object): unknown[] {
 }
 
 /** Batch framing, written down a second time on purpose (BAT-1, BAT-2). */
-function joinOne(serializer: SerializerId, message: Uint8Array): Uint8Array {
+export function joinOne(serializer: SerializerId, message: Uint8Array): Uint8Array {
   if (serializer === 'json') return Buffer.concat([message, Buffer.of(0x1e)]);
   const length = Buffer.alloc(4);
   length.writeUInt32BE(message.length);
