@@ -36,11 +36,6 @@ const EARLY_WRITE_SHARE = 0.25;
 /** A batch ends with the message that reaches this: the peer has a limit for WebSocket messages too. */
 const BATCH_BYTES = 65_536;
 
-/** What uWebSockets.js gathers under one cork. A message that does not fit ends it: those after it would each be a system call. */
-const CORK_BYTES = 16_384;
-/** Of a frame that is sent, not masked. */
-const MAX_FRAME_HEADER_BYTES = 10;
-
 const DROPPED = 2;
 const EMPTY = new Uint8Array(0);
 /** A queue that grew longer than this is given back once a turn needs less than a quarter of it. */
@@ -61,7 +56,6 @@ export class Outbox {
   readonly #earlyWriteBytes: number;
   readonly #queue: Uint8Array[] = [];
   #queueLength = 0;
-  #sentLength = 0;
   #queuedBytes = 0;
   #isDue = false;
   #phase: 'open' | 'closing' | 'overflown' | 'lingering' | 'gone' = 'open';
@@ -134,26 +128,18 @@ export class Outbox {
     this.#emptyQueue();
   }
 
-  /** Called by the shared cork callback only: sends from `#sentLength` on what fits under one cork, at least one. */
-  sendSome(): void {
+  /** Called by the shared cork callback only. */
+  sendEach(): void {
     const queue = this.#queue;
     const { compress } = this.#options;
     const isBinary = this.#serializer !== 'json';
-    let roomBytes = CORK_BYTES;
-    for (let index = this.#sentLength; index < this.#queueLength; index++) {
-      const message = queue[index] ?? EMPTY;
-      roomBytes -= message.length + MAX_FRAME_HEADER_BYTES;
-      if (roomBytes < 0 && index > this.#sentLength) {
-        this.#sentLength = index;
-        return;
-      }
-      if (this.#wire.send(message, isBinary, compress) === DROPPED) {
+    for (let index = 0; index < this.#queueLength; index++) {
+      if (this.#wire.send(queue[index] ?? EMPTY, isBinary, compress) === DROPPED) {
         // uWebSockets.js may take later messages again once it has drained: a hole in the order.
         this.#overflow(this.#queueLength - index);
         return;
       }
     }
-    this.#sentLength = this.#queueLength;
   }
 
   #makeDue(): void {
@@ -166,7 +152,7 @@ export class Outbox {
     this.#counters.bytes.out += this.#queuedBytes;
     if (this.#isBatched) this.#sendBatches();
     else if (this.#queueLength === 1) this.#sendOne();
-    else this.#sendCorked();
+    else sendCorked(this.#wire, this);
     if (this.#phase === 'overflown') return;
     this.#emptyQueue();
     if (this.#wire.getBufferedAmount() > this.#options.maxUnsentBytes) this.#overflow(0);
@@ -174,11 +160,6 @@ export class Outbox {
 
   #sendOne(): void {
     if (this.#send(this.#queue[0] ?? EMPTY) === DROPPED) this.#overflow(1);
-  }
-
-  #sendCorked(): void {
-    this.#sentLength = 0;
-    while (this.#sentLength < this.#queueLength) sendCorked(this.#wire, this);
   }
 
   #sendBatches(): void {
@@ -236,10 +217,10 @@ let corked: Outbox | undefined;
 
 function sendCorked(wire: Wire, outbox: Outbox): void {
   corked = outbox;
-  wire.cork(sendSomeOfCorked);
+  wire.cork(sendEachOfCorked);
   corked = undefined;
 }
 
-function sendSomeOfCorked(): void {
-  corked?.sendSome();
+function sendEachOfCorked(): void {
+  corked?.sendEach();
 }
