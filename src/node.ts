@@ -30,6 +30,8 @@ export interface NodeDependencies {
   readonly logger: Logger;
   /** Default: a cluster of one. */
   readonly backplane?: Backplane;
+  /** For whoever else counts in them, as the logger does. Default: the node's own. */
+  readonly counters?: Counters;
 }
 
 export interface RunningNode {
@@ -60,7 +62,7 @@ export async function startNode(config: Config, dependencies: NodeDependencies):
 
 /** The composition root: everything is made here once, started in order and stopped in reverse. */
 class Node implements RunningNode {
-  readonly counters = createCounters();
+  readonly counters: Counters;
   readonly gauges: Gauges;
   readonly #config: Config;
   readonly #logger: Logger;
@@ -77,8 +79,9 @@ class Node implements RunningNode {
   #drained: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
-  constructor(config: Config, { logger, backplane }: NodeDependencies) {
+  constructor(config: Config, { logger, backplane, counters }: NodeDependencies) {
     this.#config = config;
+    this.counters = counters ?? createCounters();
     this.#backplane = backplane ?? new MemoryHub().join(`${config.node.name ?? hostname()}-${randomUUID()}` as NodeId);
     this.#logger = logger.child({ node: this.#backplane.node });
     this.#wheel = new TimerWheel({ nowMs });

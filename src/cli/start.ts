@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Config } from '../config/schema.js';
 import { startNode, type RunningNode } from '../node.js';
+import { createCounters } from '../telemetry/counters.js';
 import { createLogger, type Logger } from '../telemetry/logger.js';
 import { ExitCode } from './exit-code.js';
 import { greeting } from './greeting.js';
@@ -23,7 +24,8 @@ export async function start(
   { print, complain }: { print: (text: string) => void; complain: (text: string) => void },
 ): Promise<never> {
   const { level, format } = config.log;
-  const logger = createLogger({ level, format, maxLinesPerSecond: config.limits.maxLogLinesPerSecond });
+  const counters = createCounters();
+  const logger = createLogger({ level, format, maxLinesPerSecond: config.limits.maxLogLinesPerSecond, counters });
   process.on('uncaughtException', (error) => {
     logger.fatal({ error }, 'node.failed');
     process.exit(ExitCode.BUG);
@@ -34,7 +36,7 @@ export async function start(
   });
   let node: RunningNode;
   try {
-    node = await startNode(config, { logger });
+    node = await startNode(config, { logger, counters });
   } catch (error) {
     if (!isOperational(error)) throw error;
     complain(`gantry: cannot start: ${error.message}\n`);

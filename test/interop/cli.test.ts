@@ -168,6 +168,14 @@ describe('gantry start', () => {
     ).toEqual(expect.arrayContaining(['node.started', 'node.signal', 'node.stopped']));
   });
 
+  it('counts the lines of its log', async () => {
+    const router = start();
+    await router.ready();
+    const [, health = ''] = await router.said('stdout', /operations +(\S+)/);
+    const page = await (await fetch(new URL('/metrics', health))).text();
+    expect(Number(/^gantry_log_lines_total\{fate="written"\} (\d+)$/m.exec(page)?.[1])).toBeGreaterThan(0);
+  });
+
   it('ends well on SIGINT too, the command named', async () => {
     const router = start('start', '--log-level', 'silent');
     await router.ready();
