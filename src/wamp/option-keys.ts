@@ -74,7 +74,6 @@ export const KnownKeys = {
     eligible_authrole: 'strings',
     retain: 'bool',
     rkey: 'string',
-    trustlevel: 'count',
     x_acknowledged_delivery: 'bool',
   }),
   SUBSCRIBE: keys({ ...LINK, match: 'match', get_retained: 'bool', nkey: 'string' }),
@@ -87,7 +86,6 @@ export const KnownKeys = {
     disclose_me: 'bool',
     rkey: 'string',
     runmode: 'string',
-    trustlevel: 'count',
   }),
   CANCEL: keys({ ...LINK, mode: 'mode' }),
   REGISTER: keys({

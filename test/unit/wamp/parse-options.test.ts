@@ -46,7 +46,6 @@ const KNOWN: [name: string, parse: (options: unknown) => unknown, keys: Record<s
       eligible_authid: 'strings',
       eligible_authrole: 'strings',
       rkey: 'string',
-      trustlevel: 'int',
     },
   ],
   [
@@ -56,7 +55,6 @@ const KNOWN: [name: string, parse: (options: unknown) => unknown, keys: Record<s
       ...ppt,
       ...link,
       timeout: 'int',
-      trustlevel: 'int',
       receive_progress: 'bool',
       progress: 'bool',
       disclose_me: 'bool',
@@ -138,6 +136,7 @@ describe.each(KNOWN)('%s', (name, parse, keys) => {
   it('ignores what it does not know, private and foreign keys alike (MSG-5, X-30)', () => {
     const unknown = { _mine: 1, x_mine: [], callee: 'x', Acknowledge: 1, '': {}, constructor: 1, toString: 2 };
     expect(parse(unknown)).toEqual(parse(NO_DETAILS));
+    expect(parse({ trustlevel: 'a key of EVENT and INVOCATION' })).toEqual(parse(NO_DETAILS));
   });
 
   it('is not fooled by prototype keys', () => {
