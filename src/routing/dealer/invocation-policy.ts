@@ -18,9 +18,9 @@ export function chooseCallee(
   switch (invoke) {
     case 'single':
     case 'first':
-      return scan(callees, tried ?? NONE, tried?.size ?? 0, 1);
+      return scan(callees, tried ?? NONE, 1);
     case 'last':
-      return scan(callees, tried ?? NONE, callees.length - 1 - (tried?.size ?? 0), -1);
+      return scan(callees, tried ?? NONE, -1);
     case 'roundrobin':
       return takeTurn(entry, tried ?? NONE);
     case 'random':
@@ -30,22 +30,25 @@ export function chooseCallee(
   }
 }
 
-/**
- * The first untried callee from `start` on, wrapping. Callers start where the row says the untried ones begin, so
- * that asking thousands of busy callees in turn does not cost the square of their number.
- */
-function scan(
-  callees: readonly Callee[],
-  tried: ReadonlySet<SessionId>,
-  start: number,
-  direction: 1 | -1,
-): Callee | undefined {
+/** The untried callee nearest to that end of the row: the beginning (1) or the other (−1). */
+function scan(callees: readonly Callee[], tried: ReadonlySet<SessionId>, direction: 1 | -1): Callee | undefined {
   const count = callees.length;
-  for (let step = 0; step < count; step++) {
-    const callee = callees[(((start + step * direction) % count) + count) % count];
+  const end = direction === 1 ? 0 : count - 1;
+  // Those tried stand first, unless a callee has left or joined meanwhile. Skipping them keeps thousands of busy callees
+  // from costing the square of their number.
+  const skipped =
+    tried.size > 0 && isIn(tried, callees[end]) && isIn(tried, callees[end + direction * (tried.size - 1)])
+      ? tried.size
+      : 0;
+  for (let looked = 0; looked < count; looked++) {
+    const callee = callees[end + direction * ((skipped + looked) % count)];
     if (callee !== undefined && !tried.has(callee.session)) return callee;
   }
   return undefined;
+}
+
+function isIn(tried: ReadonlySet<SessionId>, callee: Callee | undefined): boolean {
+  return callee !== undefined && tried.has(callee.session);
 }
 
 function takeTurn(entry: RegistrationEntry, tried: ReadonlySet<SessionId>): Callee | undefined {

@@ -1,0 +1,62 @@
+import { expect, it } from 'vitest';
+import { Code } from '../../../../src/wamp/codes.js';
+import { ErrorUri } from '../../../../src/wamp/uris.js';
+import { DealerHarness, expectNoLeaks, refusal } from './dealer-harness.js';
+
+const [CALLERS, CALLEES] = [0, 1] as const;
+
+/** A caller on one node, callees on another; nothing moves by itself. */
+function apart() {
+  const harness = new DealerHarness(2, { isManual: true });
+  const [near, far] = [harness.nodes[CALLERS]!, harness.nodes[CALLEES]!];
+  return { harness, near, far, caller: harness.session(CALLERS) };
+}
+
+it.each([
+  { invoke: 'first', leaver: 0, next: 1 },
+  { invoke: 'last', leaver: 2, next: 1 },
+] as const)(
+  '$invoke: a call that was sent to one that had left goes to its neighbour, also when the row comes in between (RRT-1, SHR-7)',
+  ({ invoke, leaver, next }) => {
+    const { harness, near, far, caller } = apart();
+    const callees = [0, 1, 2].map(() => harness.session(CALLEES));
+    const ids = callees.map((callee) => callee.registered('com.a', { invoke }));
+    callees[leaver]!.unregister(ids[leaver]!);
+    for (const callee of callees) callee.take();
+    caller.call('com.a');
+    expect(far.receiveOne(near.id)).toBe(true);
+    expect(near.hearOne()).toBe(true);
+    harness.flush();
+    expect(callees.map((callee) => callee.take().map(([code]) => code))).toEqual(
+      callees.map((_, index) => (index === next ? [Code.INVOCATION] : [])),
+    );
+    callees[next]!.yield(1);
+    harness.flush();
+    expectNoLeaks(harness, true);
+  },
+);
+
+it.each(['first', 'last'] as const)(
+  '%s: everyone is asked before a call is refused, also who joined meanwhile (RRT-2)',
+  (invoke) => {
+    const { harness, near, far, caller } = apart();
+    const callees = [0, 1, 2].map(() => harness.session(CALLEES));
+    for (const callee of callees) callee.registered('com.a', { invoke });
+    const request = caller.call('com.a');
+    const asked: number[] = [];
+    for (let step = 0; step < 4; step++) {
+      far.receiveOne(near.id);
+      const index = callees.findIndex((callee) => callee.take().some(([code]) => code === Code.INVOCATION));
+      asked.push(index);
+      if (step === 1) {
+        const joined = harness.session(CALLEES);
+        joined.registered('com.a', { invoke });
+        callees.push(joined);
+      }
+      callees[index]!.error(1, ErrorUri.UNAVAILABLE);
+      near.receiveOne(far.id);
+    }
+    expect(asked).toEqual(invoke === 'first' ? [0, 1, 2, 3] : [2, 1, 3, 0]);
+    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.NO_AVAILABLE_CALLEE)]);
+  },
+);
