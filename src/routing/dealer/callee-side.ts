@@ -12,10 +12,12 @@ import type { Outlet, Peer } from '../ports.js';
 import type { Callees, CalleeState, Invocation, LocalRegistration } from './callees.js';
 import { invocationDetails, withProgress } from './details.js';
 import { HeldInvokes } from './held-invokes.js';
+import { NumberTable, type Spread } from './number-table.js';
 
 export interface CalleeSideOptions<P extends Peer> {
   readonly outlet: Outlet<P>;
   readonly callees: Callees<P>;
+  readonly spread: Spread;
   /** PCR-2: without call_canceling a callee counts as one that cannot send progressive results. */
   readonly progressiveResultsRequireCanceling: boolean;
   readonly abort: (peer: P, violation: Fault) => void;
@@ -29,7 +31,7 @@ export class CalleeSide<P extends Peer> {
   readonly #options: CalleeSideOptions<P>;
   readonly #outlet: Outlet<P>;
   readonly #callees: Callees<P>;
-  readonly #byCall = new Map<NodeId, Map<number, Invocation<P>>>();
+  readonly #byCall = new Map<NodeId, NumberTable<Invocation<P>>>();
   readonly #held = new HeldInvokes<P>();
 
   constructor(options: CalleeSideOptions<P>) {
@@ -131,7 +133,7 @@ export class CalleeSide<P extends Peer> {
 
   /** The callee has left: its callers hear of it (DLR-12); what it never got goes elsewhere (SHR-7). */
   leave(callee: CalleeState<P>): void {
-    const invocations = [...callee.invocations.values()];
+    const invocations = callee.invocations.values();
     const held = this.#held.takeAll(callee);
     for (const invocation of invocations) this.#forget(invocation);
     for (const { call } of invocations) this.#fail(call, 'left', ErrorUri.CANCELED);
@@ -141,7 +143,7 @@ export class CalleeSide<P extends Peer> {
   /** Nobody waits at that node any more: its invocations end as if their callers had left (DLR-11). */
   dropNode(node: NodeId): void {
     this.#held.dropNode(node);
-    const invocations = [...(this.#byCall.get(node)?.values() ?? [])];
+    const invocations = this.#byCall.get(node)?.values() ?? [];
     for (const invocation of invocations) this.#forget(invocation);
     this.#byCall.delete(node);
     for (const invocation of invocations) this.#interrupt(invocation, 'killnowait');
@@ -232,9 +234,9 @@ export class CalleeSide<P extends Peer> {
     const { callee, registration, request, call } = invocation;
     registration.activeCount++;
     callee.invocations.set(request, invocation);
-    const ofNode = this.#byCall.get(call.node);
-    if (ofNode === undefined) this.#byCall.set(call.node, new Map([[call.number, invocation]]));
-    else ofNode.set(call.number, invocation);
+    let ofNode = this.#byCall.get(call.node);
+    if (ofNode === undefined) this.#byCall.set(call.node, (ofNode = new NumberTable(this.#options.spread)));
+    ofNode.set(call.number, invocation);
   }
 
   #forget({ callee, registration, request, call }: Invocation<P>): void {

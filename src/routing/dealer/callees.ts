@@ -2,6 +2,7 @@ import type { RegistrationId, RequestId, SessionId, Uri } from '../../wamp/ids.j
 import type { Dict, MatchPolicy } from '../../wamp/options.js';
 import type { CallKey } from '../frames.js';
 import type { Peer } from '../ports.js';
+import { NumberTable, type Spread } from './number-table.js';
 
 /** A registration that a session of this node holds. */
 export interface LocalRegistration<P extends Peer> {
@@ -32,8 +33,8 @@ export interface CalleeState<P extends Peer> {
   readonly peer: P;
   /** INVOCATION.Request counts per callee session from 1 (ID-4). */
   lastRequest: number;
-  readonly invocations: Map<number, Invocation<P>>;
-  readonly registrations: Map<RegistrationId, LocalRegistration<P>>;
+  readonly invocations: NumberTable<Invocation<P>>;
+  readonly registrations: NumberTable<LocalRegistration<P>>;
   /** Asked of the cluster, not decided. */
   readonly claims: Set<RegistrationId>;
   hasLeft: boolean;
@@ -41,7 +42,13 @@ export interface CalleeState<P extends Peer> {
 
 /** The callees among the sessions of this node. */
 export class Callees<P extends Peer> {
-  readonly #bySession = new Map<SessionId, CalleeState<P>>();
+  readonly #spread: Spread;
+  readonly #bySession: NumberTable<CalleeState<P>>;
+
+  constructor(spread: Spread) {
+    this.#spread = spread;
+    this.#bySession = new NumberTable(spread);
+  }
 
   get size(): number {
     return this.#bySession.size;
@@ -57,8 +64,8 @@ export class Callees<P extends Peer> {
     const callee: CalleeState<P> = {
       peer,
       lastRequest: 0,
-      invocations: new Map(),
-      registrations: new Map(),
+      invocations: new NumberTable(this.#spread),
+      registrations: new NumberTable(this.#spread),
       claims: new Set(),
       hasLeft: false,
     };

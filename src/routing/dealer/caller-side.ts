@@ -11,6 +11,7 @@ import type { Callee, CallOutcome, Outlet, Peer, Surroundings } from '../ports.j
 import { resultDetails } from './details.js';
 import { Forwarding } from './forwarding.js';
 import { chooseCallee } from './invocation-policy.js';
+import type { Spread } from './number-table.js';
 import { PendingCalls, type CallerState, type PendingCall } from './pending-calls.js';
 import type { RegistrationEntry, Registrations } from './registrations.js';
 
@@ -18,6 +19,7 @@ export interface CallerSideOptions<P extends Peer> {
   readonly node: NodeId;
   readonly outlet: Outlet<P>;
   readonly surroundings: Surroundings;
+  readonly spread: Spread;
   readonly mirror: Registrations;
   readonly maxPendingCallsPerSession: number;
   /** Ends every call that lasts longer, whatever its caller asked; absent: the caller decides. */
@@ -39,10 +41,10 @@ export class CallerSide<P extends Peer> {
   readonly #forwarding: Forwarding<P>;
 
   constructor(options: CallerSideOptions<P>) {
-    const { node, outlet, surroundings, mirror, timeoutGraceMs } = options;
+    const { node, outlet, surroundings, spread, mirror, timeoutGraceMs } = options;
     this.#options = options;
     this.#outlet = outlet;
-    this.#calls = new PendingCalls(node, outlet, surroundings);
+    this.#calls = new PendingCalls(node, outlet, surroundings, spread);
     this.#forwarding = new Forwarding({
       outlet,
       surroundings,

@@ -7,6 +7,7 @@ import type { Outlet, Peer, Registration, Surroundings } from '../ports.js';
 import { CalleeSide } from './callee-side.js';
 import { Callees } from './callees.js';
 import { CallerSide } from './caller-side.js';
+import { drawSpread } from './number-table.js';
 import { Registrar } from './registrar.js';
 import { Registrations } from './registrations.js';
 
@@ -65,23 +66,26 @@ export class Dealer<P extends Peer> {
   readonly #outlet: Outlet<P>;
   readonly #node: NodeId;
   readonly #mirror = new Registrations();
-  readonly #callees = new Callees<P>();
+  readonly #callees: Callees<P>;
   readonly #registrar: Registrar<P>;
   readonly #callerSide: CallerSide<P>;
   readonly #calleeSide: CalleeSide<P>;
 
   constructor({ realm, node, outlet, surroundings, limits, rules, abort, onLimit }: DealerOptions<P>) {
     const mirror = this.#mirror;
-    const callees = this.#callees;
+    const spread = drawSpread(() => surroundings.random());
+    const callees = new Callees<P>(spread);
     const { maxRegistrationsPerSession, maxPendingCallsPerSession, maxCallTimeoutMs } = limits;
     const { progressiveResultsRequireCanceling } = rules;
     this.#outlet = outlet;
+    this.#callees = callees;
     this.#node = node;
-    this.#calleeSide = new CalleeSide({ outlet, callees, progressiveResultsRequireCanceling, abort });
+    this.#calleeSide = new CalleeSide({ outlet, callees, spread, progressiveResultsRequireCanceling, abort });
     this.#callerSide = new CallerSide({
       node,
       outlet,
       surroundings,
+      spread,
       mirror,
       maxPendingCallsPerSession,
       maxCallTimeoutMs,

@@ -1,6 +1,7 @@
 import type { NodeId, RequestId, SessionId, Uri } from '../../wamp/ids.js';
 import type { CallKey, InvokeFrame } from '../frames.js';
 import type { Callee, CallOutcome, Outlet, Peer, Surroundings } from '../ports.js';
+import { NumberTable, type Spread } from './number-table.js';
 import type { RegistrationEntry } from './registrations.js';
 
 /** A CALL that was accepted and has no final answer. */
@@ -35,7 +36,7 @@ export interface PendingCall<P extends Peer> {
 
 export interface CallerState<P extends Peer> {
   readonly peer: P;
-  readonly pending: Map<RequestId, PendingCall<P>>;
+  readonly pending: NumberTable<PendingCall<P>>;
   /** Requests that ended while their caller still had chunks to send: those are to be ignored (PCI-7). */
   readonly unfinished: Set<RequestId>;
 }
@@ -48,14 +49,19 @@ export class PendingCalls<P extends Peer> {
   readonly #node: NodeId;
   readonly #outlet: Outlet<P>;
   readonly #surroundings: Surroundings;
-  readonly #callers = new Map<P, CallerState<P>>();
-  readonly #byNumber = new Map<number, PendingCall<P>>();
+  readonly #spread: Spread;
+  /** By session. */
+  readonly #callers: NumberTable<CallerState<P>>;
+  readonly #byNumber: NumberTable<PendingCall<P>>;
   #lastNumber = 0;
 
-  constructor(node: NodeId, outlet: Outlet<P>, surroundings: Surroundings) {
+  constructor(node: NodeId, outlet: Outlet<P>, surroundings: Surroundings, spread: Spread) {
     this.#node = node;
     this.#outlet = outlet;
     this.#surroundings = surroundings;
+    this.#spread = spread;
+    this.#callers = new NumberTable(spread);
+    this.#byNumber = new NumberTable(spread);
   }
 
   get size(): number {
@@ -66,15 +72,15 @@ export class PendingCalls<P extends Peer> {
     return this.#callers.size;
   }
 
-  caller(peer: P): CallerState<P> | undefined {
-    return this.#callers.get(peer);
+  caller({ session }: P): CallerState<P> | undefined {
+    return this.#callers.get(session);
   }
 
   callerOf(peer: P): CallerState<P> {
-    const known = this.#callers.get(peer);
+    const known = this.#callers.get(peer.session);
     if (known !== undefined) return known;
-    const caller: CallerState<P> = { peer, pending: new Map(), unfinished: new Set() };
-    this.#callers.set(peer, caller);
+    const caller: CallerState<P> = { peer, pending: new NumberTable(this.#spread), unfinished: new Set() };
+    this.#callers.set(peer.session, caller);
     return caller;
   }
 
@@ -127,13 +133,13 @@ export class PendingCalls<P extends Peer> {
 
   /** O(pending calls). */
   callsTo(node: NodeId): PendingCall<P>[] {
-    return [...this.#byNumber.values()].filter((call) => call.callee.node === node);
+    return this.#byNumber.values().filter((call) => call.callee.node === node);
   }
 
   /** The calls of a caller that has left; from now on it is unknown. */
   removeCaller(peer: P): PendingCall<P>[] {
-    const caller = this.#callers.get(peer);
-    this.#callers.delete(peer);
-    return caller === undefined ? [] : [...caller.pending.values()];
+    const caller = this.#callers.get(peer.session);
+    this.#callers.delete(peer.session);
+    return caller?.pending.values() ?? [];
   }
 }

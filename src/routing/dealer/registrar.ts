@@ -4,11 +4,12 @@ import type { NodeId, RegistrationId, SessionId, Uri } from '../../wamp/ids.js';
 import type { Register, Unregister } from '../../wamp/messages.js';
 import type { MatchPolicy } from '../../wamp/options.js';
 import { unreachable } from '../../wamp/unreachable.js';
+import { isReserved } from '../../wamp/uri-rules.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import { errorReply } from '../error-reply.js';
 import type { Claim, ClaimOutcome, Outlet, Peer, Registration } from '../ports.js';
 import type { Callees, CalleeState, LocalRegistration } from './callees.js';
-import { isReserved, type Registrations } from './registrations.js';
+import type { Registrations } from './registrations.js';
 
 export interface RegistrarOptions<P extends Peer> {
   readonly realm: Uri;
@@ -102,7 +103,7 @@ export class Registrar<P extends Peer> {
 
   /** Gives back everything a session holds; a claim under way is given back when it is granted. */
   leave(callee: CalleeState<P>): void {
-    for (const registration of [...callee.registrations.values()]) {
+    for (const registration of callee.registrations.values()) {
       this.#forget(registration);
       this.#outlet.release(registration.id, callee.peer.session);
     }

@@ -1,5 +1,6 @@
 import type { NodeId, RegistrationId, SessionId, Uri } from '../../wamp/ids.js';
 import type { MatchPolicy } from '../../wamp/options.js';
+import { isReserved } from '../../wamp/uri-rules.js';
 import { deriveId } from '../derived-id.js';
 import { PatternIndex } from '../pattern-index.js';
 import type { Registration } from '../ports.js';
@@ -12,11 +13,6 @@ export interface RegistrationEntry {
   registration: Registration;
   /** Index of the callee that had the last turn (round robin); −1 before the first. */
   lastIndex: number;
-}
-
-/** Procedures under `wamp.` belong to the router (URI-2). */
-export function isReserved(procedure: Uri): boolean {
-  return procedure.startsWith('wamp.') || procedure === 'wamp';
 }
 
 /** What the whole cluster has registered, mirrored so that a call is routed from memory (G8). */
