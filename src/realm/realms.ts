@@ -28,6 +28,11 @@ const NAME_RULES: Pick<RealmRules, 'uriCheck' | 'maxUriBytes' | 'maxUriComponent
   maxUriComponents: 32,
 };
 
+/** The bounds of a realm's name are fixed: to name a setting of other URIs would mislead. */
+function nameFlaw(uri: Uri): string | undefined {
+  return checkUri(uri, 'exact', NAME_RULES)?.replace(/ \(limits\.\w+\)$/, '');
+}
+
 /** The realms of this node: the configured ones, and those made on demand while somebody is in them (SES-5). */
 export class Realms implements RealmDirectory {
   readonly #options: RealmsOptions;
@@ -69,7 +74,7 @@ export class Realms implements RealmDirectory {
     const realm = this.#open.get(uri);
     if (realm !== undefined) return realm;
     if (uri === '') return fault(ErrorUri.NO_SUCH_REALM, 'HELLO.Realm is empty: name the realm to join');
-    const flaw = checkUri(uri, 'exact', NAME_RULES);
+    const flaw = nameFlaw(uri);
     if (flaw !== undefined) return fault(ErrorUri.INVALID_URI, `HELLO.Realm: ${flaw}`);
     return this.#make(uri);
   }

@@ -152,7 +152,7 @@ describeConformance(
       ['a trailing dot', 'com.example.', ErrorUri.INVALID_URI, /HELLO\.Realm: .*empty component/],
       ['white space', 'com.my realm', ErrorUri.INVALID_URI, /HELLO\.Realm: .*white space/],
       ['a hash', 'com.#.example', ErrorUri.INVALID_URI, /HELLO\.Realm: .*"#"/],
-      ['256 bytes', 'x'.repeat(256), ErrorUri.INVALID_URI, /HELLO\.Realm: .*longer than 255 bytes/],
+      ['256 bytes', 'x'.repeat(256), ErrorUri.INVALID_URI, /HELLO\.Realm: it is longer than 255 bytes$/],
       ['a prototype key', '__proto__', ErrorUri.NO_SUCH_REALM, /__proto__/],
     ])(
       'refuses %s in HELLO, and takes another HELLO on the same transport (SES-5, SES-9, 2.1)',
@@ -305,7 +305,7 @@ describeConformance(
       expect(client.unread).toEqual([]);
     });
   },
-  { limits: { handshakeTimeoutMs: 150 } },
+  { limits: { handshakeTimeoutMs: 400 } },
 );
 
 describeConformance(
@@ -340,7 +340,7 @@ describeConformance(
       await drained;
     });
   },
-  { limits: { goodbyeTimeoutMs: 200 }, drain: { periodMs: 0, deadlineMs: 5_000 } },
+  { limits: { goodbyeTimeoutMs: 400 }, drain: { periodMs: 0, deadlineMs: 5_000 } },
   'test',
 );
 
