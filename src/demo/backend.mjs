@@ -2,13 +2,17 @@
 import autobahn from 'autobahn';
 import { WebSocket } from 'ws';
 import { createBallot, serveBallot } from './public/ballot.js';
+import { stayConnected } from './public/connection.js';
 
-// Node.js has a WebSocket of its own from version 22 on.
-globalThis.WebSocket ??= WebSocket;
+// Node.js has a WebSocket of its own from version 22 on. That of `ws` throws what nobody listens for.
+globalThis.WebSocket ??= function (url, protocols) {
+  return new WebSocket(url, protocols).on('error', () => undefined);
+};
 
 const STAND_BY_MS = 2_000;
 const [url = 'ws://127.0.0.1:8080/ws', realm = 'realm1'] = process.argv.slice(2);
 const ballot = createBallot();
+autobahn.log.warn = () => undefined;
 
 const tally = (counts) =>
   Object.entries(counts)
@@ -30,17 +34,12 @@ async function serve(session) {
   }
 }
 
-const connection = new autobahn.Connection({
-  url,
-  realm,
-  max_retries: -1,
-  initial_retry_delay: 0.5,
-  max_retry_delay: 5,
-});
-connection.onopen = (session) => void serve(session);
-connection.onclose = (reason) => {
-  if (reason !== 'closed') console.log(`no connection to ${url} (${reason}); trying again`);
-  return false;
-};
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(0));
-connection.open();
+stayConnected(
+  autobahn,
+  { url, realm },
+  {
+    onOpen: (session) => void serve(session),
+    onLost: (reason) => console.log(`no connection to ${url} (${reason}); trying again`),
+  },
+);

@@ -1,5 +1,7 @@
 /* global autobahn */
 
+const RETRY_MS = 500;
+
 /** Where the router that served this page takes WAMP clients. */
 async function readSettings() {
   const response = await fetch('settings.json', { cache: 'no-store' });
@@ -8,21 +10,27 @@ async function readSettings() {
 }
 
 /** A connection that comes back by itself, to the router that served this page. */
-export async function connect({ onOpen, onLost }) {
+export async function connect(listeners) {
   const { path, realm } = await readSettings();
   const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
+  stayConnected(autobahn, { url: `${scheme}://${location.host}${path}`, realm }, listeners);
+}
+
+/** A connection that comes back by itself, whatever ended it. Runs in a browser and in Node.js alike. */
+export function stayConnected(autobahn, { url, realm }, { onOpen, onLost }) {
   const connection = new autobahn.Connection({
-    url: `${scheme}://${location.host}${path}`,
+    url,
     realm,
     max_retries: -1,
-    initial_retry_delay: 0.5,
+    initial_retry_delay: RETRY_MS / 1000,
     max_retry_delay: 5,
   });
   connection.onopen = onOpen;
-  connection.onclose = (reason) => {
-    onLost(reason);
+  connection.onclose = (reason, details) => {
+    onLost(details.reason ?? reason);
+    // When a router says GOODBYE, as it does before it is restarted, autobahn-js takes that for the end.
+    if (!details.will_retry) setTimeout(() => connection.open(), RETRY_MS);
     return false;
   };
   connection.open();
-  return connection;
 }

@@ -36,7 +36,7 @@ function show(counts) {
     fill.style.transform = `scaleX(${sum === 0 ? 0 : counts[flavour] / sum})`;
   }
   total.textContent = sum === 0 ? 'No votes yet' : `${sum} ${sum === 1 ? 'vote' : 'votes'}`;
-  say('Live: counts change as people vote.', 'good');
+  if (notice.dataset.mood !== 'good') say('Live: counts change as people vote.', 'good');
   enable(true);
 }
 
