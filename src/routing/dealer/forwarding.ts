@@ -3,7 +3,7 @@ import type { InvokeFrame } from '../frames.js';
 import type { Callee, Outlet, Peer, Surroundings } from '../ports.js';
 import { chooseCallee } from './invocation-policy.js';
 import type { PendingCall, PendingCalls } from './pending-calls.js';
-import type { Registrations } from './registrations.js';
+import type { RegistrationEntry, Registrations } from './registrations.js';
 
 export interface ForwardingOptions<P extends Peer> {
   readonly outlet: Outlet<P>;
@@ -19,6 +19,8 @@ export interface ForwardingOptions<P extends Peer> {
 export class Forwarding<P extends Peer> {
   readonly #options: ForwardingOptions<P>;
   readonly #outlet: Outlet<P>;
+  /** Registrations whose callees were all found gone. Not a part of the call: next to none needs it. */
+  readonly #exhausted = new WeakMap<PendingCall<P>, Set<RegistrationEntry>>();
 
   constructor(options: ForwardingOptions<P>) {
     this.#options = options;
@@ -60,18 +62,16 @@ export class Forwarding<P extends Peer> {
 
   /** Chooses the next callee and gives the call a new key, so that a late answer of the first cannot end it. */
   #toAnother(call: PendingCall<P>): InvokeFrame | undefined {
-    const { calls, surroundings, mirror } = this.#options;
+    const { calls, surroundings } = this.#options;
     const previous = call.invoke;
     if (previous === undefined) return undefined;
     call.tried ??= new Set<SessionId>();
     call.tried.add(call.callee.session);
     let callee = chooseCallee(call.entry, call.tried, surroundings);
-    if (callee === undefined && !call.foundCallee) {
-      const entry = mirror.match(call.procedure);
-      if (entry === undefined || entry === call.entry) return undefined;
-      call.entry = entry;
+    // All callees of the registration have left, which this node may not have heard: what matches without it is next.
+    while (callee === undefined && !call.foundCallee && this.#toAnotherRegistration(call)) {
       call.tried.clear();
-      callee = chooseCallee(entry, call.tried, surroundings);
+      callee = chooseCallee(call.entry, call.tried, surroundings);
     }
     if (callee === undefined) return undefined;
     call.callee = callee;
@@ -86,6 +86,16 @@ export class Forwarding<P extends Peer> {
       timeoutMs: this.forwardedTimeoutMs(call, callee),
     };
     return call.invoke;
+  }
+
+  /** False: nothing else matches. */
+  #toAnotherRegistration(call: PendingCall<P>): boolean {
+    const exhausted = this.#exhausted.get(call) ?? new Set<RegistrationEntry>();
+    this.#exhausted.set(call, exhausted.add(call.entry));
+    const entry = this.#options.mirror.matchWithout(call.procedure, exhausted);
+    if (entry === undefined) return false;
+    call.entry = entry;
+    return true;
   }
 
   /** What of the call's time the callee is told; 0: this node keeps the time alone (TMO-3, TMO-4). */

@@ -29,6 +29,17 @@ export class Registrations {
     return isReserved(procedure) ? this.#index.get(procedure, 'exact') : this.#index.best(procedure);
   }
 
+  /** The same as if these had gone: whoever found them empty may know before their rows are here. */
+  matchWithout(procedure: Uri, gone: ReadonlySet<RegistrationEntry>): RegistrationEntry | undefined {
+    const hidden = [...gone].filter((entry) => {
+      const { procedure: uri, match } = entry.registration;
+      return this.#index.get(uri, match) === entry && this.#index.remove(uri, match);
+    });
+    const found = this.match(procedure);
+    for (const entry of hidden) this.#index.add(entry.registration.procedure, entry.registration.match, entry);
+    return found;
+  }
+
   /** Does the cluster know this session as a callee of it? O(callees). */
   has(procedure: Uri, match: MatchPolicy, session: SessionId): boolean {
     const entry = this.#index.get(procedure, match);

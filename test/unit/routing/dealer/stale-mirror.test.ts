@@ -60,3 +60,44 @@ it.each(['first', 'last'] as const)(
     expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.NO_AVAILABLE_CALLEE)]);
   },
 );
+
+it('goes to the next best registration when the best was given back and the row is still under way (PBR-4, G2)', () => {
+  const { harness, near, far, caller } = apart();
+  const patterns = [
+    ['com.a.b', 'exact'],
+    ['com.a.', 'prefix'],
+    ['com.', 'prefix'],
+    ['com..b', 'wildcard'],
+  ] as const;
+  const callee = harness.session(CALLEES);
+  const ids = patterns.map(([uri, match]) => callee.registered(uri, { match }));
+  callee.unregister(ids[0]!);
+  callee.unregister(ids[1]!);
+  callee.take();
+  const request = caller.call('com.a.b', {}, ['x']);
+  while (far.receiveOne(near.id) || near.receiveOne(far.id)) continue;
+  expect(callee.take()).toEqual([[Code.INVOCATION, 1, ids[2], { procedure: 'com.a.b' }, ['x']]]);
+  callee.yield(1);
+  harness.flush();
+  expect(caller.take()).toEqual([[Code.RESULT, request, {}]]);
+  // Nothing was forgotten on the way: the rows that were passed over are put right by what comes later.
+  const back = callee.registered('com.a.b');
+  caller.call('com.a.b');
+  harness.flush();
+  expect(callee.take()).toEqual([[Code.INVOCATION, 2, back, {}]]);
+  callee.yield(2);
+  harness.flush();
+  expectNoLeaks(harness, true);
+});
+
+it('answers no_such_procedure when every registration that matches was given back (DLR-6)', () => {
+  const { harness, near, far, caller } = apart();
+  const callee = harness.session(CALLEES);
+  const ids = (['exact', 'prefix', 'wildcard'] as const).map((match) => callee.registered('com.a', { match }));
+  for (const id of ids) callee.unregister(id);
+  const request = caller.call('com.a');
+  while (far.receiveOne(near.id) || near.receiveOne(far.id)) continue;
+  expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.NO_SUCH_PROCEDURE)]);
+  harness.flush();
+  expectNoLeaks(harness, true);
+});
