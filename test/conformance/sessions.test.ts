@@ -231,6 +231,21 @@ describeConformance(
       expect(await leaver.fence()).toEqual([]);
     });
 
+    it('says nothing after its GOODBYE that the cluster was still being asked for (SES-12)', async () => {
+      const leaver = await router().join({ isBatched: true });
+      await (await router().join()).subscribe('com.example.topic');
+      leaver.sendBatch([
+        [Code.PUBLISH, 1, { acknowledge: true }, 'com.example.topic'],
+        [Code.SUBSCRIBE, 2, {}, 'com.example.topic.of.mine'],
+        [Code.REGISTER, 3, {}, 'com.example.procedure'],
+        [Code.GOODBYE, {}, 'wamp.close.normal'],
+      ]);
+      while ((await leaver.receive())[0] !== Code.GOODBYE);
+      await leaver.hello();
+      await leaver.register('com.example.procedure');
+      expect(await leaver.fence()).toEqual([]);
+    });
+
     it('never answers ABORT: it drops the session and the transport (SES-10)', async () => {
       for (const message of [
         [Code.ABORT, {}, 'wamp.error.system_shutdown'],
