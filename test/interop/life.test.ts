@@ -33,7 +33,7 @@ async function rawClient(node: RunningNode): Promise<RawClient> {
 }
 
 describe.each(KINDS.map((kind) => [nameOf(kind), kind] as const))('a session of %s', (_name, kind) => {
-  it('leaves with GOODBYE, and what it registered is gone (SES-8)', async () => {
+  it('leaves with GOODBYE, and what it registered is gone (SES-10, SES-13)', async () => {
     const node = await start();
     const client = await join(kind, node.addresses.ws);
     const procedure = freshUri();
@@ -45,7 +45,7 @@ describe.each(KINDS.map((kind) => [nameOf(kind), kind] as const))('a session of 
     expect(node.counters.violations.all).toBe(0);
   });
 
-  it('is told that the router shuts down, and goes (SES-9)', async () => {
+  it('is told that the router shuts down, and goes (SES-10)', async () => {
     const node = await start(0, { drain: { periodMs: 0 } });
     const client = await join(kind, node.addresses.ws);
     await node.drain();
