@@ -1,14 +1,14 @@
 import { expect, it } from 'vitest';
 import { Code } from '../../src/wamp/codes.js';
-import { describeConformance } from '../support/conformance.js';
 import { answer, callAgain, callError, cancel, freshUri, invocation, progress, refuse } from '../support/exchange.js';
 import { settled, SILENCE } from '../support/fences.js';
 import { rolesWithout, type RawClient } from '../support/raw-client.js';
+import { describeApart } from '../support/uneven-lanes.js';
 
 const UNAVAILABLE = 'wamp.error.unavailable';
 const NO_CALLEE = 'wamp.error.no_available_callee';
 
-describeConformance('call-reroute', (router) => {
+describeApart('call-reroute', (router) => {
   async function sharing(invoke: string, count: number) {
     const procedure = freshUri();
     const caller = await router().join();

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import { Code } from '../../src/wamp/codes.js';
-import { describeConformance } from '../support/conformance.js';
 import { answer, callAgain, freshUri, invocation, progress } from '../support/exchange.js';
 import { eventsSoFar, settled } from '../support/fences.js';
 import type { Message, RawClient } from '../support/raw-client.js';
+import { describeApart } from '../support/uneven-lanes.js';
 
 /** Small ones mostly, and now and then one that fills a write of its own. */
 function filling(number: number): string {
@@ -19,7 +19,7 @@ function numbersOf(who: number, messages: readonly Message[]): number[] {
   return messages.flatMap(([, , , , args]) => ((args as number[])[0] === who ? [(args as number[])[1]!] : []));
 }
 
-describeConformance('ordering', (router) => {
+describeApart('ordering', (router) => {
   async function joinAll(count: number): Promise<RawClient[]> {
     const clients: RawClient[] = [];
     for (let index = 0; index < count; index++) clients.push(await router().join());

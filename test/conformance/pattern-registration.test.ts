@@ -1,9 +1,10 @@
 import { expect, it } from 'vitest';
 import { Code } from '../../src/wamp/codes.js';
-import { describeConformance, type Router } from '../support/conformance.js';
+import type { Router } from '../support/conformance.js';
 import { freshUri, registerError } from '../support/exchange.js';
 import { Responder, whoAnswers } from '../support/responder.js';
 import type { RawClient } from '../support/raw-client.js';
+import { describeApart } from '../support/uneven-lanes.js';
 
 type Match = 'exact' | 'prefix' | 'wildcard';
 type Pattern = readonly [name: number, pattern: string, match: Match];
@@ -56,7 +57,7 @@ async function serving(router: () => Router, patterns: readonly Pattern[]): Prom
   return { caller, callees, chosen };
 }
 
-describeConformance('pattern-registration', (router) => {
+describeApart('pattern-registration', (router) => {
   it.each([
     ['in the order of the table', TABLE],
     ['the other way round', [...TABLE].reverse()],

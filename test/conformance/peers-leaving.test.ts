@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { Code } from '../../src/wamp/codes.js';
-import { describeConformance } from '../support/conformance.js';
 import { answer, callAgain, callError, cancel, freshUri, invocation, progress, refuse } from '../support/exchange.js';
 import { depart, DEPARTURES, leave, settled, SILENCE } from '../support/fences.js';
 import { ALL_ROLES, rolesWithout, type RawClient } from '../support/raw-client.js';
+import { describeApart } from '../support/uneven-lanes.js';
 
 /** Where a call may be when one of its peers leaves. */
 const PHASES = ['invoked', 'after progress', 'amid its chunks', 'after its last chunk', 'canceled with kill'] as const;
@@ -42,7 +42,7 @@ async function callInPhase(caller: RawClient, callee: RawClient, phase: Phase): 
   return { procedure, call, request };
 }
 
-describeConformance('peers-leaving', (router) => {
+describeApart('peers-leaving', (router) => {
   describe.each(DEPARTURES)('by %s', (how) => {
     it.each(PHASES)('interrupts the callee when the caller leaves: %s (DLR-11)', async (phase) => {
       const caller = await router().joinAt(0);

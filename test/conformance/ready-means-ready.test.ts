@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import { Code } from '../../src/wamp/codes.js';
-import { describeConformance } from '../support/conformance.js';
 import { answer, freshUri, invocation } from '../support/exchange.js';
 import { eventsSoFar } from '../support/fences.js';
 import type { RawClient } from '../support/raw-client.js';
+import { describeApart } from '../support/uneven-lanes.js';
 
 const REPEATS = 100;
 const MATCHES = ['exact', 'prefix', 'wildcard'] as const;
@@ -15,7 +15,7 @@ function uriAndPattern(match: (typeof MATCHES)[number]): { uri: string; pattern:
   return { uri, pattern: { exact: uri, prefix: `${own}.`, wildcard: `${own}..b` }[match] };
 }
 
-describeConformance('ready-means-ready', (router) => {
+describeApart('ready-means-ready', (router) => {
   /** One session on every node, or as many on the only one. */
   async function everywhere(): Promise<[RawClient, RawClient, RawClient]> {
     return [await router().joinAt(0), await router().joinAt(1), await router().joinAt(2)];

@@ -1,13 +1,13 @@
 import { expect, it } from 'vitest';
 import { Code } from '../../src/wamp/codes.js';
-import { describeConformance } from '../support/conformance.js';
 import { answer, freshUri, invocation } from '../support/exchange.js';
 import { settled, SILENCE } from '../support/fences.js';
 import { rolesWithout } from '../support/raw-client.js';
+import { describeApart } from '../support/uneven-lanes.js';
 
 const TAKE_OVER = { force_reregister: true };
 
-describeConformance('registration-revocation', (router) => {
+describeApart('registration-revocation', (router) => {
   it('tells the callee that announced it that its registration was taken (REV-1)', async () => {
     const procedure = freshUri();
     const old = await router().join();

@@ -1,16 +1,16 @@
 import { expect, it } from 'vitest';
 import { Code } from '../../src/wamp/codes.js';
-import { describeConformance } from '../support/conformance.js';
 import { answer, callError, cancel, freshUri, invocation, refuse, registerError } from '../support/exchange.js';
 import { depart, DEPARTURES, leave, settled, SILENCE } from '../support/fences.js';
 import type { Message } from '../support/raw-client.js';
 import { Responder, whoAnswers } from '../support/responder.js';
+import { describeApart } from '../support/uneven-lanes.js';
 
 const POLICIES = ['single', 'roundrobin', 'random', 'first', 'last'] as const;
 const SHARED = ['roundrobin', 'random', 'first', 'last'] as const;
 const TAKEN = 'wamp.error.procedure_already_exists';
 
-describeConformance('shared-registration', (router) => {
+describeApart('shared-registration', (router) => {
   /** Callees that answer by themselves, in the order in which they registered, spread over the nodes. */
   async function sharing(invoke: string, count: number) {
     const procedure = freshUri();

@@ -1,4 +1,5 @@
 import { afterEach } from 'vitest';
+import type { Scheduler } from '../../src/backplane/lane.js';
 import { MemoryHub } from '../../src/backplane/memory-hub.js';
 import type { ConfigInput } from '../../src/config/schema.js';
 import { parseConfig } from '../../src/config/load.js';
@@ -16,9 +17,13 @@ export interface TestCluster {
 
 let joinedCount = 0;
 
-/** Starts `nodeCount` nodes on one in-process hub. */
-export async function startCluster(nodeCount: number, config: ConfigInput = {}): Promise<TestCluster> {
-  const hub = new MemoryHub();
+/** Starts `nodeCount` nodes on one in-process hub. `schedule`: how what they say to each other travels. */
+export async function startCluster(
+  nodeCount: number,
+  config: ConfigInput = {},
+  schedule?: Scheduler,
+): Promise<TestCluster> {
+  const hub = new MemoryHub(schedule === undefined ? {} : { schedule });
   const nodes: RunningNode[] = [];
   for (let index = 0; index < nodeCount; index++) {
     const backplane = hub.join(`n${++joinedCount}` as NodeId);

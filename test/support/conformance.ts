@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe } from 'vitest';
+import type { Scheduler } from '../../src/backplane/lane.js';
 import type { ConfigInput } from '../../src/config/schema.js';
 import type { Counters } from '../../src/telemetry/counters.js';
 import type { SerializerId } from '../../src/wamp/payload.js';
@@ -30,13 +31,14 @@ export interface Router {
 /**
  * Declares one chapter of the protocol for every serializer and topology: what a client sees must not depend on
  * either. `router()` is valid inside a test. `each`: whether all tests of the chapter share a cluster, or every one has
- * its own, for what a node does not come back from.
+ * its own, for what a node does not come back from. `schedule`: how what nodes say to each other travels.
  */
 export function describeConformance(
   chapter: string,
   declare: (router: () => Router) => void,
   config?: ConfigInput,
   each: 'chapter' | 'test' = 'chapter',
+  schedule?: Scheduler,
 ): void {
   for (const { name, nodeCount } of TOPOLOGIES) {
     for (const serializer of SERIALIZERS) {
@@ -46,7 +48,7 @@ export function describeConformance(
         let clients: RawClient[] = [];
         const [before, after] = each === 'chapter' ? [beforeAll, afterAll] : [beforeEach, afterEach];
         before(async () => {
-          cluster = await startCluster(nodeCount, config);
+          cluster = await startCluster(nodeCount, config, schedule);
         });
         after(() => cluster.stop());
         afterEach(() => {

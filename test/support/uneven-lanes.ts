@@ -1,0 +1,19 @@
+import type { Scheduler } from '../../src/backplane/lane.js';
+import { describeConformance, type Router } from './conformance.js';
+
+/**
+ * As describeConformance, with nodes some way apart: what one says takes a while to another, no two ways the same. Within
+ * one process it is there sooner than a client can act on anything, and what is ready too early would not show.
+ */
+export function describeApart(chapter: string, declare: (router: () => Router) => void): void {
+  describeConformance(chapter, declare, undefined, 'chapter', unevenLanes());
+}
+
+function unevenLanes(): Scheduler {
+  let state = 1;
+  const draw = (): number => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
+  return (_from, _to, deliver) => {
+    if (draw() < 0.75) setImmediate(deliver);
+    else setTimeout(deliver, 1 + 2 * draw());
+  };
+}
