@@ -1,5 +1,6 @@
 import { Code } from '../../wamp/codes.js';
 import { fault, violation, type Fault } from '../../wamp/faults.js';
+import type { Features } from '../../wamp/features.js';
 import type { NodeId } from '../../wamp/ids.js';
 import type { Call, Cancel, RouterMessage } from '../../wamp/messages.js';
 import { NO_DETAILS, type CancelMode, type Passthru } from '../../wamp/options.js';
@@ -202,16 +203,14 @@ export class CallerSide<P extends Peer> {
     callee: Callee,
   ): PendingCall<P> {
     const startedMs = this.#options.surroundings.nowMs();
-    const timeoutMs = this.#timeoutMs(options.timeoutMs);
+    const limitMs = this.#timeoutMs(options.timeoutMs);
     return {
       caller,
       request,
       procedure,
       disclose,
       startedMs,
-      timeoutMs,
-      deadlineMs: startedMs + timeoutMs,
-      stopTimer: undefined,
+      timeout: limitMs === 0 ? undefined : { limitMs, deadlineMs: startedMs + limitMs, stopTimer: undefined },
       entry,
       callee,
       key: this.#calls.nextKey(),
@@ -296,8 +295,8 @@ export class CallerSide<P extends Peer> {
 
   #expire(call: PendingCall<P>): void {
     if (!this.#calls.isPending(call)) return;
-    const { timeoutMs } = call;
-    this.#fail(call, 'timeout', fault(ErrorUri.TIMEOUT, `no result within ${timeoutMs} ms`), 'killnowait');
+    const reason = fault(ErrorUri.TIMEOUT, `no result within ${call.timeout?.limitMs} ms`);
+    this.#fail(call, 'timeout', reason, 'killnowait');
   }
 
   #refuse(caller: CallerState<P>, [, request, options]: Call, refusal: Fault): void {
@@ -357,17 +356,20 @@ function violationIn<P extends Peer>(
   pending: PendingCall<P> | undefined,
   isContinuation: boolean,
 ): Fault | undefined {
-  const mayContinue = features.caller?.has('progressive_call_invocations') ?? false;
-  if (options.progress && !mayContinue)
+  if (options.progress && !mayContinue(features))
     return violation('CALL has progress, but its caller did not announce progressive_call_invocations');
   if (options.passthru?.form === 'ppt' && features.caller?.has('payload_passthru_mode') !== true)
     return violation('CALL has a ppt_scheme, but its caller did not announce payload_passthru_mode');
   if (pending === undefined) {
-    return isContinuation && !mayContinue ? violation(`CALL repeats the request id ${request}`) : undefined;
+    return isContinuation && !mayContinue(features) ? violation(`CALL repeats the request id ${request}`) : undefined;
   }
   if (!pending.expectsMore)
     return violation(`CALL ${request} continues a call that is not progressive, or is complete`);
   if (pending.procedure !== procedure)
     return violation(`CALL ${request} continues a call of "${pending.procedure}" with another procedure`);
   return undefined;
+}
+
+function mayContinue({ caller }: Features): boolean {
+  return caller?.has('progressive_call_invocations') ?? false;
 }

@@ -2,7 +2,7 @@ import type { SessionId } from '../../wamp/ids.js';
 import type { InvokeFrame } from '../frames.js';
 import type { Callee, Outlet, Peer, Surroundings } from '../ports.js';
 import { chooseCallee } from './invocation-policy.js';
-import type { PendingCall, PendingCalls } from './pending-calls.js';
+import type { CallTimeout, PendingCall, PendingCalls } from './pending-calls.js';
 import type { RegistrationEntry, Registrations } from './registrations.js';
 
 export interface ForwardingOptions<P extends Peer> {
@@ -31,7 +31,7 @@ export class Forwarding<P extends Peer> {
   forward(call: PendingCall<P>, frame: InvokeFrame): boolean {
     // A loop, not recursion: thousands of callees of this node may be busy, and each says so before tell returns.
     for (let next: InvokeFrame | undefined = frame; next !== undefined; next = this.#toAnother(call)) {
-      this.#arm(call);
+      if (call.timeout !== undefined) this.#arm(call, call.timeout);
       call.wantsAnother = false;
       call.isForwarding = true;
       this.#outlet.tell(call.callee.node, next);
@@ -56,8 +56,8 @@ export class Forwarding<P extends Peer> {
 
   /** The time between two results starts anew (PCR-5). The timer stays and looks again when it fires. */
   restartTimer(call: PendingCall<P>): void {
-    if (call.timeoutMs === 0) return;
-    call.deadlineMs = this.#options.surroundings.nowMs() + call.timeoutMs;
+    const { timeout } = call;
+    if (timeout !== undefined) timeout.deadlineMs = this.#options.surroundings.nowMs() + timeout.limitMs;
   }
 
   /** Chooses the next callee and gives the call a new key, so that a late answer of the first cannot end it. */
@@ -99,22 +99,21 @@ export class Forwarding<P extends Peer> {
   }
 
   /** What of the call's time the callee is told; 0: this node keeps the time alone (TMO-3, TMO-4). */
-  forwardedTimeoutMs(call: Pick<PendingCall<P>, 'timeoutMs' | 'deadlineMs'>, callee: Callee): number {
-    if (call.timeoutMs === 0 || !callee.forwardTimeout) return 0;
-    return Math.max(1, Math.ceil(call.deadlineMs - this.#options.surroundings.nowMs()));
+  forwardedTimeoutMs({ timeout }: PendingCall<P>, callee: Callee): number {
+    if (timeout === undefined || !callee.forwardTimeout) return 0;
+    return Math.max(1, Math.ceil(timeout.deadlineMs - this.#options.surroundings.nowMs()));
   }
 
-  #arm(call: PendingCall<P>): void {
-    if (call.timeoutMs === 0) return;
-    call.stopTimer?.();
-    call.stopTimer = this.#outlet.after(Math.max(0, this.#leftMs(call)), () => {
-      call.stopTimer = undefined;
-      if (this.#leftMs(call) > 0) this.#arm(call);
+  #arm(call: PendingCall<P>, timeout: CallTimeout): void {
+    timeout.stopTimer?.();
+    timeout.stopTimer = this.#outlet.after(Math.max(0, this.#leftMs(call, timeout)), () => {
+      timeout.stopTimer = undefined;
+      if (this.#leftMs(call, timeout) > 0) this.#arm(call, timeout);
       else this.#options.onExpired(call);
     });
   }
 
-  #leftMs({ callee, deadlineMs }: PendingCall<P>): number {
+  #leftMs({ callee }: PendingCall<P>, { deadlineMs }: CallTimeout): number {
     const { surroundings, timeoutGraceMs } = this.#options;
     return deadlineMs + (callee.forwardTimeout ? timeoutGraceMs : 0) - surroundings.nowMs();
   }

@@ -15,6 +15,10 @@ export function chooseCallee(
   chance: Pick<Surroundings, 'random'>,
 ): Callee | undefined {
   const { callees, invoke } = entry.registration;
+  if (callees.length === 1 && tried === undefined) {
+    entry.lastIndex = 0;
+    return callees[0];
+  }
   switch (invoke) {
     case 'single':
     case 'first':

@@ -12,11 +12,8 @@ export interface PendingCall<P extends Peer> {
   /** Its caller's identity is to be told, whoever the callee is (CID-1). */
   readonly disclose: boolean;
   readonly startedMs: number;
-  /** 0: none. */
-  readonly timeoutMs: number;
-  /** Restarts with every progressive result (PCR-5). */
-  deadlineMs: number;
-  stopTimer: (() => void) | undefined;
+  /** Undefined: it may take as long as it likes. */
+  readonly timeout: CallTimeout | undefined;
   entry: RegistrationEntry;
   callee: Callee;
   key: CallKey;
@@ -32,6 +29,14 @@ export interface PendingCall<P extends Peer> {
   /** Its invoke is being told; a callee of this node may refuse it meanwhile. */
   isForwarding: boolean;
   wantsAnother: boolean;
+}
+
+/** How long a call may take until its answer, or between two progressive ones. */
+export interface CallTimeout {
+  readonly limitMs: number;
+  /** Restarts with every progressive result (PCR-5). */
+  deadlineMs: number;
+  stopTimer: (() => void) | undefined;
 }
 
 export interface CallerState<P extends Peer> {
@@ -112,10 +117,7 @@ export class PendingCalls<P extends Peer> {
   end(call: PendingCall<P>, outcome: CallOutcome): void {
     this.#byNumber.delete(call.key.number);
     call.caller.pending.delete(call.request);
-    if (call.stopTimer !== undefined) {
-      call.stopTimer();
-      call.stopTimer = undefined;
-    }
+    call.timeout?.stopTimer?.();
     call.invoke = undefined;
     if (call.expectsMore) this.rememberUnfinished(call.caller, call.request);
     this.#outlet.callEnded(outcome, this.#surroundings.nowMs() - call.startedMs);
