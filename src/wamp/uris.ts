@@ -17,7 +17,6 @@ export const ErrorUri = {
   AUTHORIZATION_FAILED: 'wamp.error.authorization_failed',
   CANCELED: 'wamp.error.canceled',
   TIMEOUT: 'wamp.error.timeout',
-  PAYLOAD_SIZE_EXCEEDED: 'wamp.error.payload_size_exceeded',
   DISCLOSE_ME_DISALLOWED: 'wamp.error.option_disallowed.disclose_me',
   OPTION_NOT_ALLOWED: 'wamp.error.option_not_allowed',
   NETWORK_FAILURE: 'wamp.error.network_failure',

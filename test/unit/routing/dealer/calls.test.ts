@@ -211,17 +211,17 @@ describe.each(TOPOLOGIES)('calls, $name', ({ nodeCount }) => {
 });
 
 describe.each(TOPOLOGIES)('what cannot be said to a receiver, $name', ({ nodeCount }) => {
-  const tooLarge = fault(ErrorUri.PAYLOAD_SIZE_EXCEEDED, 'too large for this transport');
+  const unsayable = fault(ErrorUri.INVALID_ARGUMENT, 'cannot be said in this serializer');
   const refuse = (code: number) => (_to: unknown, message: RouterMessage) =>
-    message[0] === code ? tooLarge : undefined;
+    message[0] === code ? unsayable : undefined;
 
-  it('answers the caller when the INVOCATION cannot be sent, and wastes no request id (WS-4, G3, ID-4)', () => {
+  it('answers the caller when the INVOCATION cannot be sent, and wastes no request id (G3, ID-4)', () => {
     const { harness, caller, callee } = pair(nodeCount);
     const { outlet } = harness.nodes[nodeCount - 1]!;
     callee.registered('com.a');
     outlet.refuseSend = refuse(Code.INVOCATION);
     const request = caller.call('com.a', {}, ['x'.repeat(100)]);
-    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.PAYLOAD_SIZE_EXCEEDED)]);
+    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.INVALID_ARGUMENT)]);
     expect(harness.nodes[0]!.outcomes()).toEqual(['refused']);
     expectNoLeaks(harness, true);
     outlet.refuseSend = undefined;
@@ -229,13 +229,13 @@ describe.each(TOPOLOGIES)('what cannot be said to a receiver, $name', ({ nodeCou
     expect(callee.take()).toEqual([[Code.INVOCATION, 1, expect.any(Number), {}]]);
   });
 
-  it('answers the caller with the reason when the RESULT cannot be sent (WS-4, G3)', () => {
+  it('answers the caller with the reason when the RESULT cannot be sent (G3)', () => {
     const { harness, caller, callee } = pair(nodeCount);
     callee.registered('com.a');
     harness.nodes[0]!.outlet.refuseSend = refuse(Code.RESULT);
     const request = caller.call('com.a');
     callee.yield(1, ['huge']);
-    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.PAYLOAD_SIZE_EXCEEDED)]);
+    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.INVALID_ARGUMENT)]);
     expectNoLeaks(harness, true);
   });
 
@@ -250,7 +250,7 @@ describe.each(TOPOLOGIES)('what cannot be said to a receiver, $name', ({ nodeCou
     callee.yield(1, [3]);
     expect(caller.take()).toEqual([
       [Code.RESULT, request, { progress: true }, [1]],
-      refusal(Code.CALL, request, ErrorUri.PAYLOAD_SIZE_EXCEEDED),
+      refusal(Code.CALL, request, ErrorUri.INVALID_ARGUMENT),
     ]);
     expect(callee.take()).toEqual([[Code.INTERRUPT, 1, { mode: 'killnowait' }]]);
     expectNoLeaks(harness, true);
@@ -260,10 +260,10 @@ describe.each(TOPOLOGIES)('what cannot be said to a receiver, $name', ({ nodeCou
     const { harness, caller, callee } = pair(nodeCount);
     callee.registered('com.a');
     harness.nodes[0]!.outlet.refuseSend = (_to, message) =>
-      message[0] === Code.ERROR && message[4] === 'com.app.error' ? tooLarge : undefined;
+      message[0] === Code.ERROR && message[4] === 'com.app.error' ? unsayable : undefined;
     const request = caller.call('com.a');
     callee.error(1, 'com.app.error', ['huge']);
-    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.PAYLOAD_SIZE_EXCEEDED)]);
+    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.INVALID_ARGUMENT)]);
   });
 });
 
