@@ -126,11 +126,11 @@ class Node implements RunningNode {
   async start(): Promise<void> {
     this.#logger.info({ version: version() }, 'node.starting');
     this.#metrics.start();
-    const inbound = new Inbound(
-      this.#realms.all,
-      (peer, reason) => this.#logger.warn({ peer, reason }, 'backplane.gap'),
-      (isReachable) => this.#reach(isReachable),
-    );
+    const inbound = new Inbound(this.#realms.all, {
+      gap: (peer, reason) => this.#logger.warn({ peer, reason }, 'backplane.gap'),
+      nodeGone: (peer) => this.#logger.info({ peer }, 'backplane.node_gone'),
+      reach: (isReachable) => this.#reach(isReachable),
+    });
     await this.#backplane.start(inbound);
     await this.#realms.start();
     const ops = await this.#ops?.start();
@@ -192,6 +192,7 @@ class Node implements RunningNode {
       configured: configuredRealms(this.#config),
       ...(template === undefined ? {} : { template: realmTemplate(template, limits) }),
       maxRealms: limits.maxRealms,
+      logger: this.#logger,
       shared: {
         backplane: this.#backplane,
         codecs,

@@ -1,6 +1,6 @@
 import { ConfigUnusableError } from '../config/faults.js';
 import { checkKeyPair } from '../config/key-pair.js';
-import { loadConfig } from '../config/load.js';
+import { configFile, loadConfig } from '../config/load.js';
 import { renderConfig, renderVariables } from '../config/render.js';
 import type { Config } from '../config/schema.js';
 import { jsonSchema } from '../config/settings.js';
@@ -55,7 +55,7 @@ async function execute(command: Command, surroundings: Surroundings): Promise<Ex
       const config = checked(command.sources, environment);
       // Only now: the other commands need neither the native addon nor the router.
       const { start } = await import('./start.js');
-      return start(config, surroundings);
+      return start(config, { ...surroundings, file: configFile({ file: command.sources.file, environment }) });
     }
     default:
       return unreachable(command);

@@ -15,17 +15,22 @@ const STOP_LIMIT_MS = 2_000;
 /** Timers of Node.js may fire this much early. */
 const TIMER_SLACK_MS = 5;
 
+export interface StartSurroundings {
+  /** What the configuration was read from, for the log. */
+  readonly file: string | undefined;
+  readonly print: (text: string) => void;
+  readonly complain: (text: string) => void;
+}
+
 /**
  * Runs a node until SIGTERM or SIGINT, drains it and ends the process: what a failed start or a deaf socket leaves
  * open must not keep it alive. A second signal ends it at once.
  */
-export async function start(
-  config: Config,
-  { print, complain }: { print: (text: string) => void; complain: (text: string) => void },
-): Promise<never> {
+export async function start(config: Config, { file, print, complain }: StartSurroundings): Promise<never> {
   const { level, format } = config.log;
   const counters = createCounters();
   const logger = createLogger({ level, format, maxLinesPerSecond: config.limits.maxLogLinesPerSecond, counters });
+  logger.info({ file }, 'config.loaded');
   process.on('uncaughtException', (error) => {
     logger.fatal({ error }, 'node.failed');
     process.exit(ExitCode.BUG);

@@ -22,11 +22,17 @@ export interface ConfigSources {
 export function loadConfig({ file, environment = {}, overrides = [] }: ConfigSources): Config {
   const draft = new Draft();
   const faults: ConfigFault[] = [];
-  const path = file ?? environment[FILE_VARIABLE] ?? '';
-  if (path !== '') draftFile(path, draft, faults);
+  const path = configFile({ file, environment });
+  if (path !== undefined) draftFile(path, draft, faults);
   writeEnvironment(environment, draft, faults);
   writeOverrides(overrides, draft, faults);
   return conclude(draft, faults);
+}
+
+/** The file that is read, if one is. */
+export function configFile({ file, environment = {} }: ConfigSources): string | undefined {
+  const path = file ?? environment[FILE_VARIABLE] ?? '';
+  return path === '' ? undefined : path;
 }
 
 /** The same from a value: what is not in it has its default. Errors: ConfigUnusableError. */

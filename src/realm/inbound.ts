@@ -4,20 +4,21 @@ import type { Publication, Registration } from '../routing/ports.js';
 import type { NodeId, Uri } from '../wamp/ids.js';
 import type { Realm } from './realm.js';
 
+/** What the node is told besides. */
+export interface InboundReports {
+  gap(from: NodeId, reason: string): void;
+  nodeGone(node: NodeId): void;
+  reach(isReachable: boolean): void;
+}
+
 /** What other nodes say, brought to the realm it concerns. A realm this node no longer serves hears nothing. */
 export class Inbound implements BackplaneEvents {
   readonly #realms: ReadonlyMap<Uri, Realm>;
-  readonly #onGap: (from: NodeId, reason: string) => void;
-  readonly #onReach: (reachable: boolean) => void;
+  readonly #reports: InboundReports;
 
-  constructor(
-    realms: ReadonlyMap<Uri, Realm>,
-    onGap: (from: NodeId, reason: string) => void,
-    onReach: (reachable: boolean) => void,
-  ) {
+  constructor(realms: ReadonlyMap<Uri, Realm>, reports: InboundReports) {
     this.#realms = realms;
-    this.#onGap = onGap;
-    this.#onReach = onReach;
+    this.#reports = reports;
   }
 
   publication(_from: NodeId, realm: Uri, publication: Publication): void {
@@ -33,19 +34,20 @@ export class Inbound implements BackplaneEvents {
   }
 
   nodeGone(node: NodeId): void {
+    this.#reports.nodeGone(node);
     for (const realm of this.#realms.values()) realm.dealer.nodeGone(node);
   }
 
   gap(from: NodeId, reason: string): void {
-    this.#onGap(from, reason);
+    this.#reports.gap(from, reason);
     for (const realm of this.#realms.values()) realm.dealer.laneGap(from);
   }
 
   down(): void {
-    this.#onReach(false);
+    this.#reports.reach(false);
   }
 
   up(): void {
-    this.#onReach(true);
+    this.#reports.reach(true);
   }
 }

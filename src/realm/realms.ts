@@ -1,5 +1,6 @@
 import { BackplaneUnavailableError } from '../backplane/backplane.js';
 import type { RealmDirectory, RealmRules } from '../session/ports.js';
+import type { Logger } from '../telemetry/logger.js';
 import { fault, type Fault } from '../wamp/faults.js';
 import type { Uri } from '../wamp/ids.js';
 import { checkUri } from '../wamp/uri-rules.js';
@@ -19,6 +20,7 @@ export interface RealmsOptions {
   readonly configured: ReadonlyMap<Uri, RealmSettings>;
   readonly template?: RealmTemplate;
   readonly maxRealms: number;
+  readonly logger: Logger;
   readonly shared: RealmSurroundings;
 }
 
@@ -99,6 +101,7 @@ export class Realms implements RealmDirectory {
     await this.#closing.get(uri);
     try {
       const realm = await this.#bringUp(uri, template.settings);
+      this.#options.logger.info({ realm: uri }, 'realm.created');
       this.#closeWhenIdle(realm, template.idleMs);
       return realm;
     } catch (cause) {
@@ -133,6 +136,7 @@ export class Realms implements RealmDirectory {
       }
       realm.retire();
       this.#open.delete(realm.uri);
+      this.#options.logger.info({ realm: realm.uri }, 'realm.removed');
       const closing = backplane
         .withdraw(realm.uri)
         .catch((cause: unknown) => onLostRequest('withdrawal of a realm', cause))

@@ -87,7 +87,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost {
   }
 
   closed(): void {
-    this.#drop();
+    this.#drop('connection_lost');
   }
 
   goodbye(reason: Uri, message: string | undefined): void {
@@ -96,18 +96,13 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost {
     this.#state = 'shutting_down';
     this.#closeReason = reason;
     this.#arm(this.#deps.limits.goodbyeTimeoutMs, () => this.#fail('goodbye_timeout'));
-    this.#endSession();
+    this.#endSession(reason);
   }
 
   abort(reason: Fault): void {
     if (this.#state === 'failed') return;
-    const isViolation = reason.error === ErrorUri.PROTOCOL_VIOLATION;
-    if (isViolation) {
-      this.#deps.counters.violations.all++;
-      this.#deps.logger.info(this.#describe(reason), 'session.violation');
-    }
     this.#writeAbort(reason);
-    this.#fail(isViolation ? 'protocol_violation' : reason.error === ErrorUri.LIMIT_EXCEEDED ? 'limit' : 'abort');
+    this.#fail(this.#report(reason));
   }
 
   challenge(method: string, extra: Dict): void {
@@ -121,8 +116,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost {
       this.abort(reason);
       return;
     }
-    this.#deps.counters.sessionsRefused.all++;
-    this.#deps.logger.info(this.#describe(reason), 'session.refused');
+    this.#countRefusal(reason);
     this.#handshake = undefined;
     this.#state = 'closed';
     this.#writeAbort(reason);
@@ -149,6 +143,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost {
     this.#state = 'established';
     this.#disarm();
     this.#write(welcome(admission, agent));
+    logger.debug(this.#about(session), 'session.opened');
     door.admit(session);
   }
 
@@ -240,7 +235,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost {
     this.#state = 'closed';
     this.#closeReason = undefined;
     this.#arm(this.#deps.limits.handshakeTimeoutMs, () => this.#handshakeTimedOut('goodbye'));
-    this.#endSession();
+    this.#endSession('goodbye');
   }
 
   /** From here no message is taken until `pending` has settled, so that none overtakes (5.9 item 2). */
@@ -284,32 +279,34 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost {
       this.#state === 'authenticating'
         ? 'AUTHENTICATE did not come in time'
         : 'the session could not be opened in time';
-    this.#deps.counters.sessionsRefused.all++;
-    this.#writeAbort(fault(ErrorUri.AUTHENTICATION_FAILED, message));
+    const reason = fault(ErrorUri.AUTHENTICATION_FAILED, message);
+    this.#countRefusal(reason);
+    this.#writeAbort(reason);
     this.#fail('handshake_timeout');
   }
 
   #fail(cause: CloseCause): void {
-    this.#drop();
+    this.#drop(cause);
     this.#connection.close(cause);
   }
 
-  #drop(): void {
+  #drop(cause: CloseCause | 'connection_lost'): void {
     if (this.#state === 'failed') return;
     this.#state = 'failed';
     this.#disarm();
     this.#inbox?.clear();
     this.#handshake?.cancel();
     this.#handshake = undefined;
-    this.#endSession();
+    this.#endSession(cause);
   }
 
   /** Last in each step: the realm acts on what has become of the session (SES-13). */
-  #endSession(): void {
+  #endSession(reason: string): void {
     const live = this.#live;
     if (live === undefined) return;
     this.#live = undefined;
     live.session.seal();
+    this.#deps.logger.debug({ ...this.#about(live.session), reason }, 'session.closed');
     live.door.remove(live.session);
   }
 
@@ -341,15 +338,38 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost {
     messagesIn[code] = (messagesIn[code] ?? 0) + 1;
   }
 
-  #describe(reason: Fault): LogFields {
-    const session = this.#live?.session;
+  /** Why the connection ends with this ABORT. */
+  #report(reason: Fault): CloseCause {
+    const { counters, logger } = this.#deps;
+    switch (reason.error) {
+      case ErrorUri.PROTOCOL_VIOLATION:
+        counters.violations.all++;
+        logger.info(this.#describe(reason), 'session.violation');
+        return 'protocol_violation';
+      case ErrorUri.LIMIT_EXCEEDED:
+        logger.info(this.#describe(reason), 'session.limit_reached');
+        return 'limit';
+      default:
+        return 'abort';
+    }
+  }
+
+  #countRefusal(reason: Fault): void {
+    this.#deps.counters.sessionsRefused.all++;
+    this.#deps.logger.info(this.#describe(reason), 'session.refused');
+  }
+
+  #describe({ error, message }: Fault): LogFields {
+    return { ...this.#about(this.#live?.session), reason: error, message };
+  }
+
+  #about(session: EstablishedSession | undefined): LogFields {
     return {
       remoteAddress: this.#connection.remoteAddress,
       realm: session?.realm,
       session: session?.session,
       authid: session?.authid,
-      reason: reason.error,
-      message: reason.message,
+      authrole: session?.authrole,
     };
   }
 }

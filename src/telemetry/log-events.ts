@@ -32,14 +32,11 @@ export type LogEvent =
   | 'session.limit_reached'
   | 'realm.created'
   | 'realm.removed'
-  | 'realm.refused'
   | 'authorizer.failed'
   | 'backplane.down'
   | 'backplane.up'
   | 'backplane.gap'
-  | 'backplane.node_joined'
   | 'backplane.node_gone'
-  | 'backplane.frame_discarded'
   | 'backplane.request_failed'
   | 'log.suppressed';
 

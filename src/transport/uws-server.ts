@@ -224,6 +224,7 @@ export class UwsServer {
     user.connection = connection;
     this.#connections.add(connection);
     this.#counters.connectionsOpened[connection.serializer]++;
+    this.#logger.debug(user.traits, 'connection.opened');
     connection.listen(this.#accept(connection));
   }
 
@@ -231,22 +232,26 @@ export class UwsServer {
     this.#admission.leave(traits.remoteAddress);
     if (connection === undefined) return;
     this.#connections.delete(connection);
-    const cause = connection.closeCause ?? this.#peerEnd(reason);
+    const cause = connection.closeCause ?? this.#peerEnd(reason, traits);
     this.#counters.connectionsClosed[cause]++;
+    if (cause === 'slow_reader') this.#logger.info(traits, 'connection.slow_reader');
     this.#logger.debug({ reason: cause, remoteAddress: traits.remoteAddress }, 'connection.closed');
     connection.ended();
     if (this.#connections.size === 0) this.#whenEmpty?.();
   }
 
   /** uWebSockets.js closes by itself for these, and says so in words only. */
-  #peerEnd(reason: string): ConnectionEnd {
+  #peerEnd(reason: string, { remoteAddress }: ConnectionTraits): ConnectionEnd {
     if (reason.startsWith('Received too big message')) {
       this.#counters.limitsReached.message_bytes++;
+      const message = 'a message far above limits.maxMessageBytes';
+      this.#logger.info({ remoteAddress, message }, 'connection.limit_reached');
       return 'limit';
     }
     if (reason === 'WebSocket timed out from inactivity') return 'idle_timeout';
     if (reason.startsWith('Received invalid ')) {
       this.#counters.violations.all++;
+      this.#logger.info({ remoteAddress, message: reason }, 'connection.malformed');
       return 'protocol_violation';
     }
     return 'peer';

@@ -165,7 +165,7 @@ describe('gantry start', () => {
         .trimEnd()
         .split('\n')
         .map((line) => JSON.parse(line).msg),
-    ).toEqual(expect.arrayContaining(['node.started', 'node.signal', 'node.stopped']));
+    ).toEqual(expect.arrayContaining(['config.loaded', 'node.started', 'node.signal', 'node.stopped']));
   });
 
   it('counts the lines of its log', async () => {
@@ -174,6 +174,14 @@ describe('gantry start', () => {
     const [, health = ''] = await router.said('stdout', /operations +(\S+)/);
     const page = await (await fetch(new URL('/metrics', health))).text();
     expect(Number(/^gantry_log_lines_total\{fate="written"\} (\d+)$/m.exec(page)?.[1])).toBeGreaterThan(0);
+  });
+
+  it('logs which file it was configured from', async () => {
+    const path = file('named.yaml', 'limits: { maxSessions: 5 }');
+    const router = start('--config', path);
+    await router.ready();
+    const lines = (await router.said('stderr', /^.*config\.loaded.*$/m))[0];
+    expect(JSON.parse(lines)).toMatchObject({ level: 'info', msg: 'config.loaded', file: path });
   });
 
   it('ends well on SIGINT too, the command named', async () => {

@@ -6,6 +6,7 @@ import { Inbound } from '../../src/realm/inbound.js';
 import type { Realm, RealmSettings } from '../../src/realm/realm.js';
 import { Realms } from '../../src/realm/realms.js';
 import { createCounters } from '../../src/telemetry/counters.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
 import { isFault } from '../../src/wamp/faults.js';
 import type { NodeId, PublicationId, SessionId } from '../../src/wamp/ids.js';
 import { Client } from './client.js';
@@ -72,6 +73,7 @@ export class SimulatedNode {
     this.#realms = new Realms({
       configured: new Map([[REALM, SETTINGS]]),
       maxRealms: 1,
+      logger: silentLogger,
       shared: {
         backplane: this.#backplane,
         codecs,
@@ -91,11 +93,11 @@ export class SimulatedNode {
         onLostRequest: () => undefined,
       },
     });
-    const inbound = new Inbound(
-      this.#realms.all,
-      (from) => this.gapsHeard.push({ from, at: journal.tick() }),
-      () => undefined,
-    );
+    const inbound = new Inbound(this.#realms.all, {
+      gap: (from) => void this.gapsHeard.push({ from, at: journal.tick() }),
+      nodeGone: () => undefined,
+      reach: () => undefined,
+    });
     this.#inbound = meddle === undefined ? inbound : meddle(inbound, id, random);
   }
 

@@ -4,12 +4,12 @@ import type { AuthMethod } from '../../src/session/auth/method.js';
 import { createEndpoint, type SessionLimits } from '../../src/session/endpoint.js';
 import type { Authorizer, RealmDirectory, RealmDoor, RealmRules, Session } from '../../src/session/ports.js';
 import { createCounters, type Counters } from '../../src/telemetry/counters.js';
-import { silentLogger } from '../../src/telemetry/logger.js';
 import type { CloseCause, Connection, ConnectionListener, MalformedCause } from '../../src/transport/connection.js';
 import type { Fault } from '../../src/wamp/faults.js';
 import type { SessionId } from '../../src/wamp/ids.js';
 import type { Call, RoutedMessage } from '../../src/wamp/messages.js';
 import type { SerializerId } from '../../src/wamp/payload.js';
+import { RecordingLogger } from './recording-logger.js';
 
 export const codecs = createCodecs({ maxDepth: 32, maxContainerEntries: 1_000 });
 
@@ -152,6 +152,7 @@ export interface Harness {
   readonly realm: FakeRealm;
   readonly timers: ManualTimers;
   readonly counters: Counters;
+  readonly log: RecordingLogger;
   /** Receives each message, encoded in JSON. */
   readonly send: (...messages: readonly unknown[][]) => void;
   readonly receive: (bytes: Uint8Array | string) => void;
@@ -168,6 +169,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
   if (options.authorizer !== undefined) realm.authorizers.set('anonymous', options.authorizer);
   const timers = new ManualTimers();
   const counters = createCounters();
+  const log = new RecordingLogger();
   const limits = {
     handshakeTimeoutMs: 5_000,
     goodbyeTimeoutMs: 2_000,
@@ -183,7 +185,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
     ],
     limits,
     counters,
-    logger: silentLogger,
+    logger: log,
     after: timers.after,
     agent: 'Gantry-test',
   });
@@ -195,6 +197,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
     realm,
     timers,
     counters,
+    log,
     receive,
     send: (...messages) => messages.forEach((message) => receive(JSON.stringify(message))),
     malformed: (message, cause = 'protocol_violation') => listener.malformed(message, cause),

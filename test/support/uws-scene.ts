@@ -1,9 +1,9 @@
 import WebSocket, { type ClientOptions } from 'ws';
 import { createCounters, type Counters } from '../../src/telemetry/counters.js';
-import { silentLogger } from '../../src/telemetry/logger.js';
 import type { TransportOptions } from '../../src/transport/transport-options.js';
 import { UwsServer } from '../../src/transport/uws-server.js';
 import { RecordingListener } from './listening.js';
+import { RecordingLogger } from './recording-logger.js';
 
 export const TRANSPORT_DEFAULTS: TransportOptions = {
   host: '127.0.0.1',
@@ -31,6 +31,7 @@ export interface Refused {
 export class UwsScene {
   readonly server: UwsServer;
   readonly counters: Counters;
+  readonly log: RecordingLogger;
   readonly listeners: RecordingListener[];
   readonly port: number;
   readonly #clients: PeerSocket[] = [];
@@ -39,12 +40,14 @@ export class UwsScene {
   private constructor(
     server: UwsServer,
     counters: Counters,
+    log: RecordingLogger,
     listeners: RecordingListener[],
     port: number,
     isTls: boolean,
   ) {
     this.server = server;
     this.counters = counters;
+    this.log = log;
     this.listeners = listeners;
     this.port = port;
     this.#scheme = isTls ? 'wss' : 'ws';
@@ -52,15 +55,16 @@ export class UwsScene {
 
   static async open(options: Partial<TransportOptions> = {}): Promise<UwsScene> {
     const counters = createCounters();
+    const log = new RecordingLogger();
     const listeners: RecordingListener[] = [];
     const accept = (connection: RecordingListener['connection']): RecordingListener => {
       const listener = new RecordingListener(connection);
       listeners.push(listener);
       return listener;
     };
-    const server = new UwsServer({ ...TRANSPORT_DEFAULTS, ...options }, accept, counters, silentLogger);
+    const server = new UwsServer({ ...TRANSPORT_DEFAULTS, ...options }, accept, counters, log);
     const { port } = await server.start();
-    return new UwsScene(server, counters, listeners, port, options.tls !== undefined);
+    return new UwsScene(server, counters, log, listeners, port, options.tls !== undefined);
   }
 
   url(path = '/ws'): string {

@@ -170,6 +170,9 @@ describe('what a client may not send', () => {
     expect(scene.counters.limitsReached.message_bytes).toBe(1);
     expect(scene.counters.connectionsClosed.limit).toBe(1);
     expect(scene.counters.bytes.in).toBe(0);
+    expect(scene.log.of('connection.limit_reached')).toMatchObject([
+      { level: 'info', fields: { remoteAddress: '127.0.0.1', message: expect.stringContaining('maxMessageBytes') } },
+    ]);
   });
 
   it('cuts text that is not UTF-8 (PV-7)', async () => {
@@ -179,6 +182,9 @@ describe('what a client may not send', () => {
     await listener.until(({ isClosed }) => isClosed);
     expect(listener.heard).toEqual([{ kind: 'closed' }]);
     expect(scene.counters.connectionsClosed.protocol_violation).toBe(1);
+    expect(scene.log.of('connection.malformed')).toMatchObject([
+      { level: 'info', fields: { remoteAddress: '127.0.0.1', message: expect.stringMatching(/invalid/) } },
+    ]);
   });
 
   it.each(['wamp.2.json', 'wamp.2.json.batched'])(
@@ -220,6 +226,19 @@ describe('counting', () => {
       peer: 1,
     });
     expect(Object.values(scene.counters.connectionsClosed).reduce((sum, count) => sum + count)).toBe(5);
+    expect(scene.log.of('connection.opened')).toHaveLength(5);
+    expect(scene.log.of('connection.opened')[0]).toEqual({
+      level: 'debug',
+      event: 'connection.opened',
+      fields: { serializer: 'json', isBatched: false, remoteAddress: '127.0.0.1' },
+    });
+    expect(scene.log.of('connection.closed').map(({ level, fields }) => [level, fields.reason])).toEqual([
+      ['debug', 'goodbye'],
+      ['debug', 'goodbye_timeout'],
+      ['debug', 'abort'],
+      ['debug', 'handshake_timeout'],
+      ['debug', 'peer'],
+    ]);
     expect(scene.server.connectionCount).toBe(0);
   });
 
@@ -237,6 +256,9 @@ describe('counting', () => {
     await listener.until(({ isClosed }) => isClosed);
     expect(scene.counters.connectionsClosed.slow_reader).toBe(1);
     expect(scene.counters.limitsReached.unsent_bytes).toBe(1);
+    expect(scene.log.of('connection.slow_reader')).toMatchObject([
+      { level: 'info', fields: { remoteAddress: '127.0.0.1', serializer: 'json' } },
+    ]);
     expect(scene.server.unsentBytes()).toBe(0);
   });
 });
