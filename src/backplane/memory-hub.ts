@@ -17,7 +17,7 @@ export interface MemoryHubOptions {
 }
 
 /** The sender of what the directory tells a node. */
-export const DIRECTORY = 'directory' as NodeId;
+const DIRECTORY = 'directory' as NodeId;
 
 const DEFAULT_LANE_LIMIT_COUNT = 65_536;
 

@@ -4,7 +4,7 @@ import { Buffer, isUtf8 } from 'node:buffer';
 const NATIVE_FROM_BYTES = 128;
 
 /** Position behind the UTF-8 sequence whose first byte, ≥ 0x80, is at `pos`; −1 when it is ill-formed or cut off. */
-export function afterSequence(bytes: Uint8Array, pos: number, end: number): number {
+function afterSequence(bytes: Uint8Array, pos: number, end: number): number {
   const lead = bytes[pos] as number;
   if (lead < 0xc2 || lead > 0xf4) return -1;
   const length = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
@@ -19,7 +19,7 @@ export function afterSequence(bytes: Uint8Array, pos: number, end: number): numb
 }
 
 /** As afterSequence, on to the first ASCII byte or the end. */
-export function afterSequences(bytes: Uint8Array, from: number, end: number): number {
+function afterSequences(bytes: Uint8Array, from: number, end: number): number {
   let pos = from;
   do pos = afterSequence(bytes, pos, end);
   while (pos >= 0 && pos < end && (bytes[pos] as number) >= 0x80);

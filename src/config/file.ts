@@ -17,7 +17,7 @@ export function readConfigFile(file: string, faults: ConfigFault[]): unknown {
 }
 
 /** Bounded in depth and in what aliases expand to; duplicate keys, unknown tags and several documents are faults. */
-export function parseConfigText(text: string, file: string, faults: ConfigFault[]): unknown {
+function parseConfigText(text: string, file: string, faults: ConfigFault[]): unknown {
   const document = parseDocument(text, { logLevel: 'error', stringKeys: true });
   const flaws = [...document.errors, ...document.warnings];
   for (const flaw of flaws.slice(0, MAX_FLAWS)) faults.push({ path: file, message: firstLine(flaw.message) });

@@ -5,7 +5,7 @@ import { matchPolicy, milliseconds } from './fields.js';
  * Is the sequence of request ids checked when a realm does not say (PV-5)? wampy goes on counting after it reconnects and
  * autobahn-js leaves a gap where a payload could not be serialised: neither must lose its session for that (ADR 8).
  */
-export const DEFAULT_REQUEST_ID_CHECK: 'strict' | 'off' = 'off';
+const DEFAULT_REQUEST_ID_CHECK: 'strict' | 'off' = 'off';
 
 const permission = z.strictObject({
   uri: z.string().describe('The URI, or the pattern, the permission is about. With match `prefix`, `""` is every URI.'),

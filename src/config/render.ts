@@ -19,7 +19,7 @@ export function renderVariables(): string {
 }
 
 /** Sections that always are there need no variable of their own in a list; what is in them has one. */
-export function isShown({ kind, isOptional }: Setting): boolean {
+function isShown({ kind, isOptional }: Setting): boolean {
   return kind !== 'section' || isOptional;
 }
 

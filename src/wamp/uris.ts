@@ -10,7 +10,6 @@ export const ErrorUri = {
   NO_SUCH_REALM: 'wamp.error.no_such_realm',
   NO_SUCH_ROLE: 'wamp.error.no_such_role',
   NO_MATCHING_AUTH_METHOD: 'wamp.error.no_matching_auth_method',
-  AUTHENTICATION_DENIED: 'wamp.error.authentication_denied',
   AUTHENTICATION_FAILED: 'wamp.error.authentication_failed',
   AUTHENTICATION_REQUIRED: 'wamp.error.authentication_required',
   NOT_AUTHORIZED: 'wamp.error.not_authorized',
@@ -30,7 +29,5 @@ export const ErrorUri = {
 /** Reasons in GOODBYE (SES-11). */
 export const CloseUri = {
   SYSTEM_SHUTDOWN: 'wamp.close.system_shutdown',
-  CLOSE_REALM: 'wamp.close.close_realm',
   GOODBYE_AND_OUT: 'wamp.close.goodbye_and_out',
-  KILLED: 'wamp.close.killed',
 } as const;
