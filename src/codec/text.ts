@@ -19,7 +19,7 @@ function afterSequence(bytes: Uint8Array, pos: number, end: number): number {
 }
 
 /** As afterSequence, on to the first ASCII byte or the end. */
-function afterSequences(bytes: Uint8Array, from: number, end: number): number {
+export function afterSequences(bytes: Uint8Array, from: number, end: number): number {
   let pos = from;
   do pos = afterSequence(bytes, pos, end);
   while (pos >= 0 && pos < end && (bytes[pos] as number) >= 0x80);

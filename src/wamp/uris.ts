@@ -29,5 +29,6 @@ export const ErrorUri = {
 /** Reasons in GOODBYE (SES-11). */
 export const CloseUri = {
   SYSTEM_SHUTDOWN: 'wamp.close.system_shutdown',
+  CLOSE_REALM: 'wamp.close.close_realm',
   GOODBYE_AND_OUT: 'wamp.close.goodbye_and_out',
 } as const;
