@@ -4,7 +4,15 @@ import type { CodecLimits } from './codec.js';
 import { readBinaryText } from './intern.js';
 import type { ElementKind, Reader } from './reader.js';
 import { isText } from './text.js';
-import { floatRead, integerRead, MAX_BIG_INTEGER_BYTES, type OpenDict, putEntry, Untranslatable } from './values.js';
+import {
+  floatRead,
+  integerRead,
+  MAX_BIG_INTEGER_BYTES,
+  MixedDict,
+  type OpenDict,
+  putEntry,
+  Untranslatable,
+} from './values.js';
 
 const UNSIGNED = 0;
 const NEGATIVE = 1;
@@ -257,14 +265,13 @@ export class CborReader implements Reader {
     if (this.#depth >= this.#maxDepth) return this.#tooDeep(at);
     const entries = this.#countOf(2, at);
     if (entries === 0) return NO_DETAILS;
-    const start = this.pos;
     const dict: OpenDict = {};
     this.#depth++;
     for (let i = 0; entries < 0 ? !this.#atBreak() : i < entries; i++) {
       if (i >= this.#maxEntries) return this.#tooMany(this.pos);
       const key = this.read();
       if (this.trouble() !== undefined) return undefined;
-      if (typeof key !== 'string') return this.#readMap(start, entries);
+      if (typeof key !== 'string') return this.#readMixed(dict, key, i, entries);
       const value = this.read();
       if (this.trouble() !== undefined) return undefined;
       putEntry(dict, key, value);
@@ -273,19 +280,21 @@ export class CborReader implements Reader {
     return dict;
   }
 
-  /** A dict again from its first entry, now that a key turned out not to be text. */
-  #readMap(start: number, entries: number): unknown {
-    const map = new Map<unknown, unknown>();
-    this.pos = start;
-    for (let i = 0; entries < 0 ? !this.#atBreak() : i < entries; i++) {
-      if (i >= this.#maxEntries) return this.#tooMany(this.pos);
-      const key = this.read();
+  /** The rest of a dict, of which the key that was read last is not text. Never from its start: dicts nest. */
+  #readMixed(before: OpenDict, firstKey: unknown, doneCount: number, entries: number): unknown {
+    const mixed = new MixedDict(before);
+    let key = firstKey;
+    for (let i = doneCount + 1; ; i++) {
       const value = this.read();
       if (this.trouble() !== undefined) return undefined;
-      map.set(key, value);
+      mixed.put(key, value);
+      if (entries < 0 ? this.#atBreak() : i === entries) break;
+      if (i >= this.#maxEntries) return this.#tooMany(this.pos);
+      key = this.read();
+      if (this.trouble() !== undefined) return undefined;
     }
     this.#depth--;
-    return map;
+    return mixed;
   }
 
   #readSimple(): unknown {

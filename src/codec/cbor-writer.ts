@@ -3,7 +3,7 @@ import { FloatOnWire } from '../wamp/float-on-wire.js';
 import { NO_DETAILS } from '../wamp/options.js';
 import { writeDouble, writeHead, writeHead64, writeOne, writeTextBehind } from './binary.js';
 import type { ByteSink } from './byte-sink.js';
-import { exactDouble, MAX_WRITE_DEPTH, rfc3339, Timestamp, Untranslatable } from './values.js';
+import { exactDouble, MAX_WRITE_DEPTH, MixedDict, rfc3339, Timestamp, Untranslatable } from './values.js';
 
 const UNSIGNED = 0;
 const NEGATIVE = 0x20;
@@ -59,7 +59,7 @@ function writeObject(sink: ByteSink, value: object | null, depth: number): void 
   else if (value instanceof FloatOnWire) writeDouble(sink, DOUBLE, value.value);
   else if (value instanceof Untranslatable) sink.trouble ??= value.what;
   else if (value instanceof Timestamp) writeTimestamp(sink, value);
-  else if (value instanceof Map) writeMap(sink, value, depth + 1);
+  else if (value instanceof MixedDict) writeMixed(sink, value, depth + 1);
   else writeDict(sink, value as Record<string, unknown>, depth + 1);
 }
 
@@ -81,11 +81,11 @@ function writeDict(sink: ByteSink, dict: Record<string, unknown>, depth: number)
   }
 }
 
-function writeMap(sink: ByteSink, map: ReadonlyMap<unknown, unknown>, depth: number): void {
-  writeArgument(sink, DICT, map.size);
-  for (const [key, value] of map) {
-    writeCbor(sink, key, depth);
-    writeCbor(sink, value, depth);
+function writeMixed(sink: ByteSink, { keys, values }: MixedDict, depth: number): void {
+  writeArgument(sink, DICT, keys.length);
+  for (let i = 0; i < keys.length; i++) {
+    writeCbor(sink, keys[i], depth);
+    writeCbor(sink, values[i], depth);
   }
 }
 

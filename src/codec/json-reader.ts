@@ -335,7 +335,7 @@ function numberOf(token: string): unknown {
   if (near > -(2 ** 53) && near < 2 ** 53) return near;
   if (token.length > MAX_BIG_INTEGER_DIGITS) return new Untranslatable(`an integer of ${token.length} digits`);
   const exact = BigInt(token);
-  return BigInt(near) === exact && Math.abs(near) <= 2 ** 53 ? near : exact;
+  return Math.abs(near) <= 2 ** 53 && BigInt(near) === exact ? near : exact;
 }
 
 /** The bytes a string beginning with U+0000 stands for. */

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { FloatOnWire } from '../wamp/float-on-wire.js';
 import { NO_DETAILS } from '../wamp/options.js';
 import type { ByteSink } from './byte-sink.js';
-import { MAX_WRITE_DEPTH, rfc3339, Timestamp, Untranslatable } from './values.js';
+import { MAX_WRITE_DEPTH, MixedDict, rfc3339, Timestamp, Untranslatable } from './values.js';
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -50,7 +50,7 @@ function writeObject(sink: ByteSink, value: object | null, depth: number): void 
   else if (value instanceof FloatOnWire) writeIntegralFloat(sink, value.value);
   else if (value instanceof Untranslatable) sink.trouble ??= value.what;
   else if (value instanceof Timestamp) writeTimestamp(sink, value);
-  else if (value instanceof Map) sink.trouble ??= 'a dict with keys that are not text';
+  else if (value instanceof MixedDict) sink.trouble ??= 'a dict with keys that are not text';
   else writeDict(sink, value as Record<string, unknown>, depth + 1);
 }
 

@@ -3,7 +3,7 @@ import type { CodecLimits } from './codec.js';
 import { readBinaryText } from './intern.js';
 import type { ElementKind, Reader } from './reader.js';
 import { isText } from './text.js';
-import { floatRead, integerRead, type OpenDict, putEntry, Timestamp, Untranslatable } from './values.js';
+import { floatRead, integerRead, MixedDict, type OpenDict, putEntry, Timestamp, Untranslatable } from './values.js';
 
 const TIMESTAMP = 0xff;
 
@@ -155,11 +155,10 @@ export class MsgpackReader implements Reader {
     if (this.#depth >= this.#maxDepth) return this.#tooDeep(this.pos);
     const entries = this.#openDict(this.pos);
     if (entries === 0) return NO_DETAILS;
-    const start = this.pos;
     const dict: OpenDict = {};
     this.#depth++;
     for (let i = 0; i < entries; i++) {
-      if (this.kind() !== 'text') return this.#readMap(start, entries);
+      if (this.kind() !== 'text') return this.#readMixed(dict, entries - i);
       const key = this.#readText();
       const value = this.read();
       if (this.trouble() !== undefined) return undefined;
@@ -169,18 +168,17 @@ export class MsgpackReader implements Reader {
     return dict;
   }
 
-  /** A dict again from its first entry, now that a key turned out not to be text. */
-  #readMap(start: number, entries: number): unknown {
-    const map = new Map<unknown, unknown>();
-    this.pos = start;
-    for (let i = 0; i < entries; i++) {
+  /** The rest of a dict, of which a key turned out not to be text. Never from its start: dicts nest. */
+  #readMixed(before: OpenDict, left: number): unknown {
+    const mixed = new MixedDict(before);
+    for (let i = 0; i < left; i++) {
       const key = this.read();
       const value = this.read();
       if (this.trouble() !== undefined) return undefined;
-      map.set(key, value);
+      mixed.put(key, value);
     }
     this.#depth--;
-    return map;
+    return mixed;
   }
 
   #readText(): string {

@@ -2,7 +2,7 @@ import { FloatOnWire } from '../wamp/float-on-wire.js';
 import { NO_DETAILS } from '../wamp/options.js';
 import { writeDouble, writeHead, writeHead64, writeOne, writeTextBehind } from './binary.js';
 import type { ByteSink } from './byte-sink.js';
-import { exactDouble, MAX_WRITE_DEPTH, rfc3339, Timestamp, Untranslatable } from './values.js';
+import { exactDouble, MAX_WRITE_DEPTH, MixedDict, rfc3339, Timestamp, Untranslatable } from './values.js';
 
 /** Writes one value as MessagePack, in the shortest form. What it cannot say sets `sink.trouble`. */
 export function writeMsgpack(sink: ByteSink, value: unknown, depth: number): void {
@@ -46,7 +46,7 @@ function writeObject(sink: ByteSink, value: object | null, depth: number): void 
   else if (value instanceof FloatOnWire) writeDouble(sink, 0xcb, value.value);
   else if (value instanceof Untranslatable) sink.trouble ??= value.what;
   else if (value instanceof Timestamp) writeTimestamp(sink, value);
-  else if (value instanceof Map) writeMap(sink, value, depth + 1);
+  else if (value instanceof MixedDict) writeMixed(sink, value, depth + 1);
   else writeDict(sink, value as Record<string, unknown>, depth + 1);
 }
 
@@ -68,11 +68,11 @@ function writeDict(sink: ByteSink, dict: Record<string, unknown>, depth: number)
   }
 }
 
-function writeMap(sink: ByteSink, map: ReadonlyMap<unknown, unknown>, depth: number): void {
-  writeDictHead(sink, map.size);
-  for (const [key, value] of map) {
-    writeMsgpack(sink, key, depth);
-    writeMsgpack(sink, value, depth);
+function writeMixed(sink: ByteSink, { keys, values }: MixedDict, depth: number): void {
+  writeDictHead(sink, keys.length);
+  for (let i = 0; i < keys.length; i++) {
+    writeMsgpack(sink, keys[i], depth);
+    writeMsgpack(sink, values[i], depth);
   }
 }
 

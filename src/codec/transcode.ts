@@ -38,7 +38,7 @@ const sink = new ByteSink();
  * - undefined, in MessagePack as msgpackr says it, becomes null; other simple values of CBOR fail.
  * - CBOR tags are dropped, their content kept; bignums are integers.
  * - MessagePack timestamps become RFC 3339 text (in CBOR with tag 0); other extensions fail.
- * - dicts with keys that are not text fail in JSON; the last of equal keys wins.
+ * - dicts with keys that are not text fail in JSON; of equal keys that are text the last wins.
  */
 export function transcode(
   from: SerializerId,

@@ -12,6 +12,26 @@ export function putEntry(dict: OpenDict, key: string, value: unknown): void {
   } else dict[key] = value;
 }
 
+/**
+ * A dict with keys that are not text. Lists, not a Map: clients can choose numbers that collide in one, and reading it
+ * would take the square of their count. Equal keys all stay.
+ */
+export class MixedDict {
+  readonly keys: unknown[];
+  readonly values: unknown[];
+
+  /** `before`: what was read while all keys were text. */
+  constructor(before: OpenDict) {
+    this.keys = Object.keys(before);
+    this.values = Object.values(before);
+  }
+
+  put(key: unknown, value: unknown): void {
+    this.keys.push(key);
+    this.values.push(value);
+  }
+}
+
 /** A value that only its own serialization can say; `what` completes "cannot be transcoded: ". */
 export class Untranslatable {
   readonly what: string;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FloatOnWire } from '../../../src/wamp/float-on-wire.js';
-import { accepted, frame, headerValue, publish, refused } from './reading.js';
+import { accepted, frame, headerValue, mixed, publish, refused } from './reading.js';
 
 const value = (source: string): unknown => headerValue('cbor', source);
 const refusal = (source: string): string => refused('cbor', frame('cbor', source));
@@ -64,13 +64,8 @@ describe('CBOR values', () => {
   });
 
   it('makes no dict of a map with keys that are not text (MSG-4)', () => {
-    expect(value('a2 61 61 01 05 02')).toStrictEqual(
-      new Map<unknown, unknown>([
-        ['a', 1],
-        [5, 2],
-      ]),
-    );
-    expect(value('bf 05 02 ff')).toStrictEqual(new Map<unknown, unknown>([[5, 2]]));
+    expect(value('a2 61 61 01 05 02')).toStrictEqual(mixed(['a', 1], [5, 2]));
+    expect(value('bf 05 02 ff')).toStrictEqual(mixed([5, 2]));
   });
 
   it('reads a message of indefinite length, also with a tag before it', () => {

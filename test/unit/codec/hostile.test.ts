@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { createCodecs } from '../../../src/codec/codecs.js';
 import type { SerializerId } from '../../../src/wamp/payload.js';
+import { collidingNumbers } from '../../support/colliding-numbers.js';
 import { serializers } from '../../support/serializers.js';
-import { codecs, frame, publish, refused, serializerIds } from './reading.js';
+import { accepted, codecs, frame, headerValue, publish, refused, serializerIds, transcoded } from './reading.js';
 
 const frames: readonly unknown[] = [
   [1, 'realm1', { roles: { publisher: { features: { x: true } }, caller: {} }, authmethods: ['anonymous'], n: 1.5 }],
@@ -121,6 +123,48 @@ describe.each(serializerIds)('hostile %s', (serializer) => {
       );
     }
     expect(refused(serializer, frame(serializer, shapes[0]!))).toMatch(/nested deeper than 32/);
+  });
+});
+
+describe('hostile values', () => {
+  const DEPTH = 30;
+
+  it('reads nested dicts once, whatever their keys are', () => {
+    const nest = (open: string, empty: string, end: string): string => open.repeat(DEPTH) + empty + end.repeat(DEPTH);
+    const [msgpack, cbor] = [nest('82 a1 61', '80', '01 c0'), nest('a2 61 61', 'a0', '01 f6')];
+    const open = nest('bf 61 61', 'a0', '01 f6 ff');
+    const startedMs = performance.now();
+    accepted('msgpack', frame('msgpack', `94 20 01 ${msgpack} a1 74`));
+    for (const dict of [cbor, open]) accepted('cbor', frame('cbor', `84 18 20 01 ${dict} 61 74`));
+    expect(transcoded('msgpack', `91 ${msgpack}`, 'cbor')).toBe(`81${cbor.replaceAll(' ', '')}`);
+    for (const dict of [cbor, open]) {
+      expect(transcoded('cbor', `81 ${dict}`, 'msgpack')).toBe(`91${msgpack.replaceAll(' ', '')}`);
+    }
+    expect(performance.now() - startedMs).toBeLessThan(1_000);
+  });
+
+  it('reads numbers as keys in a time that does not depend on what they are', () => {
+    const count = 30_000;
+    const keys = collidingNumbers(count);
+    const wide = createCodecs({ maxDepth: 32, maxContainerEntries: count }).msgpack;
+    const message = Buffer.alloc(8 + count * 6);
+    message.set([0x94, 32, 1, 0xdf]);
+    message.writeUInt32BE(count, 4);
+    keys.forEach((key, index) => {
+      message[8 + index * 6] = 0xce;
+      message.writeUInt32BE(key, 9 + index * 6);
+      message[13 + index * 6] = 0xc0;
+    });
+    const startedMs = performance.now();
+    expect(wide.decode(Buffer.concat([message, Buffer.from([0xa1, 0x74])]))).toHaveProperty('header.length', 4);
+    expect(performance.now() - startedMs).toBeLessThan(250);
+  });
+
+  it('reads integers larger than any float', () => {
+    const digits = '9'.repeat(309);
+    expect(headerValue('json', `{"x":${digits}}`)).toStrictEqual({ x: BigInt(digits) });
+    expect(transcoded('json', `[-${digits.slice(1)},${digits}]`, 'cbor')).toContain('c258');
+    expect(transcoded('json', `[${digits}]`, 'msgpack')).toMatch(/cannot be said/);
   });
 });
 

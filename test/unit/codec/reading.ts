@@ -1,5 +1,6 @@
 import type { Codec, CodecLimits, DecodedMessage } from '../../../src/codec/codec.js';
 import { createCodecs } from '../../../src/codec/codecs.js';
+import { MixedDict } from '../../../src/codec/values.js';
 import { isFault } from '../../../src/wamp/faults.js';
 import type { SerializerId } from '../../../src/wamp/payload.js';
 
@@ -41,6 +42,13 @@ export function publish(serializer: SerializerId, source: string): Uint8Array {
 export function headerValue(serializer: SerializerId, source: string): unknown {
   const list = { json: `[32,1,${source}]`, msgpack: `93 20 01 ${source}`, cbor: `83 18 20 01 ${source}` }[serializer];
   return accepted(serializer, frame(serializer, list)).header[2];
+}
+
+/** What a dict with keys that are not text is read as. */
+export function mixed(...entries: readonly (readonly [key: unknown, value: unknown])[]): MixedDict {
+  const dict = new MixedDict({});
+  for (const [key, value] of entries) dict.put(key, value);
+  return dict;
 }
 
 /** Arguments said in one serialization as another says them: JSON as text, others in hexadecimal; or why not. */
