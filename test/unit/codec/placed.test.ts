@@ -48,11 +48,13 @@ const anyId = fc.oneof(
   fc.integer({ min: 1, max: 2 ** 53 - 1 }),
   fc.constant(2 ** 53 - 1),
 );
+// The MessagePack library that the tests read with refuses this one.
+const anyKey = fc.string().filter((key) => key !== '__proto__');
 const anyArguments = fc.oneof(
   fc.tuple(fc.array(fc.string(), { maxLength: 5 })),
   fc.tuple(
     fc.array(fc.integer(), { maxLength: 5 }),
-    fc.dictionary(fc.string(), fc.string(), { minKeys: 1, maxKeys: 3 }),
+    fc.dictionary(anyKey, fc.string(), { minKeys: 1, maxKeys: 3 }),
   ),
 );
 
