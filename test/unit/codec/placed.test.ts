@@ -52,10 +52,7 @@ const anyId = fc.oneof(
 const anyKey = fc.string().filter((key) => key !== '__proto__');
 const anyArguments = fc.oneof(
   fc.tuple(fc.array(fc.string(), { maxLength: 5 })),
-  fc.tuple(
-    fc.array(fc.integer(), { maxLength: 5 }),
-    fc.dictionary(anyKey, fc.string(), { minKeys: 1, maxKeys: 3 }),
-  ),
+  fc.tuple(fc.array(fc.integer(), { maxLength: 5 }), fc.dictionary(anyKey, fc.string(), { minKeys: 1, maxKeys: 3 })),
 );
 
 describe.each(ids)('%s in the memory the payload came in', (serializer) => {
