@@ -73,7 +73,7 @@ export const limits = z.strictObject({
   maxCallTimeoutMs: milliseconds(1)
     .exactOptional()
     .describe(
-      'Milliseconds after which every call ends with an ERROR, also when its caller set a longer timeout or none. Absent: the caller decides.',
+      'Milliseconds from a CALL to its result, or from one progressive result to the next, after which every call ends with an ERROR, also when its caller set a longer timeout or none. A callee that keeps the time itself (`forward_timeout`) may be 2 s late. Absent: the caller decides.',
     ),
   maxLogLinesPerSecond: count(1, 1_000_000)
     .default(100)

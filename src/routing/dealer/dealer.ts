@@ -29,7 +29,7 @@ export type DealerLimit = 'registrations_per_session' | 'calls_per_session';
 export interface DealerLimits {
   readonly maxRegistrationsPerSession: number;
   readonly maxPendingCallsPerSession: number;
-  /** Every call ends with an ERROR after this time, also when its caller set a longer one or none. Absent: never. */
+  /** From CALL to result, or from one progressive result to the next, also when the caller set more or none. Absent: no bound. */
   readonly maxCallTimeoutMs?: number | undefined;
 }
 
