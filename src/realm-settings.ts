@@ -41,7 +41,8 @@ function realmSettings(realm: Rules, limits: Limits): RealmSettings {
   };
 }
 
-function realmRules({ uriCheck, requestIdCheck, allowDisclose }: Rules, limits: Limits): RealmRules {
+function realmRules(realm: Rules, limits: Limits): RealmRules {
+  const { uriCheck, requestIdCheck, allowDisclose, allowForceReregister } = realm;
   const { maxUriBytes, maxUriComponents } = limits;
-  return { uriCheck, requestIdCheck, allowDisclose, maxUriBytes, maxUriComponents };
+  return { uriCheck, requestIdCheck, allowDisclose, allowForceReregister, maxUriBytes, maxUriComponents };
 }

@@ -36,6 +36,7 @@ const rules = {
   uriCheck: 'loose',
   requestIdCheck: 'off',
   allowDisclose: true,
+  allowForceReregister: false,
   maxUriBytes: 1_024,
   maxUriComponents: 64,
 };
@@ -64,6 +65,7 @@ const realms = new Realms({
     ],
   ]),
   maxRealms: 10,
+  logger: silentLogger,
   shared: {
     backplane,
     codecs,
@@ -80,11 +82,7 @@ const realms = new Realms({
   },
 });
 await backplane.start(
-  new Inbound(
-    realms.all,
-    () => undefined,
-    () => undefined,
-  ),
+  new Inbound(realms.all, backplane.bus, { gap: () => undefined, nodeGone: () => undefined, reach: () => undefined }),
 );
 await realms.start();
 

@@ -63,6 +63,12 @@ const rules = {
     .describe(
       'Clients may have their identity disclosed with `disclose_me`, or ask for that of callers with `disclose_caller`.',
     ),
+  allowForceReregister: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whoever may register a procedure may take it over from the sessions that hold it, with `force_reregister`. `false` refuses that.',
+    ),
   progressiveResultsRequireCanceling: z
     .boolean()
     .default(false)

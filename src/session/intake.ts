@@ -181,7 +181,7 @@ export class Intake {
       this.#refuse(message, ErrorUri.NOT_AUTHORIZED, this.#denial(action, message[3], match));
       return;
     }
-    const { allowDisclose } = this.#rules;
+    const { allowDisclose, allowForceReregister } = this.#rules;
     switch (message[0]) {
       case Code.PUBLISH:
       case Code.CALL: {
@@ -194,6 +194,10 @@ export class Intake {
         return;
       }
       case Code.REGISTER:
+        if (message[2].forceReregister && !allowForceReregister) {
+          this.#refuse(message, ErrorUri.OPTION_NOT_ALLOWED, FORCE_NOT_ALLOWED);
+          return;
+        }
         this.#door.route(this.#session, message, allowDisclose);
         return;
       case Code.SUBSCRIBE:
@@ -239,6 +243,7 @@ export class Intake {
 }
 
 const MAX_REFUSED_CALLS = 64;
+const FORCE_NOT_ALLOWED = 'force_reregister is not allowed here (allowForceReregister): register without it';
 
 /** Passthru that was not announced (PV-9); the enc_* form has no announcement of its own (PPT-5). */
 function checkPassthru(

@@ -65,6 +65,8 @@ export interface RealmRules {
   readonly requestIdCheck: 'strict' | 'off';
   /** Honour disclose_me and disclose_caller; otherwise they are refused (CID-2). */
   readonly allowDisclose: boolean;
+  /** Honour force_reregister; otherwise it is refused. */
+  readonly allowForceReregister: boolean;
   readonly maxUriBytes: number;
   readonly maxUriComponents: number;
 }

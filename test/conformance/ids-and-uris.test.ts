@@ -156,19 +156,25 @@ describeConformance('ids', (router) => {
       [6, Code.UNREGISTER],
     ]);
   });
-
-  it('uses request 0 for a revocation and for nothing else (ID-5, REV-1)', async () => {
-    const deposed = await router().join();
-    const successor = await router().join();
-    const registration = await deposed.register(PROCEDURE);
-    await successor.register(PROCEDURE, { force_reregister: true });
-    expect(await deposed.receive()).toEqual([
-      Code.UNREGISTERED,
-      0,
-      { registration, reason: expect.any(String) as unknown },
-    ]);
-  });
 });
+
+describeConformance(
+  'ids of revocations',
+  (router) => {
+    it('uses request 0 for a revocation and for nothing else (ID-5, REV-1)', async () => {
+      const deposed = await router().join();
+      const successor = await router().join();
+      const registration = await deposed.register(PROCEDURE);
+      await successor.register(PROCEDURE, { force_reregister: true });
+      expect(await deposed.receive()).toEqual([
+        Code.UNREGISTERED,
+        0,
+        { registration, reason: expect.any(String) as unknown },
+      ]);
+    });
+  },
+  openRealm({ allowForceReregister: true }),
+);
 
 type Match = 'exact' | 'prefix' | 'wildcard';
 

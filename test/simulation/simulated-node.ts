@@ -21,6 +21,7 @@ const SETTINGS: RealmSettings = {
     uriCheck: 'loose',
     requestIdCheck: 'strict',
     allowDisclose: true,
+    allowForceReregister: true,
     maxUriBytes: 255,
     maxUriComponents: 16,
   },

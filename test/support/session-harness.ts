@@ -60,6 +60,7 @@ export class FakeRealm implements RealmDoor {
     uriCheck: 'loose',
     requestIdCheck: 'strict',
     allowDisclose: true,
+    allowForceReregister: false,
     maxUriBytes: 256,
     maxUriComponents: 16,
   };

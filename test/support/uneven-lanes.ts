@@ -1,12 +1,13 @@
 import type { Scheduler } from '../../src/backplane/lane.js';
+import type { ConfigInput } from '../../src/config/schema.js';
 import { describeConformance, type Router } from './conformance.js';
 
 /**
  * As describeConformance, with nodes some way apart: what one says takes a while to another, no two ways the same. Within
  * one process it is there sooner than a client can act on anything, and what is ready too early would not show.
  */
-export function describeApart(chapter: string, declare: (router: () => Router) => void): void {
-  describeConformance(chapter, declare, undefined, 'chapter', unevenLanes());
+export function describeApart(chapter: string, declare: (router: () => Router) => void, config?: ConfigInput): void {
+  describeConformance(chapter, declare, config, 'chapter', unevenLanes());
 }
 
 function unevenLanes(): Scheduler {
