@@ -6,7 +6,8 @@ import { Code } from '../wamp/codes.js';
 import { fault, type Fault } from '../wamp/faults.js';
 import type { Features } from '../wamp/features.js';
 import type { SessionId, Uri } from '../wamp/ids.js';
-import type { RouterMessage } from '../wamp/messages.js';
+import type { RouterError, RouterMessage } from '../wamp/messages.js';
+import { NO_DETAILS } from '../wamp/options.js';
 import type { SerializerId } from '../wamp/payload.js';
 import { ErrorUri } from '../wamp/uris.js';
 import type { Session } from './ports.js';
@@ -74,9 +75,7 @@ export class EstablishedSession implements Session {
     if (!this.#isOpen) return undefined;
     const encoded = this.#codec.encode(message);
     if (!(encoded instanceof Uint8Array)) return this.#untranscodable(message, encoded.message);
-    const { messagesOut } = this.#counters;
-    messagesOut[message[0]] = (messagesOut[message[0]] ?? 0) + 1;
-    this.#connection.write(encoded);
+    this.#queue(message[0], encoded);
     return undefined;
   }
 
@@ -97,12 +96,29 @@ export class EstablishedSession implements Session {
     this.#isOpen = false;
   }
 
+  #queue(code: number, encoded: Uint8Array): void {
+    const { messagesOut } = this.#counters;
+    messagesOut[code] = (messagesOut[code] ?? 0) + 1;
+    this.#connection.write(encoded);
+  }
+
   #untranscodable(message: RouterMessage, why: string): Fault | undefined {
     if (message[0] === Code.ERROR) {
-      const [code, type, request, details, error] = message;
-      return this.send([code, type, request, details, error, payloadOf([`the payload of this error is lost: ${why}`])]);
+      this.#sendWithoutPayload(message, why);
+      return undefined;
     }
     if (message[0] === Code.EVENT) this.#counters.eventsDropped.untranscodable++;
     return fault(ErrorUri.INVALID_ARGUMENT, `the payload cannot be said in ${this.serializer}: ${why}`);
+  }
+
+  /** Whoever waits gets an ERROR in any case (G3). Its URI and details are a peer's words too, and may be what cannot be said. */
+  #sendWithoutPayload([code, type, request, , error]: RouterError, why: string): void {
+    const payload = payloadOf([`the payload of this error is lost: ${why}`]);
+    for (const uri of [error, ErrorUri.INVALID_URI]) {
+      const encoded = this.#codec.encode([code, type, request, NO_DETAILS, uri, payload]);
+      if (!(encoded instanceof Uint8Array)) continue;
+      this.#queue(code, encoded);
+      return;
+    }
   }
 }
