@@ -1,4 +1,4 @@
-import type { SessionId } from './ids.js';
+import type { SessionIds } from './session-ids.js';
 
 export type Dict = Readonly<Record<string, unknown>>;
 export type List = readonly unknown[];
@@ -19,10 +19,10 @@ export interface Passthru {
 
 /** Presence decides, not content: an empty eligible set admits nobody (BWL-1, BWL-2). */
 export interface AudienceLists {
-  readonly eligible?: ReadonlySet<SessionId>;
+  readonly eligible?: SessionIds;
   readonly eligibleAuthid?: ReadonlySet<string>;
   readonly eligibleAuthrole?: ReadonlySet<string>;
-  readonly exclude?: ReadonlySet<SessionId>;
+  readonly exclude?: SessionIds;
   readonly excludeAuthid?: ReadonlySet<string>;
   readonly excludeAuthrole?: ReadonlySet<string>;
 }

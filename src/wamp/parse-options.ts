@@ -1,6 +1,5 @@
 import { isDict, own, returnedId } from './dict.js';
 import { isFault, violation, type Fault } from './faults.js';
-import type { SessionId } from './ids.js';
 import { checkKeys, KnownKeys } from './option-keys.js';
 import {
   NO_DETAILS,
@@ -18,6 +17,7 @@ import {
   type SubscribeOptions,
   type YieldOptions,
 } from './options.js';
+import { ListedIds, type SessionIds } from './session-ids.js';
 
 /** Options without audience and passthru are one of a few shared objects, so that most messages allocate none. */
 const PUBLISH_OPTIONS = eight<PublishOptions>((first, second, third) => ({
@@ -192,9 +192,9 @@ function parseAudience(options: Dict): AudienceLists | undefined {
   };
 }
 
-function ids(options: Dict, key: string): ReadonlySet<SessionId> | undefined {
+function ids(options: Dict, key: string): SessionIds | undefined {
   const list = own(options, key) as readonly unknown[] | undefined;
-  return list && new Set(list.map((id) => returnedId(id) as SessionId));
+  return list && new ListedIds(list.map((id) => returnedId(id) ?? 0));
 }
 
 function strings(options: Dict, key: string): ReadonlySet<string> | undefined {

@@ -11,6 +11,7 @@ import {
 } from '../../../src/wamp/parse-options.js';
 import { isFault } from '../../../src/wamp/faults.js';
 import { NO_DETAILS } from '../../../src/wamp/options.js';
+import { ListedIds } from '../../../src/wamp/session-ids.js';
 
 type Kind = 'bool' | 'string' | 'string|bytes' | 'int' | 'positive' | 'ids' | 'strings' | 'dicts' | readonly string[];
 
@@ -176,7 +177,7 @@ describe('what the options mean', () => {
       acknowledge: false,
       excludeMe: true,
       discloseMe: false,
-      audience: { eligible: new Set() },
+      audience: { eligible: new ListedIds([]) },
     });
     expect(parsePublishOptions({ eligible: null })).not.toHaveProperty('audience');
   });
@@ -192,10 +193,10 @@ describe('what the options mean', () => {
     };
     expect(parsePublishOptions(options)).toMatchObject({
       audience: {
-        eligible: new Set([1, 2 ** 40]),
+        eligible: new ListedIds([1, 2 ** 40]),
         eligibleAuthid: new Set(['a']),
         eligibleAuthrole: new Set(['b']),
-        exclude: new Set([2]),
+        exclude: new ListedIds([2, 2]),
         excludeAuthid: new Set(['c']),
         excludeAuthrole: new Set(['d']),
       },
