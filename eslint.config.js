@@ -8,7 +8,7 @@ const noTimeNoChance = [
 ];
 
 export default tseslint.config(
-  { ignores: ['dist/', 'coverage/', 'node_modules/', 'src/demo/public/'] },
+  { ignores: ['dist/', '.cache/', 'coverage/', 'node_modules/', 'src/demo/public/'] },
   {
     files: ['src/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked],

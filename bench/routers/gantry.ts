@@ -4,7 +4,7 @@ import { freePort, launch } from './process.js';
 import { probeFlags } from './node-flags.js';
 import type { Router } from './router.js';
 
-const main = fileURLToPath(new URL('../../main.js', import.meta.url));
+const main = fileURLToPath(new URL('../../../dist/main.js', import.meta.url));
 const manifest = new URL('../../../package.json', import.meta.url);
 
 /** Limits that protect a router from strangers stand in a bench's way; everything else is the default. */

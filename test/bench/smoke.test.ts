@@ -14,7 +14,7 @@ describe('bench', () => {
   }, 60_000);
 
   it('runs every scenario against the router and the bare relay, and finds every message where it belongs', () => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/bench/main.js', '--smoke'], {
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['.cache/bench/main.js', '--smoke'], {
       cwd: root,
       encoding: 'utf8',
       timeout: 90_000,

@@ -1,0 +1,31 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
+it('the package holds the router and its demo, and nothing of the bench, the tests or the compiler', () => {
+  const [packed] = JSON.parse(
+    execFileSync('npm', ['pack', '--dry-run', '--json'], { cwd: root, encoding: 'utf8', stdio: 'pipe' }),
+  );
+  const paths: string[] = packed.files.map((file: { path: string }) => file.path);
+  for (const path of [manifest.bin.gantry, 'dist/demo/public/index.html', 'dist/demo/public/vendor/autobahn.min.js'])
+    expect(paths).toContain(path);
+  expect(paths.filter((path) => !/^(dist\/(?!\.|bench)|[^/]+$)/.test(path))).toEqual([]);
+});
+
+it('the command runs as npm links it', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'gantry-bin-'));
+  try {
+    const link = join(folder, 'gantry');
+    symlinkSync(join(root, manifest.bin.gantry), link);
+    expect(readFileSync(link, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
+    expect(execFileSync(process.execPath, [link, '--version'], { encoding: 'utf8' })).toBe(`${manifest.version}\n`);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
