@@ -8,6 +8,11 @@ it('every folder with tests is a project of test/vitest.config.ts', () => {
   const hasTests = (folder: string): boolean =>
     readdirSync(new URL(folder, root), { recursive: true, encoding: 'utf8' }).some((file) => file.endsWith('.test.ts'));
   const folders = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  expect(folders.map(({ name }) => name).filter(hasTests).sort()).toEqual(names.sort());
+  expect(
+    folders
+      .map(({ name }) => name)
+      .filter(hasTests)
+      .sort(),
+  ).toEqual(names.sort());
   expect(names.every((name) => existsSync(new URL(name, root)))).toBe(true);
 });

@@ -114,7 +114,8 @@ describe('TimerWheel', () => {
             boundaries.push(at);
             advanceTo(at);
           }
-          for (const [index, dueMs] of due) expect(ranAt.get(index)).toBe(boundaries.find((boundary) => boundary >= dueMs));
+          for (const [index, dueMs] of due)
+            expect(ranAt.get(index)).toBe(boundaries.find((boundary) => boundary >= dueMs));
           expect(ranAt.size).toBe(due.size);
           wheel.stop();
         },
