@@ -106,11 +106,13 @@ export class UwsConnection implements Connection {
       this.#malformed(messages.message, 'protocol_violation');
       return;
     }
-    for (const message of messages) this.#messageReceived(message, 0);
+    for (const message of messages) {
+      if (!this.#isReading) return;
+      this.#messageReceived(message, 0);
+    }
   }
 
   #messageReceived(message: Uint8Array, headroomBytes: number): void {
-    if (!this.#isReading) return;
     if (this.#rate?.take(this.#surroundings.nowMs()) === false) {
       this.#surroundings.counters.limitsReached.messages_per_second++;
       const { maxMessagesPerSecond } = this.#surroundings;

@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { joinBatch, splitBatch } from '../../../src/codec/batch.js';
+import { isFault } from '../../../src/wamp/faults.js';
+import type { SerializerId } from '../../../src/wamp/payload.js';
 import { frame, serializerIds } from './reading.js';
+
+function split(serializer: SerializerId, batch: Uint8Array): Uint8Array[] {
+  const messages = splitBatch(serializer, batch);
+  if (isFault(messages)) throw new Error(messages.message);
+  return [...messages];
+}
 
 describe('batches', () => {
   it('puts 0x1E behind each JSON message (BAT-1)', () => {
@@ -24,15 +32,27 @@ describe('batches', () => {
       .map((bytes) => bytes.map((byte) => (byte === 0x1e ? 0x20 : byte)));
     fc.assert(
       fc.property(fc.array(message, { minLength: 1, maxLength: 9 }), (messages) => {
-        expect(splitBatch(serializer, joinBatch(serializer, messages))).toStrictEqual(messages);
+        expect(split(serializer, joinBatch(serializer, messages))).toStrictEqual(messages);
       }),
     );
   });
 
   it('copies nothing when splitting', () => {
     const batch = joinBatch('cbor', [Buffer.from([1])]);
-    const [message] = splitBatch('cbor', batch) as Uint8Array[];
+    const [message] = split('cbor', batch);
     expect(message!.buffer).toBe(batch.buffer);
+  });
+
+  it.each([
+    ['json', 'x\u001e'],
+    ['msgpack', '00 00 00 01 90'],
+  ] as const)('holds little for a megabyte of the smallest messages: %s', (serializer, smallest) => {
+    const one = frame(serializer, smallest);
+    const batch = Buffer.alloc(2 ** 20 - (2 ** 20 % one.length), one);
+    const before = process.memoryUsage().heapUsed;
+    const messages = splitBatch(serializer, batch);
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(2 ** 22);
+    expect(isFault(messages)).toBe(false);
   });
 
   it.each([
