@@ -126,7 +126,7 @@ class Node implements RunningNode {
   async start(): Promise<void> {
     this.#logger.info({ version: version() }, 'node.starting');
     this.#metrics.start();
-    const inbound = new Inbound(this.#realms.all, {
+    const inbound = new Inbound(this.#realms.all, this.#backplane.bus, {
       gap: (peer, reason) => this.#logger.warn({ peer, reason }, 'backplane.gap'),
       nodeGone: (peer) => this.#logger.info({ peer }, 'backplane.node_gone'),
       reach: (isReachable) => this.#reach(isReachable),

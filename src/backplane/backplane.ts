@@ -21,8 +21,11 @@ export interface Bus {
    * rejects with BackplaneUnavailableError otherwise (G4). A node without interest receives nothing (G9).
    */
   publish(realm: Uri, publication: Publication): void | Promise<void>;
-  /** To one other node. A node that has gone is silently skipped: `nodeGone` was or will be said. */
-  send(to: NodeId, realm: Uri, frame: Frame): void;
+  /**
+   * To one other node. A node that has gone is silently skipped: `nodeGone` was or will be said. False: the frame was not
+   * taken, because the node cannot be reached now (G6); it will hear of a gap.
+   */
+  send(to: NodeId, realm: Uri, frame: Frame): boolean;
 }
 
 /** The little that must be agreed on. Each call is one atomic step; none is on the path of a message (G8). */
@@ -43,6 +46,7 @@ export interface Directory {
 /** What arrives at a node. Called one at a time, never inside a call of this node; returns quickly, must not throw. */
 export interface BackplaneEvents {
   publication(from: NodeId, realm: Uri, publication: Publication): void;
+  /** Also of a realm that is served here no more: whoever waits for an answer is to get one (G3). */
   frame(from: NodeId, realm: Uri, frame: Frame): void;
   /** The whole new state of one registration; no callees: it has gone. In order per registration. */
   registration(realm: Uri, registration: Registration): void;

@@ -142,8 +142,8 @@ export class MemoryNode implements Backplane, Bus, Directory {
     return Promise.reject(refusal);
   }
 
-  send(to: NodeId, realm: Uri, frame: Frame): void {
-    this.#sayOrLose(to, { kind: 'frame', realm, frame });
+  send(to: NodeId, realm: Uri, frame: Frame): boolean {
+    return this.#sayOrLose(to, { kind: 'frame', realm, frame });
   }
 
   async claim(realm: Uri, claim: Claim): Promise<ClaimOutcome> {
@@ -190,7 +190,7 @@ export class MemoryNode implements Backplane, Bus, Directory {
         if (this.#serving.has(message.realm)) this.#events?.publication(from, message.realm, message.publication);
         break;
       case 'frame':
-        if (this.#serving.has(message.realm)) this.#events?.frame(from, message.realm, message.frame);
+        this.#events?.frame(from, message.realm, message.frame);
         break;
       case 'confirmed':
         this.#barriers.confirm(from, message.revision);
@@ -280,8 +280,10 @@ export class MemoryNode implements Backplane, Bus, Directory {
     this.#sayOrLose(node, { kind: 'confirmed', revision: this.#revision });
   }
 
-  #sayOrLose(to: NodeId, message: NodeMessage): void {
-    if (this.#say(to, message) !== undefined) this.#hub.lane(this.node, to)?.lose();
+  #sayOrLose(to: NodeId, message: NodeMessage): boolean {
+    if (this.#say(to, message) === undefined) return true;
+    this.#hub.lane(this.node, to)?.lose();
+    return false;
   }
 
   /** The reason why the message was not taken, if so. A node that has gone takes everything. */

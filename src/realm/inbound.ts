@@ -1,7 +1,9 @@
-import type { BackplaneEvents } from '../backplane/backplane.js';
-import type { Frame } from '../routing/frames.js';
+import type { BackplaneEvents, Bus } from '../backplane/backplane.js';
+import { NO_PAYLOAD } from '../codec/payload.js';
+import type { CallKey, Frame } from '../routing/frames.js';
 import type { Publication, Registration } from '../routing/ports.js';
 import type { NodeId, Uri } from '../wamp/ids.js';
+import { ErrorUri } from '../wamp/uris.js';
 import type { Realm } from './realm.js';
 
 /** What the node is told besides. */
@@ -11,13 +13,15 @@ export interface InboundReports {
   reach(isReachable: boolean): void;
 }
 
-/** What other nodes say, brought to the realm it concerns. A realm this node no longer serves hears nothing. */
+/** What other nodes say, brought to the realm it concerns. For a realm that this node no longer serves, calls are answered (G3). */
 export class Inbound implements BackplaneEvents {
   readonly #realms: ReadonlyMap<Uri, Realm>;
+  readonly #bus: Pick<Bus, 'send'>;
   readonly #reports: InboundReports;
 
-  constructor(realms: ReadonlyMap<Uri, Realm>, reports: InboundReports) {
+  constructor(realms: ReadonlyMap<Uri, Realm>, bus: Pick<Bus, 'send'>, reports: InboundReports) {
     this.#realms = realms;
+    this.#bus = bus;
     this.#reports = reports;
   }
 
@@ -26,7 +30,10 @@ export class Inbound implements BackplaneEvents {
   }
 
   frame(from: NodeId, realm: Uri, frame: Frame): void {
-    this.#realms.get(realm)?.dealer.receive(from, frame);
+    const dealer = this.#realms.get(realm)?.dealer;
+    if (dealer !== undefined) dealer.receive(from, frame);
+    // Its last callee has left with it, which the caller's node has not heard yet.
+    else if (frame.kind === 'invoke' || frame.kind === 'continue') this.#refuse(from, realm, frame.call);
   }
 
   registration(realm: Uri, registration: Registration): void {
@@ -49,5 +56,10 @@ export class Inbound implements BackplaneEvents {
 
   up(): void {
     this.#reports.reach(true);
+  }
+
+  #refuse(caller: NodeId, realm: Uri, call: CallKey): void {
+    const error = ErrorUri.NO_SUCH_PROCEDURE;
+    this.#bus.send(caller, realm, { kind: 'failure', call, cause: 'gone', error, payload: NO_PAYLOAD });
   }
 }

@@ -1,4 +1,5 @@
 import { BackplaneUnavailableError, type Backplane } from '../backplane/backplane.js';
+import { NO_PAYLOAD } from '../codec/payload.js';
 import type { Frame } from '../routing/frames.js';
 import type {
   CallOutcome,
@@ -71,7 +72,7 @@ export class RealmOutlet implements Outlet<Session> {
 
   tell(node: NodeId, frame: Frame): void {
     if (node === this.#node) this.#options.receiveLocally(frame);
-    else this.#backplane.bus.send(node, this.#realm, frame);
+    else if (!this.#backplane.bus.send(node, this.#realm, frame)) this.#answerFor(frame);
   }
 
   watch(topic: Uri, match: MatchPolicy, settled: (refusal?: Fault) => void): void {
@@ -107,6 +108,16 @@ export class RealmOutlet implements Outlet<Session> {
   callEnded(outcome: CallOutcome, elapsedMs: number): void {
     this.#options.counters.calls[outcome]++;
     observe(this.#options.counters.callLatency, elapsedMs);
+  }
+
+  /** The other node cannot be reached: a call that waits for what it would say to this frame waits in vain (G6). */
+  #answerFor(frame: Frame): void {
+    const isAwaited =
+      frame.kind === 'invoke' || frame.kind === 'continue' || (frame.kind === 'cancel' && frame.mode === 'kill');
+    if (!isAwaited) return;
+    const { call } = frame;
+    const error = ErrorUri.NETWORK_FAILURE;
+    this.#options.receiveLocally({ kind: 'failure', call, cause: 'unreachable', error, payload: NO_PAYLOAD });
   }
 }
 

@@ -62,11 +62,12 @@ export interface FailureFrame {
    * `unavailable`: its ERROR wamp.error.unavailable, announced: another may be tried (RRT-1).
    * `gone`: nothing was forwarded, this callee has left: another may be tried (SHR-7).
    * `busy`: nothing was forwarded, its `concurrency` is reached: another may be tried.
+   * `unreachable`: said by the caller's own node: the frame could not be sent to its node. Another may be tried (G6).
    * `left`: it left with the invocation in its hands (DLR-12).
    * `canceled`: asked to stop with `kill`, it was forgotten instead: it announced no call_canceling (CAN-2).
    * `refused`: no other callee would help, the error says why.
    */
-  readonly cause: 'callee' | 'unavailable' | 'gone' | 'busy' | 'left' | 'canceled' | 'refused';
+  readonly cause: 'callee' | 'unavailable' | 'gone' | 'busy' | 'unreachable' | 'left' | 'canceled' | 'refused';
   readonly error: Uri;
   readonly passthru?: Passthru;
   readonly payload: Payload;

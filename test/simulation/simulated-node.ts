@@ -94,7 +94,7 @@ export class SimulatedNode {
         onLostRequest: () => undefined,
       },
     });
-    const inbound = new Inbound(this.#realms.all, {
+    const inbound = new Inbound(this.#realms.all, this.#backplane.bus, {
       gap: (from) => void this.gapsHeard.push({ from, at: journal.tick() }),
       nodeGone: () => undefined,
       reach: () => undefined,

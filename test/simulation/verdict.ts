@@ -123,7 +123,9 @@ function whyWrong(world: World, call: CallRecord, error: string): string | undef
     case ErrorUri.TIMEOUT:
       return timeoutMs > 0 && (end?.atMs ?? 0) - atMs >= timeoutMs ? undefined : 'its time was not up';
     case ErrorUri.NETWORK_FAILURE:
-      return world.nodes.some(({ gapsHeard }) => gapsHeard.length > 0) ? undefined : 'nothing was lost';
+      return world.nodes.some((node) => wasTroubled(node, end?.at ?? Infinity))
+        ? undefined
+        : 'nothing was lost and nobody cut off';
     case ErrorUri.UNAVAILABLE:
       return plan.reply === 'unavailable' ? undefined : 'no callee said so';
     case ErrorUri.NO_AVAILABLE_CALLEE:
@@ -135,6 +137,11 @@ function whyWrong(world: World, call: CallRecord, error: string): string | undef
     default:
       return 'nobody said so';
   }
+}
+
+/** Something said to it was lost, or it could not be reached, before that time (G6). */
+function wasTroubled({ gapsHeard, isolatedAt }: SimulatedNode, before: number): boolean {
+  return gapsHeard.length > 0 || isolatedAt.some((cut) => cut < before);
 }
 
 function calleeWasLost({ at, client, invocations, isChunked }: CallRecord): boolean {

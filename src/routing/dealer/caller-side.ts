@@ -128,14 +128,16 @@ export class CallerSide<P extends Peer> {
         break;
       case 'unavailable':
         if (call.invoke === undefined) this.#forwardError(call, frame, call.isCanceled ? 'canceled' : 'error');
-        else this.#tryAnother(call, true);
+        else this.#tryAnother(call, ALL_BUSY);
         break;
       case 'gone':
+        this.#notTaken(call, undefined);
+        break;
       case 'busy':
-        if (call.isCanceled) this.#fail(call, 'canceled', CANCELED_BY_CALLER);
-        else if (call.invoke === undefined)
-          this.#fail(call, 'callee_lost', frame.cause === 'gone' ? CALLEE_LEFT : ALL_BUSY);
-        else this.#tryAnother(call, frame.cause === 'busy');
+        this.#notTaken(call, ALL_BUSY);
+        break;
+      case 'unreachable':
+        this.#notTaken(call, UNREACHABLE);
         break;
       case 'left':
         this.#fail(call, 'callee_lost', CALLEE_LEFT);
@@ -216,7 +218,7 @@ export class CallerSide<P extends Peer> {
       key: this.#calls.nextKey(),
       invoke: undefined,
       tried: undefined,
-      foundCallee: false,
+      notTaken: undefined,
       expectsMore: options.progress,
       isCanceled: false,
       isForwarding: false,
@@ -260,18 +262,25 @@ export class CallerSide<P extends Peer> {
     this.#outlet.count('late_continuation');
   }
 
-  #tryAnother(call: PendingCall<P>, foundCallee: boolean): void {
-    call.foundCallee ||= foundCallee;
+  /** `reason`: the callee is there, but does not take it; undefined: it has left. */
+  #notTaken(call: PendingCall<P>, reason: Fault | undefined): void {
+    if (call.isCanceled) this.#fail(call, 'canceled', CANCELED_BY_CALLER);
+    else if (call.invoke === undefined) this.#fail(call, 'callee_lost', reason ?? CALLEE_LEFT);
+    else this.#tryAnother(call, reason);
+  }
+
+  #tryAnother(call: PendingCall<P>, reason: Fault | undefined): void {
+    call.notTaken = reason ?? call.notTaken;
     if (!this.#forwarding.reroute(call)) this.#failUntaken(call);
   }
 
   /** No callee took it. One that is there and refuses is another matter than none at all (RRT-2). */
   #failUntaken(call: PendingCall<P>): void {
-    const { procedure, foundCallee } = call;
+    const { procedure, notTaken } = call;
     this.#fail(
       call,
       'refused',
-      foundCallee ? ALL_BUSY : fault(ErrorUri.NO_SUCH_PROCEDURE, `the last callee of "${procedure}" has just left`),
+      notTaken ?? fault(ErrorUri.NO_SUCH_PROCEDURE, `the last callee of "${procedure}" has just left`),
     );
   }
 
@@ -337,6 +346,7 @@ export class CallerSide<P extends Peer> {
 const CALLEE_LEFT = fault(ErrorUri.CANCELED, 'the callee has left');
 const CANCELED_BY_CALLER = fault(ErrorUri.CANCELED, 'the caller canceled the call');
 const ALL_BUSY = fault(ErrorUri.NO_AVAILABLE_CALLEE, 'every callee of the procedure is busy or unavailable: try again');
+const UNREACHABLE = fault(ErrorUri.NETWORK_FAILURE, 'the node of the callee cannot be reached now: try again later');
 const LANE_LOST = fault(ErrorUri.NETWORK_FAILURE, 'the connection to the node of the callee lost messages');
 const PASSTHRU_UNSUPPORTED = fault(
   ErrorUri.FEATURE_NOT_SUPPORTED,

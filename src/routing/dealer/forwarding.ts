@@ -27,7 +27,7 @@ export class Forwarding<P extends Peer> {
     this.#outlet = options.outlet;
   }
 
-  /** Sends `frame` to the call's callee. False: all callees in turn were found gone or busy, the call is still pending. */
+  /** Sends `frame` to the call's callee. False: all callees in turn were found gone, busy or out of reach, the call is still pending. */
   forward(call: PendingCall<P>, frame: InvokeFrame): boolean {
     // A loop, not recursion: thousands of callees of this node may be busy, and each says so before tell returns.
     for (let next: InvokeFrame | undefined = frame; next !== undefined; next = this.#toAnother(call)) {
@@ -69,7 +69,7 @@ export class Forwarding<P extends Peer> {
     call.tried.add(call.callee.session);
     let callee = chooseCallee(call.entry, call.tried, surroundings);
     // All callees of the registration have left, which this node may not have heard: what matches without it is next.
-    while (callee === undefined && !call.foundCallee && this.#toAnotherRegistration(call)) {
+    while (callee === undefined && call.notTaken === undefined && this.#toAnotherRegistration(call)) {
       call.tried.clear();
       callee = chooseCallee(call.entry, call.tried, surroundings);
     }

@@ -1,3 +1,4 @@
+import type { Fault } from '../../wamp/faults.js';
 import type { NodeId, RequestId, SessionId, Uri } from '../../wamp/ids.js';
 import type { CallKey, InvokeFrame } from '../frames.js';
 import type { Callee, CallOutcome, Outlet, Peer, Surroundings } from '../ports.js';
@@ -20,8 +21,8 @@ export interface PendingCall<P extends Peer> {
   /** Kept only while the call may still go to another callee: then all of it is needed again (RRT-3). */
   invoke: InvokeFrame | undefined;
   tried: Set<SessionId> | undefined;
-  /** A callee that is there refused it: the procedure exists (RRT-2). */
-  foundCallee: boolean;
+  /** Why the last callee that is there did not take it; undefined: none was found, the procedure may not exist (RRT-2). */
+  notTaken: Fault | undefined;
   /** More CALLs with this request id may follow (PCI-1). */
   expectsMore: boolean;
   /** CANCEL with `kill`: only the final answer of the callee is of interest (CAN-1). */

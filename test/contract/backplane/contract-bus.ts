@@ -138,7 +138,7 @@ export function busContract(inScene: InScene, nodeCount: number): void {
           ...NodeUnderTest[],
         ];
         const frames = framesOf(sender.id);
-        for (const frame of frames) sender.backplane.bus.send(receiver.id, REALM, frame);
+        for (const frame of frames) expect(sender.backplane.bus.send(receiver.id, REALM, frame)).toBe(true);
         await receiver.hearOut(sender);
         const heard = receiver.all('frame').slice(0, -1);
         expect(heard.map(({ frame }) => asSaid(frame))).toEqual(frames.map(asSaid));
@@ -187,7 +187,7 @@ export function busContract(inScene: InScene, nodeCount: number): void {
       'skips what is for a node that never was',
       inScene(async ({ nodes }) => {
         const [sender, receiver] = (await nodes(nodeCount)) as [NodeUnderTest, NodeUnderTest];
-        sender.backplane.bus.send('nobody' as never, REALM, cancelOf(sender.id));
+        expect(sender.backplane.bus.send('nobody' as never, REALM, cancelOf(sender.id))).toBe(true);
         await receiver.hearOut(sender);
         expect(receiver.all('frame')).toHaveLength(1);
       }),

@@ -73,6 +73,7 @@ export function faultContract(inScene: InScene): void {
         await cluster.isolate(one.id);
         await one.until((self) => self.all('down').length > 0);
         await expect(one.backplane.bus.publish(REALM, publicationOf('a'))).rejects.toThrow(BackplaneUnavailableError);
+        expect(one.backplane.bus.send(two.id, REALM, cancelOf(one.id))).toBe(false);
         const claimed = await one.backplane.directory.claim(REALM, claimOf(one.id, 'com.x'));
         expect(claimed).toMatchObject({ kind: 'failed', fault: { error: ErrorUri.NETWORK_FAILURE } });
         expect(one.all('up')).toEqual([]);
@@ -103,6 +104,19 @@ export function faultContract(inScene: InScene): void {
         );
         await reached.hearOut(publisher);
         expect(reached.topics()).toEqual(['a']);
+      }),
+    );
+
+    it(
+      'makes frames of others to it be refused, and taken again when it is back (G6)',
+      inScene(async ({ nodes, cluster }) => {
+        const [sender, lost] = (await nodes(3)) as Three;
+        await cluster.isolate(lost.id);
+        await lost.until((self) => self.all('down').length > 0);
+        expect(sender.backplane.bus.send(lost.id, REALM, cancelOf(sender.id))).toBe(false);
+        await cluster.heal(lost.id);
+        await lost.until((self) => self.all('up').length > 0);
+        expect(sender.backplane.bus.send(lost.id, REALM, cancelOf(sender.id))).toBe(true);
       }),
     );
 

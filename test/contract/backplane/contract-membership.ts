@@ -63,7 +63,7 @@ export function membershipContract(inScene: InScene, nodeCount: number): void {
 
   describe('nodes that stop serving a realm', () => {
     it(
-      'take their interest, sessions and callees with them, and hear nothing of it any more',
+      'take their interest, sessions and callees with them, and hear of no publication any more',
       inScene(async ({ node, nodes }) => {
         const others = await nodes(nodeCount - 1);
         const one = await node(REALM, OTHER_REALM);
@@ -88,6 +88,19 @@ export function membershipContract(inScene: InScene, nodeCount: number): void {
         expect(one.all('publication')).toEqual([]);
         expect(one.all('nodeGone')).toEqual([]);
         expect(two.all('nodeGone')).toEqual([]);
+      }),
+    );
+
+    it(
+      'still hear frames of it, because whoever waits for an answer is to get one (G3)',
+      inScene(async ({ node, nodes }) => {
+        const [two] = (await nodes(1)) as [NodeUnderTest];
+        const one = await node(REALM, OTHER_REALM);
+        await one.backplane.withdraw(REALM);
+        const late = cancelOf(two.id);
+        two.backplane.bus.send(one.id, REALM, late);
+        await one.until((self) => self.all('frame').length > 0);
+        expect(one.all('frame')).toEqual([{ what: 'frame', from: two.id, realm: REALM, frame: late }]);
       }),
     );
   });
