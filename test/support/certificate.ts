@@ -1,4 +1,7 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 export interface KeyPair {
   /** PEM. */
@@ -36,6 +39,22 @@ export function selfSigned(passphrase?: string): KeyPair {
     cert: `-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----\n`,
     key: privateKey.export({ type: 'pkcs8', format: 'pem', ...encryption }).toString(),
   };
+}
+
+export interface KeyPairFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+  remove(): void;
+}
+
+/** The same as files, for who wants to be told where they are. */
+export function selfSignedFiles(): KeyPairFiles {
+  const directory = mkdtempSync(join(tmpdir(), 'gantry-tls-'));
+  const [certFile, keyFile] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
+  const { cert, key } = selfSigned();
+  writeFileSync(certFile, cert);
+  writeFileSync(keyFile, key);
+  return { certFile, keyFile, remove: () => rmSync(directory, { recursive: true }) };
 }
 
 function der(tag: number, ...content: readonly Buffer[]): Buffer {

@@ -4,7 +4,7 @@ import { createCounters } from '../../../src/telemetry/counters.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import type { TransportOptions } from '../../../src/transport/transport-options.js';
 import { UwsServer } from '../../../src/transport/uws-server.js';
-import { selfSigned } from '../../support/self-signed.js';
+import { selfSignedFiles } from '../../support/certificate.js';
 import { PeerSocket, TRANSPORT_DEFAULTS, UwsScene } from '../../support/uws-scene.js';
 
 let scenes: UwsScene[] = [];
@@ -280,7 +280,7 @@ describe('life of the server', () => {
   });
 
   it('says which file for TLS cannot be used', async () => {
-    const tls = selfSigned();
+    const tls = selfSignedFiles();
     try {
       const missing = server({ tls: { certFile: '/nonexistent/cert.pem', keyFile: tls.keyFile } });
       await expect(missing.start()).rejects.toThrow(/cannot be read: .*\/nonexistent\/cert\.pem/);
@@ -361,7 +361,7 @@ describe('life of the server', () => {
   });
 
   it('speaks TLS, with the client address as traits', async () => {
-    const tls = selfSigned();
+    const tls = selfSignedFiles();
     const scene = await open({ tls });
     tls.remove();
     const { peer, listener } = await scene.connect('wamp.2.json', { rejectUnauthorized: false });

@@ -1,5 +1,5 @@
 import { afterAll } from 'vitest';
-import { selfSigned } from '../../support/self-signed.js';
+import { selfSignedFiles } from '../../support/certificate.js';
 import { UwsScene } from '../../support/uws-scene.js';
 import { describeConnection } from './describe-connection.js';
 
@@ -7,7 +7,7 @@ describeConnection('uWebSockets.js', (options) => UwsScene.open(options));
 
 describeConnection('uWebSockets.js, compressed', (options) => UwsScene.open({ ...options, compression: 'shared' }));
 
-const tls = selfSigned();
+const tls = selfSignedFiles();
 afterAll(() => tls.remove());
 
 describeConnection('uWebSockets.js over TLS', async (options) => {
