@@ -29,6 +29,7 @@ export interface Counters {
 export type Tally<Key extends string> = Record<Key, number>;
 
 export type ConnectionRefusal = 'connections' | 'connections_per_address' | 'origin' | 'subprotocol' | 'draining';
+/** `peer` and `idle_timeout` are not of the router's choosing; the others are why it closes a connection. */
 export type ConnectionEnd =
   | 'peer'
   | 'goodbye'

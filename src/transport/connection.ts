@@ -1,3 +1,4 @@
+import type { ConnectionEnd } from '../telemetry/counters.js';
 import type { SerializerId } from '../wamp/payload.js';
 
 /** What a client asked for in the opening handshake. */
@@ -10,15 +11,7 @@ export interface ConnectionTraits {
 }
 
 /** Why a connection is closed by this side, each a metric label. */
-export type CloseCause =
-  | 'goodbye'
-  | 'protocol_violation'
-  | 'slow_reader'
-  | 'handshake_timeout'
-  | 'goodbye_timeout'
-  | 'shutdown'
-  | 'limit'
-  | 'abort';
+export type CloseCause = Exclude<ConnectionEnd, 'peer' | 'idle_timeout'>;
 
 export type MalformedCause = Extract<CloseCause, 'protocol_violation' | 'limit'>;
 
