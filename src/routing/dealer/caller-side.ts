@@ -23,7 +23,7 @@ export interface CallerSideOptions<P extends Peer> {
   readonly spread: Spread;
   readonly mirror: Registrations;
   readonly maxPendingCallsPerSession: number;
-  /** Ends every call that lasts longer, whatever its caller asked; absent: the caller decides. */
+  /** From CALL to result, or from one progressive result to the next, whatever the caller asked; absent: no bound. */
   readonly maxCallTimeoutMs?: number | undefined;
   readonly timeoutGraceMs: number;
   readonly abort: (peer: P, violation: Fault) => void;
