@@ -2,45 +2,81 @@ import type { NodeId } from '../wamp/ids.js';
 
 interface Barrier {
   readonly revision: number;
-  readonly waitingFor: Set<NodeId>;
+  waitingCount: number;
   readonly resolve: () => void;
   readonly reject: (cause: Error) => void;
 }
 
-/** Waits until other nodes have confirmed a revision of the directory, or have gone (G2). */
+/** Barriers that wait for one node, in the order of their revisions; those before `head` are done with. */
+interface Line {
+  barriers: Barrier[];
+  head: number;
+}
+
+/**
+ * Waits until other nodes have confirmed a revision of the directory, or have gone (G2). A confirmation costs what it
+ * opens, however many wait: clients decide how many that are.
+ */
 export class Barriers {
-  readonly #open = new Set<Barrier>();
+  readonly #lines = new Map<NodeId, Line>();
+  #size = 0;
 
   get size(): number {
-    return this.#open.size;
+    return this.#size;
   }
 
-  /** Undefined: there is nobody to wait for. */
+  /** Undefined: there is nobody to wait for. `revision`: never below that of an earlier wait. */
   wait(revision: number, nodes: Iterable<NodeId>): Promise<void> | undefined {
     const waitingFor = new Set(nodes);
     if (waitingFor.size === 0) return undefined;
+    this.#size++;
     return new Promise((resolve, reject) => {
-      this.#open.add({ revision, waitingFor, resolve, reject });
+      const barrier = { revision, waitingCount: waitingFor.size, resolve, reject };
+      for (const node of waitingFor) this.#lineOf(node).barriers.push(barrier);
     });
   }
 
   /** The node has everything up to and including the revision. */
   confirm(node: NodeId, revision: number): void {
-    for (const barrier of this.#open) if (barrier.revision <= revision) this.#strike(barrier, node);
+    const line = this.#lines.get(node);
+    if (line === undefined) return;
+    const { barriers } = line;
+    for (; line.head < barriers.length; line.head++) {
+      const barrier = barriers[line.head];
+      if (barrier === undefined || barrier.revision > revision) break;
+      this.#strike(barrier);
+    }
+    if (line.head === barriers.length) this.#lines.delete(node);
+    else if (line.head * 2 > barriers.length) {
+      line.barriers = barriers.slice(line.head);
+      line.head = 0;
+    }
   }
 
   drop(node: NodeId): void {
-    for (const barrier of this.#open) this.#strike(barrier, node);
+    this.confirm(node, Infinity);
   }
 
   rejectAll(cause: Error): void {
-    for (const barrier of this.#open) barrier.reject(cause);
-    this.#open.clear();
+    for (const { barriers, head } of this.#lines.values()) {
+      for (const { reject } of barriers.slice(head)) reject(cause);
+    }
+    this.#lines.clear();
+    this.#size = 0;
   }
 
-  #strike(barrier: Barrier, node: NodeId): void {
-    if (!barrier.waitingFor.delete(node) || barrier.waitingFor.size > 0) return;
-    this.#open.delete(barrier);
+  #lineOf(node: NodeId): Line {
+    let line = this.#lines.get(node);
+    if (line === undefined) {
+      line = { barriers: [], head: 0 };
+      this.#lines.set(node, line);
+    }
+    return line;
+  }
+
+  #strike(barrier: Barrier): void {
+    if (--barrier.waitingCount > 0) return;
+    this.#size--;
     barrier.resolve();
   }
 }

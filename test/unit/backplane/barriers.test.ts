@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import { Barriers } from '../../../src/backplane/barriers.js';
+import type { NodeId } from '../../../src/wamp/ids.js';
+
+const [one, two] = ['n1', 'n2'] as NodeId[] as [NodeId, NodeId];
+
+describe('barriers', () => {
+  it('open when every node has confirmed their revision or a later one, or has gone (G2)', async () => {
+    const barriers = new Barriers();
+    const opened: number[] = [];
+    for (const revision of [1, 1, 2, 3]) void barriers.wait(revision, [one, two])?.then(() => opened.push(revision));
+    barriers.confirm(one, 3);
+    barriers.confirm(two, 1);
+    await Promise.resolve();
+    expect(opened).toEqual([1, 1]);
+    barriers.drop(two);
+    await Promise.resolve();
+    expect(opened).toEqual([1, 1, 2, 3]);
+    expect(barriers.size).toBe(0);
+    expect(barriers.wait(4, [])).toBeUndefined();
+  });
+
+  it('are opened one by one at a cost that does not grow with those that wait', () => {
+    const barriers = new Barriers();
+    const count = 100_000;
+    for (let revision = 1; revision <= count; revision++) void barriers.wait(revision, [one, two]);
+    const startedMs = performance.now();
+    for (const node of [one, two]) {
+      expect(barriers.size).toBe(count);
+      for (let revision = 1; revision <= count; revision++) barriers.confirm(node, revision);
+    }
+    expect(performance.now() - startedMs).toBeLessThan(500);
+    expect(barriers.size).toBe(0);
+  });
+
+  it('fail together when the node has to give up waiting', async () => {
+    const barriers = new Barriers();
+    const waits = [barriers.wait(1, [one]), barriers.wait(2, [one, two])];
+    barriers.confirm(one, 1);
+    barriers.rejectAll(new Error('over'));
+    await expect(waits[0]).resolves.toBeUndefined();
+    await expect(waits[1]).rejects.toThrow('over');
+    expect(barriers.size).toBe(0);
+  });
+});
