@@ -39,6 +39,8 @@ interface UserData {
 const LINGER_MS = 5_000;
 const STOP_GRACE_MS = 1_000;
 const MS_PER_SECOND = 1_000;
+/** The close code of connections that ended without a close frame: no peer can send it. */
+const CUT_OFF = 1_006;
 /** How far past `maxMessageBytes` a message is still read, for the sake of a clear ABORT. */
 const OVERLONG_FACTOR = 2;
 
@@ -166,7 +168,7 @@ export class UwsServer {
       open: (socket) => this.#opened(socket),
       message: (socket, message, isBinary) => socket.getUserData().connection?.received(message, isBinary),
       drain: (socket) => socket.getUserData().connection?.drained(),
-      close: (socket, _code, reason) => this.#closed(socket.getUserData(), Buffer.from(reason).toString('latin1')),
+      close: (socket, code, reason) => this.#closed(socket.getUserData(), code, Buffer.from(reason).toString('latin1')),
     });
     return app.any('/*', (res, req) => answer(res, req, this.#site, path));
   }
@@ -205,8 +207,7 @@ export class UwsServer {
   }
 
   #remoteAddress(res: HttpResponse, req: HttpRequest): string {
-    const forwarded =
-      this.#options.trustProxyHeader === 'none' ? undefined : forwardedAddress(req.getHeader('x-forwarded-for'));
+    const forwarded = this.#options.trustProxyHeader === 'none' ? undefined : forwardedAddress(lastForwardedFor(req));
     return forwarded ?? readableAddress(Buffer.from(res.getRemoteAddressAsText()).toString('latin1'));
   }
 
@@ -228,11 +229,11 @@ export class UwsServer {
     connection.listen(this.#accept(connection));
   }
 
-  #closed({ traits, connection }: UserData, reason: string): void {
+  #closed({ traits, connection }: UserData, code: number, reason: string): void {
     this.#admission.leave(traits.remoteAddress);
     if (connection === undefined) return;
     this.#connections.delete(connection);
-    const cause = connection.closeCause ?? this.#peerEnd(reason, traits);
+    const cause = connection.closeCause ?? (code === CUT_OFF ? this.#cutOff(reason, traits) : 'peer');
     this.#counters.connectionsClosed[cause]++;
     if (cause === 'slow_reader') this.#logger.info(traits, 'connection.slow_reader');
     this.#logger.debug({ reason: cause, remoteAddress: traits.remoteAddress }, 'connection.closed');
@@ -240,8 +241,8 @@ export class UwsServer {
     if (this.#connections.size === 0) this.#whenEmpty?.();
   }
 
-  /** uWebSockets.js closes by itself for these, and says so in words only. */
-  #peerEnd(reason: string, { remoteAddress }: ConnectionTraits): ConnectionEnd {
+  /** uWebSockets.js closes by itself for some of these, and says so in words only. */
+  #cutOff(reason: string, { remoteAddress }: ConnectionTraits): ConnectionEnd {
     if (reason.startsWith('Received too big message')) {
       this.#counters.limitsReached.message_bytes++;
       const message = 'a message far above limits.maxMessageBytes';
@@ -256,6 +257,15 @@ export class UwsServer {
     }
     return 'peer';
   }
+}
+
+/** Of several headers the last: a proxy may add its own behind one that the client invented. `getHeader` gives the first. */
+function lastForwardedFor(req: HttpRequest): string {
+  let last = '';
+  req.forEach((name, value) => {
+    if (name === 'x-forwarded-for') last = value;
+  });
+  return last;
 }
 
 interface ExclusiveListen {

@@ -104,6 +104,13 @@ describe('opening handshake', () => {
     expect(scene.counters.connectionsRefused.connections_per_address).toBe(1);
   });
 
+  it('takes the last of several proxy headers: the first may be the invention of the client', async () => {
+    const scene = await open({ trustProxyHeader: 'x-forwarded-for' });
+    const headers = { 'x-forwarded-for': ['192.0.2.7', '192.0.2.8, 192.0.2.1'] as unknown as string };
+    const { listener } = await scene.connect('wamp.2.json', { headers });
+    expect(listener.connection.remoteAddress).toBe('192.0.2.1');
+  });
+
   it('believes no proxy header unless told so', async () => {
     const scene = await open();
     const { listener } = await scene.connect('wamp.2.json', { headers: { 'x-forwarded-for': '192.0.2.1' } });
@@ -160,6 +167,18 @@ describe('what a client may not send', () => {
     expect(scene.counters.limitsReached.message_bytes).toBe(1);
     expect(scene.counters.connectionsClosed.limit).toBe(1);
   });
+
+  it.each(['Received too big message', 'WebSocket timed out from inactivity', 'Received invalid close payload'])(
+    'believes no client that says for itself why it was closed: %s',
+    async (reason) => {
+      const scene = await open();
+      const { peer, listener } = await scene.connect();
+      peer.socket.close(1000, reason);
+      await listener.until(({ isClosed }) => isClosed);
+      expect(scene.counters.connectionsClosed).toMatchObject({ peer: 1, limit: 0, idle_timeout: 0 });
+      expect(scene.counters.violations.all).toBe(0);
+    },
+  );
 
   it('cuts a message far too long without reading it', async () => {
     const scene = await open({ maxMessageBytes: 1_000 });
