@@ -16,6 +16,7 @@ import { Inbound } from './realm/inbound.js';
 import type { RealmSurroundings } from './realm/realm.js';
 import { Realms } from './realm/realms.js';
 import { TimerWheel } from './realm/timer-wheel.js';
+import { TurnClock } from './realm/turn-clock.js';
 import { createAnonymous } from './session/auth/anonymous.js';
 import { createEndpoint, type EndpointDeps } from './session/endpoint.js';
 import { createCounters, type Counters } from './telemetry/counters.js';
@@ -188,6 +189,7 @@ class Node implements RunningNode {
 
   #makeRealms(codecs: RealmSurroundings['codecs'], after: RealmSurroundings['after']): Realms {
     const { limits, realmTemplate: template } = this.#config;
+    const clock = new TurnClock(nowMs, setImmediate);
     return new Realms({
       configured: configuredRealms(this.#config),
       ...(template === undefined ? {} : { template: realmTemplate(template, limits) }),
@@ -200,7 +202,7 @@ class Node implements RunningNode {
         counters: this.counters,
         chance: systemChance(),
         limits,
-        nowMs,
+        nowMs: () => clock.nowMs(),
         after,
         census: this.#census,
         onLostRequest: (reason, error) => this.#logger.warn({ reason, error }, 'backplane.request_failed'),

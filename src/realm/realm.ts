@@ -39,7 +39,7 @@ export interface RealmSurroundings {
   readonly counters: Counters;
   readonly chance: Chance;
   readonly limits: RealmLimits;
-  /** Monotonic milliseconds. */
+  /** Monotonic milliseconds; may stand still while a turn of the event loop lasts. */
   readonly nowMs: () => number;
   readonly after: (delayMs: number, action: () => void) => () => void;
   readonly onLostRequest: (operation: string, cause: unknown) => void;
@@ -60,7 +60,7 @@ export class Realm implements RealmDoor {
   readonly #broker: Broker<Session>;
   readonly #dealer: Dealer<Session>;
   #reservedCount = 0;
-  #isRetired = false;
+  #refusal: Fault | undefined;
 
   constructor(uri: Uri, settings: RealmSettings, shared: RealmSurroundings) {
     this.uri = uri;
@@ -118,9 +118,9 @@ export class Realm implements RealmDoor {
     return this.#sessions.size === 0 && this.#reservedCount === 0;
   }
 
-  /** No session may join any more. */
-  retire(): void {
-    this.#isRetired = true;
+  /** No session may join any more; who tries is told why. */
+  retire(why: Fault): void {
+    this.#refusal = why;
   }
 
   authorizer(authrole: string): Authorizer | undefined {
@@ -136,7 +136,7 @@ export class Realm implements RealmDoor {
         `this node holds its limit of ${limits.maxSessions} sessions (limits.maxSessions)`,
       );
     }
-    if (this.#isRetired) return fault(ErrorUri.NO_SUCH_REALM, `realm "${this.uri}" has just been closed: try again`);
+    if (this.#refusal !== undefined) return this.#refusal;
     census.sessionCount++;
     this.#reservedCount++;
     const session = chance.sessionId();

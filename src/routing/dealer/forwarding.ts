@@ -101,7 +101,7 @@ export class Forwarding<P extends Peer> {
   /** What of the call's time the callee is told; 0: this node keeps the time alone (TMO-3, TMO-4). */
   forwardedTimeoutMs({ timeout }: PendingCall<P>, callee: Callee): number {
     if (timeout === undefined || !callee.forwardTimeout) return 0;
-    return Math.max(1, Math.ceil(timeout.deadlineMs - this.#options.surroundings.nowMs()));
+    return Math.max(1, Math.round(timeout.deadlineMs - this.#options.surroundings.nowMs()));
   }
 
   #arm(call: PendingCall<P>, timeout: CallTimeout): void {
