@@ -56,8 +56,6 @@ export interface LogFields {
   readonly reason?: string | undefined;
   /** One sentence for people. */
   readonly message?: string | undefined;
-  readonly uri?: string | undefined;
-  readonly limit?: string | undefined;
   readonly signal?: string | undefined;
   readonly version?: string | undefined;
   readonly file?: string | undefined;
@@ -65,9 +63,7 @@ export interface LogFields {
   readonly port?: number | undefined;
   /** Credentials in it are not logged. */
   readonly url?: string | undefined;
-  readonly code?: number | string | undefined;
   readonly count?: number | undefined;
-  readonly bytes?: number | undefined;
   readonly durationMs?: number | undefined;
   readonly error?: unknown;
   /** Of `log.suppressed`: the event that was left out `count` times. */

@@ -177,9 +177,10 @@ export class UwsServer {
     const remoteAddress = this.#remoteAddress(res, req);
     const offer = req.getHeader('sec-websocket-protocol');
     const subprotocol = this.#negotiate(offer);
-    const refusal = this.#refusal(req.getHeader('origin'), subprotocol, remoteAddress);
+    const origin = req.getHeader('origin');
+    const refusal = this.#refusal(origin, subprotocol, remoteAddress);
     if (refusal !== undefined || subprotocol === undefined) {
-      this.#refuse(res, remoteAddress, refusal ?? 'subprotocol');
+      this.#refuse(res, refusal ?? 'subprotocol', remoteAddress, origin);
       return;
     }
     const { serializer, isBatched } = subprotocol;
@@ -211,9 +212,9 @@ export class UwsServer {
     return forwarded ?? readableAddress(Buffer.from(res.getRemoteAddressAsText()).toString('latin1'));
   }
 
-  #refuse(res: HttpResponse, remoteAddress: string, reason: ConnectionRefusal): void {
+  #refuse(res: HttpResponse, reason: ConnectionRefusal, remoteAddress: string, origin: string): void {
     this.#counters.connectionsRefused[reason]++;
-    this.#logger.info({ reason, remoteAddress }, 'connection.refused');
+    this.#logger.info({ reason, remoteAddress, ...(origin === '' ? {} : { origin }) }, 'connection.refused');
     const [status, sentence] = REFUSALS[reason];
     const supported = reason === 'subprotocol' ? ` ${this.#subprotocols.map(({ name }) => name).join(', ')}.` : '';
     refuse(res, status, sentence + supported);

@@ -80,6 +80,9 @@ describe('opening handshake', () => {
     await scene.connect('wamp.2.json');
     expect(await scene.tryConnect('wamp.2.json', { origin: 'https://evil.test' })).toMatchObject({ status: 403 });
     expect(scene.counters.connectionsRefused.origin).toBe(1);
+    expect(scene.log.of('connection.refused').map(({ fields }) => fields)).toEqual([
+      { reason: 'origin', remoteAddress: '127.0.0.1', origin: 'https://evil.test' },
+    ]);
   });
 
   it('refuses connections past the limit with 503, and admits again when one has gone', async () => {
