@@ -212,16 +212,22 @@ export class Realm implements RealmDoor {
     let joined = firstJoined;
     try {
       for (let draw = 1; draw <= MAX_ID_DRAWS; draw++) {
-        if (await joined) return session;
+        if (await joined) return this.#refuseJoined(session) ?? session;
         session = this.#shared.chance.sessionId();
         joined = this.#shared.backplane.directory.join(this.uri, { session, authid, authrole });
       }
-      if (await joined) return session;
+      if (await joined) return this.#refuseJoined(session) ?? session;
     } catch (cause) {
       this.#shared.onLostRequest('join of a session', cause);
     }
     this.#unreserve();
     return fault(ErrorUri.NETWORK_FAILURE, 'the cluster could not be asked for a session id: try again later');
+  }
+
+  /** The realm may have closed while the directory was asked. */
+  #refuseJoined(session: SessionId): Fault | undefined {
+    if (this.#refusal !== undefined) this.forget(session);
+    return this.#refusal;
   }
 
   #unreserve(): void {

@@ -35,6 +35,8 @@ function nameFlaw(uri: Uri): string | undefined {
   return checkUri(uri, 'exact', NAME_RULES)?.replace(/ \(limits\.\w+\)$/, '');
 }
 
+const SHUTTING_DOWN = fault(CloseUri.SYSTEM_SHUTDOWN, 'this node is shutting down: connect again');
+
 /** The realms of this node: the configured ones, and those made on demand while somebody is in them (SES-5). */
 export class Realms implements RealmDirectory {
   readonly #options: RealmsOptions;
@@ -43,6 +45,8 @@ export class Realms implements RealmDirectory {
   readonly #opening = new Map<Uri, Promise<Realm | Fault>>();
   /** Realms on their way out; a HELLO for one waits until it has gone. */
   readonly #closing = new Map<Uri, Promise<void>>();
+  /** Of those on their way in, the ones that are not open yet. */
+  #announcedCount = 0;
   #isClosed = false;
   #isStopped = false;
 
@@ -59,9 +63,10 @@ export class Realms implements RealmDirectory {
     for (const [uri, settings] of this.#options.configured) await this.#bringUp(uri, settings);
   }
 
-  /** No session may join any more; those that are here stay. */
+  /** No session may join any more, nor one whose handshake has begun; those that are here stay. */
   close(): void {
     this.#isClosed = true;
+    for (const realm of this.#open.values()) realm.retire(SHUTTING_DOWN);
   }
 
   stop(): void {
@@ -70,7 +75,7 @@ export class Realms implements RealmDirectory {
   }
 
   open(uri: Uri): Realm | Fault | Promise<Realm | Fault> {
-    if (this.#isClosed) return fault(CloseUri.SYSTEM_SHUTDOWN, 'this node is shutting down: connect again');
+    if (this.#isClosed) return SHUTTING_DOWN;
     const opening = this.#opening.get(uri);
     if (opening !== undefined) return opening;
     const realm = this.#open.get(uri);
@@ -88,10 +93,11 @@ export class Realms implements RealmDirectory {
         ErrorUri.NO_SUCH_REALM,
         `there is no realm "${uri}" here: configure it under realms, or a realmTemplate`,
       );
-    if (this.#open.size + this.#opening.size >= maxRealms) {
+    if (this.#open.size + this.#announcedCount >= maxRealms) {
       shared.counters.limitsReached.realms++;
       return fault(ErrorUri.NO_SUCH_REALM, `this node serves its limit of ${maxRealms} realms (limits.maxRealms)`);
     }
+    this.#announcedCount++;
     const opening = this.#makeOnDemand(uri, template).finally(() => this.#opening.delete(uri));
     this.#opening.set(uri, opening);
     return opening;
@@ -99,6 +105,8 @@ export class Realms implements RealmDirectory {
 
   async #makeOnDemand(uri: Uri, template: RealmTemplate): Promise<Realm | Fault> {
     await this.#closing.get(uri);
+    this.#announcedCount--;
+    if (this.#isClosed) return SHUTTING_DOWN;
     try {
       const realm = await this.#bringUp(uri, template.settings);
       this.#options.logger.info({ realm: uri }, 'realm.created');
@@ -134,7 +142,7 @@ export class Realms implements RealmDirectory {
         this.#closeWhenIdle(realm, idleMs);
         return;
       }
-      realm.retire();
+      realm.retire(fault(ErrorUri.NO_SUCH_REALM, `realm "${realm.uri}" has just been closed: try again`));
       this.#open.delete(realm.uri);
       this.#options.logger.info({ realm: realm.uri }, 'realm.removed');
       const closing = backplane

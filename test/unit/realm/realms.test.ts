@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest';
+import { MemoryHub } from '../../../src/backplane/memory-hub.js';
+import { systemChance } from '../../../src/realm/chance.js';
+import { Delivery } from '../../../src/realm/delivery.js';
+import { Inbound } from '../../../src/realm/inbound.js';
+import type { Realm, RealmSettings } from '../../../src/realm/realm.js';
+import { Realms } from '../../../src/realm/realms.js';
+import { createCounters } from '../../../src/telemetry/counters.js';
+import { silentLogger } from '../../../src/telemetry/logger.js';
+import { isFault, type Fault } from '../../../src/wamp/faults.js';
+import type { NodeId } from '../../../src/wamp/ids.js';
+import { codecs } from '../../support/session-harness.js';
+
+const SETTINGS: RealmSettings = {
+  rules: {
+    uriCheck: 'loose',
+    requestIdCheck: 'off',
+    allowDisclose: true,
+    allowForceReregister: true,
+    maxUriBytes: 255,
+    maxUriComponents: 32,
+  },
+  progressiveResultsRequireCanceling: false,
+  authorizers: new Map(),
+};
+const LIMIT = 10;
+
+const macrotask = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** One node of two, so that every answer of the directory takes a while. */
+async function scene(maxRealms: number) {
+  const hub = new MemoryHub();
+  const [backplane, other] = ['a', 'b'].map((name) => hub.join(name as NodeId));
+  const counters = createCounters();
+  const census = { sessionCount: 0 };
+  const realms = new Realms({
+    configured: new Map(),
+    template: { settings: SETTINGS, admits: () => true, idleMs: 1_000 },
+    maxRealms,
+    logger: silentLogger,
+    shared: {
+      backplane: backplane!,
+      codecs,
+      counters,
+      delivery: new Delivery(codecs, counters),
+      chance: systemChance(),
+      limits: {
+        maxSessions: LIMIT,
+        maxSubscriptionsPerSession: LIMIT,
+        maxRegistrationsPerSession: LIMIT,
+        maxPendingCallsPerSession: LIMIT,
+      },
+      nowMs: () => 0,
+      after: () => () => undefined,
+      census,
+      onLostRequest: (_operation, cause) => {
+        throw cause;
+      },
+    },
+  });
+  const reports = { gap: () => undefined, nodeGone: () => undefined, reach: () => undefined };
+  for (const node of [backplane!, other!]) await node.start(new Inbound(realms.all, node.bus, reports));
+  return { realms, counters, census };
+}
+
+async function opened(opening: Realm | Fault | Promise<Realm | Fault>): Promise<Realm> {
+  const realm = await opening;
+  if (isFault(realm)) throw new Error(realm.message);
+  return realm;
+}
+
+describe('the realms of a node', () => {
+  it('count one that is on its way in once (limits.maxRealms)', async () => {
+    const { realms, counters } = await scene(2);
+    const first = realms.open('a');
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(realms.all.size).toBe(1);
+    const second = realms.open('b');
+    await opened(first);
+    await opened(second);
+    expect(realms.open('c')).toMatchObject({ kind: 'fault', error: 'wamp.error.no_such_realm' });
+    expect(counters.limitsReached.realms).toBe(1);
+  });
+
+  it('count those that are asked for in one turn (limits.maxRealms)', async () => {
+    const { realms } = await scene(2);
+    const openings = ['a', 'b'].map((uri) => realms.open(uri));
+    expect(realms.open('c')).toMatchObject({ kind: 'fault' });
+    for (const opening of openings) await opened(opening);
+  });
+
+  it('take nobody whose handshake was under way when they closed (Drain)', async () => {
+    const { realms, census } = await scene(2);
+    const realm = await opened(realms.open('a'));
+    const asked = realm.reserve('authid', 'role');
+    const opening = realms.open('b');
+    realms.close();
+    expect(await asked).toMatchObject({ kind: 'fault', error: 'wamp.close.system_shutdown' });
+    expect(await opening).toMatchObject({ kind: 'fault', error: 'wamp.close.system_shutdown' });
+    expect(realm.reserve('authid', 'role')).toMatchObject({ error: 'wamp.close.system_shutdown' });
+    expect(realms.open('a')).toMatchObject({ error: 'wamp.close.system_shutdown' });
+    await macrotask();
+    expect(census.sessionCount).toBe(0);
+    expect(realm.isEmpty).toBe(true);
+  });
+});
