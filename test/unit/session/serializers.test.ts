@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DecodedMessage } from '../../../src/codec/codec.js';
 import { NO_DETAILS } from '../../../src/wamp/options.js';
+import { ListedIds } from '../../../src/wamp/session-ids.js';
 import { serializers } from '../../support/serializers.js';
 import { ALL_ROLES, codecs, createHarness } from '../../support/session-harness.js';
 
@@ -36,7 +37,7 @@ describe.each(['json', 'msgpack', 'cbor'] as const)('a session in %s', (serializ
       [
         16,
         2,
-        { acknowledge: true, excludeMe: true, discloseMe: false, audience: { exclude: new Set([2 ** 53 - 1]) } },
+        { acknowledge: true, excludeMe: true, discloseMe: false, audience: { exclude: new ListedIds([2 ** 53 - 1]) } },
         'a.b',
       ],
     ]);
