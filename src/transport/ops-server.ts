@@ -65,6 +65,8 @@ export class OpsServer {
       this.#server.once('error', fail);
       this.#server.listen({ host, port, exclusive: true }, () => {
         this.#server.off('error', fail);
+        // A connection that could not be accepted is told here, for want of descriptors for instance; unheard it ends the process.
+        this.#server.on('error', (error) => this.#logger.error({ error }, 'ops.request_failed'));
         resolve();
       });
     });

@@ -1,8 +1,20 @@
+import { Server } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createCounters } from '../../../src/telemetry/counters.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import { createMetrics } from '../../../src/telemetry/metrics.js';
 import { OpsServer, type Readiness } from '../../../src/transport/ops-server.js';
+import { RecordingLogger } from '../../support/recording-logger.js';
+
+/** The server of this process that listens there: what the operating system does to it is said to it by hand. */
+function listenerAt(port: number): Server {
+  for (const handle of (process as unknown as { _getActiveHandles(): unknown[] })._getActiveHandles()) {
+    if (!(handle instanceof Server)) continue;
+    const address = handle.address();
+    if (typeof address === 'object' && address?.port === port) return handle;
+  }
+  throw new Error(`nobody listens at ${port}`);
+}
 
 describe('operations endpoint', () => {
   const none = () => 0;
@@ -15,17 +27,19 @@ describe('operations endpoint', () => {
     realms: none,
     unsentBytes: none,
   };
+  let log: RecordingLogger;
   let readiness: Readiness;
   let server: OpsServer;
   let base: string;
   let port: number;
 
   beforeEach(async () => {
+    log = new RecordingLogger();
     readiness = { ready: true };
     const counters = createCounters();
     counters.connectionsOpened.json = 3;
     const metrics = createMetrics(counters, gauges);
-    server = new OpsServer({ host: '127.0.0.1', port: 0 }, { isReady: () => readiness, metrics }, silentLogger);
+    server = new OpsServer({ host: '127.0.0.1', port: 0 }, { isReady: () => readiness, metrics }, log);
     ({ port } = await server.start());
     base = `http://127.0.0.1:${port}`;
   });
@@ -35,6 +49,13 @@ describe('operations endpoint', () => {
     const response = await fetch(`${base}/healthz`);
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual({ status: 'alive' });
+  });
+
+  it('outlives a connection that cannot be accepted', async () => {
+    const cause = new Error('accept ENOMEM');
+    listenerAt(port).emit('error', cause);
+    expect(log.of('ops.request_failed')).toMatchObject([{ level: 'error', fields: { error: cause } }]);
+    expect((await fetch(`${base}/healthz`)).status).toBe(200);
   });
 
   it('is ready when the node says so, and else tells why not', async () => {
