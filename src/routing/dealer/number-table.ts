@@ -42,6 +42,8 @@ export class NumberTable<T> {
   #values = emptyValues<T>(MIN_CAPACITY);
   #shift = shiftFor(MIN_CAPACITY);
   #size = 0;
+  /** Deletions that left next to nothing, since the table was built. */
+  #sparseCount = 0;
 
   constructor({ low, high }: Spread) {
     this.#low = low;
@@ -87,7 +89,9 @@ export class NumberTable<T> {
     if (this.#keys[slot] !== key) return false;
     this.#vacate(slot);
     this.#size--;
-    if (capacity > KEPT_CAPACITY && this.#size * 16 < capacity) this.#rebuild(capacity / 2);
+    // Calls come and go in bursts: a table that is all but empty now is full again in the next turn.
+    if (capacity > KEPT_CAPACITY && this.#size * 16 < capacity && ++this.#sparseCount > capacity)
+      this.#rebuild(capacity / 2);
     return true;
   }
 
@@ -132,6 +136,7 @@ export class NumberTable<T> {
     this.#keys = emptyKeys(capacity);
     this.#values = emptyValues(capacity);
     this.#shift = shiftFor(capacity);
+    this.#sparseCount = 0;
     for (let slot = 0; slot < keys.length; slot++) {
       const key = keys[slot] ?? EMPTY;
       if (key === EMPTY) continue;

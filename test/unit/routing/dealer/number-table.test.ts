@@ -41,14 +41,33 @@ describe('a table by number', () => {
     );
   });
 
-  it('grows, and gives back what it grew by', () => {
+  it('grows, and gives back what it grew by once it has been all but empty for long', () => {
     const table = new NumberTable<number>(drawSpread(() => 0.3));
     for (let key = 0; key < 10_000; key++) table.set(key, key);
     for (let key = 0; key < 10_000; key++) expect(table.get(key)).toBe(key);
     expect(table.capacity).toBeGreaterThanOrEqual(20_000);
     for (let key = 0; key < 9_990; key++) expect(table.delete(key)).toBe(true);
+    for (let step = 0; step < 100_000; step++) {
+      table.set(20_000, step);
+      table.delete(20_000);
+    }
     expect(table.capacity).toBeLessThanOrEqual(256);
     expect(table.values()).toEqual([9_990, 9_991, 9_992, 9_993, 9_994, 9_995, 9_996, 9_997, 9_998, 9_999]);
+  });
+
+  it('is built anew hardly ever while it fills and empties in bursts', () => {
+    const table = new NumberTable<number>(drawSpread(() => 0.7));
+    let [key, changeCount, capacity] = [0, 0, 0];
+    for (let burst = 0; burst < 200; burst++) {
+      for (let index = 0; index < 500; index++) table.set(key + index, index);
+      if (table.capacity !== capacity) changeCount++;
+      ({ capacity } = table);
+      for (let index = 0; index < 500; index++) table.delete(key++);
+      if (table.capacity !== capacity) changeCount++;
+      ({ capacity } = table);
+    }
+    expect(table.size).toBe(0);
+    expect(changeCount).toBeLessThan(30);
   });
 
   it('is not built anew while its size stays about the same', () => {
