@@ -206,7 +206,8 @@ export class CborReader implements Reader {
         const start = this.pos;
         const isWhole = this.#extra !== INDEFINITE;
         if (!this.#skipLeaf(at)) return undefined;
-        return isWhole ? this.#bytes.subarray(start, this.pos) : this.#joined(start);
+        // A copy: a view would keep all of the message's memory, and see what is later written over it.
+        return isWhole ? new Uint8Array(this.#bytes.subarray(start, this.pos)) : this.#joined(start);
       }
       case LIST:
         return this.#readList(at);

@@ -131,7 +131,8 @@ export class MsgpackReader implements Reader {
         return this.#readText();
       case 'bytes': {
         const from = this.#openString();
-        return from < 0 ? undefined : this.#bytes.subarray(from, this.pos);
+        // A copy: a view would keep all of the message's memory, and see what is later written over it.
+        return from < 0 ? undefined : new Uint8Array(this.#bytes.subarray(from, this.pos));
       }
       case 'other':
         return this.#skipScalar() ? this.#scalar(start) : undefined;

@@ -168,6 +168,23 @@ describe('hostile values', () => {
   });
 });
 
+describe('byte strings in options', () => {
+  it.each([
+    ['msgpack', '81 a7 656e635f6b6579 c4 02 07 08'],
+    ['cbor', 'a1 67 656e635f6b6579 42 07 08'],
+  ] as const)('neither keep nor see the memory of their message: %s', (serializer, options) => {
+    const message = Buffer.alloc(100_000);
+    const start = { msgpack: '94 10 01', cbor: '84 10 01' }[serializer];
+    const end = { msgpack: 'a1 74', cbor: '61 74' }[serializer];
+    const length = Buffer.from(frame(serializer, `${start} ${options} ${end}`)).copy(message);
+    const { header } = accepted(serializer, message.subarray(0, length));
+    message.fill(0);
+    const { enc_key: key } = header[2] as { enc_key: Uint8Array };
+    expect([...key]).toEqual([7, 8]);
+    expect(key.buffer.byteLength).toBeLessThan(100_000);
+  });
+});
+
 describe('hostile lengths', () => {
   it('allocates nothing for what is only announced', () => {
     const claims = {
