@@ -39,7 +39,7 @@ describe('CBOR values', () => {
     ['62 c3 a9', 'é'],
     ['7f 61 61 62 c3 a9 60 ff', 'aé'],
     ['7f ff', ''],
-    ['42 00 ff', Buffer.from([0, 255])],
+    ['42 00 ff', Uint8Array.from([0, 255])],
     ['5f 41 00 41 ff ff', Buffer.from([0, 255])],
     ['80', []],
     ['9f ff', []],

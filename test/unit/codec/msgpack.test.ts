@@ -41,9 +41,9 @@ describe('MessagePack values', () => {
     ['dd 00 00 00 01 05', [5]],
     ['de 00 01 a1 61 05', { a: 5 }],
     ['df 00 00 00 01 a1 61 05', { a: 5 }],
-    ['c4 02 00 ff', Buffer.from([0, 255])],
-    ['c5 00 01 07', Buffer.from([7])],
-    ['c6 00 00 00 01 07', Buffer.from([7])],
+    ['c4 02 00 ff', Uint8Array.from([0, 255])],
+    ['c5 00 01 07', Uint8Array.from([7])],
+    ['c6 00 00 00 01 07', Uint8Array.from([7])],
   ])('reads %s', (source, expected) => {
     expect(value(source)).toStrictEqual(expected);
     expect(accepted('msgpack', publish('msgpack', `91 ${source}`)).payloadShape).toBe('args');
