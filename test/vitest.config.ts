@@ -29,6 +29,7 @@ export default defineConfig({
       provider: 'v8',
       include: ['src/**/*.ts'],
       exclude: ['src/demo/**'],
+      reportOnFailure: true,
       reporter: ['text-summary', 'html', 'json-summary'],
     },
   },
