@@ -44,6 +44,10 @@ class RawPayload implements Payload {
     this.#others = undefined;
   }
 
+  get byteLength(): number {
+    return this.#end - this.#start;
+  }
+
   get bytes(): Uint8Array {
     return (this.#bytes ??= this.#message.subarray(this.#start, this.#end));
   }
@@ -76,6 +80,7 @@ class RawPayload implements Payload {
 class MadePayload implements Payload {
   readonly serializer = 'json';
   readonly elementCount: 1 | 2;
+  readonly byteLength = 0;
   readonly #values: List;
   readonly #encodings = new Encodings();
 
@@ -98,6 +103,7 @@ class MadePayload implements Payload {
 class NoPayload implements Payload {
   readonly serializer = 'json';
   readonly elementCount = 0;
+  readonly byteLength = 0;
   readonly bytes = NO_BYTES;
 
   in(): Uint8Array {

@@ -8,6 +8,8 @@ export interface Payload {
   readonly serializer: SerializerId;
   /** Trailing message elements held: none, Arguments, or Arguments and ArgumentsKw. */
   readonly elementCount: 0 | 1 | 2;
+  /** Of the memory it holds on to, at least; 0 for what the router made itself. */
+  readonly byteLength: number;
   /** JSON: the elements separated by a comma. MessagePack and CBOR: the elements back to back. */
   readonly bytes: Uint8Array;
   /**

@@ -14,6 +14,7 @@ const NO_BYTES = new Uint8Array(0);
 export class Note implements Payload {
   readonly serializer: SerializerId = 'json';
   readonly elementCount = 1;
+  readonly byteLength = 0;
   readonly bytes = NO_BYTES;
   readonly said: Said;
 

@@ -195,6 +195,7 @@ export class CallerSide<P extends Peer> {
     call.invoke = invoke;
     this.#calls.add(call);
     if (!this.#forwarding.forward(call, invoke)) this.#failUntaken(call);
+    else if (message[4].byteLength > MAX_KEPT_BYTES) call.invoke = undefined;
   }
 
   #pendingCall(
@@ -342,6 +343,9 @@ export class CallerSide<P extends Peer> {
     this.#outlet.tell(callee.node, { kind: 'cancel', call: key, mode });
   }
 }
+
+/** A larger call is not kept for another callee: a session could make the node hold all it may have pending (RRT-3). */
+const MAX_KEPT_BYTES = 16_384;
 
 const CALLEE_LEFT = fault(ErrorUri.CANCELED, 'the callee has left');
 const CANCELED_BY_CALLER = fault(ErrorUri.CANCELED, 'the caller canceled the call');

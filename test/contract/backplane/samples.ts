@@ -19,6 +19,7 @@ export function payloadOf(value: unknown): Payload {
   return {
     serializer: 'json',
     elementCount: 1,
+    byteLength: 0,
     bytes,
     in: (serializer) =>
       serializer === 'json' ? bytes : { kind: 'untranscodable', message: 'a sample is told in JSON only' },

@@ -12,6 +12,7 @@ import { codecs, FakeConnection } from '../../support/session-harness.js';
 const unspeakable: Payload = {
   serializer: 'cbor',
   elementCount: 1,
+  byteLength: 0,
   bytes: new Uint8Array([0x81, 0xf9, 0x7e, 0x00]),
   in: () => ({ kind: 'untranscodable', message: 'NaN has no form in JSON' }),
 };
