@@ -23,7 +23,7 @@ export interface Counters {
   readonly limitsReached: Tally<LimitName>;
   readonly logLines: Tally<'written' | 'suppressed'>;
   /** Call duration in milliseconds by upper bound; the last bucket is +Inf. */
-  readonly callLatency: LatencyHistogram;
+  readonly callLatency: Histogram;
 }
 
 export type Tally<Key extends string> = Record<Key, number>;
@@ -56,17 +56,22 @@ export type LimitName =
   | 'calls_per_session'
   | 'realms';
 
-export interface LatencyHistogram {
-  readonly upperBoundsMs: readonly number[];
+export interface Histogram {
+  readonly upperBounds: readonly number[];
   readonly buckets: Float64Array;
-  sumMs: number;
+  sum: number;
   count: number;
 }
 
 const CALL_LATENCY_BOUNDS_MS = [0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 60_000];
 
-function tally<Key extends string>(...keys: Key[]): Tally<Key> {
+/** A count for each key, from 0. */
+export function tally<Key extends string>(...keys: Key[]): Tally<Key> {
   return Object.fromEntries(keys.map((key) => [key, 0])) as Tally<Key>;
+}
+
+export function histogram(upperBounds: readonly number[]): Histogram {
+  return { upperBounds: upperBounds, buckets: new Float64Array(upperBounds.length + 1), sum: 0, count: 0 };
 }
 
 export function createCounters(): Counters {
@@ -116,20 +121,15 @@ export function createCounters(): Counters {
       'realms',
     ),
     logLines: tally('written', 'suppressed'),
-    callLatency: {
-      upperBoundsMs: CALL_LATENCY_BOUNDS_MS,
-      buckets: new Float64Array(CALL_LATENCY_BOUNDS_MS.length + 1),
-      sumMs: 0,
-      count: 0,
-    },
+    callLatency: histogram(CALL_LATENCY_BOUNDS_MS),
   };
 }
 
 /** O(buckets). */
-export function observe(histogram: LatencyHistogram, elapsedMs: number): void {
+export function observe(histogram: Histogram, value: number): void {
   let bucket = 0;
-  while (bucket < histogram.upperBoundsMs.length && elapsedMs > (histogram.upperBoundsMs[bucket] ?? Infinity)) bucket++;
+  while (bucket < histogram.upperBounds.length && value > (histogram.upperBounds[bucket] ?? Infinity)) bucket++;
   histogram.buckets[bucket] = (histogram.buckets[bucket] ?? 0) + 1;
-  histogram.sumMs += elapsedMs;
+  histogram.sum += value;
   histogram.count++;
 }

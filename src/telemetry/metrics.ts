@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
 import { Registry, type Metric } from 'prom-client';
-import type { Counters, LatencyHistogram } from './counters.js';
+import type { Counters, Histogram } from './counters.js';
 import {
   CALL_DURATION,
   COUNTER_DEFINITIONS,
@@ -108,14 +108,14 @@ function labelled(name: string | undefined, samples: Sample[]): PageSample[] {
   }));
 }
 
-function histogramSamples(histogram: LatencyHistogram): PageSample[] {
+function histogramSamples(histogram: Histogram): PageSample[] {
   let cumulative = 0;
-  const samples: PageSample[] = [...histogram.upperBoundsMs, Infinity].map((boundMs, index) => {
+  const samples: PageSample[] = [...histogram.upperBounds, Infinity].map((boundMs, index) => {
     cumulative += histogram.buckets[index] ?? 0;
     const le = boundMs === Infinity ? '+Inf' : boundMs / MS_PER_SECOND;
     return { metricName: `${CALL_DURATION.name}_bucket`, labels: { le }, value: cumulative };
   });
-  samples.push({ metricName: `${CALL_DURATION.name}_sum`, labels: {}, value: histogram.sumMs / MS_PER_SECOND });
+  samples.push({ metricName: `${CALL_DURATION.name}_sum`, labels: {}, value: histogram.sum / MS_PER_SECOND });
   samples.push({ metricName: `${CALL_DURATION.name}_count`, labels: {}, value: histogram.count });
   return samples;
 }
