@@ -18,8 +18,8 @@ export interface ProberOptions {
 export class Prober {
   readonly #options: ProberOptions;
   #number = 0;
-  /** When the oldest probe that was not heard yet was said. */
-  #waitingSinceMs: number | undefined;
+  /** Said and not heard yet, oldest first: as many as fit into the timeout. */
+  #waiting: { readonly number: number; readonly atMs: number }[] = [];
   #heardAtMs: number;
   #rounds: { readonly number: number; readonly done: () => void }[] = [];
 
@@ -36,9 +36,10 @@ export class Prober {
   /** To be called about every second. */
   tick(): void {
     const { nowMs, timeoutMs, counters, deaf } = this.#options;
-    if (this.#waitingSinceMs !== undefined && nowMs() - this.#waitingSinceMs >= timeoutMs) {
+    const [oldest] = this.#waiting;
+    if (oldest !== undefined && nowMs() - oldest.atMs >= timeoutMs) {
       counters.probesMissed.all++;
-      this.#waitingSinceMs = undefined;
+      this.#waiting = [];
       deaf();
       return;
     }
@@ -56,10 +57,10 @@ export class Prober {
   heard(number: number): void {
     const { nowMs, counters } = this.#options;
     this.#heardAtMs = nowMs();
-    if (number === this.#number && this.#waitingSinceMs !== undefined) {
-      observe(counters.probeRoundTrip, this.#heardAtMs - this.#waitingSinceMs);
-      this.#waitingSinceMs = undefined;
-    }
+    const said = this.#waiting.find((probe) => probe.number === number);
+    if (said !== undefined) observe(counters.probeRoundTrip, this.#heardAtMs - said.atMs);
+    // What is heard in order has nothing before it that could still come.
+    this.#waiting = this.#waiting.filter((probe) => probe.number > number);
     const due = this.#rounds.filter((round) => round.number <= number);
     this.#rounds = this.#rounds.filter((round) => round.number > number);
     for (const { done } of due) done();
@@ -67,12 +68,13 @@ export class Prober {
 
   /** What was said before is not waited for any more: the connections are new. */
   reset(): void {
-    this.#waitingSinceMs = undefined;
+    this.#waiting = [];
     this.#rounds = [];
   }
 
   #say(): void {
-    this.#waitingSinceMs ??= this.#options.nowMs();
-    this.#options.say(++this.#number);
+    const number = ++this.#number;
+    this.#waiting.push({ number, atMs: this.#options.nowMs() });
+    this.#options.say(number);
   }
 }

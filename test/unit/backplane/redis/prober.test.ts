@@ -49,6 +49,17 @@ describe('Prober', () => {
     expect(deafCount()).toBe(0);
   });
 
+  it('is not deaf when every probe takes longer than the time between two', () => {
+    const { prober, said, counters, clock, deafCount } = scene();
+    for (let step = 0; step < 10; step++) {
+      clock.nowMs = step * 1_000;
+      prober.tick();
+      if (step >= 2) prober.heard(said[step - 2]!);
+    }
+    expect(deafCount()).toBe(0);
+    expect(counters.probeRoundTrip).toMatchObject({ sum: 16_000, count: 8 });
+  });
+
   it('ends a round only with a probe said since', async () => {
     const { prober, said } = scene();
     prober.tick();
