@@ -1,0 +1,110 @@
+import type { NodeId, Uri } from '../../wamp/ids.js';
+
+/** What the cluster knows of its nodes. One hash tag. */
+export interface NodesKeys {
+  /** Hash: NodeId → row in JSON. */
+  readonly alive: string;
+  /** Sorted set: NodeId → when its lease ends, in ms of the store's clock. */
+  readonly leases: string;
+  /** Hash: NodeId → `<reaper> <when the claim ends, in ms>`. */
+  readonly dying: string;
+  /** Sorted set: NodeId → when it was reaped, in ms. The one key with a time to live, and the one that outlives the last node. */
+  readonly gone: string;
+  /** Hash: epoch, version, renewedAtMs, graceUntilMs. */
+  readonly meta: string;
+  /** Set: realms the node may have rows in. */
+  realmsOf(node: NodeId): string;
+}
+
+/** What the nodes know of one realm together. One hash tag per realm. */
+export interface RealmKeys {
+  /** String: counts the realm's changes. */
+  readonly version: string;
+  /** Hash: NodeId → `1 whole` or `1 loading`. */
+  readonly nodes: string;
+  /** Hash: `<match> <procedure>` → row. */
+  readonly procedures: string;
+  /** Hash: registration id → `<match> <procedure>`. */
+  readonly ids: string;
+  /** Set: `<match> <topic>` in which the node has subscribers. */
+  interest(node: NodeId): string;
+  /** Set: `<match> <procedure>` in which the node has callees. */
+  callees(node: NodeId): string;
+}
+
+/** Who is connected where. One hash tag. */
+export interface SessionsKeys {
+  /** Hash: session id → NodeId. */
+  readonly ids: string;
+  /** Hash: session id → identity in JSON. */
+  of(node: NodeId): string;
+}
+
+export interface Channels {
+  /** Changes of the membership. */
+  readonly nodes: string;
+  /** Batches and probes for one node. */
+  inbox(node: NodeId): string;
+  /** Changes of one realm. */
+  realm(realm: Uri): string;
+}
+
+/** Every name that this router uses in the store; clusters with another prefix or database never meet. */
+export interface Keys {
+  readonly nodes: NodesKeys;
+  readonly sessions: SessionsKeys;
+  readonly channels: Channels;
+  /** Builds the names anew with every call: keep what it returns. */
+  realm(realm: Uri): RealmKeys;
+}
+
+/** `prefix` has none of the characters `{`, `}`, `:`, `@` and no space: the configuration sees to it. */
+export function createKeys({ prefix, database }: { readonly prefix: string; readonly database: number }): Keys {
+  const nodes = `${prefix}:{nodes}`;
+  const sessions = `${prefix}:{sessions}`;
+  // Redis delivers a message to the subscribers of all databases.
+  const channels = database === 0 ? prefix : `${prefix}@${database}`;
+  return {
+    nodes: {
+      alive: `${nodes}:alive`,
+      leases: `${nodes}:leases`,
+      dying: `${nodes}:dying`,
+      gone: `${nodes}:gone`,
+      meta: `${nodes}:meta`,
+      realmsOf: (node) => `${nodes}:realms:${node}`,
+    },
+    sessions: { ids: `${sessions}:ids`, of: (node) => `${sessions}:of:${node}` },
+    channels: {
+      nodes: `${channels}:nodes`,
+      inbox: (node) => `${channels}:inbox:${node}`,
+      realm: (realm) => `${channels}:realm:${encodeName(realm)}`,
+    },
+    realm: (realm) => realmKeys(`${prefix}:{r:${encodeName(realm)}}`),
+  };
+}
+
+function realmKeys(tag: string): RealmKeys {
+  return {
+    version: `${tag}:version`,
+    nodes: `${tag}:nodes`,
+    procedures: `${tag}:procedures`,
+    ids: `${tag}:ids`,
+    interest: (node) => `${tag}:interest:${node}`,
+    callees: (node) => `${tag}:callees:${node}`,
+  };
+}
+
+/**
+ * Text of which only A-Z, a-z, 0-9, `.`, `_` and `-` stay; the rest becomes `%XX` per byte of UTF-8, and half a surrogate
+ * pair, which has no UTF-8, `%uXXXX`. Injective.
+ */
+export function encodeName(name: string): string {
+  return name.replace(/[^A-Za-z0-9._-]/gu, escapeCharacter);
+}
+
+function escapeCharacter(character: string): string {
+  const code = character.charCodeAt(0);
+  if (character.length === 1 && code >= 0xd800 && code <= 0xdfff) return `%u${code.toString(16).toUpperCase()}`;
+  const encoded = encodeURIComponent(character);
+  return encoded === character ? `%${code.toString(16).toUpperCase()}` : encoded;
+}

@@ -1,0 +1,23 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** A Lua file as the store is given it. */
+export interface LoadedScript {
+  readonly file: string;
+  readonly text: string;
+  /** By which the store knows it. */
+  readonly sha: string;
+}
+
+export type LoadedScripts = ReadonlyMap<string, LoadedScript>;
+
+/** Every Lua file of a folder, by name. Synchronous: read once, when the node starts. Throws when there is no folder. */
+export function loadScripts(folder = new URL('./lua/', import.meta.url)): LoadedScripts {
+  const files = readdirSync(folder).filter((file) => file.endsWith('.lua'));
+  return new Map(files.map((file) => [file, loadScript(new URL(file, folder), file)]));
+}
+
+function loadScript(url: URL, file: string): LoadedScript {
+  const text = readFileSync(url, 'utf8');
+  return { file, text, sha: createHash('sha1').update(text).digest('hex') };
+}
