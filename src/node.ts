@@ -131,6 +131,7 @@ class Node implements RunningNode {
       gap: (peer, reason) => this.#logger.warn({ peer, reason }, 'backplane.gap'),
       nodeGone: (peer) => this.#logger.info({ peer }, 'backplane.node_gone'),
       reach: (isReachable) => this.#reach(isReachable),
+      fenced: () => undefined,
     });
     await this.#backplane.start(inbound);
     await this.#realms.start();

@@ -23,7 +23,8 @@ export interface Bus {
   publish(realm: Uri, publication: Publication): void | Promise<void>;
   /**
    * To one other node. A node that has gone is silently skipped: `nodeGone` was or will be said. False: the frame was not
-   * taken, because the node cannot be reached now (G6); it will hear of a gap.
+   * taken, because the node cannot be reached now (G6); it will hear of a gap. A frame that was taken may still come
+   * back by `returned`.
    */
   send(to: NodeId, realm: Uri, frame: Frame): boolean;
 }
@@ -54,9 +55,19 @@ export interface BackplaneEvents {
   nodeGone(node: NodeId): void;
   /** Something `from` said to this node was lost: here, or a little earlier, in the order of what it said. */
   gap(from: NodeId, reason: string): void;
-  /** Other nodes cannot be reached: local traffic goes on (G6). */
+  /**
+   * A frame that `send` had taken certainly did not arrive: nobody listened. Once per frame, at any later time; `to` will
+   * hear of a gap. A frame that does not come back may have arrived or not.
+   */
+  returned(to: NodeId, realm: Uri, frame: Frame): void;
+  /** Other nodes cannot be reached: local traffic goes on (G6). `up` follows, or `fenced`. */
   down(): void;
   up(): void;
+  /**
+   * The others declared this node dead while it was away: its rows are gone and nothing it says is heard any more (G5).
+   * It must close its clients, stop, and come back under another NodeId. The last that is said, once.
+   */
+  fenced(): void;
 }
 
 export interface Backplane {

@@ -34,6 +34,7 @@ export class Lane<Message> {
   #isHeld = false;
   #isClosed = false;
   #loseNextCount = 0;
+  #returnNextCount = 0;
   #whenEmpty: (() => void) | undefined;
 
   /** `receive` is called with undefined where messages were lost. */
@@ -73,6 +74,24 @@ export class Lane<Message> {
 
   loseNext(count: number): void {
     this.#loseNextCount += count;
+  }
+
+  /** The next messages find nobody listening, and their sender is told so. */
+  returnNext(count: number): void {
+    this.#returnNextCount += count;
+  }
+
+  /** The message that would be pushed now has to go back. The receiver will hear that something was lost. */
+  mustReturn(): boolean {
+    if (this.#returnNextCount === 0) return false;
+    this.#returnNextCount--;
+    this.lose();
+    return true;
+  }
+
+  /** What is under way, in order; losses are left out. */
+  get waiting(): Message[] {
+    return this.#queue.slice(this.#head).filter((message) => message !== undefined);
   }
 
   /** Forgets what is under way but the first `keptCount` messages. Says whether anything was forgotten. */

@@ -11,12 +11,18 @@ export interface FaultPort {
   lanesOf(id: NodeId): readonly Lane<NodeMessage>[];
   feed(id: NodeId): Lane<Change> | undefined;
   bury(node: MemoryNode, isClean: boolean): void;
+  /** Runs `action` at some later time, as if the directory had told the node something. */
+  later(node: NodeId, action: () => void): void;
+  /** Tells the sender, later, that the message did not arrive. */
+  giveBack(from: NodeId, to: NodeId, message: NodeMessage): void;
 }
 
 /** What tests do to the nodes of a hub and to the ways between them. */
 export class MemoryFaults {
   readonly #hub: FaultPort;
   readonly #isolated = new Set<NodeId>();
+  /** Declared dead while they were cut off: they learn of it when they are back. */
+  readonly #banished = new Map<NodeId, MemoryNode>();
 
   constructor(hub: FaultPort) {
     this.#hub = hub;
@@ -39,21 +45,29 @@ export class MemoryFaults {
     this.#hub.node(node)?.end(false);
   }
 
-  /** Its lease has run out: its rows vanish and every other node hears `nodeGone`. It may be alive: nobody listens. */
+  /**
+   * Its lease has run out: its rows vanish and every other node hears `nodeGone`. It may be alive: nobody listens, and it
+   * is told `fenced`, soon or when it is healed.
+   */
   declareDead(node: NodeId): void {
     const dead = this.#hub.node(node);
     if (dead === undefined) return;
-    this.forget(node);
+    const wasIsolated = this.#isolated.delete(node);
     this.#hub.bury(dead, false);
-    dead.end(true);
+    if (wasIsolated) this.#banished.set(node, dead);
+    else if (dead.banish()) this.#hub.later(node, () => dead.sayFenced());
   }
 
-  /** The node loses the directory and all other nodes; what is under way either way is lost. */
-  isolate(node: NodeId): void {
+  /**
+   * The node loses the directory and all other nodes; what is under way either way is lost. With `returns`, the frames
+   * that others said to it go back to them.
+   */
+  isolate(node: NodeId, { returns = false } = {}): void {
     const isolated = this.#hub.node(node);
     if (isolated === undefined || this.#isolated.has(node)) return;
     this.#isolated.add(node);
     for (const lane of this.#hub.lanesOf(node)) {
+      if (returns && lane.to === node) for (const message of lane.waiting) this.#hub.giveBack(lane.from, node, message);
       if (lane.cut(0)) lane.lose();
       lane.hold();
     }
@@ -61,8 +75,16 @@ export class MemoryFaults {
     isolated.isolate();
   }
 
-  /** The node is back. What was lost meanwhile is reported as gaps, and it catches up with the directory. */
+  /**
+   * The node is back. What was lost meanwhile is reported as gaps, and it catches up with the directory; or it hears that
+   * it was declared dead.
+   */
   heal(node: NodeId): void {
+    const banished = this.#banished.get(node);
+    if (banished !== undefined) {
+      this.#banished.delete(node);
+      if (banished.banish()) banished.sayFenced();
+    }
     if (!this.#isolated.delete(node)) return;
     this.#hub.node(node)?.heal();
     this.#hub.feed(node)?.resume();
@@ -73,10 +95,16 @@ export class MemoryFaults {
   /** The node is no longer there to be healed. */
   forget(node: NodeId): void {
     this.#isolated.delete(node);
+    this.#banished.delete(node);
   }
 
   /** The next messages `from` says to `to` do not arrive; `to` is told of the gap where they would have. */
   loseNext(from: NodeId, to: NodeId, count = 1): void {
     this.#hub.lane(from, to)?.loseNext(count);
+  }
+
+  /** The next messages `from` says to `to` find nobody listening: frames go back, publications are refused. */
+  returnNext(from: NodeId, to: NodeId, count = 1): void {
+    this.#hub.lane(from, to)?.returnNext(count);
   }
 }

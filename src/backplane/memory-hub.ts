@@ -54,6 +54,8 @@ export class MemoryHub {
       lanesOf: (id) => this.#lanesOf(id),
       feed: (id) => this.#feeds.get(id),
       bury: (node, isClean) => this.#bury(node, isClean),
+      later: (node, action) => this.#options.schedule(DIRECTORY, node, action),
+      giveBack: (from, to, message) => this.#giveBack(from, to, message),
     });
     this.#port = this.#makePort();
   }
@@ -86,6 +88,7 @@ export class MemoryHub {
       canReach: (node) => !this.faults.isIsolated(node),
       enter: (node) => this.#enter(node),
       leave: (node) => this.#leave(node),
+      giveBack: (from, to, message) => this.#giveBack(from, to, message),
       count: (what) => {
         this.counts[what]++;
       },
@@ -139,6 +142,13 @@ export class MemoryHub {
       this.#forgetLane(from, id);
     }
     this.#directory.bury(id, isClean);
+  }
+
+  #giveBack(from: NodeId, to: NodeId, message: NodeMessage): void {
+    const sender = this.#nodes.get(from);
+    if (sender === undefined || message.kind !== 'frame') return;
+    const { realm, frame } = message;
+    this.#options.schedule(to, from, () => sender.sayReturned(to, realm, frame));
   }
 
   #lane(from: NodeId, to: NodeId): Lane<NodeMessage> | undefined {

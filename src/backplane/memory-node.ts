@@ -35,6 +35,8 @@ export interface HubPort {
   canReach(node: NodeId): boolean;
   enter(node: MemoryNode): void;
   leave(node: MemoryNode): void;
+  /** Tells the sender, later, that the message did not arrive. */
+  giveBack(from: NodeId, to: NodeId, message: NodeMessage): void;
   count(what: 'refused' | 'lost'): void;
 }
 
@@ -65,6 +67,8 @@ export class MemoryNode implements Backplane, Bus, Directory {
   #postponed: (() => void)[] = [];
   #events: BackplaneEvents | undefined;
   #state: State = 'joined';
+  /** Declared dead, and not told. */
+  #isBanished = false;
   #revision = 0;
 
   constructor(node: NodeId, hub: HubPort) {
@@ -101,6 +105,7 @@ export class MemoryNode implements Backplane, Bus, Directory {
   }
 
   stop(): Promise<void> {
+    this.#isBanished = false;
     if (this.#state === 'over') return ACCEPTED;
     this.#hub.leave(this);
     this.end(true);
@@ -228,6 +233,25 @@ export class MemoryNode implements Backplane, Bus, Directory {
     this.#events?.up();
   }
 
+  /** A frame that had been taken found nobody who listened. */
+  sayReturned(to: NodeId, realm: Uri, frame: Frame): void {
+    if (this.#state !== 'over') this.#events?.returned(to, realm, frame);
+  }
+
+  /** The others have declared it dead: it takes part no more. False: it did not live, or has left. */
+  banish(): boolean {
+    if (this.#state === 'over') return false;
+    this.end(true);
+    this.#isBanished = true;
+    return true;
+  }
+
+  sayFenced(): void {
+    if (!this.#isBanished) return;
+    this.#isBanished = false;
+    this.#events?.fenced();
+  }
+
   /** It takes part no more. With `isKnown` whoever waits is told; a node that died tells nobody. */
   end(isKnown: boolean): void {
     this.#state = 'over';
@@ -294,6 +318,11 @@ export class MemoryNode implements Backplane, Bus, Directory {
     if (!this.#hub.canReach(to)) {
       lane.lose();
       return new BackplaneUnavailableError(`${message.kind} to ${to}: it is out of reach`);
+    }
+    if (lane.mustReturn()) {
+      if (message.kind === 'publication') return new BackplaneUnavailableError(`publication to ${to}: nobody listened`);
+      this.#hub.giveBack(this.node, to, message);
+      return undefined;
     }
     return lane.push(message) ? undefined : new BackplaneUnavailableError(`${message.kind} to ${to}: its lane is full`);
   }

@@ -5,12 +5,15 @@ import type { Publication, Registration } from '../routing/ports.js';
 import type { NodeId, Uri } from '../wamp/ids.js';
 import { ErrorUri } from '../wamp/uris.js';
 import type { Realm } from './realm.js';
+import { unreachableFailure } from './unreachable.js';
 
 /** What the node is told besides. */
 export interface InboundReports {
   gap(from: NodeId, reason: string): void;
   nodeGone(node: NodeId): void;
   reach(isReachable: boolean): void;
+  /** This node was declared dead: it is to come back under another name. */
+  fenced(): void;
 }
 
 /** What other nodes say, brought to the realm it concerns. For a realm that this node no longer serves, calls are answered (G3). */
@@ -50,12 +53,23 @@ export class Inbound implements BackplaneEvents {
     for (const realm of this.#realms.values()) realm.dealer.laneGap(from);
   }
 
+  /** As if the bus had not taken it: whoever waits for an answer to it gets one, or another callee (G3, G6). */
+  returned(_to: NodeId, realm: Uri, frame: Frame): void {
+    const dealer = this.#realms.get(realm)?.dealer;
+    const answer = unreachableFailure(frame);
+    if (dealer !== undefined && answer !== undefined) dealer.receive(answer.call.node, answer);
+  }
+
   down(): void {
     this.#reports.reach(false);
   }
 
   up(): void {
     this.#reports.reach(true);
+  }
+
+  fenced(): void {
+    this.#reports.fenced();
   }
 
   #refuse(caller: NodeId, realm: Uri, call: CallKey): void {

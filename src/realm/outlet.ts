@@ -1,5 +1,4 @@
 import { BackplaneUnavailableError, type Backplane } from '../backplane/backplane.js';
-import { NO_PAYLOAD } from '../codec/payload.js';
 import type { Frame } from '../routing/frames.js';
 import type {
   CallOutcome,
@@ -18,6 +17,7 @@ import type { RouterMessage } from '../wamp/messages.js';
 import type { MatchPolicy } from '../wamp/options.js';
 import { ErrorUri } from '../wamp/uris.js';
 import type { Delivery } from './delivery.js';
+import { unreachableFailure } from './unreachable.js';
 
 export interface RealmOutletOptions {
   readonly realm: Uri;
@@ -110,14 +110,9 @@ export class RealmOutlet implements Outlet<Session> {
     observe(this.#options.counters.callLatency, elapsedMs);
   }
 
-  /** The other node cannot be reached: a call that waits for what it would say to this frame waits in vain (G6). */
   #answerFor(frame: Frame): void {
-    const isAwaited =
-      frame.kind === 'invoke' || frame.kind === 'continue' || (frame.kind === 'cancel' && frame.mode === 'kill');
-    if (!isAwaited) return;
-    const { call } = frame;
-    const error = ErrorUri.NETWORK_FAILURE;
-    this.#options.receiveLocally({ kind: 'failure', call, cause: 'unreachable', error, payload: NO_PAYLOAD });
+    const answer = unreachableFailure(frame);
+    if (answer !== undefined) this.#options.receiveLocally(answer);
   }
 }
 

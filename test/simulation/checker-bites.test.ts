@@ -35,8 +35,10 @@ function changed(change: (events: BackplaneEvents, random: () => number) => Part
     registration: (...told) => events.registration(...told),
     nodeGone: (...told) => events.nodeGone(...told),
     gap: (...told) => events.gap(...told),
+    returned: (...told) => events.returned(...told),
     down: () => events.down(),
     up: () => events.up(),
+    fenced: () => events.fenced(),
     ...change(events, random),
   });
 }

@@ -98,6 +98,7 @@ export class SimulatedNode {
       gap: (from) => void this.gapsHeard.push({ from, at: journal.tick() }),
       nodeGone: () => undefined,
       reach: () => undefined,
+      fenced: () => undefined,
     });
     this.#inbound = meddle === undefined ? inbound : meddle(inbound, id, random);
   }
@@ -121,8 +122,10 @@ export class SimulatedNode {
         events.nodeGone(node);
       },
       gap: (from, reason) => events.gap(from, reason),
+      returned: (to, realm, frame) => events.returned(to, realm, frame),
       down: () => events.down(),
       up: () => events.up(),
+      fenced: () => events.fenced(),
     });
     await this.#realms.start();
     if (this.state !== 'starting') return;

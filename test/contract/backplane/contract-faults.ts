@@ -64,6 +64,44 @@ export function faultContract(inScene: InScene): void {
     );
   });
 
+  describe('what certainly did not arrive', () => {
+    it(
+      'comes back to its sender once, if it is a frame, and the receiver hears of a gap (G3)',
+      inScene(async ({ nodes, cluster }) => {
+        const [sender, receiver, bystander] = (await nodes(3)) as Three;
+        const frame = cancelOf(sender.id);
+        await cluster.returnNext(sender.id, receiver.id);
+        expect(sender.backplane.bus.send(receiver.id, REALM, frame)).toBe(true);
+        expect(sender.heard.filter(({ what }) => what === 'returned')).toEqual([]);
+        await sender.until((self) => self.all('returned').length > 0);
+        await receiver.until((self) => self.all('gap').length > 0);
+        await bystander.hearOut(sender);
+        expect(sender.all('returned')).toEqual([{ what: 'returned', to: receiver.id, realm: REALM, frame }]);
+        expect(receiver.all('frame')).toEqual([]);
+        expect(receiver.all('gap')[0]).toMatchObject({ from: sender.id });
+        expect([...receiver.all('returned'), ...bystander.all('returned'), ...bystander.all('gap')]).toEqual([]);
+      }),
+    );
+
+    it(
+      'is refused by name, if it is a publication (G4)',
+      inScene(async ({ nodes, cluster }) => {
+        const [publisher, deaf, reached] = (await nodes(3)) as Three;
+        await deaf.backplane.bus.watch(REALM, 'a', 'exact');
+        await reached.backplane.bus.watch(REALM, 'a', 'exact');
+        await cluster.returnNext(publisher.id, deaf.id);
+        await expect(publisher.backplane.bus.publish(REALM, publicationOf('a'))).rejects.toThrow(
+          BackplaneUnavailableError,
+        );
+        await reached.hearOut(publisher);
+        await deaf.until((self) => self.all('gap').length > 0);
+        expect(reached.topics()).toEqual(['a']);
+        expect(deaf.topics()).toEqual([]);
+        expect(publisher.all('returned')).toEqual([]);
+      }),
+    );
+  });
+
   describe('a node that is cut off', () => {
     it(
       'is told, and is refused what needs the others, by name (G4, G6)',
@@ -174,6 +212,37 @@ export function faultContract(inScene: InScene): void {
         await one.backplane.bus.publish(REALM, publicationOf('two'));
         await two.hearOut(one);
         expect(two.topics()).toEqual(['two']);
+      }),
+    );
+
+    it(
+      'is told that it is fenced when it was declared dead meanwhile, and takes part no more (G5)',
+      inScene(async ({ nodes, cluster }) => {
+        const [one, two, three] = (await nodes(3)) as Three;
+        const claim = claimOf(one.id, 'com.x');
+        const identity = identityOf();
+        await one.backplane.directory.claim(REALM, claim);
+        await one.backplane.directory.join(REALM, identity);
+        await two.backplane.bus.watch(REALM, 'a', 'exact');
+        await cluster.isolate(one.id);
+        await one.until((self) => self.all('down').length > 0);
+        one.backplane.directory.leave(REALM, identity.session);
+        await cluster.declareDead(one.id);
+        for (const other of [two, three]) await other.until((self) => self.all('nodeGone').length > 0);
+        expect(one.all('fenced')).toEqual([]);
+        await cluster.heal(one.id);
+        await one.until((self) => self.all('fenced').length > 0);
+        expect(one.backplane.bus.send(two.id, REALM, cancelOf(one.id))).toBe(false);
+        await expect(one.backplane.bus.publish(REALM, publicationOf('a'))).rejects.toThrow(BackplaneUnavailableError);
+        expect(await one.backplane.directory.claim(REALM, claimOf(one.id, 'com.y'))).toMatchObject({ kind: 'failed' });
+        await one.backplane.stop();
+        await two.hearOut(three);
+        expect(one.heard.at(-1)).toEqual({ what: 'fenced' });
+        expect([...one.all('fenced'), ...one.all('up')]).toHaveLength(1);
+        expect(two.topics()).toEqual([]);
+        for (const other of [two, three]) expect(other.all('nodeGone')).toEqual([{ what: 'nodeGone', node: one.id }]);
+        expect(two.registration(claim.registration)?.callees).toEqual([]);
+        expect(await cluster.rowCount(one.id)).toBe(0);
       }),
     );
 

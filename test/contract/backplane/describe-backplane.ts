@@ -20,6 +20,10 @@ export interface ClusterUnderTest {
   heal(node: NodeId): void | Promise<void>;
   /** The next message `from` says to `to` is lost on the way. */
   loseNext(from: NodeId, to: NodeId): void | Promise<void>;
+  /** The next thing `from` says to `to` finds nobody listening, and `from` knows. */
+  returnNext(from: NodeId, to: NodeId): void | Promise<void>;
+  /** The cluster declares a node dead that lives, cut off; resolves once that is so. */
+  declareDead(node: NodeId): void | Promise<void>;
   /** What the shared directory still holds of a node; 0: nothing. */
   rowCount(node: NodeId): number | Promise<number>;
   /** After each test; nodes may still be running. */

@@ -16,6 +16,8 @@ function memoryCluster(options: MemoryHubOptions = {}): ClusterUnderTest {
     isolate: (node) => hub.faults.isolate(node),
     heal: (node) => hub.faults.heal(node),
     loseNext: (from, to) => hub.faults.loseNext(from, to),
+    returnNext: (from, to) => hub.faults.returnNext(from, to),
+    declareDead: (node) => hub.faults.declareDead(node),
     rowCount: (node) => hub.rowCount(node),
     stop: () => undefined,
   };

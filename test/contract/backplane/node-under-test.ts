@@ -11,7 +11,8 @@ export type Heard =
   | { readonly what: 'registration'; readonly realm: Uri; readonly registration: Registration }
   | { readonly what: 'nodeGone'; readonly node: NodeId }
   | { readonly what: 'gap'; readonly from: NodeId; readonly reason: string }
-  | { readonly what: 'down' | 'up' };
+  | { readonly what: 'returned'; readonly to: NodeId; readonly realm: Uri; readonly frame: Frame }
+  | { readonly what: 'down' | 'up' | 'fenced' };
 
 type HeardOf<What extends Heard['what']> = Extract<Heard, { what: What }>;
 
@@ -88,8 +89,10 @@ export class NodeUnderTest {
       registration: (realm, registration) => hear({ what: 'registration', realm, registration }),
       nodeGone: (node) => hear({ what: 'nodeGone', node }),
       gap: (from, reason) => hear({ what: 'gap', from, reason }),
+      returned: (to, realm, frame) => hear({ what: 'returned', to, realm, frame }),
       down: () => hear({ what: 'down' }),
       up: () => hear({ what: 'up' }),
+      fenced: () => hear({ what: 'fenced' }),
     };
   }
 }

@@ -43,7 +43,9 @@ function hearing(node: NodeId): BackplaneEvents {
     nodeGone: (gone) => heard.push(`${node}: ${gone} has gone`),
     gap: (from) => heard.push(`${node}: gap from ${from}`),
     down: () => heard.push(`${node}: down`),
+    returned: (to, _realm, frame) => heard.push(`${node}: ${frame.kind} came back from ${to}`),
     up: () => heard.push(`${node}: up`),
+    fenced: () => heard.push(`${node}: fenced`),
   };
 }
 
@@ -172,7 +174,66 @@ describe('a node that was declared dead although it lives', () => {
     await a.directory.release(REALM, claimOf(A, 'com.x').registration, claimOf(A, 'com.x').callee.session);
     await a.stop();
     deliverAll();
-    expect(heard.filter((line) => line.startsWith('b:') && !line.includes('com.'))).toEqual(['b: a has gone']);
+    expect(heard.filter((line) => !line.includes('com.'))).toEqual(['b: a has gone']);
+  });
+
+  it('hears that it is fenced, once, and nothing else any more (G5)', async () => {
+    makeHub();
+    await start(A);
+    const b = await start(B);
+    b.bus.send(A, REALM, cancelOf(B));
+    hub.faults.declareDead(A);
+    deliverAll();
+    hub.faults.declareDead(A);
+    hub.faults.isolate(A);
+    hub.faults.heal(A);
+    deliverAll();
+    expect(heard).toEqual(['b: a has gone', 'a: fenced']);
+  });
+
+  it('hears of it when it is back, if it was cut off, and never when it has stopped by itself', async () => {
+    makeHub();
+    await start(A);
+    const c = await start(C);
+    hub.faults.isolate(A);
+    hub.faults.isolate(C);
+    hub.faults.declareDead(A);
+    hub.faults.declareDead(C);
+    deliverAll();
+    expect(heard).toEqual(['a: down', 'c: down']);
+    await c.stop();
+    hub.faults.heal(A);
+    hub.faults.heal(A);
+    hub.faults.heal(C);
+    deliverAll();
+    expect(heard.slice(2)).toEqual(['a: fenced']);
+  });
+
+  it('never hears anything when it is dead indeed', async () => {
+    makeHub();
+    await start(A);
+    hub.faults.isolate(A);
+    hub.faults.kill(A);
+    hub.faults.declareDead(A);
+    hub.faults.heal(A);
+    deliverAll();
+    expect(heard).toEqual(['a: down']);
+  });
+});
+
+describe('a node that is cut off while frames are under way to it', () => {
+  it('does not get them: with `returns` they come back to their senders, what it said itself is lost (G3)', async () => {
+    makeHub();
+    const a = await start(A);
+    const b = await start(B);
+    b.bus.send(A, REALM, cancelOf(B));
+    a.bus.send(B, REALM, cancelOf(A));
+    hub.faults.isolate(A, { returns: true });
+    deliverAll();
+    expect(heard).toEqual(['a: down', 'b: cancel came back from a']);
+    hub.faults.heal(A);
+    deliverAll();
+    expect(heard.slice(2)).toEqual(['a: up', 'b: gap from a', 'a: gap from b']);
   });
 });
 

@@ -110,6 +110,7 @@ class SceneNode {
         gap: () => undefined,
         nodeGone: () => undefined,
         reach: () => undefined,
+        fenced: () => undefined,
       }),
     );
     const opened = await this.realms.open(REALM);
@@ -249,6 +250,45 @@ describe('a call to a node that cannot be reached', () => {
     caller.cancel(request, 'kill');
     expect(caller.take()).toEqual([[request, ErrorUri.CANCELED]]);
     expect(here.realm.dealer.sizes().pendingCalls).toBe(0);
+  });
+});
+
+describe('a call to a node that does not listen', () => {
+  it('ends with network_failure as soon as its invoke comes back (G3, G6)', async () => {
+    const { scene, here, caller } = await apart();
+    scene.hub.faults.returnNext('here' as NodeId, 'there' as NodeId);
+    const request = caller.call('com.a');
+    expect(caller.take()).toEqual([]);
+    await scene.deliver({ from: 'here', to: 'there' });
+    expect(caller.take()).toEqual([[request, ErrorUri.NETWORK_FAILURE]]);
+    await scene.deliver();
+    expect(caller.take()).toEqual([]);
+    expect(here.realm.dealer.sizes().pendingCalls).toBe(0);
+  });
+
+  it('goes to another callee as soon as its invoke comes back (SHR-7)', async () => {
+    const { scene, here, caller, callee } = await apart();
+    const near = here.join();
+    near.register('com.a', 'first');
+    await scene.deliver();
+    near.take();
+    scene.hub.faults.returnNext('here' as NodeId, 'there' as NodeId);
+    caller.call('com.a');
+    await scene.deliver();
+    expect([near.take(), callee.take(), caller.take()]).toEqual([[Code.INVOCATION], [], []]);
+  });
+
+  it('is canceled as soon as its cancel comes back (CAN-1, G3)', async () => {
+    const { scene, caller, callee } = await apart();
+    const request = caller.call('com.a');
+    await scene.deliver();
+    scene.hub.faults.returnNext('here' as NodeId, 'there' as NodeId);
+    caller.cancel(request, 'kill');
+    expect(caller.take()).toEqual([]);
+    await scene.deliver();
+    expect(caller.take()).toEqual([[request, ErrorUri.CANCELED]]);
+    // What the lane lost is made good on both sides.
+    expect(callee.take()).toEqual([Code.INVOCATION, Code.INTERRUPT]);
   });
 });
 

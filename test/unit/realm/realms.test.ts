@@ -58,7 +58,7 @@ async function scene(maxRealms: number) {
       },
     },
   });
-  const reports = { gap: () => undefined, nodeGone: () => undefined, reach: () => undefined };
+  const reports = { gap: () => undefined, nodeGone: () => undefined, reach: () => undefined, fenced: () => undefined };
   for (const node of [backplane!, other!]) await node.start(new Inbound(realms.all, node.bus, reports));
   return { realms, counters, census };
 }
