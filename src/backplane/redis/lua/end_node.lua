@@ -1,0 +1,40 @@
+-- Removes what is left of a node that is being reaped and says `gone` to all nodes: its realms and sessions have been dealt with.
+-- The last node takes the membership's own row with it; only the tombstones stay, for their time.
+-- KEYS[1]  rows of the nodes    <prefix>:{nodes}:alive
+-- KEYS[2]  leases               <prefix>:{nodes}:leases
+-- KEYS[3]  nodes being reaped   <prefix>:{nodes}:dying
+-- KEYS[4]  tombstones           <prefix>:{nodes}:gone
+-- KEYS[5]  the membership's own <prefix>:{nodes}:meta
+-- KEYS[6]  realms of the node   <prefix>:{nodes}:realms:<node>
+-- ARGV[1]  node
+-- ARGV[2]  how long tombstones are kept, in ms
+-- ARGV[3]  version that the caller knows: the next one is above it, also when the store has lost its own
+-- ARGV[4]  channel of membership changes
+-- Returns  the membership's new version (> 0); 0 when the node is not being reaped: it has ended, or the store lost its data.
+-- O(log nodes + tombstones that are dropped). Safe to repeat: `gone` is said once.
+
+local alive, leases, dying, gone, meta, realms = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local node, kept_ms = ARGV[1], tonumber(ARGV[2])
+
+if redis.call('HDEL', dying, node) == 0 then
+  return 0
+end
+redis.call('HDEL', alive, node)
+redis.call('ZREM', leases, node)
+redis.call('UNLINK', realms)
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZADD', gone, string.format('%.0f', now), node)
+redis.call('ZREMRANGEBYSCORE', gone, '-inf', string.format('(%.0f', now - kept_ms))
+redis.call('PEXPIRE', gone, string.format('%.0f', kept_ms))
+
+local version = math.max(tonumber(redis.call('HGET', meta, 'version')) or 0, tonumber(ARGV[3])) + 1
+local text = string.format('%.0f', version)
+redis.call('PUBLISH', ARGV[4], '1 ' .. text .. ' gone ' .. node)
+if redis.call('HLEN', alive) == 0 and redis.call('HLEN', dying) == 0 then
+  redis.call('UNLINK', meta)
+else
+  redis.call('HSET', meta, 'version', text)
+end
+return version
