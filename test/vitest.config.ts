@@ -21,6 +21,7 @@ export default defineConfig({
       project('conformance'),
       project('simulation', { testTimeout: 300_000 }),
       project('interop'),
+      project('cluster', { testTimeout: 120_000, fileParallelism: false }),
       project('demo', { testTimeout: 60_000 }),
       project('static', { testTimeout: 60_000 }),
       project('bench', { testTimeout: 120_000 }),

@@ -1,0 +1,207 @@
+import { performance } from 'node:perf_hooks';
+import type { MatchPolicy } from '../../../src/wamp/options.js';
+
+/** When something was seen: its place in the one order of all that was seen, and the time since the epoch. */
+export interface Moment {
+  readonly at: number;
+  readonly ms: number;
+}
+
+/** One session of one client, on one life of a router. */
+export interface SessionRecord {
+  readonly member: string;
+  /** The router's NodeId. */
+  readonly node: string;
+  readonly opened: Moment;
+  /** By its own will (`left`) or by whatever the router or the connection said. */
+  ended: (Moment & { readonly reason: string }) | undefined;
+  /** In the order of arrival. */
+  readonly events: EventRecord[];
+  readonly invocations: InvocationRecord[];
+}
+
+export interface SubscriptionRecord {
+  readonly session: SessionRecord;
+  readonly topic: string;
+  readonly match: MatchPolicy;
+  /** SUBSCRIBED; undefined: not yet. */
+  from: Moment | undefined;
+  /** UNSUBSCRIBE; the end of its session ends it too. */
+  until: Moment | undefined;
+}
+
+export interface EventRecord extends Moment {
+  readonly subscription: SubscriptionRecord;
+  readonly publication: number;
+}
+
+export interface PublicationRecord extends Moment {
+  readonly number: number;
+  readonly session: SessionRecord;
+  readonly topic: string;
+  readonly acknowledge: boolean;
+  /** PUBLISHED (no error) or ERROR; more than one is a fault of the router. */
+  readonly answers: (Moment & { readonly error: string })[];
+}
+
+export interface RegistrationRecord {
+  readonly session: SessionRecord;
+  readonly procedure: string;
+  from: Moment | undefined;
+  until: Moment | undefined;
+}
+
+/** What the callee is told to do, in the payload of the call. */
+export interface Plan {
+  readonly delayMs: number;
+  readonly progressCount: number;
+  readonly reply: 'result' | 'error' | 'silence';
+}
+
+export interface CallRecord extends Moment {
+  readonly number: number;
+  readonly session: SessionRecord;
+  readonly procedure: string;
+  readonly plan: Plan;
+  /** 0: none. */
+  readonly timeoutMs: number;
+  canceled: (Moment & { readonly mode: 'kill' | 'killnowait' }) | undefined;
+  /** Everything that answered it, in order. */
+  readonly answers: AnswerRecord[];
+}
+
+export interface AnswerRecord extends Moment {
+  /** Number of this progressive result; undefined: it is final. */
+  readonly progress: number | undefined;
+  /** Of a final RESULT: progressive ones the callee says it sent. */
+  readonly progressCount: number | undefined;
+  /** '': a RESULT. */
+  readonly error: string;
+}
+
+export interface InvocationRecord extends Moment {
+  readonly session: SessionRecord;
+  /** The number that came in its payload. */
+  readonly call: number;
+  answered: Moment | undefined;
+  interrupted: Moment | undefined;
+}
+
+/** What clients of one cluster saw, in one order. Records only; `judge` draws the conclusions. */
+export class Journal {
+  readonly sessions: SessionRecord[] = [];
+  readonly subscriptions: SubscriptionRecord[] = [];
+  readonly publications: PublicationRecord[] = [];
+  readonly registrations: RegistrationRecord[] = [];
+  readonly calls: CallRecord[] = [];
+  readonly invocations: InvocationRecord[] = [];
+  /** What broke the protocol on the spot, with its rule. */
+  readonly oddities: string[] = [];
+  readonly #nowMs: () => number;
+  #at = 0;
+
+  constructor(nowMs: () => number = () => performance.timeOrigin + performance.now()) {
+    this.#nowMs = nowMs;
+  }
+
+  now(): Moment {
+    return { at: ++this.#at, ms: this.#nowMs() };
+  }
+
+  opened(member: string, node: string): SessionRecord {
+    const session = { member, node, opened: this.now(), ended: undefined, events: [], invocations: [] };
+    this.sessions.push(session);
+    return session;
+  }
+
+  /** The first reason counts. */
+  ended(session: SessionRecord, reason: string): void {
+    session.ended ??= { ...this.now(), reason };
+  }
+
+  subscribing(session: SessionRecord, topic: string, match: MatchPolicy): SubscriptionRecord {
+    const subscription = { session, topic, match, from: undefined, until: undefined };
+    this.subscriptions.push(subscription);
+    return subscription;
+  }
+
+  registering(session: SessionRecord, procedure: string): RegistrationRecord {
+    const registration = { session, procedure, from: undefined, until: undefined };
+    this.registrations.push(registration);
+    return registration;
+  }
+
+  /** SUBSCRIBED or REGISTERED. */
+  granted(record: SubscriptionRecord | RegistrationRecord): void {
+    record.from = this.now();
+  }
+
+  published(session: SessionRecord, topic: string, acknowledge: boolean): PublicationRecord {
+    const number = this.publications.length;
+    const publication = { ...this.now(), number, session, topic, acknowledge, answers: [] };
+    this.publications.push(publication);
+    return publication;
+  }
+
+  publicationAnswered(publication: PublicationRecord, error: string): void {
+    publication.answers.push({ ...this.now(), error });
+  }
+
+  event(subscription: SubscriptionRecord, publication: number): void {
+    subscription.session.events.push({ ...this.now(), subscription, publication });
+  }
+
+  called(session: SessionRecord, procedure: string, plan: Plan, timeoutMs = 0): CallRecord {
+    const number = this.calls.length;
+    const call = { ...this.now(), number, session, procedure, plan, timeoutMs, canceled: undefined, answers: [] };
+    this.calls.push(call);
+    return call;
+  }
+
+  canceled(call: CallRecord, mode: 'kill' | 'killnowait'): void {
+    call.canceled = { ...this.now(), mode };
+  }
+
+  progressed(call: CallRecord, progress: number): void {
+    call.answers.push({ ...this.now(), progress, progressCount: undefined, error: '' });
+  }
+
+  /** `progressCount`: of a RESULT, what the callee says it sent before. */
+  callEnded(call: CallRecord, error: string, progressCount?: number): void {
+    call.answers.push({ ...this.now(), progress: undefined, progressCount, error });
+  }
+
+  invoked(session: SessionRecord, call: number): InvocationRecord {
+    const invocation = { ...this.now(), session, call, answered: undefined, interrupted: undefined };
+    session.invocations.push(invocation);
+    this.invocations.push(invocation);
+    return invocation;
+  }
+
+  invocationAnswered(invocation: InvocationRecord): void {
+    invocation.answered ??= this.now();
+  }
+
+  interrupted(invocation: InvocationRecord): void {
+    if (invocation.interrupted !== undefined)
+      this.oddities.push(`CAN-1: ${invocation.session.member} was interrupted twice in call ${invocation.call}`);
+    invocation.interrupted ??= this.now();
+  }
+}
+
+/** The final answer, the first if there are several. */
+export function endOf(call: CallRecord): AnswerRecord | undefined {
+  return call.answers.find(({ progress }) => progress === undefined);
+}
+
+export function endOfHolding({ session, until }: SubscriptionRecord | RegistrationRecord): Moment | undefined {
+  return until ?? session.ended;
+}
+
+export function matches(uri: string, pattern: string, match: MatchPolicy): boolean {
+  if (match === 'exact') return uri === pattern;
+  if (match === 'prefix') return uri.startsWith(pattern);
+  const parts = uri.split('.');
+  const wanted = pattern.split('.');
+  return parts.length === wanted.length && wanted.every((part, index) => part === '' || part === parts[index]);
+}

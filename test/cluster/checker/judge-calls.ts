@@ -1,0 +1,214 @@
+import { ErrorUri } from '../../../src/wamp/uris.js';
+import { isTroubled, type Evidence, type Terms } from './judge.js';
+import {
+  endOf,
+  endOfHolding,
+  type CallRecord,
+  type InvocationRecord,
+  type Journal,
+  type RegistrationRecord,
+  type SessionRecord,
+} from './journal.js';
+
+/** What callees of the workload say. */
+export const APP_FAILED = 'com.load.failed';
+export const APP_INTERRUPTED = 'com.load.interrupted';
+
+/** Timers of router and client tick in their own time. */
+const TIMER_SLACK_MS = 20;
+
+export function judgeCalls(journal: Journal, evidence: Evidence, terms: Terms): string[] {
+  const invocations = new Map<number, InvocationRecord[]>();
+  for (const invocation of journal.invocations) {
+    const known = invocations.get(invocation.call);
+    if (known === undefined) invocations.set(invocation.call, [invocation]);
+    else known.push(invocation);
+  }
+  const judgement = { journal, evidence, terms };
+  return [
+    ...journal.calls.flatMap((call) => judgeCall(judgement, call, invocations.get(call.number) ?? [])),
+    ...journal.sessions.flatMap((session) => judgeInvocations(judgement, session)),
+  ];
+}
+
+interface Judgement {
+  readonly journal: Journal;
+  readonly evidence: Evidence;
+  readonly terms: Terms;
+}
+
+function judgeCall(judgement: Judgement, call: CallRecord, invocations: readonly InvocationRecord[]): string[] {
+  const { procedure, session, number } = call;
+  const what = `call ${number} of ${session.member} on ${session.node} to ${procedure}`;
+  return [
+    ...judgeAnswers(call, what),
+    ...judgeTime(judgement, call, what),
+    ...(invocations.length > 1 ? [`DLR-5: ${what} was given to ${invocations.length} callees`] : []),
+    ...judgeInterrupts(judgement, call, invocations, what),
+    ...judgeReason(judgement, call, invocations, what),
+  ];
+}
+
+/** One end, nothing after it, progress in order and complete before it (G3, ORD-5). */
+function judgeAnswers({ answers, canceled }: CallRecord, what: string): string[] {
+  const violations: string[] = [];
+  let [progressCount, endCount] = [0, 0];
+  for (const { progress, progressCount: sentCount, error } of answers) {
+    if (endCount > 0) violations.push(`G3: ${what} was answered after its end: ${error || 'a RESULT'}`);
+    if (progress === undefined) {
+      endCount++;
+      if (error === '' && sentCount !== progressCount && canceled === undefined)
+        violations.push(`ORD-5: ${what} ended after ${progressCount} of ${sentCount ?? '?'} progressive results`);
+    } else if (progress !== progressCount++)
+      violations.push(`ORD-5: ${what} got progressive result ${progress} as number ${progressCount - 1}`);
+  }
+  return violations;
+}
+
+/** It ended in time, unless its caller went (G3). */
+function judgeTime({ terms }: Judgement, call: CallRecord, what: string): string[] {
+  const end = endOf(call);
+  const limitMs = call.ms + dueMs(call) + terms.answerMs;
+  if (end === undefined) {
+    const { ended } = call.session;
+    return ended === undefined || ended.ms > limitMs ? [`G3: ${what} never ended`] : [];
+  }
+  return end.ms > limitMs ? [`G3: ${what} ended after ${Math.round(end.ms - call.ms)} ms`] : [];
+}
+
+/** What the call takes when nothing goes wrong. */
+function dueMs({ plan, timeoutMs, canceled, ms }: CallRecord): number {
+  if (canceled !== undefined) return canceled.ms - ms;
+  return timeoutMs > 0 ? timeoutMs : plan.delayMs * (plan.progressCount + 1);
+}
+
+/** Whoever still works on a call that is over, or whose caller has gone, is told to stop (G5, DLR-11). */
+function judgeInterrupts(
+  { terms }: Judgement,
+  call: CallRecord,
+  invocations: readonly InvocationRecord[],
+  what: string,
+): string[] {
+  const end = endOf(call) ?? call.session.ended;
+  if (end === undefined) return [];
+  return invocations.flatMap(({ session, answered, interrupted }) => {
+    const limitMs = end.ms + terms.answerMs;
+    const hasStopped = [answered, interrupted, session.ended].some((stop) => stop !== undefined && stop.ms <= limitMs);
+    return hasStopped ? [] : [`DLR-11: ${what} is over, but ${session.member} was not interrupted`];
+  });
+}
+
+function judgeReason(
+  judgement: Judgement,
+  call: CallRecord,
+  invocations: readonly InvocationRecord[],
+  what: string,
+): string[] {
+  const end = endOf(call);
+  if (end === undefined) {
+    const isLost = judgement.terms.losesNoCall === true && invocations.length > 0;
+    return isLost ? [`G3: ${what} reached a callee, but its caller was sent away before the answer`] : [];
+  }
+  const reason = whyWrong(judgement, call, end.error, invocations);
+  return reason === undefined ? [] : [`G3: ${what} ended with ${end.error || 'a RESULT'}: ${reason}`];
+}
+
+function whyWrong(
+  judgement: Judgement,
+  call: CallRecord,
+  error: string,
+  invocations: readonly InvocationRecord[],
+): string | undefined {
+  const { plan, canceled, timeoutMs, ms } = call;
+  const endMs = endOf(call)?.ms ?? ms;
+  if (judgement.terms.losesNoCall === true && canceled === undefined && LOSSES.includes(error))
+    return 'it had a chance';
+  switch (error) {
+    case '':
+      return plan.reply === 'result' && invocations.length > 0 ? undefined : 'no callee gave one';
+    case APP_FAILED:
+      return plan.reply === 'error' ? undefined : 'no callee gave it';
+    case APP_INTERRUPTED:
+      return canceled?.mode === 'kill' ? undefined : 'nobody asked to kill it';
+    case ErrorUri.TIMEOUT:
+      return timeoutMs > 0 && endMs - ms >= timeoutMs - TIMER_SLACK_MS ? undefined : 'its time was not up';
+    case ErrorUri.CANCELED:
+      if (canceled !== undefined || invocations.some(({ session }) => endedBefore(session, endMs))) return undefined;
+      return whyUntroubled(judgement, call, endMs);
+    case ErrorUri.NO_SUCH_PROCEDURE:
+    case ErrorUri.NO_AVAILABLE_CALLEE:
+      return invocations.length > 0 ? 'it was invoked' : whyNotFound(judgement, call, endMs);
+    case ErrorUri.NETWORK_FAILURE:
+      return whyUntroubled(judgement, call, endMs);
+    default:
+      return 'nobody said so';
+  }
+}
+
+/** The end of a session is seen by its client a little after the router acts on it, or before. */
+function endedBefore({ ended }: SessionRecord, endMs: number): boolean {
+  return ended !== undefined && ended.ms <= endMs + 1_000;
+}
+
+const LOSSES: readonly string[] = [
+  ErrorUri.CANCELED,
+  ErrorUri.NO_SUCH_PROCEDURE,
+  ErrorUri.NO_AVAILABLE_CALLEE,
+  ErrorUri.NETWORK_FAILURE,
+];
+
+/** Its own node and all that held the procedure were well: local calls above all never fail for what others suffer (G6). */
+function whyUntroubled({ journal, evidence, terms }: Judgement, call: CallRecord, endMs: number): string | undefined {
+  const holders = holdersDuring(journal, call, endMs);
+  const nodes = new Set(holders.map(({ session }) => session.node));
+  const here = call.session.node;
+  const isLocal = nodes.size === 1 && nodes.has(here);
+  if (isLocal && holders.every(({ session }) => session.ended === undefined))
+    return 'caller and callee are on one node';
+  if ([here, ...nodes].some((node) => isTroubled(terms, node, call.ms - terms.noticeMs, endMs))) return undefined;
+  const isAfterGap = [...nodes].some((node) =>
+    [...evidence.gapsMs(here, node), ...evidence.gapsMs(node, here)].some(
+      (gap) => gap >= call.ms - TIMER_SLACK_MS && gap <= endMs + TIMER_SLACK_MS,
+    ),
+  );
+  return isAfterGap ? undefined : 'nothing was wrong with any node it needs';
+}
+
+/** A callee on a node that was well, and can be reached, held the procedure all the time (G2). */
+function whyNotFound(judgement: Judgement, call: CallRecord, endMs: number): string | undefined {
+  const { journal, terms } = judgement;
+  const here = call.session.node;
+  const sure = holdersDuring(journal, call, endMs).find((holder) => {
+    const end = endOfHolding(holder);
+    const holds =
+      holder.from !== undefined && holder.from.at < call.at && (end === undefined || end.ms > endMs + 1_000);
+    const isWell = (node: string): boolean => !isTroubled(terms, node, call.ms - terms.noticeMs, endMs);
+    return holds && (holder.session.node === here || (isWell(here) && isWell(holder.session.node)));
+  });
+  return sure === undefined ? undefined : `${sure.session.member} on ${sure.session.node} holds it`;
+}
+
+function holdersDuring({ registrations }: Journal, call: CallRecord, endMs: number): RegistrationRecord[] {
+  return registrations.filter((one) => {
+    const end = endOfHolding(one);
+    return one.procedure === call.procedure && (one.from?.ms ?? Infinity) <= endMs && (end?.ms ?? Infinity) >= call.ms;
+  });
+}
+
+/** Between one caller and one callee, in the order of the calls (ORD-3). A rerouted call went elsewhere first (SHR-7). */
+function judgeInvocations({ journal, evidence }: Judgement, session: SessionRecord): string[] {
+  const violations: string[] = [];
+  const lastOf = new Map<SessionRecord, number>();
+  for (const { call: number } of session.invocations) {
+    const call = journal.calls[number];
+    if (call === undefined) {
+      violations.push(`BRK-9: ${session.member} was invoked for call ${number}, which nobody made`);
+      continue;
+    }
+    const last = lastOf.get(call.session) ?? -1;
+    if (number < last && evidence.reroutedCount(call.session.node) === 0)
+      violations.push(`G1, ORD-3: ${session.member} got call ${number} after the later ${last}`);
+    lastOf.set(call.session, Math.max(last, number));
+  }
+  return violations;
+}

@@ -1,0 +1,66 @@
+import { judgeCalls } from './judge-calls.js';
+import { judgeEvents } from './judge-events.js';
+import type { Journal } from './journal.js';
+
+/** What the routers themselves say about losses: their metrics and logs. */
+export interface Evidence {
+  /** When `at` reported that something `from` had said to it was lost. */
+  gapsMs(at: string, from: string): readonly number[];
+  /** Publications that the node has counted as not accepted for another node. */
+  refusedCount(node: string): number;
+  /** Calls that the node gave to another callee. */
+  reroutedCount(node: string): number;
+}
+
+/** What needs these nodes, or any other node, may fail by name in this time. */
+export interface Trouble {
+  /** Absent: all nodes. */
+  readonly nodes?: readonly string[];
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** What a scenario grants. */
+export interface Terms {
+  readonly troubles: readonly Trouble[];
+  /** Nodes whose sessions may be ended by the router or by its death. */
+  readonly sacrificed: ReadonlySet<string>;
+  /** How long a loss may go unreported. */
+  readonly noticeMs: number;
+  /** How much of what was said before a session ended may be lost with it. */
+  readonly endingMs: number;
+  /** A call must end this long after its callee or its timeout would end it. */
+  readonly answerMs: number;
+  /** Nothing dies unasked: whatever reached a callee is answered, and every procedure has a callee all the time. */
+  readonly losesNoCall?: boolean;
+}
+
+/** Of the member that loses its session by its own will. */
+export const LEFT = 'left';
+
+/** Everything the journal shows that breaks G1, G2, G3, G4 or G6, each with the promise it breaks. */
+export function judge(journal: Journal, evidence: Evidence, terms: Terms): string[] {
+  return [
+    ...journal.oddities,
+    ...judgeSessions(journal, terms),
+    ...judgeEvents(journal, evidence, terms),
+    ...judgeCalls(journal, evidence, terms),
+  ];
+}
+
+/** Clients of nodes that nothing happened to stay connected (G6). */
+function judgeSessions({ sessions }: Journal, { sacrificed }: Terms): string[] {
+  return sessions.flatMap(({ member, node, ended }) =>
+    ended === undefined || ended.reason === LEFT || sacrificed.has(node)
+      ? []
+      : [`G6: ${member} lost its session on ${node}: ${ended.reason}`],
+  );
+}
+
+/** Something was wrong with that node, or with all, at some time in between. */
+export function isTroubled({ troubles }: Terms, node: string, fromMs: number, toMs: number): boolean {
+  return troubles.some(
+    (trouble) =>
+      (trouble.nodes === undefined || trouble.nodes.includes(node)) && trouble.fromMs <= toMs && trouble.toMs >= fromMs,
+  );
+}
