@@ -154,6 +154,12 @@ describe.each(OVERLAYS)('deploy/kubernetes/overlays/%s', (overlay) => {
     });
   });
 
+  it('runs a node as the user of its image', () => {
+    const dockerfile = readFileSync(new URL('../../Dockerfile', import.meta.url), 'utf8');
+    const { runAsUser, runAsGroup } = deployment.template.spec.securityContext;
+    expect(dockerfile.match(/^USER .*$/gm)).toContain(`USER ${runAsUser}:${runAsGroup}`);
+  });
+
   it('selects with everything that selects pods those of the one deployment that is meant', () => {
     const pods = ofKind(manifests, 'Deployment').map(({ metadata, spec }) => ({
       deployment: metadata.name,
