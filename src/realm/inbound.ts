@@ -1,6 +1,6 @@
 import type { BackplaneEvents, Bus } from '../backplane/backplane.js';
 import { NO_PAYLOAD } from '../codec/payload.js';
-import type { CallKey, Frame } from '../routing/frames.js';
+import type { CallKey, Frame, LostFrame } from '../routing/frames.js';
 import type { Publication, Registration } from '../routing/ports.js';
 import type { NodeId, Uri } from '../wamp/ids.js';
 import { ErrorUri } from '../wamp/uris.js';
@@ -15,6 +15,10 @@ export interface InboundReports {
   /** This node was declared dead: it is to come back under another name. */
   fenced(): void;
 }
+
+const LOST: LostFrame = { kind: 'lost' };
+/** What LOST is said in: it concerns them all, also those that only one of the two nodes serves. */
+const NO_REALM: Uri = '';
 
 /** What other nodes say, brought to the realm it concerns. For a realm that this node no longer serves, calls are answered (G3). */
 export class Inbound implements BackplaneEvents {
@@ -33,6 +37,10 @@ export class Inbound implements BackplaneEvents {
   }
 
   frame(from: NodeId, realm: Uri, frame: Frame): void {
+    if (frame.kind === 'lost') {
+      for (const { dealer } of this.#realms.values()) dealer.receive(from, frame);
+      return;
+    }
     const dealer = this.#realms.get(realm)?.dealer;
     if (dealer !== undefined) dealer.receive(from, frame);
     // Its last callee has left with it, which the caller's node has not heard yet.
@@ -50,7 +58,9 @@ export class Inbound implements BackplaneEvents {
 
   gap(from: NodeId, reason: string): void {
     this.#reports.gap(from, reason);
-    for (const realm of this.#realms.values()) realm.dealer.laneGap(from);
+    for (const { dealer } of this.#realms.values()) dealer.laneGap(from);
+    // Once for all realms: what was lost may have been a call in one that this node serves no more.
+    this.#bus.send(from, NO_REALM, LOST);
   }
 
   /** As if the bus had not taken it: whoever waits for an answer to it gets one, or another callee (G3, G6). */
@@ -62,6 +72,10 @@ export class Inbound implements BackplaneEvents {
 
   down(): void {
     this.#reports.reach(false);
+    const waiting = new Set<NodeId>();
+    for (const { dealer } of this.#realms.values()) for (const node of dealer.cutOff()) waiting.add(node);
+    // Refused, it makes them hear of a gap when they can be reached again: then they end what is pending here.
+    for (const node of waiting) this.#bus.send(node, NO_REALM, LOST);
   }
 
   up(): void {

@@ -74,8 +74,8 @@ export interface FailureFrame {
 }
 
 /**
- * Both halves → both halves of another node: something you told me was lost, and I gave up what crossed our lane so far.
- * Whatever is still pending towards me ends (G3).
+ * Both halves → both halves of another node, of every realm whichever it is said in: something you told me was lost, and I
+ * gave up what crossed our lane so far. Whatever is still pending towards me ends (G3).
  */
 export interface LostFrame {
   readonly kind: 'lost';

@@ -149,6 +149,14 @@ export class CalleeSide<P extends Peer> {
     for (const invocation of invocations) this.#interrupt(invocation, 'killnowait');
   }
 
+  /** The other nodes that wait for a callee of this one. */
+  callersElsewhere(here: NodeId): readonly NodeId[] {
+    const { nodes } = this.#held;
+    for (const [node, { size }] of this.#byCall) if (size > 0) nodes.add(node);
+    nodes.delete(here);
+    return [...nodes];
+  }
+
   #start(callee: CalleeState<P>, registration: LocalRegistration<P>, frame: InvokeFrame): void {
     const { call } = frame;
     if (registration.activeCount >= registration.concurrency) {

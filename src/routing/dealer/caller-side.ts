@@ -171,8 +171,17 @@ export class CallerSide<P extends Peer> {
 
   /** Something said between that node and this was lost: any of these calls may never be answered (G3). */
   loseLane(node: NodeId): void {
-    for (const call of this.#calls.callsTo(node)) {
-      if (this.#calls.isPending(call)) this.#fail(call, 'callee_lost', LANE_LOST, 'killnowait');
+    this.#loseAll(this.#calls.callsTo(node), LANE_LOST);
+  }
+
+  /** No other node can be reached: whatever one of them would answer comes too late, or never (G6). O(pending calls). */
+  loseLanes(): void {
+    this.#loseAll(this.#calls.callsElsewhere(), OUT_OF_REACH);
+  }
+
+  #loseAll(calls: readonly PendingCall<P>[], reason: Fault): void {
+    for (const call of calls) {
+      if (this.#calls.isPending(call)) this.#fail(call, 'callee_lost', reason, 'killnowait');
     }
   }
 
@@ -351,6 +360,10 @@ const CALLEE_LEFT = fault(ErrorUri.CANCELED, 'the callee has left');
 const CANCELED_BY_CALLER = fault(ErrorUri.CANCELED, 'the caller canceled the call');
 const ALL_BUSY = fault(ErrorUri.NO_AVAILABLE_CALLEE, 'every callee of the procedure is busy or unavailable: try again');
 const UNREACHABLE = fault(ErrorUri.NETWORK_FAILURE, 'the node of the callee cannot be reached now: try again later');
+const OUT_OF_REACH = fault(
+  ErrorUri.NETWORK_FAILURE,
+  'the node of the callee can no longer be reached: the call may have been carried out',
+);
 const LANE_LOST = fault(ErrorUri.NETWORK_FAILURE, 'the connection to the node of the callee lost messages');
 const PASSTHRU_UNSUPPORTED = fault(
   ErrorUri.FEATURE_NOT_SUPPORTED,

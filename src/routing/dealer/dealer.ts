@@ -56,14 +56,11 @@ export interface DealerSizes {
 /** How late a callee may be that was told the timeout (TMO-3). */
 const TIMEOUT_GRACE_MS = 2_000;
 
-const LOST: Frame = { kind: 'lost' };
-
 /**
  * Routes calls: a caller half and a callee half that talk in frames only, also when both are on this node (D3).
  * Synchronous; everything said goes through the outlet. After `leave`, a session must not be brought here again.
  */
 export class Dealer<P extends Peer> {
-  readonly #outlet: Outlet<P>;
   readonly #node: NodeId;
   readonly #mirror = new Registrations();
   readonly #callees: Callees<P>;
@@ -77,7 +74,6 @@ export class Dealer<P extends Peer> {
     const callees = new Callees<P>(spread);
     const { maxRegistrationsPerSession, maxPendingCallsPerSession, maxCallTimeoutMs } = limits;
     const { progressiveResultsRequireCanceling } = rules;
-    this.#outlet = outlet;
     this.#callees = callees;
     this.#node = node;
     this.#calleeSide = new CalleeSide({ outlet, callees, spread, progressiveResultsRequireCanceling, abort });
@@ -195,14 +191,24 @@ export class Dealer<P extends Peer> {
 
   /**
    * Something that node said to this one was lost. What crossed the lane is given up on both sides, more than need be:
-   * calls pending at it end with network_failure, invocations from it are interrupted, and it is told to end its calls
-   * pending here, because an invoke may be what was lost (G3).
+   * calls pending at it end with network_failure, invocations from it are interrupted. It must be told `lost`, because an
+   * invoke may be what was lost (G3).
    */
   laneGap(from: NodeId): void {
     if (from === this.#node) return;
     this.#calleeSide.dropNode(from);
-    this.#outlet.tell(from, LOST);
     this.#callerSide.loseLane(from);
+  }
+
+  /**
+   * No other node can be reached: what crosses any lane is given up, as if each had lost something (G6). Returns the nodes
+   * whose invocations were given up: they must be told `lost`. O(pending calls).
+   */
+  cutOff(): readonly NodeId[] {
+    const given = this.#calleeSide.callersElsewhere(this.#node);
+    for (const node of given) this.#calleeSide.dropNode(node);
+    this.#callerSide.loseLanes();
+    return given;
   }
 
   sizes(): DealerSizes {

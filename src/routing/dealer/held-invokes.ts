@@ -25,6 +25,13 @@ export class HeldInvokes<P extends Peer> {
     return count;
   }
 
+  /** Of their callers. */
+  get nodes(): Set<NodeId> {
+    const nodes = new Set<NodeId>();
+    for (const held of this.#byCallee.values()) for (const { frame } of held) nodes.add(frame.call.node);
+    return nodes;
+  }
+
   /** Would an invoke by this caller overtake one that is held? */
   isBehind(callee: CalleeState<P>, caller: SessionId): boolean {
     if (this.#byCallee.size === 0) return false;

@@ -139,6 +139,11 @@ export class PendingCalls<P extends Peer> {
     return this.#byNumber.values().filter((call) => call.callee.node === node);
   }
 
+  /** Calls that callees of other nodes have. O(pending calls). */
+  callsElsewhere(): PendingCall<P>[] {
+    return this.#byNumber.values().filter((call) => call.callee.node !== this.#node);
+  }
+
   /** The calls of a caller that has left; from now on it is unknown. */
   removeCaller(peer: P): PendingCall<P>[] {
     const caller = this.#callers.get(peer.session);

@@ -182,6 +182,10 @@ class Client {
     this.realm.route(this.session, [Code.CANCEL, request as RequestId, { mode }], false);
   }
 
+  yield(request: number): void {
+    this.realm.route(this.session, [Code.YIELD, request as RequestId, { progress: false }, payloadOf([])], false);
+  }
+
   /** The codes that came since the last time, and what an ERROR says. */
   take(): unknown[] {
     return this.received
@@ -228,16 +232,15 @@ describe('a call to a node that cannot be reached', () => {
     expect(caller.take()).toEqual([]);
   });
 
-  it('fails when its next chunk cannot be said, and is over there when the node is back (PCI-1, G3)', async () => {
+  it('fails when its next chunk does not arrive, and is over there too (PCI-1, G3)', async () => {
     const { scene, there, caller, callee } = await apart();
     const request = caller.call('com.a', { progress: true });
     await scene.deliver();
     expect(callee.take()).toEqual([Code.INVOCATION]);
-    scene.hub.faults.isolate('here' as NodeId);
+    scene.hub.faults.returnNext('here' as NodeId, 'there' as NodeId);
     caller.call('com.a', { progress: true }, request);
-    expect(caller.take()).toEqual([[request, ErrorUri.NETWORK_FAILURE]]);
-    scene.hub.faults.heal('here' as NodeId);
     await scene.deliver();
+    expect(caller.take()).toEqual([[request, ErrorUri.NETWORK_FAILURE]]);
     expect(callee.take()).toEqual([Code.INTERRUPT]);
     expect(there.realm.dealer.sizes().invocations).toBe(0);
   });
@@ -246,10 +249,61 @@ describe('a call to a node that cannot be reached', () => {
     const { scene, here, caller } = await apart();
     const request = caller.call('com.a');
     await scene.deliver();
-    scene.hub.faults.isolate('here' as NodeId);
+    scene.hub.faults.isolate('there' as NodeId);
     caller.cancel(request, 'kill');
     expect(caller.take()).toEqual([[request, ErrorUri.CANCELED]]);
     expect(here.realm.dealer.sizes().pendingCalls).toBe(0);
+  });
+});
+
+describe('a node that is cut off', () => {
+  it('ends the calls that callees of others have, at once and once (G3, G6)', async () => {
+    const { scene, here, there, caller, callee } = await apart();
+    const progressive = caller.call('com.a', { progress: true, receiveProgress: true });
+    const request = caller.call('com.a');
+    await scene.deliver();
+    scene.hub.faults.isolate('here' as NodeId);
+    expect(caller.take()).toEqual([
+      [progressive, ErrorUri.NETWORK_FAILURE],
+      [request, ErrorUri.NETWORK_FAILURE],
+    ]);
+    expect(here.realm.dealer.sizes().pendingCalls).toBe(0);
+    callee.yield(1);
+    scene.hub.faults.heal('here' as NodeId);
+    await scene.deliver();
+    expect(caller.take()).toEqual([]);
+    // What it was still working on is over for its callee too.
+    expect(callee.take()).toEqual([Code.INVOCATION, Code.INVOCATION, Code.INTERRUPT]);
+    expect(there.realm.dealer.sizes().invocations).toBe(0);
+    caller.call('com.a');
+    await scene.deliver();
+    callee.yield(3);
+    await scene.deliver();
+    expect(caller.take()).toEqual([Code.RESULT]);
+  });
+
+  it('interrupts what its callees do for others, who are told when it is back (G3, DLR-11)', async () => {
+    const { scene, there, caller, callee } = await apart();
+    const request = caller.call('com.a');
+    await scene.deliver();
+    callee.take();
+    scene.hub.faults.isolate('there' as NodeId);
+    expect(callee.take()).toEqual([Code.INTERRUPT]);
+    expect(there.realm.dealer.sizes().invocations).toBe(0);
+    expect(caller.take()).toEqual([]);
+    scene.hub.faults.heal('there' as NodeId);
+    await scene.deliver();
+    expect(caller.take()).toEqual([[request, ErrorUri.NETWORK_FAILURE]]);
+  });
+
+  it('goes on with calls between its own sessions (G6)', async () => {
+    const { scene, there, callee } = await apart();
+    const near = there.join();
+    near.call('com.a');
+    scene.hub.faults.isolate('there' as NodeId);
+    expect(callee.take()).toEqual([Code.INVOCATION]);
+    callee.yield(1);
+    expect(near.take()).toEqual([Code.RESULT]);
   });
 });
 
@@ -301,5 +355,17 @@ describe('a call to a node that has just ceased to serve the realm', () => {
     const request = caller.call('com.a');
     await scene.deliver({ from: 'directory', to: 'here' });
     expect(caller.take()).toEqual([[request, ErrorUri.NO_SUCH_PROCEDURE]]);
+  });
+
+  it('ends although it was lost: that node says so of every realm (G3)', async () => {
+    const { scene, here, there, caller, callee } = await apart();
+    there.realm.remove(callee.session);
+    there.passTime();
+    scene.hub.faults.loseNext('here' as NodeId, 'there' as NodeId);
+    const request = caller.call('com.a');
+    await scene.deliver({ from: 'directory', to: 'here' });
+    expect(there.realms.all.size).toBe(0);
+    expect(caller.take()).toEqual([[request, ErrorUri.NETWORK_FAILURE]]);
+    expect(here.realm.dealer.sizes().pendingCalls).toBe(0);
   });
 });

@@ -332,7 +332,7 @@ describe('a lane that loses messages', () => {
     callee.take();
     back.take();
     // Node 1 misses something of node 0: its invocations from there and its own calls to there end.
-    harness.nodes[1]!.dealer.laneGap(harness.nodes[0]!.id);
+    harness.nodes[1]!.noticeGap(harness.nodes[0]!.id);
     harness.flush();
     expect(caller.take()).toEqual([refusal(Code.CALL, there, ErrorUri.NETWORK_FAILURE)]);
     expect(callee.take()).toEqual([
@@ -350,7 +350,7 @@ describe('a lane that loses messages', () => {
     const { harness, caller, callee } = pair(1);
     callee.registered('com.a');
     caller.call('com.a');
-    harness.nodes[0]!.dealer.laneGap(harness.nodes[0]!.id);
+    harness.nodes[0]!.noticeGap(harness.nodes[0]!.id);
     callee.yield(1);
     expect(caller.take()).toEqual([[Code.RESULT, 1, {}]]);
   });

@@ -189,9 +189,15 @@ export class HarnessNode {
     const frame = this.lanes.get(from)?.shift();
     if (frame === undefined) return false;
     if (!this.isAlive) return true;
-    if (frame === 'gap') this.dealer.laneGap(from);
+    if (frame === 'gap') this.noticeGap(from);
     else this.dealer.receive(from, frame);
     return true;
+  }
+
+  /** As a realm's surroundings do it: both ends give up what crossed the lane. */
+  noticeGap(from: NodeId): void {
+    this.dealer.laneGap(from);
+    if (from !== this.id) this.outlet.tell(from, { kind: 'lost' });
   }
 
   /** The next frame from that node, and perhaps others, is lost; the lane notices when it gets there. */
