@@ -1,0 +1,78 @@
+-- Gives a procedure of a realm to a callee, if its invocation policy allows another one (SHR-1, SHR-2, DLR-4, ID-3).
+-- A row is text: `1`, then `<id> <invoke> <version of the last claim by force, or 0>`, then a line for each callee:
+-- `<node> <session> <order> <concurrency or -> <d or -><t or ->`.
+-- KEYS[1]  realm version          <prefix>:{r:<realm>}:version
+-- KEYS[2]  nodes that serve it    <prefix>:{r:<realm>}:nodes
+-- KEYS[3]  procedures             <prefix>:{r:<realm>}:procedures
+-- KEYS[4]  procedures by id       <prefix>:{r:<realm>}:ids
+-- KEYS[5]  procedures of the node <prefix>:{r:<realm>}:callees:<node>
+-- ARGV[1]  node
+-- ARGV[2]  version that the node knows: the store may have lost its data
+-- ARGV[3]  channel of the realm
+-- ARGV[4]  `<match> <procedure>`, the procedure escaped as inside a JSON string
+-- ARGV[5]  registration id, if the procedure has none
+-- ARGV[6]  invocation policy
+-- ARGV[7]  session
+-- ARGV[8]  rest of the callee's line
+-- ARGV[9]  1: replaces whoever holds the procedure
+-- ARGV[10] order of an earlier grant, which the store has lost and is to give again under the same id; else ''
+-- Returns  'granted', the realm's new version, registration id, order, every node that serves the realm;
+--          or 'taken'; 'policy' and the one it has; 'id-taken': the id belongs to another procedure;
+--          'unreadable': the row is of another format; 'stranger': the node does not serve the realm.
+-- O(bytes of the row + nodes). Repeating it: 'taken'; with an order given: granted again.
+
+local node, floor, channel, member, id, invoke = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local session, rest, is_forced, order = ARGV[7], ARGV[8], ARGV[9] == '1', ARGV[10]
+local is_again = order ~= ''
+if redis.call('HEXISTS', KEYS[2], node) == 0 then
+  return { 'stranger' }
+end
+
+local row = redis.call('HGET', KEYS[3], member)
+local is_there = false
+if row then
+  local held_id, held_invoke, forced_at = string.match(row, '^1\n(%d+) (%a+) (%d+)\n')
+  if not held_id then
+    return { 'unreadable' }
+  end
+  is_there = string.find(row, '\n' .. node .. ' ' .. session .. ' ', 1, true) ~= nil
+  if is_there and not is_again then
+    return { 'taken' }
+  end
+  if is_again and not is_there and (held_id ~= id or tonumber(forced_at) > tonumber(order)) then
+    return { 'taken' }
+  end
+  if not is_forced and not is_there then
+    if held_invoke == 'single' then
+      return { 'taken' }
+    end
+    if held_invoke ~= invoke then
+      return { 'policy', held_invoke }
+    end
+  end
+  id = held_id
+else
+  local holder = redis.call('HGET', KEYS[4], id)
+  if holder and holder ~= member then
+    return { 'id-taken' }
+  end
+  redis.call('HSET', KEYS[4], id, member)
+end
+
+local version = math.max(tonumber(redis.call('GET', KEYS[1])) or 0, floor) + 1
+local version_text = string.format('%.0f', version)
+redis.call('SET', KEYS[1], version_text)
+if not is_again then
+  order = version_text
+end
+local line = node .. ' ' .. session .. ' ' .. order .. ' ' .. rest
+if not row or is_forced then
+  row = '1\n' .. id .. ' ' .. invoke .. ' ' .. (is_forced and version_text or '0') .. '\n' .. line .. '\n'
+elseif not is_there then
+  row = row .. line .. '\n'
+end
+redis.call('HSET', KEYS[3], member, row)
+redis.call('SADD', KEYS[5], member)
+local body = '"' .. table.concat({ 'claim', id, member, invoke, line }, '","') .. '",' .. (is_forced and '1' or '0')
+redis.call('PUBLISH', channel, '1 ' .. version_text .. ' ' .. node .. ' [' .. body .. ']')
+return { 'granted', version, id, order, unpack(redis.call('HKEYS', KEYS[2])) }

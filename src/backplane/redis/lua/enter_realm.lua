@@ -1,0 +1,19 @@
+-- Enters a node among those that serve a realm: from now on the others wait for it, and it may write.
+-- KEYS[1]  realm version          <prefix>:{r:<realm>}:version
+-- KEYS[2]  nodes that serve it    <prefix>:{r:<realm>}:nodes
+-- ARGV[1]  node
+-- ARGV[2]  version that the node knows: the store may have lost its data
+-- ARGV[3]  channel of the realm
+-- Returns  'entered', as loading, with the realm's version of it; 'known', with the realm's version: it was there.
+-- O(1). Safe to repeat.
+
+local node, floor, channel = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local current = tonumber(redis.call('GET', KEYS[1])) or 0
+if redis.call('HEXISTS', KEYS[2], node) == 1 then
+  return { 'known', current }
+end
+local version = math.max(current, floor) + 1
+redis.call('SET', KEYS[1], string.format('%.0f', version))
+redis.call('HSET', KEYS[2], node, '1 loading')
+redis.call('PUBLISH', channel, string.format('1 %.0f - ["enter","%s"]', version, node))
+return { 'entered', version }
