@@ -1,0 +1,242 @@
+/**
+ * The rows of the membership as a store keeps them, with the steps of `lua/` written again in TypeScript: for tests that
+ * decide when each step happens. One contract suite runs on this and on a real server.
+ */
+export class StoreTwin {
+  readonly #nowMs: () => number;
+  readonly #published: (channel: string, text: string) => void;
+  #hashes = new Map<string, Map<string, string>>();
+  #scores = new Map<string, Map<string, number>>();
+  #sets = new Map<string, Set<string>>();
+  #timesToLive = new Map<string, number>();
+
+  constructor(nowMs: () => number, published: (channel: string, text: string) => void) {
+    this.#nowMs = nowMs;
+    this.#published = published;
+  }
+
+  flushAll(): void {
+    this.#hashes = new Map();
+    this.#scores = new Map();
+    this.#sets = new Map();
+    this.#timesToLive = new Map();
+  }
+
+  eval(file: string, keys: readonly string[], words: readonly (string | number)[]): unknown {
+    const argv = words.map(String);
+    switch (file) {
+      case 'enter_node.lua':
+        return this.#enterNode(keys as Four, argv);
+      case 'renew_lease.lua':
+        return this.#renewLease(keys as Five, argv);
+      case 'load_nodes.lua':
+        return this.#loadNodes(keys as Four, argv);
+      case 'begin_reap.lua':
+        return this.#beginReap(keys as Five, argv);
+      case 'end_node.lua':
+        return this.#endNode(keys as Six, argv);
+      case 'note_realms.lua':
+        return this.#noteRealms(keys as Three, argv);
+      case 'drop_realm.lua':
+        return this.#removeMember(keys[0]!, argv[0]!);
+      default:
+        throw new Error(`the twin knows no ${file}`);
+    }
+  }
+
+  members(key: string): readonly string[] {
+    return [...(this.#sets.get(key) ?? [])];
+  }
+
+  /** The few commands that tests look and prepare with. */
+  command(name: string, key: string, ...words: readonly (string | number)[]): unknown {
+    const [field = '', value = ''] = words.map(String);
+    switch (name) {
+      case 'TIME':
+        return [`${Math.floor(this.#nowMs() / 1_000)}`, `${(Math.floor(this.#nowMs()) % 1_000) * 1_000}`];
+      case 'KEYS':
+        return [...this.#hashes.keys(), ...this.#scores.keys(), ...this.#sets.keys()];
+      case 'HGET':
+        return this.#hget(key, field) ?? null;
+      case 'HSET':
+        this.#hset(key, field, value);
+        return 1;
+      case 'HDEL':
+        return this.#hdel(key, field);
+      case 'ZSCORE':
+        return this.#score(key, field)?.toString() ?? null;
+      case 'ZADD':
+        this.#setScore(key, value, Number(field));
+        return 1;
+      case 'ZREM':
+        return this.#removeScore(key, field);
+      case 'SMEMBERS':
+        return this.members(key);
+      case 'PTTL':
+        return this.#timesToLive.get(key) ?? -1;
+      default:
+        throw new Error(`the twin knows no ${name}`);
+    }
+  }
+
+  #enterNode([alive, leases, gone, meta]: Four, [node = '', row = '', lease, epoch = '', floor, channel = '']: Words) {
+    if (this.#score(gone, node) !== undefined) return ['gone'];
+    if (this.#hget(meta, 'epoch') === undefined) this.#hset(meta, 'epoch', epoch);
+    this.#setScore(leases, node, this.#nowMs() + Number(lease));
+    let version = Math.max(this.#number(meta, 'version') ?? 0, Number(floor));
+    const isNew = this.#hget(alive, node) === undefined;
+    this.#hset(alive, node, row);
+    if (isNew) version++;
+    this.#hset(meta, 'version', `${version}`);
+    if (isNew) this.#published(channel, `1 ${version} entered ${node} ${row}`);
+    return ['entered', version, this.#hget(meta, 'epoch')];
+  }
+
+  #renewLease([alive, leases, dying, gone, meta]: Five, [node = '', leaseMs, awayMs, epoch, limit]: Words) {
+    if (this.#score(gone, node) !== undefined) return ['gone'];
+    if (this.#hget(meta, 'epoch') !== epoch || this.#hget(alive, node) === undefined) return ['emptied'];
+    const now = this.#nowMs();
+    const due = now + Number(leaseMs);
+    const renewed = this.#number(meta, 'renewedAtMs');
+    let grace = this.#number(meta, 'graceUntilMs') ?? 0;
+    if (renewed !== undefined && renewed > now) {
+      for (const [late, score] of this.#scores.get(leases) ?? []) if (score > due) this.#setScore(leases, late, due);
+      for (const [dead, claim] of this.#hashes.get(dying) ?? []) this.#hset(dying, dead, `${claim.split(' ')[0]!} 0`);
+    }
+    if (renewed === undefined || renewed > now || now - renewed > Number(awayMs)) {
+      grace = due;
+      this.#hset(meta, 'graceUntilMs', `${due}`);
+    }
+    this.#hset(meta, 'renewedAtMs', `${now}`);
+    this.#setScore(leases, node, due);
+    const version = this.#number(meta, 'version') ?? 0;
+    if (now < grace) return ['renewed', version, 1];
+    const expired = [...(this.#scores.get(leases) ?? [])].filter(([, score]) => score <= now);
+    expired.sort(([, one], [, other]) => one - other);
+    const claims = [...(this.#hashes.get(dying) ?? [])].filter(([, claim]) => {
+      const held = readClaim(claim);
+      return held === undefined || held.reaper === node || held.untilMs <= now;
+    });
+    return ['renewed', version, 0, ...expired.slice(0, Number(limit)).map(([dead]) => dead), ...claims.map(([d]) => d)];
+  }
+
+  #loadNodes([alive, dying, gone, meta]: Four, known: Words) {
+    const ended = known.filter(
+      (node) =>
+        this.#score(gone, node) !== undefined &&
+        this.#hget(alive, node) === undefined &&
+        this.#hget(dying, node) === undefined,
+    );
+    const rows = [...(this.#hashes.get(alive) ?? [])].flat();
+    return [this.#number(meta, 'version') ?? 0, this.#hget(meta, 'epoch') ?? '', rows, ended];
+  }
+
+  #beginReap([alive, leases, dying, gone, meta]: Five, argv: Words) {
+    const [node = '', reaper = '', claimMs, awayMs, keptMs, certainty] = argv;
+    const isOwn = node === reaper;
+    const isAlive = (of: string): boolean => this.#hget(alive, of) !== undefined;
+    if (!isOwn && (!isAlive(reaper) || this.#score(gone, reaper) !== undefined)) return 'stranger';
+    const now = this.#nowMs();
+    const claim = this.#hget(dying, node);
+    if (claim !== undefined) {
+      const held = readClaim(claim);
+      if (held !== undefined && held.reaper !== reaper && held.untilMs > now) return 'claimed';
+    } else if (!isAlive(node) && this.#score(gone, node) !== undefined) {
+      return 'ended';
+    } else if (!isOwn && certainty !== 'certain') {
+      const renewed = this.#number(meta, 'renewedAtMs');
+      const grace = this.#number(meta, 'graceUntilMs') ?? 0;
+      if (renewed === undefined || now - renewed > Number(awayMs) || now < grace) return 'grace';
+      if ((this.#score(leases, node) ?? -Infinity) > now) return 'alive';
+    }
+    this.#removeScore(leases, node);
+    this.#hset(dying, node, `${reaper} ${now + Number(claimMs)}`);
+    this.#bury(gone, node, Number(keptMs));
+    return isAlive(node) ? 'won' : 'bare';
+  }
+
+  #endNode([alive, leases, dying, gone, meta, realms]: Six, [node = '', keptMs, floor, channel = '']: Words) {
+    if (this.#hdel(dying, node) === 0) return 0;
+    this.#hdel(alive, node);
+    this.#removeScore(leases, node);
+    this.#sets.delete(realms);
+    this.#bury(gone, node, Number(keptMs));
+    const version = Math.max(this.#number(meta, 'version') ?? 0, Number(floor)) + 1;
+    this.#published(channel, `1 ${version} gone ${node}`);
+    if (!this.#hashes.has(alive) && !this.#hashes.has(dying)) this.#hashes.delete(meta);
+    else this.#hset(meta, 'version', `${version}`);
+    return version;
+  }
+
+  #noteRealms([alive, gone, realms]: Three, [node = '', ...added]: Words) {
+    if (this.#score(gone, node) !== undefined) return 'gone';
+    if (this.#hget(alive, node) === undefined) return 'absent';
+    const set = this.#sets.get(realms) ?? new Set();
+    for (const realm of added) set.add(realm);
+    this.#sets.set(realms, set);
+    return 'noted';
+  }
+
+  #bury(gone: string, node: string, keptMs: number): void {
+    this.#setScore(gone, node, this.#nowMs());
+    for (const [old, score] of this.#scores.get(gone)!) {
+      if (score < this.#nowMs() - keptMs) this.#removeScore(gone, old);
+    }
+    this.#timesToLive.set(gone, keptMs);
+  }
+
+  #hget(key: string, field: string): string | undefined {
+    return this.#hashes.get(key)?.get(field);
+  }
+
+  #number(key: string, field: string): number | undefined {
+    const text = this.#hget(key, field);
+    return text === undefined ? undefined : Number(text);
+  }
+
+  #hset(key: string, field: string, value: string): void {
+    const hash = this.#hashes.get(key) ?? new Map<string, string>();
+    this.#hashes.set(key, hash.set(field, value));
+  }
+
+  #hdel(key: string, field: string): number {
+    const hash = this.#hashes.get(key);
+    const count = hash?.delete(field) === true ? 1 : 0;
+    if (hash?.size === 0) this.#hashes.delete(key);
+    return count;
+  }
+
+  #score(key: string, member: string): number | undefined {
+    return this.#scores.get(key)?.get(member);
+  }
+
+  #setScore(key: string, member: string, score: number): void {
+    const scores = this.#scores.get(key) ?? new Map<string, number>();
+    this.#scores.set(key, scores.set(member, score));
+  }
+
+  #removeScore(key: string, member: string): number {
+    const scores = this.#scores.get(key);
+    const count = scores?.delete(member) === true ? 1 : 0;
+    if (scores?.size === 0) this.#scores.delete(key);
+    return count;
+  }
+
+  #removeMember(key: string, member: string): number {
+    const set = this.#sets.get(key);
+    const count = set?.delete(member) === true ? 1 : 0;
+    if (set?.size === 0) this.#sets.delete(key);
+    return count;
+  }
+}
+
+type Words = readonly string[];
+type Three = readonly [string, string, string];
+type Four = readonly [...Three, string];
+type Five = readonly [...Four, string];
+type Six = readonly [...Five, string];
+
+function readClaim(claim: string): { readonly reaper: string; readonly untilMs: number } | undefined {
+  const match = /^(\S+) (\d+)$/.exec(claim);
+  return match === null ? undefined : { reaper: match[1]!, untilMs: Number(match[2]) };
+}
