@@ -1,0 +1,214 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { findRedis, withoutPassword } from '../../deploy/local/redis.mjs';
+import { Code } from '../../src/wamp/codes.js';
+import { RawClient } from '../support/raw-client.js';
+import { randomPrefix, startRedis } from '../support/redis.js';
+
+const CLUSTER = fileURLToPath(new URL('../../deploy/local/cluster.mjs', import.meta.url));
+const BACK_END = fileURLToPath(new URL('../../src/demo/backend.mjs', import.meta.url));
+const FREE_PORTS = ['--port', '0', '--ops-port', '0'];
+
+/** Undone after each test, last first. */
+const undo: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const step of undo.splice(0).reverse()) await step();
+});
+
+/** A script as its users run it, without the GANTRY_ variables of whoever runs the tests. */
+class Script {
+  readonly child: ChildProcess;
+  readonly exitCode: Promise<number | null>;
+  text = '';
+  #hasEnded = false;
+
+  constructor(file: string, words: readonly string[], variables: Readonly<Record<string, string>> = {}) {
+    const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('GANTRY_'));
+    this.child = spawn(process.execPath, [file, ...words], { env: { ...Object.fromEntries(inherited), ...variables } });
+    this.exitCode = once(this.child, 'close').then(([code]) => {
+      this.#hasEnded = true;
+      return code as number | null;
+    });
+    for (const stream of [this.child.stdout!, this.child.stderr!])
+      stream.setEncoding('utf8').on('data', (text: string) => (this.text += text));
+    undo.push(() => {
+      this.child.kill('SIGTERM');
+      return this.exitCode;
+    });
+  }
+
+  /** Resolves once it has said so. Rejects when it ends without. */
+  async said(pattern: RegExp): Promise<void> {
+    while (!pattern.test(this.text)) {
+      if (this.#hasEnded) throw new Error(`ended without saying ${String(pattern)}:\n${this.text}`);
+      await Promise.race([once(this.child.stdout!, 'data'), once(this.child.stderr!, 'data'), this.exitCode]);
+    }
+  }
+}
+
+interface LocalCluster {
+  readonly script: Script;
+  /** WebSockets, in the order of the nodes. */
+  readonly urls: readonly [string, string, string];
+  readonly nodes: readonly number[];
+  readonly redisUrl: string;
+}
+
+async function startCluster(...words: string[]): Promise<LocalCluster> {
+  const script = new Script(CLUSTER, [...FREE_PORTS, ...words]);
+  await script.said(/nodes are ready\n[^]*back end.*\n/);
+  const every = (pattern: RegExp): string[] => [...script.text.matchAll(pattern)].map(([, found]) => found!);
+  return {
+    script,
+    urls: every(/^ {2}node-\d +(ws:\S+)/gm) as unknown as LocalCluster['urls'],
+    nodes: every(/process (\d+)$/gm).map(Number),
+    redisUrl: every(/^ {2}Redis +(\S+)/gm)[0]!,
+  };
+}
+
+async function join(url: string): Promise<RawClient> {
+  const client = await RawClient.join(url);
+  undo.push(() => client.close());
+  return client;
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+describe('npm run cluster', () => {
+  it('starts three nodes that are one router, over a Redis of its own, and leaves no process behind', async () => {
+    const { script, urls, nodes, redisUrl } = await startCluster();
+    expect(nodes).toHaveLength(3);
+    const subscriber = await join(urls[0]);
+    const publisher = await join(urls[2]);
+    const subscription = await subscriber.subscribe('com.example.news');
+    await publisher.publishAcknowledged('com.example.news', ['from node 3']);
+    expect(await subscriber.expect(Code.EVENT)).toMatchObject([Code.EVENT, subscription, {}, {}, ['from node 3']]);
+
+    script.child.kill('SIGINT');
+    expect(await script.exitCode).toBe(0);
+    expect(nodes.filter(isRunning)).toEqual([]);
+    await expect(findRedis({ url: redisUrl, prefix: 'any' })).rejects.toThrow('ECONNREFUSED');
+  });
+
+  it('counts votes cast at one node with a back end at another', async () => {
+    const { urls } = await startCluster();
+    await new Script(BACK_END, [urls[2]]).said(/counting votes/);
+    const page = await join(urls[0]);
+    const subscription = await page.subscribe('com.example.votes.changed');
+    const voter = await join(urls[1]);
+    voter.call('com.example.votes.vote', ['lemon']);
+    const counts = { banana: 0, chocolate: 0, lemon: 1 };
+    expect(await voter.expect(Code.RESULT)).toMatchObject([Code.RESULT, 1, {}, [counts]]);
+    expect(await page.expect(Code.EVENT)).toMatchObject([Code.EVENT, subscription, {}, {}, [counts]]);
+  });
+
+  it('drains every node once when Ctrl-C comes from the terminal and again from npm', async () => {
+    const { script } = await startCluster('--nodes', '2');
+    script.child.kill('SIGINT');
+    script.child.kill('SIGINT');
+    expect(await script.exitCode).toBe(0);
+    expect(script.text.match(/node\.signal/g)).toHaveLength(2);
+    expect(script.text.match(/node\.stopped/g)).toHaveLength(2);
+  });
+
+  it('says which node died, keeps the others, and tells it with the exit code', async () => {
+    const { script, urls, nodes } = await startCluster();
+    process.kill(nodes[1]!, 'SIGKILL');
+    await script.said(/cluster: node-2 died: SIGKILL\n/);
+    await join(urls[0]);
+    await join(urls[2]);
+    script.child.kill('SIGTERM');
+    expect(await script.exitCode).toBe(1);
+    expect(nodes.filter(isRunning)).toEqual([]);
+  });
+
+  it('ends by itself when the last node died', async () => {
+    const { script, nodes } = await startCluster('--nodes', '2');
+    for (const pid of nodes) process.kill(pid, 'SIGKILL');
+    expect(await script.exitCode).toBe(1);
+  });
+
+  it('uses the Redis it is given, and leaves in it only what was there', async () => {
+    const redis = await startRedis();
+    undo.push(() => redis.stop());
+    await redis.command('SET', 'somebody-elses', 'value');
+    const { script, urls, nodes } = await startCluster('--redis', redis.url);
+    await (await join(urls[0])).subscribe('com.example.news');
+    expect(await redis.command('DBSIZE')).toBeGreaterThan(1);
+    // What a killed node leaves is nobody else's to remove once all are gone.
+    for (const pid of nodes) process.kill(pid, 'SIGKILL');
+    expect(await script.exitCode).toBe(1);
+    expect(await redis.command('KEYS', '*')).toEqual(['somebody-elses']);
+  });
+
+  it('names the ports that are taken, and starts nothing', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    undo.push(() => taken.close());
+    const { port } = taken.address() as { port: number };
+    const script = new Script(CLUSTER, ['--port', `${port}`, '--nodes', '1', '--ops-port', '0']);
+    expect(await script.exitCode).toBe(1);
+    expect(script.text).toBe(`cluster: taken: port ${port}. Choose others with --port and --ops-port\n`);
+  });
+
+  it('says what a node that cannot start complains of, and ends', async () => {
+    const script = new Script(CLUSTER, [...FREE_PORTS, '--nodes', '2'], { GANTRY_LOG_LEVEL: 'loud' });
+    expect(await script.exitCode).toBe(1);
+    expect(script.text).toMatch(/^node-2 \| .*log\.level: Invalid option/m);
+    expect(script.text).toContain('cluster: node-2 died: exit code 1\n');
+    expect(script.text).not.toContain('ready');
+  });
+
+  it('says why the Redis it is given cannot be used', async () => {
+    const script = new Script(CLUSTER, [...FREE_PORTS, '--redis', 'redis://127.0.0.1:1']);
+    expect(await script.exitCode).toBe(1);
+    expect(script.text).toMatch(/^cluster: Redis at redis:\/\/127\.0\.0\.1:1 cannot be used: .*ECONNREFUSED/);
+  });
+
+  it.each([
+    [['--nodes', 'many'], '--nodes wants a whole number'],
+    [['--nodes', '100'], '--nodes wants a whole number from 1 to 64'],
+    [['--port', '9089'], 'port 9090 is in the range of --port and in that of --ops-port'],
+    [['--node', '3'], "'--node'"],
+  ])('refuses %j', async (words, complaint) => {
+    const script = new Script(CLUSTER, words);
+    expect(await script.exitCode).toBe(2);
+    expect(script.text).toContain(complaint);
+  });
+});
+
+describe('the Redis of a local cluster', () => {
+  const prefix = randomPrefix();
+
+  it('is one that runs at the usual place when there is no server on the PATH', async () => {
+    const redis = await startRedis();
+    undo.push(() => redis.stop());
+    const found = await findRedis({ prefix, path: '', usualUrl: redis.url });
+    expect(found).toMatchObject({ url: redis.url, origin: 'found running' });
+    await redis.command('SET', `${prefix}:{nodes}:alive`, 'ours');
+    await redis.command('SET', `${prefix}2:{nodes}:alive`, "somebody else's");
+    await found.release();
+    expect(await redis.command('KEYS', '*')).toEqual([`${prefix}2:{nodes}:alive`]);
+  });
+
+  it('is asked for in one sentence when there is none', async () => {
+    await expect(findRedis({ prefix, path: '', usualUrl: 'redis://127.0.0.1:1' })).rejects.toThrow(
+      /^there is no Redis: install redis-server or valkey-server, or [^\n]*$/,
+    );
+  });
+
+  it('is shown without its password', () => {
+    expect(withoutPassword('rediss://user:secret@redis.example.com:6380/0')).toBe(
+      'rediss://***@redis.example.com:6380/0',
+    );
+  });
+});
