@@ -1,0 +1,156 @@
+import { Buffer } from 'node:buffer';
+import { crc32 } from 'node:zlib';
+import { ByteSink } from '../codec/byte-sink.js';
+import type { Frame } from '../routing/frames.js';
+import type { Publication } from '../routing/ports.js';
+import type { NodeId, Uri } from '../wamp/ids.js';
+import {
+  CHECKED_FROM,
+  CHECKSUM_AT,
+  FORMAT_VERSION,
+  ITEM_COUNT_AT,
+  MAGIC,
+  MessageKind,
+  NAMES_AT,
+  SEQUENCE_AT,
+} from './frame-codec.js';
+import { putNumber, putUint32, writeText } from './frame-fields.js';
+import type { ItemWriter } from './item-writer.js';
+
+/**
+ * Collects items for one receiver into messages. An item that cannot be said leaves no trace. Finished messages are never
+ * touched again.
+ */
+export class BatchWriter {
+  readonly #items: ItemWriter;
+  readonly #to: NodeId;
+  readonly #sink = new ByteSink();
+  readonly #head: Uint8Array;
+  #itemCount = 0;
+  #itemBytes = 0;
+
+  constructor(items: ItemWriter, from: NodeId, to: NodeId) {
+    this.#items = items;
+    this.#to = to;
+    this.#head = headOf(MessageKind.BATCH, from, to);
+  }
+
+  get itemCount(): number {
+    return this.#itemCount;
+  }
+
+  /** Of the open batch, its head included. */
+  get byteLength(): number {
+    return this.#sink.length;
+  }
+
+  /** Of the last item. */
+  get itemBytes(): number {
+    return this.#itemBytes;
+  }
+
+  /** False: it cannot be said. */
+  publication(realm: Uri, publication: Publication): boolean {
+    const start = this.#begin();
+    this.#items.publication(this.#sink, realm, publication);
+    return this.#end(start);
+  }
+
+  /** False: it cannot be said. */
+  frame(realm: Uri, frame: Frame): boolean {
+    const start = this.#begin();
+    this.#items.frame(this.#sink, this.#to, realm, frame);
+    return this.#end(start);
+  }
+
+  version(kind: 'confirmed' | 'ask', realm: Uri, version: number): void {
+    const start = this.#begin();
+    this.#items.version(this.#sink, kind, realm, version);
+    this.#end(start);
+  }
+
+  sync(): void {
+    const start = this.#begin();
+    this.#items.sync(this.#sink);
+    this.#end(start);
+  }
+
+  /** The last item of another batch once more: a publication is written once for all who want it. */
+  copyLast(other: BatchWriter): void {
+    const start = this.#begin();
+    const { bytes, pos } = other.#sink;
+    this.#sink.append(bytes, pos - other.#itemBytes, pos);
+    this.#end(start);
+  }
+
+  /** The batch so far; what follows is another. Possibly without items. */
+  finish(sequence: number): Uint8Array {
+    if (this.#sink.length === 0) this.#sink.append(this.#head, 0, this.#head.length);
+    const message = this.#sink.finish();
+    complete(message, sequence, this.#itemCount);
+    this.#itemCount = 0;
+    return message;
+  }
+
+  /** As finish, but the last item begins the batch that follows. */
+  finishBeforeLast(sequence: number): Uint8Array {
+    const sink = this.#sink;
+    const last = Uint8Array.from(sink.bytes.subarray(sink.pos - this.#itemBytes, sink.pos));
+    sink.cut(sink.length - last.length);
+    this.#itemCount--;
+    const message = this.finish(sequence);
+    const start = this.#begin();
+    sink.append(last, 0, last.length);
+    this.#end(start);
+    return message;
+  }
+
+  /** Forgets the open batch. */
+  drop(): void {
+    this.#sink.drop();
+    this.#itemCount = 0;
+  }
+
+  #begin(): number {
+    if (this.#sink.length === 0) this.#sink.append(this.#head, 0, this.#head.length);
+    return this.#sink.length;
+  }
+
+  #end(start: number): boolean {
+    const sink = this.#sink;
+    if (sink.trouble !== undefined) {
+      sink.trouble = undefined;
+      sink.cut(start);
+      return false;
+    }
+    this.#itemBytes = sink.length - start;
+    this.#itemCount++;
+    return true;
+  }
+}
+
+/** A message of a node to itself: whoever hears it can hear. */
+export function encodeProbe(node: NodeId, number: number): Uint8Array {
+  const message = headOf(MessageKind.PROBE, node, node);
+  complete(message, number, 0);
+  return message;
+}
+
+function headOf(kind: number, from: NodeId, to: NodeId): Uint8Array {
+  const sink = new ByteSink();
+  sink.append(Buffer.from(MAGIC), 0, MAGIC.length);
+  sink.pos = NAMES_AT;
+  sink.bytes.fill(0, MAGIC.length, NAMES_AT);
+  sink.bytes[MAGIC.length] = FORMAT_VERSION;
+  sink.bytes[CHECKED_FROM] = kind;
+  writeText(sink, from);
+  writeText(sink, to);
+  // The rest of the memory goes with the sink.
+  return Uint8Array.from(sink.finish());
+}
+
+function complete(message: Uint8Array, sequence: number, itemCount: number): void {
+  putNumber(message, SEQUENCE_AT, sequence);
+  putUint32(message, ITEM_COUNT_AT, itemCount);
+  putUint32(message, CHECKSUM_AT, crc32(message.subarray(CHECKED_FROM)));
+}

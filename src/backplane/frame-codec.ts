@@ -1,0 +1,120 @@
+import type { FailureFrame, Frame } from '../routing/frames.js';
+import type { Publication } from '../routing/ports.js';
+import type { LaneItemKind, MessageFlaw } from '../telemetry/cluster-counters.js';
+import type { NodeId, Uri } from '../wamp/ids.js';
+import type { CancelMode, Passthru } from '../wamp/options.js';
+import type { SerializerId } from '../wamp/payload.js';
+
+/*
+ * One message between nodes, version 1. Integers are little-endian; a count is LEB128, at most 32 bits; a number is 64
+ * bits, at most 2^53; text is a count of bytes, then UTF-8.
+ *
+ *   message    magic "GNTB" · version, 1 byte · CRC-32 of all that follows, 4 bytes · MessageKind, 1 byte
+ *              · sequence, or the number of the probe · how many items, 4 bytes · sender, text · receiver, text · items
+ *   item       ItemKind, 1 byte · flags, 1 byte · realm, text · topic, procedure, error or empty, text · by kind:
+ *   publication  publisher · publication id · passthru if flagged · audience if flagged · payload
+ *   invoke     caller · call · registration id · callee's session id · timeout in ms · passthru if flagged · payload
+ *   continue   call · payload               cancel     call · mode, 1 byte
+ *   result     call · passthru if flagged · payload
+ *   failure    call · cause, 1 byte · passthru if flagged · payload
+ *   confirmed, ask  version                 lost, sync  nothing more
+ *
+ *   identity   session id · authid, text · authrole, text
+ *   call       0: the sender's, 1: the receiver's, 2: of the node that follows as text · running number
+ *   payload    serializer + 4 × elements, 1 byte · length, 4 bytes · the bytes
+ *   passthru   form, 1 byte · count of entries · of each key, text, and value: see frame-values.ts
+ *   audience   lists present, 1 byte, a bit for each · of each list count, then its session ids or texts
+ */
+
+export const FORMAT_VERSION = 1;
+/** Format versions this node reads, to be advertised to the others. */
+export const READ_VERSIONS: readonly number[] = [FORMAT_VERSION];
+
+export const MAGIC = [0x47, 0x4e, 0x54, 0x42] as const;
+export const VERSION_AT = 4;
+export const CHECKSUM_AT = 5;
+export const CHECKED_FROM = 9;
+export const SEQUENCE_AT = 10;
+export const ITEM_COUNT_AT = 18;
+export const NAMES_AT = 22;
+
+export const MessageKind = { BATCH: 1, PROBE: 2 } as const;
+
+export const ItemKind = {
+  PUBLICATION: 1,
+  INVOKE: 2,
+  CONTINUE: 3,
+  CANCEL: 4,
+  RESULT: 5,
+  FAILURE: 6,
+  LOST: 7,
+  CONFIRMED: 8,
+  ASK: 9,
+  SYNC: 10,
+} as const;
+
+/** Bits of the flags byte; which are possible depends on the kind of item. */
+export const Flag = {
+  PASSTHRU: 1,
+  AUDIENCE: 2,
+  /** Publication: leave out the publisher. Invoke, continue, result: more follow. */
+  EXCLUDE_PUBLISHER: 4,
+  PROGRESS: 4,
+  DISCLOSE: 8,
+  RECEIVE_PROGRESS: 16,
+} as const;
+
+export const CallNode = { SENDER: 0, RECEIVER: 1, NAMED: 2 } as const;
+
+// The place in each list is the number on the wire: only ever append.
+export const SERIALIZERS: readonly SerializerId[] = ['json', 'msgpack', 'cbor'];
+export const CANCEL_MODES: readonly CancelMode[] = ['skip', 'kill', 'killnowait'];
+export const PASSTHRU_FORMS: readonly Passthru['form'][] = ['ppt', 'enc'];
+export const CAUSES: readonly FailureFrame['cause'][] = [
+  'callee',
+  'unavailable',
+  'gone',
+  'busy',
+  'unreachable',
+  'left',
+  'canceled',
+  'refused',
+];
+
+/** What one node says to another. */
+export type LaneItem =
+  | { readonly kind: 'publication'; readonly realm: Uri; readonly publication: Publication }
+  | { readonly kind: 'frame'; readonly realm: Uri; readonly frame: Frame }
+  /** The sender has every change of the realm up to the version. */
+  | { readonly kind: 'confirmed'; readonly realm: Uri; readonly version: number }
+  /** The sender wants to hear `confirmed` of the version. */
+  | { readonly kind: 'ask'; readonly realm: Uri; readonly version: number }
+  /** The sender wants to hear the receiver's sequence now. */
+  | { readonly kind: 'sync' };
+
+/** Of one message, checked but for its items. */
+export interface MessageHead {
+  readonly kind: 'batch' | 'probe';
+  readonly from: NodeId;
+  /** Of the batch; without items, of the last batch. Of a probe, its number. */
+  readonly sequence: number;
+  readonly itemCount: number;
+}
+
+export type FrameFlaw = Extract<MessageFlaw, 'magic' | 'version' | 'receiver' | 'checksum' | 'shape' | 'size'>;
+
+/** The metric label of a frame. */
+export function kindOfFrame({ kind }: Frame): LaneItemKind {
+  switch (kind) {
+    case 'invoke':
+    case 'continue':
+      return 'invoke';
+    case 'result':
+    case 'failure':
+      return 'answer';
+    case 'cancel':
+      return 'cancel';
+    case 'lost':
+      return 'control';
+  }
+}

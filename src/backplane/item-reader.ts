@@ -1,0 +1,188 @@
+import { NO_PAYLOAD } from '../codec/payload.js';
+import type { CallKey, FailureFrame, Frame, InvokeFrame } from '../routing/frames.js';
+import type { Identity, Publication } from '../routing/ports.js';
+import type { NodeId, PublicationId, RegistrationId, SessionId, Uri } from '../wamp/ids.js';
+import type { CancelMode } from '../wamp/options.js';
+import type { Payload, SerializerId } from '../wamp/payload.js';
+import { BlockMemory } from './block-memory.js';
+import { CallNode, CANCEL_MODES, CAUSES, Flag, ItemKind, type LaneItem, SERIALIZERS } from './frame-codec.js';
+import type { FieldCursor } from './frame-fields.js';
+import { readAudience, readPassthru } from './frame-values.js';
+import { PayloadMemory } from './payload-memory.js';
+
+interface Address {
+  readonly realm: Uri;
+  readonly uri: Uri;
+}
+
+const NOBODY: Identity = { session: 1 as SessionId, authid: '', authrole: '' };
+const NOWHERE: Address = { realm: '', uri: '' };
+const SYNC: LaneItem = { kind: 'sync' };
+
+/** Reads items as frame-codec.ts describes them. What is read in trouble (`isBad`) means nothing. */
+export class ItemReader {
+  readonly #node: NodeId;
+  readonly #payloads = new PayloadMemory();
+  readonly #addresses = new BlockMemory<Address>();
+  readonly #identities = new BlockMemory<Identity>();
+
+  constructor(node: NodeId) {
+    this.#node = node;
+  }
+
+  read(cursor: FieldCursor, from: NodeId): LaneItem {
+    const kind = cursor.byte();
+    const flags = cursor.byte();
+    if ((flags & ~possibleFlags(kind)) !== 0) cursor.fail();
+    const { realm, uri } = this.#address(cursor);
+    switch (kind) {
+      case ItemKind.PUBLICATION:
+        return { kind: 'publication', realm, publication: this.#publication(cursor, flags, uri) };
+      case ItemKind.INVOKE:
+        return { kind: 'frame', realm, frame: this.#invoke(cursor, from, flags, uri) };
+      case ItemKind.CONTINUE:
+      case ItemKind.CANCEL:
+      case ItemKind.RESULT:
+        return { kind: 'frame', realm, frame: this.#ofCall(cursor, from, kind, flags) };
+      case ItemKind.FAILURE:
+        return { kind: 'frame', realm, frame: this.#failure(cursor, from, flags, uri) };
+      case ItemKind.LOST:
+        return { kind: 'frame', realm, frame: { kind: 'lost' } };
+      case ItemKind.CONFIRMED:
+        return { kind: 'confirmed', realm, version: cursor.number(0) };
+      case ItemKind.ASK:
+        return { kind: 'ask', realm, version: cursor.number(0) };
+      case ItemKind.SYNC:
+        return SYNC;
+      default:
+        cursor.fail();
+        return SYNC;
+    }
+  }
+
+  #publication(cursor: FieldCursor, flags: number, topic: Uri): Publication {
+    const publisher = this.#identity(cursor);
+    const id = cursor.number(1) as PublicationId;
+    const excludePublisher = (flags & Flag.EXCLUDE_PUBLISHER) !== 0;
+    const disclosePublisher = (flags & Flag.DISCLOSE) !== 0;
+    if ((flags & (Flag.PASSTHRU | Flag.AUDIENCE)) === 0)
+      return { id, topic, payload: this.#payload(cursor), publisher, excludePublisher, disclosePublisher };
+    const extras = {
+      ...((flags & Flag.PASSTHRU) !== 0 && { passthru: readPassthru(cursor) }),
+      ...((flags & Flag.AUDIENCE) !== 0 && { audience: readAudience(cursor) }),
+    };
+    return { id, topic, payload: this.#payload(cursor), publisher, excludePublisher, disclosePublisher, ...extras };
+  }
+
+  #invoke(cursor: FieldCursor, from: NodeId, flags: number, procedure: Uri): InvokeFrame {
+    const caller = this.#identity(cursor);
+    const call = this.#call(cursor, from);
+    const registration = cursor.number(1) as RegistrationId;
+    const callee = cursor.number(1) as SessionId;
+    const timeoutMs = cursor.number(0);
+    const passthru = (flags & Flag.PASSTHRU) !== 0 ? readPassthru(cursor) : undefined;
+    const frame: InvokeFrame = {
+      kind: 'invoke',
+      call,
+      registration,
+      callee,
+      procedure,
+      caller,
+      discloseCaller: (flags & Flag.DISCLOSE) !== 0,
+      receiveProgress: (flags & Flag.RECEIVE_PROGRESS) !== 0,
+      progress: (flags & Flag.PROGRESS) !== 0,
+      timeoutMs,
+      payload: this.#payload(cursor),
+    };
+    return passthru === undefined ? frame : { ...frame, passthru };
+  }
+
+  /** A frame that names nothing but the call. */
+  #ofCall(cursor: FieldCursor, from: NodeId, kind: 3 | 4 | 5, flags: number): Frame {
+    const call = this.#call(cursor, from);
+    if (kind === ItemKind.CANCEL) {
+      const mode = CANCEL_MODES[cursor.choice(CANCEL_MODES.length)] as CancelMode;
+      return { kind: 'cancel', call, mode };
+    }
+    const progress = (flags & Flag.PROGRESS) !== 0;
+    if (kind === ItemKind.CONTINUE) return { kind: 'continue', call, progress, payload: this.#payload(cursor) };
+    if ((flags & Flag.PASSTHRU) === 0) return { kind: 'result', call, progress, payload: this.#payload(cursor) };
+    const passthru = readPassthru(cursor);
+    return { kind: 'result', call, progress, passthru, payload: this.#payload(cursor) };
+  }
+
+  #failure(cursor: FieldCursor, from: NodeId, flags: number, error: Uri): FailureFrame {
+    const call = this.#call(cursor, from);
+    const cause = CAUSES[cursor.choice(CAUSES.length)] as FailureFrame['cause'];
+    if ((flags & Flag.PASSTHRU) === 0) return { kind: 'failure', call, cause, error, payload: this.#payload(cursor) };
+    const passthru = readPassthru(cursor);
+    return { kind: 'failure', call, cause, error, passthru, payload: this.#payload(cursor) };
+  }
+
+  #address(cursor: FieldCursor): Address {
+    const start = cursor.pos;
+    cursor.skipText();
+    cursor.skipText();
+    if (cursor.isBad()) return NOWHERE;
+    const end = cursor.pos;
+    const known = this.#addresses.find(cursor.bytes, start, end);
+    if (known !== undefined) return known;
+    cursor.pos = start;
+    const address = { realm: cursor.text(), uri: cursor.text() };
+    if (!cursor.isBad()) this.#addresses.keep(cursor.bytes, start, end, address);
+    return address;
+  }
+
+  #identity(cursor: FieldCursor): Identity {
+    const start = cursor.pos;
+    cursor.skip(8);
+    cursor.skipText();
+    cursor.skipText();
+    if (cursor.isBad()) return NOBODY;
+    const end = cursor.pos;
+    const known = this.#identities.find(cursor.bytes, start, end);
+    if (known !== undefined) return known;
+    cursor.pos = start;
+    const identity = { session: cursor.number(1) as SessionId, authid: cursor.text(), authrole: cursor.text() };
+    if (!cursor.isBad()) this.#identities.keep(cursor.bytes, start, end, identity);
+    return identity;
+  }
+
+  #call(cursor: FieldCursor, from: NodeId): CallKey {
+    const whose = cursor.byte();
+    let node = from;
+    if (whose === CallNode.RECEIVER) node = this.#node;
+    else if (whose === CallNode.NAMED) node = cursor.text() as NodeId;
+    else if (whose !== CallNode.SENDER) cursor.fail();
+    return { node, number: cursor.number(0) };
+  }
+
+  #payload(cursor: FieldCursor): Payload {
+    const head = cursor.byte();
+    const length = cursor.uint32();
+    const start = cursor.pos;
+    const elementCount = head >>> 2;
+    const serializer = SERIALIZERS[head & 3];
+    cursor.skip(length);
+    if (serializer === undefined || elementCount > 2 || (elementCount === 0) !== (length === 0)) cursor.fail();
+    if (cursor.isBad() || elementCount === 0) return NO_PAYLOAD;
+    return this.#payloads.copy(serializer as SerializerId, elementCount as 1 | 2, cursor.bytes, start, length);
+  }
+}
+
+function possibleFlags(kind: number): number {
+  switch (kind) {
+    case ItemKind.PUBLICATION:
+      return Flag.PASSTHRU | Flag.AUDIENCE | Flag.EXCLUDE_PUBLISHER | Flag.DISCLOSE;
+    case ItemKind.INVOKE:
+      return Flag.PASSTHRU | Flag.PROGRESS | Flag.DISCLOSE | Flag.RECEIVE_PROGRESS;
+    case ItemKind.CONTINUE:
+      return Flag.PROGRESS;
+    case ItemKind.RESULT:
+      return Flag.PASSTHRU | Flag.PROGRESS;
+    case ItemKind.FAILURE:
+      return Flag.PASSTHRU;
+    default:
+      return 0;
+  }
+}
