@@ -267,10 +267,12 @@ describe('the production overlay', () => {
   });
 
   it('is scraped where the metrics are', () => {
-    const { selector, endpoints } = named(manifests, 'ServiceMonitor', 'gantry')['spec'];
+    const { jobLabel, selector, endpoints } = named(manifests, 'ServiceMonitor', 'gantry')['spec'];
     const services = ofKind(manifests, 'Service').filter((service) => selects(selector.matchLabels, service));
     expect(services.map(({ metadata }) => metadata.name)).toEqual(['gantry-ops']);
     expect(endpoints).toMatchObject([{ port: services[0]!['spec'].ports[0].name, path: '/metrics' }]);
+    // That of docs/operations.md and deploy/observability.
+    expect(services[0]!.metadata.labels?.[jobLabel]).toBe('gantry');
   });
 });
 

@@ -35,6 +35,7 @@ const SERVICE_MONITOR = `interface ServiceMonitor {
   kind: 'ServiceMonitor';
   metadata: import('kubernetes-types/meta/v1.js').ObjectMeta;
   spec: {
+    jobLabel?: string;
     selector: import('kubernetes-types/meta/v1.js').LabelSelector;
     endpoints: { port: string; path?: string; interval?: \`\${number}s\`; scrapeTimeout?: \`\${number}s\` }[];
   };
