@@ -1,0 +1,183 @@
+import { performance } from 'node:perf_hooks';
+import { Redis } from 'ioredis';
+import { redact, type ClientOptions } from './client-options.js';
+import { StoreReplyError } from './store-errors.js';
+
+export interface StoreConnectionOptions {
+  readonly client: ClientOptions;
+  readonly commandTimeoutMs: number;
+  /** Taken out of every error. */
+  readonly secrets: readonly string[];
+  /** Once, when it ends after `open` was called; what was asked rejects about then. */
+  readonly onEnd: (connection: StoreConnection, cause: Error) => void;
+  readonly onRoundTrip: (durationMs: number) => void;
+  /** After `onEnd`, when that was for want of a reply. */
+  readonly onTimeout: (cause: Error) => void;
+}
+
+const TICKS_PER_TIMEOUT = 10;
+
+/**
+ * One connection to the store, from its opening to its end; nobody brings it back or repeats anything on it.
+ * Commands are carried out in the order asked, and those of one turn of the event loop leave in one write.
+ */
+export class StoreConnection {
+  readonly #options: StoreConnectionOptions;
+  readonly #client: Redis;
+  #state: 'opening' | 'open' | 'over' = 'opening';
+  #failure: Error | undefined;
+  #askedCount = 0;
+  #answeredCount = 0;
+  /** What had been asked at each of the last ticks: replies come in order, so that one command is as late as all before it. */
+  readonly #marks = new Array<number>(TICKS_PER_TIMEOUT).fill(0);
+  #tick = 0;
+  #ticking: NodeJS.Timeout | undefined;
+  #isCorked = false;
+  readonly #uncork = (): void => {
+    this.#isCorked = false;
+    this.#client.stream.uncork();
+  };
+
+  constructor(options: StoreConnectionOptions) {
+    this.#options = options;
+    this.#client = new Redis(options.client);
+    // Without a listener ioredis writes them to the console. What follows is the end of the connection.
+    this.#client.on('error', (error: Error) => {
+      this.#failure ??= this.#clean(error);
+    });
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  /** Connects and signs in. Rejects when that fails, however it fails; then the connection is over. */
+  async open(timeoutMs: number): Promise<void> {
+    this.#client.once('end', () => this.#end(new Error('the connection was closed')));
+    const deadline = setTimeout(() => this.drop(new Error(`no connection in ${timeoutMs} ms`)), timeoutMs);
+    try {
+      await this.#client.connect();
+      // A refused SELECT does not stop ioredis: it would go on in database 0.
+      if (this.#failure !== undefined) throw this.#failure;
+    } catch (error) {
+      const cause = this.#failure ?? this.#clean(error);
+      this.drop(cause);
+      throw cause;
+    } finally {
+      clearTimeout(deadline);
+    }
+    this.#begin();
+  }
+
+  /**
+   * Sends what `command` asks of the client, at once and in order. Rejects with StoreReplyError for an error of the
+   * store, else with the reason why no reply came: then it may or may not be carried out.
+   */
+  ask<Reply>(command: (client: Redis) => Promise<Reply>): Promise<Reply> {
+    if (this.#state !== 'open') return Promise.reject(this.#failure ?? new Error('the connection is not open'));
+    if (!this.#isCorked) {
+      this.#isCorked = true;
+      this.#client.stream.cork();
+      process.nextTick(this.#uncork);
+    }
+    this.#askedCount++;
+    const askedMs = performance.now();
+    return command(this.#client).then(
+      (reply) => {
+        this.#answeredCount++;
+        this.#options.onRoundTrip(performance.now() - askedMs);
+        return reply;
+      },
+      (error: unknown) => {
+        this.#answeredCount++;
+        throw error instanceof Error && error.name === 'ReplyError'
+          ? new StoreReplyError(redact(error.message, this.#options.secrets))
+          : (this.#failure ?? this.#clean(error));
+      },
+    );
+  }
+
+  /**
+   * Hands on what arrives on subscribed channels, in order. The bytes are a view into what one read of the socket
+   * brought (64 KiB at most) and are never overwritten; who keeps a few of them for long keeps all of that: copy them.
+   */
+  onMessage(listener: (channel: string, bytes: Uint8Array) => void): void {
+    this.#client.on('messageBuffer', (channel: Buffer, bytes: Buffer) => {
+      if (this.#state !== 'over') listener(channel.toString('latin1'), bytes);
+    });
+  }
+
+  /** Ends it at once; what has not left yet never will. Says `onEnd` before it returns. Idempotent. */
+  drop(cause: Error): void {
+    if (this.#state === 'over') return;
+    this.#failure ??= cause;
+    destroy(this.#client);
+    this.#end(cause);
+  }
+
+  /** Sends what was asked, then ends it. Resolves when it is closed, after half a second at most. */
+  async close(): Promise<void> {
+    const { status } = this.#client;
+    if (status === 'end') return;
+    const ended = new Promise((resolve) => this.#client.once('end', resolve));
+    if (this.#state !== 'over') {
+      this.#end(new Error('the node has left the store'));
+      if (this.#isCorked) this.#client.stream.uncork();
+      this.#client.disconnect();
+    }
+    // One that was still asking a Sentinel ends when that has answered.
+    if (status === 'connecting' && !this.#hasStream()) return;
+    await ended;
+  }
+
+  #begin(): void {
+    if (this.#state === 'over') throw this.#failure ?? new Error('the connection was closed');
+    this.#state = 'open';
+    this.#ticking = setInterval(() => this.#checkReplies(), this.#options.commandTimeoutMs / TICKS_PER_TIMEOUT);
+  }
+
+  #end(fallback: Error): void {
+    if (this.#state === 'over') return;
+    this.#state = 'over';
+    clearInterval(this.#ticking);
+    this.#failure ??= fallback;
+    this.#options.onEnd(this, this.#failure);
+  }
+
+  // Ticks, not a clock: a process that was stopped for a while has not waited for a reply in that time.
+  #checkReplies(): void {
+    const asked = this.#marks[this.#tick] ?? 0;
+    if (this.#answeredCount < asked) {
+      const cause = new Error(`no reply in ${this.#options.commandTimeoutMs} ms`);
+      this.drop(cause);
+      this.#options.onTimeout(cause);
+      return;
+    }
+    this.#marks[this.#tick] = this.#askedCount;
+    this.#tick = (this.#tick + 1) % TICKS_PER_TIMEOUT;
+  }
+
+  #hasStream(): boolean {
+    return (this.#client.stream as unknown) !== undefined;
+  }
+
+  /** ioredis hangs the command with its arguments on errors, the password of AUTH among them. */
+  #clean(error: unknown): Error {
+    const { message, code } = error as { message?: unknown; code?: unknown };
+    const text = typeof message === 'string' && message !== '' ? message : String(error);
+    const clean = new Error(redact(text, this.#options.secrets));
+    return typeof code === 'string' ? Object.assign(clean, { code }) : clean;
+  }
+}
+
+// A plain close would still deliver what waits in the buffers of this side; a reset throws it away.
+function destroy(client: Redis): void {
+  const stream = client.stream as typeof client.stream | undefined;
+  if (stream === undefined || stream.destroyed) {
+    client.disconnect();
+    return;
+  }
+  const canReset = !stream.connecting && !('encrypted' in stream) && stream.remotePort !== undefined;
+  if (canReset) stream.resetAndDestroy();
+  else stream.destroy();
+}

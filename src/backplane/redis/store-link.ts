@@ -1,0 +1,154 @@
+import { performance } from 'node:perf_hooks';
+import { clientOptions, secretsOf, type StoreAccess } from './client-options.js';
+import { hindrance, parseServerInfo, unfitness, type ServerInfo } from './server-info.js';
+import { StoreConnection } from './store-connection.js';
+import { remedyFor, StoreReplyError, StoreUnusableError } from './store-errors.js';
+
+export interface StoreLinkOptions {
+  readonly access: StoreAccess;
+  /** As operators see it in CLIENT LIST. */
+  readonly connectionName: string;
+  /** 0..1 */
+  readonly random: () => number;
+  /** Does what must be done before the connection counts as ready; rejecting ends it. */
+  readonly prepare: (connection: StoreConnection, info: ServerInfo) => Promise<void>;
+  readonly onReady: (info: ServerInfo) => void;
+  /** A connection that was ready has ended. */
+  readonly onLost: (cause: Error) => void;
+  /** An attempt to connect failed; another follows. StoreUnusableError: it will fail until somebody mends something. */
+  readonly onFailed: (cause: Error) => void;
+  readonly onRoundTrip: (durationMs: number) => void;
+  readonly onTimeout: (cause: Error) => void;
+}
+
+const FIRST_DELAY_MS = 50;
+const LONGEST_DELAY_MS = 1_000;
+/** Shorter lives count as failures, so that a server that closes at once is not asked twenty times a second. */
+const STABLE_AFTER_MS = 1_000;
+const MOST_FORMER = 32;
+
+/** Keeps one connection to the store open: for ever, with a growing pause between attempts. */
+export class StoreLink {
+  readonly #options: StoreLinkOptions;
+  readonly #secrets: readonly string[];
+  #attemptCount = 0;
+  #failureCount = 0;
+  #current: StoreConnection | undefined;
+  #ready: StoreConnection | undefined;
+  #readySinceMs = 0;
+  #retry: NodeJS.Timeout | undefined;
+  #isStopped = false;
+  /** Client ids of earlier connections, on which the server may still have something to do. */
+  #former: { readonly id: number; readonly runId: string }[] = [];
+
+  constructor(options: StoreLinkOptions) {
+    this.#options = options;
+    this.#secrets = secretsOf(options.access);
+  }
+
+  /** The connection, when it is ready. */
+  get connection(): StoreConnection | undefined {
+    return this.#ready;
+  }
+
+  start(): void {
+    void this.#attempt();
+  }
+
+  /** Gives up the connection, if it is ready, for another one. */
+  drop(cause: Error): void {
+    this.#ready?.drop(cause);
+  }
+
+  /** Sends what was asked and closes. Says nothing any more. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#ready = undefined;
+    clearTimeout(this.#retry);
+    await this.#current?.close();
+  }
+
+  async #attempt(): Promise<void> {
+    let connection: StoreConnection | undefined;
+    try {
+      connection = this.#current = this.#connection();
+      await connection.open(this.#options.access.connectTimeoutMs);
+      const info = await this.#greet(connection);
+      await this.#options.prepare(connection, info);
+      if (!connection.isOpen) throw new Error('the connection was closed');
+      this.#succeed(connection, info);
+    } catch (error) {
+      const cause = error as Error;
+      connection?.drop(cause);
+      if (this.#isStopped) return;
+      const remedy = remedyFor(cause.message);
+      this.#scheduleRetry();
+      this.#options.onFailed(remedy === undefined ? cause : new StoreUnusableError(remedy, { cause }));
+    }
+  }
+
+  #connection(): StoreConnection {
+    const { access, connectionName, onRoundTrip, onTimeout } = this.#options;
+    return new StoreConnection({
+      client: clientOptions(access, connectionName, this.#attemptCount++),
+      commandTimeoutMs: access.commandTimeoutMs,
+      secrets: this.#secrets,
+      onEnd: (connection, cause) => this.#lose(connection, cause),
+      onRoundTrip,
+      onTimeout,
+    });
+  }
+
+  async #greet(connection: StoreConnection): Promise<ServerInfo> {
+    const asked = [connection.ask((client) => client.info()), connection.ask((client) => client.client('ID'))] as const;
+    const [text, id] = await Promise.all(asked);
+    const info = parseServerInfo(text);
+    const flaw = unfitness(info);
+    if (flaw !== undefined) throw new StoreUnusableError(flaw);
+    const reason = hindrance(info);
+    if (reason !== undefined) throw new Error(reason);
+    await this.#bury(connection, info.runId);
+    this.#former.push({ id, runId: info.runId });
+    if (this.#former.length > MOST_FORMER) this.#former.shift();
+    return info;
+  }
+
+  /**
+   * Ends what the server still has of earlier connections. What they had asked for and was given up would otherwise be
+   * carried out after what is asked now, by a server that was only slow; and a subscriber that is no more would count
+   * as a listener.
+   */
+  async #bury(connection: StoreConnection, runId: string): Promise<void> {
+    const here = this.#former.filter((former) => former.runId === runId);
+    for (const { id } of here) {
+      await connection
+        .ask((client) => client.client('KILL', 'ID', id))
+        .catch((error: unknown) => {
+          // Without the right to do so the rest works; see the operations guide.
+          if (!(error instanceof StoreReplyError)) throw error;
+        });
+    }
+    this.#former = [];
+  }
+
+  #succeed(connection: StoreConnection, info: ServerInfo): void {
+    this.#ready = connection;
+    this.#readySinceMs = performance.now();
+    this.#options.onReady(info);
+  }
+
+  #lose(connection: StoreConnection, cause: Error): void {
+    if (this.#ready !== connection) return;
+    this.#ready = undefined;
+    if (performance.now() - this.#readySinceMs >= STABLE_AFTER_MS) this.#failureCount = 0;
+    this.#scheduleRetry();
+    this.#options.onLost(cause);
+  }
+
+  #scheduleRetry(): void {
+    const longestMs = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(this.#failureCount++, 10));
+    // Between half of it and all of it: the nodes of a cluster lose the store at the same moment.
+    const delayMs = longestMs * (0.5 + this.#options.random() / 2);
+    this.#retry = setTimeout(() => void this.#attempt(), delayMs);
+  }
+}

@@ -1,0 +1,50 @@
+import type { StoreConnection } from './store-connection.js';
+
+/** The channels that this node wants to hear, over all connections. */
+export class Subscriptions {
+  readonly #wanted = new Set<string>();
+  /** What `#connection` was last asked for each channel that it was asked for. */
+  #asked = new Map<string, Promise<unknown>>();
+  #connection: StoreConnection | undefined;
+
+  /** Resolves once confirmed. The channel stays wanted when that fails: the next connection has it before it is ready. */
+  async add(channel: string): Promise<void> {
+    this.#wanted.add(channel);
+    await (this.#asked.get(channel) ?? this.#ask([channel]));
+  }
+
+  /** Resolves once nothing comes any more. */
+  async remove(channel: string): Promise<void> {
+    this.#wanted.delete(channel);
+    this.#asked.delete(channel);
+    const connection = this.#connection;
+    // A connection that has ended, or ends before it replies, hears nothing either.
+    if (connection?.isOpen === true) await connection.ask((client) => client.unsubscribe(channel)).catch(() => 0);
+  }
+
+  /** Has everything wanted confirmed on a new connection. */
+  async moveTo(connection: StoreConnection): Promise<void> {
+    this.#connection = connection;
+    this.#asked = new Map();
+    if (this.#wanted.size > 0) await this.#ask([...this.#wanted]);
+    // What was added meanwhile.
+    await Promise.all(this.#asked.values());
+  }
+
+  /** No connection: until the next one nothing can be confirmed. */
+  leave(): void {
+    this.#connection = undefined;
+    this.#asked = new Map();
+  }
+
+  #ask(channels: readonly string[]): Promise<unknown> {
+    const connection = this.#connection;
+    if (connection === undefined) return Promise.reject(new Error('the subscriber is not connected'));
+    const confirmed = connection.ask((client) => client.subscribe(...channels));
+    for (const channel of channels) this.#asked.set(channel, confirmed);
+    confirmed.catch(() => {
+      for (const channel of channels) if (this.#asked.get(channel) === confirmed) this.#asked.delete(channel);
+    });
+    return confirmed;
+  }
+}

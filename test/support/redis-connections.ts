@@ -1,0 +1,87 @@
+import { setImmediate } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import type { StoreAccess } from '../../src/backplane/redis/client-options.js';
+import {
+  RedisConnections,
+  type ConnectionName,
+  type ConnectionsNotice,
+} from '../../src/backplane/redis/connections.js';
+import type { Script } from '../../src/backplane/redis/ports.js';
+import { loadScripts, type LoadedScripts } from '../../src/backplane/redis/script.js';
+import { createClusterCounters } from '../../src/telemetry/cluster-counters.js';
+import type { NodeId } from '../../src/wamp/ids.js';
+
+/** Connections that write down what they say. */
+export class RecordedConnections {
+  readonly counters = createClusterCounters();
+  readonly notices: ConnectionsNotice[] = [];
+  readonly messages: (readonly [channel: string, text: string])[] = [];
+  /** `connected`, `disconnected bus` … */
+  readonly edges: string[] = [];
+  readonly causes: Error[] = [];
+  readonly connections: RedisConnections;
+  #onEdge: (() => void)[] = [];
+
+  constructor(access: Pick<StoreAccess, 'url'> & Partial<StoreAccess>, scripts: LoadedScripts = new Map()) {
+    this.connections = new RedisConnections({
+      node: 'a-1' as NodeId,
+      access: { connectTimeoutMs: 1_000, commandTimeoutMs: 500, ...access },
+      scripts,
+      counters: this.counters,
+      random: () => 0,
+      log: (notice) => this.notices.push(notice),
+      events: {
+        message: (channel, bytes) => {
+          this.messages.push([channel, Buffer.from(bytes).toString('latin1')]);
+          this.#wake();
+        },
+        connected: () => this.#edge('connected'),
+        disconnected: (which: ConnectionName, cause) => {
+          this.causes.push(cause);
+          this.#edge(`disconnected ${which}`);
+        },
+      },
+    });
+    onTestFinished(() => this.connections.stop());
+  }
+
+  /** Resolves when what was recorded satisfies. */
+  async until(isSo: () => boolean): Promise<void> {
+    while (!isSo()) await new Promise<void>((resolve) => this.#onEdge.push(resolve));
+    await setImmediate();
+  }
+
+  /** Resolves when `connected` has been said so many times. */
+  connectedTimes(count: number): Promise<void> {
+    return this.until(() => this.edges.filter((edge) => edge === 'connected').length >= count);
+  }
+
+  #edge(edge: string): void {
+    this.edges.push(edge);
+    this.#wake();
+  }
+
+  #wake(): void {
+    const waiting = this.#onEdge;
+    this.#onEdge = [];
+    for (const resolve of waiting) resolve();
+  }
+}
+
+/** A script of a test, as if it were one of `lua/`. */
+export function luaScripts(files: Readonly<Record<string, string>>): LoadedScripts {
+  const folder = mkdtempSync(join(tmpdir(), 'gantry-lua-'));
+  for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text);
+  const scripts = loadScripts(pathToFileURL(`${folder}/`));
+  rmSync(folder, { recursive: true });
+  return scripts;
+}
+
+/** A door that lets everything through. */
+export function door(file: string): Script<{ keys: string[]; argv: (string | number)[] }, unknown> {
+  return { file, encode: (input) => input, decode: (raw) => raw };
+}
