@@ -1,0 +1,95 @@
+import type { Evidence } from '../checker/judge.js';
+import type { Entrance } from './member.js';
+import { figure } from './metrics.js';
+import { Router } from './router.js';
+import { timingSettings } from './timings.js';
+
+export interface FleetOptions {
+  readonly routerCount: number;
+  /** What joins the routers: `memory`, or the store as the router with that index is to reach it. */
+  readonly backplane: (index: number) => string;
+  readonly prefix?: string;
+  /** More settings: `drain.periodMs=100`. */
+  readonly settings?: readonly string[];
+}
+
+/** The routers of one cluster, living and dead, and the way in for clients. */
+export class Fleet implements Entrance {
+  /** At each place the one that runs there, or ran there last. */
+  readonly routers: Router[] = [];
+  readonly #options: FleetOptions;
+  readonly #all: Router[] = [];
+
+  constructor(options: FleetOptions) {
+    this.#options = options;
+  }
+
+  /** Those that were replaced too. */
+  get all(): readonly Router[] {
+    return this.#all;
+  }
+
+  get living(): readonly Router[] {
+    return this.routers.filter(({ isOver }) => !isOver);
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(Array.from({ length: this.#options.routerCount }, (_, index) => this.startAt(index)));
+  }
+
+  /** A new process at that place. */
+  async startAt(index: number): Promise<Router> {
+    const { backplane, prefix, settings = [] } = this.#options;
+    const url = backplane(index);
+    const store = url === 'memory' ? [] : timingSettings(prefix);
+    const words = ['listen.port=0', 'ops.port=0', 'demo.enabled=false', ...store, ...settings];
+    const variables = url === 'memory' ? {} : { GANTRY_BACKPLANE_URL: url };
+    const router = new Router(`n${index}`, ['start', ...words.flatMap((word) => ['--set', word])], variables);
+    this.#all.push(router);
+    await router.ready();
+    this.routers[index] = router;
+    return router;
+  }
+
+  doorFor(home: number): { readonly url: string; readonly node: string } {
+    const { routers } = this;
+    for (let step = 0; step < routers.length; step++) {
+      const router = routers[(home + step) % routers.length];
+      if (router?.takesClients === true) return router;
+    }
+    throw new Error('no router takes clients');
+  }
+
+  /** SIGTERM to all that run; resolves when they have ended. */
+  async stop(): Promise<void> {
+    for (const router of this.living) {
+      const { code, stderr } = await router.drain();
+      if (code !== 0) throw new Error(`${router.name} ended with code ${code}:\n${stderr.slice(-4_000)}`);
+    }
+  }
+
+  /** For the end of a test, whatever became of it. */
+  async kill(): Promise<void> {
+    await Promise.all(this.#all.filter(({ isOver }) => !isOver).map((router) => router.kill()));
+  }
+
+  /** What the routers themselves told about losses. */
+  evidence(): Evidence {
+    const count = (node: string, name: string): number => {
+      const router = this.#all.find(({ lives }) => lives.includes(node));
+      return router === undefined ? 0 : (figure(router.lastFigures, name) ?? 0);
+    };
+    const gaps = new Map<string, number[]>();
+    for (const { log } of this.#all)
+      for (const { event, node, fields, ms } of log) {
+        if (event !== 'backplane.gap') continue;
+        const key = `${node ?? ''} ${String(fields['peer'])}`;
+        gaps.set(key, [...(gaps.get(key) ?? []), ms]);
+      }
+    return {
+      gapsMs: (at, from) => gaps.get(`${at} ${from}`) ?? [],
+      refusedCount: (node) => count(node, 'gantry_events_dropped_total{reason="node_unreachable"}'),
+      reroutedCount: (node) => count(node, 'gantry_routing_discards_total{reason="call_rerouted"}'),
+    };
+  }
+}

@@ -1,0 +1,242 @@
+import { onTestFailed, onTestFinished } from 'vitest';
+import { randomPrefix, type RedisServer } from '../../support/redis.js';
+import { judge, type Terms, type Trouble } from '../checker/judge.js';
+import { endOf, endOfHolding, Journal, matches, type CallRecord, type PublicationRecord } from '../checker/journal.js';
+import { Fleet } from './fleet.js';
+import { figure } from './metrics.js';
+import type { Router } from './router.js';
+import { leftOver, nodesIn, tracesOf } from './store.js';
+import { within } from './wait.js';
+import { Workload, type WorkloadOptions } from './workload.js';
+
+export interface SceneOptions extends Omit<WorkloadOptions, 'nodeCount'> {
+  readonly routerCount?: number;
+  /** How the router at that place reaches the store; absent: directly. */
+  readonly storeFor?: (index: number) => string;
+  readonly settings?: readonly string[];
+  /** How long they may take until everything works for the first time. */
+  readonly joinMs?: number;
+}
+
+const JOIN_MS = 15_000;
+const ATTEMPT_MS = 2_000;
+const SETTLE_MS = 12_000;
+const KEPT_VIOLATIONS = 40;
+
+/** Starts routers on a store, everybody joins, everything has been seen to work, and the load runs. Ends with the test. */
+export async function startScene(redis: RedisServer | undefined, options: SceneOptions = {}): Promise<Scene> {
+  const scene = new Scene(redis, options);
+  onTestFailed(() => scene.report());
+  onTestFinished(() => scene.kill());
+  await scene.start();
+  return scene;
+}
+
+/** One cluster under load, a fault, and the judgement. */
+export class Scene {
+  readonly journal = new Journal();
+  readonly fleet: Fleet;
+  readonly load: Workload;
+  readonly prefix = randomPrefix();
+  readonly redis: RedisServer | undefined;
+  readonly #troubles: Trouble[] = [];
+  readonly #sacrificed = new Set<string>();
+  readonly #joinMs: number;
+
+  constructor(redis: RedisServer | undefined, options: SceneOptions) {
+    const { routerCount = 3, storeFor, settings = [], joinMs = JOIN_MS, ...load } = options;
+    this.#joinMs = joinMs;
+    this.redis = redis;
+    this.fleet = new Fleet({
+      routerCount,
+      prefix: this.prefix,
+      settings: ['drain.periodMs=300', ...settings],
+      backplane: storeFor ?? (() => redis?.url ?? 'memory'),
+    });
+    this.load = new Workload({ nodeCount: routerCount, ...load }, this.journal, this.fleet);
+  }
+
+  async start(): Promise<void> {
+    await this.fleet.start();
+    this.load.join();
+    await this.sweep(this.#joinMs);
+    this.load.run();
+  }
+
+  router(index: number): Router {
+    return this.fleet.routers[index]!;
+  }
+
+  /** The clients of this router's present life may lose their sessions, and what needs it may fail until the end is said. */
+  sacrifice(router: Router): void {
+    this.#sacrificed.add(router.node);
+  }
+
+  /** From now until `over` is called, what needs these routers may fail by name; without any: whatever leaves a node. */
+  trouble(...routers: readonly Router[]): { over: () => void } {
+    const nodes = routers.length === 0 ? {} : { nodes: routers.map(({ node }) => node) };
+    const fromMs = Date.now();
+    const at = this.#troubles.push({ ...nodes, fromMs, toMs: Infinity }) - 1;
+    return { over: () => (this.#troubles[at] = { ...nodes, fromMs, toMs: Date.now() }) };
+  }
+
+  /**
+   * Everything works, from every node to every node: each topic and each procedure. Tries until then, at most that
+   * long, while no client does anything but publish and call (G6). Gives how long it took.
+   */
+  async sweep(limitMs: number): Promise<number> {
+    const startMs = Date.now();
+    await within(limitMs, 'everybody is there', () => this.load.missing);
+    for (;;) {
+      const missing = await this.#attempt();
+      const tookMs = Date.now() - startMs;
+      if (missing.length === 0) return tookMs;
+      if (tookMs > limitMs)
+        throw new Error(`not everything works after ${tookMs} ms:\n  ${missing.slice(0, 20).join('\n  ')}`);
+    }
+  }
+
+  /** The store knows the nodes that run and no other (G5). */
+  async directoryShows(limitMs: number): Promise<void> {
+    await within(limitMs, 'the directory shows the nodes that run', async () => {
+      const expected = this.fleet.living.map(({ node }) => node).sort();
+      const { alive, leases } = await nodesIn(this.redis!, this.prefix);
+      const isRight = [alive, leases].every((nodes) => nodes.join() === expected.join());
+      return isRight ? [] : [`alive ${alive.join()}`, `leases ${leases.join()}`, `running ${expected.join()}`];
+    });
+  }
+
+  /** Nothing of that node is left, and each of these has heard once that it is gone (G5). */
+  async forgotten(node: string, limitMs: number, survivors: readonly Router[] = this.fleet.living): Promise<void> {
+    await within(limitMs, `nothing is left of ${node}`, () => tracesOf(this.redis!, this.prefix, node));
+    await within(limitMs, `all have heard that ${node} is gone`, () =>
+      survivors.filter((router) => this.heardGone(router, node) === 0).map(({ name }) => name),
+    );
+  }
+
+  heardGone(router: Router, node: string): number {
+    return router.logged('backplane.node_gone').filter(({ fields }) => fields['peer'] === node).length;
+  }
+
+  /** The load stops, everything settles and works, the routers stop, nothing is left, and nothing is held against them. */
+  async finish(terms: Partial<Pick<Terms, 'noticeMs' | 'endingMs' | 'answerMs' | 'losesNoCall'>> = {}): Promise<void> {
+    this.load.pause();
+    await within(SETTLE_MS, 'every call and publication is answered', () => this.#pending()).catch(() => undefined);
+    await this.sweep(SETTLE_MS);
+    const violations = await this.#checkMetrics();
+    await this.load.leave();
+    await this.fleet.stop();
+    if (this.redis !== undefined)
+      violations.push(...(await leftOver(this.redis, this.prefix)).map((key) => `G5: ${key} is left`));
+    const all = { noticeMs: 3_000, endingMs: 1_500, answerMs: 6_000, ...terms };
+    const given = { ...all, troubles: this.#troubles, sacrificed: this.#sacrificed };
+    violations.push(...judge(this.journal, this.fleet.evidence(), given), ...this.#judgeGone());
+    if (violations.length > 0)
+      throw new Error(`${violations.length} violations:\n${violations.slice(0, KEPT_VIOLATIONS).join('\n')}`);
+  }
+
+  async kill(): Promise<void> {
+    this.load.pause();
+    await this.fleet.kill();
+  }
+
+  /** What one needs to find out what happened. */
+  report(): void {
+    const { publications, calls, sessions } = this.journal;
+    const lines = [`${publications.length} publications, ${calls.length} calls, ${sessions.length} sessions`];
+    for (const router of this.fleet.all) {
+      lines.push(`--- ${router.name}: ${router.lives.join(' then ')}`);
+      for (const { ms, level, event, fields } of router.log.slice(-60))
+        lines.push(`${new Date(ms).toISOString()} ${level} ${event} ${JSON.stringify(fields)}`);
+    }
+    console.error(lines.join('\n'));
+  }
+
+  async #attempt(): Promise<string[]> {
+    const publications = this.load.publishEverywhere();
+    const calls = this.load.callEverywhere();
+    let missing: string[] = [];
+    const deadline = Date.now() + ATTEMPT_MS;
+    await within(ATTEMPT_MS, 'sweep', () => {
+      missing = [...this.#undelivered(publications), ...unanswered(calls)];
+      const isHopeless = calls.some((call) => (endOf(call)?.error ?? '') !== '');
+      return missing.length === 0 || (isHopeless && Date.now() > deadline - ATTEMPT_MS + 200);
+    }).catch(() => undefined);
+    const isWhole = publications.length === this.load.publishers.length * 4 && calls.length > 0;
+    return isWhole ? missing : [...missing, 'a publisher has no session'];
+  }
+
+  #undelivered(publications: readonly PublicationRecord[]): string[] {
+    const open = this.journal.subscriptions.filter(
+      (subscription) => subscription.from !== undefined && endOfHolding(subscription) === undefined,
+    );
+    const missing: string[] = [];
+    for (const subscription of open) {
+      const { session, topic, match } = subscription;
+      const got = new Set(
+        session.events.filter((event) => event.subscription === subscription).map((event) => event.publication),
+      );
+      for (const publication of publications)
+        if (publication.session !== session && matches(publication.topic, topic, match) && !got.has(publication.number))
+          missing.push(`${session.member} has no publication ${publication.number} of ${publication.session.member}`);
+    }
+    for (const { number, answers, session } of publications)
+      if (answers[0]?.error !== '')
+        missing.push(`publication ${number} of ${session.member}: ${answers[0]?.error ?? 'no answer'}`);
+    return missing;
+  }
+
+  #pending(): string[] {
+    const { calls, publications } = this.journal;
+    const isOpen = ({ session }: CallRecord | PublicationRecord): boolean => session.ended === undefined;
+    return [
+      ...calls.filter((call) => isOpen(call) && endOf(call) === undefined).map(({ number }) => `call ${number}`),
+      ...publications
+        .filter((one) => isOpen(one) && one.acknowledge && one.answers.length === 0)
+        .map(({ number }) => `publication ${number}`),
+    ];
+  }
+
+  /** What the metrics say is what happened. */
+  async #checkMetrics(): Promise<string[]> {
+    const violations: string[] = [];
+    for (const router of this.fleet.living) {
+      const figures = await router.figures();
+      const sessions = this.journal.sessions.filter(
+        ({ node, ended }) => node === router.node && ended === undefined,
+      ).length;
+      const expected: [name: string, value: number][] = [
+        ['gantry_sessions', sessions],
+        ['gantry_pending_calls', 0],
+        ['gantry_protocol_violations_total', 0],
+      ];
+      for (const [name, value] of expected) {
+        const said = figure(figures, name);
+        if (said !== value)
+          violations.push(`metrics: ${router.name} says ${name} is ${said ?? 'nothing'}, not ${value}`);
+      }
+    }
+    return violations;
+  }
+
+  /** Nobody hears twice that a node is gone (G5). */
+  #judgeGone(): string[] {
+    return this.fleet.all.flatMap((router) => {
+      const peers = router
+        .logged('backplane.node_gone')
+        .map(({ fields, node }) => `${node ?? ''} of ${String(fields['peer'])}`);
+      return [...new Set(peers)]
+        .filter((peer) => peers.indexOf(peer) !== peers.lastIndexOf(peer))
+        .map((peer) => `G5: heard more than once that a node is gone: ${peer}`);
+    });
+  }
+}
+
+function unanswered(calls: readonly CallRecord[]): string[] {
+  return calls.flatMap((call) => {
+    const error = endOf(call)?.error;
+    return error === ''
+      ? []
+      : [`call ${call.number} of ${call.session.member} to ${call.procedure}: ${error ?? 'no end'}`];
+  });
+}

@@ -1,0 +1,57 @@
+import type { RedisServer } from '../../support/redis.js';
+
+/** One key with all it holds, as text. */
+export interface Row {
+  readonly key: string;
+  readonly content: readonly string[];
+}
+
+const READS: Readonly<Record<string, readonly string[]>> = {
+  string: ['GET'],
+  hash: ['HGETALL'],
+  set: ['SMEMBERS'],
+  zset: ['ZRANGE', '0', '-1', 'WITHSCORES'],
+};
+/** The only rows that may outlive their node: tombstones, for a day. */
+const TOMBSTONES = /:\{nodes\}:gone$/;
+
+/** Everything a cluster keeps in the store. */
+export async function rowsIn(redis: RedisServer, prefix: string): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const key of (await redis.command('KEYS', `${prefix}:*`)) as string[]) {
+    const type = String(await redis.command('TYPE', key));
+    if (type === 'none') continue;
+    const [command = 'GET', ...words] = READS[type] ?? [];
+    const content: unknown = await redis.command(command, key, ...words);
+    rows.push({ key, content: [content].flat(2).map(String) });
+  }
+  return rows;
+}
+
+/** Where the store still speaks of a node, tombstones aside. */
+export async function tracesOf(redis: RedisServer, prefix: string, node: string): Promise<string[]> {
+  return (await rowsIn(redis, prefix)).flatMap(({ key, content }) => {
+    if (TOMBSTONES.test(key)) return [];
+    const held = content.filter((text) => text.includes(node));
+    return key.includes(node) ? [key] : held.map((text) => `${key}: ${text.slice(0, 120)}`);
+  });
+}
+
+/** What is left that should not be, once every node has left. */
+export async function leftOver(redis: RedisServer, prefix: string): Promise<string[]> {
+  const left: string[] = [];
+  for (const { key } of await rowsIn(redis, prefix)) {
+    const isExcused = TOMBSTONES.test(key) && Number(await redis.command('TTL', key)) > 0;
+    if (!isExcused) left.push(key);
+  }
+  return left;
+}
+
+/** The nodes that hold a lease, and those with a row: the same, and these. */
+export async function nodesIn(redis: RedisServer, prefix: string): Promise<{ alive: string[]; leases: string[] }> {
+  const [alive, leases] = (await Promise.all([
+    redis.command('HKEYS', `${prefix}:{nodes}:alive`),
+    redis.command('ZRANGE', `${prefix}:{nodes}:leases`, '0', '-1'),
+  ])) as [string[], string[]];
+  return { alive: alive.sort(), leases: leases.sort() };
+}

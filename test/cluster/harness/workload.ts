@@ -1,0 +1,184 @@
+import type { CallRecord, Journal, Plan, PublicationRecord, SessionRecord } from '../checker/journal.js';
+import { AppMember } from './app-member.js';
+import { RawMember, type Entrance, type Member } from './member.js';
+
+export const TOPICS = ['com.load.t0', 'com.load.t1', 'com.load.t2', 'com.load.t3'] as const;
+const SHARED = ['com.work.first', 'com.work.random', 'com.work.roundrobin'] as const;
+const APPS = ['com.work.autobahn', 'com.work.wampy'] as const;
+
+const PLAIN: Plan = { delayMs: 0, progressCount: 0, reply: 'result' };
+const PROGRESSIVE: Plan = { delayMs: 40, progressCount: 5, reply: 'result' };
+const SLOW: Plan = { delayMs: 300, progressCount: 0, reply: 'result' };
+const FAILING: Plan = { delayMs: 0, progressCount: 0, reply: 'error' };
+const SILENT: Plan = { delayMs: 0, progressCount: 0, reply: 'silence' };
+
+/** What callers ask for, in turn. */
+const KINDS: readonly { readonly plan: Plan; readonly timeoutMs?: number; readonly cancel?: 'kill' | 'killnowait' }[] =
+  [
+    { plan: PLAIN },
+    { plan: PROGRESSIVE },
+    { plan: PLAIN },
+    { plan: SLOW },
+    { plan: FAILING },
+    { plan: PLAIN },
+    { plan: SILENT, timeoutMs: 400 },
+    { plan: PLAIN },
+    { plan: { ...PROGRESSIVE, delayMs: 5 } },
+    { plan: SILENT, cancel: 'kill' },
+    { plan: PLAIN },
+    { plan: SILENT, cancel: 'killnowait' },
+  ];
+
+export interface WorkloadOptions {
+  readonly nodeCount: number;
+  /** Publications, and calls, of each member per second. */
+  readonly publicationsPerSecond?: number;
+  readonly callsPerSecond?: number;
+  readonly apps?: boolean;
+}
+
+const CANCEL_AFTER_MS = 60;
+const APP_PERIOD_MS = 100;
+
+/** Everybody who talks to a cluster in a scenario. */
+export class Workload {
+  readonly publishers: readonly RawMember[];
+  readonly callers: readonly RawMember[];
+  readonly members: readonly Member[];
+  readonly procedures: readonly string[];
+  readonly #options: WorkloadOptions;
+  readonly #apps: readonly AppMember[];
+  #timers: NodeJS.Timeout[] = [];
+
+  constructor(options: WorkloadOptions, journal: Journal, entrance: Entrance) {
+    this.#options = options;
+    const homes = Array.from({ length: options.nodeCount }, (_, home) => home);
+    this.publishers = homes.map((home) => new RawMember({ name: `publisher${home}`, home }, journal, entrance));
+    this.callers = homes.map((home) => new RawMember({ name: `caller${home}`, home }, journal, entrance));
+    const others = homes.flatMap((home) => [
+      new RawMember(subscriber(home, 'exact'), journal, entrance),
+      new RawMember(subscriber(home, 'prefix'), journal, entrance),
+      new RawMember(subscriber(home, 'wildcard'), journal, entrance),
+      new RawMember(callee(home), journal, entrance),
+    ]);
+    this.#apps =
+      options.apps === false
+        ? []
+        : (['autobahn', 'wampy'] as const).map((library, index) => {
+            const home = (index + 1) % options.nodeCount;
+            const role = {
+              name: library,
+              home,
+              subscriptions: [
+                ['com.load.t0', 'exact'],
+                ['com.load', 'prefix'],
+              ] as const,
+              registrations: [[APPS[index]!, {}]] as const,
+            };
+            return new AppMember(library, role, journal, entrance);
+          });
+    this.members = [...this.publishers, ...this.callers, ...others, ...this.#apps];
+    this.procedures = [...homes.map(ownProcedure), ...SHARED, ...(options.apps === false ? [] : APPS)];
+  }
+
+  get isComplete(): boolean {
+    return this.members.every(({ session }) => session !== undefined);
+  }
+
+  /** Those that are not there, or have not all they want. */
+  get missing(): string[] {
+    return this.members.filter(({ session }) => session === undefined).map(({ role }) => role.name);
+  }
+
+  join(): void {
+    for (const member of this.members) member.start();
+  }
+
+  /** Publishes and calls until `pause`. */
+  run(): void {
+    const { publicationsPerSecond = 40, callsPerSecond = 30 } = this.#options;
+    for (const member of this.publishers) this.#every(1_000 / publicationsPerSecond, (turn) => publish(member, turn));
+    for (const member of this.callers) this.#every(1_000 / callsPerSecond, (turn) => this.#call(member, turn));
+    for (const member of this.#apps)
+      this.#every(APP_PERIOD_MS, (turn) => {
+        member.publish(TOPICS[turn % TOPICS.length]!);
+        member.call(this.procedures[turn % this.procedures.length]!, turn % 5 === 0 ? PROGRESSIVE : PLAIN);
+      });
+  }
+
+  pause(): void {
+    for (const timer of this.#timers.splice(0)) clearInterval(timer);
+  }
+
+  /** One acknowledged publication to every topic by every publisher. */
+  publishEverywhere(): PublicationRecord[] {
+    return this.publishers.flatMap((member) => TOPICS.flatMap((topic) => member.publish(topic, true) ?? []));
+  }
+
+  /** One call of every procedure by every caller. */
+  callEverywhere(): CallRecord[] {
+    return this.callers.flatMap((member) =>
+      this.procedures.flatMap((procedure) => member.call(procedure, PLAIN) ?? []),
+    );
+  }
+
+  async leave(): Promise<void> {
+    this.pause();
+    await Promise.all(this.members.map((member) => member.leave()));
+  }
+
+  #every(periodMs: number, action: (turn: number) => void): void {
+    let turn = 0;
+    this.#timers.push(setInterval(() => action(turn++), periodMs));
+  }
+
+  #call(member: RawMember, turn: number): void {
+    const kind = KINDS[turn % KINDS.length]!;
+    // Moves on by one each round, so that every kind meets every procedure. What the apps offer does not keep silent.
+    const round = Math.floor(turn / KINDS.length);
+    const offered = kind.plan.reply === 'silence' ? this.procedures.length - this.#apps.length : this.procedures.length;
+    const procedure = this.procedures[(turn + round) % offered]!;
+    const { timeoutMs = 0, cancel } = kind;
+    const call = member.call(procedure, kind.plan, { timeoutMs });
+    if (call !== undefined && cancel !== undefined)
+      setTimeout(() => {
+        if (call.answers.length === 0) member.cancel(call, cancel);
+      }, CANCEL_AFTER_MS);
+  }
+}
+
+/** The sessions of these members. */
+export function sessionsOf(members: readonly Member[]): SessionRecord[] {
+  return members.flatMap(({ session }) => session ?? []);
+}
+
+function publish(member: RawMember, turn: number): void {
+  // Every second one of every topic.
+  member.publish(TOPICS[turn % TOPICS.length]!, Math.floor(turn / TOPICS.length) % 2 === 0);
+}
+
+export function ownProcedure(home: number): string {
+  return `com.work.own${home}`;
+}
+
+function subscriber(home: number, match: 'exact' | 'prefix' | 'wildcard') {
+  const patterns = { exact: ['com.load.t0', 'com.load.t1'], prefix: ['com.load'], wildcard: ['com..t2', 'com.load.'] };
+  const serializers = { exact: 'json', prefix: 'msgpack', wildcard: 'cbor' } as const;
+  return {
+    name: `${match}${home}`,
+    home,
+    serializer: serializers[match],
+    subscriptions: patterns[match].map((pattern) => [pattern, match] as const),
+  };
+}
+
+function callee(home: number) {
+  return {
+    name: `callee${home}`,
+    home,
+    registrations: [
+      [ownProcedure(home), {}] as const,
+      ...SHARED.map((procedure) => [procedure, { invoke: procedure.split('.')[2]!, concurrency: 64 }] as const),
+    ],
+  };
+}
