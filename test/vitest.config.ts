@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { engineAnswers } from './support/docker.js';
 
 const reportFile = process.env['GANTRY_TEST_REPORT'];
 
@@ -6,6 +7,10 @@ const project = (name: string, extra: object = {}) => ({
   extends: true as const,
   test: { name, include: [`test/${name}/**/*.test.ts`], ...extra },
 });
+
+const hasEngine = engineAnswers();
+const isWhole = !process.argv.includes('--project') && process.env['VITEST'] === undefined;
+if (!hasEngine && isWhole) console.info('test/containers is left out: no container engine answers\n');
 
 export default defineConfig({
   root: new URL('..', import.meta.url).pathname,
@@ -25,6 +30,11 @@ export default defineConfig({
       project('demo', { testTimeout: 60_000 }),
       project('static', { testTimeout: 60_000 }),
       project('bench', { testTimeout: 120_000 }),
+      project('containers', {
+        testTimeout: 240_000,
+        hookTimeout: 600_000,
+        ...(hasEngine ? { globalSetup: 'test/containers/images.ts' } : { include: [] }),
+      }),
     ],
     coverage: {
       provider: 'v8',

@@ -1,0 +1,16 @@
+#!/bin/sh
+# Replaces the routers of a running compose project one by one, by those of the image and settings as they are now.
+# Nobody is turned away: for each, a new one is ready before the old one drains. From the top of a clone:
+#
+#   docker compose build && deploy/roll.sh
+set -eu
+cd "$(dirname "$0")/.."
+
+old=$(docker compose ps --quiet gantry)
+count=$(echo "$old" | wc -w)
+for container in $old; do
+  docker compose up --detach --wait --no-deps --no-recreate --scale gantry=$((count + 1)) gantry
+  # SIGTERM: it drains, and has stop_grace_period to do so.
+  docker stop "$container"
+  docker rm "$container"
+done
