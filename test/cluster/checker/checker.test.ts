@@ -4,7 +4,14 @@ import { APP_FAILED, APP_INTERRUPTED } from './judge-calls.js';
 import { Journal, type CallRecord, type Plan, type SessionRecord, type SubscriptionRecord } from './journal.js';
 
 const QUIET: Evidence = { gapsMs: () => [], refusedCount: () => 0, reroutedCount: () => 0 };
-const TERMS: Terms = { troubles: [], sacrificed: new Set(), noticeMs: 1_000, endingMs: 500, answerMs: 2_000 };
+const TERMS: Terms = {
+  troubles: [],
+  sacrificed: new Set(),
+  noticeMs: 1_000,
+  endingMs: 500,
+  ghostMs: 500,
+  answerMs: 2_000,
+};
 const PLAN: Plan = { delayMs: 0, progressCount: 0, reply: 'result' };
 
 /** A publisher and caller on A, a subscriber and callee on B, and a clock that ticks 1 ms with each thing seen. */
@@ -338,7 +345,8 @@ describe('the checker bites on calls', () => {
     journal.ended(far, 'wamp.close.system_shutdown');
     const sacrificed = new Set(['A', 'B']);
     expect(judge({}, { troubles, sacrificed })).toEqual([]);
-    expect(judge({}, { troubles, sacrificed, losesNoCall: true })).toHaveLength(3);
+    expect(judge({}, { troubles, sacrificed, losesNoCall: true })).toHaveLength(2);
+    expect(judge({}, { sacrificed, ghostMs: 0, losesNoCall: true })).toHaveLength(3);
   });
 });
 

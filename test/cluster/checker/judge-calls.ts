@@ -150,16 +150,13 @@ function endedBefore({ ended }: SessionRecord, endMs: number): boolean {
   return ended !== undefined && ended.ms <= endMs + 1_000;
 }
 
-const LOSSES: readonly string[] = [
-  ErrorUri.CANCELED,
-  ErrorUri.NO_SUCH_PROCEDURE,
-  ErrorUri.NO_AVAILABLE_CALLEE,
-  ErrorUri.NETWORK_FAILURE,
-];
+/** Not without a fault, while the session of the callee ends in good order. */
+const LOSSES: readonly string[] = [ErrorUri.CANCELED, ErrorUri.NETWORK_FAILURE];
 
 /** Its own node and all that held the procedure were well: local calls above all never fail for what others suffer (G6). */
-function whyUntroubled({ journal, evidence, terms }: Judgement, call: CallRecord, endMs: number): string | undefined {
-  const holders = holdersDuring(journal, call, endMs);
+function whyUntroubled(judgement: Judgement, call: CallRecord, endMs: number): string | undefined {
+  const { evidence, terms } = judgement;
+  const holders = holdersDuring(judgement, call, endMs);
   const nodes = new Set(holders.map(({ session }) => session.node));
   const here = call.session.node;
   const isLocal = nodes.size === 1 && nodes.has(here);
@@ -176,23 +173,25 @@ function whyUntroubled({ journal, evidence, terms }: Judgement, call: CallRecord
 
 /** A callee on a node that was well, and can be reached, held the procedure all the time (G2). */
 function whyNotFound(judgement: Judgement, call: CallRecord, endMs: number): string | undefined {
-  const { journal, terms } = judgement;
+  const { terms } = judgement;
   const here = call.session.node;
-  const sure = holdersDuring(journal, call, endMs).find((holder) => {
+  const sure = holdersDuring(judgement, call, endMs).find((holder) => {
     const end = endOfHolding(holder);
     const holds =
-      holder.from !== undefined && holder.from.at < call.at && (end === undefined || end.ms > endMs + 1_000);
+      holder.from !== undefined && holder.from.at < call.at && (end === undefined || end.ms > endMs + terms.ghostMs);
     const isWell = (node: string): boolean => !isTroubled(terms, node, call.ms - terms.noticeMs, endMs);
     return holds && (holder.session.node === here || (isWell(here) && isWell(holder.session.node)));
   });
   return sure === undefined ? undefined : `${sure.session.member} on ${sure.session.node} holds it`;
 }
 
-function holdersDuring({ registrations }: Journal, call: CallRecord, endMs: number): RegistrationRecord[] {
-  return registrations.filter((one) => {
-    const end = endOfHolding(one);
-    return one.procedure === call.procedure && (one.from?.ms ?? Infinity) <= endMs && (end?.ms ?? Infinity) >= call.ms;
-  });
+function holdersDuring({ journal, terms }: Judgement, call: CallRecord, endMs: number): RegistrationRecord[] {
+  return journal.registrations.filter(
+    (one) =>
+      one.procedure === call.procedure &&
+      (one.from?.ms ?? Infinity) <= endMs &&
+      (endOfHolding(one)?.ms ?? Infinity) >= call.ms - terms.ghostMs,
+  );
 }
 
 /** Between one caller and one callee, in the order of the calls (ORD-3). A rerouted call went elsewhere first (SHR-7). */

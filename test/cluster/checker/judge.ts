@@ -29,6 +29,8 @@ export interface Terms {
   readonly noticeMs: number;
   /** How much of what was said before a session ended may be lost with it. */
   readonly endingMs: number;
+  /** How long a dead or withdrawn callee may still be called, and how long before its session ends it may be withdrawn. */
+  readonly ghostMs: number;
   /** A call must end this long after its callee or its timeout would end it. */
   readonly answerMs: number;
   /** Nothing dies unasked: whatever reached a callee is answered, and every procedure has a callee all the time. */

@@ -31,6 +31,7 @@ export class Router {
   #ops = '';
   #state: 'starting' | 'running' | 'paused' | 'draining' | 'over' = 'starting';
   #sampling: Promise<void> | undefined;
+  #drainedAtMs = Infinity;
 
   constructor(name: string, words: readonly string[], variables: Readonly<Record<string, string>>) {
     this.name = name;
@@ -102,6 +103,7 @@ export class Router {
   /** Asks it to drain; resolves when it has ended. */
   async drain(): Promise<Exit> {
     this.#state = 'draining';
+    this.#drainedAtMs = Date.now();
     this.#process.signal('SIGTERM');
     const exit = await this.#process.exit;
     await this.#sampling;
@@ -116,6 +118,11 @@ export class Router {
 
   async figures(): Promise<Figures> {
     return parseMetrics(await (await this.#get('metrics')).text());
+  }
+
+  /** Samples from before it was asked to drain. */
+  get working(): readonly Sample[] {
+    return this.samples.filter(({ ms }) => ms < this.#drainedAtMs - SAMPLE_MS);
   }
 
   /** What it said last, if it says nothing any more. */

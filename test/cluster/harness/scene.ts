@@ -4,6 +4,7 @@ import { judge, type Terms, type Trouble } from '../checker/judge.js';
 import { endOf, endOfHolding, Journal, matches, type CallRecord, type PublicationRecord } from '../checker/journal.js';
 import { Fleet } from './fleet.js';
 import { figure } from './metrics.js';
+import { judgeGone, judgeReadiness } from './reports.js';
 import type { Router } from './router.js';
 import { leftOver, nodesIn, tracesOf } from './store.js';
 import { within } from './wait.js';
@@ -114,12 +115,22 @@ export class Scene {
     );
   }
 
+  /** /readyz says so. */
+  async says(ready: boolean, limitMs: number, ...routers: readonly Router[]): Promise<void> {
+    await within(limitMs, `/readyz says ${ready ? 'ready' : 'not ready'}`, async () => {
+      const answers = await Promise.all(routers.map((router) => router.readiness()));
+      return routers.filter((_, index) => answers[index]?.ready !== ready).map(({ name }) => name);
+    });
+  }
+
   heardGone(router: Router, node: string): number {
     return router.logged('backplane.node_gone').filter(({ fields }) => fields['peer'] === node).length;
   }
 
   /** The load stops, everything settles and works, the routers stop, nothing is left, and nothing is held against them. */
-  async finish(terms: Partial<Pick<Terms, 'noticeMs' | 'endingMs' | 'answerMs' | 'losesNoCall'>> = {}): Promise<void> {
+  async finish(
+    terms: Partial<Pick<Terms, 'noticeMs' | 'endingMs' | 'ghostMs' | 'answerMs' | 'losesNoCall'>> = {},
+  ): Promise<void> {
     this.load.pause();
     await within(SETTLE_MS, 'every call and publication is answered', () => this.#pending()).catch(() => undefined);
     await this.sweep(SETTLE_MS);
@@ -128,9 +139,10 @@ export class Scene {
     await this.fleet.stop();
     if (this.redis !== undefined)
       violations.push(...(await leftOver(this.redis, this.prefix)).map((key) => `G5: ${key} is left`));
-    const all = { noticeMs: 3_000, endingMs: 1_500, answerMs: 6_000, ...terms };
+    const all = { noticeMs: 3_000, endingMs: 1_000, ghostMs: 4_000, answerMs: 6_000, ...terms };
     const given = { ...all, troubles: this.#troubles, sacrificed: this.#sacrificed };
-    violations.push(...judge(this.journal, this.fleet.evidence(), given), ...this.#judgeGone());
+    violations.push(...judge(this.journal, this.fleet.evidence(), given));
+    violations.push(...judgeGone(this.fleet.all), ...judgeReadiness(this.fleet.all, given));
     if (violations.length > 0)
       throw new Error(`${violations.length} violations:\n${violations.slice(0, KEPT_VIOLATIONS).join('\n')}`);
   }
@@ -217,18 +229,6 @@ export class Scene {
       }
     }
     return violations;
-  }
-
-  /** Nobody hears twice that a node is gone (G5). */
-  #judgeGone(): string[] {
-    return this.fleet.all.flatMap((router) => {
-      const peers = router
-        .logged('backplane.node_gone')
-        .map(({ fields, node }) => `${node ?? ''} of ${String(fields['peer'])}`);
-      return [...new Set(peers)]
-        .filter((peer) => peers.indexOf(peer) !== peers.lastIndexOf(peer))
-        .map((peer) => `G5: heard more than once that a node is gone: ${peer}`);
-    });
   }
 }
 
