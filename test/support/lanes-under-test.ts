@@ -1,0 +1,118 @@
+import { type LaneLimits, Lanes } from '../../src/backplane/redis/lanes.js';
+import type { Frame } from '../../src/routing/frames.js';
+import { createClusterCounters } from '../../src/telemetry/cluster-counters.js';
+import type { NodeId, Uri } from '../../src/wamp/ids.js';
+import { A, B, C } from './lane-items.js';
+
+/** A message on its way into the store, until the test decides what becomes of it. */
+export interface Sent {
+  readonly channel: string;
+  readonly bytes: Uint8Array;
+  /** How many listened. */
+  readonly receipt: (listenerCount: number) => void;
+  readonly fail: () => void;
+}
+
+export const LIMITS: LaneLimits = { maxBatchBytes: 4_096, maxItemsPerBatch: 100, maxUnacknowledgedBytes: 65_536 };
+
+/** Lanes of one node with a recording wire, everything heard as text, and turns that end when told. */
+export class LanesUnderTest {
+  readonly counters = createClusterCounters();
+  readonly heard: string[] = [];
+  readonly returned: { readonly to: NodeId; readonly realm: Uri; readonly frame: Frame }[] = [];
+  readonly lanes: Lanes;
+  maySpeak = true;
+  /** Runs when a frame comes back. */
+  onReturned: (() => void) | undefined;
+  #sent: Sent[] = [];
+  #flushes: (() => void)[] = [];
+
+  constructor(node: NodeId, limits: Partial<LaneLimits> = {}) {
+    const hear = (text: string): void => void this.heard.push(text);
+    this.lanes = new Lanes({
+      node,
+      channelOf: (to) => `inbox:${to}`,
+      wire: { publish: (channel, bytes) => this.#publish(channel, bytes) },
+      scheduleFlush: (flush) => this.#flushes.push(flush),
+      maySpeak: () => this.maySpeak,
+      counters: this.counters,
+      limits: { ...LIMITS, ...limits },
+      events: {
+        publication: (from, realm, { topic }) => hear(`${from} ${realm} publication ${topic}`),
+        frame: (from, realm, { kind }) => hear(`${from} ${realm} ${kind}`),
+        gap: (from) => hear(`${from} gap`),
+        confirmed: (from, realm, version) => hear(`${from} ${realm} confirmed ${version}`),
+        asked: (from, realm, version) => hear(`${from} ${realm} asked ${version}`),
+        probe: (number) => hear(`probe ${number}`),
+        unknownSender: (from) => hear(`unknown ${from}`),
+        unreachable: (to) => hear(`unreachable ${to}`),
+        reachable: (to) => hear(`reachable ${to}`),
+        returned: (to, realm, frame) => {
+          this.returned.push({ to, realm, frame });
+          this.onReturned?.();
+        },
+      },
+    });
+  }
+
+  get flushCount(): number {
+    return this.#flushes.length;
+  }
+
+  /** The turn of the event loop ends; what leaves in it. */
+  endTurn(): Sent[] {
+    const flushes = this.#flushes;
+    this.#flushes = [];
+    for (const flush of flushes) flush();
+    return this.takeSent();
+  }
+
+  takeSent(): Sent[] {
+    const sent = this.#sent;
+    this.#sent = [];
+    return sent;
+  }
+
+  /** Ends the turn and brings everything to the receiver, with receipts. */
+  async bringTo(receiver: LanesUnderTest): Promise<void> {
+    for (const { bytes, receipt } of this.endTurn()) {
+      receiver.lanes.receive(bytes);
+      receipt(1);
+    }
+    await settled();
+  }
+
+  #publish(channel: string, bytes: Uint8Array): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#sent.push({
+        channel,
+        bytes,
+        receipt: resolve,
+        fail: () => {
+          reject(new Error('the connection is lost'));
+        },
+      });
+    });
+  }
+}
+
+/** Lets every promise that is due run its reactions. */
+export async function settled(): Promise<void> {
+  for (let i = 0; i < 8; i++) await Promise.resolve();
+}
+
+export const READS = [1];
+export const LOST: Frame = { kind: 'lost' };
+
+export function cancelOf(number: number): Frame {
+  return { kind: 'cancel', call: { node: A, number }, mode: 'kill' };
+}
+
+/** A node that knows B and C, and B that knows it. */
+export function pair(limits: Partial<LaneLimits> = {}): { sender: LanesUnderTest; receiver: LanesUnderTest } {
+  const sender = new LanesUnderTest(A, limits);
+  const receiver = new LanesUnderTest(B);
+  for (const node of [B, C]) sender.lanes.open(node, READS);
+  receiver.lanes.open(A, READS);
+  return { sender, receiver };
+}
