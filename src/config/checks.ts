@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { checkUri, type UriRules } from '../wamp/uri-rules.js';
+import { backplaneFits } from './backplane-checks.js';
 import { realm, type realmTemplate } from './realm-schema.js';
 import { CONFIG_SCHEMA } from './schema.js';
 
@@ -19,6 +20,7 @@ export function checkAcross(tree: Readonly<Record<string, unknown>>, report: Rep
   const { data: ops } = shape.ops.safeParse(tree['ops']);
   const { data: limits } = shape.limits.safeParse(tree['limits']);
   const { data: drain } = shape.drain.safeParse(tree['drain']);
+  const { data: backplane } = shape.backplane.safeParse(tree['backplane']);
   const { data: template } = shape.realmTemplate.safeParse(tree['realmTemplate']);
   const realms = soundRealms(tree['realms']);
   if (listen && ops) portsDiffer(listen, ops, report);
@@ -26,6 +28,7 @@ export function checkAcross(tree: Readonly<Record<string, unknown>>, report: Rep
   if (limits) limitsFit(limits, realms.size, report);
   realmNamesAreSound(realms, report);
   const bounds = limits ?? shape.limits.parse({});
+  if (backplane) backplaneFits(backplane, bounds.maxMessageBytes, report);
   for (const [index, realm] of realms) rulesAreSound(realm, bounds, ['realms', index], report);
   if (template) templateIsSound(template, bounds, report);
 }

@@ -1,11 +1,15 @@
 import { stringify } from 'yaml';
+import { withoutPassword } from './backplane-schema.js';
 import type { Config } from './schema.js';
 import { FILE_VARIABLE, SETTINGS, type SchemaNode, type Setting } from './settings.js';
 
 /** The configuration as YAML that can be loaded again, but for its secrets: they are masked. */
 export function renderConfig(config: Config): string {
   const copy = structuredClone(config) as Record<string, unknown>;
-  for (const { path, schema } of SETTINGS) if (schema.writeOnly === true) mask(copy, path);
+  for (const { path, schema } of SETTINGS) {
+    if (schema.writeOnly === true) replace(copy, path, () => '********');
+    if (schema.mayHoldPassword === true) replace(copy, path, (url) => withoutPassword(String(url)));
+  }
   // The order of the schema, which is that of the reference.
   const order = SETTINGS.filter(({ path }) => path.length === 1).map(({ path }) => path[0] ?? '');
   const sorted = Object.fromEntries(order.filter((key) => copy[key] !== undefined).map((key) => [key, copy[key]]));
@@ -50,10 +54,10 @@ function wordOf({ default: value }: SchemaNode): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-function mask(tree: Record<string, unknown>, path: readonly string[]): void {
+function replace(tree: Record<string, unknown>, path: readonly string[], by: (value: unknown) => string): void {
   const [key = '', ...rest] = path;
   const value = tree[key];
   if (value === undefined) return;
-  if (rest.length === 0) tree[key] = '********';
-  else mask(value as Record<string, unknown>, rest);
+  if (rest.length === 0) tree[key] = by(value);
+  else replace(value as Record<string, unknown>, rest, by);
 }

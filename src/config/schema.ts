@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { backplane } from './backplane-schema.js';
 import { distinct, host, milliseconds, port } from './fields.js';
 import { limits } from './limits-schema.js';
 import { DEFAULT_REALMS, realm, realmTemplate } from './realm-schema.js';
@@ -81,19 +82,6 @@ const drain = z.strictObject({
     .describe(
       'Milliseconds from the signal to the end, whatever is still in flight. The default is below the 30 s that Kubernetes grants. Not below periodMs.',
     ),
-});
-
-const backplane = z.strictObject({
-  url: z
-    .string()
-    .superRefine((url, context) => {
-      if (url === 'memory') return;
-      const isRedis = /^(redis|rediss|valkey|valkeys|unix):/i.test(url);
-      const message = isRedis ? 'Redis is not supported by this version yet: leave it out' : 'Invalid backplane';
-      context.addIssue({ code: 'custom', message: `${message}, or write "memory"` });
-    })
-    .default('memory')
-    .describe('What joins the nodes of a cluster. `memory`: this node is alone.'),
 });
 
 const node = z.strictObject({

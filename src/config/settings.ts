@@ -16,6 +16,8 @@ export interface SchemaNode {
   readonly multipleOf?: number;
   /** A secret: never shown. */
   readonly writeOnly?: boolean;
+  /** A URL that may hold a password, which is never shown. */
+  readonly mayHoldPassword?: boolean;
 }
 
 export type SettingKind = 'section' | 'list' | 'string' | 'nullable string' | 'number' | 'boolean';

@@ -171,11 +171,97 @@ describe('listen', () => {
 });
 
 describe('backplane', () => {
-  it('is the memory of this node; Redis is refused in so many words', () => {
-    accept({ backplane: { url: 'memory' } });
-    for (const url of ['redis://a', 'rediss://a:1/2', 'valkey://a']) {
-      refuse({ backplane: { url } }, 'backplane.url: Redis is not supported by this version yet');
-    }
-    refuse({ backplane: { url: 'nats://a' } }, 'backplane.url: Invalid backplane, or write "memory"');
+  it.each([
+    'memory',
+    'redis://a',
+    'redis://a/',
+    'rediss://user:p%40ss@a.example:1/15',
+    'valkey://[::1]:6379',
+    'valkeys://:secret@10.0.0.1',
+    'unix:/run/redis.sock',
+    'unix:///run/redis.sock?db=3',
+  ])('may be %s', (url) => {
+    accept({ backplane: { url } });
+  });
+  it.each([
+    ['nats://a', 'Invalid backplane: write "memory", redis://'],
+    ['redis', 'Invalid backplane'],
+    ['redis:a', 'Invalid backplane'],
+    ['redis://', 'Invalid URL'],
+    ['redis:///0', 'Invalid URL: it names no host'],
+    ['redis://a:70000', 'Invalid URL'],
+    ['redis://u:sesame#1@a', 'Invalid URL: special characters in user and password must be percent-encoded'],
+    ['redis://u:sesame%@a', 'Invalid URL: special characters in user and password must be percent-encoded'],
+    ['redis://u:sesame%ff@a', 'Invalid URL: special characters in user and password must be percent-encoded'],
+    ['redis://u:sesame@a/one', 'Invalid URL: expected a database number after the host'],
+    ['redis://u:sesame@a/1/2', 'Invalid URL: expected a database number after the host'],
+    ['redis://u:sesame@a/0?tls=true', 'Invalid URL: nothing may follow the database number'],
+    ['unix://run/redis.sock', 'Invalid URL: write unix:/path, with one or three slashes'],
+    ['unix:/', 'Invalid URL: write unix:/path'],
+    ['unix:/a?db=x', 'Invalid URL: write unix:/path'],
+  ])('may not be %s, and the fault does not repeat its password', (url, fault) => {
+    refuse({ backplane: { url } }, `backplane.url: ${fault}`);
+    expect(() => parseConfig({ backplane: { url } })).not.toThrow('sesame');
+  });
+
+  it('has a prefix that fits into names of keys and channels', () => {
+    for (const prefix of ['', 'a:b', '{a}', 'a b', 'a@1', 'x'.repeat(33)])
+      refuse({ backplane: { redis: { prefix } } }, 'backplane.redis.prefix: Invalid prefix');
+    accept({ backplane: { redis: { prefix: 'Votes_1.eu-west' } } });
+  });
+
+  it('has TLS files only where TLS is spoken, and a key with its certificate', () => {
+    const tls = { caFile: 'ca.pem' };
+    refuse({ backplane: { url: 'redis://a', redis: { tls } } }, 'backplane.redis.tls: Nothing here speaks TLS');
+    accept({ backplane: { url: 'rediss://a', redis: { tls } } });
+    accept({ backplane: { redis: { tls } } });
+    accept({ backplane: { url: 'redis://a', redis: { tls, sentinels: { master: 'm', nodes: ['s:1'], tls: true } } } });
+    const half = { keyFile: 'key.pem' };
+    refuse(
+      { backplane: { url: 'rediss://a', redis: { tls: half } } },
+      'backplane.redis.tls: certFile and keyFile belong',
+    );
+  });
+
+  it('has Sentinels with a port each, and no unix socket beside them', () => {
+    const sentinels = { master: 'm', nodes: ['a:1', '[::1]:2'] };
+    accept({ backplane: { url: 'redis://a', redis: { sentinels } } });
+    refuse(
+      { backplane: { url: 'unix:/s', redis: { sentinels } } },
+      'backplane.redis.sentinels: Sentinels know no unix',
+    );
+    for (const node of ['a', 'redis://a:1', 'a:b', ':1', 'u:p@a:1'])
+      refuse({ backplane: { redis: { sentinels: { master: 'm', nodes: [node] } } } }, 'Invalid Sentinel');
+  });
+
+  it('has times and sizes that fit each other; all faults are told at once', () => {
+    const cluster = {
+      leaseMs: 2_000,
+      renewMs: 1_000,
+      heartbeatMs: 1_000,
+      probeTimeoutMs: 1_999,
+      barrierTimeoutMs: 2_000,
+      reaskMs: 2_000,
+      maxBatchBytes: 131_072,
+      maxUnacknowledgedBytes: 65_536,
+    };
+    const input = { backplane: { cluster, redis: { commandTimeoutMs: 2_000 } }, limits: { maxMessageBytes: 100_000 } };
+    for (const fault of [
+      'backplane.cluster.leaseMs: Too small: expected at least 3000, three times renewMs',
+      'backplane.cluster.probeTimeoutMs: Too small: expected at least 2000, twice heartbeatMs',
+      'backplane.cluster.barrierTimeoutMs: Too small: expected more than leaseMs, which is 2000',
+      'backplane.cluster.reaskMs: Too big: expected less than barrierTimeoutMs, which is 2000',
+      'backplane.cluster.maxUnacknowledgedBytes: Too small: expected at least maxBatchBytes, which is 131072',
+      'backplane.redis.commandTimeoutMs: Too big: expected less than backplane.cluster.leaseMs, which is 2000',
+    ])
+      refuse(input, fault);
+    const bytes = { backplane: { cluster: { maxUnacknowledgedBytes: 1_048_575 } } };
+    refuse(bytes, 'backplane.cluster.maxUnacknowledgedBytes: Too small: expected at least limits.maxMessageBytes');
+    accept({
+      backplane: {
+        cluster: { leaseMs: 3_000, renewMs: 1_000, probeTimeoutMs: 2_000, barrierTimeoutMs: 3_001, reaskMs: 3_000 },
+        redis: { commandTimeoutMs: 2_999 },
+      },
+    });
   });
 });

@@ -21,7 +21,18 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   'realmTemplate.roles': ROLES,
   'realmTemplate.anonymousRole': 'r',
   'ops.host': '127.0.0.3',
-  'backplane.url': 'memory',
+  'backplane.url': 'redis://a:1/2',
+  'backplane.redis.prefix': 'votes',
+  'backplane.redis.username': 'gantry',
+  'backplane.redis.password': 'open sesame',
+  'backplane.redis.tls.caFile': 'ca.pem',
+  'backplane.redis.tls.certFile': 'cert.pem',
+  'backplane.redis.tls.keyFile': 'key.pem',
+  'backplane.redis.tls.serverName': 'redis.example',
+  'backplane.redis.sentinels.master': 'mymaster',
+  'backplane.redis.sentinels.nodes': ['a:26379', '[::1]:26380'],
+  'backplane.redis.sentinels.username': 'watcher',
+  'backplane.redis.sentinels.password': 'open barley',
   'node.name': 'node-1',
 };
 
@@ -31,6 +42,24 @@ const COMPANIONS: Readonly<Record<string, Record<string, string>>> = {
   realmTemplate: {
     GANTRY_REALM_TEMPLATE_NAMES: JSON.stringify(NAMES),
     GANTRY_REALM_TEMPLATE_ROLES: JSON.stringify(ROLES),
+  },
+  'backplane.redis.sentinels': {
+    GANTRY_BACKPLANE_REDIS_SENTINELS_MASTER: 'm',
+    GANTRY_BACKPLANE_REDIS_SENTINELS_NODES: '["s:1"]',
+  },
+  'backplane.cluster.leaseMs': {
+    GANTRY_BACKPLANE_CLUSTER_RENEW_MS: '100',
+    GANTRY_BACKPLANE_REDIS_COMMAND_TIMEOUT_MS: '400',
+  },
+  'backplane.cluster.probeTimeoutMs': { GANTRY_BACKPLANE_CLUSTER_HEARTBEAT_MS: '50' },
+  'backplane.cluster.barrierTimeoutMs': {
+    GANTRY_BACKPLANE_CLUSTER_LEASE_MS: '900',
+    GANTRY_BACKPLANE_CLUSTER_RENEW_MS: '300',
+    GANTRY_BACKPLANE_REDIS_COMMAND_TIMEOUT_MS: '800',
+  },
+  'backplane.cluster.maxUnacknowledgedBytes': {
+    GANTRY_BACKPLANE_CLUSTER_MAX_BATCH_BYTES: '4096',
+    GANTRY_LIMITS_MAX_MESSAGE_BYTES: '1024',
   },
   'drain.deadlineMs': { GANTRY_DRAIN_PERIOD_MS: '0' },
   'limits.maxInboxBytes': { GANTRY_LIMITS_MAX_MESSAGE_BYTES: '1024' },

@@ -139,14 +139,14 @@ describe('faults', () => {
         'realms:',
         '  - { name: a, roles: [{ name: x }, { name: x }] }',
         '  - { name: b, roles: [] }',
-        'backplane: { url: "redis://127.0.0.1" }',
+        'backplane: { url: "redis://u:sesame@127.0.0.1/x", cluster: { renewMs: 2400 } }',
       ].join('\n'),
     );
     const environment = { GANTRY_OPS_PORT: 'x', GANTRY_LISTEN_PORT: '70000', GANTRY_LISTEN_PROT: '1' };
     const overrides = [{ path: 'demo.enabled', text: 'maybe', flag: '--set demo.enabled' }];
     expect(faultsOf({ file: path, environment, overrides }).sort()).toEqual([
       'GANTRY_LISTEN_PROT: Unknown variable, did you mean "GANTRY_LISTEN_PORT"?',
-      'backplane.url: Redis is not supported by this version yet: leave it out, or write "memory" (from ./gantry.yaml)',
+      'backplane.url: Invalid URL: expected a database number after the host (from ./gantry.yaml)',
       'demo.enabled: Invalid input: expected boolean, received string (from --set demo.enabled)',
       'limits.idleTimeoutMs: Invalid number: must be a multiple of 1000 (from ./gantry.yaml)',
       'listen.port: Too big: expected number to be <=65535 (from GANTRY_LISTEN_PORT)',

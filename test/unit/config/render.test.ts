@@ -23,10 +23,38 @@ it('masks secrets, and leaves the configuration as it was', () => {
   expect(config.listen.tls?.passphrase).toBe('sesame');
 });
 
+it('masks what is secret about the backplane, and leaves the rest to be seen', () => {
+  const config = parseConfig({
+    backplane: {
+      url: 'rediss://gantry:sesame@redis.example:6380/2',
+      redis: { username: 'u', password: 'barley', sentinels: { master: 'm', nodes: ['a:1'], password: 'rye' } },
+    },
+  });
+  const text = renderConfig(config);
+  expect(text).not.toMatch(/sesame|barley|rye/);
+  expect(text).toContain('url: rediss://gantry:********@redis.example:6380/2');
+  expect(parse(text)).toMatchObject({
+    backplane: { redis: { username: 'u', password: '********', sentinels: { nodes: ['a:1'], password: '********' } } },
+  });
+  expect(config.backplane.redis.password).toBe('barley');
+});
+
+it.each([
+  ['redis://:p@h', 'redis://:********@h'],
+  ['redis://u:p%40%3A@h:1/2', 'redis://u:********@h:1/2'],
+  ['redis://u@h', 'redis://u@h'],
+  ['redis://h:6379/1', 'redis://h:6379/1'],
+  ['unix:/run/redis.sock', 'unix:/run/redis.sock'],
+  ['memory', 'memory'],
+])('shows %s as %s', (url, shown) => {
+  expect(renderConfig(parseConfig({ backplane: { url } }))).toContain(`url: ${shown}\n`);
+});
+
 it('lists every variable once, with type, default and meaning', () => {
   const text = renderVariables();
   for (const variable of VARIABLES) {
-    const isSection = /^GANTRY_(LISTEN|LIMITS|OPS|LOG|DEMO|DRAIN|BACKPLANE|NODE)$/.test(variable);
+    const isSection =
+      /^GANTRY_(LISTEN|LIMITS|OPS|LOG|DEMO|DRAIN|BACKPLANE|BACKPLANE_REDIS|BACKPLANE_CLUSTER|NODE)$/.test(variable);
     expect(text.split(`#${variable}=\n`)).toHaveLength(isSection ? 1 : 2);
   }
   expect(text).toContain(

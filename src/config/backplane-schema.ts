@@ -1,0 +1,151 @@
+import { z } from 'zod';
+import { bytes, distinct, milliseconds } from './fields.js';
+
+const file = (what: string) =>
+  z.string().min(1).exactOptional().describe(`PEM file with ${what}. Relative to the working directory.`);
+
+const secret = (description: string) => z.string().min(1).exactOptional().meta({ description, writeOnly: true });
+
+const username = (of: string) => z.string().min(1).max(255).exactOptional().describe(of);
+
+const tls = z.strictObject({
+  caFile: file('the certificates that vouch for Redis; absent: those that come with Node.js'),
+  certFile: file("this node's certificate, where Redis asks for one"),
+  keyFile: file('the private key of that certificate'),
+  serverName: z
+    .string()
+    .min(1)
+    .max(255)
+    .exactOptional()
+    .describe('Name that the certificate of Redis must have. Absent: the host it was reached at.'),
+});
+
+const sentinels = z.strictObject({
+  master: z.string().min(1).max(255).describe('Name under which the Sentinels know the server.'),
+  nodes: distinct(
+    z
+      .string()
+      .regex(/^([^\s:[\]@/]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}$/, 'Invalid Sentinel: write host:port, or [address]:port'),
+  ).describe('Sentinels, as `host:port`.'),
+  username: username('User at the Sentinels.'),
+  password: secret('Password at the Sentinels.'),
+  tls: z.boolean().default(false).describe('Speak TLS to the Sentinels too, with the files of backplane.redis.tls.'),
+});
+
+const redis = z.strictObject({
+  prefix: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,32}$/, 'Invalid prefix: 1 to 32 of A-Z, a-z, 0-9, ".", "_" and "-"')
+    .default('gantry')
+    .describe('What the names of all keys and channels begin with. Clusters that share a server need different ones.'),
+  username: username('User of Redis. Instead of the one in backplane.url.'),
+  password: secret(
+    'Password of Redis, instead of the one in backplane.url. Better set in the environment than in a file.',
+  ),
+  tls: tls
+    .exactOptional()
+    .describe('TLS with something else than the defaults. Only with rediss: or Sentinels on TLS.'),
+  sentinels: sentinels
+    .exactOptional()
+    .describe(
+      'Ask these Redis Sentinels where the server is. Of backplane.url only scheme, user, password and database count then.',
+    ),
+  connectTimeoutMs: milliseconds(100, 60_000)
+    .default(5_000)
+    .describe('Milliseconds that connecting and signing in may take before it is tried anew.'),
+  commandTimeoutMs: milliseconds(100, 60_000)
+    .default(3_000)
+    .describe(
+      'Milliseconds from asking Redis to its reply. Then all connections are dropped, what was asked has failed, and the node connects anew. Below backplane.cluster.leaseMs.',
+    ),
+});
+
+const cluster = z.strictObject({
+  leaseMs: milliseconds(500, 600_000)
+    .default(7_000)
+    .describe(
+      'Milliseconds without a renewal after which the others take a node for dead: its sessions, subscriptions and registrations are removed and calls to it fail. At least three times renewMs.',
+    ),
+  renewMs: milliseconds(100, 200_000).default(2_000).describe('Milliseconds between two renewals of the lease.'),
+  heartbeatMs: milliseconds(50, 60_000)
+    .default(1_000)
+    .describe(
+      'Milliseconds between two heartbeats to every other node, which make the loss of the last message before a silence known.',
+    ),
+  probeTimeoutMs: milliseconds(100, 120_000)
+    .default(3_000)
+    .describe(
+      'Milliseconds without hearing its own probe, which it sends every heartbeatMs, after which a node takes itself for cut off. At least twice heartbeatMs.',
+    ),
+  barrierTimeoutMs: milliseconds(1_000, 900_000)
+    .default(15_000)
+    .describe(
+      'Milliseconds after which a SUBSCRIBE or REGISTER fails that not every node has confirmed. Above leaseMs, so that a node that dies meanwhile fails nothing.',
+    ),
+  reaskMs: milliseconds(50, 60_000)
+    .default(500)
+    .describe('Milliseconds after which a node that has not confirmed is asked. Below barrierTimeoutMs.'),
+  maxBatchBytes: bytes(4_096, 16_777_216)
+    .default(262_144)
+    .describe(
+      'Bytes of one message to another node, into which what is said in one turn is packed; a larger single item goes alone.',
+    ),
+  maxUnacknowledgedBytes: bytes(65_536, 2_147_483_648)
+    .default(67_108_864)
+    .describe(
+      'Bytes sent to other nodes of which Redis has not said yet that it passed them on. Beyond it publications and calls to other nodes fail at once. Not below maxBatchBytes and limits.maxMessageBytes.',
+    ),
+});
+
+/** `memory`, or the URL of a Redis server. */
+export const backplane = z.strictObject({
+  url: z
+    .string()
+    .superRefine((url, context) => {
+      const message = urlFlaw(url);
+      if (message !== undefined) context.addIssue({ code: 'custom', message });
+    })
+    .default('memory')
+    .meta({
+      description:
+        'What joins the nodes of a cluster. `memory`: this node is alone. `redis://[user:password@]host[:port][/database]`, `rediss:` with TLS, `unix:/path[?db=database]`; `valkey:` and `valkeys:` mean the same. Redis 7 or later, or Valkey, not in cluster mode.',
+      mayHoldPassword: true,
+    }),
+  redis: redis.prefault({}).describe('How Redis is used.'),
+  cluster: cluster.prefault({}).describe('How the nodes of a cluster watch each other. The same on all of them.'),
+});
+
+/** What is wrong with a URL, without repeating it: it may hold a password. */
+function urlFlaw(text: string): string | undefined {
+  if (text === 'memory') return undefined;
+  const scheme = /^(?:(rediss?|valkeys?):\/\/|(unix):\/)/i.exec(text);
+  if (scheme === null) return 'Invalid backplane: write "memory", redis://host:port, rediss://host:port or unix:/path';
+  if (!URL.canParse(text) || !isEscaped(text))
+    return 'Invalid URL: special characters in user and password must be percent-encoded';
+  const url = new URL(text);
+  if (scheme[2] !== undefined) return unixFlaw(url);
+  if (url.hostname === '') return 'Invalid URL: it names no host';
+  if (url.search !== '' || url.hash !== '') return 'Invalid URL: nothing may follow the database number';
+  return /^(\/\d{0,5})?$/.test(url.pathname) ? undefined : 'Invalid URL: expected a database number after the host';
+}
+
+function unixFlaw({ pathname, search, hash, host }: URL): string | undefined {
+  if (host !== '') return 'Invalid URL: write unix:/path, with one or three slashes';
+  if (pathname === '/' || hash !== '' || !/^(\?db=\d{1,5})?$/.test(search))
+    return 'Invalid URL: write unix:/path, or unix:/path?db=1';
+  return undefined;
+}
+
+function isEscaped(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The URL as it may be shown: without its password. */
+export function withoutPassword(url: string): string {
+  return url.replace(/^([a-z]+:\/\/[^:/?#]*:)[^/?#]*@/i, '$1********@');
+}
