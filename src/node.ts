@@ -2,42 +2,46 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import type { Backplane } from './backplane/backplane.js';
+import { BackplaneUnavailableError, type Backplane } from './backplane/backplane.js';
 import { MemoryHub } from './backplane/memory-hub.js';
 import { version } from './cli/version.js';
-import { createCodecs } from './codec/codecs.js';
 import type { Config } from './config/schema.js';
-import { anonymousRoles, configuredRealms, realmTemplate } from './realm-settings.js';
-import { systemChance } from './realm/chance.js';
-import { Delivery } from './realm/delivery.js';
-import { drainSessions } from './realm/drain.js';
-import { Inbound } from './realm/inbound.js';
-import type { RealmSurroundings } from './realm/realm.js';
-import { Realms } from './realm/realms.js';
-import { TimerWheel } from './realm/timer-wheel.js';
-import { TurnClock } from './realm/turn-clock.js';
-import { createAnonymous } from './session/auth/anonymous.js';
-import { createEndpoint, type EndpointDeps } from './session/endpoint.js';
+import { NodeLife, NodeStoppedError } from './node-life.js';
+import { isOperational } from './operational-error.js';
+import { createClusterCounters, type ClusterCounters } from './telemetry/cluster-counters.js';
 import { createCounters, type Counters } from './telemetry/counters.js';
 import type { Logger } from './telemetry/logger.js';
 import { createMetrics, type Gauges, type Metrics } from './telemetry/metrics.js';
-import { OpsServer } from './transport/ops-server.js';
-import type { SiteOptions } from './transport/transport-options.js';
-import { UwsServer } from './transport/uws-server.js';
+import { OpsServer, type Readiness } from './transport/ops-server.js';
 import type { NodeId } from './wamp/ids.js';
+
+/** What a backplane is made from. */
+export interface BackplaneSurroundings {
+  readonly config: Config;
+  /** What its NodeId begins with; what follows must be another in each life. */
+  readonly name: string;
+  /** They outlast the backplane. */
+  readonly counters: ClusterCounters;
+  readonly logger: Logger;
+}
 
 export interface NodeDependencies {
   readonly logger: Logger;
-  /** Default: a cluster of one. */
-  readonly backplane?: Backplane;
+  /** Makes one for each life of the node. Default: a cluster of one. */
+  readonly backplane?: (surroundings: BackplaneSurroundings) => Backplane;
   /** For whoever else counts in them, as the logger does. Default: the node's own. */
   readonly counters?: Counters;
+  /** How long to try while the others cannot be reached. Default: once. */
+  readonly startTimeoutMs?: number;
+  /** Gives up a start that is under way. */
+  readonly abort?: AbortSignal;
 }
 
+/** Stays the same when the node has to begin another life, but for the NodeId in its log. */
 export interface RunningNode {
   readonly addresses: { readonly ws: string; readonly site?: string; readonly ops?: string };
   readonly counters: Counters;
+  readonly clusterCounters: ClusterCounters;
   readonly gauges: Gauges;
   /** Leaves gently: no new connections or calls, then GOODBYE to every session, spread over time. Idempotent. */
   drain(): Promise<void>;
@@ -45,77 +49,62 @@ export interface RunningNode {
   stop(): Promise<void>;
 }
 
-const FAREWELL_STEP_MS = 20;
+/** Pauses between attempts to live: doubled from the first to the last. */
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 5_000;
 
 const nowMs = (): number => performance.now();
 
 /** Builds one node and starts it. Rejects with an operational error, everything closed again, when it cannot. */
 export async function startNode(config: Config, dependencies: NodeDependencies): Promise<RunningNode> {
   const node = new Node(config, dependencies);
+  const giveUp = (): void => void node.stop();
+  dependencies.abort?.addEventListener('abort', giveUp, { once: true });
   try {
-    await node.start();
+    await node.start(dependencies.startTimeoutMs ?? 0);
   } catch (error) {
     await node.stop();
     throw error;
+  } finally {
+    dependencies.abort?.removeEventListener('abort', giveUp);
   }
   return node;
 }
 
-/** The composition root: everything is made here once, started in order and stopped in reverse. */
+/**
+ * The composition root. What outlasts a life is here: the operations endpoint, what is counted, the ports. A life ends
+ * when the node is told to go, or when the others declared it dead: then the next one begins (G5).
+ */
 class Node implements RunningNode {
   readonly counters: Counters;
+  readonly clusterCounters = createClusterCounters();
   readonly gauges: Gauges;
   readonly #config: Config;
   readonly #logger: Logger;
-  readonly #backplane: Backplane;
-  readonly #wheel: TimerWheel;
-  readonly #realms: Realms;
-  readonly #census = { sessionCount: 0 };
+  readonly #makeBackplane: (surroundings: BackplaneSurroundings) => Backplane;
   readonly #metrics: Metrics;
-  readonly #server: UwsServer;
   readonly #ops: OpsServer | undefined;
+  /** Ends the pauses between attempts. */
+  readonly #leaving = new AbortController();
+  #life: NodeLife | undefined;
+  /** Where clients connect: of the first life, and so of all. */
+  #port: number;
   #addresses: RunningNode['addresses'] | undefined;
-  #state: 'starting' | 'ready' | 'draining' | 'stopped' = 'starting';
-  #isReachable = true;
+  #state: 'starting' | 'ready' | 'rejoining' | 'draining' | 'stopped' = 'starting';
+  #rejoining: Promise<void> | undefined;
   #drained: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
   constructor(config: Config, { logger, backplane, counters }: NodeDependencies) {
     this.#config = config;
+    this.#logger = logger;
+    this.#port = config.listen.port;
+    this.#makeBackplane = backplane ?? alone;
     this.counters = counters ?? createCounters();
-    this.#backplane = backplane ?? new MemoryHub().join(`${config.node.name ?? hostname()}-${randomUUID()}` as NodeId);
-    this.#logger = logger.child({ node: this.#backplane.node });
-    this.#wheel = new TimerWheel({ nowMs });
-    const codecs = createCodecs({
-      maxDepth: config.limits.maxNestingDepth,
-      maxContainerEntries: config.limits.maxContainerEntries,
-    });
-    const after = (delayMs: number, action: () => void): (() => void) => this.#wheel.after(delayMs, action);
-    this.#realms = this.#makeRealms(codecs, after);
-    const endpoint: EndpointDeps = {
-      codecs,
-      after,
-      realms: this.#realms,
-      authMethods: [createAnonymous({ roleIn: anonymousRoles(config), randomAuthid: randomUUID })],
-      limits: config.limits,
-      counters: this.counters,
-      logger: this.#logger,
-      agent: `Gantry-${version()}`,
-    };
-    this.#server = new UwsServer(
-      {
-        ...config.listen,
-        ...config.limits,
-        ...(config.demo.enabled ? { site: demoSite(config) } : {}),
-      },
-      (connection) => createEndpoint(connection, endpoint),
-      this.counters,
-      this.#logger,
-    );
     this.gauges = this.#makeGauges();
     this.#metrics = createMetrics(this.counters, this.gauges);
     this.#ops = config.ops.enabled
-      ? new OpsServer(config.ops, { isReady: () => this.#readiness(), metrics: this.#metrics }, this.#logger)
+      ? new OpsServer(config.ops, { isReady: () => this.#readiness(), metrics: this.#metrics }, logger)
       : undefined;
   }
 
@@ -124,28 +113,21 @@ class Node implements RunningNode {
     return this.#addresses;
   }
 
-  async start(): Promise<void> {
+  async start(startTimeoutMs: number): Promise<void> {
     this.#logger.info({ version: version() }, 'node.starting');
     this.#metrics.start();
-    const inbound = new Inbound(this.#realms.all, this.#backplane.bus, {
-      gap: (peer, reason) => this.#logger.warn({ peer, reason }, 'backplane.gap'),
-      nodeGone: (peer) => this.#logger.info({ peer }, 'backplane.node_gone'),
-      reach: (isReachable) => this.#reach(isReachable),
-      fenced: () => undefined,
-    });
-    await this.#backplane.start(inbound);
-    await this.#realms.start();
+    // First, so that whoever watches the node sees that it is alive while it waits for the others.
     const ops = await this.#ops?.start();
-    const { port } = await this.#server.start();
+    await this.#live(nowMs() + startTimeoutMs, isAboutOthers);
     const { host, path, tls } = this.#config.listen;
-    const authority = `${authorityHost(host)}:${port}`;
+    const authority = `${authorityHost(host)}:${this.#port}`;
     this.#addresses = {
       ws: `${tls === undefined ? 'ws' : 'wss'}://${authority}${path}`,
       ...(this.#config.demo.enabled ? { site: `${tls === undefined ? 'http' : 'https'}://${authority}/` } : {}),
       ...(ops === undefined ? {} : { ops: `http://${authorityHost(this.#config.ops.host)}:${ops.port}/` }),
     };
-    this.#state = 'ready';
-    this.#logger.info({ url: this.#addresses.ws }, 'node.started');
+    this.#becomeReady();
+    this.#life?.logger.info({ url: this.#addresses.ws }, 'node.started');
   }
 
   drain(): Promise<void> {
@@ -160,92 +142,142 @@ class Node implements RunningNode {
 
   async #drain(): Promise<void> {
     this.#state = 'draining';
-    this.#logger.info({ count: this.#census.sessionCount }, 'node.draining');
-    this.#server.stopListening();
-    this.#realms.close();
-    const { periodMs, deadlineMs } = this.#config.drain;
-    const startMs = nowMs();
-    await drainSessions(() => this.#realms.all.values(), { periodMs, deadlineMs, nowMs, wait: sleep });
-    const leftMs = deadlineMs - (nowMs() - startMs);
-    await this.#farewells(Math.min(leftMs, this.#config.limits.goodbyeTimeoutMs));
-    this.#logger.info({ count: this.#census.sessionCount }, 'node.drained');
-  }
-
-  /** GOODBYE has been said: gives the clients time to answer it and close. */
-  async #farewells(limitMs: number): Promise<void> {
-    const untilMs = nowMs() + limitMs;
-    while (this.#server.connectionCount > 0 && nowMs() < untilMs) await sleep(FAREWELL_STEP_MS);
+    this.#leaving.abort();
+    await this.#rejoining;
+    await this.#life?.drain();
   }
 
   async #stop(): Promise<void> {
     this.#state = 'stopped';
-    await this.#server.stop();
-    this.#realms.stop();
-    await this.#backplane.stop();
+    this.#leaving.abort();
+    await this.#life?.stop();
+    await this.#rejoining;
     await this.#ops?.stop();
     this.#metrics.stop();
-    this.#wheel.stop();
-    this.#logger.info({}, 'node.stopped');
+    (this.#life?.logger ?? this.#logger).info({}, 'node.stopped');
   }
 
-  #makeRealms(codecs: RealmSurroundings['codecs'], after: RealmSurroundings['after']): Realms {
-    const { limits, realmTemplate: template } = this.#config;
-    const clock = new TurnClock(nowMs, setImmediate);
-    return new Realms({
-      configured: configuredRealms(this.#config),
-      ...(template === undefined ? {} : { template: realmTemplate(template, limits) }),
-      maxRealms: limits.maxRealms,
+  /** Begins a life, if need be after several attempts. Rejects with what the last one failed with. */
+  async #live(untilMs: number, mayPass: (error: Error) => boolean): Promise<void> {
+    let pauseMs = FIRST_PAUSE_MS;
+    for (let attempt = 1; ; attempt++) {
+      const life = this.#makeLife();
+      this.#life = life;
+      try {
+        const { port } = await life.start();
+        this.#port = port;
+        if (!life.isFenced) return;
+        throw new NodeStoppedError();
+      } catch (error) {
+        await life.stop();
+        const isLast = this.#mustLeave() || nowMs() + pauseMs >= untilMs;
+        if (isLast || !isOperational(error) || !mayPass(error)) throw error;
+        life.logger.warn({ count: attempt, durationMs: pauseMs, error }, 'node.start_failed');
+      }
+      await this.#pause(pauseMs);
+      if (this.#mustLeave()) throw new NodeStoppedError();
+      pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+    }
+  }
+
+  #makeLife(): NodeLife {
+    const life: NodeLife = new NodeLife({
+      config: this.#config,
+      port: this.#port,
+      backplane: this.#makeBackplane({
+        config: this.#config,
+        name: this.#config.node.name ?? hostname(),
+        counters: this.clusterCounters,
+        logger: this.#logger,
+      }),
+      counters: this.counters,
       logger: this.#logger,
-      shared: {
-        backplane: this.#backplane,
-        codecs,
-        delivery: new Delivery(codecs, this.counters),
-        counters: this.counters,
-        chance: systemChance(),
-        limits,
-        nowMs: () => clock.nowMs(),
-        after,
-        census: this.#census,
-        onLostRequest: (reason, error) => this.#logger.warn({ reason, error }, 'backplane.request_failed'),
+      onFenced: () => {
+        if (life === this.#life) this.#fenced(life);
       },
     });
+    return life;
+  }
+
+  #fenced(life: NodeLife): void {
+    life.logger.error({}, 'node.fenced');
+    // A life that is beginning is given up by itself.
+    if (this.#state === 'ready') this.#rejoining = this.#rejoin(life);
+    else if (this.#state === 'draining') void life.dismiss();
+  }
+
+  async #rejoin(life: NodeLife): Promise<void> {
+    this.#state = 'rejoining';
+    await life.dismiss();
+    if (this.#mustLeave()) return;
+    try {
+      // A port may be taken for a moment too: the clients wait for this node, and nothing is lost by trying.
+      await this.#live(Infinity, () => true);
+    } catch (error) {
+      if (this.#mustLeave() && isOperational(error)) return;
+      throw error;
+    }
+    this.#rejoining = undefined;
+    this.#becomeReady();
+    const { logger } = this.#life ?? life;
+    logger.info({ url: this.addresses.ws }, 'node.started');
+    logger.info({ peer: life.node }, 'node.rejoined');
+  }
+
+  #mustLeave(): boolean {
+    return this.#leaving.signal.aborted;
+  }
+
+  #becomeReady(): void {
+    if (!this.#mustLeave()) this.#state = 'ready';
+  }
+
+  async #pause(forMs: number): Promise<void> {
+    try {
+      await sleep(forMs, undefined, { signal: this.#leaving.signal });
+    } catch {
+      // Told to leave: the caller looks.
+    }
+  }
+
+  #readiness(): Readiness {
+    if (this.#state !== 'ready') return { ready: false, reason: NOT_READY[this.#state] };
+    return this.#life?.isReachable === true
+      ? { ready: true }
+      : { ready: false, reason: 'other nodes cannot be reached' };
   }
 
   #makeGauges(): Gauges {
-    const sum = (of: (realm: ReturnType<Realms['all']['get']> & object) => number): number => {
-      let total = 0;
-      for (const realm of this.#realms.all.values()) total += of(realm);
-      return total;
+    const now = (of: keyof Gauges): (() => number) => {
+      return () => this.#life?.gauges[of]() ?? 0;
     };
     return {
-      connections: () => this.#server.connectionCount,
-      sessions: () => this.#census.sessionCount,
-      subscriptions: () => sum((realm) => realm.broker.subscriptionCount),
-      registrations: () => sum((realm) => realm.dealer.sizes().registrations),
-      pendingCalls: () => sum((realm) => realm.dealer.sizes().pendingCalls),
-      realms: () => this.#realms.all.size,
-      unsentBytes: () => this.#server.unsentBytes(),
+      connections: now('connections'),
+      sessions: now('sessions'),
+      subscriptions: now('subscriptions'),
+      registrations: now('registrations'),
+      pendingCalls: now('pendingCalls'),
+      realms: now('realms'),
+      unsentBytes: now('unsentBytes'),
     };
-  }
-
-  #readiness(): { ready: boolean; reason?: string } {
-    if (this.#state !== 'ready') return { ready: false, reason: this.#state };
-    return this.#isReachable ? { ready: true } : { ready: false, reason: 'other nodes cannot be reached' };
-  }
-
-  #reach(isReachable: boolean): void {
-    this.#isReachable = isReachable;
-    if (isReachable) this.#logger.info({}, 'backplane.up');
-    else this.#logger.error({}, 'backplane.down');
   }
 }
 
-/** Pages of the votes demo, with the address they connect to. */
-function demoSite({ listen, realms }: Config): SiteOptions {
-  return {
-    directory: fileURLToPath(new URL('./demo/public', import.meta.url)),
-    made: { '/settings.json': JSON.stringify({ path: listen.path, realm: realms[0]?.name ?? 'realm1' }) },
-  };
+const NOT_READY = {
+  starting: 'starting',
+  rejoining: 'the others declared this node dead while it was cut off: it is coming back under another id',
+  draining: 'draining',
+  stopped: 'stopped',
+} as const;
+
+/** They may answer in a while. All else that prevents a start needs somebody to mend it. */
+function isAboutOthers(error: Error): boolean {
+  return error instanceof BackplaneUnavailableError || error instanceof NodeStoppedError;
+}
+
+/** A backplane for a node that is alone. */
+function alone({ name }: BackplaneSurroundings): Backplane {
+  return new MemoryHub().join(`${name}-${randomUUID()}` as NodeId);
 }
 
 /** A host as it stands in a URL; one that means every address is shown as one that can be connected to. */

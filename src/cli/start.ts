@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Config } from '../config/schema.js';
 import { startNode, type RunningNode } from '../node.js';
+import { isOperational } from '../operational-error.js';
 import { createCounters } from '../telemetry/counters.js';
 import { createLogger, type Logger } from '../telemetry/logger.js';
 import { ExitCode } from './exit-code.js';
@@ -10,6 +11,8 @@ import { version } from './version.js';
 
 /** A drain ends by itself at its deadline, with GOODBYE to whoever is left: it must not be overtaken in that. */
 const DRAIN_GRACE_MS = 250;
+/** How long to wait for the store that joins the nodes: what runs the processes may have started both at once. */
+const START_LIMIT_MS = 30_000;
 /** What a node may need to let go of its sockets after the drain. */
 const STOP_LIMIT_MS = 2_000;
 /** Timers of Node.js may fire this much early. */
@@ -39,17 +42,28 @@ export async function start(config: Config, { file, print, complain }: StartSurr
     logger.warn({ signal, message: 'second signal: ending at once' }, 'node.signal');
     process.exit(ExitCode.FAILED);
   });
-  let node: RunningNode;
+  const abort = new AbortController();
+  const starting = startNode(config, { logger, counters, startTimeoutMs: START_LIMIT_MS, abort: abort.signal });
+  let started: RunningNode | NodeJS.Signals;
   try {
-    node = await startNode(config, { logger, counters });
+    started = await Promise.race([starting, signalled]);
   } catch (error) {
     if (!isOperational(error)) throw error;
     complain(`gantry: cannot start: ${error.message}\n`);
     return process.exit(ExitCode.FAILED);
   }
-  print(greeting(version(), node.addresses, config.realms[0]?.name));
+  if (typeof started === 'string') {
+    logger.info({ signal: started }, 'node.signal');
+    abort.abort();
+    const ended = starting.then(
+      (node) => node.stop(),
+      () => undefined,
+    );
+    return process.exit((await inTime(ended, STOP_LIMIT_MS)) ? ExitCode.DONE : ExitCode.FAILED);
+  }
+  print(greeting(version(), started.addresses, config.realms[0]?.name));
   logger.info({ signal: await signalled }, 'node.signal');
-  return process.exit(await end(node, config.drain.deadlineMs, logger));
+  return process.exit(await end(started, config.drain.deadlineMs, logger));
 }
 
 async function end(node: RunningNode, deadlineMs: number, logger: Logger): Promise<ExitCode> {
@@ -59,9 +73,4 @@ async function end(node: RunningNode, deadlineMs: number, logger: Logger): Promi
   if (isLate) logger.warn({ durationMs: deadlineMs }, 'node.drain_deadline_passed');
   const isStopped = await inTime(node.stop(), STOP_LIMIT_MS);
   return isLate || !isStopped ? ExitCode.FAILED : ExitCode.DONE;
-}
-
-/** A port in use, a store that does not answer: one sentence says it all. What has no code of ours or of the system is a bug. */
-function isOperational(error: unknown): error is Error {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && !error.code.startsWith('ERR_');
 }

@@ -41,6 +41,11 @@ export async function drainSessions(realms: () => Iterable<Realm>, options: Drai
   for (const [session] of remaining) sayGoodbye(session);
 }
 
+/** GOODBYE wamp.close.system_shutdown to every session, at once and whatever it waits for. */
+export function dismissSessions(realms: Iterable<Realm>, message: string): void {
+  for (const [session] of openSessions(realms)) session.close(CloseUri.SYSTEM_SHUTDOWN, message);
+}
+
 function sayGoodbye(session: Session): void {
   session.close(CloseUri.SYSTEM_SHUTDOWN, 'this node is shutting down: connect again');
 }

@@ -5,6 +5,9 @@
 export type LogEvent =
   | 'node.starting'
   | 'node.started'
+  | 'node.start_failed'
+  | 'node.fenced'
+  | 'node.rejoined'
   | 'node.draining'
   | 'node.drained'
   | 'node.drain_deadline_passed'
@@ -38,6 +41,11 @@ export type LogEvent =
   | 'backplane.gap'
   | 'backplane.node_gone'
   | 'backplane.request_failed'
+  | 'backplane.store'
+  | 'backplane.store_emptied'
+  | 'backplane.peer_entered'
+  | 'backplane.peer_unreachable'
+  | 'backplane.peer_reachable'
   | 'log.suppressed';
 
 /** What may stand beside an event. Never an application payload, a credential or an authextra. */

@@ -276,12 +276,35 @@ interface ExclusiveListen {
 /** Without it two routers share a port, and each gets half of the connections. Missing in the library's types with a host. */
 const EXCLUSIVE_PORT = 1;
 
+/** Attempts to take a free port that the system named before another process does. */
+const FREE_PORT_ATTEMPTS = 8;
+
 async function listen(app: TemplatedApp, host: string, port: number): Promise<us_listen_socket> {
-  const socket = await new Promise<us_listen_socket | false>((resolve) => {
-    (app as unknown as ExclusiveListen).listen(host, port, EXCLUSIVE_PORT, resolve);
-  });
+  const socket = port === 0 ? await listenAnywhere(app, host) : await tryToListen(app, host, port);
   if (socket === false) throw await explainListenFailure(host, port);
   return socket;
+}
+
+/**
+ * The library does not let a socket share its address with connections that are closing when the port is 0: for a
+ * minute nobody could listen there again. So a free port is asked for, given back, and asked for by its number.
+ */
+async function listenAnywhere(app: TemplatedApp, host: string): Promise<us_listen_socket | false> {
+  for (let attempt = 0; attempt < FREE_PORT_ATTEMPTS; attempt++) {
+    const found = await tryToListen(app, host, 0);
+    if (found === false) return false;
+    const port = us_socket_local_port(found);
+    us_listen_socket_close(found);
+    const socket = await tryToListen(app, host, port);
+    if (socket !== false) return socket;
+  }
+  return false;
+}
+
+function tryToListen(app: TemplatedApp, host: string, port: number): Promise<us_listen_socket | false> {
+  return new Promise((resolve) => {
+    (app as unknown as ExclusiveListen).listen(host, port, EXCLUSIVE_PORT, resolve);
+  });
 }
 
 async function createTlsApp(host: string, port: number, tls: TlsOptions): Promise<TemplatedApp> {

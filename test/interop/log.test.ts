@@ -23,7 +23,7 @@ const config = parseConfig({
 
 async function start(name: string) {
   const logger = new RecordingLogger();
-  const node = await startNode(config, { logger, backplane: hub.join(name as NodeId) });
+  const node = await startNode(config, { logger, backplane: () => hub.join(name as NodeId) });
   onCleanup(() => node.stop());
   return { logger, node };
 }

@@ -1,4 +1,5 @@
 import { afterEach } from 'vitest';
+import type { Backplane } from '../../src/backplane/backplane.js';
 import type { Scheduler } from '../../src/backplane/lane.js';
 import { MemoryHub } from '../../src/backplane/memory-hub.js';
 import type { ConfigInput } from '../../src/config/schema.js';
@@ -26,7 +27,7 @@ export async function startCluster(
   const hub = new MemoryHub(schedule === undefined ? {} : { schedule });
   const nodes: RunningNode[] = [];
   for (let index = 0; index < nodeCount; index++) {
-    const backplane = hub.join(`n${++joinedCount}` as NodeId);
+    const backplane = (): Backplane => hub.join(`n${++joinedCount}` as NodeId);
     nodes.push(await startNode(testConfig(config), { logger: silentLogger, backplane }));
   }
   return {

@@ -1,0 +1,259 @@
+import { randomUUID } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { BackplaneUnavailableError, type Backplane } from './backplane/backplane.js';
+import { version } from './cli/version.js';
+import { createCodecs } from './codec/codecs.js';
+import type { Config } from './config/schema.js';
+import { anonymousRoles, configuredRealms, realmTemplate } from './realm-settings.js';
+import { systemChance } from './realm/chance.js';
+import { Delivery } from './realm/delivery.js';
+import { dismissSessions, drainSessions } from './realm/drain.js';
+import { Inbound } from './realm/inbound.js';
+import type { Realm, RealmSurroundings } from './realm/realm.js';
+import { Realms } from './realm/realms.js';
+import { TimerWheel } from './realm/timer-wheel.js';
+import { TurnClock } from './realm/turn-clock.js';
+import { createAnonymous } from './session/auth/anonymous.js';
+import { createEndpoint, type EndpointDeps } from './session/endpoint.js';
+import type { Counters } from './telemetry/counters.js';
+import type { Logger } from './telemetry/logger.js';
+import type { Gauges } from './telemetry/metrics.js';
+import type { SiteOptions } from './transport/transport-options.js';
+import { UwsServer } from './transport/uws-server.js';
+import type { NodeId } from './wamp/ids.js';
+
+export interface NodeLifeOptions {
+  readonly config: Config;
+  /** Where clients connect; 0: any free one. */
+  readonly port: number;
+  readonly backplane: Backplane;
+  readonly counters: Counters;
+  readonly logger: Logger;
+  /** The others declared this life dead: it is to be ended. Not before `start` was asked for, and once. */
+  readonly onFenced: () => void;
+}
+
+const FAREWELL_STEP_MS = 20;
+
+const nowMs = (): number => performance.now();
+
+/** The life was ended while it began. */
+export class NodeStoppedError extends Error {
+  override readonly name = 'NodeStoppedError';
+  readonly code = 'NODE_STOPPED';
+  constructor() {
+    super('the node was stopped while it started');
+  }
+}
+
+/**
+ * One life of a node under one NodeId: its backplane, realms, sessions and listener. Everything is made here once, started
+ * in order and stopped in reverse. It does not come back: the next life is another object under another NodeId (G5).
+ */
+export class NodeLife {
+  readonly node: NodeId;
+  readonly logger: Logger;
+  readonly gauges: Gauges;
+  readonly #config: Config;
+  readonly #backplane: Backplane;
+  readonly #onFenced: () => void;
+  readonly #wheel = new TimerWheel({ nowMs });
+  readonly #realms: Realms;
+  readonly #census = { sessionCount: 0 };
+  readonly #server: UwsServer;
+  #isReachable = true;
+  #isFenced = false;
+  #isStarted = false;
+  #starting: Promise<{ port: number }> | undefined;
+  #stopped: Promise<void> | undefined;
+
+  constructor({ config, port, backplane, counters, logger, onFenced }: NodeLifeOptions) {
+    this.#config = config;
+    this.#backplane = backplane;
+    this.#onFenced = onFenced;
+    this.node = backplane.node;
+    this.logger = logger.child({ node: this.node });
+    const codecs = createCodecs({
+      maxDepth: config.limits.maxNestingDepth,
+      maxContainerEntries: config.limits.maxContainerEntries,
+    });
+    const after = (delayMs: number, action: () => void): (() => void) => this.#wheel.after(delayMs, action);
+    this.#realms = this.#makeRealms(codecs, counters, after);
+    const endpoint: EndpointDeps = {
+      codecs,
+      after,
+      realms: this.#realms,
+      authMethods: [createAnonymous({ roleIn: anonymousRoles(config), randomAuthid: randomUUID })],
+      limits: config.limits,
+      counters,
+      logger: this.logger,
+      agent: `Gantry-${version()}`,
+    };
+    this.#server = new UwsServer(
+      {
+        ...config.listen,
+        ...config.limits,
+        port,
+        ...(config.demo.enabled ? { site: demoSite(config) } : {}),
+      },
+      (connection) => createEndpoint(connection, endpoint),
+      counters,
+      this.logger,
+    );
+    this.gauges = this.#makeGauges();
+  }
+
+  get backplane(): Backplane {
+    return this.#backplane;
+  }
+
+  /** Other nodes can be reached. */
+  get isReachable(): boolean {
+    return this.#isReachable;
+  }
+
+  get isFenced(): boolean {
+    return this.#isFenced;
+  }
+
+  /** Resolves with the port that clients connect to. Rejects with an operational error: it must be stopped all the same. */
+  start(): Promise<{ port: number }> {
+    this.#starting ??= this.#start();
+    return this.#starting;
+  }
+
+  /** No new connections or calls, then GOODBYE to every session, spread over time. */
+  async drain(): Promise<void> {
+    this.logger.info({ count: this.#census.sessionCount }, 'node.draining');
+    this.#server.stopListening();
+    this.#realms.close();
+    const { periodMs, deadlineMs } = this.#config.drain;
+    const startMs = nowMs();
+    await drainSessions(() => this.#realms.all.values(), { periodMs, deadlineMs, nowMs, wait: sleep });
+    const leftMs = deadlineMs - (nowMs() - startMs);
+    await this.#farewells(Math.min(leftMs, this.#config.limits.goodbyeTimeoutMs));
+    this.logger.info({ count: this.#census.sessionCount }, 'node.drained');
+  }
+
+  /** GOODBYE to every session at once, whatever it is doing, then the end. */
+  async dismiss(): Promise<void> {
+    this.#server.stopListening();
+    this.#realms.close();
+    dismissSessions(this.#realms.all.values(), 'this node was cut off from the others for too long: connect again');
+    await this.#farewells(this.#config.limits.goodbyeTimeoutMs);
+    await this.stop();
+  }
+
+  /** Closes what is left, at once. Idempotent. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #start(): Promise<{ port: number }> {
+    const inbound = new Inbound(this.#realms.all, this.#backplane.bus, {
+      gap: (peer, reason) => this.logger.warn({ peer, reason }, 'backplane.gap'),
+      nodeGone: (peer) => this.logger.info({ peer }, 'backplane.node_gone'),
+      reach: (isReachable) => this.#reach(isReachable),
+      fenced: () => {
+        this.#isFenced = true;
+        this.#onFenced();
+      },
+    });
+    await this.#backplane.start(inbound);
+    this.#checkWanted();
+    await this.#realms.start();
+    this.#checkWanted();
+    const bound = await this.#server.start();
+    this.#isStarted = true;
+    return bound;
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#starting !== undefined && !this.#isStarted) {
+      // What a start waits for ends with the backplane.
+      await this.#stopBackplane();
+      await this.#starting.catch(() => undefined);
+    }
+    await this.#server.stop();
+    this.#realms.stop();
+    await this.#stopBackplane();
+    this.#wheel.stop();
+  }
+
+  /** A store that is away needs no farewell: the lease will run out. */
+  async #stopBackplane(): Promise<void> {
+    try {
+      await this.#backplane.stop();
+    } catch (error) {
+      if (!(error instanceof BackplaneUnavailableError)) throw error;
+      this.logger.warn({ reason: 'leaving the cluster', error }, 'backplane.request_failed');
+    }
+  }
+
+  #checkWanted(): void {
+    if (this.#stopped !== undefined || this.#isFenced) throw new NodeStoppedError();
+  }
+
+  /** GOODBYE has been said: gives the clients time to answer it and close. */
+  async #farewells(limitMs: number): Promise<void> {
+    const untilMs = nowMs() + limitMs;
+    while (this.#server.connectionCount > 0 && nowMs() < untilMs) await sleep(FAREWELL_STEP_MS);
+  }
+
+  #makeRealms(codecs: RealmSurroundings['codecs'], counters: Counters, after: RealmSurroundings['after']): Realms {
+    const { limits, realmTemplate: template } = this.#config;
+    const clock = new TurnClock(nowMs, setImmediate);
+    return new Realms({
+      configured: configuredRealms(this.#config),
+      ...(template === undefined ? {} : { template: realmTemplate(template, limits) }),
+      maxRealms: limits.maxRealms,
+      logger: this.logger,
+      shared: {
+        backplane: this.#backplane,
+        codecs,
+        delivery: new Delivery(codecs, counters),
+        counters,
+        chance: systemChance(),
+        limits,
+        nowMs: () => clock.nowMs(),
+        after,
+        census: this.#census,
+        onLostRequest: (reason, error) => this.logger.warn({ reason, error }, 'backplane.request_failed'),
+      },
+    });
+  }
+
+  #makeGauges(): Gauges {
+    const sum = (of: (realm: Realm) => number): number => {
+      let total = 0;
+      for (const realm of this.#realms.all.values()) total += of(realm);
+      return total;
+    };
+    return {
+      connections: () => this.#server.connectionCount,
+      sessions: () => this.#census.sessionCount,
+      subscriptions: () => sum((realm) => realm.broker.subscriptionCount),
+      registrations: () => sum((realm) => realm.dealer.sizes().registrations),
+      pendingCalls: () => sum((realm) => realm.dealer.sizes().pendingCalls),
+      realms: () => this.#realms.all.size,
+      unsentBytes: () => this.#server.unsentBytes(),
+    };
+  }
+
+  #reach(isReachable: boolean): void {
+    this.#isReachable = isReachable;
+    if (isReachable) this.logger.info({}, 'backplane.up');
+    else this.logger.error({}, 'backplane.down');
+  }
+}
+
+/** Pages of the votes demo, with the address they connect to. */
+function demoSite({ listen, realms }: Config): SiteOptions {
+  return {
+    directory: fileURLToPath(new URL('./demo/public', import.meta.url)),
+    made: { '/settings.json': JSON.stringify({ path: listen.path, realm: realms[0]?.name ?? 'realm1' }) },
+  };
+}
