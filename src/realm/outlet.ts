@@ -38,6 +38,7 @@ export class RealmOutlet implements Outlet<Session> {
   readonly #backplane: Backplane;
   readonly #node: NodeId;
   readonly after: RealmOutletOptions['after'];
+  #unwaited: { readonly accepted: Promise<void>; count: number } | undefined;
 
   constructor(options: RealmOutletOptions) {
     this.#options = options;
@@ -57,17 +58,16 @@ export class RealmOutlet implements Outlet<Session> {
 
   publish(publication: Publication, settled?: (refusal?: Fault) => void): void {
     const accepted = this.#backplane.bus.publish(this.#realm, publication);
-    if (accepted === undefined) {
-      settled?.();
-      return;
-    }
-    accepted.then(
-      () => settled?.(),
-      (cause: unknown) => {
-        this.#options.counters.eventsDropped.node_unreachable++;
-        settled?.(refusal(cause));
-      },
-    );
+    if (accepted === undefined) settled?.();
+    else if (settled === undefined) this.#countRefusal(accepted);
+    else
+      accepted.then(
+        () => settled(),
+        (cause: unknown) => {
+          this.#options.counters.eventsDropped.node_unreachable++;
+          settled(refusal(cause));
+        },
+      );
   }
 
   tell(node: NodeId, frame: Frame): void {
@@ -113,6 +113,24 @@ export class RealmOutlet implements Outlet<Session> {
   #answerFor(frame: Frame): void {
     const answer = unreachableFailure(frame);
     if (answer !== undefined) this.#options.receiveLocally(answer);
+  }
+
+  /** What is published in one turn shares a promise: one look at it does for all publications that nobody waits for. */
+  #countRefusal(accepted: Promise<void>): void {
+    if (accepted === this.#unwaited?.accepted) {
+      this.#unwaited.count++;
+      return;
+    }
+    const unwaited = { accepted, count: 1 };
+    this.#unwaited = unwaited;
+    const forget = (): void => {
+      if (this.#unwaited === unwaited) this.#unwaited = undefined;
+    };
+    accepted.then(forget, (cause: unknown) => {
+      forget();
+      this.#options.counters.eventsDropped.node_unreachable += unwaited.count;
+      refusal(cause);
+    });
   }
 }
 
