@@ -1,3 +1,4 @@
+import type { Exit } from '../../support/gantry-process.js';
 import type { Evidence } from '../checker/judge.js';
 import type { Entrance } from './member.js';
 import { figure } from './metrics.js';
@@ -8,7 +9,7 @@ export interface FleetOptions {
   readonly routerCount: number;
   /** What joins the routers: `memory`, or the store as the router with that index is to reach it. */
   readonly backplane: (index: number) => string;
-  readonly prefix?: string;
+  readonly prefix: string;
   /** More settings: `drain.periodMs=100`. */
   readonly settings?: readonly string[];
 }
@@ -51,6 +52,13 @@ export class Fleet implements Entrance {
     return router;
   }
 
+  /** As a rolling upgrade does it: the new one is ready before the old one is asked to go. Gives how the old one ended. */
+  async replace(index: number): Promise<Exit> {
+    const old = this.routers[index]!;
+    await this.startAt(index);
+    return old.drain();
+  }
+
   doorFor(home: number): { readonly url: string; readonly node: string } {
     const { routers } = this;
     for (let step = 0; step < routers.length; step++) {
@@ -62,10 +70,11 @@ export class Fleet implements Entrance {
 
   /** SIGTERM to all that run; resolves when they have ended. */
   async stop(): Promise<void> {
-    for (const router of this.living) {
-      const { code, stderr } = await router.drain();
-      if (code !== 0) throw new Error(`${router.name} ended with code ${code}:\n${stderr.slice(-4_000)}`);
-    }
+    const running = this.living;
+    const exits = await Promise.all(running.map((router) => router.drain()));
+    exits.forEach(({ code, stderr }, index) => {
+      if (code !== 0) throw new Error(`${running[index]!.name} ended with code ${code}:\n${stderr.slice(-4_000)}`);
+    });
   }
 
   /** For the end of a test, whatever became of it. */

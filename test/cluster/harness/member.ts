@@ -283,11 +283,12 @@ export class RawMember implements Member {
     this.#over ??= this.#live();
   }
 
-  publish(topic: string, acknowledge: boolean): PublicationRecord | undefined {
+  /** `ballast` makes it heavy. */
+  publish(topic: string, acknowledge: boolean, ballast = ''): PublicationRecord | undefined {
     const current = this.#current;
     if (current?.isOpen !== true) return undefined;
     const publication = this.#journal.published(current.record, topic, acknowledge);
-    const request = current.client.publish(topic, [publication.number], acknowledge ? { acknowledge } : {});
+    const request = current.client.publish(topic, [publication.number, ballast], acknowledge ? { acknowledge } : {});
     current.publications.set(request, publication);
     return publication;
   }

@@ -1,5 +1,5 @@
 import { onTestFailed, onTestFinished } from 'vitest';
-import { randomPrefix, type RedisServer } from '../../support/redis.js';
+import { startRedis, type RedisOptions, type RedisServer } from '../../support/redis.js';
 import { judge, type Terms, type Trouble } from '../checker/judge.js';
 import { endOf, endOfHolding, Journal, matches, type CallRecord, type PublicationRecord } from '../checker/journal.js';
 import { Fleet } from './fleet.js';
@@ -33,12 +33,19 @@ export async function startScene(redis: RedisServer | undefined, options: SceneO
   return scene;
 }
 
+/** A store of one's own, for as long as the test runs. */
+export async function ownRedis(options?: RedisOptions): Promise<RedisServer> {
+  const redis = await startRedis(options);
+  onTestFinished(() => redis.stop());
+  return redis;
+}
+
 /** One cluster under load, a fault, and the judgement. */
 export class Scene {
   readonly journal = new Journal();
   readonly fleet: Fleet;
   readonly load: Workload;
-  readonly prefix = randomPrefix();
+  readonly prefix = 'load';
   readonly redis: RedisServer | undefined;
   readonly #troubles: Trouble[] = [];
   readonly #sacrificed = new Set<string>();
@@ -121,6 +128,12 @@ export class Scene {
       const answers = await Promise.all(routers.map((router) => router.readiness()));
       return routers.filter((_, index) => answers[index]?.ready !== ready).map(({ name }) => name);
     });
+  }
+
+  /** Nodes that these say they have reaped. */
+  async reapedCount(routers: readonly Router[] = this.fleet.living): Promise<number> {
+    const pages = await Promise.all(routers.map((router) => router.figures()));
+    return pages.reduce((sum, page) => sum + (figure(page, 'gantry_nodes_reaped_total') ?? NaN), 0);
   }
 
   heardGone(router: Router, node: string): number {

@@ -4,11 +4,23 @@ export const TIMINGS = {
   renewMs: 500,
   heartbeatMs: 300,
   probeTimeoutMs: 1_000,
-  commandTimeoutMs: 1_000,
   barrierTimeoutMs: 5_000,
+  reaskMs: 300,
 } as const;
+export const COMMAND_TIMEOUT_MS = 1_000;
 
-export function timingSettings(prefix: string | undefined): string[] {
-  const settings = { ...TIMINGS, ...(prefix === undefined ? {} : { prefix }) };
-  return Object.entries(settings).map(([name, value]) => `backplane.redis.${name}=${value}`);
+/** A dead node is reaped by then: its lease runs out and one of the others sees it at its next renewal. */
+export const REAPED_MS = TIMINGS.leaseMs + TIMINGS.renewMs + 1_500;
+/** A node that cannot hear itself says so by then. */
+export const NOTICED_MS = TIMINGS.probeTimeoutMs + COMMAND_TIMEOUT_MS + TIMINGS.heartbeatMs + 1_000;
+/** When the store is back everything works by then, without any client doing anything. */
+export const HEALED_MS = 6_000;
+
+export function timingSettings(prefix: string): string[] {
+  return [
+    ...Object.entries(TIMINGS).map(([name, value]) => `backplane.cluster.${name}=${value}`),
+    `backplane.redis.commandTimeoutMs=${COMMAND_TIMEOUT_MS}`,
+    `backplane.redis.connectTimeoutMs=${COMMAND_TIMEOUT_MS}`,
+    `backplane.redis.prefix=${prefix}`,
+  ];
 }

@@ -1,0 +1,93 @@
+import { expect, it, onTestFinished } from 'vitest';
+import { startFaultProxy, type FaultProxy } from '../support/fault-proxy.js';
+import type { RedisServer } from '../support/redis.js';
+import { endOf } from './checker/journal.js';
+import { silentSeconds } from './harness/reports.js';
+import { ownRedis, startScene, type Scene } from './harness/scene.js';
+import { HEALED_MS, NOTICED_MS, REAPED_MS, TIMINGS } from './harness/timings.js';
+import { forMs, within } from './harness/wait.js';
+
+/** Three routers, the second of which reaches the store through a proxy. */
+async function startProxied(): Promise<{ redis: RedisServer; proxy: FaultProxy; scene: Scene }> {
+  const redis = await ownRedis();
+  const proxy = await startFaultProxy(redis.port);
+  onTestFinished(() => proxy.stop());
+  const scene = await startScene(redis, { storeFor: (index) => (index === 1 ? proxy.url : redis.url) });
+  return { redis, proxy, scene };
+}
+
+it('keeps its sessions when it is cut off for less than its lease, and is the same node after (G6)', async () => {
+  const { proxy, scene } = await startProxied();
+  const victim = scene.router(1);
+  for (let round = 0; round < 2; round++) {
+    const trouble = scene.trouble(victim);
+    await proxy.cut();
+    await forMs(TIMINGS.leaseMs * 0.4);
+    await proxy.heal();
+    await scene.sweep(HEALED_MS);
+    trouble.over();
+  }
+  expect(victim.lives).toHaveLength(1);
+  await scene.finish();
+});
+
+it('is reaped and comes back as another when it is cut off for longer than its lease, serving its own until then (G5, G6)', async () => {
+  const { proxy, scene } = await startProxied();
+  const victim = scene.router(1);
+  const { node } = victim;
+  const survivors = [scene.router(0), scene.router(2)];
+  scene.sacrifice(victim);
+  const trouble = scene.trouble(victim);
+  const cutMs = Date.now();
+  await proxy.cut();
+  await scene.says(false, NOTICED_MS, victim);
+  await scene.forgotten(node, REAPED_MS, survivors);
+  expect(await scene.reapedCount(survivors)).toBe(1);
+  await scene.says(true, 1_000, ...survivors);
+  const untilMs = Date.now();
+  expect(silentSeconds(scene.journal, [node], cutMs, untilMs)).toEqual([]);
+  await proxy.heal();
+  await within(HEALED_MS, 'it lives again, as another node', () => victim.lives.length === 2);
+  await scene.sweep(HEALED_MS);
+  trouble.over();
+  await scene.says(true, 1_000, victim);
+  await scene.directoryShows(1_000);
+  const cutOffMs = Date.now() - cutMs;
+  await scene.finish({ noticeMs: cutOffMs, endingMs: cutOffMs + 1_000, ghostMs: cutOffMs });
+});
+
+it('notices that it is deaf although its connections look healthy, says so, and reports what it missed (G4, G6)', async () => {
+  const { proxy, scene } = await startProxied();
+  const victim = scene.router(1);
+  const trouble = scene.trouble(victim);
+  const deafMs = Date.now();
+  proxy.blackhole('subscriber', 'to-node');
+  await scene.says(false, NOTICED_MS, victim);
+  await scene.says(true, 1_000, scene.router(0), scene.router(2));
+  await proxy.heal();
+  await scene.sweep(HEALED_MS);
+  await scene.says(true, 1_000, victim);
+  trouble.over();
+  expect(victim.lives).toHaveLength(1);
+  expect(victim.logged('backplane.gap', deafMs).length).toBeGreaterThan(0);
+  await scene.finish({ noticeMs: 6_000 });
+});
+
+it('does not take slow for dead: with 200 ms to the store everything works, only later (G3, G4)', async () => {
+  const { proxy, scene } = await startProxied();
+  proxy.delay(200);
+  const fromMs = Date.now();
+  await forMs(3_000);
+  await scene.sweep(HEALED_MS);
+  const late = scene.journal.calls.filter(
+    (call) =>
+      call.ms > fromMs &&
+      call.plan.delayMs === 0 &&
+      call.plan.reply === 'result' &&
+      (endOf(call)?.ms ?? 0) > call.ms + 1_500,
+  );
+  expect(late.map(({ number }) => number)).toEqual([]);
+  expect(scene.router(1).lives).toHaveLength(1);
+  await proxy.heal();
+  await scene.finish();
+});

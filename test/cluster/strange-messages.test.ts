@@ -1,0 +1,134 @@
+import { once } from 'node:events';
+import { Redis } from 'ioredis';
+import { expect, it, onTestFinished } from 'vitest';
+import { encodeProbe } from '../../src/backplane/batch-writer.js';
+import { MAGIC, VERSION_AT } from '../../src/backplane/frame-codec.js';
+import type { NodeId } from '../../src/wamp/ids.js';
+import type { RedisServer } from '../support/redis.js';
+import { figure } from './harness/metrics.js';
+import type { Router } from './harness/router.js';
+import { ownRedis, startScene, type Scene } from './harness/scene.js';
+import { HEALED_MS, REAPED_MS } from './harness/timings.js';
+import { within } from './harness/wait.js';
+
+const IGNORED = 'gantry_lane_messages_ignored_total';
+
+it('counts and ignores foreign, damaged, repeated and newer messages on every channel (G4)', async () => {
+  const { redis, scene, raw } = await startTapped();
+  const victim = scene.router(1);
+  const inbox = `${scene.prefix}:inbox:${victim.node}`;
+  const genuine = await nextBatch(redis, inbox);
+  const before = await ignored(victim);
+
+  const changed = (at: number, value: number): Buffer => {
+    const copy = Buffer.from(genuine);
+    copy[at] = value;
+    return copy;
+  };
+  const strange: readonly [reason: string, message: Buffer][] = [
+    ['magic', Buffer.alloc(0)],
+    ['magic', Buffer.from('hello')],
+    ['magic', changed(0, genuine[0]! ^ 0xff)],
+    ['version', changed(VERSION_AT, 2)],
+    ['size', genuine.subarray(0, MAGIC.length + 3)],
+    ['checksum', changed(genuine.length - 1, genuine.at(-1)! ^ 0x55)],
+    ['checksum', genuine.subarray(0, genuine.length - 5)],
+    ['checksum', Buffer.concat([genuine, Buffer.alloc(32 * 1_048_576, 1)])],
+    ['receiver', Buffer.from(encodeProbe(scene.router(0).node as NodeId, 7))],
+    ['duplicate', genuine],
+  ];
+  for (const [, message] of strange) await raw.publish(inbox, message);
+  const nodes = `${scene.prefix}:nodes`;
+  const realm = `${scene.prefix}:realm:realm1`;
+  const changes = [
+    '',
+    'nonsense',
+    '2 99999999 entered x {}',
+    '1 x y z',
+    '\0\xff',
+    `1 ${'9'.repeat(400)}`,
+    '1 5 - ["claim"]',
+  ];
+  for (const channel of [nodes, realm]) for (const change of changes) await raw.publish(channel, change);
+  await raw.publish(realm, 'x'.repeat(17 * 1_048_576));
+
+  const expected = new Map<string, number>();
+  for (const [reason] of strange) expected.set(reason, (expected.get(reason) ?? 0) + 1);
+  await within(3_000, 'all are counted', async () => {
+    const after = await ignored(victim);
+    return [...expected].flatMap(([reason, count]) => {
+      const counted = (after.get(reason) ?? 0) - (before.get(reason) ?? 0);
+      return counted >= count ? [] : [`${reason}: ${counted} of ${count}`];
+    });
+  });
+  await scene.sweep(HEALED_MS);
+  for (const router of scene.fleet.living) {
+    expect(router.lives).toHaveLength(1);
+    expect((await ignored(router)).get('change') ?? 0).toBeGreaterThan(0);
+    expect((await ignored(router)).get('version') ?? 0).toBeGreaterThan(0);
+  }
+  await scene.finish({ noticeMs: 0 });
+});
+
+it('goes on beside rows and a node of a version it does not read, says so, and reaps that node (G5)', async () => {
+  const { scene, raw } = await startTapped();
+  const { prefix } = scene;
+  const stranger = 'stranger-11111111-2222-4333-8444-555555555555';
+  const [seconds = '0'] = (await raw.time()) as unknown as string[];
+  await raw.hset(`${prefix}:{nodes}:alive`, stranger, '{"v":2,"reads":[2],"name":"stranger","startedAtMs":1}');
+  await raw.zadd(`${prefix}:{nodes}:leases`, Number(seconds) * 1_000 + 1_500, stranger);
+  const version = await raw.hincrby(`${prefix}:{nodes}:meta`, 'version', 1);
+  await raw.publish(`${prefix}:nodes`, `1 ${version} entered ${stranger} {"v":2,"reads":[2]}`);
+  await raw.hset(`${prefix}:{r:realm1}:procedures`, 'exact com.newer', '2\nsomething else');
+  await raw.hset(`${prefix}:{r:realm1}:procedures`, 'nonsense', '1\n12 roundrobin\nnobody');
+  await raw.sadd(`${prefix}:{r:realm1}:interest:${stranger}`, 'sometimes com.load');
+  // Everything is read anew, the strange rows too.
+  await raw.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  const trouble = scene.trouble();
+  await scene.sweep(HEALED_MS);
+  trouble.over();
+  for (const router of scene.fleet.living) {
+    await within(
+      3_000,
+      'the rows are counted',
+      async () => (figure(await router.figures(), 'gantry_store_rows_ignored_total') ?? 0) > 0,
+    );
+    expect(router.lives).toHaveLength(1);
+  }
+  await within(REAPED_MS + 2_000, 'the stranger is reaped', async () => (await scene.reapedCount()) === 1);
+  await raw.hdel(`${prefix}:{r:realm1}:procedures`, 'exact com.newer', 'nonsense');
+  await raw.del(`${prefix}:{r:realm1}:interest:${stranger}`);
+  await scene.finish();
+});
+
+async function startTapped(): Promise<{ redis: RedisServer; scene: Scene; raw: Redis }> {
+  const redis = await ownRedis();
+  const scene = await startScene(redis);
+  const raw = new Redis(redis.port, '127.0.0.1');
+  onTestFinished(() => raw.disconnect());
+  return { redis, scene, raw };
+}
+
+/** What one node says to another, as it passes the store. */
+async function nextBatch(redis: RedisServer, channel: string): Promise<Buffer> {
+  const tap = new Redis(redis.port, '127.0.0.1');
+  try {
+    await tap.subscribe(channel);
+    for (;;) {
+      const [, message] = (await once(tap, 'messageBuffer')) as [Buffer, Buffer];
+      // Not one of its own probes, which are short.
+      if (message.length > 300) return message;
+    }
+  } finally {
+    tap.disconnect();
+  }
+}
+
+async function ignored(router: Router): Promise<ReadonlyMap<string, number>> {
+  const counts = new Map<string, number>();
+  for (const [name, value] of await router.figures()) {
+    const [, reason] = new RegExp(`^${IGNORED}\\{reason="(\\w+)"\\}$`).exec(name) ?? [];
+    if (reason !== undefined) counts.set(reason, value);
+  }
+  return counts;
+}
