@@ -11,7 +11,7 @@ export class StoreTwin {
   #timesToLive = new Map<string, number>();
 
   constructor(nowMs: () => number, published: (channel: string, text: string) => void) {
-    this.#nowMs = nowMs;
+    this.#nowMs = () => Math.floor(nowMs());
     this.#published = published;
   }
 
@@ -53,7 +53,7 @@ export class StoreTwin {
     const [field = '', value = ''] = words.map(String);
     switch (name) {
       case 'TIME':
-        return [`${Math.floor(this.#nowMs() / 1_000)}`, `${(Math.floor(this.#nowMs()) % 1_000) * 1_000}`];
+        return [`${Math.floor(this.#nowMs() / 1_000)}`, `${(this.#nowMs() % 1_000) * 1_000}`];
       case 'KEYS':
         return [...this.#hashes.keys(), ...this.#scores.keys(), ...this.#sets.keys()];
       case 'HGET':

@@ -1,0 +1,298 @@
+import { BackplaneUnavailableError } from '../../src/backplane/backplane.js';
+import { createKeys } from '../../src/backplane/redis/keys.js';
+import { Membership } from '../../src/backplane/redis/membership.js';
+import type { Script, Store } from '../../src/backplane/redis/ports.js';
+import { createClusterCounters } from '../../src/telemetry/cluster-counters.js';
+import type { NodeId, Uri } from '../../src/wamp/ids.js';
+import { endOfTurn, seededRandom, VirtualTime } from '../simulation/virtual-time.js';
+import { StoreTwin } from './store-twin.js';
+
+export const LEASE_MS = 7_000;
+export const RENEW_MS = 2_000;
+
+/** The store, its clock, and nodes that tests stop, kill, deafen and hold at any step. */
+export class MembersWorld {
+  readonly keys = createKeys({ prefix: 'p', database: 0 });
+  readonly time = new VirtualTime();
+  readonly members: Member[] = [];
+  readonly said: string[] = [];
+  /** Rows in realms: `<realm> <node>`, and `sessions <node>`. */
+  readonly rows = new Set<string>();
+  readonly twin: StoreTwin;
+  /** How long a command, a reply or a message is under way. */
+  delayMs: () => number = () => 0;
+  random = seededRandom(1);
+  isAway = false;
+  /** Connections are lost with each. */
+  outageCount = 0;
+  turnEnded: () => void = () => undefined;
+
+  constructor() {
+    this.twin = new StoreTwin(
+      () => 1_700_000_000_000 + this.time.nowMs,
+      (channel, text) => this.#publish(channel, text),
+    );
+  }
+
+  member(name: string): Member {
+    const member = new Member(this, name as NodeId);
+    this.members.push(member);
+    return member;
+  }
+
+  /** Several that have entered, and heard of each other. */
+  async entered<Names extends readonly string[]>(...names: Names): Promise<{ [Name in keyof Names]: Member }> {
+    const members = names.map((name) => this.member(name));
+    for (const member of members) {
+      const entering = member.membership.enter();
+      await this.pass(0);
+      await entering;
+    }
+    await this.pass(0);
+    return members as { [Name in keyof Names]: Member };
+  }
+
+  async pass(durationMs: number): Promise<void> {
+    await endOfTurn();
+    await this.time.advanceTo(this.time.nowMs + durationMs, () => this.turnEnded());
+  }
+
+  goAway(): void {
+    this.isAway = true;
+    this.outageCount++;
+  }
+
+  flushAll(): void {
+    this.twin.flushAll();
+    this.rows.clear();
+  }
+
+  keysLeft(): unknown {
+    return this.twin.command('KEYS', '*');
+  }
+
+  alive(): string[] {
+    const loaded = this.twin.eval(
+      'load_nodes.lua',
+      [this.keys.nodes.alive, this.keys.nodes.dying, this.keys.nodes.gone, this.keys.nodes.meta],
+      [],
+    ) as [number, string, string[]];
+    return loaded[2].filter((_, at) => at % 2 === 0).sort();
+  }
+
+  isBuried(node: NodeId): boolean {
+    return this.twin.command('ZSCORE', this.keys.nodes.gone, node) !== null;
+  }
+
+  #publish(channel: string, text: string): void {
+    if (channel !== this.keys.channels.nodes) throw new Error(`said on ${channel}`);
+    this.said.push(text);
+    for (const member of this.members) member.overhear(text);
+  }
+}
+
+type Moment = 'before' | 'after';
+
+interface Hold {
+  readonly moment: Moment;
+  readonly file: string;
+  readonly reached: () => void;
+  readonly released: Promise<void>;
+}
+
+export interface Held {
+  /** A command has come to this point. */
+  readonly reached: Promise<void>;
+  release(): void;
+  /** Nothing is held if nothing has come here yet. */
+  cancel(): void;
+}
+
+/** One node: a Membership, its connection to the store, and the process around it. */
+export class Member {
+  readonly node: NodeId;
+  readonly membership: Membership;
+  readonly counters = createClusterCounters();
+  /** What it said: `entered n-2 [1]`, `gone n-2`, `fenced`, `emptied`; troubles are in `troubles`. */
+  readonly events: string[] = [];
+  readonly troubles: string[] = [];
+  /** Commands carried out: files of scripts, `withdraw <realm> <node>`, `forget <node>`. */
+  readonly done: string[] = [];
+  readonly served = new Set<Uri>();
+  isDeaf = false;
+  isDead = false;
+  isFrozen = false;
+  /** Names of commands that fail once each, in this order. */
+  readonly failing: string[] = [];
+  /** Rows of the node that were left when it was said to be gone. */
+  readonly leftBehind: string[] = [];
+  readonly #world: MembersWorld;
+  #held: (() => void)[] = [];
+  #holds: Hold[] = [];
+  #commands: Promise<unknown> = Promise.resolve();
+  #replies: Promise<unknown> = Promise.resolve();
+
+  constructor(world: MembersWorld, node: NodeId) {
+    this.#world = world;
+    this.node = node;
+    const { time, keys } = world;
+    this.membership = new Membership({
+      node,
+      row: { name: 'test', reads: [1], startedAtMs: 0 },
+      store: this.#store(),
+      keys,
+      nowMs: () => time.nowMs,
+      after: (delayMs, action) => time.after(delayMs, () => this.turn(action)),
+      random: () => world.random(),
+      counters: this.counters,
+      leaseMs: LEASE_MS,
+      renewMs: RENEW_MS,
+      events: {
+        entered: (peer, reads) => this.events.push(`entered ${peer} [${reads.join()}]`),
+        gone: (peer) => {
+          this.events.push(`gone ${peer}`);
+          this.leftBehind.push(...[...world.rows].filter((row) => row.endsWith(` ${peer}`)));
+        },
+        fenced: () => this.events.push('fenced'),
+        emptied: () => {
+          this.events.push('emptied');
+          for (const realm of this.served) void this.#write(realm).catch(() => undefined);
+        },
+        trouble: (operation, cause) => this.troubles.push(`${operation}: ${String(cause)}`),
+      },
+      withdrawRealm: (of, realm) => this.#erase(`withdraw ${realm} ${of}`, `${realm} ${of}`),
+      forgetSessions: (of) => this.#erase(`forget ${of}`, `sessions ${of}`),
+    });
+  }
+
+  /** Writes a row in the realm, and a session. */
+  async serve(realm: Uri): Promise<void> {
+    await this.membership.noteRealm(realm);
+    this.served.add(realm);
+    await this.#write(realm);
+  }
+
+  kill(): void {
+    this.isDead = true;
+    this.#held = [];
+  }
+
+  /** SIGSTOP. */
+  freeze(): void {
+    this.isFrozen = true;
+  }
+
+  /** SIGCONT: all that came meanwhile is there at once. */
+  thaw(): void {
+    this.isFrozen = false;
+    const held = this.#held;
+    this.#held = [];
+    for (const action of held) this.#world.time.after(0, () => this.turn(action));
+  }
+
+  /** Stops the next command of this name before it is carried out, or before its reply is seen. */
+  hold(moment: Moment, file: string): Held {
+    const [released, release] = signal();
+    const [reached, reach] = signal();
+    const hold = { moment, file, reached: reach, released };
+    this.#holds.push(hold);
+    const cancel = (): void => {
+      this.#holds = this.#holds.filter((one) => one !== hold);
+    };
+    return { reached, release, cancel };
+  }
+
+  overhear(text: string): void {
+    const { time, outageCount, delayMs } = this.#world;
+    time.after(delayMs(), () => {
+      if (!this.isDeaf && outageCount === this.#world.outageCount) this.turn(() => this.hear(text));
+    });
+  }
+
+  hear(text: string): void {
+    this.membership.change(Buffer.from(text));
+  }
+
+  count(name: string): number {
+    return this.done.filter((command) => command === name).length;
+  }
+
+  turn(action: () => void): void {
+    if (this.isDead) return;
+    if (this.isFrozen) this.#held.push(action);
+    else action();
+  }
+
+  #store(): Store {
+    return {
+      run: async <Input, Reply>(script: Script<Input, Reply>, input: Input) => {
+        const { keys, argv } = script.encode(input);
+        return script.decode(await this.#command(script.file, () => this.#world.twin.eval(script.file, keys, argv)));
+      },
+      scanSet: (key) => this.#scan(key),
+      scanHash: () => {
+        throw new Error('not used');
+      },
+    };
+  }
+
+  async *#scan(key: string): AsyncIterable<readonly string[]> {
+    const members = (await this.#command('scan', () => this.#world.twin.members(key))) as string[];
+    for (let at = 0; at < members.length; at += 2) yield members.slice(at, at + 2);
+  }
+
+  async #erase(name: string, row: string): Promise<void> {
+    await this.#command(name, () => this.#world.rows.delete(row));
+  }
+
+  async #write(realm: Uri): Promise<void> {
+    await this.#command(`write ${realm}`, () => {
+      this.#world.rows.add(`${realm} ${this.node}`).add(`sessions ${this.node}`);
+    });
+  }
+
+  /** In the order asked, and so the replies. */
+  #command(name: string, action: () => unknown): Promise<unknown> {
+    const outage = this.#world.outageCount;
+    const carriedOut = this.#commands.then(async () => {
+      await this.#passage('before', name);
+      this.#fail(name, outage);
+      this.done.push(name);
+      return action();
+    });
+    this.#commands = carriedOut.catch(() => undefined);
+    const reply = this.#replies.then(async () => {
+      const raw = await carriedOut;
+      await this.#passage('after', name);
+      await new Promise<void>((resolve) => this.turn(resolve));
+      this.#fail(name, outage);
+      return raw;
+    });
+    this.#replies = reply.catch(() => undefined);
+    return reply;
+  }
+
+  async #passage(moment: Moment, name: string): Promise<void> {
+    const hold = this.#holds.find((one) => one.moment === moment && one.file === name);
+    if (hold !== undefined) {
+      this.#holds = this.#holds.filter((one) => one !== hold);
+      hold.reached();
+      await hold.released;
+    }
+    const delayMs = this.#world.delayMs();
+    if (delayMs > 0) await new Promise<void>((resolve) => this.#world.time.after(delayMs, resolve));
+  }
+
+  #fail(name: string, outage: number): void {
+    const isFailing = this.failing[0] === name;
+    if (isFailing) this.failing.shift();
+    if (isFailing || this.#world.isAway || outage !== this.#world.outageCount)
+      throw new BackplaneUnavailableError(name);
+  }
+}
+
+function signal(): [signaled: Promise<void>, give: () => void] {
+  let give: () => void = () => undefined;
+  const signaled = new Promise<void>((resolve) => (give = resolve));
+  return [signaled, give];
+}

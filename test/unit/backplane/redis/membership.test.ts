@@ -1,0 +1,447 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { BackplaneUnavailableError } from '../../../../src/backplane/backplane.js';
+import type { NodeId } from '../../../../src/wamp/ids.js';
+import { LEASE_MS, MembersWorld, RENEW_MS } from '../../../support/members.js';
+
+let world: MembersWorld;
+beforeEach(() => {
+  world = new MembersWorld();
+});
+
+const entered = (node: string, version: number, row = '{"v":1,"reads":[1],"name":"x","startedAtMs":1}'): string =>
+  `1 ${version} entered ${node} ${row}`;
+
+describe('entering and leaving', () => {
+  it('tells every node of every other one once, and of itself never', async () => {
+    const [one, two, three] = await world.entered('n-1', 'n-2', 'n-3');
+    expect(one.events).toEqual(['entered n-2 [1]', 'entered n-3 [1]']);
+    expect(two.events).toEqual(['entered n-1 [1]', 'entered n-3 [1]']);
+    expect(three.events).toEqual(['entered n-1 [1]', 'entered n-2 [1]']);
+    expect(one.membership.isLeaseValid()).toBe(true);
+  });
+
+  it('resolves only once the other nodes are known', async () => {
+    await world.entered('n-1');
+    const two = world.member('n-2');
+    const held = two.hold('before', 'load_nodes.lua');
+    let isIn = false;
+    const entering = two.membership.enter().then(() => (isIn = true));
+    await held.reached;
+    expect(isIn).toBe(false);
+    held.release();
+    await entering;
+    expect(two.events).toEqual(['entered n-1 [1]']);
+  });
+
+  it('can be tried again when the store was away', async () => {
+    const one = world.member('n-1');
+    world.goAway();
+    await expect(one.membership.enter()).rejects.toThrow(BackplaneUnavailableError);
+    world.isAway = false;
+    one.failing.push('load_nodes.lua');
+    await expect(one.membership.enter()).rejects.toThrow(BackplaneUnavailableError);
+    await one.membership.enter();
+    expect(world.said).toHaveLength(1);
+  });
+
+  it('starts over when the store loses its data in between', async () => {
+    const one = world.member('n-1');
+    const held = one.hold('before', 'load_nodes.lua');
+    const entering = one.membership.enter();
+    await held.reached;
+    world.flushAll();
+    held.release();
+    await entering;
+    expect(world.alive()).toEqual(['n-1']);
+  });
+
+  it('leaves no key behind but tombstones, and the others hear of it once (G5)', async () => {
+    const [one, two] = await world.entered('n-1', 'n-2');
+    await two.serve('realm');
+    await two.serve('other');
+    await two.membership.leave();
+    await two.membership.leave();
+    await world.pass(3 * LEASE_MS);
+    expect(one.events).toEqual(['entered n-2 [1]', 'gone n-2']);
+    expect(one.leftBehind).toEqual([]);
+    expect(two.events).toEqual(['entered n-1 [1]']);
+    expect(two.membership.isLeaseValid()).toBe(false);
+    await one.membership.leave();
+    expect(world.keysLeft()).toEqual([world.keys.nodes.gone]);
+    expect([...world.rows]).toEqual([]);
+  });
+
+  it('says gone only after every realm and session was withdrawn', async () => {
+    const [one, two] = await world.entered('n-1', 'n-2');
+    await two.serve('realm');
+    const held = two.hold('before', 'forget n-2');
+    const leaving = two.membership.leave();
+    await held.reached;
+    await world.pass(0);
+    expect(one.events).not.toContain('gone n-2');
+    held.release();
+    await leaving;
+    await world.pass(0);
+    expect(one.events).toContain('gone n-2');
+    expect(two.done.slice(-4)).toEqual(['begin_reap.lua', 'withdraw realm n-2', 'forget n-2', 'end_node.lua']);
+  });
+
+  it('needs no store for a node that never entered', async () => {
+    const one = world.member('n-1');
+    await one.membership.leave();
+    expect(one.done).toEqual([]);
+    await expect(one.membership.enter()).rejects.toThrow(BackplaneUnavailableError);
+  });
+
+  it('leaves also in the middle of entering', async () => {
+    const one = world.member('n-1');
+    const held = one.hold('after', 'enter_node.lua');
+    const entering = one.membership.enter();
+    await held.reached;
+    const leaving = one.membership.leave();
+    held.release();
+    await expect(entering).rejects.toThrow(BackplaneUnavailableError);
+    await leaving;
+    await world.pass(LEASE_MS);
+    expect(world.keysLeft()).toEqual([world.keys.nodes.gone]);
+  });
+
+  it('gives up at once when the store is away, and the others finish it (G6)', async () => {
+    const [one, two] = await world.entered('n-1', 'n-2');
+    await two.serve('realm');
+    two.failing.push('withdraw realm n-2');
+    await two.membership.leave();
+    expect(two.troubles).toHaveLength(1);
+    expect(one.events).not.toContain('gone n-2');
+    await world.pass(2 * LEASE_MS);
+    expect(one.events.filter((event) => event === 'gone n-2')).toHaveLength(1);
+    expect([...world.rows]).toEqual([]);
+  });
+
+  it('waits no longer than a lease for a store that does not answer', async () => {
+    const [one] = await world.entered('n-1');
+    await one.serve('realm');
+    const held = one.hold('before', 'withdraw realm n-1');
+    let hasLeft = false;
+    void one.membership.leave().then(() => (hasLeft = true));
+    await held.reached;
+    await world.pass(LEASE_MS - 1);
+    expect(hasLeft).toBe(false);
+    await world.pass(1);
+    expect(hasLeft).toBe(true);
+    held.release();
+    await world.pass(0);
+    expect(one.done.at(-1)).toBe('withdraw realm n-1');
+  });
+});
+
+describe('the lease', () => {
+  it('holds from the moment its renewal was sent, not answered', async () => {
+    const [one] = await world.entered('n-1');
+    await world.pass(0);
+    const sentAtMs = world.time.nowMs;
+    const held = one.hold('after', 'renew_lease.lua');
+    const renewing = one.membership.renewOnce();
+    await held.reached;
+    await world.pass(3_000);
+    // Nothing is answered from now on but this.
+    one.hold('before', 'renew_lease.lua');
+    held.release();
+    expect(await renewing).toBe('renewed');
+    await world.pass(sentAtMs + LEASE_MS - 1 - world.time.nowMs);
+    expect(one.membership.isLeaseValid()).toBe(true);
+    await world.pass(1);
+    expect(one.membership.isLeaseValid()).toBe(false);
+  });
+
+  it('is renewed in time by itself', async () => {
+    const [one] = await world.entered('n-1');
+    world.turnEnded = () => expect(one.membership.isLeaseValid()).toBe(true);
+    await world.pass(60_000);
+    const renewalCount = one.count('renew_lease.lua');
+    expect(renewalCount).toBeGreaterThanOrEqual(60_000 / RENEW_MS);
+    expect(renewalCount).toBeLessThanOrEqual(60_000 / (RENEW_MS * 0.9) + 1);
+  });
+
+  it('is not believed in by a process that wakes, and is again once the store says that nobody reaped it', async () => {
+    const [one] = await world.entered('n-1');
+    await world.pass(RENEW_MS);
+    one.freeze();
+    await world.pass(LEASE_MS + 1);
+    expect(one.membership.isLeaseValid()).toBe(false);
+    one.thaw();
+    await world.pass(RENEW_MS);
+    expect(one.membership.isLeaseValid()).toBe(true);
+    expect(one.counters.leases.late).toBe(1);
+    expect(one.events).toEqual([]);
+  });
+
+  it('heals after any outage of a store that kept its data; nobody is reaped for it (G6)', async () => {
+    const [one, two] = await world.entered('n-1', 'n-2');
+    world.goAway();
+    await world.pass(10 * LEASE_MS);
+    expect(one.membership.isLeaseValid()).toBe(false);
+    world.isAway = false;
+    await world.pass(RENEW_MS);
+    for (const member of [one, two]) expect(member.membership.isLeaseValid()).toBe(true);
+    await world.pass(3 * LEASE_MS);
+    for (const member of [one, two]) expect(member.events).toHaveLength(1);
+    expect(one.counters.leases.late).toBe(1);
+  });
+
+  it('is renewed anew for who asks while a renewal is under way', async () => {
+    const [one] = await world.entered('n-1');
+    await world.pass(0);
+    const held = one.hold('after', 'renew_lease.lua');
+    const first = one.membership.renewOnce();
+    await held.reached;
+    world.flushAll();
+    const second = one.membership.renewOnce();
+    const third = one.membership.renewOnce();
+    held.release();
+    expect(await Promise.all([first, second, third])).toEqual(['renewed', 'emptied', 'emptied']);
+    expect(one.events).toEqual(['emptied']);
+  });
+
+  it('fails by name when the store is away', async () => {
+    const [one] = await world.entered('n-1');
+    world.goAway();
+    await expect(one.membership.renewOnce()).rejects.toThrow(BackplaneUnavailableError);
+  });
+
+  it('is not renewed any more when a renewal is answered after the node began to leave', async () => {
+    const [one] = await world.entered('n-1');
+    await world.pass(0);
+    const held = one.hold('before', 'renew_lease.lua');
+    const renewing = one.membership.renewOnce();
+    await held.reached;
+    world.flushAll();
+    const leaving = one.membership.leave();
+    held.release();
+    await expect(renewing).rejects.toThrow(BackplaneUnavailableError);
+    await leaving;
+    await world.pass(3 * LEASE_MS);
+    expect(one.count('enter_node.lua')).toBe(1);
+    expect(one.events).toEqual([]);
+    expect(world.keysLeft()).toEqual([world.keys.nodes.gone]);
+  });
+
+  it('is not renewed by a step of entering again that is answered after the node began to leave', async () => {
+    const [one] = await world.entered('n-1');
+    await world.pass(0);
+    world.flushAll();
+    const held = one.hold('after', 'enter_node.lua');
+    const renewing = one.membership.renewOnce();
+    await held.reached;
+    const leaving = one.membership.leave();
+    held.release();
+    await expect(renewing).rejects.toThrow(BackplaneUnavailableError);
+    await leaving;
+    expect(one.events).toEqual([]);
+    expect(world.keysLeft()).toEqual([world.keys.nodes.gone]);
+  });
+});
+
+describe('changes and readings', () => {
+  it('come to the same when a change was missed', async () => {
+    const [one] = await world.entered('n-1');
+    one.isDeaf = true;
+    const [two] = await world.entered('n-2');
+    one.isDeaf = false;
+    await world.pass(RENEW_MS);
+    expect(one.events).toEqual(['entered n-2 [1]']);
+    one.isDeaf = true;
+    await two.membership.leave();
+    one.isDeaf = false;
+    await world.pass(3 * RENEW_MS);
+    expect(one.events).toEqual(['entered n-2 [1]', 'gone n-2']);
+    expect(one.counters.nodesGone.all).toBe(1);
+  });
+
+  it('read at once when a change shows that one was missed', async () => {
+    const [one] = await world.entered('n-1');
+    one.isDeaf = true;
+    await world.entered('n-2');
+    one.isDeaf = false;
+    await world.entered('n-3');
+    expect(one.events).toEqual(['entered n-3 [1]', 'entered n-2 [1]']);
+  });
+
+  it('wait for the change of a node that was read to be gone: what it said last is under way', async () => {
+    const [one, two] = await world.entered('n-1', 'n-2');
+    one.isDeaf = true;
+    await two.membership.leave();
+    await one.membership.renewOnce();
+    expect(one.events).not.toContain('gone n-2');
+    one.hear(world.said.at(-1)!);
+    expect(one.events).toContain('gone n-2');
+    await world.pass(3 * LEASE_MS);
+    expect(one.events).toEqual(['entered n-2 [1]', 'gone n-2']);
+  });
+
+  it('do not take a node for lost that entered while the store was read', async () => {
+    const [one] = await world.entered('n-1');
+    const held = one.hold('after', 'load_nodes.lua');
+    one.membership.suspect();
+    await world.pass(RENEW_MS);
+    await held.reached;
+    await world.entered('n-2');
+    held.release();
+    await world.pass(0);
+    expect(one.count('load_nodes.lua')).toBeGreaterThan(2);
+    await world.pass(3 * LEASE_MS);
+    expect(one.events).toEqual(['entered n-2 [1]']);
+    expect(world.alive()).toEqual(['n-1', 'n-2']);
+  });
+
+  it('do not bring back a node that left while the store was read', async () => {
+    const [one, two] = await world.entered('n-1', 'n-2');
+    await world.pass(RENEW_MS);
+    const held = one.hold('after', 'load_nodes.lua');
+    one.membership.suspect();
+    await held.reached;
+    await two.membership.leave();
+    await world.pass(0);
+    expect(one.events).toContain('gone n-2');
+    held.release();
+    await world.pass(3 * LEASE_MS);
+    expect(one.events).toEqual(['entered n-2 [1]', 'gone n-2']);
+  });
+
+  it('never bring back a node that has gone, whatever is heard', async () => {
+    const [one, two] = await world.entered('n-1', 'n-2');
+    await two.membership.leave();
+    await world.pass(0);
+    one.hear(entered('n-2', 9));
+    one.hear('1 10 gone n-2');
+    await world.pass(RENEW_MS);
+    expect(one.events).toEqual(['entered n-2 [1]', 'gone n-2']);
+  });
+
+  it('say nothing of the node itself, and never that it has gone', async () => {
+    const [one] = await world.entered('n-1');
+    one.hear('1 2 gone n-1');
+    one.hear(entered('n-1', 3));
+    await world.pass(RENEW_MS);
+    expect(one.events).toEqual([]);
+    expect(one.membership.isLeaseValid()).toBe(true);
+  });
+
+  it('survive a change with a version out of nowhere', async () => {
+    const [one] = await world.entered('n-1');
+    one.hear(entered('n-ghost', 999_999_999_999_999));
+    await world.entered('n-2');
+    await world.pass(4 * LEASE_MS);
+    expect(one.events).toEqual(['entered n-ghost [1]', 'entered n-2 [1]', 'gone n-ghost']);
+  });
+
+  it('ignore and count messages that are not changes', async () => {
+    const [one] = await world.entered('n-1');
+    const wrong = [
+      '',
+      '1',
+      'nonsense',
+      '1 x gone n-2',
+      '1 -2 gone n-2',
+      '1 2 went n-2',
+      '1 2 gone ',
+      '1 2 gone n-2 n-3',
+      `1 2 gone ${'n'.repeat(300)}`,
+      '1 2 entered n-2',
+      '1 2 entered n-2 row',
+      '1 2 gone n\u00002',
+      `1 2 entered n-2 {"name":"${'x'.repeat(10_000)}"}`,
+      '1 9999999999999999999 gone n-2',
+    ];
+    for (const text of wrong) one.hear(text);
+    one.membership.change(new Uint8Array([0x31, 0x20, 0xff, 0xfe]));
+    expect(one.counters.messagesIgnored.change).toBe(wrong.length + 1);
+    one.hear('2 2 gone n-2');
+    expect(one.counters.messagesIgnored.version).toBe(1);
+    expect(one.events).toEqual([]);
+  });
+
+  it('count a row that they do not understand, and know the node without a format in common', async () => {
+    const [one] = await world.entered('n-1');
+    one.hear(entered('n-2', 2, '{"v":2,"reads":[7]}'));
+    one.hear(entered('n-3', 3, '{"v":1,"reads":"all","name":"x","startedAtMs":1}'));
+    one.hear(entered('n-4', 4, '{"v":1,"reads":[1],"name":"x","startedAtMs":1,"__proto__":{"v":3}}'));
+    one.hear(entered('n-5', 5, '{"v":1,'.concat('}')));
+    expect(one.events).toEqual(['entered n-2 []', 'entered n-3 []', 'entered n-4 [1]', 'entered n-5 []']);
+    expect(one.counters.rowsIgnored).toEqual({ version: 1, shape: 2 });
+  });
+
+  it('ignore a row in the store under a name that cannot be a node', async () => {
+    world.twin.command('HSET', world.keys.nodes.alive, 'no node', '{}');
+    const [one] = await world.entered('n-1');
+    expect(one.events).toEqual([]);
+    expect(one.counters.rowsIgnored.shape).toBe(1);
+  });
+
+  it('read for a stranger as often as the lease is renewed, however often it speaks', async () => {
+    const [one] = await world.entered('n-1');
+    await world.pass(RENEW_MS);
+    const readCount = one.count('load_nodes.lua');
+    for (let count = 0; count < 100; count++) one.membership.suspect();
+    await world.pass(0);
+    expect(one.count('load_nodes.lua')).toBe(readCount + 1);
+    for (let count = 0; count < 100; count++) one.membership.suspect();
+    await world.pass(RENEW_MS);
+    expect(one.count('load_nodes.lua')).toBe(readCount + 2);
+  });
+
+  it('read again with the next renewal what could not be read', async () => {
+    const [one] = await world.entered('n-1');
+    one.isDeaf = true;
+    await world.entered('n-2');
+    one.failing.push('load_nodes.lua');
+    expect(await one.membership.renewOnce()).toBe('renewed');
+    expect(one.events).toEqual([]);
+    expect(one.troubles).toHaveLength(1);
+    expect(await one.membership.renewOnce()).toBe('renewed');
+    expect(one.events).toEqual(['entered n-2 [1]']);
+  });
+});
+
+describe('realms of the node', () => {
+  it('are noted before rows are written, and dropped when none is left', async () => {
+    const [one] = await world.entered('n-1');
+    await one.membership.noteRealm('a');
+    await one.membership.noteRealm('b');
+    one.membership.dropRealm('a');
+    one.membership.dropRealm('never noted');
+    await world.pass(0);
+    expect(world.twin.members(world.keys.nodes.realmsOf('n-1' as NodeId))).toEqual(['b']);
+    expect(one.count('drop_realm.lua')).toBe(1);
+  });
+
+  it('are noted by entering again when the store turns out to have lost its data', async () => {
+    const [one] = await world.entered('n-1');
+    await one.membership.noteRealm('a');
+    world.flushAll();
+    await one.membership.noteRealm('b');
+    expect(world.twin.members(world.keys.nodes.realmsOf('n-1' as NodeId))).toEqual(['a', 'b']);
+    expect(one.events).toEqual(['emptied']);
+  });
+
+  it('cannot be noted by a node that was declared dead: it fences itself', async () => {
+    const [one, two] = await world.entered('n-1', 'n-2');
+    two.freeze();
+    await world.pass(2 * LEASE_MS);
+    two.isFrozen = false;
+    await expect(two.membership.noteRealm('a')).rejects.toThrow(BackplaneUnavailableError);
+    await world.pass(0);
+    expect(two.events).toEqual(['entered n-1 [1]', 'fenced']);
+    await expect(two.membership.noteRealm('a')).rejects.toThrow(BackplaneUnavailableError);
+    expect(one.membership.isLeaseValid()).toBe(true);
+  });
+
+  it('cannot be noted while the store is away', async () => {
+    const [one] = await world.entered('n-1');
+    world.goAway();
+    await expect(one.membership.noteRealm('a')).rejects.toThrow(BackplaneUnavailableError);
+    one.membership.dropRealm('a');
+    await world.pass(0);
+    expect(one.troubles).toHaveLength(1);
+  });
+});
