@@ -102,7 +102,10 @@ class Node implements RunningNode {
     this.#makeBackplane = backplane ?? alone;
     this.counters = counters ?? createCounters();
     this.gauges = this.#makeGauges();
-    this.#metrics = createMetrics(this.counters, this.gauges);
+    this.#metrics = createMetrics(this.counters, this.gauges, {
+      counters: this.clusterCounters,
+      gauges: () => this.#life?.backplane.gauges,
+    });
     this.#ops = config.ops.enabled
       ? new OpsServer(config.ops, { isReady: () => this.#readiness(), metrics: this.#metrics }, logger)
       : undefined;

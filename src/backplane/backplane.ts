@@ -1,5 +1,6 @@
 import type { Frame } from '../routing/frames.js';
 import type { Claim, ClaimOutcome, Identity, Publication, Registration } from '../routing/ports.js';
+import type { ClusterGauges } from '../telemetry/cluster-gauges.js';
 import type { NodeId, RegistrationId, SessionId, Uri } from '../wamp/ids.js';
 import type { MatchPolicy } from '../wamp/options.js';
 
@@ -74,6 +75,8 @@ export interface Backplane {
   readonly node: NodeId;
   readonly bus: Bus;
   readonly directory: Directory;
+  /** As they are now, also after `stop`. Absent: it joins no nodes of other processes. */
+  readonly gauges?: ClusterGauges;
   start(events: BackplaneEvents): Promise<void>;
   /** Begins to serve a realm: resolves once every registration of it has been said to `registration`. Idempotent. */
   serve(realm: Uri): Promise<void>;

@@ -4,11 +4,11 @@ import type { Counters, Tally } from './counters.js';
 /** One value of a metric with its label value; no label: the only one. */
 export type Sample = readonly [value: number, label?: string];
 
-export interface CounterDefinition {
+export interface CounterDefinition<Source = Counters> {
   readonly name: string;
   readonly help: string;
   readonly label?: string;
-  samples(counters: Counters): Sample[];
+  samples(counters: Source): Sample[];
 }
 
 export interface GaugeDefinition {
@@ -158,12 +158,13 @@ export const GAUGE_DEFINITIONS: Readonly<Record<keyof Gauges, GaugeDefinition>> 
   unsentBytes: { name: 'gantry_unsent_bytes', help: 'Bytes waiting to be sent, all connections together.' },
 };
 
-function labelled(
+/** One sample for each key of a tally. */
+export function labelled<Source = Counters>(
   name: string,
   help: string,
   label: string,
-  tally: (counters: Counters) => Tally<string>,
-): CounterDefinition {
+  tally: (counters: Source) => Tally<string>,
+): CounterDefinition<Source> {
   return {
     name: `gantry_${name}`,
     help,
@@ -172,7 +173,11 @@ function labelled(
   };
 }
 
-function single(name: string, help: string, value: (counters: Counters) => number): CounterDefinition {
+export function single<Source = Counters>(
+  name: string,
+  help: string,
+  value: (counters: Source) => number,
+): CounterDefinition<Source> {
   return { name: `gantry_${name}`, help, samples: (counters) => [[value(counters)]] };
 }
 

@@ -1,5 +1,12 @@
 import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
 import { Registry, type Metric } from 'prom-client';
+import { createClusterCounters, type ClusterCounters } from './cluster-counters.js';
+import type { ClusterGauges } from './cluster-gauges.js';
+import {
+  CLUSTER_COUNTER_DEFINITIONS,
+  CLUSTER_GAUGE_DEFINITIONS,
+  CLUSTER_HISTOGRAM_DEFINITIONS,
+} from './cluster-metric-definitions.js';
 import type { Counters, Histogram } from './counters.js';
 import {
   CALL_DURATION,
@@ -24,6 +31,12 @@ export interface Metrics {
   stop(): void;
 }
 
+/** What is told of the cluster: nothing but zeros and no gauges for a node that is alone by configuration. */
+export interface ClusterSources {
+  readonly counters: ClusterCounters;
+  readonly gauges: () => ClusterGauges | undefined;
+}
+
 export interface MetricReference {
   readonly name: string;
   readonly type: 'counter' | 'gauge' | 'histogram';
@@ -36,7 +49,9 @@ const NANOSECONDS_PER_SECOND = 1e9;
 const MS_PER_SECOND = 1_000;
 const DELAY_PERCENTILES = [50, 90, 99, 100] as const;
 
-export function createMetrics(counters: Counters, gauges: Gauges): Metrics {
+const ALONE: ClusterSources = { counters: createClusterCounters(), gauges: () => undefined };
+
+export function createMetrics(counters: Counters, gauges: Gauges, cluster: ClusterSources = ALONE): Metrics {
   const registry = new Registry();
   const delay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS });
   for (const definition of Object.values(COUNTER_DEFINITIONS).flat()) {
@@ -48,7 +63,10 @@ export function createMetrics(counters: Counters, gauges: Gauges): Metrics {
   for (const [gauge, definition] of Object.entries(GAUGE_DEFINITIONS) as [keyof Gauges, GaugeDefinition][]) {
     register(registry, definition, 'gauge', () => [{ value: gauges[gauge](), labels: {} }]);
   }
-  register(registry, CALL_DURATION, 'histogram', () => histogramSamples(counters.callLatency));
+  register(registry, CALL_DURATION, 'histogram', () =>
+    histogramSamples(CALL_DURATION.name, counters.callLatency, MS_PER_SECOND),
+  );
+  registerCluster(registry, cluster);
   register(registry, EVENT_LOOP_DELAY, 'gauge', () => delaySamples(delay));
   return {
     contentType: registry.contentType,
@@ -66,9 +84,34 @@ export function metricsReference(): MetricReference[] {
       .map((definition) => reference(definition, 'counter')),
     ...Object.values(GAUGE_DEFINITIONS).map((definition) => reference(definition, 'gauge')),
     reference({ ...CALL_DURATION, label: 'le' }, 'histogram'),
+    ...Object.values(CLUSTER_COUNTER_DEFINITIONS).map((definition) => reference(definition, 'counter')),
+    ...Object.values(CLUSTER_GAUGE_DEFINITIONS).map((definition) => reference(definition, 'gauge')),
+    ...Object.values(CLUSTER_HISTOGRAM_DEFINITIONS).map((definition) =>
+      reference({ ...definition, label: 'le' }, 'histogram'),
+    ),
     reference(EVENT_LOOP_DELAY, 'gauge'),
     ...PROCESS_METRICS.map((definition) => reference(definition, definition.type)),
   ];
+}
+
+function registerCluster(registry: Registry, { counters, gauges }: ClusterSources): void {
+  for (const definition of Object.values(CLUSTER_COUNTER_DEFINITIONS)) {
+    register(registry, definition, 'counter', () => labelled(definition.label, definition.samples(counters)));
+  }
+  for (const definition of Object.values(CLUSTER_GAUGE_DEFINITIONS)) {
+    register(registry, definition, 'gauge', () => {
+      const now = gauges();
+      return now === undefined ? [] : [{ value: definition.value(now), labels: {} }];
+    });
+  }
+  for (const [key, definition] of Object.entries(CLUSTER_HISTOGRAM_DEFINITIONS) as [
+    keyof typeof CLUSTER_HISTOGRAM_DEFINITIONS,
+    (typeof CLUSTER_HISTOGRAM_DEFINITIONS)[keyof typeof CLUSTER_HISTOGRAM_DEFINITIONS],
+  ][]) {
+    register(registry, definition, 'histogram', () =>
+      histogramSamples(definition.name, counters[key], definition.scale),
+    );
+  }
 }
 
 function reference(
@@ -108,15 +151,15 @@ function labelled(name: string | undefined, samples: Sample[]): PageSample[] {
   }));
 }
 
-function histogramSamples(histogram: Histogram): PageSample[] {
+function histogramSamples(name: string, histogram: Histogram, scale: number): PageSample[] {
   let cumulative = 0;
-  const samples: PageSample[] = [...histogram.upperBounds, Infinity].map((boundMs, index) => {
+  const samples: PageSample[] = [...histogram.upperBounds, Infinity].map((bound, index) => {
     cumulative += histogram.buckets[index] ?? 0;
-    const le = boundMs === Infinity ? '+Inf' : boundMs / MS_PER_SECOND;
-    return { metricName: `${CALL_DURATION.name}_bucket`, labels: { le }, value: cumulative };
+    const le = bound === Infinity ? '+Inf' : bound / scale;
+    return { metricName: `${name}_bucket`, labels: { le }, value: cumulative };
   });
-  samples.push({ metricName: `${CALL_DURATION.name}_sum`, labels: {}, value: histogram.sum / MS_PER_SECOND });
-  samples.push({ metricName: `${CALL_DURATION.name}_count`, labels: {}, value: histogram.count });
+  samples.push({ metricName: `${name}_sum`, labels: {}, value: histogram.sum / scale });
+  samples.push({ metricName: `${name}_count`, labels: {}, value: histogram.count });
   return samples;
 }
 

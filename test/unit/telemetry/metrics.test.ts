@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { createClusterCounters } from '../../../src/telemetry/cluster-counters.js';
+import type { ClusterGauges } from '../../../src/telemetry/cluster-gauges.js';
 import { createCounters, observe, type Counters } from '../../../src/telemetry/counters.js';
 import { createMetrics, metricsReference, type Gauges } from '../../../src/telemetry/metrics.js';
 import { Code } from '../../../src/wamp/codes.js';
@@ -113,6 +115,74 @@ describe('metrics page', () => {
     expect(samples.get('process_resident_memory_bytes')).toBeGreaterThan(0);
   });
 
+  it('shows every counter of the cluster under every one of its keys', async () => {
+    const counters = createClusterCounters();
+    let next = 1_000;
+    const expected: number[] = [];
+    for (const table of Object.values(counters) as object[]) {
+      if ('buckets' in table) continue;
+      for (const key of Object.keys(table)) {
+        (table as Record<string, number>)[key] = ++next;
+        expected.push(next);
+      }
+    }
+    const metrics = createMetrics(createCounters(), gauges, { counters, gauges: () => undefined });
+    const shown = [...parse(await metrics.page()).samples.values()];
+    expect(expected.filter((value) => !shown.includes(value))).toEqual([]);
+    expect(expected.length).toBeGreaterThan(50);
+  });
+
+  it('shows what the cluster takes, in seconds, and how much goes into a batch, in items', async () => {
+    const counters = createClusterCounters();
+    observe(counters.barrierLatency, 40);
+    observe(counters.storeRoundTrip, 0.3);
+    observe(counters.probeRoundTrip, 2_000);
+    observe(counters.batchItems, 3);
+    observe(counters.batchItems, 64);
+    const metrics = createMetrics(createCounters(), gauges, { counters, gauges: () => undefined });
+    const { samples, types } = parse(await metrics.page());
+    const bucket = (name: string, le: string) => samples.get(`gantry_cluster_${name}_bucket{le="${le}"}`);
+    expect([bucket('barrier_duration_seconds', '0.025'), bucket('barrier_duration_seconds', '0.05')]).toEqual([0, 1]);
+    expect(bucket('store_round_trip_seconds', '0.0005')).toBe(1);
+    expect(samples.get('gantry_cluster_probe_round_trip_seconds_sum')).toBe(2);
+    expect([bucket('batch_items', '2'), bucket('batch_items', '4'), bucket('batch_items', '+Inf')]).toEqual([0, 1, 2]);
+    expect(samples.get('gantry_cluster_batch_items_sum')).toBe(67);
+    expect(types.get('gantry_cluster_batch_items')).toBe('histogram');
+  });
+
+  it('asks the backplane for its gauges, and shows none where it has none', async () => {
+    const now: ClusterGauges = {
+      isUp: true,
+      nodes: 3,
+      nodesUnreachable: 1,
+      leaseRemainingMs: 4_500,
+      silenceMs: 250,
+      unacknowledgedBytes: 21,
+      pendingBarriers: 22,
+      mirrorTopics: 23,
+      mirrorRegistrations: 24,
+      mirrorVersionLag: 25,
+    };
+    const counters = createClusterCounters();
+    const metrics = createMetrics(createCounters(), gauges, { counters, gauges: () => now });
+    const { samples } = parse(await metrics.page());
+    const shown = (names: readonly string[]) => names.map((name) => samples.get(`gantry_cluster_${name}`));
+    expect(shown(['up', 'nodes', 'nodes_unreachable'])).toEqual([1, 3, 1]);
+    expect(shown(['lease_remaining_seconds', 'silence_seconds'])).toEqual([4.5, 0.25]);
+    expect(
+      shown([
+        'unacknowledged_bytes',
+        'pending_barriers',
+        'mirror_topics',
+        'mirror_registrations',
+        'mirror_version_lag',
+      ]),
+    ).toEqual([21, 22, 23, 24, 25]);
+    const alone = await scrape(createCounters());
+    expect(alone.samples.has('gantry_cluster_up')).toBe(false);
+    expect(alone.types.get('gantry_cluster_up')).toBe('gauge');
+  });
+
   it('keeps two nodes in one process apart', async () => {
     const one = createCounters();
     one.bytes.in = 5;
@@ -128,7 +198,10 @@ describe('metrics page', () => {
     expect(reference.every(({ help }) => help.length > 10)).toBe(true);
     const labels = new Set(reference.flatMap((metric) => metric.labels));
     expect(labels).toEqual(
-      new Set(['serializer', 'reason', 'cause', 'type', 'outcome', 'limit', 'fate', 'le', 'quantile', 'kind']),
+      new Set([
+        ...['serializer', 'reason', 'cause', 'type', 'outcome', 'limit', 'fate', 'le', 'quantile', 'kind'],
+        ...['direction', 'connection'],
+      ]),
     );
   });
 });

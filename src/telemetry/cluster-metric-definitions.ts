@@ -1,0 +1,194 @@
+import type { ClusterCounters } from './cluster-counters.js';
+import type { ClusterGauges } from './cluster-gauges.js';
+import type { Histogram } from './counters.js';
+import { labelled, single, type CounterDefinition, type GaugeDefinition } from './metric-definitions.js';
+
+export interface ClusterHistogramDefinition {
+  readonly name: string;
+  readonly help: string;
+  /** What a bound of the histogram is divided by. */
+  readonly scale: number;
+}
+
+export interface ClusterGaugeDefinition extends GaugeDefinition {
+  value(gauges: ClusterGauges): number;
+}
+
+type HistogramKey = {
+  [Key in keyof ClusterCounters]: ClusterCounters[Key] extends Histogram ? Key : never;
+}[keyof ClusterCounters];
+
+const MS_PER_SECOND = 1_000;
+
+/** A counter without an entry here does not compile. */
+export const CLUSTER_COUNTER_DEFINITIONS: Readonly<
+  Record<Exclude<keyof ClusterCounters, HistogramKey>, CounterDefinition<ClusterCounters>>
+> = {
+  batches: labelled(
+    'cluster_batches_total',
+    'Messages between this node and others, each with all that was due in one turn.',
+    'direction',
+    ({ batches }) => batches,
+  ),
+  batchBytes: labelled('cluster_batch_bytes_total', 'Bytes of those.', 'direction', ({ batchBytes }) => batchBytes),
+  itemsSent: labelled(
+    'cluster_items_sent_total',
+    'What was said to other nodes.',
+    'kind',
+    (counters) => counters.itemsSent,
+  ),
+  itemsReceived: labelled(
+    'cluster_items_received_total',
+    'What other nodes said to this one.',
+    'kind',
+    (counters) => counters.itemsReceived,
+  ),
+  laneGaps: labelled(
+    'cluster_lane_gaps_total',
+    'Losses of what other nodes said to this one, by what showed them.',
+    'reason',
+    ({ laneGaps }) => laneGaps,
+  ),
+  receiptsMissed: single(
+    'cluster_receipts_missed_total',
+    'Batches that the receiving node did not listen to.',
+    ({ receiptsMissed }) => receiptsMissed.all,
+  ),
+  publishErrors: single(
+    'cluster_publish_errors_total',
+    'Batches of which nobody knows whether they arrived.',
+    ({ publishErrors }) => publishErrors.all,
+  ),
+  sendsRefused: labelled(
+    'cluster_sends_refused_total',
+    'What other nodes were not told.',
+    'reason',
+    ({ sendsRefused }) => sendsRefused,
+  ),
+  messagesIgnored: labelled(
+    'cluster_messages_ignored_total',
+    'Messages from the store that this node did not accept.',
+    'reason',
+    ({ messagesIgnored }) => messagesIgnored,
+  ),
+  rowsIgnored: labelled(
+    'cluster_rows_ignored_total',
+    'Rows and replies of the store that were not understood.',
+    'reason',
+    ({ rowsIgnored }) => rowsIgnored,
+  ),
+  changes: labelled('cluster_changes_total', 'Changes of realms heard of.', 'fate', ({ changes }) => changes),
+  mirrorReloads: labelled(
+    'cluster_mirror_reloads_total',
+    'Realms read anew from the store.',
+    'reason',
+    ({ mirrorReloads }) => mirrorReloads,
+  ),
+  barriers: labelled(
+    'cluster_barriers_total',
+    'Waits for every node to know of a subscription or registration.',
+    'outcome',
+    ({ barriers }) => barriers,
+  ),
+  probesMissed: single(
+    'cluster_probes_missed_total',
+    'Times this node did not hear its own voice through the store in time.',
+    ({ probesMissed }) => probesMissed.all,
+  ),
+  storeErrors: labelled(
+    'cluster_store_errors_total',
+    'Failures of the store or of the way to it.',
+    'reason',
+    ({ storeErrors }) => storeErrors,
+  ),
+  connectionsLost: labelled(
+    'cluster_connections_lost_total',
+    'Connections to the store that were lost.',
+    'connection',
+    ({ connectionsLost }) => connectionsLost,
+  ),
+  leases: labelled('cluster_leases_total', 'What became of the lease of this node.', 'outcome', ({ leases }) => leases),
+  nodesGone: single(
+    'cluster_nodes_gone_total',
+    'Other nodes that left or died, as this node heard.',
+    ({ nodesGone }) => nodesGone.all,
+  ),
+  nodesReaped: single(
+    'cluster_nodes_reaped_total',
+    'Dead nodes whose rows this node removed.',
+    ({ nodesReaped }) => nodesReaped.all,
+  ),
+  downs: single('cluster_downs_total', 'Times other nodes could not be reached for long.', ({ downs }) => downs.all),
+};
+
+export const CLUSTER_HISTOGRAM_DEFINITIONS: Readonly<Record<HistogramKey, ClusterHistogramDefinition>> = {
+  batchItems: { name: 'gantry_cluster_batch_items', help: 'Number of items in a batch that was sent.', scale: 1 },
+  barrierLatency: {
+    name: 'gantry_cluster_barrier_duration_seconds',
+    help: 'Time until every node knew of a subscription or registration.',
+    scale: MS_PER_SECOND,
+  },
+  storeRoundTrip: {
+    name: 'gantry_cluster_store_round_trip_seconds',
+    help: 'Time from a command to the reply of the store.',
+    scale: MS_PER_SECOND,
+  },
+  probeRoundTrip: {
+    name: 'gantry_cluster_probe_round_trip_seconds',
+    help: 'Time until this node heard its own voice through the store.',
+    scale: MS_PER_SECOND,
+  },
+};
+
+export const CLUSTER_GAUGE_DEFINITIONS: Readonly<Record<keyof ClusterGauges, ClusterGaugeDefinition>> = {
+  isUp: {
+    name: 'gantry_cluster_up',
+    help: 'Whether other nodes can be reached: 1 or 0. Absent when this node is alone by configuration.',
+    value: ({ isUp }) => (isUp ? 1 : 0),
+  },
+  nodes: {
+    name: 'gantry_cluster_nodes',
+    help: 'Nodes that this one believes to live, itself included.',
+    value: ({ nodes }) => nodes,
+  },
+  nodesUnreachable: {
+    name: 'gantry_cluster_nodes_unreachable',
+    help: 'Other nodes that did not listen to what was last said to them.',
+    value: ({ nodesUnreachable }) => nodesUnreachable,
+  },
+  leaseRemainingMs: {
+    name: 'gantry_cluster_lease_remaining_seconds',
+    help: 'How long this node may still believe that nobody declared it dead.',
+    value: ({ leaseRemainingMs }) => leaseRemainingMs / MS_PER_SECOND,
+  },
+  silenceMs: {
+    name: 'gantry_cluster_silence_seconds',
+    help: 'Time since this node heard its own voice through the store.',
+    value: ({ silenceMs }) => silenceMs / MS_PER_SECOND,
+  },
+  unacknowledgedBytes: {
+    name: 'gantry_cluster_unacknowledged_bytes',
+    help: 'Bytes said to other nodes without a receipt from the store.',
+    value: ({ unacknowledgedBytes }) => unacknowledgedBytes,
+  },
+  pendingBarriers: {
+    name: 'gantry_cluster_pending_barriers',
+    help: 'Subscriptions and registrations that wait for other nodes.',
+    value: ({ pendingBarriers }) => pendingBarriers,
+  },
+  mirrorTopics: {
+    name: 'gantry_cluster_mirror_topics',
+    help: 'Topics and patterns that other nodes want, all realms together.',
+    value: ({ mirrorTopics }) => mirrorTopics,
+  },
+  mirrorRegistrations: {
+    name: 'gantry_cluster_mirror_registrations',
+    help: 'Registrations of all nodes that this node knows, all realms together.',
+    value: ({ mirrorRegistrations }) => mirrorRegistrations,
+  },
+  mirrorVersionLag: {
+    name: 'gantry_cluster_mirror_version_lag',
+    help: 'Changes heard of but not applied, of the realm that is furthest behind.',
+    value: ({ mirrorVersionLag }) => mirrorVersionLag,
+  },
+};
