@@ -1,94 +1,137 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { loadScripts } from '../../src/backplane/redis/script.js';
 import type { Store } from '../../src/backplane/redis/ports.js';
+import { loadScripts } from '../../src/backplane/redis/script.js';
 import { freePort } from './free-port.js';
+import { faultyHost, forcedKind, ordinaryHost, type RedisHost } from './redis-hosts.js';
 
 export interface RedisOptions {
-  /** More arguments of redis-server: `['--requirepass', 'secret']`. */
+  /** More arguments of redis-server: `['--requirepass', 'secret']`. `{folder}` stands for where `files` are. */
   readonly args?: readonly string[];
+  readonly files?: Readonly<Record<string, string>>;
+  /** Ports beside the plain one that `args` have it listen on. */
+  readonly ports?: readonly number[];
   /** What `command` signs in with. */
   readonly password?: string;
 }
 
 /** A prefix nobody else uses: a shared server keeps tests apart by it. */
 export function randomPrefix(): string {
-  return `t-${randomUUID()}`;
+  return `t-${randomUUID().slice(0, 23)}`;
 }
 
-/** A server of one's own, empty, without persistence. End it with `stop`. */
+/** A server of one's own, empty, without persistence, that may be ended and frozen. End it with `stop`. */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
-  const server = new RedisServer(await freePort(), options);
+  const server = new RedisServer(await faultyHost(), await freePort(), options);
   await server.start();
   return server;
+}
+
+/** A server that others may use too, perhaps not here: everything under a prefix of one's own. */
+export interface SharedRedis {
+  readonly url: string;
+  readonly prefix: string;
+  command(name: string, ...words: readonly (string | number)[]): Promise<unknown>;
+  stop(): Promise<void>;
+}
+
+/** The server that GANTRY_TEST_REDIS_URL names, or one in a container or process. End it with `stop`. */
+export async function sharedRedis(): Promise<SharedRedis> {
+  const prefix = randomPrefix();
+  const url = process.env['GANTRY_TEST_REDIS_URL'];
+  const kind = forcedKind();
+  if (url !== undefined && url !== '' && (kind === undefined || kind === 'url')) {
+    const client = new Redis(url);
+    client.on('error', () => undefined);
+    const stop = (): Promise<void> => {
+      client.disconnect();
+      return Promise.resolve();
+    };
+    return { url, prefix, command: (name, ...words) => client.call(name, ...words), stop };
+  }
+  if (kind === 'url') throw new Error('GANTRY_TEST_REDIS is "url", but GANTRY_TEST_REDIS_URL is not set');
+  const server = await startOrdinary();
+  return { url: server.url, prefix, command: (...words) => server.command(...words), stop: () => server.stop() };
+}
+
+async function startOrdinary(): Promise<RedisServer> {
+  const server = new RedisServer(await ordinaryHost(), await freePort(), {});
+  try {
+    await server.start();
+    return server;
+  } catch (error) {
+    await server.stop();
+    if (forcedKind() !== undefined) throw error;
+    // An engine that answers and yet runs nothing.
+    return startRedis();
+  }
 }
 
 export class RedisServer {
   readonly port: number;
   readonly url: string;
+  /** Where `files` are, for this machine and for the server. */
+  readonly folder = mkdtempSync(join(tmpdir(), 'gantry-redis-'));
+  readonly #host: RedisHost;
   readonly #options: RedisOptions;
-  readonly #folder = mkdtempSync(join(tmpdir(), 'gantry-redis-'));
-  #child: ChildProcess | undefined;
   #client: Redis | undefined;
 
-  constructor(port: number, options: RedisOptions) {
+  constructor(host: RedisHost, port: number, options: RedisOptions) {
     this.port = port;
     this.url = `redis://127.0.0.1:${port}`;
+    this.#host = host;
     this.#options = options;
+    // In a container it is another user who reads and writes here.
+    chmodSync(this.folder, 0o777);
+    for (const [name, text] of Object.entries(options.files ?? {})) writeFileSync(join(this.folder, name), text);
   }
 
   /** Resolves once it answers. */
   async start(): Promise<void> {
-    const ours = ['--port', `${this.port}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
-    const args = [...ours, '--dir', this.#folder, ...(this.#options.args ?? [])];
-    const child = spawn(binary(), args, { stdio: 'ignore' });
-    this.#child = child;
-    alive.add(child);
-    child.once('exit', () => alive.delete(child));
-    while (!(await answers(this.port))) {
-      if (child.exitCode !== null) throw new Error(`redis-server ${args.join(' ')} ended with code ${child.exitCode}`);
-      await new Promise((resolve) => setTimeout(resolve, 5));
+    const { args = [], ports = [] } = this.#options;
+    const ours = ['--port', `${this.port}`, '--save', '', '--appendonly', 'no'];
+    const theirs = args.map((word) => word.replaceAll('{folder}', this.folder));
+    await this.#host.start([...ours, ...theirs], this.folder, [this.port, ...ports]);
+    const client = this.#connected();
+    for (;;) {
+      const answer = await client.ping().catch((error: unknown) => error);
+      // It answers, if only to say that it wants a password.
+      if (answer === 'PONG' || (answer instanceof Error && answer.name === 'ReplyError')) return;
+      const fault = this.#host.fault();
+      if (fault !== undefined) throw new Error(`${fault}: ${theirs.join(' ')}`);
     }
   }
 
   /** Ends it at once, without a word to its clients; data is lost. */
   async kill(): Promise<void> {
-    const child = this.#child;
-    this.#child = undefined;
     this.#client?.disconnect();
     this.#client = undefined;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const exit = once(child, 'exit');
-    child.kill('SIGKILL');
-    await exit;
+    await this.#host.kill();
   }
 
   /** Ends it and removes what it left. Idempotent. */
   async stop(): Promise<void> {
     await this.kill();
-    rmSync(this.#folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true });
   }
 
   /** Freezes it: sockets stay open, nothing is answered. */
   pause(): void {
-    this.#child?.kill('SIGSTOP');
+    this.#host.pause();
   }
 
   resume(): void {
-    this.#child?.kill('SIGCONT');
+    this.#host.resume();
   }
 
   /** Kills it and starts it again on the same port. */
   async restart({ keepData }: { readonly keepData: boolean }): Promise<void> {
     if (keepData) await this.command('SAVE');
     await this.kill();
-    if (!keepData) rmSync(join(this.#folder, 'dump.rdb'), { force: true });
+    if (!keepData) rmSync(join(this.folder, 'dump.rdb'), { force: true });
     await this.start();
   }
 
@@ -124,49 +167,14 @@ export class RedisServer {
   #connected(): Redis {
     if (this.#client === undefined) {
       const { password } = this.#options;
-      this.#client = new Redis(this.port, '127.0.0.1', password === undefined ? {} : { password });
+      const retryStrategy = (): number => 5;
+      this.#client = new Redis(this.port, '127.0.0.1', {
+        retryStrategy,
+        maxRetriesPerRequest: 0,
+        ...(password !== undefined && { password }),
+      });
       this.#client.on('error', () => undefined);
     }
     return this.#client;
   }
-}
-
-const alive = new Set<ChildProcess>();
-// A test file that forgot one, or was ended, leaves none behind.
-process.once('exit', () => {
-  for (const child of alive) child.kill('SIGKILL');
-});
-
-let found: string | undefined;
-
-function binary(): string {
-  found ??= ['redis-server', 'valkey-server'].find(runs);
-  if (found === undefined && process.getuid?.() === 0 && runs('apt-get')) {
-    execFileSync('apt-get', ['install', '-y', 'redis-server'], { stdio: 'ignore' });
-    found = 'redis-server';
-  }
-  if (found === undefined) {
-    throw new Error('tests of the Redis backplane need a server: install redis-server 7 or later, or run Docker.');
-  }
-  return found;
-}
-
-function runs(program: string): boolean {
-  try {
-    execFileSync(program, ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }

@@ -1,0 +1,167 @@
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import type { StartedTestContainer } from 'testcontainers';
+import { engineAnswers, hasImage } from './docker.js';
+
+/** What runs redis-server: start it, end it, freeze it. One server at a time. */
+export interface RedisHost {
+  /** Where the server finds a folder of this machine. */
+  start(args: readonly string[], folder: string, ports: readonly number[]): Promise<void>;
+  /** Why it ended by itself, or undefined. */
+  fault(): string | undefined;
+  /** Ends it at once, without a word to its clients. Idempotent. */
+  kill(): Promise<void>;
+  pause(): void;
+  resume(): void;
+}
+
+/** `process` or `container` where GANTRY_TEST_REDIS says so. */
+export function forcedKind(): string | undefined {
+  const kind = process.env['GANTRY_TEST_REDIS'];
+  if (kind === undefined || kind === '') return undefined;
+  if (['process', 'container', 'url'].includes(kind)) return kind;
+  throw new Error(`GANTRY_TEST_REDIS is "${kind}": expected process, container or url`);
+}
+
+/** For tests that end and freeze their server: a process where there is one, since that is quick. */
+export async function faultyHost(): Promise<RedisHost> {
+  const kind = forcedKind();
+  if (kind === 'container') return containerHost();
+  if (kind !== 'process' && installed() === undefined && (await canContain())) return containerHost();
+  return new ProcessHost(binary());
+}
+
+/** For tests that only use it: a container where an engine answers, so that it is the version that is meant. */
+export async function ordinaryHost(): Promise<RedisHost> {
+  const kind = forcedKind();
+  if (kind === 'container' || (kind !== 'process' && (await canContain()))) return containerHost();
+  return new ProcessHost(binary());
+}
+
+class ProcessHost implements RedisHost {
+  readonly #binary: string;
+  #child: ChildProcess | undefined;
+
+  constructor(binary: string) {
+    this.#binary = binary;
+  }
+
+  start(args: readonly string[], folder: string): Promise<void> {
+    const child = spawn(this.#binary, [...args, '--bind', '127.0.0.1', '--dir', folder], { stdio: 'ignore' });
+    this.#child = child;
+    alive.add(child);
+    child.once('exit', () => alive.delete(child));
+    return Promise.resolve();
+  }
+
+  fault(): string | undefined {
+    const code = this.#child?.exitCode;
+    return code === null || code === undefined ? undefined : `${this.#binary} ended with code ${code}`;
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const exit = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exit;
+  }
+
+  pause(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#child?.kill('SIGCONT');
+  }
+}
+
+class ContainerHost implements RedisHost {
+  #container: StartedTestContainer | undefined;
+
+  async start(args: readonly string[], folder: string, ports: readonly number[]): Promise<void> {
+    // Published ports are on this machine, also where it is a container itself that has an engine of its own.
+    process.env['TESTCONTAINERS_HOST_OVERRIDE'] ??= '127.0.0.1';
+    const { GenericContainer, Wait } = await import('testcontainers');
+    this.#container = await new GenericContainer(image())
+      .withCommand(['redis-server', ...args, '--dir', folder, '--protected-mode', 'no'])
+      .withBindMounts([{ source: folder, target: folder }])
+      .withExposedPorts(...ports.map((port) => ({ container: port, host: port })))
+      .withWaitStrategy(Wait.forLogMessage(/Ready to accept connections/))
+      .start();
+  }
+
+  fault(): undefined {
+    return undefined;
+  }
+
+  async kill(): Promise<void> {
+    const container = this.#container;
+    this.#container = undefined;
+    await container?.stop({ timeout: 0 });
+  }
+
+  pause(): void {
+    this.#order('pause');
+  }
+
+  resume(): void {
+    this.#order('unpause');
+  }
+
+  #order(verb: string): void {
+    if (this.#container !== undefined) execFileSync('docker', [verb, this.#container.getId()], { stdio: 'ignore' });
+  }
+}
+
+const alive = new Set<ChildProcess>();
+// A test file that forgot one, or was ended, leaves none behind.
+process.once('exit', () => {
+  for (const child of alive) child.kill('SIGKILL');
+});
+
+async function containerHost(): Promise<RedisHost> {
+  if (!(await canContain())) throw new Error(`GANTRY_TEST_REDIS is "container", but no engine can run ${image()}`);
+  return new ContainerHost();
+}
+
+let isContainable: Promise<boolean> | undefined;
+
+function canContain(): Promise<boolean> {
+  isContainable ??= engineAnswers() ? hasImage(image()) : Promise.resolve(false);
+  return isContainable;
+}
+
+function image(): string {
+  return process.env['GANTRY_TEST_REDIS_IMAGE'] ?? 'redis:7';
+}
+
+let found: string | undefined;
+
+/** A server program of this machine. */
+function installed(): string | undefined {
+  found ??= ['redis-server', 'valkey-server'].find(runs);
+  return found;
+}
+
+function binary(): string {
+  if (installed() === undefined && process.getuid?.() === 0 && runs('apt-get')) {
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    execFileSync('apt-get', ['install', '-y', 'redis-server'], { stdio: 'ignore', env });
+  }
+  const program = installed();
+  if (program === undefined) {
+    throw new Error('tests with Redis need a server: install redis-server 7 or later, or have Docker running.');
+  }
+  return program;
+}
+
+function runs(program: string): boolean {
+  try {
+    execFileSync(program, ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
