@@ -19,6 +19,7 @@ exit codes: 0 done, 1 start failed or a node died, 2 wrong usage
 
 /** Ctrl-C comes from the terminal and, under npm, once more from npm. */
 const SAME_SIGNAL_MS = 1_000;
+const ORPHAN_CHECK_MS = 500;
 
 class UsageError extends Error {}
 
@@ -105,8 +106,15 @@ function stopSignal() {
         resolve();
         if (performance.now() - firstMs > SAME_SIGNAL_MS) stop.again();
       });
+    if (process.env.npm_lifecycle_event !== undefined) onOrphaned(resolve);
   });
   return stop;
+}
+
+// A signal to npm ends the shell between npm and this process, which hears nothing of it.
+function onOrphaned(tell) {
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && tell(), ORPHAN_CHECK_MS).unref();
 }
 
 async function portsAreFree(ports) {

@@ -8,8 +8,8 @@ import { Code } from '../../src/wamp/codes.js';
 import { RawClient } from '../support/raw-client.js';
 import { randomPrefix, startRedis } from '../support/redis.js';
 
-const CLUSTER = fileURLToPath(new URL('../../deploy/local/cluster.mjs', import.meta.url));
-const BACK_END = fileURLToPath(new URL('../../src/demo/backend.mjs', import.meta.url));
+const CLUSTER = [process.execPath, fileURLToPath(new URL('../../deploy/local/cluster.mjs', import.meta.url))];
+const BACK_END = [process.execPath, fileURLToPath(new URL('../../src/demo/backend.mjs', import.meta.url))];
 const FREE_PORTS = ['--port', '0', '--ops-port', '0'];
 
 /** Undone after each test, last first. */
@@ -18,16 +18,17 @@ afterEach(async () => {
   for (const step of undo.splice(0).reverse()) await step();
 });
 
-/** A script as its users run it, without the GANTRY_ variables of whoever runs the tests. */
-class Script {
+/** A command as its users give it, without the GANTRY_ variables of whoever runs the tests. */
+class Command {
   readonly child: ChildProcess;
   readonly exitCode: Promise<number | null>;
   text = '';
   #hasEnded = false;
 
-  constructor(file: string, words: readonly string[], variables: Readonly<Record<string, string>> = {}) {
+  constructor(words: readonly string[], variables: Readonly<Record<string, string>> = {}) {
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('GANTRY_'));
-    this.child = spawn(process.execPath, [file, ...words], { env: { ...Object.fromEntries(inherited), ...variables } });
+    const [program = '', ...rest] = words;
+    this.child = spawn(program, rest, { env: { ...Object.fromEntries(inherited), ...variables } });
     this.exitCode = once(this.child, 'close').then(([code]) => {
       this.#hasEnded = true;
       return code as number | null;
@@ -50,15 +51,18 @@ class Script {
 }
 
 interface LocalCluster {
-  readonly script: Script;
+  readonly script: Command;
   /** WebSockets, in the order of the nodes. */
   readonly urls: readonly [string, string, string];
   readonly nodes: readonly number[];
   readonly redisUrl: string;
 }
 
-async function startCluster(...words: string[]): Promise<LocalCluster> {
-  const script = new Script(CLUSTER, [...FREE_PORTS, ...words]);
+function startCluster(...words: string[]): Promise<LocalCluster> {
+  return started(new Command([...CLUSTER, ...FREE_PORTS, ...words]));
+}
+
+async function started(script: Command): Promise<LocalCluster> {
   await script.said(/nodes are ready\n[^]*back end.*\n/);
   const every = (pattern: RegExp): string[] => [...script.text.matchAll(pattern)].map(([, found]) => found!);
   return {
@@ -101,7 +105,7 @@ describe('npm run cluster', () => {
 
   it('counts votes cast at one node with a back end at another', async () => {
     const { urls } = await startCluster();
-    await new Script(BACK_END, [urls[2]]).said(/counting votes/);
+    await new Command([...BACK_END, urls[2]]).said(/counting votes/);
     const page = await join(urls[0]);
     const subscription = await page.subscribe('com.example.votes.changed');
     const voter = await join(urls[1]);
@@ -117,6 +121,17 @@ describe('npm run cluster', () => {
     script.child.kill('SIGINT');
     expect(await script.exitCode).toBe(0);
     expect(script.text.match(/node\.signal/g)).toHaveLength(2);
+    expect(script.text.match(/node\.stopped/g)).toHaveLength(2);
+  });
+
+  it('drains every node when npm is ended, which does not pass the signal on', async () => {
+    const { script, nodes } = await started(
+      new Command(['npm', 'run', 'cluster', '--ignore-scripts', '--', ...FREE_PORTS, '--nodes', '2']),
+    );
+    script.child.kill('SIGTERM');
+    // Its output ends when the last process ends that has it.
+    await script.exitCode;
+    expect(nodes.filter(isRunning)).toEqual([]);
     expect(script.text.match(/node\.stopped/g)).toHaveLength(2);
   });
 
@@ -155,13 +170,13 @@ describe('npm run cluster', () => {
     await once(taken, 'listening');
     undo.push(() => taken.close());
     const { port } = taken.address() as { port: number };
-    const script = new Script(CLUSTER, ['--port', `${port}`, '--nodes', '1', '--ops-port', '0']);
+    const script = new Command([...CLUSTER, '--port', `${port}`, '--nodes', '1', '--ops-port', '0']);
     expect(await script.exitCode).toBe(1);
     expect(script.text).toBe(`cluster: taken: port ${port}. Choose others with --port and --ops-port\n`);
   });
 
   it('says what a node that cannot start complains of, and ends', async () => {
-    const script = new Script(CLUSTER, [...FREE_PORTS, '--nodes', '2'], { GANTRY_LOG_LEVEL: 'loud' });
+    const script = new Command([...CLUSTER, ...FREE_PORTS, '--nodes', '2'], { GANTRY_LOG_LEVEL: 'loud' });
     expect(await script.exitCode).toBe(1);
     expect(script.text).toMatch(/^node-2 \| .*log\.level: Invalid option/m);
     expect(script.text).toContain('cluster: node-2 died: exit code 1\n');
@@ -169,7 +184,7 @@ describe('npm run cluster', () => {
   });
 
   it('says why the Redis it is given cannot be used', async () => {
-    const script = new Script(CLUSTER, [...FREE_PORTS, '--redis', 'redis://127.0.0.1:1']);
+    const script = new Command([...CLUSTER, ...FREE_PORTS, '--redis', 'redis://127.0.0.1:1']);
     expect(await script.exitCode).toBe(1);
     expect(script.text).toMatch(/^cluster: Redis at redis:\/\/127\.0\.0\.1:1 cannot be used: .*ECONNREFUSED/);
   });
@@ -180,7 +195,7 @@ describe('npm run cluster', () => {
     [['--port', '9089'], 'port 9090 is in the range of --port and in that of --ops-port'],
     [['--node', '3'], "'--node'"],
   ])('refuses %j', async (words, complaint) => {
-    const script = new Script(CLUSTER, words);
+    const script = new Command([...CLUSTER, ...words]);
     expect(await script.exitCode).toBe(2);
     expect(script.text).toContain(complaint);
   });
