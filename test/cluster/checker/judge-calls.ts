@@ -1,5 +1,5 @@
 import { ErrorUri } from '../../../src/wamp/uris.js';
-import { isTroubled, type Evidence, type Terms } from './judge.js';
+import { isTroubled, lossOfSession, type Evidence, type Terms } from './judge.js';
 import {
   endOf,
   endOfHolding,
@@ -70,7 +70,7 @@ function judgeTime({ terms }: Judgement, call: CallRecord, what: string): string
   const end = endOf(call);
   const limitMs = call.ms + dueMs(call) + terms.answerMs;
   if (end === undefined) {
-    const { ended } = call.session;
+    const ended = lossOfSession(call.session);
     return ended === undefined || ended.ms > limitMs ? [`G3: ${what} never ended`] : [];
   }
   return end.ms > limitMs ? [`G3: ${what} ended after ${Math.round(end.ms - call.ms)} ms`] : [];

@@ -1,4 +1,4 @@
-import type { Evidence, Terms } from './judge.js';
+import { lossOfSession, type Evidence, type Terms } from './judge.js';
 import {
   endOfHolding,
   matches,
@@ -51,7 +51,7 @@ function judgeAcknowledgements({ publications }: Journal, { answerMs }: Terms): 
     if (!acknowledge) return answers.length === 0 ? [] : [`BRK-6: ${what} was answered unasked`];
     if (answers.length > 1) return [`G4: ${what} was answered ${answers.length} times`];
     const [answer] = answers;
-    if (answer === undefined) return session.ended === undefined ? [`G4: ${what} was never answered`] : [];
+    if (answer === undefined) return lossOfSession(session) === undefined ? [`G4: ${what} was never answered`] : [];
     const tookMs = Math.round(answer.ms - ms);
     return tookMs > answerMs ? [`G4: ${what} was answered after ${tookMs} ms`] : [];
   });
@@ -124,10 +124,9 @@ function isExplained(
   if (answers.some(({ error }) => error !== '')) return true;
   // Who ends loses what was under way: the last things, never something in between.
   const isTail = lastGot < number;
-  const end = endOfHolding(subscription);
-  if (isTail && end !== undefined && ms >= end.ms - endingMs) return true;
   const isUnconfirmed = answers.length === 0;
-  if (isTail && isUnconfirmed && publisher.ended !== undefined && ms >= publisher.ended.ms - endingMs) return true;
+  const ends = [lossOfSession(subscription.session), isUnconfirmed ? lossOfSession(publisher) : undefined];
+  if (isTail && ends.some((end) => end !== undefined && ms >= end.ms - endingMs)) return true;
   const [at, from] = [subscription.session.node, publisher.node];
   return at !== from && evidence.gapsMs(at, from).some((gap) => gap >= ms - SLACK_MS && gap <= ms + noticeMs);
 }

@@ -1,6 +1,6 @@
 import { judgeCalls } from './judge-calls.js';
 import { judgeEvents } from './judge-events.js';
-import type { Journal } from './journal.js';
+import type { Journal, SessionRecord } from './journal.js';
 
 /** What the routers themselves say about losses: their metrics and logs. */
 export interface Evidence {
@@ -37,7 +37,7 @@ export interface Terms {
   readonly losesNoCall?: boolean;
 }
 
-/** Of the member that loses its session by its own will. */
+/** Why a session ended: by its own will, when all it asked for was answered. It excuses nothing. */
 export const LEFT = 'left';
 
 /** Everything the journal shows that breaks G1, G2, G3, G4 or G6, each with the promise it breaks. */
@@ -65,4 +65,9 @@ export function isTroubled({ troubles }: Terms, node: string, fromMs: number, to
     (trouble) =>
       (trouble.nodes === undefined || trouble.nodes.includes(node)) && trouble.fromMs <= toMs && trouble.toMs >= fromMs,
   );
+}
+
+/** When the router, or the connection to it, ended the session. */
+export function lossOfSession({ ended }: SessionRecord): SessionRecord['ended'] {
+  return ended?.reason === LEFT ? undefined : ended;
 }

@@ -1,6 +1,6 @@
 import type { Exit } from '../../support/gantry-process.js';
 import type { Evidence } from '../checker/judge.js';
-import type { Entrance } from './member.js';
+import type { Door, Entrance } from './member.js';
 import { figure } from './metrics.js';
 import { Router } from './router.js';
 import { timingSettings } from './timings.js';
@@ -59,11 +59,11 @@ export class Fleet implements Entrance {
     return old.drain();
   }
 
-  doorFor(home: number): { readonly url: string; readonly node: string } {
+  doorFor(home: number): Door {
     const { routers } = this;
     for (let step = 0; step < routers.length; step++) {
       const router = routers[(home + step) % routers.length];
-      if (router?.takesClients === true) return router;
+      if (router?.takesClients === true) return { url: router.url, node: router.node };
     }
     throw new Error('no router takes clients');
   }

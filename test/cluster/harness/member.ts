@@ -15,10 +15,16 @@ import type {
   SubscriptionRecord,
 } from '../checker/journal.js';
 
+export interface Door {
+  readonly url: string;
+  /** NodeId of the router behind it. */
+  readonly node: string;
+}
+
 /** Where clients find a router, as a load balancer would choose it. */
 export interface Entrance {
   /** The router at home there if it takes clients, else another one. */
-  doorFor(home: number): { readonly url: string; readonly node: string };
+  doorFor(home: number): Door;
 }
 
 export interface Role {

@@ -3,6 +3,8 @@ import { startRedis, type RedisOptions, type RedisServer } from '../../support/r
 import { judge, type Terms, type Trouble } from '../checker/judge.js';
 import { endOf, endOfHolding, Journal, matches, type CallRecord, type PublicationRecord } from '../checker/journal.js';
 import { Fleet } from './fleet.js';
+import { startMeddlingRelay, type Meddle, type Relay } from './meddling-relay.js';
+import type { Door } from './member.js';
 import { figure } from './metrics.js';
 import { judgeGone, judgeReadiness } from './reports.js';
 import type { Router } from './router.js';
@@ -17,6 +19,10 @@ export interface SceneOptions extends Omit<WorkloadOptions, 'nodeCount'> {
   readonly settings?: readonly string[];
   /** How long they may take until everything works for the first time. */
   readonly joinMs?: number;
+  /** How long they may take until all that was asked is answered. */
+  readonly settleMs?: number;
+  /** What becomes of the messages of the only router. */
+  readonly meddle?: Meddle;
 }
 
 const JOIN_MS = 15_000;
@@ -50,10 +56,16 @@ export class Scene {
   readonly #troubles: Trouble[] = [];
   readonly #sacrificed = new Set<string>();
   readonly #joinMs: number;
+  readonly #settleMs: number;
+  readonly #meddle: Meddle | undefined;
+  #relay: Relay | undefined;
 
   constructor(redis: RedisServer | undefined, options: SceneOptions) {
-    const { routerCount = 3, storeFor, settings = [], joinMs = JOIN_MS, ...load } = options;
+    const { routerCount = 3, storeFor, settings = [], joinMs = JOIN_MS, settleMs = SETTLE_MS, ...rest } = options;
+    const { meddle, ...load } = rest;
     this.#joinMs = joinMs;
+    this.#settleMs = settleMs;
+    this.#meddle = meddle;
     this.redis = redis;
     this.fleet = new Fleet({
       routerCount,
@@ -61,11 +73,16 @@ export class Scene {
       settings: ['drain.periodMs=300', ...settings],
       backplane: storeFor ?? (() => redis?.url ?? 'memory'),
     });
-    this.load = new Workload({ nodeCount: routerCount, ...load }, this.journal, this.fleet);
+    const doorFor = (home: number): Door => ({
+      ...this.fleet.doorFor(home),
+      ...(this.#relay && { url: this.#relay.url }),
+    });
+    this.load = new Workload({ nodeCount: routerCount, ...load }, this.journal, { doorFor });
   }
 
   async start(): Promise<void> {
     await this.fleet.start();
+    if (this.#meddle !== undefined) this.#relay = await startMeddlingRelay(this.router(0).url, this.#meddle);
     this.load.join();
     await this.sweep(this.#joinMs);
     this.load.run();
@@ -145,7 +162,9 @@ export class Scene {
     terms: Partial<Pick<Terms, 'noticeMs' | 'endingMs' | 'ghostMs' | 'answerMs' | 'losesNoCall'>> = {},
   ): Promise<void> {
     this.load.pause();
-    await within(SETTLE_MS, 'every call and publication is answered', () => this.#pending()).catch(() => undefined);
+    await within(this.#settleMs, 'every call and publication is answered', () => this.#pending()).catch(
+      () => undefined,
+    );
     await this.sweep(SETTLE_MS);
     const violations = await this.#checkMetrics();
     await this.load.leave();
@@ -162,6 +181,7 @@ export class Scene {
 
   async kill(): Promise<void> {
     this.load.pause();
+    this.#relay?.stop();
     await this.fleet.kill();
   }
 
