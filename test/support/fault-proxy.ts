@@ -13,6 +13,8 @@ interface Fault {
   readonly way: Way | undefined;
   /** Milliseconds, or bytes per second. */
   readonly amount: number;
+  /** Absent: also those to come. */
+  readonly only?: ReadonlySet<Line>;
 }
 
 /** A TCP proxy on 127.0.0.1 that does to the connections through it what networks do. Faults add up until `heal`. */
@@ -56,6 +58,11 @@ export class FaultProxy {
     this.#faults.push({ kind: 'hold', which, way, amount: 0 });
   }
 
+  /** As `hold`, but connections to come are not held: as a network that delivers late. */
+  holdPresent(which?: Which, way?: Way): void {
+    this.#faults.push({ kind: 'hold', which, way, amount: 0, only: new Set(this.#lines) });
+  }
+
   /** Bytes are lost and sockets stay open, also when the other side closes; `heal` resets those that lost some. */
   blackhole(which?: Which, way?: Way): void {
     this.#faults.push({ kind: 'blackhole', which, way, amount: 0 });
@@ -90,16 +97,17 @@ export class FaultProxy {
 
   #accept(node: Socket): void {
     const line: Line = new Line(node, connect(this.#storePort, '127.0.0.1'), {
-      fault: (kind, way) => this.#faultOf(kind, way, line.name),
+      fault: (kind, way) => this.#faultOf(kind, way, line),
       onOver: () => this.#lines.delete(line),
     });
     this.#lines.add(line);
   }
 
-  #faultOf(kind: Fault['kind'], way: Way, name: Which | undefined): number | undefined {
+  #faultOf(kind: Fault['kind'], way: Way, line: Line): number | undefined {
     const applies = (fault: Fault): boolean =>
       fault.kind === kind &&
-      (fault.which === undefined || fault.which === name) &&
+      (fault.only?.has(line) ?? true) &&
+      (fault.which === undefined || fault.which === line.name) &&
       (fault.way === undefined || fault.way === way);
     return this.#faults.find(applies)?.amount;
   }
@@ -124,12 +132,10 @@ class Line {
   readonly #node: Socket;
   readonly #store: Socket;
   readonly #pipes: readonly Pipe[];
-  readonly #options: LineOptions;
 
   constructor(node: Socket, store: Socket, options: LineOptions) {
     this.#node = node;
     this.#store = store;
-    this.#options = options;
     const toStore = new Pipe(store, (kind) => options.fault(kind, 'to-store'));
     const toNode = new Pipe(node, (kind) => options.fault(kind, 'to-node'));
     this.#pipes = [toStore, toNode];
