@@ -17,6 +17,8 @@ import {
 import { putNumber, putUint32, writeText } from './frame-fields.js';
 import type { ItemWriter } from './item-writer.js';
 
+const NO_BYTES: Uint8Array = new Uint8Array(0);
+
 /**
  * Collects items for one receiver into messages. An item that cannot be said leaves no trace. Finished messages are never
  * touched again.
@@ -28,6 +30,10 @@ export class BatchWriter {
   readonly #head: Uint8Array;
   #itemCount = 0;
   #itemBytes = 0;
+  /** Items in the memory of another batch that are still to be copied, all in one go. */
+  #runOf = NO_BYTES;
+  #runStart = 0;
+  #runEnd = 0;
 
   constructor(items: ItemWriter, from: NodeId, to: NodeId) {
     this.#items = items;
@@ -41,7 +47,7 @@ export class BatchWriter {
 
   /** Of the open batch, its head included. */
   get byteLength(): number {
-    return this.#sink.length;
+    return this.#sink.length + this.#runEnd - this.#runStart;
   }
 
   /** Of the last item. */
@@ -77,15 +83,21 @@ export class BatchWriter {
 
   /** The last item of another batch once more: a publication is written once for all who want it. */
   copyLast(other: BatchWriter): void {
-    const start = this.#begin();
     const { bytes, pos } = other.#sink;
-    this.#sink.append(bytes, pos - other.#itemBytes, pos);
-    this.#end(start);
+    const length = other.#itemBytes;
+    if (bytes !== this.#runOf || pos - length !== this.#runEnd) {
+      this.#begin();
+      this.#runOf = bytes;
+      this.#runStart = pos - length;
+    }
+    this.#runEnd = pos;
+    this.#itemBytes = length;
+    this.#itemCount++;
   }
 
   /** The batch so far; what follows is another. Possibly without items. */
   finish(sequence: number): Uint8Array {
-    if (this.#sink.length === 0) this.#sink.append(this.#head, 0, this.#head.length);
+    this.#begin();
     const message = this.#sink.finish();
     complete(message, sequence, this.#itemCount);
     this.#itemCount = 0;
@@ -95,6 +107,7 @@ export class BatchWriter {
   /** As finish, but the last item begins the batch that follows. */
   finishBeforeLast(sequence: number): Uint8Array {
     const sink = this.#sink;
+    this.#endRun();
     const last = Uint8Array.from(sink.bytes.subarray(sink.pos - this.#itemBytes, sink.pos));
     sink.cut(sink.length - last.length);
     this.#itemCount--;
@@ -105,15 +118,19 @@ export class BatchWriter {
     return message;
   }
 
-  /** Forgets the open batch. */
-  drop(): void {
-    this.#sink.drop();
-    this.#itemCount = 0;
+  #begin(): number {
+    if (this.#runEnd > 0) this.#endRun();
+    else if (this.#sink.length === 0) this.#sink.append(this.#head, 0, this.#head.length);
+    return this.#sink.length;
   }
 
-  #begin(): number {
-    if (this.#sink.length === 0) this.#sink.append(this.#head, 0, this.#head.length);
-    return this.#sink.length;
+  // A finished message is never touched again and a growing one leaves its old memory as it is: a run stays what it is.
+  #endRun(): void {
+    const sink = this.#sink;
+    if (sink.length === 0) sink.append(this.#head, 0, this.#head.length);
+    sink.append(this.#runOf, this.#runStart, this.#runEnd);
+    this.#runOf = NO_BYTES;
+    this.#runStart = this.#runEnd = 0;
   }
 
   #end(start: number): boolean {

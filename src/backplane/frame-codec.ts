@@ -13,7 +13,7 @@ import type { SerializerId } from '../wamp/payload.js';
  *              · sequence, or the number of the probe · how many items, 4 bytes · sender, text · receiver, text · items
  *   item       ItemKind, 1 byte · flags, 1 byte · realm, text · topic, procedure, error or empty, text · by kind:
  *   publication  publisher · publication id · passthru if flagged · audience if flagged · payload
- *   invoke     caller · call · registration id · callee's session id · timeout in ms · passthru if flagged · payload
+ *   invoke     caller · callee's session id · call · registration id · timeout in ms · passthru if flagged · payload
  *   continue   call · payload               cancel     call · mode, 1 byte
  *   result     call · passthru if flagged · payload
  *   failure    call · cause, 1 byte · passthru if flagged · payload

@@ -51,29 +51,34 @@ export function writeNumber(sink: ByteSink, value: number): void {
   sink.pos = putNumber(sink.bytes, sink.pos, value);
 }
 
-/** Lone surrogates become U+FFFD. */
-export function writeText(sink: ByteSink, text: string): void {
+/** Room that text may take at most. */
+export function roomFor(text: string): number {
+  return MAX_COUNT_BYTES + text.length * 3;
+}
+
+/** Lone surrogates become U+FFFD. There must be room for it; the place behind it. */
+export function putText(bytes: Buffer, at: number, text: string): number {
   const length = text.length;
   if (length <= LOOP_CHARACTERS) {
-    sink.reserve(1 + length);
-    const { bytes } = sink;
-    const start = sink.pos + 1;
-    let i = 0;
-    for (; i < length; i++) {
+    let pos = at + 1;
+    let all = 0;
+    for (let i = 0; i < length; i++) {
       const code = text.charCodeAt(i);
-      if (code >= 0x80) break;
-      bytes[start + i] = code;
+      all |= code;
+      bytes[pos++] = code;
     }
-    if (i === length) {
-      bytes[start - 1] = length;
-      sink.pos = start + length;
-      return;
+    if (all < 0x80) {
+      bytes[at] = length;
+      return pos;
     }
   }
-  const byteLength = Buffer.byteLength(text);
-  sink.reserve(MAX_COUNT_BYTES + byteLength);
-  const pos = putCount(sink.bytes, sink.pos, byteLength);
-  sink.pos = pos + sink.bytes.write(text, pos, 'utf8');
+  const pos = putCount(bytes, at, Buffer.byteLength(text));
+  return pos + bytes.write(text, pos, 'utf8');
+}
+
+export function writeText(sink: ByteSink, text: string): void {
+  sink.reserve(roomFor(text));
+  sink.pos = putText(sink.bytes, sink.pos, text);
 }
 
 /**
@@ -82,12 +87,15 @@ export function writeText(sink: ByteSink, text: string): void {
  */
 export class FieldCursor {
   bytes: Uint8Array = new Uint8Array(0);
+  /** Of the same bytes: several are read in one go. */
+  view = new DataView(this.bytes.buffer);
   pos = 0;
   #end = 0;
   #isBad = false;
 
   begin(bytes: Uint8Array, pos: number): void {
     this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     this.pos = pos;
     this.#end = bytes.length;
     this.#isBad = false;
@@ -133,28 +141,28 @@ export class FieldCursor {
   }
 
   uint32(): number {
-    const { bytes, pos } = this;
+    const { pos } = this;
     if (pos + 4 > this.#end) return this.#fail();
     this.pos = pos + 4;
-    return uint32At(bytes, pos);
+    return this.view.getUint32(pos, true);
   }
 
   /** An integer in `least`..2^53. */
   number(least: 0 | 1): number {
-    const { bytes, pos } = this;
+    const { view, pos } = this;
     if (pos + 8 > this.#end) return this.#fail();
-    const low = uint32At(bytes, pos);
-    const high = uint32At(bytes, pos + 4);
+    const low = view.getUint32(pos, true);
+    const high = view.getUint32(pos + 4, true);
     this.pos = pos + 8;
     const value = high * TWO_32 + low;
-    return high > MAX_HIGH || value > MAX_ID || (high === MAX_HIGH && low > 0) || value < least ? this.#fail() : value;
+    return high > MAX_HIGH || (high === MAX_HIGH && low > 0) || value < least ? this.#fail() : value;
   }
 
   double(): number {
-    const { bytes, pos } = this;
+    const { pos } = this;
     if (pos + 8 > this.#end) return this.#fail();
     this.pos = pos + 8;
-    return new DataView(bytes.buffer, bytes.byteOffset + pos, 8).getFloat64(0, true);
+    return this.view.getFloat64(pos, true);
   }
 
   text(): string {
@@ -196,14 +204,4 @@ export class FieldCursor {
     this.#isBad = true;
     return 0;
   }
-}
-
-function uint32At(bytes: Uint8Array, pos: number): number {
-  return (
-    ((bytes[pos] as number) |
-      ((bytes[pos + 1] as number) << 8) |
-      ((bytes[pos + 2] as number) << 16) |
-      ((bytes[pos + 3] as number) << 24)) >>>
-    0
-  );
 }

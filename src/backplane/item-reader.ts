@@ -76,9 +76,9 @@ export class ItemReader {
 
   #invoke(cursor: FieldCursor, from: NodeId, flags: number, procedure: Uri): InvokeFrame {
     const caller = this.#identity(cursor);
+    const callee = cursor.number(1) as SessionId;
     const call = this.#call(cursor, from);
     const registration = cursor.number(1) as RegistrationId;
-    const callee = cursor.number(1) as SessionId;
     const timeoutMs = cursor.number(0);
     const passthru = (flags & Flag.PASSTHRU) !== 0 ? readPassthru(cursor) : undefined;
     const frame: InvokeFrame = {
@@ -125,11 +125,11 @@ export class ItemReader {
     cursor.skipText();
     if (cursor.isBad()) return NOWHERE;
     const end = cursor.pos;
-    const known = this.#addresses.find(cursor.bytes, start, end);
+    const known = this.#addresses.find(cursor.view, start, end);
     if (known !== undefined) return known;
     cursor.pos = start;
     const address = { realm: cursor.text(), uri: cursor.text() };
-    if (!cursor.isBad()) this.#addresses.keep(cursor.bytes, start, end, address);
+    if (!cursor.isBad()) this.#addresses.keep(cursor.view, start, end, address);
     return address;
   }
 
@@ -140,11 +140,11 @@ export class ItemReader {
     cursor.skipText();
     if (cursor.isBad()) return NOBODY;
     const end = cursor.pos;
-    const known = this.#identities.find(cursor.bytes, start, end);
+    const known = this.#identities.find(cursor.view, start, end);
     if (known !== undefined) return known;
     cursor.pos = start;
     const identity = { session: cursor.number(1) as SessionId, authid: cursor.text(), authrole: cursor.text() };
-    if (!cursor.isBad()) this.#identities.keep(cursor.bytes, start, end, identity);
+    if (!cursor.isBad()) this.#identities.keep(cursor.view, start, end, identity);
     return identity;
   }
 
@@ -166,7 +166,7 @@ export class ItemReader {
     cursor.skip(length);
     if (serializer === undefined || elementCount > 2 || (elementCount === 0) !== (length === 0)) cursor.fail();
     if (cursor.isBad() || elementCount === 0) return NO_PAYLOAD;
-    return this.#payloads.copy(serializer as SerializerId, elementCount as 1 | 2, cursor.bytes, start, length);
+    return this.#payloads.copy(serializer as SerializerId, elementCount as 1 | 2, cursor.view, start, length);
   }
 }
 

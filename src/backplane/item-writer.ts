@@ -7,12 +7,39 @@ import type { AudienceLists, Passthru } from '../wamp/options.js';
 import type { Payload } from '../wamp/payload.js';
 import { unreachable } from '../wamp/unreachable.js';
 import { CallNode, CANCEL_MODES, CAUSES, Flag, ItemKind, SERIALIZERS } from './frame-codec.js';
-import { putNumber, putUint32, writeByte, writeNumber, writeText } from './frame-fields.js';
+import { putText, putUint32, roomFor, writeByte, writeNumber, writeText } from './frame-fields.js';
 import { writeAudience, writePassthru } from './frame-values.js';
+
+/** Writes two texts, and the same again at less cost: most of what is said has the topic or publisher of the last. */
+class LastTexts {
+  #first = '';
+  #second = '';
+  /** Once they have come twice. */
+  #bytes: Uint8Array | undefined;
+
+  write(sink: ByteSink, first: string, second: string): void {
+    const isLast = second === this.#second && first === this.#first;
+    const bytes = isLast ? this.#bytes : undefined;
+    if (bytes !== undefined) {
+      sink.reserve(bytes.length);
+      sink.bytes.set(bytes, sink.pos);
+      sink.pos += bytes.length;
+      return;
+    }
+    sink.reserve(roomFor(first) + roomFor(second));
+    const start = sink.pos;
+    sink.pos = putText(sink.bytes, putText(sink.bytes, start, first), second);
+    this.#first = first;
+    this.#second = second;
+    this.#bytes = isLast ? Uint8Array.from(sink.bytes.subarray(start, sink.pos)) : undefined;
+  }
+}
 
 /** Writes items as frame-codec.ts describes them. What cannot be said sets `sink.trouble`. */
 export class ItemWriter {
   readonly #node: NodeId;
+  readonly #address = new LastTexts();
+  readonly #names = new LastTexts();
 
   constructor(node: NodeId) {
     this.#node = node;
@@ -25,8 +52,7 @@ export class ItemWriter {
       (publication.disclosePublisher ? Flag.DISCLOSE : 0) |
       flagsOf(passthru, audience);
     this.#begin(sink, ItemKind.PUBLICATION, flags, realm, publication.topic);
-    this.#identity(sink, publication.publisher);
-    writeNumber(sink, publication.id);
+    this.#identity(sink, publication.publisher, publication.id);
     if (passthru !== undefined) writePassthru(sink, passthru);
     if (audience !== undefined) writeAudience(sink, audience);
     writePayload(sink, publication.payload);
@@ -41,12 +67,10 @@ export class ItemWriter {
           (frame.receiveProgress ? Flag.RECEIVE_PROGRESS : 0) |
           flagsOf(frame.passthru);
         this.#begin(sink, ItemKind.INVOKE, flags, realm, frame.procedure);
-        this.#identity(sink, frame.caller);
+        this.#identity(sink, frame.caller, frame.callee);
         this.#call(sink, to, frame.call);
-        sink.reserve(24);
-        let pos = putNumber(sink.bytes, sink.pos, frame.registration);
-        pos = putNumber(sink.bytes, pos, frame.callee);
-        sink.pos = putNumber(sink.bytes, pos, frame.timeoutMs);
+        writeNumber(sink, frame.registration);
+        writeNumber(sink, frame.timeoutMs);
         writePayloadOf(sink, frame);
         return;
       }
@@ -93,14 +117,14 @@ export class ItemWriter {
     sink.bytes[sink.pos] = kind;
     sink.bytes[sink.pos + 1] = flags;
     sink.pos += 2;
-    writeText(sink, realm);
-    writeText(sink, uri);
+    this.#address.write(sink, realm, uri);
   }
 
-  #identity(sink: ByteSink, { session, authid, authrole }: Identity): void {
+  /** With the id that stands behind it. */
+  #identity(sink: ByteSink, { session, authid, authrole }: Identity, id: number): void {
     writeNumber(sink, session);
-    writeText(sink, authid);
-    writeText(sink, authrole);
+    this.#names.write(sink, authid, authrole);
+    writeNumber(sink, id);
   }
 
   /** Calls cross the lane between the two nodes they concern: its ends need not be named. */
@@ -129,11 +153,12 @@ function writePayloadOf(
 
 function writePayload(sink: ByteSink, payload: Payload): void {
   const { serializer, elementCount } = payload;
-  writeByte(sink, SERIALIZERS.indexOf(serializer) | (elementCount << 2));
-  const lengthAt = sink.length;
-  sink.reserve(4);
-  sink.pos += 4;
+  sink.reserve(5);
+  const headAt = sink.length;
+  sink.bytes[sink.pos] = SERIALIZERS.indexOf(serializer) | (elementCount << 2);
+  sink.pos += 5;
   if (elementCount > 0) appendPayload(sink, payload, serializer);
   // Appending may have moved what was written so far.
-  putUint32(sink.bytes, sink.pos - sink.length + lengthAt, sink.length - lengthAt - 4);
+  const length = sink.length - headAt - 5;
+  putUint32(sink.bytes, sink.pos - length - 4, length);
 }

@@ -8,44 +8,20 @@ import { FloatOnWire } from '../../../src/wamp/float-on-wire.js';
 import type { PublicationId, SessionId } from '../../../src/wamp/ids.js';
 import type { Dict } from '../../../src/wamp/options.js';
 import { ListedIds } from '../../../src/wamp/session-ids.js';
+import { batchOf, itemsOf, writeItem } from '../../support/batches.js';
 import { A, B, C, plainItem, publicationOf, framesOf } from '../../support/lane-items.js';
 
-function messageOf(items: readonly LaneItem[], sequence = 1): Uint8Array {
-  const writer = new BatchWriter(new ItemWriter(A), A, B);
-  for (const item of items) expect(write(writer, item)).toBe(true);
-  return writer.finish(sequence);
-}
-
-function write(writer: BatchWriter, item: LaneItem): boolean {
-  switch (item.kind) {
-    case 'publication':
-      return writer.publication(item.realm, item.publication);
-    case 'frame':
-      return writer.frame(item.realm, item.frame);
-    case 'sync':
-      writer.sync();
-      return true;
-    default:
-      writer.version(item.kind, item.realm, item.version);
-      return true;
-  }
-}
-
 function read(message: Uint8Array, node = B): readonly LaneItem[] {
-  const reader = new BatchReader(node);
-  const head = reader.open(message);
-  if (typeof head === 'string') throw new Error(head);
-  const items = reader.items();
-  if (items === undefined) throw new Error('shape');
-  expect(items).toHaveLength(head.itemCount);
+  const items = itemsOf(message, node);
+  if (typeof items === 'string') throw new Error(items);
   return items;
 }
 
-const roundTrip = (items: readonly LaneItem[]): unknown[] => read(messageOf(items)).map(plainItem);
+const roundTrip = (items: readonly LaneItem[]): unknown[] => read(batchOf(items)).map(plainItem);
 
 describe('a batch', () => {
   it('says from whom it is, its sequence and how many items it has', () => {
-    const head = new BatchReader(B).open(messageOf([{ kind: 'sync' }], 2 ** 53)) as MessageHead;
+    const head = new BatchReader(B).open(batchOf([{ kind: 'sync' }], 2 ** 53)) as MessageHead;
     expect(head).toEqual({ kind: 'batch', from: A, sequence: 2 ** 53, itemCount: 1 });
   });
 
@@ -124,7 +100,7 @@ describe('a batch', () => {
         payload: NO_PAYLOAD,
       },
     };
-    const [heard] = read(messageOf([item]));
+    const [heard] = read(batchOf([item]));
     expect(heard).toStrictEqual(item);
     expect(({} as Dict)['polluted']).toBeUndefined();
   });
@@ -136,10 +112,10 @@ describe('a batch', () => {
   ])('leaves out an item with %s and keeps the others whole', (_what, value) => {
     const writer = new BatchWriter(new ItemWriter(A), A, B);
     const good: LaneItem = { kind: 'publication', realm: 'r', publication: publicationOf() };
-    expect(write(writer, good)).toBe(true);
+    expect(writeItem(writer, good)).toBe(true);
     const passthru = { form: 'ppt', details: { ppt_scheme: value } } as const;
     expect(writer.publication('r', publicationOf({ passthru }))).toBe(false);
-    expect(write(writer, good)).toBe(true);
+    expect(writeItem(writer, good)).toBe(true);
     expect(read(writer.finish(1)).map(plainItem)).toEqual([plainItem(good), plainItem(good)]);
   });
 
@@ -162,7 +138,7 @@ describe('a batch', () => {
       realm: 'r',
       publication: publicationOf({ payload }),
     }));
-    const [first, second] = read(messageOf(items));
+    const [first, second] = read(batchOf(items));
     if (first?.kind !== 'publication' || second?.kind !== 'publication') throw new Error('no publication');
     const lent = lendMemory(first.publication.payload, 'json', 48, 1);
     expect(lent).toHaveLength(48 + 13 + 1);
@@ -173,7 +149,7 @@ describe('a batch', () => {
 
   it('keeps nothing of the memory it was read from', () => {
     const item: LaneItem = { kind: 'publication', realm: 'r', publication: publicationOf() };
-    const message = messageOf([item]);
+    const message = batchOf([item]);
     const items = read(message);
     message.fill(0xff);
     expect(items.map(plainItem)).toEqual([plainItem(item)]);
@@ -184,8 +160,8 @@ describe('a batch', () => {
     const first = new BatchWriter(items, A, B);
     const other = new BatchWriter(items, A, C);
     const item: LaneItem = { kind: 'publication', realm: 'r', publication: publicationOf() };
-    write(first, { kind: 'sync' });
-    write(first, item);
+    writeItem(first, { kind: 'sync' });
+    writeItem(first, item);
     other.copyLast(first);
     expect(read(other.finish(1), C).map(plainItem)).toEqual([plainItem(item)]);
   });
@@ -197,7 +173,7 @@ describe('a batch', () => {
       realm: 'r',
       publication: publicationOf({ topic }),
     }));
-    for (const item of items) write(writer, item);
+    for (const item of items) writeItem(writer, item);
     expect(read(writer.finishBeforeLast(1)).map(plainItem)).toEqual(items.slice(0, 2).map(plainItem));
     expect(read(writer.finish(2)).map(plainItem)).toEqual(items.slice(2).map(plainItem));
   });

@@ -1,0 +1,46 @@
+import { crc32 } from 'node:zlib';
+import { BatchReader } from '../../src/backplane/batch-reader.js';
+import { BatchWriter } from '../../src/backplane/batch-writer.js';
+import type { LaneItem } from '../../src/backplane/frame-codec.js';
+import { ItemWriter } from '../../src/backplane/item-writer.js';
+import { A, B } from './lane-items.js';
+
+const CHECKSUM_AT = 5;
+const CHECKED_FROM = 9;
+
+/** False: it cannot be said. */
+export function writeItem(writer: BatchWriter, item: LaneItem): boolean {
+  switch (item.kind) {
+    case 'publication':
+      return writer.publication(item.realm, item.publication);
+    case 'frame':
+      return writer.frame(item.realm, item.frame);
+    case 'sync':
+      writer.sync();
+      return true;
+    default:
+      writer.version(item.kind, item.realm, item.version);
+      return true;
+  }
+}
+
+/** From A to B. */
+export function batchOf(items: readonly LaneItem[], sequence = 1): Uint8Array {
+  const writer = new BatchWriter(new ItemWriter(A), A, B);
+  for (const item of items) if (!writeItem(writer, item)) throw new Error(`cannot be said: ${item.kind}`);
+  return writer.finish(sequence);
+}
+
+/** What the node hears; a string: the flaw. */
+export function itemsOf(message: Uint8Array, node = B): readonly LaneItem[] | string {
+  const reader = new BatchReader(node);
+  const head = reader.open(message);
+  return typeof head === 'string' ? head : (reader.items() ?? 'shape');
+}
+
+/** The message with the checksum that fits it. */
+export function rechecked(message: Uint8Array): Uint8Array {
+  const copy = Buffer.from(message);
+  if (copy.length >= CHECKED_FROM) copy.writeUInt32LE(crc32(copy.subarray(CHECKED_FROM)), CHECKSUM_AT);
+  return copy;
+}
