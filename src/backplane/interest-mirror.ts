@@ -40,6 +40,15 @@ export class InterestMirror<Node> {
     return this.#remotes.keys();
   }
 
+  has(node: Node, topic: Uri, match: MatchPolicy): boolean {
+    return this.#remotes.get(node)?.topics.has(topic, match) ?? false;
+  }
+
+  /** Visits what the node wants. `visit` must not change the mirror. */
+  forEachOf(node: Node, visit: (topic: Uri, match: MatchPolicy) => void): void {
+    this.#remotes.get(node)?.topics.forEach(visit);
+  }
+
   /** Idempotent. */
   add(node: Node, topic: Uri, match: MatchPolicy): void {
     const remote = this.#remotes.get(node) ?? this.#enter(node);

@@ -15,6 +15,10 @@ export class TopicSets {
     return this.#sets.exact.size + this.#sets.prefix.size + this.#sets.wildcard.size;
   }
 
+  has(topic: Uri, match: MatchPolicy): boolean {
+    return this.#sets[match].has(topic);
+  }
+
   /** False: it was there. */
   add(topic: Uri, match: MatchPolicy): boolean {
     const set = this.#sets[match];

@@ -63,6 +63,8 @@ export interface RealmStats {
   /** What waits for other nodes. */
   readonly barrierCount: number;
   readonly version: number;
+  /** Changes that were heard of and are not in the mirror. */
+  readonly versionLag: number;
   /** What waits to be written. */
   readonly queuedCount: number;
 }
@@ -123,6 +125,8 @@ export interface OwnSessions {
   join(realm: Uri, identity: Identity): Promise<boolean>;
   /** While cut off it takes effect on return. */
   leave(session: SessionId): void;
+  /** All of the realm; O(sessions). */
+  leaveRealm(realm: Uri): void;
   /** Writes at once what waits for the end of the turn. */
   flush(): void;
   cutOff(): void;

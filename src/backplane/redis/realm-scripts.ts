@@ -1,7 +1,7 @@
-import type { NodeId } from '../../wamp/ids.js';
+import type { NodeId, Uri } from '../../wamp/ids.js';
 import type { InvocationPolicy } from '../../wamp/options.js';
-import type { RealmKeys } from './keys.js';
-import type { Script } from './ports.js';
+import type { Keys, RealmKeys } from './keys.js';
+import type { Script, Store } from './ports.js';
 import { escapeMember, isInvocationPolicy, isVersion, parseId, type Member } from './realm-rows.js';
 
 /** Procedures that one step of a withdrawal takes back at most, and the bytes of their rows after which it ends. */
@@ -173,6 +173,16 @@ export const withdrawPart: Script<RealmStep, WithdrawReply> = {
     return { isDone: kind === 'done', version: versionOf(version, 'withdraw_node.lua') };
   },
 };
+
+/** Takes a node out of a realm, in parts. Whatever was done before it failed stays done: to be repeated. */
+export async function withdrawNode(store: Store, keys: Keys, node: NodeId, realm: Uri): Promise<void> {
+  const step = { keys: keys.realm(realm), channel: keys.channels.realm(realm), node, floor: 0 };
+  await withdrawAll(store, step);
+}
+
+export async function withdrawAll(store: Store, step: RealmStep): Promise<void> {
+  while (!(await store.run(withdrawPart, step)).isDone);
+}
 
 function head({ node, floor, channel }: RealmStep): (string | number)[] {
   return [node, floor, channel];

@@ -1,0 +1,328 @@
+import type { Claim, ClaimOutcome, Registration } from '../../routing/ports.js';
+import type { NodeId, RegistrationId, SessionId } from '../../wamp/ids.js';
+import type { InvocationPolicy } from '../../wamp/options.js';
+import { BackplaneUnavailableError } from '../backplane.js';
+import { ClaimWrite, InterestWrite, ReleaseWrite, type Grant, type OwnWrite, type WriteScene } from './own-writes.js';
+import type { Script } from './ports.js';
+import type { Pending } from './realm-barriers.js';
+import type { RealmImage } from './realm-image.js';
+import { calleeRest, type Member } from './realm-rows.js';
+import {
+  changeInterest,
+  claimProcedure,
+  releaseCallees,
+  type ClaimReply,
+  type RealmStep,
+  type Stranger,
+} from './realm-scripts.js';
+import { WriteQueue } from './write-queue.js';
+
+export interface OwnRowsOptions {
+  readonly node: NodeId;
+  readonly maxTopics: number;
+  readonly timeoutMs: number;
+  readonly nowMs: () => number;
+  readonly schedule: (flush: () => void) => void;
+  readonly writeBefore: () => void;
+  step(): RealmStep;
+  run<Input, Reply>(script: Script<Input, Reply>, input: Input): Promise<Reply>;
+  derive(claim: Claim, attempt: number): RegistrationId;
+  /** Begins to watch its deadline. */
+  waits(pending: Pending): void;
+  wrote(version: number, nodes: readonly NodeId[], pending: Pending | undefined): void;
+  /** The store lost the realm; `pending` waits until it is whole again. */
+  lostGround(pending: Pending | undefined): void;
+  unsure(cause: unknown): void;
+  registrationOf(member: Member): Registration | undefined;
+  isPlaced(member: Member, session: SessionId): boolean;
+  /** Version that the mirror has. */
+  version(): number;
+  /** The cluster did not give a callee of this node its procedure again. */
+  refusedAgain(member: Member, session: SessionId): void;
+}
+
+interface Held extends Grant {
+  readonly invoke: InvocationPolicy;
+  readonly rest: string;
+}
+
+/** Of a repair under way at once. */
+const REPAIR_STEPS = 4;
+const REPAIR_CLAIMS = 64;
+
+/** What this node wants in one realm, and how it comes into the store. Memory decides; the store follows. */
+export class OwnRows {
+  readonly #options: OwnRowsOptions;
+  readonly #queue: WriteQueue<OwnWrite>;
+  readonly #scene: WriteScene;
+  /** Topics wanted: known to all other nodes, or by the step that says so. */
+  readonly #topics = new Map<Member, InterestWrite | 'known'>();
+  readonly #held = new Map<Member, Map<SessionId, Held>>();
+  readonly #heldIds = new Map<RegistrationId, Member>();
+  /** What a repair does in their stead. */
+  #postponed: ReleaseWrite[] = [];
+  /** Claims that met a store which had lost the realm. */
+  #again: ClaimWrite[] = [];
+
+  constructor(options: OwnRowsOptions) {
+    this.#options = options;
+    this.#queue = new WriteQueue(options.schedule);
+    this.#scene = {
+      maxTopics: options.maxTopics,
+      step: () => options.step(),
+      run: (script, input) => {
+        options.writeBefore();
+        return options.run(script, input);
+      },
+      wrote: (version, nodes, pending) => options.wrote(version, nodes, pending),
+      lostGround: (write) => this.#lostGround(write),
+      unsure: (write, cause) => this.#unsure(write, cause),
+    };
+  }
+
+  get queuedCount(): number {
+    return this.#queue.size;
+  }
+
+  /** `refusal`: nothing new can be written now. */
+  watch(member: Member, refusal?: Error): void | Promise<void> {
+    const wanted = this.#topics.get(member);
+    if (wanted === 'known') return;
+    if (wanted !== undefined) return wanted.known();
+    if (refusal !== undefined) return Promise.reject(refusal);
+    const write = this.#interestWrite();
+    write.members.add(member);
+    this.#topics.set(member, write);
+    if (!write.isAwaited) this.#options.waits(write);
+    return write.known();
+  }
+
+  unwatch(member: Member): void {
+    if (this.#topics.delete(member)) this.#interestWrite().members.add(member);
+  }
+
+  claim(claim: Claim): Promise<ClaimOutcome> {
+    return new Promise((resolve) => {
+      const write = new ClaimWrite(
+        this.#scene,
+        {
+          derive: (wanted, attempt) => this.#options.derive(wanted, attempt),
+          granted: (granted, grant) => this.#granted(granted, grant),
+          registrationOf: ({ member, claim: { callee } }) =>
+            this.#options.isPlaced(member, callee.session) ? this.#options.registrationOf(member) : undefined,
+          abandoned: ({ member, claim: { callee } }) => void this.#release(member, callee.session),
+        },
+        this.#deadlineMs(),
+        claim,
+        resolve,
+      );
+      this.#options.waits(write);
+      this.#queue.push(write);
+    });
+  }
+
+  release(id: RegistrationId, session: SessionId): Promise<void> {
+    const member = this.#heldIds.get(id);
+    if (member === undefined || !this.isHeld(member, session)) return Promise.resolve();
+    const write = this.#release(member, session);
+    return write.done();
+  }
+
+  isHeld(member: Member, session: SessionId): boolean {
+    return this.#held.get(member)?.has(session) ?? false;
+  }
+
+  /** The mirror, at this version, has the callee no more. */
+  lost(member: Member, session: SessionId, version: number): void {
+    const held = this.#held.get(member)?.get(session);
+    if (held === undefined || held.version > version) return;
+    // Whoever took it by force does not know in which key of this node the procedure stands.
+    this.#release(member, session);
+  }
+
+  /** Lets go of everything that the mirror, at this version, does not have. */
+  loseUnplaced(version: number): void {
+    for (const [member, sessions] of [...this.#held])
+      for (const session of [...sessions.keys()])
+        if (!this.#options.isPlaced(member, session)) this.lost(member, session, version);
+  }
+
+  /** Nothing is sent until `resume`. Resolves when nothing is under way. */
+  pause(): Promise<void> {
+    this.#queue.pause();
+    return this.#queue.drained();
+  }
+
+  resume(): void {
+    this.#queue.putBack(this.#again);
+    this.#again = [];
+    this.#queue.resume();
+  }
+
+  /** Makes the store have what this node wants, and nothing else. Only while paused. */
+  async repair(image: RealmImage): Promise<void> {
+    const postponed = this.#postponed;
+    this.#postponed = [];
+    try {
+      await this.#repairTopics(image.ownTopics);
+      await this.#repairCallees(image);
+    } catch (cause) {
+      this.#postponed.push(...postponed);
+      throw cause;
+    }
+    for (const write of postponed) write.finish();
+  }
+
+  /** What was not sent fails, but for what takes something back. */
+  cutOff(cause: Error): void {
+    for (const write of [...this.#again, ...this.#queue.takeAll()]) {
+      if (write.kind === 'release') this.#postponed.push(write);
+      else write.fail(cause);
+    }
+    this.#again = [];
+  }
+
+  stop(cause: Error): void {
+    this.#queue.pause();
+    this.cutOff(cause);
+    for (const write of this.#postponed) write.fail(cause);
+    this.#postponed = [];
+    this.#topics.clear();
+    this.#held.clear();
+    this.#heldIds.clear();
+  }
+
+  #interestWrite(): InterestWrite {
+    const { last } = this.#queue;
+    if (last?.kind === 'interest' && !last.isFull && !last.isSettled) return last;
+    const write = new InterestWrite(
+      this.#scene,
+      this.#deadlineMs(),
+      (member) => this.#topics.has(member),
+      (settled, isKnown) => this.#settleTopics(settled, isKnown),
+    );
+    this.#queue.push(write);
+    return write;
+  }
+
+  #settleTopics(write: InterestWrite, isKnown: boolean): void {
+    for (const member of write.members) {
+      if (this.#topics.get(member) !== write) continue;
+      if (isKnown) this.#topics.set(member, 'known');
+      else this.unwatch(member);
+    }
+  }
+
+  #granted({ member, claim }: ClaimWrite, grant: Grant): void {
+    const { session } = claim.callee;
+    if (this.#options.version() >= grant.version && !this.#options.isPlaced(member, session)) return;
+    const held = { ...grant, invoke: claim.invoke, rest: calleeRest(claim.callee) };
+    const sessions = this.#held.get(member);
+    if (sessions === undefined) this.#held.set(member, new Map([[session, held]]));
+    else sessions.set(session, held);
+    this.#heldIds.set(grant.id, member);
+  }
+
+  #release(member: Member, session: SessionId): ReleaseWrite {
+    this.#forgetHeld(member, session);
+    const { last } = this.#queue;
+    const write = last?.kind === 'release' && !last.isFull ? last : new ReleaseWrite(this.#scene);
+    write.add(member, session);
+    if (write !== last) this.#queue.push(write);
+    return write;
+  }
+
+  #forgetHeld(member: Member, session: SessionId): void {
+    const sessions = this.#held.get(member);
+    const held = sessions?.get(session);
+    if (sessions === undefined || held === undefined) return;
+    sessions.delete(session);
+    if (sessions.size > 0) return;
+    this.#held.delete(member);
+    if (this.#heldIds.get(held.id) === member) this.#heldIds.delete(held.id);
+  }
+
+  #lostGround(write: OwnWrite): void {
+    if (write.kind === 'release') this.#postponed.push(write);
+    else if (write.kind === 'claim') this.#again.push(write);
+    this.#options.lostGround(write.kind === 'interest' ? write : undefined);
+  }
+
+  #unsure(write: OwnWrite, cause: unknown): void {
+    const unavailable =
+      cause instanceof BackplaneUnavailableError ? cause : new BackplaneUnavailableError(write.kind, cause);
+    if (write.kind === 'release') this.#postponed.push(write);
+    else write.fail(unavailable);
+    this.#options.unsure(cause);
+  }
+
+  async #repairTopics(stored: ReadonlySet<Member>): Promise<void> {
+    const missing = [...this.#topics.keys()].filter((member) => !stored.has(member));
+    const superfluous = [...stored].filter((member) => !this.#topics.has(member));
+    const { maxTopics } = this.#options;
+    await inSteps(partsOf(missing, maxTopics), REPAIR_STEPS, async (added) =>
+      this.#wrote(await this.#options.run(changeInterest, { ...this.#options.step(), added, removed: [] })),
+    );
+    await inSteps(partsOf(superfluous, maxTopics), REPAIR_STEPS, async (removed) =>
+      this.#wrote(await this.#options.run(changeInterest, { ...this.#options.step(), added: [], removed })),
+    );
+  }
+
+  async #repairCallees({ procedures }: RealmImage): Promise<void> {
+    const superfluous: (readonly [Member, SessionId])[] = [];
+    const stored = new Map<Member, Set<SessionId>>();
+    for (const [member, { callees }] of procedures) {
+      for (const { callee } of callees) {
+        if (callee.node !== this.#options.node) continue;
+        if (!this.isHeld(member, callee.session)) superfluous.push([member, callee.session]);
+        const sessions = stored.get(member);
+        if (sessions === undefined) stored.set(member, new Set([callee.session]));
+        else sessions.add(callee.session);
+      }
+    }
+    await inSteps(partsOf(superfluous, this.#options.maxTopics), REPAIR_STEPS, async (part) => {
+      const callees = new Map<Member, SessionId[]>();
+      for (const [member, session] of part) callees.set(member, [...(callees.get(member) ?? []), session]);
+      this.#wrote(await this.#options.run(releaseCallees, { ...this.#options.step(), callees }));
+    });
+    const missing: (readonly [Member, SessionId, Held])[] = [];
+    for (const [member, sessions] of this.#held)
+      for (const [session, held] of sessions)
+        if (stored.get(member)?.has(session) !== true) missing.push([member, session, held]);
+    await inSteps(missing, REPAIR_CLAIMS, ([member, session, held]) => this.#claimAgain(member, session, held));
+  }
+
+  async #claimAgain(member: Member, session: SessionId, held: Held): Promise<void> {
+    const { id, invoke, rest, order } = held;
+    const wanted = { ...this.#options.step(), member, id, invoke, session, rest, order, isForced: false };
+    const reply = await this.#options.run(claimProcedure, wanted);
+    this.#wrote(reply);
+    if (this.#held.get(member)?.get(session) !== held) {
+      // Released meanwhile: the step that says so waits in the queue.
+    } else if (reply.kind === 'granted') {
+      this.#held.get(member)?.set(session, { ...held, version: reply.version });
+    } else {
+      this.#forgetHeld(member, session);
+      this.#options.refusedAgain(member, session);
+    }
+  }
+
+  #wrote(reply: ClaimReply | Stranger | { readonly kind: 'done'; readonly version: number }): void {
+    if (reply.kind === 'stranger') throw new BackplaneUnavailableError('repair: the store has lost the realm again');
+    if ('version' in reply) this.#options.wrote(reply.version, [], undefined);
+  }
+
+  #deadlineMs(): number {
+    return this.#options.nowMs() + this.#options.timeoutMs;
+  }
+}
+
+async function inSteps<T>(all: readonly T[], atOnce: number, write: (one: T) => Promise<void>): Promise<void> {
+  for (const few of partsOf(all, atOnce)) await Promise.all(few.map(write));
+}
+
+function partsOf<T>(all: readonly T[], size: number): T[][] {
+  const parts: T[][] = [];
+  for (let at = 0; at < all.length; at += size) parts.push(all.slice(at, at + size));
+  return parts;
+}

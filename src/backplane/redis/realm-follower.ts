@@ -1,0 +1,170 @@
+import type { ClusterCounters } from '../../telemetry/cluster-counters.js';
+import type { NodeId } from '../../wamp/ids.js';
+import type { MembershipView } from './realm-ports.js';
+import { parseChange, type Change } from './realm-changes.js';
+import type { RealmImage } from './realm-image.js';
+import type { Keep, RealmMirror } from './realm-mirror.js';
+
+export interface RealmFollowerOptions {
+  readonly node: NodeId;
+  readonly mirror: RealmMirror;
+  readonly membership: MembershipView;
+  readonly counters: ClusterCounters;
+  readonly schedule: (flush: () => void) => void;
+  readonly confirm: (to: NodeId, version: number) => void;
+  /** A version was heard of. */
+  readonly heard: (version: number) => void;
+  /** The mirror has a later version now. */
+  readonly advanced: (version: number) => void;
+  /** Serves the realm no more. */
+  readonly withdrawn: (node: NodeId) => void;
+  /** Something was missed: the realm is to be read anew. */
+  readonly missed: () => void;
+  /** The store counts from something older: it lost data. */
+  readonly wentBack: () => void;
+}
+
+/** Changes kept while the realm is read; with more of them it is read again. */
+const MAX_BUFFERED_COUNT = 20_000;
+
+const decoder = new TextDecoder();
+
+/** Keeps the mirror of one realm at the version of the last change, and tells whoever waits for this node so. */
+export class RealmFollower {
+  readonly #options: RealmFollowerOptions;
+  /** Other nodes that wait until this one has the version. */
+  readonly #owed = new Map<NodeId, number>();
+  /** Of the mirror. */
+  #version = 0;
+  /** Of the last message on this connection, applied or not. */
+  #streamVersion = 0;
+  #isFollowing = false;
+  /** While the realm is read. */
+  #buffer: Change[] | undefined;
+  #isScheduled = false;
+
+  constructor(options: RealmFollowerOptions) {
+    this.#options = options;
+  }
+
+  get version(): number {
+    return this.#version;
+  }
+
+  get isFollowing(): boolean {
+    return this.#isFollowing;
+  }
+
+  changed(message: string | Uint8Array): void {
+    const change = parseChange(typeof message === 'string' ? message : decoder.decode(message));
+    if (typeof change === 'string') {
+      this.#options.counters.messagesIgnored[change]++;
+      return;
+    }
+    this.#options.heard(change.version);
+    if (change.asker !== undefined) this.owe(change.asker, change.version);
+    const isBack = change.version <= this.#streamVersion;
+    this.#streamVersion = change.version;
+    if (isBack) {
+      this.halt();
+      this.#options.wentBack();
+    } else if (this.#buffer !== undefined) this.#keep(this.#buffer, change);
+    else if (this.#isFollowing) this.#apply(change);
+  }
+
+  /** `asker` is to be told once this node has the version: once per turn, however many changes came. */
+  owe(asker: NodeId, version: number): void {
+    if (asker === this.#options.node || !this.#options.membership.isMember(asker)) return;
+    this.#owed.set(asker, Math.max(this.#owed.get(asker) ?? 0, version));
+    this.#scheduleConfirmations();
+  }
+
+  /** Changes are kept from now on, for `load`. */
+  begin(): void {
+    this.#isFollowing = false;
+    this.#buffer = [];
+  }
+
+  /**
+   * Takes over what was read since `begin` and the changes since, and follows. False: something was missed meanwhile, the
+   * realm is to be read again.
+   */
+  load(image: RealmImage, keep: Keep): boolean {
+    const buffer = this.#buffer;
+    if (buffer === undefined) return false;
+    this.#version = image.version;
+    let isWhole = true;
+    this.#options.mirror.load(image, keep, () => {
+      for (const change of buffer) {
+        if (change.version <= this.#version) continue;
+        isWhole = change.version === this.#version + 1;
+        if (!isWhole) break;
+        this.#version = change.version;
+        this.#options.mirror.apply(change.body);
+      }
+    });
+    this.#buffer = undefined;
+    this.#isFollowing = isWhole;
+    this.#options.advanced(this.#version);
+    this.#scheduleConfirmations();
+    return isWhole;
+  }
+
+  /** What is read now is worth nothing, and nobody is told anything until the next `load`. */
+  halt(): void {
+    this.#isFollowing = false;
+    this.#buffer = undefined;
+  }
+
+  /** Other messages come from here on: of what came before nobody knows how much is missing. */
+  cutOff(): void {
+    this.halt();
+    this.#streamVersion = 0;
+    this.#owed.clear();
+  }
+
+  forget(node: NodeId): void {
+    this.#owed.delete(node);
+  }
+
+  #keep(buffer: Change[], change: Change): void {
+    if (buffer.length < MAX_BUFFERED_COUNT) buffer.push(change);
+    else this.#buffer = undefined;
+  }
+
+  #apply({ version, body }: Change): void {
+    const { counters, mirror } = this.#options;
+    if (version <= this.#version) {
+      // The realm was read before the message came.
+      counters.changes.stale++;
+    } else if (version === this.#version + 1) {
+      this.#version = version;
+      counters.changes.applied++;
+      mirror.apply(body);
+      if (body.kind === 'withdrawn') this.#options.withdrawn(body.node);
+      this.#options.advanced(version);
+    } else {
+      this.halt();
+      this.#options.missed();
+    }
+    this.#scheduleConfirmations();
+  }
+
+  #scheduleConfirmations(): void {
+    if (this.#isScheduled || this.#owed.size === 0 || !this.#isFollowing) return;
+    this.#isScheduled = true;
+    this.#options.schedule(() => {
+      this.#isScheduled = false;
+      this.#confirm();
+    });
+  }
+
+  #confirm(): void {
+    if (!this.#isFollowing) return;
+    for (const [asker, version] of this.#owed) {
+      if (version > this.#version) continue;
+      this.#owed.delete(asker);
+      this.#options.confirm(asker, this.#version);
+    }
+  }
+}
