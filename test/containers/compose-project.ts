@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { DockerComposeEnvironment, Wait } from 'testcontainers';
 import { docker } from '../support/docker.js';
 import { freePort } from '../support/free-port.js';
 import { DEMO_IMAGE, ROUTER_IMAGE } from './images.js';
+import { until } from './until.js';
 
-const DEADLINE_MS = 60_000;
-const POLL_MS = 100;
+const DEPLOY = fileURLToPath(new URL('../../deploy', import.meta.url));
 
 /** deploy/compose.yaml, running under a name and on ports of its own. */
 export class ComposeProject {
@@ -32,7 +33,14 @@ export class ComposeProject {
   static async up(): Promise<ComposeProject> {
     const project = new ComposeProject(await freePort(), await freePort());
     try {
-      await project.compose('up', '--detach', '--wait', '--no-build');
+      await new DockerComposeEnvironment(DEPLOY, 'compose.yaml')
+        .withProjectName(project.variables['COMPOSE_PROJECT_NAME']!)
+        .withEnvironment(project.variables)
+        .withDefaultWaitStrategy(Wait.forHealthCheck())
+        .withWaitStrategy('demo-backend-1', Wait.forLogMessage(/counting votes/))
+        // `down` does it, and needs no container to be told by.
+        .withAutoCleanup(false)
+        .up();
       await project.inUse(3);
     } catch (error) {
       const logs = await project.compose('logs', '--no-color', '--tail', '50');
@@ -88,14 +96,5 @@ export class ComposeProject {
     const page = await (await fetch(this.#statsUrl)).text();
     return page.split('\n').filter((line) => line.startsWith('gantry,node') && line.split(',')[17]?.startsWith(state))
       .length;
-  }
-}
-
-/** Asks again and again what nothing tells by itself. */
-export async function until(what: string, isSo: () => Promise<boolean> | boolean): Promise<void> {
-  const deadline = Date.now() + DEADLINE_MS;
-  while (!(await isSo())) {
-    if (Date.now() > deadline) throw new Error(`waited ${DEADLINE_MS} ms for ${what}`);
-    await pause(POLL_MS);
   }
 }

@@ -13,7 +13,8 @@ import { EventLog, freshUri, join, KINDS } from '../interop/pairs.js';
 import { launchChromium } from '../support/chromium.js';
 import { docker } from '../support/docker.js';
 import { RawClient } from '../support/raw-client.js';
-import { ComposeProject, until } from './compose-project.js';
+import { ComposeProject } from './compose-project.js';
+import { until } from './until.js';
 
 const ROLL = fileURLToPath(new URL('../../deploy/roll.sh', import.meta.url));
 
@@ -149,7 +150,13 @@ describe('docker compose up', () => {
 
 /** What the routers log cannot be joined with sessions here: whatever is lost has to be explained by what clients saw. */
 const NO_EVIDENCE: Evidence = { gapsMs: () => [], refusedCount: () => 0, reroutedCount: () => 1 };
-const TERMS: Omit<Terms, 'sacrificed'> = { troubles: [], noticeMs: 2_000, endingMs: 1_500, answerMs: 10_000 };
+const TERMS: Omit<Terms, 'sacrificed'> = {
+  troubles: [],
+  noticeMs: 2_000,
+  endingMs: 1_500,
+  answerMs: 10_000,
+  ghostMs: 0,
+};
 const LEASE_MS = 7_000;
 
 /** Clients of all kinds at work while something is done to the replicas. They come back through the load balancer. */
