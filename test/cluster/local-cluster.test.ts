@@ -2,15 +2,21 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { findRedis, withoutPassword } from '../../deploy/local/redis.mjs';
 import { Code } from '../../src/wamp/codes.js';
 import { RawClient } from '../support/raw-client.js';
-import { randomPrefix, startRedis } from '../support/redis.js';
+import { randomPrefix, startRedis, type RedisServer } from '../support/redis.js';
 
 const CLUSTER = [process.execPath, fileURLToPath(new URL('../../deploy/local/cluster.mjs', import.meta.url))];
 const BACK_END = [process.execPath, fileURLToPath(new URL('../../src/demo/backend.mjs', import.meta.url))];
 const FREE_PORTS = ['--port', '0', '--ops-port', '0'];
+
+let redis: RedisServer;
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis.stop());
 
 /** Undone after each test, last first. */
 const undo: (() => unknown)[] = [];
@@ -59,7 +65,7 @@ interface LocalCluster {
 }
 
 function startCluster(...words: string[]): Promise<LocalCluster> {
-  return started(new Command([...CLUSTER, ...FREE_PORTS, ...words]));
+  return started(new Command([...CLUSTER, ...FREE_PORTS, '--redis', redis.url, ...words]));
 }
 
 async function started(script: Command): Promise<LocalCluster> {
@@ -89,7 +95,7 @@ function isRunning(pid: number): boolean {
 
 describe('npm run cluster', () => {
   it('starts three nodes that are one router, over a Redis of its own, and leaves no process behind', async () => {
-    const { script, urls, nodes, redisUrl } = await startCluster();
+    const { script, urls, nodes, redisUrl } = await started(new Command([...CLUSTER, ...FREE_PORTS]));
     expect(nodes).toHaveLength(3);
     const subscriber = await join(urls[0]);
     const publisher = await join(urls[2]);
@@ -126,7 +132,18 @@ describe('npm run cluster', () => {
 
   it('drains every node when npm is ended, which does not pass the signal on', async () => {
     const { script, nodes } = await started(
-      new Command(['npm', 'run', 'cluster', '--ignore-scripts', '--', ...FREE_PORTS, '--nodes', '2']),
+      new Command([
+        'npm',
+        'run',
+        'cluster',
+        '--ignore-scripts',
+        '--',
+        ...FREE_PORTS,
+        '--redis',
+        redis.url,
+        '--nodes',
+        '2',
+      ]),
     );
     script.child.kill('SIGTERM');
     // Its output ends when the last process ends that has it.
@@ -153,10 +170,9 @@ describe('npm run cluster', () => {
   });
 
   it('uses the Redis it is given, and leaves in it only what was there', async () => {
-    const redis = await startRedis();
-    undo.push(() => redis.stop());
+    undo.push(() => redis.flushAll());
     await redis.command('SET', 'somebody-elses', 'value');
-    const { script, urls, nodes } = await startCluster('--redis', redis.url);
+    const { script, urls, nodes } = await startCluster();
     await (await join(urls[0])).subscribe('com.example.news');
     expect(await redis.command('DBSIZE')).toBeGreaterThan(1);
     // What a killed node leaves is nobody else's to remove once all are gone.
@@ -205,8 +221,7 @@ describe('the Redis of a local cluster', () => {
   const prefix = randomPrefix();
 
   it('is one that runs at the usual place when there is no server on the PATH', async () => {
-    const redis = await startRedis();
-    undo.push(() => redis.stop());
+    undo.push(() => redis.flushAll());
     const found = await findRedis({ prefix, path: '', usualUrl: redis.url });
     expect(found).toMatchObject({ url: redis.url, origin: 'found running' });
     await redis.command('SET', `${prefix}:{nodes}:alive`, 'ours');
