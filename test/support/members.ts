@@ -156,7 +156,7 @@ export class Member {
         fenced: () => this.events.push('fenced'),
         emptied: () => {
           this.events.push('emptied');
-          for (const realm of this.served) void this.#write(realm).catch(() => undefined);
+          for (const realm of this.served) this.#writeUntilDone(realm);
         },
         trouble: (operation, cause) => this.troubles.push(`${operation}: ${String(cause)}`),
       },
@@ -165,11 +165,12 @@ export class Member {
     });
   }
 
-  /** Writes a row in the realm, and a session. */
+  /** Writes a row in the realm, and a session; later, if the store is away. */
   async serve(realm: Uri): Promise<void> {
     await this.membership.noteRealm(realm);
     this.served.add(realm);
-    await this.#write(realm);
+    this.#writeUntilDone(realm);
+    await this.#replies;
   }
 
   kill(): void {
@@ -247,7 +248,16 @@ export class Member {
 
   async #write(realm: Uri): Promise<void> {
     await this.#command(`write ${realm}`, () => {
+      // As the scripts of a realm refuse a node that has not entered it since the store lost its data.
+      const noted = this.#world.twin.members(this.#world.keys.nodes.realmsOf(this.node));
+      if (!noted.includes(realm)) throw new BackplaneUnavailableError('writing as a stranger');
       this.#world.rows.add(`${realm} ${this.node}`).add(`sessions ${this.node}`);
+    });
+  }
+
+  #writeUntilDone(realm: Uri): void {
+    this.#write(realm).catch(() => {
+      this.#world.time.after(500, () => this.turn(() => this.#writeUntilDone(realm)));
     });
   }
 

@@ -16,6 +16,10 @@ export class LeaseClock {
     return this.#nowMs() < this.#endsAtMs;
   }
 
+  get remainingMs(): number {
+    return Math.max(0, this.#endsAtMs - this.#nowMs());
+  }
+
   renewed(sentAtMs: number): void {
     this.#endsAtMs = Math.max(this.#endsAtMs, sentAtMs + this.#leaseMs);
   }

@@ -99,6 +99,21 @@ export class Membership {
     return this.#state === 'inside' && this.#lease.isValid;
   }
 
+  /** How long `isLeaseValid` stays true without another renewal. */
+  get leaseRemainingMs(): number {
+    return this.#state === 'inside' ? this.#lease.remainingMs : 0;
+  }
+
+  /** As far as this node knows; itself included. */
+  isMember(node: NodeId): boolean {
+    return node === this.#options.node || this.#peers.known.has(node);
+  }
+
+  /** It was declared dead or has left. */
+  isGone(node: NodeId): boolean {
+    return this.#peers.isGone(node);
+  }
+
   /**
    * Resolves once `entered` was said of every other node. Changes are to be heard already. Rejects with
    * BackplaneUnavailableError; may be tried again.
@@ -246,7 +261,9 @@ export class Membership {
     this.#options.counters.leases[this.#lease.isValid ? 'renewed' : 'late']++;
     this.#lease.renewed(sentAtMs);
     this.#peers.settle();
-    if (version !== this.#peers.version || this.#peers.isStale) this.#reading = this.#read();
+    // Now and then in any case: what was said before the store lost its data may fit what is said after.
+    const isOld = sentAtMs - this.#readAtMs >= 2 * this.#options.leaseMs;
+    if (isOld || version !== this.#peers.version || this.#peers.isStale) this.#reading = this.#read();
     if (isGrace) return;
     this.#reaper.reap([...dead.map((node) => ({ node, isCertain: false })), ...this.#peers.lost()]);
   }

@@ -60,6 +60,10 @@ export class Peers {
     return this.#known;
   }
 
+  isGone(node: NodeId): boolean {
+    return this.#gone.has(node);
+  }
+
   /** Compared before and after a reading: whether it may be older than what is known. */
   get changeCount(): number {
     return this.#changeCount;
@@ -72,9 +76,12 @@ export class Peers {
   hear(change: NodeChange): void {
     this.#changeCount++;
     const { version, node } = change;
-    if (version === this.#version + 1) this.#version = version;
-    // `gone` is final and needs no reading; a late `entered` may be of a node whose end was missed.
-    else if (version > this.#version || (change.kind === 'entered' && this.#isUnknown(node))) this.#isStale = true;
+    const isNext = version === this.#version + 1;
+    if (isNext) this.#version = version;
+    // A late `entered` may be of a node whose end was missed; one of a dead node, of one whose tombstone was lost.
+    // `gone` is final and needs no reading.
+    const isDoubtful = change.kind === 'entered' && (isNext ? this.#gone.has(node) : this.#isUnknown(node));
+    if (version > this.#version || isDoubtful) this.#isStale = true;
     const isNews = change.kind === 'gone' ? this.#leave(node) : this.#enter(node, change.row);
     this.#options.counters.changes[isNews ? 'applied' : 'stale']++;
   }

@@ -1,0 +1,47 @@
+import { expect, it } from 'vitest';
+import { Coalesced } from '../../../../src/backplane/redis/coalesced.js';
+
+function runs(): { coalesced: Coalesced<number>; started: () => number; end: (fails?: boolean) => Promise<void> } {
+  let count = 0;
+  let settle: (fails: boolean) => void = () => undefined;
+  const coalesced = new Coalesced(() => {
+    const number = ++count;
+    return new Promise<number>((resolve, reject) => {
+      settle = (fails) => (fails ? reject(new Error(`run ${number}`)) : resolve(number));
+    });
+  });
+  const end = async (fails = false): Promise<void> => {
+    settle(fails);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { coalesced, started: () => count, end };
+}
+
+it('runs once more for all who asked while it ran', async () => {
+  const { coalesced, started, end } = runs();
+  const first = coalesced.run();
+  const others = [coalesced.run(), coalesced.run()];
+  expect(started()).toBe(1);
+  await end();
+  expect(await first).toBe(1);
+  expect(started()).toBe(2);
+  const later = coalesced.run();
+  await end();
+  expect(await Promise.all(others)).toEqual([2, 2]);
+  await end();
+  expect(await later).toBe(3);
+  const alone = coalesced.run();
+  await end();
+  expect(await alone).toBe(4);
+});
+
+it('runs for who asked while it failed', async () => {
+  const { coalesced, end } = runs();
+  const first = coalesced.run();
+  const second = coalesced.run();
+  const failed = expect(first).rejects.toThrow('run 1');
+  await end(true);
+  await failed;
+  await end();
+  expect(await second).toBe(2);
+});
