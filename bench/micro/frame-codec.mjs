@@ -5,6 +5,7 @@ import { BatchWriter } from '../../dist/backplane/batch-writer.js';
 import { ItemWriter } from '../../dist/backplane/item-writer.js';
 import { createCodecs } from '../../dist/codec/codecs.js';
 import { rawPayload } from '../../dist/codec/payload.js';
+import { NO_DETAILS } from '../../dist/wamp/options.js';
 
 const WARM_UP_ROUNDS = 30;
 const ROUNDS = 60;
@@ -74,7 +75,8 @@ for (const [name, settings] of Object.entries(cases)) {
     return reader.items();
   };
   const deliver = () => {
-    for (const { publication } of read()) json.encode([36, 5_512_315_355, publication.id, {}, publication.payload]);
+    for (const { publication } of read())
+      json.encode([36, 5_512_315_355, publication.id, NO_DETAILS, publication.payload]);
   };
   rows[name] = {
     'bytes each': Math.round(message.length / BATCH),

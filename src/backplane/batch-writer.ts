@@ -13,8 +13,9 @@ import {
   MessageKind,
   NAMES_AT,
   SEQUENCE_AT,
+  VERSION_AT,
 } from './frame-codec.js';
-import { putNumber, putUint32, writeText } from './frame-fields.js';
+import { putNumber, putText, putUint32, roomFor } from './frame-fields.js';
 import type { ItemWriter } from './item-writer.js';
 
 const NO_BYTES: Uint8Array = new Uint8Array(0);
@@ -106,14 +107,15 @@ export class BatchWriter {
 
   /** As finish, but the last item begins the batch that follows. */
   finishBeforeLast(sequence: number): Uint8Array {
-    const sink = this.#sink;
-    this.#endRun();
-    const last = Uint8Array.from(sink.bytes.subarray(sink.pos - this.#itemBytes, sink.pos));
-    sink.cut(sink.length - last.length);
-    this.#itemCount--;
-    const message = this.finish(sequence);
+    this.#begin();
+    // Others may still copy the last item from where it is.
+    const whole = this.#sink.finish();
+    const lastAt = whole.length - this.#itemBytes;
+    const message = whole.subarray(0, lastAt);
+    complete(message, sequence, this.#itemCount - 1);
+    this.#itemCount = 0;
     const start = this.#begin();
-    sink.append(last, 0, last.length);
+    this.#sink.append(whole, lastAt, whole.length);
     this.#end(start);
     return message;
   }
@@ -154,16 +156,11 @@ export function encodeProbe(node: NodeId, number: number): Uint8Array {
 }
 
 function headOf(kind: number, from: NodeId, to: NodeId): Uint8Array {
-  const sink = new ByteSink();
-  sink.append(Buffer.from(MAGIC), 0, MAGIC.length);
-  sink.pos = NAMES_AT;
-  sink.bytes.fill(0, MAGIC.length, NAMES_AT);
-  sink.bytes[MAGIC.length] = FORMAT_VERSION;
-  sink.bytes[CHECKED_FROM] = kind;
-  writeText(sink, from);
-  writeText(sink, to);
-  // The rest of the memory goes with the sink.
-  return Uint8Array.from(sink.finish());
+  const head = Buffer.alloc(NAMES_AT + roomFor(from) + roomFor(to));
+  head.set(MAGIC);
+  head[VERSION_AT] = FORMAT_VERSION;
+  head[CHECKED_FROM] = kind;
+  return Uint8Array.from(head.subarray(0, putText(head, putText(head, NAMES_AT, from), to)));
 }
 
 function complete(message: Uint8Array, sequence: number, itemCount: number): void {
