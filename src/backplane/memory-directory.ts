@@ -125,6 +125,12 @@ export class SharedDirectory {
     if (changed !== undefined) this.#tellRegistration(realm, changed);
   }
 
+  /** As if these rows had been lost and could not be written again: every callee of the node loses its procedures. */
+  dropCallees(node: NodeId): void {
+    for (const [realm, { registrations }] of this.#realms)
+      for (const registration of registrations.dropNode(node)) this.#tellRegistration(realm, registration);
+  }
+
   join(node: NodeId, realm: Uri, identity: Identity): boolean {
     if (this.#sessions.has(identity.session)) return false;
     this.#sessions.set(identity.session, { node, realm });

@@ -11,6 +11,7 @@ export interface FaultPort {
   lanesOf(id: NodeId): readonly Lane<NodeMessage>[];
   feed(id: NodeId): Lane<Change> | undefined;
   bury(node: MemoryNode, isClean: boolean): void;
+  dropCallees(node: NodeId): void;
   /** Runs `action` at some later time, as if the directory had told the node something. */
   later(node: NodeId, action: () => void): void;
   /** Tells the sender, later, that the message did not arrive. */
@@ -96,6 +97,11 @@ export class MemoryFaults {
   forget(node: NodeId): void {
     this.#isolated.delete(node);
     this.#banished.delete(node);
+  }
+
+  /** What a store that lost its rows does to a node whose procedures others have taken before it wrote them again. */
+  rob(node: NodeId): void {
+    this.#hub.dropCallees(node);
   }
 
   /** The next messages `from` says to `to` do not arrive; `to` is told of the gap where they would have. */

@@ -54,6 +54,7 @@ export class MemoryHub {
       lanesOf: (id) => this.#lanesOf(id),
       feed: (id) => this.#feeds.get(id),
       bury: (node, isClean) => this.#bury(node, isClean),
+      dropCallees: (node) => this.#directory.dropCallees(node),
       later: (node, action) => this.#options.schedule(DIRECTORY, node, action),
       giveBack: (from, to, message) => this.#giveBack(from, to, message),
     });

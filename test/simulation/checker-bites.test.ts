@@ -116,6 +116,36 @@ describe('the checker finds out', () => {
       })),
     ],
     ['losses that are not reported (G3)', /^G3/, 'losses', changed(() => ({ gap: () => undefined }))],
+    [
+      'a loss that the other side is not told of (G3)',
+      /^G3/,
+      'losses',
+      changed((events) => ({ frame: (...told) => told[2].kind !== 'lost' && events.frame(...told) })),
+    ],
+    [
+      'calls that wait although their invoke came back (G3)',
+      /^G3, G6.*came back/,
+      'returns',
+      changed(() => ({ returned: () => undefined })),
+    ],
+    [
+      'calls that wait for nodes out of reach (G6)',
+      /^G6: .*still waits for/,
+      'isolation',
+      changed(() => ({ down: () => undefined })),
+    ],
+    [
+      'callees that work for nodes out of reach (G6)',
+      /^G6, DLR-11/,
+      'isolation',
+      changed(() => ({ down: () => undefined })),
+    ],
+    [
+      'a node that lives on although it was declared dead (G5)',
+      /^G5.*lives on/,
+      'fencing',
+      changed(() => ({ fenced: () => undefined })),
+    ],
     ['a node that does not hear of a death (G3)', /^G3/, 'deaths', changed(() => ({ nodeGone: () => undefined }))],
     [
       'registrations that a node is not told of (G2)',

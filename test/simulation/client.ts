@@ -200,7 +200,8 @@ export class Client implements Session {
       const wasTaken = this.#journal.claims.some(
         ({ force, procedure, match }) => force && procedure === registration.procedure && match === registration.match,
       );
-      if (!wasTaken) this.#journal.violate('REV-1', `${this.name} was revoked ${id}, but nobody took it over`);
+      if (!wasTaken && this.node.robbedAt.length === 0)
+        this.#journal.violate('REV-1', `${this.name} was revoked ${id}, but nobody took it over`);
     }
     this.registrations.delete(id);
   }

@@ -15,7 +15,7 @@ export interface Schedule {
   readonly steps: readonly Step[];
 }
 
-export type Faults = 'none' | 'deaths' | 'losses' | 'isolation' | 'all';
+export type Faults = 'none' | 'deaths' | 'losses' | 'returns' | 'isolation' | 'fencing' | 'robberies' | 'all';
 
 /** What the callee does with the call. */
 export interface Plan {
@@ -66,7 +66,14 @@ export type Step = { readonly pauseMs: number } & (
   | { readonly what: 'stop'; readonly node: number }
   | { readonly what: 'kill'; readonly node: number; readonly keptCount: number; readonly leaseMs: number }
   | { readonly what: 'lose'; readonly from: number; readonly to: number }
-  | { readonly what: 'isolate'; readonly node: number }
+  /** The next thing said finds nobody listening, and its sender knows. */
+  | { readonly what: 'return'; readonly from: number; readonly to: number }
+  /** `returns`: frames under way to it go back. */
+  | { readonly what: 'isolate'; readonly node: number; readonly returns?: boolean }
+  /** Cut off, and declared dead after that time unless it is back. */
+  | { readonly what: 'banish'; readonly node: number; readonly leaseMs: number }
+  /** The directory has lost the node's callees for good. */
+  | { readonly what: 'rob'; readonly node: number }
   | { readonly what: 'heal'; readonly node: number }
 );
 
@@ -102,8 +109,11 @@ const FAULTY_STEPS: Readonly<Record<Faults, ReadonlySet<Step['what']>>> = {
   none: new Set(),
   deaths: new Set(['kill']),
   losses: new Set(['lose']),
+  returns: new Set(['return', 'lose']),
   isolation: new Set(['isolate', 'heal']),
-  all: new Set(['kill', 'lose', 'isolate', 'heal']),
+  fencing: new Set(['isolate', 'banish', 'heal']),
+  robberies: new Set(['rob']),
+  all: new Set(['kill', 'lose', 'return', 'isolate', 'banish', 'heal', 'rob']),
 };
 const ALL_FAULTY = FAULTY_STEPS.all;
 
@@ -179,7 +189,10 @@ const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: step('stop', { node: choice }) },
   { weight: 1, arbitrary: kill },
   { weight: 2, arbitrary: step('lose', { from: choice, to: choice }) },
-  { weight: 1, arbitrary: step('isolate', { node: choice }) },
+  { weight: 2, arbitrary: step('return', { from: choice, to: choice }) },
+  { weight: 1, arbitrary: step('isolate', { node: choice, returns: fc.boolean() }) },
+  { weight: 1, arbitrary: step('banish', { node: choice, leaseMs: fc.constantFrom(0, 20, 100) }) },
+  { weight: 1, arbitrary: step('rob', { node: choice }) },
   { weight: 2, arbitrary: step('heal', { node: choice }) },
 );
 

@@ -12,6 +12,7 @@ import type { NodeId, PublicationId, SessionId } from '../../src/wamp/ids.js';
 import { Client } from './client.js';
 import type { Journal } from './journal.js';
 import { tokenCodec } from './note.js';
+import { judgeCutOff, judgeReturned } from './verdict-at-once.js';
 import type { VirtualTime } from './virtual-time.js';
 
 export const REALM = 'realm.simulated';
@@ -41,6 +42,8 @@ export interface SimulatedNodeOptions {
   /** The id a new session is to have; one of a live session now and then, to be drawn again (SES-2). */
   readonly proposeSessionId: () => SessionId;
   readonly meddle: Meddle | undefined;
+  /** It was declared dead and has left: another life is to begin. */
+  readonly onFenced: () => void;
 }
 
 /** A whole node but for sockets: the real realm, broker, dealer and backplane, on virtual time. */
@@ -53,19 +56,24 @@ export class SimulatedNode {
   /** What this node heard of others: when each was said to have gone, and when something of each was lost. */
   readonly goneHeard: { readonly node: NodeId; readonly at: number }[] = [];
   readonly gapsHeard: { readonly from: NodeId; readonly at: number }[] = [];
-  state: 'starting' | 'live' | 'stopped' | 'dead' = 'starting';
+  /** When something it had said came back. */
+  readonly returnsHeard: number[] = [];
+  /** `banished`: declared dead, and not told. */
+  state: 'starting' | 'live' | 'banished' | 'stopped' | 'dead' = 'starting';
   /** When it was ready. */
   liveAt = Infinity;
-  /** When it died or left. */
+  /** When it died or left, or was declared dead. */
   goneAt = Infinity;
   /** When it was cut off, each time. */
   readonly isolatedAt: number[] = [];
+  /** When its callees lost their procedures, each time. */
+  readonly robbedAt: number[] = [];
   readonly #backplane: Backplane;
   readonly #realms: Realms;
   readonly #inbound: BackplaneEvents;
   readonly #census = { sessionCount: 0 };
 
-  constructor({ id, hub, time, journal, random, proposeSessionId, meddle }: SimulatedNodeOptions) {
+  constructor({ id, hub, time, journal, random, proposeSessionId, meddle, onFenced }: SimulatedNodeOptions) {
     this.id = id;
     this.time = time;
     this.journal = journal;
@@ -98,7 +106,10 @@ export class SimulatedNode {
       gap: (from) => void this.gapsHeard.push({ from, at: journal.tick() }),
       nodeGone: () => undefined,
       reach: () => undefined,
-      fenced: () => undefined,
+      fenced: () => {
+        void this.#leave();
+        onFenced();
+      },
     });
     this.#inbound = meddle === undefined ? inbound : meddle(inbound, id, random);
   }
@@ -122,8 +133,16 @@ export class SimulatedNode {
         events.nodeGone(node);
       },
       gap: (from, reason) => events.gap(from, reason),
-      returned: (to, realm, frame) => events.returned(to, realm, frame),
-      down: () => events.down(),
+      returned: (to, realm, frame) => {
+        this.returnsHeard.push(this.journal.tick());
+        const reroutedBefore = this.counters.routing.call_rerouted;
+        events.returned(to, realm, frame);
+        judgeReturned(this, frame, this.counters.routing.call_rerouted > reroutedBefore);
+      },
+      down: () => {
+        events.down();
+        judgeCutOff(this);
+      },
       up: () => events.up(),
       fenced: () => events.fenced(),
     });
@@ -144,9 +163,20 @@ export class SimulatedNode {
   }
 
   async stop(): Promise<void> {
-    this.state = 'stopped';
     for (const client of this.clients) client.end();
     this.goneAt = this.journal.tick();
+    await this.#leave();
+  }
+
+  /** The others have declared it dead. */
+  banish(): void {
+    this.state = 'banished';
+    this.goneAt = this.journal.tick();
+  }
+
+  async #leave(): Promise<void> {
+    this.state = 'stopped';
+    for (const client of this.clients) client.end();
     this.#realms.stop();
     await this.#backplane.stop();
   }

@@ -14,7 +14,10 @@ const KINDS: Readonly<Record<Faults, string>> = {
   none: 'while sessions and nodes come and go',
   deaths: 'while nodes die',
   losses: 'while messages between nodes are lost',
+  returns: 'while messages between nodes come back',
   isolation: 'while nodes are cut off and come back',
+  fencing: 'while nodes are declared dead and come back under another id',
+  robberies: 'while the directory loses what callees hold',
   all: 'while all of that happens at once',
 };
 

@@ -18,6 +18,7 @@ export function judgeSettled(world: World): void {
   for (const call of world.journal.calls) judgeCall(world, call);
   judgeSingles(world);
   judgeMembership(world);
+  judgeFenced(world);
 }
 
 /** What must hold once every session has left: nothing of anybody is left anywhere (G5, SES-13). */
@@ -75,7 +76,8 @@ function isExplained(
   if (!journal.wasQuiet(at, subscription.until) && subscription.until !== Infinity) return true;
   const [from, to] = [client.node, subscription.client.node];
   if (from === to) return false;
-  if (isRefused) return true;
+  // Whoever was declared dead is nobody's concern, and does not know who has subscribed since.
+  if (isRefused || to.goneAt < at || from.goneAt < at) return true;
   if (from.state === 'dead' && !journal.wasQuiet(at, from.goneAt)) return true;
   // Who leaves before the gap was reported never hears of it, or cannot say it.
   const wasCutOff = [...from.isolatedAt, ...to.isolatedAt].some((cut) => cut > at && !journal.wasQuiet(at, cut));
@@ -140,8 +142,8 @@ function whyWrong(world: World, call: CallRecord, error: string): string | undef
 }
 
 /** Something said to it was lost, or it could not be reached, before that time (G6). */
-function wasTroubled({ gapsHeard, isolatedAt }: SimulatedNode, before: number): boolean {
-  return gapsHeard.length > 0 || isolatedAt.some((cut) => cut < before);
+function wasTroubled({ gapsHeard, returnsHeard, isolatedAt }: SimulatedNode, before: number): boolean {
+  return gapsHeard.length > 0 || returnsHeard.length > 0 || isolatedAt.some((cut) => cut < before);
 }
 
 function calleeWasLost({ at, client, invocations, isChunked }: CallRecord): boolean {
@@ -166,6 +168,7 @@ function whoWasThere(world: World, call: CallRecord): string | undefined {
       one.until > end &&
       !isCutOff(one.client.node, call) &&
       !isCutOff(call.client.node, call) &&
+      !one.client.node.robbedAt.some((robbed) => robbed < end) &&
       // A better match that has just gone was the one to call (PBR-4).
       rivals.every((rival) => keyOf(rival) === keyOf(one) || rank(rival) < rank(one)) &&
       !rivals.some((rival) => rival.force && keyOf(rival) === keyOf(one) && rival.at > one.from),
@@ -199,6 +202,12 @@ function judgeSingles({ journal }: World): void {
       journal.violate('SHR-4', `${key} has the ids ${other.id} and ${registration.id}`);
     holders.set(key, registration);
   }
+}
+
+/** Whoever was declared dead has heard of it and is no more. */
+function judgeFenced({ journal, nodes }: World): void {
+  for (const { id, state } of nodes)
+    if (state === 'banished') journal.violate('G5', `${id} was declared dead and lives on`);
 }
 
 /** Everybody who was there heard of every node that went, once, and knows nothing of it any more (G5). */

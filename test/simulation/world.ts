@@ -60,6 +60,11 @@ export class World {
     return this.nodes.filter(({ state }) => state === 'live');
   }
 
+  /** Cut off or not: whoever might be brought back. */
+  get healableNodes(): SimulatedNode[] {
+    return this.nodes.filter(({ state }) => state === 'live' || state === 'banished');
+  }
+
   get openClients(): Client[] {
     return this.clients.filter(({ isOpen }) => isOpen);
   }
@@ -135,10 +140,19 @@ export class World {
         this.#lose(step);
         break;
       case 'isolate':
-        this.#isolate(pick(this.liveNodes, step.node));
+        this.#isolate(pick(this.liveNodes, step.node), step.returns ?? false);
+        break;
+      case 'return':
+        this.#return(step);
+        break;
+      case 'banish':
+        this.#banish(step);
+        break;
+      case 'rob':
+        this.#rob(pick(this.liveNodes, step.node));
         break;
       case 'heal':
-        this.hub.faults.heal(pick(this.liveNodes, step.node)?.id ?? ('' as NodeId));
+        this.hub.faults.heal(pick(this.healableNodes, step.node)?.id ?? ('' as NodeId));
         break;
     }
   }
@@ -152,6 +166,7 @@ export class World {
       random: this.#random,
       proposeSessionId: () => this.#proposeSessionId(),
       meddle: this.#meddle,
+      onFenced: () => this.#start(),
     });
     this.nodes.push(node);
     void node.start();
@@ -325,14 +340,37 @@ export class World {
     if (one !== undefined && other !== undefined && one !== other) this.hub.faults.loseNext(one.id, other.id);
   }
 
-  #isolate(node: SimulatedNode | undefined): void {
+  #return({ from, to }: StepOf<'return'>): void {
+    const [one, other] = [pick(this.liveNodes, from), pick(this.liveNodes, to)];
+    if (one !== undefined && other !== undefined && one !== other) this.hub.faults.returnNext(one.id, other.id);
+  }
+
+  #isolate(node: SimulatedNode | undefined, returns: boolean): void {
     if (node === undefined || this.hub.faults.isIsolated(node.id)) return;
     node.isolatedAt.push(this.journal.tick());
-    this.hub.faults.isolate(node.id);
+    this.hub.faults.isolate(node.id, { returns });
+  }
+
+  #banish({ node: index, leaseMs }: StepOf<'banish'>): void {
+    const node = pick(this.liveNodes, index);
+    if (node === undefined || this.liveNodes.length < 2) return;
+    this.#isolate(node, true);
+    this.time.after(leaseMs, () => {
+      if (node.state !== 'live' || !this.hub.faults.isIsolated(node.id)) return;
+      node.banish();
+      this.hub.faults.declareDead(node.id);
+    });
+  }
+
+  #rob(node: SimulatedNode | undefined): void {
+    if (node === undefined || this.hub.faults.isIsolated(node.id)) return;
+    node.robbedAt.push(this.journal.tick());
+    this.hub.faults.rob(node.id);
   }
 
   #proposeSessionId(): SessionId {
-    const taken = this.openClients;
+    // Of a node that was declared dead they are free again, and no list of ids could tell the two sessions apart.
+    const taken = this.openClients.filter(({ node }) => node.state !== 'banished');
     if (taken.length > 0 && this.#random() < 0.3) return pick(taken, Math.floor(this.#random() * 1_000))!.session;
     return this.#nextSessionId++ as SessionId;
   }
