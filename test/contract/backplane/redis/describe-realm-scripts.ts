@@ -1,0 +1,381 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { createKeys, type RealmKeys } from '../../../../src/backplane/redis/keys.js';
+import type { Store } from '../../../../src/backplane/redis/ports.js';
+import { parseChange } from '../../../../src/backplane/redis/realm-changes.js';
+import { calleeRest, parseProcedureRow } from '../../../../src/backplane/redis/realm-rows.js';
+import {
+  changeInterest,
+  claimProcedure,
+  enterRealm,
+  loadRealm,
+  markWhole,
+  releaseCallees,
+  withdrawNode,
+  withdrawPart,
+  type ClaimProcedure,
+  type ClaimReply,
+  type RealmStep,
+} from '../../../../src/backplane/redis/realm-scripts.js';
+import type { NodeId } from '../../../../src/wamp/ids.js';
+
+export interface RealmScriptScene {
+  readonly store: Pick<Store, 'run'>;
+  readonly prefix: string;
+  command(name: string, key: string, ...words: readonly (string | number)[]): Promise<unknown>;
+  /** All said on the realm's channel so far. */
+  messages(): Promise<readonly string[]>;
+}
+
+export const REALM = 'realm.one';
+const [one, two, three] = ['n-1', 'n-2', 'n-3'] as NodeId[] as [NodeId, NodeId, NodeId];
+const REST = calleeRest({ node: one, session: 1 as never, discloseCaller: true, forwardTimeout: false });
+
+/** What the steps of a realm promise. `makeScene` gives an empty store that listens to the channel of REALM. */
+export function describeRealmScripts(name: string, makeScene: () => Promise<RealmScriptScene>): void {
+  describe(`scripts of a realm: ${name}`, () => {
+    let scene: RealmScriptScene;
+    let keys: RealmKeys;
+    let channel: string;
+    beforeEach(async () => {
+      scene = await makeScene();
+      const all = createKeys({ prefix: scene.prefix, database: 0 });
+      keys = all.realm(REALM);
+      channel = all.channels.realm(REALM);
+    });
+
+    const step = (node: NodeId, floor = 0): RealmStep => ({ keys, channel, node, floor });
+    const enter = (node: NodeId, floor?: number) => scene.store.run(enterRealm, step(node, floor));
+    const interest = (node: NodeId, added: string[], removed: string[] = [], floor?: number) =>
+      scene.store.run(changeInterest, { ...step(node, floor), added, removed });
+    const claim = (node: NodeId, session: number, overrides: Partial<ClaimProcedure> = {}): Promise<ClaimReply> =>
+      scene.store.run(claimProcedure, {
+        ...step(node),
+        member: 'exact com.x',
+        id: 7,
+        invoke: 'single',
+        session,
+        rest: REST,
+        isForced: false,
+        ...overrides,
+      });
+    const release = (node: NodeId, callees: Record<string, number[]>) =>
+      scene.store.run(releaseCallees, { ...step(node), callees: new Map(Object.entries(callees)) });
+    const text = (key: string, field: string) => scene.command('HGET', key, field) as Promise<string | null>;
+    const changes = async () => (await scene.messages()).map((message) => parseChange(message));
+    const bodies = async () => (await changes()).map((change) => (typeof change === 'string' ? change : change.body));
+    const sessionsOf = async (member = 'exact com.x'): Promise<number[] | null> => {
+      const row = await text(keys.procedures, member);
+      if (row === null) return null;
+      const parsed = parseProcedureRow(row);
+      if (typeof parsed === 'string') throw new Error(parsed);
+      return parsed.callees.map(({ callee }) => callee.session);
+    };
+    const keysLeft = async (): Promise<string[]> =>
+      ((await scene.command('KEYS', `${scene.prefix}:*`)) as string[]).filter((key) => key.startsWith(scene.prefix));
+
+    describe('serving', () => {
+      it('counts every change once and says it in the order of the versions', async () => {
+        expect(await enter(one)).toEqual({ kind: 'entered', version: 1 });
+        expect(await enter(two)).toEqual({ kind: 'entered', version: 2 });
+        expect(await interest(one, ['exact a'])).toMatchObject({ kind: 'done', version: 3 });
+        expect(await claim(two, 5)).toMatchObject({ kind: 'granted', version: 4 });
+        expect((await changes()).map((change) => typeof change === 'object' && change.version)).toEqual([1, 2, 3, 4]);
+      });
+
+      it('enters a node once', async () => {
+        await enter(one);
+        expect(await enter(one)).toEqual({ kind: 'known', version: 1 });
+        expect(await bodies()).toEqual([{ kind: 'enter', node: one }]);
+      });
+
+      it('reads version and nodes, loading until they say that they are whole', async () => {
+        await enter(one);
+        await enter(two);
+        expect(await scene.store.run(markWhole, step(two))).toMatchObject({ kind: 'done', version: 3 });
+        expect(await scene.store.run(loadRealm, keys)).toEqual({
+          version: 3,
+          nodes: new Map([
+            [one, '1 loading'],
+            [two, '1 whole'],
+          ]),
+        });
+        expect((await changes()).at(-1)).toEqual({ version: 3, asker: two, body: { kind: 'whole', node: two } });
+      });
+
+      it('takes nothing from a node that does not serve the realm', async () => {
+        await enter(one);
+        expect(await interest(two, ['exact a'])).toEqual({ kind: 'stranger' });
+        expect(await claim(two, 5)).toEqual({ kind: 'stranger' });
+        expect(await release(two, { 'exact com.x': [5] })).toEqual({ kind: 'stranger' });
+        expect(await scene.store.run(markWhole, step(two))).toEqual({ kind: 'stranger' });
+        expect(await changes()).toHaveLength(1);
+      });
+
+      it('never counts below what a node knows, although the store has lost it', async () => {
+        expect(await enter(one, 40)).toMatchObject({ version: 41 });
+        expect(await interest(one, ['exact a'], [], 50)).toMatchObject({ version: 51 });
+        expect(await interest(one, ['exact b'], [], 3)).toMatchObject({ version: 52 });
+      });
+
+      it('reads a realm nobody serves as empty', async () => {
+        expect(await scene.store.run(loadRealm, keys)).toEqual({ version: 0, nodes: new Map() });
+      });
+    });
+
+    describe('interest', () => {
+      it('adds and takes back topics in one step with one change, and names who serves the realm', async () => {
+        await enter(one);
+        await enter(two);
+        await interest(one, ['exact a', 'prefix b']);
+        const reply = await interest(one, ['wildcard c..d'], ['exact a']);
+        expect(reply).toMatchObject({ kind: 'done', version: 4 });
+        expect(reply.kind === 'done' && [...reply.nodes].sort()).toEqual([one, two]);
+        const members = (await scene.command('SMEMBERS', keys.interest(one))) as string[];
+        expect(members.sort()).toEqual(['prefix b', 'wildcard c..d']);
+        expect((await changes()).at(-1)).toEqual({
+          version: 4,
+          asker: one,
+          body: { kind: 'interest', node: one, added: ['wildcard c..d'], removed: ['exact a'] },
+        });
+      });
+
+      it('has nobody confirm what is only taken back', async () => {
+        await enter(one);
+        await interest(one, [], ['exact a']);
+        expect((await changes()).at(-1)).toMatchObject({ asker: undefined, body: { added: [], removed: ['exact a'] } });
+      });
+
+      it('takes 500 topics at once, of any characters', async () => {
+        await enter(one);
+        const added = Array.from({ length: 499 }, (_, index) => `exact t.${index}`);
+        const odd = 'exact a"b\\c\u0001.é😀\u2028';
+        await interest(one, [...added, odd]);
+        expect(await scene.command('SMEMBERS', keys.interest(one))).toHaveLength(500);
+        expect((await bodies()).at(-1)).toMatchObject({ added: [...added, odd] });
+      });
+    });
+
+    describe('claims', () => {
+      beforeEach(async () => {
+        await enter(one);
+        await enter(two);
+      });
+
+      it('gives a free procedure, and says the callee with all that is to be known of it', async () => {
+        const reply = await claim(one, 2 ** 53 - 1, { id: 2 ** 53, rest: '3 dt', invoke: 'random' });
+        expect(reply).toMatchObject({ kind: 'granted', version: 3, id: 2 ** 53, order: 3 });
+        expect(await text(keys.procedures, 'exact com.x')).toBe(
+          '1\n9007199254740992 random 0\nn-1 9007199254740991 3 3 dt\n',
+        );
+        expect((await changes()).at(-1)).toEqual({
+          version: 3,
+          asker: one,
+          body: {
+            kind: 'claim',
+            id: 2 ** 53,
+            member: 'exact com.x',
+            invoke: 'random',
+            placed: {
+              callee: { node: one, session: 2 ** 53 - 1, concurrency: 3, discloseCaller: true, forwardTimeout: true },
+              order: 3,
+            },
+            isForced: false,
+          },
+        });
+      });
+
+      it('refuses a second callee of a single procedure (SHR-2), another policy (SHR-1) and the same session (DLR-4)', async () => {
+        await claim(one, 1);
+        expect(await claim(two, 2)).toEqual({ kind: 'taken' });
+        await claim(one, 1, { member: 'exact com.y', id: 8, invoke: 'first' });
+        expect(await claim(two, 2, { member: 'exact com.y', id: 8, invoke: 'last' })).toEqual({
+          kind: 'policy',
+          invoke: 'first',
+        });
+        expect(await claim(one, 1, { member: 'exact com.y', id: 8, invoke: 'first' })).toEqual({ kind: 'taken' });
+        expect(await claim(one, 1, { member: 'exact com.y', id: 8, invoke: 'first', isForced: true })).toEqual({
+          kind: 'taken',
+        });
+        expect(await changes()).toHaveLength(4);
+      });
+
+      it('keeps callees in the order of their grants (SHR-3)', async () => {
+        for (const [node, session] of [
+          [two, 12],
+          [one, 1],
+          [two, 2],
+        ] as const)
+          expect(await claim(node, session, { invoke: 'roundrobin' })).toMatchObject({ kind: 'granted', id: 7 });
+        expect(await sessionsOf()).toEqual([12, 1, 2]);
+      });
+
+      it('tells a session from one whose number ends or begins alike', async () => {
+        await claim(one, 12, { invoke: 'first' });
+        expect(await claim(one, 2, { invoke: 'first' })).toMatchObject({ kind: 'granted' });
+        expect(await claim(one, 1, { invoke: 'first' })).toMatchObject({ kind: 'granted' });
+        await release(one, { 'exact com.x': [2] });
+        expect(await sessionsOf()).toEqual([12, 1]);
+      });
+
+      it('gives a procedure the id it has, and refuses an id that another one has (ID-3)', async () => {
+        await claim(one, 1, { invoke: 'first' });
+        expect(await claim(two, 2, { id: 99, invoke: 'first' })).toMatchObject({ kind: 'granted', id: 7 });
+        expect(await claim(two, 2, { member: 'exact com.y' })).toEqual({ kind: 'id-taken' });
+        expect(await claim(two, 2, { member: 'exact com.y', id: 99 })).toMatchObject({ kind: 'granted', id: 99 });
+      });
+
+      it('replaces everybody by force', async () => {
+        await claim(one, 1, { invoke: 'first' });
+        await claim(two, 2, { invoke: 'first' });
+        expect(await claim(two, 3, { invoke: 'last', isForced: true })).toMatchObject({ kind: 'granted', id: 7 });
+        expect(await sessionsOf()).toEqual([3]);
+        expect((await bodies()).at(-1)).toMatchObject({ kind: 'claim', invoke: 'last', isForced: true });
+      });
+
+      it('gives again what the store has lost, with the order of before, under the same id only', async () => {
+        await claim(two, 2, { invoke: 'first', floor: 30 });
+        expect(await claim(one, 1, { invoke: 'first', order: 5 })).toMatchObject({ kind: 'granted', order: 5 });
+        expect(await text(keys.procedures, 'exact com.x')).toContain('\nn-1 1 5 ');
+        expect(await claim(one, 1, { invoke: 'first', order: 5 })).toMatchObject({ kind: 'granted', order: 5 });
+        expect(await sessionsOf()).toEqual([2, 1]);
+        expect(await claim(one, 3, { invoke: 'first', order: 5, id: 8 })).toEqual({ kind: 'taken' });
+      });
+
+      it('does not give again what was taken by force since', async () => {
+        await claim(one, 1, { invoke: 'first' });
+        await claim(two, 2, { invoke: 'first', isForced: true });
+        expect(await claim(one, 1, { invoke: 'first', order: 3 })).toEqual({ kind: 'taken' });
+        expect(await claim(two, 2, { invoke: 'first', order: 4 })).toMatchObject({ kind: 'granted' });
+      });
+
+      it('leaves a row alone that is of another format', async () => {
+        await scene.command('HSET', keys.procedures, 'exact com.x', '2\nwho knows\n');
+        expect(await claim(one, 1)).toEqual({ kind: 'unreadable' });
+        expect(await release(one, { 'exact com.x': [1] })).toMatchObject({ kind: 'done', version: 2 });
+        expect(await text(keys.procedures, 'exact com.x')).toBe('2\nwho knows\n');
+      });
+    });
+
+    describe('releases', () => {
+      beforeEach(async () => {
+        await enter(one);
+        await enter(two);
+      });
+
+      it('take callees off, many at once, and the procedure with the last one (SHR-4)', async () => {
+        for (const session of [1, 2, 3]) await claim(one, session, { invoke: 'first' });
+        await claim(two, 4, { invoke: 'first' });
+        await claim(one, 1, { member: 'prefix com', id: 9 });
+        expect(await release(one, { 'exact com.x': [3, 1], 'prefix com': [1] })).toMatchObject({ version: 8 });
+        expect(await sessionsOf()).toEqual([2, 4]);
+        expect(await sessionsOf('prefix com')).toBeNull();
+        expect(await text(keys.ids, '9')).toBeNull();
+        expect(await scene.command('SMEMBERS', keys.callees(one))).toEqual(['exact com.x']);
+        const body = (await bodies()).at(-1);
+        if (typeof body !== 'object' || body.kind !== 'release') throw new Error('no release');
+        expect(body.callees.map(([id, sessions]) => [id, [...sessions].sort()])).toEqual([
+          [7, [1, 3]],
+          [9, [1]],
+        ]);
+        expect(await claim(two, 2, { member: 'prefix com', id: 9, invoke: 'last' })).toMatchObject({ kind: 'granted' });
+      });
+
+      it('take many callees of one procedure off in one step', async () => {
+        const sessions = Array.from({ length: 40 }, (_, index) => index + 1);
+        for (const session of sessions) await claim(session % 2 === 0 ? one : two, session, { invoke: 'first' });
+        const even = sessions.filter((session) => session % 2 === 0);
+        await release(one, { 'exact com.x': sessions.slice(0, 38) });
+        expect(await sessionsOf()).toEqual(
+          [...sessions.filter((session) => session % 2 === 1), 40].sort((a, b) => a - b),
+        );
+        await release(one, { 'exact com.x': even });
+        expect(await sessionsOf()).toEqual(sessions.filter((session) => session % 2 === 1));
+        expect(await scene.command('SMEMBERS', keys.callees(one))).toEqual([]);
+        await release(two, { 'exact com.x': sessions });
+        expect(await sessionsOf()).toBeNull();
+      });
+
+      it('change nothing when repeated, and nothing of other nodes', async () => {
+        await claim(one, 1);
+        await release(one, { 'exact com.x': [1] });
+        const count = (await changes()).length;
+        expect(await release(one, { 'exact com.x': [1] })).toMatchObject({ kind: 'done', version: 4 });
+        await claim(two, 1);
+        expect(await release(one, { 'exact com.x': [1] })).toMatchObject({ kind: 'done', version: 5 });
+        expect(await sessionsOf()).toEqual([1]);
+        expect(await changes()).toHaveLength(count + 1);
+      });
+
+      it('tidy what a claim by force left in the key of another node', async () => {
+        await claim(one, 1);
+        await claim(two, 2, { isForced: true });
+        expect(await scene.command('SMEMBERS', keys.callees(one))).toEqual(['exact com.x']);
+        await release(one, { 'exact com.x': [1] });
+        expect(await scene.command('SMEMBERS', keys.callees(one))).toEqual([]);
+        expect(await sessionsOf()).toEqual([2]);
+      });
+    });
+
+    describe('withdrawals', () => {
+      it('take everything of one node out and say it, and leave the rest', async () => {
+        await enter(one);
+        await enter(two);
+        await interest(one, ['exact a']);
+        await interest(two, ['exact a']);
+        await claim(one, 1, { invoke: 'first' });
+        await claim(two, 2, { invoke: 'first' });
+        await claim(one, 1, { member: 'exact com.y', id: 8 });
+        expect(await scene.store.run(withdrawPart, step(one))).toEqual({ isDone: true, version: 8 });
+        expect(await sessionsOf()).toEqual([2]);
+        expect(await sessionsOf('exact com.y')).toBeNull();
+        expect(await keysLeft()).toEqual(
+          [keys.version, keys.nodes, keys.procedures, keys.ids, keys.callees(two), keys.interest(two)].sort(),
+        );
+        const body = (await bodies()).at(-1);
+        if (typeof body !== 'object' || body.kind !== 'withdrawn') throw new Error('no withdrawal');
+        expect([...body.ids].sort()).toEqual([7, 8]);
+        expect(body.node).toBe(one);
+      });
+
+      it('leave no key of a realm that nobody serves', async () => {
+        await enter(one);
+        await interest(one, ['exact a']);
+        await claim(one, 1);
+        expect(await scene.store.run(withdrawPart, step(one))).toEqual({ isDone: true, version: 0 });
+        expect(await keysLeft()).toEqual([]);
+      });
+
+      it('say nothing when there was nothing, and make no key', async () => {
+        expect(await scene.store.run(withdrawPart, step(three, 9))).toEqual({ isDone: true, version: 0 });
+        expect(await keysLeft()).toEqual([]);
+        await enter(one);
+        expect(await scene.store.run(withdrawPart, step(three, 9))).toEqual({ isDone: true, version: 1 });
+        expect(await changes()).toHaveLength(1);
+      });
+
+      it('are done in parts, each said with what it did, the interest with the last', async () => {
+        await enter(one);
+        await enter(two);
+        await interest(one, ['exact a']);
+        for (let session = 1; session <= 501; session++)
+          await claim(one, session, { member: `exact p.${session}`, id: session });
+        expect(await scene.store.run(withdrawPart, step(one))).toMatchObject({ isDone: false });
+        const drop = (await bodies()).at(-1);
+        expect(drop).toMatchObject({ kind: 'drop', node: one });
+        expect(typeof drop === 'object' && drop.kind === 'drop' && drop.ids).toHaveLength(500);
+        expect(await scene.command('SMEMBERS', keys.interest(one))).toEqual(['exact a']);
+        expect(await scene.store.run(withdrawPart, step(one))).toMatchObject({ isDone: true });
+        expect((await bodies()).at(-1)).toMatchObject({ kind: 'withdrawn', node: one });
+        expect(await keysLeft()).toEqual([keys.nodes, keys.version]);
+      });
+
+      it('are repeated until they are through', async () => {
+        await enter(one);
+        for (let session = 1; session <= 501; session++)
+          await claim(one, session, { member: `exact p.${session}`, id: session });
+        await withdrawNode(scene.store as Store, createKeys({ prefix: scene.prefix, database: 0 }), one, REALM);
+        expect(await keysLeft()).toEqual([]);
+      });
+    });
+  });
+}
