@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BackplaneUnavailableError, type Backplane } from './backplane/backplane.js';
-import { MemoryHub } from './backplane/memory-hub.js';
+import { createBackplane, type BackplaneSurroundings } from './backplane-settings.js';
 import { version } from './cli/version.js';
 import type { Config } from './config/schema.js';
 import { NodeLife, NodeStoppedError } from './node-life.js';
@@ -13,21 +12,10 @@ import { createCounters, type Counters } from './telemetry/counters.js';
 import type { Logger } from './telemetry/logger.js';
 import { createMetrics, type Gauges, type Metrics } from './telemetry/metrics.js';
 import { OpsServer, type Readiness } from './transport/ops-server.js';
-import type { NodeId } from './wamp/ids.js';
-
-/** What a backplane is made from. */
-export interface BackplaneSurroundings {
-  readonly config: Config;
-  /** What its NodeId begins with; what follows must be another in each life. */
-  readonly name: string;
-  /** They outlast the backplane. */
-  readonly counters: ClusterCounters;
-  readonly logger: Logger;
-}
 
 export interface NodeDependencies {
   readonly logger: Logger;
-  /** Makes one for each life of the node. Default: a cluster of one. */
+  /** Makes one for each life of the node. Default: the one that the configuration asks for. */
   readonly backplane?: (surroundings: BackplaneSurroundings) => Backplane;
   /** For whoever else counts in them, as the logger does. Default: the node's own. */
   readonly counters?: Counters;
@@ -99,7 +87,7 @@ class Node implements RunningNode {
     this.#config = config;
     this.#logger = logger;
     this.#port = config.listen.port;
-    this.#makeBackplane = backplane ?? alone;
+    this.#makeBackplane = backplane ?? createBackplane;
     this.counters = counters ?? createCounters();
     this.gauges = this.#makeGauges();
     this.#metrics = createMetrics(this.counters, this.gauges, {
@@ -276,11 +264,6 @@ const NOT_READY = {
 /** They may answer in a while. All else that prevents a start needs somebody to mend it. */
 function isAboutOthers(error: Error): boolean {
   return error instanceof BackplaneUnavailableError || error instanceof NodeStoppedError;
-}
-
-/** A backplane for a node that is alone. */
-function alone({ name }: BackplaneSurroundings): Backplane {
-  return new MemoryHub().join(`${name}-${randomUUID()}` as NodeId);
 }
 
 /** A host as it stands in a URL; one that means every address is shown as one that can be connected to. */

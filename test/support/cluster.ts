@@ -7,6 +7,7 @@ import { parseConfig } from '../../src/config/load.js';
 import { startNode, type RunningNode } from '../../src/node.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import type { NodeId } from '../../src/wamp/ids.js';
+import { sharedRedis } from './redis.js';
 
 /** Nodes of one cluster in this process, each with its own listeners on free ports. */
 export interface TestCluster {
@@ -30,11 +31,31 @@ export async function startCluster(
     const backplane = (): Backplane => hub.join(`n${++joinedCount}` as NodeId);
     nodes.push(await startNode(testConfig(config), { logger: silentLogger, backplane }));
   }
+  return clusterOf(nodes);
+}
+
+/** Starts `nodeCount` nodes over a Redis that others may use too. */
+export async function startRedisCluster(nodeCount: number, config: ConfigInput = {}): Promise<TestCluster> {
+  const { url, prefix, stop } = await sharedRedis();
+  const backplane = { ...config.backplane, url, redis: { prefix } };
+  const nodes: RunningNode[] = [];
+  try {
+    for (let index = 0; index < nodeCount; index++)
+      nodes.push(await startNode(testConfig({ ...config, backplane }), { logger: silentLogger }));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return clusterOf(nodes, stop);
+}
+
+function clusterOf(nodes: readonly RunningNode[], stop?: () => Promise<void>): TestCluster {
   return {
     nodes,
     url: (index) => nodes[index % nodes.length]!.addresses.ws,
     stop: async () => {
       await Promise.all(nodes.map((node) => node.stop()));
+      await stop?.();
     },
   };
 }

@@ -3,13 +3,14 @@ import type { Scheduler } from '../../src/backplane/lane.js';
 import type { ConfigInput } from '../../src/config/schema.js';
 import type { Counters } from '../../src/telemetry/counters.js';
 import type { SerializerId } from '../../src/wamp/payload.js';
-import { startCluster, type TestCluster } from './cluster.js';
+import { startCluster, startRedisCluster, type TestCluster } from './cluster.js';
 import { RawClient, type ConnectOptions, type JoinOptions } from './raw-client.js';
 
 const SERIALIZERS: readonly SerializerId[] = ['json', 'msgpack', 'cbor'];
-const TOPOLOGIES = [
+const TOPOLOGIES: readonly { name: string; nodeCount: number; isOverRedis?: boolean }[] = [
   { name: '1 node', nodeCount: 1 },
   { name: '3 nodes in process', nodeCount: 3 },
+  { name: '3 nodes over Redis', nodeCount: 3, isOverRedis: true },
 ];
 
 /** The router as one test sees it. */
@@ -31,7 +32,7 @@ export interface Router {
 /**
  * Declares one chapter of the protocol for every serializer and topology: what a client sees must not depend on
  * either. `router()` is valid inside a test. `each`: whether all tests of the chapter share a cluster, or every one has
- * its own, for what a node does not come back from. `schedule`: how what nodes say to each other travels.
+ * its own, for what a node does not come back from. `schedule`: how what nodes of one process say to each other travels.
  */
 export function describeConformance(
   chapter: string,
@@ -40,7 +41,7 @@ export function describeConformance(
   each: 'chapter' | 'test' = 'chapter',
   schedule?: Scheduler,
 ): void {
-  for (const { name, nodeCount } of TOPOLOGIES) {
+  for (const { name, nodeCount, isOverRedis } of TOPOLOGIES) {
     for (const serializer of SERIALIZERS) {
       describe(`${chapter} [${serializer}, ${name}]`, () => {
         let cluster: TestCluster;
@@ -48,7 +49,10 @@ export function describeConformance(
         let clients: RawClient[] = [];
         const [before, after] = each === 'chapter' ? [beforeAll, afterAll] : [beforeEach, afterEach];
         before(async () => {
-          cluster = await startCluster(nodeCount, config, schedule);
+          cluster =
+            isOverRedis === true
+              ? await startRedisCluster(nodeCount, config)
+              : await startCluster(nodeCount, config, schedule);
         });
         after(() => cluster.stop());
         afterEach(() => {

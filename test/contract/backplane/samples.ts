@@ -2,6 +2,7 @@ import { deriveId } from '../../../src/routing/derived-id.js';
 import type { CancelFrame, Frame } from '../../../src/routing/frames.js';
 import type { Claim, Identity, Publication } from '../../../src/routing/ports.js';
 import type { NodeId, PublicationId, RegistrationId, SessionId, Uri } from '../../../src/wamp/ids.js';
+import { ListedIds } from '../../../src/wamp/session-ids.js';
 import type { Payload } from '../../../src/wamp/payload.js';
 
 export const REALM = 'realm.one';
@@ -95,12 +96,20 @@ export function claimOf(node: NodeId, procedure: Uri, overrides: Partial<Claim> 
 /** What of a value every backplane must bring over: functions are the receiver's own. */
 export function asSaid(value: unknown): unknown {
   if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
-  if (value instanceof Set) return [...value].sort();
+  if (value instanceof Set || value instanceof ListedIds) return [...(value as Iterable<unknown>)].sort();
   if (Array.isArray(value)) return value.map(asSaid);
   if (typeof value !== 'object' || value === null) return value;
+  if (isPayload(value)) {
+    const { serializer, elementCount, bytes } = value;
+    return { serializer, elementCount, bytes: asSaid(bytes) };
+  }
   return Object.fromEntries(
     Object.entries(value)
       .filter(([, field]) => typeof field !== 'function')
       .map(([key, field]) => [key, asSaid(field)]),
   );
+}
+
+function isPayload(value: object): value is Payload {
+  return 'serializer' in value && 'elementCount' in value;
 }

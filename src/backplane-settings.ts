@@ -1,0 +1,41 @@
+import { randomUUID } from 'node:crypto';
+import type { Backplane } from './backplane/backplane.js';
+import { MemoryHub } from './backplane/memory-hub.js';
+import { RedisBackplane } from './backplane/redis/redis-backplane.js';
+import type { Config } from './config/schema.js';
+import type { ClusterCounters } from './telemetry/cluster-counters.js';
+import type { Logger } from './telemetry/logger.js';
+import type { NodeId } from './wamp/ids.js';
+
+/** What a backplane is made from. */
+export interface BackplaneSurroundings {
+  readonly config: Config;
+  /** What its NodeId begins with; what follows must be another in each life. */
+  readonly name: string;
+  /** They outlast the backplane. */
+  readonly counters: ClusterCounters;
+  readonly logger: Logger;
+}
+
+/** Until an outage is said to the realms, and calls that wait for other nodes end. */
+const DOWN_AFTER_MS = 1_000;
+/** Of one attempt to start; whoever starts the node tries again. */
+const START_TIMEOUT_MS = 15_000;
+const MAX_ITEMS_PER_BATCH = 65_536;
+
+/** The backplane that the configuration asks for: what nobody else shares, or a Redis. */
+export function createBackplane({ config, name, counters, logger }: BackplaneSurroundings): Backplane {
+  const { url, redis, cluster } = config.backplane;
+  if (url === 'memory') return new MemoryHub().join(`${name}-${randomUUID()}` as NodeId);
+  const { prefix, ...access } = redis;
+  const { maxBatchBytes, maxUnacknowledgedBytes, ...timings } = cluster;
+  return new RedisBackplane({
+    name,
+    prefix,
+    access: { url, ...access },
+    timings: { ...timings, downAfterMs: DOWN_AFTER_MS, startTimeoutMs: START_TIMEOUT_MS },
+    limits: { maxBatchBytes, maxUnacknowledgedBytes, maxItemsPerBatch: MAX_ITEMS_PER_BATCH },
+    counters,
+    logger,
+  });
+}

@@ -1,0 +1,211 @@
+import { performance } from 'node:perf_hooks';
+import type { NodeId, Uri } from '../../wamp/ids.js';
+import type { BackplaneEvents } from '../backplane.js';
+import { encodeProbe } from '../batch-writer.js';
+import { FORMAT_VERSION } from '../frame-codec.js';
+import { after } from './bounded.js';
+import { RedisConnections } from './connections.js';
+import { createKeys, type Keys } from './keys.js';
+import { Lanes } from './lanes.js';
+import { Membership } from './membership.js';
+import { Prober } from './prober.js';
+import { Reach } from './reach.js';
+import { RealmDirectory } from './realm-directory.js';
+import { withdrawNode } from './realm-scripts.js';
+import { loadScripts } from './script.js';
+import { ServedRealms } from './served-realms.js';
+import { forgetSessionsOf, SessionsDirectory } from './sessions-directory.js';
+import type { RedisBackplaneOptions } from './settings.js';
+import { parseStoreUrl } from './url.js';
+
+/** What the parts need of the whole. */
+export interface Whole {
+  readonly node: NodeId;
+  readonly events: () => BackplaneEvents | undefined;
+  /** It may speak to others: it has not ended and its lease is valid. */
+  maySpeak(): boolean;
+  gone(node: NodeId): void;
+  fenced(): void;
+  emptied(): void;
+  recover(isCurrent: () => boolean): Promise<void>;
+  trouble(operation: string, cause: unknown): void;
+}
+
+export interface Parts {
+  readonly keys: Keys;
+  readonly connections: RedisConnections;
+  readonly lanes: Lanes;
+  readonly membership: Membership;
+  readonly realms: ServedRealms;
+  readonly sessions: SessionsDirectory;
+  readonly prober: Prober;
+  readonly reach: Reach;
+}
+
+const RETRY_MS = 500;
+const MAX_ITEMS_PER_STEP = 500;
+
+const nowMs = (): number => performance.now();
+
+/** Makes the parts of one node's backplane and ties them to each other. Nothing is started. */
+export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
+  const { timings, counters, logger } = options;
+  const { node } = whole;
+  const { database } = parseStoreUrl(options.access.url);
+  const keys = createKeys({ prefix: options.prefix, database });
+
+  const connections = new RedisConnections({
+    node,
+    access: options.access,
+    scripts: loadScripts(),
+    counters,
+    random: Math.random,
+    events: {
+      message: (channel, bytes) => receive(channel, bytes),
+      connected: () => reach.regain(),
+      disconnected: () => reach.lose(),
+    },
+    log: ({ level, kind, message }) => logger[level]({ reason: kind, message }, 'backplane.store'),
+  });
+
+  const lanes = new Lanes({
+    node,
+    channelOf: (to) => keys.channels.inbox(to),
+    wire: options.interceptWire?.(connections) ?? connections,
+    scheduleFlush: setImmediate,
+    maySpeak: () => whole.maySpeak(),
+    counters,
+    limits: options.limits,
+    events: {
+      publication: (from, realm, publication) => {
+        if (realms.get(realm) !== undefined) whole.events()?.publication(from, realm, publication);
+      },
+      frame: (from, realm, frame) => whole.events()?.frame(from, realm, frame),
+      gap: (from, reason) => whole.events()?.gap(from, reason),
+      returned: (to, realm, frame) => whole.events()?.returned(to, realm, frame),
+      confirmed: (from, realm, version) => realms.get(realm)?.confirmed(from, version),
+      asked: (from, realm, version) => realms.asked(from, realm, version),
+      probe: (number) => prober.heard(number),
+      unknownSender: () => membership.suspect(),
+      unreachable: (peer) => logger.warn({ peer }, 'backplane.peer_unreachable'),
+      reachable: (peer) => logger.info({ peer }, 'backplane.peer_reachable'),
+    },
+  });
+
+  const sessions = new SessionsDirectory({
+    node,
+    store: connections,
+    keys: keys.sessions,
+    counters,
+    after,
+    schedule: setImmediate,
+    limits: { maxSessionsPerStep: MAX_ITEMS_PER_STEP, retryMs: RETRY_MS },
+    events: {
+      // The other holder keeps it: ids are drawn at random, and two sessions share one only after the store was emptied.
+      taken: (realm, session) => logger.warn({ realm, session, reason: 'session id taken' }, 'backplane.store'),
+      failed: (operation, cause) => whole.trouble(operation, cause),
+    },
+  });
+
+  const realms = new ServedRealms({
+    channelOf: (realm) => keys.channels.realm(realm),
+    channels: connections,
+    membership: {
+      noteRealm: (realm) => membership.noteRealm(realm),
+      dropRealm: (realm) => membership.dropRealm(realm),
+    },
+    confirmations: lanes,
+    make: (realm) => makeRealm(realm),
+  });
+
+  const makeRealm = (realm: Uri): RealmDirectory =>
+    new RealmDirectory({
+      realm,
+      node,
+      store: connections,
+      keys: keys.realm(realm),
+      channel: keys.channels.realm(realm),
+      membership,
+      confirmations: lanes,
+      counters,
+      nowMs,
+      after,
+      schedule: setImmediate,
+      writeBefore: () => sessions.flush(),
+      limits: {
+        barrierTimeoutMs: timings.barrierTimeoutMs,
+        reaskMs: timings.reaskMs,
+        maxInterestsPerStep: MAX_ITEMS_PER_STEP,
+        keepMs: timings.leaseMs,
+        retryMs: RETRY_MS,
+      },
+      events: {
+        registration: (of, registration) => whole.events()?.registration(of, registration),
+        failed: (operation, cause) => whole.trouble(operation, cause),
+      },
+    });
+
+  const membership = new Membership({
+    node,
+    row: { name: options.name, reads: [FORMAT_VERSION], startedAtMs: Date.now() },
+    store: connections,
+    keys,
+    nowMs,
+    after,
+    random: Math.random,
+    counters,
+    leaseMs: timings.leaseMs,
+    renewMs: timings.renewMs,
+    withdrawRealm: (of, realm) => withdrawNode(connections, keys, of, realm),
+    forgetSessions: (of) => forgetSessionsOf(connections, keys.sessions, of),
+    events: {
+      entered: (peer, reads) => {
+        logger.info({ peer }, 'backplane.peer_entered');
+        lanes.open(peer, reads);
+      },
+      gone: (peer) => whole.gone(peer),
+      fenced: () => whole.fenced(),
+      emptied: () => whole.emptied(),
+      trouble: (operation, cause) => whole.trouble(operation, cause),
+    },
+  });
+
+  const prober = new Prober({
+    say: (number) => {
+      // Whether it arrived is what the probe is for.
+      connections.publish(keys.channels.inbox(node), encodeProbe(node, number)).catch(() => undefined);
+    },
+    nowMs,
+    timeoutMs: timings.probeTimeoutMs,
+    counters,
+    deaf: () => connections.reset('this node does not hear itself'),
+  });
+
+  const reach = new Reach({
+    after,
+    downAfterMs: timings.downAfterMs,
+    retryMs: RETRY_MS,
+    recover: (isCurrent) => whole.recover(isCurrent),
+    isConnected: () => connections.isConnected,
+    cutOff: () => {
+      lanes.cutOff(true);
+      sessions.cutOff();
+      realms.cutOff();
+    },
+    down: () => {
+      counters.downs.all++;
+      whole.events()?.down();
+    },
+    up: () => whole.events()?.up(),
+    recoveryFailed: (cause) => whole.trouble('recovering', cause),
+  });
+
+  const inbox = keys.channels.inbox(node);
+  const receive = (channel: string, bytes: Uint8Array): void => {
+    if (channel === inbox) lanes.receive(bytes);
+    else if (channel === keys.channels.nodes) membership.change(bytes);
+    else if (!realms.change(channel, bytes)) counters.messagesIgnored.channel++;
+  };
+
+  return { keys, connections, lanes, membership, realms, sessions, prober, reach };
+}

@@ -1,0 +1,236 @@
+import { randomUUID } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import type { Frame } from '../../routing/frames.js';
+import type { Claim, ClaimOutcome, Identity, Publication } from '../../routing/ports.js';
+import type { ClusterGauges } from '../../telemetry/cluster-gauges.js';
+import { fault } from '../../wamp/faults.js';
+import type { NodeId, RegistrationId, SessionId, Uri } from '../../wamp/ids.js';
+import type { MatchPolicy } from '../../wamp/options.js';
+import { ErrorUri } from '../../wamp/uris.js';
+import {
+  BackplaneUnavailableError,
+  type Backplane,
+  type BackplaneEvents,
+  type Bus,
+  type Directory,
+} from '../backplane.js';
+import { after, within } from './bounded.js';
+import { clusterGauges } from './cluster-gauges.js';
+import { makeParts, type Parts } from './parts.js';
+import type { RedisBackplaneOptions } from './settings.js';
+
+const FAREWELL_MS = 2_000;
+const RETRY_MS = 500;
+const ACCEPTED = Promise.resolve();
+
+/** A node among others that share a Redis: says what is wanted to the part that does it, and keeps the parts in step. */
+export class RedisBackplane implements Backplane, Bus, Directory {
+  readonly node: NodeId;
+  readonly bus: Bus = this;
+  readonly directory: Directory = this;
+  readonly gauges: ClusterGauges;
+  readonly #options: RedisBackplaneOptions;
+  readonly #parts: Parts;
+  #events: BackplaneEvents | undefined;
+  #state: 'joined' | 'live' | 'over' = 'joined';
+  #tickedAtMs = -Infinity;
+  #cancelTick: (() => void) | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: RedisBackplaneOptions) {
+    this.#options = options;
+    this.node = `${options.name}-${randomUUID()}` as NodeId;
+    this.#parts = makeParts(options, {
+      node: this.node,
+      events: () => this.#events,
+      maySpeak: () => this.#maySpeak(),
+      gone: (node) => this.#gone(node),
+      fenced: () => this.#fenced(),
+      emptied: () => this.#emptied(),
+      recover: (isCurrent) => this.#recover(isCurrent),
+      trouble: (operation, cause) => this.#trouble(operation, cause),
+    });
+    this.gauges = clusterGauges(this.#parts, () => this.#state === 'live' && this.#parts.reach.isUp);
+  }
+
+  async start(events: BackplaneEvents): Promise<void> {
+    if (this.#events !== undefined) throw new Error(`backplane of ${this.node} was started before`);
+    this.#events = events;
+    try {
+      await within(this.#options.timings.startTimeoutMs, 'start', this.#enter());
+    } catch (cause) {
+      await this.stop();
+      throw cause;
+    }
+    if (this.#stopping !== undefined) throw this.#unavailable('start');
+    this.#state = 'live';
+    this.#tick();
+  }
+
+  serve(realm: Uri): Promise<void> {
+    return this.#state === 'live' ? this.#parts.realms.serve(realm) : Promise.reject(this.#unavailable('serve'));
+  }
+
+  withdraw(realm: Uri): Promise<void> {
+    if (this.#state !== 'live') return ACCEPTED;
+    this.#parts.sessions.leaveRealm(realm);
+    return this.#parts.realms.withdraw(realm);
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  watch(realm: Uri, topic: Uri, match: MatchPolicy): void | Promise<void> {
+    const directory = this.#parts.realms.get(realm);
+    return directory === undefined ? Promise.reject(this.#unavailable('watch')) : directory.watch(topic, match);
+  }
+
+  unwatch(realm: Uri, topic: Uri, match: MatchPolicy): void {
+    this.#parts.realms.get(realm)?.unwatch(topic, match);
+  }
+
+  publish(realm: Uri, publication: Publication): void | Promise<void> {
+    if (this.#state === 'over') return Promise.reject(this.#unavailable('publish'));
+    const nodes = this.#parts.realms.get(realm)?.interestedNodes(publication.topic);
+    if (nodes === undefined || nodes.length === 0) return;
+    return this.#parts.lanes.publish(nodes, realm, publication);
+  }
+
+  send(to: NodeId, realm: Uri, frame: Frame): boolean {
+    return this.#state === 'live' && this.#parts.lanes.send(to, realm, frame);
+  }
+
+  claim(realm: Uri, claim: Claim): Promise<ClaimOutcome> {
+    const directory = this.#parts.realms.get(realm);
+    if (directory !== undefined) return directory.claim(claim);
+    const { message } = this.#unavailable('claim');
+    return Promise.resolve({ kind: 'failed', fault: fault(ErrorUri.NETWORK_FAILURE, `${message}: try again later`) });
+  }
+
+  release(realm: Uri, registration: RegistrationId, callee: SessionId): Promise<void> {
+    return this.#parts.realms.get(realm)?.release(registration, callee) ?? ACCEPTED;
+  }
+
+  join(realm: Uri, identity: Identity): Promise<boolean> {
+    if (this.#state !== 'live') return Promise.reject(this.#unavailable('join'));
+    return this.#parts.sessions.join(realm, identity);
+  }
+
+  leave(_realm: Uri, session: SessionId): void {
+    this.#parts.sessions.leave(session);
+  }
+
+  async #enter(): Promise<void> {
+    const { connections, keys, prober, membership } = this.#parts;
+    await connections.start();
+    await Promise.all([keys.channels.inbox(this.node), keys.channels.nodes].map((name) => connections.subscribe(name)));
+    await prober.round();
+    await membership.enter();
+  }
+
+  async #stop(): Promise<void> {
+    const { lanes, realms, sessions, membership, connections, reach } = this.#parts;
+    const wasUp = this.#state === 'live' && reach.isUp;
+    this.#state = 'over';
+    this.#cancelTick?.();
+    // What was said before is to be heard before the others hear that this node has gone.
+    if (wasUp) await within(FAREWELL_MS, 'stop', lanes.settle()).catch(() => undefined);
+    realms.stop();
+    sessions.stop();
+    await membership.leave();
+    this.#end();
+    await connections.stop();
+  }
+
+  #end(): void {
+    this.#state = 'over';
+    this.#cancelTick?.();
+    this.#parts.reach.end();
+    this.#parts.lanes.cutOff(true);
+  }
+
+  /** About every second: is everything still there? */
+  #tick(): void {
+    const { heartbeatMs } = this.#options.timings;
+    const { prober, connections, lanes } = this.#parts;
+    const nowMs = performance.now();
+    // Whoever slept has not listened: what it should have heard may be waiting in its socket.
+    if (nowMs - this.#tickedAtMs > 3 * heartbeatMs) prober.reset();
+    this.#tickedAtMs = nowMs;
+    if (connections.isConnected) prober.tick();
+    if (this.#maySpeak()) lanes.heartbeat();
+    if (this.#state === 'live') this.#cancelTick = after(heartbeatMs, () => this.#tick());
+  }
+
+  /** A node whose lease has run out may have been declared dead: it says nothing until it knows. */
+  #maySpeak(): boolean {
+    if (this.#parts.membership.isLeaseValid()) return true;
+    const { reach, connections } = this.#parts;
+    if (this.#state === 'live' && reach.isUp) {
+      reach.lose();
+      // Not before whoever asks has heard that it may not.
+      setImmediate(() => {
+        if (connections.isConnected) reach.regain();
+      });
+    }
+    return false;
+  }
+
+  async #recover(isCurrent: () => boolean): Promise<void> {
+    const { prober, membership, lanes } = this.#parts;
+    prober.reset();
+    await within(this.#options.timings.probeTimeoutMs, 'hear the own probe', prober.round());
+    await membership.renewOnce();
+    if (!isCurrent()) return;
+    // Mirrors may be old still; whoever waits for a later version has not been told yet that this node has it.
+    lanes.cutOff(false);
+    lanes.sync();
+    await this.#resync();
+  }
+
+  /** Makes the store and the mirrors right again. */
+  async #resync(): Promise<void> {
+    await Promise.all([this.#parts.sessions.resync(), this.#parts.realms.resync()]);
+  }
+
+  #emptied(): void {
+    this.#options.logger.warn({}, 'backplane.store_emptied');
+    this.#parts.realms.storeEmptied();
+    // A recovery under way does the same.
+    if (this.#parts.reach.isUp) this.#resyncUntilDone();
+  }
+
+  #resyncUntilDone(): void {
+    this.#resync().catch((cause: unknown) => {
+      this.#trouble('writing all rows again', cause);
+      after(RETRY_MS, () => {
+        if (this.#state === 'live' && this.#parts.reach.isUp) this.#resyncUntilDone();
+      });
+    });
+  }
+
+  #gone(node: NodeId): void {
+    this.#parts.lanes.close(node);
+    this.#parts.realms.nodeGone(node);
+    if (this.#state !== 'over') this.#events?.nodeGone(node);
+  }
+
+  #fenced(): void {
+    if (this.#stopping !== undefined) return;
+    this.#end();
+    this.#parts.realms.stop();
+    this.#parts.sessions.stop();
+    this.#stopping = this.#parts.connections.stop();
+    this.#events?.fenced();
+  }
+
+  #trouble(reason: string, error: unknown): void {
+    if (this.#state !== 'over') this.#options.logger.warn({ reason, error }, 'backplane.request_failed');
+  }
+
+  #unavailable(operation: string): BackplaneUnavailableError {
+    return new BackplaneUnavailableError(`${operation}: node ${this.node} is ${this.#state}`);
+  }
+}

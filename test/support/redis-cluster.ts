@@ -1,0 +1,148 @@
+import { BatchReader } from '../../src/backplane/batch-reader.js';
+import { RedisBackplane } from '../../src/backplane/redis/redis-backplane.js';
+import type { RedisBackplaneOptions } from '../../src/backplane/redis/settings.js';
+import type { Wire } from '../../src/backplane/redis/ports.js';
+import { createClusterCounters } from '../../src/telemetry/cluster-counters.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
+import type { NodeId } from '../../src/wamp/ids.js';
+import { startFaultProxy, type FaultProxy } from './fault-proxy.js';
+import { randomPrefix, type RedisServer } from './redis.js';
+
+/** Short, so that a test sees what takes seconds; the lease is ended by hand where a test wants it ended. */
+export const TEST_TIMINGS: RedisBackplaneOptions['timings'] = {
+  leaseMs: 10_000,
+  renewMs: 100,
+  heartbeatMs: 50,
+  probeTimeoutMs: 1_000,
+  barrierTimeoutMs: 15_000,
+  reaskMs: 100,
+  downAfterMs: 20,
+  startTimeoutMs: 10_000,
+};
+
+interface Member {
+  readonly backplane: RedisBackplane;
+  readonly proxy: FaultProxy;
+}
+
+/** Nodes of one cluster in this process, each with its own way to a real server. */
+export class RedisCluster {
+  readonly prefix = randomPrefix();
+  readonly #redis: RedisServer;
+  readonly #members = new Map<NodeId, Member>();
+  /** By lane: what becomes of the next batch that holds something. */
+  readonly #fates = new Map<string, 'lost' | 'returned'>();
+  #joinedCount = 0;
+
+  constructor(redis: RedisServer) {
+    this.#redis = redis;
+  }
+
+  async join(): Promise<RedisBackplane> {
+    const proxy = await startFaultProxy(this.#redis.port);
+    const backplane: RedisBackplane = new RedisBackplane({
+      name: `n${++this.#joinedCount}`,
+      access: { url: proxy.url, connectTimeoutMs: 1_000, commandTimeoutMs: 2_000 },
+      prefix: this.prefix,
+      timings: TEST_TIMINGS,
+      limits: { maxBatchBytes: 262_144, maxItemsPerBatch: 4_096, maxUnacknowledgedBytes: 67_108_864 },
+      counters: createClusterCounters(),
+      logger: silentLogger,
+      interceptWire: (wire) => this.#interceptor(() => backplane.node, wire),
+    });
+    this.#members.set(backplane.node, { backplane, proxy });
+    return backplane;
+  }
+
+  async isolate(node: NodeId): Promise<void> {
+    // Confirmations of what came before may be under way; lost with the connection, they would count as lost messages.
+    await new Promise((resolve) => setTimeout(resolve, 3 * TEST_TIMINGS.heartbeatMs));
+    await this.#members.get(node)?.proxy.cut();
+    // Whether the others know it too is a matter of their next heartbeat.
+    await this.#until(() => this.#others(node).every(({ backplane }) => backplane.gauges.nodesUnreachable > 0));
+  }
+
+  async heal(node: NodeId): Promise<void> {
+    await this.#members.get(node)?.proxy.heal();
+    await this.#until(() => this.#others(node).every(({ backplane }) => backplane.gauges.nodesUnreachable === 0));
+  }
+
+  /** Ends its lease. Resolves once one of the others has removed what it left. */
+  async declareDead(node: NodeId): Promise<void> {
+    await this.#redis.command('ZADD', `${this.prefix}:{nodes}:leases`, 1, node);
+    await this.#until(async () => (await this.rowCount(node)) === 0);
+  }
+
+  async kill(node: NodeId): Promise<void> {
+    await this.#members.get(node)?.proxy.cut();
+    await this.declareDead(node);
+  }
+
+  loseNext(from: NodeId, to: NodeId): void {
+    this.#fates.set(`${from} ${to}`, 'lost');
+  }
+
+  returnNext(from: NodeId, to: NodeId): void {
+    this.#fates.set(`${from} ${to}`, 'returned');
+  }
+
+  /** Keys, fields and members that name the node; tombstones, which are to outlive it, do not count. */
+  async rowCount(node: NodeId): Promise<number> {
+    let count = 0;
+    for (const key of (await this.#redis.command('KEYS', `${this.prefix}:*`)) as string[]) {
+      if (key.endsWith(':gone')) continue;
+      if (key.includes(node)) count++;
+      for (const text of await this.#contents(key)) if (text.includes(node)) count++;
+    }
+    return count;
+  }
+
+  async stop(): Promise<void> {
+    const members = [...this.#members.values()];
+    for (const { proxy } of members) await proxy.heal();
+    await Promise.all(members.map(({ backplane }) => backplane.stop()));
+    for (const { proxy } of members) await proxy.stop();
+  }
+
+  #others(node: NodeId): Member[] {
+    return [...this.#members.entries()]
+      .filter(([id, { backplane }]) => id !== node && backplane.gauges.isUp)
+      .map(([, member]) => member);
+  }
+
+  async #contents(key: string): Promise<string[]> {
+    switch (await this.#redis.command('TYPE', key)) {
+      case 'hash':
+        return (await this.#redis.command('HGETALL', key)) as string[];
+      case 'set':
+        return (await this.#redis.command('SMEMBERS', key)) as string[];
+      case 'zset':
+        return (await this.#redis.command('ZRANGE', key, 0, -1)) as string[];
+      default:
+        return [String(await this.#redis.command('GET', key))];
+    }
+  }
+
+  async #until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+    while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+
+  #interceptor(from: () => NodeId, wire: Wire): Wire {
+    return {
+      publish: (channel, bytes) => {
+        const to = [...this.#members.keys()].find((node) => channel.endsWith(node));
+        const lane = `${from()} ${to ?? ''}`;
+        const fate = this.#fates.get(lane);
+        if (fate === undefined || to === undefined || !holdsItems(to, bytes)) return wire.publish(channel, bytes);
+        this.#fates.delete(lane);
+        return Promise.resolve(fate === 'lost' ? 1 : 0);
+      },
+    };
+  }
+}
+
+/** More than a heartbeat. */
+function holdsItems(to: NodeId, bytes: Uint8Array): boolean {
+  const head = new BatchReader(to).open(bytes);
+  return typeof head !== 'string' && head.kind === 'batch' && head.itemCount > 0;
+}
