@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 import type { RedisOptions } from 'ioredis';
+import { SocketConnector } from './socket-connector.js';
 import { StoreUnusableError } from './store-errors.js';
 import { parseStoreUrl } from './url.js';
 
@@ -40,18 +41,42 @@ export interface Sentinels {
   readonly tls: boolean;
 }
 
-/**
- * What ioredis is to be told for one connection that never comes back by itself: nothing is queued, sent again or
- * subscribed again behind our back. `attempt` varies which Sentinel is asked first. Errors: StoreUnusableError.
- */
-export function clientOptions(access: StoreAccess, connectionName: string, attempt: number): ClientOptions {
-  const address = parseStoreUrl(access.url);
-  const username = access.username ?? address.username;
-  const password = access.password ?? address.password;
-  const tls = address.isTls || access.sentinels?.tls === true ? readTls(access.tls ?? {}) : undefined;
+/** Where a server listens. */
+export type ServerAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+
+/** The server that the URL names. */
+export function addressOf({ url }: StoreAccess): ServerAddress {
+  const { host, port, path } = parseStoreUrl(url);
+  return path === undefined ? { host, port } : { path };
+}
+
+/** For one connection to a server. Errors: StoreUnusableError. */
+export function clientOptions(access: StoreAccess, connectionName: string, at: ServerAddress): ClientOptions {
+  const { database, isTls, ...inUrl } = parseStoreUrl(access.url);
   return {
+    ...onceOnly(at),
     connectionName,
-    db: address.database,
+    db: database,
+    ...credentials(access.username ?? inUrl.username, access.password ?? inUrl.password),
+    ...(isTls && { tls: readTls(access.tls ?? {}) }),
+  };
+}
+
+/** For one connection to a Sentinel, `host:port`. Errors: StoreUnusableError. */
+export function sentinelOptions({ tls }: StoreAccess, sentinels: Sentinels, node: string): ClientOptions {
+  const [, host = node, port = '26379'] = /^\[?(.*?)\]?:(\d+)$/.exec(node) ?? [];
+  return {
+    ...onceOnly({ host, port: Number(port) }),
+    ...credentials(sentinels.username, sentinels.password),
+    ...(sentinels.tls && { tls: readTls(tls ?? {}) }),
+  };
+}
+
+/** A connection that never comes back by itself; nothing is queued, sent or subscribed again behind our back. */
+function onceOnly(at: ServerAddress): ClientOptions {
+  return {
+    ...at,
+    Connector: SocketConnector,
     lazyConnect: true,
     retryStrategy: null,
     enableOfflineQueue: false,
@@ -59,18 +84,17 @@ export function clientOptions(access: StoreAccess, connectionName: string, attem
     autoResubscribe: false,
     // It knows loading and replicas, but not versions: see server-info.
     enableReadyCheck: false,
-    connectTimeout: access.connectTimeoutMs,
+    // Would need another right, and Redis 7.0 does not know it.
+    disableClientInfo: true,
+    // StoreConnection has the time, from the first packet to the last reply of signing in.
+    connectTimeout: 0,
     disconnectTimeout: 500,
     keepAlive: 10_000,
-    ...(username !== undefined && { username }),
-    ...(password !== undefined && { password }),
-    ...(address.isTls && tls && { tls }),
-    ...(access.sentinels === undefined
-      ? address.path === undefined
-        ? { host: address.host, port: address.port }
-        : { path: address.path }
-      : sentinelOptions(access.sentinels, access, address.isTls, tls, attempt)),
   };
+}
+
+function credentials(username: string | undefined, password: string | undefined): ClientOptions {
+  return { ...(username !== undefined && { username }), ...(password !== undefined && { password }) };
 }
 
 /** Every secret that an error or a log line might repeat. */
@@ -79,39 +103,11 @@ export function secretsOf({ url, password, sentinels }: StoreAccess): readonly s
   return [password, inUrl, sentinels?.password].filter((secret) => secret !== undefined && secret !== '') as string[];
 }
 
-/** Does what is needed to show a text: takes secrets out of it. */
+/** A text that may be shown. */
 export function redact(text: string, secrets: readonly string[]): string {
   let shown = text;
   for (const secret of secrets) shown = shown.replaceAll(secret, '********');
   return shown;
-}
-
-function sentinelOptions(
-  { master, nodes, username, password, tls: isTls }: Sentinels,
-  { commandTimeoutMs }: StoreAccess,
-  isServerTls: boolean,
-  tls: ConnectionOptions | undefined,
-  attempt: number,
-): ClientOptions {
-  const addresses = nodes.map(hostAndPort);
-  // A Sentinel that is cut off from the others keeps naming the old server.
-  const first = attempt % addresses.length;
-  return {
-    name: master,
-    sentinels: [...addresses.slice(first), ...addresses.slice(0, first)],
-    sentinelRetryStrategy: () => null,
-    sentinelCommandTimeout: commandTimeoutMs,
-    updateSentinels: false,
-    enableTLSForSentinelMode: isServerTls,
-    ...(isTls && tls && { sentinelTLS: tls }),
-    ...(username !== undefined && { sentinelUsername: username }),
-    ...(password !== undefined && { sentinelPassword: password }),
-  };
-}
-
-function hostAndPort(text: string): { host: string; port: number } {
-  const [, host = text, port = '26379'] = /^\[?(.*?)\]?:(\d+)$/.exec(text) ?? [];
-  return { host, port: Number(port) };
 }
 
 function readTls({ caFile, certFile, keyFile, serverName }: TlsFiles): ConnectionOptions {

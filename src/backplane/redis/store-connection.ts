@@ -54,7 +54,7 @@ export class StoreConnection {
   /** Connects and signs in. Rejects when that fails, however it fails; then the connection is over. */
   async open(timeoutMs: number): Promise<void> {
     this.#client.once('end', () => this.#end(new Error('the connection was closed')));
-    const deadline = setTimeout(() => this.drop(new Error(`no connection in ${timeoutMs} ms`)), timeoutMs);
+    const deadline = setTimeout(() => this.drop(new Error(this.#tooLate(timeoutMs))), timeoutMs);
     try {
       await this.#client.connect();
       // A refused SELECT does not stop ioredis: it would go on in database 0.
@@ -128,6 +128,13 @@ export class StoreConnection {
     // One that was still asking a Sentinel ends when that has answered.
     if (status === 'connecting' && !this.#hasStream()) return;
     await ended;
+  }
+
+  #tooLate(timeoutMs: number): string {
+    // A server without TLS waits for the rest of what it takes for a command.
+    return this.#options.client.tls === undefined
+      ? `no connection in ${timeoutMs} ms`
+      : `no connection with TLS in ${timeoutMs} ms: does Redis speak TLS on this port?`;
   }
 
   #begin(): void {

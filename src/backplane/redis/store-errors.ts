@@ -36,6 +36,8 @@ export function remedyFor(message: string): string | undefined {
   if (message.startsWith('NOPERM')) {
     return `Redis denies a right that Gantry needs (${message}): give the user the rights that the operations guide lists`;
   }
+  if (message.startsWith('OOM')) return 'Redis has used up its maxmemory: give it more';
+  if (message.startsWith('MISCONF')) return `Redis refuses to write because it cannot save its data (${message})`;
   if (/^(MOVED|CROSSSLOT|CLUSTERDOWN)/.test(message) || message.includes('SELECT is not allowed in cluster mode')) {
     return CLUSTER_MODE;
   }
@@ -43,8 +45,8 @@ export function remedyFor(message: string): string | undefined {
   if (/self-signed certificate|unable to (verify|get)|certificate has expired/i.test(message)) {
     return `the certificate of Redis is not trusted (${message}): set backplane.redis.tls.caFile`;
   }
-  if (/wrong version number|packet length too long/i.test(message)) {
-    return 'Redis does not speak TLS on this port: use redis:// in backplane.url, or its TLS port';
+  if (/PEM|key values mismatch|asn1|bad decrypt/i.test(message)) {
+    return `the files of backplane.redis.tls cannot be used (${message})`;
   }
   if (/does not match certificate's altnames/i.test(message)) {
     return `the certificate of Redis is for another host (${message}): set backplane.redis.tls.serverName`;

@@ -1,5 +1,14 @@
 import { performance } from 'node:perf_hooks';
-import { clientOptions, secretsOf, type StoreAccess } from './client-options.js';
+import {
+  addressOf,
+  clientOptions,
+  secretsOf,
+  sentinelOptions,
+  type ClientOptions,
+  type ServerAddress,
+  type StoreAccess,
+} from './client-options.js';
+import { findServer } from './sentinels.js';
 import { hindrance, parseServerInfo, unfitness, type ServerInfo } from './server-info.js';
 import { StoreConnection } from './store-connection.js';
 import { remedyFor, StoreReplyError, StoreUnusableError } from './store-errors.js';
@@ -69,10 +78,11 @@ export class StoreLink {
   }
 
   async #attempt(): Promise<void> {
+    const { access, connectionName } = this.#options;
     let connection: StoreConnection | undefined;
     try {
-      connection = this.#current = this.#connection();
-      await connection.open(this.#options.access.connectTimeoutMs);
+      const address = await this.#address();
+      connection = await this.#open(clientOptions(access, connectionName, address));
       const info = await this.#greet(connection);
       await this.#options.prepare(connection, info);
       if (!connection.isOpen) throw new Error('the connection was closed');
@@ -87,16 +97,28 @@ export class StoreLink {
     }
   }
 
-  #connection(): StoreConnection {
-    const { access, connectionName, onRoundTrip, onTimeout } = this.#options;
-    return new StoreConnection({
-      client: clientOptions(access, connectionName, this.#attemptCount++),
+  #address(): ServerAddress | Promise<ServerAddress> {
+    const { access } = this.#options;
+    const { sentinels } = access;
+    if (sentinels === undefined) return addressOf(access);
+    // A Sentinel that is cut off from the others keeps naming the old server: another one is first each time.
+    return findServer(sentinels, this.#attemptCount++, (node) => this.#open(sentinelOptions(access, sentinels, node)));
+  }
+
+  async #open(client: ClientOptions): Promise<StoreConnection> {
+    const { access, onRoundTrip, onTimeout } = this.#options;
+    const connection = new StoreConnection({
+      client,
       commandTimeoutMs: access.commandTimeoutMs,
       secrets: this.#secrets,
-      onEnd: (connection, cause) => this.#lose(connection, cause),
+      onEnd: (ended, cause) => this.#lose(ended, cause),
       onRoundTrip,
       onTimeout,
     });
+    this.#current = connection;
+    if (this.#isStopped) connection.drop(new Error('stopped'));
+    await connection.open(access.connectTimeoutMs);
+    return connection;
   }
 
   async #greet(connection: StoreConnection): Promise<ServerInfo> {

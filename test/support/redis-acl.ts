@@ -1,0 +1,29 @@
+/** The commands that a node needs a right for. The last is for what it gives up to be ended at once; it does without. */
+export const COMMANDS = [
+  'info',
+  'select',
+  'client|id',
+  'client|setname',
+  'script|load',
+  'evalsha',
+  'publish',
+  'subscribe',
+  'unsubscribe',
+  'sscan',
+  'hscan',
+  ...['time', 'get', 'set', 'pexpire', 'unlink'],
+  ...['hget', 'hset', 'hsetnx', 'hdel', 'hexists', 'hgetall', 'hkeys', 'hlen', 'hrandfield'],
+  ...['sadd', 'srem', 'scard', 'spop'],
+  ...['zadd', 'zrem', 'zscore', 'zrangebyscore', 'zremrangebyscore'],
+  'client|kill',
+] as const;
+
+/** What follows the name of the user in an ACL file or after ACL SETUSER. */
+export function aclRules(
+  password: string,
+  { prefix = 'gantry', database = 0, without = [] as readonly string[] } = {},
+): string[] {
+  const channels = database === 0 ? prefix : `${prefix}@${database}`;
+  const rights = COMMANDS.filter((command) => !without.includes(command)).map((command) => `+${command}`);
+  return ['reset', 'on', `>${password}`, `~${prefix}:*`, `&${channels}:*`, ...rights];
+}
