@@ -29,7 +29,7 @@ it('reports what is lost when the store drops subscribers that are behind, and e
   const ballast = 'x'.repeat(8_192);
   const gaps = async (): Promise<number> => {
     const pages = await Promise.all(scene.fleet.living.map((router) => router.figures()));
-    return pages.reduce((sum, page) => sum + (figure(page, 'gantry_lane_gaps_total') ?? 0), 0);
+    return pages.reduce((sum, page) => sum + (figure(page, 'gantry_cluster_lane_gaps_total') ?? 0), 0);
   };
   for (let round = 0; round < 4; round++) {
     const before = await gaps();

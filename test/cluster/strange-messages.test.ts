@@ -11,7 +11,7 @@ import { ownRedis, startScene, type Scene } from './harness/scene.js';
 import { HEALED_MS, REAPED_MS } from './harness/timings.js';
 import { within } from './harness/wait.js';
 
-const IGNORED = 'gantry_lane_messages_ignored_total';
+const IGNORED = 'gantry_cluster_messages_ignored_total';
 
 it('counts and ignores foreign, damaged, repeated and newer messages on every channel (G4)', async () => {
   const { redis, scene, raw } = await startTapped();
@@ -91,7 +91,7 @@ it('goes on beside rows and a node of a version it does not read, says so, and r
     await within(
       3_000,
       'the rows are counted',
-      async () => (figure(await router.figures(), 'gantry_store_rows_ignored_total') ?? 0) > 0,
+      async () => (figure(await router.figures(), 'gantry_cluster_rows_ignored_total') ?? 0) > 0,
     );
     expect(router.lives).toHaveLength(1);
   }

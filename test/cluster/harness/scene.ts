@@ -150,7 +150,7 @@ export class Scene {
   /** Nodes that these say they have reaped. */
   async reapedCount(routers: readonly Router[] = this.fleet.living): Promise<number> {
     const pages = await Promise.all(routers.map((router) => router.figures()));
-    return pages.reduce((sum, page) => sum + (figure(page, 'gantry_nodes_reaped_total') ?? NaN), 0);
+    return pages.reduce((sum, page) => sum + (figure(page, 'gantry_cluster_nodes_reaped_total') ?? NaN), 0);
   }
 
   heardGone(router: Router, node: string): number {
@@ -255,6 +255,14 @@ export class Scene {
         ['gantry_pending_calls', 0],
         ['gantry_protocol_violations_total', 0],
       ];
+      if (this.redis !== undefined)
+        expected.push(
+          ['gantry_cluster_up', 1],
+          ['gantry_cluster_nodes', this.fleet.living.length],
+          ['gantry_cluster_nodes_unreachable', 0],
+          ['gantry_cluster_pending_barriers', 0],
+          ['gantry_cluster_lane_gaps_total', router.logged('backplane.gap').length],
+        );
       for (const [name, value] of expected) {
         const said = figure(figures, name);
         if (said !== value)
