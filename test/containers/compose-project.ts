@@ -37,8 +37,8 @@ export class ComposeProject {
         .withProjectName(project.variables['COMPOSE_PROJECT_NAME']!)
         .withEnvironment(project.variables)
         .withDefaultWaitStrategy(Wait.forHealthCheck())
-        .withWaitStrategy('demo-backend-1', Wait.forLogMessage(/counting votes/))
-        // `down` does it, and needs no container to be told by.
+        .withWaitStrategy('demo-backend-1', Wait.forListeningPorts())
+        // `down` does it.
         .withAutoCleanup(false)
         .up();
       await project.inUse(3);
