@@ -38,6 +38,11 @@ export async function ordinaryHost(): Promise<RedisHost> {
   return new ProcessHost(binary());
 }
 
+/** For servers that must reach each other at the addresses by which tests know them. */
+export function processHost(): RedisHost {
+  return new ProcessHost(binary());
+}
+
 class ProcessHost implements RedisHost {
   readonly #binary: string;
   #child: ChildProcess | undefined;

@@ -6,7 +6,7 @@ import { Redis } from 'ioredis';
 import type { Store } from '../../src/backplane/redis/ports.js';
 import { loadScripts } from '../../src/backplane/redis/script.js';
 import { freePort } from './free-port.js';
-import { faultyHost, forcedKind, ordinaryHost, type RedisHost } from './redis-hosts.js';
+import { faultyHost, forcedKind, ordinaryHost, processHost, type RedisHost } from './redis-hosts.js';
 
 export interface RedisOptions {
   /** More arguments of redis-server: `['--requirepass', 'secret']`. `{folder}` stands for where `files` are. */
@@ -28,6 +28,43 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   const server = new RedisServer(await faultyHost(), await freePort(), options);
   await server.start();
   return server;
+}
+
+/** A server that is to know others, as its replica or by a Sentinel: a process. */
+export async function startPeer(args: readonly string[] = []): Promise<RedisServer> {
+  const server = new RedisServer(processHost(), await freePort(), { args });
+  await server.start();
+  return server;
+}
+
+/** A Sentinel that watches one server as `name` and soon finds it dead. `lines` are more lines of its configuration. */
+export async function startSentinel(
+  name: string,
+  watched: RedisServer,
+  lines: readonly string[] = [],
+): Promise<Sentinel> {
+  const port = await freePort();
+  const folder = mkdtempSync(join(tmpdir(), 'gantry-sentinel-'));
+  const monitor = [
+    `sentinel monitor ${name} 127.0.0.1 ${watched.port} 1`,
+    `sentinel down-after-milliseconds ${name} 300`,
+  ];
+  const file = join(folder, 'sentinel.conf');
+  writeFileSync(file, [...monitor, `sentinel failover-timeout ${name} 2000`, ...lines, ''].join('\n'));
+  const host = processHost();
+  await host.start([file, '--sentinel', '--port', `${port}`], folder, [port]);
+  const stop = async (): Promise<void> => {
+    await host.kill();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  return { node: `127.0.0.1:${port}`, port, stop };
+}
+
+export interface Sentinel {
+  /** `host:port` */
+  readonly node: string;
+  readonly port: number;
+  stop(): Promise<void>;
 }
 
 /** A server that others may use too, perhaps not here: everything under a prefix of one's own. */
