@@ -23,6 +23,8 @@ export class RecordedConnections {
   /** `connected`, `disconnected bus` … */
   readonly edges: string[] = [];
   readonly causes: Error[] = [];
+  /** What was said with each `connected`. */
+  readonly otherServers: boolean[] = [];
   readonly connections: RedisConnections;
   #onEdge: (() => void)[] = [];
 
@@ -39,7 +41,10 @@ export class RecordedConnections {
           this.messages.push([channel, Buffer.from(bytes).toString('latin1')]);
           this.#wake();
         },
-        connected: () => this.#edge('connected'),
+        connected: (isOtherServer) => {
+          this.otherServers.push(isOtherServer);
+          this.#edge('connected');
+        },
         disconnected: (which: ConnectionName, cause) => {
           this.causes.push(cause);
           this.#edge(`disconnected ${which}`);

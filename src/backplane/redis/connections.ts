@@ -20,8 +20,11 @@ export interface ConnectionsEvents {
    * read of up to 64 KiB: who keeps some of them for long keeps all of that, and copies them therefore.
    */
   message(channel: string, bytes: Uint8Array): void;
-  /** All three are ready, at the same server; every wanted channel is confirmed. */
-  connected(): void;
+  /**
+   * All three are ready, at the same server; every wanted channel is confirmed. `isOtherServer`: not the process as last
+   * time, so that what was written last may be missing: a replica took over, or it came back with older data.
+   */
+  connected(isOtherServer: boolean): void;
   /** The first of the three was lost after `connected`. What was asked of it rejects about now. */
   disconnected(which: ConnectionName, cause: Error): void;
 }
@@ -67,6 +70,7 @@ export class RedisConnections implements Store, Wire {
   #isConnected = false;
   #isStopped = false;
   #evictionWarnedAt = '';
+  #lastServer: string | undefined;
   /** Counts what was asked of the directory, to know whether a command is the newest. */
   #askedCount = 0;
   #starting: { readonly resolve: () => void; readonly reject: (cause: Error) => void } | undefined;
@@ -192,9 +196,11 @@ export class RedisConnections implements Store, Wire {
       this.reset('the connections have reached different servers');
       return;
     }
+    const isOtherServer = this.#lastServer !== undefined && this.#lastServer !== runId;
+    this.#lastServer = runId;
     this.#isConnected = true;
     this.#say('info', 'connected', 'all connections to Redis are ready');
-    this.#options.events.connected();
+    this.#options.events.connected(isOtherServer);
     this.#starting?.resolve();
     this.#starting = undefined;
   }

@@ -175,6 +175,7 @@ describe('connections', () => {
     await redis.command('CLIENT', 'KILL', 'ID', (await clients()).get(`gantry:a-1:${which}`)!);
     await recorded.connectedTimes(2);
     expect(recorded.edges).toEqual(['connected', `disconnected ${which}`, 'connected']);
+    expect(recorded.otherServers).toEqual([false, false]);
     expect(recorded.counters.connectionsLost).toEqual({ bus: 0, directory: 0, subscriber: 0, [which]: 1 });
     expect(await connections.publish('one', new Uint8Array([65]))).toBe(1);
     expect(await connections.run(append, { keys: ['list'], argv: [1] })).toBe(1);
@@ -204,6 +205,7 @@ describe('connections', () => {
     expect(await recorded.connections.publish('one', new Uint8Array([1]))).toBe(1);
     expect(await recorded.connections.run(append, { keys: ['list'], argv: [1] })).toBe(1);
     expect(recorded.edges).toHaveLength(3);
+    expect(recorded.otherServers).toEqual([false, true]);
   });
 
   it('wait for a server that is not there yet', async () => {
