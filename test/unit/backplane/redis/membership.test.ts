@@ -118,6 +118,7 @@ describe('entering and leaving', () => {
   it('waits no longer than a lease for a store that does not answer', async () => {
     const [one] = await world.entered('n-1');
     await one.serve('realm');
+    await one.serve('other');
     const held = one.hold('before', 'withdraw realm n-1');
     let hasLeft = false;
     void one.membership.leave().then(() => (hasLeft = true));
@@ -267,7 +268,8 @@ describe('realms of the node', () => {
     two.freeze();
     await world.pass(2 * LEASE_MS);
     two.isFrozen = false;
-    await expect(two.membership.noteRealm('a')).rejects.toThrow(BackplaneUnavailableError);
+    const notes = ['a', 'b'].map((realm) => two.membership.noteRealm(realm));
+    for (const noted of notes) await expect(noted).rejects.toThrow(BackplaneUnavailableError);
     await world.pass(0);
     expect(two.events).toEqual(['entered n-1 [1]', 'fenced']);
     await expect(two.membership.noteRealm('a')).rejects.toThrow(BackplaneUnavailableError);
