@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Code } from '../../src/wamp/codes.js';
 import { judge, type Evidence, type Terms } from '../cluster/checker/judge.js';
-import { Journal } from '../cluster/checker/journal.js';
+import { endOf, Journal } from '../cluster/checker/journal.js';
 import type { Entrance } from '../cluster/harness/member.js';
 import { Workload } from '../cluster/harness/workload.js';
 import { button, LIVE, says, shows } from '../demo/stage.js';
@@ -21,6 +21,10 @@ const ROLL = fileURLToPath(new URL('../../deploy/roll.sh', import.meta.url));
 let project: ComposeProject;
 beforeAll(async () => {
   project = await ComposeProject.up();
+});
+beforeEach(async () => {
+  await project.compose('up', '--detach', '--wait', '--no-recreate', '--scale', 'gantry=3');
+  await project.inUse(3);
 });
 afterAll(() => project.down());
 
@@ -109,8 +113,6 @@ describe('docker compose up', () => {
     await Promise.all([stopping, caller.closed, callee.close()]);
     expect(others.every((client) => client.isOpen())).toBe(true);
     await Promise.all(others.map((client) => client.leave()));
-    await project.compose('up', '--detach', '--wait', '--no-recreate');
-    await project.inUse(3);
   });
 
   it('cuts the connections to a replica that hangs, so that its clients come back elsewhere', async () => {
@@ -140,8 +142,6 @@ describe('docker compose up', () => {
     } finally {
       await Promise.all(clients.map((client) => client.leave()));
     }
-    await project.compose('up', '--detach', '--no-recreate', '--scale', 'gantry=3');
-    await project.inUse(3);
   });
 });
 
@@ -176,9 +176,12 @@ async function underLoad(act: () => Promise<unknown>): Promise<{ journal: Journa
     workload.run();
     await act();
     await until('all clients to be back', isComplete);
-    const last = [...workload.publishEverywhere(), ...workload.callEverywhere()];
     workload.pause();
+    const last = [...workload.publishEverywhere(), ...workload.callEverywhere()];
     await until('the last answers', () => last.every(({ answers }) => answers.length > 0));
+    await until('every call to end', () =>
+      journal.calls.every((call) => endOf(call) !== undefined || call.session.ended !== undefined),
+    );
     expect(last.flatMap(({ answers }) => answers.map(({ error }) => error)).filter((error) => error !== '')).toEqual(
       [],
     );
@@ -201,8 +204,6 @@ describe('under load', () => {
     });
     const troubles = [{ fromMs: killedMs - 1_000, toMs: killedMs + LEASE_MS + TERMS.answerMs }];
     expect(judge(journal, NO_EVIDENCE, { ...TERMS, troubles, sacrificed: nodes })).toEqual([]);
-    await project.compose('up', '--detach', '--wait', '--no-recreate');
-    await project.inUse(3);
   });
 
   it('replaces all replicas one by one without losing a publication to a subscriber, or a call without saying so', async () => {
