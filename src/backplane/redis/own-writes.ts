@@ -95,7 +95,7 @@ export class InterestWrite implements Write, Pending {
       return;
     }
     if (reply.kind === 'stranger') this.#scene.lostGround(this);
-    else if (added.length > 0) this.#scene.wrote(reply.version, reply.nodes, this);
+    else if (added.length > 0 && !this.#isSettled) this.#scene.wrote(reply.version, reply.nodes, this);
     else {
       this.#scene.wrote(reply.version, [], undefined);
       this.open();
@@ -232,8 +232,8 @@ export class ClaimWrite implements Write, Pending {
     this.#id = id as RegistrationId;
     this.#isGranted = true;
     this.#events.granted(this, { id: this.#id, order, version });
-    this.#scene.wrote(version, nodes, this);
     if (this.#isSettled) this.#events.abandoned(this);
+    else this.#scene.wrote(version, nodes, this);
   }
 
   #settle(outcome: ClaimOutcome): void {

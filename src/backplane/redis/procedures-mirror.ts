@@ -60,12 +60,12 @@ export class ProceduresMirror {
   /** Adds a callee; by force, or where it can have no others beside it, as the only one. O(callees). */
   place({ member, id, invoke, placed }: Placement, isForced: boolean): void {
     const row = this.#rows.get(member);
+    const { callee, order } = placed;
     // The store decided: what it does not allow beside the new callee was kept here from before it lost its data.
-    if (isForced || row === undefined || invoke === 'single' || !isOf(row.registration, id, invoke)) {
+    if (row === undefined || isForced || invoke === 'single' || !isOf(row.registration, id, invoke)) {
       this.#put(member, toRow(member, { id, invoke, callees: [placed] }));
       return;
     }
-    const { callee, order } = placed;
     const { registration } = row;
     const index = registration.callees.findIndex(isCallee(callee.node, callee.session));
     if (index !== -1 && row.orders[index] === order) return;
@@ -153,7 +153,8 @@ export class ProceduresMirror {
     if (this.#rowsBefore !== undefined) return;
     // One more: a callee was added, and this happens with every claim.
     const isLonger = old === undefined || old.callees.length < now.callees.length;
-    this.#say(member, isLonger ? undefined : old, now);
+    if (isLonger) this.#say(member, undefined, now);
+    else if (!isSame(old, now)) this.#say(member, old, now);
   }
 
   #say(member: Member, old: Registration | undefined, now: Registration): void {

@@ -1,0 +1,399 @@
+import { BackplaneUnavailableError } from '../../src/backplane/backplane.js';
+import { createKeys } from '../../src/backplane/redis/keys.js';
+import type { Script, Store } from '../../src/backplane/redis/ports.js';
+import { RealmDirectory } from '../../src/backplane/redis/realm-directory.js';
+import type { RealmLimits } from '../../src/backplane/redis/realm-ports.js';
+import { toMember, type Member } from '../../src/backplane/redis/realm-rows.js';
+import { withdrawNode } from '../../src/backplane/redis/realm-scripts.js';
+import type { deriveId } from '../../src/routing/derived-id.js';
+import type { Claim, ClaimOutcome, Registration } from '../../src/routing/ports.js';
+import { createClusterCounters } from '../../src/telemetry/cluster-counters.js';
+import type { NodeId, RegistrationId, SessionId, Uri } from '../../src/wamp/ids.js';
+import type { MatchPolicy } from '../../src/wamp/options.js';
+import { endOfTurn, seededRandom, VirtualTime } from '../simulation/virtual-time.js';
+import { RealmTwin } from './realm-twin.js';
+
+export const REALM = 'realm.one';
+
+export const LIMITS: RealmLimits = {
+  barrierTimeoutMs: 15_000,
+  reaskMs: 500,
+  maxInterestsPerStep: 500,
+  keepMs: 7_000,
+  retryMs: 500,
+};
+
+/** First in, first out, each after a while of its own. */
+class Pipe {
+  readonly #world: RealmWorld;
+  #lastAtMs = 0;
+  #held: (() => void)[] | undefined;
+
+  constructor(world: RealmWorld) {
+    this.#world = world;
+  }
+
+  send(action: () => void): void {
+    const { time } = this.#world;
+    this.#lastAtMs = Math.max(this.#lastAtMs, time.nowMs + this.#world.delayMs());
+    time.after(this.#lastAtMs - time.nowMs, () => {
+      if (this.#held === undefined) action();
+      else this.#held.push(action);
+    });
+  }
+
+  /** What arrives waits until `release`. */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const action of held) action();
+  }
+}
+
+/** One realm, its store and nodes, whose every message and reply tests hold, lose and delay. */
+export class RealmWorld {
+  readonly keys = createKeys({ prefix: 'p', database: 0 });
+  readonly realm = this.keys.realm(REALM);
+  readonly time = new VirtualTime();
+  readonly nodes: WorldNode[] = [];
+  readonly messages: string[] = [];
+  readonly twin = new RealmTwin((_channel, text) => {
+    this.messages.push(text);
+    for (const node of this.nodes) node.hear(() => node.directory.changed(text));
+  });
+  delayMs: () => number = () => 0;
+  random = seededRandom(1);
+  confirmationLoss = 0;
+  turnEnded: () => void = () => undefined;
+  limits: RealmLimits = LIMITS;
+  derive: typeof deriveId | undefined;
+
+  add(name: string): WorldNode {
+    const node = new WorldNode(this, name as NodeId);
+    this.nodes.push(node);
+    return node;
+  }
+
+  /** Several that serve the realm. */
+  async serving<Names extends readonly string[]>(...names: Names): Promise<{ [Name in keyof Names]: WorldNode }> {
+    const nodes = names.map((name) => this.add(name));
+    for (const node of nodes) await this.settled(node.enter());
+    return nodes as { [Name in keyof Names]: WorldNode };
+  }
+
+  async pass(durationMs: number): Promise<void> {
+    await endOfTurn();
+    await this.time.advanceTo(this.time.nowMs + durationMs, () => this.turnEnded());
+  }
+
+  /** Lets time pass until it is settled; whatever takes longer than a minute never will. */
+  async settled<T>(promise: T | Promise<T>): Promise<T> {
+    const watched = { isSettled: false };
+    const end = (): void => {
+      watched.isSettled = true;
+    };
+    Promise.resolve(promise).then(end, end);
+    for (let step = 0; step < 6_000; step++) {
+      await this.pass(step === 0 ? 0 : 10);
+      if (watched.isSettled) return promise;
+    }
+    throw new Error('it was never settled');
+  }
+
+  node(id: NodeId): WorldNode | undefined {
+    return this.nodes.find((node) => node.id === id);
+  }
+
+  storedTopics(node: WorldNode): string[] {
+    return [...this.twin.members(this.realm.interest(node.id))].sort();
+  }
+
+  storedCallees(): string[] {
+    return this.twin
+      .fields(this.realm.procedures)
+      .flatMap(([member, row]) =>
+        row
+          .split('\n')
+          .slice(2, -1)
+          .map((line) => `${member} ${line.split(' ', 2).join(' ')}`),
+      )
+      .sort();
+  }
+
+  /** It is declared dead: `reaper` takes its rows away, then everybody hears of it. */
+  async bury(dead: WorldNode, reaper: WorldNode): Promise<void> {
+    dead.cut();
+    dead.isDead = true;
+    for (;;) {
+      try {
+        await withdrawNode(reaper.store, this.keys, dead.id, REALM);
+        break;
+      } catch {
+        await new Promise<void>((resolve) => this.time.after(500, resolve));
+      }
+    }
+    for (const node of this.nodes) node.learn(() => node.hearGone(dead.id));
+  }
+}
+
+type Wish = { isKnown: boolean };
+
+/** A node: its directory, its connections, and what its sessions want and hold, as its routing would see it. */
+export class WorldNode {
+  readonly id: NodeId;
+  readonly counters = createClusterCounters();
+  readonly gone = new Set<NodeId>();
+  readonly said: Registration[] = [];
+  /** The last said of each procedure that has callees. */
+  readonly registrations = new Map<Member, Registration>();
+  readonly wants = new Map<Member, Wish>();
+  /** Callees whose claim was granted and that were not revoked or released. */
+  readonly holds = new Map<
+    string,
+    { readonly member: Member; readonly session: SessionId; readonly id: RegistrationId }
+  >();
+  readonly revoked: string[] = [];
+  readonly asked: string[] = [];
+  readonly failures: unknown[] = [];
+  readonly store: Store;
+  readonly directory: RealmDirectory;
+  /** To the store, from it, and what it publishes. */
+  readonly up: Pipe;
+  readonly down: Pipe;
+  readonly subscriber: Pipe;
+  readonly bus: Pipe;
+  isDead = false;
+  isServing = false;
+  isCut = false;
+  #generation = 0;
+  #inCall = 0;
+  #pending = new Set<(cause: Error) => void>();
+  readonly #world: RealmWorld;
+
+  constructor(world: RealmWorld, id: NodeId) {
+    this.#world = world;
+    this.id = id;
+    this.up = new Pipe(world);
+    this.down = new Pipe(world);
+    this.subscriber = new Pipe(world);
+    this.bus = new Pipe(world);
+    this.store = this.#makeStore();
+    this.directory = new RealmDirectory({
+      realm: REALM,
+      node: id,
+      store: this.store,
+      keys: world.realm,
+      channel: 'channel',
+      membership: {
+        isMember: (node) => !this.gone.has(node) && world.node(node) !== undefined,
+        isGone: (node) => this.gone.has(node),
+      },
+      confirmations: {
+        confirm: (to, _realm, version) => this.#say(to, (other) => other.directory.confirmed(id, version)),
+        ask: (to, _realm, version) => {
+          this.asked.push(`${to} ${version}`);
+          this.#say(to, (other) => other.directory.asked(id, version));
+        },
+      },
+      counters: this.counters,
+      nowMs: () => world.time.nowMs,
+      after: (delayMs, action) => world.time.after(delayMs, action),
+      schedule: (flush) => void world.time.after(0, flush),
+      limits: world.limits,
+      events: {
+        registration: (_realm, registration) => this.#hearRegistration(registration),
+        failed: (operation, cause) => this.failures.push(operation, cause),
+      },
+      ...(world.derive === undefined ? undefined : { derive: world.derive }),
+    });
+  }
+
+  async enter(): Promise<void> {
+    await this.#call(() => this.directory.enter());
+    this.isServing = true;
+  }
+
+  async withdraw(): Promise<void> {
+    this.isServing = false;
+    this.wants.clear();
+    this.holds.clear();
+    await this.#call(() => this.directory.withdraw());
+  }
+
+  watch(topic: Uri, match: MatchPolicy = 'exact'): void | Promise<void> {
+    const member = toMember(match, topic);
+    const watching = this.#call(() => this.directory.watch(topic, match));
+    if (this.wants.has(member)) return watching;
+    const wish: Wish = { isKnown: watching === undefined };
+    this.wants.set(member, wish);
+    watching?.then(
+      () => (wish.isKnown = true),
+      () => {
+        if (this.wants.get(member) === wish) this.wants.delete(member);
+      },
+    );
+    return watching;
+  }
+
+  unwatch(topic: Uri, match: MatchPolicy = 'exact'): void {
+    this.wants.delete(toMember(match, topic));
+    this.#call(() => this.directory.unwatch(topic, match));
+  }
+
+  async claim(claim: Claim): Promise<ClaimOutcome> {
+    const outcome = await this.#call(() => this.directory.claim(claim));
+    if (outcome.kind !== 'granted') return outcome;
+    const member = toMember(claim.match, claim.procedure);
+    const { session } = claim.callee;
+    const isNamed = this.registrations.get(member)?.callees.some((callee) => callee.session === session) ?? false;
+    if (isNamed) this.holds.set(`${member} ${session}`, { member, session, id: outcome.registration.id });
+    else this.revoked.push(`${member} ${session}`);
+    return outcome;
+  }
+
+  release(member: Member, session: SessionId): Promise<void> {
+    const held = this.holds.get(`${member} ${session}`);
+    if (held === undefined) throw new Error(`${this.id} holds no ${member} for ${session}`);
+    this.holds.delete(`${member} ${session}`);
+    return this.#call(() => this.directory.release(held.id, session));
+  }
+
+  interested(topic: Uri): string[] {
+    return [...this.directory.interestedNodes(topic)].sort();
+  }
+
+  /** All its connections are lost, with what was under way. */
+  cut(): void {
+    if (this.isCut) return;
+    this.isCut = true;
+    this.#generation++;
+    const pending = this.#pending;
+    this.#pending = new Set();
+    for (const reject of pending) reject(new BackplaneUnavailableError('connection lost'));
+    this.#call(() => this.directory.cutOff());
+  }
+
+  /** Until it succeeds, as long as it is connected. */
+  async heal(): Promise<void> {
+    this.isCut = false;
+    await this.resync('reconnected');
+  }
+
+  async resync(why: 'reconnected' | 'store_emptied'): Promise<void> {
+    const generation = this.#generation;
+    for (let attempt = 0; attempt < 20 && generation === this.#generation && !this.isDead; attempt++) {
+      try {
+        await this.#call(() => this.directory.resync(why));
+        return;
+      } catch {
+        await new Promise<void>((resolve) => this.#world.time.after(500, resolve));
+      }
+    }
+  }
+
+  /** Something published, unless the connection is lost meanwhile. */
+  hear(message: () => void): void {
+    if (this.isCut) return;
+    const generation = this.#generation;
+    this.subscriber.send(() => {
+      if (generation === this.#generation) message();
+    });
+  }
+
+  /** Something it will hear of sooner or later. */
+  learn(message: () => void): void {
+    this.subscriber.send(message);
+  }
+
+  hearGone(node: NodeId): void {
+    this.gone.add(node);
+    if (!this.isDead) this.directory.nodeGone(node);
+  }
+
+  #say(to: NodeId, deliver: (other: WorldNode) => void): void {
+    const other = this.#world.node(to);
+    if (this.isCut || other === undefined || this.#world.random() < this.#world.confirmationLoss) return;
+    const generation = this.#generation;
+    this.bus.send(() => {
+      if (generation === this.#generation) other.hear(() => deliver(other));
+    });
+  }
+
+  #hearRegistration(registration: Registration): void {
+    if (this.#inCall > 0) throw new Error('told of a registration inside a call');
+    this.said.push(registration);
+    const member = toMember(registration.match, registration.procedure);
+    if (registration.callees.length > 0) this.registrations.set(member, registration);
+    else this.registrations.delete(member);
+    for (const [key, held] of [...this.holds]) {
+      if (held.member !== member) continue;
+      if (registration.callees.some(({ node, session }) => node === this.id && session === held.session)) continue;
+      this.holds.delete(key);
+      this.revoked.push(key);
+    }
+  }
+
+  #call<T>(call: () => T): T {
+    this.#inCall++;
+    try {
+      return call();
+    } finally {
+      this.#inCall--;
+    }
+  }
+
+  #makeStore(): Store {
+    const { twin } = this.#world;
+    const ask = <T>(act: () => T): Promise<T> => this.#ask(act);
+    async function* scan<T>(read: () => readonly T[], same: (one: T) => unknown): AsyncGenerator<readonly T[]> {
+      const first = await ask(read);
+      for (let at = 0; at < first.length; at += 3) {
+        const part = first.slice(at, at + 3).map(same);
+        yield await ask(() => read().filter((one) => part.includes(same(one))));
+      }
+    }
+    return {
+      run: <Input, Reply>(script: Script<Input, Reply>, input: Input) => {
+        const { keys, argv } = script.encode(input);
+        return ask(() => script.decode(twin.eval(script.file, keys, argv)));
+      },
+      scanSet: (key) =>
+        scan(
+          () => twin.members(key),
+          (member) => member,
+        ),
+      scanHash: (key) =>
+        scan(
+          () => twin.fields(key),
+          ([field]) => field,
+        ),
+    };
+  }
+
+  #ask<T>(act: () => T): Promise<T> {
+    if (this.isCut) return Promise.reject(new BackplaneUnavailableError('not connected'));
+    const generation = this.#generation;
+    return new Promise<T>((resolve, reject) => {
+      this.#pending.add(reject);
+      this.up.send(() => {
+        if (generation !== this.#generation) return;
+        let reply: { readonly value: T } | { readonly cause: Error };
+        try {
+          reply = { value: act() };
+        } catch (cause) {
+          reply = { cause: cause as Error };
+        }
+        this.down.send(() => {
+          if (generation !== this.#generation) return;
+          this.#pending.delete(reject);
+          if ('value' in reply) resolve(reply.value);
+          else reject(reply.cause);
+        });
+      });
+    });
+  }
+}
