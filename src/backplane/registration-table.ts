@@ -1,3 +1,4 @@
+import { drawSpread, NumberTable } from '../routing/number-table.js';
 import type { Callee, Claim, ClaimOutcome, Registration } from '../routing/ports.js';
 import type { NodeId, RegistrationId, SessionId, Uri } from '../wamp/ids.js';
 import type { MatchPolicy } from '../wamp/options.js';
@@ -11,15 +12,17 @@ export type DeriveRegistrationId = (match: MatchPolicy, procedure: Uri, attempt:
  */
 export class RegistrationTable {
   readonly #derive: DeriveRegistrationId;
-  readonly #byId = new Map<RegistrationId, Registration>();
+  // Not a Map: anybody can look for procedures whose derived ids share a bucket of one.
+  readonly #byId: NumberTable<Registration>;
   readonly #ids: Readonly<Record<MatchPolicy, Map<Uri, RegistrationId>>> = {
     exact: new Map(),
     prefix: new Map(),
     wildcard: new Map(),
   };
 
-  constructor(derive: DeriveRegistrationId) {
+  constructor(derive: DeriveRegistrationId, random: () => number = Math.random) {
     this.#derive = derive;
+    this.#byId = new NumberTable(drawSpread(random));
   }
 
   get all(): Iterable<Registration> {
@@ -50,7 +53,7 @@ export class RegistrationTable {
   /** Takes every callee of a node off. Returns the registrations that changed. */
   dropNode(node: NodeId): readonly Registration[] {
     const changed: Registration[] = [];
-    for (const id of [...this.#byId.keys()]) {
+    for (const { id } of this.#byId.values()) {
       const registration = this.#removeCallees(id, (callee) => callee.node === node);
       if (registration !== undefined) changed.push(registration);
     }

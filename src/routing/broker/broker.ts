@@ -6,6 +6,7 @@ import type { MatchPolicy } from '../../wamp/options.js';
 import { isReserved } from '../../wamp/uri-rules.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import { errorReply } from '../error-reply.js';
+import { drawSpread } from '../number-table.js';
 import type { Outlet, Peer, Publication, Surroundings } from '../ports.js';
 import type { SharedSubscription } from './shared-subscription.js';
 import { SubscriptionTable } from './subscription-table.js';
@@ -13,7 +14,7 @@ import { SubscriptionTable } from './subscription-table.js';
 export interface BrokerOptions<P extends Peer> {
   readonly realm: Uri;
   readonly outlet: Outlet<P>;
-  readonly surroundings: Pick<Surroundings, 'publicationId'>;
+  readonly surroundings: Pick<Surroundings, 'publicationId' | 'random'>;
   readonly limits: { readonly maxSubscriptionsPerSession: number };
   /** A session was refused because of `limits`. */
   readonly onLimit?: () => void;
@@ -36,7 +37,8 @@ export class Broker<P extends Peer> {
     this.#surroundings = surroundings;
     this.#maxSubscriptionsPerSession = limits.maxSubscriptionsPerSession;
     this.#onLimit = onLimit;
-    this.#table = new SubscriptionTable<P>(realm);
+    const spread = drawSpread(() => surroundings.random());
+    this.#table = new SubscriptionTable<P>(realm, spread);
     this.#deliver = (publication, subscription) => outlet.deliver(publication, subscription);
   }
 

@@ -1,6 +1,7 @@
 import type { RequestId, SubscriptionId, Uri } from '../../wamp/ids.js';
 import type { MatchPolicy } from '../../wamp/options.js';
 import { deriveId } from '../derived-id.js';
+import { NumberTable, type Spread } from '../number-table.js';
 import { PatternIndex } from '../pattern-index.js';
 import type { Peer, Publication } from '../ports.js';
 import { Holdings, WAITING } from './holdings.js';
@@ -12,14 +13,16 @@ type Visit<P extends Peer> = (publication: Publication, subscription: SharedSubs
 export class SubscriptionTable<P extends Peer> {
   readonly #realm: Uri;
   readonly #index = new PatternIndex<SharedSubscription<P>>();
-  readonly #byId = new Map<SubscriptionId, SharedSubscription<P>>();
+  // Not a Map: anybody can look for topics whose derived ids share a bucket of one.
+  readonly #byId: NumberTable<SharedSubscription<P>>;
   readonly #holdings = new Map<P, Holdings<P>>();
   #receiverCount = 0;
   /** The receivers being delivered to right now. */
   #lent: readonly P[] | undefined;
 
-  constructor(realm: Uri) {
+  constructor(realm: Uri, spread: Spread) {
     this.#realm = realm;
+    this.#byId = new NumberTable(spread);
   }
 
   get subscriptionCount(): number {

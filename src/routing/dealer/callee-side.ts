@@ -12,7 +12,7 @@ import type { Outlet, Peer } from '../ports.js';
 import type { Callees, CalleeState, Invocation, LocalRegistration } from './callees.js';
 import { invocationDetails, withProgress } from './details.js';
 import { HeldInvokes } from './held-invokes.js';
-import { NumberTable, type Spread } from './number-table.js';
+import { NumberTable, type Spread } from '../number-table.js';
 
 export interface CalleeSideOptions<P extends Peer> {
   readonly outlet: Outlet<P>;

@@ -2,7 +2,7 @@ import type { RegistrationId, RequestId, SessionId, Uri } from '../../wamp/ids.j
 import type { Dict, MatchPolicy } from '../../wamp/options.js';
 import type { CallKey } from '../frames.js';
 import type { Peer } from '../ports.js';
-import { NumberTable, type Spread } from './number-table.js';
+import { NumberTable, type Spread } from '../number-table.js';
 
 /** A registration that a session of this node holds. */
 export interface LocalRegistration<P extends Peer> {
@@ -36,7 +36,7 @@ export interface CalleeState<P extends Peer> {
   readonly invocations: NumberTable<Invocation<P>>;
   readonly registrations: NumberTable<LocalRegistration<P>>;
   /** Asked of the cluster, not decided. */
-  readonly claims: Set<RegistrationId>;
+  readonly claims: NumberTable<RegistrationId>;
   hasLeft: boolean;
 }
 
@@ -66,7 +66,7 @@ export class Callees<P extends Peer> {
       lastRequest: 0,
       invocations: new NumberTable(this.#spread),
       registrations: new NumberTable(this.#spread),
-      claims: new Set(),
+      claims: new NumberTable(this.#spread),
       hasLeft: false,
     };
     this.#bySession.set(peer.session, callee);

@@ -12,7 +12,7 @@ import type { Callee, CallOutcome, Outlet, Peer, Surroundings } from '../ports.j
 import { resultDetails } from './details.js';
 import { Forwarding } from './forwarding.js';
 import { chooseCallee } from './invocation-policy.js';
-import type { Spread } from './number-table.js';
+import type { Spread } from '../number-table.js';
 import { PendingCalls, type CallerState, type PendingCall } from './pending-calls.js';
 import type { RegistrationEntry, Registrations } from './registrations.js';
 

@@ -7,7 +7,7 @@ import type { Outlet, Peer, Registration, Surroundings } from '../ports.js';
 import { CalleeSide } from './callee-side.js';
 import { Callees } from './callees.js';
 import { CallerSide } from './caller-side.js';
-import { drawSpread } from './number-table.js';
+import { drawSpread } from '../number-table.js';
 import { Registrar } from './registrar.js';
 import { Registrations } from './registrations.js';
 
@@ -62,18 +62,19 @@ const TIMEOUT_GRACE_MS = 2_000;
  */
 export class Dealer<P extends Peer> {
   readonly #node: NodeId;
-  readonly #mirror = new Registrations();
+  readonly #mirror: Registrations;
   readonly #callees: Callees<P>;
   readonly #registrar: Registrar<P>;
   readonly #callerSide: CallerSide<P>;
   readonly #calleeSide: CalleeSide<P>;
 
   constructor({ realm, node, outlet, surroundings, limits, rules, abort, onLimit }: DealerOptions<P>) {
-    const mirror = this.#mirror;
     const spread = drawSpread(() => surroundings.random());
+    const mirror = new Registrations(spread);
     const callees = new Callees<P>(spread);
     const { maxRegistrationsPerSession, maxPendingCallsPerSession, maxCallTimeoutMs } = limits;
     const { progressiveResultsRequireCanceling } = rules;
+    this.#mirror = mirror;
     this.#callees = callees;
     this.#node = node;
     this.#calleeSide = new CalleeSide({ outlet, callees, spread, progressiveResultsRequireCanceling, abort });

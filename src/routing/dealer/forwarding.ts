@@ -1,7 +1,7 @@
 import type { SessionId } from '../../wamp/ids.js';
 import type { InvokeFrame } from '../frames.js';
 import type { Callee, Outlet, Peer, Surroundings } from '../ports.js';
-import { chooseCallee } from './invocation-policy.js';
+import { chooseCallee, drawFromUrn, fillUrn, type Urn } from './invocation-policy.js';
 import type { CallTimeout, PendingCall, PendingCalls } from './pending-calls.js';
 import type { RegistrationEntry, Registrations } from './registrations.js';
 
@@ -21,6 +21,9 @@ export class Forwarding<P extends Peer> {
   readonly #outlet: Outlet<P>;
   /** Registrations whose callees were all found gone. Not a part of the call: next to none needs it. */
   readonly #exhausted = new WeakMap<PendingCall<P>, Set<RegistrationEntry>>();
+
+  /** What calls by `random` have still to draw from, once their first callee did not take them. */
+  readonly #urns = new WeakMap<PendingCall<P>, Urn>();
 
   constructor(options: ForwardingOptions<P>) {
     this.#options = options;
@@ -62,16 +65,16 @@ export class Forwarding<P extends Peer> {
 
   /** Chooses the next callee and gives the call a new key, so that a late answer of the first cannot end it. */
   #toAnother(call: PendingCall<P>): InvokeFrame | undefined {
-    const { calls, surroundings } = this.#options;
+    const { calls } = this.#options;
     const previous = call.invoke;
     if (previous === undefined) return undefined;
     call.tried ??= new Set<SessionId>();
     call.tried.add(call.callee.session);
-    let callee = chooseCallee(call.entry, call.tried, surroundings);
+    let callee = this.#choose(call, call.tried);
     // All callees of the registration have left, which this node may not have heard: what matches without it is next.
     while (callee === undefined && call.notTaken === undefined && this.#toAnotherRegistration(call)) {
       call.tried.clear();
-      callee = chooseCallee(call.entry, call.tried, surroundings);
+      callee = this.#choose(call, call.tried);
     }
     if (callee === undefined) return undefined;
     call.callee = callee;
@@ -86,6 +89,18 @@ export class Forwarding<P extends Peer> {
       timeoutMs: this.forwardedTimeoutMs(call, callee),
     };
     return call.invoke;
+  }
+
+  #choose(call: PendingCall<P>, tried: ReadonlySet<SessionId>): Callee | undefined {
+    const { entry } = call;
+    const { surroundings } = this.#options;
+    if (entry.registration.invoke !== 'random') return chooseCallee(entry, tried, surroundings);
+    let urn = this.#urns.get(call);
+    if (urn?.registration !== entry.registration) {
+      urn = fillUrn(entry, tried);
+      this.#urns.set(call, urn);
+    }
+    return drawFromUrn(urn, surroundings);
   }
 
   /** False: nothing else matches. */

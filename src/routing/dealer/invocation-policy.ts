@@ -1,9 +1,29 @@
 import type { SessionId } from '../../wamp/ids.js';
 import { unreachable } from '../../wamp/unreachable.js';
-import type { Callee, Surroundings } from '../ports.js';
+import type { Callee, Registration, Surroundings } from '../ports.js';
 import type { RegistrationEntry } from './registrations.js';
 
 const NONE: ReadonlySet<SessionId> = new Set();
+
+/** The callees of a registration that one call has not tried yet. Good for as long as the registration is the same object. */
+export interface Urn {
+  readonly registration: Registration;
+  readonly untried: Callee[];
+}
+
+/** O(callees). */
+export function fillUrn({ registration }: RegistrationEntry, tried: ReadonlySet<SessionId>): Urn {
+  return { registration, untried: registration.callees.filter(({ session }) => !tried.has(session)) };
+}
+
+/** Any of them, which is then out of it. O(1): a call may find thousands of callees busy. */
+export function drawFromUrn({ untried }: Urn, chance: Pick<Surroundings, 'random'>): Callee | undefined {
+  const index = Math.floor(chance.random() * untried.length);
+  const drawn = untried[index];
+  const last = untried.pop();
+  if (last !== undefined && index < untried.length) untried[index] = last;
+  return drawn;
+}
 
 /**
  * The callee whose turn it is by the invocation policy (SHR-3), leaving out those tried before (RRT-1).

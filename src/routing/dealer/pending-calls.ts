@@ -2,7 +2,7 @@ import type { Fault } from '../../wamp/faults.js';
 import type { NodeId, RequestId, SessionId, Uri } from '../../wamp/ids.js';
 import type { CallKey, InvokeFrame } from '../frames.js';
 import type { Callee, CallOutcome, Outlet, Peer, Surroundings } from '../ports.js';
-import { NumberTable, type Spread } from './number-table.js';
+import { NumberTable, type Spread } from '../number-table.js';
 import type { RegistrationEntry } from './registrations.js';
 
 /** A CALL that was accepted and has no final answer. */

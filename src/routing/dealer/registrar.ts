@@ -54,7 +54,7 @@ export class Registrar<P extends Peer> {
       return;
     }
     const callee = this.#callees.of(peer);
-    callee.claims.add(id);
+    callee.claims.set(id, id);
     const claim = this.#claim(peer, message, id);
     this.#outlet.claim(claim, (outcome) => this.#decide(callee, message, claim, outcome));
   }

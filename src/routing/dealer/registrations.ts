@@ -2,6 +2,7 @@ import type { NodeId, RegistrationId, SessionId, Uri } from '../../wamp/ids.js';
 import type { MatchPolicy } from '../../wamp/options.js';
 import { isReserved } from '../../wamp/uri-rules.js';
 import { deriveId } from '../derived-id.js';
+import { NumberTable, type Spread } from '../number-table.js';
 import { PatternIndex } from '../pattern-index.js';
 import type { Registration } from '../ports.js';
 
@@ -18,7 +19,12 @@ export interface RegistrationEntry {
 /** What the whole cluster has registered, mirrored so that a call is routed from memory (G8). */
 export class Registrations {
   readonly #index = new PatternIndex<RegistrationEntry>();
-  readonly #byId = new Map<RegistrationId, RegistrationEntry>();
+  // Not a Map: anybody can look for procedures whose derived ids share a bucket of one.
+  readonly #byId: NumberTable<RegistrationEntry>;
+
+  constructor(spread: Spread) {
+    this.#byId = new NumberTable(spread);
+  }
 
   get size(): number {
     return this.#index.size;
@@ -79,9 +85,9 @@ export class Registrations {
 
   /** Drops the callees of a node that is dead: a row that was late would lead calls into nothing (G3). O(callees). */
   dropNode(node: NodeId): void {
-    const affected = [...this.#byId.values()].filter(({ registration }) =>
-      registration.callees.some((callee) => callee.node === node),
-    );
+    const affected = this.#byId
+      .values()
+      .filter(({ registration }) => registration.callees.some((callee) => callee.node === node));
     for (const { registration } of affected) {
       const callees = registration.callees.filter((callee) => callee.node !== node);
       this.update({ ...registration, callees });

@@ -129,12 +129,16 @@ describe.each(TOPOLOGIES)('shared registrations, $name', ({ nodeCount }) => {
       expect(served()).toEqual([0, 0, 0, 0]);
     });
 
-    it('asks thousands of busy callees without exhausting the stack', () => {
-      const count = 3_000;
-      const { caller, callees } = shared('roundrobin', count, { concurrency: 1 });
+    it.each([
+      ['roundrobin', 3_000],
+      ['random', 300],
+    ] as const)('%s: asks each of %i busy callees once', (invoke, count) => {
+      const { harness, caller, callees } = shared(invoke, count, { concurrency: 1 });
       call(caller, count);
+      const asked = harness.nodes[0]!.counted('call_rerouted');
       const request = caller.call('com.a');
       expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.NO_AVAILABLE_CALLEE)]);
+      expect(harness.nodes[0]!.counted('call_rerouted') - asked).toBe(count - 1);
       callees[count - 2]!.yield(1);
       call(caller, 1);
       expect(callees[count - 2]!.take()).toHaveLength(2);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { drawSpread, NumberTable, type Spread } from '../../../../src/routing/dealer/number-table.js';
+import { drawSpread, NumberTable, type Spread } from '../../../src/routing/number-table.js';
 
 /** Everything collides. */
 const WORST: Spread = { low: 0, high: 0 };
