@@ -58,7 +58,8 @@ const SCAN_COUNT = 500;
  * The three connections of a node to the store, brought back for ever. Nothing is queued while one is away and nothing
  * is asked twice: a command either has its reply or rejects with BackplaneUnavailableError, and is then given up.
  * A silent store (`commandTimeoutMs`) has all three dropped. What it had already received by then it may still carry
- * out, until the connection that follows ends the old one; never after that.
+ * out, until the connection that follows ends the old one; never after that. That a subscriber is not heard any more is
+ * noticed by nobody here: who expects messages sends one to itself.
  */
 export class RedisConnections implements Store, Wire {
   readonly #options: ConnectionsOptions;

@@ -102,11 +102,20 @@ export class StoreLink {
     const { sentinels } = access;
     if (sentinels === undefined) return addressOf(access);
     // A Sentinel that is cut off from the others keeps naming the old server: another one is first each time.
-    return findServer(sentinels, this.#attemptCount++, (node) => this.#open(sentinelOptions(access, sentinels, node)));
+    return findServer(sentinels, this.#attemptCount++, (node) =>
+      // How long a Sentinel takes says nothing of the store.
+      this.#open(sentinelOptions(access, sentinels, node), {
+        onRoundTrip: () => undefined,
+        onTimeout: () => undefined,
+      }),
+    );
   }
 
-  async #open(client: ClientOptions): Promise<StoreConnection> {
-    const { access, onRoundTrip, onTimeout } = this.#options;
+  async #open(
+    client: ClientOptions,
+    { onRoundTrip, onTimeout }: Pick<StoreLinkOptions, 'onRoundTrip' | 'onTimeout'> = this.#options,
+  ): Promise<StoreConnection> {
+    const { access } = this.#options;
     const connection = new StoreConnection({
       client,
       commandTimeoutMs: access.commandTimeoutMs,

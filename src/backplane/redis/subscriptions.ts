@@ -28,7 +28,10 @@ export class Subscriptions {
     this.#asked = new Map();
     if (this.#wanted.size > 0) await this.#ask([...this.#wanted]);
     // What was added meanwhile.
-    await Promise.all(this.#asked.values());
+    for (let count = -1; count !== this.#asked.size;) {
+      count = this.#asked.size;
+      await Promise.all(this.#asked.values());
+    }
   }
 
   /** No connection: until the next one nothing can be confirmed. */
