@@ -60,6 +60,8 @@ describeConformance(
       const held = caller.call(PROCEDURE);
       const [, invocation] = await leaving.expect(Code.INVOCATION);
       const drained = router().cluster.nodes[0]!.drain();
+      // The fence: what a node changes is known to all in the order of its changes. Until then calls are still served.
+      await leaving.register('com.example.fence');
 
       if (staying === undefined) {
         await expectError(caller, Code.CALL, caller.call(PROCEDURE), ErrorUri.NO_SUCH_PROCEDURE);

@@ -36,17 +36,17 @@ export async function startCluster(
 
 /** Starts `nodeCount` nodes over a Redis that others may use too. */
 export async function startRedisCluster(nodeCount: number, config: ConfigInput = {}): Promise<TestCluster> {
-  const { url, prefix, stop } = await sharedRedis();
-  const backplane = { ...config.backplane, url, redis: { prefix } };
+  const redis = await sharedRedis();
+  const backplane = { ...config.backplane, url: redis.url, redis: { prefix: redis.prefix } };
   const nodes: RunningNode[] = [];
   try {
     for (let index = 0; index < nodeCount; index++)
       nodes.push(await startNode(testConfig({ ...config, backplane }), { logger: silentLogger }));
   } catch (error) {
-    await stop();
+    await redis.stop();
     throw error;
   }
-  return clusterOf(nodes, stop);
+  return clusterOf(nodes, () => redis.stop());
 }
 
 function clusterOf(nodes: readonly RunningNode[], stop?: () => Promise<void>): TestCluster {

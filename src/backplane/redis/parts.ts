@@ -62,7 +62,11 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
     random: Math.random,
     events: {
       message: (channel, bytes) => receive(channel, bytes),
-      connected: () => reach.regain(),
+      connected: (isOtherServer) => {
+        // A replica that took over may lack what was written last, by whichever node.
+        if (isOtherServer) realms.storeEmptied();
+        reach.regain();
+      },
       disconnected: () => reach.lose(),
     },
     log: ({ level, kind, message }) => logger[level]({ reason: kind, message }, 'backplane.store'),
