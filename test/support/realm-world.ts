@@ -124,17 +124,21 @@ export class RealmWorld {
       .sort();
   }
 
-  /** It is declared dead: `reaper` takes its rows away, then everybody hears of it. */
-  async bury(dead: WorldNode, reaper: WorldNode): Promise<void> {
+  /** It is declared dead: another takes its rows away, then everybody hears of it. */
+  async bury(dead: WorldNode): Promise<void> {
     dead.cut();
     dead.isDead = true;
     for (;;) {
       try {
-        await withdrawNode(reaper.store, this.keys, dead.id, REALM);
-        break;
+        const reaper = this.nodes.find(({ isCut, isDead }) => !isCut && !isDead);
+        if (reaper !== undefined) {
+          await withdrawNode(reaper.store, this.keys, dead.id, REALM);
+          break;
+        }
       } catch {
-        await new Promise<void>((resolve) => this.time.after(500, resolve));
+        // Another goes on.
       }
+      await new Promise<void>((resolve) => this.time.after(500, resolve));
     }
     for (const node of this.nodes) node.learn(() => node.hearGone(dead.id));
   }

@@ -136,7 +136,6 @@ export class OwnRows {
   lost(member: Member, session: SessionId, version: number): void {
     const held = this.#held.get(member)?.get(session);
     if (held === undefined || held.version > version) return;
-    // Whoever took it by force does not know in which key of this node the procedure stands.
     this.#release(member, session);
   }
 
@@ -215,7 +214,10 @@ export class OwnRows {
 
   #granted({ member, claim }: ClaimWrite, grant: Grant): void {
     const { session } = claim.callee;
-    if (this.#options.version() >= grant.version && !this.#options.isPlaced(member, session)) return;
+    if (this.#options.version() >= grant.version && !this.#options.isPlaced(member, session)) {
+      this.#release(member, session);
+      return;
+    }
     const held = { ...grant, invoke: claim.invoke, rest: calleeRest(claim.callee) };
     const sessions = this.#held.get(member);
     if (sessions === undefined) this.#held.set(member, new Map([[session, held]]));
@@ -223,6 +225,7 @@ export class OwnRows {
     this.#heldIds.set(grant.id, member);
   }
 
+  /** Also of a callee that has gone: whoever took its procedure by force cannot know of this node's key. */
   #release(member: Member, session: SessionId): ReleaseWrite {
     this.#forgetHeld(member, session);
     const { last } = this.#queue;

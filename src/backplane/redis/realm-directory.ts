@@ -209,6 +209,7 @@ export class RealmDirectory implements ServedRealm {
   }
 
   async #catchUp(): Promise<void> {
+    if (this.#state === 'over') return;
     this.#cancelRetry?.();
     this.#isRetrying = false;
     try {
@@ -242,7 +243,7 @@ export class RealmDirectory implements ServedRealm {
     const { node, store, membership } = this.#options;
     await this.#own.pause();
     this.#needsRepair = false;
-    if (membership.isGone(node)) throw this.#unavailable('entering a realm: this node was declared dead');
+    if (!this.#isLive || membership.isGone(node)) throw this.#unavailable('entering a realm');
     const entered = await store.run(enterRealm, this.#step());
     if (entered.kind === 'entered' && this.#state === 'serving') this.#storeLost();
     const image = await this.#load(true);
@@ -284,6 +285,7 @@ export class RealmDirectory implements ServedRealm {
       all: this.#hasStoreLost,
       own: (member, session) => isRepair && this.#own.isHeld(member, session),
     });
+    this.#heard(this.#follower.version);
     if (!isWhole) return false;
     this.#hasReconnected = false;
     this.#own.loseUnplaced(this.#follower.version);

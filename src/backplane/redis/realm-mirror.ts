@@ -121,14 +121,20 @@ export class RealmMirror {
   load(image: RealmImage, keep: Keep, replay: () => void): void {
     const interestBefore = this.#interest;
     const keptBefore = new Map(this.#kept);
+    const known = new Set([...this.#serving.keys(), ...this.#kept.keys(), ...interestBefore.nodes]);
     this.#kept.clear();
     this.#interest = image.interest;
     this.#serving.clear();
     for (const [node, wholeness] of image.nodes) this.#serving.set(node, wholeness);
-    for (const node of [...interestBefore.nodes]) {
-      if (this.#keepsAll(node, keep, keptBefore)) this.#keepTopics(node, interestBefore, undefined);
-      else if (image.nodes.has(node))
-        this.#keepTopics(node, interestBefore, keep.topics ? undefined : (keptBefore.get(node)?.topics ?? new Set()));
+    for (const node of known) {
+      if (this.#keepsAll(node, keep, keptBefore)) {
+        // Also of one that wants nothing: it is waited for.
+        this.#keptOf(node);
+        this.#keepTopics(node, interestBefore, undefined);
+      } else if (image.nodes.has(node)) {
+        const only = keep.topics ? undefined : (keptBefore.get(node)?.topics ?? new Set());
+        this.#keepTopics(node, interestBefore, only);
+      }
     }
     this.#procedures.beginLoad(image.procedures);
     this.#keepCallees(image, keep, keptBefore);

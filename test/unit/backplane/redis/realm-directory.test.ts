@@ -198,7 +198,7 @@ describe('waiting', () => {
     expect(watching.state).toBe('pending');
     one.down.release();
     if (when === 'before') one.hearGone(two.id);
-    else void world.bury(two, one);
+    else void world.bury(two);
     await world.pass(10);
     expect(watching.state).toBe('resolved');
   });
@@ -655,7 +655,7 @@ describe('the end', () => {
     await world.settled(three.watch('a'));
     await world.settled(three.claim(claimBy(three, 'com.x', { invoke: 'first' })));
     await world.settled(two.claim(claimBy(two, 'com.x', { invoke: 'first' })));
-    void world.bury(three, one);
+    void world.bury(three);
     await world.pass(1_000);
     expect([one.interested('a'), two.interested('a'), world.storedCallees().length]).toEqual([[], [], 1]);
     expect(one.registrations.get('exact com.x')?.callees.map((callee) => callee.node)).toEqual(['n2']);
