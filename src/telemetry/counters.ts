@@ -49,6 +49,7 @@ export type LimitName =
   | 'message_bytes'
   | 'messages_per_second'
   | 'unsent_bytes'
+  | 'total_unsent_bytes'
   | 'inbox'
   | 'sessions'
   | 'subscriptions_per_session'
@@ -113,6 +114,7 @@ export function createCounters(): Counters {
       'message_bytes',
       'messages_per_second',
       'unsent_bytes',
+      'total_unsent_bytes',
       'inbox',
       'sessions',
       'subscriptions_per_session',

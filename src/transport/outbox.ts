@@ -1,6 +1,7 @@
 import { joinBatch } from '../codec/batch.js';
 import type { Counters } from '../telemetry/counters.js';
 import type { SerializerId } from '../wamp/payload.js';
+import type { Backlog, Backlogged } from './backlog.js';
 import { CLOSE_FRAMES } from './close-codes.js';
 import type { CloseCause } from './connection.js';
 import type { TurnFlusher } from './turn-flusher.js';
@@ -19,6 +20,8 @@ export interface Wire {
 
 export interface OutboxOptions {
   readonly maxUnsentBytes: number;
+  /** Of all connections together. */
+  readonly backlog: Backlog;
   /** permessage-deflate for what is sent. */
   readonly compress: boolean;
   /** How long a closed connection may take to read what was sent before. */
@@ -46,7 +49,8 @@ const KEPT_QUEUE_LENGTH = 64;
  * message, or few per turn if batched (BAT-4). Bounded by `maxUnsentBytes`: past it the queue is dropped and the wire closed (G7).
  * The wire is never ended from within `write` or `close`, so a caller may be in the middle of a loop over connections.
  */
-export class Outbox {
+export class Outbox implements Backlogged {
+  backlogBytes = 0;
   readonly #wire: Wire;
   readonly #serializer: SerializerId;
   readonly #isBatched: boolean;
@@ -117,6 +121,7 @@ export class Outbox {
 
   /** The wire has given bytes to the operating system. */
   drained(): void {
+    if (this.backlogBytes > 0) this.#noteBacklog();
     if (this.#phase === 'lingering' && this.#wire.getBufferedAmount() === 0) this.#end();
   }
 
@@ -124,8 +129,15 @@ export class Outbox {
   dispose(): void {
     this.#phase = 'gone';
     clearTimeout(this.#linger);
+    if (this.backlogBytes > 0) this.#options.backlog.note(this, 0);
     this.#counters.messagesUnsent.connection_closed += this.#queueLength;
     this.#emptyQueue();
+  }
+
+  giveUp(): void {
+    if (this.#phase === 'gone' || this.#phase === 'overflown') return;
+    this.#counters.limitsReached.total_unsent_bytes++;
+    this.#giveUp(this.#queueLength);
   }
 
   /** Called by the shared cork callback only. */
@@ -155,7 +167,14 @@ export class Outbox {
     else sendCorked(this.#wire, this);
     if (this.#phase === 'overflown') return;
     this.#emptyQueue();
-    if (this.#wire.getBufferedAmount() > this.#options.maxUnsentBytes) this.#overflow(0);
+    this.#noteBacklog();
+  }
+
+  #noteBacklog(): void {
+    if (this.#phase === 'overflown') return;
+    const waitingBytes = this.#wire.getBufferedAmount();
+    if (waitingBytes > this.#options.maxUnsentBytes) this.#overflow(0);
+    else if (waitingBytes !== this.backlogBytes) this.#options.backlog.note(this, waitingBytes);
   }
 
   #sendOne(): void {
@@ -190,6 +209,10 @@ export class Outbox {
 
   #overflow(unsentCount: number): void {
     this.#counters.limitsReached.unsent_bytes++;
+    this.#giveUp(unsentCount);
+  }
+
+  #giveUp(unsentCount: number): void {
     this.#counters.messagesUnsent.slow_reader += unsentCount;
     this.#cause ??= 'slow_reader';
     this.#phase = 'overflown';

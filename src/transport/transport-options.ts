@@ -31,6 +31,8 @@ export interface TransportOptions {
   /** Silence after which a connection is closed: 8 to 960 whole seconds. A ping goes out 4 to 16 s earlier. */
   readonly idleTimeoutMs: number;
   readonly maxUnsentBytes: number;
+  /** Of all connections together: past it the slowest readers are closed. */
+  readonly maxTotalUnsentBytes: number;
   /** Per connection; 0: no limit. */
   readonly maxMessagesPerSecond: number;
   /** Static files to serve at `/`. */

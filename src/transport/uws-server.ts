@@ -19,6 +19,7 @@ import {
 import type { ConnectionEnd, ConnectionRefusal, Counters } from '../telemetry/counters.js';
 import type { Logger } from '../telemetry/logger.js';
 import { Admission } from './admission.js';
+import { Backlog } from './backlog.js';
 import type { Accept, ConnectionTraits } from './connection.js';
 import { explainListenFailure, ListenError } from './listen-error.js';
 import { originMatcher } from './origins.js';
@@ -84,6 +85,7 @@ export class UwsServer {
     this.#surroundings = {
       outbox: {
         maxUnsentBytes: options.maxUnsentBytes,
+        backlog: new Backlog(options.maxTotalUnsentBytes),
         compress: options.compression !== 'off',
         lingerMs: LINGER_MS,
       },

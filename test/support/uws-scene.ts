@@ -19,6 +19,7 @@ export const TRANSPORT_DEFAULTS: TransportOptions = {
   maxConnectionsPerAddress: 0,
   idleTimeoutMs: 60_000,
   maxUnsentBytes: 4_194_304,
+  maxTotalUnsentBytes: 1_073_741_824,
   maxMessagesPerSecond: 0,
 };
 

@@ -32,6 +32,10 @@ describe('limits', () => {
       'limits.maxUnsentBytes: Too small: expected at least limits.maxMessageBytes, which is 100000',
     );
     accept({ limits: { maxMessageBytes: 100_000, maxUnsentBytes: 100_000, maxInboxBytes: 100_000 } });
+    refuse(
+      { limits: { maxUnsentBytes: 4_194_304, maxTotalUnsentBytes: 4_194_303 } },
+      'limits.maxTotalUnsentBytes: Too small: expected at least limits.maxUnsentBytes, which is 4194304',
+    );
   });
   it('leave room for the realms that are configured', () => {
     const realms = [realm(), realm({ name: 'b' })];

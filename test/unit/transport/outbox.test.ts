@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createCounters, type Counters } from '../../../src/telemetry/counters.js';
+import { Backlog } from '../../../src/transport/backlog.js';
 import { EARLY_WRITE_BYTES, Outbox, type Wire } from '../../../src/transport/outbox.js';
 import { TurnFlusher } from '../../../src/transport/turn-flusher.js';
 
@@ -49,18 +50,21 @@ class RecordingWire implements Wire {
 describe('outbox', () => {
   let counters: Counters;
   let flusher: TurnFlusher;
+  const MAX_TOTAL_UNSENT_BYTES = 2_000;
+  let backlog: Backlog;
   const options = { maxUnsentBytes: MAX_UNSENT_BYTES, compress: false, lingerMs: 5_000 };
 
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ['setImmediate', 'setTimeout', 'clearTimeout'] });
     counters = createCounters();
     flusher = new TurnFlusher();
+    backlog = new Backlog(MAX_TOTAL_UNSENT_BYTES);
   });
   afterEach(() => vi.useRealTimers());
 
   function make(serializer: 'json' | 'msgpack' = 'json', isBatched = false, compress = false) {
     const wire = new RecordingWire();
-    const outbox = new Outbox(wire, serializer, isBatched, { ...options, compress }, flusher, counters);
+    const outbox = new Outbox(wire, serializer, isBatched, { ...options, backlog, compress }, flusher, counters);
     wire.onEnd = () => outbox.dispose();
     const write = (...texts: string[]) => texts.forEach((text) => outbox.write(Buffer.from(text, 'latin1')));
     return { wire, outbox, write };
@@ -178,6 +182,63 @@ describe('outbox', () => {
     expect(counters.limitsReached.unsent_bytes).toBe(1);
     endTurn();
     expect(wire.log.filter((line) => line === 'close')).toHaveLength(1);
+  });
+
+  describe('with a bound for all connections together (G7)', () => {
+    // What is due since the end of a turn: the clock puts it a millisecond later.
+    const endNextTurn = () => vi.advanceTimersByTime(1);
+    const stuck = (bytes: number) => {
+      const made = make();
+      made.wire.isStuck = true;
+      made.outbox.write(Buffer.alloc(bytes));
+      endTurn();
+      return made;
+    };
+
+    it('closes those with the most waiting until a tenth is free, and no others', () => {
+      const [little, most, more] = [stuck(300), stuck(900), stuck(600)];
+      expect(backlog.totalBytes).toBe(1_800);
+      const last = stuck(201);
+      endNextTurn();
+      expect(most.wire.log.at(-1)).toBe('close');
+      expect(most.outbox.cause).toBe('slow_reader');
+      for (const { wire } of [little, more, last]) expect(wire.log).not.toContain('close');
+      expect(backlog.totalBytes).toBe(1_101);
+      expect(counters.limitsReached).toMatchObject({ total_unsent_bytes: 1, unsent_bytes: 0 });
+    });
+
+    it('closes the one that passed the bound itself, if it is the slowest', () => {
+      const little = stuck(800);
+      const greedy = stuck(1_300);
+      expect(greedy.wire.log.at(-1)).toBe('close');
+      expect(little.wire.log).not.toContain('close');
+      expect(backlog.totalBytes).toBe(800);
+    });
+
+    it('forgets what has been read, and connections that have ended', () => {
+      const reading = stuck(1_000);
+      const ending = stuck(900);
+      reading.wire.buffered = 400;
+      reading.outbox.drained();
+      expect(backlog.totalBytes).toBe(1_300);
+      ending.outbox.dispose();
+      expect(backlog.totalBytes).toBe(400);
+      reading.wire.buffered = 0;
+      reading.outbox.drained();
+      expect(backlog.totalBytes).toBe(0);
+      expect(counters.limitsReached.total_unsent_bytes).toBe(0);
+    });
+
+    it('closes one that was about to end but is not read', () => {
+      const ending = stuck(1_500);
+      ending.outbox.close('goodbye');
+      endTurn();
+      stuck(600);
+      endNextTurn();
+      expect(ending.wire.log.at(-1)).toBe('close');
+      expect(ending.outbox.cause).toBe('goodbye');
+      expect(backlog.totalBytes).toBe(600);
+    });
   });
 
   it('sends nothing after the first message the wire drops, though it may take more later', () => {
