@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startCluster, type TestCluster } from '../support/cluster.js';
+import { startCluster, startRedisCluster, type TestCluster } from '../support/cluster.js';
 import { openRealm } from '../support/open-realm.js';
 import type { AppClient, AppEvent, ClientKind, Payload } from './clients/app-client.js';
 import { joinAutobahn } from './clients/autobahn-client.js';
@@ -30,16 +30,22 @@ export function freshUri(stem = 'com.example'): string {
 }
 
 /**
- * Declares tests for every pair of clients, on one node and on three. Request ids are checked: no client may break
+ * Declares tests for every pair of clients, on one node, on three, and on three over Redis. Request ids are checked: no client may break
  * their sequence, and none may have been sent away by the end.
  */
 export function describePairs(chapter: string, declare: (pair: () => Pair, near: ClientKind) => void): void {
-  for (const nodeCount of [1, 3]) {
-    describe(`${chapter} [${nodeCount === 1 ? '1 node' : '3 nodes'}]`, () => {
+  const config = openRealm({ requestIdCheck: 'strict' });
+  const topologies = {
+    '1 node': () => startCluster(1, config),
+    '3 nodes in process': () => startCluster(3, config),
+    '3 nodes over Redis': () => startRedisCluster(3, config),
+  };
+  for (const [topology, start] of Object.entries(topologies)) {
+    describe(`${chapter} [${topology}]`, () => {
       let cluster: TestCluster;
       let clients: Map<ClientKind, readonly AppClient[]>;
       beforeAll(async () => {
-        cluster = await startCluster(nodeCount, openRealm({ requestIdCheck: 'strict' }));
+        cluster = await start();
         const joinAll = KINDS.map(async (kind) => {
           const sessions = await Promise.all([0, 1, 2].map((node) => join(kind, cluster.url(node))));
           return [kind, sessions] as const;
