@@ -57,6 +57,17 @@ export class MembersWorld {
     await this.time.advanceTo(this.time.nowMs + durationMs, () => this.turnEnded());
   }
 
+  /** Lets time pass in small steps until something has happened. */
+  async passUntil(happened: Promise<unknown>): Promise<void> {
+    const seen: unknown[] = [];
+    void happened.then(() => seen.push(happened));
+    for (let count = 0; count < 1_000; count++) {
+      await this.pass(50);
+      if (seen.length > 0) return;
+    }
+    throw new Error('it did not happen');
+  }
+
   goAway(): void {
     this.isAway = true;
     this.outageCount++;

@@ -33,12 +33,9 @@ interface Reaping {
 /** Whichever of two wins, held after the step. */
 async function reaperAfter(step: string, one: Member, two: Member): Promise<Reaping> {
   const [first, second] = [one, two].map((member) => member.hold('after', step)) as [Held, Held];
-  const won = await Promise.race([
-    first.reached.then(() => one),
-    second.reached.then(() => two),
-    world.pass(NOTICED_MS + RENEW_MS).then(() => undefined),
-  ]);
-  if (won === undefined) throw new Error(`nobody came to ${step}`);
+  let won: Member | undefined;
+  const reached = [first.reached.then(() => (won ??= one)), second.reached.then(() => (won ??= two))];
+  await world.passUntil(Promise.race(reached));
   (won === one ? second : first).cancel();
   return won === one ? { reaper: one, other: two, held: first } : { reaper: two, other: one, held: second };
 }

@@ -133,8 +133,7 @@ describe('a store that lost its data (G6)', () => {
     for (const realm of ['a', 'b', 'c']) await late.serve(realm);
     late.freeze();
     const withdrawn = one.hold('after', 'withdraw a n-1');
-    await world.pass(NOTICED_MS);
-    await withdrawn.reached;
+    await world.passUntil(withdrawn.reached);
     const renewed = one.hold('before', 'renew_lease.lua');
     const renewing = one.membership.renewOnce();
     // The next step is under way behind the renewal that will find the store empty.
