@@ -305,7 +305,7 @@ export class OwnRows {
     } else if (reply.kind === 'granted') {
       this.#held.get(member)?.set(session, { ...held, version: reply.version });
     } else {
-      this.#forgetHeld(member, session);
+      this.#release(member, session);
       this.#options.refusedAgain(member, session);
     }
   }

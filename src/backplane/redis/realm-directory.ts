@@ -269,9 +269,10 @@ export class RealmDirectory implements ServedRealm {
       const isGone = (other: NodeId): boolean => membership.isGone(other);
       const image = await readRealm({ store, keys, node, withOwnTopics: isRepair, isGone, counters });
       if (!this.#isLive) throw this.#unavailable('reading of a realm');
-      const isLost = !image.nodes.has(node) || image.version < floor;
+      const isLost = image.isTorn || !image.nodes.has(node) || image.version < floor;
       if (isLost) this.#storeLost();
       if (isLost && !isRepair) return undefined;
+      if (image.isTorn) throw this.#unavailable('reading of a realm: the store lost it meanwhile');
       if (this.#takeOver(image, isRepair)) return image;
     }
     throw this.#unavailable('reading of a realm: it changes faster than it is read');

@@ -18,6 +18,8 @@ export interface RealmImage {
   readonly procedures: ReadonlyMap<Member, ProcedureRow>;
   /** What the store has of the node that reads; only if it asked for it. */
   readonly ownTopics: ReadonlySet<Member>;
+  /** The store lost its data while it was read. */
+  readonly isTorn: boolean;
 }
 
 export interface ReadRealmOptions {
@@ -48,7 +50,10 @@ export async function readRealm(options: ReadRealmOptions): Promise<RealmImage> 
   }
   const ownTopics = new Set<Member>();
   if (withOwnTopics) await forEachMember(store, keys.interest(node), counters, (member) => ownTopics.add(member));
-  return { version, nodes, interest, procedures: await readProcedures(options), ownTopics };
+  const procedures = await readProcedures(options);
+  const after = await store.run(loadRealm, keys);
+  const isTorn = after.version < version || (nodes.has(node) && !after.nodes.has(node));
+  return { version, nodes, interest, procedures, ownTopics, isTorn };
 }
 
 async function readProcedures({
