@@ -105,10 +105,10 @@ async function goesOnAfter(scene: Scene, fromMs: number, trouble: { over: () => 
 async function rowsOf(scene: Scene): Promise<string[]> {
   const rows = await rowsIn(scene.redis!, scene.prefix);
   const owned = rows.filter(({ key }) => !/:(version|meta|leases|gone)$/.test(key));
-  // The epoch and the order of registrations may be new; who has what may not.
-  return owned
-    .flatMap(({ key, content }) => content.map((text) => `${key} ${text.replace(/ \d+ (64|-) /g, ' ')}`))
-    .sort();
+  // Callees may stand in another order in their row: how they are called follows from the number of each.
+  return owned.flatMap(({ key, content }) =>
+    content.flatMap((text) => text.split('\n').map((line) => `${key} ${line}`)),
+  );
 }
 
 function missingFrom(rows: readonly string[], wanted: readonly string[]): string[] {

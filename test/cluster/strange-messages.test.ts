@@ -33,7 +33,7 @@ it('counts and ignores foreign, damaged, repeated and newer messages on every ch
     ['size', genuine.subarray(0, MAGIC.length + 3)],
     ['checksum', changed(genuine.length - 1, genuine.at(-1)! ^ 0x55)],
     ['checksum', genuine.subarray(0, genuine.length - 5)],
-    ['checksum', Buffer.concat([genuine, Buffer.alloc(32 * 1_048_576, 1)])],
+    ['checksum', Buffer.concat([genuine, Buffer.alloc(4 * 1_048_576, 1)])],
     ['receiver', Buffer.from(encodeProbe(scene.router(0).node as NodeId, 7))],
     ['duplicate', genuine],
   ];
@@ -50,7 +50,6 @@ it('counts and ignores foreign, damaged, repeated and newer messages on every ch
     '1 5 - ["claim"]',
   ];
   for (const channel of [nodes, realm]) for (const change of changes) await raw.publish(channel, change);
-  await raw.publish(realm, 'x'.repeat(17 * 1_048_576));
 
   const expected = new Map<string, number>();
   for (const [reason] of strange) expected.set(reason, (expected.get(reason) ?? 0) + 1);

@@ -38,27 +38,35 @@ export class AppMember implements Member {
     return this.#isComplete && this.#record?.ended === undefined ? this.#record : undefined;
   }
 
+  /** autobahn throws when it is asked for something without a session. */
+  get #open(): { readonly client: AppClient; readonly record: SessionRecord } | undefined {
+    const [client, record] = [this.#client, this.#record];
+    return client?.isOpen() === true && record?.ended === undefined && record !== undefined
+      ? { client, record }
+      : undefined;
+  }
+
   start(): void {
     this.#over ??= this.#live();
   }
 
   publish(topic: string): PublicationRecord | undefined {
-    const [client, record] = [this.#client, this.#record];
-    if (client === undefined || record === undefined || record.ended !== undefined) return undefined;
+    const { client, record } = this.#open ?? {};
+    if (client === undefined || record === undefined) return undefined;
     const publication = this.#journal.published(record, topic, true);
     client.publish(topic, { args: [publication.number] }).then(
       () => this.#journal.publicationAnswered(publication, ''),
       (error: unknown) => {
-        // What is pending when its session ends the libraries fail by themselves.
-        if (record.ended === undefined) this.#journal.publicationAnswered(publication, uriOf(error));
+        const uri = uriOf(error);
+        if (record.ended === undefined && uri !== undefined) this.#journal.publicationAnswered(publication, uri);
       },
     );
     return publication;
   }
 
   call(procedure: string, plan: Plan, { timeoutMs = 0 }: CallOptions = {}): CallRecord | undefined {
-    const [client, record] = [this.#client, this.#record];
-    if (client === undefined || record === undefined || record.ended !== undefined) return undefined;
+    const { client, record } = this.#open ?? {};
+    if (client === undefined || record === undefined) return undefined;
     const call = this.#journal.called(record, procedure, plan, timeoutMs);
     const options = {
       ...(plan.progressCount > 0 ? { receive_progress: true } : {}),
@@ -74,9 +82,10 @@ export class AppMember implements Member {
         this.#journal.callEnded(call, '', replyIn(payload).progressCount);
       },
       (error: unknown) => {
-        if (record.ended !== undefined) return;
+        const uri = uriOf(error);
+        if (record.ended !== undefined || uri === undefined) return;
         noteProgress();
-        this.#journal.callEnded(call, uriOf(error));
+        this.#journal.callEnded(call, uri);
       },
     );
     return call;
@@ -159,7 +168,8 @@ function replyIn({ args }: Payload): { progress?: number; progressCount: number 
   return args[0] as { progress?: number; progressCount: number };
 }
 
-function uriOf(error: unknown): string {
-  const { uri, errorUri, error: name, message } = error as Record<string, unknown>;
-  return [uri, errorUri, name, message].find((text) => typeof text === 'string') as string;
+/** Undefined: no ERROR of the router. What is pending when its session ends the libraries fail by themselves. */
+function uriOf(thrown: unknown): string | undefined {
+  const { uri, errorUri, error } = thrown as Record<string, unknown>;
+  return [uri, errorUri, error].find((text): text is string => typeof text === 'string' && /^(wamp|com)\./.test(text));
 }

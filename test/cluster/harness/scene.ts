@@ -70,7 +70,7 @@ export class Scene {
     this.fleet = new Fleet({
       routerCount,
       prefix: this.prefix,
-      settings: ['drain.periodMs=300', ...settings],
+      settings: ['drain.periodMs=300', 'drain.deadlineMs=8000', ...settings],
       backplane: storeFor ?? (() => redis?.url ?? 'memory'),
     });
     const doorFor = (home: number): Door => ({
@@ -189,12 +189,28 @@ export class Scene {
   report(): void {
     const { publications, calls, sessions } = this.journal;
     const lines = [`${publications.length} publications, ${calls.length} calls, ${sessions.length} sessions`];
+    lines.push(...this.#unfinished());
     for (const router of this.fleet.all) {
       lines.push(`--- ${router.name}: ${router.lives.join(' then ')}`);
       for (const { ms, level, event, fields } of router.log.slice(-60))
         lines.push(`${new Date(ms).toISOString()} ${level} ${event} ${JSON.stringify(fields)}`);
     }
     console.error(lines.join('\n'));
+  }
+
+  /** Work in the hands of sessions that are there. */
+  #unfinished(): string[] {
+    const { calls, invocations } = this.journal;
+    return [
+      ...calls
+        .filter((call) => call.session.ended === undefined && endOf(call) === undefined)
+        .map(({ number, session, procedure }) => `unanswered: call ${number} of ${session.member} to ${procedure}`),
+      ...invocations
+        .filter(({ session, answered, interrupted }) => session.ended === undefined && !answered && !interrupted)
+        .map(
+          ({ call, session, ms }) => `at work: ${session.member} on call ${call} since ${new Date(ms).toISOString()}`,
+        ),
+    ];
   }
 
   async #attempt(): Promise<string[]> {

@@ -1,13 +1,13 @@
 /** Short, but in the proportions of the defaults, so that a scenario takes seconds. */
 export const TIMINGS = {
-  leaseMs: 2_000,
-  renewMs: 500,
+  leaseMs: 3_000,
+  renewMs: 600,
   heartbeatMs: 300,
-  probeTimeoutMs: 1_000,
+  probeTimeoutMs: 1_500,
   barrierTimeoutMs: 5_000,
   reaskMs: 300,
 } as const;
-export const COMMAND_TIMEOUT_MS = 1_000;
+export const COMMAND_TIMEOUT_MS = 1_500;
 
 /** A dead node is reaped by then: its lease runs out and one of the others sees it at its next renewal. */
 export const REAPED_MS = TIMINGS.leaseMs + TIMINGS.renewMs + 1_500;
