@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
+import { createKeys } from '../../../../src/backplane/redis/keys.js';
+import { Membership } from '../../../../src/backplane/redis/membership.js';
+import { createClusterCounters } from '../../../../src/telemetry/cluster-counters.js';
+import type { NodeId } from '../../../../src/wamp/ids.js';
+import { startRedis, type RedisServer } from '../../../support/redis.js';
+
+const LEASE_MS = 1_500;
+const RENEW_MS = 300;
+
+let redis: RedisServer;
+beforeAll(async () => {
+  redis = await startRedis();
+});
+beforeEach(() => redis.flushAll());
+afterAll(() => redis.stop());
+
+const keys = createKeys({ prefix: 'members', database: 0 });
+
+interface Entered {
+  readonly node: NodeId;
+  readonly membership: Membership;
+  /** Resolves when it has said this. */
+  said(event: string): Promise<void>;
+  /** It renews no more, as if it were stopped. */
+  stop(): void;
+}
+
+async function enter(): Promise<Entered> {
+  const node = `m-${randomUUID()}` as NodeId;
+  const events: string[] = [];
+  let told: () => void = () => undefined;
+  let isStopped = false;
+  const say = (event: string): Promise<void> => {
+    events.push(event);
+    told();
+    return Promise.resolve();
+  };
+  const subscriber = new Redis(redis.port, '127.0.0.1');
+  onTestFinished(() => subscriber.disconnect());
+  const membership = new Membership({
+    node,
+    row: { name: 'm', reads: [1], startedAtMs: Date.now() },
+    store: redis.plainStore(),
+    keys,
+    nowMs: () => performance.now(),
+    after: (delayMs, action) => {
+      const timer = setTimeout(() => {
+        if (!isStopped) action();
+      }, delayMs);
+      return () => clearTimeout(timer);
+    },
+    random: Math.random,
+    counters: createClusterCounters(),
+    leaseMs: LEASE_MS,
+    renewMs: RENEW_MS,
+    events: {
+      entered: (peer) => void say(`entered ${peer}`),
+      gone: (peer) => void say(`gone ${peer}`),
+      fenced: () => void say('fenced'),
+      emptied: () => void say('emptied'),
+      trouble: () => undefined,
+    },
+    withdrawRealm: (of, realm) => say(`withdraw ${realm} ${of}`),
+    forgetSessions: (of) => say(`forget ${of}`),
+  });
+  subscriber.on('messageBuffer', (_channel: Buffer, message: Buffer) => membership.change(message));
+  await subscriber.subscribe(keys.channels.nodes);
+  await membership.enter();
+  return {
+    node,
+    membership,
+    said: async (event) => {
+      while (!events.includes(event)) await new Promise<void>((resolve) => (told = resolve));
+    },
+    stop: () => (isStopped = true),
+  };
+}
+
+it('joins nodes over a server, and leaves nothing there but tombstones (G5)', async () => {
+  const [one, two] = [await enter(), await enter()];
+  await one.said(`entered ${two.node}`);
+  await two.said(`entered ${one.node}`);
+  await two.membership.noteRealm('realm');
+  await two.membership.leave();
+  await one.said(`gone ${two.node}`);
+  await one.membership.leave();
+  expect(await redis.command('KEYS', '*')).toEqual([keys.nodes.gone]);
+  expect(await redis.command('PTTL', keys.nodes.gone)).toBeGreaterThan(0);
+});
+
+it('reaps a stopped node over a server, which finds itself fenced', async () => {
+  const [stopped, survivor] = [await enter(), await enter()];
+  await stopped.membership.noteRealm('realm');
+  stopped.stop();
+  await survivor.said(`withdraw realm ${stopped.node}`);
+  await survivor.said(`forget ${stopped.node}`);
+  await survivor.said(`gone ${stopped.node}`);
+  expect(stopped.membership.isLeaseValid()).toBe(false);
+  expect(await stopped.membership.renewOnce()).toBe('fenced');
+  await stopped.said('fenced');
+  await survivor.membership.leave();
+});
+
+it('enters again when the server has lost its data', async () => {
+  const [one, two] = [await enter(), await enter()];
+  await one.membership.noteRealm('realm');
+  await redis.flushAll();
+  await one.said('emptied');
+  await two.said('emptied');
+  const alive = (await redis.command('HKEYS', keys.nodes.alive)) as string[];
+  expect(alive.sort()).toEqual([one.node, two.node].sort());
+  expect(await redis.command('SMEMBERS', keys.nodes.realmsOf(one.node))).toEqual(['realm']);
+  await one.membership.leave();
+  await two.membership.leave();
+});
