@@ -164,7 +164,7 @@ export class OwnRows {
     this.#postponed = [];
     try {
       await this.#repairTopics(image.ownTopics);
-      await this.#repairCallees(image);
+      await this.#repairCallees(image, postponed);
     } catch (cause) {
       this.#postponed.push(...postponed);
       throw cause;
@@ -271,21 +271,25 @@ export class OwnRows {
     );
   }
 
-  async #repairCallees({ procedures }: RealmImage): Promise<void> {
-    const superfluous: (readonly [Member, SessionId])[] = [];
+  async #repairCallees({ procedures, ownProcedures }: RealmImage, postponed: readonly ReleaseWrite[]): Promise<void> {
     const stored = new Map<Member, Set<SessionId>>();
+    const unwanted: (readonly [Member, SessionId?])[] = [];
     for (const [member, { callees }] of procedures) {
-      for (const { callee } of callees) {
-        if (callee.node !== this.#options.node) continue;
-        if (!this.isHeld(member, callee.session)) superfluous.push([member, callee.session]);
-        const sessions = stored.get(member);
-        if (sessions === undefined) stored.set(member, new Set([callee.session]));
-        else sessions.add(callee.session);
-      }
+      const own = callees.filter(({ callee }) => callee.node === this.#options.node);
+      const sessions = new Set(own.map(({ callee }) => callee.session));
+      stored.set(member, sessions);
+      for (const session of sessions) if (!this.isHeld(member, session)) unwanted.push([member, session]);
     }
-    await inSteps(partsOf(superfluous, this.#options.maxTopics), REPAIR_STEPS, async (part) => {
+    // In the key of this node, but perhaps in no row any more: to be looked at.
+    const listed = new Set([...ownProcedures, ...postponed.flatMap(({ callees }) => [...callees.keys()])]);
+    for (const member of listed) if (!this.#held.has(member)) unwanted.push([member]);
+    await inSteps(partsOf(unwanted, this.#options.maxTopics), REPAIR_STEPS, async (part) => {
       const callees = new Map<Member, SessionId[]>();
-      for (const [member, session] of part) callees.set(member, [...(callees.get(member) ?? []), session]);
+      for (const [member, session] of part) {
+        const sessions = callees.get(member) ?? [];
+        callees.set(member, sessions);
+        if (session !== undefined) sessions.push(session);
+      }
       this.#wrote(await this.#options.run(releaseCallees, { ...this.#options.step(), callees }));
     });
     const missing: (readonly [Member, SessionId, Held])[] = [];

@@ -56,7 +56,7 @@ export class RealmDirectory implements ServedRealm {
       node: options.node,
       membership: options.membership,
       said: (registration) => options.events.registration(options.realm, registration),
-      lost: (member, session) => this.#own.lost(member, session, this.#follower.version),
+      lost: (member, session) => this.#own.lost(member, session, this.#follower.saidVersion),
     });
     this.#waits = this.#makeWaits();
     this.#follower = this.#makeFollower();
@@ -267,7 +267,7 @@ export class RealmDirectory implements ServedRealm {
       this.#follower.begin();
       counters.mirrorReloads[this.#reason]++;
       const isGone = (other: NodeId): boolean => membership.isGone(other);
-      const image = await readRealm({ store, keys, node, withOwnTopics: isRepair, isGone, counters });
+      const image = await readRealm({ store, keys, node, withOwn: isRepair, isGone, counters });
       if (!this.#isLive) throw this.#unavailable('reading of a realm');
       const isLost = image.isTorn || !image.nodes.has(node) || image.version < floor;
       if (isLost) this.#storeLost();
@@ -284,7 +284,7 @@ export class RealmDirectory implements ServedRealm {
     const isWhole = this.#follower.load(image, {
       topics: this.#hasReconnected || this.#hasStoreLost,
       all: this.#hasStoreLost,
-      own: (member, session) => isRepair && this.#own.isHeld(member, session),
+      own: isRepair ? (member, session) => this.#own.isHeld(member, session) : undefined,
     });
     this.#heard(this.#follower.version);
     if (!isWhole) return false;

@@ -42,6 +42,7 @@ export class RealmFollower {
   /** While the realm is read. */
   #buffer: Change[] | undefined;
   #isScheduled = false;
+  #isLoading = false;
 
   constructor(options: RealmFollowerOptions) {
     this.#options = options;
@@ -49,6 +50,11 @@ export class RealmFollower {
 
   get version(): number {
     return this.#version;
+  }
+
+  /** Of what is being said: what a load does not have is not there, whatever its version. */
+  get saidVersion(): number {
+    return this.#isLoading ? Infinity : this.#version;
   }
 
   get isFollowing(): boolean {
@@ -94,6 +100,7 @@ export class RealmFollower {
     if (buffer === undefined) return false;
     this.#version = image.version;
     let isWhole = true;
+    this.#isLoading = true;
     this.#options.mirror.load(image, keep, () => {
       for (const change of buffer) {
         if (change.version <= this.#version) continue;
@@ -103,6 +110,7 @@ export class RealmFollower {
         this.#options.mirror.apply(change.body);
       }
     });
+    this.#isLoading = false;
     this.#buffer = undefined;
     this.#isFollowing = isWhole;
     this.#options.advanced(this.#version);

@@ -16,8 +16,9 @@ export interface RealmImage {
   /** Of the other nodes. */
   readonly interest: InterestMirror<NodeId>;
   readonly procedures: ReadonlyMap<Member, ProcedureRow>;
-  /** What the store has of the node that reads; only if it asked for it. */
+  /** What the store has of the node that reads, and in which procedures it may have callees; only if it asked for it. */
   readonly ownTopics: ReadonlySet<Member>;
+  readonly ownProcedures: ReadonlySet<Member>;
   /** The store lost its data while it was read. */
   readonly isTorn: boolean;
 }
@@ -26,7 +27,7 @@ export interface ReadRealmOptions {
   readonly store: Store;
   readonly keys: RealmKeys;
   readonly node: NodeId;
-  readonly withOwnTopics: boolean;
+  readonly withOwn: boolean;
   readonly isGone: (node: NodeId) => boolean;
   readonly counters: ClusterCounters;
 }
@@ -35,7 +36,7 @@ const NODE_ROW = /^(\d+) (whole|loading)\b/;
 
 /** Reads version and nodes first: what changes while the rest is read has a later version. O(rows), in parts. */
 export async function readRealm(options: ReadRealmOptions): Promise<RealmImage> {
-  const { store, keys, node, withOwnTopics, isGone, counters } = options;
+  const { store, keys, node, withOwn, isGone, counters } = options;
   const { version, nodes: rows } = await store.run(loadRealm, keys);
   const nodes = new Map<NodeId, Wholeness>();
   for (const [other, row] of rows) if (!isGone(other)) nodes.set(other, parseNodeRow(row, counters));
@@ -49,11 +50,15 @@ export async function readRealm(options: ReadRealmOptions): Promise<RealmImage> 
     });
   }
   const ownTopics = new Set<Member>();
-  if (withOwnTopics) await forEachMember(store, keys.interest(node), counters, (member) => ownTopics.add(member));
+  const ownProcedures = new Set<Member>();
+  if (withOwn) {
+    await forEachMember(store, keys.interest(node), counters, (member) => ownTopics.add(member));
+    await forEachMember(store, keys.callees(node), counters, (member) => ownProcedures.add(member));
+  }
   const procedures = await readProcedures(options);
   const after = await store.run(loadRealm, keys);
   const isTorn = after.version < version || (nodes.has(node) && !after.nodes.has(node));
-  return { version, nodes, interest, procedures, ownTopics, isTorn };
+  return { version, nodes, interest, procedures, ownTopics, ownProcedures, isTorn };
 }
 
 async function readProcedures({

@@ -6,7 +6,7 @@ import { ProceduresMirror, type Placement } from './procedures-mirror.js';
 import type { ChangeBody } from './realm-changes.js';
 import type { RealmImage, Wholeness } from './realm-image.js';
 import type { MembershipView } from './realm-ports.js';
-import { fromMember, toMember, type Member } from './realm-rows.js';
+import { fromMember, toMember, type Member, type ProcedureRow } from './realm-rows.js';
 
 export interface RealmMirrorOptions {
   readonly node: NodeId;
@@ -22,8 +22,8 @@ export interface Keep {
   readonly topics: boolean;
   /** Everything of nodes that live: the store has lost data. */
   readonly all: boolean;
-  /** Is this callee of this node wanted still? It is about to be written again. */
-  readonly own: (member: Member, session: SessionId) => boolean;
+  /** Is this callee of this node wanted? The store is about to be made so. Undefined: it is as the store says. */
+  readonly own: ((member: Member, session: SessionId) => boolean) | undefined;
 }
 
 /** What a node is believed to want although the store does not say so (any more). */
@@ -136,7 +136,7 @@ export class RealmMirror {
         this.#keepTopics(node, interestBefore, only);
       }
     }
-    this.#procedures.beginLoad(image.procedures);
+    this.#procedures.beginLoad(this.#wanted(image.procedures, keep));
     this.#keepCallees(image, keep, keptBefore);
     replay();
     this.#procedures.endLoad();
@@ -221,7 +221,7 @@ export class RealmMirror {
   }
 
   #keepsCallee({ member, placed: { callee } }: Placement, keep: Keep, keptBefore: ReadonlyMap<NodeId, Kept>): boolean {
-    if (callee.node === this.#node) return keep.own(member, callee.session);
+    if (callee.node === this.#node) return keep.own?.(member, callee.session) ?? false;
     if (this.#keepsAll(callee.node, keep, keptBefore)) return true;
     return keptBefore.get(callee.node)?.callees.get(member)?.has(callee.session) ?? false;
   }
@@ -241,6 +241,17 @@ export class RealmMirror {
       this.#keptOf(node).topics.add(member);
       if (!isHere) this.#interest.add(node, topic, match);
     });
+  }
+
+  /** Without callees of this node that are about to go. */
+  #wanted(rows: ReadonlyMap<Member, ProcedureRow>, { own }: Keep): ReadonlyMap<Member, ProcedureRow> {
+    if (own === undefined) return rows;
+    const wanted = new Map<Member, ProcedureRow>();
+    for (const [member, row] of rows) {
+      const callees = row.callees.filter(({ callee }) => callee.node !== this.#node || own(member, callee.session));
+      wanted.set(member, { ...row, callees });
+    }
+    return wanted;
   }
 
   #keepCallees(image: RealmImage, keep: Keep, keptBefore: ReadonlyMap<NodeId, Kept>): void {
