@@ -182,7 +182,9 @@ export class RedisBackplane implements Backplane, Bus, Directory {
     const { prober, membership, lanes } = this.#parts;
     prober.reset();
     await within(this.#options.timings.probeTimeoutMs, 'hear the own probe', prober.round());
-    await membership.renewOnce();
+    const outcome = await membership.renewOnce();
+    // Its end is said when what it left is removed; until then it must not write anything.
+    if (outcome === 'fenced') return new Promise(() => undefined);
     if (!isCurrent()) return;
     // Mirrors may be old still; whoever waits for a later version has not been told yet that this node has it.
     lanes.cutOff(false);
