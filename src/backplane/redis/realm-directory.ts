@@ -57,6 +57,8 @@ export class RealmDirectory implements ServedRealm {
       membership: options.membership,
       said: (registration) => options.events.registration(options.realm, registration),
       lost: (member, session) => this.#own.lost(member, session, this.#follower.saidVersion),
+      // What it confirms from here on is of another time than what is waited for.
+      enteredAgain: () => this.#lostStore(),
     });
     this.#waits = this.#makeWaits();
     this.#follower = this.#makeFollower();
@@ -128,6 +130,7 @@ export class RealmDirectory implements ServedRealm {
     this.#needsRepair = true;
     this.#troubleCount++;
     this.#follower.cutOff();
+    this.#waits.suspendAll();
     void this.#own.pause();
     this.#own.cutOff(this.#unavailable('directory'));
   }
@@ -179,6 +182,11 @@ export class RealmDirectory implements ServedRealm {
   #wrote(version: number, nodes: readonly NodeId[], pending: Pending | undefined): void {
     this.#heard(version);
     if (pending === undefined) return;
+    if (this.#hasStoreLost) this.#waits.suspend(pending);
+    else this.#waitFor(version, nodes, pending);
+  }
+
+  #waitFor(version: number, nodes: readonly NodeId[], pending: Pending): void {
     const { node, membership } = this.#options;
     const hasPassed = this.#follower.version >= version;
     const waitedFor = new Set(this.#mirror.keptNodes);
@@ -187,6 +195,11 @@ export class RealmDirectory implements ServedRealm {
     // Who claimed is told of the row before the claim is answered.
     waitedFor.add(node);
     this.#waits.wait(version, waitedFor, pending);
+  }
+
+  #lostStore(): void {
+    this.#storeLost();
+    this.#again('store_emptied');
   }
 
   #storeLost(): void {
@@ -319,7 +332,8 @@ export class RealmDirectory implements ServedRealm {
     try {
       const reply = await store.run(markWhole, this.#step());
       if (reply.kind === 'stranger') throw this.#unavailable('entering a realm: the store lost it meanwhile');
-      for (const pending of suspended) this.#wrote(reply.version, reply.nodes, pending);
+      this.#heard(reply.version);
+      for (const pending of suspended) this.#waitFor(reply.version, reply.nodes, pending);
     } catch (cause) {
       for (const pending of suspended) this.#waits.suspend(pending);
       throw cause;
@@ -377,10 +391,7 @@ export class RealmDirectory implements ServedRealm {
       advanced: (version) => this.#waits.confirm(node, version),
       withdrawn: (other) => this.#waits.drop(other),
       missed: () => this.#again('version_gap'),
-      wentBack: () => {
-        this.#storeLost();
-        this.#again('store_emptied');
-      },
+      wentBack: () => this.#lostStore(),
     });
   }
 
@@ -401,8 +412,7 @@ export class RealmDirectory implements ServedRealm {
       wrote: (version, nodes, pending) => this.#wrote(version, nodes, pending),
       lostGround: (pending) => {
         if (pending !== undefined) this.#waits.suspend(pending);
-        this.#storeLost();
-        this.#again('store_emptied');
+        this.#lostStore();
       },
       unsure: (cause) => {
         if (!(cause instanceof BackplaneUnavailableError)) events.failed('write to a realm', cause);

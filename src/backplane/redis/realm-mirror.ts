@@ -14,6 +14,8 @@ export interface RealmMirrorOptions {
   readonly said: (registration: Registration) => void;
   /** A callee of this node is no longer registered. */
   readonly lost: (member: Member, session: SessionId) => void;
+  /** A node has entered that served the realm already: the store has lost it. */
+  readonly enteredAgain: () => void;
 }
 
 /** What is to outlive a load although the store does not have it. */
@@ -199,7 +201,6 @@ export class RealmMirror {
     this.#interest.dropNode(node);
   }
 
-  /** A node that served the realm already enters it again: the store has lost it. */
   #enter(node: NodeId): void {
     const isAgain = this.#serving.has(node) && node !== this.#node;
     this.#serving.set(node, 'loading');
@@ -210,6 +211,7 @@ export class RealmMirror {
       if (placement.placed.callee.node === node) placements.push(placement);
     });
     for (const placement of placements) this.#noteKept(placement);
+    this.#options.enteredAgain();
   }
 
   #keepsAll(node: NodeId, keep: Keep, keptBefore: ReadonlyMap<NodeId, Kept>): boolean {
