@@ -13,6 +13,7 @@ RUN npm run build
 FROM build AS dependencies
 RUN npm prune --omit=dev --no-audit --no-fund \
   && find node_modules -type f \( -name '*.map' -o -name '*.md' -o -name '*.ts' -o -name '*.mts' -o -name '*.cts' \) -delete \
+  && find node_modules -type d -empty -delete \
   && rm -rf node_modules/.package-lock.json dist/.tsbuildinfo \
   && find dist -name '*.map' -delete
 

@@ -23,7 +23,7 @@ beforeAll(async () => {
   project = await ComposeProject.up();
 });
 beforeEach(async () => {
-  await project.compose('up', '--detach', '--wait', '--no-recreate', '--scale', 'gantry=3');
+  await project.compose('up', '--detach', '--no-recreate', '--scale', 'gantry=3');
   await project.inUse(3);
 });
 afterAll(() => project.down());
@@ -131,7 +131,7 @@ describe('docker compose up', () => {
   });
 
   it('takes two replicas more with --scale gantry=5, and uses all', async () => {
-    await project.compose('up', '--detach', '--wait', '--no-recreate', '--scale', 'gantry=5');
+    await project.compose('up', '--detach', '--no-recreate', '--scale', 'gantry=5');
     await project.inUse(5);
     const clients = await Promise.all([...KINDS, ...KINDS].map((kind) => join(kind, project.url)));
     try {
