@@ -248,7 +248,7 @@ export class OwnRows {
   #lostGround(write: OwnWrite): void {
     if (write.kind === 'release') this.#postponed.push(write);
     else if (write.kind === 'claim') this.#again.push(write);
-    this.#options.lostGround(write.kind === 'interest' ? write : undefined);
+    this.#options.lostGround(write.kind === 'interest' && write.isAwaited ? write : undefined);
   }
 
   #unsure(write: OwnWrite, cause: unknown): void {

@@ -94,12 +94,12 @@ export class InterestWrite implements Write, Pending {
       this.#scene.unsure(this, cause);
       return;
     }
+    const waits = this.isAwaited && !this.#isSettled;
     if (reply.kind === 'stranger') this.#scene.lostGround(this);
-    else if (added.length > 0 && !this.#isSettled) this.#scene.wrote(reply.version, reply.nodes, this);
-    else {
-      this.#scene.wrote(reply.version, [], undefined);
-      this.open();
-    }
+    else if (waits) this.#scene.wrote(reply.version, reply.nodes, this);
+    else this.#scene.wrote(reply.version, [], undefined);
+    // Nobody watches its deadline.
+    if (!waits) this.open();
   }
 
   open(): void {
