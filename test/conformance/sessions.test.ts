@@ -242,7 +242,7 @@ describeConformance(
       ]);
       while ((await leaver.receive())[0] !== Code.GOODBYE);
       await leaver.hello();
-      await router().registerFreed(leaver, 'com.example.procedure');
+      await leaver.register('com.example.procedure');
       expect(await leaver.fence()).toEqual([]);
     });
 

@@ -363,7 +363,7 @@ async function expectOutcast(
   const bystander = await router.join();
   await bystander.subscribe(TOPIC);
   await offender.subscribe(TOPIC);
-  await router.registerFreed(offender, PROCEDURE);
+  await offender.register(PROCEDURE);
   const violations = router.counted((counters) => counters.violations.all);
 
   const words = misdeed(offender);
@@ -374,7 +374,7 @@ async function expectOutcast(
 
   expect(await expectAbort(offender)).toMatch(complaint);
   expect(router.counted((counters) => counters.violations.all)).toBe(violations + 1);
-  await router.registerFreed(bystander, PROCEDURE);
+  await bystander.register(PROCEDURE);
   await fenceEvents(router, bystander);
 }
 

@@ -2,8 +2,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe } from 'vitest';
 import type { Scheduler } from '../../src/backplane/lane.js';
 import type { ConfigInput } from '../../src/config/schema.js';
 import type { Counters } from '../../src/telemetry/counters.js';
-import { Code } from '../../src/wamp/codes.js';
-import { ErrorUri } from '../../src/wamp/uris.js';
 import type { SerializerId } from '../../src/wamp/payload.js';
 import { startCluster, startRedisCluster, type TestCluster } from './cluster.js';
 import { RawClient, type ConnectOptions, type JoinOptions } from './raw-client.js';
@@ -27,11 +25,6 @@ export interface Router {
   /** Joined sessions, all on one node of the tester's choice. */
   joinAt(node: number, options?: JoinOptions): Promise<RawClient>;
   connectAt(node: number, options?: ConnectOptions): Promise<RawClient>;
-  /**
-   * Registers a procedure that a session held which has just ended. Other processes hear of that end a little later:
-   * over Redis it is tried until then.
-   */
-  registerFreed(client: RawClient, procedure: string): Promise<number>;
   /** A counter, summed over the nodes. */
   counted(read: (counters: Counters) => number): number;
 }
@@ -67,6 +60,8 @@ export function describeConformance(
           clients = [];
         });
 
+        // What ends is over on other nodes a moment later.
+        const every = { serializer, isPatient: isOverRedis === true };
         const keep = (client: RawClient): RawClient => {
           clients.push(client);
           return client;
@@ -75,28 +70,14 @@ export function describeConformance(
           serializer,
           nodeCount,
           cluster,
-          connect: async (options) =>
-            keep(await RawClient.connect(cluster.url(nextNode++), { serializer, ...options })),
-          join: async (options) => keep(await RawClient.join(cluster.url(nextNode++), { serializer, ...options })),
+          connect: async (options) => keep(await RawClient.connect(cluster.url(nextNode++), { ...every, ...options })),
+          join: async (options) => keep(await RawClient.join(cluster.url(nextNode++), { ...every, ...options })),
           connectAt: async (node, options) =>
-            keep(await RawClient.connect(cluster.url(node), { serializer, ...options })),
-          registerFreed: (client, procedure) =>
-            isOverRedis === true ? registerOnceFree(client, procedure) : client.register(procedure),
+            keep(await RawClient.connect(cluster.url(node), { ...every, ...options })),
           counted: (read) => cluster.nodes.reduce((sum, { counters }) => sum + read(counters), 0),
-          joinAt: async (node, options) => keep(await RawClient.join(cluster.url(node), { serializer, ...options })),
+          joinAt: async (node, options) => keep(await RawClient.join(cluster.url(node), { ...every, ...options })),
         }));
       });
     }
-  }
-}
-
-async function registerOnceFree(client: RawClient, procedure: string): Promise<number> {
-  for (;;) {
-    const request = client.request(Code.REGISTER, {}, procedure);
-    const answer = await client.receive();
-    if (answer[0] === Code.REGISTERED) return answer[2] as number;
-    const refusal = [Code.ERROR, Code.REGISTER, request, {}, ErrorUri.PROCEDURE_ALREADY_EXISTS];
-    if (JSON.stringify(answer.slice(0, 5)) !== JSON.stringify(refusal))
-      throw new Error(`REGISTER was answered ${JSON.stringify(answer)}`);
   }
 }
