@@ -49,5 +49,6 @@ it('loses nothing when a node is paused for less than its lease (G3, G4)', async
     await scene.sweep(HEALED_MS);
   }
   expect(victim.lives).toHaveLength(1);
-  await scene.finish({ answerMs: 3_000 });
+  expect(scene.fleet.all.flatMap((router) => router.logged('backplane.gap'))).toEqual([]);
+  await scene.finish({ noticeMs: 0 });
 });

@@ -18,5 +18,5 @@ it('loses no acknowledged publication and no call in five rolling restarts under
   await scene.directoryShows(1_000);
   const reasons = scene.journal.sessions.flatMap(({ ended }) => ended?.reason ?? []);
   expect(reasons).toContain('wamp.close.system_shutdown');
-  await scene.finish({ losesNoCall: true, noticeMs: 0, endingMs: 300, ghostMs: 2_500, answerMs: 3_000 });
+  await scene.finish({ losesNoCall: true, noticeMs: 0, endingMs: 300, ghostMs: 2_500, answerMs: 5_000 });
 });

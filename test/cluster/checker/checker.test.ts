@@ -19,8 +19,8 @@ const PLAN: Plan = { delayMs: 0, progressCount: 0, reply: 'result' };
 function scene() {
   const time = { ms: 0 };
   const journal = new Journal(() => ++time.ms);
-  const near = journal.opened('near', 'A');
-  const far = journal.opened('far', 'B');
+  const near = journal.opened('near', () => 'A');
+  const far = journal.opened('far', () => 'B');
   const all = journal.subscribing(far, 'com.load', 'prefix');
   const one = journal.subscribing(far, 'com.load.one', 'exact');
   for (const subscription of [all, one]) journal.granted(subscription);
@@ -105,7 +105,7 @@ describe('the checker bites on events', () => {
 
   it('that are lost on one node, whatever was lost between nodes (G6)', () => {
     const { journal, publish, judge, far } = scene();
-    const beside = journal.opened('beside', 'A');
+    const beside = journal.opened('beside', () => 'A');
     journal.granted(journal.subscribing(beside, 'com.load', 'prefix'));
     journal.ended(far, CLOSED);
     publish();
@@ -273,7 +273,12 @@ describe('the checker bites on calls', () => {
   it('given to two callees (DLR-5)', () => {
     const { call, invoke, answer, judge, journal } = scene();
     const one = call();
-    journal.invocationAnswered(invoke(one, journal.opened('other', 'C')));
+    journal.invocationAnswered(
+      invoke(
+        one,
+        journal.opened('other', () => 'C'),
+      ),
+    );
     answer(one);
     expect(judge()).toEqual([expect.stringMatching(/^DLR-5: call 0 .* given to 2 callees$/)]);
   });
@@ -301,7 +306,7 @@ describe('the checker bites on calls', () => {
 
   it('between sessions of one node, whatever trouble there was (G6)', () => {
     const { journal, far, call, answer, judge } = scene();
-    const beside = journal.opened('beside', 'B');
+    const beside = journal.opened('beside', () => 'B');
     answer(call({}, 0, beside), 'wamp.error.network_failure');
     const all = { troubles: [{ fromMs: 0, toMs: 99 }] };
     expect(judge({}, all)).toEqual([expect.stringMatching(/^G3: .*caller and callee are on one node$/)]);

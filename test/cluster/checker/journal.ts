@@ -108,8 +108,19 @@ export class Journal {
     return { at: ++this.#at, ms: this.#nowMs() };
   }
 
-  opened(member: string, node: string): SessionRecord {
-    const session = { member, node, opened: this.now(), ended: undefined, events: [], invocations: [] };
+  /** `nodeAt`: which life of its router was there at that time, which may only be known later. */
+  opened(member: string, nodeAt: (ms: number) => string): SessionRecord {
+    const opened = this.now();
+    const session: SessionRecord = {
+      member,
+      get node() {
+        return nodeAt(opened.ms);
+      },
+      opened,
+      ended: undefined,
+      events: [],
+      invocations: [],
+    };
     this.sessions.push(session);
     return session;
   }

@@ -113,9 +113,9 @@ export class AppMember implements Member {
 
   async #session(): Promise<void> {
     const { name, home, serializer = 'json' } = this.role;
-    const { url, node } = this.#entrance.doorFor(home);
+    const { url, nodeAt } = this.#entrance.doorFor(home);
     const client = await inTime(JOINS[this.#library](url, serializer));
-    const record = this.#journal.opened(name, node);
+    const record = this.#journal.opened(name, nodeAt);
     [this.#client, this.#record] = [client, record];
     const ended = client.ended.then((reason) => this.#journal.ended(record, reason));
     await Promise.race([this.#setUp(client, record), ended]);

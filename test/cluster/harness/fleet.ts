@@ -63,7 +63,7 @@ export class Fleet implements Entrance {
     const { routers } = this;
     for (let step = 0; step < routers.length; step++) {
       const router = routers[(home + step) % routers.length];
-      if (router?.takesClients === true) return { url: router.url, node: router.node };
+      if (router?.takesClients === true) return { url: router.url, nodeAt: (ms) => router.nodeAt(ms) };
     }
     throw new Error('no router takes clients');
   }

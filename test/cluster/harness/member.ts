@@ -17,8 +17,8 @@ import type {
 
 export interface Door {
   readonly url: string;
-  /** NodeId of the router behind it. */
-  readonly node: string;
+  /** NodeId of the router behind it at that time. */
+  readonly nodeAt: (ms: number) => string;
 }
 
 /** Where clients find a router, as a load balancer would choose it. */
@@ -341,7 +341,7 @@ export class RawMember implements Member {
 
   async #join(): Promise<RawSession> {
     const { name, home, serializer = 'json' } = this.role;
-    const { url, node } = this.#entrance.doorFor(home);
+    const { url, nodeAt } = this.#entrance.doorFor(home);
     const client = await inTime(RawClient.connect(url, { serializer }));
     try {
       await client.hello();
@@ -349,7 +349,7 @@ export class RawMember implements Member {
       client.drop();
       throw error;
     }
-    return new RawSession(this.#journal, client, this.#journal.opened(name, node), this.role);
+    return new RawSession(this.#journal, client, this.#journal.opened(name, nodeAt), this.role);
   }
 }
 

@@ -68,6 +68,12 @@ export class Router {
     return this.lives.at(-1) ?? this.name;
   }
 
+  /** Whose clients those were that joined at that time. Lives follow one another at the same address. */
+  nodeAt(ms: number): string {
+    const listened = this.logged('server.listening').filter((line) => line.ms <= ms);
+    return listened.at(-1)?.node ?? this.node;
+  }
+
   get takesClients(): boolean {
     return this.#state === 'running';
   }

@@ -9,6 +9,7 @@ import { figure } from './metrics.js';
 import { judgeGone, judgeReadiness } from './reports.js';
 import type { Router } from './router.js';
 import { leftOver, nodesIn, tracesOf } from './store.js';
+import { ANSWERED_MS, REAPED_MS } from './timings.js';
 import { within } from './wait.js';
 import { Workload, type WorkloadOptions } from './workload.js';
 
@@ -171,7 +172,7 @@ export class Scene {
     await this.fleet.stop();
     if (this.redis !== undefined)
       violations.push(...(await leftOver(this.redis, this.prefix)).map((key) => `G5: ${key} is left`));
-    const all = { noticeMs: 3_000, endingMs: 1_000, ghostMs: 4_000, answerMs: 6_000, ...terms };
+    const all = { noticeMs: 3_000, endingMs: 1_000, ghostMs: REAPED_MS, answerMs: ANSWERED_MS, ...terms };
     const given = { ...all, troubles: this.#troubles, sacrificed: this.#sacrificed };
     violations.push(...judge(this.journal, this.fleet.evidence(), given));
     violations.push(...judgeGone(this.fleet.all), ...judgeReadiness(this.fleet.all, given));

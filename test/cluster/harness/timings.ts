@@ -13,6 +13,8 @@ export const COMMAND_TIMEOUT_MS = 1_500;
 export const REAPED_MS = TIMINGS.leaseMs + TIMINGS.renewMs + 1_500;
 /** A node that cannot hear itself says so by then. */
 export const NOTICED_MS = TIMINGS.probeTimeoutMs + COMMAND_TIMEOUT_MS + TIMINGS.heartbeatMs + 1_000;
+/** Every call has ended by then, whatever became of the nodes it needs: they have noticed, come back or been reaped. */
+export const ANSWERED_MS = NOTICED_MS + REAPED_MS;
 /** When the store is back everything works by then, without any client doing anything. */
 export const HEALED_MS = 6_000;
 
