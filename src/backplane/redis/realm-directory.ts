@@ -263,6 +263,7 @@ export class RealmDirectory implements ServedRealm {
     if (image?.nodes.has(node) !== true) throw this.#unavailable('entering a realm: the store lost it meanwhile');
     const troubleCount = this.#troubleCount;
     await this.#own.repair(image);
+    this.#mirror.removeUnwanted((member, session) => this.#own.isHeld(member, session));
     await this.#beWhole();
     if (this.#state === 'fresh') this.#state = 'serving';
     // Something went wrong again meanwhile: the next run sees to it.

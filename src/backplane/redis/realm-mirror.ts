@@ -159,6 +159,16 @@ export class RealmMirror {
     this.#withdrawn(node);
   }
 
+  /** Takes off callees of this node that it wants no more and the store does not have: nobody will say so. O(all callees). */
+  removeUnwanted(isWanted: (member: Member, session: SessionId) => boolean): void {
+    const unwanted: Placement[] = [];
+    this.#procedures.forEach((placement) => {
+      const { node, session } = placement.placed.callee;
+      if (node === this.#node && !isWanted(placement.member, session)) unwanted.push(placement);
+    });
+    for (const { member, placed } of unwanted) this.removeOwn(member, placed.callee.session);
+  }
+
   /** A callee of this node that the cluster did not give its procedure again. */
   removeOwn(member: Member, session: SessionId): void {
     this.#procedures.remove(member, leaversOf(this.#node, [session]));
