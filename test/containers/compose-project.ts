@@ -92,9 +92,16 @@ export class ComposeProject {
     await this.compose('--profile', '*', 'down', '--volumes', '--timeout', '1');
   }
 
-  async #serverStates(state: string): Promise<number> {
+  /** A server that has just come is taken to be up until its first check. */
+  async #serverStates(state: 'UP' | 'NOLB'): Promise<number> {
     const page = await (await fetch(this.#statsUrl)).text();
-    return page.split('\n').filter((line) => line.startsWith('gantry,node') && line.split(',')[17]?.startsWith(state))
-      .length;
+    const [names, ...rows] = page.split('\n').map((line) => line.split(','));
+    const [status, check] = ['status', 'check_status'].map((name) => names!.indexOf(name));
+    return rows.filter(
+      (row) =>
+        row[1]?.startsWith('node') === true &&
+        row[status!]?.startsWith(state) === true &&
+        row[check!]?.startsWith('L7OK'),
+    ).length;
   }
 }

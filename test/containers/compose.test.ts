@@ -152,7 +152,8 @@ const TERMS: Omit<Terms, 'sacrificed'> = {
   noticeMs: 2_000,
   endingMs: 1_500,
   answerMs: 10_000,
-  ghostMs: 0,
+  // drain.periodMs passes between the withdrawal of a registration and the GOODBYE.
+  ghostMs: 4_000,
 };
 const LEASE_MS = 7_000;
 
