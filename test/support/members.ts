@@ -127,7 +127,7 @@ export class Member {
   /** What it said: `entered n-2 [1]`, `gone n-2`, `fenced`, `emptied`; troubles are in `troubles`. */
   readonly events: string[] = [];
   readonly troubles: string[] = [];
-  /** Commands carried out: files of scripts, `withdraw <realm> <node>`, `forget <node>`. */
+  /** Commands carried out: files of scripts, `withdraw <realm> <node>`, `forget <node>`; and when it was `condemned`. */
   readonly done: string[] = [];
   readonly served = new Set<Uri>();
   isDeaf = false;
@@ -164,6 +164,7 @@ export class Member {
           this.events.push(`gone ${peer}`);
           this.leftBehind.push(...[...world.rows].filter((row) => row.endsWith(` ${peer}`)));
         },
+        condemned: () => this.done.push('condemned'),
         fenced: () => this.events.push('fenced'),
         emptied: () => {
           this.events.push('emptied');

@@ -1,6 +1,6 @@
 import { BatchReader } from '../../src/backplane/batch-reader.js';
 import { RedisBackplane } from '../../src/backplane/redis/redis-backplane.js';
-import type { RedisBackplaneOptions } from '../../src/backplane/redis/settings.js';
+import type { ClusterTimings } from '../../src/backplane/redis/settings.js';
 import type { Wire } from '../../src/backplane/redis/ports.js';
 import { createClusterCounters } from '../../src/telemetry/cluster-counters.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
@@ -9,7 +9,7 @@ import { startFaultProxy, type FaultProxy } from './fault-proxy.js';
 import { randomPrefix, type RedisServer } from './redis.js';
 
 /** Short, so that a test sees what takes seconds; the lease is ended by hand where a test wants it ended. */
-export const TEST_TIMINGS: RedisBackplaneOptions['timings'] = {
+export const TEST_TIMINGS: ClusterTimings = {
   leaseMs: 10_000,
   renewMs: 100,
   heartbeatMs: 50,
@@ -38,13 +38,13 @@ export class RedisCluster {
     this.#redis = redis;
   }
 
-  async join(): Promise<RedisBackplane> {
+  async join(timings: Partial<ClusterTimings> = {}): Promise<RedisBackplane> {
     const proxy = await startFaultProxy(this.#redis.port);
     const backplane: RedisBackplane = new RedisBackplane({
       name: `n${++this.#joinedCount}`,
       access: { url: proxy.url, connectTimeoutMs: 1_000, commandTimeoutMs: 2_000 },
       prefix: this.prefix,
-      timings: TEST_TIMINGS,
+      timings: { ...TEST_TIMINGS, ...timings },
       limits: { maxBatchBytes: 262_144, maxItemsPerBatch: 4_096, maxUnacknowledgedBytes: 67_108_864 },
       counters: createClusterCounters(),
       logger: silentLogger,

@@ -16,7 +16,9 @@ export interface MembershipEvents {
   entered(node: NodeId, reads: readonly number[]): void;
   /** Its rows are gone. Once per node, after `entered`. */
   gone(node: NodeId): void;
-  /** This node was declared dead, and has removed what it wrote since as far as it could. Once, and last. */
+  /** This node was declared dead: nothing may be written for it any more; what it has written is about to be removed. Once. */
+  condemned(): void;
+  /** After `condemned`. This node was declared dead, and has removed what it wrote since as far as it could. Once, and last. */
   fenced(): void;
   /** The store had lost its data: this node has entered again, its realms and sessions are to be written again. */
   emptied(): void;
@@ -198,6 +200,7 @@ export class Membership {
     if (this.#isOver()) return;
     this.#stopWork('fenced');
     this.#options.counters.leases.lost++;
+    this.#options.events.condemned();
     this.#farewell = this.#withdrawAll().then(() => this.#options.events.fenced());
   }
 

@@ -25,6 +25,7 @@ export interface Whole {
   /** It may speak to others: it has not ended and its lease is valid. */
   maySpeak(): boolean;
   gone(node: NodeId): void;
+  condemned(): void;
   fenced(): void;
   emptied(): void;
   recover(isCurrent: () => boolean): Promise<void>;
@@ -168,6 +169,7 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
         lanes.open(peer, reads);
       },
       gone: (peer) => whole.gone(peer),
+      condemned: () => whole.condemned(),
       fenced: () => whole.fenced(),
       emptied: () => whole.emptied(),
       trouble: (operation, cause) => whole.trouble(operation, cause),

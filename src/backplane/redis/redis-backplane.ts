@@ -45,6 +45,7 @@ export class RedisBackplane implements Backplane, Bus, Directory {
       events: () => this.#events,
       maySpeak: () => this.#maySpeak(),
       gone: (node) => this.#gone(node),
+      condemned: () => this.#end(),
       fenced: () => this.#fenced(),
       emptied: () => this.#emptied(),
       recover: (isCurrent) => this.#recover(isCurrent),
@@ -137,6 +138,7 @@ export class RedisBackplane implements Backplane, Bus, Directory {
     this.#cancelTick?.();
     // What was said before is to be heard before the others hear that this node has gone.
     if (wasUp) await within(FAREWELL_MS, 'stop', lanes.settle()).catch(() => undefined);
+    // Before what was written is removed: a row of any later would stay for ever.
     realms.stop();
     sessions.stop();
     await membership.leave();
@@ -144,11 +146,15 @@ export class RedisBackplane implements Backplane, Bus, Directory {
     await connections.stop();
   }
 
+  /** Nothing is said or written any more. */
   #end(): void {
+    const { reach, lanes, realms, sessions } = this.#parts;
     this.#state = 'over';
     this.#cancelTick?.();
-    this.#parts.reach.end();
-    this.#parts.lanes.cutOff(true);
+    reach.end();
+    lanes.cutOff(true);
+    realms.stop();
+    sessions.stop();
   }
 
   /** About every second: is everything still there? */
@@ -182,9 +188,7 @@ export class RedisBackplane implements Backplane, Bus, Directory {
     const { prober, membership, lanes } = this.#parts;
     prober.reset();
     await within(this.#options.timings.probeTimeoutMs, 'hear the own probe', prober.round());
-    const outcome = await membership.renewOnce();
-    // Its end is said when what it left is removed; until then it must not write anything.
-    if (outcome === 'fenced') return new Promise(() => undefined);
+    await membership.renewOnce();
     if (!isCurrent()) return;
     // Mirrors may be old still; whoever waits for a later version has not been told yet that this node has it.
     lanes.cutOff(false);
@@ -221,9 +225,6 @@ export class RedisBackplane implements Backplane, Bus, Directory {
 
   #fenced(): void {
     if (this.#stopping !== undefined) return;
-    this.#end();
-    this.#parts.realms.stop();
-    this.#parts.sessions.stop();
     this.#stopping = this.#parts.connections.stop();
     this.#events?.fenced();
   }

@@ -192,7 +192,11 @@ export class SessionsDirectory implements OwnSessions {
     const superfluous = [...stored].filter((session) => !this.#entered.has(session));
     const missing = [...this.#entered].filter(([session]) => !stored.has(session) && !this.#joins.has(session));
     for (const sessions of this.#partsOf(superfluous)) await store.run(leaveSessions, { keys, node, sessions });
-    for (const part of this.#partsOf(missing)) await this.#joinAgain(part);
+    for (const part of this.#partsOf(missing)) {
+      // Everything of this node is being removed: nobody would remove this.
+      if (this.#isOver) return;
+      await this.#joinAgain(part);
+    }
   }
 
   async #joinAgain(part: readonly (readonly [SessionId, Entered])[]): Promise<void> {

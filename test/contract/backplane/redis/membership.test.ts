@@ -60,6 +60,7 @@ async function enter(): Promise<Entered> {
     events: {
       entered: (peer) => void say(`entered ${peer}`),
       gone: (peer) => void say(`gone ${peer}`),
+      condemned: () => undefined,
       fenced: () => void say('fenced'),
       emptied: () => void say('emptied'),
       trouble: () => undefined,

@@ -244,6 +244,19 @@ describe('a node that was reaped while it slept', () => {
     expect(late.membership.isLeaseValid()).toBe(false);
   });
 
+  it('says that it is condemned before it withdraws anything, so that nothing is written behind', async () => {
+    const [late] = await settled('n-1', 'n-2');
+    await late.serve('realm');
+    late.freeze();
+    await world.pass(2 * NOTICED_MS);
+    late.done.length = 0;
+    late.thaw();
+    await world.pass(0);
+    const since = late.done.slice(late.done.indexOf('condemned'));
+    expect(since).toEqual(['condemned', 'begin_reap.lua', 'withdraw realm n-1', 'forget n-1', 'end_node.lua']);
+    expect(late.count('condemned')).toBe(1);
+  });
+
   it('is fenced also when the store fails while it withdraws', async () => {
     const [late] = await settled('n-1', 'n-2');
     await late.serve('realm');
