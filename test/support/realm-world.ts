@@ -173,6 +173,7 @@ export class WorldNode {
   isDead = false;
   isServing = false;
   isCut = false;
+  #hasWithdrawn = false;
   #generation = 0;
   #inCall = 0;
   #pending = new Set<(cause: Error) => void>();
@@ -200,7 +201,7 @@ export class WorldNode {
         confirm: (to, _realm, version) => this.#say(to, (other) => other.directory.confirmed(id, version)),
         ask: (to, _realm, version) => {
           this.asked.push(`${to} ${version}`);
-          this.#say(to, (other) => other.directory.asked(id, version));
+          this.#say(to, (other) => other.answer(id, version));
         },
       },
       counters: this.counters,
@@ -223,6 +224,7 @@ export class WorldNode {
 
   async withdraw(): Promise<void> {
     this.isServing = false;
+    this.#hasWithdrawn = true;
     this.wants.clear();
     this.holds.clear();
     await this.#call(() => this.directory.withdraw());
@@ -311,6 +313,12 @@ export class WorldNode {
   /** Something it will hear of sooner or later. */
   learn(message: () => void): void {
     this.subscriber.send(message);
+  }
+
+  /** Of a realm that is not served nothing can be missed. */
+  answer(asker: NodeId, version: number): void {
+    if (this.#hasWithdrawn) this.#say(asker, (other) => other.directory.confirmed(this.id, version));
+    else this.directory.asked(asker, version);
   }
 
   hearGone(node: NodeId): void {

@@ -94,11 +94,11 @@ export class InterestWrite implements Write, Pending {
       this.#scene.unsure(this, cause);
       return;
     }
-    const waits = this.isAwaited && !this.#isSettled;
+    const waits = added.length > 0 && this.isAwaited && !this.#isSettled;
     if (reply.kind === 'stranger') this.#scene.lostGround(this);
     else if (waits) this.#scene.wrote(reply.version, reply.nodes, this);
     else this.#scene.wrote(reply.version, [], undefined);
-    // Nobody watches its deadline.
+    // Nobody waits for it, or for nothing that is wanted still.
     if (!waits) this.open();
   }
 

@@ -296,8 +296,7 @@ export class RealmDirectory implements ServedRealm {
   #takeOver(image: RealmImage, isRepair: boolean): boolean {
     const { node } = this.#options;
     const isWhole = this.#follower.load(image, {
-      topics: this.#hasReconnected || this.#hasStoreLost,
-      all: this.#hasStoreLost,
+      others: this.#hasStoreLost ? 'all' : this.#hasReconnected ? 'recent' : 'nothing',
       own: isRepair ? (member, session) => this.#own.isHeld(member, session) : undefined,
     });
     this.#heard(this.#follower.version);

@@ -20,10 +20,11 @@ export interface RealmMirrorOptions {
 
 /** What is to outlive a load although the store does not have it. */
 export interface Keep {
-  /** Topics of nodes that serve the realm: the store may have lost them lately. */
-  readonly topics: boolean;
-  /** Everything of nodes that live: the store has lost data. */
-  readonly all: boolean;
+  /**
+   * Of other nodes. `recent`: changes may have been missed, and the store may have lost its last: their topics, and
+   * everything of those that are not there at all. `all`: the store has lost data.
+   */
+  readonly others: 'nothing' | 'recent' | 'all';
   /** Is this callee of this node wanted? The store is about to be made so. Undefined: it is as the store says. */
   readonly own: ((member: Member, session: SessionId) => boolean) | undefined;
 }
@@ -134,7 +135,7 @@ export class RealmMirror {
         this.#keptOf(node);
         this.#keepTopics(node, interestBefore, undefined);
       } else if (image.nodes.has(node)) {
-        const only = keep.topics ? undefined : (keptBefore.get(node)?.topics ?? new Set());
+        const only = keep.others === 'nothing' ? (keptBefore.get(node)?.topics ?? new Set()) : undefined;
         this.#keepTopics(node, interestBefore, only);
       }
     }
@@ -224,12 +225,13 @@ export class RealmMirror {
     this.#options.enteredAgain();
   }
 
-  #keepsAll(node: NodeId, keep: Keep, keptBefore: ReadonlyMap<NodeId, Kept>): boolean {
+  #keepsAll(node: NodeId, { others }: Keep, keptBefore: ReadonlyMap<NodeId, Kept>): boolean {
     const { membership } = this.#options;
     if (node === this.#node || membership.isGone(node)) return false;
     const wholeness = this.#serving.get(node);
-    if (wholeness === 'loading' || keep.all) return wholeness !== undefined || membership.isMember(node);
-    return wholeness === undefined && keptBefore.has(node) && membership.isMember(node);
+    if (wholeness === 'loading') return true;
+    if (wholeness === 'whole') return others === 'all';
+    return membership.isMember(node) && (others !== 'nothing' || keptBefore.has(node));
   }
 
   #keepsCallee({ member, placed: { callee } }: Placement, keep: Keep, keptBefore: ReadonlyMap<NodeId, Kept>): boolean {
