@@ -166,7 +166,7 @@ async function underLoad(act: () => Promise<unknown>): Promise<{ journal: Journa
       // Nobody knows where it is: each session counts as one on a node of its own.
       const node = `somewhere-${nodes.size}`;
       nodes.add(node);
-      return { url: project.url, node };
+      return { url: project.url, nodeAt: () => node };
     },
   };
   const workload = new Workload(
