@@ -28,9 +28,15 @@ export interface ServedRealmsStats {
 
 interface Serving {
   readonly directory: ServedRealm;
-  readonly ready: Promise<void>;
+  ready: Promise<void>;
+  /** Noted; from then on it may have rows. */
+  isNoted: boolean;
   isEntered: boolean;
+  /** While it was being opened: the resync that followed may have been before it was there. */
+  wasCutOff: boolean;
 }
+
+const READY = Promise.resolve();
 
 /** The realms that this node serves, each with its channel. */
 export class ServedRealms {
@@ -39,6 +45,7 @@ export class ServedRealms {
   readonly #byChannel = new Map<string, ServedRealm>();
   /** On their way out: their rows may still be there. */
   readonly #leaving = new Map<Uri, { readonly directory: ServedRealm; readonly done: Promise<void> }>();
+  #isCutOff = false;
   #why: 'reconnected' | 'store_emptied' = 'reconnected';
 
   constructor(options: ServedRealmsOptions) {
@@ -66,21 +73,15 @@ export class ServedRealms {
   serve(realm: Uri): Promise<void> {
     const known = this.#serving.get(realm);
     if (known !== undefined) return known.ready;
+    if (this.#isCutOff && this.#leaving.has(realm))
+      return Promise.reject(new BackplaneUnavailableError(`serve ${realm}: it is being withdrawn`));
     const directory = this.#options.make(realm);
-    const serving: Serving = {
-      directory,
-      isEntered: false,
-      ready: this.#open(realm, directory).then(
-        () => {
-          serving.isEntered = true;
-        },
-        (cause: unknown) => {
-          this.#abandon(realm, directory);
-          throw cause;
-        },
-      ),
-    };
+    const serving = { directory, ready: READY, isNoted: false, isEntered: false, wasCutOff: false };
     this.#serving.set(realm, serving);
+    serving.ready = this.#open(realm, serving).catch((cause: unknown) => {
+      this.#abandon(realm, serving);
+      throw cause;
+    });
     return serving.ready;
   }
 
@@ -90,11 +91,14 @@ export class ServedRealms {
     if (serving === undefined) return this.#leaving.get(realm)?.done ?? Promise.resolve();
     this.#serving.delete(realm);
     const { directory } = serving;
-    const done = directory.withdraw().finally(() => {
-      this.#leaving.delete(realm);
-      this.#close(realm);
-      this.#options.membership.dropRealm(realm);
-    });
+    const done = directory
+      .withdraw()
+      // Only then: whoever removes this node's rows looks where it is noted.
+      .then(() => this.#options.membership.dropRealm(realm))
+      .finally(() => {
+        if (this.#leaving.get(realm)?.directory === directory) this.#leaving.delete(realm);
+        this.#close(realm);
+      });
     this.#leaving.set(realm, { directory, done });
     return done;
   }
@@ -118,6 +122,8 @@ export class ServedRealms {
   }
 
   cutOff(): void {
+    this.#isCutOff = true;
+    for (const serving of this.#serving.values()) if (!serving.isEntered) serving.wasCutOff = true;
     for (const directory of this.#all()) directory.cutOff();
   }
 
@@ -128,6 +134,7 @@ export class ServedRealms {
 
   /** Rejects with BackplaneUnavailableError when one realm could not be made right: to be called again. */
   async resync(): Promise<void> {
+    this.#isCutOff = false;
     const why = this.#why;
     this.#why = 'reconnected';
     const entered = [...this.#serving.values()].filter(({ isEntered }) => isEntered);
@@ -147,19 +154,31 @@ export class ServedRealms {
     this.#leaving.clear();
   }
 
-  async #open(realm: Uri, directory: ServedRealm): Promise<void> {
+  async #open(realm: Uri, serving: Serving): Promise<void> {
     const { channels, membership, channelOf } = this.#options;
+    const { directory } = serving;
     await this.#leaving.get(realm)?.done;
-    if (this.#serving.get(realm)?.directory !== directory) throw new BackplaneUnavailableError(`serve ${realm}`);
+    if (this.#serving.get(realm) !== serving) throw new BackplaneUnavailableError(`serve ${realm}`);
     const channel = channelOf(realm);
     this.#byChannel.set(channel, directory);
     await Promise.all([channels.subscribe(channel), membership.noteRealm(realm)]);
+    serving.isNoted = true;
     await directory.enter();
+    while (serving.wasCutOff) {
+      serving.wasCutOff = false;
+      await directory.resync('reconnected');
+    }
+    serving.isEntered = true;
   }
 
-  #abandon(realm: Uri, directory: ServedRealm): void {
-    directory.stop();
-    if (this.#serving.get(realm)?.directory !== directory) return;
+  /** What it may have written is withdrawn, now or when the store is back: others would wait for this node. */
+  #abandon(realm: Uri, serving: Serving): void {
+    if (this.#serving.get(realm) !== serving) return;
+    if (serving.isNoted) {
+      this.withdraw(realm).catch(() => undefined);
+      return;
+    }
+    serving.directory.stop();
     this.#serving.delete(realm);
     this.#close(realm);
   }
