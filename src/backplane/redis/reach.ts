@@ -17,6 +17,8 @@ export interface ReachOptions {
 export class Reach {
   readonly #options: ReachOptions;
   #state: 'up' | 'cut_off' | 'recovering' | 'over' = 'up';
+  /** A recovery opens the ways before it is through, and leaves them so when it fails. */
+  #isCutOff = false;
   #isDownSaid = false;
   /** Counts losses, so that a recovery that was overtaken by the next one ends nothing. */
   #lossCount = 0;
@@ -38,8 +40,10 @@ export class Reach {
     this.#lossCount++;
     this.#state = 'cut_off';
     this.#cancelRetry?.();
-    // A recovery may have opened the ways before it was through.
-    if (before !== 'cut_off') this.#options.cutOff();
+    if (!this.#isCutOff) {
+      this.#isCutOff = true;
+      this.#options.cutOff();
+    }
     if (before !== 'up') return;
     this.#cancelDown = this.#options.after(this.#options.downAfterMs, () => {
       this.#isDownSaid = true;
@@ -62,6 +66,7 @@ export class Reach {
     const loss = this.#lossCount;
     const isCurrent = (): boolean => loss === this.#lossCount && this.#state === 'recovering';
     this.#state = 'recovering';
+    this.#isCutOff = false;
     try {
       await this.#options.recover(isCurrent);
     } catch (cause) {

@@ -103,6 +103,17 @@ describe('Reach', () => {
     expect(said).toEqual(['cut off', 'failed', 'cut off']);
   });
 
+  it('is cut off again by a loss after a recovery that failed: it may have opened the ways before (G6)', async () => {
+    const { reach, said, attempts, settle } = scene();
+    reach.lose();
+    reach.regain();
+    attempts[0]!.fail();
+    await settle();
+    reach.lose();
+    reach.lose();
+    expect(said).toEqual(['cut off', 'failed', 'cut off']);
+  });
+
   it('says nothing after its end', async () => {
     const { reach, said, attempts, fire, settle } = scene();
     reach.lose();
