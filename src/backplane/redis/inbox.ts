@@ -48,6 +48,11 @@ export class Inbox {
     return true;
   }
 
+  /** It was closed. */
+  isGone(node: NodeId): boolean {
+    return this.#gone.has(node);
+  }
+
   close(node: NodeId): void {
     this.#lanes.delete(node);
     this.#gone.add(node);

@@ -50,6 +50,7 @@ type Refusal = 'cut_off' | 'unreachable' | 'lane_full' | 'format';
 
 /** Sets of lanes that share a promise within one flush. */
 const MAX_SHARED = 16;
+const MAX_SAID_TOO_EARLY = 256;
 const ACCEPTED = Promise.resolve();
 
 /**
@@ -61,6 +62,8 @@ export class Lanes implements Confirmations {
   readonly #items: ItemWriter;
   readonly #inbox: Inbox;
   readonly #outbound = new Map<NodeId, OutboundLane>();
+  /** Nodes that something was said to before they were known: a realm may be read before the change is heard that says so. */
+  readonly #saidTooEarly = new Set<NodeId>();
   readonly #underWay = new Map<Batch, Promise<void>>();
   #due: OutboundLane[] = [];
   #isScheduled = false;
@@ -90,8 +93,9 @@ export class Lanes implements Confirmations {
     if (node === this.#options.node || this.#outbound.has(node) || !this.#inbox.open(node)) return;
     const { node: from, channelOf, limits } = this.#options;
     const isReadable = reads.includes(FORMAT_VERSION);
-    const lane = { from, to: node, channel: channelOf(node), isReadable, items: this.#items, limits };
-    this.#outbound.set(node, new OutboundLane(lane));
+    const lane = new OutboundLane({ from, to: node, channel: channelOf(node), isReadable, items: this.#items, limits });
+    this.#outbound.set(node, lane);
+    if (this.#saidTooEarly.delete(node)) lane.lose();
   }
 
   /** The node has gone: nothing more is heard of it, and what is said to it is skipped. */
@@ -130,7 +134,10 @@ export class Lanes implements Confirmations {
   /** False: it was not taken. A frame that was taken may still come back by `returned`. */
   send(to: NodeId, realm: Uri, frame: Frame): boolean {
     const lane = this.#outbound.get(to);
-    if (lane === undefined) return true;
+    if (lane === undefined) {
+      if (this.#saidTooEarly.size < MAX_SAID_TOO_EARLY && !this.#inbox.isGone(to)) this.#saidTooEarly.add(to);
+      return true;
+    }
     let reason = this.#refusalOf(lane);
     if (reason === undefined && !lane.frame(realm, frame)) reason = 'format';
     if (reason !== undefined) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { payloadOf } from '../../../../src/codec/payload.js';
 import { A, B, C, publicationOf } from '../../../support/lane-items.js';
-import { cancelOf, LOST, pair, type Sent } from '../../../support/lanes-under-test.js';
+import { cancelOf, LanesUnderTest, LOST, pair, READS, type Sent } from '../../../support/lanes-under-test.js';
 
 const topic = (name: string) => publicationOf({ topic: name });
 
@@ -54,6 +54,19 @@ describe('a lost message', () => {
     sender.lanes.send(B, 'r', LOST);
     await sender.bringTo(receiver);
     expect(receiver.heard).toEqual([`${A} r lost`, `${A} r lost`]);
+  });
+});
+
+describe('what is said to a node before it is known', () => {
+  it('is lost, and the node sees a gap as soon as it is known: a call must not wait for ever (G3)', () => {
+    const sender = new LanesUnderTest(A);
+    const { receiver } = pair();
+    expect(sender.lanes.send(B, 'r', cancelOf(1))).toBe(true);
+    sender.lanes.open(C, READS);
+    sender.lanes.open(B, READS);
+    sender.lanes.heartbeat();
+    for (const { channel, bytes } of sender.takeSent()) if (channel.endsWith(B)) receiver.lanes.receive(bytes);
+    expect(receiver.heard).toEqual([`${A} gap`]);
   });
 });
 
