@@ -130,6 +130,19 @@ describe('docker compose up', () => {
     await meet(await Promise.all(KINDS.map((kind) => join(kind, project.url))));
   });
 
+  it('keeps every client connected while Redis is away, and works again with it (G6)', async () => {
+    const clients = await Promise.all(KINDS.map((kind) => join(kind, project.url)));
+    await project.compose('stop', '--timeout', '1', 'redis');
+    try {
+      await project.draining(3);
+    } finally {
+      await project.compose('start', 'redis');
+    }
+    await project.inUse(3);
+    await meet(clients);
+    await Promise.all(clients.map((client) => client.leave()));
+  });
+
   it('takes two replicas more with --scale gantry=5, and uses all', async () => {
     await project.compose('up', '--detach', '--no-recreate', '--scale', 'gantry=5');
     await project.inUse(5);
