@@ -19,8 +19,9 @@ interface Entered {
   readonly row: string;
 }
 
-interface Join extends Entered {
+interface Join {
   readonly session: SessionId;
+  readonly entered: Entered;
   readonly resolve: (isEntered: boolean) => void;
   readonly reject: (cause: Error) => void;
 }
@@ -51,10 +52,10 @@ export class SessionsDirectory implements OwnSessions {
   join(realm: Uri, { session, authid, authrole }: Identity): Promise<boolean> {
     if (this.#isOver || this.#isCutOff) return Promise.reject(this.#unavailable());
     if (this.#entered.has(session)) return Promise.resolve(false);
-    const row = JSON.stringify({ v: 1, realm, authid, authrole });
-    this.#entered.set(session, { realm, row });
+    const entered = { realm, row: JSON.stringify({ v: 1, realm, authid, authrole }) };
+    this.#entered.set(session, entered);
     return new Promise((resolve, reject) => {
-      this.#joins.set(session, { session, realm, row, resolve, reject });
+      this.#joins.set(session, { session, entered, resolve, reject });
       this.#schedule();
     });
   }
@@ -124,7 +125,7 @@ export class SessionsDirectory implements OwnSessions {
 
   async #writeJoins(joins: readonly Join[]): Promise<void> {
     const { store, keys, node } = this.#options;
-    const sessions = joins.map(({ session, row }) => [session, row] as const);
+    const sessions = joins.map(({ session, entered }) => [session, entered.row] as const);
     try {
       const replies = await store.run(joinSessions, { keys, node, isAgain: false, sessions });
       for (const [at, join] of joins.entries()) {
@@ -152,8 +153,8 @@ export class SessionsDirectory implements OwnSessions {
   }
 
   /** Unless it has left and its id has been entered again meanwhile. */
-  #forget({ session, row }: Join): void {
-    if (this.#entered.get(session)?.row === row) this.#entered.delete(session);
+  #forget({ session, entered }: Join): void {
+    if (this.#entered.get(session) === entered) this.#entered.delete(session);
   }
 
   /** Nobody knows what the store has: it is compared soon, unless `resync` does so first. */
