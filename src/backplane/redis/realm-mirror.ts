@@ -128,7 +128,10 @@ export class RealmMirror {
     this.#kept.clear();
     this.#interest = image.interest;
     this.#serving.clear();
-    for (const [node, wholeness] of image.nodes) this.#serving.set(node, wholeness);
+    for (const [node, wholeness] of image.nodes) {
+      if (this.#options.membership.isGone(node)) this.#interest.dropNode(node);
+      else this.#serving.set(node, wholeness);
+    }
     for (const node of known) {
       if (this.#keepsAll(node, keep, keptBefore)) {
         // Also of one that wants nothing: it is waited for.
@@ -204,6 +207,8 @@ export class RealmMirror {
     const { node, session } = placement.placed.callee;
     this.#kept.get(node)?.callees.get(placement.member)?.delete(session);
     this.#procedures.place(placement, isForced);
+    // Said late: it was declared dead since, and nobody would end a call to it any more.
+    if (this.#options.membership.isGone(node)) this.#procedures.remove(placement.member, leaversOf(node, [session]));
   }
 
   #withdrawn(node: NodeId): void {
@@ -257,13 +262,15 @@ export class RealmMirror {
     });
   }
 
-  /** Without callees of this node that are about to go. */
+  /** Without callees of this node that are about to go, and of nodes that have gone since the rows were read. */
   #wanted(rows: ReadonlyMap<Member, ProcedureRow>, { own }: Keep): ReadonlyMap<Member, ProcedureRow> {
-    if (own === undefined) return rows;
+    const { membership } = this.#options;
+    const isWanted = (member: Member, { node, session }: Callee): boolean =>
+      node === this.#node ? (own?.(member, session) ?? true) : !membership.isGone(node);
     const wanted = new Map<Member, ProcedureRow>();
     for (const [member, row] of rows) {
-      const callees = row.callees.filter(({ callee }) => callee.node !== this.#node || own(member, callee.session));
-      wanted.set(member, { ...row, callees });
+      const callees = row.callees.filter(({ callee }) => isWanted(member, callee));
+      wanted.set(member, callees.length === row.callees.length ? row : { ...row, callees });
     }
     return wanted;
   }
