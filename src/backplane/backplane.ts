@@ -86,6 +86,9 @@ export interface Backplane {
   stop(): Promise<void>;
 }
 
+/** What a client is told then; which node failed at what is for the log. */
+export const UNREACHABLE_NOW = 'other nodes cannot be reached now: try again later';
+
 /** Other nodes, or the shared store, cannot be reached. Operational: retry or fail by name; never a client's fault. */
 export class BackplaneUnavailableError extends Error {
   override readonly name = 'BackplaneUnavailableError';

@@ -6,6 +6,7 @@ import type { MatchPolicy } from '../wamp/options.js';
 import { ErrorUri } from '../wamp/uris.js';
 import {
   BackplaneUnavailableError,
+  UNREACHABLE_NOW,
   type Backplane,
   type BackplaneEvents,
   type Bus,
@@ -159,7 +160,7 @@ export class MemoryNode implements Backplane, Bus, Directory {
       return outcome;
     } catch (cause) {
       if (!(cause instanceof BackplaneUnavailableError)) throw cause;
-      return { kind: 'failed', fault: fault(ErrorUri.NETWORK_FAILURE, `${cause.message}: try again later`) };
+      return { kind: 'failed', fault: fault(ErrorUri.NETWORK_FAILURE, UNREACHABLE_NOW) };
     }
   }
 

@@ -1,4 +1,4 @@
-import { BackplaneUnavailableError, type Backplane } from '../backplane/backplane.js';
+import { BackplaneUnavailableError, UNREACHABLE_NOW, type Backplane } from '../backplane/backplane.js';
 import type { Frame } from '../routing/frames.js';
 import type {
   CallOutcome,
@@ -135,7 +135,6 @@ export class RealmOutlet implements Outlet<Session> {
 }
 
 function refusal(cause: unknown): Fault {
-  if (cause instanceof BackplaneUnavailableError)
-    return fault(ErrorUri.NETWORK_FAILURE, `${cause.message}: other nodes cannot be reached now, try again later`);
+  if (cause instanceof BackplaneUnavailableError) return fault(ErrorUri.NETWORK_FAILURE, UNREACHABLE_NOW);
   throw cause;
 }

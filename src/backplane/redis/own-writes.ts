@@ -2,7 +2,7 @@ import type { Claim, ClaimOutcome, Registration } from '../../routing/ports.js';
 import { fault } from '../../wamp/faults.js';
 import type { NodeId, RegistrationId, SessionId } from '../../wamp/ids.js';
 import { ErrorUri } from '../../wamp/uris.js';
-import { BackplaneUnavailableError } from '../backplane.js';
+import { UNREACHABLE_NOW } from '../backplane.js';
 import type { Script } from './ports.js';
 import type { Pending } from './realm-barriers.js';
 import { calleeRest, toMember, type Member } from './realm-rows.js';
@@ -190,7 +190,7 @@ export class ClaimWrite implements Write, Pending {
         this.#scene.lostGround(this);
         break;
       default:
-        this.fail(new BackplaneUnavailableError(`claim of "${this.claim.procedure}": its row cannot be read`));
+        this.fail();
     }
   }
 
@@ -203,9 +203,12 @@ export class ClaimWrite implements Write, Pending {
     });
   }
 
-  fail(cause: Error): void {
+  fail(): void {
     if (this.#isSettled) return;
-    this.#settle({ kind: 'failed', fault: fault(ErrorUri.NETWORK_FAILURE, `${cause.message}: try again later`) });
+    this.#settle({
+      kind: 'failed',
+      fault: fault(ErrorUri.NETWORK_FAILURE, UNREACHABLE_NOW),
+    });
     if (this.#isGranted) this.#events.abandoned(this);
   }
 

@@ -2,9 +2,10 @@ import { performance } from 'node:perf_hooks';
 import type { NodeId, Uri } from '../../wamp/ids.js';
 import type { BackplaneEvents } from '../backplane.js';
 import { encodeProbe } from '../batch-writer.js';
-import { FORMAT_VERSION } from '../frame-codec.js';
+import { READ_VERSIONS } from '../frame-codec.js';
 import { after } from './bounded.js';
 import { RedisConnections } from './connections.js';
+import { Gate } from './gate.js';
 import { createKeys, type Keys } from './keys.js';
 import { Lanes } from './lanes.js';
 import { Membership } from './membership.js';
@@ -24,6 +25,8 @@ export interface Whole {
   readonly events: () => BackplaneEvents | undefined;
   /** It may speak to others: it has not ended and its lease is valid. */
   maySpeak(): boolean;
+  /** It may act on what it hears: as long as nobody can have declared it dead. */
+  mayListen(): boolean;
   gone(node: NodeId): void;
   condemned(): void;
   fenced(): void;
@@ -41,10 +44,12 @@ export interface Parts {
   readonly sessions: SessionsDirectory;
   readonly prober: Prober;
   readonly reach: Reach;
+  readonly gate: Gate;
 }
 
 const RETRY_MS = 500;
 const MAX_ITEMS_PER_STEP = 500;
+const MAX_HELD_MESSAGES = 16_384;
 
 const nowMs = (): number => performance.now();
 
@@ -62,7 +67,7 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
     counters,
     random: Math.random,
     events: {
-      message: (channel, bytes) => receive(channel, bytes),
+      message: (channel, bytes) => gate.receive(channel, bytes),
       connected: (isOtherServer) => {
         // A replica that took over may lack what was written last, by whichever node.
         if (isOtherServer) realms.storeEmptied();
@@ -152,7 +157,7 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
 
   const membership = new Membership({
     node,
-    row: { name: options.name, reads: [FORMAT_VERSION], startedAtMs: Date.now() },
+    row: { name: options.name, reads: READ_VERSIONS, startedAtMs: Date.now() },
     store: connections,
     keys,
     nowMs,
@@ -207,11 +212,15 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
   });
 
   const inbox = keys.channels.inbox(node);
-  const receive = (channel: string, bytes: Uint8Array): void => {
-    if (channel === inbox) lanes.receive(bytes);
-    else if (channel === keys.channels.nodes) membership.change(bytes);
-    else if (!realms.change(channel, bytes)) counters.messagesIgnored.channel++;
-  };
+  const gate = new Gate({
+    isOpen: () => whole.mayListen(),
+    hear: (channel, bytes) => {
+      if (channel === inbox) lanes.receive(bytes);
+      else if (channel === keys.channels.nodes) membership.change(bytes);
+      else if (!realms.change(channel, bytes)) counters.messagesIgnored.channel++;
+    },
+    maxMessages: MAX_HELD_MESSAGES,
+  });
 
-  return { keys, connections, lanes, membership, realms, sessions, prober, reach };
+  return { keys, connections, lanes, membership, realms, sessions, prober, reach, gate };
 }

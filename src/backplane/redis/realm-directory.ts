@@ -4,7 +4,7 @@ import { fault } from '../../wamp/faults.js';
 import type { NodeId, RegistrationId, SessionId, Uri } from '../../wamp/ids.js';
 import type { MatchPolicy } from '../../wamp/options.js';
 import { ErrorUri } from '../../wamp/uris.js';
-import { BackplaneUnavailableError } from '../backplane.js';
+import { BackplaneUnavailableError, UNREACHABLE_NOW } from '../backplane.js';
 import { Coalesced } from './coalesced.js';
 import { OwnRows } from './own-rows.js';
 import type { Pending } from './realm-barriers.js';
@@ -158,7 +158,7 @@ export class RealmDirectory implements ServedRealm {
   claim(claim: Claim): Promise<ClaimOutcome> {
     const refusal = this.#refusal('claim');
     if (refusal === undefined) return this.#own.claim(claim);
-    const why = fault(ErrorUri.NETWORK_FAILURE, `${refusal.message}: try again later`);
+    const why = fault(ErrorUri.NETWORK_FAILURE, UNREACHABLE_NOW);
     return Promise.resolve({ kind: 'failed', fault: why });
   }
 

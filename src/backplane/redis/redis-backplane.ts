@@ -9,6 +9,7 @@ import type { MatchPolicy } from '../../wamp/options.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import {
   BackplaneUnavailableError,
+  UNREACHABLE_NOW,
   type Backplane,
   type BackplaneEvents,
   type Bus,
@@ -44,6 +45,8 @@ export class RedisBackplane implements Backplane, Bus, Directory {
       node: this.node,
       events: () => this.#events,
       maySpeak: () => this.#maySpeak(),
+      // Before it has entered there is no lease that could have run out.
+      mayListen: () => this.#state !== 'live' || this.#maySpeak(),
       gone: (node) => this.#gone(node),
       condemned: () => this.#end(),
       fenced: () => this.#fenced(),
@@ -106,8 +109,7 @@ export class RedisBackplane implements Backplane, Bus, Directory {
   claim(realm: Uri, claim: Claim): Promise<ClaimOutcome> {
     const directory = this.#parts.realms.get(realm);
     if (directory !== undefined) return directory.claim(claim);
-    const { message } = this.#unavailable('claim');
-    return Promise.resolve({ kind: 'failed', fault: fault(ErrorUri.NETWORK_FAILURE, `${message}: try again later`) });
+    return Promise.resolve({ kind: 'failed', fault: fault(ErrorUri.NETWORK_FAILURE, UNREACHABLE_NOW) });
   }
 
   release(realm: Uri, registration: RegistrationId, callee: SessionId): Promise<void> {
@@ -148,10 +150,11 @@ export class RedisBackplane implements Backplane, Bus, Directory {
 
   /** Nothing is said or written any more. */
   #end(): void {
-    const { reach, lanes, realms, sessions } = this.#parts;
+    const { reach, gate, lanes, realms, sessions } = this.#parts;
     this.#state = 'over';
     this.#cancelTick?.();
     reach.end();
+    gate.discard();
     lanes.cutOff(true);
     realms.stop();
     sessions.stop();
@@ -185,10 +188,12 @@ export class RedisBackplane implements Backplane, Bus, Directory {
   }
 
   async #recover(isCurrent: () => boolean): Promise<void> {
-    const { prober, membership, lanes } = this.#parts;
+    const { prober, membership, lanes, gate } = this.#parts;
+    await membership.renewOnce();
+    if (!isCurrent()) return;
+    gate.release();
     prober.reset();
     await within(this.#options.timings.probeTimeoutMs, 'hear the own probe', prober.round());
-    await membership.renewOnce();
     if (!isCurrent()) return;
     // Mirrors may be old still; whoever waits for a later version has not been told yet that this node has it.
     lanes.cutOff(false);
