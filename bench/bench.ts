@@ -1,11 +1,12 @@
+import type { Clusters } from './cluster/cluster.js';
 import type { Endpoint, Job, Outcome, Plan } from './load/job.js';
 import type { LoadPool } from './load-pool.js';
 import type { CaseResult } from './report/figures.js';
 import type { Router, RunningRouter } from './routers/router.js';
 import type { Settings } from './settings.js';
 
-/** What the routers are measured against: the relay, each other, or nothing. */
-export type Against = 'bare' | 'peers' | 'nothing';
+/** What the routers are measured against: the relay, each other, the bare pipe over Redis, or nothing. */
+export type Against = 'bare' | 'peers' | 'pipe' | 'nothing';
 
 /** What a scenario gets to work with. */
 export interface Bench {
@@ -16,6 +17,7 @@ export interface Bench {
   readonly bare: Router | null;
   /** The first one is the subject. */
   readonly routers: readonly Router[];
+  readonly clusters: Clusters;
   /** A case has been measured. */
   finished(result: CaseResult): void;
 }

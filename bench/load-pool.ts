@@ -37,6 +37,10 @@ class LoadProcess {
     this.#send({ progress: { remote, received } });
   }
 
+  finish(): void {
+    this.#send({ finish: true });
+  }
+
   end(): void {
     this.#child.disconnect();
   }
@@ -66,6 +70,8 @@ class LoadProcess {
 export interface OpenLoad {
   /** Runs the plan in every process and verifies everywhere what arrived. Sums up what was counted. */
   run(plan: Plan): Promise<Outcome | null>;
+  /** Ends a run under way whose length is not given by what it does. */
+  finish(): void;
   /** Throws when a connection was lost. */
   verify(): Promise<void>;
   close(): Promise<void>;
@@ -83,6 +89,9 @@ export class LoadPool {
     });
     const load: OpenLoad = {
       run: (plan) => runAll(processes, plan),
+      finish: () => {
+        for (const one of processes) one.finish();
+      },
       verify: async () => {
         await Promise.all(processes.map((one) => one.ask({ command: 'verify', sent: 0 })));
       },

@@ -6,10 +6,13 @@ export interface Options {
   /** Scenario names; empty for all. */
   readonly scenarios: readonly string[];
   readonly isAgainstPeers: boolean;
+  /** Nodes over Redis instead of one node. */
+  readonly isCluster: boolean;
   readonly mode: Mode;
   readonly url: string | null;
   readonly realm: string;
   readonly name: string | null;
+  readonly note: string | null;
   readonly runs: number | null;
   readonly writesReport: boolean;
   readonly profileDirectory: string | null;
@@ -17,14 +20,17 @@ export interface Options {
 
 export const usage = `npm run bench -- [SCENARIO…] [options]
 npm run bench -- peers [SCENARIO…] [options]   Gantry, nexus and Crossbar.io in turn
+npm run bench -- cluster [SCENARIO…] [options] nodes over Redis, beside a bare pipe over the same Redis
 
   SCENARIO           fanout mixed rpc progressive latency idle subscriptions churn; all when none is named
+                     of the cluster: fanout rpc local topics sessions nodes mirror
   --quick            fewer and shorter runs
   --smoke            everything tiny, to see that it works; writes no report
   --url URL          the WAMP router at URL instead of Gantry: no relay beside it, no CPU time, no memory
   --realm REALM      realm of that router (realm1)
   --runs N           runs of each case
   --name NAME        name of the report in bench/reports
+  --note TEXT        one sentence for the report, about what else the machine did
   --no-report        write none
   --profile DIR      write a CPU profile of Gantry into DIR
   --help`;
@@ -35,17 +41,21 @@ export function readOptions(argv: readonly string[]): Options | null {
   if (values.help) return null;
   const [first, ...rest] = positionals;
   const isAgainstPeers = first === 'peers';
+  const isCluster = first === 'cluster';
   const runs = values.runs === undefined ? null : Number(values.runs);
   if (runs !== null && !(Number.isInteger(runs) && runs > 0))
     throw new BenchError('--runs wants a whole number above 0');
-  if (isAgainstPeers && values.url !== undefined) throw new BenchError('peers and --url exclude each other');
+  if ((isAgainstPeers || isCluster) && values.url !== undefined)
+    throw new BenchError(`${first} and --url exclude each other`);
   return {
-    scenarios: isAgainstPeers ? rest : positionals,
+    scenarios: isAgainstPeers || isCluster ? rest : positionals,
     isAgainstPeers,
+    isCluster,
     mode: values.smoke ? 'smoke' : values.quick ? 'quick' : 'full',
     url: values.url ?? null,
     realm: values.realm,
     name: values.name ?? null,
+    note: values.note ?? null,
     runs,
     writesReport: !values['no-report'] && !values.smoke,
     profileDirectory: values.profile ?? null,
@@ -64,6 +74,7 @@ function parse(argv: readonly string[]) {
         realm: { type: 'string', default: 'realm1' },
         runs: { type: 'string' },
         name: { type: 'string' },
+        note: { type: 'string' },
         'no-report': { type: 'boolean', default: false },
         profile: { type: 'string' },
         help: { type: 'boolean', default: false },

@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { loadavg } from 'node:os';
 import type { Against, Bench, Scenario } from './bench.js';
+import { Clusters } from './cluster/cluster.js';
 import { BenchError } from './failure.js';
 import { LoadPool } from './load-pool.js';
 import type { Options } from './options.js';
@@ -13,7 +15,7 @@ import { gantry } from './routers/gantry.js';
 import { installNexus } from './routers/nexus.js';
 import { canPin, loadCores } from './routers/process.js';
 import type { Router } from './routers/router.js';
-import { peerScenarios, scenarios } from './scenarios/all.js';
+import { clusterScenarios, peerScenarios, scenarios } from './scenarios/all.js';
 import { settingsOf, type Settings } from './settings.js';
 
 type Say = (line: string) => void;
@@ -27,6 +29,7 @@ export async function runBench(options: Options, reportDirectory: string, say: S
   const bench: Bench = {
     settings: settingsFor(options),
     pool: new LoadPool(),
+    clusters: new Clusters(options.profileDirectory),
     ...lineUp,
     finished: (result) => {
       cases.push(result);
@@ -34,14 +37,24 @@ export async function runBench(options: Options, reportDirectory: string, say: S
     },
   };
   keepOffRouterCore();
+  const loadBefore = loadavg();
+  let redis: string | null = null;
   try {
     for (const scenario of chosen) await runScenario(bench, scenario);
+    redis = await bench.clusters.redisVersion();
   } finally {
     bench.pool.stop();
+    await bench.clusters.stop();
   }
   if (options.writesReport) {
     const durationSeconds = (performance.now() - startedMs) / 1000;
-    const files = await writeReport(reportOf(options, bench, lineUp, chosen, cases, durationSeconds), reportDirectory);
+    const report: Report = {
+      ...reportOf(options, bench, lineUp, chosen, cases),
+      redis,
+      durationSeconds,
+      loadAverages: [loadBefore, loadavg()],
+    };
+    const files = await writeReport(report, reportDirectory);
     for (const file of files) say(`wrote ${file}`);
   }
   return cases.some(({ failure }) => failure !== null);
@@ -57,12 +70,12 @@ async function runScenario(bench: Bench, scenario: Scenario): Promise<void> {
   }
 }
 
-function choose({ scenarios: names, isAgainstPeers }: Options): readonly Scenario[] {
-  if (names.length === 0) return isAgainstPeers ? peerScenarios : scenarios;
+function choose({ scenarios: names, isAgainstPeers, isCluster }: Options): readonly Scenario[] {
+  const known = isCluster ? clusterScenarios : scenarios;
+  if (names.length === 0) return isAgainstPeers ? peerScenarios : known;
   return names.map((name) => {
-    const found = scenarios.find((scenario) => scenario.name === name);
-    if (found === undefined)
-      throw new BenchError(`no scenario ${name}: ${scenarios.map((one) => one.name).join(', ')}`);
+    const found = known.find((scenario) => scenario.name === name);
+    if (found === undefined) throw new BenchError(`no scenario ${name}: ${known.map((one) => one.name).join(', ')}`);
     return found;
   });
 }
@@ -79,6 +92,7 @@ async function lineUpOf(options: Options, say: Say): Promise<LineUp> {
     return { against: 'nothing', bare: null, routers: [external(options.url, options.realm)], missing: [] };
   }
   const subject = gantry(options.profileDirectory);
+  if (options.isCluster) return { against: 'pipe', bare: null, routers: [subject], missing: [] };
   if (!options.isAgainstPeers) return { against: 'bare', bare, routers: [subject], missing: [] };
   const routers = [subject];
   const missing: string[] = [];
@@ -111,8 +125,7 @@ function reportOf(
   { missing }: LineUp,
   chosen: readonly Scenario[],
   cases: readonly CaseResult[],
-  durationSeconds: number,
-): Report {
+): Omit<Report, 'redis' | 'durationSeconds' | 'loadAverages'> {
   const routers = bench.bare === null ? bench.routers : [bench.bare, ...bench.routers];
   return {
     name: options.name ?? nameOf(options),
@@ -123,19 +136,27 @@ function reportOf(
     settings: bench.settings,
     routers: routers.map(({ name, version }) => ({ name, version })),
     scenarios: chosen.map(({ name, about }) => ({ name, about })),
-    durationSeconds,
     cases,
     missing,
+    note: options.note,
     notMeasured: notMeasured(options),
   };
 }
 
-function nameOf({ mode, url, isAgainstPeers }: Options): string {
-  const what = isAgainstPeers ? 'peers' : url === null ? 'gantry' : 'url';
+const notMeasuredOfCluster =
+  'A network between nodes and Redis (everything runs over the loopback interface of one machine; all nodes, Redis and ' +
+  'the pipe take turns on one core), TLS to Redis, Sentinel, a Redis with I/O threads, Valkey, serializers other than ' +
+  'JSON, several realms, payloads other than one string, slow readers, storms on several nodes at once, and faults: ' +
+  'those are tests. Rates say what one core for everything gave, not what nodes with cores of their own would: the CPU ' +
+  'time of each process is the figure that counts.';
+
+function nameOf({ mode, url, isAgainstPeers, isCluster }: Options): string {
+  const what = isCluster ? 'cluster' : isAgainstPeers ? 'peers' : url === null ? 'gantry' : 'url';
   return mode === 'full' ? what : `${what}-${mode}`;
 }
 
-function notMeasured({ url, isAgainstPeers }: Options): string {
+function notMeasured({ url, isAgainstPeers, isCluster }: Options): string {
+  if (isCluster) return notMeasuredOfCluster;
   const always =
     'A network (everything runs over the loopback interface of one machine), TLS, more than one node, batched ' +
     'sub-protocols, payloads other than one string, and slow readers. Where a busy column is below 100 %, the load ' +

@@ -26,6 +26,11 @@ export interface Settings {
   readonly idleSessions: number;
   readonly subscriptions: number;
   readonly churnCycles: number;
+  /** Nodes of the clusters that are compared, the least first. */
+  readonly nodeCounts: readonly number[];
+  /** That come all at once on one node of a cluster. */
+  readonly stormTopics: number;
+  readonly stormSessions: number;
 }
 
 const full: Settings = {
@@ -44,6 +49,9 @@ const full: Settings = {
   idleSessions: 10_000,
   subscriptions: 100_000,
   churnCycles: 200_000,
+  nodeCounts: [2, 4, 8],
+  stormTopics: 50_000,
+  stormSessions: 10_000,
 };
 
 const quick: Settings = {
@@ -58,6 +66,8 @@ const quick: Settings = {
   idleSessions: 2_000,
   subscriptions: 20_000,
   churnCycles: 10_000,
+  stormTopics: 10_000,
+  stormSessions: 2_000,
 };
 
 const smoke: Settings = {
@@ -76,6 +86,9 @@ const smoke: Settings = {
   idleSessions: 50,
   subscriptions: 200,
   churnCycles: 200,
+  nodeCounts: [2, 3],
+  stormTopics: 600,
+  stormSessions: 50,
 };
 
 export function settingsOf(mode: Mode): Settings {

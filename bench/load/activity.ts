@@ -8,5 +8,7 @@ export interface Activity {
   verify(sent: number): Promise<void>;
   /** News of subscribers in another process. */
   remoteProgress(remote: number, received: number): void;
+  /** A run under way is to end, where its length is not given by what it does. */
+  finish?(): void;
   close(): Promise<void>;
 }

@@ -67,6 +67,10 @@ export class Fanout implements Activity {
     this.#refill();
   }
 
+  finish(): void {
+    this.#meter.finish();
+  }
+
   close(): Promise<void> {
     if (this.#reporting !== null) clearInterval(this.#reporting);
     for (const { client } of this.#subscribers) client.destroy();
@@ -97,10 +101,11 @@ export class Fanout implements Activity {
   }
 
   async #subscribe(serializer: Serializer): Promise<WebSocketClient> {
-    if (this.#endpoint.wire === 'bare') {
-      return WebSocketClient.connect(`${this.#endpoint.url}/subscriber?binary=${Number(isBinary(serializer))}`, 'bare');
+    const endpoint = this.#job.audience ?? this.#endpoint;
+    if (endpoint.wire === 'bare') {
+      return WebSocketClient.connect(`${endpoint.url}/subscriber?binary=${Number(isBinary(serializer))}`, 'bare');
     }
-    const session = await Session.join(this.#endpoint, serializer);
+    const session = await Session.join(endpoint, serializer);
     await session.subscribe(this.#job.topic);
     return session.client;
   }

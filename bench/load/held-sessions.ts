@@ -1,10 +1,10 @@
+import { Histogram } from '../measure/histogram.js';
 import type { Activity } from './activity.js';
 import type { ChurnJob, Endpoint, IdleJob, Outcome, Plan, SubscriptionsJob } from './job.js';
 import { inParallel, Session } from './session.js';
 import { WebSocketClient } from './websocket.js';
 
 const connectWidth = 64;
-const requestWidth = 256;
 
 /** Connections that say nothing: joined sessions, or plain WebSockets on the bare relay. */
 export class Idle implements Activity {
@@ -54,6 +54,7 @@ export class Subscriptions implements Activity {
   readonly #endpoint: Endpoint;
   readonly #job: SubscriptionsJob;
   readonly #sessions: Session[] = [];
+  readonly #histogram = new Histogram();
 
   constructor(endpoint: Endpoint, job: SubscriptionsJob) {
     this.#endpoint = endpoint;
@@ -66,11 +67,18 @@ export class Subscriptions implements Activity {
     }
   }
 
-  /** Subscribes everything. */
-  async run(): Promise<null> {
-    const { sessions, subscriptionsPerSession } = this.#job;
-    await inParallel(sessions * subscriptionsPerSession, requestWidth, async (index) => this.#subscribe(index));
-    return null;
+  /** Subscribes everything. Latency: from SUBSCRIBE to SUBSCRIBED. */
+  async run(): Promise<Outcome> {
+    const { sessions, subscriptionsPerSession, outstanding } = this.#job;
+    const count = sessions * subscriptionsPerSession;
+    const startMs = performance.now();
+    await inParallel(count, outstanding, async (index) => {
+      const askedMs = performance.now();
+      await this.#subscribe(index);
+      this.#histogram.record(performance.now() - askedMs);
+    });
+    const seconds = (performance.now() - startMs) / 1000;
+    return { messages: count, seconds, cpuSeconds: null, sent: count, latency: this.#histogram.summary() };
   }
 
   verify(): Promise<void> {

@@ -19,6 +19,8 @@ export interface FanoutJob {
   readonly subscribers: readonly Serializer[];
   /** How many subscribers each other process has; only the publisher's process needs it. */
   readonly remoteSubscribers: readonly number[];
+  /** Where the subscribers are, when that is not where the publisher is. */
+  readonly audience?: Endpoint;
   readonly topic: string;
   readonly payloadBytes: number;
 }
@@ -28,6 +30,8 @@ export interface RpcJob {
   readonly serializer: Serializer;
   readonly callers: number;
   readonly callees: number;
+  /** Where the callees are, when that is not where the callers are. */
+  readonly calleesAt?: Endpoint;
   readonly payloadBytes: number;
 }
 
@@ -54,6 +58,8 @@ export interface SubscriptionsJob {
   readonly match: 'exact' | 'pattern';
   /** Keeps the topics of several processes apart. */
   readonly prefix: string;
+  /** How many SUBSCRIBEs may be unanswered at once. */
+  readonly outstanding: number;
 }
 
 /** Connect, join, subscribe, leave, close: over and over; `run` does `cycles` of them. */
@@ -75,7 +81,10 @@ export type Pace =
 export interface Plan {
   readonly pace: Pace;
   readonly warmupMs: number;
+  /** The most, for a job that is told to finish. */
   readonly measureMs: number;
+  /** Processes whose CPU time is read at the two marks. */
+  readonly watched?: readonly number[];
 }
 
 /** Microseconds. In an open loop counted from the time the message was meant to leave. */
@@ -90,6 +99,8 @@ export interface Outcome {
   readonly messages: number;
   readonly seconds: number;
   readonly cpuSeconds: number | null;
+  /** Of each process that the plan has watched. */
+  readonly watchedSeconds?: readonly number[];
   /** Messages sent over the whole run, warm-up included; what the verification counts against. */
   readonly sent: number;
   readonly latency: Latency | null;
@@ -101,7 +112,9 @@ export type Command =
   | { readonly command: 'verify'; readonly sent: number }
   | { readonly command: 'close' };
 
-export type ToWorker = { readonly id: number; readonly command: Command } | { readonly progress: Progress };
+/** `finish`: what runs is to come to its second mark now. */
+export type ToWorker =
+  { readonly id: number; readonly command: Command } | { readonly progress: Progress } | { readonly finish: true };
 
 export type FromWorker =
   | { readonly id: number; readonly outcome: Outcome | null }

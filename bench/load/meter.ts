@@ -6,11 +6,14 @@ interface Mark {
   readonly atMs: number;
   readonly received: number;
   readonly cpuSeconds: number | null;
+  readonly watchedSeconds: readonly number[];
 }
 
 const ringSize = 1 << 17;
 const ringMask = ringSize - 1;
 const stallMs = 15_000;
+/** Of messages so far apart no turn of the event loop is spent on looking at the clock. */
+const timedFromMs = 4;
 
 /** What an activity hands to the meter: how to send some more, and when everything sent has come back. */
 export interface Driver {
@@ -36,6 +39,8 @@ export class Meter {
   #isOpenLoop = false;
   #fail: (error: Error) => void = () => undefined;
   #failure: Error | null = null;
+  #finish: () => void = () => undefined;
+  readonly #finished = new Promise<void>((resolve) => (this.#finish = resolve));
 
   constructor(endpoint: Endpoint) {
     this.#endpoint = endpoint;
@@ -49,6 +54,11 @@ export class Meter {
   fail(error: Error): void {
     this.#failure ??= error;
     this.#fail(error);
+  }
+
+  /** Sets the second mark now. */
+  finish(): void {
+    this.#finish();
   }
 
   /** Call once a read, before its messages are recorded. */
@@ -112,27 +122,33 @@ export class Meter {
 
   async #measure(plan: Plan): Promise<Outcome> {
     await pause(plan.warmupMs);
-    const start = this.#mark();
+    const start = this.#mark(plan);
     this.#isMeasuring = true;
-    await pause(plan.measureMs);
+    await Promise.race([pause(plan.measureMs), this.#finished]);
     // Short runs of a cold router: a mark without a message between would say nothing.
     for (let waitedMs = 0; this.received === start.received && waitedMs < stallMs; waitedMs += 5) await pause(5);
     this.#isMeasuring = false;
-    const end = this.#mark();
+    const end = this.#mark(plan);
     const messages = end.received - start.received;
     if (messages === 0) throw new Error(`nothing arrived in ${plan.measureMs + stallMs} ms`);
     return {
       messages,
       seconds: (end.atMs - start.atMs) / 1000,
       cpuSeconds: start.cpuSeconds === null || end.cpuSeconds === null ? null : end.cpuSeconds - start.cpuSeconds,
+      watchedSeconds: end.watchedSeconds.map((seconds, index) => seconds - start.watchedSeconds[index]!),
       sent: this.sent,
       latency: this.#histogram.summary(),
     };
   }
 
-  #mark(): Mark {
+  #mark({ watched = [] }: Plan): Mark {
     const { pid } = this.#endpoint;
-    return { atMs: performance.now(), received: this.received, cpuSeconds: pid === null ? null : cpuSeconds(pid) };
+    return {
+      atMs: performance.now(),
+      received: this.received,
+      cpuSeconds: pid === null ? null : cpuSeconds(pid),
+      watchedSeconds: watched.map(cpuSeconds),
+    };
   }
 
   async #pace(pace: Pace, driver: Driver): Promise<void> {
@@ -157,11 +173,15 @@ export class Meter {
       }
       if (due > this.sent) driver.send(due - this.sent);
       // Timers are a millisecond coarse: look at the clock in every turn instead.
-      await new Promise<void>((resolve) => {
-        setImmediate(resolve);
-      });
+      await (1000 / perSecond < timedFromMs ? nextTurn() : pause(1));
     }
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }
 
 function pause(ms: number): Promise<void> {

@@ -74,7 +74,8 @@ export class Rpc implements Activity {
 
   async #openCallee(): Promise<void> {
     const { serializer, payloadBytes, callees } = this.#job;
-    const client = await openCallee(this.#endpoint, serializer, callees > 1 ? 'roundrobin' : 'single', payloadBytes);
+    const endpoint = this.#job.calleesAt ?? this.#endpoint;
+    const client = await openCallee(endpoint, serializer, callees > 1 ? 'roundrobin' : 'single', payloadBytes);
     const invocation = this.#endpoint.wire === 'bare' ? code.call : code.invocation;
     const checked = new CheckedPayload(serializer, invocation, payloadBytes);
     const template = new FrameTemplate(serializer, code.yield, [{}, [makePayload(payloadBytes, 0)]], payloadBytes);

@@ -14,6 +14,10 @@ process.on('message', (message: ToWorker) => {
     activity?.remoteProgress(message.progress.remote, message.progress.received);
     return;
   }
+  if ('finish' in message) {
+    activity?.finish?.();
+    return;
+  }
   const { id, command } = message;
   perform(command).then(
     (outcome) => tell({ id, outcome }),

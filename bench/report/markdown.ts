@@ -7,21 +7,27 @@ export function markdown(report: Report): string {
     const cases = report.cases.filter(({ scenario }) => scenario === name);
     return cases.length === 0 ? [] : [`## ${name}`, about, ...table(cases), ...failures(cases)];
   });
-  return `${[`# Benchmark: ${report.name}`, circumstances(report), ...verdict(report), ...sections, closing(report)].join('\n\n')}\n`;
+  const note = report.note === null ? [] : [report.note];
+  return `${[`# Benchmark: ${report.name}`, ...note, circumstances(report), ...verdict(report), ...sections, closing(report)].join('\n\n')}\n`;
 }
 
-function circumstances({ date, command, commit, machine, settings, routers, durationSeconds }: Report): string {
+function circumstances(report: Report): string {
+  const { date, command, commit, machine, settings, redis, durationSeconds, loadAverages } = report;
   const changed = commit.hasLocalChanges ? ' with local changes' : '';
+  const first = redis === null ? 'the router alone' : 'all nodes, Redis and the pipe';
   const cores = machine.pinned
-    ? 'the router alone on core 0, load and runner on the others'
+    ? `${first} on core 0, load and runner on the others`
     : 'no core pinned: taskset or a second core is missing';
+  const servers = redis === null ? report.routers : [...report.routers, { name: 'store', version: redis }];
+  const loads = loadAverages.map((averages) => averages.map(shortNumber).join(', '));
   return [
     `- ${date}, commit \`${commit.id}\`${changed}, \`${command}\`, ${Math.round(durationSeconds)} s`,
     `- ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.kernel}; ${cores}`,
     `- Node ${machine.node}, uWebSockets.js ${machine.uWebSockets}`,
-    `- ${routers.map(({ name, version }) => `${name}: ${version}`).join('; ')}`,
+    `- ${servers.map(({ name, version }) => `${name}: ${version}`).join('; ')}`,
+    `- Load average over 1, 5 and 15 minutes, the bench's own included: ${loads.join(' before, ')} after`,
     `- ${settings.runs} runs of each case with each router in turn after ${settings.coldRuns} that does not count, ${settings.measureMs} ms each after ${settings.warmupMs} ms of warm-up;` +
-      ` ${settings.memoryRuns} of those that measure memory, each with a router of its own`,
+      ` ${settings.memoryRuns} of those that measure memory, each with a router of its own${redis === null ? '' : ', and of the storms'}`,
     '- Cells: median of the runs (least–most). ✓ and ✗ say whether the median reaches the target in the column head or cell.',
   ].join('\n');
 }

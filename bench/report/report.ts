@@ -14,11 +14,17 @@ export interface Report {
   readonly machine: Machine;
   readonly settings: Settings;
   readonly routers: readonly { readonly name: string; readonly version: string }[];
+  /** The server between the nodes of a cluster. */
+  readonly redis: string | null;
   readonly scenarios: readonly { readonly name: string; readonly about: string }[];
   readonly durationSeconds: number;
+  /** Of the whole machine, over 1, 5 and 15 minutes: before and after. */
+  readonly loadAverages: readonly (readonly number[])[];
   readonly cases: readonly CaseResult[];
   /** Routers that could not be had, and why. */
   readonly missing: readonly string[];
+  /** What whoever ran it has to say. */
+  readonly note: string | null;
   readonly notMeasured: string;
 }
 

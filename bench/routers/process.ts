@@ -35,8 +35,13 @@ export interface Launch {
   readonly startTimeoutMs?: number;
 }
 
+/** A router that this process has started. */
+export interface Launched extends RunningRouter {
+  readonly pid: number;
+}
+
 /** Starts a router on its core and waits until its port accepts connections. */
-export async function launch(options: Launch): Promise<RunningRouter> {
+export async function launch(options: Launch): Promise<Launched> {
   const [command, ...rest] = pinned(routerCores, options.argv);
   const child = spawn(command!, rest, {
     env: { ...process.env, ...options.environment },
@@ -145,7 +150,7 @@ function endTree(pid: number | undefined, signal: NodeJS.Signals): void {
   for (const child of children) endTree(child, signal);
 }
 
-function pause(ms: number): Promise<void> {
+export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, ms);
   });

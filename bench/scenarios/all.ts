@@ -1,5 +1,11 @@
 import type { Scenario } from '../bench.js';
 import { churn } from './churn.js';
+import { fanout as clusterFanout } from './cluster/fanout.js';
+import { local } from './cluster/local.js';
+import { mirror } from './cluster/mirror.js';
+import { nodes } from './cluster/nodes.js';
+import { rpc as clusterRpc } from './cluster/rpc.js';
+import { sessions, topics } from './cluster/storms.js';
 import { fanout } from './fanout.js';
 import { idle } from './idle.js';
 import { latency } from './latency.js';
@@ -13,3 +19,14 @@ export const scenarios: readonly Scenario[] = [fanout, mixed, rpc, progressive, 
 
 /** What other routers are measured with, too. */
 export const peerScenarios: readonly Scenario[] = [fanout, rpc];
+
+/** Of nodes over Redis. That with the most nodes comes after all that want two. */
+export const clusterScenarios: readonly Scenario[] = [
+  clusterFanout,
+  clusterRpc,
+  local,
+  topics,
+  sessions,
+  nodes,
+  mirror,
+];

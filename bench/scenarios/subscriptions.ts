@@ -107,6 +107,7 @@ async function runWith(bench: Bench, subject: Started, match: Match, count: numb
     subscriptionsPerSession: perSession,
     match,
     prefix,
+    outstanding: 256,
   };
   // Warms the router up.
   await publishOnce();

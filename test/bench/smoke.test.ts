@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { scenarios } from '../../bench/scenarios/all.js';
+import { clusterScenarios, scenarios } from '../../bench/scenarios/all.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const router = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
@@ -13,8 +13,11 @@ describe('bench', () => {
     execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'bench/tsconfig.json'], { cwd: root });
   }, 60_000);
 
-  it('runs every scenario against the router and the bare relay, and finds every message where it belongs', () => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, ['.cache/bench/main.js', '--smoke'], {
+  it.each([
+    ['against the router and the bare relay', [], scenarios],
+    ['on nodes over Redis', ['cluster'], clusterScenarios],
+  ])('runs every scenario %s, and finds every message where it belongs', (_, words, expected) => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['.cache/bench/main.js', ...words, '--smoke'], {
       cwd: root,
       encoding: 'utf8',
       timeout: 90_000,
@@ -23,7 +26,7 @@ describe('bench', () => {
     expect(said).not.toContain('FAILED');
     expect(status, said).toBe(0);
     const lines = stdout.split('\n');
-    for (const { name } of scenarios) {
+    for (const { name } of expected) {
       expect(lines.filter((line) => line.startsWith(`${name} `)).length, `${name} in\n${said}`).toBeGreaterThan(0);
     }
   });

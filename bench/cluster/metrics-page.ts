@@ -1,0 +1,51 @@
+/** The samples of a metrics page, by name and labels as they stand there. */
+export type Page = ReadonlyMap<string, number>;
+
+export async function readPage(opsUrl: string): Promise<Page> {
+  const response = await fetch(`${opsUrl}/metrics`);
+  if (!response.ok) throw new Error(`${opsUrl}/metrics answers ${response.status}`);
+  return parsePage(await response.text());
+}
+
+export function parsePage(text: string): Page {
+  const page = new Map<string, number>();
+  for (const line of text.split('\n')) {
+    const at = line.lastIndexOf(' ');
+    if (at > 0 && !line.startsWith('#')) page.set(line.slice(0, at), Number(line.slice(at + 1)));
+  }
+  return page;
+}
+
+/** A sample that must be there. */
+export function sample(page: Page, name: string): number {
+  const value = page.get(name);
+  if (value === undefined) throw new Error(`the metrics page has no ${name}`);
+  return value;
+}
+
+/** Of what was observed between two pages: within the bucket that holds it, as Prometheus does. NaN for nothing. */
+export function quantileBetween(before: Page, after: Page, name: string, share: number): number {
+  const start = `${name}_bucket{le="`;
+  const buckets = [...after]
+    .filter(([key]) => key.startsWith(start))
+    .map(([key, count]) => ({ bound: boundOf(key.slice(start.length)), count: count - (before.get(key) ?? 0) }))
+    .sort((a, b) => a.bound - b.bound);
+  const total = buckets.at(-1)?.count ?? 0;
+  if (total === 0) return NaN;
+  const rank = share * total;
+  let lower = { bound: 0, count: 0 };
+  for (const bucket of buckets) {
+    if (bucket.count < rank) {
+      lower = bucket;
+      continue;
+    }
+    if (bucket.bound === Infinity) return lower.bound;
+    return lower.bound + ((bucket.bound - lower.bound) * (rank - lower.count)) / (bucket.count - lower.count);
+  }
+  return NaN;
+}
+
+function boundOf(rest: string): number {
+  const text = rest.slice(0, rest.indexOf('"'));
+  return text === '+Inf' ? Infinity : Number(text);
+}
