@@ -4,7 +4,7 @@ import { HEALED_MS } from './harness/timings.js';
 
 it('loses no acknowledged publication and no call in five rolling restarts under load (G3, G4)', async () => {
   const redis = await ownRedis();
-  const scene = await startScene(redis, { callsOverlap: false });
+  const scene = await startScene(redis);
   for (let round = 0; round < 5; round++) {
     const old = scene.router(round % 3);
     const { node } = old;

@@ -50,6 +50,23 @@ describeConformance(
       await drained;
     });
 
+    it('refuses new calls by name to a caller that is to go, which would never be without one (G3)', async () => {
+      const callee = await router().joinAt(router().nodeCount - 1);
+      const caller = await router().joinAt(0);
+      const idle = await router().joinAt(0);
+      await callee.register('com.example.elsewhere');
+      const request = caller.call('com.example.elsewhere');
+      const [, invocation] = await callee.expect(Code.INVOCATION);
+      const drained = router().cluster.nodes[0]!.drain();
+      await expectGoodbye(idle);
+      await expectError(caller, Code.CALL, caller.call('com.example.elsewhere'), ErrorUri.UNAVAILABLE);
+      callee.send([Code.YIELD, invocation, {}]);
+      expect(await caller.receive()).toEqual([Code.RESULT, request, {}]);
+      await expectGoodbye(caller);
+      if (router().nodeCount === 1) await expectGoodbye(callee);
+      await drained;
+    });
+
     it('sends no more calls to the callees of the node, but to those of others (design 3)', async () => {
       const leaving = await router().joinAt(0);
       const caller = await router().joinAt(router().nodeCount - 1);
@@ -64,7 +81,8 @@ describeConformance(
       await leaving.register('com.example.fence');
 
       if (staying === undefined) {
-        await expectError(caller, Code.CALL, caller.call(PROCEDURE), ErrorUri.NO_SUCH_PROCEDURE);
+        // It is to go itself.
+        await expectError(caller, Code.CALL, caller.call(PROCEDURE), ErrorUri.UNAVAILABLE);
       } else {
         const request = caller.call(PROCEDURE);
         const [, other] = await staying.expect(Code.INVOCATION);

@@ -79,6 +79,12 @@ export class CallerSide<P extends Peer> {
     else this.#begin(caller, message, disclose);
   }
 
+  /** From now on the caller's new calls are refused; those under way go on, chunks included (drain). */
+  sendAway(peer: P): void {
+    const caller = this.#calls.caller(peer);
+    if (caller !== undefined) caller.isLeaving = true;
+  }
+
   /** Unknown, finished and already canceled calls are left alone: such races are normal (CAN-7). */
   cancel(peer: P, [, request, { mode }]: Cancel): void {
     const call = this.#calls.caller(peer)?.pending.get(request);
@@ -295,6 +301,7 @@ export class CallerSide<P extends Peer> {
   }
 
   #refusal(caller: CallerState<P>, [, , options]: Call, disclose: boolean): Fault | undefined {
+    if (caller.isLeaving) return LEAVING;
     if (options.discloseMe && !disclose)
       return fault(ErrorUri.DISCLOSE_ME_DISALLOWED, 'disclose_me is not allowed here: call without it');
     const { maxPendingCallsPerSession } = this.#options;
@@ -356,6 +363,10 @@ export class CallerSide<P extends Peer> {
 /** A larger call is not kept for another callee: a session could make the node hold all it may have pending (RRT-3). */
 const MAX_KEPT_BYTES = 16_384;
 
+const LEAVING = fault(
+  ErrorUri.UNAVAILABLE,
+  'this node is shutting down and has forwarded nothing: connect again and repeat the call',
+);
 const CALLEE_LEFT = fault(ErrorUri.CANCELED, 'the callee has left');
 const CANCELED_BY_CALLER = fault(ErrorUri.CANCELED, 'the caller canceled the call');
 const ALL_BUSY = fault(ErrorUri.NO_AVAILABLE_CALLEE, 'every callee of the procedure is busy or unavailable: try again');

@@ -146,6 +146,11 @@ export class Dealer<P extends Peer> {
     this.#registrar.withdraw();
   }
 
+  /** The session is to go as soon as its calls have ended: it may not make new ones (drain). */
+  sendAway(peer: P): void {
+    this.#callerSide.sendAway(peer);
+  }
+
   /** Does the session wait for a call, or owe an answer to one? */
   hasCallsInFlight(peer: P): boolean {
     return this.#callerSide.hasPending(peer) || (this.#callees.get(peer.session)?.invocations.size ?? 0) > 0;

@@ -45,6 +45,8 @@ export interface CallerState<P extends Peer> {
   readonly pending: NumberTable<PendingCall<P>>;
   /** Requests that ended while their caller still had chunks to send: those are to be ignored (PCI-7). */
   readonly unfinished: Set<RequestId>;
+  /** It is to go as soon as its calls have ended: it may not make new ones. */
+  isLeaving: boolean;
 }
 
 /** Per caller; beyond it the oldest is forgotten. */
@@ -85,7 +87,12 @@ export class PendingCalls<P extends Peer> {
   callerOf(peer: P): CallerState<P> {
     const known = this.#callers.get(peer.session);
     if (known !== undefined) return known;
-    const caller: CallerState<P> = { peer, pending: new NumberTable(this.#spread), unfinished: new Set() };
+    const caller: CallerState<P> = {
+      peer,
+      pending: new NumberTable(this.#spread),
+      unfinished: new Set(),
+      isLeaving: false,
+    };
     this.#callers.set(peer.session, caller);
     return caller;
   }

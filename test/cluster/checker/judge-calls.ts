@@ -1,4 +1,4 @@
-import { ErrorUri } from '../../../src/wamp/uris.js';
+import { CloseUri, ErrorUri } from '../../../src/wamp/uris.js';
 import { isTroubled, lossOfSession, type Evidence, type Terms } from './judge.js';
 import {
   endOf,
@@ -140,6 +140,10 @@ function whyWrong(
       return invocations.length > 0 ? 'it was invoked' : whyNotFound(judgement, call, endMs);
     case ErrorUri.NETWORK_FAILURE:
       return whyUntroubled(judgement, call, endMs);
+    case ErrorUri.UNAVAILABLE:
+      // By its own node, when the caller's turn to go has come.
+      if (invocations.length > 0) return 'it was invoked';
+      return call.session.ended?.reason === CloseUri.SYSTEM_SHUTDOWN ? undefined : 'its caller was not sent away';
     default:
       return 'nobody said so';
   }

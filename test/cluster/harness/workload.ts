@@ -1,4 +1,4 @@
-import { endOf, type CallRecord, type Journal, type Plan, type PublicationRecord } from '../checker/journal.js';
+import { type CallRecord, type Journal, type Plan, type PublicationRecord } from '../checker/journal.js';
 import { AppMember } from './app-member.js';
 import { RawMember, type Entrance, type Member } from './member.js';
 
@@ -35,8 +35,6 @@ export interface WorkloadOptions {
   readonly publicationsPerSecond?: number;
   readonly callsPerSecond?: number;
   readonly apps?: boolean;
-  /** False: a caller waits for one call to end before it makes the next, and then for a while. */
-  readonly callsOverlap?: boolean;
 }
 
 const CANCEL_AFTER_MS = 60;
@@ -50,7 +48,6 @@ export class Workload {
   readonly procedures: readonly string[];
   readonly #options: WorkloadOptions;
   readonly #apps: readonly AppMember[];
-  readonly #lastCalls = new Map<Member, CallRecord>();
   #timers: NodeJS.Timeout[] = [];
 
   constructor(options: WorkloadOptions, journal: Journal, entrance: Entrance) {
@@ -106,8 +103,7 @@ export class Workload {
       this.#every(APP_PERIOD_MS, (turn) => {
         member.publish(TOPICS[turn % TOPICS.length]!);
         const plan = turn % 5 === 0 ? PROGRESSIVE : PLAIN;
-        if (this.#mayCall(member))
-          this.#note(member, member.call(this.procedures[turn % this.procedures.length]!, plan));
+        member.call(this.procedures[turn % this.procedures.length]!, plan);
       });
   }
 
@@ -137,16 +133,6 @@ export class Workload {
     this.#timers.push(setInterval(() => action(turn++), periodMs));
   }
 
-  #mayCall(member: Member): boolean {
-    const last = this.#lastCalls.get(member);
-    return this.#options.callsOverlap !== false || last === undefined || !isPending(last);
-  }
-
-  #note(member: Member, call: CallRecord | undefined): CallRecord | undefined {
-    if (call !== undefined) this.#lastCalls.set(member, call);
-    return call;
-  }
-
   #call(member: RawMember, turn: number): void {
     const kind = KINDS[turn % KINDS.length]!;
     // Moves on by one each round, so that every kind meets every procedure. What the apps offer does not keep silent.
@@ -154,17 +140,12 @@ export class Workload {
     const offered = kind.plan.reply === 'silence' ? this.procedures.length - this.#apps.length : this.procedures.length;
     const procedure = this.procedures[(turn + round) % offered]!;
     const { timeoutMs = 0, cancel } = kind;
-    if (!this.#mayCall(member)) return;
-    const call = this.#note(member, member.call(procedure, kind.plan, { timeoutMs }));
+    const call = member.call(procedure, kind.plan, { timeoutMs });
     if (call !== undefined && cancel !== undefined)
       setTimeout(() => {
         if (call.answers.length === 0) member.cancel(call, cancel);
       }, CANCEL_AFTER_MS);
   }
-}
-
-function isPending(call: CallRecord): boolean {
-  return call.session.ended === undefined && endOf(call) === undefined;
 }
 
 function publish(member: RawMember, turn: number): void {
