@@ -318,7 +318,7 @@ export class RealmDirectory implements ServedRealm {
         const wholeness = this.#mirror.wholeness(other);
         if (wholeness === 'loading') isLoading = true;
         else this.#mirror.endKeep(other);
-        if (wholeness === undefined) this.#waits.drop(other);
+        if (wholeness === undefined) this.#waits.withdrawn(other, this.#follower.version);
       }
       if (isLoading) this.#endKeepLater();
     });
@@ -389,7 +389,7 @@ export class RealmDirectory implements ServedRealm {
       confirm: (other, version) => confirmations.confirm(other, realm, version),
       heard: (version) => this.#heard(version),
       advanced: (version) => this.#waits.confirm(node, version),
-      withdrawn: (other) => this.#waits.drop(other),
+      withdrawn: (other, version) => this.#waits.withdrawn(other, version),
       missed: () => this.#again('version_gap'),
       wentBack: () => this.#lostStore(),
     });

@@ -1,7 +1,7 @@
 import type { ClusterCounters } from '../../telemetry/cluster-counters.js';
 import type { NodeId } from '../../wamp/ids.js';
 import type { MembershipView } from './realm-ports.js';
-import { parseChange, type Change } from './realm-changes.js';
+import { MAX_CHANGE_BYTES, parseChange, type Change, type ChangeFlaw } from './realm-changes.js';
 import type { RealmImage } from './realm-image.js';
 import type { Keep, RealmMirror } from './realm-mirror.js';
 
@@ -16,8 +16,8 @@ export interface RealmFollowerOptions {
   readonly heard: (version: number) => void;
   /** The mirror has a later version now. */
   readonly advanced: (version: number) => void;
-  /** Serves the realm no more. */
-  readonly withdrawn: (node: NodeId) => void;
+  /** Serves the realm no more, as of the version. */
+  readonly withdrawn: (node: NodeId, version: number) => void;
   /** Something was missed: the realm is to be read anew. */
   readonly missed: () => void;
   /** The store counts from something older: it lost data. */
@@ -26,6 +26,9 @@ export interface RealmFollowerOptions {
 
 /** Changes kept while the realm is read; with more of them it is read again. */
 const MAX_BUFFERED_COUNT = 20_000;
+
+/** Of UTF-8, per unit of text at most. */
+const MAX_BYTES_PER_UNIT = 3;
 
 const decoder = new TextDecoder();
 
@@ -62,7 +65,7 @@ export class RealmFollower {
   }
 
   changed(message: string | Uint8Array): void {
-    const change = parseChange(typeof message === 'string' ? message : decoder.decode(message));
+    const change = readChange(message);
     if (typeof change === 'string') {
       this.#options.counters.messagesIgnored[change]++;
       return;
@@ -149,7 +152,7 @@ export class RealmFollower {
       this.#version = version;
       counters.changes.applied++;
       mirror.apply(body);
-      if (body.kind === 'withdrawn') this.#options.withdrawn(body.node);
+      if (body.kind === 'withdrawn') this.#options.withdrawn(body.node, version);
       this.#options.advanced(version);
     } else {
       this.halt();
@@ -175,4 +178,10 @@ export class RealmFollower {
       this.#options.confirm(asker, this.#version);
     }
   }
+}
+
+/** What is much too large is not even made text of: beyond half a gigabyte that throws. */
+function readChange(message: string | Uint8Array): Change | ChangeFlaw {
+  if (typeof message === 'string') return parseChange(message);
+  return message.byteLength > MAX_BYTES_PER_UNIT * MAX_CHANGE_BYTES ? 'size' : parseChange(decoder.decode(message));
 }

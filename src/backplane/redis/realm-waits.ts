@@ -55,7 +55,13 @@ export class RealmWaits {
     this.#barriers.confirm(node, version);
   }
 
-  /** It has gone, or serves the realm no more. */
+  /** It serves the realm no more, as of the version. Who waits for a later one waits for it: it has entered again since. */
+  withdrawn(node: NodeId, version: number): void {
+    this.#confirmed.delete(node);
+    this.#barriers.confirm(node, version);
+  }
+
+  /** It has gone. */
   drop(node: NodeId): void {
     this.#confirmed.delete(node);
     this.#barriers.drop(node);
