@@ -45,8 +45,8 @@ export class RedisBackplane implements Backplane, Bus, Directory {
       node: this.node,
       events: () => this.#events,
       maySpeak: () => this.#maySpeak(),
-      // Before it has entered there is no lease that could have run out.
-      mayListen: () => this.#state !== 'live' || this.#maySpeak(),
+      // Before it has entered there is no lease that could have run out; once it has left or was declared dead, there is none.
+      mayListen: () => this.#state === 'joined' || this.#maySpeak(),
       gone: (node) => this.#gone(node),
       condemned: () => this.#end(),
       fenced: () => this.#fenced(),

@@ -4,7 +4,7 @@ import type { NodeId, SessionId } from '../../../../src/wamp/ids.js';
 import { RedisCluster } from '../../../support/redis-cluster.js';
 import { startRedis, type RedisServer } from '../../../support/redis.js';
 import { NodeUnderTest } from '../node-under-test.js';
-import { claimOf, REALM } from '../samples.js';
+import { cancelOf, claimOf, REALM } from '../samples.js';
 
 let redis: RedisServer;
 let cluster: RedisCluster;
@@ -45,6 +45,22 @@ describe('a node that finds itself declared dead', () => {
     await dead.until((self) => self.all('fenced').length > 0);
     await dead.backplane.stop();
     expect(await cluster.rowCount(dead.id)).toBe(0);
+  });
+
+  it('acts on nothing any more that the others said to it before (G5)', async () => {
+    const other = await node();
+    const dead = await node();
+    await Promise.all(Array.from({ length: 5_000 }, async (_, number) => join(dead, number + 1)));
+    await dead.hearOut(other);
+    await redis.command('ZADD', `${cluster.prefix}:{nodes}:gone`, Date.now(), dead.id);
+    let heardCount: number | undefined;
+    while (dead.all('fenced').length === 0) {
+      other.backplane.bus.send(dead.id, REALM, cancelOf(other.id));
+      if (!dead.backplane.gauges!.isUp) heardCount ??= dead.all('frame').length;
+      await new Promise(setImmediate);
+    }
+    expect(heardCount).toBeGreaterThan(0);
+    expect(dead.all('frame')).toHaveLength(heardCount!);
   });
 
   it('while its sessions go on: what they want is refused, and leaves nothing behind (G5)', async () => {
