@@ -91,9 +91,11 @@ export class RealmTwin {
   }
 
   #enterRealm([version, nodes]: Five, [node = '', floor, channel = '']: Words): unknown {
-    if (this.#hashes.get(nodes)?.has(node) === true) return ['known', this.#number(version)];
+    const current = this.#number(version);
+    const isBehind = current < Number(floor) ? 1 : 0;
+    if (this.#hashes.get(nodes)?.has(node) === true) return ['known', current, isBehind];
     this.#hset(nodes, node, '1 loading');
-    return ['entered', this.#say(version, floor, channel, '-', ['enter', node])];
+    return ['entered', this.#say(version, floor, channel, '-', ['enter', node]), isBehind];
   }
 
   #markWhole([version, nodes]: Five, [node = '', floor, channel = '']: Words): unknown {

@@ -258,7 +258,9 @@ export class RealmDirectory implements ServedRealm {
     this.#needsRepair = false;
     if (!this.#isLive || membership.isGone(node)) throw this.#unavailable('entering a realm');
     const entered = await store.run(enterRealm, this.#step());
-    if (entered.kind === 'entered' && this.#state === 'serving') this.#storeLost();
+    if (entered.isBehind || (entered.kind === 'entered' && this.#state === 'serving')) this.#storeLost();
+    // Who waits for an earlier version waits for one that the store has lost, and will see so itself.
+    if (entered.isBehind) this.#follower.forgetBefore(entered.version);
     const image = await this.#load(true);
     if (image?.nodes.has(node) !== true) throw this.#unavailable('entering a realm: the store lost it meanwhile');
     const troubleCount = this.#troubleCount;

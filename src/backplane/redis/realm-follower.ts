@@ -44,6 +44,8 @@ export class RealmFollower {
   #isFollowing = false;
   /** While the realm is read. */
   #buffer: Change[] | undefined;
+  /** Nobody is told of versions before: they are of a time that the store has forgotten. */
+  #firstVersion = 0;
   #isScheduled = false;
   #isLoading = false;
 
@@ -84,6 +86,7 @@ export class RealmFollower {
   /** `asker` is to be told once this node has the version: once per turn, however many changes came. */
   owe(asker: NodeId, version: number): void {
     if (asker === this.#options.node || !this.#options.membership.isMember(asker)) return;
+    if (version < this.#firstVersion) return;
     this.#owed.set(asker, Math.max(this.#owed.get(asker) ?? 0, version));
     this.#scheduleConfirmations();
   }
@@ -132,6 +135,12 @@ export class RealmFollower {
     this.halt();
     this.#streamVersion = 0;
     this.#owed.clear();
+  }
+
+  /** The store has lost what came before this version. */
+  forgetBefore(version: number): void {
+    this.#firstVersion = version;
+    for (const [asker, owed] of this.#owed) if (owed < version) this.#owed.delete(asker);
   }
 
   forget(node: NodeId): void {

@@ -33,15 +33,18 @@ export interface Done {
 export interface EnterReply {
   readonly kind: 'entered' | 'known';
   readonly version: number;
+  /** The store does not count as far as the node knows: it has lost data. */
+  readonly isBehind: boolean;
 }
 
 export const enterRealm: Script<RealmStep, EnterReply> = {
   file: 'enter_realm.lua',
   encode: (step) => ({ keys: [step.keys.version, step.keys.nodes], argv: head(step) }),
   decode: (raw) => {
-    const [kind, version] = list(raw, 'enter_realm.lua');
+    const [kind, version, behind] = list(raw, 'enter_realm.lua');
     if (kind !== 'entered' && kind !== 'known') throw unexpected('enter_realm.lua', kind);
-    return { kind, version: versionOf(version, 'enter_realm.lua') };
+    if (behind !== 0 && behind !== 1) throw unexpected('enter_realm.lua', behind);
+    return { kind, version: versionOf(version, 'enter_realm.lua'), isBehind: behind === 1 };
   },
 };
 
