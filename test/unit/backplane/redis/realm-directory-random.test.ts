@@ -186,9 +186,7 @@ class RandomRealm {
           if (other === node || other.gone.has(node.id)) continue;
           const topic = member.slice('exact '.length);
           if (!other.directory.interestedNodes(topic).includes(node.id))
-            throw new Error(
-              `${other.id} does not know that ${node.id} wants ${topic}`,
-            );
+            throw new Error(`${other.id} does not know that ${node.id} wants ${topic}`);
         }
       }
     }
