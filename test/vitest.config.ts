@@ -7,6 +7,7 @@ const project = (name: string, extra: object = {}) => ({
   extends: true as const,
   test: { name, include: [`test/${name}/**/*.test.ts`], ...extra },
 });
+const withRedis = { globalSetup: 'test/support/prepare.ts' };
 
 // Read several times, and by every worker: asked and said once. `GANTRY_TEST_ENGINE=no` leaves the containers out.
 const isFirst = process.env['GANTRY_TEST_ENGINE'] === undefined;
@@ -25,14 +26,14 @@ export default defineConfig({
     hookTimeout: 30_000,
     projects: [
       project('unit'),
-      project('contract'),
-      project('conformance'),
+      project('contract', withRedis),
+      project('conformance', withRedis),
       project('simulation', { testTimeout: 300_000 }),
-      project('interop'),
-      project('cluster', { testTimeout: 120_000, fileParallelism: false }),
-      project('demo', { testTimeout: 60_000 }),
+      project('interop', withRedis),
+      project('cluster', { ...withRedis, testTimeout: 120_000, fileParallelism: false }),
+      project('demo', { ...withRedis, testTimeout: 60_000 }),
       project('static', { testTimeout: 60_000 }),
-      project('bench', { testTimeout: 120_000 }),
+      project('bench', { ...withRedis, testTimeout: 120_000 }),
       project('containers', {
         testTimeout: 240_000,
         hookTimeout: 600_000,

@@ -150,16 +150,32 @@ function installed(): string | undefined {
   return found;
 }
 
+const WHAT_TO_DO = 'install redis-server 7 or later, or have Docker running';
+
+/** Once, before several test files want a server at the same time: has one installed where that is the only way to get one. */
+export async function prepareServer(): Promise<void> {
+  const isElsewhere = ['container', 'url'].includes(forcedKind() ?? '');
+  if (isElsewhere || installed() !== undefined || (await canContain())) return;
+  binary();
+}
+
 function binary(): string {
-  if (installed() === undefined && process.getuid?.() === 0 && runs('apt-get')) {
+  if (installed() === undefined && mayInstall()) {
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-    execFileSync('apt-get', ['install', '-y', 'redis-server'], { stdio: 'ignore', env });
+    try {
+      execFileSync('apt-get', ['update'], { stdio: 'ignore', env });
+      execFileSync('apt-get', ['install', '-y', '--no-install-recommends', 'redis-server'], { stdio: 'ignore', env });
+    } catch (cause) {
+      throw new Error(`apt-get could not install redis-server: ${WHAT_TO_DO}`, { cause });
+    }
   }
   const program = installed();
-  if (program === undefined) {
-    throw new Error('tests with Redis need a server: install redis-server 7 or later, or have Docker running.');
-  }
+  if (program === undefined) throw new Error(`tests with Redis need a server: ${WHAT_TO_DO}`);
   return program;
+}
+
+function mayInstall(): boolean {
+  return process.getuid?.() === 0 && runs('apt-get');
 }
 
 function runs(program: string): boolean {
