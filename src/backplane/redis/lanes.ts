@@ -64,13 +64,13 @@ export class Lanes implements Confirmations {
   readonly #outbound = new Map<NodeId, OutboundLane>();
   /** Nodes that something was said to before they were known: a realm may be read before the change is heard that says so. */
   readonly #saidTooEarly = new Set<NodeId>();
+  #lastNode: NodeId | undefined;
+  #lastLane: OutboundLane | undefined;
   readonly #underWay = new Map<Batch, Promise<void>>();
   #due: OutboundLane[] = [];
   #isScheduled = false;
   #isCutOff = false;
   #unacknowledgedBytes = 0;
-  /** The batches that the publication in hand is in. */
-  readonly #into: Batch[] = [];
   #shared: { readonly batches: readonly Batch[]; readonly settlement: Settlement }[] = [];
   readonly #refusals = new Map<Refusal, Promise<void>>();
 
@@ -95,6 +95,7 @@ export class Lanes implements Confirmations {
     const isReadable = reads.includes(FORMAT_VERSION);
     const lane = new OutboundLane({ from, to: node, channel: channelOf(node), isReadable, items: this.#items, limits });
     this.#outbound.set(node, lane);
+    this.#lastNode = undefined;
     if (this.#saidTooEarly.delete(node)) lane.lose();
   }
 
@@ -102,38 +103,29 @@ export class Lanes implements Confirmations {
   close(node: NodeId): void {
     const lane = this.#outbound.get(node);
     this.#outbound.delete(node);
+    this.#lastNode = undefined;
     this.#inbox.close(node);
     for (const { batch } of lane?.close() ?? []) this.#settle(batch);
   }
 
   /** Resolves once every node has it, or has gone; rejects with BackplaneUnavailableError when one may lack it (G4). */
   publish(nodes: readonly NodeId[], realm: Uri, publication: Publication): Promise<void> {
-    const into = this.#into;
-    into.length = 0;
-    let refusal: Refusal | undefined;
-    let first: OutboundLane | undefined;
-    for (const node of nodes) {
-      const lane = this.#outbound.get(node);
-      if (lane === undefined) continue;
-      let reason = this.#refusalOf(lane);
-      if (reason === undefined) {
-        if (first !== undefined) lane.copyLast(first);
-        else if (lane.publication(realm, publication)) first = lane;
-        else reason = 'format';
-      }
-      if (reason === undefined) this.#taken(lane);
-      else refusal = this.#refuse(lane, reason);
-    }
-    this.#options.counters.itemsSent.publication += into.length;
-    if (refusal !== undefined) return this.#refused(refusal);
-    const [batch] = into;
-    if (batch === undefined) return ACCEPTED;
-    return into.length === 1 ? batch.alone.promise : this.#together(into).promise;
+    const [node] = nodes;
+    if (node === undefined) return ACCEPTED;
+    if (nodes.length > 1) return this.#publishToAll(nodes, realm, publication);
+    const lane = this.#laneOf(node);
+    if (lane === undefined) return ACCEPTED;
+    let reason = this.#refusalOf(lane);
+    if (reason === undefined && !lane.publication(realm, publication)) reason = 'format';
+    if (reason !== undefined) return this.#refused(this.#refuse(lane, reason));
+    this.#taken(lane);
+    this.#options.counters.itemsSent.publication++;
+    return lane.batch.alone.promise;
   }
 
   /** False: it was not taken. A frame that was taken may still come back by `returned`. */
   send(to: NodeId, realm: Uri, frame: Frame): boolean {
-    const lane = this.#outbound.get(to);
+    const lane = this.#laneOf(to);
     if (lane === undefined) {
       if (this.#saidTooEarly.size < MAX_SAID_TOO_EARLY && !this.#inbox.isGone(to)) this.#saidTooEarly.add(to);
       return true;
@@ -144,7 +136,6 @@ export class Lanes implements Confirmations {
       this.#refuse(lane, reason);
       return false;
     }
-    this.#into.length = 0;
     this.#taken(lane);
     this.#options.counters.itemsSent[kindOfFrame(frame)]++;
     return true;
@@ -219,6 +210,40 @@ export class Lanes implements Confirmations {
     return { unacknowledgedBytes: this.#unacknowledgedBytes, openPeers, unreachablePeers };
   }
 
+  #publishToAll(nodes: readonly NodeId[], realm: Uri, publication: Publication): Promise<void> {
+    const into: Batch[] = [];
+    let refusal: Refusal | undefined;
+    let first: OutboundLane | undefined;
+    for (const node of nodes) {
+      const lane = this.#outbound.get(node);
+      if (lane === undefined) continue;
+      let reason = this.#refusalOf(lane);
+      if (reason === undefined) {
+        if (first !== undefined) lane.copyLast(first);
+        else if (lane.publication(realm, publication)) first = lane;
+        else reason = 'format';
+      }
+      if (reason === undefined) {
+        this.#taken(lane);
+        into.push(lane.batch);
+      } else refusal = this.#refuse(lane, reason);
+    }
+    this.#options.counters.itemsSent.publication += into.length;
+    if (refusal !== undefined) return this.#refused(refusal);
+    const [batch] = into;
+    if (batch === undefined) return ACCEPTED;
+    return into.length === 1 ? batch.alone.promise : this.#together(into).promise;
+  }
+
+  /** Mostly it is that of the last: a node's name comes from several places, and alike strings are not compared for nothing. */
+  #laneOf(node: NodeId): OutboundLane | undefined {
+    if (node !== this.#lastNode) {
+      this.#lastLane = this.#outbound.get(node);
+      this.#lastNode = node;
+    }
+    return this.#lastLane;
+  }
+
   #refusalOf(lane: OutboundLane): Refusal | undefined {
     if (this.#isCutOff) return 'cut_off';
     if (!lane.isReadable) return 'format';
@@ -228,7 +253,6 @@ export class Lanes implements Confirmations {
 
   #taken(lane: OutboundLane): void {
     this.#unacknowledgedBytes += lane.itemBytes;
-    this.#into.push(lane.batch);
     this.#schedule(lane);
   }
 
@@ -254,7 +278,7 @@ export class Lanes implements Confirmations {
     }
     const settlement = new Settlement(batches.length);
     for (const batch of batches) batch.join(settlement);
-    if (this.#shared.length < MAX_SHARED) this.#shared.push({ batches: [...batches], settlement });
+    if (this.#shared.length < MAX_SHARED) this.#shared.push({ batches, settlement });
     return settlement;
   }
 

@@ -98,6 +98,21 @@ describe('lanes', () => {
     await accepted;
   });
 
+  it('skip a node that has gone since it was last spoken to, and speak to one that has come since', async () => {
+    const { sender } = pair();
+    const D = 'd-1' as NodeId;
+    await sender.lanes.publish([D], 'r', publicationOf());
+    sender.lanes.open(D, READS);
+    void sender.lanes.publish([D], 'r', publicationOf());
+    const [toD] = sender.endTurn() as [Sent];
+    expect(headOf(toD, D).itemCount).toBe(1);
+    toD.receipt(1);
+    sender.lanes.close(D);
+    await sender.lanes.publish([D], 'r', publicationOf());
+    expect(sender.lanes.send(D, 'r', LOST)).toBe(true);
+    expect(sender.endTurn()).toEqual([]);
+  });
+
   it('skip nodes that are not open, and this node itself', async () => {
     const { sender } = pair();
     sender.lanes.open(A, READS);
