@@ -13,7 +13,8 @@ const isPayload = (source: string | Uint8Array): boolean => {
 function isJson(source: Uint8Array): boolean {
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(source);
-    JSON.parse(`[${text}]`);
+    // In the same place: "],[" makes two lists of one.
+    JSON.parse(`[16,1,{},"t",[${text}]]`);
     return true;
   } catch {
     return false;
