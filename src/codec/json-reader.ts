@@ -83,7 +83,8 @@ export class JsonReader implements Reader {
   }
 
   jump(pos: number): boolean {
-    this.pos = pos;
+    // White space is no part of what is remembered: there may be more of it this time.
+    this.pos = afterSpace(this.#bytes, pos, this.#end);
     return true;
   }
 

@@ -1,25 +1,26 @@
 import fc from 'fast-check';
 
-interface Change {
+export interface Change {
   readonly at: number;
   readonly kind: 'set' | 'flip' | 'insert' | 'remove' | 'double' | 'cut';
   readonly byte: number;
 }
 
-const change = fc.record({
+/** One change of a few bytes. */
+export const anyChange: fc.Arbitrary<Change> = fc.record({
   at: fc.nat(),
-  kind: fc.constantFrom('set', 'flip', 'insert', 'remove', 'double', 'cut'),
+  kind: fc.constantFrom<Change['kind']>('set', 'flip', 'insert', 'remove', 'double', 'cut'),
   byte: fc.nat(255),
 });
 
 /** One of these frames with a few bytes changed, left out or repeated. */
 export function mutated(frames: readonly Uint8Array[]): fc.Arbitrary<Buffer> {
   return fc
-    .tuple(fc.constantFrom(...frames), fc.array(change, { minLength: 1, maxLength: 4 }))
+    .tuple(fc.constantFrom(...frames), fc.array(anyChange, { minLength: 1, maxLength: 4 }))
     .map(([frame, changes]) => changes.reduce(changed, Buffer.from(frame)));
 }
 
-function changed(bytes: Buffer, { at, kind, byte }: Change): Buffer {
+export function changed(bytes: Buffer, { at, kind, byte }: Change): Buffer {
   const pos = at % (bytes.length + 1);
   const [before, after] = [bytes.subarray(0, pos), bytes.subarray(pos)];
   switch (kind) {
