@@ -1,6 +1,7 @@
 import { Code } from '../../../src/wamp/codes.js';
 import type { MatchPolicy } from '../../../src/wamp/options.js';
 import type { SerializerId } from '../../../src/wamp/payload.js';
+import { closeText } from '../../interop/clients/app-client.js';
 import { RawClient, type Message } from '../../support/raw-client.js';
 import { APP_FAILED, APP_INTERRUPTED } from '../checker/judge-calls.js';
 import { LEFT } from '../checker/judge.js';
@@ -105,7 +106,7 @@ class RawSession {
     const connection = { isClosed: false };
     void this.client.closed.then(({ code, reason }) => {
       connection.isClosed = true;
-      this.#end(`closed ${code} ${reason}`.trim());
+      this.#end(closeText(code, reason));
     });
     for (;;) {
       let message: Message;

@@ -49,7 +49,7 @@ export class AppError extends Error {
 export interface AppClient {
   readonly kind: ClientKind;
   readonly session: number;
-  /** How the connection ended: the reason of the router's GOODBYE or ABORT, or what the library calls it. */
+  /** How the connection ended: the reason of the router's GOODBYE or ABORT, else the close frame (`closeText`). */
   readonly ended: Promise<string>;
   isOpen(): boolean;
   /** Resolves with the way to unsubscribe. */
@@ -66,6 +66,11 @@ export interface AppClient {
 export interface ClientKind {
   readonly library: 'autobahn' | 'wampy';
   readonly serializer: SerializerId;
+}
+
+/** What a close frame states, as all clients of the tests write it. */
+export function closeText(code: number, reason: { toString(): string }): string {
+  return `closed ${code} ${reason.toString()}`.trim();
 }
 
 /** Values as an application on this serializer has to write them: JSON has bytes only as text (SER-3). */

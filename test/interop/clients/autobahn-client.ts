@@ -3,6 +3,7 @@ import WebSocket from 'ws';
 import type { SerializerId } from '../../../src/wamp/payload.js';
 import {
   AppError,
+  closeText,
   fromClient,
   payloadFrom,
   toClient,
@@ -14,9 +15,16 @@ import {
   type Payload,
 } from './app-client.js';
 
+/** The socket of the connection that was opened last, and how each ended. */
+let newest: WebSocket | undefined;
+const closings = new WeakMap<WebSocket, string>();
+
 /** Node.js 20 has no WebSocket of its own. Those of browsers do not throw what nobody listens for. */
 function quietWebSocket(url: string, protocols: string[]): WebSocket {
-  return new WebSocket(url, protocols).on('error', () => undefined);
+  const socket = new WebSocket(url, protocols);
+  newest = socket;
+  socket.on('close', (code, reason) => closings.set(socket, closeText(code, reason)));
+  return socket.on('error', () => undefined);
 }
 Object.assign(globalThis, { WebSocket: quietWebSocket });
 autobahn.log.warn = () => undefined;
@@ -39,8 +47,9 @@ export function joinAutobahn(url: string, serializer: SerializerId, options: obj
   return new Promise((resolve, reject) => {
     const ended = new Promise<string>((end) => {
       connection.onclose = (how, { reason }) => {
-        end(reason ?? how);
-        reject(new AppError(reason ?? how));
+        const ending = reason ?? (socket && closings.get(socket)) ?? how;
+        end(ending);
+        reject(new AppError(ending));
         return true;
       };
     });
@@ -48,6 +57,7 @@ export function joinAutobahn(url: string, serializer: SerializerId, options: obj
       resolve(new AutobahnClient({ library: 'autobahn', serializer }, connection, session, ended));
     };
     connection.open();
+    const socket = newest;
   });
 }
 

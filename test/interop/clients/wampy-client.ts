@@ -3,9 +3,11 @@ import { CborSerializer } from 'wampy/CborSerializer.js';
 import { JsonSerializer } from 'wampy/JsonSerializer.js';
 import { MsgpackSerializer } from 'wampy/MsgpackSerializer.js';
 import WebSocket from 'ws';
+import { Code } from '../../../src/wamp/codes.js';
 import type { SerializerId } from '../../../src/wamp/payload.js';
 import {
   AppError,
+  closeText,
   fromClient,
   payloadFrom,
   toClient,
@@ -40,25 +42,47 @@ export async function joinWampy(
   serializer: SerializerId,
   options: WampyOptions = {},
 ): Promise<WampyClient> {
-  let onClose!: (how: string) => void;
-  let reason = 'closed';
-  const ended = new Promise<string>((resolve) => (onClose = resolve));
+  let onClose!: () => void;
+  const isClosed = new Promise<void>((resolve) => (onClose = resolve));
+  // wampy itself does not report the reason of GOODBYE, nor the code of the close frame.
+  let farewell: string | undefined;
+  let closing = 'lost';
+  class Watched extends WebSocket {
+    constructor(...words: ConstructorParameters<typeof WebSocket>) {
+      super(...words);
+      this.on('close', (code, reason) => (closing = closeText(code, reason)));
+    }
+  }
   const library = wampy(url, serializer, {
     autoReconnect: false,
-    onError: (error) => {
-      reason = 'errorUri' in error ? String(error.errorUri) : error.message;
-    },
-    onClose: () => {
-      onClose(reason);
-    },
+    ws: Watched as unknown as NonNullable<WampyOptions['ws']>,
+    serializer: watched(serializer, ([code, , reason]) => {
+      if (code === Code.GOODBYE || code === Code.ABORT) farewell ??= String(reason);
+    }),
+    onClose,
     ...options,
   });
+  const ended = isClosed.then(() => farewell ?? closing);
   try {
     await library.connect();
   } catch (error) {
     throw error instanceof Errors.AbortError ? new AppError(error.errorUri) : error;
   }
   return new WampyClient({ library: 'wampy', serializer }, library, ended);
+}
+
+type Serializer = NonNullable<WampyOptions['serializer']>;
+
+/** Shows each message that comes in. */
+function watched(id: SerializerId, onMessage: (message: readonly unknown[]) => void): Serializer {
+  const serializer: Serializer = SERIALIZERS[id]();
+  const decode = serializer.decode.bind(serializer);
+  serializer.decode = (bytes) => {
+    const message = decode(bytes);
+    onMessage(message as readonly unknown[]);
+    return message;
+  };
+  return serializer;
 }
 
 class WampyClient implements AppClient {
