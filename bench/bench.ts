@@ -2,11 +2,11 @@ import type { Clusters } from './cluster/cluster.js';
 import type { Endpoint, Job, Outcome, Plan } from './load/job.js';
 import type { LoadPool } from './load-pool.js';
 import type { CaseResult } from './report/figures.js';
-import type { Router, RunningRouter } from './routers/router.js';
+import type { Router, RunningRouter, StartOptions } from './routers/router.js';
 import type { Settings } from './settings.js';
 
-/** What the routers are measured against: the relay, each other, the bare pipe over Redis, or nothing. */
-export type Against = 'bare' | 'peers' | 'pipe' | 'nothing';
+/** What the routers are measured against: the relay, each other, another build of Gantry, the bare pipe over Redis, or nothing. */
+export type Against = 'bare' | 'peers' | 'build' | 'pipe' | 'nothing';
 
 /** What a scenario gets to work with. */
 export interface Bench {
@@ -43,11 +43,12 @@ export function subjectOf(bench: Bench): Router {
 /** Starts these routers, hands them to `work` and stops them whatever happens. */
 export async function withRouters<T>(
   routers: readonly Router[],
-  measuresMemory: boolean,
+  options: StartOptions | boolean,
   work: (started: readonly Started[]) => Promise<T>,
 ): Promise<T> {
+  const startOptions = typeof options === 'boolean' ? { measuresMemory: options } : options;
   const starting = await Promise.allSettled(
-    routers.map(async (router) => ({ router, running: await router.start({ measuresMemory }) })),
+    routers.map(async (router) => ({ router, running: await router.start(startOptions) })),
   );
   const started = starting.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
   try {

@@ -11,6 +11,8 @@ export interface Comparison {
   readonly plan: Plan;
   /** The share of the bare relay that must be reached. */
   readonly ofBare: number;
+  /** The share of another build's throughput that must be reached; 0.97 where absent. */
+  readonly ofBefore?: number;
   /** How many times another router's messages per CPU time are aimed at, by its name. */
   readonly timesPeer: Readonly<Record<string, number>>;
 }
@@ -45,6 +47,8 @@ function figuresOf(bench: Bench, measured: readonly Measured[], comparison: Comp
   const [first, ...others] = measured;
   if (first === undefined || bench.against === 'nothing') return own;
   if (bench.against === 'bare') return [...shareFigures(first, others, atLeast(comparison.ofBare)), ...own];
+  if (bench.against === 'build')
+    return [...others.flatMap((before) => buildFigures(first, before, comparison.ofBefore ?? 0.97)), ...own];
   const times = others.flatMap((peer) => peerFigures(first, peer, comparison.timesPeer[peer.router]));
   return [...times, ...own];
 }
@@ -80,6 +84,13 @@ function shareFigures(bare: Measured, routers: readonly Measured[], target: Targ
       target,
     ),
   ]);
+}
+
+/** Above 1: this build needs less CPU time, or sends more, than the one before. */
+function buildFigures(subject: Measured, before: Measured, aim: number): Figure[] {
+  const cpu = pairwise(subject.outcomes, before.outcomes, (a, b) => cpuMicros(b) / cpuMicros(a));
+  const rate = pairwise(subject.outcomes, before.outcomes, (a, b) => ratePerSecond(a) / ratePerSecond(b));
+  return [figure('of before, CPU', '', cpu, atLeast(aim)), figure('of before, rate', '', rate, atLeast(aim))];
 }
 
 function peerFigures(subject: Measured, peer: Measured, aim: number | undefined): Figure[] {

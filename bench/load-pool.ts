@@ -17,8 +17,10 @@ class LoadProcess {
   readonly #pending = new Map<number, Pending>();
   #commands = 0;
 
-  constructor() {
-    const [command, ...rest] = pinned(loadCores, [process.execPath, entry]);
+  /** `isYielding`: takes the processor only when no other process of the machine wants it. */
+  constructor(isYielding = false) {
+    const nice = isYielding ? ['nice', '-n', '19'] : [];
+    const [command, ...rest] = pinned(loadCores, [...nice, process.execPath, entry]);
     this.#child = spawn(command!, rest, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     this.#child.on('message', (message: FromWorker) => this.#receive(message));
     this.#child.on('exit', (exitCode) => this.#ended(`the load process ended with ${exitCode}`));
@@ -106,6 +108,29 @@ export class LoadPool {
       for (const [index, one] of [...processes.entries()].reverse()) {
         await one.ask({ command: 'open', endpoint, job: jobs[index]! });
       }
+    } catch (error) {
+      await load.close();
+      throw error;
+    }
+    return load;
+  }
+
+  /** In a process of its own, which ends with the load and yields to those that measure. */
+  async openApart(endpoint: Endpoint, job: Job): Promise<OpenLoad> {
+    const apart = new LoadProcess(true);
+    const load: OpenLoad = {
+      run: (plan) => apart.ask({ command: 'run', plan }),
+      finish: () => apart.finish(),
+      verify: async () => {
+        await apart.ask({ command: 'verify', sent: 0 });
+      },
+      close: async () => {
+        await apart.ask({ command: 'close' });
+        apart.end();
+      },
+    };
+    try {
+      await apart.ask({ command: 'open', endpoint, job });
     } catch (error) {
       await load.close();
       throw error;

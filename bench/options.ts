@@ -10,6 +10,8 @@ export interface Options {
   readonly isCluster: boolean;
   readonly mode: Mode;
   readonly url: string | null;
+  /** Another built checkout of Gantry, in place of the relay. */
+  readonly beside: string | null;
   readonly realm: string;
   readonly name: string | null;
   readonly note: string | null;
@@ -22,11 +24,12 @@ export const usage = `npm run bench -- [SCENARIO…] [options]
 npm run bench -- peers [SCENARIO…] [options]   Gantry, nexus and Crossbar.io in turn
 npm run bench -- cluster [SCENARIO…] [options] nodes over Redis, beside a bare pipe over the same Redis
 
-  SCENARIO           fanout mixed rpc progressive latency idle subscriptions churn; all when none is named
+  SCENARIO           fanout mixed bulk rpc progressive latency idle subscriptions churn hostile; all when none is named
                      of the cluster: fanout rpc local topics sessions nodes mirror
   --quick            fewer and shorter runs
   --smoke            everything tiny, to see that it works; writes no report
   --url URL          the WAMP router at URL instead of Gantry: no relay beside it, no CPU time, no memory
+  --beside DIR       another built checkout of Gantry in place of the relay, in turn with this one
   --realm REALM      realm of that router (realm1)
   --runs N           runs of each case
   --name NAME        name of the report in bench/reports
@@ -47,12 +50,15 @@ export function readOptions(argv: readonly string[]): Options | null {
     throw new BenchError('--runs wants a whole number above 0');
   if ((isAgainstPeers || isCluster) && values.url !== undefined)
     throw new BenchError(`${first} and --url exclude each other`);
+  if (values.beside !== undefined && (isAgainstPeers || isCluster || values.url !== undefined))
+    throw new BenchError('--beside goes with one node of Gantry only: not with peers, cluster or --url');
   return {
     scenarios: isAgainstPeers || isCluster ? rest : positionals,
     isAgainstPeers,
     isCluster,
     mode: values.smoke ? 'smoke' : values.quick ? 'quick' : 'full',
     url: values.url ?? null,
+    beside: values.beside ?? null,
     realm: values.realm,
     name: values.name ?? null,
     note: values.note ?? null,
@@ -71,6 +77,7 @@ function parse(argv: readonly string[]) {
         quick: { type: 'boolean', default: false },
         smoke: { type: 'boolean', default: false },
         url: { type: 'string' },
+        beside: { type: 'string' },
         realm: { type: 'string', default: 'realm1' },
         runs: { type: 'string' },
         name: { type: 'string' },

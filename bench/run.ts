@@ -11,7 +11,7 @@ import { summaryLine, writeReport, type Report } from './report/report.js';
 import { bare } from './routers/bare.js';
 import { installCrossbar } from './routers/crossbar.js';
 import { external } from './routers/external.js';
-import { gantry } from './routers/gantry.js';
+import { gantry, gantryBefore } from './routers/gantry.js';
 import { installNexus } from './routers/nexus.js';
 import { canPin, loadCores } from './routers/process.js';
 import type { Router } from './routers/router.js';
@@ -93,6 +93,8 @@ async function lineUpOf(options: Options, say: Say): Promise<LineUp> {
   }
   const subject = gantry(options.profileDirectory);
   if (options.isCluster) return { against: 'pipe', bare: null, routers: [subject], missing: [] };
+  if (options.beside !== null)
+    return { against: 'build', bare: null, routers: [subject, gantryBefore(options.beside)], missing: [] };
   if (!options.isAgainstPeers) return { against: 'bare', bare, routers: [subject], missing: [] };
   const routers = [subject];
   const missing: string[] = [];
@@ -150,8 +152,16 @@ const notMeasuredOfCluster =
   'those are tests. Rates say what one core for everything gave, not what nodes with cores of their own would: the CPU ' +
   'time of each process is the figure that counts.';
 
-function nameOf({ mode, url, isAgainstPeers, isCluster }: Options): string {
-  const what = isCluster ? 'cluster' : isAgainstPeers ? 'peers' : url === null ? 'gantry' : 'url';
+function nameOf({ mode, url, beside, isAgainstPeers, isCluster }: Options): string {
+  const what = isCluster
+    ? 'cluster'
+    : isAgainstPeers
+      ? 'peers'
+      : beside !== null
+        ? 'beside'
+        : url === null
+          ? 'gantry'
+          : 'url';
   return mode === 'full' ? what : `${what}-${mode}`;
 }
 

@@ -26,6 +26,10 @@ export interface Settings {
   readonly idleSessions: number;
   readonly subscriptions: number;
   readonly churnCycles: number;
+  /** How long one attack lasts. */
+  readonly attackMs: number;
+  /** Of its connections. */
+  readonly attackShare: number;
   /** Nodes of the clusters that are compared, the least first. */
   readonly nodeCounts: readonly number[];
   /** That come all at once on one node of a cluster. */
@@ -49,6 +53,8 @@ const full: Settings = {
   idleSessions: 10_000,
   subscriptions: 100_000,
   churnCycles: 200_000,
+  attackMs: 5_000,
+  attackShare: 1,
   nodeCounts: [2, 4, 8],
   stormTopics: 50_000,
   stormSessions: 10_000,
@@ -66,6 +72,7 @@ const quick: Settings = {
   idleSessions: 2_000,
   subscriptions: 20_000,
   churnCycles: 10_000,
+  attackMs: 3_000,
   stormTopics: 10_000,
   stormSessions: 2_000,
 };
@@ -86,6 +93,8 @@ const smoke: Settings = {
   idleSessions: 50,
   subscriptions: 200,
   churnCycles: 200,
+  attackMs: 100,
+  attackShare: 0.05,
   nodeCounts: [2, 3],
   stormTopics: 600,
   stormSessions: 50,

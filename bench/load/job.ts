@@ -1,3 +1,5 @@
+import type { AttackName } from './attacks.js';
+
 export type Serializer = 'json' | 'msgpack' | 'cbor';
 export const serializers: readonly Serializer[] = ['json', 'msgpack', 'cbor'];
 
@@ -72,7 +74,21 @@ export interface ChurnJob {
   readonly addressBlock: number | null;
 }
 
-export type Job = FanoutJob | RpcJob | ProgressiveJob | IdleJob | SubscriptionsJob | ChurnJob;
+/** Two ordinary sessions beside an attack, whose latency is the figure. */
+export interface InnocentsJob {
+  readonly kind: 'innocents';
+  readonly what: 'event' | 'call';
+}
+
+export interface AttackJob {
+  readonly kind: 'attack';
+  readonly attack: AttackName;
+  /** Of its connections; 1 where it is measured. */
+  readonly share: number;
+}
+
+export type Job =
+  FanoutJob | RpcJob | ProgressiveJob | IdleJob | SubscriptionsJob | ChurnJob | InnocentsJob | AttackJob;
 
 /** Closed: so many messages outstanding per sender. Open: a fixed rate, whatever comes back. */
 export type Pace =

@@ -37,8 +37,9 @@ export class Session {
     await this.#request(code.subscribe, match === 'exact' ? {} : { match }, topic);
   }
 
-  async register(procedure: string, invoke: 'single' | 'roundrobin' = 'single'): Promise<void> {
-    await this.#request(code.register, invoke === 'single' ? {} : { invoke }, procedure);
+  async register(procedure: string, invoke: 'single' | 'roundrobin' = 'single', concurrency = 0): Promise<void> {
+    const options = { ...(invoke !== 'single' && { invoke }), ...(concurrency > 0 && { concurrency }) };
+    await this.#request(code.register, options, procedure);
   }
 
   /** GOODBYE both ways, then the WebSocket is closed; resolves when the connection is gone. */

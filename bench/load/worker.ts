@@ -1,6 +1,8 @@
 import type { Activity } from './activity.js';
+import { Attackers } from './attackers.js';
 import { Fanout } from './fanout.js';
 import { Churn, Idle, Subscriptions } from './held-sessions.js';
+import { Innocents } from './innocents.js';
 import type { Command, Endpoint, FromWorker, Job, Outcome, ToWorker } from './job.js';
 import { Meter } from './meter.js';
 import { Progressive } from './progressive.js';
@@ -65,6 +67,10 @@ function activityOf(endpoint: Endpoint, job: Job): Activity {
       return new Subscriptions(endpoint, job);
     case 'churn':
       return new Churn(endpoint, job);
+    case 'innocents':
+      return new Innocents(endpoint, job);
+    case 'attack':
+      return new Attackers(endpoint, job);
   }
 }
 

@@ -18,6 +18,12 @@ export function residentBytes(pid: number): number {
   return total;
 }
 
+/** The most that the process itself has ever held resident. */
+export function peakResidentBytes(pid: number): number {
+  const peak = /^VmHWM:\s+(\d+) kB/m.exec(readOrEmpty(`/proc/${pid}/status`));
+  return peak === null ? NaN : Number(peak[1]) * 1024;
+}
+
 export function childrenOf(pid: number): number[] {
   return threadsOf(pid).flatMap((thread) =>
     readOrEmpty(`/proc/${pid}/task/${thread}/children`)

@@ -1,11 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { BenchError } from '../failure.js';
 import { freePort, launch } from './process.js';
 import { probeFlags } from './node-flags.js';
 import type { Router, RunningRouter, StartOptions } from './router.js';
 
-const main = fileURLToPath(new URL('../../../dist/main.js', import.meta.url));
-const manifest = new URL('../../../package.json', import.meta.url);
+const checkout = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** Limits that protect a router from strangers stand in a bench's way; everything else is the default. */
 const limits = {
@@ -20,6 +21,8 @@ export interface GantryOptions extends StartOptions {
   /** Each router writes a CPU profile there when it is stopped. */
   readonly profileDirectory: string | null;
   readonly environment?: Readonly<Record<string, string>>;
+  /** The built checkout to run; absent: this one. */
+  readonly directory?: string;
 }
 
 export interface RunningGantry extends RunningRouter {
@@ -31,33 +34,47 @@ export const gantryRealm = 'realm1';
 
 /** With a directory given, each router writes a CPU profile into it when it is stopped. */
 export function gantry(profileDirectory: string | null): Router {
+  return gantryIn(checkout, 'gantry', profileDirectory);
+}
+
+/** Another built checkout of Gantry, to be measured beside this one. */
+export function gantryBefore(directory: string): Router {
+  if (!existsSync(join(directory, 'dist', 'main.js')))
+    throw new BenchError(`--beside: there is no dist/main.js in ${directory}: run npm ci && npm run build there`);
+  return gantryIn(directory, 'before', null);
+}
+
+function gantryIn(directory: string, name: string, profileDirectory: string | null): Router {
+  const manifest = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as { version: string };
   return {
-    name: 'gantry',
+    name,
     wire: 'wamp',
     realm: gantryRealm,
-    version: (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version,
-    start: ({ measuresMemory }) => startGantry({ measuresMemory, profileDirectory }),
+    version: manifest.version,
+    start: (options) => startGantry({ ...options, profileDirectory, directory }),
   };
 }
 
 export async function startGantry({
   measuresMemory,
+  servesSite = false,
   profileDirectory,
   environment,
+  directory = checkout,
 }: GantryOptions): Promise<RunningGantry> {
   const profiling = profileDirectory === null ? [] : ['--cpu-prof', '--cpu-prof-dir', profileDirectory];
   const port = await freePort();
   const opsPort = await freePort();
   const running = await launch({
     name: 'gantry',
-    argv: [process.execPath, ...probeFlags(measuresMemory), ...profiling, main, 'start'],
+    argv: [process.execPath, ...probeFlags(measuresMemory), ...profiling, join(directory, 'dist', 'main.js'), 'start'],
     port,
     path: '/ws',
     environment: {
       ...limits,
       GANTRY_LISTEN_PORT: String(port),
       GANTRY_OPS_PORT: String(opsPort),
-      GANTRY_DEMO_ENABLED: 'false',
+      GANTRY_DEMO_ENABLED: String(servesSite),
       ...environment,
     },
     hasProbe: measuresMemory,

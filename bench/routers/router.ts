@@ -20,6 +20,8 @@ export interface RunningRouter {
 export interface StartOptions {
   /** Started so that the runner can ask for a garbage collection. Only for scenarios that measure memory. */
   readonly measuresMemory: boolean;
+  /** Gantry serves its demo's pages, too. */
+  readonly servesSite?: boolean;
 }
 
 export interface Router {

@@ -1,4 +1,5 @@
 import type { Scenario } from '../bench.js';
+import { bulk } from './bulk.js';
 import { churn } from './churn.js';
 import { fanout as clusterFanout } from './cluster/fanout.js';
 import { local } from './cluster/local.js';
@@ -7,6 +8,7 @@ import { nodes } from './cluster/nodes.js';
 import { rpc as clusterRpc } from './cluster/rpc.js';
 import { sessions, topics } from './cluster/storms.js';
 import { fanout } from './fanout.js';
+import { hostile } from './hostile.js';
 import { idle } from './idle.js';
 import { latency } from './latency.js';
 import { mixed } from './mixed.js';
@@ -15,7 +17,18 @@ import { rpc } from './rpc.js';
 import { subscriptions } from './subscriptions.js';
 
 /** In the order of the report. */
-export const scenarios: readonly Scenario[] = [fanout, mixed, rpc, progressive, latency, idle, subscriptions, churn];
+export const scenarios: readonly Scenario[] = [
+  fanout,
+  mixed,
+  bulk,
+  rpc,
+  progressive,
+  latency,
+  idle,
+  subscriptions,
+  churn,
+  hostile,
+];
 
 /** What other routers are measured with, too. */
 export const peerScenarios: readonly Scenario[] = [fanout, rpc];
