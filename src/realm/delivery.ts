@@ -36,7 +36,11 @@ export class Delivery {
     let deliveredCount = 0;
     for (const receiver of subscription.receivers) {
       if (!toAll && !admits(publication, receiver)) continue;
-      const encoded = encodings[receiver.serializer] ?? this.#encode(event, receiver.serializer, encodings);
+      let encoded = encodings[receiver.serializer];
+      if (encoded === undefined) {
+        if (!receiver.isReachable) continue;
+        encoded = this.#encode(event, receiver.serializer, encodings);
+      }
       if (encoded === null) {
         this.#counters.eventsDropped.untranscodable++;
         continue;
@@ -49,7 +53,6 @@ export class Delivery {
   }
 
   #encode(event: Event, serializer: SerializerId, encodings: Encodings): Uint8Array | null {
-    if (encodings[serializer] === null) return null;
     const encoded = this.#codecs[serializer].encode(event);
     return (encodings[serializer] = encoded instanceof Uint8Array ? encoded : null);
   }

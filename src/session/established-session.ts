@@ -71,8 +71,13 @@ export class EstablishedSession implements Session {
     return this.#isOpen;
   }
 
+  /** The connection of a slow reader may be closing while the session is still there. */
+  get isReachable(): boolean {
+    return this.#isOpen && this.#connection.isOpen;
+  }
+
   send(message: RouterMessage): Fault | undefined {
-    if (!this.#isOpen) return undefined;
+    if (!this.isReachable) return undefined;
     const encoded = this.#codec.encode(message);
     if (!(encoded instanceof Uint8Array)) return this.#untranscodable(message, encoded.message);
     this.#queue(message[0], encoded);

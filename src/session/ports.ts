@@ -18,6 +18,8 @@ export interface Session extends Peer {
    * session's serializer; whoever waits for the outcome is to be told. An ERROR then goes without its payload: no Fault.
    */
   send(message: RouterMessage): Fault | undefined;
+  /** False: what is written is ignored, so that nothing need be encoded for this session alone. */
+  readonly isReachable: boolean;
   /** Queues a message already encoded in this session's serializer, and counted by the caller. Ignored when not open. */
   write(message: Uint8Array): void;
   /** Sends GOODBYE and waits, bounded, for the reply (SES-10, SES-15). The realm's `remove` is called before it returns. */

@@ -1,46 +1,67 @@
-/** A connection whose socket has not taken everything. */
+/** A connection with bytes that its reader has not taken. */
 export interface Backlogged {
-  /** As noted last. Only the backlog changes it. */
-  backlogBytes: number;
-  /** Lets go of what waits, and closes the connection as a slow reader's at the end of the turn. */
+  /** In its socket, as noted last. Only the backlog changes it. */
+  bufferedBytes: number;
+  /** What waits in all: in its queue and in its socket. */
+  waitingBytes(): number;
+  /** Hands to the socket what that takes now. */
+  spill(): void;
+  /** Lets go of what waits, and closes the connection as a slow reader's. */
   giveUp(): void;
+}
+
+/** The queues of all connections: what they have for the end of this turn. */
+export interface Queues {
+  readonly queuedBytes: number;
+  due(): readonly Backlogged[];
 }
 
 /** After the bound was passed, this share of it may stay: otherwise the next write would pass it again. */
 const KEPT_SHARE = 0.9;
 
-/** What waits in all connections together for their readers. Past its bound those with the most are given up (G7). */
+/**
+ * What waits for the readers of all connections together, in queues and in sockets. Past its bound the sockets get what
+ * they take at once, and then those connections with the most unread bytes are given up (G7).
+ */
 export class Backlog {
   readonly #maxBytes: number;
-  readonly #waiting = new Set<Backlogged>();
-  #totalBytes = 0;
+  readonly #queues: Queues;
+  readonly #buffered = new Set<Backlogged>();
+  #bufferedBytes = 0;
+  #isRelieving = false;
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, queues: Queues) {
     this.#maxBytes = maxBytes;
+    this.#queues = queues;
   }
 
   get totalBytes(): number {
-    return this.#totalBytes;
+    return this.#bufferedBytes + this.#queues.queuedBytes;
   }
 
-  /** What waits in this connection now. O(1) below the bound. */
+  /** What is in the socket of this connection now. O(1). */
   note(member: Backlogged, bytes: number): void {
-    this.#totalBytes += bytes - member.backlogBytes;
-    member.backlogBytes = bytes;
-    if (bytes === 0) this.#waiting.delete(member);
-    else this.#waiting.add(member);
-    if (this.#totalBytes > this.#maxBytes) this.#relieve();
+    this.#bufferedBytes += bytes - member.bufferedBytes;
+    member.bufferedBytes = bytes;
+    if (bytes === 0) this.#buffered.delete(member);
+    else this.#buffered.add(member);
+  }
+
+  /** Looks at the bound: after each message that is queued, and whenever a socket has more. O(1) below it. */
+  check(): void {
+    if (this.#bufferedBytes + this.#queues.queuedBytes > this.#maxBytes && !this.#isRelieving) this.#relieve();
   }
 
   #relieve(): void {
-    const slowest = [...this.#waiting].sort((one, other) => other.backlogBytes - one.backlogBytes);
-    for (const member of slowest) {
-      if (this.#totalBytes <= this.#maxBytes * KEPT_SHARE) return;
-      // First: to give it up may note it again.
-      this.#totalBytes -= member.backlogBytes;
-      member.backlogBytes = 0;
-      this.#waiting.delete(member);
-      member.giveUp();
+    this.#isRelieving = true;
+    const members = [...new Set([...this.#queues.due(), ...this.#buffered])];
+    // What was only just queued says nothing of its reader.
+    for (const member of members) member.spill();
+    members.sort((one, other) => other.waitingBytes() - one.waitingBytes());
+    for (const member of members) {
+      if (this.totalBytes <= this.#maxBytes * KEPT_SHARE) break;
+      if (member.waitingBytes() > 0) member.giveUp();
     }
+    this.#isRelieving = false;
   }
 }

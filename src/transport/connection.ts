@@ -20,6 +20,8 @@ export type MalformedCause = Extract<CloseCause, 'protocol_violation' | 'limit'>
  * in order. A reader that does not keep up is closed and counted, and nobody waits for it (G7).
  */
 export interface Connection extends ConnectionTraits {
+  /** False: it is being closed, and what is written is ignored. */
+  readonly isOpen: boolean;
   /** Queues one encoded message for the end of the turn. Keeps the bytes, which must not change. Ignored once closed. */
   write(message: Uint8Array): void;
   /** Bytes accepted but not yet taken by the operating system. */

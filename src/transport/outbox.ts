@@ -4,16 +4,17 @@ import type { SerializerId } from '../wamp/payload.js';
 import type { Backlog, Backlogged } from './backlog.js';
 import { CLOSE_FRAMES } from './close-codes.js';
 import type { CloseCause } from './connection.js';
-import type { TurnFlusher } from './turn-flusher.js';
+import { SYSTEM_CALL_BYTES, type EndOfTurn, type TurnFlusher } from './turn-flusher.js';
 
 /** The socket below an outbox. Shaped like that of uWebSockets.js, so that no adapter stands on the hot path. */
 export interface Wire {
   /** 1: taken; 0: taken and piling up; 2: dropped, its bound is passed. */
   send(message: Uint8Array, isBinary: boolean, compress: boolean): number;
+  ping(): number;
   getBufferedAmount(): number;
   /** Runs `callback` at once and writes what it sent in one piece. */
   cork(callback: () => void): unknown;
-  /** Both end the wire at once; its owner then disposes of the outbox. */
+  /** Both end the wire at once; its owner disposes of the outbox before they return. */
   end(code: number, reason: string): void;
   close(): void;
 }
@@ -26,19 +27,41 @@ export interface OutboxOptions {
   readonly compress: boolean;
   /** How long a closed connection may take to read what was sent before. */
   readonly lingerMs: number;
+  readonly probes: ProbePeriod;
+}
+
+/** Another `number` with each period, of which there are several in the time of silence that a connection may keep. */
+export interface ProbePeriod {
+  readonly number: number;
 }
 
 /**
- * Past this many bytes in one turn a write goes out early, so that a turn cannot queue without bound. Far apart, because
- * uWebSockets.js cannot cork while it runs a handler of another socket: each message is then a system call.
+ * Whenever this many more bytes are queued in one turn, the wire gets what it takes, so that a turn queues no more than
+ * it must. Far apart, because uWebSockets.js cannot cork while it runs a handler of another socket: each message is then
+ * a system call.
  */
 export const EARLY_WRITE_BYTES = 1_048_576;
-/** Of `maxUnsentBytes`, where that is little: a turn may pass the bound by no more. */
+/** Of `maxUnsentBytes`, where that is little. */
 const EARLY_WRITE_SHARE = 0.25;
+
+/** One flush hands over no more than the message that reaches this; the next turn goes on. */
+export const FLUSH_BYTES = 1_048_576;
 
 /** A batch ends with the message that reaches this: the peer has a limit for WebSocket messages too. */
 const BATCH_BYTES = 65_536;
 
+/**
+ * After this many bytes a ping goes out. Its pong shows that they have arrived, even where all that waits is in the
+ * kernel's buffer: a reader that takes so much within the idle timeout is alive, however slow its line is. That buffer
+ * holds some MiB; of what waits beyond it uWebSockets.js sees by itself that it moves.
+ */
+export const PROBE_BYTES = 131_072;
+export const PROBES_PER_PERIOD = 32;
+
+/** Pongs that wait while the peer takes nothing. Whoever sends more pings than this meanwhile does not read. */
+export const MAX_PONGS_UNREAD = 1_024;
+
+const TAKEN = 1;
 const DROPPED = 2;
 const EMPTY = new Uint8Array(0);
 /** A queue that grew longer than this is given back once a turn needs less than a quarter of it. */
@@ -46,24 +69,36 @@ const KEPT_QUEUE_LENGTH = 64;
 
 /**
  * What is due to one connection: sent in order, in one write at the end of the turn, one WebSocket message per WAMP
- * message, or few per turn if batched (BAT-4). Bounded by `maxUnsentBytes`: past it the queue is dropped and the wire closed (G7).
- * The wire is never ended from within `write` or `close`, so a caller may be in the middle of a loop over connections.
+ * message, or few per turn if batched (BAT-4). Bounded by `maxUnsentBytes`: when its reader lets more wait, the queue is
+ * dropped and the wire closed (G7). Before that the wire gets what it takes, so that a reader is closed for what it did
+ * not read, not for what one turn produced.
+ * A wire that is given up is closed at once, also from within `write` of another outbox, so that its memory is free
+ * before more is taken. Its owner must expect that, and tell the layers above later (`wasCut`).
  */
-export class Outbox implements Backlogged {
-  backlogBytes = 0;
+export class Outbox implements Backlogged, EndOfTurn {
+  bufferedBytes = 0;
   readonly #wire: Wire;
   readonly #serializer: SerializerId;
   readonly #isBatched: boolean;
   readonly #options: OutboxOptions;
-  readonly #flusher: TurnFlusher;
+  readonly #flusher: TurnFlusher<Outbox>;
   readonly #counters: Counters;
   readonly #earlyWriteBytes: number;
   readonly #queue: Uint8Array[] = [];
+  #head = 0;
   #queueLength = 0;
   #queuedBytes = 0;
+  /** The next early write is due when so much is queued. */
+  #spillAtBytes: number;
+  #pongsUnread = 0;
+  #unprobedBytes = 0;
+  #probes = 0;
+  #probePeriod = 0;
   #isDue = false;
-  #phase: 'open' | 'closing' | 'overflown' | 'lingering' | 'gone' = 'open';
+  #isDropped = false;
+  #phase: 'open' | 'closing' | 'lingering' | 'gone' = 'open';
   #cause: CloseCause | undefined;
+  #wasCut = false;
   #linger: NodeJS.Timeout | undefined;
 
   constructor(
@@ -71,7 +106,7 @@ export class Outbox implements Backlogged {
     serializer: SerializerId,
     isBatched: boolean,
     options: OutboxOptions,
-    flusher: TurnFlusher,
+    flusher: TurnFlusher<Outbox>,
     counters: Counters,
   ) {
     this.#wire = wire;
@@ -81,6 +116,7 @@ export class Outbox implements Backlogged {
     this.#flusher = flusher;
     this.#counters = counters;
     this.#earlyWriteBytes = Math.min(EARLY_WRITE_BYTES, options.maxUnsentBytes * EARLY_WRITE_SHARE);
+    this.#spillAtBytes = this.#earlyWriteBytes;
   }
 
   /** Why this side closes, once it does. */
@@ -88,18 +124,34 @@ export class Outbox implements Backlogged {
     return this.#cause;
   }
 
+  /** False: what is written is ignored. */
+  get isOpen(): boolean {
+    return this.#phase === 'open';
+  }
+
+  /** The wire was closed from this side because of what waited: anybody may be in the middle of a loop over connections. */
+  get wasCut(): boolean {
+    return this.#wasCut;
+  }
+
   /** Ignored once closing. Keeps the bytes until they are sent. */
   write(message: Uint8Array): void {
     if (this.#phase !== 'open') return;
     this.#queue[this.#queueLength++] = message;
     this.#queuedBytes += message.length;
+    this.#flusher.queuedBytes += message.length;
     if (!this.#isDue) this.#makeDue();
-    if (this.#queuedBytes >= this.#earlyWriteBytes) this.#sendQueue();
+    if (this.#queuedBytes >= this.#spillAtBytes) this.#writeEarly();
+    this.#options.backlog.check();
   }
 
   /** Bytes the operating system has not taken. */
   unsentBytes(): number {
     return this.#phase === 'gone' ? 0 : this.#queuedBytes + this.#wire.getBufferedAmount();
+  }
+
+  waitingBytes(): number {
+    return this.#queuedBytes + this.bufferedBytes;
   }
 
   /** At the end of the turn: sends what is queued, then the close frame. The first cause counts. */
@@ -110,48 +162,71 @@ export class Outbox implements Backlogged {
     if (!this.#isDue) this.#makeDue();
   }
 
-  /** The end of the turn. */
-  flush(): void {
+  /** The end of the turn, or of one of several when there is much. */
+  flush(): number {
     this.#isDue = false;
-    if (this.#phase === 'gone') return;
+    if (this.#phase === 'gone') return 0;
+    const queuedBytes = this.#queuedBytes;
     this.#sendQueue();
-    if (this.#phase === 'overflown') this.#wire.close();
+    const sentBytes = queuedBytes - this.#queuedBytes;
+    if (this.#queuedBytes > 0) this.#makeDue();
     else if (this.#phase === 'closing') this.#endWhenRead();
+    return sentBytes + SYSTEM_CALL_BYTES;
   }
 
   /** The wire has given bytes to the operating system. */
   drained(): void {
-    if (this.backlogBytes > 0) this.#noteBacklog();
+    this.#pongsUnread = 0;
+    if (this.bufferedBytes > 0) this.#noteBuffered();
     if (this.#phase === 'lingering' && this.#wire.getBufferedAmount() === 0) this.#end();
+  }
+
+  /** The peer sent a ping, and the wire has answered. To close it here ends the reading of what is already there. */
+  pinged(): void {
+    this.#noteBuffered();
+    if (this.bufferedBytes === 0) this.#pongsUnread = 0;
+    else if (++this.#pongsUnread > MAX_PONGS_UNREAD) this.#overflow();
+    this.#options.backlog.check();
   }
 
   /** The wire is gone. It is not touched again. */
   dispose(): void {
     this.#phase = 'gone';
     clearTimeout(this.#linger);
-    if (this.backlogBytes > 0) this.#options.backlog.note(this, 0);
-    this.#counters.messagesUnsent.connection_closed += this.#queueLength;
-    this.#emptyQueue();
+    if (this.bufferedBytes > 0) this.#options.backlog.note(this, 0);
+    this.#counters.messagesUnsent.connection_closed += this.#queueLength - this.#head;
+    this.#dropQueue();
+  }
+
+  spill(): void {
+    if (this.#phase !== 'open' && this.#phase !== 'closing') return;
+    this.#spill();
   }
 
   giveUp(): void {
-    if (this.#phase === 'gone' || this.#phase === 'overflown') return;
+    if (this.#phase === 'gone') return;
     this.#counters.limitsReached.total_unsent_bytes++;
-    this.#giveUp(this.#queueLength);
+    this.#cut();
   }
 
   /** Called by the shared cork callback only. */
-  sendEach(): void {
+  sendSome(): void {
     const queue = this.#queue;
     const { compress } = this.#options;
     const isBinary = this.#serializer !== 'json';
-    for (let index = 0; index < this.#queueLength; index++) {
-      if (this.#wire.send(queue[index] ?? EMPTY, isBinary, compress) === DROPPED) {
-        // uWebSockets.js may take later messages again once it has drained: a hole in the order.
-        this.#overflow(this.#queueLength - index);
-        return;
+    let sentBytes = 0;
+    while (this.#head < this.#queueLength && sentBytes < FLUSH_BYTES) {
+      const message = queue[this.#head] ?? EMPTY;
+      // uWebSockets.js may take later messages again once it has drained: a hole in the order.
+      if (this.#wire.send(message, isBinary, compress) === DROPPED) {
+        // Closed by the caller: not under a cork.
+        this.#isDropped = true;
+        break;
       }
+      queue[this.#head++] = EMPTY;
+      sentBytes += message.length;
     }
+    this.#sent(sentBytes);
   }
 
   #makeDue(): void {
@@ -159,65 +234,133 @@ export class Outbox implements Backlogged {
     this.#flusher.add(this);
   }
 
+  #writeEarly(): void {
+    this.#spill();
+    if (this.#phase === 'open' && this.waitingBytes() > this.#options.maxUnsentBytes) this.#overflow();
+    this.#spillAtBytes = this.#queuedBytes + this.#earlyWriteBytes;
+  }
+
+  /** Sends while the wire takes all of it; behind what piles up the rest of the queue stays. */
+  #spill(): void {
+    if (this.#wire.getBufferedAmount() > 0) {
+      // Makes it try once more what it could not write before, and adds two bytes.
+      this.#wire.ping();
+      if (this.#wire.getBufferedAmount() > 0) {
+        this.#noteBuffered();
+        return;
+      }
+    }
+    while (this.#head < this.#queueLength && this.#sendNext() === TAKEN);
+    this.#settle();
+  }
+
   #sendQueue(): void {
-    if (this.#queueLength === 0) return;
-    this.#counters.bytes.out += this.#queuedBytes;
+    if (this.#head === this.#queueLength) return;
     if (this.#isBatched) this.#sendBatches();
-    else if (this.#queueLength === 1) this.#sendOne();
+    else if (this.#queueLength - this.#head === 1) this.#sendNext();
     else sendCorked(this.#wire, this);
-    if (this.#phase === 'overflown') return;
-    this.#emptyQueue();
-    this.#noteBacklog();
+    this.#settle();
   }
 
-  #noteBacklog(): void {
-    if (this.#phase === 'overflown') return;
-    const waitingBytes = this.#wire.getBufferedAmount();
-    if (waitingBytes > this.#options.maxUnsentBytes) this.#overflow(0);
-    else if (waitingBytes !== this.backlogBytes) this.#options.backlog.note(this, waitingBytes);
+  /** After something was sent. */
+  #settle(): void {
+    if (this.#isDropped) {
+      this.#overflow();
+      return;
+    }
+    if (this.#head === this.#queueLength) this.#resetQueue();
+    this.#noteBuffered();
   }
 
-  #sendOne(): void {
-    if (this.#send(this.#queue[0] ?? EMPTY) === DROPPED) this.#overflow(1);
+  #noteBuffered(): void {
+    if (this.#phase === 'gone') return;
+    const bufferedBytes = this.#wire.getBufferedAmount();
+    if (bufferedBytes > this.#options.maxUnsentBytes) this.#overflow();
+    else if (bufferedBytes !== this.bufferedBytes) this.#options.backlog.note(this, bufferedBytes);
   }
 
   #sendBatches(): void {
-    const queue = this.#queue;
-    for (let start = 0; start < this.#queueLength;) {
-      let end = start;
-      for (let bytes = 0; end < this.#queueLength && bytes < BATCH_BYTES; end++) bytes += queue[end]?.length ?? 0;
-      if (this.#send(joinBatch(this.#serializer, queue.slice(start, end))) === DROPPED) {
-        this.#overflow(this.#queueLength - start);
-        return;
-      }
-      start = end;
+    for (let sentBytes = 0; this.#head < this.#queueLength && sentBytes < FLUSH_BYTES;) {
+      const queuedBytes = this.#queuedBytes;
+      if (this.#sendNext() === DROPPED) return;
+      sentBytes += queuedBytes - this.#queuedBytes;
     }
   }
 
-  #send(message: Uint8Array): number {
-    return this.#wire.send(message, this.#serializer !== 'json', this.#options.compress);
-  }
-
-  #emptyQueue(): void {
+  /** One WebSocket message: what the wire says of it. */
+  #sendNext(): number {
+    const end = this.#isBatched ? this.#batchEnd() : this.#head + 1;
     const queue = this.#queue;
-    // A queue that was mostly used stays: growing it anew each turn costs more than it holds.
-    if (queue.length > KEPT_QUEUE_LENGTH && this.#queueLength < queue.length / 4) queue.length = 0;
-    else for (let index = 0; index < this.#queueLength; index++) queue[index] = EMPTY;
-    this.#queueLength = 0;
+    const message = this.#isBatched
+      ? joinBatch(this.#serializer, queue.slice(this.#head, end))
+      : (queue[this.#head] ?? EMPTY);
+    const result = this.#wire.send(message, this.#serializer !== 'json', this.#options.compress);
+    if (result === DROPPED) {
+      this.#isDropped = true;
+      return DROPPED;
+    }
+    let sentBytes = 0;
+    for (; this.#head < end; this.#head++) {
+      sentBytes += queue[this.#head]?.length ?? 0;
+      queue[this.#head] = EMPTY;
+    }
+    this.#sent(sentBytes);
+    return result;
+  }
+
+  #batchEnd(): number {
+    let end = this.#head;
+    for (let bytes = 0; end < this.#queueLength && bytes < BATCH_BYTES; end++) bytes += this.#queue[end]?.length ?? 0;
+    return end;
+  }
+
+  #sent(bytes: number): void {
+    this.#counters.bytes.out += bytes;
+    this.#queuedBytes -= bytes;
+    this.#flusher.queuedBytes -= bytes;
+    this.#unprobedBytes += bytes;
+    if (this.#unprobedBytes >= PROBE_BYTES) this.#probe();
+  }
+
+  #probe(): void {
+    this.#unprobedBytes = 0;
+    const { number } = this.#options.probes;
+    if (number !== this.#probePeriod) {
+      this.#probePeriod = number;
+      this.#probes = 0;
+    }
+    if (this.#probes++ < PROBES_PER_PERIOD) this.#wire.ping();
+  }
+
+  #dropQueue(): void {
+    this.#flusher.queuedBytes -= this.#queuedBytes;
     this.#queuedBytes = 0;
+    this.#head = 0;
+    this.#queueLength = 0;
+    this.#queue.length = 0;
   }
 
-  #overflow(unsentCount: number): void {
+  /** Everything in it was sent. */
+  #resetQueue(): void {
+    // A queue that was mostly used stays: growing it anew each turn costs more than it holds.
+    const queue = this.#queue;
+    if (queue.length > KEPT_QUEUE_LENGTH && this.#queueLength < queue.length / 4) queue.length = 0;
+    this.#head = 0;
+    this.#queueLength = 0;
+    this.#spillAtBytes = this.#earlyWriteBytes;
+  }
+
+  #overflow(): void {
     this.#counters.limitsReached.unsent_bytes++;
-    this.#giveUp(unsentCount);
+    this.#cut();
   }
 
-  #giveUp(unsentCount: number): void {
-    this.#counters.messagesUnsent.slow_reader += unsentCount;
+  #cut(): void {
+    this.#counters.messagesUnsent.slow_reader += this.#queueLength - this.#head;
     this.#cause ??= 'slow_reader';
-    this.#phase = 'overflown';
-    this.#emptyQueue();
-    if (!this.#isDue) this.#makeDue();
+    this.#wasCut = true;
+    this.#dropQueue();
+    this.#wire.close();
   }
 
   #endWhenRead(): void {
@@ -240,10 +383,10 @@ let corked: Outbox | undefined;
 
 function sendCorked(wire: Wire, outbox: Outbox): void {
   corked = outbox;
-  wire.cork(sendEachOfCorked);
+  wire.cork(sendSomeOfCorked);
   corked = undefined;
 }
 
-function sendEachOfCorked(): void {
-  corked?.sendEach();
+function sendSomeOfCorked(): void {
+  corked?.sendSome();
 }

@@ -1,32 +1,68 @@
 /** Something that has work for the end of the turn. */
 export interface EndOfTurn {
-  flush(): void;
+  /** Does a bounded part of the work. What it costs, in bytes: those sent, and SYSTEM_CALL_BYTES for each system call. */
+  flush(): number;
 }
+
+/** A system call costs about as much as so many bytes more in one. */
+export const SYSTEM_CALL_BYTES = 8_192;
+
+/** A turn sends about so much: 10 to 20 ms, also when all of it is small writes. */
+export const TURN_BYTES = 16_777_216;
 
 /**
  * Runs each member once at the end of the event loop's turn, in the order they were added: after everything that
- * arrived in the turn was handled. What is added during a flush runs in the next turn.
+ * arrived in the turn was handled. What is added during a flush runs in the next turn. A flush that costs more than
+ * TURN_BYTES goes on in the next turn where it ended; while more is added than is sent, turns get longer, so that no
+ * reader is closed for what the router itself holds back.
  */
-export class TurnFlusher {
-  #due: EndOfTurn[] = [];
-  #flushing: EndOfTurn[] = [];
+export class TurnFlusher<Member extends EndOfTurn = EndOfTurn> {
+  /** What all members have for the end of a turn. They keep it up to date. */
+  queuedBytes = 0;
+  readonly #due: Member[] = [];
+  #next = 0;
   #isArmed = false;
-  readonly #run = (): void => this.#flushAll();
+  #turnBytes = TURN_BYTES;
+  #leftBytes = 0;
+  readonly #run = (): void => this.#flushSome();
 
-  /** The caller adds itself at most once per turn. */
-  add(member: EndOfTurn): void {
+  /** The caller adds itself at most once until it is flushed. */
+  add(member: Member): void {
     this.#due.push(member);
+    this.#arm();
+  }
+
+  /** Those that wait for their flush. */
+  due(): readonly Member[] {
+    return this.#next === 0 ? this.#due : this.#due.slice(this.#next);
+  }
+
+  #arm(): void {
     if (this.#isArmed) return;
     this.#isArmed = true;
     setImmediate(this.#run);
   }
 
-  #flushAll(): void {
-    const due = this.#due;
-    this.#due = this.#flushing;
-    this.#flushing = due;
+  #flushSome(): void {
     this.#isArmed = false;
-    for (const member of due) member.flush();
-    due.length = 0;
+    const due = this.#due;
+    const end = due.length;
+    let leftBytes = this.#turnBytes;
+    while (this.#next < end && leftBytes > 0) leftBytes -= due[this.#next++]?.flush() ?? 0;
+    // Members that were flushed are let go in halves, so that each is moved at most once.
+    if (this.#next * 2 >= due.length) {
+      if (this.#next === due.length) due.length = 0;
+      else due.splice(0, this.#next);
+      this.#next = 0;
+    }
+    if (due.length > 0) this.#arm();
+    this.#adapt();
+  }
+
+  #adapt(): void {
+    const leftBytes = this.queuedBytes + (this.#due.length - this.#next) * SYSTEM_CALL_BYTES;
+    if (this.#due.length === 0) this.#turnBytes = TURN_BYTES;
+    else if (leftBytes > this.#leftBytes && this.#turnBytes < Number.MAX_SAFE_INTEGER / 2) this.#turnBytes *= 2;
+    this.#leftBytes = this.#due.length === 0 ? 0 : leftBytes;
   }
 }

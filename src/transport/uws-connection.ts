@@ -13,7 +13,7 @@ export interface ConnectionSurroundings {
   readonly outbox: OutboxOptions;
   readonly maxMessageBytes: number;
   readonly maxMessagesPerSecond: number;
-  readonly flusher: TurnFlusher;
+  readonly flusher: TurnFlusher<Outbox>;
   readonly slab: Slab;
   readonly counters: Counters;
   /** Monotonic milliseconds. */
@@ -45,6 +45,10 @@ export class UwsConnection implements Connection {
   /** Once, before anything is received. */
   listen(listener: ConnectionListener): void {
     this.#listener = listener;
+  }
+
+  get isOpen(): boolean {
+    return this.#outbox.isOpen;
   }
 
   write(message: Uint8Array): void {
@@ -93,11 +97,17 @@ export class UwsConnection implements Connection {
     this.#outbox.drained();
   }
 
+  /** The peer sent a ping, which uWebSockets.js has answered. */
+  pinged(): void {
+    this.#outbox.pinged();
+  }
+
   /** The WebSocket is gone. */
   ended(): void {
     this.#isReading = false;
     this.#outbox.dispose();
-    this.#listener?.closed();
+    if (this.#outbox.wasCut) setImmediate(() => this.#listener?.closed());
+    else this.#listener?.closed();
   }
 
   #batchReceived(bytes: Uint8Array): void {

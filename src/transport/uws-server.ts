@@ -23,6 +23,7 @@ import { Backlog } from './backlog.js';
 import type { Accept, ConnectionTraits } from './connection.js';
 import { explainListenFailure, ListenError } from './listen-error.js';
 import { originMatcher } from './origins.js';
+import type { Outbox } from './outbox.js';
 import { forwardedAddress, readableAddress } from './remote-address.js';
 import { Slab } from './slab.js';
 import { StaticSite } from './static-site.js';
@@ -40,6 +41,8 @@ interface UserData {
 const LINGER_MS = 5_000;
 const STOP_GRACE_MS = 1_000;
 const MS_PER_SECOND = 1_000;
+/** Of the time that a connection may be silent. */
+const PROBE_PERIOD_SHARE = 1 / 8;
 /** The close code of connections that ended without a close frame: no peer can send it. */
 const CUT_OFF = 1_006;
 /** How far past `maxMessageBytes` a message is still read, for the sake of a clear ABORT. */
@@ -67,6 +70,8 @@ export class UwsServer {
   readonly #connections = new Set<UwsConnection>();
   readonly #subprotocols: readonly Subprotocol[];
   readonly #isAllowedOrigin: (origin: string) => boolean;
+  readonly #probePeriod = { number: 0 };
+  #probeTimer: NodeJS.Timeout | undefined;
   #app: TemplatedApp | undefined;
   #listenSocket: us_listen_socket | undefined;
   #site: StaticSite | undefined;
@@ -82,16 +87,18 @@ export class UwsServer {
     this.#admission = new Admission(options);
     this.#subprotocols = subprotocolsOf(options.serializers);
     this.#isAllowedOrigin = originMatcher(options.allowedOrigins);
+    const flusher = new TurnFlusher<Outbox>();
     this.#surroundings = {
       outbox: {
         maxUnsentBytes: options.maxUnsentBytes,
-        backlog: new Backlog(options.maxTotalUnsentBytes),
+        backlog: new Backlog(options.maxTotalUnsentBytes, flusher),
         compress: options.compression !== 'off',
         lingerMs: LINGER_MS,
+        probes: this.#probePeriod,
       },
       maxMessageBytes: options.maxMessageBytes,
       maxMessagesPerSecond: options.maxMessagesPerSecond,
-      flusher: new TurnFlusher(),
+      flusher,
       slab: new Slab(),
       counters,
       nowMs: () => performance.now(),
@@ -115,6 +122,8 @@ export class UwsServer {
     if (site !== undefined) this.#site = await this.#loadSite(site);
     this.#app = await this.#createApp();
     this.#listenSocket = await listen(this.#app, host, port);
+    const { idleTimeoutMs } = this.#options;
+    this.#probeTimer = setInterval(() => this.#probePeriod.number++, idleTimeoutMs * PROBE_PERIOD_SHARE);
     const boundPort = us_socket_local_port(this.#listenSocket);
     this.#logger.info({ host, port: boundPort }, 'server.listening');
     return { port: boundPort };
@@ -146,6 +155,7 @@ export class UwsServer {
         };
       });
     }
+    clearInterval(this.#probeTimer);
     this.#app?.close();
     this.#logger.info({}, 'server.stopped');
   }
@@ -170,6 +180,7 @@ export class UwsServer {
       open: (socket) => this.#opened(socket),
       message: (socket, message, isBinary) => socket.getUserData().connection?.received(message, isBinary),
       drain: (socket) => socket.getUserData().connection?.drained(),
+      ping: (socket) => socket.getUserData().connection?.pinged(),
       close: (socket, code, reason) => this.#closed(socket.getUserData(), code, Buffer.from(reason).toString('latin1')),
     });
     return app.any('/*', (res, req) => answer(res, req, this.#site, path));

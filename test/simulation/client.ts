@@ -88,6 +88,10 @@ export class Client implements Session {
     return ++this.#lastRequest as RequestId;
   }
 
+  get isReachable(): boolean {
+    return this.isOpen;
+  }
+
   send(message: RouterMessage): undefined {
     if (!this.isOpen) return;
     this.#journal.tick();

@@ -29,6 +29,10 @@ export class FakeConnection implements Connection {
     this.serializer = serializer;
   }
 
+  get isOpen(): boolean {
+    return this.closeCause === undefined;
+  }
+
   write(message: Uint8Array): void {
     if (this.closeCause === undefined) this.written.push(message);
   }

@@ -148,6 +148,7 @@ class Client {
       authprovider: 'static',
       serializer: 'json',
       isOpen: true,
+      isReachable: true,
       send: (message) => void this.received.push(message),
       write: () => undefined,
       close: () => undefined,

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createCounters, type Counters } from '../../../src/telemetry/counters.js';
 import { Backlog } from '../../../src/transport/backlog.js';
-import { EARLY_WRITE_BYTES, Outbox, type Wire } from '../../../src/transport/outbox.js';
-import { TurnFlusher } from '../../../src/transport/turn-flusher.js';
+import { EARLY_WRITE_BYTES, Outbox, PROBE_BYTES, PROBES_PER_PERIOD, type Wire } from '../../../src/transport/outbox.js';
+import { SYSTEM_CALL_BYTES, TURN_BYTES, TurnFlusher } from '../../../src/transport/turn-flusher.js';
 
 const TAKEN = 1;
 const PILING_UP = 0;
@@ -24,6 +24,11 @@ class RecordingWire implements Wire {
     if (!this.isStuck) return TAKEN;
     this.buffered += message.length;
     return PILING_UP;
+  }
+
+  ping(): number {
+    this.log.push('ping');
+    return TAKEN;
   }
 
   getBufferedAmount(): number {
@@ -49,16 +54,16 @@ class RecordingWire implements Wire {
 
 describe('outbox', () => {
   let counters: Counters;
-  let flusher: TurnFlusher;
-  const MAX_TOTAL_UNSENT_BYTES = 2_000;
+  let flusher: TurnFlusher<Outbox>;
   let backlog: Backlog;
-  const options = { maxUnsentBytes: MAX_UNSENT_BYTES, compress: false, lingerMs: 5_000 };
+  const probes = { number: 0 };
+  const options = { maxUnsentBytes: MAX_UNSENT_BYTES, compress: false, lingerMs: 5_000, probes };
 
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ['setImmediate', 'setTimeout', 'clearTimeout'] });
     counters = createCounters();
     flusher = new TurnFlusher();
-    backlog = new Backlog(MAX_TOTAL_UNSENT_BYTES);
+    backlog = new Backlog(Infinity, flusher);
   });
   afterEach(() => vi.useRealTimers());
 
@@ -69,6 +74,8 @@ describe('outbox', () => {
     const write = (...texts: string[]) => texts.forEach((text) => outbox.write(Buffer.from(text, 'latin1')));
     return { wire, outbox, write };
   }
+
+  const messagesOf = (wire: RecordingWire) => wire.log.filter((line) => !line.endsWith('cork') && line !== 'ping');
 
   /** Time stands still: only what is due at the end of this turn runs. */
   const endTurn = () => vi.advanceTimersByTime(0);
@@ -135,11 +142,92 @@ describe('outbox', () => {
     write('a');
     outbox.write(Buffer.alloc(EARLY_WRITE_BYTES));
     write('b');
-    const early = wire.log.filter((line) => !line.endsWith('cork'));
-    expect(early).toEqual(['a', `${EARLY_WRITE_BYTES} bytes`]);
+    expect(messagesOf(wire)).toEqual(['a', `${EARLY_WRITE_BYTES} bytes`]);
     expect(outbox.unsentBytes()).toBe(1);
     endTurn();
     expect(wire.log.at(-1)).toBe('b');
+  });
+
+  it('writes early only what the wire takes, and keeps the rest for the end of the turn', () => {
+    const { wire, outbox, write } = make();
+    wire.isStuck = true;
+    outbox.write(Buffer.alloc(EARLY_WRITE_BYTES - 1));
+    write('a', 'b', 'c');
+    expect(messagesOf(wire)).toEqual([`${EARLY_WRITE_BYTES - 1} bytes`]);
+    expect(backlog.totalBytes).toBe(EARLY_WRITE_BYTES + 2);
+    wire.isStuck = false;
+    endTurn();
+    expect(messagesOf(wire).slice(1)).toEqual(['a', 'b', 'c']);
+  });
+
+  it('does not close a reader for what one turn produced while its wire takes it (G7)', () => {
+    const { wire, outbox } = make();
+    for (let count = 0; count < 12; count++) outbox.write(Buffer.alloc(EARLY_WRITE_BYTES));
+    endTurn();
+    expect(wire.log).not.toContain('close');
+    expect(messagesOf(wire)).toHaveLength(12);
+  });
+
+  it('closes a reader that lets more wait than it may within one turn, and keeps none of it (G7)', () => {
+    const { wire, outbox } = make();
+    wire.isStuck = true;
+    for (let count = 0; count < 12; count++) outbox.write(Buffer.alloc(EARLY_WRITE_BYTES));
+    expect(wire.log.at(-1)).toBe('close');
+    expect(messagesOf(wire).filter((line) => line !== 'close')).toHaveLength(1);
+    expect(outbox.isOpen).toBe(false);
+    expect(flusher.queuedBytes).toBe(0);
+    expect(counters.limitsReached.unsent_bytes).toBe(1);
+  });
+
+  it('takes several turns for much, in order', () => {
+    const { wire, outbox } = make('msgpack');
+    const lengths = Array.from({ length: 30 }, (_, index) => 100_000 + index);
+    outbox.write(Buffer.alloc(21));
+    wire.isStuck = true;
+    for (const length of lengths) outbox.write(Buffer.alloc(length));
+    wire.isStuck = false;
+    wire.buffered = 0;
+    endTurn();
+    expect(messagesOf(wire).length).toBeLessThan(lengths.length);
+    outbox.close('goodbye');
+    for (let turn = 0; turn < 4; turn++) vi.advanceTimersByTime(1);
+    expect(messagesOf(wire)).toEqual([
+      '21 bytes binary',
+      ...lengths.map((length) => `${length} bytes binary`),
+      expect.stringMatching(/^end/),
+    ]);
+    expect(flusher.queuedBytes).toBe(0);
+  });
+
+  it('sends a ping behind so many bytes, whose pong shows that they have arrived, but not without end', () => {
+    const { wire, outbox } = make();
+    const pings = () => wire.log.filter((line) => line === 'ping').length;
+    const send = (bytes: number) => {
+      outbox.write(Buffer.alloc(bytes));
+      vi.advanceTimersByTime(1);
+    };
+    send(PROBE_BYTES - 1);
+    expect(pings()).toBe(0);
+    send(1);
+    expect(pings()).toBe(1);
+    for (let count = 0; count < 2 * PROBES_PER_PERIOD; count++) send(PROBE_BYTES);
+    expect(pings()).toBe(PROBES_PER_PERIOD);
+    probes.number++;
+    send(PROBE_BYTES);
+    expect(pings()).toBe(PROBES_PER_PERIOD + 1);
+  });
+
+  it('counts the pongs that a peer does not read, and closes it from within the ping that is one too many', () => {
+    const { wire, outbox } = make();
+    wire.buffered = MAX_UNSENT_BYTES;
+    outbox.pinged();
+    expect(backlog.totalBytes).toBe(MAX_UNSENT_BYTES);
+    expect(wire.log).toEqual([]);
+    wire.buffered++;
+    outbox.pinged();
+    expect(wire.log).toEqual(['close']);
+    expect(backlog.totalBytes).toBe(0);
+    expect(counters.limitsReached.unsent_bytes).toBe(1);
   });
 
   it('sends all of a turn under one cork, in order, however much it is', () => {
@@ -154,7 +242,7 @@ describe('outbox', () => {
     const { wire, outbox } = make('msgpack', true);
     for (let index = 0; index < 5; index++) outbox.write(Buffer.alloc(40_000, index));
     endTurn();
-    expect(wire.log).toEqual(['80008 bytes binary', '80008 bytes binary', '40004 bytes binary']);
+    expect(messagesOf(wire)).toEqual(['80008 bytes binary', '80008 bytes binary', '40004 bytes binary']);
   });
 
   it('counts bytes sent, and unsent bytes where they are: queued or piled up', () => {
@@ -167,16 +255,16 @@ describe('outbox', () => {
     expect(counters.bytes.out).toBe(5);
   });
 
-  it('closes a reader past the bound at the end of the turn, drops what is queued and counts it (G7)', () => {
+  it('closes a reader past the bound at once, drops what is queued and counts it (G7)', () => {
     const { wire, outbox, write } = make();
     wire.isStuck = true;
     wire.buffered = MAX_UNSENT_BYTES;
     write('a', 'b');
     outbox.write(Buffer.alloc(EARLY_WRITE_BYTES));
-    expect(wire.log).not.toContain('close');
+    expect(wire.log.at(-1)).toBe('close');
+    expect(outbox.wasCut).toBe(true);
     write('never');
     endTurn();
-    expect(wire.log.at(-1)).toBe('close');
     expect(wire.log).not.toContain('never');
     expect(outbox.cause).toBe('slow_reader');
     expect(counters.limitsReached.unsent_bytes).toBe(1);
@@ -185,6 +273,11 @@ describe('outbox', () => {
   });
 
   describe('with a bound for all connections together (G7)', () => {
+    const MAX_TOTAL_UNSENT_BYTES = 2_000;
+    beforeEach(() => {
+      backlog = new Backlog(MAX_TOTAL_UNSENT_BYTES, flusher);
+    });
+
     // What is due since the end of a turn: the clock puts it a millisecond later.
     const endNextTurn = () => vi.advanceTimersByTime(1);
     const stuck = (bytes: number) => {
@@ -332,17 +425,74 @@ describe('outbox', () => {
 });
 
 describe('turn flusher', () => {
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+
   it('runs what is added during a flush in the next turn', async () => {
     const flusher = new TurnFlusher();
     const order: string[] = [];
-    const later = { flush: () => void order.push('later') };
+    const note = (name: string) => ({ flush: () => order.push(name) });
     flusher.add({
       flush: () => {
-        flusher.add(later);
+        flusher.add(note('later'));
         setImmediate(() => order.push('turn over'));
+        return 0;
       },
     });
     await new Promise((resolve) => setImmediate(() => setImmediate(() => setImmediate(resolve))));
     expect(order).toEqual(['later', 'turn over']);
+  });
+
+  it('goes on in the next turn when one has cost enough, before what was added meanwhile', async () => {
+    const flusher = new TurnFlusher();
+    const order: number[] = [];
+    const costing = (name: number) => ({
+      flush: () => {
+        order.push(name);
+        return TURN_BYTES / 2;
+      },
+    });
+    for (let name = 0; name < 5; name++) flusher.add(costing(name));
+    await turn();
+    expect(order).toEqual([0, 1]);
+    flusher.add(costing(5));
+    expect(flusher.due()).toHaveLength(4);
+    await turn();
+    await turn();
+    expect(order).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(flusher.due()).toEqual([]);
+  });
+
+  it('takes longer turns while more is added than is sent', async () => {
+    const flusher = new TurnFlusher();
+    let flushed = 0;
+    const member = {
+      flush: () => {
+        flushed++;
+        return TURN_BYTES;
+      },
+    };
+    for (let round = 0; round < 6; round++) {
+      for (let count = 0; count < 10; count++) flusher.add(member);
+      await turn();
+    }
+    expect(flushed).toBeGreaterThan(6 + 3);
+    while (flusher.due().length > 0) await turn();
+    expect(flushed).toBe(60);
+  });
+
+  it('counts the system calls of small writes too', async () => {
+    const flusher = new TurnFlusher();
+    let flushed = 0;
+    const count = (2 * TURN_BYTES) / SYSTEM_CALL_BYTES;
+    for (let index = 0; index < count; index++) {
+      flusher.add({
+        flush: () => {
+          flushed++;
+          return SYSTEM_CALL_BYTES;
+        },
+      });
+    }
+    await turn();
+    expect(flushed).toBe(count / 2);
   });
 });
