@@ -1,11 +1,12 @@
 import { ConfigUnusableError } from '../config/faults.js';
-import { checkKeyPair } from '../config/key-pair.js';
+import { checkKeyPair, datesFlaw, type CertificateValidity } from '../config/key-pair.js';
 import { configFile, loadConfig } from '../config/load.js';
 import { renderConfig, renderVariables } from '../config/render.js';
 import type { Config } from '../config/schema.js';
 import { jsonSchema } from '../config/settings.js';
 import type { Environment } from '../config/words.js';
 import { unreachable } from '../wamp/unreachable.js';
+import { adviceOn } from './advice.js';
 import { parseArguments, UsageError, type Command, type Sources } from './arguments.js';
 import { ExitCode } from './exit-code.js';
 import { HELP } from './help.js';
@@ -45,27 +46,41 @@ async function execute(command: Command, surroundings: Surroundings): Promise<Ex
       print(`${version()}\n`);
       return ExitCode.DONE;
     case 'check':
-      checked(command.sources, environment);
-      print('configuration is usable\n');
+      check(command.sources, surroundings);
       return ExitCode.DONE;
     case 'config':
       print(shown(command, environment));
       return ExitCode.DONE;
     case 'start': {
-      const config = checked(command.sources, environment);
+      const { config, validity } = checked(command.sources, environment);
+      const file = configFile({ file: command.sources.file, environment });
       // Only now: the other commands need neither the native addon nor the router.
       const { start } = await import('./start.js');
-      return start(config, { ...surroundings, file: configFile({ file: command.sources.file, environment }) });
+      return start(config, { ...surroundings, file, advice: adviceOn(config), validity });
     }
     default:
       return unreachable(command);
   }
 }
 
-function checked({ file, overrides }: Sources, environment: Environment): Config {
+/** Prints what can hardly be meant, and names the file that was read. An expired certificate is a fault here. */
+function check(sources: Sources, { environment, print, complain }: Surroundings): void {
+  const { config, validity } = checked(sources, environment);
+  const flaw = validity && datesFlaw(validity, Date.now());
+  if (flaw !== undefined) throw new ConfigUnusableError([{ path: 'listen.tls.certFile', message: flaw }]);
+  for (const advice of adviceOn(config)) complain(`warning: ${advice}\n`);
+  const file = configFile({ file: sources.file, environment });
+  print(`${file === undefined ? '' : `${file}: `}configuration is usable\n`);
+}
+
+interface Checked {
+  readonly config: Config;
+  readonly validity: CertificateValidity | undefined;
+}
+
+function checked({ file, overrides }: Sources, environment: Environment): Checked {
   const config = loadConfig({ file, environment, overrides });
-  checkKeyPair(config);
-  return config;
+  return { config, validity: checkKeyPair(config) };
 }
 
 function shown({ form, sources }: Extract<Command, { kind: 'config' }>, environment: Environment): string {

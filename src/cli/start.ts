@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { datesFlaw, type CertificateValidity } from '../config/key-pair.js';
 import type { Config } from '../config/schema.js';
 import { startNode, type RunningNode } from '../node.js';
 import { isOperational } from '../operational-error.js';
@@ -21,6 +22,10 @@ const TIMER_SLACK_MS = 5;
 export interface StartSurroundings {
   /** What the configuration was read from, for the log. */
   readonly file: string | undefined;
+  /** What can hardly be meant by it, for the log. */
+  readonly advice: readonly string[];
+  /** Of the certificate that clients are shown. */
+  readonly validity: CertificateValidity | undefined;
   readonly print: (text: string) => void;
   readonly complain: (text: string) => void;
 }
@@ -29,11 +34,17 @@ export interface StartSurroundings {
  * Runs a node until SIGTERM or SIGINT, drains it and ends the process: what a failed start or a deaf socket leaves
  * open must not keep it alive. A second signal ends it at once.
  */
-export async function start(config: Config, { file, print, complain }: StartSurroundings): Promise<never> {
+export async function start(
+  config: Config,
+  { file, advice, validity, print, complain }: StartSurroundings,
+): Promise<never> {
   const { level, format } = config.log;
   const counters = createCounters();
   const logger = createLogger({ level, format, maxLinesPerSecond: config.limits.maxLogLinesPerSecond, counters });
   logger.info({ file }, 'config.loaded');
+  for (const message of advice) logger.warn({ message }, 'config.questionable');
+  const flaw = validity && datesFlaw(validity, Date.now());
+  if (flaw !== undefined) logger.warn({ message: `listen.tls.certFile: ${flaw}` }, 'config.questionable');
   process.on('uncaughtException', (error) => {
     logger.fatal({ error }, 'node.failed');
     process.exit(ExitCode.BUG);

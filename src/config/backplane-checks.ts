@@ -15,6 +15,18 @@ export function backplaneFits({ url, redis, cluster }: Backplane, maxMessageByte
     report(['backplane', 'cluster', 'maxUnacknowledgedBytes'], tooSmall(`${name}, which is ${least}`));
 }
 
+/** Settings of a store that is not named: each node would run alone, and nobody would notice. */
+export function backplaneIsNamed(written: unknown, report: Report): void {
+  if (typeof written !== 'object' || written === null || 'url' in written) return;
+  const [section] = ['redis', 'cluster'].filter((key) => key in written);
+  if (section === undefined) return;
+  const remedy = 'set backplane.url (GANTRY_BACKPLANE_URL), or write url: memory for a node that is to run alone';
+  report(
+    ['backplane'],
+    `backplane.${section} is set and backplane.url is not, so each node would run alone: ${remedy}`,
+  );
+}
+
 type ReportAccess = (key: readonly string[], message: string) => void;
 
 function accessFits(url: string, { tls, sentinels }: Backplane['redis'], report: ReportAccess): void {

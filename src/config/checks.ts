@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { checkUri, type UriRules } from '../wamp/uri-rules.js';
-import { backplaneFits } from './backplane-checks.js';
+import { backplaneFits, backplaneIsNamed } from './backplane-checks.js';
 import { realm, type realmTemplate } from './realm-schema.js';
 import { CONFIG_SCHEMA } from './schema.js';
 
@@ -29,6 +29,7 @@ export function checkAcross(tree: Readonly<Record<string, unknown>>, report: Rep
   realmNamesAreSound(realms, report);
   const bounds = limits ?? shape.limits.parse({});
   if (backplane) backplaneFits(backplane, bounds.maxMessageBytes, report);
+  backplaneIsNamed(tree['backplane'], report);
   for (const [index, realm] of realms) rulesAreSound(realm, bounds, ['realms', index], report);
   if (template) templateIsSound(template, bounds, report);
 }

@@ -9,7 +9,7 @@ const MAX_FLAWS = 5;
 /** Reads a configuration file, YAML or JSON (which is YAML). Faults are added to `faults`; then the value is undefined. */
 export function readConfigFile(file: string, faults: ConfigFault[]): unknown {
   try {
-    return parseConfigText(readBounded(file), file, faults);
+    return parseConfigText(readText(file), file, faults);
   } catch (error) {
     faults.push({ path: file, message: `cannot be read: ${reasonOf(error)}` });
     return undefined;
@@ -24,8 +24,8 @@ function parseConfigText(text: string, file: string, faults: ConfigFault[]): unk
   return flaws.length > 0 ? undefined : document.toJS({ maxAliasCount: 100 });
 }
 
-// Read rather than measured: what is given may be a pipe.
-function readBounded(file: string): string {
+/** A file of UTF-8 text of bounded length. Read rather than measured: what is given may be a pipe. Throws what is wrong. */
+export function readText(file: string): string {
   const buffer = Buffer.alloc(MAX_FILE_BYTES + 1);
   const descriptor = openSync(file, 'r');
   let length = 0;

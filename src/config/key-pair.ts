@@ -1,24 +1,50 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { ConfigUnusableError, type ConfigFault } from './faults.js';
 import { reasonOf } from './file.js';
 import type { Config } from './schema.js';
 
-/** Makes sure that the certificate and key can be read and belong together. Errors: ConfigUnusableError. */
-export function checkKeyPair({ listen: { tls } }: Config): void {
-  if (tls === undefined) return;
+/** When clients accept the certificate of `listen.tls`, in milliseconds since 1970. */
+export interface CertificateValidity {
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
+
+/**
+ * Makes sure that the certificate and key can be read and belong together. Undefined without TLS. Errors:
+ * ConfigUnusableError.
+ */
+export function checkKeyPair({ listen: { tls } }: Config): CertificateValidity | undefined {
+  if (tls === undefined) return undefined;
   const faults: ConfigFault[] = [];
   const cert = read('certFile', tls.certFile, faults);
   const key = read('keyFile', tls.keyFile, faults);
-  if (faults.length === 0) {
+  let validity: CertificateValidity | undefined;
+  if (cert !== undefined && key !== undefined) {
     try {
       createSecureContext({ cert, key, passphrase: tls.passphrase });
+      validity = validityOf(cert);
     } catch (error) {
       const message = `${tls.certFile} and ${tls.keyFile} cannot be used together: ${reasonOf(error)}`;
       faults.push({ path: 'listen.tls', message });
     }
   }
   if (faults.length > 0) throw new ConfigUnusableError(faults);
+  return validity;
+}
+
+/** What is wrong with the dates of a certificate; undefined: it can be used now. */
+export function datesFlaw({ fromMs, untilMs }: CertificateValidity, nowMs: number): string | undefined {
+  if (nowMs > untilMs) return `the certificate expired at ${new Date(untilMs).toISOString()}: renew it`;
+  if (nowMs < fromMs) return `the certificate is not valid before ${new Date(fromMs).toISOString()}`;
+  return undefined;
+}
+
+/** Of a chain the first certificate is the server's. */
+function validityOf(cert: Buffer): CertificateValidity {
+  const { validFrom, validTo } = new X509Certificate(cert);
+  return { fromMs: Date.parse(validFrom), untilMs: Date.parse(validTo) };
 }
 
 function read(name: 'certFile' | 'keyFile', file: string, faults: ConfigFault[]): Buffer | undefined {

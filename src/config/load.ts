@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { z } from 'zod';
 import { checkAcross } from './checks.js';
 import { Draft } from './draft.js';
@@ -9,7 +10,7 @@ import { didYouMean } from './suggest.js';
 import { writeEnvironment, writeOverrides, type Environment, type Override } from './words.js';
 
 export interface ConfigSources {
-  /** YAML or JSON. Absent: the file GANTRY_CONFIG names, or none. */
+  /** YAML or JSON. Absent: the file that GANTRY_CONFIG names, else gantry.yaml in the working directory, else none. */
   readonly file?: string | undefined;
   readonly environment?: Environment;
   readonly overrides?: readonly Override[];
@@ -29,10 +30,14 @@ export function loadConfig({ file, environment = {}, overrides = [] }: ConfigSou
   return conclude(draft, faults);
 }
 
-/** The file that is read, if one is. */
+/** Read where no other file is named, if it is there. */
+export const DEFAULT_FILE = 'gantry.yaml';
+
+/** The file that is read, if one is: the one that is named, else `gantry.yaml` in the working directory. */
 export function configFile({ file, environment = {} }: ConfigSources): string | undefined {
   const path = file ?? environment[FILE_VARIABLE] ?? '';
-  return path === '' ? undefined : path;
+  if (path !== '') return path;
+  return existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined;
 }
 
 /** The same from a value: what is not in it has its default. Errors: ConfigUnusableError. */

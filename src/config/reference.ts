@@ -102,15 +102,15 @@ const INTRODUCTION = `# Configuration
 Gantry needs no configuration. What is set comes from, later ones winning:
 
 1. the defaults below;
-2. a file, YAML or JSON: \`gantry --config gantry.yaml\`, or the variable \`${FILE_VARIABLE}\`;
+2. a file, YAML or JSON: \`gantry --config FILE\`, or the variable \`${FILE_VARIABLE}\`, or \`gantry.yaml\` in the working directory;
 3. the environment: \`GANTRY_\` and the path in capitals, \`listen.tls.certFile\` is \`GANTRY_LISTEN_TLS_CERT_FILE\`; lists and whole sections as JSON;
-   an empty variable counts as unset;
+   an empty variable counts as unset; a secret may be in a file that \`GANTRY_…_FILE\` names, without the line end behind it;
 4. flags: \`--host\`, \`--port\`, \`--ops-port\`, \`--log-level\`, and for everything \`--set listen.path=/wamp\`, as often as needed.
 
 Settings are merged one by one; a list replaces the whole list before it. Unknown keys and \`GANTRY_\` variables are refused, and all faults are told at once.
 Variables that Kubernetes and Docker make for a service called \`gantry\` (\`GANTRY_SERVICE_HOST\`, \`GANTRY_PORT=tcp://…\`) are left alone.
 
-\`gantry check gantry.yaml\` says whether a configuration can be used, \`gantry config\` shows what is in effect, \`gantry config --env\` lists every variable,
+\`gantry check gantry.yaml\` finds every fault and warns of what can hardly be meant, \`gantry config\` shows what is in effect, \`gantry config --env\` lists every variable,
 and \`gantry config --schema\` prints the JSON schema, which editors use for completion.
 
 \`\`\`yaml

@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 import { withoutPassword } from './backplane-schema.js';
 import type { Config } from './schema.js';
-import { FILE_VARIABLE, SETTINGS, type SchemaNode, type Setting } from './settings.js';
+import { FILE_VARIABLE, isSecret, SETTINGS, type SchemaNode, type Setting } from './settings.js';
 
 /** The configuration as YAML that can be loaded again, but for its secrets: they are masked. */
 export function renderConfig(config: Config): string {
@@ -19,7 +19,7 @@ export function renderConfig(config: Config): string {
 /** Every environment variable with its type, default and description, as a commented file of variables. */
 export function renderVariables(): string {
   const file = `# Path of the configuration file, like --config.\n# string; no default\n#${FILE_VARIABLE}=\n`;
-  return [file, ...SETTINGS.filter(isShown).map(variable)].join('\n');
+  return [file, ...SETTINGS.filter(isShown).map(describeVariable)].join('\n');
 }
 
 /** Sections that always are there need no variable of their own in a list; what is in them has one. */
@@ -39,7 +39,8 @@ export function typeText(node: SchemaNode): string {
   return node.multipleOf === undefined ? range : `${range}, multiple of ${node.multipleOf}`;
 }
 
-function variable({ variable, kind, schema, isOptional }: Setting): string {
+function describeVariable(setting: Setting): string {
+  const { variable, kind, schema, isOptional } = setting;
   const json = kind === 'list' || kind === 'section' ? ', as JSON' : '';
   const fallback =
     schema.default === undefined
@@ -47,7 +48,9 @@ function variable({ variable, kind, schema, isOptional }: Setting): string {
         ? 'no default'
         : 'required with its section'
       : `default ${wordOf(schema)}`;
-  return `# ${schema.description ?? ''}\n# ${typeText(schema)}${json}; ${fallback}\n#${variable}=\n`;
+  const lines = [`# ${schema.description ?? ''}`, `# ${typeText(schema)}${json}; ${fallback}`, `#${variable}=`];
+  const secret = isSecret(setting) ? ['# or, with the value in a file:', `#${variable}_FILE=`] : [];
+  return `${[...lines, ...secret].join('\n')}\n`;
 }
 
 function wordOf({ default: value }: SchemaNode): string {

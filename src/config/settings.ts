@@ -33,6 +33,8 @@ export interface Setting {
 }
 
 export const VARIABLE_PREFIX = 'GANTRY_';
+/** `GANTRY_LISTEN_TLS_PASSPHRASE_FILE` names a file that holds the passphrase. */
+const FILE_SUFFIX = '_FILE';
 /** Names the configuration file, like --config. No setting may be called so. */
 export const FILE_VARIABLE = 'GANTRY_CONFIG';
 
@@ -54,6 +56,17 @@ export const PATHS: readonly string[] = [...byPath.keys()];
 
 export function settingOfVariable(variable: string): Setting | undefined {
   return byVariable.get(variable);
+}
+
+/** The secret whose value is in the file that `GANTRY_…_FILE` names. */
+export function secretOfFileVariable(variable: string): Setting | undefined {
+  if (!variable.endsWith(FILE_SUFFIX)) return undefined;
+  const setting = byVariable.get(variable.slice(0, -FILE_SUFFIX.length));
+  return setting !== undefined && isSecret(setting) ? setting : undefined;
+}
+
+export function isSecret({ schema }: Setting): boolean {
+  return schema.writeOnly === true || schema.mayHoldPassword === true;
 }
 
 export function settingAt(path: string): Setting | undefined {

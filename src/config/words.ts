@@ -1,8 +1,10 @@
 import type { Draft } from './draft.js';
 import type { ConfigFault } from './faults.js';
+import { readText, reasonOf } from './file.js';
 import {
   FILE_VARIABLE,
   PATHS,
+  secretOfFileVariable,
   settingAt,
   settingOfVariable,
   VARIABLE_PREFIX,
@@ -22,19 +24,36 @@ export interface Override {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Writes every GANTRY_ variable into the draft. An empty one counts as unset; an unknown one is a fault. */
+/**
+ * Writes every GANTRY_ variable into the draft. An empty one counts as unset; an unknown one is a fault. A secret may be
+ * in a file instead, which `GANTRY_…_FILE` names.
+ */
 export function writeEnvironment(environment: Environment, draft: Draft, faults: ConfigFault[]): void {
   const words: { setting: Setting; text: string }[] = [];
   for (const [variable, text] of Object.entries(environment)) {
     if (!variable.startsWith(VARIABLE_PREFIX) || text === undefined || text === '') continue;
     if (variable === FILE_VARIABLE || isForeign(variable, text)) continue;
     const setting = settingOfVariable(variable);
+    const secret = setting ?? secretOfFileVariable(variable);
     if (setting !== undefined) words.push({ setting, text });
-    else faults.push({ path: variable, message: `Unknown variable${didYouMean(variable, VARIABLES)}` });
+    else if (secret === undefined)
+      faults.push({ path: variable, message: `Unknown variable${didYouMean(variable, VARIABLES)}` });
+    else if ((environment[secret.variable] ?? '') !== '')
+      faults.push({ path: variable, message: `${secret.variable} is set too: set one of them` });
+    else readSecret(variable, text, faults, (value) => words.push({ setting: secret, text: value }));
   }
   // GANTRY_LISTEN before GANTRY_LISTEN_PORT, so that what is more exact wins.
   words.sort((left, right) => left.setting.path.length - right.setting.path.length);
   for (const { setting, text } of words) writeWord(setting, text, setting.variable, draft, faults);
+}
+
+/** One line end at the end is the editor's, not the secret's. */
+function readSecret(variable: string, file: string, faults: ConfigFault[], take: (value: string) => void): void {
+  try {
+    take(readText(file).replace(/\r?\n$/, ''));
+  } catch (error) {
+    faults.push({ path: variable, message: `${file} cannot be read: ${reasonOf(error)}` });
+  }
 }
 
 /** Writes what was given on the command line, in its order. */

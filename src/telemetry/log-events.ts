@@ -15,6 +15,7 @@ export type LogEvent =
   | 'node.signal'
   | 'node.failed'
   | 'config.loaded'
+  | 'config.questionable'
   | 'server.listening'
   | 'server.stopped_listening'
   | 'server.stopped'

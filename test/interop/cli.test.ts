@@ -39,9 +39,30 @@ describe('gantry --version, --help', () => {
 describe('gantry check', () => {
   it('accepts what can be used, and no configuration at all', async () => {
     const path = file('good.yaml', 'listen: { port: 1 }');
-    for (const words of [['check'], ['check', path], ['check', '--config', path]]) {
-      expect(await gantry(words)).toEqual({ code: 0, signal: null, stdout: 'configuration is usable\n', stderr: '' });
+    const usable = 'configuration is usable\n';
+    expect(await gantry(['check'])).toEqual({ code: 0, signal: null, stdout: usable, stderr: '' });
+    for (const words of [
+      ['check', path],
+      ['check', '--config', path],
+    ]) {
+      expect(await gantry(words)).toEqual({ code: 0, signal: null, stdout: `${path}: ${usable}`, stderr: '' });
     }
+  });
+  it('reads gantry.yaml in the working directory where no file is named, and names it', async () => {
+    const directory = mkdtempSync(join(folder, 'cwd-'));
+    writeFileSync(join(directory, 'gantry.yaml'), 'listen: { port: 4711 }');
+    const { stdout } = await gantry(['check'], {}, directory);
+    expect(stdout).toBe('gantry.yaml: configuration is usable\n');
+    expect(parse((await gantry(['config'], {}, directory)).stdout)).toMatchObject({ listen: { port: 4711 } });
+    const other = file('other.yaml', 'listen: { port: 4712 }');
+    const named = await gantry(['config', '--config', other], {}, directory);
+    expect(parse(named.stdout)).toMatchObject({ listen: { port: 4712 } });
+  });
+  it('warns of what can hardly be meant, and accepts it', async () => {
+    const path = file('odd.yaml', 'realms: [{ name: a, roles: [{ name: member }] }]');
+    const { code, stderr } = await gantry(['check', path]);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^warning: realms\[0\]: nobody can join realm "a": .*\n$/);
   });
   it('tells every fault at once, and fails', async () => {
     const path = file('bad.yaml', 'listen: { prot: 1, tls: { certFile: a, keyFile: 5 } }');

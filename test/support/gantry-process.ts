@@ -18,10 +18,13 @@ export class GantryProcess {
   readonly child: ChildProcessWithoutNullStreams;
   readonly #texts = { stdout: '', stderr: '' };
 
-  constructor(words: readonly string[], variables: Readonly<Record<string, string>> = {}) {
+  constructor(words: readonly string[], variables: Readonly<Record<string, string>> = {}, cwd?: string) {
     if (!existsSync(main)) throw new Error('there is no dist/main.js: run `npm run build` first');
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('GANTRY_'));
-    this.child = spawn(process.execPath, [main, ...words], { env: { ...Object.fromEntries(inherited), ...variables } });
+    this.child = spawn(process.execPath, [main, ...words], {
+      env: { ...Object.fromEntries(inherited), ...variables },
+      ...(cwd !== undefined && { cwd }),
+    });
     for (const name of ['stdout', 'stderr'] as const) {
       this.child[name].setEncoding('utf8').on('data', (text: string) => {
         this.#texts[name] += text;
@@ -61,6 +64,10 @@ export class GantryProcess {
 }
 
 /** Runs a command to its end. */
-export function gantry(words: readonly string[], variables?: Readonly<Record<string, string>>): Promise<Exit> {
-  return new GantryProcess(words, variables).exit;
+export function gantry(
+  words: readonly string[],
+  variables?: Readonly<Record<string, string>>,
+  cwd?: string,
+): Promise<Exit> {
+  return new GantryProcess(words, variables, cwd).exit;
 }

@@ -55,6 +55,18 @@ describe('limits', () => {
   });
 });
 
+describe('settings of a store', () => {
+  it('are refused without a store: each node would run alone', () => {
+    const fault = 'is set and backplane.url is not, so each node would run alone';
+    refuse({ backplane: { redis: { prefix: 'votes' } } }, `backplane: backplane.redis ${fault}`);
+    refuse({ backplane: { cluster: { leaseMs: 8_000 } } }, `backplane: backplane.cluster ${fault}`);
+  });
+  it('are accepted where a node is to run alone all the same', () => {
+    accept({ backplane: { url: 'memory', redis: { prefix: 'votes' } } });
+    accept({ backplane: {} });
+  });
+});
+
 describe('drain', () => {
   it('has its deadline after its period', () => {
     refuse(
@@ -211,14 +223,14 @@ describe('backplane', () => {
   it('has a prefix that fits into names of keys and channels', () => {
     for (const prefix of ['', 'a:b', '{a}', 'a b', 'a@1', 'x'.repeat(33)])
       refuse({ backplane: { redis: { prefix } } }, 'backplane.redis.prefix: Invalid prefix');
-    accept({ backplane: { redis: { prefix: 'Votes_1.eu-west' } } });
+    accept({ backplane: { url: 'memory', redis: { prefix: 'Votes_1.eu-west' } } });
   });
 
   it('has TLS files only where TLS is spoken, and a key with its certificate', () => {
     const tls = { caFile: 'ca.pem' };
     refuse({ backplane: { url: 'redis://a', redis: { tls } } }, 'backplane.redis.tls: Nothing here speaks TLS');
     accept({ backplane: { url: 'rediss://a', redis: { tls } } });
-    accept({ backplane: { redis: { tls } } });
+    accept({ backplane: { url: 'memory', redis: { tls } } });
     accept({ backplane: { url: 'redis://a', redis: { tls, sentinels: { master: 'm', nodes: ['s:1'], tls: true } } } });
     const half = { keyFile: 'key.pem' };
     refuse(
@@ -249,7 +261,10 @@ describe('backplane', () => {
       maxBatchBytes: 131_072,
       maxUnacknowledgedBytes: 65_536,
     };
-    const input = { backplane: { cluster, redis: { commandTimeoutMs: 2_000 } }, limits: { maxMessageBytes: 100_000 } };
+    const input = {
+      backplane: { url: 'memory', cluster, redis: { commandTimeoutMs: 2_000 } },
+      limits: { maxMessageBytes: 100_000 },
+    };
     for (const fault of [
       'backplane.cluster.leaseMs: Too small: expected at least 3000, three times renewMs',
       'backplane.cluster.probeTimeoutMs: Too small: expected at least 2000, twice heartbeatMs',
@@ -263,6 +278,7 @@ describe('backplane', () => {
     refuse(bytes, 'backplane.cluster.maxUnacknowledgedBytes: Too small: expected at least limits.maxMessageBytes');
     accept({
       backplane: {
+        url: 'memory',
         cluster: { leaseMs: 3_000, renewMs: 1_000, probeTimeoutMs: 2_000, barrierTimeoutMs: 3_001, reaskMs: 3_000 },
         redis: { commandTimeoutMs: 2_999 },
       },

@@ -1,6 +1,9 @@
-import { describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../src/config/load.js';
-import { SETTINGS, variableOf, VARIABLES, type Setting } from '../../../src/config/settings.js';
+import { isSecret, SETTINGS, variableOf, VARIABLES, type Setting } from '../../../src/config/settings.js';
 
 const leaves = SETTINGS.filter(({ kind }) => kind !== 'section');
 
@@ -37,6 +40,9 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
 };
 
 /** What must be there beside a setting for its section to be whole. */
+/** Settings of a store are refused where nothing names one, or none. */
+const STORE = { GANTRY_BACKPLANE_URL: 'memory' };
+
 const COMPANIONS: Readonly<Record<string, Record<string, string>>> = {
   'listen.tls': { GANTRY_LISTEN_TLS_CERT_FILE: 'c', GANTRY_LISTEN_TLS_KEY_FILE: 'k' },
   realmTemplate: {
@@ -61,6 +67,8 @@ const COMPANIONS: Readonly<Record<string, Record<string, string>>> = {
     GANTRY_BACKPLANE_CLUSTER_MAX_BATCH_BYTES: '4096',
     GANTRY_LIMITS_MAX_MESSAGE_BYTES: '1024',
   },
+  'backplane.cluster': STORE,
+  'backplane.redis': STORE,
   'drain.deadlineMs': { GANTRY_DRAIN_PERIOD_MS: '0' },
   'limits.maxInboxBytes': { GANTRY_LIMITS_MAX_MESSAGE_BYTES: '1024' },
   'limits.maxTotalUnsentBytes': { GANTRY_LIMITS_MAX_UNSENT_BYTES: '65536', GANTRY_LIMITS_MAX_MESSAGE_BYTES: '1024' },
@@ -171,6 +179,48 @@ describe('the environment', () => {
       expect(() => loadConfig({ environment: { [variable]: text } })).toThrow(fault);
     });
   }
+
+  describe('a secret in a file', () => {
+    let folder: string;
+    beforeAll(() => {
+      folder = mkdtempSync(join(tmpdir(), 'gantry-secret-'));
+    });
+    afterAll(() => rmSync(folder, { recursive: true }));
+    const file = (content: string): string => {
+      const path = join(folder, 'secret');
+      writeFileSync(path, content);
+      return path;
+    };
+
+    it.each(['sesame', 'sesame\n', 'sesame\r\n'])('is read without the line end behind it: %j', (content) => {
+      const environment = { ...STORE, GANTRY_BACKPLANE_REDIS_PASSWORD_FILE: file(content) };
+      expect(loadConfig({ environment }).backplane.redis.password).toBe('sesame');
+    });
+    it('keeps white space that belongs to it', () => {
+      const environment = { ...STORE, GANTRY_BACKPLANE_REDIS_PASSWORD_FILE: file(' a b \n\n') };
+      expect(loadConfig({ environment }).backplane.redis.password).toBe(' a b \n');
+    });
+    it('may be every secret, and a URL that holds a password', () => {
+      for (const setting of SETTINGS.filter(isSecret)) {
+        const value = setting.path.join('.') === 'backplane.url' ? 'redis://:word@127.0.0.1:1' : 'word';
+        const environment = { ...companionsOf(setting), [`${setting.variable}_FILE`]: file(value) };
+        if (setting.path.join('.') === 'backplane.url') expect(loadConfig({ environment }).backplane.url).toBe(value);
+        else expect(valueAt(loadConfig({ environment }), setting.path)).toBe(value);
+      }
+    });
+    it('is refused beside the variable itself, where it cannot be read, and where the setting is no secret', () => {
+      const variable = 'GANTRY_BACKPLANE_REDIS_PASSWORD';
+      expect(() => loadConfig({ environment: { [variable]: 'a', [`${variable}_FILE`]: file('b') } })).toThrow(
+        `${variable}_FILE: ${variable} is set too: set one of them`,
+      );
+      expect(() => loadConfig({ environment: { [`${variable}_FILE`]: '/absent' } })).toThrow(
+        `${variable}_FILE: /absent cannot be read: there is no such file`,
+      );
+      expect(() => loadConfig({ environment: { GANTRY_LISTEN_PORT_FILE: file('1') } })).toThrow(
+        'GANTRY_LISTEN_PORT_FILE: Unknown variable',
+      );
+    });
+  });
 
   it('never shows the text of a secret that is refused', () => {
     const environment = { GANTRY_LISTEN_TLS_PASSPHRASE: 'sesame', GANTRY_LISTEN_PORT: 'x' };

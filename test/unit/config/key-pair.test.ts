@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { checkKeyPair } from '../../../src/config/key-pair.js';
+import { checkKeyPair, datesFlaw } from '../../../src/config/key-pair.js';
 import { parseConfig } from '../../../src/config/load.js';
 import { selfSigned } from '../../support/certificate.js';
 
@@ -33,6 +33,17 @@ it('accepts a certificate with its key, the passphrase included', () => {
   check('cert.pem', 'key.pem');
   check('locked-cert.pem', 'locked-key.pem', 'sesame');
   checkKeyPair(parseConfig({}));
+});
+
+it('gives the dates between which the certificate is valid, and says what is wrong with them', () => {
+  const tls = { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') };
+  const validity = checkKeyPair(parseConfig({ listen: { tls } }));
+  expect(validity).toEqual({ fromMs: Date.UTC(2020, 0, 1), untilMs: Date.UTC(2049, 11, 31, 23, 59, 59) });
+  expect(checkKeyPair(parseConfig({}))).toBeUndefined();
+  const dates = { fromMs: 1_000, untilMs: 2_000 };
+  expect(datesFlaw(dates, 1_500)).toBeUndefined();
+  expect(datesFlaw(dates, 2_001)).toBe('the certificate expired at 1970-01-01T00:00:02.000Z: renew it');
+  expect(datesFlaw(dates, 999)).toBe('the certificate is not valid before 1970-01-01T00:00:01.000Z');
 });
 
 it('names every file that cannot be read', () => {

@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { adviceOn } from '../../../src/cli/advice.js';
+import { parseConfig } from '../../../src/config/load.js';
+import type { ConfigInput } from '../../../src/config/schema.js';
+
+type RealmInput = NonNullable<ConfigInput['realms']>[number];
+type PermissionInput = NonNullable<RealmInput['roles'][number]['permissions']>[number];
+
+const advice = (input: ConfigInput): readonly string[] => adviceOn(parseConfig(input));
+const permitting = (...permissions: PermissionInput[]): ConfigInput => ({
+  realms: [{ name: 'a', roles: [{ name: 'anonymous', permissions }] }],
+});
+const everything: PermissionInput = { uri: '', match: 'prefix', allow: { call: true } };
+
+describe('advice on a configuration', () => {
+  it('has nothing against the defaults, nor against what the README shows', () => {
+    expect(advice({})).toEqual([]);
+    expect(
+      advice(
+        permitting(
+          { uri: 'com.example.public.', match: 'prefix', allow: { call: true, subscribe: true } },
+          { uri: 'com.example.chat', allow: { publish: true, subscribe: true }, disclose: { publisher: true } },
+        ),
+      ),
+    ).toEqual([]);
+  });
+
+  it('names that there is no realm, unless clients may make some', () => {
+    expect(advice({ realms: [] })).toEqual([expect.stringContaining('realms: there is no realm')]);
+    const realmTemplate = { names: [{ uri: 'a' }], roles: [{ name: 'anonymous', permissions: [everything] }] };
+    expect(advice({ realms: [], realmTemplate })).toEqual([]);
+  });
+
+  it('names a realm that nobody can join', () => {
+    expect(advice({ realms: [{ name: 'a', roles: [{ name: 'member', permissions: [everything] }] }] })).toEqual([
+      expect.stringContaining('realms[0]: nobody can join realm "a"'),
+    ]);
+  });
+
+  it('names a role that no session can have, also of the template', () => {
+    const roles = [
+      { name: 'anonymous', permissions: [everything] },
+      { name: 'member', permissions: [everything] },
+    ];
+    const template = { names: [{ uri: 'b' }], roles };
+    expect(advice({ realms: [{ name: 'a', roles }], realmTemplate: template })).toEqual([
+      expect.stringContaining('realms[0].roles[1]: no session has the role "member"'),
+      expect.stringContaining('realmTemplate.roles[1]: no session has the role "member"'),
+    ]);
+  });
+
+  it('names a role that may do nothing', () => {
+    expect(advice({ realms: [{ name: 'a', roles: [{ name: 'anonymous' }] }] })).toEqual([
+      expect.stringContaining('realms[0].roles[0]: sessions of the role "anonymous" may do nothing'),
+    ]);
+  });
+
+  it('names a permission that a more specific one covers', () => {
+    const shadowed: PermissionInput = { uri: 'com.a..c', match: 'wildcard', allow: { call: true } };
+    expect(advice(permitting(shadowed, { uri: 'com.', match: 'prefix' }))).toEqual([
+      expect.stringMatching(/permissions\[0\]: never decides: .*permissions\[1\] covers "com\.a\.\.c"/),
+    ]);
+    expect(advice(permitting(shadowed, { uri: 'com.b.', match: 'prefix' }, everything))).toHaveLength(1);
+    expect(advice(permitting(shadowed, { uri: 'com.b.', match: 'prefix' }, { uri: 'com.a.b.c' }))).toEqual([]);
+  });
+});
