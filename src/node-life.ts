@@ -124,24 +124,25 @@ export class NodeLife {
     return this.#starting;
   }
 
-  /** No new connections or calls, then GOODBYE to every session, spread over time. */
+  /** No new connections or calls, then every session is sent away, spread over time. */
   async drain(): Promise<void> {
     this.logger.info({ count: this.#census.sessionCount }, 'node.draining');
     this.#server.stopListening();
     this.#realms.close();
-    const { periodMs, deadlineMs } = this.#config.drain;
+    const { farewell, periodMs, deadlineMs } = this.#config.drain;
     const startMs = nowMs();
-    await drainSessions(() => this.#realms.all.values(), { periodMs, deadlineMs, nowMs, wait: sleep });
+    await drainSessions(() => this.#realms.all.values(), { farewell, periodMs, deadlineMs, nowMs, wait: sleep });
     const leftMs = deadlineMs - (nowMs() - startMs);
     await this.#farewells(Math.min(leftMs, this.#config.limits.goodbyeTimeoutMs));
     this.logger.info({ count: this.#census.sessionCount }, 'node.drained');
   }
 
-  /** GOODBYE to every session at once, whatever it is doing, then the end. */
+  /** Sends every session away at once, whatever it is doing, then ends. */
   async dismiss(): Promise<void> {
     this.#server.stopListening();
     this.#realms.close();
-    dismissSessions(this.#realms.all.values(), 'this node was cut off from the others for too long: connect again');
+    const message = 'this node was cut off from the others for too long: connect again';
+    dismissSessions(this.#realms.all.values(), this.#config.drain.farewell, message);
     await this.#farewells(this.#config.limits.goodbyeTimeoutMs);
     await this.stop();
   }
@@ -177,7 +178,7 @@ export class NodeLife {
       await this.#stopBackplane();
       await this.#starting.catch(() => undefined);
     }
-    await this.#server.stop();
+    await this.#server.stop(this.#config.drain.farewell === 'close' ? 'restart' : 'shutdown');
     this.#realms.stop();
     await this.#stopBackplane();
     this.#wheel.stop();
@@ -197,7 +198,7 @@ export class NodeLife {
     if (this.#stopped !== undefined || this.#isFenced) throw new NodeStoppedError();
   }
 
-  /** GOODBYE has been said: gives the clients time to answer it and close. */
+  /** Every session has been sent away: gives the clients time to answer GOODBYE, and to read what is left. */
   async #farewells(limitMs: number): Promise<void> {
     const untilMs = nowMs() + limitMs;
     while (this.#server.connectionCount > 0 && nowMs() < untilMs) await sleep(FAREWELL_STEP_MS);

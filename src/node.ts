@@ -31,7 +31,7 @@ export interface RunningNode {
   readonly counters: Counters;
   readonly clusterCounters: ClusterCounters;
   readonly gauges: Gauges;
-  /** Leaves gently: no new connections or calls, then GOODBYE to every session, spread over time. Idempotent. */
+  /** Leaves gently: no new connections or calls, then every session is sent away, spread over time. Idempotent. */
   drain(): Promise<void>;
   /** Closes what is left, at once. Idempotent. */
   stop(): Promise<void>;

@@ -10,7 +10,7 @@ import { greeting } from './greeting.js';
 import { firstSignal, inTime } from './signals.js';
 import { version } from './version.js';
 
-/** A drain ends by itself at its deadline, with GOODBYE to whoever is left: it must not be overtaken in that. */
+/** A drain ends by itself at its deadline, with a farewell to all that are left: it must not be overtaken in that. */
 const DRAIN_GRACE_MS = 250;
 /** How long to wait for the store that joins the nodes: what runs the processes may have started both at once. */
 const START_LIMIT_MS = 30_000;

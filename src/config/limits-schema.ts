@@ -22,7 +22,9 @@ export const limits = z.strictObject({
     .describe('Milliseconds from the opening of a connection to its WELCOME. After that it is closed.'),
   goodbyeTimeoutMs: milliseconds(100, 60_000)
     .default(2_000)
-    .describe('Milliseconds that a client has to answer GOODBYE before its connection is closed.'),
+    .describe(
+      'Milliseconds that a client has to answer GOODBYE before its connection is closed; and, when a node ends, to read what it was sent.',
+    ),
   idleTimeoutMs: milliseconds(8_000, 960_000)
     .multipleOf(1_000)
     .default(60_000)

@@ -72,10 +72,16 @@ const log = z.strictObject({
 });
 
 const drain = z.strictObject({
+  farewell: z
+    .enum(['close', 'goodbye'])
+    .default('close')
+    .describe(
+      'How a session is sent away when the node ends, or when the others declared it dead. `close`: the WebSocket closes with code 1012, after which client libraries connect again. `goodbye`: GOODBYE `wamp.close.system_shutdown` comes first, which most of them take for the end.',
+    ),
   periodMs: milliseconds(0, 3_600_000)
     .default(2_000)
     .describe(
-      'Milliseconds over which a node that ends says GOODBYE to its sessions, so that they do not all reconnect at once.',
+      'Milliseconds over which a node that ends sends its sessions away, so that they do not all reconnect at once.',
     ),
   deadlineMs: milliseconds(100, 3_600_000)
     .default(25_000)

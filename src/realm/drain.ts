@@ -2,24 +2,29 @@ import type { Session } from '../session/ports.js';
 import { CloseUri } from '../wamp/uris.js';
 import type { Realm } from './realm.js';
 
+/** `close`: the WebSocket closes with 1012. `goodbye`: GOODBYE wamp.close.system_shutdown comes first. */
+export type Farewell = 'close' | 'goodbye';
+
 export interface DrainOptions {
-  /** GOODBYEs are spread over this long, so that clients do not all reconnect at once. */
+  readonly farewell: Farewell;
+  /** Farewells are spread over this long, so that clients do not all reconnect at once. */
   readonly periodMs: number;
-  /** From the start of the drain; sessions with calls in flight then get their GOODBYE all the same. */
+  /** From the start of the drain; sessions with calls in flight are then sent away all the same. */
   readonly deadlineMs: number;
   readonly nowMs: () => number;
   readonly wait: (delayMs: number) => Promise<void>;
 }
 
 const STEP_MS = 50;
+const LEAVING = 'this node is shutting down: connect again';
 
 /**
- * Empties the realms of a node that is about to leave: no new calls come to its callees, then every session gets
- * GOODBYE wamp.close.system_shutdown, one with calls in flight only when they have ended; it may make no new ones from
- * its turn on. Resolves when all have gone or the deadline has passed. Spec: requirements 2.3; design: Drain.
+ * Empties the realms of a node that is about to leave: no new calls come to its callees, then every session is sent
+ * away, one with calls in flight only when they have ended; it may make no new ones from its turn on. Resolves when all
+ * have gone or the deadline has passed. Spec: requirements 2.3; ADR 14.
  */
 export async function drainSessions(realms: () => Iterable<Realm>, options: DrainOptions): Promise<void> {
-  const { periodMs, deadlineMs, nowMs, wait } = options;
+  const { farewell, periodMs, deadlineMs, nowMs, wait } = options;
   const startMs = nowMs();
   for (const realm of realms()) realm.dealer.withdraw();
 
@@ -34,21 +39,22 @@ export async function drainSessions(realms: () => Iterable<Realm>, options: Drai
       dueCount--;
       // Its turn has come: with new calls all the time it would never be without one.
       if (realm.dealer.hasCallsInFlight(session)) realm.dealer.sendAway(session);
-      else sayGoodbye(session);
+      else sendAway(session, farewell, LEAVING);
     }
     await wait(STEP_MS);
     remaining = openSessions(realms());
   }
-  for (const [session] of remaining) sayGoodbye(session);
+  for (const [session] of remaining) sendAway(session, farewell, LEAVING);
 }
 
-/** GOODBYE wamp.close.system_shutdown to every session, at once and whatever it waits for. */
-export function dismissSessions(realms: Iterable<Realm>, message: string): void {
-  for (const [session] of openSessions(realms)) session.close(CloseUri.SYSTEM_SHUTDOWN, message);
+/** Sends every session away, at once and whatever it waits for. `message`: of GOODBYE. */
+export function dismissSessions(realms: Iterable<Realm>, farewell: Farewell, message: string): void {
+  for (const [session] of openSessions(realms)) sendAway(session, farewell, message);
 }
 
-function sayGoodbye(session: Session): void {
-  session.close(CloseUri.SYSTEM_SHUTDOWN, 'this node is shutting down: connect again');
+function sendAway(session: Session, farewell: Farewell, message: string): void {
+  if (farewell === 'goodbye') session.close(CloseUri.SYSTEM_SHUTDOWN, message);
+  else session.dismiss();
 }
 
 function openSessions(realms: Iterable<Realm>): [Session, Realm][] {

@@ -99,6 +99,10 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost {
     this.#endSession(reason);
   }
 
+  dismiss(): void {
+    if (this.#state === 'established') this.#fail('restart');
+  }
+
   abort(reason: Fault): void {
     if (this.#state === 'failed') return;
     this.#writeAbort(reason);

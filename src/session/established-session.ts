@@ -25,6 +25,7 @@ export interface SessionTraits {
 /** What ends a session from this side. */
 export interface SessionCloser {
   goodbye(reason: Uri, message: string | undefined): void;
+  dismiss(): void;
   abort(fault: Fault): void;
 }
 
@@ -90,6 +91,10 @@ export class EstablishedSession implements Session {
 
   close(reason: Uri, message?: string): void {
     if (this.#isOpen) this.#closer.goodbye(reason, message);
+  }
+
+  dismiss(): void {
+    if (this.#isOpen) this.#closer.dismiss();
   }
 
   abort(reason: Fault): void {

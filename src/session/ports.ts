@@ -24,6 +24,11 @@ export interface Session extends Peer {
   write(message: Uint8Array): void;
   /** Sends GOODBYE and waits, bounded, for the reply (SES-10, SES-15). The realm's `remove` is called before it returns. */
   close(reason: Uri, message?: string): void;
+  /**
+   * Closes the transport with 1012 behind what was sent before, without GOODBYE: client libraries then connect again
+   * (ADR 14). The realm's `remove` is called before it returns. Idempotent.
+   */
+  dismiss(): void;
   /** Sends ABORT and drops the transport (requirements 2.4). The realm's `remove` is called before it returns. Idempotent. */
   abort(fault: Fault): void;
 }

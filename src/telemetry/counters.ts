@@ -38,6 +38,7 @@ export type ConnectionEnd =
   | 'handshake_timeout'
   | 'goodbye_timeout'
   | 'shutdown'
+  | 'restart'
   | 'limit'
   | 'abort'
   | 'idle_timeout';
@@ -87,6 +88,7 @@ export function createCounters(): Counters {
       'handshake_timeout',
       'goodbye_timeout',
       'shutdown',
+      'restart',
       'limit',
       'abort',
       'idle_timeout',

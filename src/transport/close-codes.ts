@@ -10,6 +10,8 @@ export const CLOSE_FRAMES: Readonly<Record<CloseCause, Closing>> = {
   goodbye: { code: 1000, reason: 'goodbye' },
   goodbye_timeout: { code: 1000, reason: 'GOODBYE was not answered in time' },
   shutdown: { code: 1001, reason: 'the router shuts down' },
+  // "Service Restart": connect again. No client library takes it for the end, as they take GOODBYE.
+  restart: { code: 1012, reason: 'the router restarts: connect again' },
   protocol_violation: { code: 1002, reason: 'protocol violation' },
   abort: { code: 1008, reason: 'session aborted' },
   handshake_timeout: { code: 1008, reason: 'no session was established in time' },

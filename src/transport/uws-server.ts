@@ -20,7 +20,7 @@ import type { ConnectionEnd, ConnectionRefusal, Counters } from '../telemetry/co
 import type { Logger } from '../telemetry/logger.js';
 import { Admission } from './admission.js';
 import { Backlog } from './backlog.js';
-import type { Accept, ConnectionTraits } from './connection.js';
+import type { Accept, CloseCause, ConnectionTraits } from './connection.js';
 import { explainListenFailure, ListenError } from './listen-error.js';
 import { originMatcher } from './origins.js';
 import type { Outbox } from './outbox.js';
@@ -137,15 +137,15 @@ export class UwsServer {
     this.#logger.info({}, 'server.stopped_listening');
   }
 
-  /** Closes every connection with 1001, cuts those that are not gone within a second. Idempotent. */
-  stop(): Promise<void> {
-    this.#stopping ??= this.#stop();
+  /** Closes every connection, cuts those that are not gone within a second. Idempotent: the first cause counts. */
+  stop(cause: CloseCause = 'shutdown'): Promise<void> {
+    this.#stopping ??= this.#stop(cause);
     return this.#stopping;
   }
 
-  async #stop(): Promise<void> {
+  async #stop(cause: CloseCause): Promise<void> {
     this.stopListening();
-    for (const connection of this.#connections) connection.close('shutdown');
+    for (const connection of this.#connections) connection.close(cause);
     if (this.#connections.size > 0) {
       await new Promise<void>((resolve) => {
         const grace = setTimeout(resolve, STOP_GRACE_MS);

@@ -13,22 +13,28 @@ it('one router alone keeps every promise under the load of the fault tests', asy
   expect(sessions.flatMap(({ events }) => events).length).toBeGreaterThan(200);
 });
 
-it('everybody comes back when their router is killed or asked to go, and what that loses is explained', async () => {
-  const scene = await startScene(undefined, { routerCount: 1 });
-  for (const end of ['kill', 'drain'] as const) {
-    const old = scene.router(0);
-    scene.sacrifice(old);
-    const trouble = scene.trouble(old);
-    await old[end]();
-    await scene.fleet.startAt(0);
-    await scene.sweep(5_000);
-    trouble.over();
-  }
-  await scene.finish({ noticeMs: 0, endingMs: 500, answerMs: 1_000 });
-  const reasons = new Set(scene.journal.sessions.map(({ ended }) => ended?.reason));
-  expect(reasons).toContain('wamp.close.system_shutdown');
-  expect(reasons).toContain('closed 1006');
-});
+it.each([
+  ['close', 'closed 1012 the router restarts: connect again'],
+  ['goodbye', 'wamp.close.system_shutdown'],
+])(
+  'everybody comes back when their router is killed or asked to go, and what that loses is explained: %s',
+  async (farewell, farewellText) => {
+    const scene = await startScene(undefined, { routerCount: 1, settings: [`drain.farewell=${farewell}`] });
+    for (const end of ['kill', 'drain'] as const) {
+      const old = scene.router(0);
+      scene.sacrifice(old);
+      const trouble = scene.trouble(old);
+      await old[end]();
+      await scene.fleet.startAt(0);
+      await scene.sweep(5_000);
+      trouble.over();
+    }
+    await scene.finish({ noticeMs: 0, endingMs: 500, answerMs: 1_000 });
+    const reasons = new Set(scene.journal.sessions.map(({ ended }) => ended?.reason));
+    expect(reasons).toContain(farewellText);
+    expect(reasons).toContain('closed 1006');
+  },
+);
 
 const { EVENT, RESULT, INTERRUPT } = Code;
 const OFTEN = 10;

@@ -355,7 +355,7 @@ describeConformance(
       await drained;
     });
   },
-  { limits: { goodbyeTimeoutMs: 400 }, drain: { periodMs: 0, deadlineMs: 5_000 } },
+  { limits: { goodbyeTimeoutMs: 400 }, drain: { farewell: 'goodbye', periodMs: 0, deadlineMs: 5_000 } },
   'test',
 );
 

@@ -45,8 +45,8 @@ describe.each(KINDS.map((kind) => [nameOf(kind), kind] as const))('a session of 
     expect(node.counters.violations.all).toBe(0);
   });
 
-  it('is told that the router shuts down, and goes (SES-10)', async () => {
-    const node = await start(0, { drain: { periodMs: 0 } });
+  it('is told that the router shuts down, where that is wished, and goes (SES-10)', async () => {
+    const node = await start(0, { drain: { farewell: 'goodbye', periodMs: 0 } });
     const client = await join(kind, node.addresses.ws);
     await node.drain();
     expect(await client.ended).toBe('wamp.close.system_shutdown');
@@ -60,14 +60,17 @@ describe.each(KINDS.map((kind) => [nameOf(kind), kind] as const))('a session of 
     await expect(join(kind, node.addresses.ws)).rejects.toEqual(new AppError('wamp.error.no_such_realm'));
   });
 
-  it('comes back by itself when the router has been restarted', async () => {
+  it.each([
+    ['at once', (node: RunningNode) => node.stop()],
+    ['after it drained', (node: RunningNode) => node.drain().then(() => node.stop())],
+  ])('comes back by itself when the router has been restarted %s', async (_how, end) => {
     const port = await freePort();
-    const first = await start(port);
+    const first = await start(port, { drain: { periodMs: 0 } });
     const [topic, procedure] = [freshUri(), freshUri()];
     const events: unknown[] = [];
     await stayConnected(kind, first.addresses.ws, { topic, procedure, onEvent: (args) => events.push(args[0]) });
     await until(() => first.gauges.registrations() === 1 && first.gauges.subscriptions() === 1);
-    await first.stop();
+    await end(first);
     const second = await start(port);
     await until(() => second.gauges.registrations() === 1 && second.gauges.subscriptions() === 1);
     const other = await rawClient(second);

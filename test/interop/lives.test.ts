@@ -93,42 +93,49 @@ async function join(node: RunningNode): Promise<RawClient> {
 }
 
 describe('a node that was declared dead while it was cut off', () => {
-  it('says GOODBYE to its clients and comes back under another id, at the same address (G5)', async () => {
-    const scene = new Scene();
-    const witness = await scene.witness();
-    const node = await scene.start();
-    const { addresses } = node;
-    const [callee, caller] = [await join(node), await join(node)];
-    await callee.register('com.a');
-    caller.call('com.a');
-    await callee.expect(Code.INVOCATION);
-    scene.fence();
-    expect((await caller.expect(Code.ERROR)).slice(3)).toEqual([{}, ErrorUri.CANCELED, ['the callee has left']]);
-    for (const session of [callee, caller]) {
-      expect(await session.expect(Code.GOODBYE)).toEqual([
-        Code.GOODBYE,
-        { message: expect.stringContaining('connect again') as unknown },
-        CloseUri.SYSTEM_SHUTDOWN,
-      ]);
-      session.send([Code.GOODBYE, {}, CloseUri.GOODBYE_AND_OUT]);
-      expect((await session.closed).code).toBe(1001);
-    }
-    await scene.logger.until('node.rejoined');
-    expect(node.addresses).toEqual(addresses);
-    expect(scene.logger.of('node.fenced')).toHaveLength(1);
-    expect(scene.logger.of('node.rejoined')[0]?.fields.peer).toBe('life-1');
-    expect(witness.gone).toEqual(['life-1']);
-    const again = await join(node);
-    await again.register('com.a');
-    expect([node.gauges.sessions(), node.gauges.registrations()]).toEqual([1, 1]);
-    expect(node.counters.sessionsOpened.all).toBe(3);
-    expect(scene.hub.rowCount('life-1' as NodeId)).toBe(0);
-    expect(scene.hub.rowCount('life-2' as NodeId)).toBeGreaterThan(0);
-  });
+  it.each(['close', 'goodbye'] as const)(
+    'sends its clients away and comes back under another id, at the same address (G5): %s',
+    async (farewell) => {
+      const scene = new Scene();
+      const witness = await scene.witness();
+      const node = await scene.start({ drain: { farewell } });
+      const { addresses } = node;
+      const [callee, caller] = [await join(node), await join(node)];
+      await callee.register('com.a');
+      caller.call('com.a');
+      await callee.expect(Code.INVOCATION);
+      scene.fence();
+      expect((await caller.expect(Code.ERROR)).slice(3)).toEqual([{}, ErrorUri.CANCELED, ['the callee has left']]);
+      for (const session of farewell === 'close' ? [callee, caller] : []) {
+        expect(await session.closed).toEqual({ code: 1012, reason: 'the router restarts: connect again' });
+        expect(session.unread.map(([code]) => code)).not.toContain(Code.GOODBYE);
+      }
+      for (const session of farewell === 'goodbye' ? [callee, caller] : []) {
+        expect(await session.expect(Code.GOODBYE)).toEqual([
+          Code.GOODBYE,
+          { message: expect.stringContaining('connect again') as unknown },
+          CloseUri.SYSTEM_SHUTDOWN,
+        ]);
+        session.send([Code.GOODBYE, {}, CloseUri.GOODBYE_AND_OUT]);
+        expect((await session.closed).code).toBe(1001);
+      }
+      await scene.logger.until('node.rejoined');
+      expect(node.addresses).toEqual(addresses);
+      expect(scene.logger.of('node.fenced')).toHaveLength(1);
+      expect(scene.logger.of('node.rejoined')[0]?.fields.peer).toBe('life-1');
+      expect(witness.gone).toEqual(['life-1']);
+      const again = await join(node);
+      await again.register('com.a');
+      expect([node.gauges.sessions(), node.gauges.registrations()]).toEqual([1, 1]);
+      expect(node.counters.sessionsOpened.all).toBe(3);
+      expect(scene.hub.rowCount('life-1' as NodeId)).toBe(0);
+      expect(scene.hub.rowCount('life-2' as NodeId)).toBeGreaterThan(0);
+    },
+  );
 
   it('does so again and again, and does not wait for clients that do not answer', async () => {
     const scene = new Scene();
-    const node = await scene.start({ limits: { goodbyeTimeoutMs: 100 } });
+    const node = await scene.start({ limits: { goodbyeTimeoutMs: 100 }, drain: { farewell: 'goodbye' } });
     for (let time = 1; time <= 3; time++) {
       const client = await join(node);
       scene.fence();

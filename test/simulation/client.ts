@@ -132,6 +132,10 @@ export class Client implements Session {
     this.send(messageOf(token));
   }
 
+  dismiss(): void {
+    this.close();
+  }
+
   close(): void {
     this.end();
   }

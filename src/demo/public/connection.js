@@ -28,7 +28,7 @@ export function stayConnected(autobahn, { url, realm }, { onOpen, onLost }) {
   connection.onopen = onOpen;
   connection.onclose = (reason, details) => {
     onLost(details.reason ?? reason);
-    // When a router says GOODBYE, as it does before it is restarted, autobahn-js takes that for the end.
+    // When a router says GOODBYE (drain.farewell: goodbye), autobahn-js takes that for the end.
     if (!details.will_retry) setTimeout(() => connection.open(), RETRY_MS);
     return false;
   };

@@ -345,19 +345,22 @@ describe('the checker bites on calls', () => {
     expect(judge()[0]).toMatch(/^CAN-1: far was interrupted twice/);
   });
 
-  it('refused because their caller is to go, though it is not, or though they had reached a callee (G3)', () => {
-    const { journal, near, call, answer, invoke, judge } = scene();
-    journal.callEnded(call(), 'wamp.error.unavailable');
-    const reached = call();
-    invoke(reached);
-    answer(reached, 'wamp.error.unavailable');
-    expect(judge().join()).toMatch(/not sent away.*it was invoked/s);
-    journal.ended(near, 'wamp.close.system_shutdown');
-    const complaints = judge({}, { sacrificed: new Set(['A']) });
-    expect(complaints.filter((complaint) => complaint.includes('unavailable'))).toEqual([
-      expect.stringContaining('it was invoked'),
-    ]);
-  });
+  it.each(['wamp.close.system_shutdown', 'closed 1012 the router restarts: connect again'])(
+    'refused because their caller is to go, though it is not, or though they had reached a callee (G3): %s',
+    (end) => {
+      const { journal, near, call, answer, invoke, judge } = scene();
+      journal.callEnded(call(), 'wamp.error.unavailable');
+      const reached = call();
+      invoke(reached);
+      answer(reached, 'wamp.error.unavailable');
+      expect(judge().join()).toMatch(/not sent away.*it was invoked/s);
+      journal.ended(near, end);
+      const complaints = judge({}, { sacrificed: new Set(['A']) });
+      expect(complaints.filter((complaint) => complaint.includes('unavailable'))).toEqual([
+        expect.stringContaining('it was invoked'),
+      ]);
+    },
+  );
 
   it('lost where none may be lost: canceled, not found, or unanswered by who had it (G3)', () => {
     const { journal, near, far, call, answer, invoke, judge } = scene();

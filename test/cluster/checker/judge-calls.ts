@@ -143,10 +143,15 @@ function whyWrong(
     case ErrorUri.UNAVAILABLE:
       // By its own node, when the caller's turn to go has come.
       if (invocations.length > 0) return 'it was invoked';
-      return call.session.ended?.reason === CloseUri.SYSTEM_SHUTDOWN ? undefined : 'its caller was not sent away';
+      return isSentAway(call.session) ? undefined : 'its caller was not sent away';
     default:
       return 'nobody said so';
   }
+}
+
+/** By a node that leaves, with either farewell. */
+function isSentAway({ ended }: SessionRecord): boolean {
+  return ended?.reason === CloseUri.SYSTEM_SHUTDOWN || ended?.reason.startsWith('closed 1012') === true;
 }
 
 /** The end of a session is seen by its client a little after the router acts on it, or before. */

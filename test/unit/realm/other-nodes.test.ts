@@ -152,6 +152,7 @@ class Client {
       send: (message) => void this.received.push(message),
       write: () => undefined,
       close: () => undefined,
+      dismiss: () => undefined,
       abort: (violation) => {
         throw new Error(violation.message);
       },

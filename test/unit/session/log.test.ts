@@ -20,6 +20,7 @@ describe('what is logged of a session', () => {
       ({ realm }) => realm.admitted[0]!.close('wamp.close.system_shutdown'),
       'wamp.close.system_shutdown',
     ],
+    ['a farewell without GOODBYE', ({ realm }) => realm.admitted[0]!.dismiss(), 'restart'],
   ];
   it.each(ENDS)('tells at debug that it opened, and that it closed by %s', (_how, end, reason) => {
     const harness = createHarness();

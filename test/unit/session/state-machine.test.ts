@@ -467,6 +467,38 @@ describe('ESTABLISHED', () => {
   });
 });
 
+describe('a farewell without GOODBYE', () => {
+  it('closes the transport, once, and leaves the realm before that (SES-12, SES-13)', () => {
+    const { connection, realm, join, send, timers } = createHarness();
+    const session = join();
+    session.dismiss();
+    expect(session.isOpen).toBe(false);
+    expect(realm.removed).toEqual([session]);
+    expect(connection.closeCause).toBe('restart');
+    session.dismiss();
+    session.close('wamp.close.killed');
+    session.send([17, 1 as never, 2 as never]);
+    send(GOODBYE);
+    expect(connection.messages.map(([code]) => code)).toEqual([2]);
+    expect(realm.removed).toEqual([session]);
+    expect(timers.pending).toEqual([]);
+  });
+
+  it('leaves alone who has said GOODBYE, or was told it', () => {
+    const left = createHarness();
+    const session = left.join();
+    left.send(GOODBYE);
+    session.dismiss();
+    expect(left.connection.closeCause).toBeUndefined();
+    expect(left.connection.last).toEqual([6, {}, 'wamp.close.goodbye_and_out']);
+    const told = createHarness();
+    const other = told.join();
+    other.close('wamp.close.killed');
+    other.dismiss();
+    expect(told.connection.closeCause).toBeUndefined();
+  });
+});
+
 describe('SHUTTING_DOWN: we sent GOODBYE', () => {
   it('sends the reason, then nothing, and leaves the realm at once (SES-10, SES-12)', () => {
     const { connection, realm, join } = createHarness();

@@ -355,6 +355,7 @@ describe('outbox', () => {
     ['goodbye', 1000],
     ['goodbye_timeout', 1000],
     ['shutdown', 1001],
+    ['restart', 1012],
     ['protocol_violation', 1002],
     ['abort', 1008],
     ['handshake_timeout', 1008],
