@@ -8,6 +8,7 @@ const project = (name: string, extra: object = {}) => ({
   test: { name, include: [`test/${name}/**/*.test.ts`], ...extra },
 });
 const withRedis = { globalSetup: 'test/support/prepare.ts' };
+const withBrowser = { globalSetup: 'test/support/prepare-browser.ts' };
 
 // Read several times, and by every worker: asked and said once. `GANTRY_TEST_ENGINE=no` leaves the containers out.
 const isFirst = process.env['GANTRY_TEST_ENGINE'] === undefined;
@@ -22,20 +23,21 @@ export default defineConfig({
     // The native WebSocket addon does not survive worker threads.
     pool: 'forks',
     reporters: reportFile === undefined ? ['default'] : ['default', ['json', { outputFile: reportFile }]],
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    // For a machine that has much else to do: what hangs is found all the same, only later.
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
     projects: [
       project('unit'),
       project('contract', withRedis),
       project('conformance', withRedis),
-      project('simulation', { testTimeout: 300_000 }),
+      project('simulation', { testTimeout: 900_000 }),
       project('interop', withRedis),
-      project('cluster', { ...withRedis, testTimeout: 120_000, fileParallelism: false }),
-      project('demo', { ...withRedis, testTimeout: 60_000 }),
-      project('static', { testTimeout: 60_000 }),
-      project('bench', { ...withRedis, testTimeout: 120_000 }),
+      project('cluster', { ...withRedis, testTimeout: 600_000, fileParallelism: false }),
+      project('demo', { ...withBrowser, testTimeout: 300_000 }),
+      project('static', { testTimeout: 300_000 }),
+      project('bench', { ...withRedis, testTimeout: 600_000 }),
       project('containers', {
-        testTimeout: 240_000,
+        testTimeout: 900_000,
         hookTimeout: 600_000,
         ...(hasEngine ? { globalSetup: 'test/containers/images.ts' } : { include: [] }),
       }),

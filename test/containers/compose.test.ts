@@ -159,7 +159,12 @@ describe('docker compose up', () => {
 });
 
 /** What the routers log cannot be joined with sessions here: whatever is lost has to be explained by what clients saw. */
-const NO_EVIDENCE: Evidence = { gapsMs: () => [], refusedCount: () => 0, reroutedCount: () => 1 };
+const NO_EVIDENCE: Evidence = {
+  latenessMs: () => 0,
+  gapsMs: () => [],
+  refusedCount: () => 0,
+  reroutedCount: () => 1,
+};
 const TERMS: Omit<Terms, 'sacrificed'> = {
   troubles: [],
   noticeMs: 2_000,

@@ -31,6 +31,9 @@ export interface NodeBackEnd {
   readonly stop: () => Promise<void>;
 }
 
+/** For a machine that has much else to do. */
+const PATIENCE_MS = 120_000;
+
 /** What browsers say by themselves while a router is away; the last when autobahn-js answers GOODBYE after closing. */
 const ROUTER_AWAY = /WebSocket connection to '[^']*' failed|WebSocket is already in CLOSING or CLOSED state/;
 
@@ -78,6 +81,7 @@ export function setStage(): () => Stage {
   const open: Stage['open'] = async (path, { width = 1280, height = 800, colorScheme = 'light' } = {}) => {
     const window = await browser.newContext({ viewport: { width, height }, colorScheme });
     closers.push(() => window.close());
+    window.setDefaultTimeout(PATIENCE_MS);
     const page = await window.newPage();
     watch(page);
     await page.goto(`http://127.0.0.1:${port}/${path}`);

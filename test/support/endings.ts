@@ -3,7 +3,7 @@ import { Code } from '../../src/wamp/codes.js';
 import { ErrorUri } from '../../src/wamp/uris.js';
 import type { Message, RawClient } from './raw-client.js';
 
-const DEADLINE_MS = 8_000;
+const DEADLINE_MS = 60_000;
 
 /** The next message is ABORT, it is the last, and the transport closes. Gives Details.message (requirements 2.4). */
 export async function expectAbort(

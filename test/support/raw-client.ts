@@ -52,7 +52,7 @@ export function rolesWithout(...features: string[]): Record<string, unknown> {
   return Object.fromEntries(Object.keys(ALL_ROLES).map((role) => [role, { features: kept }]));
 }
 
-const DEADLINE_MS = 8_000;
+const DEADLINE_MS = 60_000;
 
 /** A WAMP client that says exactly what it is told, also what no library would. */
 export class RawClient {
@@ -256,6 +256,11 @@ export class RawClient {
   pause(isPaused: boolean): void {
     if (isPaused) this.#socket.pause();
     else this.#socket.resume();
+  }
+
+  /** False from the moment its end has begun, on either side. */
+  get isOpen(): boolean {
+    return this.#socket.readyState === WebSocket.OPEN;
   }
 
   /** Ends the WebSocket without a word of WAMP. */

@@ -3,7 +3,12 @@ import { LEFT, judge, type Evidence, type Terms } from './judge.js';
 import { APP_FAILED, APP_INTERRUPTED } from './judge-calls.js';
 import { Journal, type CallRecord, type Plan, type SessionRecord, type SubscriptionRecord } from './journal.js';
 
-const QUIET: Evidence = { gapsMs: () => [], refusedCount: () => 0, reroutedCount: () => 0 };
+const QUIET: Evidence = {
+  latenessMs: () => 0,
+  gapsMs: () => [],
+  refusedCount: () => 0,
+  reroutedCount: () => 0,
+};
 const TERMS: Terms = {
   troubles: [],
   sacrificed: new Set(['A', 'B']),
@@ -73,6 +78,23 @@ describe('the checker has nothing to say', () => {
     publish(true, 'com.other');
     expect(judge()).toEqual([]);
   });
+});
+
+it('the checker grants the time that a busy machine took, and no more (G3, G4)', () => {
+  const { journal, far, publish, call, answer, pass, judge } = scene();
+  publish(true);
+  pass(1_000);
+  journal.ended(far, CLOSED);
+  const late = call();
+  pass(3_000);
+  answer(late);
+  const complaints = [
+    expect.stringMatching(/^G4: .* never got/),
+    expect.stringMatching(/^G3: .* ended after 3003 ms$/),
+  ];
+  expect(judge()).toEqual(complaints);
+  expect(judge({ latenessMs: () => 400 })).toEqual(complaints);
+  expect(judge({ latenessMs: () => 1_100 })).toEqual([]);
 });
 
 describe('the checker bites on events', () => {

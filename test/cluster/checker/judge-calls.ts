@@ -37,7 +37,8 @@ interface Judgement {
   readonly terms: Terms;
 }
 
-function judgeCall(judgement: Judgement, call: CallRecord, invocations: readonly InvocationRecord[]): string[] {
+function judgeCall(given: Judgement, call: CallRecord, invocations: readonly InvocationRecord[]): string[] {
+  const judgement = { ...given, terms: withLateness(given, call) };
   const { procedure, session, number } = call;
   const what = `call ${number} of ${session.member} on ${session.node} to ${procedure}`;
   return [
@@ -47,6 +48,14 @@ function judgeCall(judgement: Judgement, call: CallRecord, invocations: readonly
     ...judgeInterrupts(judgement, call, invocations, what),
     ...judgeReason(judgement, call, invocations, what),
   ];
+}
+
+/** On a busy machine all takes longer. */
+function withLateness({ evidence, terms }: Judgement, call: CallRecord): Terms {
+  const lateMs = evidence.latenessMs(call.ms, (endOf(call) ?? call.session.ended ?? call).ms);
+  if (lateMs === 0) return terms;
+  const { answerMs, noticeMs, ghostMs } = terms;
+  return { ...terms, answerMs: answerMs + lateMs, noticeMs: noticeMs + lateMs, ghostMs: ghostMs + lateMs };
 }
 
 /** One end, nothing after it, progress in order and complete before it (G3, ORD-5). */

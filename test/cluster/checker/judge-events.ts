@@ -14,7 +14,7 @@ const SLACK_MS = 100;
 export function judgeEvents(journal: Journal, evidence: Evidence, terms: Terms): string[] {
   return [
     ...journal.sessions.flatMap((session) => judgeArrivals(journal, session)),
-    ...judgeAcknowledgements(journal, terms),
+    ...judgeAcknowledgements(journal, evidence, terms),
     ...judgeLosses(journal, evidence, terms),
   ];
 }
@@ -45,7 +45,7 @@ function judgeArrivals({ publications }: Journal, session: SessionRecord): strin
   return violations;
 }
 
-function judgeAcknowledgements({ publications }: Journal, { answerMs }: Terms): string[] {
+function judgeAcknowledgements({ publications }: Journal, evidence: Evidence, { answerMs }: Terms): string[] {
   return publications.flatMap(({ number, acknowledge, answers, session, ms }) => {
     const what = `publication ${number} of ${session.member}`;
     if (!acknowledge) return answers.length === 0 ? [] : [`BRK-6: ${what} was answered unasked`];
@@ -53,7 +53,9 @@ function judgeAcknowledgements({ publications }: Journal, { answerMs }: Terms): 
     const [answer] = answers;
     if (answer === undefined) return lossOfSession(session) === undefined ? [`G4: ${what} was never answered`] : [];
     const tookMs = Math.round(answer.ms - ms);
-    return tookMs > answerMs ? [`G4: ${what} was answered after ${tookMs} ms`] : [];
+    return tookMs > answerMs + evidence.latenessMs(ms, answer.ms)
+      ? [`G4: ${what} was answered after ${tookMs} ms`]
+      : [];
   });
 }
 
@@ -126,9 +128,13 @@ function isExplained(
   const isTail = lastGot < number;
   const isUnconfirmed = answers.length === 0;
   const ends = [lossOfSession(subscription.session), isUnconfirmed ? lossOfSession(publisher) : undefined];
-  if (isTail && ends.some((end) => end !== undefined && ms >= end.ms - endingMs)) return true;
+  const isInTime = (endMs: number): boolean => ms >= endMs - endingMs - evidence.latenessMs(ms, endMs);
+  if (isTail && ends.some((end) => end !== undefined && isInTime(end.ms))) return true;
   const [at, from] = [subscription.session.node, publisher.node];
-  return at !== from && evidence.gapsMs(at, from).some((gap) => gap >= ms - SLACK_MS && gap <= ms + noticeMs);
+  return (
+    at !== from &&
+    evidence.gapsMs(at, from).some((gap) => gap >= ms - SLACK_MS && gap <= ms + noticeMs + evidence.latenessMs(ms, gap))
+  );
 }
 
 /** Nobody said anything to its publisher, and it had to leave the node: a counter has to say it. */

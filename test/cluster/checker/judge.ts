@@ -4,6 +4,8 @@ import type { Journal, SessionRecord } from './journal.js';
 
 /** What the routers themselves say about losses: their metrics and logs. */
 export interface Evidence {
+  /** How much later than on a quiet machine things may have happened about that time; 0 on a quiet machine. */
+  latenessMs(fromMs: number, toMs: number): number;
   /** When `at` reported that something `from` had said to it was lost. */
   gapsMs(at: string, from: string): readonly number[];
   /** Publications that the node has counted as not accepted for another node. */

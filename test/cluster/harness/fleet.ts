@@ -1,6 +1,7 @@
 import type { Exit } from '../../support/gantry-process.js';
 import type { Evidence } from '../checker/judge.js';
 import type { Door, Entrance } from './member.js';
+import { Lateness, longest } from './lateness.js';
 import { figure } from './metrics.js';
 import { Router } from './router.js';
 import { timingSettings } from './timings.js';
@@ -14,12 +15,17 @@ export interface FleetOptions {
   readonly settings?: readonly string[];
 }
 
+/** How far from a moment a delay may be that explains what was late there, and how many may have come one after the other. */
+const NEAR_MS = 2_000;
+const IN_A_ROW = 4;
+
 /** The routers of one cluster, living and dead, and the way in for clients. */
 export class Fleet implements Entrance {
   /** At each place the one that runs there, or ran there last. */
   readonly routers: Router[] = [];
   readonly #options: FleetOptions;
   readonly #all: Router[] = [];
+  readonly #lateness = new Lateness();
 
   constructor(options: FleetOptions) {
     this.#options = options;
@@ -35,6 +41,7 @@ export class Fleet implements Entrance {
   }
 
   async start(): Promise<void> {
+    this.#lateness.start();
     await Promise.all(Array.from({ length: this.#options.routerCount }, (_, index) => this.startAt(index)));
   }
 
@@ -79,6 +86,7 @@ export class Fleet implements Entrance {
 
   /** For the end of a test, whatever became of it. */
   async kill(): Promise<void> {
+    this.#lateness.stop();
     await Promise.all(this.#all.filter(({ isOver }) => !isOver).map((router) => router.kill()));
   }
 
@@ -95,7 +103,9 @@ export class Fleet implements Entrance {
         const key = `${node ?? ''} ${String(fields['peer'])}`;
         gaps.set(key, [...(gaps.get(key) ?? []), ms]);
       }
+    const delays = [...this.#lateness.delays, ...this.#all.flatMap((router) => router.delays)];
     return {
+      latenessMs: (fromMs, toMs) => IN_A_ROW * longest(delays, fromMs - NEAR_MS, toMs + NEAR_MS),
       gapsMs: (at, from) => gaps.get(`${at} ${from}`) ?? [],
       refusedCount: (node) => count(node, 'gantry_events_dropped_total{reason="node_unreachable"}'),
       reroutedCount: (node) => count(node, 'gantry_routing_discards_total{reason="call_rerouted"}'),

@@ -59,7 +59,7 @@ export interface CallOptions {
 }
 
 const RECONNECT_MS = 20;
-const CONNECT_MS = 2_000;
+const CONNECT_MS = 10_000;
 const RETRY_MS = 100;
 
 interface Wanted<Held> {
@@ -293,7 +293,7 @@ export class RawMember implements Member {
   /** `ballast` makes it heavy. */
   publish(topic: string, acknowledge: boolean, ballast = ''): PublicationRecord | undefined {
     const current = this.#current;
-    if (current?.isOpen !== true) return undefined;
+    if (current?.isOpen !== true || !current.client.isOpen) return undefined;
     const publication = this.#journal.published(current.record, topic, acknowledge);
     const request = current.client.publish(topic, [publication.number, ballast], acknowledge ? { acknowledge } : {});
     current.publications.set(request, publication);
@@ -302,7 +302,7 @@ export class RawMember implements Member {
 
   call(procedure: string, plan: Plan, { timeoutMs = 0 }: CallOptions = {}): CallRecord | undefined {
     const current = this.#current;
-    if (current?.isOpen !== true) return undefined;
+    if (current?.isOpen !== true || !current.client.isOpen) return undefined;
     const call = this.#journal.called(current.record, procedure, plan, timeoutMs);
     const options = {
       ...(plan.progressCount > 0 ? { receive_progress: true } : {}),

@@ -1,4 +1,5 @@
 import { GantryProcess, type Exit } from '../../support/gantry-process.js';
+import type { Delay } from './lateness.js';
 import { parseMetrics, type Figures } from './metrics.js';
 
 export interface LogLine {
@@ -19,18 +20,23 @@ export interface Sample {
 }
 
 const SAMPLE_MS = 250;
-const PATIENCE_MS = 1_000;
+const PATIENCE_MS = 10_000;
+/** An answer of the operations endpoint takes no longer where a process gets the processor when it wants it. */
+const PROMPT_MS = 75;
 
 /** One router process: its log, its operations endpoint and the signals it gets. */
 export class Router {
   readonly name: string;
   readonly samples: Sample[] = [];
   readonly log: LogLine[] = [];
+  /** Answers of the operations endpoint that were late though nobody had paused it. */
+  readonly delays: Delay[] = [];
   readonly #process: GantryProcess;
   #url = '';
   #ops = '';
   #state: 'starting' | 'running' | 'paused' | 'draining' | 'over' = 'starting';
   #sampling: Promise<void> | undefined;
+  #pauseCount = 0;
   #drainedAtMs = Infinity;
 
   constructor(name: string, words: readonly string[], variables: Readonly<Record<string, string>>) {
@@ -98,6 +104,7 @@ export class Router {
 
   pause(): void {
     this.#state = 'paused';
+    this.#pauseCount++;
     this.#process.signal('SIGSTOP');
   }
 
@@ -139,9 +146,14 @@ export class Router {
   async #sample(): Promise<void> {
     while (this.#state !== 'over') {
       const ms = Date.now();
+      const pauseCount = this.#pauseCount;
       try {
         const [{ ready, reason }, figures] = await Promise.all([this.readiness(), this.figures()]);
         this.samples.push({ ms, ready, reason, figures });
+        const toMs = Date.now();
+        const lateMs = toMs - ms - PROMPT_MS;
+        const wasPaused = pauseCount !== this.#pauseCount || this.#state === 'paused';
+        if (lateMs > 0 && !wasPaused) this.delays.push({ fromMs: ms, toMs, lateMs });
       } catch {
         this.samples.push({ ms, ready: undefined, reason: undefined, figures: undefined });
       }
