@@ -1,14 +1,18 @@
+/** By the first unit of the edge. */
+type WideChildren<T extends object> = Map<number, TrieNode<T>>;
+
 /**
  * One branching point or entry. What it stands for is the first `end` units of `text`; its edge is what it has more
- * than its parent. Children are sorted by the unit at `end`.
+ * than its parent.
  */
 export class TrieNode<T extends object> {
   /** Not copied per node: the key of some entry that passed here, so that an edge costs no string. */
   readonly text: string;
   readonly end: number;
   value: T | undefined;
-  children: TrieNode<T>[] = NO_CHILDREN;
-  /** The first unit of each child's edge, so that no other child need be touched to find one. */
+  /** A few are a list, sorted by the unit at `end`; of many, one must not cost what all the others do. */
+  children: TrieNode<T>[] | WideChildren<T> = NO_CHILDREN;
+  /** The first unit of each child's edge, so that no other child need be touched to find one. Only for a list. */
   units = '';
 
   constructor(text: string, end: number, value: T | undefined) {
@@ -20,8 +24,10 @@ export class TrieNode<T extends object> {
 
 const NO_CHILDREN: TrieNode<never>[] = [];
 
-// A growing array reserves 16 slots more than it needs; most branching points have a few children for life.
-const EXACT_SIZE_LIMIT = 16;
+/** Most branching points have a few children for life, and a map takes far more memory than a list of them. */
+const MAX_LISTED = 16;
+/** A map becomes a list again only well below that, so that one entry that comes and goes does not change it each time. */
+const MIN_MAPPED = 8;
 
 /** Strings to values as a compressed trie by UTF-16 unit: about 100 bytes per entry beside the string, any lookup O(length). */
 export class RadixTrie<T extends object> {
@@ -46,16 +52,14 @@ export class RadixTrie<T extends object> {
   set(key: string, value: T): void {
     let node = this.root;
     while (node.end < key.length) {
-      const unit = key.charCodeAt(node.end);
-      const slot = slotOf(node.units, unit);
-      const child = node.children[slot];
-      if (child === undefined || node.units.charCodeAt(slot) !== unit) {
-        insertChild(node, slot, new TrieNode<T>(key, key.length, value));
+      const child = childAt(node, key.charCodeAt(node.end));
+      if (child === undefined) {
+        insertChild(node, new TrieNode<T>(key, key.length, value));
         this.#size++;
         return;
       }
       const common = commonEnd(child.text, key, node.end + 1, Math.min(child.end, key.length));
-      node = common === child.end ? child : splitEdge(node, slot, child, common);
+      node = common === child.end ? child : splitEdge(node, child, common);
     }
     if (node.value === undefined) this.#size++;
     node.value = value;
@@ -77,7 +81,7 @@ export class RadixTrie<T extends object> {
     node.value = undefined;
     this.#size--;
     if (parent === undefined) return true;
-    if (node.children.length > 0) {
+    if (countChildren(node) > 0) {
       dissolve(parent, node);
       return true;
     }
@@ -87,11 +91,16 @@ export class RadixTrie<T extends object> {
   }
 }
 
-/** The child whose edge begins with `unit`. O(log children). */
+/** The child whose edge begins with `unit`. O(log of the few that are listed). */
 export function childAt<T extends object>(node: TrieNode<T>, unit: number): TrieNode<T> | undefined {
-  const { units } = node;
+  const { units, children } = node;
+  if (!Array.isArray(children)) return children.get(unit);
   const slot = slotOf(units, unit);
-  return units.charCodeAt(slot) === unit ? node.children[slot] : undefined;
+  return units.charCodeAt(slot) === unit ? children[slot] : undefined;
+}
+
+function countChildren<T extends object>({ children }: TrieNode<T>): number {
+  return Array.isArray(children) ? children.length : children.size;
 }
 
 function slotOf(units: string, unit: number): number {
@@ -116,30 +125,59 @@ function commonEnd(one: string, other: string, from: number, to: number): number
   return index;
 }
 
-function splitEdge<T extends object>(parent: TrieNode<T>, slot: number, child: TrieNode<T>, end: number): TrieNode<T> {
+function splitEdge<T extends object>(parent: TrieNode<T>, child: TrieNode<T>, end: number): TrieNode<T> {
   const inner = new TrieNode<T>(child.text, end, undefined);
   inner.children = [child];
   inner.units = child.text.charAt(end);
-  parent.children[slot] = inner;
+  replaceChild(parent, inner);
   return inner;
 }
 
-function insertChild<T extends object>(node: TrieNode<T>, slot: number, child: TrieNode<T>): void {
-  node.units = node.units.slice(0, slot) + child.text.charAt(node.end) + node.units.slice(slot);
-  if (node.children.length < EXACT_SIZE_LIMIT) node.children = node.children.toSpliced(slot, 0, child);
-  else node.children.splice(slot, 0, child);
+/** In place of the child whose edge begins with the same unit. */
+function replaceChild<T extends object>({ children, units, end }: TrieNode<T>, child: TrieNode<T>): void {
+  const unit = child.text.charCodeAt(end);
+  if (Array.isArray(children)) children[slotOf(units, unit)] = child;
+  else children.set(unit, child);
+}
+
+function insertChild<T extends object>(node: TrieNode<T>, child: TrieNode<T>): void {
+  const { children, units, end } = node;
+  const unit = child.text.charCodeAt(end);
+  if (!Array.isArray(children)) children.set(unit, child);
+  else if (children.length < MAX_LISTED) {
+    const slot = slotOf(units, unit);
+    node.units = units.slice(0, slot) + child.text.charAt(end) + units.slice(slot);
+    // Not spliced: a growing array reserves 16 slots more than it needs.
+    node.children = children.toSpliced(slot, 0, child);
+  } else {
+    node.children = new Map([...children, child].map((each) => [each.text.charCodeAt(end), each]));
+    node.units = '';
+  }
 }
 
 function removeChild<T extends object>(node: TrieNode<T>, child: TrieNode<T>): void {
-  const slot = node.children.indexOf(child);
-  node.units = node.units.slice(0, slot) + node.units.slice(slot + 1);
-  if (node.children.length === 1) node.children = NO_CHILDREN;
-  else node.children.splice(slot, 1);
+  const { children, units, end } = node;
+  const unit = child.text.charCodeAt(end);
+  if (!Array.isArray(children)) {
+    children.delete(unit);
+    if (children.size < MIN_MAPPED) list(node, children);
+    return;
+  }
+  const slot = slotOf(units, unit);
+  node.units = units.slice(0, slot) + units.slice(slot + 1);
+  if (children.length === 1) node.children = NO_CHILDREN;
+  else children.splice(slot, 1);
+}
+
+function list<T extends object>(node: TrieNode<T>, children: WideChildren<T>): void {
+  const sorted = [...children].sort(([one], [other]) => one - other);
+  node.children = sorted.map(([, child]) => child);
+  node.units = String.fromCharCode(...sorted.map(([unit]) => unit));
 }
 
 /** Joins the edges before and after a node that is neither an entry nor a branching point any more. */
 function dissolve<T extends object>(parent: TrieNode<T>, node: TrieNode<T>): void {
-  const only = node.children[0];
-  if (node.value !== undefined || node.children.length !== 1 || only === undefined) return;
-  parent.children[parent.children.indexOf(node)] = only;
+  const { value, children } = node;
+  const only = Array.isArray(children) && children.length === 1 ? children[0] : undefined;
+  if (value === undefined && only !== undefined) replaceChild(parent, only);
 }
