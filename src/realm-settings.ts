@@ -36,13 +36,18 @@ export function anonymousRoles({ realms, realmTemplate: template }: Config): (re
 function realmSettings(realm: Rules, limits: Limits): RealmSettings {
   return {
     rules: realmRules(realm, limits),
-    progressiveResultsRequireCanceling: realm.progressiveResultsRequireCanceling,
+    dealing: {
+      progressiveResultsRequireCanceling: realm.progressiveResultsRequireCanceling,
+      timeoutUnit: realm.callTimeoutUnit,
+      busyError: realm.busyError,
+    },
     authorizers: new Map(realm.roles.map((role) => [role.name, createStaticAuthorizer(role.permissions)])),
   };
 }
 
 function realmRules(realm: Rules, limits: Limits): RealmRules {
-  const { uriCheck, requestIdCheck, allowDisclose, allowForceReregister } = realm;
+  const { uriCheck, requestIdCheck, allowDisclose, allowForceReregister, callTimeoutUnit } = realm;
   const { maxUriBytes, maxUriComponents } = limits;
-  return { uriCheck, requestIdCheck, allowDisclose, allowForceReregister, maxUriBytes, maxUriComponents };
+  const bounds = { maxUriBytes, maxUriComponents };
+  return { uriCheck, requestIdCheck, allowDisclose, allowForceReregister, callTimeoutUnit, ...bounds };
 }

@@ -69,6 +69,18 @@ const rules = {
     .describe(
       'Whoever may register a procedure may take it over from the sessions that hold it, with `force_reregister`. `false` refuses that.',
     ),
+  callTimeoutUnit: z
+    .enum(['ms', 's'])
+    .default('ms')
+    .describe(
+      'Unit of `CALL.Options.timeout`, and of the timeout that a callee is sent. `ms` as the specification has it; `s` for clients that were written for Crossbar.io, where it is seconds. A callee is sent whole seconds, rounded up.',
+    ),
+  busyError: z
+    .enum(['wamp', 'crossbar'])
+    .default('wamp')
+    .describe(
+      'Error of a call when all callees have as many calls as their `concurrency` allows. `wamp`: `wamp.error.no_available_callee`; `crossbar`: `crossbar.error.max_concurrency_reached`, for clients that look for the name of Crossbar.io.',
+    ),
   progressiveResultsRequireCanceling: z
     .boolean()
     .default(false)
@@ -92,7 +104,12 @@ export const realmTemplate = z.strictObject({
   names: z
     .array(
       z.strictObject({
-        uri: z.string().min(1).max(255).describe('Name, or pattern of names, of realms that may be created.'),
+        uri: z
+          .string()
+          .max(255)
+          .describe(
+            'Name, or pattern of names, of realms that may be created. With match `prefix`, `""` is every name.',
+          ),
         match: matchPolicy.default('exact').describe('How `uri` is read.'),
       }),
     )

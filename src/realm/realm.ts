@@ -1,7 +1,7 @@
 import type { Backplane } from '../backplane/backplane.js';
 import type { Codec } from '../codec/codec.js';
 import { Broker } from '../routing/broker/broker.js';
-import { Dealer } from '../routing/dealer/dealer.js';
+import { Dealer, type DealerRules } from '../routing/dealer/dealer.js';
 import type { Authorizer, RealmDoor, RealmRules, Session } from '../session/ports.js';
 import type { Counters } from '../telemetry/counters.js';
 import { Code } from '../wamp/codes.js';
@@ -17,7 +17,7 @@ import { RealmOutlet } from './outlet.js';
 
 export interface RealmSettings {
   readonly rules: RealmRules;
-  readonly progressiveResultsRequireCanceling: boolean;
+  readonly dealing: DealerRules;
   /** By authrole. */
   readonly authorizers: ReadonlyMap<string, Authorizer>;
 }
@@ -95,7 +95,7 @@ export class Realm implements RealmDoor {
       outlet,
       surroundings,
       limits,
-      rules: { progressiveResultsRequireCanceling: settings.progressiveResultsRequireCanceling },
+      rules: settings.dealing,
       abort: (session, violation) => session.abort(violation),
       onLimit: (limit) => counters.limitsReached[limit]++,
     });

@@ -118,7 +118,9 @@ export class Intake {
       this.#counters.routing.late_continuation++;
       return undefined;
     }
-    return this.#authorize('call', message, 'exact');
+    const { timeoutMs } = options;
+    if (timeoutMs === 0 || this.#rules.callTimeoutUnit === 'ms') return this.#authorize('call', message, 'exact');
+    return this.#authorize('call', withTimeout(message, timeoutMs * MS_PER_SECOND), 'exact');
   }
 
   #yield(message: Yield): Verdict {
@@ -240,6 +242,14 @@ export class Intake {
     if (this.#requests === undefined || this.#session.features[role] !== undefined) return undefined;
     return violation(`${message} needs the role ${role}, which HELLO did not announce`);
   }
+}
+
+const MS_PER_SECOND = 1_000;
+
+/** What is too long to be counted exactly is as good as any other time that never passes. */
+function withTimeout([code, request, options, procedure, payload]: Call, timeoutMs: number): Call {
+  const bounded = Math.min(timeoutMs, Number.MAX_SAFE_INTEGER);
+  return [code, request, { ...options, timeoutMs: bounded }, procedure, payload];
 }
 
 const MAX_REFUSED_CALLS = 64;

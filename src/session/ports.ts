@@ -2,7 +2,7 @@ import type { Peer } from '../routing/ports.js';
 import type { Fault } from '../wamp/faults.js';
 import type { SessionId, Uri } from '../wamp/ids.js';
 import type { Call, RoutedMessage, RouterMessage } from '../wamp/messages.js';
-import type { MatchPolicy } from '../wamp/options.js';
+import type { MatchPolicy, TimeUnit } from '../wamp/options.js';
 import type { SerializerId } from '../wamp/payload.js';
 
 /** An established session of this node: what the realm holds of it. */
@@ -74,6 +74,8 @@ export interface RealmRules {
   readonly allowDisclose: boolean;
   /** Honour force_reregister; otherwise it is refused. */
   readonly allowForceReregister: boolean;
+  /** Of `CALL.Options.timeout`. */
+  readonly callTimeoutUnit: TimeUnit;
   readonly maxUriBytes: number;
   readonly maxUriComponents: number;
 }

@@ -39,8 +39,11 @@ export interface SubscribeOptions {
   readonly match: MatchPolicy;
 }
 
+/** Milliseconds are the specification's; seconds are what Crossbar.io and its clients mean. */
+export type TimeUnit = 'ms' | 's';
+
 export interface CallOptions {
-  /** 0: none (TMO-1). */
+  /** 0: none (TMO-1). As the caller sent it until the session layer has applied the realm's unit. */
   readonly timeoutMs: number;
   readonly receiveProgress: boolean;
   /** More CALLs with this request id follow (PCI-1). */

@@ -3,6 +3,7 @@ import { Code } from '../../src/wamp/codes.js';
 import { describeConformance } from '../support/conformance.js';
 import { answer, callError, cancel, freshUri, invocation, progress, refuse } from '../support/exchange.js';
 import { depart, leave, settled, SILENCE } from '../support/fences.js';
+import { openRealm } from '../support/open-realm.js';
 import { rolesWithout, type JoinOptions, type RawClient } from '../support/raw-client.js';
 
 const FORWARD = { forward_timeout: true };
@@ -198,4 +199,24 @@ describeConformance(
     );
   },
   { limits: { maxCallTimeoutMs: 80 } },
+);
+
+describeConformance(
+  'call-timeout in seconds',
+  (router) => {
+    it('takes the timeout of a call for seconds, and tells a callee whole seconds (TMO-1, TMO-3)', async () => {
+      const caller = await router().join();
+      const callee = await router().join();
+      const [forwarding, plain] = [freshUri(), freshUri()];
+      await callee.register(forwarding, FORWARD);
+      await callee.register(plain);
+      caller.call(forwarding, [], { timeout: 30 });
+      expect((await invocation(callee)).details).toEqual({ timeout: 30 });
+      caller.call(plain, [], { timeout: 1 });
+      const { request } = await invocation(callee);
+      expect((await caller.expect(Code.ERROR))[5]).toEqual(['no result within 1000 ms']);
+      expect(await callee.receive()).toEqual([Code.INTERRUPT, request, { mode: 'killnowait' }]);
+    });
+  },
+  openRealm({ callTimeoutUnit: 's' }),
 );

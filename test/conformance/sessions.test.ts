@@ -432,6 +432,23 @@ describeConformance(
   },
 );
 
+describeConformance(
+  'sessions in realms of any name',
+  (router) => {
+    it('makes whatever realm is named, and none of a name that is no URI (SES-5)', async () => {
+      const one = await router().join({ realm: 'com.example.one' });
+      const other = await router().join({ realm: 'anything' });
+      await one.subscribe('com.example.topic');
+      await other.publishAcknowledged('com.example.topic');
+      expect(await one.fence()).toEqual([]);
+      const client = await router().connect();
+      client.send(hello({ roles: ALL_ROLES }, 'a..b'));
+      expect((await client.expect(Code.ABORT))[2]).toBe('wamp.error.invalid_uri');
+    });
+  },
+  { realmTemplate: { names: [{ uri: '', match: 'prefix' }], roles: [anonymous] } },
+);
+
 async function sayGoodbye(client: RawClient): Promise<void> {
   client.send([Code.GOODBYE, {}, CloseUri.CLOSE_REALM]);
   await client.expect(Code.GOODBYE);

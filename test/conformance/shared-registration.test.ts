@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { Code } from '../../src/wamp/codes.js';
 import { answer, callError, cancel, freshUri, invocation, refuse, registerError } from '../support/exchange.js';
 import { depart, DEPARTURES, leave, settled, SILENCE } from '../support/fences.js';
+import { openRealm } from '../support/open-realm.js';
 import type { Message } from '../support/raw-client.js';
 import { Responder, whoAnswers } from '../support/responder.js';
 import { describeApart } from '../support/uneven-lanes.js';
@@ -314,3 +315,31 @@ describeApart('shared-registration', (router) => {
     expect(await settled(caller, callee)).toEqual(SILENCE);
   });
 });
+
+describeApart(
+  'shared-registration with the error of Crossbar.io',
+  (router) => {
+    it.each(POLICIES)('says that all callees are busy by that name: %s (concurrency)', async (invoke) => {
+      const procedure = freshUri();
+      const caller = await router().join();
+      const callee = await router().join();
+      await callee.register(procedure, { invoke, concurrency: 1 });
+      const first = caller.call(procedure);
+      const { request } = await invocation(callee);
+      expect(await callError(caller, caller.call(procedure))).toBe('crossbar.error.max_concurrency_reached');
+      answer(callee, request, ['done']);
+      expect(await caller.receive()).toEqual([Code.RESULT, first, {}, ['done']]);
+    });
+
+    it('leaves its own name to what is unavailable (RRT-2)', async () => {
+      const procedure = freshUri();
+      const caller = await router().join();
+      const callee = await router().join();
+      await callee.register(procedure);
+      const call = caller.call(procedure);
+      refuse(callee, (await invocation(callee)).request, 'wamp.error.unavailable');
+      expect(await callError(caller, call)).toBe('wamp.error.no_available_callee');
+    });
+  },
+  openRealm({ busyError: 'crossbar' }),
+);

@@ -23,10 +23,11 @@ const SETTINGS: RealmSettings = {
     requestIdCheck: 'strict',
     allowDisclose: true,
     allowForceReregister: true,
+    callTimeoutUnit: 'ms',
     maxUriBytes: 255,
     maxUriComponents: 16,
   },
-  progressiveResultsRequireCanceling: true,
+  dealing: { progressiveResultsRequireCanceling: true, timeoutUnit: 'ms', busyError: 'wamp' },
   authorizers: new Map(),
 };
 

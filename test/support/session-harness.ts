@@ -65,6 +65,7 @@ export class FakeRealm implements RealmDoor {
     requestIdCheck: 'strict',
     allowDisclose: true,
     allowForceReregister: false,
+    callTimeoutUnit: 'ms',
     maxUriBytes: 256,
     maxUriComponents: 16,
   };

@@ -4,7 +4,7 @@ import { fault, violation, type Fault } from '../../wamp/faults.js';
 import type { FeatureKey } from '../../wamp/features.js';
 import type { NodeId, RequestId, Uri } from '../../wamp/ids.js';
 import type { InvocationError, Yield } from '../../wamp/messages.js';
-import type { Passthru } from '../../wamp/options.js';
+import type { Passthru, TimeUnit } from '../../wamp/options.js';
 import type { Payload } from '../../wamp/payload.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import type { CallKey, CancelFrame, ContinueFrame, FailureFrame, InvokeFrame } from '../frames.js';
@@ -18,8 +18,11 @@ export interface CalleeSideOptions<P extends Peer> {
   readonly outlet: Outlet<P>;
   readonly callees: Callees<P>;
   readonly spread: Spread;
-  /** PCR-2: without call_canceling a callee counts as one that cannot send progressive results. */
-  readonly progressiveResultsRequireCanceling: boolean;
+  readonly rules: {
+    /** PCR-2: without call_canceling a callee counts as one that cannot send progressive results. */
+    readonly progressiveResultsRequireCanceling: boolean;
+    readonly timeoutUnit: TimeUnit;
+  };
   readonly abort: (peer: P, violation: Fault) => void;
 }
 
@@ -175,8 +178,9 @@ export class CalleeSide<P extends Peer> {
       registration,
       call,
       // wampy's callees send progress without ever announcing it: what the caller asked for is passed on.
-      receiveProgress: asksProgress || (frame.receiveProgress && !this.#options.progressiveResultsRequireCanceling),
-      details: invocationDetails(frame, registration.match, asksProgress),
+      receiveProgress:
+        asksProgress || (frame.receiveProgress && !this.#options.rules.progressiveResultsRequireCanceling),
+      details: invocationDetails(frame, registration.match, asksProgress, this.#options.rules.timeoutUnit),
       wasInterrupted: false,
     };
     this.#remember(invocation);
@@ -227,7 +231,7 @@ export class CalleeSide<P extends Peer> {
 
   #announcesProgress(peer: P): boolean {
     if (!announces(peer, 'progressive_call_results')) return false;
-    return !this.#options.progressiveResultsRequireCanceling || announces(peer, 'call_canceling');
+    return !this.#options.rules.progressiveResultsRequireCanceling || announces(peer, 'call_canceling');
   }
 
   /** At most once per invocation, and only to callees that announced it: others drop the connection (DLR-11). */

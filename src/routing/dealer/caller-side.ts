@@ -16,6 +16,9 @@ import type { Spread } from '../number-table.js';
 import { PendingCalls, type CallerState, type PendingCall } from './pending-calls.js';
 import type { RegistrationEntry, Registrations } from './registrations.js';
 
+/** `wamp`: wamp.error.no_available_callee; `crossbar`: crossbar.error.max_concurrency_reached. */
+export type BusyError = 'wamp' | 'crossbar';
+
 export interface CallerSideOptions<P extends Peer> {
   readonly node: NodeId;
   readonly outlet: Outlet<P>;
@@ -26,6 +29,7 @@ export interface CallerSideOptions<P extends Peer> {
   /** From CALL to result, or from one progressive result to the next, whatever the caller asked; absent: no bound. */
   readonly maxCallTimeoutMs?: number | undefined;
   readonly timeoutGraceMs: number;
+  readonly busyError: BusyError;
   readonly abort: (peer: P, violation: Fault) => void;
   /** A call was refused because of `maxPendingCallsPerSession`. */
   readonly onLimit: () => void;
@@ -134,13 +138,13 @@ export class CallerSide<P extends Peer> {
         break;
       case 'unavailable':
         if (call.invoke === undefined) this.#forwardError(call, frame, call.isCanceled ? 'canceled' : 'error');
-        else this.#tryAnother(call, ALL_BUSY);
+        else this.#tryAnother(call, ALL_UNAVAILABLE);
         break;
       case 'gone':
         this.#notTaken(call, undefined);
         break;
       case 'busy':
-        this.#notTaken(call, ALL_BUSY);
+        this.#notTaken(call, ALL_BUSY[this.#options.busyError]);
         break;
       case 'unreachable':
         this.#notTaken(call, UNREACHABLE);
@@ -369,7 +373,17 @@ const LEAVING = fault(
 );
 const CALLEE_LEFT = fault(ErrorUri.CANCELED, 'the callee has left');
 const CANCELED_BY_CALLER = fault(ErrorUri.CANCELED, 'the caller canceled the call');
-const ALL_BUSY = fault(ErrorUri.NO_AVAILABLE_CALLEE, 'every callee of the procedure is busy or unavailable: try again');
+const ALL_UNAVAILABLE = fault(
+  ErrorUri.NO_AVAILABLE_CALLEE,
+  'every callee of the procedure is busy or unavailable: try again',
+);
+const ALL_BUSY: Readonly<Record<BusyError, Fault>> = {
+  wamp: ALL_UNAVAILABLE,
+  crossbar: fault(
+    ErrorUri.MAX_CONCURRENCY_REACHED,
+    'every callee of the procedure has as many calls as it takes at once',
+  ),
+};
 const UNREACHABLE = fault(ErrorUri.NETWORK_FAILURE, 'the node of the callee cannot be reached now: try again later');
 const OUT_OF_REACH = fault(
   ErrorUri.NETWORK_FAILURE,

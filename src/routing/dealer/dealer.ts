@@ -1,12 +1,13 @@
 import type { Fault } from '../../wamp/faults.js';
 import type { NodeId, Uri } from '../../wamp/ids.js';
 import type { Call, Cancel, InvocationError, Register, Unregister, Yield } from '../../wamp/messages.js';
+import type { TimeUnit } from '../../wamp/options.js';
 import { unreachable } from '../../wamp/unreachable.js';
 import type { Frame } from '../frames.js';
 import type { Outlet, Peer, Registration, Surroundings } from '../ports.js';
 import { CalleeSide } from './callee-side.js';
 import { Callees } from './callees.js';
-import { CallerSide } from './caller-side.js';
+import { CallerSide, type BusyError } from './caller-side.js';
 import { drawSpread } from '../number-table.js';
 import { Registrar } from './registrar.js';
 import { Registrations } from './registrations.js';
@@ -39,6 +40,10 @@ export interface DealerRules {
    * progressive_call_results alone: autobahn-js announces no call_canceling for callees (X-21).
    */
   readonly progressiveResultsRequireCanceling: boolean;
+  /** Of the timeout in INVOCATION.Details (TMO-3). */
+  readonly timeoutUnit: TimeUnit;
+  /** Whose name the ERROR has when every callee is at its `concurrency`. */
+  readonly busyError: BusyError;
 }
 
 /** What the dealer holds now, for gauges. */
@@ -73,11 +78,10 @@ export class Dealer<P extends Peer> {
     const mirror = new Registrations(spread);
     const callees = new Callees<P>(spread);
     const { maxRegistrationsPerSession, maxPendingCallsPerSession, maxCallTimeoutMs } = limits;
-    const { progressiveResultsRequireCanceling } = rules;
     this.#mirror = mirror;
     this.#callees = callees;
     this.#node = node;
-    this.#calleeSide = new CalleeSide({ outlet, callees, spread, progressiveResultsRequireCanceling, abort });
+    this.#calleeSide = new CalleeSide({ outlet, callees, spread, rules, abort });
     this.#callerSide = new CallerSide({
       node,
       outlet,
@@ -87,6 +91,7 @@ export class Dealer<P extends Peer> {
       maxPendingCallsPerSession,
       maxCallTimeoutMs,
       timeoutGraceMs: TIMEOUT_GRACE_MS,
+      busyError: rules.busyError,
       abort,
       onLimit: () => onLimit?.('calls_per_session'),
     });

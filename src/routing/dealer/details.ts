@@ -1,6 +1,7 @@
-import { NO_DETAILS, type Dict, type MatchPolicy, type Passthru } from '../../wamp/options.js';
+import { NO_DETAILS, type Dict, type MatchPolicy, type Passthru, type TimeUnit } from '../../wamp/options.js';
 import type { InvokeFrame } from '../frames.js';
 
+const MS_PER_SECOND = 1_000;
 const PROGRESS: Dict = Object.freeze({ progress: true });
 const RECEIVE_PROGRESS: Dict = Object.freeze({ receive_progress: true });
 
@@ -18,7 +19,12 @@ export function withProgress(details: Dict): Dict {
  * INVOCATION.Details without `progress`, from the first CALL (PCI-5). Never shared between callees when it names
  * the caller (CID-4). `procedure` only where the registration is a pattern (PBR-6).
  */
-export function invocationDetails(frame: InvokeFrame, match: MatchPolicy, receiveProgress: boolean): Dict {
+export function invocationDetails(
+  frame: InvokeFrame,
+  match: MatchPolicy,
+  receiveProgress: boolean,
+  timeoutUnit: TimeUnit,
+): Dict {
   const { discloseCaller, timeoutMs, passthru } = frame;
   if (!discloseCaller && match === 'exact' && timeoutMs === 0 && passthru === undefined)
     return receiveProgress ? RECEIVE_PROGRESS : NO_DETAILS;
@@ -30,6 +36,6 @@ export function invocationDetails(frame: InvokeFrame, match: MatchPolicy, receiv
   }
   if (match !== 'exact') details['procedure'] = frame.procedure;
   if (receiveProgress) details['receive_progress'] = true;
-  if (timeoutMs > 0) details['timeout'] = timeoutMs;
+  if (timeoutMs > 0) details['timeout'] = timeoutUnit === 'ms' ? timeoutMs : Math.ceil(timeoutMs / MS_PER_SECOND);
   return details;
 }

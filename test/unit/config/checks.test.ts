@@ -135,6 +135,10 @@ describe('realmTemplate', () => {
       'realmTemplate.names[0].uri: Invalid URI',
     );
     refuse(
+      { realmTemplate: { names: [{ uri: '' }], roles: [{ name: 'r' }] } },
+      'realmTemplate.names[0].uri: Invalid URI',
+    );
+    refuse(
       { realmTemplate: { names, roles: [{ name: 'r' }], anonymousRole: 'x' } },
       'realmTemplate.anonymousRole: There is no role "x" in this realm',
     );

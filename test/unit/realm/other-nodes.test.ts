@@ -28,10 +28,11 @@ const SETTINGS: RealmSettings = {
     requestIdCheck: 'off',
     allowDisclose: true,
     allowForceReregister: false,
+    callTimeoutUnit: 'ms',
     maxUriBytes: 255,
     maxUriComponents: 16,
   },
-  progressiveResultsRequireCanceling: false,
+  dealing: { progressiveResultsRequireCanceling: false, timeoutUnit: 'ms', busyError: 'wamp' },
   authorizers: new Map(),
 };
 

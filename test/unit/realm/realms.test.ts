@@ -17,10 +17,11 @@ const SETTINGS: RealmSettings = {
     requestIdCheck: 'off',
     allowDisclose: true,
     allowForceReregister: true,
+    callTimeoutUnit: 'ms',
     maxUriBytes: 255,
     maxUriComponents: 32,
   },
-  progressiveResultsRequireCanceling: false,
+  dealing: { progressiveResultsRequireCanceling: false, timeoutUnit: 'ms', busyError: 'wamp' },
   authorizers: new Map(),
 };
 const LIMIT = 10;

@@ -163,7 +163,7 @@ export class HarnessNode {
       outlet: this.outlet,
       surroundings: this.outlet,
       limits: { maxRegistrationsPerSession: 1_000, maxPendingCallsPerSession: 10_000, ...limits },
-      rules: { progressiveResultsRequireCanceling: false, ...rules },
+      rules: { progressiveResultsRequireCanceling: false, timeoutUnit: 'ms', busyError: 'wamp', ...rules },
       abort: (peer, violation) => {
         this.violations.push(violation);
         this.open.get(peer)?.leave();
