@@ -23,6 +23,8 @@ export interface CalleeSideOptions<P extends Peer> {
     readonly progressiveResultsRequireCanceling: boolean;
     readonly timeoutUnit: TimeUnit;
   };
+  /** From now on it takes no more invocations, or takes them again. */
+  readonly onBusy: (registration: LocalRegistration<P>, isBusy: boolean) => void;
   readonly abort: (peer: P, violation: Fault) => void;
 }
 
@@ -35,12 +37,13 @@ export class CalleeSide<P extends Peer> {
   readonly #outlet: Outlet<P>;
   readonly #callees: Callees<P>;
   readonly #byCall = new Map<NodeId, NumberTable<Invocation<P>>>();
-  readonly #held = new HeldInvokes<P>();
+  readonly #held: HeldInvokes<P>;
 
   constructor(options: CalleeSideOptions<P>) {
     this.#options = options;
     this.#outlet = options.outlet;
     this.#callees = options.callees;
+    this.#held = new HeldInvokes(options.spread);
   }
 
   get invocationCount(): number {
@@ -244,7 +247,7 @@ export class CalleeSide<P extends Peer> {
 
   #remember(invocation: Invocation<P>): void {
     const { callee, registration, request, call } = invocation;
-    registration.activeCount++;
+    if (++registration.activeCount === registration.concurrency) this.#options.onBusy(registration, true);
     callee.invocations.set(request, invocation);
     let ofNode = this.#byCall.get(call.node);
     if (ofNode === undefined) this.#byCall.set(call.node, (ofNode = new NumberTable(this.#options.spread)));
@@ -253,7 +256,7 @@ export class CalleeSide<P extends Peer> {
 
   #forget({ callee, registration, request, call }: Invocation<P>): void {
     if (!callee.invocations.delete(request)) return;
-    registration.activeCount--;
+    if (registration.activeCount-- === registration.concurrency) this.#options.onBusy(registration, false);
     this.#byCall.get(call.node)?.delete(call.number);
   }
 

@@ -10,7 +10,7 @@ import { errorReply } from '../error-reply.js';
 import type { FailureFrame, InvokeFrame, ResultFrame } from '../frames.js';
 import type { Callee, CallOutcome, Outlet, Peer, Surroundings } from '../ports.js';
 import { resultDetails } from './details.js';
-import { Forwarding } from './forwarding.js';
+import { Forwarding, type Refusal } from './forwarding.js';
 import { chooseCallee } from './invocation-policy.js';
 import type { Spread } from '../number-table.js';
 import { PendingCalls, type CallerState, type PendingCall } from './pending-calls.js';
@@ -55,9 +55,14 @@ export class CallerSide<P extends Peer> {
       surroundings,
       mirror,
       timeoutGraceMs,
+      busy: ALL_BUSY[options.busyError],
       calls: this.#calls,
       onExpired: (call) => this.#expire(call),
     });
+  }
+
+  get #busy(): Fault {
+    return ALL_BUSY[this.#options.busyError];
   }
 
   get pendingCount(): number {
@@ -138,16 +143,16 @@ export class CallerSide<P extends Peer> {
         break;
       case 'unavailable':
         if (call.invoke === undefined) this.#forwardError(call, frame, call.isCanceled ? 'canceled' : 'error');
-        else this.#tryAnother(call, ALL_UNAVAILABLE);
+        else this.#tryAnother(call, 'unavailable', ALL_UNAVAILABLE);
         break;
       case 'gone':
-        this.#notTaken(call, undefined);
+        this.#notTaken(call, 'gone', undefined);
         break;
       case 'busy':
-        this.#notTaken(call, ALL_BUSY[this.#options.busyError]);
+        this.#notTaken(call, 'busy', this.#busy);
         break;
       case 'unreachable':
-        this.#notTaken(call, UNREACHABLE);
+        this.#notTaken(call, 'unreachable', UNREACHABLE);
         break;
       case 'left':
         this.#fail(call, 'callee_lost', CALLEE_LEFT);
@@ -172,11 +177,12 @@ export class CallerSide<P extends Peer> {
     }
   }
 
-  /** The node is dead, and with it the callees there: their callers get an ERROR (DLR-12). O(pending calls). */
+  /** The node is dead, and with it the callees there: their callers get an ERROR (DLR-12). O(calls to it). */
   dropNode(node: NodeId): void {
     for (const call of this.#calls.callsTo(node)) {
       if (this.#calls.isPending(call)) this.#fail(call, 'callee_lost', CALLEE_LEFT);
     }
+    this.#calls.forgetNode(node);
   }
 
   /** Something said between that node and this was lost: any of these calls may never be answered (G3). */
@@ -184,7 +190,7 @@ export class CallerSide<P extends Peer> {
     this.#loseAll(this.#calls.callsTo(node), LANE_LOST);
   }
 
-  /** No other node can be reached: whatever one of them would answer comes too late, or never (G6). O(pending calls). */
+  /** No other node can be reached: whatever one of them would answer comes too late, or never (G6). O(those calls). */
   loseLanes(): void {
     this.#loseAll(this.#calls.callsElsewhere(), OUT_OF_REACH);
   }
@@ -201,12 +207,15 @@ export class CallerSide<P extends Peer> {
       this.#refuse(caller, message, refusal);
       return;
     }
-    const { mirror, surroundings } = this.#options;
     const procedure = message[3];
-    const entry = mirror.match(procedure);
-    const callee = entry === undefined ? undefined : chooseCallee(entry, undefined, surroundings);
-    if (entry === undefined || callee === undefined) {
+    const entry = this.#forwarding.registrationFor(procedure);
+    if (entry === undefined) {
       this.#refuse(caller, message, fault(ErrorUri.NO_SUCH_PROCEDURE, `no callee has registered "${procedure}"`));
+      return;
+    }
+    const callee = chooseCallee(entry, undefined, this.#options.surroundings);
+    if (callee === undefined) {
+      this.#refuse(caller, message, this.#busy);
       return;
     }
     const call = this.#pendingCall(caller, message, disclose, entry, callee);
@@ -237,7 +246,7 @@ export class CallerSide<P extends Peer> {
       callee,
       key: this.#calls.nextKey(),
       invoke: undefined,
-      tried: undefined,
+      search: undefined,
       notTaken: undefined,
       expectsMore: options.progress,
       isCanceled: false,
@@ -283,15 +292,15 @@ export class CallerSide<P extends Peer> {
   }
 
   /** `reason`: the callee is there, but does not take it; undefined: it has left. */
-  #notTaken(call: PendingCall<P>, reason: Fault | undefined): void {
+  #notTaken(call: PendingCall<P>, refusal: Refusal, reason: Fault | undefined): void {
     if (call.isCanceled) this.#fail(call, 'canceled', CANCELED_BY_CALLER);
     else if (call.invoke === undefined) this.#fail(call, 'callee_lost', reason ?? CALLEE_LEFT);
-    else this.#tryAnother(call, reason);
+    else this.#tryAnother(call, refusal, reason);
   }
 
-  #tryAnother(call: PendingCall<P>, reason: Fault | undefined): void {
+  #tryAnother(call: PendingCall<P>, refusal: Refusal, reason: Fault | undefined): void {
     call.notTaken = reason ?? call.notTaken;
-    if (!this.#forwarding.reroute(call)) this.#failUntaken(call);
+    if (!this.#forwarding.reroute(call, refusal)) this.#failUntaken(call);
   }
 
   /** No callee took it. One that is there and refuses is another matter than none at all (RRT-2). */

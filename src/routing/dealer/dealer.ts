@@ -6,7 +6,7 @@ import { unreachable } from '../../wamp/unreachable.js';
 import type { Frame } from '../frames.js';
 import type { Outlet, Peer, Registration, Surroundings } from '../ports.js';
 import { CalleeSide } from './callee-side.js';
-import { Callees } from './callees.js';
+import { Callees, type LocalRegistration } from './callees.js';
 import { CallerSide, type BusyError } from './caller-side.js';
 import { drawSpread } from '../number-table.js';
 import { Registrar } from './registrar.js';
@@ -81,7 +81,14 @@ export class Dealer<P extends Peer> {
     this.#mirror = mirror;
     this.#callees = callees;
     this.#node = node;
-    this.#calleeSide = new CalleeSide({ outlet, callees, spread, rules, abort });
+    this.#calleeSide = new CalleeSide({
+      outlet,
+      callees,
+      spread,
+      rules,
+      onBusy: (registration, isBusy) => this.#setBusy(registration, isBusy),
+      abort,
+    });
     this.#callerSide = new CallerSide({
       node,
       outlet,
@@ -220,6 +227,14 @@ export class Dealer<P extends Peer> {
     for (const node of given) this.#calleeSide.dropNode(node);
     this.#callerSide.loseLanes();
     return given;
+  }
+
+  /** Of a registration that was given up nothing is known to the others any more. */
+  #setBusy(registration: LocalRegistration<P>, isBusy: boolean): void {
+    const { id, callee } = registration;
+    if (callee.registrations.get(id) !== registration) return;
+    if (isBusy) this.#mirror.pass(id, callee.peer.session, 'busy');
+    else this.#mirror.admit(id, callee.peer.session);
   }
 
   sizes(): DealerSizes {

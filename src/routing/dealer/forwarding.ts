@@ -1,7 +1,9 @@
-import type { SessionId } from '../../wamp/ids.js';
+import type { Fault } from '../../wamp/faults.js';
+import type { NodeId, SessionId, Uri } from '../../wamp/ids.js';
 import type { InvokeFrame } from '../frames.js';
 import type { Callee, Outlet, Peer, Surroundings } from '../ports.js';
-import { chooseCallee, drawFromUrn, fillUrn, type Urn } from './invocation-policy.js';
+import { chooseCallee, type Search } from './invocation-policy.js';
+import { PassedOver, type Reason } from './passed-over.js';
 import type { CallTimeout, PendingCall, PendingCalls } from './pending-calls.js';
 import type { RegistrationEntry, Registrations } from './registrations.js';
 
@@ -12,18 +14,35 @@ export interface ForwardingOptions<P extends Peer> {
   readonly mirror: Registrations;
   /** How long a callee that keeps the time itself may be late before its call ends anyway (TMO-3, G3). */
   readonly timeoutGraceMs: number;
+  /** Why a call is refused whose callees are all passed over, some of them being busy. */
+  readonly busy: Fault;
   readonly onExpired: (call: PendingCall<P>) => void;
 }
+
+/** What did not take a call. */
+export type Refusal = Reason | 'unavailable' | 'unreachable';
+
+/**
+ * Callees that a call is brought to at most, not counting those that were busy, which are remembered: one CALL must not cost
+ * an INVOCATION to each of thousands that answer `wamp.error.unavailable`.
+ */
+const MAX_REFUSALS = 100;
+
+/** Fewer callees are asked anew by every call: what is not remembered cannot be out of date. */
+const MAX_ASKED = 16;
+
+/**
+ * For how long a callee of another node is passed over after it answered that it takes no call: half a millisecond for each
+ * callee of the registration, so that asking all of them again and again costs about the same whatever their number.
+ */
+const MS_PER_CALLEE = 0.5;
+const MIN_PASSED_MS = 100;
+const MAX_PASSED_MS = 1_000;
 
 /** Brings calls to callees, one after the other while nothing was forwarded, and keeps their time. */
 export class Forwarding<P extends Peer> {
   readonly #options: ForwardingOptions<P>;
   readonly #outlet: Outlet<P>;
-  /** Registrations whose callees were all found gone. Not a part of the call: next to none needs it. */
-  readonly #exhausted = new WeakMap<PendingCall<P>, Set<RegistrationEntry>>();
-
-  /** What calls by `random` have still to draw from, once their first callee did not take them. */
-  readonly #urns = new WeakMap<PendingCall<P>, Urn>();
 
   constructor(options: ForwardingOptions<P>) {
     this.#options = options;
@@ -32,7 +51,7 @@ export class Forwarding<P extends Peer> {
 
   /** Sends `frame` to the call's callee. False: all callees in turn were found gone, busy or out of reach, the call is still pending. */
   forward(call: PendingCall<P>, frame: InvokeFrame): boolean {
-    // A loop, not recursion: thousands of callees of this node may be busy, and each says so before tell returns.
+    // A loop, not recursion: a callee of this node, and a node out of reach, refuses before tell returns.
     for (let next: InvokeFrame | undefined = frame; next !== undefined; next = this.#toAnother(call)) {
       if (call.timeout !== undefined) this.#arm(call, call.timeout);
       call.wantsAnother = false;
@@ -48,7 +67,8 @@ export class Forwarding<P extends Peer> {
    * The callee did not take the call: tries another (SHR-7, RRT-1). False: there is none, the call is still pending.
    * To be asked only while `invoke` is kept (RRT-3).
    */
-  reroute(call: PendingCall<P>): boolean {
+  reroute(call: PendingCall<P>, refusal: Refusal): boolean {
+    this.#note(call, refusal);
     if (call.isForwarding) {
       call.wantsAnother = true;
       return true;
@@ -63,22 +83,24 @@ export class Forwarding<P extends Peer> {
     if (timeout !== undefined) timeout.deadlineMs = this.#options.surroundings.nowMs() + timeout.limitMs;
   }
 
+  /** The registration that a call of the procedure goes to, leaving out those whose callees are all known to have gone. */
+  registrationFor(procedure: Uri): RegistrationEntry | undefined {
+    const { mirror } = this.#options;
+    let entry = mirror.match(procedure);
+    if (entry === undefined || !this.#isDeserted(entry)) return entry;
+    const deserted = new Set<RegistrationEntry>();
+    while (entry !== undefined && this.#isDeserted(entry)) entry = mirror.matchWithout(procedure, deserted.add(entry));
+    return entry;
+  }
+
   /** Chooses the next callee and gives the call a new key, so that a late answer of the first cannot end it. */
   #toAnother(call: PendingCall<P>): InvokeFrame | undefined {
     const { calls } = this.#options;
-    const previous = call.invoke;
-    if (previous === undefined) return undefined;
-    call.tried ??= new Set<SessionId>();
-    call.tried.add(call.callee.session);
-    let callee = this.#choose(call, call.tried);
-    // All callees of the registration have left, which this node may not have heard: what matches without it is next.
-    while (callee === undefined && call.notTaken === undefined && this.#toAnotherRegistration(call)) {
-      call.tried.clear();
-      callee = this.#choose(call, call.tried);
-    }
+    const { invoke: previous, search } = call;
+    if (previous === undefined || search === undefined || search.refusalCount >= MAX_REFUSALS) return undefined;
+    const callee = this.#next(call, search);
     if (callee === undefined) return undefined;
-    call.callee = callee;
-    calls.rekey(call);
+    calls.rekey(call, callee);
     this.#outlet.count('call_rerouted');
     call.invoke = {
       ...previous,
@@ -91,26 +113,38 @@ export class Forwarding<P extends Peer> {
     return call.invoke;
   }
 
-  #choose(call: PendingCall<P>, tried: ReadonlySet<SessionId>): Callee | undefined {
-    const { entry } = call;
-    const { surroundings } = this.#options;
-    if (entry.registration.invoke !== 'random') return chooseCallee(entry, tried, surroundings);
-    let urn = this.#urns.get(call);
-    if (urn?.registration !== entry.registration) {
-      urn = fillUrn(entry, tried);
-      this.#urns.set(call, urn);
+  #next(call: PendingCall<P>, search: Search): Callee | undefined {
+    const { surroundings, mirror, busy } = this.#options;
+    for (;;) {
+      const callee = chooseCallee(call.entry, search, surroundings);
+      if (callee !== undefined) return callee;
+      if (call.entry.passedOver?.hasBusy === true) call.notTaken ??= busy;
+      if (call.notTaken !== undefined) return undefined;
+      // All callees of the registration have left, which this node may not have heard: what matches without it is next.
+      const entry = mirror.matchWithout(call.procedure, search.deserted.add(call.entry));
+      if (entry === undefined) return undefined;
+      call.entry = entry;
+      search.tried.clear();
     }
-    return drawFromUrn(urn, surroundings);
   }
 
-  /** False: nothing else matches. */
-  #toAnotherRegistration(call: PendingCall<P>): boolean {
-    const exhausted = this.#exhausted.get(call) ?? new Set<RegistrationEntry>();
-    this.#exhausted.set(call, exhausted.add(call.entry));
-    const entry = this.#options.mirror.matchWithout(call.procedure, exhausted);
-    if (entry === undefined) return false;
-    call.entry = entry;
-    return true;
+  #note(call: PendingCall<P>, refusal: Refusal): void {
+    const { entry, callee } = call;
+    const search = (call.search ??= newSearch());
+    search.tried.add(callee.session);
+    if (refusal !== 'busy') search.refusalCount++;
+    if (refusal === 'unreachable') search.unreachable.add(callee.node);
+    const { registration } = entry;
+    const { length: count } = registration.callees;
+    if ((refusal !== 'busy' && refusal !== 'gone') || count <= MAX_ASKED) return;
+    const passedMs = Math.min(MAX_PASSED_MS, Math.max(MIN_PASSED_MS, count * MS_PER_CALLEE));
+    entry.passedOver ??= new PassedOver();
+    entry.passedOver.hear(callee, refusal, registration, this.#options.surroundings.nowMs() + passedMs);
+  }
+
+  #isDeserted({ passedOver, registration }: RegistrationEntry): boolean {
+    if (passedOver === undefined || passedOver.isEmpty) return false;
+    return passedOver.open(registration, this.#options.surroundings.nowMs()).size === 0 && !passedOver.hasBusy;
   }
 
   /** What of the call's time the callee is told; 0: this node keeps the time alone (TMO-3, TMO-4). */
@@ -132,6 +166,10 @@ export class Forwarding<P extends Peer> {
     const { surroundings, timeoutGraceMs } = this.#options;
     return deadlineMs + (callee.forwardTimeout ? timeoutGraceMs : 0) - surroundings.nowMs();
   }
+}
+
+function newSearch(): Search {
+  return { tried: new Set<SessionId>(), unreachable: new Set<NodeId>(), deserted: new Set(), refusalCount: 0 };
 }
 
 /** Said while the frame was told; a function because the compiler cannot see that. */

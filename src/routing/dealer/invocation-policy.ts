@@ -1,87 +1,71 @@
-import type { SessionId } from '../../wamp/ids.js';
+import type { NodeId, SessionId } from '../../wamp/ids.js';
 import { unreachable } from '../../wamp/unreachable.js';
-import type { Callee, Registration, Surroundings } from '../ports.js';
+import type { Callee, Surroundings } from '../ports.js';
+import type { RankedSet } from './ranked-set.js';
 import type { RegistrationEntry } from './registrations.js';
 
-const NONE: ReadonlySet<SessionId> = new Set();
-
-/** The callees of a registration that one call has not tried yet. Good for as long as the registration is the same object. */
-export interface Urn {
-  readonly registration: Registration;
-  readonly untried: Callee[];
+/** Where a call has been that its first callee did not take. */
+export interface Search {
+  /** Callees of the registration it is looking at now. */
+  readonly tried: Set<SessionId>;
+  /** Nodes to which nothing could be sent. */
+  readonly unreachable: Set<NodeId>;
+  /** Registrations whose callees were all found gone. */
+  readonly deserted: Set<RegistrationEntry>;
+  /** Of callees that did not take it for another reason than being busy. */
+  refusalCount: number;
 }
 
-/** O(callees). */
-export function fillUrn({ registration }: RegistrationEntry, tried: ReadonlySet<SessionId>): Urn {
-  return { registration, untried: registration.callees.filter(({ session }) => !tried.has(session)) };
-}
+type Chance = Pick<Surroundings, 'nowMs' | 'random'>;
 
-/** Any of them, which is then out of it. O(1): a call may find thousands of callees busy. */
-export function drawFromUrn({ untried }: Urn, chance: Pick<Surroundings, 'random'>): Callee | undefined {
-  const index = Math.floor(chance.random() * untried.length);
-  const drawn = untried[index];
-  const last = untried.pop();
-  if (last !== undefined && index < untried.length) untried[index] = last;
-  return drawn;
-}
+/** Draws of a call by `random` among callees of which it has tried some, before it takes the next that it has not. */
+const MAX_DRAWS = 4;
 
 /**
- * The callee whose turn it is by the invocation policy (SHR-3), leaving out those tried before (RRT-1).
- * Undefined when all were tried. O(1) for the first choice.
+ * The callee whose turn it is by the invocation policy (SHR-3), leaving out those that are passed over and those that the
+ * search has tried (RRT-1). Undefined when there is none. O(log callees), for each that it has tried.
  */
-export function chooseCallee(
-  entry: RegistrationEntry,
-  tried: ReadonlySet<SessionId> | undefined,
-  chance: Pick<Surroundings, 'random'>,
-): Callee | undefined {
-  const { callees, invoke } = entry.registration;
-  if (callees.length === 1 && tried === undefined) {
-    entry.lastIndex = 0;
-    return callees[0];
-  }
+export function chooseCallee(entry: RegistrationEntry, search: Search | undefined, chance: Chance): Callee | undefined {
+  const { registration, passedOver } = entry;
+  const { callees, invoke } = registration;
+  const open =
+    passedOver === undefined || passedOver.isEmpty ? undefined : passedOver.open(registration, chance.nowMs());
+  const count = open?.size ?? callees.length;
+  if (count === 0) return undefined;
   switch (invoke) {
     case 'single':
     case 'first':
-      return scan(callees, tried ?? NONE, 1);
+      return scan(entry, open, search, 0, 1);
     case 'last':
-      return scan(callees, tried ?? NONE, -1);
+      return scan(entry, open, search, count - 1, count - 1);
     case 'roundrobin':
-      return takeTurn(entry, tried ?? NONE);
+      return scan(entry, open, search, nextRank(open, entry.lastIndex, count), 1);
     case 'random':
-      return draw(callees, tried, chance);
+      return draw(entry, open, search, chance);
     default:
       return unreachable(invoke);
   }
 }
 
-/** The untried callee nearest to that end of the row: the beginning (1) or the other (−1). */
-function scan(callees: readonly Callee[], tried: ReadonlySet<SessionId>, direction: 1 | -1): Callee | undefined {
-  const count = callees.length;
-  const end = direction === 1 ? 0 : count - 1;
-  // Those tried stand first, unless a callee has left or joined meanwhile. Skipping them keeps thousands of busy callees
-  // from costing the square of their number.
-  const skipped =
-    tried.size > 0 && isIn(tried, callees[end]) && isIn(tried, callees[end + direction * (tried.size - 1)])
-      ? tried.size
-      : 0;
-  for (let looked = 0; looked < count; looked++) {
-    const callee = callees[end + direction * ((skipped + looked) % count)];
-    if (callee !== undefined && !tried.has(callee.session)) return callee;
-  }
-  return undefined;
+function nextRank(open: RankedSet | undefined, lastIndex: number, count: number): number {
+  const rank = open === undefined ? lastIndex + 1 : open.rankOf(lastIndex + 1);
+  return rank % count;
 }
 
-function isIn(tried: ReadonlySet<SessionId>, callee: Callee | undefined): boolean {
-  return callee !== undefined && tried.has(callee.session);
-}
-
-function takeTurn(entry: RegistrationEntry, tried: ReadonlySet<SessionId>): Callee | undefined {
+/** The first that is untried, from that rank on by these steps around. */
+function scan(
+  entry: RegistrationEntry,
+  open: RankedSet | undefined,
+  search: Search | undefined,
+  from: number,
+  step: number,
+): Callee | undefined {
   const { callees } = entry.registration;
-  const count = callees.length;
-  for (let step = 1; step <= count; step++) {
-    const index = (entry.lastIndex + step) % count;
+  const count = open?.size ?? callees.length;
+  for (let looked = 0, rank = from; looked < count; looked++, rank = (rank + step) % count) {
+    const index = open === undefined ? rank : open.at(rank);
     const callee = callees[index];
-    if (callee === undefined || tried.has(callee.session)) continue;
+    if (callee === undefined || (search !== undefined && isTried(search, callee))) continue;
     entry.lastIndex = index;
     return callee;
   }
@@ -89,10 +73,22 @@ function takeTurn(entry: RegistrationEntry, tried: ReadonlySet<SessionId>): Call
 }
 
 function draw(
-  callees: readonly Callee[],
-  tried: ReadonlySet<SessionId> | undefined,
-  chance: Pick<Surroundings, 'random'>,
+  entry: RegistrationEntry,
+  open: RankedSet | undefined,
+  search: Search | undefined,
+  chance: Chance,
 ): Callee | undefined {
-  const untried = tried === undefined ? callees : callees.filter((callee) => !tried.has(callee.session));
-  return untried[Math.floor(chance.random() * untried.length)];
+  const { callees } = entry.registration;
+  const count = open?.size ?? callees.length;
+  let rank = 0;
+  for (let drawn = 0; drawn < MAX_DRAWS; drawn++) {
+    rank = Math.floor(chance.random() * count);
+    const callee = callees[open === undefined ? rank : open.at(rank)];
+    if (search === undefined || (callee !== undefined && !isTried(search, callee))) return callee;
+  }
+  return scan(entry, open, search, rank, 1);
+}
+
+function isTried({ tried, unreachable: nodes }: Search, { session, node }: Callee): boolean {
+  return tried.has(session) || nodes.has(node);
 }

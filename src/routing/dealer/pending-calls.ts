@@ -1,8 +1,9 @@
 import type { Fault } from '../../wamp/faults.js';
-import type { NodeId, RequestId, SessionId, Uri } from '../../wamp/ids.js';
+import type { NodeId, RequestId, Uri } from '../../wamp/ids.js';
 import type { CallKey, InvokeFrame } from '../frames.js';
 import type { Callee, CallOutcome, Outlet, Peer, Surroundings } from '../ports.js';
 import { NumberTable, type Spread } from '../number-table.js';
+import type { Search } from './invocation-policy.js';
 import type { RegistrationEntry } from './registrations.js';
 
 /** A CALL that was accepted and has no final answer. */
@@ -20,7 +21,8 @@ export interface PendingCall<P extends Peer> {
   key: CallKey;
   /** Kept only while the call may still go to another callee: then all of it is needed again (RRT-3). */
   invoke: InvokeFrame | undefined;
-  tried: Set<SessionId> | undefined;
+  /** Undefined while its first callee has not refused it. */
+  search: Search | undefined;
   /** Why the last callee that is there did not take it; undefined: none was found, the procedure may not exist (RRT-2). */
   notTaken: Fault | undefined;
   /** More CALLs with this request id may follow (PCI-1). */
@@ -61,6 +63,8 @@ export class PendingCalls<P extends Peer> {
   /** By session. */
   readonly #callers: NumberTable<CallerState<P>>;
   readonly #byNumber: NumberTable<PendingCall<P>>;
+  /** Those that callees of other nodes have: a node that dies, or a lost message, must not cost a look at all calls. */
+  readonly #byNode = new Map<NodeId, NumberTable<PendingCall<P>>>();
   #lastNumber = 0;
 
   constructor(node: NodeId, outlet: Outlet<P>, surroundings: Surroundings, spread: Spread) {
@@ -111,22 +115,25 @@ export class PendingCalls<P extends Peer> {
 
   add(call: PendingCall<P>): void {
     call.caller.pending.set(call.request, call);
-    this.#byNumber.set(call.key.number, call);
+    this.#enter(call);
   }
 
-  /** What is said under the old key from now on is late. */
-  rekey(call: PendingCall<P>): void {
-    this.#byNumber.delete(call.key.number);
+  /** To another callee. What is said under the old key from now on is late. */
+  rekey(call: PendingCall<P>, callee: Callee): void {
+    this.#remove(call);
+    call.callee = callee;
     call.key = this.nextKey();
-    this.#byNumber.set(call.key.number, call);
+    this.#enter(call);
   }
 
   /** Exactly once per call, before its final answer is sent (G3). */
   end(call: PendingCall<P>, outcome: CallOutcome): void {
-    this.#byNumber.delete(call.key.number);
+    this.#remove(call);
     call.caller.pending.delete(call.request);
     call.timeout?.stopTimer?.();
     call.invoke = undefined;
+    // It was in the hands of its callee, which may take the next one.
+    if (outcome !== 'refused') call.entry.passedOver?.unhear(call.callee.session);
     if (call.expectsMore) this.rememberUnfinished(call.caller, call.request);
     this.#outlet.callEnded(outcome, this.#surroundings.nowMs() - call.startedMs);
   }
@@ -141,14 +148,19 @@ export class PendingCalls<P extends Peer> {
     }
   }
 
-  /** O(pending calls). */
+  /** Calls that callees of another node have. O(those). */
   callsTo(node: NodeId): PendingCall<P>[] {
-    return this.#byNumber.values().filter((call) => call.callee.node === node);
+    return this.#byNode.get(node)?.values() ?? [];
   }
 
-  /** Calls that callees of other nodes have. O(pending calls). */
+  /** It has gone, and its calls have ended. */
+  forgetNode(node: NodeId): void {
+    if (this.#byNode.get(node)?.size === 0) this.#byNode.delete(node);
+  }
+
+  /** Calls that callees of other nodes have. O(those). */
   callsElsewhere(): PendingCall<P>[] {
-    return this.#byNumber.values().filter((call) => call.callee.node !== this.#node);
+    return [...this.#byNode.values()].flatMap((calls) => calls.values());
   }
 
   /** The calls of a caller that has left; from now on it is unknown. */
@@ -156,5 +168,19 @@ export class PendingCalls<P extends Peer> {
     const caller = this.#callers.get(peer.session);
     this.#callers.delete(peer.session);
     return caller?.pending.values() ?? [];
+  }
+
+  #enter(call: PendingCall<P>): void {
+    const { node } = call.callee;
+    this.#byNumber.set(call.key.number, call);
+    if (node === this.#node) return;
+    let calls = this.#byNode.get(node);
+    if (calls === undefined) this.#byNode.set(node, (calls = new NumberTable(this.#spread)));
+    calls.set(call.key.number, call);
+  }
+
+  #remove({ key, callee }: PendingCall<P>): void {
+    this.#byNumber.delete(key.number);
+    if (callee.node !== this.#node) this.#byNode.get(callee.node)?.delete(key.number);
   }
 }

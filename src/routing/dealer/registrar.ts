@@ -71,8 +71,7 @@ export class Registrar<P extends Peer> {
       this.#outlet.send(peer, errorReply(Code.UNREGISTER, request, refusal));
       return;
     }
-    this.#forget(registration);
-    this.#outlet.release(id, peer.session);
+    this.#giveBack(registration);
     this.#outlet.send(peer, [Code.UNREGISTERED, request]);
   }
 
@@ -104,8 +103,7 @@ export class Registrar<P extends Peer> {
   /** Gives back everything a session holds; a claim under way is given back when it is granted. */
   leave(callee: CalleeState<P>): void {
     for (const registration of callee.registrations.values()) {
-      this.#forget(registration);
-      this.#outlet.release(registration.id, callee.peer.session);
+      this.#giveBack(registration);
     }
   }
 
@@ -172,6 +170,7 @@ export class Registrar<P extends Peer> {
       activeCount: 0,
     };
     callee.registrations.set(id, registration);
+    this.#options.mirror.admit(id, callee.peer.session);
     if (!this.#isWithdrawn) this.#hold(registration);
     this.#outlet.send(callee.peer, [Code.REGISTERED, request, id]);
     if (this.#isWithdrawn) this.#outlet.release(id, callee.peer.session);
@@ -193,6 +192,14 @@ export class Registrar<P extends Peer> {
     if (peer.features.callee?.has('registration_revocation') !== true) return;
     const details = { registration: registration.id, reason: 'the procedure was taken over or withdrawn' };
     this.#outlet.send(peer, [Code.UNREGISTERED, 0, details]);
+  }
+
+  /** The cluster may take its time to hear of it, above all when it cannot be reached: calls pass it over until then. */
+  #giveBack(registration: LocalRegistration<P>): void {
+    const { id, callee } = registration;
+    this.#forget(registration);
+    this.#options.mirror.pass(id, callee.peer.session, 'gone');
+    this.#outlet.release(id, callee.peer.session);
   }
 
   #forget({ callee, id, procedure, match }: LocalRegistration<P>): void {

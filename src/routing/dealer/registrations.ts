@@ -5,6 +5,7 @@ import { deriveId } from '../derived-id.js';
 import { NumberTable, type Spread } from '../number-table.js';
 import { PatternIndex } from '../pattern-index.js';
 import type { Registration } from '../ports.js';
+import { PassedOver, type Reason } from './passed-over.js';
 
 /**
  * A registration of the mirror: the same object while it lives, so that the turn of its callees outlasts changes and a
@@ -14,6 +15,8 @@ export interface RegistrationEntry {
   registration: Registration;
   /** Index of the callee that had the last turn (round robin); −1 before the first. */
   lastIndex: number;
+  /** Undefined: nobody ever was. */
+  passedOver: PassedOver | undefined;
 }
 
 /** What the whole cluster has registered, mirrored so that a call is routed from memory (G8). */
@@ -33,6 +36,17 @@ export class Registrations {
   /** The one registration a call goes to (PBR-4). A call of `wamp.` never falls through to a pattern (URI-2). */
   match(procedure: Uri): RegistrationEntry | undefined {
     return isReserved(procedure) ? this.#index.get(procedure, 'exact') : this.#index.best(procedure);
+  }
+
+  /** A callee of this node takes no calls of the registration until `admit`. O(log callees). */
+  pass(id: RegistrationId, session: SessionId, reason: Reason): void {
+    const entry = this.#byId.get(id);
+    if (entry !== undefined) (entry.passedOver ??= new PassedOver()).pass(session, reason);
+  }
+
+  /** A callee of this node takes calls of the registration. Idempotent; O(log callees). */
+  admit(id: RegistrationId, session: SessionId): void {
+    this.#byId.get(id)?.passedOver?.admit(session);
   }
 
   /** The same as if these had gone: whoever found them empty may know before their rows are here. */
@@ -80,6 +94,7 @@ export class Registrations {
       this.#byId.set(row.id, entry);
     }
     entry.lastIndex = keptTurn(entry, row);
+    entry.passedOver?.follow(row);
     entry.registration = row;
   }
 
@@ -95,7 +110,7 @@ export class Registrations {
   }
 
   #add(row: Registration): void {
-    const entry: RegistrationEntry = { registration: row, lastIndex: -1 };
+    const entry: RegistrationEntry = { registration: row, lastIndex: -1, passedOver: undefined };
     this.#index.add(row.procedure, row.match, entry);
     this.#byId.set(row.id, entry);
   }
