@@ -62,7 +62,7 @@ function limitsFit(limits: Limits, realmCount: number, report: Report): void {
     const least = `limits.maxMessageBytes, which is ${limits.maxMessageBytes}`;
     report(['limits', name], `Too small: expected at least ${least}`);
   }
-  if (limits.maxTotalUnsentBytes < limits.maxUnsentBytes) {
+  if (limits.maxTotalUnsentBytes !== undefined && limits.maxTotalUnsentBytes < limits.maxUnsentBytes) {
     const least = `limits.maxUnsentBytes, which is ${limits.maxUnsentBytes}`;
     report(['limits', 'maxTotalUnsentBytes'], `Too small: expected at least ${least}`);
   }

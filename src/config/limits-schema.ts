@@ -37,9 +37,9 @@ export const limits = z.strictObject({
       'Bytes waiting to be sent on one connection. A reader that lets more pile up is closed. Not below maxMessageBytes.',
     ),
   maxTotalUnsentBytes: bytes(65_536, 2_147_483_648)
-    .default(1_073_741_824)
+    .exactOptional()
     .describe(
-      'Bytes waiting to be sent on all connections together. Past it the connections with the most are closed, as slow readers, until a tenth is free. Set it below the memory of the machine. Not below maxUnsentBytes.',
+      'Bytes waiting to be sent on all connections together. Past it the connections with the most are closed, as slow readers, until a tenth is free. Absent: a quarter of the memory of the container or machine, at most 1 GiB. Not below maxUnsentBytes.',
     ),
   maxSessions: count(1, 1_000_000).default(50_000).describe('Number of sessions of this node, all realms together.'),
   maxRealms: count(1, 1_000_000)
