@@ -52,6 +52,16 @@ export class RawSocket {
     this.#socket.write(bytes);
   }
 
+  /** Stops reading, as a hanging reader does. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  /** Resolves when the kernel has taken all of it. */
+  drained(bytes: Uint8Array): Promise<void> {
+    return new Promise((resolve) => this.#socket.write(bytes, () => resolve()));
+  }
+
   /** Each piece is on its way before the next is handed over. */
   async writeSplit(bytes: Uint8Array, pieceBytes: number): Promise<void> {
     for (let start = 0; start < bytes.length; start += pieceBytes) {

@@ -1,7 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createCounters, type Counters } from '../../../src/telemetry/counters.js';
 import { Backlog } from '../../../src/transport/backlog.js';
-import { EARLY_WRITE_BYTES, Outbox, PROBE_BYTES, PROBES_PER_PERIOD, type Wire } from '../../../src/transport/outbox.js';
+import {
+  EARLY_WRITE_BYTES,
+  MAX_PONGS_UNREAD,
+  Outbox,
+  PROBE_BYTES,
+  PROBES_PER_PERIOD,
+  type Wire,
+} from '../../../src/transport/outbox.js';
 import { SYSTEM_CALL_BYTES, TURN_BYTES, TurnFlusher } from '../../../src/transport/turn-flusher.js';
 
 const TAKEN = 1;
@@ -228,6 +235,22 @@ describe('outbox', () => {
     expect(wire.log).toEqual(['close']);
     expect(backlog.totalBytes).toBe(0);
     expect(counters.limitsReached.unsent_bytes).toBe(1);
+  });
+
+  it('closes a peer that goes on sending pings while it takes nothing, and no other', () => {
+    const { wire, outbox } = make();
+    const ping = (count: number) => {
+      for (let index = 0; index < count; index++) outbox.pinged();
+    };
+    ping(2 * MAX_PONGS_UNREAD);
+    wire.buffered = 127;
+    ping(MAX_PONGS_UNREAD);
+    outbox.drained();
+    ping(MAX_PONGS_UNREAD);
+    expect(wire.log).toEqual([]);
+    ping(1);
+    expect(wire.log).toEqual(['close']);
+    expect(outbox.cause).toBe('slow_reader');
   });
 
   it('sends all of a turn under one cork, in order, however much it is', () => {

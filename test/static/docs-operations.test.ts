@@ -1,0 +1,60 @@
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { SETTINGS } from '../../src/config/settings.js';
+import { createCounters } from '../../src/telemetry/counters.js';
+import { metricsReference } from '../../src/telemetry/metrics.js';
+
+const page = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
+const limits = page.slice(page.indexOf('\n## Limits\n'), page.indexOf('\n### Memory\n'));
+
+interface Bound {
+  readonly setting: string | undefined;
+  readonly shownDefault: string;
+  readonly outcome: string;
+  readonly metric: string;
+}
+
+const bounds: readonly Bound[] = [...limits.matchAll(/^\| (.+?) \| (.+?) \| (.+?) \| (.+) \|$/gm)]
+  .slice(1)
+  .map(([, name, shownDefault, outcome, metric]) => {
+    const setting = /^`([A-Za-z.]+)`$/.exec(name!)?.[1];
+    const path = setting === undefined || setting.includes('.') ? setting : `limits.${setting}`;
+    return { setting: path, shownDefault: shownDefault!, outcome: outcome!, metric: metric! };
+  });
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, s: 1_000, KiB: 1_024, MiB: 1_048_576, GiB: 1_073_741_824 };
+
+it('docs/operations.md has a row for each setting under limits', () => {
+  const settings = SETTINGS.filter(({ path }) => path[0] === 'limits' && path.length === 2);
+  expect(settings.length).toBeGreaterThan(15);
+  const shown = bounds.map(({ setting }) => setting);
+  for (const { path } of settings) expect(shown).toContain(path.join('.'));
+});
+
+it('docs/operations.md gives each setting its default', () => {
+  for (const { setting, shownDefault } of bounds) {
+    if (setting === undefined) continue;
+    const known = SETTINGS.find(({ path }) => path.join('.') === setting);
+    expect(known, setting).toBeDefined();
+    const { default: real } = known!.schema;
+    const [, number, unit] = /^([0-9,]+)(?: (s|KiB|MiB|GiB))?(?:: none)?$/.exec(shownDefault) ?? [];
+    if (typeof real === 'number') expect(Number(number?.replaceAll(',', '')) * UNITS[unit ?? '']!, setting).toBe(real);
+    else expect(number, setting).toBeUndefined();
+  }
+});
+
+it('docs/operations.md names what happens and a metric that exists for each bound', () => {
+  const names = metricsReference().map(({ name }) => name);
+  const labels = Object.keys(createCounters().limitsReached);
+  for (const { setting, outcome, metric } of bounds) {
+    expect(outcome.length, setting).toBeGreaterThan(3);
+    expect(metric, setting).toMatch(/`gantry_|limit `|^as `/);
+    for (const [, name] of metric.matchAll(/`(gantry_[a-z_]+)/g)) expect(names).toContain(name);
+    for (const [, label] of metric.matchAll(/limit `([a-z_]+)`/g)) expect(labels).toContain(label);
+  }
+});
+
+it('docs/operations.md has a row for each limit that is counted', () => {
+  const shown = bounds.map(({ metric }) => metric).join(' ');
+  for (const label of Object.keys(createCounters().limitsReached)) expect(shown).toContain(`\`${label}\``);
+});
