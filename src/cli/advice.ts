@@ -1,3 +1,4 @@
+import { memoryAdvice } from '../config/memory.js';
 import type { Config, RealmConfig, RealmTemplateConfig } from '../config/schema.js';
 import { compareSpecificity, covers, toUriSet, type UriSet } from '../session/uri-sets.js';
 
@@ -5,8 +6,10 @@ type Rules = Pick<RealmConfig | RealmTemplateConfig, 'roles' | 'anonymousRole'>;
 type Role = Rules['roles'][number];
 
 /** Settings that work and can hardly be meant. `gantry check` prints each, a node logs it at start. O(permissions²) of a role. */
-export function adviceOn({ realms, realmTemplate }: Config): readonly string[] {
+export function adviceOn(config: Config): readonly string[] {
+  const { realms, realmTemplate } = config;
   return [
+    ...memoryAdvice(config),
     ...(realms.length === 0 && realmTemplate === undefined ? [NO_REALM] : []),
     ...realms.flatMap((realm, index) => adviceOnRules(`realms[${index}]`, `realm "${realm.name}"`, realm)),
     ...(realmTemplate === undefined ? [] : adviceOnRules('realmTemplate', 'a realm of the template', realmTemplate)),

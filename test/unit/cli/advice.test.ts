@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { adviceOn } from '../../../src/cli/advice.js';
 import { parseConfig } from '../../../src/config/load.js';
+import { memoryAdvice } from '../../../src/config/memory.js';
 import type { ConfigInput } from '../../../src/config/schema.js';
 
 type RealmInput = NonNullable<ConfigInput['realms']>[number];
@@ -23,6 +24,13 @@ describe('advice on a configuration', () => {
         ),
       ),
     ).toEqual([]);
+  });
+
+  it('names a total that does not fit into the memory of the process', () => {
+    const most = 2_147_483_648;
+    expect(advice({ limits: { maxUnsentBytes: 1_073_741_824, maxTotalUnsentBytes: most } })).toEqual(
+      memoryAdvice(parseConfig({ limits: { maxTotalUnsentBytes: most } })),
+    );
   });
 
   it('names that there is no realm, unless clients may make some', () => {
