@@ -5,6 +5,7 @@ import { startNode, type RunningNode } from '../node.js';
 import { isOperational } from '../operational-error.js';
 import { createCounters } from '../telemetry/counters.js';
 import { createLogger, type Logger } from '../telemetry/logger.js';
+import { standardError } from '../telemetry/standard-error.js';
 import { ExitCode } from './exit-code.js';
 import { greeting } from './greeting.js';
 import { firstSignal, inTime } from './signals.js';
@@ -16,6 +17,8 @@ const DRAIN_GRACE_MS = 250;
 const START_LIMIT_MS = 30_000;
 /** What a node may need to let go of its sockets after the drain. */
 const STOP_LIMIT_MS = 2_000;
+/** What the last lines may need that are on their way to a file. */
+const LOG_LIMIT_MS = 500;
 /** Timers of Node.js may fire this much early. */
 const TIMER_SLACK_MS = 5;
 
@@ -38,9 +41,15 @@ export async function start(
   config: Config,
   { file, advice, validity, print, complain }: StartSurroundings,
 ): Promise<never> {
-  const { level, format } = config.log;
+  const { level, format, maxUnwrittenBytes } = config.log;
   const counters = createCounters();
-  const logger = createLogger({ level, format, maxLinesPerSecond: config.limits.maxLogLinesPerSecond, counters });
+  const logger = createLogger({
+    level,
+    format,
+    maxUnwrittenBytes,
+    maxLinesPerSecond: config.limits.maxLogLinesPerSecond,
+    counters,
+  });
   logger.info({ file }, 'config.loaded');
   for (const message of advice) logger.warn({ message }, 'config.questionable');
   const flaw = validity && datesFlaw(validity, Date.now());
@@ -61,7 +70,7 @@ export async function start(
   } catch (error) {
     if (!isOperational(error)) throw error;
     complain(`gantry: cannot start: ${error.message}\n`);
-    return process.exit(ExitCode.FAILED);
+    return leave(ExitCode.FAILED);
   }
   if (typeof started === 'string') {
     logger.info({ signal: started }, 'node.signal');
@@ -70,11 +79,16 @@ export async function start(
       (node) => node.stop(),
       () => undefined,
     );
-    return process.exit((await inTime(ended, STOP_LIMIT_MS)) ? ExitCode.DONE : ExitCode.FAILED);
+    return leave((await inTime(ended, STOP_LIMIT_MS)) ? ExitCode.DONE : ExitCode.FAILED);
   }
   print(greeting(version(), started.addresses, config.realms[0]?.name));
   logger.info({ signal: await signalled }, 'node.signal');
-  return process.exit(await end(started, config.drain.deadlineMs, logger));
+  return leave(await end(started, config.drain.deadlineMs, logger));
+}
+
+async function leave(code: ExitCode): Promise<never> {
+  await inTime(standardError().settled(), LOG_LIMIT_MS);
+  return process.exit(code);
 }
 
 async function end(node: RunningNode, deadlineMs: number, logger: Logger): Promise<ExitCode> {

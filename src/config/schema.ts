@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { backplane } from './backplane-schema.js';
-import { distinct, host, milliseconds, port } from './fields.js';
+import { bytes, distinct, host, milliseconds, port } from './fields.js';
 import { limits } from './limits-schema.js';
 import { DEFAULT_REALMS, realm, realmTemplate } from './realm-schema.js';
 
@@ -68,6 +68,11 @@ const log = z.strictObject({
     .default('auto')
     .describe(
       '`json`: one object per line; `pretty`: for people; `auto`: pretty on a terminal, otherwise json. Logs go to stderr.',
+    ),
+  maxUnwrittenBytes: bytes(4_096, 1_073_741_824)
+    .default(1_048_576)
+    .describe(
+      'Bytes of log lines that may wait while stderr takes none. Further lines are dropped and counted in gantry_log_lines_total.',
     ),
 });
 

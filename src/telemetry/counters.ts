@@ -21,7 +21,7 @@ export interface Counters {
   readonly routing: Tally<RoutingDiscard>;
   readonly calls: Tally<CallEnd>;
   readonly limitsReached: Tally<LimitName>;
-  readonly logLines: Tally<'written' | 'suppressed'>;
+  readonly logLines: Tally<LogLineFate>;
   /** Call duration in milliseconds by upper bound; the last bucket is +Inf. */
   readonly callLatency: Histogram;
 }
@@ -46,6 +46,8 @@ export type EventDrop = 'untranscodable' | 'node_unreachable';
 export type RoutingDiscard =
   'late_yield' | 'late_continuation' | 'late_frame' | 'unwanted_progress' | 'publish_refused' | 'call_rerouted';
 export type CallEnd = 'result' | 'error' | 'canceled' | 'timeout' | 'caller_left' | 'callee_lost' | 'refused';
+/** `suppressed`: over the budget; the destination took no more, or refused it. */
+export type LogLineFate = 'written' | 'suppressed' | 'dropped_stalled' | 'dropped_failed';
 export type LimitName =
   | 'message_bytes'
   | 'messages_per_second'
@@ -124,7 +126,7 @@ export function createCounters(): Counters {
       'calls_per_session',
       'realms',
     ),
-    logLines: tally('written', 'suppressed'),
+    logLines: tally('written', 'suppressed', 'dropped_stalled', 'dropped_failed'),
     callLatency: histogram(CALL_LATENCY_BOUNDS_MS),
   };
 }

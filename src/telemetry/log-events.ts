@@ -47,7 +47,8 @@ export type LogEvent =
   | 'backplane.peer_entered'
   | 'backplane.peer_unreachable'
   | 'backplane.peer_reachable'
-  | 'log.suppressed';
+  | 'log.suppressed'
+  | 'log.dropped';
 
 /** What may stand beside an event. Never an application payload, a credential or an authextra. */
 export interface LogFields {

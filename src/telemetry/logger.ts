@@ -1,9 +1,11 @@
 import { performance } from 'node:perf_hooks';
+import { isatty } from 'node:tty';
 import { pino, stdSerializers, type DestinationStream, type Logger as Pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import type { Counters } from './counters.js';
 import { LineBudget } from './line-budget.js';
 import type { LogEvent, LogFields } from './log-events.js';
+import { STANDARD_ERROR, standardError } from './standard-error.js';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 
@@ -28,20 +30,31 @@ export interface LoggerOptions {
   readonly maxLinesPerSecond?: number;
   /** Default: 20. */
   readonly maxLinesPerSecondPerEvent?: number;
-  /** Gets whole lines. Default: standard error, written synchronously so that the last line before an exit is not lost. */
+  /** Gets whole lines. Default: standard error, which takes no more than it can and loses no line at an exit. */
   readonly destination?: DestinationStream;
+  /** Bytes of lines that may wait for a standard error that takes none. Default: 1 MiB. */
+  readonly maxUnwrittenBytes?: number;
   readonly counters?: Counters;
   /** Monotonic milliseconds, for the budget. */
   readonly nowMs?: () => number;
 }
 
-const STANDARD_ERROR = 2;
 const MAX_TEXT_LENGTH = 512;
 const SECRETS = ['password', 'passphrase', 'secret', 'ticket', 'token', 'signature', 'authextra', 'key'];
 
 export function createLogger(options: LoggerOptions = {}): Logger {
+  const { destination, counters, maxUnwrittenBytes } = options;
   const sink = new Sink(options);
-  return new BudgetedLogger(createPino(options), sink);
+  const logger = new BudgetedLogger(createPino(options, destination ?? standardError()), sink);
+  if (destination === undefined) {
+    const shared = standardError();
+    if (maxUnwrittenBytes !== undefined) shared.maxUnwrittenBytes = maxUnwrittenBytes;
+    shared.onFate = (fate, lineCount) => {
+      if (counters !== undefined) counters.logLines[fate] += lineCount;
+    };
+    shared.onRecovered = (count) => logger.warn({ count }, 'log.dropped');
+  }
+  return logger;
 }
 
 /** Says nothing. For tests and for parts that were given no logger. */
@@ -100,9 +113,13 @@ class Sink {
   readonly #budget: LineBudget;
   readonly #counters: Counters | undefined;
   readonly #nowMs: () => number;
+  /** Else the destination knows what became of a line. */
+  readonly #isCounting: boolean;
   #summary: NodeJS.Timeout | undefined;
 
-  constructor({ maxLinesPerSecond = 100, maxLinesPerSecondPerEvent = 20, counters, nowMs }: LoggerOptions) {
+  constructor({ maxLinesPerSecond = 100, maxLinesPerSecondPerEvent = 20, ...options }: LoggerOptions) {
+    const { counters, nowMs, destination } = options;
+    this.#isCounting = destination !== undefined;
     this.#budget = new LineBudget({ maxLinesPerSecond, maxLinesPerSecondPerEvent });
     this.#counters = counters;
     this.#nowMs = nowMs ?? (() => performance.now());
@@ -120,7 +137,7 @@ class Sink {
   }
 
   #print(lines: Pino, level: WritingLevel, fields: LogFields, event: LogEvent): void {
-    if (this.#counters !== undefined) this.#counters.logLines.written++;
+    if (this.#isCounting && this.#counters !== undefined) this.#counters.logLines.written++;
     lines[level](shorten(fields), event);
   }
 
@@ -130,7 +147,7 @@ class Sink {
   }
 }
 
-function createPino(options: LoggerOptions): Pino {
+function createPino(options: LoggerOptions, destination: DestinationStream): Pino {
   return pino(
     {
       level: options.level ?? 'info',
@@ -141,13 +158,12 @@ function createPino(options: LoggerOptions): Pino {
       serializers: { error: stdSerializers.errWithCause, url: withoutCredentials },
       redact: { paths: SECRETS.flatMap((name) => [name, `*.${name}`]), censor: '[redacted]' },
     },
-    createStream(options),
+    createStream(options, destination),
   );
 }
 
-function createStream({ format = 'auto', destination }: LoggerOptions): DestinationStream {
-  const isTerminal = destination === undefined && process.stderr.isTTY;
-  const lines = destination ?? pino.destination({ fd: STANDARD_ERROR, sync: true });
+function createStream({ format = 'auto', ...options }: LoggerOptions, lines: DestinationStream): DestinationStream {
+  const isTerminal = options.destination === undefined && isatty(STANDARD_ERROR);
   if (format === 'json' || (format === 'auto' && !isTerminal)) return lines;
   // Neither a worker thread nor a stream between: both would lose the last lines before an exit.
   const prettify = prettyFactory({ colorize: isTerminal, translateTime: 'SYS:HH:MM:ss.l', singleLine: true });

@@ -141,7 +141,7 @@ export const COUNTER_DEFINITIONS: Readonly<
   logLines: [
     labelled(
       'log_lines_total',
-      'Log lines written, and left out because there were too many.',
+      'Log lines by what became of them; `suppressed`: there were too many; `dropped`: standard error took no more, or failed.',
       'fate',
       (counters) => counters.logLines,
     ),
