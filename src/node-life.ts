@@ -20,6 +20,7 @@ import { createAnonymous } from './session/auth/anonymous.js';
 import { createEndpoint, type EndpointDeps } from './session/endpoint.js';
 import type { Counters } from './telemetry/counters.js';
 import type { Logger } from './telemetry/logger.js';
+import { RecurringLines } from './telemetry/recurring-lines.js';
 import type { Gauges } from './telemetry/metrics.js';
 import type { SiteOptions } from './transport/transport-options.js';
 import { UwsServer } from './transport/uws-server.js';
@@ -64,7 +65,9 @@ export class NodeLife {
   readonly #realms: Realms;
   readonly #census = { sessionCount: 0 };
   readonly #server: UwsServer;
+  readonly #lostRequests = new RecurringLines({ nowMs });
   #isReachable = true;
+  #downSinceMs = 0;
   #isFenced = false;
   #isStarted = false;
   #starting: Promise<{ port: number }> | undefined;
@@ -159,7 +162,7 @@ export class NodeLife {
     const inbound = new Inbound(this.#realms.all, this.#backplane.bus, {
       gap: (peer, reason) => this.logger.warn({ peer, reason }, 'backplane.gap'),
       nodeGone: (peer) => this.logger.info({ peer }, 'backplane.node_gone'),
-      reach: (isReachable) => this.#reach(isReachable),
+      reach: (isReachable, reason) => this.#reach(isReachable, reason),
       fenced: () => {
         this.#isFenced = true;
         this.#onFenced();
@@ -224,7 +227,7 @@ export class NodeLife {
         nowMs: () => clock.nowMs(),
         after,
         census: this.#census,
-        onLostRequest: (reason, error) => this.logger.warn({ reason, error }, 'backplane.request_failed'),
+        onLostRequest: (reason, error) => this.#lostRequest(reason, error),
       },
     });
   }
@@ -246,10 +249,22 @@ export class NodeLife {
     };
   }
 
-  #reach(isReachable: boolean): void {
+  #reach(isReachable: boolean, message?: string): void {
     this.#isReachable = isReachable;
-    if (isReachable) this.logger.info({}, 'backplane.up');
-    else this.logger.error({}, 'backplane.down');
+    if (isReachable) {
+      this.logger.info({ durationMs: Math.round(nowMs() - this.#downSinceMs) }, 'backplane.up');
+    } else {
+      this.#downSinceMs = nowMs();
+      this.logger.error({ message }, 'backplane.down');
+    }
+  }
+
+  /** What many clients may lose at once, in an outage. */
+  #lostRequest(reason: string, error: unknown): void {
+    const about = error instanceof BackplaneUnavailableError ? { message: error.message } : { error };
+    this.#lostRequests.say(reason, (omitted) =>
+      this.logger.warn({ reason, ...about, ...omitted }, 'backplane.request_failed'),
+    );
   }
 }
 

@@ -62,7 +62,7 @@ export interface BackplaneEvents {
    */
   returned(to: NodeId, realm: Uri, frame: Frame): void;
   /** Other nodes cannot be reached: local traffic goes on (G6). `up` follows, or `fenced`. */
-  down(): void;
+  down(reason: string): void;
   up(): void;
   /**
    * The others declared this node dead while it was away: its rows are gone and nothing it says is heard any more (G5).

@@ -222,7 +222,7 @@ export class MemoryNode implements Backplane, Bus, Directory {
   isolate(): void {
     if (this.#state !== 'live') return;
     this.#state = 'isolated';
-    this.#events?.down();
+    this.#events?.down('it was cut off');
   }
 
   heal(): void {

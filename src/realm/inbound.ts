@@ -11,7 +11,8 @@ import { unreachableFailure } from './unreachable.js';
 export interface InboundReports {
   gap(from: NodeId, reason: string): void;
   nodeGone(node: NodeId): void;
-  reach(isReachable: boolean): void;
+  /** `reason`: why not. */
+  reach(isReachable: boolean, reason?: string): void;
   /** This node was declared dead: it is to come back under another name. */
   fenced(): void;
 }
@@ -70,8 +71,8 @@ export class Inbound implements BackplaneEvents {
     if (dealer !== undefined && answer !== undefined) dealer.receive(answer.call.node, answer);
   }
 
-  down(): void {
-    this.#reports.reach(false);
+  down(reason: string): void {
+    this.#reports.reach(false, reason);
     const waiting = new Set<NodeId>();
     for (const { dealer } of this.#realms.values()) for (const node of dealer.cutOff()) waiting.add(node);
     // Refused, it makes them hear of a gap when they can be reached again: then they end what is pending here.

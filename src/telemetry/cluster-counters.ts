@@ -9,7 +9,7 @@ export interface ClusterCounters {
   /** Items per batch sent, by upper bound. */
   readonly batchItems: Histogram;
   /** Losses that a receiver noticed, by how. */
-  readonly laneGaps: Tally<'sequence' | 'heartbeat'>;
+  readonly laneGaps: Tally<'sequence' | 'heartbeat' | 'reset'>;
   /** Batches that nobody listened to (receipt 0). */
   readonly receiptsMissed: Tally<'all'>;
   /** Batches of which nobody knows whether they arrived. */
@@ -50,6 +50,7 @@ export type MessageFlaw =
   | 'unknown_sender'
   | 'gone_sender'
   | 'duplicate'
+  | 'far'
   | 'change'
   | 'channel';
 
@@ -63,7 +64,7 @@ export function createClusterCounters(): ClusterCounters {
     itemsSent: tally('publication', 'invoke', 'answer', 'cancel', 'control'),
     itemsReceived: tally('publication', 'invoke', 'answer', 'cancel', 'control'),
     batchItems: histogram(ITEM_COUNT_BOUNDS),
-    laneGaps: tally('sequence', 'heartbeat'),
+    laneGaps: tally('sequence', 'heartbeat', 'reset'),
     receiptsMissed: tally('all'),
     publishErrors: tally('all'),
     sendsRefused: tally('cut_off', 'unreachable', 'lane_full', 'format', 'not_delivered', 'unknown'),
@@ -77,6 +78,7 @@ export function createClusterCounters(): ClusterCounters {
       'unknown_sender',
       'gone_sender',
       'duplicate',
+      'far',
       'change',
       'channel',
     ),

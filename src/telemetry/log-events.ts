@@ -44,6 +44,7 @@ export type LogEvent =
   | 'backplane.request_failed'
   | 'backplane.store'
   | 'backplane.store_emptied'
+  | 'backplane.version_doubted'
   | 'backplane.peer_entered'
   | 'backplane.peer_unreachable'
   | 'backplane.peer_reachable'

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { endOf, type Plan } from './checker/journal.js';
 import { silentSeconds } from './harness/reports.js';
+import type { Router } from './harness/router.js';
 import { ownRedis, startScene, type Scene } from './harness/scene.js';
 import { rowsIn } from './harness/store.js';
 import { HEALED_MS, NOTICED_MS, TIMINGS } from './harness/timings.js';
@@ -55,6 +56,9 @@ it('heals when the store comes back empty after more than a lease: nobody is tak
   await redis.start();
   await goesOnAfter(scene, lostMs, trouble);
   expect(scene.fleet.all.flatMap((router) => router.logged('backplane.node_gone'))).toEqual([]);
+  for (const router of scene.fleet.all) expect(outageLines(router, lostMs)).toEqual(['backplane.down', 'backplane.up']);
+  const [down] = scene.router(0).logged('backplane.down');
+  expect(down?.fields['message']).toContain('ECONNREFUSED');
   await scene.finish({ noticeMs: 9_000 });
 });
 
@@ -72,6 +76,12 @@ it('does not let any client notice that the store was emptied, and writes everyt
   expect(scene.fleet.all.flatMap((router) => router.logged('backplane.node_gone'))).toEqual([]);
   await scene.finish({ noticeMs: 0 });
 });
+
+/** What the log has of an outage, besides what follows from it. */
+function outageLines(router: Router, sinceMs: number): string[] {
+  const about = ['backplane.down', 'backplane.up', 'backplane.store', 'backplane.request_failed'];
+  return router.log.filter(({ ms, event }) => ms >= sinceMs && about.includes(event)).map(({ event }) => event);
+}
 
 /** Every node says that it is not ready, and a call that needs another node ends soon, by name. */
 async function failsByName(scene: Scene): Promise<void> {

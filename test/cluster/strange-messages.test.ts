@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import { expect, it, onTestFinished } from 'vitest';
-import { encodeProbe } from '../../src/backplane/batch-writer.js';
+import { BatchReader } from '../../src/backplane/batch-reader.js';
+import { BatchWriter, encodeProbe } from '../../src/backplane/batch-writer.js';
 import { MAGIC, VERSION_AT } from '../../src/backplane/frame-codec.js';
+import { ItemWriter } from '../../src/backplane/item-writer.js';
 import type { NodeId } from '../../src/wamp/ids.js';
 import type { RedisServer } from '../support/redis.js';
 import { figure } from './harness/metrics.js';
@@ -67,6 +69,40 @@ it('counts and ignores foreign, damaged, repeated and newer messages on every ch
     expect((await ignored(router)).get('version') ?? 0).toBeGreaterThan(0);
   }
   await scene.finish({ noticeMs: 0 });
+});
+
+it('heals within seconds from sequences and versions that somebody made up, and says so (G1-G4)', async () => {
+  const { redis, scene, raw } = await startTapped();
+  const victim = scene.router(1);
+  const inbox = `${scene.prefix}:inbox:${victim.node}`;
+  const realm = `${scene.prefix}:realm:realm1`;
+  const genuine = await nextBatch(redis, inbox);
+  const head = new BatchReader(victim.node as NodeId).open(genuine);
+  if (typeof head === 'string') throw new Error(`a node sends what cannot be read: ${head}`);
+  const forge = (sequence: number): Buffer => {
+    const writer = new BatchWriter(new ItemWriter(head.from), head.from, victim.node as NodeId);
+    writer.sync();
+    return Buffer.from(writer.finish(sequence));
+  };
+  const version = Number(await raw.get(`${scene.prefix}:{r:realm1}:version`));
+
+  const trouble = scene.trouble();
+  for (const sequence of [2 ** 31 - 1, 2 ** 53 - 1, head.sequence + 100_000]) await raw.publish(inbox, forge(sequence));
+  for (const far of [2 ** 52 - 1, 2 ** 32, version + 100_000])
+    await raw.publish(realm, `1 ${far} ${head.from} ["whole","${head.from}"]`);
+  await within(HEALED_MS, 'the lane is reset', async () => {
+    return (figure(await victim.figures(), 'gantry_cluster_lane_gaps_total{reason="reset"}') ?? 0) > 0;
+  });
+  await scene.sweep(HEALED_MS);
+  trouble.over();
+
+  expect((await ignored(victim)).get('far')).toBeGreaterThanOrEqual(4);
+  expect(victim.logged('backplane.gap').map(({ fields }) => String(fields['reason']))).toContainEqual(
+    expect.stringContaining('is reset'),
+  );
+  expect(victim.logged('backplane.version_doubted')).not.toHaveLength(0);
+  for (const router of scene.fleet.living) expect(router.lives).toHaveLength(1);
+  await scene.finish();
 });
 
 it('goes on beside rows and a node of a version it does not read, says so, and reaps that node (G5)', async () => {

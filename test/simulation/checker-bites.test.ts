@@ -36,7 +36,7 @@ function changed(change: (events: BackplaneEvents, random: () => number) => Part
     nodeGone: (...told) => events.nodeGone(...told),
     gap: (...told) => events.gap(...told),
     returned: (...told) => events.returned(...told),
-    down: () => events.down(),
+    down: (reason) => events.down(reason),
     up: () => events.up(),
     fenced: () => events.fenced(),
     ...change(events, random),

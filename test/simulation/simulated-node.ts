@@ -140,8 +140,8 @@ export class SimulatedNode {
         events.returned(to, realm, frame);
         judgeReturned(this, frame, this.counters.routing.call_rerouted > reroutedBefore);
       },
-      down: () => {
-        events.down();
+      down: (reason) => {
+        events.down(reason);
         judgeCutOff(this);
       },
       up: () => events.up(),

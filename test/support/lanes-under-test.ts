@@ -22,6 +22,7 @@ export class LanesUnderTest {
   readonly returned: { readonly to: NodeId; readonly realm: Uri; readonly frame: Frame }[] = [];
   readonly lanes: Lanes;
   maySpeak = true;
+  nowMs = 0;
   /** Runs when a frame comes back. */
   onReturned: (() => void) | undefined;
   #sent: Sent[] = [];
@@ -37,6 +38,7 @@ export class LanesUnderTest {
       maySpeak: () => this.maySpeak,
       counters: this.counters,
       limits: { ...LIMITS, ...limits },
+      inbound: { nowMs: () => this.nowMs, confirmMs: 500 },
       events: {
         publication: (from, realm, { topic }) => hear(`${from} ${realm} publication ${topic}`),
         frame: (from, realm, { kind }) => hear(`${from} ${realm} ${kind}`),

@@ -163,6 +163,7 @@ export class WorldNode {
   readonly revoked: string[] = [];
   readonly asked: string[] = [];
   readonly failures: unknown[] = [];
+  readonly doubts: string[] = [];
   readonly store: Store;
   readonly directory: RealmDirectory;
   /** To the store, from it, and what it publishes. */
@@ -212,6 +213,7 @@ export class WorldNode {
       events: {
         registration: (_realm, registration) => this.#hearRegistration(registration),
         failed: (operation, cause) => this.failures.push(operation, cause),
+        doubted: (_realm, what) => this.doubts.push(what),
       },
       ...(world.derive === undefined ? undefined : { derive: world.derive }),
     });

@@ -4,7 +4,7 @@ import { unreachable } from '../../wamp/unreachable.js';
 import type { BackplaneEvents } from '../backplane.js';
 import { BatchReader } from '../batch-reader.js';
 import { kindOfFrame, type LaneItem } from '../frame-codec.js';
-import { InboundLane } from './inbound-lane.js';
+import { InboundLane, type InboundLaneOptions, type Place } from './inbound-lane.js';
 
 /** What is heard. Called one at a time, never inside a call of whoever speaks; must not throw. */
 export interface InboxEvents extends Pick<BackplaneEvents, 'publication' | 'frame' | 'gap'> {
@@ -21,6 +21,7 @@ export interface InboxEvents extends Pick<BackplaneEvents, 'publication' | 'fram
 export interface InboxOptions {
   readonly node: NodeId;
   readonly counters: Pick<ClusterCounters, 'batches' | 'batchBytes' | 'itemsReceived' | 'laneGaps' | 'messagesIgnored'>;
+  readonly lane: InboundLaneOptions;
   readonly events: InboxEvents;
   /** `from` wants to hear this node's sequence now. */
   readonly sync: (from: NodeId) => void;
@@ -44,7 +45,7 @@ export class Inbox {
   /** False: the node has been closed before. */
   open(node: NodeId): boolean {
     if (this.#gone.has(node)) return false;
-    if (!this.#lanes.has(node)) this.#lanes.set(node, new InboundLane(node));
+    if (!this.#lanes.has(node)) this.#lanes.set(node, new InboundLane(node, this.#options.lane));
     return true;
   }
 
@@ -91,10 +92,10 @@ export class Inbox {
   }
 
   #hear(lane: InboundLane, sequence: number, itemCount: number): void {
-    const { counters, events } = this.#options;
+    const { counters } = this.#options;
     const place = lane.placeOf(sequence, itemCount);
-    if (place === 'duplicate') {
-      counters.messagesIgnored.duplicate++;
+    if (place === 'duplicate' || place === 'far') {
+      counters.messagesIgnored[place]++;
       return;
     }
     const items = this.#reader.items();
@@ -102,13 +103,21 @@ export class Inbox {
       counters.messagesIgnored.shape++;
       return;
     }
-    lane.advance(sequence);
-    if (place === 'behind_gap') {
-      const how = itemCount === 0 ? 'heartbeat' : 'sequence';
-      counters.laneGaps[how]++;
-      events.gap(lane.from, `messages of ${lane.from} were lost, its ${how} shows`);
-    }
+    lane.advance(sequence, itemCount, place);
+    if (place !== 'next') this.#gap(lane.from, place, itemCount);
     for (const item of items) this.#tell(lane.from, item);
+  }
+
+  #gap(from: NodeId, place: Place, itemCount: number): void {
+    const { counters, events } = this.#options;
+    const how = place === 'reset' ? 'reset' : itemCount === 0 ? 'heartbeat' : 'sequence';
+    counters.laneGaps[how]++;
+    events.gap(
+      from,
+      how === 'reset'
+        ? `the heartbeats of ${from} do not fit what came in its name: its messages meanwhile were ignored, its lane is reset`
+        : `messages of ${from} were lost, its ${how} shows`,
+    );
   }
 
   #tell(from: NodeId, item: LaneItem): void {

@@ -7,6 +7,7 @@ import { BackplaneUnavailableError } from '../backplane.js';
 import { FORMAT_VERSION, kindOfFrame } from '../frame-codec.js';
 import { ItemWriter } from '../item-writer.js';
 import { type Batch, Settlement } from './batch.js';
+import type { InboundLaneOptions } from './inbound-lane.js';
 import { Inbox, type InboxEvents } from './inbox.js';
 import { OutboundLane, type Sealed } from './outbound-lane.js';
 import type { Confirmations, Returned, Wire } from './ports.js';
@@ -37,6 +38,7 @@ export interface LanesOptions {
   readonly maySpeak?: () => boolean;
   readonly counters: ClusterCounters;
   readonly limits: LaneLimits;
+  readonly inbound: InboundLaneOptions;
   readonly events: LaneEvents;
 }
 
@@ -77,10 +79,11 @@ export class Lanes implements Confirmations {
   constructor(options: LanesOptions) {
     this.#options = options;
     this.#items = new ItemWriter(options.node);
-    const { node, counters, events } = options;
+    const { node, counters, events, inbound } = options;
     this.#inbox = new Inbox({
       node,
       counters,
+      lane: inbound,
       events,
       sync: (from) => {
         this.#tellSequence(from);

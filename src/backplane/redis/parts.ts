@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { RecurringLines } from '../../telemetry/recurring-lines.js';
 import type { NodeId, Uri } from '../../wamp/ids.js';
 import type { BackplaneEvents } from '../backplane.js';
 import { encodeProbe } from '../batch-writer.js';
@@ -9,6 +10,7 @@ import { Gate } from './gate.js';
 import { createKeys, type Keys } from './keys.js';
 import { Lanes } from './lanes.js';
 import { Membership } from './membership.js';
+import { OutageLog } from './outage-log.js';
 import { Prober } from './prober.js';
 import { Reach } from './reach.js';
 import { RealmDirectory } from './realm-directory.js';
@@ -37,6 +39,7 @@ export interface Whole {
 
 export interface Parts {
   readonly keys: Keys;
+  readonly outages: OutageLog;
   readonly connections: RedisConnections;
   readonly lanes: Lanes;
   readonly membership: Membership;
@@ -60,6 +63,8 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
   const { database } = parseStoreUrl(options.access.url);
   const keys = createKeys({ prefix: options.prefix, database });
 
+  const outages = new OutageLog({ logger, nowMs, after });
+  const doubts = new RecurringLines({ nowMs });
   const connections = new RedisConnections({
     node,
     access: options.access,
@@ -75,7 +80,7 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
       },
       disconnected: () => reach.lose(),
     },
-    log: ({ level, kind, message }) => logger[level]({ reason: kind, message }, 'backplane.store'),
+    log: (notice) => outages.notice(notice),
   });
 
   const lanes = new Lanes({
@@ -86,6 +91,7 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
     maySpeak: () => whole.maySpeak(),
     counters,
     limits: options.limits,
+    inbound: { nowMs, confirmMs: timings.heartbeatMs / 2 },
     events: {
       publication: (from, realm, publication) => {
         if (realms.get(realm) !== undefined) whole.events()?.publication(from, realm, publication);
@@ -152,6 +158,8 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
       events: {
         registration: (of, registration) => whole.events()?.registration(of, registration),
         failed: (operation, cause) => whole.trouble(operation, cause),
+        doubted: (of, message) =>
+          doubts.say(of, (omitted) => logger.warn({ realm: of, message, ...omitted }, 'backplane.version_doubted')),
       },
     });
 
@@ -199,14 +207,17 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
     recover: (isCurrent) => whole.recover(isCurrent),
     isConnected: () => connections.isConnected,
     cutOff: () => {
+      outages.lost('the lease of this node has run out');
       lanes.cutOff(true);
       sessions.cutOff();
       realms.cutOff();
     },
     down: () => {
       counters.downs.all++;
-      whole.events()?.down();
+      outages.down();
+      whole.events()?.down(outages.reason);
     },
+    regained: () => outages.regained(),
     up: () => whole.events()?.up(),
     recoveryFailed: (cause) => whole.trouble('recovering', cause),
   });
@@ -222,5 +233,5 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
     maxMessages: MAX_HELD_MESSAGES,
   });
 
-  return { keys, connections, lanes, membership, realms, sessions, prober, reach, gate };
+  return { keys, outages, connections, lanes, membership, realms, sessions, prober, reach, gate };
 }

@@ -9,6 +9,8 @@ export interface ReachOptions {
   readonly isConnected: () => boolean;
   readonly cutOff: () => void;
   readonly down: () => void;
+  /** After every loss, also one that was not said; before `up`. */
+  readonly regained: () => void;
   readonly up: () => void;
   readonly recoveryFailed: (cause: unknown) => void;
 }
@@ -81,6 +83,7 @@ export class Reach {
     if (!isCurrent()) return;
     this.#state = 'up';
     this.#cancelDown?.();
+    this.#options.regained();
     if (!this.#isDownSaid) return;
     this.#isDownSaid = false;
     this.#options.up();

@@ -105,12 +105,21 @@ export class RealmDirectory implements ServedRealm {
 
   confirmed(from: NodeId, version: number): void {
     if (!this.#isLive || !isVersion(version) || !this.#options.membership.isMember(from)) return;
+    // It is asked again, should it be true.
+    if (this.#follower.isFar(version)) {
+      this.#follower.doubt(version);
+      return;
+    }
     this.#heard(version);
     this.#waits.confirm(from, version);
   }
 
   asked(from: NodeId, version: number): void {
     if (!this.#isLive || this.#isCutOff || !isVersion(version) || !this.#options.membership.isMember(from)) return;
+    if (this.#follower.isFar(version)) {
+      this.#follower.doubt(version);
+      return;
+    }
     this.#heard(version);
     this.#follower.owe(from, version);
     if (!this.#follower.isFollowing || version <= this.#follower.version) return;
@@ -277,7 +286,7 @@ export class RealmDirectory implements ServedRealm {
 
   /** Undefined: the store has lost data, and own rows are to be repaired. */
   async #load(isRepair: boolean): Promise<RealmImage | undefined> {
-    const { node, store, keys, counters, membership } = this.#options;
+    const { node, realm, store, keys, counters, membership, events } = this.#options;
     for (let attempt = 1; attempt <= MAX_LOADS; attempt++) {
       const floor = this.#floor;
       this.#follower.begin();
@@ -287,6 +296,8 @@ export class RealmDirectory implements ServedRealm {
       if (!this.#isLive) throw this.#unavailable('reading of a realm');
       const isLost = image.isTorn || !image.nodes.has(node) || image.version < floor;
       if (isLost) this.#storeLost();
+      if (image.version < floor)
+        events.doubted(realm, `Redis is at version ${image.version}, and there was word of ${floor}`);
       if (isLost && !isRepair) return undefined;
       if (image.isTorn) throw this.#unavailable('reading of a realm: the store lost it meanwhile');
       if (this.#takeOver(image, isRepair)) return image;
@@ -393,7 +404,11 @@ export class RealmDirectory implements ServedRealm {
       advanced: (version) => this.#waits.confirm(node, version),
       withdrawn: (other, version) => this.#waits.withdrawn(other, version),
       missed: () => this.#again('version_gap'),
-      wentBack: () => this.#lostStore(),
+      doubted: (version) => this.#options.events.doubted(realm, `somebody spoke of version ${version}: it was ignored`),
+      wentBack: () => {
+        this.#options.events.doubted(realm, 'a change was older than the one before it');
+        this.#lostStore();
+      },
     });
   }
 

@@ -20,12 +20,20 @@ export interface RealmFollowerOptions {
   readonly withdrawn: (node: NodeId, version: number) => void;
   /** Something was missed: the realm is to be read anew. */
   readonly missed: () => void;
+  /** Somebody spoke of a version that the realm cannot have by now; it was ignored, and counted. */
+  readonly doubted: (version: number) => void;
   /** The store counts from something older: it lost data. */
   readonly wentBack: () => void;
 }
 
 /** Changes kept while the realm is read; with more of them it is read again. */
 const MAX_BUFFERED_COUNT = 20_000;
+
+/**
+ * More than a realm can change while its mirror is behind. Anybody may write to its channel: a version that is said to be further
+ * ahead is not believed, or the versions that follow would all count as old, up to the last that there can be.
+ */
+export const MAX_VERSIONS_AHEAD = 2 ** 20;
 
 /** Of UTF-8, per unit of text at most. */
 const MAX_BYTES_PER_UNIT = 3;
@@ -72,6 +80,12 @@ export class RealmFollower {
       this.#options.counters.messagesIgnored[change]++;
       return;
     }
+    if (this.isFar(change.version)) {
+      if (this.#buffer === undefined) this.doubt(change.version);
+      // What has just been read will show it.
+      else this.#keep(this.#buffer, change);
+      return;
+    }
     this.#options.heard(change.version);
     if (change.asker !== undefined) this.owe(change.asker, change.version);
     const isBack = change.version <= this.#streamVersion;
@@ -81,6 +95,20 @@ export class RealmFollower {
       this.#options.wentBack();
     } else if (this.#buffer !== undefined) this.#keep(this.#buffer, change);
     else if (this.#isFollowing) this.#apply(change);
+  }
+
+  /** Further ahead of the mirror than the realm can be. */
+  isFar(version: number): boolean {
+    return version - this.#version > MAX_VERSIONS_AHEAD;
+  }
+
+  /** Such a version was named. The realm is read anew: should it be true all the same, that shows it. */
+  doubt(version: number): void {
+    this.#options.counters.messagesIgnored.far++;
+    this.#options.doubted(version);
+    if (!this.#isFollowing) return;
+    this.halt();
+    this.#options.missed();
   }
 
   /** `asker` is to be told once this node has the version: once per turn, however many changes came. */
@@ -106,9 +134,10 @@ export class RealmFollower {
     if (buffer === undefined) return false;
     this.#version = image.version;
     let isWhole = true;
+    const changes = buffer.filter((change) => this.#isCredible(change));
     this.#isLoading = true;
     this.#options.mirror.load(image, keep, () => {
-      for (const change of buffer) {
+      for (const change of changes) {
         if (change.version <= this.#version) continue;
         isWhole = change.version === this.#version + 1;
         if (!isWhole) break;
@@ -145,6 +174,16 @@ export class RealmFollower {
 
   forget(node: NodeId): void {
     this.#owed.delete(node);
+  }
+
+  #isCredible({ version, asker }: Change): boolean {
+    if (this.isFar(version)) {
+      this.#options.counters.messagesIgnored.far++;
+      this.#options.doubted(version);
+      return false;
+    }
+    if (asker !== undefined) this.owe(asker, version);
+    return true;
   }
 
   #keep(buffer: Change[], change: Change): void {

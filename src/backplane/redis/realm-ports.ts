@@ -31,6 +31,8 @@ export interface RealmEvents {
   registration(realm: Uri, registration: Registration): void;
   /** A message or step that was wrong in a way only a fault of the program explains. */
   failed(operation: string, cause: unknown): void;
+  /** Versions do not fit each other; it heals by itself. */
+  doubted(realm: Uri, what: string): void;
 }
 
 export interface RealmDirectoryOptions {

@@ -17,7 +17,10 @@ export class RealmWaits {
   readonly #options: RealmWaitsOptions;
   readonly #barriers: RealmBarriers;
   readonly #pending = new Set<Pending>();
-  /** The last version that each other node has confirmed: confirmations may come before what they are for is known. */
+  /**
+   * The last version that each other node has confirmed: confirmations may come before what they are for is known. The last counts
+   * and not the highest, so that one that somebody made up counts no longer than until the node's next.
+   */
   readonly #confirmed = new Map<NodeId, number>();
   /** What waits for a version that the store has lost. */
   #suspended = new Set<Pending>();
@@ -51,7 +54,7 @@ export class RealmWaits {
   }
 
   confirm(node: NodeId, version: number): void {
-    if ((this.#confirmed.get(node) ?? -1) < version) this.#confirmed.set(node, version);
+    this.#confirmed.set(node, version);
     this.#barriers.confirm(node, version);
   }
 

@@ -150,10 +150,11 @@ export class RedisBackplane implements Backplane, Bus, Directory {
 
   /** Nothing is said or written any more. */
   #end(): void {
-    const { reach, gate, lanes, realms, sessions } = this.#parts;
+    const { reach, outages, gate, lanes, realms, sessions } = this.#parts;
     this.#state = 'over';
     this.#cancelTick?.();
     reach.end();
+    outages.end();
     gate.discard();
     lanes.cutOff(true);
     realms.stop();
@@ -235,7 +236,7 @@ export class RedisBackplane implements Backplane, Bus, Directory {
   }
 
   #trouble(reason: string, error: unknown): void {
-    if (this.#state !== 'over') this.#options.logger.warn({ reason, error }, 'backplane.request_failed');
+    if (this.#state !== 'over') this.#parts.outages.trouble(reason, error);
   }
 
   #unavailable(operation: string): BackplaneUnavailableError {

@@ -26,6 +26,7 @@ function scene() {
     isConnected: () => true,
     cutOff: () => said.push('cut off'),
     down: () => said.push('down'),
+    regained: () => undefined,
     up: () => said.push('up'),
     recoveryFailed: () => said.push('failed'),
   });

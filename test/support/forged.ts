@@ -1,0 +1,16 @@
+import { Buffer } from 'node:buffer';
+import { crc32 } from 'node:zlib';
+import { putNumber, putUint32 } from '../../src/backplane/frame-fields.js';
+import { CHECKED_FROM, CHECKSUM_AT, SEQUENCE_AT } from '../../src/backplane/frame-codec.js';
+
+/** A message of a lane with another sequence, as whoever may publish can make it. */
+export function withSequence(message: Uint8Array, sequence: number): Uint8Array {
+  const forged = Buffer.from(message);
+  putNumber(forged, SEQUENCE_AT, sequence);
+  putUint32(forged, CHECKSUM_AT, crc32(forged.subarray(CHECKED_FROM)));
+  return forged;
+}
+
+export function sequenceOf(message: Uint8Array): number {
+  return Number(Buffer.from(message).readBigUInt64LE(SEQUENCE_AT));
+}
