@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { BackplaneUnavailableError, type Backplane } from './backplane/backplane.js';
 import { version } from './cli/version.js';
 import { createCodecs } from './codec/codecs.js';
-import { maxTotalUnsentBytes } from './config/memory.js';
+import { maxMemoryBytes, maxTotalUnsentBytes } from './config/memory.js';
 import type { Config } from './config/schema.js';
 import { anonymousRoles, configuredRealms, realmTemplate } from './realm-settings.js';
 import { systemChance } from './realm/chance.js';
@@ -100,6 +100,7 @@ export class NodeLife {
         ...config.listen,
         ...config.limits,
         maxTotalUnsentBytes: maxTotalUnsentBytes(config),
+        maxMemoryBytes: maxMemoryBytes(config),
         port,
         ...(config.demo.enabled ? { site: demoSite(config) } : {}),
       },

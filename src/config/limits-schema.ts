@@ -41,6 +41,11 @@ export const limits = z.strictObject({
     .describe(
       'Bytes waiting to be sent on all connections together. Past it the connections with the most are closed, as slow readers, until a tenth is free. Absent: a quarter of the memory of the container or machine, at most 1 GiB. Not below maxUnsentBytes.',
     ),
+  maxMemoryPercent: count(1, 100)
+    .default(80)
+    .describe(
+      'Percent of the memory of the container or machine that the process may use (resident set). Above it new connections get HTTP 503. When it grows a tenth beyond, connections that send no whole messages are cut, the newest first.',
+    ),
   maxSessions: count(1, 1_000_000).default(50_000).describe('Number of sessions of this node, all realms together.'),
   maxRealms: count(1, 1_000_000)
     .default(1_000)

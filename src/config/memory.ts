@@ -35,6 +35,11 @@ export function maxTotalUnsentBytes({ limits }: Pick<Config, 'limits'>, reader?:
   return Math.max(share, limits.maxUnsentBytes);
 }
 
+/** Above so many bytes in use the process takes no more clients. */
+export function maxMemoryBytes({ limits }: Pick<Config, 'limits'>, reader?: MemoryReader): number {
+  return Math.floor((memoryBytes(reader) * limits.maxMemoryPercent) / 100);
+}
+
 /** Totals that do not fit into the memory of this process, one sentence each. */
 export function memoryAdvice(config: Pick<Config, 'limits'>, reader?: MemoryReader): string[] {
   const memory = memoryBytes(reader);

@@ -28,7 +28,8 @@ export interface Counters {
 
 export type Tally<Key extends string> = Record<Key, number>;
 
-export type ConnectionRefusal = 'connections' | 'connections_per_address' | 'origin' | 'subprotocol' | 'draining';
+export type ConnectionRefusal =
+  'connections' | 'memory' | 'connections_per_address' | 'origin' | 'subprotocol' | 'draining';
 /** `peer` and `idle_timeout` are not of the router's choosing; the others are why it closes a connection. */
 export type ConnectionEnd =
   | 'peer'
@@ -53,6 +54,7 @@ export type LimitName =
   | 'messages_per_second'
   | 'unsent_bytes'
   | 'total_unsent_bytes'
+  | 'memory'
   | 'inbox'
   | 'sessions'
   | 'subscriptions_per_session'
@@ -81,7 +83,7 @@ export function histogram(upperBounds: readonly number[]): Histogram {
 export function createCounters(): Counters {
   return {
     connectionsOpened: tally('json', 'msgpack', 'cbor'),
-    connectionsRefused: tally('connections', 'connections_per_address', 'origin', 'subprotocol', 'draining'),
+    connectionsRefused: tally('connections', 'memory', 'connections_per_address', 'origin', 'subprotocol', 'draining'),
     connectionsClosed: tally(
       'peer',
       'goodbye',
@@ -119,6 +121,7 @@ export function createCounters(): Counters {
       'messages_per_second',
       'unsent_bytes',
       'total_unsent_bytes',
+      'memory',
       'inbox',
       'sessions',
       'subscriptions_per_session',

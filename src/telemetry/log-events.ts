@@ -17,6 +17,8 @@ export type LogEvent =
   | 'config.loaded'
   | 'config.questionable'
   | 'server.listening'
+  | 'server.memory_short'
+  | 'server.memory_enough'
   | 'server.stopped_listening'
   | 'server.stopped'
   | 'ops.listening'

@@ -206,7 +206,15 @@ export class Outbox implements Backlogged, EndOfTurn {
   giveUp(): void {
     if (this.#phase === 'gone') return;
     this.#counters.limitsReached.total_unsent_bytes++;
-    this.#cut();
+    this.#cutSlowReader();
+  }
+
+  /** Closes the wire at once. What is queued is lost. The first cause counts. */
+  cut(cause: CloseCause): void {
+    if (this.#phase === 'gone') return;
+    this.#cause ??= cause;
+    this.#wasCut = true;
+    this.#wire.close();
   }
 
   /** Called by the shared cork callback only. */
@@ -352,15 +360,13 @@ export class Outbox implements Backlogged, EndOfTurn {
 
   #overflow(): void {
     this.#counters.limitsReached.unsent_bytes++;
-    this.#cut();
+    this.#cutSlowReader();
   }
 
-  #cut(): void {
+  #cutSlowReader(): void {
     this.#counters.messagesUnsent.slow_reader += this.#queueLength - this.#head;
-    this.#cause ??= 'slow_reader';
-    this.#wasCut = true;
     this.#dropQueue();
-    this.#wire.close();
+    this.cut('slow_reader');
   }
 
   #endWhenRead(): void {

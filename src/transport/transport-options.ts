@@ -33,6 +33,10 @@ export interface TransportOptions {
   readonly maxUnsentBytes: number;
   /** Of all connections together: past it the slowest readers are closed. */
   readonly maxTotalUnsentBytes: number;
+  /** Of the process: above it nobody is accepted, and in the end connections are cut. See MemoryGuard. */
+  readonly maxMemoryBytes: number;
+  /** Memory of the process now. Default: what the operating system says. */
+  readonly usedMemoryBytes?: () => number;
   /** Per connection; 0: no limit. */
   readonly maxMessagesPerSecond: number;
   /** Static files to serve at `/`. */

@@ -3,6 +3,7 @@ import type { Counters } from '../telemetry/counters.js';
 import { isFault } from '../wamp/faults.js';
 import type { SerializerId } from '../wamp/payload.js';
 import type { CloseCause, Connection, ConnectionListener, ConnectionTraits, MalformedCause } from './connection.js';
+import type { GuardedConnection } from './memory-guard.js';
 import { MessageRate } from './message-rate.js';
 import { Outbox, type OutboxOptions, type Wire } from './outbox.js';
 import { HEADROOM_BYTES, type Slab } from './slab.js';
@@ -21,10 +22,11 @@ export interface ConnectionSurroundings {
 }
 
 /** One WebSocket: checks what comes in, hands whole messages up, and owns the outbox. */
-export class UwsConnection implements Connection {
+export class UwsConnection implements Connection, GuardedConnection {
   readonly serializer: SerializerId;
   readonly isBatched: boolean;
   readonly remoteAddress: string;
+  quietChecks = 0;
   readonly #surroundings: ConnectionSurroundings;
   readonly #outbox: Outbox;
   readonly #rate: MessageRate | undefined;
@@ -65,6 +67,12 @@ export class UwsConnection implements Connection {
     this.#outbox.close(this.#malformedCause ?? cause);
   }
 
+  /** Ends it at once for the memory that it may hold. */
+  cut(): void {
+    this.#surroundings.counters.limitsReached.memory++;
+    this.#outbox.cut('limit');
+  }
+
   /** Why this side closed, if it did. */
   get closeCause(): CloseCause | undefined {
     return this.#outbox.cause;
@@ -72,6 +80,7 @@ export class UwsConnection implements Connection {
 
   /** One WebSocket message; `bytes` are valid only during the call. */
   received(bytes: ArrayBuffer, isBinary: boolean): void {
+    this.quietChecks = 0;
     if (!this.#isReading) return;
     const { counters, maxMessageBytes, slab } = this.#surroundings;
     counters.bytes.in += bytes.byteLength;

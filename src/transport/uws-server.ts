@@ -22,6 +22,7 @@ import { Admission } from './admission.js';
 import { Backlog } from './backlog.js';
 import type { Accept, CloseCause, ConnectionTraits } from './connection.js';
 import { explainListenFailure, ListenError } from './listen-error.js';
+import { CHECK_MS, MemoryGuard } from './memory-guard.js';
 import { originMatcher } from './origins.js';
 import type { Outbox } from './outbox.js';
 import { forwardedAddress, readableAddress } from './remote-address.js';
@@ -53,6 +54,7 @@ const REFUSALS: Readonly<Record<ConnectionRefusal, readonly [status: string, sen
   origin: ['403 Forbidden', 'Pages of this origin may not connect here.'],
   subprotocol: ['400 Bad Request', 'Name a sub-protocol of this router in Sec-WebSocket-Protocol:'],
   connections: ['503 Service Unavailable', 'This router has as many connections as it may (limits.maxConnections).'],
+  memory: ['503 Service Unavailable', 'This router uses as much memory as it may (limits.maxMemoryPercent).'],
   connections_per_address: [
     '503 Service Unavailable',
     'There are too many connections from this address (limits.maxConnectionsPerAddress).',
@@ -70,6 +72,8 @@ export class UwsServer {
   readonly #connections = new Set<UwsConnection>();
   readonly #subprotocols: readonly Subprotocol[];
   readonly #isAllowedOrigin: (origin: string) => boolean;
+  readonly #guard: MemoryGuard;
+  #guardTimer: NodeJS.Timeout | undefined;
   readonly #probePeriod = { number: 0 };
   #probeTimer: NodeJS.Timeout | undefined;
   #app: TemplatedApp | undefined;
@@ -87,6 +91,13 @@ export class UwsServer {
     this.#admission = new Admission(options);
     this.#subprotocols = subprotocolsOf(options.serializers);
     this.#isAllowedOrigin = originMatcher(options.allowedOrigins);
+    this.#guard = new MemoryGuard({
+      maxBytes: options.maxMemoryBytes,
+      usedBytes: options.usedMemoryBytes ?? (() => process.memoryUsage.rss()),
+      maxUnfinishedBytes: options.maxMessageBytes * OVERLONG_FACTOR,
+      connections: this.#connections,
+      onChange: (isShort) => this.#memoryChanged(isShort),
+    });
     const flusher = new TurnFlusher<Outbox>();
     this.#surroundings = {
       outbox: {
@@ -122,6 +133,7 @@ export class UwsServer {
     if (site !== undefined) this.#site = await this.#loadSite(site);
     this.#app = await this.#createApp();
     this.#listenSocket = await listen(this.#app, host, port);
+    this.#guardTimer = setInterval(() => this.#guard.check(), CHECK_MS);
     const { idleTimeoutMs } = this.#options;
     this.#probeTimer = setInterval(() => this.#probePeriod.number++, idleTimeoutMs * PROBE_PERIOD_SHARE);
     const boundPort = us_socket_local_port(this.#listenSocket);
@@ -155,9 +167,18 @@ export class UwsServer {
         };
       });
     }
+    clearInterval(this.#guardTimer);
     clearInterval(this.#probeTimer);
     this.#app?.close();
     this.#logger.info({}, 'server.stopped');
+  }
+
+  #memoryChanged(isShort: boolean): void {
+    if (!isShort) this.#logger.info({}, 'server.memory_enough');
+    else {
+      const message = 'the process uses more than limits.maxMemoryPercent: new connections are refused';
+      this.#logger.warn({ message }, 'server.memory_short');
+    }
   }
 
   async #loadSite({ directory, made }: SiteOptions): Promise<StaticSite> {
@@ -209,6 +230,7 @@ export class UwsServer {
   /** Undefined: the connection is admitted and counted. */
   #refusal(origin: string, subprotocol: Subprotocol | undefined, address: string): ConnectionRefusal | undefined {
     if (!this.#isAccepting) return 'draining';
+    if (this.#guard.isShort) return 'memory';
     if (!this.#isAllowedOrigin(origin)) return 'origin';
     if (subprotocol === undefined) return 'subprotocol';
     return this.#admission.enter(address);

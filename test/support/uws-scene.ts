@@ -20,6 +20,7 @@ export const TRANSPORT_DEFAULTS: TransportOptions = {
   idleTimeoutMs: 60_000,
   maxUnsentBytes: 4_194_304,
   maxTotalUnsentBytes: 1_073_741_824,
+  maxMemoryBytes: Number.MAX_SAFE_INTEGER,
   maxMessagesPerSecond: 0,
 };
 

@@ -70,6 +70,31 @@ describe('what peers do not read (G7)', () => {
     flooder.drop();
   });
 
+  it('keeps unfinished messages only while there is memory: then it cuts who sends no whole ones', async () => {
+    let used = 0;
+    const scene = await open({ maxMemoryBytes: 1_000 * MiB, usedMemoryBytes: () => used });
+    const hoarder = await RawSocket.open(scene.url(), 'wamp.2.json');
+    const hoarding = scene.listeners.at(-1)!;
+    const { peer, listener } = await scene.connect();
+    hoarder.write(frameOf(0x01, Buffer.alloc(MiB)));
+    used = 1_101 * MiB;
+    // It talks on, and the router listens.
+    while (!hoarding.isClosed) {
+      const heard = listener.texts.length;
+      peer.send('and another thing');
+      await listener.until(({ texts }) => texts.length > heard);
+    }
+    expect(listener.connection.isOpen).toBe(true);
+    expect(scene.counters.limitsReached.memory).toBe(1);
+    expect(scene.counters.connectionsClosed.limit).toBe(1);
+    expect(await scene.tryConnect('wamp.2.json', {})).toMatchObject({ status: 503 });
+    expect(scene.counters.connectionsRefused.memory).toBe(1);
+    used = 0;
+    await until(() => scene.log.of('server.memory_enough').length > 0);
+    await scene.connect();
+    expect(scene.log.of('server.memory_short')).toMatchObject([{ level: 'warn' }]);
+  });
+
   it(
     'does not end a reader on a slow line while it takes bytes, and ends one that takes none',
     { timeout: 120_000 },
@@ -93,6 +118,11 @@ describe('what peers do not read (G7)', () => {
     },
   );
 });
+
+/** The router looks at its memory ten times a second. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await pace(20);
+}
 
 /** Reads what one look at the socket brings. */
 async function takeSome(peer: PeerSocket): Promise<void> {

@@ -123,13 +123,15 @@ describe('every setting', () => {
     for (const { path, kind, schema } of SETTINGS) {
       const name = path.at(-1) ?? '';
       if (kind !== 'number' || name === 'port') continue;
-      const unit = name.endsWith('Ms') ? 'Milliseconds' : name.endsWith('Bytes') ? 'Bytes' : 'Number of';
+      const unit = Object.entries(UNITS).find(([end]) => name.endsWith(end))?.[1] ?? 'Number of';
       expect(schema.description, path.join('.')).toMatch(new RegExp(`^${unit} `));
       expect(schema.minimum, path.join('.')).toBeGreaterThanOrEqual(0);
       expect(schema.maximum, path.join('.')).toBeLessThanOrEqual(2 ** 31);
     }
   });
 });
+
+const UNITS = { Ms: 'Milliseconds', Bytes: 'Bytes', Percent: 'Percent' };
 
 describe('the environment', () => {
   it('counts an empty variable as unset', () => {

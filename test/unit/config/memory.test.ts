@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../../src/config/load.js';
-import { maxTotalUnsentBytes, memoryAdvice, memoryBytes } from '../../../src/config/memory.js';
+import { maxMemoryBytes, maxTotalUnsentBytes, memoryAdvice, memoryBytes } from '../../../src/config/memory.js';
 
 const MiB = 1_048_576;
 const GiB = 1_024 * MiB;
@@ -37,6 +37,11 @@ describe('memory', () => {
   it('gives way to what is configured', () => {
     const config = parseConfig({ limits: { maxTotalUnsentBytes: 2 * GiB } });
     expect(maxTotalUnsentBytes(config, reader(GiB))).toBe(2 * GiB);
+  });
+
+  it('is used up to four fifths, or as configured', () => {
+    expect(maxMemoryBytes(parseConfig({}), reader(1_000 * MiB))).toBe(800 * MiB);
+    expect(maxMemoryBytes(parseConfig({ limits: { maxMemoryPercent: 50 } }), reader(GiB))).toBe(512 * MiB);
   });
 
   it('is named with the setting that needs more than half of it', () => {
