@@ -11,7 +11,7 @@ interface Rule {
   readonly alert: string;
   readonly expr: string;
   readonly labels: { readonly severity: string };
-  readonly annotations: { readonly summary: string; readonly runbook: string };
+  readonly annotations: { readonly summary: string; readonly runbook_url: string };
 }
 
 interface Panel {
@@ -39,7 +39,7 @@ const known = new Map(
       : [[name, labels] as const],
   ),
 );
-const OF_PROMETHEUS = ['instance', 'job'];
+const OF_PROMETHEUS = ['instance', 'job', 'cluster'];
 
 /** What an expression asks for that no node tells: names, labels and values of labels. */
 function unknownIn(expr: string): string[] {
@@ -81,7 +81,7 @@ describe('deploy/observability/alerts.yml', () => {
     const sections = [...runbook.matchAll(/^### (Gantry\w+)$/gm)].map(([, name]) => name);
     expect(sections.sort()).toEqual(rules.map(({ alert }) => alert).sort());
     for (const { alert, annotations } of rules)
-      expect(annotations.runbook).toBe(`docs/operations.md#${alert.toLowerCase()}`);
+      expect(annotations.runbook_url).toBe(`docs/operations.md#${alert.toLowerCase()}`);
   });
 
   it('says of each how bad it is, and what is going on', () => {
