@@ -6,9 +6,9 @@ import { freePort } from '../support/free-port.js';
 import { DEMO_IMAGE, ROUTER_IMAGE } from './images.js';
 import { until } from './until.js';
 
-const DEPLOY = fileURLToPath(new URL('../../deploy', import.meta.url));
+const TOP = fileURLToPath(new URL('../..', import.meta.url));
 
-/** deploy/compose.yaml, running under a name and on ports of its own. */
+/** compose.yaml, running under a name and on ports of its own. */
 export class ComposeProject {
   /** What clients connect to: the load balancer. */
   readonly url: string;
@@ -33,7 +33,7 @@ export class ComposeProject {
   static async up(): Promise<ComposeProject> {
     const project = new ComposeProject(await freePort(), await freePort());
     try {
-      await new DockerComposeEnvironment(DEPLOY, 'compose.yaml')
+      await new DockerComposeEnvironment(TOP, 'compose.yaml')
         .withProjectName(project.variables['COMPOSE_PROJECT_NAME']!)
         .withEnvironment(project.variables)
         .withDefaultWaitStrategy(Wait.forHealthCheck())

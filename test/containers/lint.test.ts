@@ -5,7 +5,7 @@ import { docker, hasImage } from '../support/docker.js';
 const deploy = fileURLToPath(new URL('../../deploy', import.meta.url));
 const { services } = JSON.parse(await docker(['compose', '--profile', '*', 'config', '--format', 'json']));
 
-/** Runs a command of the image that a service of deploy/compose.yaml uses, with the files it uses. */
+/** Runs a command of the image that a service of compose.yaml uses, with the files it uses. */
 function inImageOf(service: string, ...words: string[]): Promise<string> {
   const [command, ...rest] = words;
   const mounts = (services[service].volumes as { type: string; source: string; target: string }[])

@@ -37,7 +37,7 @@ const SERVICE_MONITOR = `interface ServiceMonitor {
   spec: {
     jobLabel?: string;
     selector: import('kubernetes-types/meta/v1.js').LabelSelector;
-    endpoints: { port: string; path?: string; interval?: \`\${number}s\`; scrapeTimeout?: \`\${number}s\` }[];
+    endpoints: { port: string; path?: string; interval?: \`\${number}s\`; scrapeTimeout?: \`\${number}s\`; relabelings?: { targetLabel: string; replacement: string }[] }[];
   };
 }`;
 
