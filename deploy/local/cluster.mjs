@@ -37,7 +37,7 @@ async function main(words) {
     // Whatever ends this process must not leave them behind.
     process.once('exit', () => nodes.forEach((node) => node.signal('SIGKILL')));
     stop.again = () => nodes.forEach((node) => node.signal('SIGKILL'));
-    await run(nodes, redis, stop);
+    await run(nodes, { ...redis, prefix }, stop);
     nodes.forEach((node) => node.signal('SIGTERM'));
     await Promise.all(nodes.map((node) => node.ended));
   } finally {
@@ -81,7 +81,7 @@ function startNodes({ ports, opsPorts }, url, prefix) {
   );
 }
 
-function overview(nodes, addresses, { url, origin }) {
+function overview(nodes, addresses, { url, origin, prefix }) {
   const [first] = addresses;
   const last = addresses.at(-1);
   const lines = nodes.map(
@@ -92,7 +92,8 @@ function overview(nodes, addresses, { url, origin }) {
     lines.push(`  demo     ${addresses.map((each) => each['demo page']).join('  ')}`);
     lines.push(`  back end npm run demo:backend -- ${last.WebSocket}`);
   }
-  return [`${nodes.length} nodes are ready`, `  Redis    ${withoutPassword(url)} (${origin})`, ...lines, ''].join('\n');
+  const store = `  Redis    ${withoutPassword(url)} (${origin}), prefix ${prefix}`;
+  return [`${nodes.length} nodes are ready`, store, ...lines, ''].join('\n');
 }
 
 /** `first` resolves with the first request to stop; later ones, except its echo, call `again`. */

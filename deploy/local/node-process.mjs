@@ -26,11 +26,17 @@ export function startNode(name, variables, printLine) {
   };
 }
 
-/** What a node prints when it is ready: `  WebSocket   ws://…`, `  demo page   http://…`. */
+/** What a node prints when it is ready: `  WebSocket   ws://…`, `  demo page   http://…`, or all of it as one line of JSON. */
 function greeting(stdout) {
   const addresses = {};
   return new Promise((resolve) => {
     createInterface(stdout).on('line', (line) => {
+      if (line.startsWith('{')) {
+        const { ws, site, ops } = JSON.parse(line);
+        const operations = ops && new URL('healthz', ops).href;
+        resolve({ WebSocket: ws, 'demo page': site, operations });
+        return;
+      }
       const [, what, address] = /^ {2}(WebSocket|demo page|operations) +(\S+)/.exec(line) ?? [];
       if (what !== undefined) addresses[what] = address;
       if (line.includes('connection.open()')) resolve(addresses);

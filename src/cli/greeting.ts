@@ -5,7 +5,12 @@ export interface Addresses {
   readonly ops?: string;
 }
 
-/** What a node says when it is ready: where everything is, and three lines that connect. */
+/** The same for machines: one line of JSON, like those of the log. */
+export function greetingLine(version: string, addresses: Addresses): string {
+  return `${JSON.stringify({ level: 'info', time: new Date().toISOString(), event: 'node.ready', version, ...addresses })}\n`;
+}
+
+/** What a node prints when it is ready: where everything is, and three lines that connect. */
 export function greeting(version: string, { ws, site, ops }: Addresses, realm: string | undefined): string {
   const lines = [`gantry ${version} is ready`, `  WebSocket   ${ws}`];
   if (site !== undefined) lines.push(`  demo page   ${site}`);

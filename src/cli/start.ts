@@ -7,7 +7,7 @@ import { createCounters } from '../telemetry/counters.js';
 import { createLogger, type Logger } from '../telemetry/logger.js';
 import { standardError } from '../telemetry/standard-error.js';
 import { ExitCode } from './exit-code.js';
-import { greeting } from './greeting.js';
+import { greeting, greetingLine } from './greeting.js';
 import { firstSignal, inTime } from './signals.js';
 import { version } from './version.js';
 
@@ -81,7 +81,11 @@ export async function start(
     );
     return leave((await inTime(ended, STOP_LIMIT_MS)) ? ExitCode.DONE : ExitCode.FAILED);
   }
-  print(greeting(version(), started.addresses, config.realms[0]?.name));
+  const { addresses } = started;
+  // Where each line is to be JSON, as in a container, the greeting is no exception.
+  print(
+    format === 'json' ? greetingLine(version(), addresses) : greeting(version(), addresses, config.realms[0]?.name),
+  );
   logger.info({ signal: await signalled }, 'node.signal');
   return leave(await end(started, config.drain.deadlineMs, logger));
 }

@@ -53,9 +53,9 @@ export class GantryProcess {
 
   /** Resolves with the address of the WebSocket once the greeting has been printed. */
   async ready(): Promise<string> {
-    await this.said('stdout', /connection\.open\(\);\n/);
-    const [, url = ''] = await this.said('stdout', /WebSocket +(\S+)\n/);
-    return url;
+    await this.said('stdout', /connection\.open\(\);\n|"event":"node\.ready".*\n/);
+    const [, url = '', jsonUrl = ''] = await this.said('stdout', /WebSocket +(\S+)\n|"ws":"([^"]+)"/);
+    return url || jsonUrl;
   }
 
   signal(signal: NodeJS.Signals): void {

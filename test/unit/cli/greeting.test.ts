@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { greeting } from '../../../src/cli/greeting.js';
+import { greeting, greetingLine } from '../../../src/cli/greeting.js';
 
 const ws = 'ws://127.0.0.1:8080/ws';
 
@@ -20,4 +20,12 @@ it('leaves out what is not served', () => {
   const text = greeting('1.2.3', { ws }, undefined);
   expect(text).not.toMatch(/demo page|operations/);
   expect(text).toContain("realm: 'your.realm'");
+});
+
+it('is one line of JSON where each line is to be', () => {
+  const line = greetingLine('1.2.3', { ws, ops: 'http://127.0.0.1:9090' });
+  expect(line).toMatch(/^[^\n]+\n$/);
+  const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+  const expected = { level: 'info', time, event: 'node.ready', version: '1.2.3', ws, ops: 'http://127.0.0.1:9090' };
+  expect(JSON.parse(line)).toEqual(expected);
 });
