@@ -1,9 +1,12 @@
 import { type CallRecord, type Journal, type Plan, type PublicationRecord } from '../checker/journal.js';
 import { AppMember } from './app-member.js';
+import type { LibraryMember } from './library-member.js';
 import { RawMember, type Entrance, type Member } from './member.js';
+import { StockAutobahn, StockWampy } from './stock-member.js';
 
 export const TOPICS = ['com.load.t0', 'com.load.t1', 'com.load.t2', 'com.load.t3'] as const;
 const SHARED = ['com.work.first', 'com.work.random', 'com.work.roundrobin'] as const;
+const STOCK = { autobahn: StockAutobahn, wampy: StockWampy } as const;
 const APPS = ['com.work.autobahn', 'com.work.wampy'] as const;
 
 const PLAIN: Plan = { delayMs: 0, progressCount: 0, reply: 'result' };
@@ -34,7 +37,8 @@ export interface WorkloadOptions {
   /** Publications, and calls, of each member per second. */
   readonly publicationsPerSecond?: number;
   readonly callsPerSecond?: number;
-  readonly apps?: boolean;
+  /** Members on client libraries: none, with the reconnection of the harness, or with their own. */
+  readonly apps?: boolean | 'stock';
 }
 
 const CANCEL_AFTER_MS = 60;
@@ -47,7 +51,7 @@ export class Workload {
   readonly members: readonly Member[];
   readonly procedures: readonly string[];
   readonly #options: WorkloadOptions;
-  readonly #apps: readonly AppMember[];
+  readonly #apps: readonly LibraryMember[];
   #timers: NodeJS.Timeout[] = [];
 
   constructor(options: WorkloadOptions, journal: Journal, entrance: Entrance) {
@@ -75,7 +79,8 @@ export class Workload {
               ] as const,
               registrations: [[APPS[index]!, {}]] as const,
             };
-            return new AppMember(library, role, journal, entrance);
+            if (options.apps !== 'stock') return new AppMember(library, role, journal, entrance);
+            return new STOCK[library](role, journal, entrance);
           });
     this.members = [...this.publishers, ...this.callers, ...others, ...this.#apps];
     this.procedures = [...homes.map(ownProcedure), ...SHARED, ...(options.apps === false ? [] : APPS)];

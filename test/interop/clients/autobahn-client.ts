@@ -18,18 +18,28 @@ import {
 /** The socket of the connection that was opened last, and how each ended. */
 let newest: WebSocket | undefined;
 const closings = new WeakMap<WebSocket, string>();
+const lastClosings = new Map<string, string>();
 
 /** Node.js 20 has no WebSocket of its own. Those of browsers do not throw what nobody listens for. */
 function quietWebSocket(url: string, protocols: string[]): WebSocket {
   const socket = new WebSocket(url, protocols);
   newest = socket;
-  socket.on('close', (code, reason) => closings.set(socket, closeText(code, reason)));
+  socket.on('close', (code, reason) => {
+    const closing = closeText(code, reason);
+    closings.set(socket, closing);
+    lastClosings.set(url, closing);
+  });
   return socket.on('error', () => undefined);
 }
 Object.assign(globalThis, { WebSocket: quietWebSocket });
 autobahn.log.warn = () => undefined;
 
 const SERIALIZERS = { json: 'JSONSerializer', msgpack: 'MsgpackSerializer', cbor: 'CBORSerializer' } as const;
+
+/** How the socket to this address ended that ended last. */
+export function lastClosing(url: string): string | undefined {
+  return lastClosings.get(url);
+}
 
 /** A connection as an application makes it, not yet open. */
 export function autobahnConnection(url: string, serializer: SerializerId, options: object = {}): autobahn.Connection {
@@ -61,7 +71,7 @@ export function joinAutobahn(url: string, serializer: SerializerId, options: obj
   });
 }
 
-class AutobahnClient implements AppClient {
+export class AutobahnClient implements AppClient {
   readonly kind: ClientKind;
   readonly session: number;
   readonly ended: Promise<string>;

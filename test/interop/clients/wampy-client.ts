@@ -37,32 +37,46 @@ export function wampy(url: string, serializer: SerializerId, options: WampyOptio
   });
 }
 
+export interface Watchers {
+  readonly onMessage?: (message: readonly unknown[]) => void;
+  /** A connection has ended, with the reason of GOODBYE or ABORT, else the close frame (`closeText`). */
+  readonly onEnd: (reason: string) => void;
+}
+
+/** As `wampy`, with what it does not report itself: the reason of GOODBYE, the code of the close frame. */
+export function watchedWampy(
+  url: string,
+  serializer: SerializerId,
+  { onMessage, onEnd }: Watchers,
+  options: WampyOptions = {},
+): Wampy {
+  let farewell: string | undefined;
+  class Watched extends WebSocket {
+    constructor(...words: ConstructorParameters<typeof WebSocket>) {
+      super(...words);
+      farewell = undefined;
+      this.on('close', (code, reason) => onEnd(farewell ?? closeText(code, reason)));
+    }
+  }
+  return wampy(url, serializer, {
+    ws: Watched as unknown as NonNullable<WampyOptions['ws']>,
+    serializer: watched(serializer, (message) => {
+      const [code, , reason] = message;
+      if (code === Code.GOODBYE || code === Code.ABORT) farewell ??= String(reason);
+      onMessage?.(message);
+    }),
+    ...options,
+  });
+}
+
 export async function joinWampy(
   url: string,
   serializer: SerializerId,
   options: WampyOptions = {},
 ): Promise<WampyClient> {
-  let onClose!: () => void;
-  const isClosed = new Promise<void>((resolve) => (onClose = resolve));
-  // wampy itself does not report the reason of GOODBYE, nor the code of the close frame.
-  let farewell: string | undefined;
-  let closing = 'lost';
-  class Watched extends WebSocket {
-    constructor(...words: ConstructorParameters<typeof WebSocket>) {
-      super(...words);
-      this.on('close', (code, reason) => (closing = closeText(code, reason)));
-    }
-  }
-  const library = wampy(url, serializer, {
-    autoReconnect: false,
-    ws: Watched as unknown as NonNullable<WampyOptions['ws']>,
-    serializer: watched(serializer, ([code, , reason]) => {
-      if (code === Code.GOODBYE || code === Code.ABORT) farewell ??= String(reason);
-    }),
-    onClose,
-    ...options,
-  });
-  const ended = isClosed.then(() => farewell ?? closing);
+  let onEnd!: (reason: string) => void;
+  const ended = new Promise<string>((resolve) => (onEnd = resolve));
+  const library = watchedWampy(url, serializer, { onEnd }, { autoReconnect: false, ...options });
   try {
     await library.connect();
   } catch (error) {
@@ -85,7 +99,7 @@ function watched(id: SerializerId, onMessage: (message: readonly unknown[]) => v
   return serializer;
 }
 
-class WampyClient implements AppClient {
+export class WampyClient implements AppClient {
   readonly kind: ClientKind;
   readonly session: number;
   readonly ended: Promise<string>;
