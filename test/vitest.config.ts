@@ -31,7 +31,7 @@ export default defineConfig({
       project('contract', withRedis),
       project('conformance', withRedis),
       project('simulation', { testTimeout: 900_000 }),
-      project('interop', withRedis),
+      project('interop', withBrowser),
       project('cluster', { ...withRedis, testTimeout: 600_000, fileParallelism: false }),
       project('demo', { ...withBrowser, testTimeout: 300_000 }),
       project('static', { testTimeout: 300_000 }),

@@ -1,0 +1,1 @@
+export function openInPage(url: string): void;
