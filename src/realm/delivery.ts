@@ -1,22 +1,32 @@
 import { admits, eventDetails, isOpenToAll } from '../routing/broker/audience.js';
 import type { Codec } from '../codec/codec.js';
+import { eventHead, SharedBody } from '../codec/shared-body.js';
 import type { Publication, Subscription } from '../routing/ports.js';
 import type { Session } from '../session/ports.js';
 import type { Counters } from '../telemetry/counters.js';
 import { Code } from '../wamp/codes.js';
 import type { Event } from '../wamp/messages.js';
-import type { SerializerId } from '../wamp/payload.js';
+import type { Payload, SerializerId } from '../wamp/payload.js';
 
-/** An EVENT in each serializer that a receiver needed so far; null: it cannot be said there. */
+/** An EVENT, or its head, in each serializer that a receiver needed so far; null: it cannot be expressed there. */
 type Encodings = Record<SerializerId, Uint8Array | null | undefined>;
+
+/** A payload in each serializer in which it follows several heads. */
+type Bodies = Record<SerializerId, SharedBody | undefined>;
+
+/** A payload of this size is copied at most once for each serializer, however many subscriptions it matches. */
+export const SHARE_FROM_BYTES = 16_384;
 
 /**
  * Fan-out. One encoding per subscription and serializer, then one queued write per receiver and nothing allocated
- * for it. A receiver whose serializer cannot express the payload is skipped and counted (G4).
+ * for it. From the second subscription on, a large payload is shared and only heads are encoded.
+ * A receiver whose serializer cannot express the payload is skipped and counted (G4).
  */
 export class Delivery {
   readonly #codecs: Readonly<Record<SerializerId, Codec>>;
   readonly #counters: Counters;
+  /** For the large payloads that were delivered to a subscription already. */
+  readonly #bodies = new WeakMap<Payload, Bodies>();
 
   constructor(codecs: Readonly<Record<SerializerId, Codec>>, counters: Counters) {
     this.#codecs = codecs;
@@ -33,27 +43,40 @@ export class Delivery {
     ];
     const toAll = isOpenToAll(publication);
     const encodings: Encodings = { json: undefined, msgpack: undefined, cbor: undefined };
+    const bodies = publication.payload.byteLength < SHARE_FROM_BYTES ? undefined : this.#shared(publication.payload);
     let deliveredCount = 0;
     for (const receiver of subscription.receivers) {
       if (!toAll && !admits(publication, receiver)) continue;
       let encoded = encodings[receiver.serializer];
       if (encoded === undefined) {
         if (!receiver.isReachable) continue;
-        encoded = this.#encode(event, receiver.serializer, encodings);
+        encoded = encodings[receiver.serializer] = this.#encode(event, receiver.serializer, bodies);
       }
       if (encoded === null) {
         this.#counters.eventsDropped.untranscodable++;
         continue;
       }
-      receiver.write(encoded);
+      receiver.write(encoded, bodies?.[receiver.serializer]);
       deliveredCount++;
     }
     this.#counters.eventsDelivered.all += deliveredCount;
     this.#counters.messagesOut[Code.EVENT] = (this.#counters.messagesOut[Code.EVENT] ?? 0) + deliveredCount;
   }
 
-  #encode(event: Event, serializer: SerializerId, encodings: Encodings): Uint8Array | null {
-    const encoded = this.#codecs[serializer].encode(event);
-    return (encodings[serializer] = encoded instanceof Uint8Array ? encoded : null);
+  /** Undefined the first time: most publications match one subscription, and are not copied at all for it. */
+  #shared(payload: Payload): Bodies | undefined {
+    const bodies = this.#bodies.get(payload);
+    if (bodies === undefined) this.#bodies.set(payload, { json: undefined, msgpack: undefined, cbor: undefined });
+    return bodies;
+  }
+
+  #encode(event: Event, serializer: SerializerId, bodies: Bodies | undefined): Uint8Array | null {
+    const codec = this.#codecs[serializer];
+    if (bodies === undefined) {
+      const encoded = codec.encode(event);
+      return encoded instanceof Uint8Array ? encoded : null;
+    }
+    bodies[serializer] ??= SharedBody.of(event[4], serializer);
+    return (bodies[serializer] && eventHead(codec, event)) ?? null;
   }
 }

@@ -1,5 +1,6 @@
 import type { Codec } from '../codec/codec.js';
 import { payloadOf } from '../codec/payload.js';
+import type { SharedBody } from '../codec/shared-body.js';
 import type { Counters } from '../telemetry/counters.js';
 import type { Connection } from '../transport/connection.js';
 import { Code } from '../wamp/codes.js';
@@ -85,8 +86,8 @@ export class EstablishedSession implements Session {
     return undefined;
   }
 
-  write(message: Uint8Array): void {
-    if (this.#isOpen) this.#connection.write(message);
+  write(message: Uint8Array, body?: SharedBody): void {
+    if (this.#isOpen) this.#connection.write(message, body);
   }
 
   close(reason: Uri, message?: string): void {

@@ -1,3 +1,4 @@
+import type { SharedBody } from '../codec/shared-body.js';
 import type { Peer } from '../routing/ports.js';
 import type { Fault } from '../wamp/faults.js';
 import type { SessionId, Uri } from '../wamp/ids.js';
@@ -20,8 +21,11 @@ export interface Session extends Peer {
   send(message: RouterMessage): Fault | undefined;
   /** False: what is written is ignored, so that nothing need be encoded for this session alone. */
   readonly isReachable: boolean;
-  /** Queues a message already encoded in this session's serializer, and counted by the caller. Ignored when not open. */
-  write(message: Uint8Array): void;
+  /**
+   * Queues a message already encoded in this session's serializer, and counted by the caller. Ignored when not open.
+   * `body`: what follows `message`, which then is its head.
+   */
+  write(message: Uint8Array, body?: SharedBody): void;
   /** Sends GOODBYE and waits, bounded, for the reply (SES-10, SES-15). The realm's `remove` is called before it returns. */
   close(reason: Uri, message?: string): void;
   /**

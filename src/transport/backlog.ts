@@ -28,10 +28,13 @@ export class Backlog {
   readonly #queues: Queues;
   readonly #buffered = new Set<Backlogged>();
   #bufferedBytes = 0;
+  /** What queues may hold as long as so much is in sockets: whoever queues more calls `check`. */
+  roomBytes: number;
   #isRelieving = false;
 
   constructor(maxBytes: number, queues: Queues) {
     this.#maxBytes = maxBytes;
+    this.roomBytes = maxBytes;
     this.#queues = queues;
   }
 
@@ -42,14 +45,15 @@ export class Backlog {
   /** What is in the socket of this connection now. O(1). */
   note(member: Backlogged, bytes: number): void {
     this.#bufferedBytes += bytes - member.bufferedBytes;
+    this.roomBytes = this.#maxBytes - this.#bufferedBytes;
     member.bufferedBytes = bytes;
     if (bytes === 0) this.#buffered.delete(member);
     else this.#buffered.add(member);
   }
 
-  /** Looks at the bound: after each message that is queued, and whenever a socket has more. O(1) below it. */
+  /** Looks at the bound: when queues hold more than `roomBytes`, and whenever a socket has more. O(1) below it. */
   check(): void {
-    if (this.#bufferedBytes + this.#queues.queuedBytes > this.#maxBytes && !this.#isRelieving) this.#relieve();
+    if (this.#queues.queuedBytes > this.roomBytes && !this.#isRelieving) this.#relieve();
   }
 
   #relieve(): void {

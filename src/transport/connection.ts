@@ -1,3 +1,4 @@
+import type { SharedBody } from '../codec/shared-body.js';
 import type { ConnectionEnd } from '../telemetry/counters.js';
 import type { SerializerId } from '../wamp/payload.js';
 
@@ -23,7 +24,7 @@ export interface Connection extends ConnectionTraits {
   /** False: it is being closed, and what is written is ignored. */
   readonly isOpen: boolean;
   /** Queues one encoded message for the end of the turn. Keeps the bytes, which must not change. Ignored once closed. */
-  write(message: Uint8Array): void;
+  write(message: Uint8Array, body?: SharedBody): void;
   /** Bytes accepted but not yet taken by the operating system. */
   unsentBytes(): number;
   /** Sends what is queued, then closes. Idempotent; `closed` of the listener follows. */

@@ -21,6 +21,8 @@ export interface MemoryGuardOptions {
 
 /** How often to look. */
 export const CHECK_MS = 100;
+/** Of `maxBytes`: above it the guard looks who sends whole messages, so that it knows when it must. */
+const WATCH_SHARE = 0.75;
 /** Of `maxBytes`: below it clients are accepted again. */
 const ENOUGH_SHARE = 0.95;
 /** Of `maxBytes`: above it connections are closed. */
@@ -37,6 +39,7 @@ export const QUIET_CHECKS = 10;
 export class MemoryGuard {
   readonly #options: MemoryGuardOptions;
   #isShort = false;
+  #mayBeShort = false;
   #highestBytes = 0;
 
   constructor(options: MemoryGuardOptions) {
@@ -56,21 +59,29 @@ export class MemoryGuard {
     if (isShort !== this.#isShort) {
       this.#isShort = isShort;
       this.#highestBytes = maxBytes * SHED_SHARE;
-      for (const connection of this.#options.connections) connection.quietChecks = 0;
       onChange(isShort);
     }
-    if (isShort) this.#watch(used);
+    const mayBeShort = used > maxBytes * WATCH_SHARE;
+    if (mayBeShort) this.#countQuiet(this.#mayBeShort);
+    this.#mayBeShort = mayBeShort;
+    // Memory that was let go may come back late: only growth beyond what was seen says that there is more to cut.
+    if (isShort && used > this.#highestBytes) this.#shed(used);
   }
 
-  #watch(used: number): void {
+  #countQuiet(hasCounted: boolean): void {
+    for (const connection of this.#options.connections) {
+      if (hasCounted) connection.quietChecks++;
+      else connection.quietChecks = 0;
+    }
+  }
+
+  #shed(used: number): void {
+    const { maxBytes, maxUnfinishedBytes } = this.#options;
     const quiet: GuardedConnection[] = [];
     for (const connection of this.#options.connections)
-      if (++connection.quietChecks > QUIET_CHECKS) quiet.push(connection);
-    // Memory that was let go may come back late: only growth beyond what was seen says that there is more to cut.
-    if (used <= this.#highestBytes || quiet.length === 0) return;
-    const { maxBytes, maxUnfinishedBytes } = this.#options;
+      if (connection.quietChecks >= QUIET_CHECKS) quiet.push(connection);
     const count = Math.ceil((used - maxBytes) / maxUnfinishedBytes);
     for (const connection of quiet.slice(-count)) connection.cut();
-    this.#highestBytes = used;
+    if (quiet.length > 0) this.#highestBytes = used;
   }
 }

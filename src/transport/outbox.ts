@@ -1,4 +1,5 @@
 import { joinBatch } from '../codec/batch.js';
+import type { SharedBody } from '../codec/shared-body.js';
 import type { Counters } from '../telemetry/counters.js';
 import type { SerializerId } from '../wamp/payload.js';
 import type { Backlog, Backlogged } from './backlog.js';
@@ -81,10 +82,13 @@ export class Outbox implements Backlogged, EndOfTurn {
   readonly #serializer: SerializerId;
   readonly #isBatched: boolean;
   readonly #options: OutboxOptions;
+  readonly #backlog: Backlog;
   readonly #flusher: TurnFlusher<Outbox>;
   readonly #counters: Counters;
   readonly #earlyWriteBytes: number;
   readonly #queue: Uint8Array[] = [];
+  /** Of those messages in the queue that are heads, at the same places. */
+  readonly #bodies: (SharedBody | undefined)[] = [];
   #head = 0;
   #queueLength = 0;
   #queuedBytes = 0;
@@ -113,6 +117,7 @@ export class Outbox implements Backlogged, EndOfTurn {
     this.#serializer = serializer;
     this.#isBatched = isBatched;
     this.#options = options;
+    this.#backlog = options.backlog;
     this.#flusher = flusher;
     this.#counters = counters;
     this.#earlyWriteBytes = Math.min(EARLY_WRITE_BYTES, options.maxUnsentBytes * EARLY_WRITE_SHARE);
@@ -134,15 +139,33 @@ export class Outbox implements Backlogged, EndOfTurn {
     return this.#wasCut;
   }
 
-  /** Ignored once closing. Keeps the bytes until they are sent. */
-  write(message: Uint8Array): void {
+  /** Ignored once closing. Keeps the bytes until they are sent. `body`: what follows `message`, which then is a head. */
+  write(message: Uint8Array, body?: SharedBody): void {
     if (this.#phase !== 'open') return;
+    if (body !== undefined) {
+      this.#writeShared(message, body);
+      return;
+    }
     this.#queue[this.#queueLength++] = message;
-    this.#queuedBytes += message.length;
-    this.#flusher.queuedBytes += message.length;
+    this.#queued(message.length);
+  }
+
+  #writeShared(head: Uint8Array, body: SharedBody): void {
+    // Several of one batch may have the same body, which can have one head only.
+    if (this.#isBatched) this.#queue[this.#queueLength++] = body.join(head).slice();
+    else {
+      this.#bodies[this.#queueLength] = body;
+      this.#queue[this.#queueLength++] = head;
+    }
+    this.#queued(head.length + body.length);
+  }
+
+  #queued(bytes: number): void {
+    this.#queuedBytes += bytes;
+    this.#flusher.queuedBytes += bytes;
     if (!this.#isDue) this.#makeDue();
     if (this.#queuedBytes >= this.#spillAtBytes) this.#writeEarly();
-    this.#options.backlog.check();
+    if (this.#flusher.queuedBytes > this.#backlog.roomBytes) this.#backlog.check();
   }
 
   /** Bytes the operating system has not taken. */
@@ -186,14 +209,14 @@ export class Outbox implements Backlogged, EndOfTurn {
     this.#noteBuffered();
     if (this.bufferedBytes === 0) this.#pongsUnread = 0;
     else if (++this.#pongsUnread > MAX_PONGS_UNREAD) this.#overflow();
-    this.#options.backlog.check();
+    this.#backlog.check();
   }
 
   /** The wire is gone. It is not touched again. */
   dispose(): void {
     this.#phase = 'gone';
     clearTimeout(this.#linger);
-    if (this.bufferedBytes > 0) this.#options.backlog.note(this, 0);
+    if (this.bufferedBytes > 0) this.#backlog.note(this, 0);
     this.#counters.messagesUnsent.connection_closed += this.#queueLength - this.#head;
     this.#dropQueue();
   }
@@ -224,7 +247,7 @@ export class Outbox implements Backlogged, EndOfTurn {
     const isBinary = this.#serializer !== 'json';
     let sentBytes = 0;
     while (this.#head < this.#queueLength && sentBytes < FLUSH_BYTES) {
-      const message = queue[this.#head] ?? EMPTY;
+      const message = this.#messageAt(this.#head);
       // uWebSockets.js may take later messages again once it has drained: a hole in the order.
       if (this.#wire.send(message, isBinary, compress) === DROPPED) {
         // Closed by the caller: not under a cork.
@@ -265,7 +288,7 @@ export class Outbox implements Backlogged, EndOfTurn {
   #sendQueue(): void {
     if (this.#head === this.#queueLength) return;
     if (this.#isBatched) this.#sendBatches();
-    else if (this.#queueLength - this.#head === 1) this.#sendNext();
+    else if (this.#queueLength - this.#head === 1) this.#sendOne();
     else sendCorked(this.#wire, this);
     this.#settle();
   }
@@ -284,7 +307,17 @@ export class Outbox implements Backlogged, EndOfTurn {
     if (this.#phase === 'gone') return;
     const bufferedBytes = this.#wire.getBufferedAmount();
     if (bufferedBytes > this.#options.maxUnsentBytes) this.#overflow();
-    else if (bufferedBytes !== this.bufferedBytes) this.#options.backlog.note(this, bufferedBytes);
+    else if (bufferedBytes !== this.bufferedBytes) this.#backlog.note(this, bufferedBytes);
+  }
+
+  #sendOne(): void {
+    const message = this.#messageAt(this.#head);
+    if (this.#wire.send(message, this.#serializer !== 'json', this.#options.compress) === DROPPED) {
+      this.#isDropped = true;
+      return;
+    }
+    this.#queue[this.#head++] = EMPTY;
+    this.#sent(message.length);
   }
 
   #sendBatches(): void {
@@ -301,19 +334,25 @@ export class Outbox implements Backlogged, EndOfTurn {
     const queue = this.#queue;
     const message = this.#isBatched
       ? joinBatch(this.#serializer, queue.slice(this.#head, end))
-      : (queue[this.#head] ?? EMPTY);
+      : this.#messageAt(this.#head);
     const result = this.#wire.send(message, this.#serializer !== 'json', this.#options.compress);
     if (result === DROPPED) {
       this.#isDropped = true;
       return DROPPED;
     }
-    let sentBytes = 0;
+    let sentBytes = this.#isBatched ? 0 : message.length;
     for (; this.#head < end; this.#head++) {
-      sentBytes += queue[this.#head]?.length ?? 0;
+      if (this.#isBatched) sentBytes += queue[this.#head]?.length ?? 0;
       queue[this.#head] = EMPTY;
     }
     this.#sent(sentBytes);
     return result;
+  }
+
+  /** As it goes out. What has a body changes with the next message that has the same one. */
+  #messageAt(index: number): Uint8Array {
+    const message = this.#queue[index] ?? EMPTY;
+    return index < this.#bodies.length ? (this.#bodies[index]?.join(message) ?? message) : message;
   }
 
   #batchEnd(): number {
@@ -346,6 +385,7 @@ export class Outbox implements Backlogged, EndOfTurn {
     this.#head = 0;
     this.#queueLength = 0;
     this.#queue.length = 0;
+    this.#bodies.length = 0;
   }
 
   /** Everything in it was sent. */
@@ -355,6 +395,7 @@ export class Outbox implements Backlogged, EndOfTurn {
     if (queue.length > KEPT_QUEUE_LENGTH && this.#queueLength < queue.length / 4) queue.length = 0;
     this.#head = 0;
     this.#queueLength = 0;
+    if (this.#bodies.length > 0) this.#bodies.length = 0;
     this.#spillAtBytes = this.#earlyWriteBytes;
   }
 

@@ -1,4 +1,5 @@
 import { splitBatch } from '../codec/batch.js';
+import type { SharedBody } from '../codec/shared-body.js';
 import type { Counters } from '../telemetry/counters.js';
 import { isFault } from '../wamp/faults.js';
 import type { SerializerId } from '../wamp/payload.js';
@@ -53,8 +54,8 @@ export class UwsConnection implements Connection, GuardedConnection {
     return this.#outbox.isOpen;
   }
 
-  write(message: Uint8Array): void {
-    this.#outbox.write(message);
+  write(message: Uint8Array, body?: SharedBody): void {
+    this.#outbox.write(message, body);
   }
 
   unsentBytes(): number {

@@ -66,6 +66,36 @@ describeConformance('pattern-subscription', (router) => {
     expect(await received(`.${own}.`, 'wildcard', around)).toEqual([`x.${own}.y`, `a.${own}.b`]);
   });
 
+  it.each([false, true])(
+    'sends a large payload once for each matching subscription, in order (batched: %s) (BRK-8, PBS-2, ORD-1)',
+    async (isBatched) => {
+      const uri = freshUri();
+      const publisher = await router().join();
+      const subscriber = await router().join({ isBatched });
+      const subscriptions: unknown[] = [];
+      for (const [pattern, match] of [
+        [`${uri}.a.b`, 'exact'],
+        [`${uri}.`, 'prefix'],
+        [`${uri}.a.`, 'prefix'],
+        [`${uri}..b`, 'wildcard'],
+        [`${uri}.a.`, 'wildcard'],
+      ] as const) {
+        subscriptions.push(await subscriber.subscribe(pattern, { match }));
+      }
+      const payloads = ['x'.repeat(100_000), 'small', 'y'.repeat(50_000)];
+      for (const payload of payloads) publisher.publish(`${uri}.a.b`, [payload]);
+      const events = await eventsSoFar(publisher, subscriber);
+      expect(events.map(([, , , , args]) => (args as string[])[0])).toEqual(
+        payloads.flatMap((payload) => subscriptions.map(() => payload)),
+      );
+      for (const [index] of payloads.entries()) {
+        const ofOne = events.slice(index * subscriptions.length, (index + 1) * subscriptions.length);
+        expect(new Set(ofOne.map(([, subscription]) => subscription)).size).toBe(subscriptions.length);
+        expect(new Set(ofOne.map(([, , publication]) => publication)).size).toBe(1);
+      }
+    },
+  );
+
   it.each(['prefix', 'wildcard'])('takes a %s without a gap for the URI itself at least (PBS-1)', async (match) => {
     const uri = freshUri();
     expect(await received(uri, match as Match, [uri, `x.${uri}`])).toEqual([uri]);

@@ -41,6 +41,9 @@ describe('memory guard', () => {
     check(50, MAX_BYTES);
     expect(guard.isShort).toBe(false);
     expect(changes).toEqual([]);
+    expect(cut()).toEqual([]);
+    for (const connection of connections) connection.quietChecks = 0;
+    check(50, MAX_BYTES * 0.75);
     expect(connections.every(({ quietChecks }) => quietChecks === 0)).toBe(true);
   });
 
@@ -73,10 +76,17 @@ describe('memory guard', () => {
     expect(cut()).toEqual([16, 17]);
   });
 
+  it('has looked who is quiet before it must cut anybody', () => {
+    check(QUIET_CHECKS + 1, MAX_BYTES);
+    expect(cut()).toEqual([]);
+    check(1, 1_150);
+    expect(cut()).toEqual([18, 19]);
+  });
+
   it('begins anew after there was enough', () => {
     check(QUIET_CHECKS + 1, 1_150);
     connections.splice(18);
-    check(1, 900);
+    check(1, MAX_BYTES / 2);
     check(QUIET_CHECKS, 1_150);
     expect(cut()).toEqual([]);
     check(1, 1_150);

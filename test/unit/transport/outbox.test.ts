@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { payloadOf } from '../../../src/codec/payload.js';
+import { SharedBody } from '../../../src/codec/shared-body.js';
 import { createCounters, type Counters } from '../../../src/telemetry/counters.js';
 import { Backlog } from '../../../src/transport/backlog.js';
 import {
@@ -251,6 +253,53 @@ describe('outbox', () => {
     ping(1);
     expect(wire.log).toEqual(['close']);
     expect(outbox.cause).toBe('slow_reader');
+  });
+
+  describe('with heads of one body', () => {
+    const body = () => SharedBody.of(payloadOf(['x']), 'json')!;
+    const heads = (outbox: Outbox, shared: SharedBody) => {
+      for (const head of ['[1,', '[2,', '[3,']) outbox.write(Buffer.from(head), shared);
+    };
+
+    it('sends each head in front of the body, in order with other messages', () => {
+      const { wire, outbox, write } = make();
+      write('before');
+      heads(outbox, body());
+      write('behind');
+      expect(outbox.unsentBytes()).toBe('before[1,["x"]][2,["x"]][3,["x"]]behind'.length);
+      endTurn();
+      expect(messagesOf(wire)).toEqual(['before', '[1,["x"]]', '[2,["x"]]', '[3,["x"]]', 'behind']);
+      expect(flusher.queuedBytes).toBe(0);
+      write('next turn');
+      endTurn();
+      expect(messagesOf(wire).at(-1)).toBe('next turn');
+    });
+
+    it('sends a single one', () => {
+      const { wire, outbox } = make();
+      outbox.write(Buffer.from('[1,'), body());
+      vi.advanceTimersByTime(1);
+      expect(messagesOf(wire)).toEqual(['[1,["x"]]']);
+      expect(flusher.queuedBytes).toBe(0);
+    });
+
+    it('sends them in one batch (BAT-4)', () => {
+      const { wire, outbox } = make('json', true);
+      heads(outbox, body());
+      endTurn();
+      const batch = '[1,["x"]]\x1e[2,["x"]]\x1e[3,["x"]]\x1e';
+      expect(wire.log).toEqual([`${batch.length} bytes`]);
+    });
+
+    it('counts each with its body towards the bound of a reader (G7)', () => {
+      const { wire, outbox } = make();
+      wire.isStuck = true;
+      const shared = SharedBody.of(payloadOf(['x'.repeat(EARLY_WRITE_BYTES)]), 'json')!;
+      for (let count = 0; count < 12; count++) outbox.write(Buffer.from('[1,'), shared);
+      expect(outbox.cause).toBe('slow_reader');
+      expect(flusher.queuedBytes).toBe(0);
+      expect(messagesOf(wire).filter((line) => line !== 'close')).toHaveLength(1);
+    });
   });
 
   it('sends all of a turn under one cork, in order, however much it is', () => {
