@@ -90,10 +90,8 @@ class Node implements RunningNode {
     this.#makeBackplane = backplane ?? createBackplane;
     this.counters = counters ?? createCounters();
     this.gauges = this.#makeGauges();
-    this.#metrics = createMetrics(this.counters, this.gauges, {
-      counters: this.clusterCounters,
-      gauges: () => this.#life?.backplane.gauges,
-    });
+    const cluster = { counters: this.clusterCounters, gauges: () => this.#life?.backplane.gauges };
+    this.#metrics = createMetrics(this.counters, this.gauges, cluster, version());
     this.#ops = config.ops.enabled
       ? new OpsServer(config.ops, { isReady: () => this.#readiness(), metrics: this.#metrics }, logger)
       : undefined;

@@ -34,8 +34,12 @@ export const CALL_DURATION = {
 
 export const EVENT_LOOP_DELAY = {
   name: 'gantry_event_loop_delay_seconds',
-  help: 'How much later than due the event loop ran a timer since the last scrape, by quantile.',
-  label: 'quantile',
+  help: 'How much later than due the event loop ran a timer.',
+} as const;
+
+export const BUILD_INFO = {
+  name: 'gantry_build_info',
+  help: 'Always 1. What runs: versions of Gantry and of Node.js.',
 } as const;
 
 /** A counter without an entry here does not compile. */

@@ -1,4 +1,3 @@
-import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
 import { Registry, type Metric } from 'prom-client';
 import { createClusterCounters, type ClusterCounters } from './cluster-counters.js';
 import type { ClusterGauges } from './cluster-gauges.js';
@@ -9,6 +8,7 @@ import {
 } from './cluster-metric-definitions.js';
 import type { Counters, Histogram } from './counters.js';
 import {
+  BUILD_INFO,
   CALL_DURATION,
   COUNTER_DEFINITIONS,
   EVENT_LOOP_DELAY,
@@ -17,6 +17,7 @@ import {
   type Gauges,
   type Sample,
 } from './metric-definitions.js';
+import { LoopDelay } from './loop-delay.js';
 import { PROCESS_METRICS } from './process-metrics.js';
 
 export type { Gauges } from './metric-definitions.js';
@@ -44,16 +45,18 @@ export interface MetricReference {
   readonly help: string;
 }
 
-const DELAY_RESOLUTION_MS = 20;
-const NANOSECONDS_PER_SECOND = 1e9;
 const MS_PER_SECOND = 1_000;
-const DELAY_PERCENTILES = [50, 90, 99, 100] as const;
 
 const ALONE: ClusterSources = { counters: createClusterCounters(), gauges: () => undefined };
 
-export function createMetrics(counters: Counters, gauges: Gauges, cluster: ClusterSources = ALONE): Metrics {
+export function createMetrics(
+  counters: Counters,
+  gauges: Gauges,
+  cluster: ClusterSources = ALONE,
+  version = 'unknown',
+): Metrics {
   const registry = new Registry();
-  const delay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS });
+  const delay = new LoopDelay();
   for (const definition of Object.values(COUNTER_DEFINITIONS).flat()) {
     register(registry, definition, 'counter', () => labelled(definition.label, definition.samples(counters)));
   }
@@ -67,12 +70,17 @@ export function createMetrics(counters: Counters, gauges: Gauges, cluster: Clust
     histogramSamples(CALL_DURATION.name, counters.callLatency, MS_PER_SECOND),
   );
   registerCluster(registry, cluster);
-  register(registry, EVENT_LOOP_DELAY, 'gauge', () => delaySamples(delay));
+  register(registry, EVENT_LOOP_DELAY, 'histogram', () =>
+    histogramSamples(EVENT_LOOP_DELAY.name, delay.histogram, MS_PER_SECOND),
+  );
+  register(registry, BUILD_INFO, 'gauge', () => [
+    { value: 1, labels: { version, node_version: process.versions.node } },
+  ]);
   return {
     contentType: registry.contentType,
     page: () => registry.metrics(),
-    start: () => void delay.enable(),
-    stop: () => void delay.disable(),
+    start: () => delay.start(),
+    stop: () => delay.stop(),
   };
 }
 
@@ -89,7 +97,8 @@ export function metricsReference(): MetricReference[] {
     ...Object.values(CLUSTER_HISTOGRAM_DEFINITIONS).map((definition) =>
       reference({ ...definition, label: 'le' }, 'histogram'),
     ),
-    reference(EVENT_LOOP_DELAY, 'gauge'),
+    reference({ ...EVENT_LOOP_DELAY, label: 'le' }, 'histogram'),
+    { ...BUILD_INFO, type: 'gauge', labels: ['version', 'node_version'] },
     ...PROCESS_METRICS.map((definition) => reference(definition, definition.type)),
   ];
 }
@@ -160,15 +169,5 @@ function histogramSamples(name: string, histogram: Histogram, scale: number): Pa
   });
   samples.push({ metricName: `${name}_sum`, labels: {}, value: histogram.sum / scale });
   samples.push({ metricName: `${name}_count`, labels: {}, value: histogram.count });
-  return samples;
-}
-
-function delaySamples(delay: IntervalHistogram): PageSample[] {
-  const samples = DELAY_PERCENTILES.map((percentile) => ({
-    labels: { [EVENT_LOOP_DELAY.label]: percentile / 100 },
-    // The monitor records the interval between its own timers, so an idle loop shows its resolution.
-    value: Math.max(0, delay.percentile(percentile) / NANOSECONDS_PER_SECOND - DELAY_RESOLUTION_MS / MS_PER_SECOND),
-  }));
-  delay.reset();
   return samples;
 }

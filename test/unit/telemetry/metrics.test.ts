@@ -103,15 +103,14 @@ describe('metrics page', () => {
     expect(names.map((name) => samples.get(`gantry_${name}`))).toEqual([11, 12, 13, 14, 15, 16, 17]);
   });
 
-  it('shows the delay of the event loop and the process', async () => {
-    const metrics = createMetrics(createCounters(), gauges);
+  it('shows the delay of the event loop, the process and what runs', async () => {
+    const metrics = createMetrics(createCounters(), gauges, undefined, '1.2.3');
     metrics.start();
     const { samples } = parse(await metrics.page());
     metrics.stop();
     metrics.stop();
-    for (const quantile of ['0.5', '0.9', '0.99', '1']) {
-      expect(samples.get(`gantry_event_loop_delay_seconds{quantile="${quantile}"}`)).toBeGreaterThanOrEqual(0);
-    }
+    expect(samples.get('gantry_event_loop_delay_seconds_count')).toBe(0);
+    expect(samples.get('gantry_build_info{version="1.2.3",node_version="' + process.versions.node + '"}')).toBe(1);
     expect(samples.get('process_resident_memory_bytes')).toBeGreaterThan(0);
   });
 
@@ -199,7 +198,19 @@ describe('metrics page', () => {
     const labels = new Set(reference.flatMap((metric) => metric.labels));
     expect(labels).toEqual(
       new Set([
-        ...['serializer', 'reason', 'cause', 'type', 'outcome', 'limit', 'fate', 'le', 'quantile', 'kind'],
+        ...[
+          'serializer',
+          'reason',
+          'cause',
+          'type',
+          'outcome',
+          'limit',
+          'fate',
+          'le',
+          'version',
+          'node_version',
+          'kind',
+        ],
         ...['direction', 'connection'],
       ]),
     );
