@@ -27,14 +27,20 @@ const MAX_ITEMS_PER_BATCH = 65_536;
 export function createBackplane({ config, name, counters, logger }: BackplaneSurroundings): Backplane {
   const { url, redis, cluster } = config.backplane;
   if (url === 'memory') return new MemoryHub().join(`${name}-${randomUUID()}` as NodeId);
-  const { prefix, ...access } = redis;
+  const { prefix, pubsubBufferBytes, ...access } = redis;
   const { maxBatchBytes, maxUnacknowledgedBytes, ...timings } = cluster;
   return new RedisBackplane({
     name,
     prefix,
     access: { url, ...access },
     timings: { ...timings, downAfterMs: DOWN_AFTER_MS, startTimeoutMs: START_TIMEOUT_MS },
-    limits: { maxBatchBytes, maxUnacknowledgedBytes, maxItemsPerBatch: MAX_ITEMS_PER_BATCH },
+    limits: {
+      maxBatchBytes,
+      maxUnacknowledgedBytes,
+      maxItemsPerBatch: MAX_ITEMS_PER_BATCH,
+      maxMessageBytes: config.limits.maxMessageBytes,
+      pubsubBufferBytes,
+    },
     counters,
     logger,
   });

@@ -243,7 +243,7 @@ export class NodeLife {
       connections: () => this.#server.connectionCount,
       sessions: () => this.#census.sessionCount,
       subscriptions: () => sum((realm) => realm.broker.subscriptionCount),
-      registrations: () => sum((realm) => realm.dealer.sizes().registrations),
+      registrations: () => sum((realm) => realm.dealer.sizes().localProcedures),
       pendingCalls: () => sum((realm) => realm.dealer.sizes().pendingCalls),
       realms: () => this.#realms.all.size,
       unsentBytes: () => this.#server.unsentBytes(),

@@ -19,7 +19,7 @@ export interface Bus {
   unwatch(realm: Uri, topic: Uri, match: MatchPolicy): void;
   /**
    * To every other interested node, once each. Resolves when the backplane has accepted it for all of them;
-   * rejects with BackplaneUnavailableError otherwise (G4). A node without interest receives nothing (G9).
+   * rejects with BackplaneUnavailableError otherwise (G4), or with MessageTooLargeError. A node without interest receives nothing (G9).
    */
   publish(realm: Uri, publication: Publication): void | Promise<void>;
   /**
@@ -28,6 +28,8 @@ export interface Bus {
    * back by `returned`.
    */
   send(to: NodeId, realm: Uri, frame: Frame): boolean;
+  /** Whether one frame may hold that many bytes of payload; if not, it must not be sent. Counted. */
+  carries(payloadBytes: number): boolean;
 }
 
 /** The little that must be agreed on. Each call is one atomic step; none is on the path of a message (G8). */
@@ -95,5 +97,14 @@ export class BackplaneUnavailableError extends Error {
   readonly code = 'BACKPLANE_UNAVAILABLE';
   constructor(operation: string, cause?: unknown) {
     super(`backplane unavailable during ${operation}`, { cause });
+  }
+}
+
+/** A publication is larger than one to another node may be, and another node wants it. */
+export class MessageTooLargeError extends Error {
+  override readonly name = 'MessageTooLargeError';
+  readonly code = 'MESSAGE_TOO_LARGE';
+  constructor() {
+    super('the message is larger than what the nodes of this cluster can pass to each other');
   }
 }

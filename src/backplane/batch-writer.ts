@@ -18,6 +18,8 @@ import {
 import { putNumber, putText, putUint32, roomFor } from './frame-fields.js';
 import type { ItemWriter } from './item-writer.js';
 
+/** Nobody is asked whether so little may be said. */
+const ALWAYS_PASSED_BYTES = 65_536;
 const NO_BYTES: Uint8Array = new Uint8Array(0);
 
 /**
@@ -29,6 +31,8 @@ export class BatchWriter {
   readonly #to: NodeId;
   readonly #sink = new ByteSink();
   readonly #head: Uint8Array;
+  readonly #maxItemBytes: () => number;
+  #isTooLarge = false;
   #itemCount = 0;
   #itemBytes = 0;
   /** Items in the memory of another batch that are still to be copied, all in one go. */
@@ -36,10 +40,16 @@ export class BatchWriter {
   #runStart = 0;
   #runEnd = 0;
 
-  constructor(items: ItemWriter, from: NodeId, to: NodeId) {
+  constructor(items: ItemWriter, from: NodeId, to: NodeId, maxItemBytes: () => number = () => Infinity) {
+    this.#maxItemBytes = maxItemBytes;
     this.#items = items;
     this.#to = to;
     this.#head = headOf(MessageKind.BATCH, from, to);
+  }
+
+  /** The last item that could not be said is longer than any may be. */
+  get isTooLarge(): boolean {
+    return this.#isTooLarge;
   }
 
   get itemCount(): number {
@@ -137,7 +147,9 @@ export class BatchWriter {
 
   #end(start: number): boolean {
     const sink = this.#sink;
-    if (sink.trouble !== undefined) {
+    const isTooLarge = sink.length - start > ALWAYS_PASSED_BYTES && sink.length - start > this.#maxItemBytes();
+    if (sink.trouble !== undefined || isTooLarge) {
+      this.#isTooLarge = isTooLarge;
       sink.trouble = undefined;
       sink.cut(start);
       return false;

@@ -152,6 +152,10 @@ export class MemoryNode implements Backplane, Bus, Directory {
     return this.#sayOrLose(to, { kind: 'frame', realm, frame });
   }
 
+  carries(): boolean {
+    return true;
+  }
+
   async claim(realm: Uri, claim: Claim): Promise<ClaimOutcome> {
     try {
       if (this.#state !== 'live') throw this.#unavailable('claim');

@@ -58,6 +58,11 @@ const redis = z.strictObject({
     .describe(
       'Milliseconds from asking Redis to its reply. Then all connections are dropped, what was asked has failed, and the node connects anew. Below backplane.cluster.leaseMs.',
     ),
+  pubsubBufferBytes: bytes(1_048_576, 2_147_483_648)
+    .exactOptional()
+    .describe(
+      'Bytes that Redis lets wait for a node before it closes its connection: the first number of its `client-output-buffer-limit pubsub`. A publication or call that would fill three quarters of it is refused when another node needs it. Absent: Redis is asked, if the user has the right `+config|get`; else its default, 32 MiB.',
+    ),
 });
 
 const cluster = z.strictObject({

@@ -1,4 +1,9 @@
-import { BackplaneUnavailableError, UNREACHABLE_NOW, type Backplane } from '../backplane/backplane.js';
+import {
+  BackplaneUnavailableError,
+  MessageTooLargeError,
+  UNREACHABLE_NOW,
+  type Backplane,
+} from '../backplane/backplane.js';
 import type { Frame } from '../routing/frames.js';
 import type {
   CallOutcome,
@@ -10,14 +15,14 @@ import type {
   Subscription,
 } from '../routing/ports.js';
 import type { Session } from '../session/ports.js';
-import { observe, type Counters } from '../telemetry/counters.js';
+import { observe, type Counters, type EventDrop } from '../telemetry/counters.js';
 import { fault, type Fault } from '../wamp/faults.js';
 import type { NodeId, RegistrationId, SessionId, Uri } from '../wamp/ids.js';
 import type { RouterMessage } from '../wamp/messages.js';
 import type { MatchPolicy } from '../wamp/options.js';
 import { ErrorUri } from '../wamp/uris.js';
 import type { Delivery } from './delivery.js';
-import { unreachableFailure } from './unreachable.js';
+import { tooLargeFailure, unreachableFailure } from './unreachable.js';
 
 export interface RealmOutletOptions {
   readonly realm: Uri;
@@ -30,6 +35,9 @@ export interface RealmOutletOptions {
   /** A background request to the backplane failed for a reason nobody waits for. */
   readonly onLostRequest: (operation: string, cause: unknown) => void;
 }
+
+/** No store is so small that it must be asked. */
+const ALWAYS_CARRIED_BYTES = 65_536;
 
 /** The only place where routing meets the outside: sessions of this node, other nodes, time. */
 export class RealmOutlet implements Outlet<Session> {
@@ -64,7 +72,7 @@ export class RealmOutlet implements Outlet<Session> {
       accepted.then(
         () => settled(),
         (cause: unknown) => {
-          this.#options.counters.eventsDropped.node_unreachable++;
+          this.#options.counters.eventsDropped[dropOf(cause)]++;
           settled(refusal(cause));
         },
       );
@@ -72,6 +80,8 @@ export class RealmOutlet implements Outlet<Session> {
 
   tell(node: NodeId, frame: Frame): void {
     if (node === this.#node) this.#options.receiveLocally(frame);
+    else if ('payload' in frame && frame.payload.bytes.length > ALWAYS_CARRIED_BYTES && !this.#carries(frame))
+      this.#replaceTooLarge(node, frame);
     else if (!this.#backplane.bus.send(node, this.#realm, frame)) this.#answerFor(frame);
   }
 
@@ -110,6 +120,20 @@ export class RealmOutlet implements Outlet<Session> {
     observe(this.#options.counters.callLatency, elapsedMs);
   }
 
+  #carries({ payload }: Extract<Frame, { payload: unknown }>): boolean {
+    return this.#backplane.bus.carries(payload.bytes.length);
+  }
+
+  /** Whoever waits for it gets an ERROR that says so: nothing else of the lane is in doubt (G3). */
+  #replaceTooLarge(node: NodeId, frame: Frame): void {
+    const answer = tooLargeFailure(frame);
+    if (answer === undefined) return;
+    if (frame.kind === 'continue') this.tell(node, { kind: 'cancel', call: frame.call, mode: 'killnowait' });
+    const isForHere = answer.call.node === this.#node;
+    if (isForHere) this.#options.receiveLocally(answer);
+    else if (!this.#backplane.bus.send(node, this.#realm, answer)) this.#answerFor(answer);
+  }
+
   #answerFor(frame: Frame): void {
     const answer = unreachableFailure(frame);
     if (answer !== undefined) this.#options.receiveLocally(answer);
@@ -128,13 +152,18 @@ export class RealmOutlet implements Outlet<Session> {
     };
     accepted.then(forget, (cause: unknown) => {
       forget();
-      this.#options.counters.eventsDropped.node_unreachable += unwaited.count;
+      this.#options.counters.eventsDropped[dropOf(cause)] += unwaited.count;
       refusal(cause);
     });
   }
 }
 
+function dropOf(cause: unknown): EventDrop {
+  return cause instanceof MessageTooLargeError ? 'too_large' : 'node_unreachable';
+}
+
 function refusal(cause: unknown): Fault {
+  if (cause instanceof MessageTooLargeError) return fault(ErrorUri.LIMIT_EXCEEDED, cause.message);
   if (cause instanceof BackplaneUnavailableError) return fault(ErrorUri.NETWORK_FAILURE, UNREACHABLE_NOW);
   throw cause;
 }

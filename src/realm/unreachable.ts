@@ -13,3 +13,12 @@ export function unreachableFailure(frame: Frame): FailureFrame | undefined {
   const error = ErrorUri.NETWORK_FAILURE;
   return { kind: 'failure', call: frame.call, cause: 'unreachable', error, payload: NO_PAYLOAD };
 }
+
+/**
+ * What takes the place of a frame that is larger than one to another node may be: of a call, for this node; of an answer, for the
+ * node of the caller.
+ */
+export function tooLargeFailure(frame: Frame): FailureFrame | undefined {
+  if (frame.kind === 'lost' || frame.kind === 'cancel') return undefined;
+  return { kind: 'failure', call: frame.call, cause: 'refused', error: ErrorUri.LIMIT_EXCEEDED, payload: NO_PAYLOAD };
+}

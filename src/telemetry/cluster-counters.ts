@@ -15,7 +15,9 @@ export interface ClusterCounters {
   /** Batches of which nobody knows whether they arrived. */
   readonly publishErrors: Tally<'all'>;
   /** What other nodes were not told, by why; publications count as dropped events too. */
-  readonly sendsRefused: Tally<'cut_off' | 'unreachable' | 'lane_full' | 'format' | 'not_delivered' | 'unknown'>;
+  readonly sendsRefused: Tally<
+    'cut_off' | 'unreachable' | 'lane_full' | 'format' | 'too_large' | 'not_delivered' | 'unknown'
+  >;
   /** Messages from the store that were ignored, by why. */
   readonly messagesIgnored: Tally<MessageFlaw>;
   /** The store's replies and rows that were not understood. */
@@ -67,7 +69,7 @@ export function createClusterCounters(): ClusterCounters {
     laneGaps: tally('sequence', 'heartbeat', 'reset'),
     receiptsMissed: tally('all'),
     publishErrors: tally('all'),
-    sendsRefused: tally('cut_off', 'unreachable', 'lane_full', 'format', 'not_delivered', 'unknown'),
+    sendsRefused: tally('cut_off', 'unreachable', 'lane_full', 'format', 'too_large', 'not_delivered', 'unknown'),
     messagesIgnored: tally(
       'magic',
       'version',

@@ -43,7 +43,7 @@ export type ConnectionEnd =
   | 'limit'
   | 'abort'
   | 'idle_timeout';
-export type EventDrop = 'untranscodable' | 'node_unreachable';
+export type EventDrop = 'untranscodable' | 'node_unreachable' | 'too_large';
 export type RoutingDiscard =
   'late_yield' | 'late_continuation' | 'late_frame' | 'unwanted_progress' | 'publish_refused' | 'call_rerouted';
 export type CallEnd = 'result' | 'error' | 'canceled' | 'timeout' | 'caller_left' | 'callee_lost' | 'refused';
@@ -106,7 +106,7 @@ export function createCounters(): Counters {
     messagesUnsent: tally('slow_reader', 'connection_closed'),
     violations: tally('all'),
     eventsDelivered: tally('all'),
-    eventsDropped: tally('untranscodable', 'node_unreachable'),
+    eventsDropped: tally('untranscodable', 'node_unreachable', 'too_large'),
     routing: tally(
       'late_yield',
       'late_continuation',

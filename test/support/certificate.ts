@@ -48,10 +48,10 @@ export interface KeyPairFiles {
 }
 
 /** The same as files, for who wants to be told where they are. */
-export function selfSignedFiles(): KeyPairFiles {
+export function selfSignedFiles(pair: KeyPair = selfSigned()): KeyPairFiles {
   const directory = mkdtempSync(join(tmpdir(), 'gantry-tls-'));
   const [certFile, keyFile] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
-  const { cert, key } = selfSigned();
+  const { cert, key } = pair;
   writeFileSync(certFile, cert);
   writeFileSync(keyFile, key);
   return { certFile, keyFile, remove: () => rmSync(directory, { recursive: true }) };

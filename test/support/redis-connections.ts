@@ -9,6 +9,7 @@ import {
   RedisConnections,
   type ConnectionName,
   type ConnectionsNotice,
+  type ConnectionsOptions,
 } from '../../src/backplane/redis/connections.js';
 import type { Script } from '../../src/backplane/redis/ports.js';
 import { loadScripts, type LoadedScripts } from '../../src/backplane/redis/script.js';
@@ -28,13 +29,18 @@ export class RecordedConnections {
   readonly connections: RedisConnections;
   #onEdge: (() => void)[] = [];
 
-  constructor(access: Pick<StoreAccess, 'url'> & Partial<StoreAccess>, scripts: LoadedScripts = new Map()) {
+  constructor(
+    access: Pick<StoreAccess, 'url'> & Partial<StoreAccess>,
+    scripts: LoadedScripts = new Map(),
+    more: Partial<ConnectionsOptions> = {},
+  ) {
     this.connections = new RedisConnections({
       node: 'a-1' as NodeId,
       access: { connectTimeoutMs: 1_000, commandTimeoutMs: 500, ...access },
       scripts,
       counters: this.counters,
       random: () => 0,
+      ...more,
       log: (notice) => this.notices.push(notice),
       events: {
         message: (channel, bytes) => {

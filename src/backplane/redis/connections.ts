@@ -6,6 +6,7 @@ import type { StoreAccess } from './client-options.js';
 import type { Script, Store, Wire } from './ports.js';
 import type { LoadedScript, LoadedScripts } from './script.js';
 import type { ServerInfo } from './server-info.js';
+import { CHECK_RIGHTS_FILE, checkRights, pubsubBufferBytes, type RightsScope } from './store-rights.js';
 import type { StoreConnection } from './store-connection.js';
 import { isRefusal, needsReconnect, remedyFor, StoreReplyError, StoreUnusableError } from './store-errors.js';
 import { StoreLink } from './store-link.js';
@@ -32,7 +33,7 @@ export interface ConnectionsEvents {
 /** Something to log; secrets are left out. Repeated failures of one outage are said once. */
 export interface ConnectionsNotice {
   readonly level: 'info' | 'warn' | 'error';
-  readonly kind: 'connected' | 'lost' | 'attempt_failed' | 'unusable' | 'may_evict' | 'command_failed';
+  readonly kind: 'connected' | 'lost' | 'attempt_failed' | 'unusable' | 'may_evict' | 'small_buffer' | 'command_failed';
   readonly connection?: ConnectionName;
   /** One sentence for people. */
   readonly message: string;
@@ -45,12 +46,20 @@ export interface ConnectionsOptions {
   readonly counters: ClusterCounters;
   readonly events: ConnectionsEvents;
   readonly log: (notice: ConnectionsNotice) => void;
+  /** What rights are checked with; absent: they are not. */
+  readonly scope?: RightsScope;
+  /** Of what this node may have to publish at once, bytes; 0: it is not compared with what the store passes on. */
+  readonly largestBytes?: number;
+  /** What the store lets wait for a listener; undefined: it is asked. */
+  readonly pubsubBufferBytes?: number | undefined;
   /** 0..1, spreads the attempts of many nodes to come back. */
   readonly random: () => number;
 }
 
 type Links = Readonly<Record<ConnectionName, StoreLink>>;
 const NAMES: readonly ConnectionName[] = ['bus', 'directory', 'subscriber'];
+/** Of a buffer of the store, what a single message may fill: its allocator rounds up by a quarter at most. */
+const PASSED_ON = 0.75;
 /** Elements per SSCAN or HSCAN: keeps the store busy for well below a millisecond. */
 const SCAN_COUNT = 500;
 
@@ -71,6 +80,8 @@ export class RedisConnections implements Store, Wire {
   #isConnected = false;
   #isStopped = false;
   #evictionWarnedAt = '';
+  #bufferWarnedAt = '';
+  #maxPublishBytes = Infinity;
   #lastServer: string | undefined;
   /** Counts what was asked of the directory, to know whether a command is the newest. */
   #askedCount = 0;
@@ -80,6 +91,11 @@ export class RedisConnections implements Store, Wire {
   constructor(options: ConnectionsOptions) {
     this.#options = options;
     this.#links = { bus: this.#link('bus'), directory: this.#link('directory'), subscriber: this.#link('subscriber') };
+  }
+
+  /** A longer message would have the store close the connection of whoever listens. Known before `connected`. */
+  get maxPublishBytes(): number {
+    return this.#maxPublishBytes;
   }
 
   get isConnected(): boolean {
@@ -184,6 +200,7 @@ export class RedisConnections implements Store, Wire {
       this.#warnOfEviction(info);
       const scripts = [...this.#options.scripts.values()];
       await Promise.all(scripts.map(({ text }) => connection.ask((client) => client.script('LOAD', text))));
+      await this.#checkServer(connection, info);
     }
   }
 
@@ -294,13 +311,26 @@ export class RedisConnections implements Store, Wire {
 
   #replied(operation: string, error: StoreReplyError): void {
     this.#options.counters.storeErrors[isRefusal(error) ? 'refused' : 'script']++;
-    this.#say('error', 'command_failed', `${operation}: ${remedyFor(error.message) ?? error.message}`);
+    this.#say('error', 'command_failed', `${operation}: ${remedyFor(error) ?? error.message}`);
     if (needsReconnect(error)) this.reset(error.message);
   }
 
   #misread(operation: string, error: TypeError): void {
     this.#options.counters.storeErrors.script++;
     this.#say('error', 'command_failed', `${operation}: ${error.message}`);
+  }
+
+  async #checkServer(connection: StoreConnection, { runId }: ServerInfo): Promise<void> {
+    const { scope, scripts, largestBytes = 0 } = this.#options;
+    const script = scripts.get(CHECK_RIGHTS_FILE);
+    if (scope === undefined || script === undefined) return;
+    await checkRights(connection, script, scope);
+    const bufferBytes = this.#options.pubsubBufferBytes ?? (await pubsubBufferBytes(connection, script));
+    this.#maxPublishBytes = Math.floor(bufferBytes * PASSED_ON);
+    if (largestBytes <= this.#maxPublishBytes || this.#bufferWarnedAt === runId) return;
+    this.#bufferWarnedAt = runId;
+    const advice = `messages above ${this.#maxPublishBytes} bytes are refused when another node needs them: raise it, or lower limits.maxMessageBytes (${largestBytes})`;
+    this.#say('warn', 'small_buffer', `client-output-buffer-limit pubsub of Redis is ${bufferBytes} bytes: ${advice}`);
   }
 
   #warnOfEviction({ isEvicting, evictionPolicy, runId }: ServerInfo): void {

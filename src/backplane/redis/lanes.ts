@@ -3,7 +3,7 @@ import type { Publication } from '../../routing/ports.js';
 import type { ClusterCounters } from '../../telemetry/cluster-counters.js';
 import { observe } from '../../telemetry/counters.js';
 import type { NodeId, Uri } from '../../wamp/ids.js';
-import { BackplaneUnavailableError } from '../backplane.js';
+import { BackplaneUnavailableError, MessageTooLargeError } from '../backplane.js';
 import { FORMAT_VERSION, kindOfFrame } from '../frame-codec.js';
 import { ItemWriter } from '../item-writer.js';
 import { type Batch, Settlement } from './batch.js';
@@ -38,6 +38,8 @@ export interface LanesOptions {
   readonly maySpeak?: () => boolean;
   readonly counters: ClusterCounters;
   readonly limits: LaneLimits;
+  /** Of one publication or frame: the store passes no larger one on. May change with the connection. */
+  readonly maxItemBytes?: () => number;
   readonly inbound: InboundLaneOptions;
   readonly events: LaneEvents;
 }
@@ -48,11 +50,13 @@ export interface LaneStats {
   readonly unreachablePeers: number;
 }
 
-type Refusal = 'cut_off' | 'unreachable' | 'lane_full' | 'format';
+type Refusal = 'cut_off' | 'unreachable' | 'lane_full' | 'format' | 'too_large';
 
 /** Sets of lanes that share a promise within one flush. */
 const MAX_SHARED = 16;
 const MAX_SAID_TOO_EARLY = 256;
+/** What a frame holds besides its payload, at most: two URIs and what fits into their shadow. */
+const HEAD_BYTES = 262_144;
 const ACCEPTED = Promise.resolve();
 
 /**
@@ -96,7 +100,15 @@ export class Lanes implements Confirmations {
     if (node === this.#options.node || this.#outbound.has(node) || !this.#inbox.open(node)) return;
     const { node: from, channelOf, limits } = this.#options;
     const isReadable = reads.includes(FORMAT_VERSION);
-    const lane = new OutboundLane({ from, to: node, channel: channelOf(node), isReadable, items: this.#items, limits });
+    const lane = new OutboundLane({
+      from,
+      to: node,
+      channel: channelOf(node),
+      isReadable,
+      items: this.#items,
+      limits,
+      maxItemBytes: this.#options.maxItemBytes ?? (() => Infinity),
+    });
     this.#outbound.set(node, lane);
     this.#lastNode = undefined;
     if (this.#saidTooEarly.delete(node)) lane.lose();
@@ -119,7 +131,7 @@ export class Lanes implements Confirmations {
     const lane = this.#laneOf(node);
     if (lane === undefined) return ACCEPTED;
     let reason = this.#refusalOf(lane);
-    if (reason === undefined && !lane.publication(realm, publication)) reason = 'format';
+    if (reason === undefined && !lane.publication(realm, publication)) reason = lane.flaw;
     if (reason !== undefined) return this.#refused(this.#refuse(lane, reason));
     this.#taken(lane);
     this.#options.counters.itemsSent.publication++;
@@ -134,9 +146,11 @@ export class Lanes implements Confirmations {
       return true;
     }
     let reason = this.#refusalOf(lane);
-    if (reason === undefined && !lane.frame(realm, frame)) reason = 'format';
+    if (reason === undefined && !lane.frame(realm, frame)) reason = lane.flaw;
     if (reason !== undefined) {
       this.#refuse(lane, reason);
+      // Somebody may wait for it who is not told otherwise.
+      if (reason === 'too_large') lane.lose();
       return false;
     }
     this.#taken(lane);
@@ -164,6 +178,13 @@ export class Lanes implements Confirmations {
       lane.owesSync = true;
       this.#schedule(lane);
     }
+  }
+
+  /** Whether one frame may hold so much. Counted, if not. */
+  carries(byteLength: number): boolean {
+    if (byteLength <= (this.#options.maxItemBytes?.() ?? Infinity) - HEAD_BYTES) return true;
+    this.#options.counters.sendsRefused.too_large++;
+    return false;
   }
 
   /** Tells every node the last sequence; the receipt shows whether it listens. To be called about every second. */
@@ -224,12 +245,14 @@ export class Lanes implements Confirmations {
       if (reason === undefined) {
         if (first !== undefined) lane.copyLast(first);
         else if (lane.publication(realm, publication)) first = lane;
-        else reason = 'format';
+        else reason = lane.flaw;
       }
       if (reason === undefined) {
         this.#taken(lane);
         into.push(lane.batch);
       } else refusal = this.#refuse(lane, reason);
+      // As it is for the others, and each attempt costs its length.
+      if (reason === 'too_large') break;
     }
     this.#options.counters.itemsSent.publication += into.length;
     if (refusal !== undefined) return this.#refused(refusal);
@@ -261,7 +284,8 @@ export class Lanes implements Confirmations {
 
   #refuse(lane: OutboundLane, reason: Refusal): Refusal {
     this.#options.counters.sendsRefused[reason]++;
-    lane.lose();
+    // Its publisher is told, and all else that the peer waits for still comes.
+    if (reason !== 'too_large') lane.lose();
     return reason;
   }
 
@@ -269,7 +293,9 @@ export class Lanes implements Confirmations {
   #refused(reason: Refusal): Promise<void> {
     const known = this.#refusals.get(reason);
     if (known !== undefined) return known;
-    const refused: Promise<void> = Promise.reject(new BackplaneUnavailableError(`publish: ${reason}`));
+    const cause =
+      reason === 'too_large' ? new MessageTooLargeError() : new BackplaneUnavailableError(`publish: ${reason}`);
+    const refused: Promise<void> = Promise.reject(cause);
     this.#refusals.set(reason, refused);
     this.#scheduleFlush();
     return refused;

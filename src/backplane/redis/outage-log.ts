@@ -93,7 +93,8 @@ export class OutageLog {
 
   /** Whether it needs no line of its own. What somebody has to mend has one. */
   #belongsToOutage(kind: string, message: string): boolean {
-    if (this.#sinceMs === undefined || kind === 'unusable' || kind === 'may_evict') return false;
+    if (this.#sinceMs === undefined || kind === 'unusable' || kind === 'may_evict' || kind === 'small_buffer')
+      return false;
     this.#failureCount++;
     this.#reason = message;
     return true;

@@ -20,6 +20,7 @@ export interface OutboundOptions {
   readonly isReadable: boolean;
   readonly items: ItemWriter;
   readonly limits: LaneLimits;
+  readonly maxItemBytes: () => number;
 }
 
 /** Realms for which a lane remembers what to confirm or ask while its peer is out of reach. */
@@ -47,12 +48,12 @@ export class OutboundLane {
   /** The last number stands for a loss that the peer has not been told of yet. */
   #isLossUntold = false;
 
-  constructor({ from, to, channel, isReadable, items, limits }: OutboundOptions) {
+  constructor({ from, to, channel, isReadable, items, limits, maxItemBytes }: OutboundOptions) {
     this.to = to;
     this.channel = channel;
     this.isReadable = isReadable;
     this.#limits = limits;
-    this.#writer = new BatchWriter(items, from, to);
+    this.#writer = new BatchWriter(items, from, to, maxItemBytes);
   }
 
   /** The batch that holds the last item. */
@@ -65,7 +66,12 @@ export class OutboundLane {
     return this.#writer.itemBytes;
   }
 
-  /** False: it cannot be said. */
+  /** Why the last item could not be said. */
+  get flaw(): 'format' | 'too_large' {
+    return this.#writer.isTooLarge ? 'too_large' : 'format';
+  }
+
+  /** False: it cannot be said: `flaw`. */
   publication(realm: Uri, publication: Publication): boolean {
     return this.#writer.publication(realm, publication) && this.#added();
   }

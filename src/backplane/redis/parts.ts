@@ -19,6 +19,7 @@ import { loadScripts } from './script.js';
 import { ServedRealms } from './served-realms.js';
 import { forgetSessionsOf, SessionsDirectory } from './sessions-directory.js';
 import type { RedisBackplaneOptions } from './settings.js';
+import type { RightsScope } from './store-rights.js';
 import { parseStoreUrl } from './url.js';
 
 /** What the parts need of the whole. */
@@ -53,8 +54,21 @@ export interface Parts {
 const RETRY_MS = 500;
 const MAX_ITEMS_PER_STEP = 500;
 const MAX_HELD_MESSAGES = 16_384;
+/** What a message to another node takes besides its item. */
+const HEADROOM_BYTES = 1_024;
 
 const nowMs = (): number => performance.now();
+
+function scopeOf(keys: Keys, node: NodeId, prefix: string, database: number): RightsScope {
+  const { channels } = keys;
+  return {
+    key: keys.nodes.meta,
+    channels: [channels.nodes, channels.inbox(node), channels.realm('any')],
+    database,
+    keyPattern: `${prefix}:*`,
+    channelPattern: channels.nodes.replace(/nodes$/, '*'),
+  };
+}
 
 /** Makes the parts of one node's backplane and ties them to each other. Nothing is started. */
 export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
@@ -71,6 +85,9 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
     scripts: loadScripts(),
     counters,
     random: Math.random,
+    scope: scopeOf(keys, node, options.prefix, database),
+    largestBytes: options.limits.maxMessageBytes ?? 0,
+    pubsubBufferBytes: options.limits.pubsubBufferBytes,
     events: {
       message: (channel, bytes) => gate.receive(channel, bytes),
       connected: (isOtherServer) => {
@@ -91,6 +108,7 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
     maySpeak: () => whole.maySpeak(),
     counters,
     limits: options.limits,
+    maxItemBytes: () => connections.maxPublishBytes - HEADROOM_BYTES,
     inbound: { nowMs, confirmMs: timings.heartbeatMs / 2 },
     events: {
       publication: (from, realm, publication) => {

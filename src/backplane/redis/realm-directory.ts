@@ -105,21 +105,14 @@ export class RealmDirectory implements ServedRealm {
 
   confirmed(from: NodeId, version: number): void {
     if (!this.#isLive || !isVersion(version) || !this.#options.membership.isMember(from)) return;
-    // It is asked again, should it be true.
-    if (this.#follower.isFar(version)) {
-      this.#follower.doubt(version);
-      return;
-    }
+    if (this.#follower.doubts(version)) return;
     this.#heard(version);
     this.#waits.confirm(from, version);
   }
 
   asked(from: NodeId, version: number): void {
     if (!this.#isLive || this.#isCutOff || !isVersion(version) || !this.#options.membership.isMember(from)) return;
-    if (this.#follower.isFar(version)) {
-      this.#follower.doubt(version);
-      return;
-    }
+    if (this.#follower.doubts(version)) return;
     this.#heard(version);
     this.#follower.owe(from, version);
     if (!this.#follower.isFollowing || version <= this.#follower.version) return;
@@ -392,7 +385,7 @@ export class RealmDirectory implements ServedRealm {
   }
 
   #makeFollower(): RealmFollower {
-    const { node, realm, membership, counters, schedule, confirmations } = this.#options;
+    const { node, realm, membership, counters, schedule, confirmations, events } = this.#options;
     return new RealmFollower({
       node,
       mirror: this.#mirror,
@@ -404,11 +397,8 @@ export class RealmDirectory implements ServedRealm {
       advanced: (version) => this.#waits.confirm(node, version),
       withdrawn: (other, version) => this.#waits.withdrawn(other, version),
       missed: () => this.#again('version_gap'),
-      doubted: (version) => this.#options.events.doubted(realm, `somebody spoke of version ${version}: it was ignored`),
-      wentBack: () => {
-        this.#options.events.doubted(realm, 'a change was older than the one before it');
-        this.#lostStore();
-      },
+      doubted: (what) => events.doubted(realm, what),
+      wentBack: () => this.#lostStore(),
     });
   }
 

@@ -20,8 +20,8 @@ export interface RealmFollowerOptions {
   readonly withdrawn: (node: NodeId, version: number) => void;
   /** Something was missed: the realm is to be read anew. */
   readonly missed: () => void;
-  /** Somebody spoke of a version that the realm cannot have by now; it was ignored, and counted. */
-  readonly doubted: (version: number) => void;
+  /** A version does not fit what is known. */
+  readonly doubted: (what: string) => void;
   /** The store counts from something older: it lost data. */
   readonly wentBack: () => void;
 }
@@ -80,35 +80,35 @@ export class RealmFollower {
       this.#options.counters.messagesIgnored[change]++;
       return;
     }
-    if (this.isFar(change.version)) {
-      if (this.#buffer === undefined) this.doubt(change.version);
-      // What has just been read will show it.
-      else this.#keep(this.#buffer, change);
+    if (this.#buffer !== undefined && this.#isFar(change.version)) {
+      // What is being read will show whether it is true.
+      this.#keep(this.#buffer, change);
       return;
     }
+    if (this.doubts(change.version)) return;
     this.#options.heard(change.version);
     if (change.asker !== undefined) this.owe(change.asker, change.version);
     const isBack = change.version <= this.#streamVersion;
     this.#streamVersion = change.version;
     if (isBack) {
       this.halt();
+      this.#options.doubted('a change was older than the one before it');
       this.#options.wentBack();
     } else if (this.#buffer !== undefined) this.#keep(this.#buffer, change);
     else if (this.#isFollowing) this.#apply(change);
   }
 
-  /** Further ahead of the mirror than the realm can be. */
-  isFar(version: number): boolean {
-    return version - this.#version > MAX_VERSIONS_AHEAD;
-  }
-
-  /** Such a version was named. The realm is read anew: should it be true all the same, that shows it. */
-  doubt(version: number): void {
-    this.#options.counters.messagesIgnored.far++;
-    this.#options.doubted(version);
-    if (!this.#isFollowing) return;
+  /**
+   * Whether the version is further ahead of the mirror than the realm can be. Then the realm is read anew: should it be true
+   * all the same, that shows it.
+   */
+  doubts(version: number): boolean {
+    if (!this.#isFar(version)) return false;
+    this.#doubt(version);
+    if (!this.#isFollowing) return true;
     this.halt();
     this.#options.missed();
+    return true;
   }
 
   /** `asker` is to be told once this node has the version: once per turn, however many changes came. */
@@ -176,10 +176,18 @@ export class RealmFollower {
     this.#owed.delete(node);
   }
 
+  #isFar(version: number): boolean {
+    return version - this.#version > MAX_VERSIONS_AHEAD;
+  }
+
+  #doubt(version: number): void {
+    this.#options.counters.messagesIgnored.far++;
+    this.#options.doubted(`version ${version} was named, which the realm cannot have: it was ignored`);
+  }
+
   #isCredible({ version, asker }: Change): boolean {
-    if (this.isFar(version)) {
-      this.#options.counters.messagesIgnored.far++;
-      this.#options.doubted(version);
+    if (this.#isFar(version)) {
+      this.#doubt(version);
       return false;
     }
     if (asker !== undefined) this.owe(asker, version);

@@ -106,6 +106,10 @@ export class RedisBackplane implements Backplane, Bus, Directory {
     return this.#state === 'live' && this.#parts.lanes.send(to, realm, frame);
   }
 
+  carries(payloadBytes: number): boolean {
+    return this.#parts.lanes.carries(payloadBytes);
+  }
+
   claim(realm: Uri, claim: Claim): Promise<ClaimOutcome> {
     const directory = this.#parts.realms.get(realm);
     if (directory !== undefined) return directory.claim(claim);

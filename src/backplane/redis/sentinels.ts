@@ -1,6 +1,6 @@
 import type { Sentinels, ServerAddress } from './client-options.js';
 import type { StoreConnection } from './store-connection.js';
-import { StoreUnusableError } from './store-errors.js';
+import { remedyFor, StoreUnusableError } from './store-errors.js';
 
 /**
  * Asks one Sentinel after the other, beginning with number `first`, where the server is. `open` connects to one. Rejects
@@ -12,15 +12,18 @@ export async function findServer(
   open: (node: string) => Promise<StoreConnection>,
 ): Promise<ServerAddress> {
   const failures: string[] = [];
+  const remedies = new Set<string | undefined>();
   for (let index = 0; index < nodes.length; index++) {
     const node = nodes[(first + index) % nodes.length] ?? '';
     try {
       const address = await ask(await open(node), master);
       if (address !== undefined) return address;
       failures.push(`${node} knows no server "${master}"`);
+      remedies.add(undefined);
     } catch (error) {
       if (error instanceof StoreUnusableError) throw error;
       failures.push(`${node}: ${(error as Error).message}`);
+      remedies.add(remedyFor(error as Error));
     }
   }
   const all = failures.join('; ');
@@ -28,6 +31,9 @@ export async function findServer(
     throw new StoreUnusableError(`no Sentinel knows a server "${master}": check backplane.redis.sentinels.master`);
   if (failures.every((failure) => /: (WRONGPASS|NOAUTH)/.test(failure)))
     throw new StoreUnusableError(`the Sentinels refuse: check backplane.redis.sentinels.password (${all})`);
+  const [remedy, ...others] = remedies;
+  // Of one cause at all of them something is to be mended; of several, one may be passing.
+  if (remedy !== undefined && others.length === 0) throw new StoreUnusableError(`at the Sentinels: ${remedy}`);
   throw new Error(`no Sentinel says where Redis is (${all})`);
 }
 

@@ -25,7 +25,12 @@ export interface RedisBackplaneOptions {
   /** Clusters with another prefix never meet. */
   readonly prefix: string;
   readonly timings: ClusterTimings;
-  readonly limits: LaneLimits;
+  readonly limits: LaneLimits & {
+    /** Of a client's message: compared with what the store passes on. */
+    readonly maxMessageBytes?: number;
+    /** What the store lets wait for a node; undefined: it is asked. */
+    readonly pubsubBufferBytes?: number | undefined;
+  };
   readonly counters: ClusterCounters;
   readonly logger: Logger;
   /** Stands between the lanes and the store, for whoever wants to see or lose what passes. */

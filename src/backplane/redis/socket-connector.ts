@@ -1,5 +1,5 @@
-import { connect as connectPlain, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectPlain, isIP, type Socket } from 'node:net';
+import { checkServerIdentity, connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { AbstractConnector } from 'ioredis';
 import type { ClientOptions } from './client-options.js';
 
@@ -21,7 +21,10 @@ export class SocketConnector extends AbstractConnector {
     return new Promise((resolve) => {
       const { path, host = 'localhost', port = 6379, tls } = this.#options;
       const address = path === undefined ? { host, port } : { path };
-      const socket = tls === undefined ? connectPlain(address) : connectTls({ ...address, ...tls });
+      const socket =
+        tls === undefined
+          ? connectPlain(address)
+          : connectTls({ ...address, ...tls, ...namesFor(host, tls.servername) });
       socket.on('error', (error) => {
         this.firstError ??= error;
       });
@@ -30,4 +33,17 @@ export class SocketConnector extends AbstractConnector {
       resolve(socket);
     });
   }
+}
+
+/**
+ * The name that the server is told (SNI), by which a router in front of it finds it, and the name that its certificate must have.
+ * An address is no name to be told (RFC 6066, 3).
+ */
+function namesFor(host: string, serverName: string | undefined): ConnectionOptions {
+  const expected = serverName ?? host;
+  const told = [expected, host].find((name) => isIP(name) === 0)?.replace(/\.$/, '');
+  return {
+    servername: told ?? '',
+    checkServerIdentity: (_name, certificate) => checkServerIdentity(expected, certificate),
+  };
 }

@@ -27,9 +27,19 @@ export function isRefusal({ code }: StoreReplyError): boolean {
   return REFUSALS.has(code);
 }
 
-/** What an operator has to do about an error of the store, or undefined when it may pass by itself. */
-export function remedyFor(message: string): string | undefined {
-  if (message.startsWith('WRONGPASS') || /invalid (password|username-password)/i.test(message)) {
+/** What an operator has to do about an error of the store or of the way to it; undefined when it may pass by itself. */
+export function remedyFor({
+  message,
+  code,
+}: {
+  readonly message: string;
+  readonly code?: unknown;
+}): string | undefined {
+  return remedyForReply(message) ?? (typeof code === 'string' ? remedyForTls(code, message) : undefined);
+}
+
+function remedyForReply(message: string): string | undefined {
+  if (message.startsWith('WRONGPASS') || /^ERR invalid (password|username-password)/i.test(message)) {
     return 'Redis refuses the user name or the password: check backplane.redis.username and backplane.redis.password, or those in backplane.url';
   }
   if (message.startsWith('NOAUTH')) return 'Redis wants a password: set backplane.redis.password';
@@ -38,21 +48,42 @@ export function remedyFor(message: string): string | undefined {
   }
   if (message.startsWith('OOM')) return 'Redis has used up its maxmemory: give it more';
   if (message.startsWith('MISCONF')) return `Redis refuses to write because it cannot save its data (${message})`;
-  if (/^(MOVED|CROSSSLOT|CLUSTERDOWN)/.test(message) || message.includes('SELECT is not allowed in cluster mode')) {
+  if (/^(MOVED|CROSSSLOT|CLUSTERDOWN)/.test(message) || /^ERR SELECT is not allowed in cluster mode/.test(message)) {
     return CLUSTER_MODE;
   }
-  if (/DB index is out of range/.test(message)) return 'Redis has no such database: choose another in backplane.url';
-  if (/self-signed certificate|unable to (verify|get)|certificate has expired/i.test(message)) {
-    return `the certificate of Redis is not trusted (${message}): set backplane.redis.tls.caFile`;
-  }
-  if (/PEM|key values mismatch|asn1|bad decrypt/i.test(message)) {
-    return `the files of backplane.redis.tls cannot be used (${message})`;
-  }
-  if (/does not match certificate's altnames/i.test(message)) {
-    return `the certificate of Redis is for another host (${message}): set backplane.redis.tls.serverName`;
-  }
-  if (message.startsWith('NOPROTO') || /unknown command.*hello/i.test(message)) return tooOld('of before 6.0');
+  if (/^ERR DB index is out of range/.test(message))
+    return 'Redis has no such database: choose another in backplane.url';
+  if (message.startsWith('NOPROTO') || /^ERR unknown command.*hello/i.test(message)) return tooOld('of before 6.0');
   return undefined;
+}
+
+const NOT_VOUCHED_FOR = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+
+/** By the code that Node.js gives it: the words may hold anything, the name of a host for one. */
+function remedyForTls(code: string, message: string): string | undefined {
+  if (NOT_VOUCHED_FOR.has(code))
+    return `the certificate of Redis is not trusted (${message}): set backplane.redis.tls.caFile`;
+  switch (code) {
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+      return `the certificate of Redis is for another host (${message}): set backplane.redis.tls.serverName`;
+    case 'CERT_HAS_EXPIRED':
+      return `the certificate of Redis has expired (${message}): renew it`;
+    case 'CERT_NOT_YET_VALID':
+      return `the certificate of Redis is not valid yet (${message}): check the clocks`;
+    case 'ERR_SSL_TLSV1_UNRECOGNIZED_NAME':
+    case 'ERR_SSL_TLSV1_ALERT_UNRECOGNIZED_NAME':
+      return `what answers TLS there knows no server of the name it was told (${message}): check the host in backplane.url, or set backplane.redis.tls.serverName`;
+    default:
+      return /^ERR_OSSL_(PEM|X509|ASN1|EVP)_/.test(code) || code === 'ERR_OSSL_BAD_DECRYPT'
+        ? `the files of backplane.redis.tls cannot be used (${message})`
+        : undefined;
+  }
 }
 
 export const CLUSTER_MODE =

@@ -91,7 +91,7 @@ export class StoreLink {
       const cause = error as Error;
       connection?.drop(cause);
       if (this.#isStopped) return;
-      const remedy = remedyFor(cause.message);
+      const remedy = cause instanceof StoreUnusableError ? undefined : remedyFor(cause);
       this.#scheduleRetry();
       this.#options.onFailed(remedy === undefined ? cause : new StoreUnusableError(remedy, { cause }));
     }

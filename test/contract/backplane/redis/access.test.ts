@@ -1,21 +1,47 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { connect, type AddressInfo } from 'node:net';
+import { createServer } from 'node:tls';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { StoreAccess } from '../../../../src/backplane/redis/client-options.js';
+import type { ConnectionsOptions } from '../../../../src/backplane/redis/connections.js';
+import { loadScripts } from '../../../../src/backplane/redis/script.js';
+import { CHECK_RIGHTS_FILE, type RightsScope } from '../../../../src/backplane/redis/store-rights.js';
 import { StoreUnusableError } from '../../../../src/backplane/redis/store-errors.js';
-import { selfSigned } from '../../../support/certificate.js';
+import { selfSigned, selfSignedFiles } from '../../../support/certificate.js';
 import { freePort } from '../../../support/free-port.js';
 import { aclRules, COMMANDS } from '../../../support/redis-acl.js';
 import { door, luaScripts, RecordedConnections } from '../../../support/redis-connections.js';
-import { startRedis, type RedisOptions, type RedisServer } from '../../../support/redis.js';
+import { startPeer, startRedis, startSentinel, type RedisOptions, type RedisServer } from '../../../support/redis.js';
 
 const append = door('append.lua');
-const scripts = luaScripts({ 'append.lua': "return redis.call('SADD', KEYS[1], ARGV[1])" });
+const checkRights = loadScripts().get(CHECK_RIGHTS_FILE)!.text;
+const scripts = luaScripts({
+  'append.lua': "return redis.call('SADD', KEYS[1], ARGV[1])",
+  [CHECK_RIGHTS_FILE]: checkRights,
+});
 const bytes = new Uint8Array([65]);
 
-function connections(access: Pick<StoreAccess, 'url'> & Partial<StoreAccess>): RecordedConnections {
-  return new RecordedConnections(access, scripts);
+const SCOPE: RightsScope = {
+  key: 'gantry:{nodes}:meta',
+  channels: ['gantry:nodes', 'gantry:inbox:a-1', 'gantry:realm:any'],
+  database: 0,
+  keyPattern: 'gantry:*',
+  channelPattern: 'gantry:*',
+};
+
+function connections({
+  scope,
+  largestBytes,
+  ...access
+}: Pick<StoreAccess, 'url'> & Partial<StoreAccess> & Checked): RecordedConnections {
+  return new RecordedConnections(access, scripts, {
+    ...(scope !== undefined && { scope }),
+    ...(largestBytes !== undefined && { largestBytes }),
+  });
 }
+
+type Checked = Partial<Pick<ConnectionsOptions, 'scope' | 'largestBytes'>>;
 
 async function own(options: RedisOptions): Promise<RedisServer> {
   const redis = await startRedis(options);
@@ -114,6 +140,47 @@ describe('a user with the least rights', () => {
     expect(await redis.command('EXISTS', 'votes:x')).toBe(0);
   });
 
+  it('is the one of the operations guide', () => {
+    const guide = readFileSync(new URL('../../../../docs/operations.md', import.meta.url), 'utf8');
+    const [, words = ''] = /redis-cli ACL SETUSER gantry (.*)$/m.exec(guide) ?? [];
+    expect(words.replaceAll("'", '').split(' ')).toEqual(aclRules('secret'));
+  });
+
+  it('meets no denial, of what ioredis does by itself neither, whatever else it may not', async () => {
+    await redis.command('ACL', 'LOG', 'RESET');
+    const recorded = connections({ ...(await user('secret')), scope: SCOPE, largestBytes: 1_000 });
+    await works(recorded);
+    recorded.connections.reset('test');
+    await recorded.connectedTimes(2);
+    await recorded.connections.stop();
+    expect(await redis.command('ACL', 'LOG')).toEqual([]);
+    expect(recorded.notices.filter(({ level }) => level !== 'info' && level !== 'warn')).toEqual([]);
+  });
+
+  it('needs each of its rights: without one the start ends, and names it, before anything is written', async () => {
+    for (const right of COMMANDS) {
+      if (right === 'client|kill' || right === 'select') continue;
+      const recorded = connections({ ...(await user('sesame', { without: [right] })), scope: SCOPE });
+      await refused(recorded, new RegExp(right.replace('|', '.'), 'i'));
+      await recorded.connections.stop();
+    }
+    expect(await redis.command('KEYS', 'gantry:*')).toEqual(['gantry:x']);
+  });
+
+  it('that lacks several, for what only scripts do when a node dies too, is told all of them at once', async () => {
+    const without = ['zrem', 'pexpire', 'hdel', 'publish'];
+    const recorded = connections({ ...(await user('sesame', { without })), scope: SCOPE });
+    await refused(
+      recorded,
+      'Redis denies rights that Gantry needs for keys gantry:* and channels gantry:*: +publish +pexpire +hdel +zrem: give',
+    );
+  });
+
+  it('with rights for another prefix is told which it needs', async () => {
+    const recorded = connections({ ...(await user('sesame', { prefix: 'votes' })), scope: SCOPE });
+    await refused(recorded, /for keys gantry:\* and channels gantry:\*: \+publish \+subscribe/);
+  });
+
   it('may call every command that the scripts call', () => {
     const folder = new URL('../../../../src/backplane/redis/lua/', import.meta.url);
     const text = readdirSync(folder)
@@ -202,6 +269,55 @@ describe('TLS', () => {
   });
 });
 
+describe('a server behind a router that goes by the name it is told (SNI)', () => {
+  it('is found by name, by the name that is configured, and at an address without one; Sentinels too', async () => {
+    const redis = await startPeer();
+    onTestFinished(() => redis.stop());
+    const sentinel = await startSentinel('votes', redis);
+    onTestFinished(() => sentinel.stop());
+    const [server, watcher] = [await nameRouter(redis.port), await nameRouter(sentinel.port)];
+    const tls = { caFile: server.certFile };
+    await works(connections({ url: `rediss://localhost:${server.port}`, tls }));
+    expect(server.told).toEqual(['localhost', 'localhost', 'localhost']);
+    server.told.length = 0;
+    await works(connections({ url: `rediss://127.0.0.1:${server.port}`, tls: { ...tls, serverName: 'localhost' } }));
+    expect(new Set(server.told)).toEqual(new Set(['localhost']));
+    const sentinels = { master: 'votes', nodes: [`localhost:${watcher.port}`], tls: true };
+    await works(connections({ url: 'redis://ignored', sentinels, tls: { caFile: watcher.certFile } }));
+    expect(new Set(watcher.told)).toEqual(new Set(['localhost']));
+    const nameless = connections({ url: `rediss://127.0.0.1:${server.port}`, tls });
+    const started = nameless.connections.start();
+    // No name is told, so the router turns it away; that is no reason to name a remedy, or to give up.
+    while (nameless.notices.length === 0) await new Promise(setImmediate);
+    expect(nameless.notices[0]).toMatchObject({ kind: 'attempt_failed' });
+    void nameless.connections.stop();
+    await expect(started).rejects.toThrow('during start');
+  });
+});
+
+/** Passes on to a port what comes over TLS for the name localhost, and turns everything else away. */
+async function nameRouter(port: number) {
+  const { cert, key } = selfSigned();
+  const files = selfSignedFiles({ cert, key });
+  const told: string[] = [];
+  const server = createServer({ cert, key }, (socket) => {
+    const name = socket.servername;
+    if (typeof name !== 'string' || name === '') return socket.destroy();
+    told.push(name);
+    const onward = connect(port, '127.0.0.1');
+    for (const end of [socket, onward]) end.on('error', () => undefined);
+    socket.pipe(onward).pipe(socket);
+    return undefined;
+  });
+  server.on('tlsClientError', () => undefined);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.close();
+    files.remove();
+  });
+  return { port: (server.address() as AddressInfo).port, certFile: files.certFile, told };
+}
+
 describe('a server', () => {
   it('may be at a unix socket', async () => {
     const redis = await own({ args: ['--unixsocket', '{folder}/redis.sock', '--unixsocketperm', '777'] });
@@ -233,6 +349,25 @@ describe('a server', () => {
     const [warning, ...others] = recorded.notices.filter(({ kind }) => kind === 'may_evict');
     expect(warning).toMatchObject({ level: 'warn', message: expect.stringContaining('allkeys-lru') as string });
     expect(others).toEqual([]);
+  });
+
+  it('whose buffers are too small for what clients may send is used, with a warning, as long as it is', async () => {
+    const redis = await own({ args: ['--client-output-buffer-limit', 'pubsub 1mb 0 0'] });
+    for (const [largestBytes, warnings] of [
+      [700_000, 0],
+      [800_000, 1],
+    ] as const) {
+      const recorded = connections({ url: redis.url, scope: SCOPE, largestBytes });
+      await works(recorded);
+      recorded.connections.reset('test');
+      await recorded.connectedTimes(2);
+      expect(recorded.connections.maxPublishBytes).toBe(786_432);
+      expect(recorded.notices.filter(({ kind }) => kind === 'small_buffer')).toHaveLength(warnings);
+    }
+    await redis.command('CONFIG', 'SET', 'client-output-buffer-limit', 'pubsub 0 0 0');
+    const unbounded = connections({ url: redis.url, scope: SCOPE, largestBytes: 800_000 });
+    await works(unbounded);
+    expect(unbounded.connections.maxPublishBytes).toBe(Infinity);
   });
 
   it('that has no memory left fails what writes, and says why', async () => {

@@ -16,21 +16,28 @@ describe('an error of the store', () => {
     ['NOPROTO unsupported protocol version', /too old/],
     ["OOM command not allowed when used memory > 'maxmemory'.", /maxmemory/],
     ['MISCONF Redis is configured to save RDB snapshots', /cannot save/],
-    ['self-signed certificate', /caFile/],
-    ['unable to verify the first certificate', /caFile/],
-    ["Hostname/IP does not match certificate's altnames: IP: 1.2.3.4", /serverName/],
-    ['error:0480006C:PEM routines::no start line', /files of backplane\.redis\.tls/],
   ])('%s says what to mend', (message, remedy) => {
-    expect(remedyFor(message)).toMatch(remedy);
+    expect(remedyFor({ message })).toMatch(remedy);
+  });
+
+  it.each([
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', /caFile/],
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', /caFile/],
+    ['CERT_HAS_EXPIRED', /has expired.*renew it/],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', /serverName/],
+    ['ERR_OSSL_PEM_NO_START_LINE', /files of backplane\.redis\.tls/],
+  ])('of TLS with code %s says what to mend', (code, remedy) => {
+    expect(remedyFor({ message: 'whatever it says', code })).toMatch(remedy);
   });
 
   it.each([
     'connect ECONNREFUSED 127.0.0.1:1',
     'LOADING Redis is loading',
     'getaddrinfo ENOTFOUND a',
+    'getaddrinfo ENOTFOUND PEM.self-signed certificate.example',
     'ERR syntax error',
   ])('%s may pass', (message) => {
-    expect(remedyFor(message)).toBeUndefined();
+    expect(remedyFor({ message })).toBeUndefined();
   });
 
   it('has a code, which tells what kind it is', () => {
