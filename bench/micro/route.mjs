@@ -52,6 +52,8 @@ const limits = {
   maxSubscriptionsPerSession: 1e6,
   maxRegistrationsPerSession: 1e6,
   maxPendingCallsPerSession: 1e6,
+  maxHeldMessages: 1_000,
+  maxHeldBytes: 1_000_000,
 };
 const realms = new Realms({
   configured: new Map([

@@ -82,6 +82,16 @@ export const limits = z.strictObject({
   maxInboxBytes: bytes(1_024, 1_073_741_824)
     .default(4_194_304)
     .describe('Bytes of those waiting messages. More close the session. Not below maxMessageBytes.'),
+  maxHeldMessages: count(1, 1_000_000)
+    .default(1_024)
+    .describe(
+      'Number of messages of one session that wait for the answer to its own SUBSCRIBE or REGISTER: events it published to itself, and calls of its own procedures, each counted by itself. Further events are dropped and counted, further calls get an ERROR.',
+    ),
+  maxHeldBytes: bytes(1_024, 1_073_741_824)
+    .default(4_194_304)
+    .describe(
+      'Bytes of those waiting messages, each kind counted by itself. One message may wait however large it is.',
+    ),
   maxCallTimeoutMs: milliseconds(1)
     .exactOptional()
     .describe(

@@ -28,6 +28,8 @@ export interface RealmLimits {
   readonly maxSubscriptionsPerSession: number;
   readonly maxRegistrationsPerSession: number;
   readonly maxPendingCallsPerSession: number;
+  readonly maxHeldMessages: number;
+  readonly maxHeldBytes: number;
   readonly maxCallTimeoutMs?: number | undefined;
 }
 
@@ -87,7 +89,10 @@ export class Realm implements RealmDoor {
       outlet,
       surroundings,
       limits,
-      onLimit: () => counters.limitsReached.subscriptions_per_session++,
+      onLimit: (limit) => {
+        counters.limitsReached[limit]++;
+        if (limit === 'held_events') counters.eventsDropped.held_limit++;
+      },
     });
     this.#dealer = new Dealer({
       realm: uri,

@@ -43,7 +43,7 @@ export type ConnectionEnd =
   | 'limit'
   | 'abort'
   | 'idle_timeout';
-export type EventDrop = 'untranscodable' | 'node_unreachable' | 'too_large';
+export type EventDrop = 'untranscodable' | 'node_unreachable' | 'too_large' | 'held_limit';
 export type RoutingDiscard =
   'late_yield' | 'late_continuation' | 'late_frame' | 'unwanted_progress' | 'publish_refused' | 'call_rerouted';
 export type CallEnd = 'result' | 'error' | 'canceled' | 'timeout' | 'caller_left' | 'callee_lost' | 'refused';
@@ -60,6 +60,8 @@ export type LimitName =
   | 'subscriptions_per_session'
   | 'registrations_per_session'
   | 'calls_per_session'
+  | 'held_events'
+  | 'held_calls'
   | 'realms';
 
 export interface Histogram {
@@ -106,7 +108,7 @@ export function createCounters(): Counters {
     messagesUnsent: tally('slow_reader', 'connection_closed'),
     violations: tally('all'),
     eventsDelivered: tally('all'),
-    eventsDropped: tally('untranscodable', 'node_unreachable', 'too_large'),
+    eventsDropped: tally('untranscodable', 'node_unreachable', 'too_large', 'held_limit'),
     routing: tally(
       'late_yield',
       'late_continuation',
@@ -127,6 +129,8 @@ export function createCounters(): Counters {
       'subscriptions_per_session',
       'registrations_per_session',
       'calls_per_session',
+      'held_events',
+      'held_calls',
       'realms',
     ),
     logLines: tally('written', 'suppressed', 'dropped_stalled', 'dropped_failed'),

@@ -4,6 +4,7 @@ import type { BackplaneEvents } from '../../src/backplane/backplane.js';
 import { Barriers } from '../../src/backplane/barriers.js';
 import { SharedDirectory } from '../../src/backplane/memory-directory.js';
 import { RegistrationTable } from '../../src/backplane/registration-table.js';
+import { OwnEvents } from '../../src/routing/broker/own-events.js';
 import type { Publication } from '../../src/routing/ports.js';
 import type { NodeId } from '../../src/wamp/ids.js';
 import { scheduleArbitrary, type Faults } from './schedule.js';
@@ -162,6 +163,11 @@ describe('the checker finds out', () => {
   it('SUBSCRIBED that comes before every node knows (G2)', async () => {
     vi.spyOn(Barriers.prototype, 'wait').mockReturnValue(undefined);
     expect(await firstViolation(/^G2, G4/, 'none')).toContain('never got publication');
+  });
+
+  it('events that a session published behind its SUBSCRIBE and never gets (G10)', async () => {
+    vi.spyOn(OwnEvents.prototype, 'push').mockReturnValue(false);
+    expect(await firstViolation(/^G10/, 'none')).toContain('sent behind its SUBSCRIBE');
   });
 
   it('REGISTERED that comes before every node knows (G2)', async () => {

@@ -35,6 +35,7 @@ export const APP_INTERRUPTED = 'app.interrupted';
 interface Asked {
   readonly kind: 'subscribe' | 'register';
   readonly pattern: Pattern;
+  readonly at: number;
   readonly invoke: string;
   /** 0: no bound. */
   readonly concurrency: number;
@@ -56,6 +57,7 @@ export class Client implements Session {
   readonly registrations = new Map<number, RegistrationRecord>();
   /** Requests without an answer. */
   readonly asked = new Map<RequestId, Asked>();
+  readonly unsubscribing = new Map<RequestId, number>();
   readonly publishing = new Map<RequestId, PublicationRecord>();
   readonly calls = new Map<RequestId, CallRecord>();
   readonly invocations = new Map<RequestId, InvocationRecord>();
@@ -98,6 +100,9 @@ export class Client implements Session {
     switch (message[0]) {
       case Code.SUBSCRIBED:
         this.#subscribed(message[1], message[2]);
+        break;
+      case Code.UNSUBSCRIBED:
+        if (message[1] !== 0) this.subscriptions.delete(this.unsubscribing.get(message[1]) ?? 0);
         break;
       case Code.REGISTERED:
         this.#registered(message[1], message[2]);
@@ -169,7 +174,15 @@ export class Client implements Session {
     this.asked.delete(request);
     if (this.subscriptions.has(id)) return;
     const [topic, match] = asked.pattern;
-    const record = { client: this, id: id as never, topic, match, from: this.#journal.at, until: Infinity };
+    const record = {
+      client: this,
+      id: id as never,
+      topic,
+      match,
+      askedAt: asked.at,
+      from: this.#journal.at,
+      until: Infinity,
+    };
     const subscription = { ...record, received: new Set<number>() };
     this.subscriptions.set(id, subscription);
     this.#journal.subscriptions.push(subscription);
@@ -192,6 +205,7 @@ export class Client implements Session {
       match,
       invoke,
       concurrency,
+      askedAt: asked.at,
       from: this.#journal.at,
       until: Infinity,
     };
@@ -250,9 +264,17 @@ export class Client implements Session {
       if ((details['topic'] ?? publication.topic) !== publication.topic)
         this.#journal.violate('PBS-3', `${what} with topic ${String(details['topic'])}`);
       const last = this.#lastPublication.get(publication.client) ?? -1;
-      if (publication.number < last) this.#journal.violate('ORD-1', `${what} after the later ${last}`);
+      if (publication.number < last && !this.#mayComeLater(publication, subscription))
+        this.#journal.violate('ORD-1', `${what} after the later ${last}`);
       this.#lastPublication.set(publication.client, Math.max(last, publication.number));
     }
+  }
+
+  /** It waited for its SUBSCRIBED (G10), and what was published behind it could not: an UNSUBSCRIBE came (BRK-5). */
+  #mayComeLater(publication: PublicationRecord, { from }: SubscriptionRecord): boolean {
+    const ended = this.#journal.subscriptions.filter(({ client, until }) => client === this && until !== Infinity);
+    const hasWaited = publication.client === this && publication.at < from;
+    return hasWaited && ended.some(({ until }) => until > publication.at);
   }
 
   #invoked([, request, id, details, payload]: Invocation): void {

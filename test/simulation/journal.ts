@@ -23,6 +23,8 @@ export interface SubscriptionRecord {
   readonly id: SubscriptionId;
   readonly topic: string;
   readonly match: MatchPolicy;
+  /** When SUBSCRIBE was sent. */
+  readonly askedAt: number;
   readonly from: number;
   until: number;
   readonly received: Set<number>;
@@ -36,6 +38,8 @@ export interface RegistrationRecord {
   readonly invoke: string;
   /** Invocations it takes at once; 0: no bound. */
   readonly concurrency: number;
+  /** When REGISTER was sent. */
+  readonly askedAt: number;
   readonly from: number;
   until: number;
 }

@@ -95,6 +95,8 @@ export class SimulatedNode {
           maxSubscriptionsPerSession: 100,
           maxRegistrationsPerSession: 100,
           maxPendingCallsPerSession: 1_000,
+          maxHeldMessages: 1_000,
+          maxHeldBytes: 1_000_000,
         },
         nowMs: () => time.nowMs,
         // A dead node's timers die with it.

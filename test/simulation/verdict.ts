@@ -14,7 +14,10 @@ import type { World } from './world.js';
 /** What must hold once all that was under way has arrived and every timeout has run out. */
 export function judgeSettled(world: World): void {
   for (const client of world.openClients) judgeAnswers(world, client);
-  for (const subscription of world.journal.subscriptions) judgeEvents(world, subscription);
+  for (const subscription of world.journal.subscriptions) {
+    judgeEvents(world, subscription);
+    judgeOwnEvents(world, subscription);
+  }
   for (const call of world.journal.calls) judgeCall(world, call);
   judgeSingles(world);
   judgeMembership(world);
@@ -67,6 +70,22 @@ function judgeEvents(world: World, subscription: SubscriptionRecord): void {
   }
 }
 
+/** What a session published behind its SUBSCRIBE has come to itself, once SUBSCRIBED has (G10). */
+function judgeOwnEvents({ journal }: World, subscription: SubscriptionRecord): void {
+  const { client, askedAt, from, received } = subscription;
+  if (!client.isOpen) return;
+  for (const publication of journal.publications) {
+    const isDue =
+      publication.client === client &&
+      publication.at > askedAt &&
+      publication.at < from &&
+      matches(publication.topic, subscription.topic, subscription.match) &&
+      admits(publication, client);
+    if (isDue && !received.has(publication.number))
+      journal.violate('G10', `${client.name} never got publication ${publication.number}, sent behind its SUBSCRIBE`);
+  }
+}
+
 function isExplained(
   { journal }: World,
   { at, client, isRefused }: PublicationRecord,
@@ -75,7 +94,7 @@ function isExplained(
   // Whoever stops listening while an event is under way may miss it.
   if (!journal.wasQuiet(at, subscription.until) && subscription.until !== Infinity) return true;
   const [from, to] = [client.node, subscription.client.node];
-  if (from === to) return false;
+  if (from === to) return client === subscription.client && leftWaiting(client, at);
   // Whoever was declared dead is nobody's concern, and does not know who has subscribed since.
   if (isRefused || to.goneAt < at || from.goneAt < at) return true;
   if (from.state === 'dead' && !journal.wasQuiet(at, from.goneAt)) return true;
@@ -85,6 +104,11 @@ function isExplained(
   return to.gapsHeard.some(
     (gap) => gap.from === from.id && gap.at > at && (wasCutOff || !journal.wasQuiet(at, gap.at)),
   );
+}
+
+/** It has left while what it had published to itself waited behind a SUBSCRIBE (G10). */
+function leftWaiting({ goneAt, asked }: Client, at: number): boolean {
+  return goneAt !== Infinity && [...asked.values()].some((request) => request.kind === 'subscribe' && request.at < at);
 }
 
 function judgeCall(world: World, call: CallRecord): void {

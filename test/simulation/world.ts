@@ -188,7 +188,7 @@ export class World {
     if (client === undefined) return;
     const request = client.nextRequest();
     const pattern = SUBSCRIPTIONS[topic]!;
-    client.asked.set(request, { kind: 'subscribe', pattern, invoke: '', concurrency: 0 });
+    client.asked.set(request, { kind: 'subscribe', pattern, at: this.journal.at, invoke: '', concurrency: 0 });
     client.node.realm.route(client, [Code.SUBSCRIBE, request, { match: pattern[1] }, pattern[0]], false);
   }
 
@@ -197,9 +197,9 @@ export class World {
     const subscription = client === undefined ? undefined : pick([...client.subscriptions.values()], which);
     if (client === undefined || subscription === undefined) return;
     subscription.until = this.journal.at;
-    client.subscriptions.delete(subscription.id);
-    const id = subscription.id;
-    client.node.realm.route(client, [Code.UNSUBSCRIBE, client.nextRequest(), id], false);
+    const request = client.nextRequest();
+    client.unsubscribing.set(request, subscription.id);
+    client.node.realm.route(client, [Code.UNSUBSCRIBE, request, subscription.id], false);
   }
 
   #publish({ client: index, topic, count, acknowledge, excludeMe, audience }: StepOf<'publish'>): void {
@@ -250,7 +250,7 @@ export class World {
     const request = client.nextRequest();
     const pattern = REGISTRATIONS[procedure]!;
     const [uri, match] = pattern;
-    client.asked.set(request, { kind: 'register', pattern, invoke, concurrency });
+    client.asked.set(request, { kind: 'register', pattern, at: this.journal.at, invoke, concurrency });
     this.journal.claims.push({ procedure: uri, match, force, at: this.journal.at });
     const options = {
       match,

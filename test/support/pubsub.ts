@@ -12,21 +12,34 @@ export interface BrokerBench {
   readonly outlet: RecordingOutlet<Peer>;
   readonly broker: Broker<Peer>;
   limitCount: number;
+  droppedCount: number;
 }
 
 /** A broker on a recording outlet. */
 export function brokerBench(
-  options: { settlesAtOnce?: boolean; maxSubscriptionsPerSession?: number } = {},
+  options: {
+    settlesAtOnce?: boolean;
+    maxSubscriptionsPerSession?: number;
+    maxHeldMessages?: number;
+    maxHeldBytes?: number;
+  } = {},
 ): BrokerBench {
   const outlet = new RecordingOutlet<Peer>({ settlesAtOnce: options.settlesAtOnce ?? true });
   const broker = new Broker<Peer>({
     realm: 'realm1',
     outlet,
     surroundings: outlet,
-    limits: { maxSubscriptionsPerSession: options.maxSubscriptionsPerSession ?? 1_000 },
-    onLimit: () => bench.limitCount++,
+    limits: {
+      maxSubscriptionsPerSession: options.maxSubscriptionsPerSession ?? 1_000,
+      maxHeldMessages: options.maxHeldMessages ?? 1_000,
+      maxHeldBytes: options.maxHeldBytes ?? 1_000_000,
+    },
+    onLimit: (limit) => {
+      if (limit === 'held_events') bench.droppedCount++;
+      else bench.limitCount++;
+    },
   });
-  const bench: BrokerBench = { outlet, broker, limitCount: 0 };
+  const bench: BrokerBench = { outlet, broker, limitCount: 0, droppedCount: 0 };
   return bench;
 }
 

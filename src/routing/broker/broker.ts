@@ -8,6 +8,8 @@ import { ErrorUri } from '../../wamp/uris.js';
 import { errorReply } from '../error-reply.js';
 import { drawSpread } from '../number-table.js';
 import type { Outlet, Peer, Publication, Surroundings } from '../ports.js';
+import { admits } from './audience.js';
+import { OwnEvents, type HeldLimits } from './own-events.js';
 import type { SharedSubscription } from './shared-subscription.js';
 import { SubscriptionTable } from './subscription-table.js';
 
@@ -15,10 +17,12 @@ export interface BrokerOptions<P extends Peer> {
   readonly realm: Uri;
   readonly outlet: Outlet<P>;
   readonly surroundings: Pick<Surroundings, 'publicationId' | 'random'>;
-  readonly limits: { readonly maxSubscriptionsPerSession: number };
-  /** A session was refused because of `limits`. */
-  readonly onLimit?: () => void;
+  readonly limits: HeldLimits & { readonly maxSubscriptionsPerSession: number };
+  /** A session was refused because of `limits`, or did not get an event that it had published to itself. */
+  readonly onLimit?: (limit: BrokerLimit) => void;
 }
+
+export type BrokerLimit = 'subscriptions_per_session' | 'held_events';
 
 /**
  * The sessions of this node as publishers and subscribers of one realm.
@@ -28,8 +32,9 @@ export class Broker<P extends Peer> {
   readonly #outlet: Outlet<P>;
   readonly #surroundings: Pick<Surroundings, 'publicationId'>;
   readonly #maxSubscriptionsPerSession: number;
-  readonly #onLimit: (() => void) | undefined;
+  readonly #onLimit: ((limit: BrokerLimit) => void) | undefined;
   readonly #table: SubscriptionTable<P>;
+  readonly #ownEvents: OwnEvents<P>;
   readonly #deliver: (publication: Publication, subscription: SharedSubscription<P>) => void;
 
   constructor({ realm, outlet, surroundings, limits, onLimit }: BrokerOptions<P>) {
@@ -37,6 +42,7 @@ export class Broker<P extends Peer> {
     this.#surroundings = surroundings;
     this.#maxSubscriptionsPerSession = limits.maxSubscriptionsPerSession;
     this.#onLimit = onLimit;
+    this.#ownEvents = new OwnEvents<P>(limits);
     const spread = drawSpread(() => surroundings.random());
     this.#table = new SubscriptionTable<P>(realm, spread);
     this.#deliver = (publication, subscription) => outlet.deliver(publication, subscription);
@@ -69,7 +75,9 @@ export class Broker<P extends Peer> {
       return;
     }
     const publication = toPublication(this.#surroundings.publicationId(), peer, message, disclose);
-    this.distribute(publication);
+    // While nobody waits for a SUBSCRIBED nothing more is asked.
+    if (publication.excludePublisher || this.#table.waitingCount === 0) this.distribute(publication);
+    else this.#distributeInOrder(peer, publication);
     if (acknowledge) this.#publishAcknowledged(peer, request, publication);
     else this.#outlet.publish(publication);
   }
@@ -88,7 +96,7 @@ export class Broker<P extends Peer> {
     if (existing !== undefined && this.#table.isReceiver(peer, existing)) {
       this.#outlet.send(peer, [Code.SUBSCRIBED, request, existing.id]);
     } else if (this.#table.load(peer) >= this.#maxSubscriptionsPerSession) {
-      this.#onLimit?.();
+      this.#onLimit?.('subscriptions_per_session');
       this.#outlet.send(peer, errorReply(Code.SUBSCRIBE, request, this.#limitReached()));
     } else if (existing === undefined) {
       this.#open(peer, request, topic, match);
@@ -105,6 +113,7 @@ export class Broker<P extends Peer> {
       this.#outlet.send(peer, errorReply(Code.UNSUBSCRIBE, request, NOT_SUBSCRIBED));
       return;
     }
+    if (this.#ownEvents.isHoldingOf(peer, subscription)) this.#deliverReceived(peer);
     this.#table.release(peer, subscription);
     this.#closeIfUnused(subscription);
     this.#outlet.send(peer, [Code.UNSUBSCRIBED, request]);
@@ -112,6 +121,7 @@ export class Broker<P extends Peer> {
 
   /** Ends everything the session holds or waits for. Nothing is sent to it. O(its subscriptions). */
   leave(peer: P): void {
+    this.#ownEvents.dropPeer(peer);
     for (const [subscription] of this.#table.removePeer(peer)) this.#closeIfUnused(subscription);
   }
 
@@ -120,6 +130,48 @@ export class Broker<P extends Peer> {
       if (refusal === undefined) this.#outlet.send(peer, [Code.PUBLISHED, request, publication.id]);
       else this.#outlet.send(peer, errorReply(Code.PUBLISH, request, refusal));
     });
+  }
+
+  /**
+   * As `distribute`, but the publisher's own copies wait behind what it waits for (G10), and all later ones behind them
+   * (ORD-1). Nobody else waits.
+   */
+  #distributeInOrder(peer: P, publication: Publication): void {
+    const own = admits(publication, peer) ? this.#table.matchesOf(peer, publication.topic) : [];
+    const waits = this.#ownEvents.isHolding(peer) || own.some((one) => this.#table.isWaiting(peer, one));
+    if (own.length === 0 || !waits) {
+      this.distribute(publication);
+      return;
+    }
+    for (const subscription of own)
+      if (!this.#ownEvents.push(peer, { publication, subscription })) this.#onLimit?.('held_events');
+    this.distribute({ ...publication, excludePublisher: true });
+    this.#deliverOwn(peer);
+  }
+
+  /** What this session published to itself, up to the first event whose SUBSCRIBED it still waits for. */
+  #deliverOwn(peer: P): void {
+    for (;;) {
+      const event = this.#ownEvents.first(peer);
+      if (event === undefined || this.#table.isWaiting(peer, event.subscription)) return;
+      this.#ownEvents.shift(peer);
+      const { publication, subscription } = event;
+      // Otherwise the SUBSCRIBE was refused.
+      if (this.#table.isReceiver(peer, subscription)) this.#deliverTo(peer, publication, subscription);
+    }
+  }
+
+  /**
+   * What this session published to subscriptions it had: after UNSUBSCRIBED it would be too late (BRK-5). What was published
+   * behind a SUBSCRIBE still waits for it.
+   */
+  #deliverReceived(peer: P): void {
+    const received = this.#ownEvents.takeReady(peer, (subscription) => this.#table.isReceiver(peer, subscription));
+    for (const { publication, subscription } of received) this.#deliverTo(peer, publication, subscription);
+  }
+
+  #deliverTo(peer: P, publication: Publication, { id, topic, match }: SharedSubscription<P>): void {
+    this.#outlet.deliver(publication, { id, topic, match, receivers: [peer] });
   }
 
   #open(peer: P, request: RequestId, topic: Uri, match: MatchPolicy): void {
@@ -138,6 +190,7 @@ export class Broker<P extends Peer> {
       const requests = this.#table.stopWaiting(peer, subscription);
       if (refusal === undefined) this.#join(peer, subscription, requests);
       else this.#refuse(peer, subscription, requests, refusal);
+      this.#deliverOwn(peer);
     }
     subscription.waiting = undefined;
   }

@@ -17,6 +17,7 @@ export class SubscriptionTable<P extends Peer> {
   readonly #byId: NumberTable<SharedSubscription<P>>;
   readonly #holdings = new Map<P, Holdings<P>>();
   #receiverCount = 0;
+  #waitingCount = 0;
   /** The receivers being delivered to right now. */
   #lent: readonly P[] | undefined;
 
@@ -38,6 +39,11 @@ export class SubscriptionTable<P extends Peer> {
     return this.#holdings.size;
   }
 
+  /** Pairs of session and subscription that no SUBSCRIBED was sent for yet. */
+  get waitingCount(): number {
+    return this.#waitingCount;
+  }
+
   find(topic: Uri, match: MatchPolicy): SharedSubscription<P> | undefined {
     return this.#index.get(topic, match);
   }
@@ -50,6 +56,10 @@ export class SubscriptionTable<P extends Peer> {
 
   isReceiver(peer: P, subscription: SharedSubscription<P>): boolean {
     return (this.#holdings.get(peer)?.position(subscription) ?? WAITING) !== WAITING;
+  }
+
+  isWaiting(peer: P, subscription: SharedSubscription<P>): boolean {
+    return subscription.waiting?.has(peer) === true;
   }
 
   /** What this session takes of its limit. */
@@ -75,6 +85,7 @@ export class SubscriptionTable<P extends Peer> {
     if (requests === undefined) {
       subscription.waiting?.set(peer, [request]);
       holdings.put(subscription, WAITING);
+      this.#waitingCount++;
     } else {
       requests.push(request);
       holdings.repeatCount++;
@@ -87,7 +98,7 @@ export class SubscriptionTable<P extends Peer> {
    */
   stopWaiting(peer: P, subscription: SharedSubscription<P>): readonly RequestId[] {
     const requests = subscription.waiting?.get(peer) ?? [];
-    subscription.waiting?.delete(peer);
+    if (subscription.waiting?.delete(peer) === true) this.#waitingCount--;
     const holdings = this.#holdings.get(peer);
     if (holdings !== undefined) holdings.repeatCount -= requests.length - 1;
     return requests;
@@ -118,7 +129,7 @@ export class SubscriptionTable<P extends Peer> {
     if (holdings === undefined) return [];
     this.#holdings.delete(peer);
     for (const [subscription, position] of holdings.entries()) {
-      if (position === WAITING) subscription.waiting?.delete(peer);
+      if (position === WAITING) this.stopWaiting(peer, subscription);
       else this.#vacate(subscription, position);
     }
     return holdings.entries();
@@ -134,6 +145,14 @@ export class SubscriptionTable<P extends Peer> {
     const matching: SharedSubscription<P>[] = [];
     this.#index.forEachMatch(topic, collect, matching);
     for (const subscription of matching) this.#lend(subscription, visit, publication);
+  }
+
+  /** Subscriptions that the topic matches and this session receives or waits for; those it receives come first. O(matches). */
+  matchesOf(peer: P, topic: Uri): SharedSubscription<P>[] {
+    const matching: SharedSubscription<P>[] = [];
+    this.#index.forEachMatch(topic, collect, matching);
+    const received = matching.filter((subscription) => this.isReceiver(peer, subscription));
+    return received.concat(matching.filter((subscription) => this.isWaiting(peer, subscription)));
   }
 
   #lend(subscription: SharedSubscription<P>, visit: Visit<P>, publication: Publication): void {

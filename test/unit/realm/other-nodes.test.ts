@@ -91,6 +91,8 @@ class SceneNode {
           maxSubscriptionsPerSession: 10,
           maxRegistrationsPerSession: 10,
           maxPendingCallsPerSession: 10,
+          maxHeldMessages: 1_000,
+          maxHeldBytes: 1_000_000,
         },
         nowMs: () => 0,
         after: (_delayMs, action) => {

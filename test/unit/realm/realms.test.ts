@@ -50,6 +50,8 @@ async function scene(maxRealms: number) {
         maxSubscriptionsPerSession: LIMIT,
         maxRegistrationsPerSession: LIMIT,
         maxPendingCallsPerSession: LIMIT,
+        maxHeldMessages: 1_000,
+        maxHeldBytes: 1_000_000,
       },
       nowMs: () => 0,
       after: () => () => undefined,

@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { admits } from '../../../../src/routing/broker/audience.js';
+import { SharedSubscription } from '../../../../src/routing/broker/shared-subscription.js';
 import { deriveId } from '../../../../src/routing/derived-id.js';
 import type { Peer } from '../../../../src/routing/ports.js';
 import { Code } from '../../../../src/wamp/codes.js';
@@ -7,7 +9,7 @@ import { fault } from '../../../../src/wamp/faults.js';
 import type { MatchPolicy } from '../../../../src/wamp/options.js';
 import { ErrorUri } from '../../../../src/wamp/uris.js';
 import { brokerBench, publishMessage, subscribeMessage, unsubscribeMessage } from '../../../support/pubsub.js';
-import { testPeer, type PendingWatch } from '../../../support/recording-outlet.js';
+import { testPeer, type PendingWatch, type Said } from '../../../support/recording-outlet.js';
 
 const PATTERNS: readonly [topic: string, match: MatchPolicy][] = [
   ['a', 'exact'],
@@ -25,7 +27,13 @@ const OUTAGE = fault(ErrorUri.NETWORK_FAILURE, 'outage');
 type Step =
   | { readonly kind: 'subscribe' | 'unsubscribe'; readonly peer: number; readonly pattern: number }
   | { readonly kind: 'leave'; readonly peer: number }
-  | { readonly kind: 'publish'; readonly peer: number; readonly topic: number; readonly acknowledge: boolean }
+  | {
+      readonly kind: 'publish';
+      readonly peer: number;
+      readonly topic: number;
+      readonly acknowledge: boolean;
+      readonly excludeMe: boolean;
+    }
   | { readonly kind: 'settleWatch' | 'settlePublish'; readonly which: number; readonly refused: boolean };
 
 const peer = fc.nat(PEER_COUNT - 1);
@@ -41,6 +49,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       peer,
       topic: fc.nat(TOPICS.length - 1),
       acknowledge: fc.boolean(),
+      excludeMe: fc.boolean(),
     }),
   },
   {
@@ -70,13 +79,22 @@ function matches([wanted, match]: readonly [string, MatchPolicy], topic: string)
   return components.length === given.length && components.every((one, at) => one === '' || one === given[at]);
 }
 
+/** An event that its publisher is to get once it may. */
+interface ModelOwnEvent {
+  readonly publication: number;
+  readonly subscription: ModelSubscription;
+  readonly at: number;
+}
+
 class Model {
   readonly bench = brokerBench({ settlesAtOnce: false, maxSubscriptionsPerSession: LIMIT });
   readonly peers: Peer[] = Array.from({ length: PEER_COUNT }, () => testPeer());
   readonly subscriptions = new Map<number, ModelSubscription>();
   readonly #ids = PATTERNS.map(([topic, match]) => deriveId('realm1', match, topic, 0));
   readonly #watched = new Set<string>();
+  readonly #ownEvents: ModelOwnEvent[][] = Array.from({ length: PEER_COUNT }, () => []);
   #request = 0;
+  #publication = 0;
 
   run(one: Step): void {
     const expected = this.#expect(one);
@@ -105,9 +123,14 @@ class Model {
         broker.leave(this.peers[one.peer]!);
         return this.#left(one.peer);
       case 'publish': {
-        const { topic, acknowledge } = one;
-        broker.publish(this.peers[one.peer]!, publishMessage(this.#request, TOPICS[topic]!, { acknowledge }), false);
-        return [...this.#delivered(TOPICS[topic]!), `publish ${TOPICS[topic]}`];
+        const { peer: who, acknowledge, excludeMe } = one;
+        const topic = TOPICS[one.topic]!;
+        const message = publishMessage(this.#request, topic, { acknowledge, excludeMe });
+        broker.publish(this.peers[who]!, message, false);
+        this.#publication++;
+        const waits = !excludeMe && this.#waitsForOwn(who, topic);
+        const others = this.#delivered(topic, excludeMe || waits ? who : undefined);
+        return [...others, ...this.#ownDelivered(who), `publish ${topic}`];
       }
       case 'settleWatch': {
         const [watch] = outlet.watches.splice(one.which % (outlet.watches.length || 1), 1);
@@ -142,12 +165,20 @@ class Model {
   }
 
   #unsubscribed(who: number, at: number, request: number): string[] {
-    if (this.subscriptions.get(at)?.receivers.delete(who) !== true)
+    const subscription = this.subscriptions.get(at);
+    const queue = this.#ownEvents[who]!;
+    const own = queue.some((event) => event.subscription === subscription)
+      ? queue.filter((event) => event.subscription.receivers.has(who))
+      : [];
+    if (subscription?.receivers.delete(who) !== true)
       return [`${who} ERROR ${Code.UNSUBSCRIBE} ${request} ${ErrorUri.NO_SUCH_SUBSCRIPTION}`];
-    return [...this.#dropUnused(), `${who} UNSUBSCRIBED ${request}`].sort();
+    this.#ownEvents[who] = queue.filter((event) => !own.includes(event));
+    const said = [...this.#dropUnused(), `${who} UNSUBSCRIBED ${request}`].sort();
+    return [...said, ...own.map((event) => this.#own(event, who))];
   }
 
   #left(who: number): string[] {
+    this.#ownEvents[who] = [];
     for (const subscription of this.subscriptions.values()) {
       subscription.receivers.delete(who);
       subscription.waiting = subscription.waiting.filter((waiting) => waiting.peer !== who);
@@ -168,16 +199,49 @@ class Model {
         ? `${who} ERROR ${Code.SUBSCRIBE} ${request} ${ErrorUri.NETWORK_FAILURE}`
         : `${who} SUBSCRIBED ${request} ${this.#ids[at]}`,
     );
-    return [...this.#dropUnused(), ...said].sort();
+    const dropped = this.#dropUnused();
+    const own = [...new Set(waiting.map(({ peer: who }) => who))].flatMap((who) => this.#ownDelivered(who));
+    return [...[...dropped, ...said].sort(), ...own];
   }
 
-  #delivered(topic: string): string[] {
+  /** Without its publisher when that is left out, or gets its copies by itself. */
+  #delivered(topic: string, without: number | undefined): string[] {
     const said: string[] = [];
     for (const [at, { receivers }] of this.subscriptions) {
-      if (receivers.size > 0 && matches(PATTERNS[at]!, topic))
-        said.push(`deliver ${this.#ids[at]} to ${[...receivers].sort().join()}`);
+      const who = [...receivers].filter((one) => one !== without);
+      if (who.length > 0 && matches(PATTERNS[at]!, topic))
+        said.push(`deliver ${this.#ids[at]} to ${who.sort().join()}`);
     }
     return said.sort();
+  }
+
+  /** Puts the copies of its publisher behind what it waits for; false: it waits for nothing (G10). */
+  #waitsForOwn(who: number, topic: string): boolean {
+    const own = [...this.subscriptions]
+      .filter(([at]) => matches(PATTERNS[at]!, topic))
+      .sort(([one], [other]) => one - other);
+    const received = own.filter(([, { receivers }]) => receivers.has(who));
+    const awaited = own.filter(([, { waiting }]) => waiting.some((one) => one.peer === who));
+    const queue = this.#ownEvents[who]!;
+    if (awaited.length === 0 && queue.length === 0) return false;
+    for (const [at, subscription] of [...received, ...awaited])
+      queue.push({ publication: this.#publication, subscription, at });
+    return true;
+  }
+
+  #ownDelivered(who: number): string[] {
+    const said: string[] = [];
+    const queue = this.#ownEvents[who]!;
+    for (;;) {
+      const own = queue[0];
+      if (own === undefined || own.subscription.waiting.some((waiting) => waiting.peer === who)) return said;
+      queue.shift();
+      if (own.subscription.receivers.has(who)) said.push(this.#own(own, who));
+    }
+  }
+
+  #own({ publication, at }: ModelOwnEvent, who: number): string {
+    return `own ${publication} by ${this.#ids[at]} to ${who}`;
   }
 
   #dropUnused(): string[] {
@@ -197,9 +261,10 @@ class Model {
     return load;
   }
 
-  /** What the broker said, in the model's words; within one step, in no particular order but for publish. */
+  /** What the broker said, in the model's words; within one step in no particular order, but for own events and publish. */
   #said(): string[] {
-    const words = this.bench.outlet.take().map((said): string => {
+    const said = this.bench.outlet.take().filter((one) => one.verb !== 'deliver' || hasReceiver(one));
+    const words = said.map((said): string => {
       switch (said.verb) {
         case 'watch':
         case 'unwatch': {
@@ -213,7 +278,11 @@ class Model {
         case 'publish':
           return `publish ${said.publication.topic}`;
         case 'deliver': {
-          const who = said.receivers.map((receiver) => this.peers.indexOf(receiver));
+          const { publication, subscription } = said;
+          const receivers = said.receivers.filter((receiver) => admits(publication, receiver));
+          const who = receivers.map((receiver) => this.peers.indexOf(receiver));
+          if (!(subscription instanceof SharedSubscription))
+            return `own ${publication.id} by ${said.id} to ${who.join()}`;
           expect(new Set(who).size).toBe(who.length);
           return `deliver ${said.id} to ${who.sort().join()}`;
         }
@@ -231,13 +300,20 @@ class Model {
           throw new Error(`the broker never says ${said.verb}`);
       }
     });
-    const publish = words.findIndex((word) => word.startsWith('publish'));
-    return publish < 0 ? words.sort() : [...words.slice(0, publish).sort(), ...words.slice(publish)];
+    const own = words.filter((word) => word.startsWith('own'));
+    const others = words.filter((word) => !word.startsWith('own'));
+    const publish = others.findIndex((word) => word.startsWith('publish'));
+    const before = publish < 0 ? others.length : publish;
+    return [...others.slice(0, before).sort(), ...own, ...others.slice(before)];
   }
 }
 
+function hasReceiver({ publication, receivers }: Extract<Said<Peer>, { verb: 'deliver' }>): boolean {
+  return receivers.some((receiver) => admits(publication, receiver));
+}
+
 describe('any sequence of messages, departures and settlings', () => {
-  it('ends as the rules say: who is answered, who receives, what is watched (BRK-1..BRK-10, ORD-2, G2, G4)', () => {
+  it('ends as the rules say: who is answered, who receives, what is watched (BRK-1..BRK-10, ORD-1, ORD-2, G2, G4, G10)', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
         const model = new Model();

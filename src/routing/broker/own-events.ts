@@ -1,0 +1,101 @@
+import type { Peer, Publication } from '../ports.js';
+import type { SharedSubscription } from './shared-subscription.js';
+
+/** What one session may have waiting. One message it always may, however large. */
+export interface HeldLimits {
+  readonly maxHeldMessages: number;
+  readonly maxHeldBytes: number;
+}
+
+/** One EVENT that its own publisher is to receive. */
+export interface OwnEvent<P extends Peer> {
+  readonly publication: Publication;
+  readonly subscription: SharedSubscription<P>;
+}
+
+interface Queue<P extends Peer> {
+  events: OwnEvent<P>[];
+  head: number;
+  bytes: number;
+}
+
+/**
+ * Events that sessions published to themselves while they waited for a SUBSCRIBED (G10), for each in the order it
+ * published them (ORD-1). Bounded for each session. Empty nearly always.
+ */
+export class OwnEvents<P extends Peer> {
+  readonly #limits: HeldLimits;
+  readonly #queues = new Map<P, Queue<P>>();
+
+  constructor(limits: HeldLimits) {
+    this.#limits = limits;
+  }
+
+  isHolding(peer: P): boolean {
+    return this.#queues.has(peer);
+  }
+
+  /** False: a bound is reached and nothing was added. */
+  push(peer: P, event: OwnEvent<P>): boolean {
+    const { byteLength } = event.publication.payload;
+    const queue = this.#queues.get(peer);
+    if (queue === undefined) {
+      this.#queues.set(peer, { events: [event], head: 0, bytes: byteLength });
+      return true;
+    }
+    const { maxHeldMessages, maxHeldBytes } = this.#limits;
+    if (queue.events.length - queue.head >= maxHeldMessages || queue.bytes + byteLength > maxHeldBytes) return false;
+    queue.events.push(event);
+    queue.bytes += byteLength;
+    return true;
+  }
+
+  first(peer: P): OwnEvent<P> | undefined {
+    const queue = this.#queues.get(peer);
+    return queue?.events[queue.head];
+  }
+
+  /** Drops what `first` gave. O(1), as long as nobody asks for more than there was. */
+  shift(peer: P): void {
+    const queue = this.#queues.get(peer);
+    const event = queue?.events[queue.head];
+    if (queue === undefined || event === undefined) return;
+    queue.bytes -= event.publication.payload.byteLength;
+    queue.head++;
+    if (queue.head === queue.events.length) this.#queues.delete(peer);
+    // Dropped in halves: each event moves at most once, and none that was delivered is kept for long.
+    else if (queue.head * 2 >= queue.events.length) {
+      queue.events = queue.events.slice(queue.head);
+      queue.head = 0;
+    }
+  }
+
+  /** Does an event of this subscription wait? O(held by this session). */
+  isHoldingOf(peer: P, subscription: SharedSubscription<P>): boolean {
+    const queue = this.#queues.get(peer);
+    return queue?.events.slice(queue.head).some((event) => event.subscription === subscription) ?? false;
+  }
+
+  /** Takes out, in order, the events of subscriptions that `isReady` accepts. O(held by this session). */
+  takeReady(peer: P, isReady: (subscription: SharedSubscription<P>) => boolean): OwnEvent<P>[] {
+    const queue = this.#queues.get(peer);
+    if (queue === undefined) return [];
+    const ready: OwnEvent<P>[] = [];
+    const events: OwnEvent<P>[] = [];
+    let bytes = 0;
+    for (const event of queue.events.slice(queue.head)) {
+      if (isReady(event.subscription)) ready.push(event);
+      else {
+        events.push(event);
+        bytes += event.publication.payload.byteLength;
+      }
+    }
+    if (events.length === 0) this.#queues.delete(peer);
+    else this.#queues.set(peer, { events, head: 0, bytes });
+    return ready;
+  }
+
+  dropPeer(peer: P): void {
+    this.#queues.delete(peer);
+  }
+}
