@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { Code } from '../../src/wamp/codes.js';
-import { freshUri } from '../support/exchange.js';
+import { ErrorUri } from '../../src/wamp/uris.js';
+import { answer, freshUri, invocation } from '../support/exchange.js';
 import { eventsSoFar } from '../support/fences.js';
 import { describeApart } from '../support/uneven-lanes.js';
 
@@ -92,6 +93,59 @@ describeApart('own-order', (router) => {
       expect((await session.receive())[4]).toEqual(['second']);
       session.request(Code.UNSUBSCRIBE, subscription);
       await session.expect(Code.UNSUBSCRIBED);
+    }
+  });
+
+  it.each(MATCHES)('REGISTER, then CALL of it, in one burst: %s (G10, ORD-4)', async (match) => {
+    const session = await router().joinAt(0);
+    for (let repeat = 0; repeat < REPEATS; repeat++) {
+      const { uri, pattern } = uriAndPattern(match);
+      const registering = session.request(Code.REGISTER, { match }, pattern);
+      const calls = [session.call(uri, [repeat]), session.call(uri, [repeat + 0.5])];
+      const [, answered, registration] = await session.expect(Code.REGISTERED);
+      expect(answered).toBe(registering);
+      for (const [index, call] of calls.entries()) {
+        const invoked = await invocation(session);
+        expect([invoked.registration, invoked.payload]).toEqual([registration, [[repeat + index / 2]]]);
+        answer(session, invoked.request, [call]);
+      }
+      for (const call of calls) expect(await session.receive()).toEqual([Code.RESULT, call, {}, [call]]);
+    }
+  });
+
+  it('a CALL goes to who holds the procedure when the REGISTER before it is refused (G10, DLR-4)', async () => {
+    const [holder, session] = [await router().joinAt(1), await router().joinAt(0)];
+    const procedure = freshUri();
+    const registration = await holder.register(procedure);
+    const registering = session.request(Code.REGISTER, {}, procedure);
+    const call = session.call(procedure, ['still theirs']);
+    const invoked = await invocation(holder);
+    expect(invoked.registration).toBe(registration);
+    answer(holder, invoked.request);
+    expect(await session.receive()).toMatchObject([
+      ...[Code.ERROR, Code.REGISTER, registering, {}, ErrorUri.PROCEDURE_ALREADY_EXISTS],
+      [expect.any(String)],
+    ]);
+    expect(await session.receive()).toEqual([Code.RESULT, call, {}]);
+  });
+
+  it('UNREGISTER, REGISTER and CALL in one burst (G10, DLR-3)', async () => {
+    const session = await router().joinAt(2);
+    const procedure = freshUri();
+    for (let repeat = 0; repeat < REPEATS; repeat++) {
+      const registration = await session.register(procedure);
+      const left = session.request(Code.UNREGISTER, registration);
+      const again = session.request(Code.REGISTER, {}, procedure);
+      const call = session.call(procedure, [repeat]);
+      expect(await session.receive()).toEqual([Code.UNREGISTERED, left]);
+      const [code, answered, second] = await session.receive();
+      expect([code, answered]).toEqual([Code.REGISTERED, again]);
+      const invoked = await invocation(session);
+      expect([invoked.registration, invoked.payload]).toEqual([second, [[repeat]]]);
+      answer(session, invoked.request, [repeat]);
+      expect(await session.receive()).toEqual([Code.RESULT, call, {}, [repeat]]);
+      session.request(Code.UNREGISTER, second);
+      await session.expect(Code.UNREGISTERED);
     }
   });
 });

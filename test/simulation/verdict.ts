@@ -178,7 +178,10 @@ function calleeWasLost({ at, client, invocations, isChunked }: CallRecord): bool
   return client.node.goneHeard.some((heard) => heard.at > at);
 }
 
-/** A callee that was REGISTERED before the call and still is: the call had to find it (G2). */
+/**
+ * A callee that was REGISTERED before the call and still is: the call had to find it (G2). Of its own session it is enough
+ * that REGISTER was sent before (G10).
+ */
 function whoWasThere(world: World, call: CallRecord): string | undefined {
   const { journal } = world;
   const end = call.end?.at ?? 0;
@@ -188,7 +191,7 @@ function whoWasThere(world: World, call: CallRecord): string | undefined {
   );
   const present = matching.find(
     (one) =>
-      one.from < call.at &&
+      (one.client === call.client ? one.askedAt : one.from) < call.at &&
       one.until > end &&
       !isCutOff(one.client.node, call) &&
       !isCutOff(call.client.node, call) &&

@@ -1,23 +1,36 @@
 import { Code } from '../../wamp/codes.js';
-import { fault, violation, type Fault } from '../../wamp/faults.js';
-import type { Features } from '../../wamp/features.js';
-import type { NodeId } from '../../wamp/ids.js';
+import { fault, type Fault } from '../../wamp/faults.js';
+import type { NodeId, RegistrationId } from '../../wamp/ids.js';
 import type { Call, Cancel, RouterMessage } from '../../wamp/messages.js';
-import { NO_DETAILS, type CancelMode, type Passthru } from '../../wamp/options.js';
+import { NO_DETAILS, type CancelMode } from '../../wamp/options.js';
 import { unreachable } from '../../wamp/unreachable.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import { errorReply } from '../error-reply.js';
 import type { FailureFrame, InvokeFrame, ResultFrame } from '../frames.js';
 import type { Callee, CallOutcome, Outlet, Peer, Surroundings } from '../ports.js';
+import {
+  acceptsPassthru,
+  ALL_BUSY,
+  ALL_UNAVAILABLE,
+  CALLEE_LEFT,
+  CANCELED_BY_CALLER,
+  LANE_LOST,
+  LEAVING,
+  noSuchProcedure,
+  OUT_OF_REACH,
+  PASSTHRU_UNSUPPORTED,
+  tooManyWait,
+  UNREACHABLE,
+  violationIn,
+  type BusyError,
+} from './caller-faults.js';
 import { resultDetails } from './details.js';
 import { Forwarding, type Refusal } from './forwarding.js';
 import { chooseCallee } from './invocation-policy.js';
 import type { Spread } from '../number-table.js';
 import { PendingCalls, type CallerState, type PendingCall } from './pending-calls.js';
 import type { RegistrationEntry, Registrations } from './registrations.js';
-
-/** `wamp`: wamp.error.no_available_callee; `crossbar`: crossbar.error.max_concurrency_reached. */
-export type BusyError = 'wamp' | 'crossbar';
+import type { Place, WaitingCall, WaitingCalls, WaitingLimits } from './waiting-calls.js';
 
 export interface CallerSideOptions<P extends Peer> {
   readonly node: NodeId;
@@ -25,14 +38,15 @@ export interface CallerSideOptions<P extends Peer> {
   readonly surroundings: Surroundings;
   readonly spread: Spread;
   readonly mirror: Registrations;
-  readonly maxPendingCallsPerSession: number;
+  readonly waiting: WaitingCalls<P>;
+  readonly limits: WaitingLimits & { readonly maxPendingCallsPerSession: number };
   /** From CALL to result, or from one progressive result to the next, whatever the caller asked; absent: no bound. */
   readonly maxCallTimeoutMs?: number | undefined;
   readonly timeoutGraceMs: number;
   readonly busyError: BusyError;
   readonly abort: (peer: P, violation: Fault) => void;
-  /** A call was refused because of `maxPendingCallsPerSession`. */
-  readonly onLimit: () => void;
+  /** A call was refused because of `limits`. */
+  readonly onLimit: (limit: 'calls_per_session' | 'held_calls') => void;
 }
 
 /**
@@ -44,11 +58,13 @@ export class CallerSide<P extends Peer> {
   readonly #outlet: Outlet<P>;
   readonly #calls: PendingCalls<P>;
   readonly #forwarding: Forwarding<P>;
+  readonly #waiting: WaitingCalls<P>;
 
   constructor(options: CallerSideOptions<P>) {
     const { node, outlet, surroundings, spread, mirror, timeoutGraceMs } = options;
     this.#options = options;
     this.#outlet = outlet;
+    this.#waiting = options.waiting;
     this.#calls = new PendingCalls(node, outlet, surroundings, spread);
     this.#forwarding = new Forwarding({
       outlet,
@@ -67,6 +83,10 @@ export class CallerSide<P extends Peer> {
 
   get pendingCount(): number {
     return this.#calls.size;
+  }
+
+  get waitingCount(): number {
+    return this.#waiting.size;
   }
 
   get callerCount(): number {
@@ -98,8 +118,8 @@ export class CallerSide<P extends Peer> {
   cancel(peer: P, [, request, { mode }]: Cancel): void {
     const call = this.#calls.caller(peer)?.pending.get(request);
     if (call === undefined || call.isCanceled) return;
-    if (mode !== 'kill') {
-      this.#fail(call, 'canceled', fault(ErrorUri.CANCELED, 'the caller canceled the call'), mode);
+    if (mode !== 'kill' || this.#waiting.has(call)) {
+      this.#fail(call, 'canceled', CANCELED_BY_CALLER, mode);
       return;
     }
     call.isCanceled = true;
@@ -170,6 +190,7 @@ export class CallerSide<P extends Peer> {
 
   /** The caller has left: its callees are interrupted where they can be, their answers discarded (DLR-11). */
   leave(peer: P): void {
+    this.#waiting.dropPeer(peer);
     for (const call of this.#calls.removeCaller(peer)) {
       if (!this.#calls.isPending(call)) continue;
       this.#calls.end(call, 'caller_left');
@@ -209,8 +230,13 @@ export class CallerSide<P extends Peer> {
     }
     const procedure = message[3];
     const entry = this.#forwarding.registrationFor(procedure);
+    const place = this.#waiting.placeOf(caller.peer, procedure, entry);
+    if (place !== undefined) {
+      this.#wait(caller, message, disclose, place);
+      return;
+    }
     if (entry === undefined) {
-      this.#refuse(caller, message, fault(ErrorUri.NO_SUCH_PROCEDURE, `no callee has registered "${procedure}"`));
+      this.#refuse(caller, message, noSuchProcedure(procedure));
       return;
     }
     const callee = chooseCallee(entry, undefined, this.#options.surroundings);
@@ -218,41 +244,61 @@ export class CallerSide<P extends Peer> {
       this.#refuse(caller, message, this.#busy);
       return;
     }
-    const call = this.#pendingCall(caller, message, disclose, entry, callee);
+    const limitMs = this.#timeoutMs(message);
+    const call = this.#calls.make(caller, message, { disclose, entry, callee, limitMs });
+    this.#calls.add(call);
+    this.#forward(call, message);
+  }
+
+  #forward(call: PendingCall<P>, message: Call): void {
     const invoke = this.#invokeFrame(call, message);
     call.invoke = invoke;
-    this.#calls.add(call);
     if (!this.#forwarding.forward(call, invoke)) this.#failUntaken(call);
     else if (message[4].byteLength > MAX_KEPT_BYTES) call.invoke = undefined;
   }
 
-  #pendingCall(
-    caller: CallerState<P>,
-    [, request, options, procedure]: Call,
-    disclose: boolean,
-    entry: RegistrationEntry,
-    callee: Callee,
-  ): PendingCall<P> {
-    const startedMs = this.#options.surroundings.nowMs();
-    const limitMs = this.#timeoutMs(options.timeoutMs);
-    return {
-      caller,
-      request,
-      procedure,
-      disclose,
-      startedMs,
-      timeout: limitMs === 0 ? undefined : { limitMs, deadlineMs: startedMs + limitMs, stopTimer: undefined },
-      entry,
-      callee,
-      key: this.#calls.nextKey(),
-      invoke: undefined,
-      search: undefined,
-      notTaken: undefined,
-      expectsMore: options.progress,
-      isCanceled: false,
-      isForwarding: false,
-      wantsAnother: false,
-    };
+  #wait(caller: CallerState<P>, message: Call, disclose: boolean, place: Place): void {
+    const { peer } = caller;
+    const { node, limits, onLimit } = this.#options;
+    if (!this.#waiting.hasRoom(peer, message)) {
+      onLimit('held_calls');
+      this.#refuse(caller, message, tooManyWait(limits));
+      return;
+    }
+    const nobody: Callee = { node, session: peer.session, discloseCaller: false, forwardTimeout: false };
+    const limitMs = this.#timeoutMs(message);
+    const call = this.#calls.make(caller, message, { disclose, entry: NOWHERE, callee: nobody, limitMs });
+    this.#calls.add(call);
+    this.#waiting.add(call, message, place);
+    this.#forwarding.keepTime(call);
+  }
+
+  /** A REGISTER of this session was decided and answered, or a call that waited has ended: those behind it go on. */
+  resume(peer: P): void {
+    for (;;) {
+      const waiting = this.#waiting.ready(peer);
+      if (waiting === undefined) return;
+      const isOvertaken = this.#waiting.isOvertaken(waiting);
+      this.#waiting.remove(waiting.call);
+      this.#goOn(waiting, isOvertaken);
+    }
+  }
+
+  #goOn({ call, message, chunks }: WaitingCall<P>, isOvertaken: boolean): void {
+    const { procedure, caller } = call;
+    const entry = this.#forwarding.registrationFor(procedure);
+    const own = (callee: Callee): boolean => callee.session === caller.peer.session;
+    const callee = isOvertaken
+      ? entry?.registration.callees.find(own)
+      : entry && chooseCallee(entry, undefined, this.#options.surroundings);
+    if (entry === undefined || callee === undefined) {
+      this.#fail(call, 'refused', entry === undefined || isOvertaken ? noSuchProcedure(procedure) : this.#busy);
+      return;
+    }
+    call.entry = entry;
+    this.#calls.rekey(call, callee);
+    this.#forward(call, message);
+    for (const chunk of chunks) if (this.#calls.isPending(call)) this.#continue(call, chunk);
   }
 
   #invokeFrame(call: PendingCall<P>, [, , options, procedure, payload]: Call): InvokeFrame {
@@ -275,14 +321,27 @@ export class CallerSide<P extends Peer> {
   }
 
   /** All options but `progress` are those of the first CALL (PCI-5); the callee stays the same (PCI-4). */
-  #continue(call: PendingCall<P>, [, , options, , payload]: Call): void {
+  #continue(call: PendingCall<P>, message: Call): void {
+    const [, , options, , payload] = message;
     call.expectsMore = options.progress;
+    if (this.#waiting.has(call)) {
+      this.#continueWaiting(call, message);
+      return;
+    }
     if (call.isCanceled) {
       this.#outlet.count('late_continuation');
       return;
     }
     call.invoke = undefined;
     this.#outlet.tell(call.callee.node, { kind: 'continue', call: call.key, progress: options.progress, payload });
+  }
+
+  /** Leaving a chunk out would corrupt the stream. */
+  #continueWaiting(call: PendingCall<P>, chunk: Call): void {
+    if (this.#waiting.addChunk(call, chunk)) return;
+    const { limits, onLimit } = this.#options;
+    onLimit('held_calls');
+    this.#fail(call, 'refused', tooManyWait(limits));
   }
 
   /** The callee answered before the caller had said everything: the rest is ignored without a word (PCI-7, PCI-8). */
@@ -317,16 +376,16 @@ export class CallerSide<P extends Peer> {
     if (caller.isLeaving) return LEAVING;
     if (options.discloseMe && !disclose)
       return fault(ErrorUri.DISCLOSE_ME_DISALLOWED, 'disclose_me is not allowed here: call without it');
-    const { maxPendingCallsPerSession } = this.#options;
+    const { maxPendingCallsPerSession } = this.#options.limits;
     if (caller.pending.size < maxPendingCallsPerSession) return undefined;
-    this.#options.onLimit();
+    this.#options.onLimit('calls_per_session');
     return fault(
       ErrorUri.LIMIT_EXCEEDED,
       `this session has its limit of ${maxPendingCallsPerSession} calls unanswered (limits.maxPendingCallsPerSession)`,
     );
   }
 
-  #timeoutMs(wishedMs: number): number {
+  #timeoutMs([, , { timeoutMs: wishedMs }]: Call): number {
     const { maxCallTimeoutMs } = this.#options;
     if (maxCallTimeoutMs === undefined) return wishedMs;
     return wishedMs === 0 ? maxCallTimeoutMs : Math.min(wishedMs, maxCallTimeoutMs);
@@ -356,9 +415,12 @@ export class CallerSide<P extends Peer> {
   }
 
   #fail(call: PendingCall<P>, outcome: CallOutcome, reason: Fault, cancel?: CancelMode): void {
+    const { peer } = call.caller;
+    const hasWaited = this.#waiting.remove(call);
     this.#calls.end(call, outcome);
-    this.#outlet.send(call.caller.peer, errorReply(Code.CALL, call.request, reason));
-    if (cancel !== undefined) this.#tellCancel(call, cancel);
+    this.#outlet.send(peer, errorReply(Code.CALL, call.request, reason));
+    if (hasWaited) this.resume(peer);
+    else if (cancel !== undefined) this.#tellCancel(call, cancel);
   }
 
   /** The final answer; when it cannot be said to this caller, the reason is (G3). */
@@ -376,61 +438,9 @@ export class CallerSide<P extends Peer> {
 /** A larger call is not kept for another callee: a session could make the node hold all it may have pending (RRT-3). */
 const MAX_KEPT_BYTES = 16_384;
 
-const LEAVING = fault(
-  ErrorUri.UNAVAILABLE,
-  'this node is shutting down and has forwarded nothing: connect again and repeat the call',
-);
-const CALLEE_LEFT = fault(ErrorUri.CANCELED, 'the callee has left');
-const CANCELED_BY_CALLER = fault(ErrorUri.CANCELED, 'the caller canceled the call');
-const ALL_UNAVAILABLE = fault(
-  ErrorUri.NO_AVAILABLE_CALLEE,
-  'every callee of the procedure is busy or unavailable: try again',
-);
-const ALL_BUSY: Readonly<Record<BusyError, Fault>> = {
-  wamp: ALL_UNAVAILABLE,
-  crossbar: fault(
-    ErrorUri.MAX_CONCURRENCY_REACHED,
-    'every callee of the procedure has as many calls as it takes at once',
-  ),
+/** Where a call is that waits. */
+const NOWHERE: RegistrationEntry = {
+  registration: { id: 0 as RegistrationId, procedure: '', match: 'exact', invoke: 'single', callees: [] },
+  lastIndex: -1,
+  passedOver: undefined,
 };
-const UNREACHABLE = fault(ErrorUri.NETWORK_FAILURE, 'the node of the callee cannot be reached now: try again later');
-const OUT_OF_REACH = fault(
-  ErrorUri.NETWORK_FAILURE,
-  'the node of the callee can no longer be reached: the call may have been carried out',
-);
-const LANE_LOST = fault(ErrorUri.NETWORK_FAILURE, 'the connection to the node of the callee lost messages');
-const PASSTHRU_UNSUPPORTED = fault(
-  ErrorUri.FEATURE_NOT_SUPPORTED,
-  'the callee answered with payload passthru, which this caller did not announce',
-);
-
-/** X-23: a caller that did not announce passthru gets an ERROR instead of an answer it cannot read. */
-function acceptsPassthru<P extends Peer>(call: PendingCall<P>, passthru: Passthru | undefined): boolean {
-  if (passthru?.form !== 'ppt') return true;
-  return call.caller.peer.features.caller?.has('payload_passthru_mode') ?? false;
-}
-
-/** What this CALL has no right to be (PV-8, PV-9, PV-10, PCI-6, PCI-10). */
-function violationIn<P extends Peer>(
-  { features }: P,
-  [, request, options, procedure]: Call,
-  pending: PendingCall<P> | undefined,
-  isContinuation: boolean,
-): Fault | undefined {
-  if (options.progress && !mayContinue(features))
-    return violation('CALL has progress, but its caller did not announce progressive_call_invocations');
-  if (options.passthru?.form === 'ppt' && features.caller?.has('payload_passthru_mode') !== true)
-    return violation('CALL has a ppt_scheme, but its caller did not announce payload_passthru_mode');
-  if (pending === undefined) {
-    return isContinuation && !mayContinue(features) ? violation(`CALL repeats the request id ${request}`) : undefined;
-  }
-  if (!pending.expectsMore)
-    return violation(`CALL ${request} continues a call that is not progressive, or is complete`);
-  if (pending.procedure !== procedure)
-    return violation(`CALL ${request} continues a call of "${pending.procedure}" with another procedure`);
-  return undefined;
-}
-
-function mayContinue({ caller }: Features): boolean {
-  return caller?.has('progressive_call_invocations') ?? false;
-}

@@ -7,10 +7,13 @@ import type { Frame } from '../frames.js';
 import type { Outlet, Peer, Registration, Surroundings } from '../ports.js';
 import { CalleeSide } from './callee-side.js';
 import { Callees, type LocalRegistration } from './callees.js';
-import { CallerSide, type BusyError } from './caller-side.js';
+import type { BusyError } from './caller-faults.js';
+import { CallerSide } from './caller-side.js';
 import { drawSpread } from '../number-table.js';
+import { OpenClaims } from './open-claims.js';
 import { Registrar } from './registrar.js';
 import { Registrations } from './registrations.js';
+import { WaitingCalls, type WaitingLimits } from './waiting-calls.js';
 
 export interface DealerOptions<P extends Peer> {
   readonly realm: Uri;
@@ -25,9 +28,9 @@ export interface DealerOptions<P extends Peer> {
   readonly onLimit?: (limit: DealerLimit) => void;
 }
 
-export type DealerLimit = 'registrations_per_session' | 'calls_per_session';
+export type DealerLimit = 'registrations_per_session' | 'calls_per_session' | 'held_calls';
 
-export interface DealerLimits {
+export interface DealerLimits extends WaitingLimits {
   readonly maxRegistrationsPerSession: number;
   readonly maxPendingCallsPerSession: number;
   /** From CALL to result, or from one progressive result to the next, also when the caller set more or none. Absent: no bound. */
@@ -54,6 +57,8 @@ export interface DealerSizes {
   readonly callers: number;
   readonly callees: number;
   readonly pendingCalls: number;
+  /** Of those, the ones that wait for a REGISTER of their own session, and behind them. */
+  readonly waitingCalls: number;
   readonly invocations: number;
   readonly heldInvokes: number;
 }
@@ -77,7 +82,8 @@ export class Dealer<P extends Peer> {
     const spread = drawSpread(() => surroundings.random());
     const mirror = new Registrations(spread);
     const callees = new Callees<P>(spread);
-    const { maxRegistrationsPerSession, maxPendingCallsPerSession, maxCallTimeoutMs } = limits;
+    const openClaims = new OpenClaims();
+    const { maxRegistrationsPerSession, maxCallTimeoutMs } = limits;
     this.#mirror = mirror;
     this.#callees = callees;
     this.#node = node;
@@ -95,12 +101,13 @@ export class Dealer<P extends Peer> {
       surroundings,
       spread,
       mirror,
-      maxPendingCallsPerSession,
+      waiting: new WaitingCalls({ limits, openClaims, mirror, callees }),
+      limits,
       maxCallTimeoutMs,
       timeoutGraceMs: TIMEOUT_GRACE_MS,
       busyError: rules.busyError,
       abort,
-      onLimit: () => onLimit?.('calls_per_session'),
+      onLimit: (limit) => onLimit?.(limit),
     });
     this.#registrar = new Registrar({
       realm,
@@ -108,9 +115,13 @@ export class Dealer<P extends Peer> {
       outlet,
       callees,
       mirror,
+      openClaims,
       maxRegistrationsPerSession,
       onLimit: () => onLimit?.('registrations_per_session'),
-      onDecided: (callee) => this.#calleeSide.resume(callee),
+      onDecided: (callee) => {
+        this.#calleeSide.resume(callee);
+        this.#callerSide.resume(callee.peer);
+      },
     });
   }
 
@@ -244,6 +255,7 @@ export class Dealer<P extends Peer> {
       callers: this.#callerSide.callerCount,
       callees: this.#callees.size,
       pendingCalls: this.#callerSide.pendingCount,
+      waitingCalls: this.#callerSide.waitingCount,
       invocations: this.#calleeSide.invocationCount,
       heldInvokes: this.#calleeSide.heldCount,
     };

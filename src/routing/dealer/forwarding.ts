@@ -77,6 +77,11 @@ export class Forwarding<P extends Peer> {
     return frame !== undefined && this.forward(call, frame);
   }
 
+  /** Its time runs although nobody has it yet. */
+  keepTime(call: PendingCall<P>): void {
+    if (call.timeout !== undefined) this.#arm(call, call.timeout);
+  }
+
   /** The time between two results starts anew (PCR-5). The timer stays and looks again when it fires. */
   restartTimer(call: PendingCall<P>): void {
     const { timeout } = call;

@@ -1,5 +1,6 @@
 import type { Fault } from '../../wamp/faults.js';
 import type { NodeId, RequestId, Uri } from '../../wamp/ids.js';
+import type { Call } from '../../wamp/messages.js';
 import type { CallKey, InvokeFrame } from '../frames.js';
 import type { Callee, CallOutcome, Outlet, Peer, Surroundings } from '../ports.js';
 import { NumberTable, type Spread } from '../number-table.js';
@@ -32,6 +33,15 @@ export interface PendingCall<P extends Peer> {
   /** Its invoke is being told; a callee of this node may refuse it meanwhile. */
   isForwarding: boolean;
   wantsAnother: boolean;
+}
+
+/** What a call begins with. */
+export interface CallTerms {
+  readonly disclose: boolean;
+  readonly entry: RegistrationEntry;
+  readonly callee: Callee;
+  /** 0: no timeout. */
+  readonly limitMs: number;
 }
 
 /** How long a call may take until its answer, or between two progressive ones. */
@@ -111,6 +121,30 @@ export class PendingCalls<P extends Peer> {
 
   nextKey(): CallKey {
     return { node: this.#node, number: ++this.#lastNumber };
+  }
+
+  /** It becomes pending with `add`. */
+  make(caller: CallerState<P>, [, request, options, procedure]: Call, terms: CallTerms): PendingCall<P> {
+    const { disclose, entry, callee, limitMs } = terms;
+    const startedMs = this.#surroundings.nowMs();
+    return {
+      caller,
+      request,
+      procedure,
+      disclose,
+      startedMs,
+      timeout: limitMs === 0 ? undefined : { limitMs, deadlineMs: startedMs + limitMs, stopTimer: undefined },
+      entry,
+      callee,
+      key: this.nextKey(),
+      invoke: undefined,
+      search: undefined,
+      notTaken: undefined,
+      expectsMore: options.progress,
+      isCanceled: false,
+      isForwarding: false,
+      wantsAnother: false,
+    };
   }
 
   add(call: PendingCall<P>): void {

@@ -9,6 +9,7 @@ import { ErrorUri } from '../../wamp/uris.js';
 import { errorReply } from '../error-reply.js';
 import type { Claim, ClaimOutcome, Outlet, Peer, Registration } from '../ports.js';
 import type { Callees, CalleeState, LocalRegistration } from './callees.js';
+import type { OpenClaims } from './open-claims.js';
 import type { Registrations } from './registrations.js';
 
 export interface RegistrarOptions<P extends Peer> {
@@ -17,6 +18,7 @@ export interface RegistrarOptions<P extends Peer> {
   readonly outlet: Outlet<P>;
   readonly callees: Callees<P>;
   readonly mirror: Registrations;
+  readonly openClaims: OpenClaims;
   readonly maxRegistrationsPerSession: number;
   /** A session was refused because of it. */
   readonly onLimit: () => void;
@@ -55,6 +57,7 @@ export class Registrar<P extends Peer> {
     }
     const callee = this.#callees.of(peer);
     callee.claims.set(id, id);
+    this.#options.openClaims.open(peer.session, procedure, options.match);
     const claim = this.#claim(peer, message, id);
     this.#outlet.claim(claim, (outcome) => this.#decide(callee, message, claim, outcome));
   }
@@ -151,6 +154,7 @@ export class Registrar<P extends Peer> {
   #decide(callee: CalleeState<P>, message: Register, claim: Claim, outcome: ClaimOutcome): void {
     const { peer } = callee;
     callee.claims.delete(claim.registration);
+    this.#options.openClaims.decide(peer.session, claim.procedure, claim.match);
     if (callee.hasLeft) {
       if (outcome.kind === 'granted') this.#outlet.release(outcome.registration.id, peer.session);
       return;

@@ -49,6 +49,25 @@ export class Registrations {
     this.#byId.get(id)?.passedOver?.admit(session);
   }
 
+  /** Would a call of the procedure go to a registration of that URI and match, which matches it, if there were one? */
+  wouldMatch(procedure: Uri, uri: Uri, match: MatchPolicy): boolean {
+    if (match === 'exact') return true;
+    const known = this.#index.get(uri, match);
+    if (known !== undefined) return this.match(procedure) === known;
+    const registration: Registration = {
+      id: 0 as RegistrationId,
+      procedure: uri,
+      match,
+      invoke: 'single',
+      callees: [],
+    };
+    const imagined: RegistrationEntry = { registration, lastIndex: -1, passedOver: undefined };
+    this.#index.add(uri, match, imagined);
+    const found = this.match(procedure);
+    this.#index.remove(uri, match);
+    return found === imagined;
+  }
+
   /** The same as if these had gone: whoever found them empty may know before their rows are here. */
   matchWithout(procedure: Uri, gone: ReadonlySet<RegistrationEntry>): RegistrationEntry | undefined {
     const hidden = [...gone].filter((entry) => {

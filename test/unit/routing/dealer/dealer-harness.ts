@@ -162,7 +162,13 @@ export class HarnessNode {
       node: this.id,
       outlet: this.outlet,
       surroundings: this.outlet,
-      limits: { maxRegistrationsPerSession: 1_000, maxPendingCallsPerSession: 10_000, ...limits },
+      limits: {
+        maxRegistrationsPerSession: 1_000,
+        maxPendingCallsPerSession: 10_000,
+        maxHeldMessages: 1_000,
+        maxHeldBytes: 1_000_000,
+        ...limits,
+      },
       rules: { progressiveResultsRequireCanceling: false, timeoutUnit: 'ms', busyError: 'wamp', ...rules },
       abort: (peer, violation) => {
         this.violations.push(violation);
@@ -354,6 +360,14 @@ export class TestSession {
     return request;
   }
 
+  callWith(procedure: Uri, payload: Payload): number {
+    const request = ++this.lastRequest;
+    const options = { timeoutMs: 0, receiveProgress: false, progress: false, discloseMe: false };
+    this.node.dealer.call(this.peer, [Code.CALL, request as RequestId, options, procedure, payload], false, false);
+    this.#settle();
+    return request;
+  }
+
   /** CALL with a request id of choice. */
   callAs(
     request: number,
@@ -438,7 +452,7 @@ export function expectNoLeaks(harness: DealerHarness, hasSessions = false): void
   for (const node of harness.nodes) {
     if (!node.isAlive) continue;
     const sizes = node.dealer.sizes();
-    expect(sizes).toMatchObject({ pendingCalls: 0, invocations: 0, heldInvokes: 0 });
+    expect(sizes).toMatchObject({ pendingCalls: 0, waitingCalls: 0, invocations: 0, heldInvokes: 0 });
     expect(node.outlet.timerCount()).toBe(0);
     if (!hasSessions) expect(sizes).toMatchObject({ registrations: 0, localProcedures: 0, callers: 0, callees: 0 });
   }
