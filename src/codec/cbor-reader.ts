@@ -21,6 +21,8 @@ const TEXT = 3;
 const LIST = 4;
 const DICT = 5;
 const TAG = 6;
+const NULL = 0xf6;
+const UNDEFINED = 0xf7;
 const BREAK = 0xff;
 const INDEFINITE = 31;
 const SMALL_CHUNK_BYTES = 64;
@@ -38,8 +40,10 @@ export class CborReader implements Reader {
   readonly #maxDepth: number;
   readonly #maxEntries: number;
   /** Per level: values still to come, or −1 − the values so far when the length is indefinite. */
-  readonly #left: Float64Array;
+  readonly #left: Int32Array;
   readonly #isDict: Uint8Array;
+  /** Some libraries fail at tags, or at strings in pieces: clean.ts removes both. */
+  #isUnclean = false;
   #bytes: Uint8Array = new Uint8Array(0);
   #end = 0;
   #depth = 0;
@@ -57,7 +61,7 @@ export class CborReader implements Reader {
   constructor(limits: CodecLimits) {
     this.#maxDepth = limits.maxDepth;
     this.#maxEntries = limits.maxContainerEntries;
-    this.#left = new Float64Array(limits.maxDepth + 1);
+    this.#left = new Int32Array(limits.maxDepth + 1);
     this.#isDict = new Uint8Array(limits.maxDepth + 1);
   }
 
@@ -66,6 +70,7 @@ export class CborReader implements Reader {
     this.#end = bytes.length;
     this.#depth = 0;
     this.pos = 0;
+    this.#isUnclean = false;
     this.#trouble = undefined;
   }
 
@@ -99,48 +104,52 @@ export class CborReader implements Reader {
 
   /** What is tagged is `other`. */
   kind(): ElementKind {
-    return this.pos < this.#end ? (KINDS[(this.#bytes[this.pos] as number) >>> 5] as ElementKind) : 'other';
+    if (this.pos >= this.#end) return 'other';
+    const first = this.#bytes[this.pos] as number;
+    return first === NULL || first === UNDEFINED ? 'null' : (KINDS[first >>> 5] as ElementKind);
+  }
+
+  isUnclean(): boolean {
+    return this.#isUnclean;
+  }
+
+  single(): ElementKind | undefined {
+    const at = this.pos;
+    if (!this.#next()) return undefined;
+    const count = this.#countOf(1, at);
+    if (count === 0 || count > 1 || (count < 0 && this.#atBreak())) return undefined;
+    const kind = this.kind();
+    return this.skip() && (count === 1 || this.#atBreak()) ? kind : undefined;
   }
 
   skip(): boolean {
-    return this.#skip(0);
-  }
-
-  skipDict(): boolean {
-    const at = this.pos;
-    if (!this.#next()) return false;
-    const entries = this.#countOf(2, at);
-    for (let i = 0; entries < 0 ? !this.#atBreak() : i < entries; i++) {
-      if (this.trouble() !== undefined) return false;
-      if (i >= this.#maxEntries) return this.#tooMany(this.pos);
-      if (this.kind() !== 'text')
-        return this.pos >= this.#end ? this.#cutOff(at) : this.#fail('a key that is not text', this.pos);
-      if (!this.#skip(1) || !this.#skip(1)) return false;
-    }
-    return this.trouble() === undefined;
-  }
-
-  #skip(base: number): boolean {
     const left = this.#left;
-    let depth = base;
-    left[depth] = 1;
+    const isDict = this.#isDict;
+    let depth = 0;
+    left[0] = 1;
+    isDict[0] = 0;
     for (;;) {
       while (left[depth] === 0) {
-        if (depth === base) return true;
+        if (depth === 0) return true;
         depth--;
       }
       const at = this.pos;
       const before = left[depth] as number;
+      // Keys are at even numbers of values, still to come or read so far.
+      const isKey = isDict[depth] === 1 && before < 0 === ((before & 1) !== 0);
       if (before < 0 && this.#atBreak()) {
-        if (this.#isDict[depth] === 1 && before % 2 === 0) return this.#fail('a dict ends behind a key', at);
+        if (isDict[depth] === 1 && !isKey) return this.#fail('a dict ends behind a key', at);
         depth--;
         continue;
       }
       left[depth] = before - 1;
-      if (before < 0 && -before > this.#maxEntries * (1 + (this.#isDict[depth] as number))) {
+      if (before < 0 && -before > this.#maxEntries * (1 + (isDict[depth] as number))) {
         return this.#tooMany(at);
       }
+      if (isKey && this.#skipShortKey(at)) continue;
       if (!this.#nextUntagged()) return false;
+      if (isKey && (this.#major !== TEXT || this.#tag >= 0)) return this.#fail('a key that is not text', at);
+      if (this.#tag >= 0) this.#isUnclean = true;
       if (this.#major === LIST || this.#major === DICT) {
         if (depth >= this.#maxDepth) return this.#tooDeep(at);
         const perEntry = this.#major === DICT ? 2 : 1;
@@ -148,15 +157,33 @@ export class CborReader implements Reader {
         if (this.trouble() !== undefined) return false;
         depth++;
         left[depth] = count < 0 ? -1 : count * perEntry;
-        this.#isDict[depth] = perEntry - 1;
+        isDict[depth] = perEntry - 1;
       } else if (!this.#skipLeaf(at)) return false;
+      else if (this.#major === 7 && (this.#extra < 20 || this.#extra === 24)) return this.#refuseSimple(at);
     }
+  }
+
+  /** Most keys have fewer than 24 bytes. False: it is no such key, or none at all, and `pos` is where it was. */
+  #skipShortKey(at: number): boolean {
+    const first = at < this.#end ? (this.#bytes[at] as number) : 0;
+    const end = at + 1 + (first & 0x1f);
+    if (first < 0x60 || first > 0x77 || end > this.#end || !isText(this.#bytes, at + 1, end)) return false;
+    this.pos = end;
+    return true;
+  }
+
+  /** Simple values that have no meaning end sessions of cbor-x. */
+  #refuseSimple(at: number): false {
+    return this.#fail(`the CBOR simple value ${this.#value}, which not every client can read`, at);
   }
 
   /** Behind the rest of a value that is neither list nor dict, whose head was read. */
   #skipLeaf(at: number): boolean {
     if (this.#major === TEXT || this.#major === BYTES) {
-      if (this.#extra === INDEFINITE) return this.#skipChunks(this.#major);
+      if (this.#extra === INDEFINITE) {
+        this.#isUnclean = true;
+        return this.#skipChunks(this.#major);
+      }
       return this.#skipContent(this.#major, at);
     }
     if (this.#major !== 7) return true;

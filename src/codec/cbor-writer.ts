@@ -89,6 +89,11 @@ function writeMixed(sink: ByteSink, { keys, values }: MixedDict, depth: number):
   }
 }
 
+/** `major`: 2 for bytes, 3 for text. */
+export function writeStringHead(sink: ByteSink, major: number, length: number): void {
+  writeArgument(sink, major << 5, length);
+}
+
 function writeTextHead(sink: ByteSink, length: number): void {
   writeArgument(sink, TEXT, length);
 }

@@ -3,7 +3,20 @@ import { FloatOnWire } from '../wamp/float-on-wire.js';
 import { NO_DETAILS } from '../wamp/options.js';
 import type { CodecLimits } from './codec.js';
 import { HASH_SEED, hashStep, intern, MAX_INTERNED_BYTES } from './intern.js';
-import { afterLiteral, afterNumber, afterSpace, afterString, badAt, byteAt, isBad, isDigit } from './json-scan.js';
+import {
+  afterBase64,
+  afterLiteral,
+  afterNumber,
+  afterSpace,
+  afterString,
+  badAt,
+  byteAt,
+  isBad,
+  isByteString,
+  isDigit,
+  isHuge,
+  MIN_HUGE_CHARACTERS,
+} from './json-scan.js';
 import type { ElementKind, Reader } from './reader.js';
 import { decodeText } from './text.js';
 import { floatRead, MAX_BIG_INTEGER_DIGITS, type OpenDict, putEntry, Untranslatable } from './values.js';
@@ -16,6 +29,8 @@ const OPEN_LIST = 0x5b;
 const CLOSE_LIST = 0x5d;
 const OPEN_DICT = 0x7b;
 const CLOSE_DICT = 0x7d;
+const BACKSLASH = 0x5c;
+const U0000_LENGTH = 6;
 // In ASCII each closing bracket stands two behind its opening one.
 const TO_CLOSE = 2;
 
@@ -92,7 +107,8 @@ export class JsonReader implements Reader {
     const byte = byteAt(this.#bytes, this.pos, this.#end);
     if (byte === OPEN_LIST) return 'list';
     if (byte === OPEN_DICT) return 'dict';
-    return byte === QUOTE ? 'text' : 'other';
+    if (byte === QUOTE) return isByteString(this.#bytes, this.pos, this.#end) ? 'bytes' : 'text';
+    return byte === 0x6e ? 'null' : 'other';
   }
 
   skip(): boolean {
@@ -105,8 +121,12 @@ export class JsonReader implements Reader {
     for (;;) {
       pos = afterSpace(bytes, pos, end);
       const first = byteAt(bytes, pos, end);
-      if (first === QUOTE) pos = afterString(bytes, pos + 1, end);
-      else if (first === OPEN_LIST || first === OPEN_DICT) {
+      if (first === QUOTE) {
+        if (bytes[pos + 1] === BACKSLASH && isByteString(bytes, pos, end)) {
+          pos = this.#afterByteString(pos);
+          if (isBad(pos)) return this.#fail('U+0000 stands before what is not Base64 (SER-3)', badAt(pos));
+        } else pos = afterString(bytes, pos + 1, end, true);
+      } else if (first === OPEN_LIST || first === OPEN_DICT) {
         if (depth >= this.#maxDepth) return this.#tooDeep(pos);
         pos = afterSpace(bytes, pos + 1, end);
         if (byteAt(bytes, pos, end) === first + TO_CLOSE) pos++;
@@ -120,8 +140,11 @@ export class JsonReader implements Reader {
           }
           continue;
         }
-      } else if (first === MINUS || isDigit(first)) pos = afterNumber(bytes, pos, end);
-      else pos = afterLiteral(bytes, pos, end);
+      } else if (first === MINUS || isDigit(first)) {
+        const start = pos;
+        pos = afterNumber(bytes, pos, end);
+        if (pos - start >= MIN_HUGE_CHARACTERS && isHuge(bytes, start, pos)) return this.#failScan(-1 - start);
+      } else pos = afterLiteral(bytes, pos, end);
       if (isBad(pos)) return this.#failScan(pos);
 
       for (;;) {
@@ -149,9 +172,34 @@ export class JsonReader implements Reader {
     }
   }
 
-  /** Keys of JSON are text by its grammar. */
-  skipDict(): boolean {
-    return this.skip();
+  /** What JSON needs is done where it stands. */
+  isUnclean(): boolean {
+    return false;
+  }
+
+  single(): ElementKind | undefined {
+    const bytes = this.#bytes;
+    const end = this.#end;
+    this.pos = afterSpace(bytes, this.pos + 1, end);
+    if (byteAt(bytes, this.pos, end) === CLOSE_LIST) return undefined;
+    const kind = this.kind();
+    if (!this.skip()) return undefined;
+    const pos = afterSpace(bytes, this.pos, end);
+    this.pos = pos + 1;
+    return byteAt(bytes, pos, end) === CLOSE_LIST ? kind : undefined;
+  }
+
+  /** From the opening quote to behind the closing one. Base64 may be escaped: PHP does that to every slash. */
+  #afterByteString(quote: number): number {
+    const bytes = this.#bytes;
+    const end = this.#end;
+    const content = quote + 1 + U0000_LENGTH;
+    const next = afterBase64(bytes, content, end);
+    if (!isBad(next) || bytes[badAt(next)] !== BACKSLASH) return next;
+    const behind = afterString(bytes, content, end);
+    if (isBad(behind)) return behind;
+    const text = JSON.parse(decodeText(bytes, quote, behind)) as string;
+    return bytesOf(text) instanceof Uint8Array ? behind : -1 - content;
   }
 
   readElement(index: number): unknown {
@@ -292,7 +340,7 @@ export class JsonReader implements Reader {
     const end = this.#end;
     let pos = afterSpace(bytes, from, end);
     if (byteAt(bytes, pos, end) !== QUOTE) return -1 - pos;
-    pos = afterString(bytes, pos + 1, end);
+    pos = afterString(bytes, pos + 1, end, true);
     if (isBad(pos)) return pos;
     pos = afterSpace(bytes, pos, end);
     return byteAt(bytes, pos, end) === COLON ? pos + 1 : -1 - pos;
@@ -323,7 +371,9 @@ function describeByte(bytes: Uint8Array, pos: number): string {
   if (byte < 0x20) return `unexpected control character 0x${byte.toString(16).padStart(2, '0')}`;
   if (byte === 0x5c) return 'invalid escape in a string';
   const unexpected = `unexpected ${String.fromCharCode(byte)}`;
-  return byte === MINUS || isDigit(byte) ? `${unexpected}, or an invalid number` : unexpected;
+  return byte === MINUS || isDigit(byte)
+    ? `${unexpected}, or a number that is invalid or larger than any float`
+    : unexpected;
 }
 
 function numberOf(token: string): unknown {

@@ -1,7 +1,8 @@
-import { afterSequences } from './text.js';
+import { afterSequences, decodeAscii } from './text.js';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const DOT = 0x2e;
 
 // What ends the plain run of a string: the quote, the escape, control characters, and everything that is not ASCII.
 const STOPS = new Uint8Array(256);
@@ -41,8 +42,11 @@ export function afterSpace(bytes: Uint8Array, pos: number, end: number): number 
   return pos;
 }
 
-/** From behind the opening quote to behind the closing one. */
-export function afterString(bytes: Uint8Array, pos: number, end: number): number {
+/**
+ * From behind the opening quote to behind the closing one. `mends`: escapes of lone surrogates, which some libraries
+ * refuse, are overwritten with that of U+FFFD.
+ */
+export function afterString(bytes: Uint8Array, pos: number, end: number, mends = false): number {
   for (;;) {
     const short = Math.min(end, pos + SHORT_BYTES);
     while (pos < short && STOPS[bytes[pos] as number] === 0) pos++;
@@ -50,7 +54,8 @@ export function afterString(bytes: Uint8Array, pos: number, end: number): number
     if (pos >= end) return -1 - end;
     const byte = bytes[pos] as number;
     if (byte === QUOTE) return pos + 1;
-    const next = byte === BACKSLASH ? afterEscape(bytes, pos, end) : byte < 0x20 ? -1 : afterSequences(bytes, pos, end);
+    const next =
+      byte === BACKSLASH ? afterEscape(bytes, pos, end, mends) : byte < 0x20 ? -1 : afterSequences(bytes, pos, end);
     if (next < 0) return -1 - pos;
     pos = next;
   }
@@ -99,7 +104,7 @@ function stopsWord(word: number): boolean {
 }
 
 /** From the backslash to behind its escape; −1 when it is none. */
-function afterEscape(bytes: Uint8Array, pos: number, end: number): number {
+function afterEscape(bytes: Uint8Array, pos: number, end: number, mends: boolean): number {
   switch (byteAt(bytes, pos + 1, end)) {
     case 0x22: // quote
     case 0x5c: // backslash
@@ -111,12 +116,80 @@ function afterEscape(bytes: Uint8Array, pos: number, end: number): number {
     case 0x74: // t
       return pos + 2;
     case 0x75: // u
-      if (pos + 6 > end) return -1;
-      for (let i = pos + 2; i < pos + 6; i++) if (!isHex(bytes[i] as number)) return -1;
-      return pos + 6;
+      if (!isUnitEscape(bytes, pos, end)) return -1;
+      return mends && isSurrogate(bytes, pos) ? afterSurrogate(bytes, pos, end) : pos + 6;
     default:
       return -1;
   }
+}
+
+/** True for a backslash, u and four digits. */
+function isUnitEscape(bytes: Uint8Array, pos: number, end: number): boolean {
+  if (pos + 6 > end || bytes[pos] !== BACKSLASH || bytes[pos + 1] !== 0x75) return false;
+  for (let i = pos + 2; i < pos + 6; i++) if (!isHex(bytes[i] as number)) return false;
+  return true;
+}
+
+function isSurrogate(bytes: Uint8Array, pos: number): boolean {
+  return ((bytes[pos + 2] as number) | 0x20) === 0x64 && (bytes[pos + 3] as number) >= 0x38;
+}
+
+/** True for \uDC00 to \uDFFF, when it is a surrogate: the second digit is a letter from C on. */
+function isLow(bytes: Uint8Array, pos: number): boolean {
+  return ((bytes[pos + 3] as number) | 0x20) >= 0x63;
+}
+
+/** Behind a pair, or behind a surrogate that has become U+FFFD. */
+function afterSurrogate(bytes: Uint8Array, pos: number, end: number): number {
+  const next = pos + 6;
+  const isPair = !isLow(bytes, pos) && isUnitEscape(bytes, next, end) && isSurrogate(bytes, next) && isLow(bytes, next);
+  if (isPair) return next + 6;
+  bytes.fill(0x66, pos + 2, next);
+  bytes[next - 1] = 0x64;
+  return next;
+}
+
+/** True when a string begins with U+0000, in the only way JSON has for it: then it stands for bytes (SER-3). */
+export function isByteString(bytes: Uint8Array, quote: number, end: number): boolean {
+  return (
+    bytes[quote + 1] === BACKSLASH &&
+    quote + 7 < end &&
+    bytes[quote + 2] === 0x75 &&
+    spells(bytes, quote + 2, end, 0x30, 0x30, 0x30) &&
+    bytes[quote + 6] === 0x30
+  );
+}
+
+// The value of each character of Base64, and what has none.
+const NO_VALUE = 64;
+const BASE64 = new Uint8Array(256).fill(NO_VALUE);
+for (let value = 0; value < NO_VALUE; value++)
+  BASE64['ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'.charCodeAt(value)] = value;
+const PADDING = 0x3d;
+
+/** As afterString, from behind U+0000: what follows must be padded Base64 without spare bits. */
+export function afterBase64(bytes: Uint8Array, start: number, end: number): number {
+  let pos = start;
+  while (pos + 4 <= end && isGroup(bytes, pos)) pos += 4;
+  while (pos < end && (BASE64[bytes[pos] as number] as number) < NO_VALUE) pos++;
+  const last = BASE64[bytes[pos - 1] as number] as number;
+  const digits = (pos - start) & 3;
+  if (digits === 2 && spells(bytes, pos - 1, end, PADDING, PADDING, QUOTE))
+    return (last & 0xf) === 0 ? pos + 3 : -1 - pos;
+  if (digits === 3 && byteAt(bytes, pos, end) === PADDING && byteAt(bytes, pos + 1, end) === QUOTE)
+    return (last & 3) === 0 ? pos + 2 : -1 - pos;
+  return digits === 0 && byteAt(bytes, pos, end) === QUOTE ? pos + 1 : -1 - pos;
+}
+
+/** Whether four bytes are Base64, none of them padding. */
+function isGroup(bytes: Uint8Array, pos: number): boolean {
+  return (
+    ((BASE64[bytes[pos] as number] as number) |
+      (BASE64[bytes[pos + 1] as number] as number) |
+      (BASE64[bytes[pos + 2] as number] as number) |
+      (BASE64[bytes[pos + 3] as number] as number)) <
+    NO_VALUE
+  );
 }
 
 function isHex(byte: number): boolean {
@@ -144,6 +217,24 @@ export function afterNumber(bytes: Uint8Array, pos: number, end: number): number
     if (at === exponent) return -1 - pos;
   }
   return at;
+}
+
+// Numbers of so many characters, with an exponent of two digits at most, are far from the largest double.
+const MANY_CHARACTERS = 200;
+/** As many as the largest double has, and a sign. */
+const MAX_CHARACTERS = 310;
+/** The shortest number beyond floats is 1e309. */
+export const MIN_HUGE_CHARACTERS = 5;
+
+/** True for a number that no double comes near: libraries fail at those, some already at the count of digits. */
+export function isHuge(bytes: Uint8Array, start: number, end: number): boolean {
+  let pos = end - 1;
+  while (pos > start && isDigit(bytes[pos] as number)) pos--;
+  const isExponent = pos > start && bytes[pos] !== DOT && !isDigit(bytes[pos] as number);
+  if (end - start <= MANY_CHARACTERS && (!isExponent || end - pos <= 3)) return false;
+  const token = decodeAscii(bytes, start, end);
+  if (Number.isFinite(Number(token))) return false;
+  return end - start > MAX_CHARACTERS || /[eE]/.test(token);
 }
 
 function afterDigits(bytes: Uint8Array, pos: number, end: number): number {

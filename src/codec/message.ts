@@ -1,6 +1,8 @@
+import { Buffer } from 'node:buffer';
 import { Code } from '../wamp/codes.js';
 import type { RouterMessage } from '../wamp/messages.js';
 import type { Payload, SerializerId } from '../wamp/payload.js';
+import { cleaned } from './clean.js';
 import type { DecodedMessage } from './codec.js';
 import type { HeadMemory } from './head-memory.js';
 import { NO_PAYLOAD, rawPayload } from './payload.js';
@@ -66,29 +68,60 @@ function decodePayload(
 ): DecodedMessage | undefined {
   const start = reader.pos;
   let end = start;
+  let firstEnd = start;
+  let secondStart = start;
   let count = 0;
   let first: ElementKind = 'other';
   let second: ElementKind = 'other';
   do {
     const kind = reader.kind();
     if (count === 0) first = kind;
-    else if (count === 1) second = kind;
-    const isFine = count === 1 && kind === 'dict' ? reader.skipDict() : reader.skip();
-    if (!isFine) return undefined;
+    else if (count === 1) {
+      second = kind;
+      firstEnd = end;
+      secondStart = reader.pos;
+    }
+    if (!reader.skip()) return undefined;
     count++;
     end = reader.pos;
   } while (reader.hasElement(index + count));
   if (reader.trouble() !== undefined) return undefined;
   const payloadShape = shapeOf(count, first, second);
-  if (payloadShape === 'malformed') return { header, payload: NO_PAYLOAD, payloadShape };
-  // What comes before the payload has been read; the end of a JSON list must be as we would write it.
-  const freeBytes = serializer !== 'json' || bytes[end] === CLOSE_LIST ? start + headroomBytes : 0;
-  return {
-    header,
-    payload: rawPayload(serializer, count === 1 ? 1 : 2, bytes, start, end, freeBytes),
-    payloadShape,
-  };
+  if (payloadShape === 'malformed' || payloadShape === 'none') return { header, payload: NO_PAYLOAD, payloadShape };
+  let payload: Payload;
+  if (reader.isUnclean() || first === 'null' || second === 'null') {
+    const args = first === 'null' ? undefined : bytes.subarray(start, count === 1 ? end : firstEnd);
+    const kwargs = second === 'dict' ? bytes.subarray(secondStart, end) : undefined;
+    payload = rewritten(serializer, args, kwargs, reader.isUnclean());
+  } else {
+    // What comes before the payload has been read; the end of a JSON list must be as we would write it.
+    const freeBytes = serializer !== 'json' || bytes[end] === CLOSE_LIST ? start + headroomBytes : 0;
+    payload = rawPayload(serializer, count === 1 ? 1 : 2, bytes, start, end, freeBytes);
+  }
+  return { header, payload, payloadShape };
 }
+
+/** A payload whose elements are not as they came: null is an empty list, and what some library cannot read has gone. */
+function rewritten(
+  serializer: SerializerId,
+  args: Uint8Array | undefined,
+  kwargs: Uint8Array | undefined,
+  isUnclean: boolean,
+): Payload {
+  const parts: Uint8Array[] = [];
+  for (const element of kwargs === undefined ? [args] : [args, kwargs]) {
+    if (parts.length > 0 && serializer === 'json') parts.push(JSON_COMMA);
+    parts.push(element === undefined ? EMPTY_LIST[serializer] : isUnclean ? cleaned(serializer, element) : element);
+  }
+  return rawPayload(serializer, kwargs === undefined ? 1 : 2, Buffer.concat(parts));
+}
+
+const JSON_COMMA = Buffer.from(',');
+const EMPTY_LIST = {
+  json: Buffer.from('[]'),
+  msgpack: Buffer.of(0x90),
+  cbor: Buffer.of(0x80),
+} as const;
 
 /** The payload of a message that has a place for one; it is the last element. */
 export function payloadOfMessage(message: RouterMessage): Payload | undefined {

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { NO_DETAILS } from '../wamp/options.js';
 import type { CodecLimits } from './codec.js';
 import { readBinaryText } from './intern.js';
@@ -16,7 +17,9 @@ export class MsgpackReader implements Reader {
   #trouble: string | undefined;
   readonly #maxDepth: number;
   readonly #maxEntries: number;
-  readonly #left: Float64Array;
+  /** Per level: values still to come; of dicts the negative of it, so that keys are at even numbers. */
+  readonly #left: Int32Array;
+  #isUnclean = false;
   #bytes: Uint8Array = new Uint8Array(0);
   #end = 0;
   #depth = 0;
@@ -25,7 +28,7 @@ export class MsgpackReader implements Reader {
   constructor(limits: CodecLimits) {
     this.#maxDepth = limits.maxDepth;
     this.#maxEntries = limits.maxContainerEntries;
-    this.#left = new Float64Array(limits.maxDepth + 1);
+    this.#left = new Int32Array(limits.maxDepth + 1);
   }
 
   begin(bytes: Uint8Array): void {
@@ -33,6 +36,7 @@ export class MsgpackReader implements Reader {
     this.#end = bytes.length;
     this.#depth = 0;
     this.pos = 0;
+    this.#isUnclean = false;
     this.#trouble = undefined;
   }
 
@@ -70,50 +74,91 @@ export class MsgpackReader implements Reader {
     if (first >= 0xc4 && first <= 0xc6) return 'bytes';
     if (first >= 0xd9 && first <= 0xdb) return 'text';
     if (first === 0xdc || first === 0xdd) return 'list';
-    return first === 0xde || first === 0xdf ? 'dict' : 'other';
+    if (first === 0xde || first === 0xdf) return 'dict';
+    return first === 0xc0 || (first === 0xd4 && isUndefined(this.#bytes, this.pos, this.#end)) ? 'null' : 'other';
+  }
+
+  isUnclean(): boolean {
+    return this.#isUnclean;
+  }
+
+  single(): ElementKind | undefined {
+    if (this.#openList(this.pos) !== 1) return undefined;
+    const kind = this.kind();
+    return this.skip() ? kind : undefined;
   }
 
   skip(): boolean {
-    return this.#skip(0);
-  }
-
-  skipDict(): boolean {
-    const entries = this.#openDict(this.pos);
-    if (entries < 0) return false;
-    for (let i = 0; i < entries; i++) {
-      if (this.kind() !== 'text') return this.#fail('a key that is not text', this.pos);
-      if (!this.#skip(1) || !this.#skip(1)) return false;
-    }
-    return true;
-  }
-
-  #skip(base: number): boolean {
+    const bytes = this.#bytes;
     const left = this.#left;
-    let depth = base;
-    left[depth] = 1;
+    let depth = 0;
+    left[0] = 1;
     for (;;) {
       while (left[depth] === 0) {
-        if (depth === base) return true;
+        if (depth === 0) return true;
         depth--;
       }
-      left[depth] = (left[depth] as number) - 1;
+      const before = left[depth] as number;
+      left[depth] = before < 0 ? before + 1 : before - 1;
+      if (before < 0 && (before & 1) === 0) {
+        if (!this.#skipKey()) return false;
+        continue;
+      }
+      const at = this.pos;
       const kind = this.kind();
-      if (kind === 'other') {
-        if (!this.#skipScalar()) return false;
-      } else if (kind === 'text') {
+      if (kind === 'text') {
         const start = this.#openString();
         if (start < 0) return false;
-        if (!isText(this.#bytes, start, this.pos)) return this.#fail('invalid UTF-8', start);
+        if (!isText(bytes, start, this.pos)) return this.#fail('invalid UTF-8', start);
       } else if (kind === 'bytes') {
         if (this.#openString() < 0) return false;
-      } else {
-        if (depth >= this.#maxDepth) return this.#tooDeep(this.pos);
-        const count = kind === 'list' ? this.#openList(this.pos) : 2 * this.#openDict(this.pos);
+      } else if (kind === 'list' || kind === 'dict') {
+        if (depth >= this.#maxDepth) return this.#tooDeep(at);
+        const count = kind === 'list' ? this.#openList(at) : this.#openDict(at);
         if (count < 0) return false;
         depth++;
-        left[depth] = count;
+        left[depth] = kind === 'list' ? count : -2 * count;
+      } else {
+        if (!this.#skipScalar()) return false;
+        const first = bytes[at] as number;
+        if (first >= 0xc7 && first <= 0xd8 && !this.#checkExtension(at, first)) return false;
       }
     }
+  }
+
+  #skipKey(): boolean {
+    const bytes = this.#bytes;
+    const at = this.pos;
+    const first = at < this.#end ? (bytes[at] as number) : 0;
+    let start = at + 1;
+    // Most keys have fewer than 32 bytes.
+    if (first >= 0xa0 && first < 0xc0 && start + (first & 0x1f) <= this.#end) this.pos = start + (first & 0x1f);
+    else {
+      if (at >= this.#end) return this.#cutOff(at);
+      if (this.kind() !== 'text') return this.#fail('a key that is not text', at);
+      start = this.#openString();
+      if (start < 0) return false;
+    }
+    if (!isText(bytes, start, this.pos)) return this.#fail('invalid UTF-8', start);
+    if (this.pos - start !== PROTOTYPE.length || !isPrototype(bytes, start)) return true;
+    return this.#fail('the key "__proto__"', at);
+  }
+
+  /**
+   * Of extensions libraries know timestamps alone, and end their session over others (msgpack5, msgpackr) or over
+   * timestamps of another length (msgpack for Python). undefined, as msgpackr writes it, becomes nil.
+   */
+  #checkExtension(at: number, first: number): boolean {
+    if (first > 0xc9 && first < 0xd4) return true;
+    const bytes = this.#bytes;
+    if (isUndefined(bytes, at, this.#end)) {
+      this.#isUnclean = true;
+      return true;
+    }
+    const value = this.#extension(at, first, new DataView(bytes.buffer, bytes.byteOffset, this.#end));
+    if (value instanceof Timestamp && value.nanoseconds <= 999_999_999) return true;
+    const what = value instanceof Untranslatable ? value.what : 'a timestamp of more than 999,999,999 nanoseconds';
+    return this.#fail(`${what}, which not every client can read`, at);
   }
 
   readElement(): unknown {
@@ -134,6 +179,7 @@ export class MsgpackReader implements Reader {
         // A copy: a view would keep all of the message's memory, and see what is later written over it.
         return from < 0 ? undefined : new Uint8Array(this.#bytes.subarray(from, this.pos));
       }
+      case 'null':
       case 'other':
         return this.#skipScalar() ? this.#scalar(start) : undefined;
     }
@@ -351,8 +397,7 @@ export class MsgpackReader implements Reader {
     const length = isFixed ? 1 << (first - 0xd4) : this.#uint(pos + 1, width);
     const type = this.#bytes[pos + 1 + width] as number;
     const start = pos + 2 + width;
-    // How msgpackr says undefined, and with it wampy: `{ match: undefined }` in every SUBSCRIBE.
-    if (type === 0 && first === 0xd4 && this.#bytes[start] === 0) return null;
+    if (isUndefined(this.#bytes, pos, this.#end)) return null;
     if (type === TIMESTAMP && length === 4) return new Timestamp(BigInt(view.getUint32(start)), 0);
     if (type === TIMESTAMP && length === 8) {
       const packed = view.getBigUint64(start);
@@ -375,3 +420,15 @@ export class MsgpackReader implements Reader {
     return false;
   }
 }
+
+/** How msgpackr writes undefined, and with it wampy: `{ match: undefined }` in every SUBSCRIBE. */
+export function isUndefined(bytes: Uint8Array, pos: number, end: number): boolean {
+  return pos + 3 <= end && bytes[pos] === 0xd4 && bytes[pos + 1] === 0 && bytes[pos + 2] === 0;
+}
+
+/** msgpack5, and with it autobahn-js, ends its session over a key of this name. */
+function isPrototype(bytes: Uint8Array, start: number): boolean {
+  return bytes[start] === 0x5f && PROTOTYPE.equals(bytes.subarray(start, start + PROTOTYPE.length));
+}
+
+const PROTOTYPE = Buffer.from('__proto__');

@@ -63,6 +63,7 @@ function writeDict(sink: ByteSink, dict: Record<string, unknown>, depth: number)
   for (const key of keys) {
     const value = dict[key];
     if (value === undefined) continue;
+    if (key === '__proto__') sink.trouble ??= 'the key "__proto__", over which msgpack5 ends its session';
     writeTextBehind(sink, key, writeTextHead);
     writeMsgpack(sink, value, depth);
   }

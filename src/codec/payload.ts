@@ -1,6 +1,7 @@
 import type { Dict, List } from '../wamp/options.js';
-import type { Payload, SerializerId, TranscodingFault } from '../wamp/payload.js';
+import type { OpaqueKind, Payload, SerializerId, TranscodingFault } from '../wamp/payload.js';
 import type { ByteSink } from './byte-sink.js';
+import { opaqueLength } from './opaque.js';
 import { encodeValues, transcode } from './transcode.js';
 
 const NO_BYTES = new Uint8Array(0);
@@ -56,6 +57,12 @@ class RawPayload implements Payload {
     if (serializer === this.serializer) return this.bytes;
     this.#others ??= new Encodings();
     return (this.#others[serializer] ??= transcode(this.serializer, serializer, this.elementCount, this.bytes));
+  }
+
+  opaque(kinds: readonly OpaqueKind[]): Payload | undefined {
+    const length = opaqueLength(this, kinds);
+    if (length === 0) return undefined;
+    return this.elementCount === 1 ? this : rawPayload(this.serializer, 1, this.bytes, 0, length);
   }
 
   /**

@@ -1,7 +1,7 @@
 import type { PayloadShape } from '../wamp/payload.js';
 
-/** `text` and `bytes` are strings of the serialization, `other` is everything scalar. */
-export type ElementKind = 'list' | 'dict' | 'text' | 'bytes' | 'other';
+/** `text` and `bytes` are strings of the serialization, `null` includes undefined, `other` is every other scalar. */
+export type ElementKind = 'list' | 'dict' | 'text' | 'bytes' | 'null' | 'other';
 
 /**
  * Reads one message front to back. Never throws on foreign bytes: once there is `trouble` the rest is meaningless.
@@ -18,10 +18,15 @@ export interface Reader {
   /** To the `index`th element, which is at `pos` if there is one: the bytes before it have been read before. */
   jump(pos: number, index: number): boolean;
   kind(): ElementKind;
-  /** Checks one value, wholly, without decoding it. False in trouble. */
+  /**
+   * Checks one value of a payload, wholly, without decoding it: that it is well-formed, and that every library can read
+   * it. False in trouble. Lone surrogates in JSON become U+FFFD where they stand.
+   */
   skip(): boolean;
-  /** As skip, and that it is a dict whose keys are text. */
-  skipDict(): boolean;
+  /** True when what was skipped since `begin` holds what clean.ts must rewrite before others receive it. */
+  isUnclean(): boolean;
+  /** What a checked list holds, if that is exactly one value; then `pos` is behind the list. */
+  single(): ElementKind | undefined;
   /** Decodes the `index`th element of a payload, which has no list around it. */
   readElement(index: number): unknown;
   /** Decodes one value. Values are described in values.ts. */
@@ -43,11 +48,16 @@ export function payloadIndex(code: unknown): number {
   }
 }
 
+/** null stands for what is not there: Go clients write it in place of Arguments (MSG-7). */
 export function shapeOf(count: number, first: ElementKind, second: ElementKind): PayloadShape {
   if (count === 0) return 'none';
   if (count === 1) {
     if (first === 'list') return 'args';
-    return first === 'text' || first === 'bytes' ? 'bare' : 'malformed';
+    if (first === 'null') return 'none';
+    return first === 'bytes' ? 'bare' : 'malformed';
   }
-  return count === 2 && first === 'list' && second === 'dict' ? 'args+kwargs' : 'malformed';
+  if (count > 2 || (first !== 'list' && first !== 'null')) return 'malformed';
+  if (second === 'dict') return 'args+kwargs';
+  if (second !== 'null') return 'malformed';
+  return first === 'list' ? 'args' : 'none';
 }

@@ -67,6 +67,8 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost {
   #inbox: Inbox | undefined;
   #isWaiting = false;
   #closeReason: Uri | undefined;
+  /** A session has ended by GOODBYE, and none has begun since: answers of its handlers may still come. */
+  #hadSession = false;
 
   constructor(connection: Connection, deps: EndpointDeps) {
     this.#connection = connection;
@@ -197,7 +199,8 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost {
     switch (this.#state) {
       case 'closed':
         if (message[0] === Code.HELLO) this.#open(message[1], message[2]);
-        else this.abort(violation('HELLO must come first: there is no session'));
+        else if (!this.#hadSession || !isRouted(message))
+          this.abort(violation('HELLO must come first: there is no session'));
         break;
       case 'establishing':
         this.abort(violation('nothing may be sent between HELLO and the answer to it'));
@@ -219,6 +222,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost {
     const { realms, authMethods, logger } = this.#deps;
     const { remoteAddress } = this.#connection;
     this.#state = 'establishing';
+    this.#hadSession = false;
     this.#handshake = new Handshake({ realms, authMethods, remoteAddress, logger }, this, realm, details);
     this.#handshake.start();
   }
@@ -237,6 +241,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost {
   /** After a completed GOODBYE exchange another HELLO may come, within bounded time (SES-14). */
   #reset(): void {
     this.#state = 'closed';
+    this.#hadSession = true;
     this.#closeReason = undefined;
     this.#arm(this.#deps.limits.handshakeTimeoutMs, () => this.#handshakeTimedOut('goodbye'));
     this.#endSession('goodbye');
@@ -380,6 +385,11 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost {
 
 /** Counts what could not be read as a message. */
 const UNREADABLE = 0;
+
+/** True for what only a session sends, and may have had on the way when it said GOODBYE. */
+function isRouted(message: ClientMessage): boolean {
+  return message[0] !== Code.GOODBYE && message[0] !== Code.AUTHENTICATE;
+}
 
 interface LiveSession {
   readonly session: EstablishedSession;

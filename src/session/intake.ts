@@ -8,7 +8,7 @@ import type { RequestId, Uri } from '../wamp/ids.js';
 import type { Call, InvocationError, Publish, Register, RoutedMessage, Subscribe, Yield } from '../wamp/messages.js';
 import type { MatchPolicy, Passthru } from '../wamp/options.js';
 import { unreachable } from '../wamp/unreachable.js';
-import { checkUri } from '../wamp/uri-rules.js';
+import { checkUri, isReserved } from '../wamp/uri-rules.js';
 import { ErrorUri } from '../wamp/uris.js';
 import type { EstablishedSession } from './established-session.js';
 import type { Action, Authorizer, Decision, RealmDoor, RealmRules } from './ports.js';
@@ -135,9 +135,8 @@ export class Intake {
     if (flaw !== undefined) return flaw;
     const [code, type, request, options, error, payload] = message;
     const { maxUriBytes, maxUriComponents } = this.#rules;
-    if (checkUri(error, 'exact', { uriCheck: 'loose', maxUriBytes, maxUriComponents }) === undefined) {
-      return this.#route(message);
-    }
+    const malformed = checkUri(error, 'exact', { uriCheck: 'loose', maxUriBytes, maxUriComponents });
+    if (malformed === undefined && !CONTROLS.test(error)) return this.#route(message);
     return this.#route([code, type, request, options, ErrorUri.INVALID_URI, payload]);
   }
 
@@ -203,6 +202,10 @@ export class Intake {
         this.#door.route(this.#session, message, allowDisclose);
         return;
       case Code.SUBSCRIBE:
+        if (isNeverPublished(message[3], match)) {
+          this.#refuse(message, ErrorUri.FEATURE_NOT_SUPPORTED, NO_META_EVENTS);
+          return;
+        }
         this.#door.route(this.#session, message, false);
         return;
       default:
@@ -253,6 +256,9 @@ function withTimeout([code, request, options, procedure, payload]: Call, timeout
 }
 
 const MAX_REFUSED_CALLS = 64;
+/** The controls of C0 and C1, which have no business in a URI. */
+const CONTROLS = /\p{Control}/u;
+const NO_META_EVENTS = 'this router publishes nothing under "wamp.": it has no meta API (SMA, UMA, RMA)';
 const FORCE_NOT_ALLOWED = 'force_reregister is not allowed here (allowForceReregister): register without it';
 
 /** Passthru that was not announced (PV-9); the enc_* form has no announcement of its own (PPT-5). */
@@ -265,6 +271,11 @@ function checkPassthru(
   return violation(
     `${message} with ppt_scheme needs payload_passthru_mode, which HELLO did not announce for this role`,
   );
+}
+
+/** True when every topic that matches is reserved: applications publish none, and the router has none to tell of (URI-2). */
+function isNeverPublished(topic: Uri, match: MatchPolicy): boolean {
+  return match === 'prefix' ? topic.startsWith('wamp.') : isReserved(topic);
 }
 
 function excerpt(uri: Uri): string {

@@ -6,7 +6,7 @@ import type { Dict } from './options.js';
 type KeyType =
   | 'bool'
   | 'string'
-  | 'string or bytes'
+  | 'text'
   | 'count'
   | 'positive'
   | 'ids'
@@ -16,7 +16,8 @@ type KeyType =
   | 'match'
   | 'invoke'
   | 'mode'
-  | 'enc_algo';
+  | 'enc_algo'
+  | 'enc_serializer';
 
 export type KnownKeys = ReadonlyMap<string, KeyType>;
 
@@ -37,14 +38,15 @@ export function checkKeys(where: string, dict: Dict, known: KnownKeys): Fault | 
   return seen;
 }
 
+/** These are forwarded, so that every client must be able to read them. */
 const PASSTHRU = {
-  ppt_scheme: 'string',
-  ppt_serializer: 'string',
-  ppt_cipher: 'string',
-  ppt_keyid: 'string',
+  ppt_scheme: 'text',
+  ppt_serializer: 'text',
+  ppt_cipher: 'text',
+  ppt_keyid: 'text',
   enc_algo: 'enc_algo',
-  enc_key: 'string or bytes',
-  enc_serializer: 'string',
+  enc_key: 'text',
+  enc_serializer: 'enc_serializer',
 } as const;
 
 /** Keys that autobahn and its test vectors know beyond the specification. */
@@ -108,7 +110,7 @@ function keys(types: Readonly<Record<string, KeyType>>): KnownKeys {
 const DESCRIPTIONS: Readonly<Record<KeyType, string>> = {
   bool: 'a boolean',
   string: 'a string',
-  'string or bytes': 'a string or a byte string',
+  text: 'a string of well-formed Unicode that does not begin with U+0000',
   count: 'a non-negative integer',
   positive: 'a positive integer',
   ids: 'a list of ids (integers from 1 to 2^53)',
@@ -118,20 +120,26 @@ const DESCRIPTIONS: Readonly<Record<KeyType, string>> = {
   match: '"exact", "prefix" or "wildcard"',
   invoke: '"single", "roundrobin", "random", "first" or "last"',
   mode: '"skip", "kill" or "killnowait"',
-  enc_algo: '"cryptobox", "mqtt", "xbr" or a name that begins with "x_"',
+  enc_algo: '"cryptobox", "mqtt", "xbr" or "x_" and a name of a-z, 0-9 and "_"',
+  enc_serializer: '"json", "msgpack", "cbor", "ubjson", "flatbuffers" or "x_" and a name of a-z, 0-9 and "_"',
 };
 
 const MATCHES: readonly unknown[] = ['exact', 'prefix', 'wildcard'];
 const INVOKES: readonly unknown[] = ['single', 'roundrobin', 'random', 'first', 'last'];
 const MODES: readonly unknown[] = ['skip', 'kill', 'killnowait'];
 const ALGORITHMS: readonly unknown[] = ['cryptobox', 'mqtt', 'xbr'];
+const SERIALIZERS: readonly unknown[] = ['json', 'msgpack', 'cbor', 'ubjson', 'flatbuffers'];
+/** What autobahn-python takes for a name of one's own; it ends its session over any other. */
+const CUSTOM_NAME = /^x_(?:[a-z][0-9a-z_]+)?$/;
+const LONE_SURROGATE = /\p{Surrogate}/u;
 
+const isCustomName = (value: unknown): boolean => typeof value === 'string' && CUSTOM_NAME.test(value);
 const isString = (value: unknown): boolean => typeof value === 'string';
 
 const FITS: Readonly<Record<KeyType, (value: unknown) => boolean>> = {
   bool: (value) => typeof value === 'boolean',
   string: isString,
-  'string or bytes': (value) => typeof value === 'string' || value instanceof Uint8Array,
+  text: (value) => typeof value === 'string' && !value.startsWith('\u0000') && !LONE_SURROGATE.test(value),
   count: isCount,
   positive: (value) => isCount(value) && value > 0,
   ids: (value) => Array.isArray(value) && value.every((id) => returnedId(id) !== undefined),
@@ -141,5 +149,6 @@ const FITS: Readonly<Record<KeyType, (value: unknown) => boolean>> = {
   match: (value) => MATCHES.includes(value),
   invoke: (value) => INVOKES.includes(value),
   mode: (value) => MODES.includes(value),
-  enc_algo: (value) => ALGORITHMS.includes(value) || (typeof value === 'string' && value.startsWith('x_')),
+  enc_algo: (value) => ALGORITHMS.includes(value) || isCustomName(value),
+  enc_serializer: (value) => SERIALIZERS.includes(value) || isCustomName(value),
 };

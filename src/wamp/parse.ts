@@ -1,11 +1,11 @@
 import { Code } from './codes.js';
-import { isDict, returnedId } from './dict.js';
+import { isDict, own, returnedId } from './dict.js';
 import { isFault, violation, type Fault } from './faults.js';
 import { isId, type RegistrationId, type RequestId, type SubscriptionId } from './ids.js';
 import type { ClientMessage } from './messages.js';
 import { checkKeys, KnownKeys } from './option-keys.js';
 import type { Passthru } from './options.js';
-import type { Payload, PayloadShape } from './payload.js';
+import type { OpaqueKind, Payload, PayloadShape } from './payload.js';
 import { parseHelloDetails } from './parse-hello.js';
 import {
   parseCallOptions,
@@ -63,8 +63,8 @@ function parsePublish(header: Header, payload: Payload, shape: PayloadShape): Cl
   const options = parsePublishOptions(dict);
   if (isFault(options)) return options;
   if (typeof topic !== 'string') return violation('PUBLISH.Topic must be a string');
-  const flaw = checkPayload('PUBLISH', shape, options.passthru);
-  return flaw ?? [Code.PUBLISH, request as RequestId, options, topic, payload];
+  const carried = checkPayload('PUBLISH', payload, shape, options.passthru);
+  return isFault(carried) ? carried : [Code.PUBLISH, request as RequestId, options, topic, carried];
 }
 
 function parseCall(header: Header, payload: Payload, shape: PayloadShape): ClientMessage | Fault {
@@ -74,8 +74,8 @@ function parseCall(header: Header, payload: Payload, shape: PayloadShape): Clien
   const options = parseCallOptions(dict);
   if (isFault(options)) return options;
   if (typeof procedure !== 'string') return violation('CALL.Procedure must be a string');
-  const flaw = checkPayload('CALL', shape, options.passthru);
-  return flaw ?? [Code.CALL, request as RequestId, options, procedure, payload];
+  const carried = checkPayload('CALL', payload, shape, options.passthru);
+  return isFault(carried) ? carried : [Code.CALL, request as RequestId, options, procedure, carried];
 }
 
 function parseYield(header: Header, payload: Payload, shape: PayloadShape): ClientMessage | Fault {
@@ -84,8 +84,8 @@ function parseYield(header: Header, payload: Payload, shape: PayloadShape): Clie
   if (!isId(request)) return notAnId('YIELD.INVOCATION.Request');
   const options = parseYieldOptions(dict);
   if (isFault(options)) return options;
-  const flaw = checkPayload('YIELD', shape, options.passthru);
-  return flaw ?? [Code.YIELD, request as RequestId, options, payload];
+  const carried = checkPayload('YIELD', payload, shape, options.passthru);
+  return isFault(carried) ? carried : [Code.YIELD, request as RequestId, options, carried];
 }
 
 function parseError(header: Header, payload: Payload, shape: PayloadShape): ClientMessage | Fault {
@@ -96,8 +96,8 @@ function parseError(header: Header, payload: Payload, shape: PayloadShape): Clie
   const options = parseErrorOptions(dict);
   if (isFault(options)) return options;
   if (typeof error !== 'string') return violation('ERROR.Error must be a string');
-  const flaw = checkPayload('ERROR', shape, options.passthru);
-  return flaw ?? [Code.ERROR, Code.INVOCATION, request as RequestId, options, error, payload];
+  const carried = checkPayload('ERROR', payload, shape, options.passthru);
+  return isFault(carried) ? carried : [Code.ERROR, Code.INVOCATION, request as RequestId, options, error, carried];
 }
 
 function parseSubscribe(header: Header): ClientMessage | Fault {
@@ -182,23 +182,37 @@ function parseAbort(header: Header): ClientMessage | Fault {
 }
 
 /**
- * Arguments is a list and ArgumentsKw a dict (MSG-3). One bare string or byte string only with enc_algo (PPT-5);
- * with ppt_scheme no ArgumentsKw (PPT-2).
+ * Arguments is a list and ArgumentsKw a dict (MSG-3). One bare byte string only with enc_algo (PPT-5); with ppt_scheme
+ * one opaque item alone (PPT-2).
  */
-function checkPayload(message: string, shape: PayloadShape, passthru: Passthru | undefined): Fault | undefined {
+function checkPayload(
+  message: string,
+  payload: Payload,
+  shape: PayloadShape,
+  passthru: Passthru | undefined,
+): Payload | Fault {
   switch (shape) {
     case 'none':
     case 'args':
-      return undefined;
     case 'args+kwargs':
-      if (passthru?.form !== 'ppt') return undefined;
-      return violation(`${message} with ppt_scheme must carry its payload in Arguments alone, without ArgumentsKw`);
+      return passthru?.form === 'ppt' ? checkOpaque(message, payload, passthru) : payload;
     case 'bare':
-      if (passthru?.form === 'enc') return undefined;
-      return violation(`${message}.Arguments must be a list (one bare payload is possible only with enc_algo)`);
+      if (passthru?.form === 'enc') return payload;
+      return violation(`${message}.Arguments must be a list (one bare byte string is possible only with enc_algo)`);
     case 'malformed':
       return violation(`${message}.Arguments must be a list and ${message}.ArgumentsKw a dict, and nothing may follow`);
   }
+}
+
+const BYTES: readonly OpaqueKind[] = ['bytes'];
+/** What the serializer of the session itself writes: wampy and others put the arguments into one dict. */
+const NATIVE: readonly OpaqueKind[] = ['bytes', 'dict'];
+
+function checkOpaque(message: string, payload: Payload, { details }: Passthru): Payload | Fault {
+  const isNative = (own(details, 'ppt_serializer') ?? 'native') === 'native';
+  const demand =
+    'must carry one byte string in Arguments (with the serializer "native", or none, one dict), and no ArgumentsKw';
+  return payload.opaque?.(isNative ? NATIVE : BYTES) ?? violation(`${message} with ppt_scheme ${demand}`);
 }
 
 function refuseCode(header: Header): Fault {

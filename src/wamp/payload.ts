@@ -17,12 +17,19 @@ export interface Payload {
    * A Fault when the value cannot be said there (NaN in JSON).
    */
   in(serializer: SerializerId): Uint8Array | TranscodingFault;
+  /**
+   * The same payload, when Arguments is exactly one item of these kinds and ArgumentsKw empty or absent, without
+   * ArgumentsKw (PPT-2); undefined: it is another. Payloads that no client sent have no such form.
+   */
+  opaque?(kinds: readonly OpaqueKind[]): Payload | undefined;
 }
+
+export type OpaqueKind = 'bytes' | 'dict';
 
 export interface TranscodingFault {
   readonly kind: 'untranscodable';
   readonly message: string;
 }
 
-/** What stands where Arguments and ArgumentsKw belong. `bare`: one string or byte string in place of Arguments (PPT-5). `malformed`: anything else. */
+/** What stands where Arguments and ArgumentsKw belong. `bare`: one byte string in place of Arguments (PPT-5). `malformed`: anything else. */
 export type PayloadShape = 'none' | 'args' | 'args+kwargs' | 'bare' | 'malformed';

@@ -31,7 +31,7 @@ export function checkUri(uri: Uri, match: MatchPolicy, rules: UriRules): string 
       if (!isStrictUnit(unit)) return 'only the characters 0-9, a-z, "_" and "." are allowed here (uriCheck: strict)';
     } else if (unit < 0x80) {
       if (unit === HASH) return 'it contains "#", which is reserved';
-      if (unit === 0x20 || (unit >= 0x09 && unit <= 0x0d)) return 'it contains white space';
+      if (unit <= 0x20 && isSpace(unit)) return 'it contains white space';
     } else {
       if (isWideSpace(unit)) return 'it contains white space';
       extraBytes += unit < 0x800 ? 1 : 2;
@@ -68,12 +68,18 @@ function isPair(high: number, low: number): boolean {
   return high <= 0xdbff && low >= 0xdc00 && low <= 0xdfff;
 }
 
-/** What `\s` matches above ASCII. */
+/** What `\s` matches up to U+0020, in any of the languages that clients check URIs in (URI-4). */
+function isSpace(unit: number): boolean {
+  return unit >= 0x1c || (unit >= 0x09 && unit <= 0x0d);
+}
+
+/** As isSpace above ASCII. */
 function isWideSpace(unit: number): boolean {
-  if (unit < 0x1680) return unit === 0xa0;
+  if (unit < 0x1680) return unit === 0xa0 || unit === 0x85;
   return (
     (unit >= 0x2000 && unit <= 0x200a) ||
     unit === 0x1680 ||
+    unit === 0x180e ||
     unit === 0x2028 ||
     unit === 0x2029 ||
     unit === 0x202f ||

@@ -189,8 +189,8 @@ const HARMLESS: readonly (readonly [what: string, message: Message | Readonly<Re
     '__proto__ in options and payload',
     {
       json: '[16,1,{"__proto__":{"acknowledge":1,"polluted":1}},"t",[{"__proto__":{"polluted":1}}],{"__proto__":{"polluted":1}}]',
-      msgpack:
-        '96 10 01 81 a95f5f70726f746f5f5f 81 a8706f6c6c75746564 01 a174 91 81 a95f5f70726f746f5f5f 81 a8706f6c6c75746564 01 80',
+      // In a MessagePack payload it is refused: msgpack5 ends its session over it.
+      msgpack: '96 10 01 81 a95f5f70726f746f5f5f 81 a8706f6c6c75746564 01 a174 91 81 ab636f6e7374727563746f72 01 80',
       cbor: '86 10 01 a1 695f5f70726f746f5f5f a1 68706f6c6c75746564 01 6174 81 a1 695f5f70726f746f5f5f a1 68706f6c6c75746564 01 a0',
     },
   ],
@@ -213,9 +213,9 @@ const HARMLESS: readonly (readonly [what: string, message: Message | Readonly<Re
     },
   ],
   [
-    'numbers beyond all bounds in a payload',
+    'numbers beyond all bounds',
     {
-      json: `[16,1,{},"t",[1e400,-1e400,${'9'.repeat(5_000)},-0]]`,
+      json: `[16,1,{"x_any":[1e400,-1e400,${'9'.repeat(5_000)}]},"t",[1e308,${'9'.repeat(309)},-0]]`,
       msgpack: '95 10 01 80 a174 94 cb7ff0000000000000 cbfff0000000000000 cb7ff8000000000000 cfffffffffffffffff',
       cbor: `85 10 01 a0 6174 82 f97c00 c2 59 0400 ${'ff'.repeat(1_024)}`,
     },

@@ -258,10 +258,34 @@ describeConformance('loose URIs', (router) => {
       expect(await client.fence()).toEqual([]);
     });
 
-    it('SUBSCRIBE works, and a CALL is not caught by the pattern of a client', async () => {
+    it.each([
+      ['wamp', 'exact'],
+      ['wamp.session.on_join', 'exact'],
+      ['wamp.registration.on_create', 'prefix'],
+      ['wamp.', 'prefix'],
+      ['wamp', 'wildcard'],
+      ['wamp..on_join', 'wildcard'],
+    ])('SUBSCRIBE to "%s" by %s, where no event ever comes, is answered by name', async (uri, match) => {
       const client = await router().join();
-      await client.subscribe('wamp.session.on_join');
-      await client.subscribe('wamp.', { match: 'prefix' });
+      const subscribe = client.request(Code.SUBSCRIBE, { match }, uri);
+      expect(await expectError(client, Code.SUBSCRIBE, subscribe, ErrorUri.FEATURE_NOT_SUPPORTED)).toMatch(
+        /no meta API/,
+      );
+      expect(await client.fence()).toEqual([]);
+    });
+
+    it('patterns that cover more than that are free', async () => {
+      const client = await router().join();
+      for (const [uri, match] of [
+        ['', 'prefix'],
+        ['wamp', 'prefix'],
+        ['.session', 'wildcard'],
+      ] as const)
+        await client.subscribe(uri, { match });
+    });
+
+    it('a CALL is not caught by the pattern of a client', async () => {
+      const client = await router().join();
       await client.register('', { match: 'prefix' });
       await client.register('.session.', { match: 'wildcard' });
       await expectError(client, Code.CALL, client.call('wamp.session.x'), ErrorUri.NO_SUCH_PROCEDURE);

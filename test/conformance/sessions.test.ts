@@ -208,6 +208,30 @@ describeConformance(
       expect(await client.fence()).toEqual([]);
     });
 
+    it('takes what a session still had on the way when it said GOODBYE for late, not for wrong (SES-12, SES-14)', async () => {
+      const leaver = await router().join();
+      const caller = await router().join();
+      await leaver.register('com.example.slow');
+      const call = caller.call('com.example.slow');
+      const [, invocation] = await leaver.expect(Code.INVOCATION);
+      await sayGoodbye(leaver);
+      leaver.send([Code.YIELD, invocation, {}, ['late']]);
+      leaver.send([Code.ERROR, Code.INVOCATION, invocation, {}, 'com.example.late']);
+      leaver.publish('com.example.late', [], { acknowledge: true });
+      leaver.call('com.example.late');
+      leaver.request(Code.SUBSCRIBE, {}, 'com.example.late');
+      leaver.request(Code.UNSUBSCRIBE, 1);
+      await leaver.hello();
+      expect(await leaver.fence()).toEqual([]);
+      expect((await caller.receive()).slice(0, 5)).toEqual([
+        Code.ERROR,
+        Code.CALL,
+        call,
+        expect.anything(),
+        ErrorUri.CANCELED,
+      ]);
+    });
+
     it('says nothing after its GOODBYE, whatever is due to the session (SES-12)', async () => {
       const leaver = await router().join();
       const publisher = await router().join();

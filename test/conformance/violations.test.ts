@@ -103,7 +103,7 @@ const misshapen: readonly Case[] = [
     /REGISTER\.Procedure must be a string/,
   ],
   ['Arguments that are a dict (MSG-3)', () => [Code.PUBLISH, 1, {}, TOPIC, {}], /PUBLISH\.Arguments must be a list/],
-  ['Arguments that are null (MSG-3)', () => [Code.CALL, 1, {}, PROCEDURE, null], /CALL\.Arguments must be a list/],
+  ['Arguments that are a number (MSG-3)', () => [Code.CALL, 1, {}, PROCEDURE, 0], /CALL\.Arguments must be a list/],
   ['bare bytes without enc_algo (PPT-5)', () => [Code.PUBLISH, 1, {}, TOPIC, Buffer.from('x')], /PUBLISH\.Arguments/],
   ['ArgumentsKw that are a list (MSG-3)', () => [Code.CALL, 1, {}, PROCEDURE, [], []], /CALL\.ArgumentsKw a dict/],
   ['GOODBYE without a reason (MSG-3)', () => [Code.GOODBYE, {}], /GOODBYE must have 3 elements/],

@@ -58,11 +58,16 @@ export function describeCodec(name: string, make: (limits: CodecLimits) => Codec
       for (const [elements, shape] of [
         [[[1]], 'args'],
         [[[1], { a: 1 }], 'args+kwargs'],
-        [['opaque'], 'bare'],
+        [['opaque'], 'malformed'],
         [[new Uint8Array([1, 2])], 'bare'],
         [[{ a: 1 }], 'malformed'],
         [[7], 'malformed'],
-        [[null], 'malformed'],
+        [[null], 'none'],
+        [[null, null], 'none'],
+        [[null, { a: 1 }], 'args+kwargs'],
+        [[[1], null], 'args'],
+        [[null, [1]], 'malformed'],
+        [[null, { a: 1 }, null], 'malformed'],
         [[[1], [2]], 'malformed'],
         [['opaque', { a: 1 }], 'malformed'],
         [[[1], { a: 1 }, 3], 'malformed'],
@@ -70,7 +75,8 @@ export function describeCodec(name: string, make: (limits: CodecLimits) => Codec
         const decoded = read([...header, ...elements]);
         expect(decoded.header).toStrictEqual(header);
         expect(decoded.payloadShape).toBe(shape);
-        expect(decoded.payload.elementCount).toBe(shape === 'malformed' ? 0 : elements.length);
+        const count = { malformed: 0, none: 0, bare: 1, args: 1, 'args+kwargs': 2 }[shape];
+        expect(decoded.payload.elementCount).toBe(count);
       }
     });
 

@@ -105,7 +105,8 @@ function msgpack(value: Spelled, choose: Choose): Buffer[] {
   return [counted(value.length, 0x90, 16, { 2: 0xdc, 4: 0xdd }), ...value.flatMap((item) => msgpack(item, choose))];
 }
 
-function cbor(value: Spelled, choose: Choose): Buffer[] {
+/** Keys have no tags: they would be no text. */
+function cbor(value: Spelled, choose: Choose, mayTag = true): Buffer[] {
   const head = (major: number, argument: number): Buffer => {
     const widths = fitting(argument, [1, 2, 4, 8]);
     const choice = choose(widths.length + 1) - (argument < 24 ? 1 : 0);
@@ -118,7 +119,7 @@ function cbor(value: Spelled, choose: Choose): Buffer[] {
     ...parts,
     Buffer.of(0xff),
   ];
-  if (choose(9) === 8) return [Buffer.of(0xd9, 0xd9, 0xf7), ...cbor(value, choose)];
+  if (mayTag && choose(9) === 8) return [Buffer.of(0xd9, 0xd9, 0xf7), ...cbor(value, choose)];
   if (value === null) return [Buffer.of([0xf6, 0xf7][choose(2)]!)];
   if (typeof value === 'boolean') return [Buffer.of(value ? 0xf5 : 0xf4)];
   if (typeof value === 'number') {
@@ -131,8 +132,9 @@ function cbor(value: Spelled, choose: Choose): Buffer[] {
     return choose(4) === 3 ? open(major, [head(major, bytes.length), bytes]) : [head(major, bytes.length), bytes];
   }
   const isDict = value instanceof SpelledDict;
-  const items = isDict ? value.entries.flat() : value;
-  const parts = items.flatMap((item) => cbor(item, choose));
+  const parts = isDict
+    ? value.entries.flatMap(([key, entry]) => [...cbor(key, choose, false), ...cbor(entry, choose)])
+    : value.flatMap((item) => cbor(item, choose));
   const major = isDict ? 5 : 4;
-  return choose(4) === 3 ? open(major, parts) : [head(major, isDict ? items.length / 2 : items.length), ...parts];
+  return choose(4) === 3 ? open(major, parts) : [head(major, isDict ? value.entries.length : value.length), ...parts];
 }

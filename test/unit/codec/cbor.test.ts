@@ -127,8 +127,8 @@ describe('CBOR that is none', () => {
     ['85 10 01 a0 61 74 81 bf 61 61 ff', 'CBOR, byte 10: a dict ends behind a key'],
     ['83 18 20 01 bf 61 61 ff', 'CBOR, byte 7: a break where a value belongs'],
     ['86 10 01 a0 61 74 80 a1 05 06', 'CBOR, byte 8: a key that is not text'],
-    ['86 10 01 a0 61 74 80 bf 61 61 ff', 'CBOR, byte 10: a break where a value belongs'],
-    ['86 10 01 a0 61 74 80 bf 61 61 01', 'CBOR, byte 7: the bytes end before the value that begins here'],
+    ['86 10 01 a0 61 74 80 bf 61 61 ff', 'CBOR, byte 10: a dict ends behind a key'],
+    ['86 10 01 a0 61 74 80 bf 61 61 01', 'CBOR, byte 11: the bytes end before the value that begins here'],
     ['9f 10 01 a0 61 74 80', 'CBOR, byte 7: the bytes end before the value that begins here'],
   ])('refuses %s', (source, what) => expect(refusal(source)).toBe(what));
 

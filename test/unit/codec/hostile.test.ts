@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createCodecs } from '../../../src/codec/codecs.js';
+import { transcode } from '../../../src/codec/transcode.js';
 import type { SerializerId } from '../../../src/wamp/payload.js';
 import { collidingNumbers } from '../../support/colliding-numbers.js';
 import { serializers } from '../../support/serializers.js';
@@ -136,10 +137,12 @@ describe('hostile values', () => {
     const startedMs = performance.now();
     accepted('msgpack', frame('msgpack', `94 20 01 ${msgpack} a1 74`));
     for (const dict of [cbor, open]) accepted('cbor', frame('cbor', `84 18 20 01 ${dict} 61 74`));
-    expect(transcoded('msgpack', `91 ${msgpack}`, 'cbor')).toBe(`81${cbor.replaceAll(' ', '')}`);
-    for (const dict of [cbor, open]) {
-      expect(transcoded('cbor', `81 ${dict}`, 'msgpack')).toBe(`91${msgpack.replaceAll(' ', '')}`);
-    }
+    const other = (from: SerializerId, to: SerializerId, dict: string): unknown => {
+      const said = transcode(from, to, 1, frame(from, dict));
+      return said instanceof Uint8Array ? Buffer.from(said).toString('hex') : said;
+    };
+    expect(other('msgpack', 'cbor', msgpack)).toBe(cbor.replaceAll(' ', ''));
+    for (const dict of [cbor, open]) expect(other('cbor', 'msgpack', dict)).toBe(msgpack.replaceAll(' ', ''));
     expect(performance.now() - startedMs).toBeLessThan(1_000);
   });
 

@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { NO_PAYLOAD, payloadOf } from '../../../src/codec/payload.js';
+import { transcode } from '../../../src/codec/transcode.js';
 import type { PublicationId, SubscriptionId } from '../../../src/wamp/ids.js';
+import type { SerializerId } from '../../../src/wamp/payload.js';
 import { serializers } from '../../support/serializers.js';
-import { accepted, codecs, serializerIds, transcoded } from './reading.js';
+import { accepted, codecs, frame, serializerIds, transcoded } from './reading.js';
 
 const anything = fc.letrec<{ value: unknown }>((tie) => ({
   value: fc.oneof(
@@ -81,7 +83,6 @@ describe('transcoding', () => {
     expect(transcoded('cbor', '81 c2 49 01 00 00 00 00 00 00 00 00', 'json')).toBe('[18446744073709551616]');
     expect(transcoded('cbor', '81 c2 41 05', 'msgpack')).toBe('9105');
     expect(transcoded('cbor', `81 c2 58 81 ${'ff'.repeat(129)}`, 'json')).toMatch(/an integer of 129 bytes/);
-    expect(transcoded('json', `[${'9'.repeat(400)}]`, 'cbor')).toMatch(/an integer of 400 digits/);
   });
 
   it('keeps floats floats, integral ones too', () => {
@@ -105,7 +106,6 @@ describe('transcoding', () => {
       expect(transcoded('msgpack', `91 cb ${bits}`, 'cbor')).toBe(`81fb${bits.replaceAll(' ', '')}`);
       expect(transcoded('cbor', `81 fb ${bits}`, 'msgpack')).toBe(`91cb${bits.replaceAll(' ', '')}`);
     }
-    expect(transcoded('json', '[1e999]', 'msgpack')).toBe('cannot be said in msgpack: the number 1e999');
   });
 
   it('turns bytes into text and back at every level (SER-3)', () => {
@@ -119,17 +119,14 @@ describe('transcoding', () => {
   });
 
   it('refuses text that could be taken for bytes', () => {
-    expect(transcoded('json', String.raw`["\u0000no base64"]`, 'cbor')).toMatch(
-      /begins with U\+0000 and is not Base64/,
-    );
     expect(transcoded('msgpack', '91 a2 00 61', 'json')).toMatch(/U\+0000 means bytes/);
     expect(transcoded('msgpack', '91 a2 00 61', 'cbor')).toBe('81620061');
     expect(transcoded('msgpack', '91 81 a2 00 61 01', 'json')).toBe('[{"\\u0000a":1}]');
   });
 
-  it('forwards a lone surrogate between JSON sessions and replaces it for others', () => {
+  it('replaces a lone surrogate, also between JSON sessions', () => {
     const lone = String.raw`["\ud83e"]`;
-    expect(transcoded('json', lone, 'json')).toBe(lone);
+    expect(transcoded('json', lone, 'json')).toBe(String.raw`["\ufffd"]`);
     expect(transcoded('json', lone, 'msgpack')).toBe('91a3efbfbd');
     expect(transcoded('json', lone, 'cbor')).toBe('8163efbfbd');
   });
@@ -138,12 +135,9 @@ describe('transcoding', () => {
     expect(transcoded('cbor', '83 c1 1a 5f 5e 10 00 d8 20 61 61 f7', 'json')).toBe('[1600000000,"a",null]');
     expect(transcoded('cbor', '81 a1 61 61 f7', 'msgpack')).toBe('9181a161c0');
     expect(transcoded('msgpack', '91 d4 00 00', 'json')).toBe('[null]');
-    expect(transcoded('msgpack', '91 d4 00 01', 'json')).toMatch(/the MessagePack extension type 0/);
-    expect(transcoded('cbor', '81 e0', 'json')).toBe('cannot be said in json: the CBOR simple value 0');
-    expect(transcoded('cbor', '81 f8 ff', 'msgpack')).toBe('cannot be said in msgpack: the CBOR simple value 255');
   });
 
-  it('says timestamps as RFC 3339 and refuses other extensions (SER-6)', () => {
+  it('says timestamps as RFC 3339 (SER-6)', () => {
     const time = Buffer.from('2020-09-13T12:26:40Z').toString('hex');
     expect(transcoded('msgpack', '91 d6 ff 5f 5e 10 00', 'json')).toBe('["2020-09-13T12:26:40Z"]');
     expect(transcoded('msgpack', '91 d6 ff 5f 5e 10 00', 'cbor')).toBe(`81c074${time}`);
@@ -154,26 +148,33 @@ describe('transcoding', () => {
     expect(transcoded('msgpack', '91 c7 0c ff 00 00 00 00 7f ff ff ff ff ff ff ff', 'json')).toMatch(
       /a timestamp outside/,
     );
-    expect(transcoded('msgpack', '91 d4 05 00', 'cbor')).toBe(
-      'cannot be said in cbor: the MessagePack extension type 5',
-    );
-    expect(transcoded('msgpack', '91 c7 03 fe 01 02 03', 'json')).toBe(
-      'cannot be said in json: the MessagePack extension type -2',
-    );
   });
 
-  it('refuses keys that are not text for JSON alone (SER-6)', () => {
-    expect(transcoded('msgpack', '91 82 05 01 a1 61 02', 'json')).toBe(
-      'cannot be said in json: a dict with keys that are not text',
+  it('transcodes what nodes of an earlier version let through as far as it can (SER-6)', () => {
+    const said = (from: SerializerId, hex: string, to: SerializerId): string => {
+      const bytes = transcode(from, to, 1, frame(from, hex));
+      return bytes instanceof Uint8Array ? Buffer.from(bytes).toString('hex') : bytes.message;
+    };
+    expect(said('msgpack', '91 82 05 01 a1 61 02', 'json')).toMatch(/a dict with keys that are not text/);
+    expect(said('msgpack', '91 82 05 01 a1 61 02', 'cbor')).toBe('81a20501616102');
+    expect(said('cbor', '81 bf 41 01 02 61 61 03 ff', 'msgpack')).toBe('9182c4010102a16103');
+    expect(said('msgpack', '91 d4 05 00', 'cbor')).toMatch(/the MessagePack extension type 5/);
+    expect(said('msgpack', '91 c7 03 fe 01 02 03', 'json')).toMatch(/the MessagePack extension type -2/);
+    expect(said('cbor', '81 e0', 'json')).toMatch(/the CBOR simple value 0/);
+    expect(said('cbor', '81 f8 ff', 'msgpack')).toMatch(/the CBOR simple value 255/);
+    expect(said('json', '[1e999]', 'msgpack')).toMatch(/the number 1e999/);
+    expect(said('json', `[${'9'.repeat(400)}]`, 'cbor')).toMatch(/an integer of 400 digits/);
+    expect(said('json', String.raw`["\u0000no base64"]`, 'cbor')).toMatch(/begins with U\+0000 and is not Base64/);
+    expect(said('msgpack', '91 81 a9 5f 5f 70 72 6f 74 6f 5f 5f 01', 'json')).toBe(
+      Buffer.from('[{"__proto__":1}]').toString('hex'),
     );
-    expect(transcoded('msgpack', '91 82 05 01 a1 61 02', 'cbor')).toBe('81a205016161' + '02');
-    expect(transcoded('cbor', '81 bf 41 01 02 61 61 03 ff', 'msgpack')).toBe('9182c4010102a16103');
-    expect(transcoded('cbor', '81 a1 41 01 02', 'json')).toMatch(/keys that are not text/);
   });
 
   it('takes a __proto__ key for a key', () => {
     expect(transcoded('json', '[{"__proto__":{"a":1}}]', 'cbor')).toBe('81a1695f5f70726f746f5f5fa1616101');
-    expect(transcoded('msgpack', '91 81 a9 5f 5f 70 72 6f 74 6f 5f 5f 01', 'json')).toBe('[{"__proto__":1}]');
+    expect(transcoded('json', '[{"__proto__":{"a":1}}]', 'msgpack')).toMatch(
+      /cannot be said in msgpack: the key "__proto__"/,
+    );
   });
 
   it('transcodes a bare payload (PPT-5)', () => {
@@ -184,7 +185,7 @@ describe('transcoding', () => {
   });
 
   it('leaves the next message whole after one that could not be said', () => {
-    const { payload } = accepted('cbor', Buffer.from('85100180617481e0'.replace('80', 'a0'), 'hex'));
+    const { payload } = accepted('cbor', Buffer.from('851001a0617481f97e00', 'hex'));
     const event = [36, 1 as SubscriptionId, 2 as PublicationId, {}] as const;
     expect(codecs.json.encode([...event, payload])).toMatchObject({ kind: 'untranscodable' });
     expect(Buffer.from(codecs.json.encode([...event, NO_PAYLOAD]) as Uint8Array).toString()).toBe('[36,1,2,{}]');

@@ -186,10 +186,13 @@ describe('features that were not announced', () => {
     ['YIELD', (options) => [70, 1, options, ['x']]],
   ];
 
+  /** One byte string, as JSON says it (SER-3). */
+  const SECRET = ['\u0000AQ=='];
+
   it.each(PPT)('forbid payload passthru on %s (PV-9, PPT-4)', (name, message) => {
     const refused = createHarness();
     refused.join(bare);
-    refused.send(message({ ppt_scheme: 'wamp' }));
+    refused.send([...message({ ppt_scheme: 'wamp' }).slice(0, -1), SECRET]);
     expect(isAbort(refused.connection.last, VIOLATION)).toBe(true);
     expect((refused.connection.last?.[1] as { message: string }).message).toContain(`${name} with ppt_scheme`);
 
@@ -200,7 +203,8 @@ describe('features that were not announced', () => {
 
     const announced = createHarness();
     announced.join();
-    announced.send(message({ ppt_scheme: 'wamp' }));
+    const secret = message({ ppt_scheme: 'wamp' });
+    announced.send([...secret.slice(0, -1), SECRET]);
     expect(announced.realm.routed).toHaveLength(1);
   });
 
@@ -214,7 +218,7 @@ describe('features that were not announced', () => {
   it('count by role: what the publisher announced is nothing to the caller', () => {
     const { connection, join, send } = createHarness();
     join({ ...bare, publisher: { features: { payload_passthru_mode: true } } });
-    send([16, 1, { ppt_scheme: 'wamp' }, 'a.b', ['x']], [48, 2, { ppt_scheme: 'wamp' }, 'a.b', ['x']]);
+    send([16, 1, { ppt_scheme: 'wamp' }, 'a.b', SECRET], [48, 2, { ppt_scheme: 'wamp' }, 'a.b', SECRET]);
     expect(isAbort(connection.last, VIOLATION)).toBe(true);
     expect((connection.last?.[1] as { message: string }).message).toContain('CALL');
   });

@@ -13,16 +13,16 @@ import { isFault } from '../../../src/wamp/faults.js';
 import { NO_DETAILS } from '../../../src/wamp/options.js';
 import { ListedIds } from '../../../src/wamp/session-ids.js';
 
-type Kind = 'bool' | 'string' | 'string|bytes' | 'int' | 'positive' | 'ids' | 'strings' | 'dicts' | readonly string[];
+type Kind = 'bool' | 'string' | 'text' | 'int' | 'positive' | 'ids' | 'strings' | 'dicts' | readonly string[];
 
 const ppt: Record<string, Kind> = {
-  ppt_scheme: 'string',
-  ppt_serializer: 'string',
-  ppt_cipher: 'string',
-  ppt_keyid: 'string',
-  enc_algo: ['cryptobox', 'mqtt', 'xbr', 'x_mine'],
-  enc_key: 'string|bytes',
-  enc_serializer: 'string',
+  ppt_scheme: 'text',
+  ppt_serializer: 'text',
+  ppt_cipher: 'text',
+  ppt_keyid: 'text',
+  enc_algo: ['cryptobox', 'mqtt', 'xbr', 'x_mine', 'x_'],
+  enc_key: 'text',
+  enc_serializer: ['json', 'msgpack', 'cbor', 'ubjson', 'flatbuffers', 'x_mine'],
 };
 const link: Record<string, Kind> = { forward_for: 'dicts', transaction_hash: 'string' };
 const match: Kind = ['exact', 'prefix', 'wildcard'];
@@ -92,9 +92,12 @@ const VALUES: readonly [value: unknown, fits: (kind: Kind) => boolean][] = [
   [NaN, () => false],
   [2n ** 60n, () => false],
   [new FloatOnWire(1), () => false],
-  ['', (kind) => kind === 'string' || kind === 'string|bytes'],
-  ['invalid', (kind) => kind === 'string' || kind === 'string|bytes'],
-  [new Uint8Array([1]), (kind) => kind === 'string|bytes'],
+  ['', (kind) => kind === 'string' || kind === 'text'],
+  ['invalid', (kind) => kind === 'string' || kind === 'text'],
+  ['x_No name', (kind) => kind === 'string' || kind === 'text'],
+  ['\u0000bytes in JSON', (kind) => kind === 'string'],
+  ['lone \ud800', (kind) => kind === 'string'],
+  [new Uint8Array([1]), () => false],
   [[], (kind) => kind === 'ids' || kind === 'strings' || kind === 'dicts'],
   [[1, 2 ** 53], (kind) => kind === 'ids'],
   [[1, 0], () => false],

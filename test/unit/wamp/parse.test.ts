@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { NO_PAYLOAD, payloadOf } from '../../../src/codec/payload.js';
+import { NO_PAYLOAD, payloadOf, rawPayload } from '../../../src/codec/payload.js';
 import { FloatOnWire } from '../../../src/wamp/float-on-wire.js';
 import { isFault } from '../../../src/wamp/faults.js';
 import { NO_DETAILS } from '../../../src/wamp/options.js';
@@ -170,9 +170,12 @@ describe('payload shapes', () => {
       expect(isFault(parse(withOptions({ enc_algo: 'cryptobox' }), 'bare'))).toBe(false);
     });
 
-    it(`refuses ArgumentsKw on ${name} with ppt_scheme (PPT-2)`, () => {
-      expectViolation(withOptions({ ppt_scheme: 'wamp' }), 'without ArgumentsKw', 'args+kwargs');
-      expect(isFault(parse(withOptions({ ppt_scheme: 'wamp' }), 'args'))).toBe(false);
+    it(`takes nothing but one opaque item on ${name} with ppt_scheme (PPT-2)`, () => {
+      for (const shape of ['none', 'args', 'args+kwargs'] as const)
+        expectViolation(withOptions({ ppt_scheme: 'wamp' }), 'one byte string in Arguments', shape);
+      const opaque = rawPayload('json', 1, Buffer.from('["\\u0000AQ=="]'));
+      const parsed = parseMessage(withOptions({ ppt_scheme: 'wamp' }), opaque, 'args');
+      expect((parsed as readonly unknown[]).at(-1)).toBe(opaque);
       expect(isFault(parse(withOptions({ ppt_scheme: '' }), 'args+kwargs'))).toBe(false);
     });
   }
