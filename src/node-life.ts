@@ -247,6 +247,7 @@ export class NodeLife {
       pendingCalls: () => sum((realm) => realm.dealer.sizes().pendingCalls),
       realms: () => this.#realms.all.size,
       unsentBytes: () => this.#server.unsentBytes(),
+      receiveBufferBytes: () => this.#server.receiveBufferBytes,
     };
   }
 

@@ -248,6 +248,7 @@ class Node implements RunningNode {
       pendingCalls: now('pendingCalls'),
       realms: now('realms'),
       unsentBytes: now('unsentBytes'),
+      receiveBufferBytes: now('receiveBufferBytes'),
     };
   }
 }

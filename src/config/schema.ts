@@ -50,6 +50,11 @@ const listen = z.strictObject({
     .enum(['none', 'x-forwarded-for'])
     .default('none')
     .describe('Header to take the remote address from. Only behind a proxy that sets it: clients can forge it.'),
+  receiveBufferBytes: bytes(0, 16_777_216)
+    .default(65_536)
+    .describe(
+      'Bytes of the receive buffer of each connection in the kernel, which bounds what one client can bring in one turn of the event loop: what does not fit stays with the sender. It also bounds the throughput of one client over a long way, to about this much per round trip. 0: the system decides. Linux only, with the optional package koffi; see the metric `gantry_receive_buffer_bytes`.',
+    ),
 });
 
 const ops = z.strictObject({

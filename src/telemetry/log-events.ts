@@ -19,6 +19,7 @@ export type LogEvent =
   | 'server.listening'
   | 'server.memory_short'
   | 'server.memory_enough'
+  | 'server.receive_buffer_unlimited'
   | 'server.stopped_listening'
   | 'server.stopped'
   | 'ops.listening'

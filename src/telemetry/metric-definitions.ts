@@ -25,6 +25,7 @@ export interface Gauges {
   pendingCalls(): number;
   realms(): number;
   unsentBytes(): number;
+  receiveBufferBytes(): number;
 }
 
 export const CALL_DURATION = {
@@ -160,6 +161,10 @@ export const GAUGE_DEFINITIONS: Readonly<Record<keyof Gauges, GaugeDefinition>> 
   pendingCalls: { name: 'gantry_pending_calls', help: 'Calls made at this node that have not ended.' },
   realms: { name: 'gantry_realms', help: 'Realms of this node.' },
   unsentBytes: { name: 'gantry_unsent_bytes', help: 'Bytes waiting to be sent, all connections together.' },
+  receiveBufferBytes: {
+    name: 'gantry_receive_buffer_bytes',
+    help: 'Receive buffer that the kernel grants each connection (listen.receiveBufferBytes); 0: the node could not limit it, or was told not to.',
+  },
 };
 
 /** One sample for each key of a tally. */

@@ -60,6 +60,7 @@ export const WHERE_COUNTED: Readonly<Record<string, string>> = {
   gantry_pending_calls: 'Asked of the realms at each scrape.',
   gantry_realms: 'Asked of the node at each scrape.',
   gantry_unsent_bytes: 'Asked of the connections at each scrape.',
+  gantry_receive_buffer_bytes: 'Fixed when the node begins to listen.',
   gantry_cluster_batches_total: 'In: when it arrives; out: when it is given to the store.',
   gantry_cluster_batch_bytes_total: 'With the batch.',
   gantry_cluster_items_sent_total: 'With the batch: a publication once per interested node.',

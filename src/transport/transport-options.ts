@@ -25,6 +25,8 @@ export interface TransportOptions {
    * read, and the connection cut.
    */
   readonly maxMessageBytes: number;
+  /** Of the kernel, for each connection; 0: the system decides. See LimitReceiveBuffer. */
+  readonly receiveBufferBytes: number;
   readonly maxConnections: number;
   /** 0: no limit. */
   readonly maxConnectionsPerAddress: number;

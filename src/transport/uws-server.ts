@@ -25,6 +25,7 @@ import { explainListenFailure, ListenError } from './listen-error.js';
 import { CHECK_MS, MemoryGuard } from './memory-guard.js';
 import { originMatcher } from './origins.js';
 import type { Outbox } from './outbox.js';
+import { receiveBufferLimiter, type LimitReceiveBuffer } from './receive-buffer.js';
 import { forwardedAddress, readableAddress } from './remote-address.js';
 import { Slab } from './slab.js';
 import { StaticSite } from './static-site.js';
@@ -82,6 +83,7 @@ export class UwsServer {
   #isAccepting = true;
   #stopping: Promise<void> | undefined;
   #whenEmpty: (() => void) | undefined;
+  #receiveBufferBytes = 0;
 
   constructor(options: TransportOptions, accept: Accept, counters: Counters, logger: Logger) {
     this.#options = options;
@@ -120,6 +122,11 @@ export class UwsServer {
     return this.#connections.size;
   }
 
+  /** Of the kernel, for each connection; 0: not limited by this node. */
+  get receiveBufferBytes(): number {
+    return this.#receiveBufferBytes;
+  }
+
   /** Sum over all connections. O(connections). */
   unsentBytes(): number {
     let sum = 0;
@@ -131,12 +138,15 @@ export class UwsServer {
   async start(): Promise<{ port: number }> {
     const { host, port, site } = this.#options;
     if (site !== undefined) this.#site = await this.#loadSite(site);
+    const limitReceiveBuffer = await receiveBufferLimiter();
     this.#app = await this.#createApp();
     this.#listenSocket = await listen(this.#app, host, port);
     this.#guardTimer = setInterval(() => this.#guard.check(), CHECK_MS);
     const { idleTimeoutMs } = this.#options;
     this.#probeTimer = setInterval(() => this.#probePeriod.number++, idleTimeoutMs * PROBE_PERIOD_SHARE);
     const boundPort = us_socket_local_port(this.#listenSocket);
+    // Still in the turn that opened the port: nobody was accepted yet, and whoever is inherits the buffer.
+    this.#limitReceiveBuffer(limitReceiveBuffer, boundPort);
     this.#logger.info({ host, port: boundPort }, 'server.listening');
     return { port: boundPort };
   }
@@ -179,6 +189,14 @@ export class UwsServer {
       const message = 'the process uses more than limits.maxMemoryPercent: new connections are refused';
       this.#logger.warn({ message }, 'server.memory_short');
     }
+  }
+
+  #limitReceiveBuffer(limitReceiveBuffer: LimitReceiveBuffer, port: number): void {
+    const { receiveBufferBytes } = this.#options;
+    if (receiveBufferBytes === 0) return;
+    const buffer = limitReceiveBuffer(port, receiveBufferBytes);
+    if (buffer.kind === 'limited') this.#receiveBufferBytes = buffer.bytes;
+    else this.#logger.warn({ message: buffer.reason }, 'server.receive_buffer_unlimited');
   }
 
   async #loadSite({ directory, made }: SiteOptions): Promise<StaticSite> {

@@ -15,6 +15,7 @@ export const TRANSPORT_DEFAULTS: TransportOptions = {
   compression: 'off',
   trustProxyHeader: 'none',
   maxMessageBytes: 1_048_576,
+  receiveBufferBytes: 65_536,
   maxConnections: 1_000,
   maxConnectionsPerAddress: 0,
   idleTimeoutMs: 60_000,

@@ -26,6 +26,7 @@ describe('operations endpoint', () => {
     pendingCalls: none,
     realms: none,
     unsentBytes: none,
+    receiveBufferBytes: none,
   };
   let log: RecordingLogger;
   let readiness: Readiness;

@@ -13,6 +13,7 @@ const gauges: Gauges = {
   pendingCalls: () => 15,
   realms: () => 16,
   unsentBytes: () => 17,
+  receiveBufferBytes: () => 18,
 };
 
 const LINE = /^([a-z_]+)(?:\{((?:[a-z_]+="[^"\\\n]*",?)*)\})? (-?[0-9.e+-]+|\+Inf|NaN)$/;
