@@ -16,8 +16,11 @@ import type { Realm, RealmSurroundings } from './realm/realm.js';
 import { Realms } from './realm/realms.js';
 import { TimerWheel } from './realm/timer-wheel.js';
 import { TurnClock } from './realm/turn-clock.js';
+import type { TurnMeter } from './routing/turn-meter.js';
 import { createAnonymous } from './session/auth/anonymous.js';
 import { createEndpoint, type EndpointDeps } from './session/endpoint.js';
+import { InboxTotal } from './session/inbox.js';
+import { TurnScheduler } from './session/turn-scheduler.js';
 import type { Counters } from './telemetry/counters.js';
 import type { Logger } from './telemetry/logger.js';
 import { RecurringLines } from './telemetry/recurring-lines.js';
@@ -40,6 +43,13 @@ export interface NodeLifeOptions {
 const FAREWELL_STEP_MS = 20;
 
 const nowMs = (): number => performance.now();
+
+const MICROSECONDS_PER_MS = 1_000;
+
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / MICROSECONDS_PER_MS;
+}
 
 /** The life was ended while it began. */
 export class NodeStoppedError extends Error {
@@ -64,6 +74,9 @@ export class NodeLife {
   readonly #wheel = new TimerWheel({ nowMs });
   readonly #realms: Realms;
   readonly #census = { sessionCount: 0 };
+  readonly #meter: TurnMeter = { spent: 0 };
+  readonly #turns: TurnScheduler;
+  readonly #inboxes: InboxTotal;
   readonly #server: UwsServer;
   readonly #lostRequests = new RecurringLines({ nowMs });
   #isReachable = true;
@@ -85,12 +98,24 @@ export class NodeLife {
     });
     const after = (delayMs: number, action: () => void): (() => void) => this.#wheel.after(delayMs, action);
     this.#realms = this.#makeRealms(codecs, counters, after);
+    this.#turns = new TurnScheduler({
+      meter: this.#meter,
+      budgetMs: config.limits.turnBudgetMs,
+      atEndOfTurn: setImmediate,
+      nowMs,
+      cpuMs,
+      flush: () => this.#server.flush(),
+      onExhausted: () => counters.turnsExhausted.all++,
+    });
+    this.#inboxes = new InboxTotal(config.limits.maxTotalInboxBytes);
     const endpoint: EndpointDeps = {
       codecs,
       after,
       realms: this.#realms,
       authMethods: [createAnonymous({ roleIn: anonymousRoles(config), randomAuthid: randomUUID })],
       limits: config.limits,
+      turns: this.#turns,
+      inboxes: this.#inboxes,
       counters,
       logger: this.logger,
       agent: `Gantry-${version()}`,
@@ -185,6 +210,7 @@ export class NodeLife {
       await this.#starting.catch(() => undefined);
     }
     await this.#server.stop(this.#config.drain.farewell === 'close' ? 'restart' : 'shutdown');
+    this.#turns.stop();
     this.#realms.stop();
     await this.#stopBackplane();
     this.#wheel.stop();
@@ -221,7 +247,7 @@ export class NodeLife {
       shared: {
         backplane: this.#backplane,
         codecs,
-        delivery: new Delivery(codecs, counters),
+        delivery: new Delivery(codecs, counters, this.#meter),
         counters,
         chance: systemChance(),
         limits,
@@ -248,6 +274,8 @@ export class NodeLife {
       realms: () => this.#realms.all.size,
       unsentBytes: () => this.#server.unsentBytes(),
       receiveBufferBytes: () => this.#server.receiveBufferBytes,
+      inboxBytes: () => this.#inboxes.bytes,
+      inboxMessages: () => this.#inboxes.messages,
     };
   }
 

@@ -249,6 +249,8 @@ class Node implements RunningNode {
       realms: now('realms'),
       unsentBytes: now('unsentBytes'),
       receiveBufferBytes: now('receiveBufferBytes'),
+      inboxBytes: now('inboxBytes'),
+      inboxMessages: now('inboxMessages'),
     };
   }
 }

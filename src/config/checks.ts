@@ -62,9 +62,13 @@ function limitsFit(limits: Limits, realmCount: number, report: Report): void {
     const least = `limits.maxMessageBytes, which is ${limits.maxMessageBytes}`;
     report(['limits', name], `Too small: expected at least ${least}`);
   }
-  if (limits.maxTotalUnsentBytes !== undefined && limits.maxTotalUnsentBytes < limits.maxUnsentBytes) {
-    const least = `limits.maxUnsentBytes, which is ${limits.maxUnsentBytes}`;
-    report(['limits', 'maxTotalUnsentBytes'], `Too small: expected at least ${least}`);
+  for (const [total, one] of [
+    ['maxTotalUnsentBytes', 'maxUnsentBytes'],
+    ['maxTotalInboxBytes', 'maxInboxBytes'],
+  ] as const) {
+    const most = limits[total];
+    if (most === undefined || most >= limits[one]) continue;
+    report(['limits', total], `Too small: expected at least limits.${one}, which is ${limits[one]}`);
   }
   if (limits.maxRealms < realmCount) {
     report(['limits', 'maxRealms'], `Too small: expected at least ${realmCount}, the number of configured realms`);

@@ -74,14 +74,31 @@ export const limits = z.strictObject({
   maxMessagesPerSecond: count(0, 10_000_000)
     .default(0)
     .describe('Number of messages per second one connection may send; 0: no limit. Faster ones are closed.'),
-  maxInboxMessages: count(1, 1_000_000)
-    .default(1_024)
+  maxPingsPerSecond: count(1, 1_000_000)
+    .default(100)
     .describe(
-      'Number of messages of one session that wait while an earlier one is being decided. More close the session.',
+      'Number of WebSocket pings per second one connection may send, and as many at once. Each costs an answer, so faster ones are cut.',
+    ),
+  turnBudgetMs: milliseconds(1, 1_000)
+    .default(10)
+    .describe(
+      'Milliseconds of work in one turn of the event loop, all connections together; one connection gets a fortieth of it at a time. What is over waits in the inbox of its connection, and inboxes are served in rounds. Less keeps latency low while somebody floods this node; more makes larger writes.',
+    ),
+  maxInboxMessages: count(1, 10_000_000)
+    .default(131_072)
+    .describe(
+      'Number of messages of one connection that wait for their turn, or while an earlier one is being decided. More close it.',
     ),
   maxInboxBytes: bytes(1_024, 1_073_741_824)
-    .default(4_194_304)
-    .describe('Bytes of those waiting messages. More close the session. Not below maxMessageBytes.'),
+    .default(8_388_608)
+    .describe(
+      'Bytes of those waiting messages. More close the connection. This is how far a publisher that asks for no acknowledgement may run ahead of this node. Not below maxMessageBytes.',
+    ),
+  maxTotalInboxBytes: bytes(65_536, 2_147_483_648)
+    .default(33_554_432)
+    .describe(
+      'Bytes that wait in the inboxes of all connections together. Past it a connection whose inbox is larger than an equal part of them is closed when it sends more. Not below maxInboxBytes.',
+    ),
   maxHeldMessages: count(1, 1_000_000)
     .default(1_024)
     .describe(

@@ -2,6 +2,7 @@ import { admits, eventDetails, isOpenToAll } from '../routing/broker/audience.js
 import type { Codec } from '../codec/codec.js';
 import { eventHead, SharedBody } from '../codec/shared-body.js';
 import type { Publication, Subscription } from '../routing/ports.js';
+import { Cost, costOfBytes, type TurnMeter } from '../routing/turn-meter.js';
 import type { Session } from '../session/ports.js';
 import type { Counters } from '../telemetry/counters.js';
 import { Code } from '../wamp/codes.js';
@@ -27,10 +28,12 @@ export class Delivery {
   readonly #counters: Counters;
   /** For the large payloads that were delivered to a subscription already. */
   readonly #bodies = new WeakMap<Payload, Bodies>();
+  readonly #meter: TurnMeter;
 
-  constructor(codecs: Readonly<Record<SerializerId, Codec>>, counters: Counters) {
+  constructor(codecs: Readonly<Record<SerializerId, Codec>>, counters: Counters, meter: TurnMeter) {
     this.#codecs = codecs;
     this.#counters = counters;
+    this.#meter = meter;
   }
 
   deliver(publication: Publication, subscription: Subscription<Session>): void {
@@ -59,6 +62,7 @@ export class Delivery {
       receiver.write(encoded, bodies?.[receiver.serializer]);
       deliveredCount++;
     }
+    this.#meter.spent += Cost.MATCH + Cost.RECEIVER * subscription.receivers.length;
     this.#counters.eventsDelivered.all += deliveredCount;
     this.#counters.messagesOut[Code.EVENT] = (this.#counters.messagesOut[Code.EVENT] ?? 0) + deliveredCount;
   }
@@ -74,7 +78,9 @@ export class Delivery {
     const codec = this.#codecs[serializer];
     if (bodies === undefined) {
       const encoded = codec.encode(event);
-      return encoded instanceof Uint8Array ? encoded : null;
+      if (!(encoded instanceof Uint8Array)) return null;
+      this.#meter.spent += costOfBytes(encoded.length);
+      return encoded;
     }
     bodies[serializer] ??= SharedBody.of(event[4], serializer);
     return (bodies[serializer] && eventHead(codec, event)) ?? null;

@@ -4,27 +4,30 @@ import type { Counters } from '../telemetry/counters.js';
 import type { LogFields } from '../telemetry/log-events.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { CloseCause, Connection, ConnectionListener, MalformedCause } from '../transport/connection.js';
+import { HEADROOM_BYTES } from '../transport/slab.js';
 import { Code } from '../wamp/codes.js';
 import { fault, isFault, violation, type Fault } from '../wamp/faults.js';
 import type { Uri } from '../wamp/ids.js';
 import type { ClientMessage, HelloDetails, RouterMessage } from '../wamp/messages.js';
 import { NO_DETAILS, type Dict } from '../wamp/options.js';
+import { Cost, costOfBytes } from '../routing/turn-meter.js';
 import { parseMessage } from '../wamp/parse.js';
 import type { SerializerId } from '../wamp/payload.js';
 import { CloseUri, ErrorUri } from '../wamp/uris.js';
 import type { AuthMethod } from './auth/method.js';
 import { EstablishedSession, type SessionCloser } from './established-session.js';
 import { Handshake, type Admission, type HandshakeHost } from './handshake.js';
-import { Inbox } from './inbox.js';
+import { Inbox, type InboxTotal } from './inbox.js';
 import { Intake } from './intake.js';
 import type { RealmDirectory, RealmDoor } from './ports.js';
+import type { TurnAccount, TurnMember, TurnScheduler } from './turn-scheduler.js';
 import { welcome } from './welcome.js';
 
 export interface SessionLimits {
   /** From the opening of a connection, or the end of its last session, to WELCOME. */
   readonly handshakeTimeoutMs: number;
   readonly goodbyeTimeoutMs: number;
-  /** What one session may have waiting while a message of it is being decided. */
+  /** What one connection may have waiting: for its turn, or while a message before it is being decided. */
   readonly maxInboxMessages: number;
   readonly maxInboxBytes: number;
 }
@@ -36,6 +39,9 @@ export interface EndpointDeps {
   /** In no particular order: the client's offer decides. */
   readonly authMethods: readonly AuthMethod[];
   readonly limits: SessionLimits;
+  readonly turns: TurnScheduler;
+  /** What waits in the inboxes of all. */
+  readonly inboxes: InboxTotal;
   readonly counters: Counters;
   readonly logger: Logger;
   /** Runs `action` once after `delayMs`; the returned function cancels it. */
@@ -55,7 +61,7 @@ export function createEndpoint(connection: Connection, deps: EndpointDeps): Conn
   return new Endpoint(connection, deps);
 }
 
-class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost {
+class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, TurnMember {
   readonly #connection: Connection;
   readonly #deps: EndpointDeps;
   readonly #codec: Codec;
@@ -64,8 +70,12 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost {
   #cancelTimer: (() => void) | undefined;
   #handshake: Handshake | undefined;
   #live: LiveSession | undefined;
+  readonly #account: TurnAccount;
   #inbox: Inbox | undefined;
+  /** A message is being decided. */
   #isWaiting = false;
+  /** The transport has gone, but not all that it brought has been handled. */
+  #isGone = false;
   #closeReason: Uri | undefined;
   /** A session has ended by GOODBYE, and none has begun since: answers of its handlers may still come. */
   #hadSession = false;
@@ -74,12 +84,29 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost {
     this.#connection = connection;
     this.#deps = deps;
     this.#codec = deps.codecs[connection.serializer];
+    this.#account = deps.turns.open(this);
     this.#limitHandshake();
   }
 
   received(bytes: Uint8Array, headroomBytes = 0): void {
-    if (this.#isWaiting) this.#keep(bytes);
-    else this.#handle(bytes, headroomBytes);
+    if (this.takesNow()) this.#take(bytes, headroomBytes);
+    else this.keep(bytes);
+  }
+
+  takesNow(): boolean {
+    return !this.#isWaiting && this.#deps.turns.admits(this.#account);
+  }
+
+  handleNext(): boolean {
+    const message = this.#inbox?.shift();
+    if (message !== undefined) this.#take(message, HEADROOM_BYTES);
+    const isLast = (this.#inbox?.count ?? 0) === 0;
+    if (this.#isGone && (isLast || this.#isWaiting)) this.#drop('connection_lost');
+    return !isLast && !this.#isWaiting;
+  }
+
+  abandon(): void {
+    this.#drop('connection_lost');
   }
 
   malformed(message: string, cause: MalformedCause): void {
@@ -88,8 +115,10 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost {
     this.abort(cause === 'limit' ? fault(ErrorUri.LIMIT_EXCEEDED, message) : violation(message));
   }
 
+  /** What was received before takes effect before the session ends. */
   closed(): void {
-    this.#drop('connection_lost');
+    if (this.#account.isQueued) this.#isGone = true;
+    else this.#drop('connection_lost');
   }
 
   goodbye(reason: Uri, message: string | undefined): void {
@@ -151,6 +180,13 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost {
     this.#write(welcome(admission, agent));
     logger.debug(this.#about(session), 'session.opened');
     door.admit(session);
+  }
+
+  #take(bytes: Uint8Array, headroomBytes: number): void {
+    const { turns } = this.#deps;
+    const before = turns.spent;
+    this.#handle(bytes, headroomBytes);
+    turns.charge(this.#account, before, Cost.MESSAGE + costOfBytes(bytes.length));
   }
 
   #handle(bytes: Uint8Array, headroomBytes: number): void {
@@ -257,22 +293,30 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost {
   }
 
   #resume(): void {
-    while (!this.#isWaiting) {
-      const bytes = this.#inbox?.shift();
-      if (bytes === undefined) return;
-      this.#handle(bytes, 0);
+    const { turns } = this.#deps;
+    while (!this.#isWaiting && (this.#inbox?.count ?? 0) > 0) {
+      if (!turns.admits(this.#account)) {
+        turns.queue(this.#account);
+        return;
+      }
+      this.handleNext();
     }
   }
 
-  #keep(bytes: Uint8Array): void {
+  keep(bytes: Uint8Array): void {
     if (this.#state === 'failed') return;
-    const { limits, counters } = this.#deps;
-    this.#inbox ??= new Inbox(limits.maxInboxMessages, limits.maxInboxBytes);
-    if (this.#inbox.push(bytes)) return;
+    const { limits, inboxes, turns, counters } = this.#deps;
+    this.#inbox ??= new Inbox({ maxMessages: limits.maxInboxMessages, maxBytes: limits.maxInboxBytes }, inboxes);
+    if (this.#inbox.push(bytes)) {
+      counters.messagesDeferred.all++;
+      if (!this.#isWaiting) turns.queue(this.#account);
+      return;
+    }
     counters.limitsReached.inbox++;
-    const message =
-      'too many messages wait for one that is being decided (limits.maxInboxMessages, limits.maxInboxBytes)';
+    const message = 'messages came faster than they can be handled, and too many wait (limits.maxInboxBytes)';
     this.abort(fault(ErrorUri.LIMIT_EXCEEDED, message));
+    // Now: what the socket still has would be read on and on.
+    this.#connection.closeNow();
   }
 
   #limitHandshake(): void {
@@ -303,6 +347,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost {
     if (this.#state === 'failed') return;
     this.#state = 'failed';
     this.#disarm();
+    this.#deps.turns.forget(this.#account);
     this.#inbox?.clear();
     this.#handshake?.cancel();
     this.#handshake = undefined;

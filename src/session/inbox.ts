@@ -1,41 +1,172 @@
-/** Messages of one session that wait while an earlier one is being decided, in order (5.9 item 2). Bounded. */
-export class Inbox {
-  readonly #maxMessages: number;
-  readonly #maxBytes: number;
-  #messages: Uint8Array[] = [];
-  #head = 0;
-  #bytes = 0;
+import { Slab } from '../transport/slab.js';
 
-  constructor(maxMessages: number, maxBytes: number) {
-    this.#maxMessages = maxMessages;
-    this.#maxBytes = maxBytes;
+export interface InboxLimits {
+  readonly maxMessages: number;
+  /** Each message counts ENTRY_BYTES on top. */
+  readonly maxBytes: number;
+}
+
+/** What all inboxes share: their bound, and their memory. */
+export class InboxTotal {
+  messages = 0;
+  bytes = 0;
+  /** Those with something in them. */
+  inboxes = 0;
+  readonly slab = new Slab();
+  readonly #free: SmallMessages[] = [];
+  readonly maxBytes: number;
+
+  constructor(maxBytes: number) {
+    this.maxBytes = maxBytes;
   }
 
-  /** False: a bound is reached and nothing was added. */
+  /** Past the bound nobody gets more than an equal part of it: whoever has most is refused first. */
+  admits(inboxBytes: number): boolean {
+    return this.bytes < this.maxBytes || inboxBytes * this.inboxes < this.maxBytes;
+  }
+
+  takeBlock(): SmallMessages {
+    return this.#free.pop() ?? new SmallMessages();
+  }
+
+  giveBlock(block: SmallMessages): void {
+    if (this.#free.length >= MAX_FREE_BLOCKS) return;
+    block.reset();
+    this.#free.push(block);
+  }
+}
+
+const BLOCK_BYTES = 65_536;
+/** The length of a message, which is kept before it. */
+export const ENTRY_BYTES = 4;
+/** A longer message is kept in memory of its own. */
+const LARGE_BYTES = BLOCK_BYTES / 16;
+/** Blocks that are kept for the next that need them: 4 MiB. */
+const MAX_FREE_BLOCKS = 64;
+
+/**
+ * Messages of one session that wait, in order: while an earlier one is being decided (5.9 item 2), or for their turn
+ * (G11). Bounded. Small ones are copied one behind the other: thousands of them are no more objects than a few.
+ */
+export class Inbox {
+  readonly #limits: InboxLimits;
+  readonly #total: InboxTotal;
+  #blocks: Block[] = [];
+  #head = 0;
+  #count = 0;
+  #bytes = 0;
+
+  constructor(limits: InboxLimits, total: InboxTotal) {
+    this.#limits = limits;
+    this.#total = total;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** ENTRY_BYTES for each message included. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Copies the message. False: a bound is reached and nothing was added. An empty inbox takes any message. */
   push(message: Uint8Array): boolean {
-    if (this.#messages.length - this.#head >= this.#maxMessages) return false;
-    if (this.#bytes + message.length > this.#maxBytes) return false;
-    this.#messages.push(message);
-    this.#bytes += message.length;
+    if (this.#count > 0 && !this.#admits(this.#bytes + message.length + ENTRY_BYTES)) return false;
+    this.#add(1, message.length + ENTRY_BYTES);
+    if (message.length >= LARGE_BYTES) this.#blocks.push({ kind: 'one', message: this.#total.slab.copy(message) });
+    else this.#blockFor(message.length).push(message);
     return true;
   }
 
+  /** The message is its reader's to keep and to write over, with HEADROOM_BYTES before it. */
   shift(): Uint8Array | undefined {
-    const message = this.#messages[this.#head];
-    if (message === undefined) return undefined;
-    this.#head++;
-    this.#bytes -= message.length;
-    // Dropped in halves: each message moves at most once, and none that was taken is kept for long.
-    if (this.#head * 2 >= this.#messages.length) {
-      this.#messages = this.#messages.slice(this.#head);
-      this.#head = 0;
-    }
+    const block = this.#blocks[this.#head];
+    if (block === undefined) return undefined;
+    const message = block.kind === 'one' ? block.message : this.#total.slab.copy(block.shift());
+    if (block.kind === 'one' || block.isEmpty) this.#drop(block);
+    this.#add(-1, -(message.length + ENTRY_BYTES));
     return message;
   }
 
   clear(): void {
-    this.#messages = [];
+    for (const block of this.#blocks.slice(this.#head)) if (block.kind === 'many') this.#total.giveBlock(block);
+    this.#blocks = [];
     this.#head = 0;
-    this.#bytes = 0;
+    this.#add(-this.#count, -this.#bytes);
+  }
+
+  #admits(bytes: number): boolean {
+    const { maxMessages, maxBytes } = this.#limits;
+    return this.#count < maxMessages && bytes <= maxBytes && this.#total.admits(bytes);
+  }
+
+  #add(count: number, bytes: number): void {
+    const total = this.#total;
+    if (this.#count === 0 && count > 0) total.inboxes++;
+    this.#count += count;
+    this.#bytes += bytes;
+    total.messages += count;
+    total.bytes += bytes;
+    if (this.#count === 0 && count < 0) total.inboxes--;
+  }
+
+  #blockFor(length: number): SmallMessages {
+    const last = this.#blocks.at(-1);
+    if (last?.kind === 'many' && last.fits(length)) return last;
+    const block = this.#total.takeBlock();
+    this.#blocks.push(block);
+    return block;
+  }
+
+  /** In halves: each block moves at most once, and none that was read is kept for long. */
+  #drop(block: Block): void {
+    if (block.kind === 'many') this.#total.giveBlock(block);
+    this.#head++;
+    if (this.#head * 2 < this.#blocks.length) return;
+    this.#blocks = this.#blocks.slice(this.#head);
+    this.#head = 0;
+  }
+}
+
+interface LargeMessage {
+  readonly kind: 'one';
+  readonly message: Uint8Array;
+}
+
+type Block = LargeMessage | SmallMessages;
+
+/** Messages one behind the other, each with its length before it. */
+class SmallMessages {
+  readonly kind = 'many';
+  readonly #bytes = new Uint8Array(BLOCK_BYTES);
+  readonly #view = new DataView(this.#bytes.buffer);
+  #start = 0;
+  #end = 0;
+
+  get isEmpty(): boolean {
+    return this.#start === this.#end;
+  }
+
+  fits(length: number): boolean {
+    return this.#end + ENTRY_BYTES + length <= BLOCK_BYTES;
+  }
+
+  push(message: Uint8Array): void {
+    this.#view.setUint32(this.#end, message.length);
+    this.#bytes.set(message, this.#end + ENTRY_BYTES);
+    this.#end += ENTRY_BYTES + message.length;
+  }
+
+  /** Valid until the next push into this block after it was given back. */
+  shift(): Uint8Array {
+    const start = this.#start + ENTRY_BYTES;
+    this.#start = start + this.#view.getUint32(this.#start);
+    return this.#bytes.subarray(start, this.#start);
+  }
+
+  reset(): void {
+    this.#start = 0;
+    this.#end = 0;
   }
 }

@@ -15,6 +15,10 @@ export interface Counters {
   readonly messagesOut: Float64Array;
   /** Messages still queued for a connection when it ended. */
   readonly messagesUnsent: Tally<'slow_reader' | 'connection_closed'>;
+  /** Messages that waited in an inbox before they were handled. */
+  readonly messagesDeferred: Tally<'all'>;
+  /** Turns of the event loop that ended with messages waiting for one of their own. */
+  readonly turnsExhausted: Tally<'all'>;
   readonly violations: Tally<'all'>;
   readonly eventsDelivered: Tally<'all'>;
   readonly eventsDropped: Tally<EventDrop>;
@@ -52,6 +56,7 @@ export type LogLineFate = 'written' | 'suppressed' | 'dropped_stalled' | 'droppe
 export type LimitName =
   | 'message_bytes'
   | 'messages_per_second'
+  | 'pings_per_second'
   | 'unsent_bytes'
   | 'total_unsent_bytes'
   | 'memory'
@@ -106,6 +111,8 @@ export function createCounters(): Counters {
     messagesIn: new Float64Array(128),
     messagesOut: new Float64Array(128),
     messagesUnsent: tally('slow_reader', 'connection_closed'),
+    messagesDeferred: tally('all'),
+    turnsExhausted: tally('all'),
     violations: tally('all'),
     eventsDelivered: tally('all'),
     eventsDropped: tally('untranscodable', 'node_unreachable', 'too_large', 'held_limit'),
@@ -121,6 +128,7 @@ export function createCounters(): Counters {
     limitsReached: tally(
       'message_bytes',
       'messages_per_second',
+      'pings_per_second',
       'unsent_bytes',
       'total_unsent_bytes',
       'memory',

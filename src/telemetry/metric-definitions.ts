@@ -26,6 +26,8 @@ export interface Gauges {
   realms(): number;
   unsentBytes(): number;
   receiveBufferBytes(): number;
+  inboxBytes(): number;
+  inboxMessages(): number;
 }
 
 export const CALL_DURATION = {
@@ -108,6 +110,20 @@ export const COUNTER_DEFINITIONS: Readonly<
       (counters) => counters.messagesUnsent,
     ),
   ],
+  messagesDeferred: [
+    single(
+      'messages_deferred_total',
+      'Messages that waited in the inbox of their connection before they were handled.',
+      (counters) => counters.messagesDeferred.all,
+    ),
+  ],
+  turnsExhausted: [
+    single(
+      'turns_exhausted_total',
+      'Turns of the event loop that used up limits.turnBudgetMs, so that messages had to wait for the next.',
+      (counters) => counters.turnsExhausted.all,
+    ),
+  ],
   violations: [
     single('protocol_violations_total', 'Protocol violations by clients.', (counters) => counters.violations.all),
   ],
@@ -161,6 +177,14 @@ export const GAUGE_DEFINITIONS: Readonly<Record<keyof Gauges, GaugeDefinition>> 
   pendingCalls: { name: 'gantry_pending_calls', help: 'Calls made at this node that have not ended.' },
   realms: { name: 'gantry_realms', help: 'Realms of this node.' },
   unsentBytes: { name: 'gantry_unsent_bytes', help: 'Bytes waiting to be sent, all connections together.' },
+  inboxBytes: {
+    name: 'gantry_inbox_bytes',
+    help: 'Bytes of messages that wait to be handled, all connections together.',
+  },
+  inboxMessages: {
+    name: 'gantry_inbox_messages',
+    help: 'Messages that wait to be handled, all connections together.',
+  },
   receiveBufferBytes: {
     name: 'gantry_receive_buffer_bytes',
     help: 'Receive buffer that the kernel grants each connection (listen.receiveBufferBytes); 0: the node could not limit it, or was told not to.',

@@ -45,6 +45,9 @@ export const WHERE_COUNTED: Readonly<Record<string, string>> = {
   gantry_messages_received_total: 'When a message has been read, before it is decided upon.',
   gantry_messages_sent_total: 'When a message is queued to a connection: an event once per receiver.',
   gantry_messages_unsent_total: 'When a connection ends with messages in its queue.',
+  gantry_messages_deferred_total:
+    'When a message is put into the inbox: its connection has had its share of this turn, or an earlier message of it is being decided.',
+  gantry_turns_exhausted_total: 'At the end of the turn.',
   gantry_protocol_violations_total: 'With each ABORT for a violation, and for frames that break WebSocket itself.',
   gantry_events_delivered_total:
     "On the subscriber's node, when an event is queued: once per subscription and receiver.",
@@ -60,6 +63,8 @@ export const WHERE_COUNTED: Readonly<Record<string, string>> = {
   gantry_pending_calls: 'Asked of the realms at each scrape.',
   gantry_realms: 'Asked of the node at each scrape.',
   gantry_unsent_bytes: 'Asked of the connections at each scrape.',
+  gantry_inbox_bytes: 'Asked of the inboxes at each scrape.',
+  gantry_inbox_messages: 'Asked of the inboxes at each scrape.',
   gantry_receive_buffer_bytes: 'Fixed when the node begins to listen.',
   gantry_cluster_batches_total: 'In: when it arrives; out: when it is given to the store.',
   gantry_cluster_batch_bytes_total: 'With the batch.',

@@ -29,6 +29,8 @@ export interface Connection extends ConnectionTraits {
   unsentBytes(): number;
   /** Sends what is queued, then closes. Idempotent; `closed` of the listener follows. */
   close(cause: CloseCause): void;
+  /** After `close`: now rather than at the end of the turn. Only from within `received`. */
+  closeNow(): void;
 }
 
 /** The layer above a connection. Called one at a time; must not throw. */
@@ -38,6 +40,10 @@ export interface ConnectionListener {
    * `headroomBytes` before them in the same buffer.
    */
   received(message: Uint8Array, headroomBytes?: number): void;
+  /** False: a message that comes now would wait for its turn. It may as well be given to `keep`. */
+  takesNow(): boolean;
+  /** As `received`, but the bytes are valid only during the call: the message waits behind those before it. */
+  keep(message: Uint8Array): void;
   /**
    * The peer broke the framing rules of its sub-protocol (PV-7, PV-12), or a limit (`limit`). The connection is still
    * open for an ABORT; nothing more is received, and it is closed when this returns.

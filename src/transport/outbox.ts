@@ -185,6 +185,12 @@ export class Outbox implements Backlogged, EndOfTurn {
     if (!this.#isDue) this.#makeDue();
   }
 
+  /** After `close`: the wire takes what it can at once, and ends. The caller may be in no loop over connections. */
+  closeNow(): void {
+    this.flush();
+    if (this.#phase !== 'gone') this.#wire.close();
+  }
+
   /** The end of the turn, or of one of several when there is much. */
   flush(): number {
     this.#isDue = false;

@@ -13,8 +13,8 @@ export class Slab {
   #used = 0;
 
   /** HEADROOM_BYTES before the copy belong to it. */
-  copy(source: ArrayBuffer): Uint8Array {
-    const length = source.byteLength;
+  copy(source: Uint8Array): Uint8Array {
+    const { length } = source;
     const needed = HEADROOM_BYTES + length;
     if (length >= LARGE_BYTES) return copyInto(new ArrayBuffer(needed), 0, source, length);
     if (needed > SLAB_BYTES - this.#used) {
@@ -27,8 +27,8 @@ export class Slab {
   }
 }
 
-function copyInto(buffer: ArrayBuffer, at: number, source: ArrayBuffer, length: number): Uint8Array {
+function copyInto(buffer: ArrayBuffer, at: number, source: Uint8Array, length: number): Uint8Array {
   const copy = new Uint8Array(buffer, at + HEADROOM_BYTES, length);
-  copy.set(new Uint8Array(source));
+  copy.set(source);
   return copy;
 }

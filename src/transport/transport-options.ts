@@ -41,6 +41,8 @@ export interface TransportOptions {
   readonly usedMemoryBytes?: () => number;
   /** Per connection; 0: no limit. */
   readonly maxMessagesPerSecond: number;
+  /** Per connection. */
+  readonly maxPingsPerSecond: number;
   /** Static files to serve at `/`. */
   readonly site?: SiteOptions;
 }

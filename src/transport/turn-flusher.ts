@@ -24,7 +24,10 @@ export class TurnFlusher<Member extends EndOfTurn = EndOfTurn> {
   #isArmed = false;
   #turnBytes = TURN_BYTES;
   #leftBytes = 0;
-  readonly #run = (): void => this.#flushSome();
+  readonly #run = (): void => {
+    this.#isArmed = false;
+    this.#flushSome();
+  };
 
   /** The caller adds itself at most once until it is flushed. */
   add(member: Member): void {
@@ -43,8 +46,12 @@ export class TurnFlusher<Member extends EndOfTurn = EndOfTurn> {
     setImmediate(this.#run);
   }
 
+  /** Begins now with what was added. */
+  flush(): void {
+    if (this.#due.length > this.#next) this.#flushSome();
+  }
+
   #flushSome(): void {
-    this.#isArmed = false;
     const due = this.#due;
     const end = due.length;
     let leftBytes = this.#turnBytes;

@@ -15,6 +15,7 @@ export interface ConnectionSurroundings {
   readonly outbox: OutboxOptions;
   readonly maxMessageBytes: number;
   readonly maxMessagesPerSecond: number;
+  readonly maxPingsPerSecond: number;
   readonly flusher: TurnFlusher<Outbox>;
   readonly slab: Slab;
   readonly counters: Counters;
@@ -31,6 +32,7 @@ export class UwsConnection implements Connection, GuardedConnection {
   readonly #surroundings: ConnectionSurroundings;
   readonly #outbox: Outbox;
   readonly #rate: MessageRate | undefined;
+  #pings: MessageRate | undefined;
   #listener: ConnectionListener | undefined;
   #isReading = true;
   #malformedCause: MalformedCause | undefined;
@@ -74,6 +76,10 @@ export class UwsConnection implements Connection, GuardedConnection {
     this.#outbox.cut('limit');
   }
 
+  closeNow(): void {
+    this.#outbox.closeNow();
+  }
+
   /** Why this side closed, if it did. */
   get closeCause(): CloseCause | undefined {
     return this.#outbox.cause;
@@ -97,9 +103,11 @@ export class UwsConnection implements Connection, GuardedConnection {
         'limit',
       );
     } else if (this.isBatched) {
-      this.#batchReceived(slab.copy(bytes));
-    } else {
-      this.#messageReceived(slab.copy(bytes), HEADROOM_BYTES);
+      this.#batchReceived(slab.copy(new Uint8Array(bytes)));
+    } else if (this.#admits()) {
+      if (this.#listener?.takesNow() === true)
+        this.#listener.received(slab.copy(new Uint8Array(bytes)), HEADROOM_BYTES);
+      else this.#listener?.keep(new Uint8Array(bytes));
     }
   }
 
@@ -109,6 +117,15 @@ export class UwsConnection implements Connection, GuardedConnection {
 
   /** The peer sent a ping, which uWebSockets.js has answered. */
   pinged(): void {
+    const { maxPingsPerSecond, counters } = this.#surroundings;
+    const nowMs = this.#surroundings.nowMs();
+    this.#pings ??= new MessageRate(maxPingsPerSecond, nowMs);
+    if (!this.#pings.take(nowMs)) {
+      counters.limitsReached.pings_per_second++;
+      this.close('limit');
+      this.closeNow();
+      return;
+    }
     this.#outbox.pinged();
   }
 
@@ -128,18 +145,18 @@ export class UwsConnection implements Connection, GuardedConnection {
     }
     for (const message of messages) {
       if (!this.#isReading) return;
-      this.#messageReceived(message, 0);
+      if (this.#admits()) this.#listener?.received(message, 0);
     }
   }
 
-  #messageReceived(message: Uint8Array, headroomBytes: number): void {
+  #admits(): boolean {
     if (this.#rate?.take(this.#surroundings.nowMs()) === false) {
       this.#surroundings.counters.limitsReached.messages_per_second++;
       const { maxMessagesPerSecond } = this.#surroundings;
       this.#malformed(`more than ${maxMessagesPerSecond} messages per second (limits.maxMessagesPerSecond)`, 'limit');
-      return;
+      return false;
     }
-    this.#listener?.received(message, headroomBytes);
+    return true;
   }
 
   #malformed(message: string, cause: MalformedCause): void {

@@ -111,6 +111,7 @@ export class UwsServer {
       },
       maxMessageBytes: options.maxMessageBytes,
       maxMessagesPerSecond: options.maxMessagesPerSecond,
+      maxPingsPerSecond: options.maxPingsPerSecond,
       flusher,
       slab: new Slab(),
       counters,
@@ -157,6 +158,11 @@ export class UwsServer {
     this.#isAccepting = false;
     if (this.#listenSocket !== undefined) us_listen_socket_close(this.#listenSocket);
     this.#logger.info({}, 'server.stopped_listening');
+  }
+
+  /** Sends what waits to be sent now, rather than at the end of the turn. */
+  flush(): void {
+    this.#surroundings.flusher.flush();
   }
 
   /** Closes every connection, cuts those that are not gone within a second. Idempotent: the first cause counts. */

@@ -87,7 +87,7 @@ export class SimulatedNode {
       shared: {
         backplane: this.#backplane,
         codecs,
-        delivery: new Delivery(codecs, this.counters),
+        delivery: new Delivery(codecs, this.counters, { spent: 0 }),
         counters: this.counters,
         chance: chanceOf(random, proposeSessionId),
         limits: {

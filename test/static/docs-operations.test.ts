@@ -22,7 +22,14 @@ const bounds: readonly Bound[] = [...limits.matchAll(/^\| (.+?) \| (.+?) \| (.+?
     return { setting: path, shownDefault: shownDefault!, outcome: outcome!, metric: metric! };
   });
 
-const UNITS: Readonly<Record<string, number>> = { '': 1, s: 1_000, KiB: 1_024, MiB: 1_048_576, GiB: 1_073_741_824 };
+const UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  ms: 1,
+  s: 1_000,
+  KiB: 1_024,
+  MiB: 1_048_576,
+  GiB: 1_073_741_824,
+};
 
 it('docs/operations.md has a row for each setting under limits', () => {
   const settings = SETTINGS.filter(({ path }) => path[0] === 'limits' && path.length === 2);
@@ -37,7 +44,7 @@ it('docs/operations.md gives each setting its default', () => {
     const known = SETTINGS.find(({ path }) => path.join('.') === setting);
     expect(known, setting).toBeDefined();
     const { default: real } = known!.schema;
-    const [, number, unit] = /^([0-9,]+)(?: (s|KiB|MiB|GiB))?(?:: none)?$/.exec(shownDefault) ?? [];
+    const [, number, unit] = /^([0-9,]+)(?: (ms|s|KiB|MiB|GiB))?(?:: none)?$/.exec(shownDefault) ?? [];
     if (typeof real === 'number') expect(Number(number?.replaceAll(',', '')) * UNITS[unit ?? '']!, setting).toBe(real);
     else expect(number, setting).toBeUndefined();
   }

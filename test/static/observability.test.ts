@@ -169,8 +169,8 @@ describe('compose.yaml', () => {
 
 const UNSEEN: readonly string[] = [
   'gantry_log_lines_total',
-  'gantry_build_info',
   'gantry_receive_buffer_bytes',
+  'gantry_build_info',
   'process_cpu_seconds_total',
   'process_start_time_seconds',
   'nodejs_memory_bytes',

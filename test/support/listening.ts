@@ -31,6 +31,14 @@ export class RecordingListener implements ConnectionListener {
     this.onReceived?.(message);
   }
 
+  takesNow(): boolean {
+    return true;
+  }
+
+  keep(message: Uint8Array): void {
+    this.received(message.slice());
+  }
+
   malformed(message: string, cause: MalformedCause): void {
     this.#hear({ kind: 'malformed', message, cause });
     this.onMalformed?.();

@@ -80,6 +80,20 @@ export class RawSocket {
     return frame.payload;
   }
 
+  /** Writes the same again and again, as fast as the router takes it, for so long or until the connection ends. */
+  async flood(bytes: Uint8Array, durationMs: number): Promise<void> {
+    const untilMs = Date.now() + durationMs;
+    while (Date.now() < untilMs && !this.#isOver) {
+      if (this.#socket.write(bytes)) await new Promise((resolve) => setImmediate(resolve));
+      else await Promise.race([new Promise((resolve) => this.#socket.once('drain', resolve)), this.closed]);
+    }
+  }
+
+  /** Ends it when all that was written has left. */
+  end(): void {
+    this.#socket.end();
+  }
+
   drop(): void {
     this.#socket.destroy();
   }

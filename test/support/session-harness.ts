@@ -1,6 +1,8 @@
 import { createCodecs } from '../../src/codec/codecs.js';
 import { createAnonymous } from '../../src/session/auth/anonymous.js';
 import type { AuthMethod } from '../../src/session/auth/method.js';
+import { InboxTotal } from '../../src/session/inbox.js';
+import { TurnScheduler } from '../../src/session/turn-scheduler.js';
 import { createEndpoint, type SessionLimits } from '../../src/session/endpoint.js';
 import type { Authorizer, RealmDirectory, RealmDoor, RealmRules, Session } from '../../src/session/ports.js';
 import { createCounters, type Counters } from '../../src/telemetry/counters.js';
@@ -23,6 +25,7 @@ export class FakeConnection implements Connection {
   readonly serializer: SerializerId;
   readonly written: Uint8Array[] = [];
   closeCause: CloseCause | undefined;
+  isClosedNow = false;
   listener: ConnectionListener | undefined;
 
   constructor(serializer: SerializerId = 'json') {
@@ -45,6 +48,10 @@ export class FakeConnection implements Connection {
     if (this.closeCause !== undefined) return;
     this.closeCause = cause;
     this.listener?.closed();
+  }
+
+  closeNow(): void {
+    this.isClosedNow = true;
   }
 
   /** Everything written, as lists. */
@@ -141,6 +148,8 @@ export interface HarnessOptions {
   readonly authMethods?: readonly AuthMethod[];
   readonly authorizer?: Authorizer;
   readonly serializer?: SerializerId;
+  /** Default: more than a test needs. */
+  readonly turnBudgetMs?: number;
   /** Instead of the one realm. */
   readonly realms?: RealmDirectory;
 }
@@ -159,6 +168,8 @@ export interface Harness {
   readonly timers: ManualTimers;
   readonly counters: Counters;
   readonly log: RecordingLogger;
+  readonly inboxes: InboxTotal;
+  readonly turns: TurnScheduler;
   /** Receives each message, encoded in JSON. */
   readonly send: (...messages: readonly unknown[][]) => void;
   readonly receive: (bytes: Uint8Array | string) => void;
@@ -183,8 +194,20 @@ export function createHarness(options: HarnessOptions = {}): Harness {
     maxInboxBytes: 1_000,
     ...options.limits,
   };
+  const turns = new TurnScheduler({
+    meter: { spent: 0 },
+    budgetMs: options.turnBudgetMs ?? 1_000,
+    atEndOfTurn: setImmediate,
+    nowMs: () => 0,
+    cpuMs: () => 0,
+    flush: () => undefined,
+    onExhausted: () => counters.turnsExhausted.all++,
+  });
+  const inboxes = new InboxTotal(1_000_000);
   const listener = createEndpoint(connection, {
     codecs,
+    turns,
+    inboxes,
     realms: options.realms ?? { open: () => realm },
     authMethods: options.authMethods ?? [
       createAnonymous({ roleIn: () => 'anonymous', randomAuthid: () => 'A-random-authid' }),
@@ -204,6 +227,8 @@ export function createHarness(options: HarnessOptions = {}): Harness {
     timers,
     counters,
     log,
+    inboxes,
+    turns,
     receive,
     send: (...messages) => messages.forEach((message) => receive(JSON.stringify(message))),
     malformed: (message, cause = 'protocol_violation') => listener.malformed(message, cause),

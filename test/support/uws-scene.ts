@@ -23,6 +23,7 @@ export const TRANSPORT_DEFAULTS: TransportOptions = {
   maxTotalUnsentBytes: 1_073_741_824,
   maxMemoryBytes: Number.MAX_SAFE_INTEGER,
   maxMessagesPerSecond: 0,
+  maxPingsPerSecond: 1_000_000,
 };
 
 export interface Refused {

@@ -56,6 +56,9 @@ const MAX_ITEMS_PER_STEP = 500;
 const MAX_HELD_MESSAGES = 16_384;
 /** What a message to another node takes besides its item. */
 const HEADROOM_BYTES = 1_024;
+/** Of other nodes, in one turn. A batch is heard whole: see MAX_ITEMS_PER_BATCH. */
+const HEARING_MS = 10;
+const MAX_WAITING_BYTES = 33_554_432;
 
 const nowMs = (): number => performance.now();
 
@@ -249,6 +252,10 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
       else if (!realms.change(channel, bytes)) counters.messagesIgnored.channel++;
     },
     maxMessages: MAX_HELD_MESSAGES,
+    turnMs: HEARING_MS,
+    maxWaitingBytes: MAX_WAITING_BYTES,
+    nowMs,
+    atEndOfTurn: setImmediate,
   });
 
   return { keys, outages, connections, lanes, membership, realms, sessions, prober, reach, gate };

@@ -27,6 +27,8 @@ describe('operations endpoint', () => {
     realms: none,
     unsentBytes: none,
     receiveBufferBytes: none,
+    inboxBytes: none,
+    inboxMessages: none,
   };
   let log: RecordingLogger;
   let readiness: Readiness;

@@ -36,6 +36,10 @@ describe('limits', () => {
       { limits: { maxUnsentBytes: 4_194_304, maxTotalUnsentBytes: 4_194_303 } },
       'limits.maxTotalUnsentBytes: Too small: expected at least limits.maxUnsentBytes, which is 4194304',
     );
+    refuse(
+      { limits: { maxInboxBytes: 4_194_304, maxTotalInboxBytes: 4_194_303 } },
+      'limits.maxTotalInboxBytes: Too small: expected at least limits.maxInboxBytes, which is 4194304',
+    );
   });
   it('leave room for the realms that are configured', () => {
     const realms = [realm(), realm({ name: 'b' })];

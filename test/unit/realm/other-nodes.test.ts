@@ -84,7 +84,7 @@ class SceneNode {
         backplane,
         codecs,
         counters,
-        delivery: new Delivery(codecs, counters),
+        delivery: new Delivery(codecs, counters, { spent: 0 }),
         chance: systemChance(),
         limits: {
           maxSessions: 10,

@@ -43,7 +43,7 @@ async function scene(maxRealms: number) {
       backplane: backplane!,
       codecs,
       counters,
-      delivery: new Delivery(codecs, counters),
+      delivery: new Delivery(codecs, counters, { spent: 0 }),
       chance: systemChance(),
       limits: {
         maxSessions: LIMIT,

@@ -14,6 +14,8 @@ const gauges: Gauges = {
   realms: () => 16,
   unsentBytes: () => 17,
   receiveBufferBytes: () => 18,
+  inboxBytes: () => 19,
+  inboxMessages: () => 20,
 };
 
 const LINE = /^([a-z_]+)(?:\{((?:[a-z_]+="[^"\\\n]*",?)*)\})? (-?[0-9.e+-]+|\+Inf|NaN)$/;

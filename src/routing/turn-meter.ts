@@ -1,0 +1,26 @@
+/**
+ * What the work of this turn of the event loop has cost so far, in tenths of a microsecond of a usual machine. Who works
+ * through a list that others own adds to it (G11); whoever decides how much a turn may cost sets it back to 0.
+ */
+export interface TurnMeter {
+  spent: number;
+}
+
+export const UNITS_PER_MS = 10_000;
+
+/** What things cost. Measured as CPU time of a node, flush included; only their relation matters. */
+export const Cost = {
+  /** Read, checked and routed. */
+  MESSAGE: 15,
+  /** An EVENT queued and sent to one receiver. */
+  RECEIVER: 2,
+  /** A subscription that a topic matches, with an encoding of its own. */
+  MATCH: 5,
+} as const;
+
+const BYTES_PER_UNIT = 64;
+
+/** Reading or copying so many bytes. */
+export function costOfBytes(bytes: number): number {
+  return Math.floor(bytes / BYTES_PER_UNIT);
+}

@@ -1,0 +1,251 @@
+import { UNITS_PER_MS, type TurnMeter } from '../routing/turn-meter.js';
+
+/** What waits for its turn: the inbox of one connection. */
+export interface TurnMember {
+  /** Handles the next message. False: nothing waits any more, or the rest has to wait for something else. */
+  handleNext(): boolean;
+  /** The scheduler stops: what waits will not be handled. */
+  abandon(): void;
+}
+
+/** The standing of one connection with the scheduler. Only the scheduler changes it. */
+export interface TurnAccount {
+  readonly member: TurnMember;
+  /** Work done for it that it has not paid for with turns yet. */
+  debt: number;
+  /** The turn up to which it has paid. */
+  turn: number;
+  isQueued: boolean;
+}
+
+export interface TurnSchedulerOptions {
+  readonly meter: TurnMeter;
+  /** Work of one turn, all connections together. */
+  readonly budgetMs: number;
+  /** Runs an action after this turn has read from its sockets, and before the next reads. */
+  readonly atEndOfTurn: (action: () => void) => void;
+  /** Monotonic milliseconds. */
+  readonly nowMs: () => number;
+  /** Milliseconds of CPU time that this process has used. */
+  readonly cpuMs: () => number;
+  /** Sends what waits to be sent, before the turn goes on with those that have had their share. */
+  readonly flush: () => void;
+  /** A turn ended with messages still waiting. */
+  readonly onExhausted: () => void;
+}
+
+/** The share of one connection while others wait: of a turn, and of a round. */
+const QUANTUM_SHARE = 1 / 40;
+/** What a turn may do while it reads. The rest of its budget is for those that wait. */
+const AT_ONCE_SHARE = 1 / 4;
+/** By the clock. */
+const LONGEST_SHARE = 1 / 5;
+/** Between two questions for CPU time. */
+const LEAST_PAUSE_MS = 1;
+/** So often a clock is looked at. */
+const MESSAGES_PER_CLOCK = 16;
+
+/**
+ * Divides turns of the event loop among connections (G11). Messages are handled at once until they have had their part of
+ * the turn, all together and, while anybody waits, each connection. What is over waits in the inbox of its connection;
+ * inboxes are served at the end of the turn in rounds (deficit round robin), first those that have only just begun to
+ * wait: a connection that sends little does not wait for those that send much. A message that costs more than a share is
+ * paid for in later rounds and turns, unless nobody waits.
+ * Between turns timers and sockets run. Work is counted, and CPU time looked at now and then, so that no clock is read per
+ * message.
+ */
+export class TurnScheduler {
+  readonly #options: TurnSchedulerOptions;
+  readonly #meter: TurnMeter;
+  readonly #quantum: number;
+  readonly #atOnce: number;
+  readonly #budgetMs: number;
+  readonly #budget: number;
+  #turn = 0;
+  #isArmed = false;
+  /** It left nobody waiting: debts up to then are forgiven. */
+  #lastFreeTurn = 0;
+  /** The last turn left messages waiting. */
+  #isBehind = false;
+  #sinceClock = 0;
+  readonly #clock: CpuClock;
+  #isStopped = false;
+  readonly #fresh = new Set<TurnAccount>();
+  readonly #waiting = new Set<TurnAccount>();
+  readonly #endTurn = (): void => this.#end();
+
+  constructor(options: TurnSchedulerOptions) {
+    this.#options = options;
+    this.#meter = options.meter;
+    this.#clock = new CpuClock(options);
+    this.#budgetMs = options.budgetMs;
+    this.#budget = options.budgetMs * UNITS_PER_MS;
+    this.#quantum = this.#budget * QUANTUM_SHARE;
+    this.#atOnce = this.#budget * AT_ONCE_SHARE;
+  }
+
+  open(member: TurnMember): TurnAccount {
+    return { member, debt: 0, turn: this.#turn, isQueued: false };
+  }
+
+  /** Connections with messages that wait for a turn. */
+  get waitingCount(): number {
+    return this.#fresh.size + this.#waiting.size;
+  }
+
+  /** Of this turn so far, in units of the meter. */
+  get spent(): number {
+    return this.#meter.spent;
+  }
+
+  /** May a message of it be handled at once? False: it has to wait behind others, or behind its own. */
+  admits(account: TurnAccount): boolean {
+    if (!this.#isArmed) this.#arm();
+    if (account.turn !== this.#turn) this.#pay(account);
+    const share = this.waitingCount === 0 ? this.#atOnce : this.#quantum;
+    return account.debt < share && this.#meter.spent < this.#atOnce && !account.isQueued;
+  }
+
+  /** Work was done for it: `cost`, which the meter does not have yet, and what the meter has counted since `before`. */
+  charge(account: TurnAccount, before: number, cost: number): void {
+    this.#meter.spent += cost;
+    account.debt += this.#meter.spent - before;
+    if (++this.#sinceClock === MESSAGES_PER_CLOCK) this.#lookAtClock();
+  }
+
+  /** It has messages that wait. Idempotent. */
+  queue(account: TurnAccount): void {
+    if (account.isQueued) return;
+    if (this.#isStopped) {
+      account.member.abandon();
+      return;
+    }
+    account.isQueued = true;
+    (account.debt < this.#quantum ? this.#fresh : this.#waiting).add(account);
+    if (!this.#isArmed) this.#arm();
+  }
+
+  /** It has none any more. Idempotent. */
+  forget(account: TurnAccount): void {
+    account.isQueued = false;
+    this.#fresh.delete(account);
+    this.#waiting.delete(account);
+  }
+
+  /** Nobody is served any more. Idempotent. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const account of [...this.#fresh, ...this.#waiting]) {
+      this.forget(account);
+      account.member.abandon();
+    }
+  }
+
+  #arm(): void {
+    this.#isArmed = true;
+    this.#options.atEndOfTurn(this.#endTurn);
+  }
+
+  /** Work may cost more than was counted. Nobody's debt grows by it: much of the time goes into reading for others. */
+  #lookAtClock(): void {
+    this.#sinceClock = 0;
+    if (this.#clock.isPast(this.#budgetMs * AT_ONCE_SHARE))
+      this.#meter.spent = Math.max(this.#meter.spent, this.#atOnce);
+  }
+
+  #pay(account: TurnAccount): void {
+    const turns = account.turn <= this.#lastFreeTurn ? Infinity : this.#turn - account.turn;
+    account.debt = Math.max(0, account.debt - turns * this.#quantum);
+    account.turn = this.#turn;
+  }
+
+  #end(): void {
+    this.#isArmed = false;
+    if (this.waitingCount > 0) {
+      // However much went into reading, those that wait have the rest of the budget.
+      this.#meter.spent = Math.min(this.#meter.spent, this.#atOnce);
+      this.#clock.restart();
+      this.#sinceClock = Number.NEGATIVE_INFINITY;
+      this.#serve(this.#fresh);
+      if (this.#isBehind) this.#options.flush();
+      this.#serve(this.#waiting);
+    }
+    if (this.waitingCount === 0) this.#lastFreeTurn = this.#turn;
+    this.#turn++;
+    this.#meter.spent = 0;
+    this.#sinceClock = 0;
+    this.#clock.restart();
+    this.#isBehind = this.waitingCount > 0;
+    if (!this.#isBehind) return;
+    this.#options.onExhausted();
+    this.#arm();
+  }
+
+  /** In rounds, until the budget is used up. Who is not done waits behind all others. */
+  #serve(queue: Set<TurnAccount>): void {
+    let account = first(queue);
+    while (account !== undefined && this.#meter.spent < this.#budget && !this.#clock.isPast(this.#budgetMs)) {
+      queue.delete(account);
+      if (this.#serveShare(account)) this.#waiting.add(account);
+      else account.isQueued = false;
+      account = first(queue);
+    }
+  }
+
+  /** False: nothing of it waits any more. */
+  #serveShare(account: TurnAccount): boolean {
+    account.turn = this.#turn;
+    account.debt = Math.max(0, account.debt - this.#quantum);
+    const { nowMs } = this.#options;
+    const untilMs = account.debt < this.#quantum ? nowMs() + this.#budgetMs * LONGEST_SHARE : 0;
+    while (account.debt < this.#quantum) {
+      if (!account.member.handleNext()) return false;
+      // It may have been forgotten meanwhile: its session has ended.
+      if (!account.isQueued) return false;
+      // Its messages cost far more than is counted, or this process has to wait for a processor: the next, please.
+      if (nowMs() >= untilMs) break;
+    }
+    return true;
+  }
+}
+
+/**
+ * Whether so much CPU time has passed since it was restarted. To ask the system for it costs as much as many messages, so
+ * it is asked only once so much time has passed; it may then take that much again until the answer is yes.
+ */
+class CpuClock {
+  readonly #nowMs: () => number;
+  readonly #cpuMs: () => number;
+  #startMs: number | undefined;
+  #startCpuMs: number | undefined;
+  #askAgainMs = 0;
+
+  constructor({ nowMs, cpuMs }: Pick<TurnSchedulerOptions, 'nowMs' | 'cpuMs'>) {
+    this.#nowMs = nowMs;
+    this.#cpuMs = cpuMs;
+  }
+
+  restart(): void {
+    this.#startMs = undefined;
+    this.#startCpuMs = undefined;
+  }
+
+  /** It begins with the first question. */
+  isPast(limitMs: number): boolean {
+    const nowMs = this.#nowMs();
+    this.#startMs ??= nowMs;
+    if (nowMs - this.#startMs < limitMs) return false;
+    if (this.#startCpuMs === undefined) {
+      this.#startCpuMs = this.#cpuMs();
+      this.#askAgainMs = nowMs + limitMs;
+    }
+    if (nowMs < this.#askAgainMs) return false;
+    this.#askAgainMs = nowMs + LEAST_PAUSE_MS;
+    return this.#cpuMs() - this.#startCpuMs >= limitMs;
+  }
+}
+
+function first<Value>(set: ReadonlySet<Value>): Value | undefined {
+  for (const value of set) return value;
+  return undefined;
+}

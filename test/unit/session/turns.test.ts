@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import { createHarness, isAbort, settle, type Harness } from '../../support/session-harness.js';
+
+/** A turn of 1 ms: a connection has had its share after some 160 messages. */
+function flooded(messageCount: number, limits: object = {}): Harness {
+  const harness = createHarness({
+    turnBudgetMs: 1,
+    limits: { maxInboxMessages: 1_000, maxInboxBytes: 1e6, ...limits },
+  });
+  harness.join();
+  harness.send(...Array.from({ length: messageCount }, (_, index) => [16, index + 1, {}, 'a.b']));
+  return harness;
+}
+
+function routed({ realm }: Harness): unknown[] {
+  return realm.routed.map(({ message }) => message[1]);
+}
+
+async function allTurns({ turns }: Harness): Promise<void> {
+  while (turns.waitingCount > 0) await settle();
+}
+
+const NUMBERS = Array.from({ length: 400 }, (_, index) => index + 1);
+
+describe('a session that sends more than its share of a turn (G11)', () => {
+  it('waits with what is over, keeps its order and loses nothing', async () => {
+    const harness = flooded(400);
+    const atOnceCount = harness.realm.routed.length;
+    expect(atOnceCount).toBeLessThan(250);
+    expect(harness.counters.messagesDeferred.all).toBe(400 - atOnceCount);
+    expect(harness.inboxes.messages).toBe(400 - atOnceCount);
+    await allTurns(harness);
+    expect(routed(harness)).toEqual(NUMBERS);
+    expect(harness.inboxes).toMatchObject({ messages: 0, bytes: 0, inboxes: 0 });
+    expect(harness.connection.closeCause).toBeUndefined();
+  });
+
+  it('may send behind what waits, and nothing overtakes', async () => {
+    const harness = flooded(399);
+    harness.send([16, 400, {}, 'a.b']);
+    await allTurns(harness);
+    expect(routed(harness)).toEqual(NUMBERS);
+    harness.send([16, 401, {}, 'a.b']);
+    expect(routed(harness).at(-1)).toBe(401);
+  });
+
+  it('is closed at once when its inbox is full, and what waits is dropped', async () => {
+    const harness = flooded(400, { maxInboxMessages: 50 });
+    const { connection, realm, counters } = harness;
+    expect(isAbort(connection.last, 'wamp.error.limit_exceeded')).toBe(true);
+    expect(connection.closeCause).toBe('limit');
+    expect(connection.isClosedNow).toBe(true);
+    expect(counters.limitsReached.inbox).toBe(1);
+    expect(realm.removed).toHaveLength(1);
+    const routedCount = realm.routed.length;
+    await allTurns(harness);
+    expect(realm.routed).toHaveLength(routedCount);
+    expect(harness.inboxes).toMatchObject({ messages: 0, bytes: 0, inboxes: 0 });
+  });
+
+  it('has its GOODBYE answered behind all that it sent before', async () => {
+    const harness = flooded(400);
+    harness.send([6, {}, 'wamp.close.normal'], [16, 999, {}, 'a.b']);
+    expect(harness.realm.removed).toEqual([]);
+    await allTurns(harness);
+    expect(routed(harness)).toEqual(NUMBERS);
+    expect(harness.connection.messages.find(([code]) => code === 6)).toEqual([6, {}, 'wamp.close.goodbye_and_out']);
+    expect(harness.realm.removed).toHaveLength(1);
+    // Behind GOODBYE there is no session.
+    expect(harness.connection.closeCause).toBe('protocol_violation');
+  });
+
+  it('that hangs up leaves its realm when all it sent before has taken effect', async () => {
+    const harness = flooded(400);
+    harness.hangUp();
+    expect(harness.realm.removed).toEqual([]);
+    await allTurns(harness);
+    expect(routed(harness)).toEqual(NUMBERS);
+    expect(harness.realm.removed).toHaveLength(1);
+    expect(harness.timers.pending).toEqual([]);
+  });
+
+  it('leaves its realm when the node stops, whatever waits', async () => {
+    const harness = flooded(400);
+    harness.hangUp();
+    const routedCount = harness.realm.routed.length;
+    harness.turns.stop();
+    expect(harness.realm.removed).toHaveLength(1);
+    await settle();
+    expect(harness.realm.routed).toHaveLength(routedCount);
+  });
+});
