@@ -6,7 +6,7 @@ import { Code } from '../../src/wamp/codes.js';
 import { judge, type Evidence, type Terms } from '../cluster/checker/judge.js';
 import { endOf, Journal, type CallRecord, type PublicationRecord } from '../cluster/checker/journal.js';
 import type { Entrance } from '../cluster/harness/member.js';
-import { Workload } from '../cluster/harness/workload.js';
+import { Workload, type WorkloadOptions } from '../cluster/harness/workload.js';
 import { button, LIVE, says, shows } from '../demo/stage.js';
 import type { AppClient } from '../interop/clients/app-client.js';
 import { EventLog, freshUri, join, KINDS } from '../interop/pairs.js';
@@ -176,7 +176,10 @@ const TERMS: Omit<Terms, 'sacrificed'> = {
 const LEASE_MS = 7_000;
 
 /** Clients of all kinds at work while something is done to the replicas. They come back through the load balancer. */
-async function underLoad(act: () => Promise<unknown>): Promise<{ journal: Journal; nodes: Set<string> }> {
+async function underLoad(
+  act: () => Promise<unknown>,
+  apps: WorkloadOptions['apps'] = false,
+): Promise<{ journal: Journal; nodes: Set<string> }> {
   const journal = new Journal();
   const nodes = new Set<string>();
   const entrance: Entrance = {
@@ -188,7 +191,7 @@ async function underLoad(act: () => Promise<unknown>): Promise<{ journal: Journa
     },
   };
   const workload = new Workload(
-    { nodeCount: 3, publicationsPerSecond: 20, callsPerSecond: 15, apps: false },
+    { nodeCount: 3, publicationsPerSecond: 20, callsPerSecond: 15, apps },
     journal,
     entrance,
   );
@@ -232,9 +235,13 @@ describe('under load', () => {
 
   it('replaces all replicas one by one without losing a publication to a subscriber, or a call without saying so', async () => {
     const before = await project.replicas();
-    const { journal, nodes } = await underLoad(() =>
-      promisify(execFile)(ROLL, { env: { ...process.env, ...project.variables } }),
+    // Client libraries with their own reconnection among them: `underLoad` waits until each of them is back.
+    const { journal, nodes } = await underLoad(
+      () => promisify(execFile)(ROLL, { env: { ...process.env, ...project.variables } }),
+      'stock',
     );
+    for (const library of ['autobahn', 'wampy'])
+      expect(journal.sessions.filter(({ member }) => member === library).length).toBeGreaterThan(1);
     const after = await project.replicas();
     expect(after).toHaveLength(3);
     expect(after.filter((replica) => before.includes(replica))).toEqual([]);
