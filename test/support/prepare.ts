@@ -24,5 +24,6 @@ export async function provide(steps: readonly (() => Promise<void>)[]): Promise<
 }
 
 function isWholeRun(): boolean {
-  return !process.argv.some((word) => word.startsWith('--project') || word.includes('test/'));
+  const isConfig = (word: string): boolean => word.endsWith('vitest.config.ts');
+  return !process.argv.some((word) => word.startsWith('--project') || (word.includes('test/') && !isConfig(word)));
 }
