@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { ownRedis, startScene } from './harness/scene.js';
-import { HEALED_MS, REAPED_MS, TIMINGS } from './harness/timings.js';
+import { HEALED_MS, LONG_LEASE, REAPED_MS, TIMINGS } from './harness/timings.js';
 import { forMs, within } from './harness/wait.js';
 
 it('fences a node that was paused for longer than its lease: it says nothing stale and comes back as another (G5)', async () => {
@@ -40,7 +40,7 @@ it('fences a node that was paused for longer than its lease: it says nothing sta
 
 it('loses nothing when a node is paused for less than its lease (G3, G4)', async () => {
   const redis = await ownRedis();
-  const scene = await startScene(redis);
+  const scene = await startScene(redis, { settings: [LONG_LEASE] });
   const victim = scene.router(1);
   for (let round = 0; round < 2; round++) {
     victim.pause();

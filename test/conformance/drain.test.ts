@@ -158,7 +158,7 @@ describe.each(['close', 'goodbye'] as const)('with the farewell "%s"', (farewell
         await drained;
       });
     },
-    { drain: { farewell, periodMs: 500, deadlineMs: 5_000 } },
+    { drain: { farewell, periodMs: 1_000, deadlineMs: 20_000 } },
     'test',
   );
 
