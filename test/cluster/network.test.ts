@@ -20,7 +20,7 @@ async function startProxied(
 
 it('keeps its sessions when it is cut off for less than its lease, and is the same node after (G6)', async () => {
   // Far from over, on a busy machine too.
-  const { proxy, scene } = await startProxied([LONG_LEASE]);
+  const { proxy, scene } = await startProxied(LONG_LEASE);
   const victim = scene.router(1);
   for (let round = 0; round < 2; round++) {
     const trouble = scene.trouble(victim);

@@ -40,7 +40,7 @@ it('fences a node that was paused for longer than its lease: it says nothing sta
 
 it('loses nothing when a node is paused for less than its lease (G3, G4)', async () => {
   const redis = await ownRedis();
-  const scene = await startScene(redis, { settings: [LONG_LEASE] });
+  const scene = await startScene(redis, { settings: LONG_LEASE });
   const victim = scene.router(1);
   for (let round = 0; round < 2; round++) {
     victim.pause();
