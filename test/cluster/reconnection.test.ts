@@ -10,7 +10,8 @@ function endings({ journal }: Scene): Record<string, (string | undefined)[]> {
   return { autobahn: of('autobahn'), wampy: of('wampy') };
 }
 
-const RESTARTED = 'closed 1012 the router restarts: connect again';
+/** Without GOODBYE. What a client was still sending may reset the connection before the close frame is read: then 1006. */
+const CLOSED = /^closed (1012|1006)\b/;
 
 it('client libraries come back by themselves, with default settings, through a rolling restart (G3, G4)', async () => {
   const redis = await ownRedis();
@@ -26,7 +27,8 @@ it('client libraries come back by themselves, with default settings, through a r
   for (const library of ['autobahn', 'wampy']) {
     const [last, ...earlier] = all[library]!.toReversed();
     expect(last).toBeUndefined();
-    expect(new Set(earlier)).toEqual(new Set([RESTARTED]));
+    expect(earlier.length).toBeGreaterThan(0);
+    for (const reason of earlier) expect(reason).toMatch(CLOSED);
   }
   await scene.finish({ losesNoCall: true, noticeMs: 0, endingMs: 300, ghostMs: 2_500, answerMs: 5_000 });
 });
@@ -48,6 +50,6 @@ it('client libraries come back by themselves when the others declared their node
   await within(5_000, 'it lives again, as another node', () => victim.lives.length === 2);
   await scene.sweep(HEALED_MS);
   trouble.over();
-  expect(endings(scene)['autobahn']).toEqual([RESTARTED, undefined]);
+  expect(endings(scene)['autobahn']).toEqual([expect.stringMatching(CLOSED), undefined]);
   await scene.finish({ endingMs: pauseMs + 2_000, noticeMs: pauseMs + 2_000, ghostMs: pauseMs + 2_000 });
 });
