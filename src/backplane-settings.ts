@@ -21,6 +21,7 @@ export interface BackplaneSurroundings {
 const DOWN_AFTER_MS = 1_000;
 /** Of one attempt to start; whoever starts the node tries again. */
 const START_TIMEOUT_MS = 15_000;
+const REAP_MS = 1_000;
 /** The receiver of a batch deals with all of it in one turn. Batches of 64 are about as fast as any (ADR 11). */
 const MAX_ITEMS_PER_BATCH = 256;
 
@@ -29,7 +30,8 @@ export function createBackplane({ config, name, counters, logger }: BackplaneSur
   const { url, redis, cluster } = config.backplane;
   if (url === 'memory') return new MemoryHub().join(`${name}-${randomUUID()}` as NodeId);
   const { prefix, pubsubBufferBytes, ...access } = redis;
-  const { maxBatchBytes, maxUnacknowledgedBytes, ...timings } = cluster;
+  const { maxBatchBytes, maxUnacknowledgedBytes, ...times } = cluster;
+  const timings = { ...times, takeoverTimeoutMs: takeoverTimeoutMs(cluster) };
   return new RedisBackplane({
     name,
     prefix,
@@ -45,4 +47,9 @@ export function createBackplane({ config, name, counters, logger }: BackplaneSur
     counters,
     logger,
   });
+}
+
+/** A holder that is dead has been declared so by then: its lease, a renewal of another node, and what that one has to remove. */
+function takeoverTimeoutMs({ takeoverTimeoutMs: set, leaseMs, renewMs }: Config['backplane']['cluster']): number {
+  return set ?? leaseMs + renewMs + REAP_MS;
 }

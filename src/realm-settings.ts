@@ -1,6 +1,7 @@
 import type { Config, RealmConfig, RealmTemplateConfig } from './config/schema.js';
 import type { RealmSettings } from './realm/realm.js';
 import type { RealmTemplate } from './realm/realms.js';
+import type { ForceRule } from './routing/dealer/registrar.js';
 import { PatternIndex } from './routing/pattern-index.js';
 import type { RealmRules } from './session/ports.js';
 import { createStaticAuthorizer } from './session/static-authorizer.js';
@@ -40,14 +41,20 @@ function realmSettings(realm: Rules, limits: Limits): RealmSettings {
       progressiveResultsRequireCanceling: realm.progressiveResultsRequireCanceling,
       timeoutUnit: realm.callTimeoutUnit,
       busyError: realm.busyError,
+      forceReregister: forceRule(realm.allowForceReregister),
     },
     authorizers: new Map(realm.roles.map((role) => [role.name, createStaticAuthorizer(role.permissions)])),
   };
 }
 
 function realmRules(realm: Rules, limits: Limits): RealmRules {
-  const { uriCheck, requestIdCheck, allowDisclose, allowForceReregister, callTimeoutUnit } = realm;
+  const { uriCheck, requestIdCheck, allowDisclose, callTimeoutUnit } = realm;
   const { maxUriBytes, maxUriComponents } = limits;
   const bounds = { maxUriBytes, maxUriComponents };
-  return { uriCheck, requestIdCheck, allowDisclose, allowForceReregister, callTimeoutUnit, ...bounds };
+  return { uriCheck, requestIdCheck, allowDisclose, callTimeoutUnit, ...bounds };
+}
+
+function forceRule(allowed: Rules['allowForceReregister']): ForceRule {
+  if (allowed === 'same-authid') return allowed;
+  return allowed ? 'anybody' : 'nobody';
 }

@@ -29,6 +29,7 @@ interface RealmRows {
   readonly registrations: RegistrationTable;
   /** By node that serves the realm. */
   readonly interests: Map<NodeId, TopicSets>;
+  readonly sessions: Map<NodeId, Set<SessionId>>;
 }
 
 export interface SharedDirectoryOptions {
@@ -86,8 +87,8 @@ export class SharedDirectory {
   withdraw(node: NodeId, realm: Uri): void {
     const rows = this.#realms.get(realm);
     if (rows?.interests.delete(node) !== true) return;
-    for (const [id, session] of this.#sessions)
-      if (session.node === node && session.realm === realm) this.#sessions.delete(id);
+    for (const session of rows.sessions.get(node) ?? []) this.#sessions.delete(session);
+    rows.sessions.delete(node);
     for (const registration of rows.registrations.dropNode(node)) this.#tellRegistration(realm, registration);
     this.#tellServing(realm, { kind: 'withdrawn', revision: ++this.#revision, realm, node });
     if (rows.interests.size === 0) this.#realms.delete(realm);
@@ -112,6 +113,10 @@ export class SharedDirectory {
     this.#tellServing(realm, { kind: 'unwatch', revision: ++this.#revision, realm, node, topic, match });
   }
 
+  registration(realm: Uri, match: MatchPolicy, procedure: Uri): Registration | undefined {
+    return this.#realms.get(realm)?.registrations.find(match, procedure);
+  }
+
   claim(node: NodeId, realm: Uri, claim: Claim): ClaimOutcome {
     const rows = this.#realms.get(realm);
     if (rows?.interests.has(node) !== true) throw new Error(`claim in realm ${realm}, which ${node} does not serve`);
@@ -134,11 +139,18 @@ export class SharedDirectory {
   join(node: NodeId, realm: Uri, identity: Identity): boolean {
     if (this.#sessions.has(identity.session)) return false;
     this.#sessions.set(identity.session, { node, realm });
+    const { sessions } = this.#rows(realm);
+    const ofNode = sessions.get(node);
+    if (ofNode === undefined) sessions.set(node, new Set([identity.session]));
+    else ofNode.add(identity.session);
     return true;
   }
 
   leave(node: NodeId, session: SessionId): void {
-    if (this.#sessions.get(session)?.node === node) this.#sessions.delete(session);
+    const known = this.#sessions.get(session);
+    if (known?.node !== node) return;
+    this.#sessions.delete(session);
+    this.#realms.get(known.realm)?.sessions.get(node)?.delete(session);
   }
 
   /** What the directory still holds of a node. */
@@ -159,7 +171,11 @@ export class SharedDirectory {
     const registrations = new RegistrationTable(
       (match, procedure, attempt) => derive(realm, match, procedure, attempt) as RegistrationId,
     );
-    const rows = { registrations, interests: new Map<NodeId, TopicSets>() };
+    const rows = {
+      registrations,
+      interests: new Map<NodeId, TopicSets>(),
+      sessions: new Map<NodeId, Set<SessionId>>(),
+    };
     this.#realms.set(realm, rows);
     return rows;
   }

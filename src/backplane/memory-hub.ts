@@ -14,6 +14,17 @@ export interface MemoryHubOptions {
   /** Messages a lane delivers at a time at most. */
   readonly batchCount?: number;
   readonly deriveRegistrationId?: typeof deriveId;
+  /** Runs `action` once after `delayMs`; the returned function cancels it. */
+  readonly after?: (delayMs: number, action: () => void) => () => void;
+  /** How long a claim waits for the verdict on a node that holds what it wants and does not answer. */
+  readonly takeoverMs?: number;
+}
+
+const DEFAULT_TAKEOVER_MS = 10_000;
+
+function afterUnwatched(delayMs: number, action: () => void): () => void {
+  const timer = setTimeout(action, delayMs).unref();
+  return () => clearTimeout(timer);
 }
 
 /** The sender of what the directory tells a node. */
@@ -38,11 +49,14 @@ export class MemoryHub {
   readonly #lanes = new Map<NodeId, Map<NodeId, Lane<NodeMessage>>>();
   readonly #port: HubPort;
 
-  constructor({ schedule, laneLimitCount, batchCount, deriveRegistrationId }: MemoryHubOptions = {}) {
+  constructor(options: MemoryHubOptions = {}) {
+    const { schedule, laneLimitCount, batchCount, deriveRegistrationId, after, takeoverMs } = options;
     this.#options = {
       schedule: schedule ?? oncePerTurn,
       laneLimitCount: laneLimitCount ?? DEFAULT_LANE_LIMIT_COUNT,
       batchCount: batchCount ?? Infinity,
+      after: after ?? afterUnwatched,
+      takeoverMs: takeoverMs ?? DEFAULT_TAKEOVER_MS,
     };
     const tell = (to: NodeId, change: Change): void => void this.#feeds.get(to)?.push(change);
     this.#directory = new SharedDirectory(
@@ -87,6 +101,9 @@ export class MemoryHub {
       },
       lane: (from, to) => this.#lane(from, to),
       canReach: (node) => !this.faults.isIsolated(node),
+      isPresent: (node) => !this.faults.isIsolated(node) && nodes.get(node)?.isOver === false,
+      after: this.#options.after,
+      takeoverMs: this.#options.takeoverMs,
       enter: (node) => this.#enter(node),
       leave: (node) => this.#leave(node),
       giveBack: (from, to, message) => this.#giveBack(from, to, message),

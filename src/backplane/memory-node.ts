@@ -16,6 +16,7 @@ import { Barriers } from './barriers.js';
 import { InterestMirror } from './interest-mirror.js';
 import type { Lane } from './lane.js';
 import type { Change, SharedDirectory, Snapshot } from './memory-directory.js';
+import { MemoryTakeovers } from './memory-takeovers.js';
 
 /** What one node says to another through their lane. */
 export type NodeMessage =
@@ -34,6 +35,10 @@ export interface HubPort {
   /** Undefined: no such node any more. */
   lane(from: NodeId, to: NodeId): Lane<NodeMessage> | undefined;
   canReach(node: NodeId): boolean;
+  /** It lives and can be reached: what it holds, it keeps. */
+  isPresent(node: NodeId): boolean;
+  after(delayMs: number, action: () => void): () => void;
+  readonly takeoverMs: number;
   enter(node: MemoryNode): void;
   leave(node: MemoryNode): void;
   /** Tells the sender, later, that the message did not arrive. */
@@ -64,6 +69,7 @@ export class MemoryNode implements Backplane, Bus, Directory {
   readonly #barriers = new Barriers();
   /** Watches not yet known everywhere, by realm, policy and topic. */
   readonly #watching = new Map<string, Promise<void>>();
+  readonly #takeovers: MemoryTakeovers;
   /** What could not be written while the directory was out of reach. */
   #postponed: (() => void)[] = [];
   #events: BackplaneEvents | undefined;
@@ -76,6 +82,20 @@ export class MemoryNode implements Backplane, Bus, Directory {
     this.node = node;
     this.#hub = hub;
     this.#shared = hub.directory;
+    this.#takeovers = new MemoryTakeovers({
+      after: (delayMs, action) => hub.after(delayMs, action),
+      limitMs: hub.takeoverMs,
+      decide: (realm, claim) => {
+        const outcome = this.#shared.claim(this.node, realm, claim);
+        if (outcome.kind === 'granted') return this.#confirmed(realm, outcome);
+        return this.#mayGo(realm, claim) ? undefined : outcome;
+      },
+    });
+  }
+
+  /** It takes part no more. */
+  get isOver(): boolean {
+    return this.#state === 'over';
   }
 
   start(events: BackplaneEvents): Promise<void> {
@@ -160,8 +180,8 @@ export class MemoryNode implements Backplane, Bus, Directory {
     try {
       if (this.#state !== 'live') throw this.#unavailable('claim');
       const outcome = this.#shared.claim(this.node, realm, claim);
-      if (outcome.kind === 'granted') await this.#barriers.wait(this.#shared.revision, this.#shared.serving(realm));
-      return outcome;
+      if (outcome.kind === 'granted') return await this.#confirmed(realm, outcome);
+      return this.#mayGo(realm, claim) ? await this.#takeovers.wait(realm, claim, outcome) : outcome;
     } catch (cause) {
       if (!(cause instanceof BackplaneUnavailableError)) throw cause;
       return { kind: 'failed', fault: fault(ErrorUri.NETWORK_FAILURE, UNREACHABLE_NOW) };
@@ -169,6 +189,7 @@ export class MemoryNode implements Backplane, Bus, Directory {
   }
 
   release(realm: Uri, registration: RegistrationId, callee: SessionId): Promise<void> {
+    this.#takeovers.abandon(registration, callee);
     return this.#write(() => this.#shared.release(this.node, realm, registration, callee));
   }
 
@@ -190,6 +211,7 @@ export class MemoryNode implements Backplane, Bus, Directory {
     this.#revision = change.revision;
     if (change.asker === this.node) this.#barriers.confirm(this.node, change.revision);
     else if (change.asker !== undefined) this.#confirmTo(change.asker);
+    if (this.#state === 'live') this.#takeovers.retry();
   }
 
   /** What another node said; undefined: something of it was lost. */
@@ -226,6 +248,7 @@ export class MemoryNode implements Backplane, Bus, Directory {
   isolate(): void {
     if (this.#state !== 'live') return;
     this.#state = 'isolated';
+    this.#takeovers.failAll(this.#unavailable('claim'));
     this.#events?.down('it was cut off');
   }
 
@@ -264,12 +287,25 @@ export class MemoryNode implements Backplane, Bus, Directory {
     this.#mirrors.clear();
     for (const { resolve } of this.#serving.values()) resolve();
     this.#serving.clear();
+    if (isKnown) this.#takeovers.failAll(this.#unavailable('claim'));
+    else this.#takeovers.forget();
     if (isKnown) this.#barriers.rejectAll(this.#unavailable('wait for other nodes'));
   }
 
   /** Nodes this one believes to be interested in something of the realm. */
   interestedNodes(realm: Uri): readonly NodeId[] {
     return [...(this.#mirrors.get(realm)?.nodes ?? [])];
+  }
+
+  async #confirmed(realm: Uri, outcome: ClaimOutcome): Promise<ClaimOutcome> {
+    await this.#barriers.wait(this.#shared.revision, this.#shared.serving(realm));
+    return outcome;
+  }
+
+  /** Nobody is known to keep what is claimed. */
+  #mayGo(realm: Uri, { match, procedure }: Claim): boolean {
+    const { callees } = this.#shared.registration(realm, match, procedure) ?? { callees: [] };
+    return callees.length > 0 && !callees.some(({ node }) => this.#hub.isPresent(node));
   }
 
   #apply(change: Change): void {

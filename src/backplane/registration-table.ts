@@ -14,6 +14,8 @@ export class RegistrationTable {
   readonly #derive: DeriveRegistrationId;
   // Not a Map: anybody can look for procedures whose derived ids share a bucket of one.
   readonly #byId: NumberTable<Registration>;
+  /** Authids, of callees whose claim named one. */
+  readonly #owners = new WeakMap<Callee, string>();
   readonly #ids: Readonly<Record<MatchPolicy, Map<Uri, RegistrationId>>> = {
     exact: new Map(),
     prefix: new Map(),
@@ -39,7 +41,8 @@ export class RegistrationTable {
     if (held === undefined) return this.#grant(this.#freeId(claim), claim, []);
     // Also when forced: a client must not be told REGISTERED twice with one id (DLR-4).
     if (held.callees.some(({ session }) => session === claim.callee.session)) return { kind: 'taken' };
-    if (claim.force) return this.#grant(held.id, claim, []);
+    if (this.#mayReplace(held, claim)) return this.#grant(held.id, claim, []);
+    if (claim.force !== false) return { kind: 'protected' };
     if (held.invoke === 'single') return { kind: 'taken' };
     if (held.invoke !== claim.invoke) return { kind: 'policy-conflict', invoke: held.invoke };
     return this.#grant(held.id, claim, held.callees);
@@ -65,11 +68,17 @@ export class RegistrationTable {
     return id === undefined ? undefined : this.#byId.get(id);
   }
 
+  #mayReplace({ callees }: Registration, { force, authid }: Claim): boolean {
+    if (force !== 'same-authid') return force === true;
+    return authid !== undefined && callees.every((callee) => this.#owners.get(callee) === authid);
+  }
+
   #grant(id: RegistrationId, claim: Claim, before: readonly Callee[]): ClaimOutcome {
     const { procedure, match, invoke } = claim;
     const registration: Registration = { id, procedure, match, invoke, callees: [...before, claim.callee] };
     this.#byId.set(id, registration);
     this.#ids[match].set(procedure, id);
+    if (claim.authid !== undefined) this.#owners.set(claim.callee, claim.authid);
     return { kind: 'granted', registration };
   }
 

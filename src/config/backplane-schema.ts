@@ -87,6 +87,11 @@ const cluster = z.strictObject({
     .describe(
       'Milliseconds after which a SUBSCRIBE or REGISTER fails that not every node has confirmed. Above leaseMs, so that a node that dies meanwhile fails nothing.',
     ),
+  takeoverTimeoutMs: milliseconds(0, 600_000)
+    .exactOptional()
+    .describe(
+      'Milliseconds that a REGISTER waits at most for the verdict on a session that holds the procedure and whose node does not answer; then it is refused with `wamp.error.procedure_already_exists`. Absent: leaseMs + renewMs + 1 s, so that the procedure of a dead node is given away as soon as it has been declared dead. `0`: it does not wait. It never waits longer than barrierTimeoutMs.',
+    ),
   reaskMs: milliseconds(50, 60_000)
     .default(500)
     .describe('Milliseconds after which a node that has not confirmed is asked. Below barrierTimeoutMs.'),

@@ -64,10 +64,10 @@ const rules = {
       'Clients may have their identity disclosed with `disclose_me`, or ask for that of callers with `disclose_caller`.',
     ),
   allowForceReregister: z
-    .boolean()
+    .union([z.boolean(), z.enum(['same-authid'])])
     .default(false)
     .describe(
-      'Whoever may register a procedure may take it over from the sessions that hold it, with `force_reregister`. `false` refuses that.',
+      'May a session take a procedure over from the sessions that hold it, with `force_reregister`? `true`: whoever may register it. `same-authid`: only if all of them have the authid of the new one. `false`: nobody. What nobody holds is registered in any case.',
     ),
   callTimeoutUnit: z
     .enum(['ms', 's'])

@@ -95,6 +95,8 @@ function* walk(node: SchemaNode, parent: readonly string[]): Generator<Setting> 
 }
 
 function kindOf(schema: SchemaNode): SettingKind {
+  // A word that is neither `true` nor `false` stays text.
+  if (schema.anyOf?.some(({ type }) => type === 'boolean') === true) return 'boolean';
   if (schema.anyOf !== undefined) return 'nullable string';
   switch (schema.type) {
     case 'object':

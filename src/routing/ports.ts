@@ -48,8 +48,16 @@ export interface Claim {
   readonly match: MatchPolicy;
   readonly invoke: InvocationPolicy;
   readonly callee: Callee;
-  readonly force: boolean;
+  readonly force: Force;
+  /** Of the callee; kept with the claim, for those that `same-authid` lets take it over. */
+  readonly authid?: string;
 }
+
+/**
+ * What a claim may replace (`force_reregister`). `true`: whoever holds the procedure. `same-authid`: callees that all have
+ * the claim's authid. `if-free`: nobody, and it does not share either. `false`: nobody; it may share.
+ */
+export type Force = boolean | 'same-authid' | 'if-free';
 
 /** One callee of a registration, wherever it is. */
 export interface Callee {
@@ -77,6 +85,8 @@ export type ClaimOutcome =
   /** Somebody holds it alone (SHR-2), or this session already has it (DLR-4). */
   | { readonly kind: 'taken' }
   | { readonly kind: 'policy-conflict'; readonly invoke: InvocationPolicy }
+  /** Somebody holds it whom the claim's `force` does not replace. */
+  | { readonly kind: 'protected' }
   /** The cluster could not decide. */
   | { readonly kind: 'failed'; readonly fault: Fault };
 

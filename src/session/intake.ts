@@ -182,7 +182,7 @@ export class Intake {
       this.#refuse(message, ErrorUri.NOT_AUTHORIZED, this.#denial(action, message[3], match));
       return;
     }
-    const { allowDisclose, allowForceReregister } = this.#rules;
+    const { allowDisclose } = this.#rules;
     switch (message[0]) {
       case Code.PUBLISH:
       case Code.CALL: {
@@ -195,10 +195,6 @@ export class Intake {
         return;
       }
       case Code.REGISTER:
-        if (message[2].forceReregister && !allowForceReregister) {
-          this.#refuse(message, ErrorUri.OPTION_NOT_ALLOWED, FORCE_NOT_ALLOWED);
-          return;
-        }
         this.#door.route(this.#session, message, allowDisclose);
         return;
       case Code.SUBSCRIBE:
@@ -259,7 +255,6 @@ const MAX_REFUSED_CALLS = 64;
 /** The controls of C0 and C1, which have no business in a URI. */
 const CONTROLS = /\p{Control}/u;
 const NO_META_EVENTS = 'this router publishes nothing under "wamp.": it has no meta API (SMA, UMA, RMA)';
-const FORCE_NOT_ALLOWED = 'force_reregister is not allowed here (allowForceReregister): register without it';
 
 /** Passthru that was not announced (PV-9); the enc_* form has no announcement of its own (PPT-5). */
 function checkPassthru(

@@ -76,8 +76,6 @@ export interface RealmRules {
   readonly requestIdCheck: 'strict' | 'off';
   /** Honour disclose_me and disclose_caller; otherwise they are refused (CID-2). */
   readonly allowDisclose: boolean;
-  /** Honour force_reregister; otherwise it is refused. */
-  readonly allowForceReregister: boolean;
   /** Of `CALL.Options.timeout`. */
   readonly callTimeoutUnit: TimeUnit;
   readonly maxUriBytes: number;

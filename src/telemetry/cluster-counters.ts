@@ -26,6 +26,8 @@ export interface ClusterCounters {
   /** Mirrors read anew from the store, by why. */
   readonly mirrorReloads: Tally<'serve' | 'version_gap' | 'reconnected' | 'store_emptied' | 'asked'>;
   readonly barriers: Tally<'opened' | 'timed_out' | 'failed'>;
+  /** Claims that waited for the verdict on whoever held what they want. */
+  readonly takeovers: Tally<'granted' | 'refused' | 'timed_out'>;
   readonly barrierLatency: Histogram;
   readonly storeRoundTrip: Histogram;
   /** From saying to hearing the probe of the own inbox. */
@@ -88,6 +90,7 @@ export function createClusterCounters(): ClusterCounters {
     changes: tally('applied', 'stale'),
     mirrorReloads: tally('serve', 'version_gap', 'reconnected', 'store_emptied', 'asked'),
     barriers: tally('opened', 'timed_out', 'failed'),
+    takeovers: tally('granted', 'refused', 'timed_out'),
     barrierLatency: histogram(LATENCY_BOUNDS_MS),
     storeRoundTrip: histogram(LATENCY_BOUNDS_MS),
     probeRoundTrip: histogram(LATENCY_BOUNDS_MS),

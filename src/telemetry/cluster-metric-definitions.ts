@@ -90,6 +90,12 @@ export const CLUSTER_COUNTER_DEFINITIONS: Readonly<
     'outcome',
     ({ barriers }) => barriers,
   ),
+  takeovers: labelled(
+    'cluster_takeovers_total',
+    'REGISTERs that waited for the verdict on a session that held the procedure.',
+    'outcome',
+    ({ takeovers }) => takeovers,
+  ),
   probesMissed: single(
     'cluster_probes_missed_total',
     'Times this node did not hear its own voice through the store in time.',

@@ -185,4 +185,31 @@ describeConformance('registration-revocation, not allowed', (router) => {
     caller.call(procedure);
     await invocation(holder);
   });
+
+  it.each(['single', 'roundrobin'])('registers %s what nobody holds, and joins nobody by force', async (invoke) => {
+    const procedure = freshUri();
+    const [first, second] = [await router().join(), await router().join()];
+    const id = await first.register(procedure, { invoke, ...TAKE_OVER });
+    const request = second.request(Code.REGISTER, { invoke, ...TAKE_OVER }, procedure);
+    await expectError(second, Code.REGISTER, request, ErrorUri.OPTION_NOT_ALLOWED);
+    first.request(Code.UNREGISTER, id);
+    await first.expect(Code.UNREGISTERED);
+    await second.register(procedure, { invoke, ...TAKE_OVER });
+  });
 });
+
+describeConformance(
+  'registration-revocation, of the same authid',
+  (router) => {
+    it('refuses to take a procedure over from a session of another authid', async () => {
+      const procedure = freshUri();
+      const [holder, rival, caller] = [await router().join(), await router().join(), await router().join()];
+      await holder.register(procedure, TAKE_OVER);
+      const request = rival.request(Code.REGISTER, TAKE_OVER, procedure);
+      await expectError(rival, Code.REGISTER, request, ErrorUri.OPTION_NOT_ALLOWED);
+      caller.call(procedure);
+      await invocation(holder);
+    });
+  },
+  openRealm({ allowForceReregister: 'same-authid' }),
+);

@@ -22,12 +22,16 @@ const SETTINGS: RealmSettings = {
     uriCheck: 'loose',
     requestIdCheck: 'strict',
     allowDisclose: true,
-    allowForceReregister: true,
     callTimeoutUnit: 'ms',
     maxUriBytes: 255,
     maxUriComponents: 16,
   },
-  dealing: { progressiveResultsRequireCanceling: true, timeoutUnit: 'ms', busyError: 'wamp' },
+  dealing: {
+    progressiveResultsRequireCanceling: true,
+    timeoutUnit: 'ms',
+    busyError: 'wamp',
+    forceReregister: 'anybody',
+  },
   authorizers: new Map(),
 };
 

@@ -46,6 +46,7 @@ export class World {
     this.#random = seededRandom(schedule.seed);
     this.hub = new MemoryHub({
       batchCount: schedule.batchCount,
+      after: (delayMs, action) => this.time.after(delayMs, action),
       schedule: (from, to, deliver) => {
         this.#underWayCount++;
         this.time.after(this.#delayMs(`${from} ${to}`), () => {

@@ -60,8 +60,7 @@ export function describeConformance(
           clients = [];
         });
 
-        // What ends is over on other nodes a moment later.
-        const every = { serializer, isPatient: isOverRedis === true };
+        const every = { serializer };
         const keep = (client: RawClient): RawClient => {
           clients.push(client);
           return client;

@@ -1,6 +1,5 @@
 import WebSocket from 'ws';
 import { Code } from '../../src/wamp/codes.js';
-import { ErrorUri } from '../../src/wamp/uris.js';
 import type { SerializerId } from '../../src/wamp/payload.js';
 import { serializers, type TestSerializer } from './serializers.js';
 
@@ -12,8 +11,6 @@ export interface ConnectOptions {
   readonly origin?: string;
   /** False: pings get no pong, as from a peer that is gone without a word. */
   readonly answersPings?: boolean;
-  /** `register` tries again while the procedure is taken: of the end of its last holder other nodes hear a little later. */
-  readonly isPatient?: boolean;
 }
 
 export interface JoinOptions extends ConnectOptions {
@@ -65,14 +62,12 @@ export class RawClient {
   frameCount = 0;
   readonly #socket: WebSocket;
   readonly #isBatched: boolean;
-  readonly #isPatient: boolean;
   readonly #inbox: Buffer[] = [];
   #waiting: (() => void) | undefined;
   #lastRequest = 0;
   #isClosed = false;
 
-  private constructor(socket: WebSocket, serializer: TestSerializer, isBatched: boolean, isPatient: boolean) {
-    this.#isPatient = isPatient;
+  private constructor(socket: WebSocket, serializer: TestSerializer, isBatched: boolean) {
     this.#socket = socket;
     this.serializer = serializer;
     this.#isBatched = isBatched;
@@ -100,7 +95,7 @@ export class RawClient {
       autoPong: options.answersPings ?? true,
       ...(options.origin === undefined ? {} : { origin: options.origin }),
     });
-    const client = new RawClient(socket, serializer, isBatched, options.isPatient ?? false);
+    const client = new RawClient(socket, serializer, isBatched);
     await new Promise<void>((resolve, reject) => {
       socket.once('open', resolve);
       socket.once('error', reject);
@@ -211,15 +206,12 @@ export class RawClient {
   }
 
   async register(procedure: string, options: object = {}): Promise<number> {
-    for (;;) {
-      const request = this.request(Code.REGISTER, options, procedure);
-      const answer = await this.receive();
-      if (this.#isPatient && answer[4] === ErrorUri.PROCEDURE_ALREADY_EXISTS && answer[2] === request) continue;
-      const [code, answered, registration] = answer;
-      if (code !== Code.REGISTERED) throw new Error(`expected REGISTERED, got ${JSON.stringify(answer)}`);
-      if (answered !== request) throw new Error(`REGISTERED answers ${String(answered)}, not ${request}`);
-      return registration as number;
-    }
+    const request = this.request(Code.REGISTER, options, procedure);
+    const answer = await this.receive();
+    const [code, answered, registration] = answer;
+    if (code !== Code.REGISTERED) throw new Error(`expected REGISTERED, got ${JSON.stringify(answer)}`);
+    if (answered !== request) throw new Error(`REGISTERED answers ${String(answered)}, not ${request}`);
+    return registration as number;
   }
 
   publish(topic: string, args?: unknown[], options: object = {}, kwargs?: object): number {

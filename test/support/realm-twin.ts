@@ -46,11 +46,11 @@ export class RealmTwin {
       case 'change_interest.lua':
         return this.#changeInterest(keys as Five, argv);
       case 'claim_procedure.lua':
-        return this.#claimProcedure(keys as Five, argv);
+        return this.#claimProcedure(keys as Six, argv);
       case 'release_callees.lua':
-        return this.#releaseCallees(keys as Five, argv);
+        return this.#releaseCallees(keys as Six, argv);
       case 'withdraw_node.lua':
-        return this.#withdrawNode(keys as Six, argv);
+        return this.#withdrawNode(keys as Seven, argv);
       case 'join_sessions.lua':
         return this.#joinSessions(keys as Two, argv);
       case 'leave_sessions.lua':
@@ -116,19 +116,29 @@ export class RealmTwin {
     return ['done', this.#say(version, floor, channel, asker, body), ...this.#nodes(nodes)];
   }
 
-  #claimProcedure([version, nodes, procedures, ids, callees]: Five, argv: Words): unknown {
+  #claimProcedure([version, nodes, procedures, ids, callees, owners]: Six, argv: Words): unknown {
     const [node = '', floor, channel = '', member = '', wantedId = '', invoke = '', session = '', rest = ''] = argv;
-    const isForced = argv[8] === '1';
+    const force = argv[8];
     const order = argv[9] ?? '';
+    const digest = argv[10] ?? '';
+    let isForced = force === '1';
     if (!this.#serves(nodes, node)) return ['stranger'];
     const row = readRow(this.#hashes.get(procedures)?.get(member));
     if (row === 'unreadable') return ['unreadable'];
     const isThere = row?.lines.some((line) => line.startsWith(`${node} ${session} `)) ?? false;
     if (row !== undefined) {
-      if (isThere && order === '') return ['taken'];
+      const holders = row.lines.map((held) => held.split(' ', 2).join(' '));
+      const few = holders.slice(0, 64);
+      if (isThere && order === '') return ['taken', ...few];
       if (order !== '' && !isThere && (row.id !== wantedId || Number(row.forcedAt) > Number(order))) return ['taken'];
-      if (!isForced && !isThere && row.invoke === 'single') return ['taken'];
-      if (!isForced && !isThere && row.invoke !== invoke) return ['policy', row.invoke];
+      if (force === '3' && !isThere) {
+        const isOwn = (holder: string): boolean => this.#hashes.get(owners)?.get(`${holder} ${member}`) === digest;
+        isForced = digest !== '' && holders.every(isOwn);
+      }
+      if ((force === '2' || force === '3') && !isThere && !isForced) return ['protected', ...few];
+      if (!isForced && !isThere && row.invoke === 'single') return ['taken', ...few];
+      if (!isForced && !isThere && row.invoke !== invoke) return ['policy', row.invoke, ...few];
+      if (isForced) for (const holder of holders) this.#hdel(owners, `${holder} ${member}`);
     } else {
       const holder = this.#hashes.get(ids)?.get(wantedId);
       if (holder !== undefined && holder !== member) return ['id-taken'];
@@ -142,11 +152,12 @@ export class RealmTwin {
       this.#putRow(procedures, member, { id, invoke, forcedAt: isForced ? next : '0', lines: [line] });
     else if (!isThere) this.#putRow(procedures, member, { ...row, lines: [...row.lines, line] });
     this.#sadd(callees, member);
+    if (digest !== '') this.#hset(owners, `${node} ${session} ${member}`, digest);
     const body = `[${quoted(['claim', id, member, invoke, line])},${isForced ? 1 : 0}]`;
     return ['granted', this.#say(version, floor, channel, node, body), id, given, ...this.#nodes(nodes)];
   }
 
-  #releaseCallees([version, nodes, procedures, ids, callees]: Five, argv: Words): unknown {
+  #releaseCallees([version, nodes, procedures, ids, callees, owners]: Six, argv: Words): unknown {
     const [node = '', floor, channel = '', ...rest] = argv;
     if (!this.#serves(nodes, node)) return ['stranger'];
     const changes: string[] = [];
@@ -161,6 +172,7 @@ export class RealmTwin {
         const lines = row.lines.filter((line) => !removed.some((session) => line.startsWith(`${node} ${session} `)));
         this.#putRow(procedures, member, { ...row, lines });
         if (lines.length === 0) this.#hdel(ids, row.id);
+        for (const session of removed) this.#hdel(owners, `${node} ${session} ${member}`);
         changes.push(`[${quoted([row.id, ...removed.sort()])}]`);
         row.lines = lines;
       }
@@ -170,7 +182,7 @@ export class RealmTwin {
     return ['done', this.#say(version, floor, channel, '-', `["release","${node}",[${changes.join(',')}]]`)];
   }
 
-  #withdrawNode([version, nodes, procedures, ids, callees, interest]: Six, argv: Words): unknown {
+  #withdrawNode([version, nodes, procedures, ids, callees, owners, interest]: Seven, argv: Words): unknown {
     const [node = '', floor, channel = '', limit] = argv;
     const changed: string[] = [];
     for (const member of this.members(callees).slice(0, Number(limit))) {
@@ -179,6 +191,10 @@ export class RealmTwin {
       if (row === undefined || row === 'unreadable') continue;
       const lines = row.lines.filter((line) => !line.startsWith(`${node} `));
       if (lines.length === row.lines.length) continue;
+      for (const line of row.lines) {
+        const [owner, session] = line.split(' ');
+        if (owner === node) this.#hdel(owners, `${node} ${session} ${member}`);
+      }
       this.#putRow(procedures, member, { ...row, lines });
       if (lines.length === 0) this.#hdel(ids, row.id);
       changed.push(row.id);
@@ -196,6 +212,7 @@ export class RealmTwin {
       this.#strings.delete(version);
       this.#hashes.delete(procedures);
       this.#hashes.delete(ids);
+      this.#hashes.delete(owners);
       now = 0;
     }
     return [isLast ? 'done' : 'more', now];
@@ -286,6 +303,7 @@ type Words = readonly string[];
 type Two = readonly [string, string];
 type Five = readonly [string, string, string, string, string];
 type Six = readonly [...Five, string];
+type Seven = readonly [...Six, string];
 
 interface Row {
   readonly id: string;

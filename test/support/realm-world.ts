@@ -18,6 +18,7 @@ export const REALM = 'realm.one';
 export const LIMITS: RealmLimits = {
   barrierTimeoutMs: 15_000,
   reaskMs: 500,
+  takeoverMs: 10_000,
   maxInterestsPerStep: 500,
   keepMs: 7_000,
   retryMs: 500,

@@ -16,6 +16,7 @@ export const TEST_TIMINGS: ClusterTimings = {
   probeTimeoutMs: 1_000,
   barrierTimeoutMs: 15_000,
   reaskMs: 100,
+  takeoverTimeoutMs: 10_000,
   downAfterMs: 20,
   startTimeoutMs: 10_000,
 };

@@ -71,7 +71,6 @@ export class FakeRealm implements RealmDoor {
     uriCheck: 'loose',
     requestIdCheck: 'strict',
     allowDisclose: true,
-    allowForceReregister: false,
     callTimeoutUnit: 'ms',
     maxUriBytes: 256,
     maxUriComponents: 16,

@@ -26,6 +26,8 @@ export interface RealmKeys {
   readonly procedures: string;
   /** Hash: registration id → `<match> <procedure>`. */
   readonly ids: string;
+  /** Hash: `<node> <session> <match> <procedure>` → digest of the authid; only in realms that ask for it. */
+  readonly owners: string;
   /** Set: `<match> <topic>` in which the node has subscribers. */
   interest(node: NodeId): string;
   /** Set: `<match> <procedure>` in which the node has callees. */
@@ -89,6 +91,7 @@ function realmKeys(tag: string): RealmKeys {
     nodes: `${tag}:nodes`,
     procedures: `${tag}:procedures`,
     ids: `${tag}:ids`,
+    owners: `${tag}:owners`,
     interest: (node) => `${tag}:interest:${node}`,
     callees: (node) => `${tag}:callees:${node}`,
   };

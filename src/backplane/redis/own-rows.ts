@@ -2,7 +2,15 @@ import type { Claim, ClaimOutcome, Registration } from '../../routing/ports.js';
 import type { NodeId, RegistrationId, SessionId } from '../../wamp/ids.js';
 import type { InvocationPolicy } from '../../wamp/options.js';
 import { BackplaneUnavailableError } from '../backplane.js';
-import { ClaimWrite, InterestWrite, ReleaseWrite, type Grant, type OwnWrite, type WriteScene } from './own-writes.js';
+import {
+  ClaimWrite,
+  digestOf,
+  InterestWrite,
+  ReleaseWrite,
+  type Grant,
+  type OwnWrite,
+  type WriteScene,
+} from './own-writes.js';
 import type { Script } from './ports.js';
 import type { Pending } from './realm-barriers.js';
 import type { RealmImage } from './realm-image.js';
@@ -15,12 +23,14 @@ import {
   type RealmStep,
   type Stranger,
 } from './realm-scripts.js';
+import { Takeovers, type TakeoversOptions } from './takeovers.js';
 import { WriteQueue } from './write-queue.js';
 
 export interface OwnRowsOptions {
   readonly node: NodeId;
   readonly maxTopics: number;
   readonly timeoutMs: number;
+  readonly takeovers: Pick<TakeoversOptions, 'after' | 'limitMs' | 'reaskMs' | 'counters' | 'ask'>;
   readonly nowMs: () => number;
   readonly schedule: (flush: () => void) => void;
   readonly writeBefore: () => void;
@@ -44,6 +54,7 @@ export interface OwnRowsOptions {
 interface Held extends Grant {
   readonly invoke: InvocationPolicy;
   readonly rest: string;
+  readonly digest: string | undefined;
 }
 
 /** Of a repair under way at once. */
@@ -55,10 +66,13 @@ export class OwnRows {
   readonly #options: OwnRowsOptions;
   readonly #queue: WriteQueue<OwnWrite>;
   readonly #scene: WriteScene;
+  readonly #takeovers: Takeovers;
   /** Topics wanted: known to all other nodes, or by the step that says so. */
   readonly #topics = new Map<Member, InterestWrite | 'known'>();
   readonly #held = new Map<Member, Map<SessionId, Held>>();
   readonly #heldIds = new Map<RegistrationId, Member>();
+  /** Not decided. */
+  readonly #claims = new Map<string, ClaimWrite>();
   /** What a repair does in their stead. */
   #postponed: ReleaseWrite[] = [];
   /** Claims that met a store which had lost the realm. */
@@ -67,6 +81,13 @@ export class OwnRows {
   constructor(options: OwnRowsOptions) {
     this.#options = options;
     this.#queue = new WriteQueue(options.schedule);
+    this.#takeovers = new Takeovers({
+      ...options.takeovers,
+      node: options.node,
+      nowMs: options.nowMs,
+      isHeld: (member, session) => this.isHeld(member, session),
+      retry: (write) => this.#queue.push(write),
+    });
     this.#scene = {
       maxTopics: options.maxTopics,
       step: () => options.step(),
@@ -102,20 +123,26 @@ export class OwnRows {
   }
 
   claim(claim: Claim): Promise<ClaimOutcome> {
+    const key = claimKey(claim.registration, claim.callee.session);
     return new Promise((resolve) => {
       const write = new ClaimWrite(
         this.#scene,
         {
           derive: (wanted, attempt) => this.#options.derive(wanted, attempt),
           granted: (granted, grant) => this.#granted(granted, grant),
+          refused: (refused, refusal, holders) => this.#takeovers.refused(refused, refusal, holders),
           registrationOf: ({ member, claim: { callee } }) =>
             this.#options.isPlaced(member, callee.session) ? this.#options.registrationOf(member) : undefined,
           abandoned: ({ member, claim: { callee } }) => void this.#release(member, callee.session),
         },
         this.#deadlineMs(),
         claim,
-        resolve,
+        (outcome) => {
+          this.#claims.delete(key);
+          resolve(outcome);
+        },
       );
+      this.#claims.set(key, write);
       this.#options.waits(write);
       this.#queue.push(write);
     });
@@ -123,9 +150,29 @@ export class OwnRows {
 
   release(id: RegistrationId, session: SessionId): Promise<void> {
     const member = this.#heldIds.get(id);
-    if (member === undefined || !this.isHeld(member, session)) return Promise.resolve();
+    if (member === undefined || !this.isHeld(member, session)) {
+      this.#giveUp(id, session);
+      return Promise.resolve();
+    }
     const write = this.#release(member, session);
     return write.done();
+  }
+
+  #giveUp(id: RegistrationId, session: SessionId): void {
+    const write = this.#claims.get(claimKey(id, session));
+    if (write === undefined) return;
+    write.giveUp();
+    this.#takeovers.abandon(write);
+  }
+
+  /** The node is there: it has confirmed something. */
+  heard(node: NodeId): void {
+    this.#takeovers.heard(node);
+  }
+
+  /** The row is another now. */
+  changed(member: Member): void {
+    this.#takeovers.changed(member);
   }
 
   isHeld(member: Member, session: SessionId): boolean {
@@ -179,6 +226,7 @@ export class OwnRows {
       else write.fail(cause);
     }
     this.#again = [];
+    this.#takeovers.failAll();
   }
 
   stop(cause: Error): void {
@@ -212,13 +260,15 @@ export class OwnRows {
     }
   }
 
-  #granted({ member, claim }: ClaimWrite, grant: Grant): void {
+  #granted(write: ClaimWrite, grant: Grant): void {
+    const { member, claim } = write;
+    this.#takeovers.close(write);
     const { session } = claim.callee;
     if (this.#options.version() >= grant.version && !this.#options.isPlaced(member, session)) {
       this.#release(member, session);
       return;
     }
-    const held = { ...grant, invoke: claim.invoke, rest: calleeRest(claim.callee) };
+    const held = { ...grant, invoke: claim.invoke, rest: calleeRest(claim.callee), digest: digestOf(claim.authid) };
     const sessions = this.#held.get(member);
     if (sessions === undefined) this.#held.set(member, new Map([[session, held]]));
     else sessions.set(session, held);
@@ -300,8 +350,8 @@ export class OwnRows {
   }
 
   async #claimAgain(member: Member, session: SessionId, held: Held): Promise<void> {
-    const { id, invoke, rest, order } = held;
-    const wanted = { ...this.#options.step(), member, id, invoke, session, rest, order, isForced: false };
+    const { id, invoke, rest, order, digest } = held;
+    const wanted = { ...this.#options.step(), member, id, invoke, session, rest, order, digest, force: false };
     const reply = await this.#options.run(claimProcedure, wanted);
     this.#wrote(reply);
     if (this.#held.get(member)?.get(session) !== held) {
@@ -322,6 +372,10 @@ export class OwnRows {
   #deadlineMs(): number {
     return this.#options.nowMs() + this.#options.timeoutMs;
   }
+}
+
+function claimKey(registration: RegistrationId, session: SessionId): string {
+  return `${registration} ${session}`;
 }
 
 async function inSteps<T>(all: readonly T[], atOnce: number, write: (one: T) => Promise<void>): Promise<void> {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Claim, ClaimOutcome, Registration } from '../../routing/ports.js';
 import { fault } from '../../wamp/faults.js';
 import type { NodeId, RegistrationId, SessionId } from '../../wamp/ids.js';
@@ -15,6 +16,7 @@ import {
   type RealmStep,
   type Stranger,
 } from './realm-scripts.js';
+import type { Holder, Refusal } from './takeovers.js';
 import type { Write } from './write-queue.js';
 
 /** What a write needs of the realm it is made in. */
@@ -123,10 +125,19 @@ export interface Grant {
   readonly version: number;
 }
 
+const DIGEST_LENGTH = 32;
+
+/** An authid may be long and have any characters. */
+export function digestOf(authid: string | undefined): string | undefined {
+  return authid === undefined ? undefined : createHash('sha256').update(authid).digest('hex').slice(0, DIGEST_LENGTH);
+}
+
 export interface ClaimEvents {
   derive(claim: Claim, attempt: number): RegistrationId;
   /** The store has given it: from now on this node wants to keep it. False: somebody has taken it since. */
   granted(write: ClaimWrite, grant: Grant): void;
+  /** Somebody holds it: `refuse` follows, or it is put to the store again. */
+  refused(write: ClaimWrite, refusal: Refusal, holders: readonly Holder[]): void;
   /** As this node knows it now; undefined: it has none, or without this callee. */
   registrationOf(write: ClaimWrite): Registration | undefined;
   /** It was decided too late, or not in the whole cluster: nobody wants it any more. */
@@ -146,6 +157,7 @@ export class ClaimWrite implements Write, Pending {
   #id: RegistrationId;
   #isSettled = false;
   #isGranted = false;
+  #isGivenUp = false;
 
   constructor(
     scene: WriteScene,
@@ -181,10 +193,11 @@ export class ClaimWrite implements Write, Pending {
         this.#grant(reply);
         break;
       case 'policy':
-        this.#settle({ kind: 'policy-conflict', invoke: reply.invoke });
+        this.#events.refused(this, { kind: 'policy-conflict', invoke: reply.invoke }, reply.holders);
         break;
       case 'taken':
-        this.#settle({ kind: 'taken' });
+      case 'protected':
+        this.#events.refused(this, { kind: reply.kind }, reply.holders);
         break;
       case 'stranger':
         this.#scene.lostGround(this);
@@ -203,6 +216,19 @@ export class ClaimWrite implements Write, Pending {
     });
   }
 
+  /** Its session has left: it is not worth waiting for. */
+  get isGivenUp(): boolean {
+    return this.#isGivenUp;
+  }
+
+  giveUp(): void {
+    this.#isGivenUp = true;
+  }
+
+  refuse(refusal: Refusal): void {
+    this.#settle(refusal);
+  }
+
   fail(): void {
     if (this.#isSettled) return;
     this.#settle({
@@ -214,7 +240,7 @@ export class ClaimWrite implements Write, Pending {
 
   /** Until an id is found that belongs to no other procedure (ID-3). */
   async #ask(): Promise<ClaimReply> {
-    const { invoke, callee, force } = this.claim;
+    const { invoke, callee, force, authid } = this.claim;
     let reply: ClaimReply;
     for (let attempt = 1; ; attempt++) {
       reply = await this.#scene.run(claimProcedure, {
@@ -224,7 +250,8 @@ export class ClaimWrite implements Write, Pending {
         invoke,
         session: callee.session,
         rest: calleeRest(callee),
-        isForced: force,
+        force,
+        digest: digestOf(authid),
       });
       if (reply.kind !== 'id-taken' || attempt === MAX_ATTEMPTS) return reply;
       this.#id = this.#events.derive(this.claim, attempt);

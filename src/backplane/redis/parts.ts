@@ -171,6 +171,7 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
       writeBefore: () => sessions.flush(),
       limits: {
         barrierTimeoutMs: timings.barrierTimeoutMs,
+        takeoverMs: timings.takeoverTimeoutMs,
         reaskMs: timings.reaskMs,
         maxInterestsPerStep: MAX_ITEMS_PER_STEP,
         keepMs: timings.leaseMs,

@@ -21,6 +21,9 @@ type ReloadReason = 'serve' | 'version_gap' | 'reconnected' | 'store_emptied' | 
 /** Times that a realm is read before it is left alone for a while. */
 const MAX_LOADS = 5;
 
+/** Asked for it, a node confirms whatever version it has. */
+const ANY_VERSION = 0;
+
 /**
  * One realm as this node serves it: its mirror follows the realm's changes, its wishes are written, and whoever waits for
  * the others is told when they know. What was missed is read anew; what the store lost is written again.
@@ -55,7 +58,10 @@ export class RealmDirectory implements ServedRealm {
     this.#mirror = new RealmMirror({
       node: options.node,
       membership: options.membership,
-      said: (registration) => options.events.registration(options.realm, registration),
+      said: (registration) => {
+        options.events.registration(options.realm, registration);
+        this.#own.changed(toMember(registration.match, registration.procedure));
+      },
       lost: (member, session) => this.#own.lost(member, session, this.#follower.saidVersion),
       // What it confirms from here on is of another time than what is waited for.
       enteredAgain: () => this.#lostStore(),
@@ -108,6 +114,7 @@ export class RealmDirectory implements ServedRealm {
     if (this.#follower.doubts(version)) return;
     this.#heard(version);
     this.#waits.confirm(from, version);
+    this.#own.heard(from);
   }
 
   asked(from: NodeId, version: number): void {
@@ -411,6 +418,13 @@ export class RealmDirectory implements ServedRealm {
       schedule,
       maxTopics: limits.maxInterestsPerStep,
       timeoutMs: limits.barrierTimeoutMs,
+      takeovers: {
+        after: this.#options.after,
+        limitMs: limits.takeoverMs,
+        reaskMs: limits.reaskMs,
+        counters: this.#options.counters,
+        ask: (other) => this.#options.confirmations.ask(other, realm, ANY_VERSION),
+      },
       writeBefore: this.#options.writeBefore ?? (() => undefined),
       step: () => this.#step(),
       run: (script, input) => store.run(script, input),

@@ -111,10 +111,10 @@ export class RealmFollower {
     return true;
   }
 
-  /** `asker` is to be told once this node has the version: once per turn, however many changes came. */
+  /** `asker` is to be told once this node has the version, with 0 whatever it has: once per turn, however many changes came. */
   owe(asker: NodeId, version: number): void {
     if (asker === this.#options.node || !this.#options.membership.isMember(asker)) return;
-    if (version < this.#firstVersion) return;
+    if (version < this.#firstVersion && version !== 0) return;
     this.#owed.set(asker, Math.max(this.#owed.get(asker) ?? 0, version));
     this.#scheduleConfirmations();
   }
@@ -169,7 +169,7 @@ export class RealmFollower {
   /** The store has lost what came before this version. */
   forgetBefore(version: number): void {
     this.#firstVersion = version;
-    for (const [asker, owed] of this.#owed) if (owed < version) this.#owed.delete(asker);
+    for (const [asker, owed] of this.#owed) if (owed < version && owed !== 0) this.#owed.delete(asker);
   }
 
   forget(node: NodeId): void {

@@ -16,6 +16,8 @@ export interface MembershipView {
 export interface RealmLimits {
   /** How long a watch or claim waits for other nodes at most. */
   readonly barrierTimeoutMs: number;
+  /** How long a claim waits for the verdict on whoever holds what it wants at most. */
+  readonly takeoverMs: number;
   /** After which those that have not confirmed are asked. */
   readonly reaskMs: number;
   /** Topics per step of the store. */
@@ -100,7 +102,7 @@ export interface ServedRealm {
   watch(topic: Uri, match: MatchPolicy): void | Promise<void>;
   unwatch(topic: Uri, match: MatchPolicy): void;
   claim(claim: Claim): Promise<ClaimOutcome>;
-  /** Rejects only when the realm is stopped before it was done. */
+  /** A claim that waits for its holder is given up. Rejects only when the realm is stopped before it was done. */
   release(registration: RegistrationId, callee: SessionId): Promise<void>;
 }
 

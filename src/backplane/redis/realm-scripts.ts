@@ -1,8 +1,11 @@
-import type { NodeId, Uri } from '../../wamp/ids.js';
+import type { Force } from '../../routing/ports.js';
+import type { NodeId, SessionId, Uri } from '../../wamp/ids.js';
 import type { InvocationPolicy } from '../../wamp/options.js';
 import type { Keys, RealmKeys } from './keys.js';
 import type { Script, Store } from './ports.js';
+import { unreachable } from '../../wamp/unreachable.js';
 import { escapeMember, isInvocationPolicy, isVersion, parseId, type Member } from './realm-rows.js';
+import type { Holder } from './takeovers.js';
 
 /** Procedures that one step of a withdrawal takes back at most, and the bytes of their rows after which it ends. */
 const WITHDRAW_COUNT = 500;
@@ -100,7 +103,9 @@ export interface ClaimProcedure extends RealmStep {
   readonly session: number;
   /** The callee's line after the order. */
   readonly rest: string;
-  readonly isForced: boolean;
+  readonly force: Force;
+  /** Of the callee's authid; absent: it is not to be kept. */
+  readonly digest?: string | undefined;
   /** Of an earlier grant that is to be given again. */
   readonly order?: number;
 }
@@ -113,15 +118,26 @@ export type ClaimReply =
       readonly order: number;
       readonly nodes: readonly NodeId[];
     }
-  | { readonly kind: 'taken' | 'id-taken' | 'unreadable' }
-  | { readonly kind: 'policy'; readonly invoke: InvocationPolicy }
+  | { readonly kind: 'taken' | 'protected'; readonly holders: readonly Holder[] }
+  | { readonly kind: 'policy'; readonly invoke: InvocationPolicy; readonly holders: readonly Holder[] }
+  | { readonly kind: 'id-taken' | 'unreadable' }
   | Stranger;
 
 export const claimProcedure: Script<ClaimProcedure, ClaimReply> = {
   file: 'claim_procedure.lua',
-  encode: ({ member, id, invoke, session, rest, isForced, order, ...step }) => ({
+  encode: ({ member, id, invoke, session, rest, force, order, digest, ...step }) => ({
     keys: procedureKeys(step),
-    argv: [...head(step), escapeMember(member), id, invoke, session, rest, isForced ? 1 : 0, order ?? ''],
+    argv: [
+      ...head(step),
+      escapeMember(member),
+      id,
+      invoke,
+      session,
+      rest,
+      codeOfForce(force),
+      order ?? '',
+      digest ?? '',
+    ],
   }),
   decode: (raw) => {
     const [kind, ...rest] = list(raw, 'claim_procedure.lua');
@@ -130,8 +146,10 @@ export const claimProcedure: Script<ClaimProcedure, ClaimReply> = {
         return decodeGrant(rest);
       case 'policy':
         if (!isInvocationPolicy(rest[0])) throw unexpected('claim_procedure.lua', rest[0]);
-        return { kind, invoke: rest[0] };
+        return { kind, invoke: rest[0], holders: rest.slice(1).map(holderOf) };
       case 'taken':
+      case 'protected':
+        return { kind, holders: rest.map(holderOf) };
       case 'id-taken':
       case 'unreadable':
       case 'stranger':
@@ -192,7 +210,29 @@ function head({ node, floor, channel }: RealmStep): (string | number)[] {
 }
 
 function procedureKeys({ keys, node }: RealmStep): string[] {
-  return [keys.version, keys.nodes, keys.procedures, keys.ids, keys.callees(node)];
+  return [keys.version, keys.nodes, keys.procedures, keys.ids, keys.callees(node), keys.owners];
+}
+
+function codeOfForce(force: Force): number {
+  switch (force) {
+    case false:
+      return 0;
+    case true:
+      return 1;
+    case 'if-free':
+      return 2;
+    case 'same-authid':
+      return 3;
+    default:
+      return unreachable(force);
+  }
+}
+
+function holderOf(raw: unknown): Holder {
+  const [node, session] = textOf(raw, 'claim_procedure.lua').split(' ');
+  const id = parseId(session);
+  if (node === undefined || id === undefined) throw unexpected('claim_procedure.lua', raw);
+  return { node: node as NodeId, session: id as SessionId };
 }
 
 function decodeDone(raw: unknown, file: string): Done | Stranger {

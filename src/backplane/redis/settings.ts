@@ -12,6 +12,7 @@ export interface ClusterTimings {
   readonly probeTimeoutMs: number;
   readonly barrierTimeoutMs: number;
   readonly reaskMs: number;
+  readonly takeoverTimeoutMs: number;
   /** An outage is said to the node when it has lasted this long. */
   readonly downAfterMs: number;
   /** A start that takes longer fails. */

@@ -11,7 +11,7 @@ import type { BusyError } from './caller-faults.js';
 import { CallerSide } from './caller-side.js';
 import { drawSpread } from '../number-table.js';
 import { OpenClaims } from './open-claims.js';
-import { Registrar } from './registrar.js';
+import { Registrar, type ForceRule } from './registrar.js';
 import { Registrations } from './registrations.js';
 import { WaitingCalls, type WaitingLimits } from './waiting-calls.js';
 
@@ -45,6 +45,7 @@ export interface DealerRules {
   readonly progressiveResultsRequireCanceling: boolean;
   /** Of the timeout in INVOCATION.Details (TMO-3). */
   readonly timeoutUnit: TimeUnit;
+  readonly forceReregister: ForceRule;
   /** Whose name the ERROR has when every callee is at its `concurrency`. */
   readonly busyError: BusyError;
 }
@@ -117,6 +118,7 @@ export class Dealer<P extends Peer> {
       mirror,
       openClaims,
       maxRegistrationsPerSession,
+      forceReregister: rules.forceReregister,
       onLimit: () => onLimit?.('registrations_per_session'),
       onDecided: (callee) => {
         this.#calleeSide.resume(callee);

@@ -7,10 +7,19 @@ import { unreachable } from '../../wamp/unreachable.js';
 import { isReserved } from '../../wamp/uri-rules.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import { errorReply } from '../error-reply.js';
-import type { Claim, ClaimOutcome, Outlet, Peer, Registration } from '../ports.js';
+import type { Claim, ClaimOutcome, Force, Outlet, Peer, Registration } from '../ports.js';
 import type { Callees, CalleeState, LocalRegistration } from './callees.js';
 import type { OpenClaims } from './open-claims.js';
 import type { Registrations } from './registrations.js';
+
+/** Whose procedures a session may take over with `force_reregister`. */
+export type ForceRule = 'nobody' | 'same-authid' | 'anybody';
+
+const FORCE: Readonly<Record<ForceRule, Force>> = {
+  nobody: 'if-free',
+  'same-authid': 'same-authid',
+  anybody: true,
+};
 
 export interface RegistrarOptions<P extends Peer> {
   readonly realm: Uri;
@@ -20,6 +29,7 @@ export interface RegistrarOptions<P extends Peer> {
   readonly mirror: Registrations;
   readonly openClaims: OpenClaims;
   readonly maxRegistrationsPerSession: number;
+  readonly forceReregister: ForceRule;
   /** A session was refused because of it. */
   readonly onLimit: () => void;
   /** A claim of this callee was decided and answered: invocations that waited for it may go on (ORD-4). */
@@ -103,8 +113,9 @@ export class Registrar<P extends Peer> {
     }
   }
 
-  /** Gives back everything a session holds; a claim under way is given back when it is granted. */
+  /** Gives back everything a session holds; a claim under way is given up, or given back when it is granted all the same. */
   leave(callee: CalleeState<P>): void {
+    for (const id of callee.claims.values()) this.#outlet.release(id, callee.peer.session);
     for (const registration of callee.registrations.values()) {
       this.#giveBack(registration);
     }
@@ -134,6 +145,7 @@ export class Registrar<P extends Peer> {
   }
 
   #claim(peer: P, [, , options, procedure]: Register, id: RegistrationId): Claim {
+    const { forceReregister } = this.#options;
     const announcesTimeout = peer.features.callee?.has('call_timeout') ?? false;
     return {
       registration: id,
@@ -147,7 +159,8 @@ export class Registrar<P extends Peer> {
         discloseCaller: options.discloseCaller,
         forwardTimeout: options.forwardTimeout && announcesTimeout,
       },
-      force: options.forceReregister,
+      force: options.forceReregister ? FORCE[forceReregister] : false,
+      ...(forceReregister === 'same-authid' ? { authid: peer.authid } : undefined),
     };
   }
 
@@ -227,6 +240,11 @@ function refusedClaim(procedure: Uri, outcome: Exclude<ClaimOutcome, { kind: 'gr
       return fault(
         ErrorUri.PROCEDURE_ALREADY_EXISTS,
         `"${procedure}" is registered already with invoke "${outcome.invoke}": register with the same`,
+      );
+    case 'protected':
+      return fault(
+        ErrorUri.OPTION_NOT_ALLOWED,
+        `"${procedure}" is held by a session that this one may not take it from (allowForceReregister)`,
       );
     case 'failed':
       return outcome.fault;

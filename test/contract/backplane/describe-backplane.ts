@@ -6,6 +6,7 @@ import { busContract } from './contract-bus.js';
 import { directoryContract } from './contract-directory.js';
 import { faultContract } from './contract-faults.js';
 import { membershipContract } from './contract-membership.js';
+import { takeoverContract } from './contract-takeovers.js';
 import { NodeUnderTest } from './node-under-test.js';
 import { REALM } from './samples.js';
 
@@ -74,5 +75,6 @@ export function describeBackplane(name: string, makeCluster: () => ClusterUnderT
       });
     }
     faultContract(inScene);
+    takeoverContract(inScene);
   });
 }

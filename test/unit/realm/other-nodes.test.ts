@@ -27,12 +27,16 @@ const SETTINGS: RealmSettings = {
     uriCheck: 'loose',
     requestIdCheck: 'off',
     allowDisclose: true,
-    allowForceReregister: false,
     callTimeoutUnit: 'ms',
     maxUriBytes: 255,
     maxUriComponents: 16,
   },
-  dealing: { progressiveResultsRequireCanceling: false, timeoutUnit: 'ms', busyError: 'wamp' },
+  dealing: {
+    progressiveResultsRequireCanceling: false,
+    timeoutUnit: 'ms',
+    busyError: 'wamp',
+    forceReregister: 'nobody',
+  },
   authorizers: new Map(),
 };
 

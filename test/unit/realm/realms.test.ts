@@ -16,12 +16,16 @@ const SETTINGS: RealmSettings = {
     uriCheck: 'loose',
     requestIdCheck: 'off',
     allowDisclose: true,
-    allowForceReregister: true,
     callTimeoutUnit: 'ms',
     maxUriBytes: 255,
     maxUriComponents: 32,
   },
-  dealing: { progressiveResultsRequireCanceling: false, timeoutUnit: 'ms', busyError: 'wamp' },
+  dealing: {
+    progressiveResultsRequireCanceling: false,
+    timeoutUnit: 'ms',
+    busyError: 'wamp',
+    forceReregister: 'anybody',
+  },
   authorizers: new Map(),
 };
 const LIMIT = 10;

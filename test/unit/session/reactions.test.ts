@@ -203,25 +203,16 @@ describe('disclosure (CID-1, CID-2, CID-3)', () => {
 describe('force_reregister', () => {
   const FORCED = [64, 1, { force_reregister: true }, 'a'];
 
-  it('is refused by name unless the realm allows it', () => {
-    const refusing = start();
-    refusing.send(FORCED);
-    expectReaction(refusing, 64, 'wamp.error.option_not_allowed', false);
-    const allowing = start({ rules: { allowForceReregister: true } });
-    allowing.send(FORCED);
-    expect(allowing.realm.routed).toMatchObject([{ message: [64, 1, { forceReregister: true }, 'a'] }]);
+  it('is for the realm to decide, which knows whether somebody holds the procedure', () => {
+    const { send, realm } = start();
+    send(FORCED);
+    expect(realm.routed).toMatchObject([{ message: [64, 1, { forceReregister: true }, 'a'] }]);
   });
 
   it('is refused to whoever may not register', () => {
-    const harness = start({ rules: { allowForceReregister: true }, authorizer: denyAll });
+    const harness = start({ authorizer: denyAll });
     harness.send(FORCED);
     expectReaction(harness, 64, 'wamp.error.not_authorized', false);
-  });
-
-  it('is no matter when it is false', () => {
-    const { send, realm } = start();
-    send([64, 1, { force_reregister: false }, 'a']);
-    expect(realm.routed).toHaveLength(1);
   });
 });
 

@@ -6,6 +6,8 @@
 -- KEYS[3]  procedures             <prefix>:{r:<realm>}:procedures
 -- KEYS[4]  procedures by id       <prefix>:{r:<realm>}:ids
 -- KEYS[5]  procedures of the node <prefix>:{r:<realm>}:callees:<node>
+-- KEYS[6]  whose callees are     <prefix>:{r:<realm>}:owners; digests of authids by `<node> <session> <member>`, only of
+--          realms that ask for them
 -- ARGV[1]  node
 -- ARGV[2]  version that the node knows: the store may have lost its data
 -- ARGV[3]  channel of the realm
@@ -14,18 +16,48 @@
 -- ARGV[6]  invocation policy
 -- ARGV[7]  session
 -- ARGV[8]  rest of the callee's line
--- ARGV[9]  1: replaces whoever holds the procedure
+-- ARGV[9]  1: replaces whoever holds the procedure; 2: is given only what nobody holds; 3: replaces callees that all have its
+--          own digest; 0: none of that
 -- ARGV[10] order of an earlier grant, which the store has lost and is to give again under the same id; else ''
+-- ARGV[11] digest of the callee's authid; '': it is not to be kept
 -- Returns  'granted', the realm's new version, registration id, order, every node that serves the realm;
---          or 'taken'; 'policy' and the one it has; 'id-taken': the id belongs to another procedure;
---          'unreadable': the row is of another format; 'stranger': the node does not serve the realm.
+--          or 'taken', 'policy' and the one it has, or 'protected': held by what 2 and 3 do not replace; each with
+--          `<node> <session>` of the callees that hold it, at most 64;
+--          'id-taken': the id belongs to another procedure; 'unreadable': the row is of another format; 'stranger': the
+--          node does not serve the realm.
 -- O(bytes of the row + nodes). Repeating it: 'taken'; with an order given: granted again.
 
 local node, floor, channel, member, id, invoke = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-local session, rest, is_forced, order = ARGV[7], ARGV[8], ARGV[9] == '1', ARGV[10]
+local session, rest, force, order, digest = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+local is_forced = force == '1'
+local MAX_HOLDERS = 64
 local is_again = order ~= ''
 if redis.call('HEXISTS', KEYS[2], node) == 0 then
   return { 'stranger' }
+end
+
+-- Visits `<node> <session>` of each callee until a visit returns false, and returns that.
+local function each_holder(row, visit)
+  local _, header_last = string.find(row, '^1\n[^\n]*\n')
+  for holder in string.gmatch(string.sub(row, header_last + 1), '(%S+ %d+) [^\n]*\n') do
+    if visit(holder) == false then
+      return false
+    end
+  end
+  return true
+end
+
+local function refused(reply, row)
+  local most = #reply + MAX_HOLDERS
+  each_holder(row, function(holder)
+    reply[#reply + 1] = holder
+    return #reply < most
+  end)
+  return reply
+end
+
+local function is_own(holder)
+  return digest ~= '' and redis.call('HGET', KEYS[6], holder .. ' ' .. member) == digest
 end
 
 local row = redis.call('HGET', KEYS[3], member)
@@ -37,17 +69,23 @@ if row then
   end
   is_there = string.find(row, '\n' .. node .. ' ' .. session .. ' ', 1, true) ~= nil
   if is_there and not is_again then
-    return { 'taken' }
+    return refused({ 'taken' }, row)
   end
   if is_again and not is_there and (held_id ~= id or tonumber(forced_at) > tonumber(order)) then
     return { 'taken' }
   end
+  if force == '3' and not is_there then
+    is_forced = each_holder(row, is_own)
+  end
+  if (force == '2' or force == '3') and not is_there and not is_forced then
+    return refused({ 'protected' }, row)
+  end
   if not is_forced and not is_there then
     if held_invoke == 'single' then
-      return { 'taken' }
+      return refused({ 'taken' }, row)
     end
     if held_invoke ~= invoke then
-      return { 'policy', held_invoke }
+      return refused({ 'policy', held_invoke }, row)
     end
   end
   id = held_id
@@ -66,6 +104,11 @@ if not is_again then
   order = version_text
 end
 local line = node .. ' ' .. session .. ' ' .. order .. ' ' .. rest
+if row and is_forced then
+  each_holder(row, function(holder)
+    redis.call('HDEL', KEYS[6], holder .. ' ' .. member)
+  end)
+end
 if not row or is_forced then
   row = '1\n' .. id .. ' ' .. invoke .. ' ' .. (is_forced and version_text or '0') .. '\n' .. line .. '\n'
 elseif not is_there then
@@ -73,6 +116,9 @@ elseif not is_there then
 end
 redis.call('HSET', KEYS[3], member, row)
 redis.call('SADD', KEYS[5], member)
+if digest ~= '' then
+  redis.call('HSET', KEYS[6], node .. ' ' .. session .. ' ' .. member, digest)
+end
 local body = '"' .. table.concat({ 'claim', id, member, invoke, line }, '","') .. '",' .. (is_forced and '1' or '0')
 redis.call('PUBLISH', channel, '1 ' .. version_text .. ' ' .. node .. ' [' .. body .. ']')
 return { 'granted', version, id, order, unpack(redis.call('HKEYS', KEYS[2])) }

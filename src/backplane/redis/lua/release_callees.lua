@@ -4,6 +4,7 @@
 -- KEYS[3]  procedures             <prefix>:{r:<realm>}:procedures
 -- KEYS[4]  procedures by id       <prefix>:{r:<realm>}:ids
 -- KEYS[5]  procedures of the node <prefix>:{r:<realm>}:callees:<node>
+-- KEYS[6]  whose callees are     <prefix>:{r:<realm>}:owners
 -- ARGV[1]  node
 -- ARGV[2]  version that the node knows: the store may have lost its data
 -- ARGV[3]  channel of the realm
@@ -61,6 +62,9 @@ local function release(member, sessions)
   if row then
     row = (#sessions > FEW and without_many or without_few)(row, sessions, removed)
     if #removed > 0 then
+      for _, session in ipairs(removed) do
+        redis.call('HDEL', KEYS[6], node .. ' ' .. session .. ' ' .. member)
+      end
       changes[#changes + 1] = '["' .. id .. '","' .. table.concat(removed, '","') .. '"]'
       if string.find(row, '^1\n[^\n]*\n.') then
         redis.call('HSET', KEYS[3], member, row)

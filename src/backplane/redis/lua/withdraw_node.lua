@@ -5,7 +5,8 @@
 -- KEYS[3]  procedures             <prefix>:{r:<realm>}:procedures
 -- KEYS[4]  procedures by id       <prefix>:{r:<realm>}:ids
 -- KEYS[5]  procedures of the node <prefix>:{r:<realm>}:callees:<node>
--- KEYS[6]  interest of the node   <prefix>:{r:<realm>}:interest:<node>
+-- KEYS[6]  whose callees are     <prefix>:{r:<realm>}:owners
+-- KEYS[7]  interest of the node   <prefix>:{r:<realm>}:interest:<node>
 -- ARGV[1]  node
 -- ARGV[2]  version that the caller knows: the store may have lost its data
 -- ARGV[3]  channel of the realm
@@ -16,11 +17,14 @@
 
 local node, floor, channel, limit, limit_bytes = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 
-local function without_node(row, header_last)
+local function without_node(member, row, header_last)
   local kept = { string.sub(row, 1, header_last - 1) }
   for line in string.gmatch(string.sub(row, header_last + 1), '[^\n]+') do
-    if string.match(line, '^%S+') ~= node then
+    local owner, session = string.match(line, '^(%S+) (%d+) ')
+    if owner ~= node then
       kept[#kept + 1] = line
+    else
+      redis.call('HDEL', KEYS[6], node .. ' ' .. session .. ' ' .. member)
     end
   end
   return kept
@@ -40,7 +44,7 @@ for _ = 1, limit do
     bytes = bytes + #row
   end
   if id and string.find(row, '\n' .. node .. ' ', 1, true) then
-    local kept = without_node(row, header_last)
+    local kept = without_node(member, row, header_last)
     if #kept > 1 then
       redis.call('HSET', KEYS[3], member, table.concat(kept, '\n') .. '\n')
     else
@@ -56,7 +60,7 @@ local version = tonumber(redis.call('GET', KEYS[1])) or 0
 local has_changed = #ids > 0
 if is_last then
   has_changed = redis.call('HDEL', KEYS[2], node) == 1 or has_changed
-  has_changed = redis.call('UNLINK', KEYS[6]) == 1 or has_changed
+  has_changed = redis.call('UNLINK', KEYS[7]) == 1 or has_changed
 end
 if has_changed then
   version = math.max(version, floor) + 1
@@ -66,7 +70,7 @@ if has_changed then
   redis.call('PUBLISH', channel, head .. body .. ']]')
 end
 if is_last and redis.call('HLEN', KEYS[2]) == 0 then
-  redis.call('UNLINK', KEYS[1], KEYS[3], KEYS[4])
+  redis.call('UNLINK', KEYS[1], KEYS[3], KEYS[4], KEYS[6])
   version = 0
 end
 return { is_last and 'done' or 'more', version }

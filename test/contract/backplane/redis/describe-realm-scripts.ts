@@ -55,7 +55,7 @@ export function describeRealmScripts(name: string, makeScene: () => Promise<Real
         invoke: 'single',
         session,
         rest: REST,
-        isForced: false,
+        force: false,
         ...overrides,
       });
     const release = (node: NodeId, callees: Record<string, number[]>) =>
@@ -186,16 +186,22 @@ export function describeRealmScripts(name: string, makeScene: () => Promise<Real
       });
 
       it('refuses a second callee of a single procedure (SHR-2), another policy (SHR-1) and the same session (DLR-4)', async () => {
+        const held = { node: one, session: 1 };
         await claim(one, 1);
-        expect(await claim(two, 2)).toEqual({ kind: 'taken' });
+        expect(await claim(two, 2)).toEqual({ kind: 'taken', holders: [held] });
         await claim(one, 1, { member: 'exact com.y', id: 8, invoke: 'first' });
         expect(await claim(two, 2, { member: 'exact com.y', id: 8, invoke: 'last' })).toEqual({
           kind: 'policy',
           invoke: 'first',
+          holders: [held],
         });
-        expect(await claim(one, 1, { member: 'exact com.y', id: 8, invoke: 'first' })).toEqual({ kind: 'taken' });
-        expect(await claim(one, 1, { member: 'exact com.y', id: 8, invoke: 'first', isForced: true })).toEqual({
+        expect(await claim(one, 1, { member: 'exact com.y', id: 8, invoke: 'first' })).toEqual({
           kind: 'taken',
+          holders: [held],
+        });
+        expect(await claim(one, 1, { member: 'exact com.y', id: 8, invoke: 'first', force: true })).toEqual({
+          kind: 'taken',
+          holders: [held],
         });
         expect(await changes()).toHaveLength(4);
       });
@@ -228,7 +234,7 @@ export function describeRealmScripts(name: string, makeScene: () => Promise<Real
       it('replaces everybody by force', async () => {
         await claim(one, 1, { invoke: 'first' });
         await claim(two, 2, { invoke: 'first' });
-        expect(await claim(two, 3, { invoke: 'last', isForced: true })).toMatchObject({ kind: 'granted', id: 7 });
+        expect(await claim(two, 3, { invoke: 'last', force: true })).toMatchObject({ kind: 'granted', id: 7 });
         expect(await sessionsOf()).toEqual([3]);
         expect((await bodies()).at(-1)).toMatchObject({ kind: 'claim', invoke: 'last', isForced: true });
       });
@@ -239,13 +245,47 @@ export function describeRealmScripts(name: string, makeScene: () => Promise<Real
         expect(await text(keys.procedures, 'exact com.x')).toContain('\nn-1 1 5 ');
         expect(await claim(one, 1, { invoke: 'first', order: 5 })).toMatchObject({ kind: 'granted', order: 5 });
         expect(await sessionsOf()).toEqual([2, 1]);
-        expect(await claim(one, 3, { invoke: 'first', order: 5, id: 8 })).toEqual({ kind: 'taken' });
+        expect(await claim(one, 3, { invoke: 'first', order: 5, id: 8 })).toEqual({ kind: 'taken', holders: [] });
+      });
+
+      it('gives what nobody holds to a claim that may replace nobody, and names who holds it otherwise', async () => {
+        expect(await claim(one, 1, { invoke: 'first', force: 'if-free' })).toMatchObject({ kind: 'granted' });
+        await claim(one, 2, { invoke: 'first' });
+        expect(await claim(two, 3, { invoke: 'first', force: 'if-free' })).toEqual({
+          kind: 'protected',
+          holders: [
+            { node: one, session: 1 },
+            { node: one, session: 2 },
+          ],
+        });
+        await release(one, { 'exact com.x': [1, 2] });
+        expect(await claim(two, 3, { force: 'if-free' })).toMatchObject({ kind: 'granted' });
+      });
+
+      it('replaces callees of the same authid alone, and keeps nothing of those that have gone', async () => {
+        const mine = { invoke: 'first', force: 'same-authid', digest: 'me' } as const;
+        await claim(one, 1, mine);
+        await claim(one, 2, { invoke: 'first', digest: 'me' });
+        expect(await claim(two, 3, { ...mine, digest: 'you' })).toMatchObject({ kind: 'protected' });
+        expect(await claim(two, 3, { ...mine, digest: undefined })).toMatchObject({ kind: 'protected' });
+        expect(await claim(two, 4, mine)).toMatchObject({ kind: 'granted' });
+        expect(await sessionsOf()).toEqual([4]);
+        expect(await text(keys.owners, `${one} 1 exact com.x`)).toBeNull();
+        // Somebody beside it whose authid nobody knows.
+        await claim(one, 5, { invoke: 'first' });
+        expect(await claim(two, 6, mine)).toMatchObject({ kind: 'protected' });
+        await release(one, { 'exact com.x': [5] });
+        await release(two, { 'exact com.x': [4] });
+        expect(await keysLeft()).not.toContain(keys.owners);
+        await claim(one, 7, mine);
+        await scene.store.run(withdrawPart, step(one));
+        expect(await keysLeft()).not.toContain(keys.owners);
       });
 
       it('does not give again what was taken by force since', async () => {
         await claim(one, 1, { invoke: 'first' });
-        await claim(two, 2, { invoke: 'first', isForced: true });
-        expect(await claim(one, 1, { invoke: 'first', order: 3 })).toEqual({ kind: 'taken' });
+        await claim(two, 2, { invoke: 'first', force: true });
+        expect(await claim(one, 1, { invoke: 'first', order: 3 })).toEqual({ kind: 'taken', holders: [] });
         expect(await claim(two, 2, { invoke: 'first', order: 4 })).toMatchObject({ kind: 'granted' });
       });
 
@@ -309,7 +349,7 @@ export function describeRealmScripts(name: string, makeScene: () => Promise<Real
 
       it('tidy what a claim by force left in the key of another node', async () => {
         await claim(one, 1);
-        await claim(two, 2, { isForced: true });
+        await claim(two, 2, { force: true });
         expect(await scene.command('SMEMBERS', keys.callees(one))).toEqual(['exact com.x']);
         await release(one, { 'exact com.x': [1] });
         expect(await scene.command('SMEMBERS', keys.callees(one))).toEqual([]);

@@ -20,10 +20,11 @@ describe('names in the store', () => {
       realm.nodes,
       realm.procedures,
       realm.ids,
+      realm.owners,
       realm.interest(node),
       realm.callees(node),
     ]).toEqual(
-      ['version', 'nodes', 'procedures', 'ids', 'interest:a-6e0f', 'callees:a-6e0f'].map(
+      ['version', 'nodes', 'procedures', 'ids', 'owners', 'interest:a-6e0f', 'callees:a-6e0f'].map(
         (name) => `gantry:{r:org.votes}:${name}`,
       ),
     );
@@ -50,7 +51,15 @@ describe('names in the store', () => {
   it('put all keys of one realm, of the nodes and of the sessions into one cluster slot each', () => {
     for (const uri of ['org.votes', '{', '}', '{}', 'a}b{c', '', ':', ' ', '\ud800', 'é', '*?[x]\\']) {
       const realm = keys.realm(uri);
-      const all = [realm.version, realm.nodes, realm.procedures, realm.ids, realm.interest(node), realm.callees(node)];
+      const all = [
+        realm.version,
+        realm.nodes,
+        realm.procedures,
+        realm.ids,
+        realm.owners,
+        realm.interest(node),
+        realm.callees(node),
+      ];
       expect(new Set(all.map((key) => slotOf(key))).size, uri).toBe(1);
       expect(slotOf(realm.version)).toBe(slotOf(`r:${encodeName(uri)}`));
     }

@@ -90,7 +90,8 @@ export class DealerHarness {
     const key = `${claim.match}:${claim.procedure}`;
     const row = this.#rows.get(key);
     const holders = row?.callees ?? [];
-    if (row !== undefined && holders.length > 0 && !claim.force) {
+    if (row !== undefined && holders.length > 0 && claim.force !== true) {
+      if (claim.force !== false) return { kind: 'protected' };
       if (holders.some((callee) => callee.session === claim.callee.session)) return { kind: 'taken' };
       if (row.invoke !== claim.invoke) return { kind: 'policy-conflict', invoke: row.invoke };
       if (row.invoke === 'single') return { kind: 'taken' };
@@ -100,7 +101,7 @@ export class DealerHarness {
       procedure: claim.procedure,
       match: claim.match,
       invoke: claim.invoke,
-      callees: claim.force ? [claim.callee] : [...holders, claim.callee],
+      callees: claim.force === true ? [claim.callee] : [...holders, claim.callee],
     };
     this.#write(key, registration);
     return { kind: 'granted', registration };
@@ -169,7 +170,13 @@ export class HarnessNode {
         maxHeldBytes: 1_000_000,
         ...limits,
       },
-      rules: { progressiveResultsRequireCanceling: false, timeoutUnit: 'ms', busyError: 'wamp', ...rules },
+      rules: {
+        progressiveResultsRequireCanceling: false,
+        timeoutUnit: 'ms',
+        busyError: 'wamp',
+        forceReregister: 'anybody',
+        ...rules,
+      },
       abort: (peer, violation) => {
         this.violations.push(violation);
         this.open.get(peer)?.leave();
