@@ -5,7 +5,7 @@ import type { Callee, Outlet, Peer, Surroundings } from '../ports.js';
 import { chooseCallee, type Search } from './invocation-policy.js';
 import { PassedOver, type Reason } from './passed-over.js';
 import type { CallTimeout, PendingCall, PendingCalls } from './pending-calls.js';
-import type { RegistrationEntry, Registrations } from './registrations.js';
+import { isLarge, type RegistrationEntry, type Registrations } from './registrations.js';
 
 export interface ForwardingOptions<P extends Peer> {
   readonly outlet: Outlet<P>;
@@ -27,9 +27,6 @@ export type Refusal = Reason | 'unavailable' | 'unreachable';
  * an INVOCATION to each of thousands that answer `wamp.error.unavailable`.
  */
 const MAX_REFUSALS = 100;
-
-/** Fewer callees are asked anew by every call: what is not remembered cannot be out of date. */
-const MAX_ASKED = 16;
 
 /**
  * For how long a callee of another node is passed over after it answered that it takes no call: half a millisecond for each
@@ -141,7 +138,7 @@ export class Forwarding<P extends Peer> {
     if (refusal === 'unreachable') search.unreachable.add(callee.node);
     const { registration } = entry;
     const { length: count } = registration.callees;
-    if ((refusal !== 'busy' && refusal !== 'gone') || count <= MAX_ASKED) return;
+    if ((refusal !== 'busy' && refusal !== 'gone') || !isLarge(entry)) return;
     const passedMs = Math.min(MAX_PASSED_MS, Math.max(MIN_PASSED_MS, count * MS_PER_CALLEE));
     entry.passedOver ??= new PassedOver();
     entry.passedOver.hear(callee, refusal, registration, this.#options.surroundings.nowMs() + passedMs);

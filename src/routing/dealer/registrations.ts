@@ -19,6 +19,13 @@ export interface RegistrationEntry {
   passedOver: PassedOver | undefined;
 }
 
+/** Of fewer callees each call asks those that are busy anew: what is not remembered costs nothing and is never out of date. */
+const MAX_ASKED = 16;
+
+export function isLarge({ registration }: RegistrationEntry): boolean {
+  return registration.callees.length > MAX_ASKED;
+}
+
 /** What the whole cluster has registered, mirrored so that a call is routed from memory (G8). */
 export class Registrations {
   readonly #index = new PatternIndex<RegistrationEntry>();
@@ -38,10 +45,11 @@ export class Registrations {
     return isReserved(procedure) ? this.#index.get(procedure, 'exact') : this.#index.best(procedure);
   }
 
-  /** A callee of this node takes no calls of the registration until `admit`. O(log callees). */
+  /** A callee of this node takes no calls of the registration until `admit`. O(log callees). One of a few is asked all the same. */
   pass(id: RegistrationId, session: SessionId, reason: Reason): void {
     const entry = this.#byId.get(id);
-    if (entry !== undefined) (entry.passedOver ??= new PassedOver()).pass(session, reason);
+    if (entry === undefined || (reason === 'busy' && !isLarge(entry))) return;
+    (entry.passedOver ??= new PassedOver()).pass(session, reason);
   }
 
   /** A callee of this node takes calls of the registration. Idempotent; O(log callees). */

@@ -112,7 +112,7 @@ describe.each(TOPOLOGIES)('shared registrations, $name', ({ nodeCount }) => {
       callees[1]!.yield(1);
       call(caller, 1);
       expect(served()).toEqual([1]);
-      expect(harness.nodes[0]!.counted('call_rerouted')).toBe(0);
+      expect(harness.nodes[0]!.counted('call_rerouted')).toBeGreaterThan(0);
     });
 
     it('counts a call that ended with ERROR, timeout or a leaving caller as done', () => {
