@@ -45,13 +45,14 @@ LABEL org.opencontainers.image.title="Gantry" \
 # Nothing is installed at run time.
 RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack \
   /usr/local/bin/yarn /usr/local/bin/yarnpkg /opt/yarn-*
+# Not as variables of each setting: those would outrank the file that a user mounts.
 ENV NODE_ENV=production \
-    GANTRY_LISTEN_HOST=0.0.0.0 \
-    GANTRY_OPS_HOST=0.0.0.0
+    GANTRY_DEFAULTS=/app/image.yaml
 WORKDIR /app
 COPY --from=build /app/LICENSE /app/package.json ./
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=dependencies /app/dist ./dist
+COPY deploy/image.yaml ./
 USER 1000:1000
 EXPOSE 8080 9090
 STOPSIGNAL SIGTERM

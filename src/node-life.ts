@@ -25,6 +25,7 @@ import type { Counters } from './telemetry/counters.js';
 import type { Logger } from './telemetry/logger.js';
 import { RecurringLines } from './telemetry/recurring-lines.js';
 import type { Gauges } from './telemetry/metrics.js';
+import { pathsOf } from './transport/paths.js';
 import type { SiteOptions } from './transport/transport-options.js';
 import { UwsServer } from './transport/uws-server.js';
 import type { NodeId } from './wamp/ids.js';
@@ -267,6 +268,9 @@ export class NodeLife {
     };
     return {
       connections: () => this.#server.connectionCount,
+      sockets: () => this.#server.sockets.count,
+      pendingSockets: () => this.#server.sockets.pendingCount,
+      maxSockets: () => this.#server.sockets.maxCount,
       sessions: () => this.#census.sessionCount,
       subscriptions: () => sum((realm) => realm.broker.subscriptionCount),
       registrations: () => sum((realm) => realm.dealer.sizes().localProcedures),
@@ -302,6 +306,6 @@ export class NodeLife {
 function demoSite({ listen, realms }: Config): SiteOptions {
   return {
     directory: fileURLToPath(new URL('./demo/public', import.meta.url)),
-    made: { '/settings.json': JSON.stringify({ path: listen.path, realm: realms[0]?.name ?? 'realm1' }) },
+    made: { '/settings.json': JSON.stringify({ path: pathsOf(listen.path)[0], realm: realms[0]?.name ?? 'realm1' }) },
   };
 }

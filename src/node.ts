@@ -11,6 +11,7 @@ import { createClusterCounters, type ClusterCounters } from './telemetry/cluster
 import { createCounters, type Counters } from './telemetry/counters.js';
 import type { Logger } from './telemetry/logger.js';
 import { createMetrics, type Gauges, type Metrics } from './telemetry/metrics.js';
+import { pathsOf } from './transport/paths.js';
 import { OpsServer, type Readiness } from './transport/ops-server.js';
 
 export interface NodeDependencies {
@@ -111,7 +112,7 @@ class Node implements RunningNode {
     const { host, path, tls } = this.#config.listen;
     const authority = `${authorityHost(host)}:${this.#port}`;
     this.#addresses = {
-      ws: `${tls === undefined ? 'ws' : 'wss'}://${authority}${path}`,
+      ws: `${tls === undefined ? 'ws' : 'wss'}://${authority}${pathsOf(path)[0] ?? ''}`,
       ...(this.#config.demo.enabled ? { site: `${tls === undefined ? 'http' : 'https'}://${authority}/` } : {}),
       ...(ops === undefined ? {} : { ops: `http://${authorityHost(this.#config.ops.host)}:${ops.port}/` }),
     };
@@ -242,6 +243,9 @@ class Node implements RunningNode {
     };
     return {
       connections: now('connections'),
+      sockets: now('sockets'),
+      pendingSockets: now('pendingSockets'),
+      maxSockets: now('maxSockets'),
       sessions: now('sessions'),
       subscriptions: now('subscriptions'),
       registrations: now('registrations'),

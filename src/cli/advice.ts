@@ -10,9 +10,17 @@ export function adviceOn(config: Config): readonly string[] {
   const { realms, realmTemplate } = config;
   return [
     ...memoryAdvice(config),
+    ...proxyAdvice(config),
     ...(realms.length === 0 && realmTemplate === undefined ? [NO_REALM] : []),
     ...realms.flatMap((realm, index) => adviceOnRules(`realms[${index}]`, `realm "${realm.name}"`, realm)),
     ...(realmTemplate === undefined ? [] : adviceOnRules('realmTemplate', 'a realm of the template', realmTemplate)),
+  ];
+}
+
+function proxyAdvice({ listen }: Config): string[] {
+  if (listen.trustProxyHeader === 'none' || listen.trustedProxies !== undefined) return [];
+  return [
+    'listen.trustProxyHeader: every client with a private address can forge where it comes from. List the proxies in listen.trustedProxies.',
   ];
 }
 

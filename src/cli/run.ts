@@ -5,6 +5,8 @@ import { renderConfig, renderVariables } from '../config/render.js';
 import type { Config } from '../config/schema.js';
 import { jsonSchema } from '../config/settings.js';
 import type { Environment } from '../config/words.js';
+import { limitHeaders } from '../transport/header-limit.js';
+import { NativeLibraryError } from '../transport/native-library-error.js';
 import { unreachable } from '../wamp/unreachable.js';
 import { adviceOn } from './advice.js';
 import { parseArguments, UsageError, type Command, type Sources } from './arguments.js';
@@ -32,6 +34,10 @@ export async function run(words: readonly string[], surroundings: Surroundings):
       surroundings.complain(`${error.message}\n`);
       return ExitCode.FAILED;
     }
+    if (error instanceof NativeLibraryError) {
+      surroundings.complain(`gantry: cannot start: ${error.message}\n`);
+      return ExitCode.FAILED;
+    }
     throw error;
   }
 }
@@ -54,6 +60,7 @@ async function execute(command: Command, surroundings: Surroundings): Promise<Ex
     case 'start': {
       const { config, validity } = checked(command.sources, environment);
       const file = configFile({ file: command.sources.file, environment });
+      limitHeaders(config.limits.maxHeaderBytes);
       // Only now: the other commands need neither the native addon nor the router.
       const { start } = await import('./start.js');
       return start(config, { ...surroundings, file, advice: adviceOn(config), validity });

@@ -12,6 +12,18 @@ export function firstSignal(hurry: (signal: NodeJS.Signals) => void): Promise<No
   });
 }
 
+/**
+ * Signals that would end the process, or open a debugger's port, are ignored from now on. Of a process in a terminal
+ * SIGHUP says that the terminal has gone: that ends it like SIGTERM.
+ */
+export function ignoreSignals(ignored: (signal: NodeJS.Signals) => void, isInTerminal: boolean): void {
+  process.on('SIGUSR1', ignored);
+  process.on('SIGHUP', (signal) => {
+    if (isInTerminal) process.kill(process.pid, 'SIGTERM');
+    else ignored(signal);
+  });
+}
+
 /** Resolves to true when `work` was done in time. Rejects when it fails in time. */
 export async function inTime(work: Promise<void>, limitMs: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;

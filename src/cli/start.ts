@@ -6,9 +6,10 @@ import { isOperational } from '../operational-error.js';
 import { createCounters } from '../telemetry/counters.js';
 import { createLogger, type Logger } from '../telemetry/logger.js';
 import { standardError } from '../telemetry/standard-error.js';
+import { watchDescriptors } from '../transport/descriptors.js';
 import { ExitCode } from './exit-code.js';
 import { greeting, greetingLine } from './greeting.js';
-import { firstSignal, inTime } from './signals.js';
+import { firstSignal, ignoreSignals, inTime } from './signals.js';
 import { version } from './version.js';
 
 /** A drain ends by itself at its deadline, with a farewell to all that are left: it must not be overtaken in that. */
@@ -62,6 +63,11 @@ export async function start(
     logger.warn({ signal, message: 'second signal: ending at once' }, 'node.signal');
     process.exit(ExitCode.FAILED);
   });
+  ignoreSignals((signal) => {
+    const message = 'ignored: the configuration is read at the start only, SIGTERM ends the node';
+    logger.info({ signal, message }, 'node.signal');
+  }, process.stdin.isTTY);
+  watchDescriptors(logger);
   const abort = new AbortController();
   const starting = startNode(config, { logger, counters, startTimeoutMs: START_LIMIT_MS, abort: abort.signal });
   let started: RunningNode | NodeJS.Signals;

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 
 /** Whole number of milliseconds. The longest is one day: timers of Node.js end at 24.8 days. */
@@ -14,6 +15,15 @@ export const port = z.int().min(0).max(65_535);
 
 /** A name or an address to listen at. */
 export const host = z.string().min(1).max(255).regex(/^\S+$/, 'Invalid host: no spaces');
+
+/** An address, or a network in CIDR notation. */
+export const network = z.string().max(64).refine(isNetwork, 'Invalid network: write 192.0.2.7, 10.0.0.0/8 or fc00::/7');
+
+function isNetwork(text: string): boolean {
+  const [, address = '', prefix = '0'] = /^([0-9a-f:.]+)(?:\/(\d{1,3}))?$/i.exec(text) ?? [];
+  const family = isIP(address);
+  return family !== 0 && Number(prefix) <= (family === 4 ? 32 : 128);
+}
 
 export const matchPolicy = z.enum(['exact', 'prefix', 'wildcard']);
 

@@ -10,13 +10,26 @@ export const limits = z.strictObject({
   maxConnections: count(1, 1_000_000)
     .default(50_000)
     .describe(
-      'Number of connections of this node; further ones get HTTP 503. An idle session costs some KiB, so the default stays below 1 GiB.',
+      'Number of connections of this node: WebSockets, and HTTP requests while they are answered. Further ones get HTTP 503. With those that have sent nothing yet never more than 256 beyond it are open. Lower where the process may not open so many files. An idle session costs some KiB, so the default stays below 1 GiB.',
+    ),
+  maxPendingConnections: count(16, 1_000_000)
+    .default(8_192)
+    .describe(
+      'Number of connections that have not sent a whole request yet, which each has 10 s for. Further ones are closed. Bounds what unfinished headers hold: so many times twice maxHeaderBytes.',
+    ),
+  maxHeaderBytes: bytes(1_024, 262_144)
+    .default(16_384)
+    .describe(
+      'Bytes of the request line and headers of one HTTP request or opening handshake. Larger ones get HTTP 431. Not more than 100 headers are read.',
     ),
   maxConnectionsPerAddress: count(0, 1_000_000)
     .default(0)
     .describe(
       'Number of connections from one remote address; 0: no limit, because behind a load balancer all may share one. See listen.trustProxyHeader.',
     ),
+  ipv6PrefixBits: count(32, 128)
+    .default(64)
+    .describe('Number of first bits that IPv6 addresses share which count as one address: a host has a whole /64.'),
   handshakeTimeoutMs: milliseconds(100, 600_000)
     .default(5_000)
     .describe('Milliseconds from the opening of a connection to its WELCOME. After that it is closed.'),

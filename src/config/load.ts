@@ -5,7 +5,7 @@ import { Draft } from './draft.js';
 import { ConfigUnusableError, dotted, type ConfigFault } from './faults.js';
 import { readConfigFile } from './file.js';
 import { CONFIG_SCHEMA, type Config, type ConfigInput } from './schema.js';
-import { FILE_VARIABLE, keysAt } from './settings.js';
+import { DEFAULTS_VARIABLE, FILE_VARIABLE, keysAt } from './settings.js';
 import { didYouMean } from './suggest.js';
 import { writeEnvironment, writeOverrides, type Environment, type Override } from './words.js';
 
@@ -17,12 +17,14 @@ export interface ConfigSources {
 }
 
 /**
- * Reads the configuration: defaults ← file ← environment ← flags. The result is complete, checked and deeply frozen.
+ * Reads the configuration: defaults ← file of defaults ← file ← environment ← flags. The result is complete, checked and deeply frozen.
  * Errors: ConfigUnusableError with every fault found.
  */
 export function loadConfig({ file, environment = {}, overrides = [] }: ConfigSources): Config {
   const draft = new Draft();
   const faults: ConfigFault[] = [];
+  const defaults = environment[DEFAULTS_VARIABLE] ?? '';
+  if (defaults !== '') draftFile(defaults, draft, faults);
   const path = configFile({ file, environment });
   if (path !== undefined) draftFile(path, draft, faults);
   writeEnvironment(environment, draft, faults);

@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 import { withoutPassword } from './backplane-schema.js';
 import type { Config } from './schema.js';
-import { FILE_VARIABLE, isSecret, SETTINGS, type SchemaNode, type Setting } from './settings.js';
+import { DEFAULTS_VARIABLE, FILE_VARIABLE, isSecret, SETTINGS, type SchemaNode, type Setting } from './settings.js';
 
 /** The configuration as YAML that can be loaded again, but for its secrets: they are masked. */
 export function renderConfig(config: Config): string {
@@ -19,7 +19,8 @@ export function renderConfig(config: Config): string {
 /** Every environment variable with its type, default and description, as a commented file of variables. */
 export function renderVariables(): string {
   const file = `# Path of the configuration file, like --config.\n# string; no default\n#${FILE_VARIABLE}=\n`;
-  return [file, ...SETTINGS.filter(isShown).map(describeVariable)].join('\n');
+  const defaults = `# Path of a file that everything else outranks: what an image changes in the defaults.\n# string; no default\n#${DEFAULTS_VARIABLE}=\n`;
+  return [file, defaults, ...SETTINGS.filter(isShown).map(describeVariable)].join('\n');
 }
 
 /** Sections that always are there need no variable of their own in a list; what is in them has one. */
@@ -41,7 +42,8 @@ export function typeText(node: SchemaNode): string {
 
 function describeVariable(setting: Setting): string {
   const { variable, kind, schema, isOptional } = setting;
-  const json = kind === 'list' || kind === 'section' ? ', as JSON' : '';
+  const json =
+    kind === 'list' || kind === 'section' ? ', as JSON' : kind === 'string or list' ? ', a list as JSON' : '';
   const fallback =
     schema.default === undefined
       ? isOptional

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { backplane } from './backplane-schema.js';
-import { bytes, distinct, host, milliseconds, port } from './fields.js';
+import { bytes, distinct, host, milliseconds, network, port } from './fields.js';
 import { limits } from './limits-schema.js';
 import { DEFAULT_REALMS, realm, realmTemplate } from './realm-schema.js';
 
@@ -17,14 +17,21 @@ const tls = z.strictObject({
   }),
 });
 
+const socketPath = z
+  .string()
+  .regex(/^\/[A-Za-z0-9._~/-]*$/, 'Invalid path: must begin with "/" and have no query, pattern or escape');
+
 const listen = z.strictObject({
-  host: host.default('127.0.0.1').describe('Address to accept clients at; `0.0.0.0` for all of IPv4, `::` for all.'),
+  host: host
+    .default('127.0.0.1')
+    .describe(
+      'Address to accept clients at; `0.0.0.0` for all of IPv4, `::` for all, `localhost` for 127.0.0.1 and ::1.',
+    ),
   port: port.default(8080).describe('Port to accept clients at; 0: any free one.'),
   path: z
-    .string()
-    .regex(/^\/[A-Za-z0-9._~/-]*$/, 'Invalid path: must begin with "/" and have no query, pattern or escape')
+    .union([socketPath, distinct(socketPath)])
     .default('/ws')
-    .describe('Path of the WebSocket.'),
+    .describe('Path of the WebSocket, or a list of paths. A slash at the end makes no difference: `/ws/` is `/ws`.'),
   tls: tls.exactOptional().describe('Serve with TLS (`wss:`). Absent: without.'),
   allowedOrigins: distinct(
     z.string().regex(ORIGIN, 'Invalid origin: write "*", or scheme://host[:port] and nothing after it'),
@@ -49,7 +56,13 @@ const listen = z.strictObject({
   trustProxyHeader: z
     .enum(['none', 'x-forwarded-for'])
     .default('none')
-    .describe('Header to take the remote address from. Only behind a proxy that sets it: clients can forge it.'),
+    .describe('Header to take the remote address from. It counts only from proxies: see `trustedProxies`.'),
+  trustedProxies: z
+    .array(network)
+    .exactOptional()
+    .describe(
+      'Addresses and networks (`192.0.2.7`, `10.0.0.0/8`, `2001:db8::/32`) of the proxies whose header counts. From the end of the header, entries that are such proxies themselves are skipped. Absent: every loopback, private and link-local address is taken for a proxy, and only the last entry counts. Name them where clients are in private networks too: those could forge it.',
+    ),
   receiveBufferBytes: bytes(0, 16_777_216)
     .default(65_536)
     .describe(

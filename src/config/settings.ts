@@ -20,7 +20,7 @@ export interface SchemaNode {
   readonly mayHoldPassword?: boolean;
 }
 
-export type SettingKind = 'section' | 'list' | 'string' | 'nullable string' | 'number' | 'boolean';
+export type SettingKind = 'section' | 'list' | 'string' | 'nullable string' | 'string or list' | 'number' | 'boolean';
 
 /** Something with a path of its own; a list is one setting, whatever is in it. */
 export interface Setting {
@@ -37,6 +37,8 @@ export const VARIABLE_PREFIX = 'GANTRY_';
 const FILE_SUFFIX = '_FILE';
 /** Names the configuration file, like --config. No setting may be called so. */
 export const FILE_VARIABLE = 'GANTRY_CONFIG';
+/** Names a file that everything else outranks: what an image or a package changes in the defaults. */
+export const DEFAULTS_VARIABLE = 'GANTRY_DEFAULTS';
 
 export function jsonSchema(): SchemaNode & Record<string, unknown> {
   return {
@@ -51,7 +53,7 @@ export const SETTINGS: readonly Setting[] = [...walk(jsonSchema(), [])];
 const byVariable = new Map(SETTINGS.map((setting) => [setting.variable, setting]));
 const byPath = new Map(SETTINGS.map((setting) => [setting.path.join('.'), setting]));
 
-export const VARIABLES: readonly string[] = [FILE_VARIABLE, ...byVariable.keys()];
+export const VARIABLES: readonly string[] = [FILE_VARIABLE, DEFAULTS_VARIABLE, ...byVariable.keys()];
 export const PATHS: readonly string[] = [...byPath.keys()];
 
 export function settingOfVariable(variable: string): Setting | undefined {
@@ -97,7 +99,8 @@ function* walk(node: SchemaNode, parent: readonly string[]): Generator<Setting> 
 function kindOf(schema: SchemaNode): SettingKind {
   // A word that is neither `true` nor `false` stays text.
   if (schema.anyOf?.some(({ type }) => type === 'boolean') === true) return 'boolean';
-  if (schema.anyOf !== undefined) return 'nullable string';
+  if (schema.anyOf !== undefined)
+    return schema.anyOf.some(({ type }) => type === 'array') ? 'string or list' : 'nullable string';
   switch (schema.type) {
     case 'object':
       return 'section';

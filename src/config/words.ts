@@ -2,6 +2,7 @@ import type { Draft } from './draft.js';
 import type { ConfigFault } from './faults.js';
 import { readText, reasonOf } from './file.js';
 import {
+  DEFAULTS_VARIABLE,
   FILE_VARIABLE,
   PATHS,
   secretOfFileVariable,
@@ -32,7 +33,7 @@ export function writeEnvironment(environment: Environment, draft: Draft, faults:
   const words: { setting: Setting; text: string }[] = [];
   for (const [variable, text] of Object.entries(environment)) {
     if (!variable.startsWith(VARIABLE_PREFIX) || text === undefined || text === '') continue;
-    if (variable === FILE_VARIABLE || isForeign(variable, text)) continue;
+    if (variable === FILE_VARIABLE || variable === DEFAULTS_VARIABLE || isForeign(variable, text)) continue;
     const setting = settingOfVariable(variable);
     const secret = setting ?? secretOfFileVariable(variable);
     if (setting !== undefined) words.push({ setting, text });
@@ -66,7 +67,8 @@ export function writeOverrides(overrides: readonly Override[], draft: Draft, fau
 }
 
 function writeWord(setting: Setting, text: string, source: string, draft: Draft, faults: ConfigFault[]): void {
-  if (setting.kind !== 'list' && setting.kind !== 'section') {
+  const isList = setting.kind === 'list' || (setting.kind === 'string or list' && text.trimStart().startsWith('['));
+  if (!isList && setting.kind !== 'section') {
     draft.write(setting.path, scalar(setting, text), source);
     return;
   }
@@ -74,7 +76,7 @@ function writeWord(setting: Setting, text: string, source: string, draft: Draft,
   try {
     value = JSON.parse(text);
   } catch {
-    const example = setting.kind === 'list' ? '["a", "b"]' : '{"key": "value"}';
+    const example = isList ? '["a", "b"]' : '{"key": "value"}';
     faults.push({ path: setting.path.join('.'), message: `Invalid input: expected JSON such as ${example}`, source });
     return;
   }

@@ -6,6 +6,7 @@ export interface Counters {
   readonly connectionsOpened: Tally<'json' | 'msgpack' | 'cbor'>;
   readonly connectionsRefused: Tally<ConnectionRefusal>;
   readonly connectionsClosed: Tally<ConnectionEnd>;
+  readonly httpAnswers: Tally<HttpStatus>;
   readonly sessionsOpened: Tally<'all'>;
   readonly sessionsClosed: Tally<'all'>;
   readonly sessionsRefused: Tally<'all'>;
@@ -32,8 +33,23 @@ export interface Counters {
 
 export type Tally<Key extends string> = Record<Key, number>;
 
+/** `request_timeout` and `no_request`: no whole request came, or the library refused it by itself (400, 431, 505). */
 export type ConnectionRefusal =
-  'connections' | 'memory' | 'connections_per_address' | 'origin' | 'subprotocol' | 'draining';
+  | 'connections'
+  | 'memory'
+  | 'connections_per_address'
+  | 'pending_connections'
+  | 'origin'
+  | 'subprotocol'
+  | 'draining'
+  | 'upgrade_required'
+  | 'websocket_version'
+  | 'malformed_handshake'
+  | 'header_bytes'
+  | 'request_timeout'
+  | 'no_request';
+/** Of answers to HTTP requests that open no WebSocket. */
+export type HttpStatus = '200' | '304' | '400' | '403' | '404' | '405' | '426' | '431' | '503';
 /** `peer` and `idle_timeout` are not of the router's choosing; the others are why it closes a connection. */
 export type ConnectionEnd =
   | 'peer'
@@ -90,7 +106,22 @@ export function histogram(upperBounds: readonly number[]): Histogram {
 export function createCounters(): Counters {
   return {
     connectionsOpened: tally('json', 'msgpack', 'cbor'),
-    connectionsRefused: tally('connections', 'memory', 'connections_per_address', 'origin', 'subprotocol', 'draining'),
+    connectionsRefused: tally(
+      'connections',
+      'memory',
+      'connections_per_address',
+      'pending_connections',
+      'origin',
+      'subprotocol',
+      'draining',
+      'upgrade_required',
+      'websocket_version',
+      'malformed_handshake',
+      'header_bytes',
+      'request_timeout',
+      'no_request',
+    ),
+    httpAnswers: tally('200', '304', '400', '403', '404', '405', '426', '431', '503'),
     connectionsClosed: tally(
       'peer',
       'goodbye',

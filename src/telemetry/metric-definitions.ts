@@ -19,6 +19,9 @@ export interface GaugeDefinition {
 /** What a running node holds right now. Asked when the metrics page is. */
 export interface Gauges {
   connections(): number;
+  sockets(): number;
+  pendingSockets(): number;
+  maxSockets(): number;
   sessions(): number;
   subscriptions(): number;
   registrations(): number;
@@ -60,7 +63,7 @@ export const COUNTER_DEFINITIONS: Readonly<
   connectionsRefused: [
     labelled(
       'connections_refused_total',
-      'Opening handshakes refused.',
+      'Connections that ended before a WebSocket opened, by why. `request_timeout` and `no_request`: no whole request came, or it could not be read (400, 431, 505).',
       'reason',
       (counters) => counters.connectionsRefused,
     ),
@@ -71,6 +74,14 @@ export const COUNTER_DEFINITIONS: Readonly<
       'Connections that ended; `peer`: the client ended it.',
       'cause',
       (counters) => counters.connectionsClosed,
+    ),
+  ],
+  httpAnswers: [
+    labelled(
+      'http_answers_total',
+      'Answers to HTTP requests at the port of the clients, refused handshakes included.',
+      'status',
+      (counters) => counters.httpAnswers,
     ),
   ],
   sessionsOpened: [
@@ -171,6 +182,18 @@ export const COUNTER_DEFINITIONS: Readonly<
 
 export const GAUGE_DEFINITIONS: Readonly<Record<keyof Gauges, GaugeDefinition>> = {
   connections: { name: 'gantry_connections', help: 'Open connections.' },
+  sockets: {
+    name: 'gantry_sockets',
+    help: 'Open connections of whatever kind: WebSockets, HTTP, silent ones. At most 256 beyond limits.maxConnections.',
+  },
+  pendingSockets: {
+    name: 'gantry_pending_sockets',
+    help: 'Of those, the ones that have not sent a whole request yet.',
+  },
+  maxSockets: {
+    name: 'gantry_max_sockets',
+    help: 'Sockets that may stay: limits.maxConnections, or fewer where the process may not open so many files.',
+  },
   sessions: { name: 'gantry_sessions', help: 'Established sessions of this node.' },
   subscriptions: { name: 'gantry_subscriptions', help: 'Subscriptions of sessions of this node.' },
   registrations: { name: 'gantry_registrations', help: 'Registrations of sessions of this node.' },

@@ -1,41 +1,129 @@
 export interface AdmissionLimits {
+  /** Connections that may stay: WebSockets, and HTTP requests while they are answered. */
   readonly maxConnections: number;
-  /** 0: no limit. */
+  /** So many more may be open: they are silent so far, or are told that there are too many. */
+  readonly maxSurplusConnections: number;
+  /** Of one address; 0: no limit. */
   readonly maxConnectionsPerAddress: number;
+  /** Connections that have not sent a whole request yet. */
+  readonly maxPendingConnections: number;
 }
 
-export type AdmissionRefusal = 'connections' | 'connections_per_address';
+export type PlaceRefusal = 'connections' | 'connections_per_address';
+export type AdmissionRefusal = PlaceRefusal | 'pending_connections';
 
-/** Counts open connections, in all and per remote address. Bounded by `maxConnections`. */
+const SURPLUS_PER_ADDRESS = 16;
+
+interface Counts {
+  /** From the accept to the end. */
+  open: number;
+  /** Those that were let in. */
+  staying: number;
+}
+
+/**
+ * Counts open connections from the moment they are accepted, in all and per address. An address is a key: whatever the
+ * caller counts as one. Bounded by `maxConnections` and the surplus. A connection that sends nothing takes nobody's
+ * place: only a request takes one.
+ */
 export class Admission {
   readonly #limits: AdmissionLimits;
-  readonly #byAddress = new Map<string, number>();
-  #count = 0;
+  readonly #byAddress = new Map<string, Counts>();
+  readonly #all: Counts = { open: 0, staying: 0 };
+  #pendingCount = 0;
+  readonly #release = (place: Place): void => this.#leave(place.address, place.isStaying);
 
   constructor(limits: AdmissionLimits) {
     this.#limits = limits;
   }
 
+  /** All that are open. */
   get count(): number {
-    return this.#count;
+    return this.#all.open;
   }
 
-  /** Counts one more, or says which limit forbids it. */
-  enter(address: string): AdmissionRefusal | undefined {
-    const { maxConnections, maxConnectionsPerAddress } = this.#limits;
-    if (this.#count >= maxConnections) return 'connections';
-    const fromAddress = this.#byAddress.get(address) ?? 0;
-    if (maxConnectionsPerAddress > 0 && fromAddress >= maxConnectionsPerAddress) return 'connections_per_address';
-    this.#byAddress.set(address, fromAddress + 1);
-    this.#count++;
+  /** Those that have not sent a whole request yet. */
+  get pendingCount(): number {
+    return this.#pendingCount;
+  }
+
+  /**
+   * A connection was accepted: counts it until `left` or the release of its place, or returns why it cannot even be
+   * answered. `address` undefined: that of a proxy, which counts for nobody.
+   */
+  arrived(address: string | undefined): AdmissionRefusal | undefined {
+    const { maxConnections, maxSurplusConnections, maxPendingConnections, maxConnectionsPerAddress } = this.#limits;
+    if (this.#all.open >= maxConnections + maxSurplusConnections) return 'connections';
+    if (this.#pendingCount >= maxPendingConnections) return 'pending_connections';
+    if (address !== undefined) {
+      const mostOpen = maxConnectionsPerAddress === 0 ? Infinity : maxConnectionsPerAddress + SURPLUS_PER_ADDRESS;
+      if ((this.#byAddress.get(address)?.open ?? 0) >= mostOpen) return 'connections_per_address';
+      this.#countsOf(address).open++;
+    }
+    this.#all.open++;
+    this.#pendingCount++;
     return undefined;
   }
 
-  /** Once per admitted connection. */
-  leave(address: string): void {
-    const fromAddress = this.#byAddress.get(address) ?? 0;
-    if (fromAddress > 1) this.#byAddress.set(address, fromAddress - 1);
-    else this.#byAddress.delete(address);
-    this.#count--;
+  /** It has gone before it sent a whole request. Once. */
+  left(address: string | undefined): void {
+    this.#pendingCount--;
+    this.#leave(address, false);
+  }
+
+  /** It has sent a whole request. `address` as given to `arrived`; `client`: the address that a proxy forwards, else the same. */
+  requested(address: string | undefined, client: string): Place {
+    this.#pendingCount--;
+    if (address === undefined) this.#countsOf(client).open++;
+    return new Place(client, this.#release);
+  }
+
+  /** Lets a connection stay, or returns why not: then it is to be answered and closed. Once for each place. */
+  admit(place: Place): PlaceRefusal | undefined {
+    const { maxConnections, maxConnectionsPerAddress } = this.#limits;
+    const counts = this.#countsOf(place.address);
+    if (this.#all.staying >= maxConnections) return 'connections';
+    if (maxConnectionsPerAddress > 0 && counts.staying >= maxConnectionsPerAddress) return 'connections_per_address';
+    this.#all.staying++;
+    counts.staying++;
+    place.isStaying = true;
+    return undefined;
+  }
+
+  #countsOf(address: string): Counts {
+    let counts = this.#byAddress.get(address);
+    if (counts === undefined) {
+      counts = { open: 0, staying: 0 };
+      this.#byAddress.set(address, counts);
+    }
+    return counts;
+  }
+
+  #leave(address: string | undefined, wasStaying: boolean): void {
+    this.#all.open--;
+    if (wasStaying) this.#all.staying--;
+    if (address === undefined) return;
+    const counts = this.#countsOf(address);
+    counts.open--;
+    if (wasStaying) counts.staying--;
+    if (counts.open <= 0) this.#byAddress.delete(address);
+  }
+}
+
+/** What a connection that has sent a request counts as, until it is given up. */
+export class Place {
+  readonly address: string;
+  isStaying = false;
+  #release: ((place: Place) => void) | undefined;
+
+  constructor(address: string, release: (place: Place) => void) {
+    this.address = address;
+    this.#release = release;
+  }
+
+  /** The connection has gone. Idempotent. */
+  release(): void {
+    this.#release?.(this);
+    this.#release = undefined;
   }
 }

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Logger } from '../telemetry/logger.js';
 import { listenError } from './listen-error.js';
+import { listenAt } from './listen-hosts.js';
 
 export interface OpsOptions {
   readonly host: string;
@@ -24,6 +24,7 @@ const MAX_CONNECTIONS = 64;
 const REQUEST_TIMEOUT_MS = 5_000;
 const KEEP_ALIVE_MS = 15_000;
 const MAX_HEADER_BYTES = 8_192;
+const MAX_REQUESTS_PER_CONNECTION = 1_000;
 const JSON_TYPE = 'application/json; charset=utf-8';
 
 interface Reply {
@@ -37,14 +38,31 @@ export class OpsServer {
   readonly #options: OpsOptions;
   readonly #sources: OpsSources;
   readonly #logger: Logger;
-  readonly #server: Server;
+  #servers: readonly Server[] = [];
   #stopping: Promise<void> | undefined;
 
   constructor(options: OpsOptions, sources: OpsSources, logger: Logger) {
     this.#options = options;
     this.#sources = sources;
     this.#logger = logger;
-    this.#server = createServer(
+  }
+
+  /** Rejects with a ListenError that says what is wrong. Once. */
+  async start(): Promise<{ port: number }> {
+    const { host, port } = this.#options;
+    this.#servers = await listenAt(host, port, {
+      open: (address, wanted) => this.#listen(address, wanted),
+      portOf,
+      close: (server) => server.close(),
+    });
+    const [first] = this.#servers;
+    const bound = first === undefined ? port : portOf(first);
+    this.#logger.info({ host, port: bound }, 'ops.listening');
+    return { port: bound };
+  }
+
+  async #listen(host: string, port: number): Promise<Server> {
+    const server = createServer(
       {
         requestTimeout: REQUEST_TIMEOUT_MS,
         headersTimeout: REQUEST_TIMEOUT_MS,
@@ -54,25 +72,19 @@ export class OpsServer {
       },
       (request, response) => void this.#answer(request, response),
     );
-    this.#server.maxConnections = MAX_CONNECTIONS;
-  }
-
-  /** Rejects with a ListenError that says what is wrong. Once. */
-  async start(): Promise<{ port: number }> {
-    const { host, port } = this.#options;
+    server.maxConnections = MAX_CONNECTIONS;
+    server.maxRequestsPerSocket = MAX_REQUESTS_PER_CONNECTION;
     await new Promise<void>((resolve, reject) => {
       const fail = (cause: Error): void => reject(listenError(host, port, cause));
-      this.#server.once('error', fail);
-      this.#server.listen({ host, port, exclusive: true }, () => {
-        this.#server.off('error', fail);
-        // A connection that could not be accepted is told here, for want of descriptors for instance; unheard it ends the process.
-        this.#server.on('error', (error) => this.#logger.error({ error }, 'ops.request_failed'));
+      server.once('error', fail);
+      server.listen({ host, port, exclusive: true }, () => {
+        server.off('error', fail);
+        // A connection that could not be accepted is reported here, for want of descriptors for instance; without a listener it ends the process.
+        server.on('error', (error) => this.#logger.error({ error }, 'ops.request_failed'));
         resolve();
       });
     });
-    const bound = this.#server.address() as AddressInfo;
-    this.#logger.info({ host, port: bound.port }, 'ops.listening');
-    return { port: bound.port };
+    return server;
   }
 
   /** Cuts what is open. Idempotent. */
@@ -82,11 +94,15 @@ export class OpsServer {
   }
 
   async #stop(): Promise<void> {
-    if (!this.#server.listening) return;
-    await new Promise<void>((resolve) => {
-      this.#server.close(() => resolve());
-      this.#server.closeAllConnections();
-    });
+    if (this.#servers.length === 0) return;
+    const closed = this.#servers.map(
+      (server) =>
+        new Promise<void>((resolve) => {
+          server.close(() => resolve());
+          server.closeAllConnections();
+        }),
+    );
+    await Promise.all(closed);
     this.#logger.info({}, 'ops.stopped');
   }
 
@@ -127,6 +143,11 @@ export class OpsServer {
       return json(500, { error: 'the metrics could not be collected' });
     }
   }
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 function readiness({ ready, reason }: Readiness): Reply {

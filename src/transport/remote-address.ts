@@ -1,22 +1,89 @@
-const MAPPED_IPV4 = /^0000:0000:0000:0000:0000:ffff:([0-9a-f]{2})([0-9a-f]{2}):([0-9a-f]{2})([0-9a-f]{2})$/;
-const ADDRESS = /^[0-9A-Fa-f.:[\]]{2,56}$/;
+import {
+  countingKey,
+  formatIpAddress,
+  isInNetwork,
+  parseIpAddress,
+  parseIpNetwork,
+  type IpAddress,
+  type IpNetwork,
+} from './ip-address.js';
 
-/** An IPv4 address that a socket for both families shows as IPv6, as people write it. */
-export function readableAddress(address: string): string {
-  const bytes = MAPPED_IPV4.exec(address);
-  return bytes === null
-    ? address
-    : bytes
-        .slice(1)
-        .map((byte) => Number.parseInt(byte, 16))
-        .join('.');
+export interface RemoteAddressOptions {
+  readonly trustProxyHeader: 'none' | 'x-forwarded-for';
+  /** Addresses and networks. Absent: see `PRIVATE`. */
+  readonly trustedProxies?: readonly string[];
+  readonly ipv6PrefixBits: number;
 }
 
-/**
- * The last address of X-Forwarded-For: the one the nearest proxy has seen; all before it may be the client's invention.
- * Undefined when it is no address.
- */
-export function forwardedAddress(header: string): string | undefined {
-  const last = header.slice(header.lastIndexOf(',') + 1).trim();
-  return ADDRESS.test(last) ? last : undefined;
+/** Where a connection comes from. */
+export interface RemoteAddress {
+  /** For people. Never empty. */
+  readonly text: string;
+  /** For counting: the same for all addresses that one host may use. */
+  readonly key: string;
+}
+
+/** Loopback, private, link-local and unique local addresses: where proxies are when nobody says more. */
+const PRIVATE = [
+  '127.0.0.0/8',
+  '::1/128',
+  '10.0.0.0/8',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '169.254.0.0/16',
+  '100.64.0.0/10',
+  'fe80::/10',
+  'fc00::/7',
+];
+/** How many entries of X-Forwarded-For are looked at: as many proxies stand in one row. */
+const MAX_HOPS = 16;
+
+/** Tells who is at the other end, and whom a proxy there speaks for. */
+export class RemoteAddresses {
+  readonly #options: RemoteAddressOptions;
+  readonly #proxies: readonly IpNetwork[];
+
+  constructor(options: RemoteAddressOptions) {
+    this.#options = options;
+    const proxies = options.trustProxyHeader === 'none' ? [] : (options.trustedProxies ?? PRIVATE);
+    this.#proxies = proxies.map(parseIpNetwork).filter((network) => network !== undefined);
+  }
+
+  /** The other end of the connection itself. `text`: as the system writes it. */
+  peer(text: string): RemoteAddress {
+    return this.#describe(parseIpAddress(text), text);
+  }
+
+  /** The header of this peer counts. */
+  isProxy({ text }: RemoteAddress): boolean {
+    if (this.#proxies.length === 0) return false;
+    const address = parseIpAddress(text);
+    return address !== undefined && this.#isTrusted(address);
+  }
+
+  /**
+   * Whom a proxy forwards, from X-Forwarded-For, all header lines joined. From the end on: the last entry is what the
+   * proxy itself saw, and those before it count only while the entry behind is a proxy that is trusted by name. So
+   * nothing that a client wrote is believed. The peer itself, where the header names no address.
+   */
+  client(peer: RemoteAddress, forwardedFor: string): RemoteAddress {
+    const entries = forwardedFor.split(',').slice(-MAX_HOPS).reverse();
+    let client: IpAddress | undefined;
+    for (const entry of entries) {
+      const address = parseIpAddress(entry.trim());
+      if (address === undefined) break;
+      client = address;
+      if (this.#options.trustedProxies === undefined || !this.#isTrusted(address)) break;
+    }
+    return client === undefined ? peer : this.#describe(client, peer.text);
+  }
+
+  #isTrusted(address: IpAddress): boolean {
+    return this.#proxies.some((network) => isInNetwork(address, network));
+  }
+
+  #describe(address: IpAddress | undefined, text: string): RemoteAddress {
+    if (address === undefined) return { text: text === '' ? 'unknown' : text, key: text };
+    return { text: formatIpAddress(address), key: countingKey(address, this.#options.ipv6PrefixBits) };
+  }
 }

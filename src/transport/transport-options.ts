@@ -11,7 +11,8 @@ export interface TransportOptions {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
-  readonly path: string;
+  /** One or several. A slash at the end makes no difference. */
+  readonly path: string | readonly string[];
   readonly tls?: TlsOptions;
   /** See originMatcher. */
   readonly allowedOrigins: readonly string[];
@@ -20,6 +21,12 @@ export interface TransportOptions {
   readonly requireSubprotocol: boolean;
   readonly compression: 'off' | 'shared';
   readonly trustProxyHeader: 'none' | 'x-forwarded-for';
+  /** Addresses and networks whose header counts. Absent: loopback and private ones. */
+  readonly trustedProxies?: readonly string[];
+  /** IPv6 addresses that share so many first bits count as one. */
+  readonly ipv6PrefixBits: number;
+  /** Of the request line and headers of one request. Larger ones get 431. */
+  readonly maxHeaderBytes: number;
   /**
    * Of one WebSocket message. One up to twice as long is answered with an ABORT that says so; a longer one is not
    * read, and the connection cut.
@@ -27,7 +34,10 @@ export interface TransportOptions {
   readonly maxMessageBytes: number;
   /** Of the kernel, for each connection; 0: the system decides. See LimitReceiveBuffer. */
   readonly receiveBufferBytes: number;
+  /** WebSockets, and HTTP requests while they are answered. */
   readonly maxConnections: number;
+  /** Connections that have not sent a whole request yet. */
+  readonly maxPendingConnections: number;
   /** 0: no limit. */
   readonly maxConnectionsPerAddress: number;
   /** Silence after which a connection is closed: 8 to 960 whole seconds. A ping goes out 4 to 16 s earlier. */

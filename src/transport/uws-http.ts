@@ -1,54 +1,114 @@
-import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
-import { SITE_HEADERS, type SitePage, type StaticSite } from './static-site.js';
+import type { HttpResponse } from 'uWebSockets.js';
+import type { HttpStatus } from '../telemetry/counters.js';
+import { SITE_HEADERS, type SitePage } from './static-site.js';
 
-/** Answers one HTTP request that is not a WebSocket upgrade: a page of the site, or one sentence of plain text. */
-export function answer(res: HttpResponse, req: HttpRequest, site: StaticSite | undefined, socketPath: string): void {
-  const method = req.getCaseSensitiveMethod();
-  const path = req.getUrl();
-  const isHead = method === 'HEAD';
-  if (method !== 'GET' && !isHead) {
-    res.writeStatus('405 Method Not Allowed').writeHeader('Allow', 'GET, HEAD');
-    text(res, isHead, 'Only GET and HEAD are answered here.', true);
-    return;
-  }
-  if (path === socketPath) {
-    res.writeStatus('426 Upgrade Required').writeHeader('Upgrade', 'websocket');
-    text(res, isHead, `This is a WAMP router: connect to ${path} with a WebSocket.`);
-    return;
-  }
-  const page = site?.find(path);
-  if (page === undefined) {
-    res.writeStatus('404 Not Found');
-    text(res, isHead, `There is nothing here. The WAMP router answers WebSockets at ${socketPath}.`);
-    return;
-  }
-  sendPage(res, isHead, req.getHeader('if-none-match'), page);
+/** One HTTP answer. */
+export interface HttpAnswer {
+  readonly status: HttpStatus;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly body: Uint8Array | string;
+  /** HEAD, or 304: only how long the body would be. */
+  readonly isBodyLeftOut?: boolean;
 }
 
-/** Refuses an upgrade and says why. The connection is closed. */
-export function refuse(res: HttpResponse, status: string, sentence: string): void {
-  res.writeStatus(status);
-  text(res, false, sentence, true);
+const STATUS_LINES: Readonly<Record<HttpStatus, string>> = {
+  '200': '200 OK',
+  '304': '304 Not Modified',
+  '400': '400 Bad Request',
+  '403': '403 Forbidden',
+  '404': '404 Not Found',
+  '405': '405 Method Not Allowed',
+  '426': '426 Upgrade Required',
+  '431': '431 Request Header Fields Too Large',
+  '503': '503 Service Unavailable',
+};
+/** What an answer that its client does not take is given up after. */
+const ANSWER_LIMIT_MS = 60_000;
+
+/**
+ * Answers one HTTP request in a later turn, and ends its connection: the library gives up a connection that sends another
+ * request meanwhile, so nobody makes the router answer into a queue that nobody reads. Of a page nothing is
+ * copied: it goes out as far as the system takes it.
+ * `ended`: the connection has gone, or goes as soon as what is written is out. Called once.
+ */
+export function sendAnswer(response: HttpResponse, answer: HttpAnswer, ended: () => void): void {
+  const writing = new Writing(response, answer, ended);
+  response.onAborted(() => writing.aborted());
+  setImmediate(() => writing.begin());
 }
 
-function text(res: HttpResponse, isHead: boolean, sentence: string, closeConnection = false): void {
-  const body = `${sentence}\n`;
-  res.writeHeader('Content-Type', 'text/plain; charset=utf-8').writeHeader('X-Content-Type-Options', 'nosniff');
-  if (isHead) endWithoutBody(res, Buffer.byteLength(body));
-  else res.end(body, closeConnection);
+/** One sentence of plain text. */
+export function textAnswer(status: HttpStatus, sentence: string, headers: HttpAnswer['headers'] = []): HttpAnswer {
+  const type = ['Content-Type', 'text/plain; charset=utf-8'] as const;
+  return { status, headers: [...headers, type, ['X-Content-Type-Options', 'nosniff']], body: `${sentence}\n` };
 }
 
-function sendPage(res: HttpResponse, isHead: boolean, ifNoneMatch: string, page: SitePage): void {
+/** A page of the site, or that the client has it already. */
+export function pageAnswer(page: SitePage, ifNoneMatch: string): HttpAnswer {
   const isKnown = ifNoneMatch.split(',').some((tag) => tag.trim().replace(/^W\//, '') === page.etag);
-  res.writeStatus(isKnown ? '304 Not Modified' : '200 OK').writeHeader('ETag', page.etag);
-  for (const [name, value] of SITE_HEADERS) res.writeHeader(name, value);
-  if (!isKnown) res.writeHeader('Content-Type', page.contentType);
-  if (isKnown) res.endWithoutBody();
-  else if (isHead) endWithoutBody(res, page.body.byteLength);
-  else res.end(page.body);
+  return {
+    status: isKnown ? '304' : '200',
+    headers: [['ETag', page.etag], ...SITE_HEADERS, ['Content-Type', page.contentType]],
+    body: page.body,
+    isBodyLeftOut: isKnown,
+  };
 }
 
-// uWebSockets.js ends the process when its own endWithoutBody is given a length: it then takes the request for unanswered.
-function endWithoutBody(res: HttpResponse, bodyBytes: number): void {
-  res.writeHeader('Content-Length', String(bodyBytes)).endWithoutBody();
+class Writing {
+  readonly #response: HttpResponse;
+  readonly #answer: HttpAnswer;
+  readonly #ended: () => void;
+  #isOpen = true;
+  #limit: NodeJS.Timeout | undefined;
+
+  constructor(response: HttpResponse, answer: HttpAnswer, ended: () => void) {
+    this.#response = response;
+    this.#answer = answer;
+    this.#ended = ended;
+  }
+
+  /** The client has gone, or did not wait for this answer before it asked again. */
+  aborted(): void {
+    if (this.#isOpen) this.#end();
+  }
+
+  begin(): void {
+    if (!this.#isOpen) return;
+    const { body } = this.#answer;
+    this.#limit = setTimeout(() => this.#response.close(), ANSWER_LIMIT_MS);
+    this.#response.cork(() => this.#writeHead());
+    if (typeof body === 'string' && this.#answer.isBodyLeftOut !== true) return;
+    if (this.#answer.isBodyLeftOut === true || typeof body === 'string') this.#response.close();
+    else {
+      this.#response.onWritable((offset) => this.#writeBody(body, offset));
+      this.#writeBody(body, 0);
+    }
+  }
+
+  /** A text, whole; of everything else only how long it is. */
+  #writeHead(): void {
+    const { status, headers, body, isBodyLeftOut } = this.#answer;
+    this.#response.writeStatus(STATUS_LINES[status]);
+    for (const [name, value] of headers) this.#response.writeHeader(name, value);
+    if (typeof body === 'string' && isBodyLeftOut !== true) {
+      this.#response.end(body, true);
+      this.#end();
+    } else this.#response.writeHeader('Connection', 'close').tryEnd('', Buffer.byteLength(body));
+  }
+
+  /**
+   * False: the system takes no more for now. Once the library knows that a body is complete it takes the connection
+   * back, and keeps it. So it is told of one byte more than there is, and closed by hand when the body is out.
+   */
+  #writeBody(body: Uint8Array, offset: number): boolean {
+    const [isTaken] = this.#response.tryEnd(body.subarray(offset), body.byteLength + 1);
+    if (isTaken) this.#response.close();
+    return isTaken;
+  }
+
+  #end(): void {
+    this.#isOpen = false;
+    clearTimeout(this.#limit);
+    this.#ended();
+  }
 }

@@ -10,6 +10,7 @@ import { VARIABLES } from '../../src/config/settings.js';
 import { Code } from '../../src/wamp/codes.js';
 import { gantry, GantryProcess } from '../support/gantry-process.js';
 import { RawClient } from '../support/raw-client.js';
+import { handshake, RawHttp } from '../support/raw-http.js';
 
 let folder: string;
 beforeAll(() => {
@@ -281,5 +282,75 @@ describe('gantry start', () => {
     const { code, stdout, stderr } = await gantry(['start', '--config', '/absent.yaml', ...ANY_PORTS]);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toBe('configuration is not usable:\n  /absent.yaml: cannot be read: there is no such file\n');
+  });
+});
+
+describe('a native library that does not load', () => {
+  it('is one sentence that says what to do', async () => {
+    const strange = file(
+      'strange.cjs',
+      "Object.defineProperty(process, 'versions', { value: { ...process.versions, modules: '999' } });\n" +
+        "require('node:module')._load = ((load) => (name, ...rest) => {\n" +
+        "  if (name === 'uWebSockets.js') throw new Error('no binary');\n" +
+        '  return load(name, ...rest);\n})(require("node:module")._load);\n',
+    );
+    const { code, stdout, stderr } = await gantry(['start', '--port', '0', '--ops-port', '0'], {
+      NODE_OPTIONS: `--require ${strange}`,
+    });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^gantry: cannot start: the library uWebSockets\.js does not load with Node\.js \d+.*\n$/);
+    expect(stderr).toMatch(/glibc .*use Node\.js 20 or 22.*npm ci/);
+  });
+});
+
+describe('GANTRY_DEFAULTS', () => {
+  it('names settings that everything else outranks', async () => {
+    const defaults = file('image.yaml', 'listen: { host: 0.0.0.0, port: 1234 }\nops: { host: 0.0.0.0 }');
+    const path = file('mounted.yaml', 'listen: { host: 127.0.0.1 }');
+    const { stdout } = await gantry(['config', '--config', path], { GANTRY_DEFAULTS: defaults, GANTRY_OPS_PORT: '99' });
+    expect(parse(stdout)).toMatchObject({
+      listen: { host: '127.0.0.1', port: 1234 },
+      ops: { host: '0.0.0.0', port: 99 },
+    });
+  });
+  it('is what the image has, and no variable for a setting', () => {
+    const dockerfile = readFileSync(new URL('../../Dockerfile', import.meta.url), 'utf8');
+    expect([...dockerfile.matchAll(/GANTRY_[A-Z_]+(?==)/g)].map(([name]) => name)).toEqual(['GANTRY_DEFAULTS']);
+    const image = parse(readFileSync(new URL('../../deploy/image.yaml', import.meta.url), 'utf8'));
+    expect(parseConfig(image)).toMatchObject({ listen: { host: '0.0.0.0' }, ops: { host: '0.0.0.0' } });
+  });
+});
+
+describe('signals that end or debug other processes', () => {
+  it('changes nothing on SIGHUP and SIGUSR1, and says so', async () => {
+    const router = new GantryProcess(['start', '--port', '0', '--ops-port', '0']);
+    const url = await router.ready();
+    router.signal('SIGHUP');
+    await router.said('stderr', /SIGHUP.*ignored/);
+    router.signal('SIGUSR1');
+    await router.said('stderr', /SIGUSR1.*ignored/);
+    const client = await RawClient.connect(url);
+    await client.hello();
+    await client.close();
+    router.signal('SIGTERM');
+    const { code, stderr } = await router.exit;
+    expect(code).toBe(0);
+    expect(stderr).not.toContain('Debugger');
+  });
+});
+
+describe('too few descriptors', () => {
+  it('serves as many connections as fit, answers the others, and says so', async () => {
+    const router = new GantryProcess(['start', '--port', '0', '--ops-port', '0'], {}, undefined, 128);
+    const url = new URL(await router.ready());
+    await router.said('stderr', /descriptors\.limited/);
+    const clients = Array.from({ length: 300 }, () => new RawHttp(Number(url.port), handshake()));
+    const statuses = await Promise.all(clients.map((client) => client.until('\r\n\r\n').catch(() => '')));
+    const served = statuses.filter((reply) => reply.startsWith('HTTP/1.1 101'));
+    expect(served.length).toBeGreaterThan(40);
+    expect(served.length).toBeLessThan(128);
+    for (const { socket } of clients) socket.destroy();
+    router.signal('SIGTERM');
+    expect((await router.exit).stderr).not.toContain('descriptors.exhausted');
   });
 });

@@ -18,10 +18,18 @@ export class GantryProcess {
   readonly child: ChildProcessWithoutNullStreams;
   readonly #texts = { stdout: '', stderr: '' };
 
-  constructor(words: readonly string[], variables: Readonly<Record<string, string>> = {}, cwd?: string) {
+  constructor(
+    words: readonly string[],
+    variables: Readonly<Record<string, string>> = {},
+    cwd?: string,
+    maxOpenFiles?: number,
+  ) {
     if (!existsSync(main)) throw new Error('there is no dist/main.js: run `npm run build` first');
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('GANTRY_'));
-    this.child = spawn(process.execPath, [main, ...words], {
+    const command = [process.execPath, main, ...words];
+    const limited = maxOpenFiles === undefined ? [] : ['sh', '-c', `ulimit -n ${maxOpenFiles}; exec "$0" "$@"`];
+    const [program = '', ...rest] = [...limited, ...command];
+    this.child = spawn(program, rest, {
       env: { ...Object.fromEntries(inherited), ...variables },
       ...(cwd !== undefined && { cwd }),
     });

@@ -20,6 +20,9 @@ describe('operations endpoint', () => {
   const none = () => 0;
   const gauges = {
     connections: none,
+    sockets: none,
+    pendingSockets: none,
+    maxSockets: none,
     sessions: none,
     subscriptions: none,
     registrations: none,

@@ -1,10 +1,10 @@
-import { connect } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createCounters } from '../../../src/telemetry/counters.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import type { TransportOptions } from '../../../src/transport/transport-options.js';
 import { UwsServer } from '../../../src/transport/uws-server.js';
 import { selfSignedFiles } from '../../support/certificate.js';
+import { handshake, RawHttp } from '../../support/raw-http.js';
 import { PeerSocket, TRANSPORT_DEFAULTS, UwsScene } from '../../support/uws-scene.js';
 
 let scenes: UwsScene[] = [];
@@ -333,29 +333,14 @@ describe('life of the server', () => {
     await peer.until(({ texts }) => texts.length === 1);
   });
 
-  it('answers an upgrade on an open HTTP connection with 503 while it drains', async () => {
+  it('answers an upgrade on a connection that is open already with 503 while it drains', async () => {
     const scene = await open();
-    const socket = connect(scene.port, '127.0.0.1').setEncoding('utf8');
-    const replies: string[] = [];
-    let wake: () => void = () => undefined;
-    socket.on('data', (chunk: string) => {
-      replies.push(chunk);
-      wake();
-    });
-    const reply = async (request: string) => {
-      replies.length = 0;
-      socket.write(request);
-      while (!replies.join('').includes('\r\n\r\n')) await new Promise<void>((resolve) => (wake = resolve));
-      return replies.join('').split('\r\n')[0];
-    };
-    expect(await reply('GET /x HTTP/1.1\r\nHost: x\r\n\r\n')).toBe('HTTP/1.1 404 Not Found');
+    const client = new RawHttp(scene.port);
+    await vi.waitFor(() => expect(scene.server.sockets.count).toBe(1));
     scene.server.stopListening();
-    const upgrade =
-      'GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
-      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: wamp.2.json\r\n\r\n';
-    expect(await reply(upgrade)).toBe('HTTP/1.1 503 Service Unavailable');
+    client.socket.write(handshake());
+    expect(await client.closed).toMatch(/^HTTP\/1\.1 503 Service Unavailable\r\n/);
     expect(scene.counters.connectionsRefused.draining).toBe(1);
-    socket.destroy();
   });
 
   it('sends what was written, says 1001 to all and ends each listener when it stops', async () => {

@@ -26,6 +26,12 @@ describe('advice on a configuration', () => {
     ).toEqual([]);
   });
 
+  it('names a proxy header that too many could forge', () => {
+    const listen = { trustProxyHeader: 'x-forwarded-for' } as const;
+    expect(advice({ listen })).toEqual([expect.stringContaining('listen.trustedProxies')]);
+    expect(advice({ listen: { ...listen, trustedProxies: ['10.0.0.1'] } })).toEqual([]);
+  });
+
   it('names a total that does not fit into the memory of the process', () => {
     const most = 2_147_483_648;
     expect(advice({ limits: { maxUnsentBytes: 1_073_741_824, maxTotalUnsentBytes: most } })).toEqual(

@@ -12,6 +12,7 @@ const NAMES = [{ uri: 'a', match: 'exact' }];
 
 /** What a list or a text may be, where the schema does not tell; always other than the default. */
 const SAMPLES: Readonly<Record<string, unknown>> = {
+  'listen.trustedProxies': ['10.0.0.0/8'],
   'listen.host': '0.0.0.0',
   'listen.path': '/other',
   'listen.tls.certFile': 'cert.pem',

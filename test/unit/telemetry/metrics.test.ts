@@ -7,6 +7,9 @@ import { Code } from '../../../src/wamp/codes.js';
 
 const gauges: Gauges = {
   connections: () => 11,
+  sockets: () => 18,
+  pendingSockets: () => 19,
+  maxSockets: () => 20,
   sessions: () => 12,
   subscriptions: () => 13,
   registrations: () => 14,
@@ -204,6 +207,7 @@ describe('metrics page', () => {
         ...[
           'serializer',
           'reason',
+          'status',
           'cause',
           'type',
           'outcome',

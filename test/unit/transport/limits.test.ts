@@ -1,26 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Admission } from '../../../src/transport/admission.js';
 import { MessageRate } from '../../../src/transport/message-rate.js';
 import { HEADROOM_BYTES, Slab } from '../../../src/transport/slab.js';
-
-describe('admission', () => {
-  it('refuses past the limit of all connections until one leaves', () => {
-    const admission = new Admission({ maxConnections: 2, maxConnectionsPerAddress: 0 });
-    expect(['a', 'a', 'b'].map((address) => admission.enter(address))).toEqual([undefined, undefined, 'connections']);
-    admission.leave('a');
-    expect(admission.count).toBe(1);
-    expect(admission.enter('b')).toBeUndefined();
-  });
-
-  it('refuses one address past its own limit, and no other', () => {
-    const admission = new Admission({ maxConnections: 10, maxConnectionsPerAddress: 2 });
-    const entered = ['a', 'a', 'a', 'b', '__proto__'].map((address) => admission.enter(address));
-    expect(entered).toEqual([undefined, undefined, 'connections_per_address', undefined, undefined]);
-    admission.leave('a');
-    expect(admission.enter('a')).toBeUndefined();
-    expect(admission.enter('a')).toBe('connections_per_address');
-  });
-});
 
 describe('message rate', () => {
   it('allows one second worth at once, then as many per second', () => {

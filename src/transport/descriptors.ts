@@ -1,0 +1,70 @@
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import type { Logger } from '../telemetry/logger.js';
+
+/** What the process opens besides connections of clients: its log, the store, the operations endpoint, libraries. */
+const OTHER_DESCRIPTORS = 160;
+/** Connections that are accepted only to be told that there are too many. */
+const MAX_SURPLUS = 256;
+/** Of a small limit. */
+const OTHER_SHARE = 1 / 4;
+const SURPLUS_SHARE = 1 / 8;
+const LOOK_EVERY_MS = 5_000;
+const EXHAUSTED = new Set(['EMFILE', 'ENFILE']);
+
+/** How many files and sockets the process may open (RLIMIT_NOFILE). Undefined: nobody knows. */
+export function descriptorLimit(read: () => string = readLimits): number | undefined {
+  try {
+    const [, soft] = /^Max open files\s+(\S+)/m.exec(read()) ?? [];
+    const limit = Number(soft);
+    return Number.isInteger(limit) ? limit : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function readLimits(): string {
+  return readFileSync('/proc/self/limits', 'utf8');
+}
+
+/** `maxConnections`, or fewer where the process could not open a socket for each of them and for those it refuses. */
+export function affordableConnections(
+  maxConnections: number,
+  limit = Infinity,
+): { readonly maxConnections: number; readonly maxSurplusConnections: number } {
+  const maxSurplusConnections = Math.min(MAX_SURPLUS, Math.floor(limit * SURPLUS_SHARE));
+  const others = Math.min(OTHER_DESCRIPTORS, Math.floor(limit * OTHER_SHARE));
+  const affordable = Math.max(1, limit - others - maxSurplusConnections);
+  return { maxConnections: Math.min(maxConnections, affordable), maxSurplusConnections };
+}
+
+/**
+ * Logs when the process can open nothing any more, and when it can again, whoever took the descriptors: neither the
+ * library nor Node.js reports a connection that could not be accepted. Returns how to stop. Costs one file opened every 5 s.
+ */
+export function watchDescriptors(logger: Logger, openOne: () => void = openNull): () => void {
+  let isExhausted = false;
+  const look = (): void => {
+    const code = failureOf(openOne);
+    const wasExhausted = isExhausted;
+    isExhausted = code !== undefined && EXHAUSTED.has(code);
+    if (isExhausted && !wasExhausted) {
+      const message = 'no file or socket can be opened: raise the limit of open files, or lower limits.maxConnections';
+      logger.error({ reason: code, message, count: descriptorLimit() }, 'descriptors.exhausted');
+    } else if (wasExhausted && !isExhausted) logger.info({}, 'descriptors.available');
+  };
+  const timer = setInterval(look, LOOK_EVERY_MS).unref();
+  return () => clearInterval(timer);
+}
+
+function openNull(): void {
+  closeSync(openSync('/dev/null', 'r'));
+}
+
+function failureOf(open: () => void): string | undefined {
+  try {
+    open();
+    return undefined;
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? String(error.code) : '';
+  }
+}

@@ -1,0 +1,81 @@
+import type { ConnectionRefusal } from '../telemetry/counters.js';
+
+/** The headers of a request that the transport looks at. What came in several lines is joined with commas (RFC 9110). */
+export interface RequestHead {
+  readonly upgrade: string;
+  readonly connection: string;
+  readonly key: string;
+  readonly version: string;
+  readonly subprotocols: string;
+  readonly extensions: string;
+  readonly origin: string;
+  readonly forwardedFor: string;
+  readonly ifNoneMatch: string;
+  /** Of the request line and all headers, as they were sent. */
+  readonly bytes: number;
+}
+
+const FIELDS: Readonly<Record<string, Exclude<keyof RequestHead, 'bytes'>>> = {
+  upgrade: 'upgrade',
+  connection: 'connection',
+  'sec-websocket-key': 'key',
+  'sec-websocket-version': 'version',
+  'sec-websocket-protocol': 'subprotocols',
+  'sec-websocket-extensions': 'extensions',
+  origin: 'origin',
+  'x-forwarded-for': 'forwardedFor',
+  'if-none-match': 'ifNoneMatch',
+};
+const FIELD_BY_HEADER = new Map(Object.entries(FIELDS));
+/** `: ` and the end of the line. */
+const LINE_OVERHEAD_BYTES = 4;
+
+interface Request {
+  getUrl(): string;
+  /** Undefined without a question mark, whatever the library's types promise. */
+  getQuery(): string | undefined;
+  forEach(visit: (name: string, value: string) => void): void;
+}
+
+/** Reads a request's headers. O(bytes), which the library bounds. */
+export function readHead(request: Request): RequestHead {
+  const head = {
+    upgrade: '',
+    connection: '',
+    key: '',
+    version: '',
+    subprotocols: '',
+    extensions: '',
+    origin: '',
+    forwardedFor: '',
+    ifNoneMatch: '',
+    bytes: request.getUrl().length + (request.getQuery() ?? '').length,
+  };
+  request.forEach((name, value) => {
+    head.bytes += name.length + value.length + LINE_OVERHEAD_BYTES;
+    const field = FIELD_BY_HEADER.get(name);
+    if (field !== undefined) head[field] = head[field] === '' ? value : `${head[field]},${value}`;
+  });
+  return head;
+}
+
+/** 16 bytes in base64. */
+const KEY = /^[A-Za-z0-9+/]{21}[AQgw]==$/;
+const VERSION = '13';
+
+export type HandshakeFlaw = Extract<
+  ConnectionRefusal,
+  'upgrade_required' | 'websocket_version' | 'malformed_handshake'
+>;
+
+/** What is wrong with an opening handshake (RFC 6455, 4.2.1). Undefined: nothing. */
+export function handshakeFlaw({ upgrade, connection, key, version }: RequestHead): HandshakeFlaw | undefined {
+  if (!hasToken(upgrade, 'websocket')) return 'upgrade_required';
+  if (!hasToken(connection, 'upgrade')) return 'malformed_handshake';
+  if (version !== VERSION) return 'websocket_version';
+  return KEY.test(key) ? undefined : 'malformed_handshake';
+}
+
+function hasToken(list: string, token: string): boolean {
+  return list.split(',').some((entry) => entry.trim().toLowerCase() === token);
+}

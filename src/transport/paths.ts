@@ -1,0 +1,15 @@
+/** The paths of the WebSocket as a list. */
+export function pathsOf(path: string | readonly string[]): readonly string[] {
+  return typeof path === 'string' ? [path] : path;
+}
+
+/** Every path that clients may ask for: each with and without a slash at its end. */
+export function pathVariants(path: string | readonly string[]): readonly string[] {
+  const variants = new Set<string>();
+  for (const each of pathsOf(path)) {
+    const bare = each.replace(/\/+$/, '');
+    if (bare !== '') variants.add(bare);
+    variants.add(`${bare}/`);
+  }
+  return [...variants];
+}

@@ -1,0 +1,203 @@
+import { performance } from 'node:perf_hooks';
+import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets.js';
+import type { ConnectionRefusal, Counters } from '../telemetry/counters.js';
+import type { Logger } from '../telemetry/logger.js';
+import { Admission, type Place } from './admission.js';
+import type { ConnectionTraits } from './connection.js';
+import { handshakeFlaw, readHead, type RequestHead } from './handshake.js';
+import { originMatcher } from './origins.js';
+import { pathsOf, pathVariants } from './paths.js';
+import { REFUSALS, type SilentRefusal, type TemporaryRefusal } from './refusals.js';
+import { RemoteAddresses, type RemoteAddress } from './remote-address.js';
+import type { StaticSite } from './static-site.js';
+import { negotiate, subprotocolsOf, type Subprotocol } from './subprotocols.js';
+import type { TransportOptions } from './transport-options.js';
+import type { UwsConnection } from './uws-connection.js';
+import { pageAnswer, sendAnswer, textAnswer, type HttpAnswer } from './uws-http.js';
+
+/** What a WebSocket carries with it. */
+export interface UserData {
+  readonly traits: ConnectionTraits;
+  readonly place: Place;
+  connection: UwsConnection | undefined;
+}
+
+export interface DoorOptions extends TransportOptions {
+  /** See AdmissionLimits. */
+  readonly maxSurplusConnections: number;
+}
+
+type AnsweredRefusal = Exclude<ConnectionRefusal, SilentRefusal>;
+
+/** The library ends a connection without a request after 10 s, by a clock that may be 2 s early. */
+const REQUEST_TIMEOUT_MS = 7_500;
+
+/** One request, taken in. */
+interface Visit {
+  readonly response: HttpResponse;
+  readonly head: RequestHead;
+  readonly client: RemoteAddress;
+  readonly place: Place;
+  /** Of the method HEAD. */
+  readonly isHead: boolean;
+}
+
+/**
+ * Everything before a WebSocket opens: counts every connection from its accept to its end, answers HTTP requests, and
+ * decides which opening handshakes succeed. What is refused is counted by reason.
+ */
+export class UwsDoor {
+  readonly #options: DoorOptions;
+  readonly #counters: Counters;
+  readonly #logger: Logger;
+  readonly #admission: Admission;
+  readonly #addresses: RemoteAddresses;
+  readonly #subprotocols: readonly Subprotocol[];
+  readonly #isAllowedOrigin: (origin: string) => boolean;
+  readonly #closedFor: () => TemporaryRefusal | undefined;
+  readonly #socketPaths: ReadonlySet<string>;
+  /** Pages to serve beside the WebSocket. */
+  site: StaticSite | undefined;
+
+  /** `closedFor`: why no WebSocket may open for the time being. */
+  constructor(options: DoorOptions, counters: Counters, logger: Logger, closedFor: () => TemporaryRefusal | undefined) {
+    this.#closedFor = closedFor;
+    this.#options = options;
+    this.#counters = counters;
+    this.#logger = logger;
+    this.#admission = new Admission(options);
+    this.#addresses = new RemoteAddresses(options);
+    this.#subprotocols = subprotocolsOf(options.serializers);
+    this.#isAllowedOrigin = originMatcher(options.allowedOrigins);
+    this.#socketPaths = new Set(pathVariants(options.path));
+  }
+
+  /** See UwsServer. */
+  get sockets(): { readonly count: number; readonly pendingCount: number; readonly maxCount: number } {
+    const { count, pendingCount } = this.#admission;
+    return { count, pendingCount, maxCount: this.#options.maxConnections };
+  }
+
+  /** A connection was accepted. It ends by itself when no whole request comes within 10 s. */
+  accepted(response: HttpResponse): void {
+    const peer = this.#peer(response);
+    const key = this.#addresses.isProxy(peer) ? undefined : peer.key;
+    const refusal = this.#admission.arrived(key);
+    if (refusal !== undefined) {
+      this.#count(refusal, peer.text);
+      response.close();
+      return;
+    }
+    const sinceMs = performance.now();
+    // The first request puts its own in this place.
+    response.onAborted(() => {
+      this.#admission.left(key);
+      // Too slow, or gone: or the library refused the request by itself, which it tells nobody.
+      this.#count(performance.now() - sinceMs > REQUEST_TIMEOUT_MS ? 'request_timeout' : 'no_request', peer.text);
+    });
+  }
+
+  /** An opening handshake, or what looks like one to the library. */
+  upgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
+    const visit = this.#visit(response, request);
+    const { head, client, place } = visit;
+    const subprotocol = this.#negotiate(head.subprotocols);
+    const refusal = this.#refusal(visit) ?? (subprotocol === undefined ? 'subprotocol' : undefined);
+    if (refusal !== undefined || subprotocol === undefined) {
+      this.#refuse(visit, refusal ?? 'subprotocol');
+      return;
+    }
+    const { serializer, isBatched } = subprotocol;
+    response.upgrade<UserData>(
+      { traits: { serializer, isBatched, remoteAddress: client.text }, place, connection: undefined },
+      head.key,
+      head.subprotocols === '' ? '' : subprotocol.name,
+      head.extensions,
+      context,
+    );
+  }
+
+  /** Any other request: a page of the site, or one sentence of plain text. */
+  requested(response: HttpResponse, request: HttpRequest): void {
+    const method = request.getCaseSensitiveMethod();
+    const path = request.getUrl();
+    const visit = this.#visit(response, request);
+    const refusal = this.#headersRefusal(visit) ?? this.#admission.admit(visit.place);
+    if (refusal !== undefined) {
+      this.#refuse(visit, refusal);
+    } else if (method !== 'GET' && method !== 'HEAD') {
+      const allow = [['Allow', 'GET, HEAD']] as const;
+      this.#answer(visit, textAnswer('405', 'Only GET and HEAD are answered here.', allow));
+    } else if (this.#socketPaths.has(path)) {
+      // The library takes no request for a handshake whose key has not 24 characters.
+      this.#refuse(visit, handshakeFlaw(visit.head) ?? 'malformed_handshake');
+    } else {
+      const page = this.site?.find(path);
+      this.#answer(visit, page === undefined ? this.#nothing() : pageAnswer(page, visit.head.ifNoneMatch));
+    }
+  }
+
+  #visit(response: HttpResponse, request: HttpRequest): Visit {
+    const head = readHead(request);
+    const peer = this.#peer(response);
+    const isProxy = this.#addresses.isProxy(peer);
+    const client = isProxy ? this.#addresses.client(peer, head.forwardedFor) : peer;
+    const place = this.#admission.requested(isProxy ? undefined : peer.key, client.key);
+    return { response, head, client, place, isHead: request.getCaseSensitiveMethod() === 'HEAD' };
+  }
+
+  #peer(response: HttpResponse): RemoteAddress {
+    return this.#addresses.peer(Buffer.from(response.getRemoteAddressAsText()).toString('latin1'));
+  }
+
+  /** Undefined: the WebSocket may open. */
+  #refusal(visit: Visit): AnsweredRefusal | undefined {
+    const { head, place } = visit;
+    const flaw = this.#closedFor() ?? this.#headersRefusal(visit) ?? handshakeFlaw(head);
+    if (flaw !== undefined) return flaw;
+    if (!this.#isAllowedOrigin(head.origin)) return 'origin';
+    if (this.#negotiate(head.subprotocols) === undefined) return 'subprotocol';
+    return this.#admission.admit(place);
+  }
+
+  #headersRefusal({ head }: Visit): 'header_bytes' | undefined {
+    return head.bytes > this.#options.maxHeaderBytes ? 'header_bytes' : undefined;
+  }
+
+  #negotiate(offer: string): Subprotocol | undefined {
+    if (offer === '' && !this.#options.requireSubprotocol)
+      return this.#subprotocols.find(({ name }) => name === 'wamp.2.json');
+    return negotiate(offer, this.#subprotocols);
+  }
+
+  #refuse(visit: Visit, reason: AnsweredRefusal): void {
+    const { head, client } = visit;
+    this.#count(reason, client.text, head.origin);
+    const { status, sentence, headers } = REFUSALS[reason];
+    this.#answer(visit, textAnswer(status, `${sentence}${this.#addition(reason)}`, headers));
+  }
+
+  /** What a sentence ends with. */
+  #addition(reason: AnsweredRefusal): string {
+    if (reason === 'subprotocol') return ` ${this.#subprotocols.map(({ name }) => name).join(', ')}.`;
+    return reason === 'upgrade_required' ? ` ${pathsOf(this.#options.path).join(' or ')}.` : '';
+  }
+
+  #count(reason: ConnectionRefusal, remoteAddress: string, origin = ''): void {
+    this.#counters.connectionsRefused[reason]++;
+    const fields = { reason, remoteAddress, ...(origin === '' ? {} : { origin }) };
+    // What every port scanner and health check causes is no news.
+    if (reason === 'no_request' || reason === 'upgrade_required') this.#logger.debug(fields, 'connection.refused');
+    else this.#logger.info(fields, 'connection.refused');
+  }
+
+  #nothing(): HttpAnswer {
+    const paths = pathsOf(this.#options.path).join(' or ');
+    return textAnswer('404', `There is nothing here. The WAMP router answers WebSockets at ${paths}.`);
+  }
+
+  #answer({ response, place, isHead }: Visit, answer: HttpAnswer): void {
+    this.#counters.httpAnswers[answer.status]++;
+    sendAnswer(response, isHead ? { ...answer, isBodyLeftOut: true } : answer, () => place.release());
+  }
+}
