@@ -35,6 +35,7 @@ ${table(process ?? [])}`;
 export const WHERE_COUNTED: Readonly<Record<string, string>> = {
   gantry_connections_opened_total: 'When the opening handshake of a WebSocket is done.',
   gantry_connections_refused_total: 'Instead of an opening handshake.',
+  gantry_http_answers_total: 'When an answer is written.',
   gantry_connections_closed_total: 'When the socket has closed, under the cause that came first.',
   gantry_sessions_opened_total: 'With WELCOME, on the node that sends it.',
   gantry_sessions_closed_total: 'When a session leaves its realm: after GOODBYE, ABORT or the loss of its connection.',
@@ -57,6 +58,9 @@ export const WHERE_COUNTED: Readonly<Record<string, string>> = {
   gantry_limits_reached_total: 'Each time a setting under `limits` refuses something.',
   gantry_log_lines_total: 'By the logger; of lines left out a summary follows.',
   gantry_connections: 'Asked of the server at each scrape.',
+  gantry_sockets: 'Asked of the server at each scrape.',
+  gantry_pending_sockets: 'Asked of the server at each scrape.',
+  gantry_max_sockets: 'Asked of the server at each scrape.',
   gantry_sessions: 'Asked of the realms at each scrape.',
   gantry_subscriptions: 'Asked of the realms at each scrape; a topic that many sessions of the node want counts once.',
   gantry_registrations: 'Asked of the realms at each scrape.',

@@ -101,8 +101,18 @@ class Writing {
    * back, and keeps it. So it is told of one byte more than there is, and closed by hand when the body is out.
    */
   #writeBody(body: Uint8Array, offset: number): boolean {
-    const [isTaken] = this.#response.tryEnd(body.subarray(offset), body.byteLength + 1);
-    if (isTaken) this.#response.close();
+    const isOut =
+      this.#tryToWrite(body.subarray(offset), body) && this.#tryToWrite(body.subarray(body.byteLength), body);
+    if (isOut) this.#response.close();
+    return isOut;
+  }
+
+  /** What is short waits in a buffer of the library until the cork is off: only a second try shows whether it went out. */
+  #tryToWrite(part: Uint8Array, { byteLength }: Uint8Array): boolean {
+    let isTaken = false;
+    this.#response.cork(() => {
+      [isTaken] = this.#response.tryEnd(part, byteLength + 1);
+    });
     return isTaken;
   }
 

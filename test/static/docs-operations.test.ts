@@ -17,7 +17,7 @@ interface Bound {
 const bounds: readonly Bound[] = [...limits.matchAll(/^\| (.+?) \| (.+?) \| (.+?) \| (.+) \|$/gm)]
   .slice(1)
   .map(([, name, shownDefault, outcome, metric]) => {
-    const setting = /^`([A-Za-z.]+)`$/.exec(name!)?.[1];
+    const setting = /^`([A-Za-z0-9.]+)`$/.exec(name!)?.[1];
     const path = setting === undefined || setting.includes('.') ? setting : `limits.${setting}`;
     return { setting: path, shownDefault: shownDefault!, outcome: outcome!, metric: metric! };
   });
