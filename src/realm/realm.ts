@@ -2,15 +2,20 @@ import type { Backplane } from '../backplane/backplane.js';
 import type { Codec } from '../codec/codec.js';
 import { Broker } from '../routing/broker/broker.js';
 import { Dealer, type DealerRules } from '../routing/dealer/dealer.js';
-import type { Authorizer, RealmDoor, RealmRules, Session } from '../session/ports.js';
+import {
+  unavailable,
+  type Authorizer,
+  type RealmDoor,
+  type RealmRules,
+  type Session,
+  type Unavailable,
+} from '../session/ports.js';
 import type { Counters } from '../telemetry/counters.js';
 import { Code } from '../wamp/codes.js';
-import { fault, type Fault } from '../wamp/faults.js';
 import type { SessionId, Uri } from '../wamp/ids.js';
 import type { Call, RoutedMessage } from '../wamp/messages.js';
 import type { SerializerId } from '../wamp/payload.js';
 import { unreachable } from '../wamp/unreachable.js';
-import { ErrorUri } from '../wamp/uris.js';
 import type { Chance } from './chance.js';
 import type { Delivery } from './delivery.js';
 import { RealmOutlet } from './outlet.js';
@@ -62,7 +67,7 @@ export class Realm implements RealmDoor {
   readonly #broker: Broker<Session>;
   readonly #dealer: Dealer<Session>;
   #reservedCount = 0;
-  #refusal: Fault | undefined;
+  #refusal: Unavailable | undefined;
 
   constructor(uri: Uri, settings: RealmSettings, shared: RealmSurroundings) {
     this.uri = uri;
@@ -124,7 +129,7 @@ export class Realm implements RealmDoor {
   }
 
   /** No session may join any more; who tries is told why. */
-  retire(why: Fault): void {
+  retire(why: Unavailable): void {
     this.#refusal = why;
   }
 
@@ -132,14 +137,11 @@ export class Realm implements RealmDoor {
     return this.#settings.authorizers.get(authrole);
   }
 
-  reserve(authid: string, authrole: string): SessionId | Fault | Promise<SessionId | Fault> {
+  reserve(authid: string, authrole: string): SessionId | Unavailable | Promise<SessionId | Unavailable> {
     const { census, limits, counters, chance, backplane } = this.#shared;
     if (census.sessionCount >= limits.maxSessions) {
       counters.limitsReached.sessions++;
-      return fault(
-        ErrorUri.LIMIT_EXCEEDED,
-        `this node holds its limit of ${limits.maxSessions} sessions (limits.maxSessions)`,
-      );
+      return unavailable('full', `this node holds its limit of ${limits.maxSessions} sessions (limits.maxSessions)`);
     }
     if (this.#refusal !== undefined) return this.#refusal;
     census.sessionCount++;
@@ -212,7 +214,7 @@ export class Realm implements RealmDoor {
     firstJoined: boolean | Promise<boolean>,
     authid: string,
     authrole: string,
-  ): Promise<SessionId | Fault> {
+  ): Promise<SessionId | Unavailable> {
     let session = first;
     let joined = firstJoined;
     try {
@@ -226,11 +228,11 @@ export class Realm implements RealmDoor {
       this.#shared.onLostRequest('join of a session', cause);
     }
     this.#unreserve();
-    return fault(ErrorUri.NETWORK_FAILURE, 'the cluster could not be asked for a session id: try again later');
+    return unavailable('unreachable', 'the cluster could not be asked for a session id');
   }
 
   /** The realm may have closed while the directory was asked. */
-  #refuseJoined(session: SessionId): Fault | undefined {
+  #refuseJoined(session: SessionId): Unavailable | undefined {
     if (this.#refusal !== undefined) this.forget(session);
     return this.#refusal;
   }

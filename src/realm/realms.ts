@@ -1,10 +1,10 @@
 import { BackplaneUnavailableError } from '../backplane/backplane.js';
-import type { RealmDirectory, RealmRules } from '../session/ports.js';
+import { unavailable, type RealmDirectory, type RealmRules, type Unavailable } from '../session/ports.js';
 import type { Logger } from '../telemetry/logger.js';
 import { fault, type Fault } from '../wamp/faults.js';
 import type { Uri } from '../wamp/ids.js';
 import { checkUri } from '../wamp/uri-rules.js';
-import { CloseUri, ErrorUri } from '../wamp/uris.js';
+import { ErrorUri } from '../wamp/uris.js';
 import { Realm, type RealmSettings, type RealmSurroundings } from './realm.js';
 
 export interface RealmTemplate {
@@ -35,14 +35,14 @@ function nameFlaw(uri: Uri): string | undefined {
   return checkUri(uri, 'exact', NAME_RULES)?.replace(/ \(limits\.\w+\)$/, '');
 }
 
-const SHUTTING_DOWN = fault(CloseUri.SYSTEM_SHUTDOWN, 'this node is shutting down: connect again');
+const SHUTTING_DOWN = unavailable('draining', 'this node is shutting down: connect again');
 
 /** The realms of this node: the configured ones, and those made on demand while somebody is in them (SES-5). */
 export class Realms implements RealmDirectory {
   readonly #options: RealmsOptions;
   readonly #open = new Map<Uri, Realm>();
   /** Realms on their way in; a second HELLO for the same realm waits for the first. */
-  readonly #opening = new Map<Uri, Promise<Realm | Fault>>();
+  readonly #opening = new Map<Uri, Promise<Realm | Fault | Unavailable>>();
   /** Realms on their way out; a HELLO for one waits until it has gone. */
   readonly #closing = new Map<Uri, Promise<void>>();
   /** Of those on their way in, the ones that are not open yet. */
@@ -74,7 +74,7 @@ export class Realms implements RealmDirectory {
     this.#open.clear();
   }
 
-  open(uri: Uri): Realm | Fault | Promise<Realm | Fault> {
+  open(uri: Uri): Realm | Fault | Unavailable | Promise<Realm | Fault | Unavailable> {
     if (this.#isClosed) return SHUTTING_DOWN;
     const opening = this.#opening.get(uri);
     if (opening !== undefined) return opening;
@@ -86,7 +86,7 @@ export class Realms implements RealmDirectory {
     return this.#make(uri);
   }
 
-  #make(uri: Uri): Fault | Promise<Realm | Fault> {
+  #make(uri: Uri): Fault | Unavailable | Promise<Realm | Fault | Unavailable> {
     const { template, maxRealms, shared } = this.#options;
     if (template?.admits(uri) !== true)
       return fault(
@@ -95,7 +95,7 @@ export class Realms implements RealmDirectory {
       );
     if (this.#open.size + this.#announcedCount >= maxRealms) {
       shared.counters.limitsReached.realms++;
-      return fault(ErrorUri.NO_SUCH_REALM, `this node serves its limit of ${maxRealms} realms (limits.maxRealms)`);
+      return unavailable('full', `this node serves its limit of ${maxRealms} realms (limits.maxRealms)`);
     }
     this.#announcedCount++;
     const opening = this.#makeOnDemand(uri, template).finally(() => this.#opening.delete(uri));
@@ -103,7 +103,7 @@ export class Realms implements RealmDirectory {
     return opening;
   }
 
-  async #makeOnDemand(uri: Uri, template: RealmTemplate): Promise<Realm | Fault> {
+  async #makeOnDemand(uri: Uri, template: RealmTemplate): Promise<Realm | Fault | Unavailable> {
     await this.#closing.get(uri);
     this.#announcedCount--;
     if (this.#isClosed) return SHUTTING_DOWN;
@@ -114,10 +114,7 @@ export class Realms implements RealmDirectory {
       return realm;
     } catch (cause) {
       if (!(cause instanceof BackplaneUnavailableError)) throw cause;
-      return fault(
-        ErrorUri.NETWORK_FAILURE,
-        'the realm cannot be opened while the cluster is unreachable: try again later',
-      );
+      return unavailable('unreachable', 'the realm cannot be opened while the cluster is unreachable');
     }
   }
 
@@ -142,7 +139,7 @@ export class Realms implements RealmDirectory {
         this.#closeWhenIdle(realm, idleMs);
         return;
       }
-      realm.retire(fault(ErrorUri.NO_SUCH_REALM, `realm "${realm.uri}" has just been closed: try again`));
+      realm.retire(unavailable('draining', `realm "${realm.uri}" has just been closed`));
       this.#open.delete(realm.uri);
       this.#options.logger.info({ realm: realm.uri }, 'realm.removed');
       const closing = backplane

@@ -19,7 +19,7 @@ import { EstablishedSession, type SessionCloser } from './established-session.js
 import { Handshake, type Admission, type HandshakeHost } from './handshake.js';
 import { Inbox, type InboxTotal } from './inbox.js';
 import { Intake } from './intake.js';
-import type { RealmDirectory, RealmDoor } from './ports.js';
+import { unavailable, type RealmDirectory, type RealmDoor, type Unavailable } from './ports.js';
 import type { TurnAccount, TurnMember, TurnScheduler } from './turn-scheduler.js';
 import { welcome } from './welcome.js';
 
@@ -66,6 +66,8 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
   readonly #deps: EndpointDeps;
   readonly #codec: Codec;
   readonly #memory = new HeadMemory();
+  /** The last HELLO was: what was sent behind it may still come. */
+  #isRefused = false;
   #state: State = 'closed';
   #cancelTimer: (() => void) | undefined;
   #handshake: Handshake | undefined;
@@ -74,6 +76,8 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
   #inbox: Inbox | undefined;
   /** A message is being decided. */
   #isWaiting = false;
+  /** A step of the handshake is being taken, which may be over before it returns. */
+  #isStepping = false;
   /** The transport has gone, but not all that it brought has been handled. */
   #isGone = false;
   #closeReason: Uri | undefined;
@@ -143,18 +147,30 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
   challenge(method: string, extra: Dict): void {
     this.#state = 'authenticating';
     this.#write([Code.CHALLENGE, method, extra]);
+    this.#goOn();
   }
 
-  /** The transport stays: the client may try another HELLO while the time for it lasts (2.1). */
+  /**
+   * The transport stays: the client may try another HELLO while the time for it lasts (2.1). What it has sent behind the
+   * refused one is dropped.
+   */
   refuse(reason: Fault): void {
     if (reason.error === ErrorUri.PROTOCOL_VIOLATION) {
       this.abort(reason);
       return;
     }
-    this.#countRefusal(reason);
+    this.#countRefusal(reason.error, reason.message);
     this.#handshake = undefined;
     this.#state = 'closed';
+    this.#isRefused = true;
+    this.#isWaiting = false;
+    this.#inbox?.clear();
     this.#writeAbort(reason);
+  }
+
+  postpone({ cause, message }: Unavailable): void {
+    this.#countRefusal(cause, message);
+    this.#fail(cause);
   }
 
   /** WELCOME is queued before the realm can route anything to the session (SES-7). */
@@ -180,6 +196,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
     this.#write(welcome(admission, agent));
     logger.debug(this.#about(session), 'session.opened');
     door.admit(session);
+    this.#goOn();
   }
 
   #take(bytes: Uint8Array, headroomBytes: number): void {
@@ -191,8 +208,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
 
   #handle(bytes: Uint8Array, headroomBytes: number): void {
     if (this.#state === 'failed') return;
-    const decoded = this.#codec.decode(bytes, headroomBytes, this.#memory);
-    const message = isFault(decoded) ? decoded : parseMessage(decoded.header, decoded.payload, decoded.payloadShape);
+    const message = this.#read(bytes, headroomBytes);
     if (isFault(message)) {
       this.#countIn(UNREADABLE);
       if (this.#state !== 'shutting_down') this.abort(message);
@@ -201,6 +217,34 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
     this.#countIn(message[0]);
     if (this.#live !== undefined) this.#inSession(message, this.#live);
     else this.#outsideSession(message);
+  }
+
+  /** Behind HELLO: what would be wrong in any session does not wait for the answer, nor does ABORT. */
+  #endsHandshake(bytes: Uint8Array): boolean {
+    const message = this.#read(bytes, 0);
+    if (isFault(message)) {
+      this.#countIn(UNREADABLE);
+      this.abort(message);
+      return true;
+    }
+    switch (message[0]) {
+      case Code.ABORT:
+        this.#fail('abort');
+        break;
+      case Code.HELLO:
+      case Code.AUTHENTICATE:
+        this.abort(violation('the router has not answered HELLO, and only requests of the session may follow it'));
+        break;
+      default:
+        return false;
+    }
+    this.#countIn(message[0]);
+    return true;
+  }
+
+  #read(bytes: Uint8Array, headroomBytes: number): ClientMessage | Fault {
+    const decoded = this.#codec.decode(bytes, headroomBytes, this.#memory);
+    return isFault(decoded) ? decoded : parseMessage(decoded.header, decoded.payload, decoded.payloadShape);
   }
 
   #inSession(message: ClientMessage, { intake }: LiveSession): void {
@@ -235,11 +279,8 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
     switch (this.#state) {
       case 'closed':
         if (message[0] === Code.HELLO) this.#open(message[1], message[2]);
-        else if (!this.#hadSession || !isRouted(message))
+        else if (!this.#isRefused && (!this.#hadSession || !isRouted(message)))
           this.abort(violation('HELLO must come first: there is no session'));
-        break;
-      case 'establishing':
-        this.abort(violation('nothing may be sent between HELLO and the answer to it'));
         break;
       case 'authenticating':
         if (message[0] === Code.AUTHENTICATE) this.#authenticate(message[1], message[2]);
@@ -248,6 +289,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
       case 'shutting_down':
         if (message[0] === Code.GOODBYE) this.#farewell();
         break;
+      case 'establishing':
       case 'established':
       case 'failed':
         break;
@@ -257,15 +299,30 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
   #open(realm: Uri, details: HelloDetails): void {
     const { realms, authMethods, logger } = this.#deps;
     const { remoteAddress } = this.#connection;
-    this.#state = 'establishing';
+    const handshake = new Handshake({ realms, authMethods, remoteAddress, logger }, this, realm, details);
+    this.#handshake = handshake;
+    this.#isRefused = false;
     this.#hadSession = false;
-    this.#handshake = new Handshake({ realms, authMethods, remoteAddress, logger }, this, realm, details);
-    this.#handshake.start();
+    this.#establish(() => handshake.start());
   }
 
   #authenticate(signature: string, extra: Dict): void {
+    this.#establish(() => this.#handshake?.answer(signature, extra));
+  }
+
+  /** What a client sends behind HELLO or AUTHENTICATE waits for the answer: some do not wait for WELCOME (G10). */
+  #establish(step: () => void): void {
     this.#state = 'establishing';
-    this.#handshake?.answer(signature, extra);
+    this.#isWaiting = true;
+    this.#isStepping = true;
+    step();
+    this.#isStepping = false;
+  }
+
+  /** The handshake has come further, and what waited for it is handled: by whoever began the step while it still runs. */
+  #goOn(): void {
+    this.#isWaiting = false;
+    if (!this.#isStepping) this.#resume();
   }
 
   /** The reply to our GOODBYE. A node that shuts down wants no other session on this transport. */
@@ -304,7 +361,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
   }
 
   keep(bytes: Uint8Array): void {
-    if (this.#state === 'failed') return;
+    if (this.#state === 'failed' || (this.#state === 'establishing' && this.#endsHandshake(bytes))) return;
     const { limits, inboxes, turns, counters } = this.#deps;
     this.#inbox ??= new Inbox({ maxMessages: limits.maxInboxMessages, maxBytes: limits.maxInboxBytes }, inboxes);
     if (this.#inbox.push(bytes)) {
@@ -328,12 +385,12 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
       this.#fail(idle);
       return;
     }
-    const message =
-      this.#state === 'authenticating'
-        ? 'AUTHENTICATE did not come in time'
-        : 'the session could not be opened in time';
-    const reason = fault(ErrorUri.AUTHENTICATION_FAILED, message);
-    this.#countRefusal(reason);
+    if (this.#state !== 'authenticating') {
+      this.postpone(unavailable('undecided', 'the session could not be opened in time'));
+      return;
+    }
+    const reason = fault(ErrorUri.AUTHENTICATION_FAILED, 'AUTHENTICATE did not come in time');
+    this.#countRefusal(reason.error, reason.message);
     this.#writeAbort(reason);
     this.#fail('handshake_timeout');
   }
@@ -408,9 +465,9 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
     }
   }
 
-  #countRefusal(reason: Fault): void {
+  #countRefusal(reason: string, message: string): void {
     this.#deps.counters.sessionsRefused.all++;
-    this.#deps.logger.info(this.#describe(reason), 'session.refused');
+    this.#deps.logger.info({ ...this.#about(undefined), reason, message }, 'session.refused');
   }
 
   #describe({ error, message }: Fault): LogFields {

@@ -5,7 +5,14 @@ import type { HelloDetails } from '../wamp/messages.js';
 import type { Dict } from '../wamp/options.js';
 import { ErrorUri } from '../wamp/uris.js';
 import type { AuthMethod, AuthStep, Principal } from './auth/method.js';
-import type { Authorizer, RealmDirectory, RealmDoor } from './ports.js';
+import {
+  isUnavailable,
+  unavailable,
+  type Authorizer,
+  type RealmDirectory,
+  type RealmDoor,
+  type Unavailable,
+} from './ports.js';
 
 /** What a successful handshake leads to. */
 export interface Admission {
@@ -24,16 +31,18 @@ export interface HandshakeOptions {
   readonly logger: Logger;
 }
 
-/** The connection's side of a handshake. One of `refuse` and `admit` ends it; neither is called after `cancel`. */
+/** The connection's side of a handshake. One of `refuse`, `postpone` and `admit` ends it; none is called after `cancel`. */
 export interface HandshakeHost {
   challenge(method: string, extra: Dict): void;
+  /** Waiting changes nothing. */
   refuse(reason: Fault): void;
+  postpone(reason: Unavailable): void;
   admit(admission: Admission): void;
 }
 
 type ChallengeStep = Extract<AuthStep, { kind: 'challenge' }>;
 
-/** From one HELLO to its WELCOME or ABORT. Runs in one go when nothing has to be waited for. */
+/** From one HELLO to its WELCOME, ABORT or the end of the connection. Runs in one go when nothing has to be waited for. */
 export class Handshake {
   readonly #options: HandshakeOptions;
   readonly #host: HandshakeHost;
@@ -42,7 +51,7 @@ export class Handshake {
   #door: RealmDoor | undefined;
   #method: AuthMethod | undefined;
   #challenge: ChallengeStep | undefined;
-  #reservation: SessionId | Fault | Promise<SessionId | Fault> | undefined;
+  #reservation: SessionId | Unavailable | Promise<SessionId | Unavailable> | undefined;
   #isOver = false;
 
   constructor(options: HandshakeOptions, host: HandshakeHost, realm: Uri, details: HelloDetails) {
@@ -55,6 +64,7 @@ export class Handshake {
   start(): void {
     this.#then(this.#options.realms.open(this.#realm), (door) => {
       if (isFault(door)) this.#refuse(door);
+      else if (isUnavailable(door)) this.#postpone(door);
       else this.#authenticate(door);
     });
   }
@@ -84,11 +94,11 @@ export class Handshake {
     if (reservation instanceof Promise) {
       reservation.then(
         (id) => {
-          if (!isFault(id)) door.forget(id);
+          if (!isUnavailable(id)) door.forget(id);
         },
         (error: unknown) => this.#log(error),
       );
-    } else if (!isFault(reservation)) {
+    } else if (!isUnavailable(reservation)) {
       door.forget(reservation);
     }
   }
@@ -134,6 +144,9 @@ export class Handshake {
       case 'refused':
         this.#refuse(step.fault);
         break;
+      case 'postponed':
+        this.#postpone(step.reason);
+        break;
       case 'challenge':
         this.#challenge = step;
         this.#host.challenge(this.#method?.name ?? '', step.extra);
@@ -153,8 +166,8 @@ export class Handshake {
     }
     this.#reservation ??= door.reserve(principal.authid, principal.authrole);
     this.#then(this.#reservation, (session) => {
-      if (isFault(session)) {
-        this.#refuse(session);
+      if (isUnavailable(session)) {
+        this.#postpone(session);
         return;
       }
       this.#isOver = true;
@@ -165,6 +178,11 @@ export class Handshake {
   #refuse(reason: Fault): void {
     this.cancel();
     this.#host.refuse(reason);
+  }
+
+  #postpone(reason: Unavailable): void {
+    this.cancel();
+    this.#host.postpone(reason);
   }
 
   /** A throw of a method is the same technical failure as its rejection. */
@@ -196,7 +214,7 @@ export class Handshake {
   #fail(error: unknown): void {
     this.#log(error);
     if (this.#isOver) return;
-    this.#refuse(fault(ErrorUri.AUTHENTICATION_FAILED, 'the router could not decide on this session: try again later'));
+    this.#postpone(unavailable('undecided', 'the router could not decide on this session'));
   }
 
   #log(error: unknown): void {

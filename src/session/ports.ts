@@ -1,5 +1,6 @@
 import type { SharedBody } from '../codec/shared-body.js';
 import type { Peer } from '../routing/ports.js';
+import type { CloseCause } from '../transport/connection.js';
 import type { Fault } from '../wamp/faults.js';
 import type { SessionId, Uri } from '../wamp/ids.js';
 import type { Call, RoutedMessage, RouterMessage } from '../wamp/messages.js';
@@ -51,14 +52,32 @@ export interface Authorizer {
   authorize(action: Action, uri: Uri, match: MatchPolicy): Decision | Promise<Decision>;
 }
 
+/**
+ * Why no session can be opened now. Waiting changes that, so the client is sent away to come again; an ABORT would be the
+ * end for most client libraries.
+ */
+export interface Unavailable {
+  readonly kind: 'unavailable';
+  readonly cause: Extract<CloseCause, 'full' | 'unreachable' | 'draining' | 'undecided'>;
+  readonly message: string;
+}
+
+export function unavailable(cause: Unavailable['cause'], message: string): Unavailable {
+  return { kind: 'unavailable', cause, message };
+}
+
+export function isUnavailable(value: unknown): value is Unavailable {
+  return typeof value === 'object' && value !== null && (value as { kind?: unknown }).kind === 'unavailable';
+}
+
 /** The realm as the session layer needs it. */
 export interface RealmDoor {
   readonly uri: Uri;
   readonly rules: RealmRules;
   /** Undefined: the realm has no such role (AUT-4). */
   authorizer(authrole: string): Authorizer | undefined;
-  /** Draws an id no other live session of the cluster has (SES-2). A Fault when the cluster or a limit refuses. */
-  reserve(authid: string, authrole: string): SessionId | Fault | Promise<SessionId | Fault>;
+  /** Draws an id no other live session of the cluster has (SES-2). */
+  reserve(authid: string, authrole: string): SessionId | Unavailable | Promise<SessionId | Unavailable>;
   /** Gives back a reserved id of a session that was never admitted. */
   forget(session: SessionId): void;
   /** Makes the session routable. Called right after its WELCOME was queued (SES-7). */
@@ -85,5 +104,5 @@ export interface RealmRules {
 /** The way from HELLO to a realm. */
 export interface RealmDirectory {
   /** An existing realm, or a new one from the template; a Fault becomes the ABORT (SES-5, SES-9). */
-  open(uri: Uri): RealmDoor | Fault | Promise<RealmDoor | Fault>;
+  open(uri: Uri): RealmDoor | Fault | Unavailable | Promise<RealmDoor | Fault | Unavailable>;
 }

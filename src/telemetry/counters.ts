@@ -62,6 +62,10 @@ export type ConnectionEnd =
   | 'restart'
   | 'limit'
   | 'abort'
+  | 'full'
+  | 'unreachable'
+  | 'draining'
+  | 'undecided'
   | 'idle_timeout';
 export type EventDrop = 'untranscodable' | 'node_unreachable' | 'too_large' | 'held_limit';
 export type RoutingDiscard =
@@ -133,6 +137,10 @@ export function createCounters(): Counters {
       'restart',
       'limit',
       'abort',
+      'full',
+      'unreachable',
+      'draining',
+      'undecided',
       'idle_timeout',
     ),
     sessionsOpened: tally('all'),

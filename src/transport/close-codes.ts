@@ -16,5 +16,10 @@ export const CLOSE_FRAMES: Readonly<Record<CloseCause, Closing>> = {
   abort: { code: 1008, reason: 'session aborted' },
   handshake_timeout: { code: 1008, reason: 'no session was established in time' },
   limit: { code: 1008, reason: 'a limit of the router was exceeded' },
+  // "Try Again Later": client libraries take an ABORT for the end, and come back after this.
+  full: { code: 1013, reason: 'no session is free here now: try again later' },
+  unreachable: { code: 1013, reason: 'the cluster cannot be reached now: try again later' },
+  draining: { code: 1013, reason: 'this router is going away: connect again' },
+  undecided: { code: 1013, reason: 'the session could not be opened in time: try again later' },
   slow_reader: { code: 1013, reason: 'messages were not read fast enough' },
 };

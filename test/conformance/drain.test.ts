@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Code } from '../../src/wamp/codes.js';
 import { CloseUri, ErrorUri } from '../../src/wamp/uris.js';
 import { describeConformance, type Router } from '../support/conformance.js';
-import { expectError, expectRefusal, until } from '../support/endings.js';
+import { expectError, expectPostponed, until } from '../support/endings.js';
 import { ALL_ROLES, RawClient } from '../support/raw-client.js';
 
 const PROCEDURE = 'com.example.procedure';
@@ -26,7 +26,7 @@ describe.each(['close', 'goodbye'] as const)('with the farewell "%s"', (farewell
         const waiting = await router().connectAt(0);
         const draining = router().cluster.nodes[0]!.drain();
         waiting.send([Code.HELLO, 'realm1', { roles: ALL_ROLES }]);
-        expect(await expectRefusal(waiting, CloseUri.SYSTEM_SHUTDOWN)).toMatch(/connect again/);
+        await expectPostponed(waiting, /going away/);
         await expect(RawClient.connect(router().cluster.url(0))).rejects.toThrow(/ECONNREFUSED/);
         waiting.drop();
         await draining;

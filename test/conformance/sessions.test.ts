@@ -411,13 +411,33 @@ describeConformance(
       }
     });
 
-    it('answers nothing but a violation to what comes between HELLO and its answer (2.1)', async () => {
+    it('handles what comes directly behind HELLO once there is a session, in order (G10)', async () => {
       const client = await router().connect({ isBatched: true });
       client.sendBatch([
         hello({ roles: ALL_ROLES }, 'com.example.room.hasty'),
         [Code.SUBSCRIBE, 1, {}, 'com.example.topic'],
+        [Code.PUBLISH, 2, { exclude_me: false }, 'com.example.topic', ['hasty']],
+        [Code.REGISTER, 3, {}, 'com.example.procedure'],
+        [Code.CALL, 4, {}, 'com.example.procedure'],
       ]);
-      expect(await expectAbort(client)).toMatch(/between HELLO and the answer/);
+      await client.expect(Code.WELCOME);
+      const received = [await client.receive(), await client.receive(), await client.receive(), await client.receive()];
+      const codes = received.map(([code]) => code);
+      expect(codes.filter((code) => code === Code.SUBSCRIBED || code === Code.EVENT)).toEqual([33, 36]);
+      expect(codes.filter((code) => code === Code.REGISTERED || code === Code.INVOCATION)).toEqual([65, 68]);
+    });
+
+    it('drops what comes behind a HELLO that it refuses, and takes another (SES-5)', async () => {
+      const client = await router().connect({ isBatched: true });
+      client.sendBatch([
+        hello({ roles: ALL_ROLES }, 'realm2'),
+        [Code.SUBSCRIBE, 1, {}, 'com.example.topic'],
+        hello({ roles: ALL_ROLES }, 'com.example.room.second'),
+        [Code.SUBSCRIBE, 1, {}, 'com.example.topic'],
+      ]);
+      expect((await client.expect(Code.ABORT))[2]).toBe(ErrorUri.NO_SUCH_REALM);
+      await client.expect(Code.WELCOME);
+      await client.expect(Code.SUBSCRIBED);
     });
 
     it('opens no session for a client that aborts while its realm is being made (2.1)', async () => {

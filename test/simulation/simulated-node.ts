@@ -7,7 +7,7 @@ import type { Realm, RealmSettings } from '../../src/realm/realm.js';
 import { Realms } from '../../src/realm/realms.js';
 import { createCounters } from '../../src/telemetry/counters.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { isFault } from '../../src/wamp/faults.js';
+import { isUnavailable } from '../../src/session/ports.js';
 import type { NodeId, PublicationId, SessionId } from '../../src/wamp/ids.js';
 import { Client } from './client.js';
 import type { Journal } from './journal.js';
@@ -162,7 +162,7 @@ export class SimulatedNode {
   /** The ids of its sessions are taken in the cluster before they are there. */
   async join(role: string, features: 'all' | 'few'): Promise<Client | undefined> {
     const session = await this.realm.reserve('authid', role);
-    if (isFault(session) || this.state !== 'live') return undefined;
+    if (isUnavailable(session) || this.state !== 'live') return undefined;
     const client = new Client(session, this, role, features);
     this.clients.add(client);
     this.realm.admit(client);

@@ -22,6 +22,13 @@ export async function expectRefusal(client: RawClient, reason: string): Promise<
   return abortMessage(await client.receive(), reason);
 }
 
+/** No message comes: the transport closes with "Try Again Later", for this reason. */
+export async function expectPostponed(client: RawClient, reason: RegExp): Promise<void> {
+  const { code, reason: words } = await client.closed;
+  expect({ code, unread: client.unread }).toEqual({ code: 1013, unread: [] });
+  expect(words).toMatch(reason);
+}
+
 function abortMessage(abort: Message, reason: string): string {
   expect(abort).toEqual([Code.ABORT, { message: expect.any(String) as unknown }, reason]);
   return (abort[1] as { message: string }).message;

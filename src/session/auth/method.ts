@@ -2,6 +2,7 @@ import type { Fault } from '../../wamp/faults.js';
 import type { SessionId, Uri } from '../../wamp/ids.js';
 import type { HelloDetails } from '../../wamp/messages.js';
 import type { Dict } from '../../wamp/options.js';
+import type { Unavailable } from '../ports.js';
 
 /** Who a client turned out to be (AUT-2). */
 export interface Principal {
@@ -18,12 +19,14 @@ export interface AuthRequest {
   readonly details: HelloDetails;
   readonly remoteAddress: string;
   /** The id this session will have, for challenges that are bound to it (AUT-3). The same each time. */
-  session(authid: string, authrole: string): SessionId | Fault | Promise<SessionId | Fault>;
+  session(authid: string, authrole: string): SessionId | Unavailable | Promise<SessionId | Unavailable>;
 }
 
 export type AuthStep =
   | { readonly kind: 'granted'; readonly principal: Principal }
   | { readonly kind: 'refused'; readonly fault: Fault }
+  /** It cannot be decided now: the client is to come again. */
+  | { readonly kind: 'postponed'; readonly reason: Unavailable }
   /** `answer` is called at most once; it may ask for another round. */
   | {
       readonly kind: 'challenge';
@@ -35,6 +38,6 @@ export type AuthStep =
 export interface AuthMethod {
   /** As in HELLO.Details.authmethods. */
   readonly name: string;
-  /** A rejection is a technical failure: the client is refused with wamp.error.authentication_failed (AUT-4). */
+  /** A rejection is a technical failure: the connection is closed, and the client may try again. */
   begin(request: AuthRequest): AuthStep | Promise<AuthStep>;
 }

@@ -3,11 +3,10 @@ import { MemoryHub } from '../../../src/backplane/memory-hub.js';
 import { systemChance } from '../../../src/realm/chance.js';
 import { Delivery } from '../../../src/realm/delivery.js';
 import { Inbound } from '../../../src/realm/inbound.js';
-import type { Realm, RealmSettings } from '../../../src/realm/realm.js';
+import { Realm, type RealmSettings } from '../../../src/realm/realm.js';
 import { Realms } from '../../../src/realm/realms.js';
 import { createCounters } from '../../../src/telemetry/counters.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
-import { isFault, type Fault } from '../../../src/wamp/faults.js';
 import type { NodeId } from '../../../src/wamp/ids.js';
 import { codecs } from '../../support/session-harness.js';
 
@@ -70,9 +69,9 @@ async function scene(maxRealms: number) {
   return { realms, counters, census };
 }
 
-async function opened(opening: Realm | Fault | Promise<Realm | Fault>): Promise<Realm> {
+async function opened(opening: ReturnType<Realms['open']>): Promise<Realm> {
   const realm = await opening;
-  if (isFault(realm)) throw new Error(realm.message);
+  if (!(realm instanceof Realm)) throw new Error(realm.message);
   return realm;
 }
 
@@ -86,14 +85,14 @@ describe('the realms of a node', () => {
     const second = realms.open('b');
     await opened(first);
     await opened(second);
-    expect(realms.open('c')).toMatchObject({ kind: 'fault', error: 'wamp.error.no_such_realm' });
+    expect(realms.open('c')).toMatchObject({ kind: 'unavailable', cause: 'full' });
     expect(counters.limitsReached.realms).toBe(1);
   });
 
   it('count those that are asked for in one turn (limits.maxRealms)', async () => {
     const { realms } = await scene(2);
     const openings = ['a', 'b'].map((uri) => realms.open(uri));
-    expect(realms.open('c')).toMatchObject({ kind: 'fault' });
+    expect(realms.open('c')).toMatchObject({ cause: 'full' });
     for (const opening of openings) await opened(opening);
   });
 
@@ -103,10 +102,10 @@ describe('the realms of a node', () => {
     const asked = realm.reserve('authid', 'role');
     const opening = realms.open('b');
     realms.close();
-    expect(await asked).toMatchObject({ kind: 'fault', error: 'wamp.close.system_shutdown' });
-    expect(await opening).toMatchObject({ kind: 'fault', error: 'wamp.close.system_shutdown' });
-    expect(realm.reserve('authid', 'role')).toMatchObject({ error: 'wamp.close.system_shutdown' });
-    expect(realms.open('a')).toMatchObject({ error: 'wamp.close.system_shutdown' });
+    expect(await asked).toMatchObject({ kind: 'unavailable', cause: 'draining' });
+    expect(await opening).toMatchObject({ kind: 'unavailable', cause: 'draining' });
+    expect(realm.reserve('authid', 'role')).toMatchObject({ cause: 'draining' });
+    expect(realms.open('a')).toMatchObject({ cause: 'draining' });
     await macrotask();
     expect(census.sessionCount).toBe(0);
     expect(realm.isEmpty).toBe(true);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AuthMethod } from '../../../src/session/auth/method.js';
-import type { RealmDoor } from '../../../src/session/ports.js';
+import { unavailable, type RealmDoor, type Unavailable } from '../../../src/session/ports.js';
 import type { Fault } from '../../../src/wamp/faults.js';
 import type { SessionId } from '../../../src/wamp/ids.js';
 import {
@@ -11,6 +11,7 @@ import {
   faultOf,
   isAbort,
   settle,
+  type HarnessOptions,
 } from '../../support/session-harness.js';
 
 const VIOLATION = 'wamp.error.protocol_violation';
@@ -150,11 +151,13 @@ describe('CLOSED: a transport without a session', () => {
     expect(realm.nextSession).toBe(1001);
   });
 
-  it('passes on why no session id is to be had (SES-2)', () => {
-    const { connection, realm, send } = createHarness();
-    realm.reserve = () => faultOf('wamp.error.limit_exceeded', 'full');
+  it('sends a client away when no session id is to be had now: no ABORT, come again (SES-2)', () => {
+    const { connection, realm, send, counters } = createHarness();
+    realm.reserve = () => unavailable('full', 'no room');
     send(HELLO);
-    expect(connection.last).toEqual([3, { message: 'full' }, 'wamp.error.limit_exceeded']);
+    expect(connection.messages).toEqual([]);
+    expect(connection.closeCause).toBe('full');
+    expect(counters.sessionsRefused.all).toBe(1);
     expect(realm.forgotten).toEqual([]);
   });
 
@@ -209,15 +212,18 @@ describe('ESTABLISHING: HELLO waits for an answer', () => {
     expect(harness.timers.pending).toEqual([]);
   });
 
-  it.each([HELLO, ...OTHERS])('takes any message for a violation: %j (2.1, PV-2)', async (...message) => {
-    const { harness, door, realm } = opening();
-    harness.send(HELLO, message);
-    expect(isAbort(harness.connection.last, VIOLATION)).toBe(true);
-    door.resolve(realm);
-    await settle();
-    expect(realm.nextSession).toBe(1001);
-    expect(realm.admitted).toEqual([]);
-  });
+  it.each([HELLO, AUTHENTICATE, [2, 1, {}], [99]])(
+    'takes what no session may send for a violation: %j (2.1, PV-2)',
+    async (...message) => {
+      const { harness, door, realm } = opening();
+      harness.send(HELLO, message);
+      expect(isAbort(harness.connection.last, VIOLATION)).toBe(true);
+      door.resolve(realm);
+      await settle();
+      expect(realm.nextSession).toBe(1001);
+      expect(realm.admitted).toEqual([]);
+    },
+  );
 
   it('forgets the session of a client that has gone meanwhile', async () => {
     const { connection, realm, send, hangUp } = createHarness();
@@ -234,11 +240,11 @@ describe('ESTABLISHING: HELLO waits for an answer', () => {
 
   it('gives nothing back of a reservation that failed after the client had gone', async () => {
     const { realm, send, hangUp } = createHarness();
-    const id = deferred<SessionId | Fault>();
+    const id = deferred<SessionId | Unavailable>();
     realm.reserve = () => id.promise;
     send(HELLO);
     hangUp();
-    id.resolve(faultOf('wamp.error.network_failure'));
+    id.resolve(unavailable('unreachable', 'no way'));
     await settle();
     expect(realm.forgotten).toEqual([]);
   });
@@ -256,20 +262,70 @@ describe('ESTABLISHING: HELLO waits for an answer', () => {
     const { harness, door, realm } = opening();
     harness.send(HELLO);
     harness.timers.fire();
-    expect(isAbort(harness.connection.last, 'wamp.error.authentication_failed')).toBe(true);
-    expect(harness.connection.closeCause).toBe('handshake_timeout');
+    expect(harness.connection.messages).toEqual([]);
+    expect(harness.connection.closeCause).toBe('undecided');
     door.resolve(realm);
     await settle();
     expect(realm.admitted).toEqual([]);
   });
 
-  it('refuses when opening the realm fails technically (AUT-4)', async () => {
+  it('sends the client away when opening the realm fails technically', async () => {
     const { harness, door } = opening();
     harness.send(HELLO);
     door.reject(new Error('backplane down'));
     await settle();
-    expect(isAbort(harness.connection.last, 'wamp.error.authentication_failed')).toBe(true);
-    expect(JSON.stringify(harness.connection.last)).not.toContain('backplane');
+    expect(harness.connection.messages).toEqual([]);
+    expect(harness.connection.closeCause).toBe('undecided');
+  });
+});
+
+describe('what a client sends directly behind HELLO', () => {
+  const SUBSCRIBE = [32, 1, {}, 'com.example.topic'];
+  const PUBLISH = [16, 2, {}, 'com.example.topic'];
+
+  function scene(options: HarnessOptions = {}) {
+    const door = deferred<RealmDoor | Fault>();
+    const harness = createHarness({ realms: { open: () => door.promise }, ...options });
+    return { ...harness, door, realm: new FakeRealm() };
+  }
+
+  it('waits for WELCOME and is then handled, in order (G10)', async () => {
+    const { send, door, realm, connection } = scene();
+    send(HELLO, SUBSCRIBE, PUBLISH);
+    expect(realm.routed).toEqual([]);
+    door.resolve(realm);
+    await settle();
+    expect(connection.messages.map(([code]) => code)).toEqual([2]);
+    expect(realm.routed.map(({ message }) => message[0])).toEqual([32, 16]);
+  });
+
+  it('is dropped when HELLO is refused, also what comes later; another HELLO is not (SES-5)', async () => {
+    const { send, door, realm, connection } = scene();
+    send(HELLO, SUBSCRIBE);
+    door.resolve(faultOf('wamp.error.no_such_realm'));
+    await settle();
+    send(PUBLISH);
+    expect(connection.messages.map(([code]) => code)).toEqual([3]);
+    expect(connection.closeCause).toBeUndefined();
+    send(HELLO);
+    await settle();
+    expect(connection.messages.map(([code]) => code)).toEqual([3, 3]);
+    expect(realm.routed).toEqual([]);
+  });
+
+  it('is a violation once CHALLENGE was sent: only AUTHENTICATE may come then (2.1)', async () => {
+    const { send, door, realm, connection } = scene({ authMethods: [password()] });
+    send(PASSWORD_HELLO, SUBSCRIBE);
+    door.resolve(realm);
+    await settle();
+    expect(connection.messages.map(([code]) => code)).toEqual([4, 3]);
+    expect(isAbort(connection.last, VIOLATION)).toBe(true);
+  });
+
+  it('is bounded as an inbox is (limits.maxInboxMessages)', () => {
+    const { send, connection } = scene();
+    send(HELLO, SUBSCRIBE, SUBSCRIBE, SUBSCRIBE, SUBSCRIBE, SUBSCRIBE);
+    expect(isAbort(connection.last, 'wamp.error.limit_exceeded')).toBe(true);
   });
 });
 
@@ -346,12 +402,12 @@ describe('AUTHENTICATING: CHALLENGE was sent', () => {
       },
     ],
     ['rejects', () => Promise.reject(new Error('secret detail'))],
-  ] as const)('refuses when the method %s, and says nothing of why (AUT-4)', async (_how, begin) => {
+  ] as const)('sends the client away when the method %s, and says nothing of why', async (_how, begin) => {
     const { connection, send } = createHarness({ authMethods: [{ name: 'password', begin }] });
     send(PASSWORD_HELLO);
     await settle();
-    expect(isAbort(connection.last, 'wamp.error.authentication_failed')).toBe(true);
-    expect(JSON.stringify(connection.messages)).not.toContain('secret');
+    expect(connection.messages).toEqual([]);
+    expect(connection.closeCause).toBe('undecided');
   });
 
   it('gives a method the session id before the challenge, and back when it comes to nothing (AUT-3)', async () => {
