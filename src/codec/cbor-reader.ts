@@ -123,6 +123,7 @@ export class CborReader implements Reader {
   }
 
   skip(): boolean {
+    const bytes = this.#bytes;
     const left = this.#left;
     const isDict = this.#isDict;
     let depth = 0;
@@ -146,7 +147,14 @@ export class CborReader implements Reader {
       if (before < 0 && -before > this.#maxEntries * (1 + (isDict[depth] as number))) {
         return this.#tooMany(at);
       }
-      if (isKey && this.#skipShortKey(at)) continue;
+      // Most keys, and much text, have fewer than 24 bytes.
+      const first = at < this.#end ? (bytes[at] as number) : 0;
+      const behind = at + 1 + (first & 0x1f);
+      if (first >= 0x60 && first < 0x78 && behind <= this.#end) {
+        if (!isText(bytes, at + 1, behind)) return this.#fail('invalid UTF-8', at + 1);
+        this.pos = behind;
+        continue;
+      }
       if (!this.#nextUntagged()) return false;
       if (isKey && (this.#major !== TEXT || this.#tag >= 0)) return this.#fail('a key that is not text', at);
       if (this.#tag >= 0) this.#isUnclean = true;
@@ -161,15 +169,6 @@ export class CborReader implements Reader {
       } else if (!this.#skipLeaf(at)) return false;
       else if (this.#major === 7 && (this.#extra < 20 || this.#extra === 24)) return this.#refuseSimple(at);
     }
-  }
-
-  /** Most keys have fewer than 24 bytes. False: it is no such key, or none at all, and `pos` is where it was. */
-  #skipShortKey(at: number): boolean {
-    const first = at < this.#end ? (this.#bytes[at] as number) : 0;
-    const end = at + 1 + (first & 0x1f);
-    if (first < 0x60 || first > 0x77 || end > this.#end || !isText(this.#bytes, at + 1, end)) return false;
-    this.pos = end;
-    return true;
   }
 
   /** Simple values that have no meaning end sessions of cbor-x. */

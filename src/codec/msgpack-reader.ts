@@ -100,11 +100,21 @@ export class MsgpackReader implements Reader {
       }
       const before = left[depth] as number;
       left[depth] = before < 0 ? before + 1 : before - 1;
-      if (before < 0 && (before & 1) === 0) {
-        if (!this.#skipKey()) return false;
+      const isKey = before < 0 && (before & 1) === 0;
+      const at = this.pos;
+      // Most keys, and much text, have fewer than 32 bytes.
+      const first = at < this.#end ? (bytes[at] as number) : 0;
+      const behind = at + 1 + (first & 0x1f);
+      if (first >= 0xa0 && first < 0xc0 && behind <= this.#end) {
+        if (!isText(bytes, at + 1, behind)) return this.#fail('invalid UTF-8', at + 1);
+        if (isKey && first === SHORT_PROTOTYPE && isPrototype(bytes, at + 1, behind)) return this.#failPrototype(at);
+        this.pos = behind;
         continue;
       }
-      const at = this.pos;
+      if (isKey) {
+        if (!this.#skipLongKey(at)) return false;
+        continue;
+      }
       const kind = this.kind();
       if (kind === 'text') {
         const start = this.#openString();
@@ -120,27 +130,21 @@ export class MsgpackReader implements Reader {
         left[depth] = kind === 'list' ? count : -2 * count;
       } else {
         if (!this.#skipScalar()) return false;
-        const first = bytes[at] as number;
         if (first >= 0xc7 && first <= 0xd8 && !this.#checkExtension(at, first)) return false;
       }
     }
   }
 
-  #skipKey(): boolean {
-    const bytes = this.#bytes;
-    const at = this.pos;
-    const first = at < this.#end ? (bytes[at] as number) : 0;
-    let start = at + 1;
-    // Most keys have fewer than 32 bytes.
-    if (first >= 0xa0 && first < 0xc0 && start + (first & 0x1f) <= this.#end) this.pos = start + (first & 0x1f);
-    else {
-      if (at >= this.#end) return this.#cutOff(at);
-      if (this.kind() !== 'text') return this.#fail('a key that is not text', at);
-      start = this.#openString();
-      if (start < 0) return false;
-    }
-    if (!isText(bytes, start, this.pos)) return this.#fail('invalid UTF-8', start);
-    if (this.pos - start !== PROTOTYPE.length || !isPrototype(bytes, start)) return true;
+  #skipLongKey(at: number): boolean {
+    if (at >= this.#end) return this.#cutOff(at);
+    if (this.kind() !== 'text') return this.#fail('a key that is not text', at);
+    const start = this.#openString();
+    if (start < 0) return false;
+    if (!isText(this.#bytes, start, this.pos)) return this.#fail('invalid UTF-8', start);
+    return !isPrototype(this.#bytes, start, this.pos) || this.#failPrototype(at);
+  }
+
+  #failPrototype(at: number): false {
     return this.#fail('the key "__proto__"', at);
   }
 
@@ -427,8 +431,9 @@ export function isUndefined(bytes: Uint8Array, pos: number, end: number): boolea
 }
 
 /** msgpack5, and with it autobahn-js, ends its session over a key of this name. */
-function isPrototype(bytes: Uint8Array, start: number): boolean {
-  return bytes[start] === 0x5f && PROTOTYPE.equals(bytes.subarray(start, start + PROTOTYPE.length));
+function isPrototype(bytes: Uint8Array, start: number, end: number): boolean {
+  return end - start === PROTOTYPE.length && PROTOTYPE.equals(bytes.subarray(start, end));
 }
 
 const PROTOTYPE = Buffer.from('__proto__');
+const SHORT_PROTOTYPE = 0xa0 + PROTOTYPE.length;
