@@ -53,7 +53,9 @@ export class OutageLog {
 
   /** Something failed that is tried again. */
   trouble(operation: string, cause: unknown): void {
-    if (this.#belongsToOutage('trouble', messageOf(cause))) return;
+    // That the store is away is known; why is what its connections say.
+    const isVague = cause instanceof BackplaneUnavailableError && cause.cause === undefined;
+    if (this.#belongsToOutage('trouble', isVague ? this.#reason : messageOf(cause))) return;
     const about = cause instanceof BackplaneUnavailableError ? { message: messageOf(cause) } : { error: cause };
     this.#recurring.say(operation, (omitted) =>
       this.#options.logger.warn({ reason: operation, ...about, ...omitted }, 'backplane.request_failed'),

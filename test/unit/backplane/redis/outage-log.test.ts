@@ -17,6 +17,7 @@ function scene() {
     for (let passedMs = 0; passedMs < durationMs; passedMs += 500) {
       outages.trouble('renewing the lease', new BackplaneUnavailableError('renew_lease', new Error('no connection')));
       outages.notice({ level: 'warn', kind: 'attempt_failed', connection: 'bus', message: 'connect ECONNREFUSED' });
+      outages.trouble('renewing the lease', new BackplaneUnavailableError('renew_lease'));
       await time.advanceTo(time.nowMs + 500, () => undefined);
     }
   };
@@ -77,5 +78,5 @@ it('what fails again and again without an outage has its first line at once, and
   ]);
   await time.advanceTo(time.nowMs + 60_000, () => undefined);
   outages.trouble('renewing the lease', new Error('a bug'));
-  expect(lines()).toMatchObject([{ reason: 'renewing the lease', count: 5, error: { message: 'a bug' } }]);
+  expect(lines()).toMatchObject([{ reason: 'renewing the lease', count: 11, error: { message: 'a bug' } }]);
 });
