@@ -15,7 +15,7 @@ export type LimitReceiveBuffer = (port: number, bytes: number) => ReceiveBuffer;
 /**
  * uWebSockets.js reads a connection again and again while there is something to read, and has no way to set the buffer.
  * So the buffer is set below it, on the listening socket, by a call of the C library. The kernel does the rest: what does
- * not fit stays with the sender (ADR 14). Never throws: where it cannot be done, the result says why.
+ * not fit stays with the sender (ADR 15). Never throws: where it cannot be done, the result says why.
  */
 export async function receiveBufferLimiter(
   platform: NodeJS.Platform = process.platform,
