@@ -59,5 +59,6 @@ STOPSIGNAL SIGTERM
 # Liveness: a node that drains, or has lost the others, must not be restarted. Whether to send it clients says /readyz.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.GANTRY_OPS_PORT || 9090}/healthz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT []
-CMD ["node", "dist/main.js", "start"]
+# `docker run gantry check FILE`, `docker run gantry --help`.
+ENTRYPOINT ["node", "dist/main.js"]
+CMD ["start"]

@@ -30,6 +30,14 @@ afterAll(async () => {
   await docker(['rm', '--force', '--volumes', container]);
 });
 
+it('takes the words of the command line, and prints nothing but JSON while it runs', async () => {
+  expect(await docker(['run', '--rm', ROUTER_IMAGE, '--help'])).toContain('usage:');
+  expect(await docker(['run', '--rm', ROUTER_IMAGE, 'check'])).toBe('configuration is usable');
+  const lines = (await docker(['logs', container])).split('\n').filter((line) => line !== '');
+  expect(lines.length).toBeGreaterThan(0);
+  for (const line of lines) expect(JSON.parse(line)).toMatchObject({ event: expect.any(String) });
+});
+
 it('is healthy, and is a node that clients and probes reach', async () => {
   const client = await RawClient.join(`ws://${addresses.clients}/ws`);
   await client.subscribe('com.example.topic');
