@@ -1,7 +1,6 @@
 import type { Codec } from '../codec/codec.js';
 import { HeadMemory } from '../codec/head-memory.js';
 import type { Counters } from '../telemetry/counters.js';
-import type { LogFields } from '../telemetry/log-events.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { CloseCause, Connection, ConnectionListener, MalformedCause } from '../transport/connection.js';
 import { HEADROOM_BYTES } from '../transport/slab.js';
@@ -11,16 +10,17 @@ import type { Uri } from '../wamp/ids.js';
 import type { ClientMessage, HelloDetails, RouterMessage } from '../wamp/messages.js';
 import { NO_DETAILS, type Dict } from '../wamp/options.js';
 import { Cost, costOfBytes } from '../routing/turn-meter.js';
-import { parseMessage } from '../wamp/parse.js';
 import type { SerializerId } from '../wamp/payload.js';
 import { CloseUri, ErrorUri } from '../wamp/uris.js';
 import type { AuthMethod } from './auth/method.js';
 import { EstablishedSession, type SessionCloser } from './established-session.js';
 import { Handshake, type Admission, type HandshakeHost } from './handshake.js';
 import { Inbox, type InboxTotal } from './inbox.js';
+import { isRouted, readMessage, wrongBehindHello } from './incoming.js';
 import { Intake } from './intake.js';
 import { unavailable, type RealmDirectory, type RealmDoor, type Unavailable } from './ports.js';
 import type { TurnAccount, TurnMember, TurnScheduler } from './turn-scheduler.js';
+import { SessionReports } from './session-reports.js';
 import { welcome } from './welcome.js';
 
 export interface SessionLimits {
@@ -65,6 +65,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
   readonly #connection: Connection;
   readonly #deps: EndpointDeps;
   readonly #codec: Codec;
+  readonly #reports: SessionReports;
   readonly #memory = new HeadMemory();
   /** The last HELLO was: what was sent behind it may still come. */
   #isRefused = false;
@@ -88,6 +89,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
     this.#connection = connection;
     this.#deps = deps;
     this.#codec = deps.codecs[connection.serializer];
+    this.#reports = new SessionReports(deps, connection.remoteAddress);
     this.#account = deps.turns.open(this);
     this.#limitHandshake();
   }
@@ -141,7 +143,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
   abort(reason: Fault): void {
     if (this.#state === 'failed') return;
     this.#writeAbort(reason);
-    this.#fail(this.#report(reason));
+    this.#fail(this.#reports.aborted(reason, this.#live?.session));
   }
 
   challenge(method: string, extra: Dict): void {
@@ -159,7 +161,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
       this.abort(reason);
       return;
     }
-    this.#countRefusal(reason.error, reason.message);
+    this.#reports.refused(reason.error, reason.message);
     this.#handshake = undefined;
     this.#state = 'closed';
     this.#isRefused = true;
@@ -169,7 +171,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
   }
 
   postpone({ cause, message }: Unavailable): void {
-    this.#countRefusal(cause, message);
+    this.#reports.refused(cause, message);
     this.#fail(cause);
   }
 
@@ -194,7 +196,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
     this.#state = 'established';
     this.#disarm();
     this.#write(welcome(admission, agent));
-    logger.debug(this.#about(session), 'session.opened');
+    this.#reports.opened(session);
     door.admit(session);
     this.#goOn();
   }
@@ -208,7 +210,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
 
   #handle(bytes: Uint8Array, headroomBytes: number): void {
     if (this.#state === 'failed') return;
-    const message = this.#read(bytes, headroomBytes);
+    const message = readMessage(this.#codec, bytes, headroomBytes, this.#memory);
     if (isFault(message)) {
       this.#countIn(UNREADABLE);
       if (this.#state !== 'shutting_down') this.abort(message);
@@ -219,32 +221,16 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
     else this.#outsideSession(message);
   }
 
-  /** Behind HELLO: what would be wrong in any session does not wait for the answer, nor does ABORT. */
+  /** Behind HELLO: what is wrong in any session does not wait for the answer, nor does ABORT. */
   #endsHandshake(bytes: Uint8Array): boolean {
-    const message = this.#read(bytes, 0);
-    if (isFault(message)) {
-      this.#countIn(UNREADABLE);
-      this.abort(message);
-      return true;
-    }
-    switch (message[0]) {
-      case Code.ABORT:
-        this.#fail('abort');
-        break;
-      case Code.HELLO:
-      case Code.AUTHENTICATE:
-        this.abort(violation('the router has not answered HELLO, and only requests of the session may follow it'));
-        break;
-      default:
-        return false;
-    }
-    this.#countIn(message[0]);
+    const message = readMessage(this.#codec, bytes, 0, this.#memory);
+    const wrong = isFault(message) ? message : wrongBehindHello(message);
+    const isAbort = !isFault(message) && message[0] === Code.ABORT;
+    if (wrong === undefined && !isAbort) return false;
+    this.#countIn(isFault(message) ? UNREADABLE : message[0]);
+    if (wrong === undefined) this.#fail('abort');
+    else this.abort(wrong);
     return true;
-  }
-
-  #read(bytes: Uint8Array, headroomBytes: number): ClientMessage | Fault {
-    const decoded = this.#codec.decode(bytes, headroomBytes, this.#memory);
-    return isFault(decoded) ? decoded : parseMessage(decoded.header, decoded.payload, decoded.payloadShape);
   }
 
   #inSession(message: ClientMessage, { intake }: LiveSession): void {
@@ -390,7 +376,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
       return;
     }
     const reason = fault(ErrorUri.AUTHENTICATION_FAILED, 'AUTHENTICATE did not come in time');
-    this.#countRefusal(reason.error, reason.message);
+    this.#reports.refused(reason.error, reason.message);
     this.#writeAbort(reason);
     this.#fail('handshake_timeout');
   }
@@ -417,7 +403,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
     if (live === undefined) return;
     this.#live = undefined;
     live.session.seal();
-    this.#deps.logger.debug({ ...this.#about(live.session), reason }, 'session.closed');
+    this.#reports.closed(live.session, reason);
     live.door.remove(live.session);
   }
 
@@ -448,50 +434,10 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
     const { messagesIn } = this.#deps.counters;
     messagesIn[code] = (messagesIn[code] ?? 0) + 1;
   }
-
-  /** Why the connection ends with this ABORT. */
-  #report(reason: Fault): CloseCause {
-    const { counters, logger } = this.#deps;
-    switch (reason.error) {
-      case ErrorUri.PROTOCOL_VIOLATION:
-        counters.violations.all++;
-        logger.info(this.#describe(reason), 'session.violation');
-        return 'protocol_violation';
-      case ErrorUri.LIMIT_EXCEEDED:
-        logger.info(this.#describe(reason), 'session.limit_reached');
-        return 'limit';
-      default:
-        return 'abort';
-    }
-  }
-
-  #countRefusal(reason: string, message: string): void {
-    this.#deps.counters.sessionsRefused.all++;
-    this.#deps.logger.info({ ...this.#about(undefined), reason, message }, 'session.refused');
-  }
-
-  #describe({ error, message }: Fault): LogFields {
-    return { ...this.#about(this.#live?.session), reason: error, message };
-  }
-
-  #about(session: EstablishedSession | undefined): LogFields {
-    return {
-      remoteAddress: this.#connection.remoteAddress,
-      realm: session?.realm,
-      session: session?.session,
-      authid: session?.authid,
-      authrole: session?.authrole,
-    };
-  }
 }
 
 /** Counts what could not be read as a message. */
 const UNREADABLE = 0;
-
-/** True for what only a session sends, and may have had on the way when it said GOODBYE. */
-function isRouted(message: ClientMessage): boolean {
-  return message[0] !== Code.GOODBYE && message[0] !== Code.AUTHENTICATE;
-}
 
 interface LiveSession {
   readonly session: EstablishedSession;
