@@ -16,11 +16,14 @@ export const Cost = {
   RECEIVER: 2,
   /** A subscription that a topic matches, with an encoding of its own. */
   MATCH: 5,
+  /** A session that begins, ends or is refused. */
+  SESSION: 150,
 } as const;
 
-const BYTES_PER_UNIT = 64;
+/** 64 bytes for each unit. */
+const BYTES_PER_UNIT_BITS = 6;
 
 /** Reading or copying so many bytes. */
 export function costOfBytes(bytes: number): number {
-  return Math.floor(bytes / BYTES_PER_UNIT);
+  return bytes >> BYTES_PER_UNIT_BITS;
 }

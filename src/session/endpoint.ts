@@ -95,8 +95,10 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
   }
 
   received(bytes: Uint8Array, headroomBytes = 0): void {
-    if (this.takesNow()) this.#take(bytes, headroomBytes);
-    else this.keep(bytes);
+    const { turns } = this.#deps;
+    const before = turns.spent;
+    this.#handle(bytes, headroomBytes);
+    turns.charge(this.#account, before, Cost.MESSAGE + costOfBytes(bytes.length));
   }
 
   takesNow(): boolean {
@@ -105,7 +107,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
 
   handleNext(): boolean {
     const message = this.#inbox?.shift();
-    if (message !== undefined) this.#take(message, HEADROOM_BYTES);
+    if (message !== undefined) this.received(message, HEADROOM_BYTES);
     const isLast = (this.#inbox?.count ?? 0) === 0;
     if (this.#isGone && (isLast || this.#isWaiting)) this.#drop('connection_lost');
     return !isLast && !this.#isWaiting;
@@ -162,6 +164,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
       return;
     }
     this.#reports.refused(reason.error, reason.message);
+    this.#deps.turns.work(Cost.SESSION);
     this.#handshake = undefined;
     this.#state = 'closed';
     this.#isRefused = true;
@@ -197,15 +200,9 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
     this.#disarm();
     this.#write(welcome(admission, agent));
     this.#reports.opened(session);
+    this.#deps.turns.work(Cost.SESSION);
     door.admit(session);
     this.#goOn();
-  }
-
-  #take(bytes: Uint8Array, headroomBytes: number): void {
-    const { turns } = this.#deps;
-    const before = turns.spent;
-    this.#handle(bytes, headroomBytes);
-    turns.charge(this.#account, before, Cost.MESSAGE + costOfBytes(bytes.length));
   }
 
   #handle(bytes: Uint8Array, headroomBytes: number): void {
@@ -402,6 +399,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
     const live = this.#live;
     if (live === undefined) return;
     this.#live = undefined;
+    this.#deps.turns.work(Cost.SESSION);
     live.session.seal();
     this.#reports.closed(live.session, reason);
     live.door.remove(live.session);

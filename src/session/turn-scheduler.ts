@@ -106,6 +106,11 @@ export class TurnScheduler {
     return account.debt < share && this.#meter.spent < this.#atOnce && !account.isQueued;
   }
 
+  /** Work was done in this turn that nobody else counts, in units of the meter. */
+  work(cost: number): void {
+    this.#meter.spent += cost;
+  }
+
   /** Work was done for it: `cost`, which the meter does not have yet, and what the meter has counted since `before`. */
   charge(account: TurnAccount, before: number, cost: number): void {
     this.#meter.spent += cost;

@@ -35,14 +35,14 @@ export interface Connection extends ConnectionTraits {
 
 /** The layer above a connection. Called one at a time; must not throw. */
 export interface ConnectionListener {
+  /** Asked before each message: may it be handled now? Otherwise it goes to `keep`. */
+  takesNow(): boolean;
   /**
-   * One whole message, without batch framing. The bytes are the listener's to keep and to write over, and so are
-   * `headroomBytes` before them in the same buffer.
+   * One whole message, without batch framing, handled before this returns. The bytes are the listener's to keep and to
+   * write over, and so are `headroomBytes` before them in the same buffer.
    */
   received(message: Uint8Array, headroomBytes?: number): void;
-  /** False: a message that comes now would wait for its turn. It may as well be given to `keep`. */
-  takesNow(): boolean;
-  /** As `received`, but the bytes are valid only during the call: the message waits behind those before it. */
+  /** One whole message that has to wait behind those before it, or for its turn. The bytes are valid only during the call. */
   keep(message: Uint8Array): void;
   /**
    * The peer broke the framing rules of its sub-protocol (PV-7, PV-12), or a limit (`limit`). The connection is still

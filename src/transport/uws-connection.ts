@@ -145,7 +145,9 @@ export class UwsConnection implements Connection, GuardedConnection {
     }
     for (const message of messages) {
       if (!this.#isReading) return;
-      if (this.#admits()) this.#listener?.received(message, 0);
+      if (!this.#admits()) return;
+      if (this.#listener?.takesNow() === true) this.#listener.received(message, 0);
+      else this.#listener?.keep(message);
     }
   }
 

@@ -218,8 +218,11 @@ export function createHarness(options: HarnessOptions = {}): Harness {
     agent: 'Gantry-test',
   });
   connection.listener = listener;
-  const receive = (bytes: Uint8Array | string) =>
-    listener.received(typeof bytes === 'string' ? utf8.encode(bytes) : bytes);
+  const receive = (message: Uint8Array | string): void => {
+    const bytes = typeof message === 'string' ? utf8.encode(message) : message;
+    if (listener.takesNow()) listener.received(bytes);
+    else listener.keep(bytes);
+  };
   const harness: Harness = {
     connection,
     realm,
