@@ -29,7 +29,10 @@ it('client libraries come in by themselves when the store is back that was away 
   url.port = String(way.port);
 
   let wampyCount = 0;
-  const returning = wampy(url.href, 'json', { onReconnectSuccess: () => void wampyCount++, reconnectInterval: 300 });
+  const onReconnectSuccess = (): void => {
+    wampyCount++;
+  };
+  const returning = wampy(url.href, 'json', { onReconnectSuccess, reconnectInterval: 300 });
   later(() => returning.disconnect());
   await returning.connect();
 
@@ -41,7 +44,9 @@ it('client libraries come in by themselves when the store is back that was away 
     max_retry_delay: 0.5,
     max_retries: -1,
   });
-  first.onopen = () => void autobahnCount++;
+  first.onopen = () => {
+    autobahnCount++;
+  };
   first.onclose = () => false;
   later(() => first.close());
   first.open();
