@@ -42,7 +42,7 @@ describeConformance('acknowledged-publish', (router) => {
     const publisher = await router().join();
     const subscriber = await router().join();
     await subscriber.subscribe('com.', { match: 'prefix' });
-    await subscriber.subscribe('wamp.', { match: 'prefix' });
+    await subscriber.subscribe('wam', { match: 'prefix' });
     const request = publisher.publish(topic, ['news'], { acknowledge: true });
     expect((await publisher.receive()).slice(0, 5)).toEqual([Code.ERROR, Code.PUBLISH, request, {}, error]);
     const others = await eventsSoFar(publisher, subscriber);
