@@ -191,8 +191,8 @@ function declareCommon(router: () => Router): void {
     const { caller, callee, procedure, call, request, registration } = await streaming(router);
     const late = { disclose_me: true, receive_progress: true, timeout: 1, ppt_scheme: 'x_late', _custom: 1 };
     // Bytes, as a message with ppt_scheme must have: its sender claims a form that the call does not have.
-    callAgain(caller, call, procedure, [Buffer.of(1)], { ...MORE, ...late });
-    callAgain(caller, call, procedure, [Buffer.of(2)], late);
+    callAgain(caller, call, procedure, [Uint8Array.of(1)], { ...MORE, ...late });
+    callAgain(caller, call, procedure, [Uint8Array.of(2)], late);
     for (const [details, byte] of [
       [MORE, 1],
       [{}, 2],
