@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { parseConfig } from '../../src/config/load.js';
-import { VARIABLES } from '../../src/config/settings.js';
+import { isSecret, SETTINGS, VARIABLES } from '../../src/config/settings.js';
 import { Code } from '../../src/wamp/codes.js';
 import { gantry, GantryProcess } from '../support/gantry-process.js';
 import { RawClient } from '../support/raw-client.js';
@@ -115,7 +115,9 @@ describe('gantry config', () => {
     expect(code).toBe(0);
     const printed = [...stdout.matchAll(/^#(GANTRY_\w+)=$/gm)].map(([, name]) => name);
     expect(printed.length).toBeGreaterThan(45);
-    expect(VARIABLES).toEqual(expect.arrayContaining(printed));
+    const files = SETTINGS.filter(isSecret).map(({ variable }) => `${variable}_FILE`);
+    expect([...VARIABLES, ...files]).toEqual(expect.arrayContaining(printed));
+    expect(printed).toEqual(expect.arrayContaining(files));
   });
   it('does not mind a reader that has seen enough', async () => {
     const reader = new GantryProcess(['config', '--schema']);
