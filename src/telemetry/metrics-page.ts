@@ -103,6 +103,7 @@ export const WHERE_COUNTED: Readonly<Record<string, string>> = {
   gantry_cluster_mirror_version_lag: 'Asked of the backplane at each scrape.',
   gantry_cluster_batch_items: 'With each batch that is sent.',
   gantry_cluster_barrier_duration_seconds: 'When all nodes know.',
+  gantry_cluster_takeovers_total: 'When a REGISTER that waited for a holder that is going has its verdict.',
   gantry_cluster_store_round_trip_seconds: 'With each reply.',
   gantry_cluster_probe_round_trip_seconds: 'When the probe is heard.',
   gantry_call_duration_seconds: "On the caller's node, with the call's one end.",
