@@ -67,7 +67,7 @@ const rules = {
     .union([z.boolean(), z.enum(['same-authid'])])
     .default(false)
     .describe(
-      'May a session take a procedure over from the sessions that hold it, with `force_reregister`? `true`: whoever may register it. `same-authid`: only if all of them have the authid of the new one. `false`: nobody. What nobody holds is registered in any case.',
+      'May a session take a procedure over from the sessions that hold it, with `force_reregister`? `true`: every session that may register it. `same-authid`: only if all of them have the authid of the new one. `false`: nobody. What nobody holds is registered in any case.',
     ),
   callTimeoutUnit: z
     .enum(['ms', 's'])

@@ -210,7 +210,7 @@ export const GAUGE_DEFINITIONS: Readonly<Record<keyof Gauges, GaugeDefinition>> 
   },
   receiveBufferBytes: {
     name: 'gantry_receive_buffer_bytes',
-    help: 'Receive buffer that the kernel grants each connection (listen.receiveBufferBytes); 0: the node could not limit it, or was told not to.',
+    help: 'Receive buffer that the kernel grants each connection (listen.receiveBufferBytes); 0: the node could not limit it, or is configured not to.',
   },
 };
 
