@@ -18,7 +18,7 @@ import {
 import { putNumber, putText, putUint32, roomFor } from './frame-fields.js';
 import type { ItemWriter } from './item-writer.js';
 
-/** Nobody is asked whether so little may be said. */
+/** A payload this small is published without asking for the limit of Redis. */
 const ALWAYS_PASSED_BYTES = 65_536;
 const NO_BYTES: Uint8Array = new Uint8Array(0);
 
