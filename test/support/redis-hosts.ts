@@ -1,5 +1,6 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import type { StartedTestContainer } from 'testcontainers';
 import { engineAnswers, hasImage } from './docker.js';
 
@@ -46,13 +47,18 @@ export function processHost(): RedisHost {
 class ProcessHost implements RedisHost {
   readonly #binary: string;
   #child: ChildProcess | undefined;
+  /** The newest line of the server's log: why it ended, where it did. */
+  #lastLine = '';
 
   constructor(binary: string) {
     this.#binary = binary;
   }
 
   start(args: readonly string[], folder: string): Promise<void> {
-    const child = spawn(this.#binary, [...args, '--bind', '127.0.0.1', '--dir', folder], { stdio: 'ignore' });
+    const child = spawn(this.#binary, [...args, '--bind', '127.0.0.1', '--dir', folder], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    createInterface(child.stdout).on('line', (line) => (this.#lastLine = line));
     this.#child = child;
     alive.add(child);
     child.once('exit', () => alive.delete(child));
@@ -61,7 +67,9 @@ class ProcessHost implements RedisHost {
 
   fault(): string | undefined {
     const code = this.#child?.exitCode;
-    return code === null || code === undefined ? undefined : `${this.#binary} ended with code ${code}`;
+    return code === null || code === undefined
+      ? undefined
+      : `${this.#binary} ended with code ${code} (${this.#lastLine})`;
   }
 
   async kill(): Promise<void> {

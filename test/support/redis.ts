@@ -130,6 +130,8 @@ export class RedisServer {
   async start(): Promise<void> {
     const { args = [], ports = [] } = this.#options;
     const ours = ['--port', `${this.port}`, '--save', '', '--appendonly', 'no'];
+    // By itself the bus takes the port 10000 higher, which may be anybody's.
+    if (args.includes('--cluster-enabled')) ours.push('--cluster-port', `${await freePort()}`);
     const theirs = args.map((word) => word.replaceAll('{folder}', this.folder));
     await this.#host.start([...ours, ...theirs], this.folder, [this.port, ...ports]);
     const client = this.#connected();
