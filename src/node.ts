@@ -20,6 +20,8 @@ export interface NodeDependencies {
   readonly backplane?: (surroundings: BackplaneSurroundings) => Backplane;
   /** For whoever else counts in them, as the logger does. Default: the node's own. */
   readonly counters?: Counters;
+  /** When the certificate of `listen.tls` expires, in milliseconds since 1970, for the metric. Absent without TLS. */
+  readonly certificateUntilMs?: number | undefined;
   /** How long to try while the others cannot be reached. Default: once. */
   readonly startTimeoutMs?: number;
   /** Gives up a start that is under way. */
@@ -84,7 +86,7 @@ class Node implements RunningNode {
   #drained: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
-  constructor(config: Config, { logger, backplane, counters }: NodeDependencies) {
+  constructor(config: Config, { logger, backplane, counters, certificateUntilMs }: NodeDependencies) {
     this.#config = config;
     this.#logger = logger;
     this.#port = config.listen.port;
@@ -92,7 +94,7 @@ class Node implements RunningNode {
     this.counters = counters ?? createCounters();
     this.gauges = this.#makeGauges();
     const cluster = { counters: this.clusterCounters, gauges: () => this.#life?.backplane.gauges };
-    this.#metrics = createMetrics(this.counters, this.gauges, cluster, version());
+    this.#metrics = createMetrics(this.counters, this.gauges, cluster, { version: version(), certificateUntilMs });
     this.#ops = config.ops.enabled
       ? new OpsServer(config.ops, { isReady: () => this.#readiness(), metrics: this.#metrics }, logger)
       : undefined;

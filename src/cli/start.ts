@@ -69,7 +69,13 @@ export async function start(
   }, process.stdin.isTTY);
   watchDescriptors(logger);
   const abort = new AbortController();
-  const starting = startNode(config, { logger, counters, startTimeoutMs: START_LIMIT_MS, abort: abort.signal });
+  const starting = startNode(config, {
+    logger,
+    counters,
+    certificateUntilMs: validity?.untilMs,
+    startTimeoutMs: START_LIMIT_MS,
+    abort: abort.signal,
+  });
   let started: RunningNode | NodeJS.Signals;
   try {
     started = await Promise.race([starting, signalled]);

@@ -48,6 +48,11 @@ export const BUILD_INFO = {
   help: 'Always 1. What runs: versions of Gantry and of Node.js.',
 } as const;
 
+export const CERTIFICATE_EXPIRY = {
+  name: 'gantry_certificate_expiry_timestamp_seconds',
+  help: 'When the certificate that this node shows its clients (listen.tls) expires, in seconds since 1970. Absent without TLS.',
+} as const;
+
 /** A counter without an entry here does not compile. */
 export const COUNTER_DEFINITIONS: Readonly<
   Record<Exclude<keyof Counters, 'callLatency'>, readonly CounterDefinition[]>

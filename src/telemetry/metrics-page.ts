@@ -109,6 +109,7 @@ export const WHERE_COUNTED: Readonly<Record<string, string>> = {
   gantry_call_duration_seconds: "On the caller's node, with the call's one end.",
   gantry_event_loop_delay_seconds: 'Sampled every 20 ms; a standstill counts with every sample it swallowed.',
   gantry_build_info: 'Fixed when the process starts.',
+  gantry_certificate_expiry_timestamp_seconds: 'Read from `listen.tls.certFile` when the process starts.',
   process_cpu_seconds_total: 'Asked of the process at each scrape.',
   process_start_time_seconds: 'Fixed when the process starts.',
   process_resident_memory_bytes: 'Asked of the process at each scrape.',

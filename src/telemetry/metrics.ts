@@ -9,6 +9,7 @@ import {
 import type { Counters, Histogram } from './counters.js';
 import {
   BUILD_INFO,
+  CERTIFICATE_EXPIRY,
   CALL_DURATION,
   COUNTER_DEFINITIONS,
   EVENT_LOOP_DELAY,
@@ -38,6 +39,13 @@ export interface ClusterSources {
   readonly gauges: () => ClusterGauges | undefined;
 }
 
+/** What does not change while the process runs. */
+export interface ProcessFacts {
+  readonly version: string;
+  /** When the certificate of the listener expires, in milliseconds since 1970. Absent without TLS. */
+  readonly certificateUntilMs?: number | undefined;
+}
+
 export interface MetricReference {
   readonly name: string;
   readonly type: 'counter' | 'gauge' | 'histogram';
@@ -53,7 +61,7 @@ export function createMetrics(
   counters: Counters,
   gauges: Gauges,
   cluster: ClusterSources = ALONE,
-  version = 'unknown',
+  { version, certificateUntilMs }: ProcessFacts = { version: 'unknown' },
 ): Metrics {
   const registry = new Registry();
   const delay = new LoopDelay();
@@ -76,6 +84,9 @@ export function createMetrics(
   register(registry, BUILD_INFO, 'gauge', () => [
     { value: 1, labels: { version, node_version: process.versions.node } },
   ]);
+  register(registry, CERTIFICATE_EXPIRY, 'gauge', () =>
+    certificateUntilMs === undefined ? [] : [{ value: certificateUntilMs / MS_PER_SECOND, labels: {} }],
+  );
   return {
     contentType: registry.contentType,
     page: () => registry.metrics(),
@@ -99,6 +110,7 @@ export function metricsReference(): MetricReference[] {
     ),
     reference({ ...EVENT_LOOP_DELAY, label: 'le' }, 'histogram'),
     { ...BUILD_INFO, type: 'gauge', labels: ['version', 'node_version'] },
+    reference(CERTIFICATE_EXPIRY, 'gauge'),
     ...PROCESS_METRICS.map((definition) => reference(definition, definition.type)),
   ];
 }

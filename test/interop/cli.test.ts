@@ -3,11 +3,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
 import { parseConfig } from '../../src/config/load.js';
 import { isSecret, SETTINGS, VARIABLES } from '../../src/config/settings.js';
 import { Code } from '../../src/wamp/codes.js';
+import { selfSignedFiles } from '../support/certificate.js';
 import { gantry, GantryProcess } from '../support/gantry-process.js';
 import { RawClient } from '../support/raw-client.js';
 import { handshake, RawHttp } from '../support/raw-http.js';
@@ -199,6 +200,17 @@ describe('gantry start', () => {
     const [, health = ''] = await router.said('stdout', /operations +(\S+)/);
     const page = await (await fetch(new URL('/metrics', health))).text();
     expect(Number(/^gantry_log_lines_total\{fate="written"\} (\d+)$/m.exec(page)?.[1])).toBeGreaterThan(0);
+  });
+
+  it('has a metric of when its certificate expires', async () => {
+    const files = selfSignedFiles();
+    onTestFinished(() => files.remove());
+    const tls = { certFile: files.certFile, keyFile: files.keyFile };
+    const router = start('--set', `listen.tls=${JSON.stringify(tls)}`);
+    const [, health = ''] = await router.said('stdout', /operations +(\S+)/);
+    const page = await (await fetch(new URL('/metrics', health))).text();
+    const [, seconds] = /^gantry_certificate_expiry_timestamp_seconds (\S+)$/m.exec(page) ?? [];
+    expect(Number(seconds)).toBe(Date.UTC(2049, 11, 31, 23, 59, 59) / 1_000);
   });
 
   it('logs which file it was configured from', async () => {

@@ -110,7 +110,7 @@ describe('metrics page', () => {
   });
 
   it('shows the delay of the event loop, the process and what runs', async () => {
-    const metrics = createMetrics(createCounters(), gauges, undefined, '1.2.3');
+    const metrics = createMetrics(createCounters(), gauges, undefined, { version: '1.2.3' });
     metrics.start();
     const { samples } = parse(await metrics.page());
     metrics.stop();
@@ -118,6 +118,14 @@ describe('metrics page', () => {
     expect(samples.get('gantry_event_loop_delay_seconds_count')).toBe(0);
     expect(samples.get('gantry_build_info{version="1.2.3",node_version="' + process.versions.node + '"}')).toBe(1);
     expect(samples.get('process_resident_memory_bytes')).toBeGreaterThan(0);
+  });
+
+  it('shows when the certificate expires, where there is one', async () => {
+    const name = 'gantry_certificate_expiry_timestamp_seconds';
+    const facts = { version: '1.2.3', certificateUntilMs: 1_900_000_000_500 };
+    const { samples } = parse(await createMetrics(createCounters(), gauges, undefined, facts).page());
+    expect(samples.get(name)).toBe(1_900_000_000.5);
+    expect(parse(await createMetrics(createCounters(), gauges).page()).samples.get(name)).toBeUndefined();
   });
 
   it('shows every counter of the cluster under every one of its keys', async () => {
