@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
+import { figure } from './harness/metrics.js';
 import { ownRedis, startScene } from './harness/scene.js';
+import { keepEverybody } from './harness/store.js';
 import { HEALED_MS, LONG_LEASE, REAPED_MS, TIMINGS } from './harness/timings.js';
 import { forMs, within } from './harness/wait.js';
 
@@ -48,6 +50,24 @@ it('loses nothing when a node is paused for less than its lease (G3, G4)', async
     victim.resume();
     await scene.sweep(HEALED_MS);
   }
+  expect(victim.lives).toHaveLength(1);
+  expect(scene.fleet.all.flatMap((router) => router.logged('backplane.gap'))).toEqual([]);
+  await scene.finish({ noticeMs: 0 });
+});
+
+it('loses nothing that its own clients sent when it wakes after its lease and nobody has declared it dead (G3, G4)', async () => {
+  const redis = await ownRedis();
+  const scene = await startScene(redis);
+  const victim = scene.router(1);
+  await keepEverybody(redis, scene.prefix);
+  for (let round = 0; round < 2; round++) {
+    victim.pause();
+    await forMs(TIMINGS.leaseMs + TIMINGS.renewMs);
+    victim.resume();
+    await scene.sweep(HEALED_MS);
+  }
+  const figures = await victim.figures();
+  expect(figure(figures, 'gantry_cluster_leases_total{outcome="late"}')).toBeGreaterThanOrEqual(2);
   expect(victim.lives).toHaveLength(1);
   expect(scene.fleet.all.flatMap((router) => router.logged('backplane.gap'))).toEqual([]);
   await scene.finish({ noticeMs: 0 });

@@ -1,4 +1,4 @@
-import { type LaneLimits, Lanes } from '../../src/backplane/redis/lanes.js';
+import { type LaneLimits, Lanes, type Speech } from '../../src/backplane/redis/lanes.js';
 import type { Frame } from '../../src/routing/frames.js';
 import { createClusterCounters } from '../../src/telemetry/cluster-counters.js';
 import type { NodeId, Uri } from '../../src/wamp/ids.js';
@@ -21,7 +21,7 @@ export class LanesUnderTest {
   readonly heard: string[] = [];
   readonly returned: { readonly to: NodeId; readonly realm: Uri; readonly frame: Frame }[] = [];
   readonly lanes: Lanes;
-  maySpeak = true;
+  speech: Speech = 'now';
   nowMs = 0;
   /** Runs when a frame comes back. */
   onReturned: (() => void) | undefined;
@@ -35,7 +35,7 @@ export class LanesUnderTest {
       channelOf: (to) => `inbox:${to}`,
       wire: { publish: (channel, bytes) => this.#publish(channel, bytes) },
       scheduleFlush: (flush) => this.#flushes.push(flush),
-      maySpeak: () => this.maySpeak,
+      speech: () => this.speech,
       counters: this.counters,
       limits: { ...LIMITS, ...limits },
       inbound: { nowMs: () => this.nowMs, confirmMs: 500 },

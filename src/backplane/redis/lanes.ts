@@ -28,14 +28,17 @@ export interface LaneEvents extends InboxEvents {
   returned: Returned;
 }
 
+/** What becomes of what is to leave. `later`: it waits in its lane, within `maxUnacknowledgedBytes`, until a flush that may. */
+export type Speech = 'now' | 'later' | 'never';
+
 export interface LanesOptions {
   readonly node: NodeId;
   readonly channelOf: (node: NodeId) => string;
   readonly wire: Wire;
   /** Runs the flush once, at the end of this turn of the event loop. */
   readonly scheduleFlush: (flush: () => void) => void;
-  /** Asked right before anything leaves: a process that slept past its lease must not speak. */
-  readonly maySpeak?: () => boolean;
+  /** Asked right before anything leaves: a process that slept past its lease must not speak before it knows. */
+  readonly speech?: () => Speech;
   readonly counters: ClusterCounters;
   readonly limits: LaneLimits;
   /** Of one publication or frame: the store passes no larger one on. May change with the connection. */
@@ -190,7 +193,7 @@ export class Lanes implements Confirmations {
   /** Tells every node the last sequence; the receipt shows whether it listens. To be called about every second. */
   heartbeat(): void {
     this.flush();
-    if (!this.#maySpeak()) return;
+    if (this.#speech() !== 'now') return;
     for (const lane of this.#outbound.values()) if (lane.isReadable) this.#transmit(lane, lane.heartbeat());
   }
 
@@ -198,6 +201,8 @@ export class Lanes implements Confirmations {
   cutOff(isCutOff: boolean): void {
     this.#isCutOff = isCutOff;
     this.#refusals.clear();
+    // What waited to be said later is given back.
+    if (this.#due.length > 0) this.#scheduleFlush();
   }
 
   /** Sends what was said so far; what may not be said any more is given back. */
@@ -205,13 +210,14 @@ export class Lanes implements Confirmations {
     this.#isScheduled = false;
     this.#shared = [];
     this.#refusals.clear();
+    const speech = this.#speech();
+    if (speech === 'later') return;
     const due = this.#due;
     this.#due = [];
-    const maySpeak = this.#maySpeak();
     for (const lane of due) {
       lane.isDue = false;
       if (lane.isClosed) continue;
-      if (!maySpeak || !lane.isReadable) this.#giveUp(lane);
+      if (speech === 'never' || !lane.isReadable) this.#giveUp(lane);
       else for (const sealed of lane.takeSealed()) this.#transmit(lane, sealed);
     }
   }
@@ -327,8 +333,8 @@ export class Lanes implements Confirmations {
     });
   }
 
-  #maySpeak(): boolean {
-    return !this.#isCutOff && (this.#options.maySpeak?.() ?? true);
+  #speech(): Speech {
+    return this.#isCutOff ? 'never' : (this.#options.speech?.() ?? 'now');
   }
 
   #transmit(lane: OutboundLane, { bytes, itemCount, batch }: Sealed): void {

@@ -8,7 +8,8 @@ import { after } from './bounded.js';
 import { RedisConnections } from './connections.js';
 import { Gate } from './gate.js';
 import { createKeys, type Keys } from './keys.js';
-import { Lanes } from './lanes.js';
+import { Lanes, type Speech } from './lanes.js';
+import { LeaseDoubt } from './lease-doubt.js';
 import { Membership } from './membership.js';
 import { OutageLog } from './outage-log.js';
 import { Prober } from './prober.js';
@@ -26,14 +27,16 @@ import { parseStoreUrl } from './url.js';
 export interface Whole {
   readonly node: NodeId;
   readonly events: () => BackplaneEvents | undefined;
-  /** It may speak to others: it has not ended and its lease is valid. */
-  maySpeak(): boolean;
+  /** Whether it may speak to others: it has not ended and its lease is valid. */
+  speech(): Speech;
   /** It may act on what it hears: as long as nobody can have declared it dead. */
   mayListen(): boolean;
   gone(node: NodeId): void;
   condemned(): void;
   fenced(): void;
   emptied(): void;
+  /** A lease that may have run out has been renewed. */
+  settled(): void;
   recover(isCurrent: () => boolean): Promise<void>;
   trouble(operation: string, cause: unknown): void;
 }
@@ -48,6 +51,7 @@ export interface Parts {
   readonly sessions: SessionsDirectory;
   readonly prober: Prober;
   readonly reach: Reach;
+  readonly doubt: LeaseDoubt;
   readonly gate: Gate;
 }
 
@@ -108,7 +112,7 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
     channelOf: (to) => keys.channels.inbox(to),
     wire: options.interceptWire?.(connections) ?? connections,
     scheduleFlush: setImmediate,
-    maySpeak: () => whole.maySpeak(),
+    speech: () => whole.speech(),
     counters,
     limits: options.limits,
     maxItemBytes: () => connections.maxPublishBytes - HEADROOM_BYTES,
@@ -244,6 +248,17 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
     recoveryFailed: (cause) => whole.trouble('recovering', cause),
   });
 
+  const doubt = new LeaseDoubt({
+    renew: () => membership.renewOnce(),
+    settled: () => whole.settled(),
+    failed: (cause) => {
+      whole.trouble('renewing a lease that has run out', cause);
+      if (!reach.isUp) return;
+      reach.lose();
+      if (connections.isConnected) reach.regain();
+    },
+  });
+
   const inbox = keys.channels.inbox(node);
   const gate = new Gate({
     isOpen: () => whole.mayListen(),
@@ -259,5 +274,5 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
     atEndOfTurn: setImmediate,
   });
 
-  return { keys, outages, connections, lanes, membership, realms, sessions, prober, reach, gate };
+  return { keys, outages, connections, lanes, membership, realms, sessions, prober, reach, doubt, gate };
 }

@@ -17,6 +17,7 @@ import {
 } from '../backplane.js';
 import { after, within } from './bounded.js';
 import { clusterGauges } from './cluster-gauges.js';
+import type { Speech } from './lanes.js';
 import { makeParts, type Parts } from './parts.js';
 import type { RedisBackplaneOptions } from './settings.js';
 
@@ -44,13 +45,14 @@ export class RedisBackplane implements Backplane, Bus, Directory {
     this.#parts = makeParts(options, {
       node: this.node,
       events: () => this.#events,
-      maySpeak: () => this.#maySpeak(),
+      speech: () => this.#speech(),
       // Before it has entered there is no lease that could have run out; once it has left or was declared dead, there is none.
-      mayListen: () => this.#state === 'joined' || this.#maySpeak(),
+      mayListen: () => this.#state === 'joined' || this.#speech() === 'now',
       gone: (node) => this.#gone(node),
       condemned: () => this.#end(),
       fenced: () => this.#fenced(),
       emptied: () => this.#emptied(),
+      settled: () => this.#settled(),
       recover: (isCurrent) => this.#recover(isCurrent),
       trouble: (operation, cause) => this.#trouble(operation, cause),
     });
@@ -174,22 +176,25 @@ export class RedisBackplane implements Backplane, Bus, Directory {
     if (nowMs - this.#tickedAtMs > 3 * heartbeatMs) prober.reset();
     this.#tickedAtMs = nowMs;
     if (connections.isConnected) prober.tick();
-    if (this.#maySpeak()) lanes.heartbeat();
+    if (this.#speech() === 'now') lanes.heartbeat();
     if (this.#state === 'live') this.#cancelTick = after(heartbeatMs, () => this.#tick());
   }
 
   /** A node whose lease has run out may have been declared dead: it says nothing until it knows. */
-  #maySpeak(): boolean {
-    if (this.#parts.membership.isLeaseValid()) return true;
-    const { reach, connections } = this.#parts;
-    if (this.#state === 'live' && reach.isUp) {
-      reach.lose();
-      // Not before whoever asks has heard that it may not.
-      setImmediate(() => {
-        if (connections.isConnected) reach.regain();
-      });
-    }
-    return false;
+  #speech(): Speech {
+    const { membership, reach, doubt } = this.#parts;
+    if (!doubt.isOpen && membership.isLeaseValid()) return 'now';
+    if (this.#state !== 'live' || !reach.isUp) return 'never';
+    doubt.raise();
+    return 'later';
+  }
+
+  /** What waited for the lease leaves, and is heard, in order. */
+  #settled(): void {
+    // It may have slept once more, or have been declared dead.
+    if (this.#speech() !== 'now') return;
+    this.#parts.gate.release();
+    this.#parts.lanes.flush();
   }
 
   async #recover(isCurrent: () => boolean): Promise<void> {

@@ -12,6 +12,8 @@ const READS: Readonly<Record<string, readonly string[]>> = {
   set: ['SMEMBERS'],
   zset: ['ZRANGE', '0', '-1', 'WITHSCORES'],
 };
+/** Longer than any test, and of the clock of the store, which is this machine's. */
+const KEPT_MS = 3_600_000;
 /** The only rows that may outlive their node: tombstones, for a day. */
 const TOMBSTONES = /:\{nodes\}:gone$/;
 
@@ -54,4 +56,9 @@ export async function nodesIn(redis: RedisServer, prefix: string): Promise<{ ali
     redis.command('ZRANGE', `${prefix}:{nodes}:leases`, '0', '-1'),
   ])) as [string[], string[]];
   return { alive: alive.sort(), leases: leases.sort() };
+}
+
+/** From now on nobody is declared dead, however long it does not renew its lease. */
+export async function keepEverybody(redis: RedisServer, prefix: string): Promise<void> {
+  await redis.command('HSET', `${prefix}:{nodes}:meta`, 'graceUntilMs', String(Date.now() + KEPT_MS));
 }

@@ -167,17 +167,88 @@ describe('a node that is cut off', () => {
     const { sender, receiver } = pair();
     sender.lanes.send(B, 'r', cancelOf(1));
     const accepted = sender.lanes.publish([B], 'r', publicationOf());
-    sender.maySpeak = false;
+    sender.speech = 'never';
     expect(sender.endTurn()).toEqual([]);
     await expect(accepted).rejects.toMatchObject({ code: 'BACKPLANE_UNAVAILABLE' });
     expect(sender.returned).toHaveLength(1);
     expect(sender.lanes.stats.unacknowledgedBytes).toBe(0);
     sender.lanes.heartbeat();
     expect(sender.takeSent()).toEqual([]);
-    sender.maySpeak = true;
+    sender.speech = 'now';
     sender.lanes.heartbeat();
     await sender.bringTo(receiver);
     expect(receiver.heard).toEqual([`${A} gap`]);
+  });
+});
+
+describe('a node that does not know whether it lives', () => {
+  it('holds what it has to send, in order, until it may (G4)', async () => {
+    const { sender, receiver } = pair();
+    sender.lanes.send(B, 'r', LOST);
+    sender.speech = 'later';
+    expect(sender.endTurn()).toEqual([]);
+    const accepted = sender.lanes.publish([B, C], 'r', topic('held'));
+    expect(sender.endTurn()).toEqual([]);
+    sender.lanes.confirm(B, 'r', 7);
+    sender.lanes.heartbeat();
+    expect(sender.takeSent()).toEqual([]);
+    expect(sender.lanes.send(B, 'r', cancelOf(1))).toBe(true);
+    sender.speech = 'now';
+    sender.lanes.flush();
+    for (const { channel, bytes, receipt } of sender.takeSent()) {
+      if (channel.endsWith(B)) receiver.lanes.receive(bytes);
+      receipt(1);
+    }
+    await accepted;
+    expect(receiver.heard).toEqual([`${A} r lost`, `${A} r publication held`, `${A} r cancel`, `${A} r confirmed 7`]);
+    expect(sender.returned).toEqual([]);
+    expect(sender.lanes.stats.unacknowledgedBytes).toBe(0);
+  });
+
+  it('holds a bounded number of bytes, and shows what it refused as a gap', async () => {
+    const { sender, receiver } = pair({ maxUnacknowledgedBytes: 900 });
+    const payload = payloadOf(['x'.repeat(400)]);
+    sender.speech = 'later';
+    const held = [1, 2].map(() => {
+      const accepted = sender.lanes.publish([B], 'r', publicationOf({ payload }));
+      sender.endTurn();
+      return accepted;
+    });
+    expect(sender.lanes.send(B, 'r', LOST)).toBe(false);
+    expect(sender.counters.sendsRefused.lane_full).toBe(1);
+    sender.speech = 'now';
+    sender.lanes.flush();
+    await sender.bringTo(receiver);
+    await Promise.all(held);
+    sender.lanes.send(B, 'r', LOST);
+    await sender.bringTo(receiver);
+    expect(receiver.heard.slice(2)).toEqual([`${A} gap`, `${A} r lost`]);
+  });
+
+  it('gives it back, refused and counted, when it turns out to be dead (G3, G4)', async () => {
+    const { sender } = pair();
+    sender.speech = 'later';
+    sender.lanes.send(B, 'r', cancelOf(1));
+    const accepted = sender.lanes.publish([B, C], 'r', publicationOf());
+    expect(sender.endTurn()).toEqual([]);
+    sender.lanes.cutOff(true);
+    expect(sender.endTurn()).toEqual([]);
+    await expect(accepted).rejects.toMatchObject({ code: 'BACKPLANE_UNAVAILABLE' });
+    expect(sender.returned).toEqual([{ to: B, realm: 'r', frame: cancelOf(1) }]);
+    expect(sender.counters.sendsRefused.cut_off).toBe(3);
+    expect(sender.lanes.stats.unacknowledgedBytes).toBe(0);
+  });
+
+  it('forgets what it held for a node that has gone meanwhile', async () => {
+    const { sender } = pair();
+    sender.speech = 'later';
+    const accepted = sender.lanes.publish([B], 'r', publicationOf());
+    sender.endTurn();
+    sender.lanes.close(B);
+    await accepted;
+    sender.speech = 'now';
+    expect(sender.endTurn()).toEqual([]);
+    expect(sender.lanes.stats.unacknowledgedBytes).toBe(0);
   });
 });
 

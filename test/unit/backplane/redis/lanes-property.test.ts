@@ -4,7 +4,16 @@ import { B, C, publicationOf } from '../../../support/lane-items.js';
 import { cancelOf, type LanesUnderTest, pair, type Sent, settled } from '../../../support/lanes-under-test.js';
 
 type Step =
-  'publish' | 'publish to both' | 'send' | 'end turn' | 'heartbeat' | 'cut off' | 'back' | 'silence' | 'speech';
+  | 'publish'
+  | 'publish to both'
+  | 'send'
+  | 'end turn'
+  | 'heartbeat'
+  | 'cut off'
+  | 'back'
+  | 'silence'
+  | 'doubt'
+  | 'speech';
 type Fate = 'heard' | 'missed' | 'lost' | 'heard, unknown';
 
 const step = fc.constantFrom<Step[]>(
@@ -20,10 +29,14 @@ const step = fc.constantFrom<Step[]>(
   'back',
   'back',
   'silence',
+  'doubt',
+  'doubt',
   'speech',
   'speech',
 );
 const fate = fc.constantFrom<Fate[]>('heard', 'heard', 'heard', 'missed', 'lost', 'heard, unknown');
+
+const SPEECH = { silence: 'never', doubt: 'later', speech: 'now' } as const;
 
 /** What was said to B, in order, and what became of it. */
 class Record {
@@ -78,11 +91,11 @@ describe('lanes through any trouble', () => {
               sender.lanes.heartbeat();
               await meet(sender.takeSent(), fates, receiver);
             } else if (kind === 'cut off' || kind === 'back') sender.lanes.cutOff(kind === 'cut off');
-            else if (kind === 'silence' || kind === 'speech') sender.maySpeak = kind === 'speech';
+            else if (kind in SPEECH) sender.speech = SPEECH[kind as keyof typeof SPEECH];
             else say(kind, `said.${number}`, number, sender, record);
           }
           sender.lanes.cutOff(false);
-          sender.maySpeak = true;
+          sender.speech = 'now';
           await meet(sender.endTurn(), fates, receiver);
           sender.lanes.heartbeat();
           await meet(sender.takeSent(), [][Symbol.iterator](), receiver);
