@@ -275,6 +275,7 @@ export class NodeLife {
       subscriptions: () => sum((realm) => realm.broker.subscriptionCount),
       registrations: () => sum((realm) => realm.dealer.sizes().localProcedures),
       pendingCalls: () => sum((realm) => realm.dealer.sizes().pendingCalls),
+      abandonedInvocations: () => sum((realm) => realm.dealer.sizes().abandonedInvocations),
       realms: () => this.#realms.all.size,
       unsentBytes: () => this.#server.unsentBytes(),
       receiveBufferBytes: () => this.#server.receiveBufferBytes,

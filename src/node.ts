@@ -252,6 +252,7 @@ class Node implements RunningNode {
       subscriptions: now('subscriptions'),
       registrations: now('registrations'),
       pendingCalls: now('pendingCalls'),
+      abandonedInvocations: now('abandonedInvocations'),
       realms: now('realms'),
       unsentBytes: now('unsentBytes'),
       receiveBufferBytes: now('receiveBufferBytes'),

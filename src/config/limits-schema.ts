@@ -127,6 +127,16 @@ export const limits = z.strictObject({
     .describe(
       'Milliseconds from a CALL to its result, or from one progressive result to the next, after which every call ends with an ERROR, also when its caller set a longer timeout or none. A callee that keeps the time itself (`forward_timeout`) may be 2 s late. Absent: the caller decides.',
     ),
+  interruptTimeoutMs: milliseconds(1, 3_600_000)
+    .default(10_000)
+    .describe(
+      'Milliseconds that a callee has to answer INTERRUPT before the invocation stops counting in the `concurrency` of its registration. Client libraries answer at once; the default leaves a handler time to stop, and is what one costs whose library answers no INTERRUPT.',
+    ),
+  abandonedInvocationTimeoutMs: milliseconds(1)
+    .exactOptional()
+    .describe(
+      'Milliseconds that an invocation counts in the `concurrency` of its registration when its call has ended and its callee was not sent INTERRUPT: it did not announce call_canceling, or the caller canceled with `skip`. Absent: until the callee answers or leaves.',
+    ),
   maxLogLinesPerSecond: count(1, 1_000_000)
     .default(100)
     .describe(

@@ -36,6 +36,8 @@ export interface RealmLimits {
   readonly maxHeldMessages: number;
   readonly maxHeldBytes: number;
   readonly maxCallTimeoutMs?: number | undefined;
+  readonly interruptTimeoutMs: number;
+  readonly abandonedInvocationTimeoutMs?: number | undefined;
 }
 
 /** What every realm of a node shares. */

@@ -37,7 +37,7 @@ export interface ContinueFrame {
   readonly payload: Payload;
 }
 
-/** Caller half → callee half: stop. With `skip` the invocation is only forgotten. */
+/** Caller half → callee half: stop. With `skip` nobody waits any more, and the callee is not told. */
 export interface CancelFrame {
   readonly kind: 'cancel';
   readonly call: CallKey;

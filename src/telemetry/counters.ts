@@ -87,6 +87,9 @@ export type LimitName =
   | 'calls_per_session'
   | 'held_events'
   | 'held_calls'
+  | 'interrupt_timeout'
+  | 'abandoned_timeout'
+  | 'abandoned_invocations'
   | 'realms';
 
 export interface Histogram {
@@ -178,6 +181,9 @@ export function createCounters(): Counters {
       'calls_per_session',
       'held_events',
       'held_calls',
+      'interrupt_timeout',
+      'abandoned_timeout',
+      'abandoned_invocations',
       'realms',
     ),
     logLines: tally('written', 'suppressed', 'dropped_stalled', 'dropped_failed'),

@@ -26,6 +26,7 @@ export interface Gauges {
   subscriptions(): number;
   registrations(): number;
   pendingCalls(): number;
+  abandonedInvocations(): number;
   realms(): number;
   unsentBytes(): number;
   receiveBufferBytes(): number;
@@ -203,6 +204,10 @@ export const GAUGE_DEFINITIONS: Readonly<Record<keyof Gauges, GaugeDefinition>> 
   subscriptions: { name: 'gantry_subscriptions', help: 'Subscriptions of sessions of this node.' },
   registrations: { name: 'gantry_registrations', help: 'Registrations of sessions of this node.' },
   pendingCalls: { name: 'gantry_pending_calls', help: 'Calls made at this node that have not ended.' },
+  abandonedInvocations: {
+    name: 'gantry_abandoned_invocations',
+    help: 'Invocations at callees of this node whose calls have ended, and that count in the `concurrency` of their registration until the callee answers.',
+  },
   realms: { name: 'gantry_realms', help: 'Realms of this node.' },
   unsentBytes: { name: 'gantry_unsent_bytes', help: 'Bytes waiting to be sent, all connections together.' },
   inboxBytes: {

@@ -5,7 +5,8 @@ import { Barriers } from '../../src/backplane/barriers.js';
 import { SharedDirectory } from '../../src/backplane/memory-directory.js';
 import { RegistrationTable } from '../../src/backplane/registration-table.js';
 import { OwnEvents } from '../../src/routing/broker/own-events.js';
-import type { Publication } from '../../src/routing/ports.js';
+import { AbandonedInvocations } from '../../src/routing/dealer/abandoned-invocations.js';
+import type { Peer, Publication } from '../../src/routing/ports.js';
 import type { NodeId } from '../../src/wamp/ids.js';
 import { scheduleArbitrary, type Faults } from './schedule.js';
 import { simulate } from './simulate.js';
@@ -216,6 +217,16 @@ describe('the checker finds out', () => {
   it('a procedure that two sessions hold alone (SHR-2)', async () => {
     vi.spyOn(RegistrationTable.prototype, 'find').mockReturnValue(undefined);
     expect(await firstViolation(/^SHR-1, SHR-2/, 'none')).toContain('both hold');
+  });
+
+  it('places that are free while their callees work on (concurrency)', async () => {
+    vi.spyOn(AbandonedInvocations.prototype, 'add').mockImplementation(function (
+      this: AbandonedInvocations<Peer>,
+      { registration },
+    ) {
+      registration.activeCount--;
+    });
+    expect(await firstViolation(/^concurrency/, 'none')).toContain('while it works on');
   });
 
   it('nothing where nothing is wrong', async () => {

@@ -17,7 +17,7 @@ import {
 } from './journal.js';
 import { messageOf, Note, saidIn } from './note.js';
 import type { Pattern } from './schedule.js';
-import type { SimulatedNode } from './simulated-node.js';
+import { INTERRUPT_TIMEOUT_MS, type SimulatedNode } from './simulated-node.js';
 
 const ALL: readonly FeatureKey[] = [
   'call_canceling',
@@ -310,17 +310,20 @@ export class Client implements Session {
       progressCount: 0,
       answer: undefined,
       isInterrupted: false,
+      interruptedAtMs: undefined,
     };
     this.invocations.set(request, invocation);
     call.invocations.push(invocation);
     this.#work(invocation);
   }
 
+  /** What it has not answered counts, whether or not its caller still waits; only INTERRUPT sets a bound to that. */
   #checkConcurrency(held: RegistrationRecord, what: string): void {
     const { concurrency } = held;
+    const { nowMs } = this.node.time;
     const active = [...this.invocations.values()].filter(
-      ({ registration, answer, isInterrupted, call }) =>
-        registration === held && answer === undefined && !isInterrupted && call.end === undefined && call.client.isOpen,
+      ({ registration, answer, interruptedAtMs }) =>
+        registration === held && answer === undefined && nowMs < (interruptedAtMs ?? Infinity) + INTERRUPT_TIMEOUT_MS,
     );
     if (concurrency > 0 && active.length >= concurrency)
       this.#journal.violate('concurrency', `${what} while it works on ${active.length} of at most ${concurrency}`);
@@ -384,6 +387,7 @@ export class Client implements Session {
     else if (invocation.isInterrupted) this.#journal.violate('CAN-1', `${what} twice`);
     else {
       invocation.isInterrupted = true;
+      invocation.interruptedAtMs = this.node.time.nowMs;
       if (mustAnswer && invocation.answer === undefined)
         this.node.time.after(0, () => {
           if (this.isOpen && invocation.answer === undefined) this.#answer(invocation, 'interrupted');

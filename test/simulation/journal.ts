@@ -62,6 +62,7 @@ export interface InvocationRecord {
   progressCount: number;
   answer: Plan['reply'] | 'interrupted' | undefined;
   isInterrupted: boolean;
+  interruptedAtMs: number | undefined;
 }
 
 export interface CallRecord {

@@ -17,6 +17,9 @@ import type { VirtualTime } from './virtual-time.js';
 
 export const REALM = 'realm.simulated';
 
+/** Shorter than the longest wait of a schedule, so that it passes now and then. */
+export const INTERRUPT_TIMEOUT_MS = 100;
+
 const SETTINGS: RealmSettings = {
   rules: {
     uriCheck: 'loose',
@@ -101,6 +104,7 @@ export class SimulatedNode {
           maxPendingCallsPerSession: 1_000,
           maxHeldMessages: 1_000,
           maxHeldBytes: 1_000_000,
+          interruptTimeoutMs: INTERRUPT_TIMEOUT_MS,
         },
         nowMs: () => time.nowMs,
         // A dead node's timers die with it.

@@ -9,6 +9,7 @@ import type { Payload } from '../../wamp/payload.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import type { CallKey, CancelFrame, ContinueFrame, FailureFrame, InvokeFrame } from '../frames.js';
 import type { Outlet, Peer } from '../ports.js';
+import { AbandonedInvocations, type AbandonedLimit, type AbandonedLimits } from './abandoned-invocations.js';
 import type { Callees, CalleeState, Invocation, LocalRegistration } from './callees.js';
 import { invocationDetails, withProgress } from './details.js';
 import { HeldInvokes } from './held-invokes.js';
@@ -23,9 +24,11 @@ export interface CalleeSideOptions<P extends Peer> {
     readonly progressiveResultsRequireCanceling: boolean;
     readonly timeoutUnit: TimeUnit;
   };
+  readonly limits: AbandonedLimits;
   /** From now on it takes no more invocations, or takes them again. */
   readonly onBusy: (registration: LocalRegistration<P>, isBusy: boolean) => void;
   readonly abort: (peer: P, violation: Fault) => void;
+  readonly onLimit: (limit: AbandonedLimit) => void;
 }
 
 /**
@@ -38,18 +41,32 @@ export class CalleeSide<P extends Peer> {
   readonly #callees: Callees<P>;
   readonly #byCall = new Map<NodeId, NumberTable<Invocation<P>>>();
   readonly #held: HeldInvokes<P>;
+  readonly #abandoned: AbandonedInvocations<P>;
 
   constructor(options: CalleeSideOptions<P>) {
     this.#options = options;
     this.#outlet = options.outlet;
     this.#callees = options.callees;
     this.#held = new HeldInvokes(options.spread);
+    const { outlet, spread, limits, onLimit } = options;
+    this.#abandoned = new AbandonedInvocations({
+      outlet,
+      spread,
+      limits,
+      onFree: (registration) => this.#free(registration),
+      onLimit,
+    });
   }
 
   get invocationCount(): number {
     let count = 0;
     for (const invocations of this.#byCall.values()) count += invocations.size;
     return count;
+  }
+
+  /** Nobody waits for these, but their callees have not answered and their registrations have a `concurrency`. */
+  get abandonedCount(): number {
+    return this.#abandoned.size;
   }
 
   get heldCount(): number {
@@ -89,7 +106,7 @@ export class CalleeSide<P extends Peer> {
       this.#interrupt(invocation, 'kill');
       return;
     }
-    this.#forget(invocation);
+    this.#abandon(invocation, mode === 'killnowait');
     if (mode === 'kill') this.#fail(call, 'canceled', ErrorUri.CANCELED);
     if (mode === 'killnowait') this.#interrupt(invocation, 'killnowait');
   }
@@ -103,7 +120,7 @@ export class CalleeSide<P extends Peer> {
       );
       return;
     }
-    const invocation = this.#answered(peer, request);
+    const invocation = this.#answered(peer, request, !options.progress);
     if (invocation === undefined) return;
     const { call } = invocation;
     if (!options.progress) this.#forget(invocation);
@@ -120,7 +137,7 @@ export class CalleeSide<P extends Peer> {
   }
 
   error(peer: P, [, , request, options, error, payload]: InvocationError): void {
-    const invocation = this.#answered(peer, request);
+    const invocation = this.#answered(peer, request, true);
     if (invocation === undefined) return;
     this.#forget(invocation);
     const wantsReroute = error === ErrorUri.UNAVAILABLE && announces(peer, 'call_reroute');
@@ -141,6 +158,7 @@ export class CalleeSide<P extends Peer> {
   leave(callee: CalleeState<P>): void {
     const invocations = callee.invocations.values();
     const held = this.#held.takeAll(callee);
+    this.#abandoned.drop(callee);
     for (const invocation of invocations) this.#forget(invocation);
     for (const { call } of invocations) this.#fail(call, 'left', ErrorUri.CANCELED);
     for (const { frame } of held) this.#fail(frame.call, 'gone', ErrorUri.NO_SUCH_PROCEDURE);
@@ -150,7 +168,7 @@ export class CalleeSide<P extends Peer> {
   dropNode(node: NodeId): void {
     this.#held.dropNode(node);
     const invocations = this.#byCall.get(node)?.values() ?? [];
-    for (const invocation of invocations) this.#forget(invocation);
+    for (const invocation of invocations) this.#abandon(invocation, true);
     this.#byCall.delete(node);
     for (const invocation of invocations) this.#interrupt(invocation, 'killnowait');
   }
@@ -165,7 +183,7 @@ export class CalleeSide<P extends Peer> {
 
   #start(callee: CalleeState<P>, registration: LocalRegistration<P>, frame: InvokeFrame): void {
     const { call } = frame;
-    if (registration.activeCount >= registration.concurrency) {
+    if (registration.activeCount >= registration.concurrency || !this.#mayAbandon(registration)) {
       this.#fail(call, 'busy', ErrorUri.NO_AVAILABLE_CALLEE);
       return;
     }
@@ -213,22 +231,25 @@ export class CalleeSide<P extends Peer> {
 
   /** A chunk that cannot be said to the callee ends the call: leaving it out would corrupt the stream. */
   #giveUp(invocation: Invocation<P>, refusal: Fault): void {
-    this.#forget(invocation);
+    this.#abandon(invocation, true);
     this.#interrupt(invocation, 'killnowait');
     this.#fail(invocation.call, 'refused', refusal.error, payloadOf([refusal.message]));
   }
 
   /**
    * The invocation that a YIELD or ERROR of this session answers. An id that was never issued to it is a violation;
-   * one that is over is discarded (DLR-9, DLR-10).
+   * one that is over is discarded (DLR-9, DLR-10), but shows when the callee has done with it.
    */
-  #answered(peer: P, request: RequestId): Invocation<P> | undefined {
+  #answered(peer: P, request: RequestId, isFinal: boolean): Invocation<P> | undefined {
     const callee = this.#callees.get(peer.session);
     const invocation = callee?.invocations.get(request);
     if (invocation !== undefined) return invocation;
-    if (request > (callee?.lastRequest ?? 0))
+    if (callee === undefined || request > callee.lastRequest) {
       this.#options.abort(peer, violation(`no INVOCATION ${request} was ever sent to this session`));
-    else this.#outlet.count('late_yield');
+      return undefined;
+    }
+    this.#outlet.count('late_yield');
+    if (isFinal) this.#abandoned.answered(callee, request);
     return undefined;
   }
 
@@ -254,10 +275,35 @@ export class CalleeSide<P extends Peer> {
     ofNode.set(call.number, invocation);
   }
 
-  #forget({ callee, registration, request, call }: Invocation<P>): void {
-    if (!callee.invocations.delete(request)) return;
-    if (registration.activeCount-- === registration.concurrency) this.#options.onBusy(registration, false);
+  /** Its callee has done with it, or never got it. */
+  #forget(invocation: Invocation<P>): void {
+    if (this.#takeOut(invocation)) this.#free(invocation.registration);
+  }
+
+  /**
+   * Nobody waits for it any more. Under a `concurrency` it keeps its place until its callee has done with it: the callee
+   * works on. `interrupts`: it is sent INTERRUPT next, if it can be.
+   */
+  #abandon(invocation: Invocation<P>, interrupts: boolean): void {
+    const { registration, callee, wasInterrupted } = invocation;
+    if (!this.#takeOut(invocation)) return;
+    if (registration.concurrency === Infinity) this.#free(registration);
+    else this.#abandoned.add(invocation, wasInterrupted || (interrupts && announces(callee.peer, 'call_canceling')));
+  }
+
+  /** False: it was not there any more. */
+  #takeOut({ callee, request, call }: Invocation<P>): boolean {
+    if (!callee.invocations.delete(request)) return false;
     this.#byCall.get(call.node)?.delete(call.number);
+    return true;
+  }
+
+  #free(registration: LocalRegistration<P>): void {
+    if (registration.activeCount-- === registration.concurrency) this.#options.onBusy(registration, false);
+  }
+
+  #mayAbandon({ concurrency, callee }: LocalRegistration<P>): boolean {
+    return concurrency === Infinity || this.#abandoned.hasRoom(callee);
   }
 
   #fail(

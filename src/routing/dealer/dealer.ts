@@ -5,6 +5,7 @@ import type { TimeUnit } from '../../wamp/options.js';
 import { unreachable } from '../../wamp/unreachable.js';
 import type { Frame } from '../frames.js';
 import type { Outlet, Peer, Registration, Surroundings } from '../ports.js';
+import type { AbandonedLimit, AbandonedLimits } from './abandoned-invocations.js';
 import { CalleeSide } from './callee-side.js';
 import { Callees, type LocalRegistration } from './callees.js';
 import type { BusyError } from './caller-faults.js';
@@ -24,13 +25,13 @@ export interface DealerOptions<P extends Peer> {
   readonly rules: DealerRules;
   /** Ends a session for a protocol violation. It may call `leave` before it returns. */
   readonly abort: (peer: P, violation: Fault) => void;
-  /** A session was refused because of `limits`. */
+  /** A session was refused because of `limits`, or the time of one was up. */
   readonly onLimit?: (limit: DealerLimit) => void;
 }
 
-export type DealerLimit = 'registrations_per_session' | 'calls_per_session' | 'held_calls';
+export type DealerLimit = 'registrations_per_session' | 'calls_per_session' | 'held_calls' | AbandonedLimit;
 
-export interface DealerLimits extends WaitingLimits {
+export interface DealerLimits extends WaitingLimits, AbandonedLimits {
   readonly maxRegistrationsPerSession: number;
   readonly maxPendingCallsPerSession: number;
   /** From CALL to result, or from one progressive result to the next, also when the caller set more or none. Absent: no bound. */
@@ -61,6 +62,8 @@ export interface DealerSizes {
   /** Of those, the ones that wait for a REGISTER of their own session, and behind them. */
   readonly waitingCalls: number;
   readonly invocations: number;
+  /** Ended for their callers, unanswered by their callees, and counted in a `concurrency`. */
+  readonly abandonedInvocations: number;
   readonly heldInvokes: number;
 }
 
@@ -93,8 +96,10 @@ export class Dealer<P extends Peer> {
       callees,
       spread,
       rules,
+      limits,
       onBusy: (registration, isBusy) => this.#setBusy(registration, isBusy),
       abort,
+      onLimit: (limit) => onLimit?.(limit),
     });
     this.#callerSide = new CallerSide({
       node,
@@ -259,6 +264,7 @@ export class Dealer<P extends Peer> {
       pendingCalls: this.#callerSide.pendingCount,
       waitingCalls: this.#callerSide.waitingCount,
       invocations: this.#calleeSide.invocationCount,
+      abandonedInvocations: this.#calleeSide.abandonedCount,
       heldInvokes: this.#calleeSide.heldCount,
     };
   }

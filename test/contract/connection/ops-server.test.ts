@@ -27,6 +27,7 @@ describe('operations endpoint', () => {
     subscriptions: none,
     registrations: none,
     pendingCalls: none,
+    abandonedInvocations: none,
     realms: none,
     unsentBytes: none,
     receiveBufferBytes: none,

@@ -14,6 +14,7 @@ const gauges: Gauges = {
   subscriptions: () => 13,
   registrations: () => 14,
   pendingCalls: () => 15,
+  abandonedInvocations: () => 21,
   realms: () => 16,
   unsentBytes: () => 17,
   receiveBufferBytes: () => 18,

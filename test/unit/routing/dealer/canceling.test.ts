@@ -152,15 +152,6 @@ describe.each(TOPOLOGIES)('canceling, $name', ({ nodeCount }) => {
     expect(caller.take()).toEqual([[Code.ERROR, Code.CALL, request, {}, ErrorUri.UNAVAILABLE]]);
     expect(other.take()).toEqual([]);
   });
-
-  it('frees the place of a canceled invocation under a concurrency bound', () => {
-    const { caller, callee } = pair(nodeCount);
-    callee.registered('com.a', { concurrency: 1 });
-    const first = caller.call('com.a');
-    caller.cancel(first, 'killnowait');
-    caller.call('com.a');
-    expect(callee.take().map(([code]) => code)).toEqual([Code.INVOCATION, Code.INTERRUPT, Code.INVOCATION]);
-  });
 });
 
 describe('CANCEL and answer that cross between two nodes', () => {

@@ -1,6 +1,11 @@
 import { expect } from 'vitest';
 import { payloadOf } from '../../../../src/codec/payload.js';
-import { Dealer, type DealerLimits, type DealerRules } from '../../../../src/routing/dealer/dealer.js';
+import {
+  Dealer,
+  type DealerLimit,
+  type DealerLimits,
+  type DealerRules,
+} from '../../../../src/routing/dealer/dealer.js';
 import type { Frame } from '../../../../src/routing/frames.js';
 import type {
   CallOutcome,
@@ -152,6 +157,8 @@ export class HarnessNode {
   readonly open = new Map<Peer, TestSession>();
   readonly violations: Fault[] = [];
   isAlive = true;
+  /** Which bounds were reached, in order. */
+  readonly limitsReached: DealerLimit[] = [];
   readonly #confirming: (() => void)[] = [];
 
   constructor(cluster: DealerHarness, index: number, { limits, rules }: HarnessOptions) {
@@ -168,6 +175,7 @@ export class HarnessNode {
         maxPendingCallsPerSession: 10_000,
         maxHeldMessages: 1_000,
         maxHeldBytes: 1_000_000,
+        interruptTimeoutMs: 1_000,
         ...limits,
       },
       rules: {
@@ -177,6 +185,7 @@ export class HarnessNode {
         forceReregister: 'anybody',
         ...rules,
       },
+      onLimit: (limit) => this.limitsReached.push(limit),
       abort: (peer, violation) => {
         this.violations.push(violation);
         this.open.get(peer)?.leave();
@@ -459,7 +468,13 @@ export function expectNoLeaks(harness: DealerHarness, hasSessions = false): void
   for (const node of harness.nodes) {
     if (!node.isAlive) continue;
     const sizes = node.dealer.sizes();
-    expect(sizes).toMatchObject({ pendingCalls: 0, waitingCalls: 0, invocations: 0, heldInvokes: 0 });
+    expect(sizes).toMatchObject({
+      pendingCalls: 0,
+      waitingCalls: 0,
+      invocations: 0,
+      abandonedInvocations: 0,
+      heldInvokes: 0,
+    });
     expect(node.outlet.timerCount()).toBe(0);
     if (!hasSessions) expect(sizes).toMatchObject({ registrations: 0, localProcedures: 0, callers: 0, callees: 0 });
   }

@@ -51,6 +51,7 @@ const PROCEDURES: readonly { uri: string; match: MatchPolicy; invoke: Invocation
   { uri: 'com.round', match: 'exact', invoke: 'roundrobin', called: 'com.round' },
   { uri: 'com.pattern', match: 'prefix', invoke: 'first', called: 'com.pattern.x' },
 ];
+const INTERRUPT_TIMEOUT_MS = 80;
 const MODES: readonly CancelMode[] = ['skip', 'kill', 'killnowait'];
 
 interface Call {
@@ -63,12 +64,19 @@ interface Call {
   finalCount: number;
 }
 
+interface Registration {
+  /** 0: no bound. */
+  readonly concurrency: number;
+}
+
 interface Invocation {
   readonly request: number;
+  readonly registration: Registration | undefined;
   lastChunk: number;
   progressCount: number;
   isAnswered: boolean;
   interruptCount: number;
+  interruptedAtMs: number;
 }
 
 /** A well-behaved client that notes every breach of what it was promised. */
@@ -77,7 +85,9 @@ class Client {
   readonly features: ReadonlySet<FeatureKey>;
   readonly calls: Call[] = [];
   readonly invocations: Invocation[] = [];
-  readonly registrations = new Set<RegistrationId>();
+  readonly registrations = new Map<RegistrationId, Registration>();
+  /** Of REGISTERs, by request. */
+  readonly concurrencies = new Map<number, number>();
   readonly breaches: string[];
   /** Highest call number per caller that came straight from it (ORD-3). */
   readonly #lastCallOf = new Map<number, number>();
@@ -105,7 +115,9 @@ class Client {
         if (message[1] === Code.CALL) this.#answered(message[2] as number, false, undefined);
         break;
       case Code.REGISTERED:
-        this.registrations.add(message[2] as RegistrationId);
+        this.registrations.set(message[2] as RegistrationId, {
+          concurrency: this.concurrencies.get(message[1] as number) ?? 0,
+        });
         break;
       case Code.UNREGISTERED:
         if (message[1] === 0) this.registrations.delete((message[2] as { registration: RegistrationId }).registration);
@@ -134,7 +146,7 @@ class Client {
     }
   }
 
-  #invoked([, request, registration, , args]: unknown[]): void {
+  #invoked([, request, id, , args]: unknown[]): void {
     const [caller, call, chunk] = args as [number, number, number];
     const known = this.invocations.find((one) => one.request === request);
     if (known !== undefined) {
@@ -144,19 +156,34 @@ class Client {
       return;
     }
     if (request !== this.invocations.length + 1) this.breaches.push(`invocation id ${String(request)} (ID-4)`);
-    if (!this.registrations.has(registration as RegistrationId))
-      this.breaches.push('INVOCATION outside REGISTERED and UNREGISTERED (ORD-4)');
+    const registration = this.registrations.get(id as RegistrationId);
+    if (registration === undefined) this.breaches.push('INVOCATION outside REGISTERED and UNREGISTERED (ORD-4)');
+    else this.#checkConcurrency(registration);
     if (chunk !== 1) this.breaches.push(`a call began with chunk ${chunk}`);
     this.invocations.push({
       request: this.invocations.length + 1,
+      registration,
       lastChunk: 1,
       progressCount: 0,
       isAnswered: false,
       interruptCount: 0,
+      interruptedAtMs: Infinity,
     });
     if (this.#isRerouted(caller, call)) return;
     if (call < (this.#lastCallOf.get(caller) ?? 0)) this.breaches.push(`call ${call} of ${caller} came late (ORD-3)`);
     this.#lastCallOf.set(caller, call);
+  }
+
+  /** It counts until it is answered, whether or not its caller waits; only INTERRUPT sets a bound to that. */
+  #checkConcurrency(registration: Registration): void {
+    const { concurrency } = registration;
+    const nowMs = this.session.node.outlet.nowMs();
+    const active = this.invocations.filter(
+      (one) =>
+        one.registration === registration && !one.isAnswered && nowMs < one.interruptedAtMs + INTERRUPT_TIMEOUT_MS,
+    );
+    if (concurrency > 0 && active.length >= concurrency)
+      this.breaches.push(`an INVOCATION more than concurrency ${concurrency}`);
   }
 
   #interrupted(request: number): void {
@@ -164,6 +191,7 @@ class Client {
     if (!this.features.has('call_canceling')) this.breaches.push('INTERRUPT to a callee that did not announce it');
     if (invocation === undefined) this.breaches.push(`INTERRUPT for ${request}, which was never sent`);
     else if (++invocation.interruptCount > 1) this.breaches.push(`two INTERRUPTs for ${request}`);
+    else invocation.interruptedAtMs = this.session.node.outlet.nowMs();
   }
 }
 
@@ -176,7 +204,8 @@ class Run {
   readonly #invokes = new Map<string, number>();
 
   constructor(nodeCount: number) {
-    this.harness = new DealerHarness(nodeCount, { isManual: true });
+    const limits = { interruptTimeoutMs: INTERRUPT_TIMEOUT_MS };
+    this.harness = new DealerHarness(nodeCount, { isManual: true, limits });
     for (const node of this.harness.nodes) {
       const tell = node.outlet.onTell!;
       node.outlet.onTell = (to, frame) => {
@@ -271,17 +300,20 @@ class Run {
     const { session } = client;
     const { uri, match, invoke, called } = PROCEDURES[what % PROCEDURES.length]!;
     switch (operation) {
-      case 'register':
-        session.register(uri, {
+      case 'register': {
+        const concurrency = how % 4;
+        const request = session.register(uri, {
           match,
           invoke,
           forceReregister: how % 10 === 0,
           forwardTimeout: how % 3 === 0,
-          ...(how % 4 === 0 ? { concurrency: 1 } : {}),
+          ...(concurrency === 0 ? {} : { concurrency }),
         });
+        client.concurrencies.set(request, concurrency);
         break;
+      }
       case 'unregister': {
-        const id = [...client.registrations][what % Math.max(1, client.registrations.size)];
+        const id = [...client.registrations.keys()][what % Math.max(1, client.registrations.size)];
         if (id === undefined) break;
         client.registrations.delete(id);
         session.unregister(id);

@@ -1,0 +1,99 @@
+import type { RequestId } from '../../wamp/ids.js';
+import { NumberTable, type Spread } from '../number-table.js';
+import type { Outlet, Peer } from '../ports.js';
+import type { CalleeState, Invocation, LocalRegistration } from './callees.js';
+
+export interface AbandonedLimits {
+  /** From INTERRUPT to the callee's answer. */
+  readonly interruptTimeoutMs: number;
+  /** From the end of the call to the answer of a callee that was not sent INTERRUPT. Absent: no bound. */
+  readonly abandonedInvocationTimeoutMs?: number | undefined;
+}
+
+/** Which bound was reached: of time after INTERRUPT, of time without one, of their number. */
+export type AbandonedLimit = 'interrupt_timeout' | 'abandoned_timeout' | 'abandoned_invocations';
+
+export interface AbandonedInvocationsOptions<P extends Peer> {
+  readonly outlet: Pick<Outlet<P>, 'after'>;
+  readonly spread: Spread;
+  readonly limits: AbandonedLimits;
+  /** The callee can take another invocation of it. */
+  readonly onFree: (registration: LocalRegistration<P>) => void;
+  readonly onLimit: (limit: AbandonedLimit) => void;
+}
+
+interface Abandoned<P extends Peer> {
+  readonly registration: LocalRegistration<P>;
+  stopTimer: (() => void) | undefined;
+}
+
+/** Per callee, over all its registrations: an invocation costs some hundred bytes until it is answered. */
+const MAX_PER_CALLEE = 4_096;
+
+/**
+ * Invocations of registrations with `concurrency` that nobody waits for any more and whose callees have not answered. The
+ * callee works on, so each keeps its place: until the answer, until a bounded time after INTERRUPT, or until the callee leaves.
+ * Empty nearly always; every operation is O(1), but for `drop`.
+ */
+export class AbandonedInvocations<P extends Peer> {
+  readonly #options: AbandonedInvocationsOptions<P>;
+  readonly #byCallee = new Map<CalleeState<P>, NumberTable<Abandoned<P>>>();
+  #size = 0;
+
+  constructor(options: AbandonedInvocationsOptions<P>) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** False: the callee has left so many unanswered that it gets nothing more which could become one. Counted. */
+  hasRoom(callee: CalleeState<P>): boolean {
+    if (this.#size < MAX_PER_CALLEE) return true;
+    if ((this.#byCallee.get(callee)?.size ?? 0) < MAX_PER_CALLEE) return true;
+    this.#options.onLimit('abandoned_invocations');
+    return false;
+  }
+
+  /** `isInterrupted`: its callee was sent INTERRUPT, or will be before anything else is. */
+  add({ callee, request, registration }: Invocation<P>, isInterrupted: boolean): void {
+    const { outlet, spread, limits } = this.#options;
+    let ofCallee = this.#byCallee.get(callee);
+    if (ofCallee === undefined) this.#byCallee.set(callee, (ofCallee = new NumberTable(spread)));
+    const abandoned: Abandoned<P> = { registration, stopTimer: undefined };
+    ofCallee.set(request, abandoned);
+    this.#size++;
+    const boundMs = isInterrupted ? limits.interruptTimeoutMs : limits.abandonedInvocationTimeoutMs;
+    if (boundMs === undefined) return;
+    abandoned.stopTimer = outlet.after(boundMs, () => {
+      abandoned.stopTimer = undefined;
+      this.#options.onLimit(isInterrupted ? 'interrupt_timeout' : 'abandoned_timeout');
+      this.#end(callee, request, abandoned);
+    });
+  }
+
+  /** The callee has answered; unknown: the invocation was none of these, or its time was up. */
+  answered(callee: CalleeState<P>, request: RequestId): void {
+    const abandoned = this.#byCallee.get(callee)?.get(request);
+    if (abandoned !== undefined) this.#end(callee, request, abandoned);
+  }
+
+  /** The callee has left, and its registrations with it. O(those). */
+  drop(callee: CalleeState<P>): void {
+    const ofCallee = this.#byCallee.get(callee);
+    if (ofCallee === undefined) return;
+    this.#byCallee.delete(callee);
+    this.#size -= ofCallee.size;
+    for (const { stopTimer } of ofCallee.values()) stopTimer?.();
+  }
+
+  #end(callee: CalleeState<P>, request: RequestId, { registration, stopTimer }: Abandoned<P>): void {
+    const ofCallee = this.#byCallee.get(callee);
+    if (ofCallee?.delete(request) !== true) return;
+    if (ofCallee.size === 0) this.#byCallee.delete(callee);
+    this.#size--;
+    stopTimer?.();
+    this.#options.onFree(registration);
+  }
+}
