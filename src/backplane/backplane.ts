@@ -37,7 +37,8 @@ export interface Directory {
   /**
    * Gives a procedure to a callee if the invocation policy allows another one (SHR-1, SHR-2, DLR-4).
    * When granted, resolves once every live node serving the realm has been told (`registration`), this one included (G2):
-   * frames for the callee may come earlier. The registration may have another id than the one claimed (ID-3).
+   * frames for the callee may come earlier. The registration may have another id than the one claimed (ID-3). By force: those
+   * that hold it keep it, with the callee as their successor, until then; a claim that fails leaves it with them.
    */
   claim(realm: Uri, claim: Claim): Promise<ClaimOutcome>;
   /** Takes a callee of this node off a registration. Repeating it changes nothing. */

@@ -1,5 +1,6 @@
 import { deriveId } from '../routing/derived-id.js';
 import type { Claim, ClaimOutcome, Identity, Registration } from '../routing/ports.js';
+import { allCallees } from '../routing/successors.js';
 import type { NodeId, RegistrationId, SessionId, Uri } from '../wamp/ids.js';
 import type { MatchPolicy } from '../wamp/options.js';
 import { RegistrationTable } from './registration-table.js';
@@ -125,6 +126,12 @@ export class SharedDirectory {
     return outcome;
   }
 
+  /** A claim by force is certain: its callee may be REGISTERED. Repeating it changes nothing. */
+  complete(node: NodeId, realm: Uri, registration: RegistrationId, callee: SessionId): void {
+    const changed = this.#realms.get(realm)?.registrations.complete(registration, node, callee);
+    if (changed !== undefined) this.#tellRegistration(realm, changed);
+  }
+
   release(node: NodeId, realm: Uri, registration: RegistrationId, callee: SessionId): void {
     const changed = this.#realms.get(realm)?.registrations.release(registration, node, callee);
     if (changed !== undefined) this.#tellRegistration(realm, changed);
@@ -159,7 +166,7 @@ export class SharedDirectory {
     for (const session of this.#sessions.values()) if (session.node === node) count++;
     for (const { interests, registrations } of this.#realms.values()) {
       if (interests.has(node)) count += 1 + (interests.get(node)?.size ?? 0);
-      for (const { callees } of registrations.all) count += callees.filter((callee) => callee.node === node).length;
+      for (const row of registrations.all) count += allCallees(row).filter((callee) => callee.node === node).length;
     }
     return count;
   }

@@ -1,5 +1,6 @@
 import type { Frame } from '../routing/frames.js';
-import type { Claim, ClaimOutcome, Identity, Publication } from '../routing/ports.js';
+import type { Claim, ClaimOutcome, Identity, Publication, Registration } from '../routing/ports.js';
+import { allCallees, NOBODY, withSuccessors } from '../routing/successors.js';
 import { fault } from '../wamp/faults.js';
 import type { NodeId, RegistrationId, SessionId, Uri } from '../wamp/ids.js';
 import type { MatchPolicy } from '../wamp/options.js';
@@ -87,7 +88,7 @@ export class MemoryNode implements Backplane, Bus, Directory {
       limitMs: hub.takeoverMs,
       decide: (realm, claim) => {
         const outcome = this.#shared.claim(this.node, realm, claim);
-        if (outcome.kind === 'granted') return this.#confirmed(realm, outcome);
+        if (outcome.kind === 'granted') return this.#confirmed(realm, claim, outcome.registration);
         return this.#mayGo(realm, claim) ? undefined : outcome;
       },
     });
@@ -180,7 +181,7 @@ export class MemoryNode implements Backplane, Bus, Directory {
     try {
       if (this.#state !== 'live') throw this.#unavailable('claim');
       const outcome = this.#shared.claim(this.node, realm, claim);
-      if (outcome.kind === 'granted') return await this.#confirmed(realm, outcome);
+      if (outcome.kind === 'granted') return await this.#confirmed(realm, claim, outcome.registration);
       return this.#mayGo(realm, claim) ? await this.#takeovers.wait(realm, claim, outcome) : outcome;
     } catch (cause) {
       if (!(cause instanceof BackplaneUnavailableError)) throw cause;
@@ -297,14 +298,17 @@ export class MemoryNode implements Backplane, Bus, Directory {
     return [...(this.#mirrors.get(realm)?.nodes ?? [])];
   }
 
-  async #confirmed(realm: Uri, outcome: ClaimOutcome): Promise<ClaimOutcome> {
+  async #confirmed(realm: Uri, { callee, invoke }: Claim, registration: Registration): Promise<ClaimOutcome> {
     await this.#barriers.wait(this.#shared.revision, this.#shared.serving(realm));
-    return outcome;
+    if (registration.successors?.includes(callee) !== true) return { kind: 'granted', registration };
+    void this.#write(() => this.#shared.complete(this.node, realm, registration.id, callee.session));
+    return { kind: 'granted', registration: withSuccessors({ ...registration, invoke, callees: [callee] }, NOBODY) };
   }
 
   /** Nobody is known to keep what is claimed. */
   #mayGo(realm: Uri, { match, procedure }: Claim): boolean {
-    const { callees } = this.#shared.registration(realm, match, procedure) ?? { callees: [] };
+    const held = this.#shared.registration(realm, match, procedure);
+    const callees = held === undefined ? NOBODY : allCallees(held);
     return callees.length > 0 && !callees.some(({ node }) => this.#hub.isPresent(node));
   }
 

@@ -1,10 +1,14 @@
 import { drawSpread, NumberTable } from '../routing/number-table.js';
 import type { Callee, Claim, ClaimOutcome, Registration } from '../routing/ports.js';
+import { allCallees, NOBODY, withoutCallees, withSuccessors } from '../routing/successors.js';
 import type { NodeId, RegistrationId, SessionId, Uri } from '../wamp/ids.js';
-import type { MatchPolicy } from '../wamp/options.js';
+import type { InvocationPolicy, MatchPolicy } from '../wamp/options.js';
 
 /** The id of a procedure: `attempt` counts from 0 and moves on when an id is taken by another procedure. */
 export type DeriveRegistrationId = (match: MatchPolicy, procedure: Uri, attempt: number) => RegistrationId;
+
+/** Of one procedure at a time; more are refused. */
+export const MAX_SUCCESSORS = 8;
 
 /**
  * Who holds which procedure of one realm, and who may (SHR-1, SHR-2, SHR-4, DLR-4): the decision alone, without
@@ -16,6 +20,8 @@ export class RegistrationTable {
   readonly #byId: NumberTable<Registration>;
   /** Authids, of callees whose claim named one. */
   readonly #owners = new WeakMap<Callee, string>();
+  /** Of successors: what the registration's is to be when one has it. */
+  readonly #policies = new WeakMap<Callee, InvocationPolicy>();
   readonly #ids: Readonly<Record<MatchPolicy, Map<Uri, RegistrationId>>> = {
     exact: new Map(),
     prefix: new Map(),
@@ -35,17 +41,35 @@ export class RegistrationTable {
     return this.#byId.size;
   }
 
-  /** Granted: the registration as it is from now on, under the id it has, which need not be the one claimed. */
+  /**
+   * Granted: the registration as it is from now on, under the id it has, which need not be the one claimed. By force, from
+   * others: the claim's callee is a successor of theirs until `complete`.
+   */
   claim(claim: Claim): ClaimOutcome {
     const held = this.find(claim.match, claim.procedure);
     if (held === undefined) return this.#grant(this.#freeId(claim), claim, []);
     // Also when forced: a client must not be told REGISTERED twice with one id (DLR-4).
-    if (held.callees.some(({ session }) => session === claim.callee.session)) return { kind: 'taken' };
-    if (this.#mayReplace(held, claim)) return this.#grant(held.id, claim, []);
+    if (allCallees(held).some(({ session }) => session === claim.callee.session)) return { kind: 'taken' };
+    if (this.#mayReplace(held, claim)) return this.#offer(held, claim);
     if (claim.force !== false) return { kind: 'protected' };
     if (held.invoke === 'single') return { kind: 'taken' };
     if (held.invoke !== claim.invoke) return { kind: 'policy-conflict', invoke: held.invoke };
-    return this.#grant(held.id, claim, held.callees);
+    return this.#grant(held.id, claim, held.callees, held.successors);
+  }
+
+  /** The successor has the registration, alone but for later successors. Undefined: it is none, nothing changed. */
+  complete(id: RegistrationId, node: NodeId, session: SessionId): Registration | undefined {
+    const held = this.#byId.get(id);
+    const successors = held?.successors ?? NOBODY;
+    const at = successors.findIndex((callee) => callee.node === node && callee.session === session);
+    const heir = successors[at];
+    if (held === undefined || heir === undefined) return undefined;
+    const registration = withSuccessors(
+      { ...held, invoke: this.#policies.get(heir) ?? held.invoke, callees: [heir] },
+      successors.slice(0, at),
+    );
+    this.#byId.set(id, registration);
+    return registration;
   }
 
   /** The registration as it is from now on, without callees if that was the last one; undefined: nothing changed. */
@@ -68,17 +92,28 @@ export class RegistrationTable {
     return id === undefined ? undefined : this.#byId.get(id);
   }
 
-  #mayReplace({ callees }: Registration, { force, authid }: Claim): boolean {
+  #mayReplace(held: Registration, { force, authid }: Claim): boolean {
     if (force !== 'same-authid') return force === true;
-    return authid !== undefined && callees.every((callee) => this.#owners.get(callee) === authid);
+    return authid !== undefined && allCallees(held).every((callee) => this.#owners.get(callee) === authid);
   }
 
-  #grant(id: RegistrationId, claim: Claim, before: readonly Callee[]): ClaimOutcome {
-    const { procedure, match, invoke } = claim;
-    const registration: Registration = { id, procedure, match, invoke, callees: [...before, claim.callee] };
-    this.#byId.set(id, registration);
+  #grant(id: RegistrationId, claim: Claim, before: readonly Callee[], successors = NOBODY): ClaimOutcome {
+    const { procedure, match, invoke, callee } = claim;
+    const registration = withSuccessors({ id, procedure, match, invoke, callees: [...before, callee] }, successors);
     this.#ids[match].set(procedure, id);
-    if (claim.authid !== undefined) this.#owners.set(claim.callee, claim.authid);
+    return this.#granted(registration, claim);
+  }
+
+  #offer(held: Registration, claim: Claim): ClaimOutcome {
+    const { successors = NOBODY } = held;
+    if (successors.length >= MAX_SUCCESSORS) return { kind: 'taken' };
+    this.#policies.set(claim.callee, claim.invoke);
+    return this.#granted(withSuccessors(held, [claim.callee, ...successors]), claim);
+  }
+
+  #granted(registration: Registration, { callee, authid }: Claim): ClaimOutcome {
+    this.#byId.set(registration.id, registration);
+    if (authid !== undefined) this.#owners.set(callee, authid);
     return { kind: 'granted', registration };
   }
 
@@ -90,11 +125,12 @@ export class RegistrationTable {
 
   #removeCallees(id: RegistrationId, leaves: (callee: Callee) => boolean): Registration | undefined {
     const held = this.#byId.get(id);
-    if (held === undefined) return undefined;
-    const callees = held.callees.filter((callee) => !leaves(callee));
-    if (callees.length === held.callees.length) return undefined;
-    const registration = { ...held, callees };
-    if (callees.length > 0) {
+    const left = held && withoutCallees(held, leaves);
+    if (held === undefined || left === undefined) return undefined;
+    const [only] = left.callees;
+    const invoke = only !== undefined && !held.callees.includes(only) ? this.#policies.get(only) : undefined;
+    const registration = { ...left, invoke: invoke ?? left.invoke };
+    if (registration.callees.length > 0) {
       this.#byId.set(id, registration);
     } else {
       this.#byId.delete(id);

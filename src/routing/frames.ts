@@ -1,6 +1,7 @@
 import type { NodeId, RegistrationId, SessionId, Uri } from '../wamp/ids.js';
 import type { CancelMode, Passthru } from '../wamp/options.js';
 import type { Payload } from '../wamp/payload.js';
+import { ErrorUri } from '../wamp/uris.js';
 import type { Identity } from './ports.js';
 
 /**
@@ -53,6 +54,9 @@ export interface ResultFrame {
   readonly payload: Payload;
 }
 
+/** The error of a `gone` whose callee has no REGISTERED yet: it may take the next call (ORD-4). */
+export const NOT_YET: Uri = ErrorUri.UNAVAILABLE;
+
 /** Callee half → caller half: the call failed. */
 export interface FailureFrame {
   readonly kind: 'failure';
@@ -60,7 +64,7 @@ export interface FailureFrame {
   /**
    * `callee`: its own ERROR, forwarded word for word (DLR-7).
    * `unavailable`: its ERROR wamp.error.unavailable, announced: another may be tried (RRT-1).
-   * `gone`: nothing was forwarded, this callee has left: another may be tried (SHR-7).
+   * `gone`: nothing was forwarded, this callee has left, or its error is `NOT_YET`: another may be tried (SHR-7).
    * `busy`: nothing was forwarded, its `concurrency` is reached: another may be tried.
    * `unreachable`: said by the caller's own node: the frame could not be sent to its node. Another may be tried (G6).
    * `left`: it left with the invocation in its hands (DLR-12).

@@ -78,6 +78,11 @@ export interface Registration {
   readonly invoke: InvocationPolicy;
   /** In order of registration, cluster-wide (SHR-3). */
   readonly callees: readonly Callee[];
+  /**
+   * Who takes it over by force and may not be REGISTERED yet, the last first. Each is asked before those behind it, and the
+   * callees keep the registration until one is certain to have it. Absent, nearly always: nobody does.
+   */
+  readonly successors?: readonly Callee[];
 }
 
 export type ClaimOutcome =

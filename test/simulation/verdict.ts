@@ -189,16 +189,20 @@ function whoWasThere(world: World, call: CallRecord): string | undefined {
   const rivals = journal.claims.filter(
     ({ procedure, match, at }) => matches(call.procedure, procedure, match) && at < end,
   );
+  // Whoever takes it over by force has it before its holder has it no more.
+  const isKept = (one: RegistrationRecord): boolean =>
+    one.until > end ||
+    matching.some((heir) => keyOf(heir) === keyOf(one) && heir.from < one.until && isThere(heir) && heir.until > end);
+  const isThere = ({ client: { node } }: RegistrationRecord): boolean =>
+    !isCutOff(node, call) && !node.robbedAt.some((robbed) => robbed < end);
   const present = matching.find(
     (one) =>
       (one.client === call.client ? one.askedAt : one.from) < call.at &&
-      one.until > end &&
-      !isCutOff(one.client.node, call) &&
+      isKept(one) &&
+      isThere(one) &&
       !isCutOff(call.client.node, call) &&
-      !one.client.node.robbedAt.some((robbed) => robbed < end) &&
       // A better match that has just gone was the one to call (PBR-4).
-      rivals.every((rival) => keyOf(rival) === keyOf(one) || rank(rival) < rank(one)) &&
-      !rivals.some((rival) => rival.force && keyOf(rival) === keyOf(one) && rival.at > one.from),
+      rivals.every((rival) => keyOf(rival) === keyOf(one) || rank(rival) < rank(one)),
   );
   return present === undefined ? undefined : `${present.client.name} had registered ${keyOf(present)}`;
 }

@@ -7,12 +7,18 @@ import type { InvocationError, Yield } from '../../wamp/messages.js';
 import type { Passthru, TimeUnit } from '../../wamp/options.js';
 import type { Payload } from '../../wamp/payload.js';
 import { ErrorUri } from '../../wamp/uris.js';
-import type { CallKey, CancelFrame, ContinueFrame, FailureFrame, InvokeFrame } from '../frames.js';
+import {
+  NOT_YET,
+  type CallKey,
+  type CancelFrame,
+  type ContinueFrame,
+  type FailureFrame,
+  type InvokeFrame,
+} from '../frames.js';
 import type { Outlet, Peer } from '../ports.js';
 import { AbandonedInvocations, type AbandonedLimit, type AbandonedLimits } from './abandoned-invocations.js';
 import type { Callees, CalleeState, Invocation, LocalRegistration } from './callees.js';
 import { invocationDetails, withProgress } from './details.js';
-import { HeldInvokes } from './held-invokes.js';
 import { NumberTable, type Spread } from '../number-table.js';
 
 export interface CalleeSideOptions<P extends Peer> {
@@ -40,14 +46,12 @@ export class CalleeSide<P extends Peer> {
   readonly #outlet: Outlet<P>;
   readonly #callees: Callees<P>;
   readonly #byCall = new Map<NodeId, NumberTable<Invocation<P>>>();
-  readonly #held: HeldInvokes<P>;
   readonly #abandoned: AbandonedInvocations<P>;
 
   constructor(options: CalleeSideOptions<P>) {
     this.#options = options;
     this.#outlet = options.outlet;
     this.#callees = options.callees;
-    this.#held = new HeldInvokes(options.spread);
     const { outlet, spread, limits, onLimit } = options;
     this.#abandoned = new AbandonedInvocations({
       outlet,
@@ -69,25 +73,20 @@ export class CalleeSide<P extends Peer> {
     return this.#abandoned.size;
   }
 
-  get heldCount(): number {
-    return this.#held.size;
-  }
-
+  /** A callee that has no REGISTERED yet gets no INVOCATION (ORD-4), and nothing waits for it: nobody was promised the procedure. */
   invoke(frame: InvokeFrame): void {
     const callee = this.#callees.get(frame.callee);
     const registration = callee?.registrations.get(frame.registration);
-    if (callee === undefined || (registration === undefined && !callee.claims.has(frame.registration))) {
-      this.#fail(frame.call, 'gone', ErrorUri.NO_SUCH_PROCEDURE);
-    } else if (registration === undefined || this.#held.isBehind(callee, frame.caller.session)) {
-      if (!this.#held.hold(callee, frame)) this.#fail(frame.call, 'busy', ErrorUri.NO_AVAILABLE_CALLEE);
-    } else this.#start(callee, registration, frame);
+    if (callee !== undefined && registration !== undefined) this.#start(callee, registration, frame);
+    else if (callee?.claims.has(frame.registration) === true) this.#fail(frame.call, 'gone', NOT_YET);
+    else this.#fail(frame.call, 'gone', ErrorUri.NO_SUCH_PROCEDURE);
   }
 
   /** The next chunk of a progressive call invocation. After the callee's final answer it is ignored (PCI-7). */
   continue(frame: ContinueFrame): void {
     const invocation = this.#byCall.get(frame.call.node)?.get(frame.call.number);
     if (invocation === undefined) {
-      this.#continueHeld(frame);
+      this.#outlet.count('late_continuation');
       return;
     }
     const refusal = this.#sendInvocation(invocation, frame.progress, frame.payload);
@@ -97,10 +96,7 @@ export class CalleeSide<P extends Peer> {
   /** Stops an invocation as far as its callee can (CAN-1, CAN-2). Unknown: it was answered meanwhile. */
   cancel({ call, mode }: CancelFrame): void {
     const invocation = this.#byCall.get(call.node)?.get(call.number);
-    if (invocation === undefined) {
-      if (this.#held.drop(call) && mode === 'kill') this.#fail(call, 'canceled', ErrorUri.CANCELED);
-      return;
-    }
+    if (invocation === undefined) return;
     const canInterrupt = announces(invocation.callee.peer, 'call_canceling');
     if (mode === 'kill' && canInterrupt) {
       this.#interrupt(invocation, 'kill');
@@ -144,29 +140,16 @@ export class CalleeSide<P extends Peer> {
     this.#fail(invocation.call, wantsReroute ? 'unavailable' : 'callee', error, payload, options.passthru);
   }
 
-  /** A REGISTER of this callee was answered: what waited for it goes on, or is sent elsewhere when it failed (ORD-4). */
-  resume(callee: CalleeState<P>): void {
-    for (const { frame, continuations } of this.#held.takeReady(callee, (id) => callee.claims.has(id))) {
-      const registration = callee.registrations.get(frame.registration);
-      if (registration === undefined) this.#fail(frame.call, 'gone', ErrorUri.NO_SUCH_PROCEDURE);
-      else this.#start(callee, registration, frame);
-      for (const continuation of continuations) this.continue(continuation);
-    }
-  }
-
-  /** The callee has left: its callers hear of it (DLR-12); what it never got goes elsewhere (SHR-7). */
+  /** The callee has left: its callers hear of it (DLR-12). */
   leave(callee: CalleeState<P>): void {
     const invocations = callee.invocations.values();
-    const held = this.#held.takeAll(callee);
     this.#abandoned.drop(callee);
     for (const invocation of invocations) this.#forget(invocation);
     for (const { call } of invocations) this.#fail(call, 'left', ErrorUri.CANCELED);
-    for (const { frame } of held) this.#fail(frame.call, 'gone', ErrorUri.NO_SUCH_PROCEDURE);
   }
 
   /** Nobody waits at that node any more: its invocations end as if their callers had left (DLR-11). */
   dropNode(node: NodeId): void {
-    this.#held.dropNode(node);
     const invocations = this.#byCall.get(node)?.values() ?? [];
     for (const invocation of invocations) this.#abandon(invocation, true);
     this.#byCall.delete(node);
@@ -175,7 +158,7 @@ export class CalleeSide<P extends Peer> {
 
   /** The other nodes that wait for a callee of this one. */
   callersElsewhere(here: NodeId): readonly NodeId[] {
-    const { nodes } = this.#held;
+    const nodes = new Set<NodeId>();
     for (const [node, { size }] of this.#byCall) if (size > 0) nodes.add(node);
     nodes.delete(here);
     return [...nodes];
@@ -211,16 +194,6 @@ export class CalleeSide<P extends Peer> {
     callee.lastRequest--;
     this.#forget(invocation);
     this.#fail(call, 'refused', refusal.error, payloadOf([refusal.message]));
-  }
-
-  #continueHeld(frame: ContinueFrame): void {
-    const held = this.#held.find(frame.call);
-    if (held === undefined) this.#outlet.count('late_continuation');
-    else if (held.continuations.length < MAX_HELD_CONTINUATIONS) held.continuations.push(frame);
-    else {
-      this.#held.drop(frame.call);
-      this.#fail(frame.call, 'busy', ErrorUri.NO_AVAILABLE_CALLEE);
-    }
   }
 
   #sendInvocation(invocation: Invocation<P>, progress: boolean, payload: Payload): Fault | undefined {
@@ -321,9 +294,6 @@ export class CalleeSide<P extends Peer> {
     );
   }
 }
-
-/** Chunks of one call that wait with it for a REGISTERED. */
-const MAX_HELD_CONTINUATIONS = 1_024;
 
 const KILL = Object.freeze({ mode: 'kill' });
 const KILLNOWAIT = Object.freeze({ mode: 'killnowait' });

@@ -27,6 +27,11 @@ export const LEAVING = fault(
   'this node is shutting down and has forwarded nothing: connect again and repeat the call',
 );
 export const CALLEE_LEFT = fault(ErrorUri.CANCELED, 'the callee has left');
+/** Of a call that is not kept for another callee (RRT-3). */
+export const NOT_REGISTERED_YET = fault(
+  ErrorUri.NO_AVAILABLE_CALLEE,
+  'the callee has not been registered yet, and this call is too large, or has gone too far, for another: try again',
+);
 export const CANCELED_BY_CALLER = fault(ErrorUri.CANCELED, 'the caller canceled the call');
 export const ALL_UNAVAILABLE = fault(
   ErrorUri.NO_AVAILABLE_CALLEE,

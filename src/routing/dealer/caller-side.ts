@@ -6,7 +6,7 @@ import { NO_DETAILS, type CancelMode } from '../../wamp/options.js';
 import { unreachable } from '../../wamp/unreachable.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import { errorReply } from '../error-reply.js';
-import type { FailureFrame, InvokeFrame, ResultFrame } from '../frames.js';
+import { NOT_YET, type FailureFrame, type InvokeFrame, type ResultFrame } from '../frames.js';
 import type { Callee, CallOutcome, Outlet, Peer, Surroundings } from '../ports.js';
 import {
   acceptsPassthru,
@@ -16,6 +16,7 @@ import {
   CANCELED_BY_CALLER,
   LANE_LOST,
   LEAVING,
+  NOT_REGISTERED_YET,
   noSuchProcedure,
   OUT_OF_REACH,
   PASSTHRU_UNSUPPORTED,
@@ -25,6 +26,7 @@ import {
   type BusyError,
 } from './caller-faults.js';
 import { resultDetails } from './details.js';
+import { allCallees } from '../successors.js';
 import { Forwarding, type Refusal } from './forwarding.js';
 import { chooseCallee } from './invocation-policy.js';
 import type { Spread } from '../number-table.js';
@@ -166,7 +168,7 @@ export class CallerSide<P extends Peer> {
         else this.#tryAnother(call, 'unavailable', ALL_UNAVAILABLE);
         break;
       case 'gone':
-        this.#notTaken(call, 'gone', undefined);
+        this.#notTaken(call, frame.error === NOT_YET ? 'unready' : 'gone', undefined);
         break;
       case 'busy':
         this.#notTaken(call, 'busy', this.#busy);
@@ -289,7 +291,7 @@ export class CallerSide<P extends Peer> {
     const entry = this.#forwarding.registrationFor(procedure);
     const own = (callee: Callee): boolean => callee.session === caller.peer.session;
     const callee = isOvertaken
-      ? entry?.registration.callees.find(own)
+      ? entry && allCallees(entry.registration).find(own)
       : entry && chooseCallee(entry, undefined, this.#options.surroundings);
     if (entry === undefined || callee === undefined) {
       this.#fail(call, 'refused', entry === undefined || isOvertaken ? noSuchProcedure(procedure) : this.#busy);
@@ -350,9 +352,10 @@ export class CallerSide<P extends Peer> {
     this.#outlet.count('late_continuation');
   }
 
-  /** `reason`: the callee is there, but does not take it; undefined: it has left. */
+  /** `reason`: the callee is there, but does not take it; undefined: it has left, or has no REGISTERED yet. */
   #notTaken(call: PendingCall<P>, refusal: Refusal, reason: Fault | undefined): void {
     if (call.isCanceled) this.#fail(call, 'canceled', CANCELED_BY_CALLER);
+    else if (refusal === 'unready' && call.invoke === undefined) this.#fail(call, 'refused', NOT_REGISTERED_YET);
     else if (call.invoke === undefined) this.#fail(call, 'callee_lost', reason ?? CALLEE_LEFT);
     else this.#tryAnother(call, refusal, reason);
   }
@@ -368,7 +371,7 @@ export class CallerSide<P extends Peer> {
     this.#fail(
       call,
       'refused',
-      notTaken ?? fault(ErrorUri.NO_SUCH_PROCEDURE, `the last callee of "${procedure}" has just left`),
+      notTaken ?? fault(ErrorUri.NO_SUCH_PROCEDURE, `nobody is registered for "${procedure}" now`),
     );
   }
 

@@ -64,7 +64,6 @@ export interface DealerSizes {
   readonly invocations: number;
   /** Ended for their callers, unanswered by their callees, and counted in a `concurrency`. */
   readonly abandonedInvocations: number;
-  readonly heldInvokes: number;
 }
 
 /** How late a callee may be that was told the timeout (TMO-3). */
@@ -125,10 +124,7 @@ export class Dealer<P extends Peer> {
       maxRegistrationsPerSession,
       forceReregister: rules.forceReregister,
       onLimit: () => onLimit?.('registrations_per_session'),
-      onDecided: (callee) => {
-        this.#calleeSide.resume(callee);
-        this.#callerSide.resume(callee.peer);
-      },
+      onDecided: ({ peer }) => this.#callerSide.resume(peer),
     });
   }
 
@@ -265,7 +261,6 @@ export class Dealer<P extends Peer> {
       waitingCalls: this.#callerSide.waitingCount,
       invocations: this.#calleeSide.invocationCount,
       abandonedInvocations: this.#calleeSide.abandonedCount,
-      heldInvokes: this.#calleeSide.heldCount,
     };
   }
 }

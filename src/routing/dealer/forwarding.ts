@@ -20,7 +20,7 @@ export interface ForwardingOptions<P extends Peer> {
 }
 
 /** What did not take a call. */
-export type Refusal = Reason | 'unavailable' | 'unreachable';
+export type Refusal = Reason | 'unready' | 'unavailable' | 'unreachable';
 
 /**
  * Callees that a call is brought to at most, not counting those that were busy, which are remembered: one CALL must not cost
@@ -120,6 +120,7 @@ export class Forwarding<P extends Peer> {
     for (;;) {
       const callee = chooseCallee(call.entry, search, surroundings);
       if (callee !== undefined) return callee;
+      if (asksAgain(search)) continue;
       if (call.entry.passedOver?.hasBusy === true) call.notTaken ??= busy;
       if (call.notTaken !== undefined) return undefined;
       // All callees of the registration have left, which this node may not have heard: what matches without it is next.
@@ -127,6 +128,7 @@ export class Forwarding<P extends Peer> {
       if (entry === undefined) return undefined;
       call.entry = entry;
       search.tried.clear();
+      search.unready.clear();
     }
   }
 
@@ -135,6 +137,7 @@ export class Forwarding<P extends Peer> {
     const search = (call.search ??= newSearch());
     search.tried.add(callee.session);
     if (refusal !== 'busy') search.refusalCount++;
+    if (refusal === 'unready') search.unready.add(callee.session);
     if (refusal === 'unreachable') search.unreachable.add(callee.node);
     const { registration } = entry;
     const { length: count } = registration.callees;
@@ -145,7 +148,7 @@ export class Forwarding<P extends Peer> {
   }
 
   #isDeserted({ passedOver, registration }: RegistrationEntry): boolean {
-    if (passedOver === undefined || passedOver.isEmpty) return false;
+    if (passedOver === undefined || passedOver.isEmpty || registration.successors !== undefined) return false;
     return passedOver.open(registration, this.#options.surroundings.nowMs()).size === 0 && !passedOver.hasBusy;
   }
 
@@ -171,7 +174,26 @@ export class Forwarding<P extends Peer> {
 }
 
 function newSearch(): Search {
-  return { tried: new Set<SessionId>(), unreachable: new Set<NodeId>(), deserted: new Set(), refusalCount: 0 };
+  return {
+    tried: new Set<SessionId>(),
+    unreachable: new Set<NodeId>(),
+    deserted: new Set(),
+    unready: new Set<SessionId>(),
+    hasAskedAgain: false,
+    refusalCount: 0,
+  };
+}
+
+/**
+ * Who had no REGISTERED when it was asked may have it by now, above all when it has taken the procedure from those asked
+ * since: it is asked once more. False: there is nobody to ask.
+ */
+function asksAgain(search: Search): boolean {
+  if (search.unready.size === 0 || search.hasAskedAgain) return false;
+  for (const session of search.unready) search.tried.delete(session);
+  search.unready.clear();
+  search.hasAskedAgain = true;
+  return true;
 }
 
 /** Said while the frame was told; a function because the compiler cannot see that. */

@@ -12,6 +12,10 @@ export interface Search {
   readonly unreachable: Set<NodeId>;
   /** Registrations whose callees were all found gone. */
   readonly deserted: Set<RegistrationEntry>;
+  /** Those of `tried` that had no REGISTERED yet. */
+  readonly unready: Set<SessionId>;
+  /** They were asked once more. */
+  hasAskedAgain: boolean;
   /** Of callees that did not take it for another reason than being busy. */
   refusalCount: number;
 }
@@ -22,12 +26,14 @@ type Chance = Pick<Surroundings, 'nowMs' | 'random'>;
 const MAX_DRAWS = 4;
 
 /**
- * The callee whose turn it is by the invocation policy (SHR-3), leaving out those that are passed over and those that the
+ * Who takes the registration over, else the callee whose turn it is by the invocation policy (SHR-3), leaving out those that are passed over and those that the
  * search has tried (RRT-1). Undefined when there is none. O(log callees), for each that it has tried.
  */
 export function chooseCallee(entry: RegistrationEntry, search: Search | undefined, chance: Chance): Callee | undefined {
   const { registration, passedOver } = entry;
-  const { callees, invoke } = registration;
+  const { callees, invoke, successors } = registration;
+  const successor = successors?.find((callee) => search === undefined || !isTried(search, callee));
+  if (successor !== undefined) return successor;
   const open =
     passedOver === undefined || passedOver.isEmpty ? undefined : passedOver.open(registration, chance.nowMs());
   const count = open?.size ?? callees.length;

@@ -1,5 +1,6 @@
 import type { SessionId } from '../../wamp/ids.js';
 import type { Callee, Registration } from '../ports.js';
+import { allCallees } from '../successors.js';
 import { RankedSet } from './ranked-set.js';
 
 /** `busy`: it has as many calls as it takes at once. `gone`: it has left, and the cluster has not said so yet. */
@@ -84,7 +85,7 @@ export class PassedOver {
   /** What is known of callees that are there no more is forgotten. O(callees), nothing where nobody is passed over. */
   follow(row: Registration): void {
     if (this.isEmpty) return;
-    const find = finder(row.callees, this.#known.size + this.#heard.size);
+    const find = finder(allCallees(row), this.#known.size + this.#heard.size);
     for (const session of [...this.#known.keys()]) if (find(session) === undefined) this.admit(session);
     for (const [session, { callee }] of [...this.#heard]) if (find(session) !== callee) this.unhear(session);
   }

@@ -8,6 +8,7 @@ import { isReserved } from '../../wamp/uri-rules.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import { errorReply } from '../error-reply.js';
 import type { Claim, ClaimOutcome, Force, Outlet, Peer, Registration } from '../ports.js';
+import { allCallees, NOBODY } from '../successors.js';
 import type { Callees, CalleeState, LocalRegistration } from './callees.js';
 import type { OpenClaims } from './open-claims.js';
 import type { Registrations } from './registrations.js';
@@ -32,7 +33,7 @@ export interface RegistrarOptions<P extends Peer> {
   readonly forceReregister: ForceRule;
   /** A session was refused because of it. */
   readonly onLimit: () => void;
-  /** A claim of this callee was decided and answered: invocations that waited for it may go on (ORD-4). */
+  /** A claim of this callee was decided and answered: its own calls that waited for it may go on (G10). */
   readonly onDecided: (callee: CalleeState<P>) => void;
 }
 
@@ -96,8 +97,11 @@ export class Registrar<P extends Peer> {
     for (const { session } of row.callees) {
       if (holders.has(session)) namedCount++;
     }
+    for (const { session } of row.successors ?? NOBODY) {
+      if (holders.has(session)) namedCount++;
+    }
     if (namedCount === holders.size) return;
-    const named = new Set(row.callees.map((callee) => callee.session));
+    const named = new Set(allCallees(row).map((callee) => callee.session));
     for (const [session, held] of [...holders]) {
       if (!named.has(session)) this.#revoke(held);
     }

@@ -5,6 +5,7 @@ import { deriveId } from '../derived-id.js';
 import { NumberTable, type Spread } from '../number-table.js';
 import { PatternIndex } from '../pattern-index.js';
 import type { Registration } from '../ports.js';
+import { allCallees, withoutCallees } from '../successors.js';
 import { PassedOver, type Reason } from './passed-over.js';
 
 /**
@@ -90,7 +91,7 @@ export class Registrations {
   /** Does the cluster know this session as a callee of it? O(callees). */
   has(procedure: Uri, match: MatchPolicy, session: SessionId): boolean {
     const entry = this.#index.get(procedure, match);
-    return entry?.registration.callees.some((callee) => callee.session === session) ?? false;
+    return entry !== undefined && allCallees(entry.registration).some((callee) => callee.session === session);
   }
 
   /** The id a registration has or would get (ID-3). When something else has the derived id, the next attempt is taken. */
@@ -127,12 +128,9 @@ export class Registrations {
 
   /** Drops the callees of a node that is dead: a row that was late would lead calls into nothing (G3). O(callees). */
   dropNode(node: NodeId): void {
-    const affected = this.#byId
-      .values()
-      .filter(({ registration }) => registration.callees.some((callee) => callee.node === node));
-    for (const { registration } of affected) {
-      const callees = registration.callees.filter((callee) => callee.node !== node);
-      this.update({ ...registration, callees });
+    for (const { registration } of this.#byId.values()) {
+      const row = withoutCallees(registration, (callee) => callee.node === node);
+      if (row !== undefined) this.update(row);
     }
   }
 

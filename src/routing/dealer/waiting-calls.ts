@@ -160,6 +160,6 @@ export class WaitingCalls<P extends Peer> {
   }
 }
 
-function isOnlyCallee({ registration: { callees } }: RegistrationEntry, peer: Peer): boolean {
-  return callees.length === 1 && callees[0]?.session === peer.session;
+function isOnlyCallee({ registration: { callees, successors } }: RegistrationEntry, peer: Peer): boolean {
+  return successors === undefined && callees.length === 1 && callees[0]?.session === peer.session;
 }

@@ -140,8 +140,10 @@ export function directoryContract(inScene: InScene, nodeCount: number): void {
           kind: 'granted',
           registration: { callees: [forced.callee] },
         });
-        for (const node of all)
-          expect(node.registration(before.registration)).toMatchObject({ invoke: 'last', callees: [forced.callee] });
+        for (const node of all) {
+          await node.until(() => node.registration(before.registration)?.invoke === 'last');
+          expect(node.registration(before.registration)).toMatchObject({ callees: [forced.callee] });
+        }
       }),
     );
 

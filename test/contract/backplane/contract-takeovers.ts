@@ -139,4 +139,81 @@ export function takeoverContract(inScene: InScene): void {
       }),
     );
   });
+
+  describe('a claim by force of what somebody holds', () => {
+    /** A holder, a node that claims what it has, and a third that does not answer. */
+    const inDoubt = (
+      body: (scene: Parameters<Parameters<InScene>[0]>[0], three: Three, held: Claim) => Promise<void>,
+    ): (() => Promise<void>) =>
+      inScene(async (scene) => {
+        const three = (await scene.nodes(3)) as Three;
+        const held = claimOf(three[0].id, 'com.x');
+        await claimOn(three[0], held);
+        await scene.cluster.isolate(three[2].id);
+        await body(scene, three, held);
+      });
+    const hasAlways = ({ registration, callee }: Claim, nodes: readonly NodeUnderTest[]): boolean =>
+      nodes.every((node) =>
+        node
+          .all('registration')
+          .filter((heard) => heard.registration.id === registration)
+          .every((heard) => heard.registration.callees.some(({ session }) => session === callee.session)),
+      );
+    const isBeingTaken = (node: NodeUnderTest, { registration }: Claim): boolean =>
+      node.registration(registration)?.successors !== undefined;
+
+    it(
+      'leaves it to its holder until every node knows, and takes it then',
+      inDoubt(async ({ cluster }, [holder, one, lost], held) => {
+        const { state, decided, claim } = waiting(one, claimOf(one.id, 'com.x', { force: true, invoke: 'last' }));
+        await holder.until(() => isBeingTaken(holder, held));
+        await one.hearOut(holder);
+        expect(state.outcome).toBeUndefined();
+        expect(hasAlways(held, [holder, one])).toBe(true);
+        await cluster.declareDead(lost.id);
+        expect(await decided).toMatchObject({ kind: 'granted', registration: { callees: [claim.callee] } });
+        await holder.until(() => !hasAlways(held, [holder]));
+        expect(holder.registration(held.registration)).toMatchObject({ invoke: 'last', callees: [claim.callee] });
+      }),
+    );
+
+    it(
+      'leaves it to its holder for good when it is given up',
+      inDoubt(async ({ cluster }, [holder, one, lost], held) => {
+        const { claim } = waiting(one, claimOf(one.id, 'com.x', { force: true }));
+        await holder.until(() => isBeingTaken(holder, held));
+        await giveUp(one, claim);
+        await holder.until(() => !isBeingTaken(holder, held));
+        await cluster.declareDead(lost.id);
+        expect(await claimOn(one, claimOf(one.id, 'com.x'))).toEqual({ kind: 'taken' });
+        expect(hasAlways(held, [holder, one])).toBe(true);
+      }),
+    );
+
+    it(
+      'leaves it to its holder for good when its node dies (G5)',
+      inDoubt(async ({ cluster }, [holder, one], held) => {
+        void waiting(one, claimOf(one.id, 'com.x', { force: true }));
+        await holder.until(() => isBeingTaken(holder, held));
+        await cluster.isolate(one.id);
+        await cluster.declareDead(one.id);
+        await holder.until(() => !isBeingTaken(holder, held));
+        expect(hasAlways(held, [holder])).toBe(true);
+      }),
+    );
+
+    it(
+      'has it, still waiting, when its holder gives it back',
+      inDoubt(async ({ cluster }, [holder, one, lost], held) => {
+        const { state, decided, claim } = waiting(one, claimOf(one.id, 'com.x', { force: true, invoke: 'last' }));
+        await holder.until(() => isBeingTaken(holder, held));
+        await giveUp(holder, held);
+        await holder.until(() => !isBeingTaken(holder, held));
+        expect(holder.registration(held.registration)).toMatchObject({ invoke: 'last', callees: [claim.callee] });
+        expect(state.outcome).toBeUndefined();
+        await cluster.declareDead(lost.id);
+        expect(await decided).toMatchObject({ kind: 'granted' });
+      }),
+    );
+  });
 }

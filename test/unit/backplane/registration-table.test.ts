@@ -69,12 +69,11 @@ describe('claim', () => {
     expect(table.claim(claimOf({ invoke: 'first', session: 5, force: true }))).toEqual({ kind: 'taken' });
   });
 
-  it('replaces everybody by force, with the policy of the newcomer', () => {
-    table.claim(claimOf({ invoke: 'first' }));
-    table.claim(claimOf({ invoke: 'first', node: N2 }));
+  it('by force lets everybody keep it, with the newcomer as their successor', () => {
+    const before = granted(table.claim(claimOf({ invoke: 'first' })));
     const registration = granted(table.claim(claimOf({ invoke: 'last', force: true, session: 9 })));
-    expect(registration).toMatchObject({ id: 7, invoke: 'last' });
-    expect(sessionsOf(registration)).toEqual([9]);
+    expect(registration).toMatchObject({ id: 7, invoke: 'first', callees: before.callees });
+    expect(registration.successors?.map(({ session }) => session)).toEqual([9]);
   });
 
   it('takes the same string under different match policies as different registrations (PBR-1)', () => {
@@ -130,5 +129,56 @@ describe('a node that goes', () => {
     ]);
     expect(table.dropNode(N1)).toEqual([]);
     expect([...table.all].map(({ id }) => id)).toEqual([7, 21]);
+  });
+});
+
+describe('a take-over by force', () => {
+  const ID = 7 as RegistrationId;
+  const successorsOf = ({ successors }: Registration): number[] => successors?.map(({ session }) => session) ?? [];
+  const complete = (session: number, node = N1) => table.complete(ID, node, session as SessionId);
+
+  function beingTaken(...sessions: number[]): void {
+    table.claim(claimOf({ invoke: 'first', node: N2, session: 1 }));
+    for (const session of sessions) table.claim(claimOf({ invoke: 'last', force: true, session }));
+  }
+
+  it('replaces everybody once it is complete, with the policy of the newcomer', () => {
+    beingTaken(9);
+    table.claim(claimOf({ invoke: 'first', node: N2, session: 2 }));
+    const registration = complete(9)!;
+    expect(registration).toMatchObject({ id: 7, invoke: 'last' });
+    expect([sessionsOf(registration), successorsOf(registration)]).toEqual([[9], []]);
+    expect(complete(9)).toBeUndefined();
+  });
+
+  it('leaves it to everybody when the newcomer goes', () => {
+    beingTaken(9);
+    const registration = table.release(ID, N1, 9 as SessionId)!;
+    expect([sessionsOf(registration), successorsOf(registration)]).toEqual([[1], []]);
+    expect(complete(9)).toBeUndefined();
+    beingTaken(10);
+    expect(table.dropNode(N1).map(sessionsOf)).toEqual([[1]]);
+  });
+
+  it('has it from the time when nobody else is left', () => {
+    beingTaken(9, 10);
+    const [registration] = table.dropNode(N2);
+    expect(registration).toMatchObject({ id: 7, invoke: 'last' });
+    expect([sessionsOf(registration!), successorsOf(registration!)]).toEqual([[9], [10]]);
+    expect(complete(9)).toBeUndefined();
+    expect(sessionsOf(complete(10)!)).toEqual([10]);
+  });
+
+  it('may come on top of another, which ends those before it', () => {
+    beingTaken(9, 10, 11);
+    expect(successorsOf(table.find('exact', 'com.add')!)).toEqual([11, 10, 9]);
+    const registration = complete(10)!;
+    expect([sessionsOf(registration), successorsOf(registration)]).toEqual([[10], [11]]);
+  });
+
+  it('is refused to one that is under way already, and to more than eight (DLR-4)', () => {
+    beingTaken(10, 11, 12, 13, 14, 15, 16, 17);
+    expect(table.claim(claimOf({ force: true, session: 17 }))).toEqual({ kind: 'taken' });
+    expect(table.claim(claimOf({ force: true, session: 18 }))).toEqual({ kind: 'taken' });
   });
 });

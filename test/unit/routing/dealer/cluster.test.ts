@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { NO_PAYLOAD } from '../../../../src/codec/payload.js';
 import { Code } from '../../../../src/wamp/codes.js';
 import { fault } from '../../../../src/wamp/faults.js';
-import type { NodeId } from '../../../../src/wamp/ids.js';
+import type { NodeId, RegistrationId } from '../../../../src/wamp/ids.js';
 import { ErrorUri } from '../../../../src/wamp/uris.js';
+import { payloadOfBytes } from '../../../support/payloads.js';
 import { DealerHarness, expectNoLeaks, pair, refusal, type TestSession } from './dealer-harness.js';
 
 const codes = (messages: unknown[][]): unknown[] => messages.map(([code]) => code);
@@ -26,21 +27,22 @@ function halfRegistered(): ReturnType<typeof pair> & { finish: () => void; other
 }
 
 describe('an invoke that comes before REGISTERED', () => {
-  it('waits for it (ORD-4)', () => {
+  it('is answered no_such_procedure at once, and found when it is made again behind REGISTERED (ORD-4, G2)', () => {
     const { harness, caller, callee, finish } = halfRegistered();
-    const request = caller.call('com.a', {}, ['early']);
+    const early = caller.call('com.a');
     harness.flush();
-    expect(callee.take()).toEqual([]);
-    expect(harness.nodes[1]!.dealer.sizes().heldInvokes).toBe(1);
+    expect(caller.take()).toEqual([refusal(Code.CALL, early, ErrorUri.NO_SUCH_PROCEDURE)]);
     finish();
-    expect(codes(callee.take())).toEqual([Code.REGISTERED, Code.INVOCATION]);
+    expect(codes(callee.take())).toEqual([Code.REGISTERED]);
+    const request = caller.call('com.a');
+    harness.flush();
     callee.yield(1);
     harness.flush();
     expect(caller.take()).toEqual([[Code.RESULT, request, {}]]);
     expectNoLeaks(harness, true);
   });
 
-  it('holds back later calls of the same caller to other procedures, and of no other caller (ORD-3)', () => {
+  it('keeps nothing of its caller waiting, nor of others (ORD-3)', () => {
     const all = pair(2, { isManual: true });
     const { harness, caller, callee } = all;
     const other = harness.session(0);
@@ -52,96 +54,171 @@ describe('an invoke that comes before REGISTERED', () => {
     other.call('com.known', {}, [3]);
     caller.call('com.known', {}, [4]);
     harness.flush();
-    expect(callee.take().map((invocation) => invocation[4])).toEqual([[3]]);
+    expect(callee.take().map((invocation) => invocation[4])).toEqual([[2], [3], [4]]);
     for (const decide of waiting) decide();
     harness.flush();
-    const [registered, ...invocations] = callee.take();
-    expect(registered![0]).toBe(Code.REGISTERED);
-    expect(invocations.map((invocation) => invocation[4])).toEqual([[1], [2], [4]]);
+    expect(codes(callee.take())).toEqual([Code.REGISTERED]);
   });
 
-  it('goes on in order when several registrations are confirmed one after the other (ORD-3, ORD-4)', () => {
-    const all = pair(2, { isManual: true });
-    const { harness, caller, callee } = all;
+  it('goes on to another callee of the procedure (SHR-7)', () => {
+    const { harness, caller, callee } = pair(2, { isManual: true });
+    const other = harness.session(0);
+    other.registered('com.a', { invoke: 'last' });
+    callee.register('com.a', { invoke: 'last' });
+    const waiting = harness.takeDecisions();
+    caller.call('com.a', {}, ['kept']);
+    harness.flush();
+    expect(other.take().map((invocation) => invocation[4])).toEqual([['kept']]);
+    for (const decide of waiting) decide();
+    harness.flush();
+    caller.call('com.a', {}, ['next']);
+    harness.flush();
+    expect(callee.take().map((message) => message[4])).toEqual([undefined, ['next']]);
+  });
+
+  it('goes on to what matches without it (PBR-4)', () => {
+    const { harness, caller, callee } = pair(2, { isManual: true });
+    const general = harness.session(1);
+    general.registered('com', { match: 'prefix' });
     callee.register('com.a');
-    const first = harness.takeDecisions();
-    callee.register('com.b');
-    const second = harness.takeDecisions();
-    caller.call('com.a', {}, [1]);
-    caller.call('com.b', {}, [2]);
-    caller.call('com.a', {}, [3]);
+    harness.takeDecisions();
+    caller.call('com.a');
     harness.flush();
-    for (const step of first) step();
-    expect(callee.take().map((message) => message[4])).toEqual([undefined, [1]]);
-    for (const step of second) step();
-    expect(callee.take().map((message) => message[4])).toEqual([undefined, [2], [3]]);
+    expect(codes(general.take())).toEqual([Code.INVOCATION]);
   });
 
-  it('waits with its continuations (ORD-5, PCI-1)', () => {
-    const { harness, caller, callee, finish } = halfRegistered();
-    const request = caller.call('com.a', { progress: true }, [1]);
-    caller.continueCall(request, 'com.a', {}, [2]);
+  it('does not make a large registration pass its callee over once it has REGISTERED (G2)', () => {
+    const { harness, caller, callee } = pair(2, { isManual: true });
+    const others = Array.from({ length: 20 }, () => harness.session(1));
+    for (const other of others) other.registered('com.a', { invoke: 'last' });
+    callee.register('com.a', { invoke: 'last' });
+    const waiting = harness.takeDecisions();
+    caller.call('com.a');
     harness.flush();
+    expect(codes(others.at(-1)!.take())).toEqual([Code.INVOCATION]);
+    for (const decide of waiting) decide();
+    harness.flush();
+    caller.call('com.a');
+    harness.flush();
+    expect(codes(callee.take())).toEqual([Code.REGISTERED, Code.INVOCATION]);
+  });
+
+  it('is answered no_available_callee when it is too large, or has gone too far, for another (RRT-3)', () => {
+    const { harness, caller, callee, finish } = halfRegistered();
+    const large = caller.callWith('com.a', payloadOfBytes(20_000));
+    const chunked = caller.call('com.a', { progress: true });
+    caller.continueCall(chunked, 'com.a');
+    harness.flush();
+    expect(caller.take()).toEqual([
+      refusal(Code.CALL, large, ErrorUri.NO_AVAILABLE_CALLEE),
+      refusal(Code.CALL, chunked, ErrorUri.NO_AVAILABLE_CALLEE),
+    ]);
     finish();
-    expect(callee.take().map((message) => message[4])).toEqual([undefined, [1], [2]]);
+    expect(codes(callee.take())).toEqual([Code.REGISTERED]);
+    expectNoLeaks(harness, true);
   });
 
   it('is answered no_such_procedure when the callee leaves instead (DLR-6)', () => {
     const { harness, caller, callee, finish } = halfRegistered();
-    const request = caller.call('com.a');
-    harness.flush();
     callee.leave();
+    const request = caller.call('com.a');
     harness.flush();
     expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.NO_SUCH_PROCEDURE)]);
     finish();
     expectNoLeaks(harness, true);
     expect(harness.nodes[1]!.dealer.sizes()).toMatchObject({ registrations: 0, callees: 0 });
   });
+});
 
-  it.each(['skip', 'kill', 'killnowait'] as const)('can be canceled with %s, and never reaches the callee', (mode) => {
-    const { harness, caller, callee, finish } = halfRegistered();
+describe('a procedure that is being taken over by force', () => {
+  /** REGISTER with force was sent and every node knows, but the successor has no REGISTERED yet. */
+  function beingTaken(): ReturnType<typeof pair> & { old: TestSession; id: RegistrationId; finish: () => void } {
+    const all = pair(2, { isManual: true });
+    const old = all.harness.session(0);
+    const id = old.registered('com.a');
+    all.callee.register('com.a', { forceReregister: true });
+    const decisions = all.harness.takeDecisions();
+    const finish = (): void => {
+      for (const decide of decisions) decide();
+    };
+    return { ...all, old, id, finish };
+  }
+
+  it('is its holder\u2019s until the successor is REGISTERED, who then has it (ORD-4, REV-1)', () => {
+    const { harness, caller, callee, old, id, finish } = beingTaken();
     const request = caller.call('com.a');
     harness.flush();
-    caller.cancel(request, mode);
-    harness.flush();
-    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.CANCELED)]);
+    expect([codes(old.take()), callee.take()]).toEqual([[Code.INVOCATION], []]);
     finish();
-    expect(codes(callee.take())).toEqual([Code.REGISTERED]);
+    // Every node knows of the successor, before any knows that the holder has lost it.
+    caller.call('com.a');
+    while (harness.nodes[1]!.receiveOne(harness.nodes[0]!.id)) continue;
+    expect(codes(callee.take())).toEqual([Code.REGISTERED, Code.INVOCATION]);
+    harness.flush();
+    expect(old.take()).toEqual([[Code.UNREGISTERED, 0, { registration: id, reason: expect.any(String) }]]);
+    old.yield(1);
+    harness.flush();
+    expect(caller.take()).toEqual([[Code.RESULT, request, {}]]);
+    callee.yield(1);
+    harness.flush();
     expectNoLeaks(harness, true);
   });
 
-  it('is forgotten when its caller leaves, or its caller\u2019s node dies', () => {
+  it('stays with its holder, who hears of nothing, when the successor leaves or dies', () => {
     for (const end of ['leaves', 'dies']) {
-      const { harness, caller, callee, finish } = halfRegistered();
-      caller.call('com.a');
-      harness.flush();
-      if (end === 'leaves') caller.leave();
-      else harness.kill(0);
+      const { harness, caller, callee, old, finish } = beingTaken();
+      if (end === 'leaves') callee.leave();
+      else harness.kill(1);
       harness.flush();
       finish();
-      expect(codes(callee.take())).toEqual([Code.REGISTERED]);
-      expect(harness.nodes[1]!.dealer.sizes()).toMatchObject({ heldInvokes: 0, invocations: 0 });
+      harness.flush();
+      caller.call('com.a');
+      harness.flush();
+      expect(codes(old.take())).toEqual([Code.INVOCATION]);
     }
   });
 
-  it('waits in bounded number, beyond it the caller is told', () => {
-    const { harness, caller, callee, finish } = halfRegistered();
-    for (let index = 0; index < 1_025; index++) caller.call('com.a');
+  it('goes to the successor when the holder leaves first', () => {
+    const { harness, caller, callee, old, finish } = beingTaken();
+    old.leave();
     harness.flush();
-    expect(caller.take()).toEqual([refusal(Code.CALL, 1_025, ErrorUri.NO_AVAILABLE_CALLEE)]);
+    const early = caller.call('com.a');
+    harness.flush();
+    expect(caller.take()).toEqual([refusal(Code.CALL, early, ErrorUri.NO_SUCH_PROCEDURE)]);
     finish();
-    expect(callee.take()).toHaveLength(1_025);
+    caller.call('com.a');
+    harness.flush();
+    expect(codes(callee.take())).toEqual([Code.REGISTERED, Code.INVOCATION]);
   });
 
-  it('waits with a bounded number of continuations', () => {
-    const { harness, caller, callee, finish } = halfRegistered();
-    const request = caller.call('com.a', { progress: true });
-    for (let index = 0; index < 1_025; index++) caller.continueCall(request, 'com.a', { progress: true });
-    harness.flush();
-    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.NO_AVAILABLE_CALLEE)]);
+  it('never has nobody: a call that was too early for the one and too late for the other is brought back', () => {
+    const { harness, caller, callee, old, finish } = beingTaken();
+    caller.call('com.a');
+    // The successor refuses it, and is REGISTERED before the refusal arrives; the holder\u2019s node hears of that first.
+    harness.nodes[1]!.receiveOne(harness.nodes[0]!.id);
     finish();
-    expect(codes(callee.take())).toEqual([Code.REGISTERED]);
-    expectNoLeaks(harness, true);
+    while (harness.nodes[0]!.hearOne()) continue;
+    harness.flush();
+    expect(codes(callee.take())).toEqual([Code.REGISTERED, Code.INVOCATION]);
+    expect(codes(old.take())).toEqual([Code.UNREGISTERED]);
+  });
+
+  it('may be taken over again meanwhile: the last has it (REV-1)', () => {
+    const { harness, caller, callee, old, finish } = beingTaken();
+    const last = harness.session(0);
+    last.register('com.a', { forceReregister: true });
+    const decisions = harness.takeDecisions();
+    finish();
+    harness.flush();
+    caller.call('com.a');
+    harness.flush();
+    expect(codes(callee.take())).toEqual([Code.REGISTERED, Code.INVOCATION]);
+    for (const decide of decisions) decide();
+    caller.call('com.a');
+    harness.flush();
+    expect(codes(last.take())).toEqual([Code.REGISTERED, Code.INVOCATION]);
+    expect(codes(callee.take())).toEqual([Code.UNREGISTERED]);
+    expect(codes(old.take())).toEqual([Code.UNREGISTERED]);
   });
 });
 
@@ -213,7 +290,7 @@ describe('a mirror that is behind', () => {
     expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.NO_AVAILABLE_CALLEE)]);
   });
 
-  it('finds the successor of a callee that was replaced by force (SHR-7)', () => {
+  it('leads to the holder of a procedure that is being taken over, who has it still (SHR-7)', () => {
     const { harness, caller, callee } = pair(2, { isManual: true });
     const successor = harness.session(1);
     callee.registered('com.a');
@@ -223,8 +300,8 @@ describe('a mirror that is behind', () => {
     caller.call('com.a');
     harness.nodes[1]!.receiveOne(harness.nodes[0]!.id);
     harness.flush();
-    expect(codes(successor.take())).toEqual([Code.REGISTERED, Code.INVOCATION]);
-    expect(codes(callee.take())).toEqual([Code.UNREGISTERED]);
+    expect(codes(callee.take())).toEqual([Code.INVOCATION, Code.UNREGISTERED]);
+    expect(codes(successor.take())).toEqual([Code.REGISTERED]);
   });
 });
 

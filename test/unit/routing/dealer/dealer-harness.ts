@@ -15,6 +15,7 @@ import type {
   Registration,
   RoutingCount,
 } from '../../../../src/routing/ports.js';
+import { withoutCallees, withSuccessors } from '../../../../src/routing/successors.js';
 import { Code } from '../../../../src/wamp/codes.js';
 import type { Fault } from '../../../../src/wamp/faults.js';
 import type { FeatureKey } from '../../../../src/wamp/features.js';
@@ -101,22 +102,34 @@ export class DealerHarness {
       if (row.invoke !== claim.invoke) return { kind: 'policy-conflict', invoke: row.invoke };
       if (row.invoke === 'single') return { kind: 'taken' };
     }
-    const registration: Registration = {
-      id: holders.length > 0 ? row!.id : claim.registration,
-      procedure: claim.procedure,
-      match: claim.match,
-      invoke: claim.invoke,
-      callees: claim.force === true ? [claim.callee] : [...holders, claim.callee],
-    };
+    const registration: Registration =
+      row !== undefined && claim.force === true
+        ? { ...row, successors: [claim.callee, ...(row.successors ?? [])] }
+        : {
+            id: row?.id ?? claim.registration,
+            procedure: claim.procedure,
+            match: claim.match,
+            invoke: claim.invoke,
+            callees: [...holders, claim.callee],
+          };
     this.#write(key, registration);
     return { kind: 'granted', registration };
+  }
+
+  /** A claim by force is certain: whoever held the procedure before has it no more. */
+  complete({ match, procedure, invoke, callee }: Claim): void {
+    const key = `${match}:${procedure}`;
+    const row = this.#rows.get(key);
+    const at = row?.successors?.indexOf(callee) ?? -1;
+    if (row === undefined || at === -1) return;
+    this.#write(key, withSuccessors({ ...row, invoke, callees: [callee] }, row.successors!.slice(0, at)));
   }
 
   release(id: RegistrationId, session: SessionId): void {
     for (const [key, row] of this.#rows) {
       if (row.id !== id) continue;
-      const callees = row.callees.filter((callee) => callee.session !== session);
-      if (callees.length !== row.callees.length) this.#write(key, { ...row, callees });
+      const left = withoutCallees(row, (callee) => callee.session === session);
+      if (left !== undefined) this.#write(key, left);
     }
   }
 
@@ -126,8 +139,8 @@ export class DealerHarness {
     dead.isAlive = false;
     dead.open.clear();
     for (const [key, row] of this.#rows) {
-      const callees = row.callees.filter((callee) => callee.node !== dead.id);
-      if (callees.length !== row.callees.length) this.#write(key, { ...row, callees });
+      const left = withoutCallees(row, (callee) => callee.node === dead.id);
+      if (left !== undefined) this.#write(key, left);
     }
     for (const node of this.nodes) {
       node.lanes.delete(dead.id);
@@ -278,7 +291,9 @@ export class HarnessNode {
     const waiting = new Set(outcome.kind === 'granted' ? this.cluster.nodes.filter((node) => node.isAlive) : [this]);
     for (const node of [...waiting]) {
       const confirm = (): void => {
-        if (waiting.delete(node) && waiting.size === 0 && this.isAlive) decided(outcome);
+        if (!waiting.delete(node) || waiting.size > 0 || !this.isAlive) return;
+        decided(outcome);
+        if (outcome.kind === 'granted') this.cluster.complete(wish);
       };
       node.news.push({ decide: confirm });
       node.#confirming.push(confirm);
@@ -473,7 +488,6 @@ export function expectNoLeaks(harness: DealerHarness, hasSessions = false): void
       waitingCalls: 0,
       invocations: 0,
       abandonedInvocations: 0,
-      heldInvokes: 0,
     });
     expect(node.outlet.timerCount()).toBe(0);
     if (!hasSessions) expect(sizes).toMatchObject({ registrations: 0, localProcedures: 0, callers: 0, callees: 0 });
