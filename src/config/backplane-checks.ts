@@ -40,10 +40,15 @@ function accessFits(url: string, { tls, sentinels }: Backplane['redis'], report:
     report(['tls'], 'Nothing here speaks TLS: write rediss:// in backplane.url, or leave it out');
 }
 
+/** Twice the longest pause between two attempts to connect: what a reconnection takes. */
+const RECONNECTION_MS = 1_000;
+
 function timesFit(cluster: Backplane['cluster'], commandTimeoutMs: number, report: Report): void {
-  const { leaseMs, renewMs, heartbeatMs, probeTimeoutMs, barrierTimeoutMs, reaskMs } = cluster;
+  const { leaseMs, renewMs, absentMs, heartbeatMs, probeTimeoutMs, barrierTimeoutMs, reaskMs } = cluster;
   const at = (key: string): readonly string[] => ['backplane', 'cluster', key];
   if (leaseMs < 3 * renewMs) report(at('leaseMs'), tooSmall(`${3 * renewMs}, three times renewMs`));
+  if (absentMs !== 0 && absentMs <= RECONNECTION_MS)
+    report(at('absentMs'), `Too small: expected 0, or more than ${RECONNECTION_MS}`);
   if (probeTimeoutMs < 2 * heartbeatMs) report(at('probeTimeoutMs'), tooSmall(`${2 * heartbeatMs}, twice heartbeatMs`));
   if (barrierTimeoutMs <= leaseMs)
     report(at('barrierTimeoutMs'), `Too small: expected more than leaseMs, which is ${leaseMs}`);

@@ -69,9 +69,14 @@ const cluster = z.strictObject({
   leaseMs: milliseconds(500, 600_000)
     .default(7_000)
     .describe(
-      'Milliseconds without a renewal after which the others take a node for dead: its sessions, subscriptions and registrations are removed and calls to it fail. At least three times renewMs.',
+      'Milliseconds without a renewal after which the others take a node for dead that hangs or is cut off: its sessions, subscriptions and registrations are removed and calls to it fail. At least three times renewMs.',
     ),
   renewMs: milliseconds(100, 200_000).default(2_000).describe('Milliseconds between two renewals of the lease.'),
+  absentMs: milliseconds(0, 600_000)
+    .default(1_500)
+    .describe(
+      'Milliseconds that nobody may listen for a node in Redis until the others take it for dead, though its lease has not run out: provided that it has not renewed for renewMs and a third of this either. A process that has died leaves no listener behind, one that hangs does. More than 1 s: a node that has lost its connections tries again every half second at least, and connecting takes a few round trips to Redis. `0`: only the lease counts.',
+    ),
   heartbeatMs: milliseconds(50, 60_000)
     .default(1_000)
     .describe(

@@ -9,6 +9,8 @@ import { StoreTwin } from './store-twin.js';
 
 export const LEASE_MS = 7_000;
 export const RENEW_MS = 2_000;
+export const ABSENT_MS = 1_500;
+const BEAT_MS = 1_000;
 
 /** The store, its clock, and nodes that tests stop, kill, deafen and hold at any step. */
 export class MembersWorld {
@@ -23,6 +25,8 @@ export class MembersWorld {
   delayMs: () => number = () => 0;
   random = seededRandom(1);
   isAway = false;
+  /** Whether nodes send each other heartbeats, and learn from their receipts who listens. */
+  isBeating = false;
   /** Connections are lost with each. */
   outageCount = 0;
   turnEnded: () => void = () => undefined;
@@ -31,6 +35,7 @@ export class MembersWorld {
     this.twin = new StoreTwin(
       () => 1_700_000_000_000 + this.time.nowMs,
       (channel, text) => this.#publish(channel, text),
+      (channel) => this.#listenersOf(channel),
     );
   }
 
@@ -95,6 +100,11 @@ export class MembersWorld {
     return this.twin.command('ZSCORE', this.keys.nodes.gone, node) !== null;
   }
 
+  #listenersOf(channel: string): number {
+    const { channels } = this.keys;
+    return this.members.filter(({ node, isListening }) => isListening && channels.inbox(node) === channel).length;
+  }
+
   #publish(channel: string, text: string): void {
     if (channel !== this.keys.channels.nodes) throw new Error(`said on ${channel}`);
     this.said.push(text);
@@ -133,6 +143,8 @@ export class Member {
   isDeaf = false;
   isDead = false;
   isFrozen = false;
+  /** Its inbox has a subscriber in the store: also while it is frozen. */
+  isListening = true;
   /** Names of commands that fail once each, in this order. */
   readonly failing: string[] = [];
   /** Rows of the node that were left when it was said to be gone. */
@@ -158,6 +170,7 @@ export class Member {
       counters: this.counters,
       leaseMs: LEASE_MS,
       renewMs: RENEW_MS,
+      absentMs: ABSENT_MS,
       events: {
         entered: (peer, reads) => this.events.push(`entered ${peer} [${reads.join()}]`),
         gone: (peer) => {
@@ -175,6 +188,8 @@ export class Member {
       withdrawRealm: (of, realm) => this.#erase(`withdraw ${realm} ${of}`, `${realm} ${of}`),
       forgetSessions: (of) => this.#erase(`forget ${of}`, `sessions ${of}`),
     });
+    this.membership.listens(true);
+    this.#beatLater();
   }
 
   /** Writes a row in the realm, and a session; later, if the store is away. */
@@ -187,7 +202,14 @@ export class Member {
 
   kill(): void {
     this.isDead = true;
+    this.isListening = false;
     this.#held = [];
+  }
+
+  /** Its subscriber connection is lost, and it knows; or it has another one. */
+  listen(isListening: boolean): void {
+    this.isListening = isListening;
+    this.turn(() => this.membership.listens(isListening));
   }
 
   /** SIGSTOP. */
@@ -234,6 +256,21 @@ export class Member {
     if (this.isDead) return;
     if (this.isFrozen) this.#held.push(action);
     else action();
+  }
+
+  #beatLater(): void {
+    this.#world.time.after(this.#world.random() * BEAT_MS, () => this.#beat());
+  }
+
+  #beat(): void {
+    if (this.isDead) return;
+    const { time, isBeating, isAway, members } = this.#world;
+    time.after(BEAT_MS, () => this.#beat());
+    if (!isBeating || isAway || this.isFrozen) return;
+    for (const peer of members) {
+      if (peer.isListening) this.membership.present(peer.node);
+      else this.membership.absent(peer.node);
+    }
   }
 
   #store(): Store {

@@ -1,4 +1,4 @@
-/** The commands that a node needs a right for. The last is for what it gives up to be ended at once; it does without. */
+/** The commands that a node needs a right for. It does without the last two: see the operations guide. */
 export const COMMANDS = [
   'info',
   'select',
@@ -15,6 +15,7 @@ export const COMMANDS = [
   ...['hget', 'hset', 'hsetnx', 'hdel', 'hexists', 'hgetall', 'hkeys', 'hlen', 'hrandfield'],
   ...['sadd', 'srem', 'scard', 'spop'],
   ...['zadd', 'zrem', 'zscore', 'zrangebyscore', 'zremrangebyscore'],
+  'pubsub|numsub',
   'client|kill',
 ] as const;
 

@@ -12,6 +12,7 @@ import { randomPrefix, type RedisServer } from './redis.js';
 export const TEST_TIMINGS: ClusterTimings = {
   leaseMs: 10_000,
   renewMs: 100,
+  absentMs: 1_500,
   heartbeatMs: 50,
   probeTimeoutMs: 1_000,
   barrierTimeoutMs: 15_000,

@@ -5,12 +5,18 @@
 export class StoreTwin {
   readonly #nowMs: () => number;
   readonly #published: (channel: string, text: string) => void;
+  readonly #listenerCount: (channel: string) => number;
   #hashes = new Map<string, Map<string, string>>();
   #scores = new Map<string, Map<string, number>>();
   #sets = new Map<string, Set<string>>();
   #timesToLive = new Map<string, number>();
 
-  constructor(nowMs: () => number, published: (channel: string, text: string) => void) {
+  constructor(
+    nowMs: () => number,
+    published: (channel: string, text: string) => void,
+    listenerCount: (channel: string) => number = () => 1,
+  ) {
+    this.#listenerCount = listenerCount;
     this.#nowMs = () => Math.floor(nowMs());
     this.#published = published;
   }
@@ -147,12 +153,31 @@ export class StoreTwin {
       const renewed = this.#number(meta, 'renewedAtMs');
       const grace = this.#number(meta, 'graceUntilMs') ?? 0;
       if (renewed === undefined || now - renewed > Number(awayMs) || now < grace) return 'grace';
-      if ((this.#score(leases, node) ?? -Infinity) > now) return 'alive';
+      const lease = this.#score(leases, node);
+      const isAbsent = (): boolean => lease !== undefined && this.#isAbsent(meta, node, lease, argv.slice(6));
+      if (lease !== undefined && lease > now && !(certainty === 'absent' && isAbsent())) return 'alive';
     }
     this.#removeScore(leases, node);
+    this.#hdel(meta, `absent:${node}`);
     this.#hset(dying, node, `${reaper} ${now + Number(claimMs)}`);
     this.#bury(gone, node, Number(keptMs));
     return isAlive(node) ? 'won' : 'bare';
+  }
+
+  #isAbsent(meta: string, node: string, lease: number, argv: Words): boolean {
+    const [inbox = '', ownInbox = '', absentMs, silenceMs, leaseMs] = argv;
+    const field = `absent:${node}`;
+    if (this.#listenerCount(inbox) > 0 || this.#listenerCount(ownInbox) === 0) {
+      this.#hdel(meta, field);
+      return false;
+    }
+    const now = this.#nowMs();
+    const seen = (this.#hget(meta, field) ?? '').split(' ').map(Number);
+    const [seenFirst = NaN, last = NaN, seenLease] = seen;
+    const isSame = seenLease === lease && last <= now && now - last <= Number(absentMs) / 2;
+    const first = isSame ? seenFirst : now;
+    this.#hset(meta, field, `${first} ${now} ${lease}`);
+    return now - first >= Number(absentMs) && now - (lease - Number(leaseMs)) >= Number(silenceMs);
   }
 
   #endNode([alive, leases, dying, gone, meta, realms]: Six, [node = '', keptMs, floor, channel = '']: Words) {

@@ -1,27 +1,42 @@
+export interface LeaseClockOptions {
+  readonly leaseMs: number;
+  /** What is left of a lease to a node that does not listen: others may declare it dead so long after it has renewed. */
+  readonly absentLeaseMs: number;
+  readonly nowMs: () => number;
+}
+
 /**
  * How long this node may believe that nobody has declared it dead: one lease from the moment its last successful renewal was
  * sent, on its own monotonic clock. The store counts from when it carried the renewal out, which is later.
  */
 export class LeaseClock {
-  readonly #leaseMs: number;
-  readonly #nowMs: () => number;
+  readonly #options: LeaseClockOptions;
+  #sentAtMs = -Infinity;
   #endsAtMs = -Infinity;
+  #isAbsent = false;
 
-  constructor(leaseMs: number, nowMs: () => number) {
-    this.#leaseMs = leaseMs;
-    this.#nowMs = nowMs;
+  constructor(options: LeaseClockOptions) {
+    this.#options = options;
   }
 
   get isValid(): boolean {
-    return this.#nowMs() < this.#endsAtMs;
+    return this.#options.nowMs() < this.#endsAtMs;
   }
 
   get remainingMs(): number {
-    return Math.max(0, this.#endsAtMs - this.#nowMs());
+    return Math.max(0, this.#endsAtMs - this.#options.nowMs());
   }
 
   renewed(sentAtMs: number): void {
-    this.#endsAtMs = Math.max(this.#endsAtMs, sentAtMs + this.#leaseMs);
+    const { leaseMs, absentLeaseMs } = this.#options;
+    this.#sentAtMs = Math.max(this.#sentAtMs, sentAtMs);
+    this.#endsAtMs = Math.max(this.#endsAtMs, sentAtMs + (this.#isAbsent ? absentLeaseMs : leaseMs));
+  }
+
+  /** As long as the node does not listen its leases are short. What it had is not made longer again: another must be won. */
+  listens(isListening: boolean): void {
+    this.#isAbsent = !isListening;
+    if (this.#isAbsent) this.#endsAtMs = Math.min(this.#endsAtMs, this.#sentAtMs + this.#options.absentLeaseMs);
   }
 
   end(): void {

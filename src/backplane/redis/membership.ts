@@ -1,6 +1,7 @@
 import type { ClusterCounters } from '../../telemetry/cluster-counters.js';
 import type { NodeId, Uri } from '../../wamp/ids.js';
 import { BackplaneUnavailableError } from '../backplane.js';
+import { Absences } from './absences.js';
 import { Coalesced } from './coalesced.js';
 import type { Keys } from './keys.js';
 import { LeaseClock } from './lease-clock.js';
@@ -39,6 +40,8 @@ export interface MembershipOptions {
   readonly counters: PeerCounters & Pick<ClusterCounters, 'leases' | 'nodesReaped' | 'messagesIgnored'>;
   readonly leaseMs: number;
   readonly renewMs: number;
+  /** How long nobody may listen to the inbox of a node that renews no more. 0: only leases count. */
+  readonly absentMs: number;
   readonly events: MembershipEvents;
   /** Removes the rows of a node, another one or this one, from a realm. Repeatable. */
   readonly withdrawRealm: (node: NodeId, realm: Uri) => Promise<void>;
@@ -58,6 +61,8 @@ export class Membership {
   readonly #lease: LeaseClock;
   readonly #peers: Peers;
   readonly #reaper: Reaper;
+  readonly #absences: Absences;
+  #isListening = false;
   readonly #realms = new Set<Uri>();
   readonly #renewals = new Coalesced(() => this.#renew());
   readonly #readings = new Coalesced(() => this.#readUntilQuiet());
@@ -71,28 +76,41 @@ export class Membership {
   #farewell: Promise<void> | undefined;
 
   constructor(options: MembershipOptions) {
-    const { node, row, nowMs, leaseMs, renewMs, counters, events } = options;
+    const { node, row, nowMs, after, leaseMs, renewMs, absentMs, counters, events } = options;
+    const silenceMs = silenceOf(options);
     this.#options = options;
     this.#row = writeNodeRow(row);
     this.#awayMs = Math.floor(leaseMs / 2);
-    this.#lease = new LeaseClock(leaseMs, nowMs);
+    this.#lease = new LeaseClock({ leaseMs, absentLeaseMs: absentMs === 0 ? leaseMs : silenceMs, nowMs });
     this.#peers = new Peers({
       node,
       nowMs,
       hearMs: renewMs,
       counters,
       entered: (peer, reads) => events.entered(peer, reads),
-      gone: (peer) => events.gone(peer),
+      gone: (peer) => {
+        this.#absences.delete(peer);
+        events.gone(peer);
+      },
     });
     this.#reaper = new Reaper({
       ...options,
       claimMs: leaseMs,
       awayMs: this.#awayMs,
+      silenceMs,
       ownRealms: () => this.#realms,
       version: () => this.#peers.version,
       ended: (peer) => this.#peers.end(peer),
       vanished: (peer) => this.#peers.vanish(peer),
       trouble: (operation, cause) => events.trouble(operation, cause),
+    });
+    this.#absences = new Absences({
+      nowMs,
+      after,
+      absentMs,
+      judge: (nodes) => {
+        if (this.#is('inside')) this.#reaper.reap(nodes.map((peer) => ({ node: peer, grounds: 'absent' })));
+      },
     });
   }
 
@@ -143,6 +161,27 @@ export class Membership {
     const outcome = await this.#renewals.run();
     await this.#reading;
     return outcome;
+  }
+
+  /**
+   * Whether this node's inbox is listened to, as far as it knows. While it is not, others may declare it dead sooner: it renews
+   * more often, and believes in its lease for a shorter time.
+   */
+  listens(isListening: boolean): void {
+    this.#absences.listens(isListening);
+    this.#lease.listens(isListening);
+    if (this.#isListening && !isListening) this.#scheduleRenewal(0);
+    this.#isListening = isListening;
+  }
+
+  /** Receipts show that nobody listens to the inbox of the node. */
+  absent(node: NodeId): void {
+    if (this.#peers.known.has(node) && !this.#isOver()) this.#absences.add(node);
+  }
+
+  /** Somebody listens to it again. */
+  present(node: NodeId): void {
+    this.#absences.delete(node);
   }
 
   /** A message of the channel of membership changes. */
@@ -208,6 +247,7 @@ export class Membership {
     this.#state = state;
     this.#lease.end();
     this.#reaper.abandon();
+    this.#absences.stop();
     this.#cancelRenewal?.();
   }
 
@@ -236,7 +276,7 @@ export class Membership {
       this.#scheduleRenewal(renewMs / 4);
       return;
     }
-    const periodMs = renewMs * (0.9 + 0.1 * random());
+    const periodMs = (this.#isListening ? renewMs : renewMs / 4) * (0.9 + 0.1 * random());
     this.#scheduleRenewal(Math.max(0, this.#sentAtMs + periodMs - nowMs()));
   }
 
@@ -268,7 +308,7 @@ export class Membership {
     const isOld = sentAtMs - this.#readAtMs >= 2 * this.#options.leaseMs;
     if (isOld || version !== this.#peers.version || this.#peers.isStale) this.#reading = this.#read();
     if (isGrace) return;
-    this.#reaper.reap([...dead.map((node) => ({ node, isCertain: false })), ...this.#peers.lost()]);
+    this.#reaper.reap([...dead.map((node) => ({ node, grounds: 'expired' as const })), ...this.#peers.lost()]);
   }
 
   async #enterAgain(): Promise<RenewalOutcome> {
@@ -375,8 +415,8 @@ export class Membership {
   async #withdrawOwn(isInTime: () => boolean): Promise<void> {
     const { store, keys, node, leaseMs, withdrawRealm, forgetSessions } = this.#options;
     // Whatever it replies: another may be at it already, and every step is repeatable.
-    const begin = { keys: keys.nodes, node, reaper: node, claimMs: leaseMs, awayMs: this.#awayMs, isCertain: true };
-    await store.run(beginReap, begin);
+    const begin = { keys: keys.nodes, node, reaper: node, claimMs: leaseMs, awayMs: this.#awayMs };
+    await store.run(beginReap, { ...begin, grounds: 'certain' });
     for (const realm of [...this.#realms]) {
       if (!isInTime()) return;
       await withdrawRealm(node, realm);
@@ -386,6 +426,11 @@ export class Membership {
     if (!isInTime()) return;
     await store.run(endNode, { keys: keys.nodes, channel: keys.channels.nodes, node, floor: this.#peers.version });
   }
+}
+
+/** More than a live node lets pass between two renewals that the store carries out. */
+function silenceOf({ renewMs, absentMs }: MembershipOptions): number {
+  return renewMs + absentMs / 3;
 }
 
 interface Renewal {

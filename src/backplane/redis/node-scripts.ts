@@ -107,6 +107,18 @@ export const loadNodes: Script<LoadNodes, LoadedNodes> = {
   },
 };
 
+/** Nobody listens to the inbox of a node. */
+export interface Absence {
+  readonly inbox: string;
+  /** Of the reaper: somebody listens to it. */
+  readonly ownInbox: string;
+  /** How long nobody may have listened. */
+  readonly absentMs: number;
+  /** How long it may not have renewed. */
+  readonly silenceMs: number;
+  readonly leaseMs: number;
+}
+
 export interface BeginReap {
   readonly keys: NodesKeys;
   readonly node: NodeId;
@@ -114,8 +126,11 @@ export interface BeginReap {
   readonly reaper: NodeId;
   readonly claimMs: number;
   readonly awayMs: number;
-  /** Known to have gone before: reaped whatever its lease says. */
-  readonly isCertain: boolean;
+  /**
+   * `certain`: known to have gone before, reaped whatever its lease says. An absence: reaped before its lease has run out,
+   * when that is so.
+   */
+  readonly grounds: 'expired' | 'certain' | Absence;
 }
 
 const REAP_REPLIES = ['won', 'bare', 'ended', 'claimed', 'alive', 'grace', 'stranger'] as const;
@@ -123,9 +138,9 @@ export type ReapReply = (typeof REAP_REPLIES)[number];
 
 export const beginReap: Script<BeginReap, ReapReply> = {
   file: 'begin_reap.lua',
-  encode: ({ keys, node, reaper, claimMs, awayMs, isCertain }) => ({
+  encode: ({ keys, node, reaper, claimMs, awayMs, grounds }) => ({
     keys: [keys.alive, keys.leases, keys.dying, keys.gone, keys.meta],
-    argv: [node, reaper, claimMs, awayMs, TOMBSTONE_MS, isCertain ? 'certain' : 'expired'],
+    argv: [node, reaper, claimMs, awayMs, TOMBSTONE_MS, ...groundsOf(grounds)],
   }),
   decode: (raw) => oneOf(REAP_REPLIES, raw, 'begin_reap.lua'),
 };
@@ -178,6 +193,12 @@ export const dropRealm: Script<DropRealm, boolean> = {
   encode: ({ keys, node, realm }) => ({ keys: [keys.realmsOf(node)], argv: [realm] }),
   decode: (raw) => count(raw, 'drop_realm.lua') === 1,
 };
+
+function groundsOf(grounds: BeginReap['grounds']): (string | number)[] {
+  if (typeof grounds === 'string') return [grounds];
+  const { inbox, ownInbox, absentMs, silenceMs, leaseMs } = grounds;
+  return ['absent', inbox, ownInbox, absentMs, silenceMs, leaseMs];
+}
 
 function list(raw: unknown, file: string): readonly unknown[] {
   if (!Array.isArray(raw)) throw unexpected(file, raw);

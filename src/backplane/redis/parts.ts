@@ -98,11 +98,15 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
     events: {
       message: (channel, bytes) => gate.receive(channel, bytes),
       connected: (isOtherServer) => {
+        membership.listens(true);
         // A replica that took over may lack what was written last, by whichever node.
         if (isOtherServer) realms.storeEmptied();
         reach.regain();
       },
-      disconnected: () => reach.lose(),
+      disconnected: () => {
+        membership.listens(false);
+        reach.lose();
+      },
     },
     log: (notice) => outages.notice(notice),
   });
@@ -128,8 +132,14 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
       asked: (from, realm, version) => realms.asked(from, realm, version),
       probe: (number) => prober.heard(number),
       unknownSender: () => membership.suspect(),
-      unreachable: (peer) => logger.warn({ peer }, 'backplane.peer_unreachable'),
-      reachable: (peer) => logger.info({ peer }, 'backplane.peer_reachable'),
+      unreachable: (peer) => {
+        logger.warn({ peer }, 'backplane.peer_unreachable');
+        membership.absent(peer);
+      },
+      reachable: (peer) => {
+        logger.info({ peer }, 'backplane.peer_reachable');
+        membership.present(peer);
+      },
     },
   });
 
@@ -200,6 +210,7 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
     counters,
     leaseMs: timings.leaseMs,
     renewMs: timings.renewMs,
+    absentMs: timings.absentMs,
     withdrawRealm: (of, realm) => withdrawNode(connections, keys, of, realm),
     forgetSessions: (of) => forgetSessionsOf(connections, keys.sessions, of),
     events: {

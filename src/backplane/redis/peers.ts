@@ -20,8 +20,11 @@ export interface PeersOptions {
 
 export interface Candidate {
   readonly node: NodeId;
-  /** It was said to be gone: whatever the store says of it now, it is to be reaped. */
-  readonly isCertain: boolean;
+  /**
+   * `expired`: if its lease has run out. `certain`: it was said to be gone, and is to be reaped whatever the store says of it now.
+   * `absent`: nobody listens to its inbox.
+   */
+  readonly grounds: 'expired' | 'certain' | 'absent';
 }
 
 /**
@@ -122,8 +125,8 @@ export class Peers {
   /** Nodes that no lease in the store leads to. */
   lost(): readonly Candidate[] {
     return [
-      ...[...this.#missing].map((node) => ({ node, isCertain: false })),
-      ...[...this.#revenants].map((node) => ({ node, isCertain: true })),
+      ...[...this.#missing].map((node) => ({ node, grounds: 'expired' as const })),
+      ...[...this.#revenants].map((node) => ({ node, grounds: 'certain' as const })),
     ];
   }
 

@@ -1,7 +1,7 @@
 import type { ClusterCounters } from '../../telemetry/cluster-counters.js';
 import type { NodeId, Uri } from '../../wamp/ids.js';
 import type { Keys } from './keys.js';
-import { beginReap, endNode, type ReapReply } from './node-scripts.js';
+import { beginReap, endNode, type Absence, type ReapReply } from './node-scripts.js';
 import type { Candidate } from './peers.js';
 import type { Store } from './ports.js';
 
@@ -15,6 +15,9 @@ export interface ReaperOptions {
   readonly nowMs: () => number;
   readonly claimMs: number;
   readonly awayMs: number;
+  readonly leaseMs: number;
+  readonly absentMs: number;
+  readonly silenceMs: number;
   readonly counters: Pick<ClusterCounters, 'nodesReaped'>;
   readonly withdrawRealm: (node: NodeId, realm: Uri) => Promise<void>;
   readonly forgetSessions: (node: NodeId) => Promise<void>;
@@ -28,9 +31,7 @@ export interface ReaperOptions {
   readonly trouble: (operation: string, cause: unknown) => void;
 }
 
-interface Work {
-  readonly node: NodeId;
-  readonly isCertain: boolean;
+interface Work extends Candidate {
   claimedAtMs: number;
 }
 
@@ -49,10 +50,10 @@ export class Reaper {
 
   /** Begins with those that are not being reaped here already. */
   reap(candidates: Iterable<Candidate>): void {
-    for (const { node, isCertain } of candidates) {
+    for (const { node, grounds } of candidates) {
       if (this.#active.size >= MAX_ACTIVE_COUNT) return;
       if (node === this.#options.node || this.#active.has(node)) continue;
-      void this.#work({ node, isCertain, claimedAtMs: -Infinity });
+      void this.#work({ node, grounds, claimedAtMs: -Infinity });
     }
   }
 
@@ -111,8 +112,15 @@ export class Reaper {
 
   #claim(work: Work): Promise<ReapReply> {
     const { node: reaper, store, keys, nowMs, claimMs, awayMs } = this.#options;
-    const { node, isCertain } = work;
+    const { node } = work;
+    const grounds = work.grounds === 'absent' ? this.#absenceOf(node) : work.grounds;
     work.claimedAtMs = nowMs();
-    return store.run(beginReap, { keys: keys.nodes, node, reaper, claimMs, awayMs, isCertain });
+    return store.run(beginReap, { keys: keys.nodes, node, reaper, claimMs, awayMs, grounds });
+  }
+
+  #absenceOf(node: NodeId): Absence {
+    const { node: reaper, keys, absentMs, silenceMs, leaseMs } = this.#options;
+    const { channels } = keys;
+    return { inbox: channels.inbox(node), ownInbox: channels.inbox(reaper), absentMs, silenceMs, leaseMs };
   }
 }

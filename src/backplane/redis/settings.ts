@@ -7,6 +7,8 @@ import type { Wire } from './ports.js';
 export interface ClusterTimings {
   readonly leaseMs: number;
   readonly renewMs: number;
+  /** How long nobody may listen to the inbox of a node that renews no more, until it is declared dead. 0: only its lease counts. */
+  readonly absentMs: number;
   /** Between two heartbeats of a lane and two probes of the own inbox. */
   readonly heartbeatMs: number;
   readonly probeTimeoutMs: number;

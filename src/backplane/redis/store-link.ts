@@ -31,7 +31,8 @@ export interface StoreLinkOptions {
 }
 
 const FIRST_DELAY_MS = 50;
-const LONGEST_DELAY_MS = 1_000;
+/** `backplane.cluster.absentMs` is more than twice that. */
+const LONGEST_DELAY_MS = 500;
 /** Shorter lives count as failures, so that a server that closes at once is not asked twenty times a second. */
 const STABLE_AFTER_MS = 1_000;
 const MOST_FORMER = 32;

@@ -8,7 +8,11 @@ export const TIMINGS = {
   reaskMs: 300,
 } as const;
 /** For nodes that must keep their lease, whatever else the machine does. */
-export const LONG_LEASE = ['backplane.cluster.leaseMs=12000', 'backplane.cluster.barrierTimeoutMs=14000'] as const;
+export const LONG_LEASE = [
+  'backplane.cluster.leaseMs=12000',
+  'backplane.cluster.absentMs=12000',
+  'backplane.cluster.barrierTimeoutMs=14000',
+] as const;
 export const COMMAND_TIMEOUT_MS = 1_500;
 
 /** A dead node is reaped by then: its lease runs out and one of the others sees it at its next renewal. */

@@ -262,6 +262,7 @@ describe('backplane', () => {
     const cluster = {
       leaseMs: 2_000,
       renewMs: 1_000,
+      absentMs: 1_000,
       heartbeatMs: 1_000,
       probeTimeoutMs: 1_999,
       barrierTimeoutMs: 2_000,
@@ -275,6 +276,7 @@ describe('backplane', () => {
     };
     for (const fault of [
       'backplane.cluster.leaseMs: Too small: expected at least 3000, three times renewMs',
+      'backplane.cluster.absentMs: Too small: expected 0, or more than 1000',
       'backplane.cluster.probeTimeoutMs: Too small: expected at least 2000, twice heartbeatMs',
       'backplane.cluster.barrierTimeoutMs: Too small: expected more than leaseMs, which is 2000',
       'backplane.cluster.reaskMs: Too big: expected less than barrierTimeoutMs, which is 2000',

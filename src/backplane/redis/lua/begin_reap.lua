@@ -11,10 +11,17 @@
 -- ARGV[3]  how long the claim holds, in ms
 -- ARGV[4]  silence of all nodes, in ms, that means the store was away
 -- ARGV[5]  how long tombstones are kept, in ms
--- ARGV[6]  'expired': only if its lease ran out; 'certain': it is known to have gone before, whatever its lease says
+-- ARGV[6]  'expired': only if its lease ran out; 'certain': it is known to have gone before, whatever its lease says;
+--          'absent': as 'expired', or if nobody has listened to its inbox for a while and it has not renewed. Then follow
+-- ARGV[7]  inbox of the node
+-- ARGV[8]  inbox of the reaper: when nobody listens to that either, this is not the server where nodes listen
+-- ARGV[9]  how long nobody may have listened, in ms; looked at again within half of it each time, or it begins anew
+-- ARGV[10] how long it may not have renewed, in ms: more than a live node lets pass between two renewals
+-- ARGV[11] lease in ms
 -- Returns  'won'; 'bare': won, and the store had no row of it; 'ended': somebody has reaped it to the end;
 --          'claimed' by another; 'alive'; 'grace': nobody is reaped now; 'stranger': the reaper itself is not alive.
 -- O(log nodes + tombstones that are dropped). Safe to repeat: the same reaper wins again and its claim is prolonged.
+-- The field `absent:<node>` of KEYS[5] has since when and until when nobody was seen to listen, and the lease as it was then.
 
 local alive, leases, dying, gone, meta = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local node, reaper, claim_ms, away, kept_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -26,6 +33,27 @@ end
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local absent_field = 'absent:' .. node
+
+local function is_absent(lease)
+  local inbox, own_inbox, absent_ms, silence_ms = ARGV[7], ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
+  if not redis.acl_check_cmd('PUBSUB', 'NUMSUB', inbox) then
+    return false
+  end
+  local listeners = redis.call('PUBSUB', 'NUMSUB', inbox, own_inbox)
+  if listeners[2] > 0 or listeners[4] == 0 then
+    redis.call('HDEL', meta, absent_field)
+    return false
+  end
+  local seen = redis.call('HGET', meta, absent_field) or ''
+  local first, last, seen_lease = string.match(seen, '^(%d+) (%d+) (%d+)$')
+  first, last = tonumber(first), tonumber(last)
+  local is_same = first and tonumber(seen_lease) == lease and last <= now and now - last <= absent_ms / 2
+  first = is_same and first or now
+  redis.call('HSET', meta, absent_field, string.format('%.0f %.0f %.0f', first, now, lease))
+  return now - first >= absent_ms and now - (lease - tonumber(ARGV[11])) >= silence_ms
+end
+
 local has_row = redis.call('HEXISTS', alive, node) == 1
 local claim = redis.call('HGET', dying, node)
 if claim then
@@ -41,13 +69,14 @@ elseif not is_own and ARGV[6] ~= 'certain' then
   if not renewed or now - renewed > away or now < grace then
     return 'grace'
   end
-  local lease = redis.call('ZSCORE', leases, node)
-  if lease and tonumber(lease) > now then
+  local lease = tonumber(redis.call('ZSCORE', leases, node) or nil)
+  if lease and lease > now and not (ARGV[6] == 'absent' and is_absent(lease)) then
     return 'alive'
   end
 end
 
 redis.call('ZREM', leases, node)
+redis.call('HDEL', meta, absent_field)
 redis.call('HSET', dying, node, reaper .. ' ' .. string.format('%.0f', now + claim_ms))
 redis.call('ZADD', gone, string.format('%.0f', now), node)
 redis.call('ZREMRANGEBYSCORE', gone, '-inf', string.format('(%.0f', now - kept_ms))

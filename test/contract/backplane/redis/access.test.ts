@@ -159,7 +159,7 @@ describe('a user with the least rights', () => {
 
   it('needs each of its rights: without one the start ends, and names it, before anything is written', async () => {
     for (const right of COMMANDS) {
-      if (right === 'client|kill' || right === 'select') continue;
+      if (['pubsub|numsub', 'client|kill', 'select'].includes(right)) continue;
       const recorded = connections({ ...(await user('sesame', { without: [right] })), scope: SCOPE });
       await refused(recorded, new RegExp(right.replace('|', '.'), 'i'));
       await recorded.connections.stop();
@@ -188,7 +188,8 @@ describe('a user with the least rights', () => {
       .join('\n');
     const called = [...text.matchAll(/redis\.p?call\('([A-Za-z]+)'/g)].map(([, name = '']) => name.toLowerCase());
     expect(called.length).toBeGreaterThan(20);
-    expect(COMMANDS).toEqual(expect.arrayContaining([...new Set(called)]));
+    const names = COMMANDS.map((name) => name.split('|')[0]);
+    expect(names).toEqual(expect.arrayContaining([...new Set(called)]));
     expect(text.match(/redis\.p?call\((?!')/)).toBeNull();
   });
 

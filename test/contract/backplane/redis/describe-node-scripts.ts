@@ -11,6 +11,8 @@ import {
   renewLease,
   TOMBSTONE_MS,
   type EnterReply,
+  type Absence,
+  type BeginReap,
   type ReapReply,
   type RenewReply,
 } from '../../../../src/backplane/redis/node-scripts.js';
@@ -21,6 +23,8 @@ export interface ScriptScene {
   readonly store: Pick<Store, 'run'>;
   readonly prefix: string;
   command(name: string, key: string, ...words: readonly (string | number)[]): Promise<unknown>;
+  /** Somebody listens to the channel, or nobody any more. */
+  listen(channel: string, isListening: boolean): Promise<void>;
   /** All said on the channel so far. */
   messages(): Promise<readonly string[]>;
 }
@@ -46,8 +50,10 @@ export function describeNodeScripts(name: string, makeScene: () => Promise<Scrip
       scene.store.run(enterNode, { keys: keys.nodes, channel, node, row, leaseMs: LEASE_MS, epoch: 'e', floor });
     const renew = (node: NodeId, epoch = 'e'): Promise<RenewReply> =>
       scene.store.run(renewLease, { keys: keys.nodes, node, leaseMs: LEASE_MS, awayMs: AWAY_MS, epoch });
+    const beginOn = (grounds: BeginReap['grounds'], node: NodeId, reaper: NodeId): Promise<ReapReply> =>
+      scene.store.run(beginReap, { keys: keys.nodes, node, reaper, claimMs: LEASE_MS, awayMs: AWAY_MS, grounds });
     const begin = (node: NodeId, reaper: NodeId, isCertain = false): Promise<ReapReply> =>
-      scene.store.run(beginReap, { keys: keys.nodes, node, reaper, claimMs: LEASE_MS, awayMs: AWAY_MS, isCertain });
+      beginOn(isCertain ? 'certain' : 'expired', node, reaper);
     const end = (node: NodeId, floor = 0): Promise<number> =>
       scene.store.run(endNode, { keys: keys.nodes, channel, node, floor });
     const load = (...known: NodeId[]) => scene.store.run(loadNodes, { keys: keys.nodes, known });
@@ -270,6 +276,79 @@ export function describeNodeScripts(name: string, makeScene: () => Promise<Scrip
         await calm();
         expect(await begin(lost, one)).toBe('bare');
         expect(await enter(lost)).toEqual({ kind: 'gone' });
+      });
+
+      describe('of a node that nobody listens for', () => {
+        const [absentMs, silenceMs] = [1_500, 2_500];
+        let absence: Absence;
+        let field: string;
+        beforeEach(async () => {
+          const [inbox, ownInbox] = [keys.channels.inbox(three), keys.channels.inbox(one)];
+          absence = { inbox, ownInbox, absentMs, silenceMs, leaseMs: LEASE_MS };
+          field = `absent:${three}`;
+          await scene.listen(absence.ownInbox, true);
+        });
+        const seen = async (): Promise<unknown> => scene.command('HGET', keys.nodes.meta, field);
+        /** Nobody was seen to listen since then, last so long ago; it has renewed so long ago. */
+        async function wasAbsent(sinceMs: number, lastMs: number, renewedMs: number): Promise<void> {
+          const nowMs = await storeNowMs();
+          const lease = nowMs - renewedMs + LEASE_MS;
+          await scene.command('ZADD', keys.nodes.leases, lease, three);
+          await scene.command('HSET', keys.nodes.meta, field, `${nowMs - sinceMs} ${nowMs - lastMs} ${lease}`);
+        }
+
+        it('waits as long as a reconnection takes, and looks again and again', async () => {
+          expect(await begin(three, one)).toBe('alive');
+          expect(await seen()).toBeNull();
+          expect(await beginOn(absence, three, one)).toBe('alive');
+          const first = String(await seen()).split(' ')[0];
+          expect(await beginOn(absence, three, one)).toBe('alive');
+          expect(String(await seen()).split(' ')[0]).toBe(first);
+          await wasAbsent(absentMs - 500, 100, silenceMs);
+          expect(await beginOn(absence, three, one)).toBe('alive');
+          await wasAbsent(absentMs, 100, silenceMs);
+          expect(await beginOn(absence, three, one)).toBe('won');
+          expect(await seen()).toBeNull();
+          expect(await renew(three)).toEqual({ kind: 'gone' });
+        });
+
+        it('leaves alone who has renewed since, or not long ago', async () => {
+          await wasAbsent(60_000, 100, silenceMs);
+          await renew(three);
+          expect(await beginOn(absence, three, one)).toBe('alive');
+          await wasAbsent(60_000, 100, silenceMs - 500);
+          expect(await beginOn(absence, three, one)).toBe('alive');
+        });
+
+        it('begins anew when nobody has looked for a while', async () => {
+          await wasAbsent(60_000, absentMs / 2 + 1, 5_000);
+          expect(await beginOn(absence, three, one)).toBe('alive');
+          await scene.command('HSET', keys.nodes.meta, field, 'nonsense');
+          expect(await beginOn(absence, three, one)).toBe('alive');
+        });
+
+        it('leaves alone whom somebody listens for, and everybody where nobody listens for the reaper', async () => {
+          await wasAbsent(60_000, 100, 5_000);
+          await scene.listen(absence.inbox, true);
+          expect(await beginOn(absence, three, one)).toBe('alive');
+          expect(await seen()).toBeNull();
+          await scene.listen(absence.inbox, false);
+          await wasAbsent(60_000, 100, 5_000);
+          await scene.listen(absence.ownInbox, false);
+          expect(await beginOn(absence, three, one)).toBe('alive');
+          expect(await seen()).toBeNull();
+        });
+
+        it('spares everybody in the grace (G6)', async () => {
+          await wasAbsent(60_000, 100, 5_000);
+          await scene.command('HSET', keys.nodes.meta, 'graceUntilMs', (await storeNowMs()) + 60_000);
+          expect(await beginOn(absence, three, one)).toBe('grace');
+        });
+
+        it('does not wait when the lease has run out', async () => {
+          await expire(three);
+          expect(await beginOn(absence, three, one)).toBe('won');
+        });
       });
 
       it('tells that it is over', async () => {

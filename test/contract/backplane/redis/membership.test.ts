@@ -10,6 +10,7 @@ import { startRedis, type RedisServer } from '../../../support/redis.js';
 
 const LEASE_MS = 1_500;
 const RENEW_MS = 300;
+const ABSENT_MS = 600;
 
 let redis: RedisServer;
 beforeAll(async () => {
@@ -27,9 +28,11 @@ interface Entered {
   said(event: string): Promise<void>;
   /** It renews no more, as if it were stopped. */
   stop(): void;
+  /** Nobody listens for it any more, as if it had died. */
+  hangUp(): void;
 }
 
-async function enter(): Promise<Entered> {
+async function enter({ leaseMs = LEASE_MS } = {}): Promise<Entered> {
   const node = `m-${randomUUID()}` as NodeId;
   const events: string[] = [];
   let told: () => void = () => undefined;
@@ -55,8 +58,9 @@ async function enter(): Promise<Entered> {
     },
     random: Math.random,
     counters: createClusterCounters(),
-    leaseMs: LEASE_MS,
+    leaseMs,
     renewMs: RENEW_MS,
+    absentMs: ABSENT_MS,
     events: {
       entered: (peer) => void say(`entered ${peer}`),
       gone: (peer) => void say(`gone ${peer}`),
@@ -70,6 +74,8 @@ async function enter(): Promise<Entered> {
   });
   subscriber.on('messageBuffer', (_channel: Buffer, message: Buffer) => membership.change(message));
   await subscriber.subscribe(keys.channels.nodes);
+  await subscriber.subscribe(keys.channels.inbox(node));
+  membership.listens(true);
   await membership.enter();
   return {
     node,
@@ -78,6 +84,7 @@ async function enter(): Promise<Entered> {
       while (!events.includes(event)) await new Promise<void>((resolve) => (told = resolve));
     },
     stop: () => (isStopped = true),
+    hangUp: () => subscriber.disconnect(),
   };
 }
 
@@ -103,6 +110,20 @@ it('reaps a stopped node over a server, which finds itself fenced', async () => 
   expect(stopped.membership.isLeaseValid()).toBe(false);
   expect(await stopped.membership.renewOnce()).toBe('fenced');
   await stopped.said('fenced');
+  await survivor.membership.leave();
+});
+
+it('reaps a node that died over a server before its lease has run out', async () => {
+  const leaseMs = 3_600_000;
+  const [dead, survivor] = [await enter({ leaseMs }), await enter({ leaseMs })];
+  await survivor.membership.renewOnce();
+  await redis.command('HSET', keys.nodes.meta, 'graceUntilMs', 0);
+  dead.stop();
+  dead.hangUp();
+  survivor.membership.absent(dead.node);
+  await survivor.said(`gone ${dead.node}`);
+  expect(Number(await redis.command('HEXISTS', keys.nodes.meta, `absent:${dead.node}`))).toBe(0);
+  expect(await dead.membership.renewOnce()).toBe('fenced');
   await survivor.membership.leave();
 });
 

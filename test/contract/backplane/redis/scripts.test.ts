@@ -46,7 +46,10 @@ function describeScripts(name: string, isCluster: boolean): void {
         await fenced;
         return said;
       };
-      return { store: redis.plainStore({ oneSlot: isCluster }), prefix, command, messages };
+      const listen = async (to: string, isListening: boolean): Promise<void> => {
+        await (isListening ? subscriber.subscribe(to) : subscriber.unsubscribe(to));
+      };
+      return { store: redis.plainStore({ oneSlot: isCluster }), prefix, command, listen, messages };
     };
 
     describeNodeScripts('a server', () => scene((keys) => keys.channels.nodes));

@@ -14,6 +14,8 @@ class Story {
   /** Declared dead, and the store has forgotten that: whoever has not will reap them without waiting for their lease. */
   readonly forgotten = new Set<Member>();
   readonly left = new Set<Member>();
+  /** They have been frozen, or deaf, or without a listener at some time: the others may have had a reason. */
+  readonly doubtful = new Set<Member>();
   readonly #random: () => number;
   #nodeCount = 0;
 
@@ -22,6 +24,7 @@ class Story {
     this.#random = random;
     const slownessMs = random() < 0.3 ? 0 : random() * 200;
     this.world.random = seededRandom(seed + 1_000_000);
+    this.world.isBeating = random() < 0.7;
     this.world.delayMs = () => (random() < 0.02 ? 5 : 1) * random() * slownessMs;
     this.world.turnEnded = () => this.#checkLeases();
   }
@@ -36,6 +39,7 @@ class Story {
     for (const member of this.world.members) {
       member.isDeaf = false;
       if (member.isFrozen) member.thaw();
+      if (!member.isListening && !member.isDead) this.#toggleListener(member);
     }
     // Somebody to reap the others, in case they all find themselves dead.
     this.#enter();
@@ -61,15 +65,16 @@ class Story {
     const member = this.#pick();
     if (dice < 0.12 || member === undefined) this.#enter();
     else if (dice < 0.2) this.#note('kill', member, () => member.kill());
-    else if (dice < 0.32) this.#note('freeze', member, () => member.freeze());
+    else if (dice < 0.32) this.#note('freeze', member, () => this.#freeze(member));
     else if (dice < 0.48) this.#thaw();
     else if (dice < 0.54) this.#note('leave', member, () => this.#leave(member));
     else if (dice < 0.68) this.#note('serve', member, () => this.#serve(member));
     else if (dice < 0.74) this.#note('deafen', member, () => (member.isDeaf = !member.isDeaf));
-    else if (dice < 0.8) {
+    else if (dice < 0.78) this.#note('toggle', member, () => this.#toggleListener(member));
+    else if (dice < 0.84) {
       this.#flush();
     } else if (world.isAway) this.#comeBack();
-    else if (dice < 0.88) {
+    else if (dice < 0.91) {
       this.told.push('away');
       world.goAway();
     }
@@ -93,6 +98,19 @@ class Story {
       // A process that cannot enter in time ends, and another is started.
       member.kill();
     }
+  }
+
+  /** One that nobody listens to is not frozen too: in a process that wakes the pause is noticed before the lost connection. */
+  #freeze(member: Member): void {
+    this.doubtful.add(member);
+    if (member.isListening) member.freeze();
+  }
+
+  #toggleListener(member: Member): void {
+    if (member.isFrozen) return;
+    this.doubtful.add(member);
+    member.listen(!member.isListening);
+    if (member.isListening) void member.membership.renewOnce().catch(() => undefined);
   }
 
   #thaw(): void {
@@ -156,6 +174,10 @@ async function check(story: Story): Promise<void> {
     const entered = member.events.filter((event) => event.startsWith('entered')).map((event) => event.split(' ')[1]!);
     const known = entered.filter((peer) => !gone.has(peer));
     expect([...known, member.node].sort()).toEqual(names);
+  }
+  for (const member of world.members) {
+    if (!member.isDead && !story.left.has(member) && !story.doubtful.has(member))
+      expect(member.events).not.toContain('fenced');
   }
   const rows = alive.flatMap(({ node, served }) => [...served].map((realm) => `${realm} ${node}`));
   const sessions = alive.filter(({ served }) => served.size > 0).map(({ node }) => `sessions ${node}`);

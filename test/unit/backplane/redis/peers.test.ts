@@ -82,7 +82,7 @@ describe('the other nodes', () => {
     peers.hear(entered('a', 3));
     expect(peers.isStale).toBe(true);
     load(3, ['a']);
-    expect(peers.lost()).toEqual([{ node: 'a', isCertain: true }]);
+    expect(peers.lost()).toEqual([{ node: 'a', grounds: 'certain' }]);
     expect(said).toEqual(['+a', '-a']);
     load(4, []);
     expect(peers.lost()).toEqual([]);
@@ -92,11 +92,11 @@ describe('the other nodes', () => {
     load(2, ['a', 'b', 'c']);
     load(3, ['a']);
     expect(peers.lost()).toEqual([
-      { node: 'b', isCertain: false },
-      { node: 'c', isCertain: false },
+      { node: 'b', grounds: 'expired' },
+      { node: 'c', grounds: 'expired' },
     ]);
     peers.hear(entered('b', 4));
-    expect(peers.lost()).toEqual([{ node: 'c', isCertain: false }]);
+    expect(peers.lost()).toEqual([{ node: 'c', grounds: 'expired' }]);
     peers.end('c' as NodeId);
     expect(peers.lost()).toEqual([]);
     expect(said).toEqual(['+a', '+b', '+c', '-c']);

@@ -4,9 +4,11 @@ import { StoreTwin } from '../../../support/store-twin.js';
 
 describeNodeScripts('the twin of the tests', () => {
   const said: string[] = [];
+  const listened = new Set<string>();
   const twin = new StoreTwin(
     () => 1_700_000_000_000,
     (_channel, text) => said.push(text),
+    (channel) => (listened.has(channel) ? 1 : 0),
   );
   return Promise.resolve({
     store: {
@@ -17,6 +19,11 @@ describeNodeScripts('the twin of the tests', () => {
     },
     prefix: 'twin',
     command: (name, key, ...words) => Promise.resolve(twin.command(name, key, ...words)),
+    listen: (channel, isListening) => {
+      if (isListening) listened.add(channel);
+      else listened.delete(channel);
+      return Promise.resolve();
+    },
     messages: () => Promise.resolve(said),
   });
 });
