@@ -56,7 +56,7 @@ module.exports = {
       to: { dependencyTypes: ['npm', 'core'], pathNot: '^(node:)?buffer$' },
     },
     only('uws-in-transport', '@uwsjs|uWebSockets\\.js', '^src/transport/uws-'),
-    only('koffi-in-transport', 'koffi', '^src/transport/receive-buffer\\.ts$'),
+    only('koffi-in-transport', 'koffi', '^src/transport/kernel-sockets\\.ts$'),
     only('ioredis-in-redis', 'ioredis', '^src/backplane/redis/'),
     only('zod-in-config', 'zod', '^src/config/'),
     only('yaml-in-config', 'yaml', '^src/config/'),

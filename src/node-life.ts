@@ -107,6 +107,7 @@ export class NodeLife {
       cpuMs,
       flush: () => this.#server.flush(),
       onExhausted: () => counters.turnsExhausted.all++,
+      onFlooded: () => this.#server.relieve(),
     });
     this.#inboxes = new InboxTotal(config.limits.maxTotalInboxBytes);
     const endpoint: EndpointDeps = {
@@ -279,6 +280,7 @@ export class NodeLife {
       realms: () => this.#realms.all.size,
       unsentBytes: () => this.#server.unsentBytes(),
       receiveBufferBytes: () => this.#server.receiveBufferBytes,
+      narrowedConnections: () => this.#server.narrowedCount,
       inboxBytes: () => this.#inboxes.bytes,
       inboxMessages: () => this.#inboxes.messages,
     };

@@ -256,6 +256,7 @@ class Node implements RunningNode {
       realms: now('realms'),
       unsentBytes: now('unsentBytes'),
       receiveBufferBytes: now('receiveBufferBytes'),
+      narrowedConnections: now('narrowedConnections'),
       inboxBytes: now('inboxBytes'),
       inboxMessages: now('inboxMessages'),
     };

@@ -12,6 +12,8 @@ export const UNITS_PER_MS = 10_000;
 export const Cost = {
   /** Read, checked and routed. */
   MESSAGE: 15,
+  /** Read, and put where it waits. */
+  KEPT: 6,
   /** An EVENT queued and sent to one receiver. */
   RECEIVER: 2,
   /** A subscription that a topic matches, with an encoding of its own. */

@@ -349,6 +349,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
     this.#inbox ??= new Inbox({ maxMessages: limits.maxInboxMessages, maxBytes: limits.maxInboxBytes }, inboxes);
     if (this.#inbox.push(bytes)) {
       counters.messagesDeferred.all++;
+      turns.kept(bytes.length, this.#inbox.isFilling);
       if (!this.#isWaiting) turns.queue(this.#account);
       return;
     }

@@ -70,6 +70,11 @@ export class Inbox {
     return this.#bytes;
   }
 
+  /** A quarter of what may wait does: whoever sends should be slowed down before it has to be closed. */
+  get isFilling(): boolean {
+    return this.#count * 4 > this.#limits.maxMessages || this.#bytes * 4 > this.#limits.maxBytes;
+  }
+
   /** Copies the message. False: a bound is reached and nothing was added. An empty inbox takes any message. */
   push(message: Uint8Array): boolean {
     if (this.#count > 0 && !this.#admits(this.#bytes + message.length + ENTRY_BYTES)) return false;

@@ -1,4 +1,4 @@
-import { UNITS_PER_MS, type TurnMeter } from '../routing/turn-meter.js';
+import { Cost, costOfBytes, UNITS_PER_MS, type TurnMeter } from '../routing/turn-meter.js';
 
 /** What waits for its turn: the inbox of one connection. */
 export interface TurnMember {
@@ -32,12 +32,16 @@ export interface TurnSchedulerOptions {
   readonly flush: () => void;
   /** A turn ended with messages still waiting. */
   readonly onExhausted: () => void;
+  /** Clients send more than this node can handle: reading alone took much of a turn, or an inbox fills up. */
+  readonly onFlooded: () => void;
 }
 
 /** The share of one connection while others wait: of a turn, and of a round. */
 const QUANTUM_SHARE = 1 / 40;
 /** What a turn may do while it reads. The rest of its budget is for those that wait. */
 const AT_ONCE_SHARE = 1 / 4;
+/** Of the budget of a turn, for reading what has to wait. */
+const READING_SHARE = 1 / 2;
 /** By the clock. */
 const LONGEST_SHARE = 1 / 5;
 /** Between two questions for CPU time. */
@@ -67,6 +71,9 @@ export class TurnScheduler {
   #lastFreeTurn = 0;
   /** The last turn left messages waiting. */
   #isBehind = false;
+  /** What it cost in this turn to read and keep messages that have to wait. */
+  #readingCost = 0;
+  #isFlooded = false;
   #sinceClock = 0;
   readonly #clock: CpuClock;
   #isStopped = false;
@@ -116,6 +123,12 @@ export class TurnScheduler {
     this.#meter.spent += cost;
     account.debt += this.#meter.spent - before;
     if (++this.#sinceClock === MESSAGES_PER_CLOCK) this.#lookAtClock();
+  }
+
+  /** A message was read that has to wait. `isFilling`: too many of its connection do. */
+  kept(bytes: number, isFilling: boolean): void {
+    this.#readingCost += Cost.KEPT + costOfBytes(bytes);
+    if (isFilling) this.#isFlooded = true;
   }
 
   /** It has messages that wait. Idempotent. */
@@ -176,6 +189,9 @@ export class TurnScheduler {
       this.#serve(this.#waiting);
     }
     if (this.waitingCount === 0) this.#lastFreeTurn = this.#turn;
+    if (this.#isFlooded || this.#readingCost > this.#budget * READING_SHARE) this.#options.onFlooded();
+    this.#isFlooded = false;
+    this.#readingCost = 0;
     this.#turn++;
     this.#meter.spent = 0;
     this.#sinceClock = 0;

@@ -30,6 +30,7 @@ export interface Gauges {
   realms(): number;
   unsentBytes(): number;
   receiveBufferBytes(): number;
+  narrowedConnections(): number;
   inboxBytes(): number;
   inboxMessages(): number;
 }
@@ -221,6 +222,10 @@ export const GAUGE_DEFINITIONS: Readonly<Record<keyof Gauges, GaugeDefinition>> 
   receiveBufferBytes: {
     name: 'gantry_receive_buffer_bytes',
     help: 'Receive buffer that the kernel grants each connection (listen.receiveBufferBytes); 0: the node could not limit it, or is configured not to.',
+  },
+  narrowedConnections: {
+    name: 'gantry_narrowed_connections',
+    help: 'Connections that have the small receive buffer (listen.floodReceiveBufferBytes) because they flood this node, or did lately.',
   },
 };
 

@@ -71,6 +71,7 @@ export const WHERE_COUNTED: Readonly<Record<string, string>> = {
   gantry_inbox_bytes: 'Asked of the inboxes at each scrape.',
   gantry_inbox_messages: 'Asked of the inboxes at each scrape.',
   gantry_receive_buffer_bytes: 'Fixed when the node begins to listen.',
+  gantry_narrowed_connections: 'Read from the transport when the page is made.',
   gantry_cluster_batches_total: 'In: when it arrives; out: when it is given to the store.',
   gantry_cluster_batch_bytes_total: 'With the batch.',
   gantry_cluster_items_sent_total: 'With the batch: a publication once per interested node.',

@@ -32,8 +32,10 @@ export interface TransportOptions {
    * read, and the connection cut.
    */
   readonly maxMessageBytes: number;
-  /** Of the kernel, for each connection; 0: the system decides. See LimitReceiveBuffer. */
+  /** Of the kernel, for each connection; 0: the system decides. See ReceiveBuffers. */
   readonly receiveBufferBytes: number;
+  /** The same of a connection that floods this node; 0: the same as of every other. */
+  readonly floodReceiveBufferBytes: number;
   /** WebSockets, and HTTP requests while they are answered. */
   readonly maxConnections: number;
   /** Connections that have not sent a whole request yet. */

@@ -20,7 +20,7 @@ export interface ConnectionSurroundings {
   readonly slab: Slab;
   readonly counters: Counters;
   /** Monotonic milliseconds. */
-  nowMs(): number;
+  readonly nowMs: () => number;
 }
 
 /** One WebSocket: checks what comes in, hands whole messages up, and owns the outbox. */

@@ -6,10 +6,11 @@ import type { Logger } from '../telemetry/logger.js';
 import { Backlog } from './backlog.js';
 import type { Accept, CloseCause, ConnectionTraits } from './connection.js';
 import { affordableConnections, descriptorLimit } from './descriptors.js';
+import { kernelSockets } from './kernel-sockets.js';
 import { CHECK_MS, MemoryGuard } from './memory-guard.js';
 import type { Outbox } from './outbox.js';
 import { pathVariants } from './paths.js';
-import { receiveBufferLimiter, type LimitReceiveBuffer } from './receive-buffer.js';
+import { ReceiveBuffers } from './receive-buffers.js';
 import type { TemporaryRefusal } from './refusals.js';
 import { Slab } from './slab.js';
 import { StaticSite } from './static-site.js';
@@ -48,6 +49,7 @@ export class UwsServer {
   #isAccepting = true;
   #stopping: Promise<void> | undefined;
   #whenEmpty: (() => void) | undefined;
+  #receiveBuffers: ReceiveBuffers | undefined;
   #receiveBufferBytes = 0;
 
   constructor(options: TransportOptions, accept: Accept, counters: Counters, logger: Logger) {
@@ -91,6 +93,11 @@ export class UwsServer {
     return this.#receiveBufferBytes;
   }
 
+  /** Connections whose receive buffer is small now because they flood this node, or did lately. */
+  get narrowedCount(): number {
+    return this.#receiveBuffers?.narrowedCount ?? 0;
+  }
+
   /** All that is open, also what is no WebSocket; of that, what has sent no whole request yet; and how many may stay. */
   get sockets(): { readonly count: number; readonly pendingCount: number; readonly maxCount: number } {
     return this.#door.sockets;
@@ -107,7 +114,8 @@ export class UwsServer {
   async start(): Promise<{ port: number }> {
     const { host, port, site } = this.#options;
     if (site !== undefined) this.#door.site = await this.#loadSite(site);
-    const limitReceiveBuffer = await receiveBufferLimiter();
+    const kernel = await kernelSockets();
+    this.#receiveBuffers = new ReceiveBuffers(kernel, this.#options, this.#surroundings.nowMs);
     this.#app = await this.#createApp();
     const listening = await listen(this.#app, host, port);
     this.#guardTimer = setInterval(() => this.#guard.check(), CHECK_MS);
@@ -115,7 +123,7 @@ export class UwsServer {
     this.#probeTimer = setInterval(() => this.#probePeriod.number++, idleTimeoutMs * PROBE_PERIOD_SHARE);
     this.#listenSockets = listening.sockets;
     // Still in the turn that opened the port: nobody was accepted yet, and whoever is inherits the buffer.
-    this.#limitReceiveBuffer(limitReceiveBuffer, listening.port);
+    this.#limitReceiveBuffers(this.#receiveBuffers, listening.port);
     this.#logger.info({ host, port: listening.port }, 'server.listening');
     return { port: listening.port };
   }
@@ -131,6 +139,11 @@ export class UwsServer {
   /** Sends what waits to be sent now, rather than at the end of the turn. */
   flush(): void {
     this.#surroundings.flusher.flush();
+  }
+
+  /** Clients send more than this node can handle: has those that do send slower, where the system can. */
+  relieve(): void {
+    this.#receiveBuffers?.relieve();
   }
 
   /** Closes every connection, cuts those that are not gone within a second. Idempotent: the first cause counts. */
@@ -153,6 +166,7 @@ export class UwsServer {
     }
     clearInterval(this.#guardTimer);
     clearInterval(this.#probeTimer);
+    this.#receiveBuffers?.stop();
     this.#app?.close();
     this.#logger.info({}, 'server.stopped');
   }
@@ -165,10 +179,9 @@ export class UwsServer {
     }
   }
 
-  #limitReceiveBuffer(limitReceiveBuffer: LimitReceiveBuffer, port: number): void {
-    const { receiveBufferBytes } = this.#options;
-    if (receiveBufferBytes === 0) return;
-    const buffer = limitReceiveBuffer(port, receiveBufferBytes);
+  #limitReceiveBuffers(buffers: ReceiveBuffers, port: number): void {
+    if (this.#options.receiveBufferBytes === 0) return;
+    const buffer = buffers.limit(port);
     if (buffer.kind === 'limited') this.#receiveBufferBytes = buffer.bytes;
     else this.#logger.warn({ message: buffer.reason }, 'server.receive_buffer_unlimited');
   }

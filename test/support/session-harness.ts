@@ -201,6 +201,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
     cpuMs: () => 0,
     flush: () => undefined,
     onExhausted: () => counters.turnsExhausted.all++,
+    onFlooded: () => undefined,
   });
   const inboxes = new InboxTotal(1_000_000);
   const listener = createEndpoint(connection, {

@@ -31,6 +31,7 @@ describe('operations endpoint', () => {
     realms: none,
     unsentBytes: none,
     receiveBufferBytes: none,
+    narrowedConnections: none,
     inboxBytes: none,
     inboxMessages: none,
   };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { UNITS_PER_MS, type TurnMeter } from '../../../src/routing/turn-meter.js';
+import { Cost, UNITS_PER_MS, type TurnMeter } from '../../../src/routing/turn-meter.js';
 import { TurnScheduler, type TurnAccount, type TurnMember } from '../../../src/session/turn-scheduler.js';
 
 const BUDGET_MS = 40;
@@ -12,6 +12,7 @@ class World {
   readonly log: string[] = [];
   nowMs = 0;
   exhaustedCount = 0;
+  floodedCount = 0;
   readonly #due: (() => void)[] = [];
   readonly scheduler = new TurnScheduler({
     meter: this.meter,
@@ -21,6 +22,7 @@ class World {
     cpuMs: () => this.nowMs,
     flush: () => this.log.push('flush'),
     onExhausted: () => this.exhaustedCount++,
+    onFlooded: () => this.floodedCount++,
   });
 
   get isArmed(): boolean {
@@ -113,6 +115,36 @@ describe('within what a turn does at once', () => {
     a.receive(1);
     world.endTurn();
     expect(world.isArmed).toBe(false);
+  });
+});
+
+describe('more than a node can handle', () => {
+  it('is noticed when reading alone takes half of a turn, however little is handled', () => {
+    const world = new World();
+    const half = Math.floor((BUDGET_MS * UNITS_PER_MS) / 2 / Cost.KEPT);
+    const read = (count: number): void => {
+      const [a] = clients(world, 'a') as [Client];
+      a.receive(1);
+      for (let index = 0; index < count; index++) world.scheduler.kept(22, false);
+      world.endTurn();
+    };
+    read(half);
+    read(half);
+    expect(world.floodedCount).toBe(0);
+    read(half + 1);
+    expect(world.floodedCount).toBe(1);
+  });
+
+  it('is noticed in each turn in which an inbox fills up, once', () => {
+    const world = new World();
+    const [a] = clients(world, 'a') as [Client];
+    for (let turn = 1; turn <= 2; turn++) {
+      a.receive(1);
+      world.scheduler.kept(22, true);
+      world.scheduler.kept(22, true);
+      world.endTurn();
+      expect(world.floodedCount).toBe(turn);
+    }
   });
 });
 

@@ -18,6 +18,7 @@ const gauges: Gauges = {
   realms: () => 16,
   unsentBytes: () => 17,
   receiveBufferBytes: () => 18,
+  narrowedConnections: () => 19,
   inboxBytes: () => 19,
   inboxMessages: () => 20,
 };

@@ -1,6 +1,7 @@
-import { createServer } from 'node:net';
+import { createServer, type AddressInfo, type Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { receiveBufferLimiter } from '../../../src/transport/receive-buffer.js';
+import { kernelSockets } from '../../../src/transport/kernel-sockets.js';
+import { ReceiveBuffers } from '../../../src/transport/receive-buffers.js';
 import type { TransportOptions } from '../../../src/transport/transport-options.js';
 import { selfSignedFiles } from '../../support/certificate.js';
 import { UwsScene } from '../../support/uws-scene.js';
@@ -58,30 +59,38 @@ describe('listen.receiveBufferBytes', () => {
   });
 });
 
-describe('receiveBufferLimiter', () => {
-  it('reports what the kernel grants, which may be more or less than asked for', async () => {
-    const limit = await receiveBufferLimiter();
+describe('ReceiveBuffers', () => {
+  async function listening(): Promise<{ server: Server; port: number }> {
     const server = createServer();
     const port = await new Promise<number>((resolve) => {
-      server.listen(0, '127.0.0.1', () => {
-        const address = server.address();
-        resolve(typeof address === 'object' && address !== null ? address.port : 0);
-      });
+      server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
     });
+    return { server, port };
+  }
+
+  async function buffers(receiveBufferBytes: number, kernel = kernelSockets()): Promise<ReceiveBuffers> {
+    return new ReceiveBuffers(await kernel, { receiveBufferBytes, floodReceiveBufferBytes: 0 }, () => 0);
+  }
+
+  it('report what the kernel grants, which may be more or less than asked for', async () => {
+    const { server, port } = await listening();
     try {
-      const least = limit(port, 1);
+      const least = (await buffers(1)).limit(port);
       expect(least.kind === 'limited' && least.bytes).toBeGreaterThan(1);
     } finally {
       server.close();
     }
   });
 
-  it('says why it cannot, and never throws', async () => {
-    const nobody = await receiveBufferLimiter();
-    expect(nobody(1, 65_536)).toEqual({ kind: 'unlimited', reason: 'the socket that listens at port 1 was not found' });
-    const elsewhere = await receiveBufferLimiter('darwin');
-    expect(elsewhere(8080, 65_536)).toMatchObject({ reason: 'a receive buffer cannot be set on darwin' });
-    const without = await receiveBufferLimiter('linux', () => Promise.reject(new Error('no binary for this platform')));
-    expect(without(8080, 65_536)).toMatchObject({ reason: expect.stringContaining('no binary for this platform') });
+  it('say why they cannot be limited, and never throw', async () => {
+    const nobody = await buffers(65_536);
+    const reason = 'the socket that listens at port 1 was not found';
+    expect(nobody.limit(1)).toEqual({ kind: 'unlimited', reason });
+    const elsewhere = await buffers(65_536, kernelSockets('darwin'));
+    expect(elsewhere.limit(8080)).toMatchObject({ reason: 'a receive buffer cannot be set on darwin' });
+    elsewhere.relieve();
+    const noBinary = kernelSockets('linux', () => Promise.reject(new Error('no binary for this platform')));
+    const without = await buffers(65_536, noBinary);
+    expect(without.limit(8080)).toMatchObject({ reason: expect.stringContaining('no binary for this platform') });
   });
 });

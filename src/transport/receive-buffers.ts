@@ -1,0 +1,149 @@
+import type { KernelSockets, NoKernelSockets } from './kernel-sockets.js';
+
+export interface ReceiveBufferOptions {
+  /** Of every connection. 0: the system decides, and nothing is done here. */
+  readonly receiveBufferBytes: number;
+  /** Of a connection that floods this node. 0: the same as of every other. */
+  readonly floodReceiveBufferBytes: number;
+}
+
+/** What became of the wish for a small receive buffer. */
+export type ReceiveBuffer =
+  /** Bytes that the system grants each connection. */
+  | { readonly kind: 'limited'; readonly bytes: number }
+  /** The system decides, and one client may fill a whole turn. `reason`: one sentence for people. */
+  | { readonly kind: 'unlimited'; readonly reason: string };
+
+/** A connection that has this part of its buffer unread, while the node is flooded, is one of those that flood it. */
+const FLOODING_SHARE = 1 / 4;
+/** Between two searches for them. */
+const SEARCH_PAUSE_MS = 100;
+/** Descriptors that are looked at in one turn of the event loop. A look takes about a microsecond. */
+const LOOKS_PER_TURN = 512;
+const RELEASE_PERIOD_MS = 1_000;
+/** So many looks in a row must find a narrowed connection quiet. */
+const QUIET_LOOKS = 3;
+
+/**
+ * The receive buffers of the connections of one listener: the only flow control there is, since uWebSockets.js reads a
+ * connection until nothing is left and cannot pause a WebSocket. What does not fit stays with the sender (ADR 15).
+ *
+ * Two sizes. Every connection has the first, inherited from the listening socket. While the node reads more than it can
+ * handle, those connections that keep much unread get the second, until they have less to send: so a flood costs a turn of
+ * the event loop a few kilobytes for each of its connections, and honest ones keep their throughput.
+ */
+export class ReceiveBuffers {
+  readonly #kernel: KernelSockets | NoKernelSockets;
+  readonly #options: ReceiveBufferOptions;
+  readonly #nowMs: () => number;
+  #port: number | undefined;
+  /** By descriptor: looks in a row that found little unread. */
+  readonly #narrowed = new Map<number, number>();
+  #isSearching = false;
+  #searchAgainMs = 0;
+  #releaseTimer: NodeJS.Timeout | undefined;
+
+  constructor(kernel: KernelSockets | NoKernelSockets, options: ReceiveBufferOptions, nowMs: () => number) {
+    this.#kernel = kernel;
+    this.#options = options;
+    this.#nowMs = nowMs;
+  }
+
+  /** Connections whose buffer is small now because they flood this node, or did lately. */
+  get narrowedCount(): number {
+    return this.#narrowed.size;
+  }
+
+  /** Of the sockets that listen at `port`, and so of all that they accept from now on. O(descriptors). */
+  limit(port: number): ReceiveBuffer {
+    const kernel = this.#kernel;
+    if ('reason' in kernel) return unlimited(kernel.reason);
+    const listening = kernel.descriptorsNow().filter((fd) => kernel.isListening(fd) && kernel.localPort(fd) === port);
+    if (listening.length === 0) return unlimited(`the socket that listens at port ${port} was not found`);
+    let bytes = Infinity;
+    for (const fd of listening) {
+      const granted = kernel.setReceiveBuffer(fd, this.#options.receiveBufferBytes);
+      if (granted === undefined) return unlimited('the system refused to set the receive buffer');
+      bytes = Math.min(bytes, granted);
+    }
+    this.#port = port;
+    return { kind: 'limited', bytes };
+  }
+
+  /**
+   * The node reads more than it can handle: narrows the connections that bring it. They are found over the next turns, a
+   * bounded number of descriptors in each. Cheap when it was called just before.
+   */
+  relieve(): void {
+    if (this.#port === undefined || this.#options.floodReceiveBufferBytes === 0) return;
+    if (this.#isSearching || this.#nowMs() < this.#searchAgainMs) return;
+    this.#isSearching = true;
+    void this.#search().finally(() => {
+      this.#isSearching = false;
+      this.#searchAgainMs = this.#nowMs() + SEARCH_PAUSE_MS;
+    });
+  }
+
+  /** Idempotent. */
+  stop(): void {
+    this.#port = undefined;
+    clearTimeout(this.#releaseTimer);
+    this.#narrowed.clear();
+  }
+
+  async #search(): Promise<void> {
+    const kernel = this.#kernel;
+    if ('reason' in kernel) return;
+    const { receiveBufferBytes, floodReceiveBufferBytes } = this.#options;
+    await this.#visit(await kernel.descriptors(), (fd) => {
+      if (kernel.unreadBytes(fd) < receiveBufferBytes * FLOODING_SHARE || !this.#isOurs(kernel, fd)) return;
+      if (kernel.setReceiveBuffer(fd, floodReceiveBufferBytes) !== undefined) this.#narrowed.set(fd, 0);
+    });
+    this.#awaitQuiet();
+  }
+
+  async #release(): Promise<void> {
+    const kernel = this.#kernel;
+    if ('reason' in kernel) return;
+    const { receiveBufferBytes, floodReceiveBufferBytes } = this.#options;
+    await this.#visit([...this.#narrowed.keys()], (fd) => {
+      const isQuiet = kernel.unreadBytes(fd) < floodReceiveBufferBytes / 2;
+      const quietLooks = isQuiet ? (this.#narrowed.get(fd) ?? 0) + 1 : 0;
+      this.#narrowed.set(fd, quietLooks);
+      if (quietLooks < QUIET_LOOKS) return;
+      this.#narrowed.delete(fd);
+      // The descriptor may be somebody else's by now: what is none of ours stays as it is.
+      if (this.#isOurs(kernel, fd)) kernel.setReceiveBuffer(fd, receiveBufferBytes);
+    });
+    this.#awaitQuiet();
+  }
+
+  #awaitQuiet(): void {
+    clearTimeout(this.#releaseTimer);
+    if (this.#port === undefined || this.#narrowed.size === 0) return;
+    this.#releaseTimer = setTimeout(() => void this.#release(), RELEASE_PERIOD_MS).unref();
+  }
+
+  /** A bounded number in each turn. */
+  async #visit(descriptors: readonly number[], look: (fd: number) => void): Promise<void> {
+    for (let start = 0; start < descriptors.length; start += LOOKS_PER_TURN) {
+      if (start > 0) await nextTurn();
+      if (this.#port === undefined) return;
+      for (const fd of descriptors.slice(start, start + LOOKS_PER_TURN)) look(fd);
+    }
+  }
+
+  #isOurs(kernel: KernelSockets, fd: number): boolean {
+    return kernel.localPort(fd) === this.#port;
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+function unlimited(reason: string): ReceiveBuffer {
+  return { kind: 'unlimited', reason };
+}
