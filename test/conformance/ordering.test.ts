@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { Code } from '../../src/wamp/codes.js';
-import { answer, callAgain, freshUri, invocation, progress, receiveUntil } from '../support/exchange.js';
-import { eventsSoFar, settled } from '../support/fences.js';
+import { answer, callAgain, freshUri, invocation, progress, receiveUntil, refuse } from '../support/exchange.js';
+import { eventsSoFar, settled, SILENCE } from '../support/fences.js';
 import type { Message, RawClient } from '../support/raw-client.js';
 import { describeApart } from '../support/uneven-lanes.js';
 
@@ -130,6 +130,35 @@ describeApart('ordering', (router) => {
       }
     }
     for (const sequence of heard) expect(sequence.sort((one, other) => one - other)).toEqual(upTo(callCount));
+  });
+
+  it('lets a call that another callee refused come late, and moves no other (ORD-3, RRT-1)', async () => {
+    const own = freshUri();
+    const caller = await router().joinAt(0);
+    const [refusing, callee] = [await router().joinAt(1), await router().joinAt(2)];
+    await refusing.register(`${own}.shared`, { invoke: 'first' });
+    await callee.register(`${own}.shared`, { invoke: 'first' });
+    await callee.register(`${own}.known`);
+    const callCount = 60;
+    const isShared = (number: number): boolean => number % 3 === 1;
+    for (const number of upTo(callCount))
+      caller.call(`${own}.${isShared(number) ? 'shared' : 'known'}`, [
+        0,
+        number,
+        isShared(number) ? '' : filling(number),
+      ]);
+    for (let refused = 0; refused < callCount / 3; refused++)
+      refuse(refusing, (await invocation(refusing)).request, 'wamp.error.unavailable');
+    // Behind the refusals, and so behind what went on because of them.
+    expect(await settled(caller, refusing)).toEqual(SILENCE);
+    const { atCallee } = await settled(caller, callee);
+    const came = numbersOf(0, atCallee);
+    expect([...came].sort((one, other) => one - other)).toEqual(upTo(callCount));
+    expect(came.filter((number) => !isShared(number))).toEqual(upTo(callCount).filter((number) => !isShared(number)));
+    for (const [place, number] of came.entries())
+      expect(came.slice(0, place)).toEqual(
+        expect.arrayContaining(upTo(number).filter((earlier) => !isShared(earlier))),
+      );
   });
 
   it('sends REGISTERED before the first invocation, while callers do not pause (ORD-4, ORD-3)', async () => {

@@ -66,7 +66,7 @@ export class Client implements Session {
   goneAt = Infinity;
   readonly #journal: Journal;
   readonly #lastPublication = new Map<Client, number>();
-  readonly #lastCall = new Map<Client, number>();
+  readonly #lastCall = new Map<Client, CallRecord>();
   #lastRequest = 0;
   #lastInvocation = 0;
 
@@ -329,12 +329,19 @@ export class Client implements Session {
       this.#journal.violate('concurrency', `${what} while it works on ${active.length} of at most ${concurrency}`);
   }
 
-  /** A call that was rerouted may come late: it went elsewhere first (SHR-7). */
   #checkCallOrder(call: CallRecord, what: string): void {
-    const last = this.#lastCall.get(call.client) ?? -1;
-    const mayBeRerouted = call.client.node.counters.routing.call_rerouted !== call.reroutedBefore;
-    if (call.number < last && !mayBeRerouted) this.#journal.violate('ORD-3', `${what} after the later call ${last}`);
-    this.#lastCall.set(call.client, Math.max(last, call.number));
+    const last = this.#lastCall.get(call.client);
+    if (last !== undefined && call.number < last.number) {
+      if (!this.#mayComeAfter(call, last))
+        this.#journal.violate('ORD-3', `${what} after the later call ${last.number}`);
+      return;
+    }
+    this.#lastCall.set(call.client, call);
+  }
+
+  /** It went to another callee first, and the later call was made before that one had refused it (RRT-1, SHR-7). */
+  #mayComeAfter({ sentAt }: CallRecord, later: CallRecord): boolean {
+    return sentAt.length > 1 && later.at < (sentAt.at(-1) ?? 0);
   }
 
   #checkSingle(call: CallRecord, what: string): void {

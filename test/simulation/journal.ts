@@ -76,8 +76,8 @@ export interface CallRecord {
   readonly receiveProgress: boolean;
   readonly isChunked: boolean;
   readonly plan: Plan;
-  /** Reroutings the caller's node had counted when the call was made. */
-  readonly reroutedBefore: number;
+  /** When it was sent to a callee, each time. */
+  readonly sentAt: number[];
   readonly invocations: InvocationRecord[];
   cancelMode: CancelMode | undefined;
   progressCount: number;

@@ -5,13 +5,14 @@ import { Delivery } from '../../src/realm/delivery.js';
 import { Inbound } from '../../src/realm/inbound.js';
 import type { Realm, RealmSettings } from '../../src/realm/realm.js';
 import { Realms } from '../../src/realm/realms.js';
+import type { Frame } from '../../src/routing/frames.js';
 import { createCounters } from '../../src/telemetry/counters.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { isUnavailable } from '../../src/session/ports.js';
 import type { NodeId, PublicationId, SessionId } from '../../src/wamp/ids.js';
 import { Client } from './client.js';
 import type { Journal } from './journal.js';
-import { tokenCodec } from './note.js';
+import { saidIn, tokenCodec } from './note.js';
 import { judgeCutOff, judgeReturned } from './verdict-at-once.js';
 import type { VirtualTime } from './virtual-time.js';
 
@@ -159,6 +160,7 @@ export class SimulatedNode {
     });
     await this.#realms.start();
     if (this.state !== 'starting') return;
+    noteInvokes(this.id, this.realm, this.#backplane, this.journal);
     this.state = 'live';
     this.liveAt = this.journal.tick();
   }
@@ -198,6 +200,24 @@ export class SimulatedNode {
     this.goneAt = this.journal.tick();
     for (const client of this.clients) if (client.isOpen) client.die();
   }
+}
+
+/** Writes down when a call is sent to a callee, of this node or of another. */
+function noteInvokes(node: NodeId, { dealer }: Realm, { bus }: Backplane, journal: Journal): void {
+  const note = (frame: Frame): void => {
+    const said = frame.kind === 'invoke' ? saidIn(frame.payload) : undefined;
+    if (said !== undefined && 'call' in said) journal.calls[said.call]?.sentAt.push(journal.tick());
+  };
+  const send = bus.send.bind(bus);
+  bus.send = (to, realm, frame) => {
+    note(frame);
+    return send(to, realm, frame);
+  };
+  const receive = dealer.receive.bind(dealer);
+  dealer.receive = (from, frame) => {
+    if (from === node) note(frame);
+    receive(from, frame);
+  };
 }
 
 function chanceOf(random: () => number, sessionId: () => SessionId): Chance {

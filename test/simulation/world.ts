@@ -290,7 +290,7 @@ export class World {
         receiveProgress,
         isChunked: chunkCount > 0,
         plan,
-        reroutedBefore: client.node.counters.routing.call_rerouted,
+        sentAt: [],
         invocations: [],
         cancelMode: undefined,
         progressCount: 0,

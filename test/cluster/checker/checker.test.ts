@@ -284,11 +284,14 @@ describe('the checker bites on calls', () => {
   });
 
   it('that overtake one another on the way to a callee (ORD-3)', () => {
-    const { call, answer, judge } = scene();
+    const { journal, near, call, answer, judge } = scene();
     const [one, two] = [call(), call()];
     answer(two);
     answer(one);
     expect(judge()).toEqual([expect.stringMatching(/^G1, ORD-3: far got call 0 after the later 1$/)]);
+    expect(judge({ reroutedCount: () => 1 })).toHaveLength(1);
+    journal.granted(journal.registering(near, 'com.work'));
+    expect(judge()).toHaveLength(1);
     expect(judge({ reroutedCount: () => 1 })).toEqual([]);
   });
 

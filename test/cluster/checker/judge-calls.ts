@@ -212,8 +212,13 @@ function holdersDuring({ journal, terms }: Judgement, call: CallRecord, endMs: n
   );
 }
 
-/** Between one caller and one callee, in the order of the calls (ORD-3). A rerouted call went elsewhere first (SHR-7). */
+/**
+ * Between one caller and one callee, in the order of the calls (ORD-3). Only a call that went to another callee first comes
+ * late (RRT-1, SHR-7): what nobody else ever held did not.
+ */
 function judgeInvocations({ journal, evidence }: Judgement, session: SessionRecord): string[] {
+  const isShared = (procedure: string): boolean =>
+    journal.registrations.filter((one) => one.procedure === procedure).length > 1;
   const violations: string[] = [];
   const lastOf = new Map<SessionRecord, number>();
   for (const { call: number } of session.invocations) {
@@ -223,7 +228,7 @@ function judgeInvocations({ journal, evidence }: Judgement, session: SessionReco
       continue;
     }
     const last = lastOf.get(call.session) ?? -1;
-    if (number < last && evidence.reroutedCount(call.session.node) === 0)
+    if (number < last && !(isShared(call.procedure) && evidence.reroutedCount(call.session.node) > 0))
       violations.push(`G1, ORD-3: ${session.member} got call ${number} after the later ${last}`);
     lastOf.set(call.session, Math.max(last, number));
   }

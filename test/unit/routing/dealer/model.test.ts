@@ -79,6 +79,12 @@ interface Invocation {
   interruptedAtMs: number;
 }
 
+/** How often a call was sent to a callee, and when the last time, counting all calls. */
+interface Sending {
+  readonly count: number;
+  readonly last: number;
+}
+
 /** A well-behaved client that notes every breach of what it was promised. */
 class Client {
   readonly session: TestSession;
@@ -89,20 +95,21 @@ class Client {
   /** Of REGISTERs, by request. */
   readonly concurrencies = new Map<number, number>();
   readonly breaches: string[];
-  /** Highest call number per caller that came straight from it (ORD-3). */
+  /** Per caller the highest call number that came straight from it, and when the last invocation was sent (ORD-3). */
   readonly #lastCallOf = new Map<number, number>();
-  readonly #isRerouted: (caller: number, call: number) => boolean;
+  readonly #lastSentOf = new Map<number, number>();
+  readonly #sendingOf: (caller: number, call: number) => Sending;
 
   constructor(
     session: TestSession,
     features: readonly FeatureKey[],
     breaches: string[],
-    isRerouted: (caller: number, call: number) => boolean,
+    sendingOf: (caller: number, call: number) => Sending,
   ) {
     this.session = session;
     this.features = new Set(features);
     this.breaches = breaches;
-    this.#isRerouted = isRerouted;
+    this.#sendingOf = sendingOf;
     session.onMessage = (message) => this.#receive(onWire(message));
   }
 
@@ -169,7 +176,16 @@ class Client {
       interruptCount: 0,
       interruptedAtMs: Infinity,
     });
-    if (this.#isRerouted(caller, call)) return;
+    this.#checkOrder(caller, call);
+  }
+
+  /** A call that others have refused comes in the order in which it was sent here, all others in that of the calls (ORD-3). */
+  #checkOrder(caller: number, call: number): void {
+    const { count, last } = this.#sendingOf(caller, call);
+    if (last < (this.#lastSentOf.get(caller) ?? 0))
+      this.breaches.push(`call ${call} of ${caller} was overtaken (ORD-3)`);
+    this.#lastSentOf.set(caller, last);
+    if (count > 1) return;
     if (call < (this.#lastCallOf.get(caller) ?? 0)) this.breaches.push(`call ${call} of ${caller} came late (ORD-3)`);
     this.#lastCallOf.set(caller, call);
   }
@@ -200,8 +216,9 @@ class Run {
   readonly harness: DealerHarness;
   readonly breaches: string[] = [];
   readonly clients: Client[] = [];
-  /** How often each call was sent to a callee, by caller session and request. */
-  readonly #invokes = new Map<string, number>();
+  /** By caller session and request. */
+  readonly #sendings = new Map<string, Sending>();
+  #sentCount = 0;
 
   constructor(nodeCount: number) {
     const limits = { interruptTimeoutMs: INTERRUPT_TIMEOUT_MS };
@@ -211,7 +228,8 @@ class Run {
       node.outlet.onTell = (to, frame) => {
         if (frame.kind === 'invoke') {
           const [caller, call] = JSON.parse(Buffer.from(frame.payload.bytes).toString()) as [number, number];
-          this.#invokes.set(`${caller}:${call}`, (this.#invokes.get(`${caller}:${call}`) ?? 0) + 1);
+          const { count } = this.#sendingOf(caller, call);
+          this.#sendings.set(`${caller}:${call}`, { count: count + 1, last: ++this.#sentCount });
         }
         tell(to, frame);
       };
@@ -292,8 +310,12 @@ class Run {
       how % 3
     ]!;
     const session = this.harness.session(this.harness.nodes.indexOf(node), features);
-    const isRerouted = (caller: number, call: number): boolean => (this.#invokes.get(`${caller}:${call}`) ?? 0) > 1;
-    this.clients.push(new Client(session, features, this.breaches, isRerouted));
+    const sendingOf = (caller: number, call: number): Sending => this.#sendingOf(caller, call);
+    this.clients.push(new Client(session, features, this.breaches, sendingOf));
+  }
+
+  #sendingOf(caller: number, call: number): Sending {
+    return this.#sendings.get(`${caller}:${call}`) ?? { count: 0, last: 0 };
   }
 
   #act(client: Client, operation: Step['operation'], what: number, how: number): void {
