@@ -6,6 +6,7 @@ import type { MatchPolicy } from '../../wamp/options.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import { BackplaneUnavailableError, UNREACHABLE_NOW } from '../backplane.js';
 import { Coalesced } from './coalesced.js';
+import { KeepWatch } from './keep-watch.js';
 import { OwnRows } from './own-rows.js';
 import type { Pending } from './realm-barriers.js';
 import { RealmFollower } from './realm-follower.js';
@@ -34,6 +35,7 @@ export class RealmDirectory implements ServedRealm {
   readonly #follower: RealmFollower;
   readonly #own: OwnRows;
   readonly #waits: RealmWaits;
+  readonly #keep: KeepWatch;
   readonly #catchingUp = new Coalesced(() => this.#catchUp());
   #state: 'fresh' | 'serving' | 'withdrawing' | 'over' = 'fresh';
   #isCutOff = false;
@@ -48,7 +50,6 @@ export class RealmDirectory implements ServedRealm {
   #hasReconnected = false;
   #isRetrying = false;
   #cancelRetry: (() => void) | undefined;
-  #cancelKeep: (() => void) | undefined;
   #withdrawal: Deferred | undefined;
 
   constructor(options: RealmDirectoryOptions) {
@@ -69,6 +70,7 @@ export class RealmDirectory implements ServedRealm {
     this.#waits = this.#makeWaits();
     this.#follower = this.#makeFollower();
     this.#own = this.#makeOwnRows();
+    this.#keep = this.#makeKeep();
   }
 
   get stats(): RealmStats {
@@ -114,6 +116,7 @@ export class RealmDirectory implements ServedRealm {
     if (this.#follower.doubts(version)) return;
     this.#heard(version);
     this.#waits.confirm(from, version);
+    this.#keep.confirmed(from, version);
     this.#own.heard(from);
   }
 
@@ -140,6 +143,7 @@ export class RealmDirectory implements ServedRealm {
     this.#troubleCount++;
     this.#follower.cutOff();
     this.#waits.suspendAll();
+    this.#keep.forget();
     void this.#own.pause();
     this.#own.cutOff(this.#unavailable('directory'));
   }
@@ -216,6 +220,7 @@ export class RealmDirectory implements ServedRealm {
     this.#needsRepair = true;
     this.#troubleCount++;
     this.#waits.suspendAll();
+    this.#keep.forget();
   }
 
   #request(why: ReloadReason, isRepair: boolean): Promise<void> {
@@ -318,23 +323,8 @@ export class RealmDirectory implements ServedRealm {
     this.#own.loseUnplaced(this.#follower.version);
     const isWaitedFor = (other: NodeId): boolean => other === node || this.#mirror.isWaitedFor(other);
     this.#waits.confirmAbsent(isWaitedFor, this.#follower.version);
-    if (this.#mirror.keptNodes.length > 0) this.#endKeepLater();
+    this.#keep.start();
     return true;
-  }
-
-  /** By then the others have written again what they want, or are dead. */
-  #endKeepLater(): void {
-    this.#cancelKeep?.();
-    this.#cancelKeep = this.#options.after(this.#options.limits.keepMs, () => {
-      let isLoading = false;
-      for (const other of this.#mirror.keptNodes) {
-        const wholeness = this.#mirror.wholeness(other);
-        if (wholeness === 'loading') isLoading = true;
-        else this.#mirror.endKeep(other);
-        if (wholeness === undefined) this.#waits.withdrawn(other, this.#follower.version);
-      }
-      if (isLoading) this.#endKeepLater();
-    });
   }
 
   /** Whoever waited when the store lost its data waits for this instead: with it the others have all of this node's. */
@@ -373,7 +363,7 @@ export class RealmDirectory implements ServedRealm {
 
   #forgetAll(cause: Error): void {
     this.#cancelRetry?.();
-    this.#cancelKeep?.();
+    this.#keep.stop();
     this.#follower.cutOff();
     this.#waits.failAll(cause);
     this.#own.stop(cause);
@@ -406,6 +396,23 @@ export class RealmDirectory implements ServedRealm {
       missed: () => this.#again('version_gap'),
       doubted: (what) => events.doubted(realm, what),
       wentBack: () => this.#lostStore(),
+    });
+  }
+
+  #makeKeep(): KeepWatch {
+    const { realm, after, limits, membership, confirmations } = this.#options;
+    return new KeepWatch({
+      after,
+      keepMs: limits.keepMs,
+      keptNodes: () => this.#mirror.keptNodes,
+      isMember: (other) => membership.isMember(other),
+      wholeness: (other) => this.#mirror.wholeness(other),
+      version: () => (this.#follower.isFollowing && !this.#hasStoreLost ? this.#follower.version : undefined),
+      ask: (other, version) => confirmations.ask(other, realm, version),
+      end: (other) => {
+        this.#mirror.endKeep(other);
+        if (this.#mirror.wholeness(other) === undefined) this.#waits.withdrawn(other, this.#follower.version);
+      },
     });
   }
 

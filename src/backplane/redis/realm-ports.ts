@@ -22,7 +22,7 @@ export interface RealmLimits {
   readonly reaskMs: number;
   /** Topics per step of the store. */
   readonly maxInterestsPerStep: number;
-  /** How long what other nodes wanted is kept when the store may have lost it: a lease. */
+  /** How long what other nodes wanted is kept at least when the store may have lost it: a lease. It is kept until they are back, or gone. */
   readonly keepMs: number;
   /** Pause before a repair is tried again. */
   readonly retryMs: number;

@@ -46,7 +46,7 @@ class RandomRealm {
     await this.world.pass(1_000);
     for (let step = 0; step < this.#run.steps; step++) {
       this.#act();
-      await this.world.pass(Math.floor(this.#random() * 40));
+      await this.world.pass(Math.floor(this.#random() * (this.#random() < 0.03 ? 10_000 : 40)));
     }
     for (const node of this.world.nodes) if (node.isCut && !node.isDead) void node.heal();
     await this.world.pass(60_000);
@@ -75,7 +75,9 @@ class RandomRealm {
 
   #enter(): void {
     const node = this.world.add(`n${++this.#nameCount}`);
-    if (this.world.time.nowMs - this.#lastLossMs < 10_000) this.#enteredLate.add(node);
+    // It cannot know of one that has not come back since the store lost its data.
+    const isAnyAway = this.#lastLossMs > -Infinity && this.#alive().some(({ isCut }) => isCut);
+    if (isAnyAway || this.world.time.nowMs - this.#lastLossMs < 10_000) this.#enteredLate.add(node);
     node.enter().catch(() => {
       // As whoever serves a realm does: it is not served then.
       node.directory.stop();
@@ -118,8 +120,9 @@ class RandomRealm {
         void this.#undisturbed(() => node.withdraw());
         break;
       case 'cuts':
+        if (node.isCut) break;
         node.cut();
-        this.#later(() => void node.heal());
+        this.#later(() => void node.heal(), this.#random() < 0.2 ? 20_000 : 1_000);
         break;
       case 'deaths':
         if (this.#serving().length > 2) void this.#bury(node);
@@ -172,8 +175,8 @@ class RandomRealm {
     for (const node of this.#alive()) if (!node.isServing) this.#enteredLate.add(node);
   }
 
-  #later(action: () => void): void {
-    this.world.time.after(Math.floor(this.#random() * 1_000), action);
+  #later(action: () => void, limitMs = 1_000): void {
+    this.world.time.after(Math.floor(this.#random() * limitMs), action);
   }
 
   /** What was promised to one node is so on all others (G2). */

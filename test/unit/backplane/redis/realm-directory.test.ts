@@ -564,20 +564,76 @@ describe('a store that lost its data', () => {
     expect(one.interested('shared')).toEqual(['n2', 'n3']);
   });
 
-  it('and never heard again of a node: what was kept of it ends after a lease', async () => {
-    const [one, two, three] = await established();
-    three.cut();
+  /** The store is emptied, and one of three does not come back. */
+  async function establishedWithout(): Promise<[WorldNode, WorldNode, WorldNode]> {
+    const nodes = await established();
+    const [one, two, late] = nodes;
+    late.cut();
     world.twin.flushAll();
     await world.settled(Promise.all([one.resync('store_emptied'), two.resync('store_emptied')]));
-    await world.pass(6_000);
-    expect([one.interested('shared'), two.interested('shared')]).toEqual([
-      ['n2', 'n3'],
-      ['n1', 'n3'],
-    ]);
-    expect(one.registrations.has('exact com.n3')).toBe(true);
-    await world.pass(2_000);
+    return nodes;
+  }
+
+  it.each([100, 6_900, 7_600, 30_000])(
+    'waits for a node that comes back %i ms late as long as nobody has declared it dead (G2)',
+    async (lateMs) => {
+      const [one, two, late] = await establishedWithout();
+      await world.pass(lateMs);
+      expect([one.interested('shared'), two.interested('shared')]).toEqual([
+        ['n2', late.id],
+        ['n1', late.id],
+      ]);
+      expect(one.registrations.has(`exact com.${late.id}`)).toBe(true);
+      const watching = stateOf(one.watch('new'));
+      const claiming = stateOf(two.claim(claimBy(two, 'com.new')));
+      await world.pass(5_000);
+      expect([watching.state, claiming.state]).toEqual(['pending', 'pending']);
+      await world.settled(late.heal());
+      await world.pass(1_000);
+      expect([watching.state, claiming.state]).toEqual(['resolved', 'resolved']);
+      expect([late.interested('new'), late.registrations.has('exact com.new')]).toEqual([['n1'], true]);
+      await world.pass(3 * world.limits.keepMs);
+      expect([one.interested('shared'), late.interested('shared')]).toEqual([
+        ['n2', late.id],
+        ['n1', 'n2'],
+      ]);
+    },
+  );
+
+  it('forgets a node that never comes back when it has been declared dead', async () => {
+    const [one, two, late] = await establishedWithout();
+    await world.pass(10_000);
+    const watching = stateOf(one.watch('new'));
+    await world.pass(1_000);
+    expect(watching.state).toBe('pending');
+    await world.settled(world.bury(late));
+    await world.pass(100);
+    expect(watching.state).toBe('resolved');
     expect([one.interested('shared'), two.interested('shared')]).toEqual([['n2'], ['n1']]);
-    expect(one.registrations.has('exact com.n3')).toBe(false);
+    expect(one.registrations.has(`exact com.${late.id}`)).toBe(false);
+  });
+
+  it('does not keep for ever what a node had in a realm that it serves no more', async () => {
+    const [one, two, late] = await establishedWithout();
+    late.isCut = false;
+    await world.settled(late.withdraw());
+    await world.pass(2 * world.limits.keepMs);
+    expect([one.interested('shared'), two.interested('shared')]).toEqual([['n2'], ['n1']]);
+    expect(one.registrations.has(`exact com.${late.id}`)).toBe(false);
+  });
+
+  it('of which a node lacks only the last keeps that until the node has written it again', async () => {
+    const [one, two, late] = await established();
+    const restore = world.twin.snapshot();
+    await world.settled(late.watch('last'));
+    for (const node of [one, two, late]) node.cut();
+    restore();
+    await world.settled(Promise.all([one.heal(), two.heal()]));
+    await world.pass(3 * world.limits.keepMs);
+    expect(one.interested('last')).toEqual([late.id]);
+    await world.settled(late.heal());
+    await world.pass(3 * world.limits.keepMs);
+    expect([one.interested('last'), two.interested('last')]).toEqual([[late.id], [late.id]]);
   });
 
   it('gives a procedure to who asks first; the other is revoked', async () => {
