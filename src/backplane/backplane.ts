@@ -80,6 +80,11 @@ export interface Backplane {
   readonly directory: Directory;
   /** As they are now, also after `stop`. Absent: it joins no nodes of other processes. */
   readonly gauges?: ClusterGauges;
+  /**
+   * The others may have declared this node dead, and may have subscribed and registered since without its knowledge:
+   * it is cut off, and its lease has run out. What it knows is not all, and publications are refused whatever it knows.
+   */
+  readonly isIsolated: boolean;
   start(events: BackplaneEvents): Promise<void>;
   /** Begins to serve a realm: resolves once every registration of it has been said to `registration`. Idempotent. */
   serve(realm: Uri): Promise<void>;

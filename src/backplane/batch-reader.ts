@@ -8,7 +8,7 @@ import {
   type LaneItem,
   MAGIC,
   type MessageHead,
-  MessageKind,
+  MESSAGE_KINDS,
   NAMES_AT,
   VERSION_AT,
 } from './frame-codec.js';
@@ -45,9 +45,9 @@ export class BatchReader {
     const itemCount = cursor.uint32();
     const from = cursor.text() as NodeId;
     const to = cursor.text();
-    if (cursor.isBad() || (kind !== MessageKind.BATCH && kind !== MessageKind.PROBE)) return 'shape';
+    if (cursor.isBad() || !isMessageKind(kind)) return 'shape';
     if (to !== this.#node) return 'receiver';
-    return (this.#head = { kind: kind === MessageKind.PROBE ? 'probe' : 'batch', from, sequence, itemCount });
+    return (this.#head = { kind: MESSAGE_KINDS[kind], from, sequence, itemCount });
   }
 
   /** All items of the message opened last; undefined: there is a flaw somewhere, and none of them counts. */
@@ -66,3 +66,7 @@ export class BatchReader {
 }
 
 const NOTHING = new Uint8Array(0);
+
+function isMessageKind(kind: number): kind is keyof typeof MESSAGE_KINDS {
+  return kind >= 1 && kind <= 3;
+}

@@ -167,6 +167,13 @@ export function encodeProbe(node: NodeId, number: number): Uint8Array {
   return message;
 }
 
+/** Tells `to` that `from` has heard of its end and ignores what it sends. */
+export function encodeGone(from: NodeId, to: NodeId): Uint8Array {
+  const message = headOf(MessageKind.GONE, from, to);
+  complete(message, 0, 0);
+  return message;
+}
+
 function headOf(kind: number, from: NodeId, to: NodeId): Uint8Array {
   const head = Buffer.alloc(NAMES_AT + roomFor(from) + roomFor(to));
   head.set(MAGIC);

@@ -10,7 +10,7 @@ import type { SerializerId } from '../wamp/payload.js';
  * bits, at most 2^53; text is a count of bytes, then UTF-8.
  *
  *   message    magic "GNTB" · version, 1 byte · CRC-32 of all that follows, 4 bytes · MessageKind, 1 byte
- *              · sequence, or the number of the probe · how many items, 4 bytes · sender, text · receiver, text · items
+ *              · sequence, or the number of the probe, or 0 · how many items, 4 bytes · sender, text · receiver, text · items
  *   item       ItemKind, 1 byte · flags, 1 byte · realm, text · topic, procedure, error or empty, text · by kind:
  *   publication  publisher · publication id · passthru if flagged · audience if flagged · payload
  *   invoke     caller · callee's session id · call · registration id · timeout in ms · passthru if flagged · payload
@@ -38,7 +38,9 @@ export const SEQUENCE_AT = 10;
 export const ITEM_COUNT_AT = 18;
 export const NAMES_AT = 22;
 
-export const MessageKind = { BATCH: 1, PROBE: 2 } as const;
+/** GONE: the sender has heard that the receiver was declared dead, and ignores what it sends. */
+export const MessageKind = { BATCH: 1, PROBE: 2, GONE: 3 } as const;
+export const MESSAGE_KINDS = { 1: 'batch', 2: 'probe', 3: 'gone' } as const;
 
 export const ItemKind = {
   PUBLICATION: 1,
@@ -94,7 +96,7 @@ export type LaneItem =
 
 /** Of one message, checked but for its items. */
 export interface MessageHead {
-  readonly kind: 'batch' | 'probe';
+  readonly kind: (typeof MESSAGE_KINDS)[keyof typeof MESSAGE_KINDS];
   readonly from: NodeId;
   /** Of the batch; without items, of the last batch. Of a probe, its number. */
   readonly sequence: number;

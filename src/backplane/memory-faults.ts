@@ -55,8 +55,10 @@ export class MemoryFaults {
     if (dead === undefined) return;
     const wasIsolated = this.#isolated.delete(node);
     this.#hub.bury(dead, false);
-    if (wasIsolated) this.#banished.set(node, dead);
-    else if (dead.banish()) this.#hub.later(node, () => dead.sayFenced());
+    if (wasIsolated) {
+      this.#banished.set(node, dead);
+      dead.expire();
+    } else if (dead.banish()) this.#hub.later(node, () => dead.sayFenced());
   }
 
   /**

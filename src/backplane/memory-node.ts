@@ -75,6 +75,8 @@ export class MemoryNode implements Backplane, Bus, Directory {
   #postponed: (() => void)[] = [];
   #events: BackplaneEvents | undefined;
   #state: State = 'joined';
+  /** Declared dead while it was cut off. */
+  #isExpired = false;
   /** Declared dead, and not told. */
   #isBanished = false;
   #revision = 0;
@@ -92,6 +94,10 @@ export class MemoryNode implements Backplane, Bus, Directory {
         return this.#mayGo(realm, claim) ? undefined : outcome;
       },
     });
+  }
+
+  get isIsolated(): boolean {
+    return this.#isExpired;
   }
 
   /** It takes part no more. */
@@ -157,7 +163,7 @@ export class MemoryNode implements Backplane, Bus, Directory {
   }
 
   publish(realm: Uri, publication: Publication): void | Promise<void> {
-    if (this.#state === 'over') return Promise.reject(this.#unavailable('publish'));
+    if (this.#state === 'over' || this.#isExpired) return Promise.reject(this.#unavailable('publish'));
     if (this.#hub.liveCount < 2) return;
     const nodes = this.#mirrors.get(realm)?.nodesFor(publication.topic);
     if (nodes === undefined || nodes.length === 0) return;
@@ -251,6 +257,11 @@ export class MemoryNode implements Backplane, Bus, Directory {
     this.#state = 'isolated';
     this.#takeovers.failAll(this.#unavailable('claim'));
     this.#events?.down('it was cut off');
+  }
+
+  /** Declared dead while it is cut off: the others do not wait for it any more. */
+  expire(): void {
+    this.#isExpired = true;
   }
 
   heal(): void {

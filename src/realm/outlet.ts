@@ -56,6 +56,10 @@ export class RealmOutlet implements Outlet<Session> {
     this.after = options.after;
   }
 
+  get isIsolated(): boolean {
+    return this.#backplane.isIsolated;
+  }
+
   send(to: Session, message: RouterMessage): Fault | undefined {
     return to.send(message);
   }

@@ -107,6 +107,8 @@ export type CallOutcome = 'result' | 'error' | 'canceled' | 'timeout' | 'caller_
  * Verbs are carried out in the order said. None throws.
  */
 export interface Outlet<P extends Peer> {
+  /** Others may have registered without this node knowing: it is cut off for longer than its lease. */
+  readonly isIsolated: boolean;
   /**
    * To a session of this node. A session that has gone is silently skipped. A Fault: nothing was sent, because the
    * message cannot be said in that session's serializer or is too large for it; whoever asked for it is to be told.

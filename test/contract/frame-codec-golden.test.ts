@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { BatchReader } from '../../src/backplane/batch-reader.js';
-import { BatchWriter, encodeProbe } from '../../src/backplane/batch-writer.js';
+import { BatchWriter, encodeGone, encodeProbe } from '../../src/backplane/batch-writer.js';
 import { FORMAT_VERSION, type LaneItem, READ_VERSIONS } from '../../src/backplane/frame-codec.js';
 import { ItemWriter } from '../../src/backplane/item-writer.js';
 import { NO_PAYLOAD, rawPayload } from '../../src/codec/payload.js';
@@ -25,10 +25,12 @@ interface Vectors {
   readonly from: NodeId;
   readonly to: NodeId;
   readonly probe: { readonly number: number; readonly bytes: string };
+  /** Hexadecimal. */
+  readonly gone: string;
   readonly batches: readonly Vector[];
 }
 
-const { from, to, probe, batches } = JSON.parse(
+const { from, to, probe, gone, batches } = JSON.parse(
   readFileSync(new URL('vectors/frames-v1.json', import.meta.url), 'utf8'),
 ) as Vectors;
 
@@ -82,5 +84,11 @@ describe('golden bytes of the frame format, version 1', () => {
     expect(hex(encodeProbe(from, probe.number))).toBe(probe.bytes);
     const head = { kind: 'probe', from, sequence: probe.number, itemCount: 0 };
     expect(new BatchReader(from).open(Buffer.from(probe.bytes, 'hex'))).toEqual(head);
+  });
+
+  it('writes and reads the news of an end', () => {
+    expect(hex(encodeGone(from, to))).toBe(gone);
+    const head = { kind: 'gone', from, sequence: 0, itemCount: 0 };
+    expect(new BatchReader(to).open(Buffer.from(gone, 'hex'))).toEqual(head);
   });
 });

@@ -73,6 +73,8 @@ export class SimulatedNode {
   liveAt = Infinity;
   /** When it died or left, or was declared dead. */
   goneAt = Infinity;
+  /** When it was declared dead while it lived. */
+  banishedAt = Infinity;
   /** When it was cut off, each time. */
   readonly isolatedAt: number[] = [];
   /** When its callees lost their procedures, each time. */
@@ -184,7 +186,7 @@ export class SimulatedNode {
   /** The others have declared it dead. */
   banish(): void {
     this.state = 'banished';
-    this.goneAt = this.journal.tick();
+    this.goneAt = this.banishedAt = this.journal.tick();
   }
 
   async #leave(): Promise<void> {

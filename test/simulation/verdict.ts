@@ -18,6 +18,7 @@ export function judgeSettled(world: World): void {
     judgeEvents(world, subscription);
     judgeOwnEvents(world, subscription);
   }
+  for (const publication of world.journal.publications) judgeIsolated(world, publication);
   for (const call of world.journal.calls) judgeCall(world, call);
   judgeSingles(world);
   judgeMembership(world);
@@ -68,6 +69,16 @@ function judgeEvents(world: World, subscription: SubscriptionRecord): void {
         `${subscription.client.name} never got publication ${publication.number} of ${publication.client.name} to ${publication.topic}`,
       );
   }
+}
+
+/** Who was declared dead does not know who has subscribed since: nothing is said to be published, and all is counted (G4, G6). */
+function judgeIsolated({ journal }: World, { at, number, client, answer, isRefused }: PublicationRecord): void {
+  if (client.node.banishedAt > at) return;
+  if (answer === 'published' || !isRefused)
+    journal.violate(
+      'G4, G6',
+      `publication ${number} of ${client.name}, whose node was declared dead: ${answer ?? 'not counted'}`,
+    );
 }
 
 /** What a session published behind its SUBSCRIBE has come to itself, once SUBSCRIBED has (G10). */
@@ -136,7 +147,7 @@ function mayStillWait({ invocations, timeoutMs, plan, cancelMode }: CallRecord):
 }
 
 function whyWrong(world: World, call: CallRecord, error: string): string | undefined {
-  const { plan, invocations, cancelMode, timeoutMs, atMs, end } = call;
+  const { plan, invocations, cancelMode, timeoutMs, at, atMs, end } = call;
   switch (error) {
     case '':
       return plan.reply === 'result' || plan.reply === 'unavailable' ? undefined : 'no callee gave one';
@@ -159,6 +170,7 @@ function whyWrong(world: World, call: CallRecord, error: string): string | undef
     case ErrorUri.FEATURE_NOT_SUPPORTED:
       return call.isChunked ? undefined : 'it asked for nothing special';
     case ErrorUri.NO_SUCH_PROCEDURE:
+      if (call.client.node.banishedAt < at) return 'its node cannot know';
       return invocations.length > 0 ? 'it was invoked' : whoWasThere(world, call);
     default:
       return 'nobody said so';

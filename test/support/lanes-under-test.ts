@@ -46,6 +46,7 @@ export class LanesUnderTest {
         confirmed: (from, realm, version) => hear(`${from} ${realm} confirmed ${version}`),
         asked: (from, realm, version) => hear(`${from} ${realm} asked ${version}`),
         probe: (number) => hear(`probe ${number}`),
+        denied: (by) => hear(`denied by ${by}`),
         unknownSender: (from) => hear(`unknown ${from}`),
         unreachable: (to) => hear(`unreachable ${to}`),
         reachable: (to) => hear(`reachable ${to}`),

@@ -177,6 +177,7 @@ export class Member {
           this.events.push(`gone ${peer}`);
           this.leftBehind.push(...[...world.rows].filter((row) => row.endsWith(` ${peer}`)));
         },
+        denied: () => this.done.push('denied'),
         condemned: () => this.done.push('condemned'),
         fenced: () => this.events.push('fenced'),
         emptied: () => {

@@ -65,6 +65,7 @@ export class RecordingOutlet<P extends Peer> implements Outlet<P>, Surroundings 
   readonly publishes: PendingPublish[] = [];
   readonly claims: PendingClaim[] = [];
   settlesAtOnce: boolean;
+  isIsolated = false;
   /** Says what cannot be sent to whom; a refused message is not recorded. */
   refuseSend: ((to: P, message: RouterMessage) => Fault | undefined) | undefined;
   /** Called after each frame was recorded; connect it to the other half of the dealer. */

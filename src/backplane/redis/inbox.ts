@@ -14,6 +14,10 @@ export interface InboxEvents extends Pick<BackplaneEvents, 'publication' | 'fram
   asked(from: NodeId, realm: Uri, version: number): void;
   /** This node has heard itself: `encodeProbe`. */
   probe(number: number): void;
+  /** A node that was closed speaks, perhaps unaware of that. Not more often than `confirmMs`. */
+  goneSender(node: NodeId): void;
+  /** Another node says that this one was declared dead. Anybody may say so, as often as it likes. */
+  denied(by: NodeId): void;
   /** A node speaks that is not open and was not closed. As often as it speaks. */
   unknownSender(node: NodeId): void;
 }
@@ -35,7 +39,8 @@ export class Inbox {
   readonly #options: InboxOptions;
   readonly #reader: BatchReader;
   readonly #lanes = new Map<NodeId, InboundLane>();
-  readonly #gone = new Set<NodeId>();
+  /** When each was heard last, and that was said. */
+  readonly #gone = new Map<NodeId, number>();
 
   constructor(options: InboxOptions) {
     this.#options = options;
@@ -56,8 +61,8 @@ export class Inbox {
 
   close(node: NodeId): void {
     this.#lanes.delete(node);
-    this.#gone.add(node);
-    for (const oldest of this.#gone) {
+    this.#gone.set(node, -Infinity);
+    for (const oldest of this.#gone.keys()) {
       if (this.#gone.size <= MAX_GONE) break;
       this.#gone.delete(oldest);
     }
@@ -78,14 +83,21 @@ export class Inbox {
       return;
     }
     const lane = this.#lanes.get(from);
-    if (lane === undefined) this.#stranger(from);
+    if (lane !== undefined && head.kind === 'gone') events.denied(from);
+    else if (lane === undefined) this.#stranger(from);
     else this.#hear(lane, sequence, itemCount);
   }
 
   #stranger(from: NodeId): void {
-    const { counters, events } = this.#options;
-    if (this.#gone.has(from)) counters.messagesIgnored.gone_sender++;
-    else {
+    const { counters, events, lane } = this.#options;
+    const heardAtMs = this.#gone.get(from);
+    if (heardAtMs !== undefined) {
+      counters.messagesIgnored.gone_sender++;
+      const nowMs = lane.nowMs();
+      if (nowMs - heardAtMs < lane.confirmMs) return;
+      this.#gone.set(from, nowMs);
+      events.goneSender(from);
+    } else {
       counters.messagesIgnored.unknown_sender++;
       events.unknownSender(from);
     }

@@ -4,6 +4,7 @@ import type { ClusterCounters } from '../../telemetry/cluster-counters.js';
 import { observe } from '../../telemetry/counters.js';
 import type { NodeId, Uri } from '../../wamp/ids.js';
 import { BackplaneUnavailableError, MessageTooLargeError } from '../backplane.js';
+import { encodeGone } from '../batch-writer.js';
 import { FORMAT_VERSION, kindOfFrame } from '../frame-codec.js';
 import { ItemWriter } from '../item-writer.js';
 import { type Batch, Settlement } from './batch.js';
@@ -21,7 +22,7 @@ export interface LaneLimits {
 }
 
 /** What comes of the lanes. Called one at a time, never inside a call of whoever speaks; must not throw. */
-export interface LaneEvents extends InboxEvents {
+export interface LaneEvents extends Omit<InboxEvents, 'goneSender'> {
   /** Nobody listened; until `reachable` nothing more is taken for the node. */
   unreachable(node: NodeId): void;
   reachable(node: NodeId): void;
@@ -91,7 +92,7 @@ export class Lanes implements Confirmations {
       node,
       counters,
       lane: inbound,
-      events,
+      events: { ...events, goneSender: (from) => this.#tellGone(from) },
       sync: (from) => {
         this.#tellSequence(from);
       },
@@ -139,6 +140,12 @@ export class Lanes implements Confirmations {
     this.#taken(lane);
     this.#options.counters.itemsSent.publication++;
     return lane.batch.alone.promise;
+  }
+
+  /** As publish, of what others may want without this node knowing. */
+  refuse(): Promise<void> {
+    this.#options.counters.sendsRefused.cut_off++;
+    return this.#refused('cut_off');
   }
 
   /** False: it was not taken. A frame that was taken may still come back by `returned`. */
@@ -398,6 +405,12 @@ export class Lanes implements Confirmations {
     this.#underWay.delete(batch);
     this.#unacknowledgedBytes -= batch.itemBytes;
     batch.settle(refusal);
+  }
+
+  /** It may have slept through its own end. */
+  #tellGone(to: NodeId): void {
+    const { node, channelOf, wire } = this.#options;
+    if (this.#speech() === 'now') wire.publish(channelOf(to), encodeGone(node, to)).catch(() => undefined);
   }
 
   #tellSequence(to: NodeId): void {

@@ -17,6 +17,8 @@ export interface MembershipEvents {
   entered(node: NodeId, reads: readonly number[]): void;
   /** Its rows are gone. Once per node, after `entered`. */
   gone(node: NodeId): void;
+  /** Somebody says that this node has gone, and anybody may say so. */
+  denied(): void;
   /** This node was declared dead: nothing may be written for it any more; what it has written is about to be removed. Once. */
   condemned(): void;
   /** After `condemned`. This node was declared dead, and has removed what it wrote since as far as it could. Once, and last. */
@@ -192,6 +194,7 @@ export class Membership {
       this.#options.counters.messagesIgnored[change === 'version' ? 'version' : 'change']++;
       return;
     }
+    if (change.kind === 'gone' && change.node === this.#options.node) this.#options.events.denied();
     this.#peers.hear(change);
     if (this.#peers.isStale && this.#state === 'inside') void this.#read();
   }

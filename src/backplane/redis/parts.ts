@@ -22,6 +22,7 @@ import { forgetSessionsOf, SessionsDirectory } from './sessions-directory.js';
 import type { RedisBackplaneOptions } from './settings.js';
 import type { RightsScope } from './store-rights.js';
 import { parseStoreUrl } from './url.js';
+import { WholeClock } from './whole-clock.js';
 
 /** What the parts need of the whole. */
 export interface Whole {
@@ -32,6 +33,8 @@ export interface Whole {
   /** It may act on what it hears: as long as nobody can have declared it dead. */
   mayListen(): boolean;
   gone(node: NodeId): void;
+  /** Somebody says that this node was declared dead. */
+  denied(): void;
   condemned(): void;
   fenced(): void;
   emptied(): void;
@@ -131,6 +134,7 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
       confirmed: (from, realm, version) => realms.get(realm)?.confirmed(from, version),
       asked: (from, realm, version) => realms.asked(from, realm, version),
       probe: (number) => prober.heard(number),
+      denied: () => whole.denied(),
       unknownSender: () => membership.suspect(),
       unreachable: (peer) => {
         logger.warn({ peer }, 'backplane.peer_unreachable');
@@ -199,12 +203,13 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
       },
     });
 
+  const leaseClock = new WholeClock({ monotonicMs: nowMs, wallMs: Date.now });
   const membership = new Membership({
     node,
     row: { name: options.name, reads: READ_VERSIONS, startedAtMs: Date.now() },
     store: connections,
     keys,
-    nowMs,
+    nowMs: () => leaseClock.nowMs(),
     after,
     random: Math.random,
     counters,
@@ -219,6 +224,7 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
         lanes.open(peer, reads);
       },
       gone: (peer) => whole.gone(peer),
+      denied: () => whole.denied(),
       condemned: () => whole.condemned(),
       fenced: () => whole.fenced(),
       emptied: () => whole.emptied(),

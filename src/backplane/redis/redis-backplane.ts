@@ -36,6 +36,7 @@ export class RedisBackplane implements Backplane, Bus, Directory {
   #events: BackplaneEvents | undefined;
   #state: 'joined' | 'live' | 'over' = 'joined';
   #tickedAtMs = -Infinity;
+  #deniedAtMs = -Infinity;
   #cancelTick: (() => void) | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -49,6 +50,7 @@ export class RedisBackplane implements Backplane, Bus, Directory {
       // Before it has entered there is no lease that could have run out; once it has left or was declared dead, there is none.
       mayListen: () => this.#state === 'joined' || this.#speech() === 'now',
       gone: (node) => this.#gone(node),
+      denied: () => this.#denied(),
       condemned: () => this.#end(),
       fenced: () => this.#fenced(),
       emptied: () => this.#emptied(),
@@ -57,6 +59,10 @@ export class RedisBackplane implements Backplane, Bus, Directory {
       trouble: (operation, cause) => this.#trouble(operation, cause),
     });
     this.gauges = clusterGauges(this.#parts, () => this.#state === 'live' && this.#parts.reach.isUp);
+  }
+
+  get isIsolated(): boolean {
+    return this.#state !== 'joined' && (this.#parts.doubt.isOpen || !this.#parts.membership.isLeaseValid());
   }
 
   async start(events: BackplaneEvents): Promise<void> {
@@ -100,7 +106,9 @@ export class RedisBackplane implements Backplane, Bus, Directory {
   publish(realm: Uri, publication: Publication): void | Promise<void> {
     if (this.#state === 'over') return Promise.reject(this.#unavailable('publish'));
     const nodes = this.#parts.realms.get(realm)?.interestedNodes(publication.topic);
-    if (nodes === undefined || nodes.length === 0) return;
+    if (nodes === undefined) return;
+    // While this node reaches the others nobody subscribes without its knowledge.
+    if (nodes.length === 0) return this.#parts.reach.isUp || !this.isIsolated ? undefined : this.#parts.lanes.refuse();
     return this.#parts.lanes.publish(nodes, realm, publication);
   }
 
@@ -187,6 +195,14 @@ export class RedisBackplane implements Backplane, Bus, Directory {
     if (this.#state !== 'live' || !reach.isUp) return 'never';
     doubt.raise();
     return 'later';
+  }
+
+  /** Anybody can say so, but only a renewal knows. */
+  #denied(): void {
+    const nowMs = performance.now();
+    if (nowMs - this.#deniedAtMs < this.#options.timings.heartbeatMs) return;
+    this.#deniedAtMs = nowMs;
+    if (this.#state === 'live' && this.#parts.reach.isUp) this.#parts.doubt.raise();
   }
 
   /** What waited for the lease leaves, and is heard, in order. */

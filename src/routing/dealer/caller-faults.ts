@@ -48,6 +48,10 @@ export const UNREACHABLE = fault(
   ErrorUri.NETWORK_FAILURE,
   'the node of the callee cannot be reached now: try again later',
 );
+export const UNKNOWABLE = fault(
+  ErrorUri.NETWORK_FAILURE,
+  'this node cannot know now whether another one has a callee: try again later',
+);
 export const OUT_OF_REACH = fault(
   ErrorUri.NETWORK_FAILURE,
   'the node of the callee can no longer be reached: the call may have been carried out',

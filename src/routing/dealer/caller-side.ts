@@ -21,6 +21,7 @@ import {
   OUT_OF_REACH,
   PASSTHRU_UNSUPPORTED,
   tooManyWait,
+  UNKNOWABLE,
   UNREACHABLE,
   violationIn,
   type BusyError,
@@ -238,7 +239,7 @@ export class CallerSide<P extends Peer> {
       return;
     }
     if (entry === undefined) {
-      this.#refuse(caller, message, noSuchProcedure(procedure));
+      this.#refuse(caller, message, this.#noCallee(noSuchProcedure(procedure)));
       return;
     }
     const callee = chooseCallee(entry, undefined, this.#options.surroundings);
@@ -294,7 +295,8 @@ export class CallerSide<P extends Peer> {
       ? entry && allCallees(entry.registration).find(own)
       : entry && chooseCallee(entry, undefined, this.#options.surroundings);
     if (entry === undefined || callee === undefined) {
-      this.#fail(call, 'refused', entry === undefined || isOvertaken ? noSuchProcedure(procedure) : this.#busy);
+      const isUnknown = entry === undefined || isOvertaken;
+      this.#fail(call, 'refused', isUnknown ? this.#noCallee(noSuchProcedure(procedure)) : this.#busy);
       return;
     }
     call.entry = entry;
@@ -371,8 +373,13 @@ export class CallerSide<P extends Peer> {
     this.#fail(
       call,
       'refused',
-      notTaken ?? fault(ErrorUri.NO_SUCH_PROCEDURE, `nobody is registered for "${procedure}" now`),
+      notTaken ?? this.#noCallee(fault(ErrorUri.NO_SUCH_PROCEDURE, `nobody is registered for "${procedure}" now`)),
     );
+  }
+
+  /** Nobody that this node knows of, which is not to be said for certain while others register without it (G6). */
+  #noCallee(reason: Fault): Fault {
+    return this.#outlet.isIsolated ? UNKNOWABLE : reason;
   }
 
   #refusal(caller: CallerState<P>, [, , options]: Call, disclose: boolean): Fault | undefined {

@@ -132,6 +132,21 @@ export function faultContract(inScene: InScene): void {
     );
 
     it(
+      'is refused every publication once the others may have declared it dead: they subscribe without it then (G4)',
+      inScene(async ({ nodes, cluster }) => {
+        const [one, two] = (await nodes(3)) as Three;
+        expect(one.backplane.isIsolated).toBe(false);
+        await cluster.isolate(one.id);
+        await one.until((self) => self.all('down').length > 0);
+        await cluster.declareDead(one.id);
+        await two.backplane.bus.watch(REALM, 'new', 'exact');
+        while (!one.backplane.isIsolated) await new Promise((resolve) => setTimeout(resolve, 10));
+        await expect(one.backplane.bus.publish(REALM, publicationOf('new'))).rejects.toThrow(BackplaneUnavailableError);
+        expect(two.backplane.isIsolated).toBe(false);
+      }),
+    );
+
+    it(
       'makes the publications of others that want to reach it fail, not vanish (G4)',
       inScene(async ({ nodes, cluster }) => {
         const [publisher, lost, reached] = (await nodes(3)) as Three;

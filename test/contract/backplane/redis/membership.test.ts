@@ -64,6 +64,7 @@ async function enter({ leaseMs = LEASE_MS } = {}): Promise<Entered> {
     events: {
       entered: (peer) => void say(`entered ${peer}`),
       gone: (peer) => void say(`gone ${peer}`),
+      denied: () => undefined,
       condemned: () => undefined,
       fenced: () => void say('fenced'),
       emptied: () => void say('emptied'),

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { encodeProbe } from '../../../../src/backplane/batch-writer.js';
+import { encodeGone, encodeProbe } from '../../../../src/backplane/batch-writer.js';
 import type { NodeId } from '../../../../src/wamp/ids.js';
 import { A, B, C, publicationOf } from '../../../support/lane-items.js';
-import { cancelOf, LanesUnderTest, LOST, pair, READS, type Sent } from '../../../support/lanes-under-test.js';
+import { cancelOf, LanesUnderTest, LOST, pair, READS, settled, type Sent } from '../../../support/lanes-under-test.js';
 
 describe('a node that has gone', () => {
   it('is heard no more, and is not taken for unknown (G5)', () => {
@@ -37,6 +37,39 @@ describe('a node that has gone', () => {
     sender.lanes.heartbeat();
     receiver.lanes.receive(sender.takeSent()[0]!.bytes);
     expect(receiver.heard).toEqual([`unknown ${A}`]);
+  });
+});
+
+describe('a node that does not know of its end', () => {
+  it('is told by those it speaks to, at once and then now and then (G4, G5)', async () => {
+    const { sender, receiver } = pair();
+    receiver.lanes.close(A);
+    for (const nowMs of [0, 1, 499]) {
+      receiver.nowMs = nowMs;
+      sender.lanes.send(B, 'r', LOST);
+      for (const { bytes } of sender.endTurn()) receiver.lanes.receive(bytes);
+    }
+    const [answer, ...more] = receiver.takeSent();
+    expect([answer!.channel, more]).toEqual([`inbox:${A}`, []]);
+    sender.lanes.receive(answer!.bytes);
+    expect(sender.heard).toEqual([`denied by ${B}`]);
+    answer!.fail();
+    await settled();
+    receiver.nowMs = 500;
+    sender.lanes.send(B, 'r', LOST);
+    for (const { bytes } of sender.endTurn()) receiver.lanes.receive(bytes);
+    expect(receiver.takeSent()).toHaveLength(1);
+  });
+
+  it('is told by nobody who may be dead himself, and believes nobody it does not know', () => {
+    const { sender, receiver } = pair();
+    receiver.lanes.close(A);
+    receiver.speech = 'later';
+    sender.lanes.send(B, 'r', LOST);
+    for (const { bytes } of sender.endTurn()) receiver.lanes.receive(bytes);
+    expect(receiver.takeSent()).toEqual([]);
+    sender.lanes.receive(encodeGone('stranger' as NodeId, A));
+    expect(sender.heard).toEqual(['unknown stranger']);
   });
 });
 

@@ -71,6 +71,15 @@ describe.each(TOPOLOGIES)('calls, $name', ({ nodeCount }) => {
     expect(harness.nodes[0]!.outcomes()).toEqual(['refused']);
   });
 
+  it('answers network_failure instead while others may register without its knowledge (G6)', () => {
+    const { harness, caller, callee } = pair(nodeCount);
+    const id = callee.registered('com.b');
+    callee.unregister(id);
+    harness.nodes[0]!.outlet.isIsolated = true;
+    const requests = ['com.a', 'com.b'].map((procedure) => caller.call(procedure));
+    expect(caller.take()).toEqual(requests.map((request) => refusal(Code.CALL, request, ErrorUri.NETWORK_FAILURE)));
+  });
+
   it('answers no_such_procedure when the only callee has left (DLR-6)', () => {
     const { caller, callee } = pair(nodeCount);
     callee.registered('com.a');
