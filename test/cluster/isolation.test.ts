@@ -89,7 +89,7 @@ it('never says PUBLISHED for what nobody gets when it was declared dead and its 
   // As for a machine whose clock stood still: its lease has run out, and its clock is at the middle of it.
   proxy.hold('directory');
   await redis.command('HSET', `${PREFIX}:{nodes}:meta`, 'graceUntilMs', '0');
-  await redis.command('ZADD', `${PREFIX}:{nodes}:leases`, '1', node);
+  await redis.command('ZADD', `${PREFIX}:{nodes}:leases`, 'XX', '1', node);
   await within(REAPED_MS, 'it is declared dead', isDead);
   await within(NOTICED_MS, 'the other has heard of it', () =>
     other.logged('backplane.node_gone').some(({ fields }) => fields['peer'] === node),

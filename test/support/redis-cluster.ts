@@ -71,7 +71,7 @@ export class RedisCluster {
 
   /** Ends its lease. Resolves once one of the others has removed what it left. */
   async declareDead(node: NodeId): Promise<void> {
-    await this.#redis.command('ZADD', `${this.prefix}:{nodes}:leases`, 1, node);
+    await this.#redis.command('ZADD', `${this.prefix}:{nodes}:leases`, 'XX', 1, node);
     await this.#until(async () => (await this.rowCount(node)) === 0);
   }
 
