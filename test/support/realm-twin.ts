@@ -47,6 +47,8 @@ export class RealmTwin {
         return this.#changeInterest(keys as Five, argv);
       case 'claim_procedure.lua':
         return this.#claimProcedure(keys as Six, argv);
+      case 'complete_takeover.lua':
+        return this.#completeTakeover(keys as Six, argv);
       case 'release_callees.lua':
         return this.#releaseCallees(keys as Six, argv);
       case 'withdraw_node.lua':
@@ -136,9 +138,10 @@ export class RealmTwin {
         isForced = digest !== '' && holders.every(isOwn);
       }
       if ((force === '2' || force === '3') && !isThere && !isForced) return ['protected', ...few];
+      if (isForced && order === '' && row.lines.filter(isHeir).length >= 8) return ['taken', ...few];
       if (!isForced && !isThere && row.invoke === 'single') return ['taken', ...few];
       if (!isForced && !isThere && row.invoke !== invoke) return ['policy', row.invoke, ...few];
-      if (isForced) for (const holder of holders) this.#hdel(owners, `${holder} ${member}`);
+      if (isForced && order !== '') for (const holder of holders) this.#hdel(owners, `${holder} ${member}`);
     } else {
       const holder = this.#hashes.get(ids)?.get(wantedId);
       if (holder !== undefined && holder !== member) return ['id-taken'];
@@ -147,14 +150,37 @@ export class RealmTwin {
     const id = row?.id ?? wantedId;
     const next = `${Math.max(this.#number(version), Number(floor)) + 1}`;
     const given = order === '' ? next : order;
-    const line = `${node} ${session} ${given} ${rest}`;
+    const isOffer = row !== undefined && isForced && order === '';
+    const line = `${node} ${session} ${given} ${rest}${isOffer ? ` ${invoke}` : ''}`;
+    if (isOffer) isForced = false;
     if (row === undefined || isForced)
       this.#putRow(procedures, member, { id, invoke, forcedAt: isForced ? next : '0', lines: [line] });
     else if (!isThere) this.#putRow(procedures, member, { ...row, lines: [...row.lines, line] });
     this.#sadd(callees, member);
     if (digest !== '') this.#hset(owners, `${node} ${session} ${member}`, digest);
     const body = `[${quoted(['claim', id, member, invoke, line])},${isForced ? 1 : 0}]`;
-    return ['granted', this.#say(version, floor, channel, node, body), id, given, ...this.#nodes(nodes)];
+    const now = this.#say(version, floor, channel, node, body);
+    return [isOffer ? 'offered' : 'granted', now, id, given, ...this.#nodes(nodes)];
+  }
+
+  #completeTakeover([version, nodes, procedures, , , owners]: Six, argv: Words): unknown {
+    const [node = '', floor, channel = '', member = '', session = ''] = argv;
+    if (!this.#serves(nodes, node)) return ['stranger'];
+    const row = readRow(this.#hashes.get(procedures)?.get(member));
+    const own = row === 'unreadable' ? undefined : row?.lines.find((line) => line.startsWith(`${node} ${session} `));
+    if (row === undefined || row === 'unreadable' || own === undefined || !isHeir(own))
+      return ['done', this.#number(version)];
+    const orderOf = (line: string): number => Number(line.split(' ')[2]);
+    const since = row.lines.filter((line) => isHeir(line) && orderOf(line) > orderOf(own));
+    for (const line of row.lines)
+      if (line !== own && !since.includes(line)) this.#hdel(owners, `${line.split(' ', 2).join(' ')} ${member}`);
+    const words = own.split(' ');
+    const invoke = words.pop()!;
+    const line = words.join(' ');
+    const body = `[${quoted(['claim', row.id, member, invoke, line])},1]`;
+    const now = this.#say(version, floor, channel, '-', body);
+    this.#putRow(procedures, member, { id: row.id, invoke, forcedAt: `${now}`, lines: [line, ...since] });
+    return ['done', now];
   }
 
   #releaseCallees([version, nodes, procedures, ids, callees, owners]: Six, argv: Words): unknown {
@@ -170,7 +196,7 @@ export class RealmTwin {
       const removed = sessions.filter((session) => row?.lines.some((line) => line.startsWith(`${node} ${session} `)));
       if (row !== undefined && removed.length > 0) {
         const lines = row.lines.filter((line) => !removed.some((session) => line.startsWith(`${node} ${session} `)));
-        this.#putRow(procedures, member, { ...row, lines });
+        this.#putRow(procedures, member, inherited({ ...row, lines }));
         if (lines.length === 0) this.#hdel(ids, row.id);
         for (const session of removed) this.#hdel(owners, `${node} ${session} ${member}`);
         changes.push(`[${quoted([row.id, ...removed.sort()])}]`);
@@ -195,7 +221,7 @@ export class RealmTwin {
         const [owner, session] = line.split(' ');
         if (owner === node) this.#hdel(owners, `${node} ${session} ${member}`);
       }
-      this.#putRow(procedures, member, { ...row, lines });
+      this.#putRow(procedures, member, inherited({ ...row, lines }));
       if (lines.length === 0) this.#hdel(ids, row.id);
       changed.push(row.id);
     }
@@ -318,6 +344,18 @@ function readRow(text: string | undefined): Row | 'unreadable' | undefined {
   if (match === null) return 'unreadable';
   const lines = text.slice(match[0].length).split('\n').slice(0, -1);
   return { id: match[1]!, invoke: match[2]!, forcedAt: match[3]!, lines };
+}
+
+function isHeir(line: string): boolean {
+  return / [a-z]{4,}$/.test(line);
+}
+
+function inherited(row: Row): Row {
+  const [first, ...others] = row.lines;
+  if (first === undefined || !row.lines.every(isHeir)) return row;
+  const words = first.split(' ');
+  const invoke = words.pop()!;
+  return { id: row.id, invoke, forcedAt: '0', lines: [words.join(' '), ...others] };
 }
 
 function quoted(words: Words): string {

@@ -7,6 +7,7 @@ import { toMember, type Member } from '../../src/backplane/redis/realm-rows.js';
 import { withdrawNode } from '../../src/backplane/redis/realm-scripts.js';
 import type { deriveId } from '../../src/routing/derived-id.js';
 import type { Claim, ClaimOutcome, Registration } from '../../src/routing/ports.js';
+import { allCallees } from '../../src/routing/successors.js';
 import { createClusterCounters } from '../../src/telemetry/cluster-counters.js';
 import type { NodeId, RegistrationId, SessionId, Uri } from '../../src/wamp/ids.js';
 import type { MatchPolicy } from '../../src/wamp/options.js';
@@ -258,7 +259,8 @@ export class WorldNode {
     if (outcome.kind !== 'granted') return outcome;
     const member = toMember(claim.match, claim.procedure);
     const { session } = claim.callee;
-    const isNamed = this.registrations.get(member)?.callees.some((callee) => callee.session === session) ?? false;
+    const registration = this.registrations.get(member);
+    const isNamed = registration !== undefined && allCallees(registration).some((callee) => callee.session === session);
     if (isNamed) this.holds.set(`${member} ${session}`, { member, session, id: outcome.registration.id });
     else this.revoked.push(`${member} ${session}`);
     return outcome;
@@ -346,7 +348,7 @@ export class WorldNode {
     else this.registrations.delete(member);
     for (const [key, held] of [...this.holds]) {
       if (held.member !== member) continue;
-      if (registration.callees.some(({ node, session }) => node === this.id && session === held.session)) continue;
+      if (allCallees(registration).some(({ node, session }) => node === this.id && session === held.session)) continue;
       this.holds.delete(key);
       this.revoked.push(key);
     }

@@ -7,6 +7,7 @@ import {
   digestOf,
   InterestWrite,
   ReleaseWrite,
+  TakeoverWrite,
   type Grant,
   type OwnWrite,
   type WriteScene,
@@ -18,6 +19,7 @@ import { calleeRest, type Member } from './realm-rows.js';
 import {
   changeInterest,
   claimProcedure,
+  completeTakeover,
   releaseCallees,
   type ClaimReply,
   type RealmStep,
@@ -55,6 +57,8 @@ interface Held extends Grant {
   readonly invoke: InvocationPolicy;
   readonly rest: string;
   readonly digest: string | undefined;
+  /** By which it takes the procedure from others; settled: it is certain to. Undefined: it has it. */
+  readonly takeover: ClaimWrite | undefined;
 }
 
 /** Of a repair under way at once. */
@@ -130,6 +134,7 @@ export class OwnRows {
         {
           derive: (wanted, attempt) => this.#options.derive(wanted, attempt),
           granted: (granted, grant) => this.#granted(granted, grant),
+          certain: (taking) => this.#certain(taking),
           refused: (refused, refusal, holders) => this.#takeovers.refused(refused, refusal, holders),
           registrationOf: ({ member, claim: { callee } }) =>
             this.#options.isPlaced(member, callee.session) ? this.#options.registrationOf(member) : undefined,
@@ -221,12 +226,21 @@ export class OwnRows {
 
   /** What was not sent fails, but for what takes something back. */
   cutOff(cause: Error): void {
+    this.failTakeovers();
     for (const write of [...this.#again, ...this.#queue.takeAll()]) {
       if (write.kind === 'release') this.#postponed.push(write);
       else write.fail(cause);
     }
     this.#again = [];
     this.#takeovers.failAll();
+  }
+
+  /**
+   * Of a store that cannot be reached, or has lost data, nobody knows who takes what over: those that are not certain are given
+   * up, and whoever holds the procedures keeps them.
+   */
+  failTakeovers(): void {
+    for (const write of [...this.#claims.values()]) if (write.isOffer) write.fail();
   }
 
   stop(cause: Error): void {
@@ -268,11 +282,30 @@ export class OwnRows {
       this.#release(member, session);
       return;
     }
-    const held = { ...grant, invoke: claim.invoke, rest: calleeRest(claim.callee), digest: digestOf(claim.authid) };
+    const held = {
+      ...grant,
+      invoke: claim.invoke,
+      rest: calleeRest(claim.callee),
+      digest: digestOf(claim.authid),
+      takeover: write.isOffer ? write : undefined,
+    };
     const sessions = this.#held.get(member);
     if (sessions === undefined) this.#held.set(member, new Map([[session, held]]));
     else sessions.set(session, held);
     this.#heldIds.set(grant.id, member);
+  }
+
+  #certain(write: ClaimWrite): void {
+    const { member, claim } = write;
+    const { session } = claim.callee;
+    if (this.#held.get(member)?.get(session)?.takeover !== write) return;
+    this.#queue.push(new TakeoverWrite(this.#scene, member, session, () => this.#completed(member, session, write)));
+  }
+
+  #completed(member: Member, session: SessionId, write: ClaimWrite): void {
+    const sessions = this.#held.get(member);
+    const held = sessions?.get(session);
+    if (held?.takeover === write) sessions?.set(session, { ...held, takeover: undefined });
   }
 
   /** Also of a callee that has gone: whoever took its procedure by force cannot know of this node's key. */
@@ -342,6 +375,7 @@ export class OwnRows {
       }
       this.#wrote(await this.#options.run(releaseCallees, { ...this.#options.step(), callees }));
     });
+    await this.#completeTakeovers(stored);
     const missing: (readonly [Member, SessionId, Held])[] = [];
     for (const [member, sessions] of this.#held)
       for (const [session, held] of sessions)
@@ -349,15 +383,33 @@ export class OwnRows {
     await inSteps(missing, REPAIR_CLAIMS, ([member, session, held]) => this.#claimAgain(member, session, held));
   }
 
+  /** Those that are certain to take over and are not said to have: this node had no answer, or no time. */
+  async #completeTakeovers(stored: ReadonlyMap<Member, ReadonlySet<SessionId>>): Promise<void> {
+    const open: (readonly [Member, SessionId, ClaimWrite])[] = [];
+    for (const [member, sessions] of this.#held)
+      for (const [session, { takeover }] of sessions)
+        if (takeover?.isSettled === true && stored.get(member)?.has(session) === true)
+          open.push([member, session, takeover]);
+    await inSteps(open, REPAIR_CLAIMS, async ([member, session, write]) => {
+      this.#wrote(await this.#options.run(completeTakeover, { ...this.#options.step(), member, session }));
+      this.#completed(member, session, write);
+    });
+  }
+
   async #claimAgain(member: Member, session: SessionId, held: Held): Promise<void> {
-    const { id, invoke, rest, order, digest } = held;
-    const wanted = { ...this.#options.step(), member, id, invoke, session, rest, order, digest, force: false };
+    const { id, invoke, rest, order, digest, takeover } = held;
+    if (takeover?.isSettled === false) {
+      takeover.fail();
+      return;
+    }
+    const force = takeover !== undefined;
+    const wanted = { ...this.#options.step(), member, id, invoke, session, rest, order, digest, force };
     const reply = await this.#options.run(claimProcedure, wanted);
     this.#wrote(reply);
     if (this.#held.get(member)?.get(session) !== held) {
       // Released meanwhile: the step that says so waits in the queue.
     } else if (reply.kind === 'granted') {
-      this.#held.get(member)?.set(session, { ...held, version: reply.version });
+      this.#held.get(member)?.set(session, { ...held, version: reply.version, takeover: undefined });
     } else {
       this.#release(member, session);
       this.#options.refusedAgain(member, session);

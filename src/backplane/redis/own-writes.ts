@@ -10,6 +10,7 @@ import { calleeRest, toMember, type Member } from './realm-rows.js';
 import {
   changeInterest,
   claimProcedure,
+  completeTakeover,
   releaseCallees,
   type ClaimReply,
   type Done,
@@ -32,7 +33,7 @@ export interface WriteScene {
   unsure(write: OwnWrite, cause: unknown): void;
 }
 
-export type OwnWrite = InterestWrite | ClaimWrite | ReleaseWrite;
+export type OwnWrite = InterestWrite | ClaimWrite | TakeoverWrite | ReleaseWrite;
 
 const HEAVY = 16;
 /** Ids tried for one procedure at most: a collision of two is as unlikely as a hash can make it. */
@@ -134,8 +135,10 @@ export function digestOf(authid: string | undefined): string | undefined {
 
 export interface ClaimEvents {
   derive(claim: Claim, attempt: number): RegistrationId;
-  /** The store has given it: from now on this node wants to keep it. False: somebody has taken it since. */
+  /** The store has given it, or offered: from now on this node wants to keep it. */
   granted(write: ClaimWrite, grant: Grant): void;
+  /** What was offered is certain: who held it before is to have it no more. */
+  certain(write: ClaimWrite): void;
   /** Somebody holds it: `refuse` follows, or it is put to the store again. */
   refused(write: ClaimWrite, refusal: Refusal, holders: readonly Holder[]): void;
   /** As this node knows it now; undefined: it has none, or without this callee. */
@@ -157,6 +160,7 @@ export class ClaimWrite implements Write, Pending {
   #id: RegistrationId;
   #isSettled = false;
   #isGranted = false;
+  #isOffer = false;
   #isGivenUp = false;
 
   constructor(
@@ -209,11 +213,18 @@ export class ClaimWrite implements Write, Pending {
 
   open(): void {
     const { match, procedure, invoke, callee } = this.claim;
-    const known = this.#events.registrationOf(this);
+    const known = this.#isOffer ? undefined : this.#events.registrationOf(this);
+    const wasSettled = this.#isSettled;
     this.#settle({
       kind: 'granted',
       registration: known ?? { id: this.#id, procedure, match, invoke, callees: [callee] },
     });
+    if (this.#isOffer && !wasSettled) this.#events.certain(this);
+  }
+
+  /** It takes the procedure from others, who have it until `certain`. */
+  get isOffer(): boolean {
+    return this.#isOffer;
   }
 
   /** Its session has left: it is not worth waiting for. */
@@ -258,9 +269,10 @@ export class ClaimWrite implements Write, Pending {
     }
   }
 
-  #grant({ id, order, version, nodes }: Extract<ClaimReply, { kind: 'granted' }>): void {
+  #grant({ id, order, version, isOffer, nodes }: Extract<ClaimReply, { kind: 'granted' }>): void {
     this.#id = id as RegistrationId;
     this.#isGranted = true;
+    this.#isOffer = isOffer;
     this.#events.granted(this, { id: this.#id, order, version });
     if (this.#isSettled) this.#events.abandoned(this);
     else this.#scene.wrote(version, nodes, this);
@@ -270,6 +282,45 @@ export class ClaimWrite implements Write, Pending {
     if (this.#isSettled) return;
     this.#isSettled = true;
     this.#decide(outcome);
+  }
+}
+
+/** A callee that takes a procedure over is certain to have it. */
+export class TakeoverWrite implements Write {
+  readonly kind = 'takeover';
+  readonly cost = 1;
+  readonly member: Member;
+  readonly #scene: WriteScene;
+  readonly #session: SessionId;
+  readonly #done: () => void;
+
+  constructor(scene: WriteScene, member: Member, session: SessionId, done: () => void) {
+    this.#scene = scene;
+    this.member = member;
+    this.#session = session;
+    this.#done = done;
+  }
+
+  async run(): Promise<void> {
+    const { member } = this;
+    let reply: Done | Stranger;
+    try {
+      reply = await this.#scene.run(completeTakeover, { ...this.#scene.step(), member, session: this.#session });
+    } catch (cause) {
+      this.#scene.unsure(this, cause);
+      return;
+    }
+    if (reply.kind === 'stranger') {
+      this.#scene.lostGround(this);
+      return;
+    }
+    this.#scene.wrote(reply.version, [], undefined);
+    this.#done();
+  }
+
+  /** A repair does it. */
+  fail(): void {
+    return;
   }
 }
 

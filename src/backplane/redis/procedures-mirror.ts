@@ -1,4 +1,5 @@
 import type { Callee, Registration } from '../../routing/ports.js';
+import { allCallees, NOBODY, withSuccessors } from '../../routing/successors.js';
 import type { NodeId, RegistrationId, SessionId } from '../../wamp/ids.js';
 import type { InvocationPolicy } from '../../wamp/options.js';
 import { fromMember, type Member, type PlacedCallee, type ProcedureRow } from './realm-rows.js';
@@ -15,6 +16,8 @@ interface Row {
   readonly registration: Registration;
   /** Of the callees, ascending. */
   readonly orders: readonly number[];
+  /** Who takes it over, the first first. */
+  readonly heirs: readonly PlacedCallee[];
 }
 
 export interface ProceduresMirrorEvents {
@@ -49,7 +52,8 @@ export class ProceduresMirror {
   }
 
   has(member: Member, node: NodeId, session: SessionId): boolean {
-    return this.get(member)?.callees.some(isCallee(node, session)) ?? false;
+    const registration = this.get(member);
+    return registration !== undefined && allCallees(registration).some(isCallee(node, session));
   }
 
   /** Visits every callee. `visit` must not change the mirror. */
@@ -57,13 +61,21 @@ export class ProceduresMirror {
     for (const [member, row] of this.#rows) visitRow(member, row, visit);
   }
 
-  /** Adds a callee; by force, or where it can have no others beside it, as the only one. O(callees). */
+  /**
+   * Adds a callee; by force, or where it can have no others beside it, as the only one, but for who takes it over since.
+   * O(callees).
+   */
   place({ member, id, invoke, placed }: Placement, isForced: boolean): void {
     const row = this.#rows.get(member);
     const { callee, order } = placed;
+    if (placed.takesOver !== undefined) {
+      this.#placeHeir(member, id, placed);
+      return;
+    }
     // The store decided: what it does not allow beside the new callee was kept here from before it lost its data.
     if (row === undefined || isForced || invoke === 'single' || !isOf(row.registration, id, invoke)) {
-      this.#put(member, toRow(member, { id, invoke, callees: [placed] }));
+      const since = row?.heirs.filter((heir) => heir.order > order) ?? [];
+      this.#put(member, toRow(member, { id, invoke, callees: [placed, ...since] }));
       return;
     }
     const { registration } = row;
@@ -77,27 +89,45 @@ export class ProceduresMirror {
     this.#put(member, {
       registration: { ...registration, callees: callees.toSpliced(at, 0, callee) },
       orders: orders.toSpliced(at, 0, order),
+      heirs: row.heirs,
     });
+  }
+
+  #placeHeir(member: Member, id: RegistrationId, placed: PlacedCallee): void {
+    const row = this.#rows.get(member);
+    const { node, session } = placed.callee;
+    if (row === undefined || row.registration.id !== id)
+      this.#put(member, toRow(member, { id, invoke: 'single', callees: [placed] }));
+    else if (!this.has(member, node, session)) this.#put(member, withHeirs(row, [...row.heirs, placed]));
   }
 
   /** As `place`, but only where what is there allows another callee. False: it does not. */
   placeBeside(placement: Placement): boolean {
     const { member, id, invoke } = placement;
+    const { takesOver } = placement.placed;
     const held = this.get(member);
-    const isFree = held === undefined ? !this.#members.has(id) : invoke !== 'single' && isOf(held, id, invoke);
+    const isBeside =
+      held !== undefined && (takesOver === undefined ? invoke !== 'single' && isOf(held, id, invoke) : held.id === id);
+    const isFree = held === undefined ? !this.#members.has(id) : isBeside;
     if (isFree) this.place(placement, false);
     return isFree;
   }
 
-  /** Takes off the callees for which it `leaves`. O(callees). */
+  /** Takes off the callees for which it `leaves`. Who takes it over has it when nobody else is left. O(callees). */
   remove(member: Member, leaves: (callee: Callee) => boolean): void {
     const row = this.#rows.get(member);
     if (row === undefined) return;
     const { registration, orders } = row;
     const stays = registration.callees.map((callee) => !leaves(callee));
-    if (!stays.includes(false)) return;
+    const heirs = row.heirs.filter(({ callee }) => !leaves(callee));
+    if (!stays.includes(false) && heirs.length === row.heirs.length) return;
     const callees = registration.callees.filter((_, at) => stays[at]);
-    this.#put(member, { registration: { ...registration, callees }, orders: orders.filter((_, at) => stays[at]) });
+    if (callees.length === 0 && heirs.length > 0) {
+      this.#put(member, toRow(member, { id: registration.id, invoke: registration.invoke, callees: heirs }));
+      return;
+    }
+    const left = { registration: { ...registration, callees }, orders: orders.filter((_, at) => stays[at]), heirs };
+    this.#put(member, withHeirs(left, heirs));
   }
 
   /** O(all callees). */
@@ -123,13 +153,15 @@ export class ProceduresMirror {
     const before = this.#rowsBefore ?? new Map<Member, Row>();
     this.#rowsBefore = undefined;
     const changed: [Member, Registration | undefined, Registration][] = [];
-    for (const [member, { registration, orders }] of this.#rows) {
+    for (const [member, row] of this.#rows) {
+      const { registration } = row;
       const old = before.get(member)?.registration;
-      if (old !== undefined && isSame(old, registration)) this.#rows.set(member, { registration: old, orders });
+      if (old !== undefined && isSame(old, registration)) this.#rows.set(member, { ...row, registration: old });
       else changed.push([member, old, registration]);
     }
     for (const [member, { registration }] of before)
-      if (!this.#rows.has(member)) this.#say(member, registration, { ...registration, callees: [] });
+      if (!this.#rows.has(member))
+        this.#say(member, registration, withSuccessors({ ...registration, callees: NOBODY }, NOBODY));
     for (const [member, old, now] of changed) this.#say(member, old, now);
   }
 
@@ -159,17 +191,23 @@ export class ProceduresMirror {
 
   #say(member: Member, old: Registration | undefined, now: Registration): void {
     if (old !== undefined) {
-      const named = new Set(now.callees.map(({ session }) => session));
-      for (const callee of old.callees) if (!named.has(callee.session)) this.#events.lost(member, callee);
+      const named = new Set(allCallees(now).map(({ session }) => session));
+      for (const callee of allCallees(old)) if (!named.has(callee.session)) this.#events.lost(member, callee);
     }
     this.#events.said(now);
   }
 }
 
-function visitRow(member: Member, { registration, orders }: Row, visit: (placement: Placement) => void): void {
+function visitRow(member: Member, { registration, orders, heirs }: Row, visit: (placement: Placement) => void): void {
   const { id, invoke, callees } = registration;
   for (const [at, callee] of callees.entries())
     visit({ member, id, invoke, placed: { callee, order: orders[at] ?? 0 } });
+  for (const placed of heirs) visit({ member, id, invoke, placed });
+}
+
+function withHeirs(row: Row, heirs: readonly PlacedCallee[]): Row {
+  const registration = withSuccessors(row.registration, heirs.map(({ callee }) => callee).toReversed());
+  return { registration, orders: row.orders, heirs };
 }
 
 function isOf(registration: Registration, id: RegistrationId, invoke: InvocationPolicy): boolean {
@@ -189,19 +227,28 @@ function toRow(member: Member, { id, invoke, callees }: ProcedureRow): Row {
   const entry = fromMember(member);
   if (entry === undefined) throw new Error(`${member} is no member of a realm`);
   const placed = callees.toSorted(byOrder);
+  const heirs = placed.filter(({ takesOver }) => takesOver !== undefined);
+  const holders = heirs.length === 0 ? placed : placed.filter(({ takesOver }) => takesOver === undefined);
+  const first = holders.length === 0 ? heirs.shift() : undefined;
+  if (first !== undefined) holders.push(first);
   const registration = {
     id,
     procedure: entry.uri,
     match: entry.match,
-    invoke,
-    callees: placed.map(({ callee }) => callee),
+    invoke: first?.takesOver ?? invoke,
+    callees: holders.map(({ callee }) => callee),
   };
-  return { registration, orders: placed.map(({ order }) => order) };
+  return withHeirs({ registration, orders: holders.map(({ order }) => order), heirs }, heirs);
 }
 
 function isSame(one: Registration, other: Registration): boolean {
-  if (one.id !== other.id || one.invoke !== other.invoke || one.callees.length !== other.callees.length) return false;
-  return one.callees.every((callee, at) => isSameCallee(callee, other.callees[at]));
+  if (one.id !== other.id || one.invoke !== other.invoke) return false;
+  const [successors, others] = [one.successors ?? NOBODY, other.successors ?? NOBODY];
+  return areSame(one.callees, other.callees) && areSame(successors, others);
+}
+
+function areSame(some: readonly Callee[], others: readonly Callee[]): boolean {
+  return some.length === others.length && some.every((callee, at) => isSameCallee(callee, others[at]));
 }
 
 function isSameCallee(one: Callee, other: Callee | undefined): boolean {

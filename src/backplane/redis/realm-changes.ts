@@ -24,7 +24,7 @@ export type ChangeBody =
       readonly member: Member;
       readonly invoke: InvocationPolicy;
       readonly placed: PlacedCallee;
-      /** It replaces all others. */
+      /** It replaces all others, but for who takes it over since. */
       readonly isForced: boolean;
     }
   | {
@@ -99,7 +99,7 @@ function parseClaim(
   const id = parseId(idText);
   const placed = typeof line === 'string' ? parseCalleeLine(line) : undefined;
   if (id === undefined || placed === undefined || !isMember(member) || !isInvocationPolicy(invoke)) return undefined;
-  if (isForced !== 0 && isForced !== 1) return undefined;
+  if (isForced !== 0 && (isForced !== 1 || placed.takesOver !== undefined)) return undefined;
   return { kind: 'claim', id: id as RegistrationId, member, invoke, placed, isForced: isForced === 1 };
 }
 

@@ -221,6 +221,7 @@ export class RealmDirectory implements ServedRealm {
     this.#troubleCount++;
     this.#waits.suspendAll();
     this.#keep.forget();
+    this.#own.failTakeovers();
   }
 
   #request(why: ReloadReason, isRepair: boolean): Promise<void> {

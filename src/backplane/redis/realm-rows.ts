@@ -15,6 +15,8 @@ export interface PlacedCallee {
   readonly callee: Callee;
   /** Version of the realm when it was granted. */
   readonly order: number;
+  /** It takes the procedure over by force, to be called under this policy, and is not certain to have it. */
+  readonly takesOver?: InvocationPolicy;
 }
 
 export interface ProcedureRow {
@@ -32,7 +34,7 @@ export const MAX_VERSION = 2 ** 52;
 
 const DIGITS = /^\d{1,16}$/;
 const ROW_HEADER = /^(\d{1,16}) ([a-z]+) \d{1,16}$/;
-const CALLEE_LINE = /^([!-~]+) (\d{1,16}) (\d{1,16}) (-|\d{1,16}) ([d-])([t-])$/;
+const CALLEE_LINE = /^([!-~]+) (\d{1,16}) (\d{1,16}) (-|\d{1,16}) ([d-])([t-])(?: ([a-z]+))?$/;
 const PLAIN = /^[^"\\\u0000-\u001f\ud800-\udfff]*$/;
 
 export function toMember(match: MatchPolicy, uri: Uri): Member {
@@ -69,13 +71,15 @@ export function calleeRest({ concurrency, discloseCaller, forwardTimeout }: Call
 export function parseCalleeLine(line: string): PlacedCallee | undefined {
   const words = CALLEE_LINE.exec(line);
   if (words === null) return undefined;
-  const [, node, session, order, concurrency, disclose, forward] = words;
+  const [, node, session, order, concurrency, disclose, forward, takesOver] = words;
   const id = Number(session);
   if (!isId(id) || !isVersion(Number(order))) return undefined;
+  if (takesOver !== undefined && !isInvocationPolicy(takesOver)) return undefined;
   const flags = { discloseCaller: disclose === 'd', forwardTimeout: forward === 't' };
   const callee = { node: node as NodeId, session: id as SessionId, ...flags };
   const bound = concurrency === '-' ? undefined : { concurrency: Number(concurrency) };
-  return { callee: { ...callee, ...bound }, order: Number(order) };
+  const placed = { callee: { ...callee, ...bound }, order: Number(order) };
+  return takesOver === undefined ? placed : { ...placed, takesOver };
 }
 
 /** A row of `procedures`. O(callees). */

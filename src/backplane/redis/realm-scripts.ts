@@ -116,6 +116,8 @@ export type ClaimReply =
       readonly version: number;
       readonly id: number;
       readonly order: number;
+      /** By force, from others: they keep it until `completeTakeover`. */
+      readonly isOffer: boolean;
       readonly nodes: readonly NodeId[];
     }
   | { readonly kind: 'taken' | 'protected'; readonly holders: readonly Holder[] }
@@ -143,7 +145,8 @@ export const claimProcedure: Script<ClaimProcedure, ClaimReply> = {
     const [kind, ...rest] = list(raw, 'claim_procedure.lua');
     switch (kind) {
       case 'granted':
-        return decodeGrant(rest);
+      case 'offered':
+        return decodeGrant(rest, kind === 'offered');
       case 'policy':
         if (!isInvocationPolicy(rest[0])) throw unexpected('claim_procedure.lua', rest[0]);
         return { kind, invoke: rest[0], holders: rest.slice(1).map(holderOf) };
@@ -158,6 +161,20 @@ export const claimProcedure: Script<ClaimProcedure, ClaimReply> = {
         throw unexpected('claim_procedure.lua', kind);
     }
   },
+};
+
+export interface CompleteTakeover extends RealmStep {
+  readonly member: Member;
+  readonly session: number;
+}
+
+export const completeTakeover: Script<CompleteTakeover, Done | Stranger> = {
+  file: 'complete_takeover.lua',
+  encode: ({ member, session, ...step }) => ({
+    keys: procedureKeys(step),
+    argv: [...head(step), escapeMember(member), session],
+  }),
+  decode: (raw) => decodeDone(raw, 'complete_takeover.lua'),
 };
 
 export interface ReleaseCallees extends RealmStep {
@@ -242,13 +259,13 @@ function decodeDone(raw: unknown, file: string): Done | Stranger {
   return { kind, version: versionOf(version, file), nodes: nodes.map((node) => textOf(node, file) as NodeId) };
 }
 
-function decodeGrant([version, idText, orderText, ...nodes]: readonly unknown[]): ClaimReply {
+function decodeGrant([version, idText, orderText, ...nodes]: readonly unknown[], isOffer: boolean): ClaimReply {
   const file = 'claim_procedure.lua';
   const id = parseId(idText);
   const order = Number(textOf(orderText, file));
   if (id === undefined || !isVersion(order)) throw unexpected(file, idText);
   const serving = nodes.map((node) => textOf(node, file) as NodeId);
-  return { kind: 'granted', version: versionOf(version, file), id, order, nodes: serving };
+  return { kind: 'granted', version: versionOf(version, file), id, order, isOffer, nodes: serving };
 }
 
 function list(raw: unknown, file: string): readonly unknown[] {

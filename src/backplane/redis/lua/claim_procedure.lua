@@ -1,6 +1,7 @@
 -- Gives a procedure of a realm to a callee, if its invocation policy allows another one (SHR-1, SHR-2, DLR-4, ID-3).
 -- A row is text: `1`, then `<id> <invoke> <version of the last claim by force, or 0>`, then a line for each callee:
--- `<node> <session> <order> <concurrency or -> <d or -><t or ->`.
+-- `<node> <session> <order> <concurrency or -> <d or -><t or ->`, and for one that takes the procedure over by force, and is
+-- not certain to have it, a space and its invocation policy. There is always one that holds it.
 -- KEYS[1]  realm version          <prefix>:{r:<realm>}:version
 -- KEYS[2]  nodes that serve it    <prefix>:{r:<realm>}:nodes
 -- KEYS[3]  procedures             <prefix>:{r:<realm>}:procedures
@@ -16,11 +17,13 @@
 -- ARGV[6]  invocation policy
 -- ARGV[7]  session
 -- ARGV[8]  rest of the callee's line
--- ARGV[9]  1: replaces whoever holds the procedure; 2: is given only what nobody holds; 3: replaces callees that all have its
---          own digest; 0: none of that
--- ARGV[10] order of an earlier grant, which the store has lost and is to give again under the same id; else ''
+-- ARGV[9]  1: takes over from whoever holds the procedure; 2: is given only what nobody holds; 3: takes over from callees
+--          that all have its own digest; 0: none of that
+-- ARGV[10] order of an earlier grant, which the store has lost and is to give again under the same id; else ''. With 1 it
+--          replaces whoever holds the procedure at once
 -- ARGV[11] digest of the callee's authid; '': it is not to be kept
--- Returns  'granted', the realm's new version, registration id, order, every node that serves the realm;
+-- Returns  'granted', the realm's new version, registration id, order, every node that serves the realm; 'offered' and the
+--          same: who holds it keeps it until `complete_takeover.lua`;
 --          or 'taken', 'policy' and the one it has, or 'protected': held by what 2 and 3 do not replace; each with
 --          `<node> <session>` of the callees that hold it, at most 64;
 --          'id-taken': the id belongs to another procedure; 'unreadable': the row is of another format; 'stranger': the
@@ -31,6 +34,7 @@ local node, floor, channel, member, id, invoke = ARGV[1], tonumber(ARGV[2]), ARG
 local session, rest, force, order, digest = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 local is_forced = force == '1'
 local MAX_HOLDERS = 64
+local MAX_SUCCESSORS = 8
 local is_again = order ~= ''
 if redis.call('HEXISTS', KEYS[2], node) == 0 then
   return { 'stranger' }
@@ -80,6 +84,9 @@ if row then
   if (force == '2' or force == '3') and not is_there and not is_forced then
     return refused({ 'protected' }, row)
   end
+  if is_forced and not is_again and select(2, string.gsub(row, ' %a%a%a%a+\n', '')) >= MAX_SUCCESSORS then
+    return refused({ 'taken' }, row)
+  end
   if not is_forced and not is_there then
     if held_invoke == 'single' then
       return refused({ 'taken' }, row)
@@ -104,6 +111,11 @@ if not is_again then
   order = version_text
 end
 local line = node .. ' ' .. session .. ' ' .. order .. ' ' .. rest
+local is_offer = row and is_forced and not is_again
+if is_offer then
+  line = line .. ' ' .. invoke
+  is_forced = false
+end
 if row and is_forced then
   each_holder(row, function(holder)
     redis.call('HDEL', KEYS[6], holder .. ' ' .. member)
@@ -121,4 +133,4 @@ if digest ~= '' then
 end
 local body = '"' .. table.concat({ 'claim', id, member, invoke, line }, '","') .. '",' .. (is_forced and '1' or '0')
 redis.call('PUBLISH', channel, '1 ' .. version_text .. ' ' .. node .. ' [' .. body .. ']')
-return { 'granted', version, id, order, unpack(redis.call('HKEYS', KEYS[2])) }
+return { is_offer and 'offered' or 'granted', version, id, order, unpack(redis.call('HKEYS', KEYS[2])) }

@@ -50,6 +50,16 @@ local function without_many(row, sessions, removed)
   return table.concat(kept, '\n') .. '\n'
 end
 
+-- Who takes a procedure over has it when nobody is left from whom: the first, and under its policy.
+local function inherited(row)
+  local id, lines = string.match(row, '^1\n(%d+) %a+ %d+\n(.*)$')
+  local heir, invoke, others = string.match(lines, '^([^\n]*) (%a%a%a%a+)\n(.*)$')
+  if not heir or string.find(lines, ' [d-][t-]\n') then
+    return row
+  end
+  return '1\n' .. id .. ' ' .. invoke .. ' 0\n' .. heir .. '\n' .. others
+end
+
 local changes = {}
 
 local function release(member, sessions)
@@ -67,7 +77,7 @@ local function release(member, sessions)
       end
       changes[#changes + 1] = '["' .. id .. '","' .. table.concat(removed, '","') .. '"]'
       if string.find(row, '^1\n[^\n]*\n.') then
-        redis.call('HSET', KEYS[3], member, row)
+        redis.call('HSET', KEYS[3], member, inherited(row))
       else
         redis.call('HDEL', KEYS[3], member)
         redis.call('HDEL', KEYS[4], id)

@@ -30,6 +30,16 @@ local function without_node(member, row, header_last)
   return kept
 end
 
+-- Who takes a procedure over has it when nobody is left from whom: the first, and under its policy.
+local function inherited(row)
+  local id, lines = string.match(row, '^1\n(%d+) %a+ %d+\n(.*)$')
+  local heir, invoke, others = string.match(lines, '^([^\n]*) (%a%a%a%a+)\n(.*)$')
+  if not heir or string.find(lines, ' [d-][t-]\n') then
+    return row
+  end
+  return '1\n' .. id .. ' ' .. invoke .. ' 0\n' .. heir .. '\n' .. others
+end
+
 local ids, bytes = {}, 0
 for _ = 1, limit do
   local member = bytes < limit_bytes and redis.call('SPOP', KEYS[5])
@@ -46,7 +56,7 @@ for _ = 1, limit do
   if id and string.find(row, '\n' .. node .. ' ', 1, true) then
     local kept = without_node(member, row, header_last)
     if #kept > 1 then
-      redis.call('HSET', KEYS[3], member, table.concat(kept, '\n') .. '\n')
+      redis.call('HSET', KEYS[3], member, inherited(table.concat(kept, '\n') .. '\n'))
     else
       redis.call('HDEL', KEYS[3], member)
       redis.call('HDEL', KEYS[4], id)

@@ -6,6 +6,7 @@ import { calleeRest, parseProcedureRow } from '../../../../src/backplane/redis/r
 import {
   changeInterest,
   claimProcedure,
+  completeTakeover,
   enterRealm,
   loadRealm,
   markWhole,
@@ -60,6 +61,8 @@ export function describeRealmScripts(name: string, makeScene: () => Promise<Real
       });
     const release = (node: NodeId, callees: Record<string, number[]>) =>
       scene.store.run(releaseCallees, { ...step(node), callees: new Map(Object.entries(callees)) });
+    const complete = (node: NodeId, session: number) =>
+      scene.store.run(completeTakeover, { ...step(node), member: 'exact com.x', session });
     const text = (key: string, field: string) => scene.command('HGET', key, field) as Promise<string | null>;
     const changes = async () => (await scene.messages()).map((message) => parseChange(message));
     const bodies = async () => (await changes()).map((change) => (typeof change === 'string' ? change : change.body));
@@ -107,6 +110,7 @@ export function describeRealmScripts(name: string, makeScene: () => Promise<Real
         await enter(one);
         expect(await interest(two, ['exact a'])).toEqual({ kind: 'stranger' });
         expect(await claim(two, 5)).toEqual({ kind: 'stranger' });
+        expect(await complete(two, 5)).toEqual({ kind: 'stranger' });
         expect(await release(two, { 'exact com.x': [5] })).toEqual({ kind: 'stranger' });
         expect(await scene.store.run(markWhole, step(two))).toEqual({ kind: 'stranger' });
         expect(await changes()).toHaveLength(1);
@@ -231,12 +235,76 @@ export function describeRealmScripts(name: string, makeScene: () => Promise<Real
         expect(await claim(two, 2, { member: 'exact com.y', id: 99 })).toMatchObject({ kind: 'granted', id: 99 });
       });
 
-      it('replaces everybody by force', async () => {
-        await claim(one, 1, { invoke: 'first' });
+      it('by force offers what others hold, and replaces everybody once that is complete', async () => {
+        await claim(one, 1, { invoke: 'first', digest: 'me' });
         await claim(two, 2, { invoke: 'first' });
-        expect(await claim(two, 3, { invoke: 'last', force: true })).toMatchObject({ kind: 'granted', id: 7 });
-        expect(await sessionsOf()).toEqual([3]);
-        expect((await bodies()).at(-1)).toMatchObject({ kind: 'claim', invoke: 'last', isForced: true });
+        const force = { invoke: 'last', force: true, digest: 'you' } as const;
+        expect(await claim(two, 3, force)).toMatchObject({ kind: 'granted', isOffer: true, id: 7, order: 5 });
+        expect(await text(keys.procedures, 'exact com.x')).toBe(
+          '1\n7 first 0\nn-1 1 3 - d-\nn-2 2 4 - d-\nn-2 3 5 - d- last\n',
+        );
+        expect((await changes()).at(-1)).toMatchObject({
+          asker: two,
+          body: { kind: 'claim', invoke: 'last', placed: { order: 5, takesOver: 'last' }, isForced: false },
+        });
+        expect(await complete(two, 3)).toMatchObject({ kind: 'done', version: 6 });
+        expect(await text(keys.procedures, 'exact com.x')).toBe('1\n7 last 6\nn-2 3 5 - d-\n');
+        expect((await changes()).at(-1)).toMatchObject({
+          asker: undefined,
+          body: { kind: 'claim', invoke: 'last', placed: { order: 5 }, isForced: true },
+        });
+        expect(await text(keys.owners, `${one} 1 exact com.x`)).toBeNull();
+        expect(await text(keys.owners, `${two} 3 exact com.x`)).toBe('you');
+        expect(await complete(two, 3)).toMatchObject({ kind: 'done', version: 6 });
+      });
+
+      it('by force leave a procedure with its holder when who takes it over goes', async () => {
+        await claim(one, 1);
+        await claim(two, 3, { invoke: 'last', force: true });
+        await release(two, { 'exact com.x': [3] });
+        expect(await text(keys.procedures, 'exact com.x')).toBe('1\n7 single 0\nn-1 1 3 - d-\n');
+        expect(await complete(two, 3)).toMatchObject({ kind: 'done', version: 5 });
+        await claim(two, 4, { force: true });
+        await scene.store.run(withdrawPart, step(two));
+        expect(await text(keys.procedures, 'exact com.x')).toBe('1\n7 single 0\nn-1 1 3 - d-\n');
+      });
+
+      it('by force give a procedure to the first that takes it over when its holder goes', async () => {
+        for (const leave of [
+          () => release(one, { 'exact com.x': [1] }),
+          () => scene.store.run(withdrawPart, step(one)),
+        ]) {
+          await claim(one, 1);
+          await claim(two, 3, { invoke: 'last', force: true });
+          await claim(two, 4, { invoke: 'roundrobin', force: true });
+          await leave();
+          const row = await text(keys.procedures, 'exact com.x');
+          expect(row).toMatch(/^1\n7 last 0\nn-2 3 \d+ - d-\nn-2 4 \d+ - d- roundrobin\n$/);
+          await complete(two, 3);
+          expect(await text(keys.procedures, 'exact com.x')).toBe(row);
+          await complete(two, 4);
+          expect(await sessionsOf()).toEqual([4]);
+          await release(two, { 'exact com.x': [4] });
+        }
+      });
+
+      it('by force come on top of each other, eight at most, and end those before them', async () => {
+        await claim(one, 1);
+        for (let session = 2; session < 10; session++) await claim(two, session, { force: true });
+        expect(await claim(two, 10, { force: true })).toMatchObject({ kind: 'taken' });
+        expect(await claim(two, 9, { force: true })).toMatchObject({ kind: 'taken' });
+        await complete(two, 4);
+        expect(await sessionsOf()).toEqual([4, 5, 6, 7, 8, 9]);
+        await complete(two, 9);
+        expect(await text(keys.procedures, 'exact com.x')).toMatch(/^1\n7 single \d+\nn-2 9 \d+ - d-\n$/);
+      });
+
+      it('by force are given again at once, whoever has written the row before', async () => {
+        await claim(one, 1, { order: 3 });
+        const again = { invoke: 'last', force: true, order: 5 } as const;
+        expect(await claim(two, 2, again)).toMatchObject({ kind: 'granted', isOffer: false, order: 5 });
+        expect(await sessionsOf()).toEqual([2]);
+        expect(await claim(one, 1, { order: 3 })).toMatchObject({ kind: 'taken' });
       });
 
       it('gives again what the store has lost, with the order of before, under the same id only', async () => {
@@ -269,6 +337,8 @@ export function describeRealmScripts(name: string, makeScene: () => Promise<Real
         expect(await claim(two, 3, { ...mine, digest: 'you' })).toMatchObject({ kind: 'protected' });
         expect(await claim(two, 3, { ...mine, digest: undefined })).toMatchObject({ kind: 'protected' });
         expect(await claim(two, 4, mine)).toMatchObject({ kind: 'granted' });
+        expect(await claim(two, 3, { ...mine, digest: 'you' })).toMatchObject({ kind: 'protected' });
+        await complete(two, 4);
         expect(await sessionsOf()).toEqual([4]);
         expect(await text(keys.owners, `${one} 1 exact com.x`)).toBeNull();
         // Somebody beside it whose authid nobody knows.
@@ -285,6 +355,7 @@ export function describeRealmScripts(name: string, makeScene: () => Promise<Real
       it('does not give again what was taken by force since', async () => {
         await claim(one, 1, { invoke: 'first' });
         await claim(two, 2, { invoke: 'first', force: true });
+        await complete(two, 2);
         expect(await claim(one, 1, { invoke: 'first', order: 3 })).toEqual({ kind: 'taken', holders: [] });
         expect(await claim(two, 2, { invoke: 'first', order: 4 })).toMatchObject({ kind: 'granted' });
       });

@@ -326,6 +326,94 @@ describe('claims', () => {
     expect(world.storedCallees()).toEqual([expect.stringContaining(' n2 ')]);
   });
 
+  describe('by force', () => {
+    /** n1 holds com.x, n2 takes it, and n3, whose confirmation is waited for, does not answer. */
+    async function beingTaken() {
+      const [one, two, three] = await world.serving('n1', 'n2', 'n3');
+      const held = claimBy(one, 'com.x');
+      await world.settled(one.claim(held));
+      three.subscriber.hold();
+      const taking = claimBy(two, 'com.x', { force: true });
+      const claiming = stateOf(two.claim(taking));
+      await world.pass(100);
+      const successors = (node: typeof one): number[] =>
+        node.registrations.get('exact com.x')?.successors?.map(({ session }) => session) ?? [];
+      expect([successors(one), successors(two), claiming.state]).toEqual([
+        [taking.callee.session],
+        [taking.callee.session],
+        'pending',
+      ]);
+      return { one, two, three, held, taking, claiming, successors };
+    }
+
+    it('leave the procedure with its holder until every node knows', async () => {
+      const { one, two, three, held, taking, claiming } = await beingTaken();
+      expect([one.holds.size, one.registrations.get('exact com.x')?.callees]).toEqual([1, [held.callee]]);
+      three.subscriber.release();
+      await world.pass(100);
+      expect([claiming.state, one.revoked]).toEqual(['resolved', [`exact com.x ${held.callee.session}`]]);
+      for (const node of [one, two, three])
+        expect(node.registrations.get('exact com.x')).toMatchObject({ callees: [taking.callee] });
+      expect(world.storedCallees()).toEqual([expect.stringContaining(' n2 ')]);
+    });
+
+    it.each(['times out', 'cannot reach the store', 'hears that the store was emptied'])(
+      'leave it with its holder for good when the claim %s',
+      async (what) => {
+        const { one, two, three, held, claiming, successors } = await beingTaken();
+        if (what === 'times out') await world.pass(20_000);
+        if (what === 'cannot reach the store') two.cut();
+        if (what === 'hears that the store was emptied') {
+          world.twin.flushAll();
+          await world.settled(Promise.all([one, two, three].map((node) => node.resync('store_emptied'))));
+        }
+        await world.pass(100);
+        expect(claiming.state).toBe('resolved');
+        if (two.isCut) await world.settled(two.heal());
+        three.subscriber.release();
+        await world.settled(three.resync('reconnected'));
+        await world.pass(1_000);
+        expect([one.holds.size, one.revoked, two.holds.size]).toEqual([1, [], 0]);
+        for (const node of [one, two, three]) {
+          expect(node.registrations.get('exact com.x')).toMatchObject({ callees: [held.callee] });
+          expect(successors(node)).toEqual([]);
+        }
+        expect(world.twin.members(world.realm.callees(two.id))).toEqual([]);
+      },
+    );
+
+    it('leave it with its holder for good when the node that claims dies', async () => {
+      const { one, two, held } = await beingTaken();
+      await world.settled(world.bury(two));
+      await world.pass(100);
+      expect([one.holds.size, one.revoked]).toEqual([1, []]);
+      expect(one.registrations.get('exact com.x')).toMatchObject({ callees: [held.callee] });
+      expect(one.registrations.get('exact com.x')).not.toHaveProperty('successors');
+    });
+
+    it('are carried through behind a reconnection, and when the store was emptied, once they were answered', async () => {
+      for (const why of ['reconnected', 'store_emptied'] as const) {
+        world = new RealmWorld();
+        const { one, two, three, held, taking, claiming } = await beingTaken();
+        two.up.hold();
+        three.subscriber.release();
+        await world.pass(100);
+        // Granted, but the step that says so is under way.
+        expect([claiming.state, one.holds.size]).toEqual(['resolved', 1]);
+        two.cut();
+        if (why === 'store_emptied') world.twin.flushAll();
+        two.up.release();
+        if (why === 'store_emptied') await world.settled(Promise.all([one, three].map((node) => node.resync(why))));
+        await world.settled(two.heal());
+        await world.pass(100);
+        expect([one.revoked, two.holds.size]).toEqual([[`exact com.x ${held.callee.session}`], 1]);
+        for (const node of [one, two, three])
+          expect(node.registrations.get('exact com.x')).toMatchObject({ callees: [taking.callee] });
+        expect(world.storedCallees()).toEqual([expect.stringContaining(' n2 ')]);
+      }
+    });
+  });
+
   it('of many callees of one procedure cost the wire one callee each', async () => {
     const [one, two] = await world.serving('n1', 'n2');
     const claims = Array.from({ length: 300 }, () => one.claim(claimBy(one, 'com.x', { invoke: 'random' })));
