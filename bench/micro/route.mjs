@@ -54,7 +54,7 @@ const limits = {
   maxPendingCallsPerSession: 1e6,
   maxHeldMessages: 1_000,
   maxHeldBytes: 1_000_000,
-  interruptTimeoutMs: 10_000,
+  interruptTimeoutMs: 5_000,
 };
 const realms = new Realms({
   configured: new Map([

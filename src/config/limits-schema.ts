@@ -128,9 +128,9 @@ export const limits = z.strictObject({
       'Milliseconds from a CALL to its result, or from one progressive result to the next, after which every call ends with an ERROR, also when its caller set a longer timeout or none. A callee that keeps the time itself (`forward_timeout`) may be 2 s late. Absent: the caller decides.',
     ),
   interruptTimeoutMs: milliseconds(1, 3_600_000)
-    .default(10_000)
+    .default(5_000)
     .describe(
-      'Milliseconds that a callee has to answer INTERRUPT before the invocation stops counting in the `concurrency` of its registration. Client libraries answer at once; the default leaves a handler time to stop, and is what one costs whose library answers no INTERRUPT.',
+      'Milliseconds that a callee has to answer INTERRUPT before the invocation stops counting in the `concurrency` of its registration. The default leaves a handler time to stop, and is what each call that is given up costs a callee whose library answers no INTERRUPT of mode `killnowait` (nexus for Go).',
     ),
   abandonedInvocationTimeoutMs: milliseconds(1)
     .exactOptional()

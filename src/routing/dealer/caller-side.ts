@@ -77,6 +77,7 @@ export class CallerSide<P extends Peer> {
       busy: ALL_BUSY[options.busyError],
       calls: this.#calls,
       onExpired: (call) => this.#expire(call),
+      waits: (call, frame) => this.#waitsAtHome(call, frame),
     });
   }
 
@@ -287,7 +288,14 @@ export class CallerSide<P extends Peer> {
     }
   }
 
-  #goOn({ call, message, chunks }: WaitingCall<P>, isOvertaken: boolean): void {
+  #goOn(waiting: WaitingCall<P>, isOvertaken: boolean): void {
+    const { call, chunks } = waiting;
+    if (!waiting.isPlaced) this.#place(waiting, isOvertaken);
+    else if (!this.#forwarding.goOn(call)) this.#failUntaken(call);
+    for (const chunk of chunks) if (this.#calls.isPending(call)) this.#continue(call, chunk);
+  }
+
+  #place({ call, message }: WaitingCall<P>, isOvertaken: boolean): void {
     const { procedure, caller } = call;
     const entry = this.#forwarding.registrationFor(procedure);
     const own = (callee: Callee): boolean => callee.session === caller.peer.session;
@@ -302,7 +310,22 @@ export class CallerSide<P extends Peer> {
     call.entry = entry;
     this.#calls.rekey(call, callee);
     this.#forward(call, message);
-    for (const chunk of chunks) if (this.#calls.isPending(call)) this.#continue(call, chunk);
+  }
+
+  /** Another callee did not take it, and its next is its own session, which earlier calls wait to go to (ORD-3). */
+  #waitsAtHome(call: PendingCall<P>, { receiveProgress, progress, payload }: InvokeFrame): boolean {
+    const { caller, request, procedure, callee } = call;
+    const { peer } = caller;
+    if (callee.session !== peer.session || !this.#waiting.isBehind(call)) return false;
+    const options = { timeoutMs: 0, receiveProgress, progress, discloseMe: call.disclose };
+    const message: Call = [Code.CALL, request, options, procedure, payload];
+    if (this.#waiting.hasRoom(peer, message))
+      this.#waiting.add(call, message, { claim: undefined, isContested: false, isPlaced: true });
+    else {
+      this.#options.onLimit('held_calls');
+      this.#fail(call, 'refused', tooManyWait(this.#options.limits));
+    }
+    return true;
   }
 
   #invokeFrame(call: PendingCall<P>, [, , options, procedure, payload]: Call): InvokeFrame {

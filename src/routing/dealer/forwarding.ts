@@ -17,6 +17,8 @@ export interface ForwardingOptions<P extends Peer> {
   /** Why a call is refused whose callees are all passed over, some of them being busy. */
   readonly busy: Fault;
   readonly onExpired: (call: PendingCall<P>) => void;
+  /** True: a call that goes on to its own session waits there behind earlier ones, and is forwarded later. */
+  readonly waits: (call: PendingCall<P>, frame: InvokeFrame) => boolean;
 }
 
 /** What did not take a call. */
@@ -49,15 +51,25 @@ export class Forwarding<P extends Peer> {
   /** Sends `frame` to the call's callee. False: all callees in turn were found gone, busy or out of reach, the call is still pending. */
   forward(call: PendingCall<P>, frame: InvokeFrame): boolean {
     // A loop, not recursion: a callee of this node, and a node out of reach, refuses before tell returns.
-    for (let next: InvokeFrame | undefined = frame; next !== undefined; next = this.#toAnother(call)) {
+    for (let next: InvokeFrame | undefined = frame; next !== undefined;) {
       if (call.timeout !== undefined) this.#arm(call, call.timeout);
       call.wantsAnother = false;
       call.isForwarding = true;
       this.#outlet.tell(call.callee.node, next);
       call.isForwarding = false;
       if (!wantsAnother(call)) return true;
+      next = this.#toAnother(call);
+      if (next !== undefined && this.#options.waits(call, next)) return true;
     }
     return false;
+  }
+
+  /** As `forward`, for a call that waited on its way to another callee. */
+  goOn(call: PendingCall<P>): boolean {
+    const { invoke, callee } = call;
+    if (invoke === undefined) return false;
+    call.invoke = { ...invoke, timeoutMs: this.forwardedTimeoutMs(call, callee) };
+    return this.forward(call, call.invoke);
   }
 
   /**
@@ -71,7 +83,7 @@ export class Forwarding<P extends Peer> {
       return true;
     }
     const frame = this.#toAnother(call);
-    return frame !== undefined && this.forward(call, frame);
+    return frame !== undefined && (this.#options.waits(call, frame) || this.forward(call, frame));
   }
 
   /** Its time runs although nobody has it yet. */

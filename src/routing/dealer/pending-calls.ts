@@ -12,6 +12,8 @@ export interface PendingCall<P extends Peer> {
   readonly caller: CallerState<P>;
   readonly request: RequestId;
   readonly procedure: Uri;
+  /** Rises with each call of this node. */
+  readonly number: number;
   /** Its caller's identity is to be told, whoever the callee is (CID-1). */
   readonly disclose: boolean;
   readonly startedMs: number;
@@ -127,16 +129,18 @@ export class PendingCalls<P extends Peer> {
   make(caller: CallerState<P>, [, request, options, procedure]: Call, terms: CallTerms): PendingCall<P> {
     const { disclose, entry, callee, limitMs } = terms;
     const startedMs = this.#surroundings.nowMs();
+    const key = this.nextKey();
     return {
       caller,
       request,
       procedure,
+      number: key.number,
       disclose,
       startedMs,
       timeout: limitMs === 0 ? undefined : { limitMs, deadlineMs: startedMs + limitMs, stopTimer: undefined },
       entry,
       callee,
-      key: this.nextKey(),
+      key,
       invoke: undefined,
       search: undefined,
       notTaken: undefined,

@@ -24,14 +24,17 @@ export interface Place {
   readonly claim: OpenClaim | undefined;
   /** It may go to a callee other than its own session, so that no later call may pass it (ORD-3). */
   readonly isContested: boolean;
+  /** Set: its callee is chosen already, and is its own session. */
+  readonly isPlaced?: boolean;
 }
 
-/** A CALL that was not forwarded yet. */
+/** A CALL that was not forwarded yet, or goes on to its own session when another callee did not take it. */
 export interface WaitingCall<P extends Peer> {
   readonly call: PendingCall<P>;
   readonly message: Call;
   readonly claim: OpenClaim | undefined;
   readonly isContested: boolean;
+  readonly isPlaced: boolean;
   /** Further chunks of a progressive call. */
   readonly chunks: Call[];
   /** Counts in its line. */
@@ -99,14 +102,22 @@ export class WaitingCalls<P extends Peer> {
     return line.messageCount < maxHeldMessages && line.bytes + message[4].byteLength <= maxHeldBytes;
   }
 
-  add(call: PendingCall<P>, message: Call, { claim, isContested }: Place): void {
+  /** Does a call wait that its session made before? It must not be passed on the way to its own session (ORD-3). O(waiting). */
+  isBehind(call: PendingCall<P>): boolean {
+    if (this.#lines.size === 0) return false;
+    for (const { number } of this.#lines.get(call.caller.peer)?.calls.keys() ?? [])
+      if (number < call.number) return true;
+    return false;
+  }
+
+  add(call: PendingCall<P>, message: Call, { claim, isContested, isPlaced = false }: Place): void {
     const { peer } = call.caller;
     let line = this.#lines.get(peer);
     if (line === undefined) {
       line = { calls: new Map(), contestedCount: 0, messageCount: 0, bytes: 0, lastNumber: 0, overtakenNumber: 0 };
       this.#lines.set(peer, line);
     }
-    line.calls.set(call, { call, message, claim, isContested, chunks: [], number: ++line.lastNumber });
+    line.calls.set(call, { call, message, claim, isContested, isPlaced, chunks: [], number: ++line.lastNumber });
     if (isContested) line.contestedCount++;
     line.messageCount++;
     line.bytes += message[4].byteLength;

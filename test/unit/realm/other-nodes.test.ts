@@ -97,7 +97,7 @@ class SceneNode {
           maxPendingCallsPerSession: 10,
           maxHeldMessages: 1_000,
           maxHeldBytes: 1_000_000,
-          interruptTimeoutMs: 10_000,
+          interruptTimeoutMs: 5_000,
         },
         nowMs: () => 0,
         after: (_delayMs, action) => {

@@ -55,7 +55,7 @@ async function scene(maxRealms: number) {
         maxPendingCallsPerSession: LIMIT,
         maxHeldMessages: 1_000,
         maxHeldBytes: 1_000_000,
-        interruptTimeoutMs: 10_000,
+        interruptTimeoutMs: 5_000,
       },
       nowMs: () => 0,
       after: () => () => undefined,

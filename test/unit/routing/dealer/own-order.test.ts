@@ -116,6 +116,97 @@ describe.each(TOPOLOGIES)('a CALL behind a REGISTER of its own session, $name', 
     ]);
   });
 
+  describe('is not passed by a later call that comes back from another callee to its own session', () => {
+    /** The session holds what matches `p.b` too, and a callee that is not REGISTERED yet what matches it best. */
+    function passing() {
+      const all = scene({ limits: { maxHeldMessages: 4 } });
+      const { session, other, harness } = all;
+      session.registered('p', { match: 'prefix' });
+      const registering = session.register('p.a');
+      const decideOwn = harness.takeDecisions();
+      other.register('p.b');
+      const decideOther = harness.takeDecisions();
+      const first = session.call('p.a', {}, [1]);
+      const second = session.call('p.b', { progress: true, timeoutMs: 50 }, [2]);
+      harness.flush();
+      expect(session.take()).toEqual([]);
+      expect(harness.nodes[0]!.dealer.sizes().waitingCalls).toBe(2);
+      const decide = (): void => {
+        for (const one of [...decideOwn, ...decideOther]) one();
+        harness.flush();
+      };
+      return { ...all, registering, first, second, decide };
+    }
+
+    it('and keeps its order, chunks and all (ORD-3, ORD-5)', () => {
+      const all = passing();
+      const { session, harness, registering, second, decide } = all;
+      session.continueCall(second, 'p.b', {}, [2.5]);
+      session.call('p.c', {}, [3]);
+      decide();
+      expect(brief(session.take())).toEqual([
+        ['REGISTERED', registering],
+        ['INVOCATION', [1]],
+        ['INVOCATION', [2]],
+        ['INVOCATION', [2.5]],
+        ['INVOCATION', [3]],
+      ]);
+      for (const request of [1, 2, 3]) session.yield(request);
+      harness.flush();
+      expectNoLeaks(harness, true);
+    });
+
+    it('and goes on when that one is canceled', () => {
+      const { session, harness, first } = passing();
+      session.cancel(first, 'killnowait');
+      harness.flush();
+      expect(brief(session.take())).toEqual([
+        ['ERROR', first, ErrorUri.CANCELED],
+        ['INVOCATION', [2]],
+      ]);
+    });
+
+    it.each(['CANCEL', 'its timeout', 'too many that wait'])('and is ended by %s while it waits', (end) => {
+      const { session, harness, registering, second, decide } = passing();
+      if (end === 'CANCEL') session.cancel(second, 'kill');
+      else if (end === 'its timeout') harness.nodes[0]!.outlet.advance(50);
+      else for (const chunk of [1, 2, 3]) session.continueCall(second, 'p.b', { progress: true }, [chunk]);
+      const error = { CANCEL: ErrorUri.CANCELED, 'its timeout': ErrorUri.TIMEOUT }[end] ?? ErrorUri.LIMIT_EXCEEDED;
+      expect(brief(session.take())).toEqual([['ERROR', second, error]]);
+      decide();
+      expect(brief(session.take())).toEqual([
+        ['REGISTERED', registering],
+        ['INVOCATION', [1]],
+      ]);
+      session.yield(1);
+      harness.flush();
+      expectNoLeaks(harness, true);
+    });
+
+    it('unless too many wait', () => {
+      const all = scene({ limits: { maxHeldMessages: 1 } });
+      const { session, other, harness } = all;
+      session.registered('p', { match: 'prefix' });
+      session.register('p.a');
+      harness.takeDecisions();
+      other.register('p.b');
+      harness.takeDecisions();
+      session.call('p.a');
+      const second = session.call('p.b');
+      harness.flush();
+      expect(brief(session.take())).toEqual([['ERROR', second, ErrorUri.LIMIT_EXCEEDED]]);
+      expect(harness.nodes[0]!.limitsReached).toEqual(['held_calls']);
+    });
+
+    it('and ends with its session', () => {
+      const { session, harness, decide } = passing();
+      session.leave();
+      decide();
+      expect(harness.nodes[0]!.dealer.sizes()).toMatchObject({ pendingCalls: 0, waitingCalls: 0 });
+      expect(harness.nodes[0]!.outlet.timerCount()).toBe(0);
+    });
+  });
+
   it('goes to who holds the procedure when the REGISTER is refused, and is not passed there (ORD-3)', () => {
     const all = scene();
     const { session, other, harness } = all;
