@@ -33,6 +33,7 @@ export default defineConfig({
       project('simulation', { testTimeout: 900_000 }),
       project('interop', withBrowser),
       project('cluster', { ...withRedis, testTimeout: 600_000, fileParallelism: false }),
+      project('faults', { ...withRedis, testTimeout: 1_800_000, fileParallelism: false }),
       project('demo', { ...withBrowser, testTimeout: 300_000 }),
       project('static', { testTimeout: 300_000 }),
       project('bench', { ...withRedis, testTimeout: 600_000 }),

@@ -3,7 +3,7 @@ import { endOf, type CallRecord, type Plan } from './checker/journal.js';
 import { ownRedis, startScene, type Scene } from './harness/scene.js';
 import { REAPED_MS } from './harness/timings.js';
 import { within } from './harness/wait.js';
-import { ownProcedure } from './harness/workload.js';
+import { ownProcedure } from './harness/roles.js';
 
 const ENDLESS: Plan = { delayMs: 100, progressCount: 1_000, reply: 'result' };
 const SILENT: Plan = { delayMs: 0, progressCount: 0, reply: 'silence' };

@@ -3,7 +3,7 @@ import { figure } from './harness/metrics.js';
 import { ownRedis, startScene } from './harness/scene.js';
 import { HEALED_MS } from './harness/timings.js';
 import { forMs, within } from './harness/wait.js';
-import { TOPICS } from './harness/workload.js';
+import { TOPICS } from './harness/roles.js';
 
 it.each(['pubsub', 'normal'])('comes back each time the store closes all %s connections (G3, G4, G6)', async (type) => {
   const redis = await ownRedis();
@@ -34,7 +34,7 @@ it('reports what is lost when the store drops subscribers that are behind, and e
   for (let round = 0; round < 4; round++) {
     const before = await gaps();
     for (const publisher of scene.load.publishers)
-      for (let count = 0; count < 40; count++) publisher.publish(TOPICS[count % 4]!, count % 2 === 0, ballast);
+      for (let count = 0; count < 40; count++) publisher.publish(TOPICS[count % 4]!, count % 2 === 0, { ballast });
     await within(5_000, 'losses are reported', async () => (await gaps()) > before);
   }
   await scene.sweep(HEALED_MS);

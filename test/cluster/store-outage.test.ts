@@ -6,7 +6,7 @@ import { ownRedis, startScene, type Scene } from './harness/scene.js';
 import { rowsIn } from './harness/store.js';
 import { HEALED_MS, NOTICED_MS, TIMINGS } from './harness/timings.js';
 import { forMs, within } from './harness/wait.js';
-import { ownProcedure } from './harness/workload.js';
+import { ownProcedure } from './harness/roles.js';
 
 const PLAIN: Plan = { delayMs: 0, progressCount: 0, reply: 'result' };
 const ENDLESS: Plan = { delayMs: 100, progressCount: 1_000, reply: 'result' };

@@ -1,9 +1,10 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { root } from './root.js';
 
-const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+const main = join(root, 'dist/main.js');
 
 export interface Exit {
   readonly code: number | null;

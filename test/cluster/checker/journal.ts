@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import type { MatchPolicy } from '../../../src/wamp/options.js';
+import type { CancelMode, InvocationPolicy, MatchPolicy } from '../../../src/wamp/options.js';
 
 /** When something was seen: its place in the one order of all that was seen, and the time since the epoch. */
 export interface Moment {
@@ -12,6 +12,10 @@ export interface SessionRecord {
   readonly member: string;
   /** The router's NodeId. */
   readonly node: string;
+  /** As WELCOME has it; 0: the client does not tell. */
+  readonly id: number;
+  /** False: it did not announce `call_canceling`, so nobody can tell it to stop. */
+  readonly canBeInterrupted: boolean;
   readonly opened: Moment;
   /** By its own will (`left`) or by whatever the router or the connection said. */
   ended: (Moment & { readonly reason: string }) | undefined;
@@ -20,14 +24,22 @@ export interface SessionRecord {
   readonly invocations: InvocationRecord[];
 }
 
-export interface SubscriptionRecord {
+/** What a session asked for and holds once it was granted. */
+interface Holding {
   readonly session: SessionRecord;
-  readonly topic: string;
   readonly match: MatchPolicy;
-  /** SUBSCRIBED; undefined: not yet. */
+  /** SUBSCRIBE or REGISTER, the last one if it was repeated. */
+  asked: Moment;
+  /** Every ERROR that answered, with the request it answered. */
+  readonly refusals: (Moment & { readonly error: string; readonly asked: Moment })[];
+  /** SUBSCRIBED or REGISTERED; undefined: not yet. */
   from: Moment | undefined;
-  /** UNSUBSCRIBE; the end of its session ends it too. */
+  /** UNSUBSCRIBE, UNREGISTER or revoked; the end of its session ends it too. */
   until: Moment | undefined;
+}
+
+export interface SubscriptionRecord extends Holding {
+  readonly topic: string;
 }
 
 export interface EventRecord extends Moment {
@@ -35,21 +47,34 @@ export interface EventRecord extends Moment {
   readonly publication: number;
 }
 
+/** Whom a publication is for, among those subscribed. Lists that are absent restrict nobody (BWL-1, BWL-2). */
+export interface Audience {
+  readonly excludeMe: boolean;
+  readonly eligible?: ReadonlySet<SessionRecord>;
+  readonly exclude?: ReadonlySet<SessionRecord>;
+}
+const EVERYBODY_ELSE: Audience = { excludeMe: true };
+
 export interface PublicationRecord extends Moment {
   readonly number: number;
   readonly session: SessionRecord;
   readonly topic: string;
   readonly acknowledge: boolean;
+  readonly audience: Audience;
   /** PUBLISHED (no error) or ERROR; more than one is a fault of the router. */
   readonly answers: (Moment & { readonly error: string })[];
 }
 
-export interface RegistrationRecord {
-  readonly session: SessionRecord;
+export interface RegistrationRecord extends Holding, CalleeTerms {
   readonly procedure: string;
-  from: Moment | undefined;
-  until: Moment | undefined;
 }
+
+interface CalleeTerms {
+  readonly invoke: InvocationPolicy;
+  /** Invocations it takes at once; 0: no bound. */
+  readonly concurrency: number;
+}
+const ALONE: CalleeTerms & { readonly match: MatchPolicy } = { invoke: 'single', concurrency: 0, match: 'exact' };
 
 /** What the callee is told to do, in the payload of the call. */
 export interface Plan {
@@ -65,7 +90,7 @@ export interface CallRecord extends Moment {
   readonly plan: Plan;
   /** 0: none. */
   readonly timeoutMs: number;
-  canceled: (Moment & { readonly mode: 'kill' | 'killnowait' }) | undefined;
+  canceled: (Moment & { readonly mode: CancelMode }) | undefined;
   /** Everything that answered it, in order. */
   readonly answers: AnswerRecord[];
 }
@@ -83,6 +108,8 @@ export interface InvocationRecord extends Moment {
   readonly session: SessionRecord;
   /** The number that came in its payload. */
   readonly call: number;
+  /** What it came by; undefined: the client does not tell. */
+  readonly registration: RegistrationRecord | undefined;
   answered: Moment | undefined;
   interrupted: Moment | undefined;
 }
@@ -109,13 +136,15 @@ export class Journal {
   }
 
   /** `nodeAt`: which life of its router was there at that time, which may only be known later. */
-  opened(member: string, nodeAt: (ms: number) => string): SessionRecord {
+  opened(member: string, nodeAt: (ms: number) => string, id = 0, canBeInterrupted = true): SessionRecord {
     const opened = this.now();
     const session: SessionRecord = {
       member,
       get node() {
         return nodeAt(opened.ms);
       },
+      id,
+      canBeInterrupted,
       opened,
       ended: undefined,
       events: [],
@@ -131,15 +160,19 @@ export class Journal {
   }
 
   subscribing(session: SessionRecord, topic: string, match: MatchPolicy): SubscriptionRecord {
-    const subscription = { session, topic, match, from: undefined, until: undefined };
+    const subscription = { ...this.#holding(session), topic, match };
     this.subscriptions.push(subscription);
     return subscription;
   }
 
-  registering(session: SessionRecord, procedure: string): RegistrationRecord {
-    const registration = { session, procedure, from: undefined, until: undefined };
+  registering(session: SessionRecord, procedure: string, options: Partial<typeof ALONE> = {}): RegistrationRecord {
+    const registration = { ...this.#holding(session), procedure, ...ALONE, ...options };
     this.registrations.push(registration);
     return registration;
+  }
+
+  #holding(session: SessionRecord): Omit<Holding, 'match'> {
+    return { session, asked: this.now(), refusals: [], from: undefined, until: undefined };
   }
 
   /** SUBSCRIBED or REGISTERED. */
@@ -147,9 +180,27 @@ export class Journal {
     record.from = this.now();
   }
 
-  published(session: SessionRecord, topic: string, acknowledge: boolean): PublicationRecord {
+  refused(record: SubscriptionRecord | RegistrationRecord, error: string): void {
+    record.refusals.push({ ...this.now(), error, asked: record.asked });
+  }
+
+  askedAgain(record: SubscriptionRecord | RegistrationRecord): void {
+    record.asked = this.now();
+  }
+
+  /** UNSUBSCRIBE or UNREGISTER is about to be sent, or it was revoked. */
+  givenUp(record: SubscriptionRecord | RegistrationRecord): void {
+    record.until ??= this.now();
+  }
+
+  published(
+    session: SessionRecord,
+    topic: string,
+    acknowledge: boolean,
+    audience: Audience = EVERYBODY_ELSE,
+  ): PublicationRecord {
     const number = this.publications.length;
-    const publication = { ...this.now(), number, session, topic, acknowledge, answers: [] };
+    const publication = { ...this.now(), number, session, topic, acknowledge, audience, answers: [] };
     this.publications.push(publication);
     return publication;
   }
@@ -169,7 +220,7 @@ export class Journal {
     return call;
   }
 
-  canceled(call: CallRecord, mode: 'kill' | 'killnowait'): void {
+  canceled(call: CallRecord, mode: CancelMode): void {
     call.canceled = { ...this.now(), mode };
   }
 
@@ -182,8 +233,8 @@ export class Journal {
     call.answers.push({ ...this.now(), progress: undefined, progressCount, error });
   }
 
-  invoked(session: SessionRecord, call: number): InvocationRecord {
-    const invocation = { ...this.now(), session, call, answered: undefined, interrupted: undefined };
+  invoked(session: SessionRecord, call: number, registration?: RegistrationRecord): InvocationRecord {
+    const invocation = { ...this.now(), session, call, registration, answered: undefined, interrupted: undefined };
     session.invocations.push(invocation);
     this.invocations.push(invocation);
     return invocation;
@@ -205,8 +256,18 @@ export function endOf(call: CallRecord): AnswerRecord | undefined {
   return call.answers.find(({ progress }) => progress === undefined);
 }
 
-export function endOfHolding({ session, until }: SubscriptionRecord | RegistrationRecord): Moment | undefined {
-  return until ?? session.ended;
+/** When it was given up, refused or lost with its session. */
+export function endOfHolding(record: SubscriptionRecord | RegistrationRecord): Moment | undefined {
+  const { session, until, from, refusals, asked } = record;
+  const last = refusals.at(-1);
+  return until ?? (from === undefined && last?.asked === asked ? last : session.ended);
+}
+
+/** Whether it is for this session, which is subscribed. */
+export function admits({ session: publisher, audience }: PublicationRecord, session: SessionRecord): boolean {
+  const { excludeMe, eligible, exclude } = audience;
+  if (session === publisher && excludeMe) return false;
+  return eligible?.has(session) !== false && exclude?.has(session) !== true;
 }
 
 export function matches(uri: string, pattern: string, match: MatchPolicy): boolean {

@@ -1,8 +1,9 @@
 import { CloseUri, ErrorUri } from '../../../src/wamp/uris.js';
-import { isTroubled, lossOfSession, type Evidence, type Terms } from './judge.js';
+import { endOfTrouble, isMortal, isTroubled, lossOfSession, type Evidence, type Terms } from './judge.js';
 import {
   endOf,
   endOfHolding,
+  matches,
   type CallRecord,
   type InvocationRecord,
   type Journal,
@@ -16,6 +17,8 @@ export const APP_INTERRUPTED = 'com.load.interrupted';
 
 /** Timers of router and client tick in their own time. */
 const TIMER_SLACK_MS = 20;
+/** How long a caller's node may take a callee for busy that is not any more. */
+const BUSY_MEMORY_MS = 1_500;
 
 export function judgeCalls(journal: Journal, evidence: Evidence, terms: Terms): string[] {
   const invocations = new Map<number, InvocationRecord[]>();
@@ -75,14 +78,21 @@ function judgeAnswers({ answers, canceled }: CallRecord, what: string): string[]
 }
 
 /** It ended in time, unless its caller went (G3). */
-function judgeTime({ terms }: Judgement, call: CallRecord, what: string): string[] {
+function judgeTime(judgement: Judgement, call: CallRecord, what: string): string[] {
+  const { terms } = judgement;
   const end = endOf(call);
-  const limitMs = call.ms + dueMs(call) + terms.answerMs;
+  const limitMs = endOfTrouble(terms, nodesOf(judgement, call), call.ms + dueMs(call)) + terms.answerMs;
   if (end === undefined) {
     const ended = lossOfSession(call.session);
     return ended === undefined || ended.ms > limitMs ? [`G3: ${what} never ended`] : [];
   }
   return end.ms > limitMs ? [`G3: ${what} ended after ${Math.round(end.ms - call.ms)} ms`] : [];
+}
+
+/** Nodes that may have to do with it. */
+function nodesOf(judgement: Judgement, call: CallRecord): string[] {
+  const holders = holdersDuring(judgement, call, endOf(call)?.ms ?? Infinity);
+  return [call.session.node, ...holders.map(({ session }) => session.node)];
 }
 
 /** What the call takes when nothing goes wrong. */
@@ -93,15 +103,18 @@ function dueMs({ plan, timeoutMs, canceled, ms }: CallRecord): number {
 
 /** Whoever still works on a call that is over, or whose caller has gone, is told to stop (G5, DLR-11). */
 function judgeInterrupts(
-  { terms }: Judgement,
+  judgement: Judgement,
   call: CallRecord,
   invocations: readonly InvocationRecord[],
   what: string,
 ): string[] {
   const end = endOf(call) ?? call.session.ended;
-  if (end === undefined) return [];
+  // `skip` leaves the callee at work on purpose.
+  if (end === undefined || call.canceled?.mode === 'skip') return [];
+  const { terms } = judgement;
   return invocations.flatMap(({ session, answered, interrupted }) => {
-    const limitMs = end.ms + terms.answerMs;
+    if (!session.canBeInterrupted) return [];
+    const limitMs = endOfTrouble(terms, [call.session.node, session.node], end.ms) + terms.answerMs;
     const hasStopped = [answered, interrupted, session.ended].some((stop) => stop !== undefined && stop.ms <= limitMs);
     return hasStopped ? [] : [`DLR-11: ${what} is over, but ${session.member} was not interrupted`];
   });
@@ -142,11 +155,11 @@ function whyWrong(
     case ErrorUri.TIMEOUT:
       return timeoutMs > 0 && endMs - ms >= timeoutMs - TIMER_SLACK_MS ? undefined : 'its time was not up';
     case ErrorUri.CANCELED:
-      if (canceled !== undefined || invocations.some(({ session }) => endedBefore(session, endMs))) return undefined;
+      if (canceled !== undefined || mayHaveLost(judgement, call, endMs)) return undefined;
       return whyUntroubled(judgement, call, endMs);
     case ErrorUri.NO_SUCH_PROCEDURE:
     case ErrorUri.NO_AVAILABLE_CALLEE:
-      return invocations.length > 0 ? 'it was invoked' : whyNotFound(judgement, call, endMs);
+      return invocations.length > 0 ? 'it was invoked' : whyNotFound(judgement, call, endMs, error);
     case ErrorUri.NETWORK_FAILURE:
       return whyUntroubled(judgement, call, endMs);
     case ErrorUri.UNAVAILABLE:
@@ -161,6 +174,11 @@ function whyWrong(
 /** By a node that leaves, with either farewell. */
 function isSentAway({ ended }: SessionRecord): boolean {
   return ended?.reason === CloseUri.SYSTEM_SHUTDOWN || ended?.reason.startsWith('closed 1012') === true;
+}
+
+/** A callee that ended may have had the call, also if it was not there any more to see it. */
+function mayHaveLost(judgement: Judgement, call: CallRecord, endMs: number): boolean {
+  return holdersDuring(judgement, call, endMs).some(({ session }) => endedBefore(session, endMs));
 }
 
 /** The end of a session is seen by its client a little after the router acts on it, or before. */
@@ -189,47 +207,75 @@ function whyUntroubled(judgement: Judgement, call: CallRecord, endMs: number): s
   return isAfterGap ? undefined : 'nothing was wrong with any node it needs';
 }
 
-/** A callee on a node that was well, and can be reached, held the procedure all the time (G2). */
-function whyNotFound(judgement: Judgement, call: CallRecord, endMs: number): string | undefined {
+/**
+ * A callee on a node that nobody may take for dead held the procedure all the time (G2): what cannot be reached is
+ * `network_failure`, whatever the store or the caller's node went through (G6).
+ */
+function whyNotFound(judgement: Judgement, call: CallRecord, endMs: number, error: string): string | undefined {
   const { terms } = judgement;
-  const here = call.session.node;
   const sure = holdersDuring(judgement, call, endMs).find((holder) => {
+    const { session, from, asked } = holder;
     const end = endOfHolding(holder);
-    const holds =
-      holder.from !== undefined && holder.from.at < call.at && (end === undefined || end.ms > endMs + terms.ghostMs);
-    const isWell = (node: string): boolean => !isTroubled(terms, node, call.ms - terms.noticeMs, endMs);
-    return holds && (holder.session.node === here || (isWell(here) && isWell(holder.session.node)));
+    // The registering session's own calls wait for its REGISTERED (G10).
+    const isThere = from !== undefined && (session === call.session ? asked : from).at < call.at;
+    const holds = isThere && (end === undefined || end.ms > endMs + terms.ghostMs);
+    const isFull = error === ErrorUri.NO_AVAILABLE_CALLEE && mayBeFull(holder, call.ms, endMs);
+    const isDead = session.node !== call.session.node && isMortal(terms, [session.node], call.ms, endMs);
+    return holds && !isFull && !isDead && !hasRival(judgement, holder, call, endMs);
   });
   return sure === undefined ? undefined : `${sure.session.member} on ${sure.session.node} holds it`;
+}
+
+/** Another node may have known of its work in hand for a while longer. */
+function mayBeFull({ session, concurrency }: RegistrationRecord, fromMs: number, toMs: number): boolean {
+  if (concurrency === 0) return false;
+  const atWork = session.invocations.filter(
+    ({ ms, answered, interrupted }) =>
+      ms <= toMs + BUSY_MEMORY_MS && ((answered ?? interrupted)?.ms ?? Infinity) >= fromMs - BUSY_MEMORY_MS,
+  );
+  return atWork.length >= concurrency;
+}
+
+/** Somebody takes the procedure over, or has done so and left again. */
+function hasRival(judgement: Judgement, holder: RegistrationRecord, call: CallRecord, endMs: number): boolean {
+  if (holder.invoke !== 'single') return false;
+  return holdersDuring(judgement, call, endMs).some((one) => one !== holder);
+}
+
+/** When it ended, or when its node was known to be dead. */
+export function lastKnownMs(terms: Terms, record: RegistrationRecord): number {
+  const end = endOfHolding(record);
+  return end === undefined ? Infinity : endOfTrouble(terms, [record.session.node], end.ms);
 }
 
 function holdersDuring({ journal, terms }: Judgement, call: CallRecord, endMs: number): RegistrationRecord[] {
   return journal.registrations.filter(
     (one) =>
-      one.procedure === call.procedure &&
-      (one.from?.ms ?? Infinity) <= endMs &&
-      (endOfHolding(one)?.ms ?? Infinity) >= call.ms - terms.ghostMs,
+      matches(call.procedure, one.procedure, one.match) &&
+      one.asked.ms <= endMs &&
+      lastKnownMs(terms, one) >= call.ms - terms.ghostMs,
   );
 }
 
 /**
  * Between one caller and one callee, in the order of the calls (ORD-3). Only a call that went to another callee first comes
- * late (RRT-1, SHR-7): what nobody else ever held did not.
+ * late (RRT-1, SHR-7): what nobody else held at the time did not.
  */
-function judgeInvocations({ journal, evidence }: Judgement, session: SessionRecord): string[] {
-  const isShared = (procedure: string): boolean =>
-    journal.registrations.filter((one) => one.procedure === procedure).length > 1;
+function judgeInvocations(judgement: Judgement, session: SessionRecord): string[] {
+  const { journal, evidence } = judgement;
   const violations: string[] = [];
   const lastOf = new Map<SessionRecord, number>();
-  for (const { call: number } of session.invocations) {
+  for (const { call: number, ms } of session.invocations) {
     const call = journal.calls[number];
     if (call === undefined) {
       violations.push(`BRK-9: ${session.member} was invoked for call ${number}, which nobody made`);
       continue;
     }
     const last = lastOf.get(call.session) ?? -1;
-    if (number < last && !(isShared(call.procedure) && evidence.reroutedCount(call.session.node) > 0))
-      violations.push(`G1, ORD-3: ${session.member} got call ${number} after the later ${last}`);
+    const mayBeRerouted =
+      evidence.reroutedCount(call.session.node) > 0 && holdersDuring(judgement, call, ms).length > 1;
+    if (number < last && !mayBeRerouted)
+      violations.push(`G1, ORD-3: ${session.member} got call ${number} to ${call.procedure} after the later ${last}`);
     lastOf.set(call.session, Math.max(last, number));
   }
   return violations;

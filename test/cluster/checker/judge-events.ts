@@ -1,7 +1,10 @@
-import { lossOfSession, type Evidence, type Terms } from './judge.js';
+import { ErrorUri } from '../../../src/wamp/uris.js';
+import { endOfTrouble, lossOfSession, wasTrouble, type Evidence, type Terms } from './judge.js';
 import {
+  admits,
   endOfHolding,
   matches,
+  type EventRecord,
   type Journal,
   type PublicationRecord,
   type SessionRecord,
@@ -20,11 +23,13 @@ export function judgeEvents(journal: Journal, evidence: Evidence, terms: Terms):
 }
 
 /** Order between each publisher and this session (G1), no event twice per subscription (G4), none that is not due. */
-function judgeArrivals({ publications }: Journal, session: SessionRecord): string[] {
+function judgeArrivals(journal: Journal, session: SessionRecord): string[] {
+  const { publications } = journal;
   const violations: string[] = [];
   const lastOf = new Map<SessionRecord, number>();
   const seen = new Map<SubscriptionRecord, Set<number>>();
-  for (const { subscription, publication: number } of session.events) {
+  for (const event of session.events) {
+    const { subscription, publication: number } = event;
     const publication = publications[number];
     const what = `${session.member} got publication ${number} for ${subscription.match} "${subscription.topic}"`;
     if (publication === undefined) {
@@ -33,19 +38,32 @@ function judgeArrivals({ publications }: Journal, session: SessionRecord): strin
     }
     if (!matches(publication.topic, subscription.topic, subscription.match))
       violations.push(`PBS-1: ${what}, but it was made to "${publication.topic}"`);
-    if (publication.session === session) violations.push(`BRK-7: ${what}, but made it itself`);
+    if (publication.session === session && publication.audience.excludeMe)
+      violations.push(`BRK-7: ${what}, but made it itself`);
+    else if (!admits(publication, session)) violations.push(`BWL-1: ${what}, which was not for it`);
     const got = seen.get(subscription) ?? new Set();
     seen.set(subscription, got);
     if (got.has(number)) violations.push(`G4: ${what} twice`);
     got.add(number);
     const last = lastOf.get(publication.session) ?? -1;
-    if (number < last) violations.push(`G1: ${what} after the later ${last} of ${publication.session.member}`);
+    if (number < last && !mayBeOvertaken(journal, publication, event))
+      violations.push(`G1: ${what} after the later ${last} of ${publication.session.member}`);
     lastOf.set(publication.session, Math.max(last, number));
   }
   return violations;
 }
 
-function judgeAcknowledgements({ publications }: Journal, evidence: Evidence, { answerMs }: Terms): string[] {
+/** UNSUBSCRIBE does not wait: what a session published itself and waits for a SUBSCRIBED stays behind then (G10). */
+function mayBeOvertaken({ subscriptions }: Journal, publication: PublicationRecord, event: EventRecord): boolean {
+  const { session, from } = event.subscription;
+  if (publication.session !== session || from === undefined || publication.at > from.at) return false;
+  return subscriptions.some(
+    ({ session: other, until }) =>
+      other === session && until !== undefined && until.at > publication.at && until.at < event.at,
+  );
+}
+
+function judgeAcknowledgements({ publications }: Journal, evidence: Evidence, terms: Terms): string[] {
   return publications.flatMap(({ number, acknowledge, answers, session, ms }) => {
     const what = `publication ${number} of ${session.member}`;
     if (!acknowledge) return answers.length === 0 ? [] : [`BRK-6: ${what} was answered unasked`];
@@ -53,10 +71,24 @@ function judgeAcknowledgements({ publications }: Journal, evidence: Evidence, { 
     const [answer] = answers;
     if (answer === undefined) return lossOfSession(session) === undefined ? [`G4: ${what} was never answered`] : [];
     const tookMs = Math.round(answer.ms - ms);
-    return tookMs > answerMs + evidence.latenessMs(ms, answer.ms)
-      ? [`G4: ${what} was answered after ${tookMs} ms`]
-      : [];
+    const limitMs = endOfTrouble(terms, [session.node], ms) - ms + terms.answerMs + evidence.latenessMs(ms, answer.ms);
+    if (tookMs > limitMs) return [`G4: ${what} was answered after ${tookMs} ms`];
+    const reason = answer.error === '' ? undefined : whyWrong(evidence, terms, ms, answer);
+    return reason === undefined ? [] : [`G4: ${what} was answered ${answer.error}: ${reason}`];
   });
+}
+
+/** A publication is refused only while some node cannot be reached, or when it is too large (G6). */
+function whyWrong(
+  evidence: Evidence,
+  terms: Terms,
+  ms: number,
+  answer: { readonly ms: number; readonly error: string },
+): string | undefined {
+  if (answer.error === ErrorUri.LIMIT_EXCEEDED) return undefined;
+  if (answer.error !== ErrorUri.NETWORK_FAILURE) return 'nobody says so';
+  const isTroubled = wasTrouble(terms, ms - terms.noticeMs, answer.ms);
+  return isTroubled || evidence.latenessMs(ms, answer.ms) > 0 ? undefined : 'nothing was wrong with any node';
 }
 
 /** Each publication after SUBSCRIBED has come, or something says why not (G2, G4). */
@@ -64,8 +96,9 @@ function judgeLosses(journal: Journal, evidence: Evidence, terms: Terms): string
   const violations: string[] = [];
   // A refusal is counted once, whatever the number of subscribers that would have got it.
   const refused = new Map<string, Set<number>>();
-  for (const { publication, subscription, got } of lossesIn(journal)) {
-    if (isExplained(publication, subscription, got, evidence, terms)) continue;
+  for (const loss of lossesIn(journal)) {
+    const { publication, subscription } = loss;
+    if (isExplained(loss, evidence, terms)) continue;
     if (mayBeRefused(publication, subscription)) {
       const numbers = refused.get(publication.session.node) ?? new Set();
       refused.set(publication.session.node, numbers.add(publication.number));
@@ -89,51 +122,65 @@ interface Loss {
   readonly subscription: SubscriptionRecord;
   /** The last publication of the same publisher that came to the same session. */
   readonly got: number;
+  /** And to this subscription. */
+  readonly gotHere: number;
 }
 
 function* lossesIn({ subscriptions, publications }: Journal): Generator<Loss> {
   for (const subscription of subscriptions) {
-    const { session, from, topic, match } = subscription;
+    const { session, asked, from, topic, match } = subscription;
     if (from === undefined) continue;
     const endAt = endOfHolding(subscription)?.at ?? Infinity;
     const received = new Set<number>();
     const lastOf = new Map<SessionRecord, number>();
+    const lastHereOf = new Map<SessionRecord, number>();
     for (const event of session.events) {
-      if (event.subscription === subscription) received.add(event.publication);
+      const isHere = event.subscription === subscription;
+      if (isHere) received.add(event.publication);
       const publisher = publications[event.publication]?.session;
-      if (publisher !== undefined) lastOf.set(publisher, event.publication);
+      if (publisher === undefined) continue;
+      lastOf.set(publisher, event.publication);
+      if (isHere) lastHereOf.set(publisher, event.publication);
     }
+    const lastIn = (last: ReadonlyMap<SessionRecord, number>, { session: publisher }: PublicationRecord): number =>
+      last.get(publisher) ?? -1;
     for (const publication of publications) {
+      // What a session publishes itself waits for its SUBSCRIBED (G10).
+      const since = publication.session === session ? asked.at : from.at;
       const isDue =
-        publication.at > from.at &&
+        publication.at > since &&
         publication.at < endAt &&
-        publication.session !== session &&
-        matches(publication.topic, topic, match);
+        matches(publication.topic, topic, match) &&
+        admits(publication, session);
       if (isDue && !received.has(publication.number))
-        yield { publication, subscription, got: lastOf.get(publication.session) ?? -1 };
+        yield {
+          publication,
+          subscription,
+          got: lastIn(lastOf, publication),
+          gotHere: lastIn(lastHereOf, publication),
+        };
     }
   }
 }
 
-function isExplained(
-  publication: PublicationRecord,
-  subscription: SubscriptionRecord,
-  lastGot: number,
-  evidence: Evidence,
-  { noticeMs, endingMs }: Terms,
-): boolean {
+function isExplained({ publication, subscription, got, gotHere }: Loss, evidence: Evidence, terms: Terms): boolean {
   const { session: publisher, answers, number, ms } = publication;
   if (answers.some(({ error }) => error !== '')) return true;
+  const [at, from] = [subscription.session.node, publisher.node];
+  // What made things late made more of them be under way.
+  const lateMs = endOfTrouble(terms, [at, from], ms);
+  const wasUnderWay = (end: { readonly ms: number } | undefined): boolean =>
+    end !== undefined && lateMs >= end.ms - terms.endingMs - evidence.latenessMs(ms, end.ms);
   // Who ends loses what was under way: the last things, never something in between.
-  const isTail = lastGot < number;
   const isUnconfirmed = answers.length === 0;
   const ends = [lossOfSession(subscription.session), isUnconfirmed ? lossOfSession(publisher) : undefined];
-  const isInTime = (endMs: number): boolean => ms >= endMs - endingMs - evidence.latenessMs(ms, endMs);
-  if (isTail && ends.some((end) => end !== undefined && isInTime(end.ms))) return true;
-  const [at, from] = [subscription.session.node, publisher.node];
+  if (got < number && ends.some(wasUnderWay)) return true;
+  if (gotHere < number && wasUnderWay(subscription.until)) return true;
   return (
     at !== from &&
-    evidence.gapsMs(at, from).some((gap) => gap >= ms - SLACK_MS && gap <= ms + noticeMs + evidence.latenessMs(ms, gap))
+    evidence
+      .gapsMs(at, from)
+      .some((gap) => gap >= ms - SLACK_MS && gap <= lateMs + terms.noticeMs + evidence.latenessMs(ms, gap))
   );
 }
 

@@ -1,5 +1,6 @@
 import { judgeCalls } from './judge-calls.js';
 import { judgeEvents } from './judge-events.js';
+import { judgeHoldings } from './judge-holdings.js';
 import type { Journal, SessionRecord } from './journal.js';
 
 /** What the routers themselves say about losses: their metrics and logs. */
@@ -18,6 +19,10 @@ export interface Evidence {
 export interface Trouble {
   /** Absent: all nodes. */
   readonly nodes?: readonly string[];
+  /** They may be declared dead by it, or are. */
+  readonly isMortal?: boolean;
+  /** It makes things late. Nothing may fail by it. */
+  readonly isDelay?: boolean;
   readonly fromMs: number;
   readonly toMs: number;
 }
@@ -41,21 +46,24 @@ export interface Terms {
 
 /** Why a session ended: by its own will, when all it asked for was answered. It excuses nothing. */
 export const LEFT = 'left';
+/** By its own will, in the middle of whatever it did: what was under way may be lost with it. */
+export const DROPPED = 'dropped';
 
-/** Everything the journal shows that breaks G1, G2, G3, G4 or G6, each with the promise it breaks. */
+/** Everything the journal shows that breaks a promise, each with its id. */
 export function judge(journal: Journal, evidence: Evidence, terms: Terms): string[] {
   return [
     ...journal.oddities,
     ...judgeSessions(journal, terms),
     ...judgeEvents(journal, evidence, terms),
     ...judgeCalls(journal, evidence, terms),
+    ...judgeHoldings(journal, evidence, terms),
   ];
 }
 
 /** Clients of nodes that nothing happened to stay connected (G6). */
 function judgeSessions({ sessions }: Journal, { sacrificed }: Terms): string[] {
   return sessions.flatMap(({ member, node, ended }) =>
-    ended === undefined || ended.reason === LEFT || sacrificed.has(node)
+    ended === undefined || [LEFT, DROPPED].includes(ended.reason) || sacrificed.has(node)
       ? []
       : [`G6: ${member} lost its session on ${node}: ${ended.reason}`],
   );
@@ -65,11 +73,43 @@ function judgeSessions({ sessions }: Journal, { sacrificed }: Terms): string[] {
 export function isTroubled({ troubles }: Terms, node: string, fromMs: number, toMs: number): boolean {
   return troubles.some(
     (trouble) =>
-      (trouble.nodes === undefined || trouble.nodes.includes(node)) && trouble.fromMs <= toMs && trouble.toMs >= fromMs,
+      trouble.isDelay !== true &&
+      (trouble.nodes === undefined || trouble.nodes.includes(node)) &&
+      trouble.fromMs <= toMs &&
+      trouble.toMs >= fromMs,
   );
 }
 
-/** When the router, or the connection to it, ended the session. */
+/** As `isTroubled`, of any node. */
+export function wasTrouble({ troubles }: Terms, fromMs: number, toMs: number): boolean {
+  return troubles.some((trouble) => trouble.isDelay !== true && trouble.fromMs <= toMs && trouble.toMs >= fromMs);
+}
+
+/** One of these nodes may have been declared dead in that time. */
+export function isMortal({ troubles }: Terms, nodes: readonly string[], fromMs: number, toMs: number): boolean {
+  return troubles.some(
+    (trouble) =>
+      trouble.isMortal === true &&
+      trouble.fromMs <= toMs &&
+      trouble.toMs >= fromMs &&
+      nodes.some((node) => trouble.nodes?.includes(node)),
+  );
+}
+
+/**
+ * The end of the last trouble of one of these nodes that was on at that time, or met what was under way then; that time,
+ * if there was none.
+ */
+export function endOfTrouble({ troubles, endingMs }: Terms, nodes: readonly string[], ms: number): number {
+  let endMs = ms;
+  for (const trouble of [...troubles].sort((one, other) => one.fromMs - other.fromMs)) {
+    const concerns = trouble.nodes === undefined || nodes.some((node) => trouble.nodes?.includes(node));
+    if (concerns && trouble.fromMs <= endMs + endingMs && trouble.toMs > endMs) endMs = trouble.toMs;
+  }
+  return endMs;
+}
+
+/** When the session ended, unless in good order: by the router, by its connection, or in the middle of something. */
 export function lossOfSession({ ended }: SessionRecord): SessionRecord['ended'] {
   return ended?.reason === LEFT ? undefined : ended;
 }

@@ -64,13 +64,19 @@ export class AppMember extends LibraryMember {
     for (const subscription of subscriptions) {
       const { topic, match } = subscription;
       const handler = ({ args }: Payload): void => this.journal.event(subscription, args[0] as number);
-      await untilGranted(record, () => client.subscribe(topic, handler, match === 'exact' ? {} : { match }));
+      await untilGranted(record, () => {
+        this.journal.askedAgain(subscription);
+        return client.subscribe(topic, handler, match === 'exact' ? {} : { match });
+      });
       this.journal.granted(subscription);
     }
     for (const [index, registration] of registrations.entries()) {
       const { procedure } = registration;
       const options = offered[index]?.[1] ?? {};
-      await untilGranted(record, () => client.register(procedure, (called) => this.work(record, called), options));
+      await untilGranted(record, () => {
+        this.journal.askedAgain(registration);
+        return client.register(procedure, (called) => this.work(record, called), options);
+      });
       this.journal.granted(registration);
     }
     this.isComplete = true;

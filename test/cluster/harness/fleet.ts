@@ -13,6 +13,10 @@ export interface FleetOptions {
   readonly prefix: string;
   /** More settings: `drain.periodMs=100`. */
   readonly settings?: readonly string[];
+  /** How nodes watch each other: as short as in `timings.ts`, or by default settings. */
+  readonly timings?: 'short' | 'default';
+  /** More of the environment. */
+  readonly variables?: Readonly<Record<string, string>>;
 }
 
 /** How far from a moment a delay may be that explains what was late there, and how many may have come one after the other. */
@@ -47,11 +51,12 @@ export class Fleet implements Entrance {
 
   /** A new process at that place. */
   async startAt(index: number): Promise<Router> {
-    const { backplane, prefix, settings = [] } = this.#options;
+    const { backplane, prefix, settings = [], timings = 'short', variables: given = {} } = this.#options;
     const url = backplane(index);
-    const store = url === 'memory' ? [] : timingSettings(prefix);
+    const watching = timings === 'short' ? timingSettings(prefix) : [`backplane.redis.prefix=${prefix}`];
+    const store = url === 'memory' ? [] : watching;
     const words = ['listen.port=0', 'ops.port=0', 'demo.enabled=false', ...store, ...settings];
-    const variables = url === 'memory' ? {} : { GANTRY_BACKPLANE_URL: url };
+    const variables = url === 'memory' ? given : { ...given, GANTRY_BACKPLANE_URL: url };
     const router = new Router(`n${index}`, ['start', ...words.flatMap((word) => ['--set', word])], variables);
     this.#all.push(router);
     await router.ready();

@@ -11,7 +11,9 @@ import type {
   SessionRecord,
   SubscriptionRecord,
 } from '../checker/journal.js';
-import type { CallOptions, Member, Order, Role } from './member.js';
+import type { Order } from './desk.js';
+import type { Member, Role } from './member.js';
+import type { CallOptions } from './raw-session.js';
 
 /** A member on one of the client libraries. They publish acknowledged, and do not tell when something was asked and is not answered. */
 export abstract class LibraryMember implements Member {

@@ -18,7 +18,8 @@ export function judgeGone(routers: readonly Router[]): string[] {
 }
 
 /** A node says that it is not ready only while something is wrong with it. That it does say so scenarios ask by themselves. */
-export function judgeReadiness(routers: readonly Router[], terms: Terms): string[] {
+export function judgeReadiness(routers: readonly Router[], given: Terms): string[] {
+  const terms = { ...given, troubles: given.troubles.map((trouble) => ({ ...trouble, isDelay: false })) };
   return routers.flatMap(({ name, lives, working }) => {
     const wrong = working.find(
       ({ ready, ms }) => ready === false && !lives.some((node) => isTroubled(terms, node, ms - SAMPLE_SLACK_MS, ms)),

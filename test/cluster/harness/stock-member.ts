@@ -74,6 +74,7 @@ export class StockAutobahn extends StockMember {
     try {
       for (const subscription of subscriptions) {
         const { topic, match } = subscription;
+        this.journal.askedAgain(subscription);
         await client.subscribe(
           topic,
           this.handler(() => subscription),
@@ -82,6 +83,7 @@ export class StockAutobahn extends StockMember {
         this.journal.granted(subscription);
       }
       for (const registration of registrations) {
+        this.journal.askedAgain(registration);
         await client.register(registration.procedure, (called) => this.work(record, called));
         this.journal.granted(registration);
       }
@@ -139,6 +141,8 @@ export class StockWampy extends StockMember {
     const counts = this.#counts;
     const next = this.#wanted![kind][counts[kind]++];
     if (next === undefined) return;
+    // The library asks when it sees fit.
+    this.journal.askedAgain(next);
     this.journal.granted(next);
     const { subscriptions, registrations } = this.#wanted!;
     this.isComplete = counts.subscriptions === subscriptions.length && counts.registrations === registrations.length;

@@ -1,36 +1,13 @@
-import { type CallRecord, type Journal, type Plan, type PublicationRecord } from '../checker/journal.js';
+import { type CallRecord, type Journal, type PublicationRecord } from '../checker/journal.js';
 import { AppMember } from './app-member.js';
 import type { LibraryMember } from './library-member.js';
+import type { Load } from './load.js';
 import { RawMember, type Entrance, type Member } from './member.js';
+import { callee, KINDS, ownProcedure, PLAIN, PROGRESSIVE, SHARED, subscriber, TOPICS } from './roles.js';
 import { StockAutobahn, StockWampy } from './stock-member.js';
 
-export const TOPICS = ['com.load.t0', 'com.load.t1', 'com.load.t2', 'com.load.t3'] as const;
-const SHARED = ['com.work.first', 'com.work.random', 'com.work.roundrobin'] as const;
 const STOCK = { autobahn: StockAutobahn, wampy: StockWampy } as const;
 const APPS = ['com.work.autobahn', 'com.work.wampy'] as const;
-
-const PLAIN: Plan = { delayMs: 0, progressCount: 0, reply: 'result' };
-const PROGRESSIVE: Plan = { delayMs: 40, progressCount: 5, reply: 'result' };
-const SLOW: Plan = { delayMs: 300, progressCount: 0, reply: 'result' };
-const FAILING: Plan = { delayMs: 0, progressCount: 0, reply: 'error' };
-const SILENT: Plan = { delayMs: 0, progressCount: 0, reply: 'silence' };
-
-/** What callers ask for, in turn. */
-const KINDS: readonly { readonly plan: Plan; readonly timeoutMs?: number; readonly cancel?: 'kill' | 'killnowait' }[] =
-  [
-    { plan: PLAIN },
-    { plan: PROGRESSIVE },
-    { plan: PLAIN },
-    { plan: SLOW },
-    { plan: FAILING },
-    { plan: PLAIN },
-    { plan: SILENT, timeoutMs: 400 },
-    { plan: PLAIN },
-    { plan: { ...PROGRESSIVE, delayMs: 5 } },
-    { plan: SILENT, cancel: 'kill' },
-    { plan: PLAIN },
-    { plan: SILENT, cancel: 'killnowait' },
-  ];
 
 export interface WorkloadOptions {
   readonly nodeCount: number;
@@ -44,8 +21,8 @@ export interface WorkloadOptions {
 const CANCEL_AFTER_MS = 60;
 const APP_PERIOD_MS = 100;
 
-/** Everybody who talks to a cluster in a scenario. */
-export class Workload {
+/** Everybody of the scenarios of this project. */
+export class Workload implements Load {
   readonly publishers: readonly RawMember[];
   readonly callers: readonly RawMember[];
   readonly members: readonly Member[];
@@ -90,7 +67,10 @@ export class Workload {
     return this.members.every(({ session }) => session !== undefined);
   }
 
-  /** Those that are not there, or have not all they want. */
+  get sweepCount(): number {
+    return this.publishers.length * TOPICS.length;
+  }
+
   get missing(): string[] {
     return this.members.filter(({ session }) => session === undefined).map(({ role }) => role.name);
   }
@@ -99,7 +79,6 @@ export class Workload {
     for (const member of this.members) member.start();
   }
 
-  /** Publishes and calls until `pause`. */
   run(): void {
     const { publicationsPerSecond = 40, callsPerSecond = 30 } = this.#options;
     for (const member of this.publishers) this.#every(1_000 / publicationsPerSecond, (turn) => publish(member, turn));
@@ -116,12 +95,10 @@ export class Workload {
     for (const timer of this.#timers.splice(0)) clearInterval(timer);
   }
 
-  /** One acknowledged publication to every topic by every publisher. */
   publishEverywhere(): PublicationRecord[] {
     return this.publishers.flatMap((member) => TOPICS.flatMap((topic) => member.publish(topic, true) ?? []));
   }
 
-  /** One call of every procedure by every caller. */
   callEverywhere(): CallRecord[] {
     return this.callers.flatMap((member) =>
       this.procedures.flatMap((procedure) => member.call(procedure, PLAIN) ?? []),
@@ -156,30 +133,4 @@ export class Workload {
 function publish(member: RawMember, turn: number): void {
   // Every second one of every topic.
   member.publish(TOPICS[turn % TOPICS.length]!, Math.floor(turn / TOPICS.length) % 2 === 0);
-}
-
-export function ownProcedure(home: number): string {
-  return `com.work.own${home}`;
-}
-
-function subscriber(home: number, match: 'exact' | 'prefix' | 'wildcard') {
-  const patterns = { exact: ['com.load.t0', 'com.load.t1'], prefix: ['com.load'], wildcard: ['com..t2', 'com.load.'] };
-  const serializers = { exact: 'json', prefix: 'msgpack', wildcard: 'cbor' } as const;
-  return {
-    name: `${match}${home}`,
-    home,
-    serializer: serializers[match],
-    subscriptions: patterns[match].map((pattern) => [pattern, match] as const),
-  };
-}
-
-function callee(home: number) {
-  return {
-    name: `callee${home}`,
-    home,
-    registrations: [
-      [ownProcedure(home), {}] as const,
-      ...SHARED.map((procedure) => [procedure, { invoke: procedure.split('.')[2]!, concurrency: 64 }] as const),
-    ],
-  };
 }

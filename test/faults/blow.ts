@@ -1,0 +1,172 @@
+import { forMs } from '../cluster/harness/wait.js';
+import type { Arena } from './arena.js';
+import { MORTAL_MS, type Fault, type FaultOf } from './fault.js';
+
+/** A fault that has been done, and undone as far as it is. */
+export interface Struck {
+  /** From when on all may heal. */
+  readonly healsFromMs: number;
+  /** All works again. */
+  readonly over: () => void;
+  /** What is left to do then. */
+  readonly after?: () => Promise<void>;
+  /** Nodes that have died by it. */
+  readonly dead?: readonly string[];
+}
+
+/** Does to the cluster what the fault says; what the clients may notice of it is granted to the nodes, and no more. */
+export function strike(arena: Arena, fault: Fault): Promise<Struck> {
+  switch (fault.what) {
+    case 'kill':
+      return kill(arena, fault);
+    case 'pause':
+      return pause(arena, fault);
+    case 'roll':
+      return roll(arena);
+    case 'join':
+      return join(arena, fault);
+    case 'restart-store':
+      return restartStore(arena, fault);
+    case 'freeze-store':
+      return freezeStore(arena, fault);
+    case 'flush-store':
+      return unnoticed(() => arena.store.flushAll());
+    case 'flush-scripts':
+      return unnoticed(() => arena.store.command('SCRIPT', 'FLUSH'));
+    case 'fill-store':
+      return fillStore(arena, fault);
+    case 'kill-connections':
+      return killConnections(arena, fault);
+    case 'reset-connections':
+      return resetConnections(arena, fault);
+    case 'cut':
+    case 'hold':
+    case 'lose':
+      return cutOff(arena, fault);
+    case 'delay':
+    case 'throttle':
+      return slow(arena, fault);
+    case 'fail-over':
+      throw new Error('a failover needs Sentinels');
+  }
+}
+
+async function kill(arena: Arena, { places, backAfterMs }: FaultOf<'kill'>): Promise<Struck> {
+  const { scene } = arena;
+  const victims = places.map((place) => arena.router(place));
+  const dead = victims.map(({ node }) => node);
+  for (const victim of victims) scene.sacrifice(victim);
+  const trouble = scene.trouble(...victims);
+  const killedMs = Date.now();
+  await Promise.all(victims.map((victim) => victim.kill()));
+  const restart = async (): Promise<void> => {
+    await Promise.all(places.map((place) => scene.fleet.startAt(place)));
+  };
+  if (places.length < arena.nodeCount && backAfterMs > 0)
+    return { healsFromMs: killedMs, over: () => trouble.over(), after: restart, dead };
+  await forMs(backAfterMs);
+  await restart();
+  return { healsFromMs: Date.now(), over: () => trouble.over(), dead };
+}
+
+async function pause(arena: Arena, { place, forMs: pausedMs }: FaultOf<'pause'>): Promise<Struck> {
+  const victim = arena.router(place);
+  const trouble = hurt(arena, place, pausedMs, 'delay');
+  victim.pause();
+  await forMs(pausedMs);
+  victim.resume();
+  return { healsFromMs: Date.now(), over: () => trouble.over() };
+}
+
+async function roll({ scene, nodeCount }: Arena): Promise<Struck> {
+  for (let place = 0; place < nodeCount; place++) {
+    scene.sacrifice(scene.router(place));
+    const { code, stderr } = await scene.fleet.replace(place);
+    if (code !== 0) throw new Error(`a router that was replaced ended with code ${code}: ${stderr.slice(-2_000)}`);
+  }
+  return { healsFromMs: Date.now(), over: () => undefined };
+}
+
+async function join({ scene, nodeCount }: Arena, { staysMs }: FaultOf<'join'>): Promise<Struck> {
+  const joined = await scene.fleet.startAt(nodeCount);
+  const healsFromMs = Date.now();
+  const after = async (): Promise<void> => {
+    await forMs(staysMs);
+    scene.sacrifice(joined);
+    const { code } = await joined.drain();
+    if (code !== 0) throw new Error(`the router that had joined ended with code ${code}`);
+  };
+  return { healsFromMs, over: () => undefined, after };
+}
+
+async function restartStore({ scene, store }: Arena, fault: FaultOf<'restart-store'>): Promise<Struck> {
+  const trouble = scene.trouble();
+  if (fault.keepsData) await store.command('SAVE');
+  await store.kill();
+  await forMs(fault.downMs);
+  await store.start();
+  return { healsFromMs: Date.now(), over: () => trouble.over() };
+}
+
+async function freezeStore({ scene, store }: Arena, { forMs: frozenMs }: FaultOf<'freeze-store'>): Promise<Struck> {
+  const trouble = scene.trouble();
+  store.pause();
+  await forMs(frozenMs);
+  store.resume();
+  return { healsFromMs: Date.now(), over: () => trouble.over() };
+}
+
+/** What no client may notice at all. */
+async function unnoticed(harm: () => Promise<unknown>): Promise<Struck> {
+  await harm();
+  return { healsFromMs: Date.now(), over: () => undefined };
+}
+
+async function fillStore({ scene, store }: Arena, { forMs: fullMs }: FaultOf<'fill-store'>): Promise<Struck> {
+  const trouble = scene.trouble();
+  await store.command('CONFIG', 'SET', 'maxmemory', '1');
+  await forMs(fullMs);
+  await store.command('CONFIG', 'SET', 'maxmemory', '0');
+  return { healsFromMs: Date.now(), over: () => trouble.over() };
+}
+
+async function killConnections({ scene, store }: Arena, { type }: FaultOf<'kill-connections'>): Promise<Struck> {
+  const trouble = scene.trouble();
+  await store.command('CLIENT', 'KILL', 'TYPE', type);
+  return { healsFromMs: Date.now(), over: () => trouble.over() };
+}
+
+function resetConnections(arena: Arena, { place, which }: FaultOf<'reset-connections'>): Promise<Struck> {
+  const trouble = arena.scene.trouble(arena.router(place));
+  arena.proxy(place).reset(which);
+  return Promise.resolve({ healsFromMs: Date.now(), over: () => trouble.over() });
+}
+
+async function cutOff(arena: Arena, fault: FaultOf<'cut' | 'hold' | 'lose'>): Promise<Struck> {
+  const trouble = hurt(arena, fault.place, fault.forMs, 'trouble');
+  const proxy = arena.proxy(fault.place);
+  if (fault.what === 'cut') await proxy.cut();
+  else if (fault.what === 'hold') proxy.hold(fault.which, fault.way);
+  else proxy.blackhole(fault.which, fault.way);
+  await forMs(fault.forMs);
+  await proxy.heal();
+  return { healsFromMs: Date.now(), over: () => trouble.over() };
+}
+
+async function slow(arena: Arena, fault: FaultOf<'delay' | 'throttle'>): Promise<Struck> {
+  const trouble = arena.scene.delay(arena.router(fault.place));
+  const proxy = arena.proxy(fault.place);
+  if (fault.what === 'delay') proxy.delay(fault.byMs);
+  else proxy.throttle(fault.bytesPerSecond);
+  await forMs(fault.forMs);
+  await proxy.heal();
+  return { healsFromMs: Date.now(), over: () => trouble.over() };
+}
+
+/** A node that hangs or is cut off for so long may be declared dead; one that hangs for less makes things late only. */
+function hurt({ scene }: Arena, place: number, forMs: number, otherwise: 'delay' | 'trouble'): { over: () => void } {
+  const router = scene.router(place);
+  if (forMs < MORTAL_MS) return scene[otherwise](router);
+  scene.sacrifice(router);
+  return scene.trouble(router);
+}

@@ -1,0 +1,103 @@
+import { Dice } from './dice.js';
+import type { Fault, What } from './fault.js';
+
+/** Everything that decides what is done in one round, but for the time that machines take. */
+export interface Schedule {
+  /** Of the workload too. */
+  readonly seed: number;
+  readonly round: number;
+  readonly nodeCount: number;
+  /** One after the other, each when all has healed from the one before. */
+  readonly blows: readonly Blow[];
+  /** Milliseconds of load after the last. */
+  readonly calmMs: number;
+}
+
+export interface Blow {
+  readonly afterMs: number;
+  readonly fault: Fault;
+}
+
+export interface Choice {
+  readonly nodeCount?: number;
+  /** Kinds of faults; absent: all. */
+  readonly only?: readonly What[];
+}
+
+type Draw = (dice: Dice, nodeCount: number) => Fault;
+
+/** Each kind as often as it stands here. */
+const DRAWS: readonly (readonly [what: What, draw: Draw])[] = [
+  ['kill', killing(1)],
+  ['kill', killing(1)],
+  ['kill', killing(2)],
+  ['kill', killing(Infinity)],
+  ['pause', pausing(2_000)],
+  ['pause', pausing(5_000)],
+  ['pause', pausing(8_000)],
+  ['pause', pausing(20_000)],
+  ['roll', () => ({ what: 'roll' })],
+  ['join', (dice) => ({ what: 'join', staysMs: dice.between(0, 3_000) })],
+  ['restart-store', (dice) => ({ what: 'restart-store', downMs: dice.pick([0, 500, 3_000, 9_000]), keepsData: true })],
+  ['restart-store', (dice) => ({ what: 'restart-store', downMs: dice.pick([0, 500, 3_000, 9_000]), keepsData: false })],
+  ['freeze-store', (dice) => ({ what: 'freeze-store', forMs: dice.pick([500, 2_000, 5_000, 9_000]) })],
+  ['flush-store', () => ({ what: 'flush-store' })],
+  ['flush-scripts', () => ({ what: 'flush-scripts' })],
+  ['fill-store', (dice) => ({ what: 'fill-store', forMs: dice.pick([1_000, 4_000, 9_000]) })],
+  ['kill-connections', (dice) => ({ what: 'kill-connections', type: dice.pick(['normal', 'pubsub']) })],
+  ['reset-connections', resetting],
+  ['cut', (dice, nodeCount) => ({ what: 'cut', place: dice.below(nodeCount), forMs: dice.pick([500, 2_000, 9_000]) })],
+  ['hold', (dice, nodeCount) => ({ what: 'hold', ...stretch(dice, nodeCount), ...side(dice) })],
+  ['lose', (dice, nodeCount) => ({ what: 'lose', ...stretch(dice, nodeCount), ...side(dice) })],
+  ['delay', (dice, nodeCount) => ({ what: 'delay', ...stretch(dice, nodeCount), byMs: dice.pick([50, 200, 400]) })],
+  [
+    'throttle',
+    (dice, nodeCount) => ({
+      what: 'throttle',
+      ...stretch(dice, nodeCount),
+      bytesPerSecond: dice.pick([50_000, 200_000]),
+    }),
+  ],
+];
+
+export const KINDS_OF_FAULTS: readonly What[] = [...new Set(DRAWS.map(([what]) => what))];
+
+const ROUNDS_OF_ONE = 0.2;
+
+export function scheduleOf(seed: number, round: number, { nodeCount: wanted, only }: Choice = {}): Schedule {
+  const dice = new Dice(seed, round);
+  const nodeCount = wanted ?? dice.pick([3, 3, 3, 4, 5]);
+  const draws = DRAWS.filter(([what]) => only?.includes(what) !== false);
+  const blowCount = dice.chance(ROUNDS_OF_ONE) ? 1 : dice.between(2, 4);
+  const blows = Array.from({ length: blowCount }, () => ({
+    afterMs: dice.between(300, 2_500),
+    fault: dice.pick(draws)[1](dice, nodeCount),
+  }));
+  return { seed, round, nodeCount, blows, calmMs: dice.between(500, 2_000) };
+}
+
+function killing(count: number): Draw {
+  return (dice, nodeCount) => {
+    const places = Array.from({ length: nodeCount }, (_, place) => place);
+    return { what: 'kill', places: dice.draw(count, places), backAfterMs: dice.pick([0, 1_000, 5_000, 12_000]) };
+  };
+}
+
+function pausing(forMs: number): Draw {
+  return (dice, nodeCount) => ({ what: 'pause', place: dice.below(nodeCount), forMs });
+}
+
+function resetting(dice: Dice, nodeCount: number): Fault {
+  const which = dice.pick([undefined, 'bus', 'directory', 'subscriber'] as const);
+  return { what: 'reset-connections', place: dice.below(nodeCount), ...(which !== undefined && { which }) };
+}
+
+function stretch(dice: Dice, nodeCount: number): { readonly place: number; readonly forMs: number } {
+  return { place: dice.below(nodeCount), forMs: dice.pick([1_000, 3_000, 9_000]) };
+}
+
+function side(dice: Dice): Pick<Extract<Fault, { what: 'hold' }>, 'which' | 'way'> {
+  const which = dice.pick([undefined, undefined, 'bus', 'directory', 'subscriber'] as const);
+  const way = dice.pick([undefined, 'to-store', 'to-node'] as const);
+  return { ...(which !== undefined && { which }), ...(way !== undefined && { way }) };
+}
