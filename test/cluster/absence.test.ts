@@ -5,7 +5,7 @@ import { endOf, type Plan } from './checker/journal.js';
 import { ownRedis, startScene, type Scene } from './harness/scene.js';
 import { HEALED_MS } from './harness/timings.js';
 import { forMs, within } from './harness/wait.js';
-import { ownProcedure } from './harness/workload.js';
+import { ownProcedure } from './harness/roles.js';
 
 const SILENT: Plan = { delayMs: 0, progressCount: 0, reply: 'silence' };
 /** Nobody's lease ends in a test, however slow the machine is. */
