@@ -355,7 +355,11 @@ describe('signals that end or debug other processes', () => {
 
 describe('too few descriptors', () => {
   it('serves as many connections as fit, answers the others, and says so', async () => {
-    const router = new GantryProcess(['start', '--port', '0', '--ops-port', '0'], {}, undefined, 128);
+    const router = new GantryProcess(['start', '--port', '0', '--ops-port', '0'], {}, undefined, [
+      'sh',
+      '-c',
+      'ulimit -n 128; exec "$0" "$@"',
+    ]);
     const url = new URL(await router.ready());
     await router.said('stderr', /descriptors\.limited/);
     const clients = Array.from({ length: 300 }, () => new RawHttp(Number(url.port), handshake()));

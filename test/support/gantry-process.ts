@@ -19,17 +19,16 @@ export class GantryProcess {
   readonly child: ChildProcessWithoutNullStreams;
   readonly #texts = { stdout: '', stderr: '' };
 
+  /** `prefix`: the words of a command that becomes the one that follows. */
   constructor(
     words: readonly string[],
     variables: Readonly<Record<string, string>> = {},
     cwd?: string,
-    maxOpenFiles?: number,
+    prefix: readonly string[] = [],
   ) {
     if (!existsSync(main)) throw new Error('there is no dist/main.js: run `npm run build` first');
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('GANTRY_'));
-    const command = [process.execPath, main, ...words];
-    const limited = maxOpenFiles === undefined ? [] : ['sh', '-c', `ulimit -n ${maxOpenFiles}; exec "$0" "$@"`];
-    const [program = '', ...rest] = [...limited, ...command];
+    const [program = '', ...rest] = [...prefix, process.execPath, main, ...words];
     this.child = spawn(program, rest, {
       env: { ...Object.fromEntries(inherited), ...variables },
       ...(cwd !== undefined && { cwd }),
