@@ -201,10 +201,15 @@ function whoWasThere(world: World, call: CallRecord): string | undefined {
   const rivals = journal.claims.filter(
     ({ procedure, match, at }) => matches(call.procedure, procedure, match) && at < end,
   );
-  // Whoever takes it over by force has it before its holder has it no more.
+  // Whoever takes it over by force has it before its holder has it no more. A call that waited for its own session's REGISTER
+  // and was passed meanwhile goes there or to nobody (ORD-3).
+  const mayBeHomeOnly = ({ client, from }: RegistrationRecord): boolean => client === call.client && from > call.at;
   const isKept = (one: RegistrationRecord): boolean =>
     one.until > end ||
-    matching.some((heir) => keyOf(heir) === keyOf(one) && heir.from < one.until && isThere(heir) && heir.until > end);
+    (!mayBeHomeOnly(one) &&
+      matching.some(
+        (heir) => keyOf(heir) === keyOf(one) && heir.from < one.until && isThere(heir) && heir.until > end,
+      ));
   const isThere = ({ client: { node } }: RegistrationRecord): boolean =>
     !isCutOff(node, call) && !node.robbedAt.some((robbed) => robbed < end);
   const present = matching.find(
