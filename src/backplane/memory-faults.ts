@@ -1,7 +1,9 @@
 import type { NodeId } from '../wamp/ids.js';
 import type { Lane } from './lane.js';
 import type { Change } from './memory-directory.js';
-import type { MemoryNode, NodeMessage } from './memory-node.js';
+import type { MemoryNode } from './memory-node.js';
+import type { NodeMessage } from './memory-port.js';
+import type { MemoryRecovery } from './memory-recovery.js';
 
 /** What the faults need of the hub. */
 export interface FaultPort {
@@ -12,6 +14,9 @@ export interface FaultPort {
   feed(id: NodeId): Lane<Change> | undefined;
   bury(node: MemoryNode, isClean: boolean): void;
   dropCallees(node: NodeId): void;
+  /** Those that have entered and are not known to be gone. */
+  nodes(): Iterable<NodeId>;
+  readonly recovery: MemoryRecovery;
   /** Runs `action` at some later time, as if the directory had told the node something. */
   later(node: NodeId, action: () => void): void;
   /** Tells the sender, later, that the message did not arrive. */
@@ -22,8 +27,12 @@ export interface FaultPort {
 export class MemoryFaults {
   readonly #hub: FaultPort;
   readonly #isolated = new Set<NodeId>();
+  /** Pairs that cannot reach each other, by either. */
+  readonly #parted = new Map<NodeId, Set<NodeId>>();
   /** Declared dead while they were cut off: they learn of it when they are back. */
   readonly #banished = new Map<NodeId, MemoryNode>();
+  /** They have noticed that the directory was emptied, and have not written all again. */
+  readonly #writing = new Set<NodeId>();
 
   constructor(hub: FaultPort) {
     this.#hub = hub;
@@ -31,6 +40,11 @@ export class MemoryFaults {
 
   isIsolated(node: NodeId): boolean {
     return this.#isolated.has(node);
+  }
+
+  /** What `from`, which is not cut off itself, says to `to` may arrive. */
+  canReach(from: NodeId, to: NodeId): boolean {
+    return !this.#isolated.has(to) && this.#parted.get(from)?.has(to) !== true;
   }
 
   /**
@@ -69,11 +83,7 @@ export class MemoryFaults {
     const isolated = this.#hub.node(node);
     if (isolated === undefined || this.#isolated.has(node)) return;
     this.#isolated.add(node);
-    for (const lane of this.#hub.lanesOf(node)) {
-      if (returns && lane.to === node) for (const message of lane.waiting) this.#hub.giveBack(lane.from, node, message);
-      if (lane.cut(0)) lane.lose();
-      lane.hold();
-    }
+    for (const lane of this.#hub.lanesOf(node)) this.#cut(lane, returns && lane.to === node);
     this.#hub.feed(node)?.hold();
     isolated.isolate();
   }
@@ -88,17 +98,50 @@ export class MemoryFaults {
       this.#banished.delete(node);
       if (banished.banish()) banished.sayFenced();
     }
-    if (!this.#isolated.delete(node)) return;
-    this.#hub.node(node)?.heal();
-    this.#hub.feed(node)?.resume();
+    this.#rejoin(node);
+    if (this.#isolated.delete(node)) {
+      this.#hub.node(node)?.heal();
+      this.#hub.feed(node)?.resume();
+      if (!this.#writing.has(node)) this.#hub.recovery.returned(node);
+    }
     for (const lane of this.#hub.lanesOf(node))
-      if (!this.#isolated.has(lane.from) && !this.#isolated.has(lane.to)) lane.resume();
+      if (this.canReach(lane.from, lane.to) && !this.#isolated.has(lane.from)) lane.resume();
+  }
+
+  /**
+   * The two cannot reach each other, and everything else can; what is under way between them is lost, or goes back with
+   * `returns`. `heal` of either ends it.
+   */
+  part(one: NodeId, other: NodeId, { returns = false } = {}): void {
+    for (const [from, to] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      const lane = this.#hub.lane(from, to);
+      if (lane === undefined || this.#parted.get(from)?.has(to) === true) continue;
+      this.#parted.set(from, (this.#parted.get(from) ?? new Set()).add(to));
+      this.#cut(lane, returns);
+    }
+  }
+
+  /** The directory has lost all its rows. Each node writes its own again: soon, or when it is no longer cut off. */
+  empty(): void {
+    const nodes = [...this.#hub.nodes()];
+    this.#hub.recovery.begin(nodes);
+    for (const node of nodes) {
+      this.#writing.add(node);
+      this.#hub.later(node, () => {
+        this.#writing.delete(node);
+        if (!this.#isolated.has(node) && this.#hub.node(node)?.isOver === false) this.#hub.recovery.returned(node);
+      });
+    }
   }
 
   /** The node is no longer there to be healed. */
   forget(node: NodeId): void {
     this.#isolated.delete(node);
     this.#banished.delete(node);
+    this.#rejoin(node);
   }
 
   /** What a store that lost its rows does to a node whose procedures others have taken before it wrote them again. */
@@ -114,5 +157,16 @@ export class MemoryFaults {
   /** The next messages `from` says to `to` find nobody listening: frames go back, publications are refused. */
   returnNext(from: NodeId, to: NodeId, count = 1): void {
     this.#hub.lane(from, to)?.returnNext(count);
+  }
+
+  #cut(lane: Lane<NodeMessage>, returns: boolean): void {
+    if (returns) for (const message of lane.waiting) this.#hub.giveBack(lane.from, lane.to, message);
+    if (lane.cut(0)) lane.lose();
+    lane.hold();
+  }
+
+  #rejoin(node: NodeId): void {
+    for (const other of this.#parted.get(node) ?? []) this.#parted.get(other)?.delete(node);
+    this.#parted.delete(node);
   }
 }

@@ -4,7 +4,9 @@ import type { Backplane } from './backplane.js';
 import { Lane, oncePerTurn, type Scheduler } from './lane.js';
 import { SharedDirectory, type Change } from './memory-directory.js';
 import { MemoryFaults } from './memory-faults.js';
-import { MemoryNode, type HubPort, type NodeMessage } from './memory-node.js';
+import { MemoryNode } from './memory-node.js';
+import type { HubPort, NodeMessage } from './memory-port.js';
+import { MemoryRecovery } from './memory-recovery.js';
 
 export interface MemoryHubOptions {
   /** When each lane delivers; once per turn of the event loop without it. */
@@ -48,6 +50,7 @@ export class MemoryHub {
   /** By sender, then receiver. */
   readonly #lanes = new Map<NodeId, Map<NodeId, Lane<NodeMessage>>>();
   readonly #port: HubPort;
+  readonly #recovery = new MemoryRecovery();
 
   constructor(options: MemoryHubOptions = {}) {
     const { schedule, laneLimitCount, batchCount, deriveRegistrationId, after, takeoverMs } = options;
@@ -69,6 +72,8 @@ export class MemoryHub {
       feed: (id) => this.#feeds.get(id),
       bury: (node, isClean) => this.#bury(node, isClean),
       dropCallees: (node) => this.#directory.dropCallees(node),
+      nodes: () => this.#nodes.keys(),
+      recovery: this.#recovery,
       later: (node, action) => this.#options.schedule(DIRECTORY, node, action),
       giveBack: (from, to, message) => this.#giveBack(from, to, message),
     });
@@ -94,14 +99,19 @@ export class MemoryHub {
 
   #makePort(): HubPort {
     const nodes = this.#nodes;
+    const recovery = this.#recovery;
     return {
       directory: this.#directory,
       get liveCount() {
         return nodes.size;
       },
       lane: (from, to) => this.#lane(from, to),
-      canReach: (node) => !this.faults.isIsolated(node),
-      isPresent: (node) => !this.faults.isIsolated(node) && nodes.get(node)?.isOver === false,
+      canReach: (from, to) => this.faults.canReach(from, to),
+      isPresent: (from, node) => this.faults.canReach(from, node) && nodes.get(node)?.isOver === false,
+      get isEmptied() {
+        return recovery.isUnderWay;
+      },
+      whenWhole: (node, step) => recovery.whenWhole(node, step),
       after: this.#options.after,
       takeoverMs: this.#options.takeoverMs,
       enter: (node) => this.#enter(node),
@@ -160,6 +170,7 @@ export class MemoryHub {
       this.#forgetLane(from, id);
     }
     this.#directory.bury(id, isClean);
+    this.#recovery.forget(id);
   }
 
   #giveBack(from: NodeId, to: NodeId, message: NodeMessage): void {
@@ -177,7 +188,7 @@ export class MemoryHub {
     const { schedule, batchCount, laneLimitCount } = this.#options;
     const options = { from, to, schedule, batchCount, limitCount: laneLimitCount };
     const lane = new Lane<NodeMessage>(options, (message) => receiver.receive(from, message));
-    if (this.faults.isIsolated(from) || this.faults.isIsolated(to)) lane.hold();
+    if (!this.faults.canReach(from, to) || this.faults.isIsolated(from)) lane.hold();
     const lanes = this.#lanes.get(from);
     if (lanes === undefined) this.#lanes.set(from, new Map([[to, lane]]));
     else lanes.set(to, lane);

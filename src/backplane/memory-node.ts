@@ -15,37 +15,9 @@ import {
 } from './backplane.js';
 import { Barriers } from './barriers.js';
 import { InterestMirror } from './interest-mirror.js';
-import type { Lane } from './lane.js';
 import type { Change, SharedDirectory, Snapshot } from './memory-directory.js';
+import type { HubPort, NodeMessage } from './memory-port.js';
 import { MemoryTakeovers } from './memory-takeovers.js';
-
-/** What one node says to another through their lane. */
-export type NodeMessage =
-  | { readonly kind: 'publication'; readonly realm: Uri; readonly publication: Publication }
-  | { readonly kind: 'frame'; readonly realm: Uri; readonly frame: Frame }
-  /** The sender has every change up to this revision. */
-  | { readonly kind: 'confirmed'; readonly revision: number }
-  /** The sender has missed something of the receiver, perhaps a confirmation. */
-  | { readonly kind: 'missed' };
-
-/** What a node needs of the hub it is joined to. */
-export interface HubPort {
-  readonly directory: SharedDirectory;
-  /** Live nodes, this one included. */
-  readonly liveCount: number;
-  /** Undefined: no such node any more. */
-  lane(from: NodeId, to: NodeId): Lane<NodeMessage> | undefined;
-  canReach(node: NodeId): boolean;
-  /** It lives and can be reached: what it holds, it keeps. */
-  isPresent(node: NodeId): boolean;
-  after(delayMs: number, action: () => void): () => void;
-  readonly takeoverMs: number;
-  enter(node: MemoryNode): void;
-  leave(node: MemoryNode): void;
-  /** Tells the sender, later, that the message did not arrive. */
-  giveBack(from: NodeId, to: NodeId, message: NodeMessage): void;
-  count(what: 'refused' | 'lost'): void;
-}
 
 type State = 'joined' | 'live' | 'isolated' | 'over';
 
@@ -89,6 +61,7 @@ export class MemoryNode implements Backplane, Bus, Directory {
       after: (delayMs, action) => hub.after(delayMs, action),
       limitMs: hub.takeoverMs,
       decide: (realm, claim) => {
+        if (hub.isEmptied) return undefined;
         const outcome = this.#shared.claim(this.node, realm, claim);
         if (outcome.kind === 'granted') return this.#confirmed(realm, claim, outcome.registration);
         return this.#mayGo(realm, claim) ? undefined : outcome;
@@ -117,6 +90,7 @@ export class MemoryNode implements Backplane, Bus, Directory {
     const known = this.#serving.get(realm);
     if (known !== undefined) return known.ready;
     if (this.#state !== 'live') return Promise.reject(this.#unavailable('serve'));
+    if (this.#hub.isEmptied) return this.#whenWhole(() => this.serve(realm));
     let resolve = (): void => undefined;
     const ready = new Promise<void>((done) => (resolve = done));
     this.#serving.set(realm, { ready, resolve, revision: this.#shared.serve(this.node, realm) });
@@ -145,6 +119,7 @@ export class MemoryNode implements Backplane, Bus, Directory {
     const underWay = this.#watching.get(key);
     if (underWay !== undefined) return underWay;
     if (this.#state !== 'live') return Promise.reject(this.#unavailable('watch'));
+    if (this.#hub.isEmptied) return this.#watchLater(key, () => this.watch(realm, topic, match));
     if (!this.#shared.watch(this.node, realm, topic, match)) return;
     const others = [...this.#shared.serving(realm)].filter((node) => node !== this.node);
     const known = this.#barriers.wait(this.#shared.revision, others);
@@ -183,7 +158,11 @@ export class MemoryNode implements Backplane, Bus, Directory {
     return true;
   }
 
-  async claim(realm: Uri, claim: Claim): Promise<ClaimOutcome> {
+  claim(realm: Uri, claim: Claim): Promise<ClaimOutcome> {
+    return this.#hub.isEmptied ? this.#whenWhole(() => this.#claim(realm, claim)) : this.#claim(realm, claim);
+  }
+
+  async #claim(realm: Uri, claim: Claim): Promise<ClaimOutcome> {
     try {
       if (this.#state !== 'live') throw this.#unavailable('claim');
       const outcome = this.#shared.claim(this.node, realm, claim);
@@ -202,6 +181,7 @@ export class MemoryNode implements Backplane, Bus, Directory {
 
   join(realm: Uri, identity: Identity): boolean | Promise<boolean> {
     if (this.#state !== 'live') return Promise.reject(this.#unavailable('join'));
+    if (this.#hub.isEmptied) return this.#whenWhole(() => this.join(realm, identity));
     const joined = this.#shared.join(this.node, realm, identity);
     // Where there are others to ask, the answer takes a while on every backplane.
     return this.#hub.liveCount < 2 ? joined : Promise.resolve(joined);
@@ -320,7 +300,7 @@ export class MemoryNode implements Backplane, Bus, Directory {
   #mayGo(realm: Uri, { match, procedure }: Claim): boolean {
     const held = this.#shared.registration(realm, match, procedure);
     const callees = held === undefined ? NOBODY : allCallees(held);
-    return callees.length > 0 && !callees.some(({ node }) => this.#hub.isPresent(node));
+    return callees.length > 0 && !callees.some(({ node }) => this.#hub.isPresent(this.node, node));
   }
 
   #apply(change: Change): void {
@@ -371,7 +351,7 @@ export class MemoryNode implements Backplane, Bus, Directory {
     if (this.#state !== 'live') return this.#unavailable(message.kind);
     const lane = this.#hub.lane(this.node, to);
     if (lane === undefined) return undefined;
-    if (!this.#hub.canReach(to)) {
+    if (!this.#hub.canReach(this.node, to)) {
       lane.lose();
       return new BackplaneUnavailableError(`${message.kind} to ${to}: it is out of reach`);
     }
@@ -384,15 +364,33 @@ export class MemoryNode implements Backplane, Bus, Directory {
   }
 
   #write(step: () => void): Promise<void> {
+    if (this.#state === 'live' && this.#hub.isEmptied) return this.#whenWhole(() => this.#write(step));
     if (this.#state === 'live') step();
     else if (this.#state === 'isolated')
       return new Promise((resolve) => {
-        this.#postponed.push(() => {
-          step();
-          resolve();
-        });
+        this.#postponed.push(() => void this.#write(step).then(resolve));
       });
     return ACCEPTED;
+  }
+
+  /** A node that is over then is answered by its end, if by anything. */
+  #whenWhole<Result>(step: () => Result | Promise<Result>): Promise<Result> {
+    return new Promise((resolve) => {
+      this.#hub.whenWhole(this.node, () => {
+        if (this.#state !== 'over') resolve(step());
+      });
+    });
+  }
+
+  /** Nothing of it is left to do if it was given up meanwhile. */
+  #watchLater(key: string, watch: () => void | Promise<void>): Promise<void> {
+    const known: Promise<void> = this.#whenWhole(() => {
+      if (this.#watching.get(key) !== known) return;
+      this.#watching.delete(key);
+      return watch();
+    });
+    this.#watching.set(key, known);
+    return known;
   }
 
   #unavailable(operation: string): BackplaneUnavailableError {

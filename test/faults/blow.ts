@@ -66,7 +66,9 @@ async function kill(arena: Arena, { places, backAfterMs }: FaultOf<'kill'>): Pro
     return { healsFromMs: killedMs, over: () => trouble.over(), after: restart, dead };
   await forMs(backAfterMs);
   await restart();
-  return { healsFromMs: Date.now(), over: () => trouble.over(), dead };
+  // Where nobody is left, nothing heals before somebody is back.
+  const healsFromMs = places.length < arena.nodeCount ? killedMs : Date.now();
+  return { healsFromMs, over: () => trouble.over(), dead };
 }
 
 async function pause(arena: Arena, { place, forMs: pausedMs }: FaultOf<'pause'>): Promise<Struck> {

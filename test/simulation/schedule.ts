@@ -15,7 +15,8 @@ export interface Schedule {
   readonly steps: readonly Step[];
 }
 
-export type Faults = 'none' | 'deaths' | 'losses' | 'returns' | 'isolation' | 'fencing' | 'robberies' | 'all';
+export type Faults =
+  'none' | 'deaths' | 'losses' | 'returns' | 'isolation' | 'partitions' | 'fencing' | 'robberies' | 'emptying' | 'all';
 
 /** What the callee does with the call. */
 export interface Plan {
@@ -70,6 +71,10 @@ export type Step = { readonly pauseMs: number } & (
   | { readonly what: 'return'; readonly from: number; readonly to: number }
   /** `returns`: frames under way to it go back. */
   | { readonly what: 'isolate'; readonly node: number; readonly returns?: boolean }
+  /** Two nodes lose each other, and nobody else. */
+  | { readonly what: 'part'; readonly from: number; readonly to: number; readonly returns?: boolean }
+  /** The directory has lost everything, and each node writes its own again. */
+  | { readonly what: 'empty' }
   /** Cut off, and declared dead after that time unless it is back. */
   | { readonly what: 'banish'; readonly node: number; readonly leaseMs: number }
   /** The directory has lost the node's callees for good. */
@@ -111,9 +116,11 @@ const FAULTY_STEPS: Readonly<Record<Faults, ReadonlySet<Step['what']>>> = {
   losses: new Set(['lose']),
   returns: new Set(['return', 'lose']),
   isolation: new Set(['isolate', 'heal']),
+  partitions: new Set(['part', 'heal']),
   fencing: new Set(['isolate', 'banish', 'heal']),
   robberies: new Set(['rob']),
-  all: new Set(['kill', 'lose', 'return', 'isolate', 'banish', 'heal', 'rob']),
+  emptying: new Set(['empty', 'kill', 'isolate', 'banish', 'heal']),
+  all: new Set(['kill', 'lose', 'return', 'isolate', 'part', 'banish', 'heal', 'rob', 'empty']),
 };
 const ALL_FAULTY = FAULTY_STEPS.all;
 
@@ -191,6 +198,8 @@ const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: step('lose', { from: choice, to: choice }) },
   { weight: 2, arbitrary: step('return', { from: choice, to: choice }) },
   { weight: 1, arbitrary: step('isolate', { node: choice, returns: fc.boolean() }) },
+  { weight: 1, arbitrary: step('part', { from: choice, to: choice, returns: fc.boolean() }) },
+  { weight: 1, arbitrary: step('empty', {}) },
   { weight: 1, arbitrary: step('banish', { node: choice, leaseMs: fc.constantFrom(0, 20, 100) }) },
   { weight: 1, arbitrary: step('rob', { node: choice }) },
   { weight: 2, arbitrary: step('heal', { node: choice }) },

@@ -16,8 +16,10 @@ const KINDS: Readonly<Record<Faults, string>> = {
   losses: 'while messages between nodes are lost',
   returns: 'while messages between nodes come back',
   isolation: 'while nodes are cut off and come back',
+  partitions: 'while pairs of nodes lose each other',
   fencing: 'while nodes are declared dead and come back under another id',
   robberies: 'while the directory loses what callees hold',
+  emptying: 'while the directory is emptied, and nodes are cut off or die',
   all: 'while all of that happens at once',
 };
 

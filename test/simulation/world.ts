@@ -143,6 +143,12 @@ export class World {
       case 'isolate':
         this.#isolate(pick(this.liveNodes, step.node), step.returns ?? false);
         break;
+      case 'part':
+        this.#part(step);
+        break;
+      case 'empty':
+        this.hub.faults.empty();
+        break;
       case 'return':
         this.#return(step);
         break;
@@ -350,6 +356,13 @@ export class World {
     if (node === undefined || this.hub.faults.isIsolated(node.id)) return;
     node.isolatedAt.push(this.journal.tick());
     this.hub.faults.isolate(node.id, { returns });
+  }
+
+  #part({ from, to, returns }: StepOf<'part'>): void {
+    const [one, other] = [pick(this.liveNodes, from), pick(this.liveNodes, to)];
+    if (one === undefined || other === undefined || one === other) return;
+    for (const node of [one, other]) node.isolatedAt.push(this.journal.tick());
+    this.hub.faults.part(one.id, other.id, { returns: returns ?? false });
   }
 
   #banish({ node: index, leaseMs }: StepOf<'banish'>): void {

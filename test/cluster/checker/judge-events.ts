@@ -13,6 +13,8 @@ import {
 
 /** Clocks of two processes, and a log line that is written a little before the client sees anything. */
 const SLACK_MS = 100;
+/** From SUBSCRIBED until the client has read what waited for it. */
+const RELEASE_MS = 1_000;
 
 export function judgeEvents(journal: Journal, evidence: Evidence, terms: Terms): string[] {
   return [
@@ -98,7 +100,7 @@ function judgeLosses(journal: Journal, evidence: Evidence, terms: Terms): string
   const refused = new Map<string, Set<number>>();
   for (const loss of lossesIn(journal)) {
     const { publication, subscription } = loss;
-    if (isExplained(loss, evidence, terms)) continue;
+    if (isExplained(loss, evidence, terms) || waitedInVain(journal, publication, subscription)) continue;
     if (mayBeRefused(publication, subscription)) {
       const numbers = refused.get(publication.session.node) ?? new Set();
       refused.set(publication.session.node, numbers.add(publication.number));
@@ -181,6 +183,23 @@ function isExplained({ publication, subscription, got, gotHere }: Loss, evidence
     evidence
       .gapsMs(at, from)
       .some((gap) => gap >= ms - SLACK_MS && gap <= lateMs + terms.noticeMs + evidence.latenessMs(ms, gap))
+  );
+}
+
+/** What a session publishes to itself waits behind what waits for a SUBSCRIBED, and is dropped when the session ends (G10). */
+function waitedInVain(
+  { subscriptions }: Journal,
+  publication: PublicationRecord,
+  { session }: SubscriptionRecord,
+): boolean {
+  const { ended } = session;
+  if (publication.session !== session || ended === undefined) return false;
+  return subscriptions.some(
+    (one) =>
+      one.session === session &&
+      one.asked.at < publication.at &&
+      one.refusals.every(({ at }) => at > publication.at) &&
+      (one.from?.ms ?? Infinity) > ended.ms - RELEASE_MS,
   );
 }
 
