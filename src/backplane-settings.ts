@@ -30,7 +30,7 @@ export function createBackplane({ config, name, counters, logger }: BackplaneSur
   const { url, redis, cluster } = config.backplane;
   if (url === 'memory') return new MemoryHub().join(`${name}-${randomUUID()}` as NodeId);
   const { prefix, pubsubBufferBytes, ...access } = redis;
-  const { maxBatchBytes, maxUnacknowledgedBytes, ...times } = cluster;
+  const { maxBatchBytes, maxUnacknowledgedBytes, isolated: _, ...times } = cluster;
   const timings = { ...times, takeoverTimeoutMs: takeoverTimeoutMs(cluster) };
   return new RedisBackplane({
     name,

@@ -7,6 +7,7 @@ import { version } from './cli/version.js';
 import { createCodecs } from './codec/codecs.js';
 import { maxMemoryBytes, maxTotalUnsentBytes } from './config/memory.js';
 import type { Config } from './config/schema.js';
+import { Isolation } from './isolation.js';
 import { anonymousRoles, configuredRealms, realmTemplate } from './realm-settings.js';
 import { systemChance } from './realm/chance.js';
 import { Delivery } from './realm/delivery.js';
@@ -42,6 +43,8 @@ export interface NodeLifeOptions {
 }
 
 const FAREWELL_STEP_MS = 20;
+/** Between two looks whether clients may be served again. */
+const HELD_STEP_MS = 5;
 
 const nowMs = (): number => performance.now();
 
@@ -76,6 +79,7 @@ export class NodeLife {
   readonly #realms: Realms;
   readonly #census = { sessionCount: 0 };
   readonly #meter: TurnMeter = { spent: 0 };
+  readonly #isolation: Isolation;
   readonly #turns: TurnScheduler;
   readonly #inboxes: InboxTotal;
   readonly #server: UwsServer;
@@ -99,12 +103,15 @@ export class NodeLife {
     });
     const after = (delayMs: number, action: () => void): (() => void) => this.#wheel.after(delayMs, action);
     this.#realms = this.#makeRealms(codecs, counters, after);
+    this.#isolation = this.#makeIsolation(after);
     this.#turns = new TurnScheduler({
       meter: this.#meter,
       budgetMs: config.limits.turnBudgetMs,
       atEndOfTurn: setImmediate,
       nowMs,
       cpuMs,
+      isHeld: () => this.#isolation.isHeld(),
+      later: (action) => void setTimeout(action, HELD_STEP_MS).unref(),
       flush: () => this.#server.flush(),
       onExhausted: () => counters.turnsExhausted.all++,
       onFlooded: () => this.#server.relieve(),
@@ -176,6 +183,7 @@ export class NodeLife {
     this.#realms.close();
     const message = 'this node was cut off from the others for too long: connect again';
     dismissSessions(this.#realms.all.values(), this.#config.drain.farewell, message);
+    this.#isolation.end();
     await this.#farewells(this.#config.limits.goodbyeTimeoutMs);
     await this.stop();
   }
@@ -261,6 +269,20 @@ export class NodeLife {
     });
   }
 
+  #makeIsolation(after: RealmSurroundings['after']): Isolation {
+    const { isolated: policy } = this.#config.backplane.cluster;
+    return new Isolation({
+      policy,
+      after,
+      standing: () => this.#backplane.standing(),
+      began: () => this.logger.warn({ reason: policy }, 'node.isolated'),
+      close: () => {
+        const message = 'this node is cut off from the others: connect again';
+        dismissSessions(this.#realms.all.values(), this.#config.drain.farewell, message);
+      },
+    });
+  }
+
   #makeGauges(): Gauges {
     const sum = (of: (realm: Realm) => number): number => {
       let total = 0;
@@ -289,9 +311,11 @@ export class NodeLife {
   #reach(isReachable: boolean, message?: string): void {
     this.#isReachable = isReachable;
     if (isReachable) {
+      this.#isolation.regained();
       this.logger.info({ durationMs: Math.round(nowMs() - this.#downSinceMs) }, 'backplane.up');
     } else {
       this.#downSinceMs = nowMs();
+      this.#isolation.lost();
       this.logger.error({ message }, 'backplane.down');
     }
   }

@@ -74,6 +74,13 @@ export interface BackplaneEvents {
   fenced(): void;
 }
 
+/**
+ * What a node knows of its own life. `certain`: nobody can have declared it dead. `unknown`: somebody may have, and Redis is
+ * being asked, which takes a round trip, or a few seconds if it does not answer. `isolated`: somebody may have, and there is
+ * nobody to ask. `over`: it was declared dead, or has stopped.
+ */
+export type Standing = 'certain' | 'unknown' | 'isolated' | 'over';
+
 export interface Backplane {
   readonly node: NodeId;
   readonly bus: Bus;
@@ -85,6 +92,8 @@ export interface Backplane {
    * it is cut off, and its lease has run out. What it knows is not all, and publications are refused whatever it knows.
    */
   readonly isIsolated: boolean;
+  /** To be asked before anything is done for clients; costs a look at two clocks. Always `certain` where no lease is held. */
+  standing(): Standing;
   start(events: BackplaneEvents): Promise<void>;
   /** Begins to serve a realm: resolves once every registration of it has been said to `registration`. Idempotent. */
   serve(realm: Uri): Promise<void>;

@@ -12,6 +12,7 @@ import {
   type BackplaneEvents,
   type Bus,
   type Directory,
+  type Standing,
 } from './backplane.js';
 import { Barriers } from './barriers.js';
 import { InterestMirror } from './interest-mirror.js';
@@ -71,6 +72,11 @@ export class MemoryNode implements Backplane, Bus, Directory {
 
   get isIsolated(): boolean {
     return this.#isExpired;
+  }
+
+  standing(): Standing {
+    if (this.#state === 'over') return 'over';
+    return this.#isExpired ? 'isolated' : 'certain';
   }
 
   /** It takes part no more. */

@@ -97,6 +97,12 @@ const cluster = z.strictObject({
     .describe(
       'Milliseconds that a REGISTER waits at most for the verdict on a session that holds the procedure and whose node does not answer; then it is refused with `wamp.error.procedure_already_exists`. Absent: leaseMs + renewMs + 1 s, so that the procedure of a dead node is given away as soon as it has been declared dead. `0`: it does not wait. It never waits longer than barrierTimeoutMs.',
     ),
+  isolated: z
+    .enum(['serve', 'pause', 'close'])
+    .default('serve')
+    .describe(
+      'What a node does with its clients while it is cut off for so long that the others may have declared it dead, and registered their procedures elsewhere. `serve`: they go on with each other. `pause`: what they send waits until the node is heard again, within limits.maxInboxBytes. `close`: their connections are closed with 1012, at the earliest a second after Redis was lost. All nodes do so when Redis is away.',
+    ),
   reaskMs: milliseconds(50, 60_000)
     .default(500)
     .describe('Milliseconds after which a node that has not confirmed is asked. Below barrierTimeoutMs.'),

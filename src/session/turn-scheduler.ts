@@ -30,6 +30,10 @@ export interface TurnSchedulerOptions {
   readonly cpuMs: () => number;
   /** Sends what waits to be sent, before the turn goes on with those that have had their share. */
   readonly flush: () => void;
+  /** Whether all messages have to wait. Asked once a turn, and now and then while it is so. */
+  readonly isHeld: () => boolean;
+  /** Runs an action some milliseconds later. */
+  readonly later: (action: () => void) => void;
   /** A turn ended with messages still waiting. */
   readonly onExhausted: () => void;
   /** Clients send more than this node can handle: reading alone took much of a turn, or an inbox fills up. */
@@ -67,6 +71,8 @@ export class TurnScheduler {
   readonly #budget: number;
   #turn = 0;
   #isArmed = false;
+  #isHeld = false;
+  #asksLater = false;
   /** It left nobody waiting: debts up to then are forgiven. */
   #lastFreeTurn = 0;
   /** The last turn left messages waiting. */
@@ -110,7 +116,7 @@ export class TurnScheduler {
     if (!this.#isArmed) this.#arm();
     if (account.turn !== this.#turn) this.#pay(account);
     const share = this.waitingCount === 0 ? this.#atOnce : this.#quantum;
-    return account.debt < share && this.#meter.spent < this.#atOnce && !account.isQueued;
+    return account.debt < share && this.#meter.spent < this.#atOnce && !account.isQueued && !this.#isHeld;
   }
 
   /** Work was done in this turn that nobody else counts, in units of the meter. */
@@ -161,12 +167,24 @@ export class TurnScheduler {
 
   #arm(): void {
     this.#isArmed = true;
+    this.#isHeld = this.#options.isHeld();
     this.#options.atEndOfTurn(this.#endTurn);
+  }
+
+  #armLater(): void {
+    if (this.#asksLater) return;
+    this.#asksLater = true;
+    this.#options.later(() => {
+      this.#asksLater = false;
+      if (!this.#isArmed && !this.#isStopped) this.#arm();
+    });
   }
 
   /** Work may cost more than was counted. Nobody's debt grows by it: much of the time goes into reading for others. */
   #lookAtClock(): void {
     this.#sinceClock = 0;
+    // The process may have stood still in the middle of a turn.
+    this.#isHeld = this.#options.isHeld();
     if (this.#clock.isPast(this.#budgetMs * AT_ONCE_SHARE))
       this.#meter.spent = Math.max(this.#meter.spent, this.#atOnce);
   }
@@ -179,7 +197,8 @@ export class TurnScheduler {
 
   #end(): void {
     this.#isArmed = false;
-    if (this.waitingCount > 0) {
+    if (this.waitingCount > 0) this.#isHeld = this.#options.isHeld();
+    if (this.waitingCount > 0 && !this.#isHeld) {
       // However much went into reading, those that wait have the rest of the budget.
       this.#meter.spent = Math.min(this.#meter.spent, this.#atOnce);
       this.#clock.restart();
@@ -198,6 +217,10 @@ export class TurnScheduler {
     this.#clock.restart();
     this.#isBehind = this.waitingCount > 0;
     if (!this.#isBehind) return;
+    if (this.#isHeld) {
+      this.#armLater();
+      return;
+    }
     this.#options.onExhausted();
     this.#arm();
   }

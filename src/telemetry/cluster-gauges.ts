@@ -2,6 +2,8 @@
 export interface ClusterGauges {
   /** Other nodes can be reached. */
   readonly isUp: boolean;
+  /** The others may have declared this node dead, and it cannot ask. */
+  readonly isIsolated: boolean;
   /** Nodes that this one believes to live, itself included. */
   readonly nodes: number;
   /** Of the others, those that did not listen to what was last said to them. */

@@ -152,6 +152,11 @@ export const CLUSTER_GAUGE_DEFINITIONS: Readonly<Record<keyof ClusterGauges, Clu
     help: 'Whether other nodes can be reached: 1 or 0. Absent when this node is alone by configuration.',
     value: ({ isUp }) => (isUp ? 1 : 0),
   },
+  isIsolated: {
+    name: 'gantry_cluster_isolated',
+    help: 'Whether this node is cut off for so long that the others may have declared it dead: 1 or 0.',
+    value: ({ isIsolated }) => (isIsolated ? 1 : 0),
+  },
   nodes: {
     name: 'gantry_cluster_nodes',
     help: 'Nodes that this one believes to live, itself included.',

@@ -6,6 +6,7 @@ export type LogEvent =
   | 'node.starting'
   | 'node.started'
   | 'node.start_failed'
+  | 'node.isolated'
   | 'node.fenced'
   | 'node.rejoined'
   | 'node.draining'

@@ -93,6 +93,7 @@ export const WHERE_COUNTED: Readonly<Record<string, string>> = {
   gantry_cluster_nodes_reaped_total: 'On the one node that began it.',
   gantry_cluster_downs_total: 'When the node turns not ready for it.',
   gantry_cluster_up: 'Asked of the backplane at each scrape.',
+  gantry_cluster_isolated: 'Asked of the backplane at each scrape. What it does then: `backplane.cluster.isolated`.',
   gantry_cluster_nodes: 'Asked of the backplane at each scrape.',
   gantry_cluster_nodes_unreachable: 'Asked of the backplane at each scrape.',
   gantry_cluster_lease_remaining_seconds: 'Asked of the backplane at each scrape.',

@@ -8,7 +8,7 @@ import { Fleet } from './harness/fleet.js';
 import { figure } from './harness/metrics.js';
 import type { Router } from './harness/router.js';
 import { ownRedis } from './harness/scene.js';
-import { nodesIn } from './harness/store.js';
+import { keepEverybody, nodesIn } from './harness/store.js';
 import { NOTICED_MS, REAPED_MS } from './harness/timings.js';
 import { within } from './harness/wait.js';
 
@@ -100,4 +100,58 @@ it('never says PUBLISHED for what nobody gets when it was declared dead and its 
   await proxy.heal();
   expect((await client.closed).code).toBe(1012);
   await elsewhere.close();
+});
+
+it('handles nothing of its clients when it wakes and has been declared dead (G5)', async () => {
+  const { victim, isDead } = await startPair();
+  const callee = await RawClient.join(victim.url);
+  await callee.register('com.example.procedure');
+  const caller = await RawClient.join(victim.url);
+  victim.pause();
+  // They wait in its sockets.
+  for (let number = 0; number < 100; number++) caller.call('com.example.procedure', [number]);
+  await within(REAPED_MS, 'it is declared dead', isDead);
+  victim.resume();
+  for (const client of [callee, caller]) expect((await client.closed).code).toBe(1012);
+  expect([...callee.unread, ...caller.unread]).toEqual([]);
+});
+
+it('lets its clients wait while it is isolated, if it is to pause, and goes on where they were (G6)', async () => {
+  const { redis, proxy, victim } = await startPair(['backplane.cluster.isolated=pause']);
+  await keepEverybody(redis, PREFIX);
+  const callee = await RawClient.join(victim.url);
+  await callee.register('com.example.procedure');
+  const caller = await RawClient.join(victim.url);
+  await proxy.cut();
+  await within(REAPED_MS, 'it is isolated', () => victim.logged('node.isolated').length === 1);
+  for (let number = 0; number < 3; number++) caller.call('com.example.procedure', [number]);
+  const heldCount = async (): Promise<number> => figure(await victim.figures(), 'gantry_inbox_messages') ?? 0;
+  await within(NOTICED_MS, 'they wait', async () => (await heldCount()) === 3);
+  expect(callee.unread).toEqual([]);
+  await proxy.heal();
+  for (let number = 0; number < 3; number++) {
+    const [, request, , , args] = await callee.expect(Code.INVOCATION);
+    expect(args).toEqual([number]);
+    callee.send([Code.YIELD, request, {}, args]);
+    expect((await caller.expect(Code.RESULT))[3]).toEqual([number]);
+  }
+  expect(victim.lives).toHaveLength(1);
+  await Promise.all([callee, caller].map((client) => client.close()));
+});
+
+it('closes its clients when it is isolated, if it is to, and takes none until it is back (G6)', async () => {
+  const { redis, proxy, victim } = await startPair(['backplane.cluster.isolated=close']);
+  await keepEverybody(redis, PREFIX);
+  const client = await RawClient.join(victim.url);
+  await proxy.cut();
+  expect((await client.closed).code).toBe(1012);
+  expect(victim.logged('node.isolated').map(({ fields }) => fields['reason'])).toEqual(['close']);
+  const refused = await RawClient.connect(victim.url);
+  refused.send([Code.HELLO, 'realm1', { roles: { caller: {} } }]);
+  expect((await refused.closed).code).toBe(1013);
+  await proxy.heal();
+  await within(NOTICED_MS, 'it is back', async () => (await victim.readiness()).ready);
+  const again = await RawClient.join(victim.url);
+  await again.fence();
+  await again.close();
 });

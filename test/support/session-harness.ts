@@ -199,6 +199,8 @@ export function createHarness(options: HarnessOptions = {}): Harness {
     atEndOfTurn: setImmediate,
     nowMs: () => 0,
     cpuMs: () => 0,
+    isHeld: () => false,
+    later: setImmediate,
     flush: () => undefined,
     onExhausted: () => counters.turnsExhausted.all++,
     onFlooded: () => undefined,

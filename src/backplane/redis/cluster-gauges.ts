@@ -2,10 +2,16 @@ import type { ClusterGauges } from '../../telemetry/cluster-gauges.js';
 import type { Parts } from './parts.js';
 
 /** What a node holds and sees of the cluster at the moment it is asked. The sums over realms are O(realms). */
-export function clusterGauges({ lanes, membership, prober, realms }: Parts, isUp: () => boolean): ClusterGauges {
+export function clusterGauges(
+  { lanes, membership, prober, realms }: Parts,
+  whole: { isUp(): boolean; isIsolated(): boolean },
+): ClusterGauges {
   return {
     get isUp() {
-      return isUp();
+      return whole.isUp();
+    },
+    get isIsolated() {
+      return whole.isIsolated();
     },
     get nodes() {
       return lanes.stats.openPeers + 1;

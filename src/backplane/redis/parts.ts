@@ -55,6 +55,8 @@ export interface Parts {
   readonly prober: Prober;
   readonly reach: Reach;
   readonly doubt: LeaseDoubt;
+  /** What leases and pauses are measured with. */
+  readonly clock: WholeClock;
   readonly gate: Gate;
 }
 
@@ -203,13 +205,13 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
       },
     });
 
-  const leaseClock = new WholeClock({ monotonicMs: nowMs, wallMs: Date.now });
+  const clock = new WholeClock({ monotonicMs: nowMs, wallMs: Date.now });
   const membership = new Membership({
     node,
     row: { name: options.name, reads: READ_VERSIONS, startedAtMs: Date.now() },
     store: connections,
     keys,
-    nowMs: () => leaseClock.nowMs(),
+    nowMs: () => clock.nowMs(),
     after,
     random: Math.random,
     counters,
@@ -291,5 +293,5 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
     atEndOfTurn: setImmediate,
   });
 
-  return { keys, outages, connections, lanes, membership, realms, sessions, prober, reach, doubt, gate };
+  return { keys, outages, connections, lanes, membership, realms, sessions, prober, reach, doubt, clock, gate };
 }

@@ -14,6 +14,7 @@ import {
   type BackplaneEvents,
   type Bus,
   type Directory,
+  type Standing,
 } from '../backplane.js';
 import { after, within } from './bounded.js';
 import { clusterGauges } from './cluster-gauges.js';
@@ -36,6 +37,7 @@ export class RedisBackplane implements Backplane, Bus, Directory {
   #events: BackplaneEvents | undefined;
   #state: 'joined' | 'live' | 'over' = 'joined';
   #tickedAtMs = -Infinity;
+  #wokeAtMs = -Infinity;
   #deniedAtMs = -Infinity;
   #cancelTick: (() => void) | undefined;
   #stopping: Promise<void> | undefined;
@@ -58,11 +60,25 @@ export class RedisBackplane implements Backplane, Bus, Directory {
       recover: (isCurrent) => this.#recover(isCurrent),
       trouble: (operation, cause) => this.#trouble(operation, cause),
     });
-    this.gauges = clusterGauges(this.#parts, () => this.#state === 'live' && this.#parts.reach.isUp);
+    this.gauges = clusterGauges(this.#parts, {
+      isUp: () => this.#state === 'live' && this.#parts.reach.isUp,
+      isIsolated: () => this.standing() === 'isolated',
+    });
   }
 
   get isIsolated(): boolean {
     return this.#state !== 'joined' && (this.#parts.doubt.isOpen || !this.#parts.membership.isLeaseValid());
+  }
+
+  standing(): Standing {
+    if (this.#state === 'joined' || this.#speech() === 'now') return 'certain';
+    if (this.#state === 'over') return 'over';
+    const { doubt, reach, clock } = this.#parts;
+    if (reach.isUp || doubt.isOpen) return 'unknown';
+    // That the connections are lost is known before they can be back.
+    const nowMs = clock.nowMs();
+    const isAwaking = this.#sleptUntil(nowMs) || nowMs - this.#wokeAtMs < this.#options.timings.downAfterMs;
+    return isAwaking ? 'unknown' : 'isolated';
   }
 
   async start(events: BackplaneEvents): Promise<void> {
@@ -178,14 +194,22 @@ export class RedisBackplane implements Backplane, Bus, Directory {
   /** About every second: is everything still there? */
   #tick(): void {
     const { heartbeatMs } = this.#options.timings;
-    const { prober, connections, lanes } = this.#parts;
-    const nowMs = performance.now();
+    const { prober, connections, lanes, clock } = this.#parts;
+    const nowMs = clock.nowMs();
     // Whoever slept has not listened: what it should have heard may be waiting in its socket.
-    if (nowMs - this.#tickedAtMs > 3 * heartbeatMs) prober.reset();
+    if (this.#sleptUntil(nowMs)) {
+      prober.reset();
+      this.#wokeAtMs = nowMs;
+    }
     this.#tickedAtMs = nowMs;
     if (connections.isConnected) prober.tick();
     if (this.#speech() === 'now') lanes.heartbeat();
     if (this.#state === 'live') this.#cancelTick = after(heartbeatMs, () => this.#tick());
+  }
+
+  /** This process, or its machine, stood still, and no timer has run since. */
+  #sleptUntil(nowMs: number): boolean {
+    return nowMs - this.#tickedAtMs > 3 * this.#options.timings.heartbeatMs;
   }
 
   /** A node whose lease has run out may have been declared dead: it says nothing until it knows. */

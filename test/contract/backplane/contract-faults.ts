@@ -135,14 +135,18 @@ export function faultContract(inScene: InScene): void {
       'is refused every publication once the others may have declared it dead: they subscribe without it then (G4)',
       inScene(async ({ nodes, cluster }) => {
         const [one, two] = (await nodes(3)) as Three;
-        expect(one.backplane.isIsolated).toBe(false);
+        expect([one.backplane.isIsolated, one.backplane.standing()]).toEqual([false, 'certain']);
         await cluster.isolate(one.id);
         await one.until((self) => self.all('down').length > 0);
         await cluster.declareDead(one.id);
         await two.backplane.bus.watch(REALM, 'new', 'exact');
-        while (!one.backplane.isIsolated) await new Promise((resolve) => setTimeout(resolve, 10));
+        while (one.backplane.standing() !== 'isolated') await new Promise((resolve) => setTimeout(resolve, 10));
         await expect(one.backplane.bus.publish(REALM, publicationOf('new'))).rejects.toThrow(BackplaneUnavailableError);
-        expect(two.backplane.isIsolated).toBe(false);
+        expect(one.backplane.isIsolated).toBe(true);
+        expect([two.backplane.isIsolated, two.backplane.standing()]).toEqual([false, 'certain']);
+        await cluster.heal(one.id);
+        await one.until((self) => self.all('fenced').length > 0);
+        expect(one.backplane.standing()).toBe('over');
       }),
     );
 

@@ -11,6 +11,8 @@ class World {
   readonly meter: TurnMeter = { spent: 0 };
   readonly log: string[] = [];
   nowMs = 0;
+  isHeld = false;
+  readonly later: (() => void)[] = [];
   exhaustedCount = 0;
   floodedCount = 0;
   readonly #due: (() => void)[] = [];
@@ -20,6 +22,8 @@ class World {
     atEndOfTurn: (action) => this.#due.push(action),
     nowMs: () => this.nowMs,
     cpuMs: () => this.nowMs,
+    isHeld: () => this.isHeld,
+    later: (action) => this.later.push(action),
     flush: () => this.log.push('flush'),
     onExhausted: () => this.exhaustedCount++,
     onFlooded: () => this.floodedCount++,
@@ -115,6 +119,52 @@ describe('within what a turn does at once', () => {
     a.receive(1);
     world.endTurn();
     expect(world.isArmed).toBe(false);
+  });
+});
+
+describe('while everything is held', () => {
+  it('nothing is handled, then all of it in order, and meanwhile it is asked now and then', () => {
+    const world = new World();
+    const [a, b] = clients(world, 'ab') as [Client, Client];
+    world.isHeld = true;
+    a.receive(1, 1);
+    world.endTurn();
+    b.receive(1);
+    world.endTurn();
+    world.endTurn();
+    expect([world.taken(), world.isArmed, world.later.length]).toEqual([[], false, 1]);
+    world.later.pop()!();
+    world.endTurn();
+    expect([world.taken(), world.later.length]).toEqual([[], 1]);
+    world.isHeld = false;
+    world.later.pop()!();
+    world.endTurn();
+    expect(world.taken().filter((what) => what !== 'flush')).toEqual(list('aab'));
+    expect([world.exhaustedCount, world.later.length, world.isArmed]).toEqual([0, 0, false]);
+    a.receive(1);
+    expect(world.taken()).toEqual(['a']);
+  });
+
+  it('a turn in which the process stood still handles a few messages more at most', () => {
+    const world = new World();
+    const [a] = clients(world, 'a') as [Client];
+    a.receive(1);
+    world.isHeld = true;
+    a.receive(...Array<number>(100).fill(1));
+    expect(world.taken().length).toBeLessThanOrEqual(16);
+    world.endTurn();
+    expect(world.taken()).toEqual([]);
+  });
+
+  it('a scheduler that stops asks no more', () => {
+    const world = new World();
+    const [a] = clients(world, 'a') as [Client];
+    world.isHeld = true;
+    a.receive(1);
+    world.endTurn();
+    world.scheduler.stop();
+    world.later.pop()!();
+    expect([a.isAbandoned, world.isArmed]).toEqual([true, false]);
   });
 });
 

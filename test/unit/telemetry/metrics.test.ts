@@ -168,6 +168,7 @@ describe('metrics page', () => {
   it('asks the backplane for its gauges, and shows none where it has none', async () => {
     const now: ClusterGauges = {
       isUp: true,
+      isIsolated: true,
       nodes: 3,
       nodesUnreachable: 1,
       leaseRemainingMs: 4_500,
