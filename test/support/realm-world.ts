@@ -65,8 +65,10 @@ export class RealmWorld {
   readonly messages: string[] = [];
   readonly twin = new RealmTwin((_channel, text) => {
     this.messages.push(text);
+    this.onPublished(text);
     for (const node of this.nodes) node.hear(() => node.directory.changed(text));
   });
+  onPublished: (text: string) => void = () => undefined;
   delayMs: () => number = () => 0;
   random = seededRandom(1);
   confirmationLoss = 0;

@@ -13,6 +13,7 @@ import {
   type WriteScene,
 } from './own-writes.js';
 import type { Script } from './ports.js';
+import { PresenceWrite } from './presence-write.js';
 import type { Pending } from './realm-barriers.js';
 import type { RealmImage } from './realm-image.js';
 import { calleeRest, type Member } from './realm-rows.js';
@@ -77,6 +78,8 @@ export class OwnRows {
   readonly #heldIds = new Map<RegistrationId, Member>();
   /** Not decided. */
   readonly #claims = new Map<string, ClaimWrite>();
+  /** Of these, those that wait until all nodes have answered. */
+  readonly #asking = new Set<ClaimWrite>();
   /** What a repair does in their stead. */
   #postponed: ReleaseWrite[] = [];
   /** Claims that met a store which had lost the realm. */
@@ -144,13 +147,39 @@ export class OwnRows {
         claim,
         (outcome) => {
           this.#claims.delete(key);
+          this.#asking.delete(write);
           resolve(outcome);
         },
       );
       this.#claims.set(key, write);
       this.#options.waits(write);
-      this.#queue.push(write);
+      if (this.#concernsOthers(claim, write.member)) this.#putWhenPresent(write);
+      else this.#queue.push(write);
     });
+  }
+
+  /** Calls that others serve would come to its callee too early until it is certain. */
+  #concernsOthers({ force, invoke }: Claim, member: Member): boolean {
+    const held = this.#options.registrationOf(member);
+    if (held === undefined || force === 'if-free') return false;
+    return force !== false || (held.invoke !== 'single' && held.invoke === invoke);
+  }
+
+  #putWhenPresent(claim: ClaimWrite): void {
+    const { last } = this.#queue;
+    const isOpen = last?.kind === 'presence' && !last.isFull;
+    const write = isOpen ? last : new PresenceWrite(this.#scene, claim.deadlineMs, (present) => this.#put(present));
+    write.claims.push(claim);
+    this.#asking.add(claim);
+    if (!isOpen) this.#queue.push(write);
+  }
+
+  #put({ claims }: PresenceWrite): void {
+    for (const claim of claims) {
+      if (!this.#asking.delete(claim) || claim.isSettled) continue;
+      if (claim.isGivenUp) claim.fail();
+      else this.#queue.push(claim);
+    }
   }
 
   release(id: RegistrationId, session: SessionId): Promise<void> {
@@ -240,7 +269,8 @@ export class OwnRows {
    * up, and whoever holds the procedures keeps them.
    */
   failTakeovers(): void {
-    for (const write of [...this.#claims.values()]) if (write.isOffer) write.fail();
+    for (const write of [...this.#claims.values()])
+      if (write.isOffer || (this.#asking.has(write) && write.claim.force !== false)) write.fail();
   }
 
   stop(cause: Error): void {
@@ -331,6 +361,7 @@ export class OwnRows {
   #lostGround(write: OwnWrite): void {
     if (write.kind === 'release') this.#postponed.push(write);
     else if (write.kind === 'claim') this.#again.push(write);
+    else if (write.kind === 'presence') write.open();
     this.#options.lostGround(write.kind === 'interest' && write.isAwaited ? write : undefined);
   }
 

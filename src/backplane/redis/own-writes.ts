@@ -5,6 +5,7 @@ import type { NodeId, RegistrationId, SessionId } from '../../wamp/ids.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import { UNREACHABLE_NOW } from '../backplane.js';
 import type { Script } from './ports.js';
+import type { PresenceWrite } from './presence-write.js';
 import type { Pending } from './realm-barriers.js';
 import { calleeRest, toMember, type Member } from './realm-rows.js';
 import {
@@ -33,7 +34,7 @@ export interface WriteScene {
   unsure(write: OwnWrite, cause: unknown): void;
 }
 
-export type OwnWrite = InterestWrite | ClaimWrite | TakeoverWrite | ReleaseWrite;
+export type OwnWrite = InterestWrite | PresenceWrite | ClaimWrite | TakeoverWrite | ReleaseWrite;
 
 const HEAVY = 16;
 /** Ids tried for one procedure at most: a collision of two is as unlikely as a hash can make it. */

@@ -79,15 +79,17 @@ export const loadRealm: Script<RealmKeys, LoadReply> = {
 export interface ChangeInterest extends RealmStep {
   readonly added: readonly Member[];
   readonly removed: readonly Member[];
+  /** All nodes are to confirm it although nothing is added. */
+  readonly isAwaited?: boolean;
 }
 
 export const changeInterest: Script<ChangeInterest, Done | Stranger> = {
   file: 'change_interest.lua',
-  encode: ({ added, removed, ...step }) => ({
+  encode: ({ added, removed, isAwaited = added.length > 0, ...step }) => ({
     keys: [step.keys.version, step.keys.nodes, step.keys.interest(step.node)],
     argv: [
       ...head(step),
-      added.length > 0 ? step.node : '-',
+      isAwaited ? step.node : '-',
       added.length,
       ...added.map(escapeMember),
       ...removed.map(escapeMember),

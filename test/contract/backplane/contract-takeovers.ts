@@ -159,15 +159,17 @@ export function takeoverContract(inScene: InScene): void {
           .filter((heard) => heard.registration.id === registration)
           .every((heard) => heard.registration.callees.some(({ session }) => session === callee.session)),
       );
-    const isBeingTaken = (node: NodeUnderTest, { registration }: Claim): boolean =>
-      node.registration(registration)?.successors !== undefined;
+    /** What the one has said and asked for has reached the other, and the answer. */
+    const toAndFro = async (one: NodeUnderTest, other: NodeUnderTest): Promise<void> => {
+      await other.hearOut(one);
+      await one.hearOut(other);
+    };
 
     it(
       'leaves it to its holder until every node knows, and takes it then',
       inDoubt(async ({ cluster }, [holder, one, lost], held) => {
         const { state, decided, claim } = waiting(one, claimOf(one.id, 'com.x', { force: true, invoke: 'last' }));
-        await holder.until(() => isBeingTaken(holder, held));
-        await one.hearOut(holder);
+        await toAndFro(one, holder);
         expect(state.outcome).toBeUndefined();
         expect(hasAlways(held, [holder, one])).toBe(true);
         await cluster.declareDead(lost.id);
@@ -181,9 +183,8 @@ export function takeoverContract(inScene: InScene): void {
       'leaves it to its holder for good when it is given up',
       inDoubt(async ({ cluster }, [holder, one, lost], held) => {
         const { claim } = waiting(one, claimOf(one.id, 'com.x', { force: true }));
-        await holder.until(() => isBeingTaken(holder, held));
+        await toAndFro(one, holder);
         await giveUp(one, claim);
-        await holder.until(() => !isBeingTaken(holder, held));
         await cluster.declareDead(lost.id);
         expect(await claimOn(one, claimOf(one.id, 'com.x'))).toEqual({ kind: 'taken' });
         expect(hasAlways(held, [holder, one])).toBe(true);
@@ -194,10 +195,10 @@ export function takeoverContract(inScene: InScene): void {
       'leaves it to its holder for good when its node dies (G5)',
       inDoubt(async ({ cluster }, [holder, one], held) => {
         void waiting(one, claimOf(one.id, 'com.x', { force: true }));
-        await holder.until(() => isBeingTaken(holder, held));
+        await toAndFro(one, holder);
         await cluster.isolate(one.id);
         await cluster.declareDead(one.id);
-        await holder.until(() => !isBeingTaken(holder, held));
+        await holder.until((self) => self.all('nodeGone').length > 0);
         expect(hasAlways(held, [holder])).toBe(true);
       }),
     );
@@ -206,13 +207,13 @@ export function takeoverContract(inScene: InScene): void {
       'has it, still waiting, when its holder gives it back',
       inDoubt(async ({ cluster }, [holder, one, lost], held) => {
         const { state, decided, claim } = waiting(one, claimOf(one.id, 'com.x', { force: true, invoke: 'last' }));
-        await holder.until(() => isBeingTaken(holder, held));
+        await toAndFro(one, holder);
         await giveUp(holder, held);
-        await holder.until(() => !isBeingTaken(holder, held));
-        expect(holder.registration(held.registration)).toMatchObject({ invoke: 'last', callees: [claim.callee] });
+        await toAndFro(one, holder);
         expect(state.outcome).toBeUndefined();
         await cluster.declareDead(lost.id);
         expect(await decided).toMatchObject({ kind: 'granted' });
+        expect(holder.registration(held.registration)).toMatchObject({ invoke: 'last', callees: [claim.callee] });
       }),
     );
   });

@@ -327,12 +327,14 @@ describe('claims', () => {
   });
 
   describe('by force', () => {
-    /** n1 holds com.x, n2 takes it, and n3, whose confirmation is waited for, does not answer. */
+    /** n1 holds com.x, n2 takes it, and n3, whose confirmation is waited for, does not answer any more. */
     async function beingTaken() {
       const [one, two, three] = await world.serving('n1', 'n2', 'n3');
       const held = claimBy(one, 'com.x');
       await world.settled(one.claim(held));
-      three.subscriber.hold();
+      world.onPublished = (text) => {
+        if (text.endsWith(' single",0]')) three.bus.hold();
+      };
       const taking = claimBy(two, 'com.x', { force: true });
       const claiming = stateOf(two.claim(taking));
       await world.pass(100);
@@ -346,10 +348,35 @@ describe('claims', () => {
       return { one, two, three, held, taking, claiming, successors };
     }
 
+    it.each(['single', 'first'] as const)(
+      'and beside others (%s) are put once every node has answered: until then nobody hears of them',
+      async (invoke) => {
+        const [one, two, three] = await world.serving('n1', 'n2', 'n3');
+        const held = claimBy(one, 'com.x', { invoke });
+        await world.settled(one.claim(held));
+        three.subscriber.hold();
+        const claims = [1, 2].map(() =>
+          stateOf(two.claim(claimBy(two, 'com.x', { invoke, force: invoke === 'single' }))),
+        );
+        const leaver = claimBy(two, 'com.x', { invoke });
+        const left = stateOf(two.claim(leaver));
+        await world.pass(1_000);
+        void two.directory.release(leaver.registration, leaver.callee.session);
+        expect(one.registrations.get('exact com.x')).toEqual(expect.objectContaining({ callees: [held.callee] }));
+        expect(one.registrations.get('exact com.x')).not.toHaveProperty('successors');
+        expect(world.storedCallees()).toHaveLength(1);
+        three.subscriber.release();
+        await world.pass(1_000);
+        expect([...claims, left].map(({ state }) => state)).toEqual(['resolved', 'resolved', 'resolved']);
+        expect(world.storedCallees()).toHaveLength(invoke === 'single' ? 1 : 3);
+        expect(two.holds.size).toBe(invoke === 'single' ? 1 : 2);
+      },
+    );
+
     it('leave the procedure with its holder until every node knows', async () => {
       const { one, two, three, held, taking, claiming } = await beingTaken();
       expect([one.holds.size, one.registrations.get('exact com.x')?.callees]).toEqual([1, [held.callee]]);
-      three.subscriber.release();
+      three.bus.release();
       await world.pass(100);
       expect([claiming.state, one.revoked]).toEqual(['resolved', [`exact com.x ${held.callee.session}`]]);
       for (const node of [one, two, three])
@@ -370,7 +397,7 @@ describe('claims', () => {
         await world.pass(100);
         expect(claiming.state).toBe('resolved');
         if (two.isCut) await world.settled(two.heal());
-        three.subscriber.release();
+        three.bus.release();
         await world.settled(three.resync('reconnected'));
         await world.pass(1_000);
         expect([one.holds.size, one.revoked, two.holds.size]).toEqual([1, [], 0]);
@@ -396,7 +423,7 @@ describe('claims', () => {
         world = new RealmWorld();
         const { one, two, three, held, taking, claiming } = await beingTaken();
         two.up.hold();
-        three.subscriber.release();
+        three.bus.release();
         await world.pass(100);
         // Granted, but the step that says so is under way.
         expect([claiming.state, one.holds.size]).toEqual(['resolved', 1]);
