@@ -2,6 +2,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { startFaultProxy, type FaultProxy } from '../support/fault-proxy.js';
 import type { RedisServer } from '../support/redis.js';
 import { endOf } from './checker/journal.js';
+import { figure } from './harness/metrics.js';
 import { silentSeconds } from './harness/reports.js';
 import { ownRedis, startScene, type Scene } from './harness/scene.js';
 import { HEALED_MS, LONG_LEASE, NOTICED_MS, REAPED_MS, TIMINGS } from './harness/timings.js';
@@ -93,4 +94,37 @@ it('does not take slow for dead: with 200 ms to the store everything works, only
   expect(scene.router(1).lives).toHaveLength(1);
   await proxy.heal();
   await scene.finish();
+});
+
+it('is there again after a few round trips, not taking what it said before for unheard, over a slow way (G6)', async () => {
+  const settings = ['leaseMs=60000', 'absentMs=0', 'barrierTimeoutMs=62000'].map((word) => `backplane.cluster.${word}`);
+  const { proxy, scene } = await startProxied(settings);
+  const victim = scene.router(1);
+  const roundTripMs = 600;
+  proxy.delay(roundTripMs / 2);
+  const lostCount = async (): Promise<number> => {
+    const figures = await victim.figures();
+    const names = ['bus', 'directory', 'subscriber'];
+    return names.reduce(
+      (sum, name) => sum + (figure(figures, `gantry_cluster_connections_lost_total{connection="${name}"}`) ?? 0),
+      0,
+    );
+  };
+  const trouble = scene.trouble();
+  for (let round = 1; round <= 3; round++) {
+    // A probe is on its way.
+    await forMs(1_000);
+    const fromMs = Date.now();
+    proxy.reset();
+    await within(20_000, 'all connections are lost', async () => (await lostCount()) === 3 * round);
+    await within(20_000, 'it is up again', async () => figure(await victim.figures(), 'gantry_cluster_up') === 1);
+    const nowMs = Date.now();
+    expect(nowMs - fromMs).toBeLessThan(10 * roundTripMs + scene.fleet.evidence().latenessMs(fromMs, nowMs));
+  }
+  await forMs(2 * TIMINGS.probeTimeoutMs);
+  expect(await lostCount()).toBe(9);
+  await proxy.heal();
+  await scene.sweep(HEALED_MS);
+  trouble.over();
+  await scene.finish({ noticeMs: 20_000, answerMs: 40_000 });
 });

@@ -95,9 +95,10 @@ export class RealmTwin {
   #enterRealm([version, nodes]: Five, [node = '', floor, channel = '']: Words): unknown {
     const current = this.#number(version);
     const isBehind = current < Number(floor) ? 1 : 0;
-    if (this.#hashes.get(nodes)?.has(node) === true) return ['known', current, isBehind];
-    this.#hset(nodes, node, '1 loading');
-    return ['entered', this.#say(version, floor, channel, '-', ['enter', node]), isBehind];
+    const isKnown = this.#hashes.get(nodes)?.has(node) === true;
+    if (!isKnown) this.#hset(nodes, node, '1 loading');
+    const reached = isKnown ? current : this.#say(version, floor, channel, '-', ['enter', node]);
+    return [isKnown ? 'known' : 'entered', reached, isBehind, ...this.fields(nodes).flat()];
   }
 
   #markWhole([version, nodes]: Five, [node = '', floor, channel = '']: Words): unknown {

@@ -370,6 +370,11 @@ export class WorldNode {
     const ask = <T>(act: () => T): Promise<T> => this.#ask(act);
     async function* scan<T>(read: () => readonly T[], same: (one: T) => unknown): AsyncGenerator<readonly T[]> {
       const first = await ask(read);
+      // One part: it is what was read.
+      if (first.length <= 3) {
+        yield first;
+        return;
+      }
       for (let at = 0; at < first.length; at += 3) {
         const part = first.slice(at, at + 3).map(same);
         yield await ask(() => read().filter((one) => part.includes(same(one))));

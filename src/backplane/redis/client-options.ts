@@ -51,11 +51,10 @@ export function addressOf({ url }: StoreAccess): ServerAddress {
 }
 
 /** For one connection to a server. Errors: StoreUnusableError. */
-export function clientOptions(access: StoreAccess, connectionName: string, at: ServerAddress): ClientOptions {
+export function clientOptions(access: StoreAccess, at: ServerAddress): ClientOptions {
   const { database, isTls, ...inUrl } = parseStoreUrl(access.url);
   return {
     ...onceOnly(at),
-    connectionName,
     db: database,
     ...credentials(access.username ?? inUrl.username, access.password ?? inUrl.password),
     ...(isTls && { tls: readTls(access.tls ?? {}) }),

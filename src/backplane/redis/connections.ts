@@ -177,7 +177,7 @@ export class RedisConnections implements Store, Wire {
       access,
       connectionName: `gantry:${node}:${name}`,
       random,
-      prepare: (connection, info) => this.#prepare(name, connection, info),
+      prepare: (connection, greeting) => this.#prepare(name, connection, greeting),
       onReady: ({ runId }) => this.#ready(name, runId),
       onLost: (cause) => this.#lost(name, cause),
       onFailed: (cause) => this.#failed(name, cause),
@@ -190,17 +190,17 @@ export class RedisConnections implements Store, Wire {
     });
   }
 
-  async #prepare(name: ConnectionName, connection: StoreConnection, info: ServerInfo): Promise<void> {
+  async #prepare(name: ConnectionName, connection: StoreConnection, greeting: Promise<ServerInfo>): Promise<void> {
     if (name === 'subscriber') {
       connection.onMessage((channel, bytes) => {
         if (!this.#isStopped) this.#options.events.message(channel, bytes);
       });
       await this.#subscriptions.moveTo(connection);
     } else if (name === 'directory') {
-      this.#warnOfEviction(info);
       const scripts = [...this.#options.scripts.values()];
-      await Promise.all(scripts.map(({ text }) => connection.ask((client) => client.script('LOAD', text))));
-      await this.#checkServer(connection, info);
+      const loading = scripts.map(({ text }) => connection.ask((client) => client.script('LOAD', text)));
+      await Promise.all([...loading, this.#checkServer(connection, greeting)]);
+      this.#warnOfEviction(await greeting);
     }
   }
 
@@ -291,7 +291,7 @@ export class RedisConnections implements Store, Wire {
       }
       const [next, part] = raw as [string, string[]];
       cursor = next;
-      if (part.length > 0) yield part;
+      yield part;
     } while (cursor !== '0');
   }
 
@@ -320,12 +320,26 @@ export class RedisConnections implements Store, Wire {
     this.#say('error', 'command_failed', `${operation}: ${error.message}`);
   }
 
-  async #checkServer(connection: StoreConnection, { runId }: ServerInfo): Promise<void> {
-    const { scope, scripts, largestBytes = 0 } = this.#options;
+  async #checkServer(connection: StoreConnection, greeting: Promise<ServerInfo>): Promise<void> {
+    const { scope, scripts } = this.#options;
     const script = scripts.get(CHECK_RIGHTS_FILE);
     if (scope === undefined || script === undefined) return;
-    await checkRights(connection, script, scope);
+    const checking = checkRights(connection, script, scope);
+    const measuring = this.#measureBuffer(connection, script, greeting);
+    measuring.catch(() => undefined);
+    await checking;
+    // What is known of a former connection does until it is known of this one.
+    if (this.#maxPublishBytes === Infinity) await measuring;
+  }
+
+  async #measureBuffer(
+    connection: StoreConnection,
+    script: LoadedScript,
+    greeting: Promise<ServerInfo>,
+  ): Promise<void> {
+    const { largestBytes = 0 } = this.#options;
     const bufferBytes = this.#options.pubsubBufferBytes ?? (await pubsubBufferBytes(connection, script));
+    const { runId } = await greeting;
     this.#maxPublishBytes = Math.floor(bufferBytes * PASSED_ON);
     if (largestBytes <= this.#maxPublishBytes || this.#bufferWarnedAt === runId) return;
     this.#bufferWarnedAt = runId;

@@ -104,6 +104,8 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
       message: (channel, bytes) => gate.receive(channel, bytes),
       connected: (isOtherServer) => {
         membership.listens(true);
+        // What was said on the connections before is not heard on these.
+        prober.reset();
         // A replica that took over may lack what was written last, by whichever node.
         if (isOtherServer) realms.storeEmptied();
         reach.regain();

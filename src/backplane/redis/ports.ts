@@ -16,7 +16,10 @@ export interface Script<Input, Reply> {
  */
 export interface Store {
   run<Input, Reply>(script: Script<Input, Reply>, input: Input): Promise<Reply>;
-  /** Every member that is in the set throughout, in parts; one that comes or goes meanwhile may be missing. */
+  /**
+   * Every member that is in the set throughout, in parts; one that comes or goes meanwhile may be missing. The first part is asked
+   * for at once, each other when the one before has been dealt with; a part may be empty.
+   */
   scanSet(key: string): AsyncIterable<readonly string[]>;
   /** As scanSet, field and value. */
   scanHash(key: string): AsyncIterable<readonly (readonly [field: string, value: string])[]>;

@@ -14,7 +14,7 @@ import { readRealm, type RealmImage } from './realm-image.js';
 import { RealmMirror } from './realm-mirror.js';
 import type { RealmDirectoryOptions, RealmStats, ServedRealm } from './realm-ports.js';
 import { isVersion, toMember } from './realm-rows.js';
-import { enterRealm, markWhole, withdrawAll, type RealmStep } from './realm-scripts.js';
+import { enterRealm, markWhole, withdrawAll, type EnterReply, type RealmStep } from './realm-scripts.js';
 import { RealmWaits } from './realm-waits.js';
 
 type ReloadReason = 'serve' | 'version_gap' | 'reconnected' | 'store_emptied' | 'asked';
@@ -153,7 +153,7 @@ export class RealmDirectory implements ServedRealm {
     this.#isCutOff = false;
     if (why === 'store_emptied') this.#storeLost();
     else this.#hasReconnected = true;
-    return this.#request(why, true);
+    return this.#resync(why);
   }
 
   interestedNodes(topic: Uri): readonly NodeId[] {
@@ -231,6 +231,15 @@ export class RealmDirectory implements ServedRealm {
     return this.#catchingUp.run();
   }
 
+  /** Until the store and the mirror are right: what goes wrong meanwhile is seen to as well. */
+  async #resync(why: ReloadReason): Promise<void> {
+    await this.#request(why, true);
+    for (let attempt = 1; this.#needsRepair && this.#isLive && !this.#isCutOff; attempt++) {
+      if (attempt > MAX_LOADS) throw this.#unavailable('making the realm right again');
+      await this.#request(why, false);
+    }
+  }
+
   #again(why: ReloadReason): void {
     // Whatever went wrong has been seen to.
     this.#request(why, false).catch(() => undefined);
@@ -272,11 +281,10 @@ export class RealmDirectory implements ServedRealm {
     await this.#own.pause();
     this.#needsRepair = false;
     if (!this.#isLive || membership.isGone(node)) throw this.#unavailable('entering a realm');
-    const entered = await store.run(enterRealm, this.#step());
-    if (entered.isBehind || (entered.kind === 'entered' && this.#state === 'serving')) this.#storeLost();
-    // Who waits for an earlier version waits for one that the store has lost, and will see so itself.
-    if (entered.isBehind) this.#follower.forgetBefore(entered.version);
-    const image = await this.#load(true);
+    const step = this.#step();
+    // What changes behind this step is kept for the load, which reads nothing that the step has read.
+    this.#follower.begin();
+    const image = await this.#load(true, { head: store.run(enterRealm, step), floor: step.floor });
     if (image?.nodes.has(node) !== true) throw this.#unavailable('entering a realm: the store lost it meanwhile');
     const troubleCount = this.#troubleCount;
     await this.#own.repair(image);
@@ -291,14 +299,17 @@ export class RealmDirectory implements ServedRealm {
   }
 
   /** Undefined: the store has lost data, and own rows are to be repaired. */
-  async #load(isRepair: boolean): Promise<RealmImage | undefined> {
+  async #load(isRepair: boolean, begun?: Begun): Promise<RealmImage | undefined> {
     const { node, realm, store, keys, counters, membership, events } = this.#options;
     for (let attempt = 1; attempt <= MAX_LOADS; attempt++) {
-      const floor = this.#floor;
-      this.#follower.begin();
+      const isBegun = attempt === 1 && begun !== undefined;
+      const { floor, head } = isBegun ? begun : { floor: this.#floor };
+      const supposed = this.#mirror.servingNodes;
+      if (!isBegun) this.#follower.begin();
       counters.mirrorReloads[this.#reason]++;
       const isGone = (other: NodeId): boolean => membership.isGone(other);
-      const image = await readRealm({ store, keys, node, withOwn: isRepair, isGone, counters });
+      const image = await readRealm({ store, keys, node, withOwn: isRepair, head, supposed, isGone, counters });
+      if (head !== undefined) this.#entered(await head);
       if (!this.#isLive) throw this.#unavailable('reading of a realm');
       const isLost = image.isTorn || !image.nodes.has(node) || image.version < floor;
       if (isLost) this.#storeLost();
@@ -309,6 +320,12 @@ export class RealmDirectory implements ServedRealm {
       if (this.#takeOver(image, isRepair)) return image;
     }
     throw this.#unavailable('reading of a realm: it changes faster than it is read');
+  }
+
+  #entered({ kind, version, isBehind }: EnterReply): void {
+    if (isBehind || (kind === 'entered' && this.#state === 'serving')) this.#storeLost();
+    // Who waits for an earlier version waits for one that the store has lost, and will see so itself.
+    if (isBehind) this.#follower.forgetBefore(version);
   }
 
   /** False: it is out of date already. */
@@ -455,6 +472,12 @@ export class RealmDirectory implements ServedRealm {
       refusedAgain: (member, session) => this.#mirror.removeOwn(member, session),
     });
   }
+}
+
+/** A load that has begun with another step: who serves the realm, and what was known when that was asked. */
+interface Begun {
+  readonly head: Promise<EnterReply>;
+  readonly floor: number;
 }
 
 interface Deferred {

@@ -70,6 +70,11 @@ export class RealmMirror {
     return [...this.#kept.keys()];
   }
 
+  /** Nodes that serve the realm, as far as known. */
+  get servingNodes(): readonly NodeId[] {
+    return [...this.#serving.keys()];
+  }
+
   /** Undefined: it does not serve the realm. */
   wholeness(node: NodeId): Wholeness | undefined {
     return this.#serving.get(node);

@@ -33,9 +33,8 @@ export interface Done {
   readonly nodes: readonly NodeId[];
 }
 
-export interface EnterReply {
+export interface EnterReply extends LoadReply {
   readonly kind: 'entered' | 'known';
-  readonly version: number;
   /** The store does not count as far as the node knows: it has lost data. */
   readonly isBehind: boolean;
 }
@@ -44,10 +43,11 @@ export const enterRealm: Script<RealmStep, EnterReply> = {
   file: 'enter_realm.lua',
   encode: (step) => ({ keys: [step.keys.version, step.keys.nodes], argv: head(step) }),
   decode: (raw) => {
-    const [kind, version, behind] = list(raw, 'enter_realm.lua');
+    const [kind, version, behind, ...words] = list(raw, 'enter_realm.lua');
     if (kind !== 'entered' && kind !== 'known') throw unexpected('enter_realm.lua', kind);
     if (behind !== 0 && behind !== 1) throw unexpected('enter_realm.lua', behind);
-    return { kind, version: versionOf(version, 'enter_realm.lua'), isBehind: behind === 1 };
+    const nodes = nodeRows(words, 'enter_realm.lua');
+    return { kind, version: versionOf(version, 'enter_realm.lua'), isBehind: behind === 1, nodes };
   },
 };
 
@@ -68,13 +68,16 @@ export const loadRealm: Script<RealmKeys, LoadReply> = {
   encode: (keys) => ({ keys: [keys.version, keys.nodes], argv: [] }),
   decode: (raw) => {
     const [version, ...words] = list(raw, 'load_realm.lua');
-    const nodes = new Map<NodeId, string>();
-    for (let at = 0; at + 1 < words.length; at += 2) {
-      nodes.set(textOf(words[at], 'load_realm.lua') as NodeId, textOf(words[at + 1], 'load_realm.lua'));
-    }
-    return { version: versionOf(version, 'load_realm.lua'), nodes };
+    return { version: versionOf(version, 'load_realm.lua'), nodes: nodeRows(words, 'load_realm.lua') };
   },
 };
+
+function nodeRows(words: readonly unknown[], file: string): ReadonlyMap<NodeId, string> {
+  const nodes = new Map<NodeId, string>();
+  for (let at = 0; at + 1 < words.length; at += 2)
+    nodes.set(textOf(words[at], file) as NodeId, textOf(words[at + 1], file));
+  return nodes;
+}
 
 export interface ChangeInterest extends RealmStep {
   readonly added: readonly Member[];

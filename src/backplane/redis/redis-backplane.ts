@@ -243,12 +243,14 @@ export class RedisBackplane implements Backplane, Bus, Directory {
     if (!isCurrent()) return;
     gate.release();
     prober.reset();
-    await within(this.#options.timings.probeTimeoutMs, 'hear the own probe', prober.round());
-    if (!isCurrent()) return;
+    const hearing = within(this.#options.timings.probeTimeoutMs, 'hear the own probe', prober.round());
     // Mirrors may be old still; whoever waits for a later version has not been told yet that this node has it.
-    lanes.cutOff(false);
-    lanes.sync();
-    await this.#resync();
+    const speaking = hearing.then(() => {
+      if (!isCurrent()) return;
+      lanes.cutOff(false);
+      lanes.sync();
+    });
+    await Promise.all([speaking, this.#resync()]);
   }
 
   /** Makes the store and the mirrors right again. */

@@ -19,8 +19,11 @@ export interface StoreLinkOptions {
   readonly connectionName: string;
   /** 0..1 */
   readonly random: () => number;
-  /** Does what must be done before the connection counts as ready; rejecting ends it. */
-  readonly prepare: (connection: StoreConnection, info: ServerInfo) => Promise<void>;
+  /**
+   * Does what must be done before the connection counts as ready; rejecting ends it. It does not wait for the info with what does
+   * not need it: each round trip counts where the store is far.
+   */
+  readonly prepare: (connection: StoreConnection, greeting: Promise<ServerInfo>) => Promise<void>;
   readonly onReady: (info: ServerInfo) => void;
   /** A connection that was ready has ended. */
   readonly onLost: (cause: Error) => void;
@@ -79,13 +82,17 @@ export class StoreLink {
   }
 
   async #attempt(): Promise<void> {
-    const { access, connectionName } = this.#options;
+    const { access, prepare } = this.#options;
     let connection: StoreConnection | undefined;
     try {
       const address = await this.#address();
-      connection = await this.#open(clientOptions(access, connectionName, address));
-      const info = await this.#greet(connection);
-      await this.#options.prepare(connection, info);
+      connection = await this.#open(clientOptions(access, address));
+      const greeting = this.#greet(connection);
+      const preparing = prepare(connection, greeting);
+      preparing.catch(() => undefined);
+      // What is wrong with the server explains whatever else went wrong.
+      const info = await greeting;
+      await preparing;
       if (!connection.isOpen) throw new Error('the connection was closed');
       this.#succeed(connection, info);
     } catch (error) {
@@ -132,6 +139,9 @@ export class StoreLink {
   }
 
   async #greet(connection: StoreConnection): Promise<ServerInfo> {
+    const { connectionName } = this.#options;
+    // Without the right it has no name.
+    connection.ask((client) => client.client('SETNAME', connectionName)).catch(() => undefined);
     const asked = [connection.ask((client) => client.info()), connection.ask((client) => client.client('ID'))] as const;
     const [text, id] = await Promise.all(asked);
     const info = parseServerInfo(text);
@@ -151,16 +161,20 @@ export class StoreLink {
    * as a listener.
    */
   async #bury(connection: StoreConnection, runId: string): Promise<void> {
-    const here = this.#former.filter((former) => former.runId === runId);
-    for (const { id } of here) {
-      await connection
-        .ask((client) => client.client('KILL', 'ID', id))
-        .catch((error: unknown) => {
+    this.#former = this.#former.filter((former) => former.runId === runId);
+    const burying = this.#former.map((former) => {
+      const forget = (): void => {
+        this.#former = this.#former.filter((one) => one !== former);
+      };
+      return connection
+        .ask((client) => client.client('KILL', 'ID', former.id))
+        .then(forget, (error: unknown) => {
           // Without the right to do so the rest works; see the operations guide.
           if (!(error instanceof StoreReplyError)) throw error;
+          forget();
         });
-    }
-    this.#former = [];
+    });
+    await Promise.all(burying);
   }
 
   #succeed(connection: StoreConnection, info: ServerInfo): void {

@@ -5,16 +5,16 @@
 -- ARGV[2]  version that the node knows: the store may have lost its data
 -- ARGV[3]  channel of the realm
 -- Returns  'entered', as loading, with the realm's version of it; 'known', with the realm's version: it was there.
---          Then 1 when the store has lost versions that the node knows, else 0.
--- O(1). Safe to repeat.
+--          Then 1 when the store has lost versions that the node knows, else 0; then node and row by turns, as load_realm.lua.
+-- O(nodes). Safe to repeat.
 
 local node, floor, channel = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local current = tonumber(redis.call('GET', KEYS[1])) or 0
 if redis.call('HEXISTS', KEYS[2], node) == 1 then
-  return { 'known', current, current < floor and 1 or 0 }
+  return { 'known', current, current < floor and 1 or 0, unpack(redis.call('HGETALL', KEYS[2])) }
 end
 local version = math.max(current, floor) + 1
 redis.call('SET', KEYS[1], string.format('%.0f', version))
 redis.call('HSET', KEYS[2], node, '1 loading')
 redis.call('PUBLISH', channel, string.format('1 %.0f - ["enter","%s"]', version, node))
-return { 'entered', version, current < floor and 1 or 0 }
+return { 'entered', version, current < floor and 1 or 0, unpack(redis.call('HGETALL', KEYS[2])) }
