@@ -184,7 +184,9 @@ export class World {
     const role = ROLES[this.clients.length % ROLES.length]!;
     void node.join(role, features).then((client) => {
       if (client === undefined) return;
-      if (this.openClients.some(({ session }) => session === client.session))
+      // It was free if the node of the other was declared dead while the id was being asked for.
+      const others = this.openClients.filter(({ node: other }) => other.state !== 'banished');
+      if (others.some(({ session }) => session === client.session))
         this.journal.violate('SES-2', `${client.name} has the id of another session`);
       this.clients.push(client);
     });
