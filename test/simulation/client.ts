@@ -219,9 +219,14 @@ export class Client implements Session {
       this.#journal.violate('REV-1', `${this.name} was revoked registration ${id}, which it does not hold`);
     else {
       registration.until = Math.min(registration.until, this.#journal.at);
-      const wasTaken = this.#journal.claims.some(
-        ({ force, procedure, match }) => force && procedure === registration.procedure && match === registration.match,
-      );
+      const isOfIt = ({ procedure, match }: Pick<RegistrationRecord, 'procedure' | 'match'>): boolean =>
+        procedure === registration.procedure && match === registration.match;
+      // Whoever takes it has been told so before: a claim that fails takes nothing.
+      const wasTaken =
+        this.#journal.claims.some((claim) => claim.force && isOfIt(claim)) &&
+        this.#journal.registrations.some(
+          (other) => other.client !== this && isOfIt(other) && other.from > registration.askedAt,
+        );
       if (!wasTaken && this.node.robbedAt.length === 0)
         this.#journal.violate('REV-1', `${this.name} was revoked ${id}, but nobody took it over`);
     }

@@ -1,7 +1,7 @@
 import type { Claim, ClaimOutcome, Registration } from '../../routing/ports.js';
 import type { NodeId, RegistrationId, SessionId } from '../../wamp/ids.js';
-import type { InvocationPolicy } from '../../wamp/options.js';
 import { BackplaneUnavailableError } from '../backplane.js';
+import { HeldCallees, type HeldCallee } from './held-callees.js';
 import {
   ClaimWrite,
   digestOf,
@@ -54,14 +54,6 @@ export interface OwnRowsOptions {
   refusedAgain(member: Member, session: SessionId): void;
 }
 
-interface Held extends Grant {
-  readonly invoke: InvocationPolicy;
-  readonly rest: string;
-  readonly digest: string | undefined;
-  /** By which it takes the procedure from others; settled: it is certain to. Undefined: it has it. */
-  readonly takeover: ClaimWrite | undefined;
-}
-
 /** Of a repair under way at once. */
 const REPAIR_STEPS = 4;
 const REPAIR_CLAIMS = 64;
@@ -74,8 +66,7 @@ export class OwnRows {
   readonly #takeovers: Takeovers;
   /** Topics wanted: known to all other nodes, or by the step that says so. */
   readonly #topics = new Map<Member, InterestWrite | 'known'>();
-  readonly #held = new Map<Member, Map<SessionId, Held>>();
-  readonly #heldIds = new Map<RegistrationId, Member>();
+  readonly #held = new HeldCallees();
   /** Not decided. */
   readonly #claims = new Map<string, ClaimWrite>();
   /** Of these, those that wait until all nodes have answered. */
@@ -183,7 +174,7 @@ export class OwnRows {
   }
 
   release(id: RegistrationId, session: SessionId): Promise<void> {
-    const member = this.#heldIds.get(id);
+    const member = this.#held.memberOf(id);
     if (member === undefined || !this.isHeld(member, session)) {
       this.#giveUp(id, session);
       return Promise.resolve();
@@ -210,21 +201,20 @@ export class OwnRows {
   }
 
   isHeld(member: Member, session: SessionId): boolean {
-    return this.#held.get(member)?.has(session) ?? false;
+    return this.#held.get(member, session) !== undefined;
   }
 
   /** The mirror, at this version, has the callee no more. */
   lost(member: Member, session: SessionId, version: number): void {
-    const held = this.#held.get(member)?.get(session);
+    const held = this.#held.get(member, session);
     if (held === undefined || held.version > version) return;
     this.#release(member, session);
   }
 
   /** Lets go of everything that the mirror, at this version, does not have. */
   loseUnplaced(version: number): void {
-    for (const [member, sessions] of [...this.#held])
-      for (const session of [...sessions.keys()])
-        if (!this.#options.isPlaced(member, session)) this.lost(member, session, version);
+    for (const [member, session] of this.#held.all)
+      if (!this.#options.isPlaced(member, session)) this.lost(member, session, version);
   }
 
   /** Nothing is sent until `resume`. Resolves when nothing is under way. */
@@ -280,7 +270,6 @@ export class OwnRows {
     this.#postponed = [];
     this.#topics.clear();
     this.#held.clear();
-    this.#heldIds.clear();
   }
 
   #interestWrite(): InterestWrite {
@@ -312,50 +301,35 @@ export class OwnRows {
       this.#release(member, session);
       return;
     }
-    const held = {
+    this.#held.set(member, session, {
       ...grant,
       invoke: claim.invoke,
       rest: calleeRest(claim.callee),
       digest: digestOf(claim.authid),
       takeover: write.isOffer ? write : undefined,
-    };
-    const sessions = this.#held.get(member);
-    if (sessions === undefined) this.#held.set(member, new Map([[session, held]]));
-    else sessions.set(session, held);
-    this.#heldIds.set(grant.id, member);
+    });
   }
 
   #certain(write: ClaimWrite): void {
     const { member, claim } = write;
     const { session } = claim.callee;
-    if (this.#held.get(member)?.get(session)?.takeover !== write) return;
+    if (this.#held.get(member, session)?.takeover !== write) return;
     this.#queue.push(new TakeoverWrite(this.#scene, member, session, () => this.#completed(member, session, write)));
   }
 
   #completed(member: Member, session: SessionId, write: ClaimWrite): void {
-    const sessions = this.#held.get(member);
-    const held = sessions?.get(session);
-    if (held?.takeover === write) sessions?.set(session, { ...held, takeover: undefined });
+    const held = this.#held.get(member, session);
+    if (held?.takeover === write) this.#held.set(member, session, { ...held, takeover: undefined });
   }
 
   /** Also of a callee that has gone: whoever took its procedure by force cannot know of this node's key. */
   #release(member: Member, session: SessionId): ReleaseWrite {
-    this.#forgetHeld(member, session);
+    this.#held.delete(member, session);
     const { last } = this.#queue;
     const write = last?.kind === 'release' && !last.isFull ? last : new ReleaseWrite(this.#scene);
     write.add(member, session);
     if (write !== last) this.#queue.push(write);
     return write;
-  }
-
-  #forgetHeld(member: Member, session: SessionId): void {
-    const sessions = this.#held.get(member);
-    const held = sessions?.get(session);
-    if (sessions === undefined || held === undefined) return;
-    sessions.delete(session);
-    if (sessions.size > 0) return;
-    this.#held.delete(member);
-    if (this.#heldIds.get(held.id) === member) this.#heldIds.delete(held.id);
   }
 
   #lostGround(write: OwnWrite): void {
@@ -396,7 +370,7 @@ export class OwnRows {
     }
     // In the key of this node, but perhaps in no row any more: to be looked at.
     const listed = new Set([...ownProcedures, ...postponed.flatMap(({ callees }) => [...callees.keys()])]);
-    for (const member of listed) if (!this.#held.has(member)) unwanted.push([member]);
+    for (const member of listed) if (!this.#held.hasAny(member)) unwanted.push([member]);
     await inSteps(partsOf(unwanted, this.#options.maxTopics), REPAIR_STEPS, async (part) => {
       const callees = new Map<Member, SessionId[]>();
       for (const [member, session] of part) {
@@ -407,27 +381,23 @@ export class OwnRows {
       this.#wrote(await this.#options.run(releaseCallees, { ...this.#options.step(), callees }));
     });
     await this.#completeTakeovers(stored);
-    const missing: (readonly [Member, SessionId, Held])[] = [];
-    for (const [member, sessions] of this.#held)
-      for (const [session, held] of sessions)
-        if (stored.get(member)?.has(session) !== true) missing.push([member, session, held]);
+    const missing = this.#held.all.filter(([member, session]) => stored.get(member)?.has(session) !== true);
     await inSteps(missing, REPAIR_CLAIMS, ([member, session, held]) => this.#claimAgain(member, session, held));
   }
 
   /** Those that are certain to take over and are not said to have: this node had no answer, or no time. */
   async #completeTakeovers(stored: ReadonlyMap<Member, ReadonlySet<SessionId>>): Promise<void> {
     const open: (readonly [Member, SessionId, ClaimWrite])[] = [];
-    for (const [member, sessions] of this.#held)
-      for (const [session, { takeover }] of sessions)
-        if (takeover?.isSettled === true && stored.get(member)?.has(session) === true)
-          open.push([member, session, takeover]);
+    for (const [member, session, { takeover }] of this.#held.all)
+      if (takeover?.isSettled === true && stored.get(member)?.has(session) === true)
+        open.push([member, session, takeover]);
     await inSteps(open, REPAIR_CLAIMS, async ([member, session, write]) => {
       this.#wrote(await this.#options.run(completeTakeover, { ...this.#options.step(), member, session }));
       this.#completed(member, session, write);
     });
   }
 
-  async #claimAgain(member: Member, session: SessionId, held: Held): Promise<void> {
+  async #claimAgain(member: Member, session: SessionId, held: HeldCallee): Promise<void> {
     const { id, invoke, rest, order, digest, takeover } = held;
     if (takeover?.isSettled === false) {
       takeover.fail();
@@ -437,10 +407,10 @@ export class OwnRows {
     const wanted = { ...this.#options.step(), member, id, invoke, session, rest, order, digest, force };
     const reply = await this.#options.run(claimProcedure, wanted);
     this.#wrote(reply);
-    if (this.#held.get(member)?.get(session) !== held) {
+    if (this.#held.get(member, session) !== held) {
       // Released meanwhile: the step that says so waits in the queue.
     } else if (reply.kind === 'granted') {
-      this.#held.get(member)?.set(session, { ...held, version: reply.version, takeover: undefined });
+      this.#held.set(member, session, { ...held, version: reply.version, takeover: undefined });
     } else {
       this.#release(member, session);
       this.#options.refusedAgain(member, session);
