@@ -4,6 +4,7 @@ import type { NodeId } from '../../wamp/ids.js';
 import { BackplaneUnavailableError } from '../backplane.js';
 import type { StoreAccess } from './client-options.js';
 import type { Script, Store, Wire } from './ports.js';
+import { ScriptOrder } from './script-order.js';
 import type { LoadedScript, LoadedScripts } from './script.js';
 import type { ServerInfo } from './server-info.js';
 import { CHECK_RIGHTS_FILE, checkRights, pubsubBufferBytes, type RightsScope } from './store-rights.js';
@@ -74,6 +75,7 @@ export class RedisConnections implements Store, Wire {
   readonly #options: ConnectionsOptions;
   readonly #links: Links;
   readonly #subscriptions = new Subscriptions();
+  readonly #order = new ScriptOrder();
   /** Which server process each ready connection is at. */
   readonly #servers = new Map<ConnectionName, string>();
   readonly #failures = new Map<ConnectionName, string>();
@@ -83,8 +85,6 @@ export class RedisConnections implements Store, Wire {
   #bufferWarnedAt = '';
   #maxPublishBytes = Infinity;
   #lastServer: string | undefined;
-  /** Counts what was asked of the directory, to know whether a command is the newest. */
-  #askedCount = 0;
   #starting: { readonly resolve: () => void; readonly reject: (cause: Error) => void } | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -260,22 +260,12 @@ export class RedisConnections implements Store, Wire {
   }
 
   async #evaluate({ file, sha, text }: LoadedScript, words: readonly (string | number)[]): Promise<unknown> {
-    const asked = ++this.#askedCount;
     const connection = this.#directory(file);
-    try {
-      return await connection.ask((client) => client.call('EVALSHA', sha, ...words));
-    } catch (error) {
-      if (!(error instanceof StoreReplyError) || error.code !== 'NOSCRIPT') throw error;
-      // Somebody flushed the scripts. Asked again after a newer command, this one would break the order.
-      if (asked !== this.#askedCount) {
-        this.reset('the scripts were flushed');
-        throw error;
-      }
-      this.#askedCount++;
-      const loading = connection.ask((client) => client.script('LOAD', text));
-      const again = connection.ask((client) => client.call('EVALSHA', sha, ...words));
-      return (await Promise.all([again, loading]))[0];
-    }
+    return this.#order.run(
+      tagOf(String(words[1] ?? '')),
+      () => connection.ask((client) => client.call('EVALSHA', sha, ...words)),
+      () => void connection.ask((client) => client.script('LOAD', text)).catch(() => undefined),
+    );
   }
 
   async *#scan(command: 'SSCAN' | 'HSCAN', key: string): AsyncGenerator<readonly string[]> {
@@ -283,9 +273,13 @@ export class RedisConnections implements Store, Wire {
     do {
       let raw: unknown;
       try {
-        this.#askedCount++;
         const connection = this.#directory(command);
-        raw = await connection.ask((client) => client.call(command, key, cursor, 'COUNT', SCAN_COUNT));
+        const at = cursor;
+        raw = await this.#order.run(
+          tagOf(key),
+          () => connection.ask((client) => client.call(command, key, at, 'COUNT', SCAN_COUNT)),
+          () => undefined,
+        );
       } catch (error) {
         this.#give(command, error);
       }
@@ -362,4 +356,9 @@ export class RedisConnections implements Store, Wire {
   ): void {
     this.#options.log({ level, kind, message, ...(connection && { connection }) });
   }
+}
+
+/** The hash tag of a key: rows of one tag are changed in the order asked. */
+function tagOf(key: string): string {
+  return /\{[^}]*\}/.exec(key)?.[0] ?? key;
 }
