@@ -218,6 +218,22 @@ export class Membership {
     throw new BackplaneUnavailableError('noting a realm');
   }
 
+  /**
+   * Realms that the store notes for this node and it does not know of, as after a failover to a replica that lacks its
+   * withdrawal. It has noted them now: they are to be withdrawn from. O(realms of the node).
+   */
+  async strayRealms(): Promise<Uri[]> {
+    const { store, keys, node } = this.#options;
+    const strays: Uri[] = [];
+    for await (const noted of store.scanSet(keys.nodes.realmsOf(node)))
+      for (const realm of noted) {
+        if (this.#realms.has(realm)) continue;
+        this.#realms.add(realm);
+        strays.push(realm);
+      }
+    return strays;
+  }
+
   /** No row is left in the realm. */
   dropRealm(realm: Uri): void {
     if (!this.#realms.delete(realm) || this.#isOver()) return;
@@ -420,6 +436,7 @@ export class Membership {
     // Whatever it replies: another may be at it already, and every step is repeatable.
     const begin = { keys: keys.nodes, node, reaper: node, claimMs: leaseMs, awayMs: this.#awayMs };
     await store.run(beginReap, { ...begin, grounds: 'certain' });
+    await this.strayRealms();
     for (const realm of [...this.#realms]) {
       if (!isInTime()) return;
       await withdrawRealm(node, realm);

@@ -251,6 +251,16 @@ export class RedisBackplane implements Backplane, Bus, Directory {
       lanes.sync();
     });
     await Promise.all([speaking, this.#resync()]);
+    this.#withdrawStrays();
+  }
+
+  /** In its own time: nothing waits for it. */
+  #withdrawStrays(): void {
+    const { membership, realms } = this.#parts;
+    membership
+      .strayRealms()
+      .then((strays) => strays.forEach((realm) => realms.withdrawStray(realm)))
+      .catch((cause: unknown) => this.#trouble('looking for realms of another time', cause));
   }
 
   /** Makes the store and the mirrors right again. */

@@ -103,6 +103,14 @@ export class ServedRealms {
     return done;
   }
 
+  /** What this node has there by the store's account is of another time. It may be served again when that is gone. */
+  withdrawStray(realm: Uri): void {
+    if (this.#serving.has(realm) || this.#leaving.has(realm)) return;
+    const directory = this.#options.make(realm);
+    this.#serving.set(realm, { directory, ready: READY, isNoted: true, isEntered: false, wasCutOff: false });
+    this.withdraw(realm).catch(() => undefined);
+  }
+
   /** False: nobody listens to such a channel here. */
   change(channel: string, message: Uint8Array): boolean {
     const directory = this.#byChannel.get(channel);

@@ -168,7 +168,7 @@ describe('a dead node', () => {
     held.release();
     await leaving;
     expect(reaper.count('withdraw b n-1')).toBe(0);
-    expect(reaper.done.slice(-3)).toEqual(['begin_reap.lua', `forget ${reaper.node}`, 'end_node.lua']);
+    expect(reaper.done.slice(-4)).toEqual(['begin_reap.lua', 'scan', `forget ${reaper.node}`, 'end_node.lua']);
     expect(other.events).not.toContain('gone n-1');
     await world.pass(NOTICED_MS);
     expect(other.events).toContain('gone n-1');
@@ -253,7 +253,7 @@ describe('a node that was reaped while it slept', () => {
     late.thaw();
     await world.pass(0);
     const since = late.done.slice(late.done.indexOf('condemned'));
-    expect(since).toEqual(['condemned', 'begin_reap.lua', 'withdraw realm n-1', 'forget n-1', 'end_node.lua']);
+    expect(since).toEqual(['condemned', 'begin_reap.lua', 'scan', 'withdraw realm n-1', 'forget n-1', 'end_node.lua']);
     expect(late.count('condemned')).toBe(1);
   });
 

@@ -80,7 +80,7 @@ describe('entering and leaving', () => {
     await leaving;
     await world.pass(0);
     expect(one.events).toContain('gone n-2');
-    expect(two.done.slice(-4)).toEqual(['begin_reap.lua', 'withdraw realm n-2', 'forget n-2', 'end_node.lua']);
+    expect(two.done.slice(-5)).toEqual(['begin_reap.lua', 'scan', 'withdraw realm n-2', 'forget n-2', 'end_node.lua']);
   });
 
   it('needs no store for a node that never entered', async () => {
