@@ -1,6 +1,6 @@
 import { forMs } from '../cluster/harness/wait.js';
 import type { Arena } from './arena.js';
-import { MORTAL_MS, type Fault, type FaultOf } from './fault.js';
+import { ABSENT_MS, MORTAL_MS, type Fault, type FaultOf } from './fault.js';
 
 /** A fault that has been done, and undone as far as it is. */
 export interface Struck {
@@ -47,7 +47,7 @@ export function strike(arena: Arena, fault: Fault): Promise<Struck> {
     case 'throttle':
       return slow(arena, fault);
     case 'fail-over':
-      throw new Error('a failover needs Sentinels');
+      return failOver(arena, fault);
   }
 }
 
@@ -118,6 +118,16 @@ async function freezeStore({ scene, store }: Arena, { forMs: frozenMs }: FaultOf
   return { healsFromMs: Date.now(), over: () => trouble.over() };
 }
 
+/** The replica lacks what the master got in the last `staleMs`. */
+async function failOver({ scene, replicated }: Arena, { staleMs }: FaultOf<'fail-over'>): Promise<Struck> {
+  if (staleMs > 0) replicated.stall();
+  await forMs(staleMs);
+  const trouble = scene.trouble();
+  await replicated.failOver();
+  scene.redis = replicated.replica;
+  return { healsFromMs: Date.now(), over: () => trouble.over() };
+}
+
 /** What no client may notice at all. */
 async function unnoticed(harm: () => Promise<unknown>): Promise<Struck> {
   await harm();
@@ -145,7 +155,9 @@ function resetConnections(arena: Arena, { place, which }: FaultOf<'reset-connect
 }
 
 async function cutOff(arena: Arena, fault: FaultOf<'cut' | 'hold' | 'lose'>): Promise<Struck> {
-  const trouble = hurt(arena, fault.place, fault.forMs, 'trouble');
+  // Where its connections are closed nobody listens for it: it is judged sooner.
+  const mortalMs = fault.what === 'cut' ? ABSENT_MS : MORTAL_MS;
+  const trouble = hurt(arena, fault.place, fault.forMs, 'trouble', mortalMs);
   const proxy = arena.proxy(fault.place);
   if (fault.what === 'cut') await proxy.cut();
   else if (fault.what === 'hold') proxy.hold(fault.which, fault.way);
@@ -166,9 +178,15 @@ async function slow(arena: Arena, fault: FaultOf<'delay' | 'throttle'>): Promise
 }
 
 /** A node that hangs or is cut off for so long may be declared dead; one that hangs for less makes things late only. */
-function hurt({ scene }: Arena, place: number, forMs: number, otherwise: 'delay' | 'trouble'): { over: () => void } {
+function hurt(
+  { scene }: Arena,
+  place: number,
+  forMs: number,
+  otherwise: 'delay' | 'trouble',
+  mortalMs = MORTAL_MS,
+): { over: () => void } {
   const router = scene.router(place);
-  if (forMs < MORTAL_MS) return scene[otherwise](router);
+  if (forMs < mortalMs) return scene[otherwise](router);
   scene.sacrifice(router);
   return scene.trouble(router);
 }

@@ -67,7 +67,7 @@ export function labelOf(fault: Fault, nodeCount: number): string {
     case 'reset-connections':
       return `connections of a node reset: ${fault.which ?? 'all'}`;
     case 'cut':
-      return `node cut off for ${lasting(fault.forMs)}`;
+      return `connections of a node closed for ${fault.forMs < ABSENT_MS ? 'a moment' : lasting(fault.forMs)}`;
     case 'hold':
       return `stalled ${direction(fault.way)} for ${lasting(fault.forMs)}`;
     case 'lose':
@@ -81,6 +81,9 @@ export function labelOf(fault: Fault, nodeCount: number): string {
 
 /** Seconds with the default lease: longer than this between two renewals a node may be declared dead for. */
 export const MORTAL_MS = 4_500;
+
+/** The same where its connections were closed. */
+export const ABSENT_MS = 1_000;
 
 function lasting(ms: number): string {
   return ms < MORTAL_MS ? 'less than a lease' : 'a lease and longer';

@@ -116,7 +116,7 @@ async function main(): Promise<void> {
 async function playAndSay(schedule: Schedule, say: (line: string) => void): Promise<Played> {
   const { seed, round, nodeCount, blows } = schedule;
   const faults = blows.map(({ fault }) => JSON.stringify(fault)).join(' ');
-  say(`--seed ${seed} --round ${round}: ${nodeCount} nodes, ${faults}`);
+  say(`--seed ${seed} --round ${round} --nodes ${nodeCount}: ${faults}`);
   const played = await play(schedule, say);
   const { operationCount, eventCount, violations, known, tookMs } = played;
   const figures = `${operationCount} operations, ${eventCount} events in ${Math.round(tookMs / 1_000)} s`;

@@ -7,6 +7,8 @@ export interface Schedule {
   readonly seed: number;
   readonly round: number;
   readonly nodeCount: number;
+  /** The store has a replica, and a Sentinel that has it take over. */
+  readonly isReplicated?: boolean;
   /** One after the other, each when all has healed from the one before. */
   readonly blows: readonly Blow[];
   /** Milliseconds of load after the last. */
@@ -60,20 +62,43 @@ const DRAWS: readonly (readonly [what: What, draw: Draw])[] = [
   ],
 ];
 
-export const KINDS_OF_FAULTS: readonly What[] = [...new Set(DRAWS.map(([what]) => what))];
+export const KINDS_OF_FAULTS: readonly What[] = [...new Set(DRAWS.map(([what]) => what)), 'fail-over'];
 
 const ROUNDS_OF_ONE = 0.2;
+const REPLICATED_ROUNDS = 0.1;
+/** What is done where there is a replica, besides the failover itself. */
+const ALSO_REPLICATED: readonly What[] = ['kill', 'pause', 'roll', 'flush-scripts', 'kill-connections'];
 
 export function scheduleOf(seed: number, round: number, { nodeCount: wanted, only }: Choice = {}): Schedule {
   const dice = new Dice(seed, round);
   const nodeCount = wanted ?? dice.pick([3, 3, 3, 4, 5]);
-  const draws = DRAWS.filter(([what]) => only?.includes(what) !== false);
+  const isWanted = ([what]: (typeof DRAWS)[number]): boolean => only?.includes(what) !== false;
+  const draws = DRAWS.filter(isWanted);
+  const beside = draws.filter(([what]) => ALSO_REPLICATED.includes(what));
+  if (only?.includes('fail-over') === true || (only === undefined && dice.chance(REPLICATED_ROUNDS)))
+    return replicated({ seed, round, nodeCount }, dice, beside);
   const blowCount = dice.chance(ROUNDS_OF_ONE) ? 1 : dice.between(2, 4);
   const blows = Array.from({ length: blowCount }, () => ({
     afterMs: dice.between(300, 2_500),
     fault: dice.pick(draws)[1](dice, nodeCount),
   }));
   return { seed, round, nodeCount, blows, calmMs: dice.between(500, 2_000) };
+}
+
+/** The replica takes over once: there is no other after it. */
+function replicated(
+  head: Pick<Schedule, 'seed' | 'round' | 'nodeCount'>,
+  dice: Dice,
+  draws: readonly (readonly [What, Draw])[],
+): Schedule {
+  const failover: Fault = { what: 'fail-over', staleMs: dice.pick([0, 500, 3_000]) };
+  const others = Array.from({ length: draws.length === 0 ? 0 : dice.below(3) }, () =>
+    dice.pick(draws)[1](dice, head.nodeCount),
+  );
+  const at = dice.below(others.length + 1);
+  const faults = [...others.slice(0, at), failover, ...others.slice(at)];
+  const blows = faults.map((fault) => ({ afterMs: dice.between(300, 2_500), fault }));
+  return { ...head, isReplicated: true, blows, calmMs: dice.between(500, 2_000) };
 }
 
 function killing(count: number): Draw {

@@ -298,7 +298,7 @@ describe('the checker bites on calls', () => {
     answer(one);
     journal.granted(offered);
     journal.givenUp(offered);
-    expect(judge()).toEqual([expect.stringMatching(/^G1, ORD-3: far got call 0 .* after the later 1$/)]);
+    expect(judge()).toEqual([expect.stringMatching(/^G1, ORD-3: far got call 0 .* after the later 1 to com.work$/)]);
     expect(judge({ reroutedCount: () => 1 })).toEqual([]);
     expect(other.invocations).toEqual([]);
   });

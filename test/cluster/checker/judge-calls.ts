@@ -274,8 +274,12 @@ function judgeInvocations(judgement: Judgement, session: SessionRecord): string[
     const last = lastOf.get(call.session) ?? -1;
     const mayBeRerouted =
       evidence.reroutedCount(call.session.node) > 0 && holdersDuring(judgement, call, ms).length > 1;
-    if (number < last && !mayBeRerouted)
-      violations.push(`G1, ORD-3: ${session.member} got call ${number} to ${call.procedure} after the later ${last}`);
+    if (number < last && !mayBeRerouted) {
+      const later = journal.calls[last]?.procedure ?? '';
+      violations.push(
+        `G1, ORD-3: ${session.member} got call ${number} of ${call.session.member} to ${call.procedure} after the later ${last} to ${later}`,
+      );
+    }
     lastOf.set(call.session, Math.max(last, number));
   }
   return violations;

@@ -46,6 +46,8 @@ export interface Terms {
 
 /** Why a session ended: by its own will, when all it asked for was answered. It excuses nothing. */
 export const LEFT = 'left';
+/** So late that a node may have been taken for dead. */
+const STARVED_MS = 4_000;
 /** By its own will, in the middle of whatever it did: what was under way may be lost with it. */
 export const DROPPED = 'dropped';
 
@@ -53,7 +55,7 @@ export const DROPPED = 'dropped';
 export function judge(journal: Journal, evidence: Evidence, terms: Terms): string[] {
   return [
     ...journal.oddities,
-    ...judgeSessions(journal, terms),
+    ...judgeSessions(journal, evidence, terms),
     ...judgeEvents(journal, evidence, terms),
     ...judgeCalls(journal, evidence, terms),
     ...judgeHoldings(journal, evidence, terms),
@@ -61,12 +63,13 @@ export function judge(journal: Journal, evidence: Evidence, terms: Terms): strin
 }
 
 /** Clients of nodes that nothing happened to stay connected (G6). */
-function judgeSessions({ sessions }: Journal, { sacrificed }: Terms): string[] {
-  return sessions.flatMap(({ member, node, ended }) =>
-    ended === undefined || [LEFT, DROPPED].includes(ended.reason) || sacrificed.has(node)
-      ? []
-      : [`G6: ${member} lost its session on ${node}: ${ended.reason}`],
-  );
+function judgeSessions({ sessions }: Journal, evidence: Evidence, { sacrificed }: Terms): string[] {
+  return sessions.flatMap(({ member, node, ended }) => {
+    if (ended === undefined || [LEFT, DROPPED].includes(ended.reason) || sacrificed.has(node)) return [];
+    // A machine that stands still for seconds hangs all nodes on it.
+    if (evidence.latenessMs(ended.ms - STARVED_MS, ended.ms) >= STARVED_MS) return [];
+    return [`G6: ${member} lost its session on ${node}: ${ended.reason}`];
+  });
 }
 
 /** Something was wrong with that node, or with all, at some time in between. */

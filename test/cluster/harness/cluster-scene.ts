@@ -39,7 +39,8 @@ export class ClusterScene<Clients extends Load> {
   readonly fleet: Fleet;
   readonly load: Clients;
   readonly prefix = 'load';
-  readonly redis: RedisServer | undefined;
+  /** The one that holds the rows now. */
+  redis: RedisServer | undefined;
   readonly #troubles: Trouble[] = [];
   readonly #sacrificed = new Set<string>();
   readonly #joinMs: number;
