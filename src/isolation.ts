@@ -21,7 +21,8 @@ const LOOK_MS = 100;
  */
 export class Isolation {
   readonly #options: IsolationOptions;
-  #isWatching = false;
+  /** Ends the looking, while it looks. */
+  #cancelLook: (() => void) | undefined;
   #hasBegun = false;
   #areClosed = false;
   #isOver = false;
@@ -46,13 +47,11 @@ export class Isolation {
 
   /** Other nodes cannot be reached: from now on it looks whether it is isolated. */
   lost(): void {
-    if (this.#isWatching) return;
-    this.#isWatching = true;
-    this.#look();
+    if (this.#cancelLook === undefined) this.#look();
   }
 
   regained(): void {
-    this.#isWatching = false;
+    this.#stopLooking();
     this.#hasBegun = false;
     this.#areClosed = false;
   }
@@ -60,11 +59,15 @@ export class Isolation {
   /** All sessions have been sent away: what they answer is heard. */
   end(): void {
     this.#isOver = true;
-    this.#isWatching = false;
+    this.#stopLooking();
+  }
+
+  #stopLooking(): void {
+    this.#cancelLook?.();
+    this.#cancelLook = undefined;
   }
 
   #look(): void {
-    if (!this.#isWatching) return;
     const { standing, policy, after, began, close } = this.#options;
     if (standing() === 'isolated' && !this.#hasBegun) {
       this.#hasBegun = true;
@@ -74,6 +77,6 @@ export class Isolation {
         this.#areClosed = true;
       }
     }
-    after(LOOK_MS, () => this.#look());
+    if (!this.#isOver) this.#cancelLook = after(LOOK_MS, () => this.#look());
   }
 }

@@ -5,19 +5,24 @@ import { Isolation, type IsolatedPolicy } from '../../src/isolation.js';
 function scene(policy: IsolatedPolicy) {
   const state: { standing: Standing } = { standing: 'certain' };
   const log: string[] = [];
-  const due: (() => void)[] = [];
+  const due = new Set<() => void>();
   const isolation = new Isolation({
     policy,
     standing: () => state.standing,
     after: (_delayMs, action) => {
-      due.push(action);
-      return () => undefined;
+      const timer = (): void => action();
+      due.add(timer);
+      return () => due.delete(timer);
     },
     began: () => log.push('began'),
     close: () => log.push(`close, held: ${isolation.isHeld()}`),
   });
-  const pass = (): void => due.splice(0).forEach((action) => action());
-  return { isolation, state, log, pass };
+  const pass = (): void => {
+    const now = [...due];
+    due.clear();
+    for (const action of now) action();
+  };
+  return { isolation, state, log, due, pass };
 }
 
 const STANDINGS = ['certain', 'unknown', 'isolated', 'over'] as const;
@@ -54,6 +59,20 @@ describe('Isolation', () => {
     }
     pass();
     expect(log).toEqual([]);
+  });
+
+  it('looks once at a time, however often the others are lost and regained', () => {
+    const { isolation, due, pass } = scene('serve');
+    for (let outage = 0; outage < 5; outage++) {
+      isolation.lost();
+      isolation.regained();
+      isolation.lost();
+    }
+    expect(due.size).toBe(1);
+    pass();
+    expect(due.size).toBe(1);
+    isolation.end();
+    expect(due.size).toBe(0);
   });
 
   it('close: sends the sessions away, then lets in who comes, to be told that nobody can join', () => {
