@@ -56,6 +56,8 @@ export interface ResultFrame {
 
 /** The error of a `gone` whose callee has no REGISTERED yet: it may take the next call (ORD-4). */
 export const NOT_YET: Uri = ErrorUri.UNAVAILABLE;
+/** The same of a callee that takes the procedure over by force: others may have lost it by now, and it may have it. */
+export const NOT_YET_TAKEN: Uri = ErrorUri.PROCEDURE_ALREADY_EXISTS;
 
 /** Callee half → caller half: the call failed. */
 export interface FailureFrame {
@@ -64,7 +66,7 @@ export interface FailureFrame {
   /**
    * `callee`: its own ERROR, forwarded word for word (DLR-7).
    * `unavailable`: its ERROR wamp.error.unavailable, announced: another may be tried (RRT-1).
-   * `gone`: nothing was forwarded, this callee has left, or its error is `NOT_YET`: another may be tried (SHR-7).
+   * `gone`: nothing was forwarded, this callee has left, or its error is `NOT_YET` or `NOT_YET_TAKEN`: another may be tried (SHR-7).
    * `busy`: nothing was forwarded, its `concurrency` is reached: another may be tried.
    * `unreachable`: said by the caller's own node: the frame could not be sent to its node. Another may be tried (G6).
    * `left`: it left with the invocation in its hands (DLR-12).

@@ -9,6 +9,7 @@ import type { Payload } from '../../wamp/payload.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import {
   NOT_YET,
+  NOT_YET_TAKEN,
   type CallKey,
   type CancelFrame,
   type ContinueFrame,
@@ -17,7 +18,7 @@ import {
 } from '../frames.js';
 import type { Outlet, Peer } from '../ports.js';
 import { AbandonedInvocations, type AbandonedLimit, type AbandonedLimits } from './abandoned-invocations.js';
-import type { Callees, CalleeState, Invocation, LocalRegistration } from './callees.js';
+import type { Callees, CalleeState, Invocation, LocalRegistration, UndecidedClaim } from './callees.js';
 import { invocationDetails, withProgress } from './details.js';
 import { NumberTable, type Spread } from '../number-table.js';
 
@@ -78,8 +79,7 @@ export class CalleeSide<P extends Peer> {
     const callee = this.#callees.get(frame.callee);
     const registration = callee?.registrations.get(frame.registration);
     if (callee !== undefined && registration !== undefined) this.#start(callee, registration, frame);
-    else if (callee?.claims.has(frame.registration) === true) this.#fail(frame.call, 'gone', NOT_YET);
-    else this.#fail(frame.call, 'gone', ErrorUri.NO_SUCH_PROCEDURE);
+    else this.#fail(frame.call, 'gone', absence(callee?.claims.get(frame.registration)));
   }
 
   /** The next chunk of a progressive call invocation. After the callee's final answer it is ignored (PCI-7). */
@@ -310,4 +310,10 @@ function lackingFeature(peer: Peer, frame: InvokeFrame): Fault | undefined {
   if (frame.passthru?.form === 'ppt' && !announces(peer, 'payload_passthru_mode'))
     return fault(ErrorUri.FEATURE_NOT_SUPPORTED, 'the callee takes no payload passthru');
   return undefined;
+}
+
+/** Why a callee takes no call of a registration that it does not hold. */
+function absence(claim: UndecidedClaim | undefined): Uri {
+  if (claim === undefined) return ErrorUri.NO_SUCH_PROCEDURE;
+  return claim.isForced ? NOT_YET_TAKEN : NOT_YET;
 }

@@ -28,6 +28,12 @@ export interface Invocation<P extends Peer> {
   wasInterrupted: boolean;
 }
 
+export interface UndecidedClaim {
+  readonly registration: RegistrationId;
+  /** It takes the procedure over from whoever holds it. */
+  readonly isForced: boolean;
+}
+
 /** All that this node knows of one of its sessions as a callee. */
 export interface CalleeState<P extends Peer> {
   readonly peer: P;
@@ -36,7 +42,7 @@ export interface CalleeState<P extends Peer> {
   readonly invocations: NumberTable<Invocation<P>>;
   readonly registrations: NumberTable<LocalRegistration<P>>;
   /** Asked of the cluster, not decided. */
-  readonly claims: NumberTable<RegistrationId>;
+  readonly claims: NumberTable<UndecidedClaim>;
   hasLeft: boolean;
 }
 

@@ -1,12 +1,12 @@
 import { Code } from '../../wamp/codes.js';
 import { fault, type Fault } from '../../wamp/faults.js';
-import type { NodeId, RegistrationId } from '../../wamp/ids.js';
+import type { NodeId, RegistrationId, Uri } from '../../wamp/ids.js';
 import type { Call, Cancel, RouterMessage } from '../../wamp/messages.js';
 import { NO_DETAILS, type CancelMode } from '../../wamp/options.js';
 import { unreachable } from '../../wamp/unreachable.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import { errorReply } from '../error-reply.js';
-import { NOT_YET, type FailureFrame, type InvokeFrame, type ResultFrame } from '../frames.js';
+import { NOT_YET, NOT_YET_TAKEN, type FailureFrame, type InvokeFrame, type ResultFrame } from '../frames.js';
 import type { Callee, CallOutcome, Outlet, Peer, Surroundings } from '../ports.js';
 import {
   acceptsPassthru,
@@ -170,7 +170,7 @@ export class CallerSide<P extends Peer> {
         else this.#tryAnother(call, 'unavailable', ALL_UNAVAILABLE);
         break;
       case 'gone':
-        this.#notTaken(call, frame.error === NOT_YET ? 'unready' : 'gone', undefined);
+        this.#notTaken(call, ABSENCES.get(frame.error) ?? 'gone', undefined);
         break;
       case 'busy':
         this.#notTaken(call, 'busy', this.#busy);
@@ -380,7 +380,7 @@ export class CallerSide<P extends Peer> {
   /** `reason`: the callee is there, but does not take it; undefined: it has left, or has no REGISTERED yet. */
   #notTaken(call: PendingCall<P>, refusal: Refusal, reason: Fault | undefined): void {
     if (call.isCanceled) this.#fail(call, 'canceled', CANCELED_BY_CALLER);
-    else if (refusal === 'unready' && call.invoke === undefined) this.#fail(call, 'refused', NOT_REGISTERED_YET);
+    else if (isEarly(refusal) && call.invoke === undefined) this.#fail(call, 'refused', NOT_REGISTERED_YET);
     else if (call.invoke === undefined) this.#fail(call, 'callee_lost', reason ?? CALLEE_LEFT);
     else this.#tryAnother(call, refusal, reason);
   }
@@ -477,3 +477,13 @@ const NOWHERE: RegistrationEntry = {
   lastIndex: -1,
   passedOver: undefined,
 };
+
+/** How a callee is absent that is there, and has no REGISTERED yet. */
+const ABSENCES = new Map<Uri, Refusal>([
+  [NOT_YET, 'unready'],
+  [NOT_YET_TAKEN, 'taking'],
+]);
+
+function isEarly(refusal: Refusal): boolean {
+  return refusal === 'unready' || refusal === 'taking';
+}

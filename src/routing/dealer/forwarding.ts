@@ -22,7 +22,7 @@ export interface ForwardingOptions<P extends Peer> {
 }
 
 /** What did not take a call. */
-export type Refusal = Reason | 'unready' | 'unavailable' | 'unreachable';
+export type Refusal = Reason | 'unready' | 'taking' | 'unavailable' | 'unreachable';
 
 /**
  * Callees that a call is brought to at most, not counting those that were busy, which are remembered: one CALL must not cost
@@ -149,7 +149,7 @@ export class Forwarding<P extends Peer> {
     const search = (call.search ??= newSearch());
     search.tried.add(callee.session);
     if (refusal !== 'busy') search.refusalCount++;
-    if (refusal === 'unready') search.unready.add(callee.session);
+    if (refusal === 'taking') search.unready.add(callee.session);
     if (refusal === 'unreachable') search.unreachable.add(callee.node);
     const { registration } = entry;
     const { length: count } = registration.callees;
@@ -197,8 +197,9 @@ function newSearch(): Search {
 }
 
 /**
- * Who had no REGISTERED when it was asked may have it by now, above all when it has taken the procedure from those asked
- * since: it is asked once more. False: there is nobody to ask.
+ * Who takes the procedure over, and had no REGISTERED when it was asked, may have it by now, and nobody else: it is asked
+ * once more. A callee that takes nothing over is not: nobody was promised the procedure, and the call would come behind
+ * later ones of its caller (ORD-3). False: there is nobody to ask.
  */
 function asksAgain(search: Search): boolean {
   if (search.unready.size === 0 || search.hasAskedAgain) return false;

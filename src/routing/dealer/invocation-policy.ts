@@ -12,7 +12,7 @@ export interface Search {
   readonly unreachable: Set<NodeId>;
   /** Registrations whose callees were all found gone. */
   readonly deserted: Set<RegistrationEntry>;
-  /** Those of `tried` that had no REGISTERED yet. */
+  /** Those of `tried` that take the registration over, and had no REGISTERED yet. */
   readonly unready: Set<SessionId>;
   /** They were asked once more. */
   hasAskedAgain: boolean;

@@ -67,9 +67,9 @@ export class Registrar<P extends Peer> {
       return;
     }
     const callee = this.#callees.of(peer);
-    callee.claims.set(id, id);
-    this.#options.openClaims.open(peer.session, procedure, options.match);
     const claim = this.#claim(peer, message, id);
+    callee.claims.set(id, { registration: id, isForced: claim.force !== false });
+    this.#options.openClaims.open(peer.session, procedure, options.match);
     this.#outlet.claim(claim, (outcome) => this.#decide(callee, message, claim, outcome));
   }
 
@@ -119,7 +119,7 @@ export class Registrar<P extends Peer> {
 
   /** Gives back everything a session holds; a claim under way is given up, or given back when it is granted all the same. */
   leave(callee: CalleeState<P>): void {
-    for (const id of callee.claims.values()) this.#outlet.release(id, callee.peer.session);
+    for (const { registration } of callee.claims.values()) this.#outlet.release(registration, callee.peer.session);
     for (const registration of callee.registrations.values()) {
       this.#giveBack(registration);
     }
