@@ -204,11 +204,17 @@ function whoWasThere(world: World, call: CallRecord): string | undefined {
   // Whoever takes it over by force has it before its holder has it no more. A call that waited for its own session's REGISTER
   // and was passed meanwhile goes there or to nobody (ORD-3).
   const mayBeHomeOnly = ({ client, from }: RegistrationRecord): boolean => client === call.client && from > call.at;
+  // The holder has lost it when somebody who takes it over is REGISTERED, and may not have heard of it yet.
+  const isForced = (one: RegistrationRecord): boolean =>
+    journal.claims.some(({ force, at, ...claim }) => force && at === one.askedAt && keyOf(claim) === keyOf(one));
+  const isTaken = (one: RegistrationRecord): boolean =>
+    matching.some((heir) => keyOf(heir) === keyOf(one) && heir.from > one.from && heir.from < end && isForced(heir));
   const isKept = (one: RegistrationRecord): boolean =>
-    one.until > end ||
+    (one.until > end && !isTaken(one)) ||
     (!mayBeHomeOnly(one) &&
       matching.some(
-        (heir) => keyOf(heir) === keyOf(one) && heir.from < one.until && isThere(heir) && heir.until > end,
+        (heir) =>
+          !isTaken(heir) && keyOf(heir) === keyOf(one) && heir.from < one.until && isThere(heir) && heir.until > end,
       ));
   const isThere = ({ client: { node } }: RegistrationRecord): boolean =>
     !isCutOff(node, call) && !node.robbedAt.some((robbed) => robbed < end);
