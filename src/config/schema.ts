@@ -64,7 +64,7 @@ const listen = z.strictObject({
       'Addresses and networks (`192.0.2.7`, `10.0.0.0/8`, `2001:db8::/32`) of the proxies whose header counts. From the end of the header, entries that are such proxies themselves are skipped. Absent: every loopback, private and link-local address is taken for a proxy, and only the last entry counts. Name them where clients are in private networks too: those could forge it.',
     ),
   floodReceiveBufferBytes: bytes(0, 16_777_216)
-    .default(2_048)
+    .default(4_096)
     .describe(
       'Bytes of the receive buffer of a connection that keeps sending while clients send more than this node can handle. It gets `receiveBufferBytes` again once it sends less. 0: never smaller. Needs `receiveBufferBytes`; see the metric `gantry_narrowed_connections`.',
     ),

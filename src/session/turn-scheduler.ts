@@ -36,7 +36,10 @@ export interface TurnSchedulerOptions {
   readonly later: (action: () => void) => void;
   /** A turn ended with messages still waiting. */
   readonly onExhausted: () => void;
-  /** Clients send more than this node can handle: reading alone took much of a turn, or an inbox fills up. */
+  /**
+   * Clients send more than this node can handle: reading alone took much of a turn, or an inbox fills up. Called while the
+   * turn reads, once in it.
+   */
   readonly onFlooded: () => void;
 }
 
@@ -134,7 +137,10 @@ export class TurnScheduler {
   /** A message was read that has to wait. `isFilling`: too many of its connection do. */
   kept(bytes: number, isFilling: boolean): void {
     this.#readingCost += Cost.KEPT + costOfBytes(bytes);
-    if (isFilling) this.#isFlooded = true;
+    if (this.#isFlooded || !(isFilling || this.#readingCost > this.#budget * READING_SHARE)) return;
+    // At once: connections that are read later in this turn, or were read before and have more by now, are held back.
+    this.#isFlooded = true;
+    this.#options.onFlooded();
   }
 
   /** It has messages that wait. Idempotent. */
@@ -208,7 +214,6 @@ export class TurnScheduler {
       this.#serve(this.#waiting);
     }
     if (this.waitingCount === 0) this.#lastFreeTurn = this.#turn;
-    if (this.#isFlooded || this.#readingCost > this.#budget * READING_SHARE) this.#options.onFlooded();
     this.#isFlooded = false;
     this.#readingCost = 0;
     this.#turn++;

@@ -1,14 +1,11 @@
 import { readdirSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import type * as koffi from 'koffi';
 
 /** The sockets of this process as the kernel has them, by descriptor. Nothing here throws, and nothing waits. */
 export interface KernelSockets {
   /** Every open descriptor, of whatever kind. O(descriptors). */
-  descriptorsNow(): readonly number[];
-  /** The same, read without holding the event loop. */
-  descriptors(): Promise<readonly number[]>;
+  descriptors(): readonly number[];
   isListening(fd: number): boolean;
   /** Undefined: not a socket of IPv4 or IPv6. */
   localPort(fd: number): number | undefined;
@@ -77,17 +74,9 @@ class LinuxSockets implements KernelSockets {
     this.#calls = calls;
   }
 
-  descriptorsNow(): readonly number[] {
+  descriptors(): readonly number[] {
     try {
       return readdirSync(OWN_DESCRIPTORS).map(Number);
-    } catch {
-      return [];
-    }
-  }
-
-  async descriptors(): Promise<readonly number[]> {
-    try {
-      return (await readdir(OWN_DESCRIPTORS)).map(Number);
     } catch {
       return [];
     }

@@ -58,7 +58,7 @@ export class ReceiveBuffers {
   limit(port: number): ReceiveBuffer {
     const kernel = this.#kernel;
     if ('reason' in kernel) return unlimited(kernel.reason);
-    const listening = kernel.descriptorsNow().filter((fd) => kernel.isListening(fd) && kernel.localPort(fd) === port);
+    const listening = kernel.descriptors().filter((fd) => kernel.isListening(fd) && kernel.localPort(fd) === port);
     if (listening.length === 0) return unlimited(`the socket that listens at port ${port} was not found`);
     let bytes = Infinity;
     for (const fd of listening) {
@@ -71,8 +71,9 @@ export class ReceiveBuffers {
   }
 
   /**
-   * The node reads more than it can handle: narrows the connections that bring it. They are found over the next turns, a
-   * bounded number of descriptors in each. Cheap when it was called just before.
+   * The node reads more than it can handle: narrows the connections that bring it. The first 512 descriptors are looked at
+   * before it returns, since what is unread would be read next, others over the next turns. Cheap when it was called just
+   * before.
    */
   relieve(): void {
     if (this.#port === undefined || this.#options.floodReceiveBufferBytes === 0) return;
@@ -95,7 +96,7 @@ export class ReceiveBuffers {
     const kernel = this.#kernel;
     if ('reason' in kernel) return;
     const { receiveBufferBytes, floodReceiveBufferBytes } = this.#options;
-    await this.#visit(await kernel.descriptors(), (fd) => {
+    await this.#visit(kernel.descriptors(), (fd) => {
       if (kernel.unreadBytes(fd) < receiveBufferBytes * FLOODING_SHARE || !this.#isOurs(kernel, fd)) return;
       if (kernel.setReceiveBuffer(fd, floodReceiveBufferBytes) !== undefined) this.#narrowed.set(fd, 0);
     });

@@ -66,7 +66,7 @@ describe('clients that send more than a node can handle (G11)', { timeout: 120_0
   });
 
   it('a publisher that is quicker than its fan-out is slowed down and not closed, and loses nothing', async () => {
-    const router = await start('--set', 'limits.maxInboxMessages=40000');
+    const router = await start();
     const subscribers = await Promise.all(Array.from({ length: 100 }, () => RawClient.join(router.url)));
     clients.push(...subscribers);
     for (const subscriber of subscribers) await subscriber.subscribe('com.example.topic');

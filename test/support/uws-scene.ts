@@ -19,7 +19,7 @@ export const TRANSPORT_DEFAULTS: TransportOptions = {
   maxPendingConnections: 1_000,
   maxMessageBytes: 1_048_576,
   receiveBufferBytes: 65_536,
-  floodReceiveBufferBytes: 2_048,
+  floodReceiveBufferBytes: 4_096,
   maxConnections: 1_000,
   maxConnectionsPerAddress: 0,
   idleTimeoutMs: 60_000,
