@@ -101,7 +101,7 @@ const cluster = z.strictObject({
     .enum(['serve', 'pause', 'close'])
     .default('serve')
     .describe(
-      'What a node does with its clients while it is cut off for so long that the others may have declared it dead, and registered their procedures elsewhere. `serve`: they go on with each other. `pause`: what they send waits until the node is heard again, within limits.maxInboxBytes. `close`: their connections are closed with 1012, at the earliest a second after Redis was lost. All nodes do so when Redis is away.',
+      'What a node does with its clients once other nodes may have declared it dead, because it has not reached Redis for its lease. `serve`: it routes between its own clients. `pause`: it keeps what they send, within limits.maxInboxBytes, until it reaches Redis again. `close`: it closes their connections with 1012, at the earliest a second after it lost Redis. During an outage of Redis every node does so.',
     ),
   reaskMs: milliseconds(50, 60_000)
     .default(500)
