@@ -108,13 +108,17 @@ export class ReceiveBuffers {
     if ('reason' in kernel) return;
     const { receiveBufferBytes, floodReceiveBufferBytes } = this.#options;
     await this.#visit([...this.#narrowed.keys()], (fd) => {
+      // The connection has ended, and its descriptor may stand for a file or another socket by now.
+      if (!this.#isOurs(kernel, fd)) {
+        this.#narrowed.delete(fd);
+        return;
+      }
       const isQuiet = kernel.unreadBytes(fd) < floodReceiveBufferBytes / 2;
       const quietLooks = isQuiet ? (this.#narrowed.get(fd) ?? 0) + 1 : 0;
       this.#narrowed.set(fd, quietLooks);
       if (quietLooks < QUIET_LOOKS) return;
       this.#narrowed.delete(fd);
-      // The descriptor may be somebody else's by now: what is none of ours stays as it is.
-      if (this.#isOurs(kernel, fd)) kernel.setReceiveBuffer(fd, receiveBufferBytes);
+      kernel.setReceiveBuffer(fd, receiveBufferBytes);
     });
     this.#awaitQuiet();
   }
