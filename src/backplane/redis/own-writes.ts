@@ -304,19 +304,8 @@ export class TakeoverWrite implements Write {
 
   async run(): Promise<void> {
     const { member } = this;
-    let reply: Done | Stranger;
-    try {
-      reply = await this.#scene.run(completeTakeover, { ...this.#scene.step(), member, session: this.#session });
-    } catch (cause) {
-      this.#scene.unsure(this, cause);
-      return;
-    }
-    if (reply.kind === 'stranger') {
-      this.#scene.lostGround(this);
-      return;
-    }
-    this.#scene.wrote(reply.version, [], undefined);
-    this.#done();
+    const asked = this.#scene.run(completeTakeover, { ...this.#scene.step(), member, session: this.#session });
+    if (await isDone(this.#scene, this, asked)) this.#done();
   }
 
   /** A repair does it. */
@@ -354,19 +343,8 @@ export class ReleaseWrite implements Write {
   }
 
   async run(): Promise<void> {
-    let reply: Done | Stranger;
-    try {
-      reply = await this.#scene.run(releaseCallees, { ...this.#scene.step(), callees: this.callees });
-    } catch (cause) {
-      this.#scene.unsure(this, cause);
-      return;
-    }
-    if (reply.kind === 'stranger') {
-      this.#scene.lostGround(this);
-      return;
-    }
-    this.#scene.wrote(reply.version, [], undefined);
-    this.finish();
+    const asked = this.#scene.run(releaseCallees, { ...this.#scene.step(), callees: this.callees });
+    if (await isDone(this.#scene, this, asked)) this.finish();
   }
 
   finish(): void {
@@ -382,4 +360,18 @@ export class ReleaseWrite implements Write {
     this.#waiting = [];
     return waiting;
   }
+}
+
+/** Whether the store has done a step that no client waits for. False: `unsure` or `lostGround` sees to it. */
+async function isDone(scene: WriteScene, write: OwnWrite, asked: Promise<Done | Stranger>): Promise<boolean> {
+  let reply: Done | Stranger;
+  try {
+    reply = await asked;
+  } catch (cause) {
+    scene.unsure(write, cause);
+    return false;
+  }
+  if (reply.kind === 'done') scene.wrote(reply.version, [], undefined);
+  else scene.lostGround(write);
+  return reply.kind === 'done';
 }

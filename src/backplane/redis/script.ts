@@ -17,7 +17,11 @@ export function loadScripts(folder = new URL('./lua/', import.meta.url)): Loaded
   return new Map(files.map((file) => [file, loadScript(new URL(file, folder), file)]));
 }
 
+const INCLUDE = /^-- include (shared\/\w+\.lua)\n/gm;
+
+/** A line `-- include shared/NAME.lua` stands for that file, which several scripts share. */
 function loadScript(url: URL, file: string): LoadedScript {
-  const text = readFileSync(url, 'utf8');
+  const included = (_line: string, path: string): string => readFileSync(new URL(path, url), 'utf8');
+  const text = readFileSync(url, 'utf8').replace(INCLUDE, included);
   return { file, text, sha: createHash('sha1').update(text).digest('hex') };
 }

@@ -50,15 +50,7 @@ local function without_many(row, sessions, removed)
   return table.concat(kept, '\n') .. '\n'
 end
 
--- Who takes a procedure over has it when nobody is left from whom: the first, and under its policy.
-local function inherited(row)
-  local id, lines = string.match(row, '^1\n(%d+) %a+ %d+\n(.*)$')
-  local heir, invoke, others = string.match(lines, '^([^\n]*) (%a%a%a%a+)\n(.*)$')
-  if not heir or string.find(lines, ' [d-][t-]\n') then
-    return row
-  end
-  return '1\n' .. id .. ' ' .. invoke .. ' 0\n' .. heir .. '\n' .. others
-end
+-- include shared/inherited.lua
 
 local changes = {}
 
