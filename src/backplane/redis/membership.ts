@@ -3,10 +3,12 @@ import type { NodeId, Uri } from '../../wamp/ids.js';
 import { BackplaneUnavailableError } from '../backplane.js';
 import { Absences } from './absences.js';
 import { Coalesced } from './coalesced.js';
+import { depart } from './departure.js';
 import type { Keys } from './keys.js';
 import { LeaseClock } from './lease-clock.js';
 import { readNodeChange, writeNodeRow, type NodeRow } from './node-changes.js';
-import { beginReap, dropRealm, endNode, enterNode, loadNodes, noteRealms, renewLease } from './node-scripts.js';
+import { enterNode, loadNodes, renewLease } from './node-scripts.js';
+import { NotedRealms } from './noted-realms.js';
 import { Peers, type PeerCounters } from './peers.js';
 import type { Store } from './ports.js';
 import { Reaper } from './reaper.js';
@@ -53,8 +55,6 @@ export interface MembershipOptions {
 
 export type RenewalOutcome = 'renewed' | 'fenced' | 'emptied';
 
-const NOTE_BATCH_COUNT = 500;
-
 /** Who is in the cluster: keeps this node in, follows the others, and removes what the dead left behind (G5). */
 export class Membership {
   readonly #options: MembershipOptions;
@@ -65,7 +65,7 @@ export class Membership {
   readonly #reaper: Reaper;
   readonly #absences: Absences;
   #isListening = false;
-  readonly #realms = new Set<Uri>();
+  readonly #realms: NotedRealms;
   readonly #renewals = new Coalesced(() => this.#renew());
   readonly #readings = new Coalesced(() => this.#readUntilQuiet());
   #state: 'outside' | 'inside' | 'leaving' | 'fenced' = 'outside';
@@ -80,7 +80,9 @@ export class Membership {
   constructor(options: MembershipOptions) {
     const { node, row, nowMs, after, leaseMs, renewMs, absentMs, counters, events } = options;
     const silenceMs = silenceOf(options);
+    const trouble = (operation: string, cause: unknown): void => events.trouble(operation, cause);
     this.#options = options;
+    this.#realms = new NotedRealms({ ...options, trouble });
     this.#row = writeNodeRow(row);
     this.#awayMs = Math.floor(leaseMs / 2);
     this.#lease = new LeaseClock({ leaseMs, absentLeaseMs: absentMs === 0 ? leaseMs : silenceMs, nowMs });
@@ -100,11 +102,11 @@ export class Membership {
       claimMs: leaseMs,
       awayMs: this.#awayMs,
       silenceMs,
-      ownRealms: () => this.#realms,
+      ownRealms: () => this.#realms.all,
       version: () => this.#peers.version,
       ended: (peer) => this.#peers.end(peer),
       vanished: (peer) => this.#peers.vanish(peer),
-      trouble: (operation, cause) => events.trouble(operation, cause),
+      trouble,
     });
     this.#absences = new Absences({
       nowMs,
@@ -209,8 +211,7 @@ export class Membership {
   /** To be awaited before the first row is written in the realm: whoever reaps this node looks there. */
   async noteRealm(realm: Uri): Promise<void> {
     if (this.#state !== 'inside') throw new BackplaneUnavailableError('noting a realm');
-    this.#realms.add(realm);
-    const reply = await this.#note([realm]);
+    const reply = await this.#realms.note(realm);
     // Entering again notes every realm.
     if (reply === 'absent' && (await this.#renewals.run()) !== 'fenced') return;
     if (reply === 'noted') return;
@@ -218,30 +219,14 @@ export class Membership {
     throw new BackplaneUnavailableError('noting a realm');
   }
 
-  /**
-   * Realms that the store notes for this node and it does not know of, as after a failover to a replica that lacks its
-   * withdrawal. It has noted them now: they are to be withdrawn from. O(realms of the node).
-   */
-  async strayRealms(): Promise<Uri[]> {
-    const { store, keys, node } = this.#options;
-    const strays: Uri[] = [];
-    for await (const noted of store.scanSet(keys.nodes.realmsOf(node)))
-      for (const realm of noted) {
-        if (this.#realms.has(realm)) continue;
-        this.#realms.add(realm);
-        strays.push(realm);
-      }
-    return strays;
+  /** See NotedRealms. */
+  strayRealms(): Promise<Uri[]> {
+    return this.#realms.findStrays();
   }
 
   /** No row is left in the realm. */
   dropRealm(realm: Uri): void {
-    if (!this.#realms.delete(realm) || this.#isOver()) return;
-    const { store, keys, node, events } = this.#options;
-    // A note too many costs the reaper one look.
-    store
-      .run(dropRealm, { keys: keys.nodes, node, realm })
-      .catch((cause: unknown) => events.trouble('dropping a realm', cause));
+    if (this.#realms.delete(realm) && !this.#isOver()) this.#realms.removeNote(realm);
   }
 
   /** Withdraws everything of this node; what cannot be withdrawn within a lease is left to the others. Idempotent, never rejects. */
@@ -337,7 +322,7 @@ export class Membership {
     const sentAtMs = this.#sent();
     const epoch = await this.#enterStore();
     if (!this.#is('inside')) return this.#renew();
-    if (epoch === undefined || !(await this.#noteAll())) {
+    if (epoch === undefined || !(await this.#realms.noteAll())) {
       this.#fence();
       return 'fenced';
     }
@@ -365,22 +350,6 @@ export class Membership {
       floor: this.#peers.version,
     });
     return reply.kind === 'gone' ? undefined : reply.epoch;
-  }
-
-  /** False: this node was declared dead. */
-  async #noteAll(): Promise<boolean> {
-    const realms = [...this.#realms];
-    for (let at = 0; at < realms.length; at += NOTE_BATCH_COUNT) {
-      const reply = await this.#note(realms.slice(at, at + NOTE_BATCH_COUNT));
-      if (reply === 'gone') return false;
-      if (reply === 'absent') throw new BackplaneUnavailableError('entering the cluster again');
-    }
-    return true;
-  }
-
-  #note(realms: readonly Uri[]): Promise<'noted' | 'gone' | 'absent'> {
-    const { store, keys, node } = this.#options;
-    return store.run(noteRealms, { keys: keys.nodes, node, realms });
   }
 
   /** Never rejects: what could not be read is read with the next renewal. */
@@ -413,38 +382,15 @@ export class Membership {
     return this.#sentAtMs;
   }
 
-  /** Resolves when all is withdrawn, when the store fails, or after a lease. */
   #withdrawAll(): Promise<void> {
-    const { after, leaseMs, events } = this.#options;
-    return new Promise((resolve) => {
-      let isInTime = true;
-      const cancel = after(leaseMs, () => {
-        isInTime = false;
-        resolve();
-      });
-      this.#withdrawOwn(() => isInTime)
-        .catch((cause: unknown) => events.trouble('leaving the cluster', cause))
-        .finally(() => {
-          cancel();
-          resolve();
-        });
+    const { events } = this.#options;
+    return depart({
+      ...this.#options,
+      awayMs: this.#awayMs,
+      realms: this.#realms,
+      version: () => this.#peers.version,
+      trouble: (operation, cause) => events.trouble(operation, cause),
     });
-  }
-
-  async #withdrawOwn(isInTime: () => boolean): Promise<void> {
-    const { store, keys, node, leaseMs, withdrawRealm, forgetSessions } = this.#options;
-    // Whatever it replies: another may be at it already, and every step is repeatable.
-    const begin = { keys: keys.nodes, node, reaper: node, claimMs: leaseMs, awayMs: this.#awayMs };
-    await store.run(beginReap, { ...begin, grounds: 'certain' });
-    await this.strayRealms();
-    for (const realm of [...this.#realms]) {
-      if (!isInTime()) return;
-      await withdrawRealm(node, realm);
-    }
-    if (!isInTime()) return;
-    await forgetSessions(node);
-    if (!isInTime()) return;
-    await store.run(endNode, { keys: keys.nodes, channel: keys.channels.nodes, node, floor: this.#peers.version });
   }
 }
 
