@@ -4,7 +4,7 @@ import type { Uri } from '../../wamp/ids.js';
 import type { Call } from '../../wamp/messages.js';
 import type { Passthru } from '../../wamp/options.js';
 import { ErrorUri } from '../../wamp/uris.js';
-import type { Peer } from '../ports.js';
+import type { Outlet, Peer } from '../ports.js';
 import type { PendingCall } from './pending-calls.js';
 import type { WaitingLimits } from './waiting-calls.js';
 
@@ -48,7 +48,7 @@ export const UNREACHABLE = fault(
   ErrorUri.NETWORK_FAILURE,
   'the node of the callee cannot be reached now: try again later',
 );
-export const UNKNOWABLE = fault(
+const UNKNOWABLE = fault(
   ErrorUri.NETWORK_FAILURE,
   'this node cannot know now whether another one has a callee: try again later',
 );
@@ -91,4 +91,9 @@ export function violationIn<P extends Peer>(
 
 function mayContinue({ caller }: Features): boolean {
   return caller?.has('progressive_call_invocations') ?? false;
+}
+
+/** `reason`, unless other nodes may accept registrations that this one does not know of (G6). */
+export function noCallee({ isIsolated }: Pick<Outlet<Peer>, 'isIsolated'>, reason: Fault): Fault {
+  return isIsolated ? UNKNOWABLE : reason;
 }

@@ -1,13 +1,13 @@
 import { Code } from '../../wamp/codes.js';
 import { fault, type Fault } from '../../wamp/faults.js';
-import type { NodeId, RegistrationId, Uri } from '../../wamp/ids.js';
+import type { NodeId } from '../../wamp/ids.js';
 import type { Call, Cancel, RouterMessage } from '../../wamp/messages.js';
 import { NO_DETAILS, type CancelMode } from '../../wamp/options.js';
 import { unreachable } from '../../wamp/unreachable.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import { errorReply } from '../error-reply.js';
-import { NOT_YET, NOT_YET_TAKEN, type FailureFrame, type InvokeFrame, type ResultFrame } from '../frames.js';
-import type { Callee, CallOutcome, Outlet, Peer, Surroundings } from '../ports.js';
+import type { FailureFrame, InvokeFrame, ResultFrame } from '../frames.js';
+import type { CallOutcome, Outlet, Peer, Surroundings } from '../ports.js';
 import {
   acceptsPassthru,
   ALL_BUSY,
@@ -16,24 +16,23 @@ import {
   CANCELED_BY_CALLER,
   LANE_LOST,
   LEAVING,
+  noCallee,
   NOT_REGISTERED_YET,
   noSuchProcedure,
   OUT_OF_REACH,
   PASSTHRU_UNSUPPORTED,
-  tooManyWait,
-  UNKNOWABLE,
   UNREACHABLE,
   violationIn,
   type BusyError,
 } from './caller-faults.js';
 import { resultDetails } from './details.js';
-import { allCallees } from '../successors.js';
-import { Forwarding, type Refusal } from './forwarding.js';
+import { absenceOf, Forwarding, isEarly, type Refusal } from './forwarding.js';
 import { chooseCallee } from './invocation-policy.js';
 import type { Spread } from '../number-table.js';
+import { OwnOrder } from './own-order.js';
 import { PendingCalls, type CallerState, type PendingCall } from './pending-calls.js';
-import type { RegistrationEntry, Registrations } from './registrations.js';
-import type { Place, WaitingCall, WaitingCalls, WaitingLimits } from './waiting-calls.js';
+import type { Registrations } from './registrations.js';
+import type { WaitingCalls, WaitingLimits } from './waiting-calls.js';
 
 export interface CallerSideOptions<P extends Peer> {
   readonly node: NodeId;
@@ -62,6 +61,7 @@ export class CallerSide<P extends Peer> {
   readonly #calls: PendingCalls<P>;
   readonly #forwarding: Forwarding<P>;
   readonly #waiting: WaitingCalls<P>;
+  readonly #ownOrder: OwnOrder<P>;
 
   constructor(options: CallerSideOptions<P>) {
     const { node, outlet, surroundings, spread, mirror, timeoutGraceMs } = options;
@@ -77,7 +77,20 @@ export class CallerSide<P extends Peer> {
       busy: ALL_BUSY[options.busyError],
       calls: this.#calls,
       onExpired: (call) => this.#expire(call),
-      waits: (call, frame) => this.#waitsAtHome(call, frame),
+      waits: (call, frame) => this.#ownOrder.waitsAtHome(call, frame),
+    });
+    this.#ownOrder = new OwnOrder({
+      ...options,
+      busy: this.#busy,
+      calls: this.#calls,
+      forwarding: this.#forwarding,
+      flow: {
+        forward: (call, message) => this.#forward(call, message),
+        continue: (call, chunk) => this.#continue(call, chunk),
+        refuse: (caller, message, reason) => this.#refuse(caller, message, reason),
+        fail: (call, reason) => this.#fail(call, 'refused', reason),
+        failUntaken: (call) => this.#failUntaken(call),
+      },
     });
   }
 
@@ -170,7 +183,7 @@ export class CallerSide<P extends Peer> {
         else this.#tryAnother(call, 'unavailable', ALL_UNAVAILABLE);
         break;
       case 'gone':
-        this.#notTaken(call, ABSENCES.get(frame.error) ?? 'gone', undefined);
+        this.#notTaken(call, absenceOf(frame.error), undefined);
         break;
       case 'busy':
         this.#notTaken(call, 'busy', this.#busy);
@@ -236,11 +249,11 @@ export class CallerSide<P extends Peer> {
     const entry = this.#forwarding.registrationFor(procedure);
     const place = this.#waiting.placeOf(caller.peer, procedure, entry);
     if (place !== undefined) {
-      this.#wait(caller, message, disclose, place);
+      this.#ownOrder.wait(caller, message, place, { disclose, limitMs: this.#timeoutMs(message) });
       return;
     }
     if (entry === undefined) {
-      this.#refuse(caller, message, this.#noCallee(noSuchProcedure(procedure)));
+      this.#refuse(caller, message, noCallee(this.#outlet, noSuchProcedure(procedure)));
       return;
     }
     const callee = chooseCallee(entry, undefined, this.#options.surroundings);
@@ -261,71 +274,9 @@ export class CallerSide<P extends Peer> {
     else if (message[4].byteLength > MAX_KEPT_BYTES) call.invoke = undefined;
   }
 
-  #wait(caller: CallerState<P>, message: Call, disclose: boolean, place: Place): void {
-    const { peer } = caller;
-    const { node, limits, onLimit } = this.#options;
-    if (!this.#waiting.hasRoom(peer, message)) {
-      onLimit('held_calls');
-      this.#refuse(caller, message, tooManyWait(limits));
-      return;
-    }
-    const nobody: Callee = { node, session: peer.session, discloseCaller: false, forwardTimeout: false };
-    const limitMs = this.#timeoutMs(message);
-    const call = this.#calls.make(caller, message, { disclose, entry: NOWHERE, callee: nobody, limitMs });
-    this.#calls.add(call);
-    this.#waiting.add(call, message, place);
-    this.#forwarding.keepTime(call);
-  }
-
-  /** A REGISTER of this session was decided and answered, or a call that waited has ended: those behind it go on. */
+  /** A REGISTER of this session was decided and answered: calls that waited for it go on (G10). */
   resume(peer: P): void {
-    for (;;) {
-      const waiting = this.#waiting.ready(peer);
-      if (waiting === undefined) return;
-      const isOvertaken = this.#waiting.isOvertaken(waiting);
-      this.#waiting.remove(waiting.call);
-      this.#goOn(waiting, isOvertaken);
-    }
-  }
-
-  #goOn(waiting: WaitingCall<P>, isOvertaken: boolean): void {
-    const { call, chunks } = waiting;
-    if (!waiting.isPlaced) this.#place(waiting, isOvertaken);
-    else if (!this.#forwarding.goOn(call)) this.#failUntaken(call);
-    for (const chunk of chunks) if (this.#calls.isPending(call)) this.#continue(call, chunk);
-  }
-
-  #place({ call, message }: WaitingCall<P>, isOvertaken: boolean): void {
-    const { procedure, caller } = call;
-    const entry = this.#forwarding.registrationFor(procedure);
-    const own = (callee: Callee): boolean => callee.session === caller.peer.session;
-    const callee = isOvertaken
-      ? entry && allCallees(entry.registration).find(own)
-      : entry && chooseCallee(entry, undefined, this.#options.surroundings);
-    if (entry === undefined || callee === undefined) {
-      const isUnknown = entry === undefined || isOvertaken;
-      this.#fail(call, 'refused', isUnknown ? this.#noCallee(noSuchProcedure(procedure)) : this.#busy);
-      return;
-    }
-    call.entry = entry;
-    this.#calls.rekey(call, callee);
-    this.#forward(call, message);
-  }
-
-  /** Another callee did not take it, and its next is its own session, which earlier calls wait to go to (ORD-3). */
-  #waitsAtHome(call: PendingCall<P>, { receiveProgress, progress, payload }: InvokeFrame): boolean {
-    const { caller, request, procedure, callee } = call;
-    const { peer } = caller;
-    if (callee.session !== peer.session || !this.#waiting.isBehind(call)) return false;
-    const options = { timeoutMs: 0, receiveProgress, progress, discloseMe: call.disclose };
-    const message: Call = [Code.CALL, request, options, procedure, payload];
-    if (this.#waiting.hasRoom(peer, message))
-      this.#waiting.add(call, message, { claim: undefined, isContested: false, isPlaced: true });
-    else {
-      this.#options.onLimit('held_calls');
-      this.#fail(call, 'refused', tooManyWait(this.#options.limits));
-    }
-    return true;
+    this.#ownOrder.resume(peer);
   }
 
   #invokeFrame(call: PendingCall<P>, [, , options, procedure, payload]: Call): InvokeFrame {
@@ -352,7 +303,7 @@ export class CallerSide<P extends Peer> {
     const [, , options, , payload] = message;
     call.expectsMore = options.progress;
     if (this.#waiting.has(call)) {
-      this.#continueWaiting(call, message);
+      this.#ownOrder.continue(call, message);
       return;
     }
     if (call.isCanceled) {
@@ -361,14 +312,6 @@ export class CallerSide<P extends Peer> {
     }
     call.invoke = undefined;
     this.#outlet.tell(call.callee.node, { kind: 'continue', call: call.key, progress: options.progress, payload });
-  }
-
-  /** Leaving a chunk out would corrupt the stream. */
-  #continueWaiting(call: PendingCall<P>, chunk: Call): void {
-    if (this.#waiting.addChunk(call, chunk)) return;
-    const { limits, onLimit } = this.#options;
-    onLimit('held_calls');
-    this.#fail(call, 'refused', tooManyWait(limits));
   }
 
   /** The callee answered before the caller had said everything: the rest is ignored without a word (PCI-7, PCI-8). */
@@ -396,13 +339,9 @@ export class CallerSide<P extends Peer> {
     this.#fail(
       call,
       'refused',
-      notTaken ?? this.#noCallee(fault(ErrorUri.NO_SUCH_PROCEDURE, `nobody is registered for "${procedure}" now`)),
+      notTaken ??
+        noCallee(this.#outlet, fault(ErrorUri.NO_SUCH_PROCEDURE, `nobody is registered for "${procedure}" now`)),
     );
-  }
-
-  /** Nobody that this node knows of, which is not to be said for certain while others register without it (G6). */
-  #noCallee(reason: Fault): Fault {
-    return this.#outlet.isIsolated ? UNKNOWABLE : reason;
   }
 
   #refusal(caller: CallerState<P>, [, , options]: Call, disclose: boolean): Fault | undefined {
@@ -452,7 +391,7 @@ export class CallerSide<P extends Peer> {
     const hasWaited = this.#waiting.remove(call);
     this.#calls.end(call, outcome);
     this.#outlet.send(peer, errorReply(Code.CALL, call.request, reason));
-    if (hasWaited) this.resume(peer);
+    if (hasWaited) this.#ownOrder.resume(peer);
     else if (cancel !== undefined) this.#tellCancel(call, cancel);
   }
 
@@ -470,20 +409,3 @@ export class CallerSide<P extends Peer> {
 
 /** A larger call is not kept for another callee: a session could make the node hold all it may have pending (RRT-3). */
 const MAX_KEPT_BYTES = 16_384;
-
-/** Where a call is that waits. */
-const NOWHERE: RegistrationEntry = {
-  registration: { id: 0 as RegistrationId, procedure: '', match: 'exact', invoke: 'single', callees: [] },
-  lastIndex: -1,
-  passedOver: undefined,
-};
-
-/** How a callee is absent that is there, and has no REGISTERED yet. */
-const ABSENCES = new Map<Uri, Refusal>([
-  [NOT_YET, 'unready'],
-  [NOT_YET_TAKEN, 'taking'],
-]);
-
-function isEarly(refusal: Refusal): boolean {
-  return refusal === 'unready' || refusal === 'taking';
-}

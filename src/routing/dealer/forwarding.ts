@@ -1,6 +1,6 @@
 import type { Fault } from '../../wamp/faults.js';
 import type { NodeId, SessionId, Uri } from '../../wamp/ids.js';
-import type { InvokeFrame } from '../frames.js';
+import { NOT_YET, NOT_YET_TAKEN, type InvokeFrame } from '../frames.js';
 import type { Callee, Outlet, Peer, Surroundings } from '../ports.js';
 import { chooseCallee, type Search } from './invocation-policy.js';
 import { PassedOver, type Reason } from './passed-over.js';
@@ -212,4 +212,14 @@ function asksAgain(search: Search): boolean {
 /** Said while the frame was told; a function because the compiler cannot see that. */
 function wantsAnother(call: { readonly wantsAnother: boolean }): boolean {
   return call.wantsAnother;
+}
+
+/** Why a callee is `gone` that its node answers for: it has left, or has no REGISTERED yet. */
+export function absenceOf(error: Uri): Refusal {
+  if (error === NOT_YET) return 'unready';
+  return error === NOT_YET_TAKEN ? 'taking' : 'gone';
+}
+
+export function isEarly(refusal: Refusal): boolean {
+  return refusal === 'unready' || refusal === 'taking';
 }
