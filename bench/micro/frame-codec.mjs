@@ -1,8 +1,8 @@
 // Nanoseconds per publication to say it to another node and to hear it there, in batches of 64.
 // npm run build && node bench/micro/frame-codec.mjs
-import { BatchReader } from '../../dist/backplane/batch-reader.js';
-import { BatchWriter } from '../../dist/backplane/batch-writer.js';
-import { ItemWriter } from '../../dist/backplane/item-writer.js';
+import { BatchReader } from '../../dist/backplane/wire/batch-reader.js';
+import { BatchWriter } from '../../dist/backplane/wire/batch-writer.js';
+import { ItemWriter } from '../../dist/backplane/wire/item-writer.js';
 import { createCodecs } from '../../dist/codec/codecs.js';
 import { rawPayload } from '../../dist/codec/payload.js';
 import { NO_DETAILS } from '../../dist/wamp/options.js';

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import { expect, it, onTestFinished } from 'vitest';
-import { BatchReader } from '../../src/backplane/batch-reader.js';
-import { BatchWriter, encodeProbe } from '../../src/backplane/batch-writer.js';
-import { MAGIC, VERSION_AT } from '../../src/backplane/frame-codec.js';
-import { ItemWriter } from '../../src/backplane/item-writer.js';
+import { BatchReader } from '../../src/backplane/wire/batch-reader.js';
+import { BatchWriter, encodeProbe } from '../../src/backplane/wire/batch-writer.js';
+import { MAGIC, VERSION_AT } from '../../src/backplane/wire/format.js';
+import { ItemWriter } from '../../src/backplane/wire/item-writer.js';
 import type { NodeId } from '../../src/wamp/ids.js';
 import type { RedisServer } from '../support/redis.js';
 import { figure } from './harness/metrics.js';

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { BatchReader } from '../../src/backplane/batch-reader.js';
-import { BatchWriter, encodeGone, encodeProbe } from '../../src/backplane/batch-writer.js';
-import { FORMAT_VERSION, type LaneItem, READ_VERSIONS } from '../../src/backplane/frame-codec.js';
-import { ItemWriter } from '../../src/backplane/item-writer.js';
+import { BatchReader } from '../../src/backplane/wire/batch-reader.js';
+import { BatchWriter, encodeGone, encodeProbe } from '../../src/backplane/wire/batch-writer.js';
+import { FORMAT_VERSION, type LaneItem, READ_VERSIONS } from '../../src/backplane/wire/format.js';
+import { ItemWriter } from '../../src/backplane/wire/item-writer.js';
 import { NO_PAYLOAD, rawPayload } from '../../src/codec/payload.js';
 import { FloatOnWire } from '../../src/wamp/float-on-wire.js';
 import type { NodeId } from '../../src/wamp/ids.js';

@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib';
-import { BatchReader } from '../../src/backplane/batch-reader.js';
-import { BatchWriter } from '../../src/backplane/batch-writer.js';
-import type { LaneItem } from '../../src/backplane/frame-codec.js';
-import { ItemWriter } from '../../src/backplane/item-writer.js';
+import { BatchReader } from '../../src/backplane/wire/batch-reader.js';
+import { BatchWriter } from '../../src/backplane/wire/batch-writer.js';
+import type { LaneItem } from '../../src/backplane/wire/format.js';
+import { ItemWriter } from '../../src/backplane/wire/item-writer.js';
 import { A, B } from './lane-items.js';
 
 const CHECKSUM_AT = 5;

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { crc32 } from 'node:zlib';
-import { putNumber, putUint32 } from '../../src/backplane/frame-fields.js';
-import { CHECKED_FROM, CHECKSUM_AT, SEQUENCE_AT } from '../../src/backplane/frame-codec.js';
+import { putNumber, putUint32 } from '../../src/backplane/wire/fields.js';
+import { CHECKED_FROM, CHECKSUM_AT, SEQUENCE_AT } from '../../src/backplane/wire/format.js';
 
 /** A message of a lane with another sequence, as whoever may publish can make it. */
 export function withSequence(message: Uint8Array, sequence: number): Uint8Array {

@@ -1,4 +1,4 @@
-import type { LaneItem } from '../../src/backplane/frame-codec.js';
+import type { LaneItem } from '../../src/backplane/wire/format.js';
 import { payloadOf } from '../../src/codec/payload.js';
 import type { Frame } from '../../src/routing/frames.js';
 import type { Publication } from '../../src/routing/ports.js';

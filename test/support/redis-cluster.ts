@@ -1,4 +1,4 @@
-import { BatchReader } from '../../src/backplane/batch-reader.js';
+import { BatchReader } from '../../src/backplane/wire/batch-reader.js';
 import { RedisBackplane } from '../../src/backplane/redis/redis-backplane.js';
 import type { ClusterTimings } from '../../src/backplane/redis/settings.js';
 import type { Wire } from '../../src/backplane/redis/ports.js';

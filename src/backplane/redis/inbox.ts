@@ -2,8 +2,8 @@ import type { ClusterCounters } from '../../telemetry/cluster-counters.js';
 import type { NodeId, Uri } from '../../wamp/ids.js';
 import { unreachable } from '../../wamp/unreachable.js';
 import type { BackplaneEvents } from '../backplane.js';
-import { BatchReader } from '../batch-reader.js';
-import { kindOfFrame, type LaneItem } from '../frame-codec.js';
+import { BatchReader } from '../wire/batch-reader.js';
+import { kindOfFrame, type LaneItem } from '../wire/format.js';
 import { InboundLane, type InboundLaneOptions, type Place } from './inbound-lane.js';
 
 /** What is heard. Called one at a time, never inside a call of whoever speaks; must not throw. */

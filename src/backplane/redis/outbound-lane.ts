@@ -1,8 +1,8 @@
 import type { Frame } from '../../routing/frames.js';
 import type { Publication } from '../../routing/ports.js';
 import type { NodeId, Uri } from '../../wamp/ids.js';
-import { BatchWriter } from '../batch-writer.js';
-import type { ItemWriter } from '../item-writer.js';
+import { BatchWriter } from '../wire/batch-writer.js';
+import type { ItemWriter } from '../wire/item-writer.js';
 import { Batch } from './batch.js';
 import type { LaneLimits } from './lanes.js';
 

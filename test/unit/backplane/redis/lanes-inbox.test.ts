@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { encodeGone, encodeProbe } from '../../../../src/backplane/batch-writer.js';
+import { encodeGone, encodeProbe } from '../../../../src/backplane/wire/batch-writer.js';
 import type { NodeId } from '../../../../src/wamp/ids.js';
 import { A, B, C, publicationOf } from '../../../support/lane-items.js';
 import { cancelOf, LanesUnderTest, LOST, pair, READS, settled, type Sent } from '../../../support/lanes-under-test.js';

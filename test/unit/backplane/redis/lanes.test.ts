@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { BatchReader } from '../../../../src/backplane/batch-reader.js';
-import type { MessageHead } from '../../../../src/backplane/frame-codec.js';
+import { BatchReader } from '../../../../src/backplane/wire/batch-reader.js';
+import type { MessageHead } from '../../../../src/backplane/wire/format.js';
 import { payloadOf } from '../../../../src/codec/payload.js';
 import type { NodeId } from '../../../../src/wamp/ids.js';
 import { A, B, C, publicationOf } from '../../../support/lane-items.js';

@@ -1,14 +1,14 @@
-import { NO_PAYLOAD } from '../codec/payload.js';
-import type { CallKey, FailureFrame, Frame, InvokeFrame } from '../routing/frames.js';
-import type { Identity, Publication } from '../routing/ports.js';
-import type { NodeId, PublicationId, RegistrationId, SessionId, Uri } from '../wamp/ids.js';
-import type { CancelMode } from '../wamp/options.js';
-import type { Payload, SerializerId } from '../wamp/payload.js';
-import { BlockMemory } from './block-memory.js';
-import { CallNode, CANCEL_MODES, CAUSES, Flag, ItemKind, type LaneItem, SERIALIZERS } from './frame-codec.js';
-import type { FieldCursor } from './frame-fields.js';
-import { readAudience, readPassthru } from './frame-values.js';
-import { PayloadMemory } from './payload-memory.js';
+import { NO_PAYLOAD } from '../../codec/payload.js';
+import type { CallKey, FailureFrame, Frame, InvokeFrame } from '../../routing/frames.js';
+import type { Identity, Publication } from '../../routing/ports.js';
+import type { NodeId, PublicationId, RegistrationId, SessionId, Uri } from '../../wamp/ids.js';
+import type { CancelMode } from '../../wamp/options.js';
+import type { Payload, SerializerId } from '../../wamp/payload.js';
+import { BlockMemory } from './decode-cache.js';
+import { CallNode, CANCEL_MODES, CAUSES, Flag, ItemKind, type LaneItem, SERIALIZERS } from './format.js';
+import type { FieldCursor } from './fields.js';
+import { readAudience, readPassthru } from './values.js';
+import { PayloadMemory } from './payload-slab.js';
 
 interface Address {
   readonly realm: Uri;

@@ -1,9 +1,9 @@
 import { Buffer } from 'node:buffer';
 import { crc32 } from 'node:zlib';
-import { ByteSink } from '../codec/byte-sink.js';
-import type { Frame } from '../routing/frames.js';
-import type { Publication } from '../routing/ports.js';
-import type { NodeId, Uri } from '../wamp/ids.js';
+import { ByteSink } from '../../codec/byte-sink.js';
+import type { Frame } from '../../routing/frames.js';
+import type { Publication } from '../../routing/ports.js';
+import type { NodeId, Uri } from '../../wamp/ids.js';
 import {
   CHECKED_FROM,
   CHECKSUM_AT,
@@ -14,8 +14,8 @@ import {
   NAMES_AT,
   SEQUENCE_AT,
   VERSION_AT,
-} from './frame-codec.js';
-import { putNumber, putText, putUint32, roomFor } from './frame-fields.js';
+} from './format.js';
+import { putNumber, putText, putUint32, roomFor } from './fields.js';
 import type { ItemWriter } from './item-writer.js';
 
 /** A payload this small is published without asking for the limit of Redis. */

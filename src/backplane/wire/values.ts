@@ -1,11 +1,11 @@
-import type { ByteSink } from '../codec/byte-sink.js';
-import { MAX_BIG_INTEGER_BYTES, type OpenDict, putEntry } from '../codec/values.js';
-import { FloatOnWire } from '../wamp/float-on-wire.js';
-import type { SessionId } from '../wamp/ids.js';
-import { NO_DETAILS, type AudienceLists, type Dict, type Passthru } from '../wamp/options.js';
-import { ListedIds, type SessionIds } from '../wamp/session-ids.js';
-import { PASSTHRU_FORMS } from './frame-codec.js';
-import { type FieldCursor, writeByte, writeCount, writeNumber, writeText } from './frame-fields.js';
+import type { ByteSink } from '../../codec/byte-sink.js';
+import { MAX_BIG_INTEGER_BYTES, type OpenDict, putEntry } from '../../codec/values.js';
+import { FloatOnWire } from '../../wamp/float-on-wire.js';
+import type { SessionId } from '../../wamp/ids.js';
+import { NO_DETAILS, type AudienceLists, type Dict, type Passthru } from '../../wamp/options.js';
+import { ListedIds, type SessionIds } from '../../wamp/session-ids.js';
+import { PASSTHRU_FORMS } from './format.js';
+import { type FieldCursor, writeByte, writeCount, writeNumber, writeText } from './fields.js';
 
 /** Nesting of lists and dicts in a passthru value. */
 const MAX_DEPTH = 32;

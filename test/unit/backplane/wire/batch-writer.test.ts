@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BatchWriter } from '../../../src/backplane/batch-writer.js';
-import type { LaneItem } from '../../../src/backplane/frame-codec.js';
-import { ItemWriter } from '../../../src/backplane/item-writer.js';
-import { rawPayload } from '../../../src/codec/payload.js';
-import { itemsOf } from '../../support/batches.js';
-import { A, B, C, publicationOf } from '../../support/lane-items.js';
+import { BatchWriter } from '../../../../src/backplane/wire/batch-writer.js';
+import type { LaneItem } from '../../../../src/backplane/wire/format.js';
+import { ItemWriter } from '../../../../src/backplane/wire/item-writer.js';
+import { rawPayload } from '../../../../src/codec/payload.js';
+import { itemsOf } from '../../../support/batches.js';
+import { A, B, C, publicationOf } from '../../../support/lane-items.js';
 
 type Step =
   | { readonly kind: 'both' | 'first' | 'second'; readonly size: number }

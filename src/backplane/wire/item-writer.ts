@@ -1,14 +1,14 @@
-import type { ByteSink } from '../codec/byte-sink.js';
-import { appendPayload } from '../codec/payload.js';
-import type { CallKey, Frame } from '../routing/frames.js';
-import type { Identity, Publication } from '../routing/ports.js';
-import type { NodeId, Uri } from '../wamp/ids.js';
-import type { AudienceLists, Passthru } from '../wamp/options.js';
-import type { Payload } from '../wamp/payload.js';
-import { unreachable } from '../wamp/unreachable.js';
-import { CallNode, CANCEL_MODES, CAUSES, Flag, ItemKind, SERIALIZERS } from './frame-codec.js';
-import { putText, putUint32, roomFor, writeByte, writeNumber, writeText } from './frame-fields.js';
-import { writeAudience, writePassthru } from './frame-values.js';
+import type { ByteSink } from '../../codec/byte-sink.js';
+import { appendPayload } from '../../codec/payload.js';
+import type { CallKey, Frame } from '../../routing/frames.js';
+import type { Identity, Publication } from '../../routing/ports.js';
+import type { NodeId, Uri } from '../../wamp/ids.js';
+import type { AudienceLists, Passthru } from '../../wamp/options.js';
+import type { Payload } from '../../wamp/payload.js';
+import { unreachable } from '../../wamp/unreachable.js';
+import { CallNode, CANCEL_MODES, CAUSES, Flag, ItemKind, SERIALIZERS } from './format.js';
+import { putText, putUint32, roomFor, writeByte, writeNumber, writeText } from './fields.js';
+import { writeAudience, writePassthru } from './values.js';
 
 /** Writes two texts, and the same again at less cost: most of what is said has the topic or publisher of the last. */
 class LastTexts {

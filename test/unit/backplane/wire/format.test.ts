@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { BatchReader } from '../../../src/backplane/batch-reader.js';
-import { BatchWriter, encodeProbe } from '../../../src/backplane/batch-writer.js';
-import type { LaneItem, MessageHead } from '../../../src/backplane/frame-codec.js';
-import { ItemWriter } from '../../../src/backplane/item-writer.js';
-import { lendMemory, NO_PAYLOAD, payloadOf, rawPayload } from '../../../src/codec/payload.js';
-import { FloatOnWire } from '../../../src/wamp/float-on-wire.js';
-import type { PublicationId, SessionId } from '../../../src/wamp/ids.js';
-import type { Dict } from '../../../src/wamp/options.js';
-import { ListedIds } from '../../../src/wamp/session-ids.js';
-import { batchOf, itemsOf, writeItem } from '../../support/batches.js';
-import { A, B, C, plainItem, publicationOf, framesOf } from '../../support/lane-items.js';
+import { BatchReader } from '../../../../src/backplane/wire/batch-reader.js';
+import { BatchWriter, encodeProbe } from '../../../../src/backplane/wire/batch-writer.js';
+import type { LaneItem, MessageHead } from '../../../../src/backplane/wire/format.js';
+import { ItemWriter } from '../../../../src/backplane/wire/item-writer.js';
+import { lendMemory, NO_PAYLOAD, payloadOf, rawPayload } from '../../../../src/codec/payload.js';
+import { FloatOnWire } from '../../../../src/wamp/float-on-wire.js';
+import type { PublicationId, SessionId } from '../../../../src/wamp/ids.js';
+import type { Dict } from '../../../../src/wamp/options.js';
+import { ListedIds } from '../../../../src/wamp/session-ids.js';
+import { batchOf, itemsOf, writeItem } from '../../../support/batches.js';
+import { A, B, C, plainItem, publicationOf, framesOf } from '../../../support/lane-items.js';
 
 function read(message: Uint8Array, node = B): readonly LaneItem[] {
   const items = itemsOf(message, node);

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
-import type { ByteSink } from '../codec/byte-sink.js';
-import { readBinaryText } from '../codec/intern.js';
-import { MAX_ID } from '../wamp/ids.js';
+import type { ByteSink } from '../../codec/byte-sink.js';
+import { readBinaryText } from '../../codec/intern.js';
+import { MAX_ID } from '../../wamp/ids.js';
 
 // Above this a native call beats the loop over characters.
 const LOOP_CHARACTERS = 64;

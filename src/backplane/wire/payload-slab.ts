@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
-import { rawPayload } from '../codec/payload.js';
-import type { Payload, SerializerId } from '../wamp/payload.js';
+import { rawPayload } from '../../codec/payload.js';
+import type { Payload, SerializerId } from '../../wamp/payload.js';
 
 const SLAB_BYTES = 65_536;
 const OWN_FROM_BYTES = 16_384;

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import type { NodeId } from '../wamp/ids.js';
+import type { NodeId } from '../../wamp/ids.js';
 import {
   CHECKED_FROM,
   CHECKSUM_AT,
@@ -11,8 +11,8 @@ import {
   MESSAGE_KINDS,
   NAMES_AT,
   VERSION_AT,
-} from './frame-codec.js';
-import { FieldCursor } from './frame-fields.js';
+} from './format.js';
+import { FieldCursor } from './fields.js';
 import { ItemReader } from './item-reader.js';
 
 /**

@@ -6,17 +6,17 @@ import {
   type LaneItem,
   PASSTHRU_FORMS,
   SERIALIZERS,
-} from '../../../src/backplane/frame-codec.js';
-import { NO_PAYLOAD, rawPayload } from '../../../src/codec/payload.js';
-import type { Frame } from '../../../src/routing/frames.js';
-import type { Identity, Publication } from '../../../src/routing/ports.js';
-import type { NodeId, PublicationId, RegistrationId, SessionId } from '../../../src/wamp/ids.js';
-import { FloatOnWire } from '../../../src/wamp/float-on-wire.js';
-import type { AudienceLists, Passthru } from '../../../src/wamp/options.js';
-import { ListedIds } from '../../../src/wamp/session-ids.js';
-import { batchOf, itemsOf, rechecked } from '../../support/batches.js';
-import { A, B, framesOf, plainItem, publicationOf } from '../../support/lane-items.js';
-import { mutated } from '../../support/mutations.js';
+} from '../../../../src/backplane/wire/format.js';
+import { NO_PAYLOAD, rawPayload } from '../../../../src/codec/payload.js';
+import type { Frame } from '../../../../src/routing/frames.js';
+import type { Identity, Publication } from '../../../../src/routing/ports.js';
+import type { NodeId, PublicationId, RegistrationId, SessionId } from '../../../../src/wamp/ids.js';
+import { FloatOnWire } from '../../../../src/wamp/float-on-wire.js';
+import type { AudienceLists, Passthru } from '../../../../src/wamp/options.js';
+import { ListedIds } from '../../../../src/wamp/session-ids.js';
+import { batchOf, itemsOf, rechecked } from '../../../support/batches.js';
+import { A, B, framesOf, plainItem, publicationOf } from '../../../support/lane-items.js';
+import { mutated } from '../../../support/mutations.js';
 
 const text = fc.oneof(fc.string({ maxLength: 12 }), fc.string({ unit: 'grapheme', maxLength: 100 }));
 const id = fc.oneof(fc.maxSafeInteger().map(Math.abs), fc.constantFrom(1, 2 ** 32, 2 ** 53)).map((value) => value || 1);

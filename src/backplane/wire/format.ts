@@ -1,9 +1,9 @@
-import type { FailureFrame, Frame } from '../routing/frames.js';
-import type { Publication } from '../routing/ports.js';
-import type { LaneItemKind, MessageFlaw } from '../telemetry/cluster-counters.js';
-import type { NodeId, Uri } from '../wamp/ids.js';
-import type { CancelMode, Passthru } from '../wamp/options.js';
-import type { SerializerId } from '../wamp/payload.js';
+import type { FailureFrame, Frame } from '../../routing/frames.js';
+import type { Publication } from '../../routing/ports.js';
+import type { LaneItemKind, MessageFlaw } from '../../telemetry/cluster-counters.js';
+import type { NodeId, Uri } from '../../wamp/ids.js';
+import type { CancelMode, Passthru } from '../../wamp/options.js';
+import type { SerializerId } from '../../wamp/payload.js';
 
 /*
  * One message between nodes, version 1. Integers are little-endian; a count is LEB128, at most 32 bits; a number is 64
