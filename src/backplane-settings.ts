@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Backplane } from './backplane/backplane.js';
-import { MemoryHub } from './backplane/memory-hub.js';
+import { MemoryHub } from './backplane/memory/hub.js';
 import { RedisBackplane } from './backplane/redis/redis-backplane.js';
 import type { Config } from './config/schema.js';
 import type { ClusterCounters } from './telemetry/cluster-counters.js';

@@ -1,7 +1,7 @@
 // What a PUBLISH and a CALL cost between two connections that only count: no sockets, everything else. Run after `npm run build`.
 // node bench/micro/route.mjs [json|msgpack|cbor] [subscribers]
 import { performance } from 'node:perf_hooks';
-import { MemoryHub } from '../../dist/backplane/memory-hub.js';
+import { MemoryHub } from '../../dist/backplane/memory/hub.js';
 import { createCodecs } from '../../dist/codec/codecs.js';
 import { Delivery } from '../../dist/realm/delivery.js';
 import { Realms } from '../../dist/realm/realms.js';

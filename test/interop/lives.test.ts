@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BackplaneUnavailableError, type Backplane } from '../../src/backplane/backplane.js';
-import { MemoryHub } from '../../src/backplane/memory-hub.js';
+import { MemoryHub } from '../../src/backplane/memory/hub.js';
 import { parseConfig } from '../../src/config/load.js';
 import type { ConfigInput } from '../../src/config/schema.js';
 import { startNode, type NodeDependencies, type RunningNode } from '../../src/node.js';

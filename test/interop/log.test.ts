@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { MemoryHub } from '../../src/backplane/memory-hub.js';
+import { MemoryHub } from '../../src/backplane/memory/hub.js';
 import { parseConfig } from '../../src/config/load.js';
 import { startNode } from '../../src/node.js';
 import type { NodeId } from '../../src/wamp/ids.js';

@@ -1,5 +1,5 @@
 import type { Backplane, BackplaneEvents } from '../../src/backplane/backplane.js';
-import type { MemoryHub } from '../../src/backplane/memory-hub.js';
+import type { MemoryHub } from '../../src/backplane/memory/hub.js';
 import type { Chance } from '../../src/realm/chance.js';
 import { Delivery } from '../../src/realm/delivery.js';
 import { Inbound } from '../../src/realm/inbound.js';

@@ -1,4 +1,4 @@
-import { MemoryHub } from '../../src/backplane/memory-hub.js';
+import { MemoryHub } from '../../src/backplane/memory/hub.js';
 import { Code } from '../../src/wamp/codes.js';
 import type { NodeId, SessionId } from '../../src/wamp/ids.js';
 import type { AudienceLists } from '../../src/wamp/options.js';

@@ -1,7 +1,7 @@
 import { afterEach } from 'vitest';
 import type { Backplane } from '../../src/backplane/backplane.js';
-import type { Scheduler } from '../../src/backplane/lane.js';
-import { MemoryHub } from '../../src/backplane/memory-hub.js';
+import type { Scheduler } from '../../src/backplane/memory/lane.js';
+import { MemoryHub } from '../../src/backplane/memory/hub.js';
 import type { ConfigInput } from '../../src/config/schema.js';
 import { parseConfig } from '../../src/config/load.js';
 import { startNode, type RunningNode } from '../../src/node.js';

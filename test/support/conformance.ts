@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe } from 'vitest';
-import type { Scheduler } from '../../src/backplane/lane.js';
+import type { Scheduler } from '../../src/backplane/memory/lane.js';
 import type { ConfigInput } from '../../src/config/schema.js';
 import type { Counters } from '../../src/telemetry/counters.js';
 import type { SerializerId } from '../../src/wamp/payload.js';

@@ -1,4 +1,4 @@
-import type { Scheduler } from '../../src/backplane/lane.js';
+import type { Scheduler } from '../../src/backplane/memory/lane.js';
 import type { ConfigInput } from '../../src/config/schema.js';
 import { describeConformance, type Router } from './conformance.js';
 

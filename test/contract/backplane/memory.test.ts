@@ -1,5 +1,5 @@
-import { MemoryHub, type MemoryHubOptions } from '../../../src/backplane/memory-hub.js';
-import type { Scheduler } from '../../../src/backplane/lane.js';
+import { MemoryHub, type MemoryHubOptions } from '../../../src/backplane/memory/hub.js';
+import type { Scheduler } from '../../../src/backplane/memory/lane.js';
 import type { NodeId } from '../../../src/wamp/ids.js';
 import { describeBackplane, type ClusterUnderTest } from './describe-backplane.js';
 

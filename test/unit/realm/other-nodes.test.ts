@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Backplane } from '../../../src/backplane/backplane.js';
-import { MemoryHub } from '../../../src/backplane/memory-hub.js';
+import { MemoryHub } from '../../../src/backplane/memory/hub.js';
 import { payloadOf } from '../../../src/codec/payload.js';
 import { Delivery } from '../../../src/realm/delivery.js';
 import { systemChance } from '../../../src/realm/chance.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MemoryHub } from '../../../src/backplane/memory-hub.js';
+import { MemoryHub } from '../../../src/backplane/memory/hub.js';
 import { systemChance } from '../../../src/realm/chance.js';
 import { Delivery } from '../../../src/realm/delivery.js';
 import { Inbound } from '../../../src/realm/inbound.js';

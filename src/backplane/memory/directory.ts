@@ -1,10 +1,10 @@
-import { deriveId } from '../routing/derived-id.js';
-import type { Claim, ClaimOutcome, Identity, Registration } from '../routing/ports.js';
-import { allCallees } from '../routing/successors.js';
-import type { NodeId, RegistrationId, SessionId, Uri } from '../wamp/ids.js';
-import type { MatchPolicy } from '../wamp/options.js';
+import { deriveId } from '../../routing/derived-id.js';
+import type { Claim, ClaimOutcome, Identity, Registration } from '../../routing/ports.js';
+import { allCallees } from '../../routing/successors.js';
+import type { NodeId, RegistrationId, SessionId, Uri } from '../../wamp/ids.js';
+import type { MatchPolicy } from '../../wamp/options.js';
 import { RegistrationTable } from './registration-table.js';
-import { TopicSets } from './topic-sets.js';
+import { TopicSets } from '../topic-sets.js';
 
 /** A change of the directory, said to every node it concerns, in one order for all of them. */
 export type Change = { readonly revision: number; readonly asker?: NodeId } & (

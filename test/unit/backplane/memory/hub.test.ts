@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Backplane, BackplaneEvents } from '../../../src/backplane/backplane.js';
-import { BackplaneUnavailableError } from '../../../src/backplane/backplane.js';
-import { MemoryHub, type MemoryHubOptions } from '../../../src/backplane/memory-hub.js';
-import type { NodeId } from '../../../src/wamp/ids.js';
-import { cancelOf, claimOf, publicationOf, REALM } from '../../contract/backplane/samples.js';
+import type { Backplane, BackplaneEvents } from '../../../../src/backplane/backplane.js';
+import { BackplaneUnavailableError } from '../../../../src/backplane/backplane.js';
+import { MemoryHub, type MemoryHubOptions } from '../../../../src/backplane/memory/hub.js';
+import type { NodeId } from '../../../../src/wamp/ids.js';
+import { cancelOf, claimOf, publicationOf, REALM } from '../../../contract/backplane/samples.js';
 
 const A = 'a' as NodeId;
 const B = 'b' as NodeId;

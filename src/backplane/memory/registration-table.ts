@@ -1,8 +1,8 @@
-import { drawSpread, NumberTable } from '../routing/number-table.js';
-import type { Callee, Claim, ClaimOutcome, Registration } from '../routing/ports.js';
-import { allCallees, NOBODY, withoutCallees, withSuccessors } from '../routing/successors.js';
-import type { NodeId, RegistrationId, SessionId, Uri } from '../wamp/ids.js';
-import type { InvocationPolicy, MatchPolicy } from '../wamp/options.js';
+import { drawSpread, NumberTable } from '../../routing/number-table.js';
+import type { Callee, Claim, ClaimOutcome, Registration } from '../../routing/ports.js';
+import { allCallees, NOBODY, withoutCallees, withSuccessors } from '../../routing/successors.js';
+import type { NodeId, RegistrationId, SessionId, Uri } from '../../wamp/ids.js';
+import type { InvocationPolicy, MatchPolicy } from '../../wamp/options.js';
 
 /** The id of a procedure: `attempt` counts from 0 and moves on when an id is taken by another procedure. */
 export type DeriveRegistrationId = (match: MatchPolicy, procedure: Uri, attempt: number) => RegistrationId;

@@ -1,4 +1,4 @@
-import type { NodeId } from '../wamp/ids.js';
+import type { NodeId } from '../../wamp/ids.js';
 
 /**
  * What follows when a store has lost its rows: each node writes its own again in its own time, and until the last has, or

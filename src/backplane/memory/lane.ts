@@ -1,4 +1,4 @@
-import type { NodeId } from '../wamp/ids.js';
+import type { NodeId } from '../../wamp/ids.js';
 
 /** Decides when a lane delivers. Called at most once for each run of `deliver`, which may come at any later time. */
 export type Scheduler = (from: NodeId, to: NodeId, deliver: () => void) => void;

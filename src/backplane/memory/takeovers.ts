@@ -1,5 +1,5 @@
-import type { Claim, ClaimOutcome } from '../routing/ports.js';
-import type { RegistrationId, SessionId, Uri } from '../wamp/ids.js';
+import type { Claim, ClaimOutcome } from '../../routing/ports.js';
+import type { RegistrationId, SessionId, Uri } from '../../wamp/ids.js';
 
 export interface MemoryTakeoversOptions {
   readonly after: (delayMs: number, action: () => void) => () => void;

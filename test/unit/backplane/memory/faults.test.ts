@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import type { Backplane } from '../../../src/backplane/backplane.js';
-import { MemoryHub } from '../../../src/backplane/memory-hub.js';
-import type { NodeId } from '../../../src/wamp/ids.js';
-import { cancelOf, claimOf, publicationOf, REALM } from '../../contract/backplane/samples.js';
+import type { Backplane } from '../../../../src/backplane/backplane.js';
+import { MemoryHub } from '../../../../src/backplane/memory/hub.js';
+import type { NodeId } from '../../../../src/wamp/ids.js';
+import { cancelOf, claimOf, publicationOf, REALM } from '../../../contract/backplane/samples.js';
 
 const [A, B, C] = ['a', 'b', 'c'] as [NodeId, NodeId, NodeId];
 

@@ -1,12 +1,12 @@
-import type { deriveId } from '../routing/derived-id.js';
-import type { NodeId, Uri } from '../wamp/ids.js';
-import type { Backplane } from './backplane.js';
+import type { deriveId } from '../../routing/derived-id.js';
+import type { NodeId, Uri } from '../../wamp/ids.js';
+import type { Backplane } from '../backplane.js';
 import { Lane, oncePerTurn, type Scheduler } from './lane.js';
-import { SharedDirectory, type Change } from './memory-directory.js';
-import { MemoryFaults } from './memory-faults.js';
-import { MemoryNode } from './memory-node.js';
-import type { HubPort, NodeMessage } from './memory-port.js';
-import { MemoryRecovery } from './memory-recovery.js';
+import { SharedDirectory, type Change } from './directory.js';
+import { MemoryFaults } from './faults.js';
+import { MemoryNode } from './node.js';
+import type { HubPort, NodeMessage } from './port.js';
+import { MemoryRecovery } from './recovery.js';
 
 export interface MemoryHubOptions {
   /** When each lane delivers; once per turn of the event loop without it. */

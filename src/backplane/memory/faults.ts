@@ -1,9 +1,9 @@
-import type { NodeId } from '../wamp/ids.js';
+import type { NodeId } from '../../wamp/ids.js';
 import type { Lane } from './lane.js';
-import type { Change } from './memory-directory.js';
-import type { MemoryNode } from './memory-node.js';
-import type { NodeMessage } from './memory-port.js';
-import type { MemoryRecovery } from './memory-recovery.js';
+import type { Change } from './directory.js';
+import type { MemoryNode } from './node.js';
+import type { NodeMessage } from './port.js';
+import type { MemoryRecovery } from './recovery.js';
 
 /** What the faults need of the hub. */
 export interface FaultPort {

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { RegistrationTable } from '../../../src/backplane/registration-table.js';
-import type { Claim, ClaimOutcome, Registration } from '../../../src/routing/ports.js';
-import type { NodeId, RegistrationId, SessionId } from '../../../src/wamp/ids.js';
-import type { InvocationPolicy } from '../../../src/wamp/options.js';
+import { RegistrationTable } from '../../../../src/backplane/memory/registration-table.js';
+import type { Claim, ClaimOutcome, Registration } from '../../../../src/routing/ports.js';
+import type { NodeId, RegistrationId, SessionId } from '../../../../src/wamp/ids.js';
+import type { InvocationPolicy } from '../../../../src/wamp/options.js';
 
 const N1 = 'n1' as NodeId;
 const N2 = 'n2' as NodeId;

@@ -1,9 +1,9 @@
-import type { Frame } from '../routing/frames.js';
-import type { Publication } from '../routing/ports.js';
-import type { NodeId, Uri } from '../wamp/ids.js';
+import type { Frame } from '../../routing/frames.js';
+import type { Publication } from '../../routing/ports.js';
+import type { NodeId, Uri } from '../../wamp/ids.js';
 import type { Lane } from './lane.js';
-import type { SharedDirectory } from './memory-directory.js';
-import type { MemoryNode } from './memory-node.js';
+import type { SharedDirectory } from './directory.js';
+import type { MemoryNode } from './node.js';
 
 /** What one node says to another through their lane. */
 export type NodeMessage =

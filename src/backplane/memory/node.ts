@@ -1,10 +1,10 @@
-import type { Frame } from '../routing/frames.js';
-import type { Claim, ClaimOutcome, Identity, Publication, Registration } from '../routing/ports.js';
-import { allCallees, NOBODY, withSuccessors } from '../routing/successors.js';
-import { fault } from '../wamp/faults.js';
-import type { NodeId, RegistrationId, SessionId, Uri } from '../wamp/ids.js';
-import type { MatchPolicy } from '../wamp/options.js';
-import { ErrorUri } from '../wamp/uris.js';
+import type { Frame } from '../../routing/frames.js';
+import type { Claim, ClaimOutcome, Identity, Publication, Registration } from '../../routing/ports.js';
+import { allCallees, NOBODY, withSuccessors } from '../../routing/successors.js';
+import { fault } from '../../wamp/faults.js';
+import type { NodeId, RegistrationId, SessionId, Uri } from '../../wamp/ids.js';
+import type { MatchPolicy } from '../../wamp/options.js';
+import { ErrorUri } from '../../wamp/uris.js';
 import {
   BackplaneUnavailableError,
   UNREACHABLE_NOW,
@@ -13,12 +13,12 @@ import {
   type Bus,
   type Directory,
   type Standing,
-} from './backplane.js';
-import { Barriers } from './barriers.js';
-import { InterestMirror } from './interest-mirror.js';
-import type { Change, SharedDirectory, Snapshot } from './memory-directory.js';
-import type { HubPort, NodeMessage } from './memory-port.js';
-import { MemoryTakeovers } from './memory-takeovers.js';
+} from '../backplane.js';
+import { Barriers } from '../barriers.js';
+import { InterestMirror } from '../interest-mirror.js';
+import type { Change, SharedDirectory, Snapshot } from './directory.js';
+import type { HubPort, NodeMessage } from './port.js';
+import { MemoryTakeovers } from './takeovers.js';
 
 type State = 'joined' | 'live' | 'isolated' | 'over';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Lane, type LaneOptions } from '../../../src/backplane/lane.js';
-import type { NodeId } from '../../../src/wamp/ids.js';
+import { Lane, type LaneOptions } from '../../../../src/backplane/memory/lane.js';
+import type { NodeId } from '../../../../src/wamp/ids.js';
 
 function laneUnderTest(options: Partial<LaneOptions> = {}) {
   const runs: (() => void)[] = [];
