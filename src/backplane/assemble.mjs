@@ -3,6 +3,6 @@ import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 
 const [from, to] = ['src', 'dist'].map((folder) =>
-  join(import.meta.dirname, '..', '..', folder, 'backplane', 'redis', 'lua'),
+  join(import.meta.dirname, '..', '..', folder, 'backplane', 'redis', 'scripts', 'lua'),
 );
 cpSync(from, to, { recursive: true });

@@ -1,4 +1,4 @@
-import { type LaneLimits, Lanes, type Speech } from '../../src/backplane/redis/lanes.js';
+import { type LaneLimits, Lanes, type Speech } from '../../src/backplane/redis/lanes/lanes.js';
 import type { Frame } from '../../src/routing/frames.js';
 import { createClusterCounters } from '../../src/telemetry/cluster-counters.js';
 import type { NodeId, Uri } from '../../src/wamp/ids.js';

@@ -1,6 +1,6 @@
 import { BackplaneUnavailableError } from '../../src/backplane/backplane.js';
 import { createKeys } from '../../src/backplane/redis/keys.js';
-import { Membership } from '../../src/backplane/redis/membership.js';
+import { Membership } from '../../src/backplane/redis/membership/membership.js';
 import type { Script, Store } from '../../src/backplane/redis/ports.js';
 import { createClusterCounters } from '../../src/telemetry/cluster-counters.js';
 import type { NodeId, Uri } from '../../src/wamp/ids.js';

@@ -1,10 +1,10 @@
 import { BackplaneUnavailableError } from '../../src/backplane/backplane.js';
 import { createKeys } from '../../src/backplane/redis/keys.js';
 import type { Script, Store } from '../../src/backplane/redis/ports.js';
-import { RealmDirectory } from '../../src/backplane/redis/realm-directory.js';
-import type { RealmLimits } from '../../src/backplane/redis/realm-ports.js';
-import { toMember, type Member } from '../../src/backplane/redis/realm-rows.js';
-import { withdrawNode } from '../../src/backplane/redis/realm-scripts.js';
+import { RealmDirectory } from '../../src/backplane/redis/realm/replica.js';
+import type { RealmLimits } from '../../src/backplane/redis/realm/ports.js';
+import { toMember, type Member } from '../../src/backplane/redis/realm/rows.js';
+import { withdrawNode } from '../../src/backplane/redis/realm/scripts.js';
 import type { deriveId } from '../../src/routing/derived-id.js';
 import type { Claim, ClaimOutcome, Registration } from '../../src/routing/ports.js';
 import { allCallees } from '../../src/routing/successors.js';

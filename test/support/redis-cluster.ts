@@ -1,6 +1,6 @@
 import { BatchReader } from '../../src/backplane/wire/batch-reader.js';
 import { RedisBackplane } from '../../src/backplane/redis/redis-backplane.js';
-import type { ClusterTimings } from '../../src/backplane/redis/settings.js';
+import type { ClusterTimings } from '../../src/backplane/redis/options.js';
 import type { Wire } from '../../src/backplane/redis/ports.js';
 import { createClusterCounters } from '../../src/telemetry/cluster-counters.js';
 import { silentLogger } from '../../src/telemetry/logger.js';

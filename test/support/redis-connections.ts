@@ -4,15 +4,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import type { StoreAccess } from '../../src/backplane/redis/client-options.js';
+import type { StoreAccess } from '../../src/backplane/redis/connection/client-options.js';
 import {
   RedisConnections,
   type ConnectionName,
   type ConnectionsNotice,
   type ConnectionsOptions,
-} from '../../src/backplane/redis/connections.js';
+} from '../../src/backplane/redis/connection/connections.js';
 import type { Script } from '../../src/backplane/redis/ports.js';
-import { loadScripts, type LoadedScripts } from '../../src/backplane/redis/script.js';
+import { loadScripts, type LoadedScripts } from '../../src/backplane/redis/scripts/loader.js';
 import { createClusterCounters } from '../../src/telemetry/cluster-counters.js';
 import type { NodeId } from '../../src/wamp/ids.js';
 

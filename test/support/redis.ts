@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import type { Store } from '../../src/backplane/redis/ports.js';
-import { loadScripts } from '../../src/backplane/redis/script.js';
+import { loadScripts } from '../../src/backplane/redis/scripts/loader.js';
 import { freePort } from './free-port.js';
 import { faultyHost, forcedKind, ordinaryHost, processHost, type RedisHost } from './redis-hosts.js';
 

@@ -17,10 +17,10 @@ import {
   type Standing,
 } from '../backplane.js';
 import { after, within } from './bounded.js';
-import { clusterGauges } from './cluster-gauges.js';
-import type { Speech } from './lanes.js';
-import { makeParts, type Parts } from './parts.js';
-import type { RedisBackplaneOptions } from './settings.js';
+import { clusterGauges } from './gauges.js';
+import type { Speech } from './lanes/lanes.js';
+import { makeParts, type Parts } from './assemble.js';
+import type { RedisBackplaneOptions } from './options.js';
 
 const FAREWELL_MS = 2_000;
 const RETRY_MS = 500;

@@ -15,7 +15,7 @@ import {
   type BeginReap,
   type ReapReply,
   type RenewReply,
-} from '../../../../src/backplane/redis/node-scripts.js';
+} from '../../../../src/backplane/redis/membership/scripts.js';
 import type { Store } from '../../../../src/backplane/redis/ports.js';
 import type { NodeId } from '../../../../src/wamp/ids.js';
 

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createKeys, type RealmKeys } from '../../../../src/backplane/redis/keys.js';
 import type { Store } from '../../../../src/backplane/redis/ports.js';
-import { parseChange } from '../../../../src/backplane/redis/realm-changes.js';
-import { calleeRest, parseProcedureRow } from '../../../../src/backplane/redis/realm-rows.js';
+import { parseChange } from '../../../../src/backplane/redis/realm/changes.js';
+import { calleeRest, parseProcedureRow } from '../../../../src/backplane/redis/realm/rows.js';
 import {
   changeInterest,
   claimProcedure,
@@ -16,7 +16,7 @@ import {
   type ClaimProcedure,
   type ClaimReply,
   type RealmStep,
-} from '../../../../src/backplane/redis/realm-scripts.js';
+} from '../../../../src/backplane/redis/realm/scripts.js';
 import type { NodeId } from '../../../../src/wamp/ids.js';
 
 export interface RealmScriptScene {

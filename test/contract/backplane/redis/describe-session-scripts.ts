@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createKeys, type SessionsKeys } from '../../../../src/backplane/redis/keys.js';
 import type { Store } from '../../../../src/backplane/redis/ports.js';
-import { forgetSessions, joinSessions, leaveSessions } from '../../../../src/backplane/redis/session-scripts.js';
-import { forgetSessionsOf } from '../../../../src/backplane/redis/sessions-directory.js';
+import { forgetSessions, joinSessions, leaveSessions } from '../../../../src/backplane/redis/sessions/scripts.js';
+import { forgetSessionsOf } from '../../../../src/backplane/redis/sessions/session-directory.js';
 import type { NodeId } from '../../../../src/wamp/ids.js';
 
 export interface SessionScriptScene {

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { ClusterTimings } from '../../../../src/backplane/redis/settings.js';
+import type { ClusterTimings } from '../../../../src/backplane/redis/options.js';
 import type { NodeId, SessionId } from '../../../../src/wamp/ids.js';
 import { RedisCluster } from '../../../support/redis-cluster.js';
 import { startRedis, type RedisServer } from '../../../support/redis.js';

@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
 import { createKeys } from '../../../../src/backplane/redis/keys.js';
-import { Membership } from '../../../../src/backplane/redis/membership.js';
+import { Membership } from '../../../../src/backplane/redis/membership/membership.js';
 import { createClusterCounters } from '../../../../src/telemetry/cluster-counters.js';
 import type { NodeId } from '../../../../src/wamp/ids.js';
 import { startRedis, type RedisServer } from '../../../support/redis.js';

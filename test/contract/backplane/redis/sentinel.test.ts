@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { StoreUnusableError } from '../../../../src/backplane/redis/store-errors.js';
+import { StoreUnusableError } from '../../../../src/backplane/redis/connection/store-errors.js';
 import { freePort } from '../../../support/free-port.js';
 import { door, luaScripts, RecordedConnections } from '../../../support/redis-connections.js';
 import { startPeer, startSentinel, type RedisServer, type Sentinel } from '../../../support/redis.js';

@@ -1,0 +1,107 @@
+import type { LoadedScript } from '../scripts/loader.js';
+import type { StoreConnection } from './store-connection.js';
+import { StoreUnusableError } from './store-errors.js';
+
+/** What a node uses in the store: names to try rights with, and how they are all called. */
+export interface RightsScope {
+  readonly key: string;
+  readonly channels: readonly string[];
+  readonly database: number;
+  /** As in an ACL rule. */
+  readonly keyPattern: string;
+  readonly channelPattern: string;
+}
+
+type Words = readonly [name: string, ...rest: string[]];
+
+export const CHECK_RIGHTS_FILE = 'check_rights.lua';
+const READ_SETTING: Words = ['CONFIG', 'GET', 'client-output-buffer-limit'];
+/** Redis' own default, for who is not told. */
+const DEFAULT_PUBSUB_BYTES = 33_554_432;
+
+/** Every command that a node cannot do without, in the order in which the operations guide lists them; what scripts call as well. */
+export function neededCommands({ key, channels, database }: RightsScope): readonly Words[] {
+  return [
+    ['INFO'],
+    ...(database === 0 ? [] : [['SELECT', `${database}`] as const]),
+    ['CLIENT|ID'],
+    ['CLIENT|SETNAME', 'name'],
+    ['SCRIPT|LOAD', 'text'],
+    ['EVALSHA', 'sha', '0'],
+    ...channels.map((channel) => ['PUBLISH', channel, 'message'] as const),
+    ...channels.map((channel) => ['SUBSCRIBE', channel] as const),
+    ...channels.map((channel) => ['UNSUBSCRIBE', channel] as const),
+    ['SSCAN', key, '0'],
+    ['HSCAN', key, '0'],
+    ['TIME'],
+    ['GET', key],
+    ['SET', key, 'value'],
+    ['PEXPIRE', key, '1'],
+    ['UNLINK', key],
+    ['HGET', key, 'field'],
+    ['HSET', key, 'field', 'value'],
+    ['HSETNX', key, 'field', 'value'],
+    ['HDEL', key, 'field'],
+    ['HEXISTS', key, 'field'],
+    ['HGETALL', key],
+    ['HKEYS', key],
+    ['HLEN', key],
+    ['HRANDFIELD', key],
+    ['SADD', key, 'member'],
+    ['SREM', key, 'member'],
+    ['SCARD', key],
+    ['SPOP', key],
+    ['ZADD', key, '1', 'member'],
+    ['ZREM', key, 'member'],
+    ['ZSCORE', key, 'member'],
+    ['ZRANGEBYSCORE', key, '0', '1'],
+    ['ZREMRANGEBYSCORE', key, '0', '1'],
+  ];
+}
+
+/**
+ * Whether the user has every right that a node needs, those included that only scripts need, or only when another node dies.
+ * Rejects with StoreUnusableError, which names all that are missing. The script must be loaded.
+ */
+export async function checkRights(
+  connection: StoreConnection,
+  script: LoadedScript,
+  scope: RightsScope,
+): Promise<void> {
+  const commands = neededCommands(scope);
+  const denied = await deniedOf(connection, script, commands);
+  if (denied.length === 0) return;
+  const names = [...new Set(denied.map(([name]) => `+${name.toLowerCase()}`))].join(' ');
+  throw new StoreUnusableError(
+    `Redis denies rights that Gantry needs for keys ${scope.keyPattern} and channels ${scope.channelPattern}: ${names}: give the user the rights that the operations guide lists`,
+  );
+}
+
+/**
+ * Bytes that may wait for a node before Redis closes its connection; Infinity: any number. Redis' default where the user may not
+ * read the setting. Not asked without the right, so that no denial is noted.
+ */
+export async function pubsubBufferBytes(connection: StoreConnection, script: LoadedScript): Promise<number> {
+  const [name, ...rest] = READ_SETTING;
+  if ((await deniedOf(connection, script, [[`${name}|${rest[0] ?? ''}`, ...rest.slice(1)]])).length > 0)
+    return DEFAULT_PUBSUB_BYTES;
+  const reply = await connection.ask((client) => client.call(name, ...rest)).catch(() => undefined);
+  const [, value] = Array.isArray(reply) ? (reply as unknown[]) : [];
+  const [, bytes] = /\bpubsub (\d+) /.exec(String(value)) ?? [];
+  if (bytes === undefined) return DEFAULT_PUBSUB_BYTES;
+  return bytes === '0' ? Infinity : Number(bytes);
+}
+
+async function deniedOf(
+  connection: StoreConnection,
+  script: LoadedScript,
+  commands: readonly Words[],
+): Promise<Words[]> {
+  const words = commands.flatMap(([name, ...rest]) => {
+    const all = [...name.split('|'), ...rest];
+    return [`${all.length}`, ...all];
+  });
+  const places: unknown = await connection.ask((client) => client.call('EVALSHA', script.sha, 0, ...words));
+  if (!Array.isArray(places)) throw new TypeError(`${script.file}: its reply is no list`);
+  return commands.filter((_, index) => (places as unknown[]).includes(index + 1));
+}

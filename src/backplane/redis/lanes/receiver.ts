@@ -1,0 +1,163 @@
+import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
+import type { NodeId, Uri } from '../../../wamp/ids.js';
+import { unreachable } from '../../../wamp/unreachable.js';
+import type { BackplaneEvents } from '../../backplane.js';
+import { BatchReader } from '../../wire/batch-reader.js';
+import { kindOfFrame, type LaneItem } from '../../wire/format.js';
+import { InboundLane, type InboundLaneOptions, type Place } from './inbound-lane.js';
+
+/** What is heard. Called one at a time, never inside a call of whoever speaks; must not throw. */
+export interface InboxEvents extends Pick<BackplaneEvents, 'publication' | 'frame' | 'gap'> {
+  /** `from` has every change of the realm up to the version. */
+  confirmed(from: NodeId, realm: Uri, version: number): void;
+  /** `from` wants to hear `confirm` once this node has the version. */
+  asked(from: NodeId, realm: Uri, version: number): void;
+  /** This node has heard itself: `encodeProbe`. */
+  probe(number: number): void;
+  /** A node that was closed speaks, perhaps unaware of that. Not more often than `confirmMs`. */
+  goneSender(node: NodeId): void;
+  /** Another node says that this one was declared dead. Anybody may say so, as often as it likes. */
+  denied(by: NodeId): void;
+  /** A node speaks that is not open and was not closed. As often as it speaks. */
+  unknownSender(node: NodeId): void;
+}
+
+export interface InboxOptions {
+  readonly node: NodeId;
+  readonly counters: Pick<ClusterCounters, 'batches' | 'batchBytes' | 'itemsReceived' | 'laneGaps' | 'messagesIgnored'>;
+  readonly lane: InboundLaneOptions;
+  readonly events: InboxEvents;
+  /** `from` wants to hear this node's sequence now. */
+  readonly sync: (from: NodeId) => void;
+}
+
+/** Closed nodes that are remembered; of an older one, a late message counts as an unknown node's. */
+const MAX_GONE = 4_096;
+
+/** Hears the other nodes. Anybody may write to its channel: what is not understood is counted and ignored. */
+export class Inbox {
+  readonly #options: InboxOptions;
+  readonly #reader: BatchReader;
+  readonly #lanes = new Map<NodeId, InboundLane>();
+  /** When each was heard last, and that was said. */
+  readonly #gone = new Map<NodeId, number>();
+
+  constructor(options: InboxOptions) {
+    this.#options = options;
+    this.#reader = new BatchReader(options.node);
+  }
+
+  /** False: the node has been closed before. */
+  open(node: NodeId): boolean {
+    if (this.#gone.has(node)) return false;
+    if (!this.#lanes.has(node)) this.#lanes.set(node, new InboundLane(node, this.#options.lane));
+    return true;
+  }
+
+  /** It was closed. */
+  isGone(node: NodeId): boolean {
+    return this.#gone.has(node);
+  }
+
+  close(node: NodeId): void {
+    this.#lanes.delete(node);
+    this.#gone.set(node, -Infinity);
+    for (const oldest of this.#gone.keys()) {
+      if (this.#gone.size <= MAX_GONE) break;
+      this.#gone.delete(oldest);
+    }
+  }
+
+  receive(message: Uint8Array): void {
+    const { node, counters, events } = this.#options;
+    counters.batches.in++;
+    counters.batchBytes.in += message.length;
+    const head = this.#reader.open(message);
+    if (typeof head === 'string') {
+      counters.messagesIgnored[head]++;
+      return;
+    }
+    const { from, sequence, itemCount } = head;
+    if (head.kind === 'probe') {
+      if (from === node) events.probe(sequence);
+      return;
+    }
+    const lane = this.#lanes.get(from);
+    if (lane !== undefined && head.kind === 'gone') events.denied(from);
+    else if (lane === undefined) this.#stranger(from);
+    else this.#hear(lane, sequence, itemCount);
+  }
+
+  #stranger(from: NodeId): void {
+    const { counters, events, lane } = this.#options;
+    const heardAtMs = this.#gone.get(from);
+    if (heardAtMs !== undefined) {
+      counters.messagesIgnored.gone_sender++;
+      const nowMs = lane.nowMs();
+      if (nowMs - heardAtMs < lane.confirmMs) return;
+      this.#gone.set(from, nowMs);
+      events.goneSender(from);
+    } else {
+      counters.messagesIgnored.unknown_sender++;
+      events.unknownSender(from);
+    }
+  }
+
+  #hear(lane: InboundLane, sequence: number, itemCount: number): void {
+    const { counters } = this.#options;
+    const place = lane.placeOf(sequence, itemCount);
+    if (place === 'duplicate' || place === 'far') {
+      counters.messagesIgnored[place]++;
+      return;
+    }
+    const items = this.#reader.items();
+    if (items === undefined) {
+      counters.messagesIgnored.shape++;
+      return;
+    }
+    lane.advance(sequence, itemCount, place);
+    if (place !== 'next') this.#gap(lane.from, place, itemCount);
+    for (const item of items) this.#tell(lane.from, item);
+  }
+
+  #gap(from: NodeId, place: Place, itemCount: number): void {
+    const { counters, events } = this.#options;
+    const how = place === 'reset' ? 'reset' : itemCount === 0 ? 'heartbeat' : 'sequence';
+    counters.laneGaps[how]++;
+    events.gap(
+      from,
+      how === 'reset'
+        ? `the heartbeats of ${from} do not fit what came in its name: its messages meanwhile were ignored, its lane is reset`
+        : `messages of ${from} were lost, its ${how} shows`,
+    );
+  }
+
+  #tell(from: NodeId, item: LaneItem): void {
+    const { events } = this.#options;
+    const { itemsReceived } = this.#options.counters;
+    switch (item.kind) {
+      case 'publication':
+        itemsReceived.publication++;
+        events.publication(from, item.realm, item.publication);
+        return;
+      case 'frame':
+        itemsReceived[kindOfFrame(item.frame)]++;
+        events.frame(from, item.realm, item.frame);
+        return;
+      case 'confirmed':
+        itemsReceived.control++;
+        events.confirmed(from, item.realm, item.version);
+        return;
+      case 'ask':
+        itemsReceived.control++;
+        events.asked(from, item.realm, item.version);
+        return;
+      case 'sync':
+        itemsReceived.control++;
+        this.#options.sync(from);
+        return;
+      default:
+        unreachable(item);
+    }
+  }
+}

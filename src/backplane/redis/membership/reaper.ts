@@ -1,0 +1,126 @@
+import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
+import type { NodeId, Uri } from '../../../wamp/ids.js';
+import type { Keys } from '../keys.js';
+import { beginReap, endNode, type Absence, type ReapReply } from './scripts.js';
+import type { Candidate } from './peers.js';
+import type { Store } from '../ports.js';
+
+/** Nodes reaped at the same time; more wait for the next renewal. */
+const MAX_ACTIVE_COUNT = 16;
+
+export interface ReaperOptions {
+  readonly node: NodeId;
+  readonly store: Store;
+  readonly keys: Keys;
+  readonly nowMs: () => number;
+  readonly claimMs: number;
+  readonly awayMs: number;
+  readonly leaseMs: number;
+  readonly absentMs: number;
+  readonly silenceMs: number;
+  readonly counters: Pick<ClusterCounters, 'nodesReaped'>;
+  readonly withdrawRealm: (node: NodeId, realm: Uri) => Promise<void>;
+  readonly forgetSessions: (node: NodeId) => Promise<void>;
+  /** Realms to look into for a node of which the store lost the row, and its list of realms with it. */
+  readonly ownRealms: () => Iterable<Uri>;
+  readonly version: () => number;
+  /** This node has reaped it. */
+  readonly ended: (node: NodeId) => void;
+  /** Another has. */
+  readonly vanished: (node: NodeId) => void;
+  readonly trouble: (operation: string, cause: unknown) => void;
+}
+
+interface Work extends Candidate {
+  claimedAtMs: number;
+}
+
+/**
+ * Removes what dead nodes left behind. Every step is repeatable and a dead node never comes back, therefore a reaper that fails,
+ * pauses or is overtaken in between does no harm: a later renewal names the node again, here or elsewhere.
+ */
+export class Reaper {
+  readonly #options: ReaperOptions;
+  /** Replaced when all work is abandoned: work that finds itself in another set stops. */
+  #active = new Set<NodeId>();
+
+  constructor(options: ReaperOptions) {
+    this.#options = options;
+  }
+
+  /** Begins with those that are not being reaped here already. */
+  reap(candidates: Iterable<Candidate>): void {
+    for (const { node, grounds } of candidates) {
+      if (this.#active.size >= MAX_ACTIVE_COUNT) return;
+      if (node === this.#options.node || this.#active.has(node)) continue;
+      void this.#work({ node, grounds, claimedAtMs: -Infinity });
+    }
+  }
+
+  /** Stops before the next step of each: others go on when the claims have run out. */
+  abandon(): void {
+    this.#active = new Set();
+  }
+
+  async #work(work: Work): Promise<void> {
+    const active = this.#active;
+    active.add(work.node);
+    try {
+      await this.#reap(work, () => active === this.#active);
+    } catch (cause) {
+      this.#options.trouble('reap', cause);
+    } finally {
+      active.delete(work.node);
+    }
+  }
+
+  async #reap(work: Work, isWanted: () => boolean): Promise<void> {
+    const { node } = work;
+    const { store, keys, version, counters, forgetSessions, ended } = this.#options;
+    const reply = await this.#claim(work);
+    if (reply === 'ended' && isWanted()) this.#options.vanished(node);
+    if (reply !== 'won' && reply !== 'bare') return;
+    if (reply === 'bare' && !(await this.#withdraw(work, [...this.#options.ownRealms()], isWanted))) return;
+    for await (const realms of store.scanSet(keys.nodes.realmsOf(node))) {
+      if (!(await this.#withdraw(work, realms, isWanted))) return;
+    }
+    if (!(await this.#mayGoOn(work, isWanted))) return;
+    await forgetSessions(node);
+    if (!isWanted()) return;
+    const end = { keys: keys.nodes, channel: keys.channels.nodes, node, floor: version() };
+    if ((await store.run(endNode, end)) === 0) return;
+    counters.nodesReaped.all++;
+    ended(node);
+  }
+
+  /** False: the work is no longer this node's. */
+  async #withdraw(work: Work, realms: readonly Uri[], isWanted: () => boolean): Promise<boolean> {
+    for (const realm of realms) {
+      if (!(await this.#mayGoOn(work, isWanted))) return false;
+      await this.#options.withdrawRealm(work.node, realm);
+    }
+    return true;
+  }
+
+  async #mayGoOn(work: Work, isWanted: () => boolean): Promise<boolean> {
+    if (!isWanted()) return false;
+    const { nowMs, claimMs } = this.#options;
+    if (nowMs() - work.claimedAtMs < claimMs / 3) return true;
+    const reply = await this.#claim(work);
+    return isWanted() && (reply === 'won' || reply === 'bare');
+  }
+
+  #claim(work: Work): Promise<ReapReply> {
+    const { node: reaper, store, keys, nowMs, claimMs, awayMs } = this.#options;
+    const { node } = work;
+    const grounds = work.grounds === 'absent' ? this.#absenceOf(node) : work.grounds;
+    work.claimedAtMs = nowMs();
+    return store.run(beginReap, { keys: keys.nodes, node, reaper, claimMs, awayMs, grounds });
+  }
+
+  #absenceOf(node: NodeId): Absence {
+    const { node: reaper, keys, absentMs, silenceMs, leaseMs } = this.#options;
+    const { channels } = keys;
+    return { inbox: channels.inbox(node), ownInbox: channels.inbox(reaper), absentMs, silenceMs, leaseMs };
+  }
+}

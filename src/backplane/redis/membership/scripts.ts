@@ -1,0 +1,226 @@
+import type { NodeId, Uri } from '../../../wamp/ids.js';
+import type { NodesKeys } from '../keys.js';
+import type { Script } from '../ports.js';
+
+/** How long a dead node is remembered: longer than any of its commands or messages can be under way. */
+export const TOMBSTONE_MS = 24 * 3_600_000;
+/** Expired nodes named by one renewal; the rest follow with the next. */
+export const REAP_BATCH_COUNT = 16;
+
+export interface EnterNode {
+  readonly keys: NodesKeys;
+  readonly channel: string;
+  readonly node: NodeId;
+  readonly row: string;
+  readonly leaseMs: number;
+  /** Taken when there is none. */
+  readonly epoch: string;
+  /** The version that the node knows. */
+  readonly floor: number;
+}
+
+export type EnterReply =
+  { readonly kind: 'entered'; readonly version: number; readonly epoch: string } | { readonly kind: 'gone' };
+
+export const enterNode: Script<EnterNode, EnterReply> = {
+  file: 'enter_node.lua',
+  encode: ({ keys, channel, node, row, leaseMs, epoch, floor }) => ({
+    keys: [keys.alive, keys.leases, keys.gone, keys.meta],
+    argv: [node, row, leaseMs, epoch, floor, channel],
+  }),
+  decode: (raw) => {
+    const [kind, version, epoch] = list(raw, 'enter_node.lua');
+    if (kind === 'gone') return { kind };
+    if (kind !== 'entered') throw unexpected('enter_node.lua', kind);
+    return { kind, version: count(version, 'enter_node.lua'), epoch: text(epoch, 'enter_node.lua') };
+  },
+};
+
+export interface RenewLease {
+  readonly keys: NodesKeys;
+  readonly node: NodeId;
+  readonly leaseMs: number;
+  /** Silence of all nodes that means the store was away. */
+  readonly awayMs: number;
+  readonly epoch: string;
+}
+
+export type RenewReply =
+  | {
+      readonly kind: 'renewed';
+      readonly version: number;
+      /** Nobody is to be reaped now. */
+      readonly isGrace: boolean;
+      readonly dead: readonly NodeId[];
+    }
+  | { readonly kind: 'gone' | 'emptied' };
+
+export const renewLease: Script<RenewLease, RenewReply> = {
+  file: 'renew_lease.lua',
+  encode: ({ keys, node, leaseMs, awayMs, epoch }) => ({
+    keys: [keys.alive, keys.leases, keys.dying, keys.gone, keys.meta],
+    argv: [node, leaseMs, awayMs, epoch, REAP_BATCH_COUNT],
+  }),
+  decode: (raw) => {
+    const [kind, version, grace, ...dead] = list(raw, 'renew_lease.lua');
+    if (kind === 'gone' || kind === 'emptied') return { kind };
+    if (kind !== 'renewed') throw unexpected('renew_lease.lua', kind);
+    return {
+      kind,
+      version: count(version, 'renew_lease.lua'),
+      isGrace: count(grace, 'renew_lease.lua') === 1,
+      dead: dead.map((node) => text(node, 'renew_lease.lua') as NodeId),
+    };
+  },
+};
+
+export interface LoadNodes {
+  readonly keys: NodesKeys;
+  /** Whom the reader knows. */
+  readonly known: readonly NodeId[];
+}
+
+export interface LoadedNodes {
+  readonly version: number;
+  /** Empty: the store has none. */
+  readonly epoch: string;
+  /** Rows as they are in the store: not looked at yet. */
+  readonly alive: ReadonlyMap<string, string>;
+  /** Of those the reader knows: gone for good. */
+  readonly ended: readonly NodeId[];
+}
+
+export const loadNodes: Script<LoadNodes, LoadedNodes> = {
+  file: 'load_nodes.lua',
+  encode: ({ keys, known }) => ({ keys: [keys.alive, keys.dying, keys.gone, keys.meta], argv: known }),
+  decode: (raw) => {
+    const [version, epoch, rows, ended] = list(raw, 'load_nodes.lua');
+    const words = list(rows, 'load_nodes.lua').map((word) => text(word, 'load_nodes.lua'));
+    const alive = new Map<string, string>();
+    for (let at = 0; at + 1 < words.length; at += 2) alive.set(words[at] ?? '', words[at + 1] ?? '');
+    return {
+      version: count(version, 'load_nodes.lua'),
+      epoch: text(epoch, 'load_nodes.lua'),
+      alive,
+      ended: list(ended, 'load_nodes.lua').map((node) => text(node, 'load_nodes.lua') as NodeId),
+    };
+  },
+};
+
+/** Nobody listens to the inbox of a node. */
+export interface Absence {
+  readonly inbox: string;
+  /** Of the reaper: somebody listens to it. */
+  readonly ownInbox: string;
+  /** How long nobody may have listened. */
+  readonly absentMs: number;
+  /** How long it may not have renewed. */
+  readonly silenceMs: number;
+  readonly leaseMs: number;
+}
+
+export interface BeginReap {
+  readonly keys: NodesKeys;
+  readonly node: NodeId;
+  /** The node itself when it leaves. */
+  readonly reaper: NodeId;
+  readonly claimMs: number;
+  readonly awayMs: number;
+  /**
+   * `certain`: known to have gone before, reaped whatever its lease says. An absence: reaped before its lease has run out,
+   * when that is so.
+   */
+  readonly grounds: 'expired' | 'certain' | Absence;
+}
+
+const REAP_REPLIES = ['won', 'bare', 'ended', 'claimed', 'alive', 'grace', 'stranger'] as const;
+export type ReapReply = (typeof REAP_REPLIES)[number];
+
+export const beginReap: Script<BeginReap, ReapReply> = {
+  file: 'begin_reap.lua',
+  encode: ({ keys, node, reaper, claimMs, awayMs, grounds }) => ({
+    keys: [keys.alive, keys.leases, keys.dying, keys.gone, keys.meta],
+    argv: [node, reaper, claimMs, awayMs, TOMBSTONE_MS, ...groundsOf(grounds)],
+  }),
+  decode: (raw) => oneOf(REAP_REPLIES, raw, 'begin_reap.lua'),
+};
+
+export interface EndNode {
+  readonly keys: NodesKeys;
+  readonly channel: string;
+  readonly node: NodeId;
+  /** The version that the caller knows. */
+  readonly floor: number;
+}
+
+/** The new version; 0: there was nothing to end. */
+export const endNode: Script<EndNode, number> = {
+  file: 'end_node.lua',
+  encode: ({ keys, channel, node, floor }) => ({
+    keys: [keys.alive, keys.leases, keys.dying, keys.gone, keys.meta, keys.realmsOf(node)],
+    argv: [node, TOMBSTONE_MS, floor, channel],
+  }),
+  decode: (raw) => count(raw, 'end_node.lua'),
+};
+
+export interface NoteRealms {
+  readonly keys: NodesKeys;
+  readonly node: NodeId;
+  readonly realms: readonly Uri[];
+}
+
+const NOTE_REPLIES = ['noted', 'gone', 'absent'] as const;
+export type NoteReply = (typeof NOTE_REPLIES)[number];
+
+export const noteRealms: Script<NoteRealms, NoteReply> = {
+  file: 'note_realms.lua',
+  encode: ({ keys, node, realms }) => ({
+    keys: [keys.alive, keys.gone, keys.realmsOf(node)],
+    argv: [node, ...realms],
+  }),
+  decode: (raw) => oneOf(NOTE_REPLIES, raw, 'note_realms.lua'),
+};
+
+export interface DropRealm {
+  readonly keys: NodesKeys;
+  readonly node: NodeId;
+  readonly realm: Uri;
+}
+
+/** Whether it was noted. */
+export const dropRealm: Script<DropRealm, boolean> = {
+  file: 'drop_realm.lua',
+  encode: ({ keys, node, realm }) => ({ keys: [keys.realmsOf(node)], argv: [realm] }),
+  decode: (raw) => count(raw, 'drop_realm.lua') === 1,
+};
+
+function groundsOf(grounds: BeginReap['grounds']): (string | number)[] {
+  if (typeof grounds === 'string') return [grounds];
+  const { inbox, ownInbox, absentMs, silenceMs, leaseMs } = grounds;
+  return ['absent', inbox, ownInbox, absentMs, silenceMs, leaseMs];
+}
+
+function list(raw: unknown, file: string): readonly unknown[] {
+  if (!Array.isArray(raw)) throw unexpected(file, raw);
+  return raw;
+}
+
+function text(raw: unknown, file: string): string {
+  if (typeof raw !== 'string') throw unexpected(file, raw);
+  return raw;
+}
+
+function count(raw: unknown, file: string): number {
+  if (typeof raw !== 'number' || !Number.isSafeInteger(raw) || raw < 0) throw unexpected(file, raw);
+  return raw;
+}
+
+function oneOf<Word extends string>(words: readonly Word[], raw: unknown, file: string): Word {
+  const word = words.find((known) => known === raw);
+  if (word === undefined) throw unexpected(file, raw);
+  return word;
+}
+
+function unexpected(file: string, raw: unknown): TypeError {
+  return new TypeError(`${file} replied ${typeof raw === 'string' ? raw.slice(0, 40) : typeof raw}`);
+}

@@ -1,0 +1,243 @@
+import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
+import type { NodeId } from '../../../wamp/ids.js';
+import type { MembershipView } from './ports.js';
+import { MAX_CHANGE_BYTES, parseChange, type Change, type ChangeFlaw } from './changes.js';
+import type { RealmImage } from './snapshot.js';
+import type { Keep, RealmMirror } from './mirror.js';
+
+export interface RealmFollowerOptions {
+  readonly node: NodeId;
+  readonly mirror: RealmMirror;
+  readonly membership: MembershipView;
+  readonly counters: ClusterCounters;
+  readonly schedule: (flush: () => void) => void;
+  readonly confirm: (to: NodeId, version: number) => void;
+  /** A version was heard of. */
+  readonly heard: (version: number) => void;
+  /** The mirror has a later version now. */
+  readonly advanced: (version: number) => void;
+  /** Serves the realm no more, as of the version. */
+  readonly withdrawn: (node: NodeId, version: number) => void;
+  /** Something was missed: the realm is to be read anew. */
+  readonly missed: () => void;
+  /** A version does not fit what is known. */
+  readonly doubted: (what: string) => void;
+  /** The store counts from something older: it lost data. */
+  readonly wentBack: () => void;
+}
+
+/** Changes kept while the realm is read; with more of them it is read again. */
+const MAX_BUFFERED_COUNT = 20_000;
+
+/**
+ * More than a realm can change while its mirror is behind. Anybody may write to its channel: a version that is said to be further
+ * ahead is not believed, or the versions that follow would all count as old, up to the last that there can be.
+ */
+export const MAX_VERSIONS_AHEAD = 2 ** 20;
+
+/** Of UTF-8, per unit of text at most. */
+const MAX_BYTES_PER_UNIT = 3;
+
+const decoder = new TextDecoder();
+
+/** Keeps the mirror of one realm at the version of the last change, and tells whoever waits for this node so. */
+export class RealmFollower {
+  readonly #options: RealmFollowerOptions;
+  /** Other nodes that wait until this one has the version. */
+  readonly #owed = new Map<NodeId, number>();
+  /** Of the mirror. */
+  #version = 0;
+  /** Of the last message on this connection, applied or not. */
+  #streamVersion = 0;
+  #isFollowing = false;
+  /** While the realm is read. */
+  #buffer: Change[] | undefined;
+  /** Nobody is told of versions before: they are of a time that the store has forgotten. */
+  #firstVersion = 0;
+  #isScheduled = false;
+  #isLoading = false;
+
+  constructor(options: RealmFollowerOptions) {
+    this.#options = options;
+  }
+
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Of what is being said: what a load does not have is not there, whatever its version. */
+  get saidVersion(): number {
+    return this.#isLoading ? Infinity : this.#version;
+  }
+
+  get isFollowing(): boolean {
+    return this.#isFollowing;
+  }
+
+  changed(message: string | Uint8Array): void {
+    const change = readChange(message);
+    if (typeof change === 'string') {
+      this.#options.counters.messagesIgnored[change]++;
+      return;
+    }
+    if (this.#buffer !== undefined && this.#isFar(change.version)) {
+      // What is being read will show whether it is true.
+      this.#keep(this.#buffer, change);
+      return;
+    }
+    if (this.doubts(change.version)) return;
+    this.#options.heard(change.version);
+    if (change.asker !== undefined) this.owe(change.asker, change.version);
+    const isBack = change.version <= this.#streamVersion;
+    this.#streamVersion = change.version;
+    if (isBack) {
+      this.halt();
+      this.#options.doubted('a change was older than the one before it');
+      this.#options.wentBack();
+    } else if (this.#buffer !== undefined) this.#keep(this.#buffer, change);
+    else if (this.#isFollowing) this.#apply(change);
+  }
+
+  /**
+   * Whether the version is further ahead of the mirror than the realm can be. Then the realm is read anew: should it be true
+   * all the same, that shows it.
+   */
+  doubts(version: number): boolean {
+    if (!this.#isFar(version)) return false;
+    this.#doubt(version);
+    if (!this.#isFollowing) return true;
+    this.halt();
+    this.#options.missed();
+    return true;
+  }
+
+  /** `asker` is to be told once this node has the version, with 0 whatever it has: once per turn, however many changes came. */
+  owe(asker: NodeId, version: number): void {
+    if (asker === this.#options.node || !this.#options.membership.isMember(asker)) return;
+    if (version < this.#firstVersion && version !== 0) return;
+    this.#owed.set(asker, Math.max(this.#owed.get(asker) ?? 0, version));
+    this.#scheduleConfirmations();
+  }
+
+  /** Changes are kept from now on, for `load`. */
+  begin(): void {
+    this.#isFollowing = false;
+    this.#buffer = [];
+  }
+
+  /**
+   * Takes over what was read since `begin` and the changes since, and follows. False: something was missed meanwhile, the
+   * realm is to be read again.
+   */
+  load(image: RealmImage, keep: Keep): boolean {
+    const buffer = this.#buffer;
+    if (buffer === undefined) return false;
+    this.#version = image.version;
+    let isWhole = true;
+    const changes = buffer.filter((change) => this.#isCredible(change));
+    this.#isLoading = true;
+    this.#options.mirror.load(image, keep, () => {
+      for (const change of changes) {
+        if (change.version <= this.#version) continue;
+        isWhole = change.version === this.#version + 1;
+        if (!isWhole) break;
+        this.#version = change.version;
+        this.#options.mirror.apply(change.body);
+      }
+    });
+    this.#isLoading = false;
+    this.#buffer = undefined;
+    this.#isFollowing = isWhole;
+    this.#options.advanced(this.#version);
+    this.#scheduleConfirmations();
+    return isWhole;
+  }
+
+  /** What is read now is worth nothing, and nobody is told anything until the next `load`. */
+  halt(): void {
+    this.#isFollowing = false;
+    this.#buffer = undefined;
+  }
+
+  /** Other messages come from here on: of what came before nobody knows how much is missing. */
+  cutOff(): void {
+    this.halt();
+    this.#streamVersion = 0;
+    this.#owed.clear();
+  }
+
+  /** The store has lost what came before this version. */
+  forgetBefore(version: number): void {
+    this.#firstVersion = version;
+    for (const [asker, owed] of this.#owed) if (owed < version && owed !== 0) this.#owed.delete(asker);
+  }
+
+  forget(node: NodeId): void {
+    this.#owed.delete(node);
+  }
+
+  #isFar(version: number): boolean {
+    return version - this.#version > MAX_VERSIONS_AHEAD;
+  }
+
+  #doubt(version: number): void {
+    this.#options.counters.messagesIgnored.far++;
+    this.#options.doubted(`version ${version} was named, which the realm cannot have: it was ignored`);
+  }
+
+  #isCredible({ version, asker }: Change): boolean {
+    if (this.#isFar(version)) {
+      this.#doubt(version);
+      return false;
+    }
+    if (asker !== undefined) this.owe(asker, version);
+    return true;
+  }
+
+  #keep(buffer: Change[], change: Change): void {
+    if (buffer.length < MAX_BUFFERED_COUNT) buffer.push(change);
+    else this.#buffer = undefined;
+  }
+
+  #apply({ version, body }: Change): void {
+    const { counters, mirror } = this.#options;
+    if (version <= this.#version) {
+      // The realm was read before the message came.
+      counters.changes.stale++;
+    } else if (version === this.#version + 1) {
+      this.#version = version;
+      counters.changes.applied++;
+      mirror.apply(body);
+      if (body.kind === 'withdrawn') this.#options.withdrawn(body.node, version);
+      this.#options.advanced(version);
+    } else {
+      this.halt();
+      this.#options.missed();
+    }
+    this.#scheduleConfirmations();
+  }
+
+  #scheduleConfirmations(): void {
+    if (this.#isScheduled || this.#owed.size === 0 || !this.#isFollowing) return;
+    this.#isScheduled = true;
+    this.#options.schedule(() => {
+      this.#isScheduled = false;
+      this.#confirm();
+    });
+  }
+
+  #confirm(): void {
+    if (!this.#isFollowing) return;
+    for (const [asker, version] of this.#owed) {
+      if (version > this.#version) continue;
+      this.#owed.delete(asker);
+      this.#options.confirm(asker, this.#version);
+    }
+  }
+}
+
+/** What is much too large is not even made text of: beyond half a gigabyte that throws. */
+function readChange(message: string | Uint8Array): Change | ChangeFlaw {
+  if (typeof message === 'string') return parseChange(message);
+  return message.byteLength > MAX_BYTES_PER_UNIT * MAX_CHANGE_BYTES ? 'size' : parseChange(decoder.decode(message));
+}

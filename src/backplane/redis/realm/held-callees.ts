@@ -1,0 +1,61 @@
+import type { RegistrationId, SessionId } from '../../../wamp/ids.js';
+import type { InvocationPolicy } from '../../../wamp/options.js';
+import type { ClaimWrite, Grant } from './writes.js';
+import type { Member } from './rows.js';
+
+/** All that is to be written again should the store lose it. */
+export interface HeldCallee extends Grant {
+  readonly invoke: InvocationPolicy;
+  readonly rest: string;
+  readonly digest: string | undefined;
+  /** By which it takes the procedure from others; settled: it is certain to. Undefined: it has it. */
+  readonly takeover: ClaimWrite | undefined;
+}
+
+/** The callees that the sessions of this node are in one realm, by procedure. */
+export class HeldCallees {
+  readonly #byMember = new Map<Member, Map<SessionId, HeldCallee>>();
+  readonly #members = new Map<RegistrationId, Member>();
+
+  /** O(all). */
+  get all(): (readonly [Member, SessionId, HeldCallee])[] {
+    return [...this.#byMember].flatMap(([member, sessions]) =>
+      [...sessions].map(([session, held]) => [member, session, held] as const),
+    );
+  }
+
+  get(member: Member, session: SessionId): HeldCallee | undefined {
+    return this.#byMember.get(member)?.get(session);
+  }
+
+  /** Is any session a callee of it? */
+  hasAny(member: Member): boolean {
+    return this.#byMember.has(member);
+  }
+
+  memberOf(id: RegistrationId): Member | undefined {
+    return this.#members.get(id);
+  }
+
+  set(member: Member, session: SessionId, held: HeldCallee): void {
+    const sessions = this.#byMember.get(member);
+    if (sessions === undefined) this.#byMember.set(member, new Map([[session, held]]));
+    else sessions.set(session, held);
+    this.#members.set(held.id, member);
+  }
+
+  delete(member: Member, session: SessionId): void {
+    const sessions = this.#byMember.get(member);
+    const held = sessions?.get(session);
+    if (sessions === undefined || held === undefined) return;
+    sessions.delete(session);
+    if (sessions.size > 0) return;
+    this.#byMember.delete(member);
+    if (this.#members.get(held.id) === member) this.#members.delete(held.id);
+  }
+
+  clear(): void {
+    this.#byMember.clear();
+    this.#members.clear();
+  }
+}

@@ -1,0 +1,321 @@
+import type { Callee, Registration } from '../../../routing/ports.js';
+import { unreachable } from '../../../wamp/unreachable.js';
+import type { NodeId, SessionId, Uri } from '../../../wamp/ids.js';
+import { InterestMirror } from '../../interest-mirror.js';
+import { ProceduresMirror, type Placement } from './procedures-mirror.js';
+import type { ChangeBody } from './changes.js';
+import type { RealmImage, Wholeness } from './snapshot.js';
+import type { MembershipView } from './ports.js';
+import { fromMember, toMember, type Member, type ProcedureRow } from './rows.js';
+
+export interface RealmMirrorOptions {
+  readonly node: NodeId;
+  readonly membership: MembershipView;
+  readonly said: (registration: Registration) => void;
+  /** A callee of this node is no longer registered. */
+  readonly lost: (member: Member, session: SessionId) => void;
+  /** A node has entered that served the realm already: the store has lost it. */
+  readonly enteredAgain: () => void;
+}
+
+/** What is to outlive a load although the store does not have it. */
+export interface Keep {
+  /**
+   * Of other nodes. `recent`: changes may have been missed, and the store may have lost its last: their topics, and
+   * everything of those that are not there at all. `all`: the store has lost data.
+   */
+  readonly others: 'nothing' | 'recent' | 'all';
+  /** Is this callee of this node wanted? The store is about to be made so. Undefined: it is as the store says. */
+  readonly own: ((member: Member, session: SessionId) => boolean) | undefined;
+}
+
+/** What a node is believed to want although the store does not say so (any more). */
+interface Kept {
+  readonly topics: Set<Member>;
+  readonly callees: Map<Member, Set<SessionId>>;
+}
+
+/** What this node knows of one realm: who serves it, what the others want, who is registered for what. */
+export class RealmMirror {
+  readonly #options: RealmMirrorOptions;
+  readonly #node: NodeId;
+  readonly #procedures: ProceduresMirror;
+  readonly #serving = new Map<NodeId, Wholeness>();
+  readonly #kept = new Map<NodeId, Kept>();
+  #interest = new InterestMirror<NodeId>();
+
+  constructor(options: RealmMirrorOptions) {
+    this.#options = options;
+    this.#node = options.node;
+    this.#procedures = new ProceduresMirror({
+      said: options.said,
+      lost: (member, callee) => this.#lost(member, callee),
+    });
+  }
+
+  get topicCount(): number {
+    return this.#interest.size;
+  }
+
+  get registrationCount(): number {
+    return this.#procedures.size;
+  }
+
+  get procedures(): Pick<ProceduresMirror, 'get' | 'has'> {
+    return this.#procedures;
+  }
+
+  /** Nodes of which something is kept that the store does not have. */
+  get keptNodes(): readonly NodeId[] {
+    return [...this.#kept.keys()];
+  }
+
+  /** Nodes that serve the realm, as far as known. */
+  get servingNodes(): readonly NodeId[] {
+    return [...this.#serving.keys()];
+  }
+
+  /** Undefined: it does not serve the realm. */
+  wholeness(node: NodeId): Wholeness | undefined {
+    return this.#serving.get(node);
+  }
+
+  /** Is it to be waited for? */
+  isWaitedFor(node: NodeId): boolean {
+    return this.#serving.has(node) || this.#kept.has(node);
+  }
+
+  nodesFor(topic: Uri): readonly NodeId[] {
+    return this.#interest.nodesFor(topic);
+  }
+
+  apply(body: ChangeBody): void {
+    switch (body.kind) {
+      case 'interest':
+        if (body.node !== this.#node) this.#changeInterest(body.node, body.added, body.removed);
+        break;
+      case 'claim':
+        this.#claim(body, body.isForced);
+        break;
+      case 'release':
+        for (const [id, sessions] of body.callees) {
+          const member = this.#procedures.memberOf(id);
+          if (member === undefined) continue;
+          for (const session of sessions) this.#kept.get(body.node)?.callees.get(member)?.delete(session);
+          this.#procedures.remove(member, leaversOf(body.node, sessions));
+        }
+        break;
+      case 'drop':
+      case 'withdrawn':
+        for (const id of body.ids) {
+          const member = this.#procedures.memberOf(id);
+          if (member !== undefined) this.#procedures.remove(member, ({ node }) => node === body.node);
+        }
+        if (body.kind === 'withdrawn') this.#withdrawn(body.node);
+        break;
+      case 'enter':
+        this.#enter(body.node);
+        break;
+      case 'whole':
+        this.#serving.set(body.node, 'whole');
+        this.endKeep(body.node);
+        break;
+      default:
+        unreachable(body);
+    }
+  }
+
+  /** Takes over an image, then `replay`s the changes since; what differs from what was said is said at the end. */
+  load(image: RealmImage, keep: Keep, replay: () => void): void {
+    const interestBefore = this.#interest;
+    const keptBefore = new Map(this.#kept);
+    const known = new Set([...this.#serving.keys(), ...this.#kept.keys(), ...interestBefore.nodes]);
+    this.#kept.clear();
+    this.#interest = image.interest;
+    this.#serving.clear();
+    for (const [node, wholeness] of image.nodes) {
+      if (this.#options.membership.isGone(node)) this.#interest.dropNode(node);
+      else this.#serving.set(node, wholeness);
+    }
+    for (const node of known) {
+      if (this.#keepsAll(node, keep, keptBefore)) {
+        // Also of one that wants nothing: it is waited for.
+        this.#keptOf(node);
+        this.#keepTopics(node, interestBefore, undefined);
+      } else if (image.nodes.has(node)) {
+        const only = keep.others === 'nothing' ? (keptBefore.get(node)?.topics ?? new Set()) : undefined;
+        this.#keepTopics(node, interestBefore, only);
+      }
+    }
+    this.#procedures.beginLoad(this.#wanted(image.procedures, keep));
+    this.#keepCallees(image, keep, keptBefore);
+    replay();
+    this.#procedures.endLoad();
+  }
+
+  /** What the node does not have in the store by now has ended. */
+  endKeep(node: NodeId): void {
+    const kept = this.#kept.get(node);
+    if (kept === undefined) return;
+    this.#kept.delete(node);
+    for (const member of kept.topics) this.#removeTopic(node, member);
+    for (const [member, sessions] of kept.callees) this.#procedures.remove(member, leaversOf(node, [...sessions]));
+  }
+
+  /** It has gone: O(everything in the realm). */
+  dropNode(node: NodeId): void {
+    this.#procedures.removeNode(node);
+    this.#withdrawn(node);
+  }
+
+  /** Takes off callees of this node that it wants no more and the store does not have: nobody will say so. O(all callees). */
+  removeUnwanted(isWanted: (member: Member, session: SessionId) => boolean): void {
+    const unwanted: Placement[] = [];
+    this.#procedures.forEach((placement) => {
+      const { node, session } = placement.placed.callee;
+      if (node === this.#node && !isWanted(placement.member, session)) unwanted.push(placement);
+    });
+    for (const { member, placed } of unwanted) this.removeOwn(member, placed.callee.session);
+  }
+
+  /** A callee of this node that the cluster did not give its procedure again. */
+  removeOwn(member: Member, session: SessionId): void {
+    this.#procedures.remove(member, leaversOf(this.#node, [session]));
+  }
+
+  clear(): void {
+    this.#interest = new InterestMirror();
+    this.#serving.clear();
+    this.#kept.clear();
+    this.#procedures.clear();
+  }
+
+  #changeInterest(node: NodeId, added: readonly Member[], removed: readonly Member[]): void {
+    const kept = this.#kept.get(node);
+    for (const member of added) {
+      const entry = fromMember(member);
+      if (entry !== undefined) this.#interest.add(node, entry.uri, entry.match);
+      kept?.topics.delete(member);
+    }
+    for (const member of removed) {
+      kept?.topics.delete(member);
+      this.#removeTopic(node, member);
+    }
+  }
+
+  #removeTopic(node: NodeId, member: Member): void {
+    const entry = fromMember(member);
+    if (entry !== undefined) this.#interest.remove(node, entry.uri, entry.match);
+  }
+
+  #claim(placement: Placement, isForced: boolean): void {
+    const { node, session } = placement.placed.callee;
+    this.#kept.get(node)?.callees.get(placement.member)?.delete(session);
+    this.#procedures.place(placement, isForced);
+    // Said late: it was declared dead since, and nobody would end a call to it any more.
+    if (this.#options.membership.isGone(node)) this.#procedures.remove(placement.member, leaversOf(node, [session]));
+  }
+
+  #withdrawn(node: NodeId): void {
+    this.endKeep(node);
+    this.#serving.delete(node);
+    this.#interest.dropNode(node);
+  }
+
+  #enter(node: NodeId): void {
+    const isAgain = this.#serving.has(node) && node !== this.#node;
+    this.#serving.set(node, 'loading');
+    if (!isAgain) return;
+    this.#keepTopics(node, this.#interest, undefined, true);
+    const placements: Placement[] = [];
+    this.#procedures.forEach((placement) => {
+      if (placement.placed.callee.node === node) placements.push(placement);
+    });
+    for (const placement of placements) this.#noteKept(placement);
+    this.#options.enteredAgain();
+  }
+
+  #keepsAll(node: NodeId, { others }: Keep, keptBefore: ReadonlyMap<NodeId, Kept>): boolean {
+    const { membership } = this.#options;
+    if (node === this.#node || membership.isGone(node)) return false;
+    const wholeness = this.#serving.get(node);
+    if (wholeness === 'loading') return true;
+    if (wholeness === 'whole') return others === 'all';
+    return membership.isMember(node) && (others !== 'nothing' || keptBefore.has(node));
+  }
+
+  #keepsCallee({ member, placed: { callee } }: Placement, keep: Keep, keptBefore: ReadonlyMap<NodeId, Kept>): boolean {
+    if (callee.node === this.#node) return keep.own?.(member, callee.session) ?? false;
+    if (this.#keepsAll(callee.node, keep, keptBefore)) return true;
+    return keptBefore.get(callee.node)?.callees.get(member)?.has(callee.session) ?? false;
+  }
+
+  /** `only`: these of them. */
+  #keepTopics(
+    node: NodeId,
+    before: InterestMirror<NodeId>,
+    only: ReadonlySet<Member> | undefined,
+    isHere = false,
+  ): void {
+    if (only?.size === 0) return;
+    before.forEachOf(node, (topic, match) => {
+      const member = toMember(match, topic);
+      if (only !== undefined && !only.has(member)) return;
+      if (!isHere && this.#interest.has(node, topic, match)) return;
+      this.#keptOf(node).topics.add(member);
+      if (!isHere) this.#interest.add(node, topic, match);
+    });
+  }
+
+  /** Without callees of this node that are about to go, and of nodes that have gone since the rows were read. */
+  #wanted(rows: ReadonlyMap<Member, ProcedureRow>, { own }: Keep): ReadonlyMap<Member, ProcedureRow> {
+    const { membership } = this.#options;
+    const isWanted = (member: Member, { node, session }: Callee): boolean =>
+      node === this.#node ? (own?.(member, session) ?? true) : !membership.isGone(node);
+    const wanted = new Map<Member, ProcedureRow>();
+    for (const [member, row] of rows) {
+      const callees = row.callees.filter(({ callee }) => isWanted(member, callee));
+      wanted.set(member, callees.length === row.callees.length ? row : { ...row, callees });
+    }
+    return wanted;
+  }
+
+  #keepCallees(image: RealmImage, keep: Keep, keptBefore: ReadonlyMap<NodeId, Kept>): void {
+    let member: Member | undefined;
+    let present = new Set<SessionId>();
+    this.#procedures.forEachBefore((placement) => {
+      const { node, session } = placement.placed.callee;
+      if (placement.member !== member) {
+        member = placement.member;
+        present = new Set(image.procedures.get(member)?.callees.map(({ callee }) => callee.session));
+      }
+      if (present.has(session) || !this.#keepsCallee(placement, keep, keptBefore)) return;
+      if (this.#procedures.placeBeside(placement) && node !== this.#node) this.#noteKept(placement);
+    });
+  }
+
+  #noteKept({ member, placed: { callee } }: Placement): void {
+    const { callees } = this.#keptOf(callee.node);
+    const sessions = callees.get(member);
+    if (sessions === undefined) callees.set(member, new Set([callee.session]));
+    else sessions.add(callee.session);
+  }
+
+  #keptOf(node: NodeId): Kept {
+    const known = this.#kept.get(node);
+    if (known !== undefined) return known;
+    const kept = { topics: new Set<Member>(), callees: new Map<Member, Set<SessionId>>() };
+    this.#kept.set(node, kept);
+    return kept;
+  }
+
+  #lost(member: Member, callee: Callee): void {
+    if (callee.node === this.#node) this.#options.lost(member, callee.session);
+    else this.#kept.get(callee.node)?.callees.get(member)?.delete(callee.session);
+  }
+}
+
+function leaversOf(node: NodeId, sessions: readonly SessionId[]): (callee: Callee) => boolean {
+  const leaving = new Set(sessions);
+  return (callee) => callee.node === node && leaving.has(callee.session);
+}

@@ -1,0 +1,141 @@
+import type { Claim, ClaimOutcome, Identity, Registration } from '../../../routing/ports.js';
+import type { deriveId } from '../../../routing/derived-id.js';
+import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
+import type { NodeId, RegistrationId, SessionId, Uri } from '../../../wamp/ids.js';
+import type { MatchPolicy } from '../../../wamp/options.js';
+import type { RealmKeys, SessionsKeys } from '../keys.js';
+import type { Confirmations, Store } from '../ports.js';
+
+export interface MembershipView {
+  /** Alive as far as this node knows; itself included. */
+  isMember(node: NodeId): boolean;
+  /** It was declared dead or has left: it never comes back. */
+  isGone(node: NodeId): boolean;
+}
+
+export interface RealmLimits {
+  /** How long a watch or claim waits for other nodes at most. */
+  readonly barrierTimeoutMs: number;
+  /** How long a claim waits for the verdict on whoever holds what it wants at most. */
+  readonly takeoverMs: number;
+  /** After which those that have not confirmed are asked. */
+  readonly reaskMs: number;
+  /** Topics per step of the store. */
+  readonly maxInterestsPerStep: number;
+  /** How long what other nodes wanted is kept at least when the store may have lost it: a lease. It is kept until they are back, or gone. */
+  readonly keepMs: number;
+  /** Pause before a repair is tried again. */
+  readonly retryMs: number;
+}
+
+export interface RealmEvents {
+  /** Never inside a call of this node but `changed`, `nodeGone` and, later, the reply of the store. */
+  registration(realm: Uri, registration: Registration): void;
+  /** A message or step that was wrong in a way only a fault of the program explains. */
+  failed(operation: string, cause: unknown): void;
+  /** Versions do not fit each other; it heals by itself. */
+  doubted(realm: Uri, what: string): void;
+}
+
+export interface RealmDirectoryOptions {
+  readonly realm: Uri;
+  /** Printable ASCII without space, `"` and `\`. */
+  readonly node: NodeId;
+  readonly store: Store;
+  readonly keys: RealmKeys;
+  /** Of the realm. */
+  readonly channel: string;
+  readonly membership: MembershipView;
+  readonly confirmations: Confirmations;
+  readonly counters: ClusterCounters;
+  /** Monotonic. */
+  readonly nowMs: () => number;
+  readonly after: (delayMs: number, action: () => void) => () => void;
+  /** Runs `flush` once, at the end of this turn of the event loop; asked at most once per turn. */
+  readonly schedule: (flush: () => void) => void;
+  /** Writes what else was said before: sessions that left. */
+  readonly writeBefore?: () => void;
+  readonly limits: RealmLimits;
+  readonly events: RealmEvents;
+  readonly derive?: typeof deriveId;
+}
+
+export interface RealmStats {
+  /** Topics and patterns that other nodes want. */
+  readonly topicCount: number;
+  readonly registrationCount: number;
+  /** What waits for other nodes. */
+  readonly barrierCount: number;
+  readonly version: number;
+  /** Changes that were heard of and are not in the mirror. */
+  readonly versionLag: number;
+  /** What waits to be written. */
+  readonly queuedCount: number;
+}
+
+/** What a node does and knows of one realm that it serves. */
+export interface ServedRealm {
+  readonly stats: RealmStats;
+  /** The channel of the realm must have been subscribed to. Resolves when every registration was said and others know it. */
+  enter(): Promise<void>;
+  /** Ends it; resolves once the store has nothing of this node left: while cut off, after it is back (`resync`). */
+  withdraw(): Promise<void>;
+  /** Ends it without a word to the store. Whoever waits is told. Idempotent. */
+  stop(): void;
+  /** A message of the realm's channel. */
+  changed(message: string | Uint8Array): void;
+  /** `from` has every change up to the version. */
+  confirmed(from: NodeId, version: number): void;
+  /** `from` wants to be told when this node has the version. */
+  asked(from: NodeId, version: number): void;
+  /** Says what ends with it: to be called before `BackplaneEvents.nodeGone`. */
+  nodeGone(node: NodeId): void;
+  /** The store is out of reach: what needs it fails at once until `resync`. Idempotent. */
+  cutOff(): void;
+  /**
+   * Makes store, mirror and memory agree again; the channel must be subscribed to again. Rejects with
+   * BackplaneUnavailableError: call it again. Asked while one is under way, another follows.
+   */
+  resync(why: 'reconnected' | 'store_emptied'): Promise<void>;
+  /** Other nodes that want the topic. Valid until the next call. */
+  interestedNodes(topic: Uri): readonly NodeId[];
+  watch(topic: Uri, match: MatchPolicy): void | Promise<void>;
+  unwatch(topic: Uri, match: MatchPolicy): void;
+  claim(claim: Claim): Promise<ClaimOutcome>;
+  /** A claim that waits for its holder is given up. Rejects only when the realm is stopped before it was done. */
+  release(registration: RegistrationId, callee: SessionId): Promise<void>;
+}
+
+export interface SessionsDirectoryOptions {
+  readonly node: NodeId;
+  readonly store: Store;
+  readonly keys: SessionsKeys;
+  readonly counters: ClusterCounters;
+  readonly after: (delayMs: number, action: () => void) => () => void;
+  /** Runs `flush` once, at the end of this turn of the event loop; asked at most once per turn. */
+  readonly schedule: (flush: () => void) => void;
+  readonly limits: { readonly maxSessionsPerStep: number; readonly retryMs: number };
+  readonly events: {
+    /** The store lost the session's row and its id has been given to another since. */
+    taken(realm: Uri, session: SessionId): void;
+    failed(operation: string, cause: unknown): void;
+  };
+}
+
+/** The sessions of this node, as the cluster knows them. */
+export interface OwnSessions {
+  readonly count: number;
+  /** False: the id is taken. Rejects with BackplaneUnavailableError: it is not entered. */
+  join(realm: Uri, identity: Identity): Promise<boolean>;
+  /** While cut off it takes effect on return. */
+  leave(session: SessionId): void;
+  /** All of the realm; O(sessions). */
+  leaveRealm(realm: Uri): void;
+  /** Writes at once what waits for the end of the turn. */
+  flush(): void;
+  cutOff(): void;
+  /** Makes the store agree with this node again. As ServedRealm.resync. */
+  resync(): Promise<void>;
+  /** Whoever waits is told. Idempotent. */
+  stop(): void;
+}

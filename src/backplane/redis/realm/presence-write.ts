@@ -1,0 +1,57 @@
+import type { ClaimWrite, WriteScene } from './writes.js';
+import type { Pending } from './barriers.js';
+import { changeInterest, type Done, type Stranger } from './scripts.js';
+import type { Write } from './write-queue.js';
+
+/**
+ * Has every node that serves the realm confirm something before claims are made that concern what others hold: while one of
+ * them does not answer, nobody is to hear of a callee that is not certain.
+ */
+export class PresenceWrite implements Write, Pending {
+  readonly kind = 'presence';
+  readonly cost = 1;
+  readonly deadlineMs: number;
+  readonly claims: ClaimWrite[] = [];
+  readonly #scene: WriteScene;
+  readonly #settled: (write: PresenceWrite) => void;
+  #isOver = false;
+
+  /** `settled`: all have, or have gone. */
+  constructor(scene: WriteScene, deadlineMs: number, settled: (write: PresenceWrite) => void) {
+    this.#scene = scene;
+    this.deadlineMs = deadlineMs;
+    this.#settled = settled;
+  }
+
+  get isSettled(): boolean {
+    return this.#isOver || this.claims.every((claim) => claim.isSettled);
+  }
+
+  get isFull(): boolean {
+    return this.claims.length >= this.#scene.maxTopics;
+  }
+
+  async run(): Promise<void> {
+    const change = { ...this.#scene.step(), added: [], removed: [], isAwaited: true };
+    let reply: Done | Stranger;
+    try {
+      reply = await this.#scene.run(changeInterest, change);
+    } catch (cause) {
+      this.#scene.unsure(this, cause);
+      return;
+    }
+    if (reply.kind === 'stranger') this.#scene.lostGround(this);
+    else this.#scene.wrote(reply.version, reply.nodes, this);
+  }
+
+  open(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#settled(this);
+  }
+
+  fail(): void {
+    this.#isOver = true;
+    for (const claim of this.claims) claim.fail();
+  }
+}

@@ -1,0 +1,262 @@
+import type { Callee, Registration } from '../../../routing/ports.js';
+import { allCallees, NOBODY, withSuccessors } from '../../../routing/successors.js';
+import type { NodeId, RegistrationId, SessionId } from '../../../wamp/ids.js';
+import type { InvocationPolicy } from '../../../wamp/options.js';
+import { fromMember, type Member, type PlacedCallee, type ProcedureRow } from './rows.js';
+
+export interface Placement {
+  readonly member: Member;
+  readonly id: RegistrationId;
+  readonly invoke: InvocationPolicy;
+  readonly placed: PlacedCallee;
+}
+
+interface Row {
+  /** As it was said. */
+  readonly registration: Registration;
+  /** Of the callees, ascending. */
+  readonly orders: readonly number[];
+  /** Who takes it over, the first first. */
+  readonly heirs: readonly PlacedCallee[];
+}
+
+export interface ProceduresMirrorEvents {
+  /** The state of a registration is another one now. */
+  said(registration: Registration): void;
+  /** A callee is no longer there; before the state without it is said. */
+  lost(member: Member, callee: Callee): void;
+}
+
+/** Who is registered for what in one realm, as the changes and loads that were applied so far have it. */
+export class ProceduresMirror {
+  readonly #events: ProceduresMirrorEvents;
+  #rows = new Map<Member, Row>();
+  #members = new Map<RegistrationId, Member>();
+  /** What was said before the load under way. */
+  #rowsBefore: ReadonlyMap<Member, Row> | undefined;
+
+  constructor(events: ProceduresMirrorEvents) {
+    this.#events = events;
+  }
+
+  get size(): number {
+    return this.#rows.size;
+  }
+
+  get(member: Member): Registration | undefined {
+    return this.#rows.get(member)?.registration;
+  }
+
+  memberOf(id: RegistrationId): Member | undefined {
+    return this.#members.get(id);
+  }
+
+  has(member: Member, node: NodeId, session: SessionId): boolean {
+    const registration = this.get(member);
+    return registration !== undefined && allCallees(registration).some(isCallee(node, session));
+  }
+
+  /** Visits every callee. `visit` must not change the mirror. */
+  forEach(visit: (placement: Placement) => void): void {
+    for (const [member, row] of this.#rows) visitRow(member, row, visit);
+  }
+
+  /**
+   * Adds a callee; by force, or where it can have no others beside it, as the only one, but for who takes it over since.
+   * O(callees).
+   */
+  place({ member, id, invoke, placed }: Placement, isForced: boolean): void {
+    const row = this.#rows.get(member);
+    const { callee, order } = placed;
+    if (placed.takesOver !== undefined) {
+      this.#placeHeir(member, id, placed);
+      return;
+    }
+    // The store decided: what it does not allow beside the new callee was kept here from before it lost its data.
+    if (row === undefined || isForced || invoke === 'single' || !isOf(row.registration, id, invoke)) {
+      const since = row?.heirs.filter((heir) => heir.order > order) ?? [];
+      this.#put(member, toRow(member, { id, invoke, callees: [placed, ...since] }));
+      return;
+    }
+    const { registration } = row;
+    const index = registration.callees.findIndex(isCallee(callee.node, callee.session));
+    if (index !== -1 && row.orders[index] === order) return;
+    const callees = index === -1 ? registration.callees : registration.callees.toSpliced(index, 1);
+    const orders = index === -1 ? row.orders : row.orders.toSpliced(index, 1);
+    const isBefore = (other: number, at: number): boolean =>
+      other < order || (other === order && (callees[at]?.session ?? 0) < callee.session);
+    const at = orders.findLastIndex(isBefore) + 1;
+    this.#put(member, {
+      registration: { ...registration, callees: callees.toSpliced(at, 0, callee) },
+      orders: orders.toSpliced(at, 0, order),
+      heirs: row.heirs,
+    });
+  }
+
+  #placeHeir(member: Member, id: RegistrationId, placed: PlacedCallee): void {
+    const row = this.#rows.get(member);
+    const { node, session } = placed.callee;
+    if (row === undefined || row.registration.id !== id)
+      this.#put(member, toRow(member, { id, invoke: 'single', callees: [placed] }));
+    else if (!this.has(member, node, session)) this.#put(member, withHeirs(row, [...row.heirs, placed]));
+  }
+
+  /** As `place`, but only where what is there allows another callee. False: it does not. */
+  placeBeside(placement: Placement): boolean {
+    const { member, id, invoke } = placement;
+    const { takesOver } = placement.placed;
+    const held = this.get(member);
+    const isBeside =
+      held !== undefined && (takesOver === undefined ? invoke !== 'single' && isOf(held, id, invoke) : held.id === id);
+    const isFree = held === undefined ? !this.#members.has(id) : isBeside;
+    if (isFree) this.place(placement, false);
+    return isFree;
+  }
+
+  /** Takes off the callees for which it `leaves`. Who takes it over has it when nobody else is left. O(callees). */
+  remove(member: Member, leaves: (callee: Callee) => boolean): void {
+    const row = this.#rows.get(member);
+    if (row === undefined) return;
+    const { registration, orders } = row;
+    const stays = registration.callees.map((callee) => !leaves(callee));
+    const heirs = row.heirs.filter(({ callee }) => !leaves(callee));
+    if (!stays.includes(false) && heirs.length === row.heirs.length) return;
+    const callees = registration.callees.filter((_, at) => stays[at]);
+    if (callees.length === 0 && heirs.length > 0) {
+      this.#put(member, toRow(member, { id: registration.id, invoke: registration.invoke, callees: heirs }));
+      return;
+    }
+    const left = { registration: { ...registration, callees }, orders: orders.filter((_, at) => stays[at]), heirs };
+    this.#put(member, withHeirs(left, heirs));
+  }
+
+  /** O(all callees). */
+  removeNode(node: NodeId): void {
+    for (const member of [...this.#rows.keys()]) this.remove(member, (callee) => callee.node === node);
+  }
+
+  /** Begins anew with these; what follows is said all at once by `endLoad`, where it differs from what was said. */
+  beginLoad(rows: ReadonlyMap<Member, ProcedureRow>): void {
+    this.#rowsBefore ??= this.#rows;
+    this.#rows = new Map();
+    this.#members = new Map();
+    for (const [member, row] of rows) if (row.callees.length > 0) this.#put(member, toRow(member, row));
+  }
+
+  /** Visits every callee of before the load. */
+  forEachBefore(visit: (placement: Placement) => void): void {
+    for (const [member, row] of this.#rowsBefore ?? []) visitRow(member, row, visit);
+  }
+
+  /** Says what has ended, then what is new or different. */
+  endLoad(): void {
+    const before = this.#rowsBefore ?? new Map<Member, Row>();
+    this.#rowsBefore = undefined;
+    const changed: [Member, Registration | undefined, Registration][] = [];
+    for (const [member, row] of this.#rows) {
+      const { registration } = row;
+      const old = before.get(member)?.registration;
+      if (old !== undefined && isSame(old, registration)) this.#rows.set(member, { ...row, registration: old });
+      else changed.push([member, old, registration]);
+    }
+    for (const [member, { registration }] of before)
+      if (!this.#rows.has(member))
+        this.#say(member, registration, withSuccessors({ ...registration, callees: NOBODY }, NOBODY));
+    for (const [member, old, now] of changed) this.#say(member, old, now);
+  }
+
+  /** Forgets everything and says nothing. */
+  clear(): void {
+    this.#rows.clear();
+    this.#members.clear();
+    this.#rowsBefore = undefined;
+  }
+
+  #put(member: Member, row: Row): void {
+    const old = this.#rows.get(member)?.registration;
+    const now = row.registration;
+    if (old !== undefined && this.#members.get(old.id) === member) this.#members.delete(old.id);
+    if (now.callees.length > 0) {
+      this.#rows.set(member, row);
+      this.#members.set(now.id, member);
+    } else {
+      this.#rows.delete(member);
+    }
+    if (this.#rowsBefore !== undefined) return;
+    // One more: a callee was added, and this happens with every claim.
+    const isLonger = old === undefined || old.callees.length < now.callees.length;
+    if (isLonger) this.#say(member, undefined, now);
+    else if (!isSame(old, now)) this.#say(member, old, now);
+  }
+
+  #say(member: Member, old: Registration | undefined, now: Registration): void {
+    if (old !== undefined) {
+      const named = new Set(allCallees(now).map(({ session }) => session));
+      for (const callee of allCallees(old)) if (!named.has(callee.session)) this.#events.lost(member, callee);
+    }
+    this.#events.said(now);
+  }
+}
+
+function visitRow(member: Member, { registration, orders, heirs }: Row, visit: (placement: Placement) => void): void {
+  const { id, invoke, callees } = registration;
+  for (const [at, callee] of callees.entries())
+    visit({ member, id, invoke, placed: { callee, order: orders[at] ?? 0 } });
+  for (const placed of heirs) visit({ member, id, invoke, placed });
+}
+
+function withHeirs(row: Row, heirs: readonly PlacedCallee[]): Row {
+  const registration = withSuccessors(row.registration, heirs.map(({ callee }) => callee).toReversed());
+  return { registration, orders: row.orders, heirs };
+}
+
+function isOf(registration: Registration, id: RegistrationId, invoke: InvocationPolicy): boolean {
+  return registration.id === id && registration.invoke === invoke;
+}
+
+function isCallee(node: NodeId, session: SessionId): (callee: Callee) => boolean {
+  return (callee) => callee.session === session && callee.node === node;
+}
+
+/** Two of one order, which only a store that lost data can give, stand the same way on every node. */
+function byOrder(one: PlacedCallee, other: PlacedCallee): number {
+  return one.order - other.order || one.callee.session - other.callee.session;
+}
+
+function toRow(member: Member, { id, invoke, callees }: ProcedureRow): Row {
+  const entry = fromMember(member);
+  if (entry === undefined) throw new Error(`${member} is no member of a realm`);
+  const placed = callees.toSorted(byOrder);
+  const heirs = placed.filter(({ takesOver }) => takesOver !== undefined);
+  const holders = heirs.length === 0 ? placed : placed.filter(({ takesOver }) => takesOver === undefined);
+  const first = holders.length === 0 ? heirs.shift() : undefined;
+  if (first !== undefined) holders.push(first);
+  const registration = {
+    id,
+    procedure: entry.uri,
+    match: entry.match,
+    invoke: first?.takesOver ?? invoke,
+    callees: holders.map(({ callee }) => callee),
+  };
+  return withHeirs({ registration, orders: holders.map(({ order }) => order), heirs }, heirs);
+}
+
+function isSame(one: Registration, other: Registration): boolean {
+  if (one.id !== other.id || one.invoke !== other.invoke) return false;
+  const [successors, others] = [one.successors ?? NOBODY, other.successors ?? NOBODY];
+  return areSame(one.callees, other.callees) && areSame(successors, others);
+}
+
+function areSame(some: readonly Callee[], others: readonly Callee[]): boolean {
+  return some.length === others.length && some.every((callee, at) => isSameCallee(callee, others[at]));
+}
+
+function isSameCallee(one: Callee, other: Callee | undefined): boolean {
+  return (
+    one.session === other?.session &&
+    one.node === other.node &&
+    one.concurrency === other.concurrency &&
+    one.discloseCaller === other.discloseCaller &&
+    one.forwardTimeout === other.forwardTimeout
+  );
+}

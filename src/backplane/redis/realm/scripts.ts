@@ -1,0 +1,293 @@
+import type { Force } from '../../../routing/ports.js';
+import type { NodeId, SessionId, Uri } from '../../../wamp/ids.js';
+import type { InvocationPolicy } from '../../../wamp/options.js';
+import type { Keys, RealmKeys } from '../keys.js';
+import type { Script, Store } from '../ports.js';
+import { unreachable } from '../../../wamp/unreachable.js';
+import { escapeMember, isInvocationPolicy, isVersion, parseId, type Member } from './rows.js';
+import type { Holder } from './takeovers.js';
+
+/** Procedures that one step of a withdrawal takes back at most, and the bytes of their rows after which it ends. */
+const WITHDRAW_COUNT = 500;
+const WITHDRAW_BYTES = 262_144;
+
+/** On whose behalf and where. */
+export interface RealmStep {
+  readonly keys: RealmKeys;
+  /** Of the realm. */
+  readonly channel: string;
+  readonly node: NodeId;
+  /** The highest version that the node has heard of: what the store counts is never below it. */
+  readonly floor: number;
+}
+
+/** The store does not know that the node serves the realm: it lost its data, or the node was reaped. */
+export interface Stranger {
+  readonly kind: 'stranger';
+}
+
+export interface Done {
+  readonly kind: 'done';
+  readonly version: number;
+  /** Who serves the realm, the node itself included. */
+  readonly nodes: readonly NodeId[];
+}
+
+export interface EnterReply extends LoadReply {
+  readonly kind: 'entered' | 'known';
+  /** The store does not count as far as the node knows: it has lost data. */
+  readonly isBehind: boolean;
+}
+
+export const enterRealm: Script<RealmStep, EnterReply> = {
+  file: 'enter_realm.lua',
+  encode: (step) => ({ keys: [step.keys.version, step.keys.nodes], argv: head(step) }),
+  decode: (raw) => {
+    const [kind, version, behind, ...words] = list(raw, 'enter_realm.lua');
+    if (kind !== 'entered' && kind !== 'known') throw unexpected('enter_realm.lua', kind);
+    if (behind !== 0 && behind !== 1) throw unexpected('enter_realm.lua', behind);
+    const nodes = nodeRows(words, 'enter_realm.lua');
+    return { kind, version: versionOf(version, 'enter_realm.lua'), isBehind: behind === 1, nodes };
+  },
+};
+
+export const markWhole: Script<RealmStep, Done | Stranger> = {
+  file: 'mark_whole.lua',
+  encode: (step) => ({ keys: [step.keys.version, step.keys.nodes], argv: head(step) }),
+  decode: (raw) => decodeDone(raw, 'mark_whole.lua'),
+};
+
+export interface LoadReply {
+  readonly version: number;
+  /** Rows as they are in the store: not looked at yet. */
+  readonly nodes: ReadonlyMap<NodeId, string>;
+}
+
+export const loadRealm: Script<RealmKeys, LoadReply> = {
+  file: 'load_realm.lua',
+  encode: (keys) => ({ keys: [keys.version, keys.nodes], argv: [] }),
+  decode: (raw) => {
+    const [version, ...words] = list(raw, 'load_realm.lua');
+    return { version: versionOf(version, 'load_realm.lua'), nodes: nodeRows(words, 'load_realm.lua') };
+  },
+};
+
+function nodeRows(words: readonly unknown[], file: string): ReadonlyMap<NodeId, string> {
+  const nodes = new Map<NodeId, string>();
+  for (let at = 0; at + 1 < words.length; at += 2)
+    nodes.set(textOf(words[at], file) as NodeId, textOf(words[at + 1], file));
+  return nodes;
+}
+
+export interface ChangeInterest extends RealmStep {
+  readonly added: readonly Member[];
+  readonly removed: readonly Member[];
+  /** All nodes are to confirm it although nothing is added. */
+  readonly isAwaited?: boolean;
+}
+
+export const changeInterest: Script<ChangeInterest, Done | Stranger> = {
+  file: 'change_interest.lua',
+  encode: ({ added, removed, isAwaited = added.length > 0, ...step }) => ({
+    keys: [step.keys.version, step.keys.nodes, step.keys.interest(step.node)],
+    argv: [
+      ...head(step),
+      isAwaited ? step.node : '-',
+      added.length,
+      ...added.map(escapeMember),
+      ...removed.map(escapeMember),
+    ],
+  }),
+  decode: (raw) => decodeDone(raw, 'change_interest.lua'),
+};
+
+export interface ClaimProcedure extends RealmStep {
+  readonly member: Member;
+  readonly id: number;
+  readonly invoke: InvocationPolicy;
+  readonly session: number;
+  /** The callee's line after the order. */
+  readonly rest: string;
+  readonly force: Force;
+  /** Of the callee's authid; absent: it is not to be kept. */
+  readonly digest?: string | undefined;
+  /** Of an earlier grant that is to be given again. */
+  readonly order?: number;
+}
+
+export type ClaimReply =
+  | {
+      readonly kind: 'granted';
+      readonly version: number;
+      readonly id: number;
+      readonly order: number;
+      /** By force, from others: they keep it until `completeTakeover`. */
+      readonly isOffer: boolean;
+      readonly nodes: readonly NodeId[];
+    }
+  | { readonly kind: 'taken' | 'protected'; readonly holders: readonly Holder[] }
+  | { readonly kind: 'policy'; readonly invoke: InvocationPolicy; readonly holders: readonly Holder[] }
+  | { readonly kind: 'id-taken' | 'unreadable' }
+  | Stranger;
+
+export const claimProcedure: Script<ClaimProcedure, ClaimReply> = {
+  file: 'claim_procedure.lua',
+  encode: ({ member, id, invoke, session, rest, force, order, digest, ...step }) => ({
+    keys: procedureKeys(step),
+    argv: [
+      ...head(step),
+      escapeMember(member),
+      id,
+      invoke,
+      session,
+      rest,
+      codeOfForce(force),
+      order ?? '',
+      digest ?? '',
+    ],
+  }),
+  decode: (raw) => {
+    const [kind, ...rest] = list(raw, 'claim_procedure.lua');
+    switch (kind) {
+      case 'granted':
+      case 'offered':
+        return decodeGrant(rest, kind === 'offered');
+      case 'policy':
+        if (!isInvocationPolicy(rest[0])) throw unexpected('claim_procedure.lua', rest[0]);
+        return { kind, invoke: rest[0], holders: rest.slice(1).map(holderOf) };
+      case 'taken':
+      case 'protected':
+        return { kind, holders: rest.map(holderOf) };
+      case 'id-taken':
+      case 'unreadable':
+      case 'stranger':
+        return { kind };
+      default:
+        throw unexpected('claim_procedure.lua', kind);
+    }
+  },
+};
+
+export interface CompleteTakeover extends RealmStep {
+  readonly member: Member;
+  readonly session: number;
+}
+
+export const completeTakeover: Script<CompleteTakeover, Done | Stranger> = {
+  file: 'complete_takeover.lua',
+  encode: ({ member, session, ...step }) => ({
+    keys: procedureKeys(step),
+    argv: [...head(step), escapeMember(member), session],
+  }),
+  decode: (raw) => decodeDone(raw, 'complete_takeover.lua'),
+};
+
+export interface ReleaseCallees extends RealmStep {
+  readonly callees: ReadonlyMap<Member, readonly number[]>;
+}
+
+export const releaseCallees: Script<ReleaseCallees, Done | Stranger> = {
+  file: 'release_callees.lua',
+  encode: ({ callees, ...step }) => ({
+    keys: procedureKeys(step),
+    argv: [
+      ...head(step),
+      ...[...callees].flatMap(([member, sessions]) => [escapeMember(member), sessions.length, ...sessions]),
+    ],
+  }),
+  decode: (raw) => decodeDone(raw, 'release_callees.lua'),
+};
+
+export interface WithdrawReply {
+  readonly isDone: boolean;
+  /** 0: there is no such realm any more. */
+  readonly version: number;
+}
+
+export const withdrawPart: Script<RealmStep, WithdrawReply> = {
+  file: 'withdraw_node.lua',
+  encode: (step) => ({
+    keys: [...procedureKeys(step), step.keys.interest(step.node)],
+    argv: [...head(step), WITHDRAW_COUNT, WITHDRAW_BYTES],
+  }),
+  decode: (raw) => {
+    const [kind, version] = list(raw, 'withdraw_node.lua');
+    if (kind !== 'done' && kind !== 'more') throw unexpected('withdraw_node.lua', kind);
+    return { isDone: kind === 'done', version: versionOf(version, 'withdraw_node.lua') };
+  },
+};
+
+/** Takes a node out of a realm, in parts. Whatever was done before it failed stays done: to be repeated. */
+export async function withdrawNode(store: Store, keys: Keys, node: NodeId, realm: Uri): Promise<void> {
+  const step = { keys: keys.realm(realm), channel: keys.channels.realm(realm), node, floor: 0 };
+  await withdrawAll(store, step);
+}
+
+export async function withdrawAll(store: Store, step: RealmStep): Promise<void> {
+  while (!(await store.run(withdrawPart, step)).isDone);
+}
+
+function head({ node, floor, channel }: RealmStep): (string | number)[] {
+  return [node, floor, channel];
+}
+
+function procedureKeys({ keys, node }: RealmStep): string[] {
+  return [keys.version, keys.nodes, keys.procedures, keys.ids, keys.callees(node), keys.owners];
+}
+
+function codeOfForce(force: Force): number {
+  switch (force) {
+    case false:
+      return 0;
+    case true:
+      return 1;
+    case 'if-free':
+      return 2;
+    case 'same-authid':
+      return 3;
+    default:
+      return unreachable(force);
+  }
+}
+
+function holderOf(raw: unknown): Holder {
+  const [node, session] = textOf(raw, 'claim_procedure.lua').split(' ');
+  const id = parseId(session);
+  if (node === undefined || id === undefined) throw unexpected('claim_procedure.lua', raw);
+  return { node: node as NodeId, session: id as SessionId };
+}
+
+function decodeDone(raw: unknown, file: string): Done | Stranger {
+  const [kind, version, ...nodes] = list(raw, file);
+  if (kind === 'stranger') return { kind };
+  if (kind !== 'done') throw unexpected(file, kind);
+  return { kind, version: versionOf(version, file), nodes: nodes.map((node) => textOf(node, file) as NodeId) };
+}
+
+function decodeGrant([version, idText, orderText, ...nodes]: readonly unknown[], isOffer: boolean): ClaimReply {
+  const file = 'claim_procedure.lua';
+  const id = parseId(idText);
+  const order = Number(textOf(orderText, file));
+  if (id === undefined || !isVersion(order)) throw unexpected(file, idText);
+  const serving = nodes.map((node) => textOf(node, file) as NodeId);
+  return { kind: 'granted', version: versionOf(version, file), id, order, isOffer, nodes: serving };
+}
+
+function list(raw: unknown, file: string): readonly unknown[] {
+  if (!Array.isArray(raw)) throw unexpected(file, raw);
+  return raw;
+}
+
+function textOf(raw: unknown, file: string): string {
+  if (typeof raw !== 'string') throw unexpected(file, raw);
+  return raw;
+}
+
+function versionOf(raw: unknown, file: string): number {
+  if (!isVersion(raw)) throw unexpected(file, raw);
+  return raw;
+}
+
+function unexpected(file: string, raw: unknown): TypeError {
+  return new TypeError(`${file} replied ${typeof raw === 'string' ? raw.slice(0, 40) : typeof raw}`);
+}

@@ -1,0 +1,377 @@
+import { createHash } from 'node:crypto';
+import type { Claim, ClaimOutcome, Registration } from '../../../routing/ports.js';
+import { fault } from '../../../wamp/faults.js';
+import type { NodeId, RegistrationId, SessionId } from '../../../wamp/ids.js';
+import { ErrorUri } from '../../../wamp/uris.js';
+import { UNREACHABLE_NOW } from '../../backplane.js';
+import type { Script } from '../ports.js';
+import type { PresenceWrite } from './presence-write.js';
+import type { Pending } from './barriers.js';
+import { calleeRest, toMember, type Member } from './rows.js';
+import {
+  changeInterest,
+  claimProcedure,
+  completeTakeover,
+  releaseCallees,
+  type ClaimReply,
+  type Done,
+  type RealmStep,
+  type Stranger,
+} from './scripts.js';
+import type { Holder, Refusal } from './takeovers.js';
+import type { Write } from './write-queue.js';
+
+/** What a write needs of the realm it is made in. */
+export interface WriteScene {
+  readonly maxTopics: number;
+  step(): RealmStep;
+  run<Input, Reply>(script: Script<Input, Reply>, input: Input): Promise<Reply>;
+  /** The store has done it as this version: `pending`, if any, opens when all these nodes and this one have it. */
+  wrote(version: number, nodes: readonly NodeId[], pending: Pending | undefined): void;
+  /** The store does not know this node here: it will be entered again, and what was to be written with it. */
+  lostGround(write: OwnWrite): void;
+  /** Nobody knows whether it was done. */
+  unsure(write: OwnWrite, cause: unknown): void;
+}
+
+export type OwnWrite = InterestWrite | PresenceWrite | ClaimWrite | TakeoverWrite | ReleaseWrite;
+
+const HEAVY = 16;
+/** Ids tried for one procedure at most: a collision of two is as unlikely as a hash can make it. */
+const MAX_ATTEMPTS = 32;
+
+/** Topics whose interest changes in one step; what each is to become is looked up when it is sent. */
+export class InterestWrite implements Write, Pending {
+  readonly kind = 'interest';
+  readonly cost = HEAVY;
+  readonly deadlineMs: number;
+  readonly members = new Set<Member>();
+  readonly #scene: WriteScene;
+  readonly #isWanted: (member: Member) => boolean;
+  readonly #settled: (write: InterestWrite, isKnown: boolean) => void;
+  #isSettled = false;
+  #promise: Promise<void> | undefined;
+  #resolve: (() => void) | undefined;
+  #reject: ((cause: Error) => void) | undefined;
+
+  constructor(
+    scene: WriteScene,
+    deadlineMs: number,
+    isWanted: (member: Member) => boolean,
+    settled: (write: InterestWrite, isKnown: boolean) => void,
+  ) {
+    this.#scene = scene;
+    this.deadlineMs = deadlineMs;
+    this.#isWanted = isWanted;
+    this.#settled = settled;
+  }
+
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  get isFull(): boolean {
+    return this.members.size >= this.#scene.maxTopics;
+  }
+
+  get isAwaited(): boolean {
+    return this.#promise !== undefined;
+  }
+
+  /** Once every other node knows of all its topics. */
+  known(): Promise<void> {
+    this.#promise ??= new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    return this.#promise;
+  }
+
+  async run(): Promise<void> {
+    const added: Member[] = [];
+    const removed: Member[] = [];
+    for (const member of this.members) (this.#isWanted(member) ? added : removed).push(member);
+    let reply: Done | Stranger;
+    try {
+      reply = await this.#scene.run(changeInterest, { ...this.#scene.step(), added, removed });
+    } catch (cause) {
+      this.#scene.unsure(this, cause);
+      return;
+    }
+    const waits = added.length > 0 && this.isAwaited && !this.#isSettled;
+    if (reply.kind === 'stranger') this.#scene.lostGround(this);
+    else if (waits) this.#scene.wrote(reply.version, reply.nodes, this);
+    else this.#scene.wrote(reply.version, [], undefined);
+    // Nobody waits for it, or for nothing that is wanted still.
+    if (!waits) this.open();
+  }
+
+  open(): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    this.#settled(this, true);
+    this.#resolve?.();
+  }
+
+  fail(cause: Error): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    this.#settled(this, false);
+    this.#reject?.(cause);
+  }
+}
+
+export interface Grant {
+  readonly id: RegistrationId;
+  readonly order: number;
+  readonly version: number;
+}
+
+const DIGEST_LENGTH = 32;
+
+/** An authid may be long and have any characters. */
+export function digestOf(authid: string | undefined): string | undefined {
+  return authid === undefined ? undefined : createHash('sha256').update(authid).digest('hex').slice(0, DIGEST_LENGTH);
+}
+
+export interface ClaimEvents {
+  derive(claim: Claim, attempt: number): RegistrationId;
+  /** The store has given it, or offered: from now on this node wants to keep it. */
+  granted(write: ClaimWrite, grant: Grant): void;
+  /** What was offered is certain: who held it before is to have it no more. */
+  certain(write: ClaimWrite): void;
+  /** Somebody holds it: `refuse` follows, or it is put to the store again. */
+  refused(write: ClaimWrite, refusal: Refusal, holders: readonly Holder[]): void;
+  /** As this node knows it now; undefined: it has none, or without this callee. */
+  registrationOf(write: ClaimWrite): Registration | undefined;
+  /** It was decided too late, or not in the whole cluster: nobody wants it any more. */
+  abandoned(write: ClaimWrite): void;
+}
+
+/** One wish to become a callee. */
+export class ClaimWrite implements Write, Pending {
+  readonly kind = 'claim';
+  readonly cost = 1;
+  readonly deadlineMs: number;
+  readonly claim: Claim;
+  readonly member: Member;
+  readonly #scene: WriteScene;
+  readonly #events: ClaimEvents;
+  readonly #decide: (outcome: ClaimOutcome) => void;
+  #id: RegistrationId;
+  #isSettled = false;
+  #isGranted = false;
+  #isOffer = false;
+  #isGivenUp = false;
+
+  constructor(
+    scene: WriteScene,
+    events: ClaimEvents,
+    deadlineMs: number,
+    claim: Claim,
+    decide: (outcome: ClaimOutcome) => void,
+  ) {
+    this.#scene = scene;
+    this.#events = events;
+    this.deadlineMs = deadlineMs;
+    this.claim = claim;
+    this.member = toMember(claim.match, claim.procedure);
+    this.#decide = decide;
+    this.#id = claim.registration;
+  }
+
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  async run(): Promise<void> {
+    if (this.#isSettled) return;
+    let reply: ClaimReply;
+    try {
+      reply = await this.#ask();
+    } catch (cause) {
+      this.#scene.unsure(this, cause);
+      return;
+    }
+    switch (reply.kind) {
+      case 'granted':
+        this.#grant(reply);
+        break;
+      case 'policy':
+        this.#events.refused(this, { kind: 'policy-conflict', invoke: reply.invoke }, reply.holders);
+        break;
+      case 'taken':
+      case 'protected':
+        this.#events.refused(this, { kind: reply.kind }, reply.holders);
+        break;
+      case 'stranger':
+        this.#scene.lostGround(this);
+        break;
+      default:
+        this.fail();
+    }
+  }
+
+  open(): void {
+    const { match, procedure, invoke, callee } = this.claim;
+    const known = this.#isOffer ? undefined : this.#events.registrationOf(this);
+    const wasSettled = this.#isSettled;
+    this.#settle({
+      kind: 'granted',
+      registration: known ?? { id: this.#id, procedure, match, invoke, callees: [callee] },
+    });
+    if (this.#isOffer && !wasSettled) this.#events.certain(this);
+  }
+
+  /** It takes the procedure from others, who have it until `certain`. */
+  get isOffer(): boolean {
+    return this.#isOffer;
+  }
+
+  /** Its session has left: it is not worth waiting for. */
+  get isGivenUp(): boolean {
+    return this.#isGivenUp;
+  }
+
+  giveUp(): void {
+    this.#isGivenUp = true;
+  }
+
+  refuse(refusal: Refusal): void {
+    this.#settle(refusal);
+  }
+
+  fail(): void {
+    if (this.#isSettled) return;
+    this.#settle({
+      kind: 'failed',
+      fault: fault(ErrorUri.NETWORK_FAILURE, UNREACHABLE_NOW),
+    });
+    if (this.#isGranted) this.#events.abandoned(this);
+  }
+
+  /** Until an id is found that belongs to no other procedure (ID-3). */
+  async #ask(): Promise<ClaimReply> {
+    const { invoke, callee, force, authid } = this.claim;
+    let reply: ClaimReply;
+    for (let attempt = 1; ; attempt++) {
+      reply = await this.#scene.run(claimProcedure, {
+        ...this.#scene.step(),
+        member: this.member,
+        id: this.#id,
+        invoke,
+        session: callee.session,
+        rest: calleeRest(callee),
+        force,
+        digest: digestOf(authid),
+      });
+      if (reply.kind !== 'id-taken' || attempt === MAX_ATTEMPTS) return reply;
+      this.#id = this.#events.derive(this.claim, attempt);
+    }
+  }
+
+  #grant({ id, order, version, isOffer, nodes }: Extract<ClaimReply, { kind: 'granted' }>): void {
+    this.#id = id as RegistrationId;
+    this.#isGranted = true;
+    this.#isOffer = isOffer;
+    this.#events.granted(this, { id: this.#id, order, version });
+    if (this.#isSettled) this.#events.abandoned(this);
+    else this.#scene.wrote(version, nodes, this);
+  }
+
+  #settle(outcome: ClaimOutcome): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    this.#decide(outcome);
+  }
+}
+
+/** A callee that takes a procedure over is certain to have it. */
+export class TakeoverWrite implements Write {
+  readonly kind = 'takeover';
+  readonly cost = 1;
+  readonly member: Member;
+  readonly #scene: WriteScene;
+  readonly #session: SessionId;
+  readonly #done: () => void;
+
+  constructor(scene: WriteScene, member: Member, session: SessionId, done: () => void) {
+    this.#scene = scene;
+    this.member = member;
+    this.#session = session;
+    this.#done = done;
+  }
+
+  async run(): Promise<void> {
+    const { member } = this;
+    const asked = this.#scene.run(completeTakeover, { ...this.#scene.step(), member, session: this.#session });
+    if (await isDone(this.#scene, this, asked)) this.#done();
+  }
+
+  /** A repair does it. */
+  fail(): void {
+    return;
+  }
+}
+
+/** Callees that leave their procedures in one step. */
+export class ReleaseWrite implements Write {
+  readonly kind = 'release';
+  readonly cost = HEAVY;
+  readonly callees = new Map<Member, SessionId[]>();
+  readonly #scene: WriteScene;
+  #count = 0;
+  #waiting: { readonly resolve: () => void; readonly reject: (cause: Error) => void }[] = [];
+
+  constructor(scene: WriteScene) {
+    this.#scene = scene;
+  }
+
+  get isFull(): boolean {
+    return this.#count >= this.#scene.maxTopics;
+  }
+
+  add(member: Member, session: SessionId): void {
+    this.#count++;
+    const sessions = this.callees.get(member);
+    if (sessions === undefined) this.callees.set(member, [session]);
+    else sessions.push(session);
+  }
+
+  done(): Promise<void> {
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  }
+
+  async run(): Promise<void> {
+    const asked = this.#scene.run(releaseCallees, { ...this.#scene.step(), callees: this.callees });
+    if (await isDone(this.#scene, this, asked)) this.finish();
+  }
+
+  finish(): void {
+    for (const { resolve } of this.#take()) resolve();
+  }
+
+  fail(cause: Error): void {
+    for (const { reject } of this.#take()) reject(cause);
+  }
+
+  #take(): readonly { readonly resolve: () => void; readonly reject: (cause: Error) => void }[] {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    return waiting;
+  }
+}
+
+/** Whether the store has done a step that no client waits for. False: `unsure` or `lostGround` sees to it. */
+async function isDone(scene: WriteScene, write: OwnWrite, asked: Promise<Done | Stranger>): Promise<boolean> {
+  let reply: Done | Stranger;
+  try {
+    reply = await asked;
+  } catch (cause) {
+    scene.unsure(write, cause);
+    return false;
+  }
+  if (reply.kind === 'done') scene.wrote(reply.version, [], undefined);
+  else scene.lostGround(write);
+  return reply.kind === 'done';
+}

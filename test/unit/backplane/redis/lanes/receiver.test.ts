@@ -1,0 +1,138 @@
+import { describe, expect, it } from 'vitest';
+import { encodeGone, encodeProbe } from '../../../../../src/backplane/wire/batch-writer.js';
+import type { NodeId } from '../../../../../src/wamp/ids.js';
+import { A, B, C, publicationOf } from '../../../../support/lane-items.js';
+import {
+  cancelOf,
+  LanesUnderTest,
+  LOST,
+  pair,
+  READS,
+  settled,
+  type Sent,
+} from '../../../../support/lanes-under-test.js';
+
+describe('a node that has gone', () => {
+  it('is heard no more, and is not taken for unknown (G5)', () => {
+    const { sender, receiver } = pair();
+    receiver.lanes.close(A);
+    receiver.lanes.open(A, READS);
+    sender.lanes.send(B, 'r', LOST);
+    receiver.lanes.receive(sender.endTurn()[0]!.bytes);
+    expect(receiver.heard).toEqual([]);
+    expect(receiver.counters.messagesIgnored.gone_sender).toBe(1);
+    expect(receiver.lanes.send(A, 'r', LOST)).toBe(true);
+  });
+
+  it('takes everything that was under way to it', async () => {
+    const { sender } = pair();
+    sender.lanes.send(B, 'r', cancelOf(1));
+    const sent = sender.lanes.publish([B], 'r', publicationOf());
+    const [underWay] = sender.endTurn() as [Sent];
+    const waiting = sender.lanes.publish([B], 'r', publicationOf());
+    sender.lanes.close(B);
+    await waiting;
+    underWay.receipt(0);
+    await sent;
+    expect([sender.heard, sender.returned, sender.endTurn()]).toEqual([[], [], []]);
+    expect(sender.lanes.stats).toEqual({ unacknowledgedBytes: 0, openPeers: 1, unreachablePeers: 0 });
+  });
+
+  it('is remembered among a bounded number', () => {
+    const { sender, receiver } = pair();
+    receiver.lanes.close(A);
+    for (let i = 0; i < 5_000; i++) receiver.lanes.close(`n-${i}` as NodeId);
+    sender.lanes.heartbeat();
+    receiver.lanes.receive(sender.takeSent()[0]!.bytes);
+    expect(receiver.heard).toEqual([`unknown ${A}`]);
+  });
+});
+
+describe('a node that does not know of its end', () => {
+  it('is told by those it speaks to, at once and then now and then (G4, G5)', async () => {
+    const { sender, receiver } = pair();
+    receiver.lanes.close(A);
+    for (const nowMs of [0, 1, 499]) {
+      receiver.nowMs = nowMs;
+      sender.lanes.send(B, 'r', LOST);
+      for (const { bytes } of sender.endTurn()) receiver.lanes.receive(bytes);
+    }
+    const [answer, ...more] = receiver.takeSent();
+    expect([answer!.channel, more]).toEqual([`inbox:${A}`, []]);
+    sender.lanes.receive(answer!.bytes);
+    expect(sender.heard).toEqual([`denied by ${B}`]);
+    answer!.fail();
+    await settled();
+    receiver.nowMs = 500;
+    sender.lanes.send(B, 'r', LOST);
+    for (const { bytes } of sender.endTurn()) receiver.lanes.receive(bytes);
+    expect(receiver.takeSent()).toHaveLength(1);
+  });
+
+  it('is told by nobody who may be dead himself, and believes nobody it does not know', () => {
+    const { sender, receiver } = pair();
+    receiver.lanes.close(A);
+    receiver.speech = 'later';
+    sender.lanes.send(B, 'r', LOST);
+    for (const { bytes } of sender.endTurn()) receiver.lanes.receive(bytes);
+    expect(receiver.takeSent()).toEqual([]);
+    sender.lanes.receive(encodeGone('stranger' as NodeId, A));
+    expect(sender.heard).toEqual(['unknown stranger']);
+  });
+});
+
+describe('an inbox', () => {
+  it('asks who it is that speaks and ignores it until it is known, which then shows as a gap', async () => {
+    const { sender } = pair();
+    const stranger = new LanesUnderTest(B);
+    sender.lanes.send(B, 'r', LOST);
+    await sender.bringTo(stranger);
+    expect(stranger.heard).toEqual([`unknown ${A}`]);
+    expect(stranger.counters.messagesIgnored.unknown_sender).toBe(1);
+    stranger.lanes.open(A, READS);
+    sender.lanes.send(B, 'r', LOST);
+    await sender.bringTo(stranger);
+    expect(stranger.heard).toEqual([`unknown ${A}`, `${A} gap`, `${A} r lost`]);
+  });
+
+  it('ignores what it has heard before', () => {
+    const { sender, receiver } = pair();
+    sender.lanes.send(B, 'r', LOST);
+    const [sent] = sender.endTurn();
+    receiver.lanes.receive(sent!.bytes);
+    receiver.lanes.receive(sent!.bytes);
+    expect(receiver.heard).toEqual([`${A} r lost`]);
+    expect(receiver.counters.messagesIgnored.duplicate).toBe(1);
+  });
+
+  it('counts foreign bytes by what is wrong with them, and goes on', () => {
+    const { sender, receiver } = pair();
+    sender.lanes.send(B, 'r', LOST);
+    sender.lanes.send(C, 'r', LOST);
+    const [good, forC] = sender.endTurn() as [Sent, Sent];
+    const flipped = Buffer.from(good.bytes);
+    flipped[flipped.length - 1]! ^= 1;
+    const newer = Buffer.from(good.bytes);
+    newer[4] = 2;
+    for (const bytes of [Buffer.from('{"hello":"world"}'), newer, forC.bytes, flipped, good.bytes.subarray(0, 10)])
+      receiver.lanes.receive(bytes);
+    receiver.lanes.receive(new Uint8Array(0));
+    expect(receiver.heard).toEqual([]);
+    expect(receiver.counters.messagesIgnored).toMatchObject({
+      magic: 2,
+      version: 1,
+      receiver: 1,
+      checksum: 1,
+      size: 1,
+    });
+    receiver.lanes.receive(good.bytes);
+    expect(receiver.heard).toEqual([`${A} r lost`]);
+  });
+
+  it('hears the probes of its own node, and of no other', () => {
+    const { receiver } = pair();
+    receiver.lanes.receive(encodeProbe(B, 7));
+    receiver.lanes.receive(encodeProbe(A, 8));
+    expect(receiver.heard).toEqual(['probe 7']);
+  });
+});

@@ -1,0 +1,164 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { NodeId } from '../../../../../src/wamp/ids.js';
+import { LEASE_MS, MembersWorld, RENEW_MS, type Member } from '../../../../support/members.js';
+
+let world: MembersWorld;
+beforeEach(() => {
+  world = new MembersWorld();
+});
+
+/** The longest that a dead node can go unnoticed: its lease, and the renewal that notices. */
+const NOTICED_MS = LEASE_MS + RENEW_MS;
+
+function reapedCount(...members: Member[]): number {
+  return members.reduce((sum, member) => sum + member.counters.nodesReaped.all, 0);
+}
+
+function goneSaid(node: string): string[] {
+  return world.said.filter((text) => text.endsWith(` gone ${node}`));
+}
+
+/** Past the grace that the first renewals begin. */
+async function settled<Names extends readonly string[]>(...names: Names): Promise<{ [Name in keyof Names]: Member }> {
+  const members = await world.entered(...names);
+  await world.pass(2 * LEASE_MS);
+  return members;
+}
+
+describe('a store that lost its data (G6)', () => {
+  it('is entered again under the same names, and nobody is said to be gone', async () => {
+    const [one, two, three] = await settled('n-1', 'n-2', 'n-3');
+    await one.serve('a');
+    await one.serve('b');
+    world.flushAll();
+    await world.pass(RENEW_MS);
+    expect(world.alive()).toEqual(['n-1', 'n-2', 'n-3']);
+    expect(world.twin.members(world.keys.nodes.realmsOf('n-1' as NodeId))).toEqual(['a', 'b']);
+    expect([...world.rows].sort()).toEqual(['a n-1', 'b n-1', 'sessions n-1']);
+    await world.pass(3 * LEASE_MS);
+    for (const member of [one, two, three]) {
+      expect(member.events.filter((event) => event === 'emptied')).toHaveLength(1);
+      expect(member.events.filter((event) => event.startsWith('gone'))).toEqual([]);
+      expect(member.counters.leases.emptied).toBe(1);
+      expect(member.membership.isLeaseValid()).toBe(true);
+    }
+    const versions = world.said.map((text) => Number(text.split(' ')[1]));
+    expect(versions).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it('notes the realms before it says so', async () => {
+    const [one] = await settled('n-1');
+    await one.serve('a');
+    world.flushAll();
+    const held = one.hold('before', 'note_realms.lua');
+    const renewing = one.membership.renewOnce();
+    await held.reached;
+    expect(one.events).toEqual([]);
+    held.release();
+    expect(await renewing).toBe('emptied');
+    expect(one.events).toEqual(['emptied']);
+  });
+
+  it('is entered once more when it fails, or loses its data, in the middle of that', async () => {
+    const [one] = await settled('n-1');
+    await one.serve('a');
+    world.flushAll();
+    one.failing.push('note_realms.lua');
+    await world.pass(RENEW_MS);
+    await world.pass(RENEW_MS);
+    expect(one.events).toEqual(['emptied']);
+    world.flushAll();
+    const held = one.hold('before', 'note_realms.lua');
+    await world.pass(RENEW_MS);
+    await held.reached;
+    world.flushAll();
+    held.release();
+    await world.pass(RENEW_MS);
+    expect(one.events).toEqual(['emptied', 'emptied']);
+    expect(world.twin.members(world.keys.nodes.realmsOf('n-1' as NodeId))).toEqual(['a']);
+  });
+
+  it('makes nodes that do not come back be reaped after a lease, said once and for good', async () => {
+    const [dead, one, two] = await settled('n-1', 'n-2', 'n-3');
+    dead.kill();
+    world.flushAll();
+    await world.pass(LEASE_MS - 1);
+    for (const member of [one, two]) {
+      expect(member.events).not.toContain('gone n-1');
+      expect(member.count('begin_reap.lua')).toBe(0);
+    }
+    await world.pass(2 * RENEW_MS + 1);
+    for (const member of [one, two]) {
+      expect(member.events.filter((event) => event === 'gone n-1')).toHaveLength(1);
+    }
+    expect(goneSaid('n-1')).toHaveLength(1);
+    expect(reapedCount(one, two)).toBe(1);
+    expect(world.isBuried('n-1' as NodeId)).toBe(true);
+  });
+
+  it('does not spare a node that slept through it and was reaped: it is fenced', async () => {
+    const [late, one] = await settled('n-1', 'n-2');
+    late.freeze();
+    world.flushAll();
+    await world.pass(2 * NOTICED_MS);
+    expect(one.events).toContain('gone n-1');
+    late.thaw();
+    await world.pass(RENEW_MS);
+    expect(late.events).toEqual(['entered n-2 [1]', 'fenced']);
+    expect(world.alive()).toEqual(['n-2']);
+  });
+
+  it('does not bring back a node that was reaped before: who knows that reaps it again', async () => {
+    const [late, one] = await settled('n-1', 'n-2');
+    await late.serve('realm');
+    late.freeze();
+    await world.pass(2 * NOTICED_MS);
+    expect(one.events).toContain('gone n-1');
+    world.flushAll();
+    late.thaw();
+    await world.pass(RENEW_MS);
+    expect(late.events).toContain('emptied');
+    await world.pass(3 * LEASE_MS);
+    expect(late.events.at(-1)).toBe('fenced');
+    expect(one.events.filter((event) => event.endsWith('n-1') || event.includes('n-1 '))).toEqual([
+      'entered n-1 [1]',
+      'gone n-1',
+    ]);
+    expect(world.alive()).toEqual(['n-2']);
+    expect([...world.rows]).toEqual([]);
+  });
+
+  it('stops a reaping under way: the node may have come back', async () => {
+    const [late, one] = await settled('n-1', 'n-2');
+    for (const realm of ['a', 'b', 'c']) await late.serve(realm);
+    late.freeze();
+    const withdrawn = one.hold('after', 'withdraw a n-1');
+    await world.passUntil(withdrawn.reached);
+    const renewed = one.hold('before', 'renew_lease.lua');
+    const renewing = one.membership.renewOnce();
+    // The next step is under way behind the renewal that will find the store empty.
+    withdrawn.release();
+    world.flushAll();
+    late.thaw();
+    await world.pass(0);
+    expect(late.events).toContain('emptied');
+    renewed.release();
+    expect(await renewing).toBe('emptied');
+    await world.pass(3 * LEASE_MS);
+    expect(one.count('withdraw c n-1')).toBe(0);
+    expect([...world.rows]).toContain('c n-1');
+    expect(one.events.filter((event) => event.startsWith('gone'))).toEqual([]);
+  });
+
+  it('has rows of a lost node looked for in the realms of its reaper', async () => {
+    const [dead, one] = await settled('n-1', 'n-2');
+    await dead.serve('realm');
+    await one.serve('realm');
+    dead.kill();
+    // One shard of the store is lost, that of the nodes.
+    world.twin.flushAll();
+    await world.pass(LEASE_MS + 2 * RENEW_MS);
+    expect(one.events).toContain('gone n-1');
+    expect(one.leftBehind).toEqual([]);
+  });
+});

@@ -1,0 +1,132 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { NodeChange } from '../../../../../src/backplane/redis/membership/changes.js';
+import { Peers } from '../../../../../src/backplane/redis/membership/peers.js';
+import { createClusterCounters } from '../../../../../src/telemetry/cluster-counters.js';
+import type { NodeId } from '../../../../../src/wamp/ids.js';
+
+const HEAR_MS = 2_000;
+const row = '{"v":1,"reads":[1],"name":"x","startedAtMs":1}';
+
+let nowMs: number;
+let said: string[];
+let peers: Peers;
+const counters = createClusterCounters();
+
+beforeEach(() => {
+  nowMs = 0;
+  said = [];
+  peers = new Peers({
+    node: 'own' as NodeId,
+    nowMs: () => nowMs,
+    hearMs: HEAR_MS,
+    counters,
+    entered: (node) => said.push(`+${node}`),
+    gone: (node) => said.push(`-${node}`),
+  });
+});
+
+const entered = (node: string, version: number): NodeChange => ({
+  kind: 'entered',
+  version,
+  node: node as NodeId,
+  row,
+});
+const gone = (node: string, version: number): NodeChange => ({ kind: 'gone', version, node: node as NodeId });
+
+function load(version: number, alive: readonly string[], ended: readonly string[] = []): boolean {
+  const rows = new Map(alive.map((node) => [node, row]));
+  return peers.load({ version, epoch: 'e', alive: rows, ended: ended as NodeId[] }, peers.changeCount);
+}
+
+describe('the other nodes', () => {
+  it('are followed change by change, and read anew when one was missed', () => {
+    peers.hear(entered('a', 1));
+    peers.hear(entered('b', 2));
+    expect(peers.isStale).toBe(false);
+    peers.hear(entered('d', 4));
+    expect(peers.isStale).toBe(true);
+    expect(load(4, ['a', 'b', 'c', 'd'])).toBe(true);
+    expect(peers.isStale).toBe(false);
+    peers.hear(gone('a', 5));
+    expect(said).toEqual(['+a', '+b', '+d', '+c', '-a']);
+    expect([...peers.known]).toEqual(['b', 'd', 'c']);
+    expect(peers.version).toBe(5);
+  });
+
+  it('need no reading for what is late and known', () => {
+    load(5, ['a', 'b']);
+    peers.hear(entered('a', 4));
+    peers.hear(gone('c', 3));
+    peers.hear(entered('own', 2));
+    expect(peers.isStale).toBe(false);
+    expect(said).toEqual(['+a', '+b']);
+  });
+
+  it('are read anew when a late change brings somebody unknown: the end may have been missed', () => {
+    load(5, ['a']);
+    peers.hear(entered('b', 4));
+    expect(peers.isStale).toBe(true);
+    expect(load(5, ['a'], ['b'])).toBe(true);
+    nowMs = HEAR_MS - 1;
+    peers.settle();
+    expect(said).toEqual(['+a', '+b']);
+    nowMs = HEAR_MS;
+    peers.settle();
+    peers.settle();
+    expect(said).toEqual(['+a', '+b', '-b']);
+  });
+
+  it('are read anew when a dead one enters, and it is to be reaped whatever its lease', () => {
+    load(1, ['a']);
+    peers.hear(gone('a', 2));
+    peers.hear(entered('a', 3));
+    expect(peers.isStale).toBe(true);
+    load(3, ['a']);
+    expect(peers.lost()).toEqual([{ node: 'a', grounds: 'certain' }]);
+    expect(said).toEqual(['+a', '-a']);
+    load(4, []);
+    expect(peers.lost()).toEqual([]);
+  });
+
+  it('are to be reaped when the store has lost them, unless they enter again', () => {
+    load(2, ['a', 'b', 'c']);
+    load(3, ['a']);
+    expect(peers.lost()).toEqual([
+      { node: 'b', grounds: 'expired' },
+      { node: 'c', grounds: 'expired' },
+    ]);
+    peers.hear(entered('b', 4));
+    expect(peers.lost()).toEqual([{ node: 'c', grounds: 'expired' }]);
+    peers.end('c' as NodeId);
+    expect(peers.lost()).toEqual([]);
+    expect(said).toEqual(['+a', '+b', '+c', '-c']);
+  });
+
+  it('are not taken for lost by a reading that something overtook', () => {
+    load(2, ['a']);
+    const { changeCount } = peers;
+    peers.hear(entered('b', 3));
+    const alive = new Map([
+      ['a', row],
+      ['z', row],
+    ]);
+    expect(peers.load({ version: 2, epoch: 'e', alive, ended: [] }, changeCount)).toBe(false);
+    expect(peers.lost()).toEqual([]);
+    expect(peers.version).toBe(3);
+    expect(said).toEqual(['+a', '+b', '+z']);
+  });
+
+  it('are asked for: who is there, who has gone', () => {
+    load(1, ['a', 'b']);
+    peers.hear(gone('b', 2));
+    expect([peers.known.has('a' as NodeId), peers.isGone('a' as NodeId)]).toEqual([true, false]);
+    expect([peers.known.has('b' as NodeId), peers.isGone('b' as NodeId)]).toEqual([false, true]);
+    expect([peers.known.has('c' as NodeId), peers.isGone('c' as NodeId)]).toEqual([false, false]);
+  });
+
+  it('are forgotten long after they died, the oldest first', () => {
+    for (let at = 1; at <= 10_001; at++) peers.hear(gone(`n${at}`, at));
+    expect(peers.isGone('n1' as NodeId)).toBe(false);
+    expect(peers.isGone('n2' as NodeId)).toBe(true);
+  });
+});

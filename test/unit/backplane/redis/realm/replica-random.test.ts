@@ -1,0 +1,258 @@
+import { describe, expect, it } from 'vitest';
+import { toMember, type Member } from '../../../../../src/backplane/redis/realm/rows.js';
+import type { Claim } from '../../../../../src/routing/ports.js';
+import type { SessionId } from '../../../../../src/wamp/ids.js';
+import { claimOf } from '../../../../contract/backplane/samples.js';
+import { seededRandom } from '../../../../simulation/virtual-time.js';
+import { RealmWorld, type WorldNode } from '../../../../support/realm-world.js';
+
+interface Run {
+  readonly seed: number;
+  readonly steps: number;
+  /** What may happen besides what clients do. */
+  readonly faults: readonly Fault[];
+}
+
+type Fault = 'cuts' | 'flushes' | 'failovers' | 'deaths' | 'losses' | 'force';
+
+const TOPICS = ['a', 'b', 'c', 'd', 'e'];
+const PROCEDURES = ['p', 'q', 'r'];
+
+/** Random clients on several nodes, whatever may go wrong between them, and what must hold all the while and at the end. */
+class RandomRealm {
+  readonly world = new RealmWorld();
+  readonly #random: () => number;
+  readonly #run: Run;
+  #nameCount = 0;
+  #sessionCount = 0;
+  /** The store has lost data: who enters before all have written again and the others know less of each other. */
+  readonly #enteredLate = new Set<WorldNode>();
+  #lastLossMs = -Infinity;
+  #restore: (() => void) | undefined;
+  #leavingCount = 0;
+
+  constructor(run: Run) {
+    this.#run = run;
+    this.#random = seededRandom(run.seed);
+    this.world.random = this.#random;
+    this.world.delayMs = () =>
+      this.#random() < 0.7 ? Math.floor(this.#random() * 5) : Math.floor(this.#random() * 60);
+    this.world.confirmationLoss = this.#has('losses') ? 0.2 : 0;
+    this.world.turnEnded = () => this.#check();
+  }
+
+  async play(): Promise<void> {
+    for (let count = 0; count < 3; count++) this.#enter();
+    await this.world.pass(1_000);
+    for (let step = 0; step < this.#run.steps; step++) {
+      this.#act();
+      await this.world.pass(Math.floor(this.#random() * (this.#random() < 0.03 ? 10_000 : 40)));
+    }
+    for (const node of this.world.nodes) if (node.isCut && !node.isDead) void node.heal();
+    await this.world.pass(60_000);
+    this.#checkEnd();
+    for (const node of this.#alive()) void node.withdraw();
+    await this.world.pass(60_000);
+    expect(this.world.twin.keys).toEqual([]);
+    for (const node of this.world.nodes) expect(node.failures).toEqual([]);
+  }
+
+  #has(fault: Fault): boolean {
+    return this.#run.faults.includes(fault);
+  }
+
+  #pick<T>(all: readonly T[]): T | undefined {
+    return all[Math.floor(this.#random() * all.length)];
+  }
+
+  #alive(): WorldNode[] {
+    return this.world.nodes.filter(({ isDead }) => !isDead);
+  }
+
+  #serving(): WorldNode[] {
+    return this.#alive().filter(({ isServing }) => isServing);
+  }
+
+  #enter(): void {
+    const node = this.world.add(`n${++this.#nameCount}`);
+    // It cannot know of one that has not come back since the store lost its data.
+    const isAnyAway = this.#lastLossMs > -Infinity && this.#alive().some(({ isCut }) => isCut);
+    if (isAnyAway || this.world.time.nowMs - this.#lastLossMs < 10_000) this.#enteredLate.add(node);
+    node.enter().catch(() => {
+      // As whoever serves a realm does: it is not served then.
+      node.directory.stop();
+      void this.#bury(node);
+    });
+  }
+
+  #act(): void {
+    const node = this.#pick(this.#serving());
+    if (node === undefined) return;
+    const topic = this.#pick(TOPICS)!;
+    const roll = this.#random();
+    if (roll < 0.3) void Promise.resolve(node.watch(topic)).catch(() => undefined);
+    else if (roll < 0.5) node.unwatch(topic);
+    else if (roll < 0.7) void node.claim(this.#claim(node));
+    else if (roll < 0.85) this.#release(node);
+    else this.#disturb(node);
+  }
+
+  #claim(node: WorldNode): Claim {
+    const procedure = this.#pick(PROCEDURES)!;
+    const session = ++this.#sessionCount as SessionId;
+    const invoke = procedure === 'p' ? 'single' : 'random';
+    return claimOf(node.id, procedure, { session, invoke, force: this.#has('force') && this.#random() < 0.3 });
+  }
+
+  #release(node: WorldNode): void {
+    const held = this.#pick([...node.holds.values()]);
+    if (held !== undefined) void node.release(held.member, held.session).catch(() => undefined);
+  }
+
+  #disturb(node: WorldNode): void {
+    const fault = this.#pick(['enter', 'withdraw', ...this.#run.faults]);
+    switch (fault) {
+      case 'enter':
+        if (this.#alive().length < 5) this.#enter();
+        break;
+      case 'withdraw':
+        if (this.#serving().length <= 2) break;
+        void this.#undisturbed(() => node.withdraw());
+        break;
+      case 'cuts':
+        if (node.isCut) break;
+        node.cut();
+        this.#later(() => void node.heal(), this.#random() < 0.2 ? 20_000 : 1_000);
+        break;
+      case 'deaths':
+        if (this.#serving().length > 2) void this.#bury(node);
+        break;
+      case 'flushes':
+        this.#lost();
+        this.world.twin.flushAll();
+        for (const one of this.#alive()) this.#later(() => void one.resync('store_emptied'));
+        break;
+      case 'failovers':
+        this.#failOver();
+        break;
+      case undefined:
+      case 'losses':
+      case 'force':
+        break;
+    }
+  }
+
+  #bury(node: WorldNode): Promise<void> {
+    return this.#undisturbed(() => this.world.bury(node));
+  }
+
+  /** A store that forgets that a node has withdrawn is put right by the membership, which is not here. */
+  async #undisturbed(leave: () => Promise<void>): Promise<void> {
+    this.#leavingCount++;
+    await leave().catch(() => undefined);
+    this.#leavingCount--;
+    this.#restore = undefined;
+  }
+
+  /** The store forgets what was written since the last time it was remembered; everybody reconnects. */
+  #failOver(): void {
+    if (this.#leavingCount > 0) return;
+    const restore = this.#restore;
+    this.#restore = this.world.twin.snapshot();
+    if (restore === undefined || this.world.time.nowMs - this.#lastLossMs < 10_000) return;
+    this.#lost();
+    for (const node of this.#alive()) {
+      node.cut();
+      this.#later(() => void node.heal());
+    }
+    restore();
+    this.#restore = undefined;
+  }
+
+  #lost(): void {
+    this.#lastLossMs = this.world.time.nowMs;
+    this.#restore = undefined;
+    for (const node of this.#alive()) if (!node.isServing) this.#enteredLate.add(node);
+  }
+
+  #later(action: () => void, limitMs = 1_000): void {
+    this.world.time.after(Math.floor(this.#random() * limitMs), action);
+  }
+
+  /** What was promised to one node is so on all others (G2). */
+  #check(): void {
+    const serving = this.#serving().filter((node) => !this.#enteredLate.has(node));
+    for (const node of serving) {
+      for (const [member, { isKnown }] of node.wants) {
+        if (!isKnown) continue;
+        for (const other of serving) {
+          if (other === node || other.gone.has(node.id)) continue;
+          const topic = member.slice('exact '.length);
+          if (!other.directory.interestedNodes(topic).includes(node.id))
+            throw new Error(`${other.id} does not know that ${node.id} wants ${topic}`);
+        }
+      }
+    }
+  }
+
+  #checkEnd(): void {
+    const serving = this.#serving();
+    const stored = serving.map((node) => this.world.storedTopics(node));
+    expect(stored).toEqual(serving.map((node) => [...node.wants.keys()].sort()));
+    for (const node of serving) {
+      expect([...node.wants.values()].every(({ isKnown }) => isKnown)).toBe(true);
+      expect(node.directory.stats).toMatchObject({ barrierCount: 0, queuedCount: 0, versionLag: 0 });
+      for (const topic of TOPICS) {
+        const wanting = serving.filter((other) => other !== node && other.wants.has(toMember('exact', topic)));
+        expect(node.interested(topic)).toEqual(wanting.map(({ id }) => id).sort());
+      }
+      expect(Object.fromEntries(node.registrations)).toEqual(Object.fromEntries(serving[0]!.registrations));
+    }
+    this.#checkCallees(serving);
+  }
+
+  #checkCallees(serving: readonly WorldNode[]): void {
+    const held = serving.flatMap(({ id, holds }) =>
+      [...holds.values()].map((one) => `${one.member} ${id} ${one.session}`),
+    );
+    expect(this.world.storedCallees()).toEqual(held.sort());
+    const said = serving[0]?.registrations ?? new Map<Member, never>();
+    const named = [...said].flatMap(([member, { callees }]) =>
+      callees.map(({ node, session }) => `${member} ${node} ${session}`),
+    );
+    expect(named.sort()).toEqual(held);
+    for (const node of serving)
+      expect([...this.world.twin.members(this.world.realm.callees(node.id))].sort()).toEqual(
+        [...new Set([...node.holds.values()].map(({ member }) => member))].sort(),
+      );
+  }
+}
+
+const FAULTS: readonly (readonly Fault[])[] = [
+  [],
+  ['losses', 'force'],
+  ['cuts'],
+  ['cuts', 'deaths', 'losses'],
+  ['flushes'],
+  ['flushes', 'cuts', 'losses'],
+  ['failovers'],
+  ['cuts', 'flushes', 'failovers', 'deaths', 'losses', 'force'],
+];
+
+const SEEDS_EACH = Number(process.env['GANTRY_REALM_SEEDS'] ?? 12);
+const FIRST_SEED = Number(process.env['GANTRY_REALM_FIRST_SEED'] ?? 1);
+
+describe.each(FAULTS.map((faults) => [faults.join(', ') || 'nothing but clients', faults] as const))(
+  'a realm with %s',
+  (_name, faults) => {
+    it('keeps what it promised all the while, and ends with everybody and the store agreeing', async () => {
+      for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS_EACH; seed++) {
+        try {
+          await new RandomRealm({ seed, steps: 60, faults }).play();
+        } catch (cause) {
+          throw new Error(`seed ${seed}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+        }
+      }
+    }, 120_000);
+  },
+);

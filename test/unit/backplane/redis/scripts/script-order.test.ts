@@ -1,0 +1,63 @@
+import { expect, it } from 'vitest';
+import { ScriptOrder } from '../../../../../src/backplane/redis/scripts/script-order.js';
+import { StoreReplyError } from '../../../../../src/backplane/redis/connection/store-errors.js';
+
+/** Replies in the order asked, as a store gives them; `missing` has not the script. */
+function scene() {
+  const order = new ScriptOrder();
+  const asked: string[] = [];
+  const replies: ((outcome: 'done' | 'missing') => void)[] = [];
+  const run = (tag: string, name: string): Promise<unknown> =>
+    order.run(
+      tag,
+      () => {
+        asked.push(name);
+        return new Promise((resolve, reject) => {
+          replies.push((outcome) => {
+            if (outcome === 'done') resolve(name);
+            else reject(new StoreReplyError('NOSCRIPT No matching script'));
+          });
+        });
+      },
+      () => asked.push(`load ${name}`),
+    );
+  const reply = async (...outcomes: ('done' | 'missing')[]): Promise<void> => {
+    for (const outcome of outcomes) replies.shift()!(outcome);
+    await new Promise(setImmediate);
+  };
+  return { run, asked, reply };
+}
+
+it('asks again what was not done, in the order asked, and before what has come meanwhile', async () => {
+  const { run, asked, reply } = scene();
+  const results = [run('{a}', 'one'), run('{a}', 'two')];
+  await reply('missing');
+  results.push(run('{a}', 'three'));
+  expect(asked).toEqual(['one', 'two']);
+  await reply('missing');
+  expect(asked.slice(2)).toEqual(['load one', 'load two', 'one', 'two', 'three']);
+  await reply('done', 'done', 'done');
+  expect(await Promise.all(results)).toEqual(['one', 'two', 'three']);
+});
+
+it('gives up what was not done when something later was, on the same rows; not on others', async () => {
+  const { run, asked, reply } = scene();
+  const given = run('{a}', 'one');
+  const [other, later] = [run('{b}', 'two'), run('{a}', 'three')];
+  given.catch(() => undefined);
+  await reply('missing', 'missing', 'done');
+  await expect(given).rejects.toThrow('NOSCRIPT');
+  expect(await later).toBe('three');
+  expect(asked.slice(3)).toEqual(['load two', 'two']);
+  await reply('done');
+  expect(await other).toBe('two');
+});
+
+it('ends when the store never has the script', async () => {
+  const { run, asked, reply } = scene();
+  const running = run('{a}', 'one');
+  running.catch(() => undefined);
+  for (let attempt = 0; attempt < 10; attempt++) await reply('missing');
+  await expect(running).rejects.toThrow('NOSCRIPT');
+  expect(asked.filter((name) => name === 'one')).toHaveLength(10);
+});
