@@ -1,7 +1,7 @@
 import { BackplaneUnavailableError } from '../../src/backplane/backplane.js';
 import { createKeys } from '../../src/backplane/redis/keys.js';
 import type { Script, Store } from '../../src/backplane/redis/ports.js';
-import { RealmDirectory } from '../../src/backplane/redis/realm/replica.js';
+import { RealmReplica } from '../../src/backplane/redis/realm/replica.js';
 import type { RealmLimits } from '../../src/backplane/redis/realm/ports.js';
 import { toMember, type Member } from '../../src/backplane/redis/realm/rows.js';
 import { withdrawNode } from '../../src/backplane/redis/realm/scripts.js';
@@ -169,7 +169,7 @@ export class WorldNode {
   readonly failures: unknown[] = [];
   readonly doubts: string[] = [];
   readonly store: Store;
-  readonly directory: RealmDirectory;
+  readonly directory: RealmReplica;
   /** To the store, from it, and what it publishes. */
   readonly up: Pipe;
   readonly down: Pipe;
@@ -192,7 +192,7 @@ export class WorldNode {
     this.subscriber = new Pipe(world);
     this.bus = new Pipe(world);
     this.store = this.#makeStore();
-    this.directory = new RealmDirectory({
+    this.directory = new RealmReplica({
       realm: REALM,
       node: id,
       store: this.store,

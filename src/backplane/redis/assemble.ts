@@ -6,15 +6,15 @@ import { encodeProbe } from '../wire/batch-writer.js';
 import { READ_VERSIONS } from '../wire/format.js';
 import { after } from './bounded.js';
 import { RedisConnections } from './connection/connections.js';
-import { Gate } from './reachability/hold.js';
+import { Hold } from './reachability/hold.js';
 import { createKeys, type Keys } from './keys.js';
 import { Lanes, type Speech } from './lanes/lanes.js';
-import { LeaseDoubt } from './reachability/lease-check.js';
+import { LeaseCheck } from './reachability/lease-check.js';
 import { Membership } from './membership/membership.js';
 import { OutageLog } from './reachability/outage-log.js';
 import { Prober } from './reachability/prober.js';
-import { Reach } from './reachability/reachability.js';
-import { RealmDirectory } from './realm/replica.js';
+import { Reachability } from './reachability/reachability.js';
+import { RealmReplica } from './realm/replica.js';
 import { withdrawNode } from './realm/scripts.js';
 import { loadScripts } from './scripts/loader.js';
 import { ServedRealms } from './realm/served-realms.js';
@@ -22,7 +22,7 @@ import { forgetSessionsOf, SessionsDirectory } from './sessions/session-director
 import type { RedisBackplaneOptions } from './options.js';
 import type { RightsScope } from './connection/store-rights.js';
 import { parseStoreUrl } from './connection/store-url.js';
-import { WholeClock } from './membership/suspend-aware-clock.js';
+import { SuspendAwareClock } from './membership/suspend-aware-clock.js';
 
 /** What the parts need of the whole. */
 export interface Whole {
@@ -53,11 +53,11 @@ export interface Parts {
   readonly realms: ServedRealms;
   readonly sessions: SessionsDirectory;
   readonly prober: Prober;
-  readonly reach: Reach;
-  readonly doubt: LeaseDoubt;
+  readonly reach: Reachability;
+  readonly doubt: LeaseCheck;
   /** What leases and pauses are measured with. */
-  readonly clock: WholeClock;
-  readonly gate: Gate;
+  readonly clock: SuspendAwareClock;
+  readonly gate: Hold;
 }
 
 const RETRY_MS = 500;
@@ -177,8 +177,8 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
     make: (realm) => makeRealm(realm),
   });
 
-  const makeRealm = (realm: Uri): RealmDirectory =>
-    new RealmDirectory({
+  const makeRealm = (realm: Uri): RealmReplica =>
+    new RealmReplica({
       realm,
       node,
       store: connections,
@@ -207,7 +207,7 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
       },
     });
 
-  const clock = new WholeClock({ monotonicMs: nowMs, wallMs: Date.now });
+  const clock = new SuspendAwareClock({ monotonicMs: nowMs, wallMs: Date.now });
   const membership = new Membership({
     node,
     row: { name: options.name, reads: READ_VERSIONS, startedAtMs: Date.now() },
@@ -247,7 +247,7 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
     deaf: () => connections.reset('this node does not hear itself'),
   });
 
-  const reach = new Reach({
+  const reach = new Reachability({
     after,
     downAfterMs: timings.downAfterMs,
     retryMs: RETRY_MS,
@@ -269,7 +269,7 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
     recoveryFailed: (cause) => whole.trouble('recovering', cause),
   });
 
-  const doubt = new LeaseDoubt({
+  const doubt = new LeaseCheck({
     renew: () => membership.renewOnce(),
     settled: () => whole.settled(),
     failed: (cause) => {
@@ -281,7 +281,7 @@ export function makeParts(options: RedisBackplaneOptions, whole: Whole): Parts {
   });
 
   const inbox = keys.channels.inbox(node);
-  const gate = new Gate({
+  const gate = new Hold({
     isOpen: () => whole.mayListen(),
     hear: (channel, bytes) => {
       if (channel === inbox) lanes.receive(bytes);

@@ -1,5 +1,5 @@
 /** Runs one action at a time. Who asks while it runs gets the next run, which all who ask meanwhile share. */
-export class Coalesced<Result> {
+export class SingleFlight<Result> {
   readonly #action: () => Promise<Result>;
   #running: Promise<Result> | undefined;
   #next: Promise<Result> | undefined;

@@ -5,7 +5,7 @@ const SLOT_BYTES = 128;
  * What a run of bytes meant when it was last read: the same bytes mean the same again, and the object is had for a
  * comparison. Fixed memory: a newcomer takes the place of whoever has its slot.
  */
-export class BlockMemory<Meaning> {
+export class DecodeCache<Meaning> {
   readonly #contents = new DataView(new ArrayBuffer(SLOTS * SLOT_BYTES));
   readonly #lengths = new Uint8Array(SLOTS);
   readonly #meanings = new Array<Meaning | undefined>(SLOTS).fill(undefined);

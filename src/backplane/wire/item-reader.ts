@@ -4,11 +4,11 @@ import type { Identity, Publication } from '../../routing/ports.js';
 import type { NodeId, PublicationId, RegistrationId, SessionId, Uri } from '../../wamp/ids.js';
 import type { CancelMode } from '../../wamp/options.js';
 import type { Payload, SerializerId } from '../../wamp/payload.js';
-import { BlockMemory } from './decode-cache.js';
+import { DecodeCache } from './decode-cache.js';
 import { CallNode, CANCEL_MODES, CAUSES, Flag, ItemKind, type LaneItem, SERIALIZERS } from './format.js';
 import type { FieldCursor } from './fields.js';
 import { readAudience, readPassthru } from './values.js';
-import { PayloadMemory } from './payload-slab.js';
+import { PayloadSlab } from './payload-slab.js';
 
 interface Address {
   readonly realm: Uri;
@@ -22,9 +22,9 @@ const SYNC: LaneItem = { kind: 'sync' };
 /** Reads items as frame-codec.ts describes them. What is read in trouble (`isBad`) means nothing. */
 export class ItemReader {
   readonly #node: NodeId;
-  readonly #payloads = new PayloadMemory();
-  readonly #addresses = new BlockMemory<Address>();
-  readonly #identities = new BlockMemory<Identity>();
+  readonly #payloads = new PayloadSlab();
+  readonly #addresses = new DecodeCache<Address>();
+  readonly #identities = new DecodeCache<Identity>();
 
   constructor(node: NodeId) {
     this.#node = node;

@@ -14,7 +14,7 @@ const CLOSE_LIST = 0x5d;
  * Copies payloads out of messages that hold much else, so that one held back by a slow reader holds only its like. Room is
  * left around each, so that what is sent on can be written where it lies. Slabs go when the last payload in them goes.
  */
-export class PayloadMemory {
+export class PayloadSlab {
   #slab: Uint8Array = new Uint8Array(0);
   #view = new DataView(this.#slab.buffer);
   #pos = 0;

@@ -10,7 +10,7 @@ import type { ServerInfo } from './server-info.js';
 import { CHECK_RIGHTS_FILE, checkRights, pubsubBufferBytes, type RightsScope } from './store-rights.js';
 import type { StoreConnection } from './store-connection.js';
 import { isRefusal, needsReconnect, remedyFor, StoreReplyError, StoreUnusableError } from './store-errors.js';
-import { StoreLink } from './reconnecting-connection.js';
+import { ReconnectingConnection } from './reconnecting-connection.js';
 import { Subscriptions } from './subscriptions.js';
 
 /** `bus` only publishes, so that no script delays a message; `directory` runs scripts; `subscriber` listens. */
@@ -57,7 +57,7 @@ export interface ConnectionsOptions {
   readonly random: () => number;
 }
 
-type Links = Readonly<Record<ConnectionName, StoreLink>>;
+type Links = Readonly<Record<ConnectionName, ReconnectingConnection>>;
 const NAMES: readonly ConnectionName[] = ['bus', 'directory', 'subscriber'];
 /** Of a buffer of the store, what a single message may fill: its allocator rounds up by a quarter at most. */
 const PASSED_ON = 0.75;
@@ -171,9 +171,9 @@ export class RedisConnections implements Store, Wire {
     }
   }
 
-  #link(name: ConnectionName): StoreLink {
+  #link(name: ConnectionName): ReconnectingConnection {
     const { access, node, random, counters } = this.#options;
-    return new StoreLink({
+    return new ReconnectingConnection({
       access,
       connectionName: `gantry:${node}:${name}`,
       random,

@@ -13,7 +13,7 @@ import { hindrance, parseServerInfo, unfitness, type ServerInfo } from './server
 import { StoreConnection } from './store-connection.js';
 import { remedyFor, StoreReplyError, StoreUnusableError } from './store-errors.js';
 
-export interface StoreLinkOptions {
+export interface ReconnectingConnectionOptions {
   readonly access: StoreAccess;
   /** As operators see it in CLIENT LIST. */
   readonly connectionName: string;
@@ -41,8 +41,8 @@ const STABLE_AFTER_MS = 1_000;
 const MOST_FORMER = 32;
 
 /** Keeps one connection to the store open: for ever, with a growing pause between attempts. */
-export class StoreLink {
-  readonly #options: StoreLinkOptions;
+export class ReconnectingConnection {
+  readonly #options: ReconnectingConnectionOptions;
   readonly #secrets: readonly string[];
   #attemptCount = 0;
   #failureCount = 0;
@@ -54,7 +54,7 @@ export class StoreLink {
   /** Client ids of earlier connections, on which the server may still have something to do. */
   #former: { readonly id: number; readonly runId: string }[] = [];
 
-  constructor(options: StoreLinkOptions) {
+  constructor(options: ReconnectingConnectionOptions) {
     this.#options = options;
     this.#secrets = secretsOf(options.access);
   }
@@ -121,7 +121,7 @@ export class StoreLink {
 
   async #open(
     client: ClientOptions,
-    { onRoundTrip, onTimeout }: Pick<StoreLinkOptions, 'onRoundTrip' | 'onTimeout'> = this.#options,
+    { onRoundTrip, onTimeout }: Pick<ReconnectingConnectionOptions, 'onRoundTrip' | 'onTimeout'> = this.#options,
   ): Promise<StoreConnection> {
     const { access } = this.#options;
     const connection = new StoreConnection({

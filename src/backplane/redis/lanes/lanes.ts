@@ -9,7 +9,7 @@ import { FORMAT_VERSION, kindOfFrame } from '../../wire/format.js';
 import { ItemWriter } from '../../wire/item-writer.js';
 import { type Batch, Settlement } from './batch.js';
 import type { InboundLaneOptions } from './inbound-lane.js';
-import { Inbox, type InboxEvents } from './receiver.js';
+import { Receiver, type InboxEvents } from './receiver.js';
 import { OutboundLane, type Sealed } from './outbound-lane.js';
 import type { Confirmations, Returned, Wire } from '../ports.js';
 
@@ -70,7 +70,7 @@ const ACCEPTED = Promise.resolve();
 export class Lanes implements Confirmations {
   readonly #options: LanesOptions;
   readonly #items: ItemWriter;
-  readonly #inbox: Inbox;
+  readonly #receiver: Receiver;
   readonly #outbound = new Map<NodeId, OutboundLane>();
   /** Nodes that something was said to before they were known: a realm may be read before the change is heard that says so. */
   readonly #saidTooEarly = new Set<NodeId>();
@@ -88,7 +88,7 @@ export class Lanes implements Confirmations {
     this.#options = options;
     this.#items = new ItemWriter(options.node);
     const { node, counters, events, inbound } = options;
-    this.#inbox = new Inbox({
+    this.#receiver = new Receiver({
       node,
       counters,
       lane: inbound,
@@ -101,7 +101,7 @@ export class Lanes implements Confirmations {
 
   /** Knows a node from now on. `reads`: the format versions it reads. Idempotent; a closed node stays closed. */
   open(node: NodeId, reads: readonly number[]): void {
-    if (node === this.#options.node || this.#outbound.has(node) || !this.#inbox.open(node)) return;
+    if (node === this.#options.node || this.#outbound.has(node) || !this.#receiver.open(node)) return;
     const { node: from, channelOf, limits } = this.#options;
     const isReadable = reads.includes(FORMAT_VERSION);
     const lane = new OutboundLane({
@@ -123,7 +123,7 @@ export class Lanes implements Confirmations {
     const lane = this.#outbound.get(node);
     this.#outbound.delete(node);
     this.#lastNode = undefined;
-    this.#inbox.close(node);
+    this.#receiver.close(node);
     for (const { batch } of lane?.close() ?? []) this.#settle(batch);
   }
 
@@ -152,7 +152,7 @@ export class Lanes implements Confirmations {
   send(to: NodeId, realm: Uri, frame: Frame): boolean {
     const lane = this.#laneOf(to);
     if (lane === undefined) {
-      if (this.#saidTooEarly.size < MAX_SAID_TOO_EARLY && !this.#inbox.isGone(to)) this.#saidTooEarly.add(to);
+      if (this.#saidTooEarly.size < MAX_SAID_TOO_EARLY && !this.#receiver.isGone(to)) this.#saidTooEarly.add(to);
       return true;
     }
     let reason = this.#refusalOf(lane);
@@ -237,7 +237,7 @@ export class Lanes implements Confirmations {
 
   /** What arrived in this node's inbox. Never throws. */
   receive(message: Uint8Array): void {
-    this.#inbox.receive(message);
+    this.#receiver.receive(message);
   }
 
   get stats(): LaneStats {

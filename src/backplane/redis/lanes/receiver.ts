@@ -22,7 +22,7 @@ export interface InboxEvents extends Pick<BackplaneEvents, 'publication' | 'fram
   unknownSender(node: NodeId): void;
 }
 
-export interface InboxOptions {
+export interface ReceiverOptions {
   readonly node: NodeId;
   readonly counters: Pick<ClusterCounters, 'batches' | 'batchBytes' | 'itemsReceived' | 'laneGaps' | 'messagesIgnored'>;
   readonly lane: InboundLaneOptions;
@@ -35,14 +35,14 @@ export interface InboxOptions {
 const MAX_GONE = 4_096;
 
 /** Hears the other nodes. Anybody may write to its channel: what is not understood is counted and ignored. */
-export class Inbox {
-  readonly #options: InboxOptions;
+export class Receiver {
+  readonly #options: ReceiverOptions;
   readonly #reader: BatchReader;
   readonly #lanes = new Map<NodeId, InboundLane>();
   /** When each was heard last, and that was said. */
   readonly #gone = new Map<NodeId, number>();
 
-  constructor(options: InboxOptions) {
+  constructor(options: ReceiverOptions) {
     this.#options = options;
     this.#reader = new BatchReader(options.node);
   }

@@ -1,4 +1,4 @@
-export interface WholeClockOptions {
+export interface SuspendAwareClockOptions {
   /** Monotonic. Stands still while the machine is suspended, and perhaps while its hypervisor pauses it. */
   readonly monotonicMs: () => number;
   /** Of the day: set forward when the machine wakes, and whenever somebody sets it. */
@@ -12,13 +12,13 @@ const JUMP_MS = 250;
  * Monotonic milliseconds that go on while the machine sleeps: by how much the clock of the day has run ahead of the
  * monotonic one since the last look. Set forward by hand, it makes time pass too, which costs who asks a look too many.
  */
-export class WholeClock {
-  readonly #options: WholeClockOptions;
+export class SuspendAwareClock {
+  readonly #options: SuspendAwareClockOptions;
   #lastMs: number;
   #lastWallMs: number;
   #sleptMs = 0;
 
-  constructor(options: WholeClockOptions) {
+  constructor(options: SuspendAwareClockOptions) {
     this.#options = options;
     this.#lastMs = options.monotonicMs();
     this.#lastWallMs = options.wallMs();

@@ -1,4 +1,4 @@
-export interface GateOptions {
+export interface HoldOptions {
   /** Whether what comes may be heard now. */
   readonly isOpen: () => boolean;
   readonly hear: (channel: string, bytes: Uint8Array) => void;
@@ -18,8 +18,8 @@ export interface GateOptions {
  * dead: who wakes from a pause would otherwise act on what was said to somebody who is no more. And when a turn has heard
  * enough, so that what other nodes publish does not keep this node from its clients, its timers and its lease (G11).
  */
-export class Gate {
-  readonly #options: GateOptions;
+export class Hold {
+  readonly #options: HoldOptions;
   #held: (readonly [channel: string, bytes: Uint8Array])[] = [];
   #next = 0;
   #heldBytes = 0;
@@ -31,7 +31,7 @@ export class Gate {
     if (this.#options.isOpen()) this.release();
   };
 
-  constructor(options: GateOptions) {
+  constructor(options: HoldOptions) {
     this.#options = options;
   }
 

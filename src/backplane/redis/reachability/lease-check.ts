@@ -1,4 +1,4 @@
-export interface LeaseDoubtOptions {
+export interface LeaseCheckOptions {
   /** Renews the lease now; a renewal that was under way before does not count. */
   readonly renew: () => Promise<unknown>;
   /** The node lives. */
@@ -11,11 +11,11 @@ export interface LeaseDoubtOptions {
  * The time in which this node may have been declared dead and may be alive: its lease has run out by its own clock, and no
  * renewal has answered since. One renewal decides. Meanwhile nothing leaves, nothing is heard and nothing is lost (G4).
  */
-export class LeaseDoubt {
-  readonly #options: LeaseDoubtOptions;
+export class LeaseCheck {
+  readonly #options: LeaseCheckOptions;
   #isOpen = false;
 
-  constructor(options: LeaseDoubtOptions) {
+  constructor(options: LeaseCheckOptions) {
     this.#options = options;
   }
 

@@ -1,4 +1,4 @@
-export interface ReachOptions {
+export interface ReachabilityOptions {
   readonly after: (delayMs: number, action: () => void) => () => void;
   /** A shorter outage is not said to the node: what needs others is refused meanwhile, what is pending waits. */
   readonly downAfterMs: number;
@@ -16,8 +16,8 @@ export interface ReachOptions {
 }
 
 /** Whether this node can reach the others: lost at once, won back by a recovery that went through (G6). */
-export class Reach {
-  readonly #options: ReachOptions;
+export class Reachability {
+  readonly #options: ReachabilityOptions;
   #state: 'up' | 'cut_off' | 'recovering' | 'over' = 'up';
   /** A recovery opens the ways before it is through, and leaves them so when it fails. */
   #isCutOff = false;
@@ -27,7 +27,7 @@ export class Reach {
   #cancelDown: (() => void) | undefined;
   #cancelRetry: (() => void) | undefined;
 
-  constructor(options: ReachOptions) {
+  constructor(options: ReachabilityOptions) {
     this.#options = options;
   }
 

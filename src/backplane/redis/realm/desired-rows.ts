@@ -15,7 +15,7 @@ import {
 import type { Script } from '../ports.js';
 import { PresenceWrite } from './presence-write.js';
 import type { Pending } from './barriers.js';
-import type { RealmImage } from './snapshot.js';
+import type { RealmSnapshot } from './snapshot.js';
 import { calleeRest, type Member } from './rows.js';
 import {
   changeInterest,
@@ -29,7 +29,7 @@ import {
 import { Takeovers, type TakeoversOptions } from './takeovers.js';
 import { WriteQueue } from './write-queue.js';
 
-export interface OwnRowsOptions {
+export interface DesiredRowsOptions {
   readonly node: NodeId;
   readonly maxTopics: number;
   readonly timeoutMs: number;
@@ -59,8 +59,8 @@ const REPAIR_STEPS = 4;
 const REPAIR_CLAIMS = 64;
 
 /** What this node wants in one realm, and how it comes into the store. Memory decides; the store follows. */
-export class OwnRows {
-  readonly #options: OwnRowsOptions;
+export class DesiredRows {
+  readonly #options: DesiredRowsOptions;
   readonly #queue: WriteQueue<OwnWrite>;
   readonly #scene: WriteScene;
   readonly #takeovers: Takeovers;
@@ -76,7 +76,7 @@ export class OwnRows {
   /** Claims that met a store which had lost the realm. */
   #again: ClaimWrite[] = [];
 
-  constructor(options: OwnRowsOptions) {
+  constructor(options: DesiredRowsOptions) {
     this.#options = options;
     this.#queue = new WriteQueue(options.schedule);
     this.#takeovers = new Takeovers({
@@ -230,7 +230,7 @@ export class OwnRows {
   }
 
   /** Makes the store have what this node wants, and nothing else. Only while paused. */
-  async repair(image: RealmImage): Promise<void> {
+  async repair(image: RealmSnapshot): Promise<void> {
     const postponed = this.#postponed;
     this.#postponed = [];
     try {
@@ -359,7 +359,10 @@ export class OwnRows {
     );
   }
 
-  async #repairCallees({ procedures, ownProcedures }: RealmImage, postponed: readonly ReleaseWrite[]): Promise<void> {
+  async #repairCallees(
+    { procedures, ownProcedures }: RealmSnapshot,
+    postponed: readonly ReleaseWrite[],
+  ): Promise<void> {
     const stored = new Map<Member, Set<SessionId>>();
     const unwanted: (readonly [Member, SessionId?])[] = [];
     for (const [member, { callees }] of procedures) {

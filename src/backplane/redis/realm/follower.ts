@@ -2,7 +2,7 @@ import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
 import type { NodeId } from '../../../wamp/ids.js';
 import type { MembershipView } from './ports.js';
 import { MAX_CHANGE_BYTES, parseChange, type Change, type ChangeFlaw } from './changes.js';
-import type { RealmImage } from './snapshot.js';
+import type { RealmSnapshot } from './snapshot.js';
 import type { Keep, RealmMirror } from './mirror.js';
 
 export interface RealmFollowerOptions {
@@ -129,7 +129,7 @@ export class RealmFollower {
    * Takes over what was read since `begin` and the changes since, and follows. False: something was missed meanwhile, the
    * realm is to be read again.
    */
-  load(image: RealmImage, keep: Keep): boolean {
+  load(image: RealmSnapshot, keep: Keep): boolean {
     const buffer = this.#buffer;
     if (buffer === undefined) return false;
     this.#version = image.version;

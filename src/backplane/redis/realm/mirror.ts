@@ -4,7 +4,7 @@ import type { NodeId, SessionId, Uri } from '../../../wamp/ids.js';
 import { InterestMirror } from '../../interest-mirror.js';
 import { ProceduresMirror, type Placement } from './procedures-mirror.js';
 import type { ChangeBody } from './changes.js';
-import type { RealmImage, Wholeness } from './snapshot.js';
+import type { RealmSnapshot, Wholeness } from './snapshot.js';
 import type { MembershipView } from './ports.js';
 import { fromMember, toMember, type Member, type ProcedureRow } from './rows.js';
 
@@ -126,7 +126,7 @@ export class RealmMirror {
   }
 
   /** Takes over an image, then `replay`s the changes since; what differs from what was said is said at the end. */
-  load(image: RealmImage, keep: Keep, replay: () => void): void {
+  load(image: RealmSnapshot, keep: Keep, replay: () => void): void {
     const interestBefore = this.#interest;
     const keptBefore = new Map(this.#kept);
     const known = new Set([...this.#serving.keys(), ...this.#kept.keys(), ...interestBefore.nodes]);
@@ -280,7 +280,7 @@ export class RealmMirror {
     return wanted;
   }
 
-  #keepCallees(image: RealmImage, keep: Keep, keptBefore: ReadonlyMap<NodeId, Kept>): void {
+  #keepCallees(image: RealmSnapshot, keep: Keep, keptBefore: ReadonlyMap<NodeId, Kept>): void {
     let member: Member | undefined;
     let present = new Set<SessionId>();
     this.#procedures.forEachBefore((placement) => {

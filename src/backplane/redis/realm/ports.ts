@@ -37,7 +37,7 @@ export interface RealmEvents {
   doubted(realm: Uri, what: string): void;
 }
 
-export interface RealmDirectoryOptions {
+export interface RealmReplicaOptions {
   readonly realm: Uri;
   /** Printable ASCII without space, `"` and `\`. */
   readonly node: NodeId;

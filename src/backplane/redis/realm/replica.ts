@@ -5,14 +5,14 @@ import type { NodeId, RegistrationId, SessionId, Uri } from '../../../wamp/ids.j
 import type { MatchPolicy } from '../../../wamp/options.js';
 import { ErrorUri } from '../../../wamp/uris.js';
 import { BackplaneUnavailableError, UNREACHABLE_NOW } from '../../backplane.js';
-import { Coalesced } from '../coalesced.js';
+import { SingleFlight } from '../coalesced.js';
 import { KeepWatch } from './keep-watch.js';
-import { OwnRows } from './desired-rows.js';
+import { DesiredRows } from './desired-rows.js';
 import type { Pending } from './barriers.js';
 import { RealmFollower } from './follower.js';
-import { readRealm, type RealmImage } from './snapshot.js';
+import { readRealm, type RealmSnapshot } from './snapshot.js';
 import { RealmMirror } from './mirror.js';
-import type { RealmDirectoryOptions, RealmStats, ServedRealm } from './ports.js';
+import type { RealmReplicaOptions, RealmStats, ServedRealm } from './ports.js';
 import { isVersion, toMember } from './rows.js';
 import { enterRealm, markWhole, withdrawAll, type EnterReply, type RealmStep } from './scripts.js';
 import { RealmWaits } from './waits.js';
@@ -29,14 +29,14 @@ const ANY_VERSION = 0;
  * One realm as this node serves it: its mirror follows the realm's changes, its wishes are written, and whoever waits for
  * the others is told when they know. What was missed is read anew; what the store lost is written again.
  */
-export class RealmDirectory implements ServedRealm {
-  readonly #options: RealmDirectoryOptions;
+export class RealmReplica implements ServedRealm {
+  readonly #options: RealmReplicaOptions;
   readonly #mirror: RealmMirror;
   readonly #follower: RealmFollower;
-  readonly #own: OwnRows;
+  readonly #own: DesiredRows;
   readonly #waits: RealmWaits;
   readonly #keep: KeepWatch;
-  readonly #catchingUp = new Coalesced(() => this.#catchUp());
+  readonly #catchingUp = new SingleFlight(() => this.#catchUp());
   #state: 'fresh' | 'serving' | 'withdrawing' | 'over' = 'fresh';
   #isCutOff = false;
   /** The highest version heard of. */
@@ -52,7 +52,7 @@ export class RealmDirectory implements ServedRealm {
   #cancelRetry: (() => void) | undefined;
   #withdrawal: Deferred | undefined;
 
-  constructor(options: RealmDirectoryOptions) {
+  constructor(options: RealmReplicaOptions) {
     if (!/^[!-~]+$/.test(options.node) || /["\\]/.test(options.node))
       throw new Error(`a node cannot be named ${JSON.stringify(options.node)}`);
     this.#options = options;
@@ -69,7 +69,7 @@ export class RealmDirectory implements ServedRealm {
     });
     this.#waits = this.#makeWaits();
     this.#follower = this.#makeFollower();
-    this.#own = this.#makeOwnRows();
+    this.#own = this.#makeDesiredRows();
     this.#keep = this.#makeKeep();
   }
 
@@ -299,7 +299,7 @@ export class RealmDirectory implements ServedRealm {
   }
 
   /** Undefined: the store has lost data, and own rows are to be repaired. */
-  async #load(isRepair: boolean, begun?: Begun): Promise<RealmImage | undefined> {
+  async #load(isRepair: boolean, begun?: Begun): Promise<RealmSnapshot | undefined> {
     const { node, realm, store, keys, counters, membership, events } = this.#options;
     for (let attempt = 1; attempt <= MAX_LOADS; attempt++) {
       const isBegun = attempt === 1 && begun !== undefined;
@@ -329,7 +329,7 @@ export class RealmDirectory implements ServedRealm {
   }
 
   /** False: it is out of date already. */
-  #takeOver(image: RealmImage, isRepair: boolean): boolean {
+  #takeOver(image: RealmSnapshot, isRepair: boolean): boolean {
     const { node } = this.#options;
     const isWhole = this.#follower.load(image, {
       others: this.#hasStoreLost ? 'all' : this.#hasReconnected ? 'recent' : 'nothing',
@@ -434,10 +434,10 @@ export class RealmDirectory implements ServedRealm {
     });
   }
 
-  #makeOwnRows(): OwnRows {
+  #makeDesiredRows(): DesiredRows {
     const { node, realm, store, nowMs, schedule, limits, events } = this.#options;
     const derive = this.#options.derive ?? deriveId;
-    return new OwnRows({
+    return new DesiredRows({
       node,
       nowMs,
       schedule,

@@ -10,7 +10,7 @@ import { loadRealm, type LoadReply } from './scripts.js';
 export type Wholeness = 'whole' | 'loading';
 
 /** A realm as the store has it: of this version, with parts of later ones. */
-export interface RealmImage {
+export interface RealmSnapshot {
   readonly version: number;
   readonly nodes: ReadonlyMap<NodeId, Wholeness>;
   /** Of the other nodes. */
@@ -42,7 +42,7 @@ const NODE_ROW = /^(\d+) (whole|loading)\b/;
  * Reads version and nodes first: what changes while the rest is read has a later version. O(rows), in parts. All is asked for at
  * once: one round trip, when rows fit into one part each and no other nodes serve the realm than is supposed.
  */
-export async function readRealm(options: ReadRealmOptions): Promise<RealmImage> {
+export async function readRealm(options: ReadRealmOptions): Promise<RealmSnapshot> {
   const { store, keys, node, withOwn, counters } = options;
   const asking = options.head ?? store.run(loadRealm, keys);
   const supposed = new Set(options.supposed);

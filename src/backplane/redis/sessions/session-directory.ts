@@ -1,7 +1,7 @@
 import type { Identity } from '../../../routing/ports.js';
 import { isId, type NodeId, type SessionId, type Uri } from '../../../wamp/ids.js';
 import { BackplaneUnavailableError } from '../../backplane.js';
-import { Coalesced } from '../coalesced.js';
+import { SingleFlight } from '../coalesced.js';
 import type { SessionsKeys } from '../keys.js';
 import type { Store } from '../ports.js';
 import type { OwnSessions, SessionsDirectoryOptions } from '../realm/ports.js';
@@ -31,7 +31,7 @@ export class SessionsDirectory implements OwnSessions {
   readonly #options: SessionsDirectoryOptions;
   /** Entered, or about to be. */
   readonly #entered = new Map<SessionId, Entered>();
-  readonly #repairing = new Coalesced(() => this.#repair());
+  readonly #repairing = new SingleFlight(() => this.#repair());
   /** To be written at the end of the turn: the leaves, then the joins. */
   #joins = new Map<SessionId, Join>();
   #leaves = new Set<SessionId>();

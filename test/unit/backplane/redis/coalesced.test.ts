@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
-import { Coalesced } from '../../../../src/backplane/redis/coalesced.js';
+import { SingleFlight } from '../../../../src/backplane/redis/coalesced.js';
 
-function runs(): { coalesced: Coalesced<number>; started: () => number; end: (fails?: boolean) => Promise<void> } {
+function runs(): { coalesced: SingleFlight<number>; started: () => number; end: (fails?: boolean) => Promise<void> } {
   let count = 0;
   let settle: (fails: boolean) => void = () => undefined;
-  const coalesced = new Coalesced(() => {
+  const coalesced = new SingleFlight(() => {
     const number = ++count;
     return new Promise<number>((resolve, reject) => {
       settle = (fails) => (fails ? reject(new Error(`run ${number}`)) : resolve(number));

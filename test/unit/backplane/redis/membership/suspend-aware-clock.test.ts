@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { WholeClock } from '../../../../../src/backplane/redis/membership/suspend-aware-clock.js';
+import { SuspendAwareClock } from '../../../../../src/backplane/redis/membership/suspend-aware-clock.js';
 
 function scene() {
   const hands = { monotonicMs: 1_000, wallMs: 1_700_000_000_000 };
-  const clock = new WholeClock({ monotonicMs: () => hands.monotonicMs, wallMs: () => hands.wallMs });
+  const clock = new SuspendAwareClock({ monotonicMs: () => hands.monotonicMs, wallMs: () => hands.wallMs });
   const pass = (monotonicMs: number, wallMs: number): number => {
     hands.monotonicMs += monotonicMs;
     hands.wallMs += wallMs;
@@ -13,7 +13,7 @@ function scene() {
   return { clock, pass };
 }
 
-describe('WholeClock', () => {
+describe('SuspendAwareClock', () => {
   it('goes as the monotonic clock does', () => {
     const { clock, pass } = scene();
     expect(clock.nowMs()).toBe(1_000);

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { Gate } from '../../../../../src/backplane/redis/reachability/hold.js';
+import { Hold } from '../../../../../src/backplane/redis/reachability/hold.js';
 
 function scene(maxMessages = 10) {
   const heard: string[] = [];
   const state = { isOpen: true, nowMs: 0, costMs: 0 };
   const due: (() => void)[] = [];
-  const gate = new Gate({
+  const gate = new Hold({
     isOpen: () => state.isOpen,
     hear: (channel, bytes) => {
       heard.push(`${channel} ${bytes[0]}`);
@@ -21,7 +21,7 @@ function scene(maxMessages = 10) {
   return { gate, heard, state, endTurn };
 }
 
-describe('Gate', () => {
+describe('Hold', () => {
   it('holds back what comes while it is closed, and hears it first and in order afterwards', () => {
     const { gate, heard, state } = scene();
     gate.receive('a', Uint8Array.of(1));

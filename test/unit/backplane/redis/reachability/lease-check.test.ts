@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { LeaseDoubt } from '../../../../../src/backplane/redis/reachability/lease-check.js';
+import { LeaseCheck } from '../../../../../src/backplane/redis/reachability/lease-check.js';
 import { settled } from '../../../../support/lanes-under-test.js';
 
 function scene() {
   const said: string[] = [];
   const renewals: { succeed: () => void; fail: () => void }[] = [];
-  const doubt: LeaseDoubt = new LeaseDoubt({
+  const doubt: LeaseCheck = new LeaseCheck({
     renew: () =>
       new Promise((resolve, reject) => {
         renewals.push({ succeed: () => resolve('renewed'), fail: () => reject(new Error('away')) });
@@ -16,7 +16,7 @@ function scene() {
   return { doubt, said, renewals };
 }
 
-describe('LeaseDoubt', () => {
+describe('LeaseCheck', () => {
   it('lasts for one renewal, however often it is raised', async () => {
     const { doubt, said, renewals } = scene();
     expect(doubt.isOpen).toBe(false);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Reach } from '../../../../../src/backplane/redis/reachability/reachability.js';
+import { Reachability } from '../../../../../src/backplane/redis/reachability/reachability.js';
 
 interface Attempt {
   readonly isCurrent: () => boolean;
@@ -11,7 +11,7 @@ function scene() {
   const said: string[] = [];
   const attempts: Attempt[] = [];
   const timers: { delayMs: number; action: () => void; isCanceled: boolean }[] = [];
-  const reach = new Reach({
+  const reach = new Reachability({
     after: (delayMs, action) => {
       const timer = { delayMs, action, isCanceled: false };
       timers.push(timer);
@@ -41,7 +41,7 @@ function scene() {
   return { reach, said, attempts, fire, settle };
 }
 
-describe('Reach', () => {
+describe('Reachability', () => {
   it('says nothing of an outage that is over soon, but refuses meanwhile (G6)', async () => {
     const { reach, said, attempts, fire, settle } = scene();
     reach.lose();
