@@ -1,6 +1,8 @@
 // Layers of src/, lowest first: a folder may import only itself and what stands before it.
-const layers = ['wamp', 'codec', 'routing', 'transport', 'backplane', 'session', 'realm'];
+const layers = ['util', 'wamp', 'codec', 'routing', 'transport', 'backplane', 'session', 'realm'];
 const side = ['telemetry', 'config'];
+// They build and run a node, and may import every layer.
+const top = ['node', 'cli'];
 
 const upward = layers.map((layer, index) => ({
   name: `layer-${layer}`,
@@ -9,9 +11,43 @@ const upward = layers.map((layer, index) => ({
   from: { path: `^src/${layer}/` },
   to: {
     path: '^src/',
-    pathNot: `^src/(${[...layers.slice(0, index + 1), ...(index < 3 ? [] : ['telemetry'])].join('|')})/`,
+    pathNot: `^src/(${[...layers.slice(0, index + 1), ...(index < 4 ? [] : ['telemetry'])].join('|')})/`,
   },
 }));
+
+const downward = top.map((layer, index) => ({
+  name: `layer-${layer}`,
+  severity: 'error',
+  comment: `${layer} may import ${[...top.slice(0, index + 1)].join(', ')} and every layer below.`,
+  from: { path: `^src/${layer}/` },
+  to: { path: '^src/', pathNot: `^src/(${[...layers, ...side, ...top.slice(0, index + 1)].join('|')})/` },
+}));
+
+// Rooms of src/backplane, and what each may import there besides itself.
+const backplaneFiles = 'src/backplane/[^/]+$';
+const rooms = [
+  { room: 'wire', may: [backplaneFiles] },
+  { room: 'memory', may: [backplaneFiles] },
+  { room: 'redis', may: [backplaneFiles, 'src/backplane/wire/'] },
+].map(({ room, may }) => ({
+  name: `room-${room}`,
+  severity: 'error',
+  from: { path: `^src/backplane/${room}/` },
+  to: { path: '^src/backplane/', pathNot: `^(src/backplane/${room}/|${may.join('|')})` },
+}));
+
+// Rooms of src/backplane/redis: each imports itself, `ports`, `keys`, `scripts` and the layers below.
+const redisRooms = ['connection', 'scripts', 'lanes', 'membership', 'realm', 'sessions', 'reachability'].map(
+  (room) => ({
+    name: `room-redis-${room}`,
+    severity: 'error',
+    from: { path: `^src/backplane/redis/${room}/` },
+    to: {
+      path: '^src/backplane/redis/',
+      pathNot: `^src/backplane/redis/((${room}|scripts)/|(ports|keys)\\.ts$)`,
+    },
+  }),
+);
 
 const only = (name, packages, from) => ({
   name,
@@ -36,17 +72,20 @@ module.exports = {
       to: {},
     },
     ...upward,
+    ...downward,
+    ...rooms,
+    ...redisRooms,
     ...side.map((name) => ({
       name: `side-${name}`,
       severity: 'error',
       from: { path: `^src/${name}/` },
-      to: { path: '^src/', pathNot: `^src/(${name}|wamp)/` },
+      to: { path: '^src/', pathNot: `^src/(${name}|wamp|util)/` },
     })),
     {
       name: 'pure-layers',
       severity: 'error',
-      comment: 'wamp and routing import no package at all; codec only node:buffer (D2).',
-      from: { path: '^src/(wamp|routing)/' },
+      comment: 'util, wamp and routing import no package at all; codec only node:buffer (D2).',
+      from: { path: '^src/(util|wamp|routing)/' },
       to: { dependencyTypes: ['npm', 'core'] },
     },
     {

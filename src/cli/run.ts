@@ -12,7 +12,7 @@ import { adviceOn } from './advice.js';
 import { parseArguments, UsageError, type Command, type Sources } from './arguments.js';
 import { ExitCode } from './exit-code.js';
 import { HELP } from './help.js';
-import { version } from './version.js';
+import { version } from '../node/version.js';
 
 /** Where a command reads and writes. */
 export interface Surroundings {

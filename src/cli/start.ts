@@ -1,8 +1,8 @@
 import { performance } from 'node:perf_hooks';
 import { datesFlaw, type CertificateValidity } from '../config/key-pair.js';
 import type { Config } from '../config/schema.js';
-import { startNode, type RunningNode } from '../node.js';
-import { isOperational } from '../operational-error.js';
+import { startNode, type RunningNode } from '../node/node.js';
+import { isOperational } from '../node/operational-error.js';
 import { createCounters } from '../telemetry/counters.js';
 import { createLogger, type Logger } from '../telemetry/logger.js';
 import { standardError } from '../telemetry/standard-error.js';
@@ -10,7 +10,7 @@ import { watchDescriptors } from '../transport/descriptors.js';
 import { ExitCode } from './exit-code.js';
 import { greeting, greetingLine } from './greeting.js';
 import { firstSignal, ignoreSignals, inTime } from './signals.js';
-import { version } from './version.js';
+import { version } from '../node/version.js';
 
 /** A drain ends by itself at its deadline, with a farewell to all that are left: it must not be overtaken in that. */
 const DRAIN_GRACE_MS = 250;

@@ -2,7 +2,7 @@ import type { Session } from 'autobahn';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/load.js';
 import type { ConfigInput } from '../../src/config/schema.js';
-import { startNode, type RunningNode } from '../../src/node.js';
+import { startNode, type RunningNode } from '../../src/node/node.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { Code } from '../../src/wamp/codes.js';
 import { cleanups } from '../support/cluster.js';

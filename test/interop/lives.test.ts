@@ -3,7 +3,7 @@ import { BackplaneUnavailableError, type Backplane } from '../../src/backplane/b
 import { MemoryHub } from '../../src/backplane/memory/hub.js';
 import { parseConfig } from '../../src/config/load.js';
 import type { ConfigInput } from '../../src/config/schema.js';
-import { startNode, type NodeDependencies, type RunningNode } from '../../src/node.js';
+import { startNode, type NodeDependencies, type RunningNode } from '../../src/node/node.js';
 import { Code } from '../../src/wamp/codes.js';
 import type { NodeId } from '../../src/wamp/ids.js';
 import { CloseUri, ErrorUri } from '../../src/wamp/uris.js';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { MemoryHub } from '../../src/backplane/memory/hub.js';
 import { parseConfig } from '../../src/config/load.js';
-import { startNode } from '../../src/node.js';
+import { startNode } from '../../src/node/node.js';
 import type { NodeId } from '../../src/wamp/ids.js';
 import { cleanups } from '../support/cluster.js';
 import { RawClient } from '../support/raw-client.js';

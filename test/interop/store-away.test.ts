@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/load.js';
-import { startNode } from '../../src/node.js';
+import { startNode } from '../../src/node/node.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { cleanups } from '../support/cluster.js';
 import { until } from '../support/endings.js';

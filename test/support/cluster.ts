@@ -4,7 +4,7 @@ import type { Scheduler } from '../../src/backplane/memory/lane.js';
 import { MemoryHub } from '../../src/backplane/memory/hub.js';
 import type { ConfigInput } from '../../src/config/schema.js';
 import { parseConfig } from '../../src/config/load.js';
-import { startNode, type RunningNode } from '../../src/node.js';
+import { startNode, type RunningNode } from '../../src/node/node.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import type { NodeId } from '../../src/wamp/ids.js';
 import { sharedRedis } from './redis.js';

@@ -5,13 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { StoreAccess } from '../../src/backplane/redis/connection/client-options.js';
-import {
-  RedisConnections,
-  type ConnectionName,
-  type ConnectionsNotice,
-  type ConnectionsOptions,
-} from '../../src/backplane/redis/connection/connections.js';
-import type { Script } from '../../src/backplane/redis/ports.js';
+import { RedisConnections, type ConnectionsOptions } from '../../src/backplane/redis/connection/connections.js';
+import type { ConnectionName, Script, StoreNotice } from '../../src/backplane/redis/ports.js';
 import { loadScripts, type LoadedScripts } from '../../src/backplane/redis/scripts/loader.js';
 import { createClusterCounters } from '../../src/telemetry/cluster-counters.js';
 import type { NodeId } from '../../src/wamp/ids.js';
@@ -19,7 +14,7 @@ import type { NodeId } from '../../src/wamp/ids.js';
 /** Connections that write down what they say. */
 export class RecordedConnections {
   readonly counters = createClusterCounters();
-  readonly notices: ConnectionsNotice[] = [];
+  readonly notices: StoreNotice[] = [];
   readonly messages: (readonly [channel: string, text: string])[] = [];
   /** `connected`, `disconnected bus` … */
   readonly edges: string[] = [];

@@ -41,3 +41,15 @@ export interface Confirmations {
 
 /** A frame that certainly did not arrive: whoever waits for its answer is to be told. */
 export type Returned = (to: NodeId, realm: Uri, frame: Frame) => void;
+
+/** `bus` only publishes, so that no script delays a message; `directory` runs scripts; `subscriber` listens. */
+export type ConnectionName = 'bus' | 'directory' | 'subscriber';
+
+/** Something to log; secrets are left out. Repeated failures of one outage are said once. */
+export interface StoreNotice {
+  readonly level: 'info' | 'warn' | 'error';
+  readonly kind: 'connected' | 'lost' | 'attempt_failed' | 'unusable' | 'may_evict' | 'small_buffer' | 'command_failed';
+  readonly connection?: ConnectionName;
+  /** One sentence for people. */
+  readonly message: string;
+}

@@ -3,8 +3,8 @@ import { observe } from '../../../telemetry/counters.js';
 import type { NodeId } from '../../../wamp/ids.js';
 import { BackplaneUnavailableError } from '../../backplane.js';
 import type { StoreAccess } from './client-options.js';
-import type { Script, Store, Wire } from '../ports.js';
-import { ScriptOrder } from '../scripts/script-order.js';
+import type { ConnectionName, Script, Store, StoreNotice, Wire } from '../ports.js';
+import { ScriptOrder } from './script-order.js';
 import type { LoadedScript, LoadedScripts } from '../scripts/loader.js';
 import type { ServerInfo } from './server-info.js';
 import { CHECK_RIGHTS_FILE, checkRights, pubsubBufferBytes, type RightsScope } from './store-rights.js';
@@ -12,9 +12,6 @@ import type { StoreConnection } from './store-connection.js';
 import { isRefusal, needsReconnect, remedyFor, StoreReplyError, StoreUnusableError } from './store-errors.js';
 import { ReconnectingConnection } from './reconnecting-connection.js';
 import { Subscriptions } from './subscriptions.js';
-
-/** `bus` only publishes, so that no script delays a message; `directory` runs scripts; `subscriber` listens. */
-export type ConnectionName = 'bus' | 'directory' | 'subscriber';
 
 export interface ConnectionsEvents {
   /**
@@ -31,22 +28,13 @@ export interface ConnectionsEvents {
   disconnected(which: ConnectionName, cause: Error): void;
 }
 
-/** Something to log; secrets are left out. Repeated failures of one outage are said once. */
-export interface ConnectionsNotice {
-  readonly level: 'info' | 'warn' | 'error';
-  readonly kind: 'connected' | 'lost' | 'attempt_failed' | 'unusable' | 'may_evict' | 'small_buffer' | 'command_failed';
-  readonly connection?: ConnectionName;
-  /** One sentence for people. */
-  readonly message: string;
-}
-
 export interface ConnectionsOptions {
   readonly node: NodeId;
   readonly access: StoreAccess;
   readonly scripts: LoadedScripts;
   readonly counters: ClusterCounters;
   readonly events: ConnectionsEvents;
-  readonly log: (notice: ConnectionsNotice) => void;
+  readonly log: (notice: StoreNotice) => void;
   /** What rights are checked with; absent: they are not. */
   readonly scope?: RightsScope;
   /** Of what this node may have to publish at once, bytes; 0: it is not compared with what the store passes on. */
@@ -348,12 +336,7 @@ export class RedisConnections implements Store, Wire {
     this.#say('warn', 'may_evict', `Redis has maxmemory-policy ${evictionPolicy}: ${advice}`);
   }
 
-  #say(
-    level: ConnectionsNotice['level'],
-    kind: ConnectionsNotice['kind'],
-    message: string,
-    connection?: ConnectionName,
-  ): void {
+  #say(level: StoreNotice['level'], kind: StoreNotice['kind'], message: string, connection?: ConnectionName): void {
     this.#options.log({ level, kind, message, ...(connection && { connection }) });
   }
 }

@@ -2,7 +2,7 @@ import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
 import type { NodeId, Uri } from '../../../wamp/ids.js';
 import { BackplaneUnavailableError } from '../../backplane.js';
 import { Absences } from './absences.js';
-import { SingleFlight } from '../coalesced.js';
+import { SingleFlight } from '../../../util/single-flight.js';
 import { depart } from './departure.js';
 import type { Keys } from '../keys.js';
 import { LeaseClock } from './lease-clock.js';

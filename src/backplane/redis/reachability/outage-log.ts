@@ -2,7 +2,7 @@ import type { Logger } from '../../../telemetry/logger.js';
 import type { LogFields } from '../../../telemetry/log-events.js';
 import { RecurringLines } from '../../../telemetry/recurring-lines.js';
 import { BackplaneUnavailableError } from '../../backplane.js';
-import type { ConnectionsNotice } from '../connection/connections.js';
+import type { StoreNotice } from '../ports.js';
 
 export interface OutageLogOptions {
   readonly logger: Logger;
@@ -37,7 +37,7 @@ export class OutageLog {
   }
 
   /** What the connections to the store have to say. */
-  notice({ level, kind, message }: ConnectionsNotice): void {
+  notice({ level, kind, message }: StoreNotice): void {
     const { logger } = this.#options;
     const fields = { reason: kind, message };
     if (kind === 'lost') this.lost(message);

@@ -1,9 +1,9 @@
-import type { Claim, ClaimOutcome, Identity, Registration } from '../../../routing/ports.js';
+import type { Claim, ClaimOutcome, Registration } from '../../../routing/ports.js';
 import type { deriveId } from '../../../routing/derived-id.js';
 import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
 import type { NodeId, RegistrationId, SessionId, Uri } from '../../../wamp/ids.js';
 import type { MatchPolicy } from '../../../wamp/options.js';
-import type { RealmKeys, SessionsKeys } from '../keys.js';
+import type { RealmKeys } from '../keys.js';
 import type { Confirmations, Store } from '../ports.js';
 
 export interface MembershipView {
@@ -104,38 +104,4 @@ export interface ServedRealm {
   claim(claim: Claim): Promise<ClaimOutcome>;
   /** A claim that waits for its holder is given up. Rejects only when the realm is stopped before it was done. */
   release(registration: RegistrationId, callee: SessionId): Promise<void>;
-}
-
-export interface SessionsDirectoryOptions {
-  readonly node: NodeId;
-  readonly store: Store;
-  readonly keys: SessionsKeys;
-  readonly counters: ClusterCounters;
-  readonly after: (delayMs: number, action: () => void) => () => void;
-  /** Runs `flush` once, at the end of this turn of the event loop; asked at most once per turn. */
-  readonly schedule: (flush: () => void) => void;
-  readonly limits: { readonly maxSessionsPerStep: number; readonly retryMs: number };
-  readonly events: {
-    /** The store lost the session's row and its id has been given to another since. */
-    taken(realm: Uri, session: SessionId): void;
-    failed(operation: string, cause: unknown): void;
-  };
-}
-
-/** The sessions of this node, as the cluster knows them. */
-export interface OwnSessions {
-  readonly count: number;
-  /** False: the id is taken. Rejects with BackplaneUnavailableError: it is not entered. */
-  join(realm: Uri, identity: Identity): Promise<boolean>;
-  /** While cut off it takes effect on return. */
-  leave(session: SessionId): void;
-  /** All of the realm; O(sessions). */
-  leaveRealm(realm: Uri): void;
-  /** Writes at once what waits for the end of the turn. */
-  flush(): void;
-  cutOff(): void;
-  /** Makes the store agree with this node again. As ServedRealm.resync. */
-  resync(): Promise<void>;
-  /** Whoever waits is told. Idempotent. */
-  stop(): void;
 }

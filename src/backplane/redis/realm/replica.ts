@@ -5,7 +5,7 @@ import type { NodeId, RegistrationId, SessionId, Uri } from '../../../wamp/ids.j
 import type { MatchPolicy } from '../../../wamp/options.js';
 import { ErrorUri } from '../../../wamp/uris.js';
 import { BackplaneUnavailableError, UNREACHABLE_NOW } from '../../backplane.js';
-import { SingleFlight } from '../coalesced.js';
+import { SingleFlight } from '../../../util/single-flight.js';
 import { KeepWatch } from './keep-watch.js';
 import { DesiredRows } from './desired-rows.js';
 import type { Pending } from './barriers.js';

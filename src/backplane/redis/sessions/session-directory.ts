@@ -1,10 +1,10 @@
 import type { Identity } from '../../../routing/ports.js';
 import { isId, type NodeId, type SessionId, type Uri } from '../../../wamp/ids.js';
 import { BackplaneUnavailableError } from '../../backplane.js';
-import { SingleFlight } from '../coalesced.js';
+import { SingleFlight } from '../../../util/single-flight.js';
 import type { SessionsKeys } from '../keys.js';
 import type { Store } from '../ports.js';
-import type { OwnSessions, SessionsDirectoryOptions } from '../realm/ports.js';
+import type { OwnSessions, SessionsDirectoryOptions } from './ports.js';
 import { forgetSessions, joinSessions, leaveSessions } from './scripts.js';
 
 const FORGET_COUNT = 500;

@@ -1,4 +1,4 @@
-import type { Standing } from './backplane/backplane.js';
+import type { Standing } from '../backplane/backplane.js';
 
 /** What becomes of the clients of a node that may have been declared dead and has nobody to ask. ADR 24. */
 export type IsolatedPolicy = 'serve' | 'pause' | 'close';

@@ -1,4 +1,4 @@
-import { StoreReplyError } from '../connection/store-errors.js';
+import { StoreReplyError } from './store-errors.js';
 
 /** Something asked of the store. */
 interface Asked {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Standing } from '../../src/backplane/backplane.js';
-import { Isolation, type IsolatedPolicy } from '../../src/isolation.js';
+import type { Standing } from '../../../src/backplane/backplane.js';
+import { Isolation, type IsolatedPolicy } from '../../../src/node/isolation.js';
 
 function scene(policy: IsolatedPolicy) {
   const state: { standing: Standing } = { standing: 'certain' };

@@ -2,36 +2,36 @@ import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { BackplaneUnavailableError, type Backplane } from './backplane/backplane.js';
-import { version } from './cli/version.js';
-import { createCodecs } from './codec/codecs.js';
-import { maxMemoryBytes, maxTotalUnsentBytes } from './config/memory.js';
-import type { Config } from './config/schema.js';
+import { BackplaneUnavailableError, type Backplane } from '../backplane/backplane.js';
+import { version } from './version.js';
+import { createCodecs } from '../codec/codecs.js';
+import { maxMemoryBytes, maxTotalUnsentBytes } from '../config/memory.js';
+import type { Config } from '../config/schema.js';
 import { Isolation } from './isolation.js';
 import { anonymousRoles, configuredRealms, realmTemplate } from './realm-settings.js';
-import { systemChance } from './realm/chance.js';
-import { Delivery } from './realm/delivery.js';
-import { dismissSessions, drainSessions } from './realm/drain.js';
-import { Inbound } from './realm/inbound.js';
-import type { Realm, RealmSurroundings } from './realm/realm.js';
-import { Realms } from './realm/realms.js';
-import { TimerWheel } from './realm/timer-wheel.js';
-import { TurnClock } from './realm/turn-clock.js';
-import type { TurnMeter } from './routing/turn-meter.js';
-import { createAnonymous } from './session/auth/anonymous.js';
-import { createEndpoint, type EndpointDeps } from './session/endpoint.js';
-import { InboxTotal } from './session/inbox.js';
-import { TurnScheduler } from './session/turn-scheduler.js';
-import type { Counters } from './telemetry/counters.js';
-import type { Logger } from './telemetry/logger.js';
-import { RecurringLines } from './telemetry/recurring-lines.js';
-import type { Gauges } from './telemetry/metrics.js';
-import { pathsOf } from './transport/paths.js';
-import type { SiteOptions } from './transport/transport-options.js';
-import { UwsServer } from './transport/uws-server.js';
-import type { NodeId } from './wamp/ids.js';
+import { systemChance } from '../realm/chance.js';
+import { Delivery } from '../realm/delivery.js';
+import { dismissSessions, drainSessions } from '../realm/drain.js';
+import { Inbound } from '../realm/inbound.js';
+import type { Realm, RealmSurroundings } from '../realm/realm.js';
+import { Realms } from '../realm/realms.js';
+import { TimerWheel } from '../realm/timer-wheel.js';
+import { TurnClock } from '../realm/turn-clock.js';
+import type { TurnMeter } from '../routing/turn-meter.js';
+import { createAnonymous } from '../session/auth/anonymous.js';
+import { createEndpoint, type EndpointDeps } from '../session/endpoint.js';
+import { InboxTotal } from '../session/inbox.js';
+import { TurnScheduler } from '../session/turn-scheduler.js';
+import type { Counters } from '../telemetry/counters.js';
+import type { Logger } from '../telemetry/logger.js';
+import { RecurringLines } from '../telemetry/recurring-lines.js';
+import type { Gauges } from '../telemetry/metrics.js';
+import { pathsOf } from '../transport/paths.js';
+import type { SiteOptions } from '../transport/transport-options.js';
+import { UwsServer } from '../transport/uws-server.js';
+import type { NodeId } from '../wamp/ids.js';
 
-export interface NodeLifeOptions {
+export interface IncarnationOptions {
   readonly config: Config;
   /** Where clients connect; 0: any free one. */
   readonly port: number;
@@ -68,7 +68,7 @@ export class NodeStoppedError extends Error {
  * One life of a node under one NodeId: its backplane, realms, sessions and listener. Everything is made here once, started
  * in order and stopped in reverse. It does not come back: the next life is another object under another NodeId (G5).
  */
-export class NodeLife {
+export class Incarnation {
   readonly node: NodeId;
   readonly logger: Logger;
   readonly gauges: Gauges;
@@ -91,7 +91,7 @@ export class NodeLife {
   #starting: Promise<{ port: number }> | undefined;
   #stopped: Promise<void> | undefined;
 
-  constructor({ config, port, backplane, counters, logger, onFenced }: NodeLifeOptions) {
+  constructor({ config, port, backplane, counters, logger, onFenced }: IncarnationOptions) {
     this.#config = config;
     this.#backplane = backplane;
     this.#onFenced = onFenced;

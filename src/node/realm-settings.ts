@@ -1,11 +1,11 @@
-import type { Config, RealmConfig, RealmTemplateConfig } from './config/schema.js';
-import type { RealmSettings } from './realm/realm.js';
-import type { RealmTemplate } from './realm/realms.js';
-import type { ForceRule } from './routing/dealer/registrar.js';
-import { PatternIndex } from './routing/pattern-index.js';
-import type { RealmRules } from './session/ports.js';
-import { createStaticAuthorizer } from './session/static-authorizer.js';
-import type { Uri } from './wamp/ids.js';
+import type { Config, RealmConfig, RealmTemplateConfig } from '../config/schema.js';
+import type { RealmSettings } from '../realm/realm.js';
+import type { RealmTemplate } from '../realm/realms.js';
+import type { ForceRule } from '../routing/dealer/registrar.js';
+import { PatternIndex } from '../routing/pattern-index.js';
+import type { RealmRules } from '../session/ports.js';
+import { createStaticAuthorizer } from '../session/static-authorizer.js';
+import type { Uri } from '../wamp/ids.js';
 
 type Rules = Omit<RealmConfig, 'name'>;
 type Limits = Config['limits'];

@@ -1,18 +1,18 @@
 import { hostname } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BackplaneUnavailableError, type Backplane } from './backplane/backplane.js';
-import { createBackplane, type BackplaneSurroundings } from './backplane-settings.js';
-import { version } from './cli/version.js';
-import type { Config } from './config/schema.js';
-import { NodeLife, NodeStoppedError } from './node-life.js';
+import { BackplaneUnavailableError, type Backplane } from '../backplane/backplane.js';
+import { createBackplane, type BackplaneSurroundings } from './create-backplane.js';
+import { version } from './version.js';
+import type { Config } from '../config/schema.js';
+import { Incarnation, NodeStoppedError } from './incarnation.js';
 import { isOperational } from './operational-error.js';
-import { createClusterCounters, type ClusterCounters } from './telemetry/cluster-counters.js';
-import { createCounters, type Counters } from './telemetry/counters.js';
-import type { Logger } from './telemetry/logger.js';
-import { createMetrics, type Gauges, type Metrics } from './telemetry/metrics.js';
-import { pathsOf } from './transport/paths.js';
-import { OpsServer, type Readiness } from './transport/ops-server.js';
+import { createClusterCounters, type ClusterCounters } from '../telemetry/cluster-counters.js';
+import { createCounters, type Counters } from '../telemetry/counters.js';
+import type { Logger } from '../telemetry/logger.js';
+import { createMetrics, type Gauges, type Metrics } from '../telemetry/metrics.js';
+import { pathsOf } from '../transport/paths.js';
+import { OpsServer, type Readiness } from '../transport/ops-server.js';
 
 export interface NodeDependencies {
   readonly logger: Logger;
@@ -77,7 +77,7 @@ class Node implements RunningNode {
   readonly #ops: OpsServer | undefined;
   /** Ends the pauses between attempts. */
   readonly #leaving = new AbortController();
-  #life: NodeLife | undefined;
+  #life: Incarnation | undefined;
   /** Where clients connect: of the first life, and so of all. */
   #port: number;
   #addresses: RunningNode['addresses'] | undefined;
@@ -172,8 +172,8 @@ class Node implements RunningNode {
     }
   }
 
-  #makeLife(): NodeLife {
-    const life: NodeLife = new NodeLife({
+  #makeLife(): Incarnation {
+    const life: Incarnation = new Incarnation({
       config: this.#config,
       port: this.#port,
       backplane: this.#makeBackplane({
@@ -191,14 +191,14 @@ class Node implements RunningNode {
     return life;
   }
 
-  #fenced(life: NodeLife): void {
+  #fenced(life: Incarnation): void {
     life.logger.error({}, 'node.fenced');
     // A life that is beginning is given up by itself.
     if (this.#state === 'ready') this.#rejoining = this.#rejoin(life);
     else if (this.#state === 'draining') void life.dismiss();
   }
 
-  async #rejoin(life: NodeLife): Promise<void> {
+  async #rejoin(life: Incarnation): Promise<void> {
     this.#state = 'rejoining';
     await life.dismiss();
     if (this.#mustLeave()) return;

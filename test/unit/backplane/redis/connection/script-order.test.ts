@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { ScriptOrder } from '../../../../../src/backplane/redis/scripts/script-order.js';
+import { ScriptOrder } from '../../../../../src/backplane/redis/connection/script-order.js';
 import { StoreReplyError } from '../../../../../src/backplane/redis/connection/store-errors.js';
 
 /** Replies in the order asked, as a store gives them; `missing` has not the script. */

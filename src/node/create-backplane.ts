@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { Backplane } from './backplane/backplane.js';
-import { MemoryHub } from './backplane/memory/hub.js';
-import { RedisBackplane } from './backplane/redis/redis-backplane.js';
-import type { Config } from './config/schema.js';
-import type { ClusterCounters } from './telemetry/cluster-counters.js';
-import type { Logger } from './telemetry/logger.js';
-import type { NodeId } from './wamp/ids.js';
+import type { Backplane } from '../backplane/backplane.js';
+import { MemoryHub } from '../backplane/memory/hub.js';
+import { RedisBackplane } from '../backplane/redis/redis-backplane.js';
+import type { Config } from '../config/schema.js';
+import type { ClusterCounters } from '../telemetry/cluster-counters.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { NodeId } from '../wamp/ids.js';
 
 /** What a backplane is made from. */
 export interface BackplaneSurroundings {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { SingleFlight } from '../../../../src/backplane/redis/coalesced.js';
+import { SingleFlight } from '../../../src/util/single-flight.js';
 
 function runs(): { coalesced: SingleFlight<number>; started: () => number; end: (fails?: boolean) => Promise<void> } {
   let count = 0;
