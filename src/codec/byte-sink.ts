@@ -6,8 +6,9 @@ const OWN_FROM_BYTES = 16_384;
 const LOOP_BYTES = 48;
 
 /**
- * Grows one message after another out of slabs. A finished message is never touched again: slabs are not recycled, they
- * go when the last message in them goes. Writers call `reserve`, write into `bytes` at `pos`, and move `pos`.
+ * Grows one message after another out of slabs. What was written is never overwritten, neither a finished message nor what
+ * a growing one has left behind: slabs are not recycled, they go when the last message in them goes. Only `cut` and `drop`
+ * take bytes back. Writers call `reserve`, write into `bytes` at `pos`, and move `pos`.
  */
 export class ByteSink {
   bytes: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES);
@@ -77,7 +78,8 @@ export class ByteSink {
       this.bytes = Buffer.allocUnsafeSlow(SLAB_BYTES);
       this.#slab = this.bytes;
     } else {
-      if (old === this.#slab) this.#slabUsed = this.#start;
+      // What the message has written in the slab stays there: a batch may still copy it.
+      if (old === this.#slab) this.#slabUsed = this.pos;
       // Something large is mostly the payload, its size is known, and little follows; else growth is by doubling.
       this.bytes = Buffer.allocUnsafeSlow(count > OWN_FROM_BYTES ? needed + 64 : needed * 2);
     }

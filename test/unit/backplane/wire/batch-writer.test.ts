@@ -33,6 +33,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
+function sized(kind: 'both' | 'first' | 'second', size: number): Step {
+  return { kind, size };
+}
+
 function topicsOf(message: Uint8Array, node: typeof B): string[] {
   const items = itemsOf(message, node);
   if (typeof items === 'string') throw new Error(items);
@@ -103,7 +107,30 @@ describe('a batch writer', () => {
         finish(second, inSecond);
         for (const { message, node, topics } of finished) expect(topicsOf(message, node)).toEqual(topics);
       }),
-      { numRuns: 300 },
+      {
+        numRuns: 300,
+        // The first batch grows out of its slab, and the next one begins while the second still refers to the slab.
+        examples: [
+          [
+            [
+              sized('both', 8_028),
+              sized('both', 29_993),
+              sized('both', 5_956),
+              sized('first', 21_304),
+              { kind: 'split first' },
+            ],
+          ],
+          [
+            [
+              sized('both', 18_238),
+              sized('both', 20_766),
+              sized('first', 26_208),
+              { kind: 'finish first' },
+              sized('both', 0),
+            ],
+          ],
+        ],
+      },
     );
   });
 });
