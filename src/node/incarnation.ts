@@ -332,7 +332,7 @@ export class Incarnation {
 /** Pages of the votes demo, with the address they connect to. */
 function demoSite({ listen, realms }: Config): SiteOptions {
   return {
-    directory: fileURLToPath(new URL('./demo/public', import.meta.url)),
+    directory: fileURLToPath(new URL('../demo/public', import.meta.url)),
     made: { '/settings.json': JSON.stringify({ path: pathsOf(listen.path)[0], realm: realms[0]?.name ?? 'realm1' }) },
   };
 }
