@@ -26,7 +26,7 @@ export interface CodecLimits {
 
 /**
  * One serialization. Stateless; never throws on foreign bytes; costs O(bytes) and no decoding of the payload.
- * Spec: Basic Profile, "Serializers"; requirements 3.3, 3.6.
+ * Spec: Basic Profile, "Serializers"; rules 3.3, 3.6.
  */
 export interface Codec {
   readonly serializer: SerializerId;

@@ -21,7 +21,7 @@ const LEAVING = 'this node is shutting down: connect again';
 /**
  * Empties the realms of a node that is about to leave: no new calls come to its callees, then every session is sent
  * away, one with calls in flight only when they have ended; it may make no new ones from its turn on. Resolves when all
- * have gone or the deadline has passed. Spec: requirements 2.3; ADR 14.
+ * have gone or the deadline has passed. Spec: rules 2.3; ADR 14.
  */
 export async function drainSessions(realms: () => Iterable<Realm>, options: DrainOptions): Promise<void> {
   const { farewell, periodMs, deadlineMs, nowMs, wait } = options;

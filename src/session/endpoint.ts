@@ -51,7 +51,7 @@ export interface EndpointDeps {
 }
 
 /**
- * Requirements 2.1. `closed`: no session. `failed`: ABORT was sent or received, or the transport has gone; terminal.
+ * Rules 2.1. `closed`: no session. `failed`: ABORT was sent or received, or the transport has gone; terminal.
  * A client's GOODBYE is answered at once, so CLOSING takes no time.
  */
 type State = 'closed' | 'establishing' | 'authenticating' | 'established' | 'shutting_down' | 'failed';

@@ -34,7 +34,7 @@ export interface Session extends Peer {
    * (ADR 14). The realm's `remove` is called before it returns. Idempotent.
    */
   dismiss(): void;
-  /** Sends ABORT and drops the transport (requirements 2.4). The realm's `remove` is called before it returns. Idempotent. */
+  /** Sends ABORT and drops the transport (rules 2.4). The realm's `remove` is called before it returns. Idempotent. */
   abort(fault: Fault): void;
 }
 

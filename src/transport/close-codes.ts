@@ -5,7 +5,7 @@ interface Closing {
   readonly reason: string;
 }
 
-/** The WebSocket close frame for each cause. Spec: RFC 6455, "Defined Status Codes"; requirements 2.4. */
+/** The WebSocket close frame for each cause. Spec: RFC 6455, "Defined Status Codes"; rules 2.4. */
 export const CLOSE_FRAMES: Readonly<Record<CloseCause, Closing>> = {
   goodbye: { code: 1000, reason: 'goodbye' },
   goodbye_timeout: { code: 1000, reason: 'GOODBYE was not answered in time' },

@@ -5,7 +5,7 @@ import type { SerializerId } from '../wamp/payload.js';
 /** What a client asked for in the opening handshake. */
 export interface ConnectionTraits {
   readonly serializer: SerializerId;
-  /** Several messages per WebSocket message (requirements 3.4). */
+  /** Several messages per WebSocket message (rules 3.4). */
   readonly isBatched: boolean;
   /** For logs and limits; never empty. */
   readonly remoteAddress: string;

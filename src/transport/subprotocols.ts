@@ -6,7 +6,7 @@ export interface Subprotocol {
   readonly isBatched: boolean;
 }
 
-/** All sub-protocols for these serializers, in their order. Requirements 3.3. */
+/** All sub-protocols for these serializers, in their order. Rules 3.3. */
 export function subprotocolsOf(serializers: readonly SerializerId[]): Subprotocol[] {
   return serializers.flatMap((serializer) => [
     { name: `wamp.2.${serializer}`, serializer, isBatched: false },

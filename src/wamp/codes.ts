@@ -1,4 +1,4 @@
-/** Message type codes. Spec: Basic Profile, "Messages"; requirements 1.1. */
+/** Message type codes. Spec: Basic Profile, "Messages"; rules 1.1. */
 export const Code = {
   HELLO: 1,
   WELCOME: 2,

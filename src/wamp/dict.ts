@@ -21,7 +21,7 @@ export function isCount(value: unknown): value is number {
 
 /**
  * An id that this router gave out and a client says back. Serializers of JavaScript write numbers above 2^32 as
- * floats (requirements 3.6): there alone a float is taken for the integer it means (MSG-10). Undefined: no id.
+ * floats (rules 3.6): there alone a float is taken for the integer it means (MSG-10). Undefined: no id.
  */
 export function returnedId(value: unknown): number | undefined {
   if (isId(value)) return value;

@@ -13,7 +13,7 @@ export function fault(error: Uri, message: string): Fault {
   return { kind: 'fault', error, message };
 }
 
-/** A protocol violation: the session is aborted (requirements 2.4). */
+/** A protocol violation: the session is aborted (rules 2.4). */
 export function violation(message: string): Fault {
   return fault(ErrorUri.PROTOCOL_VIOLATION, message);
 }

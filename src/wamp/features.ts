@@ -1,4 +1,4 @@
-/** Feature keys a client can announce that change what this router does (requirements 6.0). */
+/** Feature keys a client can announce that change what this router does (rules 6.0). */
 export type FeatureKey =
   | 'call_canceling'
   | 'call_reroute'

@@ -70,7 +70,7 @@ export type Yield = readonly [code: typeof Code.YIELD, request: RequestId, optio
 export type RoutedMessage =
   Publish | Subscribe | Unsubscribe | Call | Cancel | Register | Unregister | Yield | InvocationError;
 
-/** Everything a client may send, after parsing (requirements 1.3). */
+/** Everything a client may send, after parsing (rules 1.3). */
 export type ClientMessage = Hello | ClientAbort | Authenticate | ClientGoodbye | RoutedMessage;
 
 /** Request types that an ERROR of ours can answer. */
@@ -121,7 +121,7 @@ export type Interrupt = readonly [code: typeof Code.INTERRUPT, request: RequestI
 /** Messages with application payload as their last element. */
 export type PayloadMessage = RouterError | Event | Result | Invocation;
 
-/** Everything this router sends (requirements 1.3). */
+/** Everything this router sends (rules 1.3). */
 export type RouterMessage =
   | Welcome
   | Challenge

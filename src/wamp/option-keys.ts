@@ -52,7 +52,7 @@ const PASSTHRU = {
 /** Keys that autobahn and its test vectors know beyond the specification. */
 const LINK = { forward_for: 'dicts', transaction_hash: 'string' } as const;
 
-/** Every key of requirements 1.4 that a client may send, by the dict it belongs to. */
+/** Every key of rules 1.4 that a client may send, by the dict it belongs to. */
 export const KnownKeys = {
   HELLO: keys({
     agent: 'string',

@@ -1,4 +1,4 @@
-/** Predefined error URIs this router sends or understands. Requirements 13. */
+/** Predefined error URIs this router sends or understands. Rules 13. */
 export const ErrorUri = {
   PROTOCOL_VIOLATION: 'wamp.error.protocol_violation',
   INVALID_URI: 'wamp.error.invalid_uri',

@@ -9,7 +9,7 @@ import { describeApart } from '../support/uneven-lanes.js';
 type Match = 'exact' | 'prefix' | 'wildcard';
 type Pattern = readonly [name: number, pattern: string, match: Match];
 
-/** The example of requirements 6.7, as it stands in the specification. */
+/** The example of rules 6.7, as it stands in the specification. */
 const TABLE: readonly Pattern[] = [
   [1, 'a1.b2.c3.d4.e55', 'exact'],
   [2, 'a1.b2.c3', 'prefix'],

@@ -5,7 +5,7 @@ import type { Message, RawClient } from './raw-client.js';
 
 const DEADLINE_MS = 60_000;
 
-/** The next message is ABORT, it is the last, and the transport closes. Gives Details.message (requirements 2.4). */
+/** The next message is ABORT, it is the last, and the transport closes. Gives Details.message (rules 2.4). */
 export async function expectAbort(
   client: RawClient,
   reason: string = ErrorUri.PROTOCOL_VIOLATION,

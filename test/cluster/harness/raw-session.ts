@@ -258,7 +258,7 @@ export class RawSession {
     if (request === 0) {
       const { registration } = details as { registration: number };
       const record = this.#registrations.get(registration);
-      if (record === undefined) this.#odd('DLR-17', `lost registration ${registration}, which it does not hold`);
+      if (record === undefined) this.#odd('REV-1', `lost registration ${registration}, which it does not hold`);
       else this.#journal.givenUp(record);
       this.#registrations.delete(registration);
       return;

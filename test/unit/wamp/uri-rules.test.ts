@@ -6,7 +6,7 @@ import { checkUri, isReserved, type UriRules } from '../../../src/wamp/uri-rules
 const rules: UriRules = { uriCheck: 'loose', maxUriBytes: 1_024, maxUriComponents: 64 };
 const strict: UriRules = { ...rules, uriCheck: 'strict' };
 
-/** The table of requirements 3.2, with the white space that `\s` means in Python besides. */
+/** The table of rules 3.2, with the white space that `\s` means in Python besides. */
 const LOOSE: Record<MatchPolicy, RegExp> = {
   exact: /^([^\s\x1c-\x1f\x85\u180e.#]+\.)*([^\s\x1c-\x1f\x85\u180e.#]+)$/,
   prefix: /^([^\s\x1c-\x1f\x85\u180e.#]+\.)*([^\s\x1c-\x1f\x85\u180e.#]*)$/,
