@@ -1,4 +1,5 @@
-import { type LaneLimits, Lanes, type Speech } from '../../src/backplane/redis/lanes/lanes.js';
+import { Lanes } from '../../src/backplane/redis/lanes/lanes.js';
+import type { LaneLimits, Speech } from '../../src/backplane/redis/lanes/ports.js';
 import type { Frame } from '../../src/routing/frames.js';
 import { createClusterCounters } from '../../src/telemetry/cluster-counters.js';
 import type { NodeId, Uri } from '../../src/wamp/ids.js';

@@ -1,7 +1,7 @@
 import type { ClusterCounters } from '../../telemetry/cluster-counters.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { StoreAccess } from './connection/client-options.js';
-import type { LaneLimits } from './lanes/lanes.js';
+import type { LaneLimits } from './lanes/ports.js';
 import type { Wire } from './ports.js';
 
 export interface ClusterTimings {

@@ -18,7 +18,7 @@ import {
 } from '../backplane.js';
 import { after, within } from './bounded.js';
 import { clusterGauges } from './gauges.js';
-import type { Speech } from './lanes/lanes.js';
+import type { Speech } from './lanes/ports.js';
 import { makeParts, type Parts } from './assemble.js';
 import type { RedisBackplaneOptions } from './options.js';
 

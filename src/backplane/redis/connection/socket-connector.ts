@@ -1,17 +1,19 @@
 import { connect as connectPlain, isIP, type Socket } from 'node:net';
 import { checkServerIdentity, connect as connectTls, type ConnectionOptions } from 'node:tls';
-import { AbstractConnector } from 'ioredis';
-import type { ClientOptions } from './client-options.js';
+import { AbstractConnector, type RedisOptions } from 'ioredis';
+
+/** Settings of a connection that its socket depends on. */
+type SocketOptions = Pick<RedisOptions, 'host' | 'port' | 'path' | 'tls' | 'disconnectTimeout'>;
 
 /**
  * Opens the socket of one connection, for ioredis, which asks for a class of its own kind. Its own connector listens to
  * the first error of a socket only; TLS reports a second one after a certificate was refused, and that ended the process.
  */
 export class SocketConnector extends AbstractConnector {
-  readonly #options: ClientOptions;
+  readonly #options: SocketOptions;
 
   constructor(options: unknown) {
-    const known = options as ClientOptions;
+    const known = options as SocketOptions;
     super(known.disconnectTimeout ?? 0);
     this.#options = known;
   }

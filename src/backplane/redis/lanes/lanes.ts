@@ -1,6 +1,5 @@
 import type { Frame } from '../../../routing/frames.js';
 import type { Publication } from '../../../routing/ports.js';
-import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
 import { observe } from '../../../telemetry/counters.js';
 import type { NodeId, Uri } from '../../../wamp/ids.js';
 import { BackplaneUnavailableError, MessageTooLargeError } from '../../backplane.js';
@@ -8,51 +7,10 @@ import { encodeGone } from '../../wire/batch-writer.js';
 import { FORMAT_VERSION, kindOfFrame } from '../../wire/format.js';
 import { ItemWriter } from '../../wire/item-writer.js';
 import { type Batch, Settlement } from './batch.js';
-import type { InboundLaneOptions } from './inbound-lane.js';
-import { Receiver, type InboxEvents } from './receiver.js';
+import { Receiver } from './receiver.js';
 import { OutboundLane, type Sealed } from './outbound-lane.js';
-import type { Confirmations, Returned, Wire } from '../ports.js';
-
-export interface LaneLimits {
-  /** A batch is closed before the item that would make it larger; one item alone may be. */
-  readonly maxBatchBytes: number;
-  readonly maxItemsPerBatch: number;
-  /** Of publications and frames, in all lanes, that have no receipt yet: beyond it they are refused. */
-  readonly maxUnacknowledgedBytes: number;
-}
-
-/** What comes of the lanes. Called one at a time, never inside a call of whoever speaks; must not throw. */
-export interface LaneEvents extends Omit<InboxEvents, 'goneSender'> {
-  /** Nobody listened; until `reachable` nothing more is taken for the node. */
-  unreachable(node: NodeId): void;
-  reachable(node: NodeId): void;
-  returned: Returned;
-}
-
-/** What becomes of what is to leave. `later`: it waits in its lane, within `maxUnacknowledgedBytes`, until a flush that may. */
-export type Speech = 'now' | 'later' | 'never';
-
-export interface LanesOptions {
-  readonly node: NodeId;
-  readonly channelOf: (node: NodeId) => string;
-  readonly wire: Wire;
-  /** Runs the flush once, at the end of this turn of the event loop. */
-  readonly scheduleFlush: (flush: () => void) => void;
-  /** Asked right before anything leaves: a process that slept past its lease must not speak before it knows. */
-  readonly speech?: () => Speech;
-  readonly counters: ClusterCounters;
-  readonly limits: LaneLimits;
-  /** Of one publication or frame: the store passes no larger one on. May change with the connection. */
-  readonly maxItemBytes?: () => number;
-  readonly inbound: InboundLaneOptions;
-  readonly events: LaneEvents;
-}
-
-export interface LaneStats {
-  readonly unacknowledgedBytes: number;
-  readonly openPeers: number;
-  readonly unreachablePeers: number;
-}
+import type { Confirmations } from '../ports.js';
+import type { LanesOptions, LaneStats, Speech } from './ports.js';
 
 type Refusal = 'cut_off' | 'unreachable' | 'lane_full' | 'format' | 'too_large';
 

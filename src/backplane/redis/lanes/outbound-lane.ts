@@ -4,7 +4,7 @@ import type { NodeId, Uri } from '../../../wamp/ids.js';
 import { BatchWriter } from '../../wire/batch-writer.js';
 import type { ItemWriter } from '../../wire/item-writer.js';
 import { Batch } from './batch.js';
-import type { LaneLimits } from './lanes.js';
+import type { LaneLimits } from './ports.js';
 
 /** A message ready to leave. */
 export interface Sealed {

@@ -1,26 +1,10 @@
 import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
-import type { NodeId, Uri } from '../../../wamp/ids.js';
+import type { NodeId } from '../../../wamp/ids.js';
 import { unreachable } from '../../../wamp/unreachable.js';
-import type { BackplaneEvents } from '../../backplane.js';
 import { BatchReader } from '../../wire/batch-reader.js';
 import { kindOfFrame, type LaneItem } from '../../wire/format.js';
 import { InboundLane, type InboundLaneOptions, type Place } from './inbound-lane.js';
-
-/** What is heard. Called one at a time, never inside a call of whoever speaks; must not throw. */
-export interface InboxEvents extends Pick<BackplaneEvents, 'publication' | 'frame' | 'gap'> {
-  /** `from` has every change of the realm up to the version. */
-  confirmed(from: NodeId, realm: Uri, version: number): void;
-  /** `from` wants to hear `confirm` once this node has the version. */
-  asked(from: NodeId, realm: Uri, version: number): void;
-  /** This node has heard itself: `encodeProbe`. */
-  probe(number: number): void;
-  /** A node that was closed speaks, perhaps unaware of that. Not more often than `confirmMs`. */
-  goneSender(node: NodeId): void;
-  /** Another node says that this one was declared dead. Anybody may say so, as often as it likes. */
-  denied(by: NodeId): void;
-  /** A node speaks that is not open and was not closed. As often as it speaks. */
-  unknownSender(node: NodeId): void;
-}
+import type { InboxEvents } from './ports.js';
 
 export interface ReceiverOptions {
   readonly node: NodeId;
