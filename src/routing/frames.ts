@@ -2,7 +2,7 @@ import type { NodeId, RegistrationId, SessionId, Uri } from '../wamp/ids.js';
 import type { CancelMode, Passthru } from '../wamp/options.js';
 import type { Payload } from '../wamp/payload.js';
 import { ErrorUri } from '../wamp/uris.js';
-import type { Identity } from './ports.js';
+import type { Identity } from './peer.js';
 
 /**
  * Names a call between the two halves of the dealer: the caller's node and that node's running number for it.

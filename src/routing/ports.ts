@@ -1,22 +1,10 @@
 import type { Fault } from '../wamp/faults.js';
-import type { Features } from '../wamp/features.js';
 import type { NodeId, PublicationId, RegistrationId, SessionId, SubscriptionId, Uri } from '../wamp/ids.js';
 import type { RouterMessage } from '../wamp/messages.js';
 import type { AudienceLists, InvocationPolicy, MatchPolicy, Passthru } from '../wamp/options.js';
 import type { Payload } from '../wamp/payload.js';
 import type { Frame } from './frames.js';
-
-/** Who a session is. */
-export interface Identity {
-  readonly session: SessionId;
-  readonly authid: string;
-  readonly authrole: string;
-}
-
-/** A session of this node as routing sees it. Compared by identity: the same object for the life of the session. */
-export interface Peer extends Identity {
-  readonly features: Features;
-}
+import type { Identity, Peer } from './peer.js';
 
 /** One accepted PUBLISH, the same on every node it reaches. */
 export interface Publication {

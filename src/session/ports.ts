@@ -1,5 +1,5 @@
 import type { SharedBody } from '../codec/shared-body.js';
-import type { Peer } from '../routing/ports.js';
+import type { Peer } from '../routing/peer.js';
 import type { CloseCause } from '../transport/connection.js';
 import type { Fault } from '../wamp/faults.js';
 import type { SessionId, Uri } from '../wamp/ids.js';

@@ -1,6 +1,6 @@
 import { NO_PAYLOAD } from '../../src/codec/payload.js';
 import { Broker } from '../../src/routing/broker/broker.js';
-import type { Peer } from '../../src/routing/ports.js';
+import type { Peer } from '../../src/routing/peer.js';
 import { Code } from '../../src/wamp/codes.js';
 import type { RequestId, SubscriptionId } from '../../src/wamp/ids.js';
 import type { Publish, RouterMessage, Subscribe, Unsubscribe } from '../../src/wamp/messages.js';

@@ -4,12 +4,12 @@ import type {
   Claim,
   ClaimOutcome,
   Outlet,
-  Peer,
   Publication,
   RoutingCount,
   Subscription,
   Surroundings,
 } from '../../src/routing/ports.js';
+import type { Peer } from '../../src/routing/peer.js';
 import type { Fault } from '../../src/wamp/faults.js';
 import type { NodeId, PublicationId, RegistrationId, SessionId, SubscriptionId, Uri } from '../../src/wamp/ids.js';
 import type { RouterMessage } from '../../src/wamp/messages.js';

@@ -1,5 +1,6 @@
 import { deriveId } from '../../routing/derived-id.js';
-import type { Claim, ClaimOutcome, Identity, Registration } from '../../routing/ports.js';
+import type { Claim, ClaimOutcome, Registration } from '../../routing/ports.js';
+import type { Identity } from '../../routing/peer.js';
 import { allCallees } from '../../routing/successors.js';
 import type { NodeId, RegistrationId, SessionId, Uri } from '../../wamp/ids.js';
 import type { MatchPolicy } from '../../wamp/options.js';

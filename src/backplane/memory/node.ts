@@ -1,5 +1,6 @@
 import type { Frame } from '../../routing/frames.js';
-import type { Claim, ClaimOutcome, Identity, Publication, Registration } from '../../routing/ports.js';
+import type { Claim, ClaimOutcome, Publication, Registration } from '../../routing/ports.js';
+import type { Identity } from '../../routing/peer.js';
 import { allCallees, NOBODY, withSuccessors } from '../../routing/successors.js';
 import { fault } from '../../wamp/faults.js';
 import type { NodeId, RegistrationId, SessionId, Uri } from '../../wamp/ids.js';

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import type { Frame } from '../../routing/frames.js';
-import type { Claim, ClaimOutcome, Identity, Publication } from '../../routing/ports.js';
+import type { Claim, ClaimOutcome, Publication } from '../../routing/ports.js';
+import type { Identity } from '../../routing/peer.js';
 import type { ClusterGauges } from '../../telemetry/cluster-gauges.js';
 import { fault } from '../../wamp/faults.js';
 import type { NodeId, RegistrationId, SessionId, Uri } from '../../wamp/ids.js';

@@ -1,6 +1,7 @@
 import { NO_PAYLOAD } from '../../codec/payload.js';
 import type { CallKey, FailureFrame, Frame, InvokeFrame } from '../../routing/frames.js';
-import type { Identity, Publication } from '../../routing/ports.js';
+import type { Publication } from '../../routing/ports.js';
+import type { Identity } from '../../routing/peer.js';
 import type { NodeId, PublicationId, RegistrationId, SessionId, Uri } from '../../wamp/ids.js';
 import type { CancelMode } from '../../wamp/options.js';
 import type { Payload, SerializerId } from '../../wamp/payload.js';

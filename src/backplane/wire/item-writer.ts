@@ -1,7 +1,8 @@
 import type { ByteSink } from '../../codec/byte-sink.js';
 import { appendPayload } from '../../codec/payload.js';
 import type { CallKey, Frame } from '../../routing/frames.js';
-import type { Identity, Publication } from '../../routing/ports.js';
+import type { Publication } from '../../routing/ports.js';
+import type { Identity } from '../../routing/peer.js';
 import type { NodeId, Uri } from '../../wamp/ids.js';
 import type { AudienceLists, Passthru } from '../../wamp/options.js';
 import type { Payload } from '../../wamp/payload.js';

@@ -1,4 +1,5 @@
-import type { Peer, Publication, Subscription } from '../ports.js';
+import type { Publication, Subscription } from '../ports.js';
+import type { Peer } from '../peer.js';
 import { NO_DETAILS, type AudienceLists, type Dict } from '../../wamp/options.js';
 
 /** Nobody is left out, not even the publisher: `admits` need not be asked. */

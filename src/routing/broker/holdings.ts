@@ -1,4 +1,4 @@
-import type { Peer } from '../ports.js';
+import type { Peer } from '../peer.js';
 import type { SharedSubscription } from './shared-subscription.js';
 
 /** The position of a session whose SUBSCRIBE has not been answered. */

@@ -1,4 +1,5 @@
-import type { Peer, Publication } from '../ports.js';
+import type { Publication } from '../ports.js';
+import type { Peer } from '../peer.js';
 import type { SharedSubscription } from './shared-subscription.js';
 
 /** What one session may have waiting. One message it always may, however large. */

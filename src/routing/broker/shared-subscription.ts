@@ -1,6 +1,7 @@
 import type { RequestId, SubscriptionId, Uri } from '../../wamp/ids.js';
 import type { MatchPolicy } from '../../wamp/options.js';
-import type { Peer, Subscription } from '../ports.js';
+import type { Subscription } from '../ports.js';
+import type { Peer } from '../peer.js';
 
 /** One (topic, match) with all its sessions, sharing one id so that an event is encoded once (BRK-3, PBS-4). */
 export class SharedSubscription<P extends Peer> implements Subscription<P> {

@@ -3,7 +3,8 @@ import type { MatchPolicy } from '../../wamp/options.js';
 import { deriveId } from '../derived-id.js';
 import { NumberTable, type Spread } from '../number-table.js';
 import { PatternIndex } from '../pattern-index.js';
-import type { Peer, Publication } from '../ports.js';
+import type { Publication } from '../ports.js';
+import type { Peer } from '../peer.js';
 import { Holdings, WAITING } from './holdings.js';
 import { SharedSubscription } from './shared-subscription.js';
 

@@ -1,6 +1,7 @@
 import type { RequestId } from '../../wamp/ids.js';
 import { NumberTable, type Spread } from '../number-table.js';
-import type { Outlet, Peer } from '../ports.js';
+import type { Outlet } from '../ports.js';
+import type { Peer } from '../peer.js';
 import type { CalleeState, Invocation, LocalRegistration } from './callees.js';
 
 export interface AbandonedLimits {

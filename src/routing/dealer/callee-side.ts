@@ -16,7 +16,8 @@ import {
   type FailureFrame,
   type InvokeFrame,
 } from '../frames.js';
-import type { Outlet, Peer } from '../ports.js';
+import type { Outlet } from '../ports.js';
+import type { Peer } from '../peer.js';
 import { AbandonedInvocations, type AbandonedLimit, type AbandonedLimits } from './abandoned-invocations.js';
 import type { Callees, CalleeState, Invocation, LocalRegistration, UndecidedClaim } from './callees.js';
 import { invocationDetails, withProgress } from './details.js';

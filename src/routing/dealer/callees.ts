@@ -1,7 +1,7 @@
 import type { RegistrationId, RequestId, SessionId, Uri } from '../../wamp/ids.js';
 import type { Dict, MatchPolicy } from '../../wamp/options.js';
 import type { CallKey } from '../frames.js';
-import type { Peer } from '../ports.js';
+import type { Peer } from '../peer.js';
 import { NumberTable, type Spread } from '../number-table.js';
 
 /** A registration that a session of this node holds. */

@@ -4,7 +4,8 @@ import type { Uri } from '../../wamp/ids.js';
 import type { Call } from '../../wamp/messages.js';
 import type { Passthru } from '../../wamp/options.js';
 import { ErrorUri } from '../../wamp/uris.js';
-import type { Outlet, Peer } from '../ports.js';
+import type { Outlet } from '../ports.js';
+import type { Peer } from '../peer.js';
 import type { PendingCall } from './pending-calls.js';
 import type { WaitingLimits } from './waiting-calls.js';
 

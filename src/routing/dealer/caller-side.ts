@@ -7,7 +7,8 @@ import { unreachable } from '../../wamp/unreachable.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import { errorReply } from '../error-reply.js';
 import type { FailureFrame, InvokeFrame, ResultFrame } from '../frames.js';
-import type { CallOutcome, Outlet, Peer, Surroundings } from '../ports.js';
+import type { CallOutcome, Outlet, Surroundings } from '../ports.js';
+import type { Peer } from '../peer.js';
 import {
   acceptsPassthru,
   ALL_BUSY,

@@ -4,7 +4,8 @@ import type { Call, Cancel, InvocationError, Register, Unregister, Yield } from 
 import type { TimeUnit } from '../../wamp/options.js';
 import { unreachable } from '../../wamp/unreachable.js';
 import type { Frame } from '../frames.js';
-import type { Outlet, Peer, Registration, Surroundings } from '../ports.js';
+import type { Outlet, Registration, Surroundings } from '../ports.js';
+import type { Peer } from '../peer.js';
 import type { AbandonedLimit, AbandonedLimits } from './abandoned-invocations.js';
 import { CalleeSide } from './callee-side.js';
 import { Callees, type LocalRegistration } from './callees.js';

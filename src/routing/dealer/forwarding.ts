@@ -1,7 +1,8 @@
 import type { Fault } from '../../wamp/faults.js';
 import type { NodeId, SessionId, Uri } from '../../wamp/ids.js';
 import { NOT_YET, NOT_YET_TAKEN, type InvokeFrame } from '../frames.js';
-import type { Callee, Outlet, Peer, Surroundings } from '../ports.js';
+import type { Callee, Outlet, Surroundings } from '../ports.js';
+import type { Peer } from '../peer.js';
 import { chooseCallee, type Search } from './invocation-policy.js';
 import { PassedOver, type Reason } from './passed-over.js';
 import type { CallTimeout, PendingCall, PendingCalls } from './pending-calls.js';

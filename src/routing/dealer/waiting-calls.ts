@@ -1,6 +1,6 @@
 import type { Uri } from '../../wamp/ids.js';
 import type { Call } from '../../wamp/messages.js';
-import type { Peer } from '../ports.js';
+import type { Peer } from '../peer.js';
 import type { Callees } from './callees.js';
 import type { OpenClaim, OpenClaims } from './open-claims.js';
 import type { PendingCall } from './pending-calls.js';

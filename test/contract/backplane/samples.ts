@@ -1,6 +1,7 @@
 import { deriveId } from '../../../src/routing/derived-id.js';
 import type { CancelFrame, Frame } from '../../../src/routing/frames.js';
-import type { Claim, Identity, Publication } from '../../../src/routing/ports.js';
+import type { Claim, Publication } from '../../../src/routing/ports.js';
+import type { Identity } from '../../../src/routing/peer.js';
 import type { NodeId, PublicationId, RegistrationId, SessionId, Uri } from '../../../src/wamp/ids.js';
 import { ListedIds } from '../../../src/wamp/session-ids.js';
 import type { Payload } from '../../../src/wamp/payload.js';

@@ -1,4 +1,4 @@
-import type { Identity } from '../../../routing/ports.js';
+import type { Identity } from '../../../routing/peer.js';
 import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
 import type { NodeId, SessionId, Uri } from '../../../wamp/ids.js';
 import type { SessionsKeys } from '../keys.js';

@@ -1,4 +1,4 @@
-import type { Identity } from '../../../routing/ports.js';
+import type { Identity } from '../../../routing/peer.js';
 import { isId, type NodeId, type SessionId, type Uri } from '../../../wamp/ids.js';
 import { BackplaneUnavailableError } from '../../backplane.js';
 import { SingleFlight } from '../../../util/single-flight.js';

@@ -9,7 +9,8 @@ import {
 } from '../../../../src/backplane/wire/format.js';
 import { NO_PAYLOAD, rawPayload } from '../../../../src/codec/payload.js';
 import type { Frame } from '../../../../src/routing/frames.js';
-import type { Identity, Publication } from '../../../../src/routing/ports.js';
+import type { Publication } from '../../../../src/routing/ports.js';
+import type { Identity } from '../../../../src/routing/peer.js';
 import type { NodeId, PublicationId, RegistrationId, SessionId } from '../../../../src/wamp/ids.js';
 import { FloatOnWire } from '../../../../src/wamp/float-on-wire.js';
 import type { AudienceLists, Passthru } from '../../../../src/wamp/options.js';

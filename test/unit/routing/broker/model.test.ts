@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { admits } from '../../../../src/routing/broker/audience.js';
 import { SharedSubscription } from '../../../../src/routing/broker/shared-subscription.js';
 import { deriveId } from '../../../../src/routing/derived-id.js';
-import type { Peer } from '../../../../src/routing/ports.js';
+import type { Peer } from '../../../../src/routing/peer.js';
 import { Code } from '../../../../src/wamp/codes.js';
 import { fault } from '../../../../src/wamp/faults.js';
 import type { MatchPolicy } from '../../../../src/wamp/options.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { deriveId } from '../../../../src/routing/derived-id.js';
-import type { Peer } from '../../../../src/routing/ports.js';
+import type { Peer } from '../../../../src/routing/peer.js';
 import { Code } from '../../../../src/wamp/codes.js';
 import { fault } from '../../../../src/wamp/faults.js';
 import type { PublishOptions } from '../../../../src/wamp/options.js';

@@ -12,7 +12,7 @@ import {
   type BrokerBench,
 } from '../../../support/pubsub.js';
 import { testPeer } from '../../../support/recording-outlet.js';
-import type { Peer } from '../../../../src/routing/ports.js';
+import type { Peer } from '../../../../src/routing/peer.js';
 
 const idOfA = deriveId('realm1', 'exact', 'a', 0);
 const OUTAGE = fault(ErrorUri.NETWORK_FAILURE, 'no way');

@@ -7,14 +7,8 @@ import {
   type DealerRules,
 } from '../../../../src/routing/dealer/dealer.js';
 import type { Frame } from '../../../../src/routing/frames.js';
-import type {
-  CallOutcome,
-  Claim,
-  ClaimOutcome,
-  Peer,
-  Registration,
-  RoutingCount,
-} from '../../../../src/routing/ports.js';
+import type { CallOutcome, Claim, ClaimOutcome, Registration, RoutingCount } from '../../../../src/routing/ports.js';
+import type { Peer } from '../../../../src/routing/peer.js';
 import { withoutCallees, withSuccessors } from '../../../../src/routing/successors.js';
 import { Code } from '../../../../src/wamp/codes.js';
 import type { Fault } from '../../../../src/wamp/faults.js';
