@@ -2,16 +2,7 @@ import type { Claim, ClaimOutcome, Registration } from '../../../routing/ports.j
 import type { NodeId, RegistrationId, SessionId } from '../../../wamp/ids.js';
 import { BackplaneUnavailableError } from '../../backplane.js';
 import { HeldCallees, type HeldCallee } from './held-callees.js';
-import {
-  ClaimWrite,
-  digestOf,
-  InterestWrite,
-  ReleaseWrite,
-  TakeoverWrite,
-  type Grant,
-  type OwnWrite,
-  type WriteScene,
-} from './writes.js';
+import { ClaimWrite, digestOf, InterestWrite, ReleaseWrite, TakeoverWrite, type Grant } from './writes.js';
 import type { Script } from '../ports.js';
 import { PresenceWrite } from './presence-write.js';
 import type { Pending } from './barriers.js';
@@ -27,7 +18,10 @@ import {
   type Stranger,
 } from './scripts.js';
 import { Takeovers, type TakeoversOptions } from './takeovers.js';
+import type { WritePath } from './write-path.js';
 import { WriteQueue } from './write-queue.js';
+
+type OwnWrite = InterestWrite | PresenceWrite | ClaimWrite | TakeoverWrite | ReleaseWrite;
 
 export interface DesiredRowsOptions {
   readonly node: NodeId;
@@ -44,7 +38,7 @@ export interface DesiredRowsOptions {
   waits(pending: Pending): void;
   wrote(version: number, nodes: readonly NodeId[], pending: Pending | undefined): void;
   /** The store lost the realm; `pending` waits until it is whole again. */
-  lostGround(pending: Pending | undefined): void;
+  realmLost(pending: Pending | undefined): void;
   unsure(cause: unknown): void;
   registrationOf(member: Member): Registration | undefined;
   isPlaced(member: Member, session: SessionId): boolean;
@@ -62,7 +56,7 @@ const REPAIR_CLAIMS = 64;
 export class DesiredRows {
   readonly #options: DesiredRowsOptions;
   readonly #queue: WriteQueue<OwnWrite>;
-  readonly #scene: WriteScene;
+  readonly #path: WritePath<OwnWrite>;
   readonly #takeovers: Takeovers;
   /** Topics wanted: known to all other nodes, or by the step that says so. */
   readonly #topics = new Map<Member, InterestWrite | 'known'>();
@@ -86,7 +80,7 @@ export class DesiredRows {
       isHeld: (member, session) => this.isHeld(member, session),
       retry: (write) => this.#queue.push(write),
     });
-    this.#scene = {
+    this.#path = {
       maxTopics: options.maxTopics,
       step: () => options.step(),
       run: (script, input) => {
@@ -94,7 +88,7 @@ export class DesiredRows {
         return options.run(script, input);
       },
       wrote: (version, nodes, pending) => options.wrote(version, nodes, pending),
-      lostGround: (write) => this.#lostGround(write),
+      realmLost: (write) => this.#realmLost(write),
       unsure: (write, cause) => this.#unsure(write, cause),
     };
   }
@@ -124,7 +118,7 @@ export class DesiredRows {
     const key = claimKey(claim.registration, claim.callee.session);
     return new Promise((resolve) => {
       const write = new ClaimWrite(
-        this.#scene,
+        this.#path,
         {
           derive: (wanted, attempt) => this.#options.derive(wanted, attempt),
           granted: (granted, grant) => this.#granted(granted, grant),
@@ -159,7 +153,7 @@ export class DesiredRows {
   #putWhenPresent(claim: ClaimWrite): void {
     const { last } = this.#queue;
     const isOpen = last?.kind === 'presence' && !last.isFull;
-    const write = isOpen ? last : new PresenceWrite(this.#scene, claim.deadlineMs, (present) => this.#put(present));
+    const write = isOpen ? last : new PresenceWrite(this.#path, claim.deadlineMs, (present) => this.#put(present));
     write.claims.push(claim);
     this.#asking.add(claim);
     if (!isOpen) this.#queue.push(write);
@@ -276,7 +270,7 @@ export class DesiredRows {
     const { last } = this.#queue;
     if (last?.kind === 'interest' && !last.isFull && !last.isSettled) return last;
     const write = new InterestWrite(
-      this.#scene,
+      this.#path,
       this.#deadlineMs(),
       (member) => this.#topics.has(member),
       (settled, isKnown) => this.#settleTopics(settled, isKnown),
@@ -314,7 +308,7 @@ export class DesiredRows {
     const { member, claim } = write;
     const { session } = claim.callee;
     if (this.#held.get(member, session)?.takeover !== write) return;
-    this.#queue.push(new TakeoverWrite(this.#scene, member, session, () => this.#completed(member, session, write)));
+    this.#queue.push(new TakeoverWrite(this.#path, member, session, () => this.#completed(member, session, write)));
   }
 
   #completed(member: Member, session: SessionId, write: ClaimWrite): void {
@@ -326,17 +320,17 @@ export class DesiredRows {
   #release(member: Member, session: SessionId): ReleaseWrite {
     this.#held.delete(member, session);
     const { last } = this.#queue;
-    const write = last?.kind === 'release' && !last.isFull ? last : new ReleaseWrite(this.#scene);
+    const write = last?.kind === 'release' && !last.isFull ? last : new ReleaseWrite(this.#path);
     write.add(member, session);
     if (write !== last) this.#queue.push(write);
     return write;
   }
 
-  #lostGround(write: OwnWrite): void {
+  #realmLost(write: OwnWrite): void {
     if (write.kind === 'release') this.#postponed.push(write);
     else if (write.kind === 'claim') this.#again.push(write);
     else if (write.kind === 'presence') write.open();
-    this.#options.lostGround(write.kind === 'interest' && write.isAwaited ? write : undefined);
+    this.#options.realmLost(write.kind === 'interest' && write.isAwaited ? write : undefined);
   }
 
   #unsure(write: OwnWrite, cause: unknown): void {

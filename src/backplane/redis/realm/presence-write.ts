@@ -1,7 +1,8 @@
-import type { ClaimWrite, WriteScene } from './writes.js';
 import type { Pending } from './barriers.js';
 import { changeInterest, type Done, type Stranger } from './scripts.js';
+import type { WritePath } from './write-path.js';
 import type { Write } from './write-queue.js';
+import type { ClaimWrite } from './writes.js';
 
 /**
  * Has every node that serves the realm confirm something before claims are made that concern what others hold: while one of
@@ -12,13 +13,13 @@ export class PresenceWrite implements Write, Pending {
   readonly cost = 1;
   readonly deadlineMs: number;
   readonly claims: ClaimWrite[] = [];
-  readonly #scene: WriteScene;
+  readonly #path: WritePath<PresenceWrite>;
   readonly #settled: (write: PresenceWrite) => void;
   #isOver = false;
 
   /** `settled`: all have, or have gone. */
-  constructor(scene: WriteScene, deadlineMs: number, settled: (write: PresenceWrite) => void) {
-    this.#scene = scene;
+  constructor(path: WritePath<PresenceWrite>, deadlineMs: number, settled: (write: PresenceWrite) => void) {
+    this.#path = path;
     this.deadlineMs = deadlineMs;
     this.#settled = settled;
   }
@@ -28,20 +29,20 @@ export class PresenceWrite implements Write, Pending {
   }
 
   get isFull(): boolean {
-    return this.claims.length >= this.#scene.maxTopics;
+    return this.claims.length >= this.#path.maxTopics;
   }
 
   async run(): Promise<void> {
-    const change = { ...this.#scene.step(), added: [], removed: [], isAwaited: true };
+    const change = { ...this.#path.step(), added: [], removed: [], isAwaited: true };
     let reply: Done | Stranger;
     try {
-      reply = await this.#scene.run(changeInterest, change);
+      reply = await this.#path.run(changeInterest, change);
     } catch (cause) {
-      this.#scene.unsure(this, cause);
+      this.#path.unsure(this, cause);
       return;
     }
-    if (reply.kind === 'stranger') this.#scene.lostGround(this);
-    else this.#scene.wrote(reply.version, reply.nodes, this);
+    if (reply.kind === 'stranger') this.#path.realmLost(this);
+    else this.#path.wrote(reply.version, reply.nodes, this);
   }
 
   open(): void {

@@ -456,7 +456,7 @@ export class RealmReplica implements ServedRealm {
       derive: ({ match, procedure }, attempt) => derive(realm, match, procedure, attempt) as RegistrationId,
       waits: (pending) => this.#waits.add(pending),
       wrote: (version, nodes, pending) => this.#wrote(version, nodes, pending),
-      lostGround: (pending) => {
+      realmLost: (pending) => {
         if (pending !== undefined) this.#waits.suspend(pending);
         this.#lostStore();
       },

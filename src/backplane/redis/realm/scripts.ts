@@ -5,7 +5,7 @@ import type { Keys, RealmKeys } from '../keys.js';
 import type { Script, Store } from '../ports.js';
 import { unreachable } from '../../../wamp/unreachable.js';
 import { escapeMember, isInvocationPolicy, isVersion, parseId, type Member } from './rows.js';
-import type { Holder } from './takeovers.js';
+import type { Holder } from './holders.js';
 
 /** Procedures that one step of a withdrawal takes back at most, and the bytes of their rows after which it ends. */
 const WITHDRAW_COUNT = 500;

@@ -1,16 +1,8 @@
-import type { ClaimOutcome } from '../../../routing/ports.js';
 import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
 import type { NodeId, SessionId } from '../../../wamp/ids.js';
-import type { ClaimWrite } from './writes.js';
+import type { Holder, Refusal } from './holders.js';
 import type { Member } from './rows.js';
-
-/** A callee that holds what another wants. */
-export interface Holder {
-  readonly node: NodeId;
-  readonly session: SessionId;
-}
-
-export type Refusal = Exclude<ClaimOutcome, { kind: 'granted' | 'failed' }>;
+import type { ClaimWrite } from './writes.js';
 
 export interface TakeoversOptions {
   readonly node: NodeId;

@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { Claim, ClaimOutcome, Registration } from '../../../routing/ports.js';
 import { fault } from '../../../wamp/faults.js';
-import type { NodeId, RegistrationId, SessionId } from '../../../wamp/ids.js';
+import type { RegistrationId, SessionId } from '../../../wamp/ids.js';
 import { ErrorUri } from '../../../wamp/uris.js';
 import { UNREACHABLE_NOW } from '../../backplane.js';
-import type { Script } from '../ports.js';
-import type { PresenceWrite } from './presence-write.js';
 import type { Pending } from './barriers.js';
+import type { Holder, Refusal } from './holders.js';
 import { calleeRest, toMember, type Member } from './rows.js';
 import {
   changeInterest,
@@ -15,26 +14,10 @@ import {
   releaseCallees,
   type ClaimReply,
   type Done,
-  type RealmStep,
   type Stranger,
 } from './scripts.js';
-import type { Holder, Refusal } from './takeovers.js';
+import type { WritePath } from './write-path.js';
 import type { Write } from './write-queue.js';
-
-/** What a write needs of the realm it is made in. */
-export interface WriteScene {
-  readonly maxTopics: number;
-  step(): RealmStep;
-  run<Input, Reply>(script: Script<Input, Reply>, input: Input): Promise<Reply>;
-  /** The store has done it as this version: `pending`, if any, opens when all these nodes and this one have it. */
-  wrote(version: number, nodes: readonly NodeId[], pending: Pending | undefined): void;
-  /** The store does not know this node here: it will be entered again, and what was to be written with it. */
-  lostGround(write: OwnWrite): void;
-  /** Nobody knows whether it was done. */
-  unsure(write: OwnWrite, cause: unknown): void;
-}
-
-export type OwnWrite = InterestWrite | PresenceWrite | ClaimWrite | TakeoverWrite | ReleaseWrite;
 
 const HEAVY = 16;
 /** Ids tried for one procedure at most: a collision of two is as unlikely as a hash can make it. */
@@ -46,7 +29,7 @@ export class InterestWrite implements Write, Pending {
   readonly cost = HEAVY;
   readonly deadlineMs: number;
   readonly members = new Set<Member>();
-  readonly #scene: WriteScene;
+  readonly #path: WritePath<InterestWrite>;
   readonly #isWanted: (member: Member) => boolean;
   readonly #settled: (write: InterestWrite, isKnown: boolean) => void;
   #isSettled = false;
@@ -55,12 +38,12 @@ export class InterestWrite implements Write, Pending {
   #reject: ((cause: Error) => void) | undefined;
 
   constructor(
-    scene: WriteScene,
+    path: WritePath<InterestWrite>,
     deadlineMs: number,
     isWanted: (member: Member) => boolean,
     settled: (write: InterestWrite, isKnown: boolean) => void,
   ) {
-    this.#scene = scene;
+    this.#path = path;
     this.deadlineMs = deadlineMs;
     this.#isWanted = isWanted;
     this.#settled = settled;
@@ -71,7 +54,7 @@ export class InterestWrite implements Write, Pending {
   }
 
   get isFull(): boolean {
-    return this.members.size >= this.#scene.maxTopics;
+    return this.members.size >= this.#path.maxTopics;
   }
 
   get isAwaited(): boolean {
@@ -93,15 +76,15 @@ export class InterestWrite implements Write, Pending {
     for (const member of this.members) (this.#isWanted(member) ? added : removed).push(member);
     let reply: Done | Stranger;
     try {
-      reply = await this.#scene.run(changeInterest, { ...this.#scene.step(), added, removed });
+      reply = await this.#path.run(changeInterest, { ...this.#path.step(), added, removed });
     } catch (cause) {
-      this.#scene.unsure(this, cause);
+      this.#path.unsure(this, cause);
       return;
     }
     const waits = added.length > 0 && this.isAwaited && !this.#isSettled;
-    if (reply.kind === 'stranger') this.#scene.lostGround(this);
-    else if (waits) this.#scene.wrote(reply.version, reply.nodes, this);
-    else this.#scene.wrote(reply.version, [], undefined);
+    if (reply.kind === 'stranger') this.#path.realmLost(this);
+    else if (waits) this.#path.wrote(reply.version, reply.nodes, this);
+    else this.#path.wrote(reply.version, [], undefined);
     // Nobody waits for it, or for nothing that is wanted still.
     if (!waits) this.open();
   }
@@ -155,7 +138,7 @@ export class ClaimWrite implements Write, Pending {
   readonly deadlineMs: number;
   readonly claim: Claim;
   readonly member: Member;
-  readonly #scene: WriteScene;
+  readonly #path: WritePath<ClaimWrite>;
   readonly #events: ClaimEvents;
   readonly #decide: (outcome: ClaimOutcome) => void;
   #id: RegistrationId;
@@ -165,13 +148,13 @@ export class ClaimWrite implements Write, Pending {
   #isGivenUp = false;
 
   constructor(
-    scene: WriteScene,
+    path: WritePath<ClaimWrite>,
     events: ClaimEvents,
     deadlineMs: number,
     claim: Claim,
     decide: (outcome: ClaimOutcome) => void,
   ) {
-    this.#scene = scene;
+    this.#path = path;
     this.#events = events;
     this.deadlineMs = deadlineMs;
     this.claim = claim;
@@ -190,7 +173,7 @@ export class ClaimWrite implements Write, Pending {
     try {
       reply = await this.#ask();
     } catch (cause) {
-      this.#scene.unsure(this, cause);
+      this.#path.unsure(this, cause);
       return;
     }
     switch (reply.kind) {
@@ -205,7 +188,7 @@ export class ClaimWrite implements Write, Pending {
         this.#events.refused(this, { kind: reply.kind }, reply.holders);
         break;
       case 'stranger':
-        this.#scene.lostGround(this);
+        this.#path.realmLost(this);
         break;
       default:
         this.fail();
@@ -255,8 +238,8 @@ export class ClaimWrite implements Write, Pending {
     const { invoke, callee, force, authid } = this.claim;
     let reply: ClaimReply;
     for (let attempt = 1; ; attempt++) {
-      reply = await this.#scene.run(claimProcedure, {
-        ...this.#scene.step(),
+      reply = await this.#path.run(claimProcedure, {
+        ...this.#path.step(),
         member: this.member,
         id: this.#id,
         invoke,
@@ -276,7 +259,7 @@ export class ClaimWrite implements Write, Pending {
     this.#isOffer = isOffer;
     this.#events.granted(this, { id: this.#id, order, version });
     if (this.#isSettled) this.#events.abandoned(this);
-    else this.#scene.wrote(version, nodes, this);
+    else this.#path.wrote(version, nodes, this);
   }
 
   #settle(outcome: ClaimOutcome): void {
@@ -291,12 +274,12 @@ export class TakeoverWrite implements Write {
   readonly kind = 'takeover';
   readonly cost = 1;
   readonly member: Member;
-  readonly #scene: WriteScene;
+  readonly #path: WritePath<TakeoverWrite>;
   readonly #session: SessionId;
   readonly #done: () => void;
 
-  constructor(scene: WriteScene, member: Member, session: SessionId, done: () => void) {
-    this.#scene = scene;
+  constructor(path: WritePath<TakeoverWrite>, member: Member, session: SessionId, done: () => void) {
+    this.#path = path;
     this.member = member;
     this.#session = session;
     this.#done = done;
@@ -304,8 +287,8 @@ export class TakeoverWrite implements Write {
 
   async run(): Promise<void> {
     const { member } = this;
-    const asked = this.#scene.run(completeTakeover, { ...this.#scene.step(), member, session: this.#session });
-    if (await isDone(this.#scene, this, asked)) this.#done();
+    const asked = this.#path.run(completeTakeover, { ...this.#path.step(), member, session: this.#session });
+    if (await isDone(this.#path, this, asked)) this.#done();
   }
 
   /** A repair does it. */
@@ -319,16 +302,16 @@ export class ReleaseWrite implements Write {
   readonly kind = 'release';
   readonly cost = HEAVY;
   readonly callees = new Map<Member, SessionId[]>();
-  readonly #scene: WriteScene;
+  readonly #path: WritePath<ReleaseWrite>;
   #count = 0;
   #waiting: { readonly resolve: () => void; readonly reject: (cause: Error) => void }[] = [];
 
-  constructor(scene: WriteScene) {
-    this.#scene = scene;
+  constructor(path: WritePath<ReleaseWrite>) {
+    this.#path = path;
   }
 
   get isFull(): boolean {
-    return this.#count >= this.#scene.maxTopics;
+    return this.#count >= this.#path.maxTopics;
   }
 
   add(member: Member, session: SessionId): void {
@@ -343,8 +326,8 @@ export class ReleaseWrite implements Write {
   }
 
   async run(): Promise<void> {
-    const asked = this.#scene.run(releaseCallees, { ...this.#scene.step(), callees: this.callees });
-    if (await isDone(this.#scene, this, asked)) this.finish();
+    const asked = this.#path.run(releaseCallees, { ...this.#path.step(), callees: this.callees });
+    if (await isDone(this.#path, this, asked)) this.finish();
   }
 
   finish(): void {
@@ -362,16 +345,16 @@ export class ReleaseWrite implements Write {
   }
 }
 
-/** Whether the store has done a step that no client waits for. False: `unsure` or `lostGround` sees to it. */
-async function isDone(scene: WriteScene, write: OwnWrite, asked: Promise<Done | Stranger>): Promise<boolean> {
+/** Whether the store has done a step that no client waits for. False: `unsure` or `realmLost` sees to it. */
+async function isDone<W>(path: WritePath<W>, write: W, asked: Promise<Done | Stranger>): Promise<boolean> {
   let reply: Done | Stranger;
   try {
     reply = await asked;
   } catch (cause) {
-    scene.unsure(write, cause);
+    path.unsure(write, cause);
     return false;
   }
-  if (reply.kind === 'done') scene.wrote(reply.version, [], undefined);
-  else scene.lostGround(write);
+  if (reply.kind === 'done') path.wrote(reply.version, [], undefined);
+  else path.realmLost(write);
   return reply.kind === 'done';
 }
