@@ -97,6 +97,7 @@ module.exports = {
     only('uws-in-transport', '@uwsjs|uWebSockets\\.js', '^src/transport/uws-'),
     only('koffi-in-transport', 'koffi', '^src/transport/kernel-sockets\\.ts$'),
     only('ioredis-in-redis', 'ioredis', '^src/backplane/redis/'),
+    only('msgpackr-in-backplane', 'msgpackr', '^src/backplane/packr\\.ts$'),
     only('zod-in-config', 'zod', '^src/config/'),
     only('yaml-in-config', 'yaml', '^src/config/'),
     only('pino-in-telemetry', 'pino|pino-pretty', '^src/telemetry/'),

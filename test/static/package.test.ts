@@ -29,3 +29,12 @@ it('the command runs as npm links it', () => {
     rmSync(folder, { recursive: true });
   }
 });
+
+it('the router does not load the native part of msgpackr', () => {
+  const script = `import('./dist/backplane/packr.js').then(({ unpack }) => {
+    unpack(Uint8Array.of(0x90));
+    const loaded = process.report.getReport().sharedObjects.filter((name) => name.includes('msgpackr'));
+    process.stdout.write(JSON.stringify(loaded));
+  })`;
+  expect(execFileSync(process.execPath, ['-e', script], { cwd: root, encoding: 'utf8' })).toBe('[]');
+});

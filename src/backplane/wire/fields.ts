@@ -158,13 +158,6 @@ export class FieldCursor {
     return high > MAX_HIGH || (high === MAX_HIGH && low > 0) || value < least ? this.#fail() : value;
   }
 
-  double(): number {
-    const { pos } = this;
-    if (pos + 8 > this.#end) return this.#fail();
-    this.pos = pos + 8;
-    return this.view.getFloat64(pos, true);
-  }
-
   text(): string {
     const length = this.count(1);
     const start = this.pos;
@@ -177,12 +170,12 @@ export class FieldCursor {
     return text;
   }
 
-  /** A copy. */
+  /** A view. */
   byteString(): Uint8Array {
     const length = this.count(1);
     const start = this.pos;
     this.pos = start + length;
-    return new Uint8Array(this.bytes.subarray(start, this.pos));
+    return this.bytes.subarray(start, this.pos);
   }
 
   /** Passes over one text. */

@@ -22,7 +22,7 @@ import type { SerializerId } from '../../wamp/payload.js';
  *   identity   session id · authid, text · authrole, text
  *   call       0: the sender's, 1: the receiver's, 2: of the node that follows as text · running number
  *   payload    serializer + 4 × elements, 1 byte · length, 4 bytes · the bytes
- *   passthru   form, 1 byte · count of entries · of each key, text, and value: see frame-values.ts
+ *   passthru   form, 1 byte · count of bytes · a dict as packr.ts writes it
  *   audience   lists present, 1 byte, a bit for each · of each list count, then its session ids or texts
  */
 

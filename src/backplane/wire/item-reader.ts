@@ -8,7 +8,8 @@ import type { Payload, SerializerId } from '../../wamp/payload.js';
 import { DecodeCache } from './decode-cache.js';
 import { CallNode, CANCEL_MODES, CAUSES, Flag, ItemKind, type LaneItem, SERIALIZERS } from './format.js';
 import type { FieldCursor } from './fields.js';
-import { readAudience, readPassthru } from './values.js';
+import { readAudience } from './audience.js';
+import { readPassthru } from './passthru.js';
 import { PayloadSlab } from './payload-slab.js';
 
 interface Address {
@@ -20,7 +21,7 @@ const NOBODY: Identity = { session: 1 as SessionId, authid: '', authrole: '' };
 const NOWHERE: Address = { realm: '', uri: '' };
 const SYNC: LaneItem = { kind: 'sync' };
 
-/** Reads items as frame-codec.ts describes them. What is read in trouble (`isBad`) means nothing. */
+/** Reads items as format.ts describes them. What is read in trouble (`isBad`) means nothing. */
 export class ItemReader {
   readonly #node: NodeId;
   readonly #payloads = new PayloadSlab();

@@ -9,7 +9,8 @@ import type { Payload } from '../../wamp/payload.js';
 import { unreachable } from '../../wamp/unreachable.js';
 import { CallNode, CANCEL_MODES, CAUSES, Flag, ItemKind, SERIALIZERS } from './format.js';
 import { putText, putUint32, roomFor, writeByte, writeNumber, writeText } from './fields.js';
-import { writeAudience, writePassthru } from './values.js';
+import { writeAudience } from './audience.js';
+import { writePassthru } from './passthru.js';
 
 /** Writes two texts, and the same again at less cost: most of what is said has the topic or publisher of the last. */
 class LastTexts {
@@ -36,7 +37,7 @@ class LastTexts {
   }
 }
 
-/** Writes items as frame-codec.ts describes them. What cannot be said sets `sink.trouble`. */
+/** Writes items as format.ts describes them. What cannot be said sets `sink.trouble`. */
 export class ItemWriter {
   readonly #node: NodeId;
   readonly #address = new LastTexts();
