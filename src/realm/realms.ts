@@ -1,5 +1,5 @@
 import { BackplaneUnavailableError } from '../backplane/backplane.js';
-import { unavailable, type RealmReplica, type RealmRules, type Unavailable } from '../session/ports.js';
+import { unavailable, type RealmDirectory, type RealmRules, type Unavailable } from '../session/ports.js';
 import type { Logger } from '../telemetry/logger.js';
 import { fault, type Fault } from '../wamp/faults.js';
 import type { Uri } from '../wamp/ids.js';
@@ -38,7 +38,7 @@ function nameFlaw(uri: Uri): string | undefined {
 const SHUTTING_DOWN = unavailable('draining', 'this node is shutting down: connect again');
 
 /** The realms of this node: the configured ones, and those made on demand while somebody is in them (SES-5). */
-export class Realms implements RealmReplica {
+export class Realms implements RealmDirectory {
   readonly #options: RealmsOptions;
   readonly #open = new Map<Uri, Realm>();
   /** Realms on their way in; a second HELLO for the same realm waits for the first. */

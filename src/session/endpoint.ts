@@ -18,7 +18,7 @@ import { Handshake, type Admission, type HandshakeHost } from './handshake.js';
 import { Inbox, type InboxTotal } from './inbox.js';
 import { isRouted, readMessage, wrongBehindHello } from './incoming.js';
 import { Intake } from './intake.js';
-import { unavailable, type RealmReplica, type RealmDoor, type Unavailable } from './ports.js';
+import { unavailable, type RealmDirectory, type RealmDoor, type Unavailable } from './ports.js';
 import type { TurnAccount, TurnMember, TurnScheduler } from './turn-scheduler.js';
 import { SessionReports } from './session-reports.js';
 import { welcome } from './welcome.js';
@@ -35,7 +35,7 @@ export interface SessionLimits {
 /** What every endpoint of a node shares. */
 export interface EndpointDeps {
   readonly codecs: Readonly<Record<SerializerId, Codec>>;
-  readonly realms: RealmReplica;
+  readonly realms: RealmDirectory;
   /** In no particular order: the client's offer decides. */
   readonly authMethods: readonly AuthMethod[];
   readonly limits: SessionLimits;

@@ -9,7 +9,7 @@ import {
   isUnavailable,
   unavailable,
   type Authorizer,
-  type RealmReplica,
+  type RealmDirectory,
   type RealmDoor,
   type Unavailable,
 } from './ports.js';
@@ -25,7 +25,7 @@ export interface Admission {
 }
 
 export interface HandshakeOptions {
-  readonly realms: RealmReplica;
+  readonly realms: RealmDirectory;
   readonly authMethods: readonly AuthMethod[];
   readonly remoteAddress: string;
   readonly logger: Logger;

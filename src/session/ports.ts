@@ -102,7 +102,7 @@ export interface RealmRules {
 }
 
 /** The way from HELLO to a realm. */
-export interface RealmReplica {
+export interface RealmDirectory {
   /** An existing realm, or a new one from the template; a Fault becomes the ABORT (SES-5, SES-9). */
   open(uri: Uri): RealmDoor | Fault | Unavailable | Promise<RealmDoor | Fault | Unavailable>;
 }

@@ -4,7 +4,7 @@ import type { AuthMethod } from '../../src/session/auth/method.js';
 import { InboxTotal } from '../../src/session/inbox.js';
 import { TurnScheduler } from '../../src/session/turn-scheduler.js';
 import { createEndpoint, type SessionLimits } from '../../src/session/endpoint.js';
-import type { Authorizer, RealmReplica, RealmDoor, RealmRules, Session } from '../../src/session/ports.js';
+import type { Authorizer, RealmDirectory, RealmDoor, RealmRules, Session } from '../../src/session/ports.js';
 import { createCounters, type Counters } from '../../src/telemetry/counters.js';
 import type { CloseCause, Connection, ConnectionListener, MalformedCause } from '../../src/transport/connection.js';
 import type { Fault } from '../../src/wamp/faults.js';
@@ -150,7 +150,7 @@ export interface HarnessOptions {
   /** Default: more than a test needs. */
   readonly turnBudgetMs?: number;
   /** Instead of the one realm. */
-  readonly realms?: RealmReplica;
+  readonly realms?: RealmDirectory;
 }
 
 export const ALL_FEATURES = { payload_passthru_mode: true, progressive_call_invocations: true, call_canceling: true };
