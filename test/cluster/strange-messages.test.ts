@@ -18,7 +18,7 @@ const IGNORED = 'gantry_cluster_messages_ignored_total';
 it('counts and ignores foreign, damaged, repeated and newer messages on every channel (G4)', async () => {
   const { redis, scene, raw } = await startTapped();
   const victim = scene.router(1);
-  const inbox = `${scene.prefix}:inbox:${victim.node}`;
+  const inbox = `${scene.prefix}:{n:${victim.node}}:inbox`;
   const genuine = await nextBatch(redis, inbox);
   const before = await ignored(victim);
 
@@ -41,7 +41,7 @@ it('counts and ignores foreign, damaged, repeated and newer messages on every ch
   ];
   for (const [, message] of strange) await raw.publish(inbox, message);
   const nodes = `${scene.prefix}:nodes`;
-  const realm = `${scene.prefix}:realm:realm1`;
+  const realm = `${scene.prefix}:{r:realm1}:changes`;
   const changes = [
     '',
     'nonsense',
@@ -74,8 +74,8 @@ it('counts and ignores foreign, damaged, repeated and newer messages on every ch
 it('heals within seconds from sequences and versions that somebody made up, and says so (G1-G4)', async () => {
   const { redis, scene, raw } = await startTapped();
   const victim = scene.router(1);
-  const inbox = `${scene.prefix}:inbox:${victim.node}`;
-  const realm = `${scene.prefix}:realm:realm1`;
+  const inbox = `${scene.prefix}:{n:${victim.node}}:inbox`;
+  const realm = `${scene.prefix}:{r:realm1}:changes`;
   const genuine = await nextBatch(redis, inbox);
   const head = new BatchReader(victim.node as NodeId).open(genuine);
   if (typeof head === 'string') throw new Error(`a node sends what cannot be read: ${head}`);

@@ -38,21 +38,21 @@ export class RealmTwin {
     const argv = words.map(String);
     switch (file) {
       case 'enter_realm.lua':
-        return this.#enterRealm(keys as Five, argv);
+        return this.#enterRealm(keys as Three, argv);
       case 'mark_whole.lua':
-        return this.#markWhole(keys as Five, argv);
+        return this.#markWhole(keys as Three, argv);
       case 'load_realm.lua':
         return [this.#number(keys[0]!), ...[...(this.#hashes.get(keys[1]!) ?? [])].flat()];
       case 'change_interest.lua':
-        return this.#changeInterest(keys as Five, argv);
+        return this.#changeInterest(keys as Four, argv);
       case 'claim_procedure.lua':
-        return this.#claimProcedure(keys as Six, argv);
+        return this.#claimProcedure(keys as Seven, argv);
       case 'complete_takeover.lua':
-        return this.#completeTakeover(keys as Six, argv);
+        return this.#completeTakeover(keys as Seven, argv);
       case 'release_callees.lua':
-        return this.#releaseCallees(keys as Six, argv);
+        return this.#releaseCallees(keys as Seven, argv);
       case 'withdraw_node.lua':
-        return this.#withdrawNode(keys as Seven, argv);
+        return this.#withdrawNode(keys as Eight, argv);
       case 'join_sessions.lua':
         return this.#joinSessions(keys as Two, argv);
       case 'leave_sessions.lua':
@@ -92,7 +92,7 @@ export class RealmTwin {
     }
   }
 
-  #enterRealm([version, nodes]: Five, [node = '', floor, channel = '']: Words): unknown {
+  #enterRealm([version, nodes, channel]: Three, [node = '', floor]: Words): unknown {
     const current = this.#number(version);
     const isBehind = current < Number(floor) ? 1 : 0;
     const isKnown = this.#hashes.get(nodes)?.has(node) === true;
@@ -101,14 +101,14 @@ export class RealmTwin {
     return [isKnown ? 'known' : 'entered', reached, isBehind, ...this.fields(nodes).flat()];
   }
 
-  #markWhole([version, nodes]: Five, [node = '', floor, channel = '']: Words): unknown {
+  #markWhole([version, nodes, channel]: Three, [node = '', floor]: Words): unknown {
     if (!this.#serves(nodes, node)) return ['stranger'];
     this.#hset(nodes, node, '1 whole');
     return ['done', this.#say(version, floor, channel, node, ['whole', node]), ...this.#nodes(nodes)];
   }
 
-  #changeInterest([version, nodes, interest]: Five, argv: Words): unknown {
-    const [node = '', floor, channel = '', asker = '', addCount, ...members] = argv;
+  #changeInterest([version, nodes, channel, interest]: Four, argv: Words): unknown {
+    const [node = '', floor, asker = '', addCount, ...members] = argv;
     if (!this.#serves(nodes, node)) return ['stranger'];
     const added = members.slice(0, Number(addCount));
     const removed = members.slice(Number(addCount));
@@ -119,11 +119,11 @@ export class RealmTwin {
     return ['done', this.#say(version, floor, channel, asker, body), ...this.#nodes(nodes)];
   }
 
-  #claimProcedure([version, nodes, procedures, ids, callees, owners]: Six, argv: Words): unknown {
-    const [node = '', floor, channel = '', member = '', wantedId = '', invoke = '', session = '', rest = ''] = argv;
-    const force = argv[8];
-    const order = argv[9] ?? '';
-    const digest = argv[10] ?? '';
+  #claimProcedure([version, nodes, channel, procedures, ids, callees, owners]: Seven, argv: Words): unknown {
+    const [node = '', floor, member = '', wantedId = '', invoke = '', session = '', rest = ''] = argv;
+    const force = argv[7];
+    const order = argv[8] ?? '';
+    const digest = argv[9] ?? '';
     let isForced = force === '1';
     if (!this.#serves(nodes, node)) return ['stranger'];
     const row = readRow(this.#hashes.get(procedures)?.get(member));
@@ -164,8 +164,8 @@ export class RealmTwin {
     return [isOffer ? 'offered' : 'granted', now, id, given, ...this.#nodes(nodes)];
   }
 
-  #completeTakeover([version, nodes, procedures, , , owners]: Six, argv: Words): unknown {
-    const [node = '', floor, channel = '', member = '', session = ''] = argv;
+  #completeTakeover([version, nodes, channel, procedures, , , owners]: Seven, argv: Words): unknown {
+    const [node = '', floor, member = '', session = ''] = argv;
     if (!this.#serves(nodes, node)) return ['stranger'];
     const row = readRow(this.#hashes.get(procedures)?.get(member));
     const own = row === 'unreadable' ? undefined : row?.lines.find((line) => line.startsWith(`${node} ${session} `));
@@ -184,8 +184,8 @@ export class RealmTwin {
     return ['done', now];
   }
 
-  #releaseCallees([version, nodes, procedures, ids, callees, owners]: Six, argv: Words): unknown {
-    const [node = '', floor, channel = '', ...rest] = argv;
+  #releaseCallees([version, nodes, channel, procedures, ids, callees, owners]: Seven, argv: Words): unknown {
+    const [node = '', floor, ...rest] = argv;
     if (!this.#serves(nodes, node)) return ['stranger'];
     const changes: string[] = [];
     for (let at = 0; at < rest.length;) {
@@ -209,8 +209,8 @@ export class RealmTwin {
     return ['done', this.#say(version, floor, channel, '-', `["release","${node}",[${changes.join(',')}]]`)];
   }
 
-  #withdrawNode([version, nodes, procedures, ids, callees, owners, interest]: Seven, argv: Words): unknown {
-    const [node = '', floor, channel = '', limit] = argv;
+  #withdrawNode([version, nodes, channel, procedures, ids, callees, owners, interest]: Eight, argv: Words): unknown {
+    const [node = '', floor, limit] = argv;
     const changed: string[] = [];
     for (const member of this.members(callees).slice(0, Number(limit))) {
       this.#srem(callees, member);
@@ -328,9 +328,10 @@ export class RealmTwin {
 
 type Words = readonly string[];
 type Two = readonly [string, string];
-type Five = readonly [string, string, string, string, string];
-type Six = readonly [...Five, string];
-type Seven = readonly [...Six, string];
+type Three = readonly [string, string, string];
+type Four = readonly [...Three, string];
+type Seven = readonly [...Four, string, string, string];
+type Eight = readonly [...Seven, string];
 
 interface Row {
   readonly id: string;

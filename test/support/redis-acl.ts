@@ -26,5 +26,7 @@ export function aclRules(
 ): string[] {
   const channels = database === 0 ? prefix : `${prefix}@${database}`;
   const rights = COMMANDS.filter((command) => !without.includes(command)).map((command) => `+${command}`);
-  return ['reset', 'on', `>${password}`, `~${prefix}:*`, `&${channels}:*`, ...rights];
+  // Scripts receive channels as keys.
+  const keys = [...new Set([prefix, channels])].map((name) => `~${name}:*`);
+  return ['reset', 'on', `>${password}`, ...keys, `&${channels}:*`, ...rights];
 }

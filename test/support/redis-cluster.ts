@@ -132,7 +132,7 @@ export class RedisCluster {
   #interceptor(from: () => NodeId, wire: Wire): Wire {
     return {
       publish: (channel, bytes) => {
-        const to = [...this.#members.keys()].find((node) => channel.endsWith(node));
+        const to = [...this.#members.keys()].find((node) => channel.endsWith(`{n:${node}}:inbox`));
         const lane = `${from()} ${to ?? ''}`;
         const fate = this.#fates.get(lane);
         if (fate === undefined || to === undefined || !holdsItems(to, bytes)) return wire.publish(channel, bytes);

@@ -32,7 +32,7 @@ export class StoreTwin {
     const argv = words.map(String);
     switch (file) {
       case 'enter_node.lua':
-        return this.#enterNode(keys as Four, argv);
+        return this.#enterNode(keys as Five, argv);
       case 'renew_lease.lua':
         return this.#renewLease(keys as Five, argv);
       case 'load_nodes.lua':
@@ -40,7 +40,7 @@ export class StoreTwin {
       case 'begin_reap.lua':
         return this.#beginReap(keys as Five, argv);
       case 'end_node.lua':
-        return this.#endNode(keys as Six, argv);
+        return this.#endNode(keys as Seven, argv);
       case 'note_realms.lua':
         return this.#noteRealms(keys as Three, argv);
       case 'drop_realm.lua':
@@ -85,7 +85,7 @@ export class StoreTwin {
     }
   }
 
-  #enterNode([alive, leases, gone, meta]: Four, [node = '', row = '', lease, epoch = '', floor, channel = '']: Words) {
+  #enterNode([alive, leases, gone, meta, channel]: Five, [node = '', row = '', lease, epoch = '', floor]: Words) {
     if (this.#score(gone, node) !== undefined) return ['gone'];
     if (this.#hget(meta, 'epoch') === undefined) this.#hset(meta, 'epoch', epoch);
     this.#setScore(leases, node, this.#nowMs() + Number(lease));
@@ -180,7 +180,7 @@ export class StoreTwin {
     return now - first >= Number(absentMs) && now - (lease - Number(leaseMs)) >= Number(silenceMs);
   }
 
-  #endNode([alive, leases, dying, gone, meta, realms]: Six, [node = '', keptMs, floor, channel = '']: Words) {
+  #endNode([alive, leases, dying, gone, meta, realms, channel]: Seven, [node = '', keptMs, floor]: Words) {
     if (this.#hdel(dying, node) === 0) return 0;
     this.#hdel(alive, node);
     this.#removeScore(leases, node);
@@ -259,7 +259,7 @@ type Words = readonly string[];
 type Three = readonly [string, string, string];
 type Four = readonly [...Three, string];
 type Five = readonly [...Four, string];
-type Six = readonly [...Five, string];
+type Seven = readonly [...Five, string, string];
 
 function readClaim(claim: string): { readonly reaper: string; readonly untilMs: number } | undefined {
   const match = /^(\S+) (\d+)$/.exec(claim);

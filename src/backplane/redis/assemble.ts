@@ -74,12 +74,13 @@ const nowMs = (): number => performance.now();
 
 function scopeOf(keys: Keys, node: NodeId, prefix: string, database: number): RightsScope {
   const { channels } = keys;
+  const channelPattern = channels.nodes.replace(/\{.*$/, '*');
   return {
     key: keys.nodes.meta,
     channels: [channels.nodes, channels.inbox(node), channels.realm('any')],
     database,
-    keyPattern: `${prefix}:*`,
-    channelPattern: channels.nodes.replace(/nodes$/, '*'),
+    keyPattern: [...new Set([`${prefix}:*`, channelPattern])].join(' '),
+    channelPattern,
   };
 }
 

@@ -42,10 +42,14 @@ export interface SessionsKeys {
   of(node: NodeId): string;
 }
 
+/**
+ * Each channel has the hash tag of the keys whose changes it carries, and scripts receive it as one of their KEYS: a server
+ * of a Redis Cluster that has the keys has the channel too, should it be a sharded one some day.
+ */
 export interface Channels {
   /** Changes of the membership. */
   readonly nodes: string;
-  /** Batches and probes for one node. */
+  /** Batches and probes for one node. A hash tag for each node: inboxes have no keys. */
   inbox(node: NodeId): string;
   /** Changes of one realm. */
   realm(realm: Uri): string;
@@ -77,9 +81,9 @@ export function createKeys({ prefix, database }: { readonly prefix: string; read
     },
     sessions: { ids: `${sessions}:ids`, of: (node) => `${sessions}:of:${node}` },
     channels: {
-      nodes: `${channels}:nodes`,
-      inbox: (node) => `${channels}:inbox:${node}`,
-      realm: (realm) => `${channels}:realm:${encodeName(realm)}`,
+      nodes: `${channels}:{nodes}:changes`,
+      inbox: (node) => `${channels}:{n:${encodeName(node)}}:inbox`,
+      realm: (realm) => `${channels}:{r:${encodeName(realm)}}:changes`,
     },
     realm: (realm) => realmKeys(`${prefix}:{r:${encodeName(realm)}}`),
   };

@@ -27,7 +27,8 @@ export function neededCommands({ key, channels, database }: RightsScope): readon
     ['CLIENT|ID'],
     ['CLIENT|SETNAME', 'name'],
     ['SCRIPT|LOAD', 'text'],
-    ['EVALSHA', 'sha', '0'],
+    // Scripts receive channels as keys.
+    ['EVALSHA', 'sha', `${channels.length}`, ...channels],
     ...channels.map((channel) => ['PUBLISH', channel, 'message'] as const),
     ...channels.map((channel) => ['SUBSCRIBE', channel] as const),
     ...channels.map((channel) => ['UNSUBSCRIBE', channel] as const),

@@ -25,8 +25,8 @@ export type EnterReply =
 export const enterNode: Script<EnterNode, EnterReply> = {
   file: 'enter_node.lua',
   encode: ({ keys, channel, node, row, leaseMs, epoch, floor }) => ({
-    keys: [keys.alive, keys.leases, keys.gone, keys.meta],
-    argv: [node, row, leaseMs, epoch, floor, channel],
+    keys: [keys.alive, keys.leases, keys.gone, keys.meta, channel],
+    argv: [node, row, leaseMs, epoch, floor],
   }),
   decode: (raw) => {
     const [kind, version, epoch] = list(raw, 'enter_node.lua');
@@ -157,8 +157,8 @@ export interface EndNode {
 export const endNode: Script<EndNode, number> = {
   file: 'end_node.lua',
   encode: ({ keys, channel, node, floor }) => ({
-    keys: [keys.alive, keys.leases, keys.dying, keys.gone, keys.meta, keys.realmsOf(node)],
-    argv: [node, TOMBSTONE_MS, floor, channel],
+    keys: [keys.alive, keys.leases, keys.dying, keys.gone, keys.meta, keys.realmsOf(node), channel],
+    argv: [node, TOMBSTONE_MS, floor],
   }),
   decode: (raw) => count(raw, 'end_node.lua'),
 };

@@ -41,7 +41,7 @@ export interface EnterReply extends LoadReply {
 
 export const enterRealm: Script<RealmStep, EnterReply> = {
   file: 'enter_realm.lua',
-  encode: (step) => ({ keys: [step.keys.version, step.keys.nodes], argv: head(step) }),
+  encode: (step) => ({ keys: headKeys(step), argv: head(step) }),
   decode: (raw) => {
     const [kind, version, behind, ...words] = list(raw, 'enter_realm.lua');
     if (kind !== 'entered' && kind !== 'known') throw unexpected('enter_realm.lua', kind);
@@ -53,7 +53,7 @@ export const enterRealm: Script<RealmStep, EnterReply> = {
 
 export const markWhole: Script<RealmStep, Done | Stranger> = {
   file: 'mark_whole.lua',
-  encode: (step) => ({ keys: [step.keys.version, step.keys.nodes], argv: head(step) }),
+  encode: (step) => ({ keys: headKeys(step), argv: head(step) }),
   decode: (raw) => decodeDone(raw, 'mark_whole.lua'),
 };
 
@@ -89,7 +89,7 @@ export interface ChangeInterest extends RealmStep {
 export const changeInterest: Script<ChangeInterest, Done | Stranger> = {
   file: 'change_interest.lua',
   encode: ({ added, removed, isAwaited = added.length > 0, ...step }) => ({
-    keys: [step.keys.version, step.keys.nodes, step.keys.interest(step.node)],
+    keys: [...headKeys(step), step.keys.interest(step.node)],
     argv: [
       ...head(step),
       isAwaited ? step.node : '-',
@@ -227,12 +227,18 @@ export async function withdrawAll(store: Store, step: RealmStep): Promise<void> 
   while (!(await store.run(withdrawPart, step)).isDone);
 }
 
-function head({ node, floor, channel }: RealmStep): (string | number)[] {
-  return [node, floor, channel];
+/** The first keys of every step that changes a realm. */
+function headKeys({ keys, channel }: RealmStep): string[] {
+  return [keys.version, keys.nodes, channel];
 }
 
-function procedureKeys({ keys, node }: RealmStep): string[] {
-  return [keys.version, keys.nodes, keys.procedures, keys.ids, keys.callees(node), keys.owners];
+function head({ node, floor }: RealmStep): (string | number)[] {
+  return [node, floor];
+}
+
+function procedureKeys(step: RealmStep): string[] {
+  const { keys, node } = step;
+  return [...headKeys(step), keys.procedures, keys.ids, keys.callees(node), keys.owners];
 }
 
 function codeOfForce(force: Force): number {

@@ -24,7 +24,7 @@ const bytes = new Uint8Array([65]);
 
 const SCOPE: RightsScope = {
   key: 'gantry:{nodes}:meta',
-  channels: ['gantry:nodes', 'gantry:inbox:a-1', 'gantry:realm:any'],
+  channels: ['gantry:{nodes}:changes', 'gantry:{n:a-1}:inbox', 'gantry:{r:any}:changes'],
   database: 0,
   keyPattern: 'gantry:*',
   channelPattern: 'gantry:*',
@@ -135,8 +135,9 @@ describe('a user with the least rights', () => {
     const access = await user('secret', { prefix: 'votes', database: 3 });
     const recorded = connections({ ...access, url: `${redis.url}/3` });
     await recorded.connections.start();
-    await recorded.connections.subscribe('votes@3:nodes');
+    await recorded.connections.subscribe('votes@3:{nodes}:changes');
     await recorded.connections.run(append, { keys: ['votes:x'], argv: [1] });
+    await recorded.connections.run(append, { keys: ['votes@3:{nodes}:changes'], argv: [1] });
     expect(await redis.command('EXISTS', 'votes:x')).toBe(0);
   });
 
@@ -178,7 +179,7 @@ describe('a user with the least rights', () => {
 
   it('with rights for another prefix is told which it needs', async () => {
     const recorded = connections({ ...(await user('sesame', { prefix: 'votes' })), scope: SCOPE });
-    await refused(recorded, /for keys gantry:\* and channels gantry:\*: \+publish \+subscribe/);
+    await refused(recorded, /for keys gantry:\* and channels gantry:\*: \+evalsha \+publish \+subscribe/);
   });
 
   it('may call every command that the scripts call', () => {

@@ -34,16 +34,16 @@ describe('names in the store', () => {
     ]);
     const { channels } = keys;
     expect([channels.nodes, channels.inbox(node), channels.realm('a b')]).toEqual(
-      ['nodes', 'inbox:a-6e0f', 'realm:a%20b'].map((name) => `gantry:${name}`),
+      ['{nodes}:changes', '{n:a-6e0f}:inbox', '{r:a%20b}:changes'].map((name) => `gantry:${name}`),
     );
   });
 
   it('carry the database in channels, because messages cross databases', () => {
     const { channels, nodes } = createKeys({ prefix: 'p', database: 3 });
     expect([channels.nodes, channels.inbox(node), channels.realm('r')]).toEqual([
-      'p@3:nodes',
-      'p@3:inbox:a-6e0f',
-      'p@3:realm:r',
+      'p@3:{nodes}:changes',
+      'p@3:{n:a-6e0f}:inbox',
+      'p@3:{r:r}:changes',
     ]);
     expect(nodes.alive).toBe('p:{nodes}:alive');
   });
@@ -62,7 +62,11 @@ describe('names in the store', () => {
       ];
       expect(new Set(all.map((key) => slotOf(key))).size, uri).toBe(1);
       expect(slotOf(realm.version)).toBe(slotOf(`r:${encodeName(uri)}`));
+      expect(slotOf(keys.channels.realm(uri)), uri).toBe(slotOf(realm.version));
     }
+    expect(slotOf(keys.channels.nodes)).toBe(slotOf(keys.nodes.alive));
+    for (const odd of [node, '}{', 'é'] as NodeId[])
+      expect(slotOf(keys.channels.inbox(odd)), odd).toBe(slotOf(`n:${encodeName(odd)}`));
     const { alive, leases, dying, gone, meta } = keys.nodes;
     expect(new Set([alive, leases, dying, gone, meta, keys.nodes.realmsOf(node)].map((key) => slotOf(key))).size).toBe(
       1,

@@ -4,24 +4,24 @@
 -- not certain to have it, a space and its invocation policy. There is always one that holds it.
 -- KEYS[1]  realm version          <prefix>:{r:<realm>}:version
 -- KEYS[2]  nodes that serve it    <prefix>:{r:<realm>}:nodes
--- KEYS[3]  procedures             <prefix>:{r:<realm>}:procedures
--- KEYS[4]  procedures by id       <prefix>:{r:<realm>}:ids
--- KEYS[5]  procedures of the node <prefix>:{r:<realm>}:callees:<node>
--- KEYS[6]  whose callees are     <prefix>:{r:<realm>}:owners; digests of authids by `<node> <session> <member>`, only of
+-- KEYS[3]  channel of the realm   <prefix>:{r:<realm>}:changes
+-- KEYS[4]  procedures             <prefix>:{r:<realm>}:procedures
+-- KEYS[5]  procedures by id       <prefix>:{r:<realm>}:ids
+-- KEYS[6]  procedures of the node <prefix>:{r:<realm>}:callees:<node>
+-- KEYS[7]  whose callees are     <prefix>:{r:<realm>}:owners; digests of authids by `<node> <session> <member>`, only of
 --          realms that ask for them
 -- ARGV[1]  node
 -- ARGV[2]  version that the node knows: the store may have lost its data
--- ARGV[3]  channel of the realm
--- ARGV[4]  `<match> <procedure>`, the procedure escaped as inside a JSON string
--- ARGV[5]  registration id, if the procedure has none
--- ARGV[6]  invocation policy
--- ARGV[7]  session
--- ARGV[8]  rest of the callee's line
--- ARGV[9]  1: takes over from whoever holds the procedure; 2: is given only what nobody holds; 3: takes over from callees
+-- ARGV[3]  `<match> <procedure>`, the procedure escaped as inside a JSON string
+-- ARGV[4]  registration id, if the procedure has none
+-- ARGV[5]  invocation policy
+-- ARGV[6]  session
+-- ARGV[7]  rest of the callee's line
+-- ARGV[8]  1: takes over from whoever holds the procedure; 2: is given only what nobody holds; 3: takes over from callees
 --          that all have its own digest; 0: none of that
--- ARGV[10] order of an earlier grant, which the store has lost and is to give again under the same id; else ''. With 1 it
+-- ARGV[9] order of an earlier grant, which the store has lost and is to give again under the same id; else ''. With 1 it
 --          replaces whoever holds the procedure at once
--- ARGV[11] digest of the callee's authid; '': it is not to be kept
+-- ARGV[10] digest of the callee's authid; '': it is not to be kept
 -- Returns  'granted', the realm's new version, registration id, order, every node that serves the realm; 'offered' and the
 --          same: who holds it keeps it until `complete_takeover.lua`;
 --          or 'taken', 'policy' and the one it has, or 'protected': held by what 2 and 3 do not replace; each with
@@ -30,8 +30,9 @@
 --          node does not serve the realm.
 -- O(bytes of the row + nodes). Repeating it: 'taken'; with an order given: granted again.
 
-local node, floor, channel, member, id, invoke = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-local session, rest, force, order, digest = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+local channel = KEYS[3]
+local node, floor, member, id, invoke = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
+local session, rest, force, order, digest = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 local is_forced = force == '1'
 local MAX_HOLDERS = 64
 local MAX_SUCCESSORS = 8
@@ -61,10 +62,10 @@ local function refused(reply, row)
 end
 
 local function is_own(holder)
-  return digest ~= '' and redis.call('HGET', KEYS[6], holder .. ' ' .. member) == digest
+  return digest ~= '' and redis.call('HGET', KEYS[7], holder .. ' ' .. member) == digest
 end
 
-local row = redis.call('HGET', KEYS[3], member)
+local row = redis.call('HGET', KEYS[4], member)
 local is_there = false
 if row then
   local held_id, held_invoke, forced_at = string.match(row, '^1\n(%d+) (%a+) (%d+)\n')
@@ -97,11 +98,11 @@ if row then
   end
   id = held_id
 else
-  local holder = redis.call('HGET', KEYS[4], id)
+  local holder = redis.call('HGET', KEYS[5], id)
   if holder and holder ~= member then
     return { 'id-taken' }
   end
-  redis.call('HSET', KEYS[4], id, member)
+  redis.call('HSET', KEYS[5], id, member)
 end
 
 local version = math.max(tonumber(redis.call('GET', KEYS[1])) or 0, floor) + 1
@@ -118,7 +119,7 @@ if is_offer then
 end
 if row and is_forced then
   each_holder(row, function(holder)
-    redis.call('HDEL', KEYS[6], holder .. ' ' .. member)
+    redis.call('HDEL', KEYS[7], holder .. ' ' .. member)
   end)
 end
 if not row or is_forced then
@@ -126,10 +127,10 @@ if not row or is_forced then
 elseif not is_there then
   row = row .. line .. '\n'
 end
-redis.call('HSET', KEYS[3], member, row)
-redis.call('SADD', KEYS[5], member)
+redis.call('HSET', KEYS[4], member, row)
+redis.call('SADD', KEYS[6], member)
 if digest ~= '' then
-  redis.call('HSET', KEYS[6], node .. ' ' .. session .. ' ' .. member, digest)
+  redis.call('HSET', KEYS[7], node .. ' ' .. session .. ' ' .. member, digest)
 end
 local body = '"' .. table.concat({ 'claim', id, member, invoke, line }, '","') .. '",' .. (is_forced and '1' or '0')
 redis.call('PUBLISH', channel, '1 ' .. version_text .. ' ' .. node .. ' [' .. body .. ']')

@@ -6,10 +6,10 @@
 -- KEYS[4]  tombstones           <prefix>:{nodes}:gone
 -- KEYS[5]  the membership's own <prefix>:{nodes}:meta
 -- KEYS[6]  realms of the node   <prefix>:{nodes}:realms:<node>
+-- KEYS[7]  channel of membership changes  <prefix>:{nodes}:changes
 -- ARGV[1]  node
 -- ARGV[2]  how long tombstones are kept, in ms
 -- ARGV[3]  version that the caller knows: the next one is above it, also when the store has lost its own
--- ARGV[4]  channel of membership changes
 -- Returns  the membership's new version (> 0); 0 when the node is not being reaped: it has ended, or the store lost its data.
 -- O(log nodes + tombstones that are dropped). Safe to repeat: `gone` is said once.
 
@@ -31,7 +31,7 @@ redis.call('PEXPIRE', gone, string.format('%.0f', kept_ms))
 
 local version = math.max(tonumber(redis.call('HGET', meta, 'version')) or 0, tonumber(ARGV[3])) + 1
 local text = string.format('%.0f', version)
-redis.call('PUBLISH', ARGV[4], '1 ' .. text .. ' gone ' .. node)
+redis.call('PUBLISH', KEYS[7], '1 ' .. text .. ' gone ' .. node)
 if redis.call('HLEN', alive) == 0 and redis.call('HLEN', dying) == 0 then
   redis.call('UNLINK', meta)
 else

@@ -3,12 +3,12 @@
 -- KEYS[2]  leases               <prefix>:{nodes}:leases
 -- KEYS[3]  tombstones           <prefix>:{nodes}:gone
 -- KEYS[4]  the membership's own <prefix>:{nodes}:meta
+-- KEYS[5]  channel of membership changes  <prefix>:{nodes}:changes
 -- ARGV[1]  node id
 -- ARGV[2]  row
 -- ARGV[3]  lease in ms
 -- ARGV[4]  epoch to begin with if there is none
 -- ARGV[5]  version that the node knows: the next one is above it, also when the store has lost its own
--- ARGV[6]  channel of membership changes
 -- Returns  {'entered', version, epoch}; {'gone'} when the node was declared dead: it never comes back under this id.
 -- O(log nodes). Safe to repeat: a node that has entered gets its lease anew, and nothing is said.
 
@@ -32,6 +32,6 @@ end
 local text = string.format('%.0f', version)
 redis.call('HSET', meta, 'version', text)
 if is_new then
-  redis.call('PUBLISH', ARGV[6], '1 ' .. text .. ' entered ' .. node .. ' ' .. row)
+  redis.call('PUBLISH', KEYS[5], '1 ' .. text .. ' entered ' .. node .. ' ' .. row)
 end
 return { 'entered', version, redis.call('HGET', meta, 'epoch') }

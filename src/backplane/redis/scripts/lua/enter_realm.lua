@@ -1,14 +1,14 @@
 -- Enters a node among those that serve a realm: from now on the others wait for it, and it may write.
 -- KEYS[1]  realm version          <prefix>:{r:<realm>}:version
 -- KEYS[2]  nodes that serve it    <prefix>:{r:<realm>}:nodes
+-- KEYS[3]  channel of the realm   <prefix>:{r:<realm>}:changes
 -- ARGV[1]  node
 -- ARGV[2]  version that the node knows: the store may have lost its data
--- ARGV[3]  channel of the realm
 -- Returns  'entered', as loading, with the realm's version of it; 'known', with the realm's version: it was there.
 --          Then 1 when the store has lost versions that the node knows, else 0; then node and row by turns, as load_realm.lua.
 -- O(nodes). Safe to repeat.
 
-local node, floor, channel = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local channel, node, floor = KEYS[3], ARGV[1], tonumber(ARGV[2])
 local current = tonumber(redis.call('GET', KEYS[1])) or 0
 if redis.call('HEXISTS', KEYS[2], node) == 1 then
   return { 'known', current, current < floor and 1 or 0, unpack(redis.call('HGETALL', KEYS[2])) }

@@ -1,18 +1,18 @@
 -- Takes callees of one node off their procedures; a procedure without callees goes (SHR-4). Rows as in claim_procedure.lua.
 -- KEYS[1]  realm version          <prefix>:{r:<realm>}:version
 -- KEYS[2]  nodes that serve it    <prefix>:{r:<realm>}:nodes
--- KEYS[3]  procedures             <prefix>:{r:<realm>}:procedures
--- KEYS[4]  procedures by id       <prefix>:{r:<realm>}:ids
--- KEYS[5]  procedures of the node <prefix>:{r:<realm>}:callees:<node>
--- KEYS[6]  whose callees are     <prefix>:{r:<realm>}:owners
+-- KEYS[3]  channel of the realm   <prefix>:{r:<realm>}:changes
+-- KEYS[4]  procedures             <prefix>:{r:<realm>}:procedures
+-- KEYS[5]  procedures by id       <prefix>:{r:<realm>}:ids
+-- KEYS[6]  procedures of the node <prefix>:{r:<realm>}:callees:<node>
+-- KEYS[7]  whose callees are     <prefix>:{r:<realm>}:owners
 -- ARGV[1]  node
 -- ARGV[2]  version that the node knows: the store may have lost its data
--- ARGV[3]  channel of the realm
--- ARGV[4…] for each procedure: `<match> <procedure>`, count of sessions, the sessions
+-- ARGV[3…] for each procedure: `<match> <procedure>`, count of sessions, the sessions
 -- Returns  'done', the realm's version: a new one if anything changed; or 'stranger': the node does not serve the realm.
 -- O(sessions given × bytes of their rows, at most 8 times the bytes of the rows). Safe to repeat.
 
-local node, floor, channel = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local channel, node, floor = KEYS[3], ARGV[1], tonumber(ARGV[2])
 if redis.call('HEXISTS', KEYS[2], node) == 0 then
   return { 'stranger' }
 end
@@ -55,7 +55,7 @@ end
 local changes = {}
 
 local function release(member, sessions)
-  local row = redis.call('HGET', KEYS[3], member)
+  local row = redis.call('HGET', KEYS[4], member)
   local id = row and string.match(row, '^1\n(%d+) %a+ %d+\n')
   if row and not id then
     return
@@ -65,24 +65,24 @@ local function release(member, sessions)
     row = (#sessions > FEW and without_many or without_few)(row, sessions, removed)
     if #removed > 0 then
       for _, session in ipairs(removed) do
-        redis.call('HDEL', KEYS[6], node .. ' ' .. session .. ' ' .. member)
+        redis.call('HDEL', KEYS[7], node .. ' ' .. session .. ' ' .. member)
       end
       changes[#changes + 1] = '["' .. id .. '","' .. table.concat(removed, '","') .. '"]'
       if string.find(row, '^1\n[^\n]*\n.') then
-        redis.call('HSET', KEYS[3], member, inherited(row))
+        redis.call('HSET', KEYS[4], member, inherited(row))
       else
-        redis.call('HDEL', KEYS[3], member)
-        redis.call('HDEL', KEYS[4], id)
+        redis.call('HDEL', KEYS[4], member)
+        redis.call('HDEL', KEYS[5], id)
       end
     end
   end
   -- Also when another node took the procedure by force, which could not know of this key.
   if not row or not string.find(row, '\n' .. node .. ' ', 1, true) then
-    redis.call('SREM', KEYS[5], member)
+    redis.call('SREM', KEYS[6], member)
   end
 end
 
-local at = 4
+local at = 3
 while at < #ARGV do
   local count = tonumber(ARGV[at + 1])
   local sessions = {}
