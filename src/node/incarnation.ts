@@ -19,8 +19,9 @@ import { TimerWheel } from '../realm/timer-wheel.js';
 import { TurnClock } from '../realm/turn-clock.js';
 import type { TurnMeter } from '../routing/turn-meter.js';
 import { createAnonymous } from '../session/auth/anonymous.js';
-import { createEndpoint, type EndpointDeps } from '../session/endpoint.js';
-import { InboxTotal } from '../session/inbox.js';
+import { createEndpoint } from '../session/endpoint.js';
+import type { EndpointDependencies } from '../session/endpoint-dependencies.js';
+import { InboxPool } from '../session/inbox.js';
 import { TurnScheduler } from '../session/turn-scheduler.js';
 import type { Counters } from '../telemetry/counters.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -81,7 +82,7 @@ export class Incarnation {
   readonly #meter: TurnMeter = { spent: 0 };
   readonly #isolation: Isolation;
   readonly #turns: TurnScheduler;
-  readonly #inboxes: InboxTotal;
+  readonly #inboxes: InboxPool;
   readonly #server: UwsServer;
   readonly #lostRequests = new RecurringLines({ nowMs });
   #isReachable = true;
@@ -107,17 +108,17 @@ export class Incarnation {
     this.#turns = new TurnScheduler({
       meter: this.#meter,
       budgetMs: config.limits.turnBudgetMs,
-      atEndOfTurn: setImmediate,
-      nowMs,
-      cpuMs,
-      isHeld: () => this.#isolation.isHeld(),
-      later: (action) => void setTimeout(action, HELD_STEP_MS).unref(),
-      flush: () => this.#server.flush(),
-      onExhausted: () => counters.turnsExhausted.all++,
-      onFlooded: () => this.#server.relieve(),
+      clock: { nowMs, cpuMs },
+      loop: { atEndOfTurn: setImmediate, later: (action) => void setTimeout(action, HELD_STEP_MS).unref() },
+      hooks: {
+        isHeld: () => this.#isolation.isHeld(),
+        flush: () => this.#server.flush(),
+        onExhausted: () => counters.turnsExhausted.all++,
+        onFlooded: () => this.#server.relieve(),
+      },
     });
-    this.#inboxes = new InboxTotal(config.limits.maxTotalInboxBytes);
-    const endpoint: EndpointDeps = {
+    this.#inboxes = new InboxPool(config.limits.maxTotalInboxBytes);
+    const endpoint: EndpointDependencies = {
       codecs,
       after,
       realms: this.#realms,

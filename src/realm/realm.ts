@@ -5,7 +5,7 @@ import { Dealer, type DealerRules } from '../routing/dealer/dealer.js';
 import {
   unavailable,
   type Authorizer,
-  type RealmDoor,
+  type SessionRealm,
   type RealmRules,
   type Session,
   type Unavailable,
@@ -60,7 +60,7 @@ export interface RealmSurroundings {
 const MAX_ID_DRAWS = 8;
 
 /** One realm on this node: one switch from message to broker or dealer. */
-export class Realm implements RealmDoor {
+export class Realm implements SessionRealm {
   readonly uri: Uri;
   readonly rules: RealmRules;
   readonly #settings: RealmSettings;

@@ -1,54 +1,26 @@
 import type { Codec } from '../codec/codec.js';
 import { HeadMemory } from '../codec/head-memory.js';
-import type { Counters } from '../telemetry/counters.js';
-import type { Logger } from '../telemetry/logger.js';
 import type { CloseCause, Connection, ConnectionListener, MalformedCause } from '../transport/connection.js';
 import { HEADROOM_BYTES } from '../transport/slab.js';
 import { Code } from '../wamp/codes.js';
 import { fault, isFault, violation, type Fault } from '../wamp/faults.js';
 import type { Uri } from '../wamp/ids.js';
-import type { ClientMessage, HelloDetails, RouterMessage } from '../wamp/messages.js';
+import type { ClientMessage, HelloDetails } from '../wamp/messages.js';
 import { NO_DETAILS, type Dict } from '../wamp/options.js';
 import { Cost, costOfBytes } from '../routing/turn-meter.js';
-import type { SerializerId } from '../wamp/payload.js';
 import { CloseUri, ErrorUri } from '../wamp/uris.js';
-import type { AuthMethod } from './auth/method.js';
+import type { EndpointDependencies } from './endpoint-dependencies.js';
+import { EndpointOutput, UNREADABLE } from './endpoint-output.js';
 import { EstablishedSession, type SessionCloser } from './established-session.js';
-import { Handshake, type Admission, type HandshakeHost } from './handshake.js';
-import { Inbox, type InboxTotal } from './inbox.js';
+import { Handshake, type HandshakeListener, type HandshakeResult } from './handshake.js';
+import { Inbox } from './inbox.js';
 import { isRouted, readMessage, wrongBehindHello } from './incoming.js';
 import { Intake } from './intake.js';
-import { unavailable, type RealmDirectory, type RealmDoor, type Unavailable } from './ports.js';
-import type { TurnAccount, TurnMember, TurnScheduler } from './turn-scheduler.js';
+import { unavailable, type SessionRealm, type Unavailable } from './ports.js';
+import { SessionTimer } from './session-timer.js';
+import type { TurnAccount, TurnMember } from './turn-scheduler.js';
 import { SessionReports } from './session-reports.js';
 import { welcome } from './welcome.js';
-
-export interface SessionLimits {
-  /** From the opening of a connection, or the end of its last session, to WELCOME. */
-  readonly handshakeTimeoutMs: number;
-  readonly goodbyeTimeoutMs: number;
-  /** What one connection may have waiting: for its turn, or while a message before it is being decided. */
-  readonly maxInboxMessages: number;
-  readonly maxInboxBytes: number;
-}
-
-/** What every endpoint of a node shares. */
-export interface EndpointDeps {
-  readonly codecs: Readonly<Record<SerializerId, Codec>>;
-  readonly realms: RealmDirectory;
-  /** In no particular order: the client's offer decides. */
-  readonly authMethods: readonly AuthMethod[];
-  readonly limits: SessionLimits;
-  readonly turns: TurnScheduler;
-  /** What waits in the inboxes of all. */
-  readonly inboxes: InboxTotal;
-  readonly counters: Counters;
-  readonly logger: Logger;
-  /** Runs `action` once after `delayMs`; the returned function cancels it. */
-  readonly after: (delayMs: number, action: () => void) => () => void;
-  /** WELCOME.Details.agent. */
-  readonly agent: string;
-}
 
 /**
  * Rules 2.1. `closed`: no session. `failed`: ABORT was sent or received, or the transport has gone; terminal.
@@ -57,20 +29,21 @@ export interface EndpointDeps {
 type State = 'closed' | 'establishing' | 'authenticating' | 'established' | 'shutting_down' | 'failed';
 
 /** The layer above one connection: its sessions, one after the other. */
-export function createEndpoint(connection: Connection, deps: EndpointDeps): ConnectionListener {
-  return new Endpoint(connection, deps);
+export function createEndpoint(connection: Connection, dependencies: EndpointDependencies): ConnectionListener {
+  return new Endpoint(connection, dependencies);
 }
 
-class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, TurnMember {
+class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, TurnMember {
   readonly #connection: Connection;
-  readonly #deps: EndpointDeps;
+  readonly #dependencies: EndpointDependencies;
   readonly #codec: Codec;
   readonly #reports: SessionReports;
   readonly #memory = new HeadMemory();
   /** The last HELLO was: what was sent behind it may still come. */
   #isRefused = false;
   #state: State = 'closed';
-  #cancelTimer: (() => void) | undefined;
+  readonly #output: EndpointOutput;
+  readonly #timer: SessionTimer;
   #handshake: Handshake | undefined;
   #live: LiveSession | undefined;
   readonly #account: TurnAccount;
@@ -85,24 +58,26 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
   /** A session has ended by GOODBYE, and none has begun since: answers of its handlers may still come. */
   #hadSession = false;
 
-  constructor(connection: Connection, deps: EndpointDeps) {
+  constructor(connection: Connection, dependencies: EndpointDependencies) {
     this.#connection = connection;
-    this.#deps = deps;
-    this.#codec = deps.codecs[connection.serializer];
-    this.#reports = new SessionReports(deps, connection.remoteAddress);
-    this.#account = deps.turns.open(this);
+    this.#dependencies = dependencies;
+    this.#codec = dependencies.codecs[connection.serializer];
+    this.#output = new EndpointOutput(connection, this.#codec, dependencies.counters);
+    this.#timer = new SessionTimer(dependencies.after);
+    this.#reports = new SessionReports(dependencies, connection.remoteAddress);
+    this.#account = dependencies.turns.open(this);
     this.#limitHandshake();
   }
 
   received(bytes: Uint8Array, headroomBytes = 0): void {
-    const { turns } = this.#deps;
+    const { turns } = this.#dependencies;
     const before = turns.spent;
     this.#handle(bytes, headroomBytes);
     turns.charge(this.#account, before, Cost.MESSAGE + costOfBytes(bytes.length));
   }
 
   takesNow(): boolean {
-    return !this.#isWaiting && this.#deps.turns.admits(this.#account);
+    return !this.#isWaiting && this.#dependencies.turns.admits(this.#account);
   }
 
   handleNext(): boolean {
@@ -119,7 +94,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
 
   malformed(message: string, cause: MalformedCause): void {
     if (this.#state === 'failed' || this.#state === 'shutting_down') return;
-    this.#countIn(UNREADABLE);
+    this.#output.countReceived(UNREADABLE);
     this.abort(cause === 'limit' ? fault(ErrorUri.LIMIT_EXCEEDED, message) : violation(message));
   }
 
@@ -131,10 +106,10 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
 
   goodbye(reason: Uri, message: string | undefined): void {
     if (this.#state !== 'established') return;
-    this.#write([Code.GOODBYE, message === undefined ? NO_DETAILS : { message }, reason]);
+    this.#output.send([Code.GOODBYE, message === undefined ? NO_DETAILS : { message }, reason]);
     this.#state = 'shutting_down';
     this.#closeReason = reason;
-    this.#arm(this.#deps.limits.goodbyeTimeoutMs, () => this.#fail('goodbye_timeout'));
+    this.#timer.start(this.#dependencies.limits.goodbyeTimeoutMs, () => this.#fail('goodbye_timeout'));
     this.#endSession(reason);
   }
 
@@ -150,7 +125,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
 
   challenge(method: string, extra: Dict): void {
     this.#state = 'authenticating';
-    this.#write([Code.CHALLENGE, method, extra]);
+    this.#output.send([Code.CHALLENGE, method, extra]);
     this.#goOn();
   }
 
@@ -164,7 +139,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
       return;
     }
     this.#reports.refused(reason.error, reason.message);
-    this.#deps.turns.work(Cost.SESSION);
+    this.#dependencies.turns.work(Cost.SESSION);
     this.#handshake = undefined;
     this.#state = 'closed';
     this.#isRefused = true;
@@ -179,13 +154,13 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
   }
 
   /** WELCOME is queued before the realm can route anything to the session (SES-7). */
-  admit(admission: Admission): void {
-    const { door, authorizer, principal, authmethod, details } = admission;
-    const { counters, logger, agent } = this.#deps;
+  admit(result: HandshakeResult): void {
+    const { realm, authorizer, principal, authmethod, details } = result;
+    const { counters, logger, agent } = this.#dependencies;
     const session = new EstablishedSession(
       {
-        session: admission.session,
-        realm: door.uri,
+        session: result.session,
+        realm: realm.uri,
         authid: principal.authid,
         authrole: principal.authrole,
         authmethod,
@@ -194,14 +169,14 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
       },
       { connection: this.#connection, codec: this.#codec, counters, closer: this },
     );
-    this.#live = { session, door, intake: new Intake({ session, door, authorizer, counters, logger }) };
+    this.#live = { session, realm, intake: new Intake({ session, realm, authorizer, counters, logger }) };
     this.#handshake = undefined;
     this.#state = 'established';
-    this.#disarm();
-    this.#write(welcome(admission, agent));
+    this.#timer.stop();
+    this.#output.send(welcome(result, agent));
     this.#reports.opened(session);
-    this.#deps.turns.work(Cost.SESSION);
-    door.admit(session);
+    this.#dependencies.turns.work(Cost.SESSION);
+    realm.admit(session);
     this.#goOn();
   }
 
@@ -209,11 +184,11 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
     if (this.#state === 'failed') return;
     const message = readMessage(this.#codec, bytes, headroomBytes, this.#memory);
     if (isFault(message)) {
-      this.#countIn(UNREADABLE);
+      this.#output.countReceived(UNREADABLE);
       if (this.#state !== 'shutting_down') this.abort(message);
       return;
     }
-    this.#countIn(message[0]);
+    this.#output.countReceived(message[0]);
     if (this.#live !== undefined) this.#inSession(message, this.#live);
     else this.#outsideSession(message);
   }
@@ -224,7 +199,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
     const wrong = isFault(message) ? message : wrongBehindHello(message);
     const isAbort = !isFault(message) && message[0] === Code.ABORT;
     if (wrong === undefined && !isAbort) return false;
-    this.#countIn(isFault(message) ? UNREADABLE : message[0]);
+    this.#output.countReceived(isFault(message) ? UNREADABLE : message[0]);
     if (wrong === undefined) this.#fail('abort');
     else this.abort(wrong);
     return true;
@@ -242,7 +217,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
         this.#fail('abort');
         break;
       case Code.GOODBYE:
-        this.#write([Code.GOODBYE, NO_DETAILS, CloseUri.GOODBYE_AND_OUT]);
+        this.#output.send([Code.GOODBYE, NO_DETAILS, CloseUri.GOODBYE_AND_OUT]);
         this.#reset();
         break;
       default: {
@@ -280,7 +255,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
   }
 
   #open(realm: Uri, details: HelloDetails): void {
-    const { realms, authMethods, logger } = this.#deps;
+    const { realms, authMethods, logger } = this.#dependencies;
     const { remoteAddress } = this.#connection;
     const handshake = new Handshake({ realms, authMethods, remoteAddress, logger }, this, realm, details);
     this.#handshake = handshake;
@@ -319,7 +294,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
     this.#state = 'closed';
     this.#hadSession = true;
     this.#closeReason = undefined;
-    this.#arm(this.#deps.limits.handshakeTimeoutMs, () => this.#handshakeTimedOut('goodbye'));
+    this.#timer.start(this.#dependencies.limits.handshakeTimeoutMs, () => this.#handshakeTimedOut('goodbye'));
     this.#endSession('goodbye');
   }
 
@@ -333,7 +308,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
   }
 
   #resume(): void {
-    const { turns } = this.#deps;
+    const { turns } = this.#dependencies;
     while (!this.#isWaiting && (this.#inbox?.count ?? 0) > 0) {
       if (!turns.admits(this.#account)) {
         turns.queue(this.#account);
@@ -345,7 +320,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
 
   keep(bytes: Uint8Array): void {
     if (this.#state === 'failed' || (this.#state === 'establishing' && this.#endsHandshake(bytes))) return;
-    const { limits, inboxes, turns, counters } = this.#deps;
+    const { limits, inboxes, turns, counters } = this.#dependencies;
     this.#inbox ??= new Inbox({ maxMessages: limits.maxInboxMessages, maxBytes: limits.maxInboxBytes }, inboxes);
     if (this.#inbox.push(bytes)) {
       counters.messagesDeferred.all++;
@@ -361,7 +336,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
   }
 
   #limitHandshake(): void {
-    this.#arm(this.#deps.limits.handshakeTimeoutMs, () => this.#handshakeTimedOut('handshake_timeout'));
+    this.#timer.start(this.#dependencies.limits.handshakeTimeoutMs, () => this.#handshakeTimedOut('handshake_timeout'));
   }
 
   #handshakeTimedOut(idle: CloseCause): void {
@@ -387,8 +362,8 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
   #drop(cause: CloseCause | 'connection_lost'): void {
     if (this.#state === 'failed') return;
     this.#state = 'failed';
-    this.#disarm();
-    this.#deps.turns.forget(this.#account);
+    this.#timer.stop();
+    this.#dependencies.turns.forget(this.#account);
     this.#inbox?.clear();
     this.#handshake?.cancel();
     this.#handshake = undefined;
@@ -400,46 +375,19 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeHost, Turn
     const live = this.#live;
     if (live === undefined) return;
     this.#live = undefined;
-    this.#deps.turns.work(Cost.SESSION);
+    this.#dependencies.turns.work(Cost.SESSION);
     live.session.seal();
     this.#reports.closed(live.session, reason);
-    live.door.remove(live.session);
-  }
-
-  #arm(delayMs: number, action: () => void): void {
-    this.#disarm();
-    this.#cancelTimer = this.#deps.after(delayMs, action);
-  }
-
-  #disarm(): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
+    live.realm.remove(live.session);
   }
 
   #writeAbort(reason: Fault): void {
-    if (this.#state !== 'shutting_down') this.#write([Code.ABORT, { message: reason.message }, reason.error]);
-  }
-
-  /** What is written here has no payload, so that every serializer can say it. */
-  #write(message: RouterMessage): void {
-    const encoded = this.#codec.encode(message);
-    if (!(encoded instanceof Uint8Array)) throw new Error(`message ${message[0]} is not encodable: ${encoded.message}`);
-    const { messagesOut } = this.#deps.counters;
-    messagesOut[message[0]] = (messagesOut[message[0]] ?? 0) + 1;
-    this.#connection.write(encoded);
-  }
-
-  #countIn(code: number): void {
-    const { messagesIn } = this.#deps.counters;
-    messagesIn[code] = (messagesIn[code] ?? 0) + 1;
+    if (this.#state !== 'shutting_down') this.#output.send([Code.ABORT, { message: reason.message }, reason.error]);
   }
 }
 
-/** Counts what could not be read as a message. */
-const UNREADABLE = 0;
-
 interface LiveSession {
   readonly session: EstablishedSession;
-  readonly door: RealmDoor;
+  readonly realm: SessionRealm;
   readonly intake: Intake;
 }

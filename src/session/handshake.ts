@@ -10,13 +10,13 @@ import {
   unavailable,
   type Authorizer,
   type RealmDirectory,
-  type RealmDoor,
+  type SessionRealm,
   type Unavailable,
 } from './ports.js';
 
 /** What a successful handshake leads to. */
-export interface Admission {
-  readonly door: RealmDoor;
+export interface HandshakeResult {
+  readonly realm: SessionRealm;
   readonly authorizer: Authorizer;
   readonly session: SessionId;
   readonly principal: Principal;
@@ -32,12 +32,12 @@ export interface HandshakeOptions {
 }
 
 /** The connection's side of a handshake. One of `refuse`, `postpone` and `admit` ends it; none is called after `cancel`. */
-export interface HandshakeHost {
+export interface HandshakeListener {
   challenge(method: string, extra: Dict): void;
   /** Waiting changes nothing. */
   refuse(reason: Fault): void;
   postpone(reason: Unavailable): void;
-  admit(admission: Admission): void;
+  admit(result: HandshakeResult): void;
 }
 
 type ChallengeStep = Extract<AuthStep, { kind: 'challenge' }>;
@@ -45,27 +45,27 @@ type ChallengeStep = Extract<AuthStep, { kind: 'challenge' }>;
 /** From one HELLO to its WELCOME, ABORT or the end of the connection. Runs in one go when nothing has to be waited for. */
 export class Handshake {
   readonly #options: HandshakeOptions;
-  readonly #host: HandshakeHost;
-  readonly #realm: Uri;
+  readonly #listener: HandshakeListener;
+  readonly #uri: Uri;
   readonly #details: HelloDetails;
-  #door: RealmDoor | undefined;
+  #realm: SessionRealm | undefined;
   #method: AuthMethod | undefined;
   #challenge: ChallengeStep | undefined;
   #reservation: SessionId | Unavailable | Promise<SessionId | Unavailable> | undefined;
   #isOver = false;
 
-  constructor(options: HandshakeOptions, host: HandshakeHost, realm: Uri, details: HelloDetails) {
+  constructor(options: HandshakeOptions, listener: HandshakeListener, uri: Uri, details: HelloDetails) {
     this.#options = options;
-    this.#host = host;
-    this.#realm = realm;
+    this.#listener = listener;
+    this.#uri = uri;
     this.#details = details;
   }
 
   start(): void {
-    this.#then(this.#options.realms.open(this.#realm), (door) => {
-      if (isFault(door)) this.#refuse(door);
-      else if (isUnavailable(door)) this.#postpone(door);
-      else this.#authenticate(door);
+    this.#then(this.#options.realms.open(this.#uri), (realm) => {
+      if (isFault(realm)) this.#refuse(realm);
+      else if (isUnavailable(realm)) this.#postpone(realm);
+      else this.#authenticate(realm);
     });
   }
 
@@ -88,23 +88,23 @@ export class Handshake {
   cancel(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    const door = this.#door;
+    const realm = this.#realm;
     const reservation = this.#reservation;
-    if (door === undefined || reservation === undefined) return;
+    if (realm === undefined || reservation === undefined) return;
     if (reservation instanceof Promise) {
       reservation.then(
         (id) => {
-          if (!isUnavailable(id)) door.forget(id);
+          if (!isUnavailable(id)) realm.forget(id);
         },
         (error: unknown) => this.#log(error),
       );
     } else if (!isUnavailable(reservation)) {
-      door.forget(reservation);
+      realm.forget(reservation);
     }
   }
 
-  #authenticate(door: RealmDoor): void {
-    this.#door = door;
+  #authenticate(realm: SessionRealm): void {
+    this.#realm = realm;
     const method = this.#chooseMethod();
     if (isFault(method)) {
       this.#refuse(method);
@@ -112,10 +112,10 @@ export class Handshake {
     }
     this.#method = method;
     const request = {
-      realm: door.uri,
+      realm: realm.uri,
       details: this.#details,
       remoteAddress: this.#options.remoteAddress,
-      session: (authid: string, authrole: string) => (this.#reservation ??= door.reserve(authid, authrole)),
+      session: (authid: string, authrole: string) => (this.#reservation ??= realm.reserve(authid, authrole)),
     };
     this.#attempt(
       () => method.begin(request),
@@ -149,40 +149,40 @@ export class Handshake {
         break;
       case 'challenge':
         this.#challenge = step;
-        this.#host.challenge(this.#method?.name ?? '', step.extra);
+        this.#listener.challenge(this.#method?.name ?? '', step.extra);
         break;
     }
   }
 
   #reserve(principal: Principal): void {
-    const door = this.#door;
+    const realm = this.#realm;
     const method = this.#method;
-    if (door === undefined || method === undefined) throw new Error('granted before a realm was opened');
-    const authorizer = door.authorizer(principal.authrole);
+    if (realm === undefined || method === undefined) throw new Error('granted before a realm was opened');
+    const authorizer = realm.authorizer(principal.authrole);
     if (authorizer === undefined) {
-      const message = `realm "${door.uri}" has no role "${principal.authrole}"`;
+      const message = `realm "${realm.uri}" has no role "${principal.authrole}"`;
       this.#refuse(fault(ErrorUri.NO_SUCH_ROLE, message));
       return;
     }
-    this.#reservation ??= door.reserve(principal.authid, principal.authrole);
+    this.#reservation ??= realm.reserve(principal.authid, principal.authrole);
     this.#then(this.#reservation, (session) => {
       if (isUnavailable(session)) {
         this.#postpone(session);
         return;
       }
       this.#isOver = true;
-      this.#host.admit({ door, authorizer, session, principal, authmethod: method.name, details: this.#details });
+      this.#listener.admit({ realm, authorizer, session, principal, authmethod: method.name, details: this.#details });
     });
   }
 
   #refuse(reason: Fault): void {
     this.cancel();
-    this.#host.refuse(reason);
+    this.#listener.refuse(reason);
   }
 
   #postpone(reason: Unavailable): void {
     this.cancel();
-    this.#host.postpone(reason);
+    this.#listener.postpone(reason);
   }
 
   /** A throw of a method is the same technical failure as its rejection. */
@@ -218,6 +218,6 @@ export class Handshake {
   }
 
   #log(error: unknown): void {
-    this.#options.logger.error({ realm: this.#realm, error }, 'session.refused');
+    this.#options.logger.error({ realm: this.#uri, error }, 'session.refused');
   }
 }

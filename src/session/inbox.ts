@@ -7,7 +7,7 @@ export interface InboxLimits {
 }
 
 /** What all inboxes share: their bound, and their memory. */
-export class InboxTotal {
+export class InboxPool {
   messages = 0;
   bytes = 0;
   /** Those with something in them. */
@@ -50,15 +50,15 @@ const MAX_FREE_BLOCKS = 64;
  */
 export class Inbox {
   readonly #limits: InboxLimits;
-  readonly #total: InboxTotal;
+  readonly #pool: InboxPool;
   #blocks: Block[] = [];
   #head = 0;
   #count = 0;
   #bytes = 0;
 
-  constructor(limits: InboxLimits, total: InboxTotal) {
+  constructor(limits: InboxLimits, pool: InboxPool) {
     this.#limits = limits;
-    this.#total = total;
+    this.#pool = pool;
   }
 
   get count(): number {
@@ -79,7 +79,7 @@ export class Inbox {
   push(message: Uint8Array): boolean {
     if (this.#count > 0 && !this.#admits(this.#bytes + message.length + ENTRY_BYTES)) return false;
     this.#add(1, message.length + ENTRY_BYTES);
-    if (message.length >= LARGE_BYTES) this.#blocks.push({ kind: 'one', message: this.#total.slab.copy(message) });
+    if (message.length >= LARGE_BYTES) this.#blocks.push({ kind: 'one', message: this.#pool.slab.copy(message) });
     else this.#blockFor(message.length).push(message);
     return true;
   }
@@ -88,14 +88,14 @@ export class Inbox {
   shift(): Uint8Array | undefined {
     const block = this.#blocks[this.#head];
     if (block === undefined) return undefined;
-    const message = block.kind === 'one' ? block.message : this.#total.slab.copy(block.shift());
+    const message = block.kind === 'one' ? block.message : this.#pool.slab.copy(block.shift());
     if (block.kind === 'one' || block.isEmpty) this.#drop(block);
     this.#add(-1, -(message.length + ENTRY_BYTES));
     return message;
   }
 
   clear(): void {
-    for (const block of this.#blocks.slice(this.#head)) if (block.kind === 'many') this.#total.giveBlock(block);
+    for (const block of this.#blocks.slice(this.#head)) if (block.kind === 'many') this.#pool.giveBlock(block);
     this.#blocks = [];
     this.#head = 0;
     this.#add(-this.#count, -this.#bytes);
@@ -103,30 +103,30 @@ export class Inbox {
 
   #admits(bytes: number): boolean {
     const { maxMessages, maxBytes } = this.#limits;
-    return this.#count < maxMessages && bytes <= maxBytes && this.#total.admits(bytes);
+    return this.#count < maxMessages && bytes <= maxBytes && this.#pool.admits(bytes);
   }
 
   #add(count: number, bytes: number): void {
-    const total = this.#total;
-    if (this.#count === 0 && count > 0) total.inboxes++;
+    const pool = this.#pool;
+    if (this.#count === 0 && count > 0) pool.inboxes++;
     this.#count += count;
     this.#bytes += bytes;
-    total.messages += count;
-    total.bytes += bytes;
-    if (this.#count === 0 && count < 0) total.inboxes--;
+    pool.messages += count;
+    pool.bytes += bytes;
+    if (this.#count === 0 && count < 0) pool.inboxes--;
   }
 
   #blockFor(length: number): SmallMessages {
     const last = this.#blocks.at(-1);
     if (last?.kind === 'many' && last.fits(length)) return last;
-    const block = this.#total.takeBlock();
+    const block = this.#pool.takeBlock();
     this.#blocks.push(block);
     return block;
   }
 
   /** In halves: each block moves at most once, and none that was read is kept for long. */
   #drop(block: Block): void {
-    if (block.kind === 'many') this.#total.giveBlock(block);
+    if (block.kind === 'many') this.#pool.giveBlock(block);
     this.#head++;
     if (this.#head * 2 < this.#blocks.length) return;
     this.#blocks = this.#blocks.slice(this.#head);

@@ -11,7 +11,7 @@ import { unreachable } from '../wamp/unreachable.js';
 import { checkUri, isReserved } from '../wamp/uri-rules.js';
 import { ErrorUri } from '../wamp/uris.js';
 import type { EstablishedSession } from './established-session.js';
-import type { Action, Authorizer, Decision, RealmDoor, RealmRules } from './ports.js';
+import type { Action, Authorizer, Decision, SessionRealm, RealmRules } from './ports.js';
 import { RequestIds } from './request-ids.js';
 
 /** Requests that name a URI and need leave to. */
@@ -23,7 +23,7 @@ export type Verdict = undefined | Fault | Promise<void>;
 
 export interface IntakeOptions {
   readonly session: EstablishedSession;
-  readonly door: RealmDoor;
+  readonly realm: SessionRealm;
   readonly authorizer: Authorizer;
   readonly counters: Counters;
   readonly logger: Logger;
@@ -35,7 +35,7 @@ export interface IntakeOptions {
  */
 export class Intake {
   readonly #session: EstablishedSession;
-  readonly #door: RealmDoor;
+  readonly #realm: SessionRealm;
   readonly #rules: RealmRules;
   readonly #authorizer: Authorizer;
   readonly #counters: Counters;
@@ -47,14 +47,14 @@ export class Intake {
   /** Known to be well-formed: most sessions say the same few URIs over and over. */
   #lastUri: Uri | undefined;
 
-  constructor({ session, door, authorizer, counters, logger }: IntakeOptions) {
+  constructor({ session, realm, authorizer, counters, logger }: IntakeOptions) {
     this.#session = session;
-    this.#door = door;
-    this.#rules = door.rules;
+    this.#realm = realm;
+    this.#rules = realm.rules;
     this.#authorizer = authorizer;
     this.#counters = counters;
     this.#logger = logger;
-    this.#requests = door.rules.requestIdCheck === 'strict' ? new RequestIds() : undefined;
+    this.#requests = realm.rules.requestIdCheck === 'strict' ? new RequestIds() : undefined;
   }
 
   accept(message: RoutedMessage): Verdict {
@@ -110,7 +110,7 @@ export class Intake {
     if (isFault(place)) return place;
     // Its URI was checked and authorised with the first CALL; an ERROR from here would be a second answer (DLR-8).
     if (place === 'continuation') {
-      this.#door.continueCall(this.#session, message);
+      this.#realm.continueCall(this.#session, message);
       return undefined;
     }
     if (this.#refusedCalls?.has(request) === true) {
@@ -170,7 +170,7 @@ export class Intake {
     try {
       decision = await pending;
     } catch (error) {
-      this.#logger.error({ realm: this.#door.uri, authrole: this.#session.authrole, error }, 'authorizer.failed');
+      this.#logger.error({ realm: this.#realm.uri, authrole: this.#session.authrole, error }, 'authorizer.failed');
       this.#refuse(message, ErrorUri.AUTHORIZATION_FAILED, `could not find out whether this session may ${action}`);
       return;
     }
@@ -191,18 +191,18 @@ export class Intake {
           this.#refuse(message, ErrorUri.DISCLOSE_ME_DISALLOWED, 'disclose_me is not allowed here: leave it out');
           return;
         }
-        this.#door.route(this.#session, message, isAsked || decision.disclose);
+        this.#realm.route(this.#session, message, isAsked || decision.disclose);
         return;
       }
       case Code.REGISTER:
-        this.#door.route(this.#session, message, allowDisclose);
+        this.#realm.route(this.#session, message, allowDisclose);
         return;
       case Code.SUBSCRIBE:
         if (isNeverPublished(message[3], match)) {
           this.#refuse(message, ErrorUri.FEATURE_NOT_SUPPORTED, NO_META_EVENTS);
           return;
         }
-        this.#door.route(this.#session, message, false);
+        this.#realm.route(this.#session, message, false);
         return;
       default:
         unreachable(message);
@@ -210,7 +210,7 @@ export class Intake {
   }
 
   #route(message: RoutedMessage): Verdict {
-    this.#door.route(this.#session, message, false);
+    this.#realm.route(this.#session, message, false);
     return undefined;
   }
 

@@ -71,7 +71,7 @@ export function isUnavailable(value: unknown): value is Unavailable {
 }
 
 /** The realm as the session layer needs it. */
-export interface RealmDoor {
+export interface SessionRealm {
   readonly uri: Uri;
   readonly rules: RealmRules;
   /** Undefined: the realm has no such role (AUT-4). */
@@ -104,5 +104,5 @@ export interface RealmRules {
 /** The way from HELLO to a realm. */
 export interface RealmDirectory {
   /** An existing realm, or a new one from the template; a Fault becomes the ABORT (SES-5, SES-9). */
-  open(uri: Uri): RealmDoor | Fault | Unavailable | Promise<RealmDoor | Fault | Unavailable>;
+  open(uri: Uri): SessionRealm | Fault | Unavailable | Promise<SessionRealm | Fault | Unavailable>;
 }

@@ -18,29 +18,41 @@ export interface TurnAccount {
   isQueued: boolean;
 }
 
+export interface SchedulerClock {
+  /** Monotonic milliseconds. */
+  nowMs(): number;
+  /** Milliseconds of CPU time that this process has used. */
+  cpuMs(): number;
+}
+
+export interface EventLoop {
+  /** Runs an action after this turn has read from its sockets, and before the next turn reads. */
+  atEndOfTurn(action: () => void): void;
+  /** Runs an action some milliseconds later. */
+  later(action: () => void): void;
+}
+
+export interface TurnHooks {
+  /** True: all messages have to wait. The scheduler asks once a turn, and from time to time while it is true. */
+  isHeld(): boolean;
+  /** Sends queued messages before the turn continues with connections that have used up their share. */
+  flush(): void;
+  /** A turn ended with messages still waiting. */
+  onExhausted(): void;
+  /**
+   * Clients send more than this node can handle: reading alone took much of a turn, or an inbox fills up. Called at most
+   * once per turn, while the turn reads.
+   */
+  onFlooded(): void;
+}
+
 export interface TurnSchedulerOptions {
   readonly meter: TurnMeter;
   /** Work of one turn, all connections together. */
   readonly budgetMs: number;
-  /** Runs an action after this turn has read from its sockets, and before the next reads. */
-  readonly atEndOfTurn: (action: () => void) => void;
-  /** Monotonic milliseconds. */
-  readonly nowMs: () => number;
-  /** Milliseconds of CPU time that this process has used. */
-  readonly cpuMs: () => number;
-  /** Sends what waits to be sent, before the turn goes on with those that have had their share. */
-  readonly flush: () => void;
-  /** Whether all messages have to wait. Asked once a turn, and now and then while it is so. */
-  readonly isHeld: () => boolean;
-  /** Runs an action some milliseconds later. */
-  readonly later: (action: () => void) => void;
-  /** A turn ended with messages still waiting. */
-  readonly onExhausted: () => void;
-  /**
-   * Clients send more than this node can handle: reading alone took much of a turn, or an inbox fills up. Called while the
-   * turn reads, once in it.
-   */
-  readonly onFlooded: () => void;
+  readonly clock: SchedulerClock;
+  readonly loop: EventLoop;
+  readonly hooks: TurnHooks;
 }
 
 /** The share of one connection while others wait: of a turn, and of a round. */
@@ -66,7 +78,9 @@ const MESSAGES_PER_CLOCK = 16;
  * message.
  */
 export class TurnScheduler {
-  readonly #options: TurnSchedulerOptions;
+  readonly #clock: SchedulerClock;
+  readonly #loop: EventLoop;
+  readonly #hooks: TurnHooks;
   readonly #meter: TurnMeter;
   readonly #quantum: number;
   readonly #atOnce: number;
@@ -84,18 +98,20 @@ export class TurnScheduler {
   #readingCost = 0;
   #isFlooded = false;
   #sinceClock = 0;
-  readonly #clock: CpuClock;
+  readonly #cpuClock: CpuClock;
   #isStopped = false;
   readonly #fresh = new Set<TurnAccount>();
   readonly #waiting = new Set<TurnAccount>();
   readonly #endTurn = (): void => this.#end();
 
-  constructor(options: TurnSchedulerOptions) {
-    this.#options = options;
-    this.#meter = options.meter;
-    this.#clock = new CpuClock(options);
-    this.#budgetMs = options.budgetMs;
-    this.#budget = options.budgetMs * UNITS_PER_MS;
+  constructor({ meter, budgetMs, clock, loop, hooks }: TurnSchedulerOptions) {
+    this.#meter = meter;
+    this.#clock = clock;
+    this.#loop = loop;
+    this.#hooks = hooks;
+    this.#cpuClock = new CpuClock(clock);
+    this.#budgetMs = budgetMs;
+    this.#budget = budgetMs * UNITS_PER_MS;
     this.#quantum = this.#budget * QUANTUM_SHARE;
     this.#atOnce = this.#budget * AT_ONCE_SHARE;
   }
@@ -140,7 +156,7 @@ export class TurnScheduler {
     if (this.#isFlooded || !(isFilling || this.#readingCost > this.#budget * READING_SHARE)) return;
     // At once: connections that are read later in this turn, or were read before and have more by now, are held back.
     this.#isFlooded = true;
-    this.#options.onFlooded();
+    this.#hooks.onFlooded();
   }
 
   /** It has messages that wait. Idempotent. */
@@ -173,14 +189,14 @@ export class TurnScheduler {
 
   #arm(): void {
     this.#isArmed = true;
-    this.#isHeld = this.#options.isHeld();
-    this.#options.atEndOfTurn(this.#endTurn);
+    this.#isHeld = this.#hooks.isHeld();
+    this.#loop.atEndOfTurn(this.#endTurn);
   }
 
   #armLater(): void {
     if (this.#asksLater) return;
     this.#asksLater = true;
-    this.#options.later(() => {
+    this.#loop.later(() => {
       this.#asksLater = false;
       if (!this.#isArmed && !this.#isStopped) this.#arm();
     });
@@ -190,8 +206,8 @@ export class TurnScheduler {
   #lookAtClock(): void {
     this.#sinceClock = 0;
     // The process may have stood still in the middle of a turn.
-    this.#isHeld = this.#options.isHeld();
-    if (this.#clock.isPast(this.#budgetMs * AT_ONCE_SHARE))
+    this.#isHeld = this.#hooks.isHeld();
+    if (this.#cpuClock.isPast(this.#budgetMs * AT_ONCE_SHARE))
       this.#meter.spent = Math.max(this.#meter.spent, this.#atOnce);
   }
 
@@ -203,14 +219,14 @@ export class TurnScheduler {
 
   #end(): void {
     this.#isArmed = false;
-    if (this.waitingCount > 0) this.#isHeld = this.#options.isHeld();
+    if (this.waitingCount > 0) this.#isHeld = this.#hooks.isHeld();
     if (this.waitingCount > 0 && !this.#isHeld) {
       // However much went into reading, those that wait have the rest of the budget.
       this.#meter.spent = Math.min(this.#meter.spent, this.#atOnce);
-      this.#clock.restart();
+      this.#cpuClock.restart();
       this.#sinceClock = Number.NEGATIVE_INFINITY;
       this.#serve(this.#fresh);
-      if (this.#isBehind) this.#options.flush();
+      if (this.#isBehind) this.#hooks.flush();
       this.#serve(this.#waiting);
     }
     if (this.waitingCount === 0) this.#lastFreeTurn = this.#turn;
@@ -219,21 +235,21 @@ export class TurnScheduler {
     this.#turn++;
     this.#meter.spent = 0;
     this.#sinceClock = 0;
-    this.#clock.restart();
+    this.#cpuClock.restart();
     this.#isBehind = this.waitingCount > 0;
     if (!this.#isBehind) return;
     if (this.#isHeld) {
       this.#armLater();
       return;
     }
-    this.#options.onExhausted();
+    this.#hooks.onExhausted();
     this.#arm();
   }
 
   /** In rounds, until the budget is used up. Who is not done waits behind all others. */
   #serve(queue: Set<TurnAccount>): void {
     let account = first(queue);
-    while (account !== undefined && this.#meter.spent < this.#budget && !this.#clock.isPast(this.#budgetMs)) {
+    while (account !== undefined && this.#meter.spent < this.#budget && !this.#cpuClock.isPast(this.#budgetMs)) {
       queue.delete(account);
       if (this.#serveShare(account)) this.#waiting.add(account);
       else account.isQueued = false;
@@ -245,14 +261,13 @@ export class TurnScheduler {
   #serveShare(account: TurnAccount): boolean {
     account.turn = this.#turn;
     account.debt = Math.max(0, account.debt - this.#quantum);
-    const { nowMs } = this.#options;
-    const untilMs = account.debt < this.#quantum ? nowMs() + this.#budgetMs * LONGEST_SHARE : 0;
+    const untilMs = account.debt < this.#quantum ? this.#clock.nowMs() + this.#budgetMs * LONGEST_SHARE : 0;
     while (account.debt < this.#quantum) {
       if (!account.member.handleNext()) return false;
       // It may have been forgotten meanwhile: its session has ended.
       if (!account.isQueued) return false;
       // Its messages cost far more than is counted, or this process has to wait for a processor: the next, please.
-      if (nowMs() >= untilMs) break;
+      if (this.#clock.nowMs() >= untilMs) break;
     }
     return true;
   }
@@ -263,15 +278,13 @@ export class TurnScheduler {
  * it is asked only once so much time has passed; it may then take that much again until the answer is yes.
  */
 class CpuClock {
-  readonly #nowMs: () => number;
-  readonly #cpuMs: () => number;
+  readonly #clock: SchedulerClock;
   #startMs: number | undefined;
   #startCpuMs: number | undefined;
   #askAgainMs = 0;
 
-  constructor({ nowMs, cpuMs }: Pick<TurnSchedulerOptions, 'nowMs' | 'cpuMs'>) {
-    this.#nowMs = nowMs;
-    this.#cpuMs = cpuMs;
+  constructor(clock: SchedulerClock) {
+    this.#clock = clock;
   }
 
   restart(): void {
@@ -281,16 +294,16 @@ class CpuClock {
 
   /** It begins with the first question. */
   isPast(limitMs: number): boolean {
-    const nowMs = this.#nowMs();
+    const nowMs = this.#clock.nowMs();
     this.#startMs ??= nowMs;
     if (nowMs - this.#startMs < limitMs) return false;
     if (this.#startCpuMs === undefined) {
-      this.#startCpuMs = this.#cpuMs();
+      this.#startCpuMs = this.#clock.cpuMs();
       this.#askAgainMs = nowMs + limitMs;
     }
     if (nowMs < this.#askAgainMs) return false;
     this.#askAgainMs = nowMs + LEAST_PAUSE_MS;
-    return this.#cpuMs() - this.#startCpuMs >= limitMs;
+    return this.#clock.cpuMs() - this.#startCpuMs >= limitMs;
   }
 }
 

@@ -5,80 +5,57 @@ import type { SerializerId } from '../wamp/payload.js';
 import type { Backlog, Backlogged } from './backlog.js';
 import { CLOSE_FRAMES } from './close-codes.js';
 import type { CloseCause } from './connection.js';
+import { sendCorked, type CorkedWriter } from './corked-write.js';
+import type { OutboxSocket } from './outbox-socket.js';
+import { ReadProbe, type ProbePeriod } from './read-probe.js';
 import { SYSTEM_CALL_BYTES, type EndOfTurn, type TurnFlusher } from './turn-flusher.js';
-
-/** The socket below an outbox. Shaped like that of uWebSockets.js, so that no adapter stands on the hot path. */
-export interface Wire {
-  /** 1: taken; 0: taken and piling up; 2: dropped, its bound is passed. */
-  send(message: Uint8Array, isBinary: boolean, compress: boolean): number;
-  ping(): number;
-  getBufferedAmount(): number;
-  /** Runs `callback` at once and writes what it sent in one piece. */
-  cork(callback: () => void): unknown;
-  /** Both end the wire at once; its owner disposes of the outbox before they return. */
-  end(code: number, reason: string): void;
-  close(): void;
-}
 
 export interface OutboxOptions {
   readonly maxUnsentBytes: number;
-  /** Of all connections together. */
+  /** Bounds the unsent bytes of all connections together. */
   readonly backlog: Backlog;
-  /** permessage-deflate for what is sent. */
+  /** Compress sent messages with permessage-deflate. */
   readonly compress: boolean;
-  /** How long a closed connection may take to read what was sent before. */
+  /** How long a closing connection may take to read what was sent before. */
   readonly lingerMs: number;
   readonly probes: ProbePeriod;
 }
 
-/** Another `number` with each period, of which there are several in the time of silence that a connection may keep. */
-export interface ProbePeriod {
-  readonly number: number;
-}
-
 /**
- * Whenever this many more bytes are queued in one turn, the wire gets what it takes, so that a turn queues no more than
- * it must. Far apart, because uWebSockets.js cannot cork while it runs a handler of another socket: each message is then
- * a system call.
+ * An early write is due whenever a turn has queued this many more bytes, so that a turn queues no more than it must.
+ * Early writes are far apart, because uWebSockets.js cannot cork while it runs a handler of another socket: each message
+ * is then a system call.
  */
 export const EARLY_WRITE_BYTES = 1_048_576;
-/** Of `maxUnsentBytes`, where that is little. */
+/** The same as a share of `maxUnsentBytes`, where that is smaller. */
 const EARLY_WRITE_SHARE = 0.25;
 
-/** One flush hands over no more than the message that reaches this; the next turn goes on. */
+/** One flush ends with the message that reaches this; the next turn continues. */
 export const FLUSH_BYTES = 1_048_576;
 
-/** A batch ends with the message that reaches this: the peer has a limit for WebSocket messages too. */
+/** A batch ends with the message that reaches this: the peer limits WebSocket messages too. */
 const BATCH_BYTES = 65_536;
 
-/**
- * After this many bytes a ping goes out. Its pong shows that they have arrived, even where all that waits is in the
- * kernel's buffer: a reader that takes so much within the idle timeout is alive, however slow its line is. That buffer
- * holds some MiB; of what waits beyond it uWebSockets.js sees by itself that it moves.
- */
-export const PROBE_BYTES = 131_072;
-export const PROBES_PER_PERIOD = 32;
-
-/** Pongs that wait while the peer takes nothing. Whoever sends more pings than this meanwhile does not read. */
+/** Pongs that may wait while the peer takes nothing. A peer that sends more pings in that time does not read. */
 export const MAX_PONGS_UNREAD = 1_024;
 
 const TAKEN = 1;
 const DROPPED = 2;
 const EMPTY = new Uint8Array(0);
-/** A queue that grew longer than this is given back once a turn needs less than a quarter of it. */
+/** A longer queue is released once a turn needs less than a quarter of it. */
 const KEPT_QUEUE_LENGTH = 64;
 
 /**
- * What is due to one connection: sent in order, in one write at the end of the turn, one WebSocket message per WAMP
- * message, or few per turn if batched (BAT-4). Bounded by `maxUnsentBytes`: when its reader lets more wait, the queue is
- * dropped and the wire closed (G7). Before that the wire gets what it takes, so that a reader is closed for what it did
- * not read, not for what one turn produced.
- * A wire that is given up is closed at once, also from within `write` of another outbox, so that its memory is free
- * before more is taken. Its owner must expect that, and tell the layers above later (`wasCut`).
+ * The messages for one connection, sent in order in one write at the end of the turn: one WebSocket message per WAMP
+ * message, or few per turn if batched (BAT-4). At most `maxUnsentBytes` may wait. Past that bound the outbox drops the queue
+ * and closes the socket (G7). Before that the socket gets what it takes, so that a reader is closed for what it did not
+ * read, not for what one turn produced.
+ * The outbox closes a slow reader's socket at once, also from within `write` of another outbox, so that its memory is free
+ * before more is taken. The owner must expect that, and notify the layers above later (`wasCut`).
  */
-export class Outbox implements Backlogged, EndOfTurn {
+export class Outbox implements Backlogged, EndOfTurn, CorkedWriter {
   bufferedBytes = 0;
-  readonly #wire: Wire;
+  readonly #socket: OutboxSocket;
   readonly #serializer: SerializerId;
   readonly #isBatched: boolean;
   readonly #options: OutboxOptions;
@@ -87,17 +64,15 @@ export class Outbox implements Backlogged, EndOfTurn {
   readonly #counters: Counters;
   readonly #earlyWriteBytes: number;
   readonly #queue: Uint8Array[] = [];
-  /** Of those messages in the queue that are heads, at the same places. */
+  /** The bodies of those queued messages that are heads, at the same index. */
   readonly #bodies: (SharedBody | undefined)[] = [];
   #head = 0;
   #queueLength = 0;
   #queuedBytes = 0;
-  /** The next early write is due when so much is queued. */
+  /** The next early write is due when this much is queued. */
   #spillAtBytes: number;
   #pongsUnread = 0;
-  #unprobedBytes = 0;
-  #probes = 0;
-  #probePeriod = 0;
+  readonly #probe: ReadProbe;
   #isDue = false;
   #isDropped = false;
   #phase: 'open' | 'closing' | 'lingering' | 'gone' = 'open';
@@ -106,40 +81,41 @@ export class Outbox implements Backlogged, EndOfTurn {
   #linger: NodeJS.Timeout | undefined;
 
   constructor(
-    wire: Wire,
+    socket: OutboxSocket,
     serializer: SerializerId,
     isBatched: boolean,
     options: OutboxOptions,
     flusher: TurnFlusher<Outbox>,
     counters: Counters,
   ) {
-    this.#wire = wire;
+    this.#socket = socket;
     this.#serializer = serializer;
     this.#isBatched = isBatched;
     this.#options = options;
     this.#backlog = options.backlog;
     this.#flusher = flusher;
     this.#counters = counters;
+    this.#probe = new ReadProbe(socket, options.probes);
     this.#earlyWriteBytes = Math.min(EARLY_WRITE_BYTES, options.maxUnsentBytes * EARLY_WRITE_SHARE);
     this.#spillAtBytes = this.#earlyWriteBytes;
   }
 
-  /** Why this side closes, once it does. */
+  /** Why this side closes the connection. */
   get cause(): CloseCause | undefined {
     return this.#cause;
   }
 
-  /** False: what is written is ignored. */
+  /** False: `write` does nothing. */
   get isOpen(): boolean {
     return this.#phase === 'open';
   }
 
-  /** The wire was closed from this side because of what waited: anybody may be in the middle of a loop over connections. */
+  /** `cut` has closed the socket, possibly while a caller iterates over connections. */
   get wasCut(): boolean {
     return this.#wasCut;
   }
 
-  /** Ignored once closing. Keeps the bytes until they are sent. `body`: what follows `message`, which then is a head. */
+  /** Does nothing once closing. Keeps the bytes until they are sent. `body`: what follows `message`, which then is a head. */
   write(message: Uint8Array, body?: SharedBody): void {
     if (this.#phase !== 'open') return;
     if (body !== undefined) {
@@ -151,7 +127,7 @@ export class Outbox implements Backlogged, EndOfTurn {
   }
 
   #writeShared(head: Uint8Array, body: SharedBody): void {
-    // Several of one batch may have the same body, which can have one head only.
+    // Several messages of one batch may have the same body, which holds one head at a time.
     if (this.#isBatched) this.#queue[this.#queueLength++] = body.join(head).slice();
     else {
       this.#bodies[this.#queueLength] = body;
@@ -168,16 +144,16 @@ export class Outbox implements Backlogged, EndOfTurn {
     if (this.#flusher.queuedBytes > this.#backlog.roomBytes) this.#backlog.check();
   }
 
-  /** Bytes the operating system has not taken. */
+  /** Bytes that the operating system has not taken. */
   unsentBytes(): number {
-    return this.#phase === 'gone' ? 0 : this.#queuedBytes + this.#wire.getBufferedAmount();
+    return this.#phase === 'gone' ? 0 : this.#queuedBytes + this.#socket.getBufferedAmount();
   }
 
   waitingBytes(): number {
     return this.#queuedBytes + this.bufferedBytes;
   }
 
-  /** At the end of the turn: sends what is queued, then the close frame. The first cause counts. */
+  /** Sends the queue at the end of the turn, then the close frame. The first cause counts. */
   close(cause: CloseCause): void {
     if (this.#phase !== 'open') return;
     this.#cause = cause;
@@ -185,13 +161,13 @@ export class Outbox implements Backlogged, EndOfTurn {
     if (!this.#isDue) this.#makeDue();
   }
 
-  /** After `close`: the wire takes what it can at once, and ends. The caller may be in no loop over connections. */
+  /** After `close`: writes what the socket takes, and ends it at once. Not to be called while iterating over connections. */
   closeNow(): void {
     this.flush();
-    if (this.#phase !== 'gone') this.#wire.close();
+    if (this.#phase !== 'gone') this.#socket.close();
   }
 
-  /** The end of the turn, or of one of several when there is much. */
+  /** Sends at the end of a turn, or of several when much is queued. */
   flush(): number {
     this.#isDue = false;
     if (this.#phase === 'gone') return 0;
@@ -203,14 +179,14 @@ export class Outbox implements Backlogged, EndOfTurn {
     return sentBytes + SYSTEM_CALL_BYTES;
   }
 
-  /** The wire has given bytes to the operating system. */
+  /** The operating system has taken bytes from the socket. */
   drained(): void {
     this.#pongsUnread = 0;
     if (this.bufferedBytes > 0) this.#noteBuffered();
-    if (this.#phase === 'lingering' && this.#wire.getBufferedAmount() === 0) this.#end();
+    if (this.#phase === 'lingering' && this.#socket.getBufferedAmount() === 0) this.#end();
   }
 
-  /** The peer sent a ping, and the wire has answered. To close it here ends the reading of what is already there. */
+  /** The peer sent a ping, and the socket has answered. Closing here ends the reading of what has already arrived. */
   pinged(): void {
     this.#noteBuffered();
     if (this.bufferedBytes === 0) this.#pongsUnread = 0;
@@ -218,7 +194,7 @@ export class Outbox implements Backlogged, EndOfTurn {
     this.#backlog.check();
   }
 
-  /** The wire is gone. It is not touched again. */
+  /** The socket has ended. The outbox does not touch it again. */
   dispose(): void {
     this.#phase = 'gone';
     clearTimeout(this.#linger);
@@ -238,12 +214,12 @@ export class Outbox implements Backlogged, EndOfTurn {
     this.#cutSlowReader();
   }
 
-  /** Closes the wire at once. What is queued is lost. The first cause counts. */
+  /** Closes the socket at once. The queue is lost. The first cause counts. */
   cut(cause: CloseCause): void {
     if (this.#phase === 'gone') return;
     this.#cause ??= cause;
     this.#wasCut = true;
-    this.#wire.close();
+    this.#socket.close();
   }
 
   /** Called by the shared cork callback only. */
@@ -254,9 +230,9 @@ export class Outbox implements Backlogged, EndOfTurn {
     let sentBytes = 0;
     while (this.#head < this.#queueLength && sentBytes < FLUSH_BYTES) {
       const message = this.#messageAt(this.#head);
-      // uWebSockets.js may take later messages again once it has drained: a hole in the order.
-      if (this.#wire.send(message, isBinary, compress) === DROPPED) {
-        // Closed by the caller: not under a cork.
+      // uWebSockets.js may take later messages once it has drained: one message would be missing in the middle.
+      if (this.#socket.send(message, isBinary, compress) === DROPPED) {
+        // The caller closes the socket: not under a cork.
         this.#isDropped = true;
         break;
       }
@@ -277,12 +253,12 @@ export class Outbox implements Backlogged, EndOfTurn {
     this.#spillAtBytes = this.#queuedBytes + this.#earlyWriteBytes;
   }
 
-  /** Sends while the wire takes all of it; behind what piles up the rest of the queue stays. */
+  /** Sends until the socket buffers; the rest stays in the queue. */
   #spill(): void {
-    if (this.#wire.getBufferedAmount() > 0) {
-      // Makes it try once more what it could not write before, and adds two bytes.
-      this.#wire.ping();
-      if (this.#wire.getBufferedAmount() > 0) {
+    if (this.#socket.getBufferedAmount() > 0) {
+      // A ping makes the socket retry what it could not write before, and adds two bytes.
+      this.#socket.ping();
+      if (this.#socket.getBufferedAmount() > 0) {
         this.#noteBuffered();
         return;
       }
@@ -295,11 +271,11 @@ export class Outbox implements Backlogged, EndOfTurn {
     if (this.#head === this.#queueLength) return;
     if (this.#isBatched) this.#sendBatches();
     else if (this.#queueLength - this.#head === 1) this.#sendOne();
-    else sendCorked(this.#wire, this);
+    else sendCorked(this.#socket, this);
     this.#settle();
   }
 
-  /** After something was sent. */
+  /** After each write. */
   #settle(): void {
     if (this.#isDropped) {
       this.#overflow();
@@ -311,14 +287,14 @@ export class Outbox implements Backlogged, EndOfTurn {
 
   #noteBuffered(): void {
     if (this.#phase === 'gone') return;
-    const bufferedBytes = this.#wire.getBufferedAmount();
+    const bufferedBytes = this.#socket.getBufferedAmount();
     if (bufferedBytes > this.#options.maxUnsentBytes) this.#overflow();
     else if (bufferedBytes !== this.bufferedBytes) this.#backlog.note(this, bufferedBytes);
   }
 
   #sendOne(): void {
     const message = this.#messageAt(this.#head);
-    if (this.#wire.send(message, this.#serializer !== 'json', this.#options.compress) === DROPPED) {
+    if (this.#socket.send(message, this.#serializer !== 'json', this.#options.compress) === DROPPED) {
       this.#isDropped = true;
       return;
     }
@@ -334,14 +310,14 @@ export class Outbox implements Backlogged, EndOfTurn {
     }
   }
 
-  /** One WebSocket message: what the wire says of it. */
+  /** Sends one WebSocket message. Returns what the socket's `send` returned. */
   #sendNext(): number {
     const end = this.#isBatched ? this.#batchEnd() : this.#head + 1;
     const queue = this.#queue;
     const message = this.#isBatched
       ? joinBatch(this.#serializer, queue.slice(this.#head, end))
       : this.#messageAt(this.#head);
-    const result = this.#wire.send(message, this.#serializer !== 'json', this.#options.compress);
+    const result = this.#socket.send(message, this.#serializer !== 'json', this.#options.compress);
     if (result === DROPPED) {
       this.#isDropped = true;
       return DROPPED;
@@ -355,7 +331,7 @@ export class Outbox implements Backlogged, EndOfTurn {
     return result;
   }
 
-  /** As it goes out. What has a body changes with the next message that has the same one. */
+  /** The message as it is sent. One with a body is valid only until the next message with the same body. */
   #messageAt(index: number): Uint8Array {
     const message = this.#queue[index] ?? EMPTY;
     return index < this.#bodies.length ? (this.#bodies[index]?.join(message) ?? message) : message;
@@ -371,18 +347,7 @@ export class Outbox implements Backlogged, EndOfTurn {
     this.#counters.bytes.out += bytes;
     this.#queuedBytes -= bytes;
     this.#flusher.queuedBytes -= bytes;
-    this.#unprobedBytes += bytes;
-    if (this.#unprobedBytes >= PROBE_BYTES) this.#probe();
-  }
-
-  #probe(): void {
-    this.#unprobedBytes = 0;
-    const { number } = this.#options.probes;
-    if (number !== this.#probePeriod) {
-      this.#probePeriod = number;
-      this.#probes = 0;
-    }
-    if (this.#probes++ < PROBES_PER_PERIOD) this.#wire.ping();
+    this.#probe.sent(bytes);
   }
 
   #dropQueue(): void {
@@ -394,9 +359,9 @@ export class Outbox implements Backlogged, EndOfTurn {
     this.#bodies.length = 0;
   }
 
-  /** Everything in it was sent. */
+  /** The whole queue was sent. */
   #resetQueue(): void {
-    // A queue that was mostly used stays: growing it anew each turn costs more than it holds.
+    // A queue that is used stays: growing it anew each turn costs more than its memory.
     const queue = this.#queue;
     if (queue.length > KEPT_QUEUE_LENGTH && this.#queueLength < queue.length / 4) queue.length = 0;
     this.#head = 0;
@@ -417,29 +382,16 @@ export class Outbox implements Backlogged, EndOfTurn {
   }
 
   #endWhenRead(): void {
-    if (this.#wire.getBufferedAmount() === 0) {
+    if (this.#socket.getBufferedAmount() === 0) {
       this.#end();
       return;
     }
     this.#phase = 'lingering';
-    this.#linger = setTimeout(() => this.#wire.close(), this.#options.lingerMs);
+    this.#linger = setTimeout(() => this.#socket.close(), this.#options.lingerMs);
   }
 
   #end(): void {
     const { code, reason } = CLOSE_FRAMES[this.#cause ?? 'shutdown'];
-    this.#wire.end(code, reason);
+    this.#socket.end(code, reason);
   }
-}
-
-// One callback for all: a closure per connection and turn would be an allocation per write.
-let corked: Outbox | undefined;
-
-function sendCorked(wire: Wire, outbox: Outbox): void {
-  corked = outbox;
-  wire.cork(sendSomeOfCorked);
-  corked = undefined;
-}
-
-function sendSomeOfCorked(): void {
-  corked?.sendSome();
 }

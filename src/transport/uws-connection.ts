@@ -6,7 +6,8 @@ import type { SerializerId } from '../wamp/payload.js';
 import type { CloseCause, Connection, ConnectionListener, ConnectionTraits, MalformedCause } from './connection.js';
 import type { GuardedConnection } from './memory-guard.js';
 import { MessageRate } from './message-rate.js';
-import { Outbox, type OutboxOptions, type Wire } from './outbox.js';
+import { Outbox, type OutboxOptions } from './outbox.js';
+import type { OutboxSocket } from './outbox-socket.js';
 import { HEADROOM_BYTES, type Slab } from './slab.js';
 import type { TurnFlusher } from './turn-flusher.js';
 
@@ -37,13 +38,13 @@ export class UwsConnection implements Connection, GuardedConnection {
   #isReading = true;
   #malformedCause: MalformedCause | undefined;
 
-  constructor(wire: Wire, traits: ConnectionTraits, surroundings: ConnectionSurroundings) {
+  constructor(socket: OutboxSocket, traits: ConnectionTraits, surroundings: ConnectionSurroundings) {
     this.serializer = traits.serializer;
     this.isBatched = traits.isBatched;
     this.remoteAddress = traits.remoteAddress;
     this.#surroundings = surroundings;
     const { outbox, flusher, counters, maxMessagesPerSecond } = surroundings;
-    this.#outbox = new Outbox(wire, traits.serializer, traits.isBatched, outbox, flusher, counters);
+    this.#outbox = new Outbox(socket, traits.serializer, traits.isBatched, outbox, flusher, counters);
     if (maxMessagesPerSecond > 0) this.#rate = new MessageRate(maxMessagesPerSecond, surroundings.nowMs());
   }
 

@@ -1,10 +1,11 @@
 import { createCodecs } from '../../src/codec/codecs.js';
 import { createAnonymous } from '../../src/session/auth/anonymous.js';
 import type { AuthMethod } from '../../src/session/auth/method.js';
-import { InboxTotal } from '../../src/session/inbox.js';
+import { InboxPool } from '../../src/session/inbox.js';
 import { TurnScheduler } from '../../src/session/turn-scheduler.js';
-import { createEndpoint, type SessionLimits } from '../../src/session/endpoint.js';
-import type { Authorizer, RealmDirectory, RealmDoor, RealmRules, Session } from '../../src/session/ports.js';
+import { createEndpoint } from '../../src/session/endpoint.js';
+import type { SessionLimits } from '../../src/session/endpoint-dependencies.js';
+import type { Authorizer, RealmDirectory, SessionRealm, RealmRules, Session } from '../../src/session/ports.js';
 import { createCounters, type Counters } from '../../src/telemetry/counters.js';
 import type { CloseCause, Connection, ConnectionListener, MalformedCause } from '../../src/transport/connection.js';
 import type { Fault } from '../../src/wamp/faults.js';
@@ -65,7 +66,7 @@ export class FakeConnection implements Connection {
 }
 
 /** A realm that records what reaches it. */
-export class FakeRealm implements RealmDoor {
+export class FakeRealm implements SessionRealm {
   readonly uri: string;
   rules: RealmRules = {
     uriCheck: 'loose',
@@ -86,7 +87,7 @@ export class FakeRealm implements RealmDoor {
   onAdmit: (session: Session) => void = () => undefined;
   onRoute: (session: Session, message: RoutedMessage) => void = () => undefined;
   nextSession = 1001;
-  reserve: RealmDoor['reserve'] = () => this.nextSession++ as SessionId;
+  reserve: SessionRealm['reserve'] = () => this.nextSession++ as SessionId;
 
   constructor(uri = 'realm1') {
     this.uri = uri;
@@ -167,7 +168,7 @@ export interface Harness {
   readonly timers: ManualTimers;
   readonly counters: Counters;
   readonly log: RecordingLogger;
-  readonly inboxes: InboxTotal;
+  readonly inboxes: InboxPool;
   readonly turns: TurnScheduler;
   /** Receives each message, encoded in JSON. */
   readonly send: (...messages: readonly unknown[][]) => void;
@@ -196,16 +197,16 @@ export function createHarness(options: HarnessOptions = {}): Harness {
   const turns = new TurnScheduler({
     meter: { spent: 0 },
     budgetMs: options.turnBudgetMs ?? 1_000,
-    atEndOfTurn: setImmediate,
-    nowMs: () => 0,
-    cpuMs: () => 0,
-    isHeld: () => false,
-    later: setImmediate,
-    flush: () => undefined,
-    onExhausted: () => counters.turnsExhausted.all++,
-    onFlooded: () => undefined,
+    clock: { nowMs: () => 0, cpuMs: () => 0 },
+    loop: { atEndOfTurn: setImmediate, later: setImmediate },
+    hooks: {
+      isHeld: () => false,
+      flush: () => undefined,
+      onExhausted: () => counters.turnsExhausted.all++,
+      onFlooded: () => undefined,
+    },
   });
-  const inboxes = new InboxTotal(1_000_000);
+  const inboxes = new InboxPool(1_000_000);
   const listener = createEndpoint(connection, {
     codecs,
     turns,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ENTRY_BYTES, Inbox, InboxTotal } from '../../../src/session/inbox.js';
+import { ENTRY_BYTES, Inbox, InboxPool } from '../../../src/session/inbox.js';
 import { HEADROOM_BYTES } from '../../../src/transport/slab.js';
 
 const MANY = { maxMessages: 1_000_000, maxBytes: 100_000_000 };
@@ -10,7 +10,7 @@ function message(number: number, length: number): Uint8Array {
 
 describe('an inbox', () => {
   it('gives messages of all sizes in the order they came, each to write over with room before it', () => {
-    const total = new InboxTotal(100_000_000);
+    const total = new InboxPool(100_000_000);
     const inbox = new Inbox(MANY, total);
     const lengths = Array.from({ length: 3_000 }, (_, index) => [0, 22, 4_095, 4_096, 70_000, 100][index % 6]!);
     const given: Uint8Array[] = [];
@@ -31,7 +31,7 @@ describe('an inbox', () => {
   });
 
   it('counts what it holds, and nothing once it was cleared', () => {
-    const total = new InboxTotal(1_000);
+    const total = new InboxPool(1_000);
     const inboxes = [new Inbox(MANY, total), new Inbox(MANY, total)];
     for (const inbox of inboxes) for (const number of [1, 2]) inbox.push(message(number, 10));
     expect(total).toMatchObject({ messages: 4, bytes: 4 * (10 + ENTRY_BYTES), inboxes: 2 });
@@ -43,7 +43,7 @@ describe('an inbox', () => {
   });
 
   it('takes one message of any size, and no more than its bounds', () => {
-    const total = new InboxTotal(1_000_000);
+    const total = new InboxPool(1_000_000);
     const inbox = new Inbox({ maxMessages: 3, maxBytes: 100 + 2 * ENTRY_BYTES }, total);
     expect(inbox.push(message(1, 200))).toBe(true);
     expect(inbox.push(message(2, 0))).toBe(false);
@@ -59,7 +59,7 @@ describe('an inbox', () => {
 
 describe('the bound of all inboxes', () => {
   it('stops those with more than an equal part of it; who has little may go on', () => {
-    const total = new InboxTotal(1_000);
+    const total = new InboxPool(1_000);
     const [greedy, modest] = [new Inbox(MANY, total), new Inbox(MANY, total)];
     modest.push(message(1, 10));
     while (greedy.push(message(2, 96))) expect(total.bytes).toBeLessThan(1_100);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AuthMethod } from '../../../src/session/auth/method.js';
-import { unavailable, type RealmDoor, type Unavailable } from '../../../src/session/ports.js';
+import { unavailable, type SessionRealm, type Unavailable } from '../../../src/session/ports.js';
 import type { Fault } from '../../../src/wamp/faults.js';
 import type { SessionId } from '../../../src/wamp/ids.js';
 import {
@@ -197,7 +197,7 @@ describe('CLOSED: a transport without a session', () => {
 
 describe('ESTABLISHING: HELLO waits for an answer', () => {
   const opening = () => {
-    const door = deferred<RealmDoor | Fault>();
+    const door = deferred<SessionRealm | Fault>();
     const realm = new FakeRealm();
     return { realm, door, harness: createHarness({ realms: { open: () => door.promise } }) };
   };
@@ -284,7 +284,7 @@ describe('what a client sends directly behind HELLO', () => {
   const PUBLISH = [16, 2, {}, 'com.example.topic'];
 
   function scene(options: HarnessOptions = {}) {
-    const door = deferred<RealmDoor | Fault>();
+    const door = deferred<SessionRealm | Fault>();
     const harness = createHarness({ realms: { open: () => door.promise }, ...options });
     return { ...harness, door, realm: new FakeRealm() };
   }

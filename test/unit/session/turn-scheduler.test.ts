@@ -19,14 +19,17 @@ class World {
   readonly scheduler = new TurnScheduler({
     meter: this.meter,
     budgetMs: BUDGET_MS,
-    atEndOfTurn: (action) => this.#due.push(action),
-    nowMs: () => this.nowMs,
-    cpuMs: () => this.nowMs,
-    isHeld: () => this.isHeld,
-    later: (action) => this.later.push(action),
-    flush: () => this.log.push('flush'),
-    onExhausted: () => this.exhaustedCount++,
-    onFlooded: () => this.floodedCount++,
+    clock: { nowMs: () => this.nowMs, cpuMs: () => this.nowMs },
+    loop: {
+      atEndOfTurn: (action) => this.#due.push(action),
+      later: (action) => this.later.push(action),
+    },
+    hooks: {
+      isHeld: () => this.isHeld,
+      flush: () => this.log.push('flush'),
+      onExhausted: () => this.exhaustedCount++,
+      onFlooded: () => this.floodedCount++,
+    },
   });
 
   get isArmed(): boolean {

@@ -3,14 +3,9 @@ import { payloadOf } from '../../../src/codec/payload.js';
 import { SharedBody } from '../../../src/codec/shared-body.js';
 import { createCounters, type Counters } from '../../../src/telemetry/counters.js';
 import { Backlog } from '../../../src/transport/backlog.js';
-import {
-  EARLY_WRITE_BYTES,
-  MAX_PONGS_UNREAD,
-  Outbox,
-  PROBE_BYTES,
-  PROBES_PER_PERIOD,
-  type Wire,
-} from '../../../src/transport/outbox.js';
+import { EARLY_WRITE_BYTES, MAX_PONGS_UNREAD, Outbox } from '../../../src/transport/outbox.js';
+import type { OutboxSocket } from '../../../src/transport/outbox-socket.js';
+import { PROBE_BYTES, PROBES_PER_PERIOD } from '../../../src/transport/read-probe.js';
 import { SYSTEM_CALL_BYTES, TURN_BYTES, TurnFlusher } from '../../../src/transport/turn-flusher.js';
 
 const TAKEN = 1;
@@ -19,7 +14,7 @@ const DROPPED = 2;
 const MAX_UNSENT_BYTES = 4 * EARLY_WRITE_BYTES;
 
 /** Writes down what is done to it. While `isStuck`, nothing leaves it. */
-class RecordingWire implements Wire {
+class RecordingSocket implements OutboxSocket {
   readonly log: string[] = [];
   isStuck = false;
   buffered = 0;
@@ -77,46 +72,47 @@ describe('outbox', () => {
   afterEach(() => vi.useRealTimers());
 
   function make(serializer: 'json' | 'msgpack' = 'json', isBatched = false, compress = false) {
-    const wire = new RecordingWire();
-    const outbox = new Outbox(wire, serializer, isBatched, { ...options, backlog, compress }, flusher, counters);
-    wire.onEnd = () => outbox.dispose();
+    const socket = new RecordingSocket();
+    const outbox = new Outbox(socket, serializer, isBatched, { ...options, backlog, compress }, flusher, counters);
+    socket.onEnd = () => outbox.dispose();
     const write = (...texts: string[]) => texts.forEach((text) => outbox.write(Buffer.from(text, 'latin1')));
-    return { wire, outbox, write };
+    return { socket, outbox, write };
   }
 
-  const messagesOf = (wire: RecordingWire) => wire.log.filter((line) => !line.endsWith('cork') && line !== 'ping');
+  const messagesOf = (socket: RecordingSocket) =>
+    socket.log.filter((line) => !line.endsWith('cork') && line !== 'ping');
 
   /** Time stands still: only what is due at the end of this turn runs. */
   const endTurn = () => vi.advanceTimersByTime(0);
 
   it('sends nothing before the turn is over', () => {
-    const { wire, write } = make();
+    const { socket, write } = make();
     write('a', 'b');
-    expect(wire.log).toEqual([]);
+    expect(socket.log).toEqual([]);
   });
 
   it('sends all of a turn in order under one cork', () => {
-    const { wire, write } = make();
+    const { socket, write } = make();
     write('a', 'b', 'c');
     endTurn();
-    expect(wire.log).toEqual(['cork', 'a', 'b', 'c', 'uncork']);
+    expect(socket.log).toEqual(['cork', 'a', 'b', 'c', 'uncork']);
   });
 
   it('sends a single message without cork', () => {
-    const { wire, write } = make('msgpack', false, true);
+    const { socket, write } = make('msgpack', false, true);
     write('a');
     endTurn();
-    expect(wire.log).toEqual(['a binary compressed']);
+    expect(socket.log).toEqual(['a binary compressed']);
   });
 
   it('starts anew in the next turn', () => {
-    const { wire, write } = make();
+    const { socket, write } = make();
     write('a', 'b');
     endTurn();
     write('c');
     endTurn();
     endTurn();
-    expect(wire.log).toEqual(['cork', 'a', 'b', 'uncork', 'c']);
+    expect(socket.log).toEqual(['cork', 'a', 'b', 'uncork', 'c']);
   });
 
   it('flushes each connection once, in the order of their first writes', () => {
@@ -127,8 +123,8 @@ describe('outbox', () => {
       order.push(name);
       callback();
     };
-    first.wire.cork = tell('first');
-    second.wire.cork = tell('second');
+    first.socket.cork = tell('first');
+    second.socket.cork = tell('second');
     second.write('x');
     first.write('x', 'y');
     second.write('y');
@@ -142,65 +138,65 @@ describe('outbox', () => {
     text.write('a', 'b');
     binary.write('a');
     endTurn();
-    expect(text.wire.log).toEqual(['a\x1eb\x1e']);
-    expect(binary.wire.log).toEqual(['\0\0\0\x01a binary']);
+    expect(text.socket.log).toEqual(['a\x1eb\x1e']);
+    expect(binary.socket.log).toEqual(['\0\0\0\x01a binary']);
   });
 
   it('writes early in a turn that queues much, so that the queue stays small', () => {
-    const { wire, outbox, write } = make();
+    const { socket, outbox, write } = make();
     write('a');
     outbox.write(Buffer.alloc(EARLY_WRITE_BYTES));
     write('b');
-    expect(messagesOf(wire)).toEqual(['a', `${EARLY_WRITE_BYTES} bytes`]);
+    expect(messagesOf(socket)).toEqual(['a', `${EARLY_WRITE_BYTES} bytes`]);
     expect(outbox.unsentBytes()).toBe(1);
     endTurn();
-    expect(wire.log.at(-1)).toBe('b');
+    expect(socket.log.at(-1)).toBe('b');
   });
 
-  it('writes early only what the wire takes, and keeps the rest for the end of the turn', () => {
-    const { wire, outbox, write } = make();
-    wire.isStuck = true;
+  it('writes early only what the socket takes, and keeps the rest for the end of the turn', () => {
+    const { socket, outbox, write } = make();
+    socket.isStuck = true;
     outbox.write(Buffer.alloc(EARLY_WRITE_BYTES - 1));
     write('a', 'b', 'c');
-    expect(messagesOf(wire)).toEqual([`${EARLY_WRITE_BYTES - 1} bytes`]);
+    expect(messagesOf(socket)).toEqual([`${EARLY_WRITE_BYTES - 1} bytes`]);
     expect(backlog.totalBytes).toBe(EARLY_WRITE_BYTES + 2);
-    wire.isStuck = false;
+    socket.isStuck = false;
     endTurn();
-    expect(messagesOf(wire).slice(1)).toEqual(['a', 'b', 'c']);
+    expect(messagesOf(socket).slice(1)).toEqual(['a', 'b', 'c']);
   });
 
-  it('does not close a reader for what one turn produced while its wire takes it (G7)', () => {
-    const { wire, outbox } = make();
+  it('does not close a reader for what one turn produced while its socket takes it (G7)', () => {
+    const { socket, outbox } = make();
     for (let count = 0; count < 12; count++) outbox.write(Buffer.alloc(EARLY_WRITE_BYTES));
     endTurn();
-    expect(wire.log).not.toContain('close');
-    expect(messagesOf(wire)).toHaveLength(12);
+    expect(socket.log).not.toContain('close');
+    expect(messagesOf(socket)).toHaveLength(12);
   });
 
   it('closes a reader that lets more wait than it may within one turn, and keeps none of it (G7)', () => {
-    const { wire, outbox } = make();
-    wire.isStuck = true;
+    const { socket, outbox } = make();
+    socket.isStuck = true;
     for (let count = 0; count < 12; count++) outbox.write(Buffer.alloc(EARLY_WRITE_BYTES));
-    expect(wire.log.at(-1)).toBe('close');
-    expect(messagesOf(wire).filter((line) => line !== 'close')).toHaveLength(1);
+    expect(socket.log.at(-1)).toBe('close');
+    expect(messagesOf(socket).filter((line) => line !== 'close')).toHaveLength(1);
     expect(outbox.isOpen).toBe(false);
     expect(flusher.queuedBytes).toBe(0);
     expect(counters.limitsReached.unsent_bytes).toBe(1);
   });
 
   it('takes several turns for much, in order', () => {
-    const { wire, outbox } = make('msgpack');
+    const { socket, outbox } = make('msgpack');
     const lengths = Array.from({ length: 30 }, (_, index) => 100_000 + index);
     outbox.write(Buffer.alloc(21));
-    wire.isStuck = true;
+    socket.isStuck = true;
     for (const length of lengths) outbox.write(Buffer.alloc(length));
-    wire.isStuck = false;
-    wire.buffered = 0;
+    socket.isStuck = false;
+    socket.buffered = 0;
     endTurn();
-    expect(messagesOf(wire).length).toBeLessThan(lengths.length);
+    expect(messagesOf(socket).length).toBeLessThan(lengths.length);
     outbox.close('goodbye');
     for (let turn = 0; turn < 4; turn++) vi.advanceTimersByTime(1);
-    expect(messagesOf(wire)).toEqual([
+    expect(messagesOf(socket)).toEqual([
       '21 bytes binary',
       ...lengths.map((length) => `${length} bytes binary`),
       expect.stringMatching(/^end/),
@@ -209,8 +205,8 @@ describe('outbox', () => {
   });
 
   it('sends a ping behind so many bytes, whose pong shows that they have arrived, but not without end', () => {
-    const { wire, outbox } = make();
-    const pings = () => wire.log.filter((line) => line === 'ping').length;
+    const { socket, outbox } = make();
+    const pings = () => socket.log.filter((line) => line === 'ping').length;
     const send = (bytes: number) => {
       outbox.write(Buffer.alloc(bytes));
       vi.advanceTimersByTime(1);
@@ -227,31 +223,31 @@ describe('outbox', () => {
   });
 
   it('counts the pongs that a peer does not read, and closes it from within the ping that is one too many', () => {
-    const { wire, outbox } = make();
-    wire.buffered = MAX_UNSENT_BYTES;
+    const { socket, outbox } = make();
+    socket.buffered = MAX_UNSENT_BYTES;
     outbox.pinged();
     expect(backlog.totalBytes).toBe(MAX_UNSENT_BYTES);
-    expect(wire.log).toEqual([]);
-    wire.buffered++;
+    expect(socket.log).toEqual([]);
+    socket.buffered++;
     outbox.pinged();
-    expect(wire.log).toEqual(['close']);
+    expect(socket.log).toEqual(['close']);
     expect(backlog.totalBytes).toBe(0);
     expect(counters.limitsReached.unsent_bytes).toBe(1);
   });
 
   it('closes a peer that goes on sending pings while it takes nothing, and no other', () => {
-    const { wire, outbox } = make();
+    const { socket, outbox } = make();
     const ping = (count: number) => {
       for (let index = 0; index < count; index++) outbox.pinged();
     };
     ping(2 * MAX_PONGS_UNREAD);
-    wire.buffered = 127;
+    socket.buffered = 127;
     ping(MAX_PONGS_UNREAD);
     outbox.drained();
     ping(MAX_PONGS_UNREAD);
-    expect(wire.log).toEqual([]);
+    expect(socket.log).toEqual([]);
     ping(1);
-    expect(wire.log).toEqual(['close']);
+    expect(socket.log).toEqual(['close']);
     expect(outbox.cause).toBe('slow_reader');
   });
 
@@ -262,86 +258,86 @@ describe('outbox', () => {
     };
 
     it('sends each head in front of the body, in order with other messages', () => {
-      const { wire, outbox, write } = make();
+      const { socket, outbox, write } = make();
       write('before');
       heads(outbox, body());
       write('behind');
       expect(outbox.unsentBytes()).toBe('before[1,["x"]][2,["x"]][3,["x"]]behind'.length);
       endTurn();
-      expect(messagesOf(wire)).toEqual(['before', '[1,["x"]]', '[2,["x"]]', '[3,["x"]]', 'behind']);
+      expect(messagesOf(socket)).toEqual(['before', '[1,["x"]]', '[2,["x"]]', '[3,["x"]]', 'behind']);
       expect(flusher.queuedBytes).toBe(0);
       write('next turn');
       endTurn();
-      expect(messagesOf(wire).at(-1)).toBe('next turn');
+      expect(messagesOf(socket).at(-1)).toBe('next turn');
     });
 
     it('sends a single one', () => {
-      const { wire, outbox } = make();
+      const { socket, outbox } = make();
       outbox.write(Buffer.from('[1,'), body());
       vi.advanceTimersByTime(1);
-      expect(messagesOf(wire)).toEqual(['[1,["x"]]']);
+      expect(messagesOf(socket)).toEqual(['[1,["x"]]']);
       expect(flusher.queuedBytes).toBe(0);
     });
 
     it('sends them in one batch (BAT-4)', () => {
-      const { wire, outbox } = make('json', true);
+      const { socket, outbox } = make('json', true);
       heads(outbox, body());
       endTurn();
       const batch = '[1,["x"]]\x1e[2,["x"]]\x1e[3,["x"]]\x1e';
-      expect(wire.log).toEqual([`${batch.length} bytes`]);
+      expect(socket.log).toEqual([`${batch.length} bytes`]);
     });
 
     it('counts each with its body towards the bound of a reader (G7)', () => {
-      const { wire, outbox } = make();
-      wire.isStuck = true;
+      const { socket, outbox } = make();
+      socket.isStuck = true;
       const shared = SharedBody.of(payloadOf(['x'.repeat(EARLY_WRITE_BYTES)]), 'json')!;
       for (let count = 0; count < 12; count++) outbox.write(Buffer.from('[1,'), shared);
       expect(outbox.cause).toBe('slow_reader');
       expect(flusher.queuedBytes).toBe(0);
-      expect(messagesOf(wire).filter((line) => line !== 'close')).toHaveLength(1);
+      expect(messagesOf(socket).filter((line) => line !== 'close')).toHaveLength(1);
     });
   });
 
   it('sends all of a turn under one cork, in order, however much it is', () => {
-    const { wire, outbox } = make();
+    const { socket, outbox } = make();
     const lengths = [...Array.from({ length: 40 }, (_, index) => 1_000 + index), 50_000];
     for (const length of lengths) outbox.write(Buffer.alloc(length));
     endTurn();
-    expect(wire.log).toEqual(['cork', ...lengths.map((length) => `${length} bytes`), 'uncork']);
+    expect(socket.log).toEqual(['cork', ...lengths.map((length) => `${length} bytes`), 'uncork']);
   });
 
   it('splits what a turn has for a batched connection into messages of bounded size, in order (BAT-4)', () => {
-    const { wire, outbox } = make('msgpack', true);
+    const { socket, outbox } = make('msgpack', true);
     for (let index = 0; index < 5; index++) outbox.write(Buffer.alloc(40_000, index));
     endTurn();
-    expect(messagesOf(wire)).toEqual(['80008 bytes binary', '80008 bytes binary', '40004 bytes binary']);
+    expect(messagesOf(socket)).toEqual(['80008 bytes binary', '80008 bytes binary', '40004 bytes binary']);
   });
 
   it('counts bytes sent, and unsent bytes where they are: queued or piled up', () => {
-    const { wire, outbox, write } = make();
+    const { socket, outbox, write } = make();
     write('abc', 'de');
     expect(outbox.unsentBytes()).toBe(5);
-    wire.isStuck = true;
+    socket.isStuck = true;
     endTurn();
     expect(outbox.unsentBytes()).toBe(5);
     expect(counters.bytes.out).toBe(5);
   });
 
   it('closes a reader past the bound at once, drops what is queued and counts it (G7)', () => {
-    const { wire, outbox, write } = make();
-    wire.isStuck = true;
-    wire.buffered = MAX_UNSENT_BYTES;
+    const { socket, outbox, write } = make();
+    socket.isStuck = true;
+    socket.buffered = MAX_UNSENT_BYTES;
     write('a', 'b');
     outbox.write(Buffer.alloc(EARLY_WRITE_BYTES));
-    expect(wire.log.at(-1)).toBe('close');
+    expect(socket.log.at(-1)).toBe('close');
     expect(outbox.wasCut).toBe(true);
     write('never');
     endTurn();
-    expect(wire.log).not.toContain('never');
+    expect(socket.log).not.toContain('never');
     expect(outbox.cause).toBe('slow_reader');
     expect(counters.limitsReached.unsent_bytes).toBe(1);
     endTurn();
-    expect(wire.log.filter((line) => line === 'close')).toHaveLength(1);
+    expect(socket.log.filter((line) => line === 'close')).toHaveLength(1);
   });
 
   describe('with a bound for all connections together (G7)', () => {
@@ -354,7 +350,7 @@ describe('outbox', () => {
     const endNextTurn = () => vi.advanceTimersByTime(1);
     const stuck = (bytes: number) => {
       const made = make();
-      made.wire.isStuck = true;
+      made.socket.isStuck = true;
       made.outbox.write(Buffer.alloc(bytes));
       endTurn();
       return made;
@@ -365,9 +361,9 @@ describe('outbox', () => {
       expect(backlog.totalBytes).toBe(1_800);
       const last = stuck(201);
       endNextTurn();
-      expect(most.wire.log.at(-1)).toBe('close');
+      expect(most.socket.log.at(-1)).toBe('close');
       expect(most.outbox.cause).toBe('slow_reader');
-      for (const { wire } of [little, more, last]) expect(wire.log).not.toContain('close');
+      for (const { socket } of [little, more, last]) expect(socket.log).not.toContain('close');
       expect(backlog.totalBytes).toBe(1_101);
       expect(counters.limitsReached).toMatchObject({ total_unsent_bytes: 1, unsent_bytes: 0 });
     });
@@ -375,20 +371,20 @@ describe('outbox', () => {
     it('closes the one that passed the bound itself, if it is the slowest', () => {
       const little = stuck(800);
       const greedy = stuck(1_300);
-      expect(greedy.wire.log.at(-1)).toBe('close');
-      expect(little.wire.log).not.toContain('close');
+      expect(greedy.socket.log.at(-1)).toBe('close');
+      expect(little.socket.log).not.toContain('close');
       expect(backlog.totalBytes).toBe(800);
     });
 
     it('forgets what has been read, and connections that have ended', () => {
       const reading = stuck(1_000);
       const ending = stuck(900);
-      reading.wire.buffered = 400;
+      reading.socket.buffered = 400;
       reading.outbox.drained();
       expect(backlog.totalBytes).toBe(1_300);
       ending.outbox.dispose();
       expect(backlog.totalBytes).toBe(400);
-      reading.wire.buffered = 0;
+      reading.socket.buffered = 0;
       reading.outbox.drained();
       expect(backlog.totalBytes).toBe(0);
       expect(counters.limitsReached.total_unsent_bytes).toBe(0);
@@ -400,27 +396,27 @@ describe('outbox', () => {
       endTurn();
       stuck(600);
       endNextTurn();
-      expect(ending.wire.log.at(-1)).toBe('close');
+      expect(ending.socket.log.at(-1)).toBe('close');
       expect(ending.outbox.cause).toBe('goodbye');
       expect(backlog.totalBytes).toBe(600);
     });
   });
 
-  it('sends nothing after the first message the wire drops, though it may take more later', () => {
-    const { wire, write } = make();
-    wire.dropsAfter = 1;
+  it('sends nothing after the first message the socket drops, though it may take more later', () => {
+    const { socket, write } = make();
+    socket.dropsAfter = 1;
     write('a', 'b', 'c');
     endTurn();
-    expect(wire.log).toEqual(['cork', 'a', 'uncork', 'close']);
+    expect(socket.log).toEqual(['cork', 'a', 'uncork', 'close']);
     expect(counters.messagesUnsent.slow_reader).toBe(2);
   });
 
   it('closes when the only message of a turn is dropped', () => {
-    const { wire, write } = make();
-    wire.dropsAfter = 0;
+    const { socket, write } = make();
+    socket.dropsAfter = 0;
     write('a');
     endTurn();
-    expect(wire.log).toEqual(['close']);
+    expect(socket.log).toEqual(['close']);
   });
 
   it.each([
@@ -433,66 +429,66 @@ describe('outbox', () => {
     ['handshake_timeout', 1008],
     ['limit', 1008],
   ] as const)('closes for %s with code %i after what was written', (cause, code) => {
-    const { wire, outbox, write } = make();
+    const { socket, outbox, write } = make();
     write('a');
     outbox.close(cause);
     write('late');
-    expect(wire.log).toEqual([]);
+    expect(socket.log).toEqual([]);
     endTurn();
-    expect(wire.log[0]).toBe('a');
-    expect(wire.log[1]).toMatch(new RegExp(`^end ${code} .`));
-    expect(wire.log).toHaveLength(2);
+    expect(socket.log[0]).toBe('a');
+    expect(socket.log[1]).toMatch(new RegExp(`^end ${code} .`));
+    expect(socket.log).toHaveLength(2);
   });
 
   it('keeps the first cause', () => {
-    const { wire, outbox } = make();
+    const { socket, outbox } = make();
     outbox.close('shutdown');
     outbox.close('goodbye');
     endTurn();
     expect(outbox.cause).toBe('shutdown');
-    expect(wire.log).toEqual([expect.stringMatching(/^end 1001/)]);
+    expect(socket.log).toEqual([expect.stringMatching(/^end 1001/)]);
   });
 
   it('lets the reader take what was sent before it closes', () => {
-    const { wire, outbox, write } = make();
-    wire.isStuck = true;
+    const { socket, outbox, write } = make();
+    socket.isStuck = true;
     write('a');
     outbox.close('goodbye');
     endTurn();
     outbox.drained();
-    expect(wire.log).toEqual(['a']);
-    wire.buffered = 0;
+    expect(socket.log).toEqual(['a']);
+    socket.buffered = 0;
     outbox.drained();
     outbox.drained();
-    expect(wire.log).toEqual(['a', expect.stringMatching(/^end 1000/)]);
+    expect(socket.log).toEqual(['a', expect.stringMatching(/^end 1000/)]);
     expect(vi.getTimerCount()).toBe(0);
   });
 
   it('cuts a reader that does not take it in time', () => {
-    const { wire, outbox, write } = make();
-    wire.isStuck = true;
+    const { socket, outbox, write } = make();
+    socket.isStuck = true;
     write('a');
     outbox.close('goodbye');
     endTurn();
     vi.advanceTimersByTime(4_999);
-    expect(wire.log).toEqual(['a']);
+    expect(socket.log).toEqual(['a']);
     vi.advanceTimersByTime(1);
-    expect(wire.log).toEqual(['a', 'close']);
+    expect(socket.log).toEqual(['a', 'close']);
   });
 
-  it('does not touch a wire that is gone', () => {
-    const { wire, outbox, write } = make();
+  it('does not touch a socket that is gone', () => {
+    const { socket, outbox, write } = make();
     write('a', 'b');
     outbox.close('goodbye');
     outbox.dispose();
     write('c');
-    wire.getBufferedAmount = () => {
+    socket.getBufferedAmount = () => {
       throw new Error('touched');
     };
     endTurn();
     outbox.drained();
     expect(outbox.unsentBytes()).toBe(0);
-    expect(wire.log).toEqual([]);
+    expect(socket.log).toEqual([]);
     expect(counters.messagesUnsent.connection_closed).toBe(2);
   });
 });

@@ -1,0 +1,34 @@
+import type { Codec } from '../codec/codec.js';
+import type { Counters } from '../telemetry/counters.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { SerializerId } from '../wamp/payload.js';
+import type { AuthMethod } from './auth/method.js';
+import type { InboxPool } from './inbox.js';
+import type { RealmDirectory } from './ports.js';
+import type { After } from './session-timer.js';
+import type { TurnScheduler } from './turn-scheduler.js';
+
+export interface SessionLimits {
+  /** From the opening of a connection, or the end of its last session, to WELCOME. */
+  readonly handshakeTimeoutMs: number;
+  readonly goodbyeTimeoutMs: number;
+  /** Messages of one connection that may wait: for its turn, or while an earlier message is decided. */
+  readonly maxInboxMessages: number;
+  readonly maxInboxBytes: number;
+}
+
+/** What every endpoint of a node shares. */
+export interface EndpointDependencies {
+  readonly codecs: Readonly<Record<SerializerId, Codec>>;
+  readonly realms: RealmDirectory;
+  /** In no particular order: the client's offer decides. */
+  readonly authMethods: readonly AuthMethod[];
+  readonly limits: SessionLimits;
+  readonly turns: TurnScheduler;
+  readonly inboxes: InboxPool;
+  readonly counters: Counters;
+  readonly logger: Logger;
+  readonly after: After;
+  /** WELCOME.Details.agent. */
+  readonly agent: string;
+}
