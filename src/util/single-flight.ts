@@ -1,4 +1,4 @@
-/** Runs one action at a time. Who asks while it runs gets the next run, which all who ask meanwhile share. */
+/** Runs one action at a time. Callers that ask while it runs share the next run. */
 export class SingleFlight<Result> {
   readonly #action: () => Promise<Result>;
   #running: Promise<Result> | undefined;
@@ -10,13 +10,15 @@ export class SingleFlight<Result> {
 
   /** The result of a run that begins now or later: never of one that had begun before. */
   run(): Promise<Result> {
+    // Also between two runs: the next one is about to start.
+    if (this.#next !== undefined) return this.#next;
     const running = this.#running;
     if (running === undefined) return this.#start();
     const follow = (): Promise<Result> => {
       this.#next = undefined;
       return this.#start();
     };
-    this.#next ??= running.then(follow, follow);
+    this.#next = running.then(follow, follow);
     return this.#next;
   }
 

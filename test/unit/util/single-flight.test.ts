@@ -45,3 +45,19 @@ it('runs for who asked while it failed', async () => {
   await end();
   expect(await second).toBe(2);
 });
+
+it('runs one at a time for who asks again as soon as a run has ended, while another waits for the next', async () => {
+  let runningCount = 0;
+  let mostRunning = 0;
+  const coalesced = new SingleFlight(async () => {
+    mostRunning = Math.max(mostRunning, ++runningCount);
+    await new Promise((resolve) => setImmediate(resolve));
+    runningCount--;
+  });
+  const again = async (): Promise<void> => {
+    await coalesced.run();
+    await coalesced.run();
+  };
+  await Promise.all([again(), coalesced.run(), again()]);
+  expect(mostRunning).toBe(1);
+});
