@@ -27,6 +27,8 @@ export interface InvokeFrame {
   /** To be forwarded to the callee; 0: none (TMO-3). */
   readonly timeoutMs: number;
   readonly passthru?: Passthru;
+  /** W3C traceparent of the CALL, opaque. */
+  readonly trace?: string;
   readonly payload: Payload;
 }
 

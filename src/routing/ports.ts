@@ -18,6 +18,8 @@ export interface Publication {
   /** Tell receivers who published. */
   readonly disclosePublisher: boolean;
   readonly audience?: AudienceLists;
+  /** W3C traceparent of the PUBLISH, opaque. */
+  readonly trace?: string;
 }
 
 /** A topic or pattern with the sessions of this node that subscribed to it. */

@@ -6,6 +6,8 @@ export interface ClusterCounters {
   readonly batchBytes: Tally<Direction>;
   readonly itemsSent: Tally<LaneItemKind>;
   readonly itemsReceived: Tally<LaneItemKind>;
+  /** Items that a later release sends, and this one skips: `unsupported` are known, but nothing here uses them. */
+  readonly itemsIgnored: Tally<'unknown_kind' | 'unsupported'>;
   /** Items per batch sent, by upper bound. */
   readonly batchItems: Histogram;
   /** Losses that a receiver noticed, by how. */
@@ -67,6 +69,7 @@ export function createClusterCounters(): ClusterCounters {
     batchBytes: tally('in', 'out'),
     itemsSent: tally('publication', 'invoke', 'answer', 'cancel', 'control'),
     itemsReceived: tally('publication', 'invoke', 'answer', 'cancel', 'control'),
+    itemsIgnored: tally('unknown_kind', 'unsupported'),
     batchItems: histogram(ITEM_COUNT_BOUNDS),
     laneGaps: tally('sequence', 'heartbeat', 'reset'),
     receiptsMissed: tally('all'),

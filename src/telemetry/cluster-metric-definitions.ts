@@ -43,6 +43,12 @@ export const CLUSTER_COUNTER_DEFINITIONS: Readonly<
     'kind',
     (counters) => counters.itemsReceived,
   ),
+  itemsIgnored: labelled(
+    'cluster_items_ignored_total',
+    'Items from nodes of a later release that this node skipped.',
+    'reason',
+    ({ itemsIgnored }) => itemsIgnored,
+  ),
   laneGaps: labelled(
     'cluster_lane_gaps_total',
     'Losses of what other nodes said to this one, by what showed them.',

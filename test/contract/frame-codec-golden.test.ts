@@ -27,10 +27,12 @@ interface Vectors {
   readonly probe: { readonly number: number; readonly bytes: string };
   /** Hexadecimal. */
   readonly gone: string;
+  /** Hexadecimal: a batch of a wish for the sequence and an item that only a later release knows. */
+  readonly ofUnknownKind: string;
   readonly batches: readonly Vector[];
 }
 
-const { from, to, probe, gone, batches } = JSON.parse(
+const { from, to, probe, gone, ofUnknownKind, batches } = JSON.parse(
   readFileSync(new URL('vectors/frames-v1.json', import.meta.url), 'utf8'),
 ) as Vectors;
 
@@ -78,6 +80,13 @@ describe('golden bytes of the frame format, version 1', () => {
     const head = reader.open(Buffer.from(vector.bytes, 'hex'));
     expect(head).toEqual({ kind: 'batch', from, sequence: vector.sequence, itemCount: vector.items.length });
     expect(reader.items()?.map(plainItem)).toStrictEqual(itemsOf(vector).map(plainItem));
+  });
+
+  it('skips an item of an unknown kind', () => {
+    const reader = new BatchReader(to);
+    const head = reader.open(Buffer.from(ofUnknownKind, 'hex'));
+    expect(head).toEqual({ kind: 'batch', from, sequence: 17, itemCount: 2 });
+    expect(reader.items()).toEqual([{ kind: 'unknown' }, { kind: 'sync' }]);
   });
 
   it('writes and reads a probe', () => {

@@ -18,6 +18,12 @@ export function writeItem(writer: BatchWriter, item: LaneItem): boolean {
     case 'sync':
       writer.sync();
       return true;
+    case 'question':
+      return writer.question(item);
+    case 'answer':
+      return writer.answer(item);
+    case 'unknown':
+      throw new Error('an item of an unknown kind has no writer');
     default:
       writer.version(item.kind, item.realm, item.version);
       return true;
@@ -36,6 +42,13 @@ export function itemsOf(message: Uint8Array, node = B): readonly LaneItem[] | st
   const reader = new BatchReader(node);
   const head = reader.open(message);
   return typeof head === 'string' ? head : (reader.items() ?? 'shape');
+}
+
+/** The message with its last item, which announces its length, turned into one of another kind. */
+export function withLastKind(message: Uint8Array, itemBytes: number, kind: number): Uint8Array {
+  const changed = Buffer.from(message);
+  changed[changed.length - itemBytes] = kind;
+  return rechecked(changed);
 }
 
 /** The message with the checksum that fits it. */

@@ -9,6 +9,8 @@ export const A = 'a-0b41c5f6' as NodeId;
 export const B = 'b-73d1e2a9' as NodeId;
 export const C = 'c-9921f0c3' as NodeId;
 
+export const TRACE = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+
 export function publicationOf(overrides: Partial<Publication> = {}): Publication {
   return {
     id: 6_131_533_012_345_678 as PublicationId,
@@ -42,6 +44,7 @@ export function framesOf(node: NodeId): Frame[] {
   return [
     invoke,
     { ...invoke, discloseCaller: false, receiveProgress: true, progress: false, timeoutMs: 0, passthru },
+    { ...invoke, trace: TRACE },
     { kind: 'continue', call, progress: true, payload },
     { kind: 'continue', call, progress: false, payload },
     { kind: 'cancel', call, mode: 'skip' },
@@ -68,6 +71,9 @@ export function plainItem(item: LaneItem): unknown {
       return { ...item, publication: plain(item.publication) };
     case 'frame':
       return { ...item, frame: 'payload' in item.frame ? plain(item.frame) : item.frame };
+    case 'question':
+    case 'answer':
+      return { ...item, body: Buffer.from(item.body).toString('hex') };
     default:
       return item;
   }

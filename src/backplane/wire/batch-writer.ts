@@ -5,6 +5,7 @@ import type { Frame } from '../../routing/frames.js';
 import type { Publication } from '../../routing/ports.js';
 import type { NodeId, Uri } from '../../wamp/ids.js';
 import {
+  type Answer,
   CHECKED_FROM,
   CHECKSUM_AT,
   FORMAT_VERSION,
@@ -12,6 +13,7 @@ import {
   MAGIC,
   MessageKind,
   NAMES_AT,
+  type Question,
   SEQUENCE_AT,
   VERSION_AT,
 } from './format.js';
@@ -84,6 +86,20 @@ export class BatchWriter {
     const start = this.#begin();
     this.#items.version(this.#sink, kind, realm, version);
     this.#end(start);
+  }
+
+  /** False: it cannot be represented. */
+  question(question: Question): boolean {
+    const start = this.#begin();
+    this.#items.question(this.#sink, question);
+    return this.#end(start);
+  }
+
+  /** False: it cannot be represented. */
+  answer(answer: Answer): boolean {
+    const start = this.#begin();
+    this.#items.answer(this.#sink, answer);
+    return this.#end(start);
   }
 
   sync(): void {

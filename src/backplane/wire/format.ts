@@ -12,17 +12,25 @@ import type { SerializerId } from '../../wamp/payload.js';
  *   message    magic "GNTB" · version, 1 byte · CRC-32 of all that follows, 4 bytes · MessageKind, 1 byte
  *              · sequence, or the number of the probe, or 0 · how many items, 4 bytes · sender, text · receiver, text · items
  *   item       ItemKind, 1 byte · flags, 1 byte · realm, text · topic, procedure, error or empty, text · by kind:
- *   publication  publisher · publication id · passthru if flagged · audience if flagged · payload
- *   invoke     caller · callee's session id · call · registration id · timeout in ms · passthru if flagged · payload
+ *   publication  publisher · publication id · passthru, audience, trace if flagged · payload
+ *   invoke     caller · callee's session id · call · registration id · timeout in ms · passthru, trace if flagged · payload
  *   continue   call · payload               cancel     call · mode, 1 byte
  *   result     call · passthru if flagged · payload
  *   failure    call · cause, 1 byte · passthru if flagged · payload
  *   confirmed, ask  version                 lost, sync  nothing more
  *
+ *   item of a kind from 32 on   ItemKind, 1 byte · length of what follows, 4 bytes · flags, 1 byte · realm, text · by kind:
+ *   question   number · subject, text · body     answer  number · body
+ *
+ * A node that does not know such a kind skips it and counts it; of a kind that it knows it ignores flags and bytes behind the
+ * fields that it knows. So a later release may send more within version 1. All other kinds, and their flags, are complete.
+ *
  *   identity   session id · authid, text · authrole, text
  *   call       0: the sender's, 1: the receiver's, 2: of the node that follows as text · running number
  *   payload    serializer + 4 × elements, 1 byte · length, 4 bytes · the bytes
  *   passthru   form, 1 byte · count of bytes · a dict as packr.ts writes it
+ *   trace      text of at most 256 bytes, opaque: the W3C traceparent of the request
+ *   body       count of bytes · a value as packr.ts writes it, at most 64 KiB
  *   audience   lists present, 1 byte, a bit for each · of each list count, then its session ids or texts
  */
 
@@ -53,7 +61,13 @@ export const ItemKind = {
   CONFIRMED: 8,
   ASK: 9,
   SYNC: 10,
+  /** To every node that serves the realm, and what each answers. No node asks or answers yet. */
+  QUESTION: 32,
+  ANSWER: 33,
 } as const;
+
+/** Items of this kind and above announce their length, so that a node skips those that it does not know. */
+export const SIZED_FROM = 32;
 
 /** Bits of the flags byte; which are possible depends on the kind of item. */
 export const Flag = {
@@ -64,7 +78,14 @@ export const Flag = {
   PROGRESS: 4,
   DISCLOSE: 8,
   RECEIVE_PROGRESS: 16,
+  TRACE: 32,
 } as const;
+
+/** Flags of an answer. MORE: another answer of this node to the same question follows. */
+export const AnswerFlag = { MORE: 1 } as const;
+
+export const MAX_TRACE_BYTES = 256;
+export const MAX_BODY_BYTES = 65_536;
 
 export const CallNode = { SENDER: 0, RECEIVER: 1, NAMED: 2 } as const;
 
@@ -92,7 +113,31 @@ export type LaneItem =
   /** The sender wants to hear `confirmed` of the version. */
   | { readonly kind: 'ask'; readonly realm: Uri; readonly version: number }
   /** The sender wants to hear the receiver's sequence now. */
-  | { readonly kind: 'sync' };
+  | { readonly kind: 'sync' }
+  | Question
+  | Answer
+  /** An item of a kind that this node does not know. */
+  | { readonly kind: 'unknown' };
+
+/** Asks every node that serves the realm. `number` is the sender's, to match the answers. */
+export interface Question {
+  readonly kind: 'question';
+  readonly realm: Uri;
+  readonly number: number;
+  readonly subject: string;
+  /** Packed. */
+  readonly body: Uint8Array;
+}
+
+/** One node's answer, or a part of it. */
+export interface Answer {
+  readonly kind: 'answer';
+  readonly realm: Uri;
+  readonly number: number;
+  readonly hasMore: boolean;
+  /** Packed. */
+  readonly body: Uint8Array;
+}
 
 /** Of one message, checked but for its items. */
 export interface MessageHead {

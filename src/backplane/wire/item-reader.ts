@@ -6,8 +6,20 @@ import type { NodeId, PublicationId, RegistrationId, SessionId, Uri } from '../.
 import type { CancelMode } from '../../wamp/options.js';
 import type { Payload, SerializerId } from '../../wamp/payload.js';
 import { DecodeCache } from './decode-cache.js';
-import { CallNode, CANCEL_MODES, CAUSES, Flag, ItemKind, type LaneItem, SERIALIZERS } from './format.js';
-import type { FieldCursor } from './fields.js';
+import {
+  AnswerFlag,
+  CallNode,
+  CANCEL_MODES,
+  CAUSES,
+  Flag,
+  ItemKind,
+  type LaneItem,
+  MAX_BODY_BYTES,
+  MAX_TRACE_BYTES,
+  SERIALIZERS,
+  SIZED_FROM,
+} from './format.js';
+import { FieldCursor } from './fields.js';
 import { readAudience } from './audience.js';
 import { readPassthru } from './passthru.js';
 import { PayloadSlab } from './payload-slab.js';
@@ -17,9 +29,15 @@ interface Address {
   readonly uri: Uri;
 }
 
+/** Of the count that stands before a trace. */
+const TRACE_COUNT_BYTES = 2;
+
+type OfCall = typeof ItemKind.CONTINUE | typeof ItemKind.CANCEL | typeof ItemKind.RESULT;
+
 const NOBODY: Identity = { session: 1 as SessionId, authid: '', authrole: '' };
 const NOWHERE: Address = { realm: '', uri: '' };
 const SYNC: LaneItem = { kind: 'sync' };
+const UNKNOWN: LaneItem = { kind: 'unknown' };
 
 /** Reads items as format.ts describes them. What is read in trouble (`isBad`) means nothing. */
 export class ItemReader {
@@ -27,6 +45,7 @@ export class ItemReader {
   readonly #payloads = new PayloadSlab();
   readonly #addresses = new DecodeCache<Address>();
   readonly #identities = new DecodeCache<Identity>();
+  readonly #sizedFields = new FieldCursor();
 
   constructor(node: NodeId) {
     this.#node = node;
@@ -34,6 +53,7 @@ export class ItemReader {
 
   read(cursor: FieldCursor, from: NodeId): LaneItem {
     const kind = cursor.byte();
+    if (kind >= SIZED_FROM) return this.#sized(cursor, kind);
     const flags = cursor.byte();
     if ((flags & ~possibleFlags(kind)) !== 0) cursor.fail();
     const { realm, uri } = this.#address(cursor);
@@ -62,16 +82,36 @@ export class ItemReader {
     }
   }
 
+  /** An item that announces its length. */
+  #sized(cursor: FieldCursor, kind: number): LaneItem {
+    const length = cursor.uint32();
+    const start = cursor.pos;
+    cursor.skip(length);
+    if (cursor.isBad() || (kind !== ItemKind.QUESTION && kind !== ItemKind.ANSWER)) return UNKNOWN;
+    const fields = this.#sizedFields;
+    fields.begin(cursor.bytes.subarray(start, cursor.pos), 0);
+    const flags = fields.byte();
+    const realm = fields.text();
+    const number = fields.number(0);
+    const item: LaneItem =
+      kind === ItemKind.QUESTION
+        ? { kind: 'question', realm, number, subject: fields.text(), body: readBody(fields) }
+        : { kind: 'answer', realm, number, hasMore: (flags & AnswerFlag.MORE) !== 0, body: readBody(fields) };
+    if (fields.isBad()) cursor.fail();
+    return item;
+  }
+
   #publication(cursor: FieldCursor, flags: number, topic: Uri): Publication {
     const publisher = this.#identity(cursor);
     const id = cursor.number(1) as PublicationId;
     const excludePublisher = (flags & Flag.EXCLUDE_PUBLISHER) !== 0;
     const disclosePublisher = (flags & Flag.DISCLOSE) !== 0;
-    if ((flags & (Flag.PASSTHRU | Flag.AUDIENCE)) === 0)
+    if ((flags & (Flag.PASSTHRU | Flag.AUDIENCE | Flag.TRACE)) === 0)
       return { id, topic, payload: this.#payload(cursor), publisher, excludePublisher, disclosePublisher };
     const extras = {
       ...((flags & Flag.PASSTHRU) !== 0 && { passthru: readPassthru(cursor) }),
       ...((flags & Flag.AUDIENCE) !== 0 && { audience: readAudience(cursor) }),
+      ...((flags & Flag.TRACE) !== 0 && { trace: readTrace(cursor) }),
     };
     return { id, topic, payload: this.#payload(cursor), publisher, excludePublisher, disclosePublisher, ...extras };
   }
@@ -82,7 +122,7 @@ export class ItemReader {
     const call = this.#call(cursor, from);
     const registration = cursor.number(1) as RegistrationId;
     const timeoutMs = cursor.number(0);
-    const passthru = (flags & Flag.PASSTHRU) !== 0 ? readPassthru(cursor) : undefined;
+    const extras = (flags & (Flag.PASSTHRU | Flag.TRACE)) === 0 ? undefined : readExtras(cursor, flags);
     const frame: InvokeFrame = {
       kind: 'invoke',
       call,
@@ -96,11 +136,11 @@ export class ItemReader {
       timeoutMs,
       payload: this.#payload(cursor),
     };
-    return passthru === undefined ? frame : { ...frame, passthru };
+    return extras === undefined ? frame : { ...frame, ...extras };
   }
 
   /** A frame that names nothing but the call. */
-  #ofCall(cursor: FieldCursor, from: NodeId, kind: 3 | 4 | 5, flags: number): Frame {
+  #ofCall(cursor: FieldCursor, from: NodeId, kind: OfCall, flags: number): Frame {
     const call = this.#call(cursor, from);
     if (kind === ItemKind.CANCEL) {
       const mode = CANCEL_MODES[cursor.choice(CANCEL_MODES.length)] as CancelMode;
@@ -172,12 +212,32 @@ export class ItemReader {
   }
 }
 
+function readExtras(cursor: FieldCursor, flags: number): Pick<InvokeFrame, 'passthru' | 'trace'> {
+  return {
+    ...((flags & Flag.PASSTHRU) !== 0 && { passthru: readPassthru(cursor) }),
+    ...((flags & Flag.TRACE) !== 0 && { trace: readTrace(cursor) }),
+  };
+}
+
+function readTrace(cursor: FieldCursor): string {
+  const start = cursor.pos;
+  const trace = cursor.text();
+  if (cursor.pos - start > MAX_TRACE_BYTES + TRACE_COUNT_BYTES) cursor.fail();
+  return trace;
+}
+
+function readBody(cursor: FieldCursor): Uint8Array {
+  const body = new Uint8Array(cursor.byteString());
+  if (body.length > MAX_BODY_BYTES) cursor.fail();
+  return body;
+}
+
 function possibleFlags(kind: number): number {
   switch (kind) {
     case ItemKind.PUBLICATION:
-      return Flag.PASSTHRU | Flag.AUDIENCE | Flag.EXCLUDE_PUBLISHER | Flag.DISCLOSE;
+      return Flag.PASSTHRU | Flag.AUDIENCE | Flag.EXCLUDE_PUBLISHER | Flag.DISCLOSE | Flag.TRACE;
     case ItemKind.INVOKE:
-      return Flag.PASSTHRU | Flag.PROGRESS | Flag.DISCLOSE | Flag.RECEIVE_PROGRESS;
+      return Flag.PASSTHRU | Flag.PROGRESS | Flag.DISCLOSE | Flag.RECEIVE_PROGRESS | Flag.TRACE;
     case ItemKind.CONTINUE:
       return Flag.PROGRESS;
     case ItemKind.RESULT:

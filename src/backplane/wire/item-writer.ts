@@ -1,16 +1,31 @@
+import { Buffer } from 'node:buffer';
 import type { ByteSink } from '../../codec/byte-sink.js';
 import { appendPayload } from '../../codec/payload.js';
-import type { CallKey, Frame } from '../../routing/frames.js';
+import type { CallKey, Frame, InvokeFrame } from '../../routing/frames.js';
 import type { Publication } from '../../routing/ports.js';
 import type { Identity } from '../../routing/peer.js';
 import type { NodeId, Uri } from '../../wamp/ids.js';
 import type { AudienceLists, Passthru } from '../../wamp/options.js';
 import type { Payload } from '../../wamp/payload.js';
 import { unreachable } from '../../wamp/unreachable.js';
-import { CallNode, CANCEL_MODES, CAUSES, Flag, ItemKind, SERIALIZERS } from './format.js';
-import { putText, putUint32, roomFor, writeByte, writeNumber, writeText } from './fields.js';
+import {
+  type Answer,
+  AnswerFlag,
+  CallNode,
+  CANCEL_MODES,
+  CAUSES,
+  Flag,
+  ItemKind,
+  MAX_BODY_BYTES,
+  MAX_TRACE_BYTES,
+  type Question,
+  SERIALIZERS,
+} from './format.js';
+import { putText, putUint32, roomFor, writeByte, writeCount, writeNumber, writeText } from './fields.js';
 import { writeAudience } from './audience.js';
 import { writePassthru } from './passthru.js';
+
+const LENGTH_BYTES = 4;
 
 /** Writes two texts, and the same again at less cost: most of what is said has the topic or publisher of the last. */
 class LastTexts {
@@ -49,33 +64,25 @@ export class ItemWriter {
 
   publication(sink: ByteSink, realm: Uri, publication: Publication): void {
     const { passthru, audience } = publication;
+    const trace = traceOf(publication);
     const flags =
       (publication.excludePublisher ? Flag.EXCLUDE_PUBLISHER : 0) |
       (publication.disclosePublisher ? Flag.DISCLOSE : 0) |
+      (trace === undefined ? 0 : Flag.TRACE) |
       flagsOf(passthru, audience);
     this.#begin(sink, ItemKind.PUBLICATION, flags, realm, publication.topic);
     this.#identity(sink, publication.publisher, publication.id);
     if (passthru !== undefined) writePassthru(sink, passthru);
     if (audience !== undefined) writeAudience(sink, audience);
+    if (trace !== undefined) writeText(sink, trace);
     writePayload(sink, publication.payload);
   }
 
   frame(sink: ByteSink, to: NodeId, realm: Uri, frame: Frame): void {
     switch (frame.kind) {
-      case 'invoke': {
-        const flags =
-          (frame.progress ? Flag.PROGRESS : 0) |
-          (frame.discloseCaller ? Flag.DISCLOSE : 0) |
-          (frame.receiveProgress ? Flag.RECEIVE_PROGRESS : 0) |
-          flagsOf(frame.passthru);
-        this.#begin(sink, ItemKind.INVOKE, flags, realm, frame.procedure);
-        this.#identity(sink, frame.caller, frame.callee);
-        this.#call(sink, to, frame.call);
-        writeNumber(sink, frame.registration);
-        writeNumber(sink, frame.timeoutMs);
-        writePayloadOf(sink, frame);
+      case 'invoke':
+        this.#invoke(sink, to, realm, frame);
         return;
-      }
       case 'continue':
         this.#begin(sink, ItemKind.CONTINUE, frame.progress ? Flag.PROGRESS : 0, realm, '');
         this.#call(sink, to, frame.call);
@@ -105,6 +112,19 @@ export class ItemWriter {
     }
   }
 
+  question(sink: ByteSink, { realm, number, subject, body }: Question): void {
+    const start = beginSized(sink, ItemKind.QUESTION, 0, realm);
+    writeNumber(sink, number);
+    writeText(sink, subject);
+    endSized(sink, start, body);
+  }
+
+  answer(sink: ByteSink, { realm, number, hasMore, body }: Answer): void {
+    const start = beginSized(sink, ItemKind.ANSWER, hasMore ? AnswerFlag.MORE : 0, realm);
+    writeNumber(sink, number);
+    endSized(sink, start, body);
+  }
+
   version(sink: ByteSink, kind: 'confirmed' | 'ask', realm: Uri, version: number): void {
     this.#begin(sink, kind === 'ask' ? ItemKind.ASK : ItemKind.CONFIRMED, 0, realm, '');
     writeNumber(sink, version);
@@ -112,6 +132,25 @@ export class ItemWriter {
 
   sync(sink: ByteSink): void {
     this.#begin(sink, ItemKind.SYNC, 0, '', '');
+  }
+
+  #invoke(sink: ByteSink, to: NodeId, realm: Uri, frame: InvokeFrame): void {
+    const { passthru } = frame;
+    const trace = traceOf(frame);
+    const flags =
+      (frame.progress ? Flag.PROGRESS : 0) |
+      (frame.discloseCaller ? Flag.DISCLOSE : 0) |
+      (frame.receiveProgress ? Flag.RECEIVE_PROGRESS : 0) |
+      (trace === undefined ? 0 : Flag.TRACE) |
+      flagsOf(passthru);
+    this.#begin(sink, ItemKind.INVOKE, flags, realm, frame.procedure);
+    this.#identity(sink, frame.caller, frame.callee);
+    this.#call(sink, to, frame.call);
+    writeNumber(sink, frame.registration);
+    writeNumber(sink, frame.timeoutMs);
+    if (passthru !== undefined) writePassthru(sink, passthru);
+    if (trace !== undefined) writeText(sink, trace);
+    writePayload(sink, frame.payload);
   }
 
   #begin(sink: ByteSink, kind: number, flags: number, realm: Uri, uri: Uri): void {
@@ -143,6 +182,33 @@ export class ItemWriter {
 
 function flagsOf(passthru: Passthru | undefined, audience?: AudienceLists): number {
   return (passthru === undefined ? 0 : Flag.PASSTHRU) | (audience === undefined ? 0 : Flag.AUDIENCE);
+}
+
+/** A trace is only advice: without it, or with one that is too long, the message goes all the same. */
+function traceOf({ trace }: { readonly trace?: string }): string | undefined {
+  return trace !== undefined && Buffer.byteLength(trace) <= MAX_TRACE_BYTES ? trace : undefined;
+}
+
+/** The length of the item so far, for `endSized`. */
+function beginSized(sink: ByteSink, kind: number, flags: number, realm: Uri): number {
+  writeByte(sink, kind);
+  const start = sink.length;
+  sink.reserve(LENGTH_BYTES);
+  sink.pos += LENGTH_BYTES;
+  writeByte(sink, flags);
+  writeText(sink, realm);
+  return start;
+}
+
+function endSized(sink: ByteSink, start: number, body: Uint8Array): void {
+  if (body.length > MAX_BODY_BYTES) {
+    sink.trouble ??= `a body of more than ${MAX_BODY_BYTES} bytes`;
+    return;
+  }
+  writeCount(sink, body.length);
+  sink.append(body, 0, body.length);
+  const length = sink.length - start - LENGTH_BYTES;
+  putUint32(sink.bytes, sink.pos - length - LENGTH_BYTES, length);
 }
 
 function writePayloadOf(

@@ -47,6 +47,7 @@ export function busContract(inScene: InScene, nodeCount: number): void {
         }
         const publication = publicationOf('a.b', {
           passthru: { form: 'ppt', details: { ppt_scheme: 'x_custom' } },
+          trace: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
           excludePublisher: false,
           disclosePublisher: true,
           audience: { eligible: new Set([1 as SessionId, (2 ** 53) as SessionId]), excludeAuthrole: new Set<string>() },

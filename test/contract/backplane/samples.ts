@@ -68,7 +68,7 @@ export function framesOf(node: NodeId): Frame[] {
   } as const;
   return [
     invoke,
-    { ...invoke, passthru },
+    { ...invoke, passthru, trace: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' },
     { kind: 'continue', call, progress: true, payload: payloadOf('chunk') },
     { kind: 'cancel', call, mode: 'skip' },
     { kind: 'cancel', call, mode: 'killnowait' },

@@ -8,7 +8,10 @@ import type { InboxEvents } from './ports.js';
 
 export interface ReceiverOptions {
   readonly node: NodeId;
-  readonly counters: Pick<ClusterCounters, 'batches' | 'batchBytes' | 'itemsReceived' | 'laneGaps' | 'messagesIgnored'>;
+  readonly counters: Pick<
+    ClusterCounters,
+    'batches' | 'batchBytes' | 'itemsReceived' | 'itemsIgnored' | 'laneGaps' | 'messagesIgnored'
+  >;
   readonly lane: InboundLaneOptions;
   readonly events: InboxEvents;
   /** `from` wants to hear this node's sequence now. */
@@ -118,7 +121,7 @@ export class Receiver {
 
   #tell(from: NodeId, item: LaneItem): void {
     const { events } = this.#options;
-    const { itemsReceived } = this.#options.counters;
+    const { itemsReceived, itemsIgnored } = this.#options.counters;
     switch (item.kind) {
       case 'publication':
         itemsReceived.publication++;
@@ -139,6 +142,13 @@ export class Receiver {
       case 'sync':
         itemsReceived.control++;
         this.#options.sync(from);
+        return;
+      case 'question':
+      case 'answer':
+        itemsIgnored.unsupported++;
+        return;
+      case 'unknown':
+        itemsIgnored.unknown_kind++;
         return;
       default:
         unreachable(item);

@@ -8,8 +8,9 @@ import { FloatOnWire } from '../../../../src/wamp/float-on-wire.js';
 import type { PublicationId, SessionId } from '../../../../src/wamp/ids.js';
 import type { Dict } from '../../../../src/wamp/options.js';
 import { ListedIds } from '../../../../src/wamp/session-ids.js';
-import { batchOf, itemsOf, writeItem } from '../../../support/batches.js';
-import { A, B, C, plainItem, publicationOf, framesOf } from '../../../support/lane-items.js';
+import type { InvokeFrame } from '../../../../src/routing/frames.js';
+import { batchOf, itemsOf, rechecked, withLastKind, writeItem } from '../../../support/batches.js';
+import { A, B, C, plainItem, publicationOf, framesOf, TRACE } from '../../../support/lane-items.js';
 
 function read(message: Uint8Array, node = B): readonly LaneItem[] {
   const items = itemsOf(message, node);
@@ -103,6 +104,83 @@ describe('a batch', () => {
     const [heard] = read(batchOf([item]));
     expect(heard).toStrictEqual(item);
     expect(({} as Dict)['polluted']).toBeUndefined();
+  });
+
+  it('brings a trace context that it does not interpret, and leaves out one that is too long', () => {
+    const [invoke] = framesOf(A);
+    const traced = (trace: string): LaneItem[] => [
+      { kind: 'publication', realm: 'r', publication: publicationOf({ trace }) },
+      { kind: 'frame', realm: 'r', frame: { ...(invoke as InvokeFrame), trace } },
+    ];
+    for (const trace of [TRACE, '', 'x'.repeat(256), 'ä'.repeat(128)])
+      expect(roundTrip(traced(trace))).toEqual(traced(trace).map(plainItem));
+    for (const trace of ['x'.repeat(257), 'ä'.repeat(129)])
+      expect(roundTrip(traced(trace))).toEqual([
+        plainItem({ kind: 'publication', realm: 'r', publication: publicationOf() }),
+        plainItem({ kind: 'frame', realm: 'r', frame: invoke! }),
+      ]);
+  });
+
+  it('with a trace that is too long is a flaw', () => {
+    const item: LaneItem = { kind: 'publication', realm: 'r', publication: publicationOf({ trace: 'x'.repeat(256) }) };
+    const message = Buffer.from(batchOf([item]));
+    const at = message.indexOf(Buffer.from([0x80, 0x02, 0x78, 0x78]));
+    const longer = Buffer.concat([
+      message.subarray(0, at),
+      Buffer.of(0x81),
+      message.subarray(at + 1, at + 2),
+      Buffer.from('x'),
+      message.subarray(at + 2),
+    ]);
+    expect(itemsOf(rechecked(longer))).toBe('shape');
+  });
+
+  it('brings questions and answers with a body that it does not interpret', () => {
+    const items: LaneItem[] = [
+      { kind: 'question', realm: 'r', number: 2 ** 53, subject: 'sessions', body: Uint8Array.of(1, 2, 3) },
+      { kind: 'answer', realm: 'r', number: 2 ** 53, hasMore: true, body: new Uint8Array(65_536) },
+      { kind: 'answer', realm: 'r', number: 0, hasMore: false, body: new Uint8Array(0) },
+    ];
+    expect(roundTrip(items)).toEqual(items.map(plainItem));
+  });
+
+  it('leaves out a question or an answer with too large a body', () => {
+    const writer = new BatchWriter(new ItemWriter(A), A, B);
+    const body = new Uint8Array(65_537);
+    expect(writer.question({ kind: 'question', realm: 'r', number: 1, subject: 'x', body })).toBe(false);
+    expect(writer.answer({ kind: 'answer', realm: 'r', number: 1, hasMore: false, body })).toBe(false);
+    writer.sync();
+    expect(read(writer.finish(1))).toEqual([{ kind: 'sync' }]);
+  });
+
+  it.each([34, 77, 255])('with an item of the unknown kind %s brings the others', (kind) => {
+    const writer = new BatchWriter(new ItemWriter(A), A, B);
+    const item: LaneItem = { kind: 'publication', realm: 'r', publication: publicationOf() };
+    const later: LaneItem = { kind: 'answer', realm: 'r', number: 1, hasMore: false, body: new Uint8Array(100) };
+    writeItem(writer, item);
+    writeItem(writer, later);
+    const { itemBytes } = writer;
+    const [first, skipped] = read(withLastKind(writer.finish(1), itemBytes, kind));
+    expect([plainItem(first!), skipped]).toEqual([plainItem(item), { kind: 'unknown' }]);
+  });
+
+  it.each([11, 31])('with an item of the kind %s, which announces no length, is a flaw', (kind) => {
+    const writer = new BatchWriter(new ItemWriter(A), A, B);
+    writer.sync();
+    expect(itemsOf(withLastKind(writer.finish(1), writer.itemBytes, kind))).toBe('shape');
+  });
+
+  it('ignores what a later release adds to a kind that announces its length', () => {
+    const writer = new BatchWriter(new ItemWriter(A), A, B);
+    const item: LaneItem = { kind: 'answer', realm: 'r', number: 1, hasMore: true, body: Uint8Array.of(1) };
+    writeItem(writer, item);
+    const { itemBytes } = writer;
+    const message = writer.finish(1);
+    const longer = Buffer.concat([message, Buffer.from('more')]);
+    const lengthAt = message.length - itemBytes + 1;
+    longer.writeUInt32LE(longer.readUInt32LE(lengthAt) + 4, lengthAt);
+    longer[lengthAt + 4]! |= 0xf0;
+    expect(read(rechecked(longer)).map(plainItem)).toEqual([plainItem(item)]);
   });
 
   it.each([

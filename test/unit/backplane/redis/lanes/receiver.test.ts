@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { encodeGone, encodeProbe } from '../../../../../src/backplane/wire/batch-writer.js';
+import { BatchWriter, encodeGone, encodeProbe } from '../../../../../src/backplane/wire/batch-writer.js';
+import { ItemWriter } from '../../../../../src/backplane/wire/item-writer.js';
 import type { NodeId } from '../../../../../src/wamp/ids.js';
+import { withLastKind } from '../../../../support/batches.js';
 import { A, B, C, publicationOf } from '../../../../support/lane-items.js';
 import {
   cancelOf,
@@ -127,6 +129,21 @@ describe('an inbox', () => {
     });
     receiver.lanes.receive(good.bytes);
     expect(receiver.heard).toEqual([`${A} r lost`]);
+  });
+
+  it('skips and counts what a later release sends, and takes the rest of the batch', () => {
+    const { receiver } = pair();
+    const writer = new BatchWriter(new ItemWriter(A), A, B);
+    const body = Uint8Array.of(0xc0);
+    writer.frame('r', LOST);
+    writer.question({ kind: 'question', realm: 'r', number: 1, subject: 'anything', body });
+    writer.answer({ kind: 'answer', realm: 'r', number: 1, hasMore: false, body });
+    writer.answer({ kind: 'answer', realm: 'r', number: 1, hasMore: false, body });
+    const { itemBytes } = writer;
+    receiver.lanes.receive(withLastKind(writer.finish(1), itemBytes, 99));
+    expect(receiver.heard).toEqual([`${A} r lost`]);
+    expect(receiver.counters.itemsIgnored).toEqual({ unsupported: 2, unknown_kind: 1 });
+    expect(receiver.counters.itemsReceived).toMatchObject({ control: 1 });
   });
 
   it('hears the probes of its own node, and of no other', () => {
