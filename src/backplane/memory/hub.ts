@@ -1,4 +1,5 @@
 import type { deriveId } from '../../routing/derived-id.js';
+import { after as afterDelay } from '../../util/timeout.js';
 import type { NodeId, Uri } from '../../wamp/ids.js';
 import type { Backplane } from '../backplane.js';
 import { Lane, oncePerTurn, type Scheduler } from './lane.js';
@@ -23,11 +24,6 @@ export interface MemoryHubOptions {
 }
 
 const DEFAULT_TAKEOVER_MS = 10_000;
-
-function afterUnwatched(delayMs: number, action: () => void): () => void {
-  const timer = setTimeout(action, delayMs).unref();
-  return () => clearTimeout(timer);
-}
 
 /** The sender of what the directory tells a node. */
 const DIRECTORY = 'directory' as NodeId;
@@ -58,7 +54,7 @@ export class MemoryHub {
       schedule: schedule ?? oncePerTurn,
       laneLimitCount: laneLimitCount ?? DEFAULT_LANE_LIMIT_COUNT,
       batchCount: batchCount ?? Infinity,
-      after: after ?? afterUnwatched,
+      after: after ?? afterDelay,
       takeoverMs: takeoverMs ?? DEFAULT_TAKEOVER_MS,
     };
     const tell = (to: NodeId, change: Change): void => void this.#feeds.get(to)?.push(change);
