@@ -1,5 +1,5 @@
 import { Lanes } from '../../src/backplane/redis/lanes/lanes.js';
-import type { LaneLimits, Speech } from '../../src/backplane/redis/lanes/ports.js';
+import type { LaneLimits, SendPolicy } from '../../src/backplane/redis/lanes/ports.js';
 import type { Frame } from '../../src/routing/frames.js';
 import { createClusterCounters } from '../../src/telemetry/cluster-counters.js';
 import type { NodeId, Uri } from '../../src/wamp/ids.js';
@@ -22,7 +22,7 @@ export class LanesUnderTest {
   readonly heard: string[] = [];
   readonly returned: { readonly to: NodeId; readonly realm: Uri; readonly frame: Frame }[] = [];
   readonly lanes: Lanes;
-  speech: Speech = 'now';
+  sendPolicy: SendPolicy = 'now';
   nowMs = 0;
   /** Runs when a frame comes back. */
   onReturned: (() => void) | undefined;
@@ -36,24 +36,30 @@ export class LanesUnderTest {
       channelOf: (to) => `inbox:${to}`,
       wire: { publish: (channel, bytes) => this.#publish(channel, bytes) },
       scheduleFlush: (flush) => this.#flushes.push(flush),
-      speech: () => this.speech,
+      sendPolicy: () => this.sendPolicy,
       counters: this.counters,
       limits: { ...LIMITS, ...limits },
       inbound: { nowMs: () => this.nowMs, confirmMs: 500 },
       events: {
-        publication: (from, realm, { topic }) => hear(`${from} ${realm} publication ${topic}`),
-        frame: (from, realm, { kind }) => hear(`${from} ${realm} ${kind}`),
-        gap: (from) => hear(`${from} gap`),
-        confirmed: (from, realm, version) => hear(`${from} ${realm} confirmed ${version}`),
-        asked: (from, realm, version) => hear(`${from} ${realm} asked ${version}`),
-        probe: (number) => hear(`probe ${number}`),
-        denied: (by) => hear(`denied by ${by}`),
-        unknownSender: (from) => hear(`unknown ${from}`),
-        unreachable: (to) => hear(`unreachable ${to}`),
-        reachable: (to) => hear(`reachable ${to}`),
-        returned: (to, realm, frame) => {
-          this.returned.push({ to, realm, frame });
-          this.onReturned?.();
+        traffic: {
+          publication: (from, realm, { topic }) => hear(`${from} ${realm} publication ${topic}`),
+          frame: (from, realm, { kind }) => hear(`${from} ${realm} ${kind}`),
+          gap: (from) => hear(`${from} gap`),
+          returned: (to, realm, frame) => {
+            this.returned.push({ to, realm, frame });
+            this.onReturned?.();
+          },
+        },
+        versions: {
+          confirmed: (from, realm, version) => hear(`${from} ${realm} confirmed ${version}`),
+          asked: (from, realm, version) => hear(`${from} ${realm} asked ${version}`),
+        },
+        probes: { received: (number) => hear(`probe ${number}`) },
+        peers: {
+          denied: (by) => hear(`denied by ${by}`),
+          unknownSender: (from) => hear(`unknown ${from}`),
+          unreachable: (to) => hear(`unreachable ${to}`),
+          reachable: (to) => hear(`reachable ${to}`),
         },
       },
     });

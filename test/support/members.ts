@@ -96,7 +96,7 @@ export class MembersWorld {
     return loaded[2].filter((_, at) => at % 2 === 0).sort();
   }
 
-  isBuried(node: NodeId): boolean {
+  hasTombstone(node: NodeId): boolean {
     return this.twin.command('ZSCORE', this.keys.nodes.gone, node) !== null;
   }
 
@@ -134,10 +134,10 @@ export class Member {
   readonly node: NodeId;
   readonly membership: Membership;
   readonly counters = createClusterCounters();
-  /** What it said: `entered n-2 [1]`, `gone n-2`, `fenced`, `emptied`; troubles are in `troubles`. */
+  /** What it said: `entered n-2 [1]`, `gone n-2`, `fenced`, `emptied`; failed requests are in `failures`. */
   readonly events: string[] = [];
-  readonly troubles: string[] = [];
-  /** Commands carried out: files of scripts, `withdraw <realm> <node>`, `forget <node>`; and when it was `condemned`. */
+  readonly failures: string[] = [];
+  /** Commands carried out: files of scripts, `withdraw <realm> <node>`, `forget <node>`; and `declared dead`. */
   readonly done: string[] = [];
   readonly served = new Set<Uri>();
   isDeaf = false;
@@ -171,25 +171,29 @@ export class Member {
       leaseMs: LEASE_MS,
       renewMs: RENEW_MS,
       absentMs: ABSENT_MS,
-      events: {
+      peers: {
         entered: (peer, reads) => this.events.push(`entered ${peer} [${reads.join()}]`),
         gone: (peer) => {
           this.events.push(`gone ${peer}`);
           this.leftBehind.push(...[...world.rows].filter((row) => row.endsWith(` ${peer}`)));
         },
+      },
+      own: {
         denied: () => this.done.push('denied'),
-        condemned: () => this.done.push('condemned'),
+        declaredDead: () => this.done.push('declared dead'),
         fenced: () => this.events.push('fenced'),
-        emptied: () => {
+        storeLost: () => {
           this.events.push('emptied');
           for (const realm of this.served) this.#writeUntilDone(realm);
         },
-        trouble: (operation, cause) => this.troubles.push(`${operation}: ${String(cause)}`),
       },
-      withdrawRealm: (of, realm) => this.#erase(`withdraw ${realm} ${of}`, `${realm} ${of}`),
-      forgetSessions: (of) => this.#erase(`forget ${of}`, `sessions ${of}`),
+      failed: (operation, cause) => this.failures.push(`${operation}: ${String(cause)}`),
+      rows: {
+        withdrawRealm: (of, realm) => this.#erase(`withdraw ${realm} ${of}`, `${realm} ${of}`),
+        forgetSessions: (of) => this.#erase(`forget ${of}`, `sessions ${of}`),
+      },
     });
-    this.membership.listens(true);
+    this.membership.setListening(true);
     this.#beatLater();
   }
 
@@ -210,7 +214,7 @@ export class Member {
   /** Its subscriber connection is lost, and it knows; or it has another one. */
   listen(isListening: boolean): void {
     this.isListening = isListening;
-    this.turn(() => this.membership.listens(isListening));
+    this.turn(() => this.membership.setListening(isListening));
   }
 
   /** SIGSTOP. */
@@ -246,7 +250,7 @@ export class Member {
   }
 
   hear(text: string): void {
-    this.membership.change(Buffer.from(text));
+    this.membership.receive(Buffer.from(text));
   }
 
   count(name: string): number {
@@ -300,7 +304,7 @@ export class Member {
     await this.#command(`write ${realm}`, () => {
       // As the scripts of a realm refuse a node that has not entered it since the store lost its data.
       const noted = this.#world.twin.members(this.#world.keys.nodes.realmsOf(this.node));
-      if (!noted.includes(realm)) throw new BackplaneUnavailableError('writing as a stranger');
+      if (!noted.includes(realm)) throw new BackplaneUnavailableError('writing before it has entered');
       this.#world.rows.add(`${realm} ${this.node}`).add(`sessions ${this.node}`);
     });
   }

@@ -1,17 +1,14 @@
 import type { ClusterGauges } from '../../telemetry/cluster-gauges.js';
-import type { Parts } from './assemble.js';
+import type { Components } from './components.js';
 
-/** What a node holds and sees of the cluster at the moment it is asked. The sums over realms are O(realms). */
-export function clusterGauges(
-  { lanes, membership, prober, realms }: Parts,
-  whole: { isUp(): boolean; isIsolated(): boolean },
-): ClusterGauges {
+/** The state of a node and its view of the cluster at the moment of reading. The sums over realms are O(realms). */
+export function clusterGauges({ lanes, membership, prober, realms, standing }: Components): ClusterGauges {
   return {
     get isUp() {
-      return whole.isUp();
+      return standing.isUp;
     },
     get isIsolated() {
-      return whole.isIsolated();
+      return standing.standing() === 'isolated';
     },
     get nodes() {
       return lanes.stats.openPeers + 1;

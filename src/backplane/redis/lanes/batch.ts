@@ -1,9 +1,9 @@
 import type { Frame } from '../../../routing/frames.js';
 import type { NodeId, Uri } from '../../../wamp/ids.js';
 import type { BackplaneUnavailableError } from '../../backplane.js';
-import type { Returned } from '../ports.js';
+import type { LaneTraffic } from './ports.js';
 
-/** Settles once every batch that it is part of has: with the first refusal, if there is one. */
+/** The outcome of one publication: settles once each of its batches has settled, with the first refusal if there is one. */
 export class Settlement {
   readonly promise: Promise<void>;
   #resolve = (): void => undefined;
@@ -24,24 +24,24 @@ export class Settlement {
   }
 }
 
-/** What becomes of the items of one batch. */
+/** The items of one batch as far as their outcome is concerned. */
 export class Batch {
-  /** Of its publications and frames. */
+  /** Bytes of its publications and frames. */
   itemBytes = 0;
-  /** Publications and frames: what is missed when it is lost. */
-  saidCount = 0;
+  /** Its publications and frames. Controls do not count: their loss costs nothing. */
+  messageCount = 0;
   #settlements: Settlement[] = [];
-  #alone: Settlement | undefined;
+  #ownSettlement: Settlement | undefined;
   readonly #frames: Frame[] = [];
   readonly #realms: Uri[] = [];
 
   /** Shared by all publications that are in this batch and no other. */
-  get alone(): Settlement {
-    if (this.#alone === undefined) {
-      this.#alone = new Settlement(1);
-      this.join(this.#alone);
+  get ownSettlement(): Settlement {
+    if (this.#ownSettlement === undefined) {
+      this.#ownSettlement = new Settlement(1);
+      this.join(this.#ownSettlement);
     }
-    return this.#alone;
+    return this.#ownSettlement;
   }
 
   join(settlement: Settlement): void {
@@ -59,8 +59,9 @@ export class Batch {
     for (const settlement of settlements) settlement.settle(refusal);
   }
 
-  /** Certainly not delivered. */
-  giveBack(to: NodeId, returned: Returned): void {
-    for (let i = 0; i < this.#frames.length; i++) returned(to, this.#realms[i] as Uri, this.#frames[i] as Frame);
+  /** Returns its frames: the batch was certainly not delivered. */
+  giveBack(to: NodeId, traffic: Pick<LaneTraffic, 'returned'>): void {
+    for (let i = 0; i < this.#frames.length; i++)
+      traffic.returned(to, this.#realms[i] as Uri, this.#frames[i] as Frame);
   }
 }

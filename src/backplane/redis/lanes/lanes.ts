@@ -1,63 +1,65 @@
 import type { Frame } from '../../../routing/frames.js';
 import type { Publication } from '../../../routing/ports.js';
-import { observe } from '../../../telemetry/counters.js';
 import type { NodeId, Uri } from '../../../wamp/ids.js';
 import { BackplaneUnavailableError, MessageTooLargeError } from '../../backplane.js';
 import { encodeGone } from '../../wire/batch-writer.js';
 import { FORMAT_VERSION, kindOfFrame } from '../../wire/format.js';
 import { ItemWriter } from '../../wire/item-writer.js';
-import { type Batch, Settlement } from './batch.js';
-import { Receiver } from './receiver.js';
-import { OutboundLane, type Sealed } from './outbound-lane.js';
 import type { Confirmations } from '../ports.js';
-import type { LanesOptions, LaneStats, Speech } from './ports.js';
+import { type Batch, Settlement } from './batch.js';
+import { OutboundLane } from './outbound-lane.js';
+import type { LanesOptions, LaneStats, SendPolicy } from './ports.js';
+import { Receiver } from './receiver.js';
+import { Transmitter } from './transmitter.js';
 
 type Refusal = 'cut_off' | 'unreachable' | 'lane_full' | 'format' | 'too_large';
 
 /** Sets of lanes that share a promise within one flush. */
 const MAX_SHARED = 16;
-const MAX_SAID_TOO_EARLY = 256;
-/** What a frame holds besides its payload, at most: two URIs and what fits into their shadow. */
+const MAX_SENT_TOO_EARLY = 256;
+/** The most that a frame holds besides its payload: two URIs and what fits into their shadow. */
 const HEAD_BYTES = 262_144;
 const ACCEPTED = Promise.resolve();
 
 /**
- * One ordered lane to each other node and from it (D5). What is said in one turn leaves in one message per node. What is
+ * One ordered lane to each other node and from it (D5). The items of one turn leave in one message per node. An item that is
  * refused or lost takes a number of its lane all the same, so that the receiver sees the gap.
  */
 export class Lanes implements Confirmations {
   readonly #options: LanesOptions;
   readonly #items: ItemWriter;
   readonly #receiver: Receiver;
+  readonly #transmitter: Transmitter;
   readonly #outbound = new Map<NodeId, OutboundLane>();
-  /** Nodes that something was said to before they were known: a realm may be read before the change is heard that says so. */
-  readonly #saidTooEarly = new Set<NodeId>();
+  /**
+   * Nodes to which a frame was sent before this node knew them: it may read a realm before it receives the membership change
+   * about a node that serves it.
+   */
+  readonly #sentTooEarly = new Set<NodeId>();
   #lastNode: NodeId | undefined;
   #lastLane: OutboundLane | undefined;
-  readonly #underWay = new Map<Batch, Promise<void>>();
   #due: OutboundLane[] = [];
   #isScheduled = false;
   #isCutOff = false;
-  #unacknowledgedBytes = 0;
   #shared: { readonly batches: readonly Batch[]; readonly settlement: Settlement }[] = [];
   readonly #refusals = new Map<Refusal, Promise<void>>();
 
   constructor(options: LanesOptions) {
+    const { node, wire, counters, events, inbound } = options;
     this.#options = options;
-    this.#items = new ItemWriter(options.node);
-    const { node, counters, events, inbound } = options;
+    this.#items = new ItemWriter(node);
+    this.#transmitter = new Transmitter({ wire, counters, events });
     this.#receiver = new Receiver({
       node,
       counters,
       lane: inbound,
-      events: { ...events, goneSender: (from) => this.#tellGone(from) },
-      sync: (from) => {
-        this.#tellSequence(from);
-      },
+      events,
+      sendGone: (to) => this.#sendGone(to),
+      sendSequence: (to) => this.#sendSequence(to),
     });
   }
 
-  /** Knows a node from now on. `reads`: the format versions it reads. Idempotent; a closed node stays closed. */
+  /** Opens the lanes to and from a node. `reads`: the format versions it reads. Idempotent; a closed node stays closed. */
   open(node: NodeId, reads: readonly number[]): void {
     if (node === this.#options.node || this.#outbound.has(node) || !this.#receiver.open(node)) return;
     const { node: from, channelOf, limits } = this.#options;
@@ -73,16 +75,16 @@ export class Lanes implements Confirmations {
     });
     this.#outbound.set(node, lane);
     this.#lastNode = undefined;
-    if (this.#saidTooEarly.delete(node)) lane.lose();
+    if (this.#sentTooEarly.delete(node)) lane.markLoss();
   }
 
-  /** The node has gone: nothing more is heard of it, and what is said to it is skipped. */
+  /** The node has gone: its messages are ignored from now on, and what is sent to it is skipped. */
   close(node: NodeId): void {
     const lane = this.#outbound.get(node);
     this.#outbound.delete(node);
     this.#lastNode = undefined;
     this.#receiver.close(node);
-    for (const { batch } of lane?.close() ?? []) this.#settle(batch);
+    if (lane !== undefined) this.#transmitter.close(lane);
   }
 
   /** Resolves once every node has it, or has gone; rejects with BackplaneUnavailableError when one may lack it (G4). */
@@ -97,10 +99,10 @@ export class Lanes implements Confirmations {
     if (reason !== undefined) return this.#refused(this.#refuse(lane, reason));
     this.#taken(lane);
     this.#options.counters.itemsSent.publication++;
-    return lane.batch.alone.promise;
+    return lane.batch.ownSettlement.promise;
   }
 
-  /** As publish, of what others may want without this node knowing. */
+  /** As publish, of a publication that other nodes may want without this node's knowledge. */
   refuse(): Promise<void> {
     this.#options.counters.sendsRefused.cut_off++;
     return this.#refused('cut_off');
@@ -110,15 +112,15 @@ export class Lanes implements Confirmations {
   send(to: NodeId, realm: Uri, frame: Frame): boolean {
     const lane = this.#laneOf(to);
     if (lane === undefined) {
-      if (this.#saidTooEarly.size < MAX_SAID_TOO_EARLY && !this.#receiver.isGone(to)) this.#saidTooEarly.add(to);
+      if (this.#sentTooEarly.size < MAX_SENT_TOO_EARLY && !this.#receiver.isGone(to)) this.#sentTooEarly.add(to);
       return true;
     }
     let reason = this.#refusalOf(lane);
     if (reason === undefined && !lane.frame(realm, frame)) reason = lane.flaw;
     if (reason !== undefined) {
       this.#refuse(lane, reason);
-      // Somebody may wait for it who is not told otherwise.
-      if (reason === 'too_large') lane.lose();
+      // The peer may wait for this frame, and only the gap shows it that the frame does not come.
+      if (reason === 'too_large') lane.markLoss();
       return false;
     }
     this.#taken(lane);
@@ -140,7 +142,7 @@ export class Lanes implements Confirmations {
     this.#schedule(lane);
   }
 
-  /** Asks every node for its sequence: a loss of its last message is seen at once. */
+  /** Asks every node for its sequence, which shows at once whether its last message was lost. */
   sync(): void {
     for (const lane of this.#outbound.values()) {
       lane.owesSync = true;
@@ -148,52 +150,52 @@ export class Lanes implements Confirmations {
     }
   }
 
-  /** Whether one frame may hold so much. Counted, if not. */
+  /** Whether one frame may hold that many bytes of payload. Counted, if not. */
   carries(byteLength: number): boolean {
     if (byteLength <= (this.#options.maxItemBytes?.() ?? Infinity) - HEAD_BYTES) return true;
     this.#options.counters.sendsRefused.too_large++;
     return false;
   }
 
-  /** Tells every node the last sequence; the receipt shows whether it listens. To be called about every second. */
+  /** Sends the last sequence to every node; the receipt shows whether the node listens. To be called about every second. */
   heartbeat(): void {
     this.flush();
-    if (this.#speech() !== 'now') return;
-    for (const lane of this.#outbound.values()) if (lane.isReadable) this.#transmit(lane, lane.heartbeat());
+    if (this.#sendPolicy() !== 'now') return;
+    for (const lane of this.#outbound.values()) if (lane.isReadable) this.#transmitter.transmit(lane, lane.heartbeat());
   }
 
-  /** While cut off everything is refused at once; the lanes go on with their numbers afterwards. */
+  /** While cut off everything is refused at once; the lanes continue their sequences afterwards. */
   cutOff(isCutOff: boolean): void {
     this.#isCutOff = isCutOff;
     this.#refusals.clear();
-    // What waited to be said later is given back.
+    // Items that wait in their lanes are given back.
     if (this.#due.length > 0) this.#scheduleFlush();
   }
 
-  /** Sends what was said so far; what may not be said any more is given back. */
+  /** Sends the items that were taken so far; those that may not be sent any more are given back. */
   flush(): void {
     this.#isScheduled = false;
     this.#shared = [];
     this.#refusals.clear();
-    const speech = this.#speech();
-    if (speech === 'later') return;
+    const policy = this.#sendPolicy();
+    if (policy === 'later') return;
     const due = this.#due;
     this.#due = [];
     for (const lane of due) {
       lane.isDue = false;
       if (lane.isClosed) continue;
-      if (speech === 'never' || !lane.isReadable) this.#giveUp(lane);
-      else for (const sealed of lane.takeSealed()) this.#transmit(lane, sealed);
+      if (policy === 'never' || !lane.isReadable) this.#transmitter.giveUp(lane);
+      else for (const sealed of lane.takeSealed()) this.#transmitter.transmit(lane, sealed);
     }
   }
 
-  /** Resolves once all that was said so far has its receipt, or has failed. */
+  /** Resolves once all items that were taken so far have their receipt, or have failed. */
   async settle(): Promise<void> {
     this.flush();
-    await Promise.all(this.#underWay.values());
+    await this.#transmitter.settled();
   }
 
-  /** What arrived in this node's inbox. Never throws. */
+  /** A message that arrived in this node's inbox. Never throws. */
   receive(message: Uint8Array): void {
     this.#receiver.receive(message);
   }
@@ -202,7 +204,7 @@ export class Lanes implements Confirmations {
     let unreachablePeers = 0;
     for (const lane of this.#outbound.values()) if (lane.isUnreachable) unreachablePeers++;
     const { size: openPeers } = this.#outbound;
-    return { unacknowledgedBytes: this.#unacknowledgedBytes, openPeers, unreachablePeers };
+    return { unacknowledgedBytes: this.#transmitter.unacknowledgedBytes, openPeers, unreachablePeers };
   }
 
   #publishToAll(nodes: readonly NodeId[], realm: Uri, publication: Publication): Promise<void> {
@@ -222,17 +224,17 @@ export class Lanes implements Confirmations {
         this.#taken(lane);
         into.push(lane.batch);
       } else refusal = this.#refuse(lane, reason);
-      // As it is for the others, and each attempt costs its length.
+      // It is too large for the other nodes as well, and each attempt costs its length.
       if (reason === 'too_large') break;
     }
     this.#options.counters.itemsSent.publication += into.length;
     if (refusal !== undefined) return this.#refused(refusal);
     const [batch] = into;
     if (batch === undefined) return ACCEPTED;
-    return into.length === 1 ? batch.alone.promise : this.#together(into).promise;
+    return into.length === 1 ? batch.ownSettlement.promise : this.#together(into).promise;
   }
 
-  /** Mostly it is that of the last: a node's name comes from several places, and alike strings are not compared for nothing. */
+  /** Mostly the lane of the last call: names of nodes come from several places, and comparing equal strings costs time. */
   #laneOf(node: NodeId): OutboundLane | undefined {
     if (node !== this.#lastNode) {
       this.#lastLane = this.#outbound.get(node);
@@ -245,18 +247,19 @@ export class Lanes implements Confirmations {
     if (this.#isCutOff) return 'cut_off';
     if (!lane.isReadable) return 'format';
     if (lane.isUnreachable) return 'unreachable';
-    return this.#unacknowledgedBytes >= this.#options.limits.maxUnacknowledgedBytes ? 'lane_full' : undefined;
+    const { maxUnacknowledgedBytes } = this.#options.limits;
+    return this.#transmitter.unacknowledgedBytes >= maxUnacknowledgedBytes ? 'lane_full' : undefined;
   }
 
   #taken(lane: OutboundLane): void {
-    this.#unacknowledgedBytes += lane.itemBytes;
+    this.#transmitter.unacknowledgedBytes += lane.itemBytes;
     this.#schedule(lane);
   }
 
   #refuse(lane: OutboundLane, reason: Refusal): Refusal {
     this.#options.counters.sendsRefused[reason]++;
-    // Its publisher is told, and all else that the peer waits for still comes.
-    if (reason !== 'too_large') lane.lose();
+    // The publisher learns of an item that is too large, and everything else that the peer waits for still comes.
+    if (reason !== 'too_large') lane.markLoss();
     return reason;
   }
 
@@ -298,80 +301,17 @@ export class Lanes implements Confirmations {
     });
   }
 
-  #speech(): Speech {
-    return this.#isCutOff ? 'never' : (this.#options.speech?.() ?? 'now');
+  #sendPolicy(): SendPolicy {
+    return this.#isCutOff ? 'never' : (this.#options.sendPolicy?.() ?? 'now');
   }
 
-  #transmit(lane: OutboundLane, { bytes, itemCount, batch }: Sealed): void {
-    const { wire, counters } = this.#options;
-    counters.batches.out++;
-    counters.batchBytes.out += bytes.length;
-    counters.itemsSent.control += itemCount - batch.saidCount;
-    observe(counters.batchItems, itemCount);
-    const done = wire.publish(lane.channel, bytes).then(
-      (listenerCount) => {
-        if (listenerCount > 0) this.#delivered(lane, batch);
-        else this.#missed(lane, batch);
-      },
-      (cause: unknown) => {
-        this.#unknown(lane, batch, cause);
-      },
-    );
-    this.#underWay.set(batch, done);
-  }
-
-  #delivered(lane: OutboundLane, batch: Batch): void {
-    this.#settle(batch);
-    if (!lane.isUnreachable || lane.isClosed) return;
-    lane.isUnreachable = false;
-    this.#options.events.reachable(lane.to);
-  }
-
-  #missed(lane: OutboundLane, batch: Batch): void {
-    const { counters, events } = this.#options;
-    if (lane.isClosed) {
-      this.#settle(batch);
-      return;
-    }
-    counters.receiptsMissed.all++;
-    counters.sendsRefused.not_delivered += batch.saidCount;
-    const isNews = !lane.isUnreachable;
-    lane.isUnreachable = true;
-    this.#settle(batch, new BackplaneUnavailableError(`publish to ${lane.to}: nobody listens`));
-    if (isNews) events.unreachable(lane.to);
-    batch.giveBack(lane.to, events.returned);
-  }
-
-  #unknown(lane: OutboundLane, batch: Batch, cause: unknown): void {
-    const { counters } = this.#options;
-    counters.publishErrors.all++;
-    counters.sendsRefused.unknown += lane.isClosed ? 0 : batch.saidCount;
-    this.#settle(batch, lane.isClosed ? undefined : new BackplaneUnavailableError(`publish to ${lane.to}`, cause));
-  }
-
-  /** What waits in a lane will not leave. */
-  #giveUp(lane: OutboundLane): void {
-    const { counters, events } = this.#options;
-    for (const { batch } of lane.takeLost()) {
-      counters.sendsRefused.cut_off += batch.saidCount;
-      this.#settle(batch, new BackplaneUnavailableError(`publish to ${lane.to}: this node is cut off`));
-      batch.giveBack(lane.to, events.returned);
-    }
-  }
-
-  #settle(batch: Batch, refusal?: BackplaneUnavailableError): void {
-    this.#underWay.delete(batch);
-    this.#unacknowledgedBytes -= batch.itemBytes;
-    batch.settle(refusal);
-  }
-
-  /** It may have slept through its own end. */
-  #tellGone(to: NodeId): void {
+  /** A node that was closed may have slept through its own end. */
+  #sendGone(to: NodeId): void {
     const { node, channelOf, wire } = this.#options;
-    if (this.#speech() === 'now') wire.publish(channelOf(to), encodeGone(node, to)).catch(() => undefined);
+    if (this.#sendPolicy() === 'now') wire.publish(channelOf(to), encodeGone(node, to)).catch(() => undefined);
   }
 
-  #tellSequence(to: NodeId): void {
+  #sendSequence(to: NodeId): void {
     const lane = this.#outbound.get(to);
     if (lane === undefined) return;
     lane.owesSequence = true;

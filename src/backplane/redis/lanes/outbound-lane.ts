@@ -23,10 +23,10 @@ export interface OutboundOptions {
   readonly maxItemBytes: () => number;
 }
 
-/** Realms for which a lane remembers what to confirm or ask while its peer is out of reach. */
+/** Realms whose confirmations and questions a lane keeps while its peer cannot be reached. */
 const MAX_PENDING_REALMS = 4_096;
 
-/** What this node says to another: collected into batches, each with the next number. */
+/** The lane from this node to another: collects items into batches, each with the next number. */
 export class OutboundLane {
   readonly to: NodeId;
   readonly channel: string;
@@ -34,7 +34,7 @@ export class OutboundLane {
   readonly isReadable: boolean;
   isUnreachable = false;
   isClosed = false;
-  /** It has been put down for the next flush. */
+  /** It is on the list for the next flush. */
   isDue = false;
   owesSequence = false;
   owesSync = false;
@@ -45,8 +45,8 @@ export class OutboundLane {
   #batch = new Batch();
   #sealed: Sealed[] = [];
   #sequence = 0;
-  /** The last number stands for a loss that the peer has not been told of yet. */
-  #isLossUntold = false;
+  /** The last number stands for a loss, and no message with a later number has shown the gap to the peer yet. */
+  #isLossUnreported = false;
 
   constructor({ from, to, channel, isReadable, items, limits, maxItemBytes }: OutboundOptions) {
     this.to = to;
@@ -66,23 +66,23 @@ export class OutboundLane {
     return this.#writer.itemBytes;
   }
 
-  /** Why the last item could not be said. */
+  /** Why the last item was not taken. */
   get flaw(): 'format' | 'too_large' {
     return this.#writer.isTooLarge ? 'too_large' : 'format';
   }
 
-  /** False: it cannot be said: `flaw`. */
+  /** False: it cannot be taken; `flaw` holds the reason. */
   publication(realm: Uri, publication: Publication): boolean {
     return this.#writer.publication(realm, publication) && this.#added();
   }
 
-  /** As publication, of one that `other` has just taken. */
+  /** As publication, for a publication that `other` has just taken. */
   copyLast(other: OutboundLane): void {
     this.#writer.copyLast(other.#writer);
     this.#added();
   }
 
-  /** False: it cannot be said. */
+  /** False: it cannot be taken; `flaw` holds the reason. */
   frame(realm: Uri, frame: Frame): boolean {
     if (!this.#writer.frame(realm, frame)) return false;
     this.#added();
@@ -90,7 +90,7 @@ export class OutboundLane {
     return true;
   }
 
-  /** The highest version per realm is said at the next flush that goes out. */
+  /** The next flush that may send carries the highest version of each realm. */
   confirm(realm: Uri, version: number): void {
     raise(this.#confirmations, realm, version);
   }
@@ -99,12 +99,12 @@ export class OutboundLane {
     raise(this.#asks, realm, version);
   }
 
-  /** Something said here is lost, after all that was taken before: the peer is to see a gap. */
-  lose(): void {
+  /** An item is lost, after all that were taken before: the peer is to see a gap. */
+  markLoss(): void {
     this.#seal();
-    if (this.#isLossUntold) return;
+    if (this.#isLossUnreported) return;
     this.#sequence++;
-    this.#isLossUntold = true;
+    this.#isLossUnreported = true;
   }
 
   /** Everything that is to leave now, in order. */
@@ -116,21 +116,21 @@ export class OutboundLane {
     return this.#withdrawSealed();
   }
 
-  /** As takeSealed for what will not leave: the peer is to see a gap. Controls wait for another time. */
+  /** As takeSealed, for batches that will not be sent: the peer is to see a gap. Controls wait for another flush. */
   takeLost(): readonly Sealed[] {
     this.#seal();
     const sealed = this.#withdrawSealed();
-    if (sealed.length > 0) this.#isLossUntold = true;
+    if (sealed.length > 0) this.#isLossUnreported = true;
     return sealed;
   }
 
   /** Repeats the last number. Only right after a flush. */
   heartbeat(): Sealed {
-    this.#isLossUntold = false;
+    this.#isLossUnreported = false;
     return { bytes: this.#writer.finish(this.#sequence), itemCount: 0, batch: new Batch() };
   }
 
-  /** What was not sent yet is forgotten. */
+  /** Ends the lane. Returns the batches that were not sent. */
   close(): readonly Sealed[] {
     this.isClosed = true;
     this.#confirmations.clear();
@@ -146,7 +146,7 @@ export class OutboundLane {
       this.#push(this.#writer.itemCount - 1, this.#writer.finishBeforeLast(this.#sequence));
     }
     this.#batch.itemBytes += itemBytes;
-    this.#batch.saidCount++;
+    this.#batch.messageCount++;
     return true;
   }
 
@@ -167,7 +167,7 @@ export class OutboundLane {
   #push(itemCount: number, bytes: Uint8Array): void {
     this.#sealed.push({ bytes, itemCount, batch: this.#batch });
     this.#batch = new Batch();
-    this.#isLossUntold = false;
+    this.#isLossUnreported = false;
   }
 
   #withdrawSealed(): readonly Sealed[] {

@@ -1,43 +1,54 @@
 import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
 import type { NodeId, Uri } from '../../../wamp/ids.js';
 import type { BackplaneEvents } from '../../backplane.js';
-import type { Returned, Wire } from '../ports.js';
+import type { Wire } from '../ports.js';
 import type { InboundLaneOptions } from './inbound-lane.js';
 
-/** What is heard. Called one at a time, never inside a call of whoever speaks; must not throw. */
-export interface InboxEvents extends Pick<BackplaneEvents, 'publication' | 'frame' | 'gap'> {
+/** Receives the content of the lanes. */
+export type LaneTraffic = Pick<BackplaneEvents, 'publication' | 'frame' | 'gap' | 'returned'>;
+
+/** Receives what other nodes send about versions of a realm. */
+export interface VersionReceiver {
   /** `from` has every change of the realm up to the version. */
   confirmed(from: NodeId, realm: Uri, version: number): void;
-  /** `from` wants to hear `confirm` once this node has the version. */
+  /** `from` asks for `confirm` once this node has the version. */
   asked(from: NodeId, realm: Uri, version: number): void;
-  /** This node has heard itself: `encodeProbe`. */
-  probe(number: number): void;
-  /** A node that was closed speaks, perhaps unaware of that. Not more often than `confirmMs`. */
-  goneSender(node: NodeId): void;
-  /** Another node says that this one was declared dead. Anybody may say so, as often as it likes. */
-  denied(by: NodeId): void;
-  /** A node speaks that is not open and was not closed. As often as it speaks. */
+}
+
+/** Receives what receipts and messages show about other nodes. */
+export interface PeerObserver {
+  /** Nobody listens to the node's inbox; until `reachable` its lane takes nothing more. */
+  unreachable(node: NodeId): void;
+  reachable(node: NodeId): void;
+  /** A message came from a node that is not open and was not closed. As often as such messages come. */
   unknownSender(node: NodeId): void;
+  /** Another node claims that this one was declared dead. Anybody may send that, as often as it likes. */
+  denied(by: NodeId): void;
+}
+
+/** Receives the probes that this node has sent to itself: `encodeProbe`. */
+export interface ProbeReceiver {
+  received(number: number): void;
+}
+
+/** Each method is called one at a time, never inside a call of the lanes by their user, and must not throw. */
+export interface LaneEvents {
+  readonly traffic: LaneTraffic;
+  readonly versions: VersionReceiver;
+  readonly peers: PeerObserver;
+  readonly probes: ProbeReceiver;
 }
 
 export interface LaneLimits {
-  /** A batch is closed before the item that would make it larger; one item alone may be. */
+  /** A batch is closed before the item that would make it larger; a batch of one item may be larger. */
   readonly maxBatchBytes: number;
   readonly maxItemsPerBatch: number;
-  /** Of publications and frames, in all lanes, that have no receipt yet: beyond it they are refused. */
+  /** Bytes of publications and frames without a receipt, in all lanes: beyond it they are refused. */
   readonly maxUnacknowledgedBytes: number;
 }
 
-/** What comes of the lanes. Called one at a time, never inside a call of whoever speaks; must not throw. */
-export interface LaneEvents extends Omit<InboxEvents, 'goneSender'> {
-  /** Nobody listened; until `reachable` nothing more is taken for the node. */
-  unreachable(node: NodeId): void;
-  reachable(node: NodeId): void;
-  returned: Returned;
-}
-
-/** What becomes of what is to leave. `later`: it waits in its lane, within `maxUnacknowledgedBytes`, until a flush that may. */
-export type Speech = 'now' | 'later' | 'never';
+/** Whether lanes may send. `later`: items wait in their lane, within `maxUnacknowledgedBytes`, until a flush that may send. */
+export type SendPolicy = 'now' | 'later' | 'never';
 
 export interface LanesOptions {
   readonly node: NodeId;
@@ -45,11 +56,11 @@ export interface LanesOptions {
   readonly wire: Wire;
   /** Runs the flush once, at the end of this turn of the event loop. */
   readonly scheduleFlush: (flush: () => void) => void;
-  /** Asked right before anything leaves: a process that slept past its lease must not speak before it knows. */
-  readonly speech?: () => Speech;
+  /** Asked right before anything is sent: a process that slept past its lease must not send before the lease is confirmed. */
+  readonly sendPolicy?: () => SendPolicy;
   readonly counters: ClusterCounters;
   readonly limits: LaneLimits;
-  /** Of one publication or frame: the store passes no larger one on. May change with the connection. */
+  /** The largest publication or frame that the store passes on. May change with the connection. */
   readonly maxItemBytes?: () => number;
   readonly inbound: InboundLaneOptions;
   readonly events: LaneEvents;

@@ -4,7 +4,7 @@ import { unreachable } from '../../../wamp/unreachable.js';
 import { BatchReader } from '../../wire/batch-reader.js';
 import { kindOfFrame, type LaneItem } from '../../wire/format.js';
 import { InboundLane, type InboundLaneOptions, type Place } from './inbound-lane.js';
-import type { InboxEvents } from './ports.js';
+import type { LaneEvents } from './ports.js';
 
 export interface ReceiverOptions {
   readonly node: NodeId;
@@ -13,20 +13,22 @@ export interface ReceiverOptions {
     'batches' | 'batchBytes' | 'itemsReceived' | 'itemsIgnored' | 'laneGaps' | 'messagesIgnored'
   >;
   readonly lane: InboundLaneOptions;
-  readonly events: InboxEvents;
-  /** `from` wants to hear this node's sequence now. */
-  readonly sync: (from: NodeId) => void;
+  readonly events: LaneEvents;
+  /** Sends `gone` to a closed node, which may not know that it was declared dead. Called at most once per `confirmMs` and node. */
+  readonly sendGone: (to: NodeId) => void;
+  /** Sends this node's sequence to a node that asks for it. */
+  readonly sendSequence: (to: NodeId) => void;
 }
 
-/** Closed nodes that are remembered; of an older one, a late message counts as an unknown node's. */
+/** Closed nodes that are remembered. A late message of an older one counts as that of an unknown node. */
 const MAX_GONE = 4_096;
 
-/** Hears the other nodes. Anybody may write to its channel: what is not understood is counted and ignored. */
+/** Receives the messages of other nodes. Anybody may write to its channel: it counts and ignores what it does not understand. */
 export class Receiver {
   readonly #options: ReceiverOptions;
   readonly #reader: BatchReader;
   readonly #lanes = new Map<NodeId, InboundLane>();
-  /** When each was heard last, and that was said. */
+  /** Closed nodes, and when each was sent its `gone` last. */
   readonly #gone = new Map<NodeId, number>();
 
   constructor(options: ReceiverOptions) {
@@ -41,7 +43,7 @@ export class Receiver {
     return true;
   }
 
-  /** It was closed. */
+  /** The node was closed before. */
   isGone(node: NodeId): boolean {
     return this.#gone.has(node);
   }
@@ -66,31 +68,32 @@ export class Receiver {
     }
     const { from, sequence, itemCount } = head;
     if (head.kind === 'probe') {
-      if (from === node) events.probe(sequence);
+      if (from === node) events.probes.received(sequence);
       return;
     }
     const lane = this.#lanes.get(from);
-    if (lane !== undefined && head.kind === 'gone') events.denied(from);
-    else if (lane === undefined) this.#stranger(from);
-    else this.#hear(lane, sequence, itemCount);
+    if (lane !== undefined && head.kind === 'gone') events.peers.denied(from);
+    else if (lane === undefined) this.#receiveUnexpected(from);
+    else this.#receiveBatch(lane, sequence, itemCount);
   }
 
-  #stranger(from: NodeId): void {
-    const { counters, events, lane } = this.#options;
-    const heardAtMs = this.#gone.get(from);
-    if (heardAtMs !== undefined) {
+  /** A message of a node that is not open. */
+  #receiveUnexpected(from: NodeId): void {
+    const { counters, events, lane, sendGone } = this.#options;
+    const sentAtMs = this.#gone.get(from);
+    if (sentAtMs !== undefined) {
       counters.messagesIgnored.gone_sender++;
       const nowMs = lane.nowMs();
-      if (nowMs - heardAtMs < lane.confirmMs) return;
+      if (nowMs - sentAtMs < lane.confirmMs) return;
       this.#gone.set(from, nowMs);
-      events.goneSender(from);
+      sendGone(from);
     } else {
       counters.messagesIgnored.unknown_sender++;
-      events.unknownSender(from);
+      events.peers.unknownSender(from);
     }
   }
 
-  #hear(lane: InboundLane, sequence: number, itemCount: number): void {
+  #receiveBatch(lane: InboundLane, sequence: number, itemCount: number): void {
     const { counters } = this.#options;
     const place = lane.placeOf(sequence, itemCount);
     if (place === 'duplicate' || place === 'far') {
@@ -104,44 +107,44 @@ export class Receiver {
     }
     lane.advance(sequence, itemCount, place);
     if (place !== 'next') this.#gap(lane.from, place, itemCount);
-    for (const item of items) this.#tell(lane.from, item);
+    for (const item of items) this.#deliver(lane.from, item);
   }
 
   #gap(from: NodeId, place: Place, itemCount: number): void {
     const { counters, events } = this.#options;
     const how = place === 'reset' ? 'reset' : itemCount === 0 ? 'heartbeat' : 'sequence';
     counters.laneGaps[how]++;
-    events.gap(
+    events.traffic.gap(
       from,
       how === 'reset'
-        ? `the heartbeats of ${from} do not fit what came in its name: its messages meanwhile were ignored, its lane is reset`
-        : `messages of ${from} were lost, its ${how} shows`,
+        ? `the heartbeats of ${from} do not fit the messages that came in its name: those were ignored, and its lane is reset`
+        : `messages of ${from} were lost, as its ${how} shows`,
     );
   }
 
-  #tell(from: NodeId, item: LaneItem): void {
+  #deliver(from: NodeId, item: LaneItem): void {
     const { events } = this.#options;
     const { itemsReceived, itemsIgnored } = this.#options.counters;
     switch (item.kind) {
       case 'publication':
         itemsReceived.publication++;
-        events.publication(from, item.realm, item.publication);
+        events.traffic.publication(from, item.realm, item.publication);
         return;
       case 'frame':
         itemsReceived[kindOfFrame(item.frame)]++;
-        events.frame(from, item.realm, item.frame);
+        events.traffic.frame(from, item.realm, item.frame);
         return;
       case 'confirmed':
         itemsReceived.control++;
-        events.confirmed(from, item.realm, item.version);
+        events.versions.confirmed(from, item.realm, item.version);
         return;
       case 'ask':
         itemsReceived.control++;
-        events.asked(from, item.realm, item.version);
+        events.versions.asked(from, item.realm, item.version);
         return;
       case 'sync':
         itemsReceived.control++;
-        this.#options.sync(from);
+        this.#options.sendSequence(from);
         return;
       case 'question':
       case 'answer':

@@ -3,60 +3,60 @@ import type { NodeId } from '../../../wamp/ids.js';
 export interface AbsencesOptions {
   readonly nowMs: () => number;
   readonly after: (delayMs: number, action: () => void) => () => void;
-  /** Longer than a node that lost its connections takes to come back. 0: nobody is looked for. */
+  /** Longer than a node that lost its connections takes to reconnect. 0: absences do not count. */
   readonly absentMs: number;
-  /** To be reaped, if the store finds that they have been absent long enough. */
-  readonly judge: (nodes: readonly NodeId[]) => void;
+  /** Reaps the nodes, if the store finds that they have been absent long enough. */
+  readonly reap: (nodes: readonly NodeId[]) => void;
 }
 
-/** Looks per absence: the store believes in one only while it is looked at again and again. */
-const LOOKS_COUNT = 6;
-/** When this node has just begun to listen the others may be about to: they are given as long, and as long again. */
+/** Checks per absence: the store accepts an absence only while nodes check it again and again. */
+const CHECK_COUNT = 6;
+/** When this node has just subscribed, the others may be about to: they have this many times `absentMs`. */
 const SETTLED_FACTOR = 2;
 
 /**
- * Nodes to whose inbox nobody listens, as receipts show. A process that has died leaves no listener behind, one that hangs does:
- * therefore the store is asked to judge them, long before their lease has run out (G5).
+ * Nodes whose inbox has no listener, as receipts show. A process that has died leaves no subscriber, and one that hangs does:
+ * therefore this node asks the store whether they are dead, long before their lease has run out (G5).
  */
 export class Absences {
   readonly #options: AbsencesOptions;
   readonly #absent = new Set<NodeId>();
   #listensSinceMs = -Infinity;
   #isListening = false;
-  #cancelLook: (() => void) | undefined;
+  #cancelCheck: (() => void) | undefined;
 
   constructor(options: AbsencesOptions) {
     this.#options = options;
   }
 
-  /** Whether this node listens itself. Who does not judges nobody. */
-  listens(isListening: boolean): void {
+  /** Whether this node itself is subscribed to its inbox. While it is not, it reaps nobody for an absence. */
+  setListening(isListening: boolean): void {
     if (isListening && !this.#isListening) this.#listensSinceMs = this.#options.nowMs();
     this.#isListening = isListening;
   }
 
-  /** Nobody listens to the inbox of the node. */
+  /** The inbox of the node has no listener. */
   add(node: NodeId): void {
     if (this.#options.absentMs === 0) return;
     this.#absent.add(node);
-    if (this.#cancelLook === undefined) this.#look();
+    if (this.#cancelCheck === undefined) this.#check();
   }
 
-  /** Somebody does, or it has gone. */
+  /** The inbox has a listener again, or the node has gone. */
   delete(node: NodeId): void {
     this.#absent.delete(node);
     if (this.#absent.size === 0) this.stop();
   }
 
   stop(): void {
-    this.#cancelLook?.();
-    this.#cancelLook = undefined;
+    this.#cancelCheck?.();
+    this.#cancelCheck = undefined;
   }
 
-  #look(): void {
-    const { nowMs, after, absentMs, judge } = this.#options;
-    this.#cancelLook = after(absentMs / LOOKS_COUNT, () => this.#look());
+  #check(): void {
+    const { nowMs, after, absentMs, reap } = this.#options;
+    this.#cancelCheck = after(absentMs / CHECK_COUNT, () => this.#check());
     const isSettled = nowMs() - this.#listensSinceMs >= SETTLED_FACTOR * absentMs;
-    if (this.#isListening && isSettled) judge([...this.#absent]);
+    if (this.#isListening && isSettled) reap([...this.#absent]);
   }
 }

@@ -1,8 +1,9 @@
-import type { NodeId, Uri } from '../../../wamp/ids.js';
+import type { NodeId } from '../../../wamp/ids.js';
 import type { Keys } from '../keys.js';
-import { beginReap, endNode } from './scripts.js';
-import type { NotedRealms } from './noted-realms.js';
 import type { Store } from '../ports.js';
+import type { NotedRealms } from './noted-realms.js';
+import type { NodeRows, ReportFailure } from './ports.js';
+import { beginReap, endNode } from './scripts.js';
 
 export interface DepartureOptions {
   readonly node: NodeId;
@@ -12,19 +13,18 @@ export interface DepartureOptions {
   readonly leaseMs: number;
   readonly awayMs: number;
   readonly realms: NotedRealms;
-  /** Of the membership, as this node knows it. */
+  /** The membership's version, as this node knows it. */
   readonly version: () => number;
-  readonly withdrawRealm: (node: NodeId, realm: Uri) => Promise<void>;
-  readonly forgetSessions: (node: NodeId) => Promise<void>;
-  readonly trouble: (operation: string, cause: unknown) => void;
+  readonly rows: NodeRows;
+  readonly failed: ReportFailure;
 }
 
 /**
- * Removes every row of this node, as the node that reaps another does. Resolves when all is removed, when the store fails,
- * or after a lease: then the others remove what is left. Never rejects. Repeatable.
+ * Removes every row of this node, as a reaper does for another node. Resolves when all rows are removed, when the store fails,
+ * or after a lease; then the other nodes remove the rest. Never rejects. Repeatable.
  */
 export function depart(options: DepartureOptions): Promise<void> {
-  const { after, leaseMs, trouble } = options;
+  const { after, leaseMs, failed } = options;
   return new Promise((resolve) => {
     let isInTime = true;
     const cancel = after(leaseMs, () => {
@@ -32,7 +32,7 @@ export function depart(options: DepartureOptions): Promise<void> {
       resolve();
     });
     removeRows(options, () => isInTime)
-      .catch((cause: unknown) => trouble('leaving the cluster', cause))
+      .catch((cause: unknown) => failed('leaving the cluster', cause))
       .finally(() => {
         cancel();
         resolve();
@@ -41,17 +41,17 @@ export function depart(options: DepartureOptions): Promise<void> {
 }
 
 async function removeRows(options: DepartureOptions, isInTime: () => boolean): Promise<void> {
-  const { store, keys, node, leaseMs, awayMs, realms, version, withdrawRealm, forgetSessions } = options;
+  const { store, keys, node, leaseMs, awayMs, realms, version, rows } = options;
   // The reply does not matter: another node may be reaping this one, and every step is repeatable.
   const begin = { keys: keys.nodes, node, reaper: node, claimMs: leaseMs, awayMs };
   await store.run(beginReap, { ...begin, grounds: 'certain' });
-  await realms.findStrays();
+  await realms.findUnknown();
   for (const realm of [...realms.all]) {
     if (!isInTime()) return;
-    await withdrawRealm(node, realm);
+    await rows.withdrawRealm(node, realm);
   }
   if (!isInTime()) return;
-  await forgetSessions(node);
+  await rows.forgetSessions(node);
   if (!isInTime()) return;
   await store.run(endNode, { keys: keys.nodes, channel: keys.channels.nodes, node, floor: version() });
 }

@@ -1,12 +1,12 @@
 export interface LeaseClockOptions {
   readonly leaseMs: number;
-  /** What is left of a lease to a node that does not listen: others may declare it dead so long after it has renewed. */
+  /** The lease of a node that does not listen: other nodes may declare it dead that long after its last renewal. */
   readonly absentLeaseMs: number;
   readonly nowMs: () => number;
 }
 
 /**
- * How long this node may believe that nobody has declared it dead: one lease from the moment its last successful renewal was
+ * How long this node can be sure that no node has declared it dead: one lease from the moment its last successful renewal was
  * sent, on its own monotonic clock. The store counts from when it carried the renewal out, which is later.
  */
 export class LeaseClock {
@@ -33,8 +33,8 @@ export class LeaseClock {
     this.#endsAtMs = Math.max(this.#endsAtMs, sentAtMs + (this.#isAbsent ? absentLeaseMs : leaseMs));
   }
 
-  /** As long as the node does not listen its leases are short. What it had is not made longer again: another must be won. */
-  listens(isListening: boolean): void {
+  /** While the node does not listen its leases are short. Only another renewal makes a shortened lease longer again. */
+  setListening(isListening: boolean): void {
     this.#isAbsent = !isListening;
     if (this.#isAbsent) this.#endsAtMs = Math.min(this.#endsAtMs, this.#sentAtMs + this.#options.absentLeaseMs);
   }

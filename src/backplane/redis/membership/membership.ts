@@ -1,61 +1,17 @@
-import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
+import { SingleFlight } from '../../../util/single-flight.js';
 import type { NodeId, Uri } from '../../../wamp/ids.js';
 import { BackplaneUnavailableError } from '../../backplane.js';
 import { Absences } from './absences.js';
-import { SingleFlight } from '../../../util/single-flight.js';
+import { readNodeChange, writeNodeRow } from './changes.js';
 import { depart } from './departure.js';
-import type { Keys } from '../keys.js';
 import { LeaseClock } from './lease-clock.js';
-import { readNodeChange, writeNodeRow, type NodeRow } from './changes.js';
-import { enterNode, loadNodes, renewLease } from './scripts.js';
 import { NotedRealms } from './noted-realms.js';
-import { Peers, type PeerCounters } from './peers.js';
-import type { Store } from '../ports.js';
+import { Peers } from './peers.js';
+import type { MembershipOptions, RenewalOutcome } from './ports.js';
 import { Reaper } from './reaper.js';
+import { enterNode, loadNodes, renewLease } from './scripts.js';
 
-/** Said one at a time; must not throw. */
-export interface MembershipEvents {
-  /** Another node is there. `reads` is empty when its row is not understood. */
-  entered(node: NodeId, reads: readonly number[]): void;
-  /** Its rows are gone. Once per node, after `entered`. */
-  gone(node: NodeId): void;
-  /** Somebody says that this node has gone, and anybody may say so. */
-  denied(): void;
-  /** This node was declared dead: nothing may be written for it any more; what it has written is about to be removed. Once. */
-  condemned(): void;
-  /** After `condemned`. This node was declared dead, and has removed what it wrote since as far as it could. Once, and last. */
-  fenced(): void;
-  /** The store had lost its data: this node has entered again, its realms and sessions are to be written again. */
-  emptied(): void;
-  /** Something failed that is tried again later, or left to others. */
-  trouble(operation: string, cause: unknown): void;
-}
-
-export interface MembershipOptions {
-  readonly node: NodeId;
-  readonly row: NodeRow;
-  readonly store: Store;
-  readonly keys: Keys;
-  /** Monotonic, and goes on while the process is stopped. */
-  readonly nowMs: () => number;
-  readonly after: (delayMs: number, action: () => void) => () => void;
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
-  readonly counters: PeerCounters & Pick<ClusterCounters, 'leases' | 'nodesReaped' | 'messagesIgnored'>;
-  readonly leaseMs: number;
-  readonly renewMs: number;
-  /** How long nobody may listen to the inbox of a node that renews no more. 0: only leases count. */
-  readonly absentMs: number;
-  readonly events: MembershipEvents;
-  /** Removes the rows of a node, another one or this one, from a realm. Repeatable. */
-  readonly withdrawRealm: (node: NodeId, realm: Uri) => Promise<void>;
-  /** Removes the sessions of a node, another one or this one. Repeatable. */
-  readonly forgetSessions: (node: NodeId) => Promise<void>;
-}
-
-export type RenewalOutcome = 'renewed' | 'fenced' | 'emptied';
-
-/** Who is in the cluster: keeps this node in, follows the others, and removes what the dead left behind (G5). */
+/** The nodes of the cluster: keeps this node's lease, follows the other nodes, and removes the rows of dead ones (G5). */
 export class Membership {
   readonly #options: MembershipOptions;
   readonly #row: string;
@@ -78,23 +34,22 @@ export class Membership {
   #farewell: Promise<void> | undefined;
 
   constructor(options: MembershipOptions) {
-    const { node, row, nowMs, after, leaseMs, renewMs, absentMs, counters, events } = options;
+    const { node, row, nowMs, after, leaseMs, renewMs, absentMs, counters, peers } = options;
     const silenceMs = silenceOf(options);
-    const trouble = (operation: string, cause: unknown): void => events.trouble(operation, cause);
     this.#options = options;
-    this.#realms = new NotedRealms({ ...options, trouble });
+    this.#realms = new NotedRealms(options);
     this.#row = writeNodeRow(row);
     this.#awayMs = Math.floor(leaseMs / 2);
     this.#lease = new LeaseClock({ leaseMs, absentLeaseMs: absentMs === 0 ? leaseMs : silenceMs, nowMs });
     this.#peers = new Peers({
       node,
       nowMs,
-      hearMs: renewMs,
+      changeMs: renewMs,
       counters,
-      entered: (peer, reads) => events.entered(peer, reads),
+      entered: (peer, reads) => peers.entered(peer, reads),
       gone: (peer) => {
         this.#absences.delete(peer);
-        events.gone(peer);
+        peers.gone(peer);
       },
     });
     this.#reaper = new Reaper({
@@ -102,23 +57,20 @@ export class Membership {
       claimMs: leaseMs,
       awayMs: this.#awayMs,
       silenceMs,
-      ownRealms: () => this.#realms.all,
-      version: () => this.#peers.version,
-      ended: (peer) => this.#peers.end(peer),
-      vanished: (peer) => this.#peers.vanish(peer),
-      trouble,
+      realms: this.#realms,
+      peers: this.#peers,
     });
     this.#absences = new Absences({
       nowMs,
       after,
       absentMs,
-      judge: (nodes) => {
+      reap: (nodes) => {
         if (this.#is('inside')) this.#reaper.reap(nodes.map((peer) => ({ node: peer, grounds: 'absent' })));
       },
     });
   }
 
-  /** Whether this node may still speak to others. Cheap. */
+  /** Whether this node may still send to other nodes. Cheap. */
   isLeaseValid(): boolean {
     return this.#state === 'inside' && this.#lease.isValid;
   }
@@ -128,18 +80,18 @@ export class Membership {
     return this.#state === 'inside' ? this.#lease.remainingMs : 0;
   }
 
-  /** As far as this node knows; itself included. */
+  /** Whether the node is in the cluster as far as this node knows; true for itself. */
   isMember(node: NodeId): boolean {
     return node === this.#options.node || this.#peers.known.has(node);
   }
 
-  /** It was declared dead or has left. */
+  /** The node was declared dead or has left. */
   isGone(node: NodeId): boolean {
     return this.#peers.isGone(node);
   }
 
   /**
-   * Resolves once `entered` was said of every other node. Changes are to be heard already. Rejects with
+   * Resolves once `entered` was called for every other node. This node must have subscribed to the changes before. Rejects with
    * BackplaneUnavailableError; may be tried again.
    */
   async enter(): Promise<void> {
@@ -153,13 +105,13 @@ export class Membership {
     } while (!(await this.#readings.run()));
     if (!this.#is('outside')) throw new BackplaneUnavailableError('entering the cluster');
     this.#state = 'inside';
-    // The first renewal begins the grace for whatever the nodes before left behind.
+    // The first renewal begins the grace period for the nodes of an earlier cluster.
     this.#scheduleRenewal(0);
   }
 
   /**
-   * Renews now; a renewal that has begun already does not count. When it resolves the other nodes have been read anew
-   * if anything was missed, and `emptied` was said. Rejects with BackplaneUnavailableError.
+   * Renews now; a renewal that has begun already does not count. When it resolves the other nodes have been read again
+   * if a change was missed, and `storeLost` was called. Rejects with BackplaneUnavailableError.
    */
   async renewOnce(): Promise<RenewalOutcome> {
     const outcome = await this.#renewals.run();
@@ -168,12 +120,12 @@ export class Membership {
   }
 
   /**
-   * Whether this node's inbox is listened to, as far as it knows. While it is not, others may declare it dead sooner: it renews
-   * more often, and believes in its lease for a shorter time.
+   * Whether this node is subscribed to its inbox, as far as it knows. While it is not, other nodes may declare it dead sooner:
+   * it renews more often, and its lease ends sooner.
    */
-  listens(isListening: boolean): void {
-    this.#absences.listens(isListening);
-    this.#lease.listens(isListening);
+  setListening(isListening: boolean): void {
+    this.#absences.setListening(isListening);
+    this.#lease.setListening(isListening);
     if (this.#isListening && !isListening) this.#scheduleRenewal(0);
     this.#isListening = isListening;
   }
@@ -183,32 +135,32 @@ export class Membership {
     if (this.#peers.known.has(node) && !this.#isOver()) this.#absences.add(node);
   }
 
-  /** Somebody listens to it again. */
+  /** Receipts show that the node listens to its inbox again. */
   present(node: NodeId): void {
     this.#absences.delete(node);
   }
 
-  /** A message of the channel of membership changes. */
-  change(message: Uint8Array): void {
+  /** A message from the channel of membership changes. */
+  receive(message: Uint8Array): void {
     if (this.#isOver()) return;
     const change = readNodeChange(message);
     if (typeof change === 'string') {
       this.#options.counters.messagesIgnored[change === 'version' ? 'version' : 'change']++;
       return;
     }
-    if (change.kind === 'gone' && change.node === this.#options.node) this.#options.events.denied();
-    this.#peers.hear(change);
+    if (change.kind === 'gone' && change.node === this.#options.node) this.#options.own.denied();
+    this.#peers.change(change);
     if (this.#peers.isStale && this.#state === 'inside') void this.#read();
   }
 
-  /** Somebody unknown speaks: the nodes are read anew, however often that is said. */
+  /** A message came from an unknown node: the nodes are read again, at most once per `renewMs`. */
   suspect(): void {
     this.#peers.suspect();
     if (this.#state !== 'inside') return;
     if (this.#options.nowMs() - this.#readAtMs >= this.#options.renewMs) void this.#read();
   }
 
-  /** To be awaited before the first row is written in the realm: whoever reaps this node looks there. */
+  /** To be awaited before the first row is written in the realm: the node that reaps this one removes rows there. */
   async noteRealm(realm: Uri): Promise<void> {
     if (this.#state !== 'inside') throw new BackplaneUnavailableError('noting a realm');
     const reply = await this.#realms.note(realm);
@@ -220,16 +172,16 @@ export class Membership {
   }
 
   /** See NotedRealms. */
-  strayRealms(): Promise<Uri[]> {
-    return this.#realms.findStrays();
+  findUnknownRealms(): Promise<Uri[]> {
+    return this.#realms.findUnknown();
   }
 
-  /** No row is left in the realm. */
+  /** This node has no row left in the realm. */
   dropRealm(realm: Uri): void {
     if (this.#realms.delete(realm) && !this.#isOver()) this.#realms.removeNote(realm);
   }
 
-  /** Withdraws everything of this node; what cannot be withdrawn within a lease is left to the others. Idempotent, never rejects. */
+  /** Removes the rows of this node. Rows that remain after a lease are left to the other nodes. Idempotent, never rejects. */
   leave(): Promise<void> {
     if (this.#farewell === undefined) {
       const wasOutside = this.#sentAtMs === -Infinity;
@@ -243,8 +195,8 @@ export class Membership {
     if (this.#isOver()) return;
     this.#stopWork('fenced');
     this.#options.counters.leases.lost++;
-    this.#options.events.condemned();
-    this.#farewell = this.#withdrawAll().then(() => this.#options.events.fenced());
+    this.#options.own.declaredDead();
+    this.#farewell = this.#withdrawAll().then(() => this.#options.own.fenced());
   }
 
   #stopWork(state: 'leaving' | 'fenced'): void {
@@ -271,12 +223,12 @@ export class Membership {
   }
 
   async #renewOnTime(): Promise<void> {
-    const { nowMs, renewMs, random, events } = this.#options;
+    const { nowMs, renewMs, random, failed } = this.#options;
     try {
       await this.#renewals.run();
     } catch (cause) {
       if (this.#isOver()) return;
-      events.trouble('renewing the lease', cause);
+      failed('renewing the lease', cause);
       this.#scheduleRenewal(renewMs / 4);
       return;
     }
@@ -308,7 +260,7 @@ export class Membership {
     this.#options.counters.leases[this.#lease.isValid ? 'renewed' : 'late']++;
     this.#lease.renewed(sentAtMs);
     this.#peers.settle();
-    // Now and then in any case: what was said before the store lost its data may fit what is said after.
+    // Now and then in any case: versions from before the store lost its data may fit those of after.
     const isOld = sentAtMs - this.#readAtMs >= 2 * this.#options.leaseMs;
     if (isOld || version !== this.#peers.version || this.#peers.isStale) this.#reading = this.#read();
     if (isGrace) return;
@@ -317,7 +269,7 @@ export class Membership {
 
   async #enterAgain(): Promise<RenewalOutcome> {
     this.#options.counters.leases.emptied++;
-    // Claims were lost too: a node that was being reaped may be back.
+    // The store has lost the claims of reapers too: a node that was being reaped may be back.
     this.#reaper.abandon();
     const sentAtMs = this.#sent();
     const epoch = await this.#enterStore();
@@ -327,16 +279,16 @@ export class Membership {
       return 'fenced';
     }
     if (!this.#is('inside')) return this.#renew();
-    // Not before the notes are written: until then the next renewal finds the store empty, and all is done again.
+    // Only now: if noting the realms fails, the next renewal must find the old epoch and enter again.
     this.#epoch = epoch;
     this.#lease.renewed(sentAtMs);
     await this.#read();
     if (!this.#is('inside')) return this.#renew();
-    this.#options.events.emptied();
+    this.#options.own.storeLost();
     return 'emptied';
   }
 
-  /** The epoch. Undefined: this node was declared dead. */
+  /** Returns the epoch. Undefined: this node was declared dead. */
   async #enterStore(): Promise<string | undefined> {
     const { store, keys, node, leaseMs, random } = this.#options;
     this.#sent();
@@ -352,18 +304,18 @@ export class Membership {
     return reply.kind === 'gone' ? undefined : reply.epoch;
   }
 
-  /** Never rejects: what could not be read is read with the next renewal. */
+  /** Never rejects: after a failure the next renewal reads again. */
   async #read(): Promise<void> {
     try {
-      // The store has another epoch: the renewal finds that out too, and enters again.
+      // The store has another epoch: the renewal sees that too, and enters again.
       if (!(await this.#readings.run())) this.#scheduleRenewal(0);
     } catch (cause) {
       this.#peers.suspect();
-      if (!this.#isOver()) this.#options.events.trouble('reading the nodes', cause);
+      if (!this.#isOver()) this.#options.failed('reading the nodes', cause);
     }
   }
 
-  /** False: what the store says is of another epoch. */
+  /** False: the store has another epoch. */
   async #readUntilQuiet(): Promise<boolean> {
     const { store, keys, nowMs } = this.#options;
     for (;;) {
@@ -383,18 +335,16 @@ export class Membership {
   }
 
   #withdrawAll(): Promise<void> {
-    const { events } = this.#options;
     return depart({
       ...this.#options,
       awayMs: this.#awayMs,
       realms: this.#realms,
       version: () => this.#peers.version,
-      trouble: (operation, cause) => events.trouble(operation, cause),
     });
   }
 }
 
-/** More than a live node lets pass between two renewals that the store carries out. */
+/** More than the time between two renewals of a live node, as the store sees them. */
 function silenceOf({ renewMs, absentMs }: MembershipOptions): number {
   return renewMs + absentMs / 3;
 }

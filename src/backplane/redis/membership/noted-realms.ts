@@ -1,8 +1,9 @@
 import type { NodeId, Uri } from '../../../wamp/ids.js';
 import { BackplaneUnavailableError } from '../../backplane.js';
 import type { Keys } from '../keys.js';
-import { dropRealm, noteRealms } from './scripts.js';
 import type { Store } from '../ports.js';
+import type { ReportFailure } from './ports.js';
+import { dropRealm, noteRealms } from './scripts.js';
 
 /** `gone`: the node was declared dead. `absent`: the store does not know the node, because it lost its data. */
 export type Noted = 'noted' | 'gone' | 'absent';
@@ -11,8 +12,8 @@ export interface NotedRealmsOptions {
   readonly node: NodeId;
   readonly store: Store;
   readonly keys: Keys;
-  /** A note could not be removed. It costs the reaper of this node one look. */
-  readonly trouble: (operation: string, cause: unknown) => void;
+  /** A note could not be removed. The reaper of this node then searches a realm in vain. */
+  readonly failed: ReportFailure;
 }
 
 const NOTE_BATCH_COUNT = 500;
@@ -48,32 +49,32 @@ export class NotedRealms {
   }
 
   /**
-   * Realms that the store notes for this node and it does not know of, as after a failover to a replica that lacks its
-   * withdrawal. They are noted from now on, so that this node withdraws from them. O(realms of the node).
+   * Realms that the store notes for this node and that it does not know, as after a failover to a replica that lacks its
+   * withdrawal. They count as noted from now on, so that this node withdraws from them. O(realms of the node).
    */
-  async findStrays(): Promise<Uri[]> {
+  async findUnknown(): Promise<Uri[]> {
     const { store, keys, node } = this.#options;
-    const strays: Uri[] = [];
+    const unknown: Uri[] = [];
     for await (const noted of store.scanSet(keys.nodes.realmsOf(node)))
       for (const realm of noted) {
         if (this.#realms.has(realm)) continue;
         this.#realms.add(realm);
-        strays.push(realm);
+        unknown.push(realm);
       }
-    return strays;
+    return unknown;
   }
 
-  /** No row of this node is left in the realm. False: it was not noted. */
+  /** This node has no row left in the realm. False: the realm was not noted. */
   delete(realm: Uri): boolean {
     return this.#realms.delete(realm);
   }
 
   /** Removes the note from the store too. Never rejects. */
   removeNote(realm: Uri): void {
-    const { store, keys, node, trouble } = this.#options;
+    const { store, keys, node, failed } = this.#options;
     store
       .run(dropRealm, { keys: keys.nodes, node, realm })
-      .catch((cause: unknown) => trouble('dropping a realm', cause));
+      .catch((cause: unknown) => failed('dropping a realm', cause));
   }
 
   #note(realms: readonly Uri[]): Promise<Noted> {

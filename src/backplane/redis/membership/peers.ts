@@ -3,7 +3,7 @@ import type { NodeId } from '../../../wamp/ids.js';
 import { isNodeId, readNodeRow, type NodeChange } from './changes.js';
 import type { LoadedNodes } from './scripts.js';
 
-/** Dead nodes remembered: far more than die while a message about one of them is under way. */
+/** Dead nodes that are remembered: far more than die while a message about one of them is under way. */
 const MAX_GONE_COUNT = 10_000;
 
 export type PeerCounters = Pick<ClusterCounters, 'nodesGone' | 'rowsIgnored' | 'changes'>;
@@ -11,8 +11,8 @@ export type PeerCounters = Pick<ClusterCounters, 'nodesGone' | 'rowsIgnored' | '
 export interface PeersOptions {
   readonly node: NodeId;
   readonly nowMs: () => number;
-  /** How long the change is waited for that says what a reading has shown: it comes behind what the node said last. */
-  readonly hearMs: number;
+  /** How long the `gone` change may take after a reading has shown it: it arrives behind the last messages of that node. */
+  readonly changeMs: number;
   readonly counters: PeerCounters;
   readonly entered: (node: NodeId, reads: readonly number[]) => void;
   readonly gone: (node: NodeId) => void;
@@ -21,26 +21,26 @@ export interface PeersOptions {
 export interface Candidate {
   readonly node: NodeId;
   /**
-   * `expired`: if its lease has run out. `certain`: it was said to be gone, and is to be reaped whatever the store says of it now.
-   * `absent`: nobody listens to its inbox.
+   * `expired`: its lease seems to have run out. `certain`: it is known to be gone, and is reaped whatever the store has of it
+   * now. `absent`: its inbox has no listener.
    */
   readonly grounds: 'expired' | 'certain' | 'absent';
 }
 
 /**
- * The other nodes, as changes and readings of the store show them, in whatever order these come. Each node is said
- * to have entered once and to be gone once, and is never heard of again.
+ * The other nodes, as changes and readings of the store show them, in any order. Reports each node once as entered and once
+ * as gone, and ignores it afterwards.
  */
 export class Peers {
   readonly #options: PeersOptions;
   readonly #known = new Set<NodeId>();
   readonly #gone = new Set<NodeId>();
-  /** Known, and the store has lost them; they come back, or are reaped. */
+  /** Known nodes that the store has lost: they come back, or are reaped. */
   #missing = new Set<NodeId>();
-  /** Gone, and yet the store has them: it has lost their tombstone. */
-  #revenants = new Set<NodeId>();
-  /** Read to be gone, when; not said yet. */
-  readonly #vanished = new Map<NodeId, number>();
+  /** Gone nodes that the store has again, because it has lost their tombstones. */
+  #resurrected = new Set<NodeId>();
+  /** Nodes that a reading has shown to be gone, with its time. They are not reported yet. */
+  readonly #unreported = new Map<NodeId, number>();
   #version = 0;
   #isStale = false;
   #changeCount = 0;
@@ -49,12 +49,12 @@ export class Peers {
     this.#options = options;
   }
 
-  /** Of the membership, as far as known. */
+  /** The membership's version, as far as known. */
   get version(): number {
     return this.#version;
   }
 
-  /** Something was missed: to be read anew. */
+  /** A change was missed: the nodes are to be read again. */
   get isStale(): boolean {
     return this.#isStale;
   }
@@ -67,7 +67,7 @@ export class Peers {
     return this.#gone.has(node);
   }
 
-  /** Compared before and after a reading: whether it may be older than what is known. */
+  /** Compared before and after a reading, to see whether that may be older than what is known. */
   get changeCount(): number {
     return this.#changeCount;
   }
@@ -76,12 +76,13 @@ export class Peers {
     this.#isStale = true;
   }
 
-  hear(change: NodeChange): void {
+  /** A change as the channel of the membership delivers it. */
+  change(change: NodeChange): void {
     this.#changeCount++;
     const { version, node } = change;
     const isNext = version === this.#version + 1;
     if (isNext) this.#version = version;
-    // A late `entered` may be of a node whose end was missed; one of a dead node, of one whose tombstone was lost.
+    // A late `entered` may be of a node whose end was missed; that of a dead node shows that its tombstone was lost.
     // `gone` is final and needs no reading.
     const isDoubtful = change.kind === 'entered' && (isNext ? this.#gone.has(node) : this.#isUnknown(node));
     if (version > this.#version || isDoubtful) this.#isStale = true;
@@ -89,44 +90,44 @@ export class Peers {
     this.#options.counters.changes[isNews ? 'applied' : 'stale']++;
   }
 
-  /** What a reading that began at `changeCount` showed. False: it may be old in parts, read again. */
+  /** Takes a reading that began at `changeCount`. False: parts of it may be old, read again. */
   load(loaded: LoadedNodes, changeCount: number): boolean {
-    for (const [node, row] of loaded.alive) this.#meet(node, row);
+    for (const [node, row] of loaded.alive) this.#read(node, row);
     if (changeCount !== this.#changeCount) return false;
     this.#version = loaded.version;
     this.#isStale = false;
     const ended = new Set(loaded.ended);
     const missing = [...this.#known].filter((node) => !loaded.alive.has(node));
     this.#missing = new Set(missing.filter((node) => !ended.has(node)));
-    this.#revenants = new Set([...this.#gone].filter((node) => loaded.alive.has(node)));
-    for (const node of missing) if (ended.has(node)) this.vanish(node);
+    this.#resurrected = new Set([...this.#gone].filter((node) => loaded.alive.has(node)));
+    for (const node of missing) if (ended.has(node)) this.ended(node);
     return true;
   }
 
-  /** Its end was read: said if the change that says so is not heard in time. */
-  vanish(node: NodeId): void {
-    if (this.#known.has(node) && !this.#vanished.has(node)) this.#vanished.set(node, this.#options.nowMs());
+  /** A reading shows that the node is gone: reported with its change, or by `settle` if that does not come in time. */
+  ended(node: NodeId): void {
+    if (this.#known.has(node) && !this.#unreported.has(node)) this.#unreported.set(node, this.#options.nowMs());
   }
 
-  /** Says what was not heard in time. */
+  /** Reports nodes whose `gone` change did not come in time. */
   settle(): void {
-    const { nowMs, hearMs } = this.#options;
-    for (const [node, atMs] of this.#vanished) {
-      if (nowMs() - atMs >= hearMs) this.end(node);
+    const { nowMs, changeMs } = this.#options;
+    for (const [node, atMs] of this.#unreported) {
+      if (nowMs() - atMs >= changeMs) this.end(node);
     }
   }
 
-  /** Reaped to the end. */
+  /** This node has reaped it. */
   end(node: NodeId): void {
     this.#changeCount++;
     this.#leave(node);
   }
 
-  /** Nodes that no lease in the store leads to. */
+  /** Nodes that are to be reaped and that have no lease in the store. */
   lost(): readonly Candidate[] {
     return [
       ...[...this.#missing].map((node) => ({ node, grounds: 'expired' as const })),
-      ...[...this.#revenants].map((node) => ({ node, grounds: 'certain' as const })),
+      ...[...this.#resurrected].map((node) => ({ node, grounds: 'certain' as const })),
     ];
   }
 
@@ -134,7 +135,7 @@ export class Peers {
     return node !== this.#options.node && !this.#known.has(node);
   }
 
-  #meet(node: string, row: string): void {
+  #read(node: string, row: string): void {
     if (isNodeId(node)) this.#enter(node, row);
     else this.#options.counters.rowsIgnored.shape++;
   }
@@ -145,7 +146,7 @@ export class Peers {
     if (this.#known.has(node)) return isBack;
     this.#known.add(node);
     const row = readNodeRow(text);
-    // It is there, whatever it says of itself: what is said to it is refused, and its end is seen.
+    // The node is known even if its row is not understood: items for it are refused, and its end is reported.
     if (typeof row === 'string') this.#options.counters.rowsIgnored[row]++;
     this.#options.entered(node, typeof row === 'string' ? [] : row.reads);
     return true;
@@ -155,8 +156,8 @@ export class Peers {
     if (node === this.#options.node) return false;
     this.#remember(node);
     this.#missing.delete(node);
-    this.#revenants.delete(node);
-    this.#vanished.delete(node);
+    this.#resurrected.delete(node);
+    this.#unreported.delete(node);
     if (!this.#known.delete(node)) return false;
     this.#options.counters.nodesGone.all++;
     this.#options.gone(node);

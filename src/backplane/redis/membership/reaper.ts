@@ -1,11 +1,13 @@
 import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
 import type { NodeId, Uri } from '../../../wamp/ids.js';
 import type { Keys } from '../keys.js';
-import { beginReap, endNode, type Absence, type ReapReply } from './scripts.js';
-import type { Candidate } from './peers.js';
 import type { Store } from '../ports.js';
+import type { NotedRealms } from './noted-realms.js';
+import type { Candidate, Peers } from './peers.js';
+import type { NodeRows, ReportFailure } from './ports.js';
+import { beginReap, endNode, type Absence, type ReapReply } from './scripts.js';
 
-/** Nodes reaped at the same time; more wait for the next renewal. */
+/** Nodes that are reaped at the same time; the others wait for the next renewal. */
 const MAX_ACTIVE_COUNT = 16;
 
 export interface ReaperOptions {
@@ -19,16 +21,11 @@ export interface ReaperOptions {
   readonly absentMs: number;
   readonly silenceMs: number;
   readonly counters: Pick<ClusterCounters, 'nodesReaped'>;
-  readonly withdrawRealm: (node: NodeId, realm: Uri) => Promise<void>;
-  readonly forgetSessions: (node: NodeId) => Promise<void>;
-  /** Realms to look into for a node of which the store lost the row, and its list of realms with it. */
-  readonly ownRealms: () => Iterable<Uri>;
-  readonly version: () => number;
-  /** This node has reaped it. */
-  readonly ended: (node: NodeId) => void;
-  /** Another has. */
-  readonly vanished: (node: NodeId) => void;
-  readonly trouble: (operation: string, cause: unknown) => void;
+  readonly rows: NodeRows;
+  /** This node's own realms: searched for rows of a node whose row and list of realms the store has lost. */
+  readonly realms: NotedRealms;
+  readonly peers: Peers;
+  readonly failed: ReportFailure;
 }
 
 interface Work extends Candidate {
@@ -36,19 +33,19 @@ interface Work extends Candidate {
 }
 
 /**
- * Removes what dead nodes left behind. Every step is repeatable and a dead node never comes back, therefore a reaper that fails,
- * pauses or is overtaken in between does no harm: a later renewal names the node again, here or elsewhere.
+ * Removes the rows of dead nodes. Every step is repeatable and a dead node never comes back, therefore a reaper that fails,
+ * pauses or is overtaken does no harm: a later renewal names the node again, here or on another node.
  */
 export class Reaper {
   readonly #options: ReaperOptions;
-  /** Replaced when all work is abandoned: work that finds itself in another set stops. */
+  /** Replaced when all work is abandoned: work that was started with another set stops. */
   #active = new Set<NodeId>();
 
   constructor(options: ReaperOptions) {
     this.#options = options;
   }
 
-  /** Begins with those that are not being reaped here already. */
+  /** Starts to reap those that are not being reaped here already. */
   reap(candidates: Iterable<Candidate>): void {
     for (const { node, grounds } of candidates) {
       if (this.#active.size >= MAX_ACTIVE_COUNT) return;
@@ -57,7 +54,7 @@ export class Reaper {
     }
   }
 
-  /** Stops before the next step of each: others go on when the claims have run out. */
+  /** Stops before the next step of each: other nodes continue when the claims have run out. */
   abandon(): void {
     this.#active = new Set();
   }
@@ -68,7 +65,7 @@ export class Reaper {
     try {
       await this.#reap(work, () => active === this.#active);
     } catch (cause) {
-      this.#options.trouble('reap', cause);
+      this.#options.failed('reap', cause);
     } finally {
       active.delete(work.node);
     }
@@ -76,28 +73,28 @@ export class Reaper {
 
   async #reap(work: Work, isWanted: () => boolean): Promise<void> {
     const { node } = work;
-    const { store, keys, version, counters, forgetSessions, ended } = this.#options;
+    const { store, keys, peers, realms: ownRealms, rows, counters } = this.#options;
     const reply = await this.#claim(work);
-    if (reply === 'ended' && isWanted()) this.#options.vanished(node);
+    if (reply === 'ended' && isWanted()) peers.ended(node);
     if (reply !== 'won' && reply !== 'bare') return;
-    if (reply === 'bare' && !(await this.#withdraw(work, [...this.#options.ownRealms()], isWanted))) return;
+    if (reply === 'bare' && !(await this.#withdraw(work, [...ownRealms.all], isWanted))) return;
     for await (const realms of store.scanSet(keys.nodes.realmsOf(node))) {
       if (!(await this.#withdraw(work, realms, isWanted))) return;
     }
     if (!(await this.#mayGoOn(work, isWanted))) return;
-    await forgetSessions(node);
+    await rows.forgetSessions(node);
     if (!isWanted()) return;
-    const end = { keys: keys.nodes, channel: keys.channels.nodes, node, floor: version() };
+    const end = { keys: keys.nodes, channel: keys.channels.nodes, node, floor: peers.version };
     if ((await store.run(endNode, end)) === 0) return;
     counters.nodesReaped.all++;
-    ended(node);
+    peers.end(node);
   }
 
-  /** False: the work is no longer this node's. */
+  /** False: this node is to stop the work. */
   async #withdraw(work: Work, realms: readonly Uri[], isWanted: () => boolean): Promise<boolean> {
     for (const realm of realms) {
       if (!(await this.#mayGoOn(work, isWanted))) return false;
-      await this.#options.withdrawRealm(work.node, realm);
+      await this.#options.rows.withdrawRealm(work.node, realm);
     }
     return true;
   }

@@ -1,16 +1,16 @@
 export interface SuspendAwareClockOptions {
   /** Monotonic. Stands still while the machine is suspended, and perhaps while its hypervisor pauses it. */
   readonly monotonicMs: () => number;
-  /** Of the day: set forward when the machine wakes, and whenever somebody sets it. */
+  /** Time of day: set forward when the machine wakes, and whenever an operator sets it. */
   readonly wallMs: () => number;
 }
 
-/** More than lies between two looks at two clocks, or than a clock is slewed in a minute. */
+/** More than the time between reading two clocks, or than a clock is slewed in a minute. */
 const JUMP_MS = 250;
 
 /**
- * Monotonic milliseconds that go on while the machine sleeps: by how much the clock of the day has run ahead of the
- * monotonic one since the last look. Set forward by hand, it makes time pass too, which costs who asks a look too many.
+ * Monotonic milliseconds that go on while the machine sleeps: it adds what the time of day has run ahead of the monotonic
+ * clock since the last reading. An operator who sets the time of day forward makes time pass too, which costs a renewal.
  */
 export class SuspendAwareClock {
   readonly #options: SuspendAwareClockOptions;

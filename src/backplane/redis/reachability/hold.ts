@@ -1,12 +1,12 @@
 export interface HoldOptions {
-  /** Whether what comes may be heard now. */
+  /** Whether messages may be processed now. */
   readonly isOpen: () => boolean;
-  readonly hear: (channel: string, bytes: Uint8Array) => void;
-  /** While it is closed. Beyond them what comes is lost, which shows as a gap. */
+  readonly deliver: (channel: string, bytes: Uint8Array) => void;
+  /** Kept while it is closed. Later messages are lost, which shows as a gap. */
   readonly maxMessages: number;
-  /** What is heard in one turn of the event loop, in milliseconds; then the rest waits for the next. */
+  /** Time that one turn of the event loop spends on messages, in milliseconds; the rest waits for the next turn. */
   readonly turnMs: number;
-  /** Bytes that wait for another turn. Beyond them a turn hears more, so that Redis is read more slowly and nothing is lost. */
+  /** Bytes that may wait for another turn. Beyond them a turn processes more, so that Redis is read more slowly and nothing is lost. */
   readonly maxWaitingBytes: number;
   readonly nowMs: () => number;
   /** Runs an action at the end of this turn of the event loop. */
@@ -14,9 +14,9 @@ export interface HoldOptions {
 }
 
 /**
- * Holds back what arrives, in order over all channels. While this node does not know whether the others have declared it
- * dead: who wakes from a pause would otherwise act on what was said to somebody who is no more. And when a turn has heard
- * enough, so that what other nodes publish does not keep this node from its clients, its timers and its lease (G11).
+ * Buffers incoming messages, in order over all channels. It does so while this node's lease is unconfirmed: after a pause the
+ * node may already have been reaped, and must not process messages addressed to its old incarnation. And it does so when a
+ * turn has processed enough, so that other nodes' publications do not keep this node from its clients, timers and lease (G11).
  */
 export class Hold {
   readonly #options: HoldOptions;
@@ -44,27 +44,26 @@ export class Hold {
     if (!isClosed) this.release();
   }
 
-  /** Hears what was held back: as much as this turn allows, and the rest in the following ones. */
+  /** Processes what is buffered: as much as this turn allows, and the rest in the following ones. */
   release(): void {
     const { turnMs, maxWaitingBytes } = this.#options;
     while (this.#next < this.#held.length) {
       if (this.#usedMs >= turnMs && this.#heldBytes <= maxWaitingBytes) return;
-      this.#hearNext();
+      this.#deliverNext();
     }
     this.discard();
   }
 
-  /** Forgets what was held back. */
   discard(): void {
     this.#held = [];
     this.#next = 0;
     this.#heldBytes = 0;
   }
 
-  #hearNext(): void {
-    const { hear, nowMs } = this.#options;
+  #deliverNext(): void {
+    const { deliver, nowMs } = this.#options;
     const [channel, bytes] = this.#held[this.#next++] ?? NOTHING;
-    // In halves: each message moves at most once, and none that was heard is kept for long.
+    // In halves: each message moves at most once, and no processed one is kept for long.
     if (this.#next * 2 > this.#held.length) {
       this.#held = this.#held.slice(this.#next);
       this.#next = 0;
@@ -75,7 +74,7 @@ export class Hold {
       this.#options.atEndOfTurn(this.#endTurn);
     }
     const startMs = nowMs();
-    hear(channel, bytes);
+    deliver(channel, bytes);
     this.#usedMs += nowMs() - startMs;
   }
 }

@@ -1,43 +1,45 @@
+export interface LeaseCheckEvents {
+  /** The lease is renewed: the node is alive. */
+  confirmed(): void;
+  /** The renewal failed, and nothing is known. */
+  failed(cause: unknown): void;
+}
+
 export interface LeaseCheckOptions {
-  /** Renews the lease now; a renewal that was under way before does not count. */
+  /** Renews the lease now; a renewal that has begun before does not count. */
   readonly renew: () => Promise<unknown>;
-  /** The node lives. */
-  readonly settled: () => void;
-  /** Nothing is known: no renewal gets through now. */
-  readonly failed: (cause: unknown) => void;
+  readonly events: LeaseCheckEvents;
 }
 
 /**
- * The time in which this node may have been declared dead and may be alive: its lease has run out by its own clock, and no
- * renewal has answered since. One renewal decides. Meanwhile nothing leaves, nothing is heard and nothing is lost (G4).
+ * The check that follows when this node's lease has run out by its own clock: other nodes may have declared it dead. One
+ * renewal decides. While it is pending the node sends nothing, processes nothing and loses nothing (G4).
  */
 export class LeaseCheck {
   readonly #options: LeaseCheckOptions;
-  #isOpen = false;
+  #isPending = false;
 
   constructor(options: LeaseCheckOptions) {
     this.#options = options;
   }
 
-  get isOpen(): boolean {
-    return this.#isOpen;
+  get isPending(): boolean {
+    return this.#isPending;
   }
 
-  /** Idempotent. Nothing is said before it returns. */
-  raise(): void {
-    if (this.#isOpen) return;
-    this.#isOpen = true;
-    const end = (): void => {
-      this.#isOpen = false;
-    };
-    this.#options.renew().then(
+  /** Idempotent. No event comes before it returns. */
+  start(): void {
+    if (this.#isPending) return;
+    this.#isPending = true;
+    const { renew, events } = this.#options;
+    renew().then(
       () => {
-        end();
-        this.#options.settled();
+        this.#isPending = false;
+        events.confirmed();
       },
       (cause: unknown) => {
-        end();
-        this.#options.failed(cause);
+        this.#isPending = false;
+        events.failed(cause);
       },
     );
   }

@@ -13,14 +13,15 @@ export interface OutageLogOptions {
 const REMINDER_MS = 60_000;
 
 /**
- * What the log has of the store. However long an outage lasts and whatever fails in it: its reason when it begins, one line a
- * minute, and one when it is over; that it began and ended is an event of the node, unless it was too short for one.
+ * Writes the log lines about the store. An outage, however long it lasts and whatever fails in it, has one line a minute. The
+ * node itself logs its begin and end; an outage that was too short for that has one line here.
  */
 export class OutageLog {
   readonly #options: OutageLogOptions;
   readonly #recurring: RecurringLines;
   #sinceMs: number | undefined;
-  #isDown = false;
+  #isReported = false;
+  #ignoresFailures = false;
   #hasConnected = false;
   #reason = '';
   #failureCount = 0;
@@ -31,16 +32,16 @@ export class OutageLog {
     this.#recurring = new RecurringLines(options);
   }
 
-  /** Why others cannot be reached, as known last. */
+  /** Why other nodes cannot be reached, as known last. */
   get reason(): string {
     return this.#reason;
   }
 
-  /** What the connections to the store have to say. */
+  /** A notice of the connections to the store. */
   notice({ level, kind, message }: StoreNotice): void {
     const { logger } = this.#options;
     const fields = { reason: kind, message };
-    if (kind === 'lost') this.lost(message);
+    if (kind === 'lost') this.begin(message);
     else if (kind === 'connected' && !this.#hasConnected) {
       this.#hasConnected = true;
       logger[level](fields, 'backplane.store');
@@ -51,19 +52,20 @@ export class OutageLog {
     }
   }
 
-  /** Something failed that is tried again. */
-  trouble(operation: string, cause: unknown): void {
-    // That the store is away is known; why is what its connections say.
+  /** A request failed that is tried again. */
+  requestFailed(operation: string, cause: unknown): void {
+    if (this.#ignoresFailures) return;
+    // The cause of an outage is what the connections reported; this error adds nothing.
     const isVague = cause instanceof BackplaneUnavailableError && cause.cause === undefined;
-    if (this.#belongsToOutage('trouble', isVague ? this.#reason : messageOf(cause))) return;
+    if (this.#belongsToOutage('request', isVague ? this.#reason : messageOf(cause))) return;
     const about = cause instanceof BackplaneUnavailableError ? { message: messageOf(cause) } : { error: cause };
     this.#recurring.say(operation, (omitted) =>
       this.#options.logger.warn({ reason: operation, ...about, ...omitted }, 'backplane.request_failed'),
     );
   }
 
-  /** Others cannot be reached as of now. Idempotent. */
-  lost(reason: string): void {
+  /** Other nodes cannot be reached from now on. Idempotent. */
+  begin(reason: string): void {
     if (this.#sinceMs !== undefined) return;
     this.#sinceMs = this.#options.nowMs();
     this.#reason = reason;
@@ -71,29 +73,39 @@ export class OutageLog {
     this.#remindLater();
   }
 
-  /** The node has been told, and logs it. */
-  down(): void {
-    this.#isDown = true;
+  /** The outage was reported to the node, which logs it. */
+  reported(): void {
+    this.#isReported = true;
   }
 
-  /** The others can be reached again. */
-  regained(): void {
+  /** Other nodes can be reached again. */
+  end(): void {
     const { logger } = this.#options;
     if (this.#sinceMs === undefined) return;
     const fields = { reason: 'lost', message: this.#reason, ...this.#figures(this.#sinceMs) };
-    if (!this.#isDown) {
+    if (!this.#isReported) {
       this.#recurring.say('lost', (omitted) => logger.warn({ ...fields, ...omitted }, 'backplane.store'));
     }
-    this.end();
+    this.#clear();
   }
 
-  end(): void {
+  /** The node stops: requests that fail from now on need no line. */
+  ignoreFailures(): void {
+    this.#ignoresFailures = true;
+  }
+
+  stop(): void {
+    this.#ignoresFailures = true;
+    this.#clear();
+  }
+
+  #clear(): void {
     this.#sinceMs = undefined;
-    this.#isDown = false;
+    this.#isReported = false;
     this.#cancelReminder?.();
   }
 
-  /** Whether it needs no line of its own. What somebody has to mend has one. */
+  /** Whether it needs no line of its own. What an operator has to mend has one. */
   #belongsToOutage(kind: string, message: string): boolean {
     if (this.#sinceMs === undefined || kind === 'unusable' || kind === 'may_evict' || kind === 'small_buffer')
       return false;
@@ -116,7 +128,7 @@ export class OutageLog {
   }
 }
 
-/** With what caused it: that is what an operator looks for. */
+/** With its cause, which is what an operator looks for. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? `${error.message}: ${messageOf(error.cause)}` : error.message;

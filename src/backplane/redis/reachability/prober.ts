@@ -2,79 +2,81 @@ import { observe } from '../../../telemetry/counters.js';
 import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
 
 export interface ProberOptions {
-  /** Says a number into this node's own inbox. */
-  readonly say: (number: number) => void;
+  /** Publishes a probe with this number to the node's own inbox. */
+  readonly send: (number: number) => void;
   readonly nowMs: () => number;
-  /** A probe not heard for this long: the node is deaf, or cannot speak. */
+  /** A probe that takes longer is missed. */
   readonly timeoutMs: number;
   readonly counters: Pick<ClusterCounters, 'probeRoundTrip' | 'probesMissed'>;
-  readonly deaf: () => void;
+  /** A probe did not arrive in time: this node receives nothing, or cannot send. */
+  readonly missed: () => void;
 }
 
 /**
- * Listens for the node's own voice. A connection that listens can look healthy and be deaf: only what was said and heard
- * again shows that it is not (G6).
+ * Publishes probes to the node's own inbox and waits for them. A subscriber connection can look healthy and deliver nothing:
+ * only a probe that arrives shows that it works (G6).
  */
 export class Prober {
   readonly #options: ProberOptions;
   #number = 0;
-  /** Said and not heard yet, oldest first: as many as fit into the timeout. */
-  #waiting: { readonly number: number; readonly atMs: number }[] = [];
-  #heardAtMs: number;
+  /** Sent and not received yet, oldest first: as many as fit into the timeout. */
+  #pending: { readonly number: number; readonly sentAtMs: number }[] = [];
+  #receivedAtMs: number;
   #rounds: { readonly number: number; readonly done: () => void }[] = [];
 
   constructor(options: ProberOptions) {
     this.#options = options;
-    this.#heardAtMs = options.nowMs();
+    this.#receivedAtMs = options.nowMs();
   }
 
-  /** Milliseconds since the own voice was heard. */
+  /** Milliseconds since the last probe arrived. */
   get silenceMs(): number {
-    return this.#options.nowMs() - this.#heardAtMs;
+    return this.#options.nowMs() - this.#receivedAtMs;
   }
 
   /** To be called about every second. */
   tick(): void {
-    const { nowMs, timeoutMs, counters, deaf } = this.#options;
-    const [oldest] = this.#waiting;
-    if (oldest !== undefined && nowMs() - oldest.atMs >= timeoutMs) {
+    const { nowMs, timeoutMs, counters, missed } = this.#options;
+    const [oldest] = this.#pending;
+    if (oldest !== undefined && nowMs() - oldest.sentAtMs >= timeoutMs) {
       counters.probesMissed.all++;
-      this.#waiting = [];
-      deaf();
+      this.#pending = [];
+      missed();
       return;
     }
-    this.#say();
+    this.#send();
   }
 
-  /** Resolves once a probe said from now on has been heard. Whoever asks bounds the wait. */
+  /** Resolves once a probe that is sent from now on has arrived. The caller bounds the wait. */
   round(): Promise<void> {
     return new Promise((done) => {
       this.#rounds.push({ number: this.#number + 1, done });
-      this.#say();
+      this.#send();
     });
   }
 
-  heard(number: number): void {
+  /** A probe of this node has arrived. */
+  received(number: number): void {
     const { nowMs, counters } = this.#options;
-    this.#heardAtMs = nowMs();
-    const said = this.#waiting.find((probe) => probe.number === number);
-    if (said !== undefined) observe(counters.probeRoundTrip, this.#heardAtMs - said.atMs);
-    // What is heard in order has nothing before it that could still come.
-    this.#waiting = this.#waiting.filter((probe) => probe.number > number);
+    this.#receivedAtMs = nowMs();
+    const sent = this.#pending.find((probe) => probe.number === number);
+    if (sent !== undefined) observe(counters.probeRoundTrip, this.#receivedAtMs - sent.sentAtMs);
+    // Probes arrive in order: an earlier one that has not arrived is lost.
+    this.#pending = this.#pending.filter((probe) => probe.number > number);
     const due = this.#rounds.filter((round) => round.number <= number);
     this.#rounds = this.#rounds.filter((round) => round.number > number);
     for (const { done } of due) done();
   }
 
-  /** What was said before is not waited for any more: the connections are new. */
+  /** Forgets the pending probes: the connections are new, and probes of the old ones do not arrive. */
   reset(): void {
-    this.#waiting = [];
+    this.#pending = [];
     this.#rounds = [];
   }
 
-  #say(): void {
+  #send(): void {
     const number = ++this.#number;
-    this.#waiting.push({ number, atMs: this.#options.nowMs() });
-    this.#options.say(number);
+    this.#pending.push({ number, sentAtMs: this.#options.nowMs() });
+    this.#options.send(number);
   }
 }

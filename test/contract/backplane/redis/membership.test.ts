@@ -61,22 +61,26 @@ async function enter({ leaseMs = LEASE_MS } = {}): Promise<Entered> {
     leaseMs,
     renewMs: RENEW_MS,
     absentMs: ABSENT_MS,
-    events: {
+    peers: {
       entered: (peer) => void say(`entered ${peer}`),
       gone: (peer) => void say(`gone ${peer}`),
-      denied: () => undefined,
-      condemned: () => undefined,
-      fenced: () => void say('fenced'),
-      emptied: () => void say('emptied'),
-      trouble: () => undefined,
     },
-    withdrawRealm: (of, realm) => say(`withdraw ${realm} ${of}`),
-    forgetSessions: (of) => say(`forget ${of}`),
+    own: {
+      denied: () => undefined,
+      declaredDead: () => undefined,
+      fenced: () => void say('fenced'),
+      storeLost: () => void say('emptied'),
+    },
+    failed: () => undefined,
+    rows: {
+      withdrawRealm: (of, realm) => say(`withdraw ${realm} ${of}`),
+      forgetSessions: (of) => say(`forget ${of}`),
+    },
   });
-  subscriber.on('messageBuffer', (_channel: Buffer, message: Buffer) => membership.change(message));
+  subscriber.on('messageBuffer', (_channel: Buffer, message: Buffer) => membership.receive(message));
   await subscriber.subscribe(keys.channels.nodes);
   await subscriber.subscribe(keys.channels.inbox(node));
-  membership.listens(true);
+  membership.setListening(true);
   await membership.enter();
   return {
     node,

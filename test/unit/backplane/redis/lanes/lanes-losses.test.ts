@@ -167,14 +167,14 @@ describe('a node that is cut off', () => {
     const { sender, receiver } = pair();
     sender.lanes.send(B, 'r', cancelOf(1));
     const accepted = sender.lanes.publish([B], 'r', publicationOf());
-    sender.speech = 'never';
+    sender.sendPolicy = 'never';
     expect(sender.endTurn()).toEqual([]);
     await expect(accepted).rejects.toMatchObject({ code: 'BACKPLANE_UNAVAILABLE' });
     expect(sender.returned).toHaveLength(1);
     expect(sender.lanes.stats.unacknowledgedBytes).toBe(0);
     sender.lanes.heartbeat();
     expect(sender.takeSent()).toEqual([]);
-    sender.speech = 'now';
+    sender.sendPolicy = 'now';
     sender.lanes.heartbeat();
     await sender.bringTo(receiver);
     expect(receiver.heard).toEqual([`${A} gap`]);
@@ -185,7 +185,7 @@ describe('a node that does not know whether it lives', () => {
   it('holds what it has to send, in order, until it may (G4)', async () => {
     const { sender, receiver } = pair();
     sender.lanes.send(B, 'r', LOST);
-    sender.speech = 'later';
+    sender.sendPolicy = 'later';
     expect(sender.endTurn()).toEqual([]);
     const accepted = sender.lanes.publish([B, C], 'r', topic('held'));
     expect(sender.endTurn()).toEqual([]);
@@ -193,7 +193,7 @@ describe('a node that does not know whether it lives', () => {
     sender.lanes.heartbeat();
     expect(sender.takeSent()).toEqual([]);
     expect(sender.lanes.send(B, 'r', cancelOf(1))).toBe(true);
-    sender.speech = 'now';
+    sender.sendPolicy = 'now';
     sender.lanes.flush();
     for (const { channel, bytes, receipt } of sender.takeSent()) {
       if (channel.endsWith(B)) receiver.lanes.receive(bytes);
@@ -208,7 +208,7 @@ describe('a node that does not know whether it lives', () => {
   it('holds a bounded number of bytes, and shows what it refused as a gap', async () => {
     const { sender, receiver } = pair({ maxUnacknowledgedBytes: 900 });
     const payload = payloadOf(['x'.repeat(400)]);
-    sender.speech = 'later';
+    sender.sendPolicy = 'later';
     const held = [1, 2].map(() => {
       const accepted = sender.lanes.publish([B], 'r', publicationOf({ payload }));
       sender.endTurn();
@@ -216,7 +216,7 @@ describe('a node that does not know whether it lives', () => {
     });
     expect(sender.lanes.send(B, 'r', LOST)).toBe(false);
     expect(sender.counters.sendsRefused.lane_full).toBe(1);
-    sender.speech = 'now';
+    sender.sendPolicy = 'now';
     sender.lanes.flush();
     await sender.bringTo(receiver);
     await Promise.all(held);
@@ -227,7 +227,7 @@ describe('a node that does not know whether it lives', () => {
 
   it('gives it back, refused and counted, when it turns out to be dead (G3, G4)', async () => {
     const { sender } = pair();
-    sender.speech = 'later';
+    sender.sendPolicy = 'later';
     sender.lanes.send(B, 'r', cancelOf(1));
     const accepted = sender.lanes.publish([B, C], 'r', publicationOf());
     expect(sender.endTurn()).toEqual([]);
@@ -241,12 +241,12 @@ describe('a node that does not know whether it lives', () => {
 
   it('forgets what it held for a node that has gone meanwhile', async () => {
     const { sender } = pair();
-    sender.speech = 'later';
+    sender.sendPolicy = 'later';
     const accepted = sender.lanes.publish([B], 'r', publicationOf());
     sender.endTurn();
     sender.lanes.close(B);
     await accepted;
-    sender.speech = 'now';
+    sender.sendPolicy = 'now';
     expect(sender.endTurn()).toEqual([]);
     expect(sender.lanes.stats.unacknowledgedBytes).toBe(0);
   });

@@ -36,7 +36,7 @@ const step = fc.constantFrom<Step[]>(
 );
 const fate = fc.constantFrom<Fate[]>('heard', 'heard', 'heard', 'missed', 'lost', 'heard, unknown');
 
-const SPEECH = { silence: 'never', doubt: 'later', speech: 'now' } as const;
+const SPEECH = { silence: 'never', doubt: 'later', sendPolicy: 'now' } as const;
 
 /** What was said to B, in order, and what became of it. */
 class Record {
@@ -91,11 +91,11 @@ describe('lanes through any trouble', () => {
               sender.lanes.heartbeat();
               await meet(sender.takeSent(), fates, receiver);
             } else if (kind === 'cut off' || kind === 'back') sender.lanes.cutOff(kind === 'cut off');
-            else if (kind in SPEECH) sender.speech = SPEECH[kind as keyof typeof SPEECH];
+            else if (kind in SPEECH) sender.sendPolicy = SPEECH[kind as keyof typeof SPEECH];
             else say(kind, `said.${number}`, number, sender, record);
           }
           sender.lanes.cutOff(false);
-          sender.speech = 'now';
+          sender.sendPolicy = 'now';
           await meet(sender.endTurn(), fates, receiver);
           sender.lanes.heartbeat();
           await meet(sender.takeSent(), [][Symbol.iterator](), receiver);

@@ -74,7 +74,7 @@ describe('a node that does not know of its end', () => {
   it('is told by nobody who may be dead himself, and believes nobody it does not know', () => {
     const { sender, receiver } = pair();
     receiver.lanes.close(A);
-    receiver.speech = 'later';
+    receiver.sendPolicy = 'later';
     sender.lanes.send(B, 'r', LOST);
     for (const { bytes } of sender.endTurn()) receiver.lanes.receive(bytes);
     expect(receiver.takeSent()).toEqual([]);

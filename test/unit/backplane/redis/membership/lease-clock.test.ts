@@ -32,11 +32,11 @@ it('ends at once when told', () => {
 it('is short as long as the node does not listen, and long again only with the next renewal', () => {
   const clock = clockAt(() => 1_000);
   clock.renewed(500);
-  clock.listens(false);
+  clock.setListening(false);
   expect(clock.remainingMs).toBe(2_000);
   clock.renewed(900);
   expect(clock.remainingMs).toBe(2_400);
-  clock.listens(true);
+  clock.setListening(true);
   expect(clock.remainingMs).toBe(2_400);
   clock.renewed(1_000);
   expect(clock.remainingMs).toBe(7_000);

@@ -119,7 +119,7 @@ describe('changes and readings', () => {
       '1 9999999999999999999 gone n-2',
     ];
     for (const text of wrong) one.hear(text);
-    one.membership.change(new Uint8Array([0x31, 0x20, 0xff, 0xfe]));
+    one.membership.receive(new Uint8Array([0x31, 0x20, 0xff, 0xfe]));
     expect(one.counters.messagesIgnored.change).toBe(wrong.length + 1);
     one.hear('2 2 gone n-2');
     expect(one.counters.messagesIgnored.version).toBe(1);
@@ -171,7 +171,7 @@ describe('changes and readings', () => {
     one.failing.push('load_nodes.lua');
     expect(await one.membership.renewOnce()).toBe('renewed');
     expect(one.events).toEqual([]);
-    expect(one.troubles).toHaveLength(1);
+    expect(one.failures).toHaveLength(1);
     expect(await one.membership.renewOnce()).toBe('renewed');
     expect(one.events).toEqual(['entered n-2 [1]']);
   });

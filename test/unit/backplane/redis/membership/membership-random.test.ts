@@ -137,14 +137,14 @@ class Story {
 
   #flush(): void {
     this.told.push(`${Math.round(this.world.time.nowMs)} flush`);
-    for (const member of this.world.members) if (this.world.isBuried(member.node)) this.forgotten.add(member);
+    for (const member of this.world.members) if (this.world.hasTombstone(member.node)) this.forgotten.add(member);
     this.world.flushAll();
   }
 
   #checkLeases(): void {
     for (const member of this.world.members) {
       if (member.isDead || member.isFrozen || this.left.has(member) || this.forgotten.has(member)) continue;
-      if (member.membership.isLeaseValid() && this.world.isBuried(member.node)) {
+      if (member.membership.isLeaseValid() && this.world.hasTombstone(member.node)) {
         throw new Error(`${member.node} speaks after its death`);
       }
     }

@@ -101,7 +101,7 @@ describe('a dead node', () => {
     survivor.failing.push('begin_reap.lua', 'scan', 'withdraw realm n-1', 'forget n-1', 'end_node.lua');
     await world.pass(NOTICED_MS + 5 * RENEW_MS);
     expect(survivor.failing).toEqual([]);
-    expect(survivor.troubles).toHaveLength(5);
+    expect(survivor.failures).toHaveLength(5);
     expect(survivor.events).toEqual(['entered n-1 [1]', 'gone n-1']);
     expect(survivor.leftBehind).toEqual([]);
     expect(reapedCount(survivor)).toBe(1);
@@ -244,7 +244,7 @@ describe('a node that was reaped while it slept', () => {
     expect(late.membership.isLeaseValid()).toBe(false);
   });
 
-  it('says that it is condemned before it withdraws anything, so that nothing is written behind', async () => {
+  it('says that it was declared dead before it withdraws anything, so that nothing is written behind', async () => {
     const [late] = await settled('n-1', 'n-2');
     await late.serve('realm');
     late.freeze();
@@ -252,9 +252,16 @@ describe('a node that was reaped while it slept', () => {
     late.done.length = 0;
     late.thaw();
     await world.pass(0);
-    const since = late.done.slice(late.done.indexOf('condemned'));
-    expect(since).toEqual(['condemned', 'begin_reap.lua', 'scan', 'withdraw realm n-1', 'forget n-1', 'end_node.lua']);
-    expect(late.count('condemned')).toBe(1);
+    const since = late.done.slice(late.done.indexOf('declared dead'));
+    expect(since).toEqual([
+      'declared dead',
+      'begin_reap.lua',
+      'scan',
+      'withdraw realm n-1',
+      'forget n-1',
+      'end_node.lua',
+    ]);
+    expect(late.count('declared dead')).toBe(1);
   });
 
   it('is fenced also when the store fails while it withdraws', async () => {
@@ -266,7 +273,7 @@ describe('a node that was reaped while it slept', () => {
     late.thaw();
     await world.pass(0);
     expect(late.events.at(-1)).toBe('fenced');
-    expect(late.troubles).toHaveLength(1);
+    expect(late.failures).toHaveLength(1);
   });
 
   it('finishes its own reaping when its reaper has died', async () => {

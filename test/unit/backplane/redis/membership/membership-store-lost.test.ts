@@ -93,7 +93,7 @@ describe('a store that lost its data (G6)', () => {
     }
     expect(goneSaid('n-1')).toHaveLength(1);
     expect(reapedCount(one, two)).toBe(1);
-    expect(world.isBuried('n-1' as NodeId)).toBe(true);
+    expect(world.hasTombstone('n-1' as NodeId)).toBe(true);
   });
 
   it('does not spare a node that slept through it and was reaped: it is fenced', async () => {

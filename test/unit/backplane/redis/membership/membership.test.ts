@@ -108,7 +108,7 @@ describe('entering and leaving', () => {
     await two.serve('realm');
     two.failing.push('withdraw realm n-2');
     await two.membership.leave();
-    expect(two.troubles).toHaveLength(1);
+    expect(two.failures).toHaveLength(1);
     expect(one.events).not.toContain('gone n-2');
     await world.pass(2 * LEASE_MS);
     expect(one.events.filter((event) => event === 'gone n-2')).toHaveLength(1);
@@ -282,6 +282,6 @@ describe('realms of the node', () => {
     await expect(one.membership.noteRealm('a')).rejects.toThrow(BackplaneUnavailableError);
     one.membership.dropRealm('a');
     await world.pass(0);
-    expect(one.troubles).toHaveLength(1);
+    expect(one.failures).toHaveLength(1);
   });
 });

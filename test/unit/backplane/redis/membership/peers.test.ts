@@ -4,7 +4,7 @@ import { Peers } from '../../../../../src/backplane/redis/membership/peers.js';
 import { createClusterCounters } from '../../../../../src/telemetry/cluster-counters.js';
 import type { NodeId } from '../../../../../src/wamp/ids.js';
 
-const HEAR_MS = 2_000;
+const CHANGE_MS = 2_000;
 const row = '{"v":1,"reads":[1],"name":"x","startedAtMs":1}';
 
 let nowMs: number;
@@ -18,7 +18,7 @@ beforeEach(() => {
   peers = new Peers({
     node: 'own' as NodeId,
     nowMs: () => nowMs,
-    hearMs: HEAR_MS,
+    changeMs: CHANGE_MS,
     counters,
     entered: (node) => said.push(`+${node}`),
     gone: (node) => said.push(`-${node}`),
@@ -40,14 +40,14 @@ function load(version: number, alive: readonly string[], ended: readonly string[
 
 describe('the other nodes', () => {
   it('are followed change by change, and read anew when one was missed', () => {
-    peers.hear(entered('a', 1));
-    peers.hear(entered('b', 2));
+    peers.change(entered('a', 1));
+    peers.change(entered('b', 2));
     expect(peers.isStale).toBe(false);
-    peers.hear(entered('d', 4));
+    peers.change(entered('d', 4));
     expect(peers.isStale).toBe(true);
     expect(load(4, ['a', 'b', 'c', 'd'])).toBe(true);
     expect(peers.isStale).toBe(false);
-    peers.hear(gone('a', 5));
+    peers.change(gone('a', 5));
     expect(said).toEqual(['+a', '+b', '+d', '+c', '-a']);
     expect([...peers.known]).toEqual(['b', 'd', 'c']);
     expect(peers.version).toBe(5);
@@ -55,22 +55,22 @@ describe('the other nodes', () => {
 
   it('need no reading for what is late and known', () => {
     load(5, ['a', 'b']);
-    peers.hear(entered('a', 4));
-    peers.hear(gone('c', 3));
-    peers.hear(entered('own', 2));
+    peers.change(entered('a', 4));
+    peers.change(gone('c', 3));
+    peers.change(entered('own', 2));
     expect(peers.isStale).toBe(false);
     expect(said).toEqual(['+a', '+b']);
   });
 
   it('are read anew when a late change brings somebody unknown: the end may have been missed', () => {
     load(5, ['a']);
-    peers.hear(entered('b', 4));
+    peers.change(entered('b', 4));
     expect(peers.isStale).toBe(true);
     expect(load(5, ['a'], ['b'])).toBe(true);
-    nowMs = HEAR_MS - 1;
+    nowMs = CHANGE_MS - 1;
     peers.settle();
     expect(said).toEqual(['+a', '+b']);
-    nowMs = HEAR_MS;
+    nowMs = CHANGE_MS;
     peers.settle();
     peers.settle();
     expect(said).toEqual(['+a', '+b', '-b']);
@@ -78,8 +78,8 @@ describe('the other nodes', () => {
 
   it('are read anew when a dead one enters, and it is to be reaped whatever its lease', () => {
     load(1, ['a']);
-    peers.hear(gone('a', 2));
-    peers.hear(entered('a', 3));
+    peers.change(gone('a', 2));
+    peers.change(entered('a', 3));
     expect(peers.isStale).toBe(true);
     load(3, ['a']);
     expect(peers.lost()).toEqual([{ node: 'a', grounds: 'certain' }]);
@@ -95,7 +95,7 @@ describe('the other nodes', () => {
       { node: 'b', grounds: 'expired' },
       { node: 'c', grounds: 'expired' },
     ]);
-    peers.hear(entered('b', 4));
+    peers.change(entered('b', 4));
     expect(peers.lost()).toEqual([{ node: 'c', grounds: 'expired' }]);
     peers.end('c' as NodeId);
     expect(peers.lost()).toEqual([]);
@@ -105,7 +105,7 @@ describe('the other nodes', () => {
   it('are not taken for lost by a reading that something overtook', () => {
     load(2, ['a']);
     const { changeCount } = peers;
-    peers.hear(entered('b', 3));
+    peers.change(entered('b', 3));
     const alive = new Map([
       ['a', row],
       ['z', row],
@@ -118,14 +118,14 @@ describe('the other nodes', () => {
 
   it('are asked for: who is there, who has gone', () => {
     load(1, ['a', 'b']);
-    peers.hear(gone('b', 2));
+    peers.change(gone('b', 2));
     expect([peers.known.has('a' as NodeId), peers.isGone('a' as NodeId)]).toEqual([true, false]);
     expect([peers.known.has('b' as NodeId), peers.isGone('b' as NodeId)]).toEqual([false, true]);
     expect([peers.known.has('c' as NodeId), peers.isGone('c' as NodeId)]).toEqual([false, false]);
   });
 
   it('are forgotten long after they died, the oldest first', () => {
-    for (let at = 1; at <= 10_001; at++) peers.hear(gone(`n${at}`, at));
+    for (let at = 1; at <= 10_001; at++) peers.change(gone(`n${at}`, at));
     expect(peers.isGone('n1' as NodeId)).toBe(false);
     expect(peers.isGone('n2' as NodeId)).toBe(true);
   });

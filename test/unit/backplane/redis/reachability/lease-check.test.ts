@@ -3,43 +3,45 @@ import { LeaseCheck } from '../../../../../src/backplane/redis/reachability/leas
 import { settled } from '../../../../support/lanes-under-test.js';
 
 function scene() {
-  const said: string[] = [];
+  const reported: string[] = [];
   const renewals: { succeed: () => void; fail: () => void }[] = [];
-  const doubt: LeaseCheck = new LeaseCheck({
+  const check: LeaseCheck = new LeaseCheck({
     renew: () =>
       new Promise((resolve, reject) => {
         renewals.push({ succeed: () => resolve('renewed'), fail: () => reject(new Error('away')) });
       }),
-    settled: () => said.push(`settled, open: ${doubt.isOpen}`),
-    failed: () => said.push(`failed, open: ${doubt.isOpen}`),
+    events: {
+      confirmed: () => reported.push(`confirmed, pending: ${check.isPending}`),
+      failed: () => reported.push(`failed, pending: ${check.isPending}`),
+    },
   });
-  return { doubt, said, renewals };
+  return { check, reported, renewals };
 }
 
 describe('LeaseCheck', () => {
-  it('lasts for one renewal, however often it is raised', async () => {
-    const { doubt, said, renewals } = scene();
-    expect(doubt.isOpen).toBe(false);
-    doubt.raise();
-    doubt.raise();
+  it('lasts for one renewal, however often it is started', async () => {
+    const { check, reported, renewals } = scene();
+    expect(check.isPending).toBe(false);
+    check.start();
+    check.start();
     await settled();
-    expect([doubt.isOpen, renewals.length, said]).toEqual([true, 1, []]);
+    expect([check.isPending, renewals.length, reported]).toEqual([true, 1, []]);
     renewals[0]!.succeed();
     await settled();
-    expect(said).toEqual(['settled, open: false']);
-    doubt.raise();
-    expect([doubt.isOpen, renewals.length]).toEqual([true, 2]);
+    expect(reported).toEqual(['confirmed, pending: false']);
+    check.start();
+    expect([check.isPending, renewals.length]).toEqual([true, 2]);
   });
 
-  it('ends when no renewal gets through, and may be raised again', async () => {
-    const { doubt, said, renewals } = scene();
-    doubt.raise();
+  it('ends when no renewal gets through, and may be started again', async () => {
+    const { check, reported, renewals } = scene();
+    check.start();
     renewals[0]!.fail();
     await settled();
-    expect(said).toEqual(['failed, open: false']);
-    doubt.raise();
+    expect(reported).toEqual(['failed, pending: false']);
+    check.start();
     renewals[1]!.succeed();
     await settled();
-    expect(said).toEqual(['failed, open: false', 'settled, open: false']);
+    expect(reported).toEqual(['failed, pending: false', 'confirmed, pending: false']);
   });
 });

@@ -15,9 +15,12 @@ function scene() {
   /** What two nodes would try in that time, as often as they do. */
   const suffer = async (durationMs: number): Promise<void> => {
     for (let passedMs = 0; passedMs < durationMs; passedMs += 500) {
-      outages.trouble('renewing the lease', new BackplaneUnavailableError('renew_lease', new Error('no connection')));
+      outages.requestFailed(
+        'renewing the lease',
+        new BackplaneUnavailableError('renew_lease', new Error('no connection')),
+      );
       outages.notice({ level: 'warn', kind: 'attempt_failed', connection: 'bus', message: 'connect ECONNREFUSED' });
-      outages.trouble('renewing the lease', new BackplaneUnavailableError('renew_lease'));
+      outages.requestFailed('renewing the lease', new BackplaneUnavailableError('renew_lease'));
       await time.advanceTo(time.nowMs + 500, () => undefined);
     }
   };
@@ -32,12 +35,12 @@ describe('an outage', () => {
     const { outages, suffer, lost, lines } = scene();
     lost();
     await suffer(1_000);
-    outages.down();
+    outages.reported();
     expect(outages.reason).toBe('connect ECONNREFUSED');
     expect(lines()).toEqual([]);
     await suffer(180_000);
     expect(lines()).toMatchObject([1, 2, 3].map((minute) => ({ reason: 'still_down', durationMs: minute * 60_000 })));
-    outages.regained();
+    outages.end();
     await suffer(0);
     expect(lines()).toEqual([]);
   });
@@ -47,12 +50,12 @@ describe('an outage', () => {
     for (let blip = 0; blip < 10; blip++) {
       lost();
       await suffer(500);
-      outages.regained();
+      outages.end();
     }
     expect(lines()).toMatchObject([{ event: 'backplane.store', reason: 'lost', durationMs: 500 }]);
     await time.advanceTo(time.nowMs + 60_000, () => undefined);
     lost();
-    outages.regained();
+    outages.end();
     expect(lines()).toMatchObject([{ reason: 'lost', count: 9 }]);
   });
 
@@ -77,6 +80,6 @@ it('what fails again and again without an outage has its first line at once, and
     { event: 'backplane.store', reason: 'attempt_failed' },
   ]);
   await time.advanceTo(time.nowMs + 60_000, () => undefined);
-  outages.trouble('renewing the lease', new Error('a bug'));
+  outages.requestFailed('renewing the lease', new Error('a bug'));
   expect(lines()).toMatchObject([{ reason: 'renewing the lease', count: 11, error: { message: 'a bug' } }]);
 });

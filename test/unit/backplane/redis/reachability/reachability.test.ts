@@ -8,10 +8,10 @@ interface Attempt {
 }
 
 function scene() {
-  const said: string[] = [];
+  const reported: string[] = [];
   const attempts: Attempt[] = [];
   const timers: { delayMs: number; action: () => void; isCanceled: boolean }[] = [];
-  const reach = new Reachability({
+  const reachability = new Reachability({
     after: (delayMs, action) => {
       const timer = { delayMs, action, isCanceled: false };
       timers.push(timer);
@@ -19,16 +19,19 @@ function scene() {
     },
     downAfterMs: 1_000,
     retryMs: 200,
-    recover: (isCurrent) =>
-      new Promise((resolve, reject) => {
-        attempts.push({ isCurrent, succeed: resolve, fail: () => reject(new Error('not now')) });
-      }),
-    isConnected: () => true,
-    cutOff: () => said.push('cut off'),
-    down: () => said.push('down'),
-    regained: () => undefined,
-    up: () => said.push('up'),
-    recoveryFailed: () => said.push('failed'),
+    connection: { isConnected: true },
+    events: {
+      recover: (isCurrent) =>
+        new Promise((resolve, reject) => {
+          attempts.push({ isCurrent, succeed: resolve, fail: () => reject(new Error('not now')) });
+        }),
+      recoveryFailed: () => reported.push('failed'),
+      cutOff: () => reported.push('cut off'),
+      down: () => reported.push('down'),
+      recovered: (wasDown) => {
+        if (wasDown) reported.push('up');
+      },
+    },
   });
   const fire = (delayMs: number): void => {
     for (const timer of timers.splice(0)) {
@@ -38,92 +41,92 @@ function scene() {
     }
   };
   const settle = () => new Promise((resolve) => setImmediate(resolve));
-  return { reach, said, attempts, fire, settle };
+  return { reachability, reported, attempts, fire, settle };
 }
 
 describe('Reachability', () => {
-  it('says nothing of an outage that is over soon, but refuses meanwhile (G6)', async () => {
-    const { reach, said, attempts, fire, settle } = scene();
-    reach.lose();
-    expect(reach.isUp).toBe(false);
-    reach.regain();
+  it('does not report an outage that is over soon, but refuses meanwhile (G6)', async () => {
+    const { reachability, reported, attempts, fire, settle } = scene();
+    reachability.lost();
+    expect(reachability.isUp).toBe(false);
+    reachability.recover();
     attempts[0]!.succeed();
     await settle();
     fire(1_000);
-    expect([reach.isUp, said]).toEqual([true, ['cut off']]);
+    expect([reachability.isUp, reported]).toEqual([true, ['cut off']]);
   });
 
-  it('says down once and up once for an outage that lasts', async () => {
-    const { reach, said, attempts, fire, settle } = scene();
-    reach.lose();
-    reach.lose();
+  it('reports down once and up once for an outage that lasts', async () => {
+    const { reachability, reported, attempts, fire, settle } = scene();
+    reachability.lost();
+    reachability.lost();
     fire(1_000);
-    reach.regain();
-    reach.regain();
+    reachability.recover();
+    reachability.recover();
     attempts[0]!.succeed();
     await settle();
     expect(attempts).toHaveLength(1);
-    expect(said).toEqual(['cut off', 'down', 'up']);
+    expect(reported).toEqual(['cut off', 'down', 'up']);
   });
 
-  it('says down also while a recovery takes long', () => {
-    const { reach, said, fire } = scene();
-    reach.lose();
-    reach.regain();
+  it('reports down also while a recovery takes long', () => {
+    const { reachability, reported, fire } = scene();
+    reachability.lost();
+    reachability.recover();
     fire(1_000);
-    expect(said).toEqual(['cut off', 'down']);
+    expect(reported).toEqual(['cut off', 'down']);
   });
 
   it('does not come back by a recovery that was overtaken by the next loss', async () => {
-    const { reach, said, attempts, fire, settle } = scene();
-    reach.lose();
-    reach.regain();
-    reach.lose();
+    const { reachability, reported, attempts, fire, settle } = scene();
+    reachability.lost();
+    reachability.recover();
+    reachability.lost();
     expect(attempts[0]!.isCurrent()).toBe(false);
-    reach.regain();
+    reachability.recover();
     attempts[0]!.succeed();
     await settle();
-    expect(reach.isUp).toBe(false);
+    expect(reachability.isUp).toBe(false);
     fire(1_000);
     attempts[1]!.succeed();
     await settle();
-    expect(said).toEqual(['cut off', 'cut off', 'down', 'up']);
+    expect(reported).toEqual(['cut off', 'cut off', 'down', 'up']);
   });
 
   it('tries again while connected, and leaves a failure alone that was overtaken', async () => {
-    const { reach, said, attempts, fire, settle } = scene();
-    reach.lose();
-    reach.regain();
+    const { reachability, reported, attempts, fire, settle } = scene();
+    reachability.lost();
+    reachability.recover();
     attempts[0]!.fail();
     await settle();
     fire(200);
     expect(attempts).toHaveLength(2);
-    reach.lose();
+    reachability.lost();
     attempts[1]!.fail();
     await settle();
-    expect(said).toEqual(['cut off', 'failed', 'cut off']);
+    expect(reported).toEqual(['cut off', 'failed', 'cut off']);
   });
 
-  it('is cut off again by a loss after a recovery that failed: it may have opened the ways before (G6)', async () => {
-    const { reach, said, attempts, settle } = scene();
-    reach.lose();
-    reach.regain();
+  it('is cut off again by a loss after a recovery that failed: it may have opened the lanes before (G6)', async () => {
+    const { reachability, reported, attempts, settle } = scene();
+    reachability.lost();
+    reachability.recover();
     attempts[0]!.fail();
     await settle();
-    reach.lose();
-    reach.lose();
-    expect(said).toEqual(['cut off', 'failed', 'cut off']);
+    reachability.lost();
+    reachability.lost();
+    expect(reported).toEqual(['cut off', 'failed', 'cut off']);
   });
 
-  it('says nothing after its end', async () => {
-    const { reach, said, attempts, fire, settle } = scene();
-    reach.lose();
-    reach.regain();
-    reach.end();
+  it('reports nothing after its end', async () => {
+    const { reachability, reported, attempts, fire, settle } = scene();
+    reachability.lost();
+    reachability.recover();
+    reachability.stop();
     attempts[0]!.succeed();
     fire(1_000);
-    reach.lose();
+    reachability.lost();
     await settle();
-    expect(said).toEqual(['cut off']);
+    expect(reported).toEqual(['cut off']);
   });
 });

@@ -1,0 +1,89 @@
+import type { Logger } from '../../telemetry/logger.js';
+import { after } from '../../util/timeout.js';
+import type { Lanes } from './lanes/lanes.js';
+import type { Membership } from './membership/membership.js';
+import type { Hold } from './reachability/hold.js';
+import type { OutageLog } from './reachability/outage-log.js';
+import type { Prober } from './reachability/prober.js';
+import type { ServedRealms } from './realm/served-realms.js';
+import type { SessionsDirectory } from './sessions/session-directory.js';
+import type { NodeStanding } from './standing.js';
+import { within } from './within.js';
+
+export interface RecoveryOptions {
+  readonly membership: Membership;
+  readonly prober: Prober;
+  readonly hold: Hold;
+  readonly lanes: Lanes;
+  readonly sessions: SessionsDirectory;
+  readonly realms: ServedRealms;
+  readonly standing: NodeStanding;
+  readonly outages: OutageLog;
+  readonly logger: Logger;
+  readonly probeTimeoutMs: number;
+}
+
+const RETRY_MS = 500;
+
+/** Brings this node back after an outage, or after the store has lost its data. */
+export class Recovery {
+  readonly #options: RecoveryOptions;
+
+  constructor(options: RecoveryOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * After an outage: renews the lease, opens the lanes once the own probe has arrived, and resyncs. Rejects when one of them
+   * fails. `isCurrent` turns false when the next outage has begun.
+   */
+  async run(isCurrent: () => boolean): Promise<void> {
+    const { membership, prober, lanes, hold, probeTimeoutMs } = this.#options;
+    await membership.renewOnce();
+    if (!isCurrent()) return;
+    hold.release();
+    prober.reset();
+    const probed = within(probeTimeoutMs, 'receive the own probe', prober.round());
+    // Mirrors may be old still: this node has confirmed no later version to a node that waits for one.
+    const opened = probed.then(() => {
+      if (!isCurrent()) return;
+      lanes.cutOff(false);
+      lanes.sync();
+    });
+    await Promise.all([opened, this.#resync()]);
+    this.#withdrawUnknownRealms();
+  }
+
+  /** The store has lost its data, and this node has entered again: everything it wants is to be written again. */
+  storeLost(): void {
+    const { logger, realms, standing } = this.#options;
+    logger.warn({}, 'backplane.store_emptied');
+    realms.storeEmptied();
+    // A recovery that is running does the same.
+    if (standing.isUp) this.#resyncUntilDone();
+  }
+
+  /** Makes the store and the mirrors right again. */
+  async #resync(): Promise<void> {
+    await Promise.all([this.#options.sessions.resync(), this.#options.realms.resync()]);
+  }
+
+  #resyncUntilDone(): void {
+    const { outages, standing } = this.#options;
+    this.#resync().catch((cause: unknown) => {
+      outages.requestFailed('writing all rows again', cause);
+      after(RETRY_MS, () => {
+        if (standing.isUp) this.#resyncUntilDone();
+      });
+    });
+  }
+
+  /** Nothing waits for it. */
+  #withdrawUnknownRealms(): void {
+    const { membership, realms, outages } = this.#options;
+    membership
+      .findUnknownRealms()
+      .then((unknown) => unknown.forEach((realm) => realms.withdrawStray(realm)))
+      .catch((cause: unknown) => outages.requestFailed('looking for realms of another time', cause));
+  }
+}

@@ -1,0 +1,11 @@
+import { withTimeout } from '../../util/timeout.js';
+import { BackplaneUnavailableError } from '../backplane.js';
+
+/** As `work`, but rejects with BackplaneUnavailableError when it takes longer than `limitMs`. */
+export function within<Result>(limitMs: number, operation: string, work: Promise<Result>): Promise<Result> {
+  return withTimeout(
+    limitMs,
+    work,
+    () => new BackplaneUnavailableError(`${operation}: it took longer than ${limitMs} ms`),
+  );
+}
