@@ -79,7 +79,11 @@ module.exports = {
       name: `side-${name}`,
       severity: 'error',
       from: { path: `^src/${name}/` },
-      to: { path: '^src/', pathNot: `^src/(${name}|wamp|util)/` },
+      // Counters have a key for each outcome that routing declares.
+      to: {
+        path: '^src/',
+        pathNot: `^src/((${name}|wamp|util)/${name === 'telemetry' ? '|routing/outcomes\\.ts$' : ''})`,
+      },
     })),
     {
       name: 'pure-layers',

@@ -5,15 +5,8 @@ import {
   type Backplane,
 } from '../backplane/backplane.js';
 import type { Frame } from '../routing/frames.js';
-import type {
-  CallOutcome,
-  Claim,
-  ClaimOutcome,
-  Outlet,
-  Publication,
-  RoutingCount,
-  Subscription,
-} from '../routing/ports.js';
+import type { Claim, ClaimOutcome, Outlet, Publication, Subscription } from '../routing/ports.js';
+import type { CallOutcome, RoutingDiscard } from '../routing/outcomes.js';
 import type { Session } from '../session/ports.js';
 import { observe, type Counters, type EventDrop } from '../telemetry/counters.js';
 import { fault, type Fault } from '../wamp/faults.js';
@@ -115,7 +108,7 @@ export class RealmOutlet implements Outlet<Session> {
       .catch((cause: unknown) => this.#options.onLostRequest('release of a registration', cause));
   }
 
-  count(what: RoutingCount): void {
+  count(what: RoutingDiscard): void {
     this.#options.counters.routing[what]++;
   }
 

@@ -4,6 +4,7 @@ import type { RouterMessage } from '../wamp/messages.js';
 import type { AudienceLists, InvocationPolicy, MatchPolicy, Passthru } from '../wamp/options.js';
 import type { Payload } from '../wamp/payload.js';
 import type { Frame } from './frames.js';
+import type { CallOutcome, RoutingDiscard } from './outcomes.js';
 import type { Identity, Peer } from './peer.js';
 
 /** One accepted PUBLISH, the same on every node it reaches. */
@@ -85,13 +86,6 @@ export type ClaimOutcome =
   /** The cluster could not decide. */
   | { readonly kind: 'failed'; readonly fault: Fault };
 
-/** What routing discards or refuses on purpose, each a metric label. */
-export type RoutingCount =
-  'late_yield' | 'late_continuation' | 'late_frame' | 'unwanted_progress' | 'publish_refused' | 'call_rerouted';
-
-/** How a call ended, each a metric label. */
-export type CallOutcome = 'result' | 'error' | 'canceled' | 'timeout' | 'caller_left' | 'callee_lost' | 'refused';
-
 /**
  * Everything routing can do to the world. Broker and dealer say verbs; nothing is returned but ids.
  * Verbs are carried out in the order said. None throws.
@@ -121,7 +115,7 @@ export interface Outlet<P extends Peer> {
   release(registration: RegistrationId, callee: SessionId): void;
   /** Runs `action` once after `delayMs`; the returned function cancels it. */
   after(delayMs: number, action: () => void): () => void;
-  count(what: RoutingCount): void;
+  count(what: RoutingDiscard): void;
   callEnded(outcome: CallOutcome, elapsedMs: number): void;
 }
 

@@ -7,102 +7,113 @@ export interface ClusterCounters {
   readonly itemsSent: Tally<LaneItemKind>;
   readonly itemsReceived: Tally<LaneItemKind>;
   /** Items that a later release sends, and this one skips: `unsupported` are known, but nothing here uses them. */
-  readonly itemsIgnored: Tally<'unknown_kind' | 'unsupported'>;
+  readonly itemsIgnored: Tally<(typeof IGNORED_ITEMS)[number]>;
   /** Items per batch sent, by upper bound. */
   readonly batchItems: Histogram;
   /** Losses that a receiver noticed, by how. */
-  readonly laneGaps: Tally<'sequence' | 'heartbeat' | 'reset'>;
+  readonly laneGaps: Tally<(typeof GAP_SIGNS)[number]>;
   /** Batches that nobody listened to (receipt 0). */
   readonly receiptsMissed: Tally<'all'>;
   /** Batches of which nobody knows whether they arrived. */
   readonly publishErrors: Tally<'all'>;
   /** What other nodes were not told, by why; publications count as dropped events too. */
-  readonly sendsRefused: Tally<
-    'cut_off' | 'unreachable' | 'lane_full' | 'format' | 'too_large' | 'not_delivered' | 'unknown'
-  >;
+  readonly sendsRefused: Tally<(typeof SEND_REFUSALS)[number]>;
   /** Messages from the store that were ignored, by why. */
   readonly messagesIgnored: Tally<MessageFlaw>;
   /** The store's replies and rows that were not understood. */
-  readonly rowsIgnored: Tally<'version' | 'shape'>;
-  readonly changes: Tally<'applied' | 'stale'>;
+  readonly rowsIgnored: Tally<(typeof ROW_FLAWS)[number]>;
+  readonly changes: Tally<(typeof CHANGE_FATES)[number]>;
   /** Mirrors read anew from the store, by why. */
-  readonly mirrorReloads: Tally<'serve' | 'version_gap' | 'reconnected' | 'store_emptied' | 'asked'>;
-  readonly barriers: Tally<'opened' | 'timed_out' | 'failed'>;
+  readonly mirrorReloads: Tally<(typeof RELOAD_CAUSES)[number]>;
+  readonly barriers: Tally<(typeof BARRIER_FATES)[number]>;
   /** Claims that waited for the verdict on whoever held what they want. */
-  readonly takeovers: Tally<'granted' | 'refused' | 'timed_out'>;
+  readonly takeovers: Tally<(typeof TAKEOVER_FATES)[number]>;
   readonly barrierLatency: Histogram;
   readonly storeRoundTrip: Histogram;
   /** From saying to hearing the probe of the own inbox. */
   readonly probeRoundTrip: Histogram;
   readonly probesMissed: Tally<'all'>;
-  readonly storeErrors: Tally<'connection' | 'timeout' | 'script' | 'refused'>;
-  readonly connectionsLost: Tally<'bus' | 'directory' | 'subscriber'>;
-  readonly leases: Tally<'renewed' | 'late' | 'lost' | 'emptied'>;
+  readonly storeErrors: Tally<(typeof STORE_ERRORS)[number]>;
+  readonly connectionsLost: Tally<(typeof STORE_CONNECTIONS)[number]>;
+  readonly leases: Tally<(typeof LEASE_EVENTS)[number]>;
   /** Other nodes that left, died and were reaped by this one, or died and were reaped by another. */
   readonly nodesGone: Tally<'all'>;
   readonly nodesReaped: Tally<'all'>;
   readonly downs: Tally<'all'>;
 }
 
-export type Direction = 'in' | 'out';
-export type LaneItemKind = 'publication' | 'invoke' | 'answer' | 'cancel' | 'control';
-export type MessageFlaw =
-  | 'magic'
-  | 'version'
-  | 'receiver'
-  | 'checksum'
-  | 'shape'
-  | 'size'
-  | 'unknown_sender'
-  | 'gone_sender'
-  | 'duplicate'
-  | 'far'
-  | 'change'
-  | 'channel';
+/** Label values, each declared once: the counters have these keys and no others. */
+const DIRECTIONS = ['in', 'out'] as const;
+const LANE_ITEM_KINDS = ['publication', 'invoke', 'answer', 'cancel', 'control'] as const;
+const IGNORED_ITEMS = ['unknown_kind', 'unsupported'] as const;
+const GAP_SIGNS = ['sequence', 'heartbeat', 'reset'] as const;
+const SEND_REFUSALS = [
+  'cut_off',
+  'unreachable',
+  'lane_full',
+  'format',
+  'too_large',
+  'not_delivered',
+  'unknown',
+] as const;
+const MESSAGE_FLAWS = [
+  'magic',
+  'version',
+  'receiver',
+  'checksum',
+  'shape',
+  'size',
+  'unknown_sender',
+  'gone_sender',
+  'duplicate',
+  'far',
+  'change',
+  'channel',
+] as const;
+const ROW_FLAWS = ['version', 'shape'] as const;
+const CHANGE_FATES = ['applied', 'stale'] as const;
+const RELOAD_CAUSES = ['serve', 'version_gap', 'reconnected', 'store_emptied', 'asked'] as const;
+const BARRIER_FATES = ['opened', 'timed_out', 'failed'] as const;
+const TAKEOVER_FATES = ['granted', 'refused', 'timed_out'] as const;
+const STORE_ERRORS = ['connection', 'timeout', 'script', 'refused'] as const;
+const STORE_CONNECTIONS = ['bus', 'directory', 'subscriber'] as const;
+const LEASE_EVENTS = ['renewed', 'late', 'lost', 'emptied'] as const;
+const ALL = ['all'] as const;
+
+export type Direction = (typeof DIRECTIONS)[number];
+export type LaneItemKind = (typeof LANE_ITEM_KINDS)[number];
+export type MessageFlaw = (typeof MESSAGE_FLAWS)[number];
 
 const ITEM_COUNT_BOUNDS = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024];
 const LATENCY_BOUNDS_MS = [0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000];
 
 export function createClusterCounters(): ClusterCounters {
   return {
-    batches: tally('in', 'out'),
-    batchBytes: tally('in', 'out'),
-    itemsSent: tally('publication', 'invoke', 'answer', 'cancel', 'control'),
-    itemsReceived: tally('publication', 'invoke', 'answer', 'cancel', 'control'),
-    itemsIgnored: tally('unknown_kind', 'unsupported'),
+    batches: tally(DIRECTIONS),
+    batchBytes: tally(DIRECTIONS),
+    itemsSent: tally(LANE_ITEM_KINDS),
+    itemsReceived: tally(LANE_ITEM_KINDS),
+    itemsIgnored: tally(IGNORED_ITEMS),
     batchItems: histogram(ITEM_COUNT_BOUNDS),
-    laneGaps: tally('sequence', 'heartbeat', 'reset'),
-    receiptsMissed: tally('all'),
-    publishErrors: tally('all'),
-    sendsRefused: tally('cut_off', 'unreachable', 'lane_full', 'format', 'too_large', 'not_delivered', 'unknown'),
-    messagesIgnored: tally(
-      'magic',
-      'version',
-      'receiver',
-      'checksum',
-      'shape',
-      'size',
-      'unknown_sender',
-      'gone_sender',
-      'duplicate',
-      'far',
-      'change',
-      'channel',
-    ),
-    rowsIgnored: tally('version', 'shape'),
-    changes: tally('applied', 'stale'),
-    mirrorReloads: tally('serve', 'version_gap', 'reconnected', 'store_emptied', 'asked'),
-    barriers: tally('opened', 'timed_out', 'failed'),
-    takeovers: tally('granted', 'refused', 'timed_out'),
+    laneGaps: tally(GAP_SIGNS),
+    receiptsMissed: tally(ALL),
+    publishErrors: tally(ALL),
+    sendsRefused: tally(SEND_REFUSALS),
+    messagesIgnored: tally(MESSAGE_FLAWS),
+    rowsIgnored: tally(ROW_FLAWS),
+    changes: tally(CHANGE_FATES),
+    mirrorReloads: tally(RELOAD_CAUSES),
+    barriers: tally(BARRIER_FATES),
+    takeovers: tally(TAKEOVER_FATES),
     barrierLatency: histogram(LATENCY_BOUNDS_MS),
     storeRoundTrip: histogram(LATENCY_BOUNDS_MS),
     probeRoundTrip: histogram(LATENCY_BOUNDS_MS),
-    probesMissed: tally('all'),
-    storeErrors: tally('connection', 'timeout', 'script', 'refused'),
-    connectionsLost: tally('bus', 'directory', 'subscriber'),
-    leases: tally('renewed', 'late', 'lost', 'emptied'),
-    nodesGone: tally('all'),
-    nodesReaped: tally('all'),
-    downs: tally('all'),
+    probesMissed: tally(ALL),
+    storeErrors: tally(STORE_ERRORS),
+    connectionsLost: tally(STORE_CONNECTIONS),
+    leases: tally(LEASE_EVENTS),
+    nodesGone: tally(ALL),
+    nodesReaped: tally(ALL),
+    downs: tally(ALL),
   };
 }

@@ -1,9 +1,11 @@
+import { CALL_OUTCOMES, ROUTING_DISCARDS, type CallOutcome, type RoutingDiscard } from '../routing/outcomes.js';
+
 /**
- * Plain numbers that the hot path adds to; the metrics page reads them when it is scraped. They only grow.
- * Every table has a fixed set of keys, which are the label values: nothing a client sends becomes a label.
+ * Plain numbers that the hot path adds to; each scrape reads them. They only grow.
+ * Every table has a fixed set of keys, which are the label values: nothing that a client sends becomes a label.
  */
 export interface Counters {
-  readonly connectionsOpened: Tally<'json' | 'msgpack' | 'cbor'>;
+  readonly connectionsOpened: Tally<(typeof SERIALIZERS)[number]>;
   readonly connectionsRefused: Tally<ConnectionRefusal>;
   readonly connectionsClosed: Tally<ConnectionEnd>;
   readonly httpAnswers: Tally<HttpStatus>;
@@ -11,20 +13,20 @@ export interface Counters {
   readonly sessionsClosed: Tally<'all'>;
   readonly sessionsRefused: Tally<'all'>;
   readonly bytes: Tally<'in' | 'out'>;
-  /** Index: message code 0–127; 0 counts what could not be read. */
+  /** Index: message code 0–127; 0 counts unreadable messages. */
   readonly messagesIn: Float64Array;
   readonly messagesOut: Float64Array;
   /** Messages still queued for a connection when it ended. */
-  readonly messagesUnsent: Tally<'slow_reader' | 'connection_closed'>;
+  readonly messagesUnsent: Tally<(typeof UNSENT_REASONS)[number]>;
   /** Messages that waited in an inbox before they were handled. */
   readonly messagesDeferred: Tally<'all'>;
-  /** Turns of the event loop that ended with messages waiting for one of their own. */
+  /** Turns of the event loop that ended with messages waiting for a later turn. */
   readonly turnsExhausted: Tally<'all'>;
   readonly violations: Tally<'all'>;
   readonly eventsDelivered: Tally<'all'>;
   readonly eventsDropped: Tally<EventDrop>;
   readonly routing: Tally<RoutingDiscard>;
-  readonly calls: Tally<CallEnd>;
+  readonly calls: Tally<CallOutcome>;
   readonly limitsReached: Tally<LimitName>;
   readonly logLines: Tally<LogLineFate>;
   /** Call duration in milliseconds by upper bound; the last bucket is +Inf. */
@@ -33,64 +35,76 @@ export interface Counters {
 
 export type Tally<Key extends string> = Record<Key, number>;
 
-/** `request_timeout` and `no_request`: no whole request came, or the library refused it by itself (400, 431, 505). */
-export type ConnectionRefusal =
-  | 'connections'
-  | 'memory'
-  | 'connections_per_address'
-  | 'pending_connections'
-  | 'origin'
-  | 'subprotocol'
-  | 'draining'
-  | 'upgrade_required'
-  | 'websocket_version'
-  | 'malformed_handshake'
-  | 'header_bytes'
-  | 'request_timeout'
-  | 'no_request';
-/** Of answers to HTTP requests that open no WebSocket. */
-export type HttpStatus = '200' | '304' | '400' | '403' | '404' | '405' | '426' | '431' | '503';
-/** `peer` and `idle_timeout` are not of the router's choosing; the others are why it closes a connection. */
-export type ConnectionEnd =
-  | 'peer'
-  | 'goodbye'
-  | 'protocol_violation'
-  | 'slow_reader'
-  | 'handshake_timeout'
-  | 'goodbye_timeout'
-  | 'shutdown'
-  | 'restart'
-  | 'limit'
-  | 'abort'
-  | 'full'
-  | 'unreachable'
-  | 'draining'
-  | 'undecided'
-  | 'idle_timeout';
-export type EventDrop = 'untranscodable' | 'node_unreachable' | 'too_large' | 'held_limit';
-export type RoutingDiscard =
-  'late_yield' | 'late_continuation' | 'late_frame' | 'unwanted_progress' | 'publish_refused' | 'call_rerouted';
-export type CallEnd = 'result' | 'error' | 'canceled' | 'timeout' | 'caller_left' | 'callee_lost' | 'refused';
-/** `suppressed`: over the budget; the destination took no more, or refused it. */
-export type LogLineFate = 'written' | 'suppressed' | 'dropped_stalled' | 'dropped_failed';
-export type LimitName =
-  | 'message_bytes'
-  | 'messages_per_second'
-  | 'pings_per_second'
-  | 'unsent_bytes'
-  | 'total_unsent_bytes'
-  | 'memory'
-  | 'inbox'
-  | 'sessions'
-  | 'subscriptions_per_session'
-  | 'registrations_per_session'
-  | 'calls_per_session'
-  | 'held_events'
-  | 'held_calls'
-  | 'interrupt_timeout'
-  | 'abandoned_timeout'
-  | 'abandoned_invocations'
-  | 'realms';
+/** Label values, each declared once: the counters have these keys and no others. */
+export const SERIALIZERS = ['json', 'msgpack', 'cbor'] as const;
+/** `request_timeout` and `no_request`: no complete request arrived, or the library refused it by itself (400, 431, 505). */
+export const CONNECTION_REFUSALS = [
+  'connections',
+  'memory',
+  'connections_per_address',
+  'pending_connections',
+  'origin',
+  'subprotocol',
+  'draining',
+  'upgrade_required',
+  'websocket_version',
+  'malformed_handshake',
+  'header_bytes',
+  'request_timeout',
+  'no_request',
+] as const;
+/** Answers to HTTP requests that open no WebSocket. */
+export const HTTP_STATUSES = ['200', '304', '400', '403', '404', '405', '426', '431', '503'] as const;
+/** `peer` and `idle_timeout`: the connection ended without the router; the others are causes for which the router closes it. */
+export const CONNECTION_ENDS = [
+  'peer',
+  'goodbye',
+  'protocol_violation',
+  'slow_reader',
+  'handshake_timeout',
+  'goodbye_timeout',
+  'shutdown',
+  'restart',
+  'limit',
+  'abort',
+  'full',
+  'unreachable',
+  'draining',
+  'undecided',
+  'idle_timeout',
+] as const;
+export const UNSENT_REASONS = ['slow_reader', 'connection_closed'] as const;
+export const EVENT_DROPS = ['untranscodable', 'node_unreachable', 'too_large', 'held_limit'] as const;
+/** `suppressed`: over the budget of lines; `dropped_…`: the destination stalled or failed. */
+export const LOG_LINE_FATES = ['written', 'suppressed', 'dropped_stalled', 'dropped_failed'] as const;
+export const LIMIT_NAMES = [
+  'message_bytes',
+  'messages_per_second',
+  'pings_per_second',
+  'unsent_bytes',
+  'total_unsent_bytes',
+  'memory',
+  'inbox',
+  'sessions',
+  'subscriptions_per_session',
+  'registrations_per_session',
+  'calls_per_session',
+  'held_events',
+  'held_calls',
+  'interrupt_timeout',
+  'abandoned_timeout',
+  'abandoned_invocations',
+  'realms',
+] as const;
+const ALL = ['all'] as const;
+const DIRECTIONS = ['in', 'out'] as const;
+
+export type ConnectionRefusal = (typeof CONNECTION_REFUSALS)[number];
+export type HttpStatus = (typeof HTTP_STATUSES)[number];
+export type ConnectionEnd = (typeof CONNECTION_ENDS)[number];
+export type EventDrop = (typeof EVENT_DROPS)[number];
+export type LogLineFate = (typeof LOG_LINE_FATES)[number];
+export type LimitName = (typeof LIMIT_NAMES)[number];
 
 export interface Histogram {
   readonly upperBounds: readonly number[];
@@ -102,91 +116,39 @@ export interface Histogram {
 const CALL_LATENCY_BOUNDS_MS = [0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 60_000];
 
 /** A count for each key, from 0. */
-export function tally<Key extends string>(...keys: Key[]): Tally<Key> {
+export function tally<Key extends string>(keys: readonly Key[]): Tally<Key> {
   return Object.fromEntries(keys.map((key) => [key, 0])) as Tally<Key>;
 }
 
 export function histogram(upperBounds: readonly number[]): Histogram {
-  return { upperBounds: upperBounds, buckets: new Float64Array(upperBounds.length + 1), sum: 0, count: 0 };
+  return { upperBounds, buckets: new Float64Array(upperBounds.length + 1), sum: 0, count: 0 };
 }
+
+/** Messages by code: WAMP message codes fit into 7 bits. */
+const CODE_COUNT = 128;
 
 export function createCounters(): Counters {
   return {
-    connectionsOpened: tally('json', 'msgpack', 'cbor'),
-    connectionsRefused: tally(
-      'connections',
-      'memory',
-      'connections_per_address',
-      'pending_connections',
-      'origin',
-      'subprotocol',
-      'draining',
-      'upgrade_required',
-      'websocket_version',
-      'malformed_handshake',
-      'header_bytes',
-      'request_timeout',
-      'no_request',
-    ),
-    httpAnswers: tally('200', '304', '400', '403', '404', '405', '426', '431', '503'),
-    connectionsClosed: tally(
-      'peer',
-      'goodbye',
-      'protocol_violation',
-      'slow_reader',
-      'handshake_timeout',
-      'goodbye_timeout',
-      'shutdown',
-      'restart',
-      'limit',
-      'abort',
-      'full',
-      'unreachable',
-      'draining',
-      'undecided',
-      'idle_timeout',
-    ),
-    sessionsOpened: tally('all'),
-    sessionsClosed: tally('all'),
-    sessionsRefused: tally('all'),
-    bytes: tally('in', 'out'),
-    messagesIn: new Float64Array(128),
-    messagesOut: new Float64Array(128),
-    messagesUnsent: tally('slow_reader', 'connection_closed'),
-    messagesDeferred: tally('all'),
-    turnsExhausted: tally('all'),
-    violations: tally('all'),
-    eventsDelivered: tally('all'),
-    eventsDropped: tally('untranscodable', 'node_unreachable', 'too_large', 'held_limit'),
-    routing: tally(
-      'late_yield',
-      'late_continuation',
-      'late_frame',
-      'unwanted_progress',
-      'publish_refused',
-      'call_rerouted',
-    ),
-    calls: tally('result', 'error', 'canceled', 'timeout', 'caller_left', 'callee_lost', 'refused'),
-    limitsReached: tally(
-      'message_bytes',
-      'messages_per_second',
-      'pings_per_second',
-      'unsent_bytes',
-      'total_unsent_bytes',
-      'memory',
-      'inbox',
-      'sessions',
-      'subscriptions_per_session',
-      'registrations_per_session',
-      'calls_per_session',
-      'held_events',
-      'held_calls',
-      'interrupt_timeout',
-      'abandoned_timeout',
-      'abandoned_invocations',
-      'realms',
-    ),
-    logLines: tally('written', 'suppressed', 'dropped_stalled', 'dropped_failed'),
+    connectionsOpened: tally(SERIALIZERS),
+    connectionsRefused: tally(CONNECTION_REFUSALS),
+    httpAnswers: tally(HTTP_STATUSES),
+    connectionsClosed: tally(CONNECTION_ENDS),
+    sessionsOpened: tally(ALL),
+    sessionsClosed: tally(ALL),
+    sessionsRefused: tally(ALL),
+    bytes: tally(DIRECTIONS),
+    messagesIn: new Float64Array(CODE_COUNT),
+    messagesOut: new Float64Array(CODE_COUNT),
+    messagesUnsent: tally(UNSENT_REASONS),
+    messagesDeferred: tally(ALL),
+    turnsExhausted: tally(ALL),
+    violations: tally(ALL),
+    eventsDelivered: tally(ALL),
+    eventsDropped: tally(EVENT_DROPS),
+    routing: tally(ROUTING_DISCARDS),
+    calls: tally(CALL_OUTCOMES),
+    limitsReached: tally(LIMIT_NAMES),
+    logLines: tally(LOG_LINE_FATES),
     callLatency: histogram(CALL_LATENCY_BOUNDS_MS),
   };
 }

@@ -1,4 +1,4 @@
-import { Registry, type Metric } from 'prom-client';
+import { Registry } from 'prom-client';
 import { createClusterCounters, type ClusterCounters } from './cluster-counters.js';
 import type { ClusterGauges } from './cluster-gauges.js';
 import {
@@ -6,7 +6,8 @@ import {
   CLUSTER_GAUGE_DEFINITIONS,
   CLUSTER_HISTOGRAM_DEFINITIONS,
 } from './cluster-metric-definitions.js';
-import type { Counters, Histogram } from './counters.js';
+import { histogramText, registerCounter, registerGauge, registerInfo } from './collected-metrics.js';
+import type { Counters } from './counters.js';
 import {
   BUILD_INFO,
   CERTIFICATE_EXPIRY,
@@ -16,14 +17,13 @@ import {
   GAUGE_DEFINITIONS,
   type GaugeDefinition,
   type Gauges,
-  type Sample,
 } from './metric-definitions.js';
 import { LoopDelay } from './loop-delay.js';
 import { PROCESS_METRICS } from './process-metrics.js';
 
 export type { Gauges } from './metric-definitions.js';
 
-/** The metrics page. Everything is read when it is asked for; nothing is collected in between but the event loop's delay. */
+/** The metrics page. Each scrape reads the values; only the event loop's delay is measured in between. */
 export interface Metrics {
   readonly contentType: string;
   page(): Promise<string>;
@@ -33,13 +33,13 @@ export interface Metrics {
   stop(): void;
 }
 
-/** What is told of the cluster: nothing but zeros and no gauges for a node that is alone by configuration. */
+/** The cluster's values. A node that is alone by configuration shows zeros for the counters, and no gauges. */
 export interface ClusterSources {
   readonly counters: ClusterCounters;
   readonly gauges: () => ClusterGauges | undefined;
 }
 
-/** What does not change while the process runs. */
+/** Facts that do not change while the process runs. */
 export interface ProcessFacts {
   readonly version: string;
   /** When the certificate of the listener expires, in milliseconds since 1970. Absent without TLS. */
@@ -66,30 +66,28 @@ export function createMetrics(
   const registry = new Registry();
   const delay = new LoopDelay();
   for (const definition of Object.values(COUNTER_DEFINITIONS).flat()) {
-    register(registry, definition, 'counter', () => labelled(definition.label, definition.samples(counters)));
+    registerCounter(registry, definition, () => definition.samples(counters));
   }
   for (const definition of PROCESS_METRICS) {
-    register(registry, definition, definition.type, () => labelled(definition.label, definition.samples()));
+    const register = definition.type === 'counter' ? registerCounter : registerGauge;
+    register(registry, definition, () => definition.samples());
   }
   for (const [gauge, definition] of Object.entries(GAUGE_DEFINITIONS) as [keyof Gauges, GaugeDefinition][]) {
-    register(registry, definition, 'gauge', () => [{ value: gauges[gauge](), labels: {} }]);
+    registerGauge(registry, definition, () => [[gauges[gauge]()]]);
   }
-  register(registry, CALL_DURATION, 'histogram', () =>
-    histogramSamples(CALL_DURATION.name, counters.callLatency, MS_PER_SECOND),
-  );
   registerCluster(registry, cluster);
-  register(registry, EVENT_LOOP_DELAY, 'histogram', () =>
-    histogramSamples(EVENT_LOOP_DELAY.name, delay.histogram, MS_PER_SECOND),
+  registerInfo(registry, BUILD_INFO, { version, node_version: process.versions.node });
+  registerGauge(registry, CERTIFICATE_EXPIRY, () =>
+    certificateUntilMs === undefined ? [] : [[certificateUntilMs / MS_PER_SECOND]],
   );
-  register(registry, BUILD_INFO, 'gauge', () => [
-    { value: 1, labels: { version, node_version: process.versions.node } },
-  ]);
-  register(registry, CERTIFICATE_EXPIRY, 'gauge', () =>
-    certificateUntilMs === undefined ? [] : [{ value: certificateUntilMs / MS_PER_SECOND, labels: {} }],
-  );
+  const histograms = (): string[] => [
+    histogramText(CALL_DURATION, counters.callLatency, MS_PER_SECOND),
+    ...clusterHistograms(cluster.counters),
+    histogramText(EVENT_LOOP_DELAY, delay.histogram, MS_PER_SECOND),
+  ];
   return {
     contentType: registry.contentType,
-    page: () => registry.metrics(),
+    page: async () => [await registry.metrics(), ...histograms()].join('\n'),
     start: () => delay.start(),
     stop: () => delay.stop(),
   };
@@ -117,22 +115,22 @@ export function metricsReference(): MetricReference[] {
 
 function registerCluster(registry: Registry, { counters, gauges }: ClusterSources): void {
   for (const definition of Object.values(CLUSTER_COUNTER_DEFINITIONS)) {
-    register(registry, definition, 'counter', () => labelled(definition.label, definition.samples(counters)));
+    registerCounter(registry, definition, () => definition.samples(counters));
   }
   for (const definition of Object.values(CLUSTER_GAUGE_DEFINITIONS)) {
-    register(registry, definition, 'gauge', () => {
+    registerGauge(registry, definition, () => {
       const now = gauges();
-      return now === undefined ? [] : [{ value: definition.value(now), labels: {} }];
+      return now === undefined ? [] : [[definition.value(now)]];
     });
   }
-  for (const [key, definition] of Object.entries(CLUSTER_HISTOGRAM_DEFINITIONS) as [
-    keyof typeof CLUSTER_HISTOGRAM_DEFINITIONS,
-    (typeof CLUSTER_HISTOGRAM_DEFINITIONS)[keyof typeof CLUSTER_HISTOGRAM_DEFINITIONS],
-  ][]) {
-    register(registry, definition, 'histogram', () =>
-      histogramSamples(definition.name, counters[key], definition.scale),
-    );
-  }
+}
+
+function clusterHistograms(counters: ClusterCounters): string[] {
+  const keys = Object.keys(CLUSTER_HISTOGRAM_DEFINITIONS) as (keyof typeof CLUSTER_HISTOGRAM_DEFINITIONS)[];
+  return keys.map((key) => {
+    const definition = CLUSTER_HISTOGRAM_DEFINITIONS[key];
+    return histogramText(definition, counters[key], definition.scale);
+  });
 }
 
 function reference(
@@ -140,46 +138,4 @@ function reference(
   type: MetricReference['type'],
 ): MetricReference {
   return { name, type, labels: label === undefined ? [] : [label], help };
-}
-
-interface PageSample {
-  readonly value: number;
-  readonly labels: Readonly<Record<string, string | number>>;
-  readonly metricName?: string;
-}
-
-function register(
-  registry: Registry,
-  { name, help }: GaugeDefinition,
-  type: MetricReference['type'],
-  samples: () => PageSample[],
-): void {
-  const metric = {
-    name,
-    help,
-    type,
-    aggregator: 'sum',
-    get: () => Promise.resolve({ name, help, type, aggregator: 'sum', values: samples() }),
-  };
-  // prom-client's classes can only be added to; a registry asks no more of a metric than this.
-  registry.registerMetric(metric as unknown as Metric);
-}
-
-function labelled(name: string | undefined, samples: Sample[]): PageSample[] {
-  return samples.map(([value, label]) => ({
-    value,
-    labels: name === undefined || label === undefined ? {} : { [name]: label },
-  }));
-}
-
-function histogramSamples(name: string, histogram: Histogram, scale: number): PageSample[] {
-  let cumulative = 0;
-  const samples: PageSample[] = [...histogram.upperBounds, Infinity].map((bound, index) => {
-    cumulative += histogram.buckets[index] ?? 0;
-    const le = bound === Infinity ? '+Inf' : bound / scale;
-    return { metricName: `${name}_bucket`, labels: { le }, value: cumulative };
-  });
-  samples.push({ metricName: `${name}_sum`, labels: {}, value: histogram.sum / scale });
-  samples.push({ metricName: `${name}_count`, labels: {}, value: histogram.count });
-  return samples;
 }

@@ -1,14 +1,6 @@
 import type { Frame } from '../../src/routing/frames.js';
-import type {
-  CallOutcome,
-  Claim,
-  ClaimOutcome,
-  Outlet,
-  Publication,
-  RoutingCount,
-  Subscription,
-  Surroundings,
-} from '../../src/routing/ports.js';
+import type { Claim, ClaimOutcome, Outlet, Publication, Subscription, Surroundings } from '../../src/routing/ports.js';
+import type { CallOutcome, RoutingDiscard } from '../../src/routing/outcomes.js';
 import type { Peer } from '../../src/routing/peer.js';
 import type { Fault } from '../../src/wamp/faults.js';
 import type { NodeId, PublicationId, RegistrationId, SessionId, SubscriptionId, Uri } from '../../src/wamp/ids.js';
@@ -31,7 +23,7 @@ export type Said<P extends Peer> =
   | { readonly verb: 'unwatch'; readonly topic: Uri; readonly match: MatchPolicy }
   | { readonly verb: 'claim'; readonly claim: Claim }
   | { readonly verb: 'release'; readonly registration: RegistrationId; readonly callee: SessionId }
-  | { readonly verb: 'count'; readonly what: RoutingCount }
+  | { readonly verb: 'count'; readonly what: RoutingDiscard }
   | { readonly verb: 'callEnded'; readonly outcome: CallOutcome; readonly elapsedMs: number };
 
 export interface PendingWatch {
@@ -137,7 +129,7 @@ export class RecordingOutlet<P extends Peer> implements Outlet<P>, Surroundings 
     };
   }
 
-  count(what: RoutingCount): void {
+  count(what: RoutingDiscard): void {
     this.said.push({ verb: 'count', what });
   }
 

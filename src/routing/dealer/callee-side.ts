@@ -110,13 +110,6 @@ export class CalleeSide<P extends Peer> {
 
   yield(peer: P, [, request, options, payload]: Yield): void {
     const { passthru } = options;
-    if (passthru?.form === 'ppt' && !announces(peer, 'payload_passthru_mode')) {
-      this.#options.abort(
-        peer,
-        violation('YIELD has a ppt_scheme, but its callee did not announce payload_passthru_mode'),
-      );
-      return;
-    }
     const invocation = this.#answered(peer, request, !options.progress);
     if (invocation === undefined) return;
     const { call } = invocation;

@@ -1,5 +1,4 @@
 import { fault, violation, type Fault } from '../../wamp/faults.js';
-import type { Features } from '../../wamp/features.js';
 import type { Uri } from '../../wamp/ids.js';
 import type { Call } from '../../wamp/messages.js';
 import type { Passthru } from '../../wamp/options.js';
@@ -69,29 +68,23 @@ export function acceptsPassthru<P extends Peer>(call: PendingCall<P>, passthru: 
   return call.caller.peer.features.caller?.has('payload_passthru_mode') ?? false;
 }
 
-/** What this CALL has no right to be (PV-8, PV-9, PV-10, PCI-6, PCI-10). */
+/** The violation of a CALL that repeats or continues another (PV-10, PCI-6, PCI-10). `session/intake` checks all else. */
 export function violationIn<P extends Peer>(
   { features }: P,
-  [, request, options, procedure]: Call,
+  [, request, , procedure]: Call,
   pending: PendingCall<P> | undefined,
   isContinuation: boolean,
 ): Fault | undefined {
-  if (options.progress && !mayContinue(features))
-    return violation('CALL has progress, but its caller did not announce progressive_call_invocations');
-  if (options.passthru?.form === 'ppt' && features.caller?.has('payload_passthru_mode') !== true)
-    return violation('CALL has a ppt_scheme, but its caller did not announce payload_passthru_mode');
   if (pending === undefined) {
-    return isContinuation && !mayContinue(features) ? violation(`CALL repeats the request id ${request}`) : undefined;
+    return isContinuation && features.caller?.has('progressive_call_invocations') !== true
+      ? violation(`CALL repeats the request id ${request}`)
+      : undefined;
   }
   if (!pending.expectsMore)
     return violation(`CALL ${request} continues a call that is not progressive, or is complete`);
   if (pending.procedure !== procedure)
     return violation(`CALL ${request} continues a call of "${pending.procedure}" with another procedure`);
   return undefined;
-}
-
-function mayContinue({ caller }: Features): boolean {
-  return caller?.has('progressive_call_invocations') ?? false;
 }
 
 /** `reason`, unless other nodes may accept registrations that this one does not know of (G6). */

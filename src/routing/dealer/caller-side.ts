@@ -1,13 +1,12 @@
 import { Code } from '../../wamp/codes.js';
 import { fault, type Fault } from '../../wamp/faults.js';
 import type { NodeId } from '../../wamp/ids.js';
-import type { Call, Cancel, RouterMessage } from '../../wamp/messages.js';
-import { NO_DETAILS, type CancelMode } from '../../wamp/options.js';
+import type { Call, Cancel } from '../../wamp/messages.js';
 import { unreachable } from '../../wamp/unreachable.js';
 import { ErrorUri } from '../../wamp/uris.js';
-import { errorReply } from '../error-reply.js';
 import type { FailureFrame, InvokeFrame, ResultFrame } from '../frames.js';
-import type { CallOutcome, Outlet, Surroundings } from '../ports.js';
+import type { Outlet, Surroundings } from '../ports.js';
+import { CallEndings } from './call-endings.js';
 import type { Peer } from '../peer.js';
 import {
   acceptsPassthru,
@@ -63,6 +62,7 @@ export class CallerSide<P extends Peer> {
   readonly #forwarding: Forwarding<P>;
   readonly #waiting: WaitingCalls<P>;
   readonly #ownOrder: OwnOrder<P>;
+  readonly #endings: CallEndings<P>;
 
   constructor(options: CallerSideOptions<P>) {
     const { node, outlet, surroundings, spread, mirror, timeoutGraceMs } = options;
@@ -70,6 +70,12 @@ export class CallerSide<P extends Peer> {
     this.#outlet = outlet;
     this.#waiting = options.waiting;
     this.#calls = new PendingCalls(node, outlet, surroundings, spread);
+    this.#endings = new CallEndings({
+      outlet,
+      calls: this.#calls,
+      waiting: options.waiting,
+      onWaiterEnded: (peer) => this.#ownOrder.resume(peer),
+    });
     this.#forwarding = new Forwarding({
       outlet,
       surroundings,
@@ -88,8 +94,8 @@ export class CallerSide<P extends Peer> {
       flow: {
         forward: (call, message) => this.#forward(call, message),
         continue: (call, chunk) => this.#continue(call, chunk),
-        refuse: (caller, message, reason) => this.#refuse(caller, message, reason),
-        fail: (call, reason) => this.#fail(call, 'refused', reason),
+        refuse: (caller, message, reason) => this.#endings.refuse(caller, message, reason),
+        fail: (call, reason) => this.#endings.fail(call, 'refused', reason),
         failUntaken: (call) => this.#failUntaken(call),
       },
     });
@@ -137,12 +143,12 @@ export class CallerSide<P extends Peer> {
     const call = this.#calls.caller(peer)?.pending.get(request);
     if (call === undefined || call.isCanceled) return;
     if (mode !== 'kill' || this.#waiting.has(call)) {
-      this.#fail(call, 'canceled', CANCELED_BY_CALLER, mode);
+      this.#endings.fail(call, 'canceled', CANCELED_BY_CALLER, mode);
       return;
     }
     call.isCanceled = true;
     call.invoke = undefined;
-    this.#tellCancel(call, 'kill');
+    this.#endings.sendCancel(call, 'kill');
   }
 
   result({ call: key, progress, passthru, payload }: ResultFrame): void {
@@ -152,12 +158,11 @@ export class CallerSide<P extends Peer> {
       return;
     }
     if (!acceptsPassthru(call, passthru)) {
-      this.#fail(call, 'error', PASSTHRU_UNSUPPORTED, progress ? 'killnowait' : undefined);
+      this.#endings.fail(call, 'error', PASSTHRU_UNSUPPORTED, progress ? 'killnowait' : undefined);
       return;
     }
     if (!progress) {
-      this.#calls.end(call, 'result');
-      this.#answer(call, [Code.RESULT, call.request, resultDetails(false, passthru), payload]);
+      this.#endings.answer(call, 'result', [Code.RESULT, call.request, resultDetails(false, passthru), payload]);
       return;
     }
     if (call.isCanceled) return;
@@ -166,7 +171,7 @@ export class CallerSide<P extends Peer> {
     const { peer } = call.caller;
     const refusal = this.#outlet.send(peer, [Code.RESULT, call.request, resultDetails(true, passthru), payload]);
     // Leaving a chunk out would corrupt the stream (PCR-7).
-    if (refusal !== undefined && this.#calls.isPending(call)) this.#fail(call, 'error', refusal, 'killnowait');
+    if (refusal !== undefined && this.#calls.isPending(call)) this.#endings.fail(call, 'error', refusal, 'killnowait');
   }
 
   failure(frame: FailureFrame): void {
@@ -177,10 +182,10 @@ export class CallerSide<P extends Peer> {
     }
     switch (frame.cause) {
       case 'callee':
-        this.#forwardError(call, frame, call.isCanceled ? 'canceled' : 'error');
+        this.#endings.forwardError(call, frame, call.isCanceled ? 'canceled' : 'error');
         break;
       case 'unavailable':
-        if (call.invoke === undefined) this.#forwardError(call, frame, call.isCanceled ? 'canceled' : 'error');
+        if (call.invoke === undefined) this.#endings.forwardError(call, frame, call.isCanceled ? 'canceled' : 'error');
         else this.#tryAnother(call, 'unavailable', ALL_UNAVAILABLE);
         break;
       case 'gone':
@@ -193,13 +198,13 @@ export class CallerSide<P extends Peer> {
         this.#notTaken(call, 'unreachable', UNREACHABLE);
         break;
       case 'left':
-        this.#fail(call, 'callee_lost', CALLEE_LEFT);
+        this.#endings.fail(call, 'callee_lost', CALLEE_LEFT);
         break;
       case 'canceled':
-        this.#fail(call, 'canceled', CANCELED_BY_CALLER);
+        this.#endings.fail(call, 'canceled', CANCELED_BY_CALLER);
         break;
       case 'refused':
-        this.#forwardError(call, frame, 'refused');
+        this.#endings.forwardError(call, frame, 'refused');
         break;
       default:
         unreachable(frame.cause);
@@ -212,14 +217,14 @@ export class CallerSide<P extends Peer> {
     for (const call of this.#calls.removeCaller(peer)) {
       if (!this.#calls.isPending(call)) continue;
       this.#calls.end(call, 'caller_left');
-      this.#tellCancel(call, 'killnowait');
+      this.#endings.sendCancel(call, 'killnowait');
     }
   }
 
   /** The node is dead, and with it the callees there: their callers get an ERROR (DLR-12). O(calls to it). */
   dropNode(node: NodeId): void {
     for (const call of this.#calls.callsTo(node)) {
-      if (this.#calls.isPending(call)) this.#fail(call, 'callee_lost', CALLEE_LEFT);
+      if (this.#calls.isPending(call)) this.#endings.fail(call, 'callee_lost', CALLEE_LEFT);
     }
     this.#calls.forgetNode(node);
   }
@@ -236,14 +241,14 @@ export class CallerSide<P extends Peer> {
 
   #loseAll(calls: readonly PendingCall<P>[], reason: Fault): void {
     for (const call of calls) {
-      if (this.#calls.isPending(call)) this.#fail(call, 'callee_lost', reason, 'killnowait');
+      if (this.#calls.isPending(call)) this.#endings.fail(call, 'callee_lost', reason, 'killnowait');
     }
   }
 
   #begin(caller: CallerState<P>, message: Call, disclose: boolean): void {
-    const refusal = this.#refusal(caller, message, disclose);
+    const refusal = this.#refusal(caller);
     if (refusal !== undefined) {
-      this.#refuse(caller, message, refusal);
+      this.#endings.refuse(caller, message, refusal);
       return;
     }
     const procedure = message[3];
@@ -254,12 +259,12 @@ export class CallerSide<P extends Peer> {
       return;
     }
     if (entry === undefined) {
-      this.#refuse(caller, message, noCallee(this.#outlet, noSuchProcedure(procedure)));
+      this.#endings.refuse(caller, message, noCallee(this.#outlet, noSuchProcedure(procedure)));
       return;
     }
     const callee = chooseCallee(entry, undefined, this.#options.surroundings);
     if (callee === undefined) {
-      this.#refuse(caller, message, this.#busy);
+      this.#endings.refuse(caller, message, this.#busy);
       return;
     }
     const limitMs = this.#timeoutMs(message);
@@ -323,9 +328,9 @@ export class CallerSide<P extends Peer> {
 
   /** `reason`: the callee is there, but does not take it; undefined: it has left, or has no REGISTERED yet. */
   #notTaken(call: PendingCall<P>, refusal: Refusal, reason: Fault | undefined): void {
-    if (call.isCanceled) this.#fail(call, 'canceled', CANCELED_BY_CALLER);
-    else if (isEarly(refusal) && call.invoke === undefined) this.#fail(call, 'refused', NOT_REGISTERED_YET);
-    else if (call.invoke === undefined) this.#fail(call, 'callee_lost', reason ?? CALLEE_LEFT);
+    if (call.isCanceled) this.#endings.fail(call, 'canceled', CANCELED_BY_CALLER);
+    else if (isEarly(refusal) && call.invoke === undefined) this.#endings.fail(call, 'refused', NOT_REGISTERED_YET);
+    else if (call.invoke === undefined) this.#endings.fail(call, 'callee_lost', reason ?? CALLEE_LEFT);
     else this.#tryAnother(call, refusal, reason);
   }
 
@@ -337,7 +342,7 @@ export class CallerSide<P extends Peer> {
   /** No callee took it. One that is there and refuses is another matter than none at all (RRT-2). */
   #failUntaken(call: PendingCall<P>): void {
     const { procedure, notTaken } = call;
-    this.#fail(
+    this.#endings.fail(
       call,
       'refused',
       notTaken ??
@@ -345,10 +350,8 @@ export class CallerSide<P extends Peer> {
     );
   }
 
-  #refusal(caller: CallerState<P>, [, , options]: Call, disclose: boolean): Fault | undefined {
+  #refusal(caller: CallerState<P>): Fault | undefined {
     if (caller.isLeaving) return LEAVING;
-    if (options.discloseMe && !disclose)
-      return fault(ErrorUri.DISCLOSE_ME_DISALLOWED, 'disclose_me is not allowed here: call without it');
     const { maxPendingCallsPerSession } = this.#options.limits;
     if (caller.pending.size < maxPendingCallsPerSession) return undefined;
     this.#options.onLimit('calls_per_session');
@@ -367,44 +370,7 @@ export class CallerSide<P extends Peer> {
   #expire(call: PendingCall<P>): void {
     if (!this.#calls.isPending(call)) return;
     const reason = fault(ErrorUri.TIMEOUT, `no result within ${call.timeout?.limitMs} ms`);
-    this.#fail(call, 'timeout', reason, 'killnowait');
-  }
-
-  #refuse(caller: CallerState<P>, [, request, options]: Call, refusal: Fault): void {
-    if (options.progress) this.#calls.rememberUnfinished(caller, request);
-    this.#outlet.callEnded('refused', 0);
-    this.#outlet.send(caller.peer, errorReply(Code.CALL, request, refusal));
-  }
-
-  /** The callee's own words (DLR-7). */
-  #forwardError(call: PendingCall<P>, { error, passthru, payload }: FailureFrame, outcome: CallOutcome): void {
-    if (!acceptsPassthru(call, passthru)) {
-      this.#fail(call, outcome, PASSTHRU_UNSUPPORTED);
-      return;
-    }
-    this.#calls.end(call, outcome);
-    const details = passthru?.details ?? NO_DETAILS;
-    this.#answer(call, [Code.ERROR, Code.CALL, call.request, details, error, payload]);
-  }
-
-  #fail(call: PendingCall<P>, outcome: CallOutcome, reason: Fault, cancel?: CancelMode): void {
-    const { peer } = call.caller;
-    const hasWaited = this.#waiting.remove(call);
-    this.#calls.end(call, outcome);
-    this.#outlet.send(peer, errorReply(Code.CALL, call.request, reason));
-    if (hasWaited) this.#ownOrder.resume(peer);
-    else if (cancel !== undefined) this.#tellCancel(call, cancel);
-  }
-
-  /** The final answer; when it cannot be said to this caller, the reason is (G3). */
-  #answer(call: PendingCall<P>, message: RouterMessage): void {
-    const { peer } = call.caller;
-    const refusal = this.#outlet.send(peer, message);
-    if (refusal !== undefined) this.#outlet.send(peer, errorReply(Code.CALL, call.request, refusal));
-  }
-
-  #tellCancel({ callee, key }: PendingCall<P>, mode: CancelMode): void {
-    this.#outlet.tell(callee.node, { kind: 'cancel', call: key, mode });
+    this.#endings.fail(call, 'timeout', reason, 'killnowait');
   }
 }
 

@@ -169,7 +169,7 @@ describe('disclosure (CID-1, CID-2, CID-3)', () => {
     expect(disclosed).toEqual([true, true]);
   });
 
-  it('is refused by name where the realm forbids it, silently for an unacknowledged PUBLISH (X-3)', () => {
+  it('is refused by name where the realm forbids it, silently for an unacknowledged PUBLISH, and routes nothing (CID-2, X-3)', () => {
     const { connection, realm } = routed(
       { rules: { allowDisclose: false } },
       [16, 1, { disclose_me: true }, 'a'],

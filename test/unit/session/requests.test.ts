@@ -169,11 +169,11 @@ describe('roles that were not announced (2.4)', () => {
 });
 
 describe('features that were not announced', () => {
-  const bare = { publisher: {}, subscriber: {}, caller: {}, callee: {} };
+  const featureless = { publisher: {}, subscriber: {}, caller: {}, callee: {} };
 
-  it.each(['strict', 'off'] as const)('forbid a progressive call (PV-8), ids %s', (requestIdCheck) => {
+  it.each(['strict', 'off'] as const)('forbid a progressive call (PCI-3, PV-8), ids %s', (requestIdCheck) => {
     const { connection, realm, join, send } = createHarness({ rules: { requestIdCheck } });
-    join(bare);
+    join(featureless);
     send([48, 1, { progress: true }, 'a.b']);
     expect(isAbort(connection.last, VIOLATION)).toBe(true);
     expect((connection.last?.[1] as { message: string }).message).toContain('progressive_call_invocations');
@@ -191,13 +191,13 @@ describe('features that were not announced', () => {
 
   it.each(PPT)('forbid payload passthru on %s (PV-9, PPT-4)', (name, message) => {
     const refused = createHarness();
-    refused.join(bare);
+    refused.join(featureless);
     refused.send([...message({ ppt_scheme: 'wamp' }).slice(0, -1), SECRET]);
     expect(isAbort(refused.connection.last, VIOLATION)).toBe(true);
     expect((refused.connection.last?.[1] as { message: string }).message).toContain(`${name} with ppt_scheme`);
 
     const empty = createHarness();
-    empty.join(bare);
+    empty.join(featureless);
     empty.send(message({ ppt_scheme: '' }));
     expect(empty.realm.routed).toHaveLength(1);
 
@@ -210,14 +210,14 @@ describe('features that were not announced', () => {
 
   it.each(PPT)('do not forbid the enc_* form on %s (PPT-5)', (_name, message) => {
     const { realm, join, send } = createHarness();
-    join(bare);
+    join(featureless);
     send(message({ enc_algo: 'cryptobox' }));
     expect(realm.routed).toHaveLength(1);
   });
 
   it('count by role: what the publisher announced is nothing to the caller', () => {
     const { connection, join, send } = createHarness();
-    join({ ...bare, publisher: { features: { payload_passthru_mode: true } } });
+    join({ ...featureless, publisher: { features: { payload_passthru_mode: true } } });
     send([16, 1, { ppt_scheme: 'wamp' }, 'a.b', SECRET], [48, 2, { ppt_scheme: 'wamp' }, 'a.b', SECRET]);
     expect(isAbort(connection.last, VIOLATION)).toBe(true);
     expect((connection.last?.[1] as { message: string }).message).toContain('CALL');

@@ -7,7 +7,8 @@ import {
   type DealerRules,
 } from '../../../../src/routing/dealer/dealer.js';
 import type { Frame } from '../../../../src/routing/frames.js';
-import type { CallOutcome, Claim, ClaimOutcome, Registration, RoutingCount } from '../../../../src/routing/ports.js';
+import type { Claim, ClaimOutcome, Registration } from '../../../../src/routing/ports.js';
+import type { CallOutcome, RoutingDiscard } from '../../../../src/routing/outcomes.js';
 import type { Peer } from '../../../../src/routing/peer.js';
 import { withoutCallees, withSuccessors } from '../../../../src/routing/successors.js';
 import { Code } from '../../../../src/wamp/codes.js';
@@ -200,7 +201,7 @@ export class HarnessNode {
     });
   }
 
-  counted(what: RoutingCount): number {
+  counted(what: RoutingDiscard): number {
     return this.outlet.said.filter((one) => one.verb === 'count' && one.what === what).length;
   }
 

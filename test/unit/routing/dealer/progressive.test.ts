@@ -165,15 +165,6 @@ describe.each(TOPOLOGIES)('progressive call invocations, $name', ({ nodeCount })
     },
   );
 
-  it('aborts a caller that did not announce the feature (PCI-3, PV-8)', () => {
-    const { harness, caller, callee } = pair(nodeCount, { caller: without('progressive_call_invocations') });
-    callee.registered('com.a');
-    caller.call('com.a', { progress: true });
-    expect(caller.isOpen).toBe(false);
-    expect(harness.nodes[0]!.violations).toMatchObject([{ error: ErrorUri.PROTOCOL_VIOLATION }]);
-    expect(callee.take()).toEqual([]);
-  });
-
   it('sends all chunks to the callee chosen first, of shared and pattern registrations (PCI-4)', () => {
     const { harness, caller, callee } = pair(nodeCount);
     const other = harness.session(0);
