@@ -26,6 +26,23 @@ function anchorsOf(url: URL): Set<string> {
   return new Set([...headings, ...explicit]);
 }
 
+/** Files and folders of the repository, without what is installed, built or recorded. */
+const tracked = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(
+  (file) => !/(^|\/)(node_modules|dist|coverage|\.git|\.cache)(\/|$)/.test(file),
+);
+const known = new Set(tracked.flatMap((file) => file.split('/').map((_, at, parts) => parts.slice(at).join('/'))));
+
+it('every source file or test folder that a page names in code style exists', () => {
+  const unknown = pages.flatMap((page) =>
+    [...textOf(new URL(page, root)).matchAll(/`((?:[\w.-]+\/)+[\w.-]+)\/?`/g)]
+      .map(([, path]) => path!)
+      .filter((path) => /\.(ts|mjs|lua)$/.test(path) || /^(src|test|docs|bench|deploy)\//.test(path))
+      .filter((path) => !known.has(path) && !known.has(`${path}.test.ts`) && !known.has(`${path}.ts`))
+      .map((path) => `${page}: ${path}`),
+  );
+  expect(unknown).toEqual([]);
+});
+
 it('every relative link between pages leads to a file, and its anchor to a heading', () => {
   expect(pages.length).toBeGreaterThan(30);
   const broken = pages.flatMap((page) => {
