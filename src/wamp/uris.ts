@@ -10,6 +10,7 @@ export const ErrorUri = {
   NO_SUCH_REALM: 'wamp.error.no_such_realm',
   NO_SUCH_ROLE: 'wamp.error.no_such_role',
   NO_MATCHING_AUTH_METHOD: 'wamp.error.no_matching_auth_method',
+  AUTHENTICATION_DENIED: 'wamp.error.authentication_denied',
   AUTHENTICATION_FAILED: 'wamp.error.authentication_failed',
   AUTHENTICATION_REQUIRED: 'wamp.error.authentication_required',
   NOT_AUTHORIZED: 'wamp.error.not_authorized',

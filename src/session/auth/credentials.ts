@@ -1,0 +1,89 @@
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { fault, type Fault } from '../../wamp/faults.js';
+import type { HelloDetails } from '../../wamp/messages.js';
+import { ErrorUri } from '../../wamp/uris.js';
+import type { AuthStep, Principal } from './method.js';
+
+/** A principal of one realm, and what it proves itself with. */
+export interface Entry<Credential> {
+  readonly principal: Principal;
+  readonly credential: Credential;
+}
+
+/** Principals of one realm and one method, by authid. */
+export type Principals<Credential> = ReadonlyMap<string, Entry<Credential>>;
+
+export const AUTHPROVIDER = 'static';
+
+/**
+ * The only answer to a wrong credential and to an unknown principal: a client cannot find out which principals exist
+ * (AUT-4, AUT-5).
+ */
+export const DENIED: AuthStep = {
+  kind: 'refused',
+  fault: fault(ErrorUri.AUTHENTICATION_DENIED, 'the realm does not accept these credentials'),
+};
+
+/** HELLO lacks something that the method needs, or it has the wrong shape. */
+export function unusable(message: string): AuthStep {
+  return { kind: 'refused', fault: fault(ErrorUri.AUTHENTICATION_FAILED, message) };
+}
+
+export function granted(principal: Principal): AuthStep {
+  return { kind: 'granted', principal };
+}
+
+/** The authid of HELLO, which most methods need. */
+export function authidOf({ authid }: HelloDetails, method: string): string | Fault {
+  if (authid !== undefined && authid !== '') return authid;
+  return fault(ErrorUri.AUTHENTICATION_FAILED, `HELLO.Details.authid is missing: "${method}" needs it`);
+}
+
+/** Whether both are equal. The time it takes depends on their lengths alone (AUT-5). */
+export function isEqual(one: string | Uint8Array, other: string | Uint8Array): boolean {
+  return timingSafeEqual(sha256(one), sha256(other));
+}
+
+export function sha256(data: string | Uint8Array): Buffer {
+  return createHash('sha256').update(data).digest();
+}
+
+export function hmacSha256(key: string | Uint8Array, data: string | Uint8Array): Buffer {
+  return createHmac('sha256', key).update(data).digest();
+}
+
+/**
+ * What an unknown authid is challenged with: the parameters of one of the principals, and a value drawn from the authid.
+ * Every node with the same principals draws the same, and so does each attempt, so that the challenge of an unknown
+ * principal looks like that of a known one (AUT-4).
+ */
+export class Decoys<Credential> {
+  readonly #key: Buffer;
+  readonly #entries: readonly Entry<Credential>[];
+
+  /** `secretOf`: what a client does not know of a credential. The principals are not empty. */
+  constructor(principals: Principals<Credential>, secretOf: (credential: Credential) => string | Uint8Array) {
+    this.#entries = [...principals.values()];
+    const key = createHash('sha256');
+    for (const [authid, { credential }] of [...principals].sort(([one], [other]) => (one < other ? -1 : 1)))
+      key.update(sha256(authid)).update(sha256(secretOf(credential)));
+    this.#key = key.digest();
+  }
+
+  /** The principal whose parameters the decoy has. */
+  like(authid: string): Entry<Credential> {
+    const index = this.#bytes('like', authid).readUInt32BE(0) % this.#entries.length;
+    const entry = this.#entries[index];
+    if (entry === undefined) throw new Error('decoys without principals');
+    return entry;
+  }
+
+  /** 16 bytes that stand for the salt. */
+  salt(authid: string): Buffer {
+    return this.#bytes('salt', authid).subarray(0, 16);
+  }
+
+  #bytes(purpose: string, authid: string): Buffer {
+    return hmacSha256(this.#key, `${purpose}\0${authid}`);
+  }
+}

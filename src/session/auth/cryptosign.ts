@@ -1,0 +1,80 @@
+import type { KeyObject } from 'node:crypto';
+import { own } from '../../wamp/dict.js';
+import { DENIED, granted, isEqual, unusable, type Entry, type Principals } from './credentials.js';
+import { isSignedBy, publicKey } from './ed25519.js';
+import type { AuthMethod } from './method.js';
+
+export interface CryptosignCredential {
+  /** Public keys, 32 bytes each as lower-case hex. */
+  readonly authorizedKeys: readonly string[];
+}
+
+export interface CryptosignOptions {
+  readonly principals: Principals<CryptosignCredential>;
+  /** Unguessable bytes, others each time. */
+  readonly randomBytes: (count: number) => Buffer;
+}
+
+interface KeyHolder {
+  readonly entry: Entry<CryptosignCredential>;
+  readonly key: KeyObject;
+}
+
+const CHALLENGE_BYTES = 32;
+const SIGNATURE_BYTES = 64;
+const PUBLIC_KEY = /^[0-9a-f]{64}$/i;
+/** A signature alone, or followed by what was signed. */
+const ANSWER = /^(?:[0-9a-f]{128}|[0-9a-f]{192})$/i;
+/** Verifies the answer of a key that is not authorized, so that it takes as long: the y coordinate of the base point. */
+const NOBODYS_KEY = publicKey(Buffer.from(`58${'66'.repeat(31)}`, 'hex'));
+
+/**
+ * WAMP-cryptosign (rules 8.6): the client signs a challenge with an Ed25519 key. The message that comes with the signature
+ * must be the challenge of this attempt, or an older signature of the client could be used again.
+ */
+export function createCryptosign({ principals, randomBytes }: CryptosignOptions): AuthMethod {
+  const holders = holdersByKey(principals);
+  return {
+    name: 'cryptosign',
+    begin({ details }) {
+      const given = own(details.authextra ?? {}, 'pubkey');
+      if (typeof given !== 'string' || !PUBLIC_KEY.test(given))
+        return unusable('HELLO.Details.authextra.pubkey must be a public key of Ed25519 as 64 hexadecimal digits');
+      const holder = holderOf(holders.get(given.toLowerCase()) ?? [], details.authid);
+      const challenge = randomBytes(CHALLENGE_BYTES);
+      return {
+        kind: 'challenge',
+        // Without `channel_binding`: this router cannot bind to a channel, and the client sees so.
+        extra: { challenge: challenge.toString('hex') },
+        answer(signature) {
+          const isRight = isAnswer(signature, challenge, holder?.key ?? NOBODYS_KEY);
+          return isRight && holder !== undefined ? granted(holder.entry.principal) : DENIED;
+        },
+      };
+    },
+  };
+}
+
+function isAnswer(signature: string, challenge: Uint8Array, key: KeyObject): boolean {
+  if (!ANSWER.test(signature)) return false;
+  const bytes = Buffer.from(signature, 'hex');
+  const message = bytes.length > SIGNATURE_BYTES ? bytes.subarray(SIGNATURE_BYTES) : challenge;
+  return isSignedBy(key, challenge, bytes.subarray(0, SIGNATURE_BYTES)) && isEqual(message, challenge);
+}
+
+/** Without authid the key names its principal, if it is authorized for one only. */
+function holderOf(holders: readonly KeyHolder[], authid: string | undefined): KeyHolder | undefined {
+  if (authid === undefined || authid === '') return holders.length === 1 ? holders[0] : undefined;
+  return holders.find(({ entry }) => entry.principal.authid === authid);
+}
+
+function holdersByKey(principals: Principals<CryptosignCredential>): ReadonlyMap<string, readonly KeyHolder[]> {
+  const holders = new Map<string, KeyHolder[]>();
+  for (const entry of principals.values()) {
+    for (const authorized of entry.credential.authorizedKeys) {
+      const key = publicKey(Buffer.from(authorized, 'hex'));
+      holders.set(authorized, [...(holders.get(authorized) ?? []), { entry, key }]);
+    }
+  }
+  return holders;
+}

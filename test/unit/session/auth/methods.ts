@@ -1,0 +1,43 @@
+import type { Entry, Principals } from '../../../../src/session/auth/credentials.js';
+import type { AuthMethod, AuthStep } from '../../../../src/session/auth/method.js';
+import type { SessionId } from '../../../../src/wamp/ids.js';
+import type { Dict } from '../../../../src/wamp/options.js';
+
+export const SESSION = 3_251_278_072_152_162 as SessionId;
+
+export function principals<Credential>(
+  entries: Readonly<Record<string, Credential>>,
+  authrole = 'user',
+): Principals<Credential> {
+  return new Map(
+    Object.entries(entries).map(([authid, credential]): [string, Entry<Credential>] => [
+      authid,
+      { principal: { authid, authrole, authprovider: 'static' }, credential },
+    ]),
+  );
+}
+
+/** Begins an attempt of a client that sends this HELLO. */
+export async function begin(method: AuthMethod, authid: string | undefined, authextra?: Dict): Promise<AuthStep> {
+  return method.begin({
+    realm: 'com.example.realm',
+    details: {
+      features: {},
+      authmethods: [method.name],
+      ...(authid === undefined ? undefined : { authid }),
+      ...(authextra === undefined ? undefined : { authextra }),
+    },
+    remoteAddress: '192.0.2.7',
+    session: () => SESSION,
+  });
+}
+
+export async function challenged(
+  method: AuthMethod,
+  authid: string | undefined,
+  authextra?: Dict,
+): Promise<Extract<AuthStep, { kind: 'challenge' }>> {
+  const step = await begin(method, authid, authextra);
+  if (step.kind !== 'challenge') throw new Error(`not challenged but ${JSON.stringify(step)}`);
+  return step;
+}
