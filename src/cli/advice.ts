@@ -1,8 +1,9 @@
+import { rolesOfPrincipals } from '../config/checks.js';
 import { memoryAdvice } from '../config/memory.js';
 import type { Config, RealmConfig, RealmTemplateConfig } from '../config/schema.js';
 import { compareSpecificity, covers, toUriSet, type UriSet } from '../session/uri-sets.js';
 
-type Rules = Pick<RealmConfig | RealmTemplateConfig, 'roles' | 'anonymousRole'>;
+type Rules = Pick<RealmConfig | RealmTemplateConfig, 'roles' | 'anonymousRole' | 'auth'>;
 type Role = Rules['roles'][number];
 
 /** Settings that work and can hardly be meant. `gantry check` prints each, a node logs it at start. O(permissions²) of a role. */
@@ -11,6 +12,7 @@ export function adviceOn(config: Config): readonly string[] {
   return [
     ...memoryAdvice(config),
     ...proxyAdvice(config),
+    ...ticketAdvice(config),
     ...(realms.length === 0 && realmTemplate === undefined ? [NO_REALM] : []),
     ...realms.flatMap((realm, index) => adviceOnRules(`realms[${index}]`, `realm "${realm.name}"`, realm)),
     ...(realmTemplate === undefined ? [] : adviceOnRules('realmTemplate', 'a realm of the template', realmTemplate)),
@@ -27,21 +29,38 @@ function proxyAdvice({ listen }: Config): string[] {
 const NO_REALM =
   'realms: there is no realm that a session could join: name one, leave realms out, or set realmTemplate.';
 
-function adviceOnRules(path: string, realm: string, { roles, anonymousRole }: Rules): string[] {
-  if (anonymousRole === null)
+function adviceOnRules(path: string, realm: string, { roles, anonymousRole, auth }: Rules): string[] {
+  const given = new Set(rolesOfPrincipals(auth ?? {}).map(([, role]) => role));
+  if (anonymousRole !== null) given.add(anonymousRole);
+  if (given.size === 0)
     return [
-      `${path}: nobody can join ${realm}: sessions join without authentication, and no role is theirs. Name one in ${path}.anonymousRole, or call a role "anonymous".`,
+      `${path}: nobody can join ${realm}: it takes no anonymous sessions and has no principals. Name a role in ${path}.anonymousRole, call a role "anonymous", or set ${path}.auth.`,
     ];
   return roles.flatMap((role, index) => {
     const at = `${path}.roles[${index}]`;
-    if (role.name !== anonymousRole)
+    if (!given.has(role.name))
       return [
-        `${at}: no session has the role "${role.name}": all join without authentication, as "${anonymousRole}". Remove it, or name it in ${path}.anonymousRole.`,
+        `${at}: no session has the role "${role.name}": it is neither ${path}.anonymousRole nor the role of a principal. Remove it, or give it to one of them.`,
       ];
     if (role.permissions.length === 0)
       return [`${at}: sessions of the role "${role.name}" may do nothing: it has no permissions.`];
     return adviceOnPermissions(at, role);
   });
+}
+
+/** A proxy that ends TLS may stand in front, which the node can only see by its header. */
+function ticketAdvice({ listen, realms, realmTemplate }: Config): string[] {
+  const isOpen = listen.tls === undefined && listen.trustProxyHeader === 'none';
+  if (!isOpen || ['127.0.0.1', '::1', 'localhost'].includes(listen.host)) return [];
+  const all: readonly (readonly [string, Rules | undefined])[] = [
+    ...realms.map((realm, index) => [`realms[${index}]`, realm] as const),
+    ['realmTemplate', realmTemplate],
+  ];
+  return all
+    .filter(([, rules]) => rules?.auth?.ticket !== undefined)
+    .map(
+      ([path]) => `${path}.auth.ticket: tickets cross the network in the clear: set listen.tls, or end TLS at a proxy.`,
+    );
 }
 
 interface Placed {

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { checkUri, type UriRules } from '../wamp/uri-rules.js';
 import { backplaneFits, backplaneIsNamed } from './backplane-checks.js';
 import { realm, type realmTemplate } from './realm-schema.js';
-import { CONFIG_SCHEMA } from './schema.js';
+import { CONFIG_SCHEMA, type AuthConfig } from './schema.js';
 
 type Parsed = z.output<typeof CONFIG_SCHEMA>;
 type Realm = z.output<typeof realm>;
@@ -102,9 +102,26 @@ function rulesAreSound(rules: Omit<Realm, 'name'>, limits: Limits, at: Path, rep
   if (typeof anonymousRole === 'string' && !names.includes(anonymousRole)) {
     report([...at, 'anonymousRole'], `There is no role "${anonymousRole}" in this realm`);
   }
+  for (const [path, role] of rolesOfPrincipals(rules.auth ?? {}))
+    if (!names.includes(role)) report([...at, 'auth', ...path], `There is no role "${role}" in this realm`);
   for (const [index, role] of rules.roles.entries()) {
     permissionsAreSound(role, { ...limits, uriCheck: rules.uriCheck }, [...at, 'roles', index, 'permissions'], report);
   }
+}
+
+/** Where each principal names its role. */
+export function rolesOfPrincipals(auth: AuthConfig): (readonly [path: Path, role: string])[] {
+  const groups: readonly (readonly [path: Path, principals: Readonly<Record<string, { role: string }>> | undefined])[] =
+    [
+      [['ticket', 'principals'], auth.ticket?.principals],
+      [['wampcra', 'users'], auth.wampcra?.users],
+      [['wampScram', 'principals'], auth.wampScram?.principals],
+      [['scram', 'principals'], auth.scram?.principals],
+      [['cryptosign', 'principals'], auth.cryptosign?.principals],
+    ];
+  return groups.flatMap(([path, principals]) =>
+    Object.entries(principals ?? {}).map(([authid, { role }]) => [[...path, authid, 'role'], role] as const),
+  );
 }
 
 function permissionsAreSound(role: Realm['roles'][number], rules: UriRules, at: Path, report: Report): void {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { auth } from './auth-schema.js';
 import { matchPolicy, milliseconds } from './fields.js';
 
 /**
@@ -45,6 +46,9 @@ const rules = {
     .describe(
       'Role of sessions that join without authentication; `null` refuses them. Absent: `anonymous`, if the realm has that role.',
     ),
+  auth: auth
+    .exactOptional()
+    .describe('How sessions prove who they are. Absent: nobody does, and all sessions are anonymous.'),
   uriCheck: z
     .enum(['loose', 'strict'])
     .default('loose')

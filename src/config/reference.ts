@@ -25,6 +25,8 @@ function section(name: string, node: SchemaNode): string {
 /** Inside a list there are no variables: the list as a whole has one. */
 function* rowsIn(node: SchemaNode, path: readonly string[], hasVariable: boolean): Generator<Row> {
   if (node.items !== undefined) yield* rowsIn(node.items, [...path.slice(0, -1), `${path.at(-1) ?? ''}[]`], false);
+  if (typeof node.additionalProperties === 'object')
+    yield* rowsIn(node.additionalProperties, [...path, '{authid}'], false);
   for (const [key, inner] of Object.entries(node.properties ?? {})) {
     const at = [...path, key];
     const isRequired = node.required?.includes(key) === true;

@@ -1,15 +1,20 @@
 import { stringify } from 'yaml';
 import { withoutPassword } from './backplane-schema.js';
 import type { Config } from './schema.js';
-import { DEFAULTS_VARIABLE, FILE_VARIABLE, isSecret, SETTINGS, type SchemaNode, type Setting } from './settings.js';
+import {
+  childOf,
+  DEFAULTS_VARIABLE,
+  FILE_VARIABLE,
+  isSecret,
+  jsonSchema,
+  SETTINGS,
+  type SchemaNode,
+  type Setting,
+} from './settings.js';
 
 /** The configuration as YAML that can be loaded again, but for its secrets: they are masked. */
 export function renderConfig(config: Config): string {
-  const copy = structuredClone(config) as Record<string, unknown>;
-  for (const { path, schema } of SETTINGS) {
-    if (schema.writeOnly === true) replace(copy, path, () => '********');
-    if (schema.mayHoldPassword === true) replace(copy, path, (url) => withoutPassword(String(url)));
-  }
+  const copy = masked(config, jsonSchema()) as Record<string, unknown>;
   // The order of the schema, which is that of the reference.
   const order = SETTINGS.filter(({ path }) => path.length === 1).map(({ path }) => path[0] ?? '');
   const sorted = Object.fromEntries(order.filter((key) => copy[key] !== undefined).map((key) => [key, copy[key]]));
@@ -24,8 +29,8 @@ export function renderVariables(): string {
 }
 
 /** Sections that always are there need no variable of their own in a list; what is in them has one. */
-function isShown({ kind, isOptional }: Setting): boolean {
-  return kind !== 'section' || isOptional;
+function isShown({ kind, isOptional, schema }: Setting): boolean {
+  return kind !== 'section' || isOptional || schema.properties === undefined;
 }
 
 /** `integer 0–65535`, `"a" or "b"`, `list of string`, as people read it. */
@@ -59,10 +64,12 @@ function wordOf({ default: value }: SchemaNode): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-function replace(tree: Record<string, unknown>, path: readonly string[], by: (value: unknown) => string): void {
-  const [key = '', ...rest] = path;
-  const value = tree[key];
-  if (value === undefined) return;
-  if (rest.length === 0) tree[key] = by(value);
-  else replace(value as Record<string, unknown>, rest, by);
+/** A copy in which secrets are masked, wherever they stand. */
+function masked(value: unknown, schema: SchemaNode | undefined): unknown {
+  if (schema?.writeOnly === true) return '********';
+  if (schema?.mayHoldPassword === true) return withoutPassword(String(value));
+  if (typeof value !== 'object' || value === null) return value;
+  const inner = (key: PropertyKey, one: unknown): unknown => masked(one, schema && childOf(schema, key));
+  if (Array.isArray(value)) return value.map((one, index) => inner(index, one));
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, inner(key, one)]));
 }

@@ -160,6 +160,7 @@ type Decided<Rules> = Omit<Rules, 'anonymousRole'> & { anonymousRole: string | n
 type Parsed = z.output<typeof CONFIG_SCHEMA>;
 
 export type RealmTemplateConfig = Frozen<Decided<z.output<typeof realmTemplate>>>;
+export type AuthConfig = NonNullable<RealmConfig['auth']>;
 export type RealmConfig = Frozen<Decided<z.output<typeof realm>>>;
 
 /** The effective configuration: complete, checked, deeply frozen. */

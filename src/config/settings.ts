@@ -8,6 +8,8 @@ export interface SchemaNode {
   readonly default?: unknown;
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   readonly required?: readonly string[];
+  /** Schema of each value, where keys are free. */
+  readonly additionalProperties?: SchemaNode | boolean;
   readonly items?: SchemaNode;
   readonly anyOf?: readonly SchemaNode[];
   readonly enum?: readonly unknown[];
@@ -78,8 +80,15 @@ export function settingAt(path: string): Setting | undefined {
 /** Keys that are known at a path into the configuration, which may lead through lists. */
 export function keysAt(path: readonly PropertyKey[]): string[] {
   let node: SchemaNode | undefined = jsonSchema();
-  for (const step of path) node = typeof step === 'number' ? node?.items : node?.properties?.[String(step)];
+  for (const step of path) node = node === undefined ? undefined : childOf(node, step);
   return Object.keys(node?.properties ?? {});
+}
+
+/** The schema of what stands at one step of a path. */
+export function childOf(node: SchemaNode, step: PropertyKey): SchemaNode | undefined {
+  if (typeof step === 'number') return node.items;
+  const named = node.properties?.[String(step)];
+  return named ?? (typeof node.additionalProperties === 'object' ? node.additionalProperties : undefined);
 }
 
 /** listen.tls.certFile → GANTRY_LISTEN_TLS_CERT_FILE */

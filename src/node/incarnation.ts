@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +7,7 @@ import { createCodecs } from '../codec/codecs.js';
 import { maxMemoryBytes, maxTotalUnsentBytes } from '../config/memory.js';
 import type { Config } from '../config/schema.js';
 import { Isolation } from './isolation.js';
-import { anonymousRoles, configuredRealms, realmTemplate } from './realm-settings.js';
+import { configuredRealms, realmAuthMethods, realmTemplate } from './realm-settings.js';
 import { systemChance } from '../realm/chance.js';
 import { Delivery } from '../realm/delivery.js';
 import { dismissSessions, drainSessions } from '../realm/drain.js';
@@ -18,7 +17,6 @@ import { Realms } from '../realm/realms.js';
 import { TimerWheel } from '../realm/timer-wheel.js';
 import { TurnClock } from '../realm/turn-clock.js';
 import type { TurnMeter } from '../routing/turn-meter.js';
-import { createAnonymous } from '../session/auth/anonymous.js';
 import { createEndpoint } from '../session/endpoint.js';
 import type { EndpointDependencies } from '../session/endpoint-dependencies.js';
 import { InboxPool } from '../session/inbox.js';
@@ -122,7 +120,7 @@ export class Incarnation {
       codecs,
       after,
       realms: this.#realms,
-      authMethods: [createAnonymous({ roleIn: anonymousRoles(config), randomAuthid: randomUUID })],
+      authMethodsOf: realmAuthMethods(config),
       limits: config.limits,
       turns: this.#turns,
       inboxes: this.#inboxes,

@@ -3,9 +3,11 @@ import type { RealmSettings } from '../realm/realm.js';
 import type { RealmTemplate } from '../realm/realms.js';
 import type { ForceRule } from '../routing/dealer/registrar.js';
 import { PatternIndex } from '../routing/pattern-index.js';
+import type { AuthMethod } from '../session/auth/method.js';
 import type { RealmRules } from '../session/ports.js';
 import { createStaticAuthorizer } from '../session/static-authorizer.js';
 import type { Uri } from '../wamp/ids.js';
+import { authMethods } from './auth-methods.js';
 
 type Rules = Omit<RealmConfig, 'name'>;
 type Limits = Config['limits'];
@@ -25,13 +27,11 @@ export function realmTemplate(template: RealmTemplateConfig, limits: Limits): Re
   };
 }
 
-/** The role of anonymous sessions, by realm. */
-export function anonymousRoles({ realms, realmTemplate: template }: Config): (realm: Uri) => string | undefined {
-  const configured = new Map(realms.map((realm) => [realm.name, realm.anonymousRole]));
-  return (realm) => {
-    const role = configured.has(realm) ? configured.get(realm) : template?.anonymousRole;
-    return role ?? undefined;
-  };
+/** Methods by which sessions may join a realm, made once; realms of the template share theirs. */
+export function realmAuthMethods({ realms, realmTemplate: template }: Config): (realm: Uri) => readonly AuthMethod[] {
+  const configured = new Map(realms.map((realm) => [realm.name, authMethods(realm)]));
+  const ofTemplate = template === undefined ? [] : authMethods(template);
+  return (realm) => configured.get(realm) ?? ofTemplate;
 }
 
 function realmSettings(realm: Rules, limits: Limits): RealmSettings {

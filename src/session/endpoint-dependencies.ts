@@ -1,6 +1,7 @@
 import type { Codec } from '../codec/codec.js';
 import type { Counters } from '../telemetry/counters.js';
 import type { Logger } from '../telemetry/logger.js';
+import type { Uri } from '../wamp/ids.js';
 import type { SerializerId } from '../wamp/payload.js';
 import type { AuthMethod } from './auth/method.js';
 import type { InboxPool } from './inbox.js';
@@ -21,8 +22,8 @@ export interface SessionLimits {
 export interface EndpointDependencies {
   readonly codecs: Readonly<Record<SerializerId, Codec>>;
   readonly realms: RealmDirectory;
-  /** In no particular order: the client's offer decides. */
-  readonly authMethods: readonly AuthMethod[];
+  /** Methods by which sessions may join a realm. The client's offer decides which is used. */
+  readonly authMethodsOf: (realm: Uri) => readonly AuthMethod[];
   readonly limits: SessionLimits;
   readonly turns: TurnScheduler;
   readonly inboxes: InboxPool;

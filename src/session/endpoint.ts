@@ -255,9 +255,9 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
   }
 
   #open(realm: Uri, details: HelloDetails): void {
-    const { realms, authMethods, logger } = this.#dependencies;
+    const { realms, authMethodsOf, logger } = this.#dependencies;
     const { remoteAddress } = this.#connection;
-    const handshake = new Handshake({ realms, authMethods, remoteAddress, logger }, this, realm, details);
+    const handshake = new Handshake({ realms, authMethodsOf, remoteAddress, logger }, this, realm, details);
     this.#handshake = handshake;
     this.#isRefused = false;
     this.#hadSession = false;

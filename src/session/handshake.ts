@@ -26,7 +26,8 @@ export interface HandshakeResult {
 
 export interface HandshakeOptions {
   readonly realms: RealmDirectory;
-  readonly authMethods: readonly AuthMethod[];
+  /** Methods by which sessions may join a realm. */
+  readonly authMethodsOf: (realm: Uri) => readonly AuthMethod[];
   readonly remoteAddress: string;
   readonly logger: Logger;
 }
@@ -105,7 +106,7 @@ export class Handshake {
 
   #authenticate(realm: SessionRealm): void {
     this.#realm = realm;
-    const method = this.#chooseMethod();
+    const method = this.#chooseMethod(realm.uri);
     if (isFault(method)) {
       this.#refuse(method);
       return;
@@ -123,17 +124,17 @@ export class Handshake {
     );
   }
 
-  /** The first of the client's offer that this router has; no offer means anonymous (AUT-1). */
-  #chooseMethod(): AuthMethod | Fault {
+  /** The first of the client's offer that the realm has; no offer means anonymous (AUT-1). */
+  #chooseMethod(realm: Uri): AuthMethod | Fault {
     const offered = this.#details.authmethods;
-    const { authMethods } = this.#options;
+    const authMethods = this.#options.authMethodsOf(realm);
     for (const name of offered.length === 0 ? ['anonymous'] : offered) {
       const method = authMethods.find((candidate) => candidate.name === name);
       if (method !== undefined) return method;
     }
     const names = authMethods.map((method) => method.name).join(', ');
     if (offered.length === 0) return fault(ErrorUri.AUTHENTICATION_REQUIRED, `authenticate by one of: ${names}`);
-    return fault(ErrorUri.NO_MATCHING_AUTH_METHOD, `none of the offered authmethods is known here, only: ${names}`);
+    return fault(ErrorUri.NO_MATCHING_AUTH_METHOD, `the realm takes none of the offered authmethods, only: ${names}`);
   }
 
   #take(step: AuthStep): void {

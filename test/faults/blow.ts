@@ -95,8 +95,8 @@ async function join({ scene, nodeCount }: Arena, { staysMs }: FaultOf<'join'>): 
   const after = async (): Promise<void> => {
     await forMs(staysMs);
     scene.sacrifice(joined);
-    const { code } = await joined.drain();
-    if (code !== 0) throw new Error(`the router that had joined ended with code ${code}`);
+    const { code, stderr } = await joined.drain();
+    if (code !== 0) throw new Error(`a router that had joined ended with code ${code}: ${stderr.slice(-2_000)}`);
   };
   return { healsFromMs, over: () => undefined, after };
 }

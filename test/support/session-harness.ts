@@ -212,9 +212,8 @@ export function createHarness(options: HarnessOptions = {}): Harness {
     turns,
     inboxes,
     realms: options.realms ?? { open: () => realm },
-    authMethods: options.authMethods ?? [
-      createAnonymous({ roleIn: () => 'anonymous', randomAuthid: () => 'A-random-authid' }),
-    ],
+    authMethodsOf: () =>
+      options.authMethods ?? [createAnonymous({ role: 'anonymous', randomAuthid: () => 'A-random-authid' })],
     limits,
     counters,
     logger: log,

@@ -71,5 +71,12 @@ declare module 'autobahn' {
   export { WampError as Error };
 
   export const serializer: Record<'JSONSerializer' | 'MsgpackSerializer' | 'CBORSerializer', new () => Serializer>;
+  export const auth_cra: {
+    sign(key: string, challenge: string): string;
+    derive_key(secret: string, salt: string, iterations: number, keylen: number): string;
+  };
+  export const auth_cryptosign: {
+    sign_challenge(pkey: { readonly secretKey: Uint8Array }, extra: object): string;
+  };
   export const log: { warn: (...words: unknown[]) => void };
 }

@@ -1,0 +1,121 @@
+import { z } from 'zod';
+import { count } from './fields.js';
+
+const secret = (description: string) => z.string().min(1).max(4_096).meta({ description, writeOnly: true });
+
+const hex = (byteCount: number, description: string) =>
+  z
+    .string()
+    .regex(
+      new RegExp(`^[0-9a-fA-F]{${2 * byteCount}}$`),
+      `Invalid value: expected ${byteCount} bytes as ${2 * byteCount} hexadecimal digits`,
+    )
+    .describe(description);
+
+const secretHex = (byteCount: number, description: string) =>
+  hex(byteCount, description).meta({ description, writeOnly: true });
+
+const principalRole = z.string().min(1).max(255).describe('Role of its sessions: one of the roles of the realm.');
+
+const byAuthid = <Principal extends z.ZodType>(principal: Principal) =>
+  z.record(z.string().min(1).max(255), principal).refine((all) => Object.keys(all).length > 0, {
+    error: 'Invalid input: expected at least one authid',
+  });
+
+const ticket = z.strictObject({
+  principals: byAuthid(
+    z
+      .strictObject({
+        ticket: secret(
+          'The ticket. Its SHA-256 in `ticketSha256` does as well, and is no secret to lose.',
+        ).exactOptional(),
+        ticketSha256: hex(32, 'SHA-256 of the ticket as 64 hexadecimal digits, instead of `ticket`.').exactOptional(),
+        role: principalRole,
+      })
+      .refine((one) => (one.ticket === undefined) !== (one.ticketSha256 === undefined), {
+        error: 'Invalid input: expected either ticket or ticketSha256',
+      }),
+  ).describe('Principals by authid.'),
+});
+
+const wampcra = z.strictObject({
+  users: byAuthid(
+    z
+      .strictObject({
+        secret: secret(
+          'The password. With `salt` the router derives the key from it when it starts, as clients do.',
+        ).exactOptional(),
+        derivedKey: secret(
+          'Instead of `secret`: the derived key as base64 text, which is what Crossbar.io calls `secret` of a salted user.',
+        ).exactOptional(),
+        salt: z.string().min(1).max(255).exactOptional().describe('Salt as clients receive it. Absent: not salted.'),
+        iterations: count(1, 10_000_000).default(1_000).describe('Rounds of PBKDF2, with `salt`.'),
+        keylen: z
+          .int()
+          .min(4)
+          .max(64)
+          .multipleOf(4)
+          .default(32)
+          .describe('Bytes of the derived key, with `salt`: a multiple of 4, for autobahn-js.'),
+        role: principalRole,
+      })
+      .refine((one) => (one.secret === undefined) !== (one.derivedKey === undefined), {
+        error: 'Invalid input: expected either secret or derivedKey',
+      })
+      .refine((one) => one.derivedKey === undefined || one.salt !== undefined, {
+        error: 'Invalid input: derivedKey needs the salt, iterations and keylen that it was derived with',
+      }),
+  ).describe('Users by authid.'),
+});
+
+const scram = z.strictObject({
+  principals: byAuthid(
+    z
+      .strictObject({
+        kdf: z.enum(['pbkdf2', 'argon2id']).describe('Function by which clients derive a key from the password.'),
+        iterations: count(1, 10_000_000).describe('Rounds of that function.'),
+        memoryKiB: count(8, 4_194_304).exactOptional().describe('Memory of argon2id in KiB.'),
+        salt: z
+          .string()
+          .regex(/^([0-9a-fA-F]{2}){8,64}$/, 'Invalid salt: expected 8 to 64 bytes as hexadecimal digits')
+          .describe('Salt as hexadecimal digits.'),
+        storedKey: secretHex(32, 'StoredKey of RFC 5802 as 64 hexadecimal digits.'),
+        serverKey: secretHex(32, 'ServerKey of RFC 5802 as 64 hexadecimal digits.'),
+        role: principalRole,
+      })
+      .refine((one) => (one.kdf === 'argon2id') === (one.memoryKiB !== undefined), {
+        error: 'Invalid input: argon2id needs memoryKiB, and pbkdf2 has none',
+      }),
+  ).describe('Principals by authid.'),
+});
+
+const cryptosign = z.strictObject({
+  principals: byAuthid(
+    z.strictObject({
+      authorizedKeys: z
+        .array(hex(32, 'Public key of Ed25519 as 64 hexadecimal digits.'))
+        .min(1)
+        .describe('Public keys that the principal may sign with.'),
+      role: principalRole,
+    }),
+  ).describe('Principals by authid.'),
+});
+
+/** How sessions of a realm prove who they are, by method. */
+export const auth = z.strictObject({
+  ticket: ticket.exactOptional().describe('Method `ticket`: the client sends a secret as it is. Use it with TLS only.'),
+  wampcra: wampcra
+    .exactOptional()
+    .describe('Method `wampcra`: the client signs a challenge with its password, or with a key derived from it.'),
+  wampScram: scram
+    .exactOptional()
+    .describe('Method `wamp-scram` of the specification: password and router prove themselves, and neither is sent.'),
+  scram: scram
+    .exactOptional()
+    .describe(
+      'Method `scram`, as autobahn-python and Crossbar.io have it. Keys of one dialect do not work for the other; clients of this one know argon2id only.',
+    ),
+  cryptosign: cryptosign
+    .exactOptional()
+    .describe('Method `cryptosign`: the client signs a challenge with its Ed25519 key.'),
+});

@@ -1,0 +1,86 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { AuthConfig, RealmConfig, RealmTemplateConfig } from '../config/schema.js';
+import { createAnonymous } from '../session/auth/anonymous.js';
+import { AUTHPROVIDER, sha256, type Entry, type Principals } from '../session/auth/credentials.js';
+import { createCryptosign, type CryptosignCredential } from '../session/auth/cryptosign.js';
+import type { AuthMethod } from '../session/auth/method.js';
+import { createScram, type ScramCredential } from '../session/auth/scram.js';
+import { AUTOBAHN_SCRAM, WAMP_SCRAM } from '../session/auth/scram-dialects.js';
+import { createTicket, type TicketCredential } from '../session/auth/ticket.js';
+import { createWampCra, deriveKey, type CraCredential } from '../session/auth/wampcra.js';
+
+type Rules = Pick<RealmConfig | RealmTemplateConfig, 'auth' | 'anonymousRole'>;
+type TicketPrincipal = NonNullable<AuthConfig['ticket']>['principals'][string];
+type CraUser = NonNullable<AuthConfig['wampcra']>['users'][string];
+type ScramPrincipal = NonNullable<AuthConfig['scram']>['principals'][string];
+type CryptosignPrincipal = NonNullable<AuthConfig['cryptosign']>['principals'][string];
+
+const NONCE_BYTES = 32;
+
+/**
+ * The methods by which sessions may join a realm. Derives the keys of salted secrets: about a millisecond of CPU time for
+ * each thousand rounds.
+ */
+export function authMethods({ auth = {}, anonymousRole }: Rules): readonly AuthMethod[] {
+  const { ticket, wampcra, wampScram, scram, cryptosign } = auth;
+  return [
+    ...(ticket === undefined ? [] : [createTicket(principals(ticket.principals, ticketCredential))]),
+    ...(wampcra === undefined
+      ? []
+      : [
+          createWampCra({
+            principals: principals(wampcra.users, craCredential),
+            nonce: () => randomBytes(NONCE_BYTES).toString('base64url'),
+            wallMs: Date.now,
+          }),
+        ]),
+    ...(wampScram === undefined ? [] : [scramMethod(WAMP_SCRAM, wampScram.principals)]),
+    ...(scram === undefined ? [] : [scramMethod(AUTOBAHN_SCRAM, scram.principals)]),
+    ...(cryptosign === undefined
+      ? []
+      : [createCryptosign({ principals: principals(cryptosign.principals, cryptosignCredential), randomBytes })]),
+    createAnonymous({ role: anonymousRole ?? undefined, randomAuthid: randomUUID }),
+  ];
+}
+
+function scramMethod(dialect: typeof WAMP_SCRAM, all: Readonly<Record<string, ScramPrincipal>>): AuthMethod {
+  return createScram({ dialect, principals: principals(all, scramCredential), randomBytes });
+}
+
+function principals<Configured extends { readonly role: string }, Credential>(
+  all: Readonly<Record<string, Configured>>,
+  credentialOf: (configured: Configured) => Credential,
+): Principals<Credential> {
+  return new Map(
+    Object.entries(all).map(([authid, configured]): [string, Entry<Credential>] => [
+      authid,
+      {
+        principal: { authid, authrole: configured.role, authprovider: AUTHPROVIDER },
+        credential: credentialOf(configured),
+      },
+    ]),
+  );
+}
+
+function ticketCredential({ ticket, ticketSha256 = '' }: TicketPrincipal): TicketCredential {
+  return { ticketSha256: ticket === undefined ? Buffer.from(ticketSha256, 'hex') : sha256(ticket) };
+}
+
+function craCredential({ secret = '', derivedKey, salt, iterations, keylen }: CraUser): CraCredential {
+  if (salt === undefined) return { key: secret };
+  const salted = { salt, iterations, keylen };
+  return { key: derivedKey ?? deriveKey(secret, salted), salted };
+}
+
+function scramCredential({ kdf, iterations, memoryKiB = 0, ...keys }: ScramPrincipal): ScramCredential {
+  return {
+    kdf: kdf === 'pbkdf2' ? { kind: kdf, iterations } : { kind: kdf, iterations, memoryKiB },
+    salt: Buffer.from(keys.salt, 'hex'),
+    storedKey: Buffer.from(keys.storedKey, 'hex'),
+    serverKey: Buffer.from(keys.serverKey, 'hex'),
+  };
+}
+
+function cryptosignCredential({ authorizedKeys }: CryptosignPrincipal): CryptosignCredential {
+  return { authorizedKeys: authorizedKeys.map((key) => key.toLowerCase()) };
+}
