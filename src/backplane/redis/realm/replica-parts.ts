@@ -1,0 +1,200 @@
+import { deriveId } from '../../../routing/derived-id.js';
+import type { NodeId, RegistrationId } from '../../../wamp/ids.js';
+import { BackplaneUnavailableError } from '../../backplane.js';
+import type { Pending } from './barriers.js';
+import { DesiredRows } from './desired-rows.js';
+import { RealmFollower } from './follower.js';
+import { KeepWatch } from './keep-watch.js';
+import { RealmMirror } from './mirror.js';
+import type { RealmReplicaOptions } from './ports.js';
+import { RealmStore } from './realm-store.js';
+import type { ReplicaMachine } from './replica-machine.js';
+import { hasStoreLost, type ReloadCause } from './replica-state.js';
+import { toMember } from './rows.js';
+import { RealmWaits } from './waits.js';
+
+/** A node that is asked for this version confirms whatever version it has. */
+const ANY_VERSION = 0;
+
+export interface ReplicaPartsHooks {
+  /** The realm is to be read anew. */
+  readonly reload: (cause: ReloadCause) => void;
+  readonly retryLater: () => void;
+}
+
+/** What a replica consists of, each part tied to the others. */
+export class ReplicaParts {
+  readonly store: RealmStore;
+  readonly mirror: RealmMirror;
+  readonly follower: RealmFollower;
+  readonly rows: DesiredRows;
+  readonly waits: RealmWaits;
+  readonly keepWatch: KeepWatch;
+  readonly #options: RealmReplicaOptions;
+  readonly #machine: ReplicaMachine;
+  readonly #hooks: ReplicaPartsHooks;
+
+  constructor(options: RealmReplicaOptions, machine: ReplicaMachine, hooks: ReplicaPartsHooks) {
+    this.#options = options;
+    this.#machine = machine;
+    this.#hooks = hooks;
+    this.store = new RealmStore(options);
+    this.mirror = this.#makeMirror();
+    this.waits = this.#makeWaits();
+    this.follower = this.#makeFollower();
+    this.rows = this.#makeDesiredRows();
+    this.keepWatch = this.#makeKeepWatch();
+  }
+
+  /** `pending` opens once all nodes that serve the realm have the version: `nodes`, by the reply of the store. */
+  waitFor(version: number, nodes: readonly NodeId[], pending: Pending): void {
+    const { node, membership } = this.#options;
+    const hasPassed = this.follower.version >= version;
+    const waitedFor = new Set(this.mirror.keptNodes);
+    for (const other of nodes) if (!hasPassed || this.mirror.isWaitedFor(other)) waitedFor.add(other);
+    for (const other of waitedFor) if (membership.isGone(other)) waitedFor.delete(other);
+    // The node that claims is notified of the row before the claim is answered.
+    waitedFor.add(node);
+    this.waits.wait(version, waitedFor, pending);
+  }
+
+  /** The store has lost data. What waits for one of its versions waits for the repair instead. */
+  storeLost(): void {
+    this.#machine.on({ kind: 'store-lost' });
+    this.waits.suspendAll();
+    this.keepWatch.forget();
+    this.rows.failTakeovers();
+  }
+
+  /** `cause` names why what needs the store fails. */
+  cutOff(cause: Error): void {
+    this.follower.cutOff();
+    this.waits.suspendAll();
+    this.keepWatch.forget();
+    void this.rows.pause();
+    this.rows.cutOff(cause);
+  }
+
+  /** Forgets everything. Whatever waits fails. */
+  clear(cause: Error): void {
+    this.keepWatch.stop();
+    this.follower.cutOff();
+    this.waits.failAll(cause);
+    this.rows.stop(cause);
+    this.mirror.clear();
+  }
+
+  #storeLost(): void {
+    this.storeLost();
+    this.#hooks.reload('store_emptied');
+  }
+
+  #wrote(version: number, nodes: readonly NodeId[], pending: Pending | undefined): void {
+    this.store.noteVersion(version);
+    if (pending === undefined) return;
+    if (hasStoreLost(this.#machine.state)) this.waits.suspend(pending);
+    else this.waitFor(version, nodes, pending);
+  }
+
+  #unsure(cause: unknown): void {
+    if (!(cause instanceof BackplaneUnavailableError)) this.#options.events.failed('write to a realm', cause);
+    this.#machine.on({ kind: 'write-uncertain' });
+    this.#hooks.retryLater();
+  }
+
+  #makeMirror(): RealmMirror {
+    const { realm, node, membership, events } = this.#options;
+    return new RealmMirror({
+      node,
+      membership,
+      said: (registration) => {
+        events.registration(realm, registration);
+        this.rows.changed(toMember(registration.match, registration.procedure));
+      },
+      lost: (member, session) => this.rows.lost(member, session, this.follower.saidVersion),
+      // What it confirms from here on is of another time than what is waited for.
+      enteredAgain: () => this.#storeLost(),
+    });
+  }
+
+  #makeWaits(): RealmWaits {
+    const { realm, nowMs, after, counters, limits, confirmations } = this.#options;
+    return new RealmWaits({
+      nowMs,
+      after,
+      counters,
+      reaskMs: limits.reaskMs,
+      ask: (other, version) => confirmations.ask(other, realm, version),
+    });
+  }
+
+  #makeFollower(): RealmFollower {
+    const { node, realm, membership, counters, schedule, confirmations, events } = this.#options;
+    return new RealmFollower({
+      node,
+      mirror: this.mirror,
+      membership,
+      counters,
+      schedule,
+      confirm: (other, version) => confirmations.confirm(other, realm, version),
+      heard: (version) => this.store.noteVersion(version),
+      advanced: (version) => this.waits.confirm(node, version),
+      withdrawn: (other, version) => this.waits.withdrawn(other, version),
+      missed: () => this.#hooks.reload('version_gap'),
+      doubted: (what) => events.doubted(realm, what),
+      wentBack: () => this.#storeLost(),
+    });
+  }
+
+  #makeKeepWatch(): KeepWatch {
+    const { realm, after, limits, membership, confirmations } = this.#options;
+    const isCurrent = (): boolean => this.follower.isFollowing && !hasStoreLost(this.#machine.state);
+    return new KeepWatch({
+      after,
+      keepMs: limits.keepMs,
+      keptNodes: () => this.mirror.keptNodes,
+      isMember: (other) => membership.isMember(other),
+      wholeness: (other) => this.mirror.wholeness(other),
+      version: () => (isCurrent() ? this.follower.version : undefined),
+      ask: (other, version) => confirmations.ask(other, realm, version),
+      end: (other) => {
+        this.mirror.endKeep(other);
+        if (this.mirror.wholeness(other) === undefined) this.waits.withdrawn(other, this.follower.version);
+      },
+    });
+  }
+
+  #makeDesiredRows(): DesiredRows {
+    const { node, realm, nowMs, after, schedule, limits, counters, confirmations } = this.#options;
+    const derive = this.#options.derive ?? deriveId;
+    return new DesiredRows({
+      node,
+      nowMs,
+      schedule,
+      maxTopics: limits.maxInterestsPerStep,
+      timeoutMs: limits.barrierTimeoutMs,
+      takeovers: {
+        after,
+        limitMs: limits.takeoverMs,
+        reaskMs: limits.reaskMs,
+        counters,
+        ask: (other) => confirmations.ask(other, realm, ANY_VERSION),
+      },
+      writeBefore: this.#options.writeBefore ?? (() => undefined),
+      step: () => this.store.step(),
+      run: (script, input) => this.store.run(script, input),
+      derive: ({ match, procedure }, attempt) => derive(realm, match, procedure, attempt) as RegistrationId,
+      waits: (pending) => this.waits.add(pending),
+      wrote: (version, others, pending) => this.#wrote(version, others, pending),
+      realmLost: (pending) => {
+        if (pending !== undefined) this.waits.suspend(pending);
+        this.#storeLost();
+      },
+      unsure: (cause) => this.#unsure(cause),
+      registrationOf: (member) => this.mirror.procedures.get(member),
+      isPlaced: (member, session) => this.mirror.procedures.has(member, node, session),
+      version: () => this.follower.version,
+      refusedAgain: (member, session) => this.mirror.removeOwn(member, session),
+    });
+  }
+}
