@@ -98,7 +98,7 @@ module.exports = {
       from: { path: '^src/codec/' },
       to: { dependencyTypes: ['npm', 'core'], pathNot: '^(node:)?buffer$' },
     },
-    only('uws-in-transport', '@uwsjs|uWebSockets\\.js', '^src/transport/uws-'),
+    only('uws-in-transport', '@uwsjs|uWebSockets\\.js[^/]*', '^src/transport/uws-'),
     only('koffi-in-transport', 'koffi', '^src/transport/kernel-sockets\\.ts$'),
     only('ioredis-in-redis', 'ioredis', '^src/backplane/redis/'),
     only('msgpackr-in-backplane', 'msgpackr', '^src/backplane/packr\\.ts$'),

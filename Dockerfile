@@ -1,7 +1,9 @@
 # The image of a node, and with `--target demo-backend` that of the votes demo's back end.
-# glibc: the binary of uWebSockets.js does not load with musl.
+# The current long-term version of Node.js; 22 and 26 work too. glibc 2.38 or newer: the binary of uWebSockets.js does not
+# load with musl.
+ARG NODE=24
 
-FROM node:22-bookworm-slim AS build
+FROM node:${NODE}-trixie-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN --mount=type=cache,target=/root/.npm npm ci --no-audit --no-fund
@@ -23,7 +25,7 @@ RUN node -e " \
     require('fs').writeFileSync('package.json', JSON.stringify({ type: 'module', dependencies: { autobahn, ws } }))" \
   && npm prune --no-audit --no-fund --no-package-lock
 
-FROM node:22-bookworm-slim AS demo-backend
+FROM node:${NODE}-trixie-slim AS demo-backend
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=demo-dependencies /app/package.json ./
@@ -34,7 +36,7 @@ USER 1000:1000
 ENTRYPOINT []
 CMD ["node", "backend.mjs"]
 
-FROM node:22-bookworm-slim AS router
+FROM node:${NODE}-trixie-slim AS router
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Gantry" \

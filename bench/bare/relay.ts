@@ -1,5 +1,6 @@
-import { App, type HttpRequest, type HttpResponse, type us_socket_context_t, type WebSocket } from 'uWebSockets.js';
+import type { HttpRequest, HttpResponse, us_socket_context_t, WebSocket } from 'uWebSockets.js';
 import { readSource } from '../load/payload.js';
+import { uws } from './library.js';
 
 /**
  * The measure of all figures: a relay on the same uWebSockets.js with the same coalesced writes (all that is due to a
@@ -127,7 +128,8 @@ function closed(peer: Peer): void {
 
 const limitBytes = 256 * 1024 * 1024;
 
-App()
+uws
+  .App()
   .ws<Owner>('/*', {
     compression: 0,
     idleTimeout: 0,

@@ -1,14 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { uwsVersion } from '../bare/library.js';
 import { freePort, launch } from './process.js';
 import { probeFlags } from './node-flags.js';
 import type { Router } from './router.js';
 
 const relay = fileURLToPath(new URL('../bare/relay.js', import.meta.url));
-
-const manifest = new URL('package.json', import.meta.resolve('uWebSockets.js'));
-
-export const uwsVersion = (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
 
 export const bare: Router = {
   name: 'bare',

@@ -1,14 +1,16 @@
-/** The native library cannot be loaded on this system. Operational: tell the operator and exit. */
+/** No package of the native library loads on this system. Operational: the operator gets one sentence, and the process ends. */
 export class NativeLibraryError extends Error {
   override readonly name = 'NativeLibraryError';
   readonly code = 'NATIVE_LIBRARY';
 
-  constructor(cause: unknown) {
+  /** @param causes why each package does not load, in the order of the attempts */
+  constructor(causes: readonly unknown[]) {
     super(
       `the library uWebSockets.js does not load with Node.js ${process.versions.node} and ${libc()} on ` +
-        `${process.platform}-${process.arch}: use Node.js 20 or 22 on glibc 2.36 or newer (Debian 12, Ubuntu 22.10, ` +
-        `the image of Gantry), and run "npm ci" with that Node.js (${firstLine(cause)})`,
-      { cause },
+        `${process.platform}-${process.arch}: use Node.js 22, 24 or 26 on glibc 2.38 or newer (Debian 13, Ubuntu 24.04, ` +
+        `the image of Gantry), or Node.js 20 or 22 on glibc 2.36 or newer (Debian 12), and run "npm ci" with that ` +
+        `Node.js (${causes.map(firstLine).join('; ')})`,
+      { cause: causes },
     );
   }
 }
@@ -27,7 +29,7 @@ function glibcVersion(): string | undefined {
   return typeof header.glibcVersionRuntime === 'string' ? header.glibcVersionRuntime : undefined;
 }
 
-/** The loader wraps what the system said: its last line is the cause. */
+/** The library wraps the error of the system's loader: the line that starts with it is the cause. */
 function firstLine(cause: unknown): string {
   const text = cause instanceof Error ? cause.message : String(cause);
   return (

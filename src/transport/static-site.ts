@@ -77,11 +77,19 @@ export class StaticSite {
   }
 }
 
+/** Reads folder by folder: whether a recursive `readdir` follows links depends on the version of Node.js. */
 async function listFiles(directory: string): Promise<string[]> {
-  const entries = await readdir(directory, { withFileTypes: true, recursive: true });
-  const files = entries.filter((entry) => entry.isFile() && !entry.name.startsWith('.'));
-  if (files.length > MAX_FILES) throw new Error(`the site ${directory} has more than ${MAX_FILES} files`);
-  return files.map((entry) => join(entry.parentPath, entry.name));
+  const files: string[] = [];
+  const folders = [directory];
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    for (const entry of await readdir(folder, { withFileTypes: true })) {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) folders.push(path);
+      else if (entry.isFile() && !entry.name.startsWith('.')) files.push(path);
+    }
+    if (files.length > MAX_FILES) throw new Error(`the site ${directory} has more than ${MAX_FILES} files`);
+  }
+  return files;
 }
 
 function toPage(path: string, body: Uint8Array): SitePage {

@@ -1,6 +1,7 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import type { HttpStatus } from '../telemetry/counters.js';
 import { SITE_HEADERS, type SitePage } from './static-site.js';
+import { closesWithoutBody } from './uws-library.js';
 
 /** One HTTP answer. */
 export interface HttpAnswer {
@@ -22,12 +23,14 @@ const STATUS_LINES: Readonly<Record<HttpStatus, string>> = {
   '431': '431 Request Header Fields Too Large',
   '503': '503 Service Unavailable',
 };
-/** What an answer that its client does not take is given up after. */
+/** An answer that its client does not take is given up after this time. */
 const ANSWER_LIMIT_MS = 60_000;
+/** The library's buffer for what is written under one cork. What does not fit into it goes to the system at once. */
+const CORK_BYTES = 16_384;
 
 /**
- * Answers one HTTP request in a later turn, and ends its connection: the library gives up a connection that sends another
- * request meanwhile, so nobody makes the router answer into a queue that nobody reads. Of a page nothing is
+ * Answers one HTTP request in a later turn, and ends its connection. The library ends a connection that sends another
+ * request meanwhile, so no client makes the router answer into a queue that it does not read. A long page is not
  * copied: it goes out as far as the system takes it.
  * `ended`: the connection has gone, or goes as soon as what is written is out. Called once.
  */
@@ -67,53 +70,70 @@ class Writing {
     this.#ended = ended;
   }
 
-  /** The client has gone, or did not wait for this answer before it asked again. */
+  /** The client has gone, or sent another request before it had this answer. */
   aborted(): void {
     if (this.#isOpen) this.#end();
   }
 
   begin(): void {
     if (!this.#isOpen) return;
-    const { body } = this.#answer;
     this.#limit = setTimeout(() => this.#response.close(), ANSWER_LIMIT_MS);
-    this.#response.cork(() => this.#writeHead());
-    if (typeof body === 'string' && this.#answer.isBodyLeftOut !== true) return;
-    if (this.#answer.isBodyLeftOut === true || typeof body === 'string') this.#response.close();
-    else {
-      this.#response.onWritable((offset) => this.#writeBody(body, offset));
-      this.#writeBody(body, 0);
-    }
+    const { body, isBodyLeftOut } = this.#answer;
+    if (isBodyLeftOut === true) this.#writeWithoutBody(Buffer.byteLength(body));
+    else if (typeof body === 'string' || body.byteLength <= CORK_BYTES) this.#writeShort(body);
+    else this.#writeLong(body);
   }
 
-  /** A text, whole; of everything else only how long it is. */
   #writeHead(): void {
-    const { status, headers, body, isBodyLeftOut } = this.#answer;
+    const { status, headers } = this.#answer;
     this.#response.writeStatus(STATUS_LINES[status]);
     for (const [name, value] of headers) this.#response.writeHeader(name, value);
-    if (typeof body === 'string' && isBodyLeftOut !== true) {
-      this.#response.end(body, true);
-      this.#end();
-    } else this.#response.writeHeader('Connection', 'close').tryEnd('', Buffer.byteLength(body));
   }
 
-  /**
-   * False: the system takes no more for now. Once the library knows that a body is complete it takes the connection
-   * back, and keeps it. So it is told of one byte more than there is, and closed by hand when the body is out.
-   */
-  #writeBody(body: Uint8Array, offset: number): boolean {
-    const isOut =
-      this.#tryToWrite(body.subarray(offset), body) && this.#tryToWrite(body.subarray(body.byteLength), body);
+  #writeWithoutBody(byteLength: number): void {
+    this.#response.cork(() => {
+      this.#writeHead();
+      if (closesWithoutBody) this.#response.endWithoutBody(byteLength, true);
+      else this.#response.writeHeader('Connection', 'close').tryEnd('', byteLength);
+    });
+    if (closesWithoutBody) this.#end();
+    else this.#response.close();
+  }
+
+  #writeShort(body: Uint8Array | string): void {
+    this.#response.cork(() => {
+      this.#writeHead();
+      this.#response.end(body, true);
+    });
+    this.#end();
+  }
+
+  /** The first call announces the length to the client, and must have some of the body but not all of it. */
+  #writeLong(body: Uint8Array): void {
+    const { byteLength } = body;
+    this.#response.onWritable((offset) => this.#writeRest(body, offset));
+    let isOut = false as boolean;
+    this.#response.cork(() => {
+      this.#writeHead();
+      this.#response.writeHeader('Connection', 'close').tryEnd(body.subarray(0, 1), byteLength);
+      isOut = this.#tryToWrite(body, 1);
+    });
+    if (isOut) this.#response.close();
+  }
+
+  /** The library calls this without a cork. Under one, a short rest would look as if it were out. */
+  #writeRest(body: Uint8Array, offset: number): boolean {
+    const isOut = this.#tryToWrite(body, offset);
     if (isOut) this.#response.close();
     return isOut;
   }
 
-  /** What is short waits in a buffer of the library until the cork is off: only a second try shows whether it went out. */
-  #tryToWrite(part: Uint8Array, { byteLength }: Uint8Array): boolean {
-    let isTaken = false;
-    this.#response.cork(() => {
-      [isTaken] = this.#response.tryEnd(part, byteLength + 1);
-    });
-    return isTaken;
+  /**
+   * False: the system takes no more for now. The library keeps the connection of an answer that it knows to be complete.
+   * So the router announces to it one byte more than there is, and closes the connection itself.
+   */
+  #tryToWrite(body: Uint8Array, offset: number): boolean {
+    return this.#response.tryEnd(body.subarray(offset), body.byteLength + 1)[0];
   }
 
   #end(): void {

@@ -3,16 +3,37 @@ import type * as Library from 'uWebSockets.js';
 import { limitHeadersByDefault } from './header-limit.js';
 import { NativeLibraryError } from './native-library-error.js';
 
-// The only place that loads the library: what it reads from the environment must be there before.
+interface Package {
+  readonly name: string;
+  /** Whether `endWithoutBody` can close the connection. Where it cannot, `tryEnd` without a body leaves the answer open. */
+  readonly closesWithoutBody: boolean;
+}
+
+/**
+ * The packages of uWebSockets.js in the order they are tried: no version has binaries for every supported Node.js (ADR 7).
+ * The oldest comes first, because a newer one would take the binary that the oldest installs for Node.js 20. The types are
+ * those of the oldest as well, so that the router uses nothing that one of them lacks.
+ */
+const PACKAGES: readonly Package[] = [
+  { name: 'uWebSockets.js', closesWithoutBody: false },
+  { name: 'uWebSockets.js-20.69', closesWithoutBody: true },
+];
+
+// The library reads its limit from the environment while it loads, and this is the only file that loads it.
 limitHeadersByDefault();
 
-/** uWebSockets.js, loaded once. Importing this throws a NativeLibraryError where it cannot be. */
-export const uws = load();
+/** uWebSockets.js, loaded once. The import of this file throws a NativeLibraryError where no package loads. */
+export const { uws, closesWithoutBody } = load();
 
-function load(): typeof Library {
-  try {
-    return createRequire(import.meta.url)('uWebSockets.js') as typeof Library;
-  } catch (cause) {
-    throw new NativeLibraryError(cause);
+function load(): { readonly uws: typeof Library; readonly closesWithoutBody: boolean } {
+  const require = createRequire(import.meta.url);
+  const causes: unknown[] = [];
+  for (const { name, closesWithoutBody } of PACKAGES) {
+    try {
+      return { uws: require(name) as typeof Library, closesWithoutBody };
+    } catch (cause) {
+      causes.push(cause);
+    }
   }
+  throw new NativeLibraryError(causes);
 }

@@ -305,7 +305,7 @@ describe('a native library that does not load', () => {
       'strange.cjs',
       "Object.defineProperty(process, 'versions', { value: { ...process.versions, modules: '999' } });\n" +
         "require('node:module')._load = ((load) => (name, ...rest) => {\n" +
-        "  if (name === 'uWebSockets.js') throw new Error('no binary');\n" +
+        "  if (name.startsWith('uWebSockets.js')) throw new Error(`no binary in ${name}`);\n" +
         '  return load(name, ...rest);\n})(require("node:module")._load);\n',
     );
     const { code, stdout, stderr } = await gantry(['start', '--port', '0', '--ops-port', '0'], {
@@ -313,7 +313,8 @@ describe('a native library that does not load', () => {
     });
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(/^gantry: cannot start: the library uWebSockets\.js does not load with Node\.js \d+.*\n$/);
-    expect(stderr).toMatch(/glibc .*use Node\.js 20 or 22.*npm ci/);
+    expect(stderr).toMatch(/glibc .*use Node\.js 22, 24 or 26 .* or Node\.js 20 or 22 .*npm ci/);
+    expect(stderr).toContain('(no binary in uWebSockets.js; no binary in uWebSockets.js-20.69)');
   });
 });
 

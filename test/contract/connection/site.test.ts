@@ -86,6 +86,41 @@ describe('static site', () => {
   });
 
   it.each([
+    ['of no byte', 0],
+    ['of one byte', 1],
+    ['as long as the buffer of the library', 16_384],
+    ['one byte longer', 16_385],
+    ['that the system does not take at once', 10_000_000],
+  ])('sends a page %s whole, and ends the connection, on which it would be asked again', async (_, byteLength) => {
+    const body = randomBytes(byteLength);
+    writeFileSync(join(directory, 'page.bin'), body);
+    await scene.close();
+    scene = await UwsScene.open({ site: { directory } });
+    rmSync(join(directory, 'page.bin'));
+    const reply = await untilEnd(scene.port, 'GET /page.bin HTTP/1.1\r\nHost: x\r\n\r\n');
+    expect(reply.head).toContain(`\r\nContent-Length: ${byteLength}\r\n`);
+    expect(reply.head.match(/\r\nConnection: close\r\n/g)).toHaveLength(1);
+    expect(reply.body.equals(body)).toBe(true);
+  });
+
+  it('ends the connection after an answer without a body, and after a sentence', async () => {
+    const etag = (await get('/')).headers.get('etag')!;
+    const sentence = await untilEnd(scene.port, 'GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n');
+    expect(sentence.head).toContain(`\r\nContent-Length: ${sentence.body.byteLength}\r\n`);
+    for (const [request, status, length] of [
+      ['HEAD / HTTP/1.1', 200, 15],
+      ['HEAD /nothing HTTP/1.1', 404, sentence.body.byteLength],
+      [`GET / HTTP/1.1\r\nIf-None-Match: ${etag}`, 304, 15],
+    ] as const) {
+      const { head, body } = await untilEnd(scene.port, `${request}\r\nHost: x\r\n\r\n`);
+      expect(head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+      expect(head).toContain(`\r\nContent-Length: ${length}\r\n`);
+      expect(head.match(/\r\nConnection: close\r\n/g)).toHaveLength(1);
+      expect(body).toHaveLength(0);
+    }
+  });
+
+  it.each([
     '/../secret.txt',
     '/%2e%2e/secret.txt',
     '/..%2fsecret.txt',
@@ -148,6 +183,16 @@ it('answers 404 at / without a site', async () => {
   expect(await response.text()).toContain('/ws');
   await scene.close();
 });
+
+/** Sends a request that leaves the connection open, and reads until the server ends it. */
+async function untilEnd(port: number, request: string): Promise<{ readonly head: string; readonly body: Buffer }> {
+  const socket = connect(port, '127.0.0.1', () => socket.write(request));
+  const chunks: Buffer[] = [];
+  for await (const chunk of socket) chunks.push(chunk as Buffer);
+  const reply = Buffer.concat(chunks);
+  const headBytes = reply.indexOf('\r\n\r\n') + 4;
+  return { head: reply.toString('latin1', 0, headBytes), body: reply.subarray(headBytes) };
+}
 
 /** Sends bytes as they are: fetch would tidy the path up. Reads until `end` has come. */
 async function raw(port: number, request: string, end = '\r\n\r\n'): Promise<string> {
