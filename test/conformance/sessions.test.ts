@@ -155,7 +155,7 @@ describeConformance(
       ['256 bytes', 'x'.repeat(256), ErrorUri.INVALID_URI, /HELLO\.Realm: it is longer than 255 bytes$/],
       ['a prototype key', '__proto__', ErrorUri.NO_SUCH_REALM, /__proto__/],
     ])(
-      'refuses %s in HELLO, and takes another HELLO on the same transport (SES-5, SES-9, 2.1)',
+      'refuses %s in HELLO, and takes another HELLO on the same transport (SES-5, SES-9, URI-6, rules 2.1)',
       async (_what, realm, reason, complaint) => {
         const client = await router().connect();
         client.send(hello({ roles: ALL_ROLES }, realm));

@@ -27,7 +27,7 @@ const ppt: Record<string, Kind> = {
 const link: Record<string, Kind> = { forward_for: 'dicts', transaction_hash: 'string' };
 const match: Kind = ['exact', 'prefix', 'wildcard'];
 
-/** Rules 1.4 and X-12, written down a second time. */
+/** Rules 1.4, X-5 and X-12, written down a second time. */
 const KNOWN: [name: string, parse: (options: unknown) => unknown, keys: Record<string, Kind>][] = [
   [
     'PUBLISH.Options',
