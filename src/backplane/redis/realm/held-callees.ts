@@ -3,12 +3,12 @@ import type { InvocationPolicy } from '../../../wamp/options.js';
 import type { ClaimWrite, Grant } from './writes.js';
 import type { Member } from './rows.js';
 
-/** All that is to be written again should the store lose it. */
+/** A callee with everything that this node writes again if the store loses it. */
 export interface HeldCallee extends Grant {
   readonly invoke: InvocationPolicy;
   readonly rest: string;
   readonly digest: string | undefined;
-  /** By which it takes the procedure from others; settled: it is certain to. Undefined: it has it. */
+  /** The claim that takes the procedure from others, until they have lost it. Once it is settled, the takeover is certain. */
   readonly takeover: ClaimWrite | undefined;
 }
 
@@ -52,6 +52,12 @@ export class HeldCallees {
     if (sessions.size > 0) return;
     this.#byMember.delete(member);
     if (this.#members.get(held.id) === member) this.#members.delete(held.id);
+  }
+
+  /** The store has removed the callees from which `takeover` takes the procedure. */
+  completeTakeover(member: Member, session: SessionId, takeover: ClaimWrite): void {
+    const held = this.get(member, session);
+    if (held?.takeover === takeover) this.set(member, session, { ...held, takeover: undefined });
   }
 
   clear(): void {

@@ -29,20 +29,20 @@ export class PresenceWrite implements Write, Pending {
   }
 
   get isFull(): boolean {
-    return this.claims.length >= this.#path.maxTopics;
+    return this.claims.length >= this.#path.maxPerWrite;
   }
 
   async run(): Promise<void> {
-    const change = { ...this.#path.step(), added: [], removed: [], isAwaited: true };
+    const change = { added: [], removed: [], isAwaited: true };
     let reply: Done | Stranger;
     try {
       reply = await this.#path.run(changeInterest, change);
     } catch (cause) {
-      this.#path.unsure(this, cause);
+      this.#path.uncertain(this, cause);
       return;
     }
     if (reply.kind === 'stranger') this.#path.realmLost(this);
-    else this.#path.wrote(reply.version, reply.nodes, this);
+    else this.#path.written(reply.version, reply.nodes, this);
   }
 
   open(): void {

@@ -1,13 +1,13 @@
 import { deriveId } from '../../../routing/derived-id.js';
-import type { NodeId, RegistrationId } from '../../../wamp/ids.js';
-import { BackplaneUnavailableError } from '../../backplane.js';
-import type { Pending } from './barriers.js';
+import type { RegistrationId } from '../../../wamp/ids.js';
 import { DesiredRows } from './desired-rows.js';
 import { RealmFollower } from './follower.js';
 import { KeepWatch } from './keep-watch.js';
+import type { MirrorView } from './mirror-view.js';
 import { RealmMirror } from './mirror.js';
 import type { RealmReplicaOptions } from './ports.js';
 import { RealmStore } from './realm-store.js';
+import { RealmWriter } from './realm-writer.js';
 import type { ReplicaMachine } from './replica-machine.js';
 import { hasStoreLost, type ReloadCause } from './replica-state.js';
 import { toMember } from './rows.js';
@@ -27,6 +27,7 @@ export class ReplicaParts {
   readonly store: RealmStore;
   readonly mirror: RealmMirror;
   readonly follower: RealmFollower;
+  readonly writer: RealmWriter;
   readonly rows: DesiredRows;
   readonly waits: RealmWaits;
   readonly keepWatch: KeepWatch;
@@ -42,20 +43,9 @@ export class ReplicaParts {
     this.mirror = this.#makeMirror();
     this.waits = this.#makeWaits();
     this.follower = this.#makeFollower();
+    this.writer = this.#makeWriter();
     this.rows = this.#makeDesiredRows();
     this.keepWatch = this.#makeKeepWatch();
-  }
-
-  /** `pending` opens once all nodes that serve the realm have the version: `nodes`, by the reply of the store. */
-  waitFor(version: number, nodes: readonly NodeId[], pending: Pending): void {
-    const { node, membership } = this.#options;
-    const hasPassed = this.follower.version >= version;
-    const waitedFor = new Set(this.mirror.keptNodes);
-    for (const other of nodes) if (!hasPassed || this.mirror.isWaitedFor(other)) waitedFor.add(other);
-    for (const other of waitedFor) if (membership.isGone(other)) waitedFor.delete(other);
-    // The node that claims is notified of the row before the claim is answered.
-    waitedFor.add(node);
-    this.waits.wait(version, waitedFor, pending);
   }
 
   /** The store has lost data. What waits for one of its versions waits for the repair instead. */
@@ -87,19 +77,6 @@ export class ReplicaParts {
   #storeLost(): void {
     this.storeLost();
     this.#hooks.reload('store_emptied');
-  }
-
-  #wrote(version: number, nodes: readonly NodeId[], pending: Pending | undefined): void {
-    this.store.noteVersion(version);
-    if (pending === undefined) return;
-    if (hasStoreLost(this.#machine.state)) this.waits.suspend(pending);
-    else this.waitFor(version, nodes, pending);
-  }
-
-  #unsure(cause: unknown): void {
-    if (!(cause instanceof BackplaneUnavailableError)) this.#options.events.failed('write to a realm', cause);
-    this.#machine.on({ kind: 'write-uncertain' });
-    this.#hooks.retryLater();
   }
 
   #makeMirror(): RealmMirror {
@@ -164,6 +141,32 @@ export class ReplicaParts {
     });
   }
 
+  #makeWriter(): RealmWriter {
+    return new RealmWriter({
+      ...this.#options,
+      machine: this.#machine,
+      store: this.store,
+      mirror: this.mirror,
+      follower: this.follower,
+      waits: this.waits,
+      storeLost: () => this.#storeLost(),
+      retryLater: this.#hooks.retryLater,
+    });
+  }
+
+  #makeMirrorView(): MirrorView {
+    const { mirror, follower } = this;
+    const { node } = this.#options;
+    return {
+      get version() {
+        return follower.version;
+      },
+      registrationOf: (member) => mirror.procedures.get(member),
+      isPlaced: (member, session) => mirror.procedures.has(member, node, session),
+      removeOwn: (member, session) => mirror.removeOwn(member, session),
+    };
+  }
+
   #makeDesiredRows(): DesiredRows {
     const { node, realm, nowMs, after, schedule, limits, counters, confirmations } = this.#options;
     const derive = this.#options.derive ?? deriveId;
@@ -171,8 +174,10 @@ export class ReplicaParts {
       node,
       nowMs,
       schedule,
-      maxTopics: limits.maxInterestsPerStep,
+      maxPerWrite: limits.maxInterestsPerStep,
       timeoutMs: limits.barrierTimeoutMs,
+      writer: this.writer,
+      mirror: this.#makeMirrorView(),
       takeovers: {
         after,
         limitMs: limits.takeoverMs,
@@ -180,21 +185,7 @@ export class ReplicaParts {
         counters,
         ask: (other) => confirmations.ask(other, realm, ANY_VERSION),
       },
-      writeBefore: this.#options.writeBefore ?? (() => undefined),
-      step: () => this.store.step(),
-      run: (script, input) => this.store.run(script, input),
       derive: ({ match, procedure }, attempt) => derive(realm, match, procedure, attempt) as RegistrationId,
-      waits: (pending) => this.waits.add(pending),
-      wrote: (version, others, pending) => this.#wrote(version, others, pending),
-      realmLost: (pending) => {
-        if (pending !== undefined) this.waits.suspend(pending);
-        this.#storeLost();
-      },
-      unsure: (cause) => this.#unsure(cause),
-      registrationOf: (member) => this.mirror.procedures.get(member),
-      isPlaced: (member, session) => this.mirror.procedures.has(member, node, session),
-      version: () => this.follower.version,
-      refusedAgain: (member, session) => this.mirror.removeOwn(member, session),
     });
   }
 }

@@ -115,7 +115,7 @@ export class ReplicaRepair {
    * other nodes have every row of this one.
    */
   async #beWhole(): Promise<void> {
-    const { store, mirror, waits } = this.#parts;
+    const { store, mirror, waits, writer } = this.#parts;
     const suspended = waits.takeSuspended();
     const isMarked = mirror.wholeness(this.#options.node) === 'whole' && !hasStoreLost(this.#machine.state);
     if (suspended.length === 0 && isMarked) return;
@@ -123,7 +123,7 @@ export class ReplicaRepair {
       const reply = await store.run(markWhole, store.step());
       if (reply.kind === 'stranger') throw this.#lostMeanwhile('entering a realm');
       store.noteVersion(reply.version);
-      for (const pending of suspended) this.#parts.waitFor(reply.version, reply.nodes, pending);
+      for (const pending of suspended) writer.waitFor(reply.version, reply.nodes, pending);
     } catch (cause) {
       for (const pending of suspended) waits.suspend(pending);
       throw cause;

@@ -6,13 +6,15 @@ import type { RealmStep } from './scripts.js';
 /** The way of one kind of write to the store: how it is sent, and what becomes of the reply. */
 export interface WritePath<W> {
   /** Topics or callees in one write at most. */
-  readonly maxTopics: number;
-  step(): RealmStep;
-  run<Input, Reply>(script: Script<Input, Reply>, input: Input): Promise<Reply>;
+  readonly maxPerWrite: number;
+  run<Input extends RealmStep, Reply>(
+    script: Script<Input, Reply>,
+    fields: Omit<Input, keyof RealmStep>,
+  ): Promise<Reply>;
   /** The store has done it as this version: `pending`, if any, opens when all these nodes and this one have the version. */
-  wrote(version: number, nodes: readonly NodeId[], pending: Pending | undefined): void;
+  written(version: number, nodes?: readonly NodeId[], pending?: Pending): void;
   /** The store does not know that this node serves the realm: this node enters the realm again, and repeats the write. */
   realmLost(write: W): void;
   /** Nobody knows whether the store has done it. */
-  unsure(write: W, cause: unknown): void;
+  uncertain(write: W, cause: unknown): void;
 }

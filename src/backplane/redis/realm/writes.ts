@@ -6,6 +6,7 @@ import { ErrorUri } from '../../../wamp/uris.js';
 import { UNREACHABLE_NOW } from '../../backplane.js';
 import type { Pending } from './barriers.js';
 import type { Holder, Refusal } from './holders.js';
+import type { MirrorView } from './mirror-view.js';
 import { calleeRest, toMember, type Member } from './rows.js';
 import {
   changeInterest,
@@ -54,7 +55,7 @@ export class InterestWrite implements Write, Pending {
   }
 
   get isFull(): boolean {
-    return this.members.size >= this.#path.maxTopics;
+    return this.members.size >= this.#path.maxPerWrite;
   }
 
   get isAwaited(): boolean {
@@ -76,15 +77,15 @@ export class InterestWrite implements Write, Pending {
     for (const member of this.members) (this.#isWanted(member) ? added : removed).push(member);
     let reply: Done | Stranger;
     try {
-      reply = await this.#path.run(changeInterest, { ...this.#path.step(), added, removed });
+      reply = await this.#path.run(changeInterest, { added, removed });
     } catch (cause) {
-      this.#path.unsure(this, cause);
+      this.#path.uncertain(this, cause);
       return;
     }
     const waits = added.length > 0 && this.isAwaited && !this.#isSettled;
     if (reply.kind === 'stranger') this.#path.realmLost(this);
-    else if (waits) this.#path.wrote(reply.version, reply.nodes, this);
-    else this.#path.wrote(reply.version, [], undefined);
+    else if (waits) this.#path.written(reply.version, reply.nodes, this);
+    else this.#path.written(reply.version);
     // Nobody waits for it, or for nothing that is wanted still.
     if (!waits) this.open();
   }
@@ -118,48 +119,47 @@ export function digestOf(authid: string | undefined): string | undefined {
 }
 
 export interface ClaimEvents {
-  derive(claim: Claim, attempt: number): RegistrationId;
   /** The store has given it, or offered: from now on this node wants to keep it. */
   granted(write: ClaimWrite, grant: Grant): void;
-  /** What was offered is certain: who held it before is to have it no more. */
+  /** What was offered is certain: its holders are to lose it. */
   certain(write: ClaimWrite): void;
-  /** Somebody holds it: `refuse` follows, or it is put to the store again. */
+  /** Another callee holds it: `refuse` follows, or the claim is sent to the store again. */
   refused(write: ClaimWrite, refusal: Refusal, holders: readonly Holder[]): void;
-  /** As this node knows it now; undefined: it has none, or without this callee. */
-  registrationOf(write: ClaimWrite): Registration | undefined;
-  /** It was decided too late, or not in the whole cluster: nobody wants it any more. */
+  /** The claim was decided too late, or not in the whole cluster: nobody wants its callee any more. */
   abandoned(write: ClaimWrite): void;
 }
 
-/** One wish to become a callee. */
+export interface ClaimWriteOptions {
+  readonly path: WritePath<ClaimWrite>;
+  readonly events: ClaimEvents;
+  readonly mirror: MirrorView;
+  readonly deadlineMs: number;
+  readonly claim: Claim;
+  /** The id to try after so many that belong to other procedures. */
+  readonly derive: (claim: Claim, attempt: number) => RegistrationId;
+  readonly decide: (outcome: ClaimOutcome) => void;
+}
+
+/** One claim of a session of this node to be a callee. */
 export class ClaimWrite implements Write, Pending {
   readonly kind = 'claim';
   readonly cost = 1;
   readonly deadlineMs: number;
   readonly claim: Claim;
   readonly member: Member;
-  readonly #path: WritePath<ClaimWrite>;
-  readonly #events: ClaimEvents;
-  readonly #decide: (outcome: ClaimOutcome) => void;
+  readonly #options: ClaimWriteOptions;
   #id: RegistrationId;
   #isSettled = false;
   #isGranted = false;
   #isOffer = false;
   #isGivenUp = false;
 
-  constructor(
-    path: WritePath<ClaimWrite>,
-    events: ClaimEvents,
-    deadlineMs: number,
-    claim: Claim,
-    decide: (outcome: ClaimOutcome) => void,
-  ) {
-    this.#path = path;
-    this.#events = events;
+  constructor(options: ClaimWriteOptions) {
+    const { claim, deadlineMs } = options;
+    this.#options = options;
     this.deadlineMs = deadlineMs;
     this.claim = claim;
     this.member = toMember(claim.match, claim.procedure);
-    this.#decide = decide;
     this.#id = claim.registration;
   }
 
@@ -173,7 +173,7 @@ export class ClaimWrite implements Write, Pending {
     try {
       reply = await this.#ask();
     } catch (cause) {
-      this.#path.unsure(this, cause);
+      this.#options.path.uncertain(this, cause);
       return;
     }
     switch (reply.kind) {
@@ -181,14 +181,14 @@ export class ClaimWrite implements Write, Pending {
         this.#grant(reply);
         break;
       case 'policy':
-        this.#events.refused(this, { kind: 'policy-conflict', invoke: reply.invoke }, reply.holders);
+        this.#options.events.refused(this, { kind: 'policy-conflict', invoke: reply.invoke }, reply.holders);
         break;
       case 'taken':
       case 'protected':
-        this.#events.refused(this, { kind: reply.kind }, reply.holders);
+        this.#options.events.refused(this, { kind: reply.kind }, reply.holders);
         break;
       case 'stranger':
-        this.#path.realmLost(this);
+        this.#options.path.realmLost(this);
         break;
       default:
         this.fail();
@@ -197,13 +197,13 @@ export class ClaimWrite implements Write, Pending {
 
   open(): void {
     const { match, procedure, invoke, callee } = this.claim;
-    const known = this.#isOffer ? undefined : this.#events.registrationOf(this);
+    const known = this.#isOffer ? undefined : this.#placedIn();
     const wasSettled = this.#isSettled;
     this.#settle({
       kind: 'granted',
       registration: known ?? { id: this.#id, procedure, match, invoke, callees: [callee] },
     });
-    if (this.#isOffer && !wasSettled) this.#events.certain(this);
+    if (this.#isOffer && !wasSettled) this.#options.events.certain(this);
   }
 
   /** It takes the procedure from others, who have it until `certain`. */
@@ -230,7 +230,7 @@ export class ClaimWrite implements Write, Pending {
       kind: 'failed',
       fault: fault(ErrorUri.NETWORK_FAILURE, UNREACHABLE_NOW),
     });
-    if (this.#isGranted) this.#events.abandoned(this);
+    if (this.#isGranted) this.#options.events.abandoned(this);
   }
 
   /** Until an id is found that belongs to no other procedure (ID-3). */
@@ -238,8 +238,7 @@ export class ClaimWrite implements Write, Pending {
     const { invoke, callee, force, authid } = this.claim;
     let reply: ClaimReply;
     for (let attempt = 1; ; attempt++) {
-      reply = await this.#path.run(claimProcedure, {
-        ...this.#path.step(),
+      reply = await this.#options.path.run(claimProcedure, {
         member: this.member,
         id: this.#id,
         invoke,
@@ -249,7 +248,7 @@ export class ClaimWrite implements Write, Pending {
         digest: digestOf(authid),
       });
       if (reply.kind !== 'id-taken' || attempt === MAX_ATTEMPTS) return reply;
-      this.#id = this.#events.derive(this.claim, attempt);
+      this.#id = this.#options.derive(this.claim, attempt);
     }
   }
 
@@ -257,15 +256,21 @@ export class ClaimWrite implements Write, Pending {
     this.#id = id as RegistrationId;
     this.#isGranted = true;
     this.#isOffer = isOffer;
-    this.#events.granted(this, { id: this.#id, order, version });
-    if (this.#isSettled) this.#events.abandoned(this);
-    else this.#path.wrote(version, nodes, this);
+    this.#options.events.granted(this, { id: this.#id, order, version });
+    if (this.#isSettled) this.#options.events.abandoned(this);
+    else this.#options.path.written(version, nodes, this);
+  }
+
+  /** Undefined: the mirror does not have this callee. */
+  #placedIn(): Registration | undefined {
+    const { mirror } = this.#options;
+    return mirror.isPlaced(this.member, this.claim.callee.session) ? mirror.registrationOf(this.member) : undefined;
   }
 
   #settle(outcome: ClaimOutcome): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
-    this.#decide(outcome);
+    this.#options.decide(outcome);
   }
 }
 
@@ -287,7 +292,7 @@ export class TakeoverWrite implements Write {
 
   async run(): Promise<void> {
     const { member } = this;
-    const asked = this.#path.run(completeTakeover, { ...this.#path.step(), member, session: this.#session });
+    const asked = this.#path.run(completeTakeover, { member, session: this.#session });
     if (await isDone(this.#path, this, asked)) this.#done();
   }
 
@@ -311,7 +316,7 @@ export class ReleaseWrite implements Write {
   }
 
   get isFull(): boolean {
-    return this.#count >= this.#path.maxTopics;
+    return this.#count >= this.#path.maxPerWrite;
   }
 
   add(member: Member, session: SessionId): void {
@@ -326,7 +331,7 @@ export class ReleaseWrite implements Write {
   }
 
   async run(): Promise<void> {
-    const asked = this.#path.run(releaseCallees, { ...this.#path.step(), callees: this.callees });
+    const asked = this.#path.run(releaseCallees, { callees: this.callees });
     if (await isDone(this.#path, this, asked)) this.finish();
   }
 
@@ -345,16 +350,16 @@ export class ReleaseWrite implements Write {
   }
 }
 
-/** Whether the store has done a step that no client waits for. False: `unsure` or `realmLost` sees to it. */
+/** Whether the store has done a step that no client waits for. False: `uncertain` or `realmLost` was called. */
 async function isDone<W>(path: WritePath<W>, write: W, asked: Promise<Done | Stranger>): Promise<boolean> {
   let reply: Done | Stranger;
   try {
     reply = await asked;
   } catch (cause) {
-    path.unsure(write, cause);
+    path.uncertain(write, cause);
     return false;
   }
-  if (reply.kind === 'done') path.wrote(reply.version, [], undefined);
+  if (reply.kind === 'done') path.written(reply.version);
   else path.realmLost(write);
   return reply.kind === 'done';
 }

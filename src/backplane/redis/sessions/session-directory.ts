@@ -1,6 +1,7 @@
 import type { Identity } from '../../../routing/peer.js';
 import { isId, type NodeId, type SessionId, type Uri } from '../../../wamp/ids.js';
 import { BackplaneUnavailableError } from '../../backplane.js';
+import { chunks } from '../../../util/chunks.js';
 import { SingleFlight } from '../../../util/single-flight.js';
 import type { SessionsKeys } from '../keys.js';
 import type { Store } from '../ports.js';
@@ -192,8 +193,10 @@ export class SessionsDirectory implements OwnSessions {
     }
     const superfluous = [...stored].filter((session) => !this.#entered.has(session));
     const missing = [...this.#entered].filter(([session]) => !stored.has(session) && !this.#joins.has(session));
-    for (const sessions of this.#partsOf(superfluous)) await store.run(leaveSessions, { keys, node, sessions });
-    for (const part of this.#partsOf(missing)) {
+    const { maxSessionsPerStep } = this.#options.limits;
+    for (const sessions of chunks(superfluous, maxSessionsPerStep))
+      await store.run(leaveSessions, { keys, node, sessions });
+    for (const part of chunks(missing, maxSessionsPerStep)) {
       // Everything of this node is being removed: nobody would remove this.
       if (this.#isOver) return;
       await this.#joinAgain(part);
@@ -214,11 +217,6 @@ export class SessionsDirectory implements OwnSessions {
         events.taken(entered.realm, session);
       }
     }
-  }
-
-  #partsOf<T>(all: readonly T[]): T[][] {
-    const size = this.#options.limits.maxSessionsPerStep;
-    return Array.from({ length: Math.ceil(all.length / size) }, (_, part) => all.slice(part * size, (part + 1) * size));
   }
 
   #unavailable(cause?: unknown): BackplaneUnavailableError {
