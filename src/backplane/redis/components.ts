@@ -50,7 +50,7 @@ const MAX_WAITING_BYTES = 33_554_432;
 
 const nowMs = (): number => performance.now();
 
-/** What every component may need, and what exists before all of them. */
+/** Values that exist before all components and that each of them may need. */
 interface Context {
   readonly node: NodeId;
   readonly options: RedisBackplaneOptions;
@@ -151,7 +151,7 @@ function createConnections({ node, options, keys, outages }: Context, events: Co
   });
 }
 
-/** What the node's rights in the store are checked with. */
+/** The names with which the node's rights in the store are checked. */
 function scopeOf(keys: Keys, node: NodeId, { prefix, access }: RedisBackplaneOptions): RightsScope {
   const { channels } = keys;
   const channelPattern = channels.nodes.replace(/\{.*$/, '*');

@@ -73,7 +73,7 @@ interface TrafficTargets {
   readonly events: BackplaneEvents;
 }
 
-/** What arrives through the lanes: to the node above, and versions to the realms. */
+/** Passes on the content of the lanes: messages to the node, and versions to the realms. */
 export class TrafficListener extends Listener<TrafficTargets> implements LaneTraffic, VersionReceiver {
   publication(from: NodeId, realm: Uri, publication: Publication): void {
     const { realms, events } = this.targets;
@@ -101,7 +101,7 @@ export class TrafficListener extends Listener<TrafficTargets> implements LaneTra
   }
 }
 
-/** What receipts and messages show about other nodes: to the membership. */
+/** Passes on to the membership what receipts and messages show about other nodes. */
 export class PeerListener implements PeerObserver {
   readonly #membership: Membership;
   readonly #standing: NodeStanding;
@@ -242,7 +242,7 @@ export class LeaseCheckListener extends Listener<LeaseCheckTargets> implements L
     this.#outages = outages;
   }
 
-  /** What waited for the lease is sent and processed, in order. */
+  /** Messages that waited for the lease are sent and processed, in order. */
   confirmed(): void {
     const { standing, hold, lanes } = this.targets;
     // Meanwhile the process may have slept once more, or the node may have been declared dead.
@@ -259,7 +259,7 @@ export class LeaseCheckListener extends Listener<LeaseCheckTargets> implements L
   }
 }
 
-/** What the replicas of all realms report. */
+/** Passes on the reports of all realm replicas. */
 export class RealmListener extends Listener<{ readonly events: BackplaneEvents }> implements RealmEvents {
   readonly #outages: OutageLog;
   readonly #logger: Logger;

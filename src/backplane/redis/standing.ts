@@ -14,7 +14,7 @@ export interface NodeStandingOptions {
   readonly timings: ClusterTimings;
 }
 
-/** What this node may do now, by its state, its lease and its reachability: send, receive, and answer its clients. */
+/** Decides by state, lease and reachability whether this node may send, receive and answer its clients. */
 export class NodeStanding {
   readonly #options: NodeStandingOptions;
   #state: 'new' | 'live' | 'over' = 'new';

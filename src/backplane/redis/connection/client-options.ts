@@ -8,26 +8,26 @@ import { parseStoreUrl } from './store-url.js';
 /** `replyMapping` is left out: its type is not that of a setting that may be absent. */
 export type ClientOptions = Omit<RedisOptions, 'replyMapping'>;
 
-/** How to reach the store and who to be there: the settings `backplane.url` and `backplane.redis`. */
+/** Address and credentials of the store: the settings `backplane.url` and `backplane.redis`. */
 export interface StoreAccess {
   readonly url: string;
-  /** Instead of those in the URL. */
+  /** Overrides the user name in the URL; the password likewise. */
   readonly username?: string;
   readonly password?: string;
   readonly tls?: TlsFiles;
-  /** Asked for the server; the host of the URL means nothing then. */
+  /** The Sentinels know the server; the host of the URL is ignored then. */
   readonly sentinels?: Sentinels;
   readonly connectTimeoutMs: number;
-  /** From asking to the reply. */
+  /** Time from the request to the reply. */
   readonly commandTimeoutMs: number;
 }
 
-/** PEM files, read anew for every connection, so that certificates may be renewed in place. */
+/** PEM files. Every connection reads them again, so that certificates may be renewed in place. */
 export interface TlsFiles {
   readonly caFile?: string;
   readonly certFile?: string;
   readonly keyFile?: string;
-  /** Name that the certificate must have, if not that of the host. */
+  /** The name that the certificate must have, if it is not that of the host. */
   readonly serverName?: string;
 }
 
@@ -37,11 +37,11 @@ export interface Sentinels {
   readonly nodes: readonly string[];
   readonly username?: string;
   readonly password?: string;
-  /** Speak TLS to the Sentinels too, with the same files. */
+  /** Use TLS for the Sentinels too, with the same files. */
   readonly tls: boolean;
 }
 
-/** Where a server listens. */
+/** The address of a server. */
 export type ServerAddress = { readonly host: string; readonly port: number } | { readonly path: string };
 
 /** The server that the URL names. */
@@ -71,7 +71,7 @@ export function sentinelOptions({ tls }: StoreAccess, sentinels: Sentinels, node
   };
 }
 
-/** A connection that never comes back by itself; nothing is queued, sent or subscribed again behind our back. */
+/** A connection that never reconnects by itself; ioredis queues, resends and resubscribes nothing. */
 function onceOnly(at: ServerAddress): ClientOptions {
   return {
     ...at,
@@ -81,11 +81,11 @@ function onceOnly(at: ServerAddress): ClientOptions {
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     autoResubscribe: false,
-    // It knows loading and replicas, but not versions: see server-info.
+    // The ready check of ioredis knows loading and replicas, but not versions: see server-info.
     enableReadyCheck: false,
-    // Would need another right, and Redis 7.0 does not know it.
+    // It would need another right, and Redis 7.0 does not know it.
     disableClientInfo: true,
-    // StoreConnection has the time, from the first packet to the last reply of signing in.
+    // StoreConnection limits the time, from the first packet to the last reply of the authentication.
     connectTimeout: 0,
     disconnectTimeout: 500,
     keepAlive: 10_000,
@@ -102,7 +102,7 @@ export function secretsOf({ url, password, sentinels }: StoreAccess): readonly s
   return [password, inUrl, sentinels?.password].filter((secret) => secret !== undefined && secret !== '') as string[];
 }
 
-/** A text that may be shown. */
+/** Replaces the secrets in a text, so that it may be shown. */
 export function redact(text: string, secrets: readonly string[]): string {
   let shown = text;
   for (const secret of secrets) shown = shown.replaceAll(secret, '********');

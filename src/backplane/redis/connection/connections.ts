@@ -13,18 +13,19 @@ import { isRefusal, needsReconnect, remedyFor, StoreReplyError, StoreUnusableErr
 import { ReconnectingConnection } from './reconnecting-connection.js';
 import { Subscriptions } from './subscriptions.js';
 
+/** Each method is called one at a time and must not throw. */
 export interface ConnectionsEvents {
   /**
-   * In the order in which the store did it, one at a time. The bytes are never overwritten, but they are a view into a
-   * read of up to 64 KiB: who keeps some of them for long keeps all of that, and copies them therefore.
+   * In the order in which the store published them. The bytes are never overwritten, but they are a view into a read of up to
+   * 64 KiB. A receiver that keeps some of them keeps all of that in memory, and should copy them.
    */
   message(channel: string, bytes: Uint8Array): void;
   /**
-   * All three are ready, at the same server; every wanted channel is confirmed. `isOtherServer`: not the process as last
-   * time, so that what was written last may be missing: a replica took over, or it came back with older data.
+   * All three are ready, at the same server, and every wanted channel is confirmed. `isOtherServer`: it is not the process as
+   * last time, and may lack the last writes: a replica took over, or the server came back with older data.
    */
   connected(isOtherServer: boolean): void;
-  /** The first of the three was lost after `connected`. What was asked of it rejects about now. */
+  /** The first of the three was lost after `connected`. Its pending requests reject about now. */
   disconnected(which: ConnectionName, cause: Error): void;
 }
 
@@ -35,36 +36,36 @@ export interface ConnectionsOptions {
   readonly counters: ClusterCounters;
   readonly events: ConnectionsEvents;
   readonly log: (notice: StoreNotice) => void;
-  /** What rights are checked with; absent: they are not. */
+  /** The names with which the rights are checked; absent: they are not checked. */
   readonly scope?: RightsScope;
-  /** Of what this node may have to publish at once, bytes; 0: it is not compared with what the store passes on. */
+  /** Bytes of the largest message that this node may have to publish; 0: it is not compared with the store's limit. */
   readonly largestBytes?: number;
-  /** What the store lets wait for a listener; undefined: it is asked. */
+  /** Bytes that the store buffers for a subscriber; undefined: the store is asked. */
   readonly pubsubBufferBytes?: number | undefined;
-  /** 0..1, spreads the attempts of many nodes to come back. */
+  /** 0..1, spreads the attempts of many nodes to reconnect. */
   readonly random: () => number;
 }
 
 type Links = Readonly<Record<ConnectionName, ReconnectingConnection>>;
 const NAMES: readonly ConnectionName[] = ['bus', 'directory', 'subscriber'];
-/** Of a buffer of the store, what a single message may fill: its allocator rounds up by a quarter at most. */
-const PASSED_ON = 0.75;
+/** The part of a buffer of the store that a single message may fill: its allocator rounds up by a quarter at most. */
+const USABLE_PART = 0.75;
 /** Elements per SSCAN or HSCAN: keeps the store busy for well below a millisecond. */
 const SCAN_COUNT = 500;
 
 /**
- * The three connections of a node to the store, brought back for ever. Nothing is queued while one is away and nothing
- * is asked twice: a command either has its reply or rejects with BackplaneUnavailableError, and is then given up.
- * A silent store (`commandTimeoutMs`) has all three dropped. What it had already received by then it may still carry
- * out, until the connection that follows ends the old one; never after that. That a subscriber is not heard any more is
- * noticed by nobody here: who expects messages sends one to itself.
+ * The three connections of a node to the store, which reconnect for ever. They queue nothing while one is lost and send no
+ * command twice: a command has its reply or rejects with BackplaneUnavailableError, and is then given up.
+ * When the store is silent (`commandTimeoutMs`), all three are dropped. The store may still carry out what it has received by
+ * then, until the next connection has ended the old one; never after that. A subscriber that silently receives nothing is not
+ * noticed here: the node sends probes to itself for that (`Prober`).
  */
 export class RedisConnections implements Store, Wire {
   readonly #options: ConnectionsOptions;
   readonly #links: Links;
   readonly #subscriptions = new Subscriptions();
   readonly #order = new ScriptOrder();
-  /** Which server process each ready connection is at. */
+  /** The server process of each ready connection. */
   readonly #servers = new Map<ConnectionName, string>();
   readonly #failures = new Map<ConnectionName, string>();
   #isConnected = false;
@@ -81,7 +82,7 @@ export class RedisConnections implements Store, Wire {
     this.#links = { bus: this.#link('bus'), directory: this.#link('directory'), subscriber: this.#link('subscriber') };
   }
 
-  /** A longer message would have the store close the connection of whoever listens. Known before `connected`. */
+  /** The store would close the connection of a subscriber for a longer message. Known before `connected`. */
   get maxPublishBytes(): number {
     return this.#maxPublishBytes;
   }
@@ -91,8 +92,8 @@ export class RedisConnections implements Store, Wire {
   }
 
   /**
-   * Resolves when `connected` is said for the first time, however long that takes. Rejects with StoreUnusableError,
-   * and stops, when somebody must mend something first: wrong password, Redis too old …
+   * Resolves with the first `connected`, however long that takes. Rejects with StoreUnusableError, and stops, when an operator
+   * must mend something first: wrong password, Redis too old …
    */
   start(): Promise<void> {
     const started = new Promise<void>((resolve, reject) => {
@@ -102,26 +103,26 @@ export class RedisConnections implements Store, Wire {
     return started;
   }
 
-  /** Sends what was asked and closes. Nothing is said any more once it is called. Idempotent. */
+  /** Sends all commands and closes. No event comes once it is called. Idempotent. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
     return this.#stopping;
   }
 
-  /** Drops all connections and opens others. Says `disconnected` before it returns. */
+  /** Drops all connections and opens others. Reports `disconnected` before it returns. */
   reset(reason: string): void {
     for (const name of NAMES) this.#links[name].drop(new Error(reason));
   }
 
   /**
-   * Listens to a channel from now on, over all connections to come. Resolves when the store has confirmed it; when it
-   * rejects, it is confirmed by the time `connected` is said next.
+   * Subscribes to a channel from now on, on all future connections. Resolves when the store has confirmed it; when it rejects,
+   * the subscription is confirmed by the next `connected`.
    */
   async subscribe(channel: string): Promise<void> {
-    await this.#subscriptions.add(channel).catch((error: unknown) => this.#give('subscribe', error));
+    await this.#subscriptions.add(channel).catch((error: unknown) => this.#fail('subscribe', error));
   }
 
-  /** Resolves once nothing comes from the channel any more; at once while the connection is away. */
+  /** Resolves once no message of the channel comes any more; at once while the connection is lost. */
   unsubscribe(channel: string): Promise<void> {
     return this.#subscriptions.remove(channel);
   }
@@ -133,7 +134,7 @@ export class RedisConnections implements Store, Wire {
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     return connection
       .ask((client) => client.publish(channel, buffer))
-      .catch((error: unknown) => this.#give('publish', error));
+      .catch((error: unknown) => this.#fail('publish', error));
   }
 
   async run<Input, Reply>(script: Script<Input, Reply>, input: Input): Promise<Reply> {
@@ -143,7 +144,7 @@ export class RedisConnections implements Store, Wire {
     try {
       return script.decode(await this.#evaluate(loaded, [keys.length, ...keys, ...argv]));
     } catch (error) {
-      return this.#give(script.file, error);
+      return this.#fail(script.file, error);
     }
   }
 
@@ -165,15 +166,19 @@ export class RedisConnections implements Store, Wire {
       access,
       connectionName: `gantry:${node}:${name}`,
       random,
-      prepare: (connection, greeting) => this.#prepare(name, connection, greeting),
-      onReady: ({ runId }) => this.#ready(name, runId),
-      onLost: (cause) => this.#lost(name, cause),
-      onFailed: (cause) => this.#failed(name, cause),
-      onRoundTrip: (durationMs) => observe(counters.storeRoundTrip, durationMs),
-      onTimeout: (cause) => {
-        counters.storeErrors.timeout++;
-        // Whatever silenced one has silenced the others, which would find out only when asked.
-        this.reset(cause.message);
+      owner: {
+        prepare: (connection, greeting) => this.#prepare(name, connection, greeting),
+        ready: ({ runId }) => this.#ready(name, runId),
+        lost: (cause) => this.#lost(name, cause),
+        failed: (cause) => this.#failed(name, cause),
+      },
+      monitor: {
+        roundTrip: (durationMs) => observe(counters.storeRoundTrip, durationMs),
+        timeout: (cause) => {
+          counters.storeErrors.timeout++;
+          // The other two are silent for the same reason, and would show it only with their next request.
+          this.reset(cause.message);
+        },
       },
     });
   }
@@ -196,16 +201,16 @@ export class RedisConnections implements Store, Wire {
     this.#failures.delete(name);
     this.#servers.set(name, runId);
     if (this.#servers.size < NAMES.length || this.#isStopped) return;
-    // Right after a failover one may have found the new server and another still the old one.
+    // Right after a failover one connection may have reached the new server and another the old one.
     if (new Set(this.#servers.values()).size > 1) {
-      this.#say('warn', 'attempt_failed', 'the connections have reached different servers');
+      this.#notify('warn', 'attempt_failed', 'the connections have reached different servers');
       this.reset('the connections have reached different servers');
       return;
     }
     const isOtherServer = this.#lastServer !== undefined && this.#lastServer !== runId;
     this.#lastServer = runId;
     this.#isConnected = true;
-    this.#say('info', 'connected', 'all connections to Redis are ready');
+    this.#notify('info', 'connected', 'all connections to Redis are ready');
     this.#options.events.connected(isOtherServer);
     this.#starting?.resolve();
     this.#starting = undefined;
@@ -219,7 +224,7 @@ export class RedisConnections implements Store, Wire {
     counters.connectionsLost[name]++;
     const wasConnected = this.#isConnected;
     this.#isConnected = false;
-    this.#say('warn', 'lost', `the ${name} connection to Redis was lost: ${cause.message}`, name);
+    this.#notify('warn', 'lost', `the ${name} connection to Redis was lost: ${cause.message}`, name);
     if (wasConnected) events.disconnected(name, cause);
   }
 
@@ -231,7 +236,7 @@ export class RedisConnections implements Store, Wire {
     if (this.#failures.get(name) !== cause.message) {
       this.#failures.set(name, cause.message);
       const level = isUnusable ? 'error' : 'warn';
-      this.#say(level, isUnusable ? 'unusable' : 'attempt_failed', cause.message, name);
+      this.#notify(level, isUnusable ? 'unusable' : 'attempt_failed', cause.message, name);
     }
     if (!isUnusable || this.#starting === undefined) return;
     const { reject } = this.#starting;
@@ -269,7 +274,7 @@ export class RedisConnections implements Store, Wire {
           () => undefined,
         );
       } catch (error) {
-        this.#give(command, error);
+        this.#fail(command, error);
       }
       const [next, part] = raw as [string, string[]];
       cursor = next;
@@ -283,8 +288,8 @@ export class RedisConnections implements Store, Wire {
     return connection;
   }
 
-  /** Counts a failure and turns it into the one that callers know. */
-  #give(operation: string, error: unknown): never {
+  /** Counts a failure and throws the error that callers know. */
+  #fail(operation: string, error: unknown): never {
     if (error instanceof BackplaneUnavailableError) throw error;
     if (error instanceof StoreReplyError) this.#replied(operation, error);
     if (error instanceof TypeError) this.#misread(operation, error);
@@ -293,13 +298,13 @@ export class RedisConnections implements Store, Wire {
 
   #replied(operation: string, error: StoreReplyError): void {
     this.#options.counters.storeErrors[isRefusal(error) ? 'refused' : 'script']++;
-    this.#say('error', 'command_failed', `${operation}: ${remedyFor(error) ?? error.message}`);
+    this.#notify('error', 'command_failed', `${operation}: ${remedyFor(error) ?? error.message}`);
     if (needsReconnect(error)) this.reset(error.message);
   }
 
   #misread(operation: string, error: TypeError): void {
     this.#options.counters.storeErrors.script++;
-    this.#say('error', 'command_failed', `${operation}: ${error.message}`);
+    this.#notify('error', 'command_failed', `${operation}: ${error.message}`);
   }
 
   async #checkServer(connection: StoreConnection, greeting: Promise<ServerInfo>): Promise<void> {
@@ -310,7 +315,7 @@ export class RedisConnections implements Store, Wire {
     const measuring = this.#measureBuffer(connection, script, greeting);
     measuring.catch(() => undefined);
     await checking;
-    // What is known of a former connection does until it is known of this one.
+    // The limit of an earlier connection serves until that of this one is known.
     if (this.#maxPublishBytes === Infinity) await measuring;
   }
 
@@ -322,26 +327,30 @@ export class RedisConnections implements Store, Wire {
     const { largestBytes = 0 } = this.#options;
     const bufferBytes = this.#options.pubsubBufferBytes ?? (await pubsubBufferBytes(connection, script));
     const { runId } = await greeting;
-    this.#maxPublishBytes = Math.floor(bufferBytes * PASSED_ON);
+    this.#maxPublishBytes = Math.floor(bufferBytes * USABLE_PART);
     if (largestBytes <= this.#maxPublishBytes || this.#bufferWarnedAt === runId) return;
     this.#bufferWarnedAt = runId;
     const advice = `messages above ${this.#maxPublishBytes} bytes are refused when another node needs them: raise it, or lower limits.maxMessageBytes (${largestBytes})`;
-    this.#say('warn', 'small_buffer', `client-output-buffer-limit pubsub of Redis is ${bufferBytes} bytes: ${advice}`);
+    this.#notify(
+      'warn',
+      'small_buffer',
+      `client-output-buffer-limit pubsub of Redis is ${bufferBytes} bytes: ${advice}`,
+    );
   }
 
   #warnOfEviction({ isEvicting, evictionPolicy, runId }: ServerInfo): void {
     if (!isEvicting || this.#evictionWarnedAt === runId) return;
     this.#evictionWarnedAt = runId;
-    const advice = 'rows of live nodes would vanish when memory runs short; set maxmemory-policy noeviction';
-    this.#say('warn', 'may_evict', `Redis has maxmemory-policy ${evictionPolicy}: ${advice}`);
+    const advice = 'rows of live nodes would be lost when memory runs short; set maxmemory-policy noeviction';
+    this.#notify('warn', 'may_evict', `Redis has maxmemory-policy ${evictionPolicy}: ${advice}`);
   }
 
-  #say(level: StoreNotice['level'], kind: StoreNotice['kind'], message: string, connection?: ConnectionName): void {
+  #notify(level: StoreNotice['level'], kind: StoreNotice['kind'], message: string, connection?: ConnectionName): void {
     this.#options.log({ level, kind, message, ...(connection && { connection }) });
   }
 }
 
-/** The hash tag of a key: rows of one tag are changed in the order asked. */
+/** The hash tag of a key: rows of one tag are changed in the order of the calls. */
 function tagOf(key: string): string {
   return /\{[^}]*\}/.exec(key)?.[0] ?? key;
 }

@@ -10,37 +10,44 @@ import {
 } from './client-options.js';
 import { findServer } from './sentinels.js';
 import { hindrance, parseServerInfo, unfitness, type ServerInfo } from './server-info.js';
-import { StoreConnection } from './store-connection.js';
+import { StoreConnection, type ReplyMonitor } from './store-connection.js';
 import { remedyFor, StoreReplyError, StoreUnusableError } from './store-errors.js';
+
+export interface ConnectionOwner {
+  /**
+   * Does what is necessary before the connection counts as ready; a rejection ends it. It should wait for the info only with what
+   * needs it: each round trip counts where the store is far.
+   */
+  prepare(connection: StoreConnection, greeting: Promise<ServerInfo>): Promise<void>;
+  ready(info: ServerInfo): void;
+  /** A connection that was ready has ended. */
+  lost(cause: Error): void;
+  /** An attempt to connect failed; another follows. StoreUnusableError: it fails until an operator mends something. */
+  failed(cause: Error): void;
+}
 
 export interface ReconnectingConnectionOptions {
   readonly access: StoreAccess;
-  /** As operators see it in CLIENT LIST. */
+  /** The name that operators see in CLIENT LIST. */
   readonly connectionName: string;
   /** 0..1 */
   readonly random: () => number;
-  /**
-   * Does what must be done before the connection counts as ready; rejecting ends it. It does not wait for the info with what does
-   * not need it: each round trip counts where the store is far.
-   */
-  readonly prepare: (connection: StoreConnection, greeting: Promise<ServerInfo>) => Promise<void>;
-  readonly onReady: (info: ServerInfo) => void;
-  /** A connection that was ready has ended. */
-  readonly onLost: (cause: Error) => void;
-  /** An attempt to connect failed; another follows. StoreUnusableError: it will fail until somebody mends something. */
-  readonly onFailed: (cause: Error) => void;
-  readonly onRoundTrip: (durationMs: number) => void;
-  readonly onTimeout: (cause: Error) => void;
+  readonly owner: ConnectionOwner;
+  readonly monitor: ReplyMonitor;
 }
 
 const FIRST_DELAY_MS = 50;
-/** `backplane.cluster.absentMs` is more than twice that. */
+/** `backplane.cluster.absentMs` is more than twice this. */
 const LONGEST_DELAY_MS = 500;
-/** Shorter lives count as failures, so that a server that closes at once is not asked twenty times a second. */
+/** Shorter connections count as failures, so that this node does not connect twenty times a second to a server that closes at once. */
 const STABLE_AFTER_MS = 1_000;
-const MOST_FORMER = 32;
+/** Earlier connections that are remembered. */
+const MAX_FORMER_COUNT = 32;
 
-/** Keeps one connection to the store open: for ever, with a growing pause between attempts. */
+/** Replies of a Sentinel are not counted as those of the store. */
+const SENTINEL_MONITOR: ReplyMonitor = { roundTrip: () => undefined, timeout: () => undefined };
+
+/** Keeps one connection to the store open: it reconnects for ever, with a growing pause between attempts. */
 export class ReconnectingConnection {
   readonly #options: ReconnectingConnectionOptions;
   readonly #secrets: readonly string[];
@@ -51,7 +58,7 @@ export class ReconnectingConnection {
   #readySinceMs = 0;
   #retry: NodeJS.Timeout | undefined;
   #isStopped = false;
-  /** Client ids of earlier connections, on which the server may still have something to do. */
+  /** Client ids of earlier connections whose commands the server may still have to carry out. */
   #former: { readonly id: number; readonly runId: string }[] = [];
 
   constructor(options: ReconnectingConnectionOptions) {
@@ -68,12 +75,12 @@ export class ReconnectingConnection {
     void this.#attempt();
   }
 
-  /** Gives up the connection, if it is ready, for another one. */
+  /** Ends the connection, if it is ready, and opens another one. */
   drop(cause: Error): void {
     this.#ready?.drop(cause);
   }
 
-  /** Sends what was asked and closes. Says nothing any more. */
+  /** Sends all commands and closes. The owner receives nothing more. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#ready = undefined;
@@ -82,15 +89,15 @@ export class ReconnectingConnection {
   }
 
   async #attempt(): Promise<void> {
-    const { access, prepare } = this.#options;
+    const { access, owner } = this.#options;
     let connection: StoreConnection | undefined;
     try {
       const address = await this.#address();
       connection = await this.#open(clientOptions(access, address));
       const greeting = this.#greet(connection);
-      const preparing = prepare(connection, greeting);
+      const preparing = owner.prepare(connection, greeting);
       preparing.catch(() => undefined);
-      // What is wrong with the server explains whatever else went wrong.
+      // A fault of the server explains other errors.
       const info = await greeting;
       await preparing;
       if (!connection.isOpen) throw new Error('the connection was closed');
@@ -101,7 +108,7 @@ export class ReconnectingConnection {
       if (this.#isStopped) return;
       const remedy = cause instanceof StoreUnusableError ? undefined : remedyFor(cause);
       this.#scheduleRetry();
-      this.#options.onFailed(remedy === undefined ? cause : new StoreUnusableError(remedy, { cause }));
+      owner.failed(remedy === undefined ? cause : new StoreUnusableError(remedy, { cause }));
     }
   }
 
@@ -109,28 +116,20 @@ export class ReconnectingConnection {
     const { access } = this.#options;
     const { sentinels } = access;
     if (sentinels === undefined) return addressOf(access);
-    // A Sentinel that is cut off from the others keeps naming the old server: another one is first each time.
+    // A Sentinel that is cut off from the others keeps naming the old server: each attempt begins with another one.
     return findServer(sentinels, this.#attemptCount++, (node) =>
-      // How long a Sentinel takes says nothing of the store.
-      this.#open(sentinelOptions(access, sentinels, node), {
-        onRoundTrip: () => undefined,
-        onTimeout: () => undefined,
-      }),
+      this.#open(sentinelOptions(access, sentinels, node), SENTINEL_MONITOR),
     );
   }
 
-  async #open(
-    client: ClientOptions,
-    { onRoundTrip, onTimeout }: Pick<ReconnectingConnectionOptions, 'onRoundTrip' | 'onTimeout'> = this.#options,
-  ): Promise<StoreConnection> {
+  async #open(client: ClientOptions, monitor: ReplyMonitor = this.#options.monitor): Promise<StoreConnection> {
     const { access } = this.#options;
     const connection = new StoreConnection({
       client,
       commandTimeoutMs: access.commandTimeoutMs,
       secrets: this.#secrets,
       onEnd: (ended, cause) => this.#lose(ended, cause),
-      onRoundTrip,
-      onTimeout,
+      monitor,
     });
     this.#current = connection;
     if (this.#isStopped) connection.drop(new Error('stopped'));
@@ -140,7 +139,7 @@ export class ReconnectingConnection {
 
   async #greet(connection: StoreConnection): Promise<ServerInfo> {
     const { connectionName } = this.#options;
-    // Without the right it has no name.
+    // Without the right to do so the connection has no name.
     connection.ask((client) => client.client('SETNAME', connectionName)).catch(() => undefined);
     const asked = [connection.ask((client) => client.info()), connection.ask((client) => client.client('ID'))] as const;
     const [text, id] = await Promise.all(asked);
@@ -149,38 +148,37 @@ export class ReconnectingConnection {
     if (flaw !== undefined) throw new StoreUnusableError(flaw);
     const reason = hindrance(info);
     if (reason !== undefined) throw new Error(reason);
-    await this.#bury(connection, info.runId);
+    await this.#killFormer(connection, info.runId);
     this.#former.push({ id, runId: info.runId });
-    if (this.#former.length > MOST_FORMER) this.#former.shift();
+    if (this.#former.length > MAX_FORMER_COUNT) this.#former.shift();
     return info;
   }
 
   /**
-   * Ends what the server still has of earlier connections. What they had asked for and was given up would otherwise be
-   * carried out after what is asked now, by a server that was only slow; and a subscriber that is no more would count
-   * as a listener.
+   * Ends the earlier connections on the server. A server that was only slow would otherwise carry out their commands, which
+   * this node has given up, after those of the new connection; and it would count a lost subscriber as a listener.
    */
-  async #bury(connection: StoreConnection, runId: string): Promise<void> {
+  async #killFormer(connection: StoreConnection, runId: string): Promise<void> {
     this.#former = this.#former.filter((former) => former.runId === runId);
-    const burying = this.#former.map((former) => {
+    const killing = this.#former.map((former) => {
       const forget = (): void => {
         this.#former = this.#former.filter((one) => one !== former);
       };
       return connection
         .ask((client) => client.client('KILL', 'ID', former.id))
         .then(forget, (error: unknown) => {
-          // Without the right to do so the rest works; see the operations guide.
+          // Without the right to do so everything else works; see the operations guide.
           if (!(error instanceof StoreReplyError)) throw error;
           forget();
         });
     });
-    await Promise.all(burying);
+    await Promise.all(killing);
   }
 
   #succeed(connection: StoreConnection, info: ServerInfo): void {
     this.#ready = connection;
     this.#readySinceMs = performance.now();
-    this.#options.onReady(info);
+    this.#options.owner.ready(info);
   }
 
   #lose(connection: StoreConnection, cause: Error): void {
@@ -188,12 +186,12 @@ export class ReconnectingConnection {
     this.#ready = undefined;
     if (performance.now() - this.#readySinceMs >= STABLE_AFTER_MS) this.#failureCount = 0;
     this.#scheduleRetry();
-    this.#options.onLost(cause);
+    this.#options.owner.lost(cause);
   }
 
   #scheduleRetry(): void {
     const longestMs = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(this.#failureCount++, 10));
-    // Between half of it and all of it: the nodes of a cluster lose the store at the same moment.
+    // A random half of the pause: the nodes of a cluster lose the store at the same moment.
     const delayMs = longestMs * (0.5 + this.#options.random() / 2);
     this.#retry = setTimeout(() => void this.#attempt(), delayMs);
   }

@@ -1,6 +1,6 @@
 import { StoreReplyError } from './store-errors.js';
 
-/** Something asked of the store. */
+/** A command for the store. */
 interface Asked {
   readonly tag: string;
   readonly ask: () => Promise<unknown>;
@@ -12,20 +12,20 @@ interface Asked {
   attemptCount: number;
 }
 
-/** Of one command, while somebody flushes the scripts again and again. */
+/** Attempts for one command, while the scripts of the store are flushed again and again. */
 const MAX_ATTEMPTS = 10;
 
 /**
- * Asks again what the store did not do because somebody has flushed its scripts, in the order asked. What comes meanwhile waits until
- * all that was under way is answered. If something later was carried out on the same rows (another node had loaded the scripts), what
- * was not done is given up: behind it, it would mean something else.
+ * Repeats commands that the store did not carry out because its scripts were flushed, in the order of the calls. New commands wait
+ * meanwhile until all that were sent are answered. If the store has carried out a later command on the same rows (another node had
+ * loaded the scripts), the earlier one is given up: carried out after it, it would mean something else.
  */
 export class ScriptOrder {
   #asked: Asked[] = [];
   #held: Asked[] = [];
   #isHolding = false;
 
-  /** `ask` sends the command, `load` the script that it needs, both on the connection of now. `tag`: of the rows it is about. */
+  /** `ask` sends the command, `load` the script that it needs, both on the current connection. `tag`: the hash tag of its rows. */
   run(tag: string, ask: () => Promise<unknown>, load: () => void): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const one: Asked = { tag, ask, load, resolve, reject, state: 'waiting', cause: undefined, attemptCount: 0 };

@@ -3,8 +3,8 @@ import type { StoreConnection } from './store-connection.js';
 import { remedyFor, StoreUnusableError } from './store-errors.js';
 
 /**
- * Asks one Sentinel after the other, beginning with number `first`, where the server is. `open` connects to one. Rejects
- * when none of them says so; with StoreUnusableError when all of them would say the same again.
+ * Asks one Sentinel after the other for the address of the server, beginning with number `first`. `open` connects to one. Rejects
+ * when none of them knows it; with StoreUnusableError when all of them would give the same answer again.
  */
 export async function findServer(
   { master, nodes }: Sentinels,
@@ -32,9 +32,9 @@ export async function findServer(
   if (failures.every((failure) => /: (WRONGPASS|NOAUTH)/.test(failure)))
     throw new StoreUnusableError(`the Sentinels refuse: check backplane.redis.sentinels.password (${all})`);
   const [remedy, ...others] = remedies;
-  // Of one cause at all of them something is to be mended; of several, one may be passing.
+  // An operator has to mend a cause that all of them share. If there are several, one may be temporary.
   if (remedy !== undefined && others.length === 0) throw new StoreUnusableError(`at the Sentinels: ${remedy}`);
-  throw new Error(`no Sentinel says where Redis is (${all})`);
+  throw new Error(`no Sentinel has the address of Redis (${all})`);
 }
 
 async function ask(sentinel: StoreConnection, master: string): Promise<ServerAddress | undefined> {

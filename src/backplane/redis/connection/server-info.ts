@@ -1,19 +1,19 @@
 import { CLUSTER_MODE, tooOld } from './store-errors.js';
 
-/** What a server says of itself. */
+/** The properties of a server that matter here. */
 export interface ServerInfo {
   readonly version: string;
-  /** Random, drawn when the server process starts. */
+  /** Random, new with each server process. */
   readonly runId: string;
   readonly isCluster: boolean;
   readonly isReplica: boolean;
   readonly isLoading: boolean;
-  /** Whether it may throw keys away by itself. */
+  /** Whether it may evict keys by itself. */
   readonly isEvicting: boolean;
   readonly evictionPolicy: string;
 }
 
-/** Reads the reply of INFO. Throws TypeError when it is none. */
+/** Reads the reply of INFO. Throws TypeError for anything else. */
 export function parseServerInfo(raw: unknown): ServerInfo {
   if (typeof raw !== 'string') throw new TypeError(`INFO replied ${typeof raw}`);
   const fields = new Map<string, string>();
@@ -35,14 +35,14 @@ export function parseServerInfo(raw: unknown): ServerInfo {
   };
 }
 
-/** Why the server can never be used as it is; undefined: it can. */
+/** Returns why the server can never be used as it is; undefined: it can. */
 export function unfitness({ version, isCluster }: ServerInfo): string | undefined {
   if (isCluster) return CLUSTER_MODE;
   const major = /^\d+/.exec(version)?.[0];
   return major !== undefined && Number(major) < 7 ? tooOld(version) : undefined;
 }
 
-/** Why it cannot be used yet; undefined: it can. */
+/** Returns why the server cannot be used yet; undefined: it can. */
 export function hindrance({ isLoading, isReplica }: ServerInfo): string | undefined {
   if (isLoading) return 'Redis is still loading its data';
   if (isReplica) return 'Redis is a replica, which takes no writes';

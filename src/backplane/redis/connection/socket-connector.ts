@@ -6,8 +6,8 @@ import { AbstractConnector, type RedisOptions } from 'ioredis';
 type SocketOptions = Pick<RedisOptions, 'host' | 'port' | 'path' | 'tls' | 'disconnectTimeout'>;
 
 /**
- * Opens the socket of one connection, for ioredis, which asks for a class of its own kind. Its own connector listens to
- * the first error of a socket only; TLS reports a second one after a certificate was refused, and that ended the process.
+ * Opens the socket of one connection for ioredis. The connector of ioredis handles only the first error of a socket; TLS reports a
+ * second one after it has refused a certificate, and that ended the process.
  */
 export class SocketConnector extends AbstractConnector {
   readonly #options: SocketOptions;
@@ -19,7 +19,7 @@ export class SocketConnector extends AbstractConnector {
   }
 
   override connect(): Promise<Socket> {
-    // Throws for unusable certificates: a rejection to ioredis.
+    // An unusable certificate throws here, which rejects the promise.
     return new Promise((resolve) => {
       const { path, host = 'localhost', port = 6379, tls } = this.#options;
       const address = path === undefined ? { host, port } : { path };
@@ -38,14 +38,14 @@ export class SocketConnector extends AbstractConnector {
 }
 
 /**
- * The name that the server is told (SNI), by which a router in front of it finds it, and the name that its certificate must have.
- * An address is no name to be told (RFC 6066, 3).
+ * The name that the client sends (SNI), by which a proxy in front of the server finds it, and the name that the certificate must
+ * have. An address is not sent (RFC 6066, 3).
  */
 function namesFor(host: string, serverName: string | undefined): ConnectionOptions {
   const expected = serverName ?? host;
-  const told = [expected, host].find((name) => isIP(name) === 0)?.replace(/\.$/, '');
+  const sent = [expected, host].find((name) => isIP(name) === 0)?.replace(/\.$/, '');
   return {
-    servername: told ?? '',
+    servername: sent ?? '',
     checkServerIdentity: (_name, certificate) => checkServerIdentity(expected, certificate),
   };
 }

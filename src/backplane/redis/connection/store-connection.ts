@@ -3,23 +3,28 @@ import { Redis } from 'ioredis';
 import { redact, type ClientOptions } from './client-options.js';
 import { StoreReplyError } from './store-errors.js';
 
+/** Observes the replies of the store. */
+export interface ReplyMonitor {
+  roundTrip(durationMs: number): void;
+  /** No reply came in time. The connection has ended, and `onEnd` was called. */
+  timeout(cause: Error): void;
+}
+
 export interface StoreConnectionOptions {
   readonly client: ClientOptions;
   readonly commandTimeoutMs: number;
-  /** Taken out of every error. */
+  /** Removed from every error. */
   readonly secrets: readonly string[];
-  /** Once, when it ends after `open` was called; what was asked rejects about then. */
+  /** Called once, when the connection ends after `open` was called. Pending requests reject about then. */
   readonly onEnd: (connection: StoreConnection, cause: Error) => void;
-  readonly onRoundTrip: (durationMs: number) => void;
-  /** After `onEnd`, when that was for want of a reply. */
-  readonly onTimeout: (cause: Error) => void;
+  readonly monitor: ReplyMonitor;
 }
 
 const TICKS_PER_TIMEOUT = 10;
 
 /**
- * One connection to the store, from its opening to its end; nobody brings it back or repeats anything on it.
- * Commands are carried out in the order asked, and those of one turn of the event loop leave in one write.
+ * One connection to the store, from its opening to its end; it never reconnects and repeats no command. The store carries out
+ * commands in the order of the calls, and those of one turn of the event loop leave in one write.
  */
 export class StoreConnection {
   readonly #options: StoreConnectionOptions;
@@ -28,7 +33,7 @@ export class StoreConnection {
   #failure: Error | undefined;
   #askedCount = 0;
   #answeredCount = 0;
-  /** What had been asked at each of the last ticks: replies come in order, so that one command is as late as all before it. */
+  /** The number of requests at each of the last ticks. Replies come in order, so that one command is as late as all before it. */
   readonly #marks = new Array<number>(TICKS_PER_TIMEOUT).fill(0);
   #tick = 0;
   #ticking: NodeJS.Timeout | undefined;
@@ -41,7 +46,7 @@ export class StoreConnection {
   constructor(options: StoreConnectionOptions) {
     this.#options = options;
     this.#client = new Redis(options.client);
-    // Without a listener ioredis writes them to the console. What follows is the end of the connection.
+    // Without a listener ioredis writes errors to the console. The connection ends right after an error.
     this.#client.on('error', (error: Error) => {
       this.#failure ??= this.#clean(error);
     });
@@ -51,7 +56,7 @@ export class StoreConnection {
     return this.#state === 'open';
   }
 
-  /** Connects and signs in. Rejects when that fails, however it fails; then the connection is over. */
+  /** Connects and authenticates. Rejects when that fails in any way; then the connection is over. */
   async open(timeoutMs: number): Promise<void> {
     this.#client.once('end', () => this.#end(new Error('the connection was closed')));
     const deadline = setTimeout(() => this.drop(new Error(this.#tooLate(timeoutMs))), timeoutMs);
@@ -70,8 +75,8 @@ export class StoreConnection {
   }
 
   /**
-   * Sends what `command` asks of the client, at once and in order. Rejects with StoreReplyError for an error of the
-   * store, else with the reason why no reply came: then it may or may not be carried out.
+   * Sends the command that `command` gives to the client, at once and in order. Rejects with StoreReplyError for an error of
+   * the store, else with the reason why no reply came: then the store may or may not carry the command out.
    */
   ask<Reply>(command: (client: Redis) => Promise<Reply>): Promise<Reply> {
     if (this.#state !== 'open') return Promise.reject(this.#failure ?? new Error('the connection is not open'));
@@ -85,7 +90,7 @@ export class StoreConnection {
     return command(this.#client).then(
       (reply) => {
         this.#answeredCount++;
-        this.#options.onRoundTrip(performance.now() - askedMs);
+        this.#options.monitor.roundTrip(performance.now() - askedMs);
         return reply;
       },
       (error: unknown) => {
@@ -98,8 +103,8 @@ export class StoreConnection {
   }
 
   /**
-   * Hands on what arrives on subscribed channels, in order. The bytes are a view into what one read of the socket
-   * brought (64 KiB at most) and are never overwritten; who keeps a few of them for long keeps all of that: copy them.
+   * Passes on the messages of subscribed channels, in order. The bytes are a view into one read of the socket (64 KiB at most)
+   * and are never overwritten. A listener that keeps a few of them keeps all of that in memory, and should copy them.
    */
   onMessage(listener: (channel: string, bytes: Uint8Array) => void): void {
     this.#client.on('messageBuffer', (channel: Buffer, bytes: Buffer) => {
@@ -107,7 +112,7 @@ export class StoreConnection {
     });
   }
 
-  /** Ends it at once; what has not left yet never will. Says `onEnd` before it returns. Idempotent. */
+  /** Ends it at once; commands that have not left yet are never sent. Calls `onEnd` before it returns. Idempotent. */
   drop(cause: Error): void {
     if (this.#state === 'over') return;
     this.#failure ??= cause;
@@ -115,7 +120,7 @@ export class StoreConnection {
     this.#end(cause);
   }
 
-  /** Sends what was asked, then ends it. Resolves when it is closed, after half a second at most. */
+  /** Sends all commands, then ends the connection. Resolves when it is closed, after half a second at most. */
   async close(): Promise<void> {
     const { status } = this.#client;
     if (status === 'end') return;
@@ -125,13 +130,13 @@ export class StoreConnection {
       if (this.#isCorked) this.#client.stream.uncork();
       this.#client.disconnect();
     }
-    // One that was still asking a Sentinel ends when that has answered.
+    // A connection that waits for a Sentinel ends when that has answered.
     if (status === 'connecting' && !this.#hasStream()) return;
     await ended;
   }
 
   #tooLate(timeoutMs: number): string {
-    // A server without TLS waits for the rest of what it takes for a command.
+    // A server without TLS takes the handshake for a command and waits for its end.
     return this.#options.client.tls === undefined
       ? `no connection in ${timeoutMs} ms`
       : `no connection with TLS in ${timeoutMs} ms: does Redis speak TLS on this port?`;
@@ -151,13 +156,13 @@ export class StoreConnection {
     this.#options.onEnd(this, this.#failure);
   }
 
-  // Ticks, not a clock: a process that was stopped for a while has not waited for a reply in that time.
+  // Ticks instead of a clock: the time in which this process was stopped does not count.
   #checkReplies(): void {
     const asked = this.#marks[this.#tick] ?? 0;
     if (this.#answeredCount < asked) {
       const cause = new Error(`no reply in ${this.#options.commandTimeoutMs} ms`);
       this.drop(cause);
-      this.#options.onTimeout(cause);
+      this.#options.monitor.timeout(cause);
       return;
     }
     this.#marks[this.#tick] = this.#askedCount;
@@ -168,7 +173,7 @@ export class StoreConnection {
     return (this.#client.stream as unknown) !== undefined;
   }
 
-  /** ioredis hangs the command with its arguments on errors, the password of AUTH among them. */
+  /** ioredis attaches the command with its arguments to errors, the password of AUTH among them. */
   #clean(error: unknown): Error {
     const { message, code } = error as { message?: unknown; code?: unknown };
     const text = typeof message === 'string' && message !== '' ? message : String(error);
@@ -177,7 +182,7 @@ export class StoreConnection {
   }
 }
 
-// A plain close would still deliver what waits in the buffers of this side; a reset throws it away.
+// A plain close would still deliver what waits in the buffers of this side; a reset discards it.
 function destroy(client: Redis): void {
   const stream = client.stream as typeof client.stream | undefined;
   if (stream === undefined || stream.destroyed) {

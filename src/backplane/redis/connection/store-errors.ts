@@ -1,4 +1,4 @@
-/** The store is there but cannot be used as configured; the message says what to mend. Operational: mend it and start again. */
+/** The store is there but cannot be used as configured; the message names the remedy. Operational: apply it and start again. */
 export class StoreUnusableError extends Error {
   override readonly name = 'StoreUnusableError';
   readonly code = 'STORE_UNUSABLE';
@@ -17,17 +17,17 @@ export class StoreReplyError extends Error {
 const HEALED_BY_ANOTHER_CONNECTION = new Set(['READONLY', 'MASTERDOWN', 'NOAUTH', 'MOVED']);
 const REFUSALS = new Set(['OOM', 'MISCONF', 'NOPERM', 'NOAUTH', 'WRONGPASS', 'READONLY', 'NOREPLICAS', 'MOVED']);
 
-/** Whether the server behind the connection is the wrong one by now: after a failover it became a replica. */
+/** Whether the connection has reached the wrong server: after a failover that is a replica. */
 export function needsReconnect({ code }: StoreReplyError): boolean {
   return HEALED_BY_ANOTHER_CONNECTION.has(code);
 }
 
-/** Whether the store would not, as opposed to: the command was wrong. */
+/** Whether the store refused the command, and the command was not wrong. */
 export function isRefusal({ code }: StoreReplyError): boolean {
   return REFUSALS.has(code);
 }
 
-/** What an operator has to do about an error of the store or of the way to it; undefined when it may pass by itself. */
+/** Returns what an operator has to do about an error of the store or of the connection; undefined when it may pass by itself. */
 export function remedyFor({
   message,
   code,
@@ -53,7 +53,7 @@ function remedyForReply(message: string): string | undefined {
   }
   if (/^ERR DB index is out of range/.test(message))
     return 'Redis has no such database: choose another in backplane.url';
-  if (message.startsWith('NOPROTO') || /^ERR unknown command.*hello/i.test(message)) return tooOld('of before 6.0');
+  if (message.startsWith('NOPROTO') || /^ERR unknown command.*hello/i.test(message)) return tooOld('before 6.0');
   return undefined;
 }
 
@@ -65,7 +65,7 @@ const NOT_VOUCHED_FOR = new Set([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ]);
 
-/** By the code that Node.js gives it: the words may hold anything, the name of a host for one. */
+/** Goes by the code of Node.js: the message may contain anything, the name of a host for example. */
 function remedyForTls(code: string, message: string): string | undefined {
   if (NOT_VOUCHED_FOR.has(code))
     return `the certificate of Redis is not trusted (${message}): set backplane.redis.tls.caFile`;
@@ -78,7 +78,7 @@ function remedyForTls(code: string, message: string): string | undefined {
       return `the certificate of Redis is not valid yet (${message}): check the clocks`;
     case 'ERR_SSL_TLSV1_UNRECOGNIZED_NAME':
     case 'ERR_SSL_TLSV1_ALERT_UNRECOGNIZED_NAME':
-      return `what answers TLS there knows no server of the name it was told (${message}): check the host in backplane.url, or set backplane.redis.tls.serverName`;
+      return `the TLS server at that address does not know the server name that Gantry sends (${message}): check the host in backplane.url, or set backplane.redis.tls.serverName`;
     default:
       return /^ERR_OSSL_(PEM|X509|ASN1|EVP)_/.test(code) || code === 'ERR_OSSL_BAD_DECRYPT'
         ? `the files of backplane.redis.tls cannot be used (${message})`

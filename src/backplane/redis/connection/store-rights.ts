@@ -2,7 +2,7 @@ import type { LoadedScript } from '../scripts/loader.js';
 import type { StoreConnection } from './store-connection.js';
 import { StoreUnusableError } from './store-errors.js';
 
-/** What a node uses in the store: names to try rights with, and how they are all called. */
+/** The part of the store that a node uses: names to check rights with, and the patterns of all names. */
 export interface RightsScope {
   readonly key: string;
   readonly channels: readonly string[];
@@ -16,10 +16,10 @@ type Words = readonly [name: string, ...rest: string[]];
 
 export const CHECK_RIGHTS_FILE = 'check_rights.lua';
 const READ_SETTING: Words = ['CONFIG', 'GET', 'client-output-buffer-limit'];
-/** Redis' own default, for who is not told. */
+/** The default of Redis, for a node that may not read the setting. */
 const DEFAULT_PUBSUB_BYTES = 33_554_432;
 
-/** Every command that a node cannot do without, in the order in which the operations guide lists them; what scripts call as well. */
+/** Every command that a node or its scripts need, in the order in which the operations guide lists them. */
 export function neededCommands({ key, channels, database }: RightsScope): readonly Words[] {
   return [
     ['INFO'],
@@ -61,7 +61,7 @@ export function neededCommands({ key, channels, database }: RightsScope): readon
 }
 
 /**
- * Whether the user has every right that a node needs, those included that only scripts need, or only when another node dies.
+ * Checks that the user has every right that a node needs, including those that only scripts need, or only when another node dies.
  * Rejects with StoreUnusableError, which names all that are missing. The script must be loaded.
  */
 export async function checkRights(
@@ -79,8 +79,8 @@ export async function checkRights(
 }
 
 /**
- * Bytes that may wait for a node before Redis closes its connection; Infinity: any number. Redis' default where the user may not
- * read the setting. Not asked without the right, so that no denial is noted.
+ * Returns how many bytes Redis buffers for a node before it closes the connection; Infinity: any number. The default of Redis where
+ * the user may not read the setting. It is not read without the right, so that Redis logs no denial.
  */
 export async function pubsubBufferBytes(connection: StoreConnection, script: LoadedScript): Promise<number> {
   const [name, ...rest] = READ_SETTING;

@@ -1,8 +1,8 @@
-/** Where one server is, as `backplane.url` says it. */
+/** The address of one server, as given by `backplane.url`. */
 export interface StoreAddress {
   readonly host: string;
   readonly port: number;
-  /** Of a unix socket; then host and port mean nothing. */
+  /** Path of a unix socket; then host and port are ignored. */
   readonly path: string | undefined;
   readonly database: number;
   readonly username: string | undefined;
@@ -14,7 +14,7 @@ const SCHEME = /^(redis|rediss|valkey|valkeys|unix):/i;
 
 /**
  * Reads redis://, rediss:// (TLS), valkey:// and valkeys:// with [user:password@]host[:port][/database], and
- * unix:/path[?db=database]. Throws Error, without the URL in its words; the configuration has checked it before.
+ * unix:/path[?db=database]. Throws Error, whose message does not contain the URL; the configuration has checked it before.
  */
 export function parseStoreUrl(text: string): StoreAddress {
   const scheme = SCHEME.exec(text)?.[1]?.toLowerCase();

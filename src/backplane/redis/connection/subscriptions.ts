@@ -1,9 +1,9 @@
 import type { StoreConnection } from './store-connection.js';
 
-/** The channels that this node wants to hear, over all connections. */
+/** The channels that this node wants to receive, over all connections. */
 export class Subscriptions {
   readonly #wanted = new Set<string>();
-  /** What `#connection` was last asked for each channel that it was asked for. */
+  /** For each channel that `#connection` was asked to subscribe to, the last request. */
   #asked = new Map<string, Promise<unknown>>();
   #connection: StoreConnection | undefined;
 
@@ -13,28 +13,28 @@ export class Subscriptions {
     await (this.#asked.get(channel) ?? this.#ask([channel]));
   }
 
-  /** Resolves once nothing comes any more. */
+  /** Resolves once no message of it comes any more. */
   async remove(channel: string): Promise<void> {
     this.#wanted.delete(channel);
     this.#asked.delete(channel);
     const connection = this.#connection;
-    // A connection that has ended, or ends before it replies, hears nothing either.
+    // A connection that has ended, or ends before it replies, receives nothing either.
     if (connection?.isOpen === true) await connection.ask((client) => client.unsubscribe(channel)).catch(() => 0);
   }
 
-  /** Has everything wanted confirmed on a new connection. */
+  /** Resolves once all wanted channels are confirmed on a new connection. */
   async moveTo(connection: StoreConnection): Promise<void> {
     this.#connection = connection;
     this.#asked = new Map();
     if (this.#wanted.size > 0) await this.#ask([...this.#wanted]);
-    // What was added meanwhile.
+    // Then the channels that were added meanwhile.
     for (let count = -1; count !== this.#asked.size;) {
       count = this.#asked.size;
       await Promise.all(this.#asked.values());
     }
   }
 
-  /** No connection: until the next one nothing can be confirmed. */
+  /** The connection is lost: no subscription can be confirmed until the next one. */
   leave(): void {
     this.#connection = undefined;
     this.#asked = new Map();

@@ -18,7 +18,7 @@ export interface ReachabilityEvents {
   recover(isCurrent: () => boolean): Promise<void>;
   /** Another attempt follows. */
   recoveryFailed(cause: unknown): void;
-  /** What needs other nodes is to be refused from now on. */
+  /** Requests that need other nodes are to be refused from now on. */
   cutOff(): void;
   /** The outage has lasted for `downAfterMs`. */
   down(): void;
@@ -28,7 +28,7 @@ export interface ReachabilityEvents {
 
 export interface ReachabilityOptions {
   readonly after: (delayMs: number, action: () => void) => () => void;
-  /** A shorter outage is not reported to the node: what needs other nodes is refused meanwhile, what is pending waits. */
+  /** A shorter outage is not reported to the node: requests that need other nodes are refused meanwhile, pending ones wait. */
   readonly downAfterMs: number;
   /** Pause between two attempts to recover while connected. */
   readonly retryMs: number;

@@ -65,7 +65,7 @@ describe('Sentinels', () => {
     const started = recorded.connections.start();
     while (recorded.notices.length === 0) await new Promise(setImmediate);
     expect(recorded.notices[0]?.message).toMatch(
-      /no Sentinel says where Redis is \(127.0.0.1:\d+: connect ECONNREFUSED/,
+      /no Sentinel has the address of Redis \(127.0.0.1:\d+: connect ECONNREFUSED/,
     );
     const stopped = recorded.connections.stop();
     await expect(started).rejects.toThrow('during start');
