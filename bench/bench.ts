@@ -1,5 +1,6 @@
 import type { Clusters } from './cluster/cluster.js';
-import type { Endpoint, Job, Outcome, Plan } from './load/job.js';
+import type { Endpoint } from './load/endpoint.js';
+import type { Job, Outcome, Plan } from './load/job.js';
 import type { LoadPool } from './load-pool.js';
 import type { CaseResult } from './report/figures.js';
 import type { Router, RunningRouter, StartOptions } from './routers/router.js';

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { Command, Endpoint, FromWorker, Job, Outcome, Plan, ToWorker } from './load/job.js';
+import type { Endpoint } from './load/endpoint.js';
+import type { Command, FromWorker, Job, Outcome, Plan, ToWorker } from './load/job.js';
 import { loadCores, pinned } from './routers/process.js';
 
 const entry = fileURLToPath(new URL('./load/worker.js', import.meta.url));

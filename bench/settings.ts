@@ -1,5 +1,5 @@
-import type { Serializer } from './load/job.js';
-import { serializers } from './load/job.js';
+import type { Serializer } from './load/endpoint.js';
+import { serializers } from './load/endpoint.js';
 
 export type Mode = 'full' | 'quick' | 'smoke';
 

@@ -1,4 +1,4 @@
-import type { Endpoint } from '../load/job.js';
+import type { Endpoint } from '../load/endpoint.js';
 import { gantryRealm, startGantry, type RunningGantry } from '../routers/gantry.js';
 import { pause } from '../routers/process.js';
 import { readPage, sample, type Page } from './metrics-page.js';

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import type { PipeRole } from './pipe-process.js';
+import type { PipeRole } from './pipe-job.js';
 
 /** Says when a batch is to leave, as clients do who publish: a byte for each, from another core, at even intervals. */
 export async function openDriver(port: number): Promise<PipeRole> {

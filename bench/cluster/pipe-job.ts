@@ -35,3 +35,10 @@ export type FromPipe =
   /** Events or batches since the beginning of everything. */
   | { readonly total: number }
   | { readonly error: string };
+
+/** What one process of the bare pipe does. */
+export interface PipeRole {
+  /** The port on which the publisher accepts the driver. */
+  readonly port: number;
+  answer(question: ToPipe): Promise<FromPipe>;
+}

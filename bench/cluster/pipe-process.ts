@@ -1,18 +1,12 @@
 import { openDriver } from './pipe-driver.js';
-import type { FromPipe, ToPipe } from './pipe-job.js';
+import type { FromPipe, PipeRole, ToPipe } from './pipe-job.js';
 import { openPublisher } from './pipe-publisher.js';
 import { openSubscriber } from './pipe-subscriber.js';
 
 /**
- * One process of the bare pipe: events of the same size in batches of the same size over the same Redis, and nothing of
- * WAMP. Events are packed and unpacked one by one, as whoever sends batches must: a length, then the bytes.
+ * One process of the bare pipe: events of the same size in batches of the same size over the same Redis, without WAMP. Events are
+ * packed and unpacked one by one, as every sender of batches must do: a length, then the bytes.
  */
-export interface PipeRole {
-  /** Where the publisher listens to the driver. */
-  readonly port: number;
-  answer(question: ToPipe): Promise<FromPipe>;
-}
-
 const [name, url = '', channel = '', port = '0'] = process.argv.slice(2);
 
 // The runner is gone.

@@ -5,8 +5,7 @@ import type { Latency } from '../load/job.js';
 import { cpuSeconds } from '../measure/cpu.js';
 import { Histogram } from '../measure/histogram.js';
 import { lengthBytes, pack } from './pipe-batch.js';
-import type { FromPipe, PipeOutcome, PipePlan, ToPipe } from './pipe-job.js';
-import type { PipeRole } from './pipe-process.js';
+import type { FromPipe, PipeOutcome, PipePlan, PipeRole, ToPipe } from './pipe-job.js';
 
 export async function openPublisher(url: string, channel: string): Promise<PipeRole> {
   const redis = new Redis(url, { retryStrategy: () => null });

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { lengthBytes } from './pipe-batch.js';
-import type { PipeRole } from './pipe-process.js';
+import type { PipeRole } from './pipe-job.js';
 
 export async function openSubscriber(url: string, channel: string): Promise<PipeRole> {
   // Whoever is dropped has lost events: that is to be seen.

@@ -3,7 +3,8 @@ import { connect, type Socket } from 'node:net';
 import type { Activity } from './activity.js';
 import { attackOf, type Attack } from './attacks.js';
 import { clientFrame } from './frame-template.js';
-import type { AttackJob, Endpoint, Outcome, Plan } from './job.js';
+import type { Endpoint } from './endpoint.js';
+import type { AttackJob, Outcome, Plan } from './job.js';
 
 /** Unsent bytes of one attacker before it waits for its socket. */
 const queueBytes = 262_144;

@@ -1,5 +1,5 @@
 import { clientFrame } from './frame-template.js';
-import type { Endpoint } from './job.js';
+import type { Endpoint } from './endpoint.js';
 import { Session } from './session.js';
 
 /** What one hostile connection does once it is open. */

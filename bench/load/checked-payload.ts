@@ -1,4 +1,4 @@
-import type { Serializer } from './job.js';
+import type { Serializer } from './endpoint.js';
 import { isFillerIntact, readSequence, readSource } from './payload.js';
 import { closingBytes, hasCode } from './wamp.js';
 

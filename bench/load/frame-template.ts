@@ -1,4 +1,4 @@
-import type { Serializer } from './job.js';
+import type { Serializer } from './endpoint.js';
 import { writeSequence } from './payload.js';
 import { closingBytes, isBinary, splitAtId } from './wamp.js';
 

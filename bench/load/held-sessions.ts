@@ -1,6 +1,7 @@
 import { Histogram } from '../measure/histogram.js';
 import type { Activity } from './activity.js';
-import type { ChurnJob, Endpoint, IdleJob, Outcome, Plan, SubscriptionsJob } from './job.js';
+import type { Endpoint } from './endpoint.js';
+import type { ChurnJob, IdleJob, Outcome, Plan, SubscriptionsJob } from './job.js';
 import { inParallel, Session } from './session.js';
 import { WebSocketClient } from './websocket.js';
 

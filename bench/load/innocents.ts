@@ -1,7 +1,8 @@
 import { Histogram } from '../measure/histogram.js';
 import type { Activity } from './activity.js';
 import { clientFrame } from './frame-template.js';
-import type { Endpoint, InnocentsJob, Outcome, Plan } from './job.js';
+import type { Endpoint } from './endpoint.js';
+import type { InnocentsJob, Outcome, Plan } from './job.js';
 import { Session } from './session.js';
 import { code, decode, encode } from './wamp.js';
 import type { WebSocketClient } from './websocket.js';

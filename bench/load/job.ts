@@ -1,18 +1,5 @@
 import type { AttackName } from './attacks.js';
-
-export type Serializer = 'json' | 'msgpack' | 'cbor';
-export const serializers: readonly Serializer[] = ['json', 'msgpack', 'cbor'];
-
-/** What listens: a WAMP router, or the bare relay that is told in the URL what to forward. */
-export type Wire = 'wamp' | 'bare';
-
-export interface Endpoint {
-  readonly url: string;
-  readonly wire: Wire;
-  readonly realm: string;
-  /** The router's process, whose CPU time is read beside the counts; null when it is out of sight. */
-  readonly pid: number | null;
-}
+import type { Endpoint, Serializer } from './endpoint.js';
 
 /** One publisher's events to many subscribers; the publisher may sit in another process (null). */
 export interface FanoutJob {

@@ -1,6 +1,7 @@
 import { cpuSeconds } from '../measure/cpu.js';
 import { Histogram } from '../measure/histogram.js';
-import type { Endpoint, Outcome, Pace, Plan } from './job.js';
+import type { Endpoint } from './endpoint.js';
+import type { Outcome, Pace, Plan } from './job.js';
 
 interface Mark {
   readonly atMs: number;

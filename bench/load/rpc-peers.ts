@@ -1,5 +1,5 @@
 import { FrameTemplate } from './frame-template.js';
-import type { Endpoint, Serializer } from './job.js';
+import type { Endpoint, Serializer } from './endpoint.js';
 import { makePayload } from './payload.js';
 import { Session } from './session.js';
 import { closingBytes, code, isBinary } from './wamp.js';

@@ -1,4 +1,4 @@
-import type { Endpoint, Serializer } from './job.js';
+import type { Endpoint, Serializer } from './endpoint.js';
 import { clientFrame } from './frame-template.js';
 import { WebSocketClient } from './websocket.js';
 import { code, decode, encode, isBinary, type Message } from './wamp.js';

@@ -1,6 +1,6 @@
 import { decode as decodeMsgpack, encode as encodeMsgpack } from '@msgpack/msgpack';
 import { decode as decodeCbor, encode as encodeCbor } from 'cborg';
-import type { Serializer } from './job.js';
+import type { Serializer } from './endpoint.js';
 
 export type Message = readonly [code: number, ...rest: unknown[]];
 

@@ -59,3 +59,13 @@ function median(sorted: readonly number[]): number {
   if (sorted.length === 0) return NaN;
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
+
+/** Three significant digits. */
+export function shortNumber(value: number): string {
+  if (Number.isNaN(value)) return '–';
+  const size = Math.abs(value);
+  if (size >= 1e6) return `${(value / 1e6).toPrecision(3)} M`;
+  if (size >= 1e4) return `${(value / 1e3).toPrecision(3)} k`;
+  if (size >= 100) return value.toFixed(0);
+  return size === 0 ? '0' : String(Number(value.toPrecision(3)));
+}

@@ -1,5 +1,5 @@
-import { isReached, spreadOf, type CaseResult, type Figure } from './figures.js';
-import { shortNumber, type Report } from './report.js';
+import { isReached, shortNumber, spreadOf, type CaseResult, type Figure } from './figures.js';
+import type { Report } from './report-data.js';
 
 /** Rows are cases, columns are figures; a cell is the median and, in brackets, the least and the most of its runs. */
 export function markdown(report: Report): string {

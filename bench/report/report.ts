@@ -2,31 +2,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Settings } from '../settings.js';
 import type { CaseResult } from './figures.js';
-import { isReached, medianOf, spreadOf } from './figures.js';
-import type { Commit, Machine } from './machine.js';
+import { isReached, medianOf, shortNumber, spreadOf } from './figures.js';
 import { markdown } from './markdown.js';
-
-export interface Report {
-  readonly name: string;
-  readonly date: string;
-  readonly command: string;
-  readonly commit: Commit;
-  readonly machine: Machine;
-  readonly settings: Settings;
-  readonly routers: readonly { readonly name: string; readonly version: string }[];
-  /** The server between the nodes of a cluster. */
-  readonly redis: string | null;
-  readonly scenarios: readonly { readonly name: string; readonly about: string }[];
-  readonly durationSeconds: number;
-  /** Of the whole machine, over 1, 5 and 15 minutes: before and after. */
-  readonly loadAverages: readonly (readonly number[])[];
-  readonly cases: readonly CaseResult[];
-  /** Routers that could not be had, and why. */
-  readonly missing: readonly string[];
-  /** What whoever ran it has to say. */
-  readonly note: string | null;
-  readonly notMeasured: string;
-}
+import type { Report } from './report-data.js';
 
 /** Writes the report as JSON and Markdown and returns both paths. */
 export async function writeReport(report: Report, directory: string): Promise<string[]> {
@@ -57,14 +35,4 @@ export function summaryLine({ scenario, name, figures, failure }: CaseResult, mo
     return `${figure.label} ${shortNumber(medianOf(figure.values))}${unit}${mark}`;
   });
   return `${scenario} ${name}: ${parts.join(', ')}`;
-}
-
-/** Three digits that count. */
-export function shortNumber(value: number): string {
-  if (Number.isNaN(value)) return '–';
-  const size = Math.abs(value);
-  if (size >= 1e6) return `${(value / 1e6).toPrecision(3)} M`;
-  if (size >= 1e4) return `${(value / 1e3).toPrecision(3)} k`;
-  if (size >= 100) return value.toFixed(0);
-  return size === 0 ? '0' : String(Number(value.toPrecision(3)));
 }

@@ -1,4 +1,4 @@
-import type { Wire } from '../load/job.js';
+import type { Wire } from '../load/endpoint.js';
 
 export interface Memory {
   readonly residentBytes: number;

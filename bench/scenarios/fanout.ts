@@ -1,7 +1,8 @@
 import { closedLoop, withRouters, type Bench, type Scenario } from '../bench.js';
 import { compare } from '../compare.js';
 import type { Settings } from '../settings.js';
-import type { FanoutJob, Serializer } from '../load/job.js';
+import type { Serializer } from '../load/endpoint.js';
+import type { FanoutJob } from '../load/job.js';
 
 export const topic = 'com.bench.topic';
 

@@ -1,5 +1,6 @@
 import { endpointOf, measureCase, withRouters, type Bench, type Scenario } from '../bench.js';
-import type { Endpoint, IdleJob } from '../load/job.js';
+import type { Endpoint } from '../load/endpoint.js';
+import type { IdleJob } from '../load/job.js';
 import { atMost, figure, type Figure } from '../report/figures.js';
 import type { Memory, Router } from '../routers/router.js';
 import { lineUp } from './fanout.js';

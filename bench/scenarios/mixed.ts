@@ -9,7 +9,8 @@ import {
   type Started,
 } from '../bench.js';
 import { cpuMicros, ratePerSecond } from '../compare.js';
-import { serializers, type Outcome, type Serializer } from '../load/job.js';
+import { serializers, type Serializer } from '../load/endpoint.js';
+import type { Outcome } from '../load/job.js';
 import { atLeast, figure, type Figure } from '../report/figures.js';
 import { fanoutJobs, topic, windowFor } from './fanout.js';
 

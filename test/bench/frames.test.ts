@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { clientFrame, FrameTemplate } from '../../bench/load/frame-template.js';
-import { serializers } from '../../bench/load/job.js';
+import { serializers } from '../../bench/load/endpoint.js';
 import { makePayload, readSequence, readSource } from '../../bench/load/payload.js';
 import { closingBytes, code, decode, hasCode, isBinary, readId } from '../../bench/load/wamp.js';
 import { Histogram } from '../../bench/measure/histogram.js';

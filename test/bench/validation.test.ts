@@ -2,7 +2,8 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { Fanout } from '../../bench/load/fanout.js';
-import type { Endpoint, FanoutJob, Plan, RpcJob } from '../../bench/load/job.js';
+import type { Endpoint } from '../../bench/load/endpoint.js';
+import type { FanoutJob, Plan, RpcJob } from '../../bench/load/job.js';
 import { Meter } from '../../bench/load/meter.js';
 import { Rpc } from '../../bench/load/rpc.js';
 

@@ -2,7 +2,8 @@ import { closedLoop, measureCase, type Bench, type Scenario } from '../../bench.
 import type { Cluster } from '../../cluster/cluster.js';
 import { inTurn, runIn, runPipe, sum, type Measured } from '../../cluster/measure.js';
 import type { PipeCost } from '../../cluster/pipe.js';
-import type { Endpoint, FanoutJob } from '../../load/job.js';
+import type { Endpoint } from '../../load/endpoint.js';
+import type { FanoutJob } from '../../load/job.js';
 import { atMost, figure, type Figure } from '../../report/figures.js';
 import { topic } from '../fanout.js';
 

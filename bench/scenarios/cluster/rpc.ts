@@ -2,7 +2,8 @@ import { closedLoop, measureCase, type Bench, type Scenario } from '../../bench.
 import type { Cluster } from '../../cluster/cluster.js';
 import { inTurn, runIn, runPipe, sum, type Measured } from '../../cluster/measure.js';
 import type { PipeCost } from '../../cluster/pipe.js';
-import type { Endpoint, RpcJob } from '../../load/job.js';
+import type { Endpoint } from '../../load/endpoint.js';
+import type { RpcJob } from '../../load/job.js';
 import { atMost, figure, type Figure, type Target } from '../../report/figures.js';
 
 const itemsPerCall = 2;

@@ -45,7 +45,7 @@ export class MemoryHub {
   readonly #feeds = new Map<NodeId, Lane<Change>>();
   /** By sender, then receiver. */
   readonly #lanes = new Map<NodeId, Map<NodeId, Lane<NodeMessage>>>();
-  readonly #port: HubPort;
+  readonly #port: HubPort<MemoryNode>;
   readonly #recovery = new MemoryRecovery();
 
   constructor(options: MemoryHubOptions = {}) {
@@ -93,7 +93,7 @@ export class MemoryHub {
     return this.#nodes.get(node)?.interestedNodes(realm) ?? [];
   }
 
-  #makePort(): HubPort {
+  #makePort(): HubPort<MemoryNode> {
     const nodes = this.#nodes;
     const recovery = this.#recovery;
     return {

@@ -37,7 +37,7 @@ export class MemoryNode implements Backplane, Bus, Directory {
   readonly node: NodeId;
   readonly bus: Bus = this;
   readonly directory: Directory = this;
-  readonly #hub: HubPort;
+  readonly #hub: HubPort<MemoryNode>;
   readonly #shared: SharedDirectory;
   readonly #mirrors = new Map<Uri, InterestMirror<NodeId>>();
   readonly #serving = new Map<Uri, Serving>();
@@ -55,7 +55,7 @@ export class MemoryNode implements Backplane, Bus, Directory {
   #isBanished = false;
   #revision = 0;
 
-  constructor(node: NodeId, hub: HubPort) {
+  constructor(node: NodeId, hub: HubPort<MemoryNode>) {
     this.node = node;
     this.#hub = hub;
     this.#shared = hub.directory;

@@ -3,7 +3,6 @@ import type { Publication } from '../../routing/ports.js';
 import type { NodeId, Uri } from '../../wamp/ids.js';
 import type { Lane } from './lane.js';
 import type { SharedDirectory } from './directory.js';
-import type { MemoryNode } from './node.js';
 
 /** What one node says to another through their lane. */
 export type NodeMessage =
@@ -14,8 +13,8 @@ export type NodeMessage =
   /** The sender has missed something of the receiver, perhaps a confirmation. */
   | { readonly kind: 'missed' };
 
-/** What a node needs of the hub it is joined to. */
-export interface HubPort {
+/** The hub as one of its nodes sees it. */
+export interface HubPort<Node> {
   readonly directory: SharedDirectory;
   /** Live nodes, this one included. */
   readonly liveCount: number;
@@ -30,8 +29,8 @@ export interface HubPort {
   whenWhole(node: NodeId, step: () => void): void;
   after(delayMs: number, action: () => void): () => void;
   readonly takeoverMs: number;
-  enter(node: MemoryNode): void;
-  leave(node: MemoryNode): void;
+  enter(node: Node): void;
+  leave(node: Node): void;
   /** Tells the sender, later, that the message did not arrive. */
   giveBack(from: NodeId, to: NodeId, message: NodeMessage): void;
   count(what: 'refused' | 'lost'): void;

@@ -1,0 +1,13 @@
+export type Serializer = 'json' | 'msgpack' | 'cbor';
+export const serializers: readonly Serializer[] = ['json', 'msgpack', 'cbor'];
+
+/** The kind of server: a WAMP router, or the bare relay, whose URL tells it what to forward. */
+export type Wire = 'wamp' | 'bare';
+
+export interface Endpoint {
+  readonly url: string;
+  readonly wire: Wire;
+  readonly realm: string;
+  /** The router's process, whose CPU time is read beside the counts; null when it cannot be seen. */
+  readonly pid: number | null;
+}
