@@ -1,18 +1,5 @@
 import { own } from '../../wamp/dict.js';
-import type { Dict } from '../../wamp/options.js';
-import type { ScramExchange, ScramKdf } from './scram.js';
-
-/** What differs between the two kinds of SCRAM that clients speak (rules 8.5). */
-export interface ScramDialect {
-  /** As in HELLO.Details.authmethods. */
-  readonly method: string;
-  readonly verifierKey: string;
-  serverNonce(clientNonce: string, random: Buffer): string;
-  challenge(exchange: ScramExchange): Dict;
-  /** What AUTHENTICATE.Extra repeats is what was agreed on. */
-  isAnswerTo(exchange: ScramExchange, extra: Dict): boolean;
-  authMessage(exchange: ScramExchange): string;
-}
+import type { ScramDialect, ScramExchange, ScramKdf } from './scram.js';
 
 /** The dialect of the specification. */
 export const WAMP_SCRAM: ScramDialect = {

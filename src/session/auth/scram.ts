@@ -13,7 +13,6 @@ import {
   type Principals,
 } from './credentials.js';
 import type { AuthMethod } from './method.js';
-import type { ScramDialect } from './scram-dialects.js';
 
 /** Which function makes a key of the password. Clients run it, the router never does. */
 export type ScramKdf = { readonly iterations: number } & (
@@ -46,6 +45,18 @@ export interface ScramExchange {
 const NONCE_BYTES = 16;
 /** A nonce as RFC 5802 has it: printable, without comma. Long enough to be unguessable, and bounded. */
 const NONCE = /^[\x21-\x2b\x2d-\x7e]{8,256}$/;
+
+/** What differs between the two kinds of SCRAM that clients speak (rules 8.5). */
+export interface ScramDialect {
+  /** As in HELLO.Details.authmethods. */
+  readonly method: string;
+  readonly verifierKey: string;
+  serverNonce(clientNonce: string, random: Buffer): string;
+  challenge(exchange: ScramExchange): Dict;
+  /** What AUTHENTICATE.Extra repeats is what was agreed on. */
+  isAnswerTo(exchange: ScramExchange, extra: Dict): boolean;
+  authMessage(exchange: ScramExchange): string;
+}
 
 /**
  * SCRAM (rules 8.5): the client proves that it knows the password without sending it, and the router proves in WELCOME

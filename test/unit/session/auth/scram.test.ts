@@ -1,7 +1,12 @@
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { createScram, type ScramCredential, type ScramExchange } from '../../../../src/session/auth/scram.js';
-import { AUTOBAHN_SCRAM, WAMP_SCRAM, type ScramDialect } from '../../../../src/session/auth/scram-dialects.js';
+import {
+  createScram,
+  type ScramCredential,
+  type ScramExchange,
+  type ScramDialect,
+} from '../../../../src/session/auth/scram.js';
+import { AUTOBAHN_SCRAM, WAMP_SCRAM } from '../../../../src/session/auth/scram-dialects.js';
 import type { Dict } from '../../../../src/wamp/options.js';
 import { begin, challenged, principals } from './methods.js';
 
