@@ -367,7 +367,7 @@ describe('AUTHENTICATING: CHALLENGE was sent', () => {
     expect(connection.closeCause).toBe('protocol_violation');
   });
 
-  it('takes a second AUTHENTICATE for a violation, before and after the decision (PV-11)', async () => {
+  it('takes a second AUTHENTICATE for a violation, before and after the decision (PV-11, AUT-5)', async () => {
     const decision = deferred<never>();
     const slow: AuthMethod = {
       name: 'password',

@@ -39,7 +39,7 @@ function proofOf(saltedPassword: Uint8Array, authMessage: string): string {
   return Buffer.from(clientKey.map((byte, i) => byte ^ signature[i]!)).toString('base64');
 }
 
-describe('the dialect of the specification', () => {
+describe('the dialect of the specification (X-20)', () => {
   const method = methodOf(WAMP_SCRAM);
   const nonce = 'ASNFZ4mrze8BI0VniavN7w==/ty6mHZUMhD+3LqYdlQyEA==';
 
@@ -143,7 +143,7 @@ describe('the dialect of the specification', () => {
   });
 });
 
-describe('the dialect of autobahn-python', () => {
+describe('the dialect of autobahn-python (X-20)', () => {
   const argon: ScramCredential = { ...CREDENTIAL, kdf: { kind: 'argon2id', iterations: 32, memoryKiB: 512 } };
 
   it('sends the keys that its clients know, and no other', async () => {
