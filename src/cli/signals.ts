@@ -13,8 +13,8 @@ export function firstSignal(hurry: (signal: NodeJS.Signals) => void): Promise<No
 }
 
 /**
- * Signals that would end the process, or open a debugger's port, are ignored from now on. Of a process in a terminal
- * SIGHUP says that the terminal has gone: that ends it like SIGTERM.
+ * The process ignores, from now on, signals that would end it or open a debugger's port. SIGHUP to a process in a terminal
+ * means that the terminal was closed: it ends the process like SIGTERM.
  */
 export function ignoreSignals(ignored: (signal: NodeJS.Signals) => void, isInTerminal: boolean): void {
   process.on('SIGUSR1', ignored);
