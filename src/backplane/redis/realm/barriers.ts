@@ -1,11 +1,11 @@
 import type { NodeId } from '../../../wamp/ids.js';
 
-/** Something that waits for other nodes. */
+/** A watch or claim that waits for other nodes. */
 export interface Pending {
   readonly isSettled: boolean;
   /** On the clock of the waits. */
   readonly deadlineMs: number;
-  /** All have confirmed, or nobody is left to. */
+  /** All nodes have confirmed, or none is left to. */
   open(): void;
   fail(cause: Error): void;
 }
@@ -17,15 +17,15 @@ interface Barrier {
   waitingCount: number;
 }
 
-/** Barriers that wait for one node, in the order of their versions; those before `head` are done with. */
+/** Barriers that wait for one node, in the order of their versions; those before `head` are done. */
 interface Line {
   barriers: Barrier[];
   head: number;
 }
 
 /**
- * Waits until other nodes have confirmed a version of the realm, or serve it no more (G2). What was settled by others,
- * for having waited too long, is dropped in passing. A confirmation costs what it opens.
+ * Waits until other nodes have confirmed a version of the realm, or serve it no more (G2). Barriers whose `pending` was settled
+ * otherwise are dropped in passing. A confirmation costs as much as it opens.
  */
 export class RealmBarriers {
   readonly #nowMs: () => number;
@@ -62,7 +62,7 @@ export class RealmBarriers {
     this.confirm(node, Infinity);
   }
 
-  /** Nodes of which `isServing` is not so, as of the version. */
+  /** Confirms the version for nodes that do not serve the realm as of it. */
   confirmAbsent(isServing: (node: NodeId) => boolean, version: number): void {
     for (const node of [...this.#lines.keys()]) if (!isServing(node)) this.confirm(node, version);
   }
@@ -77,12 +77,12 @@ export class RealmBarriers {
     return found;
   }
 
-  /** Forgets what was settled otherwise. */
+  /** Drops barriers that were settled otherwise. */
   sweep(): void {
     for (const node of [...this.#lines.keys()]) this.#advance(node, ({ pending }) => pending.isSettled);
   }
 
-  /** Takes out everything that still waits, in order. */
+  /** Removes and returns everything that still waits, in order. */
   takeAll(): Pending[] {
     const taken = new Set<Barrier>();
     for (const { barriers, head } of this.#lines.values())

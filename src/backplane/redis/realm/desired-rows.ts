@@ -136,7 +136,7 @@ export class DesiredRows {
     });
   }
 
-  /** Calls that others serve would come to its callee too early until it is certain. */
+  /** Other nodes would route calls to its callee before it is certain. */
   #concernsOthers({ force, invoke }: Claim, member: Member): boolean {
     const held = this.#options.mirror.registrationOf(member);
     if (held === undefined || force === 'if-free') return false;
@@ -177,31 +177,31 @@ export class DesiredRows {
     this.#takeovers.abandon(write);
   }
 
-  /** The node is there: it has confirmed something. */
-  heard(node: NodeId): void {
-    this.#takeovers.heard(node);
+  /** The node is alive: it has confirmed a version. */
+  nodeAnswered(node: NodeId): void {
+    this.#takeovers.nodeAnswered(node);
   }
 
-  /** The row is another now. */
-  changed(member: Member): void {
-    this.#takeovers.changed(member);
+  /** The registration has another state now. */
+  registrationChanged(member: Member): void {
+    this.#takeovers.registrationChanged(member);
   }
 
   isHeld(member: Member, session: SessionId): boolean {
     return this.#held.get(member, session) !== undefined;
   }
 
-  /** The mirror, at this version, has the callee no more. */
-  lost(member: Member, session: SessionId, version: number): void {
+  /** The mirror has removed the callee, as of this version. */
+  calleeRemoved(member: Member, session: SessionId, version: number): void {
     const held = this.#held.get(member, session);
     if (held === undefined || held.version > version) return;
     this.#release(member, session);
   }
 
-  /** Lets go of everything that the mirror, at this version, does not have. */
-  loseUnplaced(version: number): void {
+  /** Releases every callee that the mirror, at this version, does not have. */
+  releaseUnplaced(version: number): void {
     for (const [member, session] of this.#held.all)
-      if (!this.#options.mirror.isPlaced(member, session)) this.lost(member, session, version);
+      if (!this.#options.mirror.isPlaced(member, session)) this.calleeRemoved(member, session, version);
   }
 
   /** Nothing is sent until `resume`. Resolves when nothing is under way. */
@@ -229,7 +229,7 @@ export class DesiredRows {
     for (const write of postponed) write.finish();
   }
 
-  /** What was not sent fails, but for what takes something back. */
+  /** Writes that were not sent fail, but for releases, which the next repair does. */
   cutOff(cause: Error): void {
     this.failTakeovers();
     for (const write of [...this.#again, ...this.#queue.takeAll()]) {
@@ -241,8 +241,8 @@ export class DesiredRows {
   }
 
   /**
-   * Of a store that cannot be reached, or has lost data, nobody knows who takes what over: those that are not certain are given
-   * up, and whoever holds the procedures keeps them.
+   * A store that cannot be reached, or has lost data, leaves takeovers undecided. Those that are not certain fail, and the holders
+   * keep their procedures.
    */
   failTakeovers(): void {
     for (const write of [...this.#claims.values()])
@@ -304,7 +304,7 @@ export class DesiredRows {
     this.#queue.push(new TakeoverWrite(this.#path, member, session, done));
   }
 
-  /** Also of a callee that has gone: whoever took its procedure by force cannot know of this node's key. */
+  /** Also for a callee that another one has replaced by force: the store may still list it for this node. */
   #release(member: Member, session: SessionId): ReleaseWrite {
     this.#held.delete(member, session);
     const { last } = this.#queue;

@@ -4,6 +4,8 @@ import type { MembershipView } from './ports.js';
 import { MAX_CHANGE_BYTES, parseChange, type Change, type ChangeFlaw } from './changes.js';
 import type { RealmSnapshot } from './snapshot.js';
 import type { Keep, RealmMirror } from './mirror.js';
+import type { RealmStore } from './realm-store.js';
+import type { RealmWaits } from './waits.js';
 
 export interface RealmFollowerOptions {
   readonly node: NodeId;
@@ -11,18 +13,16 @@ export interface RealmFollowerOptions {
   readonly membership: MembershipView;
   readonly counters: ClusterCounters;
   readonly schedule: (flush: () => void) => void;
+  /** Notes every version that a change names. */
+  readonly store: Pick<RealmStore, 'noteVersion'>;
+  /** Open when this node has a version, and when another node serves the realm no more. */
+  readonly waits: Pick<RealmWaits, 'confirm' | 'withdrawn'>;
   readonly confirm: (to: NodeId, version: number) => void;
-  /** A version was heard of. */
-  readonly heard: (version: number) => void;
-  /** The mirror has a later version now. */
-  readonly advanced: (version: number) => void;
-  /** Serves the realm no more, as of the version. */
-  readonly withdrawn: (node: NodeId, version: number) => void;
-  /** Something was missed: the realm is to be read anew. */
+  /** Changes were missed: the realm is to be read anew. */
   readonly missed: () => void;
   /** A version does not fit what is known. */
   readonly doubted: (what: string) => void;
-  /** The store counts from something older: it lost data. */
+  /** The store counts from an older version: it has lost data. */
   readonly wentBack: () => void;
 }
 
@@ -30,8 +30,8 @@ export interface RealmFollowerOptions {
 const MAX_BUFFERED_COUNT = 20_000;
 
 /**
- * More than a realm can change while its mirror is behind. Anybody may write to its channel: a version that is said to be further
- * ahead is not believed, or the versions that follow would all count as old, up to the last that there can be.
+ * More than a realm can change while its mirror is behind. Any client of Redis may write to its channel: a change that claims to be further
+ * ahead is not believed, or all versions that follow would count as old, up to the last that there can be.
  */
 export const MAX_VERSIONS_AHEAD = 2 ** 20;
 
@@ -40,19 +40,19 @@ const MAX_BYTES_PER_UNIT = 3;
 
 const decoder = new TextDecoder();
 
-/** Keeps the mirror of one realm at the version of the last change, and tells whoever waits for this node so. */
+/** Keeps the mirror of one realm at the version of the last change, and confirms that version to the nodes that wait for it. */
 export class RealmFollower {
   readonly #options: RealmFollowerOptions;
   /** Other nodes that wait until this one has the version. */
   readonly #owed = new Map<NodeId, number>();
-  /** Of the mirror. */
+  /** Version the mirror has applied. */
   #version = 0;
-  /** Of the last message on this connection, applied or not. */
+  /** Version of the last change on this connection, applied or not. */
   #streamVersion = 0;
   #isFollowing = false;
-  /** While the realm is read. */
+  /** Changes that came while the realm is read. */
   #buffer: Change[] | undefined;
-  /** Nobody is told of versions before: they are of a time that the store has forgotten. */
+  /** Earlier versions are not confirmed: the store has lost them. */
   #firstVersion = 0;
   #isScheduled = false;
   #isLoading = false;
@@ -65,8 +65,8 @@ export class RealmFollower {
     return this.#version;
   }
 
-  /** Of what is being said: what a load does not have is not there, whatever its version. */
-  get saidVersion(): number {
+  /** Version of the removals that the mirror announces. A load removes what it lacks, whatever the version of that. */
+  get announcedVersion(): number {
     return this.#isLoading ? Infinity : this.#version;
   }
 
@@ -86,7 +86,7 @@ export class RealmFollower {
       return;
     }
     if (this.doubts(change.version)) return;
-    this.#options.heard(change.version);
+    this.#options.store.noteVersion(change.version);
     if (change.asker !== undefined) this.owe(change.asker, change.version);
     const isBack = change.version <= this.#streamVersion;
     this.#streamVersion = change.version;
@@ -111,7 +111,7 @@ export class RealmFollower {
     return true;
   }
 
-  /** `asker` is to be told once this node has the version, with 0 whatever it has: once per turn, however many changes came. */
+  /** Confirms the version to `asker` once the mirror has it; 0 confirms any version. One confirmation per turn, however many changes came. */
   owe(asker: NodeId, version: number): void {
     if (asker === this.#options.node || !this.#options.membership.isMember(asker)) return;
     if (version < this.#firstVersion && version !== 0) return;
@@ -126,47 +126,47 @@ export class RealmFollower {
   }
 
   /**
-   * Takes over what was read since `begin` and the changes since, and follows. False: something was missed meanwhile, the
-   * realm is to be read again.
+   * Takes over a snapshot that was read since `begin`, applies the changes since, and follows. False: a change was missed
+   * meanwhile, and the realm is to be read again.
    */
-  load(image: RealmSnapshot, keep: Keep): boolean {
+  load(snapshot: RealmSnapshot, keep: Keep): boolean {
     const buffer = this.#buffer;
     if (buffer === undefined) return false;
-    this.#version = image.version;
-    let isWhole = true;
+    this.#version = snapshot.version;
+    let hasAll = true;
     const changes = buffer.filter((change) => this.#isCredible(change));
     this.#isLoading = true;
-    this.#options.mirror.load(image, keep, () => {
+    this.#options.mirror.load(snapshot, keep, () => {
       for (const change of changes) {
         if (change.version <= this.#version) continue;
-        isWhole = change.version === this.#version + 1;
-        if (!isWhole) break;
+        hasAll = change.version === this.#version + 1;
+        if (!hasAll) break;
         this.#version = change.version;
         this.#options.mirror.apply(change.body);
       }
     });
     this.#isLoading = false;
     this.#buffer = undefined;
-    this.#isFollowing = isWhole;
-    this.#options.advanced(this.#version);
+    this.#isFollowing = hasAll;
+    this.#options.waits.confirm(this.#options.node, this.#version);
     this.#scheduleConfirmations();
-    return isWhole;
+    return hasAll;
   }
 
-  /** What is read now is worth nothing, and nobody is told anything until the next `load`. */
+  /** Discards what is being read. Nothing is confirmed until the next `load`. */
   halt(): void {
     this.#isFollowing = false;
     this.#buffer = undefined;
   }
 
-  /** Other messages come from here on: of what came before nobody knows how much is missing. */
+  /** The connection is lost: an unknown number of changes will be missing. */
   cutOff(): void {
     this.halt();
     this.#streamVersion = 0;
     this.#owed.clear();
   }
 
-  /** The store has lost what came before this version. */
+  /** The store has lost the versions before this one. */
   forgetBefore(version: number): void {
     this.#firstVersion = version;
     for (const [asker, owed] of this.#owed) if (owed < version && owed !== 0) this.#owed.delete(asker);
@@ -182,7 +182,7 @@ export class RealmFollower {
 
   #doubt(version: number): void {
     this.#options.counters.messagesIgnored.far++;
-    this.#options.doubted(`version ${version} was named, which the realm cannot have: it was ignored`);
+    this.#options.doubted(`version ${version} was ignored: the realm cannot have it yet`);
   }
 
   #isCredible({ version, asker }: Change): boolean {
@@ -200,7 +200,7 @@ export class RealmFollower {
   }
 
   #apply({ version, body }: Change): void {
-    const { counters, mirror } = this.#options;
+    const { counters, mirror, waits, node } = this.#options;
     if (version <= this.#version) {
       // The realm was read before the message came.
       counters.changes.stale++;
@@ -208,8 +208,8 @@ export class RealmFollower {
       this.#version = version;
       counters.changes.applied++;
       mirror.apply(body);
-      if (body.kind === 'withdrawn') this.#options.withdrawn(body.node, version);
-      this.#options.advanced(version);
+      if (body.kind === 'withdrawn') waits.withdrawn(body.node, version);
+      waits.confirm(node, version);
     } else {
       this.halt();
       this.#options.missed();

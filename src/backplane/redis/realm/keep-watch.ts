@@ -1,33 +1,31 @@
 import type { NodeId } from '../../../wamp/ids.js';
-import type { Wholeness } from './snapshot.js';
+import type { RealmMirror } from './mirror.js';
+import type { MembershipView } from './ports.js';
 
 export interface KeepWatchOptions {
   readonly after: (delayMs: number, action: () => void) => () => void;
-  /** How long what a node wanted is kept at least. */
+  /** How long the mirror keeps rows of a node that the store does not have, at least. */
   readonly keepMs: number;
-  /** Nodes of which something is kept that the store does not have. */
-  readonly keptNodes: () => readonly NodeId[];
-  readonly isMember: (node: NodeId) => boolean;
-  /** Undefined: it does not serve the realm, as far as the store knows. */
-  readonly wholeness: (node: NodeId) => Wholeness | undefined;
-  /** Of the mirror; undefined while that is behind. */
+  readonly mirror: Pick<RealmMirror, 'keptNodes' | 'statusOf'>;
+  readonly membership: Pick<MembershipView, 'isMember'>;
+  /** Version the mirror has applied; undefined while it is behind. */
   readonly version: () => number | undefined;
   /** The node is to confirm that it has the version. */
   readonly ask: (node: NodeId, version: number) => void;
-  /** What it does not have in the store by now has ended. */
+  /** Rows of the node that the store does not have by now are removed from the mirror. */
   readonly end: (node: NodeId) => void;
 }
 
 /**
- * Ends what is kept of other nodes since the store has lost it. Time alone ends nothing: a node that has not come back yet is not
- * dead, and only the membership declares it so (G2). A node that has the realm's version of now has seen what the store has, and
- * has written again what it wants, or serves the realm no more.
+ * Ends the rows of other nodes that the mirror keeps although the store has lost them. Time alone ends nothing: a node that has
+ * not come back yet is not dead, and only the membership declares it so (G2). A node that has the realm's current version has
+ * seen what the store has, and has written its rows again, or serves the realm no more.
  */
 export class KeepWatch {
   readonly #options: KeepWatchOptions;
-  /** Which version each was asked for. */
+  /** Version that each node was asked to confirm. */
   #asked = new Map<NodeId, number>();
-  /** They had it. What was under way before the store lost its data may have looked like that, but not for as long as a tick. */
+  /** Nodes that confirmed it. A confirmation from before the store lost its data may look alike, but is not under way for a tick. */
   #answered = new Set<NodeId>();
   #cancelTick: (() => void) | undefined;
 
@@ -37,14 +35,14 @@ export class KeepWatch {
 
   /** Idempotent; ends by itself when nothing is kept. */
   start(): void {
-    if (this.#cancelTick === undefined && this.#options.keptNodes().length > 0) this.#tickLater();
+    if (this.#cancelTick === undefined && this.#options.mirror.keptNodes.length > 0) this.#tickLater();
   }
 
   confirmed(node: NodeId, version: number): void {
     if (version >= (this.#asked.get(node) ?? Infinity)) this.#answered.add(node);
   }
 
-  /** What was confirmed is of a time that the store has forgotten. */
+  /** Confirmations so far are worth nothing: the store has lost data. */
   forget(): void {
     this.#asked = new Map();
     this.#answered = new Set();
@@ -65,15 +63,15 @@ export class KeepWatch {
   }
 
   #tick(): void {
-    const { keptNodes, isMember, wholeness, version, ask, end } = this.#options;
+    const { mirror, membership, version, ask, end } = this.#options;
     const answered = this.#answered;
     const current = version();
     this.forget();
-    for (const node of keptNodes()) {
-      // It is about to say that it is whole.
-      if (wholeness(node) === 'loading') continue;
-      // Whom the membership does not know nobody will declare dead.
-      if (answered.has(node) || !isMember(node)) end(node);
+    for (const node of mirror.keptNodes) {
+      // It is about to mark its rows as complete.
+      if (mirror.statusOf(node) === 'loading') continue;
+      // A node that the membership does not know will never be declared dead.
+      if (answered.has(node) || !membership.isMember(node)) end(node);
       else if (current !== undefined) {
         this.#asked.set(node, current);
         ask(node, current);

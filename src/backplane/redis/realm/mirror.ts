@@ -6,30 +6,28 @@ import { ProceduresMirror, type Placement } from './procedures-mirror.js';
 import type { ChangeBody } from './changes.js';
 import type { RealmSnapshot, Wholeness } from './snapshot.js';
 import type { MembershipView } from './ports.js';
+import type { KeptRows } from './replica-state.js';
 import { fromMember, toMember, type Member, type ProcedureRow } from './rows.js';
 
 export interface RealmMirrorOptions {
   readonly node: NodeId;
   readonly membership: MembershipView;
-  readonly said: (registration: Registration) => void;
+  readonly registrationChanged: (registration: Registration) => void;
   /** A callee of this node is no longer registered. */
-  readonly lost: (member: Member, session: SessionId) => void;
-  /** A node has entered that served the realm already: the store has lost it. */
+  readonly calleeRemoved: (member: Member, session: SessionId) => void;
+  /** A node that serves the realm already has entered it: the store had lost it. */
   readonly enteredAgain: () => void;
 }
 
-/** What is to outlive a load although the store does not have it. */
+/** The rows that outlive a load although the store does not have them. */
 export interface Keep {
-  /**
-   * Of other nodes. `recent`: changes may have been missed, and the store may have lost its last: their topics, and
-   * everything of those that are not there at all. `all`: the store has lost data.
-   */
-  readonly others: 'nothing' | 'recent' | 'all';
-  /** Is this callee of this node wanted? The store is about to be made so. Undefined: it is as the store says. */
+  /** Rows of other nodes. `recent` keeps their topics, and every row of nodes that the snapshot does not have. */
+  readonly others: KeptRows;
+  /** Does this node want this callee? A repair is about to make the store so. Undefined: the snapshot decides. */
   readonly own: ((member: Member, session: SessionId) => boolean) | undefined;
 }
 
-/** What a node is believed to want although the store does not say so (any more). */
+/** Rows of a node that the mirror keeps although the store does not have them. */
 interface Kept {
   readonly topics: Set<Member>;
   readonly callees: Map<Member, Set<SessionId>>;
@@ -48,8 +46,8 @@ export class RealmMirror {
     this.#options = options;
     this.#node = options.node;
     this.#procedures = new ProceduresMirror({
-      said: options.said,
-      lost: (member, callee) => this.#lost(member, callee),
+      changed: options.registrationChanged,
+      removed: (member, callee) => this.#calleeRemoved(member, callee),
     });
   }
 
@@ -65,7 +63,7 @@ export class RealmMirror {
     return this.#procedures;
   }
 
-  /** Nodes of which something is kept that the store does not have. */
+  /** Nodes of which the mirror keeps rows that the store does not have. */
   get keptNodes(): readonly NodeId[] {
     return [...this.#kept.keys()];
   }
@@ -76,11 +74,11 @@ export class RealmMirror {
   }
 
   /** Undefined: it does not serve the realm. */
-  wholeness(node: NodeId): Wholeness | undefined {
+  statusOf(node: NodeId): Wholeness | undefined {
     return this.#serving.get(node);
   }
 
-  /** Is it to be waited for? */
+  /** Must a write of this node wait for it? */
   isWaitedFor(node: NodeId): boolean {
     return this.#serving.has(node) || this.#kept.has(node);
   }
@@ -125,35 +123,35 @@ export class RealmMirror {
     }
   }
 
-  /** Takes over an image, then `replay`s the changes since; what differs from what was said is said at the end. */
-  load(image: RealmSnapshot, keep: Keep, replay: () => void): void {
+  /** Takes over a snapshot, then `replay`s the changes since. Registrations that differ from before are announced at the end. */
+  load(snapshot: RealmSnapshot, keep: Keep, replay: () => void): void {
     const interestBefore = this.#interest;
     const keptBefore = new Map(this.#kept);
     const known = new Set([...this.#serving.keys(), ...this.#kept.keys(), ...interestBefore.nodes]);
     this.#kept.clear();
-    this.#interest = image.interest;
+    this.#interest = snapshot.interest;
     this.#serving.clear();
-    for (const [node, wholeness] of image.nodes) {
+    for (const [node, wholeness] of snapshot.nodes) {
       if (this.#options.membership.isGone(node)) this.#interest.dropNode(node);
       else this.#serving.set(node, wholeness);
     }
     for (const node of known) {
       if (this.#keepsAll(node, keep, keptBefore)) {
-        // Also of one that wants nothing: it is waited for.
+        // Also for a node that wants nothing: it is waited for.
         this.#keptOf(node);
         this.#keepTopics(node, interestBefore, undefined);
-      } else if (image.nodes.has(node)) {
+      } else if (snapshot.nodes.has(node)) {
         const only = keep.others === 'nothing' ? (keptBefore.get(node)?.topics ?? new Set()) : undefined;
         this.#keepTopics(node, interestBefore, only);
       }
     }
-    this.#procedures.beginLoad(this.#wanted(image.procedures, keep));
-    this.#keepCallees(image, keep, keptBefore);
+    this.#procedures.beginLoad(this.#wanted(snapshot.procedures, keep));
+    this.#keepCallees(snapshot, keep, keptBefore);
     replay();
     this.#procedures.endLoad();
   }
 
-  /** What the node does not have in the store by now has ended. */
+  /** Removes the rows of the node that the store does not have by now. */
   endKeep(node: NodeId): void {
     const kept = this.#kept.get(node);
     if (kept === undefined) return;
@@ -162,13 +160,13 @@ export class RealmMirror {
     for (const [member, sessions] of kept.callees) this.#procedures.remove(member, leaversOf(node, [...sessions]));
   }
 
-  /** It has gone: O(everything in the realm). */
+  /** Removes a node that is dead or has left. O(everything in the realm). */
   dropNode(node: NodeId): void {
     this.#procedures.removeNode(node);
     this.#withdrawn(node);
   }
 
-  /** Takes off callees of this node that it wants no more and the store does not have: nobody will say so. O(all callees). */
+  /** Removes callees of this node that it wants no more and the store does not have: no change will remove them. O(all callees). */
   removeUnwanted(isWanted: (member: Member, session: SessionId) => boolean): void {
     const unwanted: Placement[] = [];
     this.#procedures.forEach((placement) => {
@@ -178,7 +176,7 @@ export class RealmMirror {
     for (const { member, placed } of unwanted) this.removeOwn(member, placed.callee.session);
   }
 
-  /** A callee of this node that the cluster did not give its procedure again. */
+  /** Removes a callee of this node that the store has not accepted again. */
   removeOwn(member: Member, session: SessionId): void {
     this.#procedures.remove(member, leaversOf(this.#node, [session]));
   }
@@ -212,7 +210,7 @@ export class RealmMirror {
     const { node, session } = placement.placed.callee;
     this.#kept.get(node)?.callees.get(placement.member)?.delete(session);
     this.#procedures.place(placement, isForced);
-    // Said late: it was declared dead since, and nobody would end a call to it any more.
+    // The change is late: the node was declared dead since, and no component would end a call to its callee.
     if (this.#options.membership.isGone(node)) this.#procedures.remove(placement.member, leaversOf(node, [session]));
   }
 
@@ -250,7 +248,7 @@ export class RealmMirror {
     return keptBefore.get(callee.node)?.callees.get(member)?.has(callee.session) ?? false;
   }
 
-  /** `only`: these of them. */
+  /** `only`: these topics, not all. */
   #keepTopics(
     node: NodeId,
     before: InterestMirror<NodeId>,
@@ -267,7 +265,7 @@ export class RealmMirror {
     });
   }
 
-  /** Without callees of this node that are about to go, and of nodes that have gone since the rows were read. */
+  /** The rows without callees of this node that it releases, and without nodes that are gone since the rows were read. */
   #wanted(rows: ReadonlyMap<Member, ProcedureRow>, { own }: Keep): ReadonlyMap<Member, ProcedureRow> {
     const { membership } = this.#options;
     const isWanted = (member: Member, { node, session }: Callee): boolean =>
@@ -280,14 +278,14 @@ export class RealmMirror {
     return wanted;
   }
 
-  #keepCallees(image: RealmSnapshot, keep: Keep, keptBefore: ReadonlyMap<NodeId, Kept>): void {
+  #keepCallees(snapshot: RealmSnapshot, keep: Keep, keptBefore: ReadonlyMap<NodeId, Kept>): void {
     let member: Member | undefined;
     let present = new Set<SessionId>();
     this.#procedures.forEachBefore((placement) => {
       const { node, session } = placement.placed.callee;
       if (placement.member !== member) {
         member = placement.member;
-        present = new Set(image.procedures.get(member)?.callees.map(({ callee }) => callee.session));
+        present = new Set(snapshot.procedures.get(member)?.callees.map(({ callee }) => callee.session));
       }
       if (present.has(session) || !this.#keepsCallee(placement, keep, keptBefore)) return;
       if (this.#procedures.placeBeside(placement) && node !== this.#node) this.#noteKept(placement);
@@ -309,8 +307,8 @@ export class RealmMirror {
     return kept;
   }
 
-  #lost(member: Member, callee: Callee): void {
-    if (callee.node === this.#node) this.#options.lost(member, callee.session);
+  #calleeRemoved(member: Member, callee: Callee): void {
+    if (callee.node === this.#node) this.#options.calleeRemoved(member, callee.session);
     else this.#kept.get(callee.node)?.callees.get(member)?.delete(callee.session);
   }
 }

@@ -16,22 +16,22 @@ export interface MembershipView {
 export interface RealmLimits {
   /** How long a watch or claim waits for other nodes at most. */
   readonly barrierTimeoutMs: number;
-  /** How long a claim waits for the verdict on whoever holds what it wants at most. */
+  /** How long a claim waits until it is certain whether the holder of its procedure stays, at most. */
   readonly takeoverMs: number;
-  /** After which those that have not confirmed are asked. */
+  /** Nodes that have not confirmed within this time are asked. */
   readonly reaskMs: number;
-  /** Topics per step of the store. */
+  /** Topics, or callees, per step of the store. */
   readonly maxInterestsPerStep: number;
-  /** How long what other nodes wanted is kept at least when the store may have lost it: a lease. It is kept until they are back, or gone. */
+  /** How long rows of other nodes are kept at least when the store may have lost them: a lease. They are kept until the node is back, or gone. */
   readonly keepMs: number;
-  /** Pause before a repair is tried again. */
+  /** Pause before a failed repair is repeated. */
   readonly retryMs: number;
 }
 
 export interface RealmEvents {
   /** Never inside a call of this node but `changed`, `nodeGone` and, later, the reply of the store. */
   registration(realm: Uri, registration: Registration): void;
-  /** A message or step that was wrong in a way only a fault of the program explains. */
+  /** A step failed in a way that only a fault of the program explains. */
   failed(operation: string, cause: unknown): void;
   /** Versions do not fit each other; it heals by itself. */
   doubted(realm: Uri, what: string): void;
@@ -43,7 +43,7 @@ export interface RealmReplicaOptions {
   readonly node: NodeId;
   readonly store: Store;
   readonly keys: RealmKeys;
-  /** Of the realm. */
+  /** Channel of the realm's changes. */
   readonly channel: string;
   readonly membership: MembershipView;
   readonly confirmations: Confirmations;
@@ -53,7 +53,7 @@ export interface RealmReplicaOptions {
   readonly after: (delayMs: number, action: () => void) => () => void;
   /** Runs `flush` once, at the end of this turn of the event loop; asked at most once per turn. */
   readonly schedule: (flush: () => void) => void;
-  /** Writes what else was said before: sessions that left. */
+  /** Writes what the node has to write first: sessions that have left. */
   readonly writeBefore?: () => void;
   readonly limits: RealmLimits;
   readonly events: RealmEvents;
@@ -61,36 +61,36 @@ export interface RealmReplicaOptions {
 }
 
 export interface RealmStats {
-  /** Topics and patterns that other nodes want. */
+  /** Topics and patterns that other nodes want, in the mirror. */
   readonly topicCount: number;
   readonly registrationCount: number;
-  /** What waits for other nodes. */
+  /** Watches and claims that wait for other nodes. */
   readonly barrierCount: number;
   readonly version: number;
-  /** Changes that were heard of and are not in the mirror. */
+  /** Changes that this node knows of and the mirror has not applied. */
   readonly versionLag: number;
-  /** What waits to be written. */
+  /** Writes that wait to be sent. */
   readonly queuedCount: number;
 }
 
-/** What a node does and knows of one realm that it serves. */
+/** One realm that a node serves. */
 export interface ServedRealm {
   readonly stats: RealmStats;
-  /** The channel of the realm must have been subscribed to. Resolves when every registration was said and others know it. */
+  /** The channel of the realm must have been subscribed to. Resolves when every registration was announced and the other nodes know this one. */
   enter(): Promise<void>;
-  /** Ends it; resolves once the store has nothing of this node left: while cut off, after it is back (`resync`). */
+  /** Ends it. Resolves once the store has no row of this node left: while cut off, after `resync`. */
   withdraw(): Promise<void>;
-  /** Ends it without a word to the store. Whoever waits is told. Idempotent. */
+  /** Ends it without writing to the store. Watches and claims that wait fail. Idempotent. */
   stop(): void;
   /** A message of the realm's channel. */
   changed(message: string | Uint8Array): void;
-  /** `from` has every change up to the version. */
+  /** `from` confirms that it has every change up to the version. */
   confirmed(from: NodeId, version: number): void;
-  /** `from` wants to be told when this node has the version. */
+  /** `from` asks this node to confirm the version once it has it. */
   asked(from: NodeId, version: number): void;
-  /** Says what ends with it: to be called before `BackplaneEvents.nodeGone`. */
+  /** Announces the registrations that end with it: to be called before `BackplaneEvents.nodeGone`. */
   nodeGone(node: NodeId): void;
-  /** The store is out of reach: what needs it fails at once until `resync`. Idempotent. */
+  /** The store cannot be reached: what needs it fails at once until `resync`. Idempotent. */
   cutOff(): void;
   /**
    * Makes store, mirror and memory agree again; the channel must be subscribed to again. Rejects with

@@ -6,7 +6,7 @@ import type { ClaimWrite } from './writes.js';
 
 /**
  * Has every node that serves the realm confirm something before claims are made that concern what others hold: while one of
- * them does not answer, nobody is to hear of a callee that is not certain.
+ * them does not answer, no node is to learn of a callee that is not certain.
  */
 export class PresenceWrite implements Write, Pending {
   readonly kind = 'presence';
@@ -17,7 +17,7 @@ export class PresenceWrite implements Write, Pending {
   readonly #settled: (write: PresenceWrite) => void;
   #isOver = false;
 
-  /** `settled`: all have, or have gone. */
+  /** `settled`: all nodes have confirmed, or are gone. */
   constructor(path: WritePath<PresenceWrite>, deadlineMs: number, settled: (write: PresenceWrite) => void) {
     this.#path = path;
     this.deadlineMs = deadlineMs;

@@ -12,27 +12,27 @@ export interface Placement {
 }
 
 interface Row {
-  /** As it was said. */
+  /** As it was announced. */
   readonly registration: Registration;
-  /** Of the callees, ascending. */
+  /** Orders of the callees, ascending. */
   readonly orders: readonly number[];
-  /** Who takes it over, the first first. */
+  /** Callees that take it over, the first first. */
   readonly heirs: readonly PlacedCallee[];
 }
 
 export interface ProceduresMirrorEvents {
-  /** The state of a registration is another one now. */
-  said(registration: Registration): void;
-  /** A callee is no longer there; before the state without it is said. */
-  lost(member: Member, callee: Callee): void;
+  /** A registration has another state now. */
+  changed(registration: Registration): void;
+  /** A callee is no longer registered; called before `changed` announces the state without it. */
+  removed(member: Member, callee: Callee): void;
 }
 
-/** Who is registered for what in one realm, as the changes and loads that were applied so far have it. */
+/** The registrations of one realm, as the changes and snapshots that were applied so far have them. */
 export class ProceduresMirror {
   readonly #events: ProceduresMirrorEvents;
   #rows = new Map<Member, Row>();
   #members = new Map<RegistrationId, Member>();
-  /** What was said before the load under way. */
+  /** Rows as they were announced before the load under way. */
   #rowsBefore: ReadonlyMap<Member, Row> | undefined;
 
   constructor(events: ProceduresMirrorEvents) {
@@ -62,7 +62,7 @@ export class ProceduresMirror {
   }
 
   /**
-   * Adds a callee; by force, or where it can have no others beside it, as the only one, but for who takes it over since.
+   * Adds a callee; by force, or where the policy allows no other, as the only one, but for later takeovers.
    * O(callees).
    */
   place({ member, id, invoke, placed }: Placement, isForced: boolean): void {
@@ -72,7 +72,7 @@ export class ProceduresMirror {
       this.#placeHeir(member, id, placed);
       return;
     }
-    // The store decided: what it does not allow beside the new callee was kept here from before it lost its data.
+    // The store has decided. Callees that it does not allow beside the new one were kept from before it lost its data.
     if (row === undefined || isForced || invoke === 'single' || !isOf(row.registration, id, invoke)) {
       const since = row?.heirs.filter((heir) => heir.order > order) ?? [];
       this.#put(member, toRow(member, { id, invoke, callees: [placed, ...since] }));
@@ -101,7 +101,7 @@ export class ProceduresMirror {
     else if (!this.has(member, node, session)) this.#put(member, withHeirs(row, [...row.heirs, placed]));
   }
 
-  /** As `place`, but only where what is there allows another callee. False: it does not. */
+  /** As `place`, but only where the row allows another callee. False: it does not. */
   placeBeside(placement: Placement): boolean {
     const { member, id, invoke } = placement;
     const { takesOver } = placement.placed;
@@ -113,7 +113,7 @@ export class ProceduresMirror {
     return isFree;
   }
 
-  /** Takes off the callees for which it `leaves`. Who takes it over has it when nobody else is left. O(callees). */
+  /** Removes the callees for which `leaves` holds. A callee that takes over has the procedure when no other is left. O(callees). */
   remove(member: Member, leaves: (callee: Callee) => boolean): void {
     const row = this.#rows.get(member);
     if (row === undefined) return;
@@ -135,7 +135,7 @@ export class ProceduresMirror {
     for (const member of [...this.#rows.keys()]) this.remove(member, (callee) => callee.node === node);
   }
 
-  /** Begins anew with these; what follows is said all at once by `endLoad`, where it differs from what was said. */
+  /** Begins anew with these rows. `endLoad` announces what differs from before. */
   beginLoad(rows: ReadonlyMap<Member, ProcedureRow>): void {
     this.#rowsBefore ??= this.#rows;
     this.#rows = new Map();
@@ -143,12 +143,12 @@ export class ProceduresMirror {
     for (const [member, row] of rows) if (row.callees.length > 0) this.#put(member, toRow(member, row));
   }
 
-  /** Visits every callee of before the load. */
+  /** Visits every callee from before the load. */
   forEachBefore(visit: (placement: Placement) => void): void {
     for (const [member, row] of this.#rowsBefore ?? []) visitRow(member, row, visit);
   }
 
-  /** Says what has ended, then what is new or different. */
+  /** Announces registrations that have ended, then those that are new or different. */
   endLoad(): void {
     const before = this.#rowsBefore ?? new Map<Member, Row>();
     this.#rowsBefore = undefined;
@@ -161,11 +161,11 @@ export class ProceduresMirror {
     }
     for (const [member, { registration }] of before)
       if (!this.#rows.has(member))
-        this.#say(member, registration, withSuccessors({ ...registration, callees: NOBODY }, NOBODY));
-    for (const [member, old, now] of changed) this.#say(member, old, now);
+        this.#announce(member, registration, withSuccessors({ ...registration, callees: NOBODY }, NOBODY));
+    for (const [member, old, now] of changed) this.#announce(member, old, now);
   }
 
-  /** Forgets everything and says nothing. */
+  /** Forgets everything and announces nothing. */
   clear(): void {
     this.#rows.clear();
     this.#members.clear();
@@ -185,16 +185,16 @@ export class ProceduresMirror {
     if (this.#rowsBefore !== undefined) return;
     // One more: a callee was added, and this happens with every claim.
     const isLonger = old === undefined || old.callees.length < now.callees.length;
-    if (isLonger) this.#say(member, undefined, now);
-    else if (!isSame(old, now)) this.#say(member, old, now);
+    if (isLonger) this.#announce(member, undefined, now);
+    else if (!isSame(old, now)) this.#announce(member, old, now);
   }
 
-  #say(member: Member, old: Registration | undefined, now: Registration): void {
+  #announce(member: Member, old: Registration | undefined, now: Registration): void {
     if (old !== undefined) {
       const named = new Set(allCallees(now).map(({ session }) => session));
-      for (const callee of allCallees(old)) if (!named.has(callee.session)) this.#events.lost(member, callee);
+      for (const callee of allCallees(old)) if (!named.has(callee.session)) this.#events.removed(member, callee);
     }
-    this.#events.said(now);
+    this.#events.changed(now);
   }
 }
 
@@ -218,7 +218,7 @@ function isCallee(node: NodeId, session: SessionId): (callee: Callee) => boolean
   return (callee) => callee.session === session && callee.node === node;
 }
 
-/** Two of one order, which only a store that lost data can give, stand the same way on every node. */
+/** Two callees have one order only if the store has lost data. Every node sorts them alike all the same. */
 function byOrder(one: PlacedCallee, other: PlacedCallee): number {
   return one.order - other.order || one.callee.session - other.callee.session;
 }

@@ -84,12 +84,12 @@ export class ReplicaParts {
     return new RealmMirror({
       node,
       membership,
-      said: (registration) => {
+      registrationChanged: (registration) => {
         events.registration(realm, registration);
-        this.rows.changed(toMember(registration.match, registration.procedure));
+        this.rows.registrationChanged(toMember(registration.match, registration.procedure));
       },
-      lost: (member, session) => this.rows.lost(member, session, this.follower.saidVersion),
-      // What it confirms from here on is of another time than what is waited for.
+      calleeRemoved: (member, session) => this.rows.calleeRemoved(member, session, this.follower.announcedVersion),
+      // From here on it confirms versions that the store counts anew, not the ones that are waited for.
       enteredAgain: () => this.#storeLost(),
     });
   }
@@ -112,11 +112,10 @@ export class ReplicaParts {
       mirror: this.mirror,
       membership,
       counters,
+      store: this.store,
+      waits: this.waits,
       schedule,
       confirm: (other, version) => confirmations.confirm(other, realm, version),
-      heard: (version) => this.store.noteVersion(version),
-      advanced: (version) => this.waits.confirm(node, version),
-      withdrawn: (other, version) => this.waits.withdrawn(other, version),
       missed: () => this.#hooks.reload('version_gap'),
       doubted: (what) => events.doubted(realm, what),
       wentBack: () => this.#storeLost(),
@@ -129,14 +128,13 @@ export class ReplicaParts {
     return new KeepWatch({
       after,
       keepMs: limits.keepMs,
-      keptNodes: () => this.mirror.keptNodes,
-      isMember: (other) => membership.isMember(other),
-      wholeness: (other) => this.mirror.wholeness(other),
+      mirror: this.mirror,
+      membership,
       version: () => (isCurrent() ? this.follower.version : undefined),
       ask: (other, version) => confirmations.ask(other, realm, version),
       end: (other) => {
         this.mirror.endKeep(other);
-        if (this.mirror.wholeness(other) === undefined) this.waits.withdrawn(other, this.follower.version);
+        if (this.mirror.statusOf(other) === undefined) this.waits.withdrawn(other, this.follower.version);
       },
     });
   }

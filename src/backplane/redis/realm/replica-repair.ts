@@ -48,7 +48,7 @@ export class ReplicaRepair {
     this.#machine.on({ kind: 'snapshot-taken' });
     await rows.repair(snapshot);
     mirror.removeUnwanted((member, session) => rows.isHeld(member, session));
-    await this.#beWhole();
+    await this.#markComplete();
     const isDisturbed = isRepairDisturbed(this.#machine.state);
     // What disturbed the repair has asked for the next one.
     if (this.#machine.on({ kind: 'repaired', isFollowing: follower.isFollowing }) && !isDisturbed) rows.resume();
@@ -103,7 +103,7 @@ export class ReplicaRepair {
     store.noteVersion(follower.version);
     if (!isTaken) return false;
     this.#machine.on({ kind: 'loaded' });
-    rows.loseUnplaced(follower.version);
+    rows.releaseUnplaced(follower.version);
     const isWaitedFor = (other: NodeId): boolean => other === node || mirror.isWaitedFor(other);
     waits.confirmAbsent(isWaitedFor, follower.version);
     keepWatch.start();
@@ -114,10 +114,10 @@ export class ReplicaRepair {
    * Marks the rows of this node as complete. What has waited since the store lost its data waits for this version: with it the
    * other nodes have every row of this one.
    */
-  async #beWhole(): Promise<void> {
+  async #markComplete(): Promise<void> {
     const { store, mirror, waits, writer } = this.#parts;
     const suspended = waits.takeSuspended();
-    const isMarked = mirror.wholeness(this.#options.node) === 'whole' && !hasStoreLost(this.#machine.state);
+    const isMarked = mirror.statusOf(this.#options.node) === 'whole' && !hasStoreLost(this.#machine.state);
     if (suspended.length === 0 && isMarked) return;
     try {
       const reply = await store.run(markWhole, store.step());

@@ -91,7 +91,7 @@ export class RealmReplica implements ServedRealm {
     store.noteVersion(version);
     waits.confirm(from, version);
     keepWatch.confirmed(from, version);
-    rows.heard(from);
+    rows.nodeAnswered(from);
   }
 
   asked(from: NodeId, version: number): void {

@@ -27,12 +27,12 @@ export interface ServedRealmsStats {
 }
 
 interface Serving {
-  readonly directory: ServedRealm;
+  readonly replica: ServedRealm;
   ready: Promise<void>;
-  /** Noted; from then on it may have rows. */
+  /** The membership has noted it; from then on it may have rows. */
   isNoted: boolean;
   isEntered: boolean;
-  /** While it was being opened: the resync that followed may have been before it was there. */
+  /** It was cut off while it was being opened: the resync that followed may have come too early for it. */
   wasCutOff: boolean;
 }
 
@@ -43,8 +43,8 @@ export class ServedRealms {
   readonly #options: ServedRealmsOptions;
   readonly #serving = new Map<Uri, Serving>();
   readonly #byChannel = new Map<string, ServedRealm>();
-  /** On their way out: their rows may still be there. */
-  readonly #leaving = new Map<Uri, { readonly directory: ServedRealm; readonly done: Promise<void> }>();
+  /** Realms that are being withdrawn: the store may still have their rows. */
+  readonly #leaving = new Map<Uri, { readonly replica: ServedRealm; readonly done: Promise<void> }>();
   #isCutOff = false;
   #why: 'reconnected' | 'store_emptied' = 'reconnected';
 
@@ -55,8 +55,8 @@ export class ServedRealms {
   /** O(realms). */
   get stats(): ServedRealmsStats {
     const sum = { topicCount: 0, registrationCount: 0, barrierCount: 0, versionLag: 0 };
-    for (const { directory } of this.#serving.values()) {
-      const { topicCount, registrationCount, barrierCount, versionLag } = directory.stats;
+    for (const { replica } of this.#serving.values()) {
+      const { topicCount, registrationCount, barrierCount, versionLag } = replica.stats;
       sum.topicCount += topicCount;
       sum.registrationCount += registrationCount;
       sum.barrierCount += barrierCount;
@@ -66,7 +66,7 @@ export class ServedRealms {
   }
 
   get(realm: Uri): ServedRealm | undefined {
-    return this.#serving.get(realm)?.directory;
+    return this.#serving.get(realm)?.replica;
   }
 
   /** Rejects with BackplaneUnavailableError: it is not served. Idempotent. */
@@ -75,8 +75,8 @@ export class ServedRealms {
     if (known !== undefined) return known.ready;
     if (this.#isCutOff && this.#leaving.has(realm))
       return Promise.reject(new BackplaneUnavailableError(`serve ${realm}: it is being withdrawn`));
-    const directory = this.#options.make(realm);
-    const serving = { directory, ready: READY, isNoted: false, isEntered: false, wasCutOff: false };
+    const replica = this.#options.make(realm);
+    const serving = { replica, ready: READY, isNoted: false, isEntered: false, wasCutOff: false };
     this.#serving.set(realm, serving);
     serving.ready = this.#open(realm, serving).catch((cause: unknown) => {
       this.#abandon(realm, serving);
@@ -85,62 +85,62 @@ export class ServedRealms {
     return serving.ready;
   }
 
-  /** Resolves once the store has nothing of this node left in the realm: while cut off, when it is back. */
+  /** Resolves once the store has no row of this node left in the realm: while cut off, after `resync`. */
   withdraw(realm: Uri): Promise<void> {
     const serving = this.#serving.get(realm);
     if (serving === undefined) return this.#leaving.get(realm)?.done ?? Promise.resolve();
     this.#serving.delete(realm);
-    const { directory } = serving;
-    const done = directory
+    const { replica } = serving;
+    const done = replica
       .withdraw()
-      // Only then: whoever removes this node's rows looks where it is noted.
+      // Only then: a node that reaps this one looks for rows in the realms that are noted.
       .then(() => this.#options.membership.dropRealm(realm))
       .finally(() => {
-        if (this.#leaving.get(realm)?.directory === directory) this.#leaving.delete(realm);
+        if (this.#leaving.get(realm)?.replica === replica) this.#leaving.delete(realm);
         this.#close(realm);
       });
-    this.#leaving.set(realm, { directory, done });
+    this.#leaving.set(realm, { replica, done });
     return done;
   }
 
-  /** What this node has there by the store's account is of another time. It may be served again when that is gone. */
+  /** Removes rows that an earlier time has left in the store. The realm may be served again when they are gone. */
   withdrawStray(realm: Uri): void {
     if (this.#serving.has(realm) || this.#leaving.has(realm)) return;
-    const directory = this.#options.make(realm);
-    this.#serving.set(realm, { directory, ready: READY, isNoted: true, isEntered: false, wasCutOff: false });
+    const replica = this.#options.make(realm);
+    this.#serving.set(realm, { replica, ready: READY, isNoted: true, isEntered: false, wasCutOff: false });
     this.withdraw(realm).catch(() => undefined);
   }
 
-  /** False: nobody listens to such a channel here. */
+  /** False: it is no channel of a realm that this node serves. */
   change(channel: string, message: Uint8Array): boolean {
-    const directory = this.#byChannel.get(channel);
-    directory?.changed(message);
-    return directory !== undefined;
+    const replica = this.#byChannel.get(channel);
+    replica?.changed(message);
+    return replica !== undefined;
   }
 
-  /** Of a realm that is not served here nothing can be missed. */
+  /** In a realm that is not served here no change can be missed. */
   asked(from: NodeId, realm: Uri, version: number): void {
-    const directory = this.get(realm);
-    if (directory === undefined) this.#options.confirmations.confirm(from, realm, version);
-    else directory.asked(from, version);
+    const replica = this.get(realm);
+    if (replica === undefined) this.#options.confirmations.confirm(from, realm, version);
+    else replica.asked(from, version);
   }
 
   nodeGone(node: NodeId): void {
-    for (const directory of this.#all()) directory.nodeGone(node);
+    for (const replica of this.#all()) replica.nodeGone(node);
   }
 
   cutOff(): void {
     this.#isCutOff = true;
     for (const serving of this.#serving.values()) if (!serving.isEntered) serving.wasCutOff = true;
-    for (const directory of this.#all()) directory.cutOff();
+    for (const replica of this.#all()) replica.cutOff();
   }
 
-  /** What the store knew is lost; `resync` follows. */
+  /** The store has lost its data; `resync` follows. */
   storeEmptied(): void {
     this.#why = 'store_emptied';
   }
 
-  /** Rejects with BackplaneUnavailableError when one realm could not be made right: to be called again. */
+  /** Rejects with BackplaneUnavailableError when a realm could not be repaired: to be called again. */
   async resync(): Promise<void> {
     this.#isCutOff = false;
     const why = this.#why;
@@ -148,7 +148,7 @@ export class ServedRealms {
     const entered = [...this.#serving.values()].filter(({ isEntered }) => isEntered);
     const leaving = [...this.#leaving.values()];
     try {
-      await Promise.all([...entered, ...leaving].map(({ directory }) => directory.resync(why)));
+      await Promise.all([...entered, ...leaving].map(({ replica }) => replica.resync(why)));
     } catch (cause) {
       if (why === 'store_emptied') this.#why = why;
       throw cause;
@@ -156,7 +156,7 @@ export class ServedRealms {
   }
 
   stop(): void {
-    for (const directory of this.#all()) directory.stop();
+    for (const replica of this.#all()) replica.stop();
     this.#serving.clear();
     this.#byChannel.clear();
     this.#leaving.clear();
@@ -164,29 +164,29 @@ export class ServedRealms {
 
   async #open(realm: Uri, serving: Serving): Promise<void> {
     const { channels, membership, channelOf } = this.#options;
-    const { directory } = serving;
+    const { replica } = serving;
     await this.#leaving.get(realm)?.done;
     if (this.#serving.get(realm) !== serving) throw new BackplaneUnavailableError(`serve ${realm}`);
     const channel = channelOf(realm);
-    this.#byChannel.set(channel, directory);
+    this.#byChannel.set(channel, replica);
     await Promise.all([channels.subscribe(channel), membership.noteRealm(realm)]);
     serving.isNoted = true;
-    await directory.enter();
+    await replica.enter();
     while (serving.wasCutOff) {
       serving.wasCutOff = false;
-      await directory.resync('reconnected');
+      await replica.resync('reconnected');
     }
     serving.isEntered = true;
   }
 
-  /** What it may have written is withdrawn, now or when the store is back: others would wait for this node. */
+  /** Withdraws what it may have written, now or when the store is back: other nodes would wait for this one. */
   #abandon(realm: Uri, serving: Serving): void {
     if (this.#serving.get(realm) !== serving) return;
     if (serving.isNoted) {
       this.withdraw(realm).catch(() => undefined);
       return;
     }
-    serving.directory.stop();
+    serving.replica.stop();
     this.#serving.delete(realm);
     this.#close(realm);
   }
@@ -199,7 +199,7 @@ export class ServedRealms {
   }
 
   *#all(): Generator<ServedRealm> {
-    for (const { directory } of this.#serving.values()) yield directory;
-    for (const { directory } of this.#leaving.values()) yield directory;
+    for (const { replica } of this.#serving.values()) yield replica;
+    for (const { replica } of this.#leaving.values()) yield replica;
   }
 }

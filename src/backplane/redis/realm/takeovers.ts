@@ -8,16 +8,16 @@ export interface TakeoversOptions {
   readonly node: NodeId;
   readonly nowMs: () => number;
   readonly after: (delayMs: number, action: () => void) => () => void;
-  /** How long a claim waits for the verdict on a holder at most. */
+  /** How long a claim waits until it is certain whether its holders stay, at most. */
   readonly limitMs: number;
   /** After which a node that has not answered is asked again. */
   readonly reaskMs: number;
   readonly counters: Pick<ClusterCounters, 'takeovers'>;
   /** The node is to confirm whatever version it has. */
   readonly ask: (node: NodeId) => void;
-  /** Is this callee of this node wanted still? */
+  /** Does this node still want this callee of its own? */
   readonly isHeld: (member: Member, session: SessionId) => boolean;
-  /** Puts the claim to the store again, behind what was written before. */
+  /** Sends the claim to the store again, after earlier writes. */
   readonly retry: (write: ClaimWrite) => void;
 }
 
@@ -25,33 +25,33 @@ export interface TakeoversOptions {
 interface Contest {
   readonly write: ClaimWrite;
   readonly deadlineMs: number;
-  /** What the claim gets unless something changes. */
+  /** Outcome of the claim unless something changes. */
   refusal: Refusal;
-  /** Nodes of the holders whose answer is waited for. */
+  /** Nodes of the holders that were asked and have not answered. */
   readonly asked: Set<NodeId>;
-  /** Of each holder: how often its node has answered while it was still the holder. */
+  /** How often the node of each holder has answered while that was still the holder. */
   readonly answers: Map<string, number>;
   holders: readonly Holder[];
-  /** It was put to the store again, which has not replied. */
+  /** The claim was sent to the store again, which has not replied. */
   isTrying: boolean;
-  /** Its row has changed since it was put to the store. */
+  /** The row has changed since the claim was sent. */
   isStale: boolean;
   ownCount: number;
 }
 
 /**
- * Of a holder that is there still after its node has answered that often, nobody knows that it goes. Two, because the first
- * answer may have been under way before the node was asked.
+ * A holder that is still there after its node has answered that often stays. Two, because the first answer may have been under
+ * way before the node was asked.
  */
 const MAX_ANSWERS = 2;
 /** Releases of this node that a claim may have overtaken: each was written before it. */
 const MAX_OWN_RETRIES = 3;
 
 /**
- * Claims of what others hold. A holder may have left already, or its node may be dead, and the store does not know yet:
- * therefore the nodes of the holders are asked, and the claim is put again when they have answered or the row has changed.
- * A node that is there answers at once, and the claim is refused after two round trips to it. A node that is dead never
- * does, and the claim waits until it has been declared dead.
+ * Claims of procedures that other callees hold. A holder may have left already, or its node may be dead, and the store does not
+ * know yet. Therefore the nodes of the holders are asked, and the claim is sent again when they have answered or the row has
+ * changed. A node that is alive answers at once, and the claim is refused after two round trips to it. A dead node never
+ * answers, and the claim waits until it has been declared dead.
  */
 export class Takeovers {
   readonly #options: TakeoversOptions;
@@ -68,7 +68,7 @@ export class Takeovers {
     return this.#contests.size;
   }
 
-  /** The store has refused the claim because of these. It is put again later, or refused now. */
+  /** The store has refused the claim because of these holders. It is sent again later, or refused now. */
   refused(write: ClaimWrite, refusal: Refusal, holders: readonly Holder[]): void {
     const contest = this.#contests.get(write) ?? this.#open(write, refusal);
     contest.refusal = refusal;
@@ -87,8 +87,8 @@ export class Takeovers {
     this.#forget(contest);
   }
 
-  /** The node has answered, or confirmed something else. */
-  heard(node: NodeId): void {
+  /** The node has answered, or confirmed another version. */
+  nodeAnswered(node: NodeId): void {
     for (const contest of [...(this.#byNode.get(node) ?? [])]) {
       for (const holder of contest.holders) {
         if (holder.node !== node) continue;
@@ -99,8 +99,8 @@ export class Takeovers {
     }
   }
 
-  /** The row of the procedure is another now. */
-  changed(member: Member): void {
+  /** The row of the procedure has changed. */
+  registrationChanged(member: Member): void {
     for (const contest of [...(this.#byMember.get(member) ?? [])]) {
       if (contest.isTrying) contest.isStale = true;
       else this.#retry(contest);
@@ -113,7 +113,7 @@ export class Takeovers {
     if (contest !== undefined && !contest.isTrying) this.#refuse(contest, 'refused');
   }
 
-  /** Nothing can be decided any more. */
+  /** No claim can be decided any more. */
   failAll(): void {
     const contests = [...this.#contests.values()];
     for (const contest of contests) this.#forget(contest);
@@ -124,7 +124,7 @@ export class Takeovers {
     const { nowMs, limitMs, reaskMs, after } = this.#options;
     const contest: Contest = {
       write,
-      // Before the claim itself runs out of time: its answer is to be that somebody holds the procedure.
+      // Before the deadline of the claim itself: its outcome is to be that another callee holds the procedure.
       deadlineMs: Math.min(nowMs() + limitMs, write.deadlineMs - reaskMs),
       refusal,
       asked: new Set(),

@@ -12,17 +12,17 @@ export interface RealmWaitsOptions {
   readonly ask: (node: NodeId, version: number) => void;
 }
 
-/** Everything in one realm that somebody waits for: until all nodes have it, or for so long. */
+/** Watches and claims of one realm that wait until all nodes have a version, or until their deadline. */
 export class RealmWaits {
   readonly #options: RealmWaitsOptions;
   readonly #barriers: RealmBarriers;
   readonly #pending = new Set<Pending>();
   /**
-   * The last version that each other node has confirmed: confirmations may come before what they are for is known. The last counts
-   * and not the highest, so that one that somebody made up counts no longer than until the node's next.
+   * The last version that each node has confirmed: a confirmation may come before the wait that it is for. The last counts, not the
+   * highest, so that a forged one counts only until the node's next.
    */
   readonly #confirmed = new Map<NodeId, number>();
-  /** What waits for a version that the store has lost. */
+  /** Waits for versions that the store has lost. */
   #suspended = new Set<Pending>();
   #cancelTick: (() => void) | undefined;
 
@@ -58,13 +58,13 @@ export class RealmWaits {
     this.#barriers.confirm(node, version);
   }
 
-  /** It serves the realm no more, as of the version. Who waits for a later one waits for it: it has entered again since. */
+  /** The node serves the realm no more, as of the version. Waits for a later version go on: it has entered again since. */
   withdrawn(node: NodeId, version: number): void {
     this.#confirmed.delete(node);
     this.#barriers.confirm(node, version);
   }
 
-  /** It has gone. */
+  /** The node is dead or has left. */
   drop(node: NodeId): void {
     this.#confirmed.delete(node);
     this.#barriers.drop(node);
@@ -74,7 +74,7 @@ export class RealmWaits {
     this.#barriers.confirmAbsent(isServing, version);
   }
 
-  /** All that wait for confirmations wait for `takeSuspended` instead: their versions are worth nothing any more. */
+  /** Whatever waits for confirmations waits for `takeSuspended` instead: the store has lost those versions. */
   suspendAll(): void {
     for (const pending of this.#barriers.takeAll()) this.#suspended.add(pending);
     this.#confirmed.clear();

@@ -1,15 +1,15 @@
 /** A step for the store. */
 export interface Write {
-  /** Of what may be under way at once. */
+  /** Share of what may be under way at once. */
   readonly cost: number;
-  /** Sends it, sees to the reply. Never rejects. */
+  /** Sends it and handles the reply. Never rejects. */
   run(): Promise<void>;
 }
 
-/** Under way at once at most: enough to hide the way to the store, too little to keep it from others. */
+/** Cost of writes under way at most: enough to hide the round trip to the store, too little to delay other nodes there. */
 const MAX_COST = 64;
 
-/** What one node writes, in the order said: the store carries commands out in the order asked. */
+/** Writes of one node in one realm, sent in order: the store executes commands in the order sent. */
 export class WriteQueue<W extends Write> {
   readonly #schedule: (flush: () => void) => void;
   #queue: W[] = [];
@@ -44,7 +44,7 @@ export class WriteQueue<W extends Write> {
     });
   }
 
-  /** These go first: they were sent before and are to be sent again. Only while paused. */
+  /** Puts writes first that were sent before and are to be sent again. Only while paused. */
   putBack(writes: readonly W[]): void {
     this.#queue = [...writes, ...this.takeAll()];
   }
@@ -63,7 +63,7 @@ export class WriteQueue<W extends Write> {
     return this.#underWayCount === 0 ? Promise.resolve() : new Promise((resolve) => this.#drained.push(resolve));
   }
 
-  /** Takes out what was not sent. */
+  /** Removes and returns the writes that were not sent. */
   takeAll(): W[] {
     const left = this.#queue.slice(this.#head);
     this.#queue = [];

@@ -21,10 +21,10 @@ import type { WritePath } from './write-path.js';
 import type { Write } from './write-queue.js';
 
 const HEAVY = 16;
-/** Ids tried for one procedure at most: a collision of two is as unlikely as a hash can make it. */
+/** Ids tried for one procedure at most. Even one collision is as unlikely as a hash can make it. */
 const MAX_ATTEMPTS = 32;
 
-/** Topics whose interest changes in one step; what each is to become is looked up when it is sent. */
+/** Topics whose interest changes in one step. Whether each is added or removed is looked up when the write is sent. */
 export class InterestWrite implements Write, Pending {
   readonly kind = 'interest';
   readonly cost = HEAVY;
@@ -62,7 +62,7 @@ export class InterestWrite implements Write, Pending {
     return this.#promise !== undefined;
   }
 
-  /** Once every other node knows of all its topics. */
+  /** Resolves once every other node knows of all its topics. */
   known(): Promise<void> {
     this.#promise ??= new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -86,7 +86,7 @@ export class InterestWrite implements Write, Pending {
     if (reply.kind === 'stranger') this.#path.realmLost(this);
     else if (waits) this.#path.written(reply.version, reply.nodes, this);
     else this.#path.written(reply.version);
-    // Nobody waits for it, or for nothing that is wanted still.
+    // No watch waits for it, or only for topics that are not wanted any more.
     if (!waits) this.open();
   }
 
