@@ -1,6 +1,6 @@
 #!/bin/sh
-# Replaces the routers of a running compose project one by one, by those of the image and settings as they are now.
-# Nobody is turned away: for each, a new one is ready before the old one drains. From the top of a clone:
+# Replaces the routers of a running compose project one by one, with the present image and settings.
+# It refuses no client: each new router is ready before the old one drains. From the top folder of a clone:
 #
 #   docker compose build && deploy/roll.sh
 set -eu
