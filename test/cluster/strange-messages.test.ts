@@ -12,6 +12,7 @@ import type { Router } from './harness/router.js';
 import { ownRedis, startScene, type Scene } from './harness/scene.js';
 import { HEALED_MS, REAPED_MS } from './harness/timings.js';
 import { within } from './harness/wait.js';
+import { packed } from '../support/packed.js';
 
 const IGNORED = 'gantry_cluster_messages_ignored_total';
 
@@ -40,7 +41,7 @@ it('counts and ignores foreign, damaged, repeated and newer messages on every ch
     ['duplicate', genuine],
   ];
   for (const [, message] of strange) await raw.publish(inbox, message);
-  const nodes = `${scene.prefix}:nodes`;
+  const nodes = `${scene.prefix}:{nodes}:changes`;
   const realm = `${scene.prefix}:{r:realm1}:changes`;
   const changes = [
     '',
@@ -49,8 +50,10 @@ it('counts and ignores foreign, damaged, repeated and newer messages on every ch
     '1 x y z',
     '\0\xff',
     `1 ${'9'.repeat(400)}`,
-    '1 5 - ["claim"]',
-  ];
+    packed([2, 99_999_999, 'x', 'enter', 'x']),
+    packed([1, 'x', 'y', 'z']),
+    packed([1, 5, '', 'claim']),
+  ].map((change) => Buffer.from(change));
   for (const channel of [nodes, realm]) for (const change of changes) await raw.publish(channel, change);
 
   const expected = new Map<string, number>();
@@ -89,7 +92,7 @@ it('heals within seconds from sequences and versions that somebody made up, and 
   const trouble = scene.trouble();
   for (const sequence of [2 ** 31 - 1, 2 ** 53 - 1, head.sequence + 100_000]) await raw.publish(inbox, forge(sequence));
   for (const far of [2 ** 52 - 1, 2 ** 32, version + 100_000])
-    await raw.publish(realm, `1 ${far} ${head.from} ["whole","${head.from}"]`);
+    await raw.publish(realm, Buffer.from(packed([1, far, head.from, 'whole', head.from])));
   await within(HEALED_MS, 'the lane is reset', async () => {
     return (figure(await victim.figures(), 'gantry_cluster_lane_gaps_total{reason="reset"}') ?? 0) > 0;
   });

@@ -1,14 +1,19 @@
+import { Buffer } from 'node:buffer';
+import { pack, unpack } from '../../src/backplane/packr.js';
+import type { ScriptArgument } from '../../src/backplane/redis/ports.js';
+
 /**
  * Realms and sessions as a store keeps them, with the steps of `lua/` written again in TypeScript: for tests that decide
  * when each step happens. One contract suite runs on this and on a real server.
  */
 export class RealmTwin {
-  readonly #published: (channel: string, text: string) => void;
+  readonly #published: (channel: string, message: Buffer) => void;
   #strings = new Map<string, string>();
+  /** Rows in MessagePack are kept one character per byte. */
   #hashes = new Map<string, Map<string, string>>();
   #sets = new Map<string, Set<string>>();
 
-  constructor(published: (channel: string, text: string) => void) {
+  constructor(published: (channel: string, message: Buffer) => void) {
     this.#published = published;
   }
 
@@ -34,25 +39,27 @@ export class RealmTwin {
     };
   }
 
-  eval(file: string, keys: readonly string[], words: readonly (string | number)[]): unknown {
-    const argv = words.map(String);
+  eval(file: string, keys: readonly string[], words: readonly ScriptArgument[]): unknown {
+    const argv = words.map((word) => (word instanceof Uint8Array ? latin1(word) : String(word)));
     switch (file) {
       case 'enter_realm.lua':
         return this.#enterRealm(keys as Three, argv);
       case 'mark_whole.lua':
         return this.#markWhole(keys as Three, argv);
       case 'load_realm.lua':
-        return [this.#number(keys[0]!), ...[...(this.#hashes.get(keys[1]!) ?? [])].flat()];
+        return [this.#number(keys[0]!), ...this.#rows(keys[1]!)];
+      case 'load_callees.lua':
+        return this.#loadCallees(keys, Number(argv[0]));
       case 'change_interest.lua':
         return this.#changeInterest(keys as Four, argv);
       case 'claim_procedure.lua':
         return this.#claimProcedure(keys as Seven, argv);
       case 'complete_takeover.lua':
-        return this.#completeTakeover(keys as Seven, argv);
+        return this.#completeTakeover(keys as Five, argv);
       case 'release_callees.lua':
-        return this.#releaseCallees(keys as Seven, argv);
+        return this.#releaseCallees(keys, argv);
       case 'withdraw_node.lua':
-        return this.#withdrawNode(keys as Eight, argv);
+        return this.#withdrawNode(keys, argv);
       case 'join_sessions.lua':
         return this.#joinSessions(keys as Two, argv);
       case 'leave_sessions.lua':
@@ -68,8 +75,8 @@ export class RealmTwin {
     return [...(this.#sets.get(key) ?? [])];
   }
 
-  fields(key: string): readonly (readonly [string, string])[] {
-    return [...(this.#hashes.get(key) ?? [])];
+  fields(key: string): readonly (readonly [field: string, value: Buffer])[] {
+    return [...(this.#hashes.get(key) ?? [])].map(([field, value]) => [field, Buffer.from(value, 'latin1')] as const);
   }
 
   /** The few commands that tests look and prepare with. */
@@ -87,6 +94,12 @@ export class RealmTwin {
         return 1;
       case 'SMEMBERS':
         return this.members(key);
+      case 'SADD':
+        this.#sadd(key, field);
+        return 1;
+      case 'DEL':
+        this.#hashes.delete(key);
+        return 1;
       default:
         throw new Error(`the twin knows no ${name}`);
     }
@@ -96,15 +109,15 @@ export class RealmTwin {
     const current = this.#number(version);
     const isBehind = current < Number(floor) ? 1 : 0;
     const isKnown = this.#hashes.get(nodes)?.has(node) === true;
-    if (!isKnown) this.#hset(nodes, node, '1 loading');
-    const reached = isKnown ? current : this.#say(version, floor, channel, '-', ['enter', node]);
-    return [isKnown ? 'known' : 'entered', reached, isBehind, ...this.fields(nodes).flat()];
+    if (!isKnown) this.#hset(nodes, node, packed([1, 'loading']));
+    const reached = isKnown ? current : this.#say(version, floor, channel, '', 'enter', node);
+    return [Buffer.from(isKnown ? 'known' : 'entered'), reached, isBehind, ...this.#rows(nodes)];
   }
 
   #markWhole([version, nodes, channel]: Three, [node = '', floor]: Words): unknown {
     if (!this.#serves(nodes, node)) return ['stranger'];
-    this.#hset(nodes, node, '1 whole');
-    return ['done', this.#say(version, floor, channel, node, ['whole', node]), ...this.#nodes(nodes)];
+    this.#hset(nodes, node, packed([1, 'whole']));
+    return ['done', this.#say(version, floor, channel, node, 'whole', node), ...this.#nodes(nodes)];
   }
 
   #changeInterest([version, nodes, channel, interest]: Four, argv: Words): unknown {
@@ -114,135 +127,168 @@ export class RealmTwin {
     const removed = members.slice(Number(addCount));
     for (const member of added) this.#sadd(interest, member);
     for (const member of removed) this.#srem(interest, member);
-    const head = `["interest","${node}",[`;
-    const body = `${head}${quoted(added)}],[${quoted(removed)}]]`;
-    return ['done', this.#say(version, floor, channel, asker, body), ...this.#nodes(nodes)];
+    const now = this.#say(version, floor, channel, asker, 'interest', node, added, removed);
+    return ['done', now, ...this.#nodes(nodes)];
   }
 
-  #claimProcedure([version, nodes, channel, procedures, ids, callees, owners]: Seven, argv: Words): unknown {
-    const [node = '', floor, member = '', wantedId = '', invoke = '', session = '', rest = ''] = argv;
-    const force = argv[7];
-    const order = argv[8] ?? '';
-    const digest = argv[9] ?? '';
-    let isForced = force === '1';
+  #claimProcedure([version, nodes, channel, procedures, ids, held, callees]: Seven, argv: Words): unknown {
+    const [node = '', floor, member = '', wantedId = '', invoke = '', session = '', ...rest] = argv;
+    const [concurrency, disclose, forward, force = '', orderText = '', digest = ''] = rest;
+    const order = orderText === '' ? undefined : Number(orderText);
+    const holder = `${node} ${session}`;
     if (!this.#serves(nodes, node)) return ['stranger'];
-    const row = readRow(this.#hashes.get(procedures)?.get(member));
+    let row = this.#procedure(procedures, member);
     if (row === 'unreadable') return ['unreadable'];
-    const isThere = row?.lines.some((line) => line.startsWith(`${node} ${session} `)) ?? false;
+    const holders = this.#nodes(callees);
+    if (row !== undefined && holders.length === 0) {
+      this.#hdel(ids, `${row.id}`);
+      row = undefined;
+    }
+    const isThere = row !== undefined && holders.includes(holder);
+    let isForced = force === '1';
     if (row !== undefined) {
-      const holders = row.lines.map((held) => held.split(' ', 2).join(' '));
       const few = holders.slice(0, 64);
-      if (isThere && order === '') return ['taken', ...few];
-      if (order !== '' && !isThere && (row.id !== wantedId || Number(row.forcedAt) > Number(order))) return ['taken'];
-      if (force === '3' && !isThere) {
-        const isOwn = (holder: string): boolean => this.#hashes.get(owners)?.get(`${holder} ${member}`) === digest;
-        isForced = digest !== '' && holders.every(isOwn);
-      }
+      if (isThere && order === undefined) return ['taken', ...few];
+      if (order !== undefined && !isThere && (row.id !== Number(wantedId) || row.forcedAt > order)) return ['taken'];
+      if (force === '3' && !isThere)
+        isForced = digest !== '' && holders.every((other) => this.#callee(callees, other)?.digest === digest);
       if ((force === '2' || force === '3') && !isThere && !isForced) return ['protected', ...few];
-      if (isForced && order === '' && row.lines.filter(isHeir).length >= 8) return ['taken', ...few];
+      if (isForced && order === undefined && row.successors.length >= 8) return ['taken', ...few];
       if (!isForced && !isThere && row.invoke === 'single') return ['taken', ...few];
       if (!isForced && !isThere && row.invoke !== invoke) return ['policy', row.invoke, ...few];
-      if (isForced && order !== '') for (const holder of holders) this.#hdel(owners, `${holder} ${member}`);
     } else {
-      const holder = this.#hashes.get(ids)?.get(wantedId);
-      if (holder !== undefined && holder !== member) return ['id-taken'];
+      const other = this.#hashes.get(ids)?.get(wantedId);
+      if (other !== undefined && other !== member) return ['id-taken'];
       this.#hset(ids, wantedId, member);
     }
-    const id = row?.id ?? wantedId;
-    const next = `${Math.max(this.#number(version), Number(floor)) + 1}`;
-    const given = order === '' ? next : order;
-    const isOffer = row !== undefined && isForced && order === '';
-    const line = `${node} ${session} ${given} ${rest}${isOffer ? ` ${invoke}` : ''}`;
-    if (isOffer) isForced = false;
-    if (row === undefined || isForced)
-      this.#putRow(procedures, member, { id, invoke, forcedAt: isForced ? next : '0', lines: [line] });
-    else if (!isThere) this.#putRow(procedures, member, { ...row, lines: [...row.lines, line] });
-    this.#sadd(callees, member);
-    if (digest !== '') this.#hset(owners, `${node} ${session} ${member}`, digest);
-    const body = `[${quoted(['claim', id, member, invoke, line])},${isForced ? 1 : 0}]`;
-    const now = this.#say(version, floor, channel, node, body);
-    return [isOffer ? 'offered' : 'granted', now, id, given, ...this.#nodes(nodes)];
+    const isOffer = row !== undefined && isForced && order === undefined;
+    const isReplacing = row === undefined || (isForced && !isOffer);
+    const id = row?.id ?? Number(wantedId);
+    const next = this.#next(version, floor);
+    const callee: Callee = {
+      order: order ?? next,
+      traits: [Number(concurrency), disclose === '1', forward === '1'],
+      takesOver: isOffer ? invoke : '',
+      digest,
+    };
+    if (isReplacing || row === undefined) {
+      this.#hashes.delete(callees);
+      this.#putProcedure(procedures, member, { id, invoke, forcedAt: isForced ? next : 0, successors: [] });
+    } else if (isOffer) {
+      this.#putProcedure(procedures, member, { ...row, successors: [...row.successors, holder] });
+    }
+    if (isReplacing || !isThere) this.#putCallee(callees, holder, callee);
+    this.#sadd(held, `${session} ${member}`);
+    const isAtOnce = isForced && !isOffer;
+    this.#publish(channel, next, node, 'claim', id, member, invoke, node, Number(session), listOf(callee), isAtOnce);
+    return [isOffer ? 'offered' : 'granted', next, `${id}`, `${callee.order}`, ...this.#nodes(nodes)];
   }
 
-  #completeTakeover([version, nodes, channel, procedures, , , owners]: Seven, argv: Words): unknown {
+  #completeTakeover([version, nodes, channel, procedures, callees]: Five, argv: Words): unknown {
     const [node = '', floor, member = '', session = ''] = argv;
     if (!this.#serves(nodes, node)) return ['stranger'];
-    const row = readRow(this.#hashes.get(procedures)?.get(member));
-    const own = row === 'unreadable' ? undefined : row?.lines.find((line) => line.startsWith(`${node} ${session} `));
-    if (row === undefined || row === 'unreadable' || own === undefined || !isHeir(own))
+    const holder = `${node} ${session}`;
+    const row = this.#procedure(procedures, member);
+    const own = this.#callee(callees, holder);
+    if (row === undefined || row === 'unreadable' || own === undefined || own.takesOver === '')
       return ['done', this.#number(version)];
-    const orderOf = (line: string): number => Number(line.split(' ')[2]);
-    const since = row.lines.filter((line) => isHeir(line) && orderOf(line) > orderOf(own));
-    for (const line of row.lines)
-      if (line !== own && !since.includes(line)) this.#hdel(owners, `${line.split(' ', 2).join(' ')} ${member}`);
-    const words = own.split(' ');
-    const invoke = words.pop()!;
-    const line = words.join(' ');
-    const body = `[${quoted(['claim', row.id, member, invoke, line])},1]`;
-    const now = this.#say(version, floor, channel, '-', body);
-    this.#putRow(procedures, member, { id: row.id, invoke, forcedAt: `${now}`, lines: [line, ...since] });
-    return ['done', now];
+    const next = this.#next(version, floor);
+    const since = row.successors.slice(row.successors.indexOf(holder) + 1);
+    const kept = since.map((other) => [other, this.#callee(callees, other)!] as const);
+    const callee = { ...own, takesOver: '' };
+    this.#hashes.delete(callees);
+    this.#putCallee(callees, holder, callee);
+    for (const [other, successor] of kept) this.#putCallee(callees, other, successor);
+    const invoke = own.takesOver;
+    this.#putProcedure(procedures, member, { id: row.id, invoke, forcedAt: next, successors: since });
+    this.#publish(channel, next, '', 'claim', row.id, member, invoke, node, Number(session), listOf(callee), true);
+    return ['done', next];
   }
 
-  #releaseCallees([version, nodes, channel, procedures, ids, callees, owners]: Seven, argv: Words): unknown {
+  #releaseCallees(keys: readonly string[], argv: Words): unknown {
+    const [version, nodes, channel, procedures, ids, held, ...hashes] = keys as [...Six, ...string[]];
     const [node = '', floor, ...rest] = argv;
     if (!this.#serves(nodes, node)) return ['stranger'];
-    const changes: string[] = [];
-    for (let at = 0; at < rest.length;) {
+    const changes: (readonly number[])[] = [];
+    for (let at = 0, place = 0; at < rest.length; place++) {
+      const callees = hashes[place]!;
       const member = rest[at]!;
       const sessions = rest.slice(at + 2, at + 2 + Number(rest[at + 1]));
       at += 2 + sessions.length;
-      const row = readRow(this.#hashes.get(procedures)?.get(member));
+      const row = this.#procedure(procedures, member);
       if (row === 'unreadable') continue;
-      const removed = sessions.filter((session) => row?.lines.some((line) => line.startsWith(`${node} ${session} `)));
-      if (row !== undefined && removed.length > 0) {
-        const lines = row.lines.filter((line) => !removed.some((session) => line.startsWith(`${node} ${session} `)));
-        this.#putRow(procedures, member, inherited({ ...row, lines }));
-        if (lines.length === 0) this.#hdel(ids, row.id);
-        for (const session of removed) this.#hdel(owners, `${node} ${session} ${member}`);
-        changes.push(`[${quoted([row.id, ...removed.sort()])}]`);
-        row.lines = lines;
-      }
-      if (row?.lines.some((line) => line.startsWith(`${node} `)) !== true) this.#srem(callees, member);
+      for (const session of sessions) this.#srem(held, `${session} ${member}`);
+      const removed = sessions.filter((session) => this.#hdel(callees, `${node} ${session}`));
+      if (row === undefined || removed.length === 0) continue;
+      this.#calleesLeft([procedures, ids, callees], member, row);
+      changes.push([row.id, ...removed.map(Number)]);
     }
     if (changes.length === 0) return ['done', this.#number(version)];
-    return ['done', this.#say(version, floor, channel, '-', `["release","${node}",[${changes.join(',')}]]`)];
+    return ['done', this.#say(version, floor, channel, '', 'release', node, changes)];
   }
 
-  #withdrawNode([version, nodes, channel, procedures, ids, callees, owners, interest]: Eight, argv: Words): unknown {
-    const [node = '', floor, limit] = argv;
-    const changed: string[] = [];
-    for (const member of this.members(callees).slice(0, Number(limit))) {
-      this.#srem(callees, member);
-      const row = readRow(this.#hashes.get(procedures)?.get(member));
+  #withdrawNode(keys: readonly string[], [node = '', floor, ...rest]: Words): unknown {
+    const [version, nodes, channel, procedures, ids, held, interest] = keys as Seven;
+    const left = new Map<string, string>();
+    for (let at = 0; at < rest.length; at += 2) {
+      const entry = rest[at]!;
+      const callees = keys[Number(rest[at + 1]) - 1];
+      const [, session, member] = /^(\d+) (.+)$/.exec(entry) ?? [];
+      if (callees !== undefined && member !== undefined && this.#hdel(callees, `${node} ${session}`))
+        left.set(member, callees);
+      this.#srem(held, entry);
+    }
+    const changed: number[] = [];
+    for (const [member, callees] of left) {
+      const row = this.#procedure(procedures, member);
       if (row === undefined || row === 'unreadable') continue;
-      const lines = row.lines.filter((line) => !line.startsWith(`${node} `));
-      if (lines.length === row.lines.length) continue;
-      for (const line of row.lines) {
-        const [owner, session] = line.split(' ');
-        if (owner === node) this.#hdel(owners, `${node} ${session} ${member}`);
-      }
-      this.#putRow(procedures, member, inherited({ ...row, lines }));
-      if (lines.length === 0) this.#hdel(ids, row.id);
+      this.#calleesLeft([procedures, ids, callees], member, row);
       changed.push(row.id);
     }
-    const isLast = !this.#sets.has(callees);
+    const isLast = !this.#sets.has(held);
     let hasChanged = changed.length > 0;
     if (isLast) {
       hasChanged = this.#hdel(nodes, node) || hasChanged;
       hasChanged = this.#sets.delete(interest) || hasChanged;
     }
-    const body = `["${isLast ? 'withdrawn' : 'drop'}","${node}",[${quoted(changed)}]]`;
     let now = this.#number(version);
-    if (hasChanged) now = this.#say(version, floor, channel, '-', body);
+    if (hasChanged) now = this.#say(version, floor, channel, '', isLast ? 'withdrawn' : 'drop', node, changed);
     if (isLast && !this.#hashes.has(nodes)) {
       this.#strings.delete(version);
       this.#hashes.delete(procedures);
       this.#hashes.delete(ids);
-      this.#hashes.delete(owners);
       now = 0;
     }
     return [isLast ? 'done' : 'more', now];
+  }
+
+  #loadCallees(keys: readonly string[], limit: number): unknown {
+    let left = limit;
+    return keys.map((key) => {
+      const count = this.#hashes.get(key)?.size ?? 0;
+      if (count > left) return null;
+      left -= count;
+      return this.#rows(key);
+    });
+  }
+
+  /** Callees have gone from the hash: what becomes of the procedure. */
+  #calleesLeft([procedures, ids, callees]: Three, member: string, row: Procedure): void {
+    const holders = this.#nodes(callees);
+    if (holders.length === 0) {
+      this.#hdel(procedures, member);
+      this.#hdel(ids, `${row.id}`);
+      return;
+    }
+    const [first, ...others] = row.successors.filter((successor) => holders.includes(successor));
+    const heir = first === undefined ? undefined : this.#callee(callees, first);
+    if (first === undefined || heir === undefined || others.length + 1 < holders.length) {
+      const successors = first === undefined ? [] : [first, ...others];
+      this.#putProcedure(procedures, member, { ...row, successors });
+      return;
+    }
+    this.#putCallee(callees, first, { ...heir, takesOver: '' });
+    this.#putProcedure(procedures, member, { id: row.id, invoke: heir.takesOver, forcedAt: 0, successors: others });
   }
 
   #joinSessions([ids, of]: Two, [node = '', mode, ...rest]: Words): unknown {
@@ -278,16 +324,50 @@ export class RealmTwin {
     return this.#hashes.get(of)?.size ?? 0;
   }
 
-  #say(key: string, floor: string | undefined, channel: string, asker: string, body: string | string[]): number {
+  #next(key: string, floor: string | undefined): number {
     const version = Math.max(this.#number(key), Number(floor)) + 1;
     this.#strings.set(key, `${version}`);
-    this.#published(channel, `1 ${version} ${asker} ${typeof body === 'string' ? body : `[${quoted(body)}]`}`);
     return version;
   }
 
-  #putRow(key: string, member: string, { id, invoke, forcedAt, lines }: Row): void {
-    if (lines.length === 0) this.#hdel(key, member);
-    else this.#hset(key, member, `1\n${id} ${invoke} ${forcedAt}\n${lines.map((line) => `${line}\n`).join('')}`);
+  #publish(channel: string, version: number, asker: string, ...body: readonly unknown[]): void {
+    this.#published(channel, Buffer.from(packed([1, version, asker, ...body]), 'latin1'));
+  }
+
+  #say(key: string, floor: string | undefined, channel: string, asker: string, ...body: readonly unknown[]): number {
+    const version = this.#next(key, floor);
+    this.#publish(channel, version, asker, ...body);
+    return version;
+  }
+
+  #procedure(key: string, member: string): Procedure | 'unreadable' | undefined {
+    const text = this.#hashes.get(key)?.get(member);
+    if (text === undefined) return undefined;
+    const row = unpack(Buffer.from(text, 'latin1'));
+    if (!Array.isArray(row) || row[0] !== 1) return 'unreadable';
+    const [, id, invoke, forcedAt, successors] = row as [1, number, string, number, string[]];
+    return { id, invoke, forcedAt, successors };
+  }
+
+  #putProcedure(key: string, member: string, { id, invoke, forcedAt, successors }: Procedure): void {
+    this.#hset(key, member, packed([1, id, invoke, forcedAt, successors]));
+  }
+
+  #callee(key: string, holder: string): Callee | undefined {
+    const text = this.#hashes.get(key)?.get(holder);
+    if (text === undefined) return undefined;
+    const row = unpack(Buffer.from(text, 'latin1')) as [1, number, number, boolean, boolean, string, string];
+    const [, order, concurrency, disclose, forward, takesOver, digest] = row;
+    return { order, traits: [concurrency, disclose, forward], takesOver, digest };
+  }
+
+  #putCallee(key: string, holder: string, callee: Callee): void {
+    this.#hset(key, holder, packed([...listOf(callee), callee.digest]));
+  }
+
+  /** As a script replies them. */
+  #rows(key: string): Buffer[] {
+    return this.fields(key).flatMap(([field, value]) => [Buffer.from(field), value]);
   }
 
   #nodes(key: string): string[] {
@@ -330,36 +410,34 @@ type Words = readonly string[];
 type Two = readonly [string, string];
 type Three = readonly [string, string, string];
 type Four = readonly [...Three, string];
-type Seven = readonly [...Four, string, string, string];
-type Eight = readonly [...Seven, string];
+type Five = readonly [...Four, string];
+type Six = readonly [...Five, string];
+type Seven = readonly [...Six, string];
 
-interface Row {
-  readonly id: string;
+interface Procedure {
+  readonly id: number;
   readonly invoke: string;
-  readonly forcedAt: string;
-  lines: string[];
+  readonly forcedAt: number;
+  readonly successors: readonly string[];
 }
 
-function readRow(text: string | undefined): Row | 'unreadable' | undefined {
-  if (text === undefined) return undefined;
-  const match = /^1\n(\d+) ([a-z]+) (\d+)\n/.exec(text);
-  if (match === null) return 'unreadable';
-  const lines = text.slice(match[0].length).split('\n').slice(0, -1);
-  return { id: match[1]!, invoke: match[2]!, forcedAt: match[3]!, lines };
+interface Callee {
+  readonly order: number;
+  readonly traits: readonly [concurrency: number, disclose: boolean, forward: boolean];
+  readonly takesOver: string;
+  readonly digest: string;
 }
 
-function isHeir(line: string): boolean {
-  return / [a-z]{4,}$/.test(line);
+function listOf({ order, traits, takesOver }: Callee): readonly unknown[] {
+  return [1, order, ...traits, takesOver];
 }
 
-function inherited(row: Row): Row {
-  const [first, ...others] = row.lines;
-  if (first === undefined || !row.lines.every(isHeir)) return row;
-  const words = first.split(' ');
-  const invoke = words.pop()!;
-  return { id: row.id, invoke, forcedAt: '0', lines: [words.join(' '), ...others] };
+function packed(value: unknown): string {
+  const bytes = pack(value);
+  if (!(bytes instanceof Uint8Array)) throw new Error(bytes.message);
+  return latin1(bytes);
 }
 
-function quoted(words: Words): string {
-  return words.map((word) => `"${word}"`).join(',');
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }

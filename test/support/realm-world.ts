@@ -3,7 +3,7 @@ import { createKeys } from '../../src/backplane/redis/keys.js';
 import type { Script, Store } from '../../src/backplane/redis/ports.js';
 import { RealmReplica } from '../../src/backplane/redis/realm/replica.js';
 import type { RealmLimits } from '../../src/backplane/redis/realm/ports.js';
-import { toMember, type Member } from '../../src/backplane/redis/realm/rows.js';
+import { toMember, unescapeMember, type Member } from '../../src/backplane/redis/realm/rows.js';
 import { withdrawNode } from '../../src/backplane/redis/realm/scripts.js';
 import type { deriveId } from '../../src/routing/derived-id.js';
 import type { Claim, ClaimOutcome, Registration } from '../../src/routing/ports.js';
@@ -62,13 +62,13 @@ export class RealmWorld {
   readonly realm = this.keys.realm(REALM);
   readonly time = new VirtualTime();
   readonly nodes: WorldNode[] = [];
-  readonly messages: string[] = [];
-  readonly twin = new RealmTwin((_channel, text) => {
-    this.messages.push(text);
-    this.onPublished(text);
-    for (const node of this.nodes) node.hear(() => node.directory.changed(text));
+  readonly messages: Uint8Array[] = [];
+  readonly twin = new RealmTwin((_channel, message) => {
+    this.messages.push(message);
+    this.onPublished(message);
+    for (const node of this.nodes) node.hear(() => node.directory.changed(message));
   });
-  onPublished: (text: string) => void = () => undefined;
+  onPublished: (message: Uint8Array) => void = () => undefined;
   delayMs: () => number = () => 0;
   random = seededRandom(1);
   confirmationLoss = 0;
@@ -119,11 +119,8 @@ export class RealmWorld {
   storedCallees(): string[] {
     return this.twin
       .fields(this.realm.procedures)
-      .flatMap(([member, row]) =>
-        row
-          .split('\n')
-          .slice(2, -1)
-          .map((line) => `${member} ${line.split(' ', 2).join(' ')}`),
+      .flatMap(([member]) =>
+        this.twin.fields(this.realm.callees(unescapeMember(member)!)).map(([holder]) => `${member} ${holder}`),
       )
       .sort();
   }

@@ -13,7 +13,7 @@ export const COMMANDS = [
   'hscan',
   ...['time', 'get', 'set', 'pexpire', 'unlink'],
   ...['hget', 'hset', 'hsetnx', 'hdel', 'hexists', 'hgetall', 'hkeys', 'hlen', 'hrandfield'],
-  ...['sadd', 'srem', 'scard', 'spop'],
+  ...['sadd', 'srem', 'scard'],
   ...['zadd', 'zrem', 'zscore', 'zrangebyscore', 'zremrangebyscore'],
   'pubsub|numsub',
   'client|kill',

@@ -183,6 +183,11 @@ export class RedisServer {
     return this.#connected().call(name, ...words);
   }
 
+  /** A field of a hash, as bytes. */
+  field(key: string, field: string): Promise<Buffer | null> {
+    return this.#connected().hgetBuffer(key, field);
+  }
+
   /** Scripts and scans without anything around them; see RedisConnections for the real one. Ends with the server. */
   plainStore({ oneSlot = false } = {}): Store {
     const scripts = loadScripts();
@@ -194,12 +199,14 @@ export class RedisServer {
         if (text === undefined) throw new Error(`there is no ${script.file}`);
         // Only of a script that says what it is does a server in cluster mode check that all its keys have one slot.
         const checked = oneSlot ? `#!lua\n${text}` : text;
-        return script.decode(await client.eval(checked, keys.length, ...keys, ...argv));
+        const words = argv.map((word) => (word instanceof Uint8Array ? Buffer.from(word) : word));
+        const call = script.isBinary === true ? 'callBuffer' : 'call';
+        return script.decode(await client[call]('EVAL', checked, keys.length, ...keys, ...words));
       },
       scanSet: (key) => client.sscanStream(key) as AsyncIterable<string[]>,
       async *scanHash(key) {
-        for await (const flat of client.hscanStream(key) as AsyncIterable<string[]>) {
-          yield flat.flatMap((field, at) => (at % 2 === 0 ? [[field, flat[at + 1] ?? ''] as const] : []));
+        for await (const flat of client.hscanBufferStream(key) as AsyncIterable<Buffer[]>) {
+          yield flat.flatMap((field, at) => (at % 2 === 0 ? [[field.toString(), flat[at + 1]!] as const] : []));
         }
       },
     };

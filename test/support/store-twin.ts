@@ -1,3 +1,5 @@
+import type { ScriptArgument } from '../../src/backplane/redis/ports.js';
+
 /**
  * The rows of the membership as a store keeps them, with the steps of `lua/` written again in TypeScript: for tests that
  * decide when each step happens. One contract suite runs on this and on a real server.
@@ -28,7 +30,7 @@ export class StoreTwin {
     this.#timesToLive = new Map();
   }
 
-  eval(file: string, keys: readonly string[], words: readonly (string | number)[]): unknown {
+  eval(file: string, keys: readonly string[], words: readonly ScriptArgument[]): unknown {
     const argv = words.map(String);
     switch (file) {
       case 'enter_node.lua':

@@ -20,18 +20,18 @@ export interface NodesKeys {
 export interface RealmKeys {
   /** String: counts the realm's changes. */
   readonly version: string;
-  /** Hash: NodeId → `1 whole` or `1 loading`. */
+  /** Hash: NodeId → MessagePack: format, `whole` or `loading`. */
   readonly nodes: string;
-  /** Hash: `<match> <procedure>` → row. */
+  /** Hash: `<match> <procedure>` → row in MessagePack, see `scripts/lua/shared/procedure.lua`. */
   readonly procedures: string;
   /** Hash: registration id → `<match> <procedure>`. */
   readonly ids: string;
-  /** Hash: `<node> <session> <match> <procedure>` → digest of the authid; only in realms that ask for it. */
-  readonly owners: string;
   /** Set: `<match> <topic>` in which the node has subscribers. */
   interest(node: NodeId): string;
-  /** Set: `<match> <procedure>` in which the node has callees. */
-  callees(node: NodeId): string;
+  /** Hash: `<node> <session>` → row in MessagePack. One for each procedure: a claim costs the same, however many callees it has. */
+  callees(member: string): string;
+  /** Set: `<session> <match> <procedure>` for each callee of the node. */
+  held(node: NodeId): string;
 }
 
 /** Who is connected where. One hash tag. */
@@ -95,9 +95,9 @@ function realmKeys(tag: string): RealmKeys {
     nodes: `${tag}:nodes`,
     procedures: `${tag}:procedures`,
     ids: `${tag}:ids`,
-    owners: `${tag}:owners`,
     interest: (node) => `${tag}:interest:${node}`,
-    callees: (node) => `${tag}:callees:${node}`,
+    callees: (member) => `${tag}:callees:${encodeName(member).replace('%20', ':')}`,
+    held: (node) => `${tag}:held:${node}`,
   };
 }
 

@@ -1,10 +1,15 @@
 import type { NodeId, Uri } from '../../wamp/ids.js';
 
+/** Text, a number or MessagePack. */
+export type ScriptArgument = string | number | Uint8Array;
+
 /** A script of the store: one Lua file, one atomic step, with typed arguments and reply. */
 export interface Script<Input, Reply> {
   /** Name of its file in `lua/`. */
   readonly file: string;
-  encode(input: Input): { readonly keys: readonly string[]; readonly argv: readonly (string | number)[] };
+  /** The reply contains MessagePack: `decode` receives Uint8Array in place of every string. */
+  readonly isBinary?: true;
+  encode(input: Input): { readonly keys: readonly string[]; readonly argv: readonly ScriptArgument[] };
   /** Throws TypeError when the reply does not have the shape that the file promises. */
   decode(raw: unknown): Reply;
 }
@@ -20,8 +25,8 @@ export interface Store {
    * requested at once, and each other when the caller takes it; a part may be empty.
    */
   scanSet(key: string): AsyncIterable<readonly string[]>;
-  /** As scanSet, for the fields and values of a hash. */
-  scanHash(key: string): AsyncIterable<readonly (readonly [field: string, value: string])[]>;
+  /** As scanSet, for the fields and values of a hash: rows in MessagePack. */
+  scanHash(key: string): AsyncIterable<readonly (readonly [field: string, value: Uint8Array])[]>;
 }
 
 /** The way of batches out of the node. */

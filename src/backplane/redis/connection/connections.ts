@@ -3,7 +3,7 @@ import { observe } from '../../../telemetry/counters.js';
 import type { NodeId } from '../../../wamp/ids.js';
 import { BackplaneUnavailableError } from '../../backplane.js';
 import type { StoreAccess } from './client-options.js';
-import type { ConnectionName, Script, Store, StoreNotice, Wire } from '../ports.js';
+import type { ConnectionName, Script, ScriptArgument, Store, StoreNotice, Wire } from '../ports.js';
 import { ScriptOrder } from './script-order.js';
 import type { LoadedScript, LoadedScripts } from '../scripts/loader.js';
 import type { ServerInfo } from './server-info.js';
@@ -52,6 +52,7 @@ const NAMES: readonly ConnectionName[] = ['bus', 'directory', 'subscriber'];
 const USABLE_PART = 0.75;
 /** Elements per SSCAN or HSCAN: keeps the store busy for well below a millisecond. */
 const SCAN_COUNT = 500;
+const NOTHING = new Uint8Array(0);
 
 /**
  * The three connections of a node to the store, which reconnect for ever. They queue nothing while one is lost and send no
@@ -142,20 +143,20 @@ export class RedisConnections implements Store, Wire {
     if (loaded === undefined) throw new Error(`there is no script ${script.file}`);
     const { keys, argv } = script.encode(input);
     try {
-      return script.decode(await this.#evaluate(loaded, [keys.length, ...keys, ...argv]));
+      return script.decode(await this.#evaluate(loaded, script, [keys.length, ...keys, ...argv.map(toWord)]));
     } catch (error) {
       return this.#fail(script.file, error);
     }
   }
 
-  scanSet(key: string): AsyncIterable<readonly string[]> {
-    return this.#scan('SSCAN', key);
+  async *scanSet(key: string): AsyncGenerator<readonly string[]> {
+    for await (const part of this.#scan('SSCAN', key)) yield part.map((member) => member.toString());
   }
 
-  async *scanHash(key: string): AsyncGenerator<readonly (readonly [field: string, value: string])[]> {
+  async *scanHash(key: string): AsyncGenerator<readonly (readonly [field: string, value: Uint8Array])[]> {
     for await (const flat of this.#scan('HSCAN', key)) {
-      const pairs: [string, string][] = [];
-      for (let at = 0; at + 1 < flat.length; at += 2) pairs.push([flat[at] ?? '', flat[at + 1] ?? '']);
+      const pairs: [string, Uint8Array][] = [];
+      for (let at = 0; at + 1 < flat.length; at += 2) pairs.push([String(flat[at]), flat[at + 1] ?? NOTHING]);
       yield pairs;
     }
   }
@@ -252,16 +253,21 @@ export class RedisConnections implements Store, Wire {
     this.#starting = undefined;
   }
 
-  async #evaluate({ file, sha, text }: LoadedScript, words: readonly (string | number)[]): Promise<unknown> {
+  async #evaluate(
+    { file, sha, text }: LoadedScript,
+    { isBinary }: Pick<Script<never, unknown>, 'isBinary'>,
+    words: readonly (string | number | Buffer)[],
+  ): Promise<unknown> {
     const connection = this.#directory(file);
+    const call = isBinary === true ? 'callBuffer' : 'call';
     return this.#order.run(
       tagOf(String(words[1] ?? '')),
-      () => connection.ask((client) => client.call('EVALSHA', sha, ...words)),
+      () => connection.ask((client) => client[call]('EVALSHA', sha, ...words)),
       () => void connection.ask((client) => client.script('LOAD', text)).catch(() => undefined),
     );
   }
 
-  async *#scan(command: 'SSCAN' | 'HSCAN', key: string): AsyncGenerator<readonly string[]> {
+  async *#scan(command: 'SSCAN' | 'HSCAN', key: string): AsyncGenerator<readonly Buffer[]> {
     let cursor = '0';
     do {
       let raw: unknown;
@@ -270,14 +276,14 @@ export class RedisConnections implements Store, Wire {
         const at = cursor;
         raw = await this.#order.run(
           tagOf(key),
-          () => connection.ask((client) => client.call(command, key, at, 'COUNT', SCAN_COUNT)),
+          () => connection.ask((client) => client.callBuffer(command, key, at, 'COUNT', SCAN_COUNT)),
           () => undefined,
         );
       } catch (error) {
         this.#fail(command, error);
       }
-      const [next, part] = raw as [string, string[]];
-      cursor = next;
+      const [next, part] = raw as [Buffer, Buffer[]];
+      cursor = next.toString();
       yield part;
     } while (cursor !== '0');
   }
@@ -348,6 +354,11 @@ export class RedisConnections implements Store, Wire {
   #notify(level: StoreNotice['level'], kind: StoreNotice['kind'], message: string, connection?: ConnectionName): void {
     this.#options.log({ level, kind, message, ...(connection && { connection }) });
   }
+}
+
+function toWord(argument: ScriptArgument): string | number | Buffer {
+  if (!(argument instanceof Uint8Array)) return argument;
+  return Buffer.from(argument.buffer, argument.byteOffset, argument.byteLength);
 }
 
 /** The hash tag of a key: rows of one tag are changed in the order of the calls. */

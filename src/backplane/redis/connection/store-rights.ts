@@ -51,7 +51,6 @@ export function neededCommands({ key, channels, database }: RightsScope): readon
     ['SADD', key, 'member'],
     ['SREM', key, 'member'],
     ['SCARD', key],
-    ['SPOP', key],
     ['ZADD', key, '1', 'member'],
     ['ZREM', key, 'member'],
     ['ZSCORE', key, 'member'],

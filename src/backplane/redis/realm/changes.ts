@@ -1,11 +1,13 @@
-import type { NodeId, RegistrationId, SessionId } from '../../../wamp/ids.js';
+import { isId, type NodeId, type RegistrationId, type SessionId } from '../../../wamp/ids.js';
 import type { InvocationPolicy } from '../../../wamp/options.js';
+import { unpack } from '../../packr.js';
 import {
   fromMember,
   isInvocationPolicy,
+  isNode,
   isVersion,
-  parseCalleeLine,
-  parseId,
+  toPlacedCallee,
+  unescapeMember,
   type Member,
   type PlacedCallee,
 } from './rows.js';
@@ -24,7 +26,7 @@ export type ChangeBody =
       readonly member: Member;
       readonly invoke: InvocationPolicy;
       readonly placed: PlacedCallee;
-      /** It replaces all others, but for who takes it over since. */
+      /** It replaces all others, except those that take the procedure over since. */
       readonly isForced: boolean;
     }
   | {
@@ -38,7 +40,7 @@ export type ChangeBody =
 
 export interface Change {
   readonly version: number;
-  /** Who waits until the others have it. */
+  /** The node that waits until the others have the version. */
   readonly asker: NodeId | undefined;
   readonly body: ChangeBody;
 }
@@ -48,38 +50,40 @@ export type ChangeFlaw = 'version' | 'change' | 'size';
 /** Larger than any step of this router can make it. */
 export const MAX_CHANGE_BYTES = 16 * 1_048_576;
 
-const HEADER = /^(\d{1,16}) ([!-~]+) /;
+const FORMAT = 1;
 
-/** One message of a realm's channel; every word of it is foreign. */
-export function parseChange(text: string): Change | ChangeFlaw {
-  if (text.length > MAX_CHANGE_BYTES) return 'size';
-  if (!text.startsWith('1 ')) return /^\d+ /.test(text) ? 'version' : 'change';
-  const [header, versionText, asker] = HEADER.exec(text.slice(2)) ?? [];
-  const version = Number(versionText);
-  if (header === undefined || asker === undefined || !isVersion(version)) return 'change';
-  const body = parseBody(text.slice(2 + header.length));
+/**
+ * One message of a realm's channel, foreign in every part: a MessagePack list of the format, the realm's version, the asking
+ * node or '', the kind of change, and what that kind has.
+ */
+export function parseChange(message: Uint8Array): Change | ChangeFlaw {
+  if (message.byteLength > MAX_CHANGE_BYTES) return 'size';
+  const fields = unpack(message);
+  if (!Array.isArray(fields) || !Number.isSafeInteger(fields[0])) return 'change';
+  const [format, version, asker, kind, ...rest] = fields as unknown[];
+  if (format !== FORMAT) return 'version';
+  if (!isVersion(version) || (asker !== '' && !isNode(asker))) return 'change';
+  const body = kind === 'claim' ? parseClaim(rest) : parseBody(kind, rest);
   if (body === undefined) return 'change';
-  return { version, asker: asker === '-' ? undefined : (asker as NodeId), body };
+  return { version, asker: asker === '' ? undefined : asker, body };
 }
 
-function parseBody(text: string): ChangeBody | undefined {
-  const fields = parseJson(text);
-  if (!Array.isArray(fields)) return undefined;
-  const [kind, first, second, third, fourth, fifth] = fields as unknown[];
-  if (kind === 'claim') return parseClaim(first, second, third, fourth, fifth);
-  if (typeof first !== 'string' || first === '') return undefined;
-  const node = first as NodeId;
+function parseBody(kind: unknown, [node, first, second]: readonly unknown[]): ChangeBody | undefined {
+  if (!isNode(node)) return undefined;
   switch (kind) {
-    case 'interest':
-      return isMembers(second) && isMembers(third) ? { kind, node, added: second, removed: third } : undefined;
+    case 'interest': {
+      const added = parseEach(first, parseMember);
+      const removed = parseEach(second, parseMember);
+      return added && removed && { kind, node, added, removed };
+    }
     case 'release': {
-      const callees = parseEach(second, parseReleased);
+      const callees = parseEach(first, parseReleased);
       return callees && { kind, node, callees };
     }
     case 'drop':
     case 'withdrawn': {
-      const ids = parseEach(second, parseId);
-      return ids && { kind, node, ids: ids as RegistrationId[] };
+      const ids = parseEach(first, parseRegistration);
+      return ids && { kind, node, ids };
     }
     case 'enter':
     case 'whole':
@@ -89,23 +93,28 @@ function parseBody(text: string): ChangeBody | undefined {
   }
 }
 
-function parseClaim(
-  idText: unknown,
-  member: unknown,
-  invoke: unknown,
-  line: unknown,
-  isForced: unknown,
-): ChangeBody | undefined {
-  const id = parseId(idText);
-  const placed = typeof line === 'string' ? parseCalleeLine(line) : undefined;
-  if (id === undefined || placed === undefined || !isMember(member) || !isInvocationPolicy(invoke)) return undefined;
-  if (isForced !== 0 && (isForced !== 1 || placed.takesOver !== undefined)) return undefined;
-  return { kind: 'claim', id: id as RegistrationId, member, invoke, placed, isForced: isForced === 1 };
+function parseClaim([id, stored, invoke, node, session, row, isForced]: readonly unknown[]): ChangeBody | undefined {
+  const registration = parseRegistration(id);
+  const member = parseMember(stored);
+  const placed = Array.isArray(row) ? toPlacedCallee(node, session, row) : undefined;
+  if (registration === undefined || member === undefined || placed === undefined) return undefined;
+  if (!isInvocationPolicy(invoke) || typeof isForced !== 'boolean') return undefined;
+  if (isForced && placed.takesOver !== undefined) return undefined;
+  return { kind: 'claim', id: registration, member, invoke, placed, isForced };
 }
 
 function parseReleased(value: unknown): readonly [RegistrationId, readonly SessionId[]] | undefined {
-  const [id, ...sessions] = parseEach(value, parseId) ?? [];
+  const [id, ...sessions] = parseEach(value, (one) => (isId(one) ? one : undefined)) ?? [];
   return id === undefined ? undefined : [id as RegistrationId, sessions as SessionId[]];
+}
+
+function parseRegistration(value: unknown): RegistrationId | undefined {
+  return isId(value) ? (value as RegistrationId) : undefined;
+}
+
+function parseMember(value: unknown): Member | undefined {
+  const member = typeof value === 'string' ? unescapeMember(value) : undefined;
+  return member !== undefined && fromMember(member) !== undefined ? member : undefined;
 }
 
 /** Undefined unless every element is understood. */
@@ -118,21 +127,4 @@ function parseEach<T>(value: unknown, parse: (element: unknown) => T | undefined
     parsed.push(one);
   }
   return parsed;
-}
-
-function isMembers(value: unknown): value is Member[] {
-  return Array.isArray(value) && value.every(isMember);
-}
-
-function isMember(value: unknown): value is Member {
-  return typeof value === 'string' && fromMember(value) !== undefined;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    if (cause instanceof SyntaxError) return undefined;
-    throw cause;
-  }
 }

@@ -6,7 +6,7 @@ import type { MirrorView } from './mirror-view.js';
 import { PresenceWrite } from './presence-write.js';
 import type { RealmWriter } from './realm-writer.js';
 import { RowsRepair } from './rows-repair.js';
-import { calleeRest, type Member } from './rows.js';
+import { calleeTraits, type Member } from './rows.js';
 import type { RealmSnapshot } from './snapshot.js';
 import { Takeovers, type TakeoversOptions } from './takeovers.js';
 import type { WritePath } from './write-path.js';
@@ -290,7 +290,7 @@ export class DesiredRows {
     this.#held.set(member, session, {
       ...grant,
       invoke: claim.invoke,
-      rest: calleeRest(claim.callee),
+      rest: calleeTraits(claim.callee),
       digest: digestOf(claim.authid),
       takeover: write.isOffer ? write : undefined,
     });

@@ -1,7 +1,7 @@
 import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
 import type { NodeId } from '../../../wamp/ids.js';
 import type { MembershipView } from './ports.js';
-import { MAX_CHANGE_BYTES, parseChange, type Change, type ChangeFlaw } from './changes.js';
+import { parseChange, type Change } from './changes.js';
 import type { RealmSnapshot } from './snapshot.js';
 import type { Keep, RealmMirror } from './mirror.js';
 import type { RealmStore } from './realm-store.js';
@@ -34,11 +34,6 @@ const MAX_BUFFERED_COUNT = 20_000;
  * ahead is not believed, or all versions that follow would count as old, up to the last that there can be.
  */
 export const MAX_VERSIONS_AHEAD = 2 ** 20;
-
-/** Of UTF-8, per unit of text at most. */
-const MAX_BYTES_PER_UNIT = 3;
-
-const decoder = new TextDecoder();
 
 /** Keeps the mirror of one realm at the version of the last change, and confirms that version to the nodes that wait for it. */
 export class RealmFollower {
@@ -74,8 +69,8 @@ export class RealmFollower {
     return this.#isFollowing;
   }
 
-  changed(message: string | Uint8Array): void {
-    const change = readChange(message);
+  changed(message: Uint8Array): void {
+    const change = parseChange(message);
     if (typeof change === 'string') {
       this.#options.counters.messagesIgnored[change]++;
       return;
@@ -234,10 +229,4 @@ export class RealmFollower {
       this.#options.confirm(asker, this.#version);
     }
   }
-}
-
-/** What is much too large is not even made text of: beyond half a gigabyte that throws. */
-function readChange(message: string | Uint8Array): Change | ChangeFlaw {
-  if (typeof message === 'string') return parseChange(message);
-  return message.byteLength > MAX_BYTES_PER_UNIT * MAX_CHANGE_BYTES ? 'size' : parseChange(decoder.decode(message));
 }

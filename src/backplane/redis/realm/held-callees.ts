@@ -1,12 +1,12 @@
 import type { RegistrationId, SessionId } from '../../../wamp/ids.js';
 import type { InvocationPolicy } from '../../../wamp/options.js';
 import type { ClaimWrite, Grant } from './writes.js';
-import type { Member } from './rows.js';
+import type { CalleeTraits, Member } from './rows.js';
 
 /** A callee with everything that this node writes again if the store loses it. */
 export interface HeldCallee extends Grant {
   readonly invoke: InvocationPolicy;
-  readonly rest: string;
+  readonly rest: CalleeTraits;
   readonly digest: string | undefined;
   /** The claim that takes the procedure from others, until they have lost it. Once it is settled, the takeover is certain. */
   readonly takeover: ClaimWrite | undefined;

@@ -4,10 +4,10 @@ import type { NodeId, SessionId, Uri } from '../../../wamp/ids.js';
 import { InterestMirror } from '../../interest-mirror.js';
 import { ProceduresMirror, type Placement } from './procedures-mirror.js';
 import type { ChangeBody } from './changes.js';
-import type { RealmSnapshot, Wholeness } from './snapshot.js';
+import type { RealmSnapshot } from './snapshot.js';
 import type { MembershipView } from './ports.js';
 import type { KeptRows } from './replica-state.js';
-import { fromMember, toMember, type Member, type ProcedureRow } from './rows.js';
+import { fromMember, toMember, type Member, type ProcedureRow, type Wholeness } from './rows.js';
 
 export interface RealmMirrorOptions {
   readonly node: NodeId;

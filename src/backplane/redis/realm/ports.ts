@@ -83,7 +83,7 @@ export interface ServedRealm {
   /** Ends it without writing to the store. Watches and claims that wait fail. Idempotent. */
   stop(): void;
   /** A message of the realm's channel. */
-  changed(message: string | Uint8Array): void;
+  changed(message: Uint8Array): void;
   /** `from` confirms that it has every change up to the version. */
   confirmed(from: NodeId, version: number): void;
   /** `from` asks this node to confirm the version once it has it. */

@@ -80,7 +80,7 @@ export class RealmReplica implements ServedRealm {
     this.#withdrawal?.reject(cause);
   }
 
-  changed(message: string | Uint8Array): void {
+  changed(message: Uint8Array): void {
     if (this.#isOpen) this.#parts.follower.changed(message);
   }
 

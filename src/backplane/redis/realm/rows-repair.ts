@@ -73,23 +73,32 @@ export class RowsRepair {
   }
 
   async #releaseUnwanted(
-    { ownProcedures }: RealmSnapshot,
+    { ownCallees }: RealmSnapshot,
     stored: ReadonlyMap<Member, ReadonlySet<SessionId>>,
     postponed: readonly ReleaseWrite[],
   ): Promise<void> {
     const { held, maxPerWrite, writer } = this.#options;
-    const unwanted: (readonly [Member, SessionId?])[] = [];
-    for (const [member, sessions] of stored)
-      for (const session of sessions) if (held.get(member, session) === undefined) unwanted.push([member, session]);
-    // In the key of this node, but perhaps in no row any more: to be looked at.
-    const listed = new Set([...ownProcedures, ...postponed.flatMap(({ callees }) => [...callees.keys()])]);
-    for (const member of listed) if (!held.hasAny(member)) unwanted.push([member]);
-    await inParts(chunks(unwanted, maxPerWrite), STEPS_AT_ONCE, async (part) => {
+    const unwanted = new Map<Member, Set<SessionId>>();
+    const look = (member: Member, session: SessionId): void => {
+      if (held.get(member, session) !== undefined) return;
+      const sessions = unwanted.get(member);
+      if (sessions === undefined) unwanted.set(member, new Set([session]));
+      else sessions.add(session);
+    };
+    for (const [member, sessions] of stored) for (const session of sessions) look(member, session);
+    // Listed for this node, but perhaps without a row any more.
+    for (const [member, session] of ownCallees) look(member, session);
+    for (const { callees } of postponed)
+      for (const [member, sessions] of callees) for (const session of sessions) look(member, session);
+    const releases = [...unwanted].flatMap(([member, sessions]) =>
+      [...sessions].map((session) => [member, session] as const),
+    );
+    await inParts(chunks(releases, maxPerWrite), STEPS_AT_ONCE, async (part) => {
       const callees = new Map<Member, SessionId[]>();
       for (const [member, session] of part) {
-        const sessions = callees.get(member) ?? [];
-        callees.set(member, sessions);
-        if (session !== undefined) sessions.push(session);
+        const sessions = callees.get(member);
+        if (sessions === undefined) callees.set(member, [session]);
+        else sessions.push(session);
       }
       this.#written(await writer.run(releaseCallees, { callees }));
     });

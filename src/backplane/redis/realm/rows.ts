@@ -1,6 +1,7 @@
 import type { Callee } from '../../../routing/ports.js';
 import { isId, type NodeId, type RegistrationId, type SessionId, type Uri } from '../../../wamp/ids.js';
 import type { InvocationPolicy, MatchPolicy } from '../../../wamp/options.js';
+import { unpack } from '../../packr.js';
 
 /** `<match> <uri>`: names a topic or a procedure within a realm, as text with nothing escaped. */
 export type Member = string;
@@ -19,22 +20,34 @@ export interface PlacedCallee {
   readonly takesOver?: InvocationPolicy;
 }
 
-export interface ProcedureRow {
+/** What the row of a procedure contains; its callees have rows of their own. */
+export interface ProcedureHead {
   readonly id: RegistrationId;
   readonly invoke: InvocationPolicy;
+}
+
+export interface ProcedureRow extends ProcedureHead {
   /** In no particular order. */
   readonly callees: readonly PlacedCallee[];
 }
 
-/** Of another format version, or not what the version promises. */
+/** What a claim stores of a callee besides its node, session and order, as a script receives it. */
+export type CalleeTraits = readonly [concurrency: number, disclosesCallers: 0 | 1, forwardsTimeouts: 0 | 1];
+
+/** The row has another format version, or not the shape that its version promises. */
 export type RowFlaw = 'version' | 'shape';
+
+/** Whether everything that a node wants is in Redis. */
+export type Wholeness = 'whole' | 'loading';
 
 /** Versions beyond are no versions: every change adds one. */
 export const MAX_VERSION = 2 ** 52;
 
+/** Format of the rows that this file reads. */
+const FORMAT = 1;
+const MAX_ROW_BYTES = 65_536;
 const DIGITS = /^\d{1,16}$/;
-const ROW_HEADER = /^(\d{1,16}) ([a-z]+) \d{1,16}$/;
-const CALLEE_LINE = /^([!-~]+) (\d{1,16}) (\d{1,16}) (-|\d{1,16}) ([d-])([t-])(?: ([a-z]+))?$/;
+const NODE = /^[!-~]+$/;
 const PLAIN = /^[^"\\\u0000-\u001f\ud800-\udfff]*$/;
 
 export function toMember(match: MatchPolicy, uri: Uri): Member {
@@ -47,7 +60,7 @@ export function fromMember(member: Member): Entry | undefined {
   return isMatchPolicy(match) ? { match, uri: member.slice(space + 1) } : undefined;
 }
 
-/** As it is written to the store: between quotes it is a string of JSON. Injective. */
+/** As Redis stores it: half a surrogate pair has no UTF-8, and is escaped as in JSON. Injective. */
 export function escapeMember(member: Member): string {
   return PLAIN.test(member) ? member : JSON.stringify(member).slice(1, -1);
 }
@@ -63,35 +76,56 @@ export function unescapeMember(stored: string): Member | undefined {
   }
 }
 
-/** What a callee's line says after node, session and order. */
-export function calleeRest({ concurrency, discloseCaller, forwardTimeout }: Callee): string {
-  return `${concurrency ?? '-'} ${discloseCaller ? 'd' : '-'}${forwardTimeout ? 't' : '-'}`;
+/** A member of the set of callees that a node has, as Redis stores it. */
+export function toHeld(member: Member, session: number): string {
+  return `${session} ${escapeMember(member)}`;
 }
 
-export function parseCalleeLine(line: string): PlacedCallee | undefined {
-  const words = CALLEE_LINE.exec(line);
-  if (words === null) return undefined;
-  const [, node, session, order, concurrency, disclose, forward, takesOver] = words;
-  const id = Number(session);
-  if (!isId(id) || !isVersion(Number(order))) return undefined;
-  if (takesOver !== undefined && !isInvocationPolicy(takesOver)) return undefined;
-  const flags = { discloseCaller: disclose === 'd', forwardTimeout: forward === 't' };
-  const callee = { node: node as NodeId, session: id as SessionId, ...flags };
-  const bound = concurrency === '-' ? undefined : { concurrency: Number(concurrency) };
-  const placed = { callee: { ...callee, ...bound }, order: Number(order) };
-  return takesOver === undefined ? placed : { ...placed, takesOver };
+export function fromHeld(stored: string): readonly [Member, SessionId] | undefined {
+  const space = stored.indexOf(' ');
+  const session = parseId(stored.slice(0, space));
+  const member = unescapeMember(stored.slice(space + 1));
+  if (session === undefined || member === undefined || fromMember(member) === undefined) return undefined;
+  return [member, session as SessionId];
 }
 
-/** A row of `procedures`. O(callees). */
-export function parseProcedureRow(text: string): ProcedureRow | RowFlaw {
-  const [version, header, ...lines] = text.split('\n');
-  if (version !== '1') return 'version';
-  const [, id, invoke] = ROW_HEADER.exec(header ?? '') ?? [];
-  const registration = parseId(id);
-  if (registration === undefined || !isInvocationPolicy(invoke) || lines.pop() !== '') return 'shape';
-  const callees = lines.map(parseCalleeLine);
-  if (callees.length === 0 || !callees.every((callee) => callee !== undefined)) return 'shape';
-  return { id: registration as RegistrationId, invoke, callees };
+export function calleeTraits({ concurrency, discloseCaller, forwardTimeout }: Callee): CalleeTraits {
+  return [concurrency ?? 0, discloseCaller ? 1 : 0, forwardTimeout ? 1 : 0];
+}
+
+/** A row of `procedures`. */
+export function parseProcedure(bytes: Uint8Array): ProcedureHead | RowFlaw {
+  const row = unpackRow(bytes);
+  if (typeof row === 'string') return row;
+  const [, id, invoke] = row;
+  return isId(id) && isInvocationPolicy(invoke) ? { id: id as RegistrationId, invoke } : 'shape';
+}
+
+/** A row of `callees`. */
+export function parseCallee(holder: string, bytes: Uint8Array): PlacedCallee | RowFlaw {
+  const row = unpackRow(bytes);
+  if (typeof row === 'string') return row;
+  const space = holder.indexOf(' ');
+  return toPlacedCallee(holder.slice(0, space), parseId(holder.slice(space + 1)), row) ?? 'shape';
+}
+
+/** `row` is a list that begins with the format, as in `callees`. */
+export function toPlacedCallee(node: unknown, session: unknown, row: readonly unknown[]): PlacedCallee | undefined {
+  const [format, order, concurrency, discloseCaller, forwardTimeout, takesOver] = row;
+  if (format !== FORMAT || !isNode(node) || !isSession(session) || !isVersion(order)) return undefined;
+  if (typeof discloseCaller !== 'boolean' || typeof forwardTimeout !== 'boolean') return undefined;
+  if (!Number.isSafeInteger(concurrency) || Number(concurrency) < 0) return undefined;
+  const bound = concurrency === 0 ? undefined : { concurrency: Number(concurrency) };
+  const placed = { callee: { node, session, discloseCaller, forwardTimeout, ...bound }, order };
+  if (takesOver === '') return placed;
+  return isInvocationPolicy(takesOver) ? { ...placed, takesOver } : undefined;
+}
+
+/** A row of `nodes`. */
+export function parseServing(bytes: Uint8Array): Wholeness | RowFlaw {
+  const row = unpackRow(bytes);
+  if (typeof row === 'string') return row;
+  return row[1] === 'whole' || row[1] === 'loading' ? row[1] : 'shape';
 }
 
 export function parseId(text: unknown): number | undefined {
@@ -104,10 +138,24 @@ export function isVersion(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < MAX_VERSION;
 }
 
+export function isNode(value: unknown): value is NodeId {
+  return typeof value === 'string' && NODE.test(value);
+}
+
 export function isMatchPolicy(value: unknown): value is MatchPolicy {
   return value === 'exact' || value === 'prefix' || value === 'wildcard';
 }
 
 export function isInvocationPolicy(value: unknown): value is InvocationPolicy {
   return value === 'single' || value === 'roundrobin' || value === 'random' || value === 'first' || value === 'last';
+}
+
+function isSession(value: unknown): value is SessionId {
+  return isId(value);
+}
+
+function unpackRow(bytes: Uint8Array): readonly unknown[] | RowFlaw {
+  const row = bytes.byteLength > MAX_ROW_BYTES ? undefined : unpack(bytes);
+  if (!Array.isArray(row) || !Number.isSafeInteger(row[0])) return 'shape';
+  return row[0] === FORMAT ? (row as unknown[]) : 'version';
 }

@@ -4,12 +4,19 @@ import type { InvocationPolicy } from '../../../wamp/options.js';
 import type { Keys, RealmKeys } from '../keys.js';
 import type { Script, Store } from '../ports.js';
 import { unreachable } from '../../../wamp/unreachable.js';
-import { escapeMember, isInvocationPolicy, isVersion, parseId, type Member } from './rows.js';
+import {
+  escapeMember,
+  fromHeld,
+  isInvocationPolicy,
+  isVersion,
+  parseId,
+  type CalleeTraits,
+  type Member,
+} from './rows.js';
 import type { Holder } from './holders.js';
 
-/** Procedures that one step of a withdrawal takes back at most, and the bytes of their rows after which it ends. */
+/** Callees that one step of a withdrawal removes at most. */
 const WITHDRAW_COUNT = 500;
-const WITHDRAW_BYTES = 262_144;
 
 /** On whose behalf and where. */
 export interface RealmStep {
@@ -41,9 +48,11 @@ export interface EnterReply extends LoadReply {
 
 export const enterRealm: Script<RealmStep, EnterReply> = {
   file: 'enter_realm.lua',
+  isBinary: true,
   encode: (step) => ({ keys: headKeys(step), argv: head(step) }),
   decode: (raw) => {
-    const [kind, version, behind, ...words] = list(raw, 'enter_realm.lua');
+    const [rawKind, version, behind, ...words] = list(raw, 'enter_realm.lua');
+    const kind = bytesOf(rawKind, 'enter_realm.lua').toString();
     if (kind !== 'entered' && kind !== 'known') throw unexpected('enter_realm.lua', kind);
     if (behind !== 0 && behind !== 1) throw unexpected('enter_realm.lua', behind);
     const nodes = nodeRows(words, 'enter_realm.lua');
@@ -60,11 +69,12 @@ export const markWhole: Script<RealmStep, Done | Stranger> = {
 export interface LoadReply {
   readonly version: number;
   /** Rows as they are in the store: not looked at yet. */
-  readonly nodes: ReadonlyMap<NodeId, string>;
+  readonly nodes: ReadonlyMap<NodeId, Uint8Array>;
 }
 
 export const loadRealm: Script<RealmKeys, LoadReply> = {
   file: 'load_realm.lua',
+  isBinary: true,
   encode: (keys) => ({ keys: [keys.version, keys.nodes], argv: [] }),
   decode: (raw) => {
     const [version, ...words] = list(raw, 'load_realm.lua');
@@ -72,12 +82,34 @@ export const loadRealm: Script<RealmKeys, LoadReply> = {
   },
 };
 
-function nodeRows(words: readonly unknown[], file: string): ReadonlyMap<NodeId, string> {
-  const nodes = new Map<NodeId, string>();
-  for (let at = 0; at + 1 < words.length; at += 2)
-    nodes.set(textOf(words[at], file) as NodeId, textOf(words[at + 1], file));
-  return nodes;
+function nodeRows(words: readonly unknown[], file: string): ReadonlyMap<NodeId, Uint8Array> {
+  return new Map(rowPairs(words, file).map(([node, row]) => [node as NodeId, row]));
 }
+
+function rowPairs(words: readonly unknown[], file: string): (readonly [field: string, row: Uint8Array])[] {
+  const pairs: (readonly [string, Uint8Array])[] = [];
+  for (let at = 0; at + 1 < words.length; at += 2)
+    pairs.push([bytesOf(words[at], file).toString(), bytesOf(words[at + 1], file)]);
+  return pairs;
+}
+
+export interface LoadCallees {
+  /** Keys of the callees of procedures. */
+  readonly hashes: readonly string[];
+  /** Callees that the reply contains at most. */
+  readonly limitCount: number;
+}
+
+/** Rows of each hash by `<node> <session>`, not looked at yet; undefined: they did not fit, and are to be scanned. */
+export const loadCallees: Script<LoadCallees, readonly (readonly (readonly [string, Uint8Array])[] | undefined)[]> = {
+  file: 'load_callees.lua',
+  isBinary: true,
+  encode: ({ hashes, limitCount }) => ({ keys: hashes, argv: [limitCount] }),
+  decode: (raw) =>
+    list(raw, 'load_callees.lua').map((rows) =>
+      rows === null ? undefined : rowPairs(list(rows, 'load_callees.lua'), 'load_callees.lua'),
+    ),
+};
 
 export interface ChangeInterest extends RealmStep {
   readonly added: readonly Member[];
@@ -92,7 +124,7 @@ export const changeInterest: Script<ChangeInterest, Done | Stranger> = {
     keys: [...headKeys(step), step.keys.interest(step.node)],
     argv: [
       ...head(step),
-      isAwaited ? step.node : '-',
+      isAwaited ? step.node : '',
       added.length,
       ...added.map(escapeMember),
       ...removed.map(escapeMember),
@@ -106,8 +138,7 @@ export interface ClaimProcedure extends RealmStep {
   readonly id: number;
   readonly invoke: InvocationPolicy;
   readonly session: number;
-  /** The callee's line after the order. */
-  readonly rest: string;
+  readonly rest: CalleeTraits;
   readonly force: Force;
   /** Of the callee's authid; absent: it is not to be kept. */
   readonly digest?: string | undefined;
@@ -133,14 +164,14 @@ export type ClaimReply =
 export const claimProcedure: Script<ClaimProcedure, ClaimReply> = {
   file: 'claim_procedure.lua',
   encode: ({ member, id, invoke, session, rest, force, order, digest, ...step }) => ({
-    keys: procedureKeys(step),
+    keys: [...procedureKeys(step), step.keys.callees(member)],
     argv: [
       ...head(step),
       escapeMember(member),
       id,
       invoke,
       session,
-      rest,
+      ...rest,
       codeOfForce(force),
       order ?? '',
       digest ?? '',
@@ -176,7 +207,7 @@ export interface CompleteTakeover extends RealmStep {
 export const completeTakeover: Script<CompleteTakeover, Done | Stranger> = {
   file: 'complete_takeover.lua',
   encode: ({ member, session, ...step }) => ({
-    keys: procedureKeys(step),
+    keys: [...headKeys(step), step.keys.procedures, step.keys.callees(member)],
     argv: [...head(step), escapeMember(member), session],
   }),
   decode: (raw) => decodeDone(raw, 'complete_takeover.lua'),
@@ -189,7 +220,7 @@ export interface ReleaseCallees extends RealmStep {
 export const releaseCallees: Script<ReleaseCallees, Done | Stranger> = {
   file: 'release_callees.lua',
   encode: ({ callees, ...step }) => ({
-    keys: procedureKeys(step),
+    keys: [...procedureKeys(step), ...[...callees.keys()].map((member) => step.keys.callees(member))],
     argv: [
       ...head(step),
       ...[...callees].flatMap(([member, sessions]) => [escapeMember(member), sessions.length, ...sessions]),
@@ -198,18 +229,31 @@ export const releaseCallees: Script<ReleaseCallees, Done | Stranger> = {
   decode: (raw) => decodeDone(raw, 'release_callees.lua'),
 };
 
+export interface WithdrawPart extends RealmStep {
+  /** Callees to remove, as the set of those that the node has names them. */
+  readonly held: readonly string[];
+}
+
 export interface WithdrawReply {
   readonly isDone: boolean;
   /** 0: there is no such realm any more. */
   readonly version: number;
 }
 
-export const withdrawPart: Script<RealmStep, WithdrawReply> = {
+export const withdrawPart: Script<WithdrawPart, WithdrawReply> = {
   file: 'withdraw_node.lua',
-  encode: (step) => ({
-    keys: [...procedureKeys(step), step.keys.interest(step.node)],
-    argv: [...head(step), WITHDRAW_COUNT, WITHDRAW_BYTES],
-  }),
+  encode: ({ held, ...step }) => {
+    const keys = [...procedureKeys(step), step.keys.interest(step.node)];
+    const placeOf = new Map<Member, number>();
+    const argv = held.flatMap((stored) => {
+      const [member] = fromHeld(stored) ?? [];
+      if (member === undefined) return [stored, 0];
+      const place = placeOf.get(member) ?? keys.push(step.keys.callees(member));
+      placeOf.set(member, place);
+      return [stored, place];
+    });
+    return { keys, argv: [...head(step), ...argv] };
+  },
   decode: (raw) => {
     const [kind, version] = list(raw, 'withdraw_node.lua');
     if (kind !== 'done' && kind !== 'more') throw unexpected('withdraw_node.lua', kind);
@@ -223,8 +267,16 @@ export async function withdrawNode(store: Store, keys: Keys, node: NodeId, realm
   await withdrawAll(store, step);
 }
 
+/** Every scan removes what it finds, and the last step looks whether anything is left. */
 export async function withdrawAll(store: Store, step: RealmStep): Promise<void> {
-  while (!(await store.run(withdrawPart, step)).isDone);
+  for (;;) {
+    for await (const part of store.scanSet(step.keys.held(step.node)))
+      for (let at = 0; at < part.length; at += WITHDRAW_COUNT) {
+        const { isDone } = await store.run(withdrawPart, { ...step, held: part.slice(at, at + WITHDRAW_COUNT) });
+        if (isDone) return;
+      }
+    if ((await store.run(withdrawPart, { ...step, held: [] })).isDone) return;
+  }
 }
 
 /** The first keys of every step that changes a realm. */
@@ -238,7 +290,7 @@ function head({ node, floor }: RealmStep): (string | number)[] {
 
 function procedureKeys(step: RealmStep): string[] {
   const { keys, node } = step;
-  return [...headKeys(step), keys.procedures, keys.ids, keys.callees(node), keys.owners];
+  return [...headKeys(step), keys.procedures, keys.ids, keys.held(node)];
 }
 
 function codeOfForce(force: Force): number {
@@ -286,6 +338,11 @@ function list(raw: unknown, file: string): readonly unknown[] {
 
 function textOf(raw: unknown, file: string): string {
   if (typeof raw !== 'string') throw unexpected(file, raw);
+  return raw;
+}
+
+function bytesOf(raw: unknown, file: string): Buffer {
+  if (!Buffer.isBuffer(raw)) throw unexpected(file, raw);
   return raw;
 }
 

@@ -1,13 +1,22 @@
 import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
-import type { NodeId } from '../../../wamp/ids.js';
+import type { NodeId, SessionId } from '../../../wamp/ids.js';
 import { InterestMirror } from '../../interest-mirror.js';
 import type { RealmKeys } from '../keys.js';
 import type { Store } from '../ports.js';
-import { fromMember, parseProcedureRow, unescapeMember, type Member, type ProcedureRow } from './rows.js';
-import { loadRealm, type LoadReply } from './scripts.js';
-
-/** Whether everything that a node wants is in the store. */
-export type Wholeness = 'whole' | 'loading';
+import {
+  fromHeld,
+  fromMember,
+  parseCallee,
+  parseProcedure,
+  parseServing,
+  unescapeMember,
+  type Member,
+  type PlacedCallee,
+  type ProcedureHead,
+  type ProcedureRow,
+  type Wholeness,
+} from './rows.js';
+import { loadCallees, loadRealm, type LoadReply } from './scripts.js';
 
 /** A realm as the store has it: of this version, with parts of later ones. */
 export interface RealmSnapshot {
@@ -16,9 +25,9 @@ export interface RealmSnapshot {
   /** Of the other nodes. */
   readonly interest: InterestMirror<NodeId>;
   readonly procedures: ReadonlyMap<Member, ProcedureRow>;
-  /** What the store has of the node that reads, and in which procedures it may have callees; only if it asked for it. */
+  /** What the store lists for the node that reads; only if it asked for it. */
   readonly ownTopics: ReadonlySet<Member>;
-  readonly ownProcedures: ReadonlySet<Member>;
+  readonly ownCallees: readonly (readonly [Member, SessionId])[];
   /** The store lost its data while it was read. */
   readonly isTorn: boolean;
 }
@@ -36,11 +45,14 @@ export interface ReadRealmOptions {
   readonly counters: ClusterCounters;
 }
 
-const NODE_ROW = /^(\d+) (whole|loading)\b/;
+/** Procedures whose callees one step reads, and the callees that it replies at most: larger ones are scanned. */
+const CALLEES_STEP_COUNT = 500;
+const MAX_CALLEES_PER_STEP = 2_000;
 
 /**
- * Reads version and nodes first: what changes while the rest is read has a later version. O(rows), in parts. All is asked for at
- * once: one round trip, when rows fit into one part each and no other nodes serve the realm than is supposed.
+ * Reads version and nodes first: what changes while the rest is read has a later version. O(rows), in bounded parts. As much
+ * as possible is requested at once: one round trip for a realm without procedures, two when the rows fit into one part each
+ * and no other nodes serve the realm than is supposed.
  */
 export async function readRealm(options: ReadRealmOptions): Promise<RealmSnapshot> {
   const { store, keys, node, withOwn, counters } = options;
@@ -48,40 +60,47 @@ export async function readRealm(options: ReadRealmOptions): Promise<RealmSnapsho
   const supposed = new Set(options.supposed);
   const topics = new Map<NodeId, Member[]>();
   const ownTopics = new Set<Member>();
-  const ownProcedures = new Set<Member>();
-  const procedures = new Map<Member, ProcedureRow>();
-  const readTopics = (other: NodeId): Promise<number> => {
+  const ownCallees: (readonly [Member, SessionId])[] = [];
+  const readTopics = (other: NodeId): Promise<boolean> => {
     const members: Member[] = [];
     topics.set(other, members);
-    return forEachMember(store, keys.interest(other), counters, (member) => members.push(member));
+    return forEachMember(store, keys.interest(other), unescapeMember, counters, (member) => members.push(member));
   };
   const reads = [...supposed].filter((other) => other !== node).map(readTopics);
   if (withOwn) {
-    reads.push(forEachMember(store, keys.interest(node), counters, (member) => ownTopics.add(member)));
-    reads.push(forEachMember(store, keys.callees(node), counters, (member) => ownProcedures.add(member)));
+    reads.push(forEachMember(store, keys.interest(node), unescapeMember, counters, (member) => ownTopics.add(member)));
+    reads.push(forEachMember(store, keys.held(node), fromHeld, counters, (callee) => ownCallees.push(callee)));
   }
-  reads.push(readProcedures(options, procedures));
-  // Behind the first part of each: late enough if no other part follows.
-  const looking = store.run(loadRealm, keys);
+  const reader = new ProceduresReader(options);
+  // Each is requested behind the parts before it, and so is late enough when no other part follows.
+  const listing = reader.list();
+  let looking = store.run(loadRealm, keys);
   const reading = Promise.all(reads);
-  for (const promise of [reading, looking]) promise.catch(() => undefined);
+  for (const promise of [reading, looking, listing]) promise.catch(() => undefined);
   const { version, nodes: rows } = await asking;
   const nodes = nodesOf(rows, options);
   const others = [...nodes.keys()].filter((other) => other !== node && !supposed.has(other));
-  const partCounts = [...(await reading), ...(await Promise.all(others.map(readTopics)))];
-  const isLate = others.length === 0 && partCounts.every((count) => count <= 1);
-  const after = isLate ? await looking : await store.run(loadRealm, keys);
+  const othersReading = Promise.all(others.map(readTopics));
+  othersReading.catch(() => undefined);
+  await listing;
+  if (reader.hasAsked || others.length > 0) {
+    looking.catch(() => undefined);
+    looking = store.run(loadRealm, keys);
+    looking.catch(() => undefined);
+  }
+  const wereSingle = [...(await reading), ...(await othersReading), await reader.finish()];
+  const after = wereSingle.every((isSingle) => isSingle) ? await looking : await store.run(loadRealm, keys);
   const isTorn = after.version < version || (nodes.has(node) && !after.nodes.has(node));
   const interest = interestOf(topics, nodes, counters);
-  return { version, nodes, interest, procedures, ownTopics, ownProcedures, isTorn };
+  return { version, nodes, interest, procedures: reader.procedures, ownTopics, ownCallees, isTorn };
 }
 
 function nodesOf(
-  rows: ReadonlyMap<NodeId, string>,
+  rows: ReadonlyMap<NodeId, Uint8Array>,
   { isGone, counters }: ReadRealmOptions,
 ): ReadonlyMap<NodeId, Wholeness> {
   const nodes = new Map<NodeId, Wholeness>();
-  for (const [other, row] of rows) if (!isGone(other)) nodes.set(other, parseNodeRow(row, counters));
+  for (const [other, row] of rows) if (!isGone(other)) nodes.set(other, wholenessOf(row, counters));
   return nodes;
 }
 
@@ -102,47 +121,101 @@ function interestOf(
   return interest;
 }
 
-/** How many parts it was in. */
-async function readProcedures(
-  { store, keys, isGone, counters }: ReadRealmOptions,
-  procedures: Map<Member, ProcedureRow>,
-): Promise<number> {
-  let partCount = 0;
-  for await (const part of store.scanHash(keys.procedures)) {
-    partCount++;
-    for (const [stored, text] of part) {
-      const member = unescapeMember(stored);
-      const row = parseProcedureRow(text);
-      if (row === 'version' || row === 'shape') counters.rowsIgnored[row]++;
-      else if (member === undefined || fromMember(member) === undefined) counters.rowsIgnored.shape++;
-      else procedures.set(member, { ...row, callees: row.callees.filter(({ callee }) => !isGone(callee.node)) });
+/** Reads procedures in parts, and the callees of each part in a step of their own. */
+class ProceduresReader {
+  readonly procedures = new Map<Member, ProcedureRow>();
+  readonly #options: ReadRealmOptions;
+  readonly #reading: Promise<boolean>[] = [];
+  #partCount = 0;
+
+  constructor(options: ReadRealmOptions) {
+    this.#options = options;
+  }
+
+  /** More was requested than the first part of the list. */
+  get hasAsked(): boolean {
+    return this.#reading.length > 0 || this.#partCount > 1;
+  }
+
+  /** Resolves when all procedures are listed and their callees requested. */
+  async list(): Promise<void> {
+    const { store, keys, counters } = this.#options;
+    for await (const part of store.scanHash(keys.procedures)) {
+      this.#partCount++;
+      const heads: (readonly [Member, ProcedureHead])[] = [];
+      for (const [stored, bytes] of part) {
+        const member = unescapeMember(stored);
+        const head = parseProcedure(bytes);
+        if (typeof head === 'string') counters.rowsIgnored[head]++;
+        else if (member === undefined || fromMember(member) === undefined) counters.rowsIgnored.shape++;
+        else heads.push([member, head]);
+      }
+      for (let at = 0; at < heads.length; at += CALLEES_STEP_COUNT) {
+        const reading = this.#readCallees(heads.slice(at, at + CALLEES_STEP_COUNT));
+        reading.catch(() => undefined);
+        this.#reading.push(reading);
+      }
     }
   }
-  return partCount;
+
+  /** Resolves when all are read. False: more was requested than `list` did. */
+  async finish(): Promise<boolean> {
+    return (await Promise.all(this.#reading)).every((isSingle) => isSingle);
+  }
+
+  async #readCallees(heads: readonly (readonly [Member, ProcedureHead])[]): Promise<boolean> {
+    const { store, keys } = this.#options;
+    const hashes = heads.map(([member]) => keys.callees(member));
+    const replies = await store.run(loadCallees, { hashes, limitCount: MAX_CALLEES_PER_STEP });
+    let isSingle = true;
+    for (const [at, [member, head]] of heads.entries()) {
+      const callees: PlacedCallee[] = [];
+      const rows = replies[at];
+      if (rows === undefined) {
+        isSingle = false;
+        for await (const part of store.scanHash(keys.callees(member))) this.#add(callees, part);
+      } else {
+        this.#add(callees, rows);
+      }
+      this.procedures.set(member, { ...head, callees });
+    }
+    return isSingle;
+  }
+
+  #add(callees: PlacedCallee[], rows: readonly (readonly [holder: string, row: Uint8Array])[]): void {
+    const { isGone, counters } = this.#options;
+    for (const [holder, bytes] of rows) {
+      const placed = parseCallee(holder, bytes);
+      if (typeof placed === 'string') counters.rowsIgnored[placed]++;
+      else if (!isGone(placed.callee.node)) callees.push(placed);
+    }
+  }
 }
 
-/** How many parts it was in. */
-async function forEachMember(
+/** False: it was in several parts. */
+async function forEachMember<T>(
   store: Store,
   key: string,
+  parse: (stored: string) => T | undefined,
   counters: ClusterCounters,
-  visit: (member: Member) => void,
-): Promise<number> {
+  visit: (member: T) => void,
+): Promise<boolean> {
   let partCount = 0;
   for await (const part of store.scanSet(key)) {
     partCount++;
     for (const stored of part) {
-      const member = unescapeMember(stored);
+      const member = parse(stored);
       if (member === undefined) counters.rowsIgnored.shape++;
       else visit(member);
     }
   }
-  return partCount;
+  return partCount <= 1;
 }
 
 /** Also of a row that is not understood: the node serves the realm, that much is sure. */
-function parseNodeRow(row: string, counters: ClusterCounters): Wholeness {
-  const [, version, wholeness] = NODE_ROW.exec(row) ?? [];
-  if (version !== '1') counters.rowsIgnored[version === undefined ? 'shape' : 'version']++;
-  return wholeness === 'loading' ? 'loading' : 'whole';
+function wholenessOf(row: Uint8Array, counters: ClusterCounters): Wholeness {
+  const wholeness = parseServing(row);
+  if (wholeness === 'whole' || wholeness === 'loading') return wholeness;
+  counters.rowsIgnored[wholeness]++;
+  return 'whole';
 }

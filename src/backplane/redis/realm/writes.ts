@@ -7,7 +7,7 @@ import { UNREACHABLE_NOW } from '../../backplane.js';
 import type { Pending } from './barriers.js';
 import type { Holder, Refusal } from './holders.js';
 import type { MirrorView } from './mirror-view.js';
-import { calleeRest, toMember, type Member } from './rows.js';
+import { calleeTraits, toMember, type Member } from './rows.js';
 import {
   changeInterest,
   claimProcedure,
@@ -243,7 +243,7 @@ export class ClaimWrite implements Write, Pending {
         id: this.#id,
         invoke,
         session: callee.session,
-        rest: calleeRest(callee),
+        rest: calleeTraits(callee),
         force,
         digest: digestOf(authid),
       });

@@ -163,7 +163,8 @@ describe('commands', () => {
     expect(partCount).toBeGreaterThan(3);
     expect(new Set(found)).toEqual(new Set(members));
     const pairs = new Map<string, string>();
-    for await (const part of connections.scanHash('hash')) for (const [field, value] of part) pairs.set(field, value);
+    for await (const part of connections.scanHash('hash'))
+      for (const [field, value] of part) pairs.set(field, Buffer.from(value).toString());
     expect(pairs).toEqual(new Map(members.map((member, index) => [member, `${index}`])));
     for await (const part of connections.scanSet('absent')) expect(part).toEqual([]);
   });

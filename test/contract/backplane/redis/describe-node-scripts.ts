@@ -26,7 +26,7 @@ export interface ScriptScene {
   /** Somebody listens to the channel, or nobody any more. */
   listen(channel: string, isListening: boolean): Promise<void>;
   /** All said on the channel so far. */
-  messages(): Promise<readonly string[]>;
+  messages(): Promise<readonly Uint8Array[]>;
 }
 
 const LEASE_MS = 7_000;
@@ -86,14 +86,17 @@ export function describeNodeScripts(name: string, makeScene: () => Promise<Scrip
         await scene.command('HSET', keys.nodes.meta, 'epoch', 'first');
         expect(await enter(two)).toEqual({ kind: 'entered', version: 2, epoch: 'first' });
         expect(await enter(one)).toEqual({ kind: 'entered', version: 2, epoch: 'first' });
-        expect(await scene.messages()).toEqual([`1 1 entered ${one} ${row}`, `1 2 entered ${two} ${row}`]);
+        expect((await scene.messages()).map(String)).toEqual([
+          `1 1 entered ${one} ${row}`,
+          `1 2 entered ${two} ${row}`,
+        ]);
         await expectFullLease(one);
       });
 
       it('goes on above the version that the node knows, exactly', async () => {
         expect(await enter(one, 9_007_199_254_740_001)).toMatchObject({ version: 9_007_199_254_740_002 });
         expect(await load()).toMatchObject({ version: 9_007_199_254_740_002 });
-        expect(await scene.messages()).toEqual([`1 9007199254740002 entered ${one} ${row}`]);
+        expect((await scene.messages()).map(String)).toEqual([`1 9007199254740002 entered ${one} ${row}`]);
         expect(await enter(two, 3)).toMatchObject({ version: 9_007_199_254_740_003 });
       });
 
@@ -396,7 +399,7 @@ export function describeNodeScripts(name: string, makeScene: () => Promise<Scrip
         await begin(two, two);
         expect(await end(two)).toBe(3);
         expect(await end(two)).toBe(0);
-        const said = (await scene.messages()).slice(2);
+        const said = (await scene.messages()).slice(2).map(String);
         expect(said).toEqual([`1 3 gone ${two}`]);
         expect(await load()).toEqual({ version: 3, epoch: 'e', alive: new Map([[one, row]]), ended: [] });
         expect(await scene.command('SMEMBERS', keys.nodes.realmsOf(two))).toEqual([]);

@@ -1,16 +1,19 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { unpack } from '../../../../src/backplane/packr.js';
 import { createKeys, type RealmKeys } from '../../../../src/backplane/redis/keys.js';
 import type { Store } from '../../../../src/backplane/redis/ports.js';
 import { parseChange } from '../../../../src/backplane/redis/realm/changes.js';
-import { calleeRest, parseProcedureRow } from '../../../../src/backplane/redis/realm/rows.js';
+import { calleeTraits, parseCallee } from '../../../../src/backplane/redis/realm/rows.js';
 import {
   changeInterest,
   claimProcedure,
   completeTakeover,
   enterRealm,
+  loadCallees,
   loadRealm,
   markWhole,
   releaseCallees,
+  withdrawAll,
   withdrawNode,
   withdrawPart,
   type ClaimProcedure,
@@ -20,16 +23,20 @@ import {
 import type { NodeId } from '../../../../src/wamp/ids.js';
 
 export interface RealmScriptScene {
-  readonly store: Pick<Store, 'run'>;
+  readonly store: Store;
   readonly prefix: string;
   command(name: string, key: string, ...words: readonly (string | number)[]): Promise<unknown>;
-  /** All said on the realm's channel so far. */
-  messages(): Promise<readonly string[]>;
+  /** A field of a hash. */
+  bytes(key: string, field: string): Promise<Uint8Array | null>;
+  /** All published on the realm's channel so far. */
+  messages(): Promise<readonly Uint8Array[]>;
 }
 
 export const REALM = 'realm.one';
+const LOADING = Buffer.from([0x92, 1, 0xa7, ...Buffer.from('loading')]);
+const WHOLE = Buffer.from([0x92, 1, 0xa5, ...Buffer.from('whole')]);
 const [one, two, three] = ['n-1', 'n-2', 'n-3'] as NodeId[] as [NodeId, NodeId, NodeId];
-const REST = calleeRest({ node: one, session: 1 as never, discloseCaller: true, forwardTimeout: false });
+const REST = calleeTraits({ node: one, session: 1 as never, discloseCaller: true, forwardTimeout: false });
 
 /** What the steps of a realm promise. `makeScene` gives an empty store that listens to the channel of REALM. */
 export function describeRealmScripts(name: string, makeScene: () => Promise<RealmScriptScene>): void {
@@ -63,24 +70,55 @@ export function describeRealmScripts(name: string, makeScene: () => Promise<Real
       scene.store.run(releaseCallees, { ...step(node), callees: new Map(Object.entries(callees)) });
     const complete = (node: NodeId, session: number) =>
       scene.store.run(completeTakeover, { ...step(node), member: 'exact com.x', session });
+    /** One step, with what a scan would find. */
+    const withdraw = async (node: NodeId, floor = 0) => {
+      const held = (await scene.command('SMEMBERS', keys.held(node))) as string[];
+      return scene.store.run(withdrawPart, { ...step(node, floor), held: held.slice(0, 500) });
+    };
     const text = (key: string, field: string) => scene.command('HGET', key, field) as Promise<string | null>;
     const changes = async () => (await scene.messages()).map((message) => parseChange(message));
     const bodies = async () => (await changes()).map((change) => (typeof change === 'string' ? change : change.body));
-    const sessionsOf = async (member = 'exact com.x'): Promise<number[] | null> => {
-      const row = await text(keys.procedures, member);
-      if (row === null) return null;
-      const parsed = parseProcedureRow(row);
-      if (typeof parsed === 'string') throw new Error(parsed);
-      return parsed.callees.map(({ callee }) => callee.session);
+    const calleesOf = async (member: string) => {
+      const [rows] = await scene.store.run(loadCallees, { hashes: [keys.callees(member)], limitCount: 1_000 });
+      if (rows === undefined) throw new Error('too many callees');
+      return rows.map(([holder, row]) => {
+        const placed = parseCallee(holder, row);
+        if (typeof placed === 'string') throw new Error(placed);
+        return { ...placed, holder, row: unpack(row) as unknown[] };
+      });
     };
+    /** By the order of their grants; null: there is no such procedure. */
+    const sessionsOf = async (member = 'exact com.x'): Promise<number[] | null> => {
+      const callees = await calleesOf(member);
+      if ((await scene.bytes(keys.procedures, member)) === null) {
+        expect(callees).toEqual([]);
+        return null;
+      }
+      return callees.sort((a, b) => a.order - b.order).map(({ callee }) => callee.session);
+    };
+    /** Everything that is stored of one procedure. */
+    const stored = async (member = 'exact com.x') => {
+      const row = await scene.bytes(keys.procedures, member);
+      const callees = await calleesOf(member);
+      return { row: row && unpack(row), callees: Object.fromEntries(callees.map((one) => [one.holder, one.row])) };
+    };
+    const calleeRow = (order: number, takesOver = '', digest = ''): unknown[] => [
+      1,
+      order,
+      0,
+      true,
+      false,
+      takesOver,
+      digest,
+    ];
     const keysLeft = async (): Promise<string[]> =>
       ((await scene.command('KEYS', `${scene.prefix}:*`)) as string[]).filter((key) => key.startsWith(scene.prefix));
 
     describe('serving', () => {
       it('counts every change once and says it in the order of the versions', async () => {
-        const loading = [[one, '1 loading']] as const;
+        const loading = [[one, LOADING]] as const;
         expect(await enter(one)).toEqual({ kind: 'entered', version: 1, isBehind: false, nodes: new Map(loading) });
-        const both = new Map([...loading, [two, '1 loading']]);
+        const both = new Map([...loading, [two, LOADING]]);
         expect(await enter(two, 1)).toEqual({ kind: 'entered', version: 2, isBehind: false, nodes: both });
         expect(await interest(one, ['exact a'])).toMatchObject({ kind: 'done', version: 3 });
         expect(await claim(two, 5)).toMatchObject({ kind: 'granted', version: 4 });
@@ -101,8 +139,8 @@ export function describeRealmScripts(name: string, makeScene: () => Promise<Real
         expect(await scene.store.run(loadRealm, keys)).toEqual({
           version: 3,
           nodes: new Map([
-            [one, '1 loading'],
-            [two, '1 whole'],
+            [one, LOADING],
+            [two, WHOLE],
           ]),
         });
         expect((await changes()).at(-1)).toEqual({ version: 3, asker: two, body: { kind: 'whole', node: two } });
@@ -169,11 +207,12 @@ export function describeRealmScripts(name: string, makeScene: () => Promise<Real
       });
 
       it('gives a free procedure, and says the callee with all that is to be known of it', async () => {
-        const reply = await claim(one, 2 ** 53 - 1, { id: 2 ** 53, rest: '3 dt', invoke: 'random' });
+        const reply = await claim(one, 2 ** 53 - 1, { id: 2 ** 53, rest: [3, 1, 1], invoke: 'random' });
         expect(reply).toMatchObject({ kind: 'granted', version: 3, id: 2 ** 53, order: 3 });
-        expect(await text(keys.procedures, 'exact com.x')).toBe(
-          '1\n9007199254740992 random 0\nn-1 9007199254740991 3 3 dt\n',
-        );
+        expect(await stored()).toEqual({
+          row: [1, 2 ** 53, 'random', 0, []],
+          callees: { 'n-1 9007199254740991': [1, 3, 3, true, true, '', ''] },
+        });
         expect((await changes()).at(-1)).toEqual({
           version: 3,
           asker: one,
@@ -242,48 +281,50 @@ export function describeRealmScripts(name: string, makeScene: () => Promise<Real
         await claim(two, 2, { invoke: 'first' });
         const force = { invoke: 'last', force: true, digest: 'you' } as const;
         expect(await claim(two, 3, force)).toMatchObject({ kind: 'granted', isOffer: true, id: 7, order: 5 });
-        expect(await text(keys.procedures, 'exact com.x')).toBe(
-          '1\n7 first 0\nn-1 1 3 - d-\nn-2 2 4 - d-\nn-2 3 5 - d- last\n',
-        );
+        expect(await stored()).toEqual({
+          row: [1, 7, 'first', 0, ['n-2 3']],
+          callees: { 'n-1 1': calleeRow(3, '', 'me'), 'n-2 2': calleeRow(4), 'n-2 3': calleeRow(5, 'last', 'you') },
+        });
         expect((await changes()).at(-1)).toMatchObject({
           asker: two,
           body: { kind: 'claim', invoke: 'last', placed: { order: 5, takesOver: 'last' }, isForced: false },
         });
         expect(await complete(two, 3)).toMatchObject({ kind: 'done', version: 6 });
-        expect(await text(keys.procedures, 'exact com.x')).toBe('1\n7 last 6\nn-2 3 5 - d-\n');
+        const held = { row: [1, 7, 'last', 6, []], callees: { 'n-2 3': calleeRow(5, '', 'you') } };
+        expect(await stored()).toEqual(held);
         expect((await changes()).at(-1)).toMatchObject({
           asker: undefined,
           body: { kind: 'claim', invoke: 'last', placed: { order: 5 }, isForced: true },
         });
-        expect(await text(keys.owners, `${one} 1 exact com.x`)).toBeNull();
-        expect(await text(keys.owners, `${two} 3 exact com.x`)).toBe('you');
         expect(await complete(two, 3)).toMatchObject({ kind: 'done', version: 6 });
+        expect(await stored()).toEqual(held);
       });
 
       it('by force leave a procedure with its holder when who takes it over goes', async () => {
         await claim(one, 1);
         await claim(two, 3, { invoke: 'last', force: true });
         await release(two, { 'exact com.x': [3] });
-        expect(await text(keys.procedures, 'exact com.x')).toBe('1\n7 single 0\nn-1 1 3 - d-\n');
+        expect(await stored()).toEqual({ row: [1, 7, 'single', 0, []], callees: { 'n-1 1': calleeRow(3) } });
         expect(await complete(two, 3)).toMatchObject({ kind: 'done', version: 5 });
         await claim(two, 4, { force: true });
-        await scene.store.run(withdrawPart, step(two));
-        expect(await text(keys.procedures, 'exact com.x')).toBe('1\n7 single 0\nn-1 1 3 - d-\n');
+        await withdrawAll(scene.store, step(two));
+        expect(await stored()).toEqual({ row: [1, 7, 'single', 0, []], callees: { 'n-1 1': calleeRow(3) } });
       });
 
       it('by force give a procedure to the first that takes it over when its holder goes', async () => {
-        for (const leave of [
-          () => release(one, { 'exact com.x': [1] }),
-          () => scene.store.run(withdrawPart, step(one)),
-        ]) {
+        for (const leave of [() => release(one, { 'exact com.x': [1] }), () => withdrawAll(scene.store, step(one))]) {
           await claim(one, 1);
           await claim(two, 3, { invoke: 'last', force: true });
           await claim(two, 4, { invoke: 'roundrobin', force: true });
           await leave();
-          const row = await text(keys.procedures, 'exact com.x');
-          expect(row).toMatch(/^1\n7 last 0\nn-2 3 \d+ - d-\nn-2 4 \d+ - d- roundrobin\n$/);
+          const inherited = await stored();
+          const [order, since] = [expect.any(Number), expect.any(Number)] as [number, number];
+          expect(inherited).toEqual({
+            row: [1, 7, 'last', 0, ['n-2 4']],
+            callees: { 'n-2 3': calleeRow(order), 'n-2 4': calleeRow(since, 'roundrobin') },
+          });
           await complete(two, 3);
-          expect(await text(keys.procedures, 'exact com.x')).toBe(row);
+          expect(await stored()).toEqual(inherited);
           await complete(two, 4);
           expect(await sessionsOf()).toEqual([4]);
           await release(two, { 'exact com.x': [4] });
@@ -298,7 +339,8 @@ export function describeRealmScripts(name: string, makeScene: () => Promise<Real
         await complete(two, 4);
         expect(await sessionsOf()).toEqual([4, 5, 6, 7, 8, 9]);
         await complete(two, 9);
-        expect(await text(keys.procedures, 'exact com.x')).toMatch(/^1\n7 single \d+\nn-2 9 \d+ - d-\n$/);
+        const [forcedAt, order] = [expect.any(Number), expect.any(Number)] as [number, number];
+        expect(await stored()).toEqual({ row: [1, 7, 'single', forcedAt, []], callees: { 'n-2 9': calleeRow(order) } });
       });
 
       it('by force are given again at once, whoever has written the row before', async () => {
@@ -312,22 +354,24 @@ export function describeRealmScripts(name: string, makeScene: () => Promise<Real
       it('gives again what the store has lost, with the order of before, under the same id only', async () => {
         await claim(two, 2, { invoke: 'first', floor: 30 });
         expect(await claim(one, 1, { invoke: 'first', order: 5 })).toMatchObject({ kind: 'granted', order: 5 });
-        expect(await text(keys.procedures, 'exact com.x')).toContain('\nn-1 1 5 ');
+        expect((await stored()).callees['n-1 1']).toEqual(calleeRow(5));
         expect(await claim(one, 1, { invoke: 'first', order: 5 })).toMatchObject({ kind: 'granted', order: 5 });
-        expect(await sessionsOf()).toEqual([2, 1]);
+        expect(await sessionsOf()).toEqual([1, 2]);
         expect(await claim(one, 3, { invoke: 'first', order: 5, id: 8 })).toEqual({ kind: 'taken', holders: [] });
       });
 
       it('gives what nobody holds to a claim that may replace nobody, and names who holds it otherwise', async () => {
         expect(await claim(one, 1, { invoke: 'first', force: 'if-free' })).toMatchObject({ kind: 'granted' });
         await claim(one, 2, { invoke: 'first' });
-        expect(await claim(two, 3, { invoke: 'first', force: 'if-free' })).toEqual({
-          kind: 'protected',
-          holders: [
+        const refused = await claim(two, 3, { invoke: 'first', force: 'if-free' });
+        if (refused.kind !== 'protected') throw new Error(refused.kind);
+        expect(refused.holders).toHaveLength(2);
+        expect(new Set(refused.holders)).toEqual(
+          new Set([
             { node: one, session: 1 },
             { node: one, session: 2 },
-          ],
-        });
+          ]),
+        );
         await release(one, { 'exact com.x': [1, 2] });
         expect(await claim(two, 3, { force: 'if-free' })).toMatchObject({ kind: 'granted' });
       });
@@ -342,16 +386,16 @@ export function describeRealmScripts(name: string, makeScene: () => Promise<Real
         expect(await claim(two, 3, { ...mine, digest: 'you' })).toMatchObject({ kind: 'protected' });
         await complete(two, 4);
         expect(await sessionsOf()).toEqual([4]);
-        expect(await text(keys.owners, `${one} 1 exact com.x`)).toBeNull();
+        expect((await stored()).callees).toEqual({ 'n-2 4': calleeRow(5, '', 'me') });
         // Somebody beside it whose authid nobody knows.
         await claim(one, 5, { invoke: 'first' });
         expect(await claim(two, 6, mine)).toMatchObject({ kind: 'protected' });
         await release(one, { 'exact com.x': [5] });
         await release(two, { 'exact com.x': [4] });
-        expect(await keysLeft()).not.toContain(keys.owners);
+        expect(await keysLeft()).not.toContain(keys.callees('exact com.x'));
         await claim(one, 7, mine);
-        await scene.store.run(withdrawPart, step(one));
-        expect(await keysLeft()).not.toContain(keys.owners);
+        await withdrawAll(scene.store, step(one));
+        expect(await keysLeft()).not.toContain(keys.callees('exact com.x'));
       });
 
       it('does not give again what was taken by force since', async () => {
@@ -360,6 +404,27 @@ export function describeRealmScripts(name: string, makeScene: () => Promise<Real
         await complete(two, 2);
         expect(await claim(one, 1, { invoke: 'first', order: 3 })).toEqual({ kind: 'taken', holders: [] });
         expect(await claim(two, 2, { invoke: 'first', order: 4 })).toMatchObject({ kind: 'granted' });
+      });
+
+      it('gives a procedure whose callees are lost', async () => {
+        await claim(one, 1);
+        await scene.command('DEL', keys.callees('exact com.x'));
+        expect(await claim(two, 2, { id: 9 })).toMatchObject({ kind: 'granted', id: 9 });
+        expect([await text(keys.ids, '7'), await text(keys.ids, '9')]).toEqual([null, 'exact com.x']);
+        expect(await sessionsOf()).toEqual([2]);
+      });
+
+      it('reads callees of several procedures, but no more than a limit', async () => {
+        for (const session of [1, 2, 3]) await claim(one, session, { invoke: 'first' });
+        for (const session of [1, 2]) await claim(one, session, { member: 'exact b', id: 8, invoke: 'first' });
+        const hashes = ['exact b', 'exact com.x', 'exact none'].map((member) => keys.callees(member));
+        const read = (limitCount: number) => scene.store.run(loadCallees, { hashes, limitCount });
+        expect((await read(5)).map((rows) => rows?.length)).toEqual([2, 3, 0]);
+        expect((await read(4)).map((rows) => rows?.length)).toEqual([2, undefined, 0]);
+        const scanned: string[] = [];
+        for await (const part of scene.store.scanHash(keys.callees('exact b')))
+          scanned.push(...part.map(([holder]) => holder));
+        expect(scanned.sort()).toEqual(['n-1 1', 'n-1 2']);
       });
 
       it('leaves a row alone that is of another format', async () => {
@@ -384,7 +449,7 @@ export function describeRealmScripts(name: string, makeScene: () => Promise<Real
         expect(await sessionsOf()).toEqual([2, 4]);
         expect(await sessionsOf('prefix com')).toBeNull();
         expect(await text(keys.ids, '9')).toBeNull();
-        expect(await scene.command('SMEMBERS', keys.callees(one))).toEqual(['exact com.x']);
+        expect(await scene.command('SMEMBERS', keys.held(one))).toEqual(['2 exact com.x']);
         const body = (await bodies()).at(-1);
         if (typeof body !== 'object' || body.kind !== 'release') throw new Error('no release');
         expect(body.callees.map(([id, sessions]) => [id, [...sessions].sort()])).toEqual([
@@ -404,7 +469,7 @@ export function describeRealmScripts(name: string, makeScene: () => Promise<Real
         );
         await release(one, { 'exact com.x': even });
         expect(await sessionsOf()).toEqual(sessions.filter((session) => session % 2 === 1));
-        expect(await scene.command('SMEMBERS', keys.callees(one))).toEqual([]);
+        expect(await scene.command('SMEMBERS', keys.held(one))).toEqual([]);
         await release(two, { 'exact com.x': sessions });
         expect(await sessionsOf()).toBeNull();
       });
@@ -423,9 +488,9 @@ export function describeRealmScripts(name: string, makeScene: () => Promise<Real
       it('tidy what a claim by force left in the key of another node', async () => {
         await claim(one, 1);
         await claim(two, 2, { force: true });
-        expect(await scene.command('SMEMBERS', keys.callees(one))).toEqual(['exact com.x']);
+        expect(await scene.command('SMEMBERS', keys.held(one))).toEqual(['1 exact com.x']);
         await release(one, { 'exact com.x': [1] });
-        expect(await scene.command('SMEMBERS', keys.callees(one))).toEqual([]);
+        expect(await scene.command('SMEMBERS', keys.held(one))).toEqual([]);
         expect(await sessionsOf()).toEqual([2]);
       });
     });
@@ -439,11 +504,19 @@ export function describeRealmScripts(name: string, makeScene: () => Promise<Real
         await claim(one, 1, { invoke: 'first' });
         await claim(two, 2, { invoke: 'first' });
         await claim(one, 1, { member: 'exact com.y', id: 8 });
-        expect(await scene.store.run(withdrawPart, step(one))).toEqual({ isDone: true, version: 8 });
+        expect(await withdraw(one)).toEqual({ isDone: true, version: 8 });
         expect(await sessionsOf()).toEqual([2]);
         expect(await sessionsOf('exact com.y')).toBeNull();
         expect(await keysLeft()).toEqual(
-          [keys.version, keys.nodes, keys.procedures, keys.ids, keys.callees(two), keys.interest(two)].sort(),
+          [
+            keys.version,
+            keys.nodes,
+            keys.procedures,
+            keys.ids,
+            keys.callees('exact com.x'),
+            keys.held(two),
+            keys.interest(two),
+          ].sort(),
         );
         const body = (await bodies()).at(-1);
         if (typeof body !== 'object' || body.kind !== 'withdrawn') throw new Error('no withdrawal');
@@ -455,15 +528,15 @@ export function describeRealmScripts(name: string, makeScene: () => Promise<Real
         await enter(one);
         await interest(one, ['exact a']);
         await claim(one, 1);
-        expect(await scene.store.run(withdrawPart, step(one))).toEqual({ isDone: true, version: 0 });
+        expect(await withdraw(one)).toEqual({ isDone: true, version: 0 });
         expect(await keysLeft()).toEqual([]);
       });
 
       it('say nothing when there was nothing, and make no key', async () => {
-        expect(await scene.store.run(withdrawPart, step(three, 9))).toEqual({ isDone: true, version: 0 });
+        expect(await withdraw(three, 9)).toEqual({ isDone: true, version: 0 });
         expect(await keysLeft()).toEqual([]);
         await enter(one);
-        expect(await scene.store.run(withdrawPart, step(three, 9))).toEqual({ isDone: true, version: 1 });
+        expect(await withdraw(three, 9)).toEqual({ isDone: true, version: 1 });
         expect(await changes()).toHaveLength(1);
       });
 
@@ -473,21 +546,32 @@ export function describeRealmScripts(name: string, makeScene: () => Promise<Real
         await interest(one, ['exact a']);
         for (let session = 1; session <= 501; session++)
           await claim(one, session, { member: `exact p.${session}`, id: session });
-        expect(await scene.store.run(withdrawPart, step(one))).toMatchObject({ isDone: false });
+        expect(await withdraw(one)).toMatchObject({ isDone: false });
         const drop = (await bodies()).at(-1);
         expect(drop).toMatchObject({ kind: 'drop', node: one });
         expect(typeof drop === 'object' && drop.kind === 'drop' && drop.ids).toHaveLength(500);
         expect(await scene.command('SMEMBERS', keys.interest(one))).toEqual(['exact a']);
-        expect(await scene.store.run(withdrawPart, step(one))).toMatchObject({ isDone: true });
+        expect(await withdraw(one)).toMatchObject({ isDone: true });
         expect((await bodies()).at(-1)).toMatchObject({ kind: 'withdrawn', node: one });
         expect(await keysLeft()).toEqual([keys.nodes, keys.version]);
+      });
+
+      it('remove a callee that the list names and the procedure does not have, and what names none', async () => {
+        await enter(one);
+        await enter(two);
+        await claim(two, 2, { invoke: 'first' });
+        for (const odd of ['2 exact com.x', '7 exact com.gone', 'nonsense', ''])
+          await scene.command('SADD', keys.held(one), odd);
+        expect(await withdraw(one)).toMatchObject({ isDone: true });
+        expect(await sessionsOf()).toEqual([2]);
+        expect((await bodies()).at(-1)).toEqual({ kind: 'withdrawn', node: one, ids: [] });
       });
 
       it('are repeated until they are through', async () => {
         await enter(one);
         for (let session = 1; session <= 501; session++)
           await claim(one, session, { member: `exact p.${session}`, id: session });
-        await withdrawNode(scene.store as Store, createKeys({ prefix: scene.prefix, database: 0 }), one, REALM);
+        await withdrawNode(scene.store, createKeys({ prefix: scene.prefix, database: 0 }), one, REALM);
         expect(await keysLeft()).toEqual([]);
       });
     });

@@ -12,16 +12,16 @@ function describeScripts(name: string, isCluster: boolean): void {
     let redis: RedisServer;
     let subscriber: Redis;
     let sceneCount = 0;
-    let said: string[] = [];
+    let said: Buffer[] = [];
     let heard: () => void = () => undefined;
 
     beforeAll(async () => {
       redis = await startRedis(isCluster ? { args: ['--cluster-enabled', 'yes'] } : {});
       if (isCluster) await takeAllSlots(redis);
       subscriber = new Redis(redis.port, '127.0.0.1');
-      subscriber.on('message', (_channel: string, text: string) => {
-        if (text === 'fence') heard();
-        else said.push(text);
+      subscriber.on('messageBuffer', (_channel: Buffer, message: Buffer) => {
+        if (message.toString() === 'fence') heard();
+        else said.push(message);
       });
     });
     afterAll(async () => {
@@ -40,7 +40,7 @@ function describeScripts(name: string, isCluster: boolean): void {
       const channel = channelIn(createKeys({ prefix, database: 0 }));
       await subscriber.subscribe(channel);
       said = [];
-      const messages = async (): Promise<readonly string[]> => {
+      const messages = async (): Promise<readonly Buffer[]> => {
         const fenced = new Promise<void>((resolve) => (heard = resolve));
         await redis.command('PUBLISH', channel, 'fence');
         await fenced;
@@ -49,7 +49,8 @@ function describeScripts(name: string, isCluster: boolean): void {
       const listen = async (to: string, isListening: boolean): Promise<void> => {
         await (isListening ? subscriber.subscribe(to) : subscriber.unsubscribe(to));
       };
-      return { store: redis.plainStore({ oneSlot: isCluster }), prefix, command, listen, messages };
+      const bytes = (key: string, field: string): Promise<Buffer | null> => redis.field(key, field);
+      return { store: redis.plainStore({ oneSlot: isCluster }), prefix, command, bytes, listen, messages };
     };
 
     describeNodeScripts('a server', () => scene((keys) => keys.channels.nodes));

@@ -64,6 +64,9 @@ it('a node that stops leaves nothing in realms that a failover brought back (G5)
   await a.backplane.directory.claim(LEFT, claimOf(a.id, 'com.x'));
   const replica = await replicaOf(cluster, (key) => key.includes(LEFT) || key.endsWith(`realms:${a.id}`));
   await a.backplane.withdraw(LEFT);
+  // The note of the realm is removed behind the rows, and nothing waits for it.
+  const notes = `${cluster.prefix}:{nodes}:realms:${a.id}`;
+  await expect.poll(() => redis.command('SISMEMBER', notes, LEFT)).toBe(0);
   await replica.takeOver();
   await cluster.stop();
   const left = (await redis.command('KEYS', `${cluster.prefix}:*`)) as string[];

@@ -20,11 +20,11 @@ describe('names in the store', () => {
       realm.nodes,
       realm.procedures,
       realm.ids,
-      realm.owners,
       realm.interest(node),
-      realm.callees(node),
+      realm.callees('exact org.votes cast'),
+      realm.held(node),
     ]).toEqual(
-      ['version', 'nodes', 'procedures', 'ids', 'owners', 'interest:a-6e0f', 'callees:a-6e0f'].map(
+      ['version', 'nodes', 'procedures', 'ids', 'interest:a-6e0f', 'callees:exact:org.votes%20cast', 'held:a-6e0f'].map(
         (name) => `gantry:{r:org.votes}:${name}`,
       ),
     );
@@ -56,9 +56,9 @@ describe('names in the store', () => {
         realm.nodes,
         realm.procedures,
         realm.ids,
-        realm.owners,
         realm.interest(node),
-        realm.callees(node),
+        realm.callees(`exact ${uri}`),
+        realm.held(node),
       ];
       expect(new Set(all.map((key) => slotOf(key))).size, uri).toBe(1);
       expect(slotOf(realm.version)).toBe(slotOf(`r:${encodeName(uri)}`));

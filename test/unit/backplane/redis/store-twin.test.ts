@@ -3,11 +3,11 @@ import { describeNodeScripts } from '../../../contract/backplane/redis/describe-
 import { StoreTwin } from '../../../support/store-twin.js';
 
 describeNodeScripts('the twin of the tests', () => {
-  const said: string[] = [];
+  const said: Buffer[] = [];
   const listened = new Set<string>();
   const twin = new StoreTwin(
     () => 1_700_000_000_000,
-    (_channel, text) => said.push(text),
+    (_channel, text) => said.push(Buffer.from(text)),
     (channel) => (listened.has(channel) ? 1 : 0),
   );
   return Promise.resolve({

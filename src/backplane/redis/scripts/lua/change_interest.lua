@@ -4,32 +4,28 @@
 -- KEYS[3]  channel of the realm   <prefix>:{r:<realm>}:changes
 -- KEYS[4]  interest of the node   <prefix>:{r:<realm>}:interest:<node>
 -- ARGV[1]  node
--- ARGV[2]  version that the node knows: the store may have lost its data
--- ARGV[3]  who waits for confirmations: the node, or '-'
+-- ARGV[2]  version that the node knows: Redis may have lost its data
+-- ARGV[3]  node that waits for confirmations, or ''
 -- ARGV[4]  count of topics it wants from now on
--- ARGV[5…] these, then those it wants no more; each `<match> <topic>`, the topic escaped as inside a JSON string
+-- ARGV[5…] these, then those it wants no more; each `<match> <topic>`
 -- Returns  'done', the realm's new version, every node that serves it; or 'stranger': the node does not serve it.
 -- O(topics given + nodes). Repeating it makes another version, nothing else.
 
-local channel = KEYS[3]
-local node, floor, asker, add_count = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+-- include shared/change.lua
+
+local node, floor, asker = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 if redis.call('HEXISTS', KEYS[2], node) == 0 then
   return { 'stranger' }
 end
 
-local function quoted(first, last)
-  return last < first and '' or '"' .. table.concat(ARGV, '","', first, last) .. '"'
+local last_added = 4 + tonumber(ARGV[4])
+local added, removed = { unpack(ARGV, 5, last_added) }, { unpack(ARGV, last_added + 1) }
+if #added > 0 then
+  redis.call('SADD', KEYS[4], unpack(added))
 end
-
-local last_add = 4 + add_count
-if add_count > 0 then
-  redis.call('SADD', KEYS[4], unpack(ARGV, 5, last_add))
+if #removed > 0 then
+  redis.call('SREM', KEYS[4], unpack(removed))
 end
-if #ARGV > last_add then
-  redis.call('SREM', KEYS[4], unpack(ARGV, last_add + 1, #ARGV))
-end
-local version = math.max(tonumber(redis.call('GET', KEYS[1])) or 0, floor) + 1
-redis.call('SET', KEYS[1], string.format('%.0f', version))
-local head = string.format('1 %.0f %s ["interest","%s",[', version, asker, node)
-redis.call('PUBLISH', channel, head .. quoted(5, last_add) .. '],[' .. quoted(last_add + 1, #ARGV) .. ']]')
+local version = next_version(floor)
+publish(version, asker, 'interest', node, added, removed)
 return { 'done', version, unpack(redis.call('HKEYS', KEYS[2])) }

@@ -1,137 +1,132 @@
 -- Gives a procedure of a realm to a callee, if its invocation policy allows another one (SHR-1, SHR-2, DLR-4, ID-3).
--- A row is text: `1`, then `<id> <invoke> <version of the last claim by force, or 0>`, then a line for each callee:
--- `<node> <session> <order> <concurrency or -> <d or -><t or ->`, and for one that takes the procedure over by force, and is
--- not certain to have it, a space and its invocation policy. There is always one that holds it.
--- KEYS[1]  realm version          <prefix>:{r:<realm>}:version
--- KEYS[2]  nodes that serve it    <prefix>:{r:<realm>}:nodes
--- KEYS[3]  channel of the realm   <prefix>:{r:<realm>}:changes
--- KEYS[4]  procedures             <prefix>:{r:<realm>}:procedures
--- KEYS[5]  procedures by id       <prefix>:{r:<realm>}:ids
--- KEYS[6]  procedures of the node <prefix>:{r:<realm>}:callees:<node>
--- KEYS[7]  whose callees are     <prefix>:{r:<realm>}:owners; digests of authids by `<node> <session> <member>`, only of
---          realms that ask for them
+-- KEYS[1]  realm version           <prefix>:{r:<realm>}:version
+-- KEYS[2]  nodes that serve it     <prefix>:{r:<realm>}:nodes
+-- KEYS[3]  channel of the realm    <prefix>:{r:<realm>}:changes
+-- KEYS[4]  procedures              <prefix>:{r:<realm>}:procedures
+-- KEYS[5]  procedures by id        <prefix>:{r:<realm>}:ids
+-- KEYS[6]  callees of the node     <prefix>:{r:<realm>}:held:<node>; `<session> <match> <procedure>`
+-- KEYS[7]  callees of the procedure  <prefix>:{r:<realm>}:callees:<match>:<procedure>
 -- ARGV[1]  node
--- ARGV[2]  version that the node knows: the store may have lost its data
--- ARGV[3]  `<match> <procedure>`, the procedure escaped as inside a JSON string
+-- ARGV[2]  version that the node knows: Redis may have lost its data
+-- ARGV[3]  `<match> <procedure>`
 -- ARGV[4]  registration id, if the procedure has none
 -- ARGV[5]  invocation policy
 -- ARGV[6]  session
--- ARGV[7]  rest of the callee's line
--- ARGV[8]  1: takes over from whoever holds the procedure; 2: is given only what nobody holds; 3: takes over from callees
---          that all have its own digest; 0: none of that
--- ARGV[9] order of an earlier grant, which the store has lost and is to give again under the same id; else ''. With 1 it
---          replaces whoever holds the procedure at once
--- ARGV[10] digest of the callee's authid; '': it is not to be kept
+-- ARGV[7]  invocations that the callee takes at once; 0: any number
+-- ARGV[8]  1: callers are disclosed to it; else 0
+-- ARGV[9]  1: it receives the timeouts of calls; else 0
+-- ARGV[10] 1: takes over from all callees of the procedure; 2: receives only a procedure without callees; 3: takes over from
+--          callees that all have its own digest; 0: none of that
+-- ARGV[11] order of an earlier grant, which Redis has lost and is to give again under the same id; else ''. With 1 the callee
+--          replaces all others at once
+-- ARGV[12] digest of the callee's authid; '': it is not stored
 -- Returns  'granted', the realm's new version, registration id, order, every node that serves the realm; 'offered' and the
---          same: who holds it keeps it until `complete_takeover.lua`;
---          or 'taken', 'policy' and the one it has, or 'protected': held by what 2 and 3 do not replace; each with
---          `<node> <session>` of the callees that hold it, at most 64;
---          'id-taken': the id belongs to another procedure; 'unreadable': the row is of another format; 'stranger': the
+--          same: the callees keep the procedure until `complete_takeover.lua`;
+--          or 'taken', 'policy' and the one it has, or 'protected': the callees are not those that 2 and 3 replace; each with
+--          `<node> <session>` of 64 callees at most;
+--          'id-taken': the id belongs to another procedure; 'unreadable': the row has another format; 'stranger': the
 --          node does not serve the realm.
--- O(bytes of the row + nodes). Repeating it: 'taken'; with an order given: granted again.
+-- O(nodes), whatever the number of callees; with 3 O(callees with that digest). Repeating it: 'taken'; with an order: granted.
 
-local channel = KEYS[3]
+-- include shared/change.lua
+-- include shared/procedure.lua
+
 local node, floor, member, id, invoke = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
-local session, rest, force, order, digest = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]
-local is_forced = force == '1'
+local force, order, digest = ARGV[10], tonumber(ARGV[11]), ARGV[12]
+local callees = KEYS[7]
+local holder = node .. ' ' .. ARGV[6]
 local MAX_HOLDERS = 64
 local MAX_SUCCESSORS = 8
-local is_again = order ~= ''
+local SCAN_COUNT = 100
 if redis.call('HEXISTS', KEYS[2], node) == 0 then
   return { 'stranger' }
 end
 
--- Visits `<node> <session>` of each callee until a visit returns false, and returns that.
-local function each_holder(row, visit)
-  local _, header_last = string.find(row, '^1\n[^\n]*\n')
-  for holder in string.gmatch(string.sub(row, header_last + 1), '(%S+ %d+) [^\n]*\n') do
-    if visit(holder) == false then
-      return false
-    end
+local function refused(...)
+  local reply = { ... }
+  for _, other in ipairs(redis.call('HRANDFIELD', callees, MAX_HOLDERS)) do
+    reply[#reply + 1] = other
   end
-  return true
-end
-
-local function refused(reply, row)
-  local most = #reply + MAX_HOLDERS
-  each_holder(row, function(holder)
-    reply[#reply + 1] = holder
-    return #reply < most
-  end)
   return reply
 end
 
-local function is_own(holder)
-  return digest ~= '' and redis.call('HGET', KEYS[7], holder .. ' ' .. member) == digest
+local function all_are_own()
+  local cursor = '0'
+  repeat
+    local part = redis.call('HSCAN', callees, cursor, 'COUNT', SCAN_COUNT)
+    cursor = part[1]
+    for at = 2, #part[2], 2 do
+      local other = unpack_row(part[2][at])
+      if not other or other[DIGEST] ~= digest then
+        return false
+      end
+    end
+  until cursor == '0'
+  return digest ~= ''
 end
 
-local row = redis.call('HGET', KEYS[4], member)
-local is_there = false
+local row = procedure_row(member)
+if row == false then
+  return { 'unreadable' }
+end
+if row and redis.call('HLEN', callees) == 0 then
+  -- Nobody could ever release it.
+  redis.call('HDEL', KEYS[5], string.format('%.0f', row[ID]))
+  row = nil
+end
+
+local is_forced, is_there = force == '1', false
 if row then
-  local held_id, held_invoke, forced_at = string.match(row, '^1\n(%d+) (%a+) (%d+)\n')
-  if not held_id then
-    return { 'unreadable' }
+  is_there = redis.call('HEXISTS', callees, holder) == 1
+  if is_there and not order then
+    return refused('taken')
   end
-  is_there = string.find(row, '\n' .. node .. ' ' .. session .. ' ', 1, true) ~= nil
-  if is_there and not is_again then
-    return refused({ 'taken' }, row)
-  end
-  if is_again and not is_there and (held_id ~= id or tonumber(forced_at) > tonumber(order)) then
+  if order and not is_there and (row[ID] ~= tonumber(id) or row[FORCED_AT] > order) then
     return { 'taken' }
   end
   if force == '3' and not is_there then
-    is_forced = each_holder(row, is_own)
+    is_forced = all_are_own()
   end
   if (force == '2' or force == '3') and not is_there and not is_forced then
-    return refused({ 'protected' }, row)
+    return refused('protected')
   end
-  if is_forced and not is_again and select(2, string.gsub(row, ' %a%a%a%a+\n', '')) >= MAX_SUCCESSORS then
-    return refused({ 'taken' }, row)
+  if is_forced and not order and #row[SUCCESSORS] >= MAX_SUCCESSORS then
+    return refused('taken')
   end
   if not is_forced and not is_there then
-    if held_invoke == 'single' then
-      return refused({ 'taken' }, row)
+    if row[INVOKE] == 'single' then
+      return refused('taken')
     end
-    if held_invoke ~= invoke then
-      return refused({ 'policy', held_invoke }, row)
+    if row[INVOKE] ~= invoke then
+      return refused('policy', row[INVOKE])
     end
   end
-  id = held_id
 else
-  local holder = redis.call('HGET', KEYS[5], id)
-  if holder and holder ~= member then
+  local other = redis.call('HGET', KEYS[5], id)
+  if other and other ~= member then
     return { 'id-taken' }
   end
   redis.call('HSET', KEYS[5], id, member)
 end
 
-local version = math.max(tonumber(redis.call('GET', KEYS[1])) or 0, floor) + 1
-local version_text = string.format('%.0f', version)
-redis.call('SET', KEYS[1], version_text)
-if not is_again then
-  order = version_text
+local is_offer = row and is_forced and not order
+local is_replacing = not row or (is_forced and not is_offer)
+local version = next_version(floor)
+order = order or version
+local callee = { 1, order, tonumber(ARGV[7]), ARGV[8] == '1', ARGV[9] == '1', is_offer and invoke or '' }
+if is_replacing then
+  redis.call('UNLINK', callees)
+  row = { 1, row and row[ID] or tonumber(id), invoke, is_forced and version or 0, {} }
+  put_procedure(member, row)
+elseif is_offer then
+  row[SUCCESSORS][#row[SUCCESSORS] + 1] = holder
+  put_procedure(member, row)
 end
-local line = node .. ' ' .. session .. ' ' .. order .. ' ' .. rest
-local is_offer = row and is_forced and not is_again
-if is_offer then
-  line = line .. ' ' .. invoke
-  is_forced = false
+publish(version, node, 'claim', row[ID], member, invoke, node, tonumber(ARGV[6]), callee, is_forced and not is_offer)
+if is_replacing or not is_there then
+  callee[DIGEST] = digest
+  redis.call('HSET', callees, holder, cmsgpack.pack(callee))
 end
-if row and is_forced then
-  each_holder(row, function(holder)
-    redis.call('HDEL', KEYS[7], holder .. ' ' .. member)
-  end)
-end
-if not row or is_forced then
-  row = '1\n' .. id .. ' ' .. invoke .. ' ' .. (is_forced and version_text or '0') .. '\n' .. line .. '\n'
-elseif not is_there then
-  row = row .. line .. '\n'
-end
-redis.call('HSET', KEYS[4], member, row)
-redis.call('SADD', KEYS[6], member)
-if digest ~= '' then
-  redis.call('HSET', KEYS[7], node .. ' ' .. session .. ' ' .. member, digest)
-end
-local body = '"' .. table.concat({ 'claim', id, member, invoke, line }, '","') .. '",' .. (is_forced and '1' or '0')
-redis.call('PUBLISH', channel, '1 ' .. version_text .. ' ' .. node .. ' [' .. body .. ']')
-return { is_offer and 'offered' or 'granted', version, id, order, unpack(redis.call('HKEYS', KEYS[2])) }
+redis.call('SADD', KEYS[6], ARGV[6] .. ' ' .. member)
+local id_text, order_text = string.format('%.0f', row[ID]), string.format('%.0f', order)
+return { is_offer and 'offered' or 'granted', version, id_text, order_text, unpack(redis.call('HKEYS', KEYS[2])) }

@@ -1,51 +1,48 @@
--- Gives a procedure to a callee that takes it over, in place of all others but those that take it over since (REV-1). Rows
--- as in claim_procedure.lua.
--- KEYS[1]  realm version          <prefix>:{r:<realm>}:version
--- KEYS[2]  nodes that serve it    <prefix>:{r:<realm>}:nodes
--- KEYS[3]  channel of the realm   <prefix>:{r:<realm>}:changes
--- KEYS[4]  procedures             <prefix>:{r:<realm>}:procedures
--- KEYS[5]  procedures by id       <prefix>:{r:<realm>}:ids
--- KEYS[6]  procedures of the node <prefix>:{r:<realm>}:callees:<node>
--- KEYS[7]  whose callees are     <prefix>:{r:<realm>}:owners
+-- Gives a procedure to a callee that takes it over, in place of all others but those that take it over since (REV-1).
+-- KEYS[1]  realm version           <prefix>:{r:<realm>}:version
+-- KEYS[2]  nodes that serve it     <prefix>:{r:<realm>}:nodes
+-- KEYS[3]  channel of the realm    <prefix>:{r:<realm>}:changes
+-- KEYS[4]  procedures              <prefix>:{r:<realm>}:procedures
+-- KEYS[5]  callees of the procedure  <prefix>:{r:<realm>}:callees:<match>:<procedure>
 -- ARGV[1]  node
--- ARGV[2]  version that the node knows: the store may have lost its data
+-- ARGV[2]  version that the node knows: Redis may have lost its data
 -- ARGV[3]  `<match> <procedure>`
 -- ARGV[4]  session
 -- Returns  'done', the realm's version: a new one if anything changed; or 'stranger': the node does not serve the realm.
--- O(bytes of the row). Safe to repeat, and when the callee has gone or holds the procedure already.
+-- O(1): Redis frees the rows of the others in the background. Safe to repeat, and when the callee has gone or holds the
+-- procedure already.
 
-local channel, node, floor, member, session = KEYS[3], ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
+-- include shared/change.lua
+-- include shared/procedure.lua
+
+local node, floor, member, callees = ARGV[1], tonumber(ARGV[2]), ARGV[3], KEYS[5]
+local holder = node .. ' ' .. ARGV[4]
 if redis.call('HEXISTS', KEYS[2], node) == 0 then
   return { 'stranger' }
 end
 
-local version = tonumber(redis.call('GET', KEYS[1])) or 0
-local row = redis.call('HGET', KEYS[4], member)
-local before = row and string.find(row, '\n' .. node .. ' ' .. session .. ' ', 1, true)
-local line, invoke
-if before then
-  line, invoke = string.match(row, '^([^\n]*) (%a%a%a%a+)\n', before + 1)
-end
-local id = row and string.match(row, '^1\n(%d+) %a+ %d+\n')
-if not line or not id then
-  return { 'done', version }
+local row = procedure_row(member)
+local callee = row and callee_row(callees, holder)
+if not callee or callee[TAKES_OVER] == '' then
+  return { 'done', current_version() }
 end
 
-version = math.max(version, floor) + 1
-local version_text = string.format('%.0f', version)
-local own_order = tonumber(string.match(line, '^%S+ %d+ (%d+) '))
-local kept = { '1', id .. ' ' .. invoke .. ' ' .. version_text, line }
-local _, header_last = string.find(row, '^1\n[^\n]*\n')
-for other in string.gmatch(string.sub(row, header_last + 1), '[^\n]+') do
-  local holder, order = string.match(other, '^(%S+ %d+) (%d+) ')
-  if string.find(other, ' %a%a%a%a+$') and tonumber(order) > own_order then
-    kept[#kept + 1] = other
-  elseif holder ~= node .. ' ' .. session then
-    redis.call('HDEL', KEYS[7], holder .. ' ' .. member)
+local version = next_version(floor)
+local invoke = callee[TAKES_OVER]
+local since, kept, is_since = {}, {}, false
+for _, successor in ipairs(row[SUCCESSORS]) do
+  local packed = is_since and redis.call('HGET', callees, successor)
+  if packed then
+    since[#since + 1] = successor
+    kept[#kept + 1] = successor
+    kept[#kept + 1] = packed
   end
+  is_since = is_since or successor == holder
 end
-redis.call('SET', KEYS[1], version_text)
-redis.call('HSET', KEYS[4], member, table.concat(kept, '\n') .. '\n')
-local body = '"' .. table.concat({ 'claim', id, member, invoke, line }, '","') .. '",1'
-redis.call('PUBLISH', channel, '1 ' .. version_text .. ' - [' .. body .. ']')
+callee[TAKES_OVER] = ''
+redis.call('UNLINK', callees)
+redis.call('HSET', callees, holder, cmsgpack.pack(callee), unpack(kept))
+put_procedure(member, { 1, row[ID], invoke, version, since })
+callee[DIGEST] = nil
+publish(version, '', 'claim', row[ID], member, invoke, node, tonumber(ARGV[4]), callee, true)
 return { 'done', version }

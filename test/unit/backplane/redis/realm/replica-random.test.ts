@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { toMember, type Member } from '../../../../../src/backplane/redis/realm/rows.js';
+import { toHeld, toMember, type Member } from '../../../../../src/backplane/redis/realm/rows.js';
 import type { Claim } from '../../../../../src/routing/ports.js';
 import type { SessionId } from '../../../../../src/wamp/ids.js';
 import { claimOf } from '../../../../contract/backplane/samples.js';
@@ -222,8 +222,8 @@ class RandomRealm {
     );
     expect(named.sort()).toEqual(held);
     for (const node of serving)
-      expect([...this.world.twin.members(this.world.realm.callees(node.id))].sort()).toEqual(
-        [...new Set([...node.holds.values()].map(({ member }) => member))].sort(),
+      expect([...this.world.twin.members(this.world.realm.held(node.id))].sort()).toEqual(
+        [...node.holds.values()].map(({ member, session }) => toHeld(member, session)).sort(),
       );
   }
 }

@@ -1,9 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { BackplaneUnavailableError } from '../../../../../src/backplane/backplane.js';
+import { parseChange } from '../../../../../src/backplane/redis/realm/changes.js';
 import type { Claim } from '../../../../../src/routing/ports.js';
 import type { NodeId, RegistrationId, SessionId } from '../../../../../src/wamp/ids.js';
 import { ErrorUri } from '../../../../../src/wamp/uris.js';
 import { claimOf } from '../../../../contract/backplane/samples.js';
+import { packed } from '../../../../support/packed.js';
 import { RealmWorld, type WorldNode } from '../../../../support/realm-world.js';
 
 let world: RealmWorld;
@@ -13,6 +15,13 @@ beforeEach(() => {
 
 const claimBy = (node: WorldNode, procedure: string, overrides: Parameters<typeof claimOf>[2] = {}): Claim =>
   claimOf(node.id, procedure, overrides);
+
+function kindOf(message: Uint8Array): string {
+  const change = parseChange(message);
+  return typeof change === 'string' ? change : change.body.kind;
+}
+
+const row = (value: unknown): string => Buffer.from(packed(value)).toString('latin1');
 
 function stateOf(promise: unknown): { state: 'pending' | 'resolved' | 'rejected' } {
   const watched: { state: 'pending' | 'resolved' | 'rejected' } = { state: 'pending' };
@@ -55,7 +64,7 @@ describe('watching', () => {
     two.bus.release();
     await world.settled(first);
     expect(one.watch('a')).toBeUndefined();
-    expect(world.messages.filter((text) => text.includes('interest'))).toHaveLength(1);
+    expect(world.messages.filter((message) => kindOf(message) === 'interest')).toHaveLength(1);
   });
 
   it.each([0, 5, 60])('that is taken back %i ms later leaves nothing', async (waitMs) => {
@@ -102,7 +111,7 @@ describe('watching', () => {
     const watching = Array.from({ length: 1_200 }, (_, index) => Promise.resolve(one.watch(`t.${index}`)));
     await world.settled(Promise.all(watching));
     expect(new Set(watching).size).toBe(3);
-    expect(world.messages.filter((text) => text.includes('interest'))).toHaveLength(3);
+    expect(world.messages.filter((message) => kindOf(message) === 'interest')).toHaveLength(3);
     expect(two.directory.stats.topicCount).toBe(1_200);
     expect(one.counters.barriers.opened).toBe(3);
   });
@@ -308,7 +317,7 @@ describe('claims', () => {
     await world.settled(two.claim(claimBy(two, 'com.x', { force: true })));
     await world.pass(10);
     expect(one.revoked).toEqual([`exact com.x ${claim.callee.session}`]);
-    expect(world.twin.members(world.realm.callees(one.id))).toEqual([]);
+    expect(world.twin.members(world.realm.held(one.id))).toEqual([]);
     await world.settled(one.withdraw());
     expect(two.registrations.size).toBe(1);
   });
@@ -332,8 +341,11 @@ describe('claims', () => {
       const [one, two, three] = await world.serving('n1', 'n2', 'n3');
       const held = claimBy(one, 'com.x');
       await world.settled(one.claim(held));
-      world.onPublished = (text) => {
-        if (text.endsWith(' single",0]')) three.bus.hold();
+      world.onPublished = (message) => {
+        const change = parseChange(message);
+        const isOffer =
+          typeof change === 'object' && change.body.kind === 'claim' && change.body.placed.takesOver === 'single';
+        if (isOffer) three.bus.hold();
       };
       const taking = claimBy(two, 'com.x', { force: true });
       const claiming = stateOf(two.claim(taking));
@@ -405,7 +417,7 @@ describe('claims', () => {
           expect(node.registrations.get('exact com.x')).toMatchObject({ callees: [held.callee] });
           expect(successors(node)).toEqual([]);
         }
-        expect(world.twin.members(world.realm.callees(two.id))).toEqual([]);
+        expect(world.twin.members(world.realm.held(two.id))).toEqual([]);
       },
     );
 
@@ -445,14 +457,14 @@ describe('claims', () => {
     const [one, two] = await world.serving('n1', 'n2');
     const claims = Array.from({ length: 300 }, () => one.claim(claimBy(one, 'com.x', { invoke: 'random' })));
     await world.settled(Promise.all(claims));
-    expect(Math.max(...world.messages.map((text) => text.length))).toBeLessThan(200);
+    expect(Math.max(...world.messages.map((message) => message.length))).toBeLessThan(200);
     const sessions = two.registrations.get('exact com.x')?.callees.map(({ session }) => session);
     expect(sessions).toEqual(one.registrations.get('exact com.x')?.callees.map(({ session }) => session));
     expect(sessions).toHaveLength(300);
     for (const { session } of one.registrations.get('exact com.x')!.callees) void one.release('exact com.x', session);
     await world.pass(100);
     expect([two.registrations.size, world.storedCallees()]).toEqual([0, []]);
-    expect(world.messages.filter((text) => text.includes('"release"'))).toHaveLength(1);
+    expect(world.messages.filter((message) => kindOf(message) === 'release')).toHaveLength(1);
   });
 });
 
@@ -514,12 +526,14 @@ describe('catching up', () => {
   it('counts and ignores messages that it does not understand, and finds what they said', async () => {
     const [one, two] = await world.serving('n1', 'n2');
     const version = two.directory.stats.version + 1;
-    for (const text of ['', 'nonsense', '1 x n1 []', `1 ${version} n1 {"a":1}`, `1 ${version} n1 ["claim","0"]`])
-      two.directory.changed(text);
-    two.directory.changed(`2 ${version} whatever`);
+    for (const text of ['', 'nonsense']) two.directory.changed(Buffer.from(text));
+    two.directory.changed(packed([1, 'x', 'n1']));
+    two.directory.changed(packed([1, version, 'n1', { a: 1 }]));
+    two.directory.changed(packed([1, version, 'n1', 'claim', 0]));
+    two.directory.changed(packed([2, version, 'whatever']));
     two.directory.changed(new Uint8Array([0xff, 0xfe, 0x00]));
-    two.directory.changed(`1 ${version} n1 ["interest","n1",["odd topic"],[]]`);
-    two.directory.changed(`1 ${2 ** 60} n1 ["enter","n1"]`);
+    two.directory.changed(packed([1, version, 'n1', 'interest', 'n1', ['odd topic'], []]));
+    two.directory.changed(packed([1, 2 ** 60, 'n1', 'enter', 'n1']));
     expect(two.counters.messagesIgnored).toMatchObject({ change: 8, version: 1 });
     await world.settled(one.watch('a'));
     expect(two.interested('a')).toEqual(['n1']);
@@ -529,15 +543,20 @@ describe('catching up', () => {
   it('counts and ignores rows that it does not understand', async () => {
     const [one] = await world.serving('n1');
     const { procedures, nodes } = world.realm;
+    const callees = world.realm.callees('exact com.x');
     await world.settled(one.claim(claimBy(one, 'com.x')));
-    world.twin.command('HSET', procedures, 'exact com.y', '2\nlater\n');
-    world.twin.command('HSET', procedures, 'exact com.z', '1\n0 single 0\n\n');
-    world.twin.command('HSET', procedures, 'no such policy', '1\n5 single 0\nn1 1 1 - --\n');
-    world.twin.command('HSET', nodes, 'n9', '2 whole and more');
+    world.twin.command('HSET', procedures, 'exact com.y', row([2, 'later']));
+    world.twin.command('HSET', procedures, 'exact com.z', row([1, 0, 'single', 0, []]));
+    world.twin.command('HSET', procedures, 'no such policy', row([1, 5, 'single', 0, []]));
+    world.twin.command('HSET', nodes, 'n9', row([2, 'whole', 'and more']));
+    world.twin.command('HSET', callees, 'n1 77', row([2, 1, 0, false, false, '', '']));
+    world.twin.command('HSET', callees, 'n1 78', row([1, -1, 0, false, false, '', '']));
+    world.twin.command('HSET', callees, 'nobody', row([1, 1, 0, false, false, '', '']));
     const late = world.add('n2');
     await world.settled(late.enter());
     expect([...late.registrations.keys()]).toEqual(['exact com.x']);
-    expect(late.counters.rowsIgnored).toEqual({ version: 2, shape: 2 });
+    expect(late.registrations.get('exact com.x')?.callees).toHaveLength(1);
+    expect(late.counters.rowsIgnored).toEqual({ version: 3, shape: 4 });
   });
 
   it('ignores versions that none can have', async () => {
