@@ -1,9 +1,9 @@
 import type { Frame } from '../routing/frames.js';
 import type { Claim, ClaimOutcome, Publication, Registration } from '../routing/ports.js';
-import type { Identity } from '../routing/peer.js';
 import type { ClusterGauges } from '../telemetry/cluster-gauges.js';
 import type { NodeId, RegistrationId, SessionId, Uri } from '../wamp/ids.js';
 import type { MatchPolicy } from '../wamp/options.js';
+import type { SessionDetails, SessionRow, Sessions } from './session-row.js';
 
 /**
  * Carries publications and frames between nodes: at most once; in order per (sender, receiver) across everything
@@ -45,8 +45,10 @@ export interface Directory {
   /** Takes a callee of this node off a registration. Repeating it changes nothing. */
   release(realm: Uri, registration: RegistrationId, callee: SessionId): Promise<void>;
   /** Enters a session of this node. False: the id is taken somewhere in the cluster, draw another (SES-2). */
-  join(realm: Uri, identity: Identity): boolean | Promise<boolean>;
+  join(realm: Uri, session: SessionDetails): boolean | Promise<boolean>;
   leave(realm: Uri, session: SessionId): void;
+  /** Reads the sessions of the cluster. Each read rejects with BackplaneUnavailableError. */
+  readonly sessions: Sessions;
 }
 
 /** What arrives at a node. Called one at a time, never inside a call of this node; returns quickly, must not throw. */
@@ -56,6 +58,11 @@ export interface BackplaneEvents {
   frame(from: NodeId, realm: Uri, frame: Frame): void;
   /** The whole new state of one registration; no callees: it has gone. In order per registration. */
   registration(realm: Uri, registration: Registration): void;
+  /**
+   * Sessions of a node that died, before their rows are removed and before `nodeGone`. Exactly one node receives each of them,
+   * the one that removes it; should that node die in between, another receives them again.
+   */
+  sessionsLost?(node: NodeId, sessions: readonly SessionRow[]): void;
   /** The node is dead or has left; nothing of it comes any more and its rows are gone (G5). Once per node. */
   nodeGone(node: NodeId): void;
   /** Something `from` said to this node was lost: here, or a little earlier, in the order of what it said. */

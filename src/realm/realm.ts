@@ -5,6 +5,7 @@ import { Dealer, type DealerRules } from '../routing/dealer/dealer.js';
 import {
   unavailable,
   type Authorizer,
+  type Newcomer,
   type SessionRealm,
   type RealmRules,
   type Session,
@@ -139,7 +140,7 @@ export class Realm implements SessionRealm {
     return this.#settings.authorizers.get(authrole);
   }
 
-  reserve(authid: string, authrole: string): SessionId | Unavailable | Promise<SessionId | Unavailable> {
+  reserve(newcomer: Newcomer): SessionId | Unavailable | Promise<SessionId | Unavailable> {
     const { census, limits, counters, chance, backplane } = this.#shared;
     if (census.sessionCount >= limits.maxSessions) {
       counters.limitsReached.sessions++;
@@ -149,8 +150,8 @@ export class Realm implements SessionRealm {
     census.sessionCount++;
     this.#reservedCount++;
     const session = chance.sessionId();
-    const joined = backplane.directory.join(this.uri, { session, authid, authrole });
-    return joined === true ? session : this.#settle(session, joined, authid, authrole);
+    const joined = backplane.directory.join(this.uri, { ...newcomer, session });
+    return joined === true ? session : this.#settle(session, joined, newcomer);
   }
 
   forget(session: SessionId): void {
@@ -214,8 +215,7 @@ export class Realm implements SessionRealm {
   async #settle(
     first: SessionId,
     firstJoined: boolean | Promise<boolean>,
-    authid: string,
-    authrole: string,
+    newcomer: Newcomer,
   ): Promise<SessionId | Unavailable> {
     let session = first;
     let joined = firstJoined;
@@ -223,7 +223,7 @@ export class Realm implements SessionRealm {
       for (let draw = 1; draw <= MAX_ID_DRAWS; draw++) {
         if (await joined) return this.#refuseJoined(session) ?? session;
         session = this.#shared.chance.sessionId();
-        joined = this.#shared.backplane.directory.join(this.uri, { session, authid, authrole });
+        joined = this.#shared.backplane.directory.join(this.uri, { ...newcomer, session });
       }
       if (await joined) return this.#refuseJoined(session) ?? session;
     } catch (cause) {

@@ -1,4 +1,5 @@
 import type { Codec } from '../codec/codec.js';
+import { subprotocolOf } from '../transport/subprotocols.js';
 import { HeadMemory } from '../codec/head-memory.js';
 import type { CloseCause, Connection, ConnectionListener, MalformedCause } from '../transport/connection.js';
 import { HEADROOM_BYTES } from '../transport/slab.js';
@@ -256,8 +257,10 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
 
   #open(realm: Uri, details: HelloDetails): void {
     const { realms, authMethodsOf, logger } = this.#dependencies;
-    const { remoteAddress } = this.#connection;
-    const handshake = new Handshake({ realms, authMethodsOf, remoteAddress, logger }, this, realm, details);
+    const { serializer, isBatched, remoteAddress } = this.#connection;
+    const protocol = subprotocolOf(serializer, isBatched);
+    const transport = { type: 'websocket', protocol, serializer, peer: remoteAddress };
+    const handshake = new Handshake({ realms, authMethodsOf, transport, logger }, this, realm, details);
     this.#handshake = handshake;
     this.#isRefused = false;
     this.#hadSession = false;

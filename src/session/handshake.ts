@@ -1,3 +1,4 @@
+import type { TransportDetails } from '../backplane/session-row.js';
 import type { Logger } from '../telemetry/logger.js';
 import { fault, isFault, type Fault } from '../wamp/faults.js';
 import type { SessionId, Uri } from '../wamp/ids.js';
@@ -28,7 +29,7 @@ export interface HandshakeOptions {
   readonly realms: RealmDirectory;
   /** Methods by which sessions may join a realm. */
   readonly authMethodsOf: (realm: Uri) => readonly AuthMethod[];
-  readonly remoteAddress: string;
+  readonly transport: TransportDetails;
   readonly logger: Logger;
 }
 
@@ -115,8 +116,9 @@ export class Handshake {
     const request = {
       realm: realm.uri,
       details: this.#details,
-      remoteAddress: this.#options.remoteAddress,
-      session: (authid: string, authrole: string) => (this.#reservation ??= realm.reserve(authid, authrole)),
+      remoteAddress: this.#options.transport.peer,
+      session: (authid: string, authrole: string, authprovider = '') =>
+        this.#reserveId(realm, method, { authid, authrole, authprovider }),
     };
     this.#attempt(
       () => method.begin(request),
@@ -165,8 +167,7 @@ export class Handshake {
       this.#refuse(fault(ErrorUri.NO_SUCH_ROLE, message));
       return;
     }
-    this.#reservation ??= realm.reserve(principal.authid, principal.authrole);
-    this.#then(this.#reservation, (session) => {
+    this.#then(this.#reserveId(realm, method, principal), (session) => {
       if (isUnavailable(session)) {
         this.#postpone(session);
         return;
@@ -174,6 +175,17 @@ export class Handshake {
       this.#isOver = true;
       this.#listener.admit({ realm, authorizer, session, principal, authmethod: method.name, details: this.#details });
     });
+  }
+
+  /** The same each time. */
+  #reserveId(
+    realm: SessionRealm,
+    { name: authmethod }: AuthMethod,
+    { authid, authrole, authprovider }: Principal,
+  ): SessionId | Unavailable | Promise<SessionId | Unavailable> {
+    const { transport } = this.#options;
+    this.#reservation ??= realm.reserve({ authid, authrole, authmethod, authprovider, transport });
+    return this.#reservation;
   }
 
   #refuse(reason: Fault): void {

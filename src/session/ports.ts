@@ -1,4 +1,5 @@
 import type { SharedBody } from '../codec/shared-body.js';
+import type { SessionDetails } from '../backplane/session-row.js';
 import type { Peer } from '../routing/peer.js';
 import type { CloseCause } from '../transport/connection.js';
 import type { Fault } from '../wamp/faults.js';
@@ -70,6 +71,9 @@ export function isUnavailable(value: unknown): value is Unavailable {
   return typeof value === 'object' && value !== null && (value as { kind?: unknown }).kind === 'unavailable';
 }
 
+/** A session that has no id yet. */
+export type Newcomer = Omit<SessionDetails, 'session'>;
+
 /** The realm as the session layer needs it. */
 export interface SessionRealm {
   readonly uri: Uri;
@@ -77,7 +81,7 @@ export interface SessionRealm {
   /** Undefined: the realm has no such role (AUT-4). */
   authorizer(authrole: string): Authorizer | undefined;
   /** Draws an id no other live session of the cluster has (SES-2). */
-  reserve(authid: string, authrole: string): SessionId | Unavailable | Promise<SessionId | Unavailable>;
+  reserve(newcomer: Newcomer): SessionId | Unavailable | Promise<SessionId | Unavailable>;
   /** Gives back a reserved id of a session that was never admitted. */
   forget(session: SessionId): void;
   /** Makes the session routable. Called right after its WELCOME was queued (SES-7). */

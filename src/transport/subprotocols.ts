@@ -6,11 +6,15 @@ export interface Subprotocol {
   readonly isBatched: boolean;
 }
 
+export function subprotocolOf(serializer: SerializerId, isBatched: boolean): string {
+  return isBatched ? `wamp.2.${serializer}.batched` : `wamp.2.${serializer}`;
+}
+
 /** All sub-protocols for these serializers, in their order. Rules 3.3. */
 export function subprotocolsOf(serializers: readonly SerializerId[]): Subprotocol[] {
   return serializers.flatMap((serializer) => [
-    { name: `wamp.2.${serializer}`, serializer, isBatched: false },
-    { name: `wamp.2.${serializer}.batched`, serializer, isBatched: true },
+    { name: subprotocolOf(serializer, false), serializer, isBatched: false },
+    { name: subprotocolOf(serializer, true), serializer, isBatched: true },
   ]);
 }
 

@@ -15,6 +15,7 @@ import type { Journal } from './journal.js';
 import { saidIn, tokenCodec } from './note.js';
 import { judgeCutOff, judgeReturned } from './verdict-at-once.js';
 import type { VirtualTime } from './virtual-time.js';
+import { newcomer } from '../support/newcomer.js';
 
 export const REALM = 'realm.simulated';
 
@@ -169,7 +170,7 @@ export class SimulatedNode {
 
   /** The ids of its sessions are taken in the cluster before they are there. */
   async join(role: string, features: 'all' | 'few'): Promise<Client | undefined> {
-    const session = await this.realm.reserve('authid', role);
+    const session = await this.realm.reserve(newcomer(role));
     if (isUnavailable(session) || this.state !== 'live') return undefined;
     const client = new Client(session, this, role, features);
     this.clients.add(client);

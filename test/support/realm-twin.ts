@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { pack, unpack } from '../../src/backplane/packr.js';
 import type { ScriptArgument } from '../../src/backplane/redis/ports.js';
+import { SessionTwin } from './session-twin.js';
 
 /**
  * Realms and sessions as a store keeps them, with the steps of `lua/` written again in TypeScript: for tests that decide
@@ -12,6 +13,12 @@ export class RealmTwin {
   /** Rows in MessagePack are kept one character per byte. */
   #hashes = new Map<string, Map<string, string>>();
   #sets = new Map<string, Set<string>>();
+  readonly #sessions = new SessionTwin({
+    get: (key, field) => this.#hashes.get(key)?.get(field),
+    set: (key, field, value) => this.#hset(key, field, value),
+    delete: (key, field) => this.#hdel(key, field),
+    size: (key) => this.#hashes.get(key)?.size ?? 0,
+  });
 
   constructor(published: (channel: string, message: Buffer) => void) {
     this.#published = published;
@@ -60,14 +67,11 @@ export class RealmTwin {
         return this.#releaseCallees(keys, argv);
       case 'withdraw_node.lua':
         return this.#withdrawNode(keys, argv);
-      case 'join_sessions.lua':
-        return this.#joinSessions(keys as Two, argv);
-      case 'leave_sessions.lua':
-        return this.#leaveSessions(keys as Two, argv[0]!, argv.slice(1));
-      case 'forget_sessions.lua':
-        return this.#forgetSessions(keys as Two, argv);
-      default:
-        throw new Error(`the twin knows no ${file}`);
+      default: {
+        const reply = this.#sessions.eval(file, keys, argv);
+        if (reply === undefined) throw new Error(`the twin knows no ${file}`);
+        return reply;
+      }
     }
   }
 
@@ -291,39 +295,6 @@ export class RealmTwin {
     this.#putProcedure(procedures, member, { id: row.id, invoke: heir.takesOver, forcedAt: 0, successors: others });
   }
 
-  #joinSessions([ids, of]: Two, [node = '', mode, ...rest]: Words): unknown {
-    const entered: number[] = [];
-    for (let at = 0; at < rest.length; at += 2) {
-      const session = rest[at]!;
-      const holder = this.#hashes.get(ids)?.get(session);
-      const isFree = holder === undefined || (mode === 'rejoin' && holder === node);
-      if (isFree) {
-        this.#hset(ids, session, node);
-        this.#hset(of, session, rest[at + 1]!);
-      }
-      entered.push(isFree ? 1 : 0);
-    }
-    return entered;
-  }
-
-  #leaveSessions([ids, of]: Two, node: string, sessions: Words): number {
-    let count = 0;
-    for (const session of sessions) {
-      this.#hdel(of, session);
-      if (this.#hashes.get(ids)?.get(session) !== node) continue;
-      this.#hdel(ids, session);
-      count++;
-    }
-    return count;
-  }
-
-  #forgetSessions(keys: Two, [node = '', limit]: Words): number {
-    const of = keys[1];
-    const sessions = [...(this.#hashes.get(of)?.keys() ?? [])].slice(0, Number(limit));
-    this.#leaveSessions(keys, node, sessions);
-    return this.#hashes.get(of)?.size ?? 0;
-  }
-
   #next(key: string, floor: string | undefined): number {
     const version = Math.max(this.#number(key), Number(floor)) + 1;
     this.#strings.set(key, `${version}`);
@@ -407,7 +378,6 @@ export class RealmTwin {
 }
 
 type Words = readonly string[];
-type Two = readonly [string, string];
 type Three = readonly [string, string, string];
 type Four = readonly [...Three, string];
 type Five = readonly [...Four, string];

@@ -12,7 +12,7 @@ export const COMMANDS = [
   'sscan',
   'hscan',
   ...['time', 'get', 'set', 'pexpire', 'unlink'],
-  ...['hget', 'hset', 'hsetnx', 'hdel', 'hexists', 'hgetall', 'hkeys', 'hlen', 'hrandfield'],
+  ...['hget', 'hset', 'hsetnx', 'hdel', 'hexists', 'hgetall', 'hkeys', 'hincrby', 'hlen', 'hrandfield'],
   ...['sadd', 'srem', 'scard'],
   ...['zadd', 'zrem', 'zscore', 'zrangebyscore', 'zremrangebyscore'],
   'pubsub|numsub',

@@ -1,10 +1,10 @@
 import { deriveId } from '../../routing/derived-id.js';
 import type { Claim, ClaimOutcome, Registration } from '../../routing/ports.js';
-import type { Identity } from '../../routing/peer.js';
 import { allCallees } from '../../routing/successors.js';
 import type { NodeId, RegistrationId, SessionId, Uri } from '../../wamp/ids.js';
 import type { MatchPolicy } from '../../wamp/options.js';
 import { RegistrationTable } from './registration-table.js';
+import type { SessionDetails, SessionRow } from '../session-row.js';
 import { TopicSets } from '../topic-sets.js';
 
 /** A change of the directory, said to every node it concerns, in one order for all of them. */
@@ -13,6 +13,8 @@ export type Change = { readonly revision: number; readonly asker?: NodeId } & (
   | ({ readonly kind: 'watch' | 'unwatch'; readonly realm: Uri; readonly node: NodeId } & Interest)
   | { readonly kind: 'snapshot'; readonly realm: Uri; readonly snapshot: Snapshot }
   | { readonly kind: 'withdrawn'; readonly realm: Uri; readonly node: NodeId }
+  /** To one node only: the sessions of another that died. */
+  | { readonly kind: 'sessions_lost'; readonly node: NodeId; readonly sessions: readonly SessionRow[] }
   | { readonly kind: 'gone'; readonly node: NodeId; readonly isClean: boolean }
 );
 
@@ -48,7 +50,7 @@ export class SharedDirectory {
   readonly #derive: typeof deriveId;
   readonly #nodes = new Set<NodeId>();
   readonly #realms = new Map<Uri, RealmRows>();
-  readonly #sessions = new Map<SessionId, { readonly node: NodeId; readonly realm: Uri }>();
+  readonly #sessions = new Map<SessionId, SessionRow>();
   #revision = 0;
 
   constructor({ tell, deriveRegistrationId = deriveId }: SharedDirectoryOptions) {
@@ -68,6 +70,7 @@ export class SharedDirectory {
   /** Removes every row of the node, then tells the others that it has gone. Repeating it changes nothing. */
   bury(node: NodeId, isClean: boolean): void {
     if (!this.#nodes.delete(node)) return;
+    if (!isClean) this.#handOverSessions(node);
     for (const realm of [...this.#realms.keys()]) this.withdraw(node, realm);
     const revision = ++this.#revision;
     for (const other of this.#nodes) this.#tell(other, { kind: 'gone', revision, node, isClean });
@@ -144,13 +147,14 @@ export class SharedDirectory {
       for (const registration of registrations.dropNode(node)) this.#tellRegistration(realm, registration);
   }
 
-  join(node: NodeId, realm: Uri, identity: Identity): boolean {
-    if (this.#sessions.has(identity.session)) return false;
-    this.#sessions.set(identity.session, { node, realm });
+  join(node: NodeId, realm: Uri, details: SessionDetails): boolean {
+    const { session } = details;
+    if (this.#sessions.has(session)) return false;
+    this.#sessions.set(session, { ...details, node, realm, joinedAtMs: Date.now() });
     const { sessions } = this.#rows(realm);
     const ofNode = sessions.get(node);
-    if (ofNode === undefined) sessions.set(node, new Set([identity.session]));
-    else ofNode.add(identity.session);
+    if (ofNode === undefined) sessions.set(node, new Set([session]));
+    else ofNode.add(session);
     return true;
   }
 
@@ -159,6 +163,25 @@ export class SharedDirectory {
     if (known?.node !== node) return;
     this.#sessions.delete(session);
     this.#realms.get(known.realm)?.sessions.get(node)?.delete(session);
+  }
+
+  session(realm: Uri, session: SessionId): SessionRow | undefined {
+    const row = this.#sessions.get(session);
+    return row?.realm === realm ? row : undefined;
+  }
+
+  /** O(sessions of the realm). */
+  sessionsOf(realm: Uri, roles?: readonly string[]): SessionRow[] {
+    const ids = [...(this.#realms.get(realm)?.sessions.values() ?? [])].flatMap((sessions) => [...sessions]);
+    const rows = ids.map((session) => this.#sessions.get(session)).filter((row) => row !== undefined);
+    return roles === undefined ? rows : rows.filter(({ authrole }) => roles.includes(authrole));
+  }
+
+  #handOverSessions(node: NodeId): void {
+    const [survivor] = this.#nodes;
+    const sessions = [...this.#sessions.values()].filter((row) => row.node === node);
+    if (survivor === undefined || sessions.length === 0) return;
+    this.#tell(survivor, { kind: 'sessions_lost', revision: ++this.#revision, node, sessions });
   }
 
   /** What the directory still holds of a node. */

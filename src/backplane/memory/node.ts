@@ -1,6 +1,6 @@
 import type { Frame } from '../../routing/frames.js';
 import type { Claim, ClaimOutcome, Publication, Registration } from '../../routing/ports.js';
-import type { Identity } from '../../routing/peer.js';
+import type { SessionDetails, SessionRow, Sessions } from '../session-row.js';
 import { allCallees, NOBODY, withSuccessors } from '../../routing/successors.js';
 import { fault } from '../../wamp/faults.js';
 import type { NodeId, RegistrationId, SessionId, Uri } from '../../wamp/ids.js';
@@ -37,6 +37,11 @@ export class MemoryNode implements Backplane, Bus, Directory {
   readonly node: NodeId;
   readonly bus: Bus = this;
   readonly directory: Directory = this;
+  readonly sessions: Sessions = {
+    get: (realm, session) => this.#read(() => this.#shared.session(realm, session)),
+    list: (realm, roles) => this.#listSessions(realm, roles),
+    count: (realm, roles) => this.#read(() => this.#shared.sessionsOf(realm, roles).length),
+  };
   readonly #hub: HubPort<MemoryNode>;
   readonly #shared: SharedDirectory;
   readonly #mirrors = new Map<Uri, InterestMirror<NodeId>>();
@@ -186,16 +191,26 @@ export class MemoryNode implements Backplane, Bus, Directory {
     return this.#write(() => this.#shared.release(this.node, realm, registration, callee));
   }
 
-  join(realm: Uri, identity: Identity): boolean | Promise<boolean> {
+  join(realm: Uri, session: SessionDetails): boolean | Promise<boolean> {
     if (this.#state !== 'live') return Promise.reject(this.#unavailable('join'));
-    if (this.#hub.isEmptied) return this.#whenWhole(() => this.join(realm, identity));
-    const joined = this.#shared.join(this.node, realm, identity);
+    if (this.#hub.isEmptied) return this.#whenWhole(() => this.join(realm, session));
+    const joined = this.#shared.join(this.node, realm, session);
     // Where there are others to ask, the answer takes a while on every backplane.
     return this.#hub.liveCount < 2 ? joined : Promise.resolve(joined);
   }
 
   leave(_realm: Uri, session: SessionId): void {
     void this.#write(() => this.#shared.leave(this.node, session));
+  }
+
+  /** In one part. */
+  async *#listSessions(realm: Uri, roles: readonly string[] | undefined): AsyncGenerator<readonly SessionRow[]> {
+    yield await this.#read(() => this.#shared.sessionsOf(realm, roles));
+  }
+
+  #read<Result>(look: () => Result): Promise<Result> {
+    if (this.#state !== 'live') return Promise.reject(this.#unavailable('sessions'));
+    return this.#hub.isEmptied ? this.#whenWhole(look) : Promise.resolve(look());
   }
 
   /** What the directory told this node. */
@@ -326,6 +341,9 @@ export class MemoryNode implements Backplane, Bus, Directory {
         break;
       case 'withdrawn':
         this.#mirrors.get(change.realm)?.dropNode(change.node);
+        break;
+      case 'sessions_lost':
+        this.#events?.sessionsLost?.(change.node, change.sessions);
         break;
       case 'gone':
         this.#barriers.drop(change.node);

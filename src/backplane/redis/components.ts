@@ -36,7 +36,8 @@ import { withdrawNode } from './realm/scripts.js';
 import { ServedRealms } from './realm/served-realms.js';
 import { Recovery } from './recovery.js';
 import { loadScripts } from './scripts/loader.js';
-import { forgetSessionsOf, SessionsDirectory } from './sessions/session-directory.js';
+import { SessionReader } from './sessions/session-reader.js';
+import { SessionsDirectory } from './sessions/session-directory.js';
 import { NodeStanding } from './standing.js';
 
 const RETRY_MS = 500;
@@ -72,6 +73,7 @@ export class Components {
   readonly standing: NodeStanding;
   readonly lanes: Lanes;
   readonly sessions: SessionsDirectory;
+  readonly sessionReader: SessionReader;
   readonly realms: ServedRealms;
   readonly hold: Hold;
   readonly recovery: Recovery;
@@ -99,7 +101,8 @@ export class Components {
 
     this.connections = createConnections(context, this.#connectionListener);
     const { connections } = this;
-    this.membership = createMembership(context, connections, this.#membershipListener);
+    this.sessionReader = new SessionReader({ store: connections, shards: keys.sessions, counters });
+    this.membership = createMembership(context, connections, this.sessionReader, this.#membershipListener);
     const { membership } = this;
     this.prober = createProber(context, connections);
     this.reachability = createReachability(context, connections, this.#reachabilityListener);
@@ -167,12 +170,15 @@ function scopeOf(keys: Keys, node: NodeId, { prefix, access }: RedisBackplaneOpt
 function createMembership(
   { node, options, keys, clock, outages }: Context,
   store: RedisConnections,
+  sessions: SessionReader,
   listener: MembershipListener,
 ): Membership {
   const { leaseMs, renewMs, absentMs } = options.timings;
   const rows: NodeRows = {
     withdrawRealm: (of, realm) => withdrawNode(store, keys, of, realm),
-    forgetSessions: (of) => forgetSessionsOf(store, keys.sessions, of),
+    // Sessions of this node have left before it leaves; and a node that was declared dead can tell nobody of them.
+    forgetSessions: (of) =>
+      sessions.forget(of, of === node ? undefined : (from, rows) => listener.sessionsLost(from, rows)),
   };
   return new Membership({
     node,
@@ -245,7 +251,8 @@ function createSessions({ node, options, keys, outages }: Context, store: RedisC
   return new SessionsDirectory({
     node,
     store,
-    keys: keys.sessions,
+    shards: keys.sessions,
+    wallMs: Date.now,
     counters: options.counters,
     after,
     schedule: setImmediate,

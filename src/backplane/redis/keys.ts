@@ -34,12 +34,24 @@ export interface RealmKeys {
   held(node: NodeId): string;
 }
 
-/** Who is connected where. One hash tag. */
+/** The sessions whose ids have the same remainder. One hash tag for each remainder. */
 export interface SessionsKeys {
   /** Hash: session id → NodeId. */
   readonly ids: string;
-  /** Hash: session id → identity in JSON. */
+  /** Hash: session id → realm, for the sessions of the node. */
   of(node: NodeId): string;
+  /** Hash: session id → row in MessagePack, see `scripts/lua/shared/session.lua`. */
+  in(realm: Uri): string;
+  /** Hash: authrole → count of the sessions that have it in the realm. */
+  roles(realm: Uri): string;
+}
+
+/** In how many parts sessions are kept. Part of the format: another number would lose every session. */
+const SESSION_SHARD_COUNT = 16;
+
+/** Which of the parts has the session. */
+export function shardOf(session: number): number {
+  return session % SESSION_SHARD_COUNT;
 }
 
 /**
@@ -58,7 +70,8 @@ export interface Channels {
 /** Every name that this router uses in the store; clusters with another prefix or database never meet. */
 export interface Keys {
   readonly nodes: NodesKeys;
-  readonly sessions: SessionsKeys;
+  /** By `shardOf`. */
+  readonly sessions: readonly SessionsKeys[];
   readonly channels: Channels;
   /** Builds the names anew with every call: keep what it returns. */
   realm(realm: Uri): RealmKeys;
@@ -67,7 +80,6 @@ export interface Keys {
 /** `prefix` has none of the characters `{`, `}`, `:`, `@` and no space: the configuration sees to it. */
 export function createKeys({ prefix, database }: { readonly prefix: string; readonly database: number }): Keys {
   const nodes = `${prefix}:{nodes}`;
-  const sessions = `${prefix}:{sessions}`;
   // Redis delivers a message to the subscribers of all databases.
   const channels = database === 0 ? prefix : `${prefix}@${database}`;
   return {
@@ -79,13 +91,22 @@ export function createKeys({ prefix, database }: { readonly prefix: string; read
       meta: `${nodes}:meta`,
       realmsOf: (node) => `${nodes}:realms:${node}`,
     },
-    sessions: { ids: `${sessions}:ids`, of: (node) => `${sessions}:of:${node}` },
+    sessions: Array.from({ length: SESSION_SHARD_COUNT }, (_, shard) => sessionsKeys(`${prefix}:{s:${shard}}`)),
     channels: {
       nodes: `${channels}:{nodes}:changes`,
       inbox: (node) => `${channels}:{n:${encodeName(node)}}:inbox`,
       realm: (realm) => `${channels}:{r:${encodeName(realm)}}:changes`,
     },
     realm: (realm) => realmKeys(`${prefix}:{r:${encodeName(realm)}}`),
+  };
+}
+
+function sessionsKeys(tag: string): SessionsKeys {
+  return {
+    ids: `${tag}:ids`,
+    of: (node) => `${tag}:of:${node}`,
+    in: (realm) => `${tag}:in:${encodeName(realm)}`,
+    roles: (realm) => `${tag}:roles:${encodeName(realm)}`,
   };
 }
 

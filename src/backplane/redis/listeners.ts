@@ -5,6 +5,7 @@ import type { Logger } from '../../telemetry/logger.js';
 import type { RecurringLines } from '../../telemetry/recurring-lines.js';
 import type { NodeId, Uri } from '../../wamp/ids.js';
 import type { BackplaneEvents } from '../backplane.js';
+import type { SessionRow } from '../session-row.js';
 import type { ConnectionsEvents, RedisConnections } from './connection/connections.js';
 import type { Lanes } from './lanes/lanes.js';
 import type { LaneTraffic, PeerObserver, VersionReceiver } from './lanes/ports.js';
@@ -152,6 +153,12 @@ export class MembershipListener extends Listener<MembershipTargets> implements P
   entered(peer: NodeId, reads: readonly number[]): void {
     this.#logger.info({ peer }, 'backplane.peer_entered');
     this.targets.lanes.open(peer, reads);
+  }
+
+  /** This node is about to remove these rows. */
+  sessionsLost(peer: NodeId, sessions: readonly SessionRow[]): void {
+    const { standing, events } = this.targets;
+    if (!standing.isOver) events.sessionsLost?.(peer, sessions);
   }
 
   gone(peer: NodeId): void {

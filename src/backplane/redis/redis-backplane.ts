@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import type { Frame } from '../../routing/frames.js';
-import type { Identity } from '../../routing/peer.js';
 import type { Claim, ClaimOutcome, Publication } from '../../routing/ports.js';
 import type { ClusterGauges } from '../../telemetry/cluster-gauges.js';
 import { fault } from '../../wamp/faults.js';
@@ -17,6 +16,7 @@ import {
   type Standing,
 } from '../backplane.js';
 import { Components } from './components.js';
+import type { SessionDetails, Sessions } from '../session-row.js';
 import { clusterGauges } from './gauges.js';
 import type { RedisBackplaneOptions } from './options.js';
 
@@ -27,6 +27,7 @@ export class RedisBackplane implements Backplane, Bus, Directory {
   readonly node: NodeId;
   readonly bus: Bus = this;
   readonly directory: Directory = this;
+  readonly sessions: Sessions;
   readonly gauges: ClusterGauges;
   readonly #components: Components;
   #isStarted = false;
@@ -34,6 +35,7 @@ export class RedisBackplane implements Backplane, Bus, Directory {
   constructor(options: RedisBackplaneOptions) {
     this.node = `${options.name}-${randomUUID()}` as NodeId;
     this.#components = new Components(this.node, options);
+    this.sessions = this.#components.sessionReader;
     this.gauges = clusterGauges(this.#components);
   }
 
@@ -106,9 +108,9 @@ export class RedisBackplane implements Backplane, Bus, Directory {
     return this.#components.realms.get(realm)?.release(registration, callee) ?? ACCEPTED;
   }
 
-  join(realm: Uri, identity: Identity): Promise<boolean> {
+  join(realm: Uri, session: SessionDetails): Promise<boolean> {
     const { standing, sessions } = this.#components;
-    return standing.isLive ? sessions.join(realm, identity) : Promise.reject(this.#unavailable('join'));
+    return standing.isLive ? sessions.join(realm, session) : Promise.reject(this.#unavailable('join'));
   }
 
   leave(_realm: Uri, session: SessionId): void {

@@ -79,7 +79,7 @@ export function createWampCra({ principals, nonce, wallMs }: WampCraOptions): Au
       const next = (id: SessionId | Unavailable): AuthStep =>
         isUnavailable(id) ? { kind: 'postponed', reason: id } : challenge(found, id);
       // The challenge names the session that WELCOME will name (AUT-3).
-      const reserved = request.session(authid, found.principal.authrole);
+      const reserved = request.session(authid, found.principal.authrole, found.principal.authprovider);
       return reserved instanceof Promise ? reserved.then(next) : next(reserved);
     },
   };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { InScene } from './describe-backplane.js';
-import { cancelOf, claimOf, identityOf, publicationOf, REALM } from './samples.js';
+import { cancelOf, claimOf, sessionOf, publicationOf, REALM } from './samples.js';
 
 /** A node alone is a cluster of one (D1). */
 export function aloneContract(inScene: InScene): void {
@@ -56,7 +56,7 @@ export function aloneContract(inScene: InScene): void {
       'takes each session id once (SES-2)',
       inScene(async ({ node }) => {
         const { directory } = (await node()).backplane;
-        const identity = identityOf();
+        const identity = sessionOf();
         expect(await directory.join(REALM, identity)).toBe(true);
         expect(await directory.join(REALM, identity)).toBe(false);
         directory.leave(REALM, identity.session);
@@ -69,7 +69,7 @@ export function aloneContract(inScene: InScene): void {
       inScene(async ({ node, cluster }) => {
         const alone = await node();
         await alone.backplane.bus.watch(REALM, 'a', 'exact');
-        await alone.backplane.directory.join(REALM, identityOf());
+        await alone.backplane.directory.join(REALM, sessionOf());
         await alone.backplane.directory.claim(REALM, claimOf(alone.id, 'com.add'));
         await Promise.all([alone.backplane.stop(), alone.backplane.stop()]);
         await alone.backplane.stop();

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Callee, Claim, ClaimOutcome } from '../../../src/routing/ports.js';
-import type { RegistrationId } from '../../../src/wamp/ids.js';
+import type { RegistrationId, SessionId } from '../../../src/wamp/ids.js';
 import type { InScene } from './describe-backplane.js';
 import type { NodeUnderTest } from './node-under-test.js';
-import { claimOf, freshSessionId, identityOf, OTHER_REALM, REALM } from './samples.js';
+import { claimOf, freshSessionId, sessionOf, OTHER_REALM, REALM } from './samples.js';
 
 /** What the nodes must agree on: who may register what, and who is called what. */
 export function directoryContract(inScene: InScene, nodeCount: number): void {
@@ -241,7 +241,7 @@ export function directoryContract(inScene: InScene, nodeCount: number): void {
       inScene(async ({ node }) => {
         const one = await node(REALM, OTHER_REALM);
         const two = await node(REALM, OTHER_REALM);
-        const identity = identityOf();
+        const identity = sessionOf();
         expect(await one.backplane.directory.join(REALM, identity)).toBe(true);
         expect(await two.backplane.directory.join(REALM, identity)).toBe(false);
         expect(await two.backplane.directory.join(OTHER_REALM, identity)).toBe(false);
@@ -252,7 +252,7 @@ export function directoryContract(inScene: InScene, nodeCount: number): void {
       'give their id back when they leave, and only their own node can say so',
       inScene(async ({ nodes }) => {
         const [one, two] = (await nodes(nodeCount)) as [NodeUnderTest, NodeUnderTest];
-        const identity = identityOf();
+        const identity = sessionOf();
         await one.backplane.directory.join(REALM, identity);
         two.backplane.directory.leave(REALM, identity.session);
         expect(await two.backplane.directory.join(REALM, identity)).toBe(false);
@@ -264,10 +264,60 @@ export function directoryContract(inScene: InScene, nodeCount: number): void {
     );
 
     it(
+      'are known to every node, with all that they joined with',
+      inScene(async ({ nodes }) => {
+        const [one, two] = (await nodes(nodeCount)) as [NodeUnderTest, NodeUnderTest];
+        const details = sessionOf();
+        const before = Date.now();
+        await one.backplane.directory.join(REALM, details);
+        const row = await two.backplane.directory.sessions.get(REALM, details.session);
+        expect(row).toEqual({ ...details, realm: REALM, node: one.id, joinedAtMs: expect.any(Number) as number });
+        expect(row!.joinedAtMs).toBeGreaterThanOrEqual(before);
+        expect(row!.joinedAtMs).toBeLessThanOrEqual(Date.now());
+        expect(await two.backplane.directory.sessions.get(OTHER_REALM, details.session)).toBeUndefined();
+        expect(await two.backplane.directory.sessions.get(REALM, freshSessionId())).toBeUndefined();
+      }),
+    );
+
+    it(
+      'are listed and counted by realm and role, on whichever node they are',
+      inScene(async ({ node }) => {
+        const all: NodeUnderTest[] = [];
+        while (all.length < nodeCount) all.push(await node(REALM, OTHER_REALM));
+        const joined = Array.from({ length: 60 }, (_, at) =>
+          sessionOf(freshSessionId(), at % 3 === 0 ? 'admin' : 'user'),
+        );
+        const elsewhere = sessionOf();
+        await all[0]!.backplane.directory.join(OTHER_REALM, elsewhere);
+        await Promise.all(
+          joined.map(async (details, at) => all[at % nodeCount]!.backplane.directory.join(REALM, details)),
+        );
+        const admins = joined.filter(({ authrole }) => authrole === 'admin');
+        const { sessions } = all.at(-1)!.backplane.directory;
+        expect(await idsOf(sessions.list(REALM))).toEqual(idsIn(joined));
+        expect(await idsOf(sessions.list(REALM, ['admin', 'nobody']))).toEqual(idsIn(admins));
+        expect(await idsOf(sessions.list(REALM, []))).toEqual([]);
+        expect(await idsOf(sessions.list(OTHER_REALM))).toEqual([elsewhere.session]);
+        expect(await idsOf(sessions.list('realm.none'))).toEqual([]);
+        const counts = [undefined, ['admin'], ['admin', 'user', 'user'], ['nobody'], []];
+        expect(await Promise.all(counts.map((roles) => sessions.count(REALM, roles)))).toEqual([60, 20, 60, 0, 0]);
+
+        for (const [at, { session }] of joined.entries())
+          if (at % 2 === 0) all[at % nodeCount]!.backplane.directory.leave(REALM, session);
+        // What one node writes is written in order.
+        for (const one of all) await claimOn(one, claimOf(one.id, `com.fence.${one.id}`));
+        const stayed = joined.filter((_, at) => at % 2 === 1);
+        expect(await idsOf(sessions.list(REALM))).toEqual(idsIn(stayed));
+        expect(await sessions.count(REALM)).toBe(30);
+        expect(await sessions.count(REALM, ['admin'])).toBe(10);
+      }),
+    );
+
+    it(
       'get each of many ids drawn at once on one node only (SES-2)',
       inScene(async ({ nodes }) => {
         const all = await nodes(nodeCount);
-        const identities = Array.from({ length: 20 }, () => identityOf());
+        const identities = Array.from({ length: 20 }, () => sessionOf());
         const joins = await Promise.all(
           identities.map((identity) =>
             Promise.all(all.map(async ({ backplane }) => backplane.directory.join(REALM, identity))),
@@ -277,6 +327,16 @@ export function directoryContract(inScene: InScene, nodeCount: number): void {
       }),
     );
   });
+}
+
+function idsIn(sessions: readonly { readonly session: SessionId }[]): SessionId[] {
+  return sessions.map(({ session }) => session).sort((one, other) => one - other);
+}
+
+async function idsOf(parts: AsyncIterable<readonly { readonly session: SessionId }[]>): Promise<SessionId[]> {
+  const all: { readonly session: SessionId }[] = [];
+  for await (const part of parts) all.push(...part);
+  return idsIn(all);
 }
 
 function claimOn(node: NodeUnderTest, claim: Claim): Promise<ClaimOutcome> {

@@ -3,7 +3,7 @@ import { BackplaneUnavailableError } from '../../../src/backplane/backplane.js';
 import { ErrorUri } from '../../../src/wamp/uris.js';
 import type { InScene } from './describe-backplane.js';
 import type { NodeUnderTest } from './node-under-test.js';
-import { cancelOf, claimOf, identityOf, publicationOf, REALM } from './samples.js';
+import { cancelOf, claimOf, sessionOf, publicationOf, REALM } from './samples.js';
 
 type Three = [NodeUnderTest, NodeUnderTest, NodeUnderTest];
 
@@ -205,7 +205,7 @@ export function faultContract(inScene: InScene): void {
         const [one, two, three] = (await nodes(3)) as Three;
         const kept = claimOf(one.id, 'com.kept');
         const dropped = claimOf(one.id, 'com.dropped');
-        const identity = identityOf();
+        const identity = sessionOf();
         await one.backplane.directory.claim(REALM, kept);
         await one.backplane.directory.claim(REALM, dropped);
         await one.backplane.directory.join(REALM, identity);
@@ -241,7 +241,7 @@ export function faultContract(inScene: InScene): void {
       inScene(async ({ nodes, cluster }) => {
         const [one, two, three] = (await nodes(3)) as Three;
         const claim = claimOf(one.id, 'com.x');
-        const identity = identityOf();
+        const identity = sessionOf();
         await one.backplane.directory.claim(REALM, claim);
         await one.backplane.directory.join(REALM, identity);
         await two.backplane.bus.watch(REALM, 'a', 'exact');

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { InScene } from './describe-backplane.js';
 import type { NodeUnderTest } from './node-under-test.js';
-import { cancelOf, claimOf, identityOf, OTHER_REALM, publicationOf, REALM } from './samples.js';
+import { cancelOf, claimOf, sessionOf, OTHER_REALM, publicationOf, REALM } from './samples.js';
 
 /** Nodes that come, serve realms and go. */
 export function membershipContract(inScene: InScene, nodeCount: number): void {
@@ -68,7 +68,7 @@ export function membershipContract(inScene: InScene, nodeCount: number): void {
         const others = await nodes(nodeCount - 1);
         const one = await node(REALM, OTHER_REALM);
         const [two] = others as [NodeUnderTest];
-        const identity = identityOf();
+        const identity = sessionOf();
         const claim = claimOf(one.id, 'com.x');
         await one.backplane.directory.join(REALM, identity);
         await one.backplane.directory.claim(REALM, claim);
@@ -161,6 +161,36 @@ export function membershipContract(inScene: InScene, nodeCount: number): void {
     );
 
     it(
+      'have each session handed to one other node, before their rows are removed and nodeGone is reported (G5)',
+      inScene(async ({ nodes, cluster }) => {
+        const [dead, ...others] = (await nodes(nodeCount)) as [NodeUnderTest, ...NodeUnderTest[]];
+        const joined = Array.from({ length: 40 }, () => sessionOf());
+        const [left, ...stayed] = joined as [(typeof joined)[0], ...typeof joined];
+        await Promise.all(joined.map(async (details) => dead.backplane.directory.join(REALM, details)));
+        dead.backplane.directory.leave(REALM, left.session);
+        await dead.backplane.directory.claim(REALM, claimOf(dead.id, 'com.fence'));
+        await cluster.kill(dead.id);
+        for (const other of others) await other.until((self) => self.all('nodeGone').length > 0);
+        const lost = others.flatMap((other) => other.all('sessionsLost').flatMap(({ sessions }) => sessions));
+        expect(lost.sort((a, b) => a.session - b.session)).toEqual(
+          stayed
+            .map((details) => ({
+              ...details,
+              realm: REALM,
+              node: dead.id,
+              joinedAtMs: expect.any(Number) as number,
+            }))
+            .sort((a, b) => a.session - b.session),
+        );
+        for (const other of others) {
+          const heard = other.heard.map(({ what }) => what);
+          expect(heard.lastIndexOf('sessionsLost')).toBeLessThan(heard.indexOf('nodeGone'));
+          expect(await other.backplane.directory.sessions.count(REALM)).toBe(0);
+        }
+      }),
+    );
+
+    it(
       'are not waited for any more: whoever waited for them goes on (G2)',
       inScene(async ({ nodes, cluster }) => {
         const all = await nodes(nodeCount);
@@ -201,7 +231,7 @@ interface Traces {
   readonly alone: ReturnType<typeof claimOf>;
   readonly shared: ReturnType<typeof claimOf>;
   readonly survivor: ReturnType<typeof claimOf>;
-  readonly identity: ReturnType<typeof identityOf>;
+  readonly identity: ReturnType<typeof sessionOf>;
 }
 
 /** A registration of its own, one shared with a node that stays, a session and an interest. */
@@ -210,7 +240,7 @@ async function leaveTraces(leaver: NodeUnderTest, [stayer]: readonly NodeUnderTe
     alone: claimOf(leaver.id, 'com.alone'),
     shared: claimOf(leaver.id, 'com.shared', { invoke: 'first' }),
     survivor: claimOf(stayer!.id, 'com.shared', { invoke: 'first' }),
-    identity: identityOf(),
+    identity: sessionOf(),
   };
   await leaver.backplane.directory.claim(REALM, traces.alone);
   await leaver.backplane.directory.claim(REALM, traces.shared);

@@ -1,4 +1,5 @@
 import type { Backplane, BackplaneEvents } from '../../../src/backplane/backplane.js';
+import type { SessionRow } from '../../../src/backplane/session-row.js';
 import type { Frame } from '../../../src/routing/frames.js';
 import type { Publication, Registration } from '../../../src/routing/ports.js';
 import type { NodeId, RegistrationId, Uri } from '../../../src/wamp/ids.js';
@@ -9,6 +10,7 @@ export type Heard =
   | { readonly what: 'publication'; readonly from: NodeId; readonly realm: Uri; readonly publication: Publication }
   | { readonly what: 'frame'; readonly from: NodeId; readonly realm: Uri; readonly frame: Frame }
   | { readonly what: 'registration'; readonly realm: Uri; readonly registration: Registration }
+  | { readonly what: 'sessionsLost'; readonly node: NodeId; readonly sessions: readonly SessionRow[] }
   | { readonly what: 'nodeGone'; readonly node: NodeId }
   | { readonly what: 'gap'; readonly from: NodeId; readonly reason: string }
   | { readonly what: 'returned'; readonly to: NodeId; readonly realm: Uri; readonly frame: Frame }
@@ -87,6 +89,7 @@ export class NodeUnderTest {
       publication: (from, realm, publication) => hear({ what: 'publication', from, realm, publication }),
       frame: (from, realm, frame) => hear({ what: 'frame', from, realm, frame }),
       registration: (realm, registration) => hear({ what: 'registration', realm, registration }),
+      sessionsLost: (node, sessions) => hear({ what: 'sessionsLost', node, sessions }),
       nodeGone: (node) => hear({ what: 'nodeGone', node }),
       gap: (from, reason) => hear({ what: 'gap', from, reason }),
       returned: (to, realm, frame) => hear({ what: 'returned', to, realm, frame }),

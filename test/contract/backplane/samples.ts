@@ -1,3 +1,4 @@
+import type { SessionDetails } from '../../../src/backplane/session-row.js';
 import { deriveId } from '../../../src/routing/derived-id.js';
 import type { CancelFrame, Frame } from '../../../src/routing/frames.js';
 import type { Claim, Publication } from '../../../src/routing/ports.js';
@@ -30,6 +31,11 @@ export function payloadOf(value: unknown): Payload {
 
 export function identityOf(session: SessionId = freshSessionId()): Identity {
   return { session, authid: `authid-${session}`, authrole: 'anonymous' };
+}
+
+export function sessionOf(session: SessionId = freshSessionId(), authrole = 'anonymous'): SessionDetails {
+  const transport = { type: 'websocket', protocol: 'wamp.2.json', serializer: 'json', peer: '127.0.0.1' };
+  return { ...identityOf(session), authrole, authmethod: 'anonymous', authprovider: 'static', transport };
 }
 
 export function publicationOf(topic: Uri, overrides: Partial<Publication> = {}): Publication {

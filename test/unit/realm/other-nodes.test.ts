@@ -18,6 +18,7 @@ import type { CallOptions, CancelMode, InvocationPolicy } from '../../../src/wam
 import { ErrorUri } from '../../../src/wamp/uris.js';
 import { testPeer } from '../../support/recording-outlet.js';
 import { codecs } from '../../support/session-harness.js';
+import { newcomer } from '../../support/newcomer.js';
 
 const REALM = 'com.realm';
 const IDLE_MS = 1_000;
@@ -166,7 +167,7 @@ class Client {
       },
     };
     // As if reserved before: admission counts on it.
-    void realm.reserve('authid', 'role');
+    void realm.reserve(newcomer());
     realm.admit(this.session);
   }
 

@@ -9,6 +9,7 @@ import { createCounters } from '../../../src/telemetry/counters.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import type { NodeId } from '../../../src/wamp/ids.js';
 import { codecs } from '../../support/session-harness.js';
+import { newcomer } from '../../support/newcomer.js';
 
 const SETTINGS: RealmSettings = {
   rules: {
@@ -100,12 +101,12 @@ describe('the realms of a node', () => {
   it('take nobody whose handshake was under way when they closed (Drain)', async () => {
     const { realms, census } = await scene(2);
     const realm = await opened(realms.open('a'));
-    const asked = realm.reserve('authid', 'role');
+    const asked = realm.reserve(newcomer());
     const opening = realms.open('b');
     realms.close();
     expect(await asked).toMatchObject({ kind: 'unavailable', cause: 'draining' });
     expect(await opening).toMatchObject({ kind: 'unavailable', cause: 'draining' });
-    expect(realm.reserve('authid', 'role')).toMatchObject({ cause: 'draining' });
+    expect(realm.reserve(newcomer())).toMatchObject({ cause: 'draining' });
     expect(realms.open('a')).toMatchObject({ cause: 'draining' });
     await macrotask();
     expect(census.sessionCount).toBe(0);

@@ -46,6 +46,7 @@ export function neededCommands({ key, channels, database }: RightsScope): readon
     ['HEXISTS', key, 'field'],
     ['HGETALL', key],
     ['HKEYS', key],
+    ['HINCRBY', key, 'field', '1'],
     ['HLEN', key],
     ['HRANDFIELD', key],
     ['SADD', key, 'member'],

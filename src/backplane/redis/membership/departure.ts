@@ -5,6 +5,9 @@ import type { NotedRealms } from './noted-realms.js';
 import type { NodeRows, ReportFailure } from './ports.js';
 import { beginReap, endNode } from './scripts.js';
 
+/** Pause before a node looks again whether another has reaped it. */
+const CLAIM_POLL_MS = 50;
+
 export interface DepartureOptions {
   readonly node: NodeId;
   readonly store: Store;
@@ -42,13 +45,18 @@ export function depart(options: DepartureOptions): Promise<void> {
 
 async function removeRows(options: DepartureOptions, isInTime: () => boolean): Promise<void> {
   const { store, keys, node, leaseMs, awayMs, realms, version, rows } = options;
-  // The reply does not matter: another node may be reaping this one, and every step is repeatable.
-  const begin = { keys: keys.nodes, node, reaper: node, claimMs: leaseMs, awayMs };
-  await store.run(beginReap, { ...begin, grounds: 'certain' });
+  // Another node may be reaping this one, and every step on realms is repeatable.
+  const begin = { keys: keys.nodes, node, reaper: node, claimMs: leaseMs, awayMs, grounds: 'certain' } as const;
+  let reply = await store.run(beginReap, begin);
   await realms.findUnknown();
   for (const realm of [...realms.all]) {
     if (!isInTime()) return;
     await rows.withdrawRealm(node, realm);
+  }
+  // The other node receives the rows of the sessions before it removes them: this one removes only what is left then.
+  while (reply === 'claimed' && isInTime()) {
+    await new Promise<void>((resolve) => void options.after(CLAIM_POLL_MS, resolve));
+    reply = await store.run(beginReap, begin);
   }
   if (!isInTime()) return;
   await rows.forgetSessions(node);

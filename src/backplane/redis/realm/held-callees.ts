@@ -28,11 +28,6 @@ export class HeldCallees {
     return this.#byMember.get(member)?.get(session);
   }
 
-  /** Is any session a callee of it? */
-  hasAny(member: Member): boolean {
-    return this.#byMember.has(member);
-  }
-
   memberOf(id: RegistrationId): Member | undefined {
     return this.#members.get(id);
   }

@@ -1,13 +1,16 @@
-import type { Identity } from '../../../routing/peer.js';
 import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
 import type { NodeId, SessionId, Uri } from '../../../wamp/ids.js';
+import type { SessionDetails } from '../../session-row.js';
 import type { SessionsKeys } from '../keys.js';
 import type { Store } from '../ports.js';
 
 export interface SessionsDirectoryOptions {
   readonly node: NodeId;
   readonly store: Store;
-  readonly keys: SessionsKeys;
+  /** By `shardOf`. */
+  readonly shards: readonly SessionsKeys[];
+  /** Milliseconds since 1970. */
+  readonly wallMs: () => number;
   readonly counters: ClusterCounters;
   readonly after: (delayMs: number, action: () => void) => () => void;
   /** Runs `flush` once, at the end of this turn of the event loop; asked at most once per turn. */
@@ -24,7 +27,7 @@ export interface SessionsDirectoryOptions {
 export interface OwnSessions {
   readonly count: number;
   /** False: the id is taken. Rejects with BackplaneUnavailableError: it is not entered. */
-  join(realm: Uri, identity: Identity): Promise<boolean>;
+  join(realm: Uri, session: SessionDetails): Promise<boolean>;
   /** While cut off it takes effect on return. */
   leave(session: SessionId): void;
   /** All of the realm; O(sessions). */

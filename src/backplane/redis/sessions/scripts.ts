@@ -1,6 +1,12 @@
-import type { NodeId } from '../../../wamp/ids.js';
+import type { NodeId, SessionId, Uri } from '../../../wamp/ids.js';
 import type { SessionsKeys } from '../keys.js';
-import type { Script } from '../ports.js';
+import type { Script, ScriptArgument } from '../ports.js';
+
+/** A session, and where its row is. */
+export interface SessionPlace {
+  readonly session: SessionId;
+  readonly realm: Uri;
+}
 
 export interface SessionsStep {
   readonly keys: SessionsKeys;
@@ -10,49 +16,100 @@ export interface SessionsStep {
 export interface JoinSessions extends SessionsStep {
   /** Ids that this node has already are granted again. */
   readonly isAgain: boolean;
-  readonly sessions: readonly (readonly [session: number, row: string])[];
+  readonly sessions: readonly (SessionPlace & { readonly row: Uint8Array })[];
 }
 
 /** Whether each was entered; false: its id is taken. */
 export const joinSessions: Script<JoinSessions, readonly boolean[]> = {
   file: 'join_sessions.lua',
-  encode: ({ isAgain, sessions, ...step }) => ({
-    keys: keysOf(step),
-    argv: [step.node, isAgain ? 'rejoin' : 'join', ...sessions.flat()],
-  }),
-  decode: (raw) => {
-    if (!Array.isArray(raw)) throw unexpected('join_sessions.lua', raw);
-    return (raw as unknown[]).map((entered) => {
+  encode: ({ isAgain, sessions, keys, node }) => {
+    const realms = new RealmPlaces(keys, [keys.ids, keys.of(node)]);
+    const argv: ScriptArgument[] = [node, isAgain ? 'rejoin' : 'join'];
+    for (const { session, realm, row } of sessions) argv.push(session, realms.placeOf(realm), realm, row);
+    return { keys: realms.keys, argv };
+  },
+  decode: (raw) =>
+    listOf(raw, 'join_sessions.lua').map((entered) => {
       if (entered !== 0 && entered !== 1) throw unexpected('join_sessions.lua', entered);
       return entered === 1;
-    });
-  },
+    }),
 };
 
 export interface LeaveSessions extends SessionsStep {
-  readonly sessions: readonly number[];
+  readonly sessions: readonly SessionPlace[];
 }
 
 /** How many left. */
 export const leaveSessions: Script<LeaveSessions, number> = {
   file: 'leave_sessions.lua',
-  encode: ({ sessions, ...step }) => ({ keys: keysOf(step), argv: [step.node, ...sessions] }),
+  encode: ({ sessions, keys, node }) => {
+    const realms = new RealmPlaces(keys, [keys.ids, keys.of(node)]);
+    const places = sessions.flatMap(({ session, realm }) => [session, realms.placeOf(realm)]);
+    return { keys: realms.keys, argv: [node, ...places] };
+  },
   decode: (raw) => countOf(raw, 'leave_sessions.lua'),
 };
 
-export interface ForgetSessions extends SessionsStep {
-  readonly limitCount: number;
+export interface LoadSessions {
+  readonly keys: SessionsKeys;
+  readonly sessions: readonly SessionPlace[];
 }
 
-/** How many the node has left. */
-export const forgetSessions: Script<ForgetSessions, number> = {
-  file: 'forget_sessions.lua',
-  encode: ({ limitCount, ...step }) => ({ keys: keysOf(step), argv: [step.node, limitCount] }),
-  decode: (raw) => countOf(raw, 'forget_sessions.lua'),
+/** Row of each; undefined: there is none. */
+export const loadSessions: Script<LoadSessions, readonly (Uint8Array | undefined)[]> = {
+  file: 'load_sessions.lua',
+  isBinary: true,
+  encode: ({ sessions, keys }) => {
+    const realms = new RealmPlaces(keys, []);
+    const argv = sessions.flatMap(({ session, realm }) => [session, realms.placeOf(realm)]);
+    return { keys: realms.keys, argv };
+  },
+  decode: (raw) =>
+    listOf(raw, 'load_sessions.lua').map((row) => {
+      if (row === null) return undefined;
+      if (!(row instanceof Uint8Array)) throw unexpected('load_sessions.lua', row);
+      return row;
+    }),
 };
 
-function keysOf({ keys, node }: SessionsStep): string[] {
-  return [keys.ids, keys.of(node)];
+export interface CountSessions {
+  readonly keys: SessionsKeys;
+  readonly realm: Uri;
+  /** Empty: sessions of every role. */
+  readonly roles: readonly string[];
+}
+
+export const countSessions: Script<CountSessions, number> = {
+  file: 'count_sessions.lua',
+  encode: ({ keys, realm, roles }) => ({ keys: [keys.in(realm), keys.roles(realm)], argv: roles }),
+  decode: (raw) => countOf(raw, 'count_sessions.lua'),
+};
+
+/** The two keys of each realm, behind the first keys of a step. */
+class RealmPlaces {
+  readonly keys: string[];
+  readonly #of: SessionsKeys;
+  readonly #places = new Map<Uri, number>();
+
+  constructor(of: SessionsKeys, first: readonly string[]) {
+    this.#of = of;
+    this.keys = [...first];
+  }
+
+  /** Of the first of the two; a script counts from 1. */
+  placeOf(realm: Uri): number {
+    const known = this.#places.get(realm);
+    if (known !== undefined) return known;
+    const place = this.keys.push(this.#of.in(realm));
+    this.keys.push(this.#of.roles(realm));
+    this.#places.set(realm, place);
+    return place;
+  }
+}
+
+function listOf(raw: unknown, file: string): readonly unknown[] {
+  if (!Array.isArray(raw)) throw unexpected(file, raw);
+  return raw;
 }
 
 function countOf(raw: unknown, file: string): number {

@@ -1,23 +1,16 @@
-import type { Identity } from '../../../routing/peer.js';
-import { isId, type NodeId, type SessionId, type Uri } from '../../../wamp/ids.js';
+import type { SessionId, Uri } from '../../../wamp/ids.js';
 import { BackplaneUnavailableError } from '../../backplane.js';
 import { chunks } from '../../../util/chunks.js';
 import { SingleFlight } from '../../../util/single-flight.js';
-import type { SessionsKeys } from '../keys.js';
-import type { Store } from '../ports.js';
+import type { SessionDetails } from '../../session-row.js';
+import { shardOf, type SessionsKeys } from '../keys.js';
 import type { OwnSessions, SessionsDirectoryOptions } from './ports.js';
-import { forgetSessions, joinSessions, leaveSessions } from './scripts.js';
+import { packSession } from './rows.js';
+import { joinSessions, leaveSessions, type SessionPlace } from './scripts.js';
+import { placeOf } from './session-reader.js';
 
-const FORGET_COUNT = 500;
-
-/** Removes every session of a node. Whatever was done before it failed stays done: to be repeated. */
-export async function forgetSessionsOf(store: Store, keys: SessionsKeys, node: NodeId): Promise<void> {
-  while ((await store.run(forgetSessions, { keys, node, limitCount: FORGET_COUNT })) > 0);
-}
-
-interface Entered {
-  readonly realm: Uri;
-  readonly row: string;
+interface Entered extends SessionPlace {
+  readonly row: Uint8Array;
 }
 
 interface Join {
@@ -35,7 +28,7 @@ export class SessionsDirectory implements OwnSessions {
   readonly #repairing = new SingleFlight(() => this.#repair());
   /** To be written at the end of the turn: the leaves, then the joins. */
   #joins = new Map<SessionId, Join>();
-  #leaves = new Set<SessionId>();
+  #leaves = new Map<SessionId, SessionPlace>();
   #isScheduled = false;
   #isCutOff = false;
   #isOver = false;
@@ -50,10 +43,12 @@ export class SessionsDirectory implements OwnSessions {
     return this.#entered.size;
   }
 
-  join(realm: Uri, { session, authid, authrole }: Identity): Promise<boolean> {
+  join(realm: Uri, details: SessionDetails): Promise<boolean> {
+    const { session } = details;
     if (this.#isOver || this.#isCutOff) return Promise.reject(this.#unavailable());
     if (this.#entered.has(session)) return Promise.resolve(false);
-    const entered = { realm, row: JSON.stringify({ v: 1, realm, authid, authrole }) };
+    const { node, wallMs } = this.#options;
+    const entered = { session, realm, row: packSession(node, wallMs(), details) };
     this.#entered.set(session, entered);
     return new Promise((resolve, reject) => {
       this.#joins.set(session, { session, entered, resolve, reject });
@@ -64,8 +59,11 @@ export class SessionsDirectory implements OwnSessions {
   leave(session: SessionId): void {
     // In the order said: its join first.
     if (this.#joins.has(session)) this.flush();
-    if (!this.#entered.delete(session) || this.#isCutOff) return;
-    this.#leaves.add(session);
+    const entered = this.#entered.get(session);
+    if (entered === undefined) return;
+    this.#entered.delete(session);
+    if (this.#isCutOff) return;
+    this.#leaves.set(session, entered);
     this.#schedule();
   }
 
@@ -75,15 +73,12 @@ export class SessionsDirectory implements OwnSessions {
 
   flush(): void {
     if (this.#isCutOff || this.#isOver) return;
-    const { maxSessionsPerStep } = this.#options.limits;
-    const leaves = [...this.#leaves];
+    const leaves = [...this.#leaves.values()];
     const joins = [...this.#joins.values()];
-    this.#leaves = new Set();
+    this.#leaves = new Map();
     this.#joins = new Map();
-    for (let at = 0; at < leaves.length; at += maxSessionsPerStep)
-      void this.#writeLeaves(leaves.slice(at, at + maxSessionsPerStep));
-    for (let at = 0; at < joins.length; at += maxSessionsPerStep)
-      void this.#writeJoins(joins.slice(at, at + maxSessionsPerStep));
+    for (const [keys, part] of this.#partsOf(leaves)) void this.#writeLeaves(keys, part);
+    for (const [keys, part] of this.#partsOf(joins)) void this.#writeJoins(keys, part);
   }
 
   cutOff(): void {
@@ -120,13 +115,13 @@ export class SessionsDirectory implements OwnSessions {
   #dropUnsent(): void {
     const joins = this.#joins;
     this.#joins = new Map();
-    this.#leaves = new Set();
+    this.#leaves = new Map();
     for (const join of joins.values()) this.#refuse(join, this.#unavailable());
   }
 
-  async #writeJoins(joins: readonly Join[]): Promise<void> {
-    const { store, keys, node } = this.#options;
-    const sessions = joins.map(({ session, entered }) => [session, entered.row] as const);
+  async #writeJoins(keys: SessionsKeys, joins: readonly Join[]): Promise<void> {
+    const { store, node } = this.#options;
+    const sessions = joins.map(({ entered }) => entered);
     try {
       const replies = await store.run(joinSessions, { keys, node, isAgain: false, sessions });
       for (const [at, join] of joins.entries()) {
@@ -139,8 +134,8 @@ export class SessionsDirectory implements OwnSessions {
     }
   }
 
-  async #writeLeaves(sessions: readonly SessionId[]): Promise<void> {
-    const { store, keys, node } = this.#options;
+  async #writeLeaves(keys: SessionsKeys, sessions: readonly SessionPlace[]): Promise<void> {
+    const { store, node } = this.#options;
     try {
       await store.run(leaveSessions, { keys, node, sessions });
     } catch (cause) {
@@ -180,43 +175,63 @@ export class SessionsDirectory implements OwnSessions {
   }
 
   async #compare(): Promise<void> {
-    const { store, keys, node } = this.#options;
-    // What is written from here on is as memory says; what was written before has been carried out before the first part is read.
+    const { store, shards, node, counters } = this.#options;
+    // What is written from here on is as memory has it; what was written before is carried out before the first part is read.
     this.flush();
-    const stored = new Set<SessionId>();
-    for await (const part of store.scanHash(keys.of(node))) {
-      for (const [field] of part) {
-        const id = Number(field);
-        if (isId(id)) stored.add(id as SessionId);
-        else this.#options.counters.rowsIgnored.shape++;
-      }
-    }
-    const superfluous = [...stored].filter((session) => !this.#entered.has(session));
-    const missing = [...this.#entered].filter(([session]) => !stored.has(session) && !this.#joins.has(session));
-    const { maxSessionsPerStep } = this.#options.limits;
-    for (const sessions of chunks(superfluous, maxSessionsPerStep))
-      await store.run(leaveSessions, { keys, node, sessions });
-    for (const part of chunks(missing, maxSessionsPerStep)) {
+    const stored = new Map<SessionId, SessionPlace>();
+    const read = async (keys: SessionsKeys): Promise<void> => {
+      for await (const part of store.scanHash(keys.of(node)))
+        for (const [field, realm] of part) {
+          const place = placeOf(field, realm);
+          if (place === undefined) counters.rowsIgnored.shape++;
+          else stored.set(place.session, place);
+        }
+    };
+    await Promise.all(shards.map(read));
+    const superfluous = [...stored.values()].filter(({ session }) => !this.#entered.has(session));
+    const missing = [...this.#entered.values()].filter(
+      ({ session }) => !stored.has(session) && !this.#joins.has(session),
+    );
+    const leaves = this.#partsOf(superfluous);
+    await Promise.all(leaves.map(([keys, sessions]) => store.run(leaveSessions, { keys, node, sessions })));
+    for (const [keys, part] of this.#partsOf(missing)) {
       // Everything of this node is being removed: nobody would remove this.
       if (this.#isOver) return;
-      await this.#joinAgain(part);
+      await this.#joinAgain(keys, part);
     }
   }
 
-  async #joinAgain(part: readonly (readonly [SessionId, Entered])[]): Promise<void> {
-    const { store, keys, node, events } = this.#options;
-    const sessions = part.map(([session, { row }]) => [session, row] as const);
+  async #joinAgain(keys: SessionsKeys, sessions: readonly Entered[]): Promise<void> {
+    const { store, node, events } = this.#options;
     const replies = await store.run(joinSessions, { keys, node, isAgain: true, sessions });
-    for (const [at, [session, entered]] of part.entries()) {
+    for (const [at, entered] of sessions.entries()) {
+      const { session, realm } = entered;
       const isCurrent = this.#entered.get(session) === entered;
       if (replies[at] === true) {
         // It left while it was being entered again.
-        if (!this.#entered.has(session)) await store.run(leaveSessions, { keys, node, sessions: [session] });
+        if (!this.#entered.has(session)) await store.run(leaveSessions, { keys, node, sessions: [entered] });
       } else if (isCurrent) {
         this.#entered.delete(session);
-        events.taken(entered.realm, session);
+        events.taken(realm, session);
       }
     }
+  }
+
+  /** By shard, and each part within the limit of a step. */
+  #partsOf<T extends { readonly session: SessionId }>(all: readonly T[]): (readonly [SessionsKeys, readonly T[]])[] {
+    const { shards, limits } = this.#options;
+    const byShard = new Map<number, T[]>();
+    for (const one of all) {
+      const shard = shardOf(one.session);
+      const known = byShard.get(shard);
+      if (known === undefined) byShard.set(shard, [one]);
+      else known.push(one);
+    }
+    return [...byShard].flatMap(([shard, sessions]) => {
+      const keys = shards[shard];
+      if (keys === undefined) throw new Error(`there is no shard ${shard} of sessions`);
+      return chunks(sessions, limits.maxSessionsPerStep).map((part) => [keys, part] as const);
+    });
   }
 
   #unavailable(cause?: unknown): BackplaneUnavailableError {

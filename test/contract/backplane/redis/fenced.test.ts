@@ -4,7 +4,7 @@ import type { NodeId, SessionId } from '../../../../src/wamp/ids.js';
 import { RedisCluster } from '../../../support/redis-cluster.js';
 import { startRedis, type RedisServer } from '../../../support/redis.js';
 import { NodeUnderTest } from '../node-under-test.js';
-import { cancelOf, claimOf, REALM } from '../samples.js';
+import { cancelOf, claimOf, REALM, sessionOf } from '../samples.js';
 
 let redis: RedisServer;
 let cluster: RedisCluster;
@@ -23,13 +23,14 @@ async function node(timings?: Partial<ClusterTimings>): Promise<NodeUnderTest> {
 }
 
 function join({ backplane }: NodeUnderTest, session: number): boolean | Promise<boolean> {
-  return backplane.directory.join(REALM, { session: session as SessionId, authid: `a${session}`, authrole: 'anyone' });
+  return backplane.directory.join(REALM, sessionOf(session as SessionId));
 }
 
 /** What the others do when its lease has run out, but for what they tell each other. */
 async function reap(dead: NodeId): Promise<void> {
   await redis.command('ZADD', `${cluster.prefix}:{nodes}:gone`, Date.now(), dead);
-  await redis.command('DEL', `${cluster.prefix}:{sessions}:ids`, `${cluster.prefix}:{sessions}:of:${dead}`);
+  const sessions = (await redis.command('KEYS', `${cluster.prefix}:{s:*`)) as string[];
+  if (sessions.length > 0) await redis.command('DEL', ...sessions);
 }
 
 describe('a node that finds itself declared dead', () => {

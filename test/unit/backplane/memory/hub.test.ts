@@ -3,7 +3,7 @@ import type { Backplane, BackplaneEvents } from '../../../../src/backplane/backp
 import { BackplaneUnavailableError } from '../../../../src/backplane/backplane.js';
 import { MemoryHub, type MemoryHubOptions } from '../../../../src/backplane/memory/hub.js';
 import type { NodeId } from '../../../../src/wamp/ids.js';
-import { cancelOf, claimOf, publicationOf, REALM } from '../../../contract/backplane/samples.js';
+import { cancelOf, claimOf, publicationOf, sessionOf, REALM } from '../../../contract/backplane/samples.js';
 
 const A = 'a' as NodeId;
 const B = 'b' as NodeId;
@@ -62,7 +62,7 @@ describe('a node alone', () => {
     expect(bus.watch(REALM, 'x', 'exact')).toBeUndefined();
     runs.length = 0;
     expect(bus.publish(REALM, publicationOf('x'))).toBeUndefined();
-    expect(directory.join(REALM, publicationOf('x').publisher)).toBe(true);
+    expect(directory.join(REALM, sessionOf())).toBe(true);
     expect(runs).toEqual([]);
   });
 });
@@ -168,7 +168,7 @@ describe('a node that was declared dead although it lives', () => {
     expect(await claiming).toMatchObject({ kind: 'failed' });
     await expect(a.bus.publish(REALM, publicationOf('x'))).rejects.toThrow(BackplaneUnavailableError);
     await expect(a.bus.watch(REALM, 'x', 'exact')).rejects.toThrow(BackplaneUnavailableError);
-    await expect(a.directory.join(REALM, publicationOf('x').publisher)).rejects.toThrow(BackplaneUnavailableError);
+    await expect(a.directory.join(REALM, sessionOf())).rejects.toThrow(BackplaneUnavailableError);
     await expect(a.serve('realm.other')).rejects.toThrow(BackplaneUnavailableError);
     expect(await a.directory.claim(REALM, claimOf(A, 'com.x'))).toMatchObject({ kind: 'failed' });
     await a.directory.release(REALM, claimOf(A, 'com.x').registration, claimOf(A, 'com.x').callee.session);

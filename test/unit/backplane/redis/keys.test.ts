@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createKeys, encodeName } from '../../../../src/backplane/redis/keys.js';
-import type { NodeId } from '../../../../src/wamp/ids.js';
+import { createKeys, encodeName, shardOf } from '../../../../src/backplane/redis/keys.js';
+import { MAX_ID, type NodeId } from '../../../../src/wamp/ids.js';
 
 const slotOf = createRequire(import.meta.url)('cluster-key-slot') as (key: string) => number;
 const node = 'a-6e0f' as NodeId;
@@ -28,10 +28,11 @@ describe('names in the store', () => {
         (name) => `gantry:{r:org.votes}:${name}`,
       ),
     );
-    expect([keys.sessions.ids, keys.sessions.of(node)]).toEqual([
-      'gantry:{sessions}:ids',
-      'gantry:{sessions}:of:a-6e0f',
-    ]);
+    expect(keys.sessions).toHaveLength(16);
+    for (const [shard, of] of keys.sessions.entries())
+      expect([of.ids, of.of(node), of.in('a b'), of.roles('a b')]).toEqual(
+        ['ids', 'of:a-6e0f', 'in:a%20b', 'roles:a%20b'].map((name) => `gantry:{s:${shard}}:${name}`),
+      );
     const { channels } = keys;
     expect([channels.nodes, channels.inbox(node), channels.realm('a b')]).toEqual(
       ['{nodes}:changes', '{n:a-6e0f}:inbox', '{r:a%20b}:changes'].map((name) => `gantry:${name}`),
@@ -71,7 +72,12 @@ describe('names in the store', () => {
     expect(new Set([alive, leases, dying, gone, meta, keys.nodes.realmsOf(node)].map((key) => slotOf(key))).size).toBe(
       1,
     );
-    expect(slotOf(keys.sessions.ids)).toBe(slotOf(keys.sessions.of(node)));
+    for (const shard of keys.sessions)
+      expect(new Set([shard.ids, shard.of(node), shard.in('r'), shard.roles('r')].map((key) => slotOf(key))).size).toBe(
+        1,
+      );
+    expect(new Set(keys.sessions.map(({ ids }) => slotOf(ids))).size).toBe(keys.sessions.length);
+    for (const id of [1, 16, 17, MAX_ID]) expect(keys.sessions[shardOf(id)]).toBe(keys.sessions[id % 16]);
   });
 });
 

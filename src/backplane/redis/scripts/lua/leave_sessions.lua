@@ -1,17 +1,15 @@
--- Takes sessions of one node out; those that it has not are left alone.
--- KEYS[1]  session ids             <prefix>:{sessions}:ids
--- KEYS[2]  sessions of the node    <prefix>:{sessions}:of:<node>
+-- Removes sessions of one node; those that it does not have are left alone.
+-- KEYS     as join_sessions.lua
 -- ARGV[1]  node
--- ARGV[2…] session ids
+-- ARGV[2…] for each session: its id, the place of its realm in KEYS
 -- Returns  how many left.
 -- O(sessions given). Safe to repeat.
 
-local node, count = ARGV[1], 0
-for at = 2, #ARGV do
-  local session = ARGV[at]
-  redis.call('HDEL', KEYS[2], session)
-  if redis.call('HGET', KEYS[1], session) == node then
-    redis.call('HDEL', KEYS[1], session)
+-- include shared/session.lua
+
+local count = 0
+for at = 2, #ARGV, 2 do
+  if remove_session(ARGV[1], ARGV[at], tonumber(ARGV[at + 1])) then
     count = count + 1
   end
 end

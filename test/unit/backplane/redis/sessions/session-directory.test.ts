@@ -4,6 +4,7 @@ import type { Script, Store } from '../../../../../src/backplane/redis/ports.js'
 import { SessionsDirectory } from '../../../../../src/backplane/redis/sessions/session-directory.js';
 import { createClusterCounters } from '../../../../../src/telemetry/cluster-counters.js';
 import type { NodeId, SessionId } from '../../../../../src/wamp/ids.js';
+import { sessionOf } from '../../../../contract/backplane/samples.js';
 
 const PER_STEP = 2;
 
@@ -16,13 +17,13 @@ function scene() {
       const { argv } = script.encode(input);
       if (script.file === 'leave_sessions.lua') return Promise.resolve(script.decode(1));
       done.push(
-        `${argv[1]} ${argv
+        `${String(argv[1])} ${argv
           .slice(2)
-          .filter((_, at) => at % 2 === 0)
+          .filter((_, at) => at % 4 === 0)
           .join()}`,
       );
       hooks.shift()?.();
-      const sessionCount = (argv.length - 2) / 2;
+      const sessionCount = (argv.length - 2) / 4;
       return Promise.resolve(script.decode(Array.from({ length: sessionCount }, () => 1)));
     },
     scanSet: () => {
@@ -35,7 +36,8 @@ function scene() {
   const sessions = new SessionsDirectory({
     node: 'n1' as NodeId,
     store,
-    keys: createKeys({ prefix: 'p', database: 0 }).sessions,
+    shards: createKeys({ prefix: 'p', database: 0 }).sessions,
+    wallMs: () => 0,
     counters: createClusterCounters(),
     after: () => () => undefined,
     schedule: queueMicrotask,
@@ -47,12 +49,11 @@ function scene() {
 
 it('writes no session again once it was stopped: what this node has is being removed (G5)', async () => {
   const { sessions, done, hooks } = scene();
-  const joined = [1, 2, 3, 4, 5, 6].map((session) =>
-    sessions.join('r', { session: session as SessionId, authid: 'a', authrole: 'b' }),
-  );
+  // Of one shard.
+  const joined = [1, 2, 3, 4, 5, 6].map((n) => sessions.join('r', sessionOf((16 * n) as SessionId)));
   expect(await Promise.all(joined)).toEqual([true, true, true, true, true, true]);
   done.length = 0;
   hooks.push(() => sessions.stop());
   await sessions.resync();
-  expect(done).toEqual(['rejoin 1,2']);
+  expect(done).toEqual(['rejoin 16,32']);
 });

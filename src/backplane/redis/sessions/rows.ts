@@ -1,0 +1,48 @@
+import { isId, type NodeId, type SessionId, type Uri } from '../../../wamp/ids.js';
+import { pack, unpack } from '../../packr.js';
+import type { SessionDetails, SessionRow } from '../../session-row.js';
+
+/** The row has another format version, or not the shape that its version promises. */
+export type RowFlaw = 'version' | 'shape';
+
+const FORMAT = 1;
+const MAX_ROW_BYTES = 262_144;
+/** What others than the router chose of a transport, and may be of any length. */
+const MAX_TEXT_LENGTH = 255;
+
+/** As `scripts/lua/shared/session.lua` describes it. */
+export function packSession(node: NodeId, joinedAtMs: number, session: SessionDetails): Uint8Array {
+  const { authid, authrole, authmethod, authprovider, transport } = session;
+  const { type, protocol, serializer, peer } = transport;
+  const texts = [type, protocol, serializer, peer].map((text) => text.slice(0, MAX_TEXT_LENGTH));
+  const bytes = pack([FORMAT, node, authid, authrole, authmethod, authprovider, joinedAtMs, texts]);
+  if (!(bytes instanceof Uint8Array)) throw new Error(`the row of session ${session.session}: ${bytes.message}`);
+  return bytes;
+}
+
+export function parseSession(realm: Uri, session: unknown, bytes: Uint8Array): SessionRow | RowFlaw {
+  const row = bytes.byteLength > MAX_ROW_BYTES ? undefined : unpack(bytes);
+  if (!isId(session) || !Array.isArray(row) || !Number.isSafeInteger(row[0])) return 'shape';
+  const [format, node, authid, authrole, authmethod, authprovider, joinedAtMs, transport] = row as unknown[];
+  if (format !== FORMAT) return 'version';
+  if (!isText(node) || !isText(authid) || !isText(authrole) || !isText(authmethod) || !isText(authprovider))
+    return 'shape';
+  if (typeof joinedAtMs !== 'number' || !Array.isArray(transport)) return 'shape';
+  const [type, protocol, serializer, peer] = transport as unknown[];
+  if (!isText(type) || !isText(protocol) || !isText(serializer) || !isText(peer)) return 'shape';
+  return {
+    session: session as SessionId,
+    realm,
+    node: node as NodeId,
+    authid,
+    authrole,
+    authmethod,
+    authprovider,
+    joinedAtMs,
+    transport: { type, protocol, serializer, peer },
+  };
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
