@@ -23,6 +23,9 @@
 -- O(log nodes + tombstones that are dropped). Safe to repeat: the same reaper wins again and its claim is prolonged.
 -- The field `absent:<node>` of KEYS[5] has since when and until when nobody was seen to listen, and the lease as it was then.
 
+-- include shared/clock.lua
+-- include shared/tombstone.lua
+
 local alive, leases, dying, gone, meta = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local node, reaper, claim_ms, away, kept_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local is_own = node == reaper
@@ -31,8 +34,7 @@ if not is_own and (redis.call('HEXISTS', alive, reaper) == 0 or redis.call('ZSCO
   return 'stranger'
 end
 
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = server_now()
 local absent_field = 'absent:' .. node
 
 local function is_absent(lease)
@@ -78,7 +80,5 @@ end
 redis.call('ZREM', leases, node)
 redis.call('HDEL', meta, absent_field)
 redis.call('HSET', dying, node, reaper .. ' ' .. string.format('%.0f', now + claim_ms))
-redis.call('ZADD', gone, string.format('%.0f', now), node)
-redis.call('ZREMRANGEBYSCORE', gone, '-inf', string.format('(%.0f', now - kept_ms))
-redis.call('PEXPIRE', gone, string.format('%.0f', kept_ms))
+keep_tombstone(gone, node, now, kept_ms)
 return has_row and 'won' or 'bare'

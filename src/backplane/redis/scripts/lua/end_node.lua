@@ -13,6 +13,9 @@
 -- Returns  the membership's new version (> 0); 0 when the node is not being reaped: it has ended, or the store lost its data.
 -- O(log nodes + tombstones that are dropped). Safe to repeat: `gone` is said once.
 
+-- include shared/clock.lua
+-- include shared/tombstone.lua
+
 local alive, leases, dying, gone, meta, realms = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local node, kept_ms = ARGV[1], tonumber(ARGV[2])
 
@@ -23,11 +26,8 @@ redis.call('HDEL', alive, node)
 redis.call('ZREM', leases, node)
 redis.call('UNLINK', realms)
 
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('ZADD', gone, string.format('%.0f', now), node)
-redis.call('ZREMRANGEBYSCORE', gone, '-inf', string.format('(%.0f', now - kept_ms))
-redis.call('PEXPIRE', gone, string.format('%.0f', kept_ms))
+local now = server_now()
+keep_tombstone(gone, node, now, kept_ms)
 
 local version = math.max(tonumber(redis.call('HGET', meta, 'version')) or 0, tonumber(ARGV[3])) + 1
 local text = string.format('%.0f', version)

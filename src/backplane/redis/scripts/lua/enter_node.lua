@@ -12,6 +12,8 @@
 -- Returns  {'entered', version, epoch}; {'gone'} when the node was declared dead: it never comes back under this id.
 -- O(log nodes). Safe to repeat: a node that has entered gets its lease anew, and nothing is said.
 
+-- include shared/clock.lua
+
 local alive, leases, gone, meta = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local node, row, lease, floor = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[5])
 
@@ -19,8 +21,7 @@ if redis.call('ZSCORE', gone, node) then
   return { 'gone' }
 end
 
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = server_now()
 redis.call('HSETNX', meta, 'epoch', ARGV[4])
 redis.call('ZADD', leases, string.format('%.0f', now + lease), node)
 

@@ -15,6 +15,8 @@
 --          To be reaped: nodes whose lease ran out, and nodes whose reaper is this one or let its claim run out.
 -- O(log nodes + nodes named + nodes being reaped); O(nodes) once when the store's clock went back. Safe to repeat.
 
+-- include shared/clock.lua
+
 local alive, leases, dying, gone, meta = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local node, lease, away = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 
@@ -25,8 +27,7 @@ if redis.call('HGET', meta, 'epoch') ~= ARGV[4] or redis.call('HEXISTS', alive, 
   return { 'emptied' }
 end
 
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = server_now()
 local renewed = tonumber(redis.call('HGET', meta, 'renewedAtMs'))
 local grace = tonumber(redis.call('HGET', meta, 'graceUntilMs')) or 0
 local due = string.format('%.0f', now + lease)
