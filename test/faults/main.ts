@@ -141,6 +141,9 @@ function report({ schedule, violations }: Played, { keeps }: Options, say: (line
   say(`  again: npm run test:faults -- --schedule ${file}`);
 }
 
+// Routers and stores end with this process.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(2));
+
 try {
   await main();
 } catch (error) {

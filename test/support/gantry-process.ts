@@ -2,6 +2,7 @@ import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { endingWithUs } from './children.js';
 import { root } from './root.js';
 
 const main = join(root, 'dist/main.js');
@@ -29,10 +30,12 @@ export class GantryProcess {
     if (!existsSync(main)) throw new Error('there is no dist/main.js: run `npm run build` first');
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('GANTRY_'));
     const [program = '', ...rest] = [...prefix, process.execPath, main, ...words];
-    this.child = spawn(program, rest, {
-      env: { ...Object.fromEntries(inherited), ...variables },
-      ...(cwd !== undefined && { cwd }),
-    });
+    this.child = endingWithUs(
+      spawn(program, rest, {
+        env: { ...Object.fromEntries(inherited), ...variables },
+        ...(cwd !== undefined && { cwd }),
+      }),
+    );
     for (const name of ['stdout', 'stderr'] as const) {
       this.child[name].setEncoding('utf8').on('data', (text: string) => {
         this.#texts[name] += text;

@@ -2,6 +2,7 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { StartedTestContainer } from 'testcontainers';
+import { endingWithUs } from './children.js';
 import { engineAnswers, hasImage } from './docker.js';
 
 /** What runs redis-server: start it, end it, freeze it. One server at a time. */
@@ -55,13 +56,13 @@ class ProcessHost implements RedisHost {
   }
 
   start(args: readonly string[], folder: string): Promise<void> {
-    const child = spawn(this.#binary, [...args, '--bind', '127.0.0.1', '--dir', folder], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
+    const child = endingWithUs(
+      spawn(this.#binary, [...args, '--bind', '127.0.0.1', '--dir', folder], {
+        stdio: ['ignore', 'pipe', 'ignore'],
+      }),
+    );
     createInterface(child.stdout).on('line', (line) => (this.#lastLine = line));
     this.#child = child;
-    alive.add(child);
-    child.once('exit', () => alive.delete(child));
     return Promise.resolve();
   }
 
@@ -127,12 +128,6 @@ class ContainerHost implements RedisHost {
     if (this.#container !== undefined) execFileSync('docker', [verb, this.#container.getId()], { stdio: 'ignore' });
   }
 }
-
-const alive = new Set<ChildProcess>();
-// A test file that forgot one, or was ended, leaves none behind.
-process.once('exit', () => {
-  for (const child of alive) child.kill('SIGKILL');
-});
 
 async function containerHost(): Promise<RedisHost> {
   if (!(await canContain())) throw new Error(`GANTRY_TEST_REDIS is "container", but no engine can run ${image()}`);
