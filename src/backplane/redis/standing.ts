@@ -7,11 +7,11 @@ import type { LeaseCheck } from './reachability/lease-check.js';
 import type { Reachability } from './reachability/reachability.js';
 
 export interface NodeStandingOptions {
-  readonly membership: Membership;
+  readonly membership: Pick<Membership, 'isLeaseValid'>;
   readonly leaseCheck: LeaseCheck;
   readonly reachability: Reachability;
   readonly clock: SuspendAwareClock;
-  readonly timings: ClusterTimings;
+  readonly timings: Pick<ClusterTimings, 'heartbeatMs' | 'downAfterMs'>;
 }
 
 /** Decides by state, lease and reachability whether this node may send, receive and answer its clients. */

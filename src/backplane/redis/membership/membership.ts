@@ -279,7 +279,7 @@ export class Membership {
       return 'fenced';
     }
     if (!this.#is('inside')) return this.#renew();
-    // Only now: if noting the realms fails, the next renewal must find the old epoch and enter again.
+    // Only now: if noting the realms fails, the next renewal must send the old epoch, and so enter again.
     this.#epoch = epoch;
     this.#lease.renewed(sentAtMs);
     await this.#read();
