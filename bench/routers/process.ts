@@ -50,7 +50,7 @@ export async function launch(options: Launch): Promise<Launched> {
   });
   alive.add(child);
   const life = watch(child);
-  const deadline = performance.now() + (options.startTimeoutMs ?? 20_000);
+  const deadline = performance.now() + (options.startTimeoutMs ?? 60_000);
   while (!(await accepts(options.port))) {
     if (life.ended !== null) throw new BenchError(`${options.name} ${life.ended}:\n${life.said}`);
     if (performance.now() > deadline) {

@@ -20,7 +20,7 @@ describe('bench', () => {
     const { status, stdout, stderr } = spawnSync(process.execPath, ['.cache/bench/main.js', ...words, '--smoke'], {
       cwd: root,
       encoding: 'utf8',
-      timeout: 90_000,
+      timeout: 500_000,
     });
     const said = `${stdout}\n${stderr}`;
     expect(said).not.toContain('FAILED');
