@@ -120,6 +120,9 @@ export class RedisCluster {
         return (await this.#redis.command('SMEMBERS', key)) as string[];
       case 'zset':
         return (await this.#redis.command('ZRANGE', key, 0, -1)) as string[];
+      // The key was removed after it was listed. Reading it as a string would fail where it is there again, as a hash.
+      case 'none':
+        return [];
       default:
         return [String(await this.#redis.command('GET', key))];
     }
