@@ -1,5 +1,6 @@
 import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
 import { observe } from '../../../telemetry/counters.js';
+import { Deferred } from '../../../util/deferred.js';
 import type { NodeId } from '../../../wamp/ids.js';
 import { BackplaneUnavailableError } from '../../backplane.js';
 import type { StoreAccess } from './client-options.js';
@@ -75,7 +76,7 @@ export class RedisConnections implements Store, Wire {
   #bufferWarnedAt = '';
   #maxPublishBytes = Infinity;
   #lastServer: string | undefined;
-  #starting: { readonly resolve: () => void; readonly reject: (cause: Error) => void } | undefined;
+  #starting: Deferred | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(options: ConnectionsOptions) {
@@ -97,11 +98,10 @@ export class RedisConnections implements Store, Wire {
    * must mend something first: wrong password, Redis too old …
    */
   start(): Promise<void> {
-    const started = new Promise<void>((resolve, reject) => {
-      this.#starting = { resolve, reject };
-    });
+    const starting = new Deferred();
+    this.#starting = starting;
     for (const name of NAMES) this.#links[name].start();
-    return started;
+    return starting.promise;
   }
 
   /** Sends all commands and closes. No event comes once it is called. Idempotent. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Claim, ClaimOutcome, Registration } from '../../../routing/ports.js';
+import { Deferred } from '../../../util/deferred.js';
 import { fault } from '../../../wamp/faults.js';
 import type { RegistrationId, SessionId } from '../../../wamp/ids.js';
 import { ErrorUri } from '../../../wamp/uris.js';
@@ -34,9 +35,7 @@ export class InterestWrite implements Write, Pending {
   readonly #isWanted: (member: Member) => boolean;
   readonly #settled: (write: InterestWrite, isKnown: boolean) => void;
   #isSettled = false;
-  #promise: Promise<void> | undefined;
-  #resolve: (() => void) | undefined;
-  #reject: ((cause: Error) => void) | undefined;
+  #known: Deferred | undefined;
 
   constructor(
     path: WritePath<InterestWrite>,
@@ -59,16 +58,13 @@ export class InterestWrite implements Write, Pending {
   }
 
   get isAwaited(): boolean {
-    return this.#promise !== undefined;
+    return this.#known !== undefined;
   }
 
   /** Resolves once every other node knows of all its topics. */
   known(): Promise<void> {
-    this.#promise ??= new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-    return this.#promise;
+    this.#known ??= new Deferred();
+    return this.#known.promise;
   }
 
   async run(): Promise<void> {
@@ -94,14 +90,14 @@ export class InterestWrite implements Write, Pending {
     if (this.#isSettled) return;
     this.#isSettled = true;
     this.#settled(this, true);
-    this.#resolve?.();
+    this.#known?.resolve();
   }
 
   fail(cause: Error): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
     this.#settled(this, false);
-    this.#reject?.(cause);
+    this.#known?.reject(cause);
   }
 }
 
