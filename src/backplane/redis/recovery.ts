@@ -83,7 +83,7 @@ export class Recovery {
     const { membership, realms, outages } = this.#options;
     membership
       .findUnknownRealms()
-      .then((unknown) => unknown.forEach((realm) => realms.withdrawStray(realm)))
-      .catch((cause: unknown) => outages.requestFailed('looking for realms of another time', cause));
+      .then((unknown) => unknown.forEach((realm) => realms.withdrawUnknown(realm)))
+      .catch((cause: unknown) => outages.requestFailed('looking for realms that this node does not know', cause));
   }
 }

@@ -103,8 +103,8 @@ export class ServedRealms {
     return done;
   }
 
-  /** Removes rows that an earlier time has left in the store. The realm may be served again when they are gone. */
-  withdrawStray(realm: Uri): void {
+  /** Removes this node's rows in a realm that the store lists for it and that it does not serve. Serving it waits for that. */
+  withdrawUnknown(realm: Uri): void {
     if (this.#serving.has(realm) || this.#leaving.has(realm)) return;
     const replica = this.#options.make(realm);
     this.#serving.set(realm, { replica, ready: READY, isNoted: true, isEntered: false, wasCutOff: false });
