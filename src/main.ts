@@ -17,7 +17,7 @@ try {
   process.exitCode = await run(process.argv.slice(2), {
     environment: process.env,
     print: (text) => process.stdout.write(text),
-    complain: (text) => standardError().write(text),
+    printError: (text) => standardError().write(text),
   });
 } catch (error) {
   standardError().write(`gantry: this is a bug: ${inspect(error)}\n`);

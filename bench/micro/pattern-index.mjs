@@ -63,8 +63,13 @@ function peer(session) {
 
 function broker() {
   let id = 0;
-  const surroundings = { publicationId: () => ++id };
-  return new Broker({ realm: 'realm1', outlet, surroundings, limits: { maxSubscriptionsPerSession: Infinity } });
+  const sources = { publicationId: () => ++id, random: Math.random };
+  return new Broker({
+    realm: 'realm1',
+    outlet,
+    sources,
+    limits: { maxSubscriptionsPerSession: Infinity, maxHeldMessages: 1_000, maxHeldBytes: 1_000_000 },
+  });
 }
 
 function brokerWith(kind, count, sessionCount) {

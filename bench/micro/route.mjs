@@ -6,7 +6,7 @@ import { createCodecs } from '../../dist/codec/codecs.js';
 import { Delivery } from '../../dist/realm/delivery.js';
 import { Realms } from '../../dist/realm/realms.js';
 import { Inbound } from '../../dist/realm/inbound.js';
-import { systemChance } from '../../dist/realm/chance.js';
+import { createRandomSource } from '../../dist/realm/random-source.js';
 import { createEndpoint } from '../../dist/session/endpoint.js';
 import { createAnonymous } from '../../dist/session/auth/anonymous.js';
 import { createStaticAuthorizer } from '../../dist/session/static-authorizer.js';
@@ -76,9 +76,9 @@ const realms = new Realms({
     limits,
     after,
     delivery: new Delivery(codecs, counters),
-    chance: systemChance(),
+    random: createRandomSource(),
     nowMs: () => performance.now(),
-    census: { sessionCount: 0 },
+    totals: { sessionCount: 0 },
     onLostRequest: (operation, cause) => {
       throw cause;
     },

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { PATHS } from '../config/settings.js';
 import { didYouMean } from '../config/suggest.js';
-import type { Override } from '../config/words.js';
+import type { Override } from '../config/overrides.js';
 
 /** What the command line says about the configuration. */
 export interface Sources {

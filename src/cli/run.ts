@@ -4,7 +4,7 @@ import { configFile, loadConfig } from '../config/load.js';
 import { renderConfig, renderVariables } from '../config/render.js';
 import type { Config } from '../config/schema.js';
 import { jsonSchema } from '../config/settings.js';
-import type { Environment } from '../config/words.js';
+import type { Environment } from '../config/overrides.js';
 import { limitHeaders } from '../transport/header-limit.js';
 import { NativeLibraryError } from '../transport/native-library-error.js';
 import { unreachable } from '../wamp/unreachable.js';
@@ -15,35 +15,35 @@ import { HELP } from './help.js';
 import { version } from '../node/version.js';
 
 /** Where a command reads and writes. */
-export interface Surroundings {
+export interface RunDependencies {
   readonly environment: Environment;
   readonly print: (text: string) => void;
-  readonly complain: (text: string) => void;
+  readonly printError: (text: string) => void;
 }
 
 /** Runs one command to its end and says what the process should end with. What is a bug is thrown. */
-export async function run(words: readonly string[], surroundings: Surroundings): Promise<ExitCode> {
+export async function run(words: readonly string[], dependencies: RunDependencies): Promise<ExitCode> {
   try {
-    return await execute(parseArguments(words), surroundings);
+    return await execute(parseArguments(words), dependencies);
   } catch (error) {
     if (error instanceof UsageError) {
-      surroundings.complain(`gantry: ${error.message}\ntry: gantry --help\n`);
+      dependencies.printError(`gantry: ${error.message}\ntry: gantry --help\n`);
       return ExitCode.USAGE;
     }
     if (error instanceof ConfigUnusableError) {
-      surroundings.complain(`${error.message}\n`);
+      dependencies.printError(`${error.message}\n`);
       return ExitCode.FAILED;
     }
     if (error instanceof NativeLibraryError) {
-      surroundings.complain(`gantry: cannot start: ${error.message}\n`);
+      dependencies.printError(`gantry: cannot start: ${error.message}\n`);
       return ExitCode.FAILED;
     }
     throw error;
   }
 }
 
-async function execute(command: Command, surroundings: Surroundings): Promise<ExitCode> {
-  const { print, environment } = surroundings;
+async function execute(command: Command, dependencies: RunDependencies): Promise<ExitCode> {
+  const { print, environment } = dependencies;
   switch (command.kind) {
     case 'help':
       print(HELP);
@@ -52,7 +52,7 @@ async function execute(command: Command, surroundings: Surroundings): Promise<Ex
       print(`${version()}\n`);
       return ExitCode.DONE;
     case 'check':
-      check(command.sources, surroundings);
+      check(command.sources, dependencies);
       return ExitCode.DONE;
     case 'config':
       print(shown(command, environment));
@@ -63,7 +63,7 @@ async function execute(command: Command, surroundings: Surroundings): Promise<Ex
       limitHeaders(config.limits.maxHeaderBytes);
       // Only now: the other commands need neither the native addon nor the router.
       const { start } = await import('./start.js');
-      return start(config, { ...surroundings, file, advice: adviceOn(config), validity });
+      return start(config, { ...dependencies, file, advice: adviceOn(config), validity });
     }
     default:
       return unreachable(command);
@@ -71,11 +71,11 @@ async function execute(command: Command, surroundings: Surroundings): Promise<Ex
 }
 
 /** Prints what can hardly be meant, and names the file that was read. An expired certificate is a fault here. */
-function check(sources: Sources, { environment, print, complain }: Surroundings): void {
+function check(sources: Sources, { environment, print, printError }: RunDependencies): void {
   const { config, validity } = checked(sources, environment);
   const flaw = validity && datesFlaw(validity, Date.now());
   if (flaw !== undefined) throw new ConfigUnusableError([{ path: 'listen.tls.certFile', message: flaw }]);
-  for (const advice of adviceOn(config)) complain(`warning: ${advice}\n`);
+  for (const advice of adviceOn(config)) printError(`warning: ${advice}\n`);
   const file = configFile({ file: sources.file, environment });
   print(`${file === undefined ? '' : `${file}: `}configuration is usable\n`);
 }

@@ -23,7 +23,7 @@ const LOG_LIMIT_MS = 500;
 /** Timers of Node.js may fire this much early. */
 const TIMER_SLACK_MS = 5;
 
-export interface StartSurroundings {
+export interface StartOptions {
   /** What the configuration was read from, for the log. */
   readonly file: string | undefined;
   /** What can hardly be meant by it, for the log. */
@@ -31,7 +31,7 @@ export interface StartSurroundings {
   /** Of the certificate that clients are shown. */
   readonly validity: CertificateValidity | undefined;
   readonly print: (text: string) => void;
-  readonly complain: (text: string) => void;
+  readonly printError: (text: string) => void;
 }
 
 /**
@@ -40,7 +40,7 @@ export interface StartSurroundings {
  */
 export async function start(
   config: Config,
-  { file, advice, validity, print, complain }: StartSurroundings,
+  { file, advice, validity, print, printError }: StartOptions,
 ): Promise<never> {
   const { level, format, maxUnwrittenBytes } = config.log;
   const counters = createCounters();
@@ -81,7 +81,7 @@ export async function start(
     started = await Promise.race([starting, signalled]);
   } catch (error) {
     if (!isOperational(error)) throw error;
-    complain(`gantry: cannot start: ${error.message}\n`);
+    printError(`gantry: cannot start: ${error.message}\n`);
     return leave(ExitCode.FAILED);
   }
   if (typeof started === 'string') {

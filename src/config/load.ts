@@ -7,7 +7,7 @@ import { readConfigFile } from './file.js';
 import { CONFIG_SCHEMA, type Config, type ConfigInput } from './schema.js';
 import { DEFAULTS_VARIABLE, FILE_VARIABLE, keysAt } from './settings.js';
 import { didYouMean } from './suggest.js';
-import { writeEnvironment, writeOverrides, type Environment, type Override } from './words.js';
+import { writeEnvironment, writeOverrides, type Environment, type Override } from './overrides.js';
 
 export interface ConfigSources {
   /** YAML or JSON. Absent: the file that GANTRY_CONFIG names, else gantry.yaml in the working directory, else none. */

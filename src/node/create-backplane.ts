@@ -8,7 +8,7 @@ import type { Logger } from '../telemetry/logger.js';
 import type { NodeId } from '../wamp/ids.js';
 
 /** What a backplane is made from. */
-export interface BackplaneSurroundings {
+export interface BackplaneDependencies {
   readonly config: Config;
   /** What its NodeId begins with; what follows must be another in each life. */
   readonly name: string;
@@ -26,7 +26,7 @@ const REAP_MS = 1_000;
 const MAX_ITEMS_PER_BATCH = 256;
 
 /** The backplane that the configuration asks for: what nobody else shares, or a Redis. */
-export function createBackplane({ config, name, counters, logger }: BackplaneSurroundings): Backplane {
+export function createBackplane({ config, name, counters, logger }: BackplaneDependencies): Backplane {
   const { url, redis, cluster } = config.backplane;
   if (url === 'memory') return new MemoryHub().join(`${name}-${randomUUID()}` as NodeId);
   const { prefix, pubsubBufferBytes, ...access } = redis;

@@ -8,11 +8,11 @@ import { maxMemoryBytes, maxTotalUnsentBytes } from '../config/memory.js';
 import type { Config } from '../config/schema.js';
 import { Isolation } from './isolation.js';
 import { configuredRealms, realmAuthMethods, realmTemplate } from './realm-settings.js';
-import { systemChance } from '../realm/chance.js';
+import { createRandomSource } from '../realm/random-source.js';
 import { Delivery } from '../realm/delivery.js';
 import { dismissSessions, drainSessions } from '../realm/drain.js';
 import { Inbound } from '../realm/inbound.js';
-import type { Realm, RealmSurroundings } from '../realm/realm.js';
+import type { Realm, RealmDependencies } from '../realm/realm.js';
 import { Realms } from '../realm/realms.js';
 import { TimerWheel } from '../realm/timer-wheel.js';
 import { TurnClock } from '../realm/turn-clock.js';
@@ -76,7 +76,7 @@ export class Incarnation {
   readonly #onFenced: () => void;
   readonly #wheel = new TimerWheel({ nowMs });
   readonly #realms: Realms;
-  readonly #census = { sessionCount: 0 };
+  readonly #totals = { sessionCount: 0 };
   readonly #meter: TurnMeter = { spent: 0 };
   readonly #isolation: Isolation;
   readonly #turns: TurnScheduler;
@@ -165,7 +165,7 @@ export class Incarnation {
 
   /** No new connections or calls, then every session is sent away, spread over time. */
   async drain(): Promise<void> {
-    this.logger.info({ count: this.#census.sessionCount }, 'node.draining');
+    this.logger.info({ count: this.#totals.sessionCount }, 'node.draining');
     this.#server.stopListening();
     this.#realms.close();
     const { farewell, periodMs, deadlineMs } = this.#config.drain;
@@ -173,7 +173,7 @@ export class Incarnation {
     await drainSessions(() => this.#realms.all.values(), { farewell, periodMs, deadlineMs, nowMs, wait: sleep });
     const leftMs = deadlineMs - (nowMs() - startMs);
     await this.#farewells(Math.min(leftMs, this.#config.limits.goodbyeTimeoutMs));
-    this.logger.info({ count: this.#census.sessionCount }, 'node.drained');
+    this.logger.info({ count: this.#totals.sessionCount }, 'node.drained');
   }
 
   /** Sends every session away at once, whatever it is doing, then ends. */
@@ -245,7 +245,7 @@ export class Incarnation {
     while (this.#server.connectionCount > 0 && nowMs() < untilMs) await sleep(FAREWELL_STEP_MS);
   }
 
-  #makeRealms(codecs: RealmSurroundings['codecs'], counters: Counters, after: RealmSurroundings['after']): Realms {
+  #makeRealms(codecs: RealmDependencies['codecs'], counters: Counters, after: RealmDependencies['after']): Realms {
     const { limits, realmTemplate: template } = this.#config;
     const clock = new TurnClock(nowMs, setImmediate);
     return new Realms({
@@ -258,17 +258,17 @@ export class Incarnation {
         codecs,
         delivery: new Delivery(codecs, counters, this.#meter),
         counters,
-        chance: systemChance(),
+        random: createRandomSource(),
         limits,
         nowMs: () => clock.nowMs(),
         after,
-        census: this.#census,
+        totals: this.#totals,
         onLostRequest: (reason, error) => this.#lostRequest(reason, error),
       },
     });
   }
 
-  #makeIsolation(after: RealmSurroundings['after']): Isolation {
+  #makeIsolation(after: RealmDependencies['after']): Isolation {
     const { isolated: policy } = this.#config.backplane.cluster;
     return new Isolation({
       policy,
@@ -293,7 +293,7 @@ export class Incarnation {
       sockets: () => this.#server.sockets.count,
       pendingSockets: () => this.#server.sockets.pendingCount,
       maxSockets: () => this.#server.sockets.maxCount,
-      sessions: () => this.#census.sessionCount,
+      sessions: () => this.#totals.sessionCount,
       subscriptions: () => sum((realm) => realm.broker.subscriptionCount),
       registrations: () => sum((realm) => realm.dealer.sizes().localProcedures),
       pendingCalls: () => sum((realm) => realm.dealer.sizes().pendingCalls),

@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BackplaneUnavailableError, type Backplane } from '../backplane/backplane.js';
-import { createBackplane, type BackplaneSurroundings } from './create-backplane.js';
+import { createBackplane, type BackplaneDependencies } from './create-backplane.js';
 import { version } from './version.js';
 import type { Config } from '../config/schema.js';
 import { Incarnation, NodeStoppedError } from './incarnation.js';
@@ -17,7 +17,7 @@ import { OpsServer, type Readiness } from '../transport/ops-server.js';
 export interface NodeDependencies {
   readonly logger: Logger;
   /** Makes one for each life of the node. Default: the one that the configuration asks for. */
-  readonly backplane?: (surroundings: BackplaneSurroundings) => Backplane;
+  readonly backplane?: (dependencies: BackplaneDependencies) => Backplane;
   /** For whoever else counts in them, as the logger does. Default: the node's own. */
   readonly counters?: Counters;
   /** When the certificate of `listen.tls` expires, in milliseconds since 1970, for the metric. Absent without TLS. */
@@ -72,7 +72,7 @@ class Node implements RunningNode {
   readonly gauges: Gauges;
   readonly #config: Config;
   readonly #logger: Logger;
-  readonly #makeBackplane: (surroundings: BackplaneSurroundings) => Backplane;
+  readonly #makeBackplane: (dependencies: BackplaneDependencies) => Backplane;
   readonly #metrics: Metrics;
   readonly #ops: OpsServer | undefined;
   /** Ends the pauses between attempts. */

@@ -17,7 +17,7 @@ import type { SessionId, Uri } from '../wamp/ids.js';
 import type { Call, RoutedMessage } from '../wamp/messages.js';
 import type { SerializerId } from '../wamp/payload.js';
 import { unreachable } from '../wamp/unreachable.js';
-import type { Chance } from './chance.js';
+import type { RandomSource } from './random-source.js';
 import type { Delivery } from './delivery.js';
 import { RealmOutlet } from './outlet.js';
 
@@ -42,22 +42,22 @@ export interface RealmLimits {
 }
 
 /** What every realm of a node shares. */
-export interface RealmSurroundings {
+export interface RealmDependencies {
   readonly backplane: Backplane;
   readonly codecs: Readonly<Record<SerializerId, Codec>>;
   readonly delivery: Delivery;
   readonly counters: Counters;
-  readonly chance: Chance;
+  readonly random: RandomSource;
   readonly limits: RealmLimits;
   /** Monotonic milliseconds; may stand still while a turn of the event loop lasts. */
   readonly nowMs: () => number;
   readonly after: (delayMs: number, action: () => void) => () => void;
   readonly onLostRequest: (operation: string, cause: unknown) => void;
   /** Sessions of this node in all realms, reserved ids included. */
-  readonly census: { sessionCount: number };
+  readonly totals: { sessionCount: number };
 }
 
-/** How often an id drawn at random may be taken before something is wrong with chance or the directory. */
+/** How often an id drawn at random may be taken before something is wrong with the random source or the directory. */
 const MAX_ID_DRAWS = 8;
 
 /** One realm on this node: one switch from message to broker or dealer. */
@@ -65,19 +65,19 @@ export class Realm implements SessionRealm {
   readonly uri: Uri;
   readonly rules: RealmRules;
   readonly #settings: RealmSettings;
-  readonly #shared: RealmSurroundings;
+  readonly #shared: RealmDependencies;
   readonly #sessions = new Set<Session>();
   readonly #broker: Broker<Session>;
   readonly #dealer: Dealer<Session>;
   #reservedCount = 0;
   #refusal: Unavailable | undefined;
 
-  constructor(uri: Uri, settings: RealmSettings, shared: RealmSurroundings) {
+  constructor(uri: Uri, settings: RealmSettings, shared: RealmDependencies) {
     this.uri = uri;
     this.rules = settings.rules;
     this.#settings = settings;
     this.#shared = shared;
-    const { backplane, chance, counters, limits } = shared;
+    const { backplane, random, counters, limits } = shared;
     const outlet = new RealmOutlet({
       realm: uri,
       backplane,
@@ -87,15 +87,15 @@ export class Realm implements SessionRealm {
       receiveLocally: (frame) => this.#dealer.receive(backplane.node, frame),
       onLostRequest: shared.onLostRequest,
     });
-    const surroundings = {
+    const sources = {
       nowMs: shared.nowMs,
-      random: () => chance.random(),
-      publicationId: () => chance.publicationId(),
+      random: () => random.random(),
+      publicationId: () => random.publicationId(),
     };
     this.#broker = new Broker({
       realm: uri,
       outlet,
-      surroundings,
+      sources,
       limits,
       onLimit: (limit) => {
         counters.limitsReached[limit]++;
@@ -106,7 +106,7 @@ export class Realm implements SessionRealm {
       realm: uri,
       node: backplane.node,
       outlet,
-      surroundings,
+      sources,
       limits,
       rules: settings.dealing,
       abort: (session, violation) => session.abort(violation),
@@ -141,15 +141,15 @@ export class Realm implements SessionRealm {
   }
 
   reserve(newcomer: Newcomer): SessionId | Unavailable | Promise<SessionId | Unavailable> {
-    const { census, limits, counters, chance, backplane } = this.#shared;
-    if (census.sessionCount >= limits.maxSessions) {
+    const { totals, limits, counters, random, backplane } = this.#shared;
+    if (totals.sessionCount >= limits.maxSessions) {
       counters.limitsReached.sessions++;
       return unavailable('full', `this node holds its limit of ${limits.maxSessions} sessions (limits.maxSessions)`);
     }
     if (this.#refusal !== undefined) return this.#refusal;
-    census.sessionCount++;
+    totals.sessionCount++;
     this.#reservedCount++;
-    const session = chance.sessionId();
+    const session = random.sessionId();
     const joined = backplane.directory.join(this.uri, { ...newcomer, session });
     return joined === true ? session : this.#settle(session, joined, newcomer);
   }
@@ -205,7 +205,7 @@ export class Realm implements SessionRealm {
 
   remove(session: Session): void {
     if (!this.#sessions.delete(session)) return;
-    this.#shared.census.sessionCount--;
+    this.#shared.totals.sessionCount--;
     this.#shared.counters.sessionsClosed.all++;
     this.#broker.leave(session);
     this.#dealer.leave(session);
@@ -222,7 +222,7 @@ export class Realm implements SessionRealm {
     try {
       for (let draw = 1; draw <= MAX_ID_DRAWS; draw++) {
         if (await joined) return this.#refuseJoined(session) ?? session;
-        session = this.#shared.chance.sessionId();
+        session = this.#shared.random.sessionId();
         joined = this.#shared.backplane.directory.join(this.uri, { ...newcomer, session });
       }
       if (await joined) return this.#refuseJoined(session) ?? session;
@@ -241,6 +241,6 @@ export class Realm implements SessionRealm {
 
   #unreserve(): void {
     this.#reservedCount--;
-    this.#shared.census.sessionCount--;
+    this.#shared.totals.sessionCount--;
   }
 }

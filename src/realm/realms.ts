@@ -5,7 +5,7 @@ import { fault, type Fault } from '../wamp/faults.js';
 import type { Uri } from '../wamp/ids.js';
 import { checkUri } from '../wamp/uri-rules.js';
 import { ErrorUri } from '../wamp/uris.js';
-import { Realm, type RealmSettings, type RealmSurroundings } from './realm.js';
+import { Realm, type RealmSettings, type RealmDependencies } from './realm.js';
 
 export interface RealmTemplate {
   readonly settings: RealmSettings;
@@ -21,7 +21,7 @@ export interface RealmsOptions {
   readonly template?: RealmTemplate;
   readonly maxRealms: number;
   readonly logger: Logger;
-  readonly shared: RealmSurroundings;
+  readonly shared: RealmDependencies;
 }
 
 const NAME_RULES: Pick<RealmRules, 'uriCheck' | 'maxUriBytes' | 'maxUriComponents'> = {

@@ -7,16 +7,16 @@ const GOLDEN_RATIO = (1 + Math.sqrt(5)) / 2;
 const QUOTIENTS = 48;
 
 /** How a table spreads its keys: one odd multiplier for each 32 bits of them. */
-export interface Spread {
+export interface HashSeed {
   readonly low: number;
   readonly high: number;
 }
 
 /**
- * A spread that clients cannot know, so that they cannot choose ids that collide. Multiplied by it, ids that count up
+ * A hashSeed that clients cannot know, so that they cannot choose ids that collide. Multiplied by it, ids that count up
  * are as far apart as can be: its ratio to 2^32 is near no simple fraction, having continued fractions of 1 and 2 only.
  */
-export function drawSpread(random: () => number): Spread {
+export function drawHashSeed(random: () => number): HashSeed {
   return { low: drawMultiplier(random()), high: drawMultiplier(random()) };
 }
 
@@ -45,7 +45,7 @@ export class NumberTable<T> {
   /** Deletions that left next to nothing, since the table was built. */
   #sparseCount = 0;
 
-  constructor({ low, high }: Spread) {
+  constructor({ low, high }: HashSeed) {
     this.#low = low;
     this.#high = high;
   }

@@ -120,7 +120,7 @@ export interface Outlet<P extends Peer> {
 }
 
 /** Time and chance, handed in so that routing stays deterministic. */
-export interface Surroundings {
+export interface ClockAndRandom {
   /** Monotonic milliseconds. */
   nowMs(): number;
   /** Uniform in [0, 1). */

@@ -9,8 +9,8 @@ export interface AdmissionLimits {
   readonly maxPendingConnections: number;
 }
 
-export type PlaceRefusal = 'connections' | 'connections_per_address';
-export type AdmissionRefusal = PlaceRefusal | 'pending_connections';
+export type SlotRefusal = 'connections' | 'connections_per_address';
+export type AdmissionRefusal = SlotRefusal | 'pending_connections';
 
 const SURPLUS_PER_ADDRESS = 16;
 
@@ -24,14 +24,14 @@ interface Counts {
 /**
  * Counts open connections from the moment they are accepted, in all and per address. An address is a key: whatever the
  * caller counts as one. Bounded by `maxConnections` and the surplus. A connection that sends nothing takes nobody's
- * place: only a request takes one.
+ * slot: only a request takes one.
  */
 export class Admission {
   readonly #limits: AdmissionLimits;
   readonly #byAddress = new Map<string, Counts>();
   readonly #all: Counts = { open: 0, staying: 0 };
   #pendingCount = 0;
-  readonly #release = (place: Place): void => this.#leave(place.address, place.isStaying);
+  readonly #release = (slot: ConnectionSlot): void => this.#leave(slot.address, slot.isStaying);
 
   constructor(limits: AdmissionLimits) {
     this.#limits = limits;
@@ -48,7 +48,7 @@ export class Admission {
   }
 
   /**
-   * A connection was accepted: counts it until `left` or the release of its place, or returns why it cannot even be
+   * A connection was accepted: counts it until `left` or the release of its slot, or returns why it cannot even be
    * answered. `address` undefined: that of a proxy, which counts for nobody.
    */
   arrived(address: string | undefined): AdmissionRefusal | undefined {
@@ -72,21 +72,21 @@ export class Admission {
   }
 
   /** It has sent a whole request. `address` as given to `arrived`; `client`: the address that a proxy forwards, else the same. */
-  requested(address: string | undefined, client: string): Place {
+  requested(address: string | undefined, client: string): ConnectionSlot {
     this.#pendingCount--;
     if (address === undefined) this.#countsOf(client).open++;
-    return new Place(client, this.#release);
+    return new ConnectionSlot(client, this.#release);
   }
 
-  /** Lets a connection stay, or returns why not: then it is to be answered and closed. Once for each place. */
-  admit(place: Place): PlaceRefusal | undefined {
+  /** Lets a connection stay, or returns why not: then it is to be answered and closed. Once for each slot. */
+  admit(slot: ConnectionSlot): SlotRefusal | undefined {
     const { maxConnections, maxConnectionsPerAddress } = this.#limits;
-    const counts = this.#countsOf(place.address);
+    const counts = this.#countsOf(slot.address);
     if (this.#all.staying >= maxConnections) return 'connections';
     if (maxConnectionsPerAddress > 0 && counts.staying >= maxConnectionsPerAddress) return 'connections_per_address';
     this.#all.staying++;
     counts.staying++;
-    place.isStaying = true;
+    slot.isStaying = true;
     return undefined;
   }
 
@@ -111,12 +111,12 @@ export class Admission {
 }
 
 /** What a connection that has sent a request counts as, until it is given up. */
-export class Place {
+export class ConnectionSlot {
   readonly address: string;
   isStaying = false;
-  #release: ((place: Place) => void) | undefined;
+  #release: ((slot: ConnectionSlot) => void) | undefined;
 
-  constructor(address: string, release: (place: Place) => void) {
+  constructor(address: string, release: (slot: ConnectionSlot) => void) {
     this.address = address;
     this.#release = release;
   }

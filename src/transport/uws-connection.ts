@@ -12,7 +12,7 @@ import { HEADROOM_BYTES, type Slab } from './slab.js';
 import type { TurnFlusher } from './turn-flusher.js';
 
 /** What all connections of a server share. */
-export interface ConnectionSurroundings {
+export interface ConnectionDependencies {
   readonly outbox: OutboxOptions;
   readonly maxMessageBytes: number;
   readonly maxMessagesPerSecond: number;
@@ -30,7 +30,7 @@ export class UwsConnection implements Connection, GuardedConnection {
   readonly isBatched: boolean;
   readonly remoteAddress: string;
   quietChecks = 0;
-  readonly #surroundings: ConnectionSurroundings;
+  readonly #dependencies: ConnectionDependencies;
   readonly #outbox: Outbox;
   readonly #rate: MessageRate | undefined;
   #pings: MessageRate | undefined;
@@ -38,14 +38,14 @@ export class UwsConnection implements Connection, GuardedConnection {
   #isReading = true;
   #malformedCause: MalformedCause | undefined;
 
-  constructor(socket: OutboxSocket, traits: ConnectionTraits, surroundings: ConnectionSurroundings) {
+  constructor(socket: OutboxSocket, traits: ConnectionTraits, dependencies: ConnectionDependencies) {
     this.serializer = traits.serializer;
     this.isBatched = traits.isBatched;
     this.remoteAddress = traits.remoteAddress;
-    this.#surroundings = surroundings;
-    const { outbox, flusher, counters, maxMessagesPerSecond } = surroundings;
+    this.#dependencies = dependencies;
+    const { outbox, flusher, counters, maxMessagesPerSecond } = dependencies;
     this.#outbox = new Outbox(socket, traits.serializer, traits.isBatched, outbox, flusher, counters);
-    if (maxMessagesPerSecond > 0) this.#rate = new MessageRate(maxMessagesPerSecond, surroundings.nowMs());
+    if (maxMessagesPerSecond > 0) this.#rate = new MessageRate(maxMessagesPerSecond, dependencies.nowMs());
   }
 
   /** Once, before anything is received. */
@@ -73,7 +73,7 @@ export class UwsConnection implements Connection, GuardedConnection {
 
   /** Ends it at once for the memory that it may hold. */
   cut(): void {
-    this.#surroundings.counters.limitsReached.memory++;
+    this.#dependencies.counters.limitsReached.memory++;
     this.#outbox.cut('limit');
   }
 
@@ -90,7 +90,7 @@ export class UwsConnection implements Connection, GuardedConnection {
   received(bytes: ArrayBuffer, isBinary: boolean): void {
     this.quietChecks = 0;
     if (!this.#isReading) return;
-    const { counters, maxMessageBytes, slab } = this.#surroundings;
+    const { counters, maxMessageBytes, slab } = this.#dependencies;
     counters.bytes.in += bytes.byteLength;
     if (isBinary !== (this.serializer !== 'json')) {
       const kinds = isBinary
@@ -118,8 +118,8 @@ export class UwsConnection implements Connection, GuardedConnection {
 
   /** The peer sent a ping, which uWebSockets.js has answered. */
   pinged(): void {
-    const { maxPingsPerSecond, counters } = this.#surroundings;
-    const nowMs = this.#surroundings.nowMs();
+    const { maxPingsPerSecond, counters } = this.#dependencies;
+    const nowMs = this.#dependencies.nowMs();
     this.#pings ??= new MessageRate(maxPingsPerSecond, nowMs);
     if (!this.#pings.take(nowMs)) {
       counters.limitsReached.pings_per_second++;
@@ -153,9 +153,9 @@ export class UwsConnection implements Connection, GuardedConnection {
   }
 
   #admits(): boolean {
-    if (this.#rate?.take(this.#surroundings.nowMs()) === false) {
-      this.#surroundings.counters.limitsReached.messages_per_second++;
-      const { maxMessagesPerSecond } = this.#surroundings;
+    if (this.#rate?.take(this.#dependencies.nowMs()) === false) {
+      this.#dependencies.counters.limitsReached.messages_per_second++;
+      const { maxMessagesPerSecond } = this.#dependencies;
       this.#malformed(`more than ${maxMessagesPerSecond} messages per second (limits.maxMessagesPerSecond)`, 'limit');
       return false;
     }

@@ -16,8 +16,8 @@ import { Slab } from './slab.js';
 import { StaticSite } from './static-site.js';
 import type { SiteOptions, TransportOptions } from './transport-options.js';
 import { TurnFlusher } from './turn-flusher.js';
-import { UwsConnection, type ConnectionSurroundings } from './uws-connection.js';
-import { UwsDoor, type DoorOptions, type UserData } from './uws-door.js';
+import { UwsConnection, type ConnectionDependencies } from './uws-connection.js';
+import { UwsAcceptor, type AcceptorOptions, type UserData } from './uws-acceptor.js';
 import { uws } from './uws-library.js';
 import { createApp, listen } from './uws-listen.js';
 
@@ -31,14 +31,14 @@ const CUT_OFF = 1_006;
 /** How far past `maxMessageBytes` a message is still read, for the sake of a clear ABORT. */
 const OVERLONG_FACTOR = 2;
 
-/** The WebSocket server: listens, and owns the life of every connection. Who may connect decides the door. */
+/** The WebSocket server: listens, and owns the life of every connection. Who may connect decides the acceptor. */
 export class UwsServer {
   readonly #options: TransportOptions;
   readonly #accept: Accept;
   readonly #counters: Counters;
   readonly #logger: Logger;
-  readonly #surroundings: ConnectionSurroundings;
-  readonly #door: UwsDoor;
+  readonly #dependencies: ConnectionDependencies;
+  readonly #acceptor: UwsAcceptor;
   readonly #connections = new Set<UwsConnection>();
   readonly #guard: MemoryGuard;
   #guardTimer: NodeJS.Timeout | undefined;
@@ -64,9 +64,9 @@ export class UwsServer {
       connections: this.#connections,
       onChange: (isShort) => this.#memoryChanged(isShort),
     });
-    this.#door = new UwsDoor(affordable(options, logger), counters, logger, () => this.#closedFor());
+    this.#acceptor = new UwsAcceptor(affordable(options, logger), counters, logger, () => this.#closedFor());
     const flusher = new TurnFlusher<Outbox>();
-    this.#surroundings = {
+    this.#dependencies = {
       outbox: {
         maxUnsentBytes: options.maxUnsentBytes,
         backlog: new Backlog(options.maxTotalUnsentBytes, flusher),
@@ -100,7 +100,7 @@ export class UwsServer {
 
   /** All that is open, also what is no WebSocket; of that, what has sent no whole request yet; and how many may stay. */
   get sockets(): { readonly count: number; readonly pendingCount: number; readonly maxCount: number } {
-    return this.#door.sockets;
+    return this.#acceptor.sockets;
   }
 
   /** Sum over all connections. O(connections). */
@@ -113,9 +113,9 @@ export class UwsServer {
   /** Rejects with a ListenError that says what is wrong. Once. */
   async start(): Promise<{ port: number }> {
     const { host, port, site } = this.#options;
-    if (site !== undefined) this.#door.site = await this.#loadSite(site);
+    if (site !== undefined) this.#acceptor.site = await this.#loadSite(site);
     const kernel = await kernelSockets();
-    this.#receiveBuffers = new ReceiveBuffers(kernel, this.#options, this.#surroundings.nowMs);
+    this.#receiveBuffers = new ReceiveBuffers(kernel, this.#options, this.#dependencies.nowMs);
     this.#app = await this.#createApp();
     const listening = await listen(this.#app, host, port);
     this.#guardTimer = setInterval(() => this.#guard.check(), CHECK_MS);
@@ -138,7 +138,7 @@ export class UwsServer {
 
   /** Sends what waits to be sent now, rather than at the end of the turn. */
   flush(): void {
-    this.#surroundings.flusher.flush();
+    this.#dependencies.flusher.flush();
   }
 
   /** Clients send more than this node can handle: has those that do send slower, where the system can. */
@@ -195,12 +195,12 @@ export class UwsServer {
   async #createApp(): Promise<TemplatedApp> {
     const { host, port, tls } = this.#options;
     const app = await createApp(host, port, tls);
-    const door = this.#door;
+    const acceptor = this.#acceptor;
     app.filter((response, count) => {
-      if (Number(count) > 0) door.accepted(response);
+      if (Number(count) > 0) acceptor.accepted(response);
     });
     for (const path of pathVariants(this.#options.path)) app.ws<UserData>(path, this.#behavior());
-    return app.any('/*', (response, request) => door.requested(response, request));
+    return app.any('/*', (response, request) => acceptor.requested(response, request));
   }
 
   #behavior(): WebSocketBehavior<UserData> {
@@ -212,7 +212,7 @@ export class UwsServer {
       maxLifetime: 0,
       sendPingsAutomatically: true,
       compression: compression === 'off' ? uws.DISABLED : uws.SHARED_COMPRESSOR,
-      upgrade: (response, request, context) => this.#door.upgrade(response, request, context),
+      upgrade: (response, request, context) => this.#acceptor.upgrade(response, request, context),
       open: (socket) => this.#opened(socket),
       message: (socket, message, isBinary) => socket.getUserData().connection?.received(message, isBinary),
       drain: (socket) => socket.getUserData().connection?.drained(),
@@ -229,7 +229,7 @@ export class UwsServer {
 
   #opened(socket: WebSocket<UserData>): void {
     const user = socket.getUserData();
-    const connection = new UwsConnection(socket, user.traits, this.#surroundings);
+    const connection = new UwsConnection(socket, user.traits, this.#dependencies);
     user.connection = connection;
     this.#connections.add(connection);
     this.#counters.connectionsOpened[connection.serializer]++;
@@ -237,8 +237,8 @@ export class UwsServer {
     connection.listen(this.#accept(connection));
   }
 
-  #closed({ traits, place, connection }: UserData, code: number, reason: string): void {
-    place.release();
+  #closed({ traits, slot, connection }: UserData, code: number, reason: string): void {
+    slot.release();
     if (connection === undefined) return;
     this.#connections.delete(connection);
     const cause = connection.closeCause ?? (code === CUT_OFF ? this.#cutOff(reason, traits) : 'peer');
@@ -268,7 +268,7 @@ export class UwsServer {
 }
 
 /** The options as the process can keep them: no more connections than it may open sockets. */
-function affordable(options: TransportOptions, logger: Logger): DoorOptions {
+function affordable(options: TransportOptions, logger: Logger): AcceptorOptions {
   const limit = descriptorLimit();
   const bounds = affordableConnections(options.maxConnections, limit);
   if (bounds.maxConnections < options.maxConnections) {

@@ -1,6 +1,6 @@
 import type { Backplane, BackplaneEvents } from '../../src/backplane/backplane.js';
 import type { MemoryHub } from '../../src/backplane/memory/hub.js';
-import type { Chance } from '../../src/realm/chance.js';
+import type { RandomSource } from '../../src/realm/random-source.js';
 import { Delivery } from '../../src/realm/delivery.js';
 import { Inbound } from '../../src/realm/inbound.js';
 import type { Realm, RealmSettings } from '../../src/realm/realm.js';
@@ -83,7 +83,7 @@ export class SimulatedNode {
   readonly #backplane: Backplane;
   readonly #realms: Realms;
   readonly #inbound: BackplaneEvents;
-  readonly #census = { sessionCount: 0 };
+  readonly #totals = { sessionCount: 0 };
 
   constructor({ id, hub, time, journal, random, proposeSessionId, meddle, onFenced }: SimulatedNodeOptions) {
     this.id = id;
@@ -100,7 +100,7 @@ export class SimulatedNode {
         codecs,
         delivery: new Delivery(codecs, this.counters, { spent: 0 }),
         counters: this.counters,
-        chance: chanceOf(random, proposeSessionId),
+        random: randomSourceOf(random, proposeSessionId),
         limits: {
           maxSessions: 1_000,
           maxSubscriptionsPerSession: 100,
@@ -113,7 +113,7 @@ export class SimulatedNode {
         nowMs: () => time.nowMs,
         // A dead node's timers die with it.
         after: (delayMs, action) => time.after(delayMs, () => this.state !== 'dead' && action()),
-        census: this.#census,
+        totals: this.#totals,
         onLostRequest: () => undefined,
       },
     });
@@ -134,7 +134,7 @@ export class SimulatedNode {
   }
 
   get sessionCount(): number {
-    return this.#census.sessionCount;
+    return this.#totals.sessionCount;
   }
 
   async start(): Promise<void> {
@@ -223,6 +223,6 @@ function noteInvokes(node: NodeId, { dealer }: Realm, { bus }: Backplane, journa
   };
 }
 
-function chanceOf(random: () => number, sessionId: () => SessionId): Chance {
+function randomSourceOf(random: () => number, sessionId: () => SessionId): RandomSource {
   return { sessionId, random, publicationId: () => (1 + Math.floor(random() * (2 ** 53 - 1))) as PublicationId };
 }

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.js';
-import { renderReference } from '../../src/config/reference.js';
+import { renderConfigurationPage } from '../../docs/generator/configuration-page.js';
 import { SETTINGS } from '../../src/config/settings.js';
 
 const page = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
 
 it('docs/configuration.md is what the schema says: after a change run `npm run docs`', () => {
-  expect(page).toBe(renderReference());
+  expect(page).toBe(renderConfigurationPage());
 });
 
 it('docs/configuration.md names every setting with its variable', () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { metricsReference } from '../../src/telemetry/metrics.js';
-import { renderMetricsPage, WHERE_COUNTED } from '../../src/telemetry/metrics-page.js';
+import { renderMetricsPage, WHERE_COUNTED } from '../../docs/generator/metrics-page.js';
 
 const page = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
 

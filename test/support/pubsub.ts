@@ -28,7 +28,7 @@ export function brokerBench(
   const broker = new Broker<Peer>({
     realm: 'realm1',
     outlet,
-    surroundings: outlet,
+    sources: outlet,
     limits: {
       maxSubscriptionsPerSession: options.maxSubscriptionsPerSession ?? 1_000,
       maxHeldMessages: options.maxHeldMessages ?? 1_000,

@@ -1,5 +1,12 @@
 import type { Frame } from '../../src/routing/frames.js';
-import type { Claim, ClaimOutcome, Outlet, Publication, Subscription, Surroundings } from '../../src/routing/ports.js';
+import type {
+  Claim,
+  ClaimOutcome,
+  Outlet,
+  Publication,
+  Subscription,
+  ClockAndRandom,
+} from '../../src/routing/ports.js';
 import type { CallOutcome, RoutingDiscard } from '../../src/routing/outcomes.js';
 import type { Peer } from '../../src/routing/peer.js';
 import type { Fault } from '../../src/wamp/faults.js';
@@ -51,7 +58,7 @@ interface Timer {
  * Writes down every verb. What settles later (watch, publish, claim) waits in `watches`, `publishes`, `claims` until the
  * test answers it; with `settlesAtOnce`, watch and publish settle before they return. Time moves only by `advance`.
  */
-export class RecordingOutlet<P extends Peer> implements Outlet<P>, Surroundings {
+export class RecordingOutlet<P extends Peer> implements Outlet<P>, ClockAndRandom {
   readonly said: Said<P>[] = [];
   readonly watches: PendingWatch[] = [];
   readonly publishes: PendingPublish[] = [];

@@ -1,4 +1,4 @@
-import { drawSpread, NumberTable } from '../../routing/number-table.js';
+import { drawHashSeed, NumberTable } from '../../routing/number-table.js';
 import type { Callee, Claim, ClaimOutcome, Registration } from '../../routing/ports.js';
 import { allCallees, NOBODY, withoutCallees, withSuccessors } from '../../routing/successors.js';
 import type { NodeId, RegistrationId, SessionId, Uri } from '../../wamp/ids.js';
@@ -30,7 +30,7 @@ export class RegistrationTable {
 
   constructor(derive: DeriveRegistrationId, random: () => number = Math.random) {
     this.#derive = derive;
-    this.#byId = new NumberTable(drawSpread(random));
+    this.#byId = new NumberTable(drawHashSeed(random));
   }
 
   get all(): Iterable<Registration> {

@@ -6,8 +6,8 @@ import type { MatchPolicy } from '../../wamp/options.js';
 import { isReserved } from '../../wamp/uri-rules.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import { errorReply } from '../error-reply.js';
-import { drawSpread } from '../number-table.js';
-import type { Outlet, Publication, Surroundings } from '../ports.js';
+import { drawHashSeed } from '../number-table.js';
+import type { Outlet, Publication, ClockAndRandom } from '../ports.js';
 import type { Peer } from '../peer.js';
 import { admits } from './audience.js';
 import { OwnEvents, type HeldLimits } from './own-events.js';
@@ -17,7 +17,7 @@ import { SubscriptionTable } from './subscription-table.js';
 export interface BrokerOptions<P extends Peer> {
   readonly realm: Uri;
   readonly outlet: Outlet<P>;
-  readonly surroundings: Pick<Surroundings, 'publicationId' | 'random'>;
+  readonly sources: Pick<ClockAndRandom, 'publicationId' | 'random'>;
   readonly limits: HeldLimits & { readonly maxSubscriptionsPerSession: number };
   /** A session was refused because of `limits`, or did not get an event that it had published to itself. */
   readonly onLimit?: (limit: BrokerLimit) => void;
@@ -31,21 +31,21 @@ export type BrokerLimit = 'subscriptions_per_session' | 'held_events';
  */
 export class Broker<P extends Peer> {
   readonly #outlet: Outlet<P>;
-  readonly #surroundings: Pick<Surroundings, 'publicationId'>;
+  readonly #sources: Pick<ClockAndRandom, 'publicationId'>;
   readonly #maxSubscriptionsPerSession: number;
   readonly #onLimit: ((limit: BrokerLimit) => void) | undefined;
   readonly #table: SubscriptionTable<P>;
   readonly #ownEvents: OwnEvents<P>;
   readonly #deliver: (publication: Publication, subscription: SharedSubscription<P>) => void;
 
-  constructor({ realm, outlet, surroundings, limits, onLimit }: BrokerOptions<P>) {
+  constructor({ realm, outlet, sources, limits, onLimit }: BrokerOptions<P>) {
     this.#outlet = outlet;
-    this.#surroundings = surroundings;
+    this.#sources = sources;
     this.#maxSubscriptionsPerSession = limits.maxSubscriptionsPerSession;
     this.#onLimit = onLimit;
     this.#ownEvents = new OwnEvents<P>(limits);
-    const spread = drawSpread(() => surroundings.random());
-    this.#table = new SubscriptionTable<P>(realm, spread);
+    const hashSeed = drawHashSeed(() => sources.random());
+    this.#table = new SubscriptionTable<P>(realm, hashSeed);
     this.#deliver = (publication, subscription) => outlet.deliver(publication, subscription);
   }
 
@@ -75,7 +75,7 @@ export class Broker<P extends Peer> {
       if (acknowledge) this.#outlet.send(peer, errorReply(Code.PUBLISH, request, reservedTopic(topic)));
       return;
     }
-    const publication = toPublication(this.#surroundings.publicationId(), peer, message, disclose);
+    const publication = toPublication(this.#sources.publicationId(), peer, message, disclose);
     // While nobody waits for a SUBSCRIBED nothing more is asked.
     if (publication.excludePublisher || this.#table.waitingCount === 0) this.distribute(publication);
     else this.#distributeInOrder(peer, publication);

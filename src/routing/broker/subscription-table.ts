@@ -1,7 +1,7 @@
 import type { RequestId, SubscriptionId, Uri } from '../../wamp/ids.js';
 import type { MatchPolicy } from '../../wamp/options.js';
 import { deriveId } from '../derived-id.js';
-import { NumberTable, type Spread } from '../number-table.js';
+import { NumberTable, type HashSeed } from '../number-table.js';
 import { PatternIndex } from '../pattern-index.js';
 import type { Publication } from '../ports.js';
 import type { Peer } from '../peer.js';
@@ -22,9 +22,9 @@ export class SubscriptionTable<P extends Peer> {
   /** The receivers being delivered to right now. */
   #lent: readonly P[] | undefined;
 
-  constructor(realm: Uri, spread: Spread) {
+  constructor(realm: Uri, hashSeed: HashSeed) {
     this.#realm = realm;
-    this.#byId = new NumberTable(spread);
+    this.#byId = new NumberTable(hashSeed);
   }
 
   get subscriptionCount(): number {

@@ -1,8 +1,8 @@
 import type { RequestId } from '../../wamp/ids.js';
-import { NumberTable, type Spread } from '../number-table.js';
+import { NumberTable, type HashSeed } from '../number-table.js';
 import type { Outlet } from '../ports.js';
 import type { Peer } from '../peer.js';
-import type { CalleeState, Invocation, LocalRegistration } from './callees.js';
+import type { CalleeState, PendingInvocation, LocalRegistration } from './callees.js';
 
 export interface AbandonedLimits {
   /** From INTERRUPT to the callee's answer. */
@@ -16,7 +16,7 @@ export type AbandonedLimit = 'interrupt_timeout' | 'abandoned_timeout' | 'abando
 
 export interface AbandonedInvocationsOptions<P extends Peer> {
   readonly outlet: Pick<Outlet<P>, 'after'>;
-  readonly spread: Spread;
+  readonly hashSeed: HashSeed;
   readonly limits: AbandonedLimits;
   /** The callee can take another invocation of it. */
   readonly onFree: (registration: LocalRegistration<P>) => void;
@@ -58,10 +58,10 @@ export class AbandonedInvocations<P extends Peer> {
   }
 
   /** `isInterrupted`: its callee was sent INTERRUPT, or will be before anything else is. */
-  add({ callee, request, registration }: Invocation<P>, isInterrupted: boolean): void {
-    const { outlet, spread, limits } = this.#options;
+  add({ callee, request, registration }: PendingInvocation<P>, isInterrupted: boolean): void {
+    const { outlet, hashSeed, limits } = this.#options;
     let ofCallee = this.#byCallee.get(callee);
-    if (ofCallee === undefined) this.#byCallee.set(callee, (ofCallee = new NumberTable(spread)));
+    if (ofCallee === undefined) this.#byCallee.set(callee, (ofCallee = new NumberTable(hashSeed)));
     const abandoned: Abandoned<P> = { registration, stopTimer: undefined };
     ofCallee.set(request, abandoned);
     this.#size++;

@@ -19,14 +19,14 @@ import {
 import type { Outlet } from '../ports.js';
 import type { Peer } from '../peer.js';
 import { AbandonedInvocations, type AbandonedLimit, type AbandonedLimits } from './abandoned-invocations.js';
-import type { Callees, CalleeState, Invocation, LocalRegistration, UndecidedClaim } from './callees.js';
+import type { Callees, CalleeState, PendingInvocation, LocalRegistration, UndecidedClaim } from './callees.js';
 import { invocationDetails, withProgress } from './details.js';
-import { NumberTable, type Spread } from '../number-table.js';
+import { NumberTable, type HashSeed } from '../number-table.js';
 
 export interface CalleeSideOptions<P extends Peer> {
   readonly outlet: Outlet<P>;
   readonly callees: Callees<P>;
-  readonly spread: Spread;
+  readonly hashSeed: HashSeed;
   readonly rules: {
     /** PCR-2: without call_canceling a callee counts as one that cannot send progressive results. */
     readonly progressiveResultsRequireCanceling: boolean;
@@ -47,17 +47,17 @@ export class CalleeSide<P extends Peer> {
   readonly #options: CalleeSideOptions<P>;
   readonly #outlet: Outlet<P>;
   readonly #callees: Callees<P>;
-  readonly #byCall = new Map<NodeId, NumberTable<Invocation<P>>>();
+  readonly #byCall = new Map<NodeId, NumberTable<PendingInvocation<P>>>();
   readonly #abandoned: AbandonedInvocations<P>;
 
   constructor(options: CalleeSideOptions<P>) {
     this.#options = options;
     this.#outlet = options.outlet;
     this.#callees = options.callees;
-    const { outlet, spread, limits, onLimit } = options;
+    const { outlet, hashSeed, limits, onLimit } = options;
     this.#abandoned = new AbandonedInvocations({
       outlet,
-      spread,
+      hashSeed,
       limits,
       onFree: (registration) => this.#free(registration),
       onLimit,
@@ -170,7 +170,7 @@ export class CalleeSide<P extends Peer> {
       return;
     }
     const asksProgress = frame.receiveProgress && this.#announcesProgress(callee.peer);
-    const invocation: Invocation<P> = {
+    const invocation: PendingInvocation<P> = {
       callee,
       request: ++callee.lastRequest as RequestId,
       registration,
@@ -190,14 +190,14 @@ export class CalleeSide<P extends Peer> {
     this.#fail(call, 'refused', refusal.error, payloadOf([refusal.message]));
   }
 
-  #sendInvocation(invocation: Invocation<P>, progress: boolean, payload: Payload): Fault | undefined {
+  #sendInvocation(invocation: PendingInvocation<P>, progress: boolean, payload: Payload): Fault | undefined {
     const { callee, request, registration } = invocation;
     const details = progress ? withProgress(invocation.details) : invocation.details;
     return this.#outlet.send(callee.peer, [Code.INVOCATION, request, registration.id, details, payload]);
   }
 
   /** A chunk that cannot be said to the callee ends the call: leaving it out would corrupt the stream. */
-  #giveUp(invocation: Invocation<P>, refusal: Fault): void {
+  #giveUp(invocation: PendingInvocation<P>, refusal: Fault): void {
     this.#abandon(invocation, true);
     this.#interrupt(invocation, 'killnowait');
     this.#fail(invocation.call, 'refused', refusal.error, payloadOf([refusal.message]));
@@ -207,7 +207,7 @@ export class CalleeSide<P extends Peer> {
    * The invocation that a YIELD or ERROR of this session answers. An id that was never issued to it is a violation;
    * one that is over is discarded (DLR-9, DLR-10), but shows when the callee has done with it.
    */
-  #answered(peer: P, request: RequestId, isFinal: boolean): Invocation<P> | undefined {
+  #answered(peer: P, request: RequestId, isFinal: boolean): PendingInvocation<P> | undefined {
     const callee = this.#callees.get(peer.session);
     const invocation = callee?.invocations.get(request);
     if (invocation !== undefined) return invocation;
@@ -226,24 +226,24 @@ export class CalleeSide<P extends Peer> {
   }
 
   /** At most once per invocation, and only to callees that announced it: others drop the connection (DLR-11). */
-  #interrupt(invocation: Invocation<P>, mode: 'kill' | 'killnowait'): void {
+  #interrupt(invocation: PendingInvocation<P>, mode: 'kill' | 'killnowait'): void {
     const { callee, request, wasInterrupted } = invocation;
     if (wasInterrupted || callee.hasLeft || !announces(callee.peer, 'call_canceling')) return;
     invocation.wasInterrupted = true;
     this.#outlet.send(callee.peer, [Code.INTERRUPT, request, mode === 'kill' ? KILL : KILLNOWAIT]);
   }
 
-  #remember(invocation: Invocation<P>): void {
+  #remember(invocation: PendingInvocation<P>): void {
     const { callee, registration, request, call } = invocation;
     if (++registration.activeCount === registration.concurrency) this.#options.onBusy(registration, true);
     callee.invocations.set(request, invocation);
     let ofNode = this.#byCall.get(call.node);
-    if (ofNode === undefined) this.#byCall.set(call.node, (ofNode = new NumberTable(this.#options.spread)));
+    if (ofNode === undefined) this.#byCall.set(call.node, (ofNode = new NumberTable(this.#options.hashSeed)));
     ofNode.set(call.number, invocation);
   }
 
   /** Its callee has done with it, or never got it. */
-  #forget(invocation: Invocation<P>): void {
+  #forget(invocation: PendingInvocation<P>): void {
     if (this.#takeOut(invocation)) this.#free(invocation.registration);
   }
 
@@ -251,7 +251,7 @@ export class CalleeSide<P extends Peer> {
    * Nobody waits for it any more. Under a `concurrency` it keeps its place until its callee has done with it: the callee
    * works on. `interrupts`: it is sent INTERRUPT next, if it can be.
    */
-  #abandon(invocation: Invocation<P>, interrupts: boolean): void {
+  #abandon(invocation: PendingInvocation<P>, interrupts: boolean): void {
     const { registration, callee, wasInterrupted } = invocation;
     if (!this.#takeOut(invocation)) return;
     if (registration.concurrency === Infinity) this.#free(registration);
@@ -259,7 +259,7 @@ export class CalleeSide<P extends Peer> {
   }
 
   /** False: it was not there any more. */
-  #takeOut({ callee, request, call }: Invocation<P>): boolean {
+  #takeOut({ callee, request, call }: PendingInvocation<P>): boolean {
     if (!callee.invocations.delete(request)) return false;
     this.#byCall.get(call.node)?.delete(call.number);
     return true;

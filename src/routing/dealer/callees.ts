@@ -2,7 +2,7 @@ import type { RegistrationId, RequestId, SessionId, Uri } from '../../wamp/ids.j
 import type { Dict, MatchPolicy } from '../../wamp/options.js';
 import type { CallKey } from '../frames.js';
 import type { Peer } from '../peer.js';
-import { NumberTable, type Spread } from '../number-table.js';
+import { NumberTable, type HashSeed } from '../number-table.js';
 
 /** A registration that a session of this node holds. */
 export interface LocalRegistration<P extends Peer> {
@@ -16,7 +16,7 @@ export interface LocalRegistration<P extends Peer> {
 }
 
 /** An INVOCATION that was sent and is not answered. */
-export interface Invocation<P extends Peer> {
+export interface PendingInvocation<P extends Peer> {
   readonly callee: CalleeState<P>;
   readonly request: RequestId;
   /** Still the one it came by, also when unregistered since (DLR-3). */
@@ -39,7 +39,7 @@ export interface CalleeState<P extends Peer> {
   readonly peer: P;
   /** INVOCATION.Request counts per callee session from 1 (ID-4). */
   lastRequest: number;
-  readonly invocations: NumberTable<Invocation<P>>;
+  readonly invocations: NumberTable<PendingInvocation<P>>;
   readonly registrations: NumberTable<LocalRegistration<P>>;
   /** Asked of the cluster, not decided. */
   readonly claims: NumberTable<UndecidedClaim>;
@@ -48,12 +48,12 @@ export interface CalleeState<P extends Peer> {
 
 /** The callees among the sessions of this node. */
 export class Callees<P extends Peer> {
-  readonly #spread: Spread;
+  readonly #hashSeed: HashSeed;
   readonly #bySession: NumberTable<CalleeState<P>>;
 
-  constructor(spread: Spread) {
-    this.#spread = spread;
-    this.#bySession = new NumberTable(spread);
+  constructor(hashSeed: HashSeed) {
+    this.#hashSeed = hashSeed;
+    this.#bySession = new NumberTable(hashSeed);
   }
 
   get size(): number {
@@ -70,9 +70,9 @@ export class Callees<P extends Peer> {
     const callee: CalleeState<P> = {
       peer,
       lastRequest: 0,
-      invocations: new NumberTable(this.#spread),
-      registrations: new NumberTable(this.#spread),
-      claims: new NumberTable(this.#spread),
+      invocations: new NumberTable(this.#hashSeed),
+      registrations: new NumberTable(this.#hashSeed),
+      claims: new NumberTable(this.#hashSeed),
       hasLeft: false,
     };
     this.#bySession.set(peer.session, callee);

@@ -5,7 +5,7 @@ import type { Call, Cancel } from '../../wamp/messages.js';
 import { unreachable } from '../../wamp/unreachable.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import type { FailureFrame, InvokeFrame, ResultFrame } from '../frames.js';
-import type { Outlet, Surroundings } from '../ports.js';
+import type { Outlet, ClockAndRandom } from '../ports.js';
 import { CallEndings } from './call-endings.js';
 import type { Peer } from '../peer.js';
 import {
@@ -26,9 +26,9 @@ import {
   type BusyError,
 } from './caller-faults.js';
 import { resultDetails } from './details.js';
-import { absenceOf, Forwarding, isEarly, type Refusal } from './forwarding.js';
+import { absenceOf, Forwarding, isEarly, type ForwardRefusal } from './forwarding.js';
 import { chooseCallee } from './invocation-policy.js';
-import type { Spread } from '../number-table.js';
+import type { HashSeed } from '../number-table.js';
 import { OwnOrder } from './own-order.js';
 import { PendingCalls, type CallerState, type PendingCall } from './pending-calls.js';
 import type { Registrations } from './registrations.js';
@@ -37,8 +37,8 @@ import type { WaitingCalls, WaitingLimits } from './waiting-calls.js';
 export interface CallerSideOptions<P extends Peer> {
   readonly node: NodeId;
   readonly outlet: Outlet<P>;
-  readonly surroundings: Surroundings;
-  readonly spread: Spread;
+  readonly sources: ClockAndRandom;
+  readonly hashSeed: HashSeed;
   readonly mirror: Registrations;
   readonly waiting: WaitingCalls<P>;
   readonly limits: WaitingLimits & { readonly maxPendingCallsPerSession: number };
@@ -65,11 +65,11 @@ export class CallerSide<P extends Peer> {
   readonly #endings: CallEndings<P>;
 
   constructor(options: CallerSideOptions<P>) {
-    const { node, outlet, surroundings, spread, mirror, timeoutGraceMs } = options;
+    const { node, outlet, sources, hashSeed, mirror, timeoutGraceMs } = options;
     this.#options = options;
     this.#outlet = outlet;
     this.#waiting = options.waiting;
-    this.#calls = new PendingCalls(node, outlet, surroundings, spread);
+    this.#calls = new PendingCalls(node, outlet, sources, hashSeed);
     this.#endings = new CallEndings({
       outlet,
       calls: this.#calls,
@@ -78,7 +78,7 @@ export class CallerSide<P extends Peer> {
     });
     this.#forwarding = new Forwarding({
       outlet,
-      surroundings,
+      sources,
       mirror,
       timeoutGraceMs,
       busy: ALL_BUSY[options.busyError],
@@ -262,7 +262,7 @@ export class CallerSide<P extends Peer> {
       this.#endings.refuse(caller, message, noCallee(this.#outlet, noSuchProcedure(procedure)));
       return;
     }
-    const callee = chooseCallee(entry, undefined, this.#options.surroundings);
+    const callee = chooseCallee(entry, undefined, this.#options.sources);
     if (callee === undefined) {
       this.#endings.refuse(caller, message, this.#busy);
       return;
@@ -327,14 +327,14 @@ export class CallerSide<P extends Peer> {
   }
 
   /** `reason`: the callee is there, but does not take it; undefined: it has left, or has no REGISTERED yet. */
-  #notTaken(call: PendingCall<P>, refusal: Refusal, reason: Fault | undefined): void {
+  #notTaken(call: PendingCall<P>, refusal: ForwardRefusal, reason: Fault | undefined): void {
     if (call.isCanceled) this.#endings.fail(call, 'canceled', CANCELED_BY_CALLER);
     else if (isEarly(refusal) && call.invoke === undefined) this.#endings.fail(call, 'refused', NOT_REGISTERED_YET);
     else if (call.invoke === undefined) this.#endings.fail(call, 'callee_lost', reason ?? CALLEE_LEFT);
     else this.#tryAnother(call, refusal, reason);
   }
 
-  #tryAnother(call: PendingCall<P>, refusal: Refusal, reason: Fault | undefined): void {
+  #tryAnother(call: PendingCall<P>, refusal: ForwardRefusal, reason: Fault | undefined): void {
     call.notTaken = reason ?? call.notTaken;
     if (!this.#forwarding.reroute(call, refusal)) this.#failUntaken(call);
   }

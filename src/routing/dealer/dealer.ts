@@ -4,14 +4,14 @@ import type { Call, Cancel, InvocationError, Register, Unregister, Yield } from 
 import type { TimeUnit } from '../../wamp/options.js';
 import { unreachable } from '../../wamp/unreachable.js';
 import type { Frame } from '../frames.js';
-import type { Outlet, Registration, Surroundings } from '../ports.js';
+import type { Outlet, Registration, ClockAndRandom } from '../ports.js';
 import type { Peer } from '../peer.js';
 import type { AbandonedLimit, AbandonedLimits } from './abandoned-invocations.js';
 import { CalleeSide } from './callee-side.js';
 import { Callees, type LocalRegistration } from './callees.js';
 import type { BusyError } from './caller-faults.js';
 import { CallerSide } from './caller-side.js';
-import { drawSpread } from '../number-table.js';
+import { drawHashSeed } from '../number-table.js';
 import { OpenClaims } from './open-claims.js';
 import { Registrar, type ForceRule } from './registrar.js';
 import { Registrations } from './registrations.js';
@@ -21,7 +21,7 @@ export interface DealerOptions<P extends Peer> {
   readonly realm: Uri;
   readonly node: NodeId;
   readonly outlet: Outlet<P>;
-  readonly surroundings: Surroundings;
+  readonly sources: ClockAndRandom;
   readonly limits: DealerLimits;
   readonly rules: DealerRules;
   /** Ends a session for a protocol violation. It may call `leave` before it returns. */
@@ -82,10 +82,10 @@ export class Dealer<P extends Peer> {
   readonly #callerSide: CallerSide<P>;
   readonly #calleeSide: CalleeSide<P>;
 
-  constructor({ realm, node, outlet, surroundings, limits, rules, abort, onLimit }: DealerOptions<P>) {
-    const spread = drawSpread(() => surroundings.random());
-    const mirror = new Registrations(spread);
-    const callees = new Callees<P>(spread);
+  constructor({ realm, node, outlet, sources, limits, rules, abort, onLimit }: DealerOptions<P>) {
+    const hashSeed = drawHashSeed(() => sources.random());
+    const mirror = new Registrations(hashSeed);
+    const callees = new Callees<P>(hashSeed);
     const openClaims = new OpenClaims();
     const { maxRegistrationsPerSession, maxCallTimeoutMs } = limits;
     this.#mirror = mirror;
@@ -94,7 +94,7 @@ export class Dealer<P extends Peer> {
     this.#calleeSide = new CalleeSide({
       outlet,
       callees,
-      spread,
+      hashSeed,
       rules,
       limits,
       onBusy: (registration, isBusy) => this.#setBusy(registration, isBusy),
@@ -104,8 +104,8 @@ export class Dealer<P extends Peer> {
     this.#callerSide = new CallerSide({
       node,
       outlet,
-      surroundings,
-      spread,
+      sources,
+      hashSeed,
       mirror,
       waiting: new WaitingCalls({ limits, openClaims, mirror, callees }),
       limits,

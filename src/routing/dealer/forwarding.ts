@@ -1,7 +1,7 @@
 import type { Fault } from '../../wamp/faults.js';
 import type { NodeId, SessionId, Uri } from '../../wamp/ids.js';
 import { NOT_YET, NOT_YET_TAKEN, type InvokeFrame } from '../frames.js';
-import type { Callee, Outlet, Surroundings } from '../ports.js';
+import type { Callee, Outlet, ClockAndRandom } from '../ports.js';
 import type { Peer } from '../peer.js';
 import { chooseCallee, type Search } from './invocation-policy.js';
 import { PassedOver, type Reason } from './passed-over.js';
@@ -10,7 +10,7 @@ import { isLarge, type RegistrationEntry, type Registrations } from './registrat
 
 export interface ForwardingOptions<P extends Peer> {
   readonly outlet: Outlet<P>;
-  readonly surroundings: Surroundings;
+  readonly sources: ClockAndRandom;
   readonly calls: PendingCalls<P>;
   readonly mirror: Registrations;
   /** How long a callee that keeps the time itself may be late before its call ends anyway (TMO-3, G3). */
@@ -23,7 +23,7 @@ export interface ForwardingOptions<P extends Peer> {
 }
 
 /** What did not take a call. */
-export type Refusal = Reason | 'unready' | 'taking' | 'unavailable' | 'unreachable';
+export type ForwardRefusal = Reason | 'unready' | 'taking' | 'unavailable' | 'unreachable';
 
 /**
  * Callees that a call is brought to at most, not counting those that were busy, which are remembered: one CALL must not cost
@@ -77,7 +77,7 @@ export class Forwarding<P extends Peer> {
    * The callee did not take the call: tries another (SHR-7, RRT-1). False: there is none, the call is still pending.
    * To be asked only while `invoke` is kept (RRT-3).
    */
-  reroute(call: PendingCall<P>, refusal: Refusal): boolean {
+  reroute(call: PendingCall<P>, refusal: ForwardRefusal): boolean {
     this.#note(call, refusal);
     if (call.isForwarding) {
       call.wantsAnother = true;
@@ -95,7 +95,7 @@ export class Forwarding<P extends Peer> {
   /** The time between two results starts anew (PCR-5). The timer stays and looks again when it fires. */
   restartTimer(call: PendingCall<P>): void {
     const { timeout } = call;
-    if (timeout !== undefined) timeout.deadlineMs = this.#options.surroundings.nowMs() + timeout.limitMs;
+    if (timeout !== undefined) timeout.deadlineMs = this.#options.sources.nowMs() + timeout.limitMs;
   }
 
   /** The registration that a call of the procedure goes to, leaving out those whose callees are all known to have gone. */
@@ -129,9 +129,9 @@ export class Forwarding<P extends Peer> {
   }
 
   #next(call: PendingCall<P>, search: Search): Callee | undefined {
-    const { surroundings, mirror, busy } = this.#options;
+    const { sources, mirror, busy } = this.#options;
     for (;;) {
-      const callee = chooseCallee(call.entry, search, surroundings);
+      const callee = chooseCallee(call.entry, search, sources);
       if (callee !== undefined) return callee;
       if (asksAgain(search)) continue;
       if (call.entry.passedOver?.hasBusy === true) call.notTaken ??= busy;
@@ -145,7 +145,7 @@ export class Forwarding<P extends Peer> {
     }
   }
 
-  #note(call: PendingCall<P>, refusal: Refusal): void {
+  #note(call: PendingCall<P>, refusal: ForwardRefusal): void {
     const { entry, callee } = call;
     const search = (call.search ??= newSearch());
     search.tried.add(callee.session);
@@ -157,18 +157,18 @@ export class Forwarding<P extends Peer> {
     if ((refusal !== 'busy' && refusal !== 'gone') || !isLarge(entry)) return;
     const passedMs = Math.min(MAX_PASSED_MS, Math.max(MIN_PASSED_MS, count * MS_PER_CALLEE));
     entry.passedOver ??= new PassedOver();
-    entry.passedOver.hear(callee, refusal, registration, this.#options.surroundings.nowMs() + passedMs);
+    entry.passedOver.hear(callee, refusal, registration, this.#options.sources.nowMs() + passedMs);
   }
 
   #isDeserted({ passedOver, registration }: RegistrationEntry): boolean {
     if (passedOver === undefined || passedOver.isEmpty || registration.successors !== undefined) return false;
-    return passedOver.open(registration, this.#options.surroundings.nowMs()).size === 0 && !passedOver.hasBusy;
+    return passedOver.open(registration, this.#options.sources.nowMs()).size === 0 && !passedOver.hasBusy;
   }
 
   /** What of the call's time the callee is told; 0: this node keeps the time alone (TMO-3, TMO-4). */
   forwardedTimeoutMs({ timeout }: PendingCall<P>, callee: Callee): number {
     if (timeout === undefined || !callee.forwardTimeout) return 0;
-    return Math.max(1, Math.round(timeout.deadlineMs - this.#options.surroundings.nowMs()));
+    return Math.max(1, Math.round(timeout.deadlineMs - this.#options.sources.nowMs()));
   }
 
   #arm(call: PendingCall<P>, timeout: CallTimeout): void {
@@ -181,8 +181,8 @@ export class Forwarding<P extends Peer> {
   }
 
   #leftMs({ callee }: PendingCall<P>, { deadlineMs }: CallTimeout): number {
-    const { surroundings, timeoutGraceMs } = this.#options;
-    return deadlineMs + (callee.forwardTimeout ? timeoutGraceMs : 0) - surroundings.nowMs();
+    const { sources, timeoutGraceMs } = this.#options;
+    return deadlineMs + (callee.forwardTimeout ? timeoutGraceMs : 0) - sources.nowMs();
   }
 }
 
@@ -216,11 +216,11 @@ function wantsAnother(call: { readonly wantsAnother: boolean }): boolean {
 }
 
 /** Why a callee is `gone` that its node answers for: it has left, or has no REGISTERED yet. */
-export function absenceOf(error: Uri): Refusal {
+export function absenceOf(error: Uri): ForwardRefusal {
   if (error === NOT_YET) return 'unready';
   return error === NOT_YET_TAKEN ? 'taking' : 'gone';
 }
 
-export function isEarly(refusal: Refusal): boolean {
+export function isEarly(refusal: ForwardRefusal): boolean {
   return refusal === 'unready' || refusal === 'taking';
 }

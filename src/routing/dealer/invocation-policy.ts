@@ -1,6 +1,6 @@
 import type { NodeId, SessionId } from '../../wamp/ids.js';
 import { unreachable } from '../../wamp/unreachable.js';
-import type { Callee, Surroundings } from '../ports.js';
+import type { Callee, ClockAndRandom } from '../ports.js';
 import type { RankedSet } from './ranked-set.js';
 import type { RegistrationEntry } from './registrations.js';
 
@@ -20,7 +20,7 @@ export interface Search {
   refusalCount: number;
 }
 
-type Chance = Pick<Surroundings, 'nowMs' | 'random'>;
+type PolicySources = Pick<ClockAndRandom, 'nowMs' | 'random'>;
 
 /** Draws of a call by `random` among callees of which it has tried some, before it takes the next that it has not. */
 const MAX_DRAWS = 4;
@@ -29,13 +29,17 @@ const MAX_DRAWS = 4;
  * Who takes the registration over, else the callee whose turn it is by the invocation policy (SHR-3), leaving out those that are passed over and those that the
  * search has tried (RRT-1). Undefined when there is none. O(log callees), for each that it has tried.
  */
-export function chooseCallee(entry: RegistrationEntry, search: Search | undefined, chance: Chance): Callee | undefined {
+export function chooseCallee(
+  entry: RegistrationEntry,
+  search: Search | undefined,
+  sources: PolicySources,
+): Callee | undefined {
   const { registration, passedOver } = entry;
   const { callees, invoke, successors } = registration;
   const successor = successors?.find((callee) => search === undefined || !isTried(search, callee));
   if (successor !== undefined) return successor;
   const open =
-    passedOver === undefined || passedOver.isEmpty ? undefined : passedOver.open(registration, chance.nowMs());
+    passedOver === undefined || passedOver.isEmpty ? undefined : passedOver.open(registration, sources.nowMs());
   const count = open?.size ?? callees.length;
   if (count === 0) return undefined;
   switch (invoke) {
@@ -47,7 +51,7 @@ export function chooseCallee(entry: RegistrationEntry, search: Search | undefine
     case 'roundrobin':
       return scan(entry, open, search, nextRank(open, entry.lastIndex, count), 1);
     case 'random':
-      return draw(entry, open, search, chance);
+      return draw(entry, open, search, sources);
     default:
       return unreachable(invoke);
   }
@@ -82,13 +86,13 @@ function draw(
   entry: RegistrationEntry,
   open: RankedSet | undefined,
   search: Search | undefined,
-  chance: Chance,
+  sources: PolicySources,
 ): Callee | undefined {
   const { callees } = entry.registration;
   const count = open?.size ?? callees.length;
   let rank = 0;
   for (let drawn = 0; drawn < MAX_DRAWS; drawn++) {
-    rank = Math.floor(chance.random() * count);
+    rank = Math.floor(sources.random() * count);
     const callee = callees[open === undefined ? rank : open.at(rank)];
     if (search === undefined || (callee !== undefined && !isTried(search, callee))) return callee;
   }

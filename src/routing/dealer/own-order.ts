@@ -3,7 +3,7 @@ import type { Fault } from '../../wamp/faults.js';
 import type { NodeId, RegistrationId } from '../../wamp/ids.js';
 import type { Call } from '../../wamp/messages.js';
 import type { InvokeFrame } from '../frames.js';
-import type { Callee, Outlet, Surroundings } from '../ports.js';
+import type { Callee, Outlet, ClockAndRandom } from '../ports.js';
 import type { Peer } from '../peer.js';
 import { allCallees } from '../successors.js';
 import { noCallee, noSuchProcedure, tooManyWait } from './caller-faults.js';
@@ -11,7 +11,7 @@ import type { Forwarding } from './forwarding.js';
 import { chooseCallee } from './invocation-policy.js';
 import type { CallerState, PendingCall, PendingCalls } from './pending-calls.js';
 import type { RegistrationEntry } from './registrations.js';
-import type { Place, WaitingCall, WaitingCalls, WaitingLimits } from './waiting-calls.js';
+import type { WaitingPosition, WaitingCall, WaitingCalls, WaitingLimits } from './waiting-calls.js';
 
 /** What becomes of a call that waits here. */
 export interface CallFlow<P extends Peer> {
@@ -27,7 +27,7 @@ export interface CallFlow<P extends Peer> {
 export interface OwnOrderOptions<P extends Peer> {
   readonly node: NodeId;
   readonly outlet: Outlet<P>;
-  readonly surroundings: Surroundings;
+  readonly sources: ClockAndRandom;
   readonly limits: WaitingLimits;
   readonly busy: Fault;
   readonly calls: PendingCalls<P>;
@@ -46,7 +46,7 @@ export class OwnOrder<P extends Peer> {
   }
 
   /** A new call waits at its place. `limitMs`: its timeout, which counts from now; 0: none. */
-  wait(caller: CallerState<P>, message: Call, place: Place, { disclose, limitMs }: CallWish): void {
+  wait(caller: CallerState<P>, message: Call, place: WaitingPosition, { disclose, limitMs }: CallWish): void {
     const { node, limits, onLimit, calls, waiting, forwarding, flow } = this.#options;
     const { peer } = caller;
     if (!waiting.hasRoom(peer, message)) {
@@ -107,13 +107,13 @@ export class OwnOrder<P extends Peer> {
   }
 
   #place({ call, message }: WaitingCall<P>, isOvertaken: boolean): void {
-    const { outlet, surroundings, busy, calls, forwarding, flow } = this.#options;
+    const { outlet, sources, busy, calls, forwarding, flow } = this.#options;
     const { procedure, caller } = call;
     const entry = forwarding.registrationFor(procedure);
     const own = (callee: Callee): boolean => callee.session === caller.peer.session;
     const callee = isOvertaken
       ? entry && allCallees(entry.registration).find(own)
-      : entry && chooseCallee(entry, undefined, surroundings);
+      : entry && chooseCallee(entry, undefined, sources);
     if (entry === undefined || callee === undefined) {
       const isUnknown = entry === undefined || isOvertaken;
       flow.fail(call, isUnknown ? noCallee(outlet, noSuchProcedure(procedure)) : busy);

@@ -2,10 +2,10 @@ import type { Fault } from '../../wamp/faults.js';
 import type { NodeId, RequestId, Uri } from '../../wamp/ids.js';
 import type { Call } from '../../wamp/messages.js';
 import type { CallKey, InvokeFrame } from '../frames.js';
-import type { Callee, Outlet, Surroundings } from '../ports.js';
+import type { Callee, Outlet, ClockAndRandom } from '../ports.js';
 import type { CallOutcome } from '../outcomes.js';
 import type { Peer } from '../peer.js';
-import { NumberTable, type Spread } from '../number-table.js';
+import { NumberTable, type HashSeed } from '../number-table.js';
 import type { Search } from './invocation-policy.js';
 import type { RegistrationEntry } from './registrations.js';
 
@@ -72,8 +72,8 @@ const MAX_UNFINISHED = 256;
 export class PendingCalls<P extends Peer> {
   readonly #node: NodeId;
   readonly #outlet: Outlet<P>;
-  readonly #surroundings: Surroundings;
-  readonly #spread: Spread;
+  readonly #sources: ClockAndRandom;
+  readonly #hashSeed: HashSeed;
   /** By session. */
   readonly #callers: NumberTable<CallerState<P>>;
   readonly #byNumber: NumberTable<PendingCall<P>>;
@@ -81,13 +81,13 @@ export class PendingCalls<P extends Peer> {
   readonly #byNode = new Map<NodeId, NumberTable<PendingCall<P>>>();
   #lastNumber = 0;
 
-  constructor(node: NodeId, outlet: Outlet<P>, surroundings: Surroundings, spread: Spread) {
+  constructor(node: NodeId, outlet: Outlet<P>, sources: ClockAndRandom, hashSeed: HashSeed) {
     this.#node = node;
     this.#outlet = outlet;
-    this.#surroundings = surroundings;
-    this.#spread = spread;
-    this.#callers = new NumberTable(spread);
-    this.#byNumber = new NumberTable(spread);
+    this.#sources = sources;
+    this.#hashSeed = hashSeed;
+    this.#callers = new NumberTable(hashSeed);
+    this.#byNumber = new NumberTable(hashSeed);
   }
 
   get size(): number {
@@ -107,7 +107,7 @@ export class PendingCalls<P extends Peer> {
     if (known !== undefined) return known;
     const caller: CallerState<P> = {
       peer,
-      pending: new NumberTable(this.#spread),
+      pending: new NumberTable(this.#hashSeed),
       unfinished: new Set(),
       isLeaving: false,
     };
@@ -130,7 +130,7 @@ export class PendingCalls<P extends Peer> {
   /** It becomes pending with `add`. */
   make(caller: CallerState<P>, [, request, options, procedure]: Call, terms: CallTerms): PendingCall<P> {
     const { disclose, entry, callee, limitMs } = terms;
-    const startedMs = this.#surroundings.nowMs();
+    const startedMs = this.#sources.nowMs();
     const key = this.nextKey();
     return {
       caller,
@@ -175,7 +175,7 @@ export class PendingCalls<P extends Peer> {
     // It was in the hands of its callee, which may take the next one.
     if (outcome !== 'refused') call.entry.passedOver?.unhear(call.callee.session);
     if (call.expectsMore) this.rememberUnfinished(call.caller, call.request);
-    this.#outlet.callEnded(outcome, this.#surroundings.nowMs() - call.startedMs);
+    this.#outlet.callEnded(outcome, this.#sources.nowMs() - call.startedMs);
   }
 
   /** Chunks of this request may be under way although it has its final answer. */
@@ -215,7 +215,7 @@ export class PendingCalls<P extends Peer> {
     this.#byNumber.set(call.key.number, call);
     if (node === this.#node) return;
     let calls = this.#byNode.get(node);
-    if (calls === undefined) this.#byNode.set(node, (calls = new NumberTable(this.#spread)));
+    if (calls === undefined) this.#byNode.set(node, (calls = new NumberTable(this.#hashSeed)));
     calls.set(call.key.number, call);
   }
 

@@ -2,7 +2,7 @@ import type { NodeId, RegistrationId, SessionId, Uri } from '../../wamp/ids.js';
 import type { MatchPolicy } from '../../wamp/options.js';
 import { isReserved } from '../../wamp/uri-rules.js';
 import { deriveId } from '../derived-id.js';
-import { NumberTable, type Spread } from '../number-table.js';
+import { NumberTable, type HashSeed } from '../number-table.js';
 import { PatternIndex } from '../pattern-index.js';
 import type { Registration } from '../ports.js';
 import { allCallees, withoutCallees } from '../successors.js';
@@ -33,8 +33,8 @@ export class Registrations {
   // Not a Map: anybody can look for procedures whose derived ids share a bucket of one.
   readonly #byId: NumberTable<RegistrationEntry>;
 
-  constructor(spread: Spread) {
-    this.#byId = new NumberTable(spread);
+  constructor(hashSeed: HashSeed) {
+    this.#byId = new NumberTable(hashSeed);
   }
 
   get size(): number {

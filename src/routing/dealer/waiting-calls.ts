@@ -19,7 +19,7 @@ export interface WaitingCallsOptions<P extends Peer> {
 }
 
 /** What a call waits for, and what has to wait for it. */
-export interface Place {
+export interface WaitingPosition {
   /** The REGISTER of its own session; undefined: the calls before it. */
   readonly claim: OpenClaim | undefined;
   /** It may go to a callee other than its own session, so that no later call may pass it (ORD-3). */
@@ -78,7 +78,7 @@ export class WaitingCalls<P extends Peer> {
    * Undefined: a call of the procedure, which goes to `entry` now, need not wait, neither for a REGISTER of its session nor
    * behind a call that does. It is then taken for forwarded.
    */
-  placeOf(peer: P, procedure: Uri, entry: RegistrationEntry | undefined): Place | undefined {
+  placeOf(peer: P, procedure: Uri, entry: RegistrationEntry | undefined): WaitingPosition | undefined {
     const { openClaims, mirror, callees } = this.#options;
     // Nearly always nothing more is asked.
     if (openClaims.isEmpty && this.#lines.size === 0) return undefined;
@@ -110,7 +110,7 @@ export class WaitingCalls<P extends Peer> {
     return false;
   }
 
-  add(call: PendingCall<P>, message: Call, { claim, isContested, isPlaced = false }: Place): void {
+  add(call: PendingCall<P>, message: Call, { claim, isContested, isPlaced = false }: WaitingPosition): void {
     const { peer } = call.caller;
     let line = this.#lines.get(peer);
     if (line === undefined) {

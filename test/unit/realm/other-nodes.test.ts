@@ -3,7 +3,7 @@ import type { Backplane } from '../../../src/backplane/backplane.js';
 import { MemoryHub } from '../../../src/backplane/memory/hub.js';
 import { payloadOf } from '../../../src/codec/payload.js';
 import { Delivery } from '../../../src/realm/delivery.js';
-import { systemChance } from '../../../src/realm/chance.js';
+import { createRandomSource } from '../../../src/realm/random-source.js';
 import { Inbound } from '../../../src/realm/inbound.js';
 import type { Realm, RealmSettings } from '../../../src/realm/realm.js';
 import { Realms } from '../../../src/realm/realms.js';
@@ -90,7 +90,7 @@ class SceneNode {
         codecs,
         counters,
         delivery: new Delivery(codecs, counters, { spent: 0 }),
-        chance: systemChance(),
+        random: createRandomSource(),
         limits: {
           maxSessions: 10,
           maxSubscriptionsPerSession: 10,
@@ -105,7 +105,7 @@ class SceneNode {
           this.#timers.push(action);
           return () => undefined;
         },
-        census: { sessionCount: 0 },
+        totals: { sessionCount: 0 },
         onLostRequest: (_operation, cause) => {
           throw cause;
         },

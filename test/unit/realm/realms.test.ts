@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { MemoryHub } from '../../../src/backplane/memory/hub.js';
-import { systemChance } from '../../../src/realm/chance.js';
+import { createRandomSource } from '../../../src/realm/random-source.js';
 import { Delivery } from '../../../src/realm/delivery.js';
 import { Inbound } from '../../../src/realm/inbound.js';
 import { Realm, type RealmSettings } from '../../../src/realm/realm.js';
@@ -37,7 +37,7 @@ async function scene(maxRealms: number) {
   const hub = new MemoryHub();
   const [backplane, other] = ['a', 'b'].map((name) => hub.join(name as NodeId));
   const counters = createCounters();
-  const census = { sessionCount: 0 };
+  const totals = { sessionCount: 0 };
   const realms = new Realms({
     configured: new Map(),
     template: { settings: SETTINGS, admits: () => true, idleMs: 1_000 },
@@ -48,7 +48,7 @@ async function scene(maxRealms: number) {
       codecs,
       counters,
       delivery: new Delivery(codecs, counters, { spent: 0 }),
-      chance: systemChance(),
+      random: createRandomSource(),
       limits: {
         maxSessions: LIMIT,
         maxSubscriptionsPerSession: LIMIT,
@@ -60,7 +60,7 @@ async function scene(maxRealms: number) {
       },
       nowMs: () => 0,
       after: () => () => undefined,
-      census,
+      totals,
       onLostRequest: (_operation, cause) => {
         throw cause;
       },
@@ -68,7 +68,7 @@ async function scene(maxRealms: number) {
   });
   const reports = { gap: () => undefined, nodeGone: () => undefined, reach: () => undefined, fenced: () => undefined };
   for (const node of [backplane!, other!]) await node.start(new Inbound(realms.all, node.bus, reports));
-  return { realms, counters, census };
+  return { realms, counters, totals };
 }
 
 async function opened(opening: ReturnType<Realms['open']>): Promise<Realm> {
@@ -99,7 +99,7 @@ describe('the realms of a node', () => {
   });
 
   it('take nobody whose handshake was under way when they closed (Drain)', async () => {
-    const { realms, census } = await scene(2);
+    const { realms, totals } = await scene(2);
     const realm = await opened(realms.open('a'));
     const asked = realm.reserve(newcomer());
     const opening = realms.open('b');
@@ -109,7 +109,7 @@ describe('the realms of a node', () => {
     expect(realm.reserve(newcomer())).toMatchObject({ cause: 'draining' });
     expect(realms.open('a')).toMatchObject({ cause: 'draining' });
     await macrotask();
-    expect(census.sessionCount).toBe(0);
+    expect(totals.sessionCount).toBe(0);
     expect(realm.isEmpty).toBe(true);
   });
 });

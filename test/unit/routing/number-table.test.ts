@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { drawSpread, NumberTable, type Spread } from '../../../src/routing/number-table.js';
+import { drawHashSeed, NumberTable, type HashSeed } from '../../../src/routing/number-table.js';
 
 /** Everything collides. */
-const WORST: Spread = { low: 0, high: 0 };
+const WORST: HashSeed = { low: 0, high: 0 };
 
 const spreads = fc.oneof(
   fc.constant(WORST),
   fc
     .infiniteStream(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }))
-    .map((stream) => drawSpread(() => stream.next().value)),
+    .map((stream) => drawHashSeed(() => stream.next().value)),
 );
 const keys = fc.oneof(
   fc.nat(40),
@@ -22,8 +22,8 @@ const steps = fc.array(fc.record({ verb: fc.constantFrom('set', 'set', 'delete')
 describe('a table by number', () => {
   it('is what a Map is, with any keys in any order, also when all collide', () => {
     fc.assert(
-      fc.property(spreads, steps, (spread, script) => {
-        const table = new NumberTable<string>(spread);
+      fc.property(spreads, steps, (hashSeed, script) => {
+        const table = new NumberTable<string>(hashSeed);
         const model = new Map<number, string>();
         for (const [index, { verb, key }] of script.entries()) {
           if (verb === 'delete') expect(table.delete(key)).toBe(model.delete(key));
@@ -42,7 +42,7 @@ describe('a table by number', () => {
   });
 
   it('grows, and gives back what it grew by once it has been all but empty for long', () => {
-    const table = new NumberTable<number>(drawSpread(() => 0.3));
+    const table = new NumberTable<number>(drawHashSeed(() => 0.3));
     for (let key = 0; key < 10_000; key++) table.set(key, key);
     for (let key = 0; key < 10_000; key++) expect(table.get(key)).toBe(key);
     expect(table.capacity).toBeGreaterThanOrEqual(20_000);
@@ -56,7 +56,7 @@ describe('a table by number', () => {
   });
 
   it('is built anew hardly ever while it fills and empties in bursts', () => {
-    const table = new NumberTable<number>(drawSpread(() => 0.7));
+    const table = new NumberTable<number>(drawHashSeed(() => 0.7));
     let [key, changeCount, capacity] = [0, 0, 0];
     for (let burst = 0; burst < 200; burst++) {
       for (let index = 0; index < 500; index++) table.set(key + index, index);
@@ -71,7 +71,7 @@ describe('a table by number', () => {
   });
 
   it('is not built anew while its size stays about the same', () => {
-    const table = new NumberTable<number>(drawSpread(() => 0.7));
+    const table = new NumberTable<number>(drawHashSeed(() => 0.7));
     for (let key = 0; key < 1_000; key++) table.set(key, key);
     const { capacity } = table;
     for (let key = 1_000; key < 20_000; key++) {
@@ -82,11 +82,11 @@ describe('a table by number', () => {
   });
 });
 
-describe('the spread of keys', () => {
+describe('the hashSeed of keys', () => {
   const chances = [0, 1 / 3, 0.5, 2 / 3, 0.123456789, 0.987654321, 1 - 2 ** -53];
 
   it.each(chances)('is near no simple fraction, so that ids that count up stay apart, with chance %d', (chance) => {
-    const { low, high } = drawSpread(() => chance);
+    const { low, high } = drawHashSeed(() => chance);
     for (const multiplier of [low, high]) {
       const ratio = (multiplier >>> 0) / 2 ** 32;
       for (let denominator = 1; denominator <= 4_096; denominator++) {
@@ -100,7 +100,7 @@ describe('the spread of keys', () => {
     const draws = new Set<number>();
     let state = 1;
     const random = (): number => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;
-    for (let draw = 0; draw < 1_000; draw++) draws.add(drawSpread(random).low);
+    for (let draw = 0; draw < 1_000; draw++) draws.add(drawHashSeed(random).low);
     expect(draws.size).toBeGreaterThan(900);
   });
 });

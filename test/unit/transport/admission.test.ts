@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Admission, type AdmissionLimits, type Place } from '../../../src/transport/admission.js';
+import { Admission, type AdmissionLimits, type ConnectionSlot } from '../../../src/transport/admission.js';
 
 const LIMITS: AdmissionLimits = {
   maxConnections: 2,
@@ -10,7 +10,7 @@ const LIMITS: AdmissionLimits = {
 };
 
 /** Accepts a connection that sends a request at once. */
-function come(admission: Admission, address: string): Place {
+function come(admission: Admission, address: string): ConnectionSlot {
   expect(admission.arrived(address)).toBeUndefined();
   return admission.requested(address, address);
 }
@@ -19,7 +19,7 @@ describe('admission', () => {
   it('refuses past the limit of all connections until one leaves', () => {
     const admission = new Admission(LIMITS);
     const places = ['a', 'a', 'b'].map((address) => come(admission, address));
-    expect(places.map((place) => admission.admit(place))).toEqual([undefined, undefined, 'connections']);
+    expect(places.map((slot) => admission.admit(slot))).toEqual([undefined, undefined, 'connections']);
     places[2]!.release();
     places[0]!.release();
     places[0]!.release();
@@ -57,7 +57,7 @@ describe('admission', () => {
   it('refuses one address past its own limit, and no other', () => {
     const admission = new Admission({ ...LIMITS, maxConnections: 100, maxConnectionsPerAddress: 2 });
     const places = ['a', 'a', 'a', 'b', '__proto__'].map((address) => come(admission, address));
-    const refused = places.map((place) => admission.admit(place));
+    const refused = places.map((slot) => admission.admit(slot));
     expect(refused).toEqual([undefined, undefined, 'connections_per_address', undefined, undefined]);
     places[2]!.release();
     places[0]!.release();
@@ -73,11 +73,11 @@ describe('admission', () => {
       expect(admission.arrived(undefined)).toBeUndefined();
       return admission.requested(undefined, client);
     });
-    expect(places.map((place) => admission.admit(place))).toEqual([undefined, undefined, 'connections_per_address']);
+    expect(places.map((slot) => admission.admit(slot))).toEqual([undefined, undefined, 'connections_per_address']);
     places[0]!.release();
     admission.arrived(undefined);
     admission.left(undefined);
-    for (const place of places.slice(1)) place.release();
+    for (const slot of places.slice(1)) slot.release();
     expect([admission.count, admission.pendingCount]).toEqual([0, 0]);
   });
 
@@ -90,25 +90,25 @@ describe('admission', () => {
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
         const admission = new Admission({ ...LIMITS, maxConnectionsPerAddress: 1, maxPendingConnections: 4 });
         const pending: (string | undefined)[] = [];
-        const places: Place[] = [];
+        const places: ConnectionSlot[] = [];
         for (const { kind, address } of steps) {
           if (kind === 'arrive' && admission.arrived(address) === undefined) pending.push(address);
           if (kind === 'leave' && pending.length > 0) admission.left(pending.pop());
           if (kind === 'request' && pending.length > 0) {
             const peer = pending.pop();
-            const place = admission.requested(peer, peer ?? 'a');
-            admission.admit(place);
-            places.push(place);
+            const slot = admission.requested(peer, peer ?? 'a');
+            admission.admit(slot);
+            places.push(slot);
           }
           if (kind === 'release') places.shift()?.release();
-          const staying = places.filter(({ isStaying }) => isStaying).map((place) => place.address);
+          const staying = places.filter(({ isStaying }) => isStaying).map((slot) => slot.address);
           expect(staying.length).toBeLessThanOrEqual(2);
           expect(new Set(staying).size).toBe(staying.length);
           expect([admission.count, admission.pendingCount]).toEqual([places.length + pending.length, pending.length]);
           expect(admission.pendingCount).toBeLessThanOrEqual(4);
         }
         for (const address of pending) admission.left(address);
-        for (const place of places) place.release();
+        for (const slot of places) slot.release();
         expect([admission.count, admission.pendingCount]).toEqual([0, 0]);
         expect(admission.admit(come(admission, 'a'))).toBeUndefined();
       }),

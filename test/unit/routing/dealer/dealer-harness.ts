@@ -177,7 +177,7 @@ export class HarnessNode {
       realm: 'realm1',
       node: this.id,
       outlet: this.outlet,
-      surroundings: this.outlet,
+      sources: this.outlet,
       limits: {
         maxRegistrationsPerSession: 1_000,
         maxPendingCallsPerSession: 10_000,
@@ -224,7 +224,7 @@ export class HarnessNode {
     return true;
   }
 
-  /** As a realm's surroundings do it: both ends give up what crossed the lane. */
+  /** As a realm's sources do it: both ends give up what crossed the lane. */
   noticeGap(from: NodeId): void {
     this.dealer.laneGap(from);
     if (from !== this.id) this.outlet.tell(from, { kind: 'lost' });

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { systemChance } from '../../../src/realm/chance.js';
+import { createRandomSource } from '../../../src/realm/random-source.js';
 import { isId } from '../../../src/wamp/ids.js';
 
-describe('systemChance', () => {
+describe('createRandomSource', () => {
   it('draws ids spread over the whole of 1..2^53−1 (ID-2, X-10)', () => {
-    const chance = systemChance();
+    const random = createRandomSource();
     const drawCount = 20_000;
     const buckets = new Array<number>(16).fill(0);
     const seen = new Set<number>();
     for (let draw = 0; draw < drawCount; draw++) {
-      const id = chance.publicationId();
+      const id = random.publicationId();
       expect(isId(id) && Number.isSafeInteger(id)).toBe(true);
       seen.add(id);
       buckets[Math.floor(id / 2 ** 49)]!++;
@@ -20,9 +20,9 @@ describe('systemChance', () => {
   });
 
   it('draws fractions in [0, 1)', () => {
-    const chance = systemChance();
+    const random = createRandomSource();
     for (let draw = 0; draw < 10_000; draw++) {
-      const fraction = chance.random();
+      const fraction = random.random();
       expect(fraction >= 0 && fraction < 1).toBe(true);
     }
   });

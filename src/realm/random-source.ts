@@ -6,7 +6,7 @@ const HIGH_BITS = 2 ** 21;
 const LOW_RANGE = 2 ** 32;
 
 /** Where ids and random choices come from. */
-export interface Chance {
+export interface RandomSource {
   sessionId(): SessionId;
   publicationId(): PublicationId;
   /** Uniform in [0, 1). */
@@ -14,10 +14,10 @@ export interface Chance {
 }
 
 /**
- * Chance from the operating system's generator, drawn in blocks: about 20 ns an id.
+ * Random numbers from the operating system's generator, drawn in blocks: about 20 ns an id.
  * Ids are uniform over 1..2^53−1 (ID-2, X-10), so they cannot be guessed.
  */
-export function systemChance(): Chance {
+export function createRandomSource(): RandomSource {
   const pool = new Uint32Array(POOL_WORDS);
   let next = POOL_WORDS;
 

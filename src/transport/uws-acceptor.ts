@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets.js';
 import type { ConnectionRefusal, Counters } from '../telemetry/counters.js';
 import type { Logger } from '../telemetry/logger.js';
-import { Admission, type Place } from './admission.js';
+import { Admission, type ConnectionSlot } from './admission.js';
 import type { ConnectionTraits } from './connection.js';
 import { handshakeFlaw, readHead, type RequestHead } from './handshake.js';
 import { originMatcher } from './origins.js';
@@ -18,11 +18,11 @@ import { pageAnswer, sendAnswer, textAnswer, type HttpAnswer } from './uws-http.
 /** What a WebSocket carries with it. */
 export interface UserData {
   readonly traits: ConnectionTraits;
-  readonly place: Place;
+  readonly slot: ConnectionSlot;
   connection: UwsConnection | undefined;
 }
 
-export interface DoorOptions extends TransportOptions {
+export interface AcceptorOptions extends TransportOptions {
   /** See AdmissionLimits. */
   readonly maxSurplusConnections: number;
 }
@@ -33,11 +33,11 @@ type AnsweredRefusal = Exclude<ConnectionRefusal, SilentRefusal>;
 const REQUEST_TIMEOUT_MS = 7_500;
 
 /** One request, taken in. */
-interface Visit {
+interface PendingRequest {
   readonly response: HttpResponse;
   readonly head: RequestHead;
   readonly client: RemoteAddress;
-  readonly place: Place;
+  readonly slot: ConnectionSlot;
   /** Of the method HEAD. */
   readonly isHead: boolean;
 }
@@ -46,8 +46,8 @@ interface Visit {
  * Everything before a WebSocket opens: counts every connection from its accept to its end, answers HTTP requests, and
  * decides which opening handshakes succeed. What is refused is counted by reason.
  */
-export class UwsDoor {
-  readonly #options: DoorOptions;
+export class UwsAcceptor {
+  readonly #options: AcceptorOptions;
   readonly #counters: Counters;
   readonly #logger: Logger;
   readonly #admission: Admission;
@@ -60,7 +60,12 @@ export class UwsDoor {
   site: StaticSite | undefined;
 
   /** `closedFor`: why no WebSocket may open for the time being. */
-  constructor(options: DoorOptions, counters: Counters, logger: Logger, closedFor: () => TemporaryRefusal | undefined) {
+  constructor(
+    options: AcceptorOptions,
+    counters: Counters,
+    logger: Logger,
+    closedFor: () => TemporaryRefusal | undefined,
+  ) {
     this.#closedFor = closedFor;
     this.#options = options;
     this.#counters = counters;
@@ -89,7 +94,7 @@ export class UwsDoor {
       return;
     }
     const sinceMs = performance.now();
-    // The first request puts its own in this place.
+    // The first request puts its own in this slot.
     response.onAborted(() => {
       this.#admission.left(key);
       // Too slow, or gone: or the library refused the request by itself, which it tells nobody.
@@ -99,17 +104,17 @@ export class UwsDoor {
 
   /** An opening handshake, or what looks like one to the library. */
   upgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
-    const visit = this.#visit(response, request);
-    const { head, client, place } = visit;
+    const pending = this.#pendingRequest(response, request);
+    const { head, client, slot } = pending;
     const subprotocol = this.#negotiate(head.subprotocols);
-    const refusal = this.#refusal(visit) ?? (subprotocol === undefined ? 'subprotocol' : undefined);
+    const refusal = this.#refusal(pending) ?? (subprotocol === undefined ? 'subprotocol' : undefined);
     if (refusal !== undefined || subprotocol === undefined) {
-      this.#refuse(visit, refusal ?? 'subprotocol');
+      this.#refuse(pending, refusal ?? 'subprotocol');
       return;
     }
     const { serializer, isBatched } = subprotocol;
     response.upgrade<UserData>(
-      { traits: { serializer, isBatched, remoteAddress: client.text }, place, connection: undefined },
+      { traits: { serializer, isBatched, remoteAddress: client.text }, slot, connection: undefined },
       head.key,
       head.subprotocols === '' ? '' : subprotocol.name,
       head.extensions,
@@ -121,29 +126,29 @@ export class UwsDoor {
   requested(response: HttpResponse, request: HttpRequest): void {
     const method = request.getCaseSensitiveMethod();
     const path = request.getUrl();
-    const visit = this.#visit(response, request);
-    const refusal = this.#headersRefusal(visit) ?? this.#admission.admit(visit.place);
+    const pending = this.#pendingRequest(response, request);
+    const refusal = this.#headersRefusal(pending) ?? this.#admission.admit(pending.slot);
     if (refusal !== undefined) {
-      this.#refuse(visit, refusal);
+      this.#refuse(pending, refusal);
     } else if (method !== 'GET' && method !== 'HEAD') {
       const allow = [['Allow', 'GET, HEAD']] as const;
-      this.#answer(visit, textAnswer('405', 'Only GET and HEAD are answered here.', allow));
+      this.#answer(pending, textAnswer('405', 'Only GET and HEAD are answered here.', allow));
     } else if (this.#socketPaths.has(path)) {
       // The library takes no request for a handshake whose key has not 24 characters.
-      this.#refuse(visit, handshakeFlaw(visit.head) ?? 'malformed_handshake');
+      this.#refuse(pending, handshakeFlaw(pending.head) ?? 'malformed_handshake');
     } else {
       const page = this.site?.find(path);
-      this.#answer(visit, page === undefined ? this.#nothing() : pageAnswer(page, visit.head.ifNoneMatch));
+      this.#answer(pending, page === undefined ? this.#nothing() : pageAnswer(page, pending.head.ifNoneMatch));
     }
   }
 
-  #visit(response: HttpResponse, request: HttpRequest): Visit {
+  #pendingRequest(response: HttpResponse, request: HttpRequest): PendingRequest {
     const head = readHead(request);
     const peer = this.#peer(response);
     const isProxy = this.#addresses.isProxy(peer);
     const client = isProxy ? this.#addresses.client(peer, head.forwardedFor) : peer;
-    const place = this.#admission.requested(isProxy ? undefined : peer.key, client.key);
-    return { response, head, client, place, isHead: request.getCaseSensitiveMethod() === 'HEAD' };
+    const slot = this.#admission.requested(isProxy ? undefined : peer.key, client.key);
+    return { response, head, client, slot, isHead: request.getCaseSensitiveMethod() === 'HEAD' };
   }
 
   #peer(response: HttpResponse): RemoteAddress {
@@ -151,16 +156,16 @@ export class UwsDoor {
   }
 
   /** Undefined: the WebSocket may open. */
-  #refusal(visit: Visit): AnsweredRefusal | undefined {
-    const { head, place } = visit;
-    const flaw = this.#closedFor() ?? this.#headersRefusal(visit) ?? handshakeFlaw(head);
+  #refusal(pending: PendingRequest): AnsweredRefusal | undefined {
+    const { head, slot } = pending;
+    const flaw = this.#closedFor() ?? this.#headersRefusal(pending) ?? handshakeFlaw(head);
     if (flaw !== undefined) return flaw;
     if (!this.#isAllowedOrigin(head.origin)) return 'origin';
     if (this.#negotiate(head.subprotocols) === undefined) return 'subprotocol';
-    return this.#admission.admit(place);
+    return this.#admission.admit(slot);
   }
 
-  #headersRefusal({ head }: Visit): 'header_bytes' | undefined {
+  #headersRefusal({ head }: PendingRequest): 'header_bytes' | undefined {
     return head.bytes > this.#options.maxHeaderBytes ? 'header_bytes' : undefined;
   }
 
@@ -170,11 +175,11 @@ export class UwsDoor {
     return negotiate(offer, this.#subprotocols);
   }
 
-  #refuse(visit: Visit, reason: AnsweredRefusal): void {
-    const { head, client } = visit;
+  #refuse(pending: PendingRequest, reason: AnsweredRefusal): void {
+    const { head, client } = pending;
     this.#count(reason, client.text, head.origin);
     const { status, sentence, headers } = REFUSALS[reason];
-    this.#answer(visit, textAnswer(status, `${sentence}${this.#addition(reason)}`, headers));
+    this.#answer(pending, textAnswer(status, `${sentence}${this.#addition(reason)}`, headers));
   }
 
   /** What a sentence ends with. */
@@ -196,8 +201,8 @@ export class UwsDoor {
     return textAnswer('404', `There is nothing here. The WAMP router answers WebSockets at ${paths}.`);
   }
 
-  #answer({ response, place, isHead }: Visit, answer: HttpAnswer): void {
+  #answer({ response, slot, isHead }: PendingRequest, answer: HttpAnswer): void {
     this.#counters.httpAnswers[answer.status]++;
-    sendAnswer(response, isHead ? { ...answer, isBodyLeftOut: true } : answer, () => place.release());
+    sendAnswer(response, isHead ? { ...answer, isBodyLeftOut: true } : answer, () => slot.release());
   }
 }
