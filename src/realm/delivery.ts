@@ -9,24 +9,27 @@ import { Code } from '../wamp/codes.js';
 import type { Event } from '../wamp/messages.js';
 import type { Payload, SerializerId } from '../wamp/payload.js';
 
-/** An EVENT, or its head, in each serializer that a receiver needed so far; null: it cannot be expressed there. */
+/**
+ * An EVENT, or its head, in each serializer that a receiver has needed so far; null: the serializer cannot represent
+ * it.
+ */
 type Encodings = Record<SerializerId, Uint8Array | null | undefined>;
 
-/** A payload in each serializer in which it follows several heads. */
+/** A payload in each serializer, to follow several heads. */
 type Bodies = Record<SerializerId, SharedBody | undefined>;
 
 /** A payload of this size is copied at most once for each serializer, however many subscriptions it matches. */
 export const SHARE_FROM_BYTES = 16_384;
 
 /**
- * Fan-out. One encoding per subscription and serializer, then one queued write per receiver and nothing allocated
- * for it. From the second subscription on, a large payload is shared and only heads are encoded.
- * A receiver whose serializer cannot express the payload is skipped and counted (G4).
+ * Delivers events. Encodes once per subscription and serializer, then queues one write per receiver and allocates
+ * nothing for it. From the second subscription on, a large payload is shared and only heads are encoded. A receiver
+ * whose serializer cannot represent the payload is skipped and counted (G4).
  */
 export class Delivery {
   readonly #codecs: Readonly<Record<SerializerId, Codec>>;
   readonly #counters: Counters;
-  /** For the large payloads that were delivered to a subscription already. */
+  /** Large payloads that were already delivered to a subscription. */
   readonly #bodies = new WeakMap<Payload, Bodies>();
   readonly #meter: TurnMeter;
 
@@ -67,7 +70,7 @@ export class Delivery {
     this.#counters.messagesOut[Code.EVENT] = (this.#counters.messagesOut[Code.EVENT] ?? 0) + deliveredCount;
   }
 
-  /** Undefined the first time: most publications match one subscription, and are not copied at all for it. */
+  /** Undefined the first time: most publications match one subscription and need no shared copy. */
   #shared(payload: Payload): Bodies | undefined {
     const bodies = this.#bodies.get(payload);
     if (bodies === undefined) this.#bodies.set(payload, { json: undefined, msgpack: undefined, cbor: undefined });

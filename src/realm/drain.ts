@@ -2,14 +2,14 @@ import type { Session } from '../session/ports.js';
 import { CloseUri } from '../wamp/uris.js';
 import type { Realm } from './realm.js';
 
-/** `close`: the WebSocket closes with 1012. `goodbye`: GOODBYE wamp.close.system_shutdown comes first. */
+/** `close`: the WebSocket closes with 1012. `goodbye`: the node sends GOODBYE wamp.close.system_shutdown first. */
 export type Farewell = 'close' | 'goodbye';
 
 export interface DrainOptions {
   readonly farewell: Farewell;
-  /** Farewells are spread over this long, so that clients do not all reconnect at once. */
+  /** Sessions are closed over this period, so that clients do not all reconnect at once. */
   readonly periodMs: number;
-  /** From the start of the drain; sessions with calls in flight are then sent away all the same. */
+  /** Counts from the start of the drain; afterwards sessions with calls in flight are closed too. */
   readonly deadlineMs: number;
   readonly nowMs: () => number;
   readonly wait: (delayMs: number) => Promise<void>;
@@ -19,9 +19,9 @@ const STEP_MS = 50;
 const LEAVING = 'this node is shutting down: connect again';
 
 /**
- * Empties the realms of a node that is about to leave: no new calls come to its callees, then every session is sent
- * away, one with calls in flight only when they have ended; it may make no new ones from its turn on. Resolves when all
- * have gone or the deadline has passed. Spec: rules 2.3; ADR 14.
+ * Empties the realms of a node that is about to leave. The node's callees get no new calls. Every session is closed,
+ * one with calls in flight only when they have ended; it may make no new ones from its turn on. Resolves when all
+ * sessions have ended or the deadline has passed (rules 2.3; ADR 14).
  */
 export async function drainSessions(realms: () => Iterable<Realm>, options: DrainOptions): Promise<void> {
   const { farewell, periodMs, deadlineMs, nowMs, wait } = options;
@@ -37,7 +37,7 @@ export async function drainSessions(realms: () => Iterable<Realm>, options: Drai
     for (const [session, realm] of remaining) {
       if (dueCount <= 0) break;
       dueCount--;
-      // Its turn has come: with new calls all the time it would never be without one.
+      // From now on it may not start calls: otherwise it might never be without one.
       if (realm.dealer.hasCallsInFlight(session)) realm.dealer.sendAway(session);
       else sendAway(session, farewell, LEAVING);
     }
@@ -47,7 +47,7 @@ export async function drainSessions(realms: () => Iterable<Realm>, options: Drai
   for (const [session] of remaining) sendAway(session, farewell, LEAVING);
 }
 
-/** Sends every session away, at once and whatever it waits for. `message`: of GOODBYE. */
+/** Closes every session at once, whatever it waits for. `message`: of GOODBYE. */
 export function dismissSessions(realms: Iterable<Realm>, farewell: Farewell, message: string): void {
   for (const [session] of openSessions(realms)) sendAway(session, farewell, message);
 }

@@ -7,21 +7,24 @@ import { ErrorUri } from '../wamp/uris.js';
 import type { Realm } from './realm.js';
 import { unreachableFailure } from './unreachable.js';
 
-/** What the node is told besides. */
+/** Events of the cluster that concern the node as a whole. */
 export interface InboundReports {
   gap(from: NodeId, reason: string): void;
   nodeGone(node: NodeId): void;
-  /** `reason`: why not. */
+  /** `reason`: why the cluster is not reachable. */
   reach(isReachable: boolean, reason?: string): void;
-  /** This node was declared dead: it is to come back under another name. */
+  /** This node was declared dead: it must start a new incarnation. */
   fenced(): void;
 }
 
 const LOST: LostFrame = { kind: 'lost' };
-/** What LOST is said in: it concerns them all, also those that only one of the two nodes serves. */
+/** The realm of LOST frames, which concern all realms, also those that only one of the two nodes serves. */
 const NO_REALM: Uri = '';
 
-/** What other nodes say, brought to the realm it concerns. For a realm that this node no longer serves, calls are answered (G3). */
+/**
+ * Brings what other nodes send to the realm it concerns. For a realm that this node no longer serves, it answers calls
+ * (G3).
+ */
 export class Inbound implements BackplaneEvents {
   readonly #realms: ReadonlyMap<Uri, Realm>;
   readonly #bus: Pick<Bus, 'send'>;
@@ -44,7 +47,7 @@ export class Inbound implements BackplaneEvents {
     }
     const dealer = this.#realms.get(realm)?.dealer;
     if (dealer !== undefined) dealer.receive(from, frame);
-    // Its last callee has left with it, which the caller's node has not heard yet.
+    // The realm's last callee has left with it, and the caller's node does not know that yet.
     else if (frame.kind === 'invoke' || frame.kind === 'continue') this.#refuse(from, realm, frame.call);
   }
 
@@ -60,11 +63,14 @@ export class Inbound implements BackplaneEvents {
   gap(from: NodeId, reason: string): void {
     this.#reports.gap(from, reason);
     for (const { dealer } of this.#realms.values()) dealer.laneGap(from);
-    // Once for all realms: what was lost may have been a call in one that this node serves no more.
+    // Once for all realms: the loss may concern a call in a realm that this node no longer serves.
     this.#bus.send(from, NO_REALM, LOST);
   }
 
-  /** As if the bus had not taken it: whoever waits for an answer to it gets one, or another callee (G3, G6). */
+  /**
+   * Treats the frame as one that the bus refused: a call that waits for its answer goes to another callee or ends (G3,
+   * G6).
+   */
   returned(_to: NodeId, realm: Uri, frame: Frame): void {
     const dealer = this.#realms.get(realm)?.dealer;
     const answer = unreachableFailure(frame);
@@ -75,7 +81,7 @@ export class Inbound implements BackplaneEvents {
     this.#reports.reach(false, reason);
     const waiting = new Set<NodeId>();
     for (const { dealer } of this.#realms.values()) for (const node of dealer.cutOff()) waiting.add(node);
-    // Refused, it makes them hear of a gap when they can be reached again: then they end what is pending here.
+    // A refused frame makes the other node see a gap once it is reachable again; it then ends what is pending here.
     for (const node of waiting) this.#bus.send(node, NO_REALM, LOST);
   }
 

@@ -23,13 +23,13 @@ export interface RealmOutletOptions {
   readonly delivery: Delivery;
   readonly counters: Counters;
   readonly after: (delayMs: number, action: () => void) => () => void;
-  /** What this node tells itself: a direct call into the dealer (D3). */
+  /** Receives the frames that this node sends to itself: a direct call into the dealer (D3). */
   readonly receiveLocally: (frame: Frame) => void;
-  /** A background request to the backplane failed for a reason nobody waits for. */
+  /** A background request to the backplane failed, and no peer waits for its result. */
   readonly onLostRequest: (operation: string, cause: unknown) => void;
 }
 
-/** No store is so small that it must be asked. */
+/** Every store carries messages up to this size, so that the outlet need not ask. */
 const ALWAYS_CARRIED_BYTES = 65_536;
 
 /** The only place where routing meets the outside: sessions of this node, other nodes, time. */
@@ -75,7 +75,7 @@ export class RealmOutlet implements Outlet<Session> {
       );
   }
 
-  tell(node: NodeId, frame: Frame): void {
+  sendFrame(node: NodeId, frame: Frame): void {
     if (node === this.#node) this.#options.receiveLocally(frame);
     else if ('payload' in frame && frame.payload.bytes.length > ALWAYS_CARRIED_BYTES && !this.#carries(frame))
       this.#replaceTooLarge(node, frame);
@@ -121,11 +121,13 @@ export class RealmOutlet implements Outlet<Session> {
     return this.#backplane.bus.carries(payload.bytes.length);
   }
 
-  /** Whoever waits for it gets an ERROR that says so: nothing else of the lane is in doubt (G3). */
+  /**
+   * The peer that waits for the frame gets an ERROR that gives the reason; the rest of the lane is not in doubt (G3).
+   */
   #replaceTooLarge(node: NodeId, frame: Frame): void {
     const answer = tooLargeFailure(frame);
     if (answer === undefined) return;
-    if (frame.kind === 'continue') this.tell(node, { kind: 'cancel', call: frame.call, mode: 'killnowait' });
+    if (frame.kind === 'continue') this.sendFrame(node, { kind: 'cancel', call: frame.call, mode: 'killnowait' });
     const isForHere = answer.call.node === this.#node;
     if (isForHere) this.#options.receiveLocally(answer);
     else if (!this.#backplane.bus.send(node, this.#realm, answer)) this.#answerFor(answer);
@@ -136,7 +138,7 @@ export class RealmOutlet implements Outlet<Session> {
     if (answer !== undefined) this.#options.receiveLocally(answer);
   }
 
-  /** What is published in one turn shares a promise: one look at it does for all publications that nobody waits for. */
+  /** Publications of one turn share a promise: one handler on it serves all publications that no peer waits for. */
   #countRefusal(accepted: Promise<void>): void {
     if (accepted === this.#unwaited?.accepted) {
       this.#unwaited.count++;

@@ -5,7 +5,7 @@ const POOL_WORDS = 4_096;
 const HIGH_BITS = 2 ** 21;
 const LOW_RANGE = 2 ** 32;
 
-/** Where ids and random choices come from. */
+/** Source of ids and random choices. */
 export interface RandomSource {
   sessionId(): SessionId;
   publicationId(): PublicationId;

@@ -24,12 +24,12 @@ import { RealmOutlet } from './outlet.js';
 export interface RealmSettings {
   readonly rules: RealmRules;
   readonly dealing: DealerRules;
-  /** By authrole. */
+  /** Keyed by authrole. */
   readonly authorizers: ReadonlyMap<string, Authorizer>;
 }
 
 export interface RealmLimits {
-  /** Sessions of this node over all realms. */
+  /** Sessions of this node in all realms. */
   readonly maxSessions: number;
   readonly maxSubscriptionsPerSession: number;
   readonly maxRegistrationsPerSession: number;
@@ -57,7 +57,10 @@ export interface RealmDependencies {
   readonly totals: { sessionCount: number };
 }
 
-/** How often an id drawn at random may be taken before something is wrong with the random source or the directory. */
+/**
+ * Draws of a session id before the realm gives up: so many collisions mean that the random source or the directory is
+ * broken.
+ */
 const MAX_ID_DRAWS = 8;
 
 /** One realm on this node: one switch from message to broker or dealer. */
@@ -126,12 +129,12 @@ export class Realm implements SessionRealm {
     return this.#dealer;
   }
 
-  /** No session is here and none is about to be. */
+  /** The realm has no session, and none is being opened. */
   get isEmpty(): boolean {
     return this.#sessions.size === 0 && this.#reservedCount === 0;
   }
 
-  /** No session may join any more; who tries is told why. */
+  /** Refuses every further session with this reason. */
   retire(why: Unavailable): void {
     this.#refusal = why;
   }
@@ -233,7 +236,7 @@ export class Realm implements SessionRealm {
     return unavailable('unreachable', 'the cluster could not be asked for a session id');
   }
 
-  /** The realm may have closed while the directory was asked. */
+  /** The realm may have closed while it waited for the directory. */
   #refuseJoined(session: SessionId): Unavailable | undefined {
     if (this.#refusal !== undefined) this.forget(session);
     return this.#refusal;

@@ -9,14 +9,14 @@ import { Realm, type RealmSettings, type RealmDependencies } from './realm.js';
 
 export interface RealmTemplate {
   readonly settings: RealmSettings;
-  /** May a realm of this name be made? */
+  /** Whether a realm of this name may be created. */
   readonly admits: (uri: Uri) => boolean;
-  /** An empty realm made from the template is closed after this long. */
+  /** An empty realm from the template is closed after this long. */
   readonly idleMs: number;
 }
 
 export interface RealmsOptions {
-  /** Configured realms: they exist from start to stop. */
+  /** Configured realms, which exist from start to stop. */
   readonly configured: ReadonlyMap<Uri, RealmSettings>;
   readonly template?: RealmTemplate;
   readonly maxRealms: number;
@@ -30,22 +30,22 @@ const NAME_RULES: Pick<RealmRules, 'uriCheck' | 'maxUriBytes' | 'maxUriComponent
   maxUriComponents: 32,
 };
 
-/** The bounds of a realm's name are fixed: to name a setting of other URIs would mislead. */
+/** The bounds of a realm's name are fixed: the name of a setting for other URIs would mislead. */
 function nameFlaw(uri: Uri): string | undefined {
   return checkUri(uri, 'exact', NAME_RULES)?.replace(/ \(limits\.\w+\)$/, '');
 }
 
 const SHUTTING_DOWN = unavailable('draining', 'this node is shutting down: connect again');
 
-/** The realms of this node: the configured ones, and those made on demand while somebody is in them (SES-5). */
+/** The realms of this node: the configured ones, and those created on demand while they have sessions (SES-5). */
 export class Realms implements RealmDirectory {
   readonly #options: RealmsOptions;
   readonly #open = new Map<Uri, Realm>();
-  /** Realms on their way in; a second HELLO for the same realm waits for the first. */
+  /** Realms that are being opened; a second HELLO for the same realm waits for the first. */
   readonly #opening = new Map<Uri, Promise<Realm | Fault | Unavailable>>();
-  /** Realms on their way out; a HELLO for one waits until it has gone. */
+  /** Realms that are being closed; a HELLO for one waits until it is closed. */
   readonly #closing = new Map<Uri, Promise<void>>();
-  /** Of those on their way in, the ones that are not open yet. */
+  /** Realms that are being opened and are not in `#open` yet. */
   #announcedCount = 0;
   #isClosed = false;
   #isStopped = false;
@@ -58,12 +58,12 @@ export class Realms implements RealmDirectory {
     return this.#open;
   }
 
-  /** Opens every configured realm. The backplane must have been started. */
+  /** Opens every configured realm. Start the backplane first. */
   async start(): Promise<void> {
     for (const [uri, settings] of this.#options.configured) await this.#bringUp(uri, settings);
   }
 
-  /** No session may join any more, nor one whose handshake has begun; those that are here stay. */
+  /** Admits no further session, nor one whose handshake has begun; existing sessions stay. */
   close(): void {
     this.#isClosed = true;
     for (const realm of this.#open.values()) realm.retire(SHUTTING_DOWN);
@@ -120,7 +120,7 @@ export class Realms implements RealmDirectory {
 
   async #bringUp(uri: Uri, settings: RealmSettings): Promise<Realm> {
     const realm = new Realm(uri, settings, this.#options.shared);
-    // Known before it is served: the backplane says the realm's registrations while `serve` runs.
+    // Before `serve`: the backplane reports the realm's registrations while `serve` runs.
     this.#open.set(uri, realm);
     try {
       await this.#options.shared.backplane.serve(uri);

@@ -1,4 +1,4 @@
-/** One timer of the wheel, linked into the slot it will fire in. */
+/** One timer of the wheel, linked into the slot in which it will fire. */
 interface Timer {
   dueTick: number;
   action: () => void;
@@ -12,7 +12,7 @@ const NOT_LINKED = -1;
 export interface TimerWheelOptions {
   /** Monotonic milliseconds. */
   readonly nowMs: () => number;
-  /** Called with what an action threw; without it the wheel rethrows. */
+  /** Receives the exceptions of actions; without it the wheel rethrows them. */
   readonly onError?: (error: unknown) => void;
   /** Resolution: an action runs up to this much late, never early. */
   readonly tickMs?: number;
@@ -20,8 +20,8 @@ export interface TimerWheelOptions {
 }
 
 /**
- * All timeouts of a node on one interval: starting and cancelling one is O(1) whatever their number.
- * The interval runs only while a timer is pending and does not keep the process alive.
+ * All timeouts of a node on one interval: starting and cancelling one costs O(1) whatever their number (ADR 26). The
+ * interval runs only while a timer is pending and does not keep the process alive.
  */
 export class TimerWheel {
   readonly #nowMs: () => number;
@@ -58,10 +58,10 @@ export class TimerWheel {
     };
   }
 
-  /** Fires what is due. Driven by the wheel's own interval; public for tests with a clock of their own. */
+  /** Fires the timers that are due. The wheel's own interval calls it; public for tests with a clock of their own. */
   advance(): void {
     const nowTick = Math.floor((this.#nowMs() - this.#startMs) / this.#tickMs);
-    // After a pause of the process every slot is looked at once at most.
+    // After a pause of the process the wheel visits each slot at most once.
     const from = Math.max(this.#tick + 1, nowTick - this.#slots.length + 1);
     this.#tick = Math.max(this.#tick, nowTick);
     for (let tick = from; tick <= nowTick; tick++) this.#fireSlot(tick % this.#slots.length, nowTick);
@@ -81,7 +81,7 @@ export class TimerWheel {
       if (timer.dueTick <= nowTick) {
         this.#unlink(timer);
         this.#run(timer.action);
-        // The action may have cancelled the next one; start over rather than follow a link that is no longer ours.
+        // The action may have cancelled the next timer; start over rather than follow a stale link.
         timer = next?.slot === slot ? next : this.#slots[slot];
       } else {
         timer = next;

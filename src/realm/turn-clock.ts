@@ -1,6 +1,6 @@
 /**
- * Monotonic milliseconds, read once per turn of the event loop: what a turn has to do is timed from its beginning, when its
- * bytes were there already. Reading the clock twice per call costs more than finding the call.
+ * Monotonic milliseconds, read once per turn of the event loop: all work of a turn has the time of its beginning, when
+ * its bytes had already arrived. Reading the clock twice per call costs more than finding the call.
  */
 export class TurnClock {
   readonly #readMs: () => number;

@@ -3,8 +3,8 @@ import type { FailureFrame, Frame } from '../routing/frames.js';
 import { ErrorUri } from '../wamp/uris.js';
 
 /**
- * What a node is to tell itself about a frame that certainly did not reach another one, if anybody waits for what that
- * node would have said to it: its call goes elsewhere or ends (G3, G6).
+ * The failure that a node gives itself for a frame that certainly did not reach another node, if a call waits for that
+ * node's answer: the call goes to another callee or ends (G3, G6).
  */
 export function unreachableFailure(frame: Frame): FailureFrame | undefined {
   const isAwaited =
@@ -15,8 +15,8 @@ export function unreachableFailure(frame: Frame): FailureFrame | undefined {
 }
 
 /**
- * What takes the place of a frame that is larger than one to another node may be: of a call, for this node; of an answer, for the
- * node of the caller.
+ * The failure that replaces a frame larger than the store carries: of a call, for this node; of an answer, for the
+ * caller's node.
  */
 export function tooLargeFailure(frame: Frame): FailureFrame | undefined {
   if (frame.kind === 'lost' || frame.kind === 'cancel') return undefined;

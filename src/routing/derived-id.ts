@@ -5,11 +5,12 @@ const TWO_TO_32 = 2 ** 32;
 const HIGH_BITS = 0x1f_ff_ff;
 
 /**
- * A number in 1..2^53−1 for (realm, match, uri), the same on every node without asking anyone (ID-3). When it is taken
- * by something else, the next `attempt` gives another. Well spread, but no secret: who wants a collision can find one.
+ * A number in 1..2^53−1 for (realm, match, uri), the same on every node without communication (ID-3). When another URI
+ * has the number, the next `attempt` gives another one. The hash is well distributed but not secret: a client can
+ * search for collisions.
  */
 export function deriveId(realm: Uri, match: MatchPolicy, uri: Uri, attempt: number): number {
-  // The length in front keeps (ab, c) and (a, bc) apart.
+  // The leading length keeps (ab, c) and (a, bc) apart.
   const text = `${realm.length}:${realm}:${match}:${attempt}:${uri}`;
   let low = 0x243f6a88;
   let high = 0x13198a2e;

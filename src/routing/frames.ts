@@ -5,8 +5,8 @@ import { ErrorUri } from '../wamp/uris.js';
 import type { Identity } from './peer.js';
 
 /**
- * Names a call between the two halves of the dealer: the caller's node and that node's running number for it.
- * A rerouted call gets a new number, so that a late answer of the first callee cannot end it.
+ * Identifies a call between the two halves of the dealer: the caller's node and that node's running number for it. A
+ * rerouted call gets a new number, so that a late answer of the first callee cannot end it.
  */
 export interface CallKey {
   readonly node: NodeId;
@@ -24,7 +24,7 @@ export interface InvokeFrame {
   readonly discloseCaller: boolean;
   readonly receiveProgress: boolean;
   readonly progress: boolean;
-  /** To be forwarded to the callee; 0: none (TMO-3). */
+  /** The timeout to forward to the callee; 0: none (TMO-3). */
   readonly timeoutMs: number;
   readonly passthru?: Passthru;
   /** W3C traceparent of the CALL, opaque. */
@@ -40,7 +40,7 @@ export interface ContinueFrame {
   readonly payload: Payload;
 }
 
-/** Caller half → callee half: stop. With `skip` nobody waits any more, and the callee is not told. */
+/** Caller half → callee half: stop. With `skip` the caller does not wait any more, and the callee gets no INTERRUPT. */
 export interface CancelFrame {
   readonly kind: 'cancel';
   readonly call: CallKey;
@@ -56,9 +56,12 @@ export interface ResultFrame {
   readonly payload: Payload;
 }
 
-/** The error of a `gone` whose callee has no REGISTERED yet: it may take the next call (ORD-4). */
+/** Error of a `gone` whose callee has no REGISTERED yet: it may take the next call (ORD-4). */
 export const NOT_YET: Uri = ErrorUri.UNAVAILABLE;
-/** The same of a callee that takes the procedure over by force: others may have lost it by now, and it may have it. */
+/**
+ * Error of a `gone` whose callee takes the procedure over by force: the others may have lost it by now, and this callee
+ * may have it.
+ */
 export const NOT_YET_TAKEN: Uri = ErrorUri.PROCEDURE_ALREADY_EXISTS;
 
 /** Callee half → caller half: the call failed. */
@@ -66,14 +69,13 @@ export interface FailureFrame {
   readonly kind: 'failure';
   readonly call: CallKey;
   /**
-   * `callee`: its own ERROR, forwarded word for word (DLR-7).
-   * `unavailable`: its ERROR wamp.error.unavailable, announced: another may be tried (RRT-1).
-   * `gone`: nothing was forwarded, this callee has left, or its error is `NOT_YET` or `NOT_YET_TAKEN`: another may be tried (SHR-7).
-   * `busy`: nothing was forwarded, its `concurrency` is reached: another may be tried.
-   * `unreachable`: said by the caller's own node: the frame could not be sent to its node. Another may be tried (G6).
-   * `left`: it left with the invocation in its hands (DLR-12).
-   * `canceled`: asked to stop with `kill`, it was forgotten instead: it announced no call_canceling (CAN-2).
-   * `refused`: no other callee would help, the error says why.
+   * `callee`: the callee's own ERROR, forwarded unchanged (DLR-7). `unavailable`: its ERROR wamp.error.unavailable,
+   * after it announced call_reroute: the caller half may try another callee (RRT-1). `gone`: nothing was forwarded,
+   * because the callee has left, or its error is `NOT_YET` or `NOT_YET_TAKEN`: another may be tried (SHR-7). `busy`:
+   * nothing was forwarded, because the callee's `concurrency` is reached: another may be tried. `unreachable`: the
+   * caller's own node could not send the frame: another may be tried (G6). `left`: the callee left with the invocation
+   * unanswered (DLR-12). `canceled`: it was asked to stop with `kill` and announced no call_canceling, so that its node
+   * forgot the invocation (CAN-2). `refused`: no other callee would help; the error gives the reason.
    */
   readonly cause: 'callee' | 'unavailable' | 'gone' | 'busy' | 'unreachable' | 'left' | 'canceled' | 'refused';
   readonly error: Uri;
@@ -82,8 +84,8 @@ export interface FailureFrame {
 }
 
 /**
- * Both halves → both halves of another node, of every realm whichever it is said in: something you told me was lost, and I
- * gave up what crossed our lane so far. Whatever is still pending towards me ends (G3).
+ * Both halves → both halves of another node, for every realm: this node has lost something that you sent, and has given
+ * up all that crossed the lane so far. End everything that is still pending towards this node (G3).
  */
 export interface LostFrame {
   readonly kind: 'lost';

@@ -1,20 +1,21 @@
 const EMPTY = -1;
 const MIN_CAPACITY = 4;
-/** Smaller tables are not worth taking back. */
+/** Smaller tables are never shrunk. */
 const KEPT_CAPACITY = 64;
 const GOLDEN_RATIO = (1 + Math.sqrt(5)) / 2;
-/** More do not change 32 bits. */
+/** More quotients do not change 32 bits. */
 const QUOTIENTS = 48;
 
-/** How a table spreads its keys: one odd multiplier for each 32 bits of them. */
+/** The secret of a table's hash: one odd multiplier for each 32 bits of a key. */
 export interface HashSeed {
   readonly low: number;
   readonly high: number;
 }
 
 /**
- * A hashSeed that clients cannot know, so that they cannot choose ids that collide. Multiplied by it, ids that count up
- * are as far apart as can be: its ratio to 2^32 is near no simple fraction, having continued fractions of 1 and 2 only.
+ * Draws a seed that clients cannot know, so that they cannot choose ids that collide. The hash of ascending ids is as
+ * even as can be: the ratio of each multiplier to 2^32 is near no simple fraction, because its continued fraction
+ * consists of 1 and 2 only.
  */
 export function drawHashSeed(random: () => number): HashSeed {
   return { low: drawMultiplier(random()), high: drawMultiplier(random()) };
@@ -31,18 +32,19 @@ function drawMultiplier(chance: number): number {
 }
 
 /**
- * Values by id, an integer from 0 to 2^53. What a Map is, for tables that fill and empty with every call: a Map is built
- * anew each time it has seen as many deletions as it has room for. Operations cost O(1), whatever ids clients choose.
+ * Values by id, an integer from 0 to 2^53: a Map for tables that fill and empty with every call. V8 rebuilds a Map each
+ * time it has seen as many deletions as it has room for, and hashes integers without a seed, so that clients could
+ * choose ids that collide (ADR 26). Operations cost O(1), whatever ids clients choose.
  */
 export class NumberTable<T> {
   readonly #low: number;
   readonly #high: number;
-  // Open addressing, at most half full: a key stands in the slot it hashes to or behind it, with no free slot between.
+  // Open addressing, at most half full: a key is in the slot of its hash or behind it, with no free slot between.
   #keys = emptyKeys(MIN_CAPACITY);
   #values = emptyValues<T>(MIN_CAPACITY);
   #shift = shiftFor(MIN_CAPACITY);
   #size = 0;
-  /** Deletions that left next to nothing, since the table was built. */
+  /** Deletions that left the table nearly empty since it was built. */
   #sparseCount = 0;
 
   constructor({ low, high }: HashSeed) {
@@ -82,14 +84,14 @@ export class NumberTable<T> {
     if (this.#size * 2 > this.#keys.length) this.#rebuild(this.#keys.length * 2);
   }
 
-  /** False: it was not there. */
+  /** False: there was no such key. */
   delete(key: number): boolean {
     const slot = this.#find(key);
     const capacity = this.#keys.length;
     if (this.#keys[slot] !== key) return false;
     this.#vacate(slot);
     this.#size--;
-    // Calls come and go in bursts: a table that is all but empty now is full again in the next turn.
+    // Calls come in bursts: a table that is nearly empty now is full again in the next turn.
     if (capacity > KEPT_CAPACITY && this.#size * 16 < capacity && ++this.#sparseCount > capacity)
       this.#rebuild(capacity / 2);
     return true;
@@ -103,7 +105,7 @@ export class NumberTable<T> {
     return used.map((slot) => this.#values[slot] as T);
   }
 
-  /** The slot the key is in, or the free one where it belongs. */
+  /** The slot of the key, or the free slot where it belongs. */
   #find(key: number): number {
     const keys = this.#keys;
     const mask = keys.length - 1;
@@ -112,7 +114,7 @@ export class NumberTable<T> {
     return slot;
   }
 
-  /** What stands behind moves up, unless it would leave the slots it may be looked for in. */
+  /** Moves later keys up, unless they would leave the range in which `get` searches. */
   #vacate(slot: number): void {
     const keys = this.#keys;
     const values = this.#values;
@@ -159,7 +161,7 @@ function emptyValues<T>(capacity: number): (T | undefined)[] {
   return new Array<T | undefined>(capacity).fill(undefined);
 }
 
-/** The highest bits of a product are its best. */
+/** The highest bits of a product are the most evenly distributed. */
 function shiftFor(capacity: number): number {
   return 32 - Math.log2(capacity);
 }

@@ -55,7 +55,7 @@ export class PatternIndex<T extends object> {
     const exact = this.#exact.get(uri);
     if (exact !== undefined) return exact;
     const prefix = this.#prefixes.longest(uri);
-    if (this.#wildcards.size === 0 || (prefix !== undefined && this.#prefixes.hasWhole(uri))) return prefix;
+    if (this.#wildcards.size === 0 || (prefix !== undefined && this.#prefixes.hasComponentPrefix(uri))) return prefix;
     return this.#wildcards.best(uri) ?? prefix;
   }
 

@@ -1,7 +1,7 @@
 import type { Features } from '../wamp/features.js';
 import type { SessionId } from '../wamp/ids.js';
 
-/** Who a session is. */
+/** The identity of a session. */
 export interface Identity {
   readonly session: SessionId;
   readonly authid: string;

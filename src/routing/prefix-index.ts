@@ -44,7 +44,7 @@ export class PrefixIndex<T extends object> {
   }
 
   /** Whether a prefix of `uri` ends where one of its components does. */
-  hasWhole(uri: Uri): boolean {
+  hasComponentPrefix(uri: Uri): boolean {
     let node: TrieNode<T> | undefined = this.#trie.root;
     while (node !== undefined) {
       if (node.value !== undefined && isBoundary(uri, node.end)) return true;

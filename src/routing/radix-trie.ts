@@ -2,17 +2,20 @@
 type WideChildren<T extends object> = Map<number, TrieNode<T>>;
 
 /**
- * One branching point or entry. What it stands for is the first `end` units of `text`; its edge is what it has more
- * than its parent.
+ * One branching point or entry. Its key is the first `end` units of `text`; its edge is what the key adds to that of
+ * its parent.
  */
 export class TrieNode<T extends object> {
-  /** Not copied per node: the key of some entry that passed here, so that an edge costs no string. */
+  /** The key of some entry below, shared and not copied, so that an edge costs no string. */
   readonly text: string;
   readonly end: number;
   value: T | undefined;
-  /** A few are a list, sorted by the unit at `end`; of many, one must not cost what all the others do. */
+  /**
+   * A few children are a list, sorted by the unit at `end`; many are a map, so that adding one does not cost as much as
+   * all the others.
+   */
   children: TrieNode<T>[] | WideChildren<T> = NO_CHILDREN;
-  /** The first unit of each child's edge, so that no other child need be touched to find one. Only for a list. */
+  /** The first unit of each child's edge, so that a search touches no other child. Only for a list. */
   units = '';
 
   constructor(text: string, end: number, value: T | undefined) {
@@ -114,7 +117,7 @@ function slotOf(units: string, unit: number): number {
   return low;
 }
 
-/** Whether `key` goes on with the whole edge of `child`, whose first unit was compared already. */
+/** Whether `key` continues with the entire edge of `child`, whose first unit was already compared. */
 export function leadsTo<T extends object>(child: TrieNode<T>, key: string, parentEnd: number): boolean {
   return child.end <= key.length && commonEnd(child.text, key, parentEnd + 1, child.end) === child.end;
 }
@@ -133,7 +136,7 @@ function splitEdge<T extends object>(parent: TrieNode<T>, child: TrieNode<T>, en
   return inner;
 }
 
-/** In place of the child whose edge begins with the same unit. */
+/** Replaces the child whose edge begins with the same unit. */
 function replaceChild<T extends object>({ children, units, end }: TrieNode<T>, child: TrieNode<T>): void {
   const unit = child.text.charCodeAt(end);
   if (Array.isArray(children)) children[slotOf(units, unit)] = child;

@@ -2,14 +2,14 @@ import type { Callee, Registration } from './ports.js';
 
 export const NOBODY: readonly Callee[] = Object.freeze([]);
 
-/** Those that hold the registration, and those that are about to. */
+/** The callees that hold the registration, and those that are about to. */
 export function allCallees({ callees, successors }: Registration): readonly Callee[] {
   return successors === undefined ? callees : [...callees, ...successors];
 }
 
 /**
- * The registration without those for which it `leaves`. When nobody is left whom the others would have replaced, the first
- * of these has it. Undefined: nobody leaves. O(callees).
+ * The registration without the callees for which `leaves` is true. When no current callee is left, the earliest
+ * successor becomes one. Undefined: no callee leaves. O(callees).
  */
 export function withoutCallees(
   registration: Registration,
@@ -26,7 +26,7 @@ export function withoutCallees(
     : withSuccessors({ ...registration, callees: [heir] }, successors.slice(0, -1));
 }
 
-/** The registration with these, which may be nobody. */
+/** The registration with these successors, of which there may be none. */
 export function withSuccessors(registration: Registration, successors: readonly Callee[]): Registration {
   const { id, procedure, match, invoke, callees } = registration;
   const plain = { id, procedure, match, invoke, callees };

@@ -29,7 +29,7 @@ import { welcome } from './welcome.js';
  */
 type State = 'closed' | 'establishing' | 'authenticating' | 'established' | 'shutting_down' | 'failed';
 
-/** The layer above one connection: its sessions, one after the other. */
+/** Creates the layer above one connection: its sessions, one after the other. */
 export function createEndpoint(connection: Connection, dependencies: EndpointDependencies): ConnectionListener {
   return new Endpoint(connection, dependencies);
 }
@@ -40,7 +40,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
   readonly #codec: Codec;
   readonly #reports: SessionReports;
   readonly #memory = new HeadMemory();
-  /** The last HELLO was: what was sent behind it may still come. */
+  /** The last HELLO was refused: messages that the client sent behind it may still arrive. */
   #isRefused = false;
   #state: State = 'closed';
   readonly #output: EndpointOutput;
@@ -49,14 +49,14 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
   #live: LiveSession | undefined;
   readonly #account: TurnAccount;
   #inbox: Inbox | undefined;
-  /** A message is being decided. */
+  /** A message is being decided: no further message is handled. */
   #isWaiting = false;
-  /** A step of the handshake is being taken, which may be over before it returns. */
+  /** A step of the handshake runs; it may end the handshake before it returns. */
   #isStepping = false;
-  /** The transport has gone, but not all that it brought has been handled. */
+  /** The connection has ended, but not all of its messages have been handled. */
   #isGone = false;
   #closeReason: Uri | undefined;
-  /** A session has ended by GOODBYE, and none has begun since: answers of its handlers may still come. */
+  /** A session has ended by GOODBYE, and none has begun since: answers of its handlers may still arrive. */
   #hadSession = false;
 
   constructor(connection: Connection, dependencies: EndpointDependencies) {
@@ -99,7 +99,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
     this.abort(cause === 'limit' ? fault(ErrorUri.LIMIT_EXCEEDED, message) : violation(message));
   }
 
-  /** What was received before takes effect before the session ends. */
+  /** Messages received before take effect before the session ends. */
   closed(): void {
     if (this.#account.isQueued) this.#isGone = true;
     else this.#drop('connection_lost');
@@ -131,8 +131,8 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
   }
 
   /**
-   * The transport stays: the client may try another HELLO while the time for it lasts (2.1). What it has sent behind the
-   * refused one is dropped.
+   * Keeps the connection: the client may send another HELLO until the handshake timeout (rules 2.1). Drops what it has
+   * sent behind the refused one.
    */
   refuse(reason: Fault): void {
     if (reason.error === ErrorUri.PROTOCOL_VIOLATION) {
@@ -154,7 +154,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
     this.#fail(cause);
   }
 
-  /** WELCOME is queued before the realm can route anything to the session (SES-7). */
+  /** Queues WELCOME before the realm can route anything to the session (SES-7). */
   admit(result: HandshakeResult): void {
     const { realm, authorizer, principal, authmethod, details } = result;
     const { counters, logger, agent } = this.#dependencies;
@@ -194,7 +194,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
     else this.#outsideSession(message);
   }
 
-  /** Behind HELLO: what is wrong in any session does not wait for the answer, nor does ABORT. */
+  /** Handles a message behind HELLO that does not wait for the answer: a violation in any session, or ABORT. */
   #endsHandshake(bytes: Uint8Array): boolean {
     const message = readMessage(this.#codec, bytes, 0, this.#memory);
     const wrong = isFault(message) ? message : wrongBehindHello(message);
@@ -271,7 +271,10 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
     this.#establish(() => this.#handshake?.answer(signature, extra));
   }
 
-  /** What a client sends behind HELLO or AUTHENTICATE waits for the answer: some do not wait for WELCOME (G10). */
+  /**
+   * Messages that a client sends behind HELLO or AUTHENTICATE wait for the answer: some clients do not wait for WELCOME
+   * (G10).
+   */
   #establish(step: () => void): void {
     this.#state = 'establishing';
     this.#isWaiting = true;
@@ -280,19 +283,22 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
     this.#isStepping = false;
   }
 
-  /** The handshake has come further, and what waited for it is handled: by whoever began the step while it still runs. */
+  /**
+   * The handshake has advanced: handles the messages that waited for it, unless the step that advanced it still runs
+   * and will do so.
+   */
   #goOn(): void {
     this.#isWaiting = false;
     if (!this.#isStepping) this.#resume();
   }
 
-  /** The reply to our GOODBYE. A node that shuts down wants no other session on this transport. */
+  /** The client has answered this node's GOODBYE. A node that shuts down wants no other session on this connection. */
   #farewell(): void {
     if (this.#closeReason === CloseUri.SYSTEM_SHUTDOWN) this.#fail('shutdown');
     else this.#reset();
   }
 
-  /** After a completed GOODBYE exchange another HELLO may come, within bounded time (SES-14). */
+  /** After a completed GOODBYE exchange the client may send another HELLO, within bounded time (SES-14). */
   #reset(): void {
     this.#state = 'closed';
     this.#hadSession = true;
@@ -301,7 +307,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
     this.#endSession('goodbye');
   }
 
-  /** From here no message is taken until `pending` has settled, so that none overtakes (5.9 item 2). */
+  /** Takes no message until `pending` has settled, so that none overtakes another (rules 5.9 item 2). */
   #wait(pending: Promise<void>): void {
     this.#isWaiting = true;
     void pending.then(() => {
@@ -334,7 +340,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
     counters.limitsReached.inbox++;
     const message = 'messages came faster than they can be handled, and too many wait (limits.maxInboxBytes)';
     this.abort(fault(ErrorUri.LIMIT_EXCEEDED, message));
-    // Now: what the socket still has would be read on and on.
+    // At once: otherwise the connection would continue to read what the socket still holds.
     this.#connection.closeNow();
   }
 
@@ -373,7 +379,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
     this.#endSession(cause);
   }
 
-  /** Last in each step: the realm acts on what has become of the session (SES-13). */
+  /** The last act of each step: the realm reacts to the end of the session (SES-13). */
   #endSession(reason: string): void {
     const live = this.#live;
     if (live === undefined) return;

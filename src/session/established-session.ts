@@ -23,14 +23,14 @@ export interface SessionTraits {
   readonly features: Features;
 }
 
-/** What ends a session from this side. */
+/** Ends a session from the router's side. */
 export interface SessionCloser {
   goodbye(reason: Uri, message: string | undefined): void;
   dismiss(): void;
   abort(fault: Fault): void;
 }
 
-/** What a session needs of its connection. */
+/** The connection of a session, and what encodes and counts for it. */
 export interface SessionOutput {
   readonly connection: Connection;
   readonly codec: Codec;
@@ -38,7 +38,7 @@ export interface SessionOutput {
   readonly closer: SessionCloser;
 }
 
-/** One session from WELCOME to its end: what the realm routes to. Nothing leaves it once it is closed (SES-12). */
+/** One session from WELCOME to its end: the realm routes to it. Sends nothing once it is closed (SES-12). */
 export class EstablishedSession implements Session {
   readonly session: SessionId;
   readonly realm: Uri;
@@ -73,7 +73,7 @@ export class EstablishedSession implements Session {
     return this.#isOpen;
   }
 
-  /** The connection of a slow reader may be closing while the session is still there. */
+  /** The connection of a slow reader may be closing while the session still exists. */
   get isReachable(): boolean {
     return this.#isOpen && this.#connection.isOpen;
   }
@@ -102,7 +102,7 @@ export class EstablishedSession implements Session {
     if (this.#isOpen) this.#closer.abort(reason);
   }
 
-  /** For the owner alone: the session has ended. */
+  /** Called by the owner only: the session has ended. */
   seal(): void {
     this.#isOpen = false;
   }
@@ -119,10 +119,13 @@ export class EstablishedSession implements Session {
       return undefined;
     }
     if (message[0] === Code.EVENT) this.#counters.eventsDropped.untranscodable++;
-    return fault(ErrorUri.INVALID_ARGUMENT, `the payload cannot be said in ${this.serializer}: ${why}`);
+    return fault(ErrorUri.INVALID_ARGUMENT, `the payload cannot be represented in ${this.serializer}: ${why}`);
   }
 
-  /** Whoever waits gets an ERROR in any case (G3). Its URI and details are a peer's words too, and may be what cannot be said. */
+  /**
+   * The waiting peer gets an ERROR in any case (G3). URI and details of the error come from another peer, and may be
+   * what cannot be represented.
+   */
   #sendWithoutPayload([code, type, request, , error]: RouterError, why: string): void {
     const payload = payloadOf([`the payload of this error is lost: ${why}`]);
     for (const uri of [error, ErrorUri.INVALID_URI]) {

@@ -15,7 +15,7 @@ import {
   type Unavailable,
 } from './ports.js';
 
-/** What a successful handshake leads to. */
+/** The result of a successful handshake. */
 export interface HandshakeResult {
   readonly realm: SessionRealm;
   readonly authorizer: Authorizer;
@@ -33,10 +33,13 @@ export interface HandshakeOptions {
   readonly logger: Logger;
 }
 
-/** The connection's side of a handshake. One of `refuse`, `postpone` and `admit` ends it; none is called after `cancel`. */
+/**
+ * The connection's side of a handshake. One of `refuse`, `postpone` and `admit` ends it; the handshake calls none of
+ * them after `cancel`.
+ */
 export interface HandshakeListener {
   challenge(method: string, extra: Dict): void;
-  /** Waiting changes nothing. */
+  /** The client is refused, and would be refused again. */
   refuse(reason: Fault): void;
   postpone(reason: Unavailable): void;
   admit(result: HandshakeResult): void;
@@ -44,7 +47,10 @@ export interface HandshakeListener {
 
 type ChallengeStep = Extract<AuthStep, { kind: 'challenge' }>;
 
-/** From one HELLO to its WELCOME, ABORT or the end of the connection. Runs in one go when nothing has to be waited for. */
+/**
+ * Leads from one HELLO to its WELCOME, its ABORT or the end of the connection, synchronously when nothing has to be
+ * waited for.
+ */
 export class Handshake {
   readonly #options: HandshakeOptions;
   readonly #listener: HandshakeListener;
@@ -86,7 +92,7 @@ export class Handshake {
     );
   }
 
-  /** The client has gone or was refused: what was reserved is given back, also when it arrives later. */
+  /** The client has left or was refused: gives a reserved session id back, also when it arrives later. */
   cancel(): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -126,7 +132,7 @@ export class Handshake {
     );
   }
 
-  /** The first of the client's offer that the realm has; no offer means anonymous (AUT-1). */
+  /** The first method of the client's offer that the realm has; no offer means anonymous (AUT-1). */
   #chooseMethod(realm: Uri): AuthMethod | Fault {
     const offered = this.#details.authmethods;
     const authMethods = this.#options.authMethodsOf(realm);
@@ -198,7 +204,7 @@ export class Handshake {
     this.#listener.postpone(reason);
   }
 
-  /** A throw of a method is the same technical failure as its rejection. */
+  /** An exception of a method is the same technical failure as its rejection. */
   #attempt(make: () => AuthStep | Promise<AuthStep>, next: (step: AuthStep) => void): void {
     let step: AuthStep | Promise<AuthStep>;
     try {

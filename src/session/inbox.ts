@@ -2,15 +2,15 @@ import { Slab } from '../transport/slab.js';
 
 export interface InboxLimits {
   readonly maxMessages: number;
-  /** Each message counts ENTRY_BYTES on top. */
+  /** Each message counts ENTRY_BYTES in addition to its length. */
   readonly maxBytes: number;
 }
 
-/** What all inboxes share: their bound, and their memory. */
+/** The bound and the memory that all inboxes share. */
 export class InboxPool {
   messages = 0;
   bytes = 0;
-  /** Those with something in them. */
+  /** Inboxes that are not empty. */
   inboxes = 0;
   readonly slab = new Slab();
   readonly #free: SmallMessages[] = [];
@@ -20,7 +20,7 @@ export class InboxPool {
     this.maxBytes = maxBytes;
   }
 
-  /** Past the bound nobody gets more than an equal part of it: whoever has most is refused first. */
+  /** Past the bound no inbox may hold more than an equal part of it: the largest inboxes are refused first. */
   admits(inboxBytes: number): boolean {
     return this.bytes < this.maxBytes || inboxBytes * this.inboxes < this.maxBytes;
   }
@@ -37,16 +37,16 @@ export class InboxPool {
 }
 
 const BLOCK_BYTES = 65_536;
-/** The length of a message, which is kept before it. */
+/** Bytes of the length that stands before each message. */
 export const ENTRY_BYTES = 4;
-/** A longer message is kept in memory of its own. */
+/** A longer message gets memory of its own. */
 const LARGE_BYTES = BLOCK_BYTES / 16;
-/** Blocks that are kept for the next that need them: 4 MiB. */
+/** Free blocks kept for reuse: 4 MiB. */
 const MAX_FREE_BLOCKS = 64;
 
 /**
- * Messages of one session that wait, in order: while an earlier one is being decided (5.9 item 2), or for their turn
- * (G11). Bounded. Small ones are copied one behind the other: thousands of them are no more objects than a few.
+ * Messages of one session that wait, in order: while an earlier one is being decided (rules 5.9 item 2), or for their
+ * turn (G11). Bounded. Small messages are copied into shared blocks: thousands of them need no more objects than a few.
  */
 export class Inbox {
   readonly #limits: InboxLimits;
@@ -65,17 +65,17 @@ export class Inbox {
     return this.#count;
   }
 
-  /** ENTRY_BYTES for each message included. */
+  /** Includes ENTRY_BYTES for each message. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** A quarter of what may wait does: whoever sends should be slowed down before it has to be closed. */
+  /** More than a quarter of the bound is used: the client should be slowed down before it has to be closed. */
   get isFilling(): boolean {
     return this.#count * 4 > this.#limits.maxMessages || this.#bytes * 4 > this.#limits.maxBytes;
   }
 
-  /** Copies the message. False: a bound is reached and nothing was added. An empty inbox takes any message. */
+  /** Copies the message. False: a bound is reached and the message was not added. An empty inbox takes any message. */
   push(message: Uint8Array): boolean {
     if (this.#count > 0 && !this.#admits(this.#bytes + message.length + ENTRY_BYTES)) return false;
     this.#add(1, message.length + ENTRY_BYTES);
@@ -84,7 +84,7 @@ export class Inbox {
     return true;
   }
 
-  /** The message is its reader's to keep and to write over, with HEADROOM_BYTES before it. */
+  /** The reader may keep and overwrite the message, and HEADROOM_BYTES before it. */
   shift(): Uint8Array | undefined {
     const block = this.#blocks[this.#head];
     if (block === undefined) return undefined;
@@ -124,7 +124,7 @@ export class Inbox {
     return block;
   }
 
-  /** In halves: each block moves at most once, and none that was read is kept for long. */
+  /** Releases in halves: each block moves at most once, and no block that was read is kept for long. */
   #drop(block: Block): void {
     if (block.kind === 'many') this.#pool.giveBlock(block);
     this.#head++;
@@ -141,7 +141,7 @@ interface LargeMessage {
 
 type Block = LargeMessage | SmallMessages;
 
-/** Messages one behind the other, each with its length before it. */
+/** Messages one behind the other, each preceded by its length. */
 class SmallMessages {
   readonly kind = 'many';
   readonly #bytes = new Uint8Array(BLOCK_BYTES);
@@ -163,7 +163,7 @@ class SmallMessages {
     this.#end += ENTRY_BYTES + message.length;
   }
 
-  /** Valid until the next push into this block after it was given back. */
+  /** Valid until the next push into this block, which may be reused. */
   shift(): Uint8Array {
     const start = this.#start + ENTRY_BYTES;
     this.#start = start + this.#view.getUint32(this.#start);

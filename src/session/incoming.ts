@@ -5,7 +5,7 @@ import { isFault, violation, type Fault } from '../wamp/faults.js';
 import type { ClientMessage } from '../wamp/messages.js';
 import { parseMessage } from '../wamp/parse.js';
 
-/** One message of a client, or what is wrong with it. */
+/** Reads one message of a client, or returns its fault. */
 export function readMessage(
   codec: Codec,
   bytes: Uint8Array,
@@ -16,13 +16,15 @@ export function readMessage(
   return isFault(decoded) ? decoded : parseMessage(decoded.header, decoded.payload, decoded.payloadShape);
 }
 
-/** What no session may send, behind a HELLO that was not answered yet. Requests of the session may follow it (G10). */
+/**
+ * The violation of sending what may not follow a HELLO before its answer. Requests of the session may follow it (G10).
+ */
 export function wrongBehindHello([code]: ClientMessage): Fault | undefined {
   if (code !== Code.HELLO && code !== Code.AUTHENTICATE) return undefined;
   return violation('the router has not answered HELLO, and only requests of the session may follow it');
 }
 
-/** True for what only a session sends, and may have had on the way when it said GOODBYE. */
+/** True for messages of a session that the client may have sent before it received GOODBYE. */
 export function isRouted([code]: ClientMessage): boolean {
   return code !== Code.GOODBYE && code !== Code.AUTHENTICATE;
 }

@@ -14,11 +14,11 @@ import type { EstablishedSession } from './established-session.js';
 import type { Action, Authorizer, Decision, SessionRealm, RealmRules } from './ports.js';
 import { RequestIds } from './request-ids.js';
 
-/** Requests that name a URI and need leave to. */
+/** Requests that name a URI and need permission for it. */
 type AuthorizedMessage = Publish | Subscribe | Call | Register;
 type Role = keyof Features;
 
-/** Undefined: done. A Fault: the session is to be aborted. A Promise: the next message has to wait for it. */
+/** Undefined: handled. A Fault: the session is to be aborted. A Promise: the next message has to wait for it. */
 export type Verdict = undefined | Fault | Promise<void>;
 
 export interface IntakeOptions {
@@ -30,8 +30,8 @@ export interface IntakeOptions {
 }
 
 /**
- * What a session says, on its way to the realm: request ids, roles, features, URIs, authorization (2.4, 2.5).
- * Synchronous and without allocation of its own unless the authorizer is asynchronous.
+ * Checks what a session sends before the realm routes it: request ids, roles, features, URIs, authorization (rules 2.4,
+ * 2.5). Synchronous, and without allocation of its own unless the authorizer is asynchronous.
  */
 export class Intake {
   readonly #session: EstablishedSession;
@@ -40,11 +40,14 @@ export class Intake {
   readonly #authorizer: Authorizer;
   readonly #counters: Counters;
   readonly #logger: Logger;
-  /** Undefined: not checked. */
+  /** Undefined: this realm does not check request ids. */
   readonly #requests: RequestIds | undefined;
-  /** Progressive calls refused before the dealer saw them, where ids do not tell: what follows gets no answer (PCI-7). */
+  /**
+   * Progressive calls that were refused before the dealer saw them, where request ids do not show it: further chunks
+   * get no answer (PCI-7).
+   */
   #refusedCalls: Set<RequestId> | undefined;
-  /** Known to be well-formed: most sessions say the same few URIs over and over. */
+  /** The last URI that was well-formed: most sessions use the same few URIs again and again. */
   #lastUri: Uri | undefined;
 
   constructor({ session, realm, authorizer, counters, logger }: IntakeOptions) {
@@ -108,7 +111,7 @@ export class Intake {
     }
     const place = this.#requests?.advanceCall(request) ?? 'new';
     if (isFault(place)) return place;
-    // Its URI was checked and authorised with the first CALL; an ERROR from here would be a second answer (DLR-8).
+    // The first CALL was checked and authorised; an ERROR here would be a second answer (DLR-8).
     if (place === 'continuation') {
       this.#realm.continueCall(this.#session, message);
       return undefined;
@@ -129,7 +132,10 @@ export class Intake {
     return flaw ?? this.#route(message);
   }
 
-  /** Callers take an ERROR with a malformed URI for a violation of ours: they get one that can be said. */
+  /**
+   * A caller's library would treat an ERROR with a malformed URI as the router's violation: it gets a valid URI
+   * instead.
+   */
   #error(message: InvocationError): Verdict {
     const flaw = this.#checkRole('ERROR', 'callee');
     if (flaw !== undefined) return flaw;
@@ -214,7 +220,7 @@ export class Intake {
     return undefined;
   }
 
-  /** An unacknowledged PUBLISH fails in silence (BRK-6, AZ-2). */
+  /** An unacknowledged PUBLISH is refused silently (BRK-6, AZ-2). */
   #refuse(message: AuthorizedMessage, error: Uri, why: string): void {
     if (message[0] === Code.PUBLISH) {
       this.#counters.routing.publish_refused++;
@@ -236,7 +242,7 @@ export class Intake {
     return match === 'exact' ? denial : `${denial} by ${match}: every URI it matches must be allowed`;
   }
 
-  /** A role that was not announced (2.4, "Undeclared roles"). */
+  /** The violation of using a role that HELLO did not announce (rules 2.4, "Undeclared roles"). */
   #checkRole(message: string, role: Role): Fault | undefined {
     if (this.#requests === undefined || this.#session.features[role] !== undefined) return undefined;
     return violation(`${message} needs the role ${role}, which HELLO did not announce`);
@@ -245,18 +251,20 @@ export class Intake {
 
 const MS_PER_SECOND = 1_000;
 
-/** What is too long to be counted exactly is as good as any other time that never passes. */
+/** A timeout too long to be exact has the same effect as any other that never passes. */
 function withTimeout([code, request, options, procedure, payload]: Call, timeoutMs: number): Call {
   const bounded = Math.min(timeoutMs, Number.MAX_SAFE_INTEGER);
   return [code, request, { ...options, timeoutMs: bounded }, procedure, payload];
 }
 
 const MAX_REFUSED_CALLS = 64;
-/** The controls of C0 and C1, which have no business in a URI. */
+/** The control characters of C0 and C1, which no URI may contain. */
 const CONTROLS = /\p{Control}/u;
 const NO_META_EVENTS = 'this router publishes nothing under "wamp.": it has no meta API (SMA, UMA, RMA)';
 
-/** Passthru that was not announced (PV-9); the enc_* form has no announcement of its own (PPT-5). */
+/**
+ * The violation of using passthru that was not announced (PV-9); the enc_* form has no announcement of its own (PPT-5).
+ */
 function checkPassthru(
   message: string,
   passthru: Passthru | undefined,
@@ -268,7 +276,10 @@ function checkPassthru(
   );
 }
 
-/** True when every topic that matches is reserved: applications publish none, and the router has none to tell of (URI-2). */
+/**
+ * True when every topic that matches is reserved: applications publish to none of them, and this router publishes no
+ * meta events (URI-2).
+ */
 function isNeverPublished(topic: Uri, match: MatchPolicy): boolean {
   return match === 'prefix' ? topic.startsWith('wamp.') : isReserved(topic);
 }

@@ -8,7 +8,7 @@ import type { Call, RoutedMessage, RouterMessage } from '../wamp/messages.js';
 import type { MatchPolicy, TimeUnit } from '../wamp/options.js';
 import type { SerializerId } from '../wamp/payload.js';
 
-/** An established session of this node: what the realm holds of it. */
+/** An established session of this node, as the realm sees it. */
 export interface Session extends Peer {
   readonly realm: Uri;
   readonly authmethod: string;
@@ -17,15 +17,16 @@ export interface Session extends Peer {
   /** False from the moment GOODBYE or ABORT was sent or received, or the transport was lost (SES-12). */
   readonly isOpen: boolean;
   /**
-   * Encodes and queues. Ignored when not open. A Fault: nothing was sent, because the payload cannot be said in this
-   * session's serializer; whoever waits for the outcome is to be told. An ERROR then goes without its payload: no Fault.
+   * Encodes and queues the message. Does nothing when the session is not open. Returns a Fault when nothing was sent
+   * because the payload cannot be represented in this session's serializer; the peer that waits for the outcome must be
+   * notified. An ERROR is then sent without its payload, and no Fault is returned.
    */
   send(message: RouterMessage): Fault | undefined;
-  /** False: what is written is ignored, so that nothing need be encoded for this session alone. */
+  /** False: `write` does nothing, so that nothing need be encoded for this session alone. */
   readonly isReachable: boolean;
   /**
-   * Queues a message already encoded in this session's serializer, and counted by the caller. Ignored when not open.
-   * `body`: what follows `message`, which then is its head.
+   * Queues a message that is already encoded in this session's serializer and counted by the caller. Does nothing when
+   * the session is not open. `body`: what follows `message`, which then is its head.
    */
   write(message: Uint8Array, body?: SharedBody): void;
   /** Sends GOODBYE and waits, bounded, for the reply (SES-10, SES-15). The realm's `remove` is called before it returns. */
@@ -41,21 +42,24 @@ export interface Session extends Peer {
 
 export type Action = 'call' | 'register' | 'publish' | 'subscribe';
 
-/** What authorization says of one action. */
+/** The authorizer's answer for one action. */
 export interface Decision {
   readonly allowed: boolean;
-  /** The router discloses who calls or publishes here, asked or not. */
+  /** The router discloses the caller or publisher, whether or not it asked. */
   readonly disclose: boolean;
 }
 
-/** May this role do it? A pattern is authorised as a pattern (AZ-4). Asynchronous ones make the session's inbox wait. */
+/**
+ * Decides whether this role may do something. A pattern is authorised as a pattern (AZ-4). An asynchronous decision
+ * makes the session's inbox wait.
+ */
 export interface Authorizer {
   authorize(action: Action, uri: Uri, match: MatchPolicy): Decision | Promise<Decision>;
 }
 
 /**
- * Why no session can be opened now. Waiting changes that, so the client is sent away to come again; an ABORT would be the
- * end for most client libraries.
+ * Why no session can be opened now. Waiting changes that, so the router closes the connection and the client connects
+ * again; most client libraries would end for good after an ABORT.
  */
 export interface Unavailable {
   readonly kind: 'unavailable';
@@ -80,13 +84,16 @@ export interface SessionRealm {
   readonly rules: RealmRules;
   /** Undefined: the realm has no such role (AUT-4). */
   authorizer(authrole: string): Authorizer | undefined;
-  /** Draws an id no other live session of the cluster has (SES-2). */
+  /** Draws an id that no other live session of the cluster has (SES-2). */
   reserve(newcomer: Newcomer): SessionId | Unavailable | Promise<SessionId | Unavailable>;
   /** Gives back a reserved id of a session that was never admitted. */
   forget(session: SessionId): void;
   /** Makes the session routable. Called right after its WELCOME was queued (SES-7). */
   admit(session: Session): void;
-  /** Routes one message. `disclose`: this caller's or publisher's identity is to be told; REGISTER: callers' may be. */
+  /**
+   * Routes one message. `disclose`: the router may disclose this caller's or publisher's identity; for REGISTER, its
+   * callers' identities.
+   */
   route(session: Session, message: RoutedMessage, disclose: boolean): void;
   /** Routes a CALL whose request id is not new: the next chunk of a progressive call, or too late for one (PCI-6). */
   continueCall(session: Session, message: Call): void;
@@ -97,16 +104,16 @@ export interface SessionRealm {
 export interface RealmRules {
   readonly uriCheck: 'loose' | 'strict';
   readonly requestIdCheck: 'strict' | 'off';
-  /** Honour disclose_me and disclose_caller; otherwise they are refused (CID-2). */
+  /** Grant disclose_me and disclose_caller; otherwise the router refuses them (CID-2). */
   readonly allowDisclose: boolean;
-  /** Of `CALL.Options.timeout`. */
+  /** The unit of `CALL.Options.timeout`. */
   readonly callTimeoutUnit: TimeUnit;
   readonly maxUriBytes: number;
   readonly maxUriComponents: number;
 }
 
-/** The way from HELLO to a realm. */
+/** Finds the realm that HELLO names. */
 export interface RealmDirectory {
-  /** An existing realm, or a new one from the template; a Fault becomes the ABORT (SES-5, SES-9). */
+  /** Returns an existing realm, or creates one from the template; a Fault becomes the ABORT (SES-5, SES-9). */
   open(uri: Uri): SessionRealm | Fault | Unavailable | Promise<SessionRealm | Fault | Unavailable>;
 }

@@ -2,14 +2,14 @@ import { violation, type Fault } from '../wamp/faults.js';
 import { MAX_ID, type RequestId } from '../wamp/ids.js';
 
 /**
- * The sequence of one session's request ids: one counter over all request types, from 1, wrapping after 2^53
- * (ID-4, PV-5). CANCEL, YIELD and ERROR mirror an id and are not shown to it.
+ * The sequence of one session's request ids: one counter over all request types, from 1, wrapping after 2^53 (ID-4,
+ * PV-5). CANCEL, YIELD and ERROR repeat an id and are not checked here.
  */
 export class RequestIds {
   #last: number;
   #lastCall = 0;
 
-  /** `last`: the id that was used last. */
+  /** `last`: the id of the last request. */
   constructor(last = 0) {
     this.#last = last;
   }
@@ -22,8 +22,8 @@ export class RequestIds {
   }
 
   /**
-   * A CALL. An id not above the last call's may continue a progressive call: whether there is one is for the dealer
-   * to say (PCI-6). One that was given to another request since cannot.
+   * Checks a CALL. An id not above the last call's may continue a progressive call: the dealer knows whether there is
+   * one (PCI-6). An id that was given to another request since cannot.
    */
   advanceCall(request: RequestId): 'new' | 'continuation' | Fault {
     if (request === this.#next()) {

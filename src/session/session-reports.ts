@@ -11,7 +11,7 @@ export interface ReportsOptions {
   readonly logger: Logger;
 }
 
-/** What one connection's sessions leave in the counters and the log. */
+/** Counts and logs what happens to the sessions of one connection. */
 export class SessionReports {
   readonly #counters: Counters;
   readonly #logger: Logger;
@@ -36,7 +36,7 @@ export class SessionReports {
     this.#logger.info({ ...this.#about(undefined), reason, message }, 'session.refused');
   }
 
-  /** Gives why the connection ends with this ABORT. */
+  /** Counts and logs an ABORT, and returns the cause with which the connection closes. */
   aborted({ error, message }: Fault, session: EstablishedSession | undefined): CloseCause {
     const fields = { ...this.#about(session), reason: error, message };
     switch (error) {

@@ -3,7 +3,7 @@ import type { MatchPolicy } from '../wamp/options.js';
 import type { Action, Authorizer, Decision } from './ports.js';
 import { compareSpecificity, covers, overlaps, toUriSet, type UriSet } from './uri-sets.js';
 
-/** One permission of a role, in Crossbar.io's words. What is not named is not allowed. */
+/** One permission of a role, in the terms of Crossbar.io. An action that is not listed is not allowed. */
 export interface Permission {
   readonly uri: Uri;
   readonly match: MatchPolicy;
@@ -29,7 +29,7 @@ const DISCLOSED: Decision = Object.freeze({ allowed: true, disclose: true });
 /** How many decisions of one action are remembered. */
 const MAX_REMEMBERED = 4_096;
 
-/** The same for every URI. */
+/** Gives the same decision for every URI. */
 class UniformAuthorizer implements Authorizer {
   readonly #decisions: Readonly<Record<Action, Decision>>;
 

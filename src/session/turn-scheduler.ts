@@ -1,19 +1,19 @@
 import { Cost, costOfBytes, UNITS_PER_MS, type TurnMeter } from '../routing/turn-meter.js';
 
-/** What waits for its turn: the inbox of one connection. */
+/** The inbox of one connection, which waits for its turn. */
 export interface TurnMember {
-  /** Handles the next message. False: nothing waits any more, or the rest has to wait for something else. */
+  /** Handles the next message. False: no message waits, or the rest has to wait for another event. */
   handleNext(): boolean;
-  /** The scheduler stops: what waits will not be handled. */
+  /** The scheduler stops: it will not handle the messages that wait. */
   abandon(): void;
 }
 
-/** The standing of one connection with the scheduler. Only the scheduler changes it. */
+/** The account of one connection with the scheduler. Only the scheduler changes it. */
 export interface TurnAccount {
   readonly member: TurnMember;
-  /** Work done for it that it has not paid for with turns yet. */
+  /** Work done for the connection that it has not paid for with turns. */
   debt: number;
-  /** The turn up to which it has paid. */
+  /** The turn up to which the connection has paid. */
   turn: number;
   isQueued: boolean;
 }
@@ -55,27 +55,27 @@ export interface TurnSchedulerOptions {
   readonly hooks: TurnHooks;
 }
 
-/** The share of one connection while others wait: of a turn, and of a round. */
+/** The share of one connection while others wait, in a turn and in a round. */
 const QUANTUM_SHARE = 1 / 40;
-/** What a turn may do while it reads. The rest of its budget is for those that wait. */
+/** Share of the budget for messages that a turn handles while it reads. The rest is for messages that wait. */
 const AT_ONCE_SHARE = 1 / 4;
-/** Of the budget of a turn, for reading what has to wait. */
+/** Share of the budget for reading messages that have to wait. */
 const READING_SHARE = 1 / 2;
-/** By the clock. */
+/** Longest time for one connection in a round, as a share of the budget. */
 const LONGEST_SHARE = 1 / 5;
-/** Between two questions for CPU time. */
+/** Pause between two reads of the CPU time. */
 const LEAST_PAUSE_MS = 1;
-/** So often a clock is looked at. */
+/** The scheduler reads the clock once per this many messages. */
 const MESSAGES_PER_CLOCK = 16;
 
 /**
- * Divides turns of the event loop among connections (G11). Messages are handled at once until they have had their part of
- * the turn, all together and, while anybody waits, each connection. What is over waits in the inbox of its connection;
- * inboxes are served at the end of the turn in rounds (deficit round robin), first those that have only just begun to
- * wait: a connection that sends little does not wait for those that send much. A message that costs more than a share is
- * paid for in later rounds and turns, unless nobody waits.
- * Between turns timers and sockets run. Work is counted, and CPU time looked at now and then, so that no clock is read per
- * message.
+ * Divides turns of the event loop among connections (G11). The scheduler handles messages at once until they have used
+ * their part of the turn: all together and, while other connections wait, each connection. Further messages wait in the
+ * inbox of their connection. At the end of the turn the scheduler serves inboxes in rounds (deficit round robin), first
+ * those that have only just begun to wait, so that a connection that sends little does not wait for those that send
+ * much. A message that costs more than a share is paid for in later rounds and turns, unless no other connection waits.
+ * Timers and sockets run between turns. The scheduler counts work and reads the CPU time from time to time, so that no
+ * clock is read per message.
  */
 export class TurnScheduler {
   readonly #clock: SchedulerClock;
@@ -90,11 +90,11 @@ export class TurnScheduler {
   #isArmed = false;
   #isHeld = false;
   #asksLater = false;
-  /** It left nobody waiting: debts up to then are forgiven. */
+  /** The last turn that left no connection waiting: debts up to then are forgiven. */
   #lastFreeTurn = 0;
   /** The last turn left messages waiting. */
   #isBehind = false;
-  /** What it cost in this turn to read and keep messages that have to wait. */
+  /** Cost of this turn for reading and keeping messages that have to wait. */
   #readingCost = 0;
   #isFlooded = false;
   #sinceClock = 0;
@@ -125,12 +125,15 @@ export class TurnScheduler {
     return this.#fresh.size + this.#waiting.size;
   }
 
-  /** Of this turn so far, in units of the meter. */
+  /** Work of this turn so far, in units of the meter. */
   get spent(): number {
     return this.#meter.spent;
   }
 
-  /** May a message of it be handled at once? False: it has to wait behind others, or behind its own. */
+  /**
+   * May the connection's next message be handled at once? False: it has to wait behind other connections, or behind
+   * earlier messages of its own.
+   */
   admits(account: TurnAccount): boolean {
     if (!this.#isArmed) this.#arm();
     if (account.turn !== this.#turn) this.#pay(account);
@@ -138,28 +141,29 @@ export class TurnScheduler {
     return account.debt < share && this.#meter.spent < this.#atOnce && !account.isQueued && !this.#isHeld;
   }
 
-  /** Work was done in this turn that nobody else counts, in units of the meter. */
+  /** Adds work of this turn that is counted nowhere else, in units of the meter. */
   work(cost: number): void {
     this.#meter.spent += cost;
   }
 
-  /** Work was done for it: `cost`, which the meter does not have yet, and what the meter has counted since `before`. */
+  /** Charges an account with `cost`, which the meter does not have yet, and with the meter's growth since `before`. */
   charge(account: TurnAccount, before: number, cost: number): void {
     this.#meter.spent += cost;
     account.debt += this.#meter.spent - before;
     if (++this.#sinceClock === MESSAGES_PER_CLOCK) this.#lookAtClock();
   }
 
-  /** A message was read that has to wait. `isFilling`: too many of its connection do. */
+  /** A message was read that has to wait. `isFilling`: too many messages of its connection wait. */
   kept(bytes: number, isFilling: boolean): void {
     this.#readingCost += Cost.KEPT + costOfBytes(bytes);
     if (this.#isFlooded || !(isFilling || this.#readingCost > this.#budget * READING_SHARE)) return;
-    // At once: connections that are read later in this turn, or were read before and have more by now, are held back.
+    // At once: this also slows connections that are read later in this turn, and those that have sent more since they
+    // were read.
     this.#isFlooded = true;
     this.#hooks.onFlooded();
   }
 
-  /** It has messages that wait. Idempotent. */
+  /** The connection has messages that wait. Idempotent. */
   queue(account: TurnAccount): void {
     if (account.isQueued) return;
     if (this.#isStopped) {
@@ -171,14 +175,14 @@ export class TurnScheduler {
     if (!this.#isArmed) this.#arm();
   }
 
-  /** It has none any more. Idempotent. */
+  /** The connection has no messages that wait. Idempotent. */
   forget(account: TurnAccount): void {
     account.isQueued = false;
     this.#fresh.delete(account);
     this.#waiting.delete(account);
   }
 
-  /** Nobody is served any more. Idempotent. */
+  /** Serves no connection any more. Idempotent. */
   stop(): void {
     this.#isStopped = true;
     for (const account of [...this.#fresh, ...this.#waiting]) {
@@ -202,10 +206,13 @@ export class TurnScheduler {
     });
   }
 
-  /** Work may cost more than was counted. Nobody's debt grows by it: much of the time goes into reading for others. */
+  /**
+   * Work may cost more than was counted. No debt grows by the difference: much of the time goes into reading for
+   * others.
+   */
   #lookAtClock(): void {
     this.#sinceClock = 0;
-    // The process may have stood still in the middle of a turn.
+    // The process may have paused in the middle of a turn.
     this.#isHeld = this.#hooks.isHeld();
     if (this.#cpuClock.isPast(this.#budgetMs * AT_ONCE_SHARE))
       this.#meter.spent = Math.max(this.#meter.spent, this.#atOnce);
@@ -221,7 +228,7 @@ export class TurnScheduler {
     this.#isArmed = false;
     if (this.waitingCount > 0) this.#isHeld = this.#hooks.isHeld();
     if (this.waitingCount > 0 && !this.#isHeld) {
-      // However much went into reading, those that wait have the rest of the budget.
+      // However much the turn spent on reading, the connections that wait get the rest of the budget.
       this.#meter.spent = Math.min(this.#meter.spent, this.#atOnce);
       this.#cpuClock.restart();
       this.#sinceClock = Number.NEGATIVE_INFINITY;
@@ -246,7 +253,7 @@ export class TurnScheduler {
     this.#arm();
   }
 
-  /** In rounds, until the budget is used up. Who is not done waits behind all others. */
+  /** Serves in rounds until the budget is used up. A connection with messages left waits behind all others. */
   #serve(queue: Set<TurnAccount>): void {
     let account = first(queue);
     while (account !== undefined && this.#meter.spent < this.#budget && !this.#cpuClock.isPast(this.#budgetMs)) {
@@ -257,16 +264,17 @@ export class TurnScheduler {
     }
   }
 
-  /** False: nothing of it waits any more. */
+  /** False: the connection has no message left. */
   #serveShare(account: TurnAccount): boolean {
     account.turn = this.#turn;
     account.debt = Math.max(0, account.debt - this.#quantum);
     const untilMs = account.debt < this.#quantum ? this.#clock.nowMs() + this.#budgetMs * LONGEST_SHARE : 0;
     while (account.debt < this.#quantum) {
       if (!account.member.handleNext()) return false;
-      // It may have been forgotten meanwhile: its session has ended.
+      // The session may have ended meanwhile, and its account with it.
       if (!account.isQueued) return false;
-      // Its messages cost far more than is counted, or this process has to wait for a processor: the next, please.
+      // The messages cost far more than was counted, or this process waits for a processor: the next connection gets
+      // its turn.
       if (this.#clock.nowMs() >= untilMs) break;
     }
     return true;
@@ -274,8 +282,8 @@ export class TurnScheduler {
 }
 
 /**
- * Whether so much CPU time has passed since it was restarted. To ask the system for it costs as much as many messages, so
- * it is asked only once so much time has passed; it may then take that much again until the answer is yes.
+ * Tells whether a given CPU time has passed since `restart`. Reading the CPU time costs as much as many messages, so
+ * the clock reads it only once as much wall time has passed, and then again after a pause until the answer is yes.
  */
 class CpuClock {
   readonly #clock: SchedulerClock;
@@ -292,7 +300,7 @@ class CpuClock {
     this.#startCpuMs = undefined;
   }
 
-  /** It begins with the first question. */
+  /** The measurement begins with the first call. */
   isPast(limitMs: number): boolean {
     const nowMs = this.#clock.nowMs();
     this.#startMs ??= nowMs;

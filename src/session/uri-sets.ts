@@ -54,7 +54,7 @@ export function compareSpecificity(one: UriSet, other: UriSet): number {
 
 const RANK: Readonly<Record<MatchPolicy, number>> = { exact: 0, prefix: 1, wildcard: 2 };
 
-/** What all URIs of the set begin with. */
+/** The prefix of all URIs of the set. */
 function certainStart({ match, uri, components }: UriSet): string {
   if (match !== 'wildcard') return uri;
   const anyAt = components.indexOf('');

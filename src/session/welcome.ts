@@ -3,7 +3,7 @@ import type { Welcome } from '../wamp/messages.js';
 import { ROUTER_ROLES } from '../wamp/router-roles.js';
 import type { HandshakeResult } from './handshake.js';
 
-/** WELCOME with the identity the router decided on, whatever HELLO asked for (AUT-2). */
+/** WELCOME with the identity that the router has decided on, whatever HELLO asked for (AUT-2). */
 export function welcome({ realm, session, principal, authmethod }: HandshakeResult, agent: string): Welcome {
   const { authid, authrole, authprovider, authextra } = principal;
   return [

@@ -104,7 +104,7 @@ export class RecordingOutlet<P extends Peer> implements Outlet<P>, ClockAndRando
     else this.publishes.push({ publication, settle: once('publish', settled) });
   }
 
-  tell(node: NodeId, frame: Frame): void {
+  sendFrame(node: NodeId, frame: Frame): void {
     this.said.push({ verb: 'tell', node, frame });
     this.onTell?.(node, frame);
   }

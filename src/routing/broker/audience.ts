@@ -2,12 +2,12 @@ import type { Publication, Subscription } from '../ports.js';
 import type { Peer } from '../peer.js';
 import { NO_DETAILS, type AudienceLists, type Dict } from '../../wamp/options.js';
 
-/** Nobody is left out, not even the publisher: `admits` need not be asked. */
+/** True when every receiver gets the event, so that `admits` need not be called. */
 export function isOpenToAll(publication: Publication): boolean {
   return !publication.excludePublisher && publication.audience === undefined;
 }
 
-/** Whether this session may have the event: publisher exclusion and the six lists, all of them (BRK-7, BWL-1..BWL-4). */
+/** Whether this session may receive the event: publisher exclusion and all six lists (BRK-7, BWL-1..BWL-4). */
 export function admits(publication: Publication, receiver: Peer): boolean {
   if (publication.excludePublisher && receiver.session === publication.publisher.session) return false;
   return publication.audience === undefined || passes(publication.audience, receiver);
@@ -25,8 +25,8 @@ function passes(lists: AudienceLists, { session, authid, authrole }: Peer): bool
 }
 
 /**
- * EVENT.Details, the same for all receivers of the subscription: the topic for patterns only (PBS-3), the publisher when
- * disclosed (7.3), what is passed through (PPT-1). NO_DETAILS itself when there is nothing to say.
+ * EVENT.Details, the same for all receivers of the subscription: the topic for patterns only (PBS-3), the publisher
+ * when disclosed (rules 7.3), passthru details (PPT-1). NO_DETAILS itself when there are none.
  */
 export function eventDetails(publication: Publication, subscription: Pick<Subscription<Peer>, 'match'>): Dict {
   const { passthru, disclosePublisher, publisher, topic } = publication;

@@ -19,15 +19,15 @@ export interface BrokerOptions<P extends Peer> {
   readonly outlet: Outlet<P>;
   readonly sources: Pick<ClockAndRandom, 'publicationId' | 'random'>;
   readonly limits: HeldLimits & { readonly maxSubscriptionsPerSession: number };
-  /** A session was refused because of `limits`, or did not get an event that it had published to itself. */
+  /** A request was refused because of `limits`, or a session did not get an event that it had published to itself. */
   readonly onLimit?: (limit: BrokerLimit) => void;
 }
 
 export type BrokerLimit = 'subscriptions_per_session' | 'held_events';
 
 /**
- * The sessions of this node as publishers and subscribers of one realm.
- * For each (topic, match) it says watch and unwatch to the outlet in strict alternation.
+ * The sessions of this node as publishers and subscribers of one realm. For each (topic, match) the broker calls watch
+ * and unwatch of the outlet in strict alternation.
  */
 export class Broker<P extends Peer> {
   readonly #outlet: Outlet<P>;
@@ -65,8 +65,9 @@ export class Broker<P extends Peer> {
   }
 
   /**
-   * Delivers here, then hands on to the other nodes; a publisher that asked is answered when they are settled (BRK-6).
-   * At most once: an ERROR says that not every node could be reached, those that could, this one first, have the event.
+   * Delivers on this node, then sends to the other nodes. A publisher that asked for it gets the acknowledgement when
+   * they have settled (BRK-6). At most once: after an ERROR, the nodes that could be reached, this one first, have the
+   * event.
    */
   publish(peer: P, message: Publish, disclose: boolean): void {
     const [, request, { acknowledge }, topic] = message;
@@ -76,7 +77,7 @@ export class Broker<P extends Peer> {
       return;
     }
     const publication = toPublication(this.#sources.publicationId(), peer, message, disclose);
-    // While nobody waits for a SUBSCRIBED nothing more is asked.
+    // Without a SUBSCRIBED outstanding, no check is necessary.
     if (publication.excludePublisher || this.#table.waitingCount === 0) this.distribute(publication);
     else this.#distributeInOrder(peer, publication);
     if (acknowledge) this.#publishAcknowledged(peer, request, publication);
@@ -89,8 +90,8 @@ export class Broker<P extends Peer> {
   }
 
   /**
-   * The first subscriber makes the cluster watch; it and whoever joins meanwhile is answered once that is settled (G2).
-   * A session receives from the moment its SUBSCRIBED is sent (ORD-2).
+   * The first subscriber makes the cluster watch the topic; the broker answers it, and those that join meanwhile, once
+   * that has settled (G2). A session receives from the moment its SUBSCRIBED is sent (ORD-2).
    */
   subscribe(peer: P, [, request, { match }, topic]: Subscribe): void {
     const existing = this.#table.find(topic, match);
@@ -120,7 +121,7 @@ export class Broker<P extends Peer> {
     this.#outlet.send(peer, [Code.UNSUBSCRIBED, request]);
   }
 
-  /** Ends everything the session holds or waits for. Nothing is sent to it. O(its subscriptions). */
+  /** Ends everything that the session holds or waits for, without sending to it. O(its subscriptions). */
   leave(peer: P): void {
     this.#ownEvents.dropPeer(peer);
     for (const [subscription] of this.#table.removePeer(peer)) this.#closeIfUnused(subscription);
@@ -134,8 +135,8 @@ export class Broker<P extends Peer> {
   }
 
   /**
-   * As `distribute`, but the publisher's own copies wait behind what it waits for (G10), and all later ones behind them
-   * (ORD-1). Nobody else waits.
+   * Like `distribute`, but copies for the publisher itself wait behind the SUBSCRIBED that it waits for (G10), and all
+   * later ones behind them (ORD-1). No other receiver waits.
    */
   #distributeInOrder(peer: P, publication: Publication): void {
     const own = admits(publication, peer) ? this.#table.matchesOf(peer, publication.topic) : [];
@@ -150,7 +151,7 @@ export class Broker<P extends Peer> {
     this.#deliverOwn(peer);
   }
 
-  /** What this session published to itself, up to the first event whose SUBSCRIBED it still waits for. */
+  /** Delivers what this session published to itself, up to the first event whose SUBSCRIBED is outstanding. */
   #deliverOwn(peer: P): void {
     for (;;) {
       const event = this.#ownEvents.first(peer);
@@ -163,8 +164,8 @@ export class Broker<P extends Peer> {
   }
 
   /**
-   * What this session published to subscriptions it had: after UNSUBSCRIBED it would be too late (BRK-5). What was published
-   * behind a SUBSCRIBE still waits for it.
+   * Delivers what this session published to subscriptions that it has: after UNSUBSCRIBED it would be too late (BRK-5).
+   * Events published behind an unanswered SUBSCRIBE continue to wait.
    */
   #deliverReceived(peer: P): void {
     const received = this.#ownEvents.takeReady(peer, (subscription) => this.#table.isReceiver(peer, subscription));
@@ -184,7 +185,8 @@ export class Broker<P extends Peer> {
   }
 
   #settle(subscription: SharedSubscription<P>, refusal: Fault | undefined): void {
-    // Everyone who waited has left: unwatched already, and a newer subscription to the same may be waiting by now.
+    // All waiting sessions have left: already unwatched, and a newer subscription to the same topic may be waiting by
+    // now.
     if (!this.#isCurrent(subscription)) return;
     if (refusal !== undefined) this.#close(subscription);
     for (const peer of subscription.waiting?.keys() ?? []) {

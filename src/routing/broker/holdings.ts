@@ -1,10 +1,10 @@
 import type { Peer } from '../peer.js';
 import type { SharedSubscription } from './shared-subscription.js';
 
-/** The position of a session whose SUBSCRIBE has not been answered. */
+/** The position of a session without SUBSCRIBED. */
 export const WAITING = -1;
 
-/** What one session holds: where it stands among the receivers of each subscription, for removal in O(1). */
+/** The subscriptions of one session, with its position among the receivers of each, so that removal costs O(1). */
 export class Holdings<P extends Peer> {
   // Most sessions of a large crowd hold one subscription, and the smallest map takes 200 bytes.
   #only: SharedSubscription<P> | undefined;
@@ -13,7 +13,7 @@ export class Holdings<P extends Peer> {
   /** SUBSCRIBEs that repeat one still waiting. */
   repeatCount = 0;
 
-  /** What counts against the limit: a repeated request takes room as long as it waits. */
+  /** What counts against the limit: a repeated request counts while it waits. */
   get load(): number {
     return this.#size + this.repeatCount;
   }

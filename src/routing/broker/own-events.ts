@@ -2,13 +2,13 @@ import type { Publication } from '../ports.js';
 import type { Peer } from '../peer.js';
 import type { SharedSubscription } from './shared-subscription.js';
 
-/** What one session may have waiting. One message it always may, however large. */
+/** Bounds of what may wait for one session. One message may always wait, however large. */
 export interface HeldLimits {
   readonly maxHeldMessages: number;
   readonly maxHeldBytes: number;
 }
 
-/** One EVENT that its own publisher is to receive. */
+/** One EVENT for its own publisher. */
 export interface OwnEvent<P extends Peer> {
   readonly publication: Publication;
   readonly subscription: SharedSubscription<P>;
@@ -21,8 +21,8 @@ interface Queue<P extends Peer> {
 }
 
 /**
- * Events that sessions published to themselves while they waited for a SUBSCRIBED (G10), for each in the order it
- * published them (ORD-1). Bounded for each session. Empty nearly always.
+ * Events that sessions published to themselves while they waited for a SUBSCRIBED (G10), in the order of publication
+ * (ORD-1). Bounded per session, and nearly always empty.
  */
 export class OwnEvents<P extends Peer> {
   readonly #limits: HeldLimits;
@@ -36,7 +36,7 @@ export class OwnEvents<P extends Peer> {
     return this.#queues.has(peer);
   }
 
-  /** False: a bound is reached and nothing was added. */
+  /** False: a bound is reached and the event was not added. */
   push(peer: P, event: OwnEvent<P>): boolean {
     const { byteLength } = event.publication.payload;
     const queue = this.#queues.get(peer);
@@ -56,7 +56,7 @@ export class OwnEvents<P extends Peer> {
     return queue?.events[queue.head];
   }
 
-  /** Drops what `first` gave. O(1), as long as nobody asks for more than there was. */
+  /** Removes the event that `first` returned. O(1) amortized. */
   shift(peer: P): void {
     const queue = this.#queues.get(peer);
     const event = queue?.events[queue.head];
@@ -64,7 +64,7 @@ export class OwnEvents<P extends Peer> {
     queue.bytes -= event.publication.payload.byteLength;
     queue.head++;
     if (queue.head === queue.events.length) this.#queues.delete(peer);
-    // Dropped in halves: each event moves at most once, and none that was delivered is kept for long.
+    // Releases in halves: each event moves at most once, and no delivered event is kept for long.
     else if (queue.head * 2 >= queue.events.length) {
       queue.events = queue.events.slice(queue.head);
       queue.head = 0;
@@ -77,7 +77,7 @@ export class OwnEvents<P extends Peer> {
     return queue?.events.slice(queue.head).some((event) => event.subscription === subscription) ?? false;
   }
 
-  /** Takes out, in order, the events of subscriptions that `isReady` accepts. O(held by this session). */
+  /** Removes and returns, in order, the events of subscriptions that `isReady` accepts. O(events of this session). */
   takeReady(peer: P, isReady: (subscription: SharedSubscription<P>) => boolean): OwnEvent<P>[] {
     const queue = this.#queues.get(peer);
     if (queue === undefined) return [];

@@ -9,7 +9,7 @@ export class SharedSubscription<P extends Peer> implements Subscription<P> {
   readonly topic: Uri;
   readonly match: MatchPolicy;
   receivers: P[] = [];
-  /** SUBSCRIBEs to answer once the cluster has confirmed the interest; absent from then on. */
+  /** SUBSCRIBEs to answer once the cluster has confirmed the interest; absent afterwards. */
   waiting: Map<P, RequestId[]> | undefined = new Map();
 
   constructor(id: SubscriptionId, topic: Uri, match: MatchPolicy) {

@@ -10,17 +10,17 @@ import { SharedSubscription } from './shared-subscription.js';
 
 type Visit<P extends Peer> = (publication: Publication, subscription: SharedSubscription<P>) => void;
 
-/** Who subscribed to what on this node. Plain tables: says nothing to anyone. Every change is O(1). */
+/** The subscriptions of this node's sessions. Plain tables without side effects. Every change is O(1). */
 export class SubscriptionTable<P extends Peer> {
   readonly #realm: Uri;
   readonly #index = new PatternIndex<SharedSubscription<P>>();
-  // Not a Map: anybody can look for topics whose derived ids share a bucket of one.
+  // Not a Map: a client can search for topics whose derived ids share a bucket of a Map.
   readonly #byId: NumberTable<SharedSubscription<P>>;
   readonly #holdings = new Map<P, Holdings<P>>();
   #receiverCount = 0;
   #waitingCount = 0;
-  /** The receivers being delivered to right now. */
-  #lent: readonly P[] | undefined;
+  /** The receivers that a delivery iterates over right now. */
+  #iterated: readonly P[] | undefined;
 
   constructor(realm: Uri, hashSeed: HashSeed) {
     this.#realm = realm;
@@ -40,7 +40,7 @@ export class SubscriptionTable<P extends Peer> {
     return this.#holdings.size;
   }
 
-  /** Pairs of session and subscription that no SUBSCRIBED was sent for yet. */
+  /** Pairs of session and subscription without SUBSCRIBED so far. */
   get waitingCount(): number {
     return this.#waitingCount;
   }
@@ -63,7 +63,7 @@ export class SubscriptionTable<P extends Peer> {
     return subscription.waiting?.has(peer) === true;
   }
 
-  /** What this session takes of its limit. */
+  /** What counts against the session's limit. */
   load(peer: P): number {
     return this.#holdings.get(peer)?.load ?? 0;
   }
@@ -94,8 +94,8 @@ export class SubscriptionTable<P extends Peer> {
   }
 
   /**
-   * Takes a session off the waiting list and gives its requests.
-   * `addReceiver` or `release` must follow: until then it counts as holding the subscription.
+   * Removes a session from the waiting list and returns its requests. `addReceiver` or `release` must follow: until
+   * then the session counts as holding the subscription.
    */
   stopWaiting(peer: P, subscription: SharedSubscription<P>): readonly RequestId[] {
     const requests = subscription.waiting?.get(peer) ?? [];
@@ -124,7 +124,7 @@ export class SubscriptionTable<P extends Peer> {
     this.#receiverCount++;
   }
 
-  /** Removes a session everywhere. Gives the subscriptions it was on, with positions that mean nothing any more. */
+  /** Removes a session everywhere. Returns its subscriptions; their positions are no longer valid. */
   removePeer(peer: P): Iterable<readonly [SharedSubscription<P>, number]> {
     const holdings = this.#holdings.get(peer);
     if (holdings === undefined) return [];
@@ -136,7 +136,7 @@ export class SubscriptionTable<P extends Peer> {
     return holdings.entries();
   }
 
-  /** Calls `visit` for each subscription with receivers that the topic matches, and lets it change the table. */
+  /** Calls `visit` for each matching subscription that has receivers. `visit` may change the table. */
   forEachMatch(topic: Uri, visit: Visit<P>, publication: Publication): void {
     if (this.#index.patternCount === 0) {
       const exact = this.#index.get(topic, 'exact');
@@ -158,14 +158,14 @@ export class SubscriptionTable<P extends Peer> {
 
   #lend(subscription: SharedSubscription<P>, visit: Visit<P>, publication: Publication): void {
     if (subscription.receivers.length === 0) return;
-    this.#lent = subscription.receivers;
+    this.#iterated = subscription.receivers;
     visit(publication, subscription);
-    this.#lent = undefined;
+    this.#iterated = undefined;
   }
 
-  /** A list that someone is walking along stays as it is; the subscription goes on with a copy. */
+  /** While a delivery iterates over the list, the subscription continues with a copy. */
   #takeBack(subscription: SharedSubscription<P>): void {
-    if (subscription.receivers === this.#lent) subscription.receivers = [...subscription.receivers];
+    if (subscription.receivers === this.#iterated) subscription.receivers = [...subscription.receivers];
   }
 
   #holdingsOf(peer: P): Holdings<P> {
@@ -177,7 +177,7 @@ export class SubscriptionTable<P extends Peer> {
     return holdings;
   }
 
-  /** The last receiver takes the place that became free. */
+  /** Moves the last receiver to the free position. */
   #vacate(subscription: SharedSubscription<P>, position: number): void {
     this.#takeBack(subscription);
     const last = subscription.receivers.pop();

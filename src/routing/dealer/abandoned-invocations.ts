@@ -5,20 +5,20 @@ import type { Peer } from '../peer.js';
 import type { CalleeState, PendingInvocation, LocalRegistration } from './callees.js';
 
 export interface AbandonedLimits {
-  /** From INTERRUPT to the callee's answer. */
+  /** Timeout from INTERRUPT to the callee's answer. */
   readonly interruptTimeoutMs: number;
-  /** From the end of the call to the answer of a callee that was not sent INTERRUPT. Absent: no bound. */
+  /** Timeout from the end of the call to the answer of a callee that got no INTERRUPT. Absent: no bound. */
   readonly abandonedInvocationTimeoutMs?: number | undefined;
 }
 
-/** Which bound was reached: of time after INTERRUPT, of time without one, of their number. */
+/** The bound that was reached: the time after INTERRUPT, the time without one, or their number. */
 export type AbandonedLimit = 'interrupt_timeout' | 'abandoned_timeout' | 'abandoned_invocations';
 
 export interface AbandonedInvocationsOptions<P extends Peer> {
   readonly outlet: Pick<Outlet<P>, 'after'>;
   readonly hashSeed: HashSeed;
   readonly limits: AbandonedLimits;
-  /** The callee can take another invocation of it. */
+  /** The callee can take another invocation of the registration. */
   readonly onFree: (registration: LocalRegistration<P>) => void;
   readonly onLimit: (limit: AbandonedLimit) => void;
 }
@@ -28,13 +28,13 @@ interface Abandoned<P extends Peer> {
   stopTimer: (() => void) | undefined;
 }
 
-/** Per callee, over all its registrations: an invocation costs some hundred bytes until it is answered. */
+/** Bound per callee, over all its registrations: an invocation costs some hundred bytes until it is answered. */
 const MAX_PER_CALLEE = 4_096;
 
 /**
- * Invocations of registrations with `concurrency` that nobody waits for any more and whose callees have not answered. The
- * callee works on, so each keeps its place: until the answer, until a bounded time after INTERRUPT, or until the callee leaves.
- * Empty nearly always; every operation is O(1), but for `drop`.
+ * Invocations of registrations with `concurrency` that no caller waits for and whose callees have not answered. The
+ * callee works on, so each keeps its concurrency slot until the answer, until a bounded time after INTERRUPT, or until
+ * the callee leaves. Nearly always empty; every operation but `drop` is O(1).
  */
 export class AbandonedInvocations<P extends Peer> {
   readonly #options: AbandonedInvocationsOptions<P>;
@@ -49,7 +49,7 @@ export class AbandonedInvocations<P extends Peer> {
     return this.#size;
   }
 
-  /** False: the callee has left so many unanswered that it gets nothing more which could become one. Counted. */
+  /** False: the callee has left so many invocations unanswered that it gets no more. Counted. */
   hasRoom(callee: CalleeState<P>): boolean {
     if (this.#size < MAX_PER_CALLEE) return true;
     if ((this.#byCallee.get(callee)?.size ?? 0) < MAX_PER_CALLEE) return true;
@@ -57,7 +57,7 @@ export class AbandonedInvocations<P extends Peer> {
     return false;
   }
 
-  /** `isInterrupted`: its callee was sent INTERRUPT, or will be before anything else is. */
+  /** `isInterrupted`: the callee was sent INTERRUPT, or will be before anything else. */
   add({ callee, request, registration }: PendingInvocation<P>, isInterrupted: boolean): void {
     const { outlet, hashSeed, limits } = this.#options;
     let ofCallee = this.#byCallee.get(callee);
@@ -74,13 +74,13 @@ export class AbandonedInvocations<P extends Peer> {
     });
   }
 
-  /** The callee has answered; unknown: the invocation was none of these, or its time was up. */
+  /** The callee has answered. Unknown: the invocation was not abandoned, or its timeout has passed. */
   answered(callee: CalleeState<P>, request: RequestId): void {
     const abandoned = this.#byCallee.get(callee)?.get(request);
     if (abandoned !== undefined) this.#end(callee, request, abandoned);
   }
 
-  /** The callee has left, and its registrations with it. O(those). */
+  /** The callee has left with its registrations. O(its abandoned invocations). */
   drop(callee: CalleeState<P>): void {
     const ofCallee = this.#byCallee.get(callee);
     if (ofCallee === undefined) return;

@@ -67,6 +67,6 @@ export class CallEndings<P extends Peer> {
   }
 
   sendCancel({ callee, key }: PendingCall<P>, mode: CancelMode): void {
-    this.#outlet.tell(callee.node, { kind: 'cancel', call: key, mode });
+    this.#outlet.sendFrame(callee.node, { kind: 'cancel', call: key, mode });
   }
 }

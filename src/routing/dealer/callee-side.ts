@@ -28,20 +28,20 @@ export interface CalleeSideOptions<P extends Peer> {
   readonly callees: Callees<P>;
   readonly hashSeed: HashSeed;
   readonly rules: {
-    /** PCR-2: without call_canceling a callee counts as one that cannot send progressive results. */
+    /** PCR-2: a callee without call_canceling counts as one that cannot send progressive results. */
     readonly progressiveResultsRequireCanceling: boolean;
     readonly timeoutUnit: TimeUnit;
   };
   readonly limits: AbandonedLimits;
-  /** From now on it takes no more invocations, or takes them again. */
+  /** The registration takes no more invocations from now on, or takes them again. */
   readonly onBusy: (registration: LocalRegistration<P>, isBusy: boolean) => void;
   readonly abort: (peer: P, violation: Fault) => void;
   readonly onLimit: (limit: AbandonedLimit) => void;
 }
 
 /**
- * The half of the dealer that owns invocations: it knows what the callees of this node announced, and turns frames
- * into INVOCATION and INTERRUPT and their answers into frames. All state changes before anything is told (D3).
+ * The half of the dealer that owns invocations. It knows what the callees of this node announced, turns frames into
+ * INVOCATION and INTERRUPT, and their answers into frames. All state changes before a frame or message is sent (D3).
  */
 export class CalleeSide<P extends Peer> {
   readonly #options: CalleeSideOptions<P>;
@@ -70,12 +70,15 @@ export class CalleeSide<P extends Peer> {
     return count;
   }
 
-  /** Nobody waits for these, but their callees have not answered and their registrations have a `concurrency`. */
+  /** Invocations that no caller waits for, unanswered by their callees, of registrations with a `concurrency`. */
   get abandonedCount(): number {
     return this.#abandoned.size;
   }
 
-  /** A callee that has no REGISTERED yet gets no INVOCATION (ORD-4), and nothing waits for it: nobody was promised the procedure. */
+  /**
+   * A callee without REGISTERED gets no INVOCATION (ORD-4). The call does not wait for it, because the callee's client
+   * has not been promised the procedure.
+   */
   invoke(frame: InvokeFrame): void {
     const callee = this.#callees.get(frame.callee);
     const registration = callee?.registrations.get(frame.registration);
@@ -83,7 +86,10 @@ export class CalleeSide<P extends Peer> {
     else this.#fail(frame.call, 'gone', absence(callee?.claims.get(frame.registration)));
   }
 
-  /** The next chunk of a progressive call invocation. After the callee's final answer it is ignored (PCI-7). */
+  /**
+   * Handles the next chunk of a progressive call invocation. After the callee's final answer the chunk is ignored
+   * (PCI-7).
+   */
   continue(frame: ContinueFrame): void {
     const invocation = this.#byCall.get(frame.call.node)?.get(frame.call.number);
     if (invocation === undefined) {
@@ -118,7 +124,7 @@ export class CalleeSide<P extends Peer> {
       this.#outlet.count('unwanted_progress');
       return;
     }
-    this.#outlet.tell(
+    this.#outlet.sendFrame(
       call.node,
       passthru === undefined
         ? { kind: 'result', call, progress: options.progress, payload }
@@ -134,7 +140,7 @@ export class CalleeSide<P extends Peer> {
     this.#fail(invocation.call, wantsReroute ? 'unavailable' : 'callee', error, payload, options.passthru);
   }
 
-  /** The callee has left: its callers hear of it (DLR-12). */
+  /** The callee has left: notifies its callers (DLR-12). */
   leave(callee: CalleeState<P>): void {
     const invocations = callee.invocations.values();
     this.#abandoned.drop(callee);
@@ -142,7 +148,7 @@ export class CalleeSide<P extends Peer> {
     for (const { call } of invocations) this.#fail(call, 'left', ErrorUri.CANCELED);
   }
 
-  /** Nobody waits at that node any more: its invocations end as if their callers had left (DLR-11). */
+  /** No caller waits at that node any more: its invocations end as if their callers had left (DLR-11). */
   dropNode(node: NodeId): void {
     const invocations = this.#byCall.get(node)?.values() ?? [];
     for (const invocation of invocations) this.#abandon(invocation, true);
@@ -150,7 +156,7 @@ export class CalleeSide<P extends Peer> {
     for (const invocation of invocations) this.#interrupt(invocation, 'killnowait');
   }
 
-  /** The other nodes that wait for a callee of this one. */
+  /** The other nodes whose callers wait for a callee of this one. */
   callersElsewhere(here: NodeId): readonly NodeId[] {
     const nodes = new Set<NodeId>();
     for (const [node, { size }] of this.#byCall) if (size > 0) nodes.add(node);
@@ -175,7 +181,7 @@ export class CalleeSide<P extends Peer> {
       request: ++callee.lastRequest as RequestId,
       registration,
       call,
-      // wampy's callees send progress without ever announcing it: what the caller asked for is passed on.
+      // wampy's callees send progress without announcing it: what the caller asked for is passed on.
       receiveProgress:
         asksProgress || (frame.receiveProgress && !this.#options.rules.progressiveResultsRequireCanceling),
       details: invocationDetails(frame, registration.match, asksProgress, this.#options.rules.timeoutUnit),
@@ -184,7 +190,7 @@ export class CalleeSide<P extends Peer> {
     this.#remember(invocation);
     const refusal = this.#sendInvocation(invocation, frame.progress, frame.payload);
     if (refusal === undefined) return;
-    // Nothing was sent, and ids have no holes (ID-4).
+    // Nothing was sent, and ids must have no gaps (ID-4).
     callee.lastRequest--;
     this.#forget(invocation);
     this.#fail(call, 'refused', refusal.error, payloadOf([refusal.message]));
@@ -196,7 +202,10 @@ export class CalleeSide<P extends Peer> {
     return this.#outlet.send(callee.peer, [Code.INVOCATION, request, registration.id, details, payload]);
   }
 
-  /** A chunk that cannot be said to the callee ends the call: leaving it out would corrupt the stream. */
+  /**
+   * The callee's serializer cannot represent a chunk: ends the call, because leaving the chunk out would corrupt the
+   * stream.
+   */
   #giveUp(invocation: PendingInvocation<P>, refusal: Fault): void {
     this.#abandon(invocation, true);
     this.#interrupt(invocation, 'killnowait');
@@ -204,8 +213,8 @@ export class CalleeSide<P extends Peer> {
   }
 
   /**
-   * The invocation that a YIELD or ERROR of this session answers. An id that was never issued to it is a violation;
-   * one that is over is discarded (DLR-9, DLR-10), but shows when the callee has done with it.
+   * The invocation that a YIELD or ERROR of this session answers. An id that was never issued to the session is a
+   * violation. The answer to an invocation that is over is discarded (DLR-9, DLR-10), but frees its concurrency slot.
    */
   #answered(peer: P, request: RequestId, isFinal: boolean): PendingInvocation<P> | undefined {
     const callee = this.#callees.get(peer.session);
@@ -225,7 +234,10 @@ export class CalleeSide<P extends Peer> {
     return !this.#options.rules.progressiveResultsRequireCanceling || announces(peer, 'call_canceling');
   }
 
-  /** At most once per invocation, and only to callees that announced it: others drop the connection (DLR-11). */
+  /**
+   * Sends INTERRUPT at most once per invocation, and only to callees that announced it: others drop the connection
+   * (DLR-11).
+   */
   #interrupt(invocation: PendingInvocation<P>, mode: 'kill' | 'killnowait'): void {
     const { callee, request, wasInterrupted } = invocation;
     if (wasInterrupted || callee.hasLeft || !announces(callee.peer, 'call_canceling')) return;
@@ -242,14 +254,14 @@ export class CalleeSide<P extends Peer> {
     ofNode.set(call.number, invocation);
   }
 
-  /** Its callee has done with it, or never got it. */
+  /** Forgets an invocation that its callee has finished or never received. */
   #forget(invocation: PendingInvocation<P>): void {
     if (this.#takeOut(invocation)) this.#free(invocation.registration);
   }
 
   /**
-   * Nobody waits for it any more. Under a `concurrency` it keeps its place until its callee has done with it: the callee
-   * works on. `interrupts`: it is sent INTERRUPT next, if it can be.
+   * Abandons an invocation that no caller waits for. Under a `concurrency` it keeps its slot until its callee, which
+   * works on, has finished. `interrupts`: INTERRUPT is sent next, if the callee supports it.
    */
   #abandon(invocation: PendingInvocation<P>, interrupts: boolean): void {
     const { registration, callee, wasInterrupted } = invocation;
@@ -258,7 +270,7 @@ export class CalleeSide<P extends Peer> {
     else this.#abandoned.add(invocation, wasInterrupted || (interrupts && announces(callee.peer, 'call_canceling')));
   }
 
-  /** False: it was not there any more. */
+  /** False: it was removed before. */
   #takeOut({ callee, request, call }: PendingInvocation<P>): boolean {
     if (!callee.invocations.delete(request)) return false;
     this.#byCall.get(call.node)?.delete(call.number);
@@ -280,7 +292,7 @@ export class CalleeSide<P extends Peer> {
     payload: Payload = NO_PAYLOAD,
     passthru?: Passthru,
   ): void {
-    this.#outlet.tell(
+    this.#outlet.sendFrame(
       call.node,
       passthru === undefined
         ? { kind: 'failure', call, cause, error, payload }
@@ -296,7 +308,7 @@ function announces(peer: Peer, feature: FeatureKey): boolean {
   return peer.features.callee?.has(feature) ?? false;
 }
 
-/** What this invocation needs and its callee did not announce (PCI-2, PCI-3, PPT-4). */
+/** The fault when this invocation needs a feature that its callee did not announce (PCI-2, PCI-3, PPT-4). */
 function lackingFeature(peer: Peer, frame: InvokeFrame): Fault | undefined {
   const needsCanceling = frame.progress && !announces(peer, 'call_canceling');
   if (needsCanceling || (frame.progress && !announces(peer, 'progressive_call_invocations')))
@@ -306,7 +318,7 @@ function lackingFeature(peer: Peer, frame: InvokeFrame): Fault | undefined {
   return undefined;
 }
 
-/** Why a callee takes no call of a registration that it does not hold. */
+/** The error URI of a call to a callee that does not hold the registration. */
 function absence(claim: UndecidedClaim | undefined): Uri {
   if (claim === undefined) return ErrorUri.NO_SUCH_PROCEDURE;
   return claim.isForced ? NOT_YET_TAKEN : NOT_YET;

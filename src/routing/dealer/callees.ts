@@ -10,38 +10,38 @@ export interface LocalRegistration<P extends Peer> {
   readonly id: RegistrationId;
   readonly procedure: Uri;
   readonly match: MatchPolicy;
-  /** Invocations it takes at once; Infinity: no bound. */
+  /** Invocations that it takes at once; Infinity: no bound. */
   readonly concurrency: number;
   activeCount: number;
 }
 
-/** An INVOCATION that was sent and is not answered. */
+/** An INVOCATION that was sent and is unanswered. */
 export interface PendingInvocation<P extends Peer> {
   readonly callee: CalleeState<P>;
   readonly request: RequestId;
-  /** Still the one it came by, also when unregistered since (DLR-3). */
+  /** The registration by which it came, also when unregistered since (DLR-3). */
   readonly registration: LocalRegistration<P>;
   readonly call: CallKey;
   readonly receiveProgress: boolean;
-  /** What every further INVOCATION of a progressive call invocation says again (PCI-5). */
+  /** The details that every further INVOCATION of a progressive call invocation repeats (PCI-5). */
   readonly details: Dict;
   wasInterrupted: boolean;
 }
 
 export interface UndecidedClaim {
   readonly registration: RegistrationId;
-  /** It takes the procedure over from whoever holds it. */
+  /** The claim takes the procedure over from the session that holds it. */
   readonly isForced: boolean;
 }
 
-/** All that this node knows of one of its sessions as a callee. */
+/** State of one of this node's sessions as a callee. */
 export interface CalleeState<P extends Peer> {
   readonly peer: P;
   /** INVOCATION.Request counts per callee session from 1 (ID-4). */
   lastRequest: number;
   readonly invocations: NumberTable<PendingInvocation<P>>;
   readonly registrations: NumberTable<LocalRegistration<P>>;
-  /** Asked of the cluster, not decided. */
+  /** Claims that the cluster has not decided. */
   readonly claims: NumberTable<UndecidedClaim>;
   hasLeft: boolean;
 }
@@ -79,7 +79,7 @@ export class Callees<P extends Peer> {
     return callee;
   }
 
-  /** From now on nobody finds it. */
+  /** Removes the session's state as a callee. */
   remove(peer: P): CalleeState<P> | undefined {
     const callee = this.#bySession.get(peer.session);
     if (callee === undefined) return undefined;

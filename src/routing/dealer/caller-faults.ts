@@ -27,7 +27,7 @@ export const LEAVING = fault(
   'this node is shutting down and has forwarded nothing: connect again and repeat the call',
 );
 export const CALLEE_LEFT = fault(ErrorUri.CANCELED, 'the callee has left');
-/** Of a call that is not kept for another callee (RRT-3). */
+/** For a call that is not kept for another callee (RRT-3). */
 export const NOT_REGISTERED_YET = fault(
   ErrorUri.NO_AVAILABLE_CALLEE,
   'the callee has not been registered yet, and this call is too large, or has gone too far, for another: try again',
@@ -62,7 +62,7 @@ export const PASSTHRU_UNSUPPORTED = fault(
   'the callee answered with payload passthru, which this caller did not announce',
 );
 
-/** X-23: a caller that did not announce passthru gets an ERROR instead of an answer it cannot read. */
+/** X-23: a caller that did not announce passthru gets an ERROR instead of an answer that it cannot read. */
 export function acceptsPassthru<P extends Peer>(call: PendingCall<P>, passthru: Passthru | undefined): boolean {
   if (passthru?.form !== 'ppt') return true;
   return call.caller.peer.features.caller?.has('payload_passthru_mode') ?? false;
@@ -87,7 +87,7 @@ export function violationIn<P extends Peer>(
   return undefined;
 }
 
-/** `reason`, unless other nodes may accept registrations that this one does not know of (G6). */
+/** `reason`, unless other nodes may have accepted registrations that this one does not know of (G6). */
 export function noCallee({ isIsolated }: Pick<Outlet<Peer>, 'isIsolated'>, reason: Fault): Fault {
   return isIsolated ? UNKNOWABLE : reason;
 }

@@ -42,18 +42,20 @@ export interface CallerSideOptions<P extends Peer> {
   readonly mirror: Registrations;
   readonly waiting: WaitingCalls<P>;
   readonly limits: WaitingLimits & { readonly maxPendingCallsPerSession: number };
-  /** From CALL to result, or from one progressive result to the next, whatever the caller asked; absent: no bound. */
+  /**
+   * From CALL to result, or from one progressive result to the next, whatever the caller asked for; absent: no bound.
+   */
   readonly maxCallTimeoutMs?: number | undefined;
   readonly timeoutGraceMs: number;
   readonly busyError: BusyError;
   readonly abort: (peer: P, violation: Fault) => void;
-  /** A call was refused because of `limits`. */
+  /** A call was refused because of this limit. */
   readonly onLimit: (limit: 'calls_per_session' | 'held_calls') => void;
 }
 
 /**
- * The half of the dealer that owns calls: their callee, time, cancellation and end. Each CALL gets exactly one final
- * RESULT or ERROR (G3, DLR-8). All state changes before anything is told, because a frame to this node is a direct call.
+ * The half of the dealer that owns calls: their callee, timeout, cancellation and end. Each CALL gets exactly one final
+ * RESULT or ERROR (G3, DLR-8). All state changes before a frame is sent, because a frame to this node is a direct call.
  */
 export class CallerSide<P extends Peer> {
   readonly #options: CallerSideOptions<P>;
@@ -132,13 +134,13 @@ export class CallerSide<P extends Peer> {
     else this.#begin(caller, message, disclose);
   }
 
-  /** From now on the caller's new calls are refused; those under way go on, chunks included (drain). */
+  /** Refuses new calls of this caller from now on; those in flight continue, chunks included (drain). */
   sendAway(peer: P): void {
     const caller = this.#calls.caller(peer);
     if (caller !== undefined) caller.isLeaving = true;
   }
 
-  /** Unknown, finished and already canceled calls are left alone: such races are normal (CAN-7). */
+  /** Ignores unknown, finished and already canceled calls: such races are normal (CAN-7). */
   cancel(peer: P, [, request, { mode }]: Cancel): void {
     const call = this.#calls.caller(peer)?.pending.get(request);
     if (call === undefined || call.isCanceled) return;
@@ -211,7 +213,7 @@ export class CallerSide<P extends Peer> {
     }
   }
 
-  /** The caller has left: its callees are interrupted where they can be, their answers discarded (DLR-11). */
+  /** The caller has left: interrupts its callees where possible and discards their answers (DLR-11). */
   leave(peer: P): void {
     this.#waiting.dropPeer(peer);
     for (const call of this.#calls.removeCaller(peer)) {
@@ -221,7 +223,7 @@ export class CallerSide<P extends Peer> {
     }
   }
 
-  /** The node is dead, and with it the callees there: their callers get an ERROR (DLR-12). O(calls to it). */
+  /** The node is dead, and so are its callees: their callers get an ERROR (DLR-12). O(calls to it). */
   dropNode(node: NodeId): void {
     for (const call of this.#calls.callsTo(node)) {
       if (this.#calls.isPending(call)) this.#endings.fail(call, 'callee_lost', CALLEE_LEFT);
@@ -229,12 +231,12 @@ export class CallerSide<P extends Peer> {
     this.#calls.forgetNode(node);
   }
 
-  /** Something said between that node and this was lost: any of these calls may never be answered (G3). */
+  /** A frame between that node and this one was lost: any of these calls may never be answered (G3). */
   loseLane(node: NodeId): void {
     this.#loseAll(this.#calls.callsTo(node), LANE_LOST);
   }
 
-  /** No other node can be reached: whatever one of them would answer comes too late, or never (G6). O(those calls). */
+  /** No other node can be reached: their answers would come too late, or never (G6). O(those calls). */
   loseLanes(): void {
     this.#loseAll(this.#calls.callsElsewhere(), OUT_OF_REACH);
   }
@@ -280,7 +282,7 @@ export class CallerSide<P extends Peer> {
     else if (message[4].byteLength > MAX_KEPT_BYTES) call.invoke = undefined;
   }
 
-  /** A REGISTER of this session was decided and answered: calls that waited for it go on (G10). */
+  /** A REGISTER of this session was decided and answered: continues the calls that waited for it (G10). */
   resume(peer: P): void {
     this.#ownOrder.resume(peer);
   }
@@ -304,7 +306,10 @@ export class CallerSide<P extends Peer> {
     return passthru === undefined ? plain : { ...plain, passthru };
   }
 
-  /** All options but `progress` are those of the first CALL (PCI-5); the callee stays the same (PCI-4). */
+  /**
+   * Continues a progressive call. All options but `progress` are those of the first CALL (PCI-5); the callee stays the
+   * same (PCI-4).
+   */
   #continue(call: PendingCall<P>, message: Call): void {
     const [, , options, , payload] = message;
     call.expectsMore = options.progress;
@@ -317,16 +322,16 @@ export class CallerSide<P extends Peer> {
       return;
     }
     call.invoke = undefined;
-    this.#outlet.tell(call.callee.node, { kind: 'continue', call: call.key, progress: options.progress, payload });
+    this.#outlet.sendFrame(call.callee.node, { kind: 'continue', call: call.key, progress: options.progress, payload });
   }
 
-  /** The callee answered before the caller had said everything: the rest is ignored without a word (PCI-7, PCI-8). */
+  /** The callee answered before the caller had sent everything: ignores the rest silently (PCI-7, PCI-8). */
   #discard({ unfinished }: CallerState<P>, [, request, options]: Call): void {
     if (!options.progress) unfinished.delete(request);
     this.#outlet.count('late_continuation');
   }
 
-  /** `reason`: the callee is there, but does not take it; undefined: it has left, or has no REGISTERED yet. */
+  /** `reason`: the callee exists but does not take the call; undefined: it has left, or has no REGISTERED yet. */
   #notTaken(call: PendingCall<P>, refusal: ForwardRefusal, reason: Fault | undefined): void {
     if (call.isCanceled) this.#endings.fail(call, 'canceled', CANCELED_BY_CALLER);
     else if (isEarly(refusal) && call.invoke === undefined) this.#endings.fail(call, 'refused', NOT_REGISTERED_YET);
@@ -339,14 +344,14 @@ export class CallerSide<P extends Peer> {
     if (!this.#forwarding.reroute(call, refusal)) this.#failUntaken(call);
   }
 
-  /** No callee took it. One that is there and refuses is another matter than none at all (RRT-2). */
+  /** No callee took the call. One that exists and refuses is another case than none at all (RRT-2). */
   #failUntaken(call: PendingCall<P>): void {
     const { procedure, notTaken } = call;
     this.#endings.fail(
       call,
       'refused',
       notTaken ??
-        noCallee(this.#outlet, fault(ErrorUri.NO_SUCH_PROCEDURE, `nobody is registered for "${procedure}" now`)),
+        noCallee(this.#outlet, fault(ErrorUri.NO_SUCH_PROCEDURE, `no callee is registered for "${procedure}" now`)),
     );
   }
 
@@ -374,5 +379,5 @@ export class CallerSide<P extends Peer> {
   }
 }
 
-/** A larger call is not kept for another callee: a session could make the node hold all it may have pending (RRT-3). */
+/** A larger call is not kept for another callee: a session could make the node hold all its pending calls (RRT-3). */
 const MAX_KEPT_BYTES = 16_384;

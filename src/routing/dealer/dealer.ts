@@ -24,9 +24,9 @@ export interface DealerOptions<P extends Peer> {
   readonly sources: ClockAndRandom;
   readonly limits: DealerLimits;
   readonly rules: DealerRules;
-  /** Ends a session for a protocol violation. It may call `leave` before it returns. */
+  /** Ends a session for a protocol violation. May call `leave` before it returns. */
   readonly abort: (peer: P, violation: Fault) => void;
-  /** A session was refused because of `limits`, or the time of one was up. */
+  /** A request was refused because of `limits`, or a timeout has passed. */
   readonly onLimit?: (limit: DealerLimit) => void;
 }
 
@@ -35,24 +35,27 @@ export type DealerLimit = 'registrations_per_session' | 'calls_per_session' | 'h
 export interface DealerLimits extends WaitingLimits, AbandonedLimits {
   readonly maxRegistrationsPerSession: number;
   readonly maxPendingCallsPerSession: number;
-  /** From CALL to result, or from one progressive result to the next, also when the caller set more or none. Absent: no bound. */
+  /**
+   * From CALL to result, or from one progressive result to the next, also when the caller set a longer timeout or none.
+   * Absent: no bound.
+   */
   readonly maxCallTimeoutMs?: number | undefined;
 }
 
 export interface DealerRules {
   /**
-   * PCR-2 to the letter. False (the better default) lets callees send progressive results that announce
-   * progressive_call_results alone: autobahn-js announces no call_canceling for callees (X-21).
+   * Applies PCR-2 literally. False (the better default): callees that announce only progressive_call_results may send
+   * progressive results, because autobahn-js announces no call_canceling for callees (X-21).
    */
   readonly progressiveResultsRequireCanceling: boolean;
-  /** Of the timeout in INVOCATION.Details (TMO-3). */
+  /** The unit of the timeout in INVOCATION.Details (TMO-3). */
   readonly timeoutUnit: TimeUnit;
   readonly forceReregister: ForceRule;
-  /** Whose name the ERROR has when every callee is at its `concurrency`. */
+  /** Which ERROR URI a caller gets when every callee is at its `concurrency`. */
   readonly busyError: BusyError;
 }
 
-/** What the dealer holds now, for gauges. */
+/** Sizes of the dealer's tables, for gauges. */
 export interface DealerSizes {
   readonly registrations: number;
   /** Procedures and patterns that sessions of this node hold. */
@@ -60,19 +63,19 @@ export interface DealerSizes {
   readonly callers: number;
   readonly callees: number;
   readonly pendingCalls: number;
-  /** Of those, the ones that wait for a REGISTER of their own session, and behind them. */
+  /** Pending calls that wait for a REGISTER of their own session, or behind such a call. */
   readonly waitingCalls: number;
   readonly invocations: number;
-  /** Ended for their callers, unanswered by their callees, and counted in a `concurrency`. */
+  /** Invocations whose calls have ended, whose callees have not answered, and which count in a `concurrency`. */
   readonly abandonedInvocations: number;
 }
 
-/** How late a callee may be that was told the timeout (TMO-3). */
+/** How late a callee that knows the timeout may answer (TMO-3). */
 const TIMEOUT_GRACE_MS = 2_000;
 
 /**
- * Routes calls: a caller half and a callee half that talk in frames only, also when both are on this node (D3).
- * Synchronous; everything said goes through the outlet. After `leave`, a session must not be brought here again.
+ * Routes calls: a caller half and a callee half that communicate by frames only, also when both are on this node (D3).
+ * Synchronous; all output goes through the outlet. After `leave`, a session must not be passed in again.
  */
 export class Dealer<P extends Peer> {
   readonly #node: NodeId;
@@ -129,7 +132,10 @@ export class Dealer<P extends Peer> {
     });
   }
 
-  /** `mayDisclose`: this callee may be promised its callers' identities; disclose_caller is refused otherwise (CID-3). */
+  /**
+   * `mayDisclose`: the router may promise this callee its callers' identities; otherwise it refuses disclose_caller
+   * (CID-3).
+   */
   register(peer: P, message: Register, mayDisclose: boolean): void {
     this.#registrar.register(peer, message, mayDisclose);
   }
@@ -139,9 +145,8 @@ export class Dealer<P extends Peer> {
   }
 
   /**
-   * `disclose`: the caller's identity is to be told; disclose_me is refused without it (CID-2).
-   * `isContinuation`: the request id is not above all earlier ones of the session (PCI-6). False where ids are not
-   * checked: a pending call is continued anyway.
+   * `disclose`: the router discloses the caller's identity (CID-2). `isContinuation`: the request id is not above all
+   * earlier ones of the session (PCI-6). False where ids are not checked: a pending call is continued anyway.
    */
   call(peer: P, message: Call, disclose: boolean, isContinuation: boolean): void {
     this.#callerSide.call(peer, message, disclose, isContinuation);
@@ -159,7 +164,7 @@ export class Dealer<P extends Peer> {
     this.#calleeSide.error(peer, message);
   }
 
-  /** Ends everything the session holds (SES-13). */
+  /** Ends everything that the session holds (SES-13). */
   leave(peer: P): void {
     const callee = this.#callees.remove(peer);
     this.#callerSide.leave(peer);
@@ -168,22 +173,22 @@ export class Dealer<P extends Peer> {
     this.#calleeSide.leave(callee);
   }
 
-  /** Takes all registrations of this node out of the cluster; calls under way are still served (drain). */
+  /** Withdraws all registrations of this node from the cluster; calls in flight are still served (drain). */
   withdraw(): void {
     this.#registrar.withdraw();
   }
 
-  /** The session is to go as soon as its calls have ended: it may not make new ones (drain). */
+  /** The session will be closed as soon as its calls have ended: it may not start new ones (drain). */
   sendAway(peer: P): void {
     this.#callerSide.sendAway(peer);
   }
 
-  /** Does the session wait for a call, or owe an answer to one? */
+  /** Whether the session waits for a call, or owes an answer to one. */
   hasCallsInFlight(peer: P): boolean {
     return this.#callerSide.hasPending(peer) || (this.#callees.get(peer.session)?.invocations.size ?? 0) > 0;
   }
 
-  /** What a node, this one included, says to this one. */
+  /** Handles a frame from a node, this one included. */
   receive(from: NodeId, frame: Frame): void {
     switch (frame.kind) {
       case 'invoke':
@@ -209,13 +214,13 @@ export class Dealer<P extends Peer> {
     }
   }
 
-  /** The whole new state of one registration; for a claim of this node before the claim is granted. */
+  /** Takes over the complete new state of one registration; for a claim of this node, before the claim is granted. */
   registration(row: Registration): void {
     this.#mirror.update(row);
     this.#registrar.registration(row);
   }
 
-  /** The node is dead: calls to it get an ERROR, invocations from it are interrupted (G5). */
+  /** The node is dead: calls to it get an ERROR, invocations from it get an INTERRUPT (G5). */
   nodeGone(node: NodeId): void {
     this.#mirror.dropNode(node);
     this.#callerSide.dropNode(node);
@@ -223,9 +228,9 @@ export class Dealer<P extends Peer> {
   }
 
   /**
-   * Something that node said to this one was lost. What crossed the lane is given up on both sides, more than need be:
-   * calls pending at it end with network_failure, invocations from it are interrupted. It must be told `lost`, because an
-   * invoke may be what was lost (G3).
+   * A frame from that node was lost. Both sides give up all that crossed the lane, more than necessary: calls pending
+   * there end with network_failure, invocations from there get an INTERRUPT. The caller of this method must send `lost`
+   * to that node, because the lost frame may be an invoke (G3).
    */
   laneGap(from: NodeId): void {
     if (from === this.#node) return;
@@ -234,8 +239,8 @@ export class Dealer<P extends Peer> {
   }
 
   /**
-   * No other node can be reached: what crosses any lane is given up, as if each had lost something (G6). Returns the nodes
-   * whose invocations were given up: they must be told `lost`. O(pending calls).
+   * No other node can be reached: gives up all that crosses any lane, as if each had lost something (G6). Returns the
+   * nodes whose invocations were given up; the caller of this method must send them `lost`. O(pending calls).
    */
   cutOff(): readonly NodeId[] {
     const given = this.#calleeSide.callersElsewhere(this.#node);
@@ -244,7 +249,7 @@ export class Dealer<P extends Peer> {
     return given;
   }
 
-  /** Of a registration that was given up nothing is known to the others any more. */
+  /** Ignores a registration that was released: other nodes do not know it any more. */
   #setBusy(registration: LocalRegistration<P>, isBusy: boolean): void {
     const { id, callee } = registration;
     if (callee.registrations.get(id) !== registration) return;

@@ -13,33 +13,33 @@ export interface ForwardingOptions<P extends Peer> {
   readonly sources: ClockAndRandom;
   readonly calls: PendingCalls<P>;
   readonly mirror: Registrations;
-  /** How long a callee that keeps the time itself may be late before its call ends anyway (TMO-3, G3). */
+  /** How long a callee that knows the timeout may be late before its call ends anyway (TMO-3, G3). */
   readonly timeoutGraceMs: number;
-  /** Why a call is refused whose callees are all passed over, some of them being busy. */
+  /** The fault of a call whose callees are all passed over, some of them because they are busy. */
   readonly busy: Fault;
   readonly onExpired: (call: PendingCall<P>) => void;
-  /** True: a call that goes on to its own session waits there behind earlier ones, and is forwarded later. */
+  /** True: a call that goes to its own session waits there behind earlier ones, and is forwarded later. */
   readonly waits: (call: PendingCall<P>, frame: InvokeFrame) => boolean;
 }
 
-/** What did not take a call. */
+/** Why a callee did not take a call. */
 export type ForwardRefusal = Reason | 'unready' | 'taking' | 'unavailable' | 'unreachable';
 
 /**
- * Callees that a call is brought to at most, not counting those that were busy, which are remembered: one CALL must not cost
- * an INVOCATION to each of thousands that answer `wamp.error.unavailable`.
+ * Bound on the callees that one call tries, not counting busy ones, which are remembered: one CALL must not cost an
+ * INVOCATION to each of thousands that answer `wamp.error.unavailable`.
  */
 const MAX_REFUSALS = 100;
 
 /**
- * For how long a callee of another node is passed over after it answered that it takes no call: half a millisecond for each
+ * How long a callee of another node is passed over after it answered that it takes no call: half a millisecond per
  * callee of the registration, so that asking all of them again and again costs about the same whatever their number.
  */
 const MS_PER_CALLEE = 0.5;
 const MIN_PASSED_MS = 100;
 const MAX_PASSED_MS = 1_000;
 
-/** Brings calls to callees, one after the other while nothing was forwarded, and keeps their time. */
+/** Forwards calls to callees, one after the other until one takes the call, and keeps their timeouts. */
 export class Forwarding<P extends Peer> {
   readonly #options: ForwardingOptions<P>;
   readonly #outlet: Outlet<P>;
@@ -49,14 +49,16 @@ export class Forwarding<P extends Peer> {
     this.#outlet = options.outlet;
   }
 
-  /** Sends `frame` to the call's callee. False: all callees in turn were found gone, busy or out of reach, the call is still pending. */
+  /**
+   * Sends `frame` to the call's callee. False: all callees were gone, busy or unreachable; the call is still pending.
+   */
   forward(call: PendingCall<P>, frame: InvokeFrame): boolean {
-    // A loop, not recursion: a callee of this node, and a node out of reach, refuses before tell returns.
+    // A loop, not recursion: a callee of this node, or an unreachable node, refuses before `sendFrame` returns.
     for (let next: InvokeFrame | undefined = frame; next !== undefined;) {
       if (call.timeout !== undefined) this.#arm(call, call.timeout);
       call.wantsAnother = false;
       call.isForwarding = true;
-      this.#outlet.tell(call.callee.node, next);
+      this.#outlet.sendFrame(call.callee.node, next);
       call.isForwarding = false;
       if (!wantsAnother(call)) return true;
       next = this.#toAnother(call);
@@ -65,7 +67,7 @@ export class Forwarding<P extends Peer> {
     return false;
   }
 
-  /** As `forward`, for a call that waited on its way to another callee. */
+  /** Like `forward`, for a call that waited on its way to another callee. */
   goOn(call: PendingCall<P>): boolean {
     const { invoke, callee } = call;
     if (invoke === undefined) return false;
@@ -74,8 +76,8 @@ export class Forwarding<P extends Peer> {
   }
 
   /**
-   * The callee did not take the call: tries another (SHR-7, RRT-1). False: there is none, the call is still pending.
-   * To be asked only while `invoke` is kept (RRT-3).
+   * The callee did not take the call: tries another (SHR-7, RRT-1). False: there is none; the call is still pending.
+   * Only while `invoke` is kept (RRT-3).
    */
   reroute(call: PendingCall<P>, refusal: ForwardRefusal): boolean {
     this.#note(call, refusal);
@@ -87,18 +89,18 @@ export class Forwarding<P extends Peer> {
     return frame !== undefined && (this.#options.waits(call, frame) || this.forward(call, frame));
   }
 
-  /** Its time runs although nobody has it yet. */
+  /** Starts the timeout of a call that no callee has yet. */
   keepTime(call: PendingCall<P>): void {
     if (call.timeout !== undefined) this.#arm(call, call.timeout);
   }
 
-  /** The time between two results starts anew (PCR-5). The timer stays and looks again when it fires. */
+  /** Restarts the time between two results (PCR-5). The timer keeps running and checks again when it fires. */
   restartTimer(call: PendingCall<P>): void {
     const { timeout } = call;
     if (timeout !== undefined) timeout.deadlineMs = this.#options.sources.nowMs() + timeout.limitMs;
   }
 
-  /** The registration that a call of the procedure goes to, leaving out those whose callees are all known to have gone. */
+  /** The registration that a call of the procedure goes to, without those whose callees are all known to be gone. */
   registrationFor(procedure: Uri): RegistrationEntry | undefined {
     const { mirror } = this.#options;
     let entry = mirror.match(procedure);
@@ -108,7 +110,7 @@ export class Forwarding<P extends Peer> {
     return entry;
   }
 
-  /** Chooses the next callee and gives the call a new key, so that a late answer of the first cannot end it. */
+  /** Chooses the next callee and gives the call a new key, so that a late answer of the first callee cannot end it. */
   #toAnother(call: PendingCall<P>): InvokeFrame | undefined {
     const { calls } = this.#options;
     const { invoke: previous, search } = call;
@@ -136,7 +138,8 @@ export class Forwarding<P extends Peer> {
       if (asksAgain(search)) continue;
       if (call.entry.passedOver?.hasBusy === true) call.notTaken ??= busy;
       if (call.notTaken !== undefined) return undefined;
-      // All callees of the registration have left, which this node may not have heard: what matches without it is next.
+      // All callees of the registration have left, which this node's mirror may not show yet: the next match without it
+      // is tried.
       const entry = mirror.matchWithout(call.procedure, search.deserted.add(call.entry));
       if (entry === undefined) return undefined;
       call.entry = entry;
@@ -157,7 +160,7 @@ export class Forwarding<P extends Peer> {
     if ((refusal !== 'busy' && refusal !== 'gone') || !isLarge(entry)) return;
     const passedMs = Math.min(MAX_PASSED_MS, Math.max(MIN_PASSED_MS, count * MS_PER_CALLEE));
     entry.passedOver ??= new PassedOver();
-    entry.passedOver.hear(callee, refusal, registration, this.#options.sources.nowMs() + passedMs);
+    entry.passedOver.noteRefusal(callee, refusal, registration, this.#options.sources.nowMs() + passedMs);
   }
 
   #isDeserted({ passedOver, registration }: RegistrationEntry): boolean {
@@ -165,7 +168,10 @@ export class Forwarding<P extends Peer> {
     return passedOver.open(registration, this.#options.sources.nowMs()).size === 0 && !passedOver.hasBusy;
   }
 
-  /** What of the call's time the callee is told; 0: this node keeps the time alone (TMO-3, TMO-4). */
+  /**
+   * The part of the call's timeout that is forwarded to the callee; 0: this node keeps the timeout alone (TMO-3,
+   * TMO-4).
+   */
   forwardedTimeoutMs({ timeout }: PendingCall<P>, callee: Callee): number {
     if (timeout === undefined || !callee.forwardTimeout) return 0;
     return Math.max(1, Math.round(timeout.deadlineMs - this.#options.sources.nowMs()));
@@ -198,9 +204,9 @@ function newSearch(): Search {
 }
 
 /**
- * Who takes the procedure over, and had no REGISTERED when it was asked, may have it by now, and nobody else: it is asked
- * once more. A callee that takes nothing over is not: nobody was promised the procedure, and the call would come behind
- * later ones of its caller (ORD-3). False: there is nobody to ask.
+ * A callee that takes the procedure over, and had no REGISTERED when it was asked, may be the only one that has it by
+ * now: it is asked once more. Other callees are not: their clients were not promised the procedure, and the call would
+ * arrive behind later ones of its caller (ORD-3). False: no callee is left to ask.
  */
 function asksAgain(search: Search): boolean {
   if (search.unready.size === 0 || search.hasAskedAgain) return false;
@@ -210,12 +216,12 @@ function asksAgain(search: Search): boolean {
   return true;
 }
 
-/** Said while the frame was told; a function because the compiler cannot see that. */
+/** A callee may set this while the frame is sent; a function, because the compiler cannot see that. */
 function wantsAnother(call: { readonly wantsAnother: boolean }): boolean {
   return call.wantsAnother;
 }
 
-/** Why a callee is `gone` that its node answers for: it has left, or has no REGISTERED yet. */
+/** Why a callee is `gone` according to its node: it has left, or has no REGISTERED yet. */
 export function absenceOf(error: Uri): ForwardRefusal {
   if (error === NOT_YET) return 'unready';
   return error === NOT_YET_TAKEN ? 'taking' : 'gone';

@@ -4,30 +4,30 @@ import type { Callee, ClockAndRandom } from '../ports.js';
 import type { RankedSet } from './ranked-set.js';
 import type { RegistrationEntry } from './registrations.js';
 
-/** Where a call has been that its first callee did not take. */
+/** The search for a callee after the first callee did not take the call. */
 export interface Search {
-  /** Callees of the registration it is looking at now. */
+  /** Callees that were tried in the current registration. */
   readonly tried: Set<SessionId>;
-  /** Nodes to which nothing could be sent. */
+  /** Nodes that could not be reached. */
   readonly unreachable: Set<NodeId>;
-  /** Registrations whose callees were all found gone. */
+  /** Registrations whose callees were all gone. */
   readonly deserted: Set<RegistrationEntry>;
-  /** Those of `tried` that take the registration over, and had no REGISTERED yet. */
+  /** Callees of `tried` that take the registration over and had no REGISTERED yet. */
   readonly unready: Set<SessionId>;
-  /** They were asked once more. */
+  /** The `unready` callees were asked once more. */
   hasAskedAgain: boolean;
-  /** Of callees that did not take it for another reason than being busy. */
+  /** Counts callees that refused for a reason other than being busy. */
   refusalCount: number;
 }
 
 type PolicySources = Pick<ClockAndRandom, 'nowMs' | 'random'>;
 
-/** Draws of a call by `random` among callees of which it has tried some, before it takes the next that it has not. */
+/** Random draws before a call that has tried some callees takes the next untried one. */
 const MAX_DRAWS = 4;
 
 /**
- * Who takes the registration over, else the callee whose turn it is by the invocation policy (SHR-3), leaving out those that are passed over and those that the
- * search has tried (RRT-1). Undefined when there is none. O(log callees), for each that it has tried.
+ * Chooses a callee: one that takes the registration over, else by the invocation policy (SHR-3), without those that are
+ * passed over or that the search has tried (RRT-1). Undefined: there is none. O(log callees) for each callee tried.
  */
 export function chooseCallee(
   entry: RegistrationEntry,
@@ -62,7 +62,7 @@ function nextRank(open: RankedSet | undefined, lastIndex: number, count: number)
   return rank % count;
 }
 
-/** The first that is untried, from that rank on by these steps around. */
+/** The first untried callee, starting at rank `from` in steps of `step`. */
 function scan(
   entry: RegistrationEntry,
   open: RankedSet | undefined,

@@ -2,14 +2,14 @@ import type { SessionId, Uri } from '../../wamp/ids.js';
 import type { MatchPolicy } from '../../wamp/options.js';
 import { PatternIndex } from '../pattern-index.js';
 
-/** A REGISTER that was put to the cluster. */
+/** A REGISTER that the cluster has not decided. */
 export interface OpenClaim {
   readonly procedure: Uri;
   readonly match: MatchPolicy;
   isDecided: boolean;
 }
 
-/** The claims of this node's sessions that are not decided, by session and by what they would match. */
+/** The undecided claims of this node's sessions, by session and by the procedures that they would match. */
 export class OpenClaims {
   readonly #bySession = new Map<SessionId, PatternIndex<OpenClaim>>();
 

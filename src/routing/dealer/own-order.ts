@@ -13,14 +13,14 @@ import type { CallerState, PendingCall, PendingCalls } from './pending-calls.js'
 import type { RegistrationEntry } from './registrations.js';
 import type { WaitingPosition, WaitingCall, WaitingCalls, WaitingLimits } from './waiting-calls.js';
 
-/** What becomes of a call that waits here. */
+/** What happens to a call that waits here. */
 export interface CallFlow<P extends Peer> {
   forward(call: PendingCall<P>, message: Call): void;
   continue(call: PendingCall<P>, chunk: Call): void;
   /** Before the call was pending. */
   refuse(caller: CallerState<P>, message: Call, reason: Fault): void;
   fail(call: PendingCall<P>, reason: Fault): void;
-  /** No callee took it. */
+  /** No callee took the call. */
   failUntaken(call: PendingCall<P>): void;
 }
 
@@ -37,7 +37,7 @@ export interface OwnOrderOptions<P extends Peer> {
   readonly onLimit: (limit: 'held_calls') => void;
 }
 
-/** The way of calls that wait for a REGISTER of their own session, and of those behind them (G10, ORD-3). */
+/** Handles calls that wait for a REGISTER of their own session, and calls behind them (G10, ORD-3). */
 export class OwnOrder<P extends Peer> {
   readonly #options: OwnOrderOptions<P>;
 
@@ -45,7 +45,7 @@ export class OwnOrder<P extends Peer> {
     this.#options = options;
   }
 
-  /** A new call waits at its place. `limitMs`: its timeout, which counts from now; 0: none. */
+  /** Adds a new call at its position. `limitMs`: its timeout, which counts from now; 0: none. */
   wait(caller: CallerState<P>, message: Call, place: WaitingPosition, { disclose, limitMs }: CallWish): void {
     const { node, limits, onLimit, calls, waiting, forwarding, flow } = this.#options;
     const { peer } = caller;
@@ -54,14 +54,17 @@ export class OwnOrder<P extends Peer> {
       flow.refuse(caller, message, tooManyWait(limits));
       return;
     }
-    const nobody: Callee = { node, session: peer.session, discloseCaller: false, forwardTimeout: false };
-    const call = calls.make(caller, message, { disclose, entry: NOWHERE, callee: nobody, limitMs });
+    const placeholder: Callee = { node, session: peer.session, discloseCaller: false, forwardTimeout: false };
+    const call = calls.make(caller, message, { disclose, entry: NOWHERE, callee: placeholder, limitMs });
     calls.add(call);
     waiting.add(call, message, place);
     forwarding.keepTime(call);
   }
 
-  /** A REGISTER of this session was decided and answered, or a call that waited has ended: those behind it go on. */
+  /**
+   * A REGISTER of this session was decided and answered, or a call that waited has ended: continues the calls behind
+   * it.
+   */
   resume(peer: P): void {
     const { waiting } = this.#options;
     for (;;) {
@@ -73,7 +76,10 @@ export class OwnOrder<P extends Peer> {
     }
   }
 
-  /** Another callee did not take it. True: its next is its own session, which earlier calls wait to go to (ORD-3). */
+  /**
+   * Another callee did not take the call. True: the call now goes to its own session and waits behind earlier ones
+   * (ORD-3).
+   */
   waitsAtHome(call: PendingCall<P>, { receiveProgress, progress, payload }: InvokeFrame): boolean {
     const { limits, onLimit, waiting, flow } = this.#options;
     const { caller, request, procedure, callee } = call;
@@ -90,7 +96,7 @@ export class OwnOrder<P extends Peer> {
     return true;
   }
 
-  /** A further chunk of a call that waits. Leaving one out would corrupt the stream. */
+  /** Adds a further chunk of a waiting call. Leaving one out would corrupt the stream. */
   continue(call: PendingCall<P>, chunk: Call): void {
     const { limits, onLimit, waiting, flow } = this.#options;
     if (waiting.addChunk(call, chunk)) return;
@@ -130,7 +136,7 @@ export interface CallWish {
   readonly limitMs: number;
 }
 
-/** Where a call is that waits. */
+/** The registration of a waiting call, which has none yet. */
 const NOWHERE: RegistrationEntry = {
   registration: { id: 0 as RegistrationId, procedure: '', match: 'exact', invoke: 'single', callees: [] },
   lastIndex: -1,

@@ -3,7 +3,9 @@ import type { Callee, Registration } from '../ports.js';
 import { allCallees } from '../successors.js';
 import { RankedSet } from './ranked-set.js';
 
-/** `busy`: it has as many calls as it takes at once. `gone`: it has left, and the cluster has not said so yet. */
+/**
+ * `busy`: the callee has as many calls as it takes at once. `gone`: it has left, and its row has not been removed yet.
+ */
 export type Reason = 'busy' | 'gone';
 
 interface Note {
@@ -12,28 +14,28 @@ interface Note {
   readonly untilMs: number;
 }
 
-/** Marks that are looked for in a row one by one; for more of them a set of the row's sessions is made. */
+/** Up to this many marks are searched one by one; for more, a map of the row's sessions is built. */
 const FEW_MARKS = 4;
 
 /**
- * Callees of one registration that calls pass over, because they would not take one: a call must not find that out anew
- * from each of thousands. What is known of a callee of this node is exact. What a callee of another node has answered
- * counts for a while, or until it shows that it takes calls. Operations are O(log callees), but the first after a change of
- * the registration is O(callees).
+ * Callees of one registration that calls pass over because they would not take one: a call must not find that out again
+ * from each of thousands. State of a callee of this node is exact. An answer of a callee of another node counts for a
+ * while, or until the callee shows that it takes calls. Operations are O(log callees); the first after a change of the
+ * registration is O(callees).
  */
 export class PassedOver {
   readonly #known = new Map<SessionId, Reason>();
-  /** In the order in which they end, but for what a change of the number of callees makes of it. */
-  readonly #heard = new Map<SessionId, Note>();
+  /** In the order in which they expire, unless the number of callees has changed. */
+  readonly #refusals = new Map<SessionId, Note>();
   #busyCount = 0;
-  /** The registration that these are of. */
+  /** The registration of these callees. */
   #row: Registration | undefined;
   #positions: ReadonlyMap<SessionId, number> = new Map();
   #open = new RankedSet(0);
 
-  /** Nobody is passed over: `open` need not be asked. */
+  /** No callee is passed over: `open` need not be called. */
   get isEmpty(): boolean {
-    return this.#known.size === 0 && this.#heard.size === 0;
+    return this.#known.size === 0 && this.#refusals.size === 0;
   }
 
   get hasBusy(): boolean {
@@ -54,40 +56,43 @@ export class PassedOver {
     this.#forget(session, reason);
   }
 
-  /** A callee answered that it takes no call now. Ignored when it has registered anew since: then it may (G2). */
-  hear(callee: Callee, reason: Reason, row: Registration, untilMs: number): void {
+  /**
+   * A callee of another node answered that it takes no call now. Ignored when it has registered again since: then it
+   * may (G2).
+   */
+  noteRefusal(callee: Callee, reason: Reason, row: Registration, untilMs: number): void {
     if (this.#row !== row) this.#begin(row);
     const { session } = callee;
     const position = this.#positions.get(session);
     if (position === undefined || row.callees[position] !== callee) return;
-    this.unhear(session);
-    this.#heard.set(session, { callee, reason, untilMs });
+    this.forgetRefusal(session);
+    this.#refusals.set(session, { callee, reason, untilMs });
     this.#note(session, reason);
   }
 
-  /** A callee that answered so has shown since that it takes calls. Idempotent. */
-  unhear(session: SessionId): void {
-    const note = this.#heard.get(session);
-    if (note === undefined || !this.#heard.delete(session)) return;
+  /** The callee has shown since that it takes calls. Idempotent. */
+  forgetRefusal(session: SessionId): void {
+    const note = this.#refusals.get(session);
+    if (note === undefined || !this.#refusals.delete(session)) return;
     this.#forget(session, note.reason);
   }
 
-  /** Of the callees of the registration, by index, those that may take a call. Not to be changed by others. */
+  /** The indexes of the callees that may take a call. Read only. */
   open(row: Registration, nowMs: number): RankedSet {
-    for (const [session, { untilMs }] of this.#heard) {
+    for (const [session, { untilMs }] of this.#refusals) {
       if (untilMs > nowMs) break;
-      this.unhear(session);
+      this.forgetRefusal(session);
     }
     if (this.#row !== row) this.#begin(row);
     return this.#open;
   }
 
-  /** What is known of callees that are there no more is forgotten. O(callees), nothing where nobody is passed over. */
+  /** Forgets callees that no longer exist. O(callees); nothing when no callee is passed over. */
   follow(row: Registration): void {
     if (this.isEmpty) return;
-    const find = finder(allCallees(row), this.#known.size + this.#heard.size);
+    const find = finder(allCallees(row), this.#known.size + this.#refusals.size);
     for (const session of [...this.#known.keys()]) if (find(session) === undefined) this.admit(session);
-    for (const [session, { callee }] of [...this.#heard]) if (find(session) !== callee) this.unhear(session);
+    for (const [session, { callee }] of [...this.#refusals]) if (find(session) !== callee) this.forgetRefusal(session);
   }
 
   #begin(row: Registration): void {
@@ -95,7 +100,7 @@ export class PassedOver {
     this.#positions = new Map(row.callees.map(({ session }, index) => [session, index]));
     this.#open = new RankedSet(row.callees.length);
     for (const session of this.#known.keys()) this.#close(session);
-    for (const session of this.#heard.keys()) this.#close(session);
+    for (const session of this.#refusals.keys()) this.#close(session);
   }
 
   #note(session: SessionId, reason: Reason): void {
@@ -107,7 +112,7 @@ export class PassedOver {
     if (reason === undefined) return;
     if (reason === 'busy') this.#busyCount--;
     const position = this.#positions.get(session);
-    if (position !== undefined && !this.#known.has(session) && !this.#heard.has(session)) this.#open.add(position);
+    if (position !== undefined && !this.#known.has(session) && !this.#refusals.has(session)) this.#open.add(position);
   }
 
   #close(session: SessionId): void {

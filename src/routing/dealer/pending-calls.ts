@@ -14,32 +14,35 @@ export interface PendingCall<P extends Peer> {
   readonly caller: CallerState<P>;
   readonly request: RequestId;
   readonly procedure: Uri;
-  /** Rises with each call of this node. */
+  /** Increases with each call of this node. */
   readonly number: number;
-  /** Its caller's identity is to be told, whoever the callee is (CID-1). */
+  /** Disclose the caller's identity to whichever callee gets the call (CID-1). */
   readonly disclose: boolean;
   readonly startedMs: number;
-  /** Undefined: it may take as long as it likes. */
+  /** Undefined: no timeout. */
   readonly timeout: CallTimeout | undefined;
   entry: RegistrationEntry;
   callee: Callee;
   key: CallKey;
-  /** Kept only while the call may still go to another callee: then all of it is needed again (RRT-3). */
+  /** Kept only while the call may go to another callee: rerouting needs all of it (RRT-3). */
   invoke: InvokeFrame | undefined;
-  /** Undefined while its first callee has not refused it. */
+  /** Undefined until its first callee has refused it. */
   search: Search | undefined;
-  /** Why the last callee that is there did not take it; undefined: none was found, the procedure may not exist (RRT-2). */
+  /**
+   * Why the last callee that exists did not take the call; undefined: no callee was found, the procedure may not exist
+   * (RRT-2).
+   */
   notTaken: Fault | undefined;
   /** More CALLs with this request id may follow (PCI-1). */
   expectsMore: boolean;
-  /** CANCEL with `kill`: only the final answer of the callee is of interest (CAN-1). */
+  /** CANCEL with `kill` arrived: only the callee's final answer matters (CAN-1). */
   isCanceled: boolean;
-  /** Its invoke is being told; a callee of this node may refuse it meanwhile. */
+  /** Its invoke frame is being sent; a callee of this node may refuse it before `sendFrame` returns. */
   isForwarding: boolean;
   wantsAnother: boolean;
 }
 
-/** What a call begins with. */
+/** The terms on which a call begins. */
 export interface CallTerms {
   readonly disclose: boolean;
   readonly entry: RegistrationEntry;
@@ -48,7 +51,7 @@ export interface CallTerms {
   readonly limitMs: number;
 }
 
-/** How long a call may take until its answer, or between two progressive ones. */
+/** The timeout of a call: until its answer, or between two progressive results. */
 export interface CallTimeout {
   readonly limitMs: number;
   /** Restarts with every progressive result (PCR-5). */
@@ -59,25 +62,25 @@ export interface CallTimeout {
 export interface CallerState<P extends Peer> {
   readonly peer: P;
   readonly pending: NumberTable<PendingCall<P>>;
-  /** Requests that ended while their caller still had chunks to send: those are to be ignored (PCI-7). */
+  /** Requests that ended while their caller still had chunks to send, which are to be ignored (PCI-7). */
   readonly unfinished: Set<RequestId>;
-  /** It is to go as soon as its calls have ended: it may not make new ones. */
+  /** The session will be closed as soon as its calls have ended: it may not start new ones. */
   isLeaving: boolean;
 }
 
-/** Per caller; beyond it the oldest is forgotten. */
+/** Bound per caller; beyond it the oldest is forgotten. */
 const MAX_UNFINISHED = 256;
 
-/** The calls of the callers of this node: found by caller and request, or by the number the other half knows. */
+/** The calls of this node's callers, found by caller and request, or by the number that the callee half knows. */
 export class PendingCalls<P extends Peer> {
   readonly #node: NodeId;
   readonly #outlet: Outlet<P>;
   readonly #sources: ClockAndRandom;
   readonly #hashSeed: HashSeed;
-  /** By session. */
+  /** Keyed by session. */
   readonly #callers: NumberTable<CallerState<P>>;
   readonly #byNumber: NumberTable<PendingCall<P>>;
-  /** Those that callees of other nodes have: a node that dies, or a lost message, must not cost a look at all calls. */
+  /** Calls at callees of other nodes: the death of a node, or a lost message, must not cost a scan of all calls. */
   readonly #byNode = new Map<NodeId, NumberTable<PendingCall<P>>>();
   #lastNumber = 0;
 
@@ -127,7 +130,7 @@ export class PendingCalls<P extends Peer> {
     return { node: this.#node, number: ++this.#lastNumber };
   }
 
-  /** It becomes pending with `add`. */
+  /** Creates a call, which becomes pending with `add`. */
   make(caller: CallerState<P>, [, request, options, procedure]: Call, terms: CallTerms): PendingCall<P> {
     const { disclose, entry, callee, limitMs } = terms;
     const startedMs = this.#sources.nowMs();
@@ -158,7 +161,7 @@ export class PendingCalls<P extends Peer> {
     this.#enter(call);
   }
 
-  /** To another callee. What is said under the old key from now on is late. */
+  /** Moves the call to another callee. Frames with the old key are late from now on. */
   rekey(call: PendingCall<P>, callee: Callee): void {
     this.#remove(call);
     call.callee = callee;
@@ -166,19 +169,19 @@ export class PendingCalls<P extends Peer> {
     this.#enter(call);
   }
 
-  /** Exactly once per call, before its final answer is sent (G3). */
+  /** Ends a call. Exactly once per call, before its final answer is sent (G3). */
   end(call: PendingCall<P>, outcome: CallOutcome): void {
     this.#remove(call);
     call.caller.pending.delete(call.request);
     call.timeout?.stopTimer?.();
     call.invoke = undefined;
-    // It was in the hands of its callee, which may take the next one.
-    if (outcome !== 'refused') call.entry.passedOver?.unhear(call.callee.session);
+    // The callee had the call, and may take the next one.
+    if (outcome !== 'refused') call.entry.passedOver?.forgetRefusal(call.callee.session);
     if (call.expectsMore) this.rememberUnfinished(call.caller, call.request);
     this.#outlet.callEnded(outcome, this.#sources.nowMs() - call.startedMs);
   }
 
-  /** Chunks of this request may be under way although it has its final answer. */
+  /** Remembers that chunks of this request may still arrive although it has its final answer. */
   rememberUnfinished({ unfinished }: CallerState<P>, request: RequestId): void {
     unfinished.add(request);
     if (unfinished.size <= MAX_UNFINISHED) return;
@@ -188,22 +191,22 @@ export class PendingCalls<P extends Peer> {
     }
   }
 
-  /** Calls that callees of another node have. O(those). */
+  /** Calls at callees of that node. O(those calls). */
   callsTo(node: NodeId): PendingCall<P>[] {
     return this.#byNode.get(node)?.values() ?? [];
   }
 
-  /** It has gone, and its calls have ended. */
+  /** The node is gone and its calls have ended. */
   forgetNode(node: NodeId): void {
     if (this.#byNode.get(node)?.size === 0) this.#byNode.delete(node);
   }
 
-  /** Calls that callees of other nodes have. O(those). */
+  /** Calls at callees of any other node. O(those calls). */
   callsElsewhere(): PendingCall<P>[] {
     return [...this.#byNode.values()].flatMap((calls) => calls.values());
   }
 
-  /** The calls of a caller that has left; from now on it is unknown. */
+  /** Removes a caller that has left, and returns its calls. */
   removeCaller(peer: P): PendingCall<P>[] {
     const caller = this.#callers.get(peer.session);
     this.#callers.delete(peer.session);

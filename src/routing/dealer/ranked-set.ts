@@ -1,15 +1,15 @@
 /**
- * A set of the integers below a bound that knows its members by rank: which is the first, the last, the next one or any
- * one, in O(log bound). 5 bytes for each integer below the bound.
+ * A set of the integers below a bound that finds members by rank, the first, the last, the next or any, in O(log
+ * bound). 5 bytes for each integer below the bound.
  */
 export class RankedSet {
-  /** A Fenwick tree: the sum at i, counted from 1, is of as many members before i as i has trailing zeros in powers of two. */
+  /** A Fenwick tree: the sum at i, counted from 1, covers as many members before i as the lowest set bit of i. */
   readonly #sums: Int32Array;
   readonly #isMember: Uint8Array;
   readonly #top: number;
   #size: number;
 
-  /** Of all integers below the bound. O(bound). */
+  /** Contains all integers below the bound. O(bound). */
   constructor(bound: number) {
     this.#sums = Int32Array.from({ length: bound + 1 }, (_, at) => at & -at);
     this.#isMember = new Uint8Array(bound).fill(1);
@@ -31,14 +31,14 @@ export class RankedSet {
     this.#put(member, 0);
   }
 
-  /** How many members are below. */
+  /** The number of members below `integer`. */
   rankOf(integer: number): number {
     let rank = 0;
     for (let at = integer; at > 0; at -= at & -at) rank += this.#sums[at] ?? 0;
     return rank;
   }
 
-  /** The member of that rank, which counts from 0 and is below `size`. */
+  /** The member with that rank, which counts from 0 and is below `size`. */
   at(rank: number): number {
     let before = 0;
     let left = rank;

@@ -14,7 +14,7 @@ import type { Callees, CalleeState, LocalRegistration } from './callees.js';
 import type { OpenClaims } from './open-claims.js';
 import type { Registrations } from './registrations.js';
 
-/** Whose procedures a session may take over with `force_reregister`. */
+/** Which sessions' procedures a session may take over with `force_reregister`. */
 export type ForceRule = 'nobody' | 'same-authid' | 'anybody';
 
 const FORCE: Readonly<Record<ForceRule, Force>> = {
@@ -32,18 +32,20 @@ export interface RegistrarOptions<P extends Peer> {
   readonly openClaims: OpenClaims;
   readonly maxRegistrationsPerSession: number;
   readonly forceReregister: ForceRule;
-  /** A session was refused because of it. */
+  /** A REGISTER was refused because of it. */
   readonly onLimit: () => void;
-  /** A claim of this callee was decided and answered: its own calls that waited for it may go on (G10). */
+  /** A claim of this callee was decided and answered: calls of its session that waited for it may continue (G10). */
   readonly onDecided: (callee: CalleeState<P>) => void;
 }
 
-/** REGISTER, UNREGISTER and revocation: what the sessions of this node hold. The cluster decides who may (D4). */
+/**
+ * REGISTER, UNREGISTER and revocation: the registrations of this node's sessions. The cluster decides on claims (D4).
+ */
 export class Registrar<P extends Peer> {
   readonly #options: RegistrarOptions<P>;
   readonly #outlet: Outlet<P>;
   readonly #callees: Callees<P>;
-  /** What sessions of this node hold, by procedure and match, to see who is missing in a new row. */
+  /** Registrations of this node's sessions, by procedure and match, to find those that a new row no longer names. */
   readonly #holders = new Map<string, Map<SessionId, LocalRegistration<P>>>();
 
   #isWithdrawn = false;
@@ -58,7 +60,7 @@ export class Registrar<P extends Peer> {
     this.#callees = options.callees;
   }
 
-  /** `mayDisclose`: callers' identities may be promised to this callee (CID-3). */
+  /** `mayDisclose`: the router may promise callers' identities to this callee (CID-3). */
   register(peer: P, message: Register, mayDisclose: boolean): void {
     const [, request, options, procedure] = message;
     const id = this.#options.mirror.idFor(this.#options.realm, procedure, options.match);
@@ -75,8 +77,8 @@ export class Registrar<P extends Peer> {
   }
 
   /**
-   * UNREGISTERED goes out at once: no INVOCATION follows it, and the cluster hears of it in the background.
-   * Invocations in flight continue (DLR-3). While REGISTERED is outstanding there is nothing to unregister yet.
+   * Sends UNREGISTERED at once: no INVOCATION follows it, and the cluster is notified in the background. Invocations in
+   * flight continue (DLR-3). While REGISTERED is outstanding there is nothing to unregister yet.
    */
   unregister(peer: P, [, request, id]: Unregister): void {
     const callee = this.#callees.get(peer.session);
@@ -90,7 +92,7 @@ export class Registrar<P extends Peer> {
     this.#outlet.send(peer, [Code.UNREGISTERED, request]);
   }
 
-  /** The state of a registration after a change: callees of this node that it no longer names are revoked (REV-1). */
+  /** Handles a changed registration: revokes callees of this node that it no longer names (REV-1). */
   registration(row: Registration): void {
     const holders = this.#holders.get(holdersKey(row.procedure, row.match));
     if (holders === undefined) return;
@@ -108,7 +110,10 @@ export class Registrar<P extends Peer> {
     }
   }
 
-  /** The cluster shall send no more calls here. Those under way are still served, and no callee hears of it (drain). */
+  /**
+   * Withdraws all registrations, so that the cluster sends no more calls here. Calls in flight are still served, and
+   * callees are not notified (drain).
+   */
   withdraw(): void {
     this.#isWithdrawn = true;
     const holders = [...this.#holders.values()];
@@ -118,7 +123,10 @@ export class Registrar<P extends Peer> {
     }
   }
 
-  /** Gives back everything a session holds; a claim under way is given up, or given back when it is granted all the same. */
+  /**
+   * Releases everything that a session holds; also a claim in flight, which is released again if it is granted all the
+   * same.
+   */
   leave(callee: CalleeState<P>): void {
     for (const { registration } of callee.claims.values()) this.#outlet.release(registration, callee.peer.session);
     for (const registration of callee.registrations.values()) {
@@ -216,7 +224,7 @@ export class Registrar<P extends Peer> {
     this.#outlet.send(peer, [Code.UNREGISTERED, 0, details]);
   }
 
-  /** The cluster may take its time to hear of it, above all when it cannot be reached: calls pass it over until then. */
+  /** The cluster may be notified late, above all when it cannot be reached: calls pass the callee over until then. */
   #giveBack(registration: LocalRegistration<P>): void {
     const { id, callee } = registration;
     this.#forget(registration);

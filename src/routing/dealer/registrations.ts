@@ -9,28 +9,28 @@ import { allCallees, withoutCallees } from '../successors.js';
 import { PassedOver, type Reason } from './passed-over.js';
 
 /**
- * A registration of the mirror: the same object while it lives, so that the turn of its callees outlasts changes and a
- * pending call finds the callees of now. No callees: it has gone.
+ * A registration of the mirror: the same object while it lives, so that the round-robin position outlasts changes and a
+ * pending call finds the current callees. No callees: it has ended.
  */
 export interface RegistrationEntry {
   registration: Registration;
   /** Index of the callee that had the last turn (round robin); −1 before the first. */
   lastIndex: number;
-  /** Undefined: nobody ever was. */
+  /** Undefined: no callee was ever passed over. */
   passedOver: PassedOver | undefined;
 }
 
-/** Of fewer callees each call asks those that are busy anew: what is not remembered costs nothing and is never out of date. */
+/** With fewer callees, each call asks busy callees again: no note is kept, and none can be out of date. */
 const MAX_ASKED = 16;
 
 export function isLarge({ registration }: RegistrationEntry): boolean {
   return registration.callees.length > MAX_ASKED;
 }
 
-/** What the whole cluster has registered, mirrored so that a call is routed from memory (G8). */
+/** All registrations of the cluster, mirrored so that a call is routed from memory (G8). */
 export class Registrations {
   readonly #index = new PatternIndex<RegistrationEntry>();
-  // Not a Map: anybody can look for procedures whose derived ids share a bucket of one.
+  // Not a Map: a client can search for procedures whose derived ids share a bucket of a Map.
   readonly #byId: NumberTable<RegistrationEntry>;
 
   constructor(hashSeed: HashSeed) {
@@ -41,12 +41,15 @@ export class Registrations {
     return this.#index.size;
   }
 
-  /** The one registration a call goes to (PBR-4). A call of `wamp.` never falls through to a pattern (URI-2). */
+  /** The one registration that a call goes to (PBR-4). A call of `wamp.` never goes to a pattern (URI-2). */
   match(procedure: Uri): RegistrationEntry | undefined {
     return isReserved(procedure) ? this.#index.get(procedure, 'exact') : this.#index.best(procedure);
   }
 
-  /** A callee of this node takes no calls of the registration until `admit`. O(log callees). One of a few is asked all the same. */
+  /**
+   * A callee of this node takes no calls of the registration until `admit`. O(log callees). In small registrations
+   * calls ask it all the same.
+   */
   pass(id: RegistrationId, session: SessionId, reason: Reason): void {
     const entry = this.#byId.get(id);
     if (entry === undefined || (reason === 'busy' && !isLarge(entry))) return;
@@ -58,7 +61,10 @@ export class Registrations {
     this.#byId.get(id)?.passedOver?.admit(session);
   }
 
-  /** Would a call of the procedure go to a registration of that URI and match, which matches it, if there were one? */
+  /**
+   * Whether a call of the procedure would go to a registration of that URI and match policy, which matches it, if it
+   * existed.
+   */
   wouldMatch(procedure: Uri, uri: Uri, match: MatchPolicy): boolean {
     if (match === 'exact') return true;
     const known = this.#index.get(uri, match);
@@ -77,7 +83,10 @@ export class Registrations {
     return found === imagined;
   }
 
-  /** The same as if these had gone: whoever found them empty may know before their rows are here. */
+  /**
+   * Like `match`, but without these registrations: a node that found them without callees may know that before their
+   * rows arrive.
+   */
   matchWithout(procedure: Uri, gone: ReadonlySet<RegistrationEntry>): RegistrationEntry | undefined {
     const hidden = [...gone].filter((entry) => {
       const { procedure: uri, match } = entry.registration;
@@ -88,13 +97,16 @@ export class Registrations {
     return found;
   }
 
-  /** Does the cluster know this session as a callee of it? O(callees). */
+  /** Whether the cluster knows this session as a callee of the procedure. O(callees). */
   has(procedure: Uri, match: MatchPolicy, session: SessionId): boolean {
     const entry = this.#index.get(procedure, match);
     return entry !== undefined && allCallees(entry.registration).some((callee) => callee.session === session);
   }
 
-  /** The id a registration has or would get (ID-3). When something else has the derived id, the next attempt is taken. */
+  /**
+   * The id that a registration has or would get (ID-3). If another registration has the derived id, the next attempt is
+   * used.
+   */
   idFor(realm: Uri, procedure: Uri, match: MatchPolicy): RegistrationId {
     const existing = this.#index.get(procedure, match);
     if (existing !== undefined) return existing.registration.id;
@@ -104,7 +116,7 @@ export class Registrations {
     }
   }
 
-  /** Takes over the whole new state of one registration. O(callees). */
+  /** Takes over the complete new state of one registration. O(callees). */
   update(row: Registration): void {
     const entry = this.#index.get(row.procedure, row.match);
     if (entry === undefined) {
@@ -126,7 +138,7 @@ export class Registrations {
     entry.registration = row;
   }
 
-  /** Drops the callees of a node that is dead: a row that was late would lead calls into nothing (G3). O(callees). */
+  /** Drops the callees of a dead node: a late row would send calls to it (G3). O(callees). */
   dropNode(node: NodeId): void {
     for (const { registration } of this.#byId.values()) {
       const row = withoutCallees(registration, (callee) => callee.node === node);
@@ -146,7 +158,7 @@ export class Registrations {
   }
 }
 
-/** The turn goes on after the last callee served, or the nearest one before it that is still there (SHR-5). */
+/** The round robin continues after the last callee served, or the nearest one before it that still exists (SHR-5). */
 function keptTurn(entry: RegistrationEntry, row: Registration): number {
   const before = entry.registration.callees;
   for (let index = Math.min(entry.lastIndex, before.length - 1); index >= 0; index--) {

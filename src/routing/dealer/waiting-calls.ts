@@ -18,17 +18,17 @@ export interface WaitingCallsOptions<P extends Peer> {
   readonly callees: Callees<P>;
 }
 
-/** What a call waits for, and what has to wait for it. */
+/** The position of a waiting call: what it waits for, and what must not pass it. */
 export interface WaitingPosition {
-  /** The REGISTER of its own session; undefined: the calls before it. */
+  /** The REGISTER of its own session; undefined: it waits for earlier calls only. */
   readonly claim: OpenClaim | undefined;
-  /** It may go to a callee other than its own session, so that no later call may pass it (ORD-3). */
+  /** The call may go to a callee other than its own session, so that no later call may pass it (ORD-3). */
   readonly isContested: boolean;
-  /** Set: its callee is chosen already, and is its own session. */
+  /** The callee is already chosen, and is the caller's own session. */
   readonly isPlaced?: boolean;
 }
 
-/** A CALL that was not forwarded yet, or goes on to its own session when another callee did not take it. */
+/** A CALL that was not forwarded yet, or that goes to its own session after another callee did not take it. */
 export interface WaitingCall<P extends Peer> {
   readonly call: PendingCall<P>;
   readonly message: Call;
@@ -37,7 +37,7 @@ export interface WaitingCall<P extends Peer> {
   readonly isPlaced: boolean;
   /** Further chunks of a progressive call. */
   readonly chunks: Call[];
-  /** Counts in its line. */
+  /** Position in its line. */
   readonly number: number;
 }
 
@@ -47,13 +47,13 @@ interface Line<P extends Peer> {
   messageCount: number;
   bytes: number;
   lastNumber: number;
-  /** Up to this number a later call has passed. */
+  /** Calls up to this number were passed by a later call. */
   overtakenNumber: number;
 }
 
 /**
- * Calls that wait for a REGISTER of their own session (G10), and those that must not pass them (ORD-3): a line for each
- * session, bounded. Empty nearly always.
+ * Calls that wait for a REGISTER of their own session (G10), and those that must not pass them (ORD-3): one bounded
+ * line per session. Nearly always empty.
  */
 export class WaitingCalls<P extends Peer> {
   readonly #options: WaitingCallsOptions<P>;
@@ -75,12 +75,12 @@ export class WaitingCalls<P extends Peer> {
   }
 
   /**
-   * Undefined: a call of the procedure, which goes to `entry` now, need not wait, neither for a REGISTER of its session nor
-   * behind a call that does. It is then taken for forwarded.
+   * Undefined: a call of the procedure, which goes to `entry` now, need not wait, neither for a REGISTER of its session
+   * nor behind a call that does. It then counts as forwarded.
    */
   placeOf(peer: P, procedure: Uri, entry: RegistrationEntry | undefined): WaitingPosition | undefined {
     const { openClaims, mirror, callees } = this.#options;
-    // Nearly always nothing more is asked.
+    // Nearly always the answer is found here.
     if (openClaims.isEmpty && this.#lines.size === 0) return undefined;
     const isContested = entry !== undefined && !isOnlyCallee(entry, peer);
     const claim = openClaims.best(peer.session, procedure);
@@ -94,7 +94,7 @@ export class WaitingCalls<P extends Peer> {
     return undefined;
   }
 
-  /** Has the session room for one more? One call may always wait. */
+  /** Whether the session may have one more message waiting. One call may always wait. */
   hasRoom(peer: P, message: Call): boolean {
     const line = this.#lines.get(peer);
     if (line === undefined) return true;
@@ -102,7 +102,10 @@ export class WaitingCalls<P extends Peer> {
     return line.messageCount < maxHeldMessages && line.bytes + message[4].byteLength <= maxHeldBytes;
   }
 
-  /** Does a call wait that its session made before? It must not be passed on the way to its own session (ORD-3). O(waiting). */
+  /**
+   * Whether an earlier call of the session waits, which this call must not pass on its way to its own session (ORD-3).
+   * O(waiting calls).
+   */
   isBehind(call: PendingCall<P>): boolean {
     if (this.#lines.size === 0) return false;
     for (const { number } of this.#lines.get(call.caller.peer)?.calls.keys() ?? [])
@@ -123,7 +126,7 @@ export class WaitingCalls<P extends Peer> {
     line.bytes += message[4].byteLength;
   }
 
-  /** The next chunk of a call that waits. False: there is no room for it. */
+  /** Adds the next chunk of a waiting call. False: a bound is reached. */
   addChunk(call: PendingCall<P>, chunk: Call): boolean {
     const { peer } = call.caller;
     const line = this.#lines.get(peer);
@@ -135,12 +138,12 @@ export class WaitingCalls<P extends Peer> {
     return true;
   }
 
-  /** A later call of its session was forwarded before this one: it may go to its own session only (ORD-3). */
+  /** Whether a later call of its session was forwarded first: then this call may go only to its own session (ORD-3). */
   isOvertaken({ call, number }: WaitingCall<P>): boolean {
     return number <= (this.#lines.get(call.caller.peer)?.overtakenNumber ?? 0);
   }
 
-  /** The first in line, unless it still waits for its REGISTER. It stays in line. */
+  /** The first call in line, unless it still waits for its REGISTER. It stays in line. */
   ready(peer: P): WaitingCall<P> | undefined {
     const line = this.#lines.get(peer);
     if (line === undefined) return undefined;
@@ -148,7 +151,7 @@ export class WaitingCalls<P extends Peer> {
     return undefined;
   }
 
-  /** False: it did not wait. */
+  /** False: the call was not waiting. */
   remove(call: PendingCall<P>): boolean {
     const { peer } = call.caller;
     const line = this.#lines.get(peer);

@@ -8,7 +8,7 @@ export interface AnonymousOptions {
   readonly randomAuthid: () => string;
 }
 
-/** Anybody may join, under a name drawn at random: what HELLO says of itself is not believed. */
+/** Admits every client under a random authid, and ignores the identity that HELLO claims. */
 export function createAnonymous({ role, randomAuthid }: AnonymousOptions): AuthMethod {
   return {
     name: 'anonymous',

@@ -4,7 +4,7 @@ import type { HelloDetails } from '../../wamp/messages.js';
 import type { Dict } from '../../wamp/options.js';
 import type { Unavailable } from '../ports.js';
 
-/** Who a client turned out to be (AUT-2). */
+/** The identity that authentication has established (AUT-2). */
 export interface Principal {
   readonly authid: string;
   readonly authrole: string;
@@ -32,7 +32,7 @@ export interface AuthRequest {
 export type AuthStep =
   | { readonly kind: 'granted'; readonly principal: Principal }
   | { readonly kind: 'refused'; readonly fault: Fault }
-  /** It cannot be decided now: the client is to come again. */
+  /** No decision is possible now: the client has to connect again. */
   | { readonly kind: 'postponed'; readonly reason: Unavailable }
   /** `answer` is called at most once; it may ask for another round. */
   | {

@@ -227,7 +227,7 @@ export class HarnessNode {
   /** As a realm's sources do it: both ends give up what crossed the lane. */
   noticeGap(from: NodeId): void {
     this.dealer.laneGap(from);
-    if (from !== this.id) this.outlet.tell(from, { kind: 'lost' });
+    if (from !== this.id) this.outlet.sendFrame(from, { kind: 'lost' });
   }
 
   /** The next frame from that node, and perhaps others, is lost; the lane notices when it gets there. */
