@@ -34,7 +34,7 @@ function adviceOnRules(path: string, realm: string, { roles, anonymousRole, auth
   if (anonymousRole !== null) given.add(anonymousRole);
   if (given.size === 0)
     return [
-      `${path}: nobody can join ${realm}: it takes no anonymous sessions and has no principals. Name a role in ${path}.anonymousRole, call a role "anonymous", or set ${path}.auth.`,
+      `${path}: no client can join ${realm}: it takes no anonymous sessions and has no principals. Name a role in ${path}.anonymousRole, call a role "anonymous", or set ${path}.auth.`,
     ];
   return roles.flatMap((role, index) => {
     const at = `${path}.roles[${index}]`;

@@ -3,7 +3,7 @@ import { PATHS } from '../config/settings.js';
 import { didYouMean } from '../config/suggest.js';
 import type { Override } from '../config/overrides.js';
 
-/** What the command line says about the configuration. */
+/** The configuration settings of the command line. */
 export interface Sources {
   readonly file: string | undefined;
   readonly overrides: readonly Override[];
@@ -42,7 +42,7 @@ const SHORTCUTS = {
 
 const COMMANDS = ['start', 'check', 'config', 'help', 'version'] as const;
 
-/** Reads the words after the program's name. Errors: UsageError. */
+/** Reads the arguments after the program's name. Errors: UsageError. */
 export function parseArguments(words: readonly string[]): Command {
   const { values, positionals } = parse(words);
   if (values.help === true) return { kind: 'help' };
@@ -113,5 +113,5 @@ function checkedFile([file, ...rest]: readonly string[], config: string | undefi
 }
 
 function none([word]: readonly string[]): void {
-  if (word !== undefined) throw new UsageError(`"${word}" is one word too many`);
+  if (word !== undefined) throw new UsageError(`"${word}" is one argument too many`);
 }

@@ -10,7 +10,7 @@ export function greetingLine(version: string, addresses: Addresses): string {
   return `${JSON.stringify({ level: 'info', time: new Date().toISOString(), event: 'node.ready', version, ...addresses })}\n`;
 }
 
-/** What a node prints when it is ready: where everything is, and three lines that connect. */
+/** The message of a node that is ready: its addresses, and three lines that connect. */
 export function greeting(version: string, { ws, site, ops }: Addresses, realm: string | undefined): string {
   const lines = [`gantry ${version} is ready`, `  WebSocket   ${ws}`];
   if (site !== undefined) lines.push(`  demo page   ${site}`);

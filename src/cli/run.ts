@@ -14,14 +14,14 @@ import { ExitCode } from './exit-code.js';
 import { HELP } from './help.js';
 import { version } from '../node/version.js';
 
-/** Where a command reads and writes. */
+/** The inputs and outputs of a command. */
 export interface RunDependencies {
   readonly environment: Environment;
   readonly print: (text: string) => void;
   readonly printError: (text: string) => void;
 }
 
-/** Runs one command to its end and says what the process should end with. What is a bug is thrown. */
+/** Runs one command to its end and returns the exit code of the process. Throws on a bug. */
 export async function run(words: readonly string[], dependencies: RunDependencies): Promise<ExitCode> {
   try {
     return await execute(parseArguments(words), dependencies);
@@ -61,7 +61,7 @@ async function execute(command: Command, dependencies: RunDependencies): Promise
       const { config, validity } = checked(command.sources, environment);
       const file = configFile({ file: command.sources.file, environment });
       limitHeaders(config.limits.maxHeaderBytes);
-      // Only now: the other commands need neither the native addon nor the router.
+      // Imported only now: the other commands need neither the native addon nor the router.
       const { start } = await import('./start.js');
       return start(config, { ...dependencies, file, advice: adviceOn(config), validity });
     }
@@ -70,7 +70,7 @@ async function execute(command: Command, dependencies: RunDependencies): Promise
   }
 }
 
-/** Prints what can hardly be meant, and names the file that was read. An expired certificate is a fault here. */
+/** Prints advice on doubtful settings, and names the file that was read. An expired certificate is a fault here. */
 function check(sources: Sources, { environment, print, printError }: RunDependencies): void {
   const { config, validity } = checked(sources, environment);
   const flaw = validity && datesFlaw(validity, Date.now());

@@ -12,31 +12,33 @@ import { greeting, greetingLine } from './greeting.js';
 import { firstSignal, ignoreSignals, inTime } from './signals.js';
 import { version } from '../node/version.js';
 
-/** A drain ends by itself at its deadline, with a farewell to all that are left: it must not be overtaken in that. */
+/**
+ * A drain ends by itself at its deadline, and closes all remaining sessions then: it must not be interrupted in that.
+ */
 const DRAIN_GRACE_MS = 250;
-/** How long to wait for the store that joins the nodes: what runs the processes may have started both at once. */
+/** How long to wait for the store of the cluster, which may have been started at the same time. */
 const START_LIMIT_MS = 30_000;
-/** What a node may need to let go of its sockets after the drain. */
+/** Time for a node to release its sockets after the drain. */
 const STOP_LIMIT_MS = 2_000;
-/** What the last lines may need that are on their way to a file. */
+/** Time for the last log lines to reach a file. */
 const LOG_LIMIT_MS = 500;
 /** Timers of Node.js may fire this much early. */
 const TIMER_SLACK_MS = 5;
 
 export interface StartOptions {
-  /** What the configuration was read from, for the log. */
+  /** The configuration file, for the log. */
   readonly file: string | undefined;
-  /** What can hardly be meant by it, for the log. */
+  /** Advice on doubtful settings, for the log. */
   readonly advice: readonly string[];
-  /** Of the certificate that clients are shown. */
+  /** Validity of the listener's certificate. */
   readonly validity: CertificateValidity | undefined;
   readonly print: (text: string) => void;
   readonly printError: (text: string) => void;
 }
 
 /**
- * Runs a node until SIGTERM or SIGINT, drains it and ends the process: what a failed start or a deaf socket leaves
- * open must not keep it alive. A second signal ends it at once.
+ * Runs a node until SIGTERM or SIGINT, drains it and ends the process, whatever a failed start or an unresponsive
+ * socket leaves open. A second signal ends it at once.
  */
 export async function start(
   config: Config,
@@ -94,7 +96,7 @@ export async function start(
     return leave((await inTime(ended, STOP_LIMIT_MS)) ? ExitCode.DONE : ExitCode.FAILED);
   }
   const { addresses } = started;
-  // Where each line is to be JSON, as in a container, the greeting is no exception.
+  // Where each line has to be JSON, as in a container, the greeting is JSON too.
   print(
     format === 'json' ? greetingLine(version(), addresses) : greeting(version(), addresses, config.realms[0]?.name),
   );

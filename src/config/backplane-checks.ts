@@ -15,7 +15,7 @@ export function backplaneFits({ url, redis, cluster }: Backplane, maxMessageByte
     report(['backplane', 'cluster', 'maxUnacknowledgedBytes'], tooSmall(`${name}, which is ${least}`));
 }
 
-/** Settings of a store that is not named: each node would run alone, and nobody would notice. */
+/** Settings of a store without its URL: each node would run alone without notice. */
 export function backplaneIsNamed(written: unknown, report: Report): void {
   if (typeof written !== 'object' || written === null || 'url' in written) return;
   const [section] = ['redis', 'cluster'].filter((key) => key in written);

@@ -9,7 +9,7 @@ const secret = (description: string) => z.string().min(1).exactOptional().meta({
 const username = (of: string) => z.string().min(1).max(255).exactOptional().describe(of);
 
 const tls = z.strictObject({
-  caFile: file('the certificates that vouch for Redis; absent: those that come with Node.js'),
+  caFile: file('the certificates that Redis is verified with; absent: those that come with Node.js'),
   certFile: file("this node's certificate, where Redis asks for one"),
   keyFile: file('the private key of that certificate'),
   serverName: z
@@ -29,7 +29,7 @@ const sentinels = z.strictObject({
   ).describe('Sentinels, as `host:port`.'),
   username: username('User at the Sentinels.'),
   password: secret('Password at the Sentinels.'),
-  tls: z.boolean().default(false).describe('Speak TLS to the Sentinels too, with the files of backplane.redis.tls.'),
+  tls: z.boolean().default(false).describe('Use TLS for the Sentinels too, with the files of backplane.redis.tls.'),
 });
 
 const redis = z.strictObject({
@@ -37,7 +37,7 @@ const redis = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9._-]{1,32}$/, 'Invalid prefix: 1 to 32 of A-Z, a-z, 0-9, ".", "_" and "-"')
     .default('gantry')
-    .describe('What the names of all keys and channels begin with. Clusters that share a server need different ones.'),
+    .describe('Prefix of all keys and channels. Clusters that share a server need different ones.'),
   username: username('User of Redis. Instead of the one in backplane.url.'),
   password: secret(
     'Password of Redis, instead of the one in backplane.url. Better set in the environment than in a file.',
@@ -52,11 +52,11 @@ const redis = z.strictObject({
     ),
   connectTimeoutMs: milliseconds(100, 60_000)
     .default(5_000)
-    .describe('Milliseconds that connecting and signing in may take before it is tried anew.'),
+    .describe('Milliseconds that connecting and authentication may take before the node tries again.'),
   commandTimeoutMs: milliseconds(100, 60_000)
     .default(3_000)
     .describe(
-      'Milliseconds from asking Redis to its reply. Then all connections are dropped, what was asked has failed, and the node connects anew. Below backplane.cluster.leaseMs.',
+      'Milliseconds that Redis has for a reply. After that the node drops all its connections, the commands have failed, and it connects again. Below backplane.cluster.leaseMs.',
     ),
   pubsubBufferBytes: bytes(1_048_576, 2_147_483_648)
     .exactOptional()
@@ -75,17 +75,17 @@ const cluster = z.strictObject({
   absentMs: milliseconds(0, 600_000)
     .default(1_500)
     .describe(
-      'Milliseconds that nobody may listen for a node in Redis until the others take it for dead, though its lease has not run out: provided that it has not renewed for renewMs and a third of this either. A process that has died leaves no listener behind, one that hangs does. More than 1 s: a node that has lost its connections tries again every half second at least, and connecting takes a few round trips to Redis. `0`: only the lease counts.',
+      'Milliseconds without a subscriber to the inbox of a node in Redis until the others declare the node dead, although its lease has not ended: provided that it has not renewed for renewMs and a third of this either. A process that has died leaves no listener behind, one that hangs does. More than 1 s: a node that has lost its connections tries again every half second at least, and connecting takes a few round trips to Redis. `0`: only the lease counts.',
     ),
   heartbeatMs: milliseconds(50, 60_000)
     .default(1_000)
     .describe(
-      'Milliseconds between two heartbeats to every other node, which make the loss of the last message before a silence known.',
+      'Milliseconds between two heartbeats to every other node, which reveal the loss of the last message before a silence.',
     ),
   probeTimeoutMs: milliseconds(100, 120_000)
     .default(3_000)
     .describe(
-      'Milliseconds without hearing its own probe, which it sends every heartbeatMs, after which a node takes itself for cut off. At least twice heartbeatMs.',
+      'Milliseconds without its own probe, which a node sends to itself through Redis every heartbeatMs, after which it counts as cut off. At least twice heartbeatMs.',
     ),
   barrierTimeoutMs: milliseconds(1_000, 900_000)
     .default(15_000)
@@ -95,7 +95,7 @@ const cluster = z.strictObject({
   takeoverTimeoutMs: milliseconds(0, 600_000)
     .exactOptional()
     .describe(
-      'Milliseconds that a REGISTER waits at most for the verdict on a session that holds the procedure and whose node does not answer; then it is refused with `wamp.error.procedure_already_exists`. Absent: leaseMs + renewMs + 1 s, so that the procedure of a dead node is given away as soon as it has been declared dead. `0`: it does not wait. It never waits longer than barrierTimeoutMs.',
+      'Milliseconds that a REGISTER waits at most for the decision about a session that holds the procedure and whose node does not answer; then it is refused with `wamp.error.procedure_already_exists`. Absent: leaseMs + renewMs + 1 s, so that the procedure of a dead node is given away as soon as it has been declared dead. `0`: it does not wait. It never waits longer than barrierTimeoutMs.',
     ),
   isolated: z
     .enum(['serve', 'pause', 'close'])
@@ -109,12 +109,12 @@ const cluster = z.strictObject({
   maxBatchBytes: bytes(4_096, 16_777_216)
     .default(262_144)
     .describe(
-      'Bytes of one message to another node, into which what is said in one turn is packed; a larger single item goes alone.',
+      'Bytes of one message to another node, into which the items of one turn are packed; a larger single item is sent alone.',
     ),
   maxUnacknowledgedBytes: bytes(65_536, 2_147_483_648)
     .default(67_108_864)
     .describe(
-      'Bytes sent to other nodes of which Redis has not said yet that it passed them on. Beyond it publications and calls to other nodes fail at once. Not below maxBatchBytes and limits.maxMessageBytes.',
+      'Bytes sent to other nodes that Redis has not yet confirmed to have passed on. Beyond it publications and calls to other nodes fail at once. Not below maxBatchBytes and limits.maxMessageBytes.',
     ),
 });
 
@@ -129,14 +129,14 @@ export const backplane = z.strictObject({
     .default('memory')
     .meta({
       description:
-        'What joins the nodes of a cluster. `memory`: this node is alone. `redis://[user:password@]host[:port][/database]`, `rediss:` with TLS, `unix:/path[?db=database]`; `valkey:` and `valkeys:` mean the same. Redis 7 or later, or Valkey, not in cluster mode.',
+        'What connects the nodes of a cluster. `memory`: this node is alone. `redis://[user:password@]host[:port][/database]`, `rediss:` with TLS, `unix:/path[?db=database]`; `valkey:` and `valkeys:` mean the same. Redis 7 or later, or Valkey, not in cluster mode.',
       mayHoldPassword: true,
     }),
   redis: redis.prefault({}).describe('How Redis is used.'),
   cluster: cluster.prefault({}).describe('How the nodes of a cluster watch each other. The same on all of them.'),
 });
 
-/** What is wrong with a URL, without repeating it: it may hold a password. */
+/** The flaw of a URL, without the URL itself, which may hold a password. */
 function urlFlaw(text: string): string | undefined {
   if (text === 'memory') return undefined;
   const scheme = /^(?:(rediss?|valkeys?):\/\/|(unix):\/)/i.exec(text);

@@ -10,7 +10,7 @@ type Limits = Parsed['limits'];
 type Path = readonly PropertyKey[];
 type Report = (path: Path, message: string) => void;
 
-/** What realm names may be, wherever they come from. */
+/** Names that realms may have, whatever they come from. */
 const REALM_NAME_RULES: UriRules = { uriCheck: 'loose', maxUriBytes: 255, maxUriComponents: 32 };
 
 /** Checks what one setting means for another. Does what it can where other parts of the tree have faults. */
@@ -34,7 +34,7 @@ export function checkAcross(tree: Readonly<Record<string, unknown>>, report: Rep
   if (template) templateIsSound(template, bounds, report);
 }
 
-/** Those realms that have no fault in themselves, by their place in the list. */
+/** The realms without a fault of their own, by their index in the list. */
 function soundRealms(list: unknown): ReadonlyMap<number, Realm> {
   const sound = new Map<number, Realm>();
   for (const [index, entry] of (Array.isArray(list) ? (list as unknown[]) : []).entries()) {
@@ -136,7 +136,7 @@ function permissionsAreSound(role: Realm['roles'][number], rules: UriRules, at: 
 }
 
 function checkPattern(uri: string, match: 'exact' | 'prefix' | 'wildcard', rules: UriRules): string | undefined {
-  // Crossbar.io reads a trailing star as a prefix; here it would be a character that nobody's URI has.
+  // Crossbar.io reads a trailing star as a prefix; here it would be a character that no URI contains.
   if (uri.endsWith('*'))
     return `Invalid URI "${uri}": write "${uri.slice(0, -1)}" with match: prefix instead of the star`;
   const flaw = checkUri(uri, match, rules);

@@ -1,6 +1,9 @@
 import { settingAt } from './settings.js';
 
-/** What files, variables and flags said so far: later words replace earlier ones, setting by setting, lists as a whole. */
+/**
+ * The settings from files, variables and flags so far: later ones replace earlier ones, setting by setting, lists as a
+ * unit.
+ */
 export class Draft {
   readonly tree: Record<string, unknown> = bare();
   readonly #sources = new Map<string, string>();
@@ -19,7 +22,7 @@ export class Draft {
     }
   }
 
-  /** Who wrote what is at this path; for something missing, who wrote around it. */
+  /** The source of the value at this path; of a missing value, the source of what surrounds it. */
   sourceOf(path: readonly PropertyKey[]): string | undefined {
     for (let length = path.length; length > 0; length--) {
       const source = this.#sources.get(JSON.stringify(path.slice(0, length)));
@@ -28,7 +31,7 @@ export class Draft {
     return undefined;
   }
 
-  /** Who wrote the setting that this path is in; undefined when it has its default. */
+  /** The source of the setting that contains this path; undefined when it has its default. */
   sourceOfValue(path: readonly PropertyKey[]): string | undefined {
     for (let length = path.length; length > 0; length--) {
       const setting = path.slice(0, length);

@@ -1,9 +1,9 @@
 /** One thing that is wrong with the configuration. */
 export interface ConfigFault {
-  /** Of the setting; of a variable, flag or file where no setting is meant. */
+  /** The path of the setting; or the variable, flag or file where no setting is meant. */
   readonly path: string;
   readonly message: string;
-  /** File, variable or flag the value came from. Absent: a default, or the path says it. */
+  /** The file, variable or flag that the value came from. Absent: a default, or `path` shows it. */
   readonly source?: string | undefined;
 }
 

@@ -46,7 +46,7 @@ function firstLine(message: string): string {
   return (message.split('\n', 1)[0] ?? '').replace(/:$/, '');
 }
 
-/** What the operating system or a parser had to say, in words where they are known. */
+/** The reason that the operating system or a parser gives, as a sentence where it is known. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error instanceof RangeError) return 'it is nested too deeply';

@@ -34,14 +34,14 @@ export function checkKeyPair({ listen: { tls } }: Config): CertificateValidity |
   return validity;
 }
 
-/** What is wrong with the dates of a certificate; undefined: it can be used now. */
+/** The flaw in the dates of a certificate; undefined: it can be used now. */
 export function datesFlaw({ fromMs, untilMs }: CertificateValidity, nowMs: number): string | undefined {
   if (nowMs > untilMs) return `the certificate expired at ${new Date(untilMs).toISOString()}: renew it`;
   if (nowMs < fromMs) return `the certificate is not valid before ${new Date(fromMs).toISOString()}`;
   return undefined;
 }
 
-/** Of a chain the first certificate is the server's. */
+/** The first certificate of a chain is the server's. */
 function validityOf(cert: Buffer): CertificateValidity {
   const { validFrom, validTo } = new X509Certificate(cert);
   return { fromMs: Date.parse(validFrom), untilMs: Date.parse(validTo) };

@@ -10,12 +10,12 @@ export const limits = z.strictObject({
   maxConnections: count(1, 1_000_000)
     .default(50_000)
     .describe(
-      'Number of connections of this node: WebSockets, and HTTP requests while they are answered. Further ones get HTTP 503. With those that have sent nothing yet never more than 256 beyond it are open. Lower where the process may not open so many files. An idle session costs some KiB, so the default stays below 1 GiB.',
+      'Number of connections of this node: WebSockets, and HTTP requests while they are answered. Further ones get HTTP 503. Together with connections that have sent nothing, at most 256 more are open. Lower where the process may not open so many files. An idle session costs some KiB, so the default stays below 1 GiB.',
     ),
   maxPendingConnections: count(16, 1_000_000)
     .default(8_192)
     .describe(
-      'Number of connections that have not sent a whole request yet, which each has 10 s for. Further ones are closed. Bounds what unfinished headers hold: so many times twice maxHeaderBytes.',
+      'Number of connections that have not sent a complete request. Each has 10 s for it. Further ones are closed. Bounds the memory of unfinished headers, to this number times twice maxHeaderBytes.',
     ),
   maxHeaderBytes: bytes(1_024, 262_144)
     .default(16_384)
@@ -29,25 +29,27 @@ export const limits = z.strictObject({
     ),
   ipv6PrefixBits: count(32, 128)
     .default(64)
-    .describe('Number of first bits that IPv6 addresses share which count as one address: a host has a whole /64.'),
+    .describe(
+      'Number of leading bits: IPv6 addresses that share them count as one address, because one host usually has an entire /64.',
+    ),
   handshakeTimeoutMs: milliseconds(100, 600_000)
     .default(5_000)
     .describe('Milliseconds from the opening of a connection to its WELCOME. After that it is closed.'),
   goodbyeTimeoutMs: milliseconds(100, 60_000)
     .default(2_000)
     .describe(
-      'Milliseconds that a client has to answer GOODBYE before its connection is closed; and, when a node ends, to read what it was sent.',
+      'Milliseconds that a client has to answer GOODBYE before its connection is closed; and, when a node ends, to read what the node has sent.',
     ),
   idleTimeoutMs: milliseconds(8_000, 960_000)
     .multipleOf(1_000)
     .default(60_000)
     .describe(
-      'Milliseconds of silence after which a connection is closed, in whole seconds. A ping goes out 4 to 16 s earlier: with the default after 44 s, before the 60 s of common load balancers are over.',
+      'Milliseconds of silence after which a connection is closed, in full seconds. A ping goes out 4 to 16 s earlier: with the default after 44 s, before the 60 s of common load balancers are over.',
     ),
   maxUnsentBytes: bytes(65_536, 1_073_741_824)
     .default(4_194_304)
     .describe(
-      'Bytes waiting to be sent on one connection. A reader that lets more pile up is closed. Not below maxMessageBytes.',
+      'Bytes waiting to be sent on one connection. The connection of a reader that lets more wait is closed. Not below maxMessageBytes.',
     ),
   maxTotalUnsentBytes: bytes(65_536, 2_147_483_648)
     .exactOptional()
@@ -57,7 +59,7 @@ export const limits = z.strictObject({
   maxMemoryPercent: count(1, 100)
     .default(80)
     .describe(
-      'Percent of the memory of the container or machine that the process may use (resident set). Above it new connections get HTTP 503. When it grows a tenth beyond, connections that send no whole messages are cut, the newest first.',
+      'Percent of the memory of the container or machine that the process may use (resident set). Above it new connections get HTTP 503. When it grows a tenth beyond, connections that send no complete messages are cut, the newest first.',
     ),
   maxSessions: count(1, 1_000_000).default(50_000).describe('Number of sessions of this node, all realms together.'),
   maxRealms: count(1, 1_000_000)
@@ -95,7 +97,7 @@ export const limits = z.strictObject({
   turnBudgetMs: milliseconds(1, 1_000)
     .default(10)
     .describe(
-      'Milliseconds of work in one turn of the event loop, all connections together; one connection gets a fortieth of it at a time. What is over waits in the inbox of its connection, and inboxes are served in rounds. Less keeps latency low while somebody floods this node; more makes larger writes.',
+      'Milliseconds of work in one turn of the event loop, all connections together; one connection gets a fortieth of it at a time. Further messages wait in the inbox of their connection, and inboxes are served in rounds. Less keeps latency low while a client floods this node; more makes larger writes.',
     ),
   maxInboxMessages: count(1, 10_000_000)
     .default(131_072)

@@ -1,11 +1,11 @@
 import { totalmem } from 'node:os';
 import type { Config } from './schema.js';
 
-/** What the operating system says of memory, in bytes. */
+/** Memory figures of the operating system, in bytes. */
 export interface MemoryReader {
-  /** Of the container or control group of this process; 0 or undefined: none is known. */
+  /** Limit of the container or control group of this process; 0 or undefined: none is known. */
   constrainedBytes(): number | undefined;
-  /** Of the machine. */
+  /** Memory of the machine. */
   machineBytes(): number;
 }
 
@@ -14,10 +14,10 @@ const OPERATING_SYSTEM: MemoryReader = {
   machineBytes: () => totalmem(),
 };
 
-/** Of the memory of the process, what may wait for readers when nothing else is configured. */
+/** Share of the process's memory that may wait for readers by default. */
 const UNSENT_SHARE = 0.25;
 const MOST_UNSENT_BYTES = 1_073_741_824;
-/** What a node needs besides. */
+/** Memory that a node needs besides. */
 const ADVISED_SHARE = 0.5;
 
 /** Memory that this process may use, in bytes: that of its container, or of the machine. */

@@ -48,7 +48,7 @@ export function writeEnvironment(environment: Environment, draft: Draft, faults:
   for (const { setting, text } of words) writeWord(setting, text, setting.variable, draft, faults);
 }
 
-/** One line end at the end is the editor's, not the secret's. */
+/** A line end at the end of the file belongs to the editor, not to the secret. */
 function readSecret(variable: string, file: string, faults: ConfigFault[], take: (value: string) => void): void {
   try {
     take(readText(file).replace(/\r?\n$/, ''));
@@ -57,7 +57,7 @@ function readSecret(variable: string, file: string, faults: ConfigFault[], take:
   }
 }
 
-/** Writes what was given on the command line, in its order. */
+/** Writes the settings of the command line, in their order. */
 export function writeOverrides(overrides: readonly Override[], draft: Draft, faults: ConfigFault[]): void {
   for (const { path, text, flag } of overrides) {
     const setting = settingAt(path);
@@ -83,7 +83,7 @@ function writeWord(setting: Setting, text: string, source: string, draft: Draft,
   draft.write(setting.path, value, source);
 }
 
-/** What cannot be read as its kind stays text, which the schema refuses in its own words. */
+/** A text that cannot be read as its kind stays text, which the schema refuses with its own message. */
 function scalar(setting: Setting, text: string): unknown {
   if (setting.kind === 'number') return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text;
   if (setting.kind === 'boolean') return text === 'true' ? true : text === 'false' ? false : text;
@@ -92,8 +92,8 @@ function scalar(setting: Setting, text: string): unknown {
 }
 
 /**
- * Kubernetes and Docker tell a container about a service called "gantry" in variables of our prefix
- * (GANTRY_PORT=tcp://10.0.0.1:8080, GANTRY_SERVICE_HOST …), and the tests have theirs.
+ * Kubernetes and Docker describe a service called "gantry" in variables with our prefix
+ * (GANTRY_PORT=tcp://10.0.0.1:8080, GANTRY_SERVICE_HOST …), and the tests have variables of their own.
  */
 function isForeign(variable: string, text: string): boolean {
   return (

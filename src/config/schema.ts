@@ -38,7 +38,7 @@ const listen = z.strictObject({
   )
     .default(['*'])
     .describe(
-      'Origins of web pages that may connect: `https://app.example.com`, `https://*.example.com` for all hosts below, `http://localhost:*` for all ports; `*`: every page. Clients that send no Origin are no browsers and always may.',
+      'Origins of web pages that may connect: `https://app.example.com`, `https://*.example.com` for all hosts below, `http://localhost:*` for all ports; `*`: every page. Clients that send no Origin are not browsers and may always connect.',
     ),
   serializers: distinct(z.enum(['json', 'msgpack', 'cbor']))
     .default(['json', 'msgpack', 'cbor'])
@@ -104,12 +104,12 @@ const drain = z.strictObject({
     .enum(['close', 'goodbye'])
     .default('close')
     .describe(
-      'How a session is sent away when the node ends, or when the others declared it dead. `close`: the WebSocket closes with code 1012, after which client libraries connect again. `goodbye`: GOODBYE `wamp.close.system_shutdown` comes first, which most of them take for the end.',
+      'How sessions are closed when the node ends, or when the others have declared it dead. `close`: the WebSocket closes with code 1012, after which client libraries connect again. `goodbye`: the node sends GOODBYE `wamp.close.system_shutdown` first, after which most client libraries do not connect again.',
     ),
   periodMs: milliseconds(0, 3_600_000)
     .default(2_000)
     .describe(
-      'Milliseconds over which a node that ends sends its sessions away, so that they do not all reconnect at once.',
+      'Milliseconds over which a node that ends closes its sessions, so that they do not all reconnect at once.',
     ),
   deadlineMs: milliseconds(100, 3_600_000)
     .default(25_000)
@@ -126,14 +126,14 @@ const node = z.strictObject({
     .describe('Name of this node in logs. Absent: the name of the machine.'),
 });
 
-/** All that can be configured. Strict: an unknown key is a fault. Without any input it yields a usable router. */
+/** The complete configuration. Strict: an unknown key is a fault. An empty input gives a usable router. */
 export const CONFIG_SCHEMA = z.strictObject({
   listen: listen.prefault({}).describe('Where and how clients connect.'),
   limits: limits.prefault({}).describe('Bounds on what one client, or all of them, can make the router hold or do.'),
   realms: z.array(realm).default(z.array(realm).parse(DEFAULT_REALMS)).describe('Realms that exist from the start.'),
   realmTemplate: realmTemplate
     .exactOptional()
-    .describe('How realms are made that clients join on demand. Absent: none are.'),
+    .describe('Template for realms that are created when clients join them. Absent: no realm is created.'),
   ops: ops.prefault({}).describe('Operations endpoint: health and metrics.'),
   log: log.prefault({}).describe('Logs.'),
   demo: z
@@ -141,11 +141,11 @@ export const CONFIG_SCHEMA = z.strictObject({
     .prefault({})
     .describe('The votes demo.'),
   drain: drain.prefault({}).describe('How a node ends on SIGTERM or SIGINT.'),
-  backplane: backplane.prefault({}).describe('What joins the nodes of a cluster.'),
+  backplane: backplane.prefault({}).describe('What connects the nodes of a cluster.'),
   node: node.prefault({}).describe('This node.'),
 });
 
-/** What may be written: everything that has a default may be left out. */
+/** The accepted input: everything that has a default may be left out. */
 export type ConfigInput = z.input<typeof CONFIG_SCHEMA>;
 
 type Frozen<Value> = Value extends readonly (infer Element)[]

@@ -106,7 +106,7 @@ function* walk(node: SchemaNode, parent: readonly string[]): Generator<Setting> 
 }
 
 function kindOf(schema: SchemaNode): SettingKind {
-  // A word that is neither `true` nor `false` stays text.
+  // A text that is neither `true` nor `false` stays text.
   if (schema.anyOf?.some(({ type }) => type === 'boolean') === true) return 'boolean';
   if (schema.anyOf !== undefined)
     return schema.anyOf.some(({ type }) => type === 'array') ? 'string or list' : 'nullable string';

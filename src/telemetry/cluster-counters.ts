@@ -1,6 +1,6 @@
 import { histogram, tally, type Histogram, type Tally } from './counters.js';
 
-/** What a node counts about the other nodes and the store between them. As Counters: plain numbers that only grow. */
+/** Counters about other nodes and the store between them. Like Counters: plain numbers that only grow. */
 export interface ClusterCounters {
   readonly batches: Tally<Direction>;
   readonly batchBytes: Tally<Direction>;
@@ -10,27 +10,27 @@ export interface ClusterCounters {
   readonly itemsIgnored: Tally<(typeof IGNORED_ITEMS)[number]>;
   /** Items per batch sent, by upper bound. */
   readonly batchItems: Histogram;
-  /** Losses that a receiver noticed, by how. */
+  /** Gaps that a receiver noticed, by how. */
   readonly laneGaps: Tally<(typeof GAP_SIGNS)[number]>;
-  /** Batches that nobody listened to (receipt 0). */
+  /** Batches that no node received (receipt 0). */
   readonly receiptsMissed: Tally<'all'>;
-  /** Batches of which nobody knows whether they arrived. */
+  /** Batches without a reply of the store. */
   readonly publishErrors: Tally<'all'>;
-  /** What other nodes were not told, by why; publications count as dropped events too. */
+  /** Items that could not be sent to other nodes, by reason; publications count as dropped events too. */
   readonly sendsRefused: Tally<(typeof SEND_REFUSALS)[number]>;
-  /** Messages from the store that were ignored, by why. */
+  /** Messages from the store that were ignored, by flaw. */
   readonly messagesIgnored: Tally<MessageFlaw>;
-  /** The store's replies and rows that were not understood. */
+  /** Rows and replies of the store that could not be read. */
   readonly rowsIgnored: Tally<(typeof ROW_FLAWS)[number]>;
   readonly changes: Tally<(typeof CHANGE_FATES)[number]>;
-  /** Mirrors read anew from the store, by why. */
+  /** Snapshots read from the store, by cause. */
   readonly mirrorReloads: Tally<(typeof RELOAD_CAUSES)[number]>;
   readonly barriers: Tally<(typeof BARRIER_FATES)[number]>;
-  /** Claims that waited for the verdict on whoever held what they want. */
+  /** Claims that waited for the decision about the session that held the procedure. */
   readonly takeovers: Tally<(typeof TAKEOVER_FATES)[number]>;
   readonly barrierLatency: Histogram;
   readonly storeRoundTrip: Histogram;
-  /** From saying to hearing the probe of the own inbox. */
+  /** From sending to receiving a probe of the own inbox. */
   readonly probeRoundTrip: Histogram;
   readonly probesMissed: Tally<'all'>;
   readonly storeErrors: Tally<(typeof STORE_ERRORS)[number]>;

@@ -1,24 +1,24 @@
-/** What a backplane that joins several nodes holds and sees right now. Asked when the metrics page is. */
+/** The state that a backplane of several nodes reports at each scrape. */
 export interface ClusterGauges {
   /** Other nodes can be reached. */
   readonly isUp: boolean;
-  /** The others may have declared this node dead, and it cannot ask. */
+  /** The others may have declared this node dead, and it cannot ask them. */
   readonly isIsolated: boolean;
-  /** Nodes that this one believes to live, itself included. */
+  /** Nodes that count as alive for this one, itself included. */
   readonly nodes: number;
-  /** Of the others, those that did not listen to what was last said to them. */
+  /** Other nodes that did not receive the last batch sent to them. */
   readonly nodesUnreachable: number;
-  /** How long this node may still believe that nobody declared it dead; not below 0. */
+  /** Time until the lease of this node ends by its own clock; not below 0. */
   readonly leaseRemainingMs: number;
-  /** Since it last heard its own voice through the store. */
+  /** Time since this node last received its own probe. */
   readonly silenceMs: number;
-  /** Said to other nodes, of which the store has not said how many listened. */
+  /** Bytes sent to other nodes without a receipt from the store. */
   readonly unacknowledgedBytes: number;
   /** SUBSCRIBED and REGISTERED that wait for other nodes. */
   readonly pendingBarriers: number;
   /** Topics and patterns that other nodes want, all realms together. */
   readonly mirrorTopics: number;
   readonly mirrorRegistrations: number;
-  /** Changes heard of but not applied, of the realm that is furthest behind. */
+  /** Changes received but not applied, in the realm that is furthest behind. */
   readonly mirrorVersionLag: number;
 }

@@ -6,7 +6,7 @@ import { labelled, single, type CounterDefinition, type GaugeDefinition } from '
 export interface ClusterHistogramDefinition {
   readonly name: string;
   readonly help: string;
-  /** What a bound of the histogram is divided by. */
+  /** Units of the histogram in one unit of the page. */
   readonly scale: number;
 }
 
@@ -26,20 +26,20 @@ export const CLUSTER_COUNTER_DEFINITIONS: Readonly<
 > = {
   batches: labelled(
     'cluster_batches_total',
-    'Messages between this node and others, each with all that was due in one turn.',
+    'Batches between this node and others, each with all items of one turn for one node.',
     'direction',
     ({ batches }) => batches,
   ),
   batchBytes: labelled('cluster_batch_bytes_total', 'Bytes of those.', 'direction', ({ batchBytes }) => batchBytes),
   itemsSent: labelled(
     'cluster_items_sent_total',
-    'What was said to other nodes.',
+    'Items sent to other nodes.',
     'kind',
     (counters) => counters.itemsSent,
   ),
   itemsReceived: labelled(
     'cluster_items_received_total',
-    'What other nodes said to this one.',
+    'Items received from other nodes.',
     'kind',
     (counters) => counters.itemsReceived,
   ),
@@ -51,23 +51,23 @@ export const CLUSTER_COUNTER_DEFINITIONS: Readonly<
   ),
   laneGaps: labelled(
     'cluster_lane_gaps_total',
-    'Losses of what other nodes said to this one, by what showed them.',
+    'Gaps in the lanes from other nodes, by how this node detected them.',
     'reason',
     ({ laneGaps }) => laneGaps,
   ),
   receiptsMissed: single(
     'cluster_receipts_missed_total',
-    'Batches that the receiving node did not listen to.',
+    'Batches that no node received: the receiver was not subscribed to its inbox.',
     ({ receiptsMissed }) => receiptsMissed.all,
   ),
   publishErrors: single(
     'cluster_publish_errors_total',
-    'Batches of which nobody knows whether they arrived.',
+    'Batches without a reply of the store: they may or may not have arrived.',
     ({ publishErrors }) => publishErrors.all,
   ),
   sendsRefused: labelled(
     'cluster_sends_refused_total',
-    'What other nodes were not told.',
+    'Items that this node could not send to other nodes, by reason.',
     'reason',
     ({ sendsRefused }) => sendsRefused,
   ),
@@ -79,37 +79,42 @@ export const CLUSTER_COUNTER_DEFINITIONS: Readonly<
   ),
   rowsIgnored: labelled(
     'cluster_rows_ignored_total',
-    'Rows and replies of the store that were not understood.',
+    'Rows and replies of the store that this node could not read.',
     'reason',
     ({ rowsIgnored }) => rowsIgnored,
   ),
-  changes: labelled('cluster_changes_total', 'Changes of realms heard of.', 'fate', ({ changes }) => changes),
+  changes: labelled(
+    'cluster_changes_total',
+    'Changes of realms that this node received.',
+    'fate',
+    ({ changes }) => changes,
+  ),
   mirrorReloads: labelled(
     'cluster_mirror_reloads_total',
-    'Realms read anew from the store.',
+    'Snapshots of realms that this node read from the store, by cause.',
     'reason',
     ({ mirrorReloads }) => mirrorReloads,
   ),
   barriers: labelled(
     'cluster_barriers_total',
-    'Waits for every node to know of a subscription or registration.',
+    'Barriers: waits until every node has confirmed a subscription or registration.',
     'outcome',
     ({ barriers }) => barriers,
   ),
   takeovers: labelled(
     'cluster_takeovers_total',
-    'REGISTERs that waited for the verdict on a session that held the procedure.',
+    'REGISTERs that waited for the decision about the session that held the procedure.',
     'outcome',
     ({ takeovers }) => takeovers,
   ),
   probesMissed: single(
     'cluster_probes_missed_total',
-    'Times this node did not hear its own voice through the store in time.',
+    'Probes that did not come back through the store in time.',
     ({ probesMissed }) => probesMissed.all,
   ),
   storeErrors: labelled(
     'cluster_store_errors_total',
-    'Failures of the store or of the way to it.',
+    'Failed commands and connections of the store.',
     'reason',
     ({ storeErrors }) => storeErrors,
   ),
@@ -122,7 +127,7 @@ export const CLUSTER_COUNTER_DEFINITIONS: Readonly<
   leases: labelled('cluster_leases_total', 'What became of the lease of this node.', 'outcome', ({ leases }) => leases),
   nodesGone: single(
     'cluster_nodes_gone_total',
-    'Other nodes that left or died, as this node heard.',
+    'Other nodes that left the cluster or died.',
     ({ nodesGone }) => nodesGone.all,
   ),
   nodesReaped: single(
@@ -137,7 +142,7 @@ export const CLUSTER_HISTOGRAM_DEFINITIONS: Readonly<Record<HistogramKey, Cluste
   batchItems: { name: 'gantry_cluster_batch_items', help: 'Number of items in a batch that was sent.', scale: 1 },
   barrierLatency: {
     name: 'gantry_cluster_barrier_duration_seconds',
-    help: 'Time until every node knew of a subscription or registration.',
+    help: 'Time until every node had confirmed a subscription or registration.',
     scale: MS_PER_SECOND,
   },
   storeRoundTrip: {
@@ -147,7 +152,7 @@ export const CLUSTER_HISTOGRAM_DEFINITIONS: Readonly<Record<HistogramKey, Cluste
   },
   probeRoundTrip: {
     name: 'gantry_cluster_probe_round_trip_seconds',
-    help: 'Time until this node heard its own voice through the store.',
+    help: 'Time from a probe of this node to its arrival through the store.',
     scale: MS_PER_SECOND,
   },
 };
@@ -160,32 +165,32 @@ export const CLUSTER_GAUGE_DEFINITIONS: Readonly<Record<keyof ClusterGauges, Clu
   },
   isIsolated: {
     name: 'gantry_cluster_isolated',
-    help: 'Whether this node is cut off for so long that the others may have declared it dead: 1 or 0.',
+    help: 'Whether this node has been cut off for so long that the others may have declared it dead: 1 or 0.',
     value: ({ isIsolated }) => (isIsolated ? 1 : 0),
   },
   nodes: {
     name: 'gantry_cluster_nodes',
-    help: 'Nodes that this one believes to live, itself included.',
+    help: 'Nodes that count as alive for this one, itself included.',
     value: ({ nodes }) => nodes,
   },
   nodesUnreachable: {
     name: 'gantry_cluster_nodes_unreachable',
-    help: 'Other nodes that did not listen to what was last said to them.',
+    help: 'Other nodes that did not receive the last batch sent to them.',
     value: ({ nodesUnreachable }) => nodesUnreachable,
   },
   leaseRemainingMs: {
     name: 'gantry_cluster_lease_remaining_seconds',
-    help: 'How long this node may still believe that nobody declared it dead.',
+    help: 'Time until the lease of this node ends by its own clock.',
     value: ({ leaseRemainingMs }) => leaseRemainingMs / MS_PER_SECOND,
   },
   silenceMs: {
     name: 'gantry_cluster_silence_seconds',
-    help: 'Time since this node heard its own voice through the store.',
+    help: 'Time since this node last received its own probe through the store.',
     value: ({ silenceMs }) => silenceMs / MS_PER_SECOND,
   },
   unacknowledgedBytes: {
     name: 'gantry_cluster_unacknowledged_bytes',
-    help: 'Bytes said to other nodes without a receipt from the store.',
+    help: 'Bytes sent to other nodes without a receipt from the store.',
     value: ({ unacknowledgedBytes }) => unacknowledgedBytes,
   },
   pendingBarriers: {
@@ -205,7 +210,7 @@ export const CLUSTER_GAUGE_DEFINITIONS: Readonly<Record<keyof ClusterGauges, Clu
   },
   mirrorVersionLag: {
     name: 'gantry_cluster_mirror_version_lag',
-    help: 'Changes heard of but not applied, of the realm that is furthest behind.',
+    help: 'Changes received but not applied, in the realm that is furthest behind.',
     value: ({ mirrorVersionLag }) => mirrorVersionLag,
   },
 };

@@ -2,7 +2,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Histogram } from './counters.js';
 import type { GaugeDefinition, Sample } from './metric-definitions.js';
 
-/** Values with the label of each. None of a gauge: the page does not show it. */
+/** A metric with at most one label. A gauge without samples is absent from the page. */
 export interface CollectedDefinition extends GaugeDefinition {
   readonly label?: string | undefined;
 }
@@ -39,7 +39,7 @@ export function registerGauge(registry: Registry, definition: CollectedDefinitio
   });
 }
 
-/** A gauge that is always 1 and tells facts in its labels. */
+/** A gauge that is always 1 and carries facts in its labels. */
 export function registerInfo(
   registry: Registry,
   { name, help }: GaugeDefinition,

@@ -43,12 +43,12 @@ export class LineBudget {
     return true;
   }
 
-  /** Milliseconds until the current period is over; what was suppressed is then to be told. */
+  /** Milliseconds until the current period ends; the logger then reports the suppressed lines. */
   remainingMs(nowMs: number): number {
     return Math.max(0, this.#periodEndMs - nowMs);
   }
 
-  /** What was left out since this was last asked. */
+  /** Lines suppressed since the last call. */
   takeSuppressed(): Suppression[] {
     const suppressions = Array.from(this.#suppressed, ([event, count]) => ({ event, count }));
     this.#suppressed.clear();

@@ -6,7 +6,7 @@ export interface LineWriterOptions {
   readonly port: LinePort;
   /** Bytes that may wait. A line that would exceed it is dropped. */
   readonly maxUnwrittenBytes: () => number;
-  /** What became of lines. */
+  /** Counts the fate of lines. */
   readonly count: (fate: LogLineFate, lineCount: number) => void;
   /** Lines were dropped before, and everything that waited has been written since. */
   readonly recovered: (dropped: number) => void;
@@ -67,7 +67,7 @@ export class LineWriter {
   /** Writes what waits, for `limitMs` at the most. For the end of the process: it blocks. */
   flush(limitMs: number): void {
     const untilMs = Date.now() + limitMs;
-    // What the system is writing already, it has written when the process is over.
+    // The system completes what it is already writing before the process ends.
     if (this.#options.port.kind === 'queued') this.#chunk = undefined;
     for (let chunk = this.#next(); chunk !== undefined; chunk = this.#next()) {
       const error = this.#try(chunk);

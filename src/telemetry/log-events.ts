@@ -58,7 +58,7 @@ export type LogEvent =
   | 'log.suppressed'
   | 'log.dropped';
 
-/** What may stand beside an event. Never an application payload, a credential or an authextra. */
+/** Fields of an event. Never an application payload, a credential or an authextra. */
 export interface LogFields {
   readonly node?: string | undefined;
   readonly peer?: string | undefined;
@@ -84,6 +84,6 @@ export interface LogFields {
   readonly count?: number | undefined;
   readonly durationMs?: number | undefined;
   readonly error?: unknown;
-  /** Of `log.suppressed`: the event that was left out `count` times. */
+  /** For `log.suppressed`: the event that was suppressed `count` times. */
   readonly event?: LogEvent | undefined;
 }

@@ -26,11 +26,11 @@ export interface LoggerOptions {
   readonly level?: LogLevel;
   /** `auto`, the default: pretty when the destination is a terminal, else JSON. */
   readonly format?: 'auto' | 'json' | 'pretty';
-  /** Of all events together, errors excepted. Default: 100. */
+  /** Lines per second of all events together, errors excepted. Default: 100. */
   readonly maxLinesPerSecond?: number;
   /** Default: 20. */
   readonly maxLinesPerSecondPerEvent?: number;
-  /** Gets whole lines. Default: standard error, which takes no more than it can and loses no line at an exit. */
+  /** Receives complete lines. Default: standard error, which takes no more than it can and loses no line at an exit. */
   readonly destination?: DestinationStream;
   /** Bytes of lines that may wait for a standard error that takes none. Default: 1 MiB. */
   readonly maxUnwrittenBytes?: number;
@@ -108,7 +108,7 @@ class BudgetedLogger implements Logger {
   }
 }
 
-/** What a logger and its children share: the budget, and the line that tells what it left out. */
+/** The budget and the summary of suppressed lines, shared by a logger and its children. */
 class Sink {
   readonly #budget: LineBudget;
   readonly #counters: Counters | undefined;

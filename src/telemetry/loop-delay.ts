@@ -3,7 +3,7 @@ import { histogram, observe, type Histogram } from './counters.js';
 
 const PERIOD_MS = 20;
 const BOUNDS_MS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000];
-/** Of one standstill: of a longer one the samples stand further apart. */
+/** Bound on the samples of one pause: in a longer pause they are further apart. */
 const MAX_SAMPLES = 1_000;
 
 /**

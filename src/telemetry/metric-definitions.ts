@@ -16,7 +16,7 @@ export interface GaugeDefinition {
   readonly help: string;
 }
 
-/** What a running node holds right now. Asked when the metrics page is. */
+/** Sizes that a running node reports at each scrape. */
 export interface Gauges {
   connections(): number;
   sockets(): number;
@@ -42,17 +42,17 @@ export const CALL_DURATION = {
 
 export const EVENT_LOOP_DELAY = {
   name: 'gantry_event_loop_delay_seconds',
-  help: 'How much later than due the event loop ran a timer.',
+  help: 'Delay with which the event loop ran a timer.',
 } as const;
 
 export const BUILD_INFO = {
   name: 'gantry_build_info',
-  help: 'Always 1. What runs: versions of Gantry and of Node.js.',
+  help: 'Always 1. Labels: the versions of Gantry and Node.js.',
 } as const;
 
 export const CERTIFICATE_EXPIRY = {
   name: 'gantry_certificate_expiry_timestamp_seconds',
-  help: 'When the certificate that this node shows its clients (listen.tls) expires, in seconds since 1970. Absent without TLS.',
+  help: 'Expiry of the certificate in listen.tls, in seconds since 1970. Absent without TLS.',
 } as const;
 
 /** A counter without an entry here does not compile. */
@@ -70,7 +70,7 @@ export const COUNTER_DEFINITIONS: Readonly<
   connectionsRefused: [
     labelled(
       'connections_refused_total',
-      'Connections that ended before a WebSocket opened, by why. `request_timeout` and `no_request`: no whole request came, or it could not be read (400, 431, 505).',
+      'Connections that ended before a WebSocket opened, by reason. `request_timeout` and `no_request`: no complete request arrived, or it could not be read (400, 431, 505).',
       'reason',
       (counters) => counters.connectionsRefused,
     ),
@@ -86,7 +86,7 @@ export const COUNTER_DEFINITIONS: Readonly<
   httpAnswers: [
     labelled(
       'http_answers_total',
-      'Answers to HTTP requests at the port of the clients, refused handshakes included.',
+      'Answers to HTTP requests at the client port, refused handshakes included.',
       'status',
       (counters) => counters.httpAnswers,
     ),
@@ -94,13 +94,7 @@ export const COUNTER_DEFINITIONS: Readonly<
   sessionsOpened: [
     single('sessions_opened_total', 'Sessions that got their WELCOME.', (counters) => counters.sessionsOpened.all),
   ],
-  sessionsClosed: [
-    single(
-      'sessions_closed_total',
-      'Sessions that ended, for whatever reason.',
-      (counters) => counters.sessionsClosed.all,
-    ),
-  ],
+  sessionsClosed: [single('sessions_closed_total', 'Sessions that ended.', (counters) => counters.sessionsClosed.all)],
   sessionsRefused: [
     single('sessions_refused_total', 'HELLOs answered with ABORT.', (counters) => counters.sessionsRefused.all),
   ],
@@ -138,7 +132,7 @@ export const COUNTER_DEFINITIONS: Readonly<
   turnsExhausted: [
     single(
       'turns_exhausted_total',
-      'Turns of the event loop that used up limits.turnBudgetMs, so that messages had to wait for the next.',
+      'Turns of the event loop that used up limits.turnBudgetMs, so that messages waited for the next turn.',
       (counters) => counters.turnsExhausted.all,
     ),
   ],
@@ -155,7 +149,7 @@ export const COUNTER_DEFINITIONS: Readonly<
   eventsDropped: [
     labelled(
       'events_dropped_total',
-      'Events that did not reach a receiver they were due to.',
+      'Events that did not reach a receiver, by reason.',
       'reason',
       (counters) => counters.eventsDropped,
     ),
@@ -163,12 +157,12 @@ export const COUNTER_DEFINITIONS: Readonly<
   routing: [
     labelled(
       'routing_discards_total',
-      'What routing discards, refuses or repeats on purpose.',
+      'Messages that routing discards, refuses or repeats on purpose.',
       'reason',
       (counters) => counters.routing,
     ),
   ],
-  calls: [labelled('calls_total', 'Calls that ended, by how.', 'outcome', (counters) => counters.calls)],
+  calls: [labelled('calls_total', 'Calls that ended, by outcome.', 'outcome', (counters) => counters.calls)],
   limitsReached: [
     labelled(
       'limits_reached_total',
@@ -180,7 +174,7 @@ export const COUNTER_DEFINITIONS: Readonly<
   logLines: [
     labelled(
       'log_lines_total',
-      'Log lines by what became of them; `suppressed`: there were too many; `dropped`: standard error took no more, or failed.',
+      'Log lines by fate. `suppressed`: above limits.maxLogLinesPerSecond; `dropped_stalled`, `dropped_failed`: standard error stalled or failed.',
       'fate',
       (counters) => counters.logLines,
     ),
@@ -191,15 +185,15 @@ export const GAUGE_DEFINITIONS: Readonly<Record<keyof Gauges, GaugeDefinition>> 
   connections: { name: 'gantry_connections', help: 'Open connections.' },
   sockets: {
     name: 'gantry_sockets',
-    help: 'Open connections of whatever kind: WebSockets, HTTP, silent ones. At most 256 beyond limits.maxConnections.',
+    help: 'Open connections of every kind: WebSockets, HTTP, and those that have sent nothing. At most 256 more than limits.maxConnections.',
   },
   pendingSockets: {
     name: 'gantry_pending_sockets',
-    help: 'Of those, the ones that have not sent a whole request yet.',
+    help: 'Open connections that have not sent a complete request.',
   },
   maxSockets: {
     name: 'gantry_max_sockets',
-    help: 'Sockets that may stay: limits.maxConnections, or fewer where the process may not open so many files.',
+    help: 'Connections that may stay: limits.maxConnections, or fewer where the process may not open so many files.',
   },
   sessions: { name: 'gantry_sessions', help: 'Established sessions of this node.' },
   subscriptions: { name: 'gantry_subscriptions', help: 'Subscriptions of sessions of this node.' },
@@ -221,11 +215,11 @@ export const GAUGE_DEFINITIONS: Readonly<Record<keyof Gauges, GaugeDefinition>> 
   },
   receiveBufferBytes: {
     name: 'gantry_receive_buffer_bytes',
-    help: 'Receive buffer that the kernel grants each connection (listen.receiveBufferBytes); 0: the node could not limit it, or is configured not to.',
+    help: 'Receive buffer of each connection in the kernel (listen.receiveBufferBytes); 0: the node could not limit it, or is configured not to.',
   },
   narrowedConnections: {
     name: 'gantry_narrowed_connections',
-    help: 'Connections that have the small receive buffer (listen.floodReceiveBufferBytes) because they flood this node, or did lately.',
+    help: 'Connections with the small receive buffer (listen.floodReceiveBufferBytes): they flood this node, or did so recently.',
   },
 };
 

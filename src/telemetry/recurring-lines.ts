@@ -6,7 +6,7 @@ export interface RecurringLinesOptions {
 }
 
 const MINUTE_MS = 60_000;
-/** Kinds that are told apart; what is beyond shares one. */
+/** Kinds that are distinguished; further kinds share one. */
 const MAX_KINDS = 256;
 
 interface Kind {

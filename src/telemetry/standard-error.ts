@@ -10,16 +10,16 @@ export interface StandardError {
   settled(): Promise<void>;
   /** Bytes that may wait. */
   maxUnwrittenBytes: number;
-  /** What became of the lines from now on. */
+  /** The fate of the lines from now on. */
   onFate: (fate: LogLineFate, lineCount: number) => void;
-  /** All that waited has been written, but `dropped` lines were not. */
+  /** All waiting lines have been written, but `dropped` lines were not. */
   onRecovered: (dropped: number) => void;
 }
 
 export const DEFAULT_MAX_UNWRITTEN_BYTES = 1_048_576;
 
 export const STANDARD_ERROR = 2;
-/** What a stalled reader may delay the end of the process by. */
+/** Bound on how long a stalled reader delays the end of the process. */
 const LAST_FLUSH_MS = 500;
 
 let opened: StandardError | undefined;

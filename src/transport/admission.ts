@@ -1,11 +1,11 @@
 export interface AdmissionLimits {
   /** Connections that may stay: WebSockets, and HTTP requests while they are answered. */
   readonly maxConnections: number;
-  /** So many more may be open: they are silent so far, or are told that there are too many. */
+  /** This many more may be open: they have sent nothing, or are answered that there are too many. */
   readonly maxSurplusConnections: number;
-  /** Of one address; 0: no limit. */
+  /** Connections of one address; 0: no limit. */
   readonly maxConnectionsPerAddress: number;
-  /** Connections that have not sent a whole request yet. */
+  /** Connections that have not sent a complete request. */
   readonly maxPendingConnections: number;
 }
 
@@ -17,14 +17,14 @@ const SURPLUS_PER_ADDRESS = 16;
 interface Counts {
   /** From the accept to the end. */
   open: number;
-  /** Those that were let in. */
+  /** Connections that may stay. */
   staying: number;
 }
 
 /**
- * Counts open connections from the moment they are accepted, in all and per address. An address is a key: whatever the
- * caller counts as one. Bounded by `maxConnections` and the surplus. A connection that sends nothing takes nobody's
- * slot: only a request takes one.
+ * Counts open connections from the moment they are accepted, in all and per address. An address is a key that the
+ * caller chooses. Bounded by `maxConnections` and the surplus. A connection that sends nothing occupies no slot: only a
+ * request takes one.
  */
 export class Admission {
   readonly #limits: AdmissionLimits;
@@ -37,19 +37,19 @@ export class Admission {
     this.#limits = limits;
   }
 
-  /** All that are open. */
+  /** All open connections. */
   get count(): number {
     return this.#all.open;
   }
 
-  /** Those that have not sent a whole request yet. */
+  /** Connections that have not sent a complete request. */
   get pendingCount(): number {
     return this.#pendingCount;
   }
 
   /**
    * A connection was accepted: counts it until `left` or the release of its slot, or returns why it cannot even be
-   * answered. `address` undefined: that of a proxy, which counts for nobody.
+   * answered. `address` undefined: the address of a proxy, which is not counted.
    */
   arrived(address: string | undefined): AdmissionRefusal | undefined {
     const { maxConnections, maxSurplusConnections, maxPendingConnections, maxConnectionsPerAddress } = this.#limits;
@@ -65,13 +65,16 @@ export class Admission {
     return undefined;
   }
 
-  /** It has gone before it sent a whole request. Once. */
+  /** The connection ended before it sent a complete request. Called once. */
   left(address: string | undefined): void {
     this.#pendingCount--;
     this.#leave(address, false);
   }
 
-  /** It has sent a whole request. `address` as given to `arrived`; `client`: the address that a proxy forwards, else the same. */
+  /**
+   * The connection has sent a complete request. `address`: as passed to `arrived`; `client`: the address that a proxy
+   * forwards, else the same.
+   */
   requested(address: string | undefined, client: string): ConnectionSlot {
     this.#pendingCount--;
     if (address === undefined) this.#countsOf(client).open++;
@@ -110,7 +113,7 @@ export class Admission {
   }
 }
 
-/** What a connection that has sent a request counts as, until it is given up. */
+/** The slot of a connection that has sent a request, until it is released. */
 export class ConnectionSlot {
   readonly address: string;
   isStaying = false;
@@ -121,7 +124,7 @@ export class ConnectionSlot {
     this.#release = release;
   }
 
-  /** The connection has gone. Idempotent. */
+  /** The connection has ended. Idempotent. */
   release(): void {
     this.#release?.(this);
     this.#release = undefined;

@@ -1,17 +1,17 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import type { Logger } from '../telemetry/logger.js';
 
-/** What the process opens besides connections of clients: its log, the store, the operations endpoint, libraries. */
+/** Descriptors besides client connections: log, store, operations endpoint, libraries. */
 const OTHER_DESCRIPTORS = 160;
-/** Connections that are accepted only to be told that there are too many. */
+/** Connections that are accepted only to get the answer that there are too many. */
 const MAX_SURPLUS = 256;
-/** Of a small limit. */
+/** The same as a share, for a small limit. */
 const OTHER_SHARE = 1 / 4;
 const SURPLUS_SHARE = 1 / 8;
 const LOOK_EVERY_MS = 5_000;
 const EXHAUSTED = new Set(['EMFILE', 'ENFILE']);
 
-/** How many files and sockets the process may open (RLIMIT_NOFILE). Undefined: nobody knows. */
+/** How many files and sockets the process may open (RLIMIT_NOFILE). Undefined: unknown. */
 export function descriptorLimit(read: () => string = readLimits): number | undefined {
   try {
     const [, soft] = /^Max open files\s+(\S+)/m.exec(read()) ?? [];

@@ -11,7 +11,7 @@ export interface RequestHead {
   readonly origin: string;
   readonly forwardedFor: string;
   readonly ifNoneMatch: string;
-  /** Of the request line and all headers, as they were sent. */
+  /** Bytes of the request line and all headers, as sent. */
   readonly bytes: number;
 }
 
@@ -68,7 +68,7 @@ export type HandshakeFlaw = Extract<
   'upgrade_required' | 'websocket_version' | 'malformed_handshake'
 >;
 
-/** What is wrong with an opening handshake (RFC 6455, 4.2.1). Undefined: nothing. */
+/** The flaw of an opening handshake (RFC 6455, 4.2.1); undefined: none. */
 export function handshakeFlaw({ upgrade, connection, key, version }: RequestHead): HandshakeFlaw | undefined {
   if (!hasToken(upgrade, 'websocket')) return 'upgrade_required';
   if (!hasToken(connection, 'upgrade')) return 'malformed_handshake';

@@ -1,6 +1,9 @@
-/** What uWebSockets.js reads when it is loaded, once per process: the most bytes of a request's line and headers. */
+/**
+ * The variable that uWebSockets.js reads when it is loaded, once per process: the bound on a request's line and
+ * headers.
+ */
 const VARIABLE = 'UWS_HTTP_MAX_HEADERS_SIZE';
-/** The library answers larger ones by itself, where nobody can count them. So its limit is above that of the router. */
+/** The library answers larger requests by itself, uncounted. So its limit is above that of the router. */
 const LIBRARY_SHARE = 2;
 
 const DEFAULT_MAX_HEADER_BYTES = 16_384;
@@ -10,7 +13,7 @@ export function limitHeaders(maxHeaderBytes: number): void {
   process.env[VARIABLE] = String(maxHeaderBytes * LIBRARY_SHARE);
 }
 
-/** The same where nobody has said how much. */
+/** The same without a configured limit. */
 export function limitHeadersByDefault(): void {
   if (process.env[VARIABLE] === undefined) limitHeaders(DEFAULT_MAX_HEADER_BYTES);
 }

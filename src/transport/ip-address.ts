@@ -22,7 +22,7 @@ export function parseIpAddress(text: string): IpAddress | undefined {
   return groups === undefined ? undefined : (mappedIpv4(groups) ?? { family: 6, parts: groups });
 }
 
-/** As people write it; IPv6 as RFC 5952 says. */
+/** The usual text form; IPv6 as in RFC 5952. */
 export function formatIpAddress({ family, parts }: IpAddress): string {
   if (family === 4) return parts.join('.');
   const texts = parts.map((part) => part.toString(16));
@@ -92,7 +92,7 @@ function parseGroups(text: string): number[] | undefined {
   return missing > 0 ? [...head, ...Array.from({ length: missing }, () => 0), ...tail] : undefined;
 }
 
-/** Of one side of `::`. The last group may be IPv4. */
+/** The groups on one side of `::`. The last group may be IPv4. */
 function groupsOf(text: string): number[] | undefined {
   if (text === '') return [];
   const groups: number[] = [];

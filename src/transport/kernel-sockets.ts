@@ -11,7 +11,7 @@ export interface KernelSockets {
   localPort(fd: number): number | undefined;
   /** Bytes that have arrived and were not read; 0 for what is no connection. */
   unreadBytes(fd: number): number;
-  /** What the kernel grants, which may be more or less than asked for; undefined: it refused. */
+  /** The size that the kernel grants, which may differ from the request; undefined: it refused. */
   setReceiveBuffer(fd: number, bytes: number): number | undefined;
 }
 

@@ -1,6 +1,9 @@
 import { createServer } from 'node:net';
 
-/** A port cannot be listened at, or what serving there needs is not usable. Operational: tell the operator and exit. */
+/**
+ * The node cannot listen at a port, or a file that it needs for that is not usable. Operational: report it to the
+ * operator and exit.
+ */
 export class ListenError extends Error {
   override readonly name = 'ListenError';
   readonly code = 'LISTEN_FAILED';

@@ -10,7 +10,7 @@ export interface Listening<Socket> {
 
 /** `localhost` is both: which one a client takes first is its own affair. */
 const LOCALHOST = ['127.0.0.1', '::1'];
-/** Of one family the system may have no address, or nothing at all. */
+/** The system may lack addresses of one family, or the family itself. */
 const MISSING = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL']);
 /** Attempts to find a port that is free for both families. */
 const ATTEMPTS = 8;

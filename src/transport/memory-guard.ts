@@ -1,40 +1,41 @@
 /** A connection as the guard sees it. */
 export interface GuardedConnection {
-  /** Looks in a row at which it had received no whole message. The guard adds, the connection sets it to 0. */
+  /** Consecutive checks without a complete message. The guard counts, the connection resets to 0. */
   quietChecks: number;
-  /** Ends it at once, with what the library keeps for it. */
+  /** Ends the connection at once, and frees what the library keeps for it. */
   cut(): void;
 }
 
 export interface MemoryGuardOptions {
-  /** Memory of the process above which nobody is accepted. */
+  /** Memory of the process above which no client is accepted. */
   readonly maxBytes: number;
-  /** Memory of the process now. */
+  /** Current memory of the process. */
   readonly usedBytes: () => number;
-  /** What one connection can hold that nobody sees: a message whose end has not arrived. */
+  /** Bytes that one connection can hold unseen: a message whose end has not arrived. */
   readonly maxUnfinishedBytes: number;
   /** In the order in which they were opened. */
   readonly connections: Iterable<GuardedConnection>;
-  /** Memory has become short, or is no longer. */
+  /** Called when memory becomes short, and when it no longer is. */
   readonly onChange: (isShort: boolean) => void;
 }
 
-/** How often to look. */
+/** Interval of the checks. */
 export const CHECK_MS = 100;
-/** Of `maxBytes`: above it the guard looks who sends whole messages, so that it knows when it must. */
+/** Share of `maxBytes` above which the guard notes which connections send complete messages. */
 const WATCH_SHARE = 0.75;
-/** Of `maxBytes`: below it clients are accepted again. */
+/** Share of `maxBytes` below which clients are accepted again. */
 const ENOUGH_SHARE = 0.95;
-/** Of `maxBytes`: above it connections are closed. */
+/** Share of `maxBytes` above which connections are closed. */
 const SHED_SHARE = 1.1;
-/** Whoever sends whole messages is not suspected of keeping one unfinished. */
+/** After this many checks without a complete message a connection may be holding an unfinished one. */
 export const QUIET_CHECKS = 10;
 
 /**
- * The last fence, for what cannot be counted: uWebSockets.js keeps a message until its end has arrived, and does not show
- * that there is one. When the process uses more memory than it may, nobody is accepted; when it goes on growing, those
- * connections that have sent no whole message for a second are cut, the newest first, as many as could hold the excess.
- * Among them are innocent ones, and they may connect again; without it the operating system ends all of them.
+ * The last resort against memory that cannot be counted: uWebSockets.js keeps a message until its end has arrived, and
+ * does not show that there is one. When the process uses more memory than it may, the guard accepts no client. When
+ * memory grows further, it cuts those connections that have sent no complete message for a second, the newest first, as
+ * many as could hold the excess. Among them are innocent ones, which may connect again; without the guard the operating
+ * system would end all of them.
  */
 export class MemoryGuard {
   readonly #options: MemoryGuardOptions;
@@ -46,12 +47,12 @@ export class MemoryGuard {
     this.#options = options;
   }
 
-  /** Nobody may be accepted. */
+  /** No client may be accepted. */
   get isShort(): boolean {
     return this.#isShort;
   }
 
-  /** Every CHECK_MS. O(1) while there is enough, else O(connections). */
+  /** To be called every CHECK_MS. O(1) while there is enough memory, else O(connections). */
   check(): void {
     const { maxBytes, usedBytes, onChange } = this.#options;
     const used = usedBytes();
@@ -64,7 +65,7 @@ export class MemoryGuard {
     const mayBeShort = used > maxBytes * WATCH_SHARE;
     if (mayBeShort) this.#countQuiet(this.#mayBeShort);
     this.#mayBeShort = mayBeShort;
-    // Memory that was let go may come back late: only growth beyond what was seen says that there is more to cut.
+    // Freed memory may return late: only growth beyond the last maximum shows that more must be cut.
     if (isShort && used > this.#highestBytes) this.#shed(used);
   }
 

@@ -9,7 +9,7 @@ export interface OpsOptions {
   readonly port: number;
 }
 
-/** What the endpoint tells. */
+/** What the endpoint reports. */
 export interface OpsSources {
   isReady(): Readiness;
   readonly metrics: { readonly contentType: string; page(): Promise<string> };
@@ -47,7 +47,7 @@ export class OpsServer {
     this.#logger = logger;
   }
 
-  /** Rejects with a ListenError that says what is wrong. Once. */
+  /** Starts listening, once. Rejects with a ListenError that gives the reason. */
   async start(): Promise<{ port: number }> {
     const { host, port } = this.#options;
     this.#servers = await listenAt(host, port, {

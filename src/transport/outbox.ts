@@ -359,7 +359,7 @@ export class Outbox implements Backlogged, EndOfTurn, CorkedWriter {
     this.#bodies.length = 0;
   }
 
-  /** The whole queue was sent. */
+  /** All queued messages were sent. */
   #resetQueue(): void {
     // A queue that is used stays: growing it anew each turn costs more than its memory.
     const queue = this.#queue;

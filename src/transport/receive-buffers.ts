@@ -1,13 +1,13 @@
 import type { KernelSockets, NoKernelSockets } from './kernel-sockets.js';
 
 export interface ReceiveBufferOptions {
-  /** Of every connection. 0: the system decides, and nothing is done here. */
+  /** For every connection. 0: the system decides, and this class does nothing. */
   readonly receiveBufferBytes: number;
-  /** Of a connection that floods this node. 0: the same as of every other. */
+  /** For a connection that floods this node. 0: no difference. */
   readonly floodReceiveBufferBytes: number;
 }
 
-/** What became of the wish for a small receive buffer. */
+/** The result of asking for a small receive buffer. */
 export type ReceiveBuffer =
   /** Bytes that the system grants each connection. */
   | { readonly kind: 'limited'; readonly bytes: number }
@@ -21,7 +21,7 @@ const SEARCH_PAUSE_MS = 100;
 /** Descriptors that are looked at in one turn of the event loop. A look takes about a microsecond. */
 const LOOKS_PER_TURN = 512;
 const RELEASE_PERIOD_MS = 1_000;
-/** So many looks in a row must find a narrowed connection quiet. */
+/** A narrowed connection must be quiet for this many consecutive checks. */
 const QUIET_LOOKS = 3;
 
 /**
@@ -54,7 +54,10 @@ export class ReceiveBuffers {
     return this.#narrowed.size;
   }
 
-  /** Of the sockets that listen at `port`, and so of all that they accept from now on. O(descriptors). */
+  /**
+   * Limits the buffers of the sockets that listen at `port`, and so of all that they accept from now on.
+   * O(descriptors).
+   */
   limit(port: number): ReceiveBuffer {
     const kernel = this.#kernel;
     if ('reason' in kernel) return unlimited(kernel.reason);

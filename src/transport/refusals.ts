@@ -1,6 +1,6 @@
 import type { ConnectionRefusal, HttpStatus } from '../telemetry/counters.js';
 
-/** What a client that is refused before its WebSocket opens is answered. */
+/** The HTTP answers to clients that are refused before their WebSocket opens. */
 export interface RefusalAnswer {
   readonly status: HttpStatus;
   /** For people. */
@@ -8,7 +8,7 @@ export interface RefusalAnswer {
   readonly headers?: readonly (readonly [name: string, value: string])[];
 }
 
-/** Refused without an answer: nobody asked, or there would be too many to answer. */
+/** Refusals without an answer: no request arrived, or there would be too many to answer. */
 export type SilentRefusal = 'pending_connections' | 'no_request' | 'request_timeout';
 
 /** Refused for the time being, whatever is asked: answered with 503 and Retry-After. */

@@ -23,7 +23,7 @@ export interface RemoteAddress {
   readonly key: string;
 }
 
-/** Loopback, private, link-local and unique local addresses: where proxies are when nobody says more. */
+/** Loopback, private, link-local and unique local addresses: the default for proxies. */
 const PRIVATE = [
   '127.0.0.0/8',
   '::1/128',

@@ -1,12 +1,12 @@
 const SLAB_BYTES = 16_384;
 const LARGE_BYTES = SLAB_BYTES / 4;
 
-/** Free before each copy, for the longest head that an event, invocation or result has without details. */
+/** Free space before each copy, for the longest head that an event, invocation or result has without details. */
 export const HEADROOM_BYTES = 48;
 
 /**
- * Copies received bytes out of memory that is valid only now. Small messages share slabs: an allocation of their own
- * costs eight times as much. The price: whoever keeps a slice keeps its slab of 16 KiB.
+ * Copies received bytes out of memory that is valid only during the callback. Small messages share slabs: an allocation
+ * of their own costs eight times as much. The price: a slice that is kept keeps its slab of 16 KiB.
  */
 export class Slab {
   #buffer = new ArrayBuffer(SLAB_BYTES);

@@ -1,23 +1,25 @@
-/** Something that has work for the end of the turn. */
+/** A member with work for the end of the turn. */
 export interface EndOfTurn {
-  /** Does a bounded part of the work. What it costs, in bytes: those sent, and SYSTEM_CALL_BYTES for each system call. */
+  /**
+   * Does a bounded part of the work. Returns its cost in bytes: those sent, and SYSTEM_CALL_BYTES for each system call.
+   */
   flush(): number;
 }
 
-/** A system call costs about as much as so many bytes more in one. */
+/** A system call costs about as much as this many bytes more in one. */
 export const SYSTEM_CALL_BYTES = 8_192;
 
-/** A turn sends about so much: 10 to 20 ms, also when all of it is small writes. */
+/** A turn sends about this much: 10 to 20 ms, even when all of it is small writes. */
 export const TURN_BYTES = 16_777_216;
 
 /**
- * Runs each member once at the end of the event loop's turn, in the order they were added: after everything that
- * arrived in the turn was handled. What is added during a flush runs in the next turn. A flush that costs more than
- * TURN_BYTES goes on in the next turn where it ended; while more is added than is sent, turns get longer, so that no
- * reader is closed for what the router itself holds back.
+ * Runs each member once at the end of the event loop's turn, in the order of `add`, after everything that arrived in
+ * the turn was handled. Members added during a flush run in the next turn. A flush that costs more than TURN_BYTES
+ * continues in the next turn where it stopped. While members add more than is sent, turns get longer, so that no reader
+ * is closed for what the router itself holds back.
  */
 export class TurnFlusher<Member extends EndOfTurn = EndOfTurn> {
-  /** What all members have for the end of a turn. They keep it up to date. */
+  /** Bytes that all members have queued. The members keep it up to date. */
   queuedBytes = 0;
   readonly #due: Member[] = [];
   #next = 0;
@@ -29,13 +31,13 @@ export class TurnFlusher<Member extends EndOfTurn = EndOfTurn> {
     this.#flushSome();
   };
 
-  /** The caller adds itself at most once until it is flushed. */
+  /** Adds a member, which adds itself at most once until it is flushed. */
   add(member: Member): void {
     this.#due.push(member);
     this.#arm();
   }
 
-  /** Those that wait for their flush. */
+  /** The members that wait for their flush. */
   due(): readonly Member[] {
     return this.#next === 0 ? this.#due : this.#due.slice(this.#next);
   }
@@ -46,7 +48,7 @@ export class TurnFlusher<Member extends EndOfTurn = EndOfTurn> {
     setImmediate(this.#run);
   }
 
-  /** Begins now with what was added. */
+  /** Flushes what was added so far now. */
   flush(): void {
     if (this.#due.length > this.#next) this.#flushSome();
   }
@@ -56,7 +58,7 @@ export class TurnFlusher<Member extends EndOfTurn = EndOfTurn> {
     const end = due.length;
     let leftBytes = this.#turnBytes;
     while (this.#next < end && leftBytes > 0) leftBytes -= due[this.#next++]?.flush() ?? 0;
-    // Members that were flushed are let go in halves, so that each is moved at most once.
+    // Releases flushed members in halves, so that each moves at most once.
     if (this.#next * 2 >= due.length) {
       if (this.#next === due.length) due.length = 0;
       else due.splice(0, this.#next);

@@ -15,7 +15,7 @@ import type { TransportOptions } from './transport-options.js';
 import type { UwsConnection } from './uws-connection.js';
 import { pageAnswer, sendAnswer, textAnswer, type HttpAnswer } from './uws-http.js';
 
-/** What a WebSocket carries with it. */
+/** The state that uWebSockets.js keeps with each WebSocket. */
 export interface UserData {
   readonly traits: ConnectionTraits;
   readonly slot: ConnectionSlot;
@@ -32,19 +32,19 @@ type AnsweredRefusal = Exclude<ConnectionRefusal, SilentRefusal>;
 /** The library ends a connection without a request after 10 s, by a clock that may be 2 s early. */
 const REQUEST_TIMEOUT_MS = 7_500;
 
-/** One request, taken in. */
+/** One request before its answer. */
 interface PendingRequest {
   readonly response: HttpResponse;
   readonly head: RequestHead;
   readonly client: RemoteAddress;
   readonly slot: ConnectionSlot;
-  /** Of the method HEAD. */
+  /** The method is HEAD. */
   readonly isHead: boolean;
 }
 
 /**
- * Everything before a WebSocket opens: counts every connection from its accept to its end, answers HTTP requests, and
- * decides which opening handshakes succeed. What is refused is counted by reason.
+ * Handles everything before a WebSocket opens: counts every connection from its accept to its end, answers HTTP
+ * requests, and decides which opening handshakes succeed. Refusals are counted by reason.
  */
 export class UwsAcceptor {
   readonly #options: AcceptorOptions;
@@ -56,10 +56,10 @@ export class UwsAcceptor {
   readonly #isAllowedOrigin: (origin: string) => boolean;
   readonly #closedFor: () => TemporaryRefusal | undefined;
   readonly #socketPaths: ReadonlySet<string>;
-  /** Pages to serve beside the WebSocket. */
+  /** Static pages served beside the WebSocket. */
   site: StaticSite | undefined;
 
-  /** `closedFor`: why no WebSocket may open for the time being. */
+  /** `closedFor`: why no WebSocket may open for now. */
   constructor(
     options: AcceptorOptions,
     counters: Counters,
@@ -83,7 +83,7 @@ export class UwsAcceptor {
     return { count, pendingCount, maxCount: this.#options.maxConnections };
   }
 
-  /** A connection was accepted. It ends by itself when no whole request comes within 10 s. */
+  /** A connection was accepted. The library ends it when no complete request arrives within 10 s. */
   accepted(response: HttpResponse): void {
     const peer = this.#peer(response);
     const key = this.#addresses.isProxy(peer) ? undefined : peer.key;
@@ -94,15 +94,15 @@ export class UwsAcceptor {
       return;
     }
     const sinceMs = performance.now();
-    // The first request puts its own in this slot.
+    // The first request replaces this handler.
     response.onAborted(() => {
       this.#admission.left(key);
-      // Too slow, or gone: or the library refused the request by itself, which it tells nobody.
+      // The client was too slow or has left; or the library refused the request by itself, without notice.
       this.#count(performance.now() - sinceMs > REQUEST_TIMEOUT_MS ? 'request_timeout' : 'no_request', peer.text);
     });
   }
 
-  /** An opening handshake, or what looks like one to the library. */
+  /** Handles an opening handshake, or what the library takes for one. */
   upgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
     const pending = this.#pendingRequest(response, request);
     const { head, client, slot } = pending;
@@ -122,7 +122,7 @@ export class UwsAcceptor {
     );
   }
 
-  /** Any other request: a page of the site, or one sentence of plain text. */
+  /** Handles any other request: answers with a page of the site, or one sentence of plain text. */
   requested(response: HttpResponse, request: HttpRequest): void {
     const method = request.getCaseSensitiveMethod();
     const path = request.getUrl();
@@ -182,7 +182,7 @@ export class UwsAcceptor {
     this.#answer(pending, textAnswer(status, `${sentence}${this.#addition(reason)}`, headers));
   }
 
-  /** What a sentence ends with. */
+  /** Further words for the sentence of a refusal. */
   #addition(reason: AnsweredRefusal): string {
     if (reason === 'subprotocol') return ` ${this.#subprotocols.map(({ name }) => name).join(', ')}.`;
     return reason === 'upgrade_required' ? ` ${pathsOf(this.#options.path).join(' or ')}.` : '';
@@ -191,7 +191,7 @@ export class UwsAcceptor {
   #count(reason: ConnectionRefusal, remoteAddress: string, origin = ''): void {
     this.#counters.connectionsRefused[reason]++;
     const fields = { reason, remoteAddress, ...(origin === '' ? {} : { origin }) };
-    // What every port scanner and health check causes is no news.
+    // Every port scanner and health check causes these: not worth a line.
     if (reason === 'no_request' || reason === 'upgrade_required') this.#logger.debug(fields, 'connection.refused');
     else this.#logger.info(fields, 'connection.refused');
   }

@@ -24,7 +24,7 @@ export interface ConnectionDependencies {
   readonly nowMs: () => number;
 }
 
-/** One WebSocket: checks what comes in, hands whole messages up, and owns the outbox. */
+/** One WebSocket: checks incoming frames, passes complete messages up, and owns the outbox. */
 export class UwsConnection implements Connection, GuardedConnection {
   readonly serializer: SerializerId;
   readonly isBatched: boolean;
@@ -67,11 +67,11 @@ export class UwsConnection implements Connection, GuardedConnection {
 
   close(cause: CloseCause): void {
     this.#isReading = false;
-    // A listener answers whatever is malformed as a violation; the metric tells limits apart.
+    // The listener answers every malformed message as a violation; the metric distinguishes limits.
     this.#outbox.close(this.#malformedCause ?? cause);
   }
 
-  /** Ends it at once for the memory that it may hold. */
+  /** Ends the connection at once, because of the memory that it may hold. */
   cut(): void {
     this.#dependencies.counters.limitsReached.memory++;
     this.#outbox.cut('limit');

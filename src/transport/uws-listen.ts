@@ -15,7 +15,10 @@ const EXCLUSIVE_PORT = 1;
 /** Attempts to take a free port that the system named before another process does. */
 const FREE_PORT_ATTEMPTS = 8;
 
-/** Listens at every address that `host` means. Rejects with a ListenError that says what is wrong. `port` 0: any free one. */
+/**
+ * Listens at every address that `host` stands for. Rejects with a ListenError that gives the reason. `port` 0: any free
+ * one.
+ */
 export async function listen(
   app: TemplatedApp,
   host: string,

@@ -24,14 +24,16 @@ import { createApp, listen } from './uws-listen.js';
 const LINGER_MS = 5_000;
 const STOP_GRACE_MS = 1_000;
 const MS_PER_SECOND = 1_000;
-/** Of the time that a connection may be silent. */
+/** Share of the time that a connection may stay silent. */
 const PROBE_PERIOD_SHARE = 1 / 8;
 /** The close code of connections that ended without a close frame: no peer can send it. */
 const CUT_OFF = 1_006;
-/** How far past `maxMessageBytes` a message is still read, for the sake of a clear ABORT. */
+/** A message up to this many times `maxMessageBytes` is read, so that the client gets a clear ABORT. */
 const OVERLONG_FACTOR = 2;
 
-/** The WebSocket server: listens, and owns the life of every connection. Who may connect decides the acceptor. */
+/**
+ * The WebSocket server: listens, and owns the life of every connection. The acceptor decides which clients may connect.
+ */
 export class UwsServer {
   readonly #options: TransportOptions;
   readonly #accept: Accept;
@@ -88,17 +90,19 @@ export class UwsServer {
     return this.#connections.size;
   }
 
-  /** Of the kernel, for each connection; 0: not limited by this node. */
+  /** The kernel's receive buffer of each connection; 0: not limited by this node. */
   get receiveBufferBytes(): number {
     return this.#receiveBufferBytes;
   }
 
-  /** Connections whose receive buffer is small now because they flood this node, or did lately. */
+  /** Connections whose receive buffer is small because they flood this node, or did so recently. */
   get narrowedCount(): number {
     return this.#receiveBuffers?.narrowedCount ?? 0;
   }
 
-  /** All that is open, also what is no WebSocket; of that, what has sent no whole request yet; and how many may stay. */
+  /**
+   * All open connections, WebSockets or not; those of them that have sent no complete request; and how many may stay.
+   */
   get sockets(): { readonly count: number; readonly pendingCount: number; readonly maxCount: number } {
     return this.#acceptor.sockets;
   }
@@ -110,7 +114,7 @@ export class UwsServer {
     return sum;
   }
 
-  /** Rejects with a ListenError that says what is wrong. Once. */
+  /** Starts listening, once. Rejects with a ListenError that gives the reason. */
   async start(): Promise<{ port: number }> {
     const { host, port, site } = this.#options;
     if (site !== undefined) this.#acceptor.site = await this.#loadSite(site);
@@ -122,13 +126,13 @@ export class UwsServer {
     const { idleTimeoutMs } = this.#options;
     this.#probeTimer = setInterval(() => this.#probePeriod.number++, idleTimeoutMs * PROBE_PERIOD_SHARE);
     this.#listenSockets = listening.sockets;
-    // Still in the turn that opened the port: nobody was accepted yet, and whoever is inherits the buffer.
+    // Still in the turn that opened the port: no client was accepted yet, and every later one inherits the buffer.
     this.#limitReceiveBuffers(this.#receiveBuffers, listening.port);
     this.#logger.info({ host, port: listening.port }, 'server.listening');
     return { port: listening.port };
   }
 
-  /** New connections are refused; those that are open go on. Idempotent. */
+  /** Refuses new connections; open ones continue. Idempotent. */
   stopListening(): void {
     if (!this.#isAccepting) return;
     this.#isAccepting = false;
@@ -136,17 +140,19 @@ export class UwsServer {
     this.#logger.info({}, 'server.stopped_listening');
   }
 
-  /** Sends what waits to be sent now, rather than at the end of the turn. */
+  /** Sends queued messages now rather than at the end of the turn. */
   flush(): void {
     this.#dependencies.flusher.flush();
   }
 
-  /** Clients send more than this node can handle: has those that do send slower, where the system can. */
+  /** Clients send more than this node can handle: slows down those that do, where the system can. */
   relieve(): void {
     this.#receiveBuffers?.relieve();
   }
 
-  /** Closes every connection, cuts those that are not gone within a second. Idempotent: the first cause counts. */
+  /**
+   * Closes every connection, and cuts those that have not ended within a second. Idempotent: the first cause counts.
+   */
   stop(cause: CloseCause = 'shutdown'): Promise<void> {
     this.#stopping ??= this.#stop(cause);
     return this.#stopping;
@@ -221,7 +227,7 @@ export class UwsServer {
     };
   }
 
-  /** Why no WebSocket may open for the time being. */
+  /** Why no WebSocket may open for now. */
   #closedFor(): TemporaryRefusal | undefined {
     if (!this.#isAccepting) return 'draining';
     return this.#guard.isShort ? 'memory' : undefined;
@@ -249,7 +255,7 @@ export class UwsServer {
     if (this.#connections.size === 0) this.#whenEmpty?.();
   }
 
-  /** uWebSockets.js closes by itself for some of these, and says so in words only. */
+  /** uWebSockets.js closes the connection by itself in some of these cases, and gives the reason only as text. */
   #cutOff(reason: string, { remoteAddress }: ConnectionTraits): ConnectionEnd {
     if (reason.startsWith('Received too big message')) {
       this.#counters.limitsReached.message_bytes++;
@@ -267,7 +273,7 @@ export class UwsServer {
   }
 }
 
-/** The options as the process can keep them: no more connections than it may open sockets. */
+/** The options that the process can keep: no more connections than it may open sockets. */
 function affordable(options: TransportOptions, logger: Logger): AcceptorOptions {
   const limit = descriptorLimit();
   const bounds = affordableConnections(options.maxConnections, limit);

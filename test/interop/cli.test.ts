@@ -64,7 +64,7 @@ describe('gantry check', () => {
     const path = file('odd.yaml', 'realms: [{ name: a, roles: [{ name: member }] }]');
     const { code, stderr } = await gantry(['check', path]);
     expect(code).toBe(0);
-    expect(stderr).toMatch(/^warning: realms\[0\]: nobody can join realm "a": .*\n$/);
+    expect(stderr).toMatch(/^warning: realms\[0\]: no client can join realm "a": .*\n$/);
   });
   it('tells every fault at once, and fails', async () => {
     const path = file('bad.yaml', 'listen: { prot: 1, tls: { certFile: a, keyFile: 5 } }');

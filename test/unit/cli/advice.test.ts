@@ -47,7 +47,7 @@ describe('advice on a configuration', () => {
 
   it('names a realm that nobody can join', () => {
     expect(advice({ realms: [{ name: 'a', roles: [{ name: 'member', permissions: [everything] }] }] })).toEqual([
-      expect.stringContaining('realms[0]: nobody can join realm "a"'),
+      expect.stringContaining('realms[0]: no client can join realm "a"'),
     ]);
   });
 

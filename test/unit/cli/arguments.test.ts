@@ -54,10 +54,10 @@ describe('settings', () => {
 describe('wrong usage', () => {
   const wrong: [words: string[], message: string][] = [
     [['strat'], 'there is no command "strat", did you mean "start"?'],
-    [['start', 'now'], '"now" is one word too many'],
-    [['check', 'a', 'b'], '"b" is one word too many'],
+    [['start', 'now'], '"now" is one argument too many'],
+    [['check', 'a', 'b'], '"b" is one argument too many'],
     [['check', 'a', '--config', 'b'], 'name the file once: gantry check FILE'],
-    [['config', 'x'], '"x" is one word too many'],
+    [['config', 'x'], '"x" is one argument too many'],
     [['config', '--env', '--schema'], 'choose one of --schema and --env'],
     [['start', '--schema'], '--schema and --env belong to: gantry config'],
     [['--prot', '1'], 'there is no option "--prot", did you mean "--port"?'],
