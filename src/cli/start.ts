@@ -3,7 +3,7 @@ import { datesFlaw, type CertificateValidity } from '../config/key-pair.js';
 import type { Config } from '../config/schema.js';
 import { startNode, type RunningNode } from '../node/node.js';
 import { isOperational } from '../node/operational-error.js';
-import { createCounters } from '../telemetry/counters.js';
+import { createCounters, type Counters } from '../telemetry/counters.js';
 import { createLogger, type Logger } from '../telemetry/logger.js';
 import { standardError } from '../telemetry/standard-error.js';
 import { watchDescriptors } from '../transport/descriptors.js';
@@ -40,35 +40,11 @@ export interface StartOptions {
  * Runs a node until SIGTERM or SIGINT, drains it and ends the process, whatever a failed start or an unresponsive
  * socket leaves open. A second signal ends it at once.
  */
-export async function start(
-  config: Config,
-  { file, advice, validity, print, printError }: StartOptions,
-): Promise<never> {
-  const { level, format, maxUnwrittenBytes } = config.log;
+export async function start(config: Config, options: StartOptions): Promise<never> {
+  const { validity, print, printError } = options;
   const counters = createCounters();
-  const logger = createLogger({
-    level,
-    format,
-    maxUnwrittenBytes,
-    maxLinesPerSecond: config.limits.maxLogLinesPerSecond,
-    counters,
-  });
-  logger.info({ file }, 'config.loaded');
-  for (const message of advice) logger.warn({ message }, 'config.questionable');
-  const flaw = validity && datesFlaw(validity, Date.now());
-  if (flaw !== undefined) logger.warn({ message: `listen.tls.certFile: ${flaw}` }, 'config.questionable');
-  process.on('uncaughtException', (error) => {
-    logger.fatal({ error }, 'node.failed');
-    process.exit(ExitCode.BUG);
-  });
-  const signalled = firstSignal((signal) => {
-    logger.warn({ signal, message: 'second signal: ending at once' }, 'node.signal');
-    process.exit(ExitCode.FAILED);
-  });
-  ignoreSignals((signal) => {
-    const message = 'ignored: the configuration is read at the start only, SIGTERM ends the node';
-    logger.info({ signal, message }, 'node.signal');
-  }, process.stdin.isTTY);
+  const logger = startLogging(config, options, counters);
+  const signalled = watchSignals(logger);
   watchDescriptors(logger);
   const abort = new AbortController();
   const starting = startNode(config, {
@@ -98,10 +74,40 @@ export async function start(
   const { addresses } = started;
   // Where each line has to be JSON, as in a container, the greeting is JSON too.
   print(
-    format === 'json' ? greetingLine(version(), addresses) : greeting(version(), addresses, config.realms[0]?.name),
+    config.log.format === 'json'
+      ? greetingLine(version(), addresses)
+      : greeting(version(), addresses, config.realms[0]?.name),
   );
   logger.info({ signal: await signalled }, 'node.signal');
   return leave(await end(started, config.drain.deadlineMs, logger));
+}
+
+function startLogging(config: Config, { file, advice, validity }: StartOptions, counters: Counters): Logger {
+  const { level, format, maxUnwrittenBytes } = config.log;
+  const maxLinesPerSecond = config.limits.maxLogLinesPerSecond;
+  const logger = createLogger({ level, format, maxUnwrittenBytes, maxLinesPerSecond, counters });
+  logger.info({ file }, 'config.loaded');
+  for (const message of advice) logger.warn({ message }, 'config.questionable');
+  const flaw = validity && datesFlaw(validity, Date.now());
+  if (flaw !== undefined) logger.warn({ message: `listen.tls.certFile: ${flaw}` }, 'config.questionable');
+  process.on('uncaughtException', (error) => {
+    logger.fatal({ error }, 'node.failed');
+    process.exit(ExitCode.BUG);
+  });
+  return logger;
+}
+
+/** Resolves with the first signal that ends the node. A second one ends the process at once. */
+function watchSignals(logger: Logger): Promise<NodeJS.Signals> {
+  const signalled = firstSignal((signal) => {
+    logger.warn({ signal, message: 'second signal: ending at once' }, 'node.signal');
+    process.exit(ExitCode.FAILED);
+  });
+  ignoreSignals((signal) => {
+    const message = 'ignored: the configuration is read at the start only, SIGTERM ends the node';
+    logger.info({ signal, message }, 'node.signal');
+  }, process.stdin.isTTY);
+  return signalled;
 }
 
 async function leave(code: ExitCode): Promise<never> {

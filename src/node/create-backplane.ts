@@ -7,25 +7,25 @@ import type { ClusterCounters } from '../telemetry/cluster-counters.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { NodeId } from '../wamp/ids.js';
 
-/** What a backplane is made from. */
+/** What a backplane is created from. */
 export interface BackplaneDependencies {
   readonly config: Config;
-  /** What its NodeId begins with; what follows must be another in each life. */
+  /** Prefix of the NodeId; the rest differs in each incarnation. */
   readonly name: string;
-  /** They outlast the backplane. */
+  /** The counters outlast the backplane. */
   readonly counters: ClusterCounters;
   readonly logger: Logger;
 }
 
-/** Until an outage is said to the realms, and calls that wait for other nodes end. */
+/** Time until the backplane reports an outage to the realms, and calls that wait for other nodes end. */
 const DOWN_AFTER_MS = 1_000;
-/** Of one attempt to start; whoever starts the node tries again. */
+/** Timeout of one attempt to start; the caller tries again. */
 const START_TIMEOUT_MS = 15_000;
 const REAP_MS = 1_000;
-/** The receiver of a batch deals with all of it in one turn. Batches of 64 are about as fast as any (ADR 11). */
+/** The receiver of a batch handles all of it in one turn. Batches of 64 are about as fast as any (ADR 11). */
 const MAX_ITEMS_PER_BATCH = 256;
 
-/** The backplane that the configuration asks for: what nobody else shares, or a Redis. */
+/** Creates the configured backplane: in the process's memory for a node alone, or over Redis. */
 export function createBackplane({ config, name, counters, logger }: BackplaneDependencies): Backplane {
   const { url, redis, cluster } = config.backplane;
   if (url === 'memory') return new MemoryHub().join(`${name}-${randomUUID()}` as NodeId);
@@ -49,7 +49,10 @@ export function createBackplane({ config, name, counters, logger }: BackplaneDep
   });
 }
 
-/** A holder that is dead has been declared so by then: its lease, a renewal of another node, and what that one has to remove. */
+/**
+ * By then a dead holder has been declared dead: after its lease, a renewal of another node, and the time to remove its
+ * rows.
+ */
 function takeoverTimeoutMs({ takeoverTimeoutMs: set, leaseMs, renewMs }: Config['backplane']['cluster']): number {
   return set ?? leaseMs + renewMs + REAP_MS;
 }

@@ -32,17 +32,17 @@ import type { NodeId } from '../wamp/ids.js';
 
 export interface IncarnationOptions {
   readonly config: Config;
-  /** Where clients connect; 0: any free one. */
+  /** The port that clients connect to; 0: any free one. */
   readonly port: number;
   readonly backplane: Backplane;
   readonly counters: Counters;
   readonly logger: Logger;
-  /** The others declared this life dead: it is to be ended. Not before `start` was asked for, and once. */
+  /** The others have declared this incarnation dead: it must end. Called at most once, and not before `start`. */
   readonly onFenced: () => void;
 }
 
 const FAREWELL_STEP_MS = 20;
-/** Between two looks whether clients may be served again. */
+/** Interval of the check whether clients may be served again. */
 const HELD_STEP_MS = 5;
 
 const nowMs = (): number => performance.now();
@@ -54,7 +54,7 @@ function cpuMs(): number {
   return (user + system) / MICROSECONDS_PER_MS;
 }
 
-/** The life was ended while it began. */
+/** The incarnation was stopped while it started. */
 export class NodeStoppedError extends Error {
   override readonly name = 'NodeStoppedError';
   readonly code = 'NODE_STOPPED';
@@ -64,8 +64,9 @@ export class NodeStoppedError extends Error {
 }
 
 /**
- * One life of a node under one NodeId: its backplane, realms, sessions and listener. Everything is made here once, started
- * in order and stopped in reverse. It does not come back: the next life is another object under another NodeId (G5).
+ * One incarnation: the life of a node under one NodeId, with its backplane, realms, sessions and listener. Everything
+ * is created here once, started in order and stopped in reverse. An incarnation does not come back: the next one is
+ * another object under another NodeId (G5).
  */
 export class Incarnation {
   readonly node: NodeId;
@@ -157,13 +158,15 @@ export class Incarnation {
     return this.#isFenced;
   }
 
-  /** Resolves with the port that clients connect to. Rejects with an operational error: it must be stopped all the same. */
+  /**
+   * Resolves with the port that clients connect to. Rejects with an operational error; then `stop` is still necessary.
+   */
   start(): Promise<{ port: number }> {
     this.#starting ??= this.#start();
     return this.#starting;
   }
 
-  /** No new connections or calls, then every session is sent away, spread over time. */
+  /** Refuses new connections and calls, then closes all sessions, distributed over time. */
   async drain(): Promise<void> {
     this.logger.info({ count: this.#totals.sessionCount }, 'node.draining');
     this.#server.stopListening();
@@ -176,7 +179,7 @@ export class Incarnation {
     this.logger.info({ count: this.#totals.sessionCount }, 'node.drained');
   }
 
-  /** Sends every session away at once, whatever it is doing, then ends. */
+  /** Closes every session at once, whatever it is doing, then stops. */
   async dismiss(): Promise<void> {
     this.#server.stopListening();
     this.#realms.close();
@@ -187,7 +190,7 @@ export class Incarnation {
     await this.stop();
   }
 
-  /** Closes what is left, at once. Idempotent. */
+  /** Closes everything that is left, at once. Idempotent. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;
@@ -214,7 +217,7 @@ export class Incarnation {
 
   async #stop(): Promise<void> {
     if (this.#starting !== undefined && !this.#isStarted) {
-      // What a start waits for ends with the backplane.
+      // Everything that a start waits for ends with the backplane.
       await this.#stopBackplane();
       await this.#starting.catch(() => undefined);
     }
@@ -225,7 +228,7 @@ export class Incarnation {
     this.#wheel.stop();
   }
 
-  /** A store that is away needs no farewell: the lease will run out. */
+  /** An unreachable store gets no goodbye: the lease will run out. */
   async #stopBackplane(): Promise<void> {
     try {
       await this.#backplane.stop();
@@ -239,7 +242,7 @@ export class Incarnation {
     if (this.#stopped !== undefined || this.#isFenced) throw new NodeStoppedError();
   }
 
-  /** Every session has been sent away: gives the clients time to answer GOODBYE, and to read what is left. */
+  /** Every session has been closed: gives the clients time to answer GOODBYE and to read what is left. */
   async #farewells(limitMs: number): Promise<void> {
     const untilMs = nowMs() + limitMs;
     while (this.#server.connectionCount > 0 && nowMs() < untilMs) await sleep(FAREWELL_STEP_MS);
@@ -319,7 +322,7 @@ export class Incarnation {
     }
   }
 
-  /** What many clients may lose at once, in an outage. */
+  /** Logs failed requests, of which there may be many at once in an outage. */
   #lostRequest(reason: string, error: unknown): void {
     const about = error instanceof BackplaneUnavailableError ? { message: error.message } : { error };
     this.#lostRequests.say(reason, (omitted) =>
@@ -328,7 +331,7 @@ export class Incarnation {
   }
 }
 
-/** Pages of the votes demo, with the address they connect to. */
+/** The pages of the votes demo, with the address that they connect to. */
 function demoSite({ listen, realms }: Config): SiteOptions {
   return {
     directory: fileURLToPath(new URL('../demo/public', import.meta.url)),

@@ -1,27 +1,27 @@
 import type { Standing } from '../backplane/backplane.js';
 
-/** What becomes of the clients of a node that may have been declared dead and has nobody to ask. ADR 24. */
+/** What happens to the clients of a node that may have been declared dead and cannot ask (ADR 24). */
 export type IsolatedPolicy = 'serve' | 'pause' | 'close';
 
 export interface IsolationOptions {
   readonly policy: IsolatedPolicy;
   readonly standing: () => Standing;
   readonly after: (delayMs: number, action: () => void) => () => void;
-  /** It began, so that somebody may be told. */
+  /** Called when isolation begins, for the log. */
   readonly began: () => void;
-  /** Sends every session away. */
+  /** Closes every session. */
   readonly close: () => void;
 }
 
 const LOOK_MS = 100;
 
 /**
- * Whether clients are served, by what the node knows of its own life. Who wakes from a pause handles nothing before it knows:
- * its callees may belong to others by now.
+ * Decides whether clients are served, by what the node knows of its own lease. A node that wakes from a pause handles
+ * nothing before it knows that it is alive: its callees may have lost their procedures.
  */
 export class Isolation {
   readonly #options: IsolationOptions;
-  /** Ends the looking, while it looks. */
+  /** Stops the periodic check, while it runs. */
   #cancelLook: (() => void) | undefined;
   #hasBegun = false;
   #areClosed = false;
@@ -31,7 +31,7 @@ export class Isolation {
     this.#options = options;
   }
 
-  /** Asked once a turn: nothing of a client may be handled now. */
+  /** Whether messages of clients must wait. Called once a turn. */
   isHeld(): boolean {
     if (this.#isOver) return false;
     switch (this.#options.standing()) {
@@ -45,7 +45,7 @@ export class Isolation {
     }
   }
 
-  /** Other nodes cannot be reached: from now on it looks whether it is isolated. */
+  /** Other nodes cannot be reached: checks from now on whether this node is isolated. */
   lost(): void {
     if (this.#cancelLook === undefined) this.#look();
   }
@@ -56,7 +56,7 @@ export class Isolation {
     this.#areClosed = false;
   }
 
-  /** All sessions have been sent away: what they answer is heard. */
+  /** All sessions have been closed: their answers are handled again. */
   end(): void {
     this.#isOver = true;
     this.#stopLooking();

@@ -16,37 +16,41 @@ import { OpsServer, type Readiness } from '../transport/ops-server.js';
 
 export interface NodeDependencies {
   readonly logger: Logger;
-  /** Makes one for each life of the node. Default: the one that the configuration asks for. */
+  /** Creates a backplane for each incarnation of the node. Default: the configured one. */
   readonly backplane?: (dependencies: BackplaneDependencies) => Backplane;
-  /** For whoever else counts in them, as the logger does. Default: the node's own. */
+  /** Counters shared with others, such as the logger. Default: the node's own. */
   readonly counters?: Counters;
   /** When the certificate of `listen.tls` expires, in milliseconds since 1970, for the metric. Absent without TLS. */
   readonly certificateUntilMs?: number | undefined;
-  /** How long to try while the others cannot be reached. Default: once. */
+  /** How long to retry the start while other nodes cannot be reached. Default: one attempt. */
   readonly startTimeoutMs?: number;
-  /** Gives up a start that is under way. */
+  /** Aborts a start in progress. */
   readonly abort?: AbortSignal;
 }
 
-/** Stays the same when the node has to begin another life, but for the NodeId in its log. */
+/** The same object in every incarnation of the node, except for the NodeId in its log. */
 export interface RunningNode {
   readonly addresses: { readonly ws: string; readonly site?: string; readonly ops?: string };
   readonly counters: Counters;
   readonly clusterCounters: ClusterCounters;
   readonly gauges: Gauges;
-  /** Leaves gently: no new connections or calls, then every session is sent away, spread over time. Idempotent. */
+  /**
+   * Leaves gracefully: no new connections or calls, then all sessions are closed, distributed over time. Idempotent.
+   */
   drain(): Promise<void>;
-  /** Closes what is left, at once. Idempotent. */
+  /** Closes everything that is left, at once. Idempotent. */
   stop(): Promise<void>;
 }
 
-/** Pauses between attempts to live: doubled from the first to the last. */
+/** Pauses between attempts to start an incarnation: doubled from the first to the last. */
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5_000;
 
 const nowMs = (): number => performance.now();
 
-/** Builds one node and starts it. Rejects with an operational error, everything closed again, when it cannot. */
+/**
+ * Builds one node and starts it. When it cannot start, closes everything again and rejects with an operational error.
+ */
 export async function startNode(config: Config, dependencies: NodeDependencies): Promise<RunningNode> {
   const node = new Node(config, dependencies);
   const giveUp = (): void => void node.stop();
@@ -63,8 +67,9 @@ export async function startNode(config: Config, dependencies: NodeDependencies):
 }
 
 /**
- * The composition root. What outlasts a life is here: the operations endpoint, what is counted, the ports. A life ends
- * when the node is told to go, or when the others declared it dead: then the next one begins (G5).
+ * The composition root. It owns what outlasts an incarnation: the operations endpoint, the counters, the ports. An
+ * incarnation ends when the node is asked to leave, or when the others have declared it dead: then the next one begins
+ * (G5).
  */
 class Node implements RunningNode {
   readonly counters: Counters;
@@ -77,8 +82,8 @@ class Node implements RunningNode {
   readonly #ops: OpsServer | undefined;
   /** Ends the pauses between attempts. */
   readonly #leaving = new AbortController();
-  #life: Incarnation | undefined;
-  /** Where clients connect: of the first life, and so of all. */
+  #incarnation: Incarnation | undefined;
+  /** The port that clients connect to, the same in every incarnation. */
   #port: number;
   #addresses: RunningNode['addresses'] | undefined;
   #state: 'starting' | 'ready' | 'rejoining' | 'draining' | 'stopped' = 'starting';
@@ -93,7 +98,7 @@ class Node implements RunningNode {
     this.#makeBackplane = backplane ?? createBackplane;
     this.counters = counters ?? createCounters();
     this.gauges = this.#makeGauges();
-    const cluster = { counters: this.clusterCounters, gauges: () => this.#life?.backplane.gauges };
+    const cluster = { counters: this.clusterCounters, gauges: () => this.#incarnation?.backplane.gauges };
     this.#metrics = createMetrics(this.counters, this.gauges, cluster, { version: version(), certificateUntilMs });
     this.#ops = config.ops.enabled
       ? new OpsServer(config.ops, { isReady: () => this.#readiness(), metrics: this.#metrics }, logger)
@@ -108,9 +113,9 @@ class Node implements RunningNode {
   async start(startTimeoutMs: number): Promise<void> {
     this.#logger.info({ version: version() }, 'node.starting');
     this.#metrics.start();
-    // First, so that whoever watches the node sees that it is alive while it waits for the others.
+    // First, so that a monitor sees that the node is alive while it waits for the others.
     const ops = await this.#ops?.start();
-    await this.#live(nowMs() + startTimeoutMs, isAboutOthers);
+    await this.#startIncarnation(nowMs() + startTimeoutMs, isAboutOthers);
     const { host, path, tls } = this.#config.listen;
     const authority = `${authorityHost(host)}:${this.#port}`;
     this.#addresses = {
@@ -119,7 +124,7 @@ class Node implements RunningNode {
       ...(ops === undefined ? {} : { ops: `http://${authorityHost(this.#config.ops.host)}:${ops.port}/` }),
     };
     this.#becomeReady();
-    this.#life?.logger.info({ url: this.#addresses.ws }, 'node.started');
+    this.#incarnation?.logger.info({ url: this.#addresses.ws }, 'node.started');
   }
 
   drain(): Promise<void> {
@@ -136,35 +141,35 @@ class Node implements RunningNode {
     this.#state = 'draining';
     this.#leaving.abort();
     await this.#rejoining;
-    await this.#life?.drain();
+    await this.#incarnation?.drain();
   }
 
   async #stop(): Promise<void> {
     this.#state = 'stopped';
     this.#leaving.abort();
-    await this.#life?.stop();
+    await this.#incarnation?.stop();
     await this.#rejoining;
     await this.#ops?.stop();
     this.#metrics.stop();
-    (this.#life?.logger ?? this.#logger).info({}, 'node.stopped');
+    (this.#incarnation?.logger ?? this.#logger).info({}, 'node.stopped');
   }
 
-  /** Begins a life, if need be after several attempts. Rejects with what the last one failed with. */
-  async #live(untilMs: number, mayPass: (error: Error) => boolean): Promise<void> {
+  /** Starts an incarnation, with several attempts if necessary. Rejects with the error of the last one. */
+  async #startIncarnation(untilMs: number, mayPass: (error: Error) => boolean): Promise<void> {
     let pauseMs = FIRST_PAUSE_MS;
     for (let attempt = 1; ; attempt++) {
-      const life = this.#makeLife();
-      this.#life = life;
+      const incarnation = this.#createIncarnation();
+      this.#incarnation = incarnation;
       try {
-        const { port } = await life.start();
+        const { port } = await incarnation.start();
         this.#port = port;
-        if (!life.isFenced) return;
+        if (!incarnation.isFenced) return;
         throw new NodeStoppedError();
       } catch (error) {
-        await life.stop();
+        await incarnation.stop();
         const isLast = this.#mustLeave() || nowMs() + pauseMs >= untilMs;
         if (isLast || !isOperational(error) || !mayPass(error)) throw error;
-        life.logger.warn({ count: attempt, durationMs: pauseMs, error }, 'node.start_failed');
+        incarnation.logger.warn({ count: attempt, durationMs: pauseMs, error }, 'node.start_failed');
       }
       await this.#pause(pauseMs);
       if (this.#mustLeave()) throw new NodeStoppedError();
@@ -172,8 +177,8 @@ class Node implements RunningNode {
     }
   }
 
-  #makeLife(): Incarnation {
-    const life: Incarnation = new Incarnation({
+  #createIncarnation(): Incarnation {
+    const incarnation: Incarnation = new Incarnation({
       config: this.#config,
       port: this.#port,
       backplane: this.#makeBackplane({
@@ -185,35 +190,35 @@ class Node implements RunningNode {
       counters: this.counters,
       logger: this.#logger,
       onFenced: () => {
-        if (life === this.#life) this.#fenced(life);
+        if (incarnation === this.#incarnation) this.#fenced(incarnation);
       },
     });
-    return life;
+    return incarnation;
   }
 
-  #fenced(life: Incarnation): void {
-    life.logger.error({}, 'node.fenced');
-    // A life that is beginning is given up by itself.
-    if (this.#state === 'ready') this.#rejoining = this.#rejoin(life);
-    else if (this.#state === 'draining') void life.dismiss();
+  #fenced(incarnation: Incarnation): void {
+    incarnation.logger.error({}, 'node.fenced');
+    // An incarnation that is starting ends by itself.
+    if (this.#state === 'ready') this.#rejoining = this.#rejoin(incarnation);
+    else if (this.#state === 'draining') void incarnation.dismiss();
   }
 
-  async #rejoin(life: Incarnation): Promise<void> {
+  async #rejoin(incarnation: Incarnation): Promise<void> {
     this.#state = 'rejoining';
-    await life.dismiss();
+    await incarnation.dismiss();
     if (this.#mustLeave()) return;
     try {
-      // A port may be taken for a moment too: the clients wait for this node, and nothing is lost by trying.
-      await this.#live(Infinity, () => true);
+      // The port may be in use for a moment too: the clients wait for this node, and trying again costs nothing.
+      await this.#startIncarnation(Infinity, () => true);
     } catch (error) {
       if (this.#mustLeave() && isOperational(error)) return;
       throw error;
     }
     this.#rejoining = undefined;
     this.#becomeReady();
-    const { logger } = this.#life ?? life;
+    const { logger } = this.#incarnation ?? incarnation;
     logger.info({ url: this.addresses.ws }, 'node.started');
-    logger.info({ peer: life.node }, 'node.rejoined');
+    logger.info({ peer: incarnation.node }, 'node.rejoined');
   }
 
   #mustLeave(): boolean {
@@ -228,20 +233,20 @@ class Node implements RunningNode {
     try {
       await sleep(forMs, undefined, { signal: this.#leaving.signal });
     } catch {
-      // Told to leave: the caller looks.
+      // The node was asked to leave: the caller checks.
     }
   }
 
   #readiness(): Readiness {
     if (this.#state !== 'ready') return { ready: false, reason: NOT_READY[this.#state] };
-    return this.#life?.isReachable === true
+    return this.#incarnation?.isReachable === true
       ? { ready: true }
       : { ready: false, reason: 'other nodes cannot be reached' };
   }
 
   #makeGauges(): Gauges {
     const now = (of: keyof Gauges): (() => number) => {
-      return () => this.#life?.gauges[of]() ?? 0;
+      return () => this.#incarnation?.gauges[of]() ?? 0;
     };
     return {
       connections: now('connections'),
@@ -270,12 +275,12 @@ const NOT_READY = {
   stopped: 'stopped',
 } as const;
 
-/** They may answer in a while. All else that prevents a start needs somebody to mend it. */
+/** Errors that may end by themselves. For every other error at the start, the operator has to act. */
 function isAboutOthers(error: Error): boolean {
   return error instanceof BackplaneUnavailableError || error instanceof NodeStoppedError;
 }
 
-/** A host as it stands in a URL; one that means every address is shown as one that can be connected to. */
+/** The host as a part of a URL; the unspecified address is shown as one that clients can connect to. */
 function authorityHost(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1';
   if (host === '::') return '[::1]';

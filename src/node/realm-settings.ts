@@ -12,7 +12,7 @@ import { authMethods } from './auth-methods.js';
 type Rules = Omit<RealmConfig, 'name'>;
 type Limits = Config['limits'];
 
-/** The configured realms, as the realm layer wants them. */
+/** The configured realms, in the form that the realm layer takes. */
 export function configuredRealms({ realms, limits }: Config): ReadonlyMap<Uri, RealmSettings> {
   return new Map(realms.map((realm) => [realm.name, realmSettings(realm, limits)]));
 }

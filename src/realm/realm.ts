@@ -28,7 +28,7 @@ export interface RealmSettings {
   readonly authorizers: ReadonlyMap<string, Authorizer>;
 }
 
-export interface RealmLimits {
+export interface RealmSessionLimits {
   /** Sessions of this node in all realms. */
   readonly maxSessions: number;
   readonly maxSubscriptionsPerSession: number;
@@ -48,7 +48,7 @@ export interface RealmDependencies {
   readonly delivery: Delivery;
   readonly counters: Counters;
   readonly random: RandomSource;
-  readonly limits: RealmLimits;
+  readonly limits: RealmSessionLimits;
   /** Monotonic milliseconds; may stand still while a turn of the event loop lasts. */
   readonly nowMs: () => number;
   readonly after: (delayMs: number, action: () => void) => () => void;

@@ -36,7 +36,7 @@ export interface Counters {
 export type Tally<Key extends string> = Record<Key, number>;
 
 /** Label values, each declared once: the counters have these keys and no others. */
-export const SERIALIZERS = ['json', 'msgpack', 'cbor'] as const;
+const SERIALIZERS = ['json', 'msgpack', 'cbor'] as const;
 /** `request_timeout` and `no_request`: no complete request arrived, or the library refused it by itself (400, 431, 505). */
 export const CONNECTION_REFUSALS = [
   'connections',

@@ -38,8 +38,9 @@ export function affordableConnections(
 }
 
 /**
- * Logs when the process can open nothing any more, and when it can again, whoever took the descriptors: neither the
- * library nor Node.js reports a connection that could not be accepted. Returns how to stop. Costs one file opened every 5 s.
+ * Logs when the process cannot open files any more, and when it can again, whatever uses the descriptors: neither the
+ * library nor Node.js reports a connection that could not be accepted. Returns a function that stops it. Costs one file
+ * opened every 5 s.
  */
 export function watchDescriptors(logger: Logger, openOne: () => void = openNull): () => void {
   let isExhausted = false;
