@@ -123,7 +123,7 @@ const dependencies = {
   after,
   logger: silentLogger,
   agent: 'bench',
-  authMethods: [createAnonymous({ roleIn: () => 'anonymous', randomAuthid: () => 'x' })],
+  authMethodsOf: () => [createAnonymous({ role: 'anonymous', randomAuthid: () => 'x' })],
   limits: { handshakeTimeoutMs: 1e6, goodbyeTimeoutMs: 1e6, maxInboxMessages: 10, maxInboxBytes: 1e6 },
 };
 
