@@ -1,34 +1,16 @@
-import { Buffer } from 'node:buffer';
 import { NO_DETAILS } from '../wamp/options.js';
+import { BREAK, BYTES, DICT, INDEFINITE, joined, LIST, NEGATIVE, TAG, TEXT, UNSIGNED } from './cbor-heads.js';
+import { bignum, simpleValue } from './cbor-scalars.js';
 import type { CodecLimits } from './codec.js';
 import { readBinaryText } from './intern.js';
 import type { ElementKind, Reader } from './reader.js';
 import { isText } from './text.js';
-import {
-  floatRead,
-  integerRead,
-  MAX_BIG_INTEGER_BYTES,
-  MixedDict,
-  type OpenDict,
-  putEntry,
-  Untranslatable,
-} from './values.js';
+import { integerRead, MixedDict, type OpenDict, putEntry } from './values.js';
 
-const UNSIGNED = 0;
-const NEGATIVE = 1;
-const BYTES = 2;
-const TEXT = 3;
-const LIST = 4;
-const DICT = 5;
-const TAG = 6;
 const NULL = 0xf6;
 const UNDEFINED = 0xf7;
-const BREAK = 0xff;
-const INDEFINITE = 31;
-const SMALL_CHUNK_BYTES = 64;
 
 const KINDS: readonly ElementKind[] = ['other', 'other', 'bytes', 'text', 'list', 'dict', 'other', 'other'];
-const scratch = new DataView(new ArrayBuffer(8));
 
 /**
  * Reads CBOR, of definite and indefinite length. Tags other than bignums are dropped; undefined is read as null.
@@ -233,20 +215,21 @@ export class CborReader implements Reader {
         const isWhole = this.#extra !== INDEFINITE;
         if (!this.#skipLeaf(at)) return undefined;
         // A copy: a view would keep all of the message's memory, and see what is later written over it.
-        return isWhole ? new Uint8Array(this.#bytes.subarray(start, this.pos)) : this.#joined(start);
+        return isWhole ? new Uint8Array(this.#bytes.subarray(start, this.pos)) : joined(this.#bytes, start, this.pos);
       }
       case LIST:
         return this.#readList(at);
       case DICT:
         return this.#readDict(at);
       default:
-        return this.#skipLeaf(at) ? this.#readSimple() : undefined;
+        return this.#skipLeaf(at) ? simpleValue(this.#extra, this.#value, this.#high, this.#low) : undefined;
     }
   }
 
   #readText(at: number): string {
     const start = this.pos;
-    if (this.#extra === INDEFINITE) return this.#skipLeaf(at) ? this.#joined(start).toString('utf8') : '';
+    if (this.#extra === INDEFINITE)
+      return this.#skipLeaf(at) ? joined(this.#bytes, start, this.pos).toString('utf8') : '';
     if (this.#value > this.#end - start) {
       this.#cutOff(at);
       return '';
@@ -255,23 +238,6 @@ export class CborReader implements Reader {
     const text = readBinaryText(this.#bytes, start, this.pos);
     if (text === undefined) this.#fail('invalid UTF-8', start);
     return text ?? '';
-  }
-
-  /** The chunks from `start` to the break before `pos`, already checked, as one. */
-  #joined(start: number): Buffer {
-    // Not as a list of parts: a chunk may be of one byte or none, and there may be millions.
-    const joined = Buffer.allocUnsafe(this.pos - start);
-    let length = 0;
-    this.pos = start;
-    while (!this.#atBreak() && this.#next()) {
-      const end = this.pos + this.#value;
-      if (this.#value > SMALL_CHUNK_BYTES) {
-        joined.set(this.#bytes.subarray(this.pos, end), length);
-        length += this.#value;
-      } else for (let pos = this.pos; pos < end; pos++) joined[length++] = this.#bytes[pos] as number;
-      this.pos = end;
-    }
-    return joined.subarray(0, length);
   }
 
   #readList(at: number): unknown {
@@ -322,29 +288,6 @@ export class CborReader implements Reader {
     }
     this.#depth--;
     return mixed;
-  }
-
-  #readSimple(): unknown {
-    switch (this.#extra) {
-      case 20:
-        return false;
-      case 21:
-        return true;
-      case 22:
-      case 23: // undefined
-        return null;
-      case 25:
-        return floatRead(halfFloat(this.#value));
-      case 26:
-        scratch.setUint32(0, this.#value);
-        return floatRead(scratch.getFloat32(0));
-      case 27:
-        scratch.setUint32(0, this.#high);
-        scratch.setUint32(4, this.#low);
-        return floatRead(scratch.getFloat64(0));
-      default:
-        return new Untranslatable(`the CBOR simple value ${this.#value}`);
-    }
   }
 
   /** Moves behind a break, if there is one. At the end of the bytes there is none. */
@@ -430,20 +373,4 @@ export class CborReader implements Reader {
     this.#trouble ??= `CBOR, byte ${pos}: ${what}`;
     return false;
   }
-}
-
-function halfFloat(bits: number): number {
-  const exponent = (bits >>> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  const sign = (bits & 0x8000) === 0 ? 1 : -1;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
-  return sign * (1024 + fraction) * 2 ** (exponent - 25);
-}
-
-function bignum(tag: 2 | 3, bytes: Uint8Array): unknown {
-  if (bytes.length > MAX_BIG_INTEGER_BYTES) return new Untranslatable(`an integer of ${bytes.length} bytes`);
-  const digits = Buffer.from(bytes).toString('hex');
-  const value = digits === '' ? 0n : BigInt(`0x${digits}`);
-  return tag === 2 ? value : -1n - value;
 }

@@ -1,9 +1,10 @@
 import { FloatOnWire } from '../wamp/float-on-wire.js';
 import type { SerializerId } from '../wamp/payload.js';
 import { ByteSink } from './byte-sink.js';
+import { argument, behindHead, BREAK, BYTES, INDEFINITE, NEGATIVE, TAG, TEXT, UNSIGNED } from './cbor-heads.js';
 import { CborReader } from './cbor-reader.js';
 import { writeStringHead } from './cbor-writer.js';
-import { isUndefined } from './msgpack-reader.js';
+import { isUndefined } from './msgpack-scalars.js';
 import { decodeAscii } from './text.js';
 
 const sink = new ByteSink();
@@ -25,7 +26,7 @@ function copyMsgpack(bytes: Uint8Array): void {
   const end = bytes.length;
   let from = 0;
   for (let pos = 0; pos < end;) {
-    if (!isUndefined(bytes, pos, end)) {
+    if (!isUndefined(bytes, pos)) {
       pos = afterMsgpack(bytes, pos);
       continue;
     }
@@ -61,11 +62,8 @@ function behindLength(bytes: Uint8Array, pos: number, width: number, more: numbe
   return pos + 1 + width + more + length;
 }
 
-const BYTES = 2;
-const TEXT = 3;
-const TAG = 6;
-const BREAK = 0xff;
-const INDEFINITE = 31;
+/** Floats, among others. */
+const SIMPLE = 7;
 const DATE_TEXT = 0;
 const DATE_NUMBER = 1;
 const NEGATIVE_BIGNUM = 3;
@@ -113,19 +111,6 @@ function joinPieces(bytes: Uint8Array, start: number, major: number): number {
   return pos + 1;
 }
 
-function behindHead(bytes: Uint8Array, pos: number): number {
-  const extra = (bytes[pos] as number) & 0x1f;
-  return extra < 24 || extra === INDEFINITE ? pos + 1 : pos + 1 + (1 << (extra - 24));
-}
-
-/** Of the head that ends at `behind`. */
-function argument(bytes: Uint8Array, pos: number, behind: number): number {
-  if (behind === pos + 1) return (bytes[pos] as number) & 0x1f;
-  let value = 0;
-  for (let i = pos + 1; i < behind; i++) value = value * 256 + (bytes[i] as number);
-  return value;
-}
-
 /** True for the tag of a bignum or date, when the value at `pos` is one. */
 function isTrueTag(tag: number, bytes: Uint8Array, pos: number): boolean {
   const first = bytes[pos] as number;
@@ -136,9 +121,9 @@ function isTrueTag(tag: number, bytes: Uint8Array, pos: number): boolean {
       const behind = behindHead(bytes, pos);
       return tag === DATE_TEXT && first % 32 !== INDEFINITE && isDate(bytes, behind, argument(bytes, pos, behind));
     }
-    case 0:
-    case 1:
-    case 7:
+    case UNSIGNED:
+    case NEGATIVE:
+    case SIMPLE:
       return tag === DATE_NUMBER && isTime(bytes, pos);
     default:
       return false;

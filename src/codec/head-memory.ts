@@ -1,3 +1,5 @@
+import { Code } from '../wamp/codes.js';
+
 const MAX_BYTES = 128;
 
 /** What stood between request id and payload in the last message of one kind. */
@@ -39,11 +41,11 @@ export class HeadMemory {
   /** The place for messages of this code; undefined: such are not remembered. */
   of(code: unknown): Head | undefined {
     switch (code) {
-      case 16:
+      case Code.PUBLISH:
         return (this.#publish ??= new Head());
-      case 48:
+      case Code.CALL:
         return (this.#call ??= new Head());
-      case 70:
+      case Code.YIELD:
         return (this.#yield ??= new Head());
       default:
         return undefined;

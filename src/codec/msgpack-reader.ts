@@ -2,11 +2,10 @@ import { Buffer } from 'node:buffer';
 import { NO_DETAILS } from '../wamp/options.js';
 import type { CodecLimits } from './codec.js';
 import { readBinaryText } from './intern.js';
+import { extension, isUndefined, scalar, scalarLength, uint } from './msgpack-scalars.js';
 import type { ElementKind, Reader } from './reader.js';
 import { isText } from './text.js';
-import { floatRead, integerRead, MixedDict, type OpenDict, putEntry, Timestamp, Untranslatable } from './values.js';
-
-const TIMESTAMP = 0xff;
+import { MixedDict, type OpenDict, putEntry, Timestamp, Untranslatable } from './values.js';
 
 /**
  * Reads MessagePack. The length checks come before anything is built: a list of n elements needs n bytes, a dict of n
@@ -75,7 +74,7 @@ export class MsgpackReader implements Reader {
     if (first >= 0xd9 && first <= 0xdb) return 'text';
     if (first === 0xdc || first === 0xdd) return 'list';
     if (first === 0xde || first === 0xdf) return 'dict';
-    return first === 0xc0 || (first === 0xd4 && isUndefined(this.#bytes, this.pos, this.#end)) ? 'null' : 'other';
+    return first === 0xc0 || (first === 0xd4 && isUndefined(this.#bytes, this.pos)) ? 'null' : 'other';
   }
 
   isUnclean(): boolean {
@@ -155,11 +154,11 @@ export class MsgpackReader implements Reader {
   #checkExtension(at: number, first: number): boolean {
     if (first > 0xc9 && first < 0xd4) return true;
     const bytes = this.#bytes;
-    if (isUndefined(bytes, at, this.#end)) {
+    if (isUndefined(bytes, at)) {
       this.#isUnclean = true;
       return true;
     }
-    const value = this.#extension(at, first, new DataView(bytes.buffer, bytes.byteOffset, this.#end));
+    const value = extension(bytes, at, first, new DataView(bytes.buffer, bytes.byteOffset, this.#end));
     if (value instanceof Timestamp && value.nanoseconds <= 999_999_999) return true;
     const what = value instanceof Untranslatable ? value.what : 'a timestamp of more than 999,999,999 nanoseconds';
     return this.#fail(`${what}, which not every client can read`, at);
@@ -185,7 +184,7 @@ export class MsgpackReader implements Reader {
       }
       case 'null':
       case 'other':
-        return this.#skipScalar() ? this.#scalar(start) : undefined;
+        return this.#skipScalar() ? scalar(this.#bytes, start) : undefined;
     }
   }
 
@@ -249,7 +248,7 @@ export class MsgpackReader implements Reader {
     if (first >= 0xc0) {
       // c4 c5 c6 and d9 da db: lengths of 1, 2 and 4 bytes.
       const width = first < 0xd0 ? 1 << (first - 0xc4) : 1 << (first - 0xd9);
-      length = this.#uint(start, width);
+      length = uint(this.#bytes, start, width);
       start += width;
     }
     if (length < 0 || start + length > this.#end) {
@@ -273,7 +272,7 @@ export class MsgpackReader implements Reader {
   }
 
   #open(pos: number, short: number, width: number, valuesPerEntry: number): number {
-    const count = short >= 0 ? short : this.#uint(pos + 1, width);
+    const count = short >= 0 ? short : uint(this.#bytes, pos + 1, width);
     const start = short >= 0 ? pos + 1 : pos + 1 + width;
     if (count < 0 || count * valuesPerEntry > this.#end - start) {
       this.#cutOff(pos);
@@ -287,128 +286,14 @@ export class MsgpackReader implements Reader {
     return count;
   }
 
-  /** An unsigned integer; −1 when the bytes end before it does. */
-  #uint(pos: number, width: number): number {
-    if (pos + width > this.#end) return -1;
-    const bytes = this.#bytes;
-    let value = 0;
-    for (let i = pos; i < pos + width; i++) value = value * 256 + (bytes[i] as number);
-    return value;
-  }
-
   #skipScalar(): boolean {
     const pos = this.pos;
     if (pos >= this.#end) return this.#cutOff(pos);
-    const length = this.#scalarLength(pos);
+    const length = scalarLength(this.#bytes, pos);
     if (length === 0) return this.#fail('the byte 0xc1, which MessagePack never uses', pos);
     if (length < 0 || pos + length > this.#end) return this.#cutOff(pos);
     this.pos = pos + length;
     return true;
-  }
-
-  /** Head and content together; 0: no MessagePack; −1: cut off. */
-  #scalarLength(pos: number): number {
-    const first = this.#bytes[pos] as number;
-    if (first < 0x80 || first >= 0xe0) return 1;
-    switch (first) {
-      case 0xc0:
-      case 0xc2:
-      case 0xc3:
-        return 1;
-      case 0xc7:
-      case 0xc8:
-      case 0xc9: {
-        const width = 1 << (first - 0xc7);
-        const length = this.#uint(pos + 1, width);
-        return length < 0 ? -1 : 2 + width + length;
-      }
-      case 0xca:
-        return 5;
-      case 0xcb:
-        return 9;
-      case 0xcc:
-      case 0xcd:
-      case 0xce:
-      case 0xcf:
-        return 1 + (1 << (first - 0xcc));
-      case 0xd0:
-      case 0xd1:
-      case 0xd2:
-      case 0xd3:
-        return 1 + (1 << (first - 0xd0));
-      case 0xd4:
-      case 0xd5:
-      case 0xd6:
-      case 0xd7:
-      case 0xd8:
-        return 2 + (1 << (first - 0xd4));
-      default:
-        return 0;
-    }
-  }
-
-  /** The scalar at `pos`, already checked. */
-  #scalar(pos: number): unknown {
-    const bytes = this.#bytes;
-    const first = bytes[pos] as number;
-    if (first < 0x80) return first;
-    if (first >= 0xe0) return first - 0x100;
-    switch (first) {
-      case 0xc0:
-        return null;
-      case 0xc2:
-        return false;
-      case 0xc3:
-        return true;
-      case 0xcc:
-        return bytes[pos + 1];
-      case 0xcd:
-        return this.#uint(pos + 1, 2);
-      case 0xce:
-        return this.#uint(pos + 1, 4);
-      case 0xcf:
-        return integerRead(this.#uint(pos + 1, 4), this.#uint(pos + 5, 4));
-      default:
-        return this.#rareScalar(pos, first, new DataView(bytes.buffer, bytes.byteOffset, this.#end));
-    }
-  }
-
-  #rareScalar(pos: number, first: number, view: DataView): unknown {
-    switch (first) {
-      case 0xca:
-        return floatRead(view.getFloat32(pos + 1));
-      case 0xcb:
-        return floatRead(view.getFloat64(pos + 1));
-      case 0xd0:
-        return view.getInt8(pos + 1);
-      case 0xd1:
-        return view.getInt16(pos + 1);
-      case 0xd2:
-        return view.getInt32(pos + 1);
-      case 0xd3: {
-        const value = view.getBigInt64(pos + 1);
-        const near = Number(value);
-        return BigInt(near) === value && Math.abs(near) <= 2 ** 53 ? near : value;
-      }
-      default:
-        return this.#extension(pos, first, view);
-    }
-  }
-
-  #extension(pos: number, first: number, view: DataView): unknown {
-    const isFixed = first >= 0xd4;
-    const width = isFixed ? 0 : 1 << (first - 0xc7);
-    const length = isFixed ? 1 << (first - 0xd4) : this.#uint(pos + 1, width);
-    const type = this.#bytes[pos + 1 + width] as number;
-    const start = pos + 2 + width;
-    if (isUndefined(this.#bytes, pos, this.#end)) return null;
-    if (type === TIMESTAMP && length === 4) return new Timestamp(BigInt(view.getUint32(start)), 0);
-    if (type === TIMESTAMP && length === 8) {
-      const packed = view.getBigUint64(start);
-      return new Timestamp(packed & 0x3_ffff_ffffn, Number(packed >> 34n));
-    }
-    if (type === TIMESTAMP && length === 12) return new Timestamp(view.getBigInt64(start + 4), view.getUint32(start));
-    return new Untranslatable(`the MessagePack extension type ${type > 127 ? type - 256 : type}`);
   }
 
   #tooDeep(pos: number): false {
@@ -423,11 +308,6 @@ export class MsgpackReader implements Reader {
     this.#trouble ??= `MessagePack, byte ${pos}: ${what}`;
     return false;
   }
-}
-
-/** How msgpackr writes undefined, and with it wampy: `{ match: undefined }` in every SUBSCRIBE. */
-export function isUndefined(bytes: Uint8Array, pos: number, end: number): boolean {
-  return pos + 3 <= end && bytes[pos] === 0xd4 && bytes[pos + 1] === 0 && bytes[pos + 2] === 0;
 }
 
 /** msgpack5, and with it autobahn-js, ends its session over a key of this name. */

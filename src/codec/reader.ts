@@ -1,3 +1,4 @@
+import { Code } from '../wamp/codes.js';
 import type { PayloadShape } from '../wamp/payload.js';
 
 /** `text` and `bytes` are strings of the serialization, `null` includes undefined, `other` is every other scalar. */
@@ -36,12 +37,12 @@ export interface Reader {
 /** Where the payload begins in a message of this code, counted in elements; Infinity: it has none to forward. */
 export function payloadIndex(code: unknown): number {
   switch (code) {
-    case 16: // PUBLISH
-    case 48: // CALL
+    case Code.PUBLISH:
+    case Code.CALL:
       return 4;
-    case 70: // YIELD
+    case Code.YIELD:
       return 3;
-    case 8: // ERROR
+    case Code.ERROR:
       return 5;
     default:
       return Infinity;
