@@ -1,71 +1,95 @@
 import type { NodeId } from '../wamp/ids.js';
 
-interface Barrier {
-  readonly revision: number;
-  waitingCount: number;
-  readonly resolve: () => void;
-  readonly reject: (cause: Error) => void;
+/** Waits for other nodes. */
+export interface Waiter {
+  /** It was answered otherwise: nothing waits any more. */
+  readonly isSettled: boolean;
 }
 
-/** Barriers that wait for one node, in the order of their revisions; those before `head` are done with. */
-interface Line {
-  barriers: Barrier[];
+interface Barrier<W> {
+  readonly version: number;
+  readonly openedAtMs: number;
+  readonly waiter: W;
+  waitingCount: number;
+}
+
+/** Barriers that wait for one node, in the order of their versions; those before `head` are over. */
+interface Line<W> {
+  barriers: Barrier<W>[];
   head: number;
 }
 
 /**
- * Waits until other nodes have confirmed a revision of the directory, or have gone (G2). A confirmation costs what it
- * opens, however many wait: clients decide how many that are.
+ * Opens each waiter once other nodes have confirmed its version, or are not waited for any more (G2). A confirmation costs
+ * what it opens, however many wait: clients decide how many that are. Waiters that were settled otherwise are dropped.
  */
-export class Barriers {
-  readonly #lines = new Map<NodeId, Line>();
+export class Barriers<W extends Waiter> {
+  readonly #nowMs: () => number;
+  readonly #opened: (waiter: W, waitedMs: number) => void;
+  readonly #lines = new Map<NodeId, Line<W>>();
   #size = 0;
+
+  constructor(nowMs: () => number, opened: (waiter: W, waitedMs: number) => void) {
+    this.#nowMs = nowMs;
+    this.#opened = opened;
+  }
 
   get size(): number {
     return this.#size;
   }
 
-  /** Undefined: there is nobody to wait for. `revision`: never below that of an earlier wait. */
-  wait(revision: number, nodes: Iterable<NodeId>): Promise<void> | undefined {
-    const waitingFor = new Set(nodes);
-    if (waitingFor.size === 0) return undefined;
+  /** `version`: never below that of an earlier wait. Without nodes the waiter is opened at once. */
+  wait(version: number, nodes: ReadonlySet<NodeId>, waiter: W): void {
+    if (nodes.size === 0) {
+      this.#opened(waiter, 0);
+      return;
+    }
+    const barrier = { version, waiter, openedAtMs: this.#nowMs(), waitingCount: nodes.size };
     this.#size++;
-    return new Promise((resolve, reject) => {
-      const barrier = { revision, waitingCount: waitingFor.size, resolve, reject };
-      for (const node of waitingFor) this.#lineOf(node).barriers.push(barrier);
-    });
+    for (const node of nodes) this.#lineOf(node).barriers.push(barrier);
   }
 
-  /** The node has everything up to and including the revision. */
-  confirm(node: NodeId, revision: number): void {
-    const line = this.#lines.get(node);
-    if (line === undefined) return;
-    const { barriers } = line;
-    for (; line.head < barriers.length; line.head++) {
-      const barrier = barriers[line.head];
-      if (barrier === undefined || barrier.revision > revision) break;
-      this.#strike(barrier);
-    }
-    if (line.head === barriers.length) this.#lines.delete(node);
-    else if (line.head * 2 > barriers.length) {
-      line.barriers = barriers.slice(line.head);
-      line.head = 0;
-    }
+  /** The node has everything up to and including the version. */
+  confirm(node: NodeId, version: number): void {
+    this.#advance(node, (barrier) => barrier.version <= version);
   }
 
+  /** Nothing waits for the node any more. */
   drop(node: NodeId): void {
     this.confirm(node, Infinity);
   }
 
-  rejectAll(cause: Error): void {
-    for (const { barriers, head } of this.#lines.values()) {
-      for (const { reject } of barriers.slice(head)) reject(cause);
-    }
-    this.#lines.clear();
-    this.#size = 0;
+  /** The nodes that do not serve, as of the version: they have nothing to confirm. */
+  confirmAbsent(isServing: (node: NodeId) => boolean, version: number): void {
+    for (const node of [...this.#lines.keys()]) if (!isServing(node)) this.confirm(node, version);
   }
 
-  #lineOf(node: NodeId): Line {
+  /** Nodes that a waiter has waited for since before `sinceMs`, each with the last version that is waited for. */
+  overdue(sinceMs: number): (readonly [NodeId, number])[] {
+    const found: (readonly [NodeId, number])[] = [];
+    for (const [node, { barriers, head }] of this.#lines) {
+      const [first, last] = [barriers[head], barriers.at(-1)];
+      if (first !== undefined && last !== undefined && first.openedAtMs <= sinceMs) found.push([node, last.version]);
+    }
+    return found;
+  }
+
+  /** Drops waiters that were settled otherwise. */
+  sweep(): void {
+    for (const node of [...this.#lines.keys()]) this.#advance(node, ({ waiter }) => waiter.isSettled);
+  }
+
+  /** Removes and returns everything that still waits, in order. */
+  takeAll(): W[] {
+    const taken = new Set<Barrier<W>>();
+    for (const { barriers, head } of this.#lines.values())
+      for (const barrier of barriers.slice(head)) if (!barrier.waiter.isSettled) taken.add(barrier);
+    this.#lines.clear();
+    this.#size = 0;
+    return [...taken].sort((one, other) => one.version - other.version).map(({ waiter }) => waiter);
+  }
+
+  #lineOf(node: NodeId): Line<W> {
     let line = this.#lines.get(node);
     if (line === undefined) {
       line = { barriers: [], head: 0 };
@@ -74,9 +98,24 @@ export class Barriers {
     return line;
   }
 
-  #strike(barrier: Barrier): void {
+  #advance(node: NodeId, isOver: (barrier: Barrier<W>) => boolean): void {
+    const line = this.#lines.get(node);
+    if (line === undefined) return;
+    for (; line.head < line.barriers.length; line.head++) {
+      const barrier = line.barriers[line.head];
+      if (barrier === undefined || !isOver(barrier)) break;
+      this.#strike(barrier);
+    }
+    if (line.head === line.barriers.length) this.#lines.delete(node);
+    else if (line.head * 2 > line.barriers.length) {
+      line.barriers = line.barriers.slice(line.head);
+      line.head = 0;
+    }
+  }
+
+  #strike(barrier: Barrier<W>): void {
     if (--barrier.waitingCount > 0) return;
     this.#size--;
-    barrier.resolve();
+    if (!barrier.waiter.isSettled) this.#opened(barrier.waiter, this.#nowMs() - barrier.openedAtMs);
   }
 }

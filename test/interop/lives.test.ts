@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BackplaneUnavailableError, type Backplane } from '../../src/backplane/backplane.js';
-import { MemoryHub } from '../../src/backplane/memory/hub.js';
+import { FaultyHub } from '../support/memory-faults.js';
 import { parseConfig } from '../../src/config/load.js';
 import type { ConfigInput } from '../../src/config/schema.js';
 import { startNode, type NodeDependencies, type RunningNode } from '../../src/node/node.js';
@@ -16,7 +16,7 @@ const later = cleanups();
 
 /** A node whose lives join one hub, and a store that can be away when one begins. */
 class Scene {
-  readonly hub = new MemoryHub();
+  readonly hub = new FaultyHub();
   readonly logger = new RecordingLogger();
   readonly lives: NodeId[] = [];
   isStoreAway = false;

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { BackplaneEvents } from '../../src/backplane/backplane.js';
-import { Barriers } from '../../src/backplane/barriers.js';
 import { SharedDirectory } from '../../src/backplane/memory/directory.js';
 import { RegistrationTable } from '../../src/backplane/memory/registration-table.js';
+import { VersionWaits } from '../../src/backplane/memory/version-waits.js';
 import { OwnEvents } from '../../src/routing/broker/own-events.js';
 import { AbandonedInvocations } from '../../src/routing/dealer/abandoned-invocations.js';
 import type { Publication } from '../../src/routing/ports.js';
@@ -163,7 +163,7 @@ describe('the checker finds out', () => {
   });
 
   it('SUBSCRIBED that comes before every node knows (G2)', async () => {
-    vi.spyOn(Barriers.prototype, 'wait').mockReturnValue(undefined);
+    vi.spyOn(VersionWaits.prototype, 'wait').mockReturnValue(undefined);
     expect(await firstViolation(/^G2, G4/, 'none')).toContain('never got publication');
   });
 
@@ -173,25 +173,25 @@ describe('the checker finds out', () => {
   });
 
   it('REGISTERED that comes before every node knows (G2)', async () => {
-    const wait = Object.getOwnPropertyDescriptor(Barriers.prototype, 'wait')!.value as Barriers['wait'];
-    vi.spyOn(Barriers.prototype, 'wait').mockImplementation(function (this: Barriers, revision, nodes) {
-      return wait.call(this, revision, [...nodes].slice(0, 1));
+    const wait = Object.getOwnPropertyDescriptor(VersionWaits.prototype, 'wait')!.value as VersionWaits['wait'];
+    vi.spyOn(VersionWaits.prototype, 'wait').mockImplementation(function (this: VersionWaits, version, nodes) {
+      return wait.call(this, version, [...nodes].slice(0, 1));
     });
     expect(await firstViolation(/no_such_procedure/, 'none')).toContain('had registered');
   });
 
   it('REGISTERED that comes before its own node knows (REV-1)', async () => {
-    vi.spyOn(Barriers.prototype, 'wait').mockReturnValue(undefined);
+    vi.spyOn(VersionWaits.prototype, 'wait').mockReturnValue(undefined);
     expect(await firstViolation(/^REV-1/, 'none')).toContain('nobody took it over');
   });
 
   it('confirmations that are lost for good (G2)', async () => {
-    vi.spyOn(Barriers.prototype, 'confirm').mockReturnValue(undefined);
+    vi.spyOn(VersionWaits.prototype, 'confirm').mockReturnValue(undefined);
     expect(await firstViolation(/^G2:/, 'none')).toContain('never got an answer');
   });
 
   it('waiting for the dead (G2)', async () => {
-    vi.spyOn(Barriers.prototype, 'drop').mockReturnValue(undefined);
+    vi.spyOn(VersionWaits.prototype, 'drop').mockReturnValue(undefined);
     expect(await firstViolation(/^G2:/, 'deaths')).toContain('never got an answer');
   });
 
@@ -201,11 +201,16 @@ describe('the checker finds out', () => {
   });
 
   it('deaths that are told twice (G5)', async () => {
-    const bury = Object.getOwnPropertyDescriptor(SharedDirectory.prototype, 'bury')!.value as SharedDirectory['bury'];
-    vi.spyOn(SharedDirectory.prototype, 'bury').mockImplementation(function (this: SharedDirectory, node, isClean) {
-      bury.call(this, node, isClean);
+    const removeNode = Object.getOwnPropertyDescriptor(SharedDirectory.prototype, 'removeNode')!
+      .value as SharedDirectory['removeNode'];
+    vi.spyOn(SharedDirectory.prototype, 'removeNode').mockImplementation(function (
+      this: SharedDirectory,
+      node,
+      isClean,
+    ) {
+      removeNode.call(this, node, isClean);
       this.enter(node);
-      bury.call(this, node, isClean);
+      removeNode.call(this, node, isClean);
     });
     expect(await firstViolation(/^G5/, 'deaths')).toContain('heard 2 times');
   });

@@ -1,4 +1,4 @@
-import { MemoryHub } from '../../src/backplane/memory/hub.js';
+import { FaultyHub } from '../support/memory-faults.js';
 import { Code } from '../../src/wamp/codes.js';
 import type { NodeId, SessionId } from '../../src/wamp/ids.js';
 import type { AudienceLists } from '../../src/wamp/options.js';
@@ -32,7 +32,7 @@ export class World {
   readonly time = new VirtualTime();
   readonly nodes: SimulatedNode[] = [];
   readonly clients: Client[] = [];
-  readonly hub: MemoryHub;
+  readonly hub: FaultyHub;
   readonly #schedule: Schedule;
   readonly #meddle: Meddle | undefined;
   readonly #random: () => number;
@@ -44,7 +44,7 @@ export class World {
     this.#schedule = schedule;
     this.#meddle = meddle;
     this.#random = seededRandom(schedule.seed);
-    this.hub = new MemoryHub({
+    this.hub = new FaultyHub({
       batchCount: schedule.batchCount,
       after: (delayMs, action) => this.time.after(delayMs, action),
       schedule: (from, to, deliver) => {
@@ -364,7 +364,7 @@ export class World {
     const [one, other] = [pick(this.liveNodes, from), pick(this.liveNodes, to)];
     if (one === undefined || other === undefined || one === other) return;
     for (const node of [one, other]) node.isolatedAt.push(this.journal.tick());
-    this.hub.faults.part(one.id, other.id, { returns: returns ?? false });
+    this.hub.faults.disconnect(one.id, other.id, { returns: returns ?? false });
   }
 
   #banish({ node: index, leaseMs }: StepOf<'banish'>): void {
@@ -381,7 +381,7 @@ export class World {
   #rob(node: SimulatedNode | undefined): void {
     if (node === undefined || this.hub.faults.isIsolated(node.id)) return;
     node.robbedAt.push(this.journal.tick());
-    this.hub.faults.rob(node.id);
+    this.hub.faults.loseCallees(node.id);
   }
 
   #proposeSessionId(): SessionId {

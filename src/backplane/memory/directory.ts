@@ -7,8 +7,8 @@ import { RegistrationTable } from './registration-table.js';
 import type { SessionDetails, SessionRow } from '../session-row.js';
 import { TopicSets } from '../topic-sets.js';
 
-/** A change of the directory, said to every node it concerns, in one order for all of them. */
-export type Change = { readonly revision: number; readonly asker?: NodeId } & (
+/** A change of the directory, as every node that it concerns receives it, in one order for all of them. */
+export type Change = { readonly version: number; readonly requester?: NodeId } & (
   | { readonly kind: 'registration'; readonly realm: Uri; readonly registration: Registration }
   | ({ readonly kind: 'watch' | 'unwatch'; readonly realm: Uri; readonly node: NodeId } & Interest)
   | { readonly kind: 'snapshot'; readonly realm: Uri; readonly snapshot: Snapshot }
@@ -23,7 +23,7 @@ interface Interest {
   readonly match: MatchPolicy;
 }
 
-/** A realm as it is for a node that begins to serve it. */
+/** A realm at one version, for a node that begins to serve it. */
 export interface Snapshot {
   readonly registrations: readonly Registration[];
   readonly interests: readonly ({ readonly node: NodeId } & Interest)[];
@@ -37,46 +37,46 @@ interface RealmRows {
 }
 
 export interface SharedDirectoryOptions {
-  readonly tell: (to: NodeId, change: Change) => void;
+  readonly notify: (to: NodeId, change: Change) => void;
   readonly deriveRegistrationId?: typeof deriveId;
 }
 
 /**
- * The truth the nodes of a hub share. Each method is one atomic step; what it changed is told to every node that
- * serves the realm, in the order of the steps.
+ * The directory that the nodes of a hub share. Each method is one atomic step; every node that serves the realm is notified
+ * of what it changed, in the order of the steps.
  */
 export class SharedDirectory {
-  readonly #tell: (to: NodeId, change: Change) => void;
+  readonly #notify: (to: NodeId, change: Change) => void;
   readonly #derive: typeof deriveId;
   readonly #nodes = new Set<NodeId>();
   readonly #realms = new Map<Uri, RealmRows>();
   readonly #sessions = new Map<SessionId, SessionRow>();
-  #revision = 0;
+  #version = 0;
 
-  constructor({ tell, deriveRegistrationId = deriveId }: SharedDirectoryOptions) {
-    this.#tell = tell;
+  constructor({ notify, deriveRegistrationId = deriveId }: SharedDirectoryOptions) {
+    this.#notify = notify;
     this.#derive = deriveRegistrationId;
   }
 
-  /** Number of the last change. */
-  get revision(): number {
-    return this.#revision;
+  /** Version of the last change. */
+  get version(): number {
+    return this.#version;
   }
 
   enter(node: NodeId): void {
     this.#nodes.add(node);
   }
 
-  /** Removes every row of the node, then tells the others that it has gone. Repeating it changes nothing. */
-  bury(node: NodeId, isClean: boolean): void {
+  /** Removes every row of the node, then notifies the others that it has gone. Repeating it changes nothing. */
+  removeNode(node: NodeId, isClean: boolean): void {
     if (!this.#nodes.delete(node)) return;
     if (!isClean) this.#handOverSessions(node);
     for (const realm of [...this.#realms.keys()]) this.withdraw(node, realm);
-    const revision = ++this.#revision;
-    for (const other of this.#nodes) this.#tell(other, { kind: 'gone', revision, node, isClean });
+    const version = ++this.#version;
+    for (const other of this.#nodes) this.#notify(other, { kind: 'gone', version, node, isClean });
   }
 
-  /** Tells the node the realm as it is. Returns the revision that will bear. */
+  /** Sends the node a snapshot of the realm. Returns its version. */
   serve(node: NodeId, realm: Uri): number {
     const rows = this.#rows(realm);
     const interests: ({ readonly node: NodeId } & Interest)[] = [];
@@ -84,9 +84,9 @@ export class SharedDirectory {
       topics.forEach((topic, match) => interests.push({ node: other, topic, match }));
     rows.interests.set(node, new TopicSets());
     const snapshot = { registrations: [...rows.registrations.all], interests };
-    const revision = ++this.#revision;
-    this.#tell(node, { kind: 'snapshot', revision, realm, snapshot });
-    return revision;
+    const version = ++this.#version;
+    this.#notify(node, { kind: 'snapshot', version, realm, snapshot });
+    return version;
   }
 
   withdraw(node: NodeId, realm: Uri): void {
@@ -94,8 +94,8 @@ export class SharedDirectory {
     if (rows?.interests.delete(node) !== true) return;
     for (const session of rows.sessions.get(node) ?? []) this.#sessions.delete(session);
     rows.sessions.delete(node);
-    for (const registration of rows.registrations.dropNode(node)) this.#tellRegistration(realm, registration);
-    this.#tellServing(realm, { kind: 'withdrawn', revision: ++this.#revision, realm, node });
+    for (const registration of rows.registrations.dropNode(node)) this.#notifyRegistration(realm, registration);
+    this.#notifyServing(realm, { kind: 'withdrawn', version: ++this.#version, realm, node });
     if (rows.interests.size === 0) this.#realms.delete(realm);
   }
 
@@ -109,13 +109,13 @@ export class SharedDirectory {
     const topics = this.#realms.get(realm)?.interests.get(node);
     if (topics === undefined) throw new Error(`watch in realm ${realm}, which ${node} does not serve`);
     if (!topics.add(topic, match)) return false;
-    this.#tellServing(realm, { kind: 'watch', revision: ++this.#revision, asker: node, realm, node, topic, match });
+    this.#notifyServing(realm, { kind: 'watch', version: ++this.#version, requester: node, realm, node, topic, match });
     return true;
   }
 
   unwatch(node: NodeId, realm: Uri, topic: Uri, match: MatchPolicy): void {
     if (this.#realms.get(realm)?.interests.get(node)?.delete(topic, match) !== true) return;
-    this.#tellServing(realm, { kind: 'unwatch', revision: ++this.#revision, realm, node, topic, match });
+    this.#notifyServing(realm, { kind: 'unwatch', version: ++this.#version, realm, node, topic, match });
   }
 
   registration(realm: Uri, match: MatchPolicy, procedure: Uri): Registration | undefined {
@@ -126,25 +126,25 @@ export class SharedDirectory {
     const rows = this.#realms.get(realm);
     if (rows?.interests.has(node) !== true) throw new Error(`claim in realm ${realm}, which ${node} does not serve`);
     const outcome = rows.registrations.claim(claim);
-    if (outcome.kind === 'granted') this.#tellRegistration(realm, outcome.registration, node);
+    if (outcome.kind === 'granted') this.#notifyRegistration(realm, outcome.registration, node);
     return outcome;
   }
 
   /** A claim by force is certain: its callee may be REGISTERED. Repeating it changes nothing. */
   complete(node: NodeId, realm: Uri, registration: RegistrationId, callee: SessionId): void {
     const changed = this.#realms.get(realm)?.registrations.complete(registration, node, callee);
-    if (changed !== undefined) this.#tellRegistration(realm, changed);
+    if (changed !== undefined) this.#notifyRegistration(realm, changed);
   }
 
   release(node: NodeId, realm: Uri, registration: RegistrationId, callee: SessionId): void {
     const changed = this.#realms.get(realm)?.registrations.release(registration, node, callee);
-    if (changed !== undefined) this.#tellRegistration(realm, changed);
+    if (changed !== undefined) this.#notifyRegistration(realm, changed);
   }
 
   /** As if these rows had been lost and could not be written again: every callee of the node loses its procedures. */
   dropCallees(node: NodeId): void {
     for (const [realm, { registrations }] of this.#realms)
-      for (const registration of registrations.dropNode(node)) this.#tellRegistration(realm, registration);
+      for (const registration of registrations.dropNode(node)) this.#notifyRegistration(realm, registration);
   }
 
   join(node: NodeId, realm: Uri, details: SessionDetails): boolean {
@@ -181,10 +181,10 @@ export class SharedDirectory {
     const [survivor] = this.#nodes;
     const sessions = [...this.#sessions.values()].filter((row) => row.node === node);
     if (survivor === undefined || sessions.length === 0) return;
-    this.#tell(survivor, { kind: 'sessions_lost', revision: ++this.#revision, node, sessions });
+    this.#notify(survivor, { kind: 'sessions_lost', version: ++this.#version, node, sessions });
   }
 
-  /** What the directory still holds of a node. */
+  /** Rows of a node, itself included. */
   rowCount(node: NodeId): number {
     let count = this.#nodes.has(node) ? 1 : 0;
     for (const session of this.#sessions.values()) if (session.node === node) count++;
@@ -211,13 +211,13 @@ export class SharedDirectory {
     return rows;
   }
 
-  #tellRegistration(realm: Uri, registration: Registration, asker?: NodeId): void {
-    const revision = ++this.#revision;
-    const change = { kind: 'registration', revision, realm, registration } as const;
-    this.#tellServing(realm, asker === undefined ? change : { ...change, asker });
+  #notifyRegistration(realm: Uri, registration: Registration, requester?: NodeId): void {
+    const version = ++this.#version;
+    const change = { kind: 'registration', version, realm, registration } as const;
+    this.#notifyServing(realm, requester === undefined ? change : { ...change, requester });
   }
 
-  #tellServing(realm: Uri, change: Change): void {
-    for (const node of this.serving(realm)) this.#tell(node, change);
+  #notifyServing(realm: Uri, change: Change): void {
+    for (const node of this.serving(realm)) this.#notify(node, change);
   }
 }

@@ -1,8 +1,8 @@
 import type { NodeId } from '../../wamp/ids.js';
 
 /**
- * What follows when a store has lost its rows: each node writes its own again in its own time, and until the last has, or
- * is no more, nobody writes anything else.
+ * Recovery of a store that has lost its rows: each node writes its own again in its own time. Until the last node has
+ * written them, or has gone, no node writes anything else.
  */
 export class MemoryRecovery {
   readonly #missing = new Set<NodeId>();
@@ -17,20 +17,20 @@ export class MemoryRecovery {
   }
 
   /** The node has written its rows. */
-  returned(node: NodeId): void {
+  end(node: NodeId): void {
     if (!this.#missing.delete(node) || this.isUnderWay) return;
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const { step } of waiting) step();
   }
 
-  /** The node is no more: nobody waits for it, and what it was to write is not written. */
+  /** The node has gone: nobody waits for it, and its own steps do not run. */
   forget(node: NodeId): void {
     this.#waiting = this.#waiting.filter((one) => one.node !== node);
-    this.returned(node);
+    this.end(node);
   }
 
-  whenWhole(node: NodeId, step: () => void): void {
+  whenDone(node: NodeId, step: () => void): void {
     if (this.isUnderWay) this.#waiting.push({ node, step });
     else step();
   }

@@ -3,9 +3,9 @@ import type { RegistrationId, SessionId, Uri } from '../../wamp/ids.js';
 
 export interface MemoryTakeoversOptions {
   readonly after: (delayMs: number, action: () => void) => () => void;
-  /** How long a claim waits for the verdict on a holder at most. */
+  /** How long a claim waits at most until a holder is declared dead or answers again. */
   readonly limitMs: number;
-  /** One atomic step of the directory; undefined: it is refused, and a holder may be going still. */
+  /** One atomic step of the directory. Undefined: it is refused, and a holder may still be declared dead. */
   readonly decide: (realm: Uri, claim: Claim) => Promise<ClaimOutcome> | ClaimOutcome | undefined;
 }
 
@@ -18,10 +18,10 @@ interface Waiting {
   leftMs: number;
 }
 
-/** Nothing says that a node has come back: it is looked for. */
+/** No event tells that a node can be reached again: claims are tried again at this interval. */
 const STEP_MS = 250;
 
-/** Claims of what callees hold whose nodes do not answer: they wait until those are declared dead, or answer again. */
+/** Claims whose holders are on nodes that do not answer. They wait until those nodes are declared dead, or answer again. */
 export class MemoryTakeovers {
   readonly #options: MemoryTakeoversOptions;
   readonly #waiting = new Set<Waiting>();
@@ -38,7 +38,7 @@ export class MemoryTakeovers {
     });
   }
 
-  /** The directory has changed: puts the claims again, in the order in which they came. */
+  /** Tries the claims again, in the order in which they came, because the directory has changed. */
   retry(): void {
     for (const waiting of [...this.#waiting]) {
       const outcome = this.#options.decide(waiting.realm, waiting.claim);
@@ -59,7 +59,7 @@ export class MemoryTakeovers {
     for (const { reject } of waiting) reject(cause);
   }
 
-  /** Nobody is answered. */
+  /** Ends all without an answer. */
   forget(): void {
     this.#waiting.clear();
     this.#cancelStep?.();

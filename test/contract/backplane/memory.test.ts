@@ -1,4 +1,5 @@
-import { MemoryHub, type MemoryHubOptions } from '../../../src/backplane/memory/hub.js';
+import type { MemoryHubOptions } from '../../../src/backplane/memory/hub.js';
+import { FaultyHub } from '../../support/memory-faults.js';
 import type { Scheduler } from '../../../src/backplane/memory/lane.js';
 import type { NodeId } from '../../../src/wamp/ids.js';
 import { describeBackplane, type ClusterUnderTest } from './describe-backplane.js';
@@ -6,7 +7,7 @@ import { describeBackplane, type ClusterUnderTest } from './describe-backplane.j
 let joinedCount = 0;
 
 function memoryCluster(options: MemoryHubOptions = {}): ClusterUnderTest {
-  const hub = new MemoryHub(options);
+  const hub = new FaultyHub(options);
   return {
     join: () => hub.join(`node-${++joinedCount}` as NodeId),
     kill: (node) => {

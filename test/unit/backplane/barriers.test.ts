@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { Barriers } from '../../../src/backplane/barriers.js';
+import { VersionWaits } from '../../../src/backplane/memory/version-waits.js';
 import type { NodeId } from '../../../src/wamp/ids.js';
 
 const [one, two] = ['n1', 'n2'] as NodeId[] as [NodeId, NodeId];
 
 describe('barriers', () => {
-  it('open when every node has confirmed their revision or a later one, or has gone (G2)', async () => {
-    const barriers = new Barriers();
+  it('open when every node has confirmed their version or a later one, or has gone (G2)', async () => {
+    const barriers = new VersionWaits();
     const opened: number[] = [];
-    for (const revision of [1, 1, 2, 3]) void barriers.wait(revision, [one, two])?.then(() => opened.push(revision));
+    for (const version of [1, 1, 2, 3]) void barriers.wait(version, [one, two])?.then(() => opened.push(version));
     barriers.confirm(one, 3);
     barriers.confirm(two, 1);
     await Promise.resolve();
@@ -21,20 +21,20 @@ describe('barriers', () => {
   });
 
   it('are opened one by one at a cost that does not grow with those that wait', () => {
-    const barriers = new Barriers();
+    const barriers = new VersionWaits();
     const count = 100_000;
-    for (let revision = 1; revision <= count; revision++) void barriers.wait(revision, [one, two]);
+    for (let version = 1; version <= count; version++) void barriers.wait(version, [one, two]);
     const startedMs = performance.now();
     for (const node of [one, two]) {
       expect(barriers.size).toBe(count);
-      for (let revision = 1; revision <= count; revision++) barriers.confirm(node, revision);
+      for (let version = 1; version <= count; version++) barriers.confirm(node, version);
     }
     expect(performance.now() - startedMs).toBeLessThan(500);
     expect(barriers.size).toBe(0);
   });
 
   it('fail together when the node has to give up waiting', async () => {
-    const barriers = new Barriers();
+    const barriers = new VersionWaits();
     const waits = [barriers.wait(1, [one]), barriers.wait(2, [one, two])];
     barriers.confirm(one, 1);
     barriers.rejectAll(new Error('over'));

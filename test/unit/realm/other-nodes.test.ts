@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Backplane } from '../../../src/backplane/backplane.js';
-import { MemoryHub } from '../../../src/backplane/memory/hub.js';
+import { FaultyHub } from '../../support/memory-faults.js';
 import { payloadOf } from '../../../src/codec/payload.js';
 import { Delivery } from '../../../src/realm/delivery.js';
 import { createRandomSource } from '../../../src/realm/random-source.js';
@@ -43,11 +43,11 @@ const SETTINGS: RealmSettings = {
 
 /** Nodes with real realms on one hub, whose lanes and timers the test runs. */
 class Scene {
-  readonly hub: MemoryHub;
+  readonly hub: FaultyHub;
   readonly #runs: { readonly from: NodeId; readonly to: NodeId; readonly deliver: () => void }[] = [];
 
   constructor() {
-    this.hub = new MemoryHub({ schedule: (from, to, deliver) => this.#runs.push({ from, to, deliver }) });
+    this.hub = new FaultyHub({ schedule: (from, to, deliver) => this.#runs.push({ from, to, deliver }) });
   }
 
   async node(name: string): Promise<SceneNode> {

@@ -2,7 +2,8 @@ import { observe } from '../../../telemetry/counters.js';
 import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
 import type { NodeId } from '../../../wamp/ids.js';
 import { BackplaneUnavailableError } from '../../backplane.js';
-import { RealmBarriers, type Pending } from './barriers.js';
+import { Barriers } from '../../barriers.js';
+import type { Pending } from './barriers.js';
 
 export interface RealmWaitsOptions {
   readonly nowMs: () => number;
@@ -15,7 +16,7 @@ export interface RealmWaitsOptions {
 /** Watches and claims of one realm that wait until all nodes have a version, or until their deadline. */
 export class RealmWaits {
   readonly #options: RealmWaitsOptions;
-  readonly #barriers: RealmBarriers;
+  readonly #barriers: Barriers<Pending>;
   readonly #pending = new Set<Pending>();
   /**
    * The last version that each node has confirmed: a confirmation may come before the wait that it is for. The last counts, not the
@@ -29,7 +30,7 @@ export class RealmWaits {
   constructor(options: RealmWaitsOptions) {
     this.#options = options;
     const { counters } = options;
-    this.#barriers = new RealmBarriers(options.nowMs, (pending, waitedMs) => {
+    this.#barriers = new Barriers(options.nowMs, (pending, waitedMs) => {
       counters.barriers.opened++;
       observe(counters.barrierLatency, waitedMs);
       pending.open();

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Backplane } from '../../../../src/backplane/backplane.js';
-import { MemoryHub } from '../../../../src/backplane/memory/hub.js';
+import { FaultyHub } from '../../../support/memory-faults.js';
 import type { NodeId } from '../../../../src/wamp/ids.js';
 import { cancelOf, claimOf, publicationOf, REALM } from '../../../contract/backplane/samples.js';
 
@@ -9,7 +9,7 @@ const [A, B, C] = ['a', 'b', 'c'] as [NodeId, NodeId, NodeId];
 async function scene() {
   const runs: { readonly to: NodeId; readonly deliver: () => void }[] = [];
   const heard: string[] = [];
-  const hub = new MemoryHub({ schedule: (_from, to, deliver) => runs.push({ to, deliver }) });
+  const hub = new FaultyHub({ schedule: (_from, to, deliver) => runs.push({ to, deliver }) });
   const deliver = (isDue: (to: NodeId) => boolean = () => true): void => {
     for (let at = runs.findIndex(({ to }) => isDue(to)); at >= 0; at = runs.findIndex(({ to }) => isDue(to)))
       runs.splice(at, 1)[0]!.deliver();
@@ -50,7 +50,7 @@ it('two nodes that lose each other reach everybody else, and hear what they miss
   for (const node of [b, c]) void node.bus.watch(REALM, 'x', 'exact');
   deliver();
   a.bus.send(B, REALM, cancelOf(A));
-  hub.faults.part(A, B, { returns: true });
+  hub.faults.disconnect(A, B, { returns: true });
   await expect(a.bus.publish(REALM, publicationOf('x'))).rejects.toThrow('out of reach');
   expect(a.bus.send(B, REALM, cancelOf(A))).toBe(false);
   expect(a.bus.send(C, REALM, cancelOf(A))).toBe(true);
@@ -66,7 +66,7 @@ it('two nodes that lose each other reach everybody else, and hear what they miss
 
 it('a barrier waits for the node that its own cannot reach (G2)', async () => {
   const { hub, deliver, a } = await scene();
-  hub.faults.part(A, B);
+  hub.faults.disconnect(A, B);
   const claimed = a.directory.claim(REALM, claimOf(A, 'com.x'));
   deliver();
   expect(await isSettled(claimed)).toBe(false);

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Backplane, BackplaneEvents } from '../../../../src/backplane/backplane.js';
 import { BackplaneUnavailableError } from '../../../../src/backplane/backplane.js';
-import { MemoryHub, type MemoryHubOptions } from '../../../../src/backplane/memory/hub.js';
+import type { MemoryHubOptions } from '../../../../src/backplane/memory/hub.js';
+import { FaultyHub } from '../../../support/memory-faults.js';
 import type { NodeId } from '../../../../src/wamp/ids.js';
 import { cancelOf, claimOf, publicationOf, sessionOf, REALM } from '../../../contract/backplane/samples.js';
 
@@ -11,7 +12,7 @@ const C = 'c' as NodeId;
 
 let runs: (() => void)[];
 let heard: string[];
-let hub: MemoryHub;
+let hub: FaultyHub;
 
 beforeEach(() => {
   runs = [];
@@ -19,7 +20,7 @@ beforeEach(() => {
 });
 
 function makeHub(options: MemoryHubOptions = {}): void {
-  hub = new MemoryHub({ schedule: (_from, _to, deliver) => runs.push(deliver), ...options });
+  hub = new FaultyHub({ schedule: (_from, _to, deliver) => runs.push(deliver), ...options });
 }
 
 function deliverAll(): void {

@@ -1,36 +1,28 @@
-import type { NodeId } from '../../wamp/ids.js';
-import type { Lane } from './lane.js';
-import type { Change } from './directory.js';
-import type { MemoryNode } from './node.js';
-import type { NodeMessage } from './port.js';
-import type { MemoryRecovery } from './recovery.js';
+import type { NodeId } from '../../src/wamp/ids.js';
+import { MemoryHub, type MemoryHubOptions } from '../../src/backplane/memory/hub.js';
+import type { Lane } from '../../src/backplane/memory/lane.js';
+import type { FaultPort, HubFaults, HubMember, NodeMessage } from '../../src/backplane/memory/port.js';
 
-/** What the faults need of the hub. */
-export interface FaultPort {
-  node(id: NodeId): MemoryNode | undefined;
-  lane(from: NodeId, to: NodeId): Lane<NodeMessage> | undefined;
-  /** To and from the node. */
-  lanesOf(id: NodeId): readonly Lane<NodeMessage>[];
-  feed(id: NodeId): Lane<Change> | undefined;
-  bury(node: MemoryNode, isClean: boolean): void;
-  dropCallees(node: NodeId): void;
-  /** Those that have entered and are not known to be gone. */
-  nodes(): Iterable<NodeId>;
-  readonly recovery: MemoryRecovery;
-  /** Runs `action` at some later time, as if the directory had told the node something. */
-  later(node: NodeId, action: () => void): void;
-  /** Tells the sender, later, that the message did not arrive. */
-  giveBack(from: NodeId, to: NodeId, message: NodeMessage): void;
+/** A hub whose nodes and lanes can fail. */
+export class FaultyHub extends MemoryHub {
+  readonly faults: MemoryFaults;
+
+  constructor(options: MemoryHubOptions = {}) {
+    let made: MemoryFaults | undefined;
+    super({ ...options, faults: (port) => (made = new MemoryFaults(port)) });
+    if (made === undefined) throw new Error('the hub has made no faults');
+    this.faults = made;
+  }
 }
 
 /** What tests do to the nodes of a hub and to the ways between them. */
-export class MemoryFaults {
+export class MemoryFaults implements HubFaults {
   readonly #hub: FaultPort;
   readonly #isolated = new Set<NodeId>();
   /** Pairs that cannot reach each other, by either. */
-  readonly #parted = new Map<NodeId, Set<NodeId>>();
+  readonly #disconnected = new Map<NodeId, Set<NodeId>>();
   /** Declared dead while they were cut off: they learn of it when they are back. */
-  readonly #banished = new Map<NodeId, MemoryNode>();
+  readonly #deadWhileIsolated = new Map<NodeId, HubMember>();
   /** They have noticed that the directory was emptied, and have not written all again. */
   readonly #writing = new Set<NodeId>();
 
@@ -44,7 +36,7 @@ export class MemoryFaults {
 
   /** What `from`, which is not cut off itself, says to `to` may arrive. */
   canReach(from: NodeId, to: NodeId): boolean {
-    return !this.#isolated.has(to) && this.#parted.get(from)?.has(to) !== true;
+    return !this.#isolated.has(to) && this.#disconnected.get(from)?.has(to) !== true;
   }
 
   /**
@@ -57,7 +49,7 @@ export class MemoryFaults {
       else lane.cut(keptCount);
     }
     this.#hub.feed(node)?.close();
-    this.#hub.node(node)?.end(false);
+    this.#hub.nodes.get(node)?.end(false);
   }
 
   /**
@@ -65,14 +57,14 @@ export class MemoryFaults {
    * is told `fenced`, soon or when it is healed.
    */
   declareDead(node: NodeId): void {
-    const dead = this.#hub.node(node);
+    const dead = this.#hub.nodes.get(node);
     if (dead === undefined) return;
     const wasIsolated = this.#isolated.delete(node);
-    this.#hub.bury(dead, false);
+    this.#hub.remove(dead, false);
     if (wasIsolated) {
-      this.#banished.set(node, dead);
+      this.#deadWhileIsolated.set(node, dead);
       dead.expire();
-    } else if (dead.banish()) this.#hub.later(node, () => dead.sayFenced());
+    } else if (dead.fence()) this.#hub.later(node, () => dead.notifyFenced());
   }
 
   /**
@@ -80,7 +72,7 @@ export class MemoryFaults {
    * that others said to it go back to them.
    */
   isolate(node: NodeId, { returns = false } = {}): void {
-    const isolated = this.#hub.node(node);
+    const isolated = this.#hub.nodes.get(node);
     if (isolated === undefined || this.#isolated.has(node)) return;
     this.#isolated.add(node);
     for (const lane of this.#hub.lanesOf(node)) this.#cut(lane, returns && lane.to === node);
@@ -93,16 +85,16 @@ export class MemoryFaults {
    * it was declared dead.
    */
   heal(node: NodeId): void {
-    const banished = this.#banished.get(node);
-    if (banished !== undefined) {
-      this.#banished.delete(node);
-      if (banished.banish()) banished.sayFenced();
+    const dead = this.#deadWhileIsolated.get(node);
+    if (dead !== undefined) {
+      this.#deadWhileIsolated.delete(node);
+      if (dead.fence()) dead.notifyFenced();
     }
     this.#rejoin(node);
     if (this.#isolated.delete(node)) {
-      this.#hub.node(node)?.heal();
+      this.#hub.nodes.get(node)?.heal();
       this.#hub.feed(node)?.resume();
-      if (!this.#writing.has(node)) this.#hub.recovery.returned(node);
+      if (!this.#writing.has(node)) this.#hub.endRecovery(node);
     }
     for (const lane of this.#hub.lanesOf(node))
       if (this.canReach(lane.from, lane.to) && !this.#isolated.has(lane.from)) lane.resume();
@@ -112,27 +104,27 @@ export class MemoryFaults {
    * The two cannot reach each other, and everything else can; what is under way between them is lost, or goes back with
    * `returns`. `heal` of either ends it.
    */
-  part(one: NodeId, other: NodeId, { returns = false } = {}): void {
+  disconnect(one: NodeId, other: NodeId, { returns = false } = {}): void {
     for (const [from, to] of [
       [one, other],
       [other, one],
     ] as const) {
       const lane = this.#hub.lane(from, to);
-      if (lane === undefined || this.#parted.get(from)?.has(to) === true) continue;
-      this.#parted.set(from, (this.#parted.get(from) ?? new Set()).add(to));
+      if (lane === undefined || this.#disconnected.get(from)?.has(to) === true) continue;
+      this.#disconnected.set(from, (this.#disconnected.get(from) ?? new Set()).add(to));
       this.#cut(lane, returns);
     }
   }
 
   /** The directory has lost all its rows. Each node writes its own again: soon, or when it is no longer cut off. */
   empty(): void {
-    const nodes = [...this.#hub.nodes()];
-    this.#hub.recovery.begin(nodes);
+    const nodes = [...this.#hub.nodes.keys()];
+    this.#hub.beginRecovery();
     for (const node of nodes) {
       this.#writing.add(node);
       this.#hub.later(node, () => {
         this.#writing.delete(node);
-        if (!this.#isolated.has(node) && this.#hub.node(node)?.isOver === false) this.#hub.recovery.returned(node);
+        if (!this.#isolated.has(node) && this.#hub.nodes.get(node)?.isOver === false) this.#hub.endRecovery(node);
       });
     }
   }
@@ -140,12 +132,12 @@ export class MemoryFaults {
   /** The node is no longer there to be healed. */
   forget(node: NodeId): void {
     this.#isolated.delete(node);
-    this.#banished.delete(node);
+    this.#deadWhileIsolated.delete(node);
     this.#rejoin(node);
   }
 
   /** What a store that lost its rows does to a node whose procedures others have taken before it wrote them again. */
-  rob(node: NodeId): void {
+  loseCallees(node: NodeId): void {
     this.#hub.dropCallees(node);
   }
 
@@ -160,13 +152,13 @@ export class MemoryFaults {
   }
 
   #cut(lane: Lane<NodeMessage>, returns: boolean): void {
-    if (returns) for (const message of lane.waiting) this.#hub.giveBack(lane.from, lane.to, message);
+    if (returns) for (const message of lane.waiting) this.#hub.returnToSender(lane.from, lane.to, message);
     if (lane.cut(0)) lane.lose();
     lane.hold();
   }
 
   #rejoin(node: NodeId): void {
-    for (const other of this.#parted.get(node) ?? []) this.#parted.get(other)?.delete(node);
-    this.#parted.delete(node);
+    for (const other of this.#disconnected.get(node) ?? []) this.#disconnected.get(other)?.delete(node);
+    this.#disconnected.delete(node);
   }
 }

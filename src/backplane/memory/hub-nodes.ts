@@ -1,0 +1,182 @@
+import type { NodeId } from '../../wamp/ids.js';
+import { type Change, SharedDirectory, type SharedDirectoryOptions } from './directory.js';
+import { Lane, type LaneOptions, type Scheduler } from './lane.js';
+import type { FaultPort, HubFaults, HubMember, HubPort, NodeMessage } from './port.js';
+import { MemoryRecovery } from './recovery.js';
+
+export interface HubNodesOptions {
+  readonly schedule: Scheduler;
+  readonly laneLimitCount: number;
+  readonly batchCount: number;
+  readonly deriveRegistrationId: SharedDirectoryOptions['deriveRegistrationId'];
+  readonly after: (delayMs: number, action: () => void) => () => void;
+  readonly takeoverMs: number;
+  readonly faults: ((port: FaultPort) => HubFaults) | undefined;
+}
+
+/** The sender of changes of the directory. */
+const DIRECTORY = 'directory' as NodeId;
+
+const NO_FAULTS: HubFaults = {
+  isIsolated: () => false,
+  canReach: () => true,
+  forget: () => undefined,
+};
+
+/** The nodes of a hub, the directory they share, and the lanes between them. */
+export class HubNodes implements HubPort, FaultPort {
+  readonly directory: SharedDirectory;
+  readonly nodes = new Map<NodeId, HubMember>();
+  readonly counts = { refused: 0, lost: 0 };
+  readonly takeoverMs: number;
+  readonly #options: HubNodesOptions;
+  readonly #faults: HubFaults;
+  readonly #feeds = new Map<NodeId, Lane<Change>>();
+  /** By sender, then receiver. */
+  readonly #lanes = new Map<NodeId, Map<NodeId, Lane<NodeMessage>>>();
+  readonly #recovery = new MemoryRecovery();
+
+  constructor(options: HubNodesOptions) {
+    this.#options = options;
+    this.takeoverMs = options.takeoverMs;
+    const { deriveRegistrationId } = options;
+    this.directory = new SharedDirectory({
+      notify: (to, change) => void this.#feeds.get(to)?.push(change),
+      ...(deriveRegistrationId !== undefined && { deriveRegistrationId }),
+    });
+    this.#faults = options.faults?.(this) ?? NO_FAULTS;
+  }
+
+  get liveCount(): number {
+    return this.nodes.size;
+  }
+
+  get isRecovering(): boolean {
+    return this.#recovery.isUnderWay;
+  }
+
+  whenRecovered(node: NodeId, step: () => void): void {
+    this.#recovery.whenDone(node, step);
+  }
+
+  beginRecovery(): void {
+    this.#recovery.begin(this.nodes.keys());
+  }
+
+  endRecovery(node: NodeId): void {
+    this.#recovery.end(node);
+  }
+
+  after(delayMs: number, action: () => void): () => void {
+    return this.#options.after(delayMs, action);
+  }
+
+  later(node: NodeId, action: () => void): void {
+    this.#options.schedule(DIRECTORY, node, action);
+  }
+
+  count(what: 'refused' | 'lost'): void {
+    this.counts[what]++;
+  }
+
+  canReach(from: NodeId, to: NodeId): boolean {
+    return this.#faults.canReach(from, to);
+  }
+
+  isPresent(from: NodeId, node: NodeId): boolean {
+    return this.canReach(from, node) && this.nodes.get(node)?.isOver === false;
+  }
+
+  enter(node: HubMember): void {
+    const id = node.node;
+    this.nodes.set(id, node);
+    // Without a bound: the receiver is this process, and a lost change would need a reload of the realm.
+    this.#feeds.set(
+      id,
+      new Lane<Change>(this.#laneOptions(DIRECTORY, id, Infinity), (change) => {
+        if (change !== undefined) this.#receiveChange(node, change);
+      }),
+    );
+    this.directory.enter(id);
+  }
+
+  leave(node: HubMember): void {
+    // A node that is isolated cannot notify the others that it leaves.
+    const isClean = !this.#faults.isIsolated(node.node);
+    this.#faults.forget(node.node);
+    this.remove(node, isClean);
+  }
+
+  remove(node: HubMember, isClean: boolean): void {
+    const id = node.node;
+    if (this.nodes.get(id) !== node) return;
+    this.nodes.delete(id);
+    this.#feeds.get(id)?.close();
+    this.#feeds.delete(id);
+    for (const [from, lanes] of this.#lanes) {
+      lanes.get(id)?.close();
+      this.#forgetLane(from, id);
+    }
+    this.directory.removeNode(id, isClean);
+    this.#recovery.forget(id);
+  }
+
+  dropCallees(node: NodeId): void {
+    this.directory.dropCallees(node);
+  }
+
+  returnToSender(from: NodeId, to: NodeId, message: NodeMessage): void {
+    const sender = this.nodes.get(from);
+    if (sender === undefined || message.kind !== 'frame') return;
+    const { realm, frame } = message;
+    this.#options.schedule(to, from, () => sender.notifyReturned(to, realm, frame));
+  }
+
+  feed(node: NodeId): Lane<Change> | undefined {
+    return this.#feeds.get(node);
+  }
+
+  lane(from: NodeId, to: NodeId): Lane<NodeMessage> | undefined {
+    const known = this.#lanes.get(from)?.get(to);
+    if (known !== undefined) return known;
+    const receiver = this.nodes.get(to);
+    if (receiver === undefined || !this.nodes.has(from)) return undefined;
+    const options = this.#laneOptions(from, to, this.#options.laneLimitCount);
+    const lane = new Lane<NodeMessage>(options, (message) => receiver.receive(from, message));
+    if (!this.canReach(from, to) || this.#faults.isIsolated(from)) lane.hold();
+    const lanes = this.#lanes.get(from);
+    if (lanes === undefined) this.#lanes.set(from, new Map([[to, lane]]));
+    else lanes.set(to, lane);
+    return lane;
+  }
+
+  lanesOf(node: NodeId): Lane<NodeMessage>[] {
+    const inbound = [...this.#lanes.values()].map((lanes) => lanes.get(node)).filter((lane) => lane !== undefined);
+    return [...(this.#lanes.get(node)?.values() ?? []), ...inbound];
+  }
+
+  #receiveChange(node: HubMember, change: Change): void {
+    node.receiveChange(change);
+    if (change.kind !== 'gone') return;
+    const lane = this.#lanes.get(change.node)?.get(node.node);
+    const finish = (): void => {
+      lane?.close();
+      this.#forgetLane(change.node, node.node);
+      node.notifyGone(change.node);
+    };
+    // Messages of a node that left cleanly arrive before the others are notified that it has gone.
+    if (change.isClean && lane !== undefined) lane.whenEmpty(finish);
+    else finish();
+  }
+
+  #laneOptions(from: NodeId, to: NodeId, limitCount: number): LaneOptions {
+    const { schedule, batchCount } = this.#options;
+    return { from, to, schedule, batchCount, limitCount };
+  }
+
+  #forgetLane(from: NodeId, to: NodeId): void {
+    const lanes = this.#lanes.get(from);
+    lanes?.delete(to);
+    if (lanes?.size === 0) this.#lanes.delete(from);
+  }
+}
