@@ -89,7 +89,7 @@ realms:
             allow: { call: true, register: true, publish: true, subscribe: true }
             disclose: { caller: true, publisher: true }
 
-realmTemplate: # realms that come into being when somebody joins them
+realmTemplate: # realms that are created when a client joins them
   names: [{ uri: com.example.tenant., match: prefix }]
   idleMs: 600000
   roles:
@@ -115,10 +115,10 @@ Gantry needs no configuration. What is set comes from, later ones winning:
    an empty variable counts as unset; a secret may be in a file that \`GANTRY_…_FILE\` names, without the line end behind it;
 4. flags: \`--host\`, \`--port\`, \`--ops-port\`, \`--log-level\`, and for everything \`--set listen.path=/wamp\`, as often as needed.
 
-Settings are merged one by one; a list replaces the whole list before it. Unknown keys and \`GANTRY_\` variables are refused, and all faults are told at once.
+Settings are merged one by one; a list replaces the whole list before it. Unknown keys and \`GANTRY_\` variables are refused, and all faults are reported at once.
 Variables that Kubernetes and Docker make for a service called \`gantry\` (\`GANTRY_SERVICE_HOST\`, \`GANTRY_PORT=tcp://…\`) are left alone.
 
-\`gantry check gantry.yaml\` finds every fault and warns of what can hardly be meant, \`gantry config\` shows what is in effect, \`gantry config --env\` lists every variable,
+\`gantry check gantry.yaml\` finds every fault and warns of doubtful settings, \`gantry config\` shows what is in effect, \`gantry config --env\` lists every variable,
 and \`gantry config --schema\` prints the JSON schema, which editors use for completion.
 
 \`\`\`yaml

@@ -16,11 +16,11 @@ export function renderMetricsPage(): string {
 ## Gantry
 
 ${table(own ?? [])}
-\`gantry_cluster_…\` tell of the other nodes and the store between them. A node that is alone by configuration (\`backplane.url: memory\`) shows zeros for what is counted, and none of the gauges.
+\`gantry_cluster_…\` describe the other nodes and the store between them. A node that is alone by configuration (\`backplane.url: memory\`) shows zeros for what is counted, and none of the gauges.
 
 ## Label values
 
-These are all there are: no label holds what a client sends. \`type\` is the name of a WAMP message, \`unreadable\` or \`unknown\`.
+The table is complete: no label holds what a client sends. \`type\` is the name of a WAMP message, \`unreadable\` or \`unknown\`.
 
 | metric | values |
 |---|---|
@@ -40,45 +40,45 @@ export const WHERE_COUNTED: Readonly<Record<string, string>> = {
   gantry_sessions_opened_total: 'With WELCOME, on the node that sends it.',
   gantry_sessions_closed_total: 'When a session leaves its realm: after GOODBYE, ABORT or the loss of its connection.',
   gantry_sessions_refused_total:
-    'With an ABORT in answer to HELLO or AUTHENTICATE, and when AUTHENTICATE does not come in time.',
+    'With an ABORT that answers HELLO or AUTHENTICATE, and when AUTHENTICATE does not come in time.',
   gantry_received_bytes_total: 'For each whole WebSocket message, before it is decoded.',
-  gantry_sent_bytes_total: 'When what waits for a connection is given to the socket.',
-  gantry_messages_received_total: 'When a message has been read, before it is decided upon.',
+  gantry_sent_bytes_total: 'When messages of a connection are written to the socket.',
+  gantry_messages_received_total: 'When a message has been read, before it is handled.',
   gantry_messages_sent_total: 'When a message is queued to a connection: an event once per receiver.',
   gantry_messages_unsent_total: 'When a connection ends with messages in its queue.',
   gantry_messages_deferred_total:
-    'When a message is put into the inbox: its connection has had its share of this turn, or an earlier message of it is being decided.',
+    'When a message is put into the inbox: its connection has used its share of this turn, or an earlier message is being decided.',
   gantry_turns_exhausted_total: 'At the end of the turn.',
   gantry_protocol_violations_total: 'With each ABORT for a violation, and for frames that break WebSocket itself.',
   gantry_events_delivered_total:
     "On the subscriber's node, when an event is queued: once per subscription and receiver.",
   gantry_events_dropped_total: "On the subscriber's node; `node_unreachable` on the publisher's.",
-  gantry_routing_discards_total: 'Where routing decides; none of them is an error of the router.',
+  gantry_routing_discards_total: 'Where routing decides; none of these is an error of the router.',
   gantry_calls_total: "On the caller's node, with the call's one end.",
   gantry_limits_reached_total: 'Each time a setting under `limits` refuses something, or its time is up.',
-  gantry_log_lines_total: 'By the logger; of lines left out a summary follows.',
-  gantry_connections: 'Asked of the server at each scrape.',
-  gantry_sockets: 'Asked of the server at each scrape.',
-  gantry_pending_sockets: 'Asked of the server at each scrape.',
-  gantry_max_sockets: 'Asked of the server at each scrape.',
-  gantry_sessions: 'Asked of the realms at each scrape.',
-  gantry_subscriptions: 'Asked of the realms at each scrape; a topic that many sessions of the node want counts once.',
-  gantry_registrations: 'Asked of the realms at each scrape.',
-  gantry_pending_calls: 'Asked of the realms at each scrape.',
-  gantry_abandoned_invocations: 'Asked of the realms at each scrape.',
-  gantry_realms: 'Asked of the node at each scrape.',
-  gantry_unsent_bytes: 'Asked of the connections at each scrape.',
-  gantry_inbox_bytes: 'Asked of the inboxes at each scrape.',
-  gantry_inbox_messages: 'Asked of the inboxes at each scrape.',
+  gantry_log_lines_total: 'By the logger; a summary of suppressed lines follows.',
+  gantry_connections: 'Read from the server at each scrape.',
+  gantry_sockets: 'Read from the server at each scrape.',
+  gantry_pending_sockets: 'Read from the server at each scrape.',
+  gantry_max_sockets: 'Read from the server at each scrape.',
+  gantry_sessions: 'Read from the realms at each scrape.',
+  gantry_subscriptions: 'Read from the realms at each scrape; a topic that many sessions of the node want counts once.',
+  gantry_registrations: 'Read from the realms at each scrape.',
+  gantry_pending_calls: 'Read from the realms at each scrape.',
+  gantry_abandoned_invocations: 'Read from the realms at each scrape.',
+  gantry_realms: 'Read from the node at each scrape.',
+  gantry_unsent_bytes: 'Read from the connections at each scrape.',
+  gantry_inbox_bytes: 'Read from the inboxes at each scrape.',
+  gantry_inbox_messages: 'Read from the inboxes at each scrape.',
   gantry_receive_buffer_bytes: 'Fixed when the node begins to listen.',
-  gantry_narrowed_connections: 'Read from the transport when the page is made.',
-  gantry_cluster_batches_total: 'In: when it arrives; out: when it is given to the store.',
+  gantry_narrowed_connections: 'Read from the transport at each scrape.',
+  gantry_cluster_batches_total: 'In: when it arrives; out: when it is sent to the store.',
   gantry_cluster_batch_bytes_total: 'With the batch.',
   gantry_cluster_items_sent_total: 'With the batch: a publication once per interested node.',
   gantry_cluster_items_received_total: 'When the batch has been checked.',
   gantry_cluster_items_ignored_total: 'When the batch has been checked. Expected while releases are mixed.',
-  gantry_cluster_lane_gaps_total: "On the receiver's node, before the next thing that did arrive.",
-  gantry_cluster_receipts_missed_total: "On the sender's node, with the store's answer that nobody listened.",
+  gantry_cluster_lane_gaps_total: "On the receiver's node, before the next item that arrived.",
+  gantry_cluster_receipts_missed_total: "On the sender's node, when the store's receipt is 0.",
   gantry_cluster_publish_errors_total: "On the sender's node, when the store's answer is lost.",
   gantry_cluster_sends_refused_total: "On the sender's node. Publications among it count as dropped events too.",
   gantry_cluster_messages_ignored_total: 'When a message arrives that is foreign, corrupt, late or a repetition.',
@@ -90,35 +90,35 @@ export const WHERE_COUNTED: Readonly<Record<string, string>> = {
   gantry_cluster_store_errors_total: 'With each command or connection that fails.',
   gantry_cluster_connections_lost_total: 'When an established connection closes.',
   gantry_cluster_leases_total: 'With each renewal.',
-  gantry_cluster_nodes_gone_total: 'When the news arrive.',
-  gantry_cluster_nodes_reaped_total: 'On the one node that began it.',
+  gantry_cluster_nodes_gone_total: 'When this node is notified.',
+  gantry_cluster_nodes_reaped_total: 'On the one node that started the removal.',
   gantry_cluster_downs_total: 'When the node turns not ready for it.',
-  gantry_cluster_up: 'Asked of the backplane at each scrape.',
-  gantry_cluster_isolated: 'Asked of the backplane at each scrape. What it does then: `backplane.cluster.isolated`.',
-  gantry_cluster_nodes: 'Asked of the backplane at each scrape.',
-  gantry_cluster_nodes_unreachable: 'Asked of the backplane at each scrape.',
-  gantry_cluster_lease_remaining_seconds: 'Asked of the backplane at each scrape.',
-  gantry_cluster_silence_seconds: 'Asked of the backplane at each scrape.',
-  gantry_cluster_unacknowledged_bytes: 'Asked of the backplane at each scrape.',
-  gantry_cluster_pending_barriers: 'Asked of the backplane at each scrape.',
+  gantry_cluster_up: 'Read from the backplane at each scrape.',
+  gantry_cluster_isolated: 'Read from the backplane at each scrape. What it does then: `backplane.cluster.isolated`.',
+  gantry_cluster_nodes: 'Read from the backplane at each scrape.',
+  gantry_cluster_nodes_unreachable: 'Read from the backplane at each scrape.',
+  gantry_cluster_lease_remaining_seconds: 'Read from the backplane at each scrape.',
+  gantry_cluster_silence_seconds: 'Read from the backplane at each scrape.',
+  gantry_cluster_unacknowledged_bytes: 'Read from the backplane at each scrape.',
+  gantry_cluster_pending_barriers: 'Read from the backplane at each scrape.',
   gantry_cluster_mirror_topics:
-    'Asked of the backplane at each scrape; a topic counts once, however many nodes want it.',
-  gantry_cluster_mirror_registrations: 'Asked of the backplane at each scrape.',
-  gantry_cluster_mirror_version_lag: 'Asked of the backplane at each scrape.',
+    'Read from the backplane at each scrape; a topic counts once, however many nodes want it.',
+  gantry_cluster_mirror_registrations: 'Read from the backplane at each scrape.',
+  gantry_cluster_mirror_version_lag: 'Read from the backplane at each scrape.',
   gantry_cluster_batch_items: 'With each batch that is sent.',
-  gantry_cluster_barrier_duration_seconds: 'When all nodes know.',
-  gantry_cluster_takeovers_total: 'When a REGISTER that waited for a holder that is going has its verdict.',
+  gantry_cluster_barrier_duration_seconds: 'When all nodes have confirmed.',
+  gantry_cluster_takeovers_total: 'When a REGISTER that waited for a holder that is going is decided.',
   gantry_cluster_store_round_trip_seconds: 'With each reply.',
-  gantry_cluster_probe_round_trip_seconds: 'When the probe is heard.',
+  gantry_cluster_probe_round_trip_seconds: 'When the probe arrives.',
   gantry_call_duration_seconds: "On the caller's node, with the call's one end.",
-  gantry_event_loop_delay_seconds: 'Sampled every 20 ms; a standstill counts with every sample it swallowed.',
+  gantry_event_loop_delay_seconds: 'Sampled every 20 ms; a pause counts with every sample that it prevented.',
   gantry_build_info: 'Fixed when the process starts.',
   gantry_certificate_expiry_timestamp_seconds: 'Read from `listen.tls.certFile` when the process starts.',
-  process_cpu_seconds_total: 'Asked of the process at each scrape.',
+  process_cpu_seconds_total: 'Read from the process at each scrape.',
   process_start_time_seconds: 'Fixed when the process starts.',
-  process_resident_memory_bytes: 'Asked of the process at each scrape.',
-  nodejs_memory_bytes: 'Asked of the process at each scrape.',
-  nodejs_event_loop_active_seconds_total: 'Asked of the process at each scrape.',
+  process_resident_memory_bytes: 'Read from the process at each scrape.',
+  nodejs_memory_bytes: 'Read from the process at each scrape.',
+  nodejs_event_loop_active_seconds_total: 'Read from the process at each scrape.',
 };
 
 function table(metrics: readonly MetricReference[]): string {
@@ -151,5 +151,5 @@ const INTRODUCTION = `# Metrics
 
 <!-- Generated from src/telemetry by \`npm run docs\`. Do not edit. -->
 
-\`GET /metrics\` on the operations port answers in the text format of Prometheus. Every number is of one node: sum over the nodes of a cluster. Counters begin at zero when the process starts.
+\`GET /metrics\` on the operations port answers in the text format of Prometheus. Every number belongs to one node: sum over the nodes of a cluster. Counters begin at zero when the process starts.
 `;

@@ -24,8 +24,14 @@ const permission = z.strictObject({
     .describe('What is allowed. What is not named is not allowed.'),
   disclose: z
     .strictObject({
-      caller: z.boolean().default(false).describe('Tell the callee who calls, asked or not.'),
-      publisher: z.boolean().default(false).describe('Tell the subscribers who publishes, asked or not.'),
+      caller: z
+        .boolean()
+        .default(false)
+        .describe('Disclose the caller to the callee, whether or not the caller asks for it.'),
+      publisher: z
+        .boolean()
+        .default(false)
+        .describe('Disclose the publisher to subscribers, whether or not the publisher asks for it.'),
     })
     .prefault({})
     .describe('Whose identity is disclosed.'),
@@ -46,9 +52,7 @@ const rules = {
     .describe(
       'Role of sessions that join without authentication; `null` refuses them. Absent: `anonymous`, if the realm has that role.',
     ),
-  auth: auth
-    .exactOptional()
-    .describe('How sessions prove who they are. Absent: nobody does, and all sessions are anonymous.'),
+  auth: auth.exactOptional().describe('How sessions authenticate. Absent: all sessions are anonymous.'),
   uriCheck: z
     .enum(['loose', 'strict'])
     .default('loose')
@@ -71,13 +75,13 @@ const rules = {
     .union([z.boolean(), z.enum(['same-authid'])])
     .default(false)
     .describe(
-      'May a session take a procedure over from the sessions that hold it, with `force_reregister`? `true`: every session that may register it. `same-authid`: only if all of them have the authid of the new one. `false`: nobody. What nobody holds is registered in any case.',
+      'May a session take a procedure over from the sessions that hold it, with `force_reregister`? `true`: every session that may register it. `same-authid`: only if all of them have the authid of the new one. `false`: no session. A procedure without a holder is registered in any case.',
     ),
   callTimeoutUnit: z
     .enum(['ms', 's'])
     .default('ms')
     .describe(
-      'Unit of `CALL.Options.timeout`, and of the timeout that a callee is sent. `ms` as the specification has it; `s` for clients that were written for Crossbar.io, where it is seconds. A callee is sent whole seconds, rounded up.',
+      'Unit of `CALL.Options.timeout`, and of the timeout that a callee receives. `ms` as the specification has it; `s` for clients that were written for Crossbar.io, where it is seconds. A callee receives full seconds, rounded up.',
     ),
   busyError: z
     .enum(['wamp', 'crossbar'])
