@@ -113,10 +113,13 @@ it('goes on beside rows and a node of a version it does not read, says so, and r
   const { prefix } = scene;
   const stranger = 'stranger-11111111-2222-4333-8444-555555555555';
   const [seconds = '0'] = (await raw.time()) as unknown as string[];
-  await raw.hset(`${prefix}:{nodes}:alive`, stranger, '{"v":2,"reads":[2],"name":"stranger","startedAtMs":1}');
+  await raw.hset(`${prefix}:{nodes}:alive`, stranger, Buffer.from(packed([2, 'stranger', 1, [2]])));
   await raw.zadd(`${prefix}:{nodes}:leases`, Number(seconds) * 1_000 + 1_500, stranger);
   const version = await raw.hincrby(`${prefix}:{nodes}:meta`, 'version', 1);
-  await raw.publish(`${prefix}:{nodes}:changes`, `1 ${version} entered ${stranger} {"v":2,"reads":[2]}`);
+  await raw.publish(
+    `${prefix}:{nodes}:changes`,
+    Buffer.from(packed([1, version, 'entered', stranger, [2, 'stranger']])),
+  );
   await raw.hset(`${prefix}:{r:realm1}:procedures`, 'exact com.newer', Buffer.from([0x92, 2, 0xa1, 0x78]));
   await raw.hset(`${prefix}:{r:realm1}:procedures`, 'nonsense', '1\n12 roundrobin\nnobody');
   await raw.sadd(`${prefix}:{r:realm1}:interest:${stranger}`, 'sometimes com.load');

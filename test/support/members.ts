@@ -1,3 +1,4 @@
+import { readNodeChange, type NodeChange } from '../../src/backplane/redis/membership/changes.js';
 import { BackplaneUnavailableError } from '../../src/backplane/backplane.js';
 import { createKeys } from '../../src/backplane/redis/keys.js';
 import { Membership } from '../../src/backplane/redis/membership/membership.js';
@@ -17,7 +18,7 @@ export class MembersWorld {
   readonly keys = createKeys({ prefix: 'p', database: 0 });
   readonly time = new VirtualTime();
   readonly members: Member[] = [];
-  readonly said: string[] = [];
+  readonly said: NodeChange[] = [];
   /** Rows in realms: `<realm> <node>`, and `sessions <node>`. */
   readonly rows = new Set<string>();
   readonly twin: StoreTwin;
@@ -92,8 +93,11 @@ export class MembersWorld {
       'load_nodes.lua',
       [this.keys.nodes.alive, this.keys.nodes.dying, this.keys.nodes.gone, this.keys.nodes.meta],
       [],
-    ) as [number, string, string[]];
-    return loaded[2].filter((_, at) => at % 2 === 0).sort();
+    ) as [number, Buffer, Buffer[]];
+    return loaded[2]
+      .filter((_, at) => at % 2 === 0)
+      .map(String)
+      .sort();
   }
 
   hasTombstone(node: NodeId): boolean {
@@ -105,10 +109,12 @@ export class MembersWorld {
     return this.members.filter(({ node, isListening }) => isListening && channels.inbox(node) === channel).length;
   }
 
-  #publish(channel: string, text: string): void {
+  #publish(channel: string, message: Uint8Array): void {
     if (channel !== this.keys.channels.nodes) throw new Error(`said on ${channel}`);
-    this.said.push(text);
-    for (const member of this.members) member.overhear(text);
+    const change = readNodeChange(message);
+    if (typeof change === 'string') throw new Error(`published with a flaw: ${change}`);
+    this.said.push(change);
+    for (const member of this.members) member.overhear(message);
   }
 }
 
@@ -242,15 +248,15 @@ export class Member {
     return { reached, release, cancel };
   }
 
-  overhear(text: string): void {
+  overhear(message: Uint8Array): void {
     const { time, outageCount, delayMs } = this.#world;
     time.after(delayMs(), () => {
-      if (!this.isDeaf && outageCount === this.#world.outageCount) this.turn(() => this.hear(text));
+      if (!this.isDeaf && outageCount === this.#world.outageCount) this.turn(() => this.hear(message));
     });
   }
 
-  hear(text: string): void {
-    this.membership.receive(Buffer.from(text));
+  hear(message: Uint8Array): void {
+    this.membership.receive(message);
   }
 
   count(name: string): number {

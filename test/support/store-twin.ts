@@ -1,4 +1,7 @@
+import { Buffer } from 'node:buffer';
+import { unpack } from '../../src/backplane/packr.js';
 import type { ScriptArgument } from '../../src/backplane/redis/ports.js';
+import { packed } from './packed.js';
 
 /**
  * The rows of the membership as a store keeps them, with the steps of `lua/` written again in TypeScript: for tests that
@@ -6,7 +9,7 @@ import type { ScriptArgument } from '../../src/backplane/redis/ports.js';
  */
 export class StoreTwin {
   readonly #nowMs: () => number;
-  readonly #published: (channel: string, text: string) => void;
+  readonly #published: (channel: string, message: Uint8Array) => void;
   readonly #listenerCount: (channel: string) => number;
   #hashes = new Map<string, Map<string, string>>();
   #scores = new Map<string, Map<string, number>>();
@@ -15,7 +18,7 @@ export class StoreTwin {
 
   constructor(
     nowMs: () => number,
-    published: (channel: string, text: string) => void,
+    published: (channel: string, message: Uint8Array) => void,
     listenerCount: (channel: string) => number = () => 1,
   ) {
     this.#listenerCount = listenerCount;
@@ -31,7 +34,9 @@ export class StoreTwin {
   }
 
   eval(file: string, keys: readonly string[], words: readonly ScriptArgument[]): unknown {
-    const argv = words.map(String);
+    const argv = words.map((word) =>
+      word instanceof Uint8Array ? Buffer.from(word).toString('latin1') : String(word),
+    );
     switch (file) {
       case 'enter_node.lua':
         return this.#enterNode(keys as Five, argv);
@@ -96,7 +101,7 @@ export class StoreTwin {
     this.#hset(alive, node, row);
     if (isNew) version++;
     this.#hset(meta, 'version', `${version}`);
-    if (isNew) this.#published(channel, `1 ${version} entered ${node} ${row}`);
+    if (isNew) this.#published(channel, packed([1, version, 'entered', node, unpack(Buffer.from(row, 'latin1'))]));
     return ['entered', version, this.#hget(meta, 'epoch')];
   }
 
@@ -135,8 +140,12 @@ export class StoreTwin {
         this.#hget(alive, node) === undefined &&
         this.#hget(dying, node) === undefined,
     );
-    const rows = [...(this.#hashes.get(alive) ?? [])].flat();
-    return [this.#number(meta, 'version') ?? 0, this.#hget(meta, 'epoch') ?? '', rows, ended];
+    const rows = [...(this.#hashes.get(alive) ?? [])].flatMap(([node, row]) => [
+      Buffer.from(node),
+      Buffer.from(row, 'latin1'),
+    ]);
+    const epoch = Buffer.from(this.#hget(meta, 'epoch') ?? '');
+    return [this.#number(meta, 'version') ?? 0, epoch, rows, ended.map((node) => Buffer.from(node))];
   }
 
   #beginReap([alive, leases, dying, gone, meta]: Five, argv: Words) {
@@ -189,7 +198,7 @@ export class StoreTwin {
     this.#sets.delete(realms);
     this.#bury(gone, node, Number(keptMs));
     const version = Math.max(this.#number(meta, 'version') ?? 0, Number(floor)) + 1;
-    this.#published(channel, `1 ${version} gone ${node}`);
+    this.#published(channel, packed([1, version, 'gone', node]));
     if (!this.#hashes.has(alive) && !this.#hashes.has(dying)) this.#hashes.delete(meta);
     else this.#hset(meta, 'version', `${version}`);
     return version;

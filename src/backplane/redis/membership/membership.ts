@@ -14,7 +14,7 @@ import { enterNode, loadNodes, renewLease } from './scripts.js';
 /** The nodes of the cluster: keeps this node's lease, follows the other nodes, and removes the rows of dead ones (G5). */
 export class Membership {
   readonly #options: MembershipOptions;
-  readonly #row: string;
+  readonly #row: Uint8Array;
   readonly #awayMs: number;
   readonly #lease: LeaseClock;
   readonly #peers: Peers;

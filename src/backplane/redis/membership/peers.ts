@@ -1,6 +1,6 @@
 import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
 import type { NodeId } from '../../../wamp/ids.js';
-import { isNodeId, readNodeRow, type NodeChange } from './changes.js';
+import { isNodeId, readNodeRow, type Flaw, type NodeChange, type NodeRow } from './changes.js';
 import type { LoadedNodes } from './scripts.js';
 
 /** Dead nodes that are remembered: far more than die while a message about one of them is under way. */
@@ -135,17 +135,16 @@ export class Peers {
     return node !== this.#options.node && !this.#known.has(node);
   }
 
-  #read(node: string, row: string): void {
-    if (isNodeId(node)) this.#enter(node, row);
+  #read(node: string, bytes: Uint8Array): void {
+    if (isNodeId(node)) this.#enter(node, readNodeRow(bytes));
     else this.#options.counters.rowsIgnored.shape++;
   }
 
-  #enter(node: NodeId, text: string): boolean {
+  #enter(node: NodeId, row: NodeRow | Flaw): boolean {
     if (node === this.#options.node || this.#gone.has(node)) return false;
     const isBack = this.#missing.delete(node);
     if (this.#known.has(node)) return isBack;
     this.#known.add(node);
-    const row = readNodeRow(text);
     // The node is known even if its row is not understood: items for it are refused, and its end is reported.
     if (typeof row === 'string') this.#options.counters.rowsIgnored[row]++;
     this.#options.entered(node, typeof row === 'string' ? [] : row.reads);

@@ -7,11 +7,13 @@ export const TOMBSTONE_MS = 24 * 3_600_000;
 /** Expired nodes named by one renewal; the rest follow with the next. */
 export const REAP_BATCH_COUNT = 16;
 
+const NOTHING = new Uint8Array(0);
+
 export interface EnterNode {
   readonly keys: NodesKeys;
   readonly channel: string;
   readonly node: NodeId;
-  readonly row: string;
+  readonly row: Uint8Array;
   readonly leaseMs: number;
   /** Taken when there is none. */
   readonly epoch: string;
@@ -85,24 +87,25 @@ export interface LoadedNodes {
   /** Empty: the store has none. */
   readonly epoch: string;
   /** Rows as they are in the store: not looked at yet. */
-  readonly alive: ReadonlyMap<string, string>;
+  readonly alive: ReadonlyMap<string, Uint8Array>;
   /** Of those the reader knows: gone for good. */
   readonly ended: readonly NodeId[];
 }
 
 export const loadNodes: Script<LoadNodes, LoadedNodes> = {
   file: 'load_nodes.lua',
+  isBinary: true,
   encode: ({ keys, known }) => ({ keys: [keys.alive, keys.dying, keys.gone, keys.meta], argv: known }),
   decode: (raw) => {
     const [version, epoch, rows, ended] = list(raw, 'load_nodes.lua');
-    const words = list(rows, 'load_nodes.lua').map((word) => text(word, 'load_nodes.lua'));
-    const alive = new Map<string, string>();
-    for (let at = 0; at + 1 < words.length; at += 2) alive.set(words[at] ?? '', words[at + 1] ?? '');
+    const words = list(rows, 'load_nodes.lua').map((word) => bytesOf(word, 'load_nodes.lua'));
+    const alive = new Map<string, Uint8Array>();
+    for (let at = 0; at + 1 < words.length; at += 2) alive.set(String(words[at]), words[at + 1] ?? NOTHING);
     return {
       version: count(version, 'load_nodes.lua'),
-      epoch: text(epoch, 'load_nodes.lua'),
+      epoch: bytesOf(epoch, 'load_nodes.lua').toString(),
       alive,
-      ended: list(ended, 'load_nodes.lua').map((node) => text(node, 'load_nodes.lua') as NodeId),
+      ended: list(ended, 'load_nodes.lua').map((node) => bytesOf(node, 'load_nodes.lua').toString() as NodeId),
     };
   },
 };
@@ -207,6 +210,11 @@ function list(raw: unknown, file: string): readonly unknown[] {
 
 function text(raw: unknown, file: string): string {
   if (typeof raw !== 'string') throw unexpected(file, raw);
+  return raw;
+}
+
+function bytesOf(raw: unknown, file: string): Buffer {
+  if (!Buffer.isBuffer(raw)) throw unexpected(file, raw);
   return raw;
 }
 

@@ -1,4 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { unpack } from '../../../../src/backplane/packr.js';
+import { writeNodeRow } from '../../../../src/backplane/redis/membership/changes.js';
 import { createKeys, type Keys } from '../../../../src/backplane/redis/keys.js';
 import {
   beginReap,
@@ -32,7 +34,8 @@ export interface ScriptScene {
 const LEASE_MS = 7_000;
 const AWAY_MS = 3_500;
 const [one, two, three] = ['n-1', 'n-2', 'n-3'] as NodeId[] as [NodeId, NodeId, NodeId];
-const row = '{"v":1,"reads":[1],"name":"n","startedAtMs":0}';
+const row = Buffer.from(writeNodeRow({ name: 'n', reads: [1], startedAtMs: 0 }));
+const ROW = [1, 'n', 0, [1]];
 
 /** What the steps of the membership promise. `makeScene` gives an empty store that listens to the prefix' channel of nodes. */
 export function describeNodeScripts(name: string, makeScene: () => Promise<ScriptScene>): void {
@@ -86,9 +89,9 @@ export function describeNodeScripts(name: string, makeScene: () => Promise<Scrip
         await scene.command('HSET', keys.nodes.meta, 'epoch', 'first');
         expect(await enter(two)).toEqual({ kind: 'entered', version: 2, epoch: 'first' });
         expect(await enter(one)).toEqual({ kind: 'entered', version: 2, epoch: 'first' });
-        expect((await scene.messages()).map(String)).toEqual([
-          `1 1 entered ${one} ${row}`,
-          `1 2 entered ${two} ${row}`,
+        expect((await scene.messages()).map(unpack)).toEqual([
+          [1, 1, 'entered', one, ROW],
+          [1, 2, 'entered', two, ROW],
         ]);
         await expectFullLease(one);
       });
@@ -96,7 +99,7 @@ export function describeNodeScripts(name: string, makeScene: () => Promise<Scrip
       it('goes on above the version that the node knows, exactly', async () => {
         expect(await enter(one, 9_007_199_254_740_001)).toMatchObject({ version: 9_007_199_254_740_002 });
         expect(await load()).toMatchObject({ version: 9_007_199_254_740_002 });
-        expect((await scene.messages()).map(String)).toEqual([`1 9007199254740002 entered ${one} ${row}`]);
+        expect((await scene.messages()).map(unpack)).toEqual([[1, 9_007_199_254_740_002, 'entered', one, ROW]]);
         expect(await enter(two, 3)).toMatchObject({ version: 9_007_199_254_740_003 });
       });
 
@@ -399,8 +402,8 @@ export function describeNodeScripts(name: string, makeScene: () => Promise<Scrip
         await begin(two, two);
         expect(await end(two)).toBe(3);
         expect(await end(two)).toBe(0);
-        const said = (await scene.messages()).slice(2).map(String);
-        expect(said).toEqual([`1 3 gone ${two}`]);
+        const said = (await scene.messages()).slice(2).map(unpack);
+        expect(said).toEqual([[1, 3, 'gone', two]]);
         expect(await load()).toEqual({ version: 3, epoch: 'e', alive: new Map([[one, row]]), ended: [] });
         expect(await scene.command('SMEMBERS', keys.nodes.realmsOf(two))).toEqual([]);
         expect(await scene.command('ZSCORE', keys.nodes.leases, two)).toBeNull();

@@ -3,11 +3,11 @@ import { describeNodeScripts } from '../../../contract/backplane/redis/describe-
 import { StoreTwin } from '../../../support/store-twin.js';
 
 describeNodeScripts('the twin of the tests', () => {
-  const said: Buffer[] = [];
+  const said: Uint8Array[] = [];
   const listened = new Set<string>();
   const twin = new StoreTwin(
     () => 1_700_000_000_000,
-    (_channel, text) => said.push(Buffer.from(text)),
+    (_channel, message) => said.push(message),
     (channel) => (listened.has(channel) ? 1 : 0),
   );
   return Promise.resolve({

@@ -31,7 +31,7 @@ keep_tombstone(gone, node, now, kept_ms)
 
 local version = math.max(tonumber(redis.call('HGET', meta, 'version')) or 0, tonumber(ARGV[3])) + 1
 local text = string.format('%.0f', version)
-redis.call('PUBLISH', KEYS[7], '1 ' .. text .. ' gone ' .. node)
+redis.call('PUBLISH', KEYS[7], cmsgpack.pack({ 1, version, 'gone', node }))
 if redis.call('HLEN', alive) == 0 and redis.call('HLEN', dying) == 0 then
   redis.call('UNLINK', meta)
 else

@@ -5,7 +5,7 @@
 -- KEYS[4]  the membership's own <prefix>:{nodes}:meta
 -- KEYS[5]  channel of membership changes  <prefix>:{nodes}:changes
 -- ARGV[1]  node id
--- ARGV[2]  row
+-- ARGV[2]  row: a MessagePack list of 1, the name, the start in ms since 1970, the formats that the node reads
 -- ARGV[3]  lease in ms
 -- ARGV[4]  epoch to begin with if there is none
 -- ARGV[5]  version that the node knows: the next one is above it, also when the store has lost its own
@@ -33,6 +33,6 @@ end
 local text = string.format('%.0f', version)
 redis.call('HSET', meta, 'version', text)
 if is_new then
-  redis.call('PUBLISH', KEYS[5], '1 ' .. text .. ' entered ' .. node .. ' ' .. row)
+  redis.call('PUBLISH', KEYS[5], cmsgpack.pack({ 1, version, 'entered', node, (cmsgpack.unpack(row)) }))
 end
 return { 'entered', version, redis.call('HGET', meta, 'epoch') }

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { packed } from '../../../../support/packed.js';
 import { LEASE_MS, MembersWorld, RENEW_MS } from '../../../../support/members.js';
 
 let world: MembersWorld;
@@ -6,8 +7,10 @@ beforeEach(() => {
   world = new MembersWorld();
 });
 
-const entered = (node: string, version: number, row = '{"v":1,"reads":[1],"name":"x","startedAtMs":1}'): string =>
-  `1 ${version} entered ${node} ${row}`;
+const ROW = [1, 'x', 1, [1]];
+const entered = (node: string, version: number, row: unknown = ROW): Uint8Array =>
+  packed([1, version, 'entered', node, row]);
+const gone = (node: string, version: number): Uint8Array => packed([1, version, 'gone', node]);
 
 describe('changes and readings', () => {
   it('come to the same when a change was missed', async () => {
@@ -40,7 +43,7 @@ describe('changes and readings', () => {
     await two.membership.leave();
     await one.membership.renewOnce();
     expect(one.events).not.toContain('gone n-2');
-    one.hear(world.said.at(-1)!);
+    one.hear(gone('n-2', world.said.at(-1)!.version));
     expect(one.events).toContain('gone n-2');
     await world.pass(3 * LEASE_MS);
     expect(one.events).toEqual(['entered n-2 [1]', 'gone n-2']);
@@ -80,14 +83,14 @@ describe('changes and readings', () => {
     await two.membership.leave();
     await world.pass(0);
     one.hear(entered('n-2', 9));
-    one.hear('1 10 gone n-2');
+    one.hear(gone('n-2', 10));
     await world.pass(RENEW_MS);
     expect(one.events).toEqual(['entered n-2 [1]', 'gone n-2']);
   });
 
   it('say nothing of the node itself, and never that it has gone', async () => {
     const [one] = await world.entered('n-1');
-    one.hear('1 2 gone n-1');
+    one.hear(gone('n-1', 2));
     one.hear(entered('n-1', 3));
     await world.pass(RENEW_MS);
     expect(one.events).toEqual([]);
@@ -105,33 +108,34 @@ describe('changes and readings', () => {
   it('ignore and count messages that are not changes', async () => {
     const [one] = await world.entered('n-1');
     const wrong = [
-      '',
-      '1',
-      'nonsense',
-      '1 -2 gone n-2',
-      '1 2 went n-2',
-      '1 2 gone n-2 n-3',
-      `1 2 gone ${'n'.repeat(300)}`,
-      '1 2 entered n-2',
-      '1 2 entered n-2 row',
-      '1 2 gone n\u00002',
-      `1 2 entered n-2 {"name":"${'x'.repeat(10_000)}"}`,
-      '1 9999999999999999999 gone n-2',
+      Buffer.from(''),
+      Buffer.from('nonsense'),
+      new Uint8Array([0x31, 0x20, 0xff, 0xfe]),
+      packed([1]),
+      packed({ version: 1 }),
+      packed([1, -2, 'gone', 'n-2']),
+      packed([1, 2, 'went', 'n-2']),
+      packed([1, 2, 'gone', 'n-2', 'n-3']),
+      gone('n'.repeat(300), 2),
+      packed([1, 2, 'entered', 'n-2']),
+      entered('n-2', 2, 'row'),
+      gone('n\u00002', 2),
+      entered('n-2', 2, [1, 'x'.repeat(10_000), 1, [1]]),
+      gone('n-2', 9_999_999_999_999_999_999),
     ];
-    for (const text of wrong) one.hear(text);
-    one.membership.receive(new Uint8Array([0x31, 0x20, 0xff, 0xfe]));
-    expect(one.counters.messagesIgnored.change).toBe(wrong.length + 1);
-    one.hear('2 2 gone n-2');
+    for (const message of wrong) one.hear(message);
+    expect(one.counters.messagesIgnored.change).toBe(wrong.length);
+    one.hear(packed([2, 2, 'gone', 'n-2']));
     expect(one.counters.messagesIgnored.version).toBe(1);
     expect(one.events).toEqual([]);
   });
 
   it('count a row that they do not understand, and know the node without a format in common', async () => {
     const [one] = await world.entered('n-1');
-    one.hear(entered('n-2', 2, '{"v":2,"reads":[7]}'));
-    one.hear(entered('n-3', 3, '{"v":1,"reads":"all","name":"x","startedAtMs":1}'));
-    one.hear(entered('n-4', 4, '{"v":1,"reads":[1],"name":"x","startedAtMs":1,"__proto__":{"v":3}}'));
-    one.hear(entered('n-5', 5, '{"v":1,'.concat('}')));
+    one.hear(entered('n-2', 2, [2, 'x', [7]]));
+    one.hear(entered('n-3', 3, [1, 'x', 1, 'all']));
+    one.hear(entered('n-4', 4, [...ROW, 'more']));
+    one.hear(entered('n-5', 5, [1]));
     expect(one.events).toEqual(['entered n-2 []', 'entered n-3 []', 'entered n-4 [1]', 'entered n-5 []']);
     expect(one.counters.rowsIgnored).toEqual({ version: 1, shape: 2 });
   });

@@ -13,8 +13,8 @@ function reapedCount(...members: Member[]): number {
   return members.reduce((sum, member) => sum + member.counters.nodesReaped.all, 0);
 }
 
-function goneSaid(node: string): string[] {
-  return world.said.filter((text) => text.endsWith(` gone ${node}`));
+function goneSaid(node: string): unknown[] {
+  return world.said.filter((change) => change.kind === 'gone' && change.node === node);
 }
 
 /** Past the grace that the first renewals begin. */

@@ -1,11 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { NodeChange } from '../../../../../src/backplane/redis/membership/changes.js';
+import { writeNodeRow, type NodeChange } from '../../../../../src/backplane/redis/membership/changes.js';
 import { Peers } from '../../../../../src/backplane/redis/membership/peers.js';
 import { createClusterCounters } from '../../../../../src/telemetry/cluster-counters.js';
 import type { NodeId } from '../../../../../src/wamp/ids.js';
 
 const CHANGE_MS = 2_000;
-const row = '{"v":1,"reads":[1],"name":"x","startedAtMs":1}';
+const described = { name: 'x', reads: [1], startedAtMs: 1 };
+const row = writeNodeRow(described);
 
 let nowMs: number;
 let said: string[];
@@ -29,7 +30,7 @@ const entered = (node: string, version: number): NodeChange => ({
   kind: 'entered',
   version,
   node: node as NodeId,
-  row,
+  row: described,
 });
 const gone = (node: string, version: number): NodeChange => ({ kind: 'gone', version, node: node as NodeId });
 
