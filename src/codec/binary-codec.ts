@@ -4,10 +4,10 @@ import type { Payload, TranscodingFault } from '../wamp/payload.js';
 import { putHead, type Width, widthOf } from './binary.js';
 import { ByteSink } from './byte-sink.js';
 import type { Codec, CodecLimits, DecodedMessage } from './codec.js';
-import type { HeadMemory } from './head-memory.js';
+import type { HeadCache } from './head-cache.js';
 import { decodeMessage, payloadOfMessage } from './message.js';
-import { appendPayload, lendMemory } from './payload.js';
-import { NO_ID, place, type PlaceHead } from './placed.js';
+import { appendPayload, takeMemory } from './payload.js';
+import { encodeInPlace, NO_ID, type WriteHeadInPlace } from './in-place.js';
 import type { Reader } from './reader.js';
 import { untranscodable } from './transcode.js';
 
@@ -39,13 +39,13 @@ export class BinaryCodec implements Codec {
     this.#reader = format.createReader(limits);
   }
 
-  decode(bytes: Uint8Array, headroomBytes = 0, memory?: HeadMemory): DecodedMessage | Fault {
+  decode(bytes: Uint8Array, headroomBytes = 0, memory?: HeadCache): DecodedMessage | Fault {
     const decoded = decodeMessage(this.#reader, this.serializer, bytes, headroomBytes, memory);
     return decoded ?? violation(this.#reader.trouble() ?? this.serializer);
   }
 
   encode(message: RouterMessage): Uint8Array | TranscodingFault {
-    return place(message, this.#placeHead) ?? this.#write(message);
+    return encodeInPlace(message, this.#writeHeadInPlace) ?? this.#write(message);
   }
 
   #write(message: RouterMessage): Uint8Array | TranscodingFault {
@@ -59,10 +59,10 @@ export class BinaryCodec implements Codec {
     return sink.trouble === undefined ? sink.finish() : untranscodable(serializer, sink.drop());
   }
 
-  readonly #placeHead: PlaceHead = (payload: Payload, code: number, first: number, second: number) => {
+  readonly #writeHeadInPlace: WriteHeadInPlace = (payload: Payload, code: number, first: number, second: number) => {
     const format = this.#format;
     const idBytes = integerLength(format, first) + (second === NO_ID ? 0 : integerLength(format, second));
-    const bytes = lendMemory(payload, format.serializer, 1 + integerLength(format, code) + idBytes + 1, 0);
+    const bytes = takeMemory(payload, format.serializer, 1 + integerLength(format, code) + idBytes + 1, 0);
     if (bytes === undefined) return undefined;
     bytes[0] = format.list | ((second === NO_ID ? 3 : 4) + payload.elementCount);
     let pos = putInteger(format, bytes, putInteger(format, bytes, 1, code), first);

@@ -24,8 +24,8 @@ export class CborReader implements Reader {
   /** Per level: values still to come, or −1 − the values so far when the length is indefinite. */
   readonly #left: Int32Array;
   readonly #isDict: Uint8Array;
-  /** Some libraries fail at tags, or at strings in pieces: clean.ts removes both. */
-  #isUnclean = false;
+  /** Some libraries fail at tags, or at strings in pieces: portable.ts removes both. */
+  #needsRewriting = false;
   #bytes: Uint8Array = new Uint8Array(0);
   #end = 0;
   #depth = 0;
@@ -52,7 +52,7 @@ export class CborReader implements Reader {
     this.#end = bytes.length;
     this.#depth = 0;
     this.pos = 0;
-    this.#isUnclean = false;
+    this.#needsRewriting = false;
     this.#trouble = undefined;
   }
 
@@ -91,8 +91,8 @@ export class CborReader implements Reader {
     return first === NULL || first === UNDEFINED ? 'null' : (KINDS[first >>> 5] as ElementKind);
   }
 
-  isUnclean(): boolean {
-    return this.#isUnclean;
+  needsRewriting(): boolean {
+    return this.#needsRewriting;
   }
 
   single(): ElementKind | undefined {
@@ -139,7 +139,7 @@ export class CborReader implements Reader {
       }
       if (!this.#nextUntagged()) return false;
       if (isKey && (this.#major !== TEXT || this.#tag >= 0)) return this.#fail('a key that is not text', at);
-      if (this.#tag >= 0) this.#isUnclean = true;
+      if (this.#tag >= 0) this.#needsRewriting = true;
       if (this.#major === LIST || this.#major === DICT) {
         if (depth >= this.#maxDepth) return this.#tooDeep(at);
         const perEntry = this.#major === DICT ? 2 : 1;
@@ -162,7 +162,7 @@ export class CborReader implements Reader {
   #skipLeaf(at: number): boolean {
     if (this.#major === TEXT || this.#major === BYTES) {
       if (this.#extra === INDEFINITE) {
-        this.#isUnclean = true;
+        this.#needsRewriting = true;
         return this.#skipChunks(this.#major);
       }
       return this.#skipContent(this.#major, at);

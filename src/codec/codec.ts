@@ -1,6 +1,6 @@
 import type { Fault } from '../wamp/faults.js';
 import type { RouterMessage } from '../wamp/messages.js';
-import type { HeadMemory } from './head-memory.js';
+import type { HeadCache } from './head-cache.js';
 import type { Payload, PayloadShape, SerializerId, TranscodingFault } from '../wamp/payload.js';
 
 /**
@@ -34,7 +34,7 @@ export interface Codec {
    * Reads one message. The whole input must be consumed. A violation names what is wrong and where (PV-6, PV-7).
    * `memory`: of the sender alone; what it sends again is not read again.
    */
-  decode(bytes: Uint8Array, headroomBytes?: number, memory?: HeadMemory): DecodedMessage | Fault;
+  decode(bytes: Uint8Array, headroomBytes?: number, memory?: HeadCache): DecodedMessage | Fault;
   /**
    * Writes one message. The result must not be changed afterwards: it may be shared by many receivers. It may lie in the
    * memory its payload came in, so whoever decodes gives that memory away, with `headroomBytes` before the message.

@@ -173,7 +173,7 @@ export class JsonReader implements Reader {
   }
 
   /** What JSON needs is done where it stands. */
-  isUnclean(): boolean {
+  needsRewriting(): boolean {
     return false;
   }
 

@@ -6,10 +6,10 @@ import { ByteSink } from './byte-sink.js';
 import type { Codec, CodecLimits, DecodedMessage } from './codec.js';
 import { JsonReader } from './json-reader.js';
 import { integerLength, MAX_DIGITS, putInteger, writeByte, writeJson } from './json-writer.js';
-import type { HeadMemory } from './head-memory.js';
+import type { HeadCache } from './head-cache.js';
 import { decodeMessage, payloadOfMessage } from './message.js';
-import { appendPayload, lendMemory } from './payload.js';
-import { NO_ID, place } from './placed.js';
+import { appendPayload, takeMemory } from './payload.js';
+import { encodeInPlace, NO_ID } from './in-place.js';
 import { untranscodable } from './transcode.js';
 
 const COMMA = 0x2c;
@@ -29,14 +29,14 @@ export class JsonCodec implements Codec {
     this.#reader = new JsonReader(limits);
   }
 
-  decode(bytes: Uint8Array, headroomBytes = 0, memory?: HeadMemory): DecodedMessage | Fault {
+  decode(bytes: Uint8Array, headroomBytes = 0, memory?: HeadCache): DecodedMessage | Fault {
     return (
       decodeMessage(this.#reader, 'json', bytes, headroomBytes, memory) ?? violation(this.#reader.trouble() ?? 'JSON')
     );
   }
 
   encode(message: RouterMessage): Uint8Array | TranscodingFault {
-    return place(message, placeHead) ?? this.#write(message);
+    return encodeInPlace(message, writeHeadInPlace) ?? this.#write(message);
   }
 
   #write(message: RouterMessage): Uint8Array | TranscodingFault {
@@ -78,9 +78,9 @@ export class JsonCodec implements Codec {
 }
 
 /** `[code,first,second,{},` in front of the payload, which the `]` of the message it came in follows. */
-function placeHead(payload: Payload, code: number, first: number, second: number): Uint8Array | undefined {
+function writeHeadInPlace(payload: Payload, code: number, first: number, second: number): Uint8Array | undefined {
   const secondBytes = second === NO_ID ? 0 : 1 + integerLength(second);
-  const bytes = lendMemory(payload, 'json', 1 + 2 + 1 + integerLength(first) + secondBytes + 4, 1);
+  const bytes = takeMemory(payload, 'json', 1 + 2 + 1 + integerLength(first) + secondBytes + 4, 1);
   if (bytes === undefined) return undefined;
   bytes[0] = OPEN_LIST;
   let pos = putInteger(bytes, 1, code);

@@ -2,9 +2,9 @@ import { Buffer } from 'node:buffer';
 import { Code } from '../wamp/codes.js';
 import type { RouterMessage } from '../wamp/messages.js';
 import type { Payload, SerializerId } from '../wamp/payload.js';
-import { cleaned } from './clean.js';
+import { portable } from './portable.js';
 import type { DecodedMessage } from './codec.js';
-import type { HeadMemory } from './head-memory.js';
+import type { HeadCache } from './head-cache.js';
 import { NO_PAYLOAD, rawPayload } from './payload.js';
 import { type ElementKind, type Reader, payloadIndex, shapeOf } from './reader.js';
 
@@ -16,7 +16,7 @@ export function decodeMessage(
   serializer: SerializerId,
   bytes: Uint8Array,
   headroomBytes: number,
-  memory: HeadMemory | undefined,
+  memory: HeadCache | undefined,
 ): DecodedMessage | undefined {
   reader.begin(bytes);
   if (!reader.enterMessage()) return undefined;
@@ -89,10 +89,10 @@ function decodePayload(
   const payloadShape = shapeOf(count, first, second);
   if (payloadShape === 'malformed' || payloadShape === 'none') return { header, payload: NO_PAYLOAD, payloadShape };
   let payload: Payload;
-  if (reader.isUnclean() || first === 'null' || second === 'null') {
+  if (reader.needsRewriting() || first === 'null' || second === 'null') {
     const args = first === 'null' ? undefined : bytes.subarray(start, count === 1 ? end : firstEnd);
     const kwargs = second === 'dict' ? bytes.subarray(secondStart, end) : undefined;
-    payload = rewritten(serializer, args, kwargs, reader.isUnclean());
+    payload = rewritten(serializer, args, kwargs, reader.needsRewriting());
   } else {
     // What comes before the payload has been read; the end of a JSON list must be as we would write it.
     const freeBytes = serializer !== 'json' || bytes[end] === CLOSE_LIST ? start + headroomBytes : 0;
@@ -106,12 +106,14 @@ function rewritten(
   serializer: SerializerId,
   args: Uint8Array | undefined,
   kwargs: Uint8Array | undefined,
-  isUnclean: boolean,
+  needsRewriting: boolean,
 ): Payload {
   const parts: Uint8Array[] = [];
   for (const element of kwargs === undefined ? [args] : [args, kwargs]) {
     if (parts.length > 0 && serializer === 'json') parts.push(JSON_COMMA);
-    parts.push(element === undefined ? EMPTY_LIST[serializer] : isUnclean ? cleaned(serializer, element) : element);
+    parts.push(
+      element === undefined ? EMPTY_LIST[serializer] : needsRewriting ? portable(serializer, element) : element,
+    );
   }
   return rawPayload(serializer, kwargs === undefined ? 1 : 2, Buffer.concat(parts));
 }

@@ -18,7 +18,7 @@ export class MsgpackReader implements Reader {
   readonly #maxEntries: number;
   /** Per level: values still to come; of dicts the negative of it, so that keys are at even numbers. */
   readonly #left: Int32Array;
-  #isUnclean = false;
+  #needsRewriting = false;
   #bytes: Uint8Array = new Uint8Array(0);
   #end = 0;
   #depth = 0;
@@ -35,7 +35,7 @@ export class MsgpackReader implements Reader {
     this.#end = bytes.length;
     this.#depth = 0;
     this.pos = 0;
-    this.#isUnclean = false;
+    this.#needsRewriting = false;
     this.#trouble = undefined;
   }
 
@@ -77,8 +77,8 @@ export class MsgpackReader implements Reader {
     return first === 0xc0 || (first === 0xd4 && isUndefined(this.#bytes, this.pos)) ? 'null' : 'other';
   }
 
-  isUnclean(): boolean {
-    return this.#isUnclean;
+  needsRewriting(): boolean {
+    return this.#needsRewriting;
   }
 
   single(): ElementKind | undefined {
@@ -155,7 +155,7 @@ export class MsgpackReader implements Reader {
     if (first > 0xc9 && first < 0xd4) return true;
     const bytes = this.#bytes;
     if (isUndefined(bytes, at)) {
-      this.#isUnclean = true;
+      this.#needsRewriting = true;
       return true;
     }
     const value = extension(bytes, at, first, new DataView(bytes.buffer, bytes.byteOffset, this.#end));

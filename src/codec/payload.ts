@@ -69,7 +69,7 @@ class RawPayload implements Payload {
    * Memory for one message that has this payload where it lies: `headBytes` to be written at the front, the payload, and
    * `tailBytes` as they came. Undefined when there is no room, or no more: it is given once.
    */
-  lend(headBytes: number, tailBytes: number): Uint8Array | undefined {
+  take(headBytes: number, tailBytes: number): Uint8Array | undefined {
     if (headBytes > this.#freeBytes) return undefined;
     this.#freeBytes = 0;
     const { buffer, byteOffset } = this.#message;
@@ -146,14 +146,14 @@ export function rawPayload(
  * Memory for a message of `headBytes`, then the payload where it came in, then `tailBytes` as they came: the bytes of
  * the payload are not copied. Undefined when that cannot be done; then the message is written the usual way.
  */
-export function lendMemory(
+export function takeMemory(
   payload: Payload,
   serializer: SerializerId,
   headBytes: number,
   tailBytes: number,
 ): Uint8Array | undefined {
   return payload instanceof RawPayload && payload.serializer === serializer
-    ? payload.lend(headBytes, tailBytes)
+    ? payload.take(headBytes, tailBytes)
     : undefined;
 }
 

@@ -24,8 +24,8 @@ export interface Reader {
    * it. False in trouble. Lone surrogates in JSON become U+FFFD where they stand.
    */
   skip(): boolean;
-  /** True when what was skipped since `begin` holds what clean.ts must rewrite before others receive it. */
-  isUnclean(): boolean;
+  /** True when what was skipped since `begin` holds what portable.ts must rewrite before others receive it. */
+  needsRewriting(): boolean;
   /** What a checked list holds, if that is exactly one value; then `pos` is behind the list. */
   single(): ElementKind | undefined;
   /** Decodes the `index`th element of a payload, which has no list around it. */

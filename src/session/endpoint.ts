@@ -1,6 +1,6 @@
 import type { Codec } from '../codec/codec.js';
 import { subprotocolOf } from '../transport/subprotocols.js';
-import { HeadMemory } from '../codec/head-memory.js';
+import { HeadCache } from '../codec/head-cache.js';
 import type { CloseCause, Connection, ConnectionListener, MalformedCause } from '../transport/connection.js';
 import { HEADROOM_BYTES } from '../transport/slab.js';
 import { Code } from '../wamp/codes.js';
@@ -39,7 +39,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
   readonly #dependencies: EndpointDependencies;
   readonly #codec: Codec;
   readonly #reports: SessionReports;
-  readonly #memory = new HeadMemory();
+  readonly #memory = new HeadCache();
   /** The last HELLO was refused: messages that the client sent behind it may still arrive. */
   #isRefused = false;
   #state: State = 'closed';

@@ -1,5 +1,5 @@
 import type { Codec } from '../codec/codec.js';
-import type { HeadMemory } from '../codec/head-memory.js';
+import type { HeadCache } from '../codec/head-cache.js';
 import { Code } from '../wamp/codes.js';
 import { isFault, violation, type Fault } from '../wamp/faults.js';
 import type { ClientMessage } from '../wamp/messages.js';
@@ -10,7 +10,7 @@ export function readMessage(
   codec: Codec,
   bytes: Uint8Array,
   headroomBytes: number,
-  memory: HeadMemory,
+  memory: HeadCache,
 ): ClientMessage | Fault {
   const decoded = codec.decode(bytes, headroomBytes, memory);
   return isFault(decoded) ? decoded : parseMessage(decoded.header, decoded.payload, decoded.payloadShape);

@@ -3,7 +3,7 @@ import { BatchReader } from '../../../../src/backplane/wire/batch-reader.js';
 import { BatchWriter, encodeProbe } from '../../../../src/backplane/wire/batch-writer.js';
 import type { LaneItem, MessageHead } from '../../../../src/backplane/wire/format.js';
 import { ItemWriter } from '../../../../src/backplane/wire/item-writer.js';
-import { lendMemory, NO_PAYLOAD, payloadOf, rawPayload } from '../../../../src/codec/payload.js';
+import { takeMemory, NO_PAYLOAD, payloadOf, rawPayload } from '../../../../src/codec/payload.js';
 import { FloatOnWire } from '../../../../src/wamp/float-on-wire.js';
 import type { PublicationId, SessionId } from '../../../../src/wamp/ids.js';
 import type { Dict } from '../../../../src/wamp/options.js';
@@ -218,7 +218,7 @@ describe('a batch', () => {
     }));
     const [first, second] = read(batchOf(items));
     if (first?.kind !== 'publication' || second?.kind !== 'publication') throw new Error('no publication');
-    const lent = lendMemory(first.publication.payload, 'json', 48, 1);
+    const lent = takeMemory(first.publication.payload, 'json', 48, 1);
     expect(lent).toHaveLength(48 + 13 + 1);
     expect(Buffer.from(lent!.subarray(48)).toString()).toBe('["a payload"]]');
     lent!.fill(0, 0, 48);

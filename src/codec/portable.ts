@@ -14,7 +14,7 @@ const sink = new ByteSink();
  * nil. CBOR: strings in pieces become whole; tags go and their content stays, except bignums and dates that are what
  * their tag promises. The result is a copy. O(bytes).
  */
-export function cleaned(serializer: SerializerId, bytes: Uint8Array): Uint8Array {
+export function portable(serializer: SerializerId, bytes: Uint8Array): Uint8Array {
   if (serializer === 'json') return bytes;
   if (serializer === 'msgpack') copyMsgpack(bytes);
   else copyCbor(bytes);

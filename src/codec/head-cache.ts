@@ -33,7 +33,7 @@ export class Head {
  * The heads a client sent last. Clients name the same topic or procedure with the same options again and again, and
  * equal bytes mean equal values, so that those of the last message serve once more. Bounded: a few hundred bytes.
  */
-export class HeadMemory {
+export class HeadCache {
   #publish: Head | undefined;
   #call: Head | undefined;
   #yield: Head | undefined;

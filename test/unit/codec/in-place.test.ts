@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createCodecs } from '../../../src/codec/codecs.js';
 import type { DecodedMessage } from '../../../src/codec/codec.js';
-import { HeadMemory } from '../../../src/codec/head-memory.js';
+import { HeadCache } from '../../../src/codec/head-cache.js';
 import { Code } from '../../../src/wamp/codes.js';
 import { isFault } from '../../../src/wamp/faults.js';
 import type { PublicationId, RegistrationId, RequestId, SubscriptionId } from '../../../src/wamp/ids.js';
@@ -22,7 +22,7 @@ function arrive(bytes: Uint8Array, headroomBytes = HEADROOM_BYTES): Uint8Array {
   return memory.subarray(headroomBytes, headroomBytes + bytes.length);
 }
 
-function decode(serializer: SerializerId, message: unknown[], headroomBytes = 0, memory?: HeadMemory): DecodedMessage {
+function decode(serializer: SerializerId, message: unknown[], headroomBytes = 0, memory?: HeadCache): DecodedMessage {
   const bytes = arrive(serializers[serializer].encode(message), headroomBytes);
   const decoded = codecs[serializer].decode(bytes, headroomBytes, memory);
   if (isFault(decoded)) throw new Error(decoded.message);
@@ -118,7 +118,7 @@ describe.each(ids)('%s with the memory of a sender', (serializer) => {
   it('reads any sequence of messages as it would each alone', () => {
     fc.assert(
       fc.property(fc.array(anyMessage, { maxLength: 12 }), (messages) => {
-        const memory = new HeadMemory();
+        const memory = new HeadCache();
         for (const message of messages) {
           const alone = decode(serializer, message);
           const remembered = decode(serializer, message, HEADROOM_BYTES, memory);
@@ -131,7 +131,7 @@ describe.each(ids)('%s with the memory of a sender', (serializer) => {
   });
 
   it('takes options from the last message only when their bytes are the same', () => {
-    const memory = new HeadMemory();
+    const memory = new HeadCache();
     const read = (message: unknown[]): readonly unknown[] => decode(serializer, message, 0, memory).header;
     const first = read([Code.PUBLISH, 1, { acknowledge: true }, 'com.a', ['x']]);
     const again = read([Code.PUBLISH, 2, { acknowledge: true }, 'com.a', ['y']]);
@@ -142,7 +142,7 @@ describe.each(ids)('%s with the memory of a sender', (serializer) => {
   });
 
   it('finds what is wrong behind a head it knows', () => {
-    const memory = new HeadMemory();
+    const memory = new HeadCache();
     const good = serializers[serializer].encode([Code.PUBLISH, 1, {}, 'com.a', ['text']]);
     for (let cut = 1; cut < good.length; cut++) {
       decode(serializer, [Code.PUBLISH, 1, {}, 'com.a', ['text']], 0, memory);

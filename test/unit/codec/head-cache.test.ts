@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { joinBatch, splitBatch } from '../../../src/codec/batch.js';
 import type { Codec, DecodedMessage } from '../../../src/codec/codec.js';
-import { HeadMemory } from '../../../src/codec/head-memory.js';
+import { HeadCache } from '../../../src/codec/head-cache.js';
 import { isFault, type Fault } from '../../../src/wamp/faults.js';
 import type { SerializerId } from '../../../src/wamp/payload.js';
 import { anyChange, changed, type Change } from '../../support/mutations.js';
@@ -82,7 +82,7 @@ function written(serializer: SerializerId, { message, choices, change }: Spellin
 }
 
 /** All that decoding makes of the bytes. */
-function read(codec: Codec, bytes: Uint8Array, memory?: HeadMemory): unknown {
+function read(codec: Codec, bytes: Uint8Array, memory?: HeadCache): unknown {
   const decoded: DecodedMessage | Fault = codec.decode(bytes, 0, memory);
   if (isFault(decoded)) return decoded;
   const { header, payload, payloadShape } = decoded;
@@ -95,7 +95,7 @@ describe.each(serializerIds)('%s with a memory of former messages', (serializer)
   it('decodes every sequence of messages as without, whole and broken ones', () => {
     fc.assert(
       fc.property(anySequence, (spellings) => {
-        const memory = new HeadMemory();
+        const memory = new HeadCache();
         for (const spelling of spellings) {
           const bytes = written(serializer, spelling);
           expect(read(codec, bytes, memory)).toStrictEqual(read(codec, bytes));
@@ -114,7 +114,7 @@ describe.each(serializerIds)('%s with a memory of former messages', (serializer)
         );
         const parts = splitBatch(serializer, batch);
         if (isFault(parts)) return;
-        const memory = new HeadMemory();
+        const memory = new HeadCache();
         for (const part of parts) expect(read(codec, part, memory)).toStrictEqual(read(codec, part));
       }),
       { numRuns: 500 },
@@ -129,7 +129,7 @@ describe('JSON with white space before the payload', () => {
     ['[16,1,{},"a.b",\n[1]]', '[16,2,{},"a.b",\n\n[1]]'],
     ['[70,1,{},[1]]', '[70,1,{}, [1]]'],
   ])('is read behind a head that had less: %j, %j', (first, second) => {
-    const memory = new HeadMemory();
+    const memory = new HeadCache();
     codecs.json.decode(Buffer.from(first), 0, memory);
     expect(codecs.json.decode(Buffer.from(second), 0, memory)).toMatchObject({ payloadShape: 'args' });
   });
