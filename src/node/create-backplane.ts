@@ -7,7 +7,7 @@ import type { ClusterCounters } from '../telemetry/cluster-counters.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { NodeId } from '../wamp/ids.js';
 
-/** What a backplane is created from. */
+/** The dependencies of a backplane. */
 export interface BackplaneDependencies {
   readonly config: Config;
   /** Prefix of the NodeId; the rest differs in each incarnation. */

@@ -41,7 +41,7 @@ export interface RealmSessionLimits {
   readonly abandonedInvocationTimeoutMs?: number | undefined;
 }
 
-/** What every realm of a node shares. */
+/** Dependencies that all realms of a node share. */
 export interface RealmDependencies {
   readonly backplane: Backplane;
   readonly codecs: Readonly<Record<SerializerId, Codec>>;

@@ -1,4 +1,4 @@
-/** What routing discards, refuses or repeats on purpose. Each is a label value of a metric. */
+/** Messages that routing discards, refuses or repeats on purpose. Each is a label value of a metric. */
 export const ROUTING_DISCARDS = [
   'late_yield',
   'late_continuation',

@@ -18,7 +18,7 @@ export interface SessionLimits {
   readonly maxInboxBytes: number;
 }
 
-/** What every endpoint of a node shares. */
+/** Dependencies that all endpoints of a node share. */
 export interface EndpointDependencies {
   readonly codecs: Readonly<Record<SerializerId, Codec>>;
   readonly realms: RealmDirectory;

@@ -16,8 +16,8 @@ import { EstablishedSession, type SessionCloser } from './established-session.js
 import { Handshake, type HandshakeListener, type HandshakeResult } from './handshake.js';
 import { Inbox } from './inbox.js';
 import { isRouted, readMessage, wrongBehindHello } from './incoming.js';
-import { Intake } from './intake.js';
-import { unavailable, type SessionRealm, type Unavailable } from './ports.js';
+import { Intake, type LiveSession } from './intake.js';
+import { unavailable, type Unavailable } from './ports.js';
 import { SessionTimer } from './session-timer.js';
 import type { TurnAccount, TurnMember } from './turn-scheduler.js';
 import { SessionReports } from './session-reports.js';
@@ -393,10 +393,4 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
   #writeAbort(reason: Fault): void {
     if (this.#state !== 'shutting_down') this.#output.send([Code.ABORT, { message: reason.message }, reason.error]);
   }
-}
-
-interface LiveSession {
-  readonly session: EstablishedSession;
-  readonly realm: SessionRealm;
-  readonly intake: Intake;
 }

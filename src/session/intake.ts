@@ -29,6 +29,13 @@ export interface IntakeOptions {
   readonly logger: Logger;
 }
 
+/** An established session with its realm and the checks of what it sends. */
+export interface LiveSession {
+  readonly session: EstablishedSession;
+  readonly realm: SessionRealm;
+  readonly intake: Intake;
+}
+
 /**
  * Checks what a session sends before the realm routes it: request ids, roles, features, URIs, authorization (rules 2.4,
  * 2.5). Synchronous, and without allocation of its own unless the authorizer is asynchronous.

@@ -28,7 +28,9 @@ export class Backlog {
   readonly #queues: Queues;
   readonly #buffered = new Set<Backlogged>();
   #bufferedBytes = 0;
-  /** What queues may hold while the sockets hold as much as they do; a connection that queues more calls `check`. */
+  /**
+   * Bytes that queues may hold while the sockets hold as much as they do; a connection that queues more calls `check`.
+   */
   roomBytes: number;
   #isRelieving = false;
 

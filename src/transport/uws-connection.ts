@@ -11,7 +11,7 @@ import type { OutboxSocket } from './outbox-socket.js';
 import { HEADROOM_BYTES, type Slab } from './slab.js';
 import type { TurnFlusher } from './turn-flusher.js';
 
-/** What all connections of a server share. */
+/** Dependencies that all connections of a server share. */
 export interface ConnectionDependencies {
   readonly outbox: OutboxOptions;
   readonly maxMessageBytes: number;

@@ -63,7 +63,7 @@ export class SubscriptionTable<P extends Peer> {
     return subscription.waiting?.has(peer) === true;
   }
 
-  /** What counts against the session's limit. */
+  /** The number that counts against the session's limit. */
   load(peer: P): number {
     return this.#holdings.get(peer)?.load ?? 0;
   }
