@@ -20,7 +20,7 @@ export interface TimerWheelOptions {
 }
 
 /**
- * All timeouts of a node on one interval: starting and cancelling one costs O(1) whatever their number (ADR 26). The
+ * All timeouts of a node on one interval: starting and cancelling one costs O(1) whatever their number (ADR 28). The
  * interval runs only while a timer is pending and does not keep the process alive.
  */
 export class TimerWheel {

@@ -34,7 +34,7 @@ function drawMultiplier(chance: number): number {
 /**
  * Values by id, an integer from 0 to 2^53: a Map for tables that fill and empty with every call. V8 rebuilds a Map each
  * time it has seen as many deletions as it has room for, and hashes integers without a seed, so that clients could
- * choose ids that collide (ADR 26). Operations cost O(1), whatever ids clients choose.
+ * choose ids that collide (ADR 28). Operations cost O(1), whatever ids clients choose.
  */
 export class NumberTable<T> {
   readonly #low: number;
