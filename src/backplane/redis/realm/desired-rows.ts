@@ -175,6 +175,8 @@ export class DesiredRows {
     if (write === undefined) return;
     write.giveUp();
     this.#takeovers.abandon(write);
+    // The store may grant it yet. A later claim of this node for the same procedure must find it released.
+    if (!this.#asking.has(write) && !write.isSettled) this.#release(write.member, session);
   }
 
   /** The node is alive: it has confirmed a version. */
