@@ -114,25 +114,30 @@ describe('commands', () => {
     const done: number[] = [];
     const failed: number[] = [];
     let asked = 0;
+    const ask = async (): Promise<void> => {
+      for (const number of [asked++, asked++, asked++]) {
+        const reply = recorded.connections.run(append, { keys: ['list'], argv: [number] });
+        void reply.then(
+          () => done.push(number),
+          () => failed.push(number),
+        );
+      }
+      await new Promise(setImmediate);
+    };
     for (let loss = 0; loss < 8; loss++) {
       while (!recorded.connections.isConnected) await new Promise(setImmediate);
-      for (let turn = 0; turn < 60; turn++) {
-        for (const number of [asked++, asked++, asked++]) {
-          const reply = recorded.connections.run(append, { keys: ['list'], argv: [number] });
-          void reply.then(
-            () => done.push(number),
-            () => failed.push(number),
-          );
-        }
-        if (turn === 30 + loss) proxy.reset(loss % 2 === 0 ? 'directory' : undefined);
-        await new Promise(setImmediate);
+      const before = done.length;
+      while (done.length - before < 60 + loss) {
+        if (asked - done.length - failed.length < 30) await ask();
+        else await new Promise(setImmediate);
       }
+      proxy.reset(loss % 2 === 0 ? 'directory' : undefined);
+      for (let turn = 0; turn < 20; turn++) await ask();
     }
     while (done.length + failed.length < asked) await new Promise(setImmediate);
     const found = (await list()).map(Number);
     expect(found).toEqual([...new Set(found)].sort((one, other) => one - other));
     expect(found).toEqual(expect.arrayContaining(done));
-    expect(done.length).toBeGreaterThan(asked / 4);
     expect(failed.length).toBeGreaterThan(0);
   });
 });
