@@ -18,8 +18,8 @@ import { version } from '../node/version.js';
 const DRAIN_GRACE_MS = 250;
 /** How long to wait for the store of the cluster, which may have been started at the same time. */
 const START_LIMIT_MS = 30_000;
-/** Time for a node to release its sockets after the drain. */
-const STOP_LIMIT_MS = 2_000;
+/** Time for a node to leave the cluster and to release its sockets after the drain: several round trips to Redis. */
+const STOP_LIMIT_MS = 4_000;
 /** Time for the last log lines to reach a file. */
 const LOG_LIMIT_MS = 500;
 /** Timers of Node.js may fire this much early. */

@@ -8,7 +8,7 @@ import type { Config } from '../../src/config/schema.js';
 import { parseManifests, schemaFaults, type Fields, type Manifest } from '../support/manifests.js';
 
 /** What a node may take beyond drain.deadlineMs, as docs/operations.md says. */
-const STOP_MS = 3_000;
+const STOP_MS = 5_000;
 
 interface Variable {
   readonly name: string;
