@@ -6,9 +6,9 @@ const OWN_FROM_BYTES = 16_384;
 const LOOP_BYTES = 48;
 
 /**
- * Grows one message after another out of slabs. What was written is never overwritten, neither a finished message nor what
- * a growing one has left behind: slabs are not recycled, they go when the last message in them goes. Only `cut` and `drop`
- * take bytes back. Writers call `reserve`, write into `bytes` at `pos`, and move `pos`.
+ * Grows one message after another out of slabs. A finished message is never touched again: slabs are not recycled, they
+ * go when the last message in them goes. What a growing message leaves behind in a slab is overwritten, unless it is
+ * retained. Writers call `reserve`, write into `bytes` at `pos`, and move `pos`.
  */
 export class ByteSink {
   bytes: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES);
@@ -18,6 +18,7 @@ export class ByteSink {
   #start = 0;
   #slab = this.bytes;
   #slabUsed = 0;
+  #isRetained = false;
 
   /** Makes room for `count` more bytes. May replace `bytes`. */
   reserve(count: number): void {
@@ -39,6 +40,11 @@ export class ByteSink {
   /** How far the current message has grown. */
   get length(): number {
     return this.pos - this.#start;
+  }
+
+  /** What the current message has written so far stays where it is, also when the message grows out of its memory. */
+  retain(): void {
+    this.#isRetained = true;
   }
 
   /** Takes back what was written beyond `length`. */
@@ -63,6 +69,7 @@ export class ByteSink {
   }
 
   #next(): void {
+    this.#isRetained = false;
     if (this.bytes !== this.#slab) {
       this.bytes = this.#slab;
       this.pos = this.#slabUsed;
@@ -78,8 +85,7 @@ export class ByteSink {
       this.bytes = Buffer.allocUnsafeSlow(SLAB_BYTES);
       this.#slab = this.bytes;
     } else {
-      // What the message has written in the slab stays there: a batch may still copy it.
-      if (old === this.#slab) this.#slabUsed = this.pos;
+      if (old === this.#slab) this.#slabUsed = this.#isRetained ? this.pos : this.#start;
       // Something large is mostly the payload, its size is known, and little follows; else growth is by doubling.
       this.bytes = Buffer.allocUnsafeSlow(count > OWN_FROM_BYTES ? needed + 64 : needed * 2);
     }

@@ -111,6 +111,7 @@ export class BatchWriter {
   /** The last item of another batch once more: a publication is written once for all who want it. */
   copyLast(other: BatchWriter): void {
     const { bytes, pos } = other.#sink;
+    other.#sink.retain();
     const length = other.#itemBytes;
     if (bytes !== this.#runOf || pos - length !== this.#runEnd) {
       this.#begin();
