@@ -6,8 +6,8 @@ import type { MatchPolicy } from '../wamp/options.js';
 import type { SessionDetails, SessionRow, Sessions } from './session-row.js';
 
 /**
- * Carries publications and frames between nodes: at most once; in order per (sender, receiver) across everything
- * said (ORD-1, ORD-3); gaps are reported, never hidden. Nothing is ever delivered to its sender.
+ * Carries publications and frames between nodes: at most once; in order per (sender, receiver) across publications and
+ * frames (ORD-1, ORD-3). Gaps are reported, never hidden. A node never receives what it sent itself.
  * Methods that return `void | Promise` settle synchronously where no other node is concerned.
  */
 export interface Bus {
@@ -24,8 +24,8 @@ export interface Bus {
    */
   publish(realm: Uri, publication: Publication): void | Promise<void>;
   /**
-   * To one other node. A node that has gone is silently skipped: `nodeGone` was or will be said. False: the frame was not
-   * taken, because the node cannot be reached now (G6); it will hear of a gap. A frame that was taken may still come
+   * To one other node. A frame to a node that has gone is skipped: `nodeGone` was called or will be. False: the frame was not
+   * taken, because the node cannot be reached now (G6); that node receives a gap. A frame that was taken may still come
    * back by `returned`.
    */
   send(to: NodeId, realm: Uri, frame: Frame): boolean;
@@ -37,7 +37,7 @@ export interface Bus {
 export interface Directory {
   /**
    * Gives a procedure to a callee if the invocation policy allows another one (SHR-1, SHR-2, DLR-4).
-   * When granted, resolves once every live node serving the realm has been told (`registration`), this one included (G2):
+   * When granted, resolves once every live node serving the realm has received the row (`registration`), this one included (G2):
    * frames for the callee may come earlier. The registration may have another id than the one claimed (ID-3). By force: those
    * that hold it keep it, with the callee as their successor, until then; a claim that fails leaves it with them.
    */
@@ -54,7 +54,7 @@ export interface Directory {
 /** What arrives at a node. Called one at a time, never inside a call of this node; returns quickly, must not throw. */
 export interface BackplaneEvents {
   publication(from: NodeId, realm: Uri, publication: Publication): void;
-  /** Also of a realm that is served here no more: whoever waits for an answer is to get one (G3). */
+  /** Also for a realm that this node serves no more: a caller that waits for an answer must receive one (G3). */
   frame(from: NodeId, realm: Uri, frame: Frame): void;
   /** The whole new state of one registration; no callees: it has gone. In order per registration. */
   registration(realm: Uri, registration: Registration): void;
@@ -65,19 +65,19 @@ export interface BackplaneEvents {
   sessionsLost?(node: NodeId, sessions: readonly SessionRow[]): void;
   /** The node is dead or has left; nothing of it comes any more and its rows are gone (G5). Once per node. */
   nodeGone(node: NodeId): void;
-  /** Something `from` said to this node was lost: here, or a little earlier, in the order of what it said. */
+  /** A message from `from` to this node was lost: here, or a little earlier, in the order in which it sent. */
   gap(from: NodeId, reason: string): void;
   /**
-   * A frame that `send` had taken certainly did not arrive: nobody listened. Once per frame, at any later time; `to` will
-   * hear of a gap. A frame that does not come back may have arrived or not.
+   * A frame that `send` had taken certainly did not arrive: `to` did not listen. Once per frame, at any later time; `to`
+   * receives a gap. A frame that does not come back may have arrived or not.
    */
   returned(to: NodeId, realm: Uri, frame: Frame): void;
   /** Other nodes cannot be reached: local traffic goes on (G6). `up` follows, or `fenced`. */
   down(reason: string): void;
   up(): void;
   /**
-   * The others declared this node dead while it was away: its rows are gone and nothing it says is heard any more (G5).
-   * It must close its clients, stop, and come back under another NodeId. The last that is said, once.
+   * The others declared this node dead while it was away: its rows are removed and they ignore what it sends (G5).
+   * It must close its clients, stop, and come back under another NodeId. The last event, once.
    */
   fenced(): void;
 }
@@ -103,15 +103,15 @@ export interface Backplane {
   /** To be asked before anything is done for clients; costs a look at two clocks. Always `certain` where no lease is held. */
   standing(): Standing;
   start(events: BackplaneEvents): Promise<void>;
-  /** Begins to serve a realm: resolves once every registration of it has been said to `registration`. Idempotent. */
+  /** Begins to serve a realm: resolves once `registration` has received every registration of it. Idempotent. */
   serve(realm: Uri): Promise<void>;
   /** Stops serving a realm: its interest, sessions and callees of this node are withdrawn. */
   withdraw(realm: Uri): Promise<void>;
-  /** Leaves the cluster cleanly: everything of this node is withdrawn, the others hear `nodeGone`. Idempotent. */
+  /** Leaves the cluster cleanly: everything of this node is withdrawn, the others receive `nodeGone`. Idempotent. */
   stop(): Promise<void>;
 }
 
-/** What a client is told then; which node failed at what is for the log. */
+/** The text that clients receive. The log has which node failed, and why. */
 export const UNREACHABLE_NOW = 'other nodes cannot be reached now: try again later';
 
 /** Other nodes, or the shared store, cannot be reached. Operational: retry or fail by name; never a client's fault. */

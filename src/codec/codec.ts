@@ -37,7 +37,7 @@ export interface Codec {
   decode(bytes: Uint8Array, headroomBytes?: number, memory?: HeadCache): DecodedMessage | Fault;
   /**
    * Writes one message. The result must not be changed afterwards: it may be shared by many receivers. It may lie in the
-   * memory its payload came in, so whoever decodes gives that memory away, with `headroomBytes` before the message.
+   * memory its payload came in: the caller of `decode` gives up that memory, with `headroomBytes` before the message.
    */
   encode(message: RouterMessage): Uint8Array | TranscodingFault;
 }

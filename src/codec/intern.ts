@@ -18,9 +18,9 @@ const texts = new Array<string>(SLOTS).fill('');
 const contents = new Uint8Array(SLOTS * SLOT_BYTES);
 
 /**
- * The string these ASCII bytes (1 to MAX_INTERNED_BYTES of them) say, the same object again for a string seen lately:
- * URIs and option keys repeat, and a known string has its hash. Fixed memory: a newcomer takes the place of whoever
- * has the same slot, and bytes are always compared.
+ * Returns the string of these ASCII bytes (1 to MAX_INTERNED_BYTES), the same object again for a recent string: URIs and
+ * option keys repeat, and a known string has its hash. Fixed memory: a new string replaces the one in its slot, and bytes
+ * are always compared.
  */
 export function intern(bytes: Uint8Array, start: number, end: number, hash: number): string {
   const slot = (hash ^ (hash >>> 15)) & (SLOTS - 1);

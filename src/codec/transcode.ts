@@ -68,5 +68,5 @@ export function encodeValues(serializer: SerializerId, values: List): Uint8Array
 }
 
 export function untranscodable(serializer: SerializerId, what: string): TranscodingFault {
-  return { kind: 'untranscodable', message: `cannot be said in ${serializer}: ${what}` };
+  return { kind: 'untranscodable', message: `cannot be represented in ${serializer}: ${what}` };
 }

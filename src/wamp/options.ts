@@ -63,7 +63,7 @@ export interface RegisterOptions {
   readonly forwardTimeout: boolean;
   /** Invocations a callee takes at once; absent: no bound (Crossbar.io). */
   readonly concurrency?: number;
-  /** Revoke whoever holds the procedure and take its place (Crossbar.io). */
+  /** Revokes the callees that hold the procedure and takes their place (Crossbar.io). */
   readonly forceReregister: boolean;
 }
 

@@ -14,7 +14,7 @@ export interface Payload {
   readonly bytes: Uint8Array;
   /**
    * The same elements in another serialization; transcoded at most once per serializer.
-   * A Fault when the value cannot be said there (NaN in JSON).
+   * A Fault when that serialization cannot represent the value (NaN in JSON).
    */
   in(serializer: SerializerId): Uint8Array | TranscodingFault;
   /**

@@ -171,7 +171,7 @@ function unsayable(serializer: SerializerId, heads: Readonly<Record<SerializerId
   });
 }
 
-describeConformance('payloads that cannot be said in another serializer (SER-6)', (router) => {
+describeConformance('payloads that cannot be represented in another serializer (SER-6)', (router) => {
   it('drops an event for those who cannot have it, counts it, and gives it to the others (G4)', async () => {
     const publisher = await router().join();
     const able = await router().join();

@@ -20,7 +20,7 @@ export interface LaneOptions {
 
 /**
  * One ordered way from a sender to a receiver (D5). First in, first out, never inside the sender's call.
- * `receive` gets each message once, or is told in its place that something was lost.
+ * `receive` gets each message once, or in its place the notice that a message was lost.
  */
 export class Lane<Message> {
   readonly from: NodeId;
@@ -66,7 +66,7 @@ export class Lane<Message> {
     return true;
   }
 
-  /** Something said here did not make it: the receiver learns of it in order. */
+  /** A message sent here was lost: the receiver is notified in order. */
   lose(): void {
     if (this.#isClosed || (this.waitingCount > 0 && this.#queue.at(-1) === undefined)) return;
     this.#append(undefined);
@@ -76,7 +76,7 @@ export class Lane<Message> {
     this.#loseNextCount += count;
   }
 
-  /** The next messages find nobody listening, and their sender is told so. */
+  /** The next messages find no listener, and their sender is notified. */
   returnNext(count: number): void {
     this.#returnNextCount += count;
   }
@@ -139,7 +139,7 @@ export class Lane<Message> {
   }
 
   #run(): void {
-    // What is said while this runs waits for the next run, as a batch on a wire would.
+    // A message that is sent while this runs waits for the next run, as a batch on a wire would.
     let left = Math.min(this.waitingCount, this.#options.batchCount);
     while (left-- > 0 && this.waitingCount > 0 && !this.#isHeld) {
       const message = this.#queue[this.#head];

@@ -48,7 +48,7 @@ export class RegistrationTable {
   claim(claim: Claim): ClaimOutcome {
     const held = this.find(claim.match, claim.procedure);
     if (held === undefined) return this.#grant(this.#freeId(claim), claim, []);
-    // Also when forced: a client must not be told REGISTERED twice with one id (DLR-4).
+    // Also when forced: a client must not receive REGISTERED twice with one id (DLR-4).
     if (allCallees(held).some(({ session }) => session === claim.callee.session)) return { kind: 'taken' };
     if (this.#mayReplace(held, claim)) return this.#offer(held, claim);
     if (claim.force !== false) return { kind: 'protected' };

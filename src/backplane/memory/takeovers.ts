@@ -18,7 +18,7 @@ interface Waiting {
   leftMs: number;
 }
 
-/** No event tells that a node can be reached again: claims are tried again at this interval. */
+/** No event reports that a node can be reached again: claims are tried again at this interval. */
 const STEP_MS = 250;
 
 /** Claims whose holders are on nodes that do not answer. They wait until those nodes are declared dead, or answer again. */

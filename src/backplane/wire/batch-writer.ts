@@ -25,7 +25,7 @@ const ALWAYS_PASSED_BYTES = 65_536;
 const NO_BYTES: Uint8Array = new Uint8Array(0);
 
 /**
- * Collects items for one receiver into messages. An item that cannot be said leaves no trace. Finished messages are never
+ * Collects items for one receiver into messages. An item that the format cannot hold leaves no trace. Finished messages are never
  * touched again.
  */
 export class BatchWriter {
@@ -49,7 +49,7 @@ export class BatchWriter {
     this.#head = headOf(MessageKind.BATCH, from, to);
   }
 
-  /** The last item that could not be said is longer than any may be. */
+  /** The last item that was refused is longer than an item may be. */
   get isTooLarge(): boolean {
     return this.#isTooLarge;
   }
@@ -68,14 +68,14 @@ export class BatchWriter {
     return this.#itemBytes;
   }
 
-  /** False: it cannot be said. */
+  /** False: the format cannot hold it, or it is too long. */
   publication(realm: Uri, publication: Publication): boolean {
     const start = this.#begin();
     this.#items.publication(this.#sink, realm, publication);
     return this.#end(start);
   }
 
-  /** False: it cannot be said. */
+  /** False: the format cannot hold it, or it is too long. */
   frame(realm: Uri, frame: Frame): boolean {
     const start = this.#begin();
     this.#items.frame(this.#sink, this.#to, realm, frame);
@@ -177,14 +177,14 @@ export class BatchWriter {
   }
 }
 
-/** A message of a node to itself: whoever hears it can hear. */
+/** A message of a node to itself, which shows that the node receives. */
 export function encodeProbe(node: NodeId, number: number): Uint8Array {
   const message = headOf(MessageKind.PROBE, node, node);
   complete(message, number, 0);
   return message;
 }
 
-/** Tells `to` that `from` has heard of its end and ignores what it sends. */
+/** Notifies `to` that `from` knows of its end and ignores what it sends. */
 export function encodeGone(from: NodeId, to: NodeId): Uint8Array {
   const message = headOf(MessageKind.GONE, from, to);
   complete(message, 0, 0);

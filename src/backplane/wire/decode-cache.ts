@@ -2,8 +2,8 @@ const SLOTS = 256;
 const SLOT_BYTES = 128;
 
 /**
- * What a run of bytes meant when it was last read: the same bytes mean the same again, and the object is had for a
- * comparison. Fixed memory: a newcomer takes the place of whoever has its slot.
+ * Remembers what a run of bytes decoded to, so that the same bytes cost a comparison and no decoding. Fixed memory: a new
+ * entry replaces the one in its slot.
  */
 export class DecodeCache<Meaning> {
   readonly #contents = new DataView(new ArrayBuffer(SLOTS * SLOT_BYTES));

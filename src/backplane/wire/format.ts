@@ -46,7 +46,7 @@ export const SEQUENCE_AT = 10;
 export const ITEM_COUNT_AT = 18;
 export const NAMES_AT = 22;
 
-/** GONE: the sender has heard that the receiver was declared dead, and ignores what it sends. */
+/** GONE: the sender knows that the receiver was declared dead, and ignores what it sends. */
 export const MessageKind = { BATCH: 1, PROBE: 2, GONE: 3 } as const;
 export const MESSAGE_KINDS = { 1: 'batch', 2: 'probe', 3: 'gone' } as const;
 

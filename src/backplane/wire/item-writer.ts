@@ -27,7 +27,7 @@ import { writePassthru } from './passthru.js';
 
 const LENGTH_BYTES = 4;
 
-/** Writes two texts, and the same again at less cost: most of what is said has the topic or publisher of the last. */
+/** Writes two texts, and the same again at less cost: most items have the topic or publisher of the item before. */
 class LastTexts {
   #first = '';
   #second = '';
@@ -52,7 +52,7 @@ class LastTexts {
   }
 }
 
-/** Writes items as format.ts describes them. What cannot be said sets `sink.trouble`. */
+/** Writes items in the layout of format.ts. An item that the format cannot hold sets `sink.trouble`. */
 export class ItemWriter {
   readonly #node: NodeId;
   readonly #address = new LastTexts();

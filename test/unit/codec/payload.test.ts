@@ -40,7 +40,7 @@ describe('payloads', () => {
     const { payload } = accepted('msgpack', publish('msgpack', '91 cb 7f f8 00 00 00 00 00 00'));
     expect(payload.in('json')).toStrictEqual({
       kind: 'untranscodable',
-      message: 'cannot be said in json: the number NaN',
+      message: 'cannot be represented in json: the number NaN',
     });
     expect(payload.in('json')).toBe(payload.in('json'));
     expect(payload.in('cbor')).toBeInstanceOf(Uint8Array);

@@ -78,7 +78,7 @@ describe('transcoding', () => {
     expect(transcoded('json', '[100000000000000000001]', 'cbor')).toBe('81c249056bc75e2d63100001');
     expect(transcoded('json', '[-100000000000000000001]', 'cbor')).toBe('81c349056bc75e2d63100000');
     expect(transcoded('json', '[100000000000000000001]', 'msgpack')).toBe(
-      'cannot be said in msgpack: an integer beyond 64 bits',
+      'cannot be represented in msgpack: an integer beyond 64 bits',
     );
     expect(transcoded('cbor', '81 c2 49 01 00 00 00 00 00 00 00 00', 'json')).toBe('[18446744073709551616]');
     expect(transcoded('cbor', '81 c2 41 05', 'msgpack')).toBe('9105');
@@ -102,7 +102,9 @@ describe('transcoding', () => {
       ['7f f0 00 00 00 00 00 00', 'Infinity'],
       ['ff f0 00 00 00 00 00 00', '-Infinity'],
     ] as const) {
-      expect(transcoded('msgpack', `91 cb ${bits}`, 'json')).toBe(`cannot be said in json: the number ${number}`);
+      expect(transcoded('msgpack', `91 cb ${bits}`, 'json')).toBe(
+        `cannot be represented in json: the number ${number}`,
+      );
       expect(transcoded('msgpack', `91 cb ${bits}`, 'cbor')).toBe(`81fb${bits.replaceAll(' ', '')}`);
       expect(transcoded('cbor', `81 fb ${bits}`, 'msgpack')).toBe(`91cb${bits.replaceAll(' ', '')}`);
     }
@@ -173,7 +175,7 @@ describe('transcoding', () => {
   it('takes a __proto__ key for a key', () => {
     expect(transcoded('json', '[{"__proto__":{"a":1}}]', 'cbor')).toBe('81a1695f5f70726f746f5f5fa1616101');
     expect(transcoded('json', '[{"__proto__":{"a":1}}]', 'msgpack')).toMatch(
-      /cannot be said in msgpack: the key "__proto__"/,
+      /cannot be represented in msgpack: the key "__proto__"/,
     );
   });
 

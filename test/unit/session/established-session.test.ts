@@ -65,7 +65,7 @@ describe('what a session is sent', () => {
   });
 
   it.each(['result', 'invocation'] as const)(
-    'is refused when a %s cannot be said in its serializer, so that the call still ends (G3, SER-6)',
+    'is refused when a %s cannot be represented in its serializer, so that the call still ends (G3, SER-6)',
     (kind) => {
       const { connection, counters, session } = open();
       const fault = session.send(carrying(unspeakable)[kind]);
@@ -76,7 +76,7 @@ describe('what a session is sent', () => {
     },
   );
 
-  it('counts an EVENT that cannot be said in its serializer (G4)', () => {
+  it('counts an EVENT that cannot be represented in its serializer (G4)', () => {
     const { connection, counters, session } = open();
     session.send(carrying(unspeakable).event);
     expect(connection.messages).toEqual([]);

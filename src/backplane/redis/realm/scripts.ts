@@ -24,7 +24,7 @@ export interface RealmStep {
   /** Of the realm. */
   readonly channel: string;
   readonly node: NodeId;
-  /** The highest version that the node has heard of: what the store counts is never below it. */
+  /** The highest version that the node knows. The store's next version is above it. */
   readonly floor: number;
 }
 

@@ -37,6 +37,6 @@ export interface OwnSessions {
   cutOff(): void;
   /** Makes the store agree with this node again. As ServedRealm.resync. */
   resync(): Promise<void>;
-  /** Whoever waits is told. Idempotent. */
+  /** Rejects the joins that are not sent yet. Idempotent. */
   stop(): void;
 }

@@ -57,7 +57,7 @@ export class SessionsDirectory implements OwnSessions {
   }
 
   leave(session: SessionId): void {
-    // In the order said: its join first.
+    // In the order of the calls: its join first.
     if (this.#joins.has(session)) this.flush();
     const entered = this.#entered.get(session);
     if (entered === undefined) return;

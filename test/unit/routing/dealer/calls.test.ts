@@ -220,7 +220,7 @@ describe.each(TOPOLOGIES)('calls, $name', ({ nodeCount }) => {
 });
 
 describe.each(TOPOLOGIES)('what cannot be said to a receiver, $name', ({ nodeCount }) => {
-  const unsayable = fault(ErrorUri.INVALID_ARGUMENT, 'cannot be said in this serializer');
+  const unsayable = fault(ErrorUri.INVALID_ARGUMENT, 'cannot be represented in this serializer');
   const refuse = (code: number) => (_to: unknown, message: RouterMessage) =>
     message[0] === code ? unsayable : undefined;
 

@@ -300,7 +300,9 @@ describe.each(TOPOLOGIES)('progressive call invocations, $name', ({ nodeCount })
     const request = caller.call('com.a', { progress: true });
     callee.take();
     harness.nodes[nodeCount - 1]!.outlet.refuseSend = (_to, message) =>
-      message[0] === Code.INVOCATION ? fault(ErrorUri.INVALID_ARGUMENT, 'NaN cannot be said in JSON') : undefined;
+      message[0] === Code.INVOCATION
+        ? fault(ErrorUri.INVALID_ARGUMENT, 'NaN cannot be represented in JSON')
+        : undefined;
     caller.continueCall(request, 'com.a', { progress: true });
     expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.INVALID_ARGUMENT)]);
     expect(callee.take()).toEqual([[Code.INTERRUPT, 1, { mode: 'killnowait' }]]);

@@ -11,7 +11,7 @@
 -- ARGV[2]  how long tombstones are kept, in ms
 -- ARGV[3]  version that the caller knows: the next one is above it, also when the store has lost its own
 -- Returns  the membership's new version (> 0); 0 when the node is not being reaped: it has ended, or the store lost its data.
--- O(log nodes + tombstones that are dropped). Safe to repeat: `gone` is said once.
+-- O(log nodes + tombstones that are dropped). Safe to repeat: `gone` is published once.
 
 -- include shared/clock.lua
 -- include shared/tombstone.lua

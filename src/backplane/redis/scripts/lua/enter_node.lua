@@ -10,7 +10,7 @@
 -- ARGV[4]  epoch to begin with if there is none
 -- ARGV[5]  version that the node knows: the next one is above it, also when the store has lost its own
 -- Returns  {'entered', version, epoch}; {'gone'} when the node was declared dead: it never comes back under this id.
--- O(log nodes). Safe to repeat: a node that has entered gets its lease anew, and nothing is said.
+-- O(log nodes). Safe to repeat: a node that has entered gets its lease anew, and nothing is published.
 
 -- include shared/clock.lua
 

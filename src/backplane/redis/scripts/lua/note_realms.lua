@@ -1,4 +1,4 @@
--- Notes realms in which a node may have rows from now on: whoever reaps it looks there.
+-- Notes realms in which a node may have rows from now on: the node that reaps it looks there.
 -- KEYS[1]  rows of the nodes    <prefix>:{nodes}:alive
 -- KEYS[2]  tombstones           <prefix>:{nodes}:gone
 -- KEYS[3]  realms of the node   <prefix>:{nodes}:realms:<node>

@@ -1,4 +1,4 @@
--- Renews the lease of a node and tells it which nodes are to be reaped.
+-- Renews the lease of a node and returns which nodes are to be reaped.
 -- When nobody has renewed for a while the store was away, or its clock has jumped: nobody is reaped for a whole lease (G6).
 -- KEYS[1]  rows of the nodes    <prefix>:{nodes}:alive
 -- KEYS[2]  leases               <prefix>:{nodes}:leases
