@@ -133,7 +133,7 @@ function reportOf(
   return {
     name: options.name ?? nameOf(options),
     date: new Date().toISOString().replace(/\.\d+Z$/, 'Z'),
-    command: ['npm run bench --', ...process.argv.slice(2)].join(' ').replace(/ --$/, ''),
+    command: ['npm run bench --', ...process.argv.slice(2).map(withoutFolders)].join(' ').replace(/ --$/, ''),
     commit: commit(),
     machine: machine(),
     settings: bench.settings,
@@ -152,6 +152,11 @@ const notMeasuredOfCluster =
   'JSON, several realms, payloads other than one string, slow readers, storms on several nodes at once, and faults: ' +
   'those are tests. Rates say what one core for everything gave, not what nodes with cores of their own would: the CPU ' +
   'time of each process is the figure that counts.';
+
+/** A report does not contain the folders of the machine that made it. */
+function withoutFolders(word: string): string {
+  return word.replace(/(^|=)\/.*\//, '$1…/');
+}
 
 function nameOf({ mode, url, beside, isAgainstPeers, isCluster }: Options): string {
   const what = isCluster
