@@ -7,7 +7,7 @@ import { createCodecs } from '../codec/codecs.js';
 import { maxMemoryBytes, maxTotalUnsentBytes } from '../config/memory.js';
 import type { Config } from '../config/schema.js';
 import { Isolation } from './isolation.js';
-import { configuredRealms, realmAuthMethods, realmTemplate } from './realm-settings.js';
+import { configuredRealms, realmTemplate, type AuthMethodsOf } from './realm-settings.js';
 import { createRandomSource } from '../realm/random-source.js';
 import { Delivery } from '../realm/delivery.js';
 import { dismissSessions, drainSessions } from '../realm/drain.js';
@@ -37,6 +37,8 @@ export interface IncarnationOptions {
   readonly backplane: Backplane;
   readonly counters: Counters;
   readonly logger: Logger;
+  /** Methods by which sessions may join a realm. */
+  readonly authMethodsOf: AuthMethodsOf;
   /** The others have declared this incarnation dead: it must end. Called at most once, and not before `start`. */
   readonly onFenced: () => void;
 }
@@ -91,7 +93,7 @@ export class Incarnation {
   #starting: Promise<{ port: number }> | undefined;
   #stopped: Promise<void> | undefined;
 
-  constructor({ config, port, backplane, counters, logger, onFenced }: IncarnationOptions) {
+  constructor({ config, port, backplane, counters, logger, authMethodsOf, onFenced }: IncarnationOptions) {
     this.#config = config;
     this.#backplane = backplane;
     this.#onFenced = onFenced;
@@ -121,7 +123,7 @@ export class Incarnation {
       codecs,
       after,
       realms: this.#realms,
-      authMethodsOf: realmAuthMethods(config),
+      authMethodsOf,
       limits: config.limits,
       turns: this.#turns,
       inboxes: this.#inboxes,

@@ -6,6 +6,7 @@ import { createBackplane, type BackplaneDependencies } from './create-backplane.
 import { version } from './version.js';
 import type { Config } from '../config/schema.js';
 import { Incarnation, NodeStoppedError } from './incarnation.js';
+import { realmAuthMethods, type AuthMethodsOf } from './realm-settings.js';
 import { isOperational } from './operational-error.js';
 import { createClusterCounters, type ClusterCounters } from '../telemetry/cluster-counters.js';
 import { createCounters, type Counters } from '../telemetry/counters.js';
@@ -78,6 +79,7 @@ class Node implements RunningNode {
   readonly #config: Config;
   readonly #logger: Logger;
   readonly #makeBackplane: (dependencies: BackplaneDependencies) => Backplane;
+  readonly #authMethodsOf: AuthMethodsOf;
   readonly #metrics: Metrics;
   readonly #ops: OpsServer | undefined;
   /** Ends the pauses between attempts. */
@@ -96,6 +98,7 @@ class Node implements RunningNode {
     this.#logger = logger;
     this.#port = config.listen.port;
     this.#makeBackplane = backplane ?? createBackplane;
+    this.#authMethodsOf = realmAuthMethods(config);
     this.counters = counters ?? createCounters();
     this.gauges = this.#makeGauges();
     const cluster = { counters: this.clusterCounters, gauges: () => this.#incarnation?.backplane.gauges };
@@ -189,6 +192,7 @@ class Node implements RunningNode {
       }),
       counters: this.counters,
       logger: this.#logger,
+      authMethodsOf: this.#authMethodsOf,
       onFenced: () => {
         if (incarnation === this.#incarnation) this.#fenced(incarnation);
       },

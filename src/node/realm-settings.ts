@@ -27,8 +27,13 @@ export function realmTemplate(template: RealmTemplateConfig, limits: Limits): Re
   };
 }
 
-/** Methods by which sessions may join a realm, made once; realms of the template share theirs. */
-export function realmAuthMethods({ realms, realmTemplate: template }: Config): (realm: Uri) => readonly AuthMethod[] {
+export type AuthMethodsOf = (realm: Uri) => readonly AuthMethod[];
+
+/**
+ * Methods by which sessions may join a realm. Made once for a node, because it derives the keys of salted secrets; realms of
+ * the template share theirs.
+ */
+export function realmAuthMethods({ realms, realmTemplate: template }: Config): AuthMethodsOf {
   const configured = new Map(realms.map((realm) => [realm.name, authMethods(realm)]));
   const ofTemplate = template === undefined ? [] : authMethods(template);
   return (realm) => configured.get(realm) ?? ofTemplate;
