@@ -13,6 +13,14 @@ export const RENEW_MS = 2_000;
 export const ABSENT_MS = 1_500;
 const BEAT_MS = 1_000;
 
+/** The longest that a dead node can go unnoticed: its lease, and the renewal that notices. */
+export const NOTICED_MS = LEASE_MS + RENEW_MS;
+
+/** How many nodes these have reaped. */
+export function reapedCount(...members: Member[]): number {
+  return members.reduce((sum, member) => sum + member.counters.nodesReaped.all, 0);
+}
+
 /** The store, its clock, and nodes that tests stop, kill, deafen and hold at any step. */
 export class MembersWorld {
   readonly keys = createKeys({ prefix: 'p', database: 0 });
@@ -56,6 +64,18 @@ export class MembersWorld {
     }
     await this.pass(0);
     return members as { [Name in keyof Names]: Member };
+  }
+
+  /** As `entered`, then passes the grace that begins with the first renewals. */
+  async settled<Names extends readonly string[]>(...names: Names): Promise<{ [Name in keyof Names]: Member }> {
+    const members = await this.entered(...names);
+    await this.pass(2 * LEASE_MS);
+    return members;
+  }
+
+  /** The changes that announced the end of the node. */
+  goneChanges(node: string): unknown[] {
+    return this.said.filter((change) => change.kind === 'gone' && change.node === node);
   }
 
   async pass(durationMs: number): Promise<void> {

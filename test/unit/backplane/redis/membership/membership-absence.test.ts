@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ABSENT_MS, LEASE_MS, MembersWorld, RENEW_MS, type Member } from '../../../../support/members.js';
+import { ABSENT_MS, LEASE_MS, type Member, MembersWorld, RENEW_MS } from '../../../../support/members.js';
 
 let world: MembersWorld;
 beforeEach(() => {
@@ -10,13 +10,6 @@ beforeEach(() => {
 /** A heartbeat of one of the others shows that nobody listens; then absence is watched. */
 const NOTICED_MS = 1_000 + ABSENT_MS + ABSENT_MS / 3;
 
-/** Past the grace that the first renewals begin. */
-async function settled<Names extends readonly string[]>(...names: Names): Promise<{ [Name in keyof Names]: Member }> {
-  const members = await world.entered(...names);
-  await world.pass(2 * LEASE_MS);
-  return members;
-}
-
 function goneCount({ events }: Member, node: string): number {
   return events.filter((event) => event === `gone ${node}`).length;
 }
@@ -25,7 +18,7 @@ describe('a node to whose inbox nobody listens (G5)', () => {
   it.each([0, 500, 1_000, 1_500])(
     'is declared dead long before its lease ends when it was killed',
     async (offsetMs) => {
-      const [dead, ...survivors] = await settled('n-1', 'n-2', 'n-3');
+      const [dead, ...survivors] = await world.settled('n-1', 'n-2', 'n-3');
       await dead.serve('realm');
       await world.pass(offsetMs);
       dead.kill();
@@ -39,7 +32,7 @@ describe('a node to whose inbox nobody listens (G5)', () => {
   );
 
   it('keeps its whole lease when it hangs: it listens', async () => {
-    const [hung, survivor] = await settled('n-1', 'n-2');
+    const [hung, survivor] = await world.settled('n-1', 'n-2');
     hung.freeze();
     await world.pass(LEASE_MS - RENEW_MS - 1);
     expect(goneCount(survivor, 'n-1')).toBe(0);
@@ -50,7 +43,7 @@ describe('a node to whose inbox nobody listens (G5)', () => {
   });
 
   it('is alive as long as it renews, whoever listens', async () => {
-    const [deaf, survivor] = await settled('n-1', 'n-2');
+    const [deaf, survivor] = await world.settled('n-1', 'n-2');
     deaf.listen(false);
     await world.pass(5 * LEASE_MS);
     expect(goneCount(survivor, 'n-1')).toBe(0);
@@ -58,7 +51,7 @@ describe('a node to whose inbox nobody listens (G5)', () => {
   });
 
   it('has as long as a reconnection takes, and believes in its lease no longer', async () => {
-    const [lost, survivor] = await settled('n-1', 'n-2');
+    const [lost, survivor] = await world.settled('n-1', 'n-2');
     lost.listen(false);
     lost.freeze();
     await world.pass(ABSENT_MS - 1);
@@ -80,7 +73,7 @@ describe('a node to whose inbox nobody listens (G5)', () => {
   });
 
   it('is not judged by who does not listen, nor by who has only begun to', async () => {
-    const [dead, judge] = await settled('n-1', 'n-2');
+    const [dead, judge] = await world.settled('n-1', 'n-2');
     judge.listen(false);
     dead.kill();
     await world.pass(ABSENT_MS);
@@ -93,7 +86,7 @@ describe('a node to whose inbox nobody listens (G5)', () => {
   });
 
   it('is not judged by who has not looked for a while: it begins anew', async () => {
-    const [lost, judge] = await settled('n-1', 'n-2');
+    const [lost, judge] = await world.settled('n-1', 'n-2');
     lost.listen(false);
     lost.freeze();
     await world.pass(1_000 + ABSENT_MS / 3);

@@ -1,28 +1,18 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { LEASE_MS, MembersWorld, RENEW_MS, type Held, type Member } from '../../../../support/members.js';
+import {
+  type Held,
+  LEASE_MS,
+  type Member,
+  MembersWorld,
+  NOTICED_MS,
+  reapedCount,
+  RENEW_MS,
+} from '../../../../support/members.js';
 
 let world: MembersWorld;
 beforeEach(() => {
   world = new MembersWorld();
 });
-
-/** The longest that a dead node can go unnoticed: its lease, and the renewal that notices. */
-const NOTICED_MS = LEASE_MS + RENEW_MS;
-
-function reapedCount(...members: Member[]): number {
-  return members.reduce((sum, member) => sum + member.counters.nodesReaped.all, 0);
-}
-
-function goneSaid(node: string): unknown[] {
-  return world.said.filter((change) => change.kind === 'gone' && change.node === node);
-}
-
-/** Past the grace that the first renewals begin. */
-async function settled<Names extends readonly string[]>(...names: Names): Promise<{ [Name in keyof Names]: Member }> {
-  const members = await world.entered(...names);
-  await world.pass(2 * LEASE_MS);
-  return members;
-}
 
 interface Reaping {
   readonly reaper: Member;
@@ -42,7 +32,7 @@ async function reaperAfter(step: string, one: Member, two: Member): Promise<Reap
 
 describe('a dead node', () => {
   it('is reaped by exactly one survivor, within its lease, and said to be gone when its rows are (G5)', async () => {
-    const [dead, ...survivors] = await settled('n-1', 'n-2', 'n-3', 'n-4');
+    const [dead, ...survivors] = await world.settled('n-1', 'n-2', 'n-3', 'n-4');
     await dead.serve('realm');
     await dead.serve('other');
     dead.kill();
@@ -52,13 +42,13 @@ describe('a dead node', () => {
       expect(survivor.leftBehind).toEqual([]);
     }
     expect(reapedCount(...survivors)).toBe(1);
-    expect(goneSaid('n-1')).toHaveLength(1);
+    expect(world.goneChanges('n-1')).toHaveLength(1);
     expect([...world.rows]).toEqual([]);
     expect(world.alive()).toEqual(['n-2', 'n-3', 'n-4']);
   });
 
   it('is not noticed before its lease has run out', async () => {
-    const [dead, survivor] = await settled('n-1', 'n-2');
+    const [dead, survivor] = await world.settled('n-1', 'n-2');
     dead.kill();
     await world.pass(LEASE_MS - RENEW_MS - 1);
     expect(survivor.events).not.toContain('gone n-1');
@@ -66,7 +56,7 @@ describe('a dead node', () => {
 
   it('is reaped beside others that died with it', async () => {
     const names = Array.from({ length: 40 }, (_, at) => `d-${at}`);
-    const [survivor, ...dead] = await settled('n-1', ...names);
+    const [survivor, ...dead] = await world.settled('n-1', ...names);
     for (const member of dead) {
       await member.serve('realm');
       member.kill();
@@ -81,7 +71,7 @@ describe('a dead node', () => {
   });
 
   it('is reaped by another when its reaper dies in between', async () => {
-    const [dead, one, two] = await settled('n-1', 'n-2', 'n-3');
+    const [dead, one, two] = await world.settled('n-1', 'n-2', 'n-3');
     for (const realm of ['a', 'b', 'c']) await dead.serve(realm);
     dead.kill();
     const { reaper, other } = await reaperAfter('withdraw b n-1', one, two);
@@ -95,7 +85,7 @@ describe('a dead node', () => {
   });
 
   it('is reaped in the next attempt when a step fails', async () => {
-    const [dead, survivor] = await settled('n-1', 'n-2');
+    const [dead, survivor] = await world.settled('n-1', 'n-2');
     await dead.serve('realm');
     dead.kill();
     survivor.failing.push('begin_reap.lua', 'scan', 'withdraw realm n-1', 'forget n-1', 'end_node.lua');
@@ -108,7 +98,7 @@ describe('a dead node', () => {
   });
 
   it('is said to be gone once also when a stopped reaper goes on after another has finished', async () => {
-    const [dead, one, two] = await settled('n-1', 'n-2', 'n-3');
+    const [dead, one, two] = await world.settled('n-1', 'n-2', 'n-3');
     await dead.serve('realm');
     dead.kill();
     const { reaper, other, held } = await reaperAfter('withdraw realm n-1', one, two);
@@ -119,12 +109,12 @@ describe('a dead node', () => {
     reaper.thaw();
     await world.pass(NOTICED_MS);
     expect(reaper.events.at(-1)).toBe('fenced');
-    expect(goneSaid('n-1')).toHaveLength(1);
+    expect(world.goneChanges('n-1')).toHaveLength(1);
     expect(other.events.filter((event) => event === 'gone n-1')).toHaveLength(1);
   });
 
   it('is said to be gone once also when two finish at the same time', async () => {
-    const [dead, one, two] = await settled('n-1', 'n-2', 'n-3');
+    const [dead, one, two] = await world.settled('n-1', 'n-2', 'n-3');
     await dead.serve('realm');
     dead.kill();
     const { reaper, other, held } = await reaperAfter('scan', one, two);
@@ -137,7 +127,7 @@ describe('a dead node', () => {
     await world.pass(0);
     end.release();
     await world.pass(NOTICED_MS);
-    expect(goneSaid('n-1')).toHaveLength(1);
+    expect(world.goneChanges('n-1')).toHaveLength(1);
     expect(reapedCount(one, two)).toBe(1);
     for (const member of [one, two]) {
       expect(member.events.filter((event) => event === 'gone n-1')).toHaveLength(1);
@@ -145,7 +135,7 @@ describe('a dead node', () => {
   });
 
   it('does not cost its reaper the claim while there is much to do', async () => {
-    const [dead, one, two] = await settled('n-1', 'n-2', 'n-3');
+    const [dead, one, two] = await world.settled('n-1', 'n-2', 'n-3');
     const realms = Array.from({ length: 30 }, (_, at) => `r${at}`);
     for (const realm of realms) await dead.serve(realm);
     dead.kill();
@@ -159,7 +149,7 @@ describe('a dead node', () => {
   });
 
   it('is left to the others by a reaper that leaves', async () => {
-    const [dead, one, two] = await settled('n-1', 'n-2', 'n-3');
+    const [dead, one, two] = await world.settled('n-1', 'n-2', 'n-3');
     await dead.serve('a');
     await dead.serve('b');
     dead.kill();
@@ -179,7 +169,7 @@ describe('a dead node', () => {
 
 describe('the grace after an outage (G6)', () => {
   it('spares a node that died in it for one more lease', async () => {
-    const [dead, one, two] = await settled('n-1', 'n-2', 'n-3');
+    const [dead, one, two] = await world.settled('n-1', 'n-2', 'n-3');
     world.goAway();
     dead.kill();
     await world.pass(5 * LEASE_MS);
@@ -194,7 +184,7 @@ describe('the grace after an outage (G6)', () => {
   });
 
   it('is enough for a node that comes back late', async () => {
-    const [one, two] = await settled('n-1', 'n-2');
+    const [one, two] = await world.settled('n-1', 'n-2');
     world.goAway();
     await world.pass(LEASE_MS);
     two.freeze();
@@ -208,7 +198,7 @@ describe('the grace after an outage (G6)', () => {
   });
 
   it('lets rows of nodes that died before anybody came be reaped by whoever comes', async () => {
-    const [dead] = await settled('n-1');
+    const [dead] = await world.settled('n-1');
     await dead.serve('realm');
     dead.kill();
     await world.pass(100 * LEASE_MS);
@@ -222,7 +212,7 @@ describe('the grace after an outage (G6)', () => {
 
 describe('a node that was reaped while it slept', () => {
   it('says nothing on waking, withdraws what it wrote since, and is fenced once', async () => {
-    const [late, one] = await settled('n-1', 'n-2');
+    const [late, one] = await world.settled('n-1', 'n-2');
     await late.serve('realm');
     late.freeze();
     await world.pass(2 * NOTICED_MS);
@@ -240,12 +230,12 @@ describe('a node that was reaped while it slept', () => {
     expect(late.count('renew_lease.lua')).toBe(renewalCount);
     expect(late.events).toHaveLength(2);
     expect(late.counters.leases.lost).toBe(1);
-    expect(goneSaid('n-1')).toHaveLength(1);
+    expect(world.goneChanges('n-1')).toHaveLength(1);
     expect(late.membership.isLeaseValid()).toBe(false);
   });
 
   it('says that it was declared dead before it withdraws anything, so that nothing is written behind', async () => {
-    const [late] = await settled('n-1', 'n-2');
+    const [late] = await world.settled('n-1', 'n-2');
     await late.serve('realm');
     late.freeze();
     await world.pass(2 * NOTICED_MS);
@@ -265,7 +255,7 @@ describe('a node that was reaped while it slept', () => {
   });
 
   it('is fenced also when the store fails while it withdraws', async () => {
-    const [late] = await settled('n-1', 'n-2');
+    const [late] = await world.settled('n-1', 'n-2');
     await late.serve('realm');
     late.freeze();
     await world.pass(2 * NOTICED_MS);
@@ -277,7 +267,7 @@ describe('a node that was reaped while it slept', () => {
   });
 
   it('finishes its own reaping when its reaper has died', async () => {
-    const [late, reaper] = await settled('n-1', 'n-2');
+    const [late, reaper] = await world.settled('n-1', 'n-2');
     await late.serve('realm');
     late.freeze();
     const held = reaper.hold('before', 'withdraw realm n-1');
@@ -293,7 +283,7 @@ describe('a node that was reaped while it slept', () => {
   });
 
   it('is fenced before it leaves, if leaving is asked meanwhile', async () => {
-    const [late] = await settled('n-1', 'n-2');
+    const [late] = await world.settled('n-1', 'n-2');
     await late.serve('realm');
     late.freeze();
     await world.pass(2 * NOTICED_MS);
@@ -313,7 +303,7 @@ describe('a node that was reaped while it slept', () => {
   });
 
   it('is not said to be fenced when it was leaving already', async () => {
-    const [late, one] = await settled('n-1', 'n-2');
+    const [late, one] = await world.settled('n-1', 'n-2');
     late.freeze();
     await world.pass(2 * NOTICED_MS);
     late.isFrozen = false;
@@ -325,7 +315,7 @@ describe('a node that was reaped while it slept', () => {
   });
 
   it('stops reaping others', async () => {
-    const [dead, one, two] = await settled('n-1', 'n-2', 'n-3');
+    const [dead, one, two] = await world.settled('n-1', 'n-2', 'n-3');
     await dead.serve('a');
     await dead.serve('b');
     dead.kill();

@@ -1,33 +1,15 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { NodeId } from '../../../../../src/wamp/ids.js';
-import { LEASE_MS, MembersWorld, RENEW_MS, type Member } from '../../../../support/members.js';
+import { LEASE_MS, MembersWorld, NOTICED_MS, reapedCount, RENEW_MS } from '../../../../support/members.js';
 
 let world: MembersWorld;
 beforeEach(() => {
   world = new MembersWorld();
 });
 
-/** The longest that a dead node can go unnoticed: its lease, and the renewal that notices. */
-const NOTICED_MS = LEASE_MS + RENEW_MS;
-
-function reapedCount(...members: Member[]): number {
-  return members.reduce((sum, member) => sum + member.counters.nodesReaped.all, 0);
-}
-
-function goneSaid(node: string): unknown[] {
-  return world.said.filter((change) => change.kind === 'gone' && change.node === node);
-}
-
-/** Past the grace that the first renewals begin. */
-async function settled<Names extends readonly string[]>(...names: Names): Promise<{ [Name in keyof Names]: Member }> {
-  const members = await world.entered(...names);
-  await world.pass(2 * LEASE_MS);
-  return members;
-}
-
 describe('a store that lost its data (G6)', () => {
   it('is entered again under the same names, and nobody is said to be gone', async () => {
-    const [one, two, three] = await settled('n-1', 'n-2', 'n-3');
+    const [one, two, three] = await world.settled('n-1', 'n-2', 'n-3');
     await one.serve('a');
     await one.serve('b');
     world.flushAll();
@@ -47,7 +29,7 @@ describe('a store that lost its data (G6)', () => {
   });
 
   it('notes the realms before it says so', async () => {
-    const [one] = await settled('n-1');
+    const [one] = await world.settled('n-1');
     await one.serve('a');
     world.flushAll();
     const held = one.hold('before', 'note_realms.lua');
@@ -60,7 +42,7 @@ describe('a store that lost its data (G6)', () => {
   });
 
   it('is entered once more when it fails, or loses its data, in the middle of that', async () => {
-    const [one] = await settled('n-1');
+    const [one] = await world.settled('n-1');
     await one.serve('a');
     world.flushAll();
     one.failing.push('note_realms.lua');
@@ -79,7 +61,7 @@ describe('a store that lost its data (G6)', () => {
   });
 
   it('makes nodes that do not come back be reaped after a lease, said once and for good', async () => {
-    const [dead, one, two] = await settled('n-1', 'n-2', 'n-3');
+    const [dead, one, two] = await world.settled('n-1', 'n-2', 'n-3');
     dead.kill();
     world.flushAll();
     await world.pass(LEASE_MS - 1);
@@ -91,13 +73,13 @@ describe('a store that lost its data (G6)', () => {
     for (const member of [one, two]) {
       expect(member.events.filter((event) => event === 'gone n-1')).toHaveLength(1);
     }
-    expect(goneSaid('n-1')).toHaveLength(1);
+    expect(world.goneChanges('n-1')).toHaveLength(1);
     expect(reapedCount(one, two)).toBe(1);
     expect(world.hasTombstone('n-1' as NodeId)).toBe(true);
   });
 
   it('does not spare a node that slept through it and was reaped: it is fenced', async () => {
-    const [late, one] = await settled('n-1', 'n-2');
+    const [late, one] = await world.settled('n-1', 'n-2');
     late.freeze();
     world.flushAll();
     await world.pass(2 * NOTICED_MS);
@@ -109,7 +91,7 @@ describe('a store that lost its data (G6)', () => {
   });
 
   it('does not bring back a node that was reaped before: who knows that reaps it again', async () => {
-    const [late, one] = await settled('n-1', 'n-2');
+    const [late, one] = await world.settled('n-1', 'n-2');
     await late.serve('realm');
     late.freeze();
     await world.pass(2 * NOTICED_MS);
@@ -129,7 +111,7 @@ describe('a store that lost its data (G6)', () => {
   });
 
   it('stops a reaping under way: the node may have come back', async () => {
-    const [late, one] = await settled('n-1', 'n-2');
+    const [late, one] = await world.settled('n-1', 'n-2');
     for (const realm of ['a', 'b', 'c']) await late.serve(realm);
     late.freeze();
     const withdrawn = one.hold('after', 'withdraw a n-1');
@@ -151,7 +133,7 @@ describe('a store that lost its data (G6)', () => {
   });
 
   it('has rows of a lost node looked for in the realms of its reaper', async () => {
-    const [dead, one] = await settled('n-1', 'n-2');
+    const [dead, one] = await world.settled('n-1', 'n-2');
     await dead.serve('realm');
     await one.serve('realm');
     dead.kill();
