@@ -51,7 +51,7 @@ export interface Directory {
   readonly sessions: Sessions;
 }
 
-/** What arrives at a node. Called one at a time, never inside a call of this node; returns quickly, must not throw. */
+/** Receives what other nodes send. Called one at a time, never inside a call of this node; returns quickly, must not throw. */
 export interface BackplaneEvents {
   publication(from: NodeId, realm: Uri, publication: Publication): void;
   /** Also for a realm that this node serves no more: a caller that waits for an answer must receive one (G3). */
@@ -83,9 +83,9 @@ export interface BackplaneEvents {
 }
 
 /**
- * What a node knows of its own life. `certain`: nobody can have declared it dead. `unknown`: somebody may have, and Redis is
- * being asked, which takes a round trip, or a few seconds if it does not answer. `isolated`: somebody may have, and there is
- * nobody to ask. `over`: it was declared dead, or has stopped.
+ * Whether a node knows that it is alive. `certain`: no other node can have declared it dead. `unknown`: one may have, and this
+ * node is asking Redis, which takes a round trip, or a few seconds without an answer. `isolated`: one may have, and Redis
+ * cannot be asked. `over`: it was declared dead, or has stopped.
  */
 export type Standing = 'certain' | 'unknown' | 'isolated' | 'over';
 

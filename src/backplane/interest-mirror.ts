@@ -14,7 +14,7 @@ interface Remote<Node> {
 }
 
 /**
- * What the other nodes want to hear in one realm. Asking who wants a topic costs one map look-up while there are
+ * The topics that other nodes want in one realm. To find the nodes that want a topic costs one map look-up while there are
  * no patterns, and allocates nothing.
  */
 export class InterestMirror<Node> {
@@ -30,7 +30,7 @@ export class InterestMirror<Node> {
     }
   };
 
-  /** Topics and patterns that somebody else wants. */
+  /** Topics and patterns that other nodes want. */
   get size(): number {
     return this.#index.size;
   }

@@ -38,7 +38,7 @@ const MAX_UINT64 = 2n ** 64n - 1n;
 
 export interface PackingFault {
   readonly kind: 'unpackable';
-  /** What the value holds that cannot be represented. */
+  /** Names the part of the value that cannot be represented. */
   readonly message: string;
 }
 

@@ -12,7 +12,7 @@ export interface TransportDetails {
   readonly peer: string;
 }
 
-/** What the cluster keeps of a session while it is open. */
+/** The row that the cluster keeps of an open session. */
 export interface SessionDetails extends Identity {
   readonly authmethod: string;
   readonly authprovider: string;

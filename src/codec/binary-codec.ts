@@ -11,7 +11,7 @@ import { encodeInPlace, NO_ID, type WriteHeadInPlace } from './in-place.js';
 import type { Reader } from './reader.js';
 import { untranscodable } from './transcode.js';
 
-/** What CBOR and MessagePack do in different ways. */
+/** The differences between CBOR and MessagePack. */
 export interface BinaryFormat {
   readonly serializer: 'msgpack' | 'cbor';
   readonly createReader: (limits: CodecLimits) => Reader;
@@ -72,7 +72,7 @@ export class BinaryCodec implements Codec {
   };
 }
 
-/** Of an unsigned integer. */
+/** Bytes of an unsigned integer. */
 function integerLength({ oneByteBelow }: BinaryFormat, value: number): number {
   return value < oneByteBelow ? 1 : 1 + widthOf(value);
 }

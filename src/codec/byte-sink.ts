@@ -7,8 +7,8 @@ const LOOP_BYTES = 48;
 
 /**
  * Grows one message after another out of slabs. A finished message is never touched again: slabs are not recycled, they
- * go when the last message in them goes. What a growing message leaves behind in a slab is overwritten, unless it is
- * retained. Writers call `reserve`, write into `bytes` at `pos`, and move `pos`.
+ * go when the last message in them goes. The bytes that a growing message leaves behind in a slab are overwritten, unless they
+ * are retained. Writers call `reserve`, write into `bytes` at `pos`, and move `pos`.
  */
 export class ByteSink {
   bytes: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES);
@@ -42,7 +42,7 @@ export class ByteSink {
     return this.pos - this.#start;
   }
 
-  /** What the current message has written so far stays where it is, also when the message grows out of its memory. */
+  /** Keeps the bytes of the current message where they are, also when the message grows out of its memory. */
   retain(): void {
     this.#isRetained = true;
   }

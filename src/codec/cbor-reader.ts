@@ -84,7 +84,7 @@ export class CborReader implements Reader {
     return true;
   }
 
-  /** What is tagged is `other`. */
+  /** A tagged value is `other`. */
   kind(): ElementKind {
     if (this.pos >= this.#end) return 'other';
     const first = this.#bytes[this.pos] as number;

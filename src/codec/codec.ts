@@ -13,7 +13,7 @@ export interface DecodedMessage {
   /** All elements before the payload. The first is whatever the sender put there: parse checks it. */
   readonly header: readonly unknown[];
   readonly payload: Payload;
-  /** What the payload's elements are, for the shape rules: Arguments must be a list, ArgumentsKw a dict (MSG-3). */
+  /** The shape of the payload's elements, for the rules: Arguments must be a list, ArgumentsKw a dict (MSG-3). */
   readonly payloadShape: PayloadShape;
 }
 

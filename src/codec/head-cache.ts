@@ -2,7 +2,7 @@ import { Code } from '../wamp/codes.js';
 
 const MAX_BYTES = 128;
 
-/** What stood between request id and payload in the last message of one kind. */
+/** The bytes between request id and payload in the last message of one kind, and their meaning. */
 export class Head {
   readonly #bytes = new Uint8Array(MAX_BYTES);
   #length = 0;

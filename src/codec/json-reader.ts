@@ -172,7 +172,7 @@ export class JsonReader implements Reader {
     }
   }
 
-  /** What JSON needs is done where it stands. */
+  /** JSON is rewritten where it stands, without this. */
   needsRewriting(): boolean {
     return false;
   }

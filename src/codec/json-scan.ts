@@ -4,7 +4,7 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const DOT = 0x2e;
 
-// What ends the plain run of a string: the quote, the escape, control characters, and everything that is not ASCII.
+// Characters that end the plain run of a string: the quote, the escape, control characters, and everything that is not ASCII.
 const STOPS = new Uint8Array(256);
 STOPS.fill(1, 0, 0x20);
 STOPS.fill(1, 0x80);

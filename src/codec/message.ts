@@ -24,7 +24,7 @@ export function decodeMessage(
   const code = reader.read();
   if (reader.trouble() !== undefined) return undefined;
   const payloadFrom = payloadIndex(code);
-  // Of the length most messages have: a list that grows by pushing is given room for seventeen.
+  // Most messages have this length: a list that grows by pushing gets room for seventeen.
   const header: unknown[] = payloadFrom === 3 ? [code, null, null] : [code, null, null, null];
   let index = 1;
   let headStart = 0;
@@ -94,7 +94,7 @@ function decodePayload(
     const kwargs = second === 'dict' ? bytes.subarray(secondStart, end) : undefined;
     payload = rewritten(serializer, args, kwargs, reader.needsRewriting());
   } else {
-    // What comes before the payload has been read; the end of a JSON list must be as we would write it.
+    // The head is read by now, so its bytes are free; the end of a JSON list must be as we would write it.
     const freeBytes = serializer !== 'json' || bytes[end] === CLOSE_LIST ? start + headroomBytes : 0;
     payload = rawPayload(serializer, count === 1 ? 1 : 2, bytes, start, end, freeBytes);
   }

@@ -148,7 +148,7 @@ export class MsgpackReader implements Reader {
   }
 
   /**
-   * Of extensions libraries know timestamps alone, and end their session over others (msgpack5, msgpackr) or over
+   * Libraries know no extension but timestamps, and end their session over others (msgpack5, msgpackr) or over
    * timestamps of another length (msgpack for Python). undefined, as msgpackr writes it, becomes nil.
    */
   #checkExtension(at: number, first: number): boolean {

@@ -8,7 +8,7 @@ const NO_BYTES = new Uint8Array(0);
 
 type Encoding = Uint8Array | TranscodingFault;
 
-/** What the other serializations of one payload came out as. */
+/** The results of transcoding one payload, by serializer. */
 class Encodings {
   json: Encoding | undefined;
   msgpack: Encoding | undefined;

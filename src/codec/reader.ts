@@ -10,7 +10,7 @@ export type ElementKind = 'list' | 'dict' | 'text' | 'bytes' | 'null' | 'other';
  */
 export interface Reader {
   readonly pos: number;
-  /** What is wrong, and where; undefined: nothing so far. */
+  /** The flaw found, and its place; undefined: none so far. */
   trouble(): string | undefined;
   begin(bytes: Uint8Array): void;
   enterMessage(): boolean;
@@ -26,7 +26,7 @@ export interface Reader {
   skip(): boolean;
   /** True when what was skipped since `begin` holds what portable.ts must rewrite before others receive it. */
   needsRewriting(): boolean;
-  /** What a checked list holds, if that is exactly one value; then `pos` is behind the list. */
+  /** The only value of a checked list, if it has exactly one; then `pos` is behind the list. */
   single(): ElementKind | undefined;
   /** Decodes the `index`th element of a payload, which has no list around it. */
   readElement(index: number): unknown;

@@ -8,7 +8,7 @@ const CLOSE_LIST = 0x5d;
 const ROOM_BYTES = 64;
 
 /**
- * What many messages end with: a payload, and in JSON the end of the list. The head of each message is written in front
+ * The end that many messages share: a payload, and in JSON the end of the list. The head of each message is written in front
  * of it only when that message is sent, so that the payload is not copied for each of them.
  */
 export class SharedBody {
@@ -51,7 +51,7 @@ export class SharedBody {
   }
 }
 
-/** What comes before the body of an EVENT that has a payload. Undefined: the serializer cannot express its details. */
+/** The bytes before the body of an EVENT that has a payload. Undefined: the serializer cannot express its details. */
 export function eventHead(
   codec: Codec,
   [code, subscription, publication, details, payload]: Event,

@@ -1,6 +1,6 @@
 import type { Standing } from '../backplane/backplane.js';
 
-/** What happens to the clients of a node that may have been declared dead and cannot ask (ADR 24). */
+/** The treatment of the clients of a node that may have been declared dead and cannot ask (ADR 24). */
 export type IsolatedPolicy = 'serve' | 'pause' | 'close';
 
 export interface IsolationOptions {

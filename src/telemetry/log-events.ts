@@ -1,6 +1,6 @@
 /**
  * Every event that is ever logged, each a constant name `subject.what_happened` (past tense or state).
- * What varies goes into the fields.
+ * Values go into the fields.
  */
 export type LogEvent =
   | 'node.starting'

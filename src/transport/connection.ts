@@ -2,7 +2,7 @@ import type { SharedBody } from '../codec/shared-body.js';
 import type { ConnectionEnd } from '../telemetry/counters.js';
 import type { SerializerId } from '../wamp/payload.js';
 
-/** What a client asked for in its opening handshake. */
+/** The requests of a client's opening handshake. */
 export interface ConnectionTraits {
   readonly serializer: SerializerId;
   /** Several messages per WebSocket message (rules 3.4). */

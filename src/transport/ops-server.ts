@@ -9,7 +9,7 @@ export interface OpsOptions {
   readonly port: number;
 }
 
-/** What the endpoint reports. */
+/** The sources of the endpoint's answers. */
 export interface OpsSources {
   isReady(): Readiness;
   readonly metrics: { readonly contentType: string; page(): Promise<string> };

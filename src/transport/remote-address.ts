@@ -38,7 +38,7 @@ const PRIVATE = [
 /** How many entries of X-Forwarded-For are looked at: as many proxies stand in one row. */
 const MAX_HOPS = 16;
 
-/** Tells who is at the other end, and whom a proxy there speaks for. */
+/** Finds the address of a client, also behind proxies. */
 export class RemoteAddresses {
   readonly #options: RemoteAddressOptions;
   readonly #proxies: readonly IpNetwork[];

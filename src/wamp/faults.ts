@@ -1,7 +1,7 @@
 import type { Uri } from './ids.js';
 import { ErrorUri } from './uris.js';
 
-/** What a client did wrong, as a value. Becomes an ERROR, or an ABORT before and instead of a session. */
+/** The fault of a client, as a value. Becomes an ERROR, or an ABORT before and instead of a session. */
 export interface Fault {
   readonly kind: 'fault';
   readonly error: Uri;

@@ -10,7 +10,7 @@ export type FeatureKey =
 
 export type RoleFeatures = ReadonlySet<FeatureKey>;
 
-/** What a session announced in HELLO: a role it did not announce is absent (ADV-1, SES-3). */
+/** The features that a session announced in HELLO: a role it did not announce is absent (ADV-1, SES-3). */
 export interface Features {
   readonly publisher?: RoleFeatures;
   readonly subscriber?: RoleFeatures;

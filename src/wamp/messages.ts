@@ -13,7 +13,7 @@ import type {
 } from './options.js';
 import type { Payload } from './payload.js';
 
-/** What HELLO says of the client, read once. */
+/** The details of HELLO, read once. */
 export interface HelloDetails {
   readonly features: Features;
   readonly authmethods: readonly string[];

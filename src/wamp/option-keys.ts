@@ -2,7 +2,7 @@ import { isCount, isDict, returnedId } from './dict.js';
 import { violation, type Fault } from './faults.js';
 import type { Dict } from './options.js';
 
-/** What a known key may hold. */
+/** The type of a known key. */
 type KeyType =
   | 'bool'
   | 'string'
@@ -129,7 +129,7 @@ const INVOKES: readonly unknown[] = ['single', 'roundrobin', 'random', 'first', 
 const MODES: readonly unknown[] = ['skip', 'kill', 'killnowait'];
 const ALGORITHMS: readonly unknown[] = ['cryptobox', 'mqtt', 'xbr'];
 const SERIALIZERS: readonly unknown[] = ['json', 'msgpack', 'cbor', 'ubjson', 'flatbuffers'];
-/** What autobahn-python takes for a name of one's own; it ends its session over any other. */
+/** Custom names as autobahn-python accepts them; it ends its session over any other. */
 const CUSTOM_NAME = /^x_(?:[a-z][0-9a-z_]+)?$/;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 

@@ -205,7 +205,7 @@ function checkPayload(
 }
 
 const BYTES: readonly OpaqueKind[] = ['bytes'];
-/** What the serializer of the session itself writes: wampy and others put the arguments into one dict. */
+/** The form that a client's serializer may write: wampy and others put the arguments into one dict. */
 const NATIVE: readonly OpaqueKind[] = ['bytes', 'dict'];
 
 function checkOpaque(message: string, payload: Payload, { details }: Passthru): Payload | Fault {

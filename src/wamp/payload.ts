@@ -8,7 +8,7 @@ export interface Payload {
   readonly serializer: SerializerId;
   /** Trailing message elements held: none, Arguments, or Arguments and ArgumentsKw. */
   readonly elementCount: 0 | 1 | 2;
-  /** Of the memory it holds on to, at least; 0 for what the router made itself. */
+  /** At least the bytes of memory that it keeps; 0 for payloads of the router itself. */
   readonly byteLength: number;
   /** JSON: the elements separated by a comma. MessagePack and CBOR: the elements back to back. */
   readonly bytes: Uint8Array;
@@ -31,5 +31,5 @@ export interface TranscodingFault {
   readonly message: string;
 }
 
-/** What stands where Arguments and ArgumentsKw belong. `bare`: one byte string in place of Arguments (PPT-5). `malformed`: anything else. */
+/** The form of the elements where Arguments and ArgumentsKw belong. `bare`: one byte string in place of Arguments (PPT-5). `malformed`: anything else. */
 export type PayloadShape = 'none' | 'args' | 'args+kwargs' | 'bare' | 'malformed';

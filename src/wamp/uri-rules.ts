@@ -68,7 +68,7 @@ function isPair(high: number, low: number): boolean {
   return high <= 0xdbff && low >= 0xdc00 && low <= 0xdfff;
 }
 
-/** What `\s` matches up to U+0020, in any of the languages that clients check URIs in (URI-4). */
+/** Characters up to U+0020 that `\s` matches, in any of the languages that clients check URIs in (URI-4). */
 function isSpace(unit: number): boolean {
   return unit >= 0x1c || (unit >= 0x09 && unit <= 0x0d);
 }

@@ -22,7 +22,7 @@ export const ErrorUri = {
   NETWORK_FAILURE: 'wamp.error.network_failure',
   UNAVAILABLE: 'wamp.error.unavailable',
   NO_AVAILABLE_CALLEE: 'wamp.error.no_available_callee',
-  /** What Crossbar.io calls it when all callees are at their `concurrency`. */
+  /** The name that Crossbar.io uses when all callees are at their `concurrency`. */
   MAX_CONCURRENCY_REACHED: 'crossbar.error.max_concurrency_reached',
   FEATURE_NOT_SUPPORTED: 'wamp.error.feature_not_supported',
   /** A bound of this router was reached (sessions, subscriptions, calls …); the message names the setting. */

@@ -19,7 +19,7 @@ export interface MemoryHubOptions {
   readonly after?: (delayMs: number, action: () => void) => () => void;
   /** How long a claim waits for the verdict on a node that holds what it wants and does not answer. */
   readonly takeoverMs?: number;
-  /** What can fail between the nodes; nothing without it. */
+  /** Faults between the nodes; none without it. */
   readonly faults?: (port: FaultPort) => HubFaults;
 }
 

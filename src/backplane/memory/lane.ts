@@ -89,7 +89,7 @@ export class Lane<Message> {
     return true;
   }
 
-  /** What is under way, in order; losses are left out. */
+  /** The messages under way, in order, without losses. */
   get waiting(): Message[] {
     return this.#queue.slice(this.#head).filter((message) => message !== undefined);
   }

@@ -48,7 +48,7 @@ export interface HubMember {
   notifyReturned(to: NodeId, realm: Uri, frame: Frame): void;
   interestedNodes(realm: Uri): readonly NodeId[];
 
-  // What faults do to it.
+  // Called by faults.
   /** Other nodes and the directory are out of reach. */
   isolate(): void;
   heal(): void;
@@ -61,7 +61,7 @@ export interface HubMember {
   end(isKnown: boolean): void;
 }
 
-/** What can fail between the nodes of a hub. Without faults every node reaches every other. */
+/** Faults between the nodes of a hub. Without faults every node reaches every other. */
 export interface HubFaults {
   isIsolated(node: NodeId): boolean;
   /** A message of `from`, which is not isolated itself, may arrive at `to`. */

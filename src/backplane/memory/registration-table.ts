@@ -7,12 +7,12 @@ import type { InvocationPolicy, MatchPolicy } from '../../wamp/options.js';
 /** The id of a procedure: `attempt` counts from 0 and moves on when an id is taken by another procedure. */
 export type DeriveRegistrationId = (match: MatchPolicy, procedure: Uri, attempt: number) => RegistrationId;
 
-/** Of one procedure at a time; more are refused. */
+/** Successors of one procedure at a time; more are refused. */
 export const MAX_SUCCESSORS = 8;
 
 /**
- * Who holds which procedure of one realm, and who may (SHR-1, SHR-2, SHR-4, DLR-4): the decision alone, without
- * nodes to tell. The shared truth of the in-process hub and the model of the store's scripts.
+ * Decides which callees hold the procedures of one realm (SHR-1, SHR-2, SHR-4, DLR-4): the decision alone, without
+ * nodes to notify. The shared truth of the in-process hub and the model of the store's scripts.
  */
 export class RegistrationTable {
   readonly #derive: DeriveRegistrationId;
@@ -20,7 +20,7 @@ export class RegistrationTable {
   readonly #byId: NumberTable<Registration>;
   /** Authids, of callees whose claim named one. */
   readonly #owners = new WeakMap<Callee, string>();
-  /** Of successors: what the registration's is to be when one has it. */
+  /** Policies that successors bring: the registration gets one when a successor takes over. */
   readonly #policies = new WeakMap<Callee, InvocationPolicy>();
   readonly #ids: Readonly<Record<MatchPolicy, Map<Uri, RegistrationId>>> = {
     exact: new Map(),

@@ -1,6 +1,6 @@
 import type { NodeId, Uri } from '../../wamp/ids.js';
 
-/** What the cluster knows of its nodes. One hash tag. */
+/** Keys of the cluster's nodes. One hash tag. */
 export interface NodesKeys {
   /** Hash: NodeId → row in JSON. */
   readonly alive: string;
@@ -16,7 +16,7 @@ export interface NodesKeys {
   realmsOf(node: NodeId): string;
 }
 
-/** What the nodes know of one realm together. One hash tag per realm. */
+/** Keys of one realm, which the nodes share. One hash tag per realm. */
 export interface RealmKeys {
   /** String: counts the realm's changes. */
   readonly version: string;

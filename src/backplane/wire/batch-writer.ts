@@ -58,12 +58,12 @@ export class BatchWriter {
     return this.#itemCount;
   }
 
-  /** Of the open batch, its head included. */
+  /** Bytes of the open batch, its head included. */
   get byteLength(): number {
     return this.#sink.length + this.#runEnd - this.#runStart;
   }
 
-  /** Of the last item. */
+  /** Bytes of the last item. */
   get itemBytes(): number {
     return this.#itemBytes;
   }

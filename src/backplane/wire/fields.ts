@@ -87,7 +87,7 @@ export function writeText(sink: ByteSink, text: string): void {
  */
 export class FieldCursor {
   bytes: Uint8Array = new Uint8Array(0);
-  /** Of the same bytes: several are read in one go. */
+  /** View of the same bytes, to read several at once. */
   view = new DataView(this.bytes.buffer);
   pos = 0;
   #end = 0;

@@ -104,7 +104,7 @@ export const CAUSES: readonly FailureFrame['cause'][] = [
   'refused',
 ];
 
-/** What one node says to another. */
+/** An item that one node sends to another. */
 export type LaneItem =
   | { readonly kind: 'publication'; readonly realm: Uri; readonly publication: Publication }
   | { readonly kind: 'frame'; readonly realm: Uri; readonly frame: Frame }
@@ -139,11 +139,11 @@ export interface Answer {
   readonly body: Uint8Array;
 }
 
-/** Of one message, checked but for its items. */
+/** The head of a message, checked. The items are not checked yet. */
 export interface MessageHead {
   readonly kind: (typeof MESSAGE_KINDS)[keyof typeof MESSAGE_KINDS];
   readonly from: NodeId;
-  /** Of the batch; without items, of the last batch. Of a probe, its number. */
+  /** Sequence of the batch; without items, of the last batch. Number of a probe. */
   readonly sequence: number;
   readonly itemCount: number;
 }

@@ -29,7 +29,7 @@ interface Address {
   readonly uri: Uri;
 }
 
-/** Of the count that stands before a trace. */
+/** Bytes of the count before a trace. */
 const TRACE_COUNT_BYTES = 2;
 
 type OfCall = typeof ItemKind.CONTINUE | typeof ItemKind.CANCEL | typeof ItemKind.RESULT;

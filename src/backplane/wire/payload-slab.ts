@@ -4,7 +4,7 @@ import type { Payload, SerializerId } from '../../wamp/payload.js';
 
 const SLAB_BYTES = 65_536;
 const OWN_FROM_BYTES = 16_384;
-/** What an event, invocation or result needs at most before its payload. */
+/** The most bytes that an event, invocation or result needs before its payload. */
 const HEADROOM_BYTES = 48;
 // Beyond this a native call costs less than a loop.
 const LOOP_BYTES = 128;

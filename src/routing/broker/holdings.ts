@@ -13,7 +13,7 @@ export class Holdings<P extends Peer> {
   /** SUBSCRIBEs that repeat one still waiting. */
   repeatCount = 0;
 
-  /** What counts against the limit: a repeated request counts while it waits. */
+  /** The number that the limit bounds: a repeated request counts while it waits. */
   get load(): number {
     return this.#size + this.repeatCount;
   }

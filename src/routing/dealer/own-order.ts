@@ -13,7 +13,7 @@ import type { CallerState, PendingCall, PendingCalls } from './pending-calls.js'
 import type { RegistrationEntry } from './registrations.js';
 import type { WaitingPosition, WaitingCall, WaitingCalls, WaitingLimits } from './waiting-calls.js';
 
-/** What happens to a call that waits here. */
+/** The ways on of a call that waits here. */
 export interface CallFlow<P extends Peer> {
   forward(call: PendingCall<P>, message: Call): void;
   continue(call: PendingCall<P>, chunk: Call): void;

@@ -53,7 +53,7 @@ export function hmacSha256(key: string | Uint8Array, data: string | Uint8Array):
 }
 
 /**
- * What an unknown authid is challenged with: the parameters of one of the principals, and a value drawn from the authid.
+ * Makes the challenge of an unknown authid: the parameters of one of the principals, and a value drawn from the authid.
  * Every node with the same principals draws the same, and so does each attempt, so that the challenge of an unknown
  * principal looks like that of a known one (AUT-4).
  */
@@ -61,7 +61,7 @@ export class Decoys<Credential> {
   readonly #key: Buffer;
   readonly #entries: readonly Entry<Credential>[];
 
-  /** `secretOf`: what a client does not know of a credential. The principals are not empty. */
+  /** `secretOf`: the part of a credential that clients of other principals do not know. The principals are not empty. */
   constructor(principals: Principals<Credential>, secretOf: (credential: Credential) => string | Uint8Array) {
     this.#entries = [...principals.values()];
     const key = createHash('sha256');

@@ -33,7 +33,7 @@ export interface ScramOptions {
   readonly randomBytes: (count: number) => Buffer;
 }
 
-/** What both sides sign. */
+/** The values that both sides sign. */
 export interface ScramExchange {
   readonly authid: string;
   readonly clientNonce: string;
@@ -46,14 +46,14 @@ const NONCE_BYTES = 16;
 /** A nonce as RFC 5802 has it: printable, without comma. Long enough to be unguessable, and bounded. */
 const NONCE = /^[\x21-\x2b\x2d-\x7e]{8,256}$/;
 
-/** What differs between the two kinds of SCRAM that clients speak (rules 8.5). */
+/** The differences between the two kinds of SCRAM that clients use (rules 8.5). */
 export interface ScramDialect {
   /** As in HELLO.Details.authmethods. */
   readonly method: string;
   readonly verifierKey: string;
   serverNonce(clientNonce: string, random: Buffer): string;
   challenge(exchange: ScramExchange): Dict;
-  /** What AUTHENTICATE.Extra repeats is what was agreed on. */
+  /** Whether AUTHENTICATE.Extra repeats the values that both sides agreed on. */
   isAnswerTo(exchange: ScramExchange, extra: Dict): boolean;
   authMessage(exchange: ScramExchange): string;
 }

@@ -17,7 +17,7 @@ export interface VersionReceiver {
 
 /** Receives what receipts and messages show about other nodes. */
 export interface PeerObserver {
-  /** Nobody listens to the node's inbox; until `reachable` its lane takes nothing more. */
+  /** The node's inbox has no listener; until `reachable` its lane takes nothing more. */
   unreachable(node: NodeId): void;
   reachable(node: NodeId): void;
   /** A message came from a node that is not open and was not closed. As often as such messages come. */

@@ -130,7 +130,7 @@ export class Membership {
     this.#isListening = isListening;
   }
 
-  /** Receipts show that nobody listens to the inbox of the node. */
+  /** Receipts show that the inbox of the node has no listener. */
   absent(node: NodeId): void {
     if (this.#peers.known.has(node) && !this.#isOver()) this.#absences.add(node);
   }

@@ -88,7 +88,7 @@ export interface LoadedNodes {
   readonly epoch: string;
   /** Rows as they are in the store: not looked at yet. */
   readonly alive: ReadonlyMap<string, Uint8Array>;
-  /** Of those the reader knows: gone for good. */
+  /** Nodes that the reader knows and that are gone for good. */
   readonly ended: readonly NodeId[];
 }
 
@@ -110,10 +110,10 @@ export const loadNodes: Script<LoadNodes, LoadedNodes> = {
   },
 };
 
-/** Nobody listens to the inbox of a node. */
+/** The inbox of a node has no listener. */
 export interface Absence {
   readonly inbox: string;
-  /** Of the reaper: somebody listens to it. */
+  /** Inbox of the reaper, which has a listener. */
   readonly ownInbox: string;
   /** How long nobody may have listened. */
   readonly absentMs: number;

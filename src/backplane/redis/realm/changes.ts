@@ -12,7 +12,7 @@ import {
   type PlacedCallee,
 } from './rows.js';
 
-/** What a change of a realm is about. */
+/** The subject of a change of a realm. */
 export type ChangeBody =
   | {
       readonly kind: 'interest';

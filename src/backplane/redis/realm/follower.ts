@@ -76,7 +76,7 @@ export class RealmFollower {
       return;
     }
     if (this.#buffer !== undefined && this.#isFar(change.version)) {
-      // What is being read will show whether it is true.
+      // The snapshot that is being read will show whether it is true.
       this.#keep(this.#buffer, change);
       return;
     }

@@ -33,7 +33,7 @@ interface Kept {
   readonly callees: Map<Member, Set<SessionId>>;
 }
 
-/** What this node knows of one realm: who serves it, what the others want, who is registered for what. */
+/** This node's copy of one realm: the nodes that serve it, the topics they want, the registrations. */
 export class RealmMirror {
   readonly #options: RealmMirrorOptions;
   readonly #node: NodeId;

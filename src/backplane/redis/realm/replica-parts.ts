@@ -22,7 +22,7 @@ export interface ReplicaPartsHooks {
   readonly retryLater: () => void;
 }
 
-/** What a replica consists of, each part tied to the others. */
+/** The parts of a replica, each connected to the others. */
 export class ReplicaParts {
   readonly store: RealmStore;
   readonly mirror: RealmMirror;

@@ -41,7 +41,7 @@ export class ReplicaRepair {
     const hasBegun = this.#machine.on({ kind: 'repair-begun' });
     if (!hasBegun || membership.isGone(node)) throw this.#machine.unavailable('entering a realm');
     const step = store.step();
-    // What changes after this step is kept for the load, which reads nothing that the step has read.
+    // The follower keeps changes after this step for the load, which reads nothing that the step has read.
     follower.begin();
     const snapshot = await this.#load(true, { head: store.run(enterRealm, step), floor: step.floor });
     if (snapshot?.nodes.has(node) !== true) throw this.#lostMeanwhile('entering a realm');
@@ -50,7 +50,7 @@ export class ReplicaRepair {
     mirror.removeUnwanted((member, session) => rows.isHeld(member, session));
     await this.#markComplete();
     const isDisturbed = isRepairDisturbed(this.#machine.state);
-    // What disturbed the repair has asked for the next one.
+    // The disturbance of this repair has asked for the next one.
     if (this.#machine.on({ kind: 'repaired', isFollowing: follower.isFollowing }) && !isDisturbed) rows.resume();
   }
 

@@ -30,7 +30,7 @@
 export type ReloadCause = 'serve' | 'version_gap' | 'reconnected' | 'store_emptied' | 'asked';
 
 /**
- * What of other nodes the mirror keeps when it takes over a snapshot that lacks it. `recent`: changes may have been missed, and
+ * The rows of other nodes that the mirror keeps when it takes over a snapshot that lacks them. `recent`: changes may have been missed, and
  * the store may have lost its last. `all`: the store has lost data.
  */
 export type KeptRows = 'nothing' | 'recent' | 'all';

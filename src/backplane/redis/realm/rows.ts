@@ -20,7 +20,7 @@ export interface PlacedCallee {
   readonly takesOver?: InvocationPolicy;
 }
 
-/** What the row of a procedure contains; its callees have rows of their own. */
+/** The row of a procedure; its callees have rows of their own. */
 export interface ProcedureHead {
   readonly id: RegistrationId;
   readonly invoke: InvocationPolicy;
@@ -31,7 +31,7 @@ export interface ProcedureRow extends ProcedureHead {
   readonly callees: readonly PlacedCallee[];
 }
 
-/** What a claim stores of a callee besides its node, session and order, as a script receives it. */
+/** The traits of a callee besides its node, session and order, as a script receives them. */
 export type CalleeTraits = readonly [concurrency: number, disclosesCallers: 0 | 1, forwardsTimeouts: 0 | 1];
 
 /** The row has another format version, or not the shape that its version promises. */

@@ -21,7 +21,7 @@ const WITHDRAW_COUNT = 500;
 /** On whose behalf and where. */
 export interface RealmStep {
   readonly keys: RealmKeys;
-  /** Of the realm. */
+  /** Channel of the realm's changes. */
   readonly channel: string;
   readonly node: NodeId;
   /** The highest version that the node knows. The store's next version is above it. */
@@ -36,7 +36,7 @@ export interface Stranger {
 export interface Done {
   readonly kind: 'done';
   readonly version: number;
-  /** Who serves the realm, the node itself included. */
+  /** The nodes that serve the realm, the node itself included. */
   readonly nodes: readonly NodeId[];
 }
 
@@ -140,9 +140,9 @@ export interface ClaimProcedure extends RealmStep {
   readonly session: number;
   readonly rest: CalleeTraits;
   readonly force: Force;
-  /** Of the callee's authid; absent: it is not to be kept. */
+  /** Digest of the callee's authid; absent: the store does not keep one. */
   readonly digest?: string | undefined;
-  /** Of an earlier grant that is to be given again. */
+  /** Order of an earlier grant that the store is to give again. */
   readonly order?: number;
 }
 

@@ -22,7 +22,7 @@ export interface ServedRealmsStats {
   readonly topicCount: number;
   readonly registrationCount: number;
   readonly barrierCount: number;
-  /** Of the realm that is furthest behind. */
+  /** Lag of the realm that is furthest behind. */
   readonly versionLag: number;
 }
 

@@ -22,10 +22,10 @@ import { loadCallees, loadRealm, type LoadReply } from './scripts.js';
 export interface RealmSnapshot {
   readonly version: number;
   readonly nodes: ReadonlyMap<NodeId, Wholeness>;
-  /** Of the other nodes. */
+  /** Topics that the other nodes want. */
   readonly interest: InterestMirror<NodeId>;
   readonly procedures: ReadonlyMap<Member, ProcedureRow>;
-  /** What the store lists for the node that reads; only if it asked for it. */
+  /** Topics and callees that the store lists for the reading node; empty unless it asked for them. */
   readonly ownTopics: ReadonlySet<Member>;
   readonly ownCallees: readonly (readonly [Member, SessionId])[];
   /** The store lost its data while it was read. */

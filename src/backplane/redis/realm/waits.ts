@@ -75,7 +75,7 @@ export class RealmWaits {
     this.#barriers.confirmAbsent(isServing, version);
   }
 
-  /** Whatever waits for confirmations waits for `takeSuspended` instead: the store has lost those versions. */
+  /** Moves every wait for confirmations to `takeSuspended`: the store has lost those versions. */
   suspendAll(): void {
     for (const pending of this.#barriers.takeAll()) this.#suspended.add(pending);
     this.#confirmed.clear();

@@ -117,7 +117,7 @@ export function digestOf(authid: string | undefined): string | undefined {
 export interface ClaimEvents {
   /** The store has given it, or offered: from now on this node wants to keep it. */
   granted(write: ClaimWrite, grant: Grant): void;
-  /** What was offered is certain: its holders are to lose it. */
+  /** The take-over is certain: the holders are to lose the procedure. */
   certain(write: ClaimWrite): void;
   /** Another callee holds it: `refuse` follows, or the claim is sent to the store again. */
   refused(write: ClaimWrite, refusal: Refusal, holders: readonly Holder[]): void;

@@ -7,7 +7,7 @@ export type RowFlaw = 'version' | 'shape';
 
 const FORMAT = 1;
 const MAX_ROW_BYTES = 262_144;
-/** What others than the router chose of a transport, and may be of any length. */
+/** Bound of the texts of a transport that clients and proxies choose. */
 const MAX_TEXT_LENGTH = 255;
 
 /** As `scripts/lua/shared/session.lua` describes it. */

@@ -96,7 +96,7 @@ class RealmPlaces {
     this.keys = [...first];
   }
 
-  /** Of the first of the two; a script counts from 1. */
+  /** Place of the first of the two keys; a script counts from 1. */
   placeOf(realm: Uri): number {
     const known = this.#places.get(realm);
     if (known !== undefined) return known;

@@ -176,7 +176,7 @@ export class SessionsDirectory implements OwnSessions {
 
   async #compare(): Promise<void> {
     const { store, shards, node, counters } = this.#options;
-    // What is written from here on is as memory has it; what was written before is carried out before the first part is read.
+    // Rows that are written from here on match the memory. Earlier writes are carried out before the first part is read.
     this.flush();
     const stored = new Map<SessionId, SessionPlace>();
     const read = async (keys: SessionsKeys): Promise<void> => {
