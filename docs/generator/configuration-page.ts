@@ -113,6 +113,7 @@ Gantry needs no configuration. What is set comes from, later ones winning:
 2. a file, YAML or JSON: \`gantry --config FILE\`, or the variable \`${FILE_VARIABLE}\`, or \`gantry.yaml\` in the working directory;
 3. the environment: \`GANTRY_\` and the path in capitals, \`listen.tls.certFile\` is \`GANTRY_LISTEN_TLS_CERT_FILE\`; lists and whole sections as JSON;
    an empty variable counts as unset; a secret may be in a file that \`GANTRY_…_FILE\` names, without the line end behind it;
+   in files and JSON, \`…File\` beside a secret names its file, and \`\${NAME}\` in its place [an environment variable](authentication.md#secrets-outside-of-the-configuration-file);
 4. flags: \`--host\`, \`--port\`, \`--ops-port\`, \`--log-level\`, and for everything \`--set listen.path=/wamp\`, as often as needed.
 
 Settings are merged one by one; a list replaces the whole list before it. Unknown keys and \`GANTRY_\` variables are refused, and all faults are reported at once.

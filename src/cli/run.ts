@@ -4,7 +4,7 @@ import { configFile, loadConfig } from '../config/load.js';
 import { renderConfig, renderVariables } from '../config/render.js';
 import type { Config } from '../config/schema.js';
 import { jsonSchema } from '../config/settings.js';
-import type { Environment } from '../config/overrides.js';
+import type { Environment } from '../config/secrets.js';
 import { limitHeaders } from '../transport/header-limit.js';
 import { NativeLibraryError } from '../transport/native-library-error.js';
 import { unreachable } from '../wamp/unreachable.js';

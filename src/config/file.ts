@@ -3,7 +3,7 @@ import { parseDocument } from 'yaml';
 import type { ConfigFault } from './faults.js';
 
 const MAX_FILE_BYTES = 1_048_576;
-/** One slip in the syntax makes a parser complain about all that follows. */
+/** One error in the syntax makes a parser report many more behind it. */
 const MAX_FLAWS = 5;
 
 /** Reads a configuration file, YAML or JSON (which is YAML). Faults are added to `faults`; then the value is undefined. */
@@ -20,13 +20,28 @@ export function readConfigFile(file: string, faults: ConfigFault[]): unknown {
 function parseConfigText(text: string, file: string, faults: ConfigFault[]): unknown {
   const document = parseDocument(text, { logLevel: 'error', stringKeys: true });
   const flaws = [...document.errors, ...document.warnings];
-  for (const flaw of flaws.slice(0, MAX_FLAWS)) faults.push({ path: file, message: firstLine(flaw.message) });
-  return flaws.length > 0 ? undefined : document.toJS({ maxAliasCount: 100 });
+  for (const flaw of flaws.slice(0, MAX_FLAWS)) faults.push({ path: file, message: withoutContent(flaw.message) });
+  if (flaws.length > 0) return undefined;
+  try {
+    return document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    faults.push({ path: file, message: withoutContent(error.message) });
+    return undefined;
+  }
 }
 
-/** A file of UTF-8 text of bounded length. Read rather than measured: what is given may be a pipe. Throws what is wrong. */
-export function readText(file: string): string {
-  const buffer = Buffer.alloc(MAX_FILE_BYTES + 1);
+/** The parser quotes some of the text behind a colon, and that text may be a secret. */
+function withoutContent(message: string): string {
+  return firstLine(message).replace(/: .*?(?= at line \d+, column \d+$|$)/, '');
+}
+
+/**
+ * A file of UTF-8 text of bounded length. The size is not asked for: the file may be a pipe. Throws an error that
+ * gives the reason.
+ */
+export function readText(file: string, maxBytes = MAX_FILE_BYTES): string {
+  const buffer = Buffer.alloc(maxBytes + 1);
   const descriptor = openSync(file, 'r');
   let length = 0;
   try {
@@ -38,7 +53,7 @@ export function readText(file: string): string {
   } finally {
     closeSync(descriptor);
   }
-  if (length > MAX_FILE_BYTES) throw new Error(`it has more than ${MAX_FILE_BYTES} bytes`);
+  if (length > maxBytes) throw new Error(`it has more than ${maxBytes} bytes`);
   return new TextDecoder('utf-8', { fatal: true }).decode(buffer.subarray(0, length));
 }
 

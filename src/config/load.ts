@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { z } from 'zod';
 import { checkAcross } from './checks.js';
 import { Draft } from './draft.js';
@@ -7,7 +8,8 @@ import { readConfigFile } from './file.js';
 import { CONFIG_SCHEMA, type Config, type ConfigInput } from './schema.js';
 import { DEFAULTS_VARIABLE, FILE_VARIABLE, keysAt } from './settings.js';
 import { didYouMean } from './suggest.js';
-import { writeEnvironment, writeOverrides, type Environment, type Override } from './overrides.js';
+import { writeEnvironment, writeOverrides, type Override } from './overrides.js';
+import { SecretReader, type Environment, type UnreadSecrets } from './secrets.js';
 
 export interface ConfigSources {
   /** YAML or JSON. Absent: the file that GANTRY_CONFIG names, else gantry.yaml in the working directory, else none. */
@@ -23,13 +25,16 @@ export interface ConfigSources {
 export function loadConfig({ file, environment = {}, overrides = [] }: ConfigSources): Config {
   const draft = new Draft();
   const faults: ConfigFault[] = [];
+  const unread: UnreadSecrets = [];
+  const secretsOf = (name: string, folder: string): SecretReader =>
+    new SecretReader({ name, folder, environment }, faults, unread);
   const defaults = environment[DEFAULTS_VARIABLE] ?? '';
-  if (defaults !== '') draftFile(defaults, draft, faults);
-  const path = configFile({ file, environment });
-  if (path !== undefined) draftFile(path, draft, faults);
-  writeEnvironment(environment, draft, faults);
-  writeOverrides(overrides, draft, faults);
-  return conclude(draft, faults);
+  const files = [defaults === '' ? undefined : defaults, configFile({ file, environment })];
+  for (const path of files) if (path !== undefined) draftFile(path, draft, secretsOf(path, dirname(path)), faults);
+  const fromWords = (name: string): SecretReader => secretsOf(name, '.');
+  writeEnvironment(environment, draft, fromWords, faults);
+  writeOverrides(overrides, draft, fromWords, faults);
+  return conclude(draft, faults, unread);
 }
 
 /** Read where no other file is named, if it is there. */
@@ -46,26 +51,33 @@ export function configFile({ file, environment = {} }: ConfigSources): string | 
 export function parseConfig(input: ConfigInput): Config {
   const draft = new Draft();
   for (const [key, value] of Object.entries(input)) if (value !== undefined) draft.write([key], value, 'input');
-  return conclude(draft, []);
+  return conclude(draft, [], []);
 }
 
-function draftFile(file: string, draft: Draft, faults: ConfigFault[]): void {
+function draftFile(file: string, draft: Draft, secrets: SecretReader, faults: ConfigFault[]): void {
   const content = readConfigFile(file, faults) ?? null;
   if (content !== null && (typeof content !== 'object' || Array.isArray(content))) {
     faults.push({ path: file, message: 'Invalid input: expected settings by name' });
     return;
   }
-  draft.write([], content, file);
+  draft.write([], secrets.read(content, []), file);
 }
 
-function conclude(draft: Draft, faults: ConfigFault[]): Config {
+function conclude(draft: Draft, faults: ConfigFault[], unread: UnreadSecrets): Config {
   const result = CONFIG_SCHEMA.safeParse(draft.tree);
-  for (const issue of result.error?.issues ?? []) faults.push(...explain(issue, draft));
+  for (const issue of result.error?.issues ?? [])
+    if (!unread.some((secret) => isAbout(issue, secret))) faults.push(...explain(issue, draft));
   checkAcross(draft.tree, (path, message) =>
     faults.push({ path: dotted(path), message, source: draft.sourceOfValue(path) }),
   );
   if (faults.length > 0 || !result.success) throw new ConfigUnusableError(faults);
   return freeze(decide(result.data));
+}
+
+/** Whether the schema may only miss this secret. */
+function isAbout({ path, code }: z.core.$ZodIssue, secret: readonly PropertyKey[]): boolean {
+  if (!path.every((step, index) => step === secret[index])) return false;
+  return path.length === secret.length || code === 'custom' || code === 'invalid_union';
 }
 
 function explain(issue: z.core.$ZodIssue, draft: Draft): ConfigFault[] {

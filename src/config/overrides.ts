@@ -1,6 +1,7 @@
 import type { Draft } from './draft.js';
 import type { ConfigFault } from './faults.js';
 import { readText, reasonOf } from './file.js';
+import { withoutLineEnd, type Environment, type SecretReader } from './secrets.js';
 import {
   DEFAULTS_VARIABLE,
   FILE_VARIABLE,
@@ -23,13 +24,19 @@ export interface Override {
   readonly flag: string;
 }
 
-export type Environment = Readonly<Record<string, string | undefined>>;
+/** Reads the secrets that JSON in a variable or flag of this name refers to. */
+export type SecretsOf = (name: string) => SecretReader;
 
 /**
  * Writes every GANTRY_ variable into the draft. An empty one counts as unset; an unknown one is a fault. A secret may be
  * in a file instead, which `GANTRY_…_FILE` names.
  */
-export function writeEnvironment(environment: Environment, draft: Draft, faults: ConfigFault[]): void {
+export function writeEnvironment(
+  environment: Environment,
+  draft: Draft,
+  secretsOf: SecretsOf,
+  faults: ConfigFault[],
+): void {
   const words: { setting: Setting; text: string }[] = [];
   for (const [variable, text] of Object.entries(environment)) {
     if (!variable.startsWith(VARIABLE_PREFIX) || text === undefined || text === '') continue;
@@ -45,28 +52,38 @@ export function writeEnvironment(environment: Environment, draft: Draft, faults:
   }
   // GANTRY_LISTEN before GANTRY_LISTEN_PORT, so that what is more exact wins.
   words.sort((left, right) => left.setting.path.length - right.setting.path.length);
-  for (const { setting, text } of words) writeWord(setting, text, setting.variable, draft, faults);
+  for (const { setting, text } of words)
+    writeWord({ setting, text, source: setting.variable }, draft, secretsOf, faults);
 }
 
-/** A line end at the end of the file belongs to the editor, not to the secret. */
 function readSecret(variable: string, file: string, faults: ConfigFault[], take: (value: string) => void): void {
   try {
-    take(readText(file).replace(/\r?\n$/, ''));
+    take(withoutLineEnd(readText(file)));
   } catch (error) {
     faults.push({ path: variable, message: `${file} cannot be read: ${reasonOf(error)}` });
   }
 }
 
 /** Writes the settings of the command line, in their order. */
-export function writeOverrides(overrides: readonly Override[], draft: Draft, faults: ConfigFault[]): void {
+export function writeOverrides(
+  overrides: readonly Override[],
+  draft: Draft,
+  secretsOf: SecretsOf,
+  faults: ConfigFault[],
+): void {
   for (const { path, text, flag } of overrides) {
     const setting = settingAt(path);
-    if (setting !== undefined) writeWord(setting, text, flag, draft, faults);
+    if (setting !== undefined) writeWord({ setting, text, source: flag }, draft, secretsOf, faults);
     else faults.push({ path: flag, message: `Unknown setting "${path}"${didYouMean(path, PATHS)}` });
   }
 }
 
-function writeWord(setting: Setting, text: string, source: string, draft: Draft, faults: ConfigFault[]): void {
+function writeWord(
+  { setting, text, source }: { setting: Setting; text: string; source: string },
+  draft: Draft,
+  secretsOf: SecretsOf,
+  faults: ConfigFault[],
+): void {
   const isList = setting.kind === 'list' || (setting.kind === 'string or list' && text.trimStart().startsWith('['));
   if (!isList && setting.kind !== 'section') {
     draft.write(setting.path, scalar(setting, text), source);
@@ -80,7 +97,7 @@ function writeWord(setting: Setting, text: string, source: string, draft: Draft,
     faults.push({ path: setting.path.join('.'), message: `Invalid input: expected JSON such as ${example}`, source });
     return;
   }
-  draft.write(setting.path, value, source);
+  draft.write(setting.path, secretsOf(source).read(value, setting.path), source);
 }
 
 /** A text that cannot be read as its kind stays text, which the schema refuses with its own message. */

@@ -2,7 +2,8 @@ import { stringify } from 'yaml';
 import { withoutPassword } from './backplane-schema.js';
 import type { Config } from './schema.js';
 import {
-  childOf,
+  alternatives,
+  childrenOf,
   DEFAULTS_VARIABLE,
   FILE_VARIABLE,
   isSecret,
@@ -12,9 +13,11 @@ import {
   type Setting,
 } from './settings.js';
 
+const MASK = '********';
+
 /** The configuration as YAML that can be loaded again, but for its secrets: they are masked. */
 export function renderConfig(config: Config): string {
-  const copy = masked(config, jsonSchema()) as Record<string, unknown>;
+  const copy = masked(config, [jsonSchema()]) as Record<string, unknown>;
   // The order of the schema, which is that of the reference.
   const order = SETTINGS.filter(({ path }) => path.length === 1).map(({ path }) => path[0] ?? '');
   const sorted = Object.fromEntries(order.filter((key) => copy[key] !== undefined).map((key) => [key, copy[key]]));
@@ -64,12 +67,13 @@ function wordOf({ default: value }: SchemaNode): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-/** A copy in which secrets are masked, wherever they stand. */
-function masked(value: unknown, schema: SchemaNode | undefined): unknown {
-  if (schema?.writeOnly === true) return '********';
-  if (schema?.mayHoldPassword === true) return withoutPassword(String(value));
+/** A copy in which secrets are masked, wherever they stand. `schemas`: what the value may be. */
+function masked(value: unknown, schemas: readonly SchemaNode[]): unknown {
+  const all = schemas.flatMap(alternatives);
+  if (all.some(({ writeOnly }) => writeOnly === true)) return MASK;
+  if (all.some(({ mayHoldPassword }) => mayHoldPassword === true)) return withoutPassword(String(value));
   if (typeof value !== 'object' || value === null) return value;
-  const inner = (key: PropertyKey, one: unknown): unknown => masked(one, schema && childOf(schema, key));
+  const inner = (key: PropertyKey, one: unknown): unknown => masked(one, childrenOf(schemas, key));
   if (Array.isArray(value)) return value.map((one, index) => inner(index, one));
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, inner(key, one)]));
 }

@@ -12,6 +12,8 @@ export interface SchemaNode {
   readonly additionalProperties?: SchemaNode | boolean;
   readonly items?: SchemaNode;
   readonly anyOf?: readonly SchemaNode[];
+  readonly oneOf?: readonly SchemaNode[];
+  readonly allOf?: readonly SchemaNode[];
   readonly enum?: readonly unknown[];
   readonly minimum?: number;
   readonly maximum?: number;
@@ -20,6 +22,8 @@ export interface SchemaNode {
   readonly writeOnly?: boolean;
   /** A URL that may hold a password, which is never shown. */
   readonly mayHoldPassword?: boolean;
+  /** The secret whose value is in the file that this key names. */
+  readonly secretInFile?: string;
 }
 
 export type SettingKind = 'section' | 'list' | 'string' | 'nullable string' | 'string or list' | 'number' | 'boolean';
@@ -42,15 +46,16 @@ export const FILE_VARIABLE = 'GANTRY_CONFIG';
 /** Names a file that everything else outranks: what an image or a package changes in the defaults. */
 export const DEFAULTS_VARIABLE = 'GANTRY_DEFAULTS';
 
+const PARSED_SCHEMA = z.toJSONSchema(CONFIG_SCHEMA, { io: 'input' }) as SchemaNode;
+const WRITTEN_SCHEMA = { ...withSecretFiles(PARSED_SCHEMA), title: 'Configuration of Gantry' };
+
+/** The schema of what a file may hold: each secret may also be named by its file. */
 export function jsonSchema(): SchemaNode & Record<string, unknown> {
-  return {
-    ...(z.toJSONSchema(CONFIG_SCHEMA, { io: 'input' }) as SchemaNode),
-    title: 'Configuration of Gantry',
-  };
+  return WRITTEN_SCHEMA;
 }
 
 /** Every setting, sections before what is in them, in the order of the schema. */
-export const SETTINGS: readonly Setting[] = [...walk(jsonSchema(), [])];
+export const SETTINGS: readonly Setting[] = [...walk(PARSED_SCHEMA, [])];
 
 const byVariable = new Map(SETTINGS.map((setting) => [setting.variable, setting]));
 const byPath = new Map(SETTINGS.map((setting) => [setting.path.join('.'), setting]));
@@ -70,7 +75,11 @@ export function secretOfFileVariable(variable: string): Setting | undefined {
 }
 
 export function isSecret({ schema }: Setting): boolean {
-  return schema.writeOnly === true || schema.mayHoldPassword === true;
+  return isSecretNode(schema);
+}
+
+export function isSecretNode({ writeOnly, mayHoldPassword }: SchemaNode): boolean {
+  return writeOnly === true || mayHoldPassword === true;
 }
 
 export function settingAt(path: string): Setting | undefined {
@@ -79,16 +88,52 @@ export function settingAt(path: string): Setting | undefined {
 
 /** Keys that are known at a path into the configuration, which may lead through lists. */
 export function keysAt(path: readonly PropertyKey[]): string[] {
-  let node: SchemaNode | undefined = jsonSchema();
-  for (const step of path) node = node === undefined ? undefined : childOf(node, step);
-  return Object.keys(node?.properties ?? {});
+  let nodes: readonly SchemaNode[] = [jsonSchema()];
+  for (const step of path) nodes = childrenOf(nodes, step);
+  return [...new Set(nodes.flatMap(alternatives).flatMap(({ properties = {} }) => Object.keys(properties)))];
 }
 
-/** The schema of what stands at one step of a path. */
-export function childOf(node: SchemaNode, step: PropertyKey): SchemaNode | undefined {
-  if (typeof step === 'number') return node.items;
-  const named = node.properties?.[String(step)];
-  return named ?? (typeof node.additionalProperties === 'object' ? node.additionalProperties : undefined);
+/** What may stand at one step of a path, where each of `nodes` may stand before it. */
+export function childrenOf(nodes: readonly SchemaNode[], step: PropertyKey): readonly SchemaNode[] {
+  return nodes.flatMap(alternatives).flatMap((node) => {
+    if (typeof step === 'number') return node.items ?? [];
+    const { properties = {}, additionalProperties } = node;
+    const key = String(step);
+    if (Object.hasOwn(properties, key)) return properties[key] ?? [];
+    return typeof additionalProperties === 'object' ? additionalProperties : [];
+  });
+}
+
+/** A schema, and everything that it lets stand in its place. */
+export function alternatives(node: SchemaNode): readonly SchemaNode[] {
+  const { anyOf = [], oneOf = [], allOf = [] } = node;
+  return [node, ...[...anyOf, ...oneOf, ...allOf].flatMap(alternatives)];
+}
+
+/** The same schema, with a key `…File` behind each secret. */
+function withSecretFiles(node: SchemaNode): SchemaNode {
+  const { properties, items, additionalProperties, required } = node;
+  const list = (key: 'anyOf' | 'oneOf' | 'allOf') => node[key] && { [key]: node[key].map(withSecretFiles) };
+  const isLiteral = (key: string): boolean => !isSecretNode(properties?.[key] ?? {});
+  return {
+    ...node,
+    ...list('anyOf'),
+    ...list('oneOf'),
+    ...list('allOf'),
+    ...(properties && { properties: Object.fromEntries(Object.entries(properties).flatMap(withSecretFile)) }),
+    ...(items && { items: withSecretFiles(items) }),
+    ...(typeof additionalProperties === 'object' && { additionalProperties: withSecretFiles(additionalProperties) }),
+    ...(required && { required: required.filter(isLiteral) }),
+  };
+}
+
+function withSecretFile([key, schema]: readonly [string, SchemaNode]): [string, SchemaNode][] {
+  if (!isSecretNode(schema)) return [[key, withSecretFiles(schema)]];
+  const description = `File whose text is \`${key}\`, instead of it. A line end behind the text does not count. Relative to the folder of the configuration file.`;
+  return [
+    [key, schema],
+    [`${key}File`, { type: 'string', description, secretInFile: key }],
+  ];
 }
 
 /** listen.tls.certFile → GANTRY_LISTEN_TLS_CERT_FILE */
