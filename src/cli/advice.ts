@@ -1,18 +1,22 @@
 import { rolesOfPrincipals } from '../config/checks.js';
+import { adviceOnPrincipals } from './advice-on-principals.js';
 import { memoryAdvice } from '../config/memory.js';
 import type { Config, RealmConfig, RealmTemplateConfig } from '../config/schema.js';
 import { compareSpecificity, covers, toUriSet, type UriSet } from '../session/uri-sets.js';
 
 type Rules = Pick<RealmConfig | RealmTemplateConfig, 'roles' | 'anonymousRole' | 'auth'>;
 type Role = Rules['roles'][number];
+/** Also of a configuration from which they were taken out. */
+type RealmSections = Pick<Config, 'realms'> & { readonly realmTemplate?: RealmTemplateConfig | undefined };
 
-/** Settings that work and can hardly be meant. `gantry check` prints each, a node logs it at start. O(permissions²) of a role. */
+/** Settings that work, and that their author can hardly have intended. `gantry check` prints each, a node logs it at start. O(permissions²) of a role. */
 export function adviceOn(config: Config): readonly string[] {
   const { realms, realmTemplate } = config;
   return [
     ...memoryAdvice(config),
     ...proxyAdvice(config),
     ...ticketAdvice(config),
+    ...principalsAdvice(config),
     ...(realms.length === 0 && realmTemplate === undefined ? [NO_REALM] : []),
     ...realms.flatMap((realm, index) => adviceOnRules(`realms[${index}]`, `realm "${realm.name}"`, realm)),
     ...(realmTemplate === undefined ? [] : adviceOnRules('realmTemplate', 'a realm of the template', realmTemplate)),
@@ -52,15 +56,20 @@ function adviceOnRules(path: string, realm: string, { roles, anonymousRole, auth
 function ticketAdvice({ listen, realms, realmTemplate }: Config): string[] {
   const isOpen = listen.tls === undefined && listen.trustProxyHeader === 'none';
   if (!isOpen || ['127.0.0.1', '::1', 'localhost'].includes(listen.host)) return [];
-  const all: readonly (readonly [string, Rules | undefined])[] = [
-    ...realms.map((realm, index) => [`realms[${index}]`, realm] as const),
-    ['realmTemplate', realmTemplate],
-  ];
-  return all
-    .filter(([, rules]) => rules?.auth?.ticket !== undefined)
+  return rulesByPath({ realms, realmTemplate })
+    .filter(([, { auth }]) => auth?.ticket !== undefined)
     .map(
       ([path]) => `${path}.auth.ticket: tickets cross the network in the clear: set listen.tls, or end TLS at a proxy.`,
     );
+}
+
+function principalsAdvice(config: Config): string[] {
+  return rulesByPath(config).flatMap(([path, { auth }]) => adviceOnPrincipals(`${path}.auth`, auth ?? {}));
+}
+
+function rulesByPath({ realms, realmTemplate }: RealmSections): readonly (readonly [path: string, rules: Rules])[] {
+  const ofRealms = realms.map((realm, index): [string, Rules] => [`realms[${index}]`, realm]);
+  return realmTemplate === undefined ? ofRealms : [...ofRealms, ['realmTemplate', realmTemplate]];
 }
 
 interface Placed {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { count } from './fields.js';
+import { publicKey } from './public-key.js';
 
 const secret = (description: string) => z.string().min(1).max(4_096).meta({ description, writeOnly: true });
 
@@ -93,9 +94,11 @@ const cryptosign = z.strictObject({
   principals: byAuthid(
     z.strictObject({
       authorizedKeys: z
-        .array(hex(32, 'Public key of Ed25519 as 64 hexadecimal digits.'))
+        .array(publicKey.describe('Public key of Ed25519: 64 hexadecimal digits, or a line `ssh-ed25519 AAAA…`.'))
         .min(1)
-        .describe('Public keys that the principal may sign with.'),
+        .describe(
+          'Public keys of Ed25519 that the principal may sign with: 64 hexadecimal digits each, or a line `ssh-ed25519 AAAA…` as in a `.pub` file of OpenSSH.',
+        ),
       role: principalRole,
     }),
   ).describe('Principals by authid.'),

@@ -31,6 +31,11 @@ function parseConfigText(text: string, file: string, faults: ConfigFault[]): unk
   }
 }
 
+/** Whether JSON text has a key twice in one object, of which `JSON.parse` would silently take the last. */
+export function hasDuplicateKeys(json: string): boolean {
+  return parseDocument(json, { logLevel: 'error' }).errors.some(({ code }) => code === 'DUPLICATE_KEY');
+}
+
 /** The parser quotes some of the text behind a colon, and that text may be a secret. */
 function withoutContent(message: string): string {
   return firstLine(message).replace(/: .*?(?= at line \d+, column \d+$|$)/, '');

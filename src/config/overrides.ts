@@ -1,6 +1,6 @@
 import type { Draft } from './draft.js';
 import type { ConfigFault } from './faults.js';
-import { readText, reasonOf } from './file.js';
+import { hasDuplicateKeys, readText, reasonOf } from './file.js';
 import { withoutLineEnd, type Environment, type SecretReader } from './secrets.js';
 import {
   DEFAULTS_VARIABLE,
@@ -97,6 +97,8 @@ function writeWord(
     faults.push({ path: setting.path.join('.'), message: `Invalid input: expected JSON such as ${example}`, source });
     return;
   }
+  if (hasDuplicateKeys(text))
+    faults.push({ path: setting.path.join('.'), message: 'Invalid input: a key is there twice', source });
   draft.write(setting.path, secretsOf(source).read(value, setting.path), source);
 }
 

@@ -7,6 +7,7 @@ import { adviceOn } from '../../../src/cli/advice.js';
 type Auth = NonNullable<NonNullable<ConfigInput['realms']>[number]['auth']>;
 
 const HEX = 'ab'.repeat(32);
+const DERIVED = Buffer.from(HEX, 'hex').toString('base64');
 const everything = { uri: '', match: 'prefix', allow: { call: true } } as const;
 
 function realmWith(auth: Auth, anonymousRole: string | null = null): ConfigInput {
@@ -20,7 +21,7 @@ it('takes every method', () => {
   const config = parseConfig(
     realmWith({
       ticket: { principals: { joe: { ticket: 'x', role: 'user' }, ann: { ticketSha256: HEX, role: 'user' } } },
-      wampcra: { users: { joe: { secret: 'x', role: 'user' }, ann: { derivedKey: 'k', salt: 's', role: 'user' } } },
+      wampcra: { users: { joe: { secret: 'x', role: 'user' }, ann: { derivedKey: DERIVED, salt: 's', role: 'user' } } },
       wampScram: { principals: { joe: { kdf: 'pbkdf2', iterations: 4_096, ...keys } } },
       scram: { principals: { joe: { kdf: 'argon2id', iterations: 3, memoryKiB: 65_536, ...keys } } },
       cryptosign: { principals: { joe: { authorizedKeys: [HEX], role: 'user' } } },
@@ -90,3 +91,47 @@ it('advises on tickets that other machines can see', () => {
   const exposed = adviceOn(parseConfig({ ...realmWith(ticket), listen: { host: '0.0.0.0' } }));
   expect(exposed).toEqual([expect.stringContaining('realms[0].auth.ticket: tickets cross the network in the clear')]);
 });
+
+it('takes public keys as OpenSSH writes them, and normalizes those in hexadecimal', () => {
+  const ssh = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBrfyL/h01YW5k3/vZAAlvI7Bm+RTIwv+7ZvYHW5bhFt';
+  const hex = '1adfc8bfe1d35616e64dffbd900096f23b066f914c8c2ffbb66f6075b96e116d';
+  const authorizedKeys = [ssh, `${ssh} joe@laptop with spaces\n`, hex.toUpperCase()];
+  const config = parseConfig(realmWith({ cryptosign: { principals: { joe: { authorizedKeys, role: 'user' } } } }));
+  expect(config.realms[0]?.auth?.cryptosign?.principals['joe']?.authorizedKeys).toEqual([hex, hex, hex]);
+});
+
+it.each([
+  'ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQ==',
+  'ssh-ed25519',
+  'ssh-ed25519 ',
+  // The name inside is another one, and the key is too short or too long.
+  'ssh-ed25519 AAAAC3NzaC1lZDI1NTE4AAAAIBrfyL/h01YW5k3/vZAAlvI7Bm+RTIwv+7ZvYHW5bhFt',
+  'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBrfyL/h01YW5k3/vZAAlvI7Bm+RTIwv+7ZvYHW5bg==',
+  'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBrfyL/h01YW5k3/vZAAlvI7Bm+RTIwv+7ZvYHW5bhFtAA==',
+  'no-pty ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBrfyL/h01YW5k3/vZAAlvI7Bm+RTIwv+7ZvYHW5bhFt',
+])('refuses the public key %s', (key) => {
+  const auth: Auth = { cryptosign: { principals: { joe: { authorizedKeys: [key], role: 'user' } } } };
+  expect(() => parseConfig(realmWith(auth))).toThrow('joe.authorizedKeys[0]: Invalid value: expected 32 bytes');
+});
+
+it('advises on one key of two principals, by however they write it', () => {
+  const ssh = `ssh-ed25519 ${Buffer.from(`0000000b7373682d6564323535313900000020${HEX}`, 'hex').toString('base64')} x`;
+  const principals = {
+    joe: { authorizedKeys: [HEX, HEX], role: 'user' },
+    ann: { authorizedKeys: [ssh], role: 'user' },
+    kim: { authorizedKeys: ['cd'.repeat(32)], role: 'user' },
+  };
+  expect(adviceOn(parseConfig(realmWith({ cryptosign: { principals } })))).toEqual([
+    expect.stringContaining('realms[0].auth.cryptosign: the key abababab… belongs to "joe" and "ann"'),
+  ]);
+});
+
+it.each(['password', DERIVED.slice(0, -1), Buffer.from(HEX, 'hex').subarray(1).toString('base64'), HEX])(
+  'advises on a derived key that no client can derive: %s',
+  (derivedKey) => {
+    const auth: Auth = { wampcra: { users: { joe: { derivedKey, salt: 's', role: 'user' } } } };
+    expect(adviceOn(parseConfig(realmWith(auth)))).toEqual([
+      expect.stringContaining('realms[0].auth.wampcra.users.joe: derivedKey is not base64 of keylen (32) bytes'),
+    ]);
+  },
+);

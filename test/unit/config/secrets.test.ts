@@ -198,6 +198,22 @@ describe('secrets are not shown', () => {
   });
 });
 
+describe('an authid that is there twice', () => {
+  const principals = '{"joe": {"ticket": "a", "role": "user"}, "joe": {"ticket": "b", "role": "user"}}';
+  const realms = `[{"name": "a", "roles": [{"name": "user"}], "auth": {"ticket": {"principals": ${principals}}}}]`;
+
+  it('is a fault in a file', () => {
+    const file = write('twice.yaml', `realms: ${realms}`);
+    expect(faultsOf(() => loadConfig({ file }))[0]).toMatch(/twice\.yaml: Map keys must be unique at line 1/);
+  });
+
+  it('is a fault in JSON of a variable', () => {
+    expect(faultsOf(() => loadConfig({ environment: { GANTRY_REALMS: realms } }))).toEqual([
+      'realms: Invalid input: a key is there twice',
+    ]);
+  });
+});
+
 it('the schema of the file has a File key for each secret, and no variable of its own for it', () => {
   expect(keysAt(['realms', 0, 'auth', 'ticket', 'principals', 'joe'])).toContain('ticketFile');
   expect(keysAt(['realms', 0, 'auth', 'ticket', 'principals', 'joe', 'constructor'])).toEqual([]);
