@@ -76,7 +76,9 @@ export const WHERE_COUNTED: Readonly<Record<string, string>> = {
   gantry_cluster_batch_bytes_total: 'With the batch.',
   gantry_cluster_items_sent_total: 'With the batch: a publication once per interested node.',
   gantry_cluster_items_received_total: 'When the batch has been checked.',
-  gantry_cluster_items_ignored_total: 'When the batch has been checked. Expected while releases are mixed.',
+  gantry_cluster_items_ignored_total:
+    'When the batch has been checked. Expected while releases are mixed, and `unexpected` for answers that come too late.',
+  gantry_cluster_questions_total: 'When the node has answered, or is not waited for any more.',
   gantry_cluster_lane_gaps_total: "On the receiver's node, before the next item that arrived.",
   gantry_cluster_receipts_missed_total: "On the sender's node, when the store's receipt is 0.",
   gantry_cluster_publish_errors_total: "On the sender's node, when the store's answer is lost.",

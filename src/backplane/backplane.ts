@@ -72,6 +72,12 @@ export interface BackplaneEvents {
    * receives a gap. A frame that does not come back may have arrived or not.
    */
   returned(to: NodeId, realm: Uri, frame: Frame): void;
+  /**
+   * Answers a question of a node, which may be this one: the body was checked to be a value, and nothing more. The answer may have
+   * 1 MiB. Undefined: this node does not know the subject. A rejection counts as failed. Unlike the other events it may be called
+   * inside `ask`.
+   */
+  question?(from: NodeId, realm: Uri, subject: string, body: unknown): Promise<unknown> | undefined;
   /** Other nodes cannot be reached: local traffic goes on (G6). `up` follows, or `fenced`. */
   down(reason: string): void;
   up(): void;
@@ -107,8 +113,23 @@ export interface Backplane {
   serve(realm: Uri): Promise<void>;
   /** Stops serving a realm: its interest, sessions and callees of this node are withdrawn. */
   withdraw(realm: Uri): Promise<void>;
+  /**
+   * Asks every live node that serves the realm, this one included, and resolves once each of them has answered, cannot answer, or
+   * has had `timeoutMs`. Both lists together have each of these nodes once. A node that begins to serve the realm meanwhile is
+   * not asked. Rejects with BackplaneUnavailableError when this node does not serve the realm, or when too many questions wait;
+   * with MessageTooLargeError when the body has more than 64 KiB. Questions pass through the lanes, in order with frames.
+   */
+  ask(realm: Uri, subject: string, body: unknown, options: { readonly timeoutMs: number }): Promise<Answers>;
   /** Leaves the cluster cleanly: everything of this node is withdrawn, the others receive `nodeGone`. Idempotent. */
   stop(): Promise<void>;
+}
+
+/** Why a node has no answer. `gone`: it is dead, has left, or serves the realm no more. `unsupported`: it does not know the subject. */
+export type UnansweredCause = 'gone' | 'unreachable' | 'timeout' | 'unsupported' | 'failed';
+
+export interface Answers {
+  readonly answers: readonly { readonly node: NodeId; readonly body: unknown }[];
+  readonly unanswered: readonly { readonly node: NodeId; readonly why: UnansweredCause }[];
 }
 
 /** The text that clients receive. The log has which node failed, and why. */

@@ -55,6 +55,10 @@ export class Inbound implements BackplaneEvents {
     this.#realms.get(realm)?.dealer.registration(registration);
   }
 
+  question(from: NodeId, realm: Uri, subject: string, body: unknown): Promise<unknown> | undefined {
+    return this.#realms.get(realm)?.answers.get(subject)?.(body, from);
+  }
+
   nodeGone(node: NodeId): void {
     this.#reports.nodeGone(node);
     for (const realm of this.#realms.values()) realm.dealer.nodeGone(node);

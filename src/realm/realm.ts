@@ -13,7 +13,7 @@ import {
 } from '../session/ports.js';
 import type { Counters } from '../telemetry/counters.js';
 import { Code } from '../wamp/codes.js';
-import type { SessionId, Uri } from '../wamp/ids.js';
+import type { NodeId, SessionId, Uri } from '../wamp/ids.js';
 import type { Call, RoutedMessage } from '../wamp/messages.js';
 import type { SerializerId } from '../wamp/payload.js';
 import { unreachable } from '../wamp/unreachable.js';
@@ -67,6 +67,8 @@ const MAX_ID_DRAWS = 8;
 export class Realm implements SessionRealm {
   readonly uri: Uri;
   readonly rules: RealmRules;
+  /** Answers questions that nodes of the cluster, this one included, ask about the realm (`Backplane.ask`), by subject. */
+  readonly answers = new Map<string, (body: unknown, from: NodeId) => Promise<unknown>>();
   readonly #settings: RealmSettings;
   readonly #shared: RealmDependencies;
   readonly #sessions = new Set<Session>();

@@ -6,8 +6,13 @@ export interface ClusterCounters {
   readonly batchBytes: Tally<Direction>;
   readonly itemsSent: Tally<LaneItemKind>;
   readonly itemsReceived: Tally<LaneItemKind>;
-  /** Items that a later release sends, and this one skips: `unsupported` are known, but nothing here uses them. */
+  /**
+   * Items that this node skipped: of a kind or about a subject that only a later release knows; bodies that cannot be read;
+   * answers to a question that waits no more.
+   */
   readonly itemsIgnored: Tally<(typeof IGNORED_ITEMS)[number]>;
+  /** Questions of this node, by the outcome for each node that was asked. */
+  readonly questions: Tally<(typeof QUESTION_FATES)[number]>;
   /** Items per batch sent, by upper bound. */
   readonly batchItems: Histogram;
   /** Gaps that a receiver noticed, by how. */
@@ -44,8 +49,9 @@ export interface ClusterCounters {
 
 /** Label values, each declared once: the counters have these keys and no others. */
 const DIRECTIONS = ['in', 'out'] as const;
-const LANE_ITEM_KINDS = ['publication', 'invoke', 'answer', 'cancel', 'control'] as const;
-const IGNORED_ITEMS = ['unknown_kind', 'unsupported'] as const;
+const LANE_ITEM_KINDS = ['publication', 'invoke', 'answer', 'cancel', 'question', 'control'] as const;
+const IGNORED_ITEMS = ['unknown_kind', 'unsupported', 'malformed', 'unexpected'] as const;
+const QUESTION_FATES = ['answered', 'gone', 'unreachable', 'timeout', 'unsupported', 'failed'] as const;
 const GAP_SIGNS = ['sequence', 'heartbeat', 'reset'] as const;
 const SEND_REFUSALS = [
   'cut_off',
@@ -94,6 +100,7 @@ export function createClusterCounters(): ClusterCounters {
     itemsSent: tally(LANE_ITEM_KINDS),
     itemsReceived: tally(LANE_ITEM_KINDS),
     itemsIgnored: tally(IGNORED_ITEMS),
+    questions: tally(QUESTION_FATES),
     batchItems: histogram(ITEM_COUNT_BOUNDS),
     laneGaps: tally(GAP_SIGNS),
     receiptsMissed: tally(ALL),

@@ -45,9 +45,15 @@ export const CLUSTER_COUNTER_DEFINITIONS: Readonly<
   ),
   itemsIgnored: labelled(
     'cluster_items_ignored_total',
-    'Items from nodes of a later release that this node skipped.',
+    'Items from other nodes that this node skipped.',
     'reason',
     ({ itemsIgnored }) => itemsIgnored,
+  ),
+  questions: labelled(
+    'cluster_questions_total',
+    'Questions of this node to the nodes of a realm, by the outcome for each node.',
+    'fate',
+    ({ questions }) => questions,
   ),
   laneGaps: labelled(
     'cluster_lane_gaps_total',

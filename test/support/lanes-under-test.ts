@@ -54,6 +54,7 @@ export class LanesUnderTest {
           confirmed: (from, realm, version) => hear(`${from} ${realm} confirmed ${version}`),
           asked: (from, realm, version) => hear(`${from} ${realm} asked ${version}`),
         },
+        questions: { questioned: (from, { kind, realm, number }) => hear(`${from} ${realm} ${kind} ${number}`) },
         probes: { received: (number) => hear(`probe ${number}`) },
         peers: {
           denied: (by) => hear(`denied by ${by}`),

@@ -9,12 +9,14 @@ import { ErrorUri } from '../../wamp/uris.js';
 import {
   BackplaneUnavailableError,
   UNREACHABLE_NOW,
+  type Answers,
   type Backplane,
   type BackplaneEvents,
   type Bus,
   type Directory,
   type Standing,
 } from '../backplane.js';
+import { Questions } from '../questions.js';
 import type { Change, SharedDirectory } from './directory.js';
 import type { HubMember, HubPort, NodeMessage } from './port.js';
 import { RealmMirrors } from './realm-mirrors.js';
@@ -42,6 +44,7 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
   /** Watches that not every node knows yet, by realm, policy and topic. */
   readonly #watching = new Map<string, Promise<void>>();
   readonly #takeovers: MemoryTakeovers;
+  readonly #questions: Questions;
   /** Writes from while the directory was out of reach. */
   #postponed: (() => void)[] = [];
   #events: BackplaneEvents | undefined;
@@ -58,6 +61,12 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
     this.#hub = hub;
     this.#shared = hub.directory;
     this.#realms = new RealmMirrors(node, (realm, registration) => this.#events?.registration(realm, registration));
+    this.#questions = new Questions({
+      node,
+      after: (delayMs, action) => hub.after(delayMs, action),
+      send: (to, item) => this.#push(to, item) === undefined,
+      serves: (realm) => this.#realms.readyOf(realm) !== undefined,
+    });
     this.#takeovers = new MemoryTakeovers({
       after: (delayMs, action) => hub.after(delayMs, action),
       limitMs: hub.takeoverMs,
@@ -86,6 +95,7 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
   start(events: BackplaneEvents): Promise<void> {
     if (this.#state !== 'joined') return Promise.reject(new Error(`backplane of ${this.node} was started before`));
     this.#events = events;
+    this.#questions.connect(events);
     this.#state = 'live';
     this.#hub.enter(this);
     return Promise.resolve();
@@ -102,6 +112,11 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
   withdraw(realm: Uri): Promise<void> {
     if (!this.#realms.end(realm)) return ACCEPTED;
     return this.#write(() => this.#shared.withdraw(this.node, realm));
+  }
+
+  ask(realm: Uri, subject: string, body: unknown, { timeoutMs }: { readonly timeoutMs: number }): Promise<Answers> {
+    if (this.#realms.readyOf(realm) === undefined) return Promise.reject(this.#unavailable('ask'));
+    return this.#questions.ask([...this.#shared.serving(realm)], realm, subject, body, timeoutMs);
   }
 
   stop(): Promise<void> {
@@ -220,6 +235,10 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
       case 'frame':
         this.#events?.frame(from, message.realm, message.frame);
         break;
+      case 'question':
+      case 'answer':
+        this.#questions.receive(from, message);
+        break;
       case 'confirmed':
         this.#waits.confirm(from, message.version);
         break;
@@ -236,13 +255,16 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
   }
 
   notifyGone(node: NodeId): void {
-    if (this.#state !== 'over') this.#events?.nodeGone(node);
+    if (this.#state === 'over') return;
+    this.#questions.nodeGone(node);
+    this.#events?.nodeGone(node);
   }
 
   isolate(): void {
     if (this.#state !== 'live') return;
     this.#state = 'isolated';
     this.#takeovers.failAll(this.#unavailable('claim'));
+    this.#questions.cutOff();
     this.#events?.down('it was cut off');
   }
 
@@ -282,6 +304,7 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
     this.#realms.endAll();
     if (isKnown) this.#takeovers.failAll(this.#unavailable('claim'));
     else this.#takeovers.forget();
+    if (isKnown) this.#questions.stop();
     if (isKnown) this.#waits.rejectAll(this.#unavailable('wait for other nodes'));
   }
 

@@ -1,6 +1,7 @@
 import type { Frame } from '../../routing/frames.js';
 import type { Publication } from '../../routing/ports.js';
 import type { NodeId, Uri } from '../../wamp/ids.js';
+import type { Answer, Question } from '../question.js';
 import type { Change, SharedDirectory } from './directory.js';
 import type { Lane } from './lane.js';
 
@@ -8,6 +9,8 @@ import type { Lane } from './lane.js';
 export type NodeMessage =
   | { readonly kind: 'publication'; readonly realm: Uri; readonly publication: Publication }
   | { readonly kind: 'frame'; readonly realm: Uri; readonly frame: Frame }
+  | Question
+  | Answer
   /** The sender has every change up to this version. */
   | { readonly kind: 'confirmed'; readonly version: number }
   /** The sender has missed a message of the receiver, perhaps a confirmation. */

@@ -3,6 +3,7 @@ import { RecurringLines } from '../../telemetry/recurring-lines.js';
 import { after } from '../../util/timeout.js';
 import type { NodeId } from '../../wamp/ids.js';
 import type { BackplaneEvents } from '../backplane.js';
+import { Questions } from '../questions.js';
 import { encodeProbe } from '../wire/batch-writer.js';
 import { READ_VERSIONS } from '../wire/format.js';
 import { RedisConnections, type ConnectionsEvents } from './connection/connections.js';
@@ -75,6 +76,7 @@ export class Components {
   readonly sessions: SessionsDirectory;
   readonly sessionReader: SessionReader;
   readonly realms: ServedRealms;
+  readonly questions: Questions;
   readonly hold: Hold;
   readonly recovery: Recovery;
   readonly lifecycle: Lifecycle;
@@ -114,6 +116,7 @@ export class Components {
     this.lanes = createLanes(context, connections, standing, {
       traffic: this.#trafficListener,
       versions: this.#trafficListener,
+      questions: this.#trafficListener,
       peers: new PeerListener(membership, standing, logger),
       probes: prober,
     });
@@ -121,21 +124,24 @@ export class Components {
     const { lanes, sessions } = this;
     this.realms = createRealms(context, { connections, membership, lanes, sessions }, this.#realmListener);
     const { realms } = this;
+    this.questions = createQuestions(context, lanes, realms);
+    const { questions } = this;
     this.hold = createHold(context, { standing, lanes, membership, realms });
     const shared = { membership, prober, hold: this.hold, lanes, sessions, realms, standing, outages };
     this.recovery = new Recovery({ ...shared, logger, probeTimeoutMs: timings.probeTimeoutMs });
-    this.lifecycle = new Lifecycle({ ...shared, node, keys, timings, connections, reachability });
+    this.lifecycle = new Lifecycle({ ...shared, questions, node, keys, timings, connections, reachability });
   }
 
   /** To be called once, before the node starts. */
   connect(events: BackplaneEvents): void {
     this.#connectionListener.connect(this);
     this.#leaseCheckListener.connect(this);
-    const { lanes, sessions, realms, standing, recovery, lifecycle } = this;
-    this.#trafficListener.connect({ realms, events });
+    const { lanes, sessions, realms, questions, standing, recovery, lifecycle } = this;
+    questions.connect(events);
+    this.#trafficListener.connect({ realms, questions, events });
     this.#realmListener.connect({ events });
-    this.#reachabilityListener.connect({ lanes, sessions, realms, recovery, events });
-    this.#membershipListener.connect({ lanes, realms, standing, recovery, lifecycle, events });
+    this.#reachabilityListener.connect({ lanes, sessions, realms, questions, recovery, events });
+    this.#membershipListener.connect({ lanes, realms, questions, standing, recovery, lifecycle, events });
   }
 }
 
@@ -308,6 +314,20 @@ function createRealms(
         limits,
         events,
       }),
+  });
+}
+
+function createQuestions({ node, options }: Context, lanes: Lanes, realms: ServedRealms): Questions {
+  const { questions, itemsIgnored } = options.counters;
+  return new Questions({
+    node,
+    after,
+    send: (to, item) => lanes.sendQuestion(to, item),
+    serves: (realm) => realms.get(realm) !== undefined,
+    counts: {
+      fate: (fate) => questions[fate]++,
+      ignored: (cause) => itemsIgnored[cause]++,
+    },
   });
 }
 

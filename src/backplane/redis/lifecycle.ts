@@ -1,6 +1,7 @@
 import { after } from '../../util/timeout.js';
 import type { NodeId } from '../../wamp/ids.js';
 import { BackplaneUnavailableError, type BackplaneEvents } from '../backplane.js';
+import type { Questions } from '../questions.js';
 import type { RedisConnections } from './connection/connections.js';
 import type { Keys } from './keys.js';
 import type { Lanes } from './lanes/lanes.js';
@@ -24,6 +25,7 @@ export interface LifecycleOptions {
   readonly lanes: Lanes;
   readonly realms: ServedRealms;
   readonly sessions: SessionsDirectory;
+  readonly questions: Questions;
   readonly prober: Prober;
   readonly reachability: Reachability;
   readonly hold: Hold;
@@ -66,7 +68,7 @@ export class Lifecycle {
 
   /** Ends all sending, receiving and writing. Idempotent. */
   end(): void {
-    const { reachability, outages, hold, lanes, realms, sessions, standing } = this.#options;
+    const { reachability, outages, hold, lanes, realms, sessions, questions, standing } = this.#options;
     standing.end();
     this.#cancelTick?.();
     reachability.stop();
@@ -75,6 +77,7 @@ export class Lifecycle {
     lanes.cutOff(true);
     realms.stop();
     sessions.stop();
+    questions.stop();
   }
 
   /** The other nodes have declared this one dead, and its rows are removed. */
@@ -93,7 +96,7 @@ export class Lifecycle {
   }
 
   async #stop(): Promise<void> {
-    const { lanes, realms, sessions, membership, connections, outages, standing } = this.#options;
+    const { lanes, realms, sessions, questions, membership, connections, outages, standing } = this.#options;
     const wasUp = standing.isUp;
     standing.end();
     outages.ignoreFailures();
@@ -103,6 +106,7 @@ export class Lifecycle {
     // Before the rows are removed: a row that is written later would stay for ever.
     realms.stop();
     sessions.stop();
+    questions.stop();
     await membership.leave();
     this.end();
     await connections.stop();

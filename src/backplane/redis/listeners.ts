@@ -5,10 +5,12 @@ import type { Logger } from '../../telemetry/logger.js';
 import type { RecurringLines } from '../../telemetry/recurring-lines.js';
 import type { NodeId, Uri } from '../../wamp/ids.js';
 import type { BackplaneEvents } from '../backplane.js';
+import type { Answer, Question } from '../question.js';
+import type { Questions } from '../questions.js';
 import type { SessionRow } from '../session-row.js';
 import type { ConnectionsEvents, RedisConnections } from './connection/connections.js';
 import type { Lanes } from './lanes/lanes.js';
-import type { LaneTraffic, PeerObserver, VersionReceiver } from './lanes/ports.js';
+import type { LaneTraffic, PeerObserver, QuestionReceiver, VersionReceiver } from './lanes/ports.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { Membership } from './membership/membership.js';
 import type { OwnMembershipEvents, PeerEvents } from './membership/ports.js';
@@ -71,11 +73,15 @@ export class ConnectionListener extends Listener<ConnectionTargets> implements C
 
 interface TrafficTargets {
   readonly realms: ServedRealms;
+  readonly questions: Questions;
   readonly events: BackplaneEvents;
 }
 
-/** Passes on the content of the lanes: messages to the node, and versions to the realms. */
-export class TrafficListener extends Listener<TrafficTargets> implements LaneTraffic, VersionReceiver {
+/** Passes on the content of the lanes: messages to the node, versions to the realms, questions and answers. */
+export class TrafficListener
+  extends Listener<TrafficTargets>
+  implements LaneTraffic, VersionReceiver, QuestionReceiver
+{
   publication(from: NodeId, realm: Uri, publication: Publication): void {
     const { realms, events } = this.targets;
     if (realms.get(realm) !== undefined) events.publication(from, realm, publication);
@@ -99,6 +105,10 @@ export class TrafficListener extends Listener<TrafficTargets> implements LaneTra
 
   asked(from: NodeId, realm: Uri, version: number): void {
     this.targets.realms.asked(from, realm, version);
+  }
+
+  questioned(from: NodeId, item: Question | Answer): void {
+    this.targets.questions.receive(from, item);
   }
 }
 
@@ -136,6 +146,7 @@ export class PeerListener implements PeerObserver {
 interface MembershipTargets {
   readonly lanes: Lanes;
   readonly realms: ServedRealms;
+  readonly questions: Questions;
   readonly standing: NodeStanding;
   readonly recovery: Recovery;
   readonly lifecycle: Lifecycle;
@@ -162,9 +173,10 @@ export class MembershipListener extends Listener<MembershipTargets> implements P
   }
 
   gone(peer: NodeId): void {
-    const { lanes, realms, standing, events } = this.targets;
+    const { lanes, realms, questions, standing, events } = this.targets;
     lanes.close(peer);
     realms.nodeGone(peer);
+    questions.nodeGone(peer);
     if (!standing.isOver) events.nodeGone(peer);
   }
 
@@ -187,6 +199,7 @@ export class MembershipListener extends Listener<MembershipTargets> implements P
 
 interface ReachabilityTargets {
   readonly lanes: Lanes;
+  readonly questions: Questions;
   readonly sessions: SessionsDirectory;
   readonly realms: ServedRealms;
   readonly recovery: Recovery;
@@ -212,11 +225,12 @@ export class ReachabilityListener extends Listener<ReachabilityTargets> implemen
   }
 
   cutOff(): void {
-    const { lanes, sessions, realms } = this.targets;
+    const { lanes, sessions, realms, questions } = this.targets;
     this.#outages.begin('the lease of this node has run out');
     lanes.cutOff(true);
     sessions.cutOff();
     realms.cutOff();
+    questions.cutOff();
   }
 
   down(): void {

@@ -9,6 +9,7 @@ import { ErrorUri } from '../../wamp/uris.js';
 import {
   BackplaneUnavailableError,
   UNREACHABLE_NOW,
+  type Answers,
   type Backplane,
   type BackplaneEvents,
   type Bus,
@@ -68,6 +69,14 @@ export class RedisBackplane implements Backplane, Bus, Directory {
     if (!standing.isLive) return ACCEPTED;
     sessions.leaveRealm(realm);
     return realms.withdraw(realm);
+  }
+
+  ask(realm: Uri, subject: string, body: unknown, { timeoutMs }: { readonly timeoutMs: number }): Promise<Answers> {
+    const { realms, questions } = this.#components;
+    const nodes = realms.get(realm)?.servingNodes;
+    return nodes === undefined
+      ? Promise.reject(this.#unavailable('ask'))
+      : questions.ask(nodes, realm, subject, body, timeoutMs);
   }
 
   watch(realm: Uri, topic: Uri, match: MatchPolicy): void | Promise<void> {

@@ -4,6 +4,10 @@ import type { LaneItemKind, MessageFlaw } from '../../telemetry/cluster-counters
 import type { NodeId, Uri } from '../../wamp/ids.js';
 import type { CancelMode, Passthru } from '../../wamp/options.js';
 import type { SerializerId } from '../../wamp/payload.js';
+import type { Answer, Question } from '../question.js';
+
+export { MAX_BODY_BYTES } from '../question.js';
+export type { Answer, Question };
 
 /*
  * One message between nodes, version 1. Integers are little-endian; a count is LEB128, at most 32 bits; a number is 64
@@ -30,7 +34,7 @@ import type { SerializerId } from '../../wamp/payload.js';
  *   payload    serializer + 4 × elements, 1 byte · length, 4 bytes · the bytes
  *   passthru   form, 1 byte · count of bytes · a dict as packr.ts writes it
  *   trace      text of at most 256 bytes, opaque: the W3C traceparent of the request
- *   body       count of bytes · a value as packr.ts writes it, at most 64 KiB
+ *   body       count of bytes · a value as packr.ts writes it, at most 64 KiB; of an answer: see ../question.ts
  *   audience   lists present, 1 byte, a bit for each · of each list count, then its session ids or texts
  */
 
@@ -61,7 +65,7 @@ export const ItemKind = {
   CONFIRMED: 8,
   ASK: 9,
   SYNC: 10,
-  /** To every node that serves the realm, and what each answers. No node asks or answers yet. */
+  /** To each node that serves the realm, and its answers. */
   QUESTION: 32,
   ANSWER: 33,
 } as const;
@@ -85,7 +89,6 @@ export const Flag = {
 export const AnswerFlag = { MORE: 1 } as const;
 
 export const MAX_TRACE_BYTES = 256;
-export const MAX_BODY_BYTES = 65_536;
 
 export const CallNode = { SENDER: 0, RECEIVER: 1, NAMED: 2 } as const;
 
@@ -110,34 +113,14 @@ export type LaneItem =
   | { readonly kind: 'frame'; readonly realm: Uri; readonly frame: Frame }
   /** The sender has every change of the realm up to the version. */
   | { readonly kind: 'confirmed'; readonly realm: Uri; readonly version: number }
-  /** The sender wants to hear `confirmed` of the version. */
+  /** The sender asks for `confirmed` of the version. */
   | { readonly kind: 'ask'; readonly realm: Uri; readonly version: number }
-  /** The sender wants to hear the receiver's sequence now. */
+  /** The sender asks for the receiver's sequence now. */
   | { readonly kind: 'sync' }
   | Question
   | Answer
   /** An item of a kind that this node does not know. */
   | { readonly kind: 'unknown' };
-
-/** Asks every node that serves the realm. `number` is the sender's, to match the answers. */
-export interface Question {
-  readonly kind: 'question';
-  readonly realm: Uri;
-  readonly number: number;
-  readonly subject: string;
-  /** Packed. */
-  readonly body: Uint8Array;
-}
-
-/** One node's answer, or a part of it. */
-export interface Answer {
-  readonly kind: 'answer';
-  readonly realm: Uri;
-  readonly number: number;
-  readonly hasMore: boolean;
-  /** Packed. */
-  readonly body: Uint8Array;
-}
 
 /** The head of a message, checked. The items are not checked yet. */
 export interface MessageHead {

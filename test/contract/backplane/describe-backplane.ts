@@ -6,6 +6,7 @@ import { busContract } from './contract-bus.js';
 import { directoryContract } from './contract-directory.js';
 import { faultContract } from './contract-faults.js';
 import { membershipContract } from './contract-membership.js';
+import { questionContract } from './contract-questions.js';
 import { takeoverContract } from './contract-takeovers.js';
 import { NodeUnderTest } from './node-under-test.js';
 import { REALM } from './samples.js';
@@ -74,6 +75,7 @@ export function describeBackplane(name: string, makeCluster: () => ClusterUnderT
         membershipContract(inScene, nodeCount);
       });
     }
+    questionContract(inScene);
     faultContract(inScene);
     takeoverContract(inScene);
   });

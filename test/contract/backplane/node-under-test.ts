@@ -22,6 +22,8 @@ type HeardOf<What extends Heard['what']> = Extract<Heard, { what: What }>;
 export class NodeUnderTest {
   readonly backplane: Backplane;
   readonly heard: Heard[] = [];
+  /** Answers the questions that this node receives. */
+  answer: BackplaneEvents['question'];
   #waiting: (() => void)[] = [];
   #depth = 0;
 
@@ -93,6 +95,7 @@ export class NodeUnderTest {
       nodeGone: (node) => hear({ what: 'nodeGone', node }),
       gap: (from, reason) => hear({ what: 'gap', from, reason }),
       returned: (to, realm, frame) => hear({ what: 'returned', to, realm, frame }),
+      question: (from, realm, subject, body) => this.answer?.(from, realm, subject, body),
       down: () => hear({ what: 'down' }),
       up: () => hear({ what: 'up' }),
       fenced: () => hear({ what: 'fenced' }),

@@ -2,6 +2,7 @@ import type { Frame } from '../../../routing/frames.js';
 import type { Publication } from '../../../routing/ports.js';
 import type { NodeId, Uri } from '../../../wamp/ids.js';
 import { BackplaneUnavailableError, MessageTooLargeError } from '../../backplane.js';
+import type { Answer, Question } from '../../question.js';
 import { encodeGone } from '../../wire/batch-writer.js';
 import { FORMAT_VERSION, kindOfFrame } from '../../wire/format.js';
 import { ItemWriter } from '../../wire/item-writer.js';
@@ -125,6 +126,21 @@ export class Lanes implements Confirmations {
     }
     this.#taken(lane);
     this.#options.counters.itemsSent[kindOfFrame(frame)]++;
+    return true;
+  }
+
+  /** False: it was not taken. A question that was taken may be lost: its sender waits for a bounded time. */
+  sendQuestion(to: NodeId, item: Question | Answer): boolean {
+    const lane = this.#outbound.get(to);
+    if (lane === undefined) return false;
+    let reason = this.#refusalOf(lane);
+    if (reason === undefined && !lane.question(item)) reason = lane.flaw;
+    if (reason !== undefined) {
+      this.#options.counters.sendsRefused[reason]++;
+      return false;
+    }
+    this.#taken(lane);
+    this.#options.counters.itemsSent.question++;
     return true;
   }
 

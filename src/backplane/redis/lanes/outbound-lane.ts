@@ -1,6 +1,7 @@
 import type { Frame } from '../../../routing/frames.js';
 import type { Publication } from '../../../routing/ports.js';
 import type { NodeId, Uri } from '../../../wamp/ids.js';
+import type { Answer, Question } from '../../question.js';
 import { BatchWriter } from '../../wire/batch-writer.js';
 import type { ItemWriter } from '../../wire/item-writer.js';
 import { Batch } from './batch.js';
@@ -88,6 +89,12 @@ export class OutboundLane {
     this.#added();
     this.#batch.keep(realm, frame);
     return true;
+  }
+
+  /** False: it cannot be taken; `flaw` holds the reason. */
+  question(item: Question | Answer): boolean {
+    const isWritten = item.kind === 'question' ? this.#writer.question(item) : this.#writer.answer(item);
+    return isWritten && this.#added();
   }
 
   /** The next flush that may send carries the highest version of each realm. */

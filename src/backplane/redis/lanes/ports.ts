@@ -1,18 +1,24 @@
 import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
 import type { NodeId, Uri } from '../../../wamp/ids.js';
 import type { BackplaneEvents } from '../../backplane.js';
+import type { Answer, Question } from '../../question.js';
 import type { Wire } from '../ports.js';
 import type { InboundLaneOptions } from './inbound-lane.js';
 
 /** Receives the content of the lanes. */
 export type LaneTraffic = Pick<BackplaneEvents, 'publication' | 'frame' | 'gap' | 'returned'>;
 
-/** Receives what other nodes send about versions of a realm. */
+/** Receives the messages of other nodes about versions of a realm. */
 export interface VersionReceiver {
   /** `from` has every change of the realm up to the version. */
   confirmed(from: NodeId, realm: Uri, version: number): void;
   /** `from` asks for `confirm` once this node has the version. */
   asked(from: NodeId, realm: Uri, version: number): void;
+}
+
+/** Receives questions of other nodes, and their answers to those of this node. */
+export interface QuestionReceiver {
+  questioned(from: NodeId, item: Question | Answer): void;
 }
 
 /** Receives what receipts and messages show about other nodes. */
@@ -35,6 +41,7 @@ export interface ProbeReceiver {
 export interface LaneEvents {
   readonly traffic: LaneTraffic;
   readonly versions: VersionReceiver;
+  readonly questions: QuestionReceiver;
   readonly peers: PeerObserver;
   readonly probes: ProbeReceiver;
 }

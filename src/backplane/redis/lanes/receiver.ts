@@ -23,7 +23,7 @@ export interface ReceiverOptions {
 /** Closed nodes that are remembered. A late message of an older one counts as that of an unknown node. */
 const MAX_GONE = 4_096;
 
-/** Receives the messages of other nodes. Anybody may write to its channel: it counts and ignores what it does not understand. */
+/** Receives the messages of other nodes. Anybody may write to its channel: it counts and ignores messages that it cannot read. */
 export class Receiver {
   readonly #options: ReceiverOptions;
   readonly #reader: BatchReader;
@@ -148,7 +148,8 @@ export class Receiver {
         return;
       case 'question':
       case 'answer':
-        itemsIgnored.unsupported++;
+        itemsReceived.question++;
+        events.questions.questioned(from, item);
         return;
       case 'unknown':
         itemsIgnored.unknown_kind++;

@@ -97,6 +97,8 @@ export interface ServedRealm {
    * BackplaneUnavailableError: call it again. Asked while one is under way, another follows.
    */
   resync(why: 'reconnected' | 'store_emptied'): Promise<void>;
+  /** Nodes that serve the realm, as far as this node knows, itself included. */
+  readonly servingNodes: readonly NodeId[];
   /** Other nodes that want the topic. Valid until the next call. */
   interestedNodes(topic: Uri): readonly NodeId[];
   watch(topic: Uri, match: MatchPolicy): void | Promise<void>;

@@ -59,6 +59,10 @@ export class RealmReplica implements ServedRealm {
     };
   }
 
+  get servingNodes(): readonly NodeId[] {
+    return this.#parts.mirror.servingNodes;
+  }
+
   enter(): Promise<void> {
     if (this.#machine.on({ kind: 'enter' })) return this.#runs.run();
     return Promise.reject(this.#machine.unavailable('serve'));

@@ -139,7 +139,14 @@ describe('lanes', () => {
     sender.lanes.send(B, 'r', cancelOf(1));
     sender.lanes.confirm(B, 'r', 1);
     await sender.bringTo(receiver);
-    expect(sender.counters.itemsSent).toEqual({ publication: 1, invoke: 0, answer: 0, cancel: 1, control: 1 });
+    expect(sender.counters.itemsSent).toEqual({
+      publication: 1,
+      invoke: 0,
+      question: 0,
+      answer: 0,
+      cancel: 1,
+      control: 1,
+    });
     expect(receiver.counters.itemsReceived).toEqual(sender.counters.itemsSent);
     expect(sender.counters.batches.out).toBe(1);
     expect(receiver.counters.batchBytes.in).toBe(sender.counters.batchBytes.out);

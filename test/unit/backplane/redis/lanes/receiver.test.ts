@@ -137,13 +137,13 @@ describe('an inbox', () => {
     const body = Uint8Array.of(0xc0);
     writer.frame('r', LOST);
     writer.question({ kind: 'question', realm: 'r', number: 1, subject: 'anything', body });
-    writer.answer({ kind: 'answer', realm: 'r', number: 1, hasMore: false, body });
-    writer.answer({ kind: 'answer', realm: 'r', number: 1, hasMore: false, body });
+    writer.answer({ kind: 'answer', realm: 'r', number: 2, hasMore: false, body });
+    writer.answer({ kind: 'answer', realm: 'r', number: 3, hasMore: false, body });
     const { itemBytes } = writer;
     receiver.lanes.receive(withLastKind(writer.finish(1), itemBytes, 99));
-    expect(receiver.heard).toEqual([`${A} r lost`]);
-    expect(receiver.counters.itemsIgnored).toEqual({ unsupported: 2, unknown_kind: 1 });
-    expect(receiver.counters.itemsReceived).toMatchObject({ control: 1 });
+    expect(receiver.heard).toEqual([`${A} r lost`, `${A} r question 1`, `${A} r answer 2`]);
+    expect(receiver.counters.itemsIgnored).toEqual({ unsupported: 0, unknown_kind: 1, malformed: 0, unexpected: 0 });
+    expect(receiver.counters.itemsReceived).toMatchObject({ control: 1, question: 2 });
   });
 
   it('hears the probes of its own node, and of no other', () => {

@@ -1,0 +1,158 @@
+import { describe, expect, it } from 'vitest';
+import { BackplaneUnavailableError, MessageTooLargeError, type Answers } from '../../../src/backplane/backplane.js';
+import type { InScene } from './describe-backplane.js';
+import type { NodeUnderTest } from './node-under-test.js';
+import { cancelOf, OTHER_REALM, REALM } from './samples.js';
+
+const LONG = { timeoutMs: 60_000 };
+const NEVER = new Promise<unknown>(() => undefined);
+
+type Three = [NodeUnderTest, NodeUnderTest, NodeUnderTest];
+
+function ask(node: NodeUnderTest, body: unknown = null, options = LONG): Promise<Answers> {
+  return node.backplane.ask(REALM, 'sample', body, options);
+}
+
+function sorted({ answers, unanswered }: Answers): unknown {
+  const byNode = (one: { node: string }, other: { node: string }): number => (one.node < other.node ? -1 : 1);
+  return { answers: [...answers].sort(byNode), unanswered: [...unanswered].sort(byNode) };
+}
+
+/** Questions to the nodes of a realm. */
+export function questionContract(inScene: InScene): void {
+  describe('a question', () => {
+    it(
+      'is answered by every node that serves the realm, the asking one included, and by no other',
+      inScene(async ({ nodes, node }) => {
+        const all = await nodes(3);
+        const stranger = await node(OTHER_REALM);
+        const body = { list: [1, -0, 2n ** 70n, 'text', new Uint8Array([1, 2])], ['__proto__']: { deep: null } };
+        for (const one of [...all, stranger])
+          one.answer = (from, realm, subject, asked) => Promise.resolve([one.id, from, realm, subject, asked]);
+        for (const asker of all)
+          expect(sorted(await ask(asker, body))).toEqual(
+            sorted({
+              answers: all.map(({ id }) => ({ node: id, body: [id, asker.id, REALM, 'sample', body] })),
+              unanswered: [],
+            }),
+          );
+        await expect(ask(stranger)).rejects.toThrow(BackplaneUnavailableError);
+      }),
+    );
+
+    it(
+      'has every answer that is not larger than 1 MiB, and no larger one',
+      inScene(async ({ nodes }) => {
+        const [one, two, three] = (await nodes(3)) as Three;
+        const large = 'x'.repeat(1_048_576 - 10);
+        one.answer = () => Promise.resolve('y'.repeat(65_536));
+        two.answer = () => Promise.resolve(large);
+        three.answer = () => Promise.resolve(`${large}${large}`);
+        const { answers, unanswered } = await ask(one);
+        expect(new Map(answers.map(({ node, body }) => [node, String(body).length]))).toEqual(
+          new Map([
+            [one.id, 65_536],
+            [two.id, large.length],
+          ]),
+        );
+        expect(answers.find(({ node }) => node === two.id)?.body).toBe(large);
+        expect(unanswered).toEqual([{ node: three.id, why: 'failed' }]);
+        await expect(ask(one, 'x'.repeat(65_537))).rejects.toThrow(MessageTooLargeError);
+        await expect(ask(one, Symbol('no value'))).rejects.toThrow(TypeError);
+      }),
+    );
+
+    it(
+      'names the nodes that do not know its subject, that fail, and that take too long',
+      inScene(async ({ nodes }) => {
+        const [asker, failing, slow, unaware] = (await nodes(4)) as [...Three, NodeUnderTest];
+        asker.answer = () => Promise.resolve(undefined);
+        failing.answer = () => Promise.reject(new Error('a reason that stays on its node'));
+        slow.answer = () => NEVER;
+        expect(sorted(await ask(asker, null, { timeoutMs: 200 }))).toEqual(
+          sorted({
+            answers: [{ node: asker.id, body: null }],
+            unanswered: [
+              { node: failing.id, why: 'failed' },
+              { node: slow.id, why: 'timeout' },
+              { node: unaware.id, why: 'unsupported' },
+            ],
+          }),
+        );
+      }),
+    );
+
+    it(
+      'waits no longer for a node that dies, leaves, or stops to serve the realm',
+      inScene(async ({ nodes, cluster }) => {
+        const [asker, dying, leaving, withdrawing] = (await nodes(4)) as [...Three, NodeUnderTest];
+        const asked = new Set<string>();
+        asker.answer = () => Promise.resolve('here');
+        for (const one of [dying, leaving])
+          one.answer = () => {
+            asked.add(one.id);
+            return NEVER;
+          };
+        withdrawing.answer = () => Promise.resolve('here');
+        const answers = ask(asker);
+        while (asked.size < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+        await withdrawing.backplane.withdraw(REALM);
+        await cluster.kill(dying.id);
+        await leaving.backplane.stop();
+        const { unanswered } = await answers;
+        expect(sorted({ answers: [], unanswered })).toEqual(
+          sorted({ answers: [], unanswered: [dying, leaving].map(({ id }) => ({ node: id, why: 'gone' })) }),
+        );
+        expect(await ask(asker)).toEqual({ answers: [{ node: asker.id, body: 'here' }], unanswered: [] });
+      }),
+    );
+
+    it(
+      'waits no longer for nodes that cannot be reached, and has the own answer all the same',
+      inScene(async ({ nodes, cluster }) => {
+        const [asker, other, third] = (await nodes(3)) as Three;
+        for (const one of [asker, other, third]) one.answer = () => Promise.resolve('here');
+        other.answer = () => NEVER;
+        const before = ask(asker);
+        await third.hearOut(asker);
+        await asker.hearOut(third);
+        await cluster.isolate(asker.id);
+        await asker.until((self) => self.all('down').length > 0);
+        expect((await before).unanswered).toEqual([{ node: other.id, why: 'unreachable' }]);
+        expect(sorted(await ask(asker))).toEqual(
+          sorted({
+            answers: [{ node: asker.id, body: 'here' }],
+            unanswered: [other, third].map(({ id }) => ({ node: id, why: 'unreachable' })),
+          }),
+        );
+      }),
+    );
+
+    it(
+      'ends with the node that asks',
+      inScene(async ({ nodes }) => {
+        const [asker, other] = (await nodes(2)) as Three;
+        asker.answer = () => Promise.resolve('here');
+        other.answer = () => NEVER;
+        const refused = expect(ask(asker)).rejects.toThrow(BackplaneUnavailableError);
+        await asker.backplane.stop();
+        await refused;
+        await expect(ask(asker)).rejects.toThrow(BackplaneUnavailableError);
+      }),
+    );
+
+    it(
+      'arrives behind the frames that were sent before it (ORD-1)',
+      inScene(async ({ nodes }) => {
+        const [asker, other] = (await nodes(2)) as Three;
+        asker.answer = () => Promise.resolve(0);
+        other.answer = () => Promise.resolve(other.all('frame').length);
+        for (let sent = 1; sent <= 3; sent++) {
+          asker.backplane.bus.send(other.id, REALM, cancelOf(asker.id));
+          const { answers } = await ask(asker);
+          expect(answers).toContainEqual({ node: other.id, body: sent });
+        }
+      }),
+    );
+  });
+}
