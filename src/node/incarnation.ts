@@ -7,6 +7,7 @@ import { createCodecs } from '../codec/codecs.js';
 import { maxMemoryBytes, maxTotalUnsentBytes } from '../config/memory.js';
 import type { Config } from '../config/schema.js';
 import { Isolation } from './isolation.js';
+import { createRouterProcedures } from './router-procedures.js';
 import { configuredRealms, realmTemplate, type AuthMethodsOf } from './realm-settings.js';
 import { createRandomSource } from '../realm/random-source.js';
 import { Delivery } from '../realm/delivery.js';
@@ -43,6 +44,7 @@ export interface IncarnationOptions {
   readonly onFenced: () => void;
 }
 
+const AGENT = `Gantry-${version()}`;
 const FAREWELL_STEP_MS = 20;
 /** Interval of the check whether clients may be served again. */
 const HELD_STEP_MS = 5;
@@ -129,7 +131,7 @@ export class Incarnation {
       inboxes: this.#inboxes,
       counters,
       logger: this.logger,
-      agent: `Gantry-${version()}`,
+      agent: AGENT,
     };
     this.#server = new UwsServer(
       {
@@ -269,6 +271,9 @@ export class Incarnation {
         after,
         totals: this.#totals,
         onLostRequest: (reason, error) => this.#lostRequest(reason, error),
+        procedures: createRouterProcedures({ node: this.node, agent: AGENT }),
+        onProcedureFailure: (realm, procedure, error) =>
+          this.logger.error({ realm, reason: procedure, error }, 'procedure.failed'),
       },
     });
   }

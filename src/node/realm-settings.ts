@@ -4,10 +4,12 @@ import type { RealmTemplate } from '../realm/realms.js';
 import type { ForceRule } from '../routing/dealer/registrar.js';
 import { PatternIndex } from '../routing/pattern-index.js';
 import type { AuthMethod } from '../session/auth/method.js';
-import type { RealmRules } from '../session/ports.js';
+import { createGuardedAuthorizer } from '../session/guarded-authorizer.js';
+import type { Authorizer, RealmRules } from '../session/ports.js';
 import { createStaticAuthorizer } from '../session/static-authorizer.js';
 import type { Uri } from '../wamp/ids.js';
 import { authMethods } from './auth-methods.js';
+import { ROUTER_PROCEDURES } from './router-procedures.js';
 
 type Rules = Omit<RealmConfig, 'name'>;
 type Limits = Config['limits'];
@@ -48,8 +50,13 @@ function realmSettings(realm: Rules, limits: Limits): RealmSettings {
       busyError: realm.busyError,
       forceReregister: forceRule(realm.allowForceReregister),
     },
-    authorizers: new Map(realm.roles.map((role) => [role.name, createStaticAuthorizer(role.permissions)])),
+    authorizers: new Map(realm.roles.map((role) => [role.name, roleAuthorizer(role)])),
   };
+}
+
+function roleAuthorizer({ permissions }: Rules['roles'][number]): Authorizer {
+  const guarded = { routerProcedures: ROUTER_PROCEDURES, authenticators: new Set<Uri>() };
+  return createGuardedAuthorizer(createStaticAuthorizer(permissions), permissions, guarded);
 }
 
 function realmRules(realm: Rules, limits: Limits): RealmRules {

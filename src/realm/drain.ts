@@ -38,7 +38,7 @@ export async function drainSessions(realms: () => Iterable<Realm>, options: Drai
       if (dueCount <= 0) break;
       dueCount--;
       // From now on it may not start calls: otherwise it might never be without one.
-      if (realm.dealer.hasCallsInFlight(session)) realm.dealer.sendAway(session);
+      if (realm.hasCallsInFlight(session)) realm.dealer.sendAway(session);
       else sendAway(session, farewell, LEAVING);
     }
     await wait(STEP_MS);

@@ -20,6 +20,8 @@ import { unreachable } from '../wamp/unreachable.js';
 import type { RandomSource } from './random-source.js';
 import type { Delivery } from './delivery.js';
 import { RealmOutlet } from './outlet.js';
+import { repeated, RouterCalls, type RouterProcedures } from './router-procedures.js';
+import { RealmService, type ServiceSession } from './service-session.js';
 
 export interface RealmSettings {
   readonly rules: RealmRules;
@@ -53,6 +55,9 @@ export interface RealmDependencies {
   readonly nowMs: () => number;
   readonly after: (delayMs: number, action: () => void) => () => void;
   readonly onLostRequest: (operation: string, cause: unknown) => void;
+  /** Absent: the router has no procedures of its own. */
+  readonly procedures?: RouterProcedures;
+  readonly onProcedureFailure?: (realm: Uri, procedure: Uri, cause: unknown) => void;
   /** Sessions of this node in all realms, reserved ids included. */
   readonly totals: { sessionCount: number };
 }
@@ -74,8 +79,11 @@ export class Realm implements SessionRealm {
   readonly #sessions = new Set<Session>();
   readonly #broker: Broker<Session>;
   readonly #dealer: Dealer<Session>;
+  readonly #routerCalls: RouterCalls;
+  #service: RealmService | undefined;
   #reservedCount = 0;
   #refusal: Unavailable | undefined;
+  #isClosed = false;
 
   constructor(uri: Uri, settings: RealmSettings, shared: RealmDependencies) {
     this.uri = uri;
@@ -117,6 +125,27 @@ export class Realm implements SessionRealm {
       abort: (session, violation) => session.abort(violation),
       onLimit: (limit) => counters.limitsReached[limit]++,
     });
+    this.#routerCalls = new RouterCalls({
+      realm: uri,
+      procedures: shared.procedures ?? new Map(),
+      maxPendingCallsPerSession: limits.maxPendingCallsPerSession,
+      after: shared.after,
+      nowMs: shared.nowMs,
+      callEnded: (outcome, elapsedMs) => outlet.callEnded(outcome, elapsedMs),
+      onFailure: (procedure, cause) => shared.onProcedureFailure?.(uri, procedure, cause),
+    });
+  }
+
+  /** The router's own session in this realm, made when it is first needed. */
+  get service(): ServiceSession {
+    this.#service ??= new RealmService(this.uri, this.#shared.random.sessionId(), {
+      call: (session, message) => this.#dealer.call(session, message, true, false),
+      cancel: (session, message) => this.#dealer.cancel(session, message),
+      publish: (session, message) => this.#broker.publish(session, message, false),
+      leave: (session) => this.#dealer.leave(session),
+    });
+    if (this.#isClosed) this.#service.close();
+    return this.#service;
   }
 
   get sessions(): ReadonlySet<Session> {
@@ -131,9 +160,20 @@ export class Realm implements SessionRealm {
     return this.#dealer;
   }
 
-  /** The realm has no session, and none is being opened. */
+  /** The realm has no session, none is being opened, and the router waits for no call of its own. */
   get isEmpty(): boolean {
-    return this.#sessions.size === 0 && this.#reservedCount === 0;
+    return this.#sessions.size === 0 && this.#reservedCount === 0 && (this.#service?.pendingCount ?? 0) === 0;
+  }
+
+  /** Whether the session waits for a call, or owes an answer to one. */
+  hasCallsInFlight(session: Session): boolean {
+    return this.#dealer.hasCallsInFlight(session) || this.#routerCalls.hasPending(session);
+  }
+
+  /** The realm ends on this node: fails the calls that the router itself has made. */
+  close(): void {
+    this.#isClosed = true;
+    this.#service?.close();
   }
 
   /** Refuses every further session with this reason. */
@@ -146,7 +186,7 @@ export class Realm implements SessionRealm {
   }
 
   reserve(newcomer: Newcomer): SessionId | Unavailable | Promise<SessionId | Unavailable> {
-    const { totals, limits, counters, random, backplane } = this.#shared;
+    const { totals, limits, counters, backplane } = this.#shared;
     if (totals.sessionCount >= limits.maxSessions) {
       counters.limitsReached.sessions++;
       return unavailable('full', `this node holds its limit of ${limits.maxSessions} sessions (limits.maxSessions)`);
@@ -154,7 +194,7 @@ export class Realm implements SessionRealm {
     if (this.#refusal !== undefined) return this.#refusal;
     totals.sessionCount++;
     this.#reservedCount++;
-    const session = random.sessionId();
+    const session = this.#drawId();
     const joined = backplane.directory.join(this.uri, { ...newcomer, session });
     return joined === true ? session : this.#settle(session, joined, newcomer);
   }
@@ -182,10 +222,11 @@ export class Realm implements SessionRealm {
         this.#broker.unsubscribe(session, message);
         break;
       case Code.CALL:
-        this.#dealer.call(session, message, disclose, false);
+        if (this.#routerCalls.has(message[3])) this.#callRouter(session, message);
+        else this.#dealer.call(session, message, disclose, false);
         break;
       case Code.CANCEL:
-        this.#dealer.cancel(session, message);
+        if (!this.#routerCalls.cancel(session, message[1])) this.#dealer.cancel(session, message);
         break;
       case Code.REGISTER:
         this.#dealer.register(session, message, disclose);
@@ -214,6 +255,7 @@ export class Realm implements SessionRealm {
     this.#shared.counters.sessionsClosed.all++;
     this.#broker.leave(session);
     this.#dealer.leave(session);
+    this.#routerCalls.leave(session);
     this.#shared.backplane.directory.leave(this.uri, session.session);
   }
 
@@ -227,7 +269,7 @@ export class Realm implements SessionRealm {
     try {
       for (let draw = 1; draw <= MAX_ID_DRAWS; draw++) {
         if (await joined) return this.#refuseJoined(session) ?? session;
-        session = this.#shared.random.sessionId();
+        session = this.#drawId();
         joined = this.#shared.backplane.directory.join(this.uri, { ...newcomer, session });
       }
       if (await joined) return this.#refuseJoined(session) ?? session;
@@ -236,6 +278,23 @@ export class Realm implements SessionRealm {
     }
     this.#unreserve();
     return unavailable('unreachable', 'the cluster could not be asked for a session id');
+  }
+
+  /** The dealer refuses a progressive CALL, which no procedure of the router takes, and discards its further chunks. */
+  #callRouter(session: Session, message: Call): void {
+    const [, request, options] = message;
+    if (this.#routerCalls.isPending(session, request)) session.abort(repeated(request));
+    else if (options.progress || this.#dealer.knows(session, request))
+      this.#dealer.call(session, message, false, false);
+    else this.#routerCalls.call(session, message);
+  }
+
+  /** An id that the service session of this node does not have. */
+  #drawId(): SessionId {
+    let id: SessionId;
+    do id = this.#shared.random.sessionId();
+    while (id === this.#service?.session);
+    return id;
   }
 
   /** The realm may have closed while it waited for the directory. */

@@ -71,6 +71,7 @@ export class Realms implements RealmDirectory {
 
   stop(): void {
     this.#isStopped = true;
+    for (const realm of this.#open.values()) realm.close();
     this.#open.clear();
   }
 
@@ -141,6 +142,7 @@ export class Realms implements RealmDirectory {
       }
       realm.retire(unavailable('draining', `realm "${realm.uri}" has just been closed`));
       this.#open.delete(realm.uri);
+      realm.close();
       this.#options.logger.info({ realm: realm.uri }, 'realm.removed');
       const closing = backplane
         .withdraw(realm.uri)

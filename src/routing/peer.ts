@@ -11,4 +11,6 @@ export interface Identity {
 /** A session of this node as routing sees it. Compared by identity: the same object for the life of the session. */
 export interface Peer extends Identity {
   readonly features: Features;
+  /** Calls that the peer may have in flight, if not as many as clients may. */
+  readonly maxPendingCalls?: number;
 }

@@ -44,6 +44,7 @@ export type LogEvent =
   | 'realm.created'
   | 'realm.removed'
   | 'authorizer.failed'
+  | 'procedure.failed'
   | 'backplane.down'
   | 'backplane.up'
   | 'backplane.gap'

@@ -1,6 +1,6 @@
 import { Code } from '../../wamp/codes.js';
 import { fault, type Fault } from '../../wamp/faults.js';
-import type { NodeId } from '../../wamp/ids.js';
+import type { NodeId, RequestId } from '../../wamp/ids.js';
 import type { Call, Cancel } from '../../wamp/messages.js';
 import { unreachable } from '../../wamp/unreachable.js';
 import { ErrorUri } from '../../wamp/uris.js';
@@ -67,11 +67,11 @@ export class CallerSide<P extends Peer> {
   readonly #endings: CallEndings<P>;
 
   constructor(options: CallerSideOptions<P>) {
-    const { node, outlet, sources, hashSeed, mirror, timeoutGraceMs } = options;
+    const { outlet, sources, mirror, timeoutGraceMs } = options;
     this.#options = options;
     this.#outlet = outlet;
     this.#waiting = options.waiting;
-    this.#calls = new PendingCalls(node, outlet, sources, hashSeed);
+    this.#calls = new PendingCalls(options);
     this.#endings = new CallEndings({
       outlet,
       calls: this.#calls,
@@ -117,6 +117,12 @@ export class CallerSide<P extends Peer> {
 
   get callerCount(): number {
     return this.#calls.callerCount;
+  }
+
+  /** The request is in flight, or more chunks of it may come. */
+  knows(peer: P, request: RequestId): boolean {
+    const caller = this.#calls.caller(peer);
+    return caller !== undefined && (caller.pending.get(request) !== undefined || caller.unfinished.has(request));
   }
 
   hasPending(peer: P): boolean {
@@ -357,12 +363,11 @@ export class CallerSide<P extends Peer> {
 
   #refusal(caller: CallerState<P>): Fault | undefined {
     if (caller.isLeaving) return LEAVING;
-    const { maxPendingCallsPerSession } = this.#options.limits;
-    if (caller.pending.size < maxPendingCallsPerSession) return undefined;
+    if (caller.pending.size < caller.maxPending) return undefined;
     this.#options.onLimit('calls_per_session');
     return fault(
       ErrorUri.LIMIT_EXCEEDED,
-      `this session has its limit of ${maxPendingCallsPerSession} calls unanswered (limits.maxPendingCallsPerSession)`,
+      `this session has its limit of ${caller.maxPending} calls unanswered (limits.maxPendingCallsPerSession)`,
     );
   }
 

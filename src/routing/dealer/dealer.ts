@@ -1,5 +1,5 @@
 import type { Fault } from '../../wamp/faults.js';
-import type { NodeId, Uri } from '../../wamp/ids.js';
+import type { NodeId, RequestId, Uri } from '../../wamp/ids.js';
 import type { Call, Cancel, InvocationError, Register, Unregister, Yield } from '../../wamp/messages.js';
 import type { TimeUnit } from '../../wamp/options.js';
 import { unreachable } from '../../wamp/unreachable.js';
@@ -150,6 +150,11 @@ export class Dealer<P extends Peer> {
    */
   call(peer: P, message: Call, disclose: boolean, isContinuation: boolean): void {
     this.#callerSide.call(peer, message, disclose, isContinuation);
+  }
+
+  /** Whether a CALL with this request id would repeat or continue one of the session. */
+  knows(peer: P, request: RequestId): boolean {
+    return this.#callerSide.knows(peer, request);
   }
 
   cancel(peer: P, message: Cancel): void {

@@ -66,10 +66,19 @@ export interface CallerState<P extends Peer> {
   readonly unfinished: Set<RequestId>;
   /** The session will be closed as soon as its calls have ended: it may not start new ones. */
   isLeaving: boolean;
+  readonly maxPending: number;
 }
 
 /** Bound per caller; beyond it the oldest is forgotten. */
 const MAX_UNFINISHED = 256;
+
+export interface PendingCallsOptions<P extends Peer> {
+  readonly node: NodeId;
+  readonly outlet: Outlet<P>;
+  readonly sources: ClockAndRandom;
+  readonly hashSeed: HashSeed;
+  readonly limits: { readonly maxPendingCallsPerSession: number };
+}
 
 /** The calls of this node's callers, found by caller and request, or by the number that the callee half knows. */
 export class PendingCalls<P extends Peer> {
@@ -77,6 +86,7 @@ export class PendingCalls<P extends Peer> {
   readonly #outlet: Outlet<P>;
   readonly #sources: ClockAndRandom;
   readonly #hashSeed: HashSeed;
+  readonly #maxPendingPerSession: number;
   /** Keyed by session. */
   readonly #callers: NumberTable<CallerState<P>>;
   readonly #byNumber: NumberTable<PendingCall<P>>;
@@ -84,10 +94,11 @@ export class PendingCalls<P extends Peer> {
   readonly #byNode = new Map<NodeId, NumberTable<PendingCall<P>>>();
   #lastNumber = 0;
 
-  constructor(node: NodeId, outlet: Outlet<P>, sources: ClockAndRandom, hashSeed: HashSeed) {
+  constructor({ node, outlet, sources, hashSeed, limits }: PendingCallsOptions<P>) {
     this.#node = node;
     this.#outlet = outlet;
     this.#sources = sources;
+    this.#maxPendingPerSession = limits.maxPendingCallsPerSession;
     this.#hashSeed = hashSeed;
     this.#callers = new NumberTable(hashSeed);
     this.#byNumber = new NumberTable(hashSeed);
@@ -113,6 +124,7 @@ export class PendingCalls<P extends Peer> {
       pending: new NumberTable(this.#hashSeed),
       unfinished: new Set(),
       isLeaving: false,
+      maxPending: peer.maxPendingCalls ?? this.#maxPendingPerSession,
     };
     this.#callers.set(peer.session, caller);
     return caller;
