@@ -55,7 +55,7 @@ export function shapeOf(count: number, first: ElementKind, second: ElementKind):
   if (count === 1) {
     if (first === 'list') return 'args';
     if (first === 'null') return 'none';
-    return first === 'bytes' ? 'bare' : 'malformed';
+    return first === 'bytes' ? 'bytes' : 'malformed';
   }
   if (count > 2 || (first !== 'list' && first !== 'null')) return 'malformed';
   if (second === 'dict') return 'args+kwargs';

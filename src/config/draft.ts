@@ -5,7 +5,7 @@ import { settingAt } from './settings.js';
  * unit.
  */
 export class Draft {
-  readonly tree: Record<string, unknown> = bare();
+  readonly tree: Record<string, unknown> = emptySection();
   readonly #sources = new Map<string, string>();
 
   /** Writes a value, or all that a section holds. `source` is what a fault in it will be blamed on. */
@@ -57,7 +57,7 @@ export class Draft {
   #open(path: readonly string[]): Record<string, unknown> | undefined {
     let section = this.tree;
     for (const step of path) {
-      const inner = (section[step] ??= bare());
+      const inner = (section[step] ??= emptySection());
       if (!isDict(inner)) return undefined;
       section = inner;
     }
@@ -66,7 +66,7 @@ export class Draft {
 }
 
 /** Without a prototype, a key such as `__proto__` is a key like any other: unknown, and refused as such. */
-function bare(): Record<string, unknown> {
+function emptySection(): Record<string, unknown> {
   return Object.create(null) as Record<string, unknown>;
 }
 

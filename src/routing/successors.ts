@@ -20,10 +20,10 @@ export function withoutCallees(
   const successors = registration.successors?.filter(stays) ?? NOBODY;
   const leftCount = registration.callees.length - callees.length;
   if (leftCount === 0 && successors.length === (registration.successors ?? NOBODY).length) return undefined;
-  const heir = callees.length === 0 ? successors.at(-1) : undefined;
-  return heir === undefined
+  const next = callees.length === 0 ? successors.at(-1) : undefined;
+  return next === undefined
     ? withSuccessors({ ...registration, callees }, successors)
-    : withSuccessors({ ...registration, callees: [heir] }, successors.slice(0, -1));
+    : withSuccessors({ ...registration, callees: [next] }, successors.slice(0, -1));
 }
 
 /** The registration with these successors, of which there may be none. */

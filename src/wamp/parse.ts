@@ -196,7 +196,7 @@ function checkPayload(
     case 'args':
     case 'args+kwargs':
       return passthru?.form === 'ppt' ? checkOpaque(message, payload, passthru) : payload;
-    case 'bare':
+    case 'bytes':
       if (passthru?.form === 'enc') return payload;
       return violation(`${message}.Arguments must be a list (one bare byte string is possible only with enc_algo)`);
     case 'malformed':

@@ -31,5 +31,5 @@ export interface TranscodingFault {
   readonly message: string;
 }
 
-/** The form of the elements where Arguments and ArgumentsKw belong. `bare`: one byte string in place of Arguments (PPT-5). `malformed`: anything else. */
-export type PayloadShape = 'none' | 'args' | 'args+kwargs' | 'bare' | 'malformed';
+/** The form of the elements where Arguments and ArgumentsKw belong. `bytes`: one byte string in place of Arguments (PPT-5). `malformed`: anything else. */
+export type PayloadShape = 'none' | 'args' | 'args+kwargs' | 'bytes' | 'malformed';

@@ -92,7 +92,7 @@ it('heals within seconds from sequences and versions that somebody made up, and 
   const trouble = scene.trouble();
   for (const sequence of [2 ** 31 - 1, 2 ** 53 - 1, head.sequence + 100_000]) await raw.publish(inbox, forge(sequence));
   for (const far of [2 ** 52 - 1, 2 ** 32, version + 100_000])
-    await raw.publish(realm, Buffer.from(packed([1, far, head.from, 'whole', head.from])));
+    await raw.publish(realm, Buffer.from(packed([1, far, head.from, 'complete', head.from])));
   await within(HEALED_MS, 'the lane is reset', async () => {
     return (figure(await victim.figures(), 'gantry_cluster_lane_gaps_total{reason="reset"}') ?? 0) > 0;
   });

@@ -59,7 +59,7 @@ export function describeCodec(name: string, make: (limits: CodecLimits) => Codec
         [[[1]], 'args'],
         [[[1], { a: 1 }], 'args+kwargs'],
         [['opaque'], 'malformed'],
-        [[new Uint8Array([1, 2])], 'bare'],
+        [[new Uint8Array([1, 2])], 'bytes'],
         [[{ a: 1 }], 'malformed'],
         [[7], 'malformed'],
         [[null], 'none'],
@@ -75,7 +75,7 @@ export function describeCodec(name: string, make: (limits: CodecLimits) => Codec
         const decoded = read([...header, ...elements]);
         expect(decoded.header).toStrictEqual(header);
         expect(decoded.payloadShape).toBe(shape);
-        const count = { malformed: 0, none: 0, bare: 1, args: 1, 'args+kwargs': 2 }[shape];
+        const count = { malformed: 0, none: 0, bytes: 1, args: 1, 'args+kwargs': 2 }[shape];
         expect(decoded.payload.elementCount).toBe(count);
       }
     });

@@ -51,8 +51,8 @@ export class RealmTwin {
     switch (file) {
       case 'enter_realm.lua':
         return this.#enterRealm(keys as Three, argv);
-      case 'mark_whole.lua':
-        return this.#markWhole(keys as Three, argv);
+      case 'mark_complete.lua':
+        return this.#markComplete(keys as Three, argv);
       case 'load_realm.lua':
         return [this.#number(keys[0]!), ...this.#rows(keys[1]!)];
       case 'load_callees.lua':
@@ -118,15 +118,15 @@ export class RealmTwin {
     return [Buffer.from(isKnown ? 'known' : 'entered'), reached, isBehind, ...this.#rows(nodes)];
   }
 
-  #markWhole([version, nodes, channel]: Three, [node = '', floor]: Words): unknown {
-    if (!this.#serves(nodes, node)) return ['stranger'];
-    this.#hset(nodes, node, packed([1, 'whole']));
-    return ['done', this.#say(version, floor, channel, node, 'whole', node), ...this.#nodes(nodes)];
+  #markComplete([version, nodes, channel]: Three, [node = '', floor]: Words): unknown {
+    if (!this.#serves(nodes, node)) return ['not-serving'];
+    this.#hset(nodes, node, packed([1, 'complete']));
+    return ['done', this.#say(version, floor, channel, node, 'complete', node), ...this.#nodes(nodes)];
   }
 
   #changeInterest([version, nodes, channel, interest]: Four, argv: Words): unknown {
     const [node = '', floor, asker = '', addCount, ...members] = argv;
-    if (!this.#serves(nodes, node)) return ['stranger'];
+    if (!this.#serves(nodes, node)) return ['not-serving'];
     const added = members.slice(0, Number(addCount));
     const removed = members.slice(Number(addCount));
     for (const member of added) this.#sadd(interest, member);
@@ -140,7 +140,7 @@ export class RealmTwin {
     const [concurrency, disclose, forward, force = '', orderText = '', digest = ''] = rest;
     const order = orderText === '' ? undefined : Number(orderText);
     const holder = `${node} ${session}`;
-    if (!this.#serves(nodes, node)) return ['stranger'];
+    if (!this.#serves(nodes, node)) return ['not-serving'];
     let row = this.#procedure(procedures, member);
     if (row === 'unreadable') return ['unreadable'];
     const holders = this.#nodes(callees);
@@ -190,7 +190,7 @@ export class RealmTwin {
 
   #completeTakeover([version, nodes, channel, procedures, callees]: Five, argv: Words): unknown {
     const [node = '', floor, member = '', session = ''] = argv;
-    if (!this.#serves(nodes, node)) return ['stranger'];
+    if (!this.#serves(nodes, node)) return ['not-serving'];
     const holder = `${node} ${session}`;
     const row = this.#procedure(procedures, member);
     const own = this.#callee(callees, holder);
@@ -212,7 +212,7 @@ export class RealmTwin {
   #releaseCallees(keys: readonly string[], argv: Words): unknown {
     const [version, nodes, channel, procedures, ids, held, ...hashes] = keys as [...Six, ...string[]];
     const [node = '', floor, ...rest] = argv;
-    if (!this.#serves(nodes, node)) return ['stranger'];
+    if (!this.#serves(nodes, node)) return ['not-serving'];
     const changes: (readonly number[])[] = [];
     for (let at = 0, place = 0; at < rest.length; place++) {
       const callees = hashes[place]!;

@@ -152,7 +152,7 @@ export class StoreTwin {
     const [node = '', reaper = '', claimMs, awayMs, keptMs, certainty] = argv;
     const isOwn = node === reaper;
     const isAlive = (of: string): boolean => this.#hget(alive, of) !== undefined;
-    if (!isOwn && (!isAlive(reaper) || this.#score(gone, reaper) !== undefined)) return 'stranger';
+    if (!isOwn && (!isAlive(reaper) || this.#score(gone, reaper) !== undefined)) return 'reaper-gone';
     const now = this.#nowMs();
     const claim = this.#hget(dying, node);
     if (claim !== undefined) {
@@ -172,7 +172,7 @@ export class StoreTwin {
     this.#hdel(meta, `absent:${node}`);
     this.#hset(dying, node, `${reaper} ${now + Number(claimMs)}`);
     this.#bury(gone, node, Number(keptMs));
-    return isAlive(node) ? 'won' : 'bare';
+    return isAlive(node) ? 'won' : 'won-rowless';
   }
 
   #isAbsent(meta: string, node: string, lease: number, argv: Words): boolean {

@@ -14,7 +14,7 @@ import { Lanes } from './lanes/lanes.js';
 import type { LaneEvents } from './lanes/ports.js';
 import { Lifecycle } from './lifecycle.js';
 import {
-  ConnectionListener,
+  StoreConnectionListener,
   LeaseCheckListener,
   MembershipListener,
   PeerListener,
@@ -80,7 +80,7 @@ export class Components {
   readonly hold: Hold;
   readonly recovery: Recovery;
   readonly lifecycle: Lifecycle;
-  readonly #connectionListener = new ConnectionListener();
+  readonly #connectionListener = new StoreConnectionListener();
   readonly #trafficListener = new TrafficListener();
   readonly #membershipListener: MembershipListener;
   readonly #reachabilityListener: ReachabilityListener;

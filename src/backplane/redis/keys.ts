@@ -20,7 +20,7 @@ export interface NodesKeys {
 export interface RealmKeys {
   /** String: counts the realm's changes. */
   readonly version: string;
-  /** Hash: NodeId → MessagePack: format, `whole` or `loading`. */
+  /** Hash: NodeId → MessagePack: format, `complete` or `loading`. */
   readonly nodes: string;
   /** Hash: `<match> <procedure>` → row in MessagePack, see `scripts/lua/shared/procedure.lua`. */
   readonly procedures: string;

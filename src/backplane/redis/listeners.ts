@@ -50,7 +50,7 @@ interface ConnectionTargets {
   readonly reachability: Reachability;
 }
 
-export class ConnectionListener extends Listener<ConnectionTargets> implements ConnectionsEvents {
+export class StoreConnectionListener extends Listener<ConnectionTargets> implements ConnectionsEvents {
   message(channel: string, bytes: Uint8Array): void {
     this.targets.hold.receive(channel, bytes);
   }

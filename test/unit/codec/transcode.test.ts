@@ -181,7 +181,7 @@ describe('transcoding', () => {
 
   it('transcodes a bare payload (PPT-5)', () => {
     const { payload, payloadShape } = accepted('msgpack', Buffer.from('95100180a174c4020102', 'hex'));
-    expect(payloadShape).toBe('bare');
+    expect(payloadShape).toBe('bytes');
     expect(Buffer.from(payload.in('json') as Uint8Array).toString()).toBe(String.raw`"\u0000AQI="`);
     expect(Buffer.from(payload.in('cbor') as Uint8Array).toString('hex')).toBe('420102');
   });

@@ -165,9 +165,9 @@ describe('payload shapes', () => {
     });
 
     it(`takes one bare payload on ${name} only with enc_algo (PPT-5)`, () => {
-      expectViolation(header, 'enc_algo', 'bare');
-      expectViolation(withOptions({ ppt_scheme: 'mqtt' }), 'enc_algo', 'bare');
-      expect(isFault(parse(withOptions({ enc_algo: 'cryptobox' }), 'bare'))).toBe(false);
+      expectViolation(header, 'enc_algo', 'bytes');
+      expectViolation(withOptions({ ppt_scheme: 'mqtt' }), 'enc_algo', 'bytes');
+      expect(isFault(parse(withOptions({ enc_algo: 'cryptobox' }), 'bytes'))).toBe(false);
     });
 
     it(`takes nothing but one opaque item on ${name} with ppt_scheme (PPT-2)`, () => {
@@ -200,7 +200,7 @@ describe('whatever comes', () => {
       ),
     })).any;
     const code = fc.oneof(fc.constantFrom(1, 3, 5, 6, 8, 16, 32, 34, 48, 49, 64, 66, 70), value);
-    const shape = fc.constantFrom<PayloadShape>('none', 'args', 'args+kwargs', 'bare', 'malformed');
+    const shape = fc.constantFrom<PayloadShape>('none', 'args', 'args+kwargs', 'bytes', 'malformed');
     fc.assert(
       fc.property(code, fc.array(value, { maxLength: 6 }), shape, (first, rest, payloadShape) => {
         const parsed = parse([first, ...rest], payloadShape);

@@ -76,8 +76,8 @@ export class Reaper {
     const { store, keys, peers, realms: ownRealms, rows, counters } = this.#options;
     const reply = await this.#claim(work);
     if (reply === 'ended' && isWanted()) peers.ended(node);
-    if (reply !== 'won' && reply !== 'bare') return;
-    if (reply === 'bare' && !(await this.#withdraw(work, [...ownRealms.all], isWanted))) return;
+    if (reply !== 'won' && reply !== 'won-rowless') return;
+    if (reply === 'won-rowless' && !(await this.#withdraw(work, [...ownRealms.all], isWanted))) return;
     for await (const realms of store.scanSet(keys.nodes.realmsOf(node))) {
       if (!(await this.#withdraw(work, realms, isWanted))) return;
     }
@@ -104,7 +104,7 @@ export class Reaper {
     const { nowMs, claimMs } = this.#options;
     if (nowMs() - work.claimedAtMs < claimMs / 3) return true;
     const reply = await this.#claim(work);
-    return isWanted() && (reply === 'won' || reply === 'bare');
+    return isWanted() && (reply === 'won' || reply === 'won-rowless');
   }
 
   #claim(work: Work): Promise<ReapReply> {

@@ -136,7 +136,7 @@ export interface BeginReap {
   readonly grounds: 'expired' | 'certain' | Absence;
 }
 
-const REAP_REPLIES = ['won', 'bare', 'ended', 'claimed', 'alive', 'grace', 'stranger'] as const;
+const REAP_REPLIES = ['won', 'won-rowless', 'ended', 'claimed', 'alive', 'grace', 'reaper-gone'] as const;
 export type ReapReply = (typeof REAP_REPLIES)[number];
 
 export const beginReap: Script<BeginReap, ReapReply> = {

@@ -36,7 +36,7 @@ export type ChangeBody =
     }
   /** All callees that the node has in these registrations; withdrawn: it serves the realm no more either. */
   | { readonly kind: 'drop' | 'withdrawn'; readonly node: NodeId; readonly ids: readonly RegistrationId[] }
-  | { readonly kind: 'enter' | 'whole'; readonly node: NodeId };
+  | { readonly kind: 'enter' | 'complete'; readonly node: NodeId };
 
 export interface Change {
   readonly version: number;
@@ -86,7 +86,7 @@ function parseBody(kind: unknown, [node, first, second]: readonly unknown[]): Ch
       return ids && { kind, node, ids };
     }
     case 'enter':
-    case 'whole':
+    case 'complete':
       return { kind, node };
     default:
       return undefined;

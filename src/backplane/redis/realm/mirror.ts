@@ -7,7 +7,7 @@ import type { ChangeBody } from './changes.js';
 import type { RealmSnapshot } from './snapshot.js';
 import type { MembershipView } from './ports.js';
 import type { KeptRows } from './replica-state.js';
-import { fromMember, toMember, type Member, type ProcedureRow, type Wholeness } from './rows.js';
+import { fromMember, toMember, type Member, type ProcedureRow, type ServingState } from './rows.js';
 
 export interface RealmMirrorOptions {
   readonly node: NodeId;
@@ -38,7 +38,7 @@ export class RealmMirror {
   readonly #options: RealmMirrorOptions;
   readonly #node: NodeId;
   readonly #procedures: ProceduresMirror;
-  readonly #serving = new Map<NodeId, Wholeness>();
+  readonly #serving = new Map<NodeId, ServingState>();
   readonly #kept = new Map<NodeId, Kept>();
   #interest = new InterestMirror<NodeId>();
 
@@ -74,7 +74,7 @@ export class RealmMirror {
   }
 
   /** Undefined: it does not serve the realm. */
-  statusOf(node: NodeId): Wholeness | undefined {
+  statusOf(node: NodeId): ServingState | undefined {
     return this.#serving.get(node);
   }
 
@@ -114,8 +114,8 @@ export class RealmMirror {
       case 'enter':
         this.#enter(body.node);
         break;
-      case 'whole':
-        this.#serving.set(body.node, 'whole');
+      case 'complete':
+        this.#serving.set(body.node, 'complete');
         this.endKeep(body.node);
         break;
       default:
@@ -131,9 +131,9 @@ export class RealmMirror {
     this.#kept.clear();
     this.#interest = snapshot.interest;
     this.#serving.clear();
-    for (const [node, wholeness] of snapshot.nodes) {
+    for (const [node, servingState] of snapshot.nodes) {
       if (this.#options.membership.isGone(node)) this.#interest.dropNode(node);
-      else this.#serving.set(node, wholeness);
+      else this.#serving.set(node, servingState);
     }
     for (const node of known) {
       if (this.#keepsAll(node, keep, keptBefore)) {
@@ -236,9 +236,9 @@ export class RealmMirror {
   #keepsAll(node: NodeId, { others }: Keep, keptBefore: ReadonlyMap<NodeId, Kept>): boolean {
     const { membership } = this.#options;
     if (node === this.#node || membership.isGone(node)) return false;
-    const wholeness = this.#serving.get(node);
-    if (wholeness === 'loading') return true;
-    if (wholeness === 'whole') return others === 'all';
+    const servingState = this.#serving.get(node);
+    if (servingState === 'loading') return true;
+    if (servingState === 'complete') return others === 'all';
     return membership.isMember(node) && (others !== 'nothing' || keptBefore.has(node));
   }
 

@@ -1,5 +1,5 @@
-import type { Pending } from './barriers.js';
-import { changeInterest, type Done, type Stranger } from './scripts.js';
+import type { Pending } from './pending.js';
+import { changeInterest, type Done, type NotServing } from './scripts.js';
 import type { WritePath } from './write-path.js';
 import type { Write } from './write-queue.js';
 import type { ClaimWrite } from './writes.js';
@@ -34,14 +34,14 @@ export class PresenceWrite implements Write, Pending {
 
   async run(): Promise<void> {
     const change = { added: [], removed: [], isAwaited: true };
-    let reply: Done | Stranger;
+    let reply: Done | NotServing;
     try {
       reply = await this.#path.run(changeInterest, change);
     } catch (cause) {
       this.#path.uncertain(this, cause);
       return;
     }
-    if (reply.kind === 'stranger') this.#path.realmLost(this);
+    if (reply.kind === 'not-serving') this.#path.realmLost(this);
     else this.#path.written(reply.version, reply.nodes, this);
   }
 

@@ -17,7 +17,7 @@ interface Row {
   /** Orders of the callees, ascending. */
   readonly orders: readonly number[];
   /** Callees that take it over, the first first. */
-  readonly heirs: readonly PlacedCallee[];
+  readonly takingOver: readonly PlacedCallee[];
 }
 
 export interface ProceduresMirrorEvents {
@@ -69,12 +69,12 @@ export class ProceduresMirror {
     const row = this.#rows.get(member);
     const { callee, order } = placed;
     if (placed.takesOver !== undefined) {
-      this.#placeHeir(member, id, placed);
+      this.#placeTakeover(member, id, placed);
       return;
     }
     // The store has decided. Callees that it does not allow beside the new one were kept from before it lost its data.
     if (row === undefined || isForced || invoke === 'single' || !isOf(row.registration, id, invoke)) {
-      const since = row?.heirs.filter((heir) => heir.order > order) ?? [];
+      const since = row?.takingOver.filter((other) => other.order > order) ?? [];
       this.#put(member, toRow(member, { id, invoke, callees: [placed, ...since] }));
       return;
     }
@@ -89,16 +89,16 @@ export class ProceduresMirror {
     this.#put(member, {
       registration: { ...registration, callees: callees.toSpliced(at, 0, callee) },
       orders: orders.toSpliced(at, 0, order),
-      heirs: row.heirs,
+      takingOver: row.takingOver,
     });
   }
 
-  #placeHeir(member: Member, id: RegistrationId, placed: PlacedCallee): void {
+  #placeTakeover(member: Member, id: RegistrationId, placed: PlacedCallee): void {
     const row = this.#rows.get(member);
     const { node, session } = placed.callee;
     if (row === undefined || row.registration.id !== id)
       this.#put(member, toRow(member, { id, invoke: 'single', callees: [placed] }));
-    else if (!this.has(member, node, session)) this.#put(member, withHeirs(row, [...row.heirs, placed]));
+    else if (!this.has(member, node, session)) this.#put(member, withTakingOver(row, [...row.takingOver, placed]));
   }
 
   /** As `place`, but only where the row allows another callee. False: it does not. */
@@ -119,15 +119,19 @@ export class ProceduresMirror {
     if (row === undefined) return;
     const { registration, orders } = row;
     const stays = registration.callees.map((callee) => !leaves(callee));
-    const heirs = row.heirs.filter(({ callee }) => !leaves(callee));
-    if (!stays.includes(false) && heirs.length === row.heirs.length) return;
+    const takingOver = row.takingOver.filter(({ callee }) => !leaves(callee));
+    if (!stays.includes(false) && takingOver.length === row.takingOver.length) return;
     const callees = registration.callees.filter((_, at) => stays[at]);
-    if (callees.length === 0 && heirs.length > 0) {
-      this.#put(member, toRow(member, { id: registration.id, invoke: registration.invoke, callees: heirs }));
+    if (callees.length === 0 && takingOver.length > 0) {
+      this.#put(member, toRow(member, { id: registration.id, invoke: registration.invoke, callees: takingOver }));
       return;
     }
-    const left = { registration: { ...registration, callees }, orders: orders.filter((_, at) => stays[at]), heirs };
-    this.#put(member, withHeirs(left, heirs));
+    const left = {
+      registration: { ...registration, callees },
+      orders: orders.filter((_, at) => stays[at]),
+      takingOver,
+    };
+    this.#put(member, withTakingOver(left, takingOver));
   }
 
   /** O(all callees). */
@@ -198,16 +202,20 @@ export class ProceduresMirror {
   }
 }
 
-function visitRow(member: Member, { registration, orders, heirs }: Row, visit: (placement: Placement) => void): void {
+function visitRow(
+  member: Member,
+  { registration, orders, takingOver }: Row,
+  visit: (placement: Placement) => void,
+): void {
   const { id, invoke, callees } = registration;
   for (const [at, callee] of callees.entries())
     visit({ member, id, invoke, placed: { callee, order: orders[at] ?? 0 } });
-  for (const placed of heirs) visit({ member, id, invoke, placed });
+  for (const placed of takingOver) visit({ member, id, invoke, placed });
 }
 
-function withHeirs(row: Row, heirs: readonly PlacedCallee[]): Row {
-  const registration = withSuccessors(row.registration, heirs.map(({ callee }) => callee).toReversed());
-  return { registration, orders: row.orders, heirs };
+function withTakingOver(row: Row, takingOver: readonly PlacedCallee[]): Row {
+  const registration = withSuccessors(row.registration, takingOver.map(({ callee }) => callee).toReversed());
+  return { registration, orders: row.orders, takingOver };
 }
 
 function isOf(registration: Registration, id: RegistrationId, invoke: InvocationPolicy): boolean {
@@ -227,9 +235,9 @@ function toRow(member: Member, { id, invoke, callees }: ProcedureRow): Row {
   const entry = fromMember(member);
   if (entry === undefined) throw new Error(`${member} is no member of a realm`);
   const placed = callees.toSorted(byOrder);
-  const heirs = placed.filter(({ takesOver }) => takesOver !== undefined);
-  const holders = heirs.length === 0 ? placed : placed.filter(({ takesOver }) => takesOver === undefined);
-  const first = holders.length === 0 ? heirs.shift() : undefined;
+  const takingOver = placed.filter(({ takesOver }) => takesOver !== undefined);
+  const holders = takingOver.length === 0 ? placed : placed.filter(({ takesOver }) => takesOver === undefined);
+  const first = holders.length === 0 ? takingOver.shift() : undefined;
   if (first !== undefined) holders.push(first);
   const registration = {
     id,
@@ -238,7 +246,7 @@ function toRow(member: Member, { id, invoke, callees }: ProcedureRow): Row {
     invoke: first?.takesOver ?? invoke,
     callees: holders.map(({ callee }) => callee),
   };
-  return withHeirs({ registration, orders: holders.map(({ order }) => order), heirs }, heirs);
+  return withTakingOver({ registration, orders: holders.map(({ order }) => order), takingOver }, takingOver);
 }
 
 function isSame(one: Registration, other: Registration): boolean {

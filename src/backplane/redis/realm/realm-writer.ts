@@ -1,7 +1,7 @@
 import type { NodeId } from '../../../wamp/ids.js';
 import { BackplaneUnavailableError } from '../../backplane.js';
 import type { Script } from '../ports.js';
-import type { Pending } from './barriers.js';
+import type { Pending } from './pending.js';
 import type { RealmFollower } from './follower.js';
 import type { RealmMirror } from './mirror.js';
 import type { RealmReplicaOptions } from './ports.js';

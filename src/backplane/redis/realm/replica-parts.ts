@@ -2,7 +2,7 @@ import { deriveId } from '../../../routing/derived-id.js';
 import type { RegistrationId } from '../../../wamp/ids.js';
 import { DesiredRows } from './desired-rows.js';
 import { RealmFollower } from './follower.js';
-import { KeepWatch } from './keep-watch.js';
+import { KeptRowsCleanup } from './kept-rows-cleanup.js';
 import type { MirrorView } from './mirror-view.js';
 import { RealmMirror } from './mirror.js';
 import type { RealmReplicaOptions } from './ports.js';
@@ -30,7 +30,7 @@ export class ReplicaParts {
   readonly writer: RealmWriter;
   readonly rows: DesiredRows;
   readonly waits: RealmWaits;
-  readonly keepWatch: KeepWatch;
+  readonly keptRowsCleanup: KeptRowsCleanup;
   readonly #options: RealmReplicaOptions;
   readonly #machine: ReplicaMachine;
   readonly #hooks: ReplicaPartsHooks;
@@ -45,14 +45,14 @@ export class ReplicaParts {
     this.follower = this.#makeFollower();
     this.writer = this.#makeWriter();
     this.rows = this.#makeDesiredRows();
-    this.keepWatch = this.#makeKeepWatch();
+    this.keptRowsCleanup = this.#makeKeptRowsCleanup();
   }
 
   /** The store has lost data. What waits for one of its versions waits for the repair instead. */
   storeLost(): void {
     this.#machine.on({ kind: 'store-lost' });
     this.waits.suspendAll();
-    this.keepWatch.forget();
+    this.keptRowsCleanup.forget();
     this.rows.failTakeovers();
   }
 
@@ -60,14 +60,14 @@ export class ReplicaParts {
   cutOff(cause: Error): void {
     this.follower.cutOff();
     this.waits.suspendAll();
-    this.keepWatch.forget();
+    this.keptRowsCleanup.forget();
     void this.rows.pause();
     this.rows.cutOff(cause);
   }
 
   /** Forgets everything. Whatever waits fails. */
   clear(cause: Error): void {
-    this.keepWatch.stop();
+    this.keptRowsCleanup.stop();
     this.follower.cutOff();
     this.waits.failAll(cause);
     this.rows.stop(cause);
@@ -122,10 +122,10 @@ export class ReplicaParts {
     });
   }
 
-  #makeKeepWatch(): KeepWatch {
+  #makeKeptRowsCleanup(): KeptRowsCleanup {
     const { realm, after, limits, membership, confirmations } = this.#options;
     const isCurrent = (): boolean => this.follower.isFollowing && !hasStoreLost(this.#machine.state);
-    return new KeepWatch({
+    return new KeptRowsCleanup({
       after,
       keepMs: limits.keepMs,
       mirror: this.mirror,

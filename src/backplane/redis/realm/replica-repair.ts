@@ -3,7 +3,7 @@ import type { RealmReplicaOptions } from './ports.js';
 import type { ReplicaMachine } from './replica-machine.js';
 import type { ReplicaParts } from './replica-parts.js';
 import { hasStoreLost, isLive, keptRows, type ReplicaState } from './replica-state.js';
-import { enterRealm, markWhole, type EnterReply } from './scripts.js';
+import { enterRealm, markComplete, type EnterReply } from './scripts.js';
 import { readRealm, type RealmSnapshot } from './snapshot.js';
 
 /** Readings of one realm at most, before the replica leaves it alone for a while. */
@@ -95,7 +95,7 @@ export class ReplicaRepair {
   /** False: the snapshot is out of date already. */
   #takeOver(snapshot: RealmSnapshot, isRepair: boolean): boolean {
     const { node } = this.#options;
-    const { store, mirror, follower, rows, waits, keepWatch } = this.#parts;
+    const { store, mirror, follower, rows, waits, keptRowsCleanup } = this.#parts;
     const isTaken = follower.load(snapshot, {
       others: keptRows(this.#machine.state),
       own: isRepair ? (member, session) => rows.isHeld(member, session) : undefined,
@@ -106,7 +106,7 @@ export class ReplicaRepair {
     rows.releaseUnplaced(follower.version);
     const isWaitedFor = (other: NodeId): boolean => other === node || mirror.isWaitedFor(other);
     waits.confirmAbsent(isWaitedFor, follower.version);
-    keepWatch.start();
+    keptRowsCleanup.start();
     return true;
   }
 
@@ -117,11 +117,11 @@ export class ReplicaRepair {
   async #markComplete(): Promise<void> {
     const { store, mirror, waits, writer } = this.#parts;
     const suspended = waits.takeSuspended();
-    const isMarked = mirror.statusOf(this.#options.node) === 'whole' && !hasStoreLost(this.#machine.state);
+    const isMarked = mirror.statusOf(this.#options.node) === 'complete' && !hasStoreLost(this.#machine.state);
     if (suspended.length === 0 && isMarked) return;
     try {
-      const reply = await store.run(markWhole, store.step());
-      if (reply.kind === 'stranger') throw this.#lostMeanwhile('entering a realm');
+      const reply = await store.run(markComplete, store.step());
+      if (reply.kind === 'not-serving') throw this.#lostMeanwhile('entering a realm');
       store.noteVersion(reply.version);
       for (const pending of suspended) writer.waitFor(reply.version, reply.nodes, pending);
     } catch (cause) {

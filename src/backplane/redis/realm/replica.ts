@@ -89,12 +89,12 @@ export class RealmReplica implements ServedRealm {
   }
 
   confirmed(from: NodeId, version: number): void {
-    const { follower, store, waits, keepWatch, rows } = this.#parts;
+    const { follower, store, waits, keptRowsCleanup, rows } = this.#parts;
     if (!isLive(this.#machine.state) || !this.#isCredible(from, version)) return;
     if (follower.doubts(version)) return;
     store.noteVersion(version);
     waits.confirm(from, version);
-    keepWatch.confirmed(from, version);
+    keptRowsCleanup.confirmed(from, version);
     rows.nodeAnswered(from);
   }
 

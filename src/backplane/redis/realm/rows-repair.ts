@@ -12,7 +12,7 @@ import {
   releaseCallees,
   type ClaimReply,
   type Done,
-  type Stranger,
+  type NotServing,
 } from './scripts.js';
 import type { RealmSnapshot } from './snapshot.js';
 import type { ClaimWrite, ReleaseWrite } from './writes.js';
@@ -137,8 +137,8 @@ export class RowsRepair {
     }
   }
 
-  #written(reply: ClaimReply | Done | Stranger): void {
-    if (reply.kind === 'stranger') throw new BackplaneUnavailableError('repair: the store has lost the realm again');
+  #written(reply: ClaimReply | Done | NotServing): void {
+    if (reply.kind === 'not-serving') throw new BackplaneUnavailableError('repair: the store has lost the realm again');
     if ('version' in reply) this.#options.writer.written(reply.version);
   }
 }

@@ -6,7 +6,7 @@ import { unpack } from '../../packr.js';
 /** `<match> <uri>`: names a topic or a procedure within a realm, as text with nothing escaped. */
 export type Member = string;
 
-export interface Entry {
+export interface ParsedMember {
   readonly match: MatchPolicy;
   readonly uri: Uri;
 }
@@ -38,7 +38,7 @@ export type CalleeTraits = readonly [concurrency: number, disclosesCallers: 0 | 
 export type RowFlaw = 'version' | 'shape';
 
 /** Whether everything that a node wants is in Redis. */
-export type Wholeness = 'whole' | 'loading';
+export type ServingState = 'complete' | 'loading';
 
 /** Versions beyond are no versions: every change adds one. */
 export const MAX_VERSION = 2 ** 52;
@@ -54,7 +54,7 @@ export function toMember(match: MatchPolicy, uri: Uri): Member {
   return `${match} ${uri}`;
 }
 
-export function fromMember(member: Member): Entry | undefined {
+export function fromMember(member: Member): ParsedMember | undefined {
   const space = member.indexOf(' ');
   const match = member.slice(0, space);
   return isMatchPolicy(match) ? { match, uri: member.slice(space + 1) } : undefined;
@@ -122,10 +122,10 @@ export function toPlacedCallee(node: unknown, session: unknown, row: readonly un
 }
 
 /** A row of `nodes`. */
-export function parseServing(bytes: Uint8Array): Wholeness | RowFlaw {
+export function parseServing(bytes: Uint8Array): ServingState | RowFlaw {
   const row = unpackRow(bytes);
   if (typeof row === 'string') return row;
-  return row[1] === 'whole' || row[1] === 'loading' ? row[1] : 'shape';
+  return row[1] === 'complete' || row[1] === 'loading' ? row[1] : 'shape';
 }
 
 export function parseId(text: unknown): number | undefined {

@@ -29,8 +29,8 @@ export interface RealmStep {
 }
 
 /** The store does not know that the node serves the realm: it lost its data, or the node was reaped. */
-export interface Stranger {
-  readonly kind: 'stranger';
+export interface NotServing {
+  readonly kind: 'not-serving';
 }
 
 export interface Done {
@@ -60,10 +60,10 @@ export const enterRealm: Script<RealmStep, EnterReply> = {
   },
 };
 
-export const markWhole: Script<RealmStep, Done | Stranger> = {
-  file: 'mark_whole.lua',
+export const markComplete: Script<RealmStep, Done | NotServing> = {
+  file: 'mark_complete.lua',
   encode: (step) => ({ keys: headKeys(step), argv: head(step) }),
-  decode: (raw) => decodeDone(raw, 'mark_whole.lua'),
+  decode: (raw) => decodeDone(raw, 'mark_complete.lua'),
 };
 
 export interface LoadReply {
@@ -118,7 +118,7 @@ export interface ChangeInterest extends RealmStep {
   readonly isAwaited?: boolean;
 }
 
-export const changeInterest: Script<ChangeInterest, Done | Stranger> = {
+export const changeInterest: Script<ChangeInterest, Done | NotServing> = {
   file: 'change_interest.lua',
   encode: ({ added, removed, isAwaited = added.length > 0, ...step }) => ({
     keys: [...headKeys(step), step.keys.interest(step.node)],
@@ -159,7 +159,7 @@ export type ClaimReply =
   | { readonly kind: 'taken' | 'protected'; readonly holders: readonly Holder[] }
   | { readonly kind: 'policy'; readonly invoke: InvocationPolicy; readonly holders: readonly Holder[] }
   | { readonly kind: 'id-taken' | 'unreadable' }
-  | Stranger;
+  | NotServing;
 
 export const claimProcedure: Script<ClaimProcedure, ClaimReply> = {
   file: 'claim_procedure.lua',
@@ -191,7 +191,7 @@ export const claimProcedure: Script<ClaimProcedure, ClaimReply> = {
         return { kind, holders: rest.map(holderOf) };
       case 'id-taken':
       case 'unreadable':
-      case 'stranger':
+      case 'not-serving':
         return { kind };
       default:
         throw unexpected('claim_procedure.lua', kind);
@@ -204,7 +204,7 @@ export interface CompleteTakeover extends RealmStep {
   readonly session: number;
 }
 
-export const completeTakeover: Script<CompleteTakeover, Done | Stranger> = {
+export const completeTakeover: Script<CompleteTakeover, Done | NotServing> = {
   file: 'complete_takeover.lua',
   encode: ({ member, session, ...step }) => ({
     keys: [...headKeys(step), step.keys.procedures, step.keys.callees(member)],
@@ -217,7 +217,7 @@ export interface ReleaseCallees extends RealmStep {
   readonly callees: ReadonlyMap<Member, readonly number[]>;
 }
 
-export const releaseCallees: Script<ReleaseCallees, Done | Stranger> = {
+export const releaseCallees: Script<ReleaseCallees, Done | NotServing> = {
   file: 'release_callees.lua',
   encode: ({ callees, ...step }) => ({
     keys: [...procedureKeys(step), ...[...callees.keys()].map((member) => step.keys.callees(member))],
@@ -315,9 +315,9 @@ function holderOf(raw: unknown): Holder {
   return { node: node as NodeId, session: id as SessionId };
 }
 
-function decodeDone(raw: unknown, file: string): Done | Stranger {
+function decodeDone(raw: unknown, file: string): Done | NotServing {
   const [kind, version, ...nodes] = list(raw, file);
-  if (kind === 'stranger') return { kind };
+  if (kind === 'not-serving') return { kind };
   if (kind !== 'done') throw unexpected(file, kind);
   return { kind, version: versionOf(version, file), nodes: nodes.map((node) => textOf(node, file) as NodeId) };
 }

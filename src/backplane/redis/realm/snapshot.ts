@@ -14,14 +14,14 @@ import {
   type PlacedCallee,
   type ProcedureHead,
   type ProcedureRow,
-  type Wholeness,
+  type ServingState,
 } from './rows.js';
 import { loadCallees, loadRealm, type LoadReply } from './scripts.js';
 
 /** A realm as the store has it: of this version, with parts of later ones. */
 export interface RealmSnapshot {
   readonly version: number;
-  readonly nodes: ReadonlyMap<NodeId, Wholeness>;
+  readonly nodes: ReadonlyMap<NodeId, ServingState>;
   /** Topics that the other nodes want. */
   readonly interest: InterestMirror<NodeId>;
   readonly procedures: ReadonlyMap<Member, ProcedureRow>;
@@ -98,15 +98,15 @@ export async function readRealm(options: ReadRealmOptions): Promise<RealmSnapsho
 function nodesOf(
   rows: ReadonlyMap<NodeId, Uint8Array>,
   { isGone, counters }: ReadRealmOptions,
-): ReadonlyMap<NodeId, Wholeness> {
-  const nodes = new Map<NodeId, Wholeness>();
-  for (const [other, row] of rows) if (!isGone(other)) nodes.set(other, wholenessOf(row, counters));
+): ReadonlyMap<NodeId, ServingState> {
+  const nodes = new Map<NodeId, ServingState>();
+  for (const [other, row] of rows) if (!isGone(other)) nodes.set(other, servingStateOf(row, counters));
   return nodes;
 }
 
 function interestOf(
   topics: ReadonlyMap<NodeId, readonly Member[]>,
-  nodes: ReadonlyMap<NodeId, Wholeness>,
+  nodes: ReadonlyMap<NodeId, ServingState>,
   counters: ClusterCounters,
 ): InterestMirror<NodeId> {
   const interest = new InterestMirror<NodeId>();
@@ -213,9 +213,9 @@ async function forEachMember<T>(
 }
 
 /** Also of a row that is not understood: the node serves the realm, that much is sure. */
-function wholenessOf(row: Uint8Array, counters: ClusterCounters): Wholeness {
-  const wholeness = parseServing(row);
-  if (wholeness === 'whole' || wholeness === 'loading') return wholeness;
-  counters.rowsIgnored[wholeness]++;
-  return 'whole';
+function servingStateOf(row: Uint8Array, counters: ClusterCounters): ServingState {
+  const servingState = parseServing(row);
+  if (servingState === 'complete' || servingState === 'loading') return servingState;
+  counters.rowsIgnored[servingState]++;
+  return 'complete';
 }

@@ -3,7 +3,7 @@ import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
 import type { NodeId } from '../../../wamp/ids.js';
 import { BackplaneUnavailableError } from '../../backplane.js';
 import { Barriers } from '../../barriers.js';
-import type { Pending } from './barriers.js';
+import type { Pending } from './pending.js';
 
 export interface RealmWaitsOptions {
   readonly nowMs: () => number;

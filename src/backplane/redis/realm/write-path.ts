@@ -1,6 +1,6 @@
 import type { NodeId } from '../../../wamp/ids.js';
 import type { Script } from '../ports.js';
-import type { Pending } from './barriers.js';
+import type { Pending } from './pending.js';
 import type { RealmStep } from './scripts.js';
 
 /** The way of one kind of write to the store: how it is sent, and what becomes of the reply. */

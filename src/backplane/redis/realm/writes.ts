@@ -5,7 +5,7 @@ import { fault } from '../../../wamp/faults.js';
 import type { RegistrationId, SessionId } from '../../../wamp/ids.js';
 import { ErrorUri } from '../../../wamp/uris.js';
 import { UNREACHABLE_NOW } from '../../backplane.js';
-import type { Pending } from './barriers.js';
+import type { Pending } from './pending.js';
 import type { Holder, Refusal } from './holders.js';
 import type { MirrorView } from './mirror-view.js';
 import { calleeTraits, toMember, type Member } from './rows.js';
@@ -16,7 +16,7 @@ import {
   releaseCallees,
   type ClaimReply,
   type Done,
-  type Stranger,
+  type NotServing,
 } from './scripts.js';
 import type { WritePath } from './write-path.js';
 import type { Write } from './write-queue.js';
@@ -71,7 +71,7 @@ export class InterestWrite implements Write, Pending {
     const added: Member[] = [];
     const removed: Member[] = [];
     for (const member of this.members) (this.#isWanted(member) ? added : removed).push(member);
-    let reply: Done | Stranger;
+    let reply: Done | NotServing;
     try {
       reply = await this.#path.run(changeInterest, { added, removed });
     } catch (cause) {
@@ -79,7 +79,7 @@ export class InterestWrite implements Write, Pending {
       return;
     }
     const waits = added.length > 0 && this.isAwaited && !this.#isSettled;
-    if (reply.kind === 'stranger') this.#path.realmLost(this);
+    if (reply.kind === 'not-serving') this.#path.realmLost(this);
     else if (waits) this.#path.written(reply.version, reply.nodes, this);
     else this.#path.written(reply.version);
     // No watch waits for it, or only for topics that are not wanted any more.
@@ -183,7 +183,7 @@ export class ClaimWrite implements Write, Pending {
       case 'protected':
         this.#options.events.refused(this, { kind: reply.kind }, reply.holders);
         break;
-      case 'stranger':
+      case 'not-serving':
         this.#options.path.realmLost(this);
         break;
       default:
@@ -347,8 +347,8 @@ export class ReleaseWrite implements Write {
 }
 
 /** Whether the store has done a step that no client waits for. False: `uncertain` or `realmLost` was called. */
-async function isDone<W>(path: WritePath<W>, write: W, asked: Promise<Done | Stranger>): Promise<boolean> {
-  let reply: Done | Stranger;
+async function isDone<W>(path: WritePath<W>, write: W, asked: Promise<Done | NotServing>): Promise<boolean> {
+  let reply: Done | NotServing;
   try {
     reply = await asked;
   } catch (cause) {

@@ -222,7 +222,7 @@ export function describeNodeScripts(name: string, makeScene: () => Promise<Scrip
       it('does not take a node for gone whose reaping has only begun', async () => {
         await enter(one);
         await calm();
-        expect(await begin(two, one)).toBe('bare');
+        expect(await begin(two, one)).toBe('won-rowless');
         expect((await load(two)).ended).toEqual([]);
         await end(two);
         expect((await load(two)).ended).toEqual([two]);
@@ -280,7 +280,7 @@ export function describeNodeScripts(name: string, makeScene: () => Promise<Scrip
         await scene.command('HSET', keys.nodes.meta, 'graceUntilMs', (await storeNowMs()) + 60_000);
         expect(await begin(lost, one)).toBe('grace');
         await calm();
-        expect(await begin(lost, one)).toBe('bare');
+        expect(await begin(lost, one)).toBe('won-rowless');
         expect(await enter(lost)).toEqual({ kind: 'gone' });
       });
 
@@ -367,16 +367,16 @@ export function describeNodeScripts(name: string, makeScene: () => Promise<Scrip
 
       it('does not listen to a reaper that is not alive itself', async () => {
         await expire(three);
-        expect(await begin(three, 'nobody' as NodeId)).toBe('stranger');
+        expect(await begin(three, 'nobody' as NodeId)).toBe('reaper-gone');
         await begin(two, two);
-        expect(await begin(three, two)).toBe('stranger');
+        expect(await begin(three, two)).toBe('reaper-gone');
         expect(await begin(three, one)).toBe('won');
       });
 
       it('begins the leave of a node by itself at any time, but not beside a reaper', async () => {
         await scene.command('HDEL', keys.nodes.meta, 'renewedAtMs');
         expect(await begin(one, one)).toBe('won');
-        expect(await begin('unheard-of' as NodeId, 'unheard-of' as NodeId)).toBe('bare');
+        expect(await begin('unheard-of' as NodeId, 'unheard-of' as NodeId)).toBe('won-rowless');
         await calm();
         await expire(three);
         await begin(three, two);

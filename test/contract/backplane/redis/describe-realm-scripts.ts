@@ -11,7 +11,7 @@ import {
   enterRealm,
   loadCallees,
   loadRealm,
-  markWhole,
+  markComplete,
   releaseCallees,
   withdrawAll,
   withdrawNode,
@@ -34,7 +34,7 @@ export interface RealmScriptScene {
 
 export const REALM = 'realm.one';
 const LOADING = Buffer.from([0x92, 1, 0xa7, ...Buffer.from('loading')]);
-const WHOLE = Buffer.from([0x92, 1, 0xa5, ...Buffer.from('whole')]);
+const COMPLETE = Buffer.from([0x92, 1, 0xa8, ...Buffer.from('complete')]);
 const [one, two, three] = ['n-1', 'n-2', 'n-3'] as NodeId[] as [NodeId, NodeId, NodeId];
 const REST = calleeTraits({ node: one, session: 1 as never, discloseCaller: true, forwardTimeout: false });
 
@@ -135,24 +135,24 @@ export function describeRealmScripts(name: string, makeScene: () => Promise<Real
       it('reads version and nodes, loading until they say that they are whole', async () => {
         await enter(one);
         await enter(two);
-        expect(await scene.store.run(markWhole, step(two))).toMatchObject({ kind: 'done', version: 3 });
+        expect(await scene.store.run(markComplete, step(two))).toMatchObject({ kind: 'done', version: 3 });
         expect(await scene.store.run(loadRealm, keys)).toEqual({
           version: 3,
           nodes: new Map([
             [one, LOADING],
-            [two, WHOLE],
+            [two, COMPLETE],
           ]),
         });
-        expect((await changes()).at(-1)).toEqual({ version: 3, asker: two, body: { kind: 'whole', node: two } });
+        expect((await changes()).at(-1)).toEqual({ version: 3, asker: two, body: { kind: 'complete', node: two } });
       });
 
       it('takes nothing from a node that does not serve the realm', async () => {
         await enter(one);
-        expect(await interest(two, ['exact a'])).toEqual({ kind: 'stranger' });
-        expect(await claim(two, 5)).toEqual({ kind: 'stranger' });
-        expect(await complete(two, 5)).toEqual({ kind: 'stranger' });
-        expect(await release(two, { 'exact com.x': [5] })).toEqual({ kind: 'stranger' });
-        expect(await scene.store.run(markWhole, step(two))).toEqual({ kind: 'stranger' });
+        expect(await interest(two, ['exact a'])).toEqual({ kind: 'not-serving' });
+        expect(await claim(two, 5)).toEqual({ kind: 'not-serving' });
+        expect(await complete(two, 5)).toEqual({ kind: 'not-serving' });
+        expect(await release(two, { 'exact com.x': [5] })).toEqual({ kind: 'not-serving' });
+        expect(await scene.store.run(markComplete, step(two))).toEqual({ kind: 'not-serving' });
         expect(await changes()).toHaveLength(1);
       });
 

@@ -18,8 +18,8 @@
 -- ARGV[9]  how long nobody may have listened, in ms; looked at again within half of it each time, or it begins anew
 -- ARGV[10] how long it may not have renewed, in ms: more than a live node lets pass between two renewals
 -- ARGV[11] lease in ms
--- Returns  'won'; 'bare': won, and the store had no row of it; 'ended': somebody has reaped it to the end;
---          'claimed' by another; 'alive'; 'grace': nobody is reaped now; 'stranger': the reaper itself is not alive.
+-- Returns  'won'; 'won-rowless': won, and the store had no row of it; 'ended': somebody has reaped it to the end;
+--          'claimed' by another; 'alive'; 'grace': nobody is reaped now; 'reaper-gone': the reaper itself is not alive.
 -- O(log nodes + tombstones that are dropped). Safe to repeat: the same reaper wins again and its claim is prolonged.
 -- The field `absent:<node>` of KEYS[5] has since when and until when nobody was seen to listen, and the lease as it was then.
 
@@ -31,7 +31,7 @@ local node, reaper, claim_ms, away, kept_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]
 local is_own = node == reaper
 
 if not is_own and (redis.call('HEXISTS', alive, reaper) == 0 or redis.call('ZSCORE', gone, reaper)) then
-  return 'stranger'
+  return 'reaper-gone'
 end
 
 local now = server_now()
@@ -81,4 +81,4 @@ redis.call('ZREM', leases, node)
 redis.call('HDEL', meta, absent_field)
 redis.call('HSET', dying, node, reaper .. ' ' .. string.format('%.0f', now + claim_ms))
 keep_tombstone(gone, node, now, kept_ms)
-return has_row and 'won' or 'bare'
+return has_row and 'won' or 'won-rowless'

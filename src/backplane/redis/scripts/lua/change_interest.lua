@@ -8,14 +8,14 @@
 -- ARGV[3]  node that waits for confirmations, or ''
 -- ARGV[4]  count of topics it wants from now on
 -- ARGV[5…] these, then those it wants no more; each `<match> <topic>`
--- Returns  'done', the realm's new version, every node that serves it; or 'stranger': the node does not serve it.
+-- Returns  'done', the realm's new version, every node that serves it; or 'not-serving': the node does not serve it.
 -- O(topics given + nodes). Repeating it makes another version, nothing else.
 
 -- include shared/change.lua
 
 local node, floor, asker = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 if redis.call('HEXISTS', KEYS[2], node) == 0 then
-  return { 'stranger' }
+  return { 'not-serving' }
 end
 
 local last_added = 4 + tonumber(ARGV[4])

@@ -24,7 +24,7 @@
 --          same: the callees keep the procedure until `complete_takeover.lua`;
 --          or 'taken', 'policy' and the one it has, or 'protected': the callees are not those that 2 and 3 replace; each with
 --          `<node> <session>` of 64 callees at most;
---          'id-taken': the id belongs to another procedure; 'unreadable': the row has another format; 'stranger': the
+--          'id-taken': the id belongs to another procedure; 'unreadable': the row has another format; 'not-serving': the
 --          node does not serve the realm.
 -- O(nodes), whatever the number of callees; with 3 O(callees with that digest). Repeating it: 'taken'; with an order: granted.
 
@@ -39,7 +39,7 @@ local MAX_HOLDERS = 64
 local MAX_SUCCESSORS = 8
 local SCAN_COUNT = 100
 if redis.call('HEXISTS', KEYS[2], node) == 0 then
-  return { 'stranger' }
+  return { 'not-serving' }
 end
 
 local function refused(...)

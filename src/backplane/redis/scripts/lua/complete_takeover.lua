@@ -8,7 +8,7 @@
 -- ARGV[2]  version that the node knows: Redis may have lost its data
 -- ARGV[3]  `<match> <procedure>`
 -- ARGV[4]  session
--- Returns  'done', the realm's version: a new one if anything changed; or 'stranger': the node does not serve the realm.
+-- Returns  'done', the realm's version: a new one if anything changed; or 'not-serving': the node does not serve the realm.
 -- O(1): Redis frees the rows of the others in the background. Safe to repeat, and when the callee has gone or holds the
 -- procedure already.
 
@@ -18,7 +18,7 @@
 local node, floor, member, callees = ARGV[1], tonumber(ARGV[2]), ARGV[3], KEYS[5]
 local holder = node .. ' ' .. ARGV[4]
 if redis.call('HEXISTS', KEYS[2], node) == 0 then
-  return { 'stranger' }
+  return { 'not-serving' }
 end
 
 local row = procedure_row(member)

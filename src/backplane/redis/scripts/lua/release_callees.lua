@@ -9,7 +9,7 @@
 -- ARGV[1]  node
 -- ARGV[2]  version that the node knows: Redis may have lost its data
 -- ARGV[3…] for each procedure, in the order of KEYS: `<match> <procedure>`, count of sessions, the sessions
--- Returns  'done', the realm's version: a new one if anything changed; or 'stranger': the node does not serve the realm.
+-- Returns  'done', the realm's version: a new one if anything changed; or 'not-serving': the node does not serve the realm.
 -- O(sessions given). Safe to repeat.
 
 -- include shared/change.lua
@@ -17,7 +17,7 @@
 
 local node, floor = ARGV[1], tonumber(ARGV[2])
 if redis.call('HEXISTS', KEYS[2], node) == 0 then
-  return { 'stranger' }
+  return { 'not-serving' }
 end
 
 local changes = {}

@@ -23,7 +23,7 @@ describe.each(AHEAD)('a change that is %d versions ahead, made up by somebody', 
     const [one, two] = await world.serving('n1', 'n2');
     await expectHealthy(world, one, two, 'before');
     const version = Math.min(one.directory.stats.version + ahead, MAX_VERSION - 1);
-    for (const node of [one, two]) node.directory.changed(packed([1, version, asker, 'whole', 'n1']));
+    for (const node of [one, two]) node.directory.changed(packed([1, version, asker, 'complete', 'n1']));
     await world.pass(5_000);
     await expectHealthy(world, one, two, 'after');
     expect(one.directory.stats.version).toBeLessThan(3 * MAX_VERSIONS_AHEAD);
@@ -39,9 +39,9 @@ describe.each(AHEAD)('a change that is %d versions ahead, made up by somebody', 
     const version = Math.min(one.directory.stats.version + ahead, MAX_VERSION - 1);
     world.delayMs = () => 10;
     const reading = one.directory.resync('reconnected');
-    one.directory.changed(packed([1, version, 'n2', 'whole', 'n2']));
+    one.directory.changed(packed([1, version, 'n2', 'complete', 'n2']));
     await world.pass(25);
-    one.directory.changed(packed([1, version, 'n2', 'whole', 'n2']));
+    one.directory.changed(packed([1, version, 'n2', 'complete', 'n2']));
     await world.settled(reading);
     world.delayMs = () => 0;
     await world.pass(5_000);

@@ -548,7 +548,7 @@ describe('catching up', () => {
     world.twin.command('HSET', procedures, 'exact com.y', row([2, 'later']));
     world.twin.command('HSET', procedures, 'exact com.z', row([1, 0, 'single', 0, []]));
     world.twin.command('HSET', procedures, 'no such policy', row([1, 5, 'single', 0, []]));
-    world.twin.command('HSET', nodes, 'n9', row([2, 'whole', 'and more']));
+    world.twin.command('HSET', nodes, 'n9', row([2, 'complete', 'and more']));
     world.twin.command('HSET', callees, 'n1 77', row([2, 1, 0, false, false, '', '']));
     world.twin.command('HSET', callees, 'n1 78', row([1, -1, 0, false, false, '', '']));
     world.twin.command('HSET', callees, 'nobody', row([1, 1, 0, false, false, '', '']));

@@ -2,7 +2,7 @@ import type { NodeId } from '../../../wamp/ids.js';
 import type { RealmMirror } from './mirror.js';
 import type { MembershipView } from './ports.js';
 
-export interface KeepWatchOptions {
+export interface KeptRowsCleanupOptions {
   readonly after: (delayMs: number, action: () => void) => () => void;
   /** How long the mirror keeps rows of a node that the store does not have, at least. */
   readonly keepMs: number;
@@ -21,15 +21,15 @@ export interface KeepWatchOptions {
  * not come back yet is not dead, and only the membership declares it so (G2). A node that has the realm's current version has
  * seen what the store has, and has written its rows again, or serves the realm no more.
  */
-export class KeepWatch {
-  readonly #options: KeepWatchOptions;
+export class KeptRowsCleanup {
+  readonly #options: KeptRowsCleanupOptions;
   /** Version that each node was asked to confirm. */
   #asked = new Map<NodeId, number>();
   /** Nodes that confirmed it. A confirmation from before the store lost its data may look alike, but is not under way for a tick. */
   #answered = new Set<NodeId>();
   #cancelTick: (() => void) | undefined;
 
-  constructor(options: KeepWatchOptions) {
+  constructor(options: KeptRowsCleanupOptions) {
     this.#options = options;
   }
 
