@@ -107,6 +107,8 @@ module.exports = {
     only('yaml-in-config', 'yaml', '^src/config/'),
     only('pino-in-telemetry', 'pino|pino-pretty', '^src/telemetry/'),
     only('prom-client-in-telemetry', 'prom-client', '^src/telemetry/'),
+    only('hash-wasm-in-cli', 'hash-wasm', '^src/cli/credentials/argon2\\.ts$'),
+    only('saslprep-in-cli', '@mongodb-js/saslprep', '^src/cli/credentials/scram-keys\\.ts$'),
     {
       name: 'not-to-dev-dep',
       severity: 'error',

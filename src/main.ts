@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { inspect } from 'node:util';
+import { secretReader } from './cli/credentials/read-secret.js';
 import { ExitCode } from './cli/exit-code.js';
 import { run } from './cli/run.js';
 import { standardError } from './telemetry/standard-error.js';
@@ -18,6 +19,10 @@ try {
     environment: process.env,
     print: (text) => process.stdout.write(text),
     printError: (text) => standardError().write(text),
+    readSecret: secretReader(
+      () => process.stdin,
+      (text) => standardError().write(text),
+    ),
   });
 } catch (error) {
   standardError().write(`gantry: this is a bug: ${inspect(error)}\n`);

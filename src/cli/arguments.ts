@@ -2,6 +2,14 @@ import { parseArgs } from 'node:util';
 import { PATHS } from '../config/settings.js';
 import { didYouMean } from '../config/suggest.js';
 import type { Override } from '../config/overrides.js';
+import {
+  checkCredentialOptions,
+  CREDENTIAL_COMMANDS,
+  CREDENTIAL_OPTIONS,
+  credentialCommand,
+} from './credentials/arguments.js';
+import type { CredentialCommand } from './credentials/commands.js';
+import { UsageError } from './usage-error.js';
 
 /** The configuration settings of the command line. */
 export interface Sources {
@@ -12,13 +20,10 @@ export interface Sources {
 export type Command =
   | { readonly kind: 'start' | 'check'; readonly sources: Sources }
   | { readonly kind: 'config'; readonly form: 'effective' | 'schema' | 'env'; readonly sources: Sources }
-  | { readonly kind: 'help' | 'version' };
+  | { readonly kind: 'help' | 'version' }
+  | CredentialCommand;
 
-/** The command line makes no sense. Says what to write instead where it can. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
-  readonly code = 'USAGE';
-}
+export { UsageError };
 
 const OPTIONS = {
   config: { type: 'string', short: 'c' },
@@ -31,6 +36,7 @@ const OPTIONS = {
   env: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
+  ...CREDENTIAL_OPTIONS,
 } as const;
 
 const SHORTCUTS = {
@@ -40,7 +46,7 @@ const SHORTCUTS = {
   'log-level': 'log.level',
 } as const;
 
-const COMMANDS = ['start', 'check', 'config', 'help', 'version'] as const;
+const COMMANDS = ['start', 'check', 'config', 'help', 'version', ...CREDENTIAL_COMMANDS] as const;
 
 /** Reads the arguments after the program's name. Errors: UsageError. */
 export function parseArguments(words: readonly string[]): Command {
@@ -54,6 +60,7 @@ export function parseArguments(words: readonly string[]): Command {
     throw new UsageError('--schema and --env belong to: gantry config');
   }
   if (values.schema === true && values.env === true) throw new UsageError('choose one of --schema and --env');
+  checkCredentialOptions(kind, values);
   const overrides = overridesIn(values);
   switch (kind) {
     case 'help':
@@ -69,6 +76,10 @@ export function parseArguments(words: readonly string[]): Command {
     case 'start':
       none(rest);
       return { kind, sources: { file: values.config, overrides } };
+    default:
+      if (overrides.length > 0 || values.config !== undefined)
+        throw new UsageError(`gantry ${kind} reads no configuration`);
+      return credentialCommand(kind, rest, values);
   }
 }
 

@@ -7,6 +7,15 @@ usage:
   gantry config --schema       print the JSON schema of the configuration file
   gantry config --env          print every environment variable with type, default and meaning
 
+credentials for the configuration, from a secret on standard input:
+  gantry hash-ticket           SHA-256 of a ticket
+  gantry cra-key               key of a WAMP-CRA user
+                               [--salt TEXT] [--iterations N] [--keylen BYTES]
+  gantry scram-keys --dialect wamp-scram|scram
+                               keys of a SCRAM principal; scram: for autobahn-python and Crossbar.io
+                               [--kdf pbkdf2|argon2id] [--salt HEX] [--iterations N] [--memory-kib N]
+  gantry keygen [--out FILE]   a new Ed25519 key pair for cryptosign; FILE gets the private key
+
 options:
   -c, --config FILE            configuration file, YAML or JSON (also: GANTRY_CONFIG)
       --host HOST              address to accept clients at (listen.host)

@@ -10,6 +10,8 @@ import { NativeLibraryError } from '../transport/native-library-error.js';
 import { unreachable } from '../wamp/unreachable.js';
 import { adviceOn } from './advice.js';
 import { parseArguments, UsageError, type Command, type Sources } from './arguments.js';
+import { makeCredential, type ReadSecret } from './credentials/commands.js';
+import { CredentialError } from './credentials/credential-error.js';
 import { ExitCode } from './exit-code.js';
 import { HELP } from './help.js';
 import { version } from '../node/version.js';
@@ -19,6 +21,7 @@ export interface RunDependencies {
   readonly environment: Environment;
   readonly print: (text: string) => void;
   readonly printError: (text: string) => void;
+  readonly readSecret: ReadSecret;
 }
 
 /** Runs one command to its end and returns the exit code of the process. Throws on a bug. */
@@ -32,6 +35,10 @@ export async function run(words: readonly string[], dependencies: RunDependencie
     }
     if (error instanceof ConfigUnusableError) {
       dependencies.printError(`${error.message}\n`);
+      return ExitCode.FAILED;
+    }
+    if (error instanceof CredentialError) {
+      dependencies.printError(`gantry: ${error.message}\n`);
       return ExitCode.FAILED;
     }
     if (error instanceof NativeLibraryError) {
@@ -66,7 +73,8 @@ async function execute(command: Command, dependencies: RunDependencies): Promise
       return start(config, { ...dependencies, file, advice: adviceOn(config), validity });
     }
     default:
-      return unreachable(command);
+      print(await makeCredential(command, dependencies.readSecret));
+      return ExitCode.DONE;
   }
 }
 

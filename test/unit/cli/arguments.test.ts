@@ -27,6 +27,54 @@ describe('commands', () => {
   });
 });
 
+describe('commands that make credentials', () => {
+  it('have defaults', () => {
+    expect(parseArguments(['keygen'])).toEqual({ kind: 'keygen', out: undefined });
+    expect(parseArguments(['hash-ticket'])).toEqual({ kind: 'hash-ticket' });
+    expect(parseArguments(['cra-key'])).toEqual({ kind: 'cra-key', salt: undefined, iterations: 10_000, keylen: 32 });
+    const scram = { kind: 'scram-keys', salt: undefined };
+    expect(parseArguments(['scram-keys', '--dialect', 'wamp-scram'])).toEqual({
+      ...scram,
+      dialect: 'wamp-scram',
+      kdf: 'pbkdf2',
+      iterations: 600_000,
+      memoryKiB: undefined,
+    });
+    expect(parseArguments(['scram-keys', '--dialect', 'scram'])).toEqual({
+      ...scram,
+      dialect: 'scram',
+      kdf: 'argon2id',
+      iterations: 3,
+      memoryKiB: 65_536,
+    });
+  });
+
+  const wrong: [words: string[], message: string][] = [
+    [['start', '--out', 'x'], '--out belongs to: gantry keygen'],
+    [['hash-ticket', '--salt', 'x'], '--salt belongs to: gantry cra-key, gantry scram-keys'],
+    [['keygen', '--port', '1'], 'gantry keygen reads no configuration'],
+    [['keygen', '--config', 'x'], 'gantry keygen reads no configuration'],
+    [['cra-key', '--iterations', '0'], '--iterations wants a whole number from 1 to 10000000'],
+    [['cra-key', '--iterations', '1e3'], '--iterations wants a whole number from 1 to 10000000'],
+    [['cra-key', '--keylen', '30'], '--keylen wants a multiple of 4'],
+    [['cra-key', '--salt', 'ä'], '--salt of cra-key wants 1 to 255 printable characters of ASCII'],
+    [['scram-keys'], 'name the dialect: --dialect wamp-scram, or --dialect scram for autobahn-python and Crossbar.io'],
+    [['scram-keys', '--dialect', 'scram', '--kdf', 'pbkdf2'], 'clients of the dialect scram know argon2id only'],
+    [['scram-keys', '--dialect', 'scram', '--kdf', 'x'], '--kdf wants pbkdf2 or argon2id'],
+    [['scram-keys', '--dialect', 'wamp-scram', '--memory-kib', '8'], '--memory-kib belongs to argon2id'],
+    [
+      ['scram-keys', '--dialect', 'wamp-scram', '--salt', 'abc'],
+      '--salt of scram-keys wants 8 to 64 bytes as hexadecimal digits',
+    ],
+    [['hash-ticket', 'sesame'], 'gantry hash-ticket takes no further argument: it reads secrets from standard input'],
+  ];
+  for (const [words, message] of wrong) {
+    it(`refuse: gantry ${words.join(' ')}`, () => {
+      expect(() => parseArguments(words)).toThrow(new UsageError(message));
+    });
+  }
+});
+
 describe('settings', () => {
   it('puts the shortcuts after --set, so that they win', () => {
     const words = ['--port', '1', '--set', 'listen.port=2', '--host=h', '--ops-port', '3', '--log-level', 'debug'];
