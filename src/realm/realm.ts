@@ -185,7 +185,15 @@ export class Realm implements SessionRealm {
     return this.#settings.authorizers.get(authrole);
   }
 
-  reserve(newcomer: Newcomer): SessionId | Unavailable | Promise<SessionId | Unavailable> {
+  /** Never the id of the service session of this node. */
+  drawId(): SessionId {
+    let id: SessionId;
+    do id = this.#shared.random.sessionId();
+    while (id === this.#service?.session);
+    return id;
+  }
+
+  reserve(newcomer: Newcomer, drawn?: SessionId): SessionId | Unavailable | Promise<SessionId | Unavailable> {
     const { totals, limits, counters, backplane } = this.#shared;
     if (totals.sessionCount >= limits.maxSessions) {
       counters.limitsReached.sessions++;
@@ -194,9 +202,9 @@ export class Realm implements SessionRealm {
     if (this.#refusal !== undefined) return this.#refusal;
     totals.sessionCount++;
     this.#reservedCount++;
-    const session = this.#drawId();
+    const session = drawn ?? this.drawId();
     const joined = backplane.directory.join(this.uri, { ...newcomer, session });
-    return joined === true ? session : this.#settle(session, joined, newcomer);
+    return joined === true ? session : this.#settle(session, joined, newcomer, drawn === undefined ? MAX_ID_DRAWS : 0);
   }
 
   forget(session: SessionId): void {
@@ -263,13 +271,14 @@ export class Realm implements SessionRealm {
     first: SessionId,
     firstJoined: boolean | Promise<boolean>,
     newcomer: Newcomer,
+    maxDraws: number,
   ): Promise<SessionId | Unavailable> {
     let session = first;
     let joined = firstJoined;
     try {
-      for (let draw = 1; draw <= MAX_ID_DRAWS; draw++) {
+      for (let draw = 1; draw <= maxDraws; draw++) {
         if (await joined) return this.#refuseJoined(session) ?? session;
-        session = this.#drawId();
+        session = this.drawId();
         joined = this.#shared.backplane.directory.join(this.uri, { ...newcomer, session });
       }
       if (await joined) return this.#refuseJoined(session) ?? session;
@@ -287,14 +296,6 @@ export class Realm implements SessionRealm {
     else if (options.progress || this.#dealer.knows(session, request))
       this.#dealer.call(session, message, false, false);
     else this.#routerCalls.call(session, message);
-  }
-
-  /** An id that the service session of this node does not have. */
-  #drawId(): SessionId {
-    let id: SessionId;
-    do id = this.#shared.random.sessionId();
-    while (id === this.#service?.session);
-    return id;
   }
 
   /** The realm may have closed while it waited for the directory. */

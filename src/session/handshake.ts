@@ -59,6 +59,8 @@ export class Handshake {
   #realm: SessionRealm | undefined;
   #method: AuthMethod | undefined;
   #challenge: ChallengeStep | undefined;
+  /** The id that a challenge has named. */
+  #drawn: SessionId | undefined;
   #reservation: SessionId | Unavailable | Promise<SessionId | Unavailable> | undefined;
   #isOver = false;
 
@@ -123,8 +125,7 @@ export class Handshake {
       realm: realm.uri,
       details: this.#details,
       remoteAddress: this.#options.transport.peer,
-      session: (authid: string, authrole: string, authprovider = '') =>
-        this.#reserveId(realm, method, { authid, authrole, authprovider }),
+      session: () => (this.#drawn ??= realm.drawId()),
     };
     this.#attempt(
       () => method.begin(request),
@@ -173,7 +174,11 @@ export class Handshake {
       this.#refuse(fault(ErrorUri.NO_SUCH_ROLE, message));
       return;
     }
-    this.#then(this.#reserveId(realm, method, principal), (session) => {
+    const { authid, authrole, authprovider } = principal;
+    const { transport } = this.#options;
+    const newcomer = { authid, authrole, authmethod: method.name, authprovider, transport };
+    this.#reservation = realm.reserve(newcomer, this.#drawn);
+    this.#then(this.#reservation, (session) => {
       if (isUnavailable(session)) {
         this.#postpone(session);
         return;
@@ -181,17 +186,6 @@ export class Handshake {
       this.#isOver = true;
       this.#listener.admit({ realm, authorizer, session, principal, authmethod: method.name, details: this.#details });
     });
-  }
-
-  /** The same each time. */
-  #reserveId(
-    realm: SessionRealm,
-    { name: authmethod }: AuthMethod,
-    { authid, authrole, authprovider }: Principal,
-  ): SessionId | Unavailable | Promise<SessionId | Unavailable> {
-    const { transport } = this.#options;
-    this.#reservation ??= realm.reserve({ authid, authrole, authmethod, authprovider, transport });
-    return this.#reservation;
   }
 
   #refuse(reason: Fault): void {

@@ -84,8 +84,13 @@ export interface SessionRealm {
   readonly rules: RealmRules;
   /** Undefined: the realm has no such role (AUT-4). */
   authorizer(authrole: string): Authorizer | undefined;
-  /** Draws an id that no other live session of the cluster has (SES-2). */
-  reserve(newcomer: Newcomer): SessionId | Unavailable | Promise<SessionId | Unavailable>;
+  /** Draws an id for a session that has not authenticated yet: the cluster does not know it before `reserve`. */
+  drawId(): SessionId;
+  /**
+   * Enters an authenticated session in the directory, under an id that no other live session of the cluster has (SES-2).
+   * `drawn`: the id that its challenge named; absent: any id.
+   */
+  reserve(newcomer: Newcomer, drawn?: SessionId): SessionId | Unavailable | Promise<SessionId | Unavailable>;
   /** Gives back a reserved id of a session that was never admitted. */
   forget(session: SessionId): void;
   /** Makes the session routable. Called right after its WELCOME was queued (SES-7). */

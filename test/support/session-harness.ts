@@ -87,10 +87,14 @@ export class FakeRealm implements SessionRealm {
   onAdmit: (session: Session) => void = () => undefined;
   onRoute: (session: Session, message: RoutedMessage) => void = () => undefined;
   nextSession = 1001;
-  reserve: SessionRealm['reserve'] = () => this.nextSession++ as SessionId;
+  reserve: SessionRealm['reserve'] = (_newcomer, drawn) => drawn ?? this.drawId();
 
   constructor(uri = 'realm1') {
     this.uri = uri;
+  }
+
+  drawId(): SessionId {
+    return this.nextSession++ as SessionId;
   }
 
   authorizer(authrole: string): Authorizer | undefined {

@@ -18,15 +18,8 @@ export interface AuthRequest {
   readonly realm: Uri;
   readonly details: HelloDetails;
   readonly remoteAddress: string;
-  /**
-   * The id this session will have, for challenges that are bound to it (AUT-3). The same each time. The cluster knows the
-   * session by what the first call names, from then on.
-   */
-  session(
-    authid: string,
-    authrole: string,
-    authprovider?: string,
-  ): SessionId | Unavailable | Promise<SessionId | Unavailable>;
+  /** The id that this session will have, for challenges that are bound to it (AUT-3). The same each time. */
+  session(): SessionId;
 }
 
 export type AuthStep =

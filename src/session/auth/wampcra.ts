@@ -1,7 +1,6 @@
 import { pbkdf2Sync } from 'node:crypto';
 import { isFault } from '../../wamp/faults.js';
 import type { SessionId } from '../../wamp/ids.js';
-import { isUnavailable, type Unavailable } from '../ports.js';
 import { authidOf, Decoys, DENIED, granted, hmacSha256, isEqual, type Principals } from './credentials.js';
 import type { AuthMethod, AuthStep, Principal } from './method.js';
 
@@ -75,12 +74,8 @@ export function createWampCra({ principals, nonce, wallMs }: WampCraOptions): Au
       const { details } = request;
       const authid = authidOf(details, 'wampcra');
       if (isFault(authid)) return { kind: 'refused', fault: authid };
-      const found = challenged(authid);
-      const next = (id: SessionId | Unavailable): AuthStep =>
-        isUnavailable(id) ? { kind: 'postponed', reason: id } : challenge(found, id);
       // The challenge names the session that WELCOME will name (AUT-3).
-      const reserved = request.session(authid, found.principal.authrole, found.principal.authprovider);
-      return reserved instanceof Promise ? reserved.then(next) : next(reserved);
+      return challenge(challenged(authid), request.session());
     },
   };
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Code } from '../../../src/wamp/codes.js';
 import type { NodeId } from '../../../src/wamp/ids.js';
 import { ErrorUri } from '../../../src/wamp/uris.js';
+import { newcomer } from '../../support/newcomer.js';
 import { Scene, type Client, type SceneNode } from '../../support/realm-scene.js';
 
 /** A caller on one node, a callee of com.a on another. */
@@ -177,5 +178,18 @@ describe('a call to a node that has just ceased to serve the realm', () => {
     expect(there.realms.all.size).toBe(0);
     expect(caller.take()).toEqual([[request, ErrorUri.NETWORK_FAILURE]]);
     expect(here.realm.dealer.sizes().pendingCalls).toBe(0);
+  });
+});
+
+describe('an id that a challenge has named (AUT-3)', () => {
+  it('becomes that of the session, unless another session of the cluster has it (SES-2)', async () => {
+    const scene = new Scene();
+    const [here, there] = [await scene.node('here'), await scene.node('there')];
+    const id = here.realm.drawId();
+    expect(await here.realm.reserve(newcomer(), id)).toBe(id);
+    expect(await there.realm.reserve(newcomer(), id)).toMatchObject({ kind: 'unavailable' });
+    expect([here.realm.isEmpty, there.realm.isEmpty]).toEqual([false, true]);
+    here.realm.forget(id);
+    expect(await there.realm.reserve(newcomer(), id)).toBe(id);
   });
 });

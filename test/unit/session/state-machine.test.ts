@@ -4,6 +4,7 @@ import { unavailable, type SessionRealm, type Unavailable } from '../../../src/s
 import type { Fault } from '../../../src/wamp/faults.js';
 import type { SessionId } from '../../../src/wamp/ids.js';
 import {
+  type Harness,
   ALL_ROLES,
   createHarness,
   deferred,
@@ -410,11 +411,12 @@ describe('AUTHENTICATING: CHALLENGE was sent', () => {
     expect(connection.closeCause).toBe('undecided');
   });
 
-  it('gives a method the session id before the challenge, and back when it comes to nothing (AUT-3)', async () => {
+  it('names the session id in the challenge, and enters the session only once it has authenticated (AUT-3)', async () => {
     const bound: AuthMethod = {
       name: 'password',
-      begin: async (request) => {
-        const session = await request.session('ali', 'anonymous');
+      begin: (request) => {
+        const session = request.session();
+        expect(request.session()).toBe(session);
         return {
           kind: 'challenge',
           extra: { session },
@@ -425,25 +427,78 @@ describe('AUTHENTICATING: CHALLENGE was sent', () => {
         };
       },
     };
-    const good = createHarness({ authMethods: [bound] });
-    good.send(PASSWORD_HELLO);
+    const opened = (): { harness: Harness; reserved: unknown[] } => {
+      const harness = createHarness({ authMethods: [bound] });
+      const reserved: unknown[] = [];
+      harness.realm.reserve = ({ authid }, drawn) => {
+        reserved.push([authid, drawn]);
+        return drawn ?? (0 as SessionId);
+      };
+      return { harness, reserved };
+    };
+    const good = opened();
+    good.harness.send(PASSWORD_HELLO);
     await settle();
-    expect(good.connection.last).toEqual([4, 'password', { session: 1001 }]);
-    good.send(AUTHENTICATE);
-    expect(good.connection.last?.slice(0, 2)).toEqual([2, 1001]);
-    expect(good.realm.forgotten).toEqual([]);
+    expect(good.harness.connection.last).toEqual([4, 'password', { session: 1001 }]);
+    expect(good.reserved).toEqual([]);
+    good.harness.send(AUTHENTICATE);
+    expect(good.harness.connection.last?.slice(0, 2)).toEqual([2, 1001]);
+    expect(good.reserved).toEqual([['ali', 1001]]);
+    expect(good.harness.realm.forgotten).toEqual([]);
 
-    const bad = createHarness({ authMethods: [bound] });
-    bad.send(PASSWORD_HELLO);
+    const bad = opened();
+    bad.harness.send(PASSWORD_HELLO);
     await settle();
-    bad.send([5, 'open barley', {}]);
-    expect(bad.realm.forgotten).toEqual([1001]);
+    bad.harness.send([5, 'open barley', {}]);
+    expect(bad.harness.connection.last?.[0]).toBe(3);
+    expect([bad.reserved, bad.harness.realm.forgotten]).toEqual([[], []]);
 
-    const gone = createHarness({ authMethods: [bound] });
-    gone.send(PASSWORD_HELLO);
+    const gone = opened();
+    gone.harness.send(PASSWORD_HELLO);
     await settle();
-    gone.hangUp();
-    expect(gone.realm.forgotten).toEqual([1001]);
+    gone.harness.hangUp();
+    expect([gone.reserved, gone.harness.realm.forgotten]).toEqual([[], []]);
+  });
+
+  it('sends an authenticated client away without ABORT when its session cannot be entered', async () => {
+    const { connection, realm, send } = createHarness({ authMethods: [password()] });
+    realm.reserve = () => Promise.resolve(unavailable('unreachable', 'later'));
+    send(PASSWORD_HELLO, AUTHENTICATE);
+    await settle();
+    expect(connection.messages.map(([code]) => code)).toEqual([4]);
+    expect(connection.closeCause).toBe('unreachable');
+  });
+
+  it('asks for a second challenge, and gives its answer to the step that asked (AUT-1)', async () => {
+    const answers: string[] = [];
+    const twice: AuthMethod = {
+      name: 'password',
+      begin: () => ({
+        kind: 'challenge',
+        extra: { round: 1 },
+        answer: (first) => {
+          answers.push(first);
+          const next = {
+            kind: 'challenge' as const,
+            extra: { round: 2 },
+            answer: (second: string) => {
+              answers.push(second);
+              const principal = { authid: 'ali', authrole: 'anonymous', authprovider: 'cave' };
+              return { kind: 'granted' as const, principal };
+            },
+          };
+          return Promise.resolve(next);
+        },
+      }),
+    };
+    const { connection, send } = createHarness({ authMethods: [twice] });
+    send(PASSWORD_HELLO, [5, 'password', {}]);
+    await settle();
+    expect(connection.last).toEqual([4, 'password', { round: 2 }]);
+    send([5, 'code', {}]);
+    expect(connection.last?.[0]).toBe(2);
+    expect(answers).toEqual(['password', 'code']);
+    expect(connection.messages.map(([code]) => code)).toEqual([4, 4, 2]);
   });
 });
 

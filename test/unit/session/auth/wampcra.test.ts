@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { createWampCra, deriveKey, signatureOf } from '../../../../src/session/auth/wampcra.js';
-import { unavailable } from '../../../../src/session/ports.js';
 import { challenged, principals, SESSION } from './methods.js';
 
 const salted = { salt: 'salt123', iterations: 1_000, keylen: 32 };
@@ -80,15 +79,4 @@ it('challenges unknown principals as if they were known, the same each time, and
     }),
     { numRuns: 100 },
   );
-});
-
-it('postpones while no session id can be had', async () => {
-  const reason = unavailable('unreachable', 'later');
-  const step = await method.begin({
-    realm: 'r',
-    details: { features: {}, authmethods: ['wampcra'], authid: 'joe' },
-    remoteAddress: '192.0.2.7',
-    session: () => Promise.resolve(reason),
-  });
-  expect(step).toEqual({ kind: 'postponed', reason });
 });
