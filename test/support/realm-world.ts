@@ -1,6 +1,7 @@
 import { BackplaneUnavailableError } from '../../src/backplane/backplane.js';
 import { createKeys } from '../../src/backplane/redis/keys.js';
 import type { Script, Store } from '../../src/backplane/redis/ports.js';
+import { parseChange } from '../../src/backplane/redis/realm/changes.js';
 import { RealmReplica } from '../../src/backplane/redis/realm/replica.js';
 import type { RealmLimits } from '../../src/backplane/redis/realm/ports.js';
 import { toMember, unescapeMember, type Member } from '../../src/backplane/redis/realm/rows.js';
@@ -143,6 +144,12 @@ export class RealmWorld {
     }
     for (const node of this.nodes) node.learn(() => node.hearGone(dead.id));
   }
+}
+
+/** The kind of a published change, or why it cannot be read. */
+export function changeKindOf(message: Uint8Array): string {
+  const change = parseChange(message);
+  return typeof change === 'string' ? change : change.body.kind;
 }
 
 type Wish = { isKnown: boolean };

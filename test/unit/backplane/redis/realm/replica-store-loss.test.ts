@@ -1,0 +1,180 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { claimOf } from '../../../../contract/backplane/samples.js';
+import { RealmWorld, type WorldNode } from '../../../../support/realm-world.js';
+import { settlementOf } from '../../../../support/settlement.js';
+
+let world: RealmWorld;
+beforeEach(() => {
+  world = new RealmWorld();
+});
+
+describe('a store that lost its data', () => {
+  async function established(): Promise<[WorldNode, WorldNode, WorldNode]> {
+    const nodes = await world.serving('n1', 'n2', 'n3');
+    for (const node of nodes) {
+      await world.settled(node.watch('shared'));
+      await world.settled(node.watch(`of.${node.id}`, 'prefix'));
+      await world.settled(node.claim(claimOf(node.id, 'com.shared', { invoke: 'first' })));
+      await world.settled(node.claim(claimOf(node.id, `com.${node.id}`)));
+    }
+    return nodes;
+  }
+
+  it('is filled again, without anybody losing interest or a callee meanwhile (G2, G6)', async () => {
+    const nodes = await established();
+    const [one] = nodes;
+    const registrations = new Map(one.registrations);
+    const saidCounts = nodes.map(({ said }) => said.length);
+    let checkCount = 0;
+    world.turnEnded = () => {
+      checkCount++;
+      for (const node of nodes)
+        for (const other of nodes) if (other !== node) expect(other.interested('shared')).toContain(node.id);
+    };
+    world.delayMs = () => Math.floor(world.random() * 20);
+    world.twin.flushAll();
+    for (const [at, node] of nodes.entries()) {
+      const resyncing = node.resync('store_emptied');
+      await world.pass(at * 400);
+      await world.settled(resyncing);
+    }
+    await world.pass(20_000);
+    expect(checkCount).toBeGreaterThan(50);
+    for (const node of nodes) {
+      expect(node.registrations).toEqual(registrations);
+      expect(node.revoked).toEqual([]);
+      expect(world.storedTopics(node)).toEqual(['exact shared', `prefix of.${node.id}`]);
+    }
+    expect(nodes.map(({ said }) => said.length)).toEqual(saidCounts);
+    expect(world.storedCallees()).toHaveLength(6);
+  });
+
+  it('is noticed by the first who writes, which waits until the others know all the same', async () => {
+    const [one, two, three] = await established();
+    world.twin.flushAll();
+    three.bus.hold();
+    const watching = settlementOf(one.watch('new'));
+    const claiming = settlementOf(one.claim(claimOf(one.id, 'com.new')));
+    await world.pass(200);
+    expect([watching.state, claiming.state]).toEqual(['pending', 'pending']);
+    expect([two.interested('shared'), three.interested('new')]).toEqual([['n1', 'n3'], ['n1']]);
+    three.bus.release();
+    await world.pass(2_000);
+    expect([watching.state, claiming.state]).toEqual(['resolved', 'resolved']);
+    expect(one.interested('shared')).toEqual(['n2', 'n3']);
+  });
+
+  /** The store is emptied, and one of three does not come back. */
+  async function establishedWithout(): Promise<[WorldNode, WorldNode, WorldNode]> {
+    const nodes = await established();
+    const [one, two, late] = nodes;
+    late.cut();
+    world.twin.flushAll();
+    await world.settled(Promise.all([one.resync('store_emptied'), two.resync('store_emptied')]));
+    return nodes;
+  }
+
+  it.each([100, 6_900, 7_600, 30_000])(
+    'waits for a node that comes back %i ms late as long as nobody has declared it dead (G2)',
+    async (lateMs) => {
+      const [one, two, late] = await establishedWithout();
+      await world.pass(lateMs);
+      expect([one.interested('shared'), two.interested('shared')]).toEqual([
+        ['n2', late.id],
+        ['n1', late.id],
+      ]);
+      expect(one.registrations.has(`exact com.${late.id}`)).toBe(true);
+      const watching = settlementOf(one.watch('new'));
+      const claiming = settlementOf(two.claim(claimOf(two.id, 'com.new')));
+      await world.pass(5_000);
+      expect([watching.state, claiming.state]).toEqual(['pending', 'pending']);
+      await world.settled(late.heal());
+      await world.pass(1_000);
+      expect([watching.state, claiming.state]).toEqual(['resolved', 'resolved']);
+      expect([late.interested('new'), late.registrations.has('exact com.new')]).toEqual([['n1'], true]);
+      await world.pass(3 * world.limits.keepMs);
+      expect([one.interested('shared'), late.interested('shared')]).toEqual([
+        ['n2', late.id],
+        ['n1', 'n2'],
+      ]);
+    },
+  );
+
+  it('forgets a node that never comes back when it has been declared dead', async () => {
+    const [one, two, late] = await establishedWithout();
+    await world.pass(10_000);
+    const watching = settlementOf(one.watch('new'));
+    await world.pass(1_000);
+    expect(watching.state).toBe('pending');
+    await world.settled(world.bury(late));
+    await world.pass(100);
+    expect(watching.state).toBe('resolved');
+    expect([one.interested('shared'), two.interested('shared')]).toEqual([['n2'], ['n1']]);
+    expect(one.registrations.has(`exact com.${late.id}`)).toBe(false);
+  });
+
+  it('does not keep for ever what a node had in a realm that it serves no more', async () => {
+    const [one, two, late] = await establishedWithout();
+    late.isCut = false;
+    await world.settled(late.withdraw());
+    await world.pass(2 * world.limits.keepMs);
+    expect([one.interested('shared'), two.interested('shared')]).toEqual([['n2'], ['n1']]);
+    expect(one.registrations.has(`exact com.${late.id}`)).toBe(false);
+  });
+
+  it('of which a node lacks only the last keeps that until the node has written it again', async () => {
+    const [one, two, late] = await established();
+    const restore = world.twin.snapshot();
+    await world.settled(late.watch('last'));
+    for (const node of [one, two, late]) node.cut();
+    restore();
+    await world.settled(Promise.all([one.heal(), two.heal()]));
+    await world.pass(3 * world.limits.keepMs);
+    expect(one.interested('last')).toEqual([late.id]);
+    await world.settled(late.heal());
+    await world.pass(3 * world.limits.keepMs);
+    expect([one.interested('last'), two.interested('last')]).toEqual([[late.id], [late.id]]);
+  });
+
+  it('gives a procedure to who asks first; the other is revoked', async () => {
+    const [one, two] = await world.serving('n1', 'n2');
+    await world.settled(one.claim(claimOf(one.id, 'com.x')));
+    one.cut();
+    world.twin.flushAll();
+    const claiming = two.claim(claimOf(two.id, 'com.x'));
+    await world.pass(100);
+    await world.settled(one.heal());
+    expect(await world.settled(claiming)).toMatchObject({ kind: 'granted' });
+    await world.pass(1_000);
+    expect([one.holds.size, one.revoked.length]).toEqual([0, 1]);
+    for (const node of [one, two])
+      expect(node.registrations.get('exact com.x')?.callees.map((callee) => callee.node)).toEqual(['n2']);
+  });
+
+  it('of its last moments only is filled again too', async () => {
+    const [one, two, three] = await established();
+    const restore = world.twin.snapshot();
+    await world.settled(one.watch('late'));
+    await world.settled(two.claim(claimOf(two.id, 'com.late')));
+    one.unwatch('shared');
+    await world.pass(10);
+    for (const node of [one, two, three]) node.cut();
+    restore();
+    const missing: string[] = [];
+    world.turnEnded = () => {
+      for (const node of [two, three]) if (!node.interested('late').includes('n1')) missing.push(node.id);
+    };
+    await world.settled(Promise.all([three.heal(), world.pass(50), one.heal(), world.pass(100), two.heal()]));
+    await world.pass(10_000);
+    expect(missing).toEqual([]);
+    expect(world.storedTopics(one)).toEqual(['exact late', 'prefix of.n1']);
+    for (const node of [two, three]) {
+      expect(node.interested('late')).toEqual(['n1']);
+      expect(node.interested('shared')).toEqual([node === two ? 'n3' : 'n2']);
+    }
+    for (const node of [one, two, three]) {
+      expect(node.registrations.has('exact com.late')).toBe(true);
+      expect(node.registrations.size).toBe(5);
+    }
+  });
+});
