@@ -18,7 +18,8 @@ const MAX_ATTEMPTS = 10;
 /**
  * Repeats commands that the store did not carry out because its scripts were flushed, in the order of the calls. New commands wait
  * meanwhile until all that were sent are answered. If the store has carried out a later command on the same rows (another node had
- * loaded the scripts), the earlier one is given up: carried out after it, it would mean something else.
+ * loaded the scripts), the earlier one is given up: carried out after it, it would mean something else. Its script is loaded all the
+ * same, because the caller may repeat all of these commands, and would fail in the same way each time.
  */
 export class ScriptOrder {
   #asked: Asked[] = [];
@@ -73,10 +74,10 @@ export class ScriptOrder {
     const again: Asked[] = [];
     for (const [at, one] of asked.entries()) {
       if (one.state !== 'missing') continue;
+      one.load();
       if (asked.slice(at + 1).some(({ state, tag }) => state === 'done' && tag === one.tag)) one.reject(one.cause);
       else again.push(one);
     }
-    for (const one of again) one.load();
     for (const one of [...again, ...held]) this.#send(one);
   }
 }
