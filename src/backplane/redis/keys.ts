@@ -61,7 +61,7 @@ export function shardOf(session: number): number {
 export interface Channels {
   /** Changes of the membership. */
   readonly nodes: string;
-  /** Batches and probes for one node. A hash tag for each node: inboxes have no keys. */
+  /** Batches and probes for one node. A hash tag for each node: inboxes have no keys, and `begin_reap.lua` has two as ARGV. */
   inbox(node: NodeId): string;
   /** Changes of one realm. */
   realm(realm: Uri): string;

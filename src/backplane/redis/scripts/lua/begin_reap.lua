@@ -13,7 +13,7 @@
 -- ARGV[5]  how long tombstones are kept, in ms
 -- ARGV[6]  'expired': only if its lease ran out; 'certain': it is known to have gone before, whatever its lease says;
 --          'absent': as 'expired', or if nobody has listened to its inbox for a while and it has not renewed. Then follow
--- ARGV[7]  inbox of the node
+-- ARGV[7]  inbox of the node, see below
 -- ARGV[8]  inbox of the reaper: when nobody listens to that either, this is not the server where nodes listen
 -- ARGV[9]  how long nobody may have listened, in ms; looked at again within half of it each time, or it begins anew
 -- ARGV[10] how long it may not have renewed, in ms: more than a live node lets pass between two renewals
@@ -21,6 +21,9 @@
 -- Returns  'won'; 'won-rowless': won, and the store had no row of it; 'ended': somebody has reaped it to the end;
 --          'claimed' by another; 'alive'; 'grace': nobody is reaped now; 'reaper-gone': the reaper itself is not alive.
 -- O(log nodes + tombstones that are dropped). Safe to repeat: the same reaper wins again and its claim is prolonged.
+-- Inboxes are arguments and not keys: each has a hash tag of its own, and a server in cluster mode refuses a script whose keys
+-- lie in several slots. The script publishes nothing to an inbox. It only counts the listeners, and a server that has none
+-- for the reaper's own inbox decides nothing.
 -- The field `absent:<node>` of KEYS[5] has since when and until when nobody was seen to listen, and the lease as it was then.
 
 -- include shared/clock.lua
