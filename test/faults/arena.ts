@@ -7,13 +7,12 @@ import type { Schedule } from './schedule.js';
 import { ReplicatedStore } from './store.js';
 
 const EVERYTHING = { call: true, register: true, publish: true, subscribe: true };
-const REALMS = [
-  {
-    name: 'realm1',
-    allowForceReregister: true,
-    roles: [{ name: 'anonymous', permissions: [{ uri: '', match: 'prefix', allow: EVERYTHING }] }],
-  },
-];
+const ROLES = [{ name: 'anonymous', permissions: [{ uri: '', match: 'prefix', allow: EVERYTHING }] }];
+const REALMS = [{ name: 'realm1', allowForceReregister: true, roles: ROLES }];
+/** For faults that need a realm that no node has served yet. */
+const TEMPLATE = { names: [{ uri: 'new.', match: 'prefix' }], roles: ROLES, idleMs: 1_000 };
+
+export type Variables = Readonly<Record<string, string>>;
 
 /** What the nodes share: one server with a proxy before it for each place, or a master and its replica. */
 type Stores = { readonly store: RedisServer; readonly proxies: readonly FaultProxy[] } | ReplicatedStore;
@@ -23,8 +22,9 @@ export class Arena {
   readonly scene: ClusterScene<Cast>;
   readonly nodeCount: number;
   readonly #stores: Stores;
+  #newRealmCount = 0;
 
-  private constructor(schedule: Schedule, stores: Stores) {
+  private constructor(schedule: Schedule, stores: Stores, variables: Variables) {
     const { nodeCount, seed, round } = schedule;
     const isReplicated = stores instanceof ReplicatedStore;
     this.nodeCount = nodeCount;
@@ -34,7 +34,11 @@ export class Arena {
       {
         routerCount: nodeCount,
         timings: 'default',
-        variables: { GANTRY_REALMS: JSON.stringify(REALMS) },
+        variables: {
+          GANTRY_REALMS: JSON.stringify(REALMS),
+          GANTRY_REALM_TEMPLATE: JSON.stringify(TEMPLATE),
+          ...variables,
+        },
         settings: isReplicated ? stores.settings : [],
         storeFor: (index) => (isReplicated ? 'redis://sentinels' : stores.proxies[index]!.url),
       },
@@ -42,8 +46,10 @@ export class Arena {
     );
   }
 
-  static async open(schedule: Schedule): Promise<Arena> {
-    const arena = new Arena(schedule, schedule.isReplicated ? await ReplicatedStore.start() : await proxied(schedule));
+  /** `variables`: of the environment of each router. */
+  static async open(schedule: Schedule, variables: Variables = {}): Promise<Arena> {
+    const stores = schedule.isReplicated === true ? await ReplicatedStore.start() : await proxied(schedule);
+    const arena = new Arena(schedule, stores, variables);
     try {
       await arena.scene.start();
     } catch (error) {
@@ -57,9 +63,24 @@ export class Arena {
     return this.scene.redis!;
   }
 
+  /** Every server that runs, a replica included. */
+  get servers(): readonly RedisServer[] {
+    return this.#stores instanceof ReplicatedStore ? this.#stores.servers : [this.#stores.store];
+  }
+
   get replicated(): ReplicatedStore {
     if (this.#stores instanceof ReplicatedStore) return this.#stores;
     throw new Error('there is no replica in this round');
+  }
+
+  /** One that no node has served yet. */
+  newRealm(): string {
+    return `new.realm${++this.#newRealmCount}`;
+  }
+
+  /** Realms that nodes may serve. */
+  get realmCount(): number {
+    return REALMS.length + this.#newRealmCount;
   }
 
   router(place: number): Router {

@@ -1,6 +1,10 @@
 import { forMs } from '../cluster/harness/wait.js';
 import type { Arena } from './arena.js';
+import { flood, stopReading } from './bad-clients.js';
 import { ABSENT_MS, MORTAL_MS, type Fault, type FaultOf } from './fault.js';
+import { flushNewRealm } from './new-realm.js';
+
+const FLUSH_EVERY_MS = 20;
 
 /** A fault that has been done, and undone as far as it is. */
 export interface Struck {
@@ -12,6 +16,8 @@ export interface Struck {
   readonly after?: () => Promise<void>;
   /** Nodes that have died by it. */
   readonly dead?: readonly string[];
+  /** What the fault itself showed to break a promise. */
+  readonly violations?: readonly string[];
 }
 
 /** Does to the cluster what the fault says; what the clients may notice of it is granted to the nodes, and no more. */
@@ -32,7 +38,9 @@ export function strike(arena: Arena, fault: Fault): Promise<Struck> {
     case 'flush-store':
       return unnoticed(() => arena.store.flushAll());
     case 'flush-scripts':
-      return unnoticed(() => arena.store.command('SCRIPT', 'FLUSH'));
+      return unnoticed(() => flushScripts(arena, fault));
+    case 'flush-new-realm':
+      return flushNewRealm(arena, fault);
     case 'fill-store':
       return fillStore(arena, fault);
     case 'kill-connections':
@@ -48,6 +56,10 @@ export function strike(arena: Arena, fault: Fault): Promise<Struck> {
       return slow(arena, fault);
     case 'fail-over':
       return failOver(arena, fault);
+    case 'slow-reader':
+      return stopReading(arena, fault);
+    case 'flood':
+      return flood(arena, fault);
   }
 }
 
@@ -132,6 +144,14 @@ async function failOver({ scene, replicated }: Arena, { staleMs }: FaultOf<'fail
 async function unnoticed(harm: () => Promise<unknown>): Promise<Struck> {
   await harm();
   return { healsFromMs: Date.now(), over: () => undefined };
+}
+
+/** On every server: the one that takes over may not know the scripts either. */
+async function flushScripts({ servers }: Arena, { times = 1 }: FaultOf<'flush-scripts'>): Promise<void> {
+  for (let count = 0; count < times; count++) {
+    if (count > 0) await forMs(FLUSH_EVERY_MS);
+    await Promise.all(servers.map((server) => server.command('SCRIPT', 'FLUSH')));
+  }
 }
 
 async function fillStore({ scene, store }: Arena, { forMs: fullMs }: FaultOf<'fill-store'>): Promise<Struck> {

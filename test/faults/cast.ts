@@ -4,6 +4,7 @@ import type { Audience, CallRecord, Journal, Plan, PublicationRecord } from '../
 import type { Load } from '../cluster/harness/load.js';
 import { RawMember, type Entrance } from '../cluster/harness/member.js';
 import { callee, KINDS, ownProcedure, PLAIN, SHARED, SLOW, subscriber, TOPICS } from '../cluster/harness/roles.js';
+import { within } from '../cluster/harness/wait.js';
 import { Dice } from './dice.js';
 import { BOUNDED, CROWDED, LONE, ROAMING_TOPICS, Wanderer } from './wanderer.js';
 
@@ -11,6 +12,10 @@ export interface CastOptions {
   readonly nodeCount: number;
   readonly seed: number;
 }
+
+/** Wanted by one session. */
+export const LOCAL_TOPIC = 'org.local.topic';
+const LOCAL_ANSWER_MS = 10_000;
 
 const SERIALIZERS: readonly SerializerId[] = ['json', 'msgpack', 'cbor'];
 const PUBLICATION_MS = 45;
@@ -28,6 +33,7 @@ const FINITE: readonly Plan[] = [PLAIN, SLOW, { delayMs: 60, progressCount: 3, r
 export class Cast implements Load {
   readonly #publishers: readonly RawMember[];
   readonly #callers: readonly RawMember[];
+  readonly #local: RawMember;
   readonly #wanderers: readonly Wanderer[];
   readonly #all: readonly RawMember[];
   readonly #stable: readonly string[];
@@ -57,7 +63,9 @@ export class Cast implements Load {
         return new Wanderer(member(role), new Dice(seed, home, index));
       }),
     );
+    this.#local = member({ name: 'local', home: seed % nodeCount, subscriptions: [[LOCAL_TOPIC, 'exact']] });
     this.#all = [
+      this.#local,
       ...this.#publishers,
       ...this.#callers,
       ...audience,
@@ -98,6 +106,23 @@ export class Cast implements Load {
 
   publishEverywhere(): PublicationRecord[] {
     return this.#publishers.flatMap((member) => TOPICS.flatMap((topic) => member.publish(topic, true) ?? []));
+  }
+
+  /** That many publications by each publisher of what one session wants, which has all of them then. */
+  async publishLocally(count: number): Promise<{ readonly home: string; readonly publications: PublicationRecord[] }> {
+    const { session } = this.#local;
+    if (session === undefined) throw new Error('nobody wants the topic of one node');
+    const publications = this.#publishers.flatMap((publisher) =>
+      Array.from({ length: count }, () => publisher.publish(LOCAL_TOPIC, true) ?? []).flat(),
+    );
+    const numbers = new Set(publications.map(({ number }) => number));
+    const missing = (): number =>
+      numbers.size - session.events.filter(({ publication }) => numbers.has(publication)).length;
+    await within(LOCAL_ANSWER_MS, 'all is answered and has come', () => {
+      const open = publications.filter(({ answers }) => answers.length === 0).length;
+      return open + missing() === 0 ? [] : [`${open} have no answer, ${missing()} have not come`];
+    });
+    return { home: session.node, publications };
   }
 
   callEverywhere(): CallRecord[] {

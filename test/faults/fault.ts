@@ -9,7 +9,8 @@ export type Fault =
   | { readonly what: 'restart-store'; readonly downMs: number; readonly keepsData: boolean }
   | { readonly what: 'freeze-store'; readonly forMs: number }
   | { readonly what: 'flush-store' }
-  | { readonly what: 'flush-scripts' }
+  | { readonly what: 'flush-scripts'; readonly times?: number }
+  | { readonly what: 'flush-new-realm'; readonly afterMs: number }
   | { readonly what: 'fill-store'; readonly forMs: number }
   | { readonly what: 'fail-over'; readonly staleMs: number }
   | { readonly what: 'kill-connections'; readonly type: 'normal' | 'pubsub' }
@@ -30,7 +31,12 @@ export type Fault =
       readonly way?: Way;
     }
   | { readonly what: 'delay'; readonly place: number; readonly forMs: number; readonly byMs: number }
-  | { readonly what: 'throttle'; readonly place: number; readonly forMs: number; readonly bytesPerSecond: number };
+  | { readonly what: 'throttle'; readonly place: number; readonly forMs: number; readonly bytesPerSecond: number }
+  | { readonly what: 'slow-reader'; readonly place: number; readonly publisherPlace: number }
+  | { readonly what: 'flood'; readonly place: number; readonly by: FloodMessage };
+
+/** What a client floods a node with: publications that nobody wants, or calls of what nobody has registered. */
+export type FloodMessage = 'publish' | 'call';
 
 export type What = Fault['what'];
 export type FaultOf<Kind extends What> = Extract<Fault, { what: Kind }>;
@@ -57,7 +63,9 @@ export function labelOf(fault: Fault, nodeCount: number): string {
     case 'flush-store':
       return 'FLUSHALL';
     case 'flush-scripts':
-      return 'SCRIPT FLUSH';
+      return fault.times === undefined ? 'SCRIPT FLUSH' : 'SCRIPT FLUSH, many times';
+    case 'flush-new-realm':
+      return 'FLUSHALL in the first second of a realm';
     case 'fill-store':
       return 'Redis full';
     case 'fail-over':
@@ -76,7 +84,53 @@ export function labelOf(fault: Fault, nodeCount: number): string {
       return 'delayed';
     case 'throttle':
       return 'throttled';
+    case 'slow-reader':
+      return 'a client stops reading';
+    case 'flood':
+      return `a client floods a node: ${fault.by === 'call' ? 'CALL' : 'PUBLISH'}`;
   }
+}
+
+/** Servers and places that a fault needs for itself while it lasts. Undefined: nothing else may be wrong at that time. */
+function needsOf(fault: Fault): readonly (number | 'store' | 'every place')[] | undefined {
+  switch (fault.what) {
+    case 'kill':
+      return fault.places;
+    case 'pause':
+    case 'reset-connections':
+    case 'cut':
+    case 'hold':
+    case 'lose':
+    case 'delay':
+    case 'throttle':
+      return [fault.place];
+    case 'roll':
+      return ['every place'];
+    case 'join':
+      return [];
+    case 'restart-store':
+    case 'freeze-store':
+    case 'flush-store':
+    case 'flush-scripts':
+    case 'fill-store':
+    case 'fail-over':
+    case 'kill-connections':
+      return ['store'];
+    case 'flush-new-realm':
+    case 'slow-reader':
+    case 'flood':
+      return undefined;
+  }
+}
+
+/** Whether both may be done at the same time: neither undoes the other. */
+export function mayOverlap(one: Fault, other: Fault): boolean {
+  const [mine, theirs] = [needsOf(one), needsOf(other)];
+  if (mine === undefined || theirs === undefined) return false;
+  const isAnyPlace = (needs: typeof mine): boolean => needs.some((need) => need !== 'store');
+  if (mine.includes('every place')) return !isAnyPlace(theirs);
+  if (theirs.includes('every place')) return !isAnyPlace(mine);
+  return !mine.some((need) => theirs.includes(need));
 }
 
 /** Seconds with the default lease: longer than this between two renewals a node may be declared dead for. */

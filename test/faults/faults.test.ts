@@ -21,9 +21,13 @@ const FAULTS: readonly What[] = [
   'fill-store',
   'kill-connections',
   'throttle',
+  'flush-scripts',
+  'flush-new-realm',
+  'slow-reader',
+  'flood',
 ];
 
-it(`keeps every promise through ${MINUTES} minutes of faults (G1 to G6, G10)`, async () => {
+it(`keeps every promise through ${MINUTES} minutes of faults (G1 to G11)`, async () => {
   const endMs = Date.now() + MINUTES * 60_000;
   for (const schedule of schedules()) {
     if (Date.now() > endMs) break;

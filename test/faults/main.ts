@@ -115,7 +115,8 @@ async function main(): Promise<void> {
 
 async function playAndSay(schedule: Schedule, say: (line: string) => void): Promise<Played> {
   const { seed, round, nodeCount, blows } = schedule;
-  const faults = blows.map(({ fault }) => JSON.stringify(fault)).join(' ');
+  const texts = blows.map(({ fault, beside }) => [fault, ...(beside === undefined ? [] : [beside])]);
+  const faults = texts.map((pair) => pair.map((fault) => JSON.stringify(fault)).join('+')).join(' ');
   say(`--seed ${seed} --round ${round} --nodes ${nodeCount}: ${faults}`);
   const played = await play(schedule, say);
   const { operationCount, eventCount, violations, tookMs } = played;
@@ -132,11 +133,12 @@ function quietly(say: (line: string) => void): (schedule: Schedule) => Promise<P
   };
 }
 
-function report({ schedule, violations }: Played, { keeps }: Options, say: (line: string) => void): void {
+function report({ schedule, violations, history }: Played, { keeps }: Options, say: (line: string) => void): void {
   const folder = join(root, '.cache/faults');
   mkdirSync(folder, { recursive: true });
   const file = join(folder, `failed-${schedule.seed}-${schedule.round}.json`);
   writeFileSync(file, `${JSON.stringify(schedule, null, 2)}\n`);
+  if (history !== undefined) writeFileSync(file.replace(/json$/, 'log'), history);
   if (keeps) keep(KEPT, { why: violations[0] ?? '', schedule });
   say(`  again: npm run test:faults -- --schedule ${file}`);
 }

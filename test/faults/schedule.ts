@@ -1,5 +1,5 @@
 import { Dice } from './dice.js';
-import type { Fault, What } from './fault.js';
+import { mayOverlap, type Fault, type What } from './fault.js';
 
 /** Everything that decides what is done in one round, but for the time that machines take. */
 export interface Schedule {
@@ -18,6 +18,8 @@ export interface Schedule {
 export interface Blow {
   readonly afterMs: number;
   readonly fault: Fault;
+  /** Done at the same time. */
+  readonly beside?: Fault;
 }
 
 export interface Choice {
@@ -45,6 +47,8 @@ const DRAWS: readonly (readonly [what: What, draw: Draw])[] = [
   ['freeze-store', (dice) => ({ what: 'freeze-store', forMs: dice.pick([500, 2_000, 5_000, 9_000]) })],
   ['flush-store', () => ({ what: 'flush-store' })],
   ['flush-scripts', () => ({ what: 'flush-scripts' })],
+  ['flush-scripts', (dice) => ({ what: 'flush-scripts', times: dice.between(20, 200) })],
+  ['flush-new-realm', (dice) => ({ what: 'flush-new-realm', afterMs: dice.between(0, 1_000) })],
   ['fill-store', (dice) => ({ what: 'fill-store', forMs: dice.pick([1_000, 4_000, 9_000]) })],
   ['kill-connections', (dice) => ({ what: 'kill-connections', type: dice.pick(['normal', 'pubsub']) })],
   ['reset-connections', resetting],
@@ -60,11 +64,16 @@ const DRAWS: readonly (readonly [what: What, draw: Draw])[] = [
       bytesPerSecond: dice.pick([50_000, 200_000]),
     }),
   ],
+  ['slow-reader', readingSlowly],
+  ['flood', (dice, nodeCount) => ({ what: 'flood', place: dice.below(nodeCount), by: dice.pick(['publish', 'call']) })],
 ];
 
 export const KINDS_OF_FAULTS: readonly What[] = [...new Set(DRAWS.map(([what]) => what)), 'fail-over'];
 
 const ROUNDS_OF_ONE = 0.2;
+const OVERLAPPING = 0.25;
+/** Draws of a fault that may go with another. */
+const OVERLAP_ATTEMPTS = 8;
 const REPLICATED_ROUNDS = 0.1;
 /** What is done where there is a replica, besides the failover itself. */
 const ALSO_REPLICATED: readonly What[] = ['kill', 'pause', 'roll', 'flush-scripts', 'kill-connections'];
@@ -78,11 +87,18 @@ export function scheduleOf(seed: number, round: number, { nodeCount: wanted, onl
   if (only?.includes('fail-over') === true || (only === undefined && dice.chance(REPLICATED_ROUNDS)))
     return replicated({ seed, round, nodeCount }, dice, beside);
   const blowCount = dice.chance(ROUNDS_OF_ONE) ? 1 : dice.between(2, 4);
-  const blows = Array.from({ length: blowCount }, () => ({
-    afterMs: dice.between(300, 2_500),
-    fault: dice.pick(draws)[1](dice, nodeCount),
-  }));
+  const blows = Array.from({ length: blowCount }, () => blowOf(dice, draws, nodeCount));
   return { seed, round, nodeCount, blows, calmMs: dice.between(500, 2_000) };
+}
+
+function blowOf(dice: Dice, draws: readonly (readonly [What, Draw])[], nodeCount: number): Blow {
+  const afterMs = dice.between(300, 2_500);
+  const fault = dice.pick(draws)[1](dice, nodeCount);
+  for (let attempt = 0; attempt < OVERLAP_ATTEMPTS && (attempt > 0 || dice.chance(OVERLAPPING)); attempt++) {
+    const beside = dice.pick(draws)[1](dice, nodeCount);
+    if (mayOverlap(fault, beside)) return { afterMs, fault, beside };
+  }
+  return { afterMs, fault };
 }
 
 /** The replica takes over once: there is no other after it. */
@@ -115,6 +131,10 @@ function pausing(forMs: number): Draw {
 function resetting(dice: Dice, nodeCount: number): Fault {
   const which = dice.pick([undefined, 'bus', 'directory', 'subscriber'] as const);
   return { what: 'reset-connections', place: dice.below(nodeCount), ...(which !== undefined && { which }) };
+}
+
+function readingSlowly(dice: Dice, nodeCount: number): Fault {
+  return { what: 'slow-reader', place: dice.below(nodeCount), publisherPlace: dice.below(nodeCount) };
 }
 
 function stretch(dice: Dice, nodeCount: number): { readonly place: number; readonly forMs: number } {

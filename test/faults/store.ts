@@ -11,6 +11,7 @@ export class ReplicatedStore {
   readonly replica: RedisServer;
   readonly #link: FaultProxy;
   readonly #sentinel: Sentinel;
+  #isFailedOver = false;
 
   private constructor(master: RedisServer, replica: RedisServer, link: FaultProxy, sentinel: Sentinel) {
     this.master = master;
@@ -30,6 +31,11 @@ export class ReplicatedStore {
     return new ReplicatedStore(master, replica, link, sentinel);
   }
 
+  /** Those that run. */
+  get servers(): readonly RedisServer[] {
+    return this.#isFailedOver ? [this.replica] : [this.master, this.replica];
+  }
+
   /** As words for a router. */
   get settings(): readonly string[] {
     return [`backplane.redis.sentinels.master=${MASTER}`, `backplane.redis.sentinels.nodes=["${this.#sentinel.node}"]`];
@@ -42,6 +48,7 @@ export class ReplicatedStore {
 
   /** The master ends at once. Resolves when the replica is the master. */
   async failOver(): Promise<void> {
+    this.#isFailedOver = true;
     await this.master.kill();
     await this.#link.cut();
     // Who becomes the master drops those connected.

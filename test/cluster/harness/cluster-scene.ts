@@ -193,8 +193,12 @@ export class ClusterScene<Clients extends Load> {
     await this.fleet.kill();
   }
 
-  /** What one needs to find out what happened. */
   report(): void {
+    console.error(this.history());
+  }
+
+  /** What one needs to find out what happened. */
+  history(): string {
     const { publications, calls, sessions } = this.journal;
     const lines = [`${publications.length} publications, ${calls.length} calls, ${sessions.length} sessions`];
     lines.push(...this.#unfinished());
@@ -203,7 +207,7 @@ export class ClusterScene<Clients extends Load> {
       for (const { ms, level, event, fields } of router.log.slice(-60))
         lines.push(`${new Date(ms).toISOString()} ${level} ${event} ${JSON.stringify(fields)}`);
     }
-    console.error(lines.join('\n'));
+    return lines.join('\n');
   }
 
   /** Work in the hands of sessions that are there. */

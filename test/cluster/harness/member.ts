@@ -19,6 +19,7 @@ export interface Entrance {
 export interface Role {
   readonly name: string;
   readonly home: number;
+  readonly realm?: string;
   readonly serializer?: SerializerId;
   readonly subscriptions?: readonly (readonly [topic: string, match: MatchPolicy])[];
   readonly registrations?: readonly (readonly [procedure: string, options: RegisterOptions])[];
@@ -103,11 +104,12 @@ export class RawMember implements Member {
   }
 
   async #join(): Promise<RawSession> {
-    const { name, home, serializer = 'json', canBeInterrupted = true, subscriptions, registrations } = this.role;
+    const { name, home, realm = 'realm1', serializer = 'json', canBeInterrupted = true } = this.role;
+    const { subscriptions, registrations } = this.role;
     const { url, nodeAt } = this.#entrance.doorFor(home);
     const client = await inTime(RawClient.connect(url, { serializer }));
     try {
-      await client.hello({ roles: canBeInterrupted ? ALL_ROLES : rolesWithout('call_canceling') });
+      await client.hello({ realm, roles: canBeInterrupted ? ALL_ROLES : rolesWithout('call_canceling') });
     } catch (error) {
       client.drop();
       throw error;
