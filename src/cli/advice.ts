@@ -2,7 +2,7 @@ import { rolesOfPrincipals } from '../config/checks.js';
 import { adviceOnPrincipals } from './advice-on-principals.js';
 import { memoryAdvice } from '../config/memory.js';
 import type { Config, RealmConfig, RealmTemplateConfig } from '../config/schema.js';
-import { compareSpecificity, covers, toUriSet, type UriSet } from '../session/uri-sets.js';
+import { compareSpecificity, covers, toUriSet, type UriSet } from '../session/authorization/uri-sets.js';
 
 type Rules = Pick<RealmConfig | RealmTemplateConfig, 'roles' | 'anonymousRole' | 'auth'>;
 type Role = Rules['roles'][number];

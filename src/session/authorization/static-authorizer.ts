@@ -1,6 +1,6 @@
-import type { Uri } from '../wamp/ids.js';
-import type { MatchPolicy } from '../wamp/options.js';
-import type { Action, Authorizer, Decision } from './ports.js';
+import type { Uri } from '../../wamp/ids.js';
+import type { MatchPolicy } from '../../wamp/options.js';
+import type { Action, Authorizer, Decision } from '../ports.js';
 import { compareSpecificity, covers, overlaps, toUriSet, type UriSet } from './uri-sets.js';
 
 /** One permission of a role, in the terms of Crossbar.io. An action that is not listed is not allowed. */

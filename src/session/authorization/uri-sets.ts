@@ -1,6 +1,6 @@
-import type { Uri } from '../wamp/ids.js';
-import type { MatchPolicy } from '../wamp/options.js';
-import { unreachable } from '../wamp/unreachable.js';
+import type { Uri } from '../../wamp/ids.js';
+import type { MatchPolicy } from '../../wamp/options.js';
+import { unreachable } from '../../wamp/unreachable.js';
 
 /** The URIs that a URI or pattern matches (PBR-2, PBR-3). */
 export type UriSet =

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { createGuardedAuthorizer } from '../../../src/session/guarded-authorizer.js';
-import type { Action } from '../../../src/session/ports.js';
-import { createStaticAuthorizer, type Permission } from '../../../src/session/static-authorizer.js';
-import type { MatchPolicy } from '../../../src/wamp/options.js';
+import { createGuardedAuthorizer } from '../../../../src/session/authorization/guarded-authorizer.js';
+import type { Action } from '../../../../src/session/ports.js';
+import { createStaticAuthorizer, type Permission } from '../../../../src/session/authorization/static-authorizer.js';
+import type { MatchPolicy } from '../../../../src/wamp/options.js';
 
 const ALL = { call: true, register: true, publish: true, subscribe: true };
 const GUARDED = {

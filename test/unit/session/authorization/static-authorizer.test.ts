@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Action, Decision } from '../../../src/session/ports.js';
-import { createStaticAuthorizer, type Permission } from '../../../src/session/static-authorizer.js';
-import type { MatchPolicy } from '../../../src/wamp/options.js';
+import type { Action, Decision } from '../../../../src/session/ports.js';
+import { createStaticAuthorizer, type Permission } from '../../../../src/session/authorization/static-authorizer.js';
+import type { MatchPolicy } from '../../../../src/wamp/options.js';
 
 const NOTHING = { call: false, register: false, publish: false, subscribe: false };
 const EVERYTHING = { call: true, register: true, publish: true, subscribe: true };
