@@ -11,7 +11,7 @@ import { createEndpoint } from '../../dist/session/endpoint.js';
 import { createAnonymous } from '../../dist/session/auth/anonymous.js';
 import { InboxPool } from '../../dist/session/inbox.js';
 import { TurnScheduler } from '../../dist/session/turn-scheduler.js';
-import { createStaticAuthorizer } from '../../dist/session/authorization/static-authorizer.js';
+import { RoleAuthorizers } from '../../dist/session/authorization/role-authorizers.js';
 import { createCounters } from '../../dist/telemetry/counters.js';
 import { HEADROOM_BYTES, Slab } from '../../dist/transport/slab.js';
 import { silentLogger } from '../../dist/telemetry/logger.js';
@@ -74,7 +74,7 @@ const realms = new Realms({
           forceReregister: 'nobody',
           busyError: 'wamp',
         },
-        authorizers: new Map([['anonymous', createStaticAuthorizer([everything])]]),
+        authorizers: new RoleAuthorizers(new Map([['anonymous', [everything]]])),
       },
     ],
   ]),

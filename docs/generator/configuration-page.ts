@@ -39,7 +39,8 @@ function* rowsIn(node: SchemaNode, path: readonly string[], hasVariable: boolean
     const isSection = inner.properties !== undefined;
     const row = { key: at.join('.'), variable: hasVariable ? variableOf(at) : '', node: inner, isRequired };
     if (!isSection || inner.default === undefined) yield row;
-    yield* rowsIn(inner, at, hasVariable);
+    // The entries are those of a role.
+    if (!(path.at(-1) === '{authid}' && key === 'permissions')) yield* rowsIn(inner, at, hasVariable);
   }
 }
 

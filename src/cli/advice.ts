@@ -1,4 +1,4 @@
-import { rolesOfPrincipals } from '../config/checks.js';
+import { principalsOf } from '../config/checks.js';
 import { adviceOnPrincipals } from './advice-on-principals.js';
 import { memoryAdvice } from '../config/memory.js';
 import type { Config, RealmConfig, RealmTemplateConfig } from '../config/schema.js';
@@ -34,7 +34,8 @@ const NO_REALM =
   'realms: there is no realm that a session could join: name one, leave realms out, or set realmTemplate.';
 
 function adviceOnRules(path: string, realm: string, { roles, anonymousRole, auth }: Rules): string[] {
-  const given = new Set(rolesOfPrincipals(auth ?? {}).map(([, role]) => role));
+  const principals = principalsOf(auth ?? {}).map(([, principal]) => principal);
+  const given = new Set(principals.map(({ role }) => role));
   if (anonymousRole !== null) given.add(anonymousRole);
   if (given.size === 0)
     return [
@@ -46,7 +47,8 @@ function adviceOnRules(path: string, realm: string, { roles, anonymousRole, auth
       return [
         `${at}: no session has the role "${role.name}": it is neither ${path}.anonymousRole nor the role of a principal. Remove it, or give it to one of them.`,
       ];
-    if (role.permissions.length === 0)
+    const hasOwn = principals.some((one) => one.role === role.name && one.permissions !== undefined);
+    if (role.permissions.length === 0 && !hasOwn)
       return [`${at}: sessions of the role "${role.name}" may do nothing: it has no permissions.`];
     return adviceOnPermissions(at, role);
   });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { count } from './fields.js';
+import { permission } from './permission-schema.js';
 import { publicKey } from './public-key.js';
 
 const secret = (description: string) => z.string().min(1).max(4_096).meta({ description, writeOnly: true });
@@ -16,7 +17,16 @@ const hex = (byteCount: number, description: string) =>
 const secretHex = (byteCount: number, description: string) =>
   hex(byteCount, description).meta({ description, writeOnly: true });
 
-const principalRole = z.string().min(1).max(255).describe('Role of its sessions: one of the roles of the realm.');
+/** What every principal has. */
+const grants = {
+  role: z.string().min(1).max(255).describe('Role of its sessions: one of the roles of the realm.'),
+  permissions: z
+    .array(permission)
+    .exactOptional()
+    .describe(
+      'Permissions of this principal beside those of its role, in the same form. The most specific of both decides, that of the principal before that of the role for the same URIs.',
+    ),
+};
 
 const byAuthid = <Principal extends z.ZodType>(principal: Principal) =>
   z.record(z.string().min(1).max(255), principal).refine((all) => Object.keys(all).length > 0, {
@@ -31,7 +41,7 @@ const ticket = z.strictObject({
           'The ticket. Its SHA-256 in `ticketSha256` does as well, and is no secret to lose.',
         ).exactOptional(),
         ticketSha256: hex(32, 'SHA-256 of the ticket as 64 hexadecimal digits, instead of `ticket`.').exactOptional(),
-        role: principalRole,
+        ...grants,
       })
       .refine((one) => (one.ticket === undefined) !== (one.ticketSha256 === undefined), {
         error: 'Invalid input: expected either ticket or ticketSha256',
@@ -58,7 +68,7 @@ const wampcra = z.strictObject({
           .multipleOf(4)
           .default(32)
           .describe('Bytes of the derived key, with `salt`: a multiple of 4, for autobahn-js.'),
-        role: principalRole,
+        ...grants,
       })
       .refine((one) => (one.secret === undefined) !== (one.derivedKey === undefined), {
         error: 'Invalid input: expected either secret or derivedKey',
@@ -82,7 +92,7 @@ const scram = z.strictObject({
           .describe('Salt as hexadecimal digits.'),
         storedKey: secretHex(32, 'StoredKey of RFC 5802 as 64 hexadecimal digits.'),
         serverKey: secretHex(32, 'ServerKey of RFC 5802 as 64 hexadecimal digits.'),
-        role: principalRole,
+        ...grants,
       })
       .refine((one) => (one.kdf === 'argon2id') === (one.memoryKiB !== undefined), {
         error: 'Invalid input: argon2id needs memoryKiB, and pbkdf2 has none',
@@ -99,7 +109,7 @@ const cryptosign = z.strictObject({
         .describe(
           'Public keys of Ed25519 that the principal may sign with: 64 hexadecimal digits each, or a line `ssh-ed25519 AAAA…` as in a `.pub` file of OpenSSH.',
         ),
-      role: principalRole,
+      ...grants,
     }),
   ).describe('Principals by authid.'),
 });

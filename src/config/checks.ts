@@ -1,11 +1,14 @@
 import type { z } from 'zod';
+import { placeholderFlaw, withSamples } from '../wamp/uri-placeholders.js';
 import { checkUri, type UriRules } from '../wamp/uri-rules.js';
 import { backplaneFits, backplaneIsNamed } from './backplane-checks.js';
 import { realm, type realmTemplate } from './realm-schema.js';
-import { CONFIG_SCHEMA, type AuthConfig } from './schema.js';
+import { CONFIG_SCHEMA, type AuthConfig, type RealmConfig } from './schema.js';
 
 type Parsed = z.output<typeof CONFIG_SCHEMA>;
 type Realm = z.output<typeof realm>;
+type Permissions = RealmConfig['roles'][number]['permissions'];
+type Match = Permissions[number]['match'];
 type Limits = Parsed['limits'];
 type Path = readonly PropertyKey[];
 type Report = (path: Path, message: string) => void;
@@ -102,16 +105,24 @@ function rulesAreSound(rules: Omit<Realm, 'name'>, limits: Limits, at: Path, rep
   if (typeof anonymousRole === 'string' && !names.includes(anonymousRole)) {
     report([...at, 'anonymousRole'], `There is no role "${anonymousRole}" in this realm`);
   }
-  for (const [path, role] of rolesOfPrincipals(rules.auth ?? {}))
-    if (!names.includes(role)) report([...at, 'auth', ...path], `There is no role "${role}" in this realm`);
-  for (const [index, role] of rules.roles.entries()) {
-    permissionsAreSound(role, { ...limits, uriCheck: rules.uriCheck }, [...at, 'roles', index, 'permissions'], report);
+  const uriRules = { ...limits, uriCheck: rules.uriCheck };
+  for (const [path, { role, permissions = [] }] of principalsOf(rules.auth ?? {})) {
+    const principal = [...at, 'auth', ...path];
+    if (!names.includes(role)) report([...principal, 'role'], `There is no role "${role}" in this realm`);
+    permissionsAreSound(permissions, 'this principal', uriRules, [...principal, 'permissions'], report);
   }
+  for (const [index, { permissions }] of rules.roles.entries())
+    permissionsAreSound(permissions, 'this role', uriRules, [...at, 'roles', index, 'permissions'], report);
 }
 
-/** Where each principal names its role. */
-export function rolesOfPrincipals(auth: AuthConfig): (readonly [path: Path, role: string])[] {
-  const groups: readonly (readonly [path: Path, principals: Readonly<Record<string, { role: string }>> | undefined])[] =
+export interface PrincipalConfig {
+  readonly role: string;
+  readonly permissions?: Permissions;
+}
+
+/** Every principal, and its path below `auth`. */
+export function principalsOf(auth: AuthConfig): (readonly [path: Path, principal: PrincipalConfig])[] {
+  const groups: readonly (readonly [path: Path, principals: Readonly<Record<string, PrincipalConfig>> | undefined])[] =
     [
       [['ticket', 'principals'], auth.ticket?.principals],
       [['wampcra', 'users'], auth.wampcra?.users],
@@ -120,26 +131,38 @@ export function rolesOfPrincipals(auth: AuthConfig): (readonly [path: Path, role
       [['cryptosign', 'principals'], auth.cryptosign?.principals],
     ];
   return groups.flatMap(([path, principals]) =>
-    Object.entries(principals ?? {}).map(([authid, { role }]) => [[...path, authid, 'role'], role] as const),
+    Object.entries(principals ?? {}).map(([authid, principal]) => [[...path, authid], principal] as const),
   );
 }
 
-function permissionsAreSound(role: Realm['roles'][number], rules: UriRules, at: Path, report: Report): void {
-  for (const [index, { uri, match }] of role.permissions.entries()) {
-    const flaw = checkPattern(uri, match, rules);
+function permissionsAreSound(
+  permissions: Permissions,
+  holder: string,
+  rules: UriRules,
+  at: Path,
+  report: Report,
+): void {
+  for (const [index, { uri, match }] of permissions.entries()) {
+    const flaw = checkPattern(uri, match, rules, withSamples(uri)) ?? checkPlaceholders(uri, match);
     if (flaw !== undefined) report([...at, index, 'uri'], flaw);
   }
   unique(
-    role.permissions.map(({ uri, match }) => `${match} ${uri}`),
-    (index) => report([...at, index], 'There is another permission for the same uri and match in this role'),
+    permissions.map(({ uri, match }) => `${match} ${uri}`),
+    (index) => report([...at, index], `There is another permission for the same uri and match in ${holder}`),
   );
 }
 
-function checkPattern(uri: string, match: 'exact' | 'prefix' | 'wildcard', rules: UriRules): string | undefined {
+function checkPlaceholders(uri: string, match: Match): string | undefined {
+  const flaw = placeholderFlaw(uri, match);
+  return flaw === undefined ? undefined : `Invalid URI "${uri}" (match: ${match}): ${flaw}`;
+}
+
+/** `sample`: the URI that is checked in place of `uri`. */
+function checkPattern(uri: string, match: Match, rules: UriRules, sample = uri): string | undefined {
   // Crossbar.io reads a trailing star as a prefix; here it would be a character that no URI contains.
   if (uri.endsWith('*'))
     return `Invalid URI "${uri}": write "${uri.slice(0, -1)}" with match: prefix instead of the star`;
-  const flaw = checkUri(uri, match, rules);
+  const flaw = checkUri(sample, match, rules);
   return flaw === undefined ? undefined : `Invalid URI "${uri}" (match: ${match}): ${flaw}`;
 }
 

@@ -1,41 +1,13 @@
 import { z } from 'zod';
 import { auth } from './auth-schema.js';
 import { matchPolicy, milliseconds } from './fields.js';
+import { permission } from './permission-schema.js';
 
 /**
  * Is the sequence of request ids checked when a realm does not say (PV-5)? wampy goes on counting after it reconnects and
  * autobahn-js leaves a gap where a payload could not be serialised: neither must lose its session for that (ADR 8).
  */
 const DEFAULT_REQUEST_ID_CHECK: 'strict' | 'off' = 'off';
-
-const permission = z.strictObject({
-  uri: z.string().describe('The URI, or the pattern, the permission is about. With match `prefix`, `""` is every URI.'),
-  match: matchPolicy
-    .default('exact')
-    .describe('How `uri` is read. A pattern that a client subscribes to or registers must lie within it.'),
-  allow: z
-    .strictObject({
-      call: z.boolean().default(false).describe('May call.'),
-      register: z.boolean().default(false).describe('May register.'),
-      publish: z.boolean().default(false).describe('May publish.'),
-      subscribe: z.boolean().default(false).describe('May subscribe.'),
-    })
-    .prefault({})
-    .describe('What is allowed. What is not named is not allowed.'),
-  disclose: z
-    .strictObject({
-      caller: z
-        .boolean()
-        .default(false)
-        .describe('Disclose the caller to the callee, whether or not the caller asks for it.'),
-      publisher: z
-        .boolean()
-        .default(false)
-        .describe('Disclose the publisher to subscribers, whether or not the publisher asks for it.'),
-    })
-    .prefault({})
-    .describe('Whose identity is disclosed.'),
-});
 
 const role = z.strictObject({
   name: z.string().min(1).max(255).describe('Name of the role (authrole).'),

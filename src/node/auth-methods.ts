@@ -4,6 +4,7 @@ import { createAnonymous } from '../session/auth/anonymous.js';
 import { AUTHPROVIDER, sha256, type Entry, type Principals } from '../session/auth/credentials.js';
 import { createCryptosign, type CryptosignCredential } from '../session/auth/cryptosign.js';
 import type { AuthMethod } from '../session/auth/method.js';
+import type { Permission } from '../session/authorization/permission.js';
 import { createScram, type ScramCredential } from '../session/auth/scram.js';
 import { AUTOBAHN_SCRAM, WAMP_SCRAM } from '../session/auth/scram-dialects.js';
 import { createTicket, type TicketCredential } from '../session/auth/ticket.js';
@@ -47,7 +48,12 @@ function scramMethod(dialect: typeof WAMP_SCRAM, all: Readonly<Record<string, Sc
   return createScram({ dialect, principals: principals(all, scramCredential), randomBytes });
 }
 
-function principals<Configured extends { readonly role: string }, Credential>(
+interface Grants {
+  readonly role: string;
+  readonly permissions?: readonly Permission[];
+}
+
+function principals<Configured extends Grants, Credential>(
   all: Readonly<Record<string, Configured>>,
   credentialOf: (configured: Configured) => Credential,
 ): Principals<Credential> {
@@ -55,7 +61,12 @@ function principals<Configured extends { readonly role: string }, Credential>(
     Object.entries(all).map(([authid, configured]): [string, Entry<Credential>] => [
       authid,
       {
-        principal: { authid, authrole: configured.role, authprovider: AUTHPROVIDER },
+        principal: {
+          authid,
+          authrole: configured.role,
+          authprovider: AUTHPROVIDER,
+          permissions: configured.permissions ?? [],
+        },
         credential: credentialOf(configured),
       },
     ]),

@@ -4,9 +4,8 @@ import type { RealmTemplate } from '../realm/realms.js';
 import type { ForceRule } from '../routing/dealer/registrar.js';
 import { PatternIndex } from '../routing/pattern-index.js';
 import type { AuthMethod } from '../session/auth/method.js';
-import { createGuardedAuthorizer } from '../session/authorization/guarded-authorizer.js';
-import type { Authorizer, RealmRules } from '../session/ports.js';
-import { createStaticAuthorizer } from '../session/authorization/static-authorizer.js';
+import type { RealmRules } from '../session/ports.js';
+import { RoleAuthorizers } from '../session/authorization/role-authorizers.js';
 import type { Uri } from '../wamp/ids.js';
 import { authMethods } from './auth-methods.js';
 import { ROUTER_PROCEDURES } from './router-procedures.js';
@@ -50,13 +49,13 @@ function realmSettings(realm: Rules, limits: Limits): RealmSettings {
       busyError: realm.busyError,
       forceReregister: forceRule(realm.allowForceReregister),
     },
-    authorizers: new Map(realm.roles.map((role) => [role.name, roleAuthorizer(role)])),
+    authorizers: roleAuthorizers(realm),
   };
 }
 
-function roleAuthorizer({ permissions }: Rules['roles'][number]): Authorizer {
-  const guarded = { routerProcedures: ROUTER_PROCEDURES, authenticators: new Set<Uri>() };
-  return createGuardedAuthorizer(createStaticAuthorizer(permissions), permissions, guarded);
+function roleAuthorizers({ roles }: Rules): RoleAuthorizers {
+  const permissions = new Map(roles.map((role) => [role.name, role.permissions]));
+  return new RoleAuthorizers(permissions, { routerProcedures: ROUTER_PROCEDURES, authenticators: new Set() });
 }
 
 function realmRules(realm: Rules, limits: Limits): RealmRules {

@@ -2,6 +2,8 @@ import type { Backplane } from '../backplane/backplane.js';
 import type { Codec } from '../codec/codec.js';
 import { Broker } from '../routing/broker/broker.js';
 import { Dealer, type DealerRules } from '../routing/dealer/dealer.js';
+import type { Subject } from '../session/authorization/permission.js';
+import type { RoleAuthorizers } from '../session/authorization/role-authorizers.js';
 import {
   unavailable,
   type Authorizer,
@@ -26,8 +28,7 @@ import { RealmService, type ServiceSession } from './service-session.js';
 export interface RealmSettings {
   readonly rules: RealmRules;
   readonly dealing: DealerRules;
-  /** Keyed by authrole. */
-  readonly authorizers: ReadonlyMap<string, Authorizer>;
+  readonly authorizers: RoleAuthorizers;
 }
 
 export interface RealmSessionLimits {
@@ -181,8 +182,8 @@ export class Realm implements SessionRealm {
     this.#refusal = why;
   }
 
-  authorizer(authrole: string): Authorizer | undefined {
-    return this.#settings.authorizers.get(authrole);
+  authorizer(subject: Subject): Authorizer | undefined {
+    return this.#settings.authorizers.of(subject);
   }
 
   /** Never the id of the service session of this node. */

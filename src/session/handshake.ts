@@ -168,7 +168,7 @@ export class Handshake {
     const realm = this.#realm;
     const method = this.#method;
     if (realm === undefined || method === undefined) throw new Error('granted before a realm was opened');
-    const authorizer = realm.authorizer(principal.authrole);
+    const authorizer = realm.authorizer(principal);
     if (authorizer === undefined) {
       const message = `realm "${realm.uri}" has no role "${principal.authrole}"`;
       this.#refuse(fault(ErrorUri.NO_SUCH_ROLE, message));

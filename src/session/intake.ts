@@ -10,8 +10,9 @@ import type { MatchPolicy, Passthru } from '../wamp/options.js';
 import { unreachable } from '../wamp/unreachable.js';
 import { checkUri, isReserved } from '../wamp/uri-rules.js';
 import { ErrorUri } from '../wamp/uris.js';
+import type { Action, Decision } from './authorization/permission.js';
 import type { EstablishedSession } from './established-session.js';
-import type { Action, Authorizer, Decision, SessionRealm, RealmRules } from './ports.js';
+import type { Authorizer, SessionRealm, RealmRules } from './ports.js';
 import { RequestIds } from './request-ids.js';
 
 /** Requests that name a URI and need permission for it. */

@@ -7,6 +7,7 @@ import type { SessionId, Uri } from '../wamp/ids.js';
 import type { Call, RoutedMessage, RouterMessage } from '../wamp/messages.js';
 import type { MatchPolicy, TimeUnit } from '../wamp/options.js';
 import type { SerializerId } from '../wamp/payload.js';
+import type { Action, Decision, Subject } from './authorization/permission.js';
 
 /** An established session of this node, as the realm sees it. */
 export interface Session extends Peer {
@@ -40,17 +41,8 @@ export interface Session extends Peer {
   abort(fault: Fault): void;
 }
 
-export type Action = 'call' | 'register' | 'publish' | 'subscribe';
-
-/** The authorizer's answer for one action. */
-export interface Decision {
-  readonly allowed: boolean;
-  /** The router discloses the caller or publisher, whether or not it asked. */
-  readonly disclose: boolean;
-}
-
 /**
- * Decides whether this role may do something. A pattern is authorised as a pattern (AZ-4). An asynchronous decision
+ * Decides whether a session may do something. A pattern is authorised as a pattern (AZ-4). An asynchronous decision
  * makes the session's inbox wait.
  */
 export interface Authorizer {
@@ -83,7 +75,7 @@ export interface SessionRealm {
   readonly uri: Uri;
   readonly rules: RealmRules;
   /** Undefined: the realm has no such role (AUT-4). */
-  authorizer(authrole: string): Authorizer | undefined;
+  authorizer(subject: Subject): Authorizer | undefined;
   /** Draws an id for a session that has not authenticated yet: the cluster does not know it before `reserve`. */
   drawId(): SessionId;
   /**

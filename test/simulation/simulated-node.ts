@@ -8,6 +8,7 @@ import { Realms } from '../../src/realm/realms.js';
 import type { Frame } from '../../src/routing/frames.js';
 import { createCounters } from '../../src/telemetry/counters.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
+import { RoleAuthorizers } from '../../src/session/authorization/role-authorizers.js';
 import { isUnavailable } from '../../src/session/ports.js';
 import type { NodeId, PublicationId, SessionId } from '../../src/wamp/ids.js';
 import { Client } from './client.js';
@@ -37,7 +38,7 @@ const SETTINGS: RealmSettings = {
     busyError: 'wamp',
     forceReregister: 'anybody',
   },
-  authorizers: new Map(),
+  authorizers: new RoleAuthorizers(new Map()),
 };
 
 /** Puts itself between the backplane and the node, to show that its mischief is found out. */

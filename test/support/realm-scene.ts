@@ -6,6 +6,7 @@ import { createRandomSource } from '../../src/realm/random-source.js';
 import type { Realm, RealmSettings } from '../../src/realm/realm.js';
 import { Realms } from '../../src/realm/realms.js';
 import type { RouterProcedures } from '../../src/realm/router-procedures.js';
+import { RoleAuthorizers } from '../../src/session/authorization/role-authorizers.js';
 import type { Session } from '../../src/session/ports.js';
 import { createCounters } from '../../src/telemetry/counters.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
@@ -39,7 +40,7 @@ export const SETTINGS: RealmSettings = {
     busyError: 'wamp',
     forceReregister: 'nobody',
   },
-  authorizers: new Map(),
+  authorizers: new RoleAuthorizers(new Map()),
 };
 
 /** Nodes with real realms on one hub, whose lanes and timers the test runs. */

@@ -1,6 +1,7 @@
 import { createCodecs } from '../../src/codec/codecs.js';
 import { createAnonymous } from '../../src/session/auth/anonymous.js';
 import type { AuthMethod } from '../../src/session/auth/method.js';
+import type { Subject } from '../../src/session/authorization/permission.js';
 import { InboxPool } from '../../src/session/inbox.js';
 import { TurnScheduler } from '../../src/session/turn-scheduler.js';
 import { createEndpoint } from '../../src/session/endpoint.js';
@@ -97,7 +98,7 @@ export class FakeRealm implements SessionRealm {
     return this.nextSession++ as SessionId;
   }
 
-  authorizer(authrole: string): Authorizer | undefined {
+  authorizer({ authrole }: Subject): Authorizer | undefined {
     return this.authorizers.get(authrole);
   }
 

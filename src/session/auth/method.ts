@@ -2,12 +2,11 @@ import type { Fault } from '../../wamp/faults.js';
 import type { SessionId, Uri } from '../../wamp/ids.js';
 import type { HelloDetails } from '../../wamp/messages.js';
 import type { Dict } from '../../wamp/options.js';
+import type { Subject } from '../authorization/permission.js';
 import type { Unavailable } from '../ports.js';
 
 /** The identity that authentication has established (AUT-2). */
-export interface Principal {
-  readonly authid: string;
-  readonly authrole: string;
+export interface Principal extends Subject {
   readonly authprovider: string;
   /** For WELCOME.Details.authextra. */
   readonly authextra?: Dict;

@@ -1,6 +1,7 @@
 import type { Uri } from '../../wamp/ids.js';
 import type { MatchPolicy } from '../../wamp/options.js';
-import type { Action, Authorizer, Decision } from '../ports.js';
+import type { Authorizer } from '../ports.js';
+import type { Action, Decision } from './permission.js';
 import { overlaps, toUriSet, type UriSet } from './uri-sets.js';
 
 /** URIs for which the permission of a pattern is not enough: the role needs one that names the URI itself. */

@@ -1,14 +1,11 @@
 import type { Uri } from '../../wamp/ids.js';
 import type { MatchPolicy } from '../../wamp/options.js';
-import type { Action, Authorizer, Decision } from '../ports.js';
+import type { Action, Decision, Permission } from './permission.js';
 import { compareSpecificity, covers, overlaps, toUriSet, type UriSet } from './uri-sets.js';
 
-/** One permission of a role, in the terms of Crossbar.io. An action that is not listed is not allowed. */
-export interface Permission {
-  readonly uri: Uri;
-  readonly match: MatchPolicy;
-  readonly allow: Readonly<Record<Action, boolean>>;
-  readonly disclose: { readonly caller: boolean; readonly publisher: boolean };
+/** Permissions decide at once. */
+export interface StaticAuthorizer {
+  authorize(action: Action, uri: Uri, match: MatchPolicy): Decision;
 }
 
 /**
@@ -16,7 +13,7 @@ export interface Permission {
  * (PBR-4). A pattern is allowed only if every URI it can match is (AZ-4); when in doubt it is not.
  * A URI decided lately costs one look-up, another one O(permissions). Of two for the same URIs the first counts.
  */
-export function createStaticAuthorizer(permissions: readonly Permission[]): Authorizer {
+export function createStaticAuthorizer(permissions: readonly Permission[]): StaticAuthorizer {
   const [only] = permissions;
   if (permissions.length === 1 && only?.match === 'prefix' && only.uri === '') return new UniformAuthorizer(only);
   return new RuleAuthorizer(permissions);
@@ -30,7 +27,7 @@ const DISCLOSED: Decision = Object.freeze({ allowed: true, disclose: true });
 const MAX_REMEMBERED = 4_096;
 
 /** Gives the same decision for every URI. */
-class UniformAuthorizer implements Authorizer {
+class UniformAuthorizer implements StaticAuthorizer {
   readonly #decisions: Readonly<Record<Action, Decision>>;
 
   constructor(permission: Permission) {
@@ -47,7 +44,7 @@ interface Rule {
   readonly decisions: Readonly<Record<Action, Decision>>;
 }
 
-class RuleAuthorizer implements Authorizer {
+class RuleAuthorizer implements StaticAuthorizer {
   /** Most specific first. */
   readonly #rules: readonly Rule[];
   readonly #remembered: Readonly<Record<Action, Map<Uri, Decision>>> = {

@@ -120,6 +120,25 @@ describe('permissions', () => {
   it('explain the trailing star of Crossbar.io', () => {
     refuse({ realms: [permitting({ uri: 'com.a.*' })] }, 'write "com.a." with match: prefix instead of the star');
   });
+  it('may have placeholders', () => {
+    const at = 'realms[0].roles[0].permissions[0].uri: Invalid URI';
+    accept({ realms: [permitting({ uri: 'com.user.{authid}.', match: 'prefix' })] });
+    accept({ realms: [{ ...permitting({ uri: 'com.{authrole}.{authid}' }), uriCheck: 'strict' }] });
+    refuse({ realms: [permitting({ uri: 'com.{authid}', match: 'prefix' })] }, `${at} "com.{authid}" (match: prefix)`);
+    refuse({ realms: [permitting({ uri: 'com.{user}' })] }, '{user} is no placeholder');
+    refuse({ realms: [permitting({ uri: 'com.{authid}#' })] }, `${at} "com.{authid}#"`);
+  });
+  it('of principals obey the same rules', () => {
+    const withOwn = (...permissions: { uri: string; match?: 'prefix' }[]) => ({
+      ...permitting({ uri: 'a' }),
+      auth: { ticket: { principals: { joe: { ticket: 'x', role: 'r', permissions } } } },
+    });
+    const at = 'realms[0].auth.ticket.principals.joe.permissions';
+    accept({ realms: [withOwn({ uri: 'a' }, { uri: 'com.{authid}.', match: 'prefix' })] });
+    refuse({ realms: [withOwn({ uri: 'a..b' })] }, `${at}[0].uri: Invalid URI "a..b"`);
+    refuse({ realms: [withOwn({ uri: 'com.{authid}x', match: 'prefix' })] }, `${at}[0].uri: Invalid URI`);
+    refuse({ realms: [withOwn({ uri: 'a' }, { uri: 'a' })] }, `${at}[1]: There is another permission`);
+  });
   it('are there once per pattern', () => {
     const twice = permitting({ uri: 'a' }, { uri: 'a', match: 'prefix' }, { uri: 'a' });
     refuse(

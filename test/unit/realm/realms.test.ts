@@ -8,6 +8,7 @@ import { Realms } from '../../../src/realm/realms.js';
 import { createCounters } from '../../../src/telemetry/counters.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import type { NodeId } from '../../../src/wamp/ids.js';
+import { RoleAuthorizers } from '../../../src/session/authorization/role-authorizers.js';
 import { codecs } from '../../support/session-harness.js';
 import { newcomer } from '../../support/newcomer.js';
 
@@ -26,7 +27,7 @@ const SETTINGS: RealmSettings = {
     busyError: 'wamp',
     forceReregister: 'anybody',
   },
-  authorizers: new Map(),
+  authorizers: new RoleAuthorizers(new Map()),
 };
 const LIMIT = 10;
 

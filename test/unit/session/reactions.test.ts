@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Authorizer, Decision } from '../../../src/session/ports.js';
+import type { Decision } from '../../../src/session/authorization/permission.js';
+import type { Authorizer } from '../../../src/session/ports.js';
 import { createHarness, deferred, isAbort, settle, type HarnessOptions } from '../../support/session-harness.js';
 
 const VIOLATION = 'wamp.error.protocol_violation';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createGuardedAuthorizer } from '../../../../src/session/authorization/guarded-authorizer.js';
-import type { Action } from '../../../../src/session/ports.js';
-import { createStaticAuthorizer, type Permission } from '../../../../src/session/authorization/static-authorizer.js';
+import type { Action, Permission } from '../../../../src/session/authorization/permission.js';
+import { createStaticAuthorizer } from '../../../../src/session/authorization/static-authorizer.js';
 import type { MatchPolicy } from '../../../../src/wamp/options.js';
 
 const ALL = { call: true, register: true, publish: true, subscribe: true };

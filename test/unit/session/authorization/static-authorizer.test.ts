@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Action, Decision } from '../../../../src/session/ports.js';
-import { createStaticAuthorizer, type Permission } from '../../../../src/session/authorization/static-authorizer.js';
+import type { Action, Decision, Permission } from '../../../../src/session/authorization/permission.js';
+import { createStaticAuthorizer } from '../../../../src/session/authorization/static-authorizer.js';
 import type { MatchPolicy } from '../../../../src/wamp/options.js';
 
 const NOTHING = { call: false, register: false, publish: false, subscribe: false };
@@ -13,7 +13,7 @@ function permission(uri: string, match: MatchPolicy, isAllowed = true, disclose 
 }
 
 function authorize(rules: readonly Permission[], action: Action, uri: string, match: MatchPolicy = 'exact'): Decision {
-  return createStaticAuthorizer(rules).authorize(action, uri, match) as Decision;
+  return createStaticAuthorizer(rules).authorize(action, uri, match);
 }
 
 const mayCall = (rules: readonly Permission[], uri: string) => authorize(rules, 'call', uri).allowed;
@@ -207,7 +207,7 @@ describe('patterns are allowed as patterns (AZ-4)', () => {
         const authorizer = createStaticAuthorizer(permissions);
         for (const each of universe) {
           if (!isMatch(each, uri, match)) continue;
-          const decision = authorizer.authorize('subscribe', each, 'exact') as Decision;
+          const decision = authorizer.authorize('subscribe', each, 'exact');
           if (!decision.allowed) expect.fail(`"${uri}" by ${match} was allowed and matches "${each}"`);
         }
       }),
