@@ -37,17 +37,24 @@ const rooms = [
 }));
 
 // Rooms of src/backplane/redis: each imports itself, `ports`, `keys`, `scripts` and the layers below.
-const redisRooms = ['connection', 'scripts', 'lanes', 'membership', 'realm', 'sessions', 'reachability'].map(
-  (room) => ({
-    name: `room-redis-${room}`,
-    severity: 'error',
-    from: { path: `^src/backplane/redis/${room}/` },
-    to: {
-      path: '^src/backplane/redis/',
-      pathNot: `^src/backplane/redis/((${room}|scripts)/|(ports|keys)\\.ts$)`,
-    },
-  }),
-);
+const redisRooms = [
+  'connection',
+  'scripts',
+  'lanes',
+  'membership',
+  'realm',
+  'sessions',
+  'reachability',
+  'expiring',
+].map((room) => ({
+  name: `room-redis-${room}`,
+  severity: 'error',
+  from: { path: `^src/backplane/redis/${room}/` },
+  to: {
+    path: '^src/backplane/redis/',
+    pathNot: `^src/backplane/redis/((${room}|scripts)/|(ports|keys)\\.ts$)`,
+  },
+}));
 
 const only = (name, packages, from) => ({
   name,

@@ -3,6 +3,7 @@ import type { Claim, ClaimOutcome, Publication, Registration } from '../routing/
 import type { ClusterGauges } from '../telemetry/cluster-gauges.js';
 import type { NodeId, RegistrationId, SessionId, Uri } from '../wamp/ids.js';
 import type { MatchPolicy } from '../wamp/options.js';
+import type { ExpiringStore } from './expiring-store.js';
 import type { SessionDetails, SessionRow, Sessions } from './session-row.js';
 
 /**
@@ -99,6 +100,8 @@ export interface Backplane {
   readonly node: NodeId;
   readonly bus: Bus;
   readonly directory: Directory;
+  /** State that the nodes share and that ends by itself. */
+  readonly expiring: ExpiringStore;
   /** As they are now, also after `stop`. Absent: it joins no nodes of other processes. */
   readonly gauges?: ClusterGauges;
   /**

@@ -1,5 +1,6 @@
 import type { NodeId } from '../../wamp/ids.js';
 import { type Change, SharedDirectory, type SharedDirectoryOptions } from './directory.js';
+import { SharedExpiringState } from './expiring-store.js';
 import { Lane, type LaneOptions, type Scheduler } from './lane.js';
 import type { FaultPort, HubFaults, HubMember, HubPort, NodeMessage } from './port.js';
 import { MemoryRecovery } from './recovery.js';
@@ -11,6 +12,7 @@ export interface HubNodesOptions {
   readonly deriveRegistrationId: SharedDirectoryOptions['deriveRegistrationId'];
   readonly after: (delayMs: number, action: () => void) => () => void;
   readonly takeoverMs: number;
+  readonly nowMs: () => number;
   readonly faults: ((port: FaultPort) => HubFaults) | undefined;
 }
 
@@ -26,6 +28,7 @@ const NO_FAULTS: HubFaults = {
 /** The nodes of a hub, the directory they share, and the lanes between them. */
 export class HubNodes implements HubPort, FaultPort {
   readonly directory: SharedDirectory;
+  readonly expiring: SharedExpiringState;
   readonly nodes = new Map<NodeId, HubMember>();
   readonly counts = { refused: 0, lost: 0 };
   readonly takeoverMs: number;
@@ -39,6 +42,7 @@ export class HubNodes implements HubPort, FaultPort {
   constructor(options: HubNodesOptions) {
     this.#options = options;
     this.takeoverMs = options.takeoverMs;
+    this.expiring = new SharedExpiringState(options.nowMs);
     const { deriveRegistrationId } = options;
     this.directory = new SharedDirectory({
       notify: (to, change) => void this.#feeds.get(to)?.push(change),

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import type { deriveId } from '../../routing/derived-id.js';
 import { after as afterDelay } from '../../util/timeout.js';
 import type { NodeId, Uri } from '../../wamp/ids.js';
@@ -19,6 +20,8 @@ export interface MemoryHubOptions {
   readonly after?: (delayMs: number, action: () => void) => () => void;
   /** How long a claim waits for the verdict on a node that holds what it wants and does not answer. */
   readonly takeoverMs?: number;
+  /** Monotonic. */
+  readonly nowMs?: () => number;
   /** Faults between the nodes; none without it. */
   readonly faults?: (port: FaultPort) => HubFaults;
 }
@@ -42,6 +45,7 @@ export class MemoryHub {
       deriveRegistrationId: options.deriveRegistrationId,
       after: options.after ?? afterDelay,
       takeoverMs: options.takeoverMs ?? DEFAULT_TAKEOVER_MS,
+      nowMs: options.nowMs ?? (() => performance.now()),
       faults: options.faults,
     });
   }

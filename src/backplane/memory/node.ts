@@ -20,6 +20,7 @@ import { Questions } from '../questions.js';
 import type { Change, SharedDirectory } from './directory.js';
 import type { HubMember, HubPort, NodeMessage } from './port.js';
 import { RealmMirrors } from './realm-mirrors.js';
+import { MemoryExpiringStore } from './expiring-store.js';
 import { MemoryTakeovers } from './takeovers.js';
 import { VersionWaits } from './version-waits.js';
 
@@ -37,6 +38,7 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
     list: (realm, roles) => this.#listSessions(realm, roles),
     count: (realm, roles) => this.#read(() => this.#shared.sessionsOf(realm, roles).length),
   };
+  readonly expiring: MemoryExpiringStore;
   readonly #hub: HubPort;
   readonly #shared: SharedDirectory;
   readonly #realms: RealmMirrors;
@@ -60,6 +62,9 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
     this.node = node;
     this.#hub = hub;
     this.#shared = hub.directory;
+    this.expiring = new MemoryExpiringStore(hub.expiring, () =>
+      this.#state === 'live' ? undefined : this.#unavailable('expiring state'),
+    );
     this.#realms = new RealmMirrors(node, (realm, registration) => this.#events?.registration(realm, registration));
     this.#questions = new Questions({
       node,

@@ -3,6 +3,7 @@ import type { Publication } from '../../routing/ports.js';
 import type { NodeId, Uri } from '../../wamp/ids.js';
 import type { Answer, Question } from '../question.js';
 import type { Change, SharedDirectory } from './directory.js';
+import type { SharedExpiringState } from './expiring-store.js';
 import type { Lane } from './lane.js';
 
 /** A message from one node to another through their lane. */
@@ -19,6 +20,7 @@ export type NodeMessage =
 /** The hub as one of its nodes sees it. */
 export interface HubPort {
   readonly directory: SharedDirectory;
+  readonly expiring: SharedExpiringState;
   /** Live nodes, this one included. */
   readonly liveCount: number;
   /** Undefined: the node has gone. */

@@ -12,6 +12,7 @@ import { parseStoreUrl } from './connection/store-url.js';
 import { createKeys, type Keys } from './keys.js';
 import { Lanes } from './lanes/lanes.js';
 import type { LaneEvents } from './lanes/ports.js';
+import { RedisExpiringStore } from './expiring/expiring-store.js';
 import { Lifecycle } from './lifecycle.js';
 import {
   StoreConnectionListener,
@@ -77,6 +78,7 @@ export class Components {
   readonly sessionReader: SessionReader;
   readonly realms: ServedRealms;
   readonly questions: Questions;
+  readonly expiring: RedisExpiringStore;
   readonly hold: Hold;
   readonly recovery: Recovery;
   readonly lifecycle: Lifecycle;
@@ -103,6 +105,7 @@ export class Components {
 
     this.connections = createConnections(context, this.#connectionListener);
     const { connections } = this;
+    this.expiring = new RedisExpiringStore({ store: connections, keys, counters });
     this.sessionReader = new SessionReader({ store: connections, shards: keys.sessions, counters });
     this.membership = createMembership(context, connections, this.sessionReader, this.#membershipListener);
     const { membership } = this;

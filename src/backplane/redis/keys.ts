@@ -8,7 +8,7 @@ export interface NodesKeys {
   readonly leases: string;
   /** Hash: NodeId → `<reaper> <when the claim ends, in ms>`. */
   readonly dying: string;
-  /** Sorted set: NodeId → when it was reaped, in ms. The one key with a time to live, and the one that outlives the last node. */
+  /** Sorted set: NodeId → when it was reaped, in ms. It has a time to live, and outlives the last node. */
   readonly gone: string;
   /** Hash: epoch, version, renewedAtMs, graceUntilMs. */
   readonly meta: string;
@@ -73,6 +73,11 @@ export interface Keys {
   /** By `shardOf`. */
   readonly sessions: readonly SessionsKeys[];
   readonly channels: Channels;
+  /**
+   * State with a time to live, under the hash tag of its realm; it may outlive the last node. A counter, a value in MessagePack,
+   * or a hash of places: see `scripts/lua/enter_place.lua`.
+   */
+  expiring(realm: Uri, kind: string, digest: string): string;
   /** Builds the names anew with every call: keep what it returns. */
   realm(realm: Uri): RealmKeys;
 }
@@ -97,6 +102,7 @@ export function createKeys({ prefix, database }: { readonly prefix: string; read
       inbox: (node) => `${channels}:{n:${encodeName(node)}}:inbox`,
       realm: (realm) => `${channels}:{r:${encodeName(realm)}}:changes`,
     },
+    expiring: (realm, kind, digest) => `${prefix}:{r:${encodeName(realm)}}:expiring:${kind}:${digest}`,
     realm: (realm) => realmKeys(`${prefix}:{r:${encodeName(realm)}}`),
   };
 }

@@ -16,6 +16,7 @@ import {
   type Directory,
   type Standing,
 } from '../backplane.js';
+import type { ExpiringStore } from '../expiring-store.js';
 import { Components } from './components.js';
 import type { SessionDetails, Sessions } from '../session-row.js';
 import { clusterGauges } from './gauges.js';
@@ -29,6 +30,7 @@ export class RedisBackplane implements Backplane, Bus, Directory {
   readonly bus: Bus = this;
   readonly directory: Directory = this;
   readonly sessions: Sessions;
+  readonly expiring: ExpiringStore;
   readonly gauges: ClusterGauges;
   readonly #components: Components;
   #isStarted = false;
@@ -37,6 +39,7 @@ export class RedisBackplane implements Backplane, Bus, Directory {
     this.node = `${options.name}-${randomUUID()}` as NodeId;
     this.#components = new Components(this.node, options);
     this.sessions = this.#components.sessionReader;
+    this.expiring = this.#components.expiring;
     this.gauges = clusterGauges(this.#components);
   }
 
