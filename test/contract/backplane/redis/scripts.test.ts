@@ -3,8 +3,9 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { createKeys } from '../../../../src/backplane/redis/keys.js';
 import { startRedis, type RedisServer } from '../../../support/redis.js';
 import { describeNodeScripts } from './describe-node-scripts.js';
-import { describeRealmScripts, REALM } from './describe-realm-scripts.js';
+import { describeRealmScripts } from './describe-realm-scripts.js';
 import { describeSessionScripts } from './describe-session-scripts.js';
+import { REALM } from './realm-under-test.js';
 
 /** The scripts on a server, which in cluster mode refuses a key with another hash tag than those declared. */
 function describeScripts(name: string, isCluster: boolean): void {
