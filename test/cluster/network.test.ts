@@ -3,7 +3,7 @@ import { startFaultProxy, type FaultProxy } from '../support/fault-proxy.js';
 import type { RedisServer } from '../support/redis.js';
 import { endOf } from './checker/journal.js';
 import { figure } from './harness/metrics.js';
-import { silentSeconds } from './harness/reports.js';
+import { lateWithin } from './harness/reports.js';
 import { ownRedis, startScene, type Scene } from './harness/scene.js';
 import { HEALED_MS, LONG_LEASE, NOTICED_MS, REAPED_MS, TIMINGS } from './harness/timings.js';
 import { forMs, within } from './harness/wait.js';
@@ -49,7 +49,7 @@ it('is reaped and comes back as another when it is cut off for longer than its l
   expect(await scene.reapedCount(survivors)).toBe(1);
   await scene.says(true, 1_000, ...survivors);
   const untilMs = Date.now();
-  expect(silentSeconds(scene.journal, [node], cutMs, untilMs)).toEqual([]);
+  expect(lateWithin(scene.journal, scene.fleet.evidence(), [node], [cutMs, untilMs])).toEqual([]);
   await proxy.heal();
   await within(HEALED_MS, 'it lives again, as another node', () => victim.lives.length === 2);
   await scene.sweep(HEALED_MS);

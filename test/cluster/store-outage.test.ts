@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { endOf, type Plan } from './checker/journal.js';
-import { silentSeconds } from './harness/reports.js';
+import { lateWithin } from './harness/reports.js';
 import type { Router } from './harness/router.js';
 import { ownRedis, startScene, type Scene } from './harness/scene.js';
 import { rowsIn } from './harness/store.js';
@@ -109,7 +109,7 @@ async function goesOnAfter(scene: Scene, fromMs: number, trouble: { over: () => 
   await scene.directoryShows(2_000);
   for (const router of scene.fleet.living) expect(router.lives).toHaveLength(1);
   const nodes = scene.fleet.living.map(({ node }) => node);
-  expect(silentSeconds(scene.journal, nodes, fromMs, untilMs)).toEqual([]);
+  expect(lateWithin(scene.journal, scene.fleet.evidence(), nodes, [fromMs, untilMs])).toEqual([]);
 }
 
 /** What nodes own in the store; not its counters and times. */

@@ -123,8 +123,21 @@ function needsOf(fault: Fault): readonly (number | 'store' | 'every place')[] | 
   }
 }
 
-/** Whether both may be done at the same time: neither undoes the other. */
+function startsNodes({ what }: Fault): boolean {
+  return what === 'kill' || what === 'roll' || what === 'join';
+}
+
+function losesData(fault: Fault): boolean {
+  if (fault.what === 'restart-store') return !fault.keepsData;
+  return fault.what === 'flush-store' || fault.what === 'fail-over';
+}
+
+/**
+ * Whether both may be done at the same time: neither undoes the other. A node that starts while the store has lost its data
+ * does not know of those that have not come back yet, which `docs/semantics.md` has under "What is not promised".
+ */
 export function mayOverlap(one: Fault, other: Fault): boolean {
+  if ((startsNodes(one) && losesData(other)) || (startsNodes(other) && losesData(one))) return false;
   const [mine, theirs] = [needsOf(one), needsOf(other)];
   if (mine === undefined || theirs === undefined) return false;
   const isAnyPlace = (needs: typeof mine): boolean => needs.some((need) => need !== 'store');

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { judge, type Evidence, type Terms } from '../cluster/checker/judge.js';
+import { lateWithin } from '../cluster/harness/reports.js';
 import { Journal, type Plan, type SessionRecord } from '../cluster/checker/journal.js';
 
 const QUIET: Evidence = { latenessMs: () => 0, gapsMs: () => [], refusedCount: () => 0, reroutedCount: () => 0 };
@@ -227,5 +228,54 @@ describe('calls', () => {
     journal.invocationAnswered(work);
     journal.callEnded(first, '', 0);
     expect(judge()).toEqual([]);
+  });
+});
+
+describe('what passes within a node (G6)', () => {
+  function local() {
+    const time = { ms: Date.now() - 60_000 };
+    const journal = new Journal(() => ++time.ms);
+    const [one, other] = [journal.opened('one', () => 'A', 1), journal.opened('other', () => 'A', 2)];
+    const subscription = journal.subscribing(other, 'com.t', 'exact');
+    const registration = journal.registering(other, 'com.p');
+    for (const record of [subscription, registration]) journal.granted(record);
+    const [publication, call] = [journal.published(one, 'com.t', false), journal.called(one, 'com.p', PLAIN)];
+    const late = (latenessMs = 0): string[] =>
+      lateWithin(journal, { latenessMs: () => latenessMs }, ['A'], [time.ms - 60_000, Date.now()]);
+    return { journal, time, one, subscription, publication, call, late };
+  }
+
+  it('comes at once, or as late as the machine explains', () => {
+    const { journal, time, subscription, publication, call, late } = local();
+    time.ms += 500;
+    journal.event(subscription, publication.number);
+    journal.callEnded(call, '', 0);
+    expect(late()).toEqual([]);
+    const slow = local();
+    slow.time.ms += 3_000;
+    slow.journal.event(slow.subscription, slow.publication.number);
+    slow.journal.callEnded(slow.call, '', 0);
+    expect(slow.late()).toEqual([
+      expect.stringMatching(/^the result of call 0 within A: came after 30\d\d ms$/),
+      expect.stringMatching(/^publication 0 for other within A came after 30\d\d ms$/),
+    ]);
+    expect(slow.late(4_000)).toEqual([]);
+  });
+
+  it('does not fail, or stay away', () => {
+    const { journal, call, late } = local();
+    journal.callEnded(call, 'wamp.error.network_failure');
+    expect(late()).toEqual([
+      'the result of call 0 within A: wamp.error.network_failure',
+      'publication 0 for other within A has not come',
+    ]);
+  });
+
+  it('is something', () => {
+    const { journal } = local();
+    expect(lateWithin(journal, { latenessMs: () => 0 }, ['B'], [0, Date.now()])).toEqual([
+      'nobody called within B',
+      'nobody published within B',
+    ]);
   });
 });

@@ -1,9 +1,11 @@
-import { isTroubled, type Terms } from '../checker/judge.js';
-import { endOf, type Journal } from '../checker/journal.js';
+import { isTroubled, type Evidence, type Terms } from '../checker/judge.js';
+import { admits, endOf, endOfHolding, matches, type CallRecord, type Journal } from '../checker/journal.js';
 import type { Router } from './router.js';
 
 /** Between a fault and the end of the sample that shows it. */
 const SAMPLE_SLACK_MS = 1_500;
+/** What passes within a node takes no longer on a machine with nothing else to do. */
+const LOCAL_MS = 1_000;
 
 /** Nobody hears twice that a node is gone (G5). */
 export function judgeGone(routers: readonly Router[]): string[] {
@@ -30,27 +32,81 @@ export function judgeReadiness(routers: readonly Router[], given: Terms): string
   });
 }
 
-/** Seconds of that time in which no event, or no result, passed between sessions of one node (G6). */
-export function silentSeconds(journal: Journal, nodes: readonly string[], fromMs: number, toMs: number): string[] {
-  const silent: string[] = [];
-  for (let second = fromMs; second + 1_000 <= toMs; second += 1_000) {
-    const isNow = ({ ms }: { readonly ms: number }): boolean => ms >= second && ms < second + 1_000;
-    for (const node of nodes) {
-      const hasEvents = journal.sessions.some(
-        (session) =>
-          session.node === node &&
-          session.events.some(
-            (event) => isNow(event) && journal.publications[event.publication]?.session.node === node,
-          ),
-      );
-      const hasResults = journal.calls.some((call) => {
+/**
+ * Local events and results of that time that did not come, or came late: what passes between sessions of one node waits for
+ * nothing else (G6). Each node must have had some.
+ */
+export function lateWithin(
+  journal: Journal,
+  { latenessMs }: Pick<Evidence, 'latenessMs'>,
+  nodes: readonly string[],
+  [fromMs, toMs]: readonly [fromMs: number, toMs: number],
+): string[] {
+  const nowMs = Date.now();
+  const isThen = ({ ms }: { readonly ms: number }): boolean => ms >= fromMs && ms < toMs;
+  const whyLate = (askedMs: number, dueMs: number, cameMs: number | undefined): string | undefined => {
+    const tookMs = (cameMs ?? nowMs) - askedMs;
+    if (tookMs <= dueMs + LOCAL_MS + latenessMs(askedMs, cameMs ?? nowMs)) return undefined;
+    return cameMs === undefined ? 'has not come' : `came after ${Math.round(tookMs)} ms`;
+  };
+  return nodes.flatMap((node) => {
+    const calls = localCalls(journal, node).filter(isThen);
+    const events = localEvents(journal, node).filter(isThen);
+    return [
+      ...(calls.length === 0 ? [`nobody called within ${node}`] : []),
+      ...(events.length === 0 ? [`nobody published within ${node}`] : []),
+      ...calls.flatMap((call) => {
+        const { number, plan, ms } = call;
         const end = endOf(call);
-        return call.session.node === node && end?.error === '' && isNow(end);
-      });
-      const when = new Date(second).toISOString();
-      if (!hasEvents) silent.push(`no event within ${node} in the second after ${when}`);
-      if (!hasResults) silent.push(`no result at ${node} in the second after ${when}`);
-    }
-  }
-  return silent;
+        const why = whyLate(ms, plan.delayMs * (plan.progressCount + 1), end?.ms) ?? end?.error ?? '';
+        return why === '' ? [] : [`the result of call ${number} within ${node}: ${why}`];
+      }),
+      ...events.flatMap(({ number, ms, member, cameMs }) => {
+        const why = whyLate(ms, 0, cameMs);
+        return why === undefined ? [] : [`publication ${number} for ${member} within ${node} ${why}`];
+      }),
+    ];
+  });
+}
+
+/** Calls that one callee, which is there, is to answer with a result. */
+function localCalls({ calls, registrations }: Journal, node: string): CallRecord[] {
+  const held = registrations.filter(
+    (one) => one.session.node === node && one.invoke === 'single' && endOfHolding(one) === undefined,
+  );
+  return calls.filter(
+    ({ session, procedure, plan, timeoutMs, canceled, at }) =>
+      session.node === node &&
+      session.ended === undefined &&
+      plan.reply === 'result' &&
+      timeoutMs === 0 &&
+      canceled === undefined &&
+      held.some((one) => one.procedure === procedure && one.from !== undefined && one.from.at < at),
+  );
+}
+
+interface LocalEvent {
+  readonly number: number;
+  readonly member: string;
+  /** When it was published. */
+  readonly ms: number;
+  readonly cameMs: number | undefined;
+}
+
+/** For each publication every subscription that is there. */
+function localEvents({ publications, subscriptions }: Journal, node: string): LocalEvent[] {
+  const open = subscriptions.filter(
+    (one) => one.session.node === node && one.from !== undefined && endOfHolding(one) === undefined,
+  );
+  return open.flatMap((subscription) => {
+    const { session, topic, match, from } = subscription;
+    const came = new Map<number, number>();
+    for (const event of session.events) if (event.subscription === subscription) came.set(event.publication, event.ms);
+    return publications
+      .filter(
+        (one) =>
+          one.session.node === node && one.at > from!.at && matches(one.topic, topic, match) && admits(one, session),
+      )
+      .map(({ number, ms }) => ({ number, member: session.member, ms, cameMs: came.get(number) }));
+  });
 }
