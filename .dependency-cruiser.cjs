@@ -114,6 +114,7 @@ module.exports = {
     only('yaml-in-config', 'yaml', '^src/config/'),
     only('pino-in-telemetry', 'pino|pino-pretty', '^src/telemetry/'),
     only('prom-client-in-telemetry', 'prom-client', '^src/telemetry/'),
+    only('jose-in-node', 'jose', '^src/node/(token-verifier|published-keys)\\.ts$'),
     only('hash-wasm-in-cli', 'hash-wasm', '^src/cli/credentials/argon2\\.ts$'),
     only('saslprep-in-cli', '@mongodb-js/saslprep', '^src/cli/credentials/scram-keys\\.ts$'),
     {

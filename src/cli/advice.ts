@@ -37,6 +37,8 @@ function adviceOnRules(path: string, realm: string, { roles, anonymousRole, auth
   const principals = principalsOf(auth ?? {}).map(([, principal]) => principal);
   const given = new Set(principals.map(({ role }) => role));
   if (anonymousRole !== null) given.add(anonymousRole);
+  // Tokens name any role of the realm.
+  if (auth?.jwt?.some(({ role }) => role === undefined) === true) for (const { name } of roles) given.add(name);
   if (given.size === 0)
     return [
       `${path}: no client can join ${realm}: it takes no anonymous sessions and has no principals. Name a role in ${path}.anonymousRole, call a role "anonymous", or set ${path}.auth.`,

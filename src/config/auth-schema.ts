@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { count } from './fields.js';
+import { tokenRulesList } from './jwt-schema.js';
 import { permission } from './permission-schema.js';
 import { publicKey } from './public-key.js';
 
@@ -131,4 +132,7 @@ export const auth = z.strictObject({
   cryptosign: cryptosign
     .exactOptional()
     .describe('Method `cryptosign`: the client signs a challenge with its Ed25519 key.'),
+  jwt: tokenRulesList
+    .exactOptional()
+    .describe('Method `jwt`: the client sends a JSON Web Token of an issuer. An entry for each issuer.'),
 });

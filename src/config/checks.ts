@@ -120,7 +120,7 @@ export interface PrincipalConfig {
   readonly permissions?: Permissions;
 }
 
-/** Every principal, and its path below `auth`. */
+/** Every principal, and what else names one role, with its path below `auth`. */
 export function principalsOf(auth: AuthConfig): (readonly [path: Path, principal: PrincipalConfig])[] {
   const groups: readonly (readonly [path: Path, principals: Readonly<Record<string, PrincipalConfig>> | undefined])[] =
     [
@@ -130,9 +130,13 @@ export function principalsOf(auth: AuthConfig): (readonly [path: Path, principal
       [['scram', 'principals'], auth.scram?.principals],
       [['cryptosign', 'principals'], auth.cryptosign?.principals],
     ];
-  return groups.flatMap(([path, principals]) =>
+  const listed = groups.flatMap(([path, principals]) =>
     Object.entries(principals ?? {}).map(([authid, principal]) => [[...path, authid], principal] as const),
   );
+  const ofTokens = (auth.jwt ?? []).flatMap(({ role }, index) =>
+    role === undefined ? [] : [[['jwt', index], { role }] as const],
+  );
+  return [...listed, ...ofTokens];
 }
 
 function permissionsAreSound(

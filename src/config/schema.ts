@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { tokenRules } from './jwt-schema.js';
 import { backplane } from './backplane-schema.js';
 import { bytes, distinct, host, milliseconds, network, port } from './fields.js';
 import { limits } from './limits-schema.js';
@@ -161,6 +162,8 @@ type Parsed = z.output<typeof CONFIG_SCHEMA>;
 
 export type RealmTemplateConfig = Frozen<Decided<z.output<typeof realmTemplate>>>;
 export type AuthConfig = NonNullable<RealmConfig['auth']>;
+/** What a realm wants of tokens of one issuer. */
+export type TokenRules = Frozen<z.output<typeof tokenRules>>;
 export type RealmConfig = Frozen<Decided<z.output<typeof realm>>>;
 
 /** The effective configuration: complete, checked, deeply frozen. */

@@ -18,6 +18,8 @@ export interface SchemaNode {
   readonly minimum?: number;
   readonly maximum?: number;
   readonly multipleOf?: number;
+  /** A public key, which may stand in a file as secrets may. */
+  readonly isKeyText?: boolean;
   /** A secret: never shown. */
   readonly writeOnly?: boolean;
   /** A URL that may hold a password, which is never shown. */
@@ -114,7 +116,7 @@ export function alternatives(node: SchemaNode): readonly SchemaNode[] {
 function withSecretFiles(node: SchemaNode): SchemaNode {
   const { properties, items, additionalProperties, required } = node;
   const list = (key: 'anyOf' | 'oneOf' | 'allOf') => node[key] && { [key]: node[key].map(withSecretFiles) };
-  const isLiteral = (key: string): boolean => !isSecretNode(properties?.[key] ?? {});
+  const isLiteral = (key: string): boolean => !mayBeInFile(properties?.[key] ?? {});
   return {
     ...node,
     ...list('anyOf'),
@@ -128,12 +130,16 @@ function withSecretFiles(node: SchemaNode): SchemaNode {
 }
 
 function withSecretFile([key, schema]: readonly [string, SchemaNode]): [string, SchemaNode][] {
-  if (!isSecretNode(schema)) return [[key, withSecretFiles(schema)]];
+  if (!mayBeInFile(schema)) return [[key, withSecretFiles(schema)]];
   const description = `File whose text is \`${key}\`, instead of it. A line end behind the text does not count. Relative to the folder of the configuration file.`;
   return [
     [key, schema],
     [`${key}File`, { type: 'string', description, secretInFile: key }],
   ];
+}
+
+function mayBeInFile(schema: SchemaNode): boolean {
+  return isSecretNode(schema) || schema.isKeyText === true;
 }
 
 /** listen.tls.certFile → GANTRY_LISTEN_TLS_CERT_FILE */

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { AuthConfig, RealmConfig, RealmTemplateConfig } from '../config/schema.js';
+import type { AuthConfig, RealmConfig, RealmTemplateConfig, TokenRules } from '../config/schema.js';
 import { createAnonymous } from '../session/auth/anonymous.js';
 import { AUTHPROVIDER, sha256, type Entry, type Principals } from '../session/auth/credentials.js';
 import { createCryptosign, type CryptosignCredential } from '../session/auth/cryptosign.js';
@@ -7,10 +7,13 @@ import type { AuthMethod } from '../session/auth/method.js';
 import type { Permission } from '../session/authorization/permission.js';
 import { createScram, type ScramCredential } from '../session/auth/scram.js';
 import { AUTOBAHN_SCRAM, WAMP_SCRAM } from '../session/auth/scram-dialects.js';
+import type { Logger } from '../telemetry/logger.js';
+import { createTokenMethod, TokenReader } from '../session/auth/token.js';
+import { createTokenVerifier } from './token-verifier.js';
 import { createTicket, type TicketCredential } from '../session/auth/ticket.js';
 import { createWampCra, deriveKey, type CraCredential } from '../session/auth/wampcra.js';
 
-type Rules = Pick<RealmConfig | RealmTemplateConfig, 'auth' | 'anonymousRole'>;
+type Rules = Pick<RealmConfig | RealmTemplateConfig, 'auth' | 'anonymousRole' | 'roles'>;
 type TicketPrincipal = NonNullable<AuthConfig['ticket']>['principals'][string];
 type CraUser = NonNullable<AuthConfig['wampcra']>['users'][string];
 type ScramPrincipal = NonNullable<AuthConfig['scram']>['principals'][string];
@@ -22,8 +25,8 @@ const NONCE_BYTES = 32;
  * The methods by which sessions may join a realm. Derives the keys of salted secrets: about a millisecond of CPU time for
  * each thousand rounds.
  */
-export function authMethods({ auth = {}, anonymousRole }: Rules): readonly AuthMethod[] {
-  const { ticket, wampcra, wampScram, scram, cryptosign } = auth;
+export function authMethods({ auth = {}, anonymousRole, roles }: Rules, logger: Logger): readonly AuthMethod[] {
+  const { ticket, wampcra, wampScram, scram, cryptosign, jwt } = auth;
   return [
     ...(ticket === undefined ? [] : [createTicket(principals(ticket.principals, ticketCredential))]),
     ...(wampcra === undefined
@@ -40,8 +43,23 @@ export function authMethods({ auth = {}, anonymousRole }: Rules): readonly AuthM
     ...(cryptosign === undefined
       ? []
       : [createCryptosign({ principals: principals(cryptosign.principals, cryptosignCredential), randomBytes })]),
+    ...(jwt === undefined ? [] : [createTokenMethod(tokenReaders(jwt, roles, logger))]),
     createAnonymous({ role: anonymousRole ?? undefined, randomAuthid: randomUUID }),
   ];
+}
+
+/** One for each issuer. */
+function tokenReaders(issuers: readonly TokenRules[], roles: Rules['roles'], logger: Logger): readonly TokenReader[] {
+  const names = new Set(roles.map(({ name }) => name));
+  return issuers.map((issuer) => {
+    const verifier = createTokenVerifier(issuer, {
+      wallMs: Date.now,
+      nowMs: () => performance.now(),
+      onUnreadable: (url, error) => logger.error({ reason: url, error }, 'token.keys_unreadable'),
+    });
+    const { claims, role: fixedRole, closeOnExpiry } = issuer;
+    return new TokenReader(verifier, { ...claims, realm: claims.realm, fixedRole, closeOnExpiry, roles: names });
+  });
 }
 
 function scramMethod(dialect: typeof WAMP_SCRAM, all: Readonly<Record<string, ScramPrincipal>>): AuthMethod {

@@ -78,6 +78,7 @@ export class Incarnation {
   readonly gauges: Gauges;
   readonly #config: Config;
   readonly #backplane: Backplane;
+  readonly #authMethodsOf: AuthMethodsOf;
   readonly #onFenced: () => void;
   readonly #wheel = new TimerWheel({ nowMs });
   readonly #realms: Realms;
@@ -98,6 +99,7 @@ export class Incarnation {
   constructor({ config, port, backplane, counters, logger, authMethodsOf, onFenced }: IncarnationOptions) {
     this.#config = config;
     this.#backplane = backplane;
+    this.#authMethodsOf = authMethodsOf;
     this.#onFenced = onFenced;
     this.node = backplane.node;
     this.logger = logger.child({ node: this.node });
@@ -271,7 +273,7 @@ export class Incarnation {
         after,
         totals: this.#totals,
         onLostRequest: (reason, error) => this.#lostRequest(reason, error),
-        procedures: createRouterProcedures({ node: this.node, agent: AGENT }),
+        procedures: createRouterProcedures({ node: this.node, agent: AGENT, authMethodsOf: this.#authMethodsOf }),
         onProcedureFailure: (realm, procedure, error) =>
           this.logger.error({ realm, reason: procedure, error }, 'procedure.failed'),
       },

@@ -98,7 +98,7 @@ class Node implements RunningNode {
     this.#logger = logger;
     this.#port = config.listen.port;
     this.#makeBackplane = backplane ?? createBackplane;
-    this.#authMethodsOf = realmAuthMethods(config);
+    this.#authMethodsOf = realmAuthMethods(config, logger);
     this.counters = counters ?? createCounters();
     this.gauges = this.#makeGauges();
     const cluster = { counters: this.clusterCounters, gauges: () => this.#incarnation?.backplane.gauges };

@@ -6,6 +6,7 @@ import { PatternIndex } from '../routing/pattern-index.js';
 import type { AuthMethod } from '../session/auth/method.js';
 import type { RealmRules } from '../session/ports.js';
 import { RoleAuthorizers } from '../session/authorization/role-authorizers.js';
+import type { Logger } from '../telemetry/logger.js';
 import type { Uri } from '../wamp/ids.js';
 import { authMethods } from './auth-methods.js';
 import { ROUTER_PROCEDURES } from './router-procedures.js';
@@ -34,9 +35,9 @@ export type AuthMethodsOf = (realm: Uri) => readonly AuthMethod[];
  * Methods by which sessions may join a realm. Made once for a node, because it derives the keys of salted secrets; realms of
  * the template share theirs.
  */
-export function realmAuthMethods({ realms, realmTemplate: template }: Config): AuthMethodsOf {
-  const configured = new Map(realms.map((realm) => [realm.name, authMethods(realm)]));
-  const ofTemplate = template === undefined ? [] : authMethods(template);
+export function realmAuthMethods({ realms, realmTemplate: template }: Config, logger: Logger): AuthMethodsOf {
+  const configured = new Map(realms.map((realm) => [realm.name, authMethods(realm, logger)]));
+  const ofTemplate = template === undefined ? [] : authMethods(template, logger);
   return (realm) => configured.get(realm) ?? ofTemplate;
 }
 

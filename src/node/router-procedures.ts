@@ -1,20 +1,29 @@
 import type { RouterProcedure, RouterProcedures } from '../realm/router-procedures.js';
+import type { AuthMethod } from '../session/auth/method.js';
+import { isUnavailable } from '../session/ports.js';
+import { fault } from '../wamp/faults.js';
 import type { NodeId, Uri } from '../wamp/ids.js';
+import { ErrorUri } from '../wamp/uris.js';
 
 export interface RouterProcedureSources {
+  readonly authMethodsOf: (realm: Uri) => readonly AuthMethod[];
   readonly node: NodeId;
   /** As in WELCOME. */
   readonly agent: string;
 }
 
 const SESSION_INFO: Uri = 'gantry.session.info';
+const SESSION_RENEW: Uri = 'gantry.session.renew';
 
 /** URIs of the procedures that the router itself has. */
-export const ROUTER_PROCEDURES: ReadonlySet<Uri> = new Set([SESSION_INFO]);
+export const ROUTER_PROCEDURES: ReadonlySet<Uri> = new Set([SESSION_INFO, SESSION_RENEW]);
 
 /** The procedures of the router itself, as this node carries them out. */
 export function createRouterProcedures(sources: RouterProcedureSources): RouterProcedures {
-  return new Map([[SESSION_INFO, sessionInfo(sources)]]);
+  return new Map([
+    [SESSION_INFO, sessionInfo(sources)],
+    [SESSION_RENEW, sessionRenew(sources)],
+  ]);
 }
 
 /** The caller as the router knows it, and the node that serves it. */
@@ -22,4 +31,23 @@ function sessionInfo({ node, agent }: RouterProcedureSources): RouterProcedure {
   return ({ realm, caller: { session, authid, authrole, authmethod, authprovider, serializer } }) => ({
     args: [{ realm, session, authid, authrole, authmethod, authprovider, serializer, node, agent }],
   });
+}
+
+/**
+ * Takes another token of the caller's principal: the session ends when that one expires. The principal stays what it is; a
+ * session that the token does not fit keeps the time that it had.
+ */
+function sessionRenew({ authMethodsOf }: RouterProcedureSources): RouterProcedure {
+  return async ({ realm, caller, args: [token] }) => {
+    if (typeof token !== 'string') return fault(ErrorUri.INVALID_ARGUMENT, 'expected the token as the one argument');
+    const method = authMethodsOf(realm).find(({ name }) => name === caller.authmethod);
+    if (method?.renew === undefined)
+      return fault(ErrorUri.INVALID_ARGUMENT, `sessions that joined by ${caller.authmethod} do not expire`);
+    const principal = await method.renew(token, realm);
+    if (isUnavailable(principal)) return fault(ErrorUri.UNAVAILABLE, principal.message);
+    if (principal === undefined || principal.authid !== caller.authid || principal.authrole !== caller.authrole)
+      return fault(ErrorUri.NOT_AUTHORIZED, 'the token is not valid, or is not one of this principal');
+    if (principal.validForMs !== undefined) caller.endAfter(principal.validForMs);
+    return {};
+  };
 }

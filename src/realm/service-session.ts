@@ -150,6 +150,10 @@ export class RealmService implements ServiceSession, Session {
     this.close();
   }
 
+  endAfter(): void {
+    throw new Error('a session of the router does not expire');
+  }
+
   abort({ message }: Fault): void {
     throw new Error(`the service session violated the protocol: ${message}`);
   }

@@ -21,7 +21,7 @@ import { unavailable, type Unavailable } from './ports.js';
 import { SessionTimer } from './session-timer.js';
 import type { TurnAccount, TurnMember } from './turn-scheduler.js';
 import { SessionReports } from './session-reports.js';
-import { welcome } from './welcome.js';
+import { traitsOf, welcome } from './welcome.js';
 
 /**
  * Rules 2.1. `closed`: no session. `failed`: ABORT was sent or received, or the transport has gone; terminal.
@@ -118,6 +118,10 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
     if (this.#state === 'established') this.#fail('restart');
   }
 
+  endAfter(delayMs: number): void {
+    this.#timer.start(delayMs, () => this.goodbye(CloseUri.EXPIRED, 'the credentials have expired: log in again'));
+  }
+
   abort(reason: Fault): void {
     if (this.#state === 'failed') return;
     this.#writeAbort(reason);
@@ -156,24 +160,15 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
 
   /** Queues WELCOME before the realm can route anything to the session (SES-7). */
   admit(result: HandshakeResult): void {
-    const { realm, authorizer, principal, authmethod, details } = result;
+    const { realm, authorizer, principal } = result;
     const { counters, logger, agent } = this.#dependencies;
-    const session = new EstablishedSession(
-      {
-        session: result.session,
-        realm: realm.uri,
-        authid: principal.authid,
-        authrole: principal.authrole,
-        authmethod,
-        authprovider: principal.authprovider,
-        features: details.features,
-      },
-      { connection: this.#connection, codec: this.#codec, counters, closer: this },
-    );
+    const output = { connection: this.#connection, codec: this.#codec, counters, closer: this };
+    const session = new EstablishedSession(traitsOf(result), output);
     this.#live = { session, realm, intake: new Intake({ session, realm, authorizer, counters, logger }) };
     this.#handshake = undefined;
     this.#state = 'established';
     this.#timer.stop();
+    if (principal.validForMs !== undefined) this.endAfter(principal.validForMs);
     this.#output.send(welcome(result, agent));
     this.#reports.opened(session);
     this.#dependencies.turns.work(Cost.SESSION);

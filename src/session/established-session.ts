@@ -28,6 +28,7 @@ export interface SessionCloser {
   goodbye(reason: Uri, message: string | undefined): void;
   dismiss(): void;
   abort(fault: Fault): void;
+  endAfter(delayMs: number): void;
 }
 
 /** The connection of a session, and what encodes and counts for it. */
@@ -100,6 +101,10 @@ export class EstablishedSession implements Session {
 
   abort(reason: Fault): void {
     if (this.#isOpen) this.#closer.abort(reason);
+  }
+
+  endAfter(delayMs: number): void {
+    if (this.#isOpen) this.#closer.endAfter(delayMs);
   }
 
   /** Called by the owner only: the session has ended. */

@@ -39,6 +39,8 @@ export interface Session extends Peer {
   dismiss(): void;
   /** Sends ABORT and drops the transport (rules 2.4). The realm's `remove` is called before it returns. Idempotent. */
   abort(fault: Fault): void;
+  /** Closes the session after this time, as its credentials then expire. Replaces the time before. */
+  endAfter(delayMs: number): void;
 }
 
 /**

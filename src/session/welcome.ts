@@ -1,7 +1,14 @@
 import { Code } from '../wamp/codes.js';
 import type { Welcome } from '../wamp/messages.js';
 import { ROUTER_ROLES } from '../wamp/router-roles.js';
+import type { SessionTraits } from './established-session.js';
 import type { HandshakeResult } from './handshake.js';
+
+/** The session that the handshake has led to. */
+export function traitsOf({ realm, session, principal, authmethod, details }: HandshakeResult): SessionTraits {
+  const { authid, authrole, authprovider } = principal;
+  return { session, realm: realm.uri, authid, authrole, authmethod, authprovider, features: details.features };
+}
 
 /** WELCOME with the identity that the router has decided on, whatever HELLO asked for (AUT-2). */
 export function welcome({ realm, session, principal, authmethod }: HandshakeResult, agent: string): Welcome {

@@ -38,6 +38,7 @@ export type LogEvent =
   | 'connection.limit_reached'
   | 'session.opened'
   | 'session.refused'
+  | 'token.keys_unreadable'
   | 'session.closed'
   | 'session.violation'
   | 'session.limit_reached'

@@ -33,5 +33,7 @@ export const ErrorUri = {
 export const CloseUri = {
   SYSTEM_SHUTDOWN: 'wamp.close.system_shutdown',
   CLOSE_REALM: 'wamp.close.close_realm',
+  /** The credentials of the session have expired: the client has to log in again. */
+  EXPIRED: 'wamp.close.expired',
   GOODBYE_AND_OUT: 'wamp.close.goodbye_and_out',
 } as const;

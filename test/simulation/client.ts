@@ -145,6 +145,10 @@ export class Client implements Session {
     this.end();
   }
 
+  endAfter(): void {
+    throw new Error('no session of a simulation expires');
+  }
+
   abort({ message }: Fault): void {
     if (this.isOpen) this.#journal.violate('PV', `${this.name} was aborted: ${message}`);
     this.end();

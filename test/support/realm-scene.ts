@@ -173,6 +173,7 @@ export class Client {
       },
       close: () => undefined,
       dismiss: () => undefined,
+      endAfter: () => undefined,
       abort: (violation) => {
         throw new Error(violation.message);
       },

@@ -10,6 +10,8 @@ export interface Principal extends Subject {
   readonly authprovider: string;
   /** For WELCOME.Details.authextra. */
   readonly authextra?: Dict;
+  /** Milliseconds after which the session must end; absent: it may stay. */
+  readonly validForMs?: number;
 }
 
 /** One attempt to join. */
@@ -39,4 +41,9 @@ export interface AuthMethod {
   readonly name: string;
   /** A rejection is a technical failure: the connection is closed, and the client may try again. */
   begin(request: AuthRequest): AuthStep | Promise<AuthStep>;
+  /**
+   * The principal of another credential for a session that is about to expire. Undefined: it is not valid. Absent:
+   * credentials of this method do not expire.
+   */
+  renew?(credential: string, realm: Uri): Promise<Principal | Unavailable | undefined>;
 }

@@ -24,6 +24,15 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   'realmTemplate.names': NAMES,
   'realmTemplate.roles': ROLES,
   'realmTemplate.anonymousRole': 'r',
+  'realmTemplate.auth.jwt': [
+    {
+      keys: [{ algorithm: 'HS256', secret: 'open sesame, open sesame, open sesame' }],
+      algorithms: ['ES256'],
+      clockToleranceS: 1,
+      closeOnExpiry: false,
+      claims: { authid: 'name', role: 'group', authextra: [] },
+    },
+  ],
   'ops.host': '127.0.0.3',
   'backplane.url': 'redis://a:1/2',
   'backplane.redis.prefix': 'votes',

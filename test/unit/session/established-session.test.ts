@@ -34,7 +34,7 @@ function open() {
       connection,
       codec: codecs.json,
       counters,
-      closer: { goodbye: () => undefined, dismiss: () => undefined, abort: () => undefined },
+      closer: { goodbye: () => undefined, dismiss: () => undefined, abort: () => undefined, endAfter: () => undefined },
     },
   );
   return { connection, counters, session };
