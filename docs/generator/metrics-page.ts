@@ -57,6 +57,8 @@ export const WHERE_COUNTED: Readonly<Record<string, string>> = {
   gantry_calls_total: "On the caller's node, with the call's one end.",
   gantry_limits_reached_total: 'Each time a setting under `limits` refuses something, or its time is up.',
   gantry_log_lines_total: 'By the logger; a summary of suppressed lines follows.',
+  gantry_authentication_failures_total:
+    'When the attempt is refused. An attempt that a client gives up does not count.',
   gantry_connections: 'Read from the server at each scrape.',
   gantry_sockets: 'Read from the server at each scrape.',
   gantry_pending_sockets: 'Read from the server at each scrape.',
@@ -145,7 +147,10 @@ function labelsOf<Source>(
 ): Record<string, string[]> {
   const labelled = definitions.filter(({ label }) => label !== undefined && label !== 'type');
   return Object.fromEntries(
-    labelled.map((metric) => [metric.name, metric.samples(counters).flatMap(([, label]) => label ?? [])]),
+    labelled.map((metric) => {
+      const values = metric.samples(counters).flatMap(([, label]) => label?.split(',') ?? []);
+      return [metric.name, [...new Set(values)]];
+    }),
   );
 }
 

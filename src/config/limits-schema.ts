@@ -40,6 +40,24 @@ export const limits = z.strictObject({
     .describe(
       'Milliseconds that a client has to answer GOODBYE before its connection is closed; and, when a node ends, to read what the node has sent.',
     ),
+  maxFailedAuthenticationsPerAuthid: count(0, 1_000_000)
+    .default(10)
+    .describe(
+      'Number of attempts to authenticate that may fail for one authid from one remote address within failedAuthenticationWindowMs, on all nodes together; further ones are refused without a look at the credential. Failures from other addresses lock no address out: after ten times as many from all addresses together, each attempt for the authid waits a second. 0: no limit. Behind a load balancer set listen.trustProxyHeader, or all clients share an address.',
+    ),
+  maxFailedAuthenticationsPerAddress: count(0, 1_000_000)
+    .default(0)
+    .describe(
+      'Number of attempts to authenticate that may fail from one remote address within failedAuthenticationWindowMs, whatever their authid; further ones are refused. Nodes count those in one realm together, and each node those in all its realms. 0: no limit, because behind a load balancer all clients may share an address.',
+    ),
+  maxFailedAuthenticationsPerConnection: count(1, 1_000)
+    .default(5)
+    .describe('Number of HELLOs that one connection may send in vain. With the last refusal the connection is closed.'),
+  failedAuthenticationWindowMs: milliseconds(1_000)
+    .default(60_000)
+    .describe(
+      'Milliseconds in which failed attempts to authenticate are counted. They begin with the first failure, so that an attempt that is refused prolongs nothing.',
+    ),
   idleTimeoutMs: milliseconds(8_000, 960_000)
     .multipleOf(1_000)
     .default(60_000)

@@ -6,6 +6,7 @@ import { version } from './version.js';
 import { createCodecs } from '../codec/codecs.js';
 import { maxMemoryBytes, maxTotalUnsentBytes } from '../config/memory.js';
 import type { Config } from '../config/schema.js';
+import { boundAuthMethods } from './bounded-auth-methods.js';
 import { Isolation } from './isolation.js';
 import { createRouterProcedures } from './router-procedures.js';
 import { configuredRealms, realmTemplate, type AuthMethodsOf } from './realm-settings.js';
@@ -127,7 +128,12 @@ export class Incarnation {
       codecs,
       after,
       realms: this.#realms,
-      authMethodsOf,
+      authMethodsOf: boundAuthMethods(authMethodsOf, {
+        limits: config.limits,
+        store: backplane.expiring,
+        counters,
+        after,
+      }),
       limits: config.limits,
       turns: this.#turns,
       inboxes: this.#inboxes,

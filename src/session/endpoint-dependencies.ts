@@ -13,6 +13,8 @@ export interface SessionLimits {
   /** From the opening of a connection, or the end of its last session, to WELCOME. */
   readonly handshakeTimeoutMs: number;
   readonly goodbyeTimeoutMs: number;
+  /** Refused HELLOs of one connection after which it is closed. */
+  readonly maxFailedAuthenticationsPerConnection: number;
   /** Messages of one connection that may wait: for its turn, or while an earlier message is decided. */
   readonly maxInboxMessages: number;
   readonly maxInboxBytes: number;

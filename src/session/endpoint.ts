@@ -40,6 +40,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
   readonly #codec: Codec;
   readonly #reports: SessionReports;
   readonly #memory = new HeadCache();
+  #refusedCount = 0;
   /** The last HELLO was refused: messages that the client sent behind it may still arrive. */
   #isRefused = false;
   #state: State = 'closed';
@@ -151,6 +152,8 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
     this.#isWaiting = false;
     this.#inbox?.clear();
     this.#writeAbort(reason);
+    this.#refusedCount++;
+    if (this.#refusedCount >= this.#dependencies.limits.maxFailedAuthenticationsPerConnection) this.#fail('limit');
   }
 
   postpone({ cause, message }: Unavailable): void {

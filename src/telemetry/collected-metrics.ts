@@ -2,7 +2,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Histogram } from './counters.js';
 import type { GaugeDefinition, Sample } from './metric-definitions.js';
 
-/** A metric with at most one label. A gauge without samples is absent from the page. */
+/** Names of several labels, and their values, are divided by commas. A gauge without samples is absent from the page. */
 export interface CollectedDefinition extends GaugeDefinition {
   readonly label?: string | undefined;
 }
@@ -13,7 +13,7 @@ export function registerCounter(registry: Registry, definition: CollectedDefinit
   new Counter({
     name,
     help,
-    labelNames: label === undefined ? [] : [label],
+    labelNames: label === undefined ? [] : label.split(','),
     registers: [registry],
     collect() {
       this.reset();
@@ -28,7 +28,7 @@ export function registerGauge(registry: Registry, definition: CollectedDefinitio
   new Gauge({
     name,
     help,
-    labelNames: label === undefined ? [] : [label],
+    labelNames: label === undefined ? [] : label.split(','),
     registers: [registry],
     collect() {
       this.reset();
@@ -64,5 +64,7 @@ export function histogramText({ name, help }: GaugeDefinition, histogram: Histog
 }
 
 function labelsOf(name: string | undefined, value: string | undefined): Record<string, string> {
-  return name === undefined || value === undefined ? {} : { [name]: value };
+  if (name === undefined || value === undefined) return {};
+  const values = value.split(',');
+  return Object.fromEntries(name.split(',').map((label, index) => [label, values[index] ?? '']));
 }

@@ -12,6 +12,7 @@ export interface Counters {
   readonly sessionsOpened: Tally<'all'>;
   readonly sessionsClosed: Tally<'all'>;
   readonly sessionsRefused: Tally<'all'>;
+  readonly authenticationFailures: Tally<AuthenticationFailure>;
   readonly bytes: Tally<'in' | 'out'>;
   /** Index: message code 0–127; 0 counts unreadable messages. */
   readonly messagesIn: Float64Array;
@@ -95,10 +96,27 @@ export const LIMIT_NAMES = [
   'abandoned_timeout',
   'abandoned_invocations',
   'realms',
+  'failed_authentications',
 ] as const;
+export const AUTHENTICATION_METHODS = [
+  'anonymous',
+  'ticket',
+  'wampcra',
+  'wamp-scram',
+  'scram',
+  'cryptosign',
+  'tls',
+  'cookie',
+  'jwt',
+  'other',
+] as const;
+const AUTHENTICATION_FLAWS = ['denied', 'unusable', 'throttled', 'unavailable'] as const;
 const ALL = ['all'] as const;
 const DIRECTIONS = ['in', 'out'] as const;
 
+export type AuthenticationMethod = (typeof AUTHENTICATION_METHODS)[number];
+export type AuthenticationFlaw = (typeof AUTHENTICATION_FLAWS)[number];
+export type AuthenticationFailure = `${AuthenticationMethod},${AuthenticationFlaw}`;
 export type ConnectionRefusal = (typeof CONNECTION_REFUSALS)[number];
 export type HttpStatus = (typeof HTTP_STATUSES)[number];
 export type ConnectionEnd = (typeof CONNECTION_ENDS)[number];
@@ -136,6 +154,9 @@ export function createCounters(): Counters {
     sessionsOpened: tally(ALL),
     sessionsClosed: tally(ALL),
     sessionsRefused: tally(ALL),
+    authenticationFailures: tally(
+      AUTHENTICATION_METHODS.flatMap((method) => AUTHENTICATION_FLAWS.map((flaw) => `${method},${flaw}` as const)),
+    ),
     bytes: tally(DIRECTIONS),
     messagesIn: new Float64Array(CODE_COUNT),
     messagesOut: new Float64Array(CODE_COUNT),

@@ -7,6 +7,7 @@ export type Sample = readonly [value: number, label?: string];
 export interface CounterDefinition<Source = Counters> {
   readonly name: string;
   readonly help: string;
+  /** Names of several labels are divided by commas, and so are their values in each sample. */
   readonly label?: string;
   samples(counters: Source): Sample[];
 }
@@ -97,6 +98,14 @@ export const COUNTER_DEFINITIONS: Readonly<
   sessionsClosed: [single('sessions_closed_total', 'Sessions that ended.', (counters) => counters.sessionsClosed.all)],
   sessionsRefused: [
     single('sessions_refused_total', 'HELLOs answered with ABORT.', (counters) => counters.sessionsRefused.all),
+  ],
+  authenticationFailures: [
+    labelled(
+      'authentication_failures_total',
+      'Attempts to authenticate that failed. `denied`: wrong credential or unknown principal; `unusable`: HELLO lacks something; `throttled`: too many failed before; `unavailable`: no decision was possible.',
+      'method,reason',
+      (counters) => counters.authenticationFailures,
+    ),
   ],
   bytes: [
     single(

@@ -137,5 +137,5 @@ function reference(
   { name, help, label }: GaugeDefinition & { readonly label?: string },
   type: MetricReference['type'],
 ): MetricReference {
-  return { name, type, labels: label === undefined ? [] : [label], help };
+  return { name, type, labels: label === undefined ? [] : label.split(','), help };
 }

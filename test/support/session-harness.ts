@@ -195,6 +195,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
   const limits = {
     handshakeTimeoutMs: 5_000,
     goodbyeTimeoutMs: 2_000,
+    maxFailedAuthenticationsPerConnection: 5,
     maxInboxMessages: 4,
     maxInboxBytes: 1_000,
     ...options.limits,

@@ -228,6 +228,7 @@ describe('metrics page', () => {
           'version',
           'node_version',
           'kind',
+          'method',
         ],
         ...['direction', 'connection'],
       ]),

@@ -1,0 +1,82 @@
+import { AUTHENTICATION_METHODS, type AuthenticationFlaw, type Counters } from '../../telemetry/counters.js';
+import { ErrorUri } from '../../wamp/uris.js';
+import type { After } from '../session-timer.js';
+import type { Attempt, FailedAttempts } from './failed-attempts.js';
+import type { AuthMethod, AuthRequest, AuthStep } from './method.js';
+
+export interface BoundedMethodOptions {
+  readonly attempts: FailedAttempts;
+  readonly counters: Pick<Counters, 'authenticationFailures' | 'limitsReached'>;
+  readonly after: After;
+  /** See `countingKey` of an address. */
+  readonly addressKeyOf: (remoteAddress: string) => string;
+}
+
+/** As `method`, with a bound on attempts that fail: beyond it an attempt is refused before the method does any work. */
+export function boundedMethod(method: AuthMethod, options: BoundedMethodOptions): AuthMethod {
+  const { name } = method;
+  if (name === 'anonymous') return method;
+  const label = AUTHENTICATION_METHODS.find((known) => known === name) ?? 'other';
+  const { attempts, counters, after, addressKeyOf } = options;
+  const count = (flaw: AuthenticationFlaw): void => {
+    counters.authenticationFailures[`${label},${flaw}`]++;
+  };
+
+  const throttled = (attempt: Attempt): AuthStep | undefined => {
+    const fault = attempts.refusal(attempt);
+    if (fault === undefined) return undefined;
+    count('throttled');
+    counters.limitsReached.failed_authentications++;
+    return { kind: 'refused', fault };
+  };
+
+  const judge = (attempt: Attempt, step: AuthStep): AuthStep => {
+    switch (step.kind) {
+      case 'granted':
+        attempts.succeeded(attempt);
+        return step;
+      case 'postponed':
+        count('unavailable');
+        return step;
+      case 'refused':
+        if (step.fault.error === ErrorUri.AUTHENTICATION_FAILED) count('unusable');
+        else {
+          count('denied');
+          attempts.failed(attempt);
+        }
+        return step;
+      case 'challenge':
+        return {
+          ...step,
+          answer: (signature, extra) =>
+            // Attempts that were challenged before may have failed meanwhile.
+            throttled(attempt) ?? judged(attempt, () => step.answer(signature, extra)),
+        };
+    }
+  };
+
+  const judged = (attempt: Attempt, make: () => AuthStep | Promise<AuthStep>): AuthStep | Promise<AuthStep> => {
+    const step = make();
+    if (!(step instanceof Promise)) return judge(attempt, step);
+    return step.then(
+      (settled) => judge(attempt, settled),
+      (cause: unknown) => {
+        count('unavailable');
+        throw cause;
+      },
+    );
+  };
+
+  const begin = (request: AuthRequest): AuthStep | Promise<AuthStep> => {
+    const { realm, details, remoteAddress } = request;
+    const attempt: Attempt = { realm, authid: details.authid, address: addressKeyOf(remoteAddress) };
+    const refused = throttled(attempt);
+    if (refused !== undefined) return refused;
+    const delayMs = attempts.delayMs(attempt);
+    if (delayMs === 0) return judged(attempt, () => method.begin(request));
+    return new Promise<void>((resolve) => void after(delayMs, resolve)).then(() =>
+      judged(attempt, () => method.begin(request)),
+    );
+  };
+  return { name, begin };
+}
