@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { NO_PAYLOAD } from '../../../../src/codec/payload.js';
 import { Code } from '../../../../src/wamp/codes.js';
 import { ErrorUri } from '../../../../src/wamp/uris.js';
-import { DealerHarness, TOPOLOGIES, type HarnessNode, type TestSession } from './dealer-harness.js';
+import { DealerHarness, TOPOLOGIES } from './dealer-harness.js';
+import type { HarnessNode } from './harness-node.js';
+import type { TestSession } from './test-session.js';
 
 /** The first argument of each INVOCATION that came. */
 function numbers(callee: TestSession): unknown[] {
@@ -81,7 +83,7 @@ const REFUSALS: readonly [why: string, refuse: (first: TestSession, at: HarnessN
     'its node could not be reached',
     (_first, at) => {
       // Its invoke comes back.
-      const call = at.told().find((frame) => frame.kind === 'invoke' && frame.procedure === 'com.shared');
+      const call = at.sentFrames().find((frame) => frame.kind === 'invoke' && frame.procedure === 'com.shared');
       if (call?.kind !== 'invoke') throw new Error('nothing was sent');
       const [cause, error] = ['unreachable', ErrorUri.NETWORK_FAILURE] as const;
       at.dealer.receive(at.id, { kind: 'failure', call: call.call, cause, error, payload: NO_PAYLOAD });

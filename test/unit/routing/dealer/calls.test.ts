@@ -1,8 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { Code } from '../../../../src/wamp/codes.js';
-import { fault } from '../../../../src/wamp/faults.js';
-import type { RouterMessage } from '../../../../src/wamp/messages.js';
-import type { MatchPolicy } from '../../../../src/wamp/options.js';
 import { ErrorUri } from '../../../../src/wamp/uris.js';
 import { DealerHarness, expectNoLeaks, pair, refusal, TOPOLOGIES } from './dealer-harness.js';
 
@@ -138,12 +135,12 @@ describe.each(TOPOLOGIES)('calls, $name', ({ nodeCount }) => {
 
   it('aborts a session that answers the invocation of another, which stays open (DLR-9)', () => {
     const { harness, caller, callee } = pair(nodeCount);
-    const thief = harness.session(nodeCount - 1);
+    const other = harness.session(nodeCount - 1);
     callee.registered('com.a');
-    thief.registered('com.b');
+    other.registered('com.b');
     const request = caller.call('com.a');
-    thief.yield(1, ['stolen']);
-    expect(thief.isOpen).toBe(false);
+    other.yield(1, ['stolen']);
+    expect(other.isOpen).toBe(false);
     callee.yield(1, ['mine']);
     expect(caller.take()).toEqual([[Code.RESULT, request, {}, ['mine']]]);
   });
@@ -219,63 +216,6 @@ describe.each(TOPOLOGIES)('calls, $name', ({ nodeCount }) => {
   });
 });
 
-describe.each(TOPOLOGIES)('what cannot be said to a receiver, $name', ({ nodeCount }) => {
-  const unsayable = fault(ErrorUri.INVALID_ARGUMENT, 'cannot be represented in this serializer');
-  const refuse = (code: number) => (_to: unknown, message: RouterMessage) =>
-    message[0] === code ? unsayable : undefined;
-
-  it('answers the caller when the INVOCATION cannot be sent, and wastes no request id (G3, ID-4)', () => {
-    const { harness, caller, callee } = pair(nodeCount);
-    const { outlet } = harness.nodes[nodeCount - 1]!;
-    callee.registered('com.a');
-    outlet.refuseSend = refuse(Code.INVOCATION);
-    const request = caller.call('com.a', {}, ['x'.repeat(100)]);
-    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.INVALID_ARGUMENT)]);
-    expect(harness.nodes[0]!.outcomes()).toEqual(['refused']);
-    expectNoLeaks(harness, true);
-    outlet.refuseSend = undefined;
-    caller.call('com.a');
-    expect(callee.take()).toEqual([[Code.INVOCATION, 1, expect.any(Number), {}]]);
-  });
-
-  it('answers the caller with the reason when the RESULT cannot be sent (G3)', () => {
-    const { harness, caller, callee } = pair(nodeCount);
-    callee.registered('com.a');
-    harness.nodes[0]!.outlet.refuseSend = refuse(Code.RESULT);
-    const request = caller.call('com.a');
-    callee.yield(1, ['huge']);
-    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.INVALID_ARGUMENT)]);
-    expectNoLeaks(harness, true);
-  });
-
-  it('ends a stream of which one chunk cannot be sent, rather than leave it out (PCR-7)', () => {
-    const { harness, caller, callee } = pair(nodeCount);
-    callee.registered('com.a');
-    const request = caller.call('com.a', { receiveProgress: true });
-    callee.yield(1, [1], { progress: true });
-    harness.nodes[0]!.outlet.refuseSend = refuse(Code.RESULT);
-    callee.take();
-    callee.yield(1, [2], { progress: true });
-    callee.yield(1, [3]);
-    expect(caller.take()).toEqual([
-      [Code.RESULT, request, { progress: true }, [1]],
-      refusal(Code.CALL, request, ErrorUri.INVALID_ARGUMENT),
-    ]);
-    expect(callee.take()).toEqual([[Code.INTERRUPT, 1, { mode: 'killnowait' }]]);
-    expectNoLeaks(harness, true);
-  });
-
-  it('answers the caller with the reason when the ERROR of the callee cannot be sent (G3)', () => {
-    const { harness, caller, callee } = pair(nodeCount);
-    callee.registered('com.a');
-    harness.nodes[0]!.outlet.refuseSend = (_to, message) =>
-      message[0] === Code.ERROR && message[4] === 'com.app.error' ? unsayable : undefined;
-    const request = caller.call('com.a');
-    callee.error(1, 'com.app.error', ['huge']);
-    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.INVALID_ARGUMENT)]);
-  });
-});
-
 describe.each(TOPOLOGIES)('caller identification, $name', ({ nodeCount }) => {
   it('discloses the caller when it may (CID-1)', () => {
     const { caller, callee } = pair(nodeCount);
@@ -308,127 +248,5 @@ describe.each(TOPOLOGIES)('caller identification, $name', ({ nodeCount }) => {
     caller.call('com.a');
     expect(callee.take()[0]![3]).toMatchObject({ caller: caller.id });
     expect(other.take()[0]![3]).toEqual({});
-  });
-});
-
-describe.each(TOPOLOGIES)('pattern-based registrations, $name', ({ nodeCount }) => {
-  const table: [procedure: string, match: MatchPolicy][] = [
-    ['a1.b2.c3.d4.e55', 'exact'],
-    ['a1.b2.c3', 'prefix'],
-    ['a1.b2.c3.d4', 'prefix'],
-    ['a1.b2..d4.e5', 'wildcard'],
-    ['a1.b2.c33..e5', 'wildcard'],
-    ['a1.b2..d4.e5..g7', 'wildcard'],
-    ['a1.b2..d4..f6.g7', 'wildcard'],
-  ];
-
-  it.each([
-    ['a1.b2.c3.d4.e55', 1],
-    ['a1.b2.c3.d98.e74', 2],
-    ['a1.b2.c3.d4.e325', 3],
-    ['a1.b2.c55.d4.e5', 4],
-    ['a1.b2.c33.d4.e5', 5],
-    ['a1.b2.c88.d4.e5.f6.g7', 6],
-  ])('routes %s to registration %i (PBR-2..PBR-5, 6.7, X-18, X-19)', (procedure, expected) => {
-    const { caller, callee } = pair(nodeCount);
-    const ids = table.map(([pattern, match]) => callee.registered(pattern, { match }));
-    caller.call(procedure);
-    const details = expected === 1 ? {} : { procedure };
-    expect(callee.take()).toEqual([[Code.INVOCATION, 1, ids[expected - 1], details]]);
-  });
-
-  it('finds no registration that does not match (PBR-4, 6.7)', () => {
-    const { caller, callee } = pair(nodeCount);
-    for (const [pattern, match] of table) callee.registered(pattern, { match });
-    const request = caller.call('a2.b2.c2.d2.e2');
-    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.NO_SUCH_PROCEDURE)]);
-  });
-
-  it('tells the called procedure for patterns only (PBR-6)', () => {
-    const { caller, callee } = pair(nodeCount);
-    callee.registered('com.', { match: 'prefix' });
-    callee.registered('com.exact');
-    caller.call('com.exact');
-    caller.call('com.other');
-    expect(callee.take().map((invocation) => invocation[3])).toEqual([{}, { procedure: 'com.other' }]);
-  });
-
-  it('unregisters one of several that match, the next best takes over (PBR-7)', () => {
-    const { caller, callee } = pair(nodeCount);
-    const exact = callee.registered('com.a');
-    const prefix = callee.registered('com', { match: 'prefix' });
-    callee.unregister(exact);
-    callee.take();
-    caller.call('com.a');
-    expect(callee.take()).toEqual([[Code.INVOCATION, 1, prefix, { procedure: 'com.a' }]]);
-  });
-
-  it('never lets a call of wamp.* fall through to a pattern (URI-2)', () => {
-    const { caller, callee } = pair(nodeCount);
-    callee.registered('', { match: 'prefix' });
-    callee.registered('..', { match: 'wildcard' });
-    const request = caller.call('wamp.session.count');
-    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.NO_SUCH_PROCEDURE)]);
-    caller.call('wamper.session.count');
-    expect(callee.take()).toHaveLength(1);
-  });
-});
-
-describe.each(TOPOLOGIES)('payload passthru, $name', ({ nodeCount }) => {
-  const passthru = { form: 'ppt', details: { ppt_scheme: 'x_mine', ppt_serializer: 'cbor' } } as const;
-  const bare = { form: 'enc', details: { enc_algo: 'x_mine' } } as const;
-
-  it('forwards the keys word for word both ways (PPT-1)', () => {
-    const { caller, callee } = pair(nodeCount);
-    callee.registered('com.a');
-    caller.call('com.a', { passthru }, ['opaque']);
-    expect(callee.take()[0]![3]).toEqual(passthru.details);
-    callee.yield(1, ['opaque'], { passthru });
-    expect(caller.take()).toEqual([[Code.RESULT, 1, passthru.details, ['opaque']]]);
-    caller.call('com.a');
-    callee.error(2, 'com.app.error', ['opaque'], { passthru });
-    expect(caller.take()).toEqual([[Code.ERROR, Code.CALL, 2, passthru.details, 'com.app.error', ['opaque']]]);
-  });
-
-  it('forwards progress beside the keys (PPT-1, PCR-1)', () => {
-    const { caller, callee } = pair(nodeCount);
-    callee.registered('com.a');
-    caller.call('com.a', { receiveProgress: true });
-    callee.yield(1, ['opaque'], { passthru, progress: true });
-    expect(caller.take()[0]![2]).toEqual({ ...passthru.details, progress: true });
-  });
-
-  it('answers feature_not_supported when the callee did not announce it (PPT-4)', () => {
-    const { harness, caller, callee } = pair(nodeCount, { callee: [] });
-    callee.registered('com.a');
-    const request = caller.call('com.a', { passthru });
-    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.FEATURE_NOT_SUPPORTED)]);
-    expect(callee.take()).toEqual([]);
-    expectNoLeaks(harness, true);
-  });
-
-  it.each(['result', 'progressive result', 'error'])(
-    'answers the caller, not the callee, when the caller did not announce it: %s (PPT-4, X-23)',
-    (answer) => {
-      const { harness, caller, callee } = pair(nodeCount, { caller: [] });
-      callee.registered('com.a');
-      const request = caller.call('com.a', { receiveProgress: true });
-      callee.take();
-      if (answer === 'error') callee.error(1, 'com.app.error', [], { passthru });
-      else callee.yield(1, ['opaque'], { passthru, progress: answer !== 'result' });
-      expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.FEATURE_NOT_SUPPORTED)]);
-      expect(callee.isOpen).toBe(true);
-      expect(callee.take().map(([code]) => code)).toEqual(answer === 'progressive result' ? [Code.INTERRUPT] : []);
-      expectNoLeaks(harness, true);
-    },
-  );
-
-  it('forwards the enc_* form to anybody (PPT-5, X-13)', () => {
-    const { caller, callee } = pair(nodeCount, { caller: [], callee: [] });
-    callee.registered('com.a');
-    caller.call('com.a', { passthru: bare }, ['opaque']);
-    expect(callee.take()[0]![3]).toEqual(bare.details);
-    callee.yield(1, ['opaque'], { passthru: bare });
-    expect(caller.take()).toEqual([[Code.RESULT, 1, bare.details, ['opaque']]]);
   });
 });

@@ -3,16 +3,9 @@ import { Code } from '../../../../src/wamp/codes.js';
 import type { FeatureKey } from '../../../../src/wamp/features.js';
 import type { CancelMode } from '../../../../src/wamp/options.js';
 import { ErrorUri } from '../../../../src/wamp/uris.js';
-import {
-  ALL_FEATURES,
-  DealerHarness,
-  expectNoLeaks,
-  pair,
-  refusal,
-  TOPOLOGIES,
-  type HarnessOptions,
-  type TestSession,
-} from './dealer-harness.js';
+import { DealerHarness, expectNoLeaks, pair, refusal, TOPOLOGIES } from './dealer-harness.js';
+import type { HarnessOptions } from './harness-node.js';
+import { ALL_FEATURES, type TestSession } from './test-session.js';
 
 const BOUND_MS = 1_000;
 const WITHOUT_CANCELING: readonly FeatureKey[] = ALL_FEATURES.filter((feature) => feature !== 'call_canceling');

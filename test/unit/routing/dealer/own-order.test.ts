@@ -4,14 +4,9 @@ import { payloadOfBytes } from '../../../support/payloads.js';
 import { fault } from '../../../../src/wamp/faults.js';
 import { ErrorUri } from '../../../../src/wamp/uris.js';
 import type { ClaimOutcome } from '../../../../src/routing/ports.js';
-import {
-  DealerHarness,
-  expectNoLeaks,
-  refusal,
-  TOPOLOGIES,
-  type HarnessOptions,
-  type TestSession,
-} from './dealer-harness.js';
+import { DealerHarness, expectNoLeaks, refusal, TOPOLOGIES } from './dealer-harness.js';
+import type { HarnessOptions } from './harness-node.js';
+import type { TestSession } from './test-session.js';
 
 /** Of each message what matters here. */
 function brief(received: unknown[][]): unknown[][] {

@@ -3,7 +3,8 @@ import { Code } from '../../../../src/wamp/codes.js';
 import { fault } from '../../../../src/wamp/faults.js';
 import type { FeatureKey } from '../../../../src/wamp/features.js';
 import { ErrorUri } from '../../../../src/wamp/uris.js';
-import { ALL_FEATURES, expectNoLeaks, pair, refusal, TOPOLOGIES } from './dealer-harness.js';
+import { expectNoLeaks, pair, refusal, TOPOLOGIES } from './dealer-harness.js';
+import { ALL_FEATURES } from './test-session.js';
 
 const without = (...features: FeatureKey[]): FeatureKey[] => ALL_FEATURES.filter((key) => !features.includes(key));
 

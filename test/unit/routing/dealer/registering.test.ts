@@ -125,8 +125,8 @@ describe.each(TOPOLOGIES)('registering, $name', ({ nodeCount }) => {
     second.register('com.a', { forceReregister: true });
     for (const node of harness.nodes) {
       // Both rows before either decision, as when the barrier is slow.
-      const rows = node.news.filter((news) => 'registration' in news);
-      node.news.unshift(...rows.map((row) => node.news.splice(node.news.indexOf(row), 1)[0]!));
+      const rows = node.changes.filter((change) => 'registration' in change);
+      node.changes.unshift(...rows.map((row) => node.changes.splice(node.changes.indexOf(row), 1)[0]!));
     }
     harness.flush();
     expect(first.take()).toEqual([

@@ -3,7 +3,8 @@ import { Code } from '../../../../src/wamp/codes.js';
 import type { FeatureKey } from '../../../../src/wamp/features.js';
 import type { InvocationPolicy } from '../../../../src/wamp/options.js';
 import { ErrorUri } from '../../../../src/wamp/uris.js';
-import { ALL_FEATURES, DealerHarness, expectNoLeaks, refusal, TOPOLOGIES, type TestSession } from './dealer-harness.js';
+import { DealerHarness, expectNoLeaks, refusal, TOPOLOGIES } from './dealer-harness.js';
+import { ALL_FEATURES, type TestSession } from './test-session.js';
 
 describe.each(TOPOLOGIES)('shared registrations, $name', ({ nodeCount }) => {
   interface Shared {

@@ -1,7 +1,7 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Code } from '../../../../src/wamp/codes.js';
 import { ErrorUri } from '../../../../src/wamp/uris.js';
-import { DealerHarness, expectNoLeaks, refusal } from './dealer-harness.js';
+import { codesOf, DealerHarness, expectNoLeaks, pair, refusal } from './dealer-harness.js';
 
 const [CALLERS, CALLEES] = [0, 1] as const;
 
@@ -25,9 +25,9 @@ it.each([
     for (const callee of callees) callee.take();
     caller.call('com.a');
     expect(far.receiveOne(near.id)).toBe(true);
-    expect(near.hearOne()).toBe(true);
+    expect(near.applyOne()).toBe(true);
     harness.flush();
-    expect(callees.map((callee) => callee.take().map(([code]) => code))).toEqual(
+    expect(callees.map((callee) => codesOf(callee.take()))).toEqual(
       callees.map((_, index) => (index === next ? [Code.INVOCATION] : [])),
     );
     callees[next]!.yield(1);
@@ -100,4 +100,87 @@ it('answers no_such_procedure when every registration that matches was given bac
   expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.NO_SUCH_PROCEDURE)]);
   harness.flush();
   expectNoLeaks(harness, true);
+});
+
+describe('a mirror that is behind', () => {
+  it('tries the next callee when the chosen one has unregistered (SHR-7)', () => {
+    const { harness, caller, callee } = pair(2, { isManual: true });
+    const other = harness.session(0);
+    const registration = callee.registered('com.a', { invoke: 'first' });
+    other.registered('com.a', { invoke: 'first' });
+    callee.unregister(registration);
+    callee.take();
+    const request = caller.call('com.a', {}, ['kept']);
+    harness.flush();
+    expect(callee.take()).toEqual([]);
+    expect(other.take()).toEqual([[Code.INVOCATION, 1, registration, {}, ['kept']]]);
+    other.yield(1);
+    harness.flush();
+    expect(caller.take()).toEqual([[Code.RESULT, request, {}]]);
+  });
+
+  it('answers no_such_procedure when it was the only one (DLR-6)', () => {
+    const { harness, caller, callee } = pair(2, { isManual: true });
+    callee.registered('com.a');
+    callee.leave();
+    const request = caller.call('com.a');
+    harness.flush();
+    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.NO_SUCH_PROCEDURE)]);
+    expectNoLeaks(harness, true);
+  });
+
+  it('falls to the pattern behind a registration that has gone meanwhile (SHR-7, PBR-4)', () => {
+    const { harness, caller, callee } = pair(2, { isManual: true });
+    const general = harness.session(1);
+    callee.registered('com.a');
+    general.registered('com', { match: 'prefix' });
+    callee.leave();
+    caller.call('com.a');
+    harness.nodes[1]!.receiveOne(harness.nodes[0]!.id);
+    while (harness.nodes[0]!.applyOne()) continue;
+    harness.flush();
+    expect(general.take()).toEqual([[Code.INVOCATION, 1, expect.any(Number), { procedure: 'com.a' }]]);
+  });
+
+  it('falls to the pattern of the same callee too, when only the exact registration has gone (SHR-7)', () => {
+    const { harness, caller, callee } = pair(2, { isManual: true });
+    const exact = callee.registered('com.a');
+    callee.registered('com', { match: 'prefix' });
+    callee.unregister(exact);
+    callee.take();
+    caller.call('com.a');
+    harness.nodes[1]!.receiveOne(harness.nodes[0]!.id);
+    while (harness.nodes[0]!.applyOne()) continue;
+    harness.flush();
+    expect(callee.take()).toEqual([[Code.INVOCATION, 1, expect.any(Number), { procedure: 'com.a' }]]);
+  });
+
+  it('answers no_available_callee when one callee was busy, even if another had gone (RRT-2)', () => {
+    const { harness, caller, callee } = pair(2, { isManual: true });
+    const busy = harness.session(1);
+    busy.registered('com.a', { invoke: 'first', concurrency: 1 });
+    callee.registered('com.a', { invoke: 'first' });
+    caller.call('com.a');
+    harness.flush();
+    callee.leave();
+    const request = caller.call('com.a');
+    harness.nodes[1]!.receiveOne(harness.nodes[0]!.id);
+    harness.nodes[0]!.receiveOne(harness.nodes[1]!.id);
+    harness.flush();
+    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.NO_AVAILABLE_CALLEE)]);
+  });
+
+  it('leads to the holder of a procedure that is being taken over, who has it still (SHR-7)', () => {
+    const { harness, caller, callee } = pair(2, { isManual: true });
+    const successor = harness.session(1);
+    callee.registered('com.a');
+    successor.register('com.a', { forceReregister: true });
+    // The callee's node knows, the caller's node does not yet.
+    while (harness.nodes[1]!.applyOne()) continue;
+    caller.call('com.a');
+    harness.nodes[1]!.receiveOne(harness.nodes[0]!.id);
+    harness.flush();
+    expect(codesOf(callee.take())).toEqual([Code.INVOCATION, Code.UNREGISTERED]);
+    expect(codesOf(successor.take())).toEqual([Code.REGISTERED]);
+  });
 });

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Code } from '../../../../src/wamp/codes.js';
 import { ErrorUri } from '../../../../src/wamp/uris.js';
-import { expectNoLeaks, pair, refusal, TOPOLOGIES, type HarnessOptions } from './dealer-harness.js';
+import { expectNoLeaks, pair, refusal, TOPOLOGIES } from './dealer-harness.js';
+import type { HarnessOptions } from './harness-node.js';
 
 const GRACE_MS = 2_000;
 
