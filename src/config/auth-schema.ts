@@ -115,6 +115,39 @@ const cryptosign = z.strictObject({
   ).describe('Principals by authid.'),
 });
 
+const fingerprint = z
+  .string()
+  .regex(
+    /^[0-9a-fA-F]{2}(:?[0-9a-fA-F]{2}){31}$/,
+    'Invalid value: expected 32 bytes as 64 hexadecimal digits, with or without colons',
+  )
+  .transform((text) => text.replaceAll(':', '').toLowerCase());
+
+const tls = z.strictObject({
+  principals: byAuthid(
+    z
+      .strictObject({
+        certificateSha256: z
+          .array(fingerprint)
+          .min(1)
+          .exactOptional()
+          .describe(
+            'SHA-256 of its certificates, as `openssl x509 -noout -fingerprint -sha256` prints them. Several: the client is about to use another one.',
+          ),
+        commonName: z
+          .string()
+          .min(1)
+          .max(255)
+          .exactOptional()
+          .describe('CN of the subject of its certificates, which the proxy must have verified against an authority.'),
+        ...grants,
+      })
+      .refine((one) => one.certificateSha256 !== undefined || one.commonName !== undefined, {
+        error: 'Invalid input: expected certificateSha256 or commonName',
+      }),
+  ).describe('Principals by authid.'),
+});
+
 /** How sessions of a realm prove who they are, by method. */
 export const auth = z.strictObject({
   ticket: ticket.exactOptional().describe('Method `ticket`: the client sends a secret as it is. Use it with TLS only.'),
@@ -132,6 +165,11 @@ export const auth = z.strictObject({
   cryptosign: cryptosign
     .exactOptional()
     .describe('Method `cryptosign`: the client signs a challenge with its Ed25519 key.'),
+  tls: tls
+    .exactOptional()
+    .describe(
+      'Method `tls`: the client has a TLS certificate, which a proxy has verified and passes on; see `listen.clientCertificate`.',
+    ),
   jwt: tokenRulesList
     .exactOptional()
     .describe('Method `jwt`: the client sends a JSON Web Token of an issuer. An entry for each issuer.'),

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { placeholderFlaw, withSamples } from '../wamp/uri-placeholders.js';
 import { checkUri, type UriRules } from '../wamp/uri-rules.js';
 import { backplaneFits, backplaneIsNamed } from './backplane-checks.js';
+import { certificateHeaderIsSound, certificatesAreSound } from './certificate-checks.js';
 import { realm, type realmTemplate } from './realm-schema.js';
 import { CONFIG_SCHEMA, type AuthConfig, type RealmConfig } from './schema.js';
 
@@ -27,14 +28,21 @@ export function checkAcross(tree: Readonly<Record<string, unknown>>, report: Rep
   const { data: template } = shape.realmTemplate.safeParse(tree['realmTemplate']);
   const realms = soundRealms(tree['realms']);
   if (listen && ops) portsDiffer(listen, ops, report);
+  if (listen) certificateHeaderIsSound(listen, report);
   if (drain) drainFits(drain, report);
   if (limits) limitsFit(limits, realms.size, report);
   realmNamesAreSound(realms, report);
   const bounds = limits ?? shape.limits.parse({});
   if (backplane) backplaneFits(backplane, bounds.maxMessageBytes, report);
   backplaneIsNamed(tree['backplane'], report);
-  for (const [index, realm] of realms) rulesAreSound(realm, bounds, ['realms', index], report);
-  if (template) templateIsSound(template, bounds, report);
+  for (const [index, realm] of realms) {
+    rulesAreSound(realm, bounds, ['realms', index], report);
+    certificatesAreSound(realm.auth, listen, ['realms', index, 'auth'], report);
+  }
+  if (template) {
+    templateIsSound(template, bounds, report);
+    certificatesAreSound(template.auth, listen, ['realmTemplate', 'auth'], report);
+  }
 }
 
 /** The realms without a fault of their own, by their index in the list. */
@@ -129,6 +137,7 @@ export function principalsOf(auth: AuthConfig): (readonly [path: Path, principal
       [['wampScram', 'principals'], auth.wampScram?.principals],
       [['scram', 'principals'], auth.scram?.principals],
       [['cryptosign', 'principals'], auth.cryptosign?.principals],
+      [['tls', 'principals'], auth.tls?.principals],
     ];
   const listed = groups.flatMap(([path, principals]) =>
     Object.entries(principals ?? {}).map(([authid, principal]) => [[...path, authid], principal] as const),

@@ -64,6 +64,22 @@ const listen = z.strictObject({
     .describe(
       'Addresses and networks (`192.0.2.7`, `10.0.0.0/8`, `2001:db8::/32`) of the proxies whose header counts. From the end of the header, entries that are such proxies themselves are skipped. Absent: every loopback, private and link-local address is taken for a proxy, and only the last entry counts. Name them where clients are in private networks too: those could forge it.',
     ),
+  clientCertificate: z
+    .strictObject({
+      header: z
+        .string()
+        .regex(/^[a-z0-9-]{1,64}$/, 'Invalid value: expected the name of a header in lower case')
+        .describe('Header with the certificate, in lower case. The proxy must replace what a client sends in it.'),
+      format: z
+        .enum(['pem', 'der', 'xfcc', 'sha256'])
+        .describe(
+          '`pem`: PEM in percent-encoding (`$ssl_client_escaped_cert` of nginx). `der`: base64 of the certificate (`%[ssl_c_der,base64]` of HAProxy, `Client-Cert` of RFC 9440). `xfcc`: `x-forwarded-client-cert` of Envoy. `sha256`: its fingerprint.',
+        ),
+    })
+    .exactOptional()
+    .describe(
+      'Where a proxy that verifies TLS certificates of clients puts them, for the method `tls`. Needs `trustProxyHeader` and `trustedProxies`: from elsewhere the header does not count.',
+    ),
   floodReceiveBufferBytes: bytes(0, 16_777_216)
     .default(4_096)
     .describe(

@@ -10,6 +10,7 @@ import { AUTOBAHN_SCRAM, WAMP_SCRAM } from '../session/auth/scram-dialects.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createTokenMethod, TokenReader } from '../session/auth/token.js';
 import { createTokenVerifier } from './token-verifier.js';
+import { createTls, type TlsCredential } from '../session/auth/tls.js';
 import { createTicket, type TicketCredential } from '../session/auth/ticket.js';
 import { createWampCra, deriveKey, type CraCredential } from '../session/auth/wampcra.js';
 
@@ -17,6 +18,7 @@ type Rules = Pick<RealmConfig | RealmTemplateConfig, 'auth' | 'anonymousRole' | 
 type TicketPrincipal = NonNullable<AuthConfig['ticket']>['principals'][string];
 type CraUser = NonNullable<AuthConfig['wampcra']>['users'][string];
 type ScramPrincipal = NonNullable<AuthConfig['scram']>['principals'][string];
+type TlsPrincipal = NonNullable<AuthConfig['tls']>['principals'][string];
 type CryptosignPrincipal = NonNullable<AuthConfig['cryptosign']>['principals'][string];
 
 const NONCE_BYTES = 32;
@@ -26,7 +28,7 @@ const NONCE_BYTES = 32;
  * each thousand rounds.
  */
 export function authMethods({ auth = {}, anonymousRole, roles }: Rules, logger: Logger): readonly AuthMethod[] {
-  const { ticket, wampcra, wampScram, scram, cryptosign, jwt } = auth;
+  const { ticket, wampcra, wampScram, scram, cryptosign, jwt, tls } = auth;
   return [
     ...(ticket === undefined ? [] : [createTicket(principals(ticket.principals, ticketCredential))]),
     ...(wampcra === undefined
@@ -44,6 +46,7 @@ export function authMethods({ auth = {}, anonymousRole, roles }: Rules, logger: 
       ? []
       : [createCryptosign({ principals: principals(cryptosign.principals, cryptosignCredential), randomBytes })]),
     ...(jwt === undefined ? [] : [createTokenMethod(tokenReaders(jwt, roles, logger))]),
+    ...(tls === undefined ? [] : [createTls(principals(tls.principals, tlsCredential))]),
     createAnonymous({ role: anonymousRole ?? undefined, randomAuthid: randomUUID }),
   ];
 }
@@ -108,6 +111,10 @@ function scramCredential({ kdf, iterations, memoryKiB = 0, ...keys }: ScramPrinc
     storedKey: Buffer.from(keys.storedKey, 'hex'),
     serverKey: Buffer.from(keys.serverKey, 'hex'),
   };
+}
+
+function tlsCredential({ certificateSha256 = [], commonName }: TlsPrincipal): TlsCredential {
+  return { certificates: certificateSha256, commonName };
 }
 
 function cryptosignCredential({ authorizedKeys }: CryptosignPrincipal): CryptosignCredential {

@@ -255,10 +255,10 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
 
   #open(realm: Uri, details: HelloDetails): void {
     const { realms, authMethodsOf, logger } = this.#dependencies;
-    const { serializer, isBatched, remoteAddress } = this.#connection;
+    const { serializer, isBatched, remoteAddress, certificate } = this.#connection;
     const protocol = subprotocolOf(serializer, isBatched);
     const transport = { type: 'websocket', protocol, serializer, peer: remoteAddress };
-    const handshake = new Handshake({ realms, authMethodsOf, transport, logger }, this, realm, details);
+    const handshake = new Handshake({ realms, authMethodsOf, transport, certificate, logger }, this, realm, details);
     this.#handshake = handshake;
     this.#isRefused = false;
     this.#hadSession = false;

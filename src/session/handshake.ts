@@ -1,3 +1,4 @@
+import type { ClientCertificate } from '../transport/client-certificate.js';
 import type { TransportDetails } from '../backplane/session-row.js';
 import type { Logger } from '../telemetry/logger.js';
 import { fault, isFault, type Fault } from '../wamp/faults.js';
@@ -30,6 +31,7 @@ export interface HandshakeOptions {
   /** Methods by which sessions may join a realm. */
   readonly authMethodsOf: (realm: Uri) => readonly AuthMethod[];
   readonly transport: TransportDetails;
+  readonly certificate?: ClientCertificate | undefined;
   readonly logger: Logger;
 }
 
@@ -125,6 +127,7 @@ export class Handshake {
       realm: realm.uri,
       details: this.#details,
       remoteAddress: this.#options.transport.peer,
+      certificate: this.#options.certificate,
       session: () => (this.#drawn ??= realm.drawId()),
     };
     this.#attempt(

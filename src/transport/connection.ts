@@ -1,3 +1,4 @@
+import type { ClientCertificate } from './client-certificate.js';
 import type { SharedBody } from '../codec/shared-body.js';
 import type { ConnectionEnd } from '../telemetry/counters.js';
 import type { SerializerId } from '../wamp/payload.js';
@@ -9,6 +10,8 @@ export interface ConnectionTraits {
   readonly isBatched: boolean;
   /** For logs and limits; never empty. */
   readonly remoteAddress: string;
+  /** Undefined: the client has none, or the proxy is not trusted to say so. */
+  readonly certificate?: ClientCertificate | undefined;
 }
 
 /** Why this side closes a connection; each is a metric label. */

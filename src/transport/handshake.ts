@@ -11,6 +11,8 @@ export interface RequestHead {
   readonly origin: string;
   readonly forwardedFor: string;
   readonly ifNoneMatch: string;
+  /** The header that the caller named. */
+  readonly certificate: string;
   /** Bytes of the request line and all headers, as sent. */
   readonly bytes: number;
 }
@@ -37,8 +39,8 @@ interface Request {
   forEach(visit: (name: string, value: string) => void): void;
 }
 
-/** Reads a request's headers. O(bytes), which the library bounds. */
-export function readHead(request: Request): RequestHead {
+/** Reads a request's headers. O(bytes), which the library bounds. `certificateHeader`: in lower case. */
+export function readHead(request: Request, certificateHeader?: string): RequestHead {
   const head = {
     upgrade: '',
     connection: '',
@@ -49,11 +51,12 @@ export function readHead(request: Request): RequestHead {
     origin: '',
     forwardedFor: '',
     ifNoneMatch: '',
+    certificate: '',
     bytes: request.getUrl().length + (request.getQuery() ?? '').length,
   };
   request.forEach((name, value) => {
     head.bytes += name.length + value.length + LINE_OVERHEAD_BYTES;
-    const field = FIELD_BY_HEADER.get(name);
+    const field = name === certificateHeader ? 'certificate' : FIELD_BY_HEADER.get(name);
     if (field !== undefined) head[field] = head[field] === '' ? value : `${head[field]},${value}`;
   });
   return head;

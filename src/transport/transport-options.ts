@@ -1,3 +1,4 @@
+import type { ClientCertificateOptions } from './client-certificate.js';
 import type { SerializerId } from '../wamp/payload.js';
 
 export interface TlsOptions {
@@ -23,6 +24,8 @@ export interface TransportOptions {
   readonly trustProxyHeader: 'none' | 'x-forwarded-for';
   /** Addresses and networks whose header is trusted. Absent: loopback and private ones. */
   readonly trustedProxies?: readonly string[];
+  /** Where a trusted proxy puts the client's certificate. */
+  readonly clientCertificate?: ClientCertificateOptions;
   /** IPv6 addresses that share this many leading bits count as one. */
   readonly ipv6PrefixBits: number;
   /** Bytes of the request line and headers of one request. Larger ones get 431. */

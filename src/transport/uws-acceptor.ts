@@ -4,6 +4,7 @@ import type { ConnectionRefusal, Counters } from '../telemetry/counters.js';
 import type { Logger } from '../telemetry/logger.js';
 import { Admission, type ConnectionSlot } from './admission.js';
 import type { ConnectionTraits } from './connection.js';
+import { readClientCertificate, type ClientCertificate } from './client-certificate.js';
 import { handshakeFlaw, readHead, type RequestHead } from './handshake.js';
 import { originMatcher } from './origins.js';
 import { pathsOf, pathVariants } from './paths.js';
@@ -37,6 +38,8 @@ interface PendingRequest {
   readonly response: HttpResponse;
   readonly head: RequestHead;
   readonly client: RemoteAddress;
+  /** The other end of the connection is a proxy that is trusted. */
+  readonly isProxied: boolean;
   readonly slot: ConnectionSlot;
   /** The method is HEAD. */
   readonly isHead: boolean;
@@ -113,8 +116,9 @@ export class UwsAcceptor {
       return;
     }
     const { serializer, isBatched } = subprotocol;
+    const certificate = this.#certificate(pending);
     response.upgrade<UserData>(
-      { traits: { serializer, isBatched, remoteAddress: client.text }, slot, connection: undefined },
+      { traits: { serializer, isBatched, remoteAddress: client.text, certificate }, slot, connection: undefined },
       head.key,
       head.subprotocols === '' ? '' : subprotocol.name,
       head.extensions,
@@ -143,12 +147,18 @@ export class UwsAcceptor {
   }
 
   #pendingRequest(response: HttpResponse, request: HttpRequest): PendingRequest {
-    const head = readHead(request);
+    const head = readHead(request, this.#options.clientCertificate?.header);
     const peer = this.#peer(response);
     const isProxy = this.#addresses.isProxy(peer);
     const client = isProxy ? this.#addresses.client(peer, head.forwardedFor) : peer;
     const slot = this.#admission.requested(isProxy ? undefined : peer.key, client.key);
-    return { response, head, client, slot, isHead: request.getCaseSensitiveMethod() === 'HEAD' };
+    return { response, head, client, isProxied: isProxy, slot, isHead: request.getCaseSensitiveMethod() === 'HEAD' };
+  }
+
+  #certificate({ head, isProxied }: PendingRequest): ClientCertificate | undefined {
+    const { clientCertificate } = this.#options;
+    if (clientCertificate === undefined || !isProxied) return undefined;
+    return readClientCertificate(head.certificate, clientCertificate.format);
   }
 
   #peer(response: HttpResponse): RemoteAddress {

@@ -3,6 +3,7 @@ import type { SharedBody } from '../codec/shared-body.js';
 import type { Counters } from '../telemetry/counters.js';
 import { isFault } from '../wamp/faults.js';
 import type { SerializerId } from '../wamp/payload.js';
+import type { ClientCertificate } from './client-certificate.js';
 import type { CloseCause, Connection, ConnectionListener, ConnectionTraits, MalformedCause } from './connection.js';
 import type { GuardedConnection } from './memory-guard.js';
 import { MessageRate } from './message-rate.js';
@@ -29,6 +30,7 @@ export class UwsConnection implements Connection, GuardedConnection {
   readonly serializer: SerializerId;
   readonly isBatched: boolean;
   readonly remoteAddress: string;
+  readonly certificate: ClientCertificate | undefined;
   quietChecks = 0;
   readonly #dependencies: ConnectionDependencies;
   readonly #outbox: Outbox;
@@ -42,6 +44,7 @@ export class UwsConnection implements Connection, GuardedConnection {
     this.serializer = traits.serializer;
     this.isBatched = traits.isBatched;
     this.remoteAddress = traits.remoteAddress;
+    this.certificate = traits.certificate;
     this.#dependencies = dependencies;
     const { outbox, flusher, counters, maxMessagesPerSecond } = dependencies;
     this.#outbox = new Outbox(socket, traits.serializer, traits.isBatched, outbox, flusher, counters);

@@ -1,3 +1,4 @@
+import type { ClientCertificate } from '../../transport/client-certificate.js';
 import type { Fault } from '../../wamp/faults.js';
 import type { SessionId, Uri } from '../../wamp/ids.js';
 import type { HelloDetails } from '../../wamp/messages.js';
@@ -19,6 +20,8 @@ export interface AuthRequest {
   readonly realm: Uri;
   readonly details: HelloDetails;
   readonly remoteAddress: string;
+  /** The client's TLS certificate, if a trusted proxy has verified one. */
+  readonly certificate?: ClientCertificate | undefined;
   /** The id that this session will have, for challenges that are bound to it (AUT-3). The same each time. */
   session(): SessionId;
 }

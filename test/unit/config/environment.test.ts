@@ -20,6 +20,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   'listen.tls.passphrase': 'open sesame',
   'listen.allowedOrigins': ['https://a.example'],
   'listen.serializers': ['cbor'],
+  'listen.clientCertificate.header': 'x-cert',
   realms: [],
   'realmTemplate.names': NAMES,
   'realmTemplate.roles': ROLES,
@@ -55,6 +56,12 @@ const STORE = { GANTRY_BACKPLANE_URL: 'memory' };
 
 const COMPANIONS: Readonly<Record<string, Record<string, string>>> = {
   'listen.tls': { GANTRY_LISTEN_TLS_CERT_FILE: 'c', GANTRY_LISTEN_TLS_KEY_FILE: 'k' },
+  'listen.clientCertificate': {
+    GANTRY_LISTEN_CLIENT_CERTIFICATE_HEADER: 'x-client-cert',
+    GANTRY_LISTEN_CLIENT_CERTIFICATE_FORMAT: 'pem',
+    GANTRY_LISTEN_TRUST_PROXY_HEADER: 'x-forwarded-for',
+    GANTRY_LISTEN_TRUSTED_PROXIES: '["192.0.2.1"]',
+  },
   realmTemplate: {
     GANTRY_REALM_TEMPLATE_NAMES: JSON.stringify(NAMES),
     GANTRY_REALM_TEMPLATE_ROLES: JSON.stringify(ROLES),

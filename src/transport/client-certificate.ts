@@ -1,0 +1,102 @@
+import { X509Certificate } from 'node:crypto';
+
+/** The TLS certificate of a client, as a proxy has verified it. */
+export interface ClientCertificate {
+  /** SHA-256 of the certificate, 64 lower-case hexadecimal digits. */
+  readonly sha256: string;
+  /** CN of its subject, where the proxy passes it on. */
+  readonly commonName?: string;
+}
+
+export interface ClientCertificateOptions {
+  /** In lower case. */
+  readonly header: string;
+  /**
+   * `pem`: the certificate as PEM in percent-encoding. `der`: base64 of its bytes, also as RFC 9440 writes it. `xfcc`: a list of
+   * Envoy's form. `sha256`: its fingerprint.
+   */
+  readonly format: 'pem' | 'der' | 'xfcc' | 'sha256';
+}
+
+const MAX_HEADER_LENGTH = 16_384;
+const FINGERPRINT = /^[0-9a-f]{64}$/;
+const XFCC_PAIR = /([A-Za-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^;,"]*))(?:;|$)/gy;
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
+
+/**
+ * Reads a certificate from the header of a proxy. Undefined: there is none, or something else. `value` may only come from a
+ * proxy that is trusted by name, and that replaces the header of the client.
+ */
+export function readClientCertificate(
+  value: string,
+  format: ClientCertificateOptions['format'],
+): ClientCertificate | undefined {
+  if (value === '' || value.length > MAX_HEADER_LENGTH) return undefined;
+  switch (format) {
+    case 'pem':
+      return fromPem(value);
+    case 'der':
+      return fromBase64(value.startsWith(':') && value.endsWith(':') ? value.slice(1, -1) : value);
+    case 'xfcc':
+      return fromXfcc(value);
+    case 'sha256':
+      return fromFingerprint(value);
+  }
+}
+
+function fromPem(value: string): ClientCertificate | undefined {
+  try {
+    return describe(decodeURIComponent(value));
+  } catch (error) {
+    if (error instanceof URIError) return undefined;
+    throw error;
+  }
+}
+
+function fromBase64(value: string): ClientCertificate | undefined {
+  return BASE64.test(value) ? describe(Buffer.from(value, 'base64')) : undefined;
+}
+
+function fromFingerprint(value: string): ClientCertificate | undefined {
+  const sha256 = value.replaceAll(':', '').toLowerCase();
+  return FINGERPRINT.test(sha256) ? { sha256 } : undefined;
+}
+
+/**
+ * One element `Key=value;…`. Several elements come from several proxies in a row, which did not replace the header: nothing of
+ * it is believed.
+ */
+function fromXfcc(value: string): ClientCertificate | undefined {
+  const fields = new Map<string, string>();
+  let end = 0;
+  for (const [pair, key = '', quoted, plain = ''] of value.matchAll(XFCC_PAIR)) {
+    end += pair.length;
+    // A key that comes twice is ambiguous.
+    if (fields.has(key.toLowerCase())) return undefined;
+    fields.set(key.toLowerCase(), quoted === undefined ? plain : quoted.replaceAll(/\\(.)/g, '$1'));
+  }
+  if (end !== value.length) return undefined;
+  const certificate = fromFingerprint(fields.get('hash') ?? '');
+  const commonName = commonNameOf((fields.get('subject') ?? '').split(/(?<!\\),/));
+  return certificate && { ...certificate, ...(commonName === undefined ? undefined : { commonName }) };
+}
+
+function describe(certificate: string | Buffer): ClientCertificate | undefined {
+  let parsed: X509Certificate;
+  try {
+    parsed = new X509Certificate(certificate);
+  } catch {
+    return undefined;
+  }
+  // Undefined for an empty subject, whatever the library's types promise.
+  const subject = (parsed.subject as string | undefined) ?? '';
+  const commonName = commonNameOf(subject.split('\n'));
+  const named = commonName === undefined ? undefined : { commonName };
+  return { sha256: parsed.fingerprint256.replaceAll(':', '').toLowerCase(), ...named };
+}
+
+/** A subject with several is ambiguous: it has none. */
+function commonNameOf(parts: readonly string[]): string | undefined {
+  const names = parts.map((part) => /^\s*CN=(.+)$/.exec(part)?.[1]).filter((name) => name !== undefined);
+  return names.length === 1 ? names[0] : undefined;
+}
