@@ -109,7 +109,9 @@ function rulesAreSound(rules: Omit<Realm, 'name'>, limits: Limits, at: Path, rep
   unique(names, (index, name) =>
     report([...at, 'roles', index, 'name'], `There is another role "${name}" in this realm`),
   );
-  const { anonymousRole } = rules;
+  const { anonymousRole, maxSessionsPerAuthid, onDuplicate } = rules;
+  if (maxSessionsPerAuthid !== undefined && onDuplicate === 'allow')
+    report([...at, 'onDuplicate'], 'Invalid: with maxSessionsPerAuthid write "refuse" or "replace"');
   if (typeof anonymousRole === 'string' && !names.includes(anonymousRole)) {
     report([...at, 'anonymousRole'], `There is no role "${anonymousRole}" in this realm`);
   }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { auth } from './auth-schema.js';
-import { matchPolicy, milliseconds } from './fields.js';
+import { count, matchPolicy, milliseconds } from './fields.js';
 import { permission } from './permission-schema.js';
 
 /**
@@ -25,6 +25,17 @@ const rules = {
       'Role of sessions that join without authentication; `null` refuses them. Absent: `anonymous`, if the realm has that role.',
     ),
   auth: auth.exactOptional().describe('How sessions authenticate. Absent: all sessions are anonymous.'),
+  maxSessionsPerAuthid: count(1, 1_000)
+    .exactOptional()
+    .describe(
+      'Number of sessions that one authid may have in the realm, on all nodes together; `onDuplicate` decides about further ones. Absent: any number. Anonymous sessions do not count: each has an authid of its own.',
+    ),
+  onDuplicate: z
+    .enum(['allow', 'refuse', 'replace'])
+    .default('allow')
+    .describe(
+      'What happens to a session beyond `maxSessionsPerAuthid`. `refuse`: it gets ABORT `wamp.error.limit_exceeded`. `replace`: the oldest session of the authid gets GOODBYE `gantry.close.session_replaced`, on whichever node it is. `allow`: there is no bound. Without `maxSessionsPerAuthid` the bound is 1.',
+    ),
   uriCheck: z
     .enum(['loose', 'strict'])
     .default('loose')

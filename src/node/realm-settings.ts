@@ -44,6 +44,7 @@ export function realmAuthMethods({ realms, realmTemplate: template }: Config, lo
 function realmSettings(realm: Rules, limits: Limits): RealmSettings {
   return {
     rules: realmRules(realm, limits),
+    ...authidRule(realm),
     dealing: {
       progressiveResultsRequireCanceling: realm.progressiveResultsRequireCanceling,
       timeoutUnit: realm.callTimeoutUnit,
@@ -57,6 +58,11 @@ function realmSettings(realm: Rules, limits: Limits): RealmSettings {
 function roleAuthorizers({ roles }: Rules): RoleAuthorizers {
   const permissions = new Map(roles.map((role) => [role.name, role.permissions]));
   return new RoleAuthorizers(permissions, { routerProcedures: ROUTER_PROCEDURES, authenticators: new Set() });
+}
+
+/** At most one session of an authid, if there is a rule without a number. */
+function authidRule({ onDuplicate, maxSessionsPerAuthid = 1 }: Rules): Pick<RealmSettings, 'authidRule'> {
+  return onDuplicate === 'allow' ? {} : { authidRule: { max: maxSessionsPerAuthid, full: onDuplicate } };
 }
 
 function realmRules(realm: Rules, limits: Limits): RealmRules {

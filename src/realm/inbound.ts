@@ -91,6 +91,7 @@ export class Inbound implements BackplaneEvents {
 
   up(): void {
     this.#reports.reach(true);
+    for (const realm of this.#realms.values()) realm.reachable();
   }
 
   fenced(): void {

@@ -5,11 +5,13 @@ import { Dealer, type DealerRules } from '../routing/dealer/dealer.js';
 import type { Subject } from '../session/authorization/permission.js';
 import type { RoleAuthorizers } from '../session/authorization/role-authorizers.js';
 import {
+  isUnavailable,
   unavailable,
   type Authorizer,
   type Newcomer,
   type SessionRealm,
   type RealmRules,
+  type Reservation,
   type Session,
   type Unavailable,
 } from '../session/ports.js';
@@ -17,16 +19,20 @@ import type { Counters } from '../telemetry/counters.js';
 import { Code } from '../wamp/codes.js';
 import type { NodeId, SessionId, Uri } from '../wamp/ids.js';
 import type { Call, RoutedMessage } from '../wamp/messages.js';
+import { CloseUri } from '../wamp/uris.js';
 import type { SerializerId } from '../wamp/payload.js';
 import { unreachable } from '../wamp/unreachable.js';
 import type { RandomSource } from './random-source.js';
 import type { Delivery } from './delivery.js';
 import { RealmOutlet } from './outlet.js';
 import { repeated, RouterCalls, type RouterProcedures } from './router-procedures.js';
+import { replacedSessions, REPLACED_SUBJECT, SessionPlaces, type AuthidRule } from './session-places.js';
 import { RealmService, type ServiceSession } from './service-session.js';
 
 export interface RealmSettings {
   readonly rules: RealmRules;
+  /** Absent: an authid may have any number of sessions. */
+  readonly authidRule?: AuthidRule;
   readonly dealing: DealerRules;
   readonly authorizers: RoleAuthorizers;
 }
@@ -81,6 +87,7 @@ export class Realm implements SessionRealm {
   readonly #broker: Broker<Session>;
   readonly #dealer: Dealer<Session>;
   readonly #routerCalls: RouterCalls;
+  readonly #places: SessionPlaces | undefined;
   #service: RealmService | undefined;
   #reservedCount = 0;
   #refusal: Unavailable | undefined;
@@ -126,6 +133,7 @@ export class Realm implements SessionRealm {
       abort: (session, violation) => session.abort(violation),
       onLimit: (limit) => counters.limitsReached[limit]++,
     });
+    this.#places = this.#createPlaces();
     this.#routerCalls = new RouterCalls({
       realm: uri,
       procedures: shared.procedures ?? new Map(),
@@ -174,7 +182,13 @@ export class Realm implements SessionRealm {
   /** The realm ends on this node: fails the calls that the router itself has made. */
   close(): void {
     this.#isClosed = true;
+    this.#places?.close();
     this.#service?.close();
+  }
+
+  /** The cluster can be reached again: what its store had lost is written anew. */
+  reachable(): void {
+    void this.#places?.renew();
   }
 
   /** Refuses every further session with this reason. */
@@ -194,7 +208,13 @@ export class Realm implements SessionRealm {
     return id;
   }
 
-  reserve(newcomer: Newcomer, drawn?: SessionId): SessionId | Unavailable | Promise<SessionId | Unavailable> {
+  reserve(newcomer: Newcomer, drawn?: SessionId): Reservation | Promise<Reservation> {
+    const reserved = this.#reserveId(newcomer, drawn);
+    const places = newcomer.authmethod === 'anonymous' ? undefined : this.#places;
+    return places === undefined ? reserved : this.#enterPlace(places, newcomer.authid, reserved);
+  }
+
+  #reserveId(newcomer: Newcomer, drawn?: SessionId): SessionId | Unavailable | Promise<SessionId | Unavailable> {
     const { totals, limits, counters, backplane } = this.#shared;
     if (totals.sessionCount >= limits.maxSessions) {
       counters.limitsReached.sessions++;
@@ -210,6 +230,7 @@ export class Realm implements SessionRealm {
 
   forget(session: SessionId): void {
     this.#unreserve();
+    this.#places?.leave(session);
     this.#shared.backplane.directory.leave(this.uri, session);
   }
 
@@ -265,7 +286,41 @@ export class Realm implements SessionRealm {
     this.#broker.leave(session);
     this.#dealer.leave(session);
     this.#routerCalls.leave(session);
+    this.#places?.leave(session.session);
     this.#shared.backplane.directory.leave(this.uri, session.session);
+  }
+
+  #createPlaces(): SessionPlaces | undefined {
+    const { authidRule: rule } = this.#settings;
+    if (rule === undefined) return undefined;
+    const { backplane, after, counters, onLostRequest } = this.#shared;
+    const onLimit = (): void => {
+      counters.limitsReached.sessions_per_authid++;
+    };
+    this.answers.set(REPLACED_SUBJECT, (body) => Promise.resolve(this.#closeReplaced(replacedSessions(body))));
+    return new SessionPlaces({ realm: this.uri, rule, backplane, after, onLimit, onLostRequest });
+  }
+
+  async #enterPlace(
+    places: SessionPlaces,
+    authid: string,
+    reserved: SessionId | Unavailable | Promise<SessionId | Unavailable>,
+  ): Promise<Reservation> {
+    const session = await reserved;
+    if (isUnavailable(session)) return session;
+    const refusal = await places.enter(authid, session);
+    if (refusal === undefined) return this.#refuseJoined(session) ?? session;
+    this.forget(session);
+    return refusal;
+  }
+
+  /** How many of the sessions were here. */
+  #closeReplaced(ids: readonly SessionId[]): number {
+    const replaced = new Set(ids);
+    const sessions = [...this.#sessions].filter(({ session }) => replaced.has(session));
+    const message = 'another session of the same authid has replaced this one';
+    for (const session of sessions) session.close(CloseUri.SESSION_REPLACED, message);
+    return sessions.length;
   }
 
   async #settle(

@@ -12,6 +12,7 @@ import {
   unavailable,
   type Authorizer,
   type RealmDirectory,
+  type Reservation,
   type SessionRealm,
   type Unavailable,
 } from './ports.js';
@@ -63,7 +64,7 @@ export class Handshake {
   #challenge: ChallengeStep | undefined;
   /** The id that a challenge has named. */
   #drawn: SessionId | undefined;
-  #reservation: SessionId | Unavailable | Promise<SessionId | Unavailable> | undefined;
+  #reservation: Reservation | Promise<Reservation> | undefined;
   #isOver = false;
 
   constructor(options: HandshakeOptions, listener: HandshakeListener, uri: Uri, details: HelloDetails) {
@@ -106,11 +107,11 @@ export class Handshake {
     if (reservation instanceof Promise) {
       reservation.then(
         (id) => {
-          if (!isUnavailable(id)) realm.forget(id);
+          if (isId(id)) realm.forget(id);
         },
         (error: unknown) => this.#log(error),
       );
-    } else if (!isUnavailable(reservation)) {
+    } else if (isId(reservation)) {
       realm.forget(reservation);
     }
   }
@@ -186,6 +187,10 @@ export class Handshake {
         this.#postpone(session);
         return;
       }
+      if (isFault(session)) {
+        this.#refuse(session);
+        return;
+      }
       this.#isOver = true;
       this.#listener.admit({ realm, authorizer, session, principal, authmethod: method.name, details: this.#details });
     });
@@ -236,4 +241,8 @@ export class Handshake {
   #log(error: unknown): void {
     this.#options.logger.error({ realm: this.#uri, error }, 'session.refused');
   }
+}
+
+function isId(reservation: Reservation): reservation is SessionId {
+  return !isUnavailable(reservation) && !isFault(reservation);
 }

@@ -72,6 +72,9 @@ export function isUnavailable(value: unknown): value is Unavailable {
 /** A session that has no id yet. */
 export type Newcomer = Omit<SessionDetails, 'session'>;
 
+/** The id of a session that may be admitted; a Fault becomes the ABORT. */
+export type Reservation = SessionId | Fault | Unavailable;
+
 /** The realm as the session layer needs it. */
 export interface SessionRealm {
   readonly uri: Uri;
@@ -84,7 +87,7 @@ export interface SessionRealm {
    * Enters an authenticated session in the directory, under an id that no other live session of the cluster has (SES-2).
    * `drawn`: the id that its challenge named; absent: any id.
    */
-  reserve(newcomer: Newcomer, drawn?: SessionId): SessionId | Unavailable | Promise<SessionId | Unavailable>;
+  reserve(newcomer: Newcomer, drawn?: SessionId): Reservation | Promise<Reservation>;
   /** Gives back a reserved id of a session that was never admitted. */
   forget(session: SessionId): void;
   /** Makes the session routable. Called right after its WELCOME was queued (SES-7). */

@@ -97,6 +97,7 @@ export const LIMIT_NAMES = [
   'abandoned_invocations',
   'realms',
   'failed_authentications',
+  'sessions_per_authid',
 ] as const;
 export const AUTHENTICATION_METHODS = [
   'anonymous',

@@ -36,4 +36,6 @@ export const CloseUri = {
   /** The credentials of the session have expired: the client has to log in again. */
   EXPIRED: 'wamp.close.expired',
   GOODBYE_AND_OUT: 'wamp.close.goodbye_and_out',
+  /** Another session of the same authid has taken the place of this one (`onDuplicate: replace`). */
+  SESSION_REPLACED: 'gantry.close.session_replaced',
 } as const;

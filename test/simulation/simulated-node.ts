@@ -10,6 +10,7 @@ import { createCounters } from '../../src/telemetry/counters.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { RoleAuthorizers } from '../../src/session/authorization/role-authorizers.js';
 import { isUnavailable } from '../../src/session/ports.js';
+import { isFault } from '../../src/wamp/faults.js';
 import type { NodeId, PublicationId, SessionId } from '../../src/wamp/ids.js';
 import { Client } from './client.js';
 import type { Journal } from './journal.js';
@@ -172,7 +173,7 @@ export class SimulatedNode {
   /** The ids of its sessions are taken in the cluster before they are there. */
   async join(role: string, features: 'all' | 'few'): Promise<Client | undefined> {
     const session = await this.realm.reserve(newcomer(role));
-    if (isUnavailable(session) || this.state !== 'live') return undefined;
+    if (isUnavailable(session) || isFault(session) || this.state !== 'live') return undefined;
     const client = new Client(session, this, role, features);
     this.clients.add(client);
     this.realm.admit(client);
