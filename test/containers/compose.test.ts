@@ -164,6 +164,7 @@ const NO_EVIDENCE: Evidence = {
   gapsMs: () => [],
   refusedCount: () => 0,
   reroutedCount: () => 1,
+  drainsFromMs: () => Infinity,
 };
 const TERMS: Omit<Terms, 'sacrificed'> = {
   troubles: [],

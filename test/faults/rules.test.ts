@@ -3,7 +3,13 @@ import { judge, type Evidence, type Terms } from '../cluster/checker/judge.js';
 import { lateWithin } from '../cluster/harness/reports.js';
 import { Journal, type Plan, type SessionRecord } from '../cluster/checker/journal.js';
 
-const QUIET: Evidence = { latenessMs: () => 0, gapsMs: () => [], refusedCount: () => 0, reroutedCount: () => 0 };
+const QUIET: Evidence = {
+  latenessMs: () => 0,
+  gapsMs: () => [],
+  refusedCount: () => 0,
+  reroutedCount: () => 0,
+  drainsFromMs: () => Infinity,
+};
 const TERMS: Terms = {
   troubles: [],
   sacrificed: new Set(),
@@ -103,7 +109,9 @@ describe('who holds a procedure alone (SHR-2)', () => {
     journal.invocationAnswered(journal.invoked(one, made.number, former));
     journal.callEnded(made, '', 0);
     journal.givenUp(former);
-    expect(judge()).toEqual(['G2, SHR-2: one on A got call 0, although other had taken over']);
+    expect(judge()).toEqual([
+      'G2, SHR-2: one on A got call 0 to com.p, although other on B had taken over 1 ms before, and other made it on B; held until Infinity and 4 ms after',
+    ]);
   });
 
   it('is there when a REGISTER is refused for it: no ghost (G5)', () => {
@@ -217,6 +225,18 @@ describe('calls', () => {
     const trouble = { nodes: ['B'], fromMs: 0, toMs: 99 };
     expect(judge({ troubles: [{ ...trouble, isDelay: true }] })).toHaveLength(1);
     expect(judge({ troubles: [trouble] })).toEqual([]);
+  });
+
+  it('of a caller whose node drains are refused, also when it leaves by itself before its turn is over (G3)', () => {
+    const { journal, one, other, registered, call, judge } = scene();
+    registered(other);
+    const refused = call(one);
+    journal.callEnded(refused, 'wamp.error.unavailable');
+    journal.ended(one, 'dropped');
+    const drainsFromMs = (node: string): number => (node === 'A' ? refused.ms : Infinity);
+    expect(judge({}, { drainsFromMs })).toEqual([]);
+    expect(judge({}, { drainsFromMs: () => refused.ms + 100 })).toEqual([expect.stringMatching(/not sent away$/)]);
+    expect(judge()).toEqual([expect.stringMatching(/not sent away$/)]);
   });
 
   it('whose callee is full find nobody (concurrency)', () => {

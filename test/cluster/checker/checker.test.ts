@@ -8,6 +8,7 @@ const QUIET: Evidence = {
   gapsMs: () => [],
   refusedCount: () => 0,
   reroutedCount: () => 0,
+  drainsFromMs: () => Infinity,
 };
 const TERMS: Terms = {
   troubles: [],

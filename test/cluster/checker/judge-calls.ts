@@ -1,5 +1,14 @@
 import { CloseUri, ErrorUri } from '../../../src/wamp/uris.js';
-import { endOfTrouble, isMortal, isTroubled, lossOfSession, type Evidence, type Terms } from './judge.js';
+import {
+  DROPPED,
+  endOfTrouble,
+  isMortal,
+  isTroubled,
+  LEFT,
+  lossOfSession,
+  type Evidence,
+  type Terms,
+} from './judge.js';
 import {
   endOf,
   endOfHolding,
@@ -165,7 +174,8 @@ function whyWrong(
     case ErrorUri.UNAVAILABLE:
       // By its own node, when the caller's turn to go has come.
       if (invocations.length > 0) return 'it was invoked';
-      return isSentAway(call.session) ? undefined : 'its caller was not sent away';
+      if (isSentAway(call.session)) return undefined;
+      return leftMeanwhile(judgement, call.session, endMs) ? undefined : 'its caller was not sent away';
     default:
       return 'nobody said so';
   }
@@ -174,6 +184,12 @@ function whyWrong(
 /** By a node that leaves, with either farewell. */
 function isSentAway({ ended }: SessionRecord): boolean {
   return ended?.reason === CloseUri.SYSTEM_SHUTDOWN || ended?.reason.startsWith('closed 1012') === true;
+}
+
+/** Its turn to go had come, and it went by its own will before the node closed its connection. */
+function leftMeanwhile({ evidence }: Judgement, { node, ended }: SessionRecord, endMs: number): boolean {
+  const isOwnWill = ended !== undefined && [LEFT, DROPPED].includes(ended.reason);
+  return isOwnWill && ended.ms >= endMs && evidence.drainsFromMs(node) <= endMs;
 }
 
 /** A callee that ended may have had the call, also if it was not there any more to see it. */

@@ -127,7 +127,13 @@ function judgeFormer(judgement: Judgement): string[] {
       if ((endOfHolding(later)?.at ?? Infinity) < call.at) return [];
       if (isMortal(terms, [former.session.node, call.session.node], later.from!.ms - terms.ghostMs, ms)) return [];
       const { member, node } = former.session;
-      return [`G2, SHR-2: ${member} on ${node} got call ${number}, although ${later.session.member} had taken over`];
+      const after = `${Math.round(call.ms - later.from!.ms)} ms before, and ${call.session.member} made it on ${call.session.node}`;
+      const what = `${member} on ${node} got call ${number} to ${call.procedure}`;
+      const ends = [later, former].map((one) => Math.round((endOfHolding(one)?.ms ?? Infinity) - call.ms));
+      const until = `held until ${ends.join(' and ')} ms after`;
+      return [
+        `G2, SHR-2: ${what}, although ${later.session.member} on ${later.session.node} had taken over ${after}; ${until}`,
+      ];
     }),
   );
 }

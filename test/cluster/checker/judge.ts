@@ -13,6 +13,8 @@ export interface Evidence {
   refusedCount(node: string): number;
   /** Calls that the node gave to another callee. */
   reroutedCount(node: string): number;
+  /** When the node began to drain; Infinity: it did not. */
+  drainsFromMs(node: string): number;
 }
 
 /** What needs these nodes, or any other node, may fail by name in this time. */

@@ -113,6 +113,10 @@ export class Fleet implements Entrance {
       latenessMs: (fromMs, toMs) => IN_A_ROW * longest(delays, fromMs - NEAR_MS, toMs + NEAR_MS),
       gapsMs: (at, from) => gaps.get(`${at} ${from}`) ?? [],
       refusedCount: (node) => count(node, 'gantry_events_dropped_total{reason="node_unreachable"}'),
+      drainsFromMs: (node) => {
+        const draining = this.#all.flatMap((router) => router.logged('node.draining'));
+        return draining.find((line) => line.node === node)?.ms ?? Infinity;
+      },
       reroutedCount: (node) => count(node, 'gantry_routing_discards_total{reason="call_rerouted"}'),
     };
   }

@@ -148,7 +148,7 @@ export class ReconnectingConnection {
     if (flaw !== undefined) throw new StoreUnusableError(flaw);
     const reason = hindrance(info);
     if (reason !== undefined) throw new Error(reason);
-    await this.#killFormer(connection, info.runId);
+    this.#killFormer(connection, info.runId);
     this.#former.push({ id, runId: info.runId });
     if (this.#former.length > MAX_FORMER_COUNT) this.#former.shift();
     return info;
@@ -156,23 +156,23 @@ export class ReconnectingConnection {
 
   /**
    * Ends the earlier connections on the server. A server that was only slow would otherwise carry out their commands, which
-   * this node has given up, after those of the new connection; and it would count a lost subscriber as a listener.
+   * this node has given up, after those of the new connection; and it would count a lost subscriber as a listener. Nothing waits
+   * for the replies, because the server carries out what this connection sends next after it: waiting would cost a round trip.
    */
-  async #killFormer(connection: StoreConnection, runId: string): Promise<void> {
+  #killFormer(connection: StoreConnection, runId: string): void {
     this.#former = this.#former.filter((former) => former.runId === runId);
-    const killing = this.#former.map((former) => {
+    for (const former of this.#former) {
       const forget = (): void => {
         this.#former = this.#former.filter((one) => one !== former);
       };
-      return connection
+      connection
         .ask((client) => client.client('KILL', 'ID', former.id))
         .then(forget, (error: unknown) => {
-          // Without the right to do so everything else works; see the operations guide.
-          if (!(error instanceof StoreReplyError)) throw error;
-          forget();
+          // Without the right to do so everything else works; see the operations guide. Where no reply came, this connection has
+          // ended too, and the next one ends both.
+          if (error instanceof StoreReplyError) forget();
         });
-    });
-    await Promise.all(killing);
+    }
   }
 
   #succeed(connection: StoreConnection, info: ServerInfo): void {

@@ -87,6 +87,8 @@ describe('a network', () => {
     proxy.holdPresent('subscriber');
     recorded.connections.reset('nothing is heard');
     await recorded.connectedTimes(2);
+    // A fence: the store has carried out what the new subscriber sent before.
+    await recorded.connections.subscribe('another');
     expect(await recorded.connections.publish('one', bytes)).toBe(1);
   });
 });
