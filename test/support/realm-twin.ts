@@ -1,7 +1,8 @@
 import { Buffer } from 'node:buffer';
-import { pack, unpack } from '../../src/backplane/packr.js';
 import type { ScriptArgument } from '../../src/backplane/redis/ports.js';
+import { latin1, listOf, packedText, RealmTwinRows, type Callee, type Procedure } from './realm-twin-rows.js';
 import { SessionTwin } from './session-twin.js';
+import { TwinHashes, TwinSets } from './twin-storage.js';
 
 /**
  * Realms and sessions as a store keeps them, with the steps of `lua/` written again in TypeScript: for tests that decide
@@ -10,39 +11,34 @@ import { SessionTwin } from './session-twin.js';
 export class RealmTwin {
   readonly #published: (channel: string, message: Buffer) => void;
   #strings = new Map<string, string>();
-  /** Rows in MessagePack are kept one character per byte. */
-  #hashes = new Map<string, Map<string, string>>();
-  #sets = new Map<string, Set<string>>();
-  readonly #sessions = new SessionTwin({
-    get: (key, field) => this.#hashes.get(key)?.get(field),
-    set: (key, field, value) => this.#hset(key, field, value),
-    delete: (key, field) => this.#hdel(key, field),
-    size: (key) => this.#hashes.get(key)?.size ?? 0,
-  });
+  readonly #hashes = new TwinHashes();
+  readonly #sets = new TwinSets();
+  readonly #rows = new RealmTwinRows(this.#hashes);
+  readonly #sessions = new SessionTwin(this.#hashes);
 
   constructor(published: (channel: string, message: Buffer) => void) {
     this.#published = published;
   }
 
   get keys(): readonly string[] {
-    return [...this.#strings.keys(), ...this.#hashes.keys(), ...this.#sets.keys()].sort();
+    return [...this.#strings.keys(), ...this.#hashes.keys, ...this.#sets.keys].sort();
   }
 
   flushAll(): void {
-    this.#strings = new Map();
-    this.#hashes = new Map();
-    this.#sets = new Map();
+    this.#strings.clear();
+    this.#hashes.clear();
+    this.#sets.clear();
   }
 
-  /** Brings back what was when this is called. */
+  /** Returns an action that restores the present content. */
   snapshot(): () => void {
-    const saved = structuredClone([this.#strings, this.#hashes, this.#sets] as const);
+    const strings = new Map(this.#strings);
+    const restoreHashes = this.#hashes.snapshot();
+    const restoreSets = this.#sets.snapshot();
     return () => {
-      [this.#strings, this.#hashes, this.#sets] = structuredClone(saved) as [
-        Map<string, string>,
-        Map<string, Map<string, string>>,
-        Map<string, Set<string>>,
-      ];
+      this.#strings = new Map(strings);
+      restoreHashes();
+      restoreSets();
     };
   }
 
@@ -54,7 +50,7 @@ export class RealmTwin {
       case 'mark_complete.lua':
         return this.#markComplete(keys as Three, argv);
       case 'load_realm.lua':
-        return [this.#number(keys[0]!), ...this.#rows(keys[1]!)];
+        return [this.#number(keys[0]!), ...this.#reply(keys[1]!)];
       case 'load_callees.lua':
         return this.#loadCallees(keys, Number(argv[0]));
       case 'change_interest.lua':
@@ -76,14 +72,14 @@ export class RealmTwin {
   }
 
   members(key: string): readonly string[] {
-    return [...(this.#sets.get(key) ?? [])];
+    return this.#sets.members(key);
   }
 
   fields(key: string): readonly (readonly [field: string, value: Buffer])[] {
-    return [...(this.#hashes.get(key) ?? [])].map(([field, value]) => [field, Buffer.from(value, 'latin1')] as const);
+    return this.#hashes.entries(key).map(([field, value]) => [field, Buffer.from(value, 'latin1')] as const);
   }
 
-  /** The few commands that tests look and prepare with. */
+  /** Runs one of the few commands with which tests read and prepare rows. */
   command(name: string, key: string, ...words: readonly (string | number)[]): unknown {
     const [field = '', value = ''] = words.map(String);
     switch (name) {
@@ -92,17 +88,17 @@ export class RealmTwin {
       case 'GET':
         return this.#strings.get(key) ?? null;
       case 'HGET':
-        return this.#hashes.get(key)?.get(field) ?? null;
+        return this.#hashes.get(key, field) ?? null;
       case 'HSET':
-        this.#hset(key, field, value);
+        this.#hashes.set(key, field, value);
         return 1;
       case 'SMEMBERS':
         return this.members(key);
       case 'SADD':
-        this.#sadd(key, field);
+        this.#sets.add(key, field);
         return 1;
       case 'DEL':
-        this.#hashes.delete(key);
+        this.#hashes.drop(key);
         return 1;
       default:
         throw new Error(`the twin knows no ${name}`);
@@ -112,16 +108,16 @@ export class RealmTwin {
   #enterRealm([version, nodes, channel]: Three, [node = '', floor]: Words): unknown {
     const current = this.#number(version);
     const isBehind = current < Number(floor) ? 1 : 0;
-    const isKnown = this.#hashes.get(nodes)?.has(node) === true;
-    if (!isKnown) this.#hset(nodes, node, packed([1, 'loading']));
-    const reached = isKnown ? current : this.#say(version, floor, channel, '', 'enter', node);
-    return [Buffer.from(isKnown ? 'known' : 'entered'), reached, isBehind, ...this.#rows(nodes)];
+    const isKnown = this.#hashes.get(nodes, node) !== undefined;
+    if (!isKnown) this.#hashes.set(nodes, node, packedText([1, 'loading']));
+    const reached = isKnown ? current : this.#change(version, floor, channel, '', 'enter', node);
+    return [Buffer.from(isKnown ? 'known' : 'entered'), reached, isBehind, ...this.#reply(nodes)];
   }
 
   #markComplete([version, nodes, channel]: Three, [node = '', floor]: Words): unknown {
     if (!this.#serves(nodes, node)) return ['not-serving'];
-    this.#hset(nodes, node, packed([1, 'complete']));
-    return ['done', this.#say(version, floor, channel, node, 'complete', node), ...this.#nodes(nodes)];
+    this.#hashes.set(nodes, node, packedText([1, 'complete']));
+    return ['done', this.#change(version, floor, channel, node, 'complete', node), ...this.#nodes(nodes)];
   }
 
   #changeInterest([version, nodes, channel, interest]: Four, argv: Words): unknown {
@@ -129,9 +125,9 @@ export class RealmTwin {
     if (!this.#serves(nodes, node)) return ['not-serving'];
     const added = members.slice(0, Number(addCount));
     const removed = members.slice(Number(addCount));
-    for (const member of added) this.#sadd(interest, member);
-    for (const member of removed) this.#srem(interest, member);
-    const now = this.#say(version, floor, channel, asker, 'interest', node, added, removed);
+    for (const member of added) this.#sets.add(interest, member);
+    for (const member of removed) this.#sets.remove(interest, member);
+    const now = this.#change(version, floor, channel, asker, 'interest', node, added, removed);
     return ['done', now, ...this.#nodes(nodes)];
   }
 
@@ -141,11 +137,11 @@ export class RealmTwin {
     const order = orderText === '' ? undefined : Number(orderText);
     const holder = `${node} ${session}`;
     if (!this.#serves(nodes, node)) return ['not-serving'];
-    let row = this.#procedure(procedures, member);
+    let row = this.#rows.procedure(procedures, member);
     if (row === 'unreadable') return ['unreadable'];
     const holders = this.#nodes(callees);
     if (row !== undefined && holders.length === 0) {
-      this.#hdel(ids, `${row.id}`);
+      this.#hashes.delete(ids, `${row.id}`);
       row = undefined;
     }
     const isThere = row !== undefined && holders.includes(holder);
@@ -155,15 +151,15 @@ export class RealmTwin {
       if (isThere && order === undefined) return ['taken', ...few];
       if (order !== undefined && !isThere && (row.id !== Number(wantedId) || row.forcedAt > order)) return ['taken'];
       if (force === '3' && !isThere)
-        isForced = digest !== '' && holders.every((other) => this.#callee(callees, other)?.digest === digest);
+        isForced = digest !== '' && holders.every((other) => this.#rows.callee(callees, other)?.digest === digest);
       if ((force === '2' || force === '3') && !isThere && !isForced) return ['protected', ...few];
       if (isForced && order === undefined && row.successors.length >= 8) return ['taken', ...few];
       if (!isForced && !isThere && row.invoke === 'single') return ['taken', ...few];
       if (!isForced && !isThere && row.invoke !== invoke) return ['policy', row.invoke, ...few];
     } else {
-      const other = this.#hashes.get(ids)?.get(wantedId);
+      const other = this.#hashes.get(ids, wantedId);
       if (other !== undefined && other !== member) return ['id-taken'];
-      this.#hset(ids, wantedId, member);
+      this.#hashes.set(ids, wantedId, member);
     }
     const isOffer = row !== undefined && isForced && order === undefined;
     const isReplacing = row === undefined || (isForced && !isOffer);
@@ -176,13 +172,13 @@ export class RealmTwin {
       digest,
     };
     if (isReplacing || row === undefined) {
-      this.#hashes.delete(callees);
-      this.#putProcedure(procedures, member, { id, invoke, forcedAt: isForced ? next : 0, successors: [] });
+      this.#hashes.drop(callees);
+      this.#rows.putProcedure(procedures, member, { id, invoke, forcedAt: isForced ? next : 0, successors: [] });
     } else if (isOffer) {
-      this.#putProcedure(procedures, member, { ...row, successors: [...row.successors, holder] });
+      this.#rows.putProcedure(procedures, member, { ...row, successors: [...row.successors, holder] });
     }
-    if (isReplacing || !isThere) this.#putCallee(callees, holder, callee);
-    this.#sadd(held, `${session} ${member}`);
+    if (isReplacing || !isThere) this.#rows.putCallee(callees, holder, callee);
+    this.#sets.add(held, `${session} ${member}`);
     const isAtOnce = isForced && !isOffer;
     this.#publish(channel, next, node, 'claim', id, member, invoke, node, Number(session), listOf(callee), isAtOnce);
     return [isOffer ? 'offered' : 'granted', next, `${id}`, `${callee.order}`, ...this.#nodes(nodes)];
@@ -192,19 +188,19 @@ export class RealmTwin {
     const [node = '', floor, member = '', session = ''] = argv;
     if (!this.#serves(nodes, node)) return ['not-serving'];
     const holder = `${node} ${session}`;
-    const row = this.#procedure(procedures, member);
-    const own = this.#callee(callees, holder);
+    const row = this.#rows.procedure(procedures, member);
+    const own = this.#rows.callee(callees, holder);
     if (row === undefined || row === 'unreadable' || own === undefined || own.takesOver === '')
       return ['done', this.#number(version)];
     const next = this.#next(version, floor);
     const since = row.successors.slice(row.successors.indexOf(holder) + 1);
-    const kept = since.map((other) => [other, this.#callee(callees, other)!] as const);
+    const kept = since.map((other) => [other, this.#rows.callee(callees, other)!] as const);
     const callee = { ...own, takesOver: '' };
-    this.#hashes.delete(callees);
-    this.#putCallee(callees, holder, callee);
-    for (const [other, successor] of kept) this.#putCallee(callees, other, successor);
+    this.#hashes.drop(callees);
+    this.#rows.putCallee(callees, holder, callee);
+    for (const [other, successor] of kept) this.#rows.putCallee(callees, other, successor);
     const invoke = own.takesOver;
-    this.#putProcedure(procedures, member, { id: row.id, invoke, forcedAt: next, successors: since });
+    this.#rows.putProcedure(procedures, member, { id: row.id, invoke, forcedAt: next, successors: since });
     this.#publish(channel, next, '', 'claim', row.id, member, invoke, node, Number(session), listOf(callee), true);
     return ['done', next];
   }
@@ -219,16 +215,16 @@ export class RealmTwin {
       const member = rest[at]!;
       const sessions = rest.slice(at + 2, at + 2 + Number(rest[at + 1]));
       at += 2 + sessions.length;
-      const row = this.#procedure(procedures, member);
+      const row = this.#rows.procedure(procedures, member);
       if (row === 'unreadable') continue;
-      for (const session of sessions) this.#srem(held, `${session} ${member}`);
-      const removed = sessions.filter((session) => this.#hdel(callees, `${node} ${session}`));
+      for (const session of sessions) this.#sets.remove(held, `${session} ${member}`);
+      const removed = sessions.filter((session) => this.#hashes.delete(callees, `${node} ${session}`));
       if (row === undefined || removed.length === 0) continue;
       this.#calleesLeft([procedures, ids, callees], member, row);
       changes.push([row.id, ...removed.map(Number)]);
     }
     if (changes.length === 0) return ['done', this.#number(version)];
-    return ['done', this.#say(version, floor, channel, '', 'release', node, changes)];
+    return ['done', this.#change(version, floor, channel, '', 'release', node, changes)];
   }
 
   #withdrawNode(keys: readonly string[], [node = '', floor, ...rest]: Words): unknown {
@@ -238,13 +234,13 @@ export class RealmTwin {
       const entry = rest[at]!;
       const callees = keys[Number(rest[at + 1]) - 1];
       const [, session, member] = /^(\d+) (.+)$/.exec(entry) ?? [];
-      if (callees !== undefined && member !== undefined && this.#hdel(callees, `${node} ${session}`))
+      if (callees !== undefined && member !== undefined && this.#hashes.delete(callees, `${node} ${session}`))
         left.set(member, callees);
-      this.#srem(held, entry);
+      this.#sets.remove(held, entry);
     }
     const changed: number[] = [];
     for (const [member, callees] of left) {
-      const row = this.#procedure(procedures, member);
+      const row = this.#rows.procedure(procedures, member);
       if (row === undefined || row === 'unreadable') continue;
       this.#calleesLeft([procedures, ids, callees], member, row);
       changed.push(row.id);
@@ -252,15 +248,15 @@ export class RealmTwin {
     const isLast = !this.#sets.has(held);
     let hasChanged = changed.length > 0;
     if (isLast) {
-      hasChanged = this.#hdel(nodes, node) || hasChanged;
-      hasChanged = this.#sets.delete(interest) || hasChanged;
+      hasChanged = this.#hashes.delete(nodes, node) || hasChanged;
+      hasChanged = this.#sets.drop(interest) || hasChanged;
     }
     let now = this.#number(version);
-    if (hasChanged) now = this.#say(version, floor, channel, '', isLast ? 'withdrawn' : 'drop', node, changed);
-    if (isLast && !this.#hashes.has(nodes)) {
+    if (hasChanged) now = this.#change(version, floor, channel, '', isLast ? 'withdrawn' : 'drop', node, changed);
+    if (isLast && this.#hashes.size(nodes) === 0) {
       this.#strings.delete(version);
-      this.#hashes.delete(procedures);
-      this.#hashes.delete(ids);
+      this.#hashes.drop(procedures);
+      this.#hashes.drop(ids);
       now = 0;
     }
     return [isLast ? 'done' : 'more', now];
@@ -269,30 +265,35 @@ export class RealmTwin {
   #loadCallees(keys: readonly string[], limit: number): unknown {
     let left = limit;
     return keys.map((key) => {
-      const count = this.#hashes.get(key)?.size ?? 0;
+      const count = this.#hashes.size(key);
       if (count > left) return null;
       left -= count;
-      return this.#rows(key);
+      return this.#reply(key);
     });
   }
 
-  /** Callees have gone from the hash: what becomes of the procedure. */
+  /** Updates or removes a procedure after callees have left its hash. */
   #calleesLeft([procedures, ids, callees]: Three, member: string, row: Procedure): void {
     const holders = this.#nodes(callees);
     if (holders.length === 0) {
-      this.#hdel(procedures, member);
-      this.#hdel(ids, `${row.id}`);
+      this.#hashes.delete(procedures, member);
+      this.#hashes.delete(ids, `${row.id}`);
       return;
     }
-    const [first, ...others] = row.successors.filter((successor) => holders.includes(successor));
-    const heir = first === undefined ? undefined : this.#callee(callees, first);
-    if (first === undefined || heir === undefined || others.length + 1 < holders.length) {
+    const [first, ...others] = row.successors.filter((holder) => holders.includes(holder));
+    const successor = first === undefined ? undefined : this.#rows.callee(callees, first);
+    if (first === undefined || successor === undefined || others.length + 1 < holders.length) {
       const successors = first === undefined ? [] : [first, ...others];
-      this.#putProcedure(procedures, member, { ...row, successors });
+      this.#rows.putProcedure(procedures, member, { ...row, successors });
       return;
     }
-    this.#putCallee(callees, first, { ...heir, takesOver: '' });
-    this.#putProcedure(procedures, member, { id: row.id, invoke: heir.takesOver, forcedAt: 0, successors: others });
+    this.#rows.putCallee(callees, first, { ...successor, takesOver: '' });
+    this.#rows.putProcedure(procedures, member, {
+      id: row.id,
+      invoke: successor.takesOver,
+      forcedAt: 0,
+      successors: others,
+    });
   }
 
   #next(key: string, floor: string | undefined): number {
@@ -302,78 +303,30 @@ export class RealmTwin {
   }
 
   #publish(channel: string, version: number, asker: string, ...body: readonly unknown[]): void {
-    this.#published(channel, Buffer.from(packed([1, version, asker, ...body]), 'latin1'));
+    this.#published(channel, Buffer.from(packedText([1, version, asker, ...body]), 'latin1'));
   }
 
-  #say(key: string, floor: string | undefined, channel: string, asker: string, ...body: readonly unknown[]): number {
+  #change(key: string, floor: string | undefined, channel: string, asker: string, ...body: readonly unknown[]): number {
     const version = this.#next(key, floor);
     this.#publish(channel, version, asker, ...body);
     return version;
   }
 
-  #procedure(key: string, member: string): Procedure | 'unreadable' | undefined {
-    const text = this.#hashes.get(key)?.get(member);
-    if (text === undefined) return undefined;
-    const row = unpack(Buffer.from(text, 'latin1'));
-    if (!Array.isArray(row) || row[0] !== 1) return 'unreadable';
-    const [, id, invoke, forcedAt, successors] = row as [1, number, string, number, string[]];
-    return { id, invoke, forcedAt, successors };
-  }
-
-  #putProcedure(key: string, member: string, { id, invoke, forcedAt, successors }: Procedure): void {
-    this.#hset(key, member, packed([1, id, invoke, forcedAt, successors]));
-  }
-
-  #callee(key: string, holder: string): Callee | undefined {
-    const text = this.#hashes.get(key)?.get(holder);
-    if (text === undefined) return undefined;
-    const row = unpack(Buffer.from(text, 'latin1')) as [1, number, number, boolean, boolean, string, string];
-    const [, order, concurrency, disclose, forward, takesOver, digest] = row;
-    return { order, traits: [concurrency, disclose, forward], takesOver, digest };
-  }
-
-  #putCallee(key: string, holder: string, callee: Callee): void {
-    this.#hset(key, holder, packed([...listOf(callee), callee.digest]));
-  }
-
-  /** As a script replies them. */
-  #rows(key: string): Buffer[] {
+  /** The fields and values of a hash in the shape of a script's reply. */
+  #reply(key: string): Buffer[] {
     return this.fields(key).flatMap(([field, value]) => [Buffer.from(field), value]);
   }
 
   #nodes(key: string): string[] {
-    return [...(this.#hashes.get(key)?.keys() ?? [])];
+    return this.#hashes.fields(key);
   }
 
   #serves(key: string, node: string): boolean {
-    return this.#hashes.get(key)?.has(node) === true;
+    return this.#hashes.get(key, node) !== undefined;
   }
 
   #number(key: string): number {
     return Number(this.#strings.get(key) ?? 0);
-  }
-
-  #hset(key: string, field: string, value: string): void {
-    const hash = this.#hashes.get(key) ?? new Map<string, string>();
-    this.#hashes.set(key, hash.set(field, value));
-  }
-
-  #hdel(key: string, field: string): boolean {
-    const hash = this.#hashes.get(key);
-    const isDeleted = hash?.delete(field) === true;
-    if (hash?.size === 0) this.#hashes.delete(key);
-    return isDeleted;
-  }
-
-  #sadd(key: string, member: string): void {
-    const set = this.#sets.get(key) ?? new Set<string>();
-    this.#sets.set(key, set.add(member));
-  }
-
-  #srem(key: string, member: string): void {
-    const set = this.#sets.get(key);
-    set?.delete(member);
-    if (set?.size === 0) this.#sets.delete(key);
   }
 }
 
@@ -383,31 +336,3 @@ type Four = readonly [...Three, string];
 type Five = readonly [...Four, string];
 type Six = readonly [...Five, string];
 type Seven = readonly [...Six, string];
-
-interface Procedure {
-  readonly id: number;
-  readonly invoke: string;
-  readonly forcedAt: number;
-  readonly successors: readonly string[];
-}
-
-interface Callee {
-  readonly order: number;
-  readonly traits: readonly [concurrency: number, disclose: boolean, forward: boolean];
-  readonly takesOver: string;
-  readonly digest: string;
-}
-
-function listOf({ order, traits, takesOver }: Callee): readonly unknown[] {
-  return [1, order, ...traits, takesOver];
-}
-
-function packed(value: unknown): string {
-  const bytes = pack(value);
-  if (!(bytes instanceof Uint8Array)) throw new Error(bytes.message);
-  return latin1(bytes);
-}
-
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
-}

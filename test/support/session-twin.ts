@@ -1,18 +1,10 @@
 import { Buffer } from 'node:buffer';
 import { unpack } from '../../src/backplane/packr.js';
+import type { TwinHashes } from './twin-storage.js';
 
 type Words = readonly string[];
 
-/** Fields of hashes, one character per byte. */
-export interface TwinHashes {
-  get(key: string, field: string): string | undefined;
-  set(key: string, field: string, value: string): void;
-  /** False: there was none. */
-  delete(key: string, field: string): boolean;
-  size(key: string): number;
-}
-
-/** The steps of sessions, written again in TypeScript: see RealmTwin. */
+/** The steps of sessions in `lua/`, written again in TypeScript; RealmTwin runs them. */
 export class SessionTwin {
   readonly #hashes: TwinHashes;
 
@@ -20,7 +12,7 @@ export class SessionTwin {
     this.#hashes = hashes;
   }
 
-  /** Undefined: it is no step of sessions. */
+  /** Returns undefined if the file is no step of sessions. */
   eval(file: string, keys: readonly string[], argv: Words): unknown {
     switch (file) {
       case 'join_sessions.lua':

@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import { unpack } from '../../src/backplane/packr.js';
 import type { ScriptArgument } from '../../src/backplane/redis/ports.js';
 import { packed } from './packed.js';
+import { TwinHashes, TwinSets } from './twin-storage.js';
 
 /**
  * The rows of the membership as a store keeps them, with the steps of `lua/` written again in TypeScript: for tests that
@@ -11,9 +12,9 @@ export class StoreTwin {
   readonly #nowMs: () => number;
   readonly #published: (channel: string, message: Uint8Array) => void;
   readonly #listenerCount: (channel: string) => number;
-  #hashes = new Map<string, Map<string, string>>();
+  readonly #hashes = new TwinHashes();
   #scores = new Map<string, Map<string, number>>();
-  #sets = new Map<string, Set<string>>();
+  readonly #sets = new TwinSets();
   #timesToLive = new Map<string, number>();
 
   constructor(
@@ -27,9 +28,9 @@ export class StoreTwin {
   }
 
   flushAll(): void {
-    this.#hashes = new Map();
+    this.#hashes.clear();
     this.#scores = new Map();
-    this.#sets = new Map();
+    this.#sets.clear();
     this.#timesToLive = new Map();
   }
 
@@ -51,31 +52,31 @@ export class StoreTwin {
       case 'note_realms.lua':
         return this.#noteRealms(keys as Three, argv);
       case 'drop_realm.lua':
-        return this.#removeMember(keys[0]!, argv[0]!);
+        return Number(this.#sets.remove(keys[0]!, argv[0]!));
       default:
         throw new Error(`the twin knows no ${file}`);
     }
   }
 
   members(key: string): readonly string[] {
-    return [...(this.#sets.get(key) ?? [])];
+    return this.#sets.members(key);
   }
 
-  /** The few commands that tests look and prepare with. */
+  /** Runs one of the few commands with which tests read and prepare rows. */
   command(name: string, key: string, ...words: readonly (string | number)[]): unknown {
     const [field = '', value = ''] = words.map(String);
     switch (name) {
       case 'TIME':
         return [`${Math.floor(this.#nowMs() / 1_000)}`, `${(this.#nowMs() % 1_000) * 1_000}`];
       case 'KEYS':
-        return [...this.#hashes.keys(), ...this.#scores.keys(), ...this.#sets.keys()];
+        return [...this.#hashes.keys, ...this.#scores.keys(), ...this.#sets.keys];
       case 'HGET':
-        return this.#hget(key, field) ?? null;
+        return this.#hashes.get(key, field) ?? null;
       case 'HSET':
-        this.#hset(key, field, value);
+        this.#hashes.set(key, field, value);
         return 1;
       case 'HDEL':
-        return this.#hdel(key, field);
+        return Number(this.#hashes.delete(key, field));
       case 'ZSCORE':
         return this.#score(key, field)?.toString() ?? null;
       case 'ZADD':
@@ -94,39 +95,40 @@ export class StoreTwin {
 
   #enterNode([alive, leases, gone, meta, channel]: Five, [node = '', row = '', lease, epoch = '', floor]: Words) {
     if (this.#score(gone, node) !== undefined) return ['gone'];
-    if (this.#hget(meta, 'epoch') === undefined) this.#hset(meta, 'epoch', epoch);
+    if (this.#hashes.get(meta, 'epoch') === undefined) this.#hashes.set(meta, 'epoch', epoch);
     this.#setScore(leases, node, this.#nowMs() + Number(lease));
     let version = Math.max(this.#number(meta, 'version') ?? 0, Number(floor));
-    const isNew = this.#hget(alive, node) === undefined;
-    this.#hset(alive, node, row);
+    const isNew = this.#hashes.get(alive, node) === undefined;
+    this.#hashes.set(alive, node, row);
     if (isNew) version++;
-    this.#hset(meta, 'version', `${version}`);
+    this.#hashes.set(meta, 'version', `${version}`);
     if (isNew) this.#published(channel, packed([1, version, 'entered', node, unpack(Buffer.from(row, 'latin1'))]));
-    return ['entered', version, this.#hget(meta, 'epoch')];
+    return ['entered', version, this.#hashes.get(meta, 'epoch')];
   }
 
   #renewLease([alive, leases, dying, gone, meta]: Five, [node = '', leaseMs, awayMs, epoch, limit]: Words) {
     if (this.#score(gone, node) !== undefined) return ['gone'];
-    if (this.#hget(meta, 'epoch') !== epoch || this.#hget(alive, node) === undefined) return ['emptied'];
+    if (this.#hashes.get(meta, 'epoch') !== epoch || this.#hashes.get(alive, node) === undefined) return ['emptied'];
     const now = this.#nowMs();
     const due = now + Number(leaseMs);
     const renewed = this.#number(meta, 'renewedAtMs');
     let grace = this.#number(meta, 'graceUntilMs') ?? 0;
     if (renewed !== undefined && renewed > now) {
       for (const [late, score] of this.#scores.get(leases) ?? []) if (score > due) this.#setScore(leases, late, due);
-      for (const [dead, claim] of this.#hashes.get(dying) ?? []) this.#hset(dying, dead, `${claim.split(' ')[0]!} 0`);
+      for (const [dead, claim] of this.#hashes.entries(dying))
+        this.#hashes.set(dying, dead, `${claim.split(' ')[0]!} 0`);
     }
     if (renewed === undefined || renewed > now || now - renewed > Number(awayMs)) {
       grace = due;
-      this.#hset(meta, 'graceUntilMs', `${due}`);
+      this.#hashes.set(meta, 'graceUntilMs', `${due}`);
     }
-    this.#hset(meta, 'renewedAtMs', `${now}`);
+    this.#hashes.set(meta, 'renewedAtMs', `${now}`);
     this.#setScore(leases, node, due);
     const version = this.#number(meta, 'version') ?? 0;
     if (now < grace) return ['renewed', version, 1];
     const expired = [...(this.#scores.get(leases) ?? [])].filter(([, score]) => score <= now);
     expired.sort(([, one], [, other]) => one - other);
-    const claims = [...(this.#hashes.get(dying) ?? [])].filter(([, claim]) => {
+    const claims = this.#hashes.entries(dying).filter(([, claim]) => {
       const held = readClaim(claim);
       return held === undefined || held.reaper === node || held.untilMs <= now;
     });
@@ -137,24 +139,21 @@ export class StoreTwin {
     const ended = known.filter(
       (node) =>
         this.#score(gone, node) !== undefined &&
-        this.#hget(alive, node) === undefined &&
-        this.#hget(dying, node) === undefined,
+        this.#hashes.get(alive, node) === undefined &&
+        this.#hashes.get(dying, node) === undefined,
     );
-    const rows = [...(this.#hashes.get(alive) ?? [])].flatMap(([node, row]) => [
-      Buffer.from(node),
-      Buffer.from(row, 'latin1'),
-    ]);
-    const epoch = Buffer.from(this.#hget(meta, 'epoch') ?? '');
+    const rows = this.#hashes.entries(alive).flatMap(([node, row]) => [Buffer.from(node), Buffer.from(row, 'latin1')]);
+    const epoch = Buffer.from(this.#hashes.get(meta, 'epoch') ?? '');
     return [this.#number(meta, 'version') ?? 0, epoch, rows, ended.map((node) => Buffer.from(node))];
   }
 
   #beginReap([alive, leases, dying, gone, meta]: Five, argv: Words) {
     const [node = '', reaper = '', claimMs, awayMs, keptMs, certainty] = argv;
     const isOwn = node === reaper;
-    const isAlive = (of: string): boolean => this.#hget(alive, of) !== undefined;
+    const isAlive = (of: string): boolean => this.#hashes.get(alive, of) !== undefined;
     if (!isOwn && (!isAlive(reaper) || this.#score(gone, reaper) !== undefined)) return 'reaper-gone';
     const now = this.#nowMs();
-    const claim = this.#hget(dying, node);
+    const claim = this.#hashes.get(dying, node);
     if (claim !== undefined) {
       const held = readClaim(claim);
       if (held !== undefined && held.reaper !== reaper && held.untilMs > now) return 'claimed';
@@ -169,9 +168,9 @@ export class StoreTwin {
       if (lease !== undefined && lease > now && !(certainty === 'absent' && isAbsent())) return 'alive';
     }
     this.#removeScore(leases, node);
-    this.#hdel(meta, `absent:${node}`);
-    this.#hset(dying, node, `${reaper} ${now + Number(claimMs)}`);
-    this.#bury(gone, node, Number(keptMs));
+    this.#hashes.delete(meta, `absent:${node}`);
+    this.#hashes.set(dying, node, `${reaper} ${now + Number(claimMs)}`);
+    this.#addTombstone(gone, node, Number(keptMs));
     return isAlive(node) ? 'won' : 'won-rowless';
   }
 
@@ -179,41 +178,39 @@ export class StoreTwin {
     const [inbox = '', ownInbox = '', absentMs, silenceMs, leaseMs] = argv;
     const field = `absent:${node}`;
     if (this.#listenerCount(inbox) > 0 || this.#listenerCount(ownInbox) === 0) {
-      this.#hdel(meta, field);
+      this.#hashes.delete(meta, field);
       return false;
     }
     const now = this.#nowMs();
-    const seen = (this.#hget(meta, field) ?? '').split(' ').map(Number);
+    const seen = (this.#hashes.get(meta, field) ?? '').split(' ').map(Number);
     const [seenFirst = NaN, last = NaN, seenLease] = seen;
     const isSame = seenLease === lease && last <= now && now - last <= Number(absentMs) / 2;
     const first = isSame ? seenFirst : now;
-    this.#hset(meta, field, `${first} ${now} ${lease}`);
+    this.#hashes.set(meta, field, `${first} ${now} ${lease}`);
     return now - first >= Number(absentMs) && now - (lease - Number(leaseMs)) >= Number(silenceMs);
   }
 
   #endNode([alive, leases, dying, gone, meta, realms, channel]: Seven, [node = '', keptMs, floor]: Words) {
-    if (this.#hdel(dying, node) === 0) return 0;
-    this.#hdel(alive, node);
+    if (!this.#hashes.delete(dying, node)) return 0;
+    this.#hashes.delete(alive, node);
     this.#removeScore(leases, node);
-    this.#sets.delete(realms);
-    this.#bury(gone, node, Number(keptMs));
+    this.#sets.drop(realms);
+    this.#addTombstone(gone, node, Number(keptMs));
     const version = Math.max(this.#number(meta, 'version') ?? 0, Number(floor)) + 1;
     this.#published(channel, packed([1, version, 'gone', node]));
-    if (!this.#hashes.has(alive) && !this.#hashes.has(dying)) this.#hashes.delete(meta);
-    else this.#hset(meta, 'version', `${version}`);
+    if (this.#hashes.size(alive) === 0 && this.#hashes.size(dying) === 0) this.#hashes.drop(meta);
+    else this.#hashes.set(meta, 'version', `${version}`);
     return version;
   }
 
   #noteRealms([alive, gone, realms]: Three, [node = '', ...added]: Words) {
     if (this.#score(gone, node) !== undefined) return 'gone';
-    if (this.#hget(alive, node) === undefined) return 'absent';
-    const set = this.#sets.get(realms) ?? new Set();
-    for (const realm of added) set.add(realm);
-    this.#sets.set(realms, set);
+    if (this.#hashes.get(alive, node) === undefined) return 'absent';
+    for (const realm of added) this.#sets.add(realms, realm);
     return 'noted';
   }
 
-  #bury(gone: string, node: string, keptMs: number): void {
+  #addTombstone(gone: string, node: string, keptMs: number): void {
     this.#setScore(gone, node, this.#nowMs());
     for (const [old, score] of this.#scores.get(gone)!) {
       if (score < this.#nowMs() - keptMs) this.#removeScore(gone, old);
@@ -221,25 +218,9 @@ export class StoreTwin {
     this.#timesToLive.set(gone, keptMs);
   }
 
-  #hget(key: string, field: string): string | undefined {
-    return this.#hashes.get(key)?.get(field);
-  }
-
   #number(key: string, field: string): number | undefined {
-    const text = this.#hget(key, field);
+    const text = this.#hashes.get(key, field);
     return text === undefined ? undefined : Number(text);
-  }
-
-  #hset(key: string, field: string, value: string): void {
-    const hash = this.#hashes.get(key) ?? new Map<string, string>();
-    this.#hashes.set(key, hash.set(field, value));
-  }
-
-  #hdel(key: string, field: string): number {
-    const hash = this.#hashes.get(key);
-    const count = hash?.delete(field) === true ? 1 : 0;
-    if (hash?.size === 0) this.#hashes.delete(key);
-    return count;
   }
 
   #score(key: string, member: string): number | undefined {
@@ -255,13 +236,6 @@ export class StoreTwin {
     const scores = this.#scores.get(key);
     const count = scores?.delete(member) === true ? 1 : 0;
     if (scores?.size === 0) this.#scores.delete(key);
-    return count;
-  }
-
-  #removeMember(key: string, member: string): number {
-    const set = this.#sets.get(key);
-    const count = set?.delete(member) === true ? 1 : 0;
-    if (set?.size === 0) this.#sets.delete(key);
     return count;
   }
 }
