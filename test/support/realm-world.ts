@@ -1,6 +1,4 @@
-import { BackplaneUnavailableError } from '../../src/backplane/backplane.js';
 import { createKeys } from '../../src/backplane/redis/keys.js';
-import type { Script, Store } from '../../src/backplane/redis/ports.js';
 import { parseChange } from '../../src/backplane/redis/realm/changes.js';
 import { RealmReplica } from '../../src/backplane/redis/realm/replica.js';
 import type { RealmLimits } from '../../src/backplane/redis/realm/ports.js';
@@ -13,6 +11,7 @@ import { createClusterCounters } from '../../src/telemetry/cluster-counters.js';
 import type { NodeId, RegistrationId, SessionId, Uri } from '../../src/wamp/ids.js';
 import type { MatchPolicy } from '../../src/wamp/options.js';
 import { endOfTurn, seededRandom, VirtualTime } from '../simulation/virtual-time.js';
+import { Pipe, PipedStore } from './piped-store.js';
 import { RealmTwin } from './realm-twin.js';
 
 export const REALM = 'realm.one';
@@ -26,38 +25,7 @@ export const LIMITS: RealmLimits = {
   retryMs: 500,
 };
 
-/** First in, first out, each after a while of its own. */
-class Pipe {
-  readonly #world: RealmWorld;
-  #lastAtMs = 0;
-  #held: (() => void)[] | undefined;
-
-  constructor(world: RealmWorld) {
-    this.#world = world;
-  }
-
-  send(action: () => void): void {
-    const { time } = this.#world;
-    this.#lastAtMs = Math.max(this.#lastAtMs, time.nowMs + this.#world.delayMs());
-    time.after(this.#lastAtMs - time.nowMs, () => {
-      if (this.#held === undefined) action();
-      else this.#held.push(action);
-    });
-  }
-
-  /** What arrives waits until `release`. */
-  hold(): void {
-    this.#held ??= [];
-  }
-
-  release(): void {
-    const held = this.#held ?? [];
-    this.#held = undefined;
-    for (const action of held) action();
-  }
-}
-
-/** One realm, its store and nodes, whose every message and reply tests hold, lose and delay. */
+/** One realm with its store and its nodes. Tests hold, lose and delay every message and reply. */
 export class RealmWorld {
   readonly keys = createKeys({ prefix: 'p', database: 0 });
   readonly realm = this.keys.realm(REALM);
@@ -67,7 +35,7 @@ export class RealmWorld {
   readonly twin = new RealmTwin((_channel, message) => {
     this.messages.push(message);
     this.onPublished(message);
-    for (const node of this.nodes) node.hear(() => node.directory.changed(message));
+    for (const node of this.nodes) node.receive(() => node.directory.changed(message));
   });
   onPublished: (message: Uint8Array) => void = () => undefined;
   delayMs: () => number = () => 0;
@@ -83,7 +51,7 @@ export class RealmWorld {
     return node;
   }
 
-  /** Several that serve the realm. */
+  /** Adds nodes that serve the realm. */
   async serving<Names extends readonly string[]>(...names: Names): Promise<{ [Name in keyof Names]: WorldNode }> {
     const nodes = names.map((name) => this.add(name));
     for (const node of nodes) await this.settled(node.enter());
@@ -95,7 +63,7 @@ export class RealmWorld {
     await this.time.advanceTo(this.time.nowMs + durationMs, () => this.turnEnded());
   }
 
-  /** Lets time pass until it is settled; whatever takes longer than a minute never will. */
+  /** Lets time pass until the promise is settled, for a minute at most. */
   async settled<T>(promise: T | Promise<T>): Promise<T> {
     const watched = { isSettled: false };
     const end = (): void => {
@@ -106,7 +74,7 @@ export class RealmWorld {
       await this.pass(step === 0 ? 0 : 10);
       if (watched.isSettled) return promise;
     }
-    throw new Error('it was never settled');
+    throw new Error('the promise was never settled');
   }
 
   node(id: NodeId): WorldNode | undefined {
@@ -126,8 +94,8 @@ export class RealmWorld {
       .sort();
   }
 
-  /** It is declared dead: another takes its rows away, then everybody hears of it. */
-  async bury(dead: WorldNode): Promise<void> {
+  /** Declares a node dead: another node removes its rows, then all nodes learn of the death. */
+  async declareDead(dead: WorldNode): Promise<void> {
     dead.cut();
     dead.isDead = true;
     for (;;) {
@@ -138,11 +106,11 @@ export class RealmWorld {
           break;
         }
       } catch {
-        // Another goes on.
+        // The next node continues.
       }
       await new Promise<void>((resolve) => this.time.after(500, resolve));
     }
-    for (const node of this.nodes) node.learn(() => node.hearGone(dead.id));
+    for (const node of this.nodes) node.receiveLater(() => node.nodeGone(dead.id));
   }
 }
 
@@ -154,13 +122,13 @@ export function changeKindOf(message: Uint8Array): string {
 
 type Wish = { isKnown: boolean };
 
-/** A node: its directory, its connections, and what its sessions want and hold, as its routing would see it. */
+/** A node: its directory, its connections, and the topics and callees of its sessions, as its routing sees them. */
 export class WorldNode {
   readonly id: NodeId;
   readonly counters = createClusterCounters();
   readonly gone = new Set<NodeId>();
-  readonly said: Registration[] = [];
-  /** The last said of each procedure that has callees. */
+  readonly notified: Registration[] = [];
+  /** The last registration that the directory has sent, of each procedure that has callees. */
   readonly registrations = new Map<Member, Registration>();
   readonly wants = new Map<Member, Wish>();
   /** Callees whose claim was granted and that were not revoked or released. */
@@ -172,9 +140,9 @@ export class WorldNode {
   readonly asked: string[] = [];
   readonly failures: unknown[] = [];
   readonly doubts: string[] = [];
-  readonly store: Store;
+  readonly store: PipedStore;
   readonly directory: RealmReplica;
-  /** To the store, from it, and what it publishes. */
+  /** To the store, from the store, from the realm's channel, and to the other nodes. */
   readonly up: Pipe;
   readonly down: Pipe;
   readonly subscriber: Pipe;
@@ -185,17 +153,16 @@ export class WorldNode {
   #hasWithdrawn = false;
   #generation = 0;
   #inCall = 0;
-  #pending = new Set<(cause: Error) => void>();
   readonly #world: RealmWorld;
 
   constructor(world: RealmWorld, id: NodeId) {
     this.#world = world;
     this.id = id;
-    this.up = new Pipe(world);
-    this.down = new Pipe(world);
-    this.subscriber = new Pipe(world);
-    this.bus = new Pipe(world);
-    this.store = this.#makeStore();
+    this.up = new Pipe(world.time, () => world.delayMs());
+    this.down = new Pipe(world.time, () => world.delayMs());
+    this.subscriber = new Pipe(world.time, () => world.delayMs());
+    this.bus = new Pipe(world.time, () => world.delayMs());
+    this.store = new PipedStore(world.twin, this, () => this.isCut);
     this.directory = new RealmReplica({
       realm: REALM,
       node: id,
@@ -207,10 +174,10 @@ export class WorldNode {
         isGone: (node) => this.gone.has(node),
       },
       confirmations: {
-        confirm: (to, _realm, version) => this.#say(to, (other) => other.directory.confirmed(id, version)),
+        confirm: (to, _realm, version) => this.#send(to, (other) => other.directory.confirmed(id, version)),
         ask: (to, _realm, version) => {
           this.asked.push(`${to} ${version}`);
-          this.#say(to, (other) => other.answer(id, version));
+          this.#send(to, (other) => other.answer(id, version));
         },
       },
       counters: this.counters,
@@ -219,7 +186,7 @@ export class WorldNode {
       schedule: (flush) => void world.time.after(0, flush),
       limits: world.limits,
       events: {
-        registration: (_realm, registration) => this.#hearRegistration(registration),
+        registration: (_realm, registration) => this.#registrationChanged(registration),
         failed: (operation, cause) => this.failures.push(operation, cause),
         doubted: (_realm, what) => this.doubts.push(what),
       },
@@ -283,18 +250,16 @@ export class WorldNode {
     return [...this.directory.interestedNodes(topic)].sort();
   }
 
-  /** All its connections are lost, with what was under way. */
+  /** Loses all connections of the node, with everything under way. */
   cut(): void {
     if (this.isCut) return;
     this.isCut = true;
     this.#generation++;
-    const pending = this.#pending;
-    this.#pending = new Set();
-    for (const reject of pending) reject(new BackplaneUnavailableError('connection lost'));
+    this.store.disconnect();
     this.#call(() => this.directory.cutOff());
   }
 
-  /** Until it succeeds, as long as it is connected. */
+  /** Reconnects the node, and retries the resync while the node is connected. */
   async heal(): Promise<void> {
     this.isCut = false;
     await this.resync('reconnected');
@@ -312,8 +277,8 @@ export class WorldNode {
     }
   }
 
-  /** Something published, unless the connection is lost meanwhile. */
-  hear(message: () => void): void {
+  /** Receives a published message, unless the connection is lost meanwhile. */
+  receive(message: () => void): void {
     if (this.isCut) return;
     const generation = this.#generation;
     this.subscriber.send(() => {
@@ -321,34 +286,34 @@ export class WorldNode {
     });
   }
 
-  /** Something it will hear of sooner or later. */
-  learn(message: () => void): void {
+  /** Receives a message that no lost connection can drop. */
+  receiveLater(message: () => void): void {
     this.subscriber.send(message);
   }
 
-  /** Of a realm that is not served nothing can be missed. */
+  /** Confirms at once if the node does not serve the realm any more: then it cannot miss a change. */
   answer(asker: NodeId, version: number): void {
-    if (this.#hasWithdrawn) this.#say(asker, (other) => other.directory.confirmed(this.id, version));
+    if (this.#hasWithdrawn) this.#send(asker, (other) => other.directory.confirmed(this.id, version));
     else this.directory.asked(asker, version);
   }
 
-  hearGone(node: NodeId): void {
+  nodeGone(node: NodeId): void {
     this.gone.add(node);
     if (!this.isDead) this.directory.nodeGone(node);
   }
 
-  #say(to: NodeId, deliver: (other: WorldNode) => void): void {
+  #send(to: NodeId, deliver: (other: WorldNode) => void): void {
     const other = this.#world.node(to);
     if (this.isCut || other === undefined || this.#world.random() < this.#world.confirmationLoss) return;
     const generation = this.#generation;
     this.bus.send(() => {
-      if (generation === this.#generation) other.hear(() => deliver(other));
+      if (generation === this.#generation) other.receive(() => deliver(other));
     });
   }
 
-  #hearRegistration(registration: Registration): void {
-    if (this.#inCall > 0) throw new Error('told of a registration inside a call');
-    this.said.push(registration);
+  #registrationChanged(registration: Registration): void {
+    if (this.#inCall > 0) throw new Error('the directory sent a registration inside a call');
+    this.notified.push(registration);
     const member = toMember(registration.match, registration.procedure);
     if (registration.callees.length > 0) this.registrations.set(member, registration);
     else this.registrations.delete(member);
@@ -367,61 +332,5 @@ export class WorldNode {
     } finally {
       this.#inCall--;
     }
-  }
-
-  #makeStore(): Store {
-    const { twin } = this.#world;
-    const ask = <T>(act: () => T): Promise<T> => this.#ask(act);
-    async function* scan<T>(read: () => readonly T[], same: (one: T) => unknown): AsyncGenerator<readonly T[]> {
-      const first = await ask(read);
-      // One part: it is what was read.
-      if (first.length <= 3) {
-        yield first;
-        return;
-      }
-      for (let at = 0; at < first.length; at += 3) {
-        const part = first.slice(at, at + 3).map(same);
-        yield await ask(() => read().filter((one) => part.includes(same(one))));
-      }
-    }
-    return {
-      run: <Input, Reply>(script: Script<Input, Reply>, input: Input) => {
-        const { keys, argv } = script.encode(input);
-        return ask(() => script.decode(twin.eval(script.file, keys, argv)));
-      },
-      scanSet: (key) =>
-        scan(
-          () => twin.members(key),
-          (member) => member,
-        ),
-      scanHash: (key) =>
-        scan(
-          () => twin.fields(key),
-          ([field]) => field,
-        ),
-    };
-  }
-
-  #ask<T>(act: () => T): Promise<T> {
-    if (this.isCut) return Promise.reject(new BackplaneUnavailableError('not connected'));
-    const generation = this.#generation;
-    return new Promise<T>((resolve, reject) => {
-      this.#pending.add(reject);
-      this.up.send(() => {
-        if (generation !== this.#generation) return;
-        let reply: { readonly value: T } | { readonly cause: Error };
-        try {
-          reply = { value: act() };
-        } catch (cause) {
-          reply = { cause: cause as Error };
-        }
-        this.down.send(() => {
-          if (generation !== this.#generation) return;
-          this.#pending.delete(reject);
-          if ('value' in reply) resolve(reply.value);
-          else reject(reply.cause);
-        });
-      });
-    });
   }
 }

@@ -24,11 +24,11 @@ describe('catching up', () => {
     void two.watch('a');
     await world.pass(10);
     three.isCut = false;
-    const before = three.said.length;
+    const before = three.notified.length;
     void one.watch('b');
     await world.pass(100);
     expect(three.counters.mirrorReloads.version_gap).toBe(1);
-    expect(three.said.slice(before).map(({ procedure, callees }) => `${procedure} ${callees.length}`)).toEqual([
+    expect(three.notified.slice(before).map(({ procedure, callees }) => `${procedure} ${callees.length}`)).toEqual([
       'com.ends 0',
       'com.new 1',
     ]);

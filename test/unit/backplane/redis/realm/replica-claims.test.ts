@@ -17,7 +17,7 @@ describe('claims', () => {
     const outcome = await world.settled(one.claim(claimOf(one.id, 'com.x')));
     await world.pass(100);
     expect(outcome).toMatchObject({ kind: 'granted', registration: { callees: [{ node: 'n1' }] } });
-    expect([one.holds.size, one.said.length, world.storedCallees().length]).toEqual([1, 1, 1]);
+    expect([one.holds.size, one.notified.length, world.storedCallees().length]).toEqual([1, 1, 1]);
   });
 
   it('resolve after this node has been told too', async () => {
@@ -25,10 +25,10 @@ describe('claims', () => {
     one.subscriber.hold();
     const claiming = settlementOf(one.claim(claimOf(one.id, 'com.x')));
     await world.pass(100);
-    expect([claiming.state, one.said]).toEqual(['pending', []]);
+    expect([claiming.state, one.notified]).toEqual(['pending', []]);
     one.subscriber.release();
     await world.pass(1_000);
-    expect([claiming.state, one.said.length]).toEqual(['resolved', 1]);
+    expect([claiming.state, one.notified.length]).toEqual(['resolved', 1]);
   });
 
   it('try the next id while another procedure has it (ID-3)', async () => {
@@ -170,7 +170,7 @@ describe('claims', () => {
 
     it('leave it with its holder for good when the node that claims dies', async () => {
       const { one, two, held } = await beingTaken();
-      await world.settled(world.bury(two));
+      await world.settled(world.declareDead(two));
       await world.pass(100);
       expect([one.holds.size, one.revoked]).toEqual([1, []]);
       expect(one.registrations.get('exact com.x')).toMatchObject({ callees: [held.callee] });

@@ -40,7 +40,7 @@ describe('the end', () => {
     await world.settled(three.watch('a'));
     await world.settled(three.claim(claimOf(three.id, 'com.x', { invoke: 'first' })));
     await world.settled(two.claim(claimOf(two.id, 'com.x', { invoke: 'first' })));
-    void world.bury(three);
+    void world.declareDead(three);
     await world.pass(1_000);
     expect([one.interested('a'), two.interested('a'), world.storedCallees().length]).toEqual([[], [], 1]);
     expect(one.registrations.get('exact com.x')?.callees.map((callee) => callee.node)).toEqual(['n2']);

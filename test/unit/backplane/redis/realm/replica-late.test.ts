@@ -27,11 +27,11 @@ describe('a node whose changes come late, after what its commands have shown', (
       two.cut();
       two.isDead = true;
       await world.settled(withdrawNode(three.store, world.keys, two.id, REALM));
-      one.hearGone(two.id);
-      const saidCount = one.said.length;
+      one.nodeGone(two.id);
+      const notifiedCount = one.notified.length;
       world.delayMs = () => 10;
       await world.settled(resyncing);
-      const named = one.said.slice(saidCount).flatMap(({ callees }) => callees.map(({ node }) => node));
+      const named = one.notified.slice(notifiedCount).flatMap(({ callees }) => callees.map(({ node }) => node));
       expect([named, one.interested('a')]).toEqual([[], []]);
     },
   );
@@ -62,7 +62,7 @@ describe('a node whose changes come late, after what its commands have shown', (
     one.subscriber.hold();
     void two.claim(claimOf(two.id, 'com.x'));
     await world.pass(10);
-    one.hearGone(two.id);
+    one.nodeGone(two.id);
     one.subscriber.release();
     await world.pass(10);
     expect(one.registrations.get('exact com.x')).toBeUndefined();

@@ -9,7 +9,7 @@ import { RealmWorld, type WorldNode } from '../../../../support/realm-world.js';
 interface Run {
   readonly seed: number;
   readonly steps: number;
-  /** What may happen besides what clients do. */
+  /** The faults that may happen besides the actions of clients. */
   readonly faults: readonly Fault[];
 }
 
@@ -18,14 +18,14 @@ type Fault = 'cuts' | 'flushes' | 'failovers' | 'deaths' | 'losses' | 'force';
 const TOPICS = ['a', 'b', 'c', 'd', 'e'];
 const PROCEDURES = ['p', 'q', 'r'];
 
-/** Random clients on several nodes, whatever may go wrong between them, and what must hold all the while and at the end. */
+/** Random clients on several nodes, with faults between them. Checks the promises after each turn and at the end. */
 class RandomRealm {
   readonly world = new RealmWorld();
   readonly #random: () => number;
   readonly #run: Run;
   #nameCount = 0;
   #sessionCount = 0;
-  /** The store has lost data: who enters before all have written again and the others know less of each other. */
+  /** Nodes that entered after a loss of data, before all others had written their rows again. */
   readonly #enteredLate = new Set<WorldNode>();
   #lastLossMs = -Infinity;
   #restore: (() => void) | undefined;
@@ -75,13 +75,13 @@ class RandomRealm {
 
   #enter(): void {
     const node = this.world.add(`n${++this.#nameCount}`);
-    // It cannot know of one that has not come back since the store lost its data.
+    // The node cannot know a node that has not come back since the store lost its data.
     const isAnyAway = this.#lastLossMs > -Infinity && this.#alive().some(({ isCut }) => isCut);
     if (isAnyAway || this.world.time.nowMs - this.#lastLossMs < 10_000) this.#enteredLate.add(node);
     node.enter().catch(() => {
-      // As whoever serves a realm does: it is not served then.
+      // A node that fails to enter does not serve the realm.
       node.directory.stop();
-      void this.#bury(node);
+      void this.#declareDead(node);
     });
   }
 
@@ -125,7 +125,7 @@ class RandomRealm {
         this.#later(() => void node.heal(), this.#random() < 0.2 ? 20_000 : 1_000);
         break;
       case 'deaths':
-        if (this.#serving().length > 2) void this.#bury(node);
+        if (this.#serving().length > 2) void this.#declareDead(node);
         break;
       case 'flushes':
         this.#lost();
@@ -142,11 +142,11 @@ class RandomRealm {
     }
   }
 
-  #bury(node: WorldNode): Promise<void> {
-    return this.#undisturbed(() => this.world.bury(node));
+  #declareDead(node: WorldNode): Promise<void> {
+    return this.#undisturbed(() => this.world.declareDead(node));
   }
 
-  /** A store that forgets that a node has withdrawn is put right by the membership, which is not here. */
+  /** Prevents a failover meanwhile: only the membership, which is absent here, repairs a forgotten withdrawal. */
   async #undisturbed(leave: () => Promise<void>): Promise<void> {
     this.#leavingCount++;
     await leave().catch(() => undefined);
@@ -154,7 +154,7 @@ class RandomRealm {
     this.#restore = undefined;
   }
 
-  /** The store forgets what was written since the last time it was remembered; everybody reconnects. */
+  /** Restores the last snapshot of the store; all nodes reconnect. */
   #failOver(): void {
     if (this.#leavingCount > 0) return;
     const restore = this.#restore;
@@ -179,7 +179,7 @@ class RandomRealm {
     this.world.time.after(Math.floor(this.#random() * limitMs), action);
   }
 
-  /** What was promised to one node is so on all others (G2). */
+  /** Checks that the other nodes know each interest that one node was promised (G2). */
   #check(): void {
     const serving = this.#serving().filter((node) => !this.#enteredLate.has(node));
     for (const node of serving) {
@@ -216,8 +216,8 @@ class RandomRealm {
       [...holds.values()].map((one) => `${one.member} ${id} ${one.session}`),
     );
     expect(this.world.storedCallees()).toEqual(held.sort());
-    const said = serving[0]?.registrations ?? new Map<Member, never>();
-    const named = [...said].flatMap(([member, { callees }]) =>
+    const registrations = serving[0]?.registrations ?? new Map<Member, never>();
+    const named = [...registrations].flatMap(([member, { callees }]) =>
       callees.map(({ node, session }) => `${member} ${node} ${session}`),
     );
     expect(named.sort()).toEqual(held);

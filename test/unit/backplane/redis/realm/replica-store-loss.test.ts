@@ -24,7 +24,7 @@ describe('a store that lost its data', () => {
     const nodes = await established();
     const [one] = nodes;
     const registrations = new Map(one.registrations);
-    const saidCounts = nodes.map(({ said }) => said.length);
+    const notifiedCounts = nodes.map(({ notified }) => notified.length);
     let checkCount = 0;
     world.turnEnded = () => {
       checkCount++;
@@ -45,7 +45,7 @@ describe('a store that lost its data', () => {
       expect(node.revoked).toEqual([]);
       expect(world.storedTopics(node)).toEqual(['exact shared', `prefix of.${node.id}`]);
     }
-    expect(nodes.map(({ said }) => said.length)).toEqual(saidCounts);
+    expect(nodes.map(({ notified }) => notified.length)).toEqual(notifiedCounts);
     expect(world.storedCallees()).toHaveLength(6);
   });
 
@@ -106,7 +106,7 @@ describe('a store that lost its data', () => {
     const watching = settlementOf(one.watch('new'));
     await world.pass(1_000);
     expect(watching.state).toBe('pending');
-    await world.settled(world.bury(late));
+    await world.settled(world.declareDead(late));
     await world.pass(100);
     expect(watching.state).toBe('resolved');
     expect([one.interested('shared'), two.interested('shared')]).toEqual([['n2'], ['n1']]);

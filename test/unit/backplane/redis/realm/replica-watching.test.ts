@@ -184,8 +184,8 @@ describe('waiting', () => {
     await world.pass(10);
     expect(watching.state).toBe('pending');
     one.down.release();
-    if (when === 'before') one.hearGone(two.id);
-    else void world.bury(two);
+    if (when === 'before') one.nodeGone(two.id);
+    else void world.declareDead(two);
     await world.pass(10);
     expect(watching.state).toBe('resolved');
   });
