@@ -1,5 +1,6 @@
 import type { AttackName } from './attacks.js';
 import type { Endpoint, Serializer } from './endpoint.js';
+import type { LoginName } from './logins.js';
 
 /** One publisher's events to many subscribers; the publisher may sit in another process (null). */
 export interface FanoutJob {
@@ -61,6 +62,13 @@ export interface ChurnJob {
   readonly addressBlock: number | null;
 }
 
+/** Sessions that join by one method and leave, over and over on the same connections. */
+export interface JoinsJob {
+  readonly kind: 'joins';
+  readonly login: LoginName;
+  readonly connections: number;
+}
+
 /** Two ordinary sessions beside an attack, whose latency is the figure. */
 export interface InnocentsJob {
   readonly kind: 'innocents';
@@ -75,7 +83,7 @@ export interface AttackJob {
 }
 
 export type Job =
-  FanoutJob | RpcJob | ProgressiveJob | IdleJob | SubscriptionsJob | ChurnJob | InnocentsJob | AttackJob;
+  FanoutJob | RpcJob | ProgressiveJob | IdleJob | SubscriptionsJob | ChurnJob | JoinsJob | InnocentsJob | AttackJob;
 
 /** Closed: so many messages outstanding per sender. Open: a fixed rate, whatever comes back. */
 export type Pace =

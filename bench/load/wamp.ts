@@ -8,6 +8,8 @@ export const code = {
   hello: 1,
   welcome: 2,
   abort: 3,
+  challenge: 4,
+  authenticate: 5,
   goodbye: 6,
   error: 8,
   publish: 16,

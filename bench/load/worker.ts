@@ -3,6 +3,7 @@ import { Attackers } from './attackers.js';
 import { Fanout } from './fanout.js';
 import { Churn, Idle, Subscriptions } from './held-sessions.js';
 import { Innocents } from './innocents.js';
+import { Joins } from './joins.js';
 import type { Endpoint } from './endpoint.js';
 import type { Command, FromWorker, Job, Outcome, ToWorker } from './job.js';
 import { Meter } from './meter.js';
@@ -68,6 +69,8 @@ function activityOf(endpoint: Endpoint, job: Job): Activity {
       return new Subscriptions(endpoint, job);
     case 'churn':
       return new Churn(endpoint, job);
+    case 'joins':
+      return new Joins(endpoint, job, new Meter(endpoint));
     case 'innocents':
       return new Innocents(endpoint, job);
     case 'attack':

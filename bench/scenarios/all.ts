@@ -1,4 +1,5 @@
 import type { Scenario } from '../bench.js';
+import { auth } from './auth.js';
 import { bulk } from './bulk.js';
 import { churn } from './churn.js';
 import { fanout as clusterFanout } from './cluster/fanout.js';
@@ -27,6 +28,7 @@ export const scenarios: readonly Scenario[] = [
   idle,
   subscriptions,
   churn,
+  auth,
   hostile,
 ];
 
