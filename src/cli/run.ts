@@ -1,10 +1,10 @@
 import { ConfigUnusableError } from '../config/faults.js';
-import { checkKeyPair, datesFlaw, type CertificateValidity } from '../config/key-pair.js';
+import { checkKeyPair, datesFlaw } from '../config/key-pair.js';
 import { configFile, loadConfig } from '../config/load.js';
 import { renderConfig, renderVariables } from '../config/render.js';
-import type { Config } from '../config/schema.js';
 import { jsonSchema } from '../config/settings.js';
 import type { Environment } from '../config/secrets.js';
+import type { LoadedConfig } from '../node/config-reloader.js';
 import { limitHeaders } from '../transport/header-limit.js';
 import { NativeLibraryError } from '../transport/native-library-error.js';
 import { unreachable } from '../wamp/unreachable.js';
@@ -65,12 +65,13 @@ async function execute(command: Command, dependencies: RunDependencies): Promise
       print(shown(command, environment));
       return ExitCode.DONE;
     case 'start': {
-      const { config, validity } = checked(command.sources, environment);
+      const load = (): LoadedConfig => loaded(command.sources, environment);
+      const { config, ...about } = load();
       const file = configFile({ file: command.sources.file, environment });
       limitHeaders(config.limits.maxHeaderBytes);
       // Imported only now: the other commands need neither the native addon nor the router.
       const { start } = await import('./start.js');
-      return start(config, { ...dependencies, file, advice: adviceOn(config), validity });
+      return start(config, { ...dependencies, ...about, file, load });
     }
     default:
       print(await makeCredential(command, dependencies.readSecret));
@@ -80,22 +81,18 @@ async function execute(command: Command, dependencies: RunDependencies): Promise
 
 /** Prints advice on doubtful settings, and names the file that was read. An expired certificate is a fault here. */
 function check(sources: Sources, { environment, print, printError }: RunDependencies): void {
-  const { config, validity } = checked(sources, environment);
+  const { validity, advice } = loaded(sources, environment);
   const flaw = validity && datesFlaw(validity, Date.now());
   if (flaw !== undefined) throw new ConfigUnusableError([{ path: 'listen.tls.certFile', message: flaw }]);
-  for (const advice of adviceOn(config)) printError(`warning: ${advice}\n`);
+  for (const message of advice) printError(`warning: ${message}\n`);
   const file = configFile({ file: sources.file, environment });
   print(`${file === undefined ? '' : `${file}: `}configuration is usable\n`);
 }
 
-interface Checked {
-  readonly config: Config;
-  readonly validity: CertificateValidity | undefined;
-}
-
-function checked({ file, overrides }: Sources, environment: Environment): Checked {
+/** Reads and checks the configuration, the files of the certificate included. Errors: ConfigUnusableError. */
+function loaded({ file, overrides }: Sources, environment: Environment): LoadedConfig {
   const config = loadConfig({ file, environment, overrides });
-  return { config, validity: checkKeyPair(config) };
+  return { config, validity: checkKeyPair(config), advice: adviceOn(config) };
 }
 
 function shown({ form, sources }: Extract<Command, { kind: 'config' }>, environment: Environment): string {

@@ -12,15 +12,21 @@ export function firstSignal(hurry: (signal: NodeJS.Signals) => void): Promise<No
   });
 }
 
+export interface OtherSignals {
+  readonly isInTerminal: boolean | undefined;
+  readonly reload: (signal: NodeJS.Signals) => void;
+  readonly ignored: (signal: NodeJS.Signals) => void;
+}
+
 /**
- * The process ignores, from now on, signals that would end it or open a debugger's port. SIGHUP to a process in a terminal
- * means that the terminal was closed: it ends the process like SIGTERM.
+ * Handles, from now on, signals that would end the process or open a debugger's port. SIGHUP reloads the configuration; to
+ * a process in a terminal it means that the terminal was closed, and ends the process like SIGTERM.
  */
-export function ignoreSignals(ignored: (signal: NodeJS.Signals) => void, isInTerminal: boolean): void {
+export function onOtherSignals({ isInTerminal, reload, ignored }: OtherSignals): void {
   process.on('SIGUSR1', ignored);
   process.on('SIGHUP', (signal) => {
-    if (isInTerminal) process.kill(process.pid, 'SIGTERM');
-    else ignored(signal);
+    if (isInTerminal === true) process.kill(process.pid, 'SIGTERM');
+    else reload(signal);
   });
 }
 

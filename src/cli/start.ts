@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
-import { datesFlaw, type CertificateValidity } from '../config/key-pair.js';
+import { datesFlaw } from '../config/key-pair.js';
 import type { Config } from '../config/schema.js';
+import type { LoadedConfig } from '../node/config-reloader.js';
 import { startNode, type RunningNode } from '../node/node.js';
 import { isOperational } from '../node/operational-error.js';
 import { createCounters, type Counters } from '../telemetry/counters.js';
@@ -9,7 +10,7 @@ import { standardError } from '../telemetry/standard-error.js';
 import { watchDescriptors } from '../transport/descriptors.js';
 import { ExitCode } from './exit-code.js';
 import { greeting, greetingLine } from './greeting.js';
-import { firstSignal, ignoreSignals, inTime } from './signals.js';
+import { firstSignal, inTime, onOtherSignals } from './signals.js';
 import { version } from '../node/version.js';
 
 /**
@@ -25,13 +26,11 @@ const LOG_LIMIT_MS = 500;
 /** Timers of Node.js may fire this much early. */
 const TIMER_SLACK_MS = 5;
 
-export interface StartOptions {
+export interface StartOptions extends Omit<LoadedConfig, 'config'> {
   /** The configuration file, for the log. */
   readonly file: string | undefined;
-  /** Advice on doubtful settings, for the log. */
-  readonly advice: readonly string[];
-  /** Validity of the listener's certificate. */
-  readonly validity: CertificateValidity | undefined;
+  /** Reads and checks the configuration again. */
+  readonly load: () => LoadedConfig;
   readonly print: (text: string) => void;
   readonly printError: (text: string) => void;
 }
@@ -41,16 +40,18 @@ export interface StartOptions {
  * socket leaves open. A second signal ends it at once.
  */
 export async function start(config: Config, options: StartOptions): Promise<never> {
-  const { validity, print, printError } = options;
+  const { validity, load, print, printError } = options;
   const counters = createCounters();
   const logger = startLogging(config, options, counters);
-  const signalled = watchSignals(logger);
+  const reload = { now: (): void => undefined };
+  const signalled = watchSignals(logger, () => reload.now());
   watchDescriptors(logger);
   const abort = new AbortController();
   const starting = startNode(config, {
     logger,
     counters,
-    certificateUntilMs: validity?.untilMs,
+    validity,
+    load,
     startTimeoutMs: START_LIMIT_MS,
     abort: abort.signal,
   });
@@ -72,6 +73,7 @@ export async function start(config: Config, options: StartOptions): Promise<neve
     return leave((await inTime(ended, STOP_LIMIT_MS)) ? ExitCode.DONE : ExitCode.FAILED);
   }
   const { addresses } = started;
+  reload.now = () => void started.reload();
   // Where each line has to be JSON, as in a container, the greeting is JSON too.
   print(
     config.log.format === 'json'
@@ -98,15 +100,19 @@ function startLogging(config: Config, { file, advice, validity }: StartOptions, 
 }
 
 /** Resolves with the first signal that ends the node. A second one ends the process at once. */
-function watchSignals(logger: Logger): Promise<NodeJS.Signals> {
+function watchSignals(logger: Logger, reload: () => void): Promise<NodeJS.Signals> {
   const signalled = firstSignal((signal) => {
     logger.warn({ signal, message: 'second signal: ending at once' }, 'node.signal');
     process.exit(ExitCode.FAILED);
   });
-  ignoreSignals((signal) => {
-    const message = 'ignored: the configuration is read at the start only, SIGTERM ends the node';
-    logger.info({ signal, message }, 'node.signal');
-  }, process.stdin.isTTY);
+  onOtherSignals({
+    isInTerminal: process.stdin.isTTY,
+    reload: (signal) => {
+      logger.info({ signal, message: 'the node reads its configuration again' }, 'node.signal');
+      reload();
+    },
+    ignored: (signal) => logger.info({ signal, message: 'ignored: SIGTERM ends the node' }, 'node.signal'),
+  });
   return signalled;
 }
 

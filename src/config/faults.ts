@@ -17,6 +17,11 @@ export class ConfigUnusableError extends Error {
     super(['configuration is not usable:', ...faults.map(line)].join('\n'));
     this.faults = faults;
   }
+
+  /** Each fault as one line. */
+  get lines(): readonly string[] {
+    return this.faults.map((fault) => line(fault).trim());
+  }
 }
 
 function line({ path, message, source }: ConfigFault): string {

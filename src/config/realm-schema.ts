@@ -36,6 +36,12 @@ const rules = {
     .describe(
       'What happens to a session beyond `maxSessionsPerAuthid`. `refuse`: it gets ABORT `wamp.error.limit_exceeded`. `replace`: the oldest session of the authid gets GOODBYE `gantry.close.session_replaced`, on whichever node it is. `allow`: there is no bound. Without `maxSessionsPerAuthid` the bound is 1.',
     ),
+  onWithdrawn: z
+    .enum(['keep', 'recheck', 'close'])
+    .default('recheck')
+    .describe(
+      'What a reload of the configuration does with live sessions. `recheck`: the new permissions decide on what they send from then on, and a session whose principal or role is gone is closed with `wamp.close.killed`. `close`: so is a session whose principal has changed, or whose role has lost a permission. `keep`: they go on as they joined. Subscriptions and registrations stay as long as their session.',
+    ),
   uriCheck: z
     .enum(['loose', 'strict'])
     .default('loose')

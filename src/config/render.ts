@@ -7,6 +7,7 @@ import {
   DEFAULTS_VARIABLE,
   FILE_VARIABLE,
   isSecret,
+  isSecretNode,
   jsonSchema,
   SETTINGS,
   type SchemaNode,
@@ -17,7 +18,7 @@ const MASK = '********';
 
 /** The configuration as YAML that can be loaded again, but for its secrets: they are masked. */
 export function renderConfig(config: Config): string {
-  const copy = masked(config, [jsonSchema()]) as Record<string, unknown>;
+  const copy = masked(config) as Record<string, unknown>;
   // The order of the schema, which is that of the reference.
   const order = SETTINGS.filter(({ path }) => path.length === 1).map(({ path }) => path[0] ?? '');
   const sorted = Object.fromEntries(order.filter((key) => copy[key] !== undefined).map((key) => [key, copy[key]]));
@@ -68,7 +69,7 @@ function wordOf({ default: value }: SchemaNode): string {
 }
 
 /** A copy in which secrets are masked, wherever they stand. `schemas`: what the value may be. */
-function masked(value: unknown, schemas: readonly SchemaNode[]): unknown {
+export function masked(value: unknown, schemas: readonly SchemaNode[] = [jsonSchema()]): unknown {
   const all = schemas.flatMap(alternatives);
   if (all.some(({ writeOnly }) => writeOnly === true)) return MASK;
   if (all.some(({ mayHoldPassword }) => mayHoldPassword === true)) return withoutPassword(String(value));
@@ -76,4 +77,19 @@ function masked(value: unknown, schemas: readonly SchemaNode[]): unknown {
   const inner = (key: PropertyKey, one: unknown): unknown => masked(one, childrenOf(schemas, key));
   if (Array.isArray(value)) return value.map((one, index) => inner(index, one));
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, inner(key, one)]));
+}
+
+/** The secrets of a configuration, by path. */
+export function secretsIn(
+  value: unknown,
+  path = '',
+  schemas: readonly SchemaNode[] = [jsonSchema()],
+): Readonly<Record<string, unknown>> {
+  if (schemas.flatMap(alternatives).some(isSecretNode)) return { [path]: value };
+  if (typeof value !== 'object' || value === null) return {};
+  const inner = Object.entries(value).map(([key, one]) => {
+    const step = Array.isArray(value) ? Number(key) : key;
+    return secretsIn(one, `${path}.${key}`, childrenOf(schemas, step));
+  });
+  return Object.assign({}, ...inner) as Readonly<Record<string, unknown>>;
 }

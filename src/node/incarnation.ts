@@ -9,7 +9,9 @@ import type { Config } from '../config/schema.js';
 import { boundAuthMethods } from './bounded-auth-methods.js';
 import { Isolation } from './isolation.js';
 import { createRouterProcedures } from './router-procedures.js';
-import { configuredRealms, realmTemplate, type AuthMethodsOf } from './realm-settings.js';
+import { LiveLimits } from './live-limits.js';
+import { realmPlan, type AuthMethodsOf } from './realm-settings.js';
+import { withdrawals } from './withdrawal.js';
 import { createRandomSource } from '../realm/random-source.js';
 import { Delivery } from '../realm/delivery.js';
 import { dismissSessions, drainSessions } from '../realm/drain.js';
@@ -31,6 +33,7 @@ import { pathsOf } from '../transport/paths.js';
 import type { SiteOptions } from '../transport/transport-options.js';
 import { UwsServer } from '../transport/uws-server.js';
 import type { NodeId } from '../wamp/ids.js';
+import { CloseUri } from '../wamp/uris.js';
 
 export interface IncarnationOptions {
   readonly config: Config;
@@ -77,7 +80,8 @@ export class Incarnation {
   readonly node: NodeId;
   readonly logger: Logger;
   readonly gauges: Gauges;
-  readonly #config: Config;
+  #config: Config;
+  readonly #limits: LiveLimits;
   readonly #backplane: Backplane;
   readonly #authMethodsOf: AuthMethodsOf;
   readonly #onFenced: () => void;
@@ -99,6 +103,7 @@ export class Incarnation {
 
   constructor({ config, port, backplane, counters, logger, authMethodsOf, onFenced }: IncarnationOptions) {
     this.#config = config;
+    this.#limits = new LiveLimits(config.limits);
     this.#backplane = backplane;
     this.#authMethodsOf = authMethodsOf;
     this.#onFenced = onFenced;
@@ -129,12 +134,12 @@ export class Incarnation {
       after,
       realms: this.#realms,
       authMethodsOf: boundAuthMethods(authMethodsOf, {
-        limits: config.limits,
+        limits: this.#limits.current,
         store: backplane.expiring,
         counters,
         after,
       }),
-      limits: config.limits,
+      limits: this.#limits.current,
       turns: this.#turns,
       inboxes: this.#inboxes,
       counters,
@@ -176,6 +181,23 @@ export class Incarnation {
   start(): Promise<{ port: number }> {
     this.#starting ??= this.#start();
     return this.#starting;
+  }
+
+  /**
+   * Makes ready for a new configuration. The function that it resolves with puts it into effect in one step. Rejects with
+   * an operational error, and changes nothing, when the cluster is unreachable.
+   */
+  async prepare(config: Config): Promise<() => void> {
+    const plan = realmPlan(config);
+    await this.#realms.prepare(plan);
+    return () => {
+      const verdictOn = withdrawals(this.#config, config);
+      this.#config = config;
+      this.#limits.apply(config.limits);
+      this.#realms.apply(plan);
+      this.#server.allowOrigins(config.listen.allowedOrigins);
+      this.#recheckSessions(verdictOn);
+    };
   }
 
   /** Refuses new connections and calls, then closes all sessions, distributed over time. */
@@ -250,6 +272,18 @@ export class Incarnation {
     }
   }
 
+  #recheckSessions(verdictOn: ReturnType<typeof withdrawals>): void {
+    for (const realm of this.#realms.all.values()) {
+      for (const session of [...realm.sessions]) {
+        const verdict = verdictOn(session);
+        if (verdict.kind === 'keeps') continue;
+        const authorizer = verdict.kind === 'rechecked' ? realm.authorizer(verdict.subject) : undefined;
+        if (authorizer !== undefined) session.reauthorize(authorizer);
+        else session.close(CloseUri.KILLED, verdict.kind === 'closed' ? verdict.reason : undefined);
+      }
+    }
+  }
+
   #checkWanted(): void {
     if (this.#stopped !== undefined || this.#isFenced) throw new NodeStoppedError();
   }
@@ -261,12 +295,11 @@ export class Incarnation {
   }
 
   #makeRealms(codecs: RealmDependencies['codecs'], counters: Counters, after: RealmDependencies['after']): Realms {
-    const { limits, realmTemplate: template } = this.#config;
+    const limits = this.#limits.current;
     const clock = new TurnClock(nowMs, setImmediate);
     return new Realms({
-      configured: configuredRealms(this.#config),
-      ...(template === undefined ? {} : { template: realmTemplate(template, limits) }),
-      maxRealms: limits.maxRealms,
+      ...realmPlan(this.#config),
+      limits,
       logger: this.logger,
       shared: {
         backplane: this.#backplane,

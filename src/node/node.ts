@@ -4,14 +4,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BackplaneUnavailableError, type Backplane } from '../backplane/backplane.js';
 import { createBackplane, type BackplaneDependencies } from './create-backplane.js';
 import { version } from './version.js';
+import { fingerprint } from '../config/fingerprint.js';
+import type { CertificateValidity } from '../config/key-pair.js';
+import { planReload, type ReloadPlan } from '../config/reload.js';
 import type { Config } from '../config/schema.js';
 import { Incarnation, NodeStoppedError } from './incarnation.js';
-import { realmAuthMethods, type AuthMethodsOf } from './realm-settings.js';
+import { RealmAuthMethods } from './realm-settings.js';
+import { ConfigReloader, type LoadedConfig, type ReloadOutcome } from './config-reloader.js';
 import { isOperational } from './operational-error.js';
 import { createClusterCounters, type ClusterCounters } from '../telemetry/cluster-counters.js';
 import { createCounters, type Counters } from '../telemetry/counters.js';
 import type { Logger } from '../telemetry/logger.js';
-import { createMetrics, type Gauges, type Metrics } from '../telemetry/metrics.js';
+import { createMetrics, type ConfigFacts, type Gauges, type Metrics } from '../telemetry/metrics.js';
 import { pathsOf } from '../transport/paths.js';
 import { OpsServer, type Readiness } from '../transport/ops-server.js';
 
@@ -21,8 +25,10 @@ export interface NodeDependencies {
   readonly backplane?: (dependencies: BackplaneDependencies) => Backplane;
   /** Counters shared with others, such as the logger. Default: the node's own. */
   readonly counters?: Counters;
-  /** When the certificate of `listen.tls` expires, in milliseconds since 1970, for the metric. Absent without TLS. */
-  readonly certificateUntilMs?: number | undefined;
+  /** Validity of the certificate of `listen.tls`, for the metric. Absent without TLS. */
+  readonly validity?: CertificateValidity | undefined;
+  /** Reads the configuration again, for `reload`. Absent: this node does not reload. */
+  readonly load?: () => LoadedConfig;
   /** How long to retry the start while other nodes cannot be reached. Default: one attempt. */
   readonly startTimeoutMs?: number;
   /** Aborts a start in progress. */
@@ -35,6 +41,8 @@ export interface RunningNode {
   readonly counters: Counters;
   readonly clusterCounters: ClusterCounters;
   readonly gauges: Gauges;
+  /** Reads the configuration again and puts it into effect: all of it that needs no restart, or nothing. */
+  reload(): Promise<ReloadOutcome>;
   /**
    * Leaves gracefully: no new connections or calls, then all sessions are closed, distributed over time. Idempotent.
    */
@@ -76,10 +84,12 @@ class Node implements RunningNode {
   readonly counters: Counters;
   readonly clusterCounters = createClusterCounters();
   readonly gauges: Gauges;
-  readonly #config: Config;
+  #config: Config;
   readonly #logger: Logger;
   readonly #makeBackplane: (dependencies: BackplaneDependencies) => Backplane;
-  readonly #authMethodsOf: AuthMethodsOf;
+  #facts: ConfigFacts;
+  #authMethods: RealmAuthMethods;
+  readonly #reloader: ConfigReloader | undefined;
   readonly #metrics: Metrics;
   readonly #ops: OpsServer | undefined;
   /** Ends the pauses between attempts. */
@@ -93,16 +103,22 @@ class Node implements RunningNode {
   #drained: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
-  constructor(config: Config, { logger, backplane, counters, certificateUntilMs }: NodeDependencies) {
+  constructor(config: Config, { logger, backplane, counters, validity, load }: NodeDependencies) {
     this.#config = config;
     this.#logger = logger;
     this.#port = config.listen.port;
     this.#makeBackplane = backplane ?? createBackplane;
-    this.#authMethodsOf = realmAuthMethods(config, logger);
+    this.#facts = factsOf(config, 0, validity);
+    this.#authMethods = new RealmAuthMethods(config, logger);
     this.counters = counters ?? createCounters();
+    this.#reloader =
+      load && new ConfigReloader({ load, apply: (next) => this.#apply(next), counters: this.counters, logger });
     this.gauges = this.#makeGauges();
     const cluster = { counters: this.clusterCounters, gauges: () => this.#incarnation?.backplane.gauges };
-    this.#metrics = createMetrics(this.counters, this.gauges, cluster, { version: version(), certificateUntilMs });
+    this.#metrics = createMetrics(this.counters, this.gauges, cluster, {
+      version: version(),
+      config: () => this.#facts,
+    });
     this.#ops = config.ops.enabled
       ? new OpsServer(config.ops, { isReady: () => this.#readiness(), metrics: this.#metrics }, logger)
       : undefined;
@@ -130,6 +146,11 @@ class Node implements RunningNode {
     this.#incarnation?.logger.info({ url: this.#addresses.ws }, 'node.started');
   }
 
+  reload(): Promise<ReloadOutcome> {
+    if (this.#reloader === undefined) throw new Error('this node was given no configuration to read again');
+    return this.#reloader.reload();
+  }
+
   drain(): Promise<void> {
     this.#drained ??= this.#drain();
     return this.#drained;
@@ -145,6 +166,23 @@ class Node implements RunningNode {
     this.#leaving.abort();
     await this.#rejoining;
     await this.#incarnation?.drain();
+  }
+
+  async #apply(loaded: LoadedConfig): Promise<ReloadPlan> {
+    await this.#rejoining;
+    if (this.#state !== 'ready') throw new NodeStoppedError();
+    const plan = planReload(this.#config, loaded.config);
+    const authMethods = new RealmAuthMethods(plan.config, this.#logger, this.#authMethods);
+    const incarnation = this.#incarnation;
+    const commit = await incarnation?.prepare(plan.config);
+    // The others may have declared this node dead meanwhile.
+    if (incarnation !== this.#incarnation || commit === undefined) return this.#apply(loaded);
+    this.#config = plan.config;
+    this.#authMethods = authMethods;
+    this.#facts = factsOf(plan.config, plan.needsRestart.length, loaded.validity);
+    commit();
+    this.#logger.setLevel(plan.config.log.level);
+    return plan;
   }
 
   async #stop(): Promise<void> {
@@ -192,7 +230,7 @@ class Node implements RunningNode {
       }),
       counters: this.counters,
       logger: this.#logger,
-      authMethodsOf: this.#authMethodsOf,
+      authMethodsOf: (realm) => this.#authMethods.of(realm),
       onFenced: () => {
         if (incarnation === this.#incarnation) this.#fenced(incarnation);
       },
@@ -270,6 +308,10 @@ class Node implements RunningNode {
       inboxMessages: now('inboxMessages'),
     };
   }
+}
+
+function factsOf(config: Config, pendingCount: number, validity: CertificateValidity | undefined): ConfigFacts {
+  return { loadedMs: Date.now(), hash: fingerprint(config), pendingCount, certificateUntilMs: validity?.untilMs };
 }
 
 const NOT_READY = {

@@ -1,6 +1,7 @@
+import { canonical } from '../config/reload.js';
 import type { Config, RealmConfig, RealmTemplateConfig } from '../config/schema.js';
 import type { RealmSettings } from '../realm/realm.js';
-import type { RealmTemplate } from '../realm/realms.js';
+import type { RealmPlan, RealmTemplate } from '../realm/realms.js';
 import type { ForceRule } from '../routing/dealer/registrar.js';
 import { PatternIndex } from '../routing/pattern-index.js';
 import type { AuthMethod } from '../session/auth/method.js';
@@ -14,12 +15,15 @@ import { ROUTER_PROCEDURES } from './router-procedures.js';
 type Rules = Omit<RealmConfig, 'name'>;
 type Limits = Config['limits'];
 
-/** The configured realms, in the form that the realm layer takes. */
-export function configuredRealms({ realms, limits }: Config): ReadonlyMap<Uri, RealmSettings> {
-  return new Map(realms.map((realm) => [realm.name, realmSettings(realm, limits)]));
+/** The realms of a configuration, in the form that the realm layer takes. */
+export function realmPlan({ realms, realmTemplate: template, limits }: Config): RealmPlan {
+  return {
+    configured: new Map(realms.map((realm) => [realm.name, realmSettings(realm, limits)])),
+    template: template === undefined ? undefined : realmTemplate(template, limits),
+  };
 }
 
-export function realmTemplate(template: RealmTemplateConfig, limits: Limits): RealmTemplate {
+function realmTemplate(template: RealmTemplateConfig, limits: Limits): RealmTemplate {
   const names = new PatternIndex<object>();
   for (const { uri, match } of template.names) names.add(uri, match, template);
   return {
@@ -32,13 +36,33 @@ export function realmTemplate(template: RealmTemplateConfig, limits: Limits): Re
 export type AuthMethodsOf = (realm: Uri) => readonly AuthMethod[];
 
 /**
- * Methods by which sessions may join a realm. Made once for a node, because it derives the keys of salted secrets; realms of
- * the template share theirs.
+ * Methods by which sessions may join the realms of a node. They outlast incarnations, and a reload that does not change
+ * them: making them derives the keys of salted secrets. Realms of the template share theirs.
  */
-export function realmAuthMethods({ realms, realmTemplate: template }: Config, logger: Logger): AuthMethodsOf {
-  const configured = new Map(realms.map((realm) => [realm.name, authMethods(realm, logger)]));
-  const ofTemplate = template === undefined ? [] : authMethods(template, logger);
-  return (realm) => configured.get(realm) ?? ofTemplate;
+export class RealmAuthMethods {
+  readonly #byRealm = new Map<Uri, readonly AuthMethod[]>();
+  readonly #ofTemplate: readonly AuthMethod[];
+  /** By everything that they depend on. */
+  readonly #made = new Map<string, readonly AuthMethod[]>();
+
+  constructor({ realms, realmTemplate: template }: Config, logger: Logger, previous?: RealmAuthMethods) {
+    const make = (name: string, rules: Rules): readonly AuthMethod[] => {
+      const key = canonical([name, rules.auth, rules.anonymousRole, rules.roles.map((role) => role.name)]);
+      const methods = previous?.made(key) ?? authMethods(rules, logger);
+      this.#made.set(key, methods);
+      return methods;
+    };
+    for (const realm of realms) this.#byRealm.set(realm.name, make(realm.name, realm));
+    this.#ofTemplate = template === undefined ? [] : make('', template);
+  }
+
+  private made(key: string): readonly AuthMethod[] | undefined {
+    return this.#made.get(key);
+  }
+
+  of(realm: Uri): readonly AuthMethod[] {
+    return this.#byRealm.get(realm) ?? this.#ofTemplate;
+  }
 }
 
 function realmSettings(realm: Rules, limits: Limits): RealmSettings {

@@ -78,10 +78,9 @@ const MAX_ID_DRAWS = 8;
 /** One realm on this node: one switch from message to broker or dealer. */
 export class Realm implements SessionRealm {
   readonly uri: Uri;
-  readonly rules: RealmRules;
   /** Answers questions that nodes of the cluster, this one included, ask about the realm (`Backplane.ask`), by subject. */
   readonly answers = new Map<string, (body: unknown, from: NodeId) => Promise<unknown>>();
-  readonly #settings: RealmSettings;
+  #settings: RealmSettings;
   readonly #shared: RealmDependencies;
   readonly #sessions = new Set<Session>();
   readonly #broker: Broker<Session>;
@@ -95,7 +94,6 @@ export class Realm implements SessionRealm {
 
   constructor(uri: Uri, settings: RealmSettings, shared: RealmDependencies) {
     this.uri = uri;
-    this.rules = settings.rules;
     this.#settings = settings;
     this.#shared = shared;
     const { backplane, random, counters, limits } = shared;
@@ -137,7 +135,7 @@ export class Realm implements SessionRealm {
     this.#routerCalls = new RouterCalls({
       realm: uri,
       procedures: shared.procedures ?? new Map(),
-      maxPendingCallsPerSession: limits.maxPendingCallsPerSession,
+      limits,
       after: shared.after,
       nowMs: shared.nowMs,
       callEnded: (outcome, elapsedMs) => outlet.callEnded(outcome, elapsedMs),
@@ -155,6 +153,16 @@ export class Realm implements SessionRealm {
     });
     if (this.#isClosed) this.#service.close();
     return this.#service;
+  }
+
+  /** Sessions keep the rules of the moment at which they joined. */
+  get rules(): RealmRules {
+    return this.#settings.rules;
+  }
+
+  /** Sessions that join from now on get these settings. Those of `dealing` stay: calls in flight depend on them. */
+  apply(settings: RealmSettings): void {
+    this.#settings = settings;
   }
 
   get sessions(): ReadonlySet<Session> {

@@ -1,10 +1,11 @@
 import { BackplaneUnavailableError } from '../backplane/backplane.js';
 import { unavailable, type RealmDirectory, type RealmRules, type Unavailable } from '../session/ports.js';
 import type { Logger } from '../telemetry/logger.js';
+import { Deferred } from '../util/deferred.js';
 import { fault, type Fault } from '../wamp/faults.js';
 import type { Uri } from '../wamp/ids.js';
 import { checkUri } from '../wamp/uri-rules.js';
-import { ErrorUri } from '../wamp/uris.js';
+import { CloseUri, ErrorUri } from '../wamp/uris.js';
 import { Realm, type RealmSettings, type RealmDependencies } from './realm.js';
 
 export interface RealmTemplate {
@@ -15,11 +16,16 @@ export interface RealmTemplate {
   readonly idleMs: number;
 }
 
-export interface RealmsOptions {
-  /** Configured realms, which exist from start to stop. */
+/** The realms that a node has, and may have. */
+export interface RealmPlan {
+  /** Configured realms, which exist while the configuration names them. */
   readonly configured: ReadonlyMap<Uri, RealmSettings>;
-  readonly template?: RealmTemplate;
-  readonly maxRealms: number;
+  readonly template?: RealmTemplate | undefined;
+}
+
+export interface RealmsOptions extends RealmPlan {
+  /** Read when a realm is to be created. */
+  readonly limits: { readonly maxRealms: number };
   readonly logger: Logger;
   readonly shared: RealmDependencies;
 }
@@ -40,11 +46,16 @@ const SHUTTING_DOWN = unavailable('draining', 'this node is shutting down: conne
 /** The realms of this node: the configured ones, and those created on demand while they have sessions (SES-5). */
 export class Realms implements RealmDirectory {
   readonly #options: RealmsOptions;
+  #plan: RealmPlan;
   readonly #open = new Map<Uri, Realm>();
   /** Realms that are being opened; a second HELLO for the same realm waits for the first. */
   readonly #opening = new Map<Uri, Promise<Realm | Fault | Unavailable>>();
+  /** Realms that a reload opens: a HELLO waits until it is applied. */
+  readonly #gates = new Map<Uri, Deferred<Realm | Unavailable>>();
   /** Realms that are being closed; a HELLO for one waits until it is closed. */
   readonly #closing = new Map<Uri, Promise<void>>();
+  /** Realms that are closed once they are idle. */
+  readonly #watched = new Set<Realm>();
   /** Realms that are being opened and are not in `#open` yet. */
   #announcedCount = 0;
   #isClosed = false;
@@ -52,6 +63,7 @@ export class Realms implements RealmDirectory {
 
   constructor(options: RealmsOptions) {
     this.#options = options;
+    this.#plan = options;
   }
 
   get all(): ReadonlyMap<Uri, Realm> {
@@ -60,7 +72,45 @@ export class Realms implements RealmDirectory {
 
   /** Opens every configured realm. Start the backplane first. */
   async start(): Promise<void> {
-    for (const [uri, settings] of this.#options.configured) await this.#bringUp(uri, settings);
+    for (const [uri, settings] of this.#plan.configured) await this.#bringUp(uri, settings);
+  }
+
+  /**
+   * Opens the configured realms of a new plan that are not open; sessions can join them after `apply`. Rejects when the
+   * cluster is unreachable; then those that it has opened are closed again.
+   */
+  async prepare(plan: RealmPlan): Promise<void> {
+    const added: Realm[] = [];
+    try {
+      for (const [uri, settings] of plan.configured) {
+        await this.#opening.get(uri);
+        if (this.#open.has(uri)) continue;
+        const gate = new Deferred<Realm | Unavailable>();
+        this.#opening.set(uri, gate.promise);
+        this.#gates.set(uri, gate);
+        await this.#closing.get(uri);
+        added.push(await this.#bringUp(uri, settings));
+      }
+    } catch (cause) {
+      for (const realm of added) this.#remove(realm, 'the configuration could not be reloaded');
+      this.#openGates(() => unavailable('unreachable', 'the realm cannot be opened while the cluster is unreachable'));
+      throw cause;
+    }
+  }
+
+  /** Gives every open realm its settings of a prepared plan, and closes the realms that the plan does not have. */
+  apply(plan: RealmPlan): void {
+    this.#plan = plan;
+    for (const realm of [...this.#open.values()]) {
+      const settings = this.#settingsOf(realm.uri);
+      if (settings !== undefined) {
+        realm.apply(settings);
+        if (!this.#isConfigured(realm)) this.#closeWhenIdle(realm);
+      } else if (!this.#opening.has(realm.uri)) {
+        this.#remove(realm, `the configuration has no realm "${realm.uri}" any more`);
+      }
+    }
+    this.#openGates((uri) => this.#open.get(uri) ?? SHUTTING_DOWN);
   }
 
   /** Admits no further session, nor one whose handshake has begun; existing sessions stay. */
@@ -88,30 +138,35 @@ export class Realms implements RealmDirectory {
   }
 
   #make(uri: Uri): Fault | Unavailable | Promise<Realm | Fault | Unavailable> {
-    const { template, maxRealms, shared } = this.#options;
-    if (template?.admits(uri) !== true)
-      return fault(
-        ErrorUri.NO_SUCH_REALM,
-        `there is no realm "${uri}" here: configure it under realms, or a realmTemplate`,
-      );
+    const { limits, shared } = this.#options;
+    const { maxRealms } = limits;
+    const { template } = this.#plan;
+    if (template?.admits(uri) !== true) return noSuchRealm(uri);
     if (this.#open.size + this.#announcedCount >= maxRealms) {
       shared.counters.limitsReached.realms++;
       return unavailable('full', `this node serves its limit of ${maxRealms} realms (limits.maxRealms)`);
     }
     this.#announcedCount++;
-    const opening = this.#makeOnDemand(uri, template).finally(() => this.#opening.delete(uri));
+    const opening = this.#makeOnDemand(uri).finally(() => this.#opening.delete(uri));
     this.#opening.set(uri, opening);
     return opening;
   }
 
-  async #makeOnDemand(uri: Uri, template: RealmTemplate): Promise<Realm | Fault | Unavailable> {
+  async #makeOnDemand(uri: Uri): Promise<Realm | Fault | Unavailable> {
     await this.#closing.get(uri);
     this.#announcedCount--;
     if (this.#isClosed) return SHUTTING_DOWN;
+    const settings = this.#settingsOf(uri);
+    if (settings === undefined) return noSuchRealm(uri);
     try {
-      const realm = await this.#bringUp(uri, template.settings);
+      const realm = await this.#bringUp(uri, settings);
       this.#options.logger.info({ realm: uri }, 'realm.created');
-      this.#closeWhenIdle(realm, template.idleMs);
+      if (this.#settingsOf(uri) === undefined) {
+        // A reload came meanwhile.
+        this.#remove(realm, `the configuration has no realm "${uri}" any more`);
+        return noSuchRealm(uri);
+      }
+      if (!this.#isConfigured(realm)) this.#closeWhenIdle(realm);
       return realm;
     } catch (cause) {
       if (!(cause instanceof BackplaneUnavailableError)) throw cause;
@@ -132,23 +187,57 @@ export class Realms implements RealmDirectory {
     }
   }
 
-  #closeWhenIdle(realm: Realm, idleMs: number): void {
-    const { after, backplane, onLostRequest } = this.#options.shared;
-    after(idleMs, () => {
-      if (this.#isStopped) return;
-      if (!realm.isEmpty) {
-        this.#closeWhenIdle(realm, idleMs);
-        return;
-      }
-      realm.retire(unavailable('draining', `realm "${realm.uri}" has just been closed`));
-      this.#open.delete(realm.uri);
-      realm.close();
-      this.#options.logger.info({ realm: realm.uri }, 'realm.removed');
-      const closing = backplane
-        .withdraw(realm.uri)
-        .catch((cause: unknown) => onLostRequest('withdrawal of a realm', cause))
-        .finally(() => this.#closing.delete(realm.uri));
-      this.#closing.set(realm.uri, closing);
-    });
+  #openGates(outcome: (uri: Uri) => Realm | Unavailable): void {
+    for (const [uri, gate] of this.#gates) {
+      this.#opening.delete(uri);
+      gate.resolve(outcome(uri));
+    }
+    this.#gates.clear();
   }
+
+  #isConfigured({ uri }: Realm): boolean {
+    return this.#plan.configured.has(uri);
+  }
+
+  #settingsOf(uri: Uri): RealmSettings | undefined {
+    const { configured, template } = this.#plan;
+    return configured.get(uri) ?? (template?.admits(uri) === true ? template.settings : undefined);
+  }
+
+  #closeWhenIdle(realm: Realm): void {
+    if (this.#watched.has(realm)) return;
+    this.#watched.add(realm);
+    const look = (): void => {
+      this.#options.shared.after(this.#plan.template?.idleMs ?? 0, () => {
+        if (this.#isStopped || this.#isConfigured(realm) || this.#open.get(realm.uri) !== realm)
+          this.#watched.delete(realm);
+        else if (realm.isEmpty) this.#remove(realm, `realm "${realm.uri}" has just been closed`);
+        else look();
+      });
+    };
+    look();
+  }
+
+  /** Closes the sessions that are left by name, then the realm. */
+  #remove(realm: Realm, message: string): void {
+    const { backplane, onLostRequest } = this.#options.shared;
+    realm.retire(unavailable('draining', message));
+    for (const session of [...realm.sessions]) session.close(CloseUri.CLOSE_REALM, message);
+    this.#watched.delete(realm);
+    this.#open.delete(realm.uri);
+    realm.close();
+    this.#options.logger.info({ realm: realm.uri }, 'realm.removed');
+    const closing = backplane
+      .withdraw(realm.uri)
+      .catch((cause: unknown) => onLostRequest('withdrawal of a realm', cause))
+      .finally(() => this.#closing.delete(realm.uri));
+    this.#closing.set(realm.uri, closing);
+  }
+}
+
+function noSuchRealm(uri: Uri): Fault {
+  return fault(
+    ErrorUri.NO_SUCH_REALM,
+    `there is no realm "${uri}" here: configure it under realms, or a realmTemplate`,
+  );
 }

@@ -36,7 +36,8 @@ export type RouterProcedures = ReadonlyMap<Uri, RouterProcedure>;
 export interface RouterCallsOptions {
   readonly realm: Uri;
   readonly procedures: RouterProcedures;
-  readonly maxPendingCallsPerSession: number;
+  /** Read at each call. */
+  readonly limits: { readonly maxPendingCallsPerSession: number };
   readonly after: (delayMs: number, action: () => void) => () => void;
   readonly nowMs: () => number;
   readonly callEnded: (outcome: CallOutcome, elapsedMs: number) => void;
@@ -133,7 +134,7 @@ export class RouterCalls {
   }
 
   #refusal(session: Session): Fault | undefined {
-    const { maxPendingCallsPerSession } = this.#options;
+    const { maxPendingCallsPerSession } = this.#options.limits;
     if ((this.#pending.get(session)?.size ?? 0) < maxPendingCallsPerSession) return undefined;
     return fault(
       ErrorUri.LIMIT_EXCEEDED,

@@ -154,6 +154,11 @@ export class RealmService implements ServiceSession, Session {
     throw new Error('a session of the router does not expire');
   }
 
+  /** The router's own messages are not subject to authorization. */
+  reauthorize(): void {
+    // No authorizer decides on them.
+  }
+
   abort({ message }: Fault): void {
     throw new Error(`the service session violated the protocol: ${message}`);
   }

@@ -163,11 +163,11 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
 
   /** Queues WELCOME before the realm can route anything to the session (SES-7). */
   admit(result: HandshakeResult): void {
-    const { realm, authorizer, principal } = result;
+    const { realm, principal } = result;
     const { counters, logger, agent } = this.#dependencies;
     const output = { connection: this.#connection, codec: this.#codec, counters, closer: this };
     const session = new EstablishedSession(traitsOf(result), output);
-    this.#live = { session, realm, intake: new Intake({ session, realm, authorizer, counters, logger }) };
+    this.#live = { session, realm, intake: new Intake({ session, realm, counters, logger }) };
     this.#handshake = undefined;
     this.#state = 'established';
     this.#timer.stop();

@@ -11,7 +11,7 @@ import type { RouterError, RouterMessage } from '../wamp/messages.js';
 import { NO_DETAILS } from '../wamp/options.js';
 import type { SerializerId } from '../wamp/payload.js';
 import { ErrorUri } from '../wamp/uris.js';
-import type { Session } from './ports.js';
+import type { Authorizer, Session } from './ports.js';
 
 export interface SessionTraits {
   readonly session: SessionId;
@@ -21,6 +21,7 @@ export interface SessionTraits {
   readonly authmethod: string;
   readonly authprovider: string;
   readonly features: Features;
+  readonly authorizer: Authorizer;
 }
 
 /** Ends a session from the router's side. */
@@ -53,6 +54,7 @@ export class EstablishedSession implements Session {
   readonly #codec: Codec;
   readonly #counters: Counters;
   readonly #closer: SessionCloser;
+  #authorizer: Authorizer;
   #isOpen = true;
 
   constructor(traits: SessionTraits, { connection, codec, counters, closer }: SessionOutput) {
@@ -63,11 +65,20 @@ export class EstablishedSession implements Session {
     this.authmethod = traits.authmethod;
     this.authprovider = traits.authprovider;
     this.features = traits.features;
+    this.#authorizer = traits.authorizer;
     this.serializer = connection.serializer;
     this.#connection = connection;
     this.#codec = codec;
     this.#counters = counters;
     this.#closer = closer;
+  }
+
+  get authorizer(): Authorizer {
+    return this.#authorizer;
+  }
+
+  reauthorize(authorizer: Authorizer): void {
+    this.#authorizer = authorizer;
   }
 
   get isOpen(): boolean {

@@ -172,8 +172,7 @@ export class Handshake {
     const realm = this.#realm;
     const method = this.#method;
     if (realm === undefined || method === undefined) throw new Error('granted before a realm was opened');
-    const authorizer = realm.authorizer(principal);
-    if (authorizer === undefined) {
+    if (realm.authorizer(principal) === undefined) {
       const message = `realm "${realm.uri}" has no role "${principal.authrole}"`;
       this.#refuse(fault(ErrorUri.NO_SUCH_ROLE, message));
       return;
@@ -189,6 +188,12 @@ export class Handshake {
       }
       if (isFault(session)) {
         this.#refuse(session);
+        return;
+      }
+      // A reload may have come since the method began, and have withdrawn what it relied on.
+      const authorizer = realm.authorizer(principal);
+      if (authorizer === undefined || !this.#options.authMethodsOf(realm.uri).includes(method)) {
+        this.#postpone(unavailable('undecided', 'the configuration of the realm has changed: connect again'));
         return;
       }
       this.#isOver = true;

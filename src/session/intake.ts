@@ -12,7 +12,7 @@ import { checkUri, isReserved } from '../wamp/uri-rules.js';
 import { ErrorUri } from '../wamp/uris.js';
 import type { Action, Decision } from './authorization/permission.js';
 import type { EstablishedSession } from './established-session.js';
-import type { Authorizer, SessionRealm, RealmRules } from './ports.js';
+import type { SessionRealm, RealmRules } from './ports.js';
 import { RequestIds } from './request-ids.js';
 
 /** Requests that name a URI and need permission for it. */
@@ -25,7 +25,6 @@ export type Verdict = undefined | Fault | Promise<void>;
 export interface IntakeOptions {
   readonly session: EstablishedSession;
   readonly realm: SessionRealm;
-  readonly authorizer: Authorizer;
   readonly counters: Counters;
   readonly logger: Logger;
 }
@@ -45,7 +44,6 @@ export class Intake {
   readonly #session: EstablishedSession;
   readonly #realm: SessionRealm;
   readonly #rules: RealmRules;
-  readonly #authorizer: Authorizer;
   readonly #counters: Counters;
   readonly #logger: Logger;
   /** Undefined: this realm does not check request ids. */
@@ -58,11 +56,10 @@ export class Intake {
   /** The last URI that was well-formed: most sessions use the same few URIs again and again. */
   #lastUri: Uri | undefined;
 
-  constructor({ session, realm, authorizer, counters, logger }: IntakeOptions) {
+  constructor({ session, realm, counters, logger }: IntakeOptions) {
     this.#session = session;
     this.#realm = realm;
     this.#rules = realm.rules;
-    this.#authorizer = authorizer;
     this.#counters = counters;
     this.#logger = logger;
     this.#requests = realm.rules.requestIdCheck === 'strict' ? new RequestIds() : undefined;
@@ -168,7 +165,7 @@ export class Intake {
       }
       if (match === 'exact') this.#lastUri = uri;
     }
-    const decision = this.#authorizer.authorize(action, uri, match);
+    const decision = this.#session.authorizer.authorize(action, uri, match);
     if (decision instanceof Promise) return this.#await(decision, action, message, match);
     this.#decided(decision, action, message, match);
     return undefined;

@@ -5,9 +5,17 @@ import type { SessionTraits } from './established-session.js';
 import type { HandshakeResult } from './handshake.js';
 
 /** The session that the handshake has led to. */
-export function traitsOf({ realm, session, principal, authmethod, details }: HandshakeResult): SessionTraits {
+export function traitsOf({
+  realm,
+  session,
+  principal,
+  authmethod,
+  details,
+  authorizer,
+}: HandshakeResult): SessionTraits {
   const { authid, authrole, authprovider } = principal;
-  return { session, realm: realm.uri, authid, authrole, authmethod, authprovider, features: details.features };
+  const identity = { authid, authrole, authmethod, authprovider };
+  return { session, realm: realm.uri, ...identity, features: details.features, authorizer };
 }
 
 /** WELCOME with the identity that the router has decided on, whatever HELLO asked for (AUT-2). */

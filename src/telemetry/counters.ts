@@ -30,6 +30,7 @@ export interface Counters {
   readonly calls: Tally<CallOutcome>;
   readonly limitsReached: Tally<LimitName>;
   readonly logLines: Tally<LogLineFate>;
+  readonly configReloads: Tally<ReloadResult>;
   /** Call duration in milliseconds by upper bound; the last bucket is +Inf. */
   readonly callLatency: Histogram;
 }
@@ -112,6 +113,8 @@ export const AUTHENTICATION_METHODS = [
   'other',
 ] as const;
 const AUTHENTICATION_FLAWS = ['denied', 'unusable', 'throttled', 'unavailable'] as const;
+/** `refused`: the configuration had a fault or could not be put into effect, and the old one stays. */
+export const RELOAD_RESULTS = ['applied', 'unchanged', 'refused'] as const;
 const ALL = ['all'] as const;
 const DIRECTIONS = ['in', 'out'] as const;
 
@@ -122,6 +125,7 @@ export type ConnectionRefusal = (typeof CONNECTION_REFUSALS)[number];
 export type HttpStatus = (typeof HTTP_STATUSES)[number];
 export type ConnectionEnd = (typeof CONNECTION_ENDS)[number];
 export type EventDrop = (typeof EVENT_DROPS)[number];
+export type ReloadResult = (typeof RELOAD_RESULTS)[number];
 export type LogLineFate = (typeof LOG_LINE_FATES)[number];
 export type LimitName = (typeof LIMIT_NAMES)[number];
 
@@ -170,6 +174,7 @@ export function createCounters(): Counters {
     routing: tally(ROUTING_DISCARDS),
     calls: tally(CALL_OUTCOMES),
     limitsReached: tally(LIMIT_NAMES),
+    configReloads: tally(RELOAD_RESULTS),
     logLines: tally(LOG_LINE_FATES),
     callLatency: histogram(CALL_LATENCY_BOUNDS_MS),
   };

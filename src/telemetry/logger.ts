@@ -17,6 +17,8 @@ export interface Logger {
   warn(fields: LogFields, event: LogEvent): void;
   error(fields: LogFields, event: LogEvent): void;
   fatal(fields: LogFields, event: LogEvent): void;
+  /** Changes the least severe level that is logged, also by the parent and the children of this logger. */
+  setLevel(level: LogLevel): void;
   /** A logger that adds these fields to each line. Shares the budget of its parent. */
   child(fields: LogFields): Logger;
 }
@@ -65,6 +67,7 @@ export const silentLogger: Logger = {
   warn: () => undefined,
   error: () => undefined,
   fatal: () => undefined,
+  setLevel: () => undefined,
   child: () => silentLogger,
 };
 
@@ -103,30 +106,45 @@ class BudgetedLogger implements Logger {
     this.#sink.write(this.#pino, 'fatal', fields, event);
   }
 
+  setLevel(level: LogLevel): void {
+    this.#sink.setLevel(level);
+  }
+
   child(fields: LogFields): Logger {
     return new BudgetedLogger(this.#pino.child(shorten(fields)), this.#sink);
   }
 }
 
-/** The budget and the summary of suppressed lines, shared by a logger and its children. */
+const SEVERITY: Readonly<Record<LogLevel, number>> = { ...pino.levels.values, silent: Infinity } as Record<
+  LogLevel,
+  number
+>;
+
+/** The level, the budget and the summary of suppressed lines, shared by a logger and its children. */
 class Sink {
   readonly #budget: LineBudget;
+  #leastSeverity: number;
   readonly #counters: Counters | undefined;
   readonly #nowMs: () => number;
   /** Else the destination knows what became of a line. */
   readonly #isCounting: boolean;
   #summary: NodeJS.Timeout | undefined;
 
-  constructor({ maxLinesPerSecond = 100, maxLinesPerSecondPerEvent = 20, ...options }: LoggerOptions) {
+  constructor({ level = 'info', maxLinesPerSecond = 100, maxLinesPerSecondPerEvent = 20, ...options }: LoggerOptions) {
     const { counters, nowMs, destination } = options;
     this.#isCounting = destination !== undefined;
+    this.#leastSeverity = SEVERITY[level];
     this.#budget = new LineBudget({ maxLinesPerSecond, maxLinesPerSecondPerEvent });
     this.#counters = counters;
     this.#nowMs = nowMs ?? (() => performance.now());
   }
 
+  setLevel(level: LogLevel): void {
+    this.#leastSeverity = SEVERITY[level];
+  }
+
   write(lines: Pino, level: WritingLevel, fields: LogFields, event: LogEvent): void {
-    if (!lines.isLevelEnabled(level)) return;
+    if (SEVERITY[level] < this.#leastSeverity) return;
     const nowMs = this.#nowMs();
     if (this.#budget.take(event, level === 'error' || level === 'fatal', nowMs)) {
       this.#print(lines, level, fields, event);
@@ -150,7 +168,8 @@ class Sink {
 function createPino(options: LoggerOptions, destination: DestinationStream): Pino {
   return pino(
     {
-      level: options.level ?? 'info',
+      // The sink decides, for all loggers together.
+      level: 'trace',
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       messageKey: 'msg',

@@ -56,6 +56,21 @@ export const CERTIFICATE_EXPIRY = {
   help: 'Expiry of the certificate in listen.tls, in seconds since 1970. Absent without TLS.',
 } as const;
 
+export const CONFIG_LOADED = {
+  name: 'gantry_config_loaded_timestamp_seconds',
+  help: 'Time at which the configuration in effect was read, in seconds since 1970.',
+} as const;
+
+export const CONFIG_HASH = {
+  name: 'gantry_config_hash',
+  help: 'Hash of the configuration in effect, without what is particular to a node. Nodes with the same configuration have the same.',
+} as const;
+
+export const CONFIG_PENDING = {
+  name: 'gantry_config_settings_pending',
+  help: 'Settings that the last reload found changed and that need a restart.',
+} as const;
+
 /** A counter without an entry here does not compile. */
 export const COUNTER_DEFINITIONS: Readonly<
   Record<Exclude<keyof Counters, 'callLatency'>, readonly CounterDefinition[]>
@@ -186,6 +201,14 @@ export const COUNTER_DEFINITIONS: Readonly<
       'Log lines by fate. `suppressed`: above limits.maxLogLinesPerSecond; `dropped_stalled`, `dropped_failed`: standard error stalled or failed.',
       'fate',
       (counters) => counters.logLines,
+    ),
+  ],
+  configReloads: [
+    labelled(
+      'config_reloads_total',
+      'Reloads of the configuration by result. `refused`: it had a fault or could not be put into effect, and the old one stays.',
+      'result',
+      (counters) => counters.configReloads,
     ),
   ],
 };

@@ -11,6 +11,9 @@ import type { Counters } from './counters.js';
 import {
   BUILD_INFO,
   CERTIFICATE_EXPIRY,
+  CONFIG_HASH,
+  CONFIG_LOADED,
+  CONFIG_PENDING,
   CALL_DURATION,
   COUNTER_DEFINITIONS,
   EVENT_LOOP_DELAY,
@@ -39,9 +42,19 @@ export interface ClusterSources {
   readonly gauges: () => ClusterGauges | undefined;
 }
 
-/** Facts that do not change while the process runs. */
+/** Facts about the process; only a reload of the configuration changes them. */
 export interface ProcessFacts {
   readonly version: string;
+  readonly config: () => ConfigFacts | undefined;
+}
+
+/** The configuration in effect. */
+export interface ConfigFacts {
+  /** When it was read, in milliseconds since 1970. */
+  readonly loadedMs: number;
+  readonly hash: number;
+  /** Settings that differ from what was last read, and need a restart. */
+  readonly pendingCount: number;
   /** When the certificate of the listener expires, in milliseconds since 1970. Absent without TLS. */
   readonly certificateUntilMs?: number | undefined;
 }
@@ -61,7 +74,7 @@ export function createMetrics(
   counters: Counters,
   gauges: Gauges,
   cluster: ClusterSources = ALONE,
-  { version, certificateUntilMs }: ProcessFacts = { version: 'unknown' },
+  { version, config }: ProcessFacts = { version: 'unknown', config: () => undefined },
 ): Metrics {
   const registry = new Registry();
   const delay = new LoopDelay();
@@ -77,9 +90,16 @@ export function createMetrics(
   }
   registerCluster(registry, cluster);
   registerInfo(registry, BUILD_INFO, { version, node_version: process.versions.node });
-  registerGauge(registry, CERTIFICATE_EXPIRY, () =>
-    certificateUntilMs === undefined ? [] : [[certificateUntilMs / MS_PER_SECOND]],
-  );
+  const registerFact = (definition: GaugeDefinition, valueOf: (facts: ConfigFacts) => number | undefined): void =>
+    registerGauge(registry, definition, () => {
+      const facts = config();
+      const value = facts && valueOf(facts);
+      return value === undefined ? [] : [[value]];
+    });
+  registerFact(CERTIFICATE_EXPIRY, ({ certificateUntilMs: ms }) => ms && ms / MS_PER_SECOND);
+  registerFact(CONFIG_LOADED, ({ loadedMs }) => loadedMs / MS_PER_SECOND);
+  registerFact(CONFIG_HASH, ({ hash }) => hash);
+  registerFact(CONFIG_PENDING, ({ pendingCount }) => pendingCount);
   const histograms = (): string[] => [
     histogramText(CALL_DURATION, counters.callLatency, MS_PER_SECOND),
     ...clusterHistograms(cluster.counters),
@@ -109,6 +129,9 @@ export function metricsReference(): MetricReference[] {
     reference({ ...EVENT_LOOP_DELAY, label: 'le' }, 'histogram'),
     { ...BUILD_INFO, type: 'gauge', labels: ['version', 'node_version'] },
     reference(CERTIFICATE_EXPIRY, 'gauge'),
+    reference(CONFIG_LOADED, 'gauge'),
+    reference(CONFIG_HASH, 'gauge'),
+    reference(CONFIG_PENDING, 'gauge'),
     ...PROCESS_METRICS.map((definition) => reference(definition, definition.type)),
   ];
 }

@@ -56,7 +56,7 @@ export class UwsAcceptor {
   readonly #admission: Admission;
   readonly #addresses: RemoteAddresses;
   readonly #subprotocols: readonly Subprotocol[];
-  readonly #isAllowedOrigin: (origin: string) => boolean;
+  #isAllowedOrigin: (origin: string) => boolean;
   readonly #closedFor: () => TemporaryRefusal | undefined;
   readonly #socketPaths: ReadonlySet<string>;
   /** Static pages served beside the WebSocket. */
@@ -78,6 +78,11 @@ export class UwsAcceptor {
     this.#subprotocols = subprotocolsOf(options.serializers);
     this.#isAllowedOrigin = originMatcher(options.allowedOrigins);
     this.#socketPaths = new Set(pathVariants(options.path));
+  }
+
+  /** See UwsServer. */
+  allowOrigins(origins: readonly string[]): void {
+    this.#isAllowedOrigin = originMatcher(origins);
   }
 
   /** See UwsServer. */

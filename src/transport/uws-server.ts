@@ -140,6 +140,11 @@ export class UwsServer {
     this.#logger.info({}, 'server.stopped_listening');
   }
 
+  /** Decides on the opening handshakes from now on. Open connections stay. */
+  allowOrigins(origins: readonly string[]): void {
+    this.#acceptor.allowOrigins(origins);
+  }
+
   /** Sends queued messages now rather than at the end of the turn. */
   flush(): void {
     this.#dependencies.flusher.flush();

@@ -35,6 +35,8 @@ export const CloseUri = {
   CLOSE_REALM: 'wamp.close.close_realm',
   /** The credentials of the session have expired: the client has to log in again. */
   EXPIRED: 'wamp.close.expired',
+  /** The router ends a session that it would not admit any more. */
+  KILLED: 'wamp.close.killed',
   GOODBYE_AND_OUT: 'wamp.close.goodbye_and_out',
   /** Another session of the same authid has taken the place of this one (`onDuplicate: replace`). */
   SESSION_REPLACED: 'gantry.close.session_replaced',

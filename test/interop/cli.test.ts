@@ -337,11 +337,12 @@ describe('GANTRY_DEFAULTS', () => {
 });
 
 describe('signals that end or debug other processes', () => {
-  it('changes nothing on SIGHUP and SIGUSR1, and says so', async () => {
+  it('reads its configuration again on SIGHUP, changes nothing on SIGUSR1, and logs both', async () => {
     const router = new GantryProcess(['start', '--port', '0', '--ops-port', '0']);
     const url = await router.ready();
     router.signal('SIGHUP');
-    await router.said('stderr', /SIGHUP.*ignored/);
+    await router.said('stderr', /SIGHUP.*reads its configuration again/);
+    await router.said('stderr', /nothing to change.*config\.reloaded/);
     router.signal('SIGUSR1');
     await router.said('stderr', /SIGUSR1.*ignored/);
     const client = await RawClient.connect(url);

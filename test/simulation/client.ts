@@ -149,6 +149,10 @@ export class Client implements Session {
     throw new Error('no session of a simulation expires');
   }
 
+  reauthorize(): void {
+    throw new Error('nothing is reloaded here');
+  }
+
   abort({ message }: Fault): void {
     if (this.isOpen) this.#journal.violate('PV', `${this.name} was aborted: ${message}`);
     this.end();

@@ -95,7 +95,7 @@ export class SimulatedNode {
     const codecs = { json: tokenCodec, msgpack: tokenCodec, cbor: tokenCodec };
     this.#realms = new Realms({
       configured: new Map([[REALM, SETTINGS]]),
-      maxRealms: 1,
+      limits: { maxRealms: 1 },
       logger: silentLogger,
       shared: {
         backplane: this.#backplane,

@@ -48,10 +48,15 @@ export class GantryProcess {
     }));
   }
 
-  /** The words in a stream that match. Rejects when the stream ends without them. */
-  async said(stream: 'stdout' | 'stderr', pattern: RegExp): Promise<RegExpExecArray> {
+  /** Everything that the process has written to a stream. */
+  text(stream: 'stdout' | 'stderr'): string {
+    return this.#texts[stream];
+  }
+
+  /** The words in a stream, from a position on, that match. Rejects when the stream ends without them. */
+  async said(stream: 'stdout' | 'stderr', pattern: RegExp, from = 0): Promise<RegExpExecArray> {
     for (;;) {
-      const match = pattern.exec(this.#texts[stream]);
+      const match = pattern.exec(this.#texts[stream].slice(from));
       if (match !== null) return match;
       if (this.child[stream].closed) {
         throw new Error(

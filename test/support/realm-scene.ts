@@ -88,7 +88,7 @@ export class SceneNode {
     this.realms = new Realms({
       configured: new Map(),
       template: { settings: SETTINGS, admits: () => true, idleMs: IDLE_MS },
-      maxRealms: 1,
+      limits: { maxRealms: 1 },
       logger: silentLogger,
       shared: {
         backplane,
@@ -174,6 +174,7 @@ export class Client {
       close: () => undefined,
       dismiss: () => undefined,
       endAfter: () => undefined,
+      reauthorize: () => undefined,
       abort: (violation) => {
         throw new Error(violation.message);
       },

@@ -19,6 +19,10 @@ export class RecordingLogger implements Logger {
   readonly error = this.#keep('error');
   readonly fatal = this.#keep('fatal');
 
+  setLevel(): void {
+    // Records all levels.
+  }
+
   child(): Logger {
     return this;
   }

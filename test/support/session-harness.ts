@@ -213,13 +213,15 @@ export function createHarness(options: HarnessOptions = {}): Harness {
     },
   });
   const inboxes = new InboxPool(1_000_000);
+  const authMethods = options.authMethods ?? [
+    createAnonymous({ role: 'anonymous', randomAuthid: () => 'A-random-authid' }),
+  ];
   const listener = createEndpoint(connection, {
     codecs,
     turns,
     inboxes,
     realms: options.realms ?? { open: () => realm },
-    authMethodsOf: () =>
-      options.authMethods ?? [createAnonymous({ role: 'anonymous', randomAuthid: () => 'A-random-authid' })],
+    authMethodsOf: () => authMethods,
     limits,
     counters,
     logger: log,

@@ -32,7 +32,7 @@ export type BrokerLimit = 'subscriptions_per_session' | 'held_events';
 export class Broker<P extends Peer> {
   readonly #outlet: Outlet<P>;
   readonly #sources: Pick<ClockAndRandom, 'publicationId'>;
-  readonly #maxSubscriptionsPerSession: number;
+  readonly #limits: BrokerOptions<P>['limits'];
   readonly #onLimit: ((limit: BrokerLimit) => void) | undefined;
   readonly #table: SubscriptionTable<P>;
   readonly #ownEvents: OwnEvents<P>;
@@ -41,7 +41,7 @@ export class Broker<P extends Peer> {
   constructor({ realm, outlet, sources, limits, onLimit }: BrokerOptions<P>) {
     this.#outlet = outlet;
     this.#sources = sources;
-    this.#maxSubscriptionsPerSession = limits.maxSubscriptionsPerSession;
+    this.#limits = limits;
     this.#onLimit = onLimit;
     this.#ownEvents = new OwnEvents<P>(limits);
     const hashSeed = drawHashSeed(() => sources.random());
@@ -97,7 +97,7 @@ export class Broker<P extends Peer> {
     const existing = this.#table.find(topic, match);
     if (existing !== undefined && this.#table.isReceiver(peer, existing)) {
       this.#outlet.send(peer, [Code.SUBSCRIBED, request, existing.id]);
-    } else if (this.#table.load(peer) >= this.#maxSubscriptionsPerSession) {
+    } else if (this.#table.load(peer) >= this.#limits.maxSubscriptionsPerSession) {
       this.#onLimit?.('subscriptions_per_session');
       this.#outlet.send(peer, errorReply(Code.SUBSCRIBE, request, this.#limitReached()));
     } else if (existing === undefined) {
@@ -224,7 +224,7 @@ export class Broker<P extends Peer> {
   #limitReached(): Fault {
     return fault(
       ErrorUri.LIMIT_EXCEEDED,
-      `this session holds its limit of ${this.#maxSubscriptionsPerSession} subscriptions (limits.maxSubscriptionsPerSession): unsubscribe from some first`,
+      `this session holds its limit of ${this.#limits.maxSubscriptionsPerSession} subscriptions (limits.maxSubscriptionsPerSession): unsubscribe from some first`,
     );
   }
 }

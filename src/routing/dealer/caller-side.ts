@@ -41,11 +41,14 @@ export interface CallerSideOptions<P extends Peer> {
   readonly hashSeed: HashSeed;
   readonly mirror: Registrations;
   readonly waiting: WaitingCalls<P>;
-  readonly limits: WaitingLimits & { readonly maxPendingCallsPerSession: number };
-  /**
-   * From CALL to result, or from one progressive result to the next, whatever the caller asked for; absent: no bound.
-   */
-  readonly maxCallTimeoutMs?: number | undefined;
+  /** Read at each use. */
+  readonly limits: WaitingLimits & {
+    readonly maxPendingCallsPerSession: number;
+    /**
+     * From CALL to result, or from one progressive result to the next, whatever the caller asked for; absent: no bound.
+     */
+    readonly maxCallTimeoutMs?: number | undefined;
+  };
   readonly timeoutGraceMs: number;
   readonly busyError: BusyError;
   readonly abort: (peer: P, violation: Fault) => void;
@@ -363,16 +366,17 @@ export class CallerSide<P extends Peer> {
 
   #refusal(caller: CallerState<P>): Fault | undefined {
     if (caller.isLeaving) return LEAVING;
-    if (caller.pending.size < caller.maxPending) return undefined;
+    const maxPending = caller.peer.maxPendingCalls ?? this.#options.limits.maxPendingCallsPerSession;
+    if (caller.pending.size < maxPending) return undefined;
     this.#options.onLimit('calls_per_session');
     return fault(
       ErrorUri.LIMIT_EXCEEDED,
-      `this session has its limit of ${caller.maxPending} calls unanswered (limits.maxPendingCallsPerSession)`,
+      `this session has its limit of ${maxPending} calls unanswered (limits.maxPendingCallsPerSession)`,
     );
   }
 
   #timeoutMs([, , { timeoutMs: wishedMs }]: Call): number {
-    const { maxCallTimeoutMs } = this.#options;
+    const { maxCallTimeoutMs } = this.#options.limits;
     if (maxCallTimeoutMs === undefined) return wishedMs;
     return wishedMs === 0 ? maxCallTimeoutMs : Math.min(wishedMs, maxCallTimeoutMs);
   }

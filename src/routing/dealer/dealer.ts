@@ -90,7 +90,6 @@ export class Dealer<P extends Peer> {
     const mirror = new Registrations(hashSeed);
     const callees = new Callees<P>(hashSeed);
     const openClaims = new OpenClaims();
-    const { maxRegistrationsPerSession, maxCallTimeoutMs } = limits;
     this.#mirror = mirror;
     this.#callees = callees;
     this.#node = node;
@@ -112,7 +111,6 @@ export class Dealer<P extends Peer> {
       mirror,
       waiting: new WaitingCalls({ limits, openClaims, mirror, callees }),
       limits,
-      maxCallTimeoutMs,
       timeoutGraceMs: TIMEOUT_GRACE_MS,
       busyError: rules.busyError,
       abort,
@@ -125,7 +123,7 @@ export class Dealer<P extends Peer> {
       callees,
       mirror,
       openClaims,
-      maxRegistrationsPerSession,
+      limits,
       forceReregister: rules.forceReregister,
       onLimit: () => onLimit?.('registrations_per_session'),
       onDecided: ({ peer }) => this.#callerSide.resume(peer),

@@ -66,7 +66,6 @@ export interface CallerState<P extends Peer> {
   readonly unfinished: Set<RequestId>;
   /** The session will be closed as soon as its calls have ended: it may not start new ones. */
   isLeaving: boolean;
-  readonly maxPending: number;
 }
 
 /** Bound per caller; beyond it the oldest is forgotten. */
@@ -77,7 +76,6 @@ export interface PendingCallsOptions<P extends Peer> {
   readonly outlet: Outlet<P>;
   readonly sources: ClockAndRandom;
   readonly hashSeed: HashSeed;
-  readonly limits: { readonly maxPendingCallsPerSession: number };
 }
 
 /** The calls of this node's callers, found by caller and request, or by the number that the callee half knows. */
@@ -86,7 +84,6 @@ export class PendingCalls<P extends Peer> {
   readonly #outlet: Outlet<P>;
   readonly #sources: ClockAndRandom;
   readonly #hashSeed: HashSeed;
-  readonly #maxPendingPerSession: number;
   /** Keyed by session. */
   readonly #callers: NumberTable<CallerState<P>>;
   readonly #byNumber: NumberTable<PendingCall<P>>;
@@ -94,11 +91,10 @@ export class PendingCalls<P extends Peer> {
   readonly #byNode = new Map<NodeId, NumberTable<PendingCall<P>>>();
   #lastNumber = 0;
 
-  constructor({ node, outlet, sources, hashSeed, limits }: PendingCallsOptions<P>) {
+  constructor({ node, outlet, sources, hashSeed }: PendingCallsOptions<P>) {
     this.#node = node;
     this.#outlet = outlet;
     this.#sources = sources;
-    this.#maxPendingPerSession = limits.maxPendingCallsPerSession;
     this.#hashSeed = hashSeed;
     this.#callers = new NumberTable(hashSeed);
     this.#byNumber = new NumberTable(hashSeed);
@@ -124,7 +120,6 @@ export class PendingCalls<P extends Peer> {
       pending: new NumberTable(this.#hashSeed),
       unfinished: new Set(),
       isLeaving: false,
-      maxPending: peer.maxPendingCalls ?? this.#maxPendingPerSession,
     };
     this.#callers.set(peer.session, caller);
     return caller;

@@ -30,7 +30,8 @@ export interface RegistrarOptions<P extends Peer> {
   readonly callees: Callees<P>;
   readonly mirror: Registrations;
   readonly openClaims: OpenClaims;
-  readonly maxRegistrationsPerSession: number;
+  /** Read at each REGISTER. */
+  readonly limits: { readonly maxRegistrationsPerSession: number };
   readonly forceReregister: ForceRule;
   /** A REGISTER was refused because of it. */
   readonly onLimit: () => void;
@@ -135,7 +136,7 @@ export class Registrar<P extends Peer> {
   }
 
   #refusal(peer: P, [, , options, procedure]: Register, id: RegistrationId, mayDisclose: boolean): Fault | undefined {
-    const { maxRegistrationsPerSession } = this.#options;
+    const { maxRegistrationsPerSession } = this.#options.limits;
     if (isReserved(procedure))
       return fault(
         ErrorUri.INVALID_URI,

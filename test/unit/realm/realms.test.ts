@@ -42,7 +42,7 @@ async function scene(maxRealms: number) {
   const realms = new Realms({
     configured: new Map(),
     template: { settings: SETTINGS, admits: () => true, idleMs: 1_000 },
-    maxRealms,
+    limits: { maxRealms },
     logger: silentLogger,
     shared: {
       backplane: backplane!,

@@ -29,6 +29,7 @@ function open() {
       authmethod: 'c',
       authprovider: 'd',
       features: {},
+      authorizer: { authorize: () => ({ allowed: true, disclose: false }) },
     },
     {
       connection,

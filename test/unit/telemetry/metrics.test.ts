@@ -112,7 +112,7 @@ describe('metrics page', () => {
   });
 
   it('shows the delay of the event loop, the process and what runs', async () => {
-    const metrics = createMetrics(createCounters(), gauges, undefined, { version: '1.2.3' });
+    const metrics = createMetrics(createCounters(), gauges, undefined, { version: '1.2.3', config: () => undefined });
     metrics.start();
     const { samples } = parse(await metrics.page());
     metrics.stop();
@@ -124,9 +124,15 @@ describe('metrics page', () => {
 
   it('shows when the certificate expires, where there is one', async () => {
     const name = 'gantry_certificate_expiry_timestamp_seconds';
-    const facts = { version: '1.2.3', certificateUntilMs: 1_900_000_000_500 };
-    const { samples } = parse(await createMetrics(createCounters(), gauges, undefined, facts).page());
+    let config = { loadedMs: 1_800_000_000_500, hash: 7, pendingCount: 2, certificateUntilMs: 1_900_000_000_500 };
+    const metrics = createMetrics(createCounters(), gauges, undefined, { version: '1.2.3', config: () => config });
+    const { samples } = parse(await metrics.page());
     expect(samples.get(name)).toBe(1_900_000_000.5);
+    expect(samples.get('gantry_config_loaded_timestamp_seconds')).toBe(1_800_000_000.5);
+    expect(samples.get('gantry_config_hash')).toBe(7);
+    expect(samples.get('gantry_config_settings_pending')).toBe(2);
+    config = { ...config, certificateUntilMs: 1_900_000_001_000 };
+    expect(parse(await metrics.page()).samples.get(name)).toBe(1_900_000_001);
     expect(parse(await createMetrics(createCounters(), gauges).page()).samples.get(name)).toBeUndefined();
   });
 
@@ -229,6 +235,7 @@ describe('metrics page', () => {
           'node_version',
           'kind',
           'method',
+          'result',
         ],
         ...['direction', 'connection'],
       ]),

@@ -1,0 +1,130 @@
+import { parseConfig } from './load.js';
+import type { Config, RealmConfig } from './schema.js';
+import { SETTINGS } from './settings.js';
+
+/** A new configuration, compared with the one in effect. */
+export interface ReloadPlan {
+  /** What is in effect after the reload: the new configuration, with the old value of each setting in `needsRestart`. */
+  readonly config: Config;
+  /** Paths of the settings that the reload changes. */
+  readonly changed: readonly string[];
+  /** Paths of the settings that differ and need a restart. */
+  readonly needsRestart: readonly string[];
+}
+
+/** Settings and sections that a reload changes. The others are read once, when the node starts. */
+export const RELOADABLE = [
+  'listen.allowedOrigins',
+  'limits.handshakeTimeoutMs',
+  'limits.goodbyeTimeoutMs',
+  'limits.maxSessions',
+  'limits.maxRealms',
+  'limits.maxSubscriptionsPerSession',
+  'limits.maxRegistrationsPerSession',
+  'limits.maxPendingCallsPerSession',
+  'limits.maxUriBytes',
+  'limits.maxUriComponents',
+  'limits.maxInboxMessages',
+  'limits.maxInboxBytes',
+  'limits.maxHeldMessages',
+  'limits.maxHeldBytes',
+  'limits.maxCallTimeoutMs',
+  'limits.interruptTimeoutMs',
+  'limits.abandonedInvocationTimeoutMs',
+  'realms',
+  'realmTemplate',
+  'log.level',
+  'drain',
+] as const;
+
+/** Rules that a realm's calls in flight depend on: those of a realm that both configurations have need a restart. */
+export const RESTART_RULES = [
+  'callTimeoutUnit',
+  'busyError',
+  'allowForceReregister',
+  'progressiveResultsRequireCanceling',
+] as const satisfies readonly (keyof RealmConfig)[];
+
+/**
+ * Finds out what a reload changes. Settings that need a restart keep their values. Errors: ConfigUnusableError when the
+ * rest does not fit to these values.
+ */
+export function planReload(current: Config, next: Config): ReloadPlan {
+  const changed: string[] = [];
+  const needsRestart: string[] = [];
+  const merged = structuredClone(next) as Mutable;
+  for (const path of units()) {
+    const [before, after] = [valueAt(current, path), valueAt(next, path)];
+    if (isSame(before, after)) continue;
+    const isReloaded = isReloadable(path);
+    (isReloaded ? changed : needsRestart).push(path.join('.'));
+    if (!isReloaded) put(merged, path, before);
+  }
+  // Sections that were never there are not completed piece by piece.
+  if (!hasTls(current)) put(merged, ['listen', 'tls'], undefined);
+  else if (!hasTls(next)) put(merged, ['listen', 'tls'], current.listen.tls);
+  needsRestart.push(...keepRules(current, merged));
+  return { config: needsRestart.length === 0 ? next : parseConfig(merged), changed, needsRestart };
+}
+
+type Mutable = Record<string, unknown>;
+
+/** The settings that are compared each by itself: lists and the template as a whole. */
+function units(): readonly (readonly string[])[] {
+  const leaves = SETTINGS.filter(({ kind, path }) => kind !== 'section' && path[0] !== 'realmTemplate');
+  return [...leaves.map(({ path }) => path), ['realmTemplate']];
+}
+
+export function isReloadable(path: readonly string[]): boolean {
+  const text = path.join('.');
+  return RELOADABLE.some((one) => text === one || text.startsWith(`${one}.`));
+}
+
+function hasTls({ listen }: Config): boolean {
+  return listen.tls !== undefined;
+}
+
+/** Puts the old value of rules that need a restart into realms that are there already; returns the paths of those that differ. */
+function keepRules(current: Config, merged: Mutable): string[] {
+  const before = new Map(current.realms.map((realm) => [realm.name, realm]));
+  const pairs = (merged['realms'] as Mutable[]).map(
+    (realm, index) => [`realms[${index}]`, before.get(String(realm['name'])), realm] as const,
+  );
+  const { realmTemplate } = merged;
+  const template = ['realmTemplate', current.realmTemplate, realmTemplate as Mutable | undefined] as const;
+  return [...pairs, template].flatMap(([path, old, realm]) => {
+    if (old === undefined || realm === undefined) return [];
+    const differing = RESTART_RULES.filter((rule) => old[rule] !== realm[rule]);
+    for (const rule of differing) realm[rule] = old[rule];
+    return differing.map((rule) => `${path}.${rule}`);
+  });
+}
+
+function valueAt(tree: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>((node, key) => (node as Mutable | undefined)?.[key], tree);
+}
+
+/** `undefined`: removes it. */
+function put(tree: Mutable, path: readonly string[], value: unknown): void {
+  const [key = '', ...rest] = path;
+  if (rest.length > 0) {
+    const inner = tree[key];
+    if (inner === undefined && value === undefined) return;
+    put((tree[key] ??= {}) as Mutable, rest, value);
+  } else if (value === undefined) Reflect.deleteProperty(tree, key);
+  else tree[key] = structuredClone(value);
+}
+
+/** Both come from the same schema, which gives keys their order; entries by authid may have another one. */
+function isSame(one: unknown, other: unknown): boolean {
+  return canonical(one) === canonical(other);
+}
+
+/** JSON with the keys in order. */
+export function canonical(value: unknown): string {
+  const sorted = (_key: string, inner: unknown): unknown =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner;
+  return value === undefined ? '' : JSON.stringify(value, sorted);
+}

@@ -1,0 +1,116 @@
+import { canonical } from '../config/reload.js';
+import type { AuthConfig, Config, RealmConfig, RealmTemplateConfig } from '../config/schema.js';
+import { AUTHPROVIDER } from '../session/auth/credentials.js';
+import type { Permission, Subject } from '../session/authorization/permission.js';
+import type { Session } from '../session/ports.js';
+import { createStaticAuthorizer } from '../session/authorization/static-authorizer.js';
+import type { Uri } from '../wamp/ids.js';
+
+type Rules = RealmConfig | RealmTemplateConfig;
+type Role = Rules['roles'][number];
+type Principals = Readonly<Record<string, { readonly role: string; readonly permissions?: readonly Permission[] }>>;
+
+/**
+ * What a reload does with one session. `keeps`: it goes on as it joined. `rechecked`: the new permissions of this subject
+ * decide on what it sends. `closed`: for this reason.
+ */
+export type Verdict =
+  | { readonly kind: 'keeps' }
+  | { readonly kind: 'rechecked'; readonly subject: Subject }
+  | { readonly kind: 'closed'; readonly reason: string };
+
+type SessionTraits = Pick<Session, 'realm' | 'authid' | 'authrole' | 'authmethod' | 'authprovider'>;
+
+const ACTIONS = ['call', 'register', 'publish', 'subscribe'] as const;
+
+/** Decides on the sessions of the realms that both configurations have, by `onWithdrawn` of the new one. */
+export function withdrawals(before: Config, after: Config): (session: SessionTraits) => Verdict {
+  const [oldRules, newRules] = [rulesByRealm(before), rulesByRealm(after)];
+  /** Many sessions share a role. */
+  const narrowed = new Map<string, boolean>();
+  return (session) => {
+    const { realm, authid, authrole } = session;
+    const [old, now] = [oldRules(realm), newRules(realm)];
+    if (old === undefined || now === undefined || now.onWithdrawn === 'keep') return { kind: 'keeps' };
+    const role = now.roles.find(({ name }) => name === authrole);
+    if (role === undefined) return closed(`the configuration has no role "${authrole}" in this realm any more`);
+    const change = principalChange(session, old, now);
+    if (change === 'gone') return closed('the configuration does not have this principal any more');
+    const { permissions = [] } = principalOf(now.auth, session) ?? {};
+    const rechecked: Verdict = { kind: 'rechecked', subject: { authid, authrole, permissions } };
+    if (now.onWithdrawn === 'recheck') return rechecked;
+    if (change === 'changed') return closed('the configuration of this principal has changed: authenticate again');
+    const key = JSON.stringify([realm, authrole]);
+    const isNarrowed =
+      narrowed.get(key) ??
+      hasLess(
+        old.roles.find(({ name }) => name === authrole),
+        role,
+      );
+    narrowed.set(key, isNarrowed);
+    return isNarrowed ? closed(`the role "${authrole}" may do less than before`) : rechecked;
+  };
+}
+
+function closed(reason: string): Verdict {
+  return { kind: 'closed', reason };
+}
+
+function rulesByRealm({ realms, realmTemplate }: Config): (realm: Uri) => Rules | undefined {
+  const byName = new Map(realms.map((realm) => [realm.name, realm]));
+  return (realm) => byName.get(realm) ?? realmTemplate;
+}
+
+/** Only principals of the configuration itself can be looked up there. Of tokens it has the issuers. */
+function principalChange(session: SessionTraits, before: Rules, after: Rules): 'none' | 'changed' | 'gone' {
+  const { authrole, authmethod, authprovider } = session;
+  if (authmethod === 'anonymous') return after.anonymousRole === authrole ? 'none' : 'gone';
+  if (authmethod === 'jwt') {
+    if (after.auth?.jwt === undefined) return 'gone';
+    return canonical(before.auth?.jwt) === canonical(after.auth.jwt) ? 'none' : 'changed';
+  }
+  if (authprovider !== AUTHPROVIDER) return 'none';
+  const now = principalOf(after.auth, session);
+  if (now?.role !== authrole) return 'gone';
+  return canonical(principalOf(before.auth, session)) === canonical(now) ? 'none' : 'changed';
+}
+
+function principalOf(auth: AuthConfig | undefined, { authid, authmethod, authprovider }: SessionTraits) {
+  const principals = principalsOf(auth, authmethod) ?? {};
+  return authprovider === AUTHPROVIDER && Object.hasOwn(principals, authid) ? principals[authid] : undefined;
+}
+
+function principalsOf(auth: AuthConfig | undefined, method: string): Principals | undefined {
+  switch (method) {
+    case 'ticket':
+      return auth?.ticket?.principals;
+    case 'wampcra':
+      return auth?.wampcra?.users;
+    case 'wamp-scram':
+      return auth?.wampScram?.principals;
+    case 'scram':
+      return auth?.scram?.principals;
+    case 'cryptosign':
+      return auth?.cryptosign?.principals;
+    case 'tls':
+      return auth?.tls?.principals;
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * Whether something that a permission allowed is not allowed any more. In doubt it is: a pattern counts as allowed only
+ * where every URI that it matches is. A placeholder stands for itself.
+ */
+function hasLess(before: Role | undefined, after: Role): boolean {
+  if (before === undefined || canonical(before) === canonical(after)) return false;
+  const authorizer = createStaticAuthorizer(after.permissions);
+  return before.permissions.some(({ uri, match, allow }) =>
+    ACTIONS.some((action) => {
+      if (!allow[action]) return false;
+      const decision = authorizer.authorize(action, uri, match);
+      return decision instanceof Promise || !decision.allowed;
+    }),
+  );
+}

@@ -1,0 +1,201 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { GantryProcess } from '../support/gantry-process.js';
+import { ALL_ROLES, RawClient } from '../support/raw-client.js';
+
+const REALM = 'com.example.app';
+const permissions = (uri: string) => [
+  { uri, match: 'prefix', allow: { call: true, register: true, subscribe: true, publish: true } },
+];
+const principal = (ticket: string, role = 'user') => ({ ticket, role });
+
+interface Parts {
+  readonly principals?: Record<string, object>;
+  readonly realms?: object[];
+  readonly realm?: object;
+  readonly uri?: string;
+  readonly [section: string]: unknown;
+}
+
+function configOf({ principals = { joe: principal('x') }, realms = [], realm = {}, uri = '', ...rest }: Parts): object {
+  const roles = [{ name: 'user', permissions: permissions(uri) }];
+  const first = { name: REALM, anonymousRole: null, roles, auth: { ticket: { principals } }, ...realm };
+  return { realms: [first, ...realms], demo: { enabled: false }, log: { format: 'json' }, ...rest };
+}
+
+let folder: string;
+let file: string;
+let router: GantryProcess;
+let url: string;
+let ops: string;
+
+function write(config: object | string): void {
+  writeFileSync(file, typeof config === 'string' ? config : JSON.stringify(config));
+}
+
+/** Sends SIGHUP, and resolves with what the log has of it once the words appear. */
+async function reload(config: object | string, words = /config\.(reloaded|refused)/): Promise<string> {
+  write(config);
+  const from = router.text('stderr').length;
+  router.signal('SIGHUP');
+  await router.said('stderr', words, from);
+  return router.text('stderr').slice(from);
+}
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'gantry-reload-'));
+  file = join(folder, 'gantry.json');
+  write(configOf({}));
+  router = new GantryProcess(['start', '--config', file, '--port', '0', '--ops-port', '0']);
+  url = await router.ready();
+  ops = (await router.said('stdout', /"ops":"([^"]+)"/))[1]!;
+});
+
+afterEach(async () => {
+  router.signal('SIGTERM');
+  await router.exit;
+  rmSync(folder, { recursive: true });
+});
+
+async function metric(name: string): Promise<number> {
+  const page = await (await fetch(new URL('metrics', ops))).text();
+  const line = page.split('\n').find((one) => one.startsWith(`${name} `));
+  return Number(line?.split(' ')[1]);
+}
+
+/** The answer to the ticket of a client, and the client. */
+async function attempt(authid: string): Promise<[client: RawClient, answer: unknown[]]> {
+  const client = await RawClient.connect(url);
+  client.send([1, REALM, { roles: ALL_ROLES, authmethods: ['ticket'], authid }]);
+  await client.expect(4);
+  client.send([5, 'x', {}]);
+  return [client, await client.receive()];
+}
+
+async function login(authid: string): Promise<RawClient> {
+  const [client, answer] = await attempt(authid);
+  expect(answer[0]).toBe(2);
+  return client;
+}
+
+async function isDenied(authid: string): Promise<void> {
+  const [, answer] = await attempt(authid);
+  expect(answer).toMatchObject([3, {}, 'wamp.error.authentication_denied']);
+}
+
+/** Why the realm refuses an anonymous client. */
+async function refusal(realm: string): Promise<unknown> {
+  const client = await RawClient.connect(url);
+  client.send([1, realm, { roles: ALL_ROLES }]);
+  return (await client.receive())[2];
+}
+
+async function isRefused(client: RawClient, topic: string): Promise<void> {
+  client.request(32, {}, topic);
+  expect((await client.expect(8))[4]).toBe('wamp.error.not_authorized');
+}
+
+describe('SIGHUP', () => {
+  it('admits a new principal, and closes the sessions of one that is gone by name', async () => {
+    const joe = await login('joe');
+    await isDenied('ann');
+    await reload(configOf({ principals: { joe: principal('x'), ann: principal('x') } }));
+    const ann = await login('ann');
+    await reload(configOf({ principals: { ann: principal('x') } }));
+    expect(await joe.expect(6)).toMatchObject([6, { message: expect.any(String) }, 'wamp.close.killed']);
+    await isDenied('joe');
+    await ann.subscribe('com.example.a');
+  });
+
+  it('decides on live sessions by the new permissions', async () => {
+    const joe = await login('joe');
+    await joe.subscribe('com.example.a');
+    await reload(configOf({ uri: 'com.example.b' }));
+    await isRefused(joe, 'com.example.a');
+    await joe.subscribe('com.example.b');
+  });
+
+  it('leaves live sessions as they joined where the realm keeps them', async () => {
+    const joe = await login('joe');
+    const realm = { onWithdrawn: 'keep' };
+    await reload(configOf({ uri: 'com.example.b', principals: { ann: principal('x') }, realm }));
+    await joe.subscribe('com.example.a');
+    await isRefused(await login('ann'), 'com.example.a');
+  });
+
+  it('closes live sessions whose role may do less where the realm wants that', async () => {
+    const joe = await login('joe');
+    await reload(configOf({ uri: 'com.example.b', realm: { onWithdrawn: 'close' } }));
+    expect((await joe.expect(6))[2]).toBe('wamp.close.killed');
+  });
+
+  it('adds and removes realms', async () => {
+    const name = 'com.example.new';
+    const added = configOf({ realms: [{ name, roles: [{ name: 'anonymous', permissions: permissions('') }] }] });
+    expect(await refusal(name)).toBe('wamp.error.no_such_realm');
+    await reload(added);
+    const joined = await RawClient.join(url, { realm: name });
+    await joined.subscribe('a');
+    await reload(configOf({}));
+    expect((await joined.expect(6))[2]).toBe('wamp.close.close_realm');
+    expect(await refusal(name)).toBe('wamp.error.no_such_realm');
+    await reload(added);
+    await (await RawClient.join(url, { realm: name })).close();
+  });
+
+  it('refuses a login that began before its principal was withdrawn', async () => {
+    const client = await RawClient.connect(url);
+    client.send([1, REALM, { roles: ALL_ROLES, authmethods: ['ticket'], authid: 'joe' }]);
+    await client.expect(4);
+    await reload(configOf({ principals: { ann: principal('x') } }));
+    client.send([5, 'x', {}]);
+    expect((await client.closed).code).toBe(1013);
+  });
+
+  it('changes limits, origins and the level of the log', async () => {
+    const joe = await login('joe');
+    await (await RawClient.connect(url, { origin: 'https://b.example' })).close();
+    const listen = { allowedOrigins: ['https://a.example'] };
+    write(configOf({ limits: { maxSessions: 1 }, listen, log: { level: 'warn', format: 'json' } }));
+    router.signal('SIGHUP');
+    await expect.poll(() => metric('gantry_config_reloads_total{result="applied"}')).toBe(1);
+    await expect(RawClient.connect(url, { origin: 'https://b.example' })).rejects.toThrow('403');
+    const second = await RawClient.connect(url, { origin: 'https://a.example' });
+    second.send([1, REALM, { roles: ALL_ROLES, authmethods: ['ticket'], authid: 'joe' }]);
+    await second.expect(4);
+    second.send([5, 'x', {}]);
+    expect((await second.closed).code).toBe(1013);
+    await joe.close();
+    await (await login('joe')).close();
+    const from = router.text('stderr').length;
+    await reload('[', /config\.refused/);
+    expect(router.text('stderr').slice(from)).not.toContain('SIGHUP');
+  });
+
+  it('refuses a bad file with all its faults, and keeps everything', async () => {
+    const joe = await login('joe');
+    const names = ['gantry_config_hash', 'gantry_config_loaded_timestamp_seconds'];
+    const before = await Promise.all(names.map(metric));
+    const bad = configOf({ principals: { ann: principal('open-sesame', 'nobody') }, limits: { maxSessions: 'many' } });
+    const log = await reload(bad, /"count":2/);
+    expect(log).toContain('realms[0].auth.ticket.principals.ann.role: There is no role');
+    expect(log).toContain('limits.maxSessions: Invalid input');
+    expect(log).not.toContain('open-sesame');
+    await reload('realms: [');
+    expect(await metric('gantry_config_reloads_total{result="refused"}')).toBe(2);
+    expect(await Promise.all(names.map(metric))).toEqual(before);
+    await joe.subscribe('com.example.a');
+    await (await login('joe')).close();
+  });
+
+  it('names what needs a restart, and changes the rest', async () => {
+    const config = configOf({ principals: { ann: principal('x') }, limits: { maxConnections: 5 } });
+    const log = await reload(config, /needs_restart/);
+    expect(log).toContain('needs a restart to change: limits.maxConnections');
+    expect(log).toContain('changed: realms');
+    expect(await metric('gantry_config_settings_pending')).toBe(1);
+    await (await login('ann')).close();
+  });
+});
