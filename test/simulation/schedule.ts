@@ -222,3 +222,9 @@ export function scheduleArbitrary(faults: Faults): fc.Arbitrary<Schedule> {
     steps: fc.array(stepArbitrary, { minLength: 1, maxLength: 90, size: 'max' }),
   });
 }
+
+export type StepOf<What extends Step['what']> = Extract<Step, { what: What }>;
+
+export function pick<T>(list: readonly T[], index: number): T | undefined {
+  return list[index % list.length];
+}

@@ -1,38 +1,26 @@
 import { FaultyHub } from '../support/memory-faults.js';
-import { Code } from '../../src/wamp/codes.js';
 import type { NodeId, SessionId } from '../../src/wamp/ids.js';
-import type { AudienceLists } from '../../src/wamp/options.js';
 import type { Client } from './client.js';
-import { Journal, type CallRecord, type PublicationRecord } from './journal.js';
-import { Note } from './note.js';
-import {
-  PROCEDURES,
-  REGISTRATIONS,
-  SUBSCRIPTIONS,
-  TOPICS,
-  type AudienceChoice,
-  type Schedule,
-  type Step,
-} from './schedule.js';
+import { ClientActions, ROLES } from './client-actions.js';
+import { Journal } from './journal.js';
+import { pick, type Schedule, type Step, type StepOf } from './schedule.js';
 import { SimulatedNode, type Meddle } from './simulated-node.js';
 import { endOfTurn, seededRandom, VirtualTime } from './virtual-time.js';
-
-type StepOf<What extends Step['what']> = Extract<Step, { what: What }>;
 
 /** Longer than any timeout, delay and lease in a schedule. */
 const LONG_MS = 60_000;
 const MAX_LANE_DELAY_MS = 25;
 const SLOW_LANE_DELAY_MS = 150;
 const SESSIONS_PER_NODE_AT_START = 2;
-const CONTINUATION_PAUSE_MS = 3;
 
-/** A cluster on virtual time, its clients, and the hand of fate. */
+/** A cluster on virtual time and its clients; performs the steps of a schedule. */
 export class World {
   readonly journal = new Journal();
   readonly time = new VirtualTime();
   readonly nodes: SimulatedNode[] = [];
   readonly clients: Client[] = [];
   readonly hub: FaultyHub;
+  readonly #actions = new ClientActions(this);
   readonly #schedule: Schedule;
   readonly #meddle: Meddle | undefined;
   readonly #random: () => number;
@@ -61,7 +49,7 @@ export class World {
     return this.nodes.filter(({ state }) => state === 'live');
   }
 
-  /** Cut off or not: whoever might be brought back. */
+  /** The nodes that a step can reconnect, cut off or not. */
   get healableNodes(): SimulatedNode[] {
     return this.nodes.filter(({ state }) => state === 'live' || state === 'banished');
   }
@@ -84,7 +72,7 @@ export class World {
     await this.time.advanceTo(this.time.nowMs + forMs, () => this.#turnEnded());
   }
 
-  /** Ends every trouble: the cut off are back, the dead are declared so. What is under way arrives. */
+  /** Ends every fault: reconnects the nodes, declares the dead ones dead, and delivers everything under way. */
   async settle(): Promise<void> {
     for (const node of this.nodes) this.hub.faults.heal(node.id);
     await this.pass(LONG_MS);
@@ -106,25 +94,25 @@ export class World {
         pick(this.openClients, step.client)?.end();
         break;
       case 'subscribe':
-        this.#subscribe(step);
+        this.#actions.subscribe(step);
         break;
       case 'unsubscribe':
-        this.#unsubscribe(step);
+        this.#actions.unsubscribe(step);
         break;
       case 'publish':
-        this.#publish(step);
+        this.#actions.publish(step);
         break;
       case 'register':
-        this.#register(step);
+        this.#actions.register(step);
         break;
       case 'unregister':
-        this.#unregister(step);
+        this.#actions.unregister(step);
         break;
       case 'call':
-        this.#call(step);
+        this.#actions.call(step);
         break;
       case 'cancel':
-        this.#cancel(step);
+        this.#actions.cancel(step);
         break;
       case 'wait':
         break;
@@ -184,152 +172,12 @@ export class World {
     const role = ROLES[this.clients.length % ROLES.length]!;
     void node.join(role, features).then((client) => {
       if (client === undefined) return;
-      // It was free if the node of the other was declared dead while the id was being asked for.
+      // The id is free if the node of the other session was declared dead while this one asked for the id.
       const others = this.openClients.filter(({ node: other }) => other.state !== 'banished');
       if (others.some(({ session }) => session === client.session))
         this.journal.violate('SES-2', `${client.name} has the id of another session`);
       this.clients.push(client);
     });
-  }
-
-  #subscribe({ client: index, topic }: StepOf<'subscribe'>): void {
-    const client = pick(this.openClients, index);
-    if (client === undefined) return;
-    const request = client.nextRequest();
-    const pattern = SUBSCRIPTIONS[topic]!;
-    client.asked.set(request, { kind: 'subscribe', pattern, at: this.journal.at, invoke: '', concurrency: 0 });
-    client.node.realm.route(client, [Code.SUBSCRIBE, request, { match: pattern[1] }, pattern[0]], false);
-  }
-
-  #unsubscribe({ client: index, which }: StepOf<'unsubscribe'>): void {
-    const client = pick(this.openClients, index);
-    const subscription = client === undefined ? undefined : pick([...client.subscriptions.values()], which);
-    if (client === undefined || subscription === undefined) return;
-    subscription.until = this.journal.at;
-    const request = client.nextRequest();
-    client.unsubscribing.set(request, subscription.id);
-    client.node.realm.route(client, [Code.UNSUBSCRIBE, request, subscription.id], false);
-  }
-
-  #publish({ client: index, topic, count, acknowledge, excludeMe, audience }: StepOf<'publish'>): void {
-    const client = pick(this.openClients, index);
-    if (client === undefined) return;
-    for (let sent = 0; sent < count; sent++) {
-      const named = this.#named(audience, client);
-      const lists = listsOf(audience, named);
-      const publication: PublicationRecord = {
-        number: this.journal.publications.length,
-        client,
-        topic: TOPICS[topic]!,
-        at: this.journal.tick(),
-        excludeMe,
-        audience,
-        named,
-        acknowledge,
-        answer: undefined,
-        isRefused: false,
-      };
-      this.journal.publications.push(publication);
-      const request = client.nextRequest();
-      if (acknowledge) client.publishing.set(request, publication);
-      const note = new Note({ publication: publication.number });
-      const options = {
-        acknowledge,
-        excludeMe,
-        discloseMe: false,
-        ...(lists === undefined ? {} : { audience: lists }),
-      };
-      this.#watchDrops(publication);
-      client.node.realm.route(client, [Code.PUBLISH, request, options, publication.topic, note], false);
-    }
-  }
-
-  /** A drop of what was not acknowledged shows in a counter alone, at the end of this turn. */
-  #watchDrops(publication: PublicationRecord): void {
-    const { counters } = publication.client.node;
-    const before = counters.eventsDropped.node_unreachable;
-    setImmediate(() => {
-      if (counters.eventsDropped.node_unreachable !== before) publication.isRefused = true;
-    });
-  }
-
-  #register({ client: index, procedure, invoke, force, concurrency }: StepOf<'register'>): void {
-    const client = pick(this.openClients, index);
-    if (client === undefined) return;
-    const request = client.nextRequest();
-    const pattern = REGISTRATIONS[procedure]!;
-    const [uri, match] = pattern;
-    client.asked.set(request, { kind: 'register', pattern, at: this.journal.at, invoke, concurrency });
-    this.journal.claims.push({ procedure: uri, match, force, at: this.journal.at });
-    const options = {
-      match,
-      invoke,
-      discloseCaller: false,
-      forwardTimeout: false,
-      forceReregister: force,
-      ...(concurrency === 0 ? {} : { concurrency }),
-    };
-    client.node.realm.route(client, [Code.REGISTER, request, options, uri], false);
-  }
-
-  #unregister({ client: index, which }: StepOf<'unregister'>): void {
-    const client = pick(this.openClients, index);
-    const registration = client === undefined ? undefined : pick([...client.registrations.values()], which);
-    if (client === undefined || registration === undefined) return;
-    registration.until = this.journal.at;
-    client.registrations.delete(registration.id);
-    const id = registration.id;
-    client.node.realm.route(client, [Code.UNREGISTER, client.nextRequest(), id], false);
-  }
-
-  #call(step: StepOf<'call'>): void {
-    const client = pick(this.openClients, step.client);
-    if (client === undefined) return;
-    for (let made = 0; made < step.count; made++) {
-      const { timeoutMs, receiveProgress, chunkCount, plan } = step;
-      const call: CallRecord = {
-        number: this.journal.calls.length,
-        client,
-        request: client.nextRequest(),
-        procedure: PROCEDURES[step.procedure]!,
-        at: this.journal.tick(),
-        atMs: this.time.nowMs,
-        timeoutMs,
-        receiveProgress,
-        isChunked: chunkCount > 0,
-        plan,
-        sentAt: [],
-        invocations: [],
-        cancelMode: undefined,
-        progressCount: 0,
-        end: undefined,
-      };
-      this.journal.calls.push(call);
-      client.calls.set(call.request, call);
-      this.#sendChunk(call, 0, chunkCount);
-    }
-  }
-
-  /** The first chunk is the CALL itself; the others follow one by one while the call is pending. */
-  #sendChunk(call: CallRecord, chunk: number, chunkCount: number): void {
-    const { client, request, procedure, timeoutMs, receiveProgress } = call;
-    if (!client.isOpen) return;
-    const progress = chunk < chunkCount;
-    const options = { timeoutMs, receiveProgress, progress, discloseMe: false };
-    const note = new Note({ call: call.number, chunk, isLast: !progress });
-    const message = [Code.CALL, request, options, procedure, note] as const;
-    if (chunk === 0) client.node.realm.route(client, message, false);
-    else client.node.realm.continueCall(client, message);
-    if (progress) this.time.after(CONTINUATION_PAUSE_MS, () => this.#sendChunk(call, chunk + 1, chunkCount));
-  }
-
-  #cancel({ client: index, which, mode }: StepOf<'cancel'>): void {
-    const client = pick(this.openClients, index);
-    const pending = [...(client?.calls.values() ?? [])].filter(({ end }) => end === undefined);
-    const call = pick(pending, which);
-    if (client === undefined || call === undefined) return;
-    call.cancelMode ??= mode;
-    client.node.realm.route(client, [Code.CANCEL, call.request, { mode }], false);
   }
 
   #stop({ node: index }: StepOf<'stop'>): void {
@@ -385,27 +233,10 @@ export class World {
   }
 
   #proposeSessionId(): SessionId {
-    // Of a node that was declared dead they are free again, and no list of ids could tell the two sessions apart.
+    // The ids of a dead node's sessions are free again, and no list of ids could distinguish the two sessions.
     const taken = this.openClients.filter(({ node }) => node.state !== 'banished');
     if (taken.length > 0 && this.#random() < 0.3) return pick(taken, Math.floor(this.#random() * 1_000))!.session;
     return this.#nextSessionId++ as SessionId;
-  }
-
-  #named(audience: AudienceChoice, publisher: Client): ReadonlySet<Client> {
-    const clients = this.clients;
-    switch (audience) {
-      case 'everybody':
-      case 'nobody':
-        return new Set();
-      case 'eligible_role':
-      case 'exclude_role':
-        // Also those that join later.
-        return { has: (client: Client) => client.authrole === ROLES[0] } as unknown as ReadonlySet<Client>;
-      case 'eligible_some':
-      case 'exclude_some':
-      case 'exclude_authid':
-        return new Set(clients.filter((client, index) => index % 2 === 0 || client === publisher));
-    }
   }
 
   #delayMs(lane: string): number {
@@ -422,28 +253,4 @@ export class World {
   }
 }
 
-const ROLES = ['red', 'blue'];
 const MAX_NODES = 8;
-
-function listsOf(audience: AudienceChoice, named: ReadonlySet<Client>): AudienceLists | undefined {
-  switch (audience) {
-    case 'everybody':
-      return undefined;
-    case 'nobody':
-      return { eligible: new Set() };
-    case 'eligible_some':
-      return { eligible: new Set([...named].map(({ session }) => session)) };
-    case 'exclude_some':
-      return { exclude: new Set([...named].map(({ session }) => session)) };
-    case 'exclude_authid':
-      return { excludeAuthid: new Set([...named].map(({ authid }) => authid)) };
-    case 'eligible_role':
-      return { eligibleAuthrole: new Set([ROLES[0]!]) };
-    case 'exclude_role':
-      return { excludeAuthrole: new Set([ROLES[0]!]) };
-  }
-}
-
-function pick<T>(list: readonly T[], index: number): T | undefined {
-  return list[index % list.length];
-}

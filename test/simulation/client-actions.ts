@@ -1,0 +1,218 @@
+import { Code } from '../../src/wamp/codes.js';
+import type { AudienceLists } from '../../src/wamp/options.js';
+import type { Client } from './client.js';
+import type { CallRecord, Journal, PublicationRecord } from './journal.js';
+import { Note } from './note.js';
+import {
+  pick,
+  PROCEDURES,
+  REGISTRATIONS,
+  SUBSCRIPTIONS,
+  TOPICS,
+  type AudienceChoice,
+  type StepOf,
+} from './schedule.js';
+import type { VirtualTime } from './virtual-time.js';
+
+const CONTINUATION_PAUSE_MS = 3;
+
+/** The roles of the clients, by turns. */
+export const ROLES = ['red', 'blue'];
+
+export interface ActionWorld {
+  readonly journal: Journal;
+  readonly time: VirtualTime;
+  readonly clients: readonly Client[];
+}
+
+/** Performs the steps of a schedule that clients take, and records them in the journal. */
+export class ClientActions {
+  readonly #world: ActionWorld;
+
+  constructor(world: ActionWorld) {
+    this.#world = world;
+  }
+
+  subscribe({ client: index, topic }: StepOf<'subscribe'>): void {
+    const client = this.#openClient(index);
+    if (client === undefined) return;
+    const request = client.nextRequest();
+    const pattern = SUBSCRIPTIONS[topic]!;
+    client.asked.set(request, { kind: 'subscribe', pattern, at: this.#world.journal.at, invoke: '', concurrency: 0 });
+    client.node.realm.route(client, [Code.SUBSCRIBE, request, { match: pattern[1] }, pattern[0]], false);
+  }
+
+  unsubscribe({ client: index, which }: StepOf<'unsubscribe'>): void {
+    const client = this.#openClient(index);
+    const subscription = client === undefined ? undefined : pick([...client.subscriptions.values()], which);
+    if (client === undefined || subscription === undefined) return;
+    subscription.until = this.#world.journal.at;
+    const request = client.nextRequest();
+    client.unsubscribing.set(request, subscription.id);
+    client.node.realm.route(client, [Code.UNSUBSCRIBE, request, subscription.id], false);
+  }
+
+  publish({ client: index, topic, count, acknowledge, excludeMe, audience }: StepOf<'publish'>): void {
+    const client = this.#openClient(index);
+    if (client === undefined) return;
+    for (let sent = 0; sent < count; sent++) {
+      const named = this.#named(audience, client);
+      const lists = listsOf(audience, named);
+      const publication: PublicationRecord = {
+        number: this.#world.journal.publications.length,
+        client,
+        topic: TOPICS[topic]!,
+        at: this.#world.journal.tick(),
+        excludeMe,
+        audience,
+        named,
+        acknowledge,
+        answer: undefined,
+        isRefused: false,
+      };
+      this.#world.journal.publications.push(publication);
+      const request = client.nextRequest();
+      if (acknowledge) client.publishing.set(request, publication);
+      const note = new Note({ publication: publication.number });
+      const options = {
+        acknowledge,
+        excludeMe,
+        discloseMe: false,
+        ...(lists === undefined ? {} : { audience: lists }),
+      };
+      this.#watchDrops(publication);
+      client.node.realm.route(client, [Code.PUBLISH, request, options, publication.topic, note], false);
+    }
+  }
+
+  /** An unacknowledged publication that is dropped shows only in a counter, at the end of this turn. */
+  #watchDrops(publication: PublicationRecord): void {
+    const { counters } = publication.client.node;
+    const before = counters.eventsDropped.node_unreachable;
+    setImmediate(() => {
+      if (counters.eventsDropped.node_unreachable !== before) publication.isRefused = true;
+    });
+  }
+
+  register({ client: index, procedure, invoke, force, concurrency }: StepOf<'register'>): void {
+    const client = this.#openClient(index);
+    if (client === undefined) return;
+    const request = client.nextRequest();
+    const pattern = REGISTRATIONS[procedure]!;
+    const [uri, match] = pattern;
+    client.asked.set(request, { kind: 'register', pattern, at: this.#world.journal.at, invoke, concurrency });
+    this.#world.journal.claims.push({ procedure: uri, match, force, at: this.#world.journal.at });
+    const options = {
+      match,
+      invoke,
+      discloseCaller: false,
+      forwardTimeout: false,
+      forceReregister: force,
+      ...(concurrency === 0 ? {} : { concurrency }),
+    };
+    client.node.realm.route(client, [Code.REGISTER, request, options, uri], false);
+  }
+
+  unregister({ client: index, which }: StepOf<'unregister'>): void {
+    const client = this.#openClient(index);
+    const registration = client === undefined ? undefined : pick([...client.registrations.values()], which);
+    if (client === undefined || registration === undefined) return;
+    registration.until = this.#world.journal.at;
+    client.registrations.delete(registration.id);
+    const id = registration.id;
+    client.node.realm.route(client, [Code.UNREGISTER, client.nextRequest(), id], false);
+  }
+
+  call(step: StepOf<'call'>): void {
+    const client = this.#openClient(step.client);
+    if (client === undefined) return;
+    for (let made = 0; made < step.count; made++) {
+      const { timeoutMs, receiveProgress, chunkCount, plan } = step;
+      const call: CallRecord = {
+        number: this.#world.journal.calls.length,
+        client,
+        request: client.nextRequest(),
+        procedure: PROCEDURES[step.procedure]!,
+        at: this.#world.journal.tick(),
+        atMs: this.#world.time.nowMs,
+        timeoutMs,
+        receiveProgress,
+        isChunked: chunkCount > 0,
+        plan,
+        sentAt: [],
+        invocations: [],
+        cancelMode: undefined,
+        progressCount: 0,
+        end: undefined,
+      };
+      this.#world.journal.calls.push(call);
+      client.calls.set(call.request, call);
+      this.#sendChunk(call, 0, chunkCount);
+    }
+  }
+
+  /** Sends the CALL itself as the first chunk, and the others one by one while the call is pending. */
+  #sendChunk(call: CallRecord, chunk: number, chunkCount: number): void {
+    const { client, request, procedure, timeoutMs, receiveProgress } = call;
+    if (!client.isOpen) return;
+    const progress = chunk < chunkCount;
+    const options = { timeoutMs, receiveProgress, progress, discloseMe: false };
+    const note = new Note({ call: call.number, chunk, isLast: !progress });
+    const message = [Code.CALL, request, options, procedure, note] as const;
+    if (chunk === 0) client.node.realm.route(client, message, false);
+    else client.node.realm.continueCall(client, message);
+    if (progress) this.#world.time.after(CONTINUATION_PAUSE_MS, () => this.#sendChunk(call, chunk + 1, chunkCount));
+  }
+
+  cancel({ client: index, which, mode }: StepOf<'cancel'>): void {
+    const client = this.#openClient(index);
+    const pending = [...(client?.calls.values() ?? [])].filter(({ end }) => end === undefined);
+    const call = pick(pending, which);
+    if (client === undefined || call === undefined) return;
+    call.cancelMode ??= mode;
+    client.node.realm.route(client, [Code.CANCEL, call.request, { mode }], false);
+  }
+
+  #openClient(index: number): Client | undefined {
+    return pick(
+      this.#world.clients.filter(({ isOpen }) => isOpen),
+      index,
+    );
+  }
+
+  #named(audience: AudienceChoice, publisher: Client): ReadonlySet<Client> {
+    const { clients } = this.#world;
+    switch (audience) {
+      case 'everybody':
+      case 'nobody':
+        return new Set();
+      case 'eligible_role':
+      case 'exclude_role':
+        // The clients that join later belong to it too.
+        return { has: (client: Client) => client.authrole === ROLES[0] } as unknown as ReadonlySet<Client>;
+      case 'eligible_some':
+      case 'exclude_some':
+      case 'exclude_authid':
+        return new Set(clients.filter((client, index) => index % 2 === 0 || client === publisher));
+    }
+  }
+}
+
+function listsOf(audience: AudienceChoice, named: ReadonlySet<Client>): AudienceLists | undefined {
+  switch (audience) {
+    case 'everybody':
+      return undefined;
+    case 'nobody':
+      return { eligible: new Set() };
+    case 'eligible_some':
+      return { eligible: new Set([...named].map(({ session }) => session)) };
+    case 'exclude_some':
+      return { exclude: new Set([...named].map(({ session }) => session)) };
+    case 'exclude_authid':
+      return { excludeAuthid: new Set([...named].map(({ authid }) => authid)) };
+    case 'eligible_role':
+      return { eligibleAuthrole: new Set([ROLES[0]!]) };
+    case 'exclude_role':
+      return { excludeAuthrole: new Set([ROLES[0]!]) };
+  }
+}
