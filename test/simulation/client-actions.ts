@@ -80,14 +80,14 @@ export class ClientActions {
         discloseMe: false,
         ...(lists === undefined ? {} : { audience: lists }),
       };
-      this.#watchDrops(publication);
+      this.#watchDrops(client, publication);
       client.node.realm.route(client, [Code.PUBLISH, request, options, publication.topic, note], false);
     }
   }
 
   /** An unacknowledged publication that is dropped shows only in a counter, at the end of this turn. */
-  #watchDrops(publication: PublicationRecord): void {
-    const { counters } = publication.client.node;
+  #watchDrops(client: Client, publication: PublicationRecord): void {
+    const { counters } = client.node;
     const before = counters.eventsDropped.node_unreachable;
     setImmediate(() => {
       if (counters.eventsDropped.node_unreachable !== before) publication.isRefused = true;
@@ -147,13 +147,13 @@ export class ClientActions {
       };
       this.#world.journal.calls.push(call);
       client.calls.set(call.request, call);
-      this.#sendChunk(call, 0, chunkCount);
+      this.#sendChunk(client, call, 0, chunkCount);
     }
   }
 
   /** Sends the CALL itself as the first chunk, and the others one by one while the call is pending. */
-  #sendChunk(call: CallRecord, chunk: number, chunkCount: number): void {
-    const { client, request, procedure, timeoutMs, receiveProgress } = call;
+  #sendChunk(client: Client, call: CallRecord, chunk: number, chunkCount: number): void {
+    const { request, procedure, timeoutMs, receiveProgress } = call;
     if (!client.isOpen) return;
     const progress = chunk < chunkCount;
     const options = { timeoutMs, receiveProgress, progress, discloseMe: false };
@@ -161,7 +161,8 @@ export class ClientActions {
     const message = [Code.CALL, request, options, procedure, note] as const;
     if (chunk === 0) client.node.realm.route(client, message, false);
     else client.node.realm.continueCall(client, message);
-    if (progress) this.#world.time.after(CONTINUATION_PAUSE_MS, () => this.#sendChunk(call, chunk + 1, chunkCount));
+    if (progress)
+      this.#world.time.after(CONTINUATION_PAUSE_MS, () => this.#sendChunk(client, call, chunk + 1, chunkCount));
   }
 
   cancel({ client: index, which, mode }: StepOf<'cancel'>): void {

@@ -3,21 +3,22 @@ import { Code } from '../../src/wamp/codes.js';
 import type { Fault } from '../../src/wamp/faults.js';
 import type { FeatureKey, Features } from '../../src/wamp/features.js';
 import type { RegistrationId, RequestId, SessionId } from '../../src/wamp/ids.js';
-import type { Event, Invocation, Result, RouterMessage } from '../../src/wamp/messages.js';
+import type { Event, Result, RouterMessage } from '../../src/wamp/messages.js';
 import type { SerializerId } from '../../src/wamp/payload.js';
+import { Callee } from './callee.js';
 import {
   admits,
   matches,
   type CallRecord,
-  type InvocationRecord,
   type Journal,
+  type Participant,
   type PublicationRecord,
   type RegistrationRecord,
   type SubscriptionRecord,
 } from './journal.js';
-import { messageOf, Note, saidIn } from './note.js';
+import { contentOf, messageOf } from './note.js';
 import type { Pattern } from './schedule.js';
-import { INTERRUPT_TIMEOUT_MS, type SimulatedNode } from './simulated-node.js';
+import type { SimulatedNode } from './simulated-node.js';
 
 const ALL: readonly FeatureKey[] = [
   'call_canceling',
@@ -28,20 +29,16 @@ const ALL: readonly FeatureKey[] = [
 ];
 const FEW: readonly FeatureKey[] = ['registration_revocation'];
 
-/** Error URIs of the simulated applications. */
-export const APP_ERROR = 'app.error';
-export const APP_INTERRUPTED = 'app.interrupted';
-
 interface Asked {
   readonly kind: 'subscribe' | 'register';
   readonly pattern: Pattern;
   readonly at: number;
   readonly invoke: string;
-  /** 0: no bound. */
+  /** 0 means no bound. */
   readonly concurrency: number;
 }
 
-/** A client with its session: does what it is told, answers calls by their plan, and objects to what it must not see. */
+/** A client with its session: records its messages, and records a violation for each message that it must not receive. */
 export class Client implements Session {
   readonly session: SessionId;
   readonly authid: string;
@@ -60,15 +57,13 @@ export class Client implements Session {
   readonly unsubscribing = new Map<RequestId, number>();
   readonly publishing = new Map<RequestId, PublicationRecord>();
   readonly calls = new Map<RequestId, CallRecord>();
-  readonly invocations = new Map<RequestId, InvocationRecord>();
   isOpen = true;
-  /** When the session ended. */
+  /** The time at which the session ended. */
   goneAt = Infinity;
   readonly #journal: Journal;
-  readonly #lastPublication = new Map<Client, number>();
-  readonly #lastCall = new Map<Client, CallRecord>();
+  readonly #callee: Callee;
+  readonly #lastPublication = new Map<Participant, number>();
   #lastRequest = 0;
-  #lastInvocation = 0;
 
   constructor(session: SessionId, node: SimulatedNode, role: string, features: 'all' | 'few') {
     this.session = session;
@@ -80,6 +75,7 @@ export class Client implements Session {
     this.features = { publisher: new Set(), subscriber: new Set(), caller: new Set(ALL), callee };
     this.canBeInterrupted = features === 'all';
     this.#journal = node.journal;
+    this.#callee = new Callee(this, node.journal);
   }
 
   get name(): string {
@@ -120,10 +116,10 @@ export class Client implements Session {
         this.#event(message);
         break;
       case Code.INVOCATION:
-        this.#invoked(message);
+        this.#callee.invoked(message);
         break;
       case Code.INTERRUPT:
-        this.#interrupted(message[1], message[2]['mode'] === 'kill');
+        this.#callee.interrupted(message[1], message[2]['mode'] === 'kill');
         break;
       case Code.RESULT:
         this.#result(message);
@@ -229,13 +225,13 @@ export class Client implements Session {
       registration.until = Math.min(registration.until, this.#journal.at);
       const isOfIt = ({ procedure, match }: Pick<RegistrationRecord, 'procedure' | 'match'>): boolean =>
         procedure === registration.procedure && match === registration.match;
-      // Whoever takes it has been told so before: a claim that fails takes nothing.
+      // The new holder has its REGISTERED already: a claim that fails takes nothing.
       const wasTaken =
         this.#journal.claims.some((claim) => claim.force && isOfIt(claim)) &&
         this.#journal.registrations.some(
           (other) => other.client !== this && isOfIt(other) && other.from > registration.askedAt,
         );
-      if (!wasTaken && this.node.robbedAt.length === 0)
+      if (!wasTaken && this.node.calleesLostAt.length === 0)
         this.#journal.violate('REV-1', `${this.name} was revoked ${id}, but nobody took it over`);
     }
     this.registrations.delete(id);
@@ -261,9 +257,9 @@ export class Client implements Session {
   }
 
   #event([, id, , details, payload]: Event): void {
-    const said = saidIn(payload);
+    const content = contentOf(payload);
     const publication =
-      said !== undefined && 'publication' in said ? this.#journal.publications[said.publication] : undefined;
+      content !== undefined && 'publication' in content ? this.#journal.publications[content.publication] : undefined;
     const subscription = this.subscriptions.get(id);
     const what = `${this.name} got publication ${publication?.number ?? '?'} for subscription ${id}`;
     if (publication === undefined) this.#journal.violate('BRK-9', `${what} with another payload`);
@@ -283,157 +279,32 @@ export class Client implements Session {
     }
   }
 
-  /** It waited for its SUBSCRIBED (G10), and what was published behind it could not: an UNSUBSCRIBE came (BRK-5). */
+  /** True if the publication waited for its client's SUBSCRIBED (G10) and an UNSUBSCRIBE let later ones pass (BRK-5). */
   #mayComeLater(publication: PublicationRecord, { from }: SubscriptionRecord): boolean {
     const ended = this.#journal.subscriptions.filter(({ client, until }) => client === this && until !== Infinity);
     const hasWaited = publication.client === this && publication.at < from;
     return hasWaited && ended.some(({ until }) => until > publication.at);
   }
 
-  #invoked([, request, id, details, payload]: Invocation): void {
-    const said = saidIn(payload);
-    const call = said !== undefined && 'call' in said ? this.#journal.calls[said.call] : undefined;
-    if (call === undefined || said === undefined || !('call' in said)) {
-      this.#journal.violate('BRK-9', `${this.name} got an invocation with another payload`);
-      return;
-    }
-    const known = this.invocations.get(request);
-    const what = `${this.name} got chunk ${said.chunk} of call ${call.number} as invocation ${request}`;
-    if (known !== undefined) {
-      if (known.call !== call || said.chunk !== known.chunkCount)
-        this.#journal.violate('ORD-5', `${what} after ${known.chunkCount} chunks`);
-      known.chunkCount++;
-      return;
-    }
-    if (request !== ++this.#lastInvocation) this.#journal.violate('ID-4', `${what}, not ${this.#lastInvocation}`);
-    const registration = this.registrations.get(id);
-    if (registration === undefined) this.#journal.violate('ORD-4', `${what} without holding registration ${id}`);
-    else this.#checkConcurrency(registration, what);
-    if (said.chunk !== 0) this.#journal.violate('ORD-5', `${what} first`);
-    this.#checkCallOrder(call, what);
-    this.#checkSingle(call, what);
-    const mayProgress = details['receive_progress'] === true;
-    const invocation: InvocationRecord = {
-      client: this,
-      request,
-      registration,
-      call,
-      mayProgress,
-      chunkCount: 1,
-      progressCount: 0,
-      answer: undefined,
-      isInterrupted: false,
-      interruptedAtMs: undefined,
-    };
-    this.invocations.set(request, invocation);
-    call.invocations.push(invocation);
-    this.#work(invocation);
-  }
-
-  /** What it has not answered counts, whether or not its caller still waits; only INTERRUPT sets a bound to that. */
-  #checkConcurrency(held: RegistrationRecord, what: string): void {
-    const { concurrency } = held;
-    const { nowMs } = this.node.time;
-    const active = [...this.invocations.values()].filter(
-      ({ registration, answer, interruptedAtMs }) =>
-        registration === held && answer === undefined && nowMs < (interruptedAtMs ?? Infinity) + INTERRUPT_TIMEOUT_MS,
-    );
-    if (concurrency > 0 && active.length >= concurrency)
-      this.#journal.violate('concurrency', `${what} while it works on ${active.length} of at most ${concurrency}`);
-  }
-
-  #checkCallOrder(call: CallRecord, what: string): void {
-    const last = this.#lastCall.get(call.client);
-    if (last !== undefined && call.number < last.number) {
-      if (!this.#mayComeAfter(call, last))
-        this.#journal.violate('ORD-3', `${what} after the later call ${last.number}`);
-      return;
-    }
-    this.#lastCall.set(call.client, call);
-  }
-
-  /** It went to another callee first, and the later call was made before that one had refused it (RRT-1, SHR-7). */
-  #mayComeAfter({ sentAt }: CallRecord, later: CallRecord): boolean {
-    return sentAt.length > 1 && later.at < (sentAt.at(-1) ?? 0);
-  }
-
-  #checkSingle(call: CallRecord, what: string): void {
-    const previous = call.invocations.at(-1);
-    if (previous !== undefined && previous.answer !== 'unavailable')
-      this.#journal.violate('DLR-5', `${what} although ${previous.client.name} has it`);
-  }
-
-  #work(invocation: InvocationRecord): void {
-    const { plan, invocations } = invocation.call;
-    const { progressCount, delayMs } = plan;
-    const isRetry = invocations.length > 1;
-    const reply = plan.reply === 'unavailable' && isRetry ? 'result' : plan.reply;
-    const after = (steps: number, action: () => void): void => {
-      this.node.time.after(delayMs * steps, () => {
-        const isWorking = this.isOpen && invocation.answer === undefined;
-        // Whoever is interrupted may stop or go on: both happen.
-        if (isWorking && !(invocation.isInterrupted && invocation.request % 2 === 0)) action();
-      });
-    };
-    const sent = invocation.mayProgress && reply !== 'unavailable' ? progressCount : 0;
-    for (let step = 1; step <= sent; step++) after(step, () => this.#yield(invocation, true));
-    if (reply !== 'silence') after(sent + 1, () => this.#answer(invocation, reply));
-  }
-
-  #answer(invocation: InvocationRecord, reply: 'result' | 'error' | 'unavailable' | 'interrupted'): void {
-    invocation.answer = reply;
-    if (reply === 'result') {
-      this.#yield(invocation, false);
-      return;
-    }
-    const errors = { error: APP_ERROR, unavailable: 'wamp.error.unavailable', interrupted: APP_INTERRUPTED };
-    const { request, call, progressCount } = invocation;
-    const note = new Note({ reply: call.number, progress: undefined, progressCount });
-    this.node.realm.route(this, [Code.ERROR, Code.INVOCATION, request, {}, errors[reply], note], false);
-  }
-
-  #yield(invocation: InvocationRecord, progress: boolean): void {
-    const { request, call } = invocation;
-    const number = progress ? invocation.progressCount++ : undefined;
-    const note = new Note({ reply: call.number, progress: number, progressCount: invocation.progressCount });
-    this.node.realm.route(this, [Code.YIELD, request, { progress }, note], false);
-  }
-
-  #interrupted(request: RequestId, mustAnswer: boolean): void {
-    const invocation = this.invocations.get(request);
-    const what = `${this.name} got INTERRUPT of invocation ${request}`;
-    if (invocation === undefined) this.#journal.violate('CAN-3', `${what}, which it never had`);
-    else if (!this.canBeInterrupted) this.#journal.violate('CAN-2, DLR-11', `${what} without having announced it`);
-    else if (invocation.isInterrupted) this.#journal.violate('CAN-1', `${what} twice`);
-    else {
-      invocation.isInterrupted = true;
-      invocation.interruptedAtMs = this.node.time.nowMs;
-      if (mustAnswer && invocation.answer === undefined)
-        this.node.time.after(0, () => {
-          if (this.isOpen && invocation.answer === undefined) this.#answer(invocation, 'interrupted');
-        });
-    }
-  }
-
   #result([, request, details, payload]: Result): void {
     const call = this.calls.get(request);
-    const said = saidIn(payload);
+    const content = contentOf(payload);
     const what = `${this.name} got a RESULT of call ${call?.number ?? '?'}`;
     if (call === undefined) this.#journal.violate('DLR-8', `${what} for request ${request}, which is no call`);
     else if (call.end !== undefined) this.#journal.violate('G3, DLR-8, ORD-5', `${what} after its end`);
-    else if (said === undefined || !('reply' in said) || said.reply !== call.number)
+    else if (content === undefined || !('reply' in content) || content.reply !== call.number)
       this.#journal.violate('BRK-9', `${what} with another payload`);
     else if (details['progress'] !== true) {
-      if (said.progress !== undefined) this.#journal.violate('PCR-6', `${what}: a progressive one as the final one`);
+      if (content.progress !== undefined) this.#journal.violate('PCR-6', `${what}: a progressive one as the final one`);
       // After CANCEL no more progressive results are due, but the callee may still answer (CAN-1).
-      if (said.progressCount !== call.progressCount && call.cancelMode === undefined)
-        this.#journal.violate('ORD-5', `${what} after ${call.progressCount} of ${said.progressCount} chunks`);
+      if (content.progressCount !== call.progressCount && call.cancelMode === undefined)
+        this.#journal.violate('ORD-5', `${what} after ${call.progressCount} of ${content.progressCount} chunks`);
       this.#callEnded(request, '');
     } else {
       if (call.cancelMode !== undefined) this.#journal.violate('CAN-1', `${what} in progress after it canceled`);
       if (!call.receiveProgress) this.#journal.violate('PCR-6', `${what} in progress, which it did not ask for`);
-      if (said.progress !== call.progressCount)
-        this.#journal.violate('ORD-5', `${what}: chunk ${String(said.progress)} after ${call.progressCount}`);
+      if (content.progress !== call.progressCount)
+        this.#journal.violate('ORD-5', `${what}: chunk ${String(content.progress)} after ${call.progressCount}`);
       call.progressCount++;
     }
   }

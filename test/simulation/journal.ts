@@ -1,25 +1,52 @@
-import type { RegistrationId, RequestId, SubscriptionId } from '../../src/wamp/ids.js';
+import type { NodeId, RegistrationId, RequestId, SessionId, SubscriptionId } from '../../src/wamp/ids.js';
 import type { CancelMode, MatchPolicy } from '../../src/wamp/options.js';
-import type { Client } from './client.js';
 import type { AudienceChoice, Plan } from './schedule.js';
+
+export type NodeState = 'starting' | 'live' | 'declared-dead' | 'stopped' | 'dead';
+
+/** A node as its clients' records show it. */
+export interface ParticipantNode {
+  readonly id: NodeId;
+  readonly state: NodeState;
+  readonly goneNotices: readonly { readonly node: NodeId; readonly at: number }[];
+  readonly gapNotices: readonly { readonly from: NodeId; readonly at: number }[];
+  readonly returnNotices: readonly number[];
+  readonly liveAt: number;
+  readonly goneAt: number;
+  readonly declaredDeadAt: number;
+  readonly isolatedAt: readonly number[];
+  readonly calleesLostAt: readonly number[];
+}
+
+/** A client as the records show it. */
+export interface Participant {
+  readonly session: SessionId;
+  readonly name: string;
+  readonly isOpen: boolean;
+  readonly goneAt: number;
+  readonly canBeInterrupted: boolean;
+  /** Requests without an answer. */
+  readonly asked: ReadonlyMap<RequestId, { readonly kind: 'subscribe' | 'register'; readonly at: number }>;
+  readonly node: ParticipantNode;
+}
 
 export interface PublicationRecord {
   readonly number: number;
-  readonly client: Client;
+  readonly client: Participant;
   readonly topic: string;
   readonly at: number;
   readonly excludeMe: boolean;
   readonly audience: AudienceChoice;
   /** The sessions the audience lists name. */
-  readonly named: ReadonlySet<Client>;
+  readonly named: ReadonlySet<Participant>;
   readonly acknowledge: boolean;
   answer: 'published' | 'error' | undefined;
-  /** It was said, in an ERROR or by a counter, that not every node could be reached. */
+  /** An ERROR or a counter has shown that the publication could not reach every node. */
   isRefused: boolean;
 }
 
 export interface SubscriptionRecord {
-  readonly client: Client;
+  readonly client: Participant;
   readonly id: SubscriptionId;
   readonly topic: string;
   readonly match: MatchPolicy;
@@ -31,7 +58,7 @@ export interface SubscriptionRecord {
 }
 
 export interface RegistrationRecord {
-  readonly client: Client;
+  readonly client: Participant;
   readonly id: RegistrationId;
   readonly procedure: string;
   readonly match: MatchPolicy;
@@ -52,9 +79,9 @@ export interface ClaimRecord {
 }
 
 export interface InvocationRecord {
-  readonly client: Client;
+  readonly client: Participant;
   readonly request: RequestId;
-  /** What it came by; undefined: nothing the callee holds. */
+  /** Undefined if the callee holds no such registration. */
   readonly registration: RegistrationRecord | undefined;
   readonly call: CallRecord;
   readonly mayProgress: boolean;
@@ -67,7 +94,7 @@ export interface InvocationRecord {
 
 export interface CallRecord {
   readonly number: number;
-  readonly client: Client;
+  readonly client: Participant;
   readonly request: RequestId;
   readonly procedure: string;
   readonly at: number;
@@ -76,7 +103,7 @@ export interface CallRecord {
   readonly receiveProgress: boolean;
   readonly isChunked: boolean;
   readonly plan: Plan;
-  /** When it was sent to a callee, each time. */
+  /** The times at which the call was sent to a callee. */
   readonly sentAt: number[];
   readonly invocations: InvocationRecord[];
   cancelMode: CancelMode | undefined;
@@ -85,7 +112,7 @@ export interface CallRecord {
   end: { readonly error: string; readonly at: number; readonly atMs: number } | undefined;
 }
 
-/** What happened in one simulated cluster, in one order. */
+/** The events of one simulated cluster, in one order. */
 export class Journal {
   readonly violations: string[] = [];
   readonly publications: PublicationRecord[] = [];
@@ -102,7 +129,7 @@ export class Journal {
     return this.#at;
   }
 
-  /** The number of the next thing that happens. */
+  /** The number of the next event. */
   tick(): number {
     return ++this.#at;
   }
@@ -137,8 +164,8 @@ export function matches(uri: string, pattern: string, match: MatchPolicy): boole
   return parts.length === wanted.length && wanted.every((part, index) => part === '' || part === parts[index]);
 }
 
-/** By the six lists and publisher exclusion, worked out from what the test meant, not from what the router read. */
-export function admits(publication: PublicationRecord, receiver: Client): boolean {
+/** Applies the six lists and publisher exclusion as the test meant them, not as the router read them. */
+export function admits(publication: PublicationRecord, receiver: Participant): boolean {
   if (publication.excludeMe && receiver === publication.client) return false;
   const isNamed = publication.named.has(receiver);
   switch (publication.audience) {

@@ -2,8 +2,8 @@ import type { Codec } from '../../src/codec/codec.js';
 import type { RouterMessage } from '../../src/wamp/messages.js';
 import type { Payload, SerializerId } from '../../src/wamp/payload.js';
 
-/** What the simulated applications say to each other. */
-export type Said =
+/** The content of a message between the simulated applications. */
+export type Content =
   | { readonly publication: number }
   | { readonly call: number; readonly chunk: number; readonly isLast: boolean }
   | { readonly reply: number; readonly progress: number | undefined; readonly progressCount: number };
@@ -16,10 +16,10 @@ export class Note implements Payload {
   readonly elementCount = 1;
   readonly byteLength = 0;
   readonly bytes = NO_BYTES;
-  readonly said: Said;
+  readonly content: Content;
 
-  constructor(said: Said) {
-    this.said = said;
+  constructor(content: Content) {
+    this.content = content;
   }
 
   in(): Uint8Array {
@@ -27,8 +27,8 @@ export class Note implements Payload {
   }
 }
 
-export function saidIn(payload: Payload): Said | undefined {
-  return payload instanceof Note ? payload.said : undefined;
+export function contentOf(payload: Payload): Content | undefined {
+  return payload instanceof Note ? payload.content : undefined;
 }
 
 const encoded = new WeakMap<Uint8Array, RouterMessage>();

@@ -1,6 +1,9 @@
 import fc from 'fast-check';
 import type { CancelMode, InvocationPolicy, MatchPolicy } from '../../src/wamp/options.js';
 
+/** Shorter than the longest wait of a schedule, so that it passes in some schedules. */
+export const INTERRUPT_TIMEOUT_MS = 100;
+
 /** Everything that decides what happens in one simulated cluster: the same schedule gives the same history. */
 export interface Schedule {
   readonly nodeCount: number;
@@ -76,9 +79,9 @@ export type Step = { readonly pauseMs: number } & (
   /** The directory has lost everything, and each node writes its own again. */
   | { readonly what: 'empty' }
   /** Cut off, and declared dead after that time unless it is back. */
-  | { readonly what: 'banish'; readonly node: number; readonly leaseMs: number }
+  | { readonly what: 'declare-dead'; readonly node: number; readonly leaseMs: number }
   /** The directory has lost the node's callees for good. */
-  | { readonly what: 'rob'; readonly node: number }
+  | { readonly what: 'lose-callees'; readonly node: number }
   | { readonly what: 'heal'; readonly node: number }
 );
 
@@ -117,10 +120,10 @@ const FAULTY_STEPS: Readonly<Record<Faults, ReadonlySet<Step['what']>>> = {
   returns: new Set(['return', 'lose']),
   isolation: new Set(['isolate', 'heal']),
   partitions: new Set(['part', 'heal']),
-  fencing: new Set(['isolate', 'banish', 'heal']),
-  robberies: new Set(['rob']),
-  emptying: new Set(['empty', 'kill', 'isolate', 'banish', 'heal']),
-  all: new Set(['kill', 'lose', 'return', 'isolate', 'part', 'banish', 'heal', 'rob', 'empty']),
+  fencing: new Set(['isolate', 'declare-dead', 'heal']),
+  robberies: new Set(['lose-callees']),
+  emptying: new Set(['empty', 'kill', 'isolate', 'declare-dead', 'heal']),
+  all: new Set(['kill', 'lose', 'return', 'isolate', 'part', 'declare-dead', 'heal', 'lose-callees', 'empty']),
 };
 const ALL_FAULTY = FAULTY_STEPS.all;
 
@@ -200,8 +203,8 @@ const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: step('isolate', { node: choice, returns: fc.boolean() }) },
   { weight: 1, arbitrary: step('part', { from: choice, to: choice, returns: fc.boolean() }) },
   { weight: 1, arbitrary: step('empty', {}) },
-  { weight: 1, arbitrary: step('banish', { node: choice, leaseMs: fc.constantFrom(0, 20, 100) }) },
-  { weight: 1, arbitrary: step('rob', { node: choice }) },
+  { weight: 1, arbitrary: step('declare-dead', { node: choice, leaseMs: fc.constantFrom(0, 20, 100) }) },
+  { weight: 1, arbitrary: step('lose-callees', { node: choice }) },
   { weight: 2, arbitrary: step('heal', { node: choice }) },
 );
 

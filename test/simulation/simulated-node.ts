@@ -13,16 +13,14 @@ import { isUnavailable } from '../../src/session/ports.js';
 import { isFault } from '../../src/wamp/faults.js';
 import type { NodeId, PublicationId, SessionId } from '../../src/wamp/ids.js';
 import { Client } from './client.js';
-import type { Journal } from './journal.js';
-import { saidIn, tokenCodec } from './note.js';
+import type { Journal, NodeState } from './journal.js';
+import { contentOf, tokenCodec } from './note.js';
+import { INTERRUPT_TIMEOUT_MS } from './schedule.js';
 import { judgeCutOff, judgeReturned } from './verdict-at-once.js';
 import type { VirtualTime } from './virtual-time.js';
 import { newcomer } from '../support/newcomer.js';
 
 export const REALM = 'realm.simulated';
-
-/** Shorter than the longest wait of a schedule, so that it passes now and then. */
-export const INTERRUPT_TIMEOUT_MS = 100;
 
 const SETTINGS: RealmSettings = {
   rules: {
@@ -42,7 +40,7 @@ const SETTINGS: RealmSettings = {
   authorizers: new RoleAuthorizers(new Map()),
 };
 
-/** Puts itself between the backplane and the node, to show that its mischief is found out. */
+/** Changes the events between the backplane and the node, to show that the verdict finds the violations. */
 export type Meddle = (events: BackplaneEvents, node: NodeId, random: () => number) => BackplaneEvents;
 
 export interface SimulatedNodeOptions {
@@ -51,37 +49,37 @@ export interface SimulatedNodeOptions {
   readonly time: VirtualTime;
   readonly journal: Journal;
   readonly random: () => number;
-  /** The id a new session is to have; one of a live session now and then, to be drawn again (SES-2). */
+  /** Proposes the id of a new session; sometimes the id of a live session, which must be drawn again (SES-2). */
   readonly proposeSessionId: () => SessionId;
   readonly meddle: Meddle | undefined;
-  /** It was declared dead and has left: another life is to begin. */
+  /** Called when the node was declared dead and has left: a new incarnation begins. */
   readonly onFenced: () => void;
 }
 
-/** A whole node but for sockets: the real realm, broker, dealer and backplane, on virtual time. */
+/** A node without sockets: the real realm, broker, dealer and backplane, on virtual time. */
 export class SimulatedNode {
   readonly id: NodeId;
   readonly time: VirtualTime;
   readonly journal: Journal;
   readonly counters = createCounters();
   readonly clients = new Set<Client>();
-  /** What this node heard of others: when each was said to have gone, and when something of each was lost. */
-  readonly goneHeard: { readonly node: NodeId; readonly at: number }[] = [];
-  readonly gapsHeard: { readonly from: NodeId; readonly at: number }[] = [];
-  /** When something it had said came back. */
-  readonly returnsHeard: number[] = [];
-  /** `banished`: declared dead, and not told. */
-  state: 'starting' | 'live' | 'banished' | 'stopped' | 'dead' = 'starting';
-  /** When it was ready. */
+  /** The notices that this node has received of the death of others, and of messages lost on the lanes from them. */
+  readonly goneNotices: { readonly node: NodeId; readonly at: number }[] = [];
+  readonly gapNotices: { readonly from: NodeId; readonly at: number }[] = [];
+  /** The times at which a message of this node was returned. */
+  readonly returnNotices: number[] = [];
+  /** `declared-dead` means: declared dead, but not notified. */
+  state: NodeState = 'starting';
+  /** The time at which the node was ready. */
   liveAt = Infinity;
-  /** When it died or left, or was declared dead. */
+  /** The time at which the node died, left or was declared dead. */
   goneAt = Infinity;
-  /** When it was declared dead while it lived. */
-  banishedAt = Infinity;
-  /** When it was cut off, each time. */
+  /** The time at which the node was declared dead while it lived. */
+  declaredDeadAt = Infinity;
+  /** The times at which the node was cut off. */
   readonly isolatedAt: number[] = [];
-  /** When its callees lost their procedures, each time. */
-  readonly robbedAt: number[] = [];
+  /** The times at which the node's callees lost their procedures. */
+  readonly calleesLostAt: number[] = [];
   readonly #backplane: Backplane;
   readonly #realms: Realms;
   readonly #inbound: BackplaneEvents;
@@ -120,7 +118,7 @@ export class SimulatedNode {
       },
     });
     const inbound = new Inbound(this.#realms.all, this.#backplane.bus, {
-      gap: (from) => void this.gapsHeard.push({ from, at: journal.tick() }),
+      gap: (from) => void this.gapNotices.push({ from, at: journal.tick() }),
       nodeGone: () => undefined,
       reach: () => undefined,
       fenced: () => {
@@ -146,12 +144,12 @@ export class SimulatedNode {
       frame: (from, realm, frame) => events.frame(from, realm, frame),
       registration: (realm, registration) => events.registration(realm, registration),
       nodeGone: (node) => {
-        this.goneHeard.push({ node, at: this.journal.tick() });
+        this.goneNotices.push({ node, at: this.journal.tick() });
         events.nodeGone(node);
       },
       gap: (from, reason) => events.gap(from, reason),
       returned: (to, realm, frame) => {
-        this.returnsHeard.push(this.journal.tick());
+        this.returnNotices.push(this.journal.tick());
         const reroutedBefore = this.counters.routing.call_rerouted;
         events.returned(to, realm, frame);
         judgeReturned(this, frame, this.counters.routing.call_rerouted > reroutedBefore);
@@ -187,9 +185,9 @@ export class SimulatedNode {
   }
 
   /** The others have declared it dead. */
-  banish(): void {
-    this.state = 'banished';
-    this.goneAt = this.banishedAt = this.journal.tick();
+  declareDead(): void {
+    this.state = 'declared-dead';
+    this.goneAt = this.declaredDeadAt = this.journal.tick();
   }
 
   async #leave(): Promise<void> {
@@ -210,8 +208,8 @@ export class SimulatedNode {
 /** Writes down when a call is sent to a callee, of this node or of another. */
 function noteInvokes(node: NodeId, { dealer }: Realm, { bus }: Backplane, journal: Journal): void {
   const note = (frame: Frame): void => {
-    const said = frame.kind === 'invoke' ? saidIn(frame.payload) : undefined;
-    if (said !== undefined && 'call' in said) journal.calls[said.call]?.sentAt.push(journal.tick());
+    const content = frame.kind === 'invoke' ? contentOf(frame.payload) : undefined;
+    if (content !== undefined && 'call' in content) journal.calls[content.call]?.sentAt.push(journal.tick());
   };
   const send = bus.send.bind(bus);
   bus.send = (to, realm, frame) => {

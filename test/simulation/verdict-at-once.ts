@@ -1,13 +1,13 @@
 import type { Frame } from '../../src/routing/frames.js';
 import type { CallRecord } from './journal.js';
-import { saidIn } from './note.js';
+import { contentOf } from './note.js';
 import type { SimulatedNode } from './simulated-node.js';
 
 /** What must hold as soon as a frame has come back: its call went elsewhere or has ended (G3, G6). */
 export function judgeReturned({ id, journal }: SimulatedNode, frame: Frame, wasRerouted: boolean): void {
   if (frame.kind !== 'invoke' && frame.kind !== 'continue') return;
-  const said = saidIn(frame.payload);
-  const call = said !== undefined && 'call' in said ? journal.calls[said.call] : undefined;
+  const content = contentOf(frame.payload);
+  const call = content !== undefined && 'call' in content ? journal.calls[content.call] : undefined;
   if (call !== undefined && call.end === undefined && call.client.isOpen && !wasRerouted)
     journal.violate('G3, G6', `call ${call.number} still waits at ${id} although its ${frame.kind} came back`);
 }

@@ -1,17 +1,19 @@
 import { ErrorUri } from '../../src/wamp/uris.js';
-import { APP_ERROR, APP_INTERRUPTED, type Client } from './client.js';
+import { APP_ERROR, APP_INTERRUPTED } from './callee.js';
+import type { Client } from './client.js';
 import {
   admits,
   matches,
   type CallRecord,
+  type Participant,
+  type ParticipantNode,
   type PublicationRecord,
   type RegistrationRecord,
   type SubscriptionRecord,
 } from './journal.js';
-import type { SimulatedNode } from './simulated-node.js';
 import type { World } from './world.js';
 
-/** What must hold once all that was under way has arrived and every timeout has run out. */
+/** Checks the promises after everything under way has arrived and every timeout has run out. */
 export function judgeSettled(world: World): void {
   for (const client of world.openClients) judgeAnswers(world, client);
   for (const subscription of world.journal.subscriptions) {
@@ -25,7 +27,7 @@ export function judgeSettled(world: World): void {
   judgeFenced(world);
 }
 
-/** What must hold once every session has left: nothing of anybody is left anywhere (G5, SES-13). */
+/** Checks that nothing is left anywhere after every session has left (G5, SES-13). */
 export function judgeEmpty(world: World): void {
   for (const node of world.liveNodes) {
     const { broker, dealer } = node.realm;
@@ -54,7 +56,7 @@ function judgeAnswers({ journal }: World, client: Client): void {
     journal.violate('BRK-6', `${client.name} never got an answer to its publish ${request}`);
 }
 
-/** Each publication after SUBSCRIBED has come, or something says why not (G2, G4). */
+/** Checks that each publication after SUBSCRIBED has arrived, or that a record explains its loss (G2, G4). */
 function judgeEvents(world: World, subscription: SubscriptionRecord): void {
   const { journal } = world;
   for (const publication of journal.publications) {
@@ -71,9 +73,9 @@ function judgeEvents(world: World, subscription: SubscriptionRecord): void {
   }
 }
 
-/** Who was declared dead does not know who has subscribed since: nothing is said to be published, and all is counted (G4, G6). */
+/** A node that was declared dead does not know the later subscriptions: it sends no PUBLISHED, and counts every publication (G4, G6). */
 function judgeIsolated({ journal }: World, { at, number, client, answer, isRefused }: PublicationRecord): void {
-  if (client.node.banishedAt > at) return;
+  if (client.node.declaredDeadAt > at) return;
   if (answer === 'published' || !isRefused)
     journal.violate(
       'G4, G6',
@@ -81,7 +83,7 @@ function judgeIsolated({ journal }: World, { at, number, client, answer, isRefus
     );
 }
 
-/** What a session published behind its SUBSCRIBE has come to itself, once SUBSCRIBED has (G10). */
+/** Checks that a session has received its own publications behind its SUBSCRIBE, after SUBSCRIBED (G10). */
 function judgeOwnEvents({ journal }: World, subscription: SubscriptionRecord): void {
   const { client, askedAt, from, received } = subscription;
   if (!client.isOpen) return;
@@ -102,23 +104,23 @@ function isExplained(
   { at, client, isRefused }: PublicationRecord,
   subscription: SubscriptionRecord,
 ) {
-  // Whoever stops listening while an event is under way may miss it.
+  // A session that ends its subscription while an event is under way may miss the event.
   if (!journal.wasQuiet(at, subscription.until) && subscription.until !== Infinity) return true;
   const [from, to] = [client.node, subscription.client.node];
   if (from === to) return client === subscription.client && leftWaiting(client, at);
-  // Whoever was declared dead is nobody's concern, and does not know who has subscribed since.
+  // A node that was declared dead gets no events, and does not know the later subscriptions.
   if (isRefused || to.goneAt < at || from.goneAt < at) return true;
   if (from.state === 'dead' && !journal.wasQuiet(at, from.goneAt)) return true;
-  // Who leaves before the gap was reported never hears of it, or cannot say it.
+  // A node that leaves before the gap is reported receives no report, or cannot send one.
   const wasCutOff = [...from.isolatedAt, ...to.isolatedAt].some((cut) => cut > at && !journal.wasQuiet(at, cut));
   if (wasCutOff && Math.min(from.goneAt, subscription.until) !== Infinity) return true;
-  return to.gapsHeard.some(
+  return to.gapNotices.some(
     (gap) => gap.from === from.id && gap.at > at && (wasCutOff || !journal.wasQuiet(at, gap.at)),
   );
 }
 
-/** It has left while what it had published to itself waited behind a SUBSCRIBE (G10). */
-function leftWaiting({ goneAt, asked }: Client, at: number): boolean {
+/** True if the client has left while its own publication waited behind a SUBSCRIBE (G10). */
+function leftWaiting({ goneAt, asked }: Participant, at: number): boolean {
   return goneAt !== Infinity && [...asked.values()].some((request) => request.kind === 'subscribe' && request.at < at);
 }
 
@@ -139,7 +141,7 @@ function judgeCall(world: World, call: CallRecord): void {
   if (reason !== undefined) journal.violate('G3', `${what} ended with ${call.end.error || 'a RESULT'}: ${reason}`);
 }
 
-/** A callee that lives may take its time, when nobody set one. */
+/** A live callee may take any time if the call has no timeout. */
 function mayStillWait({ invocations, timeoutMs, plan, cancelMode }: CallRecord): boolean {
   const callee = invocations.at(-1)?.client;
   if (callee?.isOpen !== true || timeoutMs > 0) return false;
@@ -170,24 +172,24 @@ function whyWrong(world: World, call: CallRecord, error: string): string | undef
     case ErrorUri.FEATURE_NOT_SUPPORTED:
       return call.isChunked ? undefined : 'it asked for nothing special';
     case ErrorUri.NO_SUCH_PROCEDURE:
-      if (call.client.node.banishedAt < at) return 'its node cannot know';
+      if (call.client.node.declaredDeadAt < at) return 'its node cannot know';
       return invocations.length > 0 ? 'it was invoked' : whoWasThere(world, call);
     default:
       return 'nobody said so';
   }
 }
 
-/** Something said to it was lost, or it could not be reached, before that time (G6). */
-function wasTroubled({ gapsHeard, returnsHeard, isolatedAt }: SimulatedNode, before: number): boolean {
-  return gapsHeard.length > 0 || returnsHeard.length > 0 || isolatedAt.some((cut) => cut < before);
+/** True if a message to the node was lost, or the node was unreachable, before that time (G6). */
+function wasTroubled({ gapNotices, returnNotices, isolatedAt }: ParticipantNode, before: number): boolean {
+  return gapNotices.length > 0 || returnNotices.length > 0 || isolatedAt.some((cut) => cut < before);
 }
 
 function calleeWasLost({ at, client, invocations, isChunked }: CallRecord): boolean {
-  // A call whose second chunk has gone out cannot be given to another callee when the first was not there any more.
+  // A call that has sent its second chunk cannot go to another callee when the first has left.
   if (isChunked && invocations.every(({ answer }) => answer !== undefined)) return true;
   if (invocations.some(({ client: callee }) => callee.goneAt > at && callee.goneAt !== Infinity)) return true;
-  // Its node may have gone before the call, when the caller's node had not heard of it.
-  return client.node.goneHeard.some((heard) => heard.at > at);
+  // The callee's node may have died before the call, before the caller's node received the notice.
+  return client.node.goneNotices.some((notice) => notice.at > at);
 }
 
 /**
@@ -204,34 +206,40 @@ function whoWasThere(world: World, call: CallRecord): string | undefined {
   // Whoever takes it over by force has it before its holder has it no more. A call that waited for its own session's REGISTER
   // and was passed meanwhile goes there or to nobody (ORD-3).
   const mayBeHomeOnly = ({ client, from }: RegistrationRecord): boolean => client === call.client && from > call.at;
-  // The holder has lost it when somebody who takes it over is REGISTERED, and may not have heard of it yet.
+  // The holder loses the procedure when its successor is REGISTERED, and may not have received UNREGISTERED yet.
   const isForced = (one: RegistrationRecord): boolean =>
     journal.claims.some(({ force, at, ...claim }) => force && at === one.askedAt && keyOf(claim) === keyOf(one));
   const isTaken = (one: RegistrationRecord): boolean =>
-    matching.some((heir) => keyOf(heir) === keyOf(one) && heir.from > one.from && heir.from < end && isForced(heir));
+    matching.some(
+      (later) => keyOf(later) === keyOf(one) && later.from > one.from && later.from < end && isForced(later),
+    );
   const isKept = (one: RegistrationRecord): boolean =>
     (one.until > end && !isTaken(one)) ||
     (!mayBeHomeOnly(one) &&
       matching.some(
-        (heir) =>
-          !isTaken(heir) && keyOf(heir) === keyOf(one) && heir.from < one.until && isThere(heir) && heir.until > end,
+        (later) =>
+          !isTaken(later) &&
+          keyOf(later) === keyOf(one) &&
+          later.from < one.until &&
+          isThere(later) &&
+          later.until > end,
       ));
   const isThere = ({ client: { node } }: RegistrationRecord): boolean =>
-    !isCutOff(node, call) && !node.robbedAt.some((robbed) => robbed < end);
+    !isCutOff(node, call) && !node.calleesLostAt.some((lost) => lost < end);
   const present = matching.find(
     (one) =>
       (one.client === call.client ? one.askedAt : one.from) < call.at &&
       isKept(one) &&
       isThere(one) &&
       !isCutOff(call.client.node, call) &&
-      // A better match that has just gone was the one to call (PBR-4).
+      // A better match that has just ended was the registration to call (PBR-4).
       rivals.every((rival) => keyOf(rival) === keyOf(one) || rank(rival) < rank(one)),
   );
   return present === undefined ? undefined : `${present.client.name} had registered ${keyOf(present)}`;
 }
 
-function isCutOff(node: SimulatedNode, { at, end }: CallRecord): boolean {
-  return node.isolatedAt.some((cut) => cut < (end?.at ?? at)) || node.gapsHeard.some((gap) => gap.at > at);
+function isCutOff(node: ParticipantNode, { at, end }: CallRecord): boolean {
+  return node.isolatedAt.some((cut) => cut < (end?.at ?? at)) || node.gapNotices.some((gap) => gap.at > at);
 }
 
 function keyOf({ procedure, match }: Pick<RegistrationRecord, 'procedure' | 'match'>): string {
@@ -243,7 +251,7 @@ function rank({ procedure, match }: Pick<RegistrationRecord, 'procedure' | 'matc
   return match === 'prefix' ? 100 + procedure.length : 1;
 }
 
-/** A procedure that one session holds alone is held by one session (SHR-2). */
+/** Checks that one session holds each procedure whose policy is single (SHR-2). */
 function judgeSingles({ journal }: World): void {
   const holders = new Map<string, RegistrationRecord>();
   for (const registration of journal.registrations) {
@@ -258,22 +266,22 @@ function judgeSingles({ journal }: World): void {
   }
 }
 
-/** Whoever was declared dead has heard of it and is no more. */
+/** Checks that each node that was declared dead has received that notice and has ended. */
 function judgeFenced({ journal, nodes }: World): void {
   for (const { id, state } of nodes)
-    if (state === 'banished') journal.violate('G5', `${id} was declared dead and lives on`);
+    if (state === 'declared-dead') journal.violate('G5', `${id} was declared dead and lives on`);
 }
 
-/** Everybody who was there heard of every node that went, once, and knows nothing of it any more (G5). */
+/** Checks that every node received one notice of each death, and keeps nothing of the dead node (G5). */
 function judgeMembership({ journal, liveNodes, nodes, hub }: World): void {
   for (const gone of nodes.filter(({ state }) => state === 'dead' || state === 'stopped')) {
     const rows = hub.rowCount(gone.id);
     if (rows !== 0) journal.violate('G5', `${gone.id} has gone but ${rows} rows of it are left`);
     for (const node of liveNodes) {
-      const heardCount = node.goneHeard.filter((heard) => heard.node === gone.id).length;
+      const noticeCount = node.goneNotices.filter((notice) => notice.node === gone.id).length;
       const wasThere = node.liveAt < gone.goneAt;
-      if (heardCount > 1 || (wasThere && heardCount === 0))
-        journal.violate('G5', `${node.id} heard ${heardCount} times that ${gone.id} has gone`);
+      if (noticeCount > 1 || (wasThere && noticeCount === 0))
+        journal.violate('G5', `${node.id} heard ${noticeCount} times that ${gone.id} has gone`);
       if (hub.interestedNodes(node.id, node.realm.uri).includes(gone.id))
         journal.violate('G5', `${node.id} believes ${gone.id} interested, which has gone`);
     }

@@ -51,7 +51,7 @@ export class World {
 
   /** The nodes that a step can reconnect, cut off or not. */
   get healableNodes(): SimulatedNode[] {
-    return this.nodes.filter(({ state }) => state === 'live' || state === 'banished');
+    return this.nodes.filter(({ state }) => state === 'live' || state === 'declared-dead');
   }
 
   get openClients(): Client[] {
@@ -140,11 +140,11 @@ export class World {
       case 'return':
         this.#return(step);
         break;
-      case 'banish':
-        this.#banish(step);
+      case 'declare-dead':
+        this.#declareDead(step);
         break;
-      case 'rob':
-        this.#rob(pick(this.liveNodes, step.node));
+      case 'lose-callees':
+        this.#loseCallees(pick(this.liveNodes, step.node));
         break;
       case 'heal':
         this.hub.faults.heal(pick(this.healableNodes, step.node)?.id ?? ('' as NodeId));
@@ -173,7 +173,7 @@ export class World {
     void node.join(role, features).then((client) => {
       if (client === undefined) return;
       // The id is free if the node of the other session was declared dead while this one asked for the id.
-      const others = this.openClients.filter(({ node: other }) => other.state !== 'banished');
+      const others = this.openClients.filter(({ node: other }) => other.state !== 'declared-dead');
       if (others.some(({ session }) => session === client.session))
         this.journal.violate('SES-2', `${client.name} has the id of another session`);
       this.clients.push(client);
@@ -215,26 +215,26 @@ export class World {
     this.hub.faults.disconnect(one.id, other.id, { returns: returns ?? false });
   }
 
-  #banish({ node: index, leaseMs }: StepOf<'banish'>): void {
+  #declareDead({ node: index, leaseMs }: StepOf<'declare-dead'>): void {
     const node = pick(this.liveNodes, index);
     if (node === undefined || this.liveNodes.length < 2) return;
     this.#isolate(node, true);
     this.time.after(leaseMs, () => {
       if (node.state !== 'live' || !this.hub.faults.isIsolated(node.id)) return;
-      node.banish();
+      node.declareDead();
       this.hub.faults.declareDead(node.id);
     });
   }
 
-  #rob(node: SimulatedNode | undefined): void {
+  #loseCallees(node: SimulatedNode | undefined): void {
     if (node === undefined || this.hub.faults.isIsolated(node.id)) return;
-    node.robbedAt.push(this.journal.tick());
+    node.calleesLostAt.push(this.journal.tick());
     this.hub.faults.loseCallees(node.id);
   }
 
   #proposeSessionId(): SessionId {
     // The ids of a dead node's sessions are free again, and no list of ids could distinguish the two sessions.
-    const taken = this.openClients.filter(({ node }) => node.state !== 'banished');
+    const taken = this.openClients.filter(({ node }) => node.state !== 'declared-dead');
     if (taken.length > 0 && this.#random() < 0.3) return pick(taken, Math.floor(this.#random() * 1_000))!.session;
     return this.#nextSessionId++ as SessionId;
   }
