@@ -2,6 +2,7 @@ import {
   DEFAULTS_VARIABLE,
   FILE_VARIABLE,
   jsonSchema,
+  propertiesOf,
   variableOf,
   type SchemaNode,
 } from '../../src/config/settings.js';
@@ -34,14 +35,14 @@ function* rowsIn(node: SchemaNode, path: readonly string[], hasVariable: boolean
   if (node.items !== undefined) yield* rowsIn(node.items, [...path.slice(0, -1), `${path.at(-1) ?? ''}[]`], false);
   if (typeof node.additionalProperties === 'object')
     yield* rowsIn(node.additionalProperties, [...path, '{authid}'], false);
-  for (const [key, inner] of Object.entries(node.properties ?? {})) {
+  for (const [key, { schema: inner, isRequired }] of Object.entries(propertiesOf(node))) {
     const at = [...path, key];
-    const isRequired = node.required?.includes(key) === true;
     const isSection = inner.properties !== undefined;
     const row = { key: at.join('.'), variable: hasVariable ? variableOf(at) : '', node: inner, isRequired };
     if (!isSection || inner.default === undefined) yield row;
     // The entries are those of a role.
-    if (!(path.at(-1) === '{authid}' && key === 'permissions')) yield* rowsIn(inner, at, hasVariable);
+    if (!(path.at(-1) === '{authid}' && key === 'permissions'))
+      yield* rowsIn(inner, at, hasVariable && inner.anyOf === undefined);
   }
 }
 

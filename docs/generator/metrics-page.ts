@@ -55,6 +55,7 @@ export const WHERE_COUNTED: Readonly<Record<string, string>> = {
   gantry_events_dropped_total: "On the subscriber's node; `node_unreachable` on the publisher's.",
   gantry_routing_discards_total: 'Where routing decides; none of these is an error of the router.',
   gantry_calls_total: "On the caller's node, with the call's one end.",
+  gantry_authenticator_calls_total: 'On the node of the client that joins, when the call ends.',
   gantry_limits_reached_total: 'Each time a setting under `limits` refuses something, or its time is up.',
   gantry_log_lines_total: 'By the logger; a summary of suppressed lines follows.',
   gantry_authentication_failures_total:

@@ -1,3 +1,4 @@
+import { staticEntries } from '../config/auth-entries.js';
 import type { AuthConfig } from '../config/schema.js';
 
 /** Principals whose logins cannot succeed, or not as their author intended. `path`: of the section `auth`. */
@@ -6,9 +7,10 @@ export function adviceOnPrincipals(path: string, auth: AuthConfig): string[] {
 }
 
 /** A client that sends no authid is the principal of its key, unless that is ambiguous. */
-function sharedKeys(path: string, { cryptosign }: AuthConfig): string[] {
+function sharedKeys(path: string, auth: AuthConfig): string[] {
+  const principals = staticEntries(auth, 'cryptosign').flatMap((entry) => Object.entries(entry.principals));
   const holders = new Map<string, Set<string>>();
-  for (const [authid, { authorizedKeys }] of Object.entries(cryptosign?.principals ?? {}))
+  for (const [authid, { authorizedKeys }] of principals)
     for (const key of authorizedKeys) holders.set(key, (holders.get(key) ?? new Set()).add(authid));
   return [...holders]
     .filter(([, authids]) => authids.size > 1)
@@ -19,8 +21,9 @@ function sharedKeys(path: string, { cryptosign }: AuthConfig): string[] {
 }
 
 /** Clients sign with base64 text of `keylen` bytes: a key of another length is never theirs. */
-function derivedKeys(path: string, { wampcra }: AuthConfig): string[] {
-  return Object.entries(wampcra?.users ?? {}).flatMap(([authid, { derivedKey, keylen }]) => {
+function derivedKeys(path: string, auth: AuthConfig): string[] {
+  const users = staticEntries(auth, 'wampcra').flatMap((entry) => Object.entries(entry.users));
+  return users.flatMap(([authid, { derivedKey, keylen }]) => {
     if (derivedKey === undefined) return [];
     const bytes = Buffer.from(derivedKey, 'base64');
     if (bytes.length === keylen && bytes.toString('base64') === derivedKey) return [];

@@ -1,4 +1,6 @@
+import { placedEntries } from '../config/auth-entries.js';
 import { principalsOf } from '../config/checks.js';
+import { adviceOnAuthenticators } from './advice-on-authenticators.js';
 import { adviceOnPrincipals } from './advice-on-principals.js';
 import { memoryAdvice } from '../config/memory.js';
 import type { Config, RealmConfig, RealmTemplateConfig } from '../config/schema.js';
@@ -17,6 +19,7 @@ export function adviceOn(config: Config): readonly string[] {
     ...proxyAdvice(config),
     ...ticketAdvice(config),
     ...principalsAdvice(config),
+    ...adviceOnAuthenticators(rulesByPath(config)),
     ...(realms.length === 0 && realmTemplate === undefined ? [NO_REALM] : []),
     ...realms.flatMap((realm, index) => adviceOnRules(`realms[${index}]`, `realm "${realm.name}"`, realm)),
     ...(realmTemplate === undefined ? [] : adviceOnRules('realmTemplate', 'a realm of the template', realmTemplate)),
@@ -37,8 +40,11 @@ function adviceOnRules(path: string, realm: string, { roles, anonymousRole, auth
   const principals = principalsOf(auth ?? {}).map(([, principal]) => principal);
   const given = new Set(principals.map(({ role }) => role));
   if (anonymousRole !== null) given.add(anonymousRole);
-  // Tokens name any role of the realm.
-  if (auth?.jwt?.some(({ role }) => role === undefined) === true) for (const { name } of roles) given.add(name);
+  // Tokens and authenticators name any role of the realm.
+  const isOpen =
+    auth?.jwt?.some(({ role }) => role === undefined) === true ||
+    placedEntries(auth ?? {}).some(({ entry }) => entry.type === 'dynamic');
+  if (isOpen) for (const { name } of roles) given.add(name);
   if (given.size === 0)
     return [
       `${path}: no client can join ${realm}: it takes no anonymous sessions and has no principals. Name a role in ${path}.anonymousRole, call a role "anonymous", or set ${path}.auth.`,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { count } from './fields.js';
+import { count, milliseconds } from './fields.js';
 import { tokenRulesList } from './jwt-schema.js';
 import { permission } from './permission-schema.js';
 import { publicKey } from './public-key.js';
@@ -34,7 +34,48 @@ const byAuthid = <Principal extends z.ZodType>(principal: Principal) =>
     error: 'Invalid input: expected at least one authid',
   });
 
+const staticType = z.literal('static').optional().describe('Principals of the configuration, or a procedure.');
+
+/** A procedure of the application that decides who a client is. */
+const dynamic = z.strictObject({
+  type: z.literal('dynamic').describe('A procedure.'),
+  authenticator: z
+    .string()
+    .min(1)
+    .max(1_024)
+    .describe('Procedure that the router calls with realm, authid and details; it returns who the client is.'),
+  authenticatorRealm: z
+    .string()
+    .min(1)
+    .max(255)
+    .exactOptional()
+    .describe('Realm in which the procedure is registered: one of `realms`. Absent: the realm that the client joins.'),
+  timeoutMs: milliseconds(1, 600_000)
+    .default(5_000)
+    .describe('Milliseconds that the procedure has. `limits.handshakeTimeoutMs` bounds the whole handshake.'),
+  mayChooseRealm: z
+    .boolean()
+    .default(false)
+    .describe('The procedure may return another realm that this router serves, which the client then joins.'),
+  onUnavailable: z
+    .enum(['close', 'abort'])
+    .default('close')
+    .describe(
+      'Answer to a client when the procedure cannot be asked or its result cannot be used. `close`: close 1013, after which client libraries connect again; `abort`: ABORT, after which most of them give up.',
+    ),
+});
+
+/** An entry, or a list of entries: those of the configuration come first, then procedures in the order of the list. */
+const entries = <Static extends typeof ticket | typeof wampcra | typeof scram | typeof cryptosign>(entry: Static) => {
+  const either = z.discriminatedUnion('type', [entry, dynamic], { error: explainType });
+  return z.union([either, z.array(either).min(1).max(32)]);
+};
+
+const explainType = ({ code }: { readonly code?: string | undefined }): string | undefined =>
+  code === 'invalid_union' ? 'Invalid input: expected "static" or "dynamic"' : undefined;
+
 const ticket = z.strictObject({
+  type: staticType,
   principals: byAuthid(
     z
       .strictObject({
@@ -51,6 +92,7 @@ const ticket = z.strictObject({
 });
 
 const wampcra = z.strictObject({
+  type: staticType,
   users: byAuthid(
     z
       .strictObject({
@@ -81,6 +123,7 @@ const wampcra = z.strictObject({
 });
 
 const scram = z.strictObject({
+  type: staticType,
   principals: byAuthid(
     z
       .strictObject({
@@ -102,6 +145,7 @@ const scram = z.strictObject({
 });
 
 const cryptosign = z.strictObject({
+  type: staticType,
   principals: byAuthid(
     z.strictObject({
       authorizedKeys: z
@@ -150,19 +194,25 @@ const tls = z.strictObject({
 
 /** How sessions of a realm prove who they are, by method. */
 export const auth = z.strictObject({
-  ticket: ticket.exactOptional().describe('Method `ticket`: the client sends a secret as it is. Use it with TLS only.'),
-  wampcra: wampcra
+  ticket: entries(ticket)
+    .exactOptional()
+    .describe('Method `ticket`: the client sends a secret as it is. Use it with TLS only.'),
+  wampcra: entries(wampcra)
     .exactOptional()
     .describe('Method `wampcra`: the client signs a challenge with its password, or with a key derived from it.'),
-  wampScram: scram
+  wampScram: entries(scram)
     .exactOptional()
     .describe('Method `wamp-scram` of the specification: password and router prove themselves, and neither is sent.'),
-  scram: scram
+  scram: entries(scram)
     .exactOptional()
     .describe(
       'Method `scram`, as autobahn-python and Crossbar.io have it. Keys of one dialect do not work for the other; clients of this one know argon2id only.',
     ),
-  cryptosign: cryptosign
+  anonymous: z
+    .union([dynamic, z.array(dynamic).min(1).max(32)])
+    .exactOptional()
+    .describe('Sessions without authentication, decided by a procedure instead of `anonymousRole`.'),
+  cryptosign: entries(cryptosign)
     .exactOptional()
     .describe('Method `cryptosign`: the client signs a challenge with its Ed25519 key.'),
   tls: tls

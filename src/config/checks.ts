@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { placeholderFlaw, withSamples } from '../wamp/uri-placeholders.js';
 import { checkUri, type UriRules } from '../wamp/uri-rules.js';
 import { backplaneFits, backplaneIsNamed } from './backplane-checks.js';
+import { placedEntries, principalsIn, type PrincipalConfig } from './auth-entries.js';
 import { certificateHeaderIsSound, certificatesAreSound } from './certificate-checks.js';
 import { realm, type realmTemplate } from './realm-schema.js';
 import { CONFIG_SCHEMA, type AuthConfig, type RealmConfig } from './schema.js';
@@ -33,14 +34,15 @@ export function checkAcross(tree: Readonly<Record<string, unknown>>, report: Rep
   if (limits) limitsFit(limits, realms.size, report);
   realmNamesAreSound(realms, report);
   const bounds = limits ?? shape.limits.parse({});
+  const realmNames = new Set([...realms.values()].map(({ name }) => name));
   if (backplane) backplaneFits(backplane, bounds.maxMessageBytes, report);
   backplaneIsNamed(tree['backplane'], report);
   for (const [index, realm] of realms) {
-    rulesAreSound(realm, bounds, ['realms', index], report);
+    rulesAreSound(realm, bounds, realmNames, ['realms', index], report);
     certificatesAreSound(realm.auth, listen, ['realms', index, 'auth'], report);
   }
   if (template) {
-    templateIsSound(template, bounds, report);
+    templateIsSound(template, bounds, realmNames, report);
     certificatesAreSound(template.auth, listen, ['realmTemplate', 'auth'], report);
   }
 }
@@ -96,15 +98,26 @@ function realmNamesAreSound(realms: ReadonlyMap<number, Realm>, report: Report):
   }
 }
 
-function templateIsSound(template: z.output<typeof realmTemplate>, limits: Limits, report: Report): void {
+function templateIsSound(
+  template: z.output<typeof realmTemplate>,
+  limits: Limits,
+  realmNames: ReadonlySet<string>,
+  report: Report,
+): void {
   for (const [index, { uri, match }] of template.names.entries()) {
     const flaw = checkPattern(uri, match, REALM_NAME_RULES);
     if (flaw !== undefined) report(['realmTemplate', 'names', index, 'uri'], flaw);
   }
-  rulesAreSound(template, limits, ['realmTemplate'], report);
+  rulesAreSound(template, limits, realmNames, ['realmTemplate'], report);
 }
 
-function rulesAreSound(rules: Omit<Realm, 'name'>, limits: Limits, at: Path, report: Report): void {
+function rulesAreSound(
+  rules: Omit<Realm, 'name'>,
+  limits: Limits,
+  realmNames: ReadonlySet<string>,
+  at: Path,
+  report: Report,
+): void {
   const names = rules.roles.map(({ name }) => name);
   unique(names, (index, name) =>
     report([...at, 'roles', index, 'name'], `There is another role "${name}" in this realm`),
@@ -115,6 +128,7 @@ function rulesAreSound(rules: Omit<Realm, 'name'>, limits: Limits, at: Path, rep
   if (typeof anonymousRole === 'string' && !names.includes(anonymousRole)) {
     report([...at, 'anonymousRole'], `There is no role "${anonymousRole}" in this realm`);
   }
+  authIsSound(rules, limits, realmNames, at, report);
   const uriRules = { ...limits, uriCheck: rules.uriCheck };
   for (const [path, { role, permissions = [] }] of principalsOf(rules.auth ?? {})) {
     const principal = [...at, 'auth', ...path];
@@ -125,29 +139,56 @@ function rulesAreSound(rules: Omit<Realm, 'name'>, limits: Limits, at: Path, rep
     permissionsAreSound(permissions, 'this role', uriRules, [...at, 'roles', index, 'permissions'], report);
 }
 
-export interface PrincipalConfig {
-  readonly role: string;
-  readonly permissions?: Permissions;
-}
-
 /** Every principal, and what else names one role, with its path below `auth`. */
 export function principalsOf(auth: AuthConfig): (readonly [path: Path, principal: PrincipalConfig])[] {
-  const groups: readonly (readonly [path: Path, principals: Readonly<Record<string, PrincipalConfig>> | undefined])[] =
-    [
-      [['ticket', 'principals'], auth.ticket?.principals],
-      [['wampcra', 'users'], auth.wampcra?.users],
-      [['wampScram', 'principals'], auth.wampScram?.principals],
-      [['scram', 'principals'], auth.scram?.principals],
-      [['cryptosign', 'principals'], auth.cryptosign?.principals],
-      [['tls', 'principals'], auth.tls?.principals],
-    ];
-  const listed = groups.flatMap(([path, principals]) =>
-    Object.entries(principals ?? {}).map(([authid, principal]) => [[...path, authid], principal] as const),
+  const listed = placedEntries(auth).flatMap(({ path, entry }) => {
+    const [key, principals] = principalsIn(entry);
+    return Object.entries(principals).map(([authid, principal]) => [[...path, key, authid], principal] as const);
+  });
+  const ofCertificates = Object.entries(auth.tls?.principals ?? {}).map(
+    ([authid, principal]) => [['tls', 'principals', authid], principal] as const,
   );
   const ofTokens = (auth.jwt ?? []).flatMap(({ role }, index) =>
     role === undefined ? [] : [[['jwt', index], { role }] as const],
   );
-  return [...listed, ...ofTokens];
+  return [...listed, ...ofCertificates, ...ofTokens];
+}
+
+/** `realmNames`: realms in which an authenticator may be registered. */
+function authIsSound(
+  rules: Omit<Realm, 'name'>,
+  limits: Limits,
+  realmNames: ReadonlySet<string>,
+  at: Path,
+  report: Report,
+): void {
+  const { auth = {}, anonymousRole, uriCheck } = rules;
+  if (auth.anonymous !== undefined && typeof anonymousRole === 'string')
+    report([...at, 'auth', 'anonymous'], 'anonymousRole decides on anonymous sessions: remove it, or this section');
+  const seen = new Set<string>();
+  for (const { path, entry } of placedEntries(auth)) {
+    if (entry.type === 'dynamic') {
+      const where = [...at, 'auth', ...path];
+      const { authenticator, authenticatorRealm: realm } = entry;
+      const flaw = checkPattern(authenticator, 'exact', { ...limits, uriCheck });
+      if (flaw !== undefined) report([...where, 'authenticator'], flaw);
+      else if (isOfRouter(authenticator))
+        report([...where, 'authenticator'], 'Procedures of the router decide nothing');
+      if (realm !== undefined && !realmNames.has(realm))
+        report([...where, 'authenticatorRealm'], `There is no realm "${realm}" under realms`);
+      continue;
+    }
+    const [key, principals] = principalsIn(entry);
+    for (const authid of Object.keys(principals)) {
+      const name = `${String(path[0])} ${authid}`;
+      if (seen.has(name)) report([...at, 'auth', ...path, key, authid], 'An earlier entry has the same authid');
+      seen.add(name);
+    }
+  }
+}
+
+function isOfRouter(uri: string): boolean {
+  return uri.startsWith('wamp.') || uri.startsWith('gantry.');
 }
 
 function permissionsAreSound(

@@ -92,6 +92,11 @@ export const limits = z.strictObject({
   maxPendingCallsPerSession: count(1, 1_000_000)
     .default(4_096)
     .describe('Number of calls one session may have unanswered at once. Further ones get an ERROR.'),
+  maxPendingAuthentications: count(1, 1_000_000)
+    .default(1_000)
+    .describe(
+      'Number of calls of dynamic authenticators that this node has in flight, all realms together. Further clients are sent away for now.',
+    ),
   maxUriBytes: bytes(16, 65_535).default(1_024).describe('Bytes of one URI or pattern. Longer ones are refused.'),
   maxUriComponents: count(1, 1_024)
     .default(64)

@@ -82,6 +82,9 @@ function isAbout({ path, code }: z.core.$ZodIssue, secret: readonly PropertyKey[
 
 function explain(issue: z.core.$ZodIssue, draft: Draft): ConfigFault[] {
   const path = dotted(issue.path);
+  const meant = issue.code === 'invalid_union' ? meantOf(issue) : [];
+  if (meant.length > 0)
+    return meant.flatMap((inner) => explain({ ...inner, path: [...issue.path, ...inner.path] }, draft));
   if (issue.code === 'unrecognized_keys') {
     const known = keysAt(issue.path);
     return issue.keys.map((key) => ({
@@ -96,6 +99,14 @@ function explain(issue: z.core.$ZodIssue, draft: Draft): ConfigFault[] {
   return [{ path, message, source: draft.sourceOf(issue.path) }];
 }
 
+/** The issues of the alternative that a value of this type can only mean, if there is exactly one. */
+function meantOf({ errors }: z.core.$ZodIssueInvalidUnion): readonly z.core.$ZodIssue[] {
+  const meant = errors.filter(
+    (issues) => !issues.some(({ code, path }) => code === 'invalid_type' && path.length === 0),
+  );
+  return meant.length === 1 ? (meant[0] ?? []) : [];
+}
+
 function decide({ realms, realmTemplate, ...rest }: z.output<typeof CONFIG_SCHEMA>): Config {
   return {
     ...rest,
@@ -106,12 +117,15 @@ function decide({ realms, realmTemplate, ...rest }: z.output<typeof CONFIG_SCHEM
 
 function anonymousRole({
   roles,
+  auth,
   ...rules
 }: {
   roles: { name: string }[];
   anonymousRole?: string | null;
+  auth?: { readonly anonymous?: unknown };
 }): string | null {
   if (rules.anonymousRole !== undefined) return rules.anonymousRole;
+  if (auth?.anonymous !== undefined) return null;
   return roles.some(({ name }) => name === 'anonymous') ? 'anonymous' : null;
 }
 

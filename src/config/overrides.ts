@@ -85,7 +85,7 @@ function writeWord(
   faults: ConfigFault[],
 ): void {
   const isList = setting.kind === 'list' || (setting.kind === 'string or list' && text.trimStart().startsWith('['));
-  if (!isList && setting.kind !== 'section') {
+  if (!isList && setting.kind !== 'section' && setting.kind !== 'section or list') {
     draft.write(setting.path, scalar(setting, text), source);
     return;
   }

@@ -22,6 +22,7 @@ export const RELOADABLE = [
   'limits.maxSubscriptionsPerSession',
   'limits.maxRegistrationsPerSession',
   'limits.maxPendingCallsPerSession',
+  'limits.maxPendingAuthentications',
   'limits.maxUriBytes',
   'limits.maxUriComponents',
   'limits.maxInboxMessages',

@@ -39,7 +39,9 @@ function isShown({ kind, isOptional, schema }: Setting): boolean {
 
 /** `integer 0–65535`, `"a" or "b"`, `list of string`, as people read it. */
 export function typeText(node: SchemaNode): string {
-  if (node.anyOf !== undefined) return node.anyOf.map(typeText).join(' or ');
+  const either = node.anyOf ?? node.oneOf;
+  if (either !== undefined) return [...new Set(either.map(typeText))].join(' or ');
+  if (node.const !== undefined) return JSON.stringify(node.const);
   if (node.enum !== undefined) return node.enum.map((value) => JSON.stringify(value)).join(' or ');
   if (node.items !== undefined)
     return `list of ${node.items.anyOf || node.items.enum ? `(${typeText(node.items)})` : typeText(node.items)}`;
@@ -52,7 +54,11 @@ export function typeText(node: SchemaNode): string {
 function describeVariable(setting: Setting): string {
   const { variable, kind, schema, isOptional } = setting;
   const json =
-    kind === 'list' || kind === 'section' ? ', as JSON' : kind === 'string or list' ? ', a list as JSON' : '';
+    kind === 'list' || kind === 'section' || kind === 'section or list'
+      ? ', as JSON'
+      : kind === 'string or list'
+        ? ', a list as JSON'
+        : '';
   const fallback =
     schema.default === undefined
       ? isOptional

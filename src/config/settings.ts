@@ -15,6 +15,7 @@ export interface SchemaNode {
   readonly oneOf?: readonly SchemaNode[];
   readonly allOf?: readonly SchemaNode[];
   readonly enum?: readonly unknown[];
+  readonly const?: unknown;
   readonly minimum?: number;
   readonly maximum?: number;
   readonly multipleOf?: number;
@@ -28,7 +29,8 @@ export interface SchemaNode {
   readonly secretInFile?: string;
 }
 
-export type SettingKind = 'section' | 'list' | 'string' | 'nullable string' | 'string or list' | 'number' | 'boolean';
+export type SettingKind =
+  'section' | 'list' | 'section or list' | 'string' | 'nullable string' | 'string or list' | 'number' | 'boolean';
 
 /** Something with a path of its own; a list is one setting, whatever is in it. */
 export interface Setting {
@@ -156,7 +158,34 @@ function* walk(node: SchemaNode, parent: readonly string[]): Generator<Setting> 
   }
 }
 
+/** A key of a section. */
+export interface Property {
+  readonly schema: SchemaNode;
+  /** In every alternative that has the key. */
+  readonly isRequired: boolean;
+}
+
+/** The keys of a section, also of one that has alternatives: in their order, each once. Lists are no sections. */
+export function propertiesOf(node: SchemaNode): Readonly<Record<string, Property>> {
+  const found: Record<string, Property> = {};
+  for (const { properties = {}, required = [] } of alternatives(node)) {
+    for (const [key, schema] of Object.entries(properties)) {
+      const earlier = found[key];
+      const isRequired = required.includes(key) && earlier?.isRequired !== false;
+      found[key] = { schema: earlier === undefined ? schema : eitherOf(earlier.schema, schema), isRequired };
+    }
+  }
+  return found;
+}
+
+function eitherOf(one: SchemaNode, other: SchemaNode): SchemaNode {
+  if (JSON.stringify(one) === JSON.stringify(other)) return one;
+  const { description = '' } = one;
+  return { description, enum: [one, other].flatMap((node) => node.enum ?? [node.const]) };
+}
+
 function kindOf(schema: SchemaNode): SettingKind {
+  if (schema.anyOf?.some((one) => Object.keys(propertiesOf(one)).length > 0) === true) return 'section or list';
   // A text that is neither `true` nor `false` stays text.
   if (schema.anyOf?.some(({ type }) => type === 'boolean') === true) return 'boolean';
   if (schema.anyOf !== undefined)

@@ -1,11 +1,13 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { dynamicEntries, staticEntries, type AuthSection, type StaticEntry } from '../config/auth-entries.js';
 import type { AuthConfig, RealmConfig, RealmTemplateConfig, TokenRules } from '../config/schema.js';
+import type { AuthenticatorEntry } from '../session/auth/authenticator.js';
 import { createAnonymous } from '../session/auth/anonymous.js';
 import { AUTHPROVIDER, sha256, type Entry, type Principals } from '../session/auth/credentials.js';
 import { createCryptosign, type CryptosignCredential } from '../session/auth/cryptosign.js';
 import type { AuthMethod } from '../session/auth/method.js';
 import type { Permission } from '../session/authorization/permission.js';
-import { createScram, type ScramCredential } from '../session/auth/scram.js';
+import { createScram, type ScramCredential, type ScramDialect } from '../session/auth/scram.js';
 import { AUTOBAHN_SCRAM, WAMP_SCRAM } from '../session/auth/scram-dialects.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createTokenMethod, TokenReader } from '../session/auth/token.js';
@@ -15,11 +17,11 @@ import { createTicket, type TicketCredential } from '../session/auth/ticket.js';
 import { createWampCra, deriveKey, type CraCredential } from '../session/auth/wampcra.js';
 
 type Rules = Pick<RealmConfig | RealmTemplateConfig, 'auth' | 'anonymousRole' | 'roles'>;
-type TicketPrincipal = NonNullable<AuthConfig['ticket']>['principals'][string];
-type CraUser = NonNullable<AuthConfig['wampcra']>['users'][string];
-type ScramPrincipal = NonNullable<AuthConfig['scram']>['principals'][string];
+type TicketPrincipal = StaticEntry<'ticket'>['principals'][string];
+type CraUser = StaticEntry<'wampcra'>['users'][string];
+type ScramPrincipal = StaticEntry<'scram'>['principals'][string];
+type CryptosignPrincipal = StaticEntry<'cryptosign'>['principals'][string];
 type TlsPrincipal = NonNullable<AuthConfig['tls']>['principals'][string];
-type CryptosignPrincipal = NonNullable<AuthConfig['cryptosign']>['principals'][string];
 
 const NONCE_BYTES = 32;
 
@@ -28,26 +30,27 @@ const NONCE_BYTES = 32;
  * each thousand rounds.
  */
 export function authMethods({ auth = {}, anonymousRole, roles }: Rules, logger: Logger): readonly AuthMethod[] {
-  const { ticket, wampcra, wampScram, scram, cryptosign, jwt, tls } = auth;
+  const { jwt, tls } = auth;
+  const makers: readonly (readonly [section: AuthSection, make: () => AuthMethod])[] = [
+    [
+      'ticket',
+      () =>
+        createTicket(allPrincipals(staticEntries(auth, 'ticket'), ticketCredential), authenticators(auth, 'ticket')),
+    ],
+    ['wampcra', () => craMethod(auth)],
+    ['wampScram', () => scramMethod(auth, 'wampScram', WAMP_SCRAM)],
+    ['scram', () => scramMethod(auth, 'scram', AUTOBAHN_SCRAM)],
+    ['cryptosign', () => cryptosignMethod(auth)],
+  ];
   return [
-    ...(ticket === undefined ? [] : [createTicket(principals(ticket.principals, ticketCredential))]),
-    ...(wampcra === undefined
-      ? []
-      : [
-          createWampCra({
-            principals: principals(wampcra.users, craCredential),
-            nonce: () => randomBytes(NONCE_BYTES).toString('base64url'),
-            wallMs: Date.now,
-          }),
-        ]),
-    ...(wampScram === undefined ? [] : [scramMethod(WAMP_SCRAM, wampScram.principals)]),
-    ...(scram === undefined ? [] : [scramMethod(AUTOBAHN_SCRAM, scram.principals)]),
-    ...(cryptosign === undefined
-      ? []
-      : [createCryptosign({ principals: principals(cryptosign.principals, cryptosignCredential), randomBytes })]),
+    ...makers.filter(([section]) => auth[section] !== undefined).map(([, make]) => make()),
     ...(jwt === undefined ? [] : [createTokenMethod(tokenReaders(jwt, roles, logger))]),
-    ...(tls === undefined ? [] : [createTls(principals(tls.principals, tlsCredential))]),
-    createAnonymous({ role: anonymousRole ?? undefined, randomAuthid: randomUUID }),
+    ...(tls === undefined ? [] : [createTls(principals(Object.entries(tls.principals), tlsCredential))]),
+    createAnonymous({
+      role: anonymousRole ?? undefined,
+      authenticators: authenticators(auth, 'anonymous'),
+      randomAuthid: randomUUID,
+    }),
   ];
 }
 
@@ -65,8 +68,44 @@ function tokenReaders(issuers: readonly TokenRules[], roles: Rules['roles'], log
   });
 }
 
-function scramMethod(dialect: typeof WAMP_SCRAM, all: Readonly<Record<string, ScramPrincipal>>): AuthMethod {
-  return createScram({ dialect, principals: principals(all, scramCredential), randomBytes });
+function craMethod(auth: AuthConfig): AuthMethod {
+  const users = staticEntries(auth, 'wampcra').flatMap((entry) => Object.entries(entry.users));
+  return createWampCra({
+    principals: principals(users, craCredential),
+    authenticators: authenticators(auth, 'wampcra'),
+    nonce: () => randomBytes(NONCE_BYTES).toString('base64url'),
+    wallMs: Date.now,
+  });
+}
+
+function scramMethod(auth: AuthConfig, section: 'wampScram' | 'scram', dialect: ScramDialect): AuthMethod {
+  return createScram({
+    dialect,
+    principals: allPrincipals(staticEntries(auth, section), scramCredential),
+    authenticators: authenticators(auth, section),
+    randomBytes,
+  });
+}
+
+function cryptosignMethod(auth: AuthConfig): AuthMethod {
+  return createCryptosign({
+    principals: allPrincipals(staticEntries(auth, 'cryptosign'), cryptosignCredential),
+    authenticators: authenticators(auth, 'cryptosign'),
+    randomBytes,
+  });
+}
+
+/** The procedures that a method asks, in the order of the list. */
+function authenticators(auth: AuthConfig, section: AuthSection): readonly AuthenticatorEntry[] {
+  return dynamicEntries(auth, section).map(
+    ({ authenticator: procedure, authenticatorRealm: realm, timeoutMs, mayChooseRealm, onUnavailable }) => ({
+      procedure,
+      timeoutMs,
+      mayChooseRealm,
+      onUnavailable,
+      ...(realm === undefined ? {} : { realm }),
+    }),
+  );
 }
 
 interface Grants {
@@ -74,12 +113,23 @@ interface Grants {
   readonly permissions?: readonly Permission[];
 }
 
+/** The principals of all static entries of a method. */
+function allPrincipals<Configured extends Grants, Credential>(
+  entries: readonly { readonly principals: Readonly<Record<string, Configured>> }[],
+  credentialOf: (configured: Configured) => Credential,
+): Principals<Credential> {
+  return principals(
+    entries.flatMap((entry) => Object.entries(entry.principals)),
+    credentialOf,
+  );
+}
+
 function principals<Configured extends Grants, Credential>(
-  all: Readonly<Record<string, Configured>>,
+  all: readonly (readonly [authid: string, configured: Configured])[],
   credentialOf: (configured: Configured) => Credential,
 ): Principals<Credential> {
   return new Map(
-    Object.entries(all).map(([authid, configured]): [string, Entry<Credential>] => [
+    all.map(([authid, configured]): [string, Entry<Credential>] => [
       authid,
       {
         principal: {

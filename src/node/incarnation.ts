@@ -6,6 +6,7 @@ import { version } from './version.js';
 import { createCodecs } from '../codec/codecs.js';
 import { maxMemoryBytes, maxTotalUnsentBytes } from '../config/memory.js';
 import type { Config } from '../config/schema.js';
+import { createAuthenticators } from './authenticators.js';
 import { boundAuthMethods } from './bounded-auth-methods.js';
 import { Isolation } from './isolation.js';
 import { createRouterProcedures } from './router-procedures.js';
@@ -139,6 +140,7 @@ export class Incarnation {
         counters,
         after,
       }),
+      authenticators: createAuthenticators(this.#realms, this.#limits.current, counters, this.logger),
       limits: this.#limits.current,
       turns: this.#turns,
       inboxes: this.#inboxes,

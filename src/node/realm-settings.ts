@@ -1,3 +1,4 @@
+import { placedEntries, type DynamicEntry } from '../config/auth-entries.js';
 import { canonical } from '../config/reload.js';
 import type { Config, RealmConfig, RealmTemplateConfig } from '../config/schema.js';
 import type { RealmSettings } from '../realm/realm.js';
@@ -16,18 +17,21 @@ type Rules = Omit<RealmConfig, 'name'>;
 type Limits = Config['limits'];
 
 /** The realms of a configuration, in the form that the realm layer takes. */
-export function realmPlan({ realms, realmTemplate: template, limits }: Config): RealmPlan {
+export function realmPlan(config: Config): RealmPlan {
+  const { realms, realmTemplate: template, limits } = config;
   return {
-    configured: new Map(realms.map((realm) => [realm.name, realmSettings(realm, limits)])),
-    template: template === undefined ? undefined : realmTemplate(template, limits),
+    configured: new Map(
+      realms.map((realm) => [realm.name, realmSettings(realm, limits, authenticatorsIn(realm, realm.name, config))]),
+    ),
+    template: template === undefined ? undefined : realmTemplate(template, config),
   };
 }
 
-function realmTemplate(template: RealmTemplateConfig, limits: Limits): RealmTemplate {
+function realmTemplate(template: RealmTemplateConfig, config: Config): RealmTemplate {
   const names = new PatternIndex<object>();
   for (const { uri, match } of template.names) names.add(uri, match, template);
   return {
-    settings: realmSettings(template, limits),
+    settings: realmSettings(template, config.limits, authenticatorsIn(template, undefined, config)),
     admits: (uri) => names.best(uri) !== undefined,
     idleMs: template.idleMs,
   };
@@ -65,7 +69,24 @@ export class RealmAuthMethods {
   }
 }
 
-function realmSettings(realm: Rules, limits: Limits): RealmSettings {
+/** The authenticators that are registered in a realm: its own, and those of others that name it. */
+function authenticatorsIn(
+  rules: Pick<Rules, 'auth'>,
+  name: Uri | undefined,
+  { realms, realmTemplate: template }: Config,
+): ReadonlySet<Uri> {
+  const isHere = ({ authenticatorRealm }: DynamicEntry): boolean => authenticatorRealm === undefined;
+  const isNamed = ({ authenticatorRealm }: DynamicEntry): boolean => name !== undefined && authenticatorRealm === name;
+  const all = [...realms, ...(template === undefined ? [] : [template])];
+  const entries = [...allDynamic(rules).filter(isHere), ...all.flatMap(allDynamic).filter(isNamed)];
+  return new Set(entries.map(({ authenticator }) => authenticator));
+}
+
+function allDynamic({ auth = {} }: Pick<Rules, 'auth'>): readonly DynamicEntry[] {
+  return placedEntries(auth).flatMap(({ entry }) => (entry.type === 'dynamic' ? [entry] : []));
+}
+
+function realmSettings(realm: Rules, limits: Limits, authenticators: ReadonlySet<Uri>): RealmSettings {
   return {
     rules: realmRules(realm, limits),
     ...authidRule(realm),
@@ -75,13 +96,13 @@ function realmSettings(realm: Rules, limits: Limits): RealmSettings {
       busyError: realm.busyError,
       forceReregister: forceRule(realm.allowForceReregister),
     },
-    authorizers: roleAuthorizers(realm),
+    authorizers: roleAuthorizers(realm, authenticators),
   };
 }
 
-function roleAuthorizers({ roles }: Rules): RoleAuthorizers {
+function roleAuthorizers({ roles }: Rules, authenticators: ReadonlySet<Uri>): RoleAuthorizers {
   const permissions = new Map(roles.map((role) => [role.name, role.permissions]));
-  return new RoleAuthorizers(permissions, { routerProcedures: ROUTER_PROCEDURES, authenticators: new Set() });
+  return new RoleAuthorizers(permissions, { routerProcedures: ROUTER_PROCEDURES, authenticators });
 }
 
 /** At most one session of an authid, if there is a rule without a number. */

@@ -1,6 +1,8 @@
+import { principalsIn, staticEntries, type AuthEntry, type AuthSection } from '../config/auth-entries.js';
 import { canonical } from '../config/reload.js';
 import type { AuthConfig, Config, RealmConfig, RealmTemplateConfig } from '../config/schema.js';
 import { AUTHPROVIDER } from '../session/auth/credentials.js';
+import { DYNAMIC } from '../session/auth/dynamic.js';
 import type { Permission, Subject } from '../session/authorization/permission.js';
 import type { Session } from '../session/ports.js';
 import { createStaticAuthorizer } from '../session/authorization/static-authorizer.js';
@@ -61,9 +63,13 @@ function rulesByRealm({ realms, realmTemplate }: Config): (realm: Uri) => Rules 
   return (realm) => byName.get(realm) ?? realmTemplate;
 }
 
-/** Only principals of the configuration itself can be looked up there. Of tokens it has the issuers. */
+/**
+ * Only principals of the configuration itself can be looked up there. Of tokens it has the issuers. An authenticator has
+ * decided on the others.
+ */
 function principalChange(session: SessionTraits, before: Rules, after: Rules): 'none' | 'changed' | 'gone' {
   const { authrole, authmethod, authprovider } = session;
+  if (authprovider === DYNAMIC) return 'none';
   if (authmethod === 'anonymous') return after.anonymousRole === authrole ? 'none' : 'gone';
   if (authmethod === 'jwt') {
     if (after.auth?.jwt === undefined) return 'gone';
@@ -83,20 +89,23 @@ function principalOf(auth: AuthConfig | undefined, { authid, authmethod, authpro
 function principalsOf(auth: AuthConfig | undefined, method: string): Principals | undefined {
   switch (method) {
     case 'ticket':
-      return auth?.ticket?.principals;
     case 'wampcra':
-      return auth?.wampcra?.users;
-    case 'wamp-scram':
-      return auth?.wampScram?.principals;
     case 'scram':
-      return auth?.scram?.principals;
     case 'cryptosign':
-      return auth?.cryptosign?.principals;
+      return staticPrincipals(auth ?? {}, method);
+    case 'wamp-scram':
+      return staticPrincipals(auth ?? {}, 'wampScram');
     case 'tls':
       return auth?.tls?.principals;
     default:
       return undefined;
   }
+}
+
+/** Of all entries of the method. */
+function staticPrincipals(auth: AuthConfig, method: AuthSection): Principals {
+  const entries: readonly AuthEntry<AuthSection>[] = staticEntries<AuthSection>(auth, method);
+  return Object.fromEntries(entries.flatMap((entry) => Object.entries(principalsIn(entry)[1])));
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Counters } from '../telemetry/counters.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Uri } from '../wamp/ids.js';
 import type { SerializerId } from '../wamp/payload.js';
+import type { Authenticators } from './auth/authenticator.js';
 import type { AuthMethod } from './auth/method.js';
 import type { InboxPool } from './inbox.js';
 import type { RealmDirectory } from './ports.js';
@@ -26,6 +27,7 @@ export interface EndpointDependencies {
   readonly realms: RealmDirectory;
   /** Methods by which sessions may join a realm. The client's offer decides which is used. */
   readonly authMethodsOf: (realm: Uri) => readonly AuthMethod[];
+  readonly authenticators: Authenticators;
   readonly limits: SessionLimits;
   readonly turns: TurnScheduler;
   readonly inboxes: InboxPool;

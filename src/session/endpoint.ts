@@ -254,11 +254,12 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
   }
 
   #open(realm: Uri, details: HelloDetails): void {
-    const { realms, authMethodsOf, logger } = this.#dependencies;
+    const { realms, authMethodsOf, authenticators, logger } = this.#dependencies;
     const { serializer, isBatched, remoteAddress, certificate } = this.#connection;
     const protocol = subprotocolOf(serializer, isBatched);
     const transport = { type: 'websocket', protocol, serializer, peer: remoteAddress };
-    const handshake = new Handshake({ realms, authMethodsOf, transport, certificate, logger }, this, realm, details);
+    const options = { realms, authMethodsOf, authenticators, transport, certificate, logger };
+    const handshake = new Handshake(options, this, realm, details);
     this.#handshake = handshake;
     this.#isRefused = false;
     this.#hadSession = false;
@@ -352,6 +353,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
       return;
     }
     if (this.#state !== 'authenticating') {
+      this.#handshake?.cancel('timeout');
       this.postpone(unavailable('undecided', 'the session could not be opened in time'));
       return;
     }

@@ -6,7 +6,9 @@ import type { SessionId, Uri } from '../wamp/ids.js';
 import type { HelloDetails } from '../wamp/messages.js';
 import type { Dict } from '../wamp/options.js';
 import { ErrorUri } from '../wamp/uris.js';
-import type { AuthMethod, AuthStep, Principal } from './auth/method.js';
+import type { AuthenticatorEntry, Authenticators } from './auth/authenticator.js';
+import { undecided } from './auth/dynamic.js';
+import type { AuthMethod, AuthRequest, AuthStep, Principal } from './auth/method.js';
 import {
   isUnavailable,
   unavailable,
@@ -31,6 +33,7 @@ export interface HandshakeOptions {
   readonly realms: RealmDirectory;
   /** Methods by which sessions may join a realm. */
   readonly authMethodsOf: (realm: Uri) => readonly AuthMethod[];
+  readonly authenticators: Authenticators;
   readonly transport: TransportDetails;
   readonly certificate?: ClientCertificate | undefined;
   readonly logger: Logger;
@@ -65,7 +68,11 @@ export class Handshake {
   /** The id that a challenge has named. */
   #drawn: SessionId | undefined;
   #reservation: Reservation | Promise<Reservation> | undefined;
+  /** Made for the first call of an authenticator. */
+  #controller: AbortController | undefined;
   #isOver = false;
+
+  readonly #aborting = (): AbortController => (this.#controller ??= new AbortController());
 
   constructor(options: HandshakeOptions, listener: HandshakeListener, uri: Uri, details: HelloDetails) {
     this.#options = options;
@@ -97,10 +104,14 @@ export class Handshake {
     );
   }
 
-  /** The client has left or was refused: gives a reserved session id back, also when it arrives later. */
-  cancel(): void {
+  /**
+   * The client has left, was refused or has waited too long: gives a reserved session id back, also when it arrives
+   * later, and cancels what authenticators are asked.
+   */
+  cancel(why: 'gone' | 'timeout' = 'gone'): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#controller?.abort(why);
     const realm = this.#realm;
     const reservation = this.#reservation;
     if (realm === undefined || reservation === undefined) return;
@@ -124,17 +135,28 @@ export class Handshake {
       return;
     }
     this.#method = method;
-    const request = {
-      realm: realm.uri,
-      details: this.#details,
-      remoteAddress: this.#options.transport.peer,
-      certificate: this.#options.certificate,
-      session: () => (this.#drawn ??= realm.drawId()),
-    };
+    const request = this.#requestFor(realm);
     this.#attempt(
       () => method.begin(request),
       (step) => this.#take(step),
     );
+  }
+
+  #requestFor(realm: SessionRealm): AuthRequest {
+    const { transport, certificate, authenticators } = this.#options;
+    const aborting = this.#aborting;
+    return {
+      realm: realm.uri,
+      details: this.#details,
+      remoteAddress: transport.peer,
+      transport,
+      certificate,
+      authenticators,
+      session: () => (this.#drawn ??= realm.drawId()),
+      get signal() {
+        return aborting().signal;
+      },
+    };
   }
 
   /** The first method of the client's offer that the realm has; no offer means anonymous (AUT-1). */
@@ -153,7 +175,7 @@ export class Handshake {
   #take(step: AuthStep): void {
     switch (step.kind) {
       case 'granted':
-        this.#reserve(step.principal);
+        this.#grant(step.principal);
         break;
       case 'refused':
         this.#refuse(step.fault);
@@ -168,13 +190,38 @@ export class Handshake {
     }
   }
 
+  /** Opens the realm that an authenticator has chosen, if it is another one. */
+  #grant(principal: Principal): void {
+    const { realm: chosen, authenticator } = principal;
+    if (chosen === undefined || authenticator === undefined) {
+      this.#reserve(principal);
+      return;
+    }
+    this.#then(this.#options.realms.open(chosen), (realm) => {
+      if (isUnavailable(realm)) this.#postpone(realm);
+      else if (isFault(realm)) this.#misled(authenticator, `this router does not serve the realm "${chosen}"`);
+      else {
+        this.#realm = realm;
+        this.#reserve(principal);
+      }
+    });
+  }
+
+  /** The result of an authenticator cannot be carried out. */
+  #misled(authenticator: AuthenticatorEntry, flaw: string): void {
+    const { procedure, realm = this.#uri } = authenticator;
+    this.#options.authenticators.unusable({ procedure, realm }, flaw);
+    this.#take(undecided(authenticator));
+  }
+
   #reserve(principal: Principal): void {
     const realm = this.#realm;
     const method = this.#method;
     if (realm === undefined || method === undefined) throw new Error('granted before a realm was opened');
     if (realm.authorizer(principal) === undefined) {
       const message = `realm "${realm.uri}" has no role "${principal.authrole}"`;
-      this.#refuse(fault(ErrorUri.NO_SUCH_ROLE, message));
+      if (principal.authenticator !== undefined) this.#misled(principal.authenticator, message);
+      else this.#refuse(fault(ErrorUri.NO_SUCH_ROLE, message));
       return;
     }
     const { authid, authrole, authprovider } = principal;

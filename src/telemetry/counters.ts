@@ -28,6 +28,8 @@ export interface Counters {
   readonly eventsDropped: Tally<EventDrop>;
   readonly routing: Tally<RoutingDiscard>;
   readonly calls: Tally<CallOutcome>;
+  /** Calls by which authenticators decide on clients, by their end. */
+  readonly authenticatorCalls: Tally<AuthenticatorOutcome>;
   readonly limitsReached: Tally<LimitName>;
   readonly logLines: Tally<LogLineFate>;
   readonly configReloads: Tally<ReloadResult>;
@@ -79,6 +81,18 @@ export const UNSENT_REASONS = ['slow_reader', 'connection_closed'] as const;
 export const EVENT_DROPS = ['untranscodable', 'node_unreachable', 'too_large', 'held_limit'] as const;
 /** `suppressed`: over the budget of lines; `dropped_…`: the destination stalled or failed. */
 export const LOG_LINE_FATES = ['written', 'suppressed', 'dropped_stalled', 'dropped_failed'] as const;
+/** `refused`: an application error; `failed`: an exception; `canceled`: the client has gone. `invalid` counts results beside `returned`. */
+export const AUTHENTICATOR_OUTCOMES = [
+  'returned',
+  'refused',
+  'not_registered',
+  'timeout',
+  'unreachable',
+  'failed',
+  'invalid',
+  'limit',
+  'canceled',
+] as const;
 export const LIMIT_NAMES = [
   'message_bytes',
   'messages_per_second',
@@ -99,6 +113,7 @@ export const LIMIT_NAMES = [
   'realms',
   'failed_authentications',
   'sessions_per_authid',
+  'pending_authentications',
 ] as const;
 export const AUTHENTICATION_METHODS = [
   'anonymous',
@@ -127,6 +142,7 @@ export type ConnectionEnd = (typeof CONNECTION_ENDS)[number];
 export type EventDrop = (typeof EVENT_DROPS)[number];
 export type ReloadResult = (typeof RELOAD_RESULTS)[number];
 export type LogLineFate = (typeof LOG_LINE_FATES)[number];
+export type AuthenticatorOutcome = (typeof AUTHENTICATOR_OUTCOMES)[number];
 export type LimitName = (typeof LIMIT_NAMES)[number];
 
 export interface Histogram {
@@ -173,6 +189,7 @@ export function createCounters(): Counters {
     eventsDropped: tally(EVENT_DROPS),
     routing: tally(ROUTING_DISCARDS),
     calls: tally(CALL_OUTCOMES),
+    authenticatorCalls: tally(AUTHENTICATOR_OUTCOMES),
     limitsReached: tally(LIMIT_NAMES),
     configReloads: tally(RELOAD_RESULTS),
     logLines: tally(LOG_LINE_FATES),

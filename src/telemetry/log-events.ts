@@ -47,6 +47,7 @@ export type LogEvent =
   | 'session.limit_reached'
   | 'realm.created'
   | 'realm.removed'
+  | 'authenticator.failed'
   | 'authorizer.failed'
   | 'procedure.failed'
   | 'backplane.down'

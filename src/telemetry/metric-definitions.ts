@@ -187,6 +187,14 @@ export const COUNTER_DEFINITIONS: Readonly<
     ),
   ],
   calls: [labelled('calls_total', 'Calls that ended, by outcome.', 'outcome', (counters) => counters.calls)],
+  authenticatorCalls: [
+    labelled(
+      'authenticator_calls_total',
+      'Calls of dynamic authenticators, by their end. `refused`: with an application error; `failed`: with an exception; `invalid`: calls that returned what the router cannot use, which count as `returned` too.',
+      'outcome',
+      (counters) => counters.authenticatorCalls,
+    ),
+  ],
   limitsReached: [
     labelled(
       'limits_reached_total',

@@ -9,6 +9,7 @@ export const ErrorUri = {
   NO_SUCH_SUBSCRIPTION: 'wamp.error.no_such_subscription',
   NO_SUCH_REALM: 'wamp.error.no_such_realm',
   NO_SUCH_ROLE: 'wamp.error.no_such_role',
+  NO_SUCH_PRINCIPAL: 'wamp.error.no_such_principal',
   NO_MATCHING_AUTH_METHOD: 'wamp.error.no_matching_auth_method',
   AUTHENTICATION_DENIED: 'wamp.error.authentication_denied',
   AUTHENTICATION_FAILED: 'wamp.error.authentication_failed',

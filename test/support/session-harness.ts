@@ -1,5 +1,6 @@
 import { createCodecs } from '../../src/codec/codecs.js';
 import { createAnonymous } from '../../src/session/auth/anonymous.js';
+import type { Authenticators } from '../../src/session/auth/authenticator.js';
 import type { AuthMethod } from '../../src/session/auth/method.js';
 import type { Subject } from '../../src/session/authorization/permission.js';
 import { InboxPool } from '../../src/session/inbox.js';
@@ -147,11 +148,20 @@ export class ManualTimers {
   }
 }
 
+/** For methods that ask none. */
+export const NO_AUTHENTICATORS: Authenticators = {
+  ask: () => Promise.reject(new Error('an authenticator was asked')),
+  unusable: (_call, flaw) => {
+    throw new Error(flaw);
+  },
+};
+
 export interface HarnessOptions {
   readonly rules?: Partial<RealmRules>;
   readonly limits?: Partial<SessionLimits>;
   readonly authMethods?: readonly AuthMethod[];
   readonly authorizer?: Authorizer;
+  readonly authenticators?: Authenticators;
   readonly serializer?: SerializerId;
   /** Default: more than a test needs. */
   readonly turnBudgetMs?: number;
@@ -222,6 +232,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
     inboxes,
     realms: options.realms ?? { open: () => realm },
     authMethodsOf: () => authMethods,
+    authenticators: options.authenticators ?? NO_AUTHENTICATORS,
     limits,
     counters,
     logger: log,

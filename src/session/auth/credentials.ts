@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { fault, type Fault } from '../../wamp/faults.js';
 import type { HelloDetails } from '../../wamp/messages.js';
 import { ErrorUri } from '../../wamp/uris.js';
@@ -12,6 +12,8 @@ export interface Entry<Credential> {
 
 /** Principals of one realm and one method, by authid. */
 export type Principals<Credential> = ReadonlyMap<string, Entry<Credential>>;
+
+const KEY_BYTES = 32;
 
 export const AUTHPROVIDER = 'static';
 
@@ -60,21 +62,36 @@ export function hmacSha256(key: string | Uint8Array, data: string | Uint8Array):
 export class Decoys<Credential> {
   readonly #key: Buffer;
   readonly #entries: readonly Entry<Credential>[];
+  #model: Entry<Credential> | undefined;
 
-  /** `secretOf`: the part of a credential that clients of other principals do not know. The principals are not empty. */
-  constructor(principals: Principals<Credential>, secretOf: (credential: Credential) => string | Uint8Array) {
+  /**
+   * `secretOf`: the part of a credential that clients of other principals do not know. `model`: stands for the
+   * principals where there are none in the configuration; then each process draws values of its own.
+   */
+  constructor(
+    principals: Principals<Credential>,
+    secretOf: (credential: Credential) => string | Uint8Array,
+    model?: Entry<Credential>,
+  ) {
     this.#entries = [...principals.values()];
+    this.#model = model;
     const key = createHash('sha256');
     for (const [authid, { credential }] of [...principals].sort(([one], [other]) => (one < other ? -1 : 1)))
       key.update(sha256(authid)).update(sha256(secretOf(credential)));
+    if (principals.size === 0) key.update(randomBytes(KEY_BYTES));
     this.#key = key.digest();
+  }
+
+  /** Decoys have the parameters of this principal from now on, if the configuration has none. */
+  imitate(model: Entry<Credential>): void {
+    this.#model = model;
   }
 
   /** The principal whose parameters the decoy has. */
   like(authid: string): Entry<Credential> {
-    const index = this.#bytes('like', authid).readUInt32BE(0) % this.#entries.length;
-    const entry = this.#entries[index];
-    if (entry === undefined) throw new Error('decoys without principals');
+    const index = this.#bytes('like', authid).readUInt32BE(0) % Math.max(1, this.#entries.length);
+    const entry = this.#entries[index] ?? this.#model;
+    if (entry === undefined) throw new Error('decoys without principals and model');
     return entry;
   }
 

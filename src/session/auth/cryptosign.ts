@@ -1,8 +1,12 @@
 import type { KeyObject } from 'node:crypto';
 import { own } from '../../wamp/dict.js';
-import { DENIED, granted, isEqual, unusable, type Entry, type Principals } from './credentials.js';
+import type { Dict } from '../../wamp/options.js';
+import type { AuthenticatorEntry } from './authenticator.js';
+import { DENIED, granted, isEqual, unusable, type Principals } from './credentials.js';
+import { askAuthenticators } from './dynamic.js';
+import { isHexKey } from './result-values.js';
 import { isSignedBy, publicKey } from './ed25519.js';
-import type { AuthMethod } from './method.js';
+import type { AuthMethod, AuthRequest, AuthStep, Principal } from './method.js';
 
 export interface CryptosignCredential {
   /** Public keys, 32 bytes each as lower-case hex. */
@@ -11,12 +15,13 @@ export interface CryptosignCredential {
 
 export interface CryptosignOptions {
   readonly principals: Principals<CryptosignCredential>;
+  readonly authenticators?: readonly AuthenticatorEntry[];
   /** Unguessable bytes, others each time. */
   readonly randomBytes: (count: number) => Buffer;
 }
 
 interface KeyHolder {
-  readonly entry: Entry<CryptosignCredential>;
+  readonly principal: Principal;
   readonly key: KeyObject;
 }
 
@@ -32,25 +37,47 @@ const NOBODYS_KEY = publicKey(Buffer.from(`58${'66'.repeat(31)}`, 'hex'));
  * WAMP-cryptosign (rules 8.6): the client signs a challenge with an Ed25519 key. The message that comes with the signature
  * must be the challenge of this attempt, or an older signature of the client could be used again.
  */
-export function createCryptosign({ principals, randomBytes }: CryptosignOptions): AuthMethod {
+export function createCryptosign({ principals, authenticators = [], randomBytes }: CryptosignOptions): AuthMethod {
   const holders = holdersByKey(principals);
+
+  const challengeFor = (holder: KeyHolder | undefined): AuthStep => {
+    const challenge = randomBytes(CHALLENGE_BYTES);
+    return {
+      kind: 'challenge',
+      // Without `channel_binding`: this router cannot bind to a channel, and the client sees so.
+      extra: { challenge: challenge.toString('hex') },
+      answer(signature) {
+        const isRight = isAnswer(signature, challenge, holder?.key ?? NOBODYS_KEY);
+        return isRight && holder !== undefined ? granted(holder.principal) : DENIED;
+      },
+    };
+  };
+
+  const ask = async (request: AuthRequest, announced: string): Promise<AuthStep> => {
+    const finding = await askAuthenticators(authenticators, request, {
+      method: 'cryptosign',
+      authid: request.details.authid,
+      isRoleEnough: false,
+      credentialOf: (result) => cryptosignCredential(result, announced),
+    });
+    if (finding.kind === 'undecided') return finding.step;
+    if (finding.kind === 'unknown') return challengeFor(undefined);
+    return challengeFor({ principal: finding.entry.principal, key: publicKey(Buffer.from(announced, 'hex')) });
+  };
+
   return {
     name: 'cryptosign',
-    begin({ details }) {
+    begin(request) {
+      const { details } = request;
       const given = own(details.authextra ?? {}, 'pubkey');
       if (typeof given !== 'string' || !PUBLIC_KEY.test(given))
         return unusable('HELLO.Details.authextra.pubkey must be a public key of Ed25519 as 64 hexadecimal digits');
-      const holder = holderOf(holders.get(given.toLowerCase()) ?? [], details.authid);
-      const challenge = randomBytes(CHALLENGE_BYTES);
-      return {
-        kind: 'challenge',
-        // Without `channel_binding`: this router cannot bind to a channel, and the client sees so.
-        extra: { challenge: challenge.toString('hex') },
-        answer(signature) {
-          const isRight = isAnswer(signature, challenge, holder?.key ?? NOBODYS_KEY);
-          return isRight && holder !== undefined ? granted(holder.entry.principal) : DENIED;
-        },
-      };
+      const announced = given.toLowerCase();
+      const holder = holderOf(holders.get(announced) ?? [], details.authid);
+      // A principal of the configuration has the keys that the configuration names, and no others.
+      const isOfConfiguration = holder !== undefined || principals.has(details.authid ?? '');
+      if (isOfConfiguration || authenticators.length === 0) return challengeFor(holder);
+      return ask(request, announced);
     },
   };
 }
@@ -65,16 +92,24 @@ function isAnswer(signature: string, challenge: Uint8Array, key: KeyObject): boo
 /** Without authid the key names its principal, if it is authorized for one only. */
 function holderOf(holders: readonly KeyHolder[], authid: string | undefined): KeyHolder | undefined {
   if (authid === undefined || authid === '') return holders.length === 1 ? holders[0] : undefined;
-  return holders.find(({ entry }) => entry.principal.authid === authid);
+  return holders.find(({ principal }) => principal.authid === authid);
 }
 
 function holdersByKey(principals: Principals<CryptosignCredential>): ReadonlyMap<string, readonly KeyHolder[]> {
   const holders = new Map<string, KeyHolder[]>();
-  for (const entry of principals.values()) {
-    for (const authorized of entry.credential.authorizedKeys) {
+  for (const { principal, credential } of principals.values()) {
+    for (const authorized of credential.authorizedKeys) {
       const key = publicKey(Buffer.from(authorized, 'hex'));
-      holders.set(authorized, [...(holders.get(authorized) ?? []), { entry, key }]);
+      holders.set(authorized, [...(holders.get(authorized) ?? []), { principal, key }]);
     }
   }
   return holders;
+}
+
+/** The key must be the one that the client announced. */
+function cryptosignCredential(result: Dict, announced: string): CryptosignCredential | string {
+  const key = own(result, 'pubkey');
+  if (!isHexKey(key)) return 'pubkey is not 64 hexadecimal digits';
+  if (key.toLowerCase() !== announced) return 'pubkey is another than the client announced';
+  return { authorizedKeys: [announced] };
 }

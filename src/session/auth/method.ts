@@ -1,3 +1,4 @@
+import type { TransportDetails } from '../../backplane/session-row.js';
 import type { ClientCertificate } from '../../transport/client-certificate.js';
 import type { Fault } from '../../wamp/faults.js';
 import type { SessionId, Uri } from '../../wamp/ids.js';
@@ -5,6 +6,7 @@ import type { HelloDetails } from '../../wamp/messages.js';
 import type { Dict } from '../../wamp/options.js';
 import type { Subject } from '../authorization/permission.js';
 import type { Unavailable } from '../ports.js';
+import type { AuthenticatorEntry, Authenticators } from './authenticator.js';
 
 /** The identity that authentication has established (AUT-2). */
 export interface Principal extends Subject {
@@ -13,6 +15,10 @@ export interface Principal extends Subject {
   readonly authextra?: Dict;
   /** Milliseconds after which the session must end; absent: it may stay. */
   readonly validForMs?: number;
+  /** The realm to join instead of the one that HELLO names. */
+  readonly realm?: Uri;
+  /** The procedure that has decided; absent: the configuration has. */
+  readonly authenticator?: AuthenticatorEntry;
 }
 
 /** One attempt to join. */
@@ -20,10 +26,14 @@ export interface AuthRequest {
   readonly realm: Uri;
   readonly details: HelloDetails;
   readonly remoteAddress: string;
+  readonly transport: TransportDetails;
   /** The client's TLS certificate, if a trusted proxy has verified one. */
   readonly certificate?: ClientCertificate | undefined;
   /** The id that this session will have, for challenges that are bound to it (AUT-3). The same each time. */
   session(): SessionId;
+  readonly authenticators: Authenticators;
+  /** Aborts when the client has gone, or the handshake has taken too long. */
+  readonly signal: AbortSignal;
 }
 
 export type AuthStep =

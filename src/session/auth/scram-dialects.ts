@@ -5,6 +5,7 @@ import type { ScramDialect, ScramExchange, ScramKdf } from './scram.js';
 export const WAMP_SCRAM: ScramDialect = {
   method: 'wamp-scram',
   verifierKey: 'verifier',
+  usualKdf: 'pbkdf2',
   serverNonce: (clientNonce, random) => clientNonce + random.toString('base64'),
   challenge: ({ serverNonce, salt, kdf }) => ({
     nonce: serverNonce,
@@ -24,6 +25,7 @@ export const WAMP_SCRAM: ScramDialect = {
 export const AUTOBAHN_SCRAM: ScramDialect = {
   method: 'scram',
   verifierKey: 'scram_server_signature',
+  usualKdf: 'argon2id',
   serverNonce: (clientNonce, random) => Buffer.concat([Buffer.from(clientNonce, 'base64'), random]).toString('base64'),
   challenge: ({ serverNonce, salt, kdf }) => {
     const memory = memoryOf(kdf);

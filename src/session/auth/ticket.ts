@@ -1,6 +1,8 @@
 import { isFault } from '../../wamp/faults.js';
+import type { AuthenticatorEntry } from './authenticator.js';
 import { authidOf, DENIED, granted, isEqual, sha256, type Principals } from './credentials.js';
-import type { AuthMethod } from './method.js';
+import { askAuthenticators } from './dynamic.js';
+import type { AuthMethod, AuthRequest, AuthStep } from './method.js';
 
 export interface TicketCredential {
   /** SHA-256 of the ticket's UTF-8 text. The ticket itself is not kept. */
@@ -9,22 +11,46 @@ export interface TicketCredential {
 
 const NO_TICKET = new Uint8Array(32);
 
-/** Ticket authentication (rules 8.3): the client sends a secret as it is, so the transport should be TLS. */
-export function createTicket(principals: Principals<TicketCredential>): AuthMethod {
+/**
+ * Ticket authentication (rules 8.3): the client sends a secret as it is, so the transport should be TLS. Authenticators
+ * receive the ticket of a client that is no principal of the configuration; the client need not send an authid then.
+ */
+export function createTicket(
+  principals: Principals<TicketCredential>,
+  authenticators: readonly AuthenticatorEntry[] = [],
+): AuthMethod {
   return {
     name: 'ticket',
-    begin({ details }) {
-      const authid = authidOf(details, 'ticket');
-      if (isFault(authid)) return { kind: 'refused', fault: authid };
-      const entry = principals.get(authid);
+    begin(request) {
+      const isDynamic = authenticators.length > 0;
+      const authid = authidOf(request.details, 'ticket');
+      if (isFault(authid) && !isDynamic) return { kind: 'refused', fault: authid };
+      const entry = isFault(authid) ? undefined : principals.get(authid);
       return {
         kind: 'challenge',
         extra: {},
         answer(ticket) {
+          if (entry === undefined && isDynamic) return ask(authenticators, request, ticket);
           const isRight = isEqual(sha256(ticket), entry?.credential.ticketSha256 ?? NO_TICKET);
           return isRight && entry !== undefined ? granted(entry.principal) : DENIED;
         },
       };
     },
   };
+}
+
+async function ask(
+  authenticators: readonly AuthenticatorEntry[],
+  request: AuthRequest,
+  ticket: string,
+): Promise<AuthStep> {
+  const finding = await askAuthenticators(authenticators, request, {
+    method: 'ticket',
+    details: { ticket },
+    authid: request.details.authid,
+    isRoleEnough: true,
+    credentialOf: () => ({}),
+  });
+  if (finding.kind === 'undecided') return finding.step;
+  return finding.kind === 'found' ? granted(finding.entry.principal) : DENIED;
 }

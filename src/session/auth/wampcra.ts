@@ -1,8 +1,14 @@
-import { pbkdf2Sync } from 'node:crypto';
+import { pbkdf2, pbkdf2Sync } from 'node:crypto';
+import { promisify } from 'node:util';
+import { own } from '../../wamp/dict.js';
 import { isFault } from '../../wamp/faults.js';
 import type { SessionId } from '../../wamp/ids.js';
-import { authidOf, Decoys, DENIED, granted, hmacSha256, isEqual, type Principals } from './credentials.js';
-import type { AuthMethod, AuthStep, Principal } from './method.js';
+import type { Dict } from '../../wamp/options.js';
+import type { AuthenticatorEntry } from './authenticator.js';
+import { authidOf, Decoys, DENIED, granted, hmacSha256, isEqual, type Entry, type Principals } from './credentials.js';
+import { askAuthenticators, DYNAMIC } from './dynamic.js';
+import { isCountUpTo, isText, MAX_ITERATIONS } from './result-values.js';
+import type { AuthMethod, AuthRequest, AuthStep, Principal } from './method.js';
 
 /** How a client derives its key from the password. */
 export interface CraSalt {
@@ -21,6 +27,7 @@ export interface CraCredential {
 
 export interface WampCraOptions {
   readonly principals: Principals<CraCredential>;
+  readonly authenticators?: readonly AuthenticatorEntry[];
   /** Unguessable text, another one each time. */
   readonly nonce: () => string;
   /** Milliseconds since 1970. */
@@ -34,14 +41,17 @@ interface Challenged {
   readonly key: string | undefined;
 }
 
-/** WAMP-CRA (rules 8.4): the client signs a text that names its session and is used once. */
-export function createWampCra({ principals, nonce, wallMs }: WampCraOptions): AuthMethod {
-  const decoys = new Decoys(principals, ({ key }) => key);
+/** Stands for the principals of a method whose authenticators have not named one yet. */
+const MODEL: Entry<CraCredential> = {
+  principal: { authid: '', authrole: 'user', authprovider: DYNAMIC },
+  credential: { key: '' },
+};
 
-  const challenged = (authid: string): Challenged => {
-    const entry = principals.get(authid);
-    if (entry !== undefined)
-      return { principal: entry.principal, salted: entry.credential.salted, key: entry.credential.key };
+/** WAMP-CRA (rules 8.4): the client signs a text that names its session and is used once. */
+export function createWampCra({ principals, authenticators = [], nonce, wallMs }: WampCraOptions): AuthMethod {
+  const decoys = new Decoys(principals, ({ key }) => key, MODEL);
+
+  const decoy = (authid: string): Challenged => {
     const { principal, credential } = decoys.like(authid);
     const salted = credential.salted && { ...credential.salted, salt: decoys.salt(authid).toString('base64') };
     return { principal: { ...principal, authid }, salted, key: undefined };
@@ -68,14 +78,28 @@ export function createWampCra({ principals, nonce, wallMs }: WampCraOptions): Au
     };
   };
 
+  const ask = async (request: AuthRequest, authid: string): Promise<AuthStep> => {
+    const question = { method: 'wampcra', authid, isRoleEnough: false, credentialOf: craCredential };
+    const finding = await askAuthenticators(authenticators, request, question);
+    if (finding.kind === 'undecided') return finding.step;
+    if (finding.kind === 'unknown') return challenge(decoy(authid), request.session());
+    const { principal, credential } = finding.entry;
+    const { authrole, authprovider } = principal;
+    decoys.imitate({ principal: { authid: '', authrole, authprovider }, credential: { ...credential, key: '' } });
+    return challenge({ principal, salted: credential.salted, key: credential.key }, request.session());
+  };
+
   return {
     name: 'wampcra',
     begin(request) {
-      const { details } = request;
-      const authid = authidOf(details, 'wampcra');
+      const authid = authidOf(request.details, 'wampcra');
       if (isFault(authid)) return { kind: 'refused', fault: authid };
+      const entry = principals.get(authid);
+      if (entry === undefined && authenticators.length > 0) return ask(request, authid);
       // The challenge names the session that WELCOME will name (AUT-3).
-      return challenge(challenged(authid), request.session());
+      if (entry === undefined) return challenge(decoy(authid), request.session());
+      const { key, salted } = entry.credential;
+      return challenge({ principal: entry.principal, salted, key }, request.session());
     },
   };
 }
@@ -88,4 +112,28 @@ export function signatureOf(key: string, challenge: string): string {
 /** Key of a salted secret: base64 text, as clients derive it. CPU time grows with the iterations. */
 export function deriveKey(secret: string, { salt, iterations, keylen }: CraSalt): string {
   return pbkdf2Sync(secret, salt, iterations, keylen, 'sha256').toString('base64');
+}
+
+const MAX_SECRET_LENGTH = 4_096;
+
+const derive = promisify(pbkdf2);
+
+/** A returned `secret` is the password, from which the router derives the key if there is a salt; `derivedKey` is that key. */
+async function craCredential(result: Dict): Promise<CraCredential | string> {
+  const secret = own(result, 'secret');
+  const derivedKey = own(result, 'derivedKey') ?? own(result, 'derived-key');
+  const salt = own(result, 'salt');
+  const iterations = own(result, 'iterations') ?? 1_000;
+  const keylen = own(result, 'keylen') ?? 32;
+  if ((secret === undefined) === (derivedKey === undefined)) return 'it has neither secret nor derivedKey, or both';
+  const key = secret ?? derivedKey;
+  if (!isText(key, MAX_SECRET_LENGTH)) return 'its secret is no text';
+  if (salt === undefined) return derivedKey === undefined ? { key } : 'derivedKey needs a salt';
+  if (!isText(salt, 255)) return 'salt is no text';
+  if (!isCountUpTo(iterations, MAX_ITERATIONS)) return 'iterations is no number that is allowed';
+  if (!isCountUpTo(keylen, 64) || keylen % 4 !== 0) return 'keylen is no multiple of 4 up to 64';
+  const salted: CraSalt = { salt, iterations, keylen };
+  if (secret === undefined) return { key, salted };
+  // Not in this thread: it takes about a millisecond for each thousand rounds.
+  return { key: (await derive(key, salt, iterations, keylen, 'sha256')).toString('base64'), salted };
 }

@@ -3,6 +3,7 @@ import { parseConfig } from '../../../src/config/load.js';
 import { renderConfig } from '../../../src/config/render.js';
 import type { ConfigInput } from '../../../src/config/schema.js';
 import { adviceOn } from '../../../src/cli/advice.js';
+import { staticAuth } from '../../support/static-auth.js';
 
 type Auth = NonNullable<NonNullable<ConfigInput['realms']>[number]['auth']>;
 
@@ -27,7 +28,7 @@ it('takes every method', () => {
       cryptosign: { principals: { joe: { authorizedKeys: [HEX], role: 'user' } } },
     }),
   );
-  expect(config.realms[0]?.auth?.wampcra?.users['ann']).toMatchObject({ iterations: 1_000, keylen: 32 });
+  expect(staticAuth(config).wampcra?.users['ann']).toMatchObject({ iterations: 1_000, keylen: 32 });
   expect(adviceOn(config)).toEqual([]);
 });
 
@@ -97,7 +98,7 @@ it('takes public keys as OpenSSH writes them, and normalizes those in hexadecima
   const hex = '1adfc8bfe1d35616e64dffbd900096f23b066f914c8c2ffbb66f6075b96e116d';
   const authorizedKeys = [ssh, `${ssh} joe@laptop with spaces\n`, hex.toUpperCase()];
   const config = parseConfig(realmWith({ cryptosign: { principals: { joe: { authorizedKeys, role: 'user' } } } }));
-  expect(config.realms[0]?.auth?.cryptosign?.principals['joe']?.authorizedKeys).toEqual([hex, hex, hex]);
+  expect(staticAuth(config).cryptosign?.principals['joe']?.authorizedKeys).toEqual([hex, hex, hex]);
 });
 
 it.each([

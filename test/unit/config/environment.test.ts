@@ -9,6 +9,13 @@ const leaves = SETTINGS.filter(({ kind }) => kind !== 'section');
 
 const ROLES = [{ name: 'r', permissions: [] }];
 const NAMES = [{ uri: 'a', match: 'exact' }];
+const AUTHENTICATOR = {
+  type: 'dynamic',
+  authenticator: 'com.example.authenticate',
+  timeoutMs: 100,
+  mayChooseRealm: true,
+  onUnavailable: 'abort',
+};
 
 /** What a list or a text may be, where the schema does not tell; always other than the default. */
 const SAMPLES: Readonly<Record<string, unknown>> = {
@@ -34,6 +41,12 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
       claims: { authid: 'name', role: 'group', authextra: [] },
     },
   ],
+  'realmTemplate.auth.ticket': AUTHENTICATOR,
+  'realmTemplate.auth.wampcra': [AUTHENTICATOR, AUTHENTICATOR],
+  'realmTemplate.auth.wampScram': [AUTHENTICATOR],
+  'realmTemplate.auth.scram': AUTHENTICATOR,
+  'realmTemplate.auth.anonymous': [AUTHENTICATOR],
+  'realmTemplate.auth.cryptosign': AUTHENTICATOR,
   'ops.host': '127.0.0.3',
   'backplane.url': 'redis://a:1/2',
   'backplane.redis.prefix': 'votes',

@@ -6,6 +6,7 @@ import { ConfigUnusableError } from '../../../src/config/faults.js';
 import { loadConfig } from '../../../src/config/load.js';
 import { renderConfig } from '../../../src/config/render.js';
 import { jsonSchema, keysAt, SETTINGS } from '../../../src/config/settings.js';
+import { staticAuth } from '../../support/static-auth.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'gantry-secrets-'));
 mkdirSync(join(folder, 'secrets'));
@@ -58,12 +59,12 @@ describe('a secret in a file', () => {
       },
       wampScram: { principals: { joe: { ...keys, role: 'user' } } },
     });
-    const auth = loadConfig({ file }).realms[0]?.auth;
-    expect(auth?.ticket?.principals['joe']).toEqual({ ticket: SECRET, role: 'user' });
-    expect(auth?.ticket?.principals['ann']?.ticket).toBe(`${SECRET}\n`);
-    expect(auth?.wampcra?.users['joe']?.secret).toBe(SECRET);
-    expect(auth?.wampcra?.users['ann']?.derivedKey).toBe(SECRET);
-    expect(auth?.wampScram?.principals['joe']?.storedKey).toBe(KEY);
+    const auth = staticAuth(loadConfig({ file }));
+    expect(auth.ticket?.principals['joe']).toEqual({ ticket: SECRET, role: 'user' });
+    expect(auth.ticket?.principals['ann']?.ticket).toBe(`${SECRET}\n`);
+    expect(auth.wampcra?.users['joe']?.secret).toBe(SECRET);
+    expect(auth.wampcra?.users['ann']?.derivedKey).toBe(SECRET);
+    expect(auth.wampScram?.principals['joe']?.storedKey).toBe(KEY);
   });
 
   it('works for settings outside of lists too, and yields to a variable', () => {
@@ -100,7 +101,7 @@ describe('a secret in a file', () => {
 
   it('leaves an authid of that name alone', () => {
     const file = fileWith({ ticket: { principals: { ticketFile: { ticket: SECRET, role: 'user' } } } });
-    expect(loadConfig({ file }).realms[0]?.auth?.ticket?.principals['ticketFile']?.ticket).toBe(SECRET);
+    expect(staticAuth(loadConfig({ file })).ticket?.principals['ticketFile']?.ticket).toBe(SECRET);
   });
 });
 
@@ -113,7 +114,7 @@ describe('a secret in the environment', () => {
 
   it('stands in the place of ${NAME}', () => {
     const config = loadConfig({ file: file(), environment: { JOES_TICKET: SECRET, STORE: 'redis://a:b@c' } });
-    expect(config.realms[0]?.auth?.ticket?.principals['joe']?.ticket).toBe(SECRET);
+    expect(staticAuth(config).ticket?.principals['joe']?.ticket).toBe(SECRET);
     expect(config.backplane.url).toBe('redis://a:b@c');
   });
 
@@ -133,7 +134,7 @@ describe('a secret in the environment', () => {
       },
     ];
     const environment = { GANTRY_REALMS: JSON.stringify(realms), GANTRY_BACKPLANE_URL: 'memory', T: SECRET };
-    expect(loadConfig({ environment }).realms[0]?.auth?.ticket?.principals['joe']?.ticket).toBe(SECRET);
+    expect(staticAuth(loadConfig({ environment })).ticket?.principals['joe']?.ticket).toBe(SECRET);
     const literal = { GANTRY_BACKPLANE_REDIS_PASSWORD: '${T}', GANTRY_BACKPLANE_URL: 'redis://a', T: SECRET };
     expect(loadConfig({ environment: literal }).backplane.redis.password).toBe('${T}');
   });
@@ -141,7 +142,7 @@ describe('a secret in the environment', () => {
   it.each(['a${T}', '${T}b', '$T', '${}', '${T} ', '${1}'])('leaves %s as it is: only a whole value counts', (text) => {
     const literal = fileWith({ ticket: { principals: { joe: { ticket: text, role: 'user' } } } });
     const config = loadConfig({ file: literal, environment: { T: SECRET } });
-    expect(config.realms[0]?.auth?.ticket?.principals['joe']?.ticket).toBe(text);
+    expect(staticAuth(config).ticket?.principals['joe']?.ticket).toBe(text);
   });
 
   it('leaves what is no secret as it is', () => {

@@ -11,6 +11,8 @@ import {
 } from '../../../../src/session/auth/failed-attempts.js';
 import type { AuthMethod, AuthStep } from '../../../../src/session/auth/method.js';
 import { createCounters } from '../../../../src/telemetry/counters.js';
+import { NO_AUTHENTICATORS } from '../../../support/session-harness.js';
+import { TRANSPORT } from './methods.js';
 
 const REALM = 'r';
 const HOME: Attempt = { realm: REALM, authid: 'peter', address: 'home' };
@@ -184,9 +186,12 @@ describe('a method with a bound', () => {
         realm: REALM,
         details: { features: {}, authmethods: ['ticket'], authid: 'peter' },
         remoteAddress,
+        transport: TRANSPORT,
         session: () => {
           throw new Error('not needed');
         },
+        authenticators: NO_AUTHENTICATORS,
+        signal: new AbortController().signal,
       });
     return { begin, counters, timers };
   };

@@ -1,0 +1,25 @@
+import { performance } from 'node:perf_hooks';
+import { AuthenticatorCalls } from '../realm/authenticator-calls.js';
+import type { Realms } from '../realm/realms.js';
+import type { Counters } from '../telemetry/counters.js';
+import type { Logger } from '../telemetry/logger.js';
+import { RecurringLines } from '../telemetry/recurring-lines.js';
+
+/** Calls of authenticators, of which failures are logged: one line a minute for each procedure and reason. */
+export function createAuthenticators(
+  realms: Realms,
+  limits: { readonly maxPendingAuthentications: number },
+  counters: Counters,
+  logger: Logger,
+): AuthenticatorCalls {
+  const lines = new RecurringLines({ nowMs: () => performance.now() });
+  return new AuthenticatorCalls({
+    open: (realm) => realms.open(realm),
+    limits,
+    counters,
+    onFailure: (realm, procedure, reason, why) =>
+      lines.say(`${reason} ${realm} ${procedure}`, (omitted) =>
+        logger.error({ realm, reason, message: `${procedure}: ${why}`, ...omitted }, 'authenticator.failed'),
+      ),
+  });
+}
