@@ -72,6 +72,7 @@ export const WHERE_COUNTED: Readonly<Record<string, string>> = {
   gantry_realms: 'Read from the node at each scrape.',
   gantry_unsent_bytes: 'Read from the connections at each scrape.',
   gantry_inbox_bytes: 'Read from the inboxes at each scrape.',
+  gantry_held_bytes: 'Read from the total of all realms at each scrape.',
   gantry_inbox_messages: 'Read from the inboxes at each scrape.',
   gantry_receive_buffer_bytes: 'Fixed when the node begins to listen.',
   gantry_narrowed_connections: 'Read from the transport at each scrape.',

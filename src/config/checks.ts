@@ -78,6 +78,7 @@ function limitsFit(limits: Limits, realmCount: number, report: Report): void {
   for (const [total, one] of [
     ['maxTotalUnsentBytes', 'maxUnsentBytes'],
     ['maxTotalInboxBytes', 'maxInboxBytes'],
+    ['maxTotalHeldBytes', 'maxHeldBytes'],
   ] as const) {
     const most = limits[total];
     if (most === undefined || most >= limits[one]) continue;

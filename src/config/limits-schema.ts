@@ -147,6 +147,11 @@ export const limits = z.strictObject({
     .describe(
       'Bytes of those waiting messages, each kind counted by itself. One message may wait however large it is.',
     ),
+  maxTotalHeldBytes: bytes(65_536, 2_147_483_648)
+    .default(67_108_864)
+    .describe(
+      'Bytes of those waiting messages of all sessions together, and of calls of up to 16 KiB that are kept because they may still go to another callee. Past it no message waits: events are dropped and counted, calls get an ERROR; further calls are not kept, and fail if their callee does not take them. Not below maxHeldBytes.',
+    ),
   maxCallTimeoutMs: milliseconds(1)
     .exactOptional()
     .describe(

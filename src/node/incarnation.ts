@@ -21,6 +21,7 @@ import type { Realm, RealmDependencies } from '../realm/realm.js';
 import { Realms } from '../realm/realms.js';
 import { TimerWheel } from '../realm/timer-wheel.js';
 import { TurnClock } from '../realm/turn-clock.js';
+import { HeldTotal } from '../routing/held-total.js';
 import type { TurnMeter } from '../routing/turn-meter.js';
 import { createEndpoint } from '../session/endpoint.js';
 import type { EndpointDependencies } from '../session/endpoint-dependencies.js';
@@ -93,6 +94,7 @@ export class Incarnation {
   readonly #isolation: Isolation;
   readonly #turns: TurnScheduler;
   readonly #inboxes: InboxPool;
+  readonly #heldTotal: HeldTotal;
   readonly #server: UwsServer;
   readonly #lostRequests = new RecurringLines({ nowMs });
   #isReachable = true;
@@ -115,6 +117,7 @@ export class Incarnation {
       maxContainerEntries: config.limits.maxContainerEntries,
     });
     const after = (delayMs: number, action: () => void): (() => void) => this.#wheel.after(delayMs, action);
+    this.#heldTotal = new HeldTotal(config.limits.maxTotalHeldBytes);
     this.#realms = this.#makeRealms(codecs, counters, after);
     this.#isolation = this.#makeIsolation(after);
     this.#turns = new TurnScheduler({
@@ -309,7 +312,8 @@ export class Incarnation {
         delivery: new Delivery(codecs, counters, this.#meter),
         counters,
         random: createRandomSource(),
-        limits,
+        // Its prototype, and not a copy: a reload changes the limits in place.
+        limits: Object.assign(Object.create(limits) as typeof limits, { heldTotal: this.#heldTotal }),
         nowMs: () => clock.nowMs(),
         after,
         totals: this.#totals,
@@ -356,6 +360,7 @@ export class Incarnation {
       receiveBufferBytes: () => this.#server.receiveBufferBytes,
       narrowedConnections: () => this.#server.narrowedCount,
       inboxBytes: () => this.#inboxes.bytes,
+      heldBytes: () => this.#heldTotal.bytes,
       inboxMessages: () => this.#inboxes.messages,
     };
   }

@@ -305,6 +305,7 @@ class Node implements RunningNode {
       receiveBufferBytes: now('receiveBufferBytes'),
       narrowedConnections: now('narrowedConnections'),
       inboxBytes: now('inboxBytes'),
+      heldBytes: now('heldBytes'),
       inboxMessages: now('inboxMessages'),
     };
   }

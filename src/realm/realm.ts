@@ -2,6 +2,7 @@ import type { Backplane } from '../backplane/backplane.js';
 import type { Codec } from '../codec/codec.js';
 import { Broker } from '../routing/broker/broker.js';
 import { Dealer, type DealerRules } from '../routing/dealer/dealer.js';
+import type { HeldTotal } from '../routing/held-total.js';
 import type { Subject } from '../session/authorization/permission.js';
 import type { RoleAuthorizers } from '../session/authorization/role-authorizers.js';
 import {
@@ -45,6 +46,8 @@ export interface RealmSessionLimits {
   readonly maxPendingCallsPerSession: number;
   readonly maxHeldMessages: number;
   readonly maxHeldBytes: number;
+  /** Of all realms of the node. */
+  readonly heldTotal: HeldTotal;
   readonly maxCallTimeoutMs?: number | undefined;
   readonly interruptTimeoutMs: number;
   readonly abandonedInvocationTimeoutMs?: number | undefined;

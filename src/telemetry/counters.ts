@@ -107,6 +107,7 @@ export const LIMIT_NAMES = [
   'calls_per_session',
   'held_events',
   'held_calls',
+  'kept_calls',
   'interrupt_timeout',
   'abandoned_timeout',
   'abandoned_invocations',

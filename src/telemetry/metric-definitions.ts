@@ -33,6 +33,7 @@ export interface Gauges {
   receiveBufferBytes(): number;
   narrowedConnections(): number;
   inboxBytes(): number;
+  heldBytes(): number;
   inboxMessages(): number;
 }
 
@@ -248,6 +249,10 @@ export const GAUGE_DEFINITIONS: Readonly<Record<keyof Gauges, GaugeDefinition>> 
   inboxBytes: {
     name: 'gantry_inbox_bytes',
     help: 'Bytes of messages that wait to be handled, all connections together.',
+  },
+  heldBytes: {
+    name: 'gantry_held_bytes',
+    help: 'Bytes of events and calls that wait for a request of their own session, and of calls that may go to another callee.',
   },
   inboxMessages: {
     name: 'gantry_inbox_messages',

@@ -1,3 +1,4 @@
+import { HeldTotal } from '../../src/routing/held-total.js';
 import type { Backplane, BackplaneEvents } from '../../src/backplane/backplane.js';
 import type { MemoryHub } from '../../src/backplane/memory/hub.js';
 import type { RandomSource } from '../../src/realm/random-source.js';
@@ -83,6 +84,7 @@ export class SimulatedNode {
   readonly #backplane: Backplane;
   readonly #realms: Realms;
   readonly #inbound: BackplaneEvents;
+  readonly heldTotal = new HeldTotal(Infinity);
   readonly #totals = { sessionCount: 0 };
 
   constructor({ id, hub, time, journal, random, proposeSessionId, meddle, onFenced }: SimulatedNodeOptions) {
@@ -108,6 +110,7 @@ export class SimulatedNode {
           maxPendingCallsPerSession: 1_000,
           maxHeldMessages: 1_000,
           maxHeldBytes: 1_000_000,
+          heldTotal: this.heldTotal,
           interruptTimeoutMs: INTERRUPT_TIMEOUT_MS,
         },
         nowMs: () => time.nowMs,

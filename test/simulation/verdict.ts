@@ -37,6 +37,7 @@ export function judgeEmpty(world: World): void {
       receivers: broker.receiverCount,
       subscribers: broker.subscriberCount,
       sessions: node.sessionCount,
+      heldBytes: node.heldTotal.bytes,
       interestedNodes: world.hub.interestedNodes(node.id, node.realm.uri).length,
       // The node itself, and the realm it serves.
       rows: world.hub.rowCount(node.id) - 2,

@@ -1,3 +1,4 @@
+import { HeldTotal } from '../../src/routing/held-total.js';
 import { NO_PAYLOAD } from '../../src/codec/payload.js';
 import { Broker } from '../../src/routing/broker/broker.js';
 import type { Peer } from '../../src/routing/peer.js';
@@ -22,6 +23,7 @@ export function brokerBench(
     maxSubscriptionsPerSession?: number;
     maxHeldMessages?: number;
     maxHeldBytes?: number;
+    heldTotal?: HeldTotal;
   } = {},
 ): BrokerBench {
   const outlet = new RecordingOutlet<Peer>({ settlesAtOnce: options.settlesAtOnce ?? true });
@@ -33,6 +35,7 @@ export function brokerBench(
       maxSubscriptionsPerSession: options.maxSubscriptionsPerSession ?? 1_000,
       maxHeldMessages: options.maxHeldMessages ?? 1_000,
       maxHeldBytes: options.maxHeldBytes ?? 1_000_000,
+      heldTotal: options.heldTotal ?? new HeldTotal(Infinity),
     },
     onLimit: (limit) => {
       if (limit === 'held_events') bench.droppedCount++;

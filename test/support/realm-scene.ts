@@ -1,3 +1,4 @@
+import { HeldTotal } from '../../src/routing/held-total.js';
 import type { Backplane } from '../../src/backplane/backplane.js';
 import { payloadOf } from '../../src/codec/payload.js';
 import { Delivery } from '../../src/realm/delivery.js';
@@ -103,6 +104,7 @@ export class SceneNode {
           maxPendingCallsPerSession: 10,
           maxHeldMessages: 1_000,
           maxHeldBytes: 1_000_000,
+          heldTotal: new HeldTotal(Infinity),
           interruptTimeoutMs: 5_000,
         },
         nowMs: () => this.#nowMs,

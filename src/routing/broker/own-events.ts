@@ -1,11 +1,13 @@
+import type { HeldTotal } from '../held-total.js';
 import type { Publication } from '../ports.js';
 import type { Peer } from '../peer.js';
 import type { SharedSubscription } from './shared-subscription.js';
 
-/** Bounds of what may wait for one session. One message may always wait, however large. */
+/** Bounds of what may wait for one session, in which one message may wait however large it is; and the node's total. */
 export interface HeldLimits {
   readonly maxHeldMessages: number;
   readonly maxHeldBytes: number;
+  readonly heldTotal: HeldTotal;
 }
 
 /** One EVENT for its own publisher. */
@@ -39,13 +41,16 @@ export class OwnEvents<P extends Peer> {
   /** False: a bound is reached and the event was not added. */
   push(peer: P, event: OwnEvent<P>): boolean {
     const { byteLength } = event.publication.payload;
+    const { maxHeldMessages, maxHeldBytes, heldTotal } = this.#limits;
+    if (!heldTotal.hasRoom(byteLength)) return false;
     const queue = this.#queues.get(peer);
     if (queue === undefined) {
+      heldTotal.take(byteLength);
       this.#queues.set(peer, { events: [event], head: 0, bytes: byteLength });
       return true;
     }
-    const { maxHeldMessages, maxHeldBytes } = this.#limits;
     if (queue.events.length - queue.head >= maxHeldMessages || queue.bytes + byteLength > maxHeldBytes) return false;
+    heldTotal.take(byteLength);
     queue.events.push(event);
     queue.bytes += byteLength;
     return true;
@@ -61,7 +66,9 @@ export class OwnEvents<P extends Peer> {
     const queue = this.#queues.get(peer);
     const event = queue?.events[queue.head];
     if (queue === undefined || event === undefined) return;
-    queue.bytes -= event.publication.payload.byteLength;
+    const { byteLength } = event.publication.payload;
+    this.#limits.heldTotal.giveBack(byteLength);
+    queue.bytes -= byteLength;
     queue.head++;
     if (queue.head === queue.events.length) this.#queues.delete(peer);
     // Releases in halves: each event moves at most once, and no delivered event is kept for long.
@@ -91,12 +98,14 @@ export class OwnEvents<P extends Peer> {
         bytes += event.publication.payload.byteLength;
       }
     }
+    this.#limits.heldTotal.giveBack(queue.bytes - bytes);
     if (events.length === 0) this.#queues.delete(peer);
     else this.#queues.set(peer, { events, head: 0, bytes });
     return ready;
   }
 
   dropPeer(peer: P): void {
+    this.#limits.heldTotal.giveBack(this.#queues.get(peer)?.bytes ?? 0);
     this.#queues.delete(peer);
   }
 }

@@ -53,7 +53,7 @@ export interface CallerSideOptions<P extends Peer> {
   readonly busyError: BusyError;
   readonly abort: (peer: P, violation: Fault) => void;
   /** A call was refused because of this limit. */
-  readonly onLimit: (limit: 'calls_per_session' | 'held_calls') => void;
+  readonly onLimit: (limit: 'calls_per_session' | 'held_calls' | 'kept_calls') => void;
 }
 
 /**
@@ -158,7 +158,7 @@ export class CallerSide<P extends Peer> {
       return;
     }
     call.isCanceled = true;
-    call.invoke = undefined;
+    this.#calls.letGo(call);
     this.#endings.sendCancel(call, 'kill');
   }
 
@@ -177,7 +177,7 @@ export class CallerSide<P extends Peer> {
       return;
     }
     if (call.isCanceled) return;
-    call.invoke = undefined;
+    this.#calls.letGo(call);
     this.#forwarding.restartTimer(call);
     const { peer } = call.caller;
     const refusal = this.#outlet.send(peer, [Code.RESULT, call.request, resultDetails(true, passthru), payload]);
@@ -288,7 +288,12 @@ export class CallerSide<P extends Peer> {
     const invoke = this.#invokeFrame(call, message);
     call.invoke = invoke;
     if (!this.#forwarding.forward(call, invoke)) this.#failUntaken(call);
-    else if (message[4].byteLength > MAX_KEPT_BYTES) call.invoke = undefined;
+    else if (this.#calls.isPending(call)) this.#keep(call, message[4].byteLength);
+  }
+
+  #keep(call: PendingCall<P>, bytes: number): void {
+    if (bytes > MAX_KEPT_BYTES) this.#calls.letGo(call);
+    else if (!this.#calls.keep(call, bytes)) this.#options.onLimit('kept_calls');
   }
 
   /** A REGISTER of this session was decided and answered: continues the calls that waited for it (G10). */
@@ -330,7 +335,7 @@ export class CallerSide<P extends Peer> {
       this.#outlet.count('late_continuation');
       return;
     }
-    call.invoke = undefined;
+    this.#calls.letGo(call);
     this.#outlet.sendFrame(call.callee.node, { kind: 'continue', call: call.key, progress: options.progress, payload });
   }
 

@@ -30,7 +30,8 @@ export interface DealerOptions<P extends Peer> {
   readonly onLimit?: (limit: DealerLimit) => void;
 }
 
-export type DealerLimit = 'registrations_per_session' | 'calls_per_session' | 'held_calls' | AbandonedLimit;
+export type DealerLimit =
+  'registrations_per_session' | 'calls_per_session' | 'held_calls' | 'kept_calls' | AbandonedLimit;
 
 export interface DealerLimits extends WaitingLimits, AbandonedLimits {
   readonly maxRegistrationsPerSession: number;

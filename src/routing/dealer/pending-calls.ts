@@ -2,6 +2,7 @@ import type { Fault } from '../../wamp/faults.js';
 import type { NodeId, RequestId, Uri } from '../../wamp/ids.js';
 import type { Call } from '../../wamp/messages.js';
 import type { CallKey, InvokeFrame } from '../frames.js';
+import type { HeldTotal } from '../held-total.js';
 import type { Callee, Outlet, ClockAndRandom } from '../ports.js';
 import type { CallOutcome } from '../outcomes.js';
 import type { Peer } from '../peer.js';
@@ -26,6 +27,8 @@ export interface PendingCall<P extends Peer> {
   key: CallKey;
   /** Kept only while the call may go to another callee: rerouting needs all of it (RRT-3). */
   invoke: InvokeFrame | undefined;
+  /** Bytes of `invoke` that count in the total of the node. */
+  keptBytes: number;
   /** Undefined until its first callee has refused it. */
   search: Search | undefined;
   /**
@@ -76,6 +79,7 @@ export interface PendingCallsOptions<P extends Peer> {
   readonly outlet: Outlet<P>;
   readonly sources: ClockAndRandom;
   readonly hashSeed: HashSeed;
+  readonly limits: { readonly heldTotal: HeldTotal };
 }
 
 /** The calls of this node's callers, found by caller and request, or by the number that the callee half knows. */
@@ -84,6 +88,7 @@ export class PendingCalls<P extends Peer> {
   readonly #outlet: Outlet<P>;
   readonly #sources: ClockAndRandom;
   readonly #hashSeed: HashSeed;
+  readonly #heldTotal: HeldTotal;
   /** Keyed by session. */
   readonly #callers: NumberTable<CallerState<P>>;
   readonly #byNumber: NumberTable<PendingCall<P>>;
@@ -91,10 +96,11 @@ export class PendingCalls<P extends Peer> {
   readonly #byNode = new Map<NodeId, NumberTable<PendingCall<P>>>();
   #lastNumber = 0;
 
-  constructor({ node, outlet, sources, hashSeed }: PendingCallsOptions<P>) {
+  constructor({ node, outlet, sources, hashSeed, limits }: PendingCallsOptions<P>) {
     this.#node = node;
     this.#outlet = outlet;
     this.#sources = sources;
+    this.#heldTotal = limits.heldTotal;
     this.#hashSeed = hashSeed;
     this.#callers = new NumberTable(hashSeed);
     this.#byNumber = new NumberTable(hashSeed);
@@ -154,6 +160,7 @@ export class PendingCalls<P extends Peer> {
       callee,
       key,
       invoke: undefined,
+      keptBytes: 0,
       search: undefined,
       notTaken: undefined,
       expectsMore: options.progress,
@@ -176,12 +183,30 @@ export class PendingCalls<P extends Peer> {
     this.#enter(call);
   }
 
+  /** Keeps the pending call for another callee. False: the total of the node has no room, and the call was let go. */
+  keep(call: PendingCall<P>, bytes: number): boolean {
+    if (!this.#heldTotal.hasRoom(bytes)) {
+      this.letGo(call);
+      return false;
+    }
+    this.#heldTotal.take(bytes);
+    call.keptBytes += bytes;
+    return true;
+  }
+
+  /** The call goes to no other callee any more (RRT-3). */
+  letGo(call: PendingCall<P>): void {
+    call.invoke = undefined;
+    this.#heldTotal.giveBack(call.keptBytes);
+    call.keptBytes = 0;
+  }
+
   /** Ends a call. Exactly once per call, before its final answer is sent (G3). */
   end(call: PendingCall<P>, outcome: CallOutcome): void {
     this.#remove(call);
     call.caller.pending.delete(call.request);
     call.timeout?.stopTimer?.();
-    call.invoke = undefined;
+    this.letGo(call);
     // The callee had the call, and may take the next one.
     if (outcome !== 'refused') call.entry.passedOver?.forgetRefusal(call.callee.session);
     if (call.expectsMore) this.rememberUnfinished(call.caller, call.request);

@@ -1,5 +1,6 @@
 import type { Uri } from '../../wamp/ids.js';
 import type { Call } from '../../wamp/messages.js';
+import type { HeldTotal } from '../held-total.js';
 import type { Peer } from '../peer.js';
 import type { Callees } from './callees.js';
 import type { OpenClaim, OpenClaims } from './open-claims.js';
@@ -9,6 +10,7 @@ import type { RegistrationEntry, Registrations } from './registrations.js';
 export interface WaitingLimits {
   readonly maxHeldMessages: number;
   readonly maxHeldBytes: number;
+  readonly heldTotal: HeldTotal;
 }
 
 export interface WaitingCallsOptions<P extends Peer> {
@@ -94,12 +96,13 @@ export class WaitingCalls<P extends Peer> {
     return undefined;
   }
 
-  /** Whether the session may have one more message waiting. One call may always wait. */
+  /** Whether the session may have one more message waiting. One call may wait however large it is, if the total admits it. */
   hasRoom(peer: P, message: Call): boolean {
+    const { maxHeldMessages, maxHeldBytes, heldTotal } = this.#options.limits;
+    const { byteLength } = message[4];
+    if (!heldTotal.hasRoom(byteLength)) return false;
     const line = this.#lines.get(peer);
-    if (line === undefined) return true;
-    const { maxHeldMessages, maxHeldBytes } = this.#options.limits;
-    return line.messageCount < maxHeldMessages && line.bytes + message[4].byteLength <= maxHeldBytes;
+    return line === undefined || (line.messageCount < maxHeldMessages && line.bytes + byteLength <= maxHeldBytes);
   }
 
   /**
@@ -122,8 +125,7 @@ export class WaitingCalls<P extends Peer> {
     }
     line.calls.set(call, { call, message, claim, isContested, isPlaced, chunks: [], number: ++line.lastNumber });
     if (isContested) line.contestedCount++;
-    line.messageCount++;
-    line.bytes += message[4].byteLength;
+    this.#take(line, message);
   }
 
   /** Adds the next chunk of a waiting call. False: a bound is reached. */
@@ -133,8 +135,7 @@ export class WaitingCalls<P extends Peer> {
     const waiting = line?.calls.get(call);
     if (line === undefined || waiting === undefined || !this.hasRoom(peer, chunk)) return false;
     waiting.chunks.push(chunk);
-    line.messageCount++;
-    line.bytes += chunk[4].byteLength;
+    this.#take(line, chunk);
     return true;
   }
 
@@ -158,19 +159,32 @@ export class WaitingCalls<P extends Peer> {
     const waiting = line?.calls.get(call);
     if (line === undefined || waiting === undefined) return false;
     line.calls.delete(call);
+    for (const message of [waiting.message, ...waiting.chunks]) this.#giveBack(line, message);
     if (line.calls.size === 0) {
       this.#lines.delete(peer);
       return true;
     }
     if (waiting.isContested) line.contestedCount--;
-    line.messageCount -= 1 + waiting.chunks.length;
-    line.bytes -= waiting.message[4].byteLength;
-    for (const chunk of waiting.chunks) line.bytes -= chunk[4].byteLength;
     return true;
   }
 
   dropPeer(peer: P): void {
+    this.#options.limits.heldTotal.giveBack(this.#lines.get(peer)?.bytes ?? 0);
     this.#lines.delete(peer);
+  }
+
+  #take(line: Line<P>, message: Call): void {
+    const { byteLength } = message[4];
+    this.#options.limits.heldTotal.take(byteLength);
+    line.messageCount++;
+    line.bytes += byteLength;
+  }
+
+  #giveBack(line: Line<P>, message: Call): void {
+    const { byteLength } = message[4];
+    this.#options.limits.heldTotal.giveBack(byteLength);
+    line.messageCount--;
+    line.bytes -= byteLength;
   }
 }
 

@@ -34,6 +34,7 @@ describe('operations endpoint', () => {
     narrowedConnections: none,
     inboxBytes: none,
     inboxMessages: none,
+    heldBytes: none,
   };
   let log: RecordingLogger;
   let readiness: Readiness;

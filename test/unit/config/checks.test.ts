@@ -40,6 +40,10 @@ describe('limits', () => {
       { limits: { maxInboxBytes: 4_194_304, maxTotalInboxBytes: 4_194_303 } },
       'limits.maxTotalInboxBytes: Too small: expected at least limits.maxInboxBytes, which is 4194304',
     );
+    refuse(
+      { limits: { maxHeldBytes: 4_194_304, maxTotalHeldBytes: 4_194_303 } },
+      'limits.maxTotalHeldBytes: Too small: expected at least limits.maxHeldBytes, which is 4194304',
+    );
   });
   it('leave room for the realms that are configured', () => {
     const realms = [realm(), realm({ name: 'b' })];

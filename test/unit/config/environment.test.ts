@@ -101,6 +101,7 @@ const COMPANIONS: Readonly<Record<string, Record<string, string>>> = {
   'backplane.redis': STORE,
   'drain.deadlineMs': { GANTRY_DRAIN_PERIOD_MS: '0' },
   'limits.maxInboxBytes': { GANTRY_LIMITS_MAX_MESSAGE_BYTES: '1024' },
+  'limits.maxTotalHeldBytes': { GANTRY_LIMITS_MAX_HELD_BYTES: '1024' },
   'limits.maxTotalInboxBytes': { GANTRY_LIMITS_MAX_INBOX_BYTES: '65536', GANTRY_LIMITS_MAX_MESSAGE_BYTES: '1024' },
   'limits.maxTotalUnsentBytes': { GANTRY_LIMITS_MAX_UNSENT_BYTES: '65536', GANTRY_LIMITS_MAX_MESSAGE_BYTES: '1024' },
   'limits.maxUnsentBytes': { GANTRY_LIMITS_MAX_MESSAGE_BYTES: '1024' },

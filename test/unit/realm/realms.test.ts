@@ -1,3 +1,4 @@
+import { HeldTotal } from '../../../src/routing/held-total.js';
 import { describe, expect, it } from 'vitest';
 import { MemoryHub } from '../../../src/backplane/memory/hub.js';
 import { createRandomSource } from '../../../src/realm/random-source.js';
@@ -57,6 +58,7 @@ async function scene(maxRealms: number) {
         maxPendingCallsPerSession: LIMIT,
         maxHeldMessages: 1_000,
         maxHeldBytes: 1_000_000,
+        heldTotal: new HeldTotal(Infinity),
         interruptTimeoutMs: 5_000,
       },
       nowMs: () => 0,

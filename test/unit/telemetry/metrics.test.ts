@@ -21,6 +21,7 @@ const gauges: Gauges = {
   narrowedConnections: () => 19,
   inboxBytes: () => 19,
   inboxMessages: () => 20,
+  heldBytes: () => 21,
 };
 
 const LINE = /^([a-z_]+)(?:\{((?:[a-z_]+="[^"\\\n]*",?)*)\})? (-?[0-9.e+-]+|\+Inf|NaN)$/;

@@ -95,6 +95,7 @@ export function expectNoLeaks(harness: DealerHarness, hasSessions = false): void
       abandonedInvocations: 0,
     });
     expect(node.outlet.timerCount()).toBe(0);
+    expect(node.heldTotal.bytes).toBe(0);
     if (!hasSessions) expect(sizes).toMatchObject({ registrations: 0, localProcedures: 0, callers: 0, callees: 0 });
   }
 }

@@ -1,3 +1,4 @@
+import { HeldTotal } from '../../../../src/routing/held-total.js';
 import {
   Dealer,
   type DealerLimit,
@@ -53,12 +54,14 @@ export class HarnessNode {
   readonly open = new Map<Peer, OpenSession>();
   readonly violations: Fault[] = [];
   isAlive = true;
+  readonly heldTotal: HeldTotal;
   /** The bounds that were reached, in order. */
   readonly limitsReached: DealerLimit[] = [];
   readonly #confirming: (() => void)[] = [];
 
   constructor(cluster: HarnessCluster, index: number, { limits, rules }: HarnessOptions) {
     this.id = `node-${index}` as NodeId;
+    this.heldTotal = limits?.heldTotal ?? new HeldTotal(Infinity);
     this.cluster = cluster;
     this.outlet = this.#wire(new RecordingOutlet<Peer>({ settlesAtOnce: true }));
     this.dealer = new Dealer<Peer>({
@@ -71,6 +74,7 @@ export class HarnessNode {
         maxPendingCallsPerSession: 10_000,
         maxHeldMessages: 1_000,
         maxHeldBytes: 1_000_000,
+        heldTotal: this.heldTotal,
         interruptTimeoutMs: 1_000,
         ...limits,
       },
