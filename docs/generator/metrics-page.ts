@@ -119,7 +119,8 @@ export const WHERE_COUNTED: Readonly<Record<string, string>> = {
   gantry_call_duration_seconds: "On the caller's node, with the call's one end.",
   gantry_event_loop_delay_seconds: 'Sampled every 20 ms; a pause counts with every sample that it prevented.',
   gantry_build_info: 'Fixed when the process starts.',
-  gantry_certificate_expiry_timestamp_seconds: 'Read from `listen.tls.certFile` at the start and at each reload.',
+  gantry_certificate_expiry_timestamp_seconds:
+    'Read from `listen.tls.certFile` at the start, at each reload, and when the file has changed.',
   gantry_config_reloads_total: 'With the log line of its outcome.',
   gantry_config_loaded_timestamp_seconds: 'Set at the start and by each reload that is not refused.',
   gantry_config_hash: 'Computed at the start and by each reload that is not refused.',

@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { ConfigUnusableError, type ConfigFault } from './faults.js';
@@ -32,6 +32,18 @@ export function checkKeyPair({ listen: { tls } }: Config): CertificateValidity |
   }
   if (faults.length > 0) throw new ConfigUnusableError(faults);
   return validity;
+}
+
+/** Differs when the certificate, its key or the passphrase differ. Undefined without TLS, or where a file cannot be read. */
+export function keyPairFingerprint({ listen: { tls } }: Config): string | undefined {
+  if (tls === undefined) return undefined;
+  const hash = createHash('sha256');
+  try {
+    for (const file of [tls.certFile, tls.keyFile]) hash.update(readFileSync(file)).update('\0');
+  } catch {
+    return undefined;
+  }
+  return hash.update(tls.passphrase ?? '').digest('hex');
 }
 
 /** The flaw in the dates of a certificate; undefined: it can be used now. */

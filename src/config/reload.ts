@@ -14,6 +14,9 @@ export interface ReloadPlan {
 
 /** Settings and sections that a reload changes. The others are read once, when the node starts. */
 export const RELOADABLE = [
+  'listen.tls.certFile',
+  'listen.tls.keyFile',
+  'listen.tls.passphrase',
   'listen.allowedOrigins',
   'limits.handshakeTimeoutMs',
   'limits.goodbyeTimeoutMs',
@@ -57,7 +60,7 @@ export function planReload(current: Config, next: Config): ReloadPlan {
   for (const path of units()) {
     const [before, after] = [valueAt(current, path), valueAt(next, path)];
     if (isSame(before, after)) continue;
-    const isReloaded = isReloadable(path);
+    const isReloaded = isReloadable(path) && (path[1] !== 'tls' || hasTls(current) === hasTls(next));
     (isReloaded ? changed : needsRestart).push(path.join('.'));
     if (!isReloaded) put(merged, path, before);
   }

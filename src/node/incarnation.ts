@@ -205,6 +205,11 @@ export class Incarnation {
     };
   }
 
+  /** See UwsServer. */
+  prepareCertificate(tls: NonNullable<Config['listen']['tls']>): Promise<() => void> {
+    return this.#server.prepareCertificate(tls);
+  }
+
   /** Refuses new connections and calls, then closes all sessions, distributed over time. */
   async drain(): Promise<void> {
     this.logger.info({ count: this.#totals.sessionCount }, 'node.draining');

@@ -9,6 +9,7 @@ import type { CertificateValidity } from '../config/key-pair.js';
 import { planReload, type ReloadPlan } from '../config/reload.js';
 import type { Config } from '../config/schema.js';
 import { Incarnation, NodeStoppedError } from './incarnation.js';
+import { ServedCertificate } from './served-certificate.js';
 import { RealmAuthMethods } from './realm-settings.js';
 import { ConfigReloader, type LoadedConfig, type ReloadOutcome } from './config-reloader.js';
 import { isOperational } from './operational-error.js';
@@ -88,6 +89,7 @@ class Node implements RunningNode {
   readonly #logger: Logger;
   readonly #makeBackplane: (dependencies: BackplaneDependencies) => Backplane;
   #facts: ConfigFacts;
+  readonly #certificate: ServedCertificate;
   #authMethods: RealmAuthMethods;
   readonly #reloader: ConfigReloader | undefined;
   readonly #metrics: Metrics;
@@ -109,6 +111,14 @@ class Node implements RunningNode {
     this.#port = config.listen.port;
     this.#makeBackplane = backplane ?? createBackplane;
     this.#facts = factsOf(config, 0, validity);
+    this.#certificate = new ServedCertificate({
+      config: () => this.#config,
+      prepare: (tls) => this.#incarnation?.prepareCertificate(tls),
+      onRenewed: ({ untilMs }) => {
+        this.#facts = { ...this.#facts, certificateUntilMs: untilMs };
+      },
+      logger,
+    });
     this.#authMethods = new RealmAuthMethods(config, logger);
     this.counters = counters ?? createCounters();
     this.#reloader =
@@ -142,6 +152,7 @@ class Node implements RunningNode {
       ...(this.#config.demo.enabled ? { site: `${tls === undefined ? 'http' : 'https'}://${authority}/` } : {}),
       ...(ops === undefined ? {} : { ops: `http://${authorityHost(this.#config.ops.host)}:${ops.port}/` }),
     };
+    this.#certificate.watch();
     this.#becomeReady();
     this.#incarnation?.logger.info({ url: this.#addresses.ws }, 'node.started');
   }
@@ -174,6 +185,7 @@ class Node implements RunningNode {
     const plan = planReload(this.#config, loaded.config);
     const authMethods = new RealmAuthMethods(plan.config, this.#logger, this.#authMethods);
     const incarnation = this.#incarnation;
+    const useCertificate = await this.#certificate.prepare(plan.config);
     const commit = await incarnation?.prepare(plan.config);
     // The others may have declared this node dead meanwhile.
     if (incarnation !== this.#incarnation || commit === undefined) return this.#apply(loaded);
@@ -181,8 +193,10 @@ class Node implements RunningNode {
     this.#authMethods = authMethods;
     this.#facts = factsOf(plan.config, plan.needsRestart.length, loaded.validity);
     commit();
+    useCertificate?.();
     this.#logger.setLevel(plan.config.log.level);
-    return plan;
+    if (useCertificate === undefined || plan.changed.some((path) => path.startsWith('listen.tls.'))) return plan;
+    return { ...plan, changed: [...plan.changed, 'the certificate in listen.tls.certFile'] };
   }
 
   async #stop(): Promise<void> {
@@ -191,6 +205,7 @@ class Node implements RunningNode {
     await this.#incarnation?.stop();
     await this.#rejoining;
     await this.#ops?.stop();
+    this.#certificate.stop();
     this.#metrics.stop();
     (this.#incarnation?.logger ?? this.#logger).info({}, 'node.stopped');
   }
@@ -219,6 +234,7 @@ class Node implements RunningNode {
   }
 
   #createIncarnation(): Incarnation {
+    this.#certificate.wasRead();
     const incarnation: Incarnation = new Incarnation({
       config: this.#config,
       port: this.#port,

@@ -20,6 +20,8 @@ export type LogEvent =
   | 'config.reloaded'
   | 'config.refused'
   | 'config.needs_restart'
+  | 'certificate.renewed'
+  | 'certificate.refused'
   | 'descriptors.limited'
   | 'descriptors.exhausted'
   | 'descriptors.available'

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { performance } from 'node:perf_hooks';
-import type { TemplatedApp, us_listen_socket, WebSocket, WebSocketBehavior } from 'uWebSockets.js';
+import type { us_listen_socket, WebSocket, WebSocketBehavior } from 'uWebSockets.js';
 import type { ConnectionEnd, Counters } from '../telemetry/counters.js';
 import type { Logger } from '../telemetry/logger.js';
 import { Backlog } from './backlog.js';
@@ -14,11 +14,12 @@ import { ReceiveBuffers } from './receive-buffers.js';
 import type { TemporaryRefusal } from './refusals.js';
 import { Slab } from './slab.js';
 import { StaticSite } from './static-site.js';
-import type { SiteOptions, TransportOptions } from './transport-options.js';
+import type { SiteOptions, TlsOptions, TransportOptions } from './transport-options.js';
 import { TurnFlusher } from './turn-flusher.js';
 import { UwsConnection, type ConnectionDependencies } from './uws-connection.js';
 import { UwsAcceptor, type AcceptorOptions, type UserData } from './uws-acceptor.js';
 import { uws } from './uws-library.js';
+import { UwsCertificates, type CertificateApp } from './uws-certificates.js';
 import { createApp, listen } from './uws-listen.js';
 
 const LINGER_MS = 5_000;
@@ -46,7 +47,7 @@ export class UwsServer {
   #guardTimer: NodeJS.Timeout | undefined;
   readonly #probePeriod = { number: 0 };
   #probeTimer: NodeJS.Timeout | undefined;
-  #app: TemplatedApp | undefined;
+  #apps: UwsCertificates | undefined;
   #listenSockets: readonly us_listen_socket[] = [];
   #isAccepting = true;
   #stopping: Promise<void> | undefined;
@@ -120,8 +121,9 @@ export class UwsServer {
     if (site !== undefined) this.#acceptor.site = await this.#loadSite(site);
     const kernel = await kernelSockets();
     this.#receiveBuffers = new ReceiveBuffers(kernel, this.#options, this.#dependencies.nowMs);
-    this.#app = await this.#createApp();
-    const listening = await listen(this.#app, host, port);
+    const { app } = await this.#createApp(this.#options.tls);
+    this.#apps = new UwsCertificates(app);
+    const listening = await listen(app, host, port);
     this.#guardTimer = setInterval(() => this.#guard.check(), CHECK_MS);
     const { idleTimeoutMs } = this.#options;
     this.#probeTimer = setInterval(() => this.#probePeriod.number++, idleTimeoutMs * PROBE_PERIOD_SHARE);
@@ -138,6 +140,15 @@ export class UwsServer {
     this.#isAccepting = false;
     for (const socket of this.#listenSockets) uws.us_listen_socket_close(socket);
     this.#logger.info({}, 'server.stopped_listening');
+  }
+
+  /**
+   * Makes ready for another certificate. The function that it resolves with gives it to each new connection. Rejects with
+   * a ListenError that gives the reason.
+   */
+  async prepareCertificate(tls: TlsOptions): Promise<() => void> {
+    const next = await this.#createApp(tls);
+    return () => this.#apps?.use(next);
   }
 
   /** Decides on the opening handshakes from now on. Open connections stay. */
@@ -178,7 +189,7 @@ export class UwsServer {
     clearInterval(this.#guardTimer);
     clearInterval(this.#probeTimer);
     this.#receiveBuffers?.stop();
-    this.#app?.close();
+    this.#apps?.close();
     this.#logger.info({}, 'server.stopped');
   }
 
@@ -203,18 +214,20 @@ export class UwsServer {
     return site;
   }
 
-  async #createApp(): Promise<TemplatedApp> {
-    const { host, port, tls } = this.#options;
+  async #createApp(tls: TlsOptions | undefined): Promise<CertificateApp> {
+    const { host, port } = this.#options;
+    const sockets = { count: 0 };
     const app = await createApp(host, port, tls);
     const acceptor = this.#acceptor;
     app.filter((response, count) => {
       if (Number(count) > 0) acceptor.accepted(response);
     });
-    for (const path of pathVariants(this.#options.path)) app.ws<UserData>(path, this.#behavior());
-    return app.any('/*', (response, request) => acceptor.requested(response, request));
+    for (const path of pathVariants(this.#options.path)) app.ws<UserData>(path, this.#behavior(sockets));
+    app.any('/*', (response, request) => acceptor.requested(response, request));
+    return { app, sockets };
   }
 
-  #behavior(): WebSocketBehavior<UserData> {
+  #behavior(sockets: CertificateApp['sockets']): WebSocketBehavior<UserData> {
     const { maxMessageBytes, maxUnsentBytes, idleTimeoutMs, compression } = this.#options;
     return {
       maxPayloadLength: maxMessageBytes * OVERLONG_FACTOR,
@@ -224,11 +237,17 @@ export class UwsServer {
       sendPingsAutomatically: true,
       compression: compression === 'off' ? uws.DISABLED : uws.SHARED_COMPRESSOR,
       upgrade: (response, request, context) => this.#acceptor.upgrade(response, request, context),
-      open: (socket) => this.#opened(socket),
+      open: (socket) => {
+        sockets.count++;
+        this.#opened(socket);
+      },
       message: (socket, message, isBinary) => socket.getUserData().connection?.received(message, isBinary),
       drain: (socket) => socket.getUserData().connection?.drained(),
       ping: (socket) => socket.getUserData().connection?.pinged(),
-      close: (socket, code, reason) => this.#closed(socket.getUserData(), code, Buffer.from(reason).toString('latin1')),
+      close: (socket, code, reason) => {
+        sockets.count--;
+        this.#closed(socket.getUserData(), code, Buffer.from(reason).toString('latin1'));
+      },
     };
   }
 

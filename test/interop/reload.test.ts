@@ -1,7 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { selfSigned } from '../support/certificate.js';
 import { GantryProcess } from '../support/gantry-process.js';
 import { ALL_ROLES, RawClient } from '../support/raw-client.js';
 
@@ -197,5 +200,76 @@ describe('SIGHUP', () => {
     expect(log).toContain('changed: realms');
     expect(await metric('gantry_config_settings_pending')).toBe(1);
     await (await login('ann')).close();
+  });
+});
+
+describe('a certificate', () => {
+  const folderOf = (name: string): string => join(folder, name);
+  const tls = { certFile: '', keyFile: '' };
+
+  /** Where cert-manager writes: a folder that a link points to, and links through it. */
+  function publish(version: string): void {
+    const { cert, key } = selfSigned();
+    mkdirSync(folderOf(version));
+    writeFileSync(join(folderOf(version), 'tls.crt'), cert);
+    writeFileSync(join(folderOf(version), 'tls.key'), key);
+    symlinkSync(version, folderOf('next'));
+    renameSync(folderOf('next'), folderOf('current'));
+  }
+
+  async function fingerprint(): Promise<string> {
+    const socket = connect({ port: Number(new URL(url).port), host: '127.0.0.1', rejectUnauthorized: false });
+    await once(socket, 'secureConnect');
+    const { fingerprint256 } = socket.getPeerCertificate();
+    socket.destroy();
+    return fingerprint256;
+  }
+
+  beforeEach(async () => {
+    router.signal('SIGTERM');
+    await router.exit;
+    publish('1');
+    tls.certFile = join(folderOf('current'), 'tls.crt');
+    tls.keyFile = join(folderOf('current'), 'tls.key');
+    write(configOf({ listen: { tls } }));
+    const environment = { NODE_TLS_REJECT_UNAUTHORIZED: '0' };
+    router = new GantryProcess(['start', '--config', file, '--port', '0', '--ops-port', '0'], environment);
+    url = await router.ready();
+    process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
+  });
+
+  afterEach(() => {
+    delete process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
+  });
+
+  it('that is renewed goes to new connections on SIGHUP, and old ones go on', async () => {
+    const joe = await login('joe');
+    const seen = [await fingerprint()];
+    for (const version of ['2', '3']) {
+      publish(version);
+      expect(await reload(configOf({ listen: { tls } }))).toContain('the certificate in listen.tls.certFile');
+      seen.push(await fingerprint());
+      await joe.subscribe(`com.example.v${version}`);
+      await (await login('joe')).close();
+    }
+    expect(new Set(seen).size).toBe(3);
+    expect(await reload(configOf({ listen: { tls } }))).toContain('nothing to change');
+  });
+
+  it('that is replaced on the disk goes to new connections without a signal', async () => {
+    const joe = await login('joe');
+    const before = await fingerprint();
+    const from = router.text('stderr').length;
+    publish('2');
+    await router.said('stderr', /certificate\.renewed/, from);
+    expect(await fingerprint()).not.toBe(before);
+    await joe.subscribe('com.example.a');
+  });
+
+  it('that does not fit to its key is refused, and the old one stays', async () => {
+    const before = await fingerprint();
+    writeFileSync(tls.keyFile, selfSigned().key);
+    expect(await reload(configOf({ listen: { tls } }))).toContain('cannot be used together');
+    expect(await fingerprint()).toBe(before);
   });
 });

@@ -63,7 +63,12 @@ describe('planReload', () => {
     expect(config).toEqual(parseConfig({ listen: { port: 1 }, node: { name: 'n1' }, limits: { maxSessions: 9 } }));
   });
 
-  it('does not change whether there is TLS', () => {
+  it('changes the certificate, and does not change whether there is TLS', () => {
+    const other = { certFile: 'd', keyFile: 'k' };
+    expect(plan({ listen: { tls: TLS } }, { listen: { tls: other } })).toMatchObject({
+      changed: ['listen.tls.certFile'],
+      config: { listen: { tls: other } },
+    });
     const [added, removed] = [plan({}, { listen: { tls: TLS } }), plan({ listen: { tls: TLS } }, {})];
     expect(added.config.listen.tls).toBeUndefined();
     expect(removed.config.listen.tls).toEqual(TLS);

@@ -1,0 +1,57 @@
+import { stat } from 'node:fs/promises';
+import type { Config } from '../config/schema.js';
+
+export interface CertificateWatchOptions {
+  /** The configuration in effect. */
+  readonly config: () => Config;
+  /** The files have changed since the last look. */
+  readonly changed: () => void;
+}
+
+/** Looks rather than waits for events: a renewal may replace a folder that a link points to, as cert-manager does. */
+const LOOK_MS = 5_000;
+
+/** Watches the files of `listen.tls`. */
+export class CertificateWatch {
+  readonly #options: CertificateWatchOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #seen: string | undefined;
+  #isLooking = false;
+
+  constructor(options: CertificateWatchOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    if (this.#options.config().listen.tls === undefined) return;
+    void this.#look();
+    this.#timer = setInterval(() => void this.#look(), LOOK_MS);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #look(): Promise<void> {
+    const { tls } = this.#options.config().listen;
+    if (this.#isLooking || tls === undefined) return;
+    this.#isLooking = true;
+    const states = await Promise.all([tls.certFile, tls.keyFile].map(stateOf));
+    this.#isLooking = false;
+    const now = states.join(' ');
+    const before = this.#seen;
+    this.#seen = now;
+    if (before !== undefined && before !== now) this.#options.changed();
+  }
+}
+
+/** Differs when the file was written or replaced. */
+async function stateOf(file: string): Promise<string> {
+  try {
+    const { dev, ino, size, mtimeMs } = await stat(file);
+    return `${file} ${dev} ${ino} ${size} ${mtimeMs}`;
+  } catch {
+    return `${file} unreadable`;
+  }
+}
