@@ -239,7 +239,7 @@ export class Handshake {
       }
       // A reload may have come since the method began, and have withdrawn what it relied on.
       const authorizer = realm.authorizer(principal);
-      if (authorizer === undefined || !this.#options.authMethodsOf(realm.uri).includes(method)) {
+      if (authorizer === undefined || !this.#options.authMethodsOf(this.#uri).includes(method)) {
         this.#postpone(unavailable('undecided', 'the configuration of the realm has changed: connect again'));
         return;
       }
