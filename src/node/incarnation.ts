@@ -7,12 +7,13 @@ import { createCodecs } from '../codec/codecs.js';
 import { maxMemoryBytes, maxTotalUnsentBytes } from '../config/memory.js';
 import type { Config } from '../config/schema.js';
 import { createAuthenticators } from './authenticators.js';
+import type { ReloadOutcome } from './config-reloader.js';
 import { boundAuthMethods } from './bounded-auth-methods.js';
 import { Isolation } from './isolation.js';
 import { createRouterProcedures } from './router-procedures.js';
 import { LiveLimits } from './live-limits.js';
 import { realmPlan, type AuthMethodsOf } from './realm-settings.js';
-import { withdrawals } from './withdrawal.js';
+import { recheckSessions, withdrawals } from './withdrawal.js';
 import { createRandomSource } from '../realm/random-source.js';
 import { Delivery } from '../realm/delivery.js';
 import { dismissSessions, drainSessions } from '../realm/drain.js';
@@ -35,7 +36,6 @@ import { pathsOf } from '../transport/paths.js';
 import type { SiteOptions } from '../transport/transport-options.js';
 import { UwsServer } from '../transport/uws-server.js';
 import type { NodeId } from '../wamp/ids.js';
-import { CloseUri } from '../wamp/uris.js';
 
 export interface IncarnationOptions {
   readonly config: Config;
@@ -46,6 +46,8 @@ export interface IncarnationOptions {
   readonly logger: Logger;
   /** Methods by which sessions may join a realm. */
   readonly authMethodsOf: AuthMethodsOf;
+  /** Reloads the configuration of the node. */
+  readonly reload: () => Promise<ReloadOutcome>;
   /** The others have declared this incarnation dead: it must end. Called at most once, and not before `start`. */
   readonly onFenced: () => void;
 }
@@ -85,7 +87,7 @@ export class Incarnation {
   #config: Config;
   readonly #limits: LiveLimits;
   readonly #backplane: Backplane;
-  readonly #authMethodsOf: AuthMethodsOf;
+  readonly #sources: Pick<IncarnationOptions, 'authMethodsOf' | 'reload'>;
   readonly #onFenced: () => void;
   readonly #wheel = new TimerWheel({ nowMs });
   readonly #realms: Realms;
@@ -104,11 +106,11 @@ export class Incarnation {
   #starting: Promise<{ port: number }> | undefined;
   #stopped: Promise<void> | undefined;
 
-  constructor({ config, port, backplane, counters, logger, authMethodsOf, onFenced }: IncarnationOptions) {
+  constructor({ config, port, backplane, counters, logger, authMethodsOf, reload, onFenced }: IncarnationOptions) {
     this.#config = config;
     this.#limits = new LiveLimits(config.limits);
     this.#backplane = backplane;
-    this.#authMethodsOf = authMethodsOf;
+    this.#sources = { authMethodsOf, reload };
     this.#onFenced = onFenced;
     this.node = backplane.node;
     this.logger = logger.child({ node: this.node });
@@ -201,7 +203,7 @@ export class Incarnation {
       this.#limits.apply(config.limits);
       this.#realms.apply(plan);
       this.#server.allowOrigins(config.listen.allowedOrigins);
-      this.#recheckSessions(verdictOn);
+      recheckSessions(this.#realms.all.values(), verdictOn);
     };
   }
 
@@ -282,18 +284,6 @@ export class Incarnation {
     }
   }
 
-  #recheckSessions(verdictOn: ReturnType<typeof withdrawals>): void {
-    for (const realm of this.#realms.all.values()) {
-      for (const session of [...realm.sessions]) {
-        const verdict = verdictOn(session);
-        if (verdict.kind === 'keeps') continue;
-        const authorizer = verdict.kind === 'rechecked' ? realm.authorizer(verdict.subject) : undefined;
-        if (authorizer !== undefined) session.reauthorize(authorizer);
-        else session.close(CloseUri.KILLED, verdict.kind === 'closed' ? verdict.reason : undefined);
-      }
-    }
-  }
-
   #checkWanted(): void {
     if (this.#stopped !== undefined || this.#isFenced) throw new NodeStoppedError();
   }
@@ -323,7 +313,7 @@ export class Incarnation {
         after,
         totals: this.#totals,
         onLostRequest: (reason, error) => this.#lostRequest(reason, error),
-        procedures: createRouterProcedures({ node: this.node, agent: AGENT, authMethodsOf: this.#authMethodsOf }),
+        procedures: createRouterProcedures({ ...this.#sources, node: this.node, agent: AGENT }),
         onProcedureFailure: (realm, procedure, error) =>
           this.logger.error({ realm, reason: procedure, error }, 'procedure.failed'),
       },

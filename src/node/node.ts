@@ -247,6 +247,7 @@ class Node implements RunningNode {
       counters: this.counters,
       logger: this.#logger,
       authMethodsOf: (realm) => this.#authMethods.of(realm),
+      reload: () => this.reload(),
       onFenced: () => {
         if (incarnation === this.#incarnation) this.#fenced(incarnation);
       },

@@ -1,3 +1,4 @@
+import type { ReloadOutcome } from './config-reloader.js';
 import type { RouterProcedure, RouterProcedures } from '../realm/router-procedures.js';
 import type { AuthMethod } from '../session/auth/method.js';
 import { isUnavailable } from '../session/ports.js';
@@ -10,20 +11,34 @@ export interface RouterProcedureSources {
   readonly node: NodeId;
   /** As in WELCOME. */
   readonly agent: string;
+  /** Reloads the configuration of this node. */
+  readonly reload: () => Promise<ReloadOutcome>;
 }
 
 const SESSION_INFO: Uri = 'gantry.session.info';
 const SESSION_RENEW: Uri = 'gantry.session.renew';
+const CONFIG_RELOAD: Uri = 'gantry.config.reload';
 
 /** URIs of the procedures that the router itself has. */
-export const ROUTER_PROCEDURES: ReadonlySet<Uri> = new Set([SESSION_INFO, SESSION_RENEW]);
+export const ROUTER_PROCEDURES: ReadonlySet<Uri> = new Set([SESSION_INFO, SESSION_RENEW, CONFIG_RELOAD]);
 
 /** The procedures of the router itself, as this node carries them out. */
 export function createRouterProcedures(sources: RouterProcedureSources): RouterProcedures {
   return new Map([
     [SESSION_INFO, sessionInfo(sources)],
     [SESSION_RENEW, sessionRenew(sources)],
+    [CONFIG_RELOAD, configReload(sources)],
   ]);
+}
+
+/** What SIGHUP does, with the outcome as the answer. A caller whose principal is gone then gets GOODBYE instead. */
+function configReload({ node, reload }: RouterProcedureSources): RouterProcedure {
+  return async () => {
+    const outcome = await reload();
+    if (outcome.result === 'refused') return { args: [{ node, result: outcome.result, faults: [...outcome.faults] }] };
+    const { result, changed, needsRestart } = outcome;
+    return { args: [{ node, result, changed: [...changed], needsRestart: [...needsRestart] }] };
+  };
 }
 
 /** The caller as the router knows it, and the node that serves it. */

@@ -4,9 +4,11 @@ import type { AuthConfig, Config, RealmConfig, RealmTemplateConfig } from '../co
 import { AUTHPROVIDER } from '../session/auth/credentials.js';
 import { DYNAMIC } from '../session/auth/dynamic.js';
 import type { Permission, Subject } from '../session/authorization/permission.js';
+import type { Realm } from '../realm/realm.js';
 import type { Session } from '../session/ports.js';
 import { createStaticAuthorizer } from '../session/authorization/static-authorizer.js';
 import type { Uri } from '../wamp/ids.js';
+import { CloseUri } from '../wamp/uris.js';
 
 type Rules = RealmConfig | RealmTemplateConfig;
 type Role = Rules['roles'][number];
@@ -122,4 +124,17 @@ function hasLess(before: Role | undefined, after: Role): boolean {
       return decision instanceof Promise || !decision.allowed;
     }),
   );
+}
+
+/** Carries the verdicts out. O(sessions). */
+export function recheckSessions(realms: Iterable<Realm>, verdictOn: (session: SessionTraits) => Verdict): void {
+  for (const realm of realms) {
+    for (const session of [...realm.sessions]) {
+      const verdict = verdictOn(session);
+      if (verdict.kind === 'keeps') continue;
+      const authorizer = verdict.kind === 'rechecked' ? realm.authorizer(verdict.subject) : undefined;
+      if (authorizer !== undefined) session.reauthorize(authorizer);
+      else session.close(CloseUri.KILLED, verdict.kind === 'closed' ? verdict.reason : undefined);
+    }
+  }
 }

@@ -203,6 +203,108 @@ describe('SIGHUP', () => {
   });
 });
 
+describe('gantry.config.reload', () => {
+  const admin = { name: 'admin', permissions: [{ uri: 'gantry.config.reload', allow: { call: true } }] };
+  const all = (principals: Record<string, object>): object => {
+    const roles = [{ name: 'user', permissions: permissions('') }, admin];
+    return configOf({ principals: { root: principal('x', 'admin'), ...principals }, realm: { roles } });
+  };
+
+  async function answer(client: RawClient): Promise<unknown> {
+    client.call('gantry.config.reload');
+    return ((await client.expect(50))[3] as unknown[])[0];
+  }
+
+  it('answers with what it changed, what needs a restart, and what is wrong', async () => {
+    await reload(all({}));
+    const root = await login('root');
+    write({ ...all({ ann: principal('x') }), limits: { maxConnections: 5 } });
+    expect(await answer(root)).toEqual({
+      node: expect.any(String),
+      result: 'applied',
+      changed: ['realms'],
+      needsRestart: ['limits.maxConnections'],
+    });
+    await (await login('ann')).close();
+    expect(await answer(root)).toMatchObject({ result: 'unchanged', changed: [] });
+    write({ ...all({}), limits: { maxSessions: 'many' } });
+    expect(await answer(root)).toMatchObject({
+      result: 'refused',
+      faults: [expect.stringContaining('limits.maxSessions: Invalid input')],
+    });
+    await (await login('ann')).close();
+  });
+
+  it('needs a permission that names it', async () => {
+    const joe = await login('joe');
+    joe.call('gantry.config.reload');
+    expect((await joe.expect(8))[4]).toBe('wamp.error.not_authorized');
+  });
+});
+
+describe('a reload under load', () => {
+  const SESSIONS = 1_000;
+
+  it('loses none of 1,000 sessions that may stay, nor their events and calls, and closes those that may not', async () => {
+    const ticketOf = (names: readonly string[]): Record<string, object> =>
+      Object.fromEntries(names.map((name) => [name, principal('x')]));
+    const config = (names: readonly string[]): object => configOf({ principals: ticketOf(names) });
+    await reload(config(['stays', 'leaves', 'caller']));
+    const join = async (names: readonly string[]): Promise<RawClient[]> => Promise.all(names.map(login));
+    const clients: RawClient[] = [];
+    for (let count = 0; count < SESSIONS; count += 50)
+      clients.push(...(await join(Array.from({ length: 50 }, (_, index) => (index % 10 === 0 ? 'leaves' : 'stays')))));
+    const [staying, leaving] = [
+      clients.filter((_, index) => index % 10 !== 0),
+      clients.filter((_, index) => index % 10 === 0),
+    ];
+    for (const client of staying) await client.subscribe('com.example.news');
+    const callee = await login('caller');
+    await callee.register('com.example.echo');
+    const caller = await login('caller');
+
+    // Calls and events go on all the time.
+    const load = { isOver: false };
+    let calls = 0;
+    const answering = (async () => {
+      for (;;) {
+        const message = await callee.receive().catch(() => undefined);
+        if (message === undefined || message[0] !== 68) return;
+        callee.send([70, message[1], {}]);
+      }
+    })();
+    const calling = (async () => {
+      while (!load.isOver) {
+        caller.call('com.example.echo');
+        expect((await caller.receive())[0]).toBe(50);
+        await caller.publishAcknowledged('com.example.news', [calls]);
+        calls++;
+      }
+    })();
+    for (let round = 0; round < 4; round++) {
+      const from = calls;
+      await reload(config(['stays', 'caller', ...(round < 3 ? ['leaves'] : []), `new${round}`]));
+      await (await login(`new${round}`)).close();
+      await expect.poll(() => calls, { timeout: 30_000 }).toBeGreaterThan(from + 2);
+    }
+    load.isOver = true;
+    await calling;
+    for (const client of leaving) expect((await client.expect(6))[2]).toBe('wamp.close.killed');
+    for (const client of staying) {
+      const numbers: unknown[] = [];
+      for (const [code, , , , args] of await client.fence()) {
+        expect(code).toBe(36);
+        numbers.push((args as unknown[])[0]);
+      }
+      expect(numbers).toEqual(Array.from({ length: calls }, (_, index) => index));
+    }
+    expect(await metric('gantry_sessions')).toBe(staying.length + 2);
+    callee.drop();
+    await answering;
+    for (const client of [...clients, caller]) client.drop();
+  });
+});
+
 describe('a certificate', () => {
   const folderOf = (name: string): string => join(folder, name);
   const tls = { certFile: '', keyFile: '' };
