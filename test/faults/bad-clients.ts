@@ -30,6 +30,7 @@ const FULL_INBOXES = 'gantry_limits_reached_total{limit="inbox"}';
 const FLOOD_BYTES = 4 * MIB;
 const FLOOD_MS = 10_000;
 const SWEEP_MS = 20_000;
+const ANSWER_MS = 20_000;
 
 /**
  * A subscriber reads nothing any more, and another client publishes to it. Its node cuts and counts that subscriber, and
@@ -84,6 +85,7 @@ export async function flood(arena: Arena, { place, by }: FaultOf<'flood'>): Prom
   await within(FLOOD_MS, 'a client floods', () => flooder.sentBytes >= FLOOD_BYTES);
   await scene.sweep(SWEEP_MS).catch((error: unknown) => violations.push(`G11: during a flood ${String(error)}`));
   const verdict = await flooder.end();
+  if (verdict === '') violations.push(`G11: ${router.name} has not handled the last message of a flood`);
   const figures = await router.figures();
   if (verdict === 'closed' && (figure(figures, FULL_INBOXES) ?? 0) === 0)
     violations.push(`G11: ${router.name} has closed a client that floods, and counts no full inbox`);
@@ -117,11 +119,12 @@ class Flooder {
     return this.#verdict === '' ? this.#sentBytes : Infinity;
   }
 
-  /** Resolves when the router has handled all of it, or has closed the connection. */
+  /** Resolves when the router has handled all of it, or has closed the connection; or when that takes too long. */
   async end(): Promise<string> {
     const exit = once(this.#child, 'close');
     this.#child.stdin.on('error', () => undefined);
     this.#child.stdin.end('end\n');
+    await within(ANSWER_MS, 'a flood is handled', () => this.#verdict !== '').catch(() => this.#child.kill('SIGKILL'));
     await exit;
     return this.#verdict;
   }
