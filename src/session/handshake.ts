@@ -237,7 +237,8 @@ export class Handshake {
         this.#refuse(session);
         return;
       }
-      // A reload may have come since the method began, and have withdrawn what it relied on.
+      // A reload may have come since the method began, and have withdrawn what it relied on. The method is one of the realm
+      // that HELLO names, which an authenticator may have replaced.
       const authorizer = realm.authorizer(principal);
       if (authorizer === undefined || !this.#options.authMethodsOf(this.#uri).includes(method)) {
         this.#postpone(unavailable('undecided', 'the configuration of the realm has changed: connect again'));
