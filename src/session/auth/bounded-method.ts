@@ -33,7 +33,8 @@ export function boundedMethod(method: AuthMethod, options: BoundedMethodOptions)
   const judge = (attempt: Attempt, step: AuthStep): AuthStep => {
     switch (step.kind) {
       case 'granted':
-        attempts.succeeded(attempt);
+        // Some methods ignore the authid of HELLO: a client must not reset what was counted for somebody else.
+        if (step.principal.authid === attempt.authid) attempts.succeeded(attempt);
         return step;
       case 'postponed':
         count('unavailable');

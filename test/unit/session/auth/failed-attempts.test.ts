@@ -237,6 +237,17 @@ describe('a method with a bound', () => {
     });
   });
 
+  it('does not forget the failures of an authid when a session of another authid joins under its name', async () => {
+    const { begin } = bounded();
+    for (const authid of ['mallory', 'peter']) {
+      step.next = () => DENIED;
+      for (let i = 0; i < 2; i++) await answer(begin());
+      step.next = () => granted({ authid, authrole: 'user', authprovider: 'jwt' });
+      const isRefused = (await answer(begin())).kind === 'refused';
+      expect([authid, isRefused]).toEqual([authid, authid === 'peter']);
+    }
+  });
+
   it('bounds each answer of several rounds, and methods of unknown names', async () => {
     const { begin, counters } = bounded();
     const odd: AuthMethod = { ...method, name: 'odd' };
