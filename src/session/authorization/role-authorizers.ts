@@ -37,11 +37,13 @@ export class RoleAuthorizers {
     const { permissions: own = [] } = subject;
     if (own.length === 0 && role.shared !== undefined) return role.shared;
     // The first of two for the same URIs counts.
-    return this.#make([...own, ...role.permissions].flatMap((permission) => filled(permission, subject)));
+    return this.#make([...own, ...role.permissions], subject);
   }
 
-  #make(permissions: readonly Permission[]): Authorizer {
-    return createGuardedAuthorizer(createStaticAuthorizer(permissions), permissions, this.#guarded);
+  #make(permissions: readonly Permission[], subject?: Subject): Authorizer {
+    const all = subject === undefined ? permissions : permissions.flatMap((one) => filled(one, subject));
+    // A placeholder names no guarded URI, whatever authid stands for it.
+    return createGuardedAuthorizer(createStaticAuthorizer(all), permissions, this.#guarded);
   }
 }
 

@@ -35,6 +35,19 @@ it('sessions of a role without placeholders share one authorizer', () => {
   expect(authorizers.of({ authid: 'joe', authrole: 'admin' })).toBeUndefined();
 });
 
+it('a placeholder does not name a guarded URI, whatever the authid', () => {
+  const authenticators = new Set(['com.example.authenticate']);
+  const guarded = { routerProcedures: new Set(['gantry.session.info']), authenticators };
+  const permissions = [permission('com.example.{authid}', 'exact'), permission('gantry.session.{authid}', 'exact')];
+  const authorizers = new RoleAuthorizers(new Map([['user', permissions]]), guarded);
+  const isAllowed = (authid: string, action: 'call' | 'register', uri: string): boolean | undefined =>
+    (authorizers.of({ authid, authrole: 'user' })?.authorize(action, uri, 'exact') as Decision | undefined)?.allowed;
+  expect(isAllowed('joe', 'register', 'com.example.joe')).toBe(true);
+  expect(isAllowed('authenticate', 'register', 'com.example.authenticate')).toBe(false);
+  expect(isAllowed('authenticate', 'call', 'com.example.authenticate')).toBe(false);
+  expect(isAllowed('info', 'call', 'gantry.session.info')).toBe(false);
+});
+
 describe('permissions of a principal', () => {
   it('decide besides those of its role: the most specific of both', () => {
     const role = authorizersOf(permission('a.', 'prefix'), permission('a.b.secret', 'exact', false));
