@@ -21,6 +21,8 @@ export interface ClientCertificateOptions {
 const MAX_HEADER_LENGTH = 16_384;
 const FINGERPRINT = /^[0-9a-f]{64}$/;
 const XFCC_PAIR = /([A-Za-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^;,"]*))(?:;|$)/gy;
+/** A header that came twice has two. */
+const ONE_PEM = /^\s*-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\s*$/;
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
 /**
@@ -46,7 +48,8 @@ export function readClientCertificate(
 
 function fromPem(value: string): ClientCertificate | undefined {
   try {
-    return describe(decodeURIComponent(value));
+    const text = decodeURIComponent(value);
+    return ONE_PEM.test(text) ? describe(text) : undefined;
   } catch (error) {
     if (error instanceof URIError) return undefined;
     throw error;
@@ -73,7 +76,8 @@ function fromXfcc(value: string): ClientCertificate | undefined {
     end += pair.length;
     // A key that comes twice is ambiguous.
     if (fields.has(key.toLowerCase())) return undefined;
-    fields.set(key.toLowerCase(), quoted === undefined ? plain : quoted.replaceAll(/\\(.)/g, '$1'));
+    // Backslashes stay: in a subject they tell a comma in a name from one between names (RFC 2253).
+    fields.set(key.toLowerCase(), quoted ?? plain);
   }
   if (end !== value.length) return undefined;
   const certificate = fromFingerprint(fields.get('hash') ?? '');

@@ -35,6 +35,7 @@ describe('the certificate of a client, as proxies pass it on', () => {
     ['nothing', 'pem', ''],
     ['broken percent-encoding', 'pem', '%E0%A4%A'],
     ['something else', 'pem', 'hello'],
+    ['two certificates in two lines, as PEM', 'pem', `${encodeURIComponent(pem)},${encodeURIComponent(pem)}`],
     ['two certificates in two lines', 'der', `${der},${der}`],
     ['a list of elements: a proxy that adds to what a client sent', 'xfcc', `Hash=${sha256},Hash=${sha256}`],
     ['a field twice', 'xfcc', `Hash=${sha256};Hash=${'0'.repeat(64)}`],
@@ -51,6 +52,13 @@ describe('the certificate of a client, as proxies pass it on', () => {
     const subject = 'CN=a,CN=b';
     expect(readClientCertificate(`Hash=${sha256};Subject="${subject}"`, 'xfcc')).toEqual({ sha256 });
   });
+
+  it.each(['O=a\\,CN=admin', 'CN=admin\\,x', 'CN=admin\\+x', 'O=a\\\\,CN=admin'])(
+    'has no name of another that its subject %s contains',
+    (subject) => {
+      expect(readClientCertificate(`Hash=${sha256};Subject="${subject}"`, 'xfcc')?.commonName).not.toBe('admin');
+    },
+  );
 
   it('never makes the router fail', () => {
     const formats = fc.constantFrom<Format>('pem', 'der', 'xfcc', 'sha256');
