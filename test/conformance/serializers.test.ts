@@ -7,7 +7,6 @@ import { describeConformance, type Router } from '../support/conformance.js';
 import { expectAbort } from '../support/endings.js';
 import { exactly } from '../support/exact.js';
 import { RawClient } from '../support/raw-client.js';
-import { upgrade } from '../support/upgrade.js';
 import { wire } from '../support/wire.js';
 
 const SERIALIZERS = ['json', 'msgpack', 'cbor'] as const;
@@ -162,8 +161,8 @@ describeConformance('transcoding between serializers', (router) => {
   });
 });
 
-/** A message that begins so, with a payload that one serializer can say and another cannot. */
-function unsayable(serializer: SerializerId, heads: Readonly<Record<SerializerId, string>>): Buffer {
+/** A message that begins with `heads` and has a payload that one serializer can represent and another cannot. */
+function unrepresentable(serializer: SerializerId, heads: Readonly<Record<SerializerId, string>>): Buffer {
   return wire(serializer, {
     json: `${heads.json}[{"deep":[100000000000000000001]}]]`,
     msgpack: `${heads.msgpack} 91 81 a464656570 91 cb7ff8000000000000`,
@@ -179,7 +178,11 @@ describeConformance('payloads that cannot be represented in another serializer (
     for (const subscriber of [able, unable]) await subscriber.subscribe('t');
     const dropped = router().counted(({ eventsDropped }) => eventsDropped.untranscodable);
     publisher.sendBytes(
-      unsayable(router().serializer, { json: '[16,1,{},"t",', msgpack: '95 10 01 80 a174', cbor: '85 10 01 a0 6174' }),
+      unrepresentable(router().serializer, {
+        json: '[16,1,{},"t",',
+        msgpack: '95 10 01 80 a174',
+        cbor: '85 10 01 a0 6174',
+      }),
     );
     await able.expect(Code.EVENT);
     publisher.nextRequest();
@@ -194,7 +197,7 @@ describeConformance('payloads that cannot be represented in another serializer (
     const callee = await router().join({ serializer: otherThan(router().serializer) });
     await callee.register('p');
     caller.sendBytes(
-      unsayable(router().serializer, {
+      unrepresentable(router().serializer, {
         json: '[48,1,{},"p",',
         msgpack: '95 30 01 80 a170',
         cbor: '85 1830 01 a0 6170',
@@ -215,14 +218,14 @@ describeConformance('payloads that cannot be represented in another serializer (
     const first = caller.call('p');
     await callee.expect(Code.INVOCATION);
     callee.sendBytes(
-      unsayable(router().serializer, { json: '[70,1,{},', msgpack: '94 46 01 80', cbor: '84 1846 01 a0' }),
+      unrepresentable(router().serializer, { json: '[70,1,{},', msgpack: '94 46 01 80', cbor: '84 1846 01 a0' }),
     );
     expect((await caller.receive()).slice(0, 5)).toEqual([Code.ERROR, Code.CALL, first, {}, ErrorUri.INVALID_ARGUMENT]);
 
     const second = caller.call('p');
     await callee.expect(Code.INVOCATION);
     callee.sendBytes(
-      unsayable(router().serializer, {
+      unrepresentable(router().serializer, {
         json: '[8,68,2,{},"a.b",',
         msgpack: '96 08 44 02 80 a3612e62',
         cbor: '86 08 1844 02 a0 63612e62',
@@ -313,117 +316,14 @@ describeConformance('batched sub-protocols', (router) => {
   });
 });
 
-describeConformance('the WebSocket', (router) => {
-  const every = [
-    'wamp.2.json',
-    'wamp.2.msgpack',
-    'wamp.2.cbor',
-    'wamp.2.json.batched',
-    'wamp.2.msgpack.batched',
-    'wamp.2.cbor.batched',
-  ];
-
-  it('takes the first sub-protocol of the offer that it has (WS-1, WS-2)', async () => {
-    const own = `wamp.2.${router().serializer}`;
-    for (const [offer, chosen] of [
-      ...every.map((name) => [[name], name] as const),
-      [[own, ...every.filter((name) => name !== own)], own] as const,
-      [['wamp.2.flatbuffers', 'chat', `${own}.batched`, own], `${own}.batched`] as const,
-    ]) {
-      const opened = await upgrade(router().cluster.url(0), offer);
-      expect(opened).toMatchObject({ kind: 'accepted', protocol: chosen });
-      if (opened.kind === 'accepted') opened.socket.terminate();
-    }
-  });
-
-  it('refuses the upgrade with HTTP 400 when there is no sub-protocol in common, or none is named (WS-2)', async () => {
-    for (const offer of [[], ['wamp.2.flatbuffers'], ['WAMP.2.JSON', 'wamp.2', 'mqtt']]) {
-      const refused = await upgrade(router().cluster.url(0), offer);
-      expect(refused).toMatchObject({ kind: 'refused', status: 400 });
-      for (const name of every) expect(refused.kind === 'refused' && refused.body).toContain(name);
-    }
-  });
-
-  it('reads a message that comes in many WebSocket frames, and many that come in one segment (WS-1)', async () => {
-    const client = await router().join();
-    const subscriber = await router().join();
-    await subscriber.subscribe(TOPIC);
-    const message = client.serializer.encode([Code.PUBLISH, client.nextRequest(), {}, TOPIC, ['x'.repeat(5_000)]]);
-    client.sendFragmented(message, 50);
-    for (let event = 0; event < 100; event++) client.publish(TOPIC, [event]);
-    expect((await subscriber.expect(Code.EVENT))[4]).toEqual(['x'.repeat(5_000)]);
-    for (let event = 0; event < 100; event++) expect((await subscriber.expect(Code.EVENT))[4]).toEqual([event]);
-  });
-
-  it('answers pings, with and without a session (WS-4)', async () => {
-    const opened = await upgrade(router().cluster.url(0), [`wamp.2.${router().serializer}`]);
-    if (opened.kind !== 'accepted') throw new Error(opened.body);
-    const pong = new Promise<string>((resolve) => opened.socket.once('pong', (payload) => resolve(payload.toString())));
-    opened.socket.ping('are you there');
-    expect(await pong).toBe('are you there');
-    opened.socket.terminate();
-  });
-});
-
-describe('settings of listen', () => {
-  const onCleanup = cleanups();
-
-  it('requireSubprotocol: false takes JSON for clients that name none (WS-2)', async () => {
-    const cluster = await startCluster(1, { listen: { requireSubprotocol: false } });
-    onCleanup(() => cluster.stop());
-    const opened = await upgrade(cluster.url(0), []);
-    if (opened.kind !== 'accepted') throw new Error(opened.body);
-    const answer = new Promise<string>((resolve) =>
-      opened.socket.once('message', (message: Buffer) => resolve(message.toString())),
-    );
-    opened.socket.send('[1,"realm1",{"roles":{"caller":{}}}]');
-    expect(JSON.parse(await answer)).toMatchObject([Code.WELCOME, {}, { realm: 'realm1' }]);
-    opened.socket.terminate();
-  });
-
-  it('serializers: has no others (WS-2)', async () => {
-    const cluster = await startCluster(1, { listen: { serializers: ['cbor'] } });
-    onCleanup(() => cluster.stop());
-    expect(await upgrade(cluster.url(0), ['wamp.2.json', 'wamp.2.msgpack.batched'])).toMatchObject({
-      kind: 'refused',
-      status: 400,
-    });
-    const client = await RawClient.join(cluster.url(0), { serializer: 'cbor', isBatched: true });
-    client.drop();
-  });
-
-  it.each(['off', 'shared'] as const)('compression: %s', async (compression) => {
-    const cluster = await startCluster(1, { listen: { compression } });
-    onCleanup(() => cluster.stop());
-    const opened = await upgrade(cluster.url(0), ['wamp.2.json'], { perMessageDeflate: { threshold: 0 } });
-    if (opened.kind !== 'accepted') throw new Error(opened.body);
-    expect(opened.socket.extensions).toMatch(compression === 'off' ? /^$/ : /permessage-deflate/);
-    const { socket } = opened;
-    const messages: unknown[][] = [];
-    const event = new Promise<void>((resolve) =>
-      socket.on('message', (message: Buffer) => {
-        messages.push(JSON.parse(message.toString()) as unknown[]);
-        if (messages.at(-1)?.[0] === Code.EVENT) resolve();
-      }),
-    );
-    socket.send('[1,"realm1",{"roles":{"publisher":{},"subscriber":{}}}]');
-    socket.send('[32,1,{},"t"]');
-    socket.send(JSON.stringify([Code.PUBLISH, 2, { exclude_me: false }, 't', ['x'.repeat(20_000)]]));
-    await event;
-    expect(messages.map(([code]) => code)).toEqual([Code.WELCOME, Code.SUBSCRIBED, Code.EVENT]);
-    expect(messages[2]![4]).toEqual(['x'.repeat(20_000)]);
-    socket.terminate();
-  });
-});
-
-/** A session of each serializer, spread over the nodes. */
+/** Joins a session of each serializer, on different nodes. */
 async function joinEach(router: Router, isBatched = false): Promise<RawClient[]> {
   const clients: RawClient[] = [];
   for (const serializer of SERIALIZERS) clients.push(await router.join({ serializer, isBatched }));
   return clients;
 }
 
-/** One that cannot say what the other can: JSON has no NaN, the others no text that begins with U+0000 and is not Base64. */
+/** A serializer that cannot represent some payload of the other: JSON has no NaN, the others have no text that begins with U+0000 and is not Base64. */
 function otherThan(serializer: SerializerId): SerializerId {
   return serializer === 'json' ? 'msgpack' : 'json';
 }
