@@ -14,8 +14,8 @@ import type { NodeId, PublicationId, RegistrationId, SessionId, SubscriptionId, 
 import type { RouterMessage } from '../../src/wamp/messages.js';
 import type { MatchPolicy } from '../../src/wamp/options.js';
 
-/** One verb as it was said, in order. `deliver` keeps a copy of who was subscribed at that moment. */
-export type Said<P extends Peer> =
+/** One call of the outlet. `deliver` keeps a copy of the receivers at that moment. */
+export type Recorded<P extends Peer> =
   | { readonly verb: 'send'; readonly to: P; readonly message: RouterMessage }
   | {
       readonly verb: 'deliver';
@@ -25,7 +25,7 @@ export type Said<P extends Peer> =
       readonly receivers: readonly P[];
     }
   | { readonly verb: 'publish'; readonly publication: Publication; readonly wantsToKnow: boolean }
-  | { readonly verb: 'tell'; readonly node: NodeId; readonly frame: Frame }
+  | { readonly verb: 'sendFrame'; readonly node: NodeId; readonly frame: Frame }
   | { readonly verb: 'watch'; readonly topic: Uri; readonly match: MatchPolicy }
   | { readonly verb: 'unwatch'; readonly topic: Uri; readonly match: MatchPolicy }
   | { readonly verb: 'claim'; readonly claim: Claim }
@@ -55,20 +55,20 @@ interface Timer {
 }
 
 /**
- * Writes down every verb. What settles later (watch, publish, claim) waits in `watches`, `publishes`, `claims` until the
- * test answers it; with `settlesAtOnce`, watch and publish settle before they return. Time moves only by `advance`.
+ * Records every call. Those that settle later (watch, publish, claim) wait in `watches`, `publishes`, `claims` until the
+ * test answers them; with `settlesAtOnce`, watch and publish settle before they return. Time moves only by `advance`.
  */
 export class RecordingOutlet<P extends Peer> implements Outlet<P>, ClockAndRandom {
-  readonly said: Said<P>[] = [];
+  readonly recorded: Recorded<P>[] = [];
   readonly watches: PendingWatch[] = [];
   readonly publishes: PendingPublish[] = [];
   readonly claims: PendingClaim[] = [];
   settlesAtOnce: boolean;
   isIsolated = false;
-  /** Says what cannot be sent to whom; a refused message is not recorded. */
+  /** Returns the reason if a message cannot be sent to a session; a refused message is not recorded. */
   refuseSend: ((to: P, message: RouterMessage) => Fault | undefined) | undefined;
   /** Called after each frame was recorded; connect it to the other half of the dealer. */
-  onTell: ((node: NodeId, frame: Frame) => void) | undefined;
+  onSendFrame: ((node: NodeId, frame: Frame) => void) | undefined;
   /** Called after each message was recorded; for what happens in the middle of answering several. */
   onSend: ((to: P, message: RouterMessage) => void) | undefined;
   /** Called after each delivery was recorded; for what happens in the middle of one. */
@@ -86,46 +86,46 @@ export class RecordingOutlet<P extends Peer> implements Outlet<P>, ClockAndRando
   send(to: P, message: RouterMessage): Fault | undefined {
     const refusal = this.refuseSend?.(to, message);
     if (refusal !== undefined) return refusal;
-    this.said.push({ verb: 'send', to, message });
+    this.recorded.push({ verb: 'send', to, message });
     this.onSend?.(to, message);
     return undefined;
   }
 
   deliver(publication: Publication, subscription: Subscription<P>): void {
     const receivers = [...subscription.receivers];
-    this.said.push({ verb: 'deliver', publication, subscription, id: subscription.id, receivers });
+    this.recorded.push({ verb: 'deliver', publication, subscription, id: subscription.id, receivers });
     this.onDeliver?.(publication, subscription);
   }
 
   publish(publication: Publication, settled?: (refusal?: Fault) => void): void {
-    this.said.push({ verb: 'publish', publication, wantsToKnow: settled !== undefined });
+    this.recorded.push({ verb: 'publish', publication, wantsToKnow: settled !== undefined });
     if (settled === undefined) return;
     if (this.settlesAtOnce) settled();
     else this.publishes.push({ publication, settle: once('publish', settled) });
   }
 
   sendFrame(node: NodeId, frame: Frame): void {
-    this.said.push({ verb: 'tell', node, frame });
-    this.onTell?.(node, frame);
+    this.recorded.push({ verb: 'sendFrame', node, frame });
+    this.onSendFrame?.(node, frame);
   }
 
   watch(topic: Uri, match: MatchPolicy, settled: (refusal?: Fault) => void): void {
-    this.said.push({ verb: 'watch', topic, match });
+    this.recorded.push({ verb: 'watch', topic, match });
     if (this.settlesAtOnce) settled();
     else this.watches.push({ topic, match, settle: once('watch', settled) });
   }
 
   unwatch(topic: Uri, match: MatchPolicy): void {
-    this.said.push({ verb: 'unwatch', topic, match });
+    this.recorded.push({ verb: 'unwatch', topic, match });
   }
 
   claim(claim: Claim, decided: (outcome: ClaimOutcome) => void): void {
-    this.said.push({ verb: 'claim', claim });
+    this.recorded.push({ verb: 'claim', claim });
     this.claims.push({ claim, decide: once('claim', decided) });
   }
 
   release(registration: RegistrationId, callee: SessionId): void {
-    this.said.push({ verb: 'release', registration, callee });
+    this.recorded.push({ verb: 'release', registration, callee });
   }
 
   after(delayMs: number, action: () => void): () => void {
@@ -137,11 +137,11 @@ export class RecordingOutlet<P extends Peer> implements Outlet<P>, ClockAndRando
   }
 
   count(what: RoutingDiscard): void {
-    this.said.push({ verb: 'count', what });
+    this.recorded.push({ verb: 'count', what });
   }
 
   callEnded(outcome: CallOutcome, elapsedMs: number): void {
-    this.said.push({ verb: 'callEnded', outcome, elapsedMs });
+    this.recorded.push({ verb: 'callEnded', outcome, elapsedMs });
   }
 
   nowMs(): number {
@@ -178,14 +178,14 @@ export class RecordingOutlet<P extends Peer> implements Outlet<P>, ClockAndRando
     return this.#timers.length;
   }
 
-  /** Everything said since the last time, which is then forgotten. */
-  take(): Said<P>[] {
-    return this.said.splice(0);
+  /** Takes and returns all records since the last call. */
+  take(): Recorded<P>[] {
+    return this.recorded.splice(0);
   }
 
-  /** The messages sent to one session, in order; all that was said stays recorded. */
+  /** The messages sent to one session, in order; the records stay. */
   sentTo(peer: P): RouterMessage[] {
-    return this.said.flatMap((one) => (one.verb === 'send' && one.to === peer ? [one.message] : []));
+    return this.recorded.flatMap((one) => (one.verb === 'send' && one.to === peer ? [one.message] : []));
   }
 }
 
@@ -202,7 +202,7 @@ function once<Argument>(verb: string, settled: (argument: Argument) => void): (a
 
 let lastSession = 0;
 
-/** A session with every role and no features, unless told otherwise. Session ids rise. */
+/** A session with every role and no features, unless overridden. Session ids rise. */
 export function testPeer(overrides: Partial<Peer> = {}): Peer {
   lastSession++;
   return {

@@ -18,7 +18,9 @@ describe('two subscriptions whose ids would be the same', () => {
     bench.broker.unsubscribe(peer, unsubscribeMessage(2, 1_000));
     bench.outlet.take();
     bench.broker.publish(testPeer(), publishMessage(1, 'a'), false);
-    const delivered = bench.outlet.said.flatMap((said) => (said.verb === 'deliver' ? [[said.id, said.receivers]] : []));
+    const delivered = bench.outlet.recorded.flatMap((recorded) =>
+      recorded.verb === 'deliver' ? [[recorded.id, recorded.receivers]] : [],
+    );
     expect(delivered).toEqual([
       [1_000, [other]],
       [1_002, [peer]],

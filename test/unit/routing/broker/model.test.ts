@@ -9,7 +9,7 @@ import { fault } from '../../../../src/wamp/faults.js';
 import type { MatchPolicy } from '../../../../src/wamp/options.js';
 import { ErrorUri } from '../../../../src/wamp/uris.js';
 import { brokerBench, publishMessage, subscribeMessage, unsubscribeMessage } from '../../../support/pubsub.js';
-import { testPeer, type PendingWatch, type Said } from '../../../support/recording-outlet.js';
+import { testPeer, type PendingWatch, type Recorded } from '../../../support/recording-outlet.js';
 
 const PATTERNS: readonly [topic: string, match: MatchPolicy][] = [
   ['a', 'exact'],
@@ -62,7 +62,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-/** What a broker should hold for one pattern, said as plainly as possible. */
+/** The state that a broker should have for one pattern, in its plainest form. */
 interface ModelSubscription {
   receivers: Set<number>;
   /** In the order they came. */
@@ -98,7 +98,7 @@ class Model {
 
   run(one: Step): void {
     const expected = this.#expect(one);
-    expect(this.#said()).toEqual(expected);
+    expect(this.#recorded()).toEqual(expected);
     expect(this.bench.broker.subscriptionCount).toBe(this.subscriptions.size);
     const receivers = [...this.subscriptions.values()].map((subscription) => subscription.receivers.size);
     expect(this.bench.broker.receiverCount).toBe(receivers.reduce((sum, count) => sum + count, 0));
@@ -108,7 +108,7 @@ class Model {
     expect([...this.#watched].sort()).toEqual(held.sort());
   }
 
-  /** Does the step and says what should have come of it. */
+  /** Performs the step and returns the records that it should cause. */
   #expect(one: Step): string[] {
     const { broker, outlet } = this.bench;
     this.#request++;
@@ -173,8 +173,8 @@ class Model {
     if (subscription?.receivers.delete(who) !== true)
       return [`${who} ERROR ${Code.UNSUBSCRIBE} ${request} ${ErrorUri.NO_SUCH_SUBSCRIPTION}`];
     this.#ownEvents[who] = queue.filter((event) => !own.includes(event));
-    const said = [...this.#dropUnused(), `${who} UNSUBSCRIBED ${request}`].sort();
-    return [...said, ...own.map((event) => this.#own(event, who))];
+    const expected = [...this.#dropUnused(), `${who} UNSUBSCRIBED ${request}`].sort();
+    return [...expected, ...own.map((event) => this.#own(event, who))];
   }
 
   #left(who: number): string[] {
@@ -194,25 +194,25 @@ class Model {
     subscription.waiting = [];
     subscription.watch = undefined;
     if (!refused) for (const { peer: who } of waiting) subscription.receivers.add(who);
-    const said = waiting.map(({ peer: who, request }) =>
+    const expected = waiting.map(({ peer: who, request }) =>
       refused
         ? `${who} ERROR ${Code.SUBSCRIBE} ${request} ${ErrorUri.NETWORK_FAILURE}`
         : `${who} SUBSCRIBED ${request} ${this.#ids[at]}`,
     );
     const dropped = this.#dropUnused();
     const own = [...new Set(waiting.map(({ peer: who }) => who))].flatMap((who) => this.#ownDelivered(who));
-    return [...[...dropped, ...said].sort(), ...own];
+    return [...[...dropped, ...expected].sort(), ...own];
   }
 
   /** Without its publisher when that is left out, or gets its copies by itself. */
   #delivered(topic: string, without: number | undefined): string[] {
-    const said: string[] = [];
+    const expected: string[] = [];
     for (const [at, { receivers }] of this.subscriptions) {
       const who = [...receivers].filter((one) => one !== without);
       if (who.length > 0 && matches(PATTERNS[at]!, topic))
-        said.push(`deliver ${this.#ids[at]} to ${who.sort().join()}`);
+        expected.push(`deliver ${this.#ids[at]} to ${who.sort().join()}`);
     }
-    return said.sort();
+    return expected.sort();
   }
 
   /** Puts the copies of its publisher behind what it waits for; false: it waits for nothing (G10). */
@@ -230,13 +230,13 @@ class Model {
   }
 
   #ownDelivered(who: number): string[] {
-    const said: string[] = [];
+    const expected: string[] = [];
     const queue = this.#ownEvents[who]!;
     for (;;) {
       const own = queue[0];
-      if (own === undefined || own.subscription.waiting.some((waiting) => waiting.peer === who)) return said;
+      if (own === undefined || own.subscription.waiting.some((waiting) => waiting.peer === who)) return expected;
       queue.shift();
-      if (own.subscription.receivers.has(who)) said.push(this.#own(own, who));
+      if (own.subscription.receivers.has(who)) expected.push(this.#own(own, who));
     }
   }
 
@@ -245,13 +245,13 @@ class Model {
   }
 
   #dropUnused(): string[] {
-    const said: string[] = [];
+    const expected: string[] = [];
     for (const [at, { receivers, waiting }] of this.subscriptions) {
       if (receivers.size > 0 || waiting.length > 0) continue;
       this.subscriptions.delete(at);
-      said.push(`unwatch ${PATTERNS[at]!.join(' ')}`);
+      expected.push(`unwatch ${PATTERNS[at]!.join(' ')}`);
     }
-    return said;
+    return expected;
   }
 
   #load(who: number): number {
@@ -261,34 +261,34 @@ class Model {
     return load;
   }
 
-  /** What the broker said, in the model's words; within one step in no particular order, but for own events and publish. */
-  #said(): string[] {
-    const said = this.bench.outlet.take().filter((one) => one.verb !== 'deliver' || hasReceiver(one));
-    const words = said.map((said): string => {
-      switch (said.verb) {
+  /** The records of the broker in the model's words. Within one step they have no particular order, except own events and publish. */
+  #recorded(): string[] {
+    const recorded = this.bench.outlet.take().filter((one) => one.verb !== 'deliver' || hasReceiver(one));
+    const words = recorded.map((record): string => {
+      switch (record.verb) {
         case 'watch':
         case 'unwatch': {
-          const name = `${said.topic} ${said.match}`;
+          const name = `${record.topic} ${record.match}`;
           // Strict alternation: neither twice in a row.
-          expect(this.#watched.has(name)).toBe(said.verb === 'unwatch');
-          if (said.verb === 'watch') this.#watched.add(name);
+          expect(this.#watched.has(name)).toBe(record.verb === 'unwatch');
+          if (record.verb === 'watch') this.#watched.add(name);
           else this.#watched.delete(name);
-          return `${said.verb} ${name}`;
+          return `${record.verb} ${name}`;
         }
         case 'publish':
-          return `publish ${said.publication.topic}`;
+          return `publish ${record.publication.topic}`;
         case 'deliver': {
-          const { publication, subscription } = said;
-          const receivers = said.receivers.filter((receiver) => admits(publication, receiver));
+          const { publication, subscription } = record;
+          const receivers = record.receivers.filter((receiver) => admits(publication, receiver));
           const who = receivers.map((receiver) => this.peers.indexOf(receiver));
           if (!(subscription instanceof SharedSubscription))
-            return `own ${publication.id} by ${said.id} to ${who.join()}`;
+            return `own ${publication.id} by ${record.id} to ${who.join()}`;
           expect(new Set(who).size).toBe(who.length);
-          return `deliver ${said.id} to ${who.sort().join()}`;
+          return `deliver ${record.id} to ${who.sort().join()}`;
         }
         case 'send': {
-          const who = this.peers.indexOf(said.to);
-          const { message } = said;
+          const who = this.peers.indexOf(record.to);
+          const { message } = record;
           if (message[0] === Code.PUBLISHED) return `${who} PUBLISHED`;
           if (message[0] === Code.SUBSCRIBED) return `${who} SUBSCRIBED ${message[1]} ${message[2]}`;
           if (message[0] === Code.UNSUBSCRIBED) return `${who} UNSUBSCRIBED ${message[1]}`;
@@ -297,7 +297,7 @@ class Model {
           return type === Code.PUBLISH ? `${who} ERROR ${type}` : `${who} ERROR ${type} ${request} ${error}`;
         }
         default:
-          throw new Error(`the broker never says ${said.verb}`);
+          throw new Error(`the broker never records ${record.verb}`);
       }
     });
     const own = words.filter((word) => word.startsWith('own'));
@@ -308,7 +308,7 @@ class Model {
   }
 }
 
-function hasReceiver({ publication, receivers }: Extract<Said<Peer>, { verb: 'deliver' }>): boolean {
+function hasReceiver({ publication, receivers }: Extract<Recorded<Peer>, { verb: 'deliver' }>): boolean {
   return receivers.some((receiver) => admits(publication, receiver));
 }
 

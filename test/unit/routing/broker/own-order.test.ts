@@ -23,11 +23,11 @@ function publish({ broker }: BrokerBench, peer: Peer, topic: string, options: Pa
 
 /** What one session was sent, in order: the code of an answer, the topic of an event. */
 function receivedBy({ outlet }: BrokerBench, peer: Peer): (number | string)[] {
-  return outlet.take().flatMap((said): (number | string)[] => {
-    if (said.verb === 'send' && said.to === peer) return [said.message[0]];
-    if (said.verb !== 'deliver' || !said.receivers.includes(peer)) return [];
-    const isForOthers = said.publication.excludePublisher && said.publication.publisher === peer;
-    return isForOthers ? [] : [said.publication.topic];
+  return outlet.take().flatMap((recorded): (number | string)[] => {
+    if (recorded.verb === 'send' && recorded.to === peer) return [recorded.message[0]];
+    if (recorded.verb !== 'deliver' || !recorded.receivers.includes(peer)) return [];
+    const isForOthers = recorded.publication.excludePublisher && recorded.publication.publisher === peer;
+    return isForOthers ? [] : [recorded.publication.topic];
   });
 }
 
@@ -47,8 +47,8 @@ describe('what a session publishes behind its own SUBSCRIBE', () => {
     outlet.watches[1]!.settle();
     outlet.take();
     publish(bench, peer, 'a');
-    const said = outlet.said.map(({ verb }) => verb);
-    expect(said).toEqual(['deliver', 'publish']);
+    const recorded = outlet.recorded.map(({ verb }) => verb);
+    expect(recorded).toEqual(['deliver', 'publish']);
     expect(receivedBy(bench, other)).toEqual(['a']);
     outlet.watches[0]!.settle();
     expect(receivedBy(bench, peer)).toEqual([Code.SUBSCRIBED, 'a']);
@@ -116,7 +116,7 @@ describe('what a session publishes behind its own SUBSCRIBE', () => {
     bench.broker.leave(bench.peer);
     bench.outlet.watches[0]!.settle();
     expect(receivedBy(bench, bench.peer)).toEqual([]);
-    expect(bench.outlet.said.filter(({ verb }) => verb === 'deliver')).toEqual([]);
+    expect(bench.outlet.recorded.filter(({ verb }) => verb === 'deliver')).toEqual([]);
   });
 
   it('is bounded in bytes: what is too much is dropped and counted, one message is never too much', () => {

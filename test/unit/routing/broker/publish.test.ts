@@ -15,7 +15,9 @@ describe('PUBLISH', () => {
     bench.broker.publish(publisher, publishMessage(1, 'a'), false);
     bench.broker.publish(publisher, publishMessage(2, 'b'), false);
     expect(bench.outlet.sentTo(publisher)).toEqual([]);
-    expect(bench.outlet.said.filter((said) => said.verb === 'publish' && !said.wantsToKnow)).toHaveLength(2);
+    expect(
+      bench.outlet.recorded.filter((recorded) => recorded.verb === 'publish' && !recorded.wantsToKnow),
+    ).toHaveLength(2);
   });
 
   it('acknowledged is answered with the publication id once the other nodes are settled (BRK-6, G4)', () => {
@@ -43,7 +45,7 @@ describe('PUBLISH', () => {
     bench.outlet.take();
     bench.broker.publish(publisher, publishMessage(3, 'a', { acknowledge: true }), false);
     bench.outlet.publishes[0]!.settle(fault(ErrorUri.NETWORK_FAILURE, 'down'));
-    expect(bench.outlet.said.map((said) => said.verb)).toEqual(['deliver', 'publish', 'send']);
+    expect(bench.outlet.recorded.map((recorded) => recorded.verb)).toEqual(['deliver', 'publish', 'send']);
     const [message] = bench.outlet.sentTo(publisher);
     expect(message?.slice(0, 5)).toEqual([Code.ERROR, Code.PUBLISH, 3, {}, ErrorUri.NETWORK_FAILURE]);
   });
@@ -75,7 +77,7 @@ describe('PUBLISH', () => {
     subscribeNow(bench, testPeer(), 'wampum.a');
     bench.outlet.take();
     bench.broker.publish(testPeer(), publishMessage(1, 'wampum.a'), false);
-    expect(bench.outlet.take().map((said) => said.verb)).toEqual(['deliver', 'publish']);
+    expect(bench.outlet.take().map((recorded) => recorded.verb)).toEqual(['deliver', 'publish']);
   });
 
   it('is delivered once per matching subscription, under one publication id (BRK-8, PBS-2)', () => {
@@ -92,10 +94,10 @@ describe('PUBLISH', () => {
     subscribeNow(bench, subscriber, '.', 'wildcard');
     bench.outlet.take();
     bench.broker.publish(testPeer(), publishMessage(1, 'a.b.c'), false);
-    const delivered = bench.outlet.said.filter((said) => said.verb === 'deliver');
-    expect(delivered.map((said) => said.id).sort()).toEqual(ids.sort());
-    expect(new Set(delivered.map((said) => said.publication)).size).toBe(1);
-    expect(bench.outlet.said.filter((said) => said.verb === 'publish')).toHaveLength(1);
+    const delivered = bench.outlet.recorded.filter((recorded) => recorded.verb === 'deliver');
+    expect(delivered.map((recorded) => recorded.id).sort()).toEqual(ids.sort());
+    expect(new Set(delivered.map((recorded) => recorded.publication)).size).toBe(1);
+    expect(bench.outlet.recorded.filter((recorded) => recorded.verb === 'publish')).toHaveLength(1);
   });
 
   it('carries all that a subscriber’s node must know, payload untouched (BRK-9, BWL-5, 7.3, PPT-1)', () => {
@@ -106,7 +108,9 @@ describe('PUBLISH', () => {
     const passthru = { form: 'ppt', details: { ppt_scheme: 'x_y' } } as const;
     bench.broker.publish(publisher, publishMessage(1, 'a', { excludeMe: false, audience, passthru }, payload), true);
     bench.broker.publish(publisher, publishMessage(2, 'b', {}, payload), false);
-    const publications = bench.outlet.said.flatMap((said) => (said.verb === 'publish' ? [said.publication] : []));
+    const publications = bench.outlet.recorded.flatMap((recorded) =>
+      recorded.verb === 'publish' ? [recorded.publication] : [],
+    );
     expect(publications).toEqual([
       { id: 1, topic: 'a', payload, passthru, publisher, excludePublisher: false, disclosePublisher: true, audience },
       { id: 2, topic: 'b', payload, publisher, excludePublisher: true, disclosePublisher: false },
@@ -125,7 +129,9 @@ describe('PUBLISH', () => {
       bench.broker.publish(publisher, publishMessage(at, topic, { acknowledge: at % 2 === 0 }), false),
     );
     for (const verb of ['deliver', 'publish'] as const) {
-      const order = bench.outlet.said.flatMap((said) => (said.verb === verb ? [said.publication.id] : []));
+      const order = bench.outlet.recorded.flatMap((recorded) =>
+        recorded.verb === verb ? [recorded.publication.id] : [],
+      );
       expect(order).toEqual([...order].sort((one, other) => one - other));
       expect(new Set(order).size).toBe(topics.length);
     }
@@ -172,6 +178,6 @@ describe('a publication of another node', () => {
       excludePublisher: true,
       disclosePublisher: false,
     });
-    expect(bench.outlet.take().map((said) => said.verb)).toEqual(['deliver']);
+    expect(bench.outlet.take().map((recorded) => recorded.verb)).toEqual(['deliver']);
   });
 });

@@ -18,7 +18,7 @@ const idOfA = deriveId('realm1', 'exact', 'a', 0);
 const OUTAGE = fault(ErrorUri.NETWORK_FAILURE, 'no way');
 
 function verbs({ outlet }: BrokerBench): string[] {
-  return outlet.take().map((said) => said.verb);
+  return outlet.take().map((recorded) => recorded.verb);
 }
 
 function errorTo({ outlet }: BrokerBench, peer: Peer) {
@@ -32,7 +32,7 @@ function errorTo({ outlet }: BrokerBench, peer: Peer) {
 function audienceOf({ broker, outlet }: BrokerBench, topic: string): Peer[][] {
   outlet.take();
   broker.publish(testPeer(), publishMessage(1, topic), false);
-  return outlet.said.flatMap((said) => (said.verb === 'deliver' ? [[...said.receivers]] : []));
+  return outlet.recorded.flatMap((recorded) => (recorded.verb === 'deliver' ? [[...recorded.receivers]] : []));
 }
 
 describe('SUBSCRIBE', () => {

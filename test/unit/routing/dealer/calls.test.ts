@@ -212,7 +212,7 @@ describe.each(TOPOLOGIES)('calls, $name', ({ nodeCount }) => {
     caller.call('com.a');
     harness.nodes[0]!.outlet.advance(250);
     callee.yield(1);
-    expect(harness.nodes[0]!.outlet.said).toContainEqual({ verb: 'callEnded', outcome: 'result', elapsedMs: 250 });
+    expect(harness.nodes[0]!.outlet.recorded).toContainEqual({ verb: 'callEnded', outcome: 'result', elapsedMs: 250 });
   });
 });
 

@@ -94,16 +94,16 @@ export class HarnessNode {
   }
 
   counted(what: RoutingDiscard): number {
-    return this.outlet.said.filter((one) => one.verb === 'count' && one.what === what).length;
+    return this.outlet.recorded.filter((one) => one.verb === 'count' && one.what === what).length;
   }
 
   outcomes(): CallOutcome[] {
-    return this.outlet.said.flatMap((one) => (one.verb === 'callEnded' ? [one.outcome] : []));
+    return this.outlet.recorded.flatMap((one) => (one.verb === 'callEnded' ? [one.outcome] : []));
   }
 
   /** The frames that this node has sent so far. */
   sentFrames(): Frame[] {
-    return this.outlet.said.flatMap((one) => (one.verb === 'tell' ? [one.frame] : []));
+    return this.outlet.recorded.flatMap((one) => (one.verb === 'sendFrame' ? [one.frame] : []));
   }
 
   /** Processes the next frame of a lane; returns false if there is none. */
@@ -155,7 +155,7 @@ export class HarnessNode {
       if (refusal === undefined) session.receive(message);
       return refusal;
     };
-    outlet.onTell = (to, frame) => {
+    outlet.onSendFrame = (to, frame) => {
       if (to === this.id) this.dealer.receive(this.id, frame);
       else this.#carry(this.cluster.node(to), frame);
     };

@@ -56,8 +56,8 @@ export class ModelRun {
     const limits = { interruptTimeoutMs: INTERRUPT_TIMEOUT_MS };
     this.harness = new DealerHarness(nodeCount, { isManual: true, limits });
     for (const node of this.harness.nodes) {
-      const sendFrame = node.outlet.onTell!;
-      node.outlet.onTell = (to, frame) => {
+      const sendFrame = node.outlet.onSendFrame!;
+      node.outlet.onSendFrame = (to, frame) => {
         if (frame.kind === 'invoke') {
           const [caller, call] = JSON.parse(Buffer.from(frame.payload.bytes).toString()) as [number, number];
           const { count } = this.#sendingOf(caller, call);

@@ -242,7 +242,7 @@ describe('ids of registrations', () => {
     };
     harness.nodes[0]!.dealer.registration(row);
     harness.session(0).register('com.a', { invoke: 'first' });
-    const claims = harness.nodes[0]!.outlet.said.filter((one) => one.verb === 'claim');
+    const claims = harness.nodes[0]!.outlet.recorded.filter((one) => one.verb === 'claim');
     expect(claims[0]).toMatchObject({ claim: { registration: odd } });
   });
 
@@ -254,7 +254,7 @@ describe('ids of registrations', () => {
       dealer.registration({ id, procedure: 'com.a', match: 'exact', invoke: 'first', callees: [callee] });
     expect(dealer.sizes().registrations).toBe(1);
     harness.session(0).call('com.a');
-    expect(outlet.said.find((one) => one.verb === 'tell')).toMatchObject({
+    expect(outlet.recorded.find((one) => one.verb === 'sendFrame')).toMatchObject({
       frame: { kind: 'invoke', registration: 8 },
     });
   });

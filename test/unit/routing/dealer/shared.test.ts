@@ -165,7 +165,7 @@ describe.each(TOPOLOGIES)('shared registrations, $name', ({ nodeCount }) => {
       const { harness, caller, callees } = shared('first', 40, { concurrency: 1 });
       const [, second] = callees;
       callees[0]!.call('com.a');
-      const id = harness.nodes[0]!.outlet.said.flatMap((one) =>
+      const id = harness.nodes[0]!.outlet.recorded.flatMap((one) =>
         one.verb === 'claim' ? [one.claim.registration] : [],
       )[0]!;
       second!.unregister(id);
