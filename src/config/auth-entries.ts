@@ -1,7 +1,7 @@
 import type { AuthConfig, RealmConfig } from './schema.js';
 
 /** Methods whose entries are principals or procedures. */
-export type AuthSection = Exclude<keyof AuthConfig, 'jwt' | 'tls'>;
+export type AuthSection = Exclude<keyof AuthConfig, 'jwt' | 'tls' | 'cookie'>;
 
 type EntryIn<Section> = Section extends readonly (infer Entry)[] ? Entry : Section;
 

@@ -220,6 +220,16 @@ export const auth = z.strictObject({
     .describe(
       'Method `tls`: the client has a TLS certificate, which a proxy has verified and passes on; see `listen.clientCertificate`.',
     ),
+  cookie: z
+    .strictObject({
+      maxAgeSeconds: count(60, 31_536_000)
+        .default(604_800)
+        .describe('Seconds after a login by another method in which its cookie logs the client in.'),
+    })
+    .exactOptional()
+    .describe(
+      'Method `cookie`: a login by another method binds the cookie of its connection, with which the client joins later. Needs `listen.cookie`, and `listen.allowedOrigins` without `*`.',
+    ),
   jwt: tokenRulesList
     .exactOptional()
     .describe('Method `jwt`: the client sends a JSON Web Token of an issuer. An entry for each issuer.'),

@@ -31,6 +31,15 @@ export function checkAcross(tree: Readonly<Record<string, unknown>>, report: Rep
   if (listen && ops) portsDiffer(listen, ops, report);
   if (listen) certificateHeaderIsSound(listen, report);
   if (drain) drainFits(drain, report);
+  if (listen)
+    cookiesFit(
+      listen,
+      [
+        ...[...realms].map(([index, one]) => [['realms', index], one] as const),
+        ...(template ? [[['realmTemplate'], template] as const] : []),
+      ],
+      report,
+    );
   if (limits) limitsFit(limits, realms.size, report);
   realmNamesAreSound(realms, report);
   const bounds = limits ?? shape.limits.parse({});
@@ -62,6 +71,24 @@ function portsDiffer(listen: Parsed['listen'], ops: Parsed['ops'], report: Repor
   const everywhere = ['0.0.0.0', '::'];
   const overlap = listen.host === ops.host || everywhere.includes(listen.host) || everywhere.includes(ops.host);
   if (overlap) report(['ops', 'port'], `Port ${ops.port} is that of listen.port too: give them different ones`);
+}
+
+/** Pages of every origin can open WebSockets, and browsers send cookies along: such a page would join as its visitor. */
+function cookiesFit(
+  { cookie, allowedOrigins, tls }: Parsed['listen'],
+  realms: readonly (readonly [at: Path, rules: Pick<Realm, 'auth'>])[],
+  report: Report,
+): void {
+  if (cookie?.sameSite === 'none' && !(cookie.secure ?? tls !== undefined))
+    report(['listen', 'cookie', 'sameSite'], 'Invalid: browsers take "none" only with listen.cookie.secure');
+  const at = realms.find(([, { auth }]) => auth?.cookie !== undefined)?.[0];
+  if (at === undefined) return;
+  if (cookie === undefined) report([...at, 'auth', 'cookie'], 'Missing: it needs listen.cookie');
+  if (allowedOrigins.includes('*'))
+    report(
+      ['listen', 'allowedOrigins'],
+      'Invalid with login by cookie: name the origins of your pages in place of "*"',
+    );
 }
 
 function drainFits({ periodMs, deadlineMs }: Parsed['drain'], report: Report): void {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { tokenRules } from './jwt-schema.js';
 import { backplane } from './backplane-schema.js';
-import { bytes, distinct, host, milliseconds, network, port } from './fields.js';
+import { bytes, count, distinct, host, milliseconds, network, port } from './fields.js';
 import { limits } from './limits-schema.js';
 import { DEFAULT_REALMS, realm, realmTemplate } from './realm-schema.js';
 
@@ -48,6 +48,27 @@ const listen = z.strictObject({
     .boolean()
     .default(true)
     .describe('Refuse clients that name no WAMP sub-protocol; otherwise they get `wamp.2.json`.'),
+  cookie: z
+    .strictObject({
+      name: z
+        .string()
+        .regex(/^[A-Za-z0-9_-]{1,64}$/, 'Invalid name: expected letters, digits, "_" and "-"')
+        .default('gantry')
+        .describe('Name of the cookie.'),
+      sameSite: z
+        .enum(['lax', 'strict', 'none'])
+        .default('lax')
+        .describe('Whether pages of other sites send the cookie. `none` needs `secure`.'),
+      secure: z
+        .boolean()
+        .exactOptional()
+        .describe('Send the cookie over TLS only. Absent: as `tls` is there. Set it where a proxy ends TLS.'),
+      maxAgeSeconds: count(60, 31_536_000)
+        .default(604_800)
+        .describe('Seconds that a browser keeps the cookie after its last connection.'),
+    })
+    .exactOptional()
+    .describe('Set a secret cookie with each opening handshake (HttpOnly). Absent: none. See `realms[].auth.cookie`.'),
   compression: z
     .enum(['off', 'shared'])
     .default('off')

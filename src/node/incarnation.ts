@@ -1,6 +1,5 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { BackplaneUnavailableError, type Backplane } from '../backplane/backplane.js';
 import { version } from './version.js';
 import { createCodecs } from '../codec/codecs.js';
@@ -8,8 +7,9 @@ import { maxMemoryBytes, maxTotalUnsentBytes } from '../config/memory.js';
 import type { Config } from '../config/schema.js';
 import { createAuthenticators } from './authenticators.js';
 import type { ReloadOutcome } from './config-reloader.js';
-import { boundAuthMethods } from './bounded-auth-methods.js';
+import { demoSite } from './demo-site.js';
 import { Isolation } from './isolation.js';
+import { cookieLogins, listenOptions, sharedAuthMethods } from './shared-auth-methods.js';
 import { createRouterProcedures } from './router-procedures.js';
 import { LiveLimits } from './live-limits.js';
 import { realmPlan, type AuthMethodsOf } from './realm-settings.js';
@@ -26,14 +26,13 @@ import { HeldTotal } from '../routing/held-total.js';
 import type { TurnMeter } from '../routing/turn-meter.js';
 import { createEndpoint } from '../session/endpoint.js';
 import type { EndpointDependencies } from '../session/endpoint-dependencies.js';
+import type { CookieLogins } from '../session/auth/cookie.js';
 import { InboxPool } from '../session/inbox.js';
 import { TurnScheduler } from '../session/turn-scheduler.js';
 import type { Counters } from '../telemetry/counters.js';
 import type { Logger } from '../telemetry/logger.js';
 import { RecurringLines } from '../telemetry/recurring-lines.js';
 import type { Gauges } from '../telemetry/metrics.js';
-import { pathsOf } from '../transport/paths.js';
-import type { SiteOptions } from '../transport/transport-options.js';
 import { UwsServer } from '../transport/uws-server.js';
 import type { NodeId } from '../wamp/ids.js';
 
@@ -90,6 +89,7 @@ export class Incarnation {
   readonly #sources: Pick<IncarnationOptions, 'authMethodsOf' | 'reload'>;
   readonly #onFenced: () => void;
   readonly #wheel = new TimerWheel({ nowMs });
+  readonly #cookies: CookieLogins;
   readonly #realms: Realms;
   readonly #totals = { sessionCount: 0 };
   readonly #meter: TurnMeter = { spent: 0 };
@@ -120,6 +120,11 @@ export class Incarnation {
     });
     const after = (delayMs: number, action: () => void): (() => void) => this.#wheel.after(delayMs, action);
     this.#heldTotal = new HeldTotal(config.limits.maxTotalHeldBytes);
+    this.#cookies = cookieLogins(
+      () => this.#config,
+      backplane.expiring,
+      (why) => this.#lostRequest('logout', why),
+    );
     this.#realms = this.#makeRealms(codecs, counters, after);
     this.#isolation = this.#makeIsolation(after);
     this.#turns = new TurnScheduler({
@@ -135,17 +140,14 @@ export class Incarnation {
       },
     });
     this.#inboxes = new InboxPool(config.limits.maxTotalInboxBytes);
+    const shared = { limits: this.#limits.current, cookies: this.#cookies, store: backplane.expiring, counters, after };
     const endpoint: EndpointDependencies = {
       codecs,
       after,
       realms: this.#realms,
-      authMethodsOf: boundAuthMethods(authMethodsOf, {
-        limits: this.#limits.current,
-        store: backplane.expiring,
-        counters,
-        after,
-      }),
+      authMethodsOf: sharedAuthMethods(authMethodsOf, shared),
       authenticators: createAuthenticators(this.#realms, this.#limits.current, counters, this.logger),
+      logout: (realm, cookie) => this.#cookies.logout(realm, cookie),
       limits: this.#limits.current,
       turns: this.#turns,
       inboxes: this.#inboxes,
@@ -155,7 +157,7 @@ export class Incarnation {
     };
     this.#server = new UwsServer(
       {
-        ...config.listen,
+        ...listenOptions(config.listen),
         ...config.limits,
         maxTotalUnsentBytes: maxTotalUnsentBytes(config),
         maxMemoryBytes: maxMemoryBytes(config),
@@ -313,7 +315,7 @@ export class Incarnation {
         after,
         totals: this.#totals,
         onLostRequest: (reason, error) => this.#lostRequest(reason, error),
-        procedures: createRouterProcedures({ ...this.#sources, node: this.node, agent: AGENT }),
+        procedures: createRouterProcedures({ ...this.#sources, cookies: this.#cookies, node: this.node, agent: AGENT }),
         onProcedureFailure: (realm, procedure, error) =>
           this.logger.error({ realm, reason: procedure, error }, 'procedure.failed'),
       },
@@ -379,12 +381,4 @@ export class Incarnation {
       this.logger.warn({ reason, ...about, ...omitted }, 'backplane.request_failed'),
     );
   }
-}
-
-/** The pages of the votes demo, with the address that they connect to. */
-function demoSite({ listen, realms }: Config): SiteOptions {
-  return {
-    directory: fileURLToPath(new URL('../demo/public', import.meta.url)),
-    made: { '/settings.json': JSON.stringify({ path: pathsOf(listen.path)[0], realm: realms[0]?.name ?? 'realm1' }) },
-  };
 }

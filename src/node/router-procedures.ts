@@ -1,6 +1,8 @@
 import type { ReloadOutcome } from './config-reloader.js';
 import type { RouterProcedure, RouterProcedures } from '../realm/router-procedures.js';
 import type { AuthMethod } from '../session/auth/method.js';
+import { BackplaneUnavailableError } from '../backplane/backplane.js';
+import type { CookieLogins } from '../session/auth/cookie.js';
 import { isUnavailable } from '../session/ports.js';
 import { fault } from '../wamp/faults.js';
 import type { NodeId, Uri } from '../wamp/ids.js';
@@ -8,6 +10,7 @@ import { ErrorUri } from '../wamp/uris.js';
 
 export interface RouterProcedureSources {
   readonly authMethodsOf: (realm: Uri) => readonly AuthMethod[];
+  readonly cookies: CookieLogins;
   readonly node: NodeId;
   /** As in WELCOME. */
   readonly agent: string;
@@ -17,16 +20,18 @@ export interface RouterProcedureSources {
 
 const SESSION_INFO: Uri = 'gantry.session.info';
 const SESSION_RENEW: Uri = 'gantry.session.renew';
+const COOKIE_REVOKE: Uri = 'gantry.cookie.revoke';
 const CONFIG_RELOAD: Uri = 'gantry.config.reload';
 
 /** URIs of the procedures that the router itself has. */
-export const ROUTER_PROCEDURES: ReadonlySet<Uri> = new Set([SESSION_INFO, SESSION_RENEW, CONFIG_RELOAD]);
+export const ROUTER_PROCEDURES: ReadonlySet<Uri> = new Set([SESSION_INFO, SESSION_RENEW, COOKIE_REVOKE, CONFIG_RELOAD]);
 
 /** The procedures of the router itself, as this node carries them out. */
 export function createRouterProcedures(sources: RouterProcedureSources): RouterProcedures {
   return new Map([
     [SESSION_INFO, sessionInfo(sources)],
     [SESSION_RENEW, sessionRenew(sources)],
+    [COOKIE_REVOKE, cookieRevoke(sources)],
     [CONFIG_RELOAD, configReload(sources)],
   ]);
 }
@@ -64,5 +69,19 @@ function sessionRenew({ authMethodsOf }: RouterProcedureSources): RouterProcedur
       return fault(ErrorUri.NOT_AUTHORIZED, 'the token is not valid, or is not one of this principal');
     if (principal.validForMs !== undefined) caller.endAfter(principal.validForMs);
     return {};
+  };
+}
+
+/** Unbinds every cookie of an authid in the realm of the caller. Sessions that have joined stay. */
+function cookieRevoke({ cookies }: RouterProcedureSources): RouterProcedure {
+  return async ({ realm, args: [authid] }) => {
+    if (typeof authid !== 'string') return fault(ErrorUri.INVALID_ARGUMENT, 'expected the authid as the one argument');
+    try {
+      await cookies.revoke(realm, authid);
+      return {};
+    } catch (cause) {
+      if (!(cause instanceof BackplaneUnavailableError)) throw cause;
+      return fault(ErrorUri.UNAVAILABLE, 'the cluster cannot be reached now: try again later');
+    }
   };
 }

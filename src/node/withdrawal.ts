@@ -83,7 +83,11 @@ function principalChange(session: SessionTraits, before: Rules, after: Rules): '
   return canonical(principalOf(before.auth, session)) === canonical(now) ? 'none' : 'changed';
 }
 
-function principalOf(auth: AuthConfig | undefined, { authid, authmethod, authprovider }: SessionTraits) {
+/** The principal in the configuration. Undefined: it is not there. */
+export function principalOf(
+  auth: AuthConfig | undefined,
+  { authid, authmethod, authprovider }: Pick<SessionTraits, 'authid' | 'authmethod' | 'authprovider'>,
+) {
   const principals = principalsOf(auth, authmethod) ?? {};
   return authprovider === AUTHPROVIDER && Object.hasOwn(principals, authid) ? principals[authid] : undefined;
 }

@@ -29,6 +29,8 @@ export interface EndpointDependencies {
   readonly authMethodsOf: (realm: Uri) => readonly AuthMethod[];
   readonly authenticators: Authenticators;
   readonly limits: SessionLimits;
+  /** The client has left for good: its cookie stands for nobody any more. */
+  readonly logout?: (realm: Uri, cookie: string | undefined) => void;
   readonly turns: TurnScheduler;
   readonly inboxes: InboxPool;
   readonly counters: Counters;

@@ -204,7 +204,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
     return true;
   }
 
-  #inSession(message: ClientMessage, { intake }: LiveSession): void {
+  #inSession(message: ClientMessage, { intake, session }: LiveSession): void {
     switch (message[0]) {
       case Code.HELLO:
         this.abort(violation('HELLO came a second time: the session is already established'));
@@ -216,6 +216,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
         this.#fail('abort');
         break;
       case Code.GOODBYE:
+        if (message[2] === CloseUri.LOGOUT) this.#dependencies.logout?.(session.realm, this.#connection.cookie);
         this.#output.send([Code.GOODBYE, NO_DETAILS, CloseUri.GOODBYE_AND_OUT]);
         this.#reset();
         break;
@@ -255,10 +256,10 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
 
   #open(realm: Uri, details: HelloDetails): void {
     const { realms, authMethodsOf, authenticators, logger } = this.#dependencies;
-    const { serializer, isBatched, remoteAddress, certificate } = this.#connection;
+    const { serializer, isBatched, remoteAddress, certificate, cookie } = this.#connection;
     const protocol = subprotocolOf(serializer, isBatched);
     const transport = { type: 'websocket', protocol, serializer, peer: remoteAddress };
-    const options = { realms, authMethodsOf, authenticators, transport, certificate, logger };
+    const options = { realms, authMethodsOf, authenticators, transport, certificate, cookie, logger };
     const handshake = new Handshake(options, this, realm, details);
     this.#handshake = handshake;
     this.#isRefused = false;

@@ -36,6 +36,8 @@ export interface HandshakeOptions {
   readonly authenticators: Authenticators;
   readonly transport: TransportDetails;
   readonly certificate?: ClientCertificate | undefined;
+  /** The secret cookie of the connection. */
+  readonly cookie: string | undefined;
   readonly logger: Logger;
 }
 
@@ -64,6 +66,8 @@ export class Handshake {
   readonly #details: HelloDetails;
   #realm: SessionRealm | undefined;
   #method: AuthMethod | undefined;
+  /** Methods that have passed. */
+  readonly #passed = new Set<AuthMethod>();
   #challenge: ChallengeStep | undefined;
   /** The id that a challenge has named. */
   #drawn: SessionId | undefined;
@@ -143,7 +147,7 @@ export class Handshake {
   }
 
   #requestFor(realm: SessionRealm): AuthRequest {
-    const { transport, certificate, authenticators } = this.#options;
+    const { transport, certificate, cookie, authenticators } = this.#options;
     const aborting = this.#aborting;
     return {
       realm: realm.uri,
@@ -151,6 +155,7 @@ export class Handshake {
       remoteAddress: transport.peer,
       transport,
       certificate,
+      cookie,
       authenticators,
       session: () => (this.#drawn ??= realm.drawId()),
       get signal() {
@@ -165,8 +170,10 @@ export class Handshake {
     const authMethods = this.#options.authMethodsOf(realm);
     for (const name of offered.length === 0 ? ['anonymous'] : offered) {
       const method = authMethods.find((candidate) => candidate.name === name);
-      if (method !== undefined) return method;
+      if (method !== undefined && !this.#passed.has(method)) return method;
     }
+    if (this.#passed.size > 0)
+      return fault(ErrorUri.AUTHENTICATION_DENIED, 'the realm does not accept these credentials');
     const names = authMethods.map((method) => method.name).join(', ');
     if (offered.length === 0) return fault(ErrorUri.AUTHENTICATION_REQUIRED, `authenticate by one of: ${names}`);
     return fault(ErrorUri.NO_MATCHING_AUTH_METHOD, `the realm takes none of the offered authmethods, only: ${names}`);
@@ -182,6 +189,9 @@ export class Handshake {
         break;
       case 'postponed':
         this.#postpone(step.reason);
+        break;
+      case 'passed':
+        this.#pass();
         break;
       case 'challenge':
         this.#challenge = step;
@@ -212,6 +222,12 @@ export class Handshake {
     const { procedure, realm = this.#uri } = authenticator;
     this.#options.authenticators.unusable({ procedure, realm }, flaw);
     this.#take(undecided(authenticator));
+  }
+
+  /** Each method passes once, so this ends. */
+  #pass(): void {
+    if (this.#method !== undefined) this.#passed.add(this.#method);
+    if (this.#realm !== undefined) this.#authenticate(this.#realm);
   }
 
   #reserve(principal: Principal): void {

@@ -12,6 +12,8 @@ export interface ConnectionTraits {
   readonly remoteAddress: string;
   /** Undefined: the client has none, or the proxy is not trusted to say so. */
   readonly certificate?: ClientCertificate | undefined;
+  /** The secret cookie of the handshake: presented by the client, or set with it. Absent: the listener sets none. */
+  readonly cookie?: string | undefined;
 }
 
 /** Why this side closes a connection; each is a metric label. */

@@ -9,6 +9,7 @@ export interface RequestHead {
   readonly subprotocols: string;
   readonly extensions: string;
   readonly origin: string;
+  readonly cookie: string;
   readonly forwardedFor: string;
   readonly ifNoneMatch: string;
   /** The header that the caller named. */
@@ -25,6 +26,7 @@ const FIELDS: Readonly<Record<string, Exclude<keyof RequestHead, 'bytes'>>> = {
   'sec-websocket-protocol': 'subprotocols',
   'sec-websocket-extensions': 'extensions',
   origin: 'origin',
+  cookie: 'cookie',
   'x-forwarded-for': 'forwardedFor',
   'if-none-match': 'ifNoneMatch',
 };
@@ -49,6 +51,7 @@ export function readHead(request: Request, certificateHeader?: string): RequestH
     subprotocols: '',
     extensions: '',
     origin: '',
+    cookie: '',
     forwardedFor: '',
     ifNoneMatch: '',
     certificate: '',

@@ -1,5 +1,6 @@
 import type { ClientCertificateOptions } from './client-certificate.js';
 import type { SerializerId } from '../wamp/payload.js';
+import type { CookieOptions } from './cookies.js';
 
 export interface TlsOptions {
   readonly certFile: string;
@@ -20,6 +21,8 @@ export interface TransportOptions {
   readonly serializers: readonly SerializerId[];
   /** False: a client that names no sub-protocol gets wamp.2.json (WS-2). */
   readonly requireSubprotocol: boolean;
+  /** Absent: no cookie is set or read. */
+  readonly cookie?: CookieOptions;
   readonly compression: 'off' | 'shared';
   readonly trustProxyHeader: 'none' | 'x-forwarded-for';
   /** Addresses and networks whose header is trusted. Absent: loopback and private ones. */

@@ -5,6 +5,7 @@ import type { Logger } from '../telemetry/logger.js';
 import { Admission, type ConnectionSlot } from './admission.js';
 import type { ConnectionTraits } from './connection.js';
 import { readClientCertificate, type ClientCertificate } from './client-certificate.js';
+import { cookieIn, newCookie, setCookie } from './cookies.js';
 import { handshakeFlaw, readHead, type RequestHead } from './handshake.js';
 import { originMatcher } from './origins.js';
 import { pathsOf, pathVariants } from './paths.js';
@@ -122,8 +123,13 @@ export class UwsAcceptor {
     }
     const { serializer, isBatched } = subprotocol;
     const certificate = this.#certificate(pending);
+    const cookie = this.#setCookie(response, head);
     response.upgrade<UserData>(
-      { traits: { serializer, isBatched, remoteAddress: client.text, certificate }, slot, connection: undefined },
+      {
+        traits: { serializer, isBatched, remoteAddress: client.text, certificate, cookie },
+        slot,
+        connection: undefined,
+      },
       head.key,
       head.subprotocols === '' ? '' : subprotocol.name,
       head.extensions,
@@ -182,6 +188,16 @@ export class UwsAcceptor {
 
   #headersRefusal({ head }: PendingRequest): 'header_bytes' | undefined {
     return head.bytes > this.#options.maxHeaderBytes ? 'header_bytes' : undefined;
+  }
+
+  /** Sets the cookie that the client has presented, so that its browser keeps it for longer, or a new one. */
+  #setCookie(response: HttpResponse, head: RequestHead): string | undefined {
+    const options = this.#options.cookie;
+    if (options === undefined) return undefined;
+    const cookie = cookieIn(head.cookie, options.name) ?? newCookie();
+    // The status must come first: without it the library would begin an ordinary answer.
+    response.writeStatus('101 Switching Protocols').writeHeader('Set-Cookie', setCookie(cookie, options));
+    return cookie;
   }
 
   #negotiate(offer: string): Subprotocol | undefined {

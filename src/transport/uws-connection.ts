@@ -31,6 +31,7 @@ export class UwsConnection implements Connection, GuardedConnection {
   readonly isBatched: boolean;
   readonly remoteAddress: string;
   readonly certificate: ClientCertificate | undefined;
+  readonly cookie: string | undefined;
   quietChecks = 0;
   readonly #dependencies: ConnectionDependencies;
   readonly #outbox: Outbox;
@@ -45,6 +46,7 @@ export class UwsConnection implements Connection, GuardedConnection {
     this.isBatched = traits.isBatched;
     this.remoteAddress = traits.remoteAddress;
     this.certificate = traits.certificate;
+    this.cookie = traits.cookie;
     this.#dependencies = dependencies;
     const { outbox, flusher, counters, maxMessagesPerSecond } = dependencies;
     this.#outbox = new Outbox(socket, traits.serializer, traits.isBatched, outbox, flusher, counters);

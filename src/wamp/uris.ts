@@ -38,6 +38,8 @@ export const CloseUri = {
   EXPIRED: 'wamp.close.expired',
   /** The router ends a session that it would not admit any more. */
   KILLED: 'wamp.close.killed',
+  /** Sent by a client: its cookie no longer stands for it. */
+  LOGOUT: 'wamp.close.logout',
   GOODBYE_AND_OUT: 'wamp.close.goodbye_and_out',
   /** Another session of the same authid has taken the place of this one (`onDuplicate: replace`). */
   SESSION_REPLACED: 'gantry.close.session_replaced',

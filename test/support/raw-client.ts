@@ -9,6 +9,8 @@ export interface ConnectOptions {
   readonly serializer?: SerializerId;
   readonly isBatched?: boolean;
   readonly origin?: string;
+  /** Of the opening handshake. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** False: pings get no pong, as from a peer that is gone without a word. */
   readonly answersPings?: boolean;
 }
@@ -58,6 +60,8 @@ export class RawClient {
   readonly closed: Promise<{ code: number; reason: string }>;
   session = 0;
   welcome: Record<string, unknown> = {};
+  /** `Set-Cookie` of the opening handshake. */
+  setCookies: readonly string[] = [];
   /** WebSocket messages received. */
   frameCount = 0;
   readonly #socket: WebSocket;
@@ -84,6 +88,7 @@ export class RawClient {
       });
     });
     socket.on('error', () => undefined);
+    socket.on('upgrade', ({ headers }) => (this.setCookies = headers['set-cookie'] ?? []));
   }
 
   static async connect(url: string, options: ConnectOptions = {}): Promise<RawClient> {
@@ -94,6 +99,7 @@ export class RawClient {
       perMessageDeflate: false,
       autoPong: options.answersPings ?? true,
       ...(options.origin === undefined ? {} : { origin: options.origin }),
+      ...(options.headers === undefined ? {} : { headers: { ...options.headers } }),
     });
     const client = new RawClient(socket, serializer, isBatched);
     await new Promise<void>((resolve, reject) => {

@@ -46,6 +46,8 @@ export function boundedMethod(method: AuthMethod, options: BoundedMethodOptions)
           attempts.failed(attempt);
         }
         return step;
+      case 'passed':
+        return step;
       case 'challenge':
         return {
           ...step,
@@ -79,5 +81,5 @@ export function boundedMethod(method: AuthMethod, options: BoundedMethodOptions)
       judged(attempt, () => method.begin(request)),
     );
   };
-  return { name, begin };
+  return { ...method, begin };
 }

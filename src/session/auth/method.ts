@@ -29,6 +29,8 @@ export interface AuthRequest {
   readonly transport: TransportDetails;
   /** The client's TLS certificate, if a trusted proxy has verified one. */
   readonly certificate?: ClientCertificate | undefined;
+  /** The secret cookie of the connection. Absent: it has none. */
+  readonly cookie?: string | undefined;
   /** The id that this session will have, for challenges that are bound to it (AUT-3). The same each time. */
   session(): SessionId;
   readonly authenticators: Authenticators;
@@ -39,6 +41,8 @@ export interface AuthRequest {
 export type AuthStep =
   | { readonly kind: 'granted'; readonly principal: Principal }
   | { readonly kind: 'refused'; readonly fault: Fault }
+  /** The client has nothing for this method: the next one of its offer decides. */
+  | { readonly kind: 'passed' }
   /** No decision is possible now: the client has to connect again. */
   | { readonly kind: 'postponed'; readonly reason: Unavailable }
   /** `answer` is called at most once; it may ask for another round. */

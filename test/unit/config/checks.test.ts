@@ -152,6 +152,38 @@ describe('permissions', () => {
   });
 });
 
+describe('login by cookie', () => {
+  const realms = [realm({ auth: { cookie: {} } })];
+  const allowedOrigins = ['https://app.example.com'];
+  it('needs the cookie of the listener, and origins that are named', () => {
+    accept({ listen: { cookie: {}, allowedOrigins }, realms });
+    accept({ listen: { cookie: {} } });
+    refuse({ listen: { allowedOrigins }, realms }, 'realms[0].auth.cookie: Missing: it needs listen.cookie');
+    refuse(
+      { listen: { cookie: {}, allowedOrigins: ['*'] }, realms },
+      'listen.allowedOrigins: Invalid with login by cookie',
+    );
+    const template = { names: [{ uri: 'a' }], roles: [{ name: 'r' }], auth: { cookie: {} } };
+    refuse({ listen: { cookie: {} }, realmTemplate: template }, 'listen.allowedOrigins: Invalid with login by cookie');
+  });
+  it('of other sites needs TLS', () => {
+    const fault = 'listen.cookie.sameSite: Invalid: browsers take "none" only with listen.cookie.secure';
+    refuse({ listen: { cookie: { sameSite: 'none' }, allowedOrigins } }, fault);
+    accept({ listen: { cookie: { sameSite: 'none', secure: true }, allowedOrigins } });
+  });
+});
+
+describe('sessions of one authid', () => {
+  it('have a bound only with a rule for further ones', () => {
+    refuse(
+      { realms: [realm({ maxSessionsPerAuthid: 2 })] },
+      'realms[0].onDuplicate: Invalid: with maxSessionsPerAuthid',
+    );
+    accept({ realms: [realm({ maxSessionsPerAuthid: 2, onDuplicate: 'replace' })] });
+    accept({ realms: [realm({ onDuplicate: 'refuse' })] });
+  });
+});
+
 describe('realmTemplate', () => {
   it('obeys the rules of realms', () => {
     const names = [{ uri: 'com.', match: 'prefix' as const }];

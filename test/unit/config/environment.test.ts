@@ -19,6 +19,7 @@ const AUTHENTICATOR = {
 
 /** What a list or a text may be, where the schema does not tell; always other than the default. */
 const SAMPLES: Readonly<Record<string, unknown>> = {
+  'listen.cookie.name': 'session',
   'listen.trustedProxies': ['10.0.0.0/8'],
   'listen.host': '0.0.0.0',
   'listen.path': '/other',
@@ -79,6 +80,11 @@ const COMPANIONS: Readonly<Record<string, Record<string, string>>> = {
     GANTRY_REALM_TEMPLATE_NAMES: JSON.stringify(NAMES),
     GANTRY_REALM_TEMPLATE_ROLES: JSON.stringify(ROLES),
   },
+  'realmTemplate.auth.cookie': {
+    GANTRY_LISTEN_COOKIE_NAME: 'c',
+    GANTRY_LISTEN_ALLOWED_ORIGINS: '["https://app.example.com"]',
+  },
+  'realmTemplate.maxSessionsPerAuthid': { GANTRY_REALM_TEMPLATE_ON_DUPLICATE: 'refuse' },
   'backplane.redis.sentinels': {
     GANTRY_BACKPLANE_REDIS_SENTINELS_MASTER: 'm',
     GANTRY_BACKPLANE_REDIS_SENTINELS_NODES: '["s:1"]',
@@ -163,7 +169,7 @@ describe('every setting', () => {
   });
 });
 
-const UNITS = { Ms: 'Milliseconds', Bytes: 'Bytes', Percent: 'Percent' };
+const UNITS = { Ms: 'Milliseconds', Bytes: 'Bytes', Percent: 'Percent', Seconds: 'Seconds' };
 
 describe('the environment', () => {
   it('counts an empty variable as unset', () => {

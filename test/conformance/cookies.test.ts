@@ -1,0 +1,169 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ConfigInput } from '../../src/config/schema.js';
+import { Code } from '../../src/wamp/codes.js';
+import { cleanups, startCluster, startRedisCluster, type TestCluster } from '../support/cluster.js';
+import { RawClient, type Message } from '../support/raw-client.js';
+
+const DENIED = 'wamp.error.authentication_denied';
+const REVOKE = 'gantry.cookie.revoke';
+const ORIGIN = 'https://app.example.com';
+const CONFIG: ConfigInput = {
+  listen: { cookie: {}, allowedOrigins: [ORIGIN] },
+  realms: ['realm1', 'realm2'].map((name) => ({
+    name,
+    anonymousRole: 'user',
+    roles: [
+      { name: 'user', permissions: [] },
+      { name: 'admin', permissions: [{ uri: REVOKE, allow: { call: true } }] },
+    ],
+    auth: {
+      cookie: {},
+      ticket: {
+        principals: {
+          peter: { ticket: 'right', role: 'user' },
+          mary: { ticket: 'right', role: 'user' },
+          root: { ticket: 'right', role: 'admin' },
+        },
+      },
+    },
+  })),
+};
+const after = cleanups();
+
+const TOPOLOGIES: readonly [string, () => Promise<TestCluster>][] = [
+  ['one node', () => startCluster(1, CONFIG)],
+  ['three nodes in process', () => startCluster(3, CONFIG)],
+  ['three nodes over Redis', () => startRedisCluster(3, CONFIG)],
+];
+
+describe.each(TOPOLOGIES)('login by cookie: %s', (_name, start) => {
+  let cluster: TestCluster;
+  let index = 0;
+  beforeAll(async () => {
+    cluster = await start();
+  });
+  afterAll(() => cluster.stop());
+
+  /** A connection to the next node. `cookie`: as the browser sends it. */
+  const connect = async (cookie?: string): Promise<RawClient> => {
+    const headers = cookie === undefined ? {} : { headers: { Cookie: cookie } };
+    const client = await RawClient.connect(cluster.url(index++), { origin: ORIGIN, ...headers });
+    after(() => client.drop());
+    return client;
+  };
+  const cookieOf = ({ setCookies }: RawClient): string => setCookies[0]!.split(';')[0]!;
+  const hello = async (
+    client: RawClient,
+    authmethods: string[],
+    authid = 'peter',
+    realm = 'realm1',
+  ): Promise<Message> => {
+    client.send([Code.HELLO, realm, { roles: { caller: {} }, authmethods, authid }]);
+    const answer = await client.receive();
+    if (answer[0] !== Code.CHALLENGE) return answer;
+    client.send([Code.AUTHENTICATE, 'right', {}]);
+    return client.receive();
+  };
+  /** The cookie of a client that has logged in with its ticket. */
+  const loggedIn = async (authid = 'peter'): Promise<string> => {
+    const client = await connect();
+    expect((await hello(client, ['ticket'], authid))[0]).toBe(Code.WELCOME);
+    return cookieOf(client);
+  };
+  const identity = async (cookie: string | undefined, realm?: string): Promise<unknown> => {
+    const answer = await hello(await connect(cookie), ['cookie'], 'ignored', realm);
+    if (answer[0] !== Code.WELCOME) return answer[2];
+    const { authid, authrole, authmethod, authprovider } = answer[2] as Record<string, unknown>;
+    return [authid, authrole, authmethod, authprovider];
+  };
+  const PETER = ['peter', 'user', 'cookie', 'cookie'];
+
+  it('needs the credential once: every node knows the cookie afterwards', async () => {
+    const cookie = await loggedIn();
+    for (let i = 0; i < 4; i++) expect(await identity(cookie)).toEqual(PETER);
+    expect(await identity(`theme=dark; ${cookie}; other=1`)).toEqual(PETER);
+  });
+
+  it('sets a cookie that scripts cannot read, and prolongs the one that is presented', async () => {
+    const client = await connect();
+    expect(client.setCookies).toHaveLength(1);
+    expect(client.setCookies[0]).toMatch(/^gantry=[A-Za-z0-9_-]{43}; Path=\/; Max-Age=604800; HttpOnly; SameSite=Lax$/);
+    const cookie = cookieOf(client);
+    expect(cookieOf(await connect(cookie))).toBe(cookie);
+    expect(cookieOf(await connect())).not.toBe(cookie);
+    for (const odd of [
+      'gantry=',
+      'gantry=short',
+      `gantry=${'x'.repeat(44)}`,
+      `other${cookie}`,
+      ';;=',
+      `gantry="${'x'.repeat(43)}"`,
+    ])
+      expect(cookieOf(await connect(odd))).not.toContain('x'.repeat(43));
+  });
+
+  it('is only for clients that offer it, and leaves others to the next method of their offer', async () => {
+    const cookie = await loggedIn();
+    expect((await hello(await connect(cookie), ['ticket']))[2]).toMatchObject({ authmethod: 'ticket' });
+    expect((await hello(await connect(cookie), ['anonymous']))[2]).toMatchObject({ authmethod: 'anonymous' });
+    const fresh = await connect();
+    expect((await hello(fresh, ['cookie', 'ticket']))[2]).toMatchObject({ authmethod: 'ticket', authid: 'peter' });
+    expect(await identity(cookieOf(fresh))).toEqual(PETER);
+    expect((await hello(await connect(), ['cookie', 'anonymous']))[2]).toMatchObject({ authmethod: 'anonymous' });
+  });
+
+  it('admits nobody by a cookie that no login has bound, in this realm', async () => {
+    const anonymous = await connect();
+    await hello(anonymous, ['anonymous']);
+    expect(await identity(cookieOf(anonymous))).toBe(DENIED);
+    expect(await identity(undefined)).toBe(DENIED);
+    const failed = await connect();
+    failed.send([Code.HELLO, 'realm1', { roles: { caller: {} }, authmethods: ['ticket'], authid: 'peter' }]);
+    await failed.expect(Code.CHALLENGE);
+    failed.send([Code.AUTHENTICATE, 'wrong', {}]);
+    await failed.expect(Code.ABORT);
+    expect(await identity(cookieOf(failed))).toBe(DENIED);
+    expect(await identity(await loggedIn(), 'realm2')).toBe(DENIED);
+  });
+
+  it('stands for the principal that has logged in last', async () => {
+    const cookie = await loggedIn();
+    expect((await hello(await connect(cookie), ['ticket'], 'mary'))[0]).toBe(Code.WELCOME);
+    expect(await identity(cookie)).toEqual(['mary', 'user', 'cookie', 'cookie']);
+  });
+
+  it('ends with a logout, and not with another goodbye', async () => {
+    const cookie = await loggedIn();
+    for (const [reason, expected] of [
+      ['wamp.close.close_realm', PETER],
+      ['wamp.close.logout', DENIED],
+    ] as const) {
+      const client = await connect(cookie);
+      await hello(client, ['cookie']);
+      client.send([Code.GOODBYE, {}, reason]);
+      await client.expect(Code.GOODBYE);
+      // The router may answer before the store has forgotten the cookie.
+      while (JSON.stringify(await identity(cookie)) !== JSON.stringify(expected));
+    }
+  });
+
+  it('ends for all cookies of an authid that is revoked, and begins anew with its next login', async () => {
+    const cookies = [await loggedIn('mary'), await loggedIn('mary')];
+    const others = await loggedIn('peter');
+    const admin = await connect();
+    await hello(admin, ['ticket'], 'root');
+    admin.send([Code.CALL, 1, {}, REVOKE, ['mary']]);
+    await admin.expect(Code.RESULT);
+    for (const cookie of cookies) expect(await identity(cookie)).toBe(DENIED);
+    expect(await identity(others)).toEqual(PETER);
+    expect(await identity(await loggedIn('mary'))).toEqual(['mary', 'user', 'cookie', 'cookie']);
+    admin.send([Code.CALL, 2, {}, REVOKE, [7]]);
+    await admin.expect(Code.ERROR);
+  });
+
+  it('shows the cookie nowhere but in its header', async () => {
+    const client = await connect();
+    const welcome = await hello(client, ['ticket']);
+    expect(JSON.stringify(welcome)).not.toContain(cookieOf(client).split('=')[1]);
+  });
+});

@@ -1,0 +1,26 @@
+// Runs in the page: it is sent there by its text and may use nothing outside itself.
+
+/** Joins by cookie, or else by a ticket, and leaves. Resolves with the identity, or with the reason of the refusal. */
+export function joinByCookie({ url, ticket, farewell }) {
+  return new Promise((resolve) => {
+    const connection = new globalThis.autobahn.Connection({
+      url,
+      realm: 'realm1',
+      authmethods: ['cookie', 'ticket'],
+      authid: 'peter',
+      onchallenge: () => ticket,
+      max_retries: 0,
+    });
+    let identity;
+    connection.onopen = (_session, { authid, authmethod }) => {
+      identity = { authid, authmethod };
+      if (farewell === '') connection.close();
+      else connection.close(farewell);
+    };
+    connection.onclose = (_how, { reason }) => {
+      resolve(identity ?? reason);
+      return true;
+    };
+    connection.open();
+  });
+}
