@@ -136,3 +136,66 @@ it.each(['password', DERIVED.slice(0, -1), Buffer.from(HEX, 'hex').subarray(1).t
     ]);
   },
 );
+
+const dynamic = { type: 'dynamic', authenticator: 'com.example.authenticate' } as const;
+
+it('takes a list of entries, static and dynamic', () => {
+  const config = parseConfig(
+    realmWith({
+      ticket: [dynamic, { type: 'static', principals: { joe: { ticket: 'x', role: 'user' } } }],
+      wampcra: dynamic,
+      anonymous: dynamic,
+    }),
+  );
+  const complete = { ...dynamic, timeoutMs: 5_000, mayChooseRealm: false, onUnavailable: 'close' };
+  expect(config.realms[0]?.auth).toEqual({
+    ticket: [complete, { type: 'static', principals: { joe: { ticket: 'x', role: 'user' } } }],
+    wampcra: complete,
+    anonymous: complete,
+  });
+  expect(config.realms[0]?.anonymousRole).toBe(null);
+});
+
+it.each<[fault: string, auth: unknown]>([
+  ['realms[0].auth.ticket[1].principals: Invalid input: expected at least one authid', [dynamic, { principals: {} }]],
+  [
+    'realms[0].auth.ticket[0].principals.joe.role: There is no role "admin" in this realm',
+    [{ principals: { joe: { ticket: 'x', role: 'admin' } } }],
+  ],
+  ['realms[0].auth.ticket[1].principals.joe: An earlier entry has the same authid', [ticket.ticket, ticket.ticket]],
+  ['realms[0].auth.ticket: ', []],
+  ['realms[0].auth.ticket.authenticator: Missing', { type: 'dynamic' }],
+  ['realms[0].auth.ticket.type: Invalid input: expected "static" or "dynamic"', { type: 'magic' }],
+  ['did you mean "authenticator"?', { ...dynamic, authenticater: 'x' }],
+  ['realms[0].auth.ticket.authenticator: Invalid URI "a..b"', { ...dynamic, authenticator: 'a..b' }],
+  ['Procedures of the router decide nothing', { ...dynamic, authenticator: 'gantry.session.info' }],
+  ['realms[0].auth.ticket.authenticatorRealm: There is no realm "b"', { ...dynamic, authenticatorRealm: 'b' }],
+])('names what is wrong with an entry: %s', (fault, section) => {
+  expect(() => parseConfig(realmWith({ ticket: section } as Auth))).toThrow(fault);
+});
+
+it('refuses two who decide on anonymous sessions', () => {
+  expect(() => parseConfig(realmWith({ anonymous: dynamic }, 'user'))).toThrow(
+    'realms[0].auth.anonymous: anonymousRole',
+  );
+});
+
+it('masks secrets in lists of entries', () => {
+  const secret = 'open-sesame';
+  const config = parseConfig(
+    realmWith({ ticket: [dynamic, { principals: { joe: { ticket: secret, role: 'user' } } }] }),
+  );
+  expect(renderConfig(config)).not.toContain(secret);
+  expect(renderConfig(config)).toContain('com.example.authenticate');
+});
+
+it('advises on an authenticator that no role may register', () => {
+  expect(adviceOn(parseConfig(realmWith({ ticket: dynamic })))).toEqual([
+    expect.stringContaining('realms[0].auth.ticket: no role may register "com.example.authenticate"'),
+  ]);
+  const named = { uri: dynamic.authenticator, allow: { register: true } };
+  const realms = [
+    { name: 'a', anonymousRole: null, roles: [{ name: 'user', permissions: [named] }], auth: { ticket: dynamic } },
+  ];
+  expect(adviceOn(parseConfig({ realms }))).toEqual([]);
+});
