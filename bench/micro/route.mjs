@@ -74,7 +74,7 @@ const realms = new Realms({
           forceReregister: 'nobody',
           busyError: 'wamp',
         },
-        authorizers: new RoleAuthorizers(new Map([['anonymous', [everything]]])),
+        authorization: { roles: new RoleAuthorizers(new Map([['anonymous', [everything]]])), remote: new Map() },
       },
     ],
   ]),

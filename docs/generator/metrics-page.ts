@@ -116,6 +116,8 @@ export const WHERE_COUNTED: Readonly<Record<string, string>> = {
   gantry_cluster_takeovers_total: 'When a REGISTER that waited for a holder that is going is decided.',
   gantry_cluster_store_round_trip_seconds: 'With each reply.',
   gantry_cluster_probe_round_trip_seconds: 'When the probe arrives.',
+  gantry_authorizer_calls_total: 'On the node of the session that needs permission, when the answer has been read.',
+  gantry_authorizer_duration_seconds: 'With each of these calls that was made.',
   gantry_call_duration_seconds: "On the caller's node, with the call's one end.",
   gantry_event_loop_delay_seconds: 'Sampled every 20 ms; a pause counts with every sample that it prevented.',
   gantry_build_info: 'Fixed when the process starts.',

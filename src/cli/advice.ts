@@ -56,9 +56,9 @@ function adviceOnRules(path: string, realm: string, { roles, anonymousRole, auth
         `${at}: no session has the role "${role.name}": it is neither ${path}.anonymousRole nor the role of a principal. Remove it, or give it to one of them.`,
       ];
     const hasOwn = principals.some((one) => one.role === role.name && one.permissions !== undefined);
-    if (role.permissions.length === 0 && !hasOwn)
+    if (role.permissions.length === 0 && !hasOwn && role.authorizer === undefined)
       return [`${at}: sessions of the role "${role.name}" may do nothing: it has no permissions.`];
-    return adviceOnPermissions(at, role);
+    return [...adviceOnPermissions(at, role), ...adviceOnAuthorizer(at, role)];
   });
 }
 
@@ -85,6 +85,15 @@ function rulesByPath({ realms, realmTemplate }: RealmSections): readonly (readon
 interface Placed {
   readonly index: number;
   readonly uris: UriSet;
+}
+
+/** An authorizer is asked only for what no permission covers. */
+function adviceOnAuthorizer(at: string, { permissions, authorizer }: Role): string[] {
+  const everything = permissions.findIndex(({ uri, match }) => match === 'prefix' && uri === '');
+  if (authorizer === undefined || everything === -1) return [];
+  return [
+    `${at}.authorizer: is never asked: ${at}.permissions[${everything}] covers every URI, and a permission decides also on the actions that it does not allow.`,
+  ];
 }
 
 /** A permission decides nothing where a more specific one covers every URI that it covers. */

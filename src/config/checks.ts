@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { placeholderFlaw, withSamples } from '../wamp/uri-placeholders.js';
 import { checkUri, type UriRules } from '../wamp/uri-rules.js';
+import { authorizersAreSound } from './authorizer-checks.js';
 import { backplaneFits, backplaneIsNamed } from './backplane-checks.js';
 import { placedEntries, principalsIn, type PrincipalConfig } from './auth-entries.js';
 import { certificateHeaderIsSound, certificatesAreSound } from './certificate-checks.js';
@@ -165,6 +166,8 @@ function rulesAreSound(
   }
   for (const [index, { permissions }] of rules.roles.entries())
     permissionsAreSound(permissions, 'this role', uriRules, [...at, 'roles', index, 'permissions'], report);
+  const principals = principalsOf(rules.auth ?? {}).map(([, { role, permissions = [] }]) => ({ role, permissions }));
+  authorizersAreSound(rules.roles, principals, uriRules, (path, message) => report([...at, ...path], message));
 }
 
 /** Every principal, and what else names one role, with its path below `auth`. */

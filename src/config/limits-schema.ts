@@ -152,6 +152,11 @@ export const limits = z.strictObject({
     .describe(
       'Bytes of those waiting messages of all sessions together, and of calls of up to 16 KiB that are kept because they may still go to another callee. Past it no message waits: events are dropped and counted, calls get an ERROR; further calls are not kept, and fail if their callee does not take them. Not below maxHeldBytes.',
     ),
+  maxPendingAuthorizations: count(1, 65_536)
+    .default(4_096)
+    .describe(
+      'Number of questions to authorizers that wait for an answer, in all realms of this node. Further requests that need one are refused with `authorization_failed`. Each session has one at a time.',
+    ),
   maxCallTimeoutMs: milliseconds(1)
     .exactOptional()
     .describe(

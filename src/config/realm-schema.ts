@@ -9,9 +9,34 @@ import { permission } from './permission-schema.js';
  */
 const DEFAULT_REQUEST_ID_CHECK: 'strict' | 'off' = 'off';
 
+const authorizer = z.strictObject({
+  procedure: z
+    .string()
+    .describe(
+      'URI of the procedure, in the same realm. Only a session with a permission for exactly this URI may register it.',
+    ),
+  timeoutMs: milliseconds(1, 60_000)
+    .default(2_000)
+    .describe('Milliseconds after which a question without an answer has failed. The request is then refused.'),
+  cache: z
+    .strictObject({
+      maxEntries: count(1, 10_000_000)
+        .default(10_000)
+        .describe('Number of answers that a node remembers. The one used least recently makes room.'),
+      ttlMs: milliseconds(1)
+        .default(60_000)
+        .describe('Milliseconds for which a node remembers an answer, at most. The answer may name fewer.'),
+    })
+    .prefault({})
+    .describe('Answers that a node remembers because they ask for it.'),
+});
+
 const role = z.strictObject({
   name: z.string().min(1).max(255).describe('Name of the role (authrole).'),
   permissions: z.array(permission).default([]).describe('What sessions of the role may do; without an entry: nothing.'),
+  authorizer: authorizer
+    .exactOptional()
+    .describe('A procedure of the application that decides what no permission covers. Absent: it is not allowed.'),
 });
 
 const rules = {

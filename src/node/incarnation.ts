@@ -8,6 +8,7 @@ import type { Config } from '../config/schema.js';
 import { createAuthenticators } from './authenticators.js';
 import type { ReloadOutcome } from './config-reloader.js';
 import { demoSite } from './demo-site.js';
+import { logAuthorizerTroubles } from './authorizer-troubles.js';
 import { Isolation } from './isolation.js';
 import { cookieLogins, listenOptions, sharedAuthMethods } from './shared-auth-methods.js';
 import { createRouterProcedures } from './router-procedures.js';
@@ -315,7 +316,17 @@ export class Incarnation {
         after,
         totals: this.#totals,
         onLostRequest: (reason, error) => this.#lostRequest(reason, error),
-        procedures: createRouterProcedures({ ...this.#sources, cookies: this.#cookies, node: this.node, agent: AGENT }),
+        procedures: createRouterProcedures({
+          ...this.#sources,
+          cookies: this.#cookies,
+          node: this.node,
+          agent: AGENT,
+          ask: (realm, subject, body, options) => this.#backplane.ask(realm, subject, body, options),
+        }),
+        authorizing: {
+          pending: { count: 0, max: limits.maxPendingAuthorizations },
+          onTrouble: logAuthorizerTroubles(this.logger, nowMs),
+        },
         onProcedureFailure: (realm, procedure, error) =>
           this.logger.error({ realm, reason: procedure, error }, 'procedure.failed'),
       },

@@ -1,6 +1,7 @@
 import { placedEntries, type DynamicEntry } from '../config/auth-entries.js';
 import { canonical } from '../config/reload.js';
 import type { Config, RealmConfig, RealmTemplateConfig } from '../config/schema.js';
+import type { AuthorizationSettings } from '../realm/authorization.js';
 import type { RealmSettings } from '../realm/realm.js';
 import type { RealmPlan, RealmTemplate } from '../realm/realms.js';
 import type { ForceRule } from '../routing/dealer/registrar.js';
@@ -96,13 +97,19 @@ function realmSettings(realm: Rules, limits: Limits, authenticators: ReadonlySet
       busyError: realm.busyError,
       forceReregister: forceRule(realm.allowForceReregister),
     },
-    authorizers: roleAuthorizers(realm, authenticators),
+    authorization: authorization(realm, authenticators),
   };
 }
 
-function roleAuthorizers({ roles }: Rules, authenticators: ReadonlySet<Uri>): RoleAuthorizers {
+function authorization({ roles }: Rules, authenticators: ReadonlySet<Uri>): AuthorizationSettings {
   const permissions = new Map(roles.map((role) => [role.name, role.permissions]));
-  return new RoleAuthorizers(permissions, { routerProcedures: ROUTER_PROCEDURES, authenticators });
+  const remote = new Map(
+    roles.flatMap(({ name, authorizer }) => (authorizer === undefined ? [] : [[name, authorizer]])),
+  );
+  // They receive who asks for what, and decide on it: like authenticators.
+  const authorizers = [...remote.values()].map(({ procedure }) => procedure);
+  const guarded = { routerProcedures: ROUTER_PROCEDURES, authenticators: new Set([...authenticators, ...authorizers]) };
+  return { roles: new RoleAuthorizers(permissions, guarded), remote };
 }
 
 /** At most one session of an authid, if there is a rule without a number. */

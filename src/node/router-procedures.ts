@@ -1,7 +1,8 @@
 import type { ReloadOutcome } from './config-reloader.js';
+import { FLUSH_SUBJECT, readFlushFilter } from '../realm/authorization.js';
 import type { RouterProcedure, RouterProcedures } from '../realm/router-procedures.js';
 import type { AuthMethod } from '../session/auth/method.js';
-import { BackplaneUnavailableError } from '../backplane/backplane.js';
+import { BackplaneUnavailableError, type Backplane, type UnansweredCause } from '../backplane/backplane.js';
 import type { CookieLogins } from '../session/auth/cookie.js';
 import { isUnavailable } from '../session/ports.js';
 import { fault } from '../wamp/faults.js';
@@ -16,15 +17,23 @@ export interface RouterProcedureSources {
   readonly agent: string;
   /** Reloads the configuration of this node. */
   readonly reload: () => Promise<ReloadOutcome>;
+  readonly ask: Backplane['ask'];
 }
 
 const SESSION_INFO: Uri = 'gantry.session.info';
 const SESSION_RENEW: Uri = 'gantry.session.renew';
 const COOKIE_REVOKE: Uri = 'gantry.cookie.revoke';
 const CONFIG_RELOAD: Uri = 'gantry.config.reload';
+const AUTHORIZATION_FLUSH: Uri = 'gantry.authorization.flush';
 
 /** URIs of the procedures that the router itself has. */
-export const ROUTER_PROCEDURES: ReadonlySet<Uri> = new Set([SESSION_INFO, SESSION_RENEW, COOKIE_REVOKE, CONFIG_RELOAD]);
+export const ROUTER_PROCEDURES: ReadonlySet<Uri> = new Set([
+  SESSION_INFO,
+  SESSION_RENEW,
+  COOKIE_REVOKE,
+  CONFIG_RELOAD,
+  AUTHORIZATION_FLUSH,
+]);
 
 /** The procedures of the router itself, as this node carries them out. */
 export function createRouterProcedures(sources: RouterProcedureSources): RouterProcedures {
@@ -33,6 +42,7 @@ export function createRouterProcedures(sources: RouterProcedureSources): RouterP
     [SESSION_RENEW, sessionRenew(sources)],
     [COOKIE_REVOKE, cookieRevoke(sources)],
     [CONFIG_RELOAD, configReload(sources)],
+    [AUTHORIZATION_FLUSH, flushAuthorization(sources)],
   ]);
 }
 
@@ -83,5 +93,24 @@ function cookieRevoke({ cookies }: RouterProcedureSources): RouterProcedure {
       if (!(cause instanceof BackplaneUnavailableError)) throw cause;
       return fault(ErrorUri.UNAVAILABLE, 'the cluster cannot be reached now: try again later');
     }
+  };
+}
+
+const FLUSH_TIMEOUT_MS = 5_000;
+/** Nodes that remember nothing: they have left, or are of a release without authorizers. */
+const WITHOUT_CACHE: ReadonlySet<UnansweredCause> = new Set(['gone', 'unsupported']);
+
+/** Makes every node that serves the realm forget what its authorizers decided. Keyword arguments narrow it. */
+function flushAuthorization({ ask }: RouterProcedureSources): RouterProcedure {
+  return async ({ realm, args, kwargs }) => {
+    const filter = args.length === 0 ? readFlushFilter(kwargs) : undefined;
+    if (filter === undefined)
+      return fault(ErrorUri.INVALID_ARGUMENT, 'only the keywords authrole, authid and uri are taken, each a string');
+    const { answers, unanswered } = await ask(realm, FLUSH_SUBJECT, filter, { timeoutMs: FLUSH_TIMEOUT_MS });
+    const unknown = answers.filter(({ body }) => typeof body !== 'number').length;
+    const missing = unanswered.filter(({ why }) => !WITHOUT_CACHE.has(why)).length + unknown;
+    if (missing > 0) return fault(ErrorUri.UNAVAILABLE, `${missing} nodes did not confirm: call again`);
+    const flushed = answers.reduce((sum, { body }) => sum + (typeof body === 'number' ? body : 0), 0);
+    return { args: [{ flushed, nodes: answers.length }] };
   };
 }

@@ -120,6 +120,7 @@ function staticPrincipals(auth: AuthConfig, method: AuthSection): Principals {
  */
 function hasLess(before: Role | undefined, after: Role): boolean {
   if (before === undefined || canonical(before) === canonical(after)) return false;
+  if (before.authorizer !== undefined && before.authorizer.procedure !== after.authorizer?.procedure) return true;
   const authorizer = createStaticAuthorizer(after.permissions);
   return before.permissions.some(({ uri, match, allow }) =>
     ACTIONS.some((action) => {

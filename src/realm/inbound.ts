@@ -52,7 +52,7 @@ export class Inbound implements BackplaneEvents {
   }
 
   registration(realm: Uri, registration: Registration): void {
-    this.#realms.get(realm)?.dealer.registration(registration);
+    this.#realms.get(realm)?.registration(registration);
   }
 
   question(from: NodeId, realm: Uri, subject: string, body: unknown): Promise<unknown> | undefined {

@@ -1,10 +1,10 @@
 import type { Backplane } from '../backplane/backplane.js';
 import type { Codec } from '../codec/codec.js';
 import { Broker } from '../routing/broker/broker.js';
+import type { Registration } from '../routing/ports.js';
 import { Dealer, type DealerRules } from '../routing/dealer/dealer.js';
 import type { HeldTotal } from '../routing/held-total.js';
 import type { Subject } from '../session/authorization/permission.js';
-import type { RoleAuthorizers } from '../session/authorization/role-authorizers.js';
 import {
   isUnavailable,
   unavailable,
@@ -23,6 +23,12 @@ import type { Call, RoutedMessage } from '../wamp/messages.js';
 import { CloseUri } from '../wamp/uris.js';
 import type { SerializerId } from '../wamp/payload.js';
 import { unreachable } from '../wamp/unreachable.js';
+import {
+  FLUSH_SUBJECT,
+  RealmAuthorization,
+  type AuthorizationSettings,
+  type AuthorizingDependencies,
+} from './authorization.js';
 import type { RandomSource } from './random-source.js';
 import type { Delivery } from './delivery.js';
 import { RealmOutlet } from './outlet.js';
@@ -35,7 +41,7 @@ export interface RealmSettings {
   /** Absent: an authid may have any number of sessions. */
   readonly authidRule?: AuthidRule;
   readonly dealing: DealerRules;
-  readonly authorizers: RoleAuthorizers;
+  readonly authorization: AuthorizationSettings;
 }
 
 export interface RealmSessionLimits {
@@ -68,6 +74,8 @@ export interface RealmDependencies {
   /** Absent: the router has no procedures of its own. */
   readonly procedures?: RouterProcedures;
   readonly onProcedureFailure?: (realm: Uri, procedure: Uri, cause: unknown) => void;
+  /** Absent: nothing bounds the questions to authorizers, and nothing reports their troubles. */
+  readonly authorizing?: AuthorizingDependencies;
   /** Sessions of this node in all realms, reserved ids included. */
   readonly totals: { sessionCount: number };
 }
@@ -90,6 +98,7 @@ export class Realm implements SessionRealm {
   readonly #dealer: Dealer<Session>;
   readonly #routerCalls: RouterCalls;
   readonly #places: SessionPlaces | undefined;
+  readonly #authorization: RealmAuthorization;
   #service: RealmService | undefined;
   #reservedCount = 0;
   #refusal: Unavailable | undefined;
@@ -144,6 +153,14 @@ export class Realm implements SessionRealm {
       callEnded: (outcome, elapsedMs) => outlet.callEnded(outcome, elapsedMs),
       onFailure: (procedure, cause) => shared.onProcedureFailure?.(uri, procedure, cause),
     });
+    this.#authorization = new RealmAuthorization(uri, settings.authorization, shared, () => this.service);
+    this.answers.set(FLUSH_SUBJECT, (body) => Promise.resolve(this.#authorization.answerFlush(body)));
+  }
+
+  /** A registration of the realm, as the cluster has it now. */
+  registration(row: Registration): void {
+    this.#dealer.registration(row);
+    this.#authorization.registration(row);
   }
 
   /** The router's own session in this realm, made when it is first needed. */
@@ -166,6 +183,7 @@ export class Realm implements SessionRealm {
   /** Sessions that join from now on get these settings. Those of `dealing` stay: calls in flight depend on them. */
   apply(settings: RealmSettings): void {
     this.#settings = settings;
+    this.#authorization.apply(settings.authorization);
   }
 
   get sessions(): ReadonlySet<Session> {
@@ -208,7 +226,7 @@ export class Realm implements SessionRealm {
   }
 
   authorizer(subject: Subject): Authorizer | undefined {
-    return this.#settings.authorizers.of(subject);
+    return this.#authorization.authorizer(subject);
   }
 
   /** Never the id of the service session of this node. */

@@ -1,3 +1,4 @@
+import type { TransportDetails } from '../backplane/session-row.js';
 import type { Codec } from '../codec/codec.js';
 import { payloadOf } from '../codec/payload.js';
 import type { SharedBody } from '../codec/shared-body.js';
@@ -8,9 +9,10 @@ import { fault, type Fault } from '../wamp/faults.js';
 import type { Features } from '../wamp/features.js';
 import type { SessionId, Uri } from '../wamp/ids.js';
 import type { RouterError, RouterMessage } from '../wamp/messages.js';
-import { NO_DETAILS } from '../wamp/options.js';
+import { NO_DETAILS, type Dict } from '../wamp/options.js';
 import type { SerializerId } from '../wamp/payload.js';
 import { ErrorUri } from '../wamp/uris.js';
+import type { Asker } from './authorization/question.js';
 import type { Authorizer, Session } from './ports.js';
 
 export interface SessionTraits {
@@ -20,6 +22,8 @@ export interface SessionTraits {
   readonly authrole: string;
   readonly authmethod: string;
   readonly authprovider: string;
+  readonly authextra: Dict | undefined;
+  readonly transport: TransportDetails;
   readonly features: Features;
   readonly authorizer: Authorizer;
 }
@@ -41,13 +45,15 @@ export interface SessionOutput {
 }
 
 /** One session from WELCOME to its end: the realm routes to it. Sends nothing once it is closed (SES-12). */
-export class EstablishedSession implements Session {
+export class EstablishedSession implements Session, Asker {
   readonly session: SessionId;
   readonly realm: Uri;
   readonly authid: string;
   readonly authrole: string;
   readonly authmethod: string;
   readonly authprovider: string;
+  readonly authextra: Dict | undefined;
+  readonly transport: TransportDetails;
   readonly features: Features;
   readonly serializer: SerializerId;
   readonly #connection: Connection;
@@ -64,6 +70,8 @@ export class EstablishedSession implements Session {
     this.authrole = traits.authrole;
     this.authmethod = traits.authmethod;
     this.authprovider = traits.authprovider;
+    this.authextra = traits.authextra;
+    this.transport = traits.transport;
     this.features = traits.features;
     this.#authorizer = traits.authorizer;
     this.serializer = connection.serializer;

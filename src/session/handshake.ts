@@ -26,6 +26,7 @@ export interface HandshakeResult {
   readonly session: SessionId;
   readonly principal: Principal;
   readonly authmethod: string;
+  readonly transport: TransportDetails;
   readonly details: HelloDetails;
 }
 
@@ -261,7 +262,9 @@ export class Handshake {
         return;
       }
       this.#isOver = true;
-      this.#listener.admit({ realm, authorizer, session, principal, authmethod: method.name, details: this.#details });
+      const authmethod = method.name;
+      const details = this.#details;
+      this.#listener.admit({ realm, authorizer, session, principal, authmethod, transport, details });
     });
   }
 

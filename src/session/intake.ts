@@ -11,12 +11,12 @@ import { unreachable } from '../wamp/unreachable.js';
 import { checkUri, isReserved } from '../wamp/uri-rules.js';
 import { ErrorUri } from '../wamp/uris.js';
 import type { Action, Decision } from './authorization/permission.js';
+import type { Request } from './authorization/question.js';
+import { AuthorizationFailedError } from './authorization/remote-authorizer.js';
 import type { EstablishedSession } from './established-session.js';
 import type { SessionRealm, RealmRules } from './ports.js';
 import { RequestIds } from './request-ids.js';
 
-/** Requests that name a URI and need permission for it. */
-type AuthorizedMessage = Publish | Subscribe | Call | Register;
 type Role = keyof Features;
 
 /** Undefined: handled. A Fault: the session is to be aborted. A Promise: the next message has to wait for it. */
@@ -155,7 +155,7 @@ export class Intake {
     return this.#requests?.advance(name, message[1]) ?? this.#authorize(action, message, message[2].match);
   }
 
-  #authorize(action: Action, message: AuthorizedMessage, match: MatchPolicy): Verdict {
+  #authorize(action: Action, message: Request, match: MatchPolicy): Verdict {
     const uri = message[3];
     if (match !== 'exact' || uri !== this.#lastUri) {
       const flaw = checkUri(uri, match, this.#rules);
@@ -165,30 +165,27 @@ export class Intake {
       }
       if (match === 'exact') this.#lastUri = uri;
     }
-    const decision = this.#session.authorizer.authorize(action, uri, match);
+    const decision = this.#session.authorizer.authorize(action, uri, match, this.#session, message);
     if (decision instanceof Promise) return this.#await(decision, action, message, match);
     this.#decided(decision, action, message, match);
     return undefined;
   }
 
-  async #await(
-    pending: Promise<Decision>,
-    action: Action,
-    message: AuthorizedMessage,
-    match: MatchPolicy,
-  ): Promise<void> {
+  async #await(pending: Promise<Decision>, action: Action, message: Request, match: MatchPolicy): Promise<void> {
     let decision: Decision;
     try {
       decision = await pending;
     } catch (error) {
-      this.#logger.error({ realm: this.#realm.uri, authrole: this.#session.authrole, error }, 'authorizer.failed');
+      // An authorizer reports its own failures.
+      if (!(error instanceof AuthorizationFailedError))
+        this.#logger.error({ realm: this.#realm.uri, authrole: this.#session.authrole, error }, 'authorizer.failed');
       this.#refuse(message, ErrorUri.AUTHORIZATION_FAILED, `could not find out whether this session may ${action}`);
       return;
     }
     if (this.#session.isOpen) this.#decided(decision, action, message, match);
   }
 
-  #decided(decision: Decision, action: Action, message: AuthorizedMessage, match: MatchPolicy): void {
+  #decided(decision: Decision, action: Action, message: Request, match: MatchPolicy): void {
     if (!decision.allowed) {
       this.#refuse(message, ErrorUri.NOT_AUTHORIZED, this.#denial(action, message[3], match));
       return;
@@ -226,7 +223,7 @@ export class Intake {
   }
 
   /** An unacknowledged PUBLISH is refused silently (BRK-6, AZ-2). */
-  #refuse(message: AuthorizedMessage, error: Uri, why: string): void {
+  #refuse(message: Request, error: Uri, why: string): void {
     if (message[0] === Code.PUBLISH) {
       this.#counters.routing.publish_refused++;
       if (!message[2].acknowledge) return;

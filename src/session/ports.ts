@@ -8,6 +8,7 @@ import type { Call, RoutedMessage, RouterMessage } from '../wamp/messages.js';
 import type { MatchPolicy, TimeUnit } from '../wamp/options.js';
 import type { SerializerId } from '../wamp/payload.js';
 import type { Action, Decision, Subject } from './authorization/permission.js';
+import type { Asker, Request } from './authorization/question.js';
 
 /** An established session of this node, as the realm sees it. */
 export interface Session extends Peer {
@@ -50,7 +51,7 @@ export interface Session extends Peer {
  * makes the session's inbox wait.
  */
 export interface Authorizer {
-  authorize(action: Action, uri: Uri, match: MatchPolicy): Decision | Promise<Decision>;
+  authorize(action: Action, uri: Uri, match: MatchPolicy, asker: Asker, request: Request): Decision | Promise<Decision>;
 }
 
 /**

@@ -5,17 +5,11 @@ import type { SessionTraits } from './established-session.js';
 import type { HandshakeResult } from './handshake.js';
 
 /** The session that the handshake has led to. */
-export function traitsOf({
-  realm,
-  session,
-  principal,
-  authmethod,
-  details,
-  authorizer,
-}: HandshakeResult): SessionTraits {
-  const { authid, authrole, authprovider } = principal;
-  const identity = { authid, authrole, authmethod, authprovider };
-  return { session, realm: realm.uri, ...identity, features: details.features, authorizer };
+export function traitsOf(result: HandshakeResult): SessionTraits {
+  const { realm, session, principal, authmethod, transport, details, authorizer } = result;
+  const { authid, authrole, authprovider, authextra } = principal;
+  const identity = { session, realm: realm.uri, authid, authrole, authmethod, authprovider, authextra };
+  return { ...identity, transport, features: details.features, authorizer };
 }
 
 /** WELCOME with the identity that the router has decided on, whatever HELLO asked for (AUT-2). */

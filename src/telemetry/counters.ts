@@ -33,6 +33,9 @@ export interface Counters {
   readonly limitsReached: Tally<LimitName>;
   readonly logLines: Tally<LogLineFate>;
   readonly configReloads: Tally<ReloadResult>;
+  readonly authorizerCalls: Tally<AuthorizerCall>;
+  /** Duration of calls of authorizers in milliseconds. */
+  readonly authorizerLatency: Histogram;
   /** Call duration in milliseconds by upper bound; the last bucket is +Inf. */
   readonly callLatency: Histogram;
 }
@@ -115,6 +118,7 @@ export const LIMIT_NAMES = [
   'failed_authentications',
   'sessions_per_authid',
   'pending_authentications',
+  'pending_authorizations',
 ] as const;
 export const AUTHENTICATION_METHODS = [
   'anonymous',
@@ -131,6 +135,12 @@ export const AUTHENTICATION_METHODS = [
 const AUTHENTICATION_FLAWS = ['denied', 'unusable', 'throttled', 'unavailable'] as const;
 /** `refused`: the configuration had a fault or could not be put into effect, and the old one stays. */
 export const RELOAD_RESULTS = ['applied', 'unchanged', 'refused'] as const;
+const AUTHORIZED_ACTIONS = ['call', 'register', 'publish', 'subscribe'] as const;
+/** `error` … `limit`: the authorizer decided nothing. */
+const AUTHORIZER_RESULTS = ['allowed', 'denied', 'error', 'unavailable', 'timeout', 'malformed', 'limit'] as const;
+const AUTHORIZER_CALLS = AUTHORIZED_ACTIONS.flatMap((action) =>
+  AUTHORIZER_RESULTS.map((result): AuthorizerCall => `${action},${result}`),
+);
 const ALL = ['all'] as const;
 const DIRECTIONS = ['in', 'out'] as const;
 
@@ -142,6 +152,8 @@ export type HttpStatus = (typeof HTTP_STATUSES)[number];
 export type ConnectionEnd = (typeof CONNECTION_ENDS)[number];
 export type EventDrop = (typeof EVENT_DROPS)[number];
 export type ReloadResult = (typeof RELOAD_RESULTS)[number];
+export type AuthorizerResult = (typeof AUTHORIZER_RESULTS)[number];
+export type AuthorizerCall = `${(typeof AUTHORIZED_ACTIONS)[number]},${AuthorizerResult}`;
 export type LogLineFate = (typeof LOG_LINE_FATES)[number];
 export type AuthenticatorOutcome = (typeof AUTHENTICATOR_OUTCOMES)[number];
 export type LimitName = (typeof LIMIT_NAMES)[number];
@@ -194,6 +206,8 @@ export function createCounters(): Counters {
     limitsReached: tally(LIMIT_NAMES),
     configReloads: tally(RELOAD_RESULTS),
     logLines: tally(LOG_LINE_FATES),
+    authorizerCalls: tally(AUTHORIZER_CALLS),
+    authorizerLatency: histogram(CALL_LATENCY_BOUNDS_MS),
     callLatency: histogram(CALL_LATENCY_BOUNDS_MS),
   };
 }

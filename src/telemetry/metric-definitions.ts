@@ -42,6 +42,11 @@ export const CALL_DURATION = {
   help: 'Time from CALL to the final RESULT or ERROR of calls made at this node.',
 } as const;
 
+export const AUTHORIZER_DURATION = {
+  name: 'gantry_authorizer_duration_seconds',
+  help: 'Time from a question to an authorizer to its answer or failure.',
+} as const;
+
 export const EVENT_LOOP_DELAY = {
   name: 'gantry_event_loop_delay_seconds',
   help: 'Delay with which the event loop ran a timer.',
@@ -74,7 +79,7 @@ export const CONFIG_PENDING = {
 
 /** A counter without an entry here does not compile. */
 export const COUNTER_DEFINITIONS: Readonly<
-  Record<Exclude<keyof Counters, 'callLatency'>, readonly CounterDefinition[]>
+  Record<Exclude<keyof Counters, 'callLatency' | 'authorizerLatency'>, readonly CounterDefinition[]>
 > = {
   connectionsOpened: [
     labelled(
@@ -194,6 +199,14 @@ export const COUNTER_DEFINITIONS: Readonly<
       'Calls of dynamic authenticators, by their end. `refused`: with an application error; `failed`: with an exception; `invalid`: calls that returned what the router cannot use, which count as `returned` too.',
       'outcome',
       (counters) => counters.authenticatorCalls,
+    ),
+  ],
+  authorizerCalls: [
+    labelled(
+      'authorizer_calls_total',
+      'Questions to authorizers, by action and result. `unavailable`: not registered, or its callee left; `limit`: not asked, for limits.maxPendingAuthorizations.',
+      'action,result',
+      (counters) => counters.authorizerCalls,
     ),
   ],
   limitsReached: [

@@ -14,6 +14,7 @@ import {
   CONFIG_HASH,
   CONFIG_LOADED,
   CONFIG_PENDING,
+  AUTHORIZER_DURATION,
   CALL_DURATION,
   COUNTER_DEFINITIONS,
   EVENT_LOOP_DELAY,
@@ -102,6 +103,7 @@ export function createMetrics(
   registerFact(CONFIG_PENDING, ({ pendingCount }) => pendingCount);
   const histograms = (): string[] => [
     histogramText(CALL_DURATION, counters.callLatency, MS_PER_SECOND),
+    histogramText(AUTHORIZER_DURATION, counters.authorizerLatency, MS_PER_SECOND),
     ...clusterHistograms(cluster.counters),
     histogramText(EVENT_LOOP_DELAY, delay.histogram, MS_PER_SECOND),
   ];
@@ -121,6 +123,7 @@ export function metricsReference(): MetricReference[] {
       .map((definition) => reference(definition, 'counter')),
     ...Object.values(GAUGE_DEFINITIONS).map((definition) => reference(definition, 'gauge')),
     reference({ ...CALL_DURATION, label: 'le' }, 'histogram'),
+    reference({ ...AUTHORIZER_DURATION, label: 'le' }, 'histogram'),
     ...Object.values(CLUSTER_COUNTER_DEFINITIONS).map((definition) => reference(definition, 'counter')),
     ...Object.values(CLUSTER_GAUGE_DEFINITIONS).map((definition) => reference(definition, 'gauge')),
     ...Object.values(CLUSTER_HISTOGRAM_DEFINITIONS).map((definition) =>

@@ -38,7 +38,7 @@ const SETTINGS: RealmSettings = {
     busyError: 'wamp',
     forceReregister: 'anybody',
   },
-  authorizers: new RoleAuthorizers(new Map()),
+  authorization: { roles: new RoleAuthorizers(new Map()), remote: new Map() },
 };
 
 /** Changes the events between the backplane and the node, to show that the verdict finds the violations. */

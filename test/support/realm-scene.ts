@@ -41,7 +41,7 @@ export const SETTINGS: RealmSettings = {
     busyError: 'wamp',
     forceReregister: 'nobody',
   },
-  authorizers: new RoleAuthorizers(new Map()),
+  authorization: { roles: new RoleAuthorizers(new Map()), remote: new Map() },
 };
 
 /** Nodes with real realms on one hub, whose lanes and timers the test runs. */

@@ -2,6 +2,7 @@ import type { Uri } from '../../wamp/ids.js';
 import type { MatchPolicy } from '../../wamp/options.js';
 import type { Authorizer } from '../ports.js';
 import type { Action, Decision } from './permission.js';
+import type { Asker, Request } from './question.js';
 import { overlaps, toUriSet, type UriSet } from './uri-sets.js';
 
 /** URIs for which the permission of a pattern is not enough: the role needs one that names the URI itself. */
@@ -44,10 +45,16 @@ class GuardedAuthorizer implements Authorizer {
     this.#deniedAuthenticators = [...authenticators].filter(isDenied).map((uri) => toUriSet(uri, 'exact'));
   }
 
-  authorize(action: Action, uri: Uri, match: MatchPolicy): Decision | Promise<Decision> {
+  authorize(
+    action: Action,
+    uri: Uri,
+    match: MatchPolicy,
+    asker: Asker,
+    request: Request,
+  ): Decision | Promise<Decision> {
     if (action === 'call' && this.#deniedCalls.has(uri)) return DENIED;
     if (action === 'register' && this.#deniesRegister(uri, match)) return DENIED;
-    return this.#inner.authorize(action, uri, match);
+    return this.#inner.authorize(action, uri, match, asker, request);
   }
 
   /** A pattern that matches an authenticator's URI could receive the credentials meant for it. */

@@ -1,5 +1,6 @@
 import { fillPlaceholders, hasPlaceholder } from '../../wamp/uri-placeholders.js';
 import type { Authorizer } from '../ports.js';
+import { AskingAuthorizer, type Arbiter } from './asking-authorizer.js';
 import { createGuardedAuthorizer, type GuardedUris } from './guarded-authorizer.js';
 import type { Permission, Subject } from './permission.js';
 import { createStaticAuthorizer } from './static-authorizer.js';
@@ -30,20 +31,22 @@ export class RoleAuthorizers {
     );
   }
 
-  /** Undefined: the realm has no such role. */
-  of(subject: Subject): Authorizer | undefined {
+  /** `arbiter`: decides what no permission covers. Undefined: the realm has no such role. */
+  of(subject: Subject, arbiter?: Arbiter): Authorizer | undefined {
     const role = this.#roles.get(subject.authrole);
     if (role === undefined) return undefined;
     const { permissions: own = [] } = subject;
-    if (own.length === 0 && role.shared !== undefined) return role.shared;
+    if (own.length === 0 && role.shared !== undefined && arbiter === undefined) return role.shared;
     // The first of two for the same URIs counts.
-    return this.#make([...own, ...role.permissions], subject);
+    return this.#make([...own, ...role.permissions], subject, arbiter);
   }
 
-  #make(permissions: readonly Permission[], subject?: Subject): Authorizer {
+  #make(permissions: readonly Permission[], subject?: Subject, arbiter?: Arbiter): Authorizer {
     const all = subject === undefined ? permissions : permissions.flatMap((one) => filled(one, subject));
+    const decided = createStaticAuthorizer(all);
+    const inner = arbiter === undefined ? decided : new AskingAuthorizer(decided, arbiter);
     // A placeholder names no guarded URI, whatever authid stands for it.
-    return createGuardedAuthorizer(createStaticAuthorizer(all), permissions, this.#guarded);
+    return createGuardedAuthorizer(inner, permissions, this.#guarded);
   }
 }
 

@@ -19,6 +19,8 @@ export function createStaticAuthorizer(permissions: readonly Permission[]): Stat
   return new RuleAuthorizer(permissions);
 }
 
+/** The decision where no permission covers the URI: a denial, unless an authorizer is asked. Compared by identity. */
+export const UNDECIDED: Decision = Object.freeze({ allowed: false, disclose: false });
 const DENIED: Decision = Object.freeze({ allowed: false, disclose: false });
 const ALLOWED: Decision = Object.freeze({ allowed: true, disclose: false });
 const DISCLOSED: Decision = Object.freeze({ allowed: true, disclose: true });
@@ -80,7 +82,7 @@ class RuleAuthorizer implements StaticAuthorizer {
       if (covers(uris, wanted)) return decisions[action];
       if (!decisions[action].allowed && overlaps(uris, wanted)) return DENIED;
     }
-    return DENIED;
+    return UNDECIDED;
   }
 }
 

@@ -184,6 +184,41 @@ describe('sessions of one authid', () => {
   });
 });
 
+describe('an authorizer', () => {
+  const PROCEDURE = 'com.authorize';
+  const names = { uri: PROCEDURE, allow: { register: true } };
+  const realmOf = (permissions: PermissionInput[], procedure = PROCEDURE, own: object = {}) =>
+    realm({
+      roles: [
+        { name: 'user', authorizer: { procedure } },
+        { name: 'backend', permissions, ...own },
+      ],
+    });
+  const at = 'realms[0].roles[0].authorizer.procedure';
+  it('is registered by a role with a permission that names it, and without an authorizer', () => {
+    accept({ realms: [realmOf([names])] });
+    refuse(
+      { realms: [realmOf([{ uri: '', match: 'prefix', allow: { register: true } }])] },
+      `${at}: No role may register`,
+    );
+    refuse({ realms: [realmOf([{ uri: PROCEDURE, allow: { call: true } }])] }, `${at}: No role may register`);
+    const other = { authorizer: { procedure: PROCEDURE } };
+    refuse({ realms: [realmOf([names], PROCEDURE, other)] }, `${at}: The role "backend" may register "com.authorize"`);
+  });
+  it('may be registered by a principal whose role has none', () => {
+    const authOf = (role: string) => ({
+      ticket: { principals: { joe: { ticket: 'x', role, permissions: [names] } } },
+    });
+    accept({ realms: [{ ...realmOf([]), auth: authOf('backend') }] });
+    refuse({ realms: [{ ...realmOf([]), auth: authOf('user') }] }, `${at}: The role "user" may register`);
+  });
+  it('has a URI that an application may register', () => {
+    refuse({ realms: [realmOf([names], 'gantry.authorize')] }, `${at}: Invalid URI "gantry.authorize"`);
+    refuse({ realms: [realmOf([names], 'wamp.authorize')] }, `${at}: Invalid URI "wamp.authorize"`);
+    refuse({ realms: [realmOf([names], 'com..authorize')] }, `${at}: Invalid URI "com..authorize"`);
+  });
+});
+
 describe('realmTemplate', () => {
   it('obeys the rules of realms', () => {
     const names = [{ uri: 'com.', match: 'prefix' as const }];

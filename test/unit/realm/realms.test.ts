@@ -28,7 +28,7 @@ const SETTINGS: RealmSettings = {
     busyError: 'wamp',
     forceReregister: 'anybody',
   },
-  authorizers: new RoleAuthorizers(new Map()),
+  authorization: { roles: new RoleAuthorizers(new Map()), remote: new Map() },
 };
 const LIMIT = 10;
 

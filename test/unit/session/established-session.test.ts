@@ -28,6 +28,8 @@ function open() {
       authrole: 'b',
       authmethod: 'c',
       authprovider: 'd',
+      authextra: undefined,
+      transport: { type: 'websocket', protocol: 'wamp.2.json', serializer: 'json', peer: '127.0.0.1' },
       features: {},
       authorizer: { authorize: () => ({ allowed: true, disclose: false }) },
     },

@@ -97,9 +97,14 @@ describe('ERROR, ABORT or silence (2.5)', () => {
     expect(JSON.stringify(harness.connection.messages)).not.toContain('secret');
   });
 
-  it('asks for leave with the action, the URI and the match (AZ-1, AZ-4)', () => {
+  it('asks for permission with the action, the URI, the match, the session and the message (AZ-1, AZ-4)', () => {
     const asked: unknown[] = [];
-    const authorizer: Authorizer = { authorize: (...question) => (asked.push(question), ALLOWED) };
+    const authorizer: Authorizer = {
+      authorize: (action, uri, match, asker, [code]) => (
+        asked.push([action, uri, match, asker.authrole, code]),
+        ALLOWED
+      ),
+    };
     const { send } = start({ authorizer });
     send(
       [16, 1, {}, 'a'],
@@ -112,10 +117,10 @@ describe('ERROR, ABORT or silence (2.5)', () => {
       [70, 1, {}],
     );
     expect(asked).toEqual([
-      ['publish', 'a', 'exact'],
-      ['call', 'b', 'exact'],
-      ['subscribe', 'c.', 'prefix'],
-      ['register', 'd..', 'wildcard'],
+      ['publish', 'a', 'exact', 'anonymous', 16],
+      ['call', 'b', 'exact', 'anonymous', 48],
+      ['subscribe', 'c.', 'prefix', 'anonymous', 32],
+      ['register', 'd..', 'wildcard', 'anonymous', 64],
     ]);
   });
 

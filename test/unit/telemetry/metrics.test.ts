@@ -238,7 +238,7 @@ describe('metrics page', () => {
           'method',
           'result',
         ],
-        ...['direction', 'connection'],
+        ...['direction', 'connection', 'action', 'result'],
       ]),
     );
   });

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createGuardedAuthorizer } from '../../../../src/session/authorization/guarded-authorizer.js';
 import type { Action, Permission } from '../../../../src/session/authorization/permission.js';
 import { createStaticAuthorizer } from '../../../../src/session/authorization/static-authorizer.js';
+import { decisionOf } from '../../../support/asker.js';
 import type { MatchPolicy } from '../../../../src/wamp/options.js';
 
 const ALL = { call: true, register: true, publish: true, subscribe: true };
@@ -15,11 +16,8 @@ function permission(uri: string, match: MatchPolicy): Permission {
 }
 
 function decide(permissions: readonly Permission[], action: Action, uri: string, match: MatchPolicy = 'exact') {
-  return createGuardedAuthorizer(createStaticAuthorizer(permissions), permissions, GUARDED).authorize(
-    action,
-    uri,
-    match,
-  );
+  const authorizer = createGuardedAuthorizer(createStaticAuthorizer(permissions), permissions, GUARDED);
+  return decisionOf(authorizer, action, uri, match);
 }
 
 const ALLOWED = { allowed: true, disclose: false };
