@@ -67,9 +67,11 @@ function ticketAdvice({ listen, realms, realmTemplate }: Config): string[] {
   const isOpen = listen.tls === undefined && listen.trustProxyHeader === 'none';
   if (!isOpen || ['127.0.0.1', '::1', 'localhost'].includes(listen.host)) return [];
   return rulesByPath({ realms, realmTemplate })
-    .filter(([, { auth }]) => auth?.ticket !== undefined)
+    .flatMap(([path, { auth }]) =>
+      (['ticket', 'jwt'] as const).filter((name) => auth?.[name] !== undefined).map((name) => `${path}.auth.${name}`),
+    )
     .map(
-      ([path]) => `${path}.auth.ticket: tickets cross the network in the clear: set listen.tls, or end TLS at a proxy.`,
+      (path) => `${path}: tickets and tokens cross the network in the clear: set listen.tls, or end TLS at a proxy.`,
     );
 }
 

@@ -86,6 +86,12 @@ export const tokenRules = z
       .describe(
         '`true`: the session ends when its token expires, unless the client has renewed it. `false`: it stays.',
       ),
+    asTicket: z
+      .boolean()
+      .default(true)
+      .describe(
+        '`true`: clients may also send the token as the ticket of the method `ticket`, which every client library knows.',
+      ),
     role: claimName.exactOptional().describe('Role of all sessions with such a token, whatever it claims.'),
     claims: claims.describe('What the claims of a token mean.'),
   })

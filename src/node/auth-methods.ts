@@ -30,21 +30,29 @@ const NONCE_BYTES = 32;
  * each thousand rounds.
  */
 export function authMethods({ auth = {}, anonymousRole, roles }: Rules, logger: Logger): readonly AuthMethod[] {
-  const { jwt, tls } = auth;
+  const { jwt = [], tls } = auth;
+  const readers = jwt.map((issuer) => tokenReader(issuer, roles, logger));
+  const asTickets = readers.filter((_, index) => jwt[index]?.asTicket);
   const makers: readonly (readonly [section: AuthSection, make: () => AuthMethod])[] = [
     [
       'ticket',
       () =>
-        createTicket(allPrincipals(staticEntries(auth, 'ticket'), ticketCredential), authenticators(auth, 'ticket')),
+        createTicket(
+          allPrincipals(staticEntries(auth, 'ticket'), ticketCredential),
+          authenticators(auth, 'ticket'),
+          asTickets,
+        ),
     ],
     ['wampcra', () => craMethod(auth)],
     ['wampScram', () => scramMethod(auth, 'wampScram', WAMP_SCRAM)],
     ['scram', () => scramMethod(auth, 'scram', AUTOBAHN_SCRAM)],
     ['cryptosign', () => cryptosignMethod(auth)],
   ];
+  const isUsed = (section: AuthSection): boolean =>
+    auth[section] !== undefined || (section === 'ticket' && asTickets.length > 0);
   return [
-    ...makers.filter(([section]) => auth[section] !== undefined).map(([, make]) => make()),
-    ...(jwt === undefined ? [] : [createTokenMethod(tokenReaders(jwt, roles, logger))]),
+    ...makers.filter(([section]) => isUsed(section)).map(([, make]) => make()),
+    ...(readers.length === 0 ? [] : [createTokenMethod(readers)]),
     ...(tls === undefined ? [] : [createTls(principals(Object.entries(tls.principals), tlsCredential))]),
     createAnonymous({
       role: anonymousRole ?? undefined,
@@ -54,18 +62,15 @@ export function authMethods({ auth = {}, anonymousRole, roles }: Rules, logger: 
   ];
 }
 
-/** One for each issuer. */
-function tokenReaders(issuers: readonly TokenRules[], roles: Rules['roles'], logger: Logger): readonly TokenReader[] {
-  const names = new Set(roles.map(({ name }) => name));
-  return issuers.map((issuer) => {
-    const verifier = createTokenVerifier(issuer, {
-      wallMs: Date.now,
-      nowMs: () => performance.now(),
-      onUnreadable: (url, error) => logger.error({ reason: url, error }, 'token.keys_unreadable'),
-    });
-    const { claims, role: fixedRole, closeOnExpiry } = issuer;
-    return new TokenReader(verifier, { ...claims, realm: claims.realm, fixedRole, closeOnExpiry, roles: names });
+function tokenReader(issuer: TokenRules, roles: Rules['roles'], logger: Logger): TokenReader {
+  const verifier = createTokenVerifier(issuer, {
+    wallMs: Date.now,
+    nowMs: () => performance.now(),
+    onUnreadable: (url, error) => logger.error({ reason: url, error }, 'token.keys_unreadable'),
   });
+  const { claims, role: fixedRole, closeOnExpiry } = issuer;
+  const names = new Set(roles.map(({ name }) => name));
+  return new TokenReader(verifier, { ...claims, realm: claims.realm, fixedRole, closeOnExpiry, roles: names });
 }
 
 function craMethod(auth: AuthConfig): AuthMethod {

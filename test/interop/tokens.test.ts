@@ -117,6 +117,21 @@ describe('a token', () => {
     await client.leave();
   });
 
+  it('may be sent as a ticket, which every library knows, with and without an authid', async () => {
+    const text = await token();
+    const client = await joinWampy(url, 'json', {
+      realm: REALM,
+      authid: 'whoever',
+      authmethods: ['ticket'],
+      onChallenge: () => text,
+    });
+    await client.leave();
+    const withoutAuthid = { realm: REALM, authmethods: ['ticket'], onchallenge: () => text };
+    await (await joinAutobahn(url, 'json', withoutAuthid)).leave();
+    const wrong = { ...withoutAuthid, onchallenge: () => 'open sesame' };
+    await expect(joinAutobahn(url, 'json', wrong)).rejects.toMatchObject({ uri: DENIED });
+  });
+
   it('that is expired, of no role of the realm, or no token at all is refused alike (AUT-4)', async () => {
     const messages = new Set<unknown>();
     for (const text of [

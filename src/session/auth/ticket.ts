@@ -3,6 +3,8 @@ import type { AuthenticatorEntry } from './authenticator.js';
 import { authidOf, DENIED, granted, isEqual, sha256, type Principals } from './credentials.js';
 import { askAuthenticators } from './dynamic.js';
 import type { AuthMethod, AuthRequest, AuthStep } from './method.js';
+import { isUnavailable } from '../ports.js';
+import { principalOf, type TokenReader } from './token.js';
 
 export interface TicketCredential {
   /** SHA-256 of the ticket's UTF-8 text. The ticket itself is not kept. */
@@ -13,16 +15,19 @@ const NO_TICKET = new Uint8Array(32);
 
 /**
  * Ticket authentication (rules 8.3): the client sends a secret as it is, so the transport should be TLS. Authenticators
- * receive the ticket of a client that is no principal of the configuration; the client need not send an authid then.
+ * receive the ticket of a client that is no principal of the configuration, unless it is a token; the client need not send an
+ * authid then.
  */
 export function createTicket(
   principals: Principals<TicketCredential>,
   authenticators: readonly AuthenticatorEntry[] = [],
+  tokens: readonly TokenReader[] = [],
 ): AuthMethod {
   return {
     name: 'ticket',
+    ...(tokens.length === 0 ? undefined : { renew: (token, realm) => principalOf(tokens, token, realm) }),
     begin(request) {
-      const isDynamic = authenticators.length > 0;
+      const isDynamic = authenticators.length > 0 || tokens.length > 0;
       const authid = authidOf(request.details, 'ticket');
       if (isFault(authid) && !isDynamic) return { kind: 'refused', fault: authid };
       const entry = isFault(authid) ? undefined : principals.get(authid);
@@ -30,13 +35,25 @@ export function createTicket(
         kind: 'challenge',
         extra: {},
         answer(ticket) {
-          if (entry === undefined && isDynamic) return ask(authenticators, request, ticket);
+          if (entry === undefined && isDynamic) return decide(authenticators, tokens, request, ticket);
           const isRight = isEqual(sha256(ticket), entry?.credential.ticketSha256 ?? NO_TICKET);
           return isRight && entry !== undefined ? granted(entry.principal) : DENIED;
         },
       };
     },
   };
+}
+
+async function decide(
+  authenticators: readonly AuthenticatorEntry[],
+  tokens: readonly TokenReader[],
+  request: AuthRequest,
+  ticket: string,
+): Promise<AuthStep> {
+  const principal = await principalOf(tokens, ticket, request.realm);
+  if (principal !== undefined && !isUnavailable(principal)) return granted(principal);
+  const step = authenticators.length === 0 ? DENIED : await ask(authenticators, request, ticket);
+  return principal !== undefined && step.kind === 'refused' ? { kind: 'postponed', reason: principal } : step;
 }
 
 async function ask(

@@ -90,7 +90,9 @@ it('masks secrets wherever they stand', () => {
 it('advises on tickets that other machines can see', () => {
   expect(adviceOn(parseConfig(realmWith(ticket)))).toEqual([]);
   const exposed = adviceOn(parseConfig({ ...realmWith(ticket), listen: { host: '0.0.0.0' } }));
-  expect(exposed).toEqual([expect.stringContaining('realms[0].auth.ticket: tickets cross the network in the clear')]);
+  expect(exposed).toEqual([
+    expect.stringContaining('realms[0].auth.ticket: tickets and tokens cross the network in the clear'),
+  ]);
 });
 
 it('takes public keys as OpenSSH writes them, and normalizes those in hexadecimal', () => {

@@ -39,6 +39,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
       algorithms: ['ES256'],
       clockToleranceS: 1,
       closeOnExpiry: false,
+      asTicket: false,
       claims: { authid: 'name', role: 'group', authextra: [] },
     },
   ],

@@ -26,6 +26,7 @@ const RULES: TokenRules = {
   algorithms: ['RS256', 'ES256', 'EdDSA'],
   clockToleranceS: 5,
   closeOnExpiry: true,
+  asTicket: true,
   claims: { authid: 'sub', role: 'role', authextra: [] },
 };
 
