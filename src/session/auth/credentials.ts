@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
 import { fault, type Fault } from '../../wamp/faults.js';
 import type { HelloDetails } from '../../wamp/messages.js';
 import { ErrorUri } from '../../wamp/uris.js';
@@ -14,6 +14,18 @@ export interface Entry<Credential> {
 export type Principals<Credential> = ReadonlyMap<string, Entry<Credential>>;
 
 const KEY_BYTES = 32;
+const DIGITS = '0123456789';
+const LOWER_CASE = 'abcdefghijklmnopqrstuvwxyz';
+const ALPHANUMERIC = DIGITS + LOWER_CASE + LOWER_CASE.toUpperCase();
+/** Characters that a salt may be limited to, the fewest first: decimal, hexadecimal, letters, both. */
+const CHARACTERS = [
+  DIGITS,
+  `${DIGITS}abcdef`,
+  `${DIGITS}ABCDEF`,
+  LOWER_CASE,
+  LOWER_CASE.toUpperCase(),
+  DIGITS + LOWER_CASE,
+];
 
 export const AUTHPROVIDER = 'static';
 
@@ -95,9 +107,23 @@ export class Decoys<Credential> {
     return entry;
   }
 
-  /** 16 bytes that stand for the salt. */
-  salt(authid: string): Buffer {
-    return this.#bytes('salt', authid).subarray(0, 16);
+  /** Bytes that stand for the salt: as many as that one has. */
+  salt(authid: string, { length }: Uint8Array): Buffer {
+    const name = Buffer.concat([Buffer.from('salt'), sha256(authid)]);
+    return Buffer.from(hkdfSync('sha256', this.#key, new Uint8Array(0), name, length));
+  }
+
+  /** Text that stands for the salt, of the form that this one has. */
+  saltText(authid: string, model: string): string {
+    const drawn = this.salt(authid, Buffer.from(model));
+    const narrow = CHARACTERS.find((all) => Array.from(model).every((one) => all.includes(one)));
+    for (const encoding of narrow === undefined ? (['base64', 'base64url'] as const) : []) {
+      const bytes = Buffer.from(model, encoding);
+      if (bytes.toString(encoding) === model) return drawn.subarray(0, bytes.length).toString(encoding);
+    }
+    const characters = narrow ?? ALPHANUMERIC;
+    const draw = (at: number): string => characters[(drawn[at] ?? 0) % characters.length] ?? '';
+    return Array.from(model, (one, at) => (ALPHANUMERIC.includes(one) ? draw(at) : one)).join('');
   }
 
   #bytes(purpose: string, authid: string): Buffer {

@@ -67,8 +67,8 @@ export interface ScramDialect {
 
 /** Stands for the principals of a method whose authenticators have not named one yet. */
 const MODELS: Readonly<Record<ScramKdf['kind'], Entry<ScramCredential>>> = {
-  pbkdf2: modelOf({ kind: 'pbkdf2', iterations: 4_096 }),
-  argon2id: modelOf({ kind: 'argon2id', iterations: 3, memoryKiB: 65_536 }),
+  pbkdf2: modelOf({ kdf: { kind: 'pbkdf2', iterations: 4_096 }, salt: new Uint8Array(16) }),
+  argon2id: modelOf({ kdf: { kind: 'argon2id', iterations: 3, memoryKiB: 65_536 }, salt: new Uint8Array(16) }),
 };
 
 /**
@@ -81,8 +81,8 @@ export function createScram({ dialect, principals, authenticators = [], randomBy
   /** `entry`: undefined for an unknown authid, whose challenge no answer fits. */
   const challenge = (hello: ScramHello, entry: Entry<ScramCredential> | undefined): AuthStep => {
     const { authid, clientNonce } = hello;
-    const { kdf } = (entry ?? decoys.like(authid)).credential;
-    const salt = entry?.credential.salt ?? decoys.salt(authid);
+    const { kdf, salt: model } = (entry ?? decoys.like(authid)).credential;
+    const salt = entry?.credential.salt ?? decoys.salt(authid, model);
     const serverNonce = dialect.serverNonce(clientNonce, randomBytes(NONCE_BYTES));
     const exchange: ScramExchange = { authid, clientNonce, serverNonce, salt, kdf };
     return {
@@ -105,7 +105,7 @@ export function createScram({ dialect, principals, authenticators = [], randomBy
     const finding = await askAuthenticators(authenticators, request, question);
     if (finding.kind === 'undecided') return finding.step;
     if (finding.kind === 'unknown') return challenge(hello, undefined);
-    decoys.imitate(modelOf(finding.entry.credential.kdf));
+    decoys.imitate(modelOf(finding.entry.credential));
     return challenge(hello, finding.entry);
   };
 
@@ -137,11 +137,11 @@ function helloOf({ details }: AuthRequest, dialect: ScramDialect): ScramHello | 
   return { authid, clientNonce };
 }
 
-function modelOf(kdf: ScramKdf): Entry<ScramCredential> {
+function modelOf({ kdf, salt }: Pick<ScramCredential, 'kdf' | 'salt'>): Entry<ScramCredential> {
   const none = new Uint8Array(0);
   return {
     principal: { authid: '', authrole: '', authprovider: DYNAMIC },
-    credential: { kdf, salt: none, storedKey: none, serverKey: none },
+    credential: { kdf, salt, storedKey: none, serverKey: none },
   };
 }
 

@@ -53,7 +53,7 @@ export function createWampCra({ principals, authenticators = [], nonce, wallMs }
 
   const decoy = (authid: string): Challenged => {
     const { principal, credential } = decoys.like(authid);
-    const salted = credential.salted && { ...credential.salted, salt: decoys.salt(authid).toString('base64') };
+    const salted = credential.salted && { ...credential.salted, salt: decoys.saltText(authid, credential.salted.salt) };
     return { principal: { ...principal, authid }, salted, key: undefined };
   };
 

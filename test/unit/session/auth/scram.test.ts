@@ -143,6 +143,15 @@ describe('the dialect of the specification (X-20)', () => {
   });
 });
 
+it.each([8, 16, 24, 64])(
+  'challenges an unknown authid with a salt of %i bytes where known ones have those',
+  async (length) => {
+    const method = methodOf(WAMP_SCRAM, { peter: { ...CREDENTIAL, salt: Buffer.alloc(length, 1) } });
+    const { extra } = await challenged(method, 'nobody', { nonce: CLIENT_NONCE });
+    expect(Buffer.from(extra['salt'] as string, 'base64')).toHaveLength(length);
+  },
+);
+
 describe('the dialect of autobahn-python (X-20)', () => {
   const argon: ScramCredential = { ...CREDENTIAL, kdf: { kind: 'argon2id', iterations: 32, memoryKiB: 512 } };
 

@@ -80,3 +80,22 @@ it('challenges unknown principals as if they were known, the same each time, and
     { numRuns: 100 },
   );
 });
+
+it.each<[salt: string, form: RegExp]>([
+  ['4c6f6e67', /^[0-9a-f]{8}$/],
+  ['4C6F6E67A1', /^[0-9A-F]{10}$/],
+  ['12345678', /^[0-9]{8}$/],
+  ['salt', /^[a-z]{4}$/],
+  ['salt123', /^[0-9a-z]{7}$/],
+  ['Salt-of 7', /^[0-9A-Za-z]{4}-[0-9A-Za-z]{2} [0-9A-Za-z]$/],
+  ['c2FsdHk', /^[0-9A-Za-z_-]{7}$/],
+  [Buffer.alloc(100, 'salt').toString('base64'), /^[0-9A-Za-z+/]{134}==$/],
+])('challenges unknown principals with a salt of the form that known ones have: %s', async (salt, form) => {
+  const principal = { joe: { key: 'x', salted: { ...salted, salt } } };
+  const alike = createWampCra({ principals: principals(principal), nonce: () => 'n', wallMs: () => 0 });
+  const salts = await Promise.all(
+    ['nobody', 'nobody2', 'x'.repeat(5_000)].map(async (authid) => (await challenged(alike, authid)).extra['salt']),
+  );
+  for (const one of salts) expect(one).toMatch(form);
+  expect(new Set([salt, ...salts]).size).toBe(4);
+});
