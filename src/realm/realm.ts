@@ -18,9 +18,10 @@ import {
 } from '../session/ports.js';
 import type { Counters } from '../telemetry/counters.js';
 import { Code } from '../wamp/codes.js';
+import { fault } from '../wamp/faults.js';
 import type { NodeId, SessionId, Uri } from '../wamp/ids.js';
 import type { Call, RoutedMessage } from '../wamp/messages.js';
-import { CloseUri } from '../wamp/uris.js';
+import { CloseUri, ErrorUri } from '../wamp/uris.js';
 import type { SerializerId } from '../wamp/payload.js';
 import { unreachable } from '../wamp/unreachable.js';
 import {
@@ -85,6 +86,11 @@ export interface RealmDependencies {
  * broken.
  */
 const MAX_ID_DRAWS = 8;
+
+const NOT_PROGRESSIVE = fault(
+  ErrorUri.NO_SUCH_PROCEDURE,
+  'no procedure of the router takes progressive call invocations',
+);
 
 /** One realm on this node: one switch from message to broker or dealer. */
 export class Realm implements SessionRealm {
@@ -374,12 +380,15 @@ export class Realm implements SessionRealm {
     return unavailable('unreachable', 'the cluster could not be asked for a session id');
   }
 
-  /** The dealer refuses a progressive CALL, which no procedure of the router takes, and discards its further chunks. */
+  /**
+   * The dealer refuses a progressive CALL, which no procedure of the router takes, and discards its further chunks. No callee
+   * receives it, not even one that has registered a pattern.
+   */
   #callRouter(session: Session, message: Call): void {
     const [, request, options] = message;
     if (this.#routerCalls.isPending(session, request)) session.abort(repeated(request));
     else if (options.progress || this.#dealer.knows(session, request))
-      this.#dealer.call(session, message, false, false);
+      this.#dealer.refuseCall(session, message, NOT_PROGRESSIVE);
     else this.#routerCalls.call(session, message);
   }
 

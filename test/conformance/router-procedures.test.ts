@@ -64,6 +64,18 @@ describeConformance(
       await caller.expect(Code.RESULT);
       expect(await callee.fence()).toEqual([]);
     });
+
+    it('such a pattern does not receive a progressive call either, which is refused', async () => {
+      const callee = await router().join();
+      const caller = await router().join();
+      await callee.register('gantry.session', { match: 'prefix' });
+      const request = caller.call('gantry.session.info', ['a secret'], { progress: true });
+      const refusal = [Code.ERROR, Code.CALL, request, {}, ErrorUri.NO_SUCH_PROCEDURE];
+      expect((await caller.receive()).slice(0, 5)).toEqual(refusal);
+      caller.send([Code.CALL, request, {}, 'gantry.session.info', ['another']]);
+      expect(await caller.fence()).toEqual([]);
+      expect(await callee.fence()).toEqual([]);
+    });
   },
   realm('gantry.session.info'),
 );

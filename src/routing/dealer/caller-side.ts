@@ -132,14 +132,15 @@ export class CallerSide<P extends Peer> {
     return (this.#calls.caller(peer)?.pending.size ?? 0) > 0;
   }
 
-  /** `isContinuation`: the request id is not a new one (PCI-6). */
-  call(peer: P, message: Call, disclose: boolean, isContinuation: boolean): void {
+  /** `isContinuation`: the request id is not a new one (PCI-6). `refusal`: the answer to a call that would begin. */
+  call(peer: P, message: Call, disclose: boolean, isContinuation: boolean, refusal?: Fault): void {
     const caller = this.#calls.callerOf(peer);
     const pending = caller.pending.get(message[1]);
     const wrong = violationIn(peer, message, pending, isContinuation);
     if (wrong !== undefined) this.#options.abort(peer, wrong);
     else if (pending !== undefined) this.#continue(pending, message);
     else if (isContinuation || caller.unfinished.has(message[1])) this.#discard(caller, message);
+    else if (refusal !== undefined) this.#endings.refuse(caller, message, refusal);
     else this.#begin(caller, message, disclose);
   }
 

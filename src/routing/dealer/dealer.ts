@@ -151,6 +151,11 @@ export class Dealer<P extends Peer> {
     this.#callerSide.call(peer, message, disclose, isContinuation);
   }
 
+  /** As `call`, for a procedure that no callee has: a call that would begin gets this error. */
+  refuseCall(peer: P, message: Call, refusal: Fault): void {
+    this.#callerSide.call(peer, message, false, false, refusal);
+  }
+
   /** Whether a CALL with this request id would repeat or continue one of the session. */
   knows(peer: P, request: RequestId): boolean {
     return this.#callerSide.knows(peer, request);
