@@ -25,6 +25,9 @@ export type Verdict =
 
 type SessionTraits = Pick<Session, 'realm' | 'authid' | 'authrole' | 'authmethod' | 'authprovider'>;
 
+const COOKIE = 'cookie';
+/** Methods with principals in the configuration. */
+const STATIC_METHODS = ['ticket', 'wampcra', 'scram', 'wamp-scram', 'cryptosign', 'tls'];
 const ACTIONS = ['call', 'register', 'publish', 'subscribe'] as const;
 
 /** Decides on the sessions of the realms that both configurations have, by `onWithdrawn` of the new one. */
@@ -32,13 +35,19 @@ export function withdrawals(before: Config, after: Config): (session: SessionTra
   const [oldRules, newRules] = [rulesByRealm(before), rulesByRealm(after)];
   /** Many sessions share a role. */
   const narrowed = new Map<string, boolean>();
+  const unchanged = new Map<Uri, boolean>();
   return (session) => {
     const { realm, authid, authrole } = session;
     const [old, now] = [oldRules(realm), newRules(realm)];
     if (old === undefined || now === undefined || now.onWithdrawn === 'keep') return { kind: 'keeps' };
+    if (session.authmethod === COOKIE) {
+      const isUnchanged = unchanged.get(realm) ?? canonical(old) === canonical(now);
+      unchanged.set(realm, isUnchanged);
+      if (isUnchanged) return { kind: 'keeps' };
+    }
     const role = now.roles.find(({ name }) => name === authrole);
     if (role === undefined) return closed(`the configuration has no role "${authrole}" in this realm any more`);
-    const change = principalChange(session, old, now);
+    const change = session.authmethod === COOKIE ? cookieChange(session, old, now) : principalChange(session, old, now);
     if (change === 'gone') return closed('the configuration does not have this principal any more');
     const { permissions = [] } = principalOf(now.auth, session) ?? {};
     const rechecked: Verdict = { kind: 'rechecked', subject: { authid, authrole, permissions } };
@@ -81,6 +90,23 @@ function principalChange(session: SessionTraits, before: Rules, after: Rules): '
   const now = principalOf(after.auth, session);
   if (now?.role !== authrole) return 'gone';
   return canonical(principalOf(before.auth, session)) === canonical(now) ? 'none' : 'changed';
+}
+
+/**
+ * A session that joined by cookie does not show how its principal has logged in: each of that authid and role may be the one.
+ * Permissions of its own cannot be looked up again. The client that joins anew gets those of its login.
+ */
+function cookieChange({ authid, authrole }: SessionTraits, before: Rules, after: Rules): 'none' | 'changed' | 'gone' {
+  const [old, now] = [before, after].map(({ auth }) =>
+    STATIC_METHODS.flatMap((authmethod) => {
+      const principal = principalOf(auth, { authid, authmethod, authprovider: AUTHPROVIDER });
+      return principal?.role === authrole ? [principal] : [];
+    }),
+  );
+  const isSame = canonical(old) === canonical(now);
+  const hasOwn = now?.some(({ permissions = [] }) => permissions.length > 0) ?? false;
+  if (hasOwn || (now?.length === 0 && !isSame)) return 'gone';
+  return isSame ? 'none' : 'changed';
 }
 
 /** The principal in the configuration. Undefined: it is not there. */

@@ -113,3 +113,37 @@ it('asks of tokens whether the issuers are the same', () => {
   expect(verdict({ ...jwt('j'), onWithdrawn: 'recheck' })).toBe('rechecked');
   expect(verdict({ auth: {} })).toBe('closed');
 });
+
+describe('a session that joined by cookie', () => {
+  const cookie = { ...joe, authmethod: 'cookie', authprovider: 'cookie' };
+  const only = (principal: object): Parts => ({ auth: { ticket: { principals: { joe: principal } } } });
+  const plain = only({ ticket: 'x', role: 'user' });
+  const verdict = (before: Parts, after: Parts, session = cookie) =>
+    withdrawals(config(before), config(after))(session).kind;
+
+  it('ends with its principal, and with the role of its principal', () => {
+    expect(verdict(plain, plain)).toBe('keeps');
+    expect(verdict(plain, { ...plain, roles: [user('b.'), { name: 'other' }] })).toBe('rechecked');
+    expect(verdict(plain, only({ ticket: 'x', role: 'other' }))).toBe('closed');
+    expect(verdict(plain, { auth: {} })).toBe('closed');
+    expect(verdict(plain, { ...plain, auth: {}, onWithdrawn: 'keep' })).toBe('keeps');
+  });
+
+  it('ends when the credential has changed only if all that is withdrawn is closed', () => {
+    const changed = only({ ticket: 'y', role: 'user' });
+    expect(verdict(plain, changed)).toBe('rechecked');
+    expect(verdict(plain, { ...changed, onWithdrawn: 'close' })).toBe('closed');
+  });
+
+  it('is not rechecked without the permissions of its principal', () => {
+    const permissions = [{ uri: 'a.b', allow: {} }];
+    const own = only({ ticket: 'x', role: 'user', permissions });
+    expect(verdict(own, own)).toBe('keeps');
+    expect(verdict(own, { ...own, roles: [user('b.'), { name: 'other' }] })).toBe('closed');
+    expect(verdict(plain, own)).toBe('closed');
+  });
+
+  it('goes on when an authenticator or a token has decided on its principal', () => {
+    expect(verdict({}, plain, { ...cookie, authid: 'ann' })).toBe('rechecked');
+  });
+});
