@@ -14,7 +14,7 @@ export interface BoundedMethodOptions {
 
 /** As `method`, with a bound on attempts that fail: beyond it an attempt is refused before the method does any work. */
 export function boundedMethod(method: AuthMethod, options: BoundedMethodOptions): AuthMethod {
-  const { name } = method;
+  const { name, ignoresAuthid = false } = method;
   if (name === 'anonymous') return method;
   const label = AUTHENTICATION_METHODS.find((known) => known === name) ?? 'other';
   const { attempts, counters, after, addressKeyOf } = options;
@@ -72,7 +72,8 @@ export function boundedMethod(method: AuthMethod, options: BoundedMethodOptions)
 
   const begin = (request: AuthRequest): AuthStep | Promise<AuthStep> => {
     const { realm, details, remoteAddress } = request;
-    const attempt: Attempt = { realm, authid: details.authid, address: addressKeyOf(remoteAddress) };
+    const authid = ignoresAuthid ? undefined : details.authid;
+    const attempt: Attempt = { realm, authid, address: addressKeyOf(remoteAddress) };
     const refused = throttled(attempt);
     if (refused !== undefined) return refused;
     const delayMs = attempts.delayMs(attempt);

@@ -56,6 +56,8 @@ export type AuthStep =
 export interface AuthMethod {
   /** As in HELLO.Details.authmethods. */
   readonly name: string;
+  /** The authid of HELLO means nothing to this method, and failed attempts do not count for it. */
+  readonly ignoresAuthid?: boolean;
   /** A rejection is a technical failure: the connection is closed, and the client may try again. */
   begin(request: AuthRequest): AuthStep | Promise<AuthStep>;
   /**

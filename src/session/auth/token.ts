@@ -80,6 +80,7 @@ export class TokenReader {
 export function createTokenMethod(readers: readonly TokenReader[]): AuthMethod {
   return {
     name: 'jwt',
+    ignoresAuthid: true,
     begin: ({ realm }) => ({
       kind: 'challenge',
       extra: {},

@@ -248,6 +248,18 @@ describe('a method with a bound', () => {
     }
   });
 
+  it('counts by address alone where the authid of HELLO means nothing', async () => {
+    const { begin } = bounded();
+    const token: AuthMethod = { ...method, name: 'jwt', ignoresAuthid: true };
+    step.next = () => DENIED;
+    for (let i = 0; i < 4; i++) expect(await answer(begin('home', token))).toBe(DENIED);
+    expect(await answer(begin())).toBe(DENIED);
+    expect(await answer(begin('home', token))).toMatchObject({
+      kind: 'refused',
+      fault: { error: 'wamp.error.limit_exceeded' },
+    });
+  });
+
   it('bounds each answer of several rounds, and methods of unknown names', async () => {
     const { begin, counters } = bounded();
     const odd: AuthMethod = { ...method, name: 'odd' };
