@@ -65,6 +65,9 @@ export const tokenRules = z
       .describe('Keys that tokens are verified with. Several: the issuer is about to use another one.'),
     jwksUrl: z
       .url({ protocol: /^https?$/ })
+      .refine((url) => !URL.canParse(url) || new URL(url).username + new URL(url).password === '', {
+        error: 'Invalid URL: it must contain no user name and no password',
+      })
       .exactOptional()
       .describe(
         'Address where the issuer publishes its keys (JWKS). The router reads it again when a token names a new key.',
