@@ -81,8 +81,10 @@ export function createScram({ dialect, principals, authenticators = [], randomBy
   /** `entry`: undefined for an unknown authid, whose challenge no answer fits. */
   const challenge = (hello: ScramHello, entry: Entry<ScramCredential> | undefined): AuthStep => {
     const { authid, clientNonce } = hello;
-    const { kdf, salt: model } = (entry ?? decoys.like(authid)).credential;
-    const salt = entry?.credential.salt ?? decoys.salt(authid, model);
+    // Made for known principals too, so that the time to the challenge does not tell them (AUT-4).
+    const model = decoys.like(authid).credential;
+    const unknown = { kdf: model.kdf, salt: decoys.salt(authid, model.salt) };
+    const { kdf, salt } = entry?.credential ?? unknown;
     const serverNonce = dialect.serverNonce(clientNonce, randomBytes(NONCE_BYTES));
     const exchange: ScramExchange = { authid, clientNonce, serverNonce, salt, kdf };
     return {

@@ -72,7 +72,7 @@ export function createWampCra({ principals, authenticators = [], nonce, wallMs }
       // Clients derive a key when there is a salt, and only then.
       extra: { challenge: text, ...salted },
       answer(signature) {
-        const isRight = isEqual(signature, signatureOf(key ?? nonce(), text));
+        const isRight = isEqual(signature, signatureOf(key ?? '', text));
         return isRight && key !== undefined ? granted(principal) : DENIED;
       },
     };
@@ -96,8 +96,10 @@ export function createWampCra({ principals, authenticators = [], nonce, wallMs }
       if (isFault(authid)) return { kind: 'refused', fault: authid };
       const entry = principals.get(authid);
       if (entry === undefined && authenticators.length > 0) return ask(request, authid);
+      // Made for known principals too, so that the time to the challenge does not tell them (AUT-4).
+      const unknown = decoy(authid);
       // The challenge names the session that WELCOME will name (AUT-3).
-      if (entry === undefined) return challenge(decoy(authid), request.session());
+      if (entry === undefined) return challenge(unknown, request.session());
       const { key, salted } = entry.credential;
       return challenge({ principal: entry.principal, salted, key }, request.session());
     },
