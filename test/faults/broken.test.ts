@@ -31,7 +31,7 @@ describe('the checker finds what is broken on purpose', () => {
   });
 
   it('and the schedule that showed it becomes as short as it can be', async () => {
-    const quiet: Fault = { what: 'flush-store' };
+    const quiet: Fault = { what: 'delay', place: 0, forMs: 300, byMs: 20 };
     const schedule = scheduleOf(quiet, LOSS, { what: 'join', staysMs: 100 }, quiet);
     const lengths: number[] = [];
     const playBroken = (shorter: Schedule): Promise<Played> => {
