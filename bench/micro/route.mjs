@@ -5,6 +5,7 @@ import { MemoryHub } from '../../dist/backplane/memory/hub.js';
 import { createCodecs } from '../../dist/codec/codecs.js';
 import { Delivery } from '../../dist/realm/delivery.js';
 import { Realms } from '../../dist/realm/realms.js';
+import { HeldTotal } from '../../dist/routing/held-total.js';
 import { Inbound } from '../../dist/realm/inbound.js';
 import { createRandomSource } from '../../dist/realm/random-source.js';
 import { createEndpoint } from '../../dist/session/endpoint.js';
@@ -59,6 +60,7 @@ const limits = {
   maxPendingCallsPerSession: 1e6,
   maxHeldMessages: 1_000,
   maxHeldBytes: 1_000_000,
+  heldTotal: new HeldTotal(1e9),
   interruptTimeoutMs: 5_000,
 };
 const meter = { spent: 0 };
@@ -78,7 +80,7 @@ const realms = new Realms({
       },
     ],
   ]),
-  maxRealms: 10,
+  limits: { maxRealms: 10 },
   logger: silentLogger,
   shared: {
     backplane,
@@ -114,6 +116,7 @@ const turns = new TurnScheduler({
   hooks: { isHeld: () => false, flush: () => undefined, onExhausted: () => undefined, onFlooded: () => undefined },
 });
 
+const methods = [createAnonymous({ role: 'anonymous', authenticators: [], randomAuthid: () => 'x' })];
 const dependencies = {
   codecs,
   turns,
@@ -123,7 +126,7 @@ const dependencies = {
   after,
   logger: silentLogger,
   agent: 'bench',
-  authMethodsOf: () => [createAnonymous({ role: 'anonymous', randomAuthid: () => 'x' })],
+  authMethodsOf: () => methods,
   limits: { handshakeTimeoutMs: 1e6, goodbyeTimeoutMs: 1e6, maxInboxMessages: 10, maxInboxBytes: 1e6 },
 };
 

@@ -3,7 +3,7 @@ import type { Authorizer } from '../ports.js';
 import { AskingAuthorizer, type Arbiter } from './asking-authorizer.js';
 import { createGuardedAuthorizer, type GuardedUris } from './guarded-authorizer.js';
 import type { Permission, Subject } from './permission.js';
-import { createStaticAuthorizer } from './static-authorizer.js';
+import { createStaticAuthorizer, REMEMBERED_BY_SESSION } from './static-authorizer.js';
 
 const NOTHING: GuardedUris = { routerProcedures: new Set(), authenticators: new Set() };
 
@@ -43,7 +43,7 @@ export class RoleAuthorizers {
 
   #make(permissions: readonly Permission[], subject?: Subject, arbiter?: Arbiter): Authorizer {
     const all = subject === undefined ? permissions : permissions.flatMap((one) => filled(one, subject));
-    const decided = createStaticAuthorizer(all);
+    const decided = createStaticAuthorizer(all, subject === undefined ? undefined : REMEMBERED_BY_SESSION);
     const inner = arbiter === undefined ? decided : new AskingAuthorizer(decided, arbiter);
     // A placeholder names no guarded URI, whatever authid stands for it.
     return createGuardedAuthorizer(inner, permissions, this.#guarded);

@@ -12,11 +12,15 @@ export interface StaticAuthorizer {
  * Decides by the most specific permission: exact, then the longest prefix, then the best wildcard as for calls
  * (PBR-4). A pattern is allowed only if every URI it can match is (AZ-4); when in doubt it is not.
  * A URI decided lately costs one look-up, another one O(permissions). Of two for the same URIs the first counts.
+ * `maxRemembered`: decisions of one action that are remembered.
  */
-export function createStaticAuthorizer(permissions: readonly Permission[]): StaticAuthorizer {
+export function createStaticAuthorizer(
+  permissions: readonly Permission[],
+  maxRemembered: number = REMEMBERED_BY_ROLE,
+): StaticAuthorizer {
   const [only] = permissions;
   if (permissions.length === 1 && only?.match === 'prefix' && only.uri === '') return new UniformAuthorizer(only);
-  return new RuleAuthorizer(permissions);
+  return new RuleAuthorizer(permissions, maxRemembered);
 }
 
 /** The decision where no permission covers the URI: a denial, unless an authorizer is asked. Compared by identity. */
@@ -25,8 +29,10 @@ const DENIED: Decision = Object.freeze({ allowed: false, disclose: false });
 const ALLOWED: Decision = Object.freeze({ allowed: true, disclose: false });
 const DISCLOSED: Decision = Object.freeze({ allowed: true, disclose: true });
 
-/** How many decisions of one action are remembered. */
-const MAX_REMEMBERED = 4_096;
+/** Decisions of one action that an authorizer of all sessions of a role remembers. */
+const REMEMBERED_BY_ROLE = 4_096;
+/** The same for the authorizer of one session, whose client chooses the URIs: it must not hold much memory by that. */
+export const REMEMBERED_BY_SESSION = 32;
 
 /** Gives the same decision for every URI. */
 class UniformAuthorizer implements StaticAuthorizer {
@@ -56,7 +62,10 @@ class RuleAuthorizer implements StaticAuthorizer {
     subscribe: new Map(),
   };
 
-  constructor(permissions: readonly Permission[]) {
+  readonly #maxRemembered: number;
+
+  constructor(permissions: readonly Permission[], maxRemembered: number) {
+    this.#maxRemembered = maxRemembered;
     this.#rules = permissions
       .map((permission) => ({ uris: toUriSet(permission.uri, permission.match), decisions: decisionsOf(permission) }))
       .sort((one, other) => compareSpecificity(one.uris, other.uris));
@@ -68,7 +77,7 @@ class RuleAuthorizer implements StaticAuthorizer {
     const known = remembered.get(uri);
     if (known !== undefined) return known;
     const decision = this.#decide(action, toUriSet(uri, 'exact'));
-    if (remembered.size >= MAX_REMEMBERED) remembered.clear();
+    if (remembered.size >= this.#maxRemembered) remembered.clear();
     remembered.set(uri, decision);
     return decision;
   }
