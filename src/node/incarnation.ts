@@ -14,12 +14,13 @@ import { cookieLogins, listenOptions, sharedAuthMethods } from './shared-auth-me
 import { createRouterProcedures } from './router-procedures.js';
 import { LiveLimits } from './live-limits.js';
 import { realmPlan, type AuthMethodsOf } from './realm-settings.js';
-import { recheckSessions, withdrawals } from './withdrawal.js';
+import { recheckSessions, subjectsOf, withdrawals } from './withdrawal.js';
 import { createRandomSource } from '../realm/random-source.js';
 import { Delivery } from '../realm/delivery.js';
 import { dismissSessions, drainSessions } from '../realm/drain.js';
 import { Inbound } from '../realm/inbound.js';
-import type { Realm, RealmDependencies } from '../realm/realm.js';
+import type { Realm } from '../realm/realm.js';
+import type { RealmDependencies } from '../realm/realm-dependencies.js';
 import { Realms } from '../realm/realms.js';
 import { TimerWheel } from '../realm/timer-wheel.js';
 import { TurnClock } from '../realm/turn-clock.js';
@@ -206,7 +207,7 @@ export class Incarnation {
       this.#limits.apply(config.limits);
       this.#realms.apply(plan);
       this.#server.allowOrigins(config.listen.allowedOrigins);
-      recheckSessions(this.#realms.all.values(), verdictOn);
+      recheckSessions(this.#realms.all.values(), verdictOn, subjectsOf(config));
     };
   }
 

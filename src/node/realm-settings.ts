@@ -2,7 +2,7 @@ import { placedEntries, type DynamicEntry } from '../config/auth-entries.js';
 import { canonical } from '../config/reload.js';
 import type { Config, RealmConfig, RealmTemplateConfig } from '../config/schema.js';
 import type { AuthorizationSettings } from '../realm/authorization.js';
-import type { RealmSettings } from '../realm/realm.js';
+import type { RealmSettings } from '../realm/realm-dependencies.js';
 import type { RealmPlan, RealmTemplate } from '../realm/realms.js';
 import type { ForceRule } from '../routing/dealer/registrar.js';
 import { PatternIndex } from '../routing/pattern-index.js';

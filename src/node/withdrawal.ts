@@ -2,7 +2,9 @@ import { principalsIn, staticEntries, type AuthEntry, type AuthSection } from '.
 import { canonical } from '../config/reload.js';
 import type { AuthConfig, Config, RealmConfig, RealmTemplateConfig } from '../config/schema.js';
 import { AUTHPROVIDER } from '../session/auth/credentials.js';
+import { TOKEN_PROVIDER } from '../session/auth/token.js';
 import { DYNAMIC } from '../session/auth/dynamic.js';
+import { isGuarded } from '../session/authorization/guarded-authorizer.js';
 import type { Permission, Subject } from '../session/authorization/permission.js';
 import type { Realm } from '../realm/realm.js';
 import type { Session } from '../session/ports.js';
@@ -65,6 +67,15 @@ export function withdrawals(before: Config, after: Config): (session: SessionTra
   };
 }
 
+/** Sessions with the permissions that the configuration gives their principals. */
+export function subjectsOf(config: Config): (session: SessionTraits) => Subject {
+  const rules = rulesByRealm(config);
+  return (session) => {
+    const { permissions = [] } = principalOf(rules(session.realm)?.auth, session) ?? {};
+    return { authid: session.authid, authrole: session.authrole, permissions };
+  };
+}
+
 function closed(reason: string): Verdict {
   return { kind: 'closed', reason };
 }
@@ -82,7 +93,7 @@ function principalChange(session: SessionTraits, before: Rules, after: Rules): '
   const { authrole, authmethod, authprovider } = session;
   if (authprovider === DYNAMIC) return 'none';
   if (authmethod === 'anonymous') return after.anonymousRole === authrole ? 'none' : 'gone';
-  if (authmethod === 'jwt') {
+  if (authprovider === TOKEN_PROVIDER) {
     if (after.auth?.jwt === undefined) return 'gone';
     return canonical(before.auth?.jwt) === canonical(after.auth.jwt) ? 'none' : 'changed';
   }
@@ -157,15 +168,39 @@ function hasLess(before: Role | undefined, after: Role): boolean {
   );
 }
 
-/** Carries the verdicts out. O(sessions). */
-export function recheckSessions(realms: Iterable<Realm>, verdictOn: (session: SessionTraits) => Verdict): void {
+/**
+ * Carries the verdicts out. Closes also each session whose registration would receive what the router asks an authenticator or
+ * authorizer that the new configuration introduces. O(sessions and their registrations).
+ */
+export function recheckSessions(
+  realms: Iterable<Realm>,
+  verdictOn: (session: SessionTraits) => Verdict,
+  subjectOf: (session: SessionTraits) => Subject,
+): void {
   for (const realm of realms) {
     for (const session of [...realm.sessions]) {
       const verdict = verdictOn(session);
-      if (verdict.kind === 'keeps') continue;
-      const authorizer = verdict.kind === 'rechecked' ? realm.authorizer(verdict.subject) : undefined;
-      if (authorizer !== undefined) session.reauthorize(authorizer);
-      else session.close(CloseUri.KILLED, verdict.kind === 'closed' ? verdict.reason : undefined);
+      if (verdict.kind === 'closed') session.close(CloseUri.KILLED, verdict.reason);
+      else reauthorize(realm, session, verdict.kind === 'rechecked' ? verdict.subject : undefined, subjectOf);
     }
   }
+}
+
+/** `rechecked`: the permissions of this subject count from now on. Undefined: those that the session joined with. */
+function reauthorize(
+  realm: Realm,
+  session: Session,
+  rechecked: Subject | undefined,
+  subjectOf: (session: SessionTraits) => Subject,
+): void {
+  const kept = session.authorizer && realm.reguarded(session.authorizer, subjectOf(session));
+  const authorizer = rechecked === undefined ? kept : realm.authorizer(rechecked);
+  if (authorizer === undefined) {
+    session.close(CloseUri.KILLED);
+    return;
+  }
+  const registrations = realm.dealer.registrationsOf(session.session);
+  if (registrations.some(({ procedure, match }) => isGuarded(authorizer, procedure, match)))
+    session.close(CloseUri.KILLED, 'a procedure of this session decides on clients from now on');
+  else session.reauthorize(authorizer);
 }

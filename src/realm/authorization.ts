@@ -92,6 +92,11 @@ export class RealmAuthorization {
     return roles.of(subject, remote.has(subject.authrole) ? this.#remote.get(subject.authrole) : undefined);
   }
 
+  /** The authorizer of a session that joined before a reload, and keeps its permissions. */
+  reguarded(authorizer: Authorizer, subject: Subject): Authorizer {
+    return this.#settings.roles.reguarded(authorizer, subject);
+  }
+
   /** Forgets decisions of authorizers, and returns how many. */
   flush({ authrole, ...filter }: RealmFlushFilter): number {
     let count = 0;

@@ -1,9 +1,6 @@
-import type { Backplane } from '../backplane/backplane.js';
-import type { Codec } from '../codec/codec.js';
 import { Broker } from '../routing/broker/broker.js';
 import type { Registration } from '../routing/ports.js';
-import { Dealer, type DealerRules } from '../routing/dealer/dealer.js';
-import type { HeldTotal } from '../routing/held-total.js';
+import { Dealer } from '../routing/dealer/dealer.js';
 import type { Subject } from '../session/authorization/permission.js';
 import {
   isUnavailable,
@@ -16,70 +13,18 @@ import {
   type Session,
   type Unavailable,
 } from '../session/ports.js';
-import type { Counters } from '../telemetry/counters.js';
 import { Code } from '../wamp/codes.js';
 import { fault } from '../wamp/faults.js';
 import type { NodeId, SessionId, Uri } from '../wamp/ids.js';
 import type { Call, RoutedMessage } from '../wamp/messages.js';
 import { CloseUri, ErrorUri } from '../wamp/uris.js';
-import type { SerializerId } from '../wamp/payload.js';
 import { unreachable } from '../wamp/unreachable.js';
-import {
-  FLUSH_SUBJECT,
-  RealmAuthorization,
-  type AuthorizationSettings,
-  type AuthorizingDependencies,
-} from './authorization.js';
-import type { RandomSource } from './random-source.js';
-import type { Delivery } from './delivery.js';
+import { FLUSH_SUBJECT, RealmAuthorization } from './authorization.js';
 import { RealmOutlet } from './outlet.js';
-import { repeated, RouterCalls, type RouterProcedures } from './router-procedures.js';
-import { replacedSessions, REPLACED_SUBJECT, SessionPlaces, type AuthidRule } from './session-places.js';
+import type { RealmDependencies, RealmSettings } from './realm-dependencies.js';
+import { repeated, RouterCalls } from './router-procedures.js';
+import { replacedSessions, REPLACED_SUBJECT, SessionPlaces } from './session-places.js';
 import { RealmService, type ServiceSession } from './service-session.js';
-
-export interface RealmSettings {
-  readonly rules: RealmRules;
-  /** Absent: an authid may have any number of sessions. */
-  readonly authidRule?: AuthidRule;
-  readonly dealing: DealerRules;
-  readonly authorization: AuthorizationSettings;
-}
-
-export interface RealmSessionLimits {
-  /** Sessions of this node in all realms. */
-  readonly maxSessions: number;
-  readonly maxSubscriptionsPerSession: number;
-  readonly maxRegistrationsPerSession: number;
-  readonly maxPendingCallsPerSession: number;
-  readonly maxHeldMessages: number;
-  readonly maxHeldBytes: number;
-  /** Of all realms of the node. */
-  readonly heldTotal: HeldTotal;
-  readonly maxCallTimeoutMs?: number | undefined;
-  readonly interruptTimeoutMs: number;
-  readonly abandonedInvocationTimeoutMs?: number | undefined;
-}
-
-/** Dependencies that all realms of a node share. */
-export interface RealmDependencies {
-  readonly backplane: Backplane;
-  readonly codecs: Readonly<Record<SerializerId, Codec>>;
-  readonly delivery: Delivery;
-  readonly counters: Counters;
-  readonly random: RandomSource;
-  readonly limits: RealmSessionLimits;
-  /** Monotonic milliseconds; may stand still while a turn of the event loop lasts. */
-  readonly nowMs: () => number;
-  readonly after: (delayMs: number, action: () => void) => () => void;
-  readonly onLostRequest: (operation: string, cause: unknown) => void;
-  /** Absent: the router has no procedures of its own. */
-  readonly procedures?: RouterProcedures;
-  readonly onProcedureFailure?: (realm: Uri, procedure: Uri, cause: unknown) => void;
-  /** Absent: nothing bounds the questions to authorizers, and nothing reports their troubles. */
-  readonly authorizing?: AuthorizingDependencies;
-  /** Sessions of this node in all realms, reserved ids included. */
-  readonly totals: { sessionCount: number };
-}
 
 /**
  * Draws of a session id before the realm gives up: so many collisions mean that the random source or the directory is
@@ -233,6 +178,11 @@ export class Realm implements SessionRealm {
 
   authorizer(subject: Subject): Authorizer | undefined {
     return this.#authorization.authorizer(subject);
+  }
+
+  /** The authorizer of a session that keeps its permissions through a reload. */
+  reguarded(authorizer: Authorizer, subject: Subject): Authorizer {
+    return this.#authorization.reguarded(authorizer, subject);
   }
 
   /** Never the id of the service session of this node. */

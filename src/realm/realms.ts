@@ -6,7 +6,8 @@ import { fault, type Fault } from '../wamp/faults.js';
 import type { Uri } from '../wamp/ids.js';
 import { checkUri } from '../wamp/uri-rules.js';
 import { CloseUri, ErrorUri } from '../wamp/uris.js';
-import { Realm, type RealmSettings, type RealmDependencies } from './realm.js';
+import { Realm } from './realm.js';
+import type { RealmDependencies, RealmSettings } from './realm-dependencies.js';
 
 export interface RealmTemplate {
   readonly settings: RealmSettings;

@@ -155,6 +155,8 @@ export class RealmService implements ServiceSession, Session {
   }
 
   /** The router's own messages are not subject to authorization. */
+  readonly authorizer = undefined;
+
   reauthorize(): void {
     // No authorizer decides on them.
   }

@@ -42,6 +42,8 @@ export interface Session extends Peer {
   abort(fault: Fault): void;
   /** Closes the session after this time, as its credentials then expire. Replaces the time before. */
   endAfter(delayMs: number): void;
+  /** Undefined: the router's own session is not subject to authorization. */
+  readonly authorizer: Authorizer | undefined;
   /** This authorizer decides on the messages that the session sends from now on. */
   reauthorize(authorizer: Authorizer): void;
 }

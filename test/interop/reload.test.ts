@@ -128,6 +128,23 @@ describe('SIGHUP', () => {
     await isRefused(await login('ann'), 'com.example.a');
   });
 
+  it('leaves no session with a registration that an authenticator is to have from now on', async () => {
+    const uri = 'com.example.authenticate';
+    const ticket = [{ principals: { joe: principal('x') } }, { type: 'dynamic', authenticator: uri }];
+    for (const onWithdrawn of ['keep', 'recheck'] as const) {
+      await reload(configOf({ realm: { onWithdrawn } }));
+      const [holder, patternHolder, other] = [await login('joe'), await login('joe'), await login('joe')];
+      await holder.register(uri);
+      patternHolder.request(64, { match: 'prefix' }, 'com.');
+      await patternHolder.expect(65);
+      await reload(configOf({ realm: { onWithdrawn, auth: { ticket } } }));
+      for (const client of [holder, patternHolder]) expect((await client.expect(6))[2]).toBe('wamp.close.killed');
+      other.request(64, {}, uri);
+      expect((await other.expect(8))[4]).toBe('wamp.error.not_authorized');
+      await other.register(`com.example.${onWithdrawn}`);
+    }
+  });
+
   it('closes live sessions whose role may do less where the realm wants that', async () => {
     const joe = await login('joe');
     await reload(configOf({ uri: 'com.example.b', realm: { onWithdrawn: 'close' } }));

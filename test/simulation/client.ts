@@ -145,6 +145,8 @@ export class Client implements Session {
     throw new Error('no session of a simulation expires');
   }
 
+  readonly authorizer = undefined;
+
   reauthorize(): void {
     throw new Error('nothing is reloaded here');
   }

@@ -4,7 +4,8 @@ import { payloadOf } from '../../src/codec/payload.js';
 import { Delivery } from '../../src/realm/delivery.js';
 import { Inbound } from '../../src/realm/inbound.js';
 import { createRandomSource } from '../../src/realm/random-source.js';
-import type { Realm, RealmSettings } from '../../src/realm/realm.js';
+import type { Realm } from '../../src/realm/realm.js';
+import type { RealmSettings } from '../../src/realm/realm-dependencies.js';
 import { Realms } from '../../src/realm/realms.js';
 import type { RouterProcedures } from '../../src/realm/router-procedures.js';
 import { RoleAuthorizers } from '../../src/session/authorization/role-authorizers.js';
@@ -176,6 +177,7 @@ export class Client {
       close: () => undefined,
       dismiss: () => undefined,
       endAfter: () => undefined,
+      authorizer: undefined,
       reauthorize: () => undefined,
       abort: (violation) => {
         throw new Error(violation.message);

@@ -1,5 +1,5 @@
 import type { Fault } from '../../wamp/faults.js';
-import type { NodeId, RequestId, Uri } from '../../wamp/ids.js';
+import type { NodeId, RequestId, SessionId, Uri } from '../../wamp/ids.js';
 import type { Call, Cancel, InvocationError, Register, Unregister, Yield } from '../../wamp/messages.js';
 import type { TimeUnit } from '../../wamp/options.js';
 import { unreachable } from '../../wamp/unreachable.js';
@@ -264,6 +264,11 @@ export class Dealer<P extends Peer> {
     if (callee.registrations.get(id) !== registration) return;
     if (isBusy) this.#mirror.pass(id, callee.peer.session, 'busy');
     else this.#mirror.admit(id, callee.peer.session);
+  }
+
+  /** What a session of this node has registered. O(its registrations). */
+  registrationsOf(session: SessionId): readonly Pick<LocalRegistration<P>, 'procedure' | 'match'>[] {
+    return this.#callees.get(session)?.registrations.values() ?? [];
   }
 
   sizes(): DealerSizes {

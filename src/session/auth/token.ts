@@ -32,8 +32,11 @@ export interface ClaimRules {
   readonly closeOnExpiry: boolean;
 }
 
-const PROVIDER = 'jwt';
+/** The authprovider of sessions with a token, also where it was sent as a ticket. */
+export const TOKEN_PROVIDER = 'jwt';
 const MAX_TOKEN_LENGTH = 16_384;
+/** Controls, and halves of surrogate pairs, which UTF-8 cannot tell apart. */
+const UNPRINTABLE = /[\p{Control}\p{Surrogate}]/u;
 const MAX_AUTHID_LENGTH = 255;
 
 /** Turns a token into the principal that it speaks for. */
@@ -57,6 +60,7 @@ export class TokenReader {
     const authid = claimOf(claims, rules.authid);
     const authrole = rules.fixedRole ?? this.#role(texts(claimOf(claims, rules.role)));
     if (typeof authid !== 'string' || authid === '' || authid.length > MAX_AUTHID_LENGTH) return undefined;
+    if (UNPRINTABLE.test(authid)) return undefined;
     if (authrole === undefined) return undefined;
     const extra = rules.authextra.flatMap((name) => {
       const value = claimOf(claims, name);
@@ -65,7 +69,7 @@ export class TokenReader {
     return {
       authid,
       authrole,
-      authprovider: PROVIDER,
+      authprovider: TOKEN_PROVIDER,
       ...(extra.length === 0 ? undefined : { authextra: Object.fromEntries(extra) }),
       ...(rules.closeOnExpiry ? { validForMs } : undefined),
     };

@@ -26,12 +26,31 @@ export function createGuardedAuthorizer(
   permissions: readonly NamedUri[],
   guarded: GuardedUris,
 ): Authorizer {
-  const named = new Set(permissions.filter(({ match }) => match === 'exact').map(({ uri }) => uri));
-  return new GuardedAuthorizer(inner, named, guarded);
+  return new GuardedAuthorizer(inner, namesIn(permissions), guarded);
+}
+
+/**
+ * The same authorizer with what is guarded now. URIs that the permissions named before stay named: the session keeps what it
+ * joined with.
+ */
+export function reguarded(authorizer: Authorizer, permissions: readonly NamedUri[], guarded: GuardedUris): Authorizer {
+  if (!(authorizer instanceof GuardedAuthorizer)) return createGuardedAuthorizer(authorizer, permissions, guarded);
+  return new GuardedAuthorizer(authorizer.inner, new Set([...authorizer.named, ...namesIn(permissions)]), guarded);
+}
+
+/** Whether the registration would receive what only an authenticator may receive. */
+export function isGuarded(authorizer: Authorizer, procedure: Uri, match: MatchPolicy): boolean {
+  return authorizer instanceof GuardedAuthorizer && authorizer.deniesRegister(procedure, match);
+}
+
+function namesIn(permissions: readonly NamedUri[]): ReadonlySet<Uri> {
+  return new Set(permissions.filter(({ match }) => match === 'exact').map(({ uri }) => uri));
 }
 
 class GuardedAuthorizer implements Authorizer {
-  readonly #inner: Authorizer;
+  readonly inner: Authorizer;
+  /** URIs that a permission names. */
+  readonly named: ReadonlySet<Uri>;
   readonly #routerProcedures: ReadonlySet<Uri>;
   /** Those that this role may not use. */
   readonly #deniedCalls: ReadonlySet<Uri>;
@@ -39,7 +58,8 @@ class GuardedAuthorizer implements Authorizer {
 
   constructor(inner: Authorizer, named: ReadonlySet<Uri>, { routerProcedures, authenticators }: GuardedUris) {
     const isDenied = (uri: Uri): boolean => !named.has(uri);
-    this.#inner = inner;
+    this.inner = inner;
+    this.named = named;
     this.#routerProcedures = routerProcedures;
     this.#deniedCalls = new Set([...routerProcedures, ...authenticators].filter(isDenied));
     this.#deniedAuthenticators = [...authenticators].filter(isDenied).map((uri) => toUriSet(uri, 'exact'));
@@ -53,12 +73,12 @@ class GuardedAuthorizer implements Authorizer {
     request: Request,
   ): Decision | Promise<Decision> {
     if (action === 'call' && this.#deniedCalls.has(uri)) return DENIED;
-    if (action === 'register' && this.#deniesRegister(uri, match)) return DENIED;
-    return this.#inner.authorize(action, uri, match, asker, request);
+    if (action === 'register' && this.deniesRegister(uri, match)) return DENIED;
+    return this.inner.authorize(action, uri, match, asker, request);
   }
 
   /** A pattern that matches an authenticator's URI could receive the credentials meant for it. */
-  #deniesRegister(uri: Uri, match: MatchPolicy): boolean {
+  deniesRegister(uri: Uri, match: MatchPolicy): boolean {
     if (match === 'exact' && this.#routerProcedures.has(uri)) return true;
     if (this.#deniedAuthenticators.length === 0) return false;
     const wanted = toUriSet(uri, match);

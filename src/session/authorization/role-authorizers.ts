@@ -1,7 +1,7 @@
 import { fillPlaceholders, hasPlaceholder } from '../../wamp/uri-placeholders.js';
 import type { Authorizer } from '../ports.js';
 import { AskingAuthorizer, type Arbiter } from './asking-authorizer.js';
-import { createGuardedAuthorizer, type GuardedUris } from './guarded-authorizer.js';
+import { createGuardedAuthorizer, reguarded, type GuardedUris } from './guarded-authorizer.js';
 import type { Permission, Subject } from './permission.js';
 import { createStaticAuthorizer, REMEMBERED_BY_SESSION } from './static-authorizer.js';
 
@@ -39,6 +39,11 @@ export class RoleAuthorizers {
     if (own.length === 0 && role.shared !== undefined && arbiter === undefined) return role.shared;
     // The first of two for the same URIs counts.
     return this.#make([...own, ...role.permissions], subject, arbiter);
+  }
+
+  /** An authorizer that was made before a reload, with what is guarded now. */
+  reguarded(authorizer: Authorizer, { authrole, permissions: own = [] }: Subject): Authorizer {
+    return reguarded(authorizer, [...own, ...(this.#roles.get(authrole)?.permissions ?? [])], this.#guarded);
   }
 
   #make(permissions: readonly Permission[], subject?: Subject, arbiter?: Arbiter): Authorizer {

@@ -1,0 +1,57 @@
+import type { Backplane } from '../backplane/backplane.js';
+import type { Codec } from '../codec/codec.js';
+import type { DealerRules } from '../routing/dealer/dealer.js';
+import type { HeldTotal } from '../routing/held-total.js';
+import type { RealmRules } from '../session/ports.js';
+import type { Counters } from '../telemetry/counters.js';
+import type { Uri } from '../wamp/ids.js';
+import type { SerializerId } from '../wamp/payload.js';
+import type { AuthorizationSettings, AuthorizingDependencies } from './authorization.js';
+import type { Delivery } from './delivery.js';
+import type { RandomSource } from './random-source.js';
+import type { RouterProcedures } from './router-procedures.js';
+import type { AuthidRule } from './session-places.js';
+
+export interface RealmSettings {
+  readonly rules: RealmRules;
+  /** Absent: an authid may have any number of sessions. */
+  readonly authidRule?: AuthidRule;
+  readonly dealing: DealerRules;
+  readonly authorization: AuthorizationSettings;
+}
+
+export interface RealmSessionLimits {
+  /** Sessions of this node in all realms. */
+  readonly maxSessions: number;
+  readonly maxSubscriptionsPerSession: number;
+  readonly maxRegistrationsPerSession: number;
+  readonly maxPendingCallsPerSession: number;
+  readonly maxHeldMessages: number;
+  readonly maxHeldBytes: number;
+  /** Of all realms of the node. */
+  readonly heldTotal: HeldTotal;
+  readonly maxCallTimeoutMs?: number | undefined;
+  readonly interruptTimeoutMs: number;
+  readonly abandonedInvocationTimeoutMs?: number | undefined;
+}
+
+/** Dependencies that all realms of a node share. */
+export interface RealmDependencies {
+  readonly backplane: Backplane;
+  readonly codecs: Readonly<Record<SerializerId, Codec>>;
+  readonly delivery: Delivery;
+  readonly counters: Counters;
+  readonly random: RandomSource;
+  readonly limits: RealmSessionLimits;
+  /** Monotonic milliseconds; may stand still while a turn of the event loop lasts. */
+  readonly nowMs: () => number;
+  readonly after: (delayMs: number, action: () => void) => () => void;
+  readonly onLostRequest: (operation: string, cause: unknown) => void;
+  /** Absent: the router has no procedures of its own. */
+  readonly procedures?: RouterProcedures;
+  readonly onProcedureFailure?: (realm: Uri, procedure: Uri, cause: unknown) => void;
+  /** Absent: nothing bounds the questions to authorizers, and nothing reports their troubles. */
+  readonly authorizing?: AuthorizingDependencies;
+  /** Sessions of this node in all realms, reserved ids included. */
+  readonly totals: { sessionCount: number };
+}
