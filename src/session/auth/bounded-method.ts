@@ -1,6 +1,7 @@
 import { AUTHENTICATION_METHODS, type AuthenticationFlaw, type Counters } from '../../telemetry/counters.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import type { After } from '../session-timer.js';
+import type { Release } from './attempts-under-way.js';
 import type { Attempt, FailedAttempts } from './failed-attempts.js';
 import type { AuthMethod, AuthRequest, AuthStep } from './method.js';
 
@@ -10,6 +11,20 @@ export interface BoundedMethodOptions {
   readonly after: After;
   /** See `countingKey` of an address. */
   readonly addressKeyOf: (remoteAddress: string) => string;
+}
+
+/** Gives the place back when the step is known. */
+function releasing(release: Release, make: () => AuthStep | Promise<AuthStep>): AuthStep | Promise<AuthStep> {
+  let step: AuthStep | Promise<AuthStep>;
+  try {
+    step = make();
+  } catch (error) {
+    release();
+    throw error;
+  }
+  if (step instanceof Promise) return step.finally(release);
+  release();
+  return step;
 }
 
 /** As `method`, with a bound on attempts that fail: beyond it an attempt is refused before the method does any work. */
@@ -51,9 +66,7 @@ export function boundedMethod(method: AuthMethod, options: BoundedMethodOptions)
       case 'challenge':
         return {
           ...step,
-          answer: (signature, extra) =>
-            // Attempts that were challenged before may have failed meanwhile.
-            throttled(attempt) ?? judged(attempt, () => step.answer(signature, extra)),
+          answer: (signature, extra) => entered(attempt, () => step.answer(signature, extra)),
         };
     }
   };
@@ -68,6 +81,16 @@ export function boundedMethod(method: AuthMethod, options: BoundedMethodOptions)
         throw cause;
       },
     );
+  };
+
+  /** Attempts that were challenged before may have failed meanwhile, or while this one waited. */
+  const entered = (attempt: Attempt, make: () => AuthStep | Promise<AuthStep>): AuthStep | Promise<AuthStep> => {
+    const refused = throttled(attempt);
+    if (refused !== undefined) return refused;
+    const place = attempts.enter(attempt);
+    if (place instanceof Promise)
+      return place.then((release) => releasing(release, () => throttled(attempt) ?? judged(attempt, make)));
+    return releasing(place, () => judged(attempt, make));
   };
 
   const begin = (request: AuthRequest): AuthStep | Promise<AuthStep> => {

@@ -3,6 +3,7 @@ import type { EntryName, ExpiringStore } from '../../backplane/expiring-store.js
 import { fault, type Fault } from '../../wamp/faults.js';
 import type { Uri } from '../../wamp/ids.js';
 import { ErrorUri } from '../../wamp/uris.js';
+import { AttemptsUnderWay, type Release } from './attempts-under-way.js';
 
 /** Who tries to join, and from where. */
 export interface Attempt {
@@ -63,6 +64,7 @@ const SLOWDOWN_MS = 1_000;
 export class FailedAttempts {
   readonly #options: FailedAttemptsOptions;
   readonly #known = new Map<string, Known>();
+  readonly #underWay = new AttemptsUnderWay();
   #underWayCount = 0;
 
   constructor(options: FailedAttemptsOptions) {
@@ -82,6 +84,13 @@ export class FailedAttempts {
   delayMs(attempt: Attempt): number {
     const { authid } = this.#subjects(attempt);
     return authid !== undefined && this.#countOf(authid) >= authid.max ? SLOWDOWN_MS : 0;
+  }
+
+  /** A place among the attempts of the authid and the address that are decided at the same time: as many as may still fail. */
+  enter(attempt: Attempt): Release | Promise<Release> {
+    const { pair } = this.#subjects(attempt);
+    if (pair === undefined) return () => undefined;
+    return this.#underWay.enter(pair.key, () => pair.max - this.#countOf(pair));
   }
 
   failed(attempt: Attempt): void {

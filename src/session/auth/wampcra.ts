@@ -116,6 +116,8 @@ export function deriveKey(secret: string, { salt, iterations, keylen }: CraSalt)
   return pbkdf2Sync(secret, salt, iterations, keylen, 'sha256').toString('base64');
 }
 
+/** Each HELLO costs so much, before the client has proved anything: about 25 ms. */
+const MAX_DERIVED_ITERATIONS = 50_000;
 const MAX_SECRET_LENGTH = 4_096;
 
 const derive = promisify(pbkdf2);
@@ -136,6 +138,7 @@ async function craCredential(result: Dict): Promise<CraCredential | string> {
   if (!isCountUpTo(keylen, 64) || keylen % 4 !== 0) return 'keylen is no multiple of 4 up to 64';
   const salted: CraSalt = { salt, iterations, keylen };
   if (secret === undefined) return { key, salted };
+  if (iterations > MAX_DERIVED_ITERATIONS) return 'with so many iterations it must return derivedKey, not secret';
   // Not in this thread: it takes about a millisecond for each thousand rounds.
   return { key: (await derive(key, salt, iterations, keylen, 'sha256')).toString('base64'), salted };
 }

@@ -166,6 +166,7 @@ describe('a result', () => {
     ['salt is no text', { secret: 'a', salt: 7 }],
     ['iterations', { secret: 'a', salt: 's', iterations: 0 }],
     ['iterations', { secret: 'a', salt: 's', iterations: 1e9 }],
+    ['derivedKey', { secret: 'a', salt: 's', iterations: 50_001 }],
     ['keylen', { secret: 'a', salt: 's', keylen: 30 }],
   ])('of wampcra cannot be used: %s', async (flaw, result) => {
     const replies = new Recorded(returned({ role: 'user', ...result }));

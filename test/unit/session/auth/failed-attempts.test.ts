@@ -216,6 +216,25 @@ describe('a method with a bound', () => {
     expect(counters.limitsReached.failed_authentications).toBe(2);
   });
 
+  it('decides no more attempts at the same time than may still fail, and drops nobody who waits', async () => {
+    const { begin } = bounded();
+    const open: ((step: AuthStep) => void)[] = [];
+    step.next = () => new Promise((resolve) => void open.push(resolve));
+    const attempts = Array.from({ length: 50 }, () => answer(begin()));
+    await settled();
+    expect(open).toHaveLength(3);
+    open[0]?.(granted({ authid: 'ann', authrole: 'user', authprovider: 'static' }));
+    await settled();
+    expect(open).toHaveLength(4);
+    for (const resolve of open) resolve(DENIED);
+    await settled();
+    expect(open).toHaveLength(4);
+    const outcomes = await Promise.all(attempts);
+    expect(outcomes.filter((outcome) => outcome === DENIED)).toHaveLength(3);
+    expect(outcomes.filter(({ kind }) => kind === 'granted')).toHaveLength(1);
+    expect(outcomes.filter((outcome) => outcome.kind === 'refused' && outcome !== DENIED)).toHaveLength(46);
+  });
+
   it('counts what fails by method and reason, and bounds only wrong credentials', async () => {
     const { begin, counters } = bounded();
     const outcomes: (() => AuthStep | Promise<AuthStep>)[] = [

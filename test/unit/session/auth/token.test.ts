@@ -41,6 +41,8 @@ describe('claims of a token', () => {
     [{ sub: '', role: 'user' }, 'an empty authid'],
     [{ sub: 7, role: 'user' }, 'an authid that is no text'],
     [{ sub: 'x'.repeat(256), role: 'user' }, 'a long authid'],
+    [{ sub: 'a\0b', role: 'user' }, 'a control character in the authid'],
+    [{ sub: 'a\ud800', role: 'user' }, 'half a surrogate pair in the authid'],
     [{ role: 'user' }, 'no authid'],
   ])('name no principal: %j has %s', async (claims) => {
     expect(await read(claims)).toBeUndefined();
