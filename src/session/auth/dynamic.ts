@@ -11,7 +11,7 @@ import type { AuthRequest, AuthStep, Principal } from './method.js';
 
 export const DYNAMIC = 'dynamic';
 
-/** What the authenticators of one method said about a client. */
+/** Outcome of asking the authenticators of one method about a client. */
 export type Finding<Credential> =
   | { readonly kind: 'found'; readonly entry: Entry<Credential> }
   /** Every authenticator refused the client. */
