@@ -2,6 +2,7 @@
 // npm run build && node --expose-gc bench/micro/pattern-index.mjs
 import { NO_PAYLOAD } from '../../dist/codec/payload.js';
 import { Broker } from '../../dist/routing/broker/broker.js';
+import { HeldTotal } from '../../dist/routing/held-total.js';
 import { PatternIndex } from '../../dist/routing/pattern-index.js';
 
 const FEW = 100;
@@ -69,6 +70,7 @@ function broker() {
     outlet,
     sources,
     limits: { maxSubscriptionsPerSession: Infinity, maxHeldMessages: 1_000, maxHeldBytes: 1_000_000 },
+    heldTotal: new HeldTotal(Infinity),
   });
 }
 

@@ -60,7 +60,6 @@ const limits = {
   maxPendingCallsPerSession: 1e6,
   maxHeldMessages: 1_000,
   maxHeldBytes: 1_000_000,
-  heldTotal: new HeldTotal(1e9),
   interruptTimeoutMs: 5_000,
 };
 const meter = { spent: 0 };
@@ -87,6 +86,7 @@ const realms = new Realms({
     codecs,
     counters,
     limits,
+    heldTotal: new HeldTotal(1e9),
     after,
     delivery: new Delivery(codecs, counters, meter),
     random: createRandomSource(),

@@ -311,8 +311,8 @@ export class Incarnation {
         delivery: new Delivery(codecs, counters, this.#meter),
         counters,
         random: createRandomSource(),
-        // Its prototype, and not a copy: a reload changes the limits in place.
-        limits: Object.assign(Object.create(limits) as typeof limits, { heldTotal: this.#heldTotal }),
+        limits,
+        heldTotal: this.#heldTotal,
         nowMs: () => clock.nowMs(),
         after,
         totals: this.#totals,

@@ -28,8 +28,6 @@ export interface RealmSessionLimits {
   readonly maxPendingCallsPerSession: number;
   readonly maxHeldMessages: number;
   readonly maxHeldBytes: number;
-  /** Of all realms of the node. */
-  readonly heldTotal: HeldTotal;
   readonly maxCallTimeoutMs?: number | undefined;
   readonly interruptTimeoutMs: number;
   readonly abandonedInvocationTimeoutMs?: number | undefined;
@@ -42,7 +40,9 @@ export interface RealmDependencies {
   readonly delivery: Delivery;
   readonly counters: Counters;
   readonly random: RandomSource;
+  /** A reload changes them in place. */
   readonly limits: RealmSessionLimits;
+  readonly heldTotal: HeldTotal;
   /** Monotonic milliseconds; may stand still while a turn of the event loop lasts. */
   readonly nowMs: () => number;
   readonly after: (delayMs: number, action: () => void) => () => void;

@@ -59,7 +59,7 @@ export class Realm implements SessionRealm {
     this.uri = uri;
     this.#settings = settings;
     this.#shared = shared;
-    const { backplane, random, counters, limits } = shared;
+    const { backplane, random, counters, limits, heldTotal } = shared;
     const outlet = new RealmOutlet({
       realm: uri,
       backplane,
@@ -79,6 +79,7 @@ export class Realm implements SessionRealm {
       outlet,
       sources,
       limits,
+      heldTotal,
       onLimit: (limit) => {
         counters.limitsReached[limit]++;
         if (limit === 'held_events') counters.eventsDropped.held_limit++;
@@ -90,6 +91,7 @@ export class Realm implements SessionRealm {
       outlet,
       sources,
       limits,
+      heldTotal,
       rules: settings.dealing,
       abort: (session, violation) => session.abort(violation),
       onLimit: (limit) => counters.limitsReached[limit]++,

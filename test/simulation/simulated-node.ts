@@ -111,9 +111,9 @@ export class SimulatedNode {
           maxPendingCallsPerSession: 1_000,
           maxHeldMessages: 1_000,
           maxHeldBytes: 1_000_000,
-          heldTotal: this.heldTotal,
           interruptTimeoutMs: INTERRUPT_TIMEOUT_MS,
         },
+        heldTotal: this.heldTotal,
         nowMs: () => time.nowMs,
         // A dead node's timers die with it.
         after: (delayMs, action) => time.after(delayMs, () => this.state !== 'dead' && action()),

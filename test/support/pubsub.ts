@@ -35,8 +35,8 @@ export function brokerBench(
       maxSubscriptionsPerSession: options.maxSubscriptionsPerSession ?? 1_000,
       maxHeldMessages: options.maxHeldMessages ?? 1_000,
       maxHeldBytes: options.maxHeldBytes ?? 1_000_000,
-      heldTotal: options.heldTotal ?? new HeldTotal(Infinity),
     },
+    heldTotal: options.heldTotal ?? new HeldTotal(Infinity),
     onLimit: (limit) => {
       if (limit === 'held_events') bench.droppedCount++;
       else bench.limitCount++;

@@ -105,9 +105,9 @@ export class SceneNode {
           maxPendingCallsPerSession: 10,
           maxHeldMessages: 1_000,
           maxHeldBytes: 1_000_000,
-          heldTotal: new HeldTotal(Infinity),
           interruptTimeoutMs: 5_000,
         },
+        heldTotal: new HeldTotal(Infinity),
         nowMs: () => this.#nowMs,
         after: (_delayMs, action) => {
           this.#timers.push(action);

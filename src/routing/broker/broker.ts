@@ -6,6 +6,7 @@ import type { MatchPolicy } from '../../wamp/options.js';
 import { isReserved } from '../../wamp/uri-rules.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import { errorReply } from '../error-reply.js';
+import type { HeldTotal } from '../held-total.js';
 import { drawHashSeed } from '../number-table.js';
 import type { Outlet, Publication, ClockAndRandom } from '../ports.js';
 import type { Peer } from '../peer.js';
@@ -19,6 +20,7 @@ export interface BrokerOptions<P extends Peer> {
   readonly outlet: Outlet<P>;
   readonly sources: Pick<ClockAndRandom, 'publicationId' | 'random'>;
   readonly limits: HeldLimits & { readonly maxSubscriptionsPerSession: number };
+  readonly heldTotal: HeldTotal;
   /** A request was refused because of `limits`, or a session did not get an event that it had published to itself. */
   readonly onLimit?: (limit: BrokerLimit) => void;
 }
@@ -38,12 +40,12 @@ export class Broker<P extends Peer> {
   readonly #ownEvents: OwnEvents<P>;
   readonly #deliver: (publication: Publication, subscription: SharedSubscription<P>) => void;
 
-  constructor({ realm, outlet, sources, limits, onLimit }: BrokerOptions<P>) {
+  constructor({ realm, outlet, sources, limits, heldTotal, onLimit }: BrokerOptions<P>) {
     this.#outlet = outlet;
     this.#sources = sources;
     this.#limits = limits;
     this.#onLimit = onLimit;
-    this.#ownEvents = new OwnEvents<P>(limits);
+    this.#ownEvents = new OwnEvents<P>(limits, heldTotal);
     const hashSeed = drawHashSeed(() => sources.random());
     this.#table = new SubscriptionTable<P>(realm, hashSeed);
     this.#deliver = (publication, subscription) => outlet.deliver(publication, subscription);

@@ -3,11 +3,10 @@ import type { Publication } from '../ports.js';
 import type { Peer } from '../peer.js';
 import type { SharedSubscription } from './shared-subscription.js';
 
-/** Bounds of what may wait for one session, in which one message may wait however large it is; and the node's total. */
+/** Bounds of the messages that wait for one session. A single message may wait however large it is. */
 export interface HeldLimits {
   readonly maxHeldMessages: number;
   readonly maxHeldBytes: number;
-  readonly heldTotal: HeldTotal;
 }
 
 /** One EVENT for its own publisher. */
@@ -28,10 +27,12 @@ interface Queue<P extends Peer> {
  */
 export class OwnEvents<P extends Peer> {
   readonly #limits: HeldLimits;
+  readonly #total: HeldTotal;
   readonly #queues = new Map<P, Queue<P>>();
 
-  constructor(limits: HeldLimits) {
+  constructor(limits: HeldLimits, total: HeldTotal) {
     this.#limits = limits;
+    this.#total = total;
   }
 
   isHolding(peer: P): boolean {
@@ -41,16 +42,16 @@ export class OwnEvents<P extends Peer> {
   /** False: a bound is reached and the event was not added. */
   push(peer: P, event: OwnEvent<P>): boolean {
     const { byteLength } = event.publication.payload;
-    const { maxHeldMessages, maxHeldBytes, heldTotal } = this.#limits;
-    if (!heldTotal.hasRoom(byteLength)) return false;
+    const { maxHeldMessages, maxHeldBytes } = this.#limits;
+    if (!this.#total.hasRoom(byteLength)) return false;
     const queue = this.#queues.get(peer);
     if (queue === undefined) {
-      heldTotal.take(byteLength);
+      this.#total.take(byteLength);
       this.#queues.set(peer, { events: [event], head: 0, bytes: byteLength });
       return true;
     }
     if (queue.events.length - queue.head >= maxHeldMessages || queue.bytes + byteLength > maxHeldBytes) return false;
-    heldTotal.take(byteLength);
+    this.#total.take(byteLength);
     queue.events.push(event);
     queue.bytes += byteLength;
     return true;
@@ -67,7 +68,7 @@ export class OwnEvents<P extends Peer> {
     const event = queue?.events[queue.head];
     if (queue === undefined || event === undefined) return;
     const { byteLength } = event.publication.payload;
-    this.#limits.heldTotal.giveBack(byteLength);
+    this.#total.giveBack(byteLength);
     queue.bytes -= byteLength;
     queue.head++;
     if (queue.head === queue.events.length) this.#queues.delete(peer);
@@ -98,14 +99,14 @@ export class OwnEvents<P extends Peer> {
         bytes += event.publication.payload.byteLength;
       }
     }
-    this.#limits.heldTotal.giveBack(queue.bytes - bytes);
+    this.#total.giveBack(queue.bytes - bytes);
     if (events.length === 0) this.#queues.delete(peer);
     else this.#queues.set(peer, { events, head: 0, bytes });
     return ready;
   }
 
   dropPeer(peer: P): void {
-    this.#limits.heldTotal.giveBack(this.#queues.get(peer)?.bytes ?? 0);
+    this.#total.giveBack(this.#queues.get(peer)?.bytes ?? 0);
     this.#queues.delete(peer);
   }
 }

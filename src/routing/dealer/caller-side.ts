@@ -5,6 +5,7 @@ import type { Call, Cancel } from '../../wamp/messages.js';
 import { unreachable } from '../../wamp/unreachable.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import type { FailureFrame, InvokeFrame, ResultFrame } from '../frames.js';
+import type { HeldTotal } from '../held-total.js';
 import type { Outlet, ClockAndRandom } from '../ports.js';
 import { CallEndings } from './call-endings.js';
 import type { Peer } from '../peer.js';
@@ -49,6 +50,7 @@ export interface CallerSideOptions<P extends Peer> {
      */
     readonly maxCallTimeoutMs?: number | undefined;
   };
+  readonly heldTotal: HeldTotal;
   readonly timeoutGraceMs: number;
   readonly busyError: BusyError;
   readonly abort: (peer: P, violation: Fault) => void;

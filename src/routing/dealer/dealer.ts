@@ -4,6 +4,7 @@ import type { Call, Cancel, InvocationError, Register, Unregister, Yield } from 
 import type { TimeUnit } from '../../wamp/options.js';
 import { unreachable } from '../../wamp/unreachable.js';
 import type { Frame } from '../frames.js';
+import type { HeldTotal } from '../held-total.js';
 import type { Outlet, Registration, ClockAndRandom } from '../ports.js';
 import type { Peer } from '../peer.js';
 import type { AbandonedLimit, AbandonedLimits } from './abandoned-invocations.js';
@@ -23,6 +24,7 @@ export interface DealerOptions<P extends Peer> {
   readonly outlet: Outlet<P>;
   readonly sources: ClockAndRandom;
   readonly limits: DealerLimits;
+  readonly heldTotal: HeldTotal;
   readonly rules: DealerRules;
   /** Ends a session for a protocol violation. May call `leave` before it returns. */
   readonly abort: (peer: P, violation: Fault) => void;
@@ -86,7 +88,7 @@ export class Dealer<P extends Peer> {
   readonly #callerSide: CallerSide<P>;
   readonly #calleeSide: CalleeSide<P>;
 
-  constructor({ realm, node, outlet, sources, limits, rules, abort, onLimit }: DealerOptions<P>) {
+  constructor({ realm, node, outlet, sources, limits, heldTotal, rules, abort, onLimit }: DealerOptions<P>) {
     const hashSeed = drawHashSeed(() => sources.random());
     const mirror = new Registrations(hashSeed);
     const callees = new Callees<P>(hashSeed);
@@ -110,8 +112,9 @@ export class Dealer<P extends Peer> {
       sources,
       hashSeed,
       mirror,
-      waiting: new WaitingCalls({ limits, openClaims, mirror, callees }),
+      waiting: new WaitingCalls({ limits, heldTotal, openClaims, mirror, callees }),
       limits,
+      heldTotal,
       timeoutGraceMs: TIMEOUT_GRACE_MS,
       busyError: rules.busyError,
       abort,

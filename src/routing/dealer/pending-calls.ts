@@ -79,7 +79,7 @@ export interface PendingCallsOptions<P extends Peer> {
   readonly outlet: Outlet<P>;
   readonly sources: ClockAndRandom;
   readonly hashSeed: HashSeed;
-  readonly limits: { readonly heldTotal: HeldTotal };
+  readonly heldTotal: HeldTotal;
 }
 
 /** The calls of this node's callers, found by caller and request, or by the number that the callee half knows. */
@@ -96,11 +96,11 @@ export class PendingCalls<P extends Peer> {
   readonly #byNode = new Map<NodeId, NumberTable<PendingCall<P>>>();
   #lastNumber = 0;
 
-  constructor({ node, outlet, sources, hashSeed, limits }: PendingCallsOptions<P>) {
+  constructor({ node, outlet, sources, hashSeed, heldTotal }: PendingCallsOptions<P>) {
     this.#node = node;
     this.#outlet = outlet;
     this.#sources = sources;
-    this.#heldTotal = limits.heldTotal;
+    this.#heldTotal = heldTotal;
     this.#hashSeed = hashSeed;
     this.#callers = new NumberTable(hashSeed);
     this.#byNumber = new NumberTable(hashSeed);

@@ -10,11 +10,11 @@ import type { RegistrationEntry, Registrations } from './registrations.js';
 export interface WaitingLimits {
   readonly maxHeldMessages: number;
   readonly maxHeldBytes: number;
-  readonly heldTotal: HeldTotal;
 }
 
 export interface WaitingCallsOptions<P extends Peer> {
   readonly limits: WaitingLimits;
+  readonly heldTotal: HeldTotal;
   readonly openClaims: OpenClaims;
   readonly mirror: Registrations;
   readonly callees: Callees<P>;
@@ -98,11 +98,14 @@ export class WaitingCalls<P extends Peer> {
 
   /** Whether the session may have one more message waiting. One call may wait however large it is, if the total admits it. */
   hasRoom(peer: P, message: Call): boolean {
-    const { maxHeldMessages, maxHeldBytes, heldTotal } = this.#options.limits;
+    const { heldTotal, limits } = this.#options;
     const { byteLength } = message[4];
     if (!heldTotal.hasRoom(byteLength)) return false;
     const line = this.#lines.get(peer);
-    return line === undefined || (line.messageCount < maxHeldMessages && line.bytes + byteLength <= maxHeldBytes);
+    return (
+      line === undefined ||
+      (line.messageCount < limits.maxHeldMessages && line.bytes + byteLength <= limits.maxHeldBytes)
+    );
   }
 
   /**
@@ -169,20 +172,20 @@ export class WaitingCalls<P extends Peer> {
   }
 
   dropPeer(peer: P): void {
-    this.#options.limits.heldTotal.giveBack(this.#lines.get(peer)?.bytes ?? 0);
+    this.#options.heldTotal.giveBack(this.#lines.get(peer)?.bytes ?? 0);
     this.#lines.delete(peer);
   }
 
   #take(line: Line<P>, message: Call): void {
     const { byteLength } = message[4];
-    this.#options.limits.heldTotal.take(byteLength);
+    this.#options.heldTotal.take(byteLength);
     line.messageCount++;
     line.bytes += byteLength;
   }
 
   #giveBack(line: Line<P>, message: Call): void {
     const { byteLength } = message[4];
-    this.#options.limits.heldTotal.giveBack(byteLength);
+    this.#options.heldTotal.giveBack(byteLength);
     line.messageCount--;
     line.bytes -= byteLength;
   }

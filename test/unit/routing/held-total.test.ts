@@ -25,7 +25,7 @@ describe('what a node keeps of all sessions together (limits.maxTotalHeldBytes)'
 
   it('keeps no further call past the bound: its callee has it all the same, and no other gets it', () => {
     const heldTotal = new HeldTotal(150);
-    const harness = new DealerHarness(1, { limits: { heldTotal } });
+    const harness = new DealerHarness(1, { heldTotal });
     const [caller, first, second] = [harness.session(0), harness.session(0), harness.session(0)];
     for (const callee of [first, second]) callee.registered('com.a', { invoke: 'first' });
     const kept = caller.callWith('com.a', payloadOfBytes(100));
@@ -42,7 +42,7 @@ describe('what a node keeps of all sessions together (limits.maxTotalHeldBytes)'
 
   it('refuses a call that would wait for a REGISTER of its session, also the first one', () => {
     const heldTotal = new HeldTotal(50);
-    const harness = new DealerHarness(1, { isManual: true, limits: { heldTotal } });
+    const harness = new DealerHarness(1, { isManual: true, heldTotal });
     const session = harness.session(0);
     session.register('com.a');
     const request = session.callWith('com.a', payloadOfBytes(100));

@@ -16,6 +16,8 @@ import { RecordingOutlet } from '../../../support/recording-outlet.js';
 
 export interface HarnessOptions {
   readonly limits?: Partial<DealerLimits>;
+  /** Absent: each node has one without a bound. */
+  readonly heldTotal?: HeldTotal;
   readonly rules?: Partial<DealerRules>;
   /** Frames, changes and decisions wait until the test moves them. */
   readonly isManual?: boolean;
@@ -59,9 +61,9 @@ export class HarnessNode {
   readonly limitsReached: DealerLimit[] = [];
   readonly #confirming: (() => void)[] = [];
 
-  constructor(cluster: HarnessCluster, index: number, { limits, rules }: HarnessOptions) {
+  constructor(cluster: HarnessCluster, index: number, { limits, heldTotal, rules }: HarnessOptions) {
     this.id = `node-${index}` as NodeId;
-    this.heldTotal = limits?.heldTotal ?? new HeldTotal(Infinity);
+    this.heldTotal = heldTotal ?? new HeldTotal(Infinity);
     this.cluster = cluster;
     this.outlet = this.#wire(new RecordingOutlet<Peer>({ settlesAtOnce: true }));
     this.dealer = new Dealer<Peer>({
@@ -74,10 +76,10 @@ export class HarnessNode {
         maxPendingCallsPerSession: 10_000,
         maxHeldMessages: 1_000,
         maxHeldBytes: 1_000_000,
-        heldTotal: this.heldTotal,
         interruptTimeoutMs: 1_000,
         ...limits,
       },
+      heldTotal: this.heldTotal,
       rules: {
         progressiveResultsRequireCanceling: false,
         timeoutUnit: 'ms',
