@@ -82,8 +82,9 @@ export async function flood(arena: Arena, { place, by }: FaultOf<'flood'>): Prom
   const trouble = scene.delay(router);
   const flooder = new Flooder(router.url, by);
   const violations: string[] = [];
-  await within(FLOOD_MS, 'a client floods', () => flooder.sentBytes >= FLOOD_BYTES);
-  await scene.sweep(SWEEP_MS).catch((error: unknown) => violations.push(`G11: during a flood ${String(error)}`));
+  const failed = (error: unknown): void => void violations.push(`G11: during a flood ${String(error)}`);
+  await within(FLOOD_MS, 'a client floods', () => flooder.sentBytes >= FLOOD_BYTES).catch(failed);
+  await scene.sweep(SWEEP_MS).catch(failed);
   const verdict = await flooder.end();
   if (verdict === '') violations.push(`G11: ${router.name} has not handled the last message of a flood`);
   const figures = await router.figures();

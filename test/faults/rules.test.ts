@@ -1,15 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { QUIET } from '../cluster/checker/checker-scene.js';
 import { judge, type Evidence, type Terms } from '../cluster/checker/judge.js';
 import { lateWithin } from '../cluster/harness/reports.js';
 import { Journal, type Plan, type SessionRecord } from '../cluster/checker/journal.js';
 
-const QUIET: Evidence = {
-  latenessMs: () => 0,
-  gapsMs: () => [],
-  refusedCount: () => 0,
-  reroutedCount: () => 0,
-  drainsFromMs: () => Infinity,
-};
 const TERMS: Terms = {
   troubles: [],
   sacrificed: new Set(),

@@ -1,7 +1,7 @@
 import { judge, type Evidence, type Terms } from './judge.js';
 import { Journal, type CallRecord, type Plan, type SessionRecord, type SubscriptionRecord } from './journal.js';
 
-const QUIET: Evidence = {
+export const QUIET: Evidence = {
   latenessMs: () => 0,
   gapsMs: () => [],
   refusedCount: () => 0,
