@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Uri } from '../wamp/ids.js';
 
-/** What an entry is about. Part of its key. */
+/** The use of an entry. Part of its key. */
 export type EntryKind = 'failures' | 'cookie' | 'places';
 
 /** Names an entry in a realm. Only a digest of `name` is a key, so it may be a secret, and of any length. */
@@ -30,7 +30,7 @@ export const MAX_VALUE_BYTES = 65_536;
 /**
  * State that all nodes of a realm share and that ends by itself: counters, values and places. Each method is one atomic step
  * and one round trip, and none is on the path of a message (G8). Each rejects with BackplaneUnavailableError when the store
- * cannot be reached: the step may have been done or not. The store may forget everything when it loses its data.
+ * cannot be reached. The store may have done the step or not. A store that loses its data loses all of these entries.
  */
 export interface ExpiringStore {
   /**
@@ -42,13 +42,13 @@ export interface ExpiringStore {
   put(realm: Uri, name: EntryName, value: unknown, ttlMs: number): Promise<void>;
   /** Undefined: there is no value, or its time is over. */
   get(realm: Uri, name: EntryName): Promise<unknown>;
-  /** As get, and the value is deleted: of several who take it one receives it. */
+  /** As get, and deletes the value: when several callers take it, one receives it. */
   take(realm: Uri, name: EntryName): Promise<unknown>;
-  /** Of a value, a counter or all places. Repeating it changes nothing. */
+  /** Deletes a value, a counter or all places of the name. Repeating it changes nothing. */
   delete(realm: Uri, name: EntryName): Promise<void>;
   /** Takes one of a number of places. A member that has a place keeps it, and its time to live begins again. */
   enter(realm: Uri, name: EntryName, member: string, rule: PlacesRule): Promise<PlaceOutcome>;
-  /** Repeating it changes nothing. */
+  /** Gives places up. Repeating it changes nothing. */
   leave(realm: Uri, name: EntryName, members: readonly string[]): Promise<void>;
 }
 

@@ -1,15 +1,8 @@
 import { Buffer } from 'node:buffer';
 import type { Uri } from '../../wamp/ids.js';
-import { MessageTooLargeError } from '../backplane.js';
-import {
-  digestOf,
-  MAX_VALUE_BYTES,
-  type EntryName,
-  type ExpiringStore,
-  type PlaceOutcome,
-  type PlacesRule,
-} from '../expiring-store.js';
-import { pack, unpack } from '../packr.js';
+import { digestOf, type EntryName, type ExpiringStore, type PlaceOutcome, type PlacesRule } from '../expiring-store.js';
+import { packValue } from '../expiring-value.js';
+import { unpack } from '../packr.js';
 
 type Content =
   | { readonly kind: 'count'; count: number }
@@ -102,7 +95,7 @@ export class SharedExpiringState {
     this.#entries.set(key, { content, untilMs: this.#nowMs() + ttlMs });
   }
 
-  /** Removes what is over; when nothing is, the sixteenth part that was made first. */
+  /** Removes the entries whose time is over. If less than a sixteenth is free then, it removes the oldest entries too. */
   #makeRoom(): void {
     const nowMs = this.#nowMs();
     for (const [key, { untilMs }] of this.#entries) if (untilMs <= nowMs) this.#entries.delete(key);
@@ -167,13 +160,6 @@ export class MemoryExpiringStore implements ExpiringStore {
 
 function keyOf(realm: Uri, name: EntryName): string {
   return `${name.kind} ${digestOf(name)} ${realm}`;
-}
-
-function packValue(value: unknown): Uint8Array {
-  const bytes = pack(value);
-  if (!(bytes instanceof Uint8Array)) throw new TypeError(`a value of the store: ${bytes.message}`);
-  if (bytes.length > MAX_VALUE_BYTES) throw new MessageTooLargeError();
-  return bytes;
 }
 
 function valueOf(bytes: Uint8Array | undefined): unknown {

@@ -1,15 +1,14 @@
 import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
 import type { Uri } from '../../../wamp/ids.js';
-import { MessageTooLargeError } from '../../backplane.js';
 import {
   digestOf,
-  MAX_VALUE_BYTES,
   type EntryName,
   type ExpiringStore,
   type PlaceOutcome,
   type PlacesRule,
 } from '../../expiring-store.js';
-import { pack, unpack } from '../../packr.js';
+import { packValue } from '../../expiring-value.js';
+import { unpack } from '../../packr.js';
 import type { Keys } from '../keys.js';
 import type { Store } from '../ports.js';
 import { addCounters, enterPlace, leavePlaces, putValue, readValue } from './scripts.js';
@@ -37,10 +36,7 @@ export class RedisExpiringStore implements ExpiringStore {
   }
 
   async put(realm: Uri, name: EntryName, value: unknown, ttlMs: number): Promise<void> {
-    const packed = pack([FORMAT, value]);
-    if (!(packed instanceof Uint8Array)) throw new TypeError(`a value of the store: ${packed.message}`);
-    if (packed.length > MAX_VALUE_BYTES) throw new MessageTooLargeError();
-    await this.#options.store.run(putValue, { key: this.#key(realm, name), value: packed, ttlMs });
+    await this.#options.store.run(putValue, { key: this.#key(realm, name), value: packValue([FORMAT, value]), ttlMs });
   }
 
   get(realm: Uri, name: EntryName): Promise<unknown> {
