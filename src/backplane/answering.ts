@@ -8,7 +8,7 @@ const MAX_ANSWERING = 256;
 /** An answer that takes longer counts as failed. No question waits that long. */
 const ANSWER_LIMIT_MS = 60_000;
 
-/** Answers questions, each by the events of the node. Trusts nothing: questions come from other nodes. */
+/** Passes questions to the events of the node and sends the answers. Checks each body: questions come from other nodes. */
 export class Answering {
   readonly #after: (delayMs: number, action: () => void) => () => void;
   readonly #serves: (realm: Uri) => boolean;

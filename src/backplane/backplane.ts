@@ -74,9 +74,9 @@ export interface BackplaneEvents {
    */
   returned(to: NodeId, realm: Uri, frame: Frame): void;
   /**
-   * Answers a question of a node, which may be this one: the body was checked to be a value, and nothing more. The answer may have
-   * 1 MiB. Undefined: this node does not know the subject. A rejection counts as failed. Unlike the other events it may be called
-   * inside `ask`.
+   * Answers a question of a node, which may be this one. The body could be decoded; its shape is not checked. The packed answer
+   * may have 1 MiB. Undefined: this node does not know the subject. A rejection counts as failed. Unlike the other events it may
+   * be called inside `ask`.
    */
   question?(from: NodeId, realm: Uri, subject: string, body: unknown): Promise<unknown> | undefined;
   /** Other nodes cannot be reached: local traffic goes on (G6). `up` follows, or `fenced`. */

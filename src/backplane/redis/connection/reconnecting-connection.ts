@@ -156,8 +156,8 @@ export class ReconnectingConnection {
 
   /**
    * Ends the earlier connections on the server. A server that was only slow would otherwise carry out their commands, which
-   * this node has given up, after those of the new connection; and it would count a lost subscriber as a listener. Nothing waits
-   * for the replies, because the server carries out what this connection sends next after it: waiting would cost a round trip.
+   * this node has given up, after those of the new connection; and it would count a lost subscriber as a listener. Does not
+   * wait for the replies: the server carries out later commands of this connection after these, and a wait costs a round trip.
    */
   #killFormer(connection: StoreConnection, runId: string): void {
     this.#former = this.#former.filter((former) => former.runId === runId);
@@ -168,8 +168,8 @@ export class ReconnectingConnection {
       connection
         .ask((client) => client.client('KILL', 'ID', former.id))
         .then(forget, (error: unknown) => {
-          // Without the right to do so everything else works; see the operations guide. Where no reply came, this connection has
-          // ended too, and the next one ends both.
+          // A user of Redis without the right to kill needs no more here; see the operations guide. Without a reply this
+          // connection has ended too, and the next one kills both.
           if (error instanceof StoreReplyError) forget();
         });
     }

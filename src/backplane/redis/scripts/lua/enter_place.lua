@@ -4,7 +4,7 @@
 -- ARGV[2]  how many places there are
 -- ARGV[3]  when all are taken: 'refuse' the newcomer, or 'replace' those that entered first
 -- ARGV[4]  time to live in ms, from now
--- Returns  { 1, the members that have left for it … }, or { 0, all members … } when the newcomer was refused.
+-- Returns  { 1, the members that it replaced … }, or { 0, all members … } when the newcomer was refused.
 -- O(members). Repeating it changes only when the time to live begins.
 
 local key, member, max = KEYS[1], ARGV[1], tonumber(ARGV[2])

@@ -1,4 +1,4 @@
--- Reads a value that expires; deletes it, or whatever the key has, if that is wanted.
+-- Reads a value that expires. With 'delete' it also deletes the key, which may have a counter or places instead of a value.
 -- KEYS[1]  value        <prefix>:{r:<realm>}:expiring:<kind>:<digest>
 -- ARGV[1]  'keep' or 'delete'
 -- Returns  the value, or nothing.
