@@ -4,7 +4,7 @@ import { SETTINGS } from './settings.js';
 
 /** A new configuration, compared with the one in effect. */
 export interface ReloadPlan {
-  /** What is in effect after the reload: the new configuration, with the old value of each setting in `needsRestart`. */
+  /** The configuration after the reload: the new one, with the old value of each setting in `needsRestart`. */
   readonly config: Config;
   /** Paths of the settings that the reload changes. */
   readonly changed: readonly string[];
@@ -57,35 +57,48 @@ export function planReload(current: Config, next: Config): ReloadPlan {
   const changed: string[] = [];
   const needsRestart: string[] = [];
   const merged = structuredClone(next) as Mutable;
+  const toggled = OPTIONAL_SECTIONS.filter((path) => isThere(current, path) !== isThere(next, path));
   for (const path of units()) {
     const [before, after] = [valueAt(current, path), valueAt(next, path)];
     if (isSame(before, after)) continue;
-    const isReloaded = isReloadable(path) && (path[1] !== 'tls' || hasTls(current) === hasTls(next));
+    const isReloaded = isReloadable(path) && !toggled.some((section) => isWithin(path, section));
     (isReloaded ? changed : needsRestart).push(path.join('.'));
     if (!isReloaded) put(merged, path, before);
   }
-  // Sections that were never there are not completed piece by piece.
-  if (!hasTls(current)) put(merged, ['listen', 'tls'], undefined);
-  else if (!hasTls(next)) put(merged, ['listen', 'tls'], current.listen.tls);
+  for (const section of toggled) {
+    // As a whole: the schema would complete a part of it.
+    put(merged, section, valueAt(current, section));
+    if (!needsRestart.some((path) => isWithin(path.split('.'), section))) needsRestart.push(section.join('.'));
+  }
   needsRestart.push(...keepRules(current, merged));
   return { config: needsRestart.length === 0 ? next : parseConfig(merged), changed, needsRestart };
 }
 
 type Mutable = Record<string, unknown>;
+type Path = readonly string[];
+
+/** Sections that a configuration may leave out. Adding or removing one needs a restart. */
+const OPTIONAL_SECTIONS: readonly Path[] = SETTINGS.filter(
+  ({ kind, isOptional, path }) => kind === 'section' && isOptional && path[0] !== 'realmTemplate',
+).map(({ path }) => path);
 
 /** The settings that are compared each by itself: lists and the template as a whole. */
-function units(): readonly (readonly string[])[] {
+function units(): readonly Path[] {
   const leaves = SETTINGS.filter(({ kind, path }) => kind !== 'section' && path[0] !== 'realmTemplate');
   return [...leaves.map(({ path }) => path), ['realmTemplate']];
 }
 
-export function isReloadable(path: readonly string[]): boolean {
+export function isReloadable(path: Path): boolean {
   const text = path.join('.');
   return RELOADABLE.some((one) => text === one || text.startsWith(`${one}.`));
 }
 
-function hasTls({ listen }: Config): boolean {
-  return listen.tls !== undefined;
+function isThere(config: Config, path: Path): boolean {
+  return valueAt(config, path) !== undefined;
+}
+
+function isWithin(path: Path, section: Path): boolean {
+  return section.every((step, index) => path[index] === step);
 }
 
 /** Puts the old value of rules that need a restart into realms that are there already; returns the paths of those that differ. */
@@ -104,12 +117,12 @@ function keepRules(current: Config, merged: Mutable): string[] {
   });
 }
 
-function valueAt(tree: unknown, path: readonly string[]): unknown {
+function valueAt(tree: unknown, path: Path): unknown {
   return path.reduce<unknown>((node, key) => (node as Mutable | undefined)?.[key], tree);
 }
 
 /** `undefined`: removes it. */
-function put(tree: Mutable, path: readonly string[], value: unknown): void {
+function put(tree: Mutable, path: Path, value: unknown): void {
   const [key = '', ...rest] = path;
   if (rest.length > 0) {
     const inner = tree[key];

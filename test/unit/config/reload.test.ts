@@ -78,6 +78,33 @@ describe('planReload', () => {
     }
   });
 
+  it.each<[string, NonNullable<ConfigInput['listen']>]>([
+    ['cookie', { cookie: { name: 'c' } }],
+    [
+      'clientCertificate',
+      {
+        trustProxyHeader: 'x-forwarded-for',
+        trustedProxies: ['10.0.0.0/8'],
+        clientCertificate: { header: 'c', format: 'pem' },
+      },
+    ],
+  ])('leaves listen.%s as a whole to a restart', (section, listen) => {
+    const [added, removed] = [plan({}, { listen }), plan({ listen }, {})];
+    expect(added.config).toEqual(parseConfig({}));
+    expect(removed.config).toEqual(parseConfig({ listen }));
+    for (const { changed, needsRestart } of [added, removed]) {
+      expect(changed).toEqual([]);
+      expect(needsRestart.some((path) => path.startsWith(`listen.${section}`))).toBe(true);
+    }
+  });
+
+  it('leaves a section without settings to a restart, and names it', () => {
+    const backplane = (tls: object) => ({ backplane: { url: 'rediss://r.example', redis: tls } }) as ConfigInput;
+    const { config, needsRestart } = plan(backplane({}), backplane({ tls: {} }));
+    expect(needsRestart).toEqual(['backplane.redis.tls']);
+    expect(config.backplane.redis.tls).toBeUndefined();
+  });
+
   it('keeps rules of a realm that its calls in flight depend on', () => {
     const before = { realms: [realm('a'), realm('b')] };
     const after = { realms: [realm('c', { busyError: 'crossbar' }), realm('b', { busyError: 'crossbar' })] };
