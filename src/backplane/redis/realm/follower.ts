@@ -42,6 +42,8 @@ export class RealmFollower {
   readonly #owed = new Map<NodeId, number>();
   /** Version the mirror has applied. */
   #version = 0;
+  /** Parts of the last snapshot may be as late as this version. */
+  #lastSnapshotVersion = 0;
   /** Version of the last change on this connection, applied or not. */
   #streamVersion = 0;
   #isFollowing = false;
@@ -122,19 +124,20 @@ export class RealmFollower {
 
   /**
    * Takes over a snapshot that was read since `begin`, applies the changes since, and follows. False: a change was missed
-   * meanwhile, and the realm is to be read again.
+   * meanwhile, or the snapshot may have it already, and the realm is to be read again.
    */
   load(snapshot: RealmSnapshot, keep: Keep): boolean {
     const buffer = this.#buffer;
     if (buffer === undefined) return false;
     this.#version = snapshot.version;
+    this.#lastSnapshotVersion = snapshot.lastVersion;
     let hasAll = true;
     const changes = buffer.filter((change) => this.#isCredible(change));
     this.#isLoading = true;
     this.#options.mirror.load(snapshot, keep, () => {
       for (const change of changes) {
         if (change.version <= this.#version) continue;
-        hasAll = change.version === this.#version + 1;
+        hasAll = change.version === this.#version + 1 && !this.#isUnclear(change);
         if (!hasAll) break;
         this.#version = change.version;
         this.#options.mirror.apply(change.body);
@@ -171,6 +174,10 @@ export class RealmFollower {
     this.#owed.delete(node);
   }
 
+  #isUnclear({ version, body }: Pick<Change, 'version' | 'body'>): boolean {
+    return version <= this.#lastSnapshotVersion && this.#options.mirror.isUnclear(body);
+  }
+
   #isFar(version: number): boolean {
     return version - this.#version > MAX_VERSIONS_AHEAD;
   }
@@ -199,7 +206,7 @@ export class RealmFollower {
     if (version <= this.#version) {
       // The realm was read before the message came.
       counters.changes.stale++;
-    } else if (version === this.#version + 1) {
+    } else if (version === this.#version + 1 && !this.#isUnclear({ version, body })) {
       this.#version = version;
       counters.changes.applied++;
       mirror.apply(body);

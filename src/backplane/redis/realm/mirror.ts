@@ -87,6 +87,14 @@ export class RealmMirror {
     return this.#interest.nodesFor(topic);
   }
 
+  /**
+   * Whether a snapshot that was read meanwhile may have this change already. A take-over removes all callees but its successors,
+   * and the snapshot may show a successor after it has become a callee.
+   */
+  isUnclear(body: ChangeBody): boolean {
+    return body.kind === 'claim' && body.isForced && this.#procedures.hasBehind(body.member, body.placed.order);
+  }
+
   apply(body: ChangeBody): void {
     switch (body.kind) {
       case 'interest':

@@ -56,6 +56,11 @@ export class ProceduresMirror {
     return registration !== undefined && allCallees(registration).some(isCallee(node, session));
   }
 
+  /** The procedure has a callee that was granted behind this order, and is no successor. */
+  hasBehind(member: Member, order: number): boolean {
+    return (this.#rows.get(member)?.orders.at(-1) ?? 0) > order;
+  }
+
   /** Visits every callee. `visit` must not change the mirror. */
   forEach(visit: (placement: Placement) => void): void {
     for (const [member, row] of this.#rows) visitRow(member, row, visit);

@@ -21,6 +21,8 @@ import { loadCallees, loadRealm, type LoadReply } from './scripts.js';
 /** A realm as the store has it: of this version, with parts of later ones. */
 export interface RealmSnapshot {
   readonly version: number;
+  /** Parts of it may be as late as this version. */
+  readonly lastVersion: number;
   readonly nodes: ReadonlyMap<NodeId, ServingState>;
   /** Topics that the other nodes want. */
   readonly interest: InterestMirror<NodeId>;
@@ -92,7 +94,8 @@ export async function readRealm(options: ReadRealmOptions): Promise<RealmSnapsho
   const after = wereSingle.every((isSingle) => isSingle) ? await looking : await store.run(loadRealm, keys);
   const isTorn = after.version < version || (nodes.has(node) && !after.nodes.has(node));
   const interest = interestOf(topics, nodes, counters);
-  return { version, nodes, interest, procedures: reader.procedures, ownTopics, ownCallees, isTorn };
+  const { procedures } = reader;
+  return { version, lastVersion: after.version, nodes, interest, procedures, ownTopics, ownCallees, isTorn };
 }
 
 function nodesOf(
