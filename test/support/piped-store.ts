@@ -1,5 +1,5 @@
 import { BackplaneUnavailableError } from '../../src/backplane/backplane.js';
-import type { Script, Store } from '../../src/backplane/redis/ports.js';
+import { NotCarriedOutError, type Script, type Store } from '../../src/backplane/redis/ports.js';
 import type { VirtualTime } from '../simulation/virtual-time.js';
 import type { RealmTwin } from './realm-twin.js';
 
@@ -45,6 +45,7 @@ export class PipedStore implements Store {
   readonly #down: Pipe;
   readonly #isCut: () => boolean;
   #generation = 0;
+  #missingCount = 0;
   #pending = new Set<(cause: Error) => void>();
 
   constructor(twin: RealmTwin, pipes: { readonly up: Pipe; readonly down: Pipe }, isCut: () => boolean) {
@@ -62,9 +63,20 @@ export class PipedStore implements Store {
     for (const reject of pending) reject(new BackplaneUnavailableError('connection lost'));
   }
 
+  /** The store carries out none of the next steps of this node: somebody has flushed its scripts. */
+  loseScripts(count: number): void {
+    this.#missingCount = count;
+  }
+
   run<Input, Reply>(script: Script<Input, Reply>, input: Input): Promise<Reply> {
     const { keys, argv } = script.encode(input);
-    return this.#ask(() => script.decode(this.#twin.eval(script.file, keys, argv)));
+    return this.#ask(() => {
+      if (this.#missingCount > 0) {
+        this.#missingCount--;
+        throw new NotCarriedOutError(script.file);
+      }
+      return script.decode(this.#twin.eval(script.file, keys, argv));
+    });
   }
 
   scanSet(key: string): AsyncGenerator<readonly string[]> {

@@ -1,4 +1,5 @@
 import type { NodeId, Uri } from '../../wamp/ids.js';
+import { BackplaneUnavailableError } from '../backplane.js';
 
 /** Text, a number or MessagePack. */
 export type ScriptArgument = string | number | Uint8Array;
@@ -15,8 +16,15 @@ export interface Script<Input, Reply> {
 }
 
 /**
+ * The store has not carried the command out, and later ones on the same rows it has: its scripts were flushed. Whether the command
+ * may be repeated behind them depends on what it means.
+ */
+export class NotCarriedOutError extends BackplaneUnavailableError {}
+
+/**
  * The shared store, as the directory sees it. It carries out commands in the order of the calls. Each rejects with
- * BackplaneUnavailableError when the store cannot be reached or is silent for too long: it may or may not have been done.
+ * BackplaneUnavailableError when the store cannot be reached or is silent for too long: it may or may not have been done. With
+ * NotCarriedOutError it was not.
  */
 export interface Store {
   run<Input, Reply>(script: Script<Input, Reply>, input: Input): Promise<Reply>;

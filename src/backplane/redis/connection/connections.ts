@@ -4,7 +4,15 @@ import { Deferred } from '../../../util/deferred.js';
 import type { NodeId } from '../../../wamp/ids.js';
 import { BackplaneUnavailableError } from '../../backplane.js';
 import type { StoreAccess } from './client-options.js';
-import type { ConnectionName, Script, ScriptArgument, Store, StoreNotice, Wire } from '../ports.js';
+import {
+  NotCarriedOutError,
+  type ConnectionName,
+  type Script,
+  type ScriptArgument,
+  type Store,
+  type StoreNotice,
+  type Wire,
+} from '../ports.js';
 import { ScriptOrder } from './script-order.js';
 import type { LoadedScript, LoadedScripts } from '../scripts/loader.js';
 import type { ServerInfo } from './server-info.js';
@@ -298,6 +306,7 @@ export class RedisConnections implements Store, Wire {
   #fail(operation: string, error: unknown): never {
     if (error instanceof BackplaneUnavailableError) throw error;
     if (error instanceof StoreReplyError) this.#replied(operation, error);
+    if (error instanceof StoreReplyError && error.code === 'NOSCRIPT') throw new NotCarriedOutError(operation, error);
     if (error instanceof TypeError) this.#misread(operation, error);
     throw new BackplaneUnavailableError(operation, error);
   }

@@ -1,6 +1,7 @@
 import type { Claim, ClaimOutcome } from '../../../routing/ports.js';
 import type { NodeId, RegistrationId, SessionId } from '../../../wamp/ids.js';
 import { BackplaneUnavailableError } from '../../backplane.js';
+import { NotCarriedOutError } from '../ports.js';
 import { HeldCallees } from './held-callees.js';
 import type { MirrorView } from './mirror-view.js';
 import { PresenceWrite } from './presence-write.js';
@@ -60,8 +61,8 @@ export class DesiredRows {
   readonly #asking = new Set<ClaimWrite>();
   /** Releases that the next repair does. */
   #postponed: ReleaseWrite[] = [];
-  /** Claims that met a store which had lost the realm. */
-  #again: ClaimWrite[] = [];
+  /** Writes that the store has not carried out, to be sent again behind the next repair. */
+  #again: OwnWrite[] = [];
 
   constructor(options: DesiredRowsOptions) {
     const { node, maxPerWrite, writer, mirror, nowMs } = options;
@@ -326,7 +327,11 @@ export class DesiredRows {
   #uncertain(write: OwnWrite, cause: unknown): void {
     const unavailable =
       cause instanceof BackplaneUnavailableError ? cause : new BackplaneUnavailableError(write.kind, cause);
+    const isUndone = cause instanceof NotCarriedOutError;
     if (write.kind === 'release') this.#postponed.push(write);
+    // Behind later writes it means the same, unless its session has left meanwhile.
+    else if (isUndone && write.kind !== 'takeover' && !(write.kind === 'claim' && write.isGivenUp))
+      this.#again.push(write);
     else write.fail(unavailable);
     this.#options.writer.uncertain(cause);
   }

@@ -57,6 +57,38 @@ describe('claims', () => {
     expect([world.storedCallees(), world.storedTopics(one), two.registrations.size]).toEqual([[], [], 0]);
   });
 
+  it('that the store has not carried out are repeated, alone, shared and by force', async () => {
+    const [one, two] = await world.serving('n1', 'n2');
+    const shared = { invoke: 'random' } as const;
+    await world.settled(two.claim(claimOf(two.id, 'com.shared', shared)));
+    await world.settled(two.claim(claimOf(two.id, 'com.forced')));
+    for (const claim of [
+      claimOf(one.id, 'com.alone'),
+      claimOf(one.id, 'com.shared', shared),
+      claimOf(one.id, 'com.forced', { force: true }),
+    ]) {
+      one.store.loseScripts(1);
+      const claiming = one.claim(claim);
+      const watching = one.watch(claim.procedure);
+      expect(await world.settled(claiming)).toMatchObject({ kind: 'granted' });
+      await watching;
+    }
+    await world.pass(1_000);
+    expect(two.revoked).toHaveLength(1);
+    expect(one.failures).toEqual([]);
+  });
+
+  it('that the store has not carried out fail when their session has left', async () => {
+    const [one] = await world.serving('n1');
+    const claim = claimOf(one.id, 'com.x');
+    one.store.loseScripts(1);
+    const claiming = one.claim(claim);
+    void one.directory.release(claim.registration, claim.callee.session);
+    expect(await world.settled(claiming)).toMatchObject({ kind: 'failed' });
+    await world.pass(1_000);
+    expect(world.storedCallees()).toEqual([]);
+  });
+
   it('by force revoke callees of other nodes, which tidy up after them', async () => {
     const [one, two] = await world.serving('n1', 'n2');
     const claim = claimOf(one.id, 'com.x');

@@ -13,7 +13,7 @@ interface Run {
   readonly faults: readonly Fault[];
 }
 
-type Fault = 'cuts' | 'flushes' | 'failovers' | 'deaths' | 'losses' | 'force';
+type Fault = 'cuts' | 'flushes' | 'failovers' | 'deaths' | 'losses' | 'force' | 'scripts';
 
 const TOPICS = ['a', 'b', 'c', 'd', 'e'];
 const PROCEDURES = ['p', 'q', 'r'];
@@ -135,6 +135,9 @@ class RandomRealm {
       case 'failovers':
         this.#failOver();
         break;
+      case 'scripts':
+        node.store.loseScripts(1 + Math.floor(this.#random() * 4));
+        break;
       case undefined:
       case 'losses':
       case 'force':
@@ -236,7 +239,10 @@ const FAULTS: readonly (readonly Fault[])[] = [
   ['flushes'],
   ['flushes', 'cuts', 'losses'],
   ['failovers'],
-  ['cuts', 'flushes', 'failovers', 'deaths', 'losses', 'force'],
+  ['scripts'],
+  ['scripts', 'force', 'losses'],
+  ['scripts', 'flushes', 'cuts'],
+  ['cuts', 'flushes', 'failovers', 'deaths', 'losses', 'force', 'scripts'],
 ];
 
 const SEEDS_EACH = Number(process.env['GANTRY_REALM_SEEDS'] ?? 12);

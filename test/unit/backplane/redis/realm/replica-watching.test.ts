@@ -190,6 +190,13 @@ describe('waiting', () => {
     expect(watching.state).toBe('resolved');
   });
 
+  it('is repeated when the store has not carried it out', async () => {
+    const [one, two] = await world.serving('n1', 'n2');
+    one.store.loseScripts(1);
+    await world.settled(Promise.resolve(one.watch('a')));
+    expect(two.interested('a')).toEqual([one.id]);
+  });
+
   it('is given up in time, and what was wanted is taken back in memory and store', async () => {
     const [one, two] = await world.serving('n1', 'n2');
     world.confirmationLoss = 1;
