@@ -38,9 +38,7 @@ export function strike(arena: Arena, fault: Fault): Promise<Struck> {
     case 'flush-store':
       return unnoticed(() => arena.store.flushAll());
     case 'flush-scripts':
-      return fault.times === undefined
-        ? unnoticed(() => flushScripts(arena, fault))
-        : flushScriptsRepeatedly(arena, fault);
+      return unnoticed(() => flushScripts(arena, fault));
     case 'flush-new-realm':
       return flushNewRealm(arena, fault);
     case 'fill-store':
@@ -154,13 +152,6 @@ async function flushScripts({ servers }: Arena, { times = 1 }: FaultOf<'flush-sc
     if (count > 0) await forMs(FLUSH_EVERY_MS);
     await Promise.all(servers.map((server) => server.command('SCRIPT', 'FLUSH')));
   }
-}
-
-/** A claim whose script is missing again and again is given up where a later step on its rows was carried out: its REGISTER is refused. */
-async function flushScriptsRepeatedly(arena: Arena, fault: FaultOf<'flush-scripts'>): Promise<Struck> {
-  const trouble = arena.scene.trouble();
-  await flushScripts(arena, fault);
-  return { healsFromMs: Date.now(), over: () => trouble.over() };
 }
 
 async function fillStore({ scene, store }: Arena, { forMs: fullMs }: FaultOf<'fill-store'>): Promise<Struck> {
