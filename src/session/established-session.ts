@@ -15,15 +15,7 @@ import { ErrorUri } from '../wamp/uris.js';
 import type { Asker } from './authorization/question.js';
 import type { Authorizer, Session } from './ports.js';
 
-export interface SessionTraits {
-  readonly session: SessionId;
-  readonly realm: Uri;
-  readonly authid: string;
-  readonly authrole: string;
-  readonly authmethod: string;
-  readonly authprovider: string;
-  readonly authextra: Dict | undefined;
-  readonly transport: TransportDetails;
+export interface SessionTraits extends Omit<Asker, 'isOpen'> {
   readonly features: Features;
   readonly authorizer: Authorizer;
 }

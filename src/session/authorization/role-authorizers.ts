@@ -1,6 +1,6 @@
 import { fillPlaceholders, hasPlaceholder } from '../../wamp/uri-placeholders.js';
 import type { Authorizer } from '../ports.js';
-import { AskingAuthorizer, type Arbiter } from './asking-authorizer.js';
+import { createAskingAuthorizer, type Arbiter } from './asking-authorizer.js';
 import { createGuardedAuthorizer, reguarded, type GuardedUris } from './guarded-authorizer.js';
 import type { Permission, Subject } from './permission.js';
 import { createStaticAuthorizer, REMEMBERED_BY_SESSION } from './static-authorizer.js';
@@ -49,7 +49,7 @@ export class RoleAuthorizers {
   #make(permissions: readonly Permission[], subject?: Subject, arbiter?: Arbiter): Authorizer {
     const all = subject === undefined ? permissions : permissions.flatMap((one) => filled(one, subject));
     const decided = createStaticAuthorizer(all, subject === undefined ? undefined : REMEMBERED_BY_SESSION);
-    const inner = arbiter === undefined ? decided : new AskingAuthorizer(decided, arbiter);
+    const inner = arbiter === undefined ? decided : createAskingAuthorizer(decided, arbiter);
     // A placeholder names no guarded URI, whatever authid stands for it.
     return createGuardedAuthorizer(inner, permissions, this.#guarded);
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { AskingAuthorizer } from '../../../../src/session/authorization/asking-authorizer.js';
+import { createAskingAuthorizer } from '../../../../src/session/authorization/asking-authorizer.js';
 import type { Action, Decision, Permission } from '../../../../src/session/authorization/permission.js';
 import type { Asker } from '../../../../src/session/authorization/question.js';
 import {
@@ -273,7 +273,7 @@ describe('static permissions', () => {
 
   it('come first: the authorizer decides only what none covers', () => {
     const { authorizer, calls } = scene();
-    const asking = new AskingAuthorizer(
+    const asking = createAskingAuthorizer(
       createStaticAuthorizer([
         permission('com.a.', 'prefix', { call: true, subscribe: true }),
         permission('com.a.secret', 'exact', {}),
