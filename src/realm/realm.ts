@@ -104,6 +104,7 @@ export class Realm implements SessionRealm {
       after: shared.after,
       nowMs: shared.nowMs,
       callEnded: (outcome, elapsedMs) => outlet.callEnded(outcome, elapsedMs),
+      onLimit: () => counters.limitsReached.calls_per_session++,
       onFailure: (procedure, cause) => shared.onProcedureFailure?.(uri, procedure, cause),
     });
     this.#authorization = new RealmAuthorization(uri, settings.authorization, shared, () => this.service);

@@ -41,6 +41,8 @@ export interface RouterCallsOptions {
   readonly after: (delayMs: number, action: () => void) => () => void;
   readonly nowMs: () => number;
   readonly callEnded: (outcome: CallOutcome, elapsedMs: number) => void;
+  /** A call was refused because its session has as many in flight as it may have. */
+  readonly onLimit: () => void;
   readonly onFailure: (procedure: Uri, cause: unknown) => void;
 }
 
@@ -74,12 +76,6 @@ export class RouterCalls {
 
   hasPending(session: Session): boolean {
     return this.#pending.has(session);
-  }
-
-  get pendingCount(): number {
-    let count = 0;
-    for (const calls of this.#pending.values()) count += calls.size;
-    return count;
   }
 
   call(session: Session, message: Call): void {
@@ -136,6 +132,7 @@ export class RouterCalls {
   #refusal(session: Session): Fault | undefined {
     const { maxPendingCallsPerSession } = this.#options.limits;
     if ((this.#pending.get(session)?.size ?? 0) < maxPendingCallsPerSession) return undefined;
+    this.#options.onLimit();
     return fault(
       ErrorUri.LIMIT_EXCEEDED,
       `this session has its limit of ${maxPendingCallsPerSession} calls unanswered (limits.maxPendingCallsPerSession)`,

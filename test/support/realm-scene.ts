@@ -79,6 +79,7 @@ export class Scene {
 export class SceneNode {
   readonly backplane: Backplane;
   readonly realms: Realms;
+  readonly counters = createCounters();
   readonly #timers: (() => void)[] = [];
 
   readonly failures: unknown[] = [];
@@ -86,7 +87,7 @@ export class SceneNode {
 
   constructor(backplane: Backplane, procedures?: RouterProcedures) {
     this.backplane = backplane;
-    const counters = createCounters();
+    const { counters } = this;
     this.realms = new Realms({
       configured: new Map(),
       template: { settings: SETTINGS, admits: () => true, idleMs: IDLE_MS },

@@ -294,9 +294,10 @@ describe('a procedure of the router that takes time', () => {
   });
 
   it('bounds what one session has in flight', async () => {
-    const { caller } = await slow();
+    const { caller, node } = await slow();
     for (let request = 1; request <= 11; request++) caller.call('gantry.test.slow', {}, request);
     expect(caller.take()).toEqual([[11, ErrorUri.LIMIT_EXCEEDED]]);
+    expect(node.counters.limitsReached.calls_per_session).toBe(1);
   });
 
   it('refuses a CALL that repeats the id of one in flight', async () => {
