@@ -5,7 +5,7 @@ import { isFault, type Fault } from '../wamp/faults.js';
 import type { Uri } from '../wamp/ids.js';
 import { ErrorUri } from '../wamp/uris.js';
 import type { Realm } from './realm.js';
-import { ServiceCallError } from './service-session.js';
+import { callFailure, ServiceCallError, type CallFailure } from './service-session.js';
 
 type Failure = Exclude<AuthenticatorOutcome, 'returned' | 'refused' | 'canceled'>;
 
@@ -77,22 +77,18 @@ export class AuthenticatorCalls implements Authenticators {
     { realm, procedure }: Pick<AuthenticatorCall, 'procedure' | 'realm'>,
     reason: Failure,
     message: string,
-  ): {
-    readonly kind: 'failed';
-  } {
+  ): AuthenticatorReply {
     this.#options.counters.authenticatorCalls[reason]++;
     this.#options.onFailure(realm, procedure, reason, message);
     return { kind: 'failed' };
   }
 }
 
-const MESSAGES: Readonly<Record<Failure, string>> = {
+const MESSAGES: Readonly<Record<Exclude<CallFailure, 'error'> | 'failed', string>> = {
   not_registered: 'no session has registered it',
   timeout: 'it did not answer in time',
   unreachable: 'its session or its node has gone, or cannot be reached',
   failed: 'it failed with an exception, which decides nothing',
-  invalid: 'its result cannot be used',
-  limit: 'too many calls are in flight',
 };
 
 /** Errors with which an authenticator decides, although their names are those of the protocol. */
@@ -109,19 +105,8 @@ const REFUSALS: ReadonlySet<Uri> = new Set([
  * Undefined: the error is the application's own, by which it refuses the client. Every other error of the protocol comes
  * from the router, or stands for an exception: client libraries call it `wamp.error.runtime_error`.
  */
-function failureOf(error: Uri): Failure | undefined {
-  switch (error) {
-    case ErrorUri.NO_SUCH_PROCEDURE:
-      return 'not_registered';
-    case ErrorUri.TIMEOUT:
-      return 'timeout';
-    case ErrorUri.CANCELED:
-    case ErrorUri.NETWORK_FAILURE:
-    case ErrorUri.UNAVAILABLE:
-    case ErrorUri.NO_AVAILABLE_CALLEE:
-    case ErrorUri.MAX_CONCURRENCY_REACHED:
-      return 'unreachable';
-    default:
-      return error.startsWith('wamp.') && !REFUSALS.has(error) ? 'failed' : undefined;
-  }
+function failureOf(error: Uri): Exclude<CallFailure, 'error'> | 'failed' | undefined {
+  const failure = callFailure(error);
+  if (failure !== 'error') return failure;
+  return error.startsWith('wamp.') && !REFUSALS.has(error) ? 'failed' : undefined;
 }

@@ -14,8 +14,7 @@ import type { Counters } from '../telemetry/counters.js';
 import type { Registration } from '../routing/ports.js';
 import type { Uri } from '../wamp/ids.js';
 import type { List } from '../wamp/options.js';
-import { ErrorUri } from '../wamp/uris.js';
-import { ServiceCallError, type ServiceSession } from './service-session.js';
+import { callFailure, ServiceCallError, type CallFailure, type ServiceSession } from './service-session.js';
 
 export interface AuthorizationSettings {
   /** Static permissions of every role. */
@@ -148,21 +147,15 @@ async function callAuthorizer(
     return await service.call(procedure, args, { timeoutMs, signal: late.signal });
   } catch (error) {
     if (!(error instanceof ServiceCallError)) throw error;
-    throw new AuthorizerCallError(late.signal.aborted ? 'timeout' : failureOf(error.error), error.error);
+    throw new AuthorizerCallError(late.signal.aborted ? 'timeout' : FAILURES[callFailure(error.error)], error.error);
   } finally {
     cancelTimeout();
   }
 }
 
-function failureOf(error: Uri): AuthorizerCallError['failure'] {
-  if (error === ErrorUri.TIMEOUT) return 'timeout';
-  return UNAVAILABLE.has(error) ? 'unavailable' : 'error';
-}
-
-/** No callee was there, or it left before it answered. */
-const UNAVAILABLE: ReadonlySet<Uri> = new Set([
-  ErrorUri.NO_SUCH_PROCEDURE,
-  ErrorUri.NO_AVAILABLE_CALLEE,
-  ErrorUri.UNAVAILABLE,
-  ErrorUri.CANCELED,
-]);
+const FAILURES: Readonly<Record<CallFailure, AuthorizerCallError['failure']>> = {
+  not_registered: 'unavailable',
+  unreachable: 'unavailable',
+  timeout: 'timeout',
+  error: 'error',
+};

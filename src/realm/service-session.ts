@@ -25,6 +25,24 @@ export class ServiceCallError extends Error {
   }
 }
 
+/** Errors of calls that no callee took, or whose callee left before it answered. */
+const UNREACHABLE: ReadonlySet<Uri> = new Set([
+  ErrorUri.CANCELED,
+  ErrorUri.NETWORK_FAILURE,
+  ErrorUri.UNAVAILABLE,
+  ErrorUri.NO_AVAILABLE_CALLEE,
+  ErrorUri.MAX_CONCURRENCY_REACHED,
+]);
+
+/** The reason why a call failed. `error`: the callee has sent the error, or the router has for another reason. */
+export type CallFailure = 'not_registered' | 'timeout' | 'unreachable' | 'error';
+
+export function callFailure(error: Uri): CallFailure {
+  if (error === ErrorUri.NO_SUCH_PROCEDURE) return 'not_registered';
+  if (error === ErrorUri.TIMEOUT) return 'timeout';
+  return UNREACHABLE.has(error) ? 'unreachable' : 'error';
+}
+
 export interface ServiceCallOptions {
   /** A callee that keeps the time itself (`forward_timeout`) may be 2 s late. */
   readonly timeoutMs: number;

@@ -204,7 +204,7 @@ export const COUNTER_DEFINITIONS: Readonly<
   authorizerCalls: [
     labelled(
       'authorizer_calls_total',
-      'Questions to authorizers, by action and result. `unavailable`: not registered, or its callee left; `limit`: not asked, for limits.maxPendingAuthorizations.',
+      'Questions to authorizers, by action and result. `unavailable`: not registered, or no callee took it, or it left or could not be reached; `limit`: not asked, for limits.maxPendingAuthorizations.',
       'action,result',
       (counters) => counters.authorizerCalls,
     ),
