@@ -1,11 +1,11 @@
-import { principalsIn, staticEntries, type AuthEntry, type AuthSection } from '../config/auth-entries.js';
+import { principalsIn, staticEntries, type AuthSection, type PrincipalConfig } from '../config/auth-entries.js';
 import { canonical } from '../config/reload.js';
 import type { AuthConfig, Config, RealmConfig, RealmTemplateConfig } from '../config/schema.js';
 import { AUTHPROVIDER } from '../session/auth/credentials.js';
 import { TOKEN_PROVIDER } from '../session/auth/token.js';
 import { DYNAMIC } from '../session/auth/dynamic.js';
 import { isGuarded } from '../session/authorization/guarded-authorizer.js';
-import type { Permission, Subject } from '../session/authorization/permission.js';
+import type { Subject } from '../session/authorization/permission.js';
 import type { Realm } from '../realm/realm.js';
 import type { Session } from '../session/ports.js';
 import { createStaticAuthorizer } from '../session/authorization/static-authorizer.js';
@@ -14,11 +14,11 @@ import { CloseUri } from '../wamp/uris.js';
 
 type Rules = RealmConfig | RealmTemplateConfig;
 type Role = Rules['roles'][number];
-type Principals = Readonly<Record<string, { readonly role: string; readonly permissions?: readonly Permission[] }>>;
+type Principals = Readonly<Record<string, PrincipalConfig>>;
 
 /**
- * What a reload does with one session. `keeps`: it goes on as it joined. `rechecked`: the new permissions of this subject
- * decide on what it sends. `closed`: for this reason.
+ * The effect of a reload on one session. `keeps`: it goes on as it joined. `rechecked`: the new permissions of this subject
+ * decide on its messages. `closed`: the router closes it for this reason.
  */
 export type Verdict =
   | { readonly kind: 'keeps' }
@@ -35,34 +35,33 @@ const ACTIONS = ['call', 'register', 'publish', 'subscribe'] as const;
 /** Decides on the sessions of the realms that both configurations have, by `onWithdrawn` of the new one. */
 export function withdrawals(before: Config, after: Config): (session: SessionTraits) => Verdict {
   const [oldRules, newRules] = [rulesByRealm(before), rulesByRealm(after)];
-  /** Many sessions share a role. */
-  const narrowed = new Map<string, boolean>();
-  const unchanged = new Map<Uri, boolean>();
+  /** Many sessions share a realm and a role. */
+  const remember = rememberedAnswers();
   return (session) => {
     const { realm, authid, authrole } = session;
     const [old, now] = [oldRules(realm), newRules(realm)];
     if (old === undefined || now === undefined || now.onWithdrawn === 'keep') return { kind: 'keeps' };
-    if (session.authmethod === COOKIE) {
-      const isUnchanged = unchanged.get(realm) ?? canonical(old) === canonical(now);
-      unchanged.set(realm, isUnchanged);
-      if (isUnchanged) return { kind: 'keeps' };
-    }
+    if (session.authmethod === COOKIE && remember(['unchanged', realm], () => canonical(old) === canonical(now)))
+      return { kind: 'keeps' };
     const role = now.roles.find(({ name }) => name === authrole);
     if (role === undefined) return closed(`the configuration has no role "${authrole}" in this realm any more`);
-    const change = session.authmethod === COOKIE ? cookieChange(session, old, now) : principalChange(session, old, now);
+    const areSameIssuers = (): boolean =>
+      remember(['issuers', realm], () => canonical(old.auth?.jwt) === canonical(now.auth?.jwt));
+    const change =
+      session.authmethod === COOKIE
+        ? cookieChange(session, old, now)
+        : principalChange(session, old, now, areSameIssuers);
     if (change === 'gone') return closed('the configuration does not have this principal any more');
     const { permissions = [] } = principalOf(now.auth, session) ?? {};
     const rechecked: Verdict = { kind: 'rechecked', subject: { authid, authrole, permissions } };
     if (now.onWithdrawn === 'recheck') return rechecked;
     if (change === 'changed') return closed('the configuration of this principal has changed: authenticate again');
-    const key = JSON.stringify([realm, authrole]);
-    const isNarrowed =
-      narrowed.get(key) ??
+    const isNarrowed = remember(['narrowed', realm, authrole], () =>
       hasLess(
         old.roles.find(({ name }) => name === authrole),
         role,
-      );
-    narrowed.set(key, isNarrowed);
+      ),
+    );
     return isNarrowed ? closed(`the role "${authrole}" may do less than before`) : rechecked;
   };
 }
@@ -76,6 +75,17 @@ export function subjectsOf(config: Config): (session: SessionTraits) => Subject 
   };
 }
 
+/** Computes an answer once for each key. */
+function rememberedAnswers(): (key: readonly string[], answer: () => boolean) => boolean {
+  const known = new Map<string, boolean>();
+  return (key, answer) => {
+    const text = JSON.stringify(key);
+    const value = known.get(text) ?? answer();
+    known.set(text, value);
+    return value;
+  };
+}
+
 function closed(reason: string): Verdict {
   return { kind: 'closed', reason };
 }
@@ -86,16 +96,21 @@ function rulesByRealm({ realms, realmTemplate }: Config): (realm: Uri) => Rules 
 }
 
 /**
- * Only principals of the configuration itself can be looked up there. Of tokens it has the issuers. An authenticator has
- * decided on the others.
+ * The configuration contains its own principals, and the issuers of tokens. An authenticator has decided on all other
+ * principals.
  */
-function principalChange(session: SessionTraits, before: Rules, after: Rules): 'none' | 'changed' | 'gone' {
+function principalChange(
+  session: SessionTraits,
+  before: Rules,
+  after: Rules,
+  areSameIssuers: () => boolean,
+): 'none' | 'changed' | 'gone' {
   const { authrole, authmethod, authprovider } = session;
   if (authprovider === DYNAMIC) return 'none';
   if (authmethod === 'anonymous') return after.anonymousRole === authrole ? 'none' : 'gone';
   if (authprovider === TOKEN_PROVIDER) {
     if (after.auth?.jwt === undefined) return 'gone';
-    return canonical(before.auth?.jwt) === canonical(after.auth.jwt) ? 'none' : 'changed';
+    return areSameIssuers() ? 'none' : 'changed';
   }
   if (authprovider !== AUTHPROVIDER) return 'none';
   const now = principalOf(after.auth, session);
@@ -120,35 +135,35 @@ function cookieChange({ authid, authrole }: SessionTraits, before: Rules, after:
   return isSame ? 'none' : 'changed';
 }
 
-/** The principal in the configuration. Undefined: it is not there. */
+/** The principal in the configuration. Undefined: it is not there. O(entries of the method). */
 export function principalOf(
   auth: AuthConfig | undefined,
   { authid, authmethod, authprovider }: Pick<SessionTraits, 'authid' | 'authmethod' | 'authprovider'>,
-) {
-  const principals = principalsOf(auth, authmethod) ?? {};
-  return authprovider === AUTHPROVIDER && Object.hasOwn(principals, authid) ? principals[authid] : undefined;
+): PrincipalConfig | undefined {
+  if (auth === undefined || authprovider !== AUTHPROVIDER) return undefined;
+  // No other entry of the method has the same authid.
+  return principalsOf(auth, authmethod).find((principals) => Object.hasOwn(principals, authid))?.[authid];
 }
 
-function principalsOf(auth: AuthConfig | undefined, method: string): Principals | undefined {
+/** The principals of each entry of the method. */
+function principalsOf(auth: AuthConfig, method: string): readonly Principals[] {
   switch (method) {
     case 'ticket':
     case 'wampcra':
     case 'scram':
     case 'cryptosign':
-      return staticPrincipals(auth ?? {}, method);
+      return staticPrincipals(auth, method);
     case 'wamp-scram':
-      return staticPrincipals(auth ?? {}, 'wampScram');
+      return staticPrincipals(auth, 'wampScram');
     case 'tls':
-      return auth?.tls?.principals;
+      return auth.tls === undefined ? [] : [auth.tls.principals];
     default:
-      return undefined;
+      return [];
   }
 }
 
-/** Of all entries of the method. */
-function staticPrincipals(auth: AuthConfig, method: AuthSection): Principals {
-  const entries: readonly AuthEntry<AuthSection>[] = staticEntries<AuthSection>(auth, method);
-  return Object.fromEntries(entries.flatMap((entry) => Object.entries(principalsIn(entry)[1])));
+function staticPrincipals(auth: AuthConfig, section: AuthSection): readonly Principals[] {
+  return staticEntries<AuthSection>(auth, section).map((entry) => principalsIn(entry)[1]);
 }
 
 /**

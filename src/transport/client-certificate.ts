@@ -66,18 +66,20 @@ function fromFingerprint(value: string): ClientCertificate | undefined {
 }
 
 /**
- * One element `Key=value;…`. Several elements come from several proxies in a row, which did not replace the header: nothing of
- * it is believed.
+ * One element `Key=value;…`. Several elements come from several proxies in a row, which did not replace the header: the router
+ * believes none of them.
  */
 function fromXfcc(value: string): ClientCertificate | undefined {
   const fields = new Map<string, string>();
   let end = 0;
-  for (const [pair, key = '', quoted, plain = ''] of value.matchAll(XFCC_PAIR)) {
+  for (const [pair, name = '', quoted, plain = ''] of value.matchAll(XFCC_PAIR)) {
     end += pair.length;
-    // A key that comes twice is ambiguous.
-    if (fields.has(key.toLowerCase())) return undefined;
-    // Backslashes stay: in a subject they tell a comma in a name from one between names (RFC 2253).
-    fields.set(key.toLowerCase(), quoted ?? plain);
+    const key = name.toLowerCase();
+    // Names of hosts may come several times, one pair for each. These two keys may not: they would be ambiguous.
+    if (key !== 'hash' && key !== 'subject') continue;
+    if (fields.has(key)) return undefined;
+    // Backslashes stay: a backslash marks a comma that is part of a name (RFC 2253).
+    fields.set(key, quoted ?? plain);
   }
   if (end !== value.length) return undefined;
   const certificate = fromFingerprint(fields.get('hash') ?? '');

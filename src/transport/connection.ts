@@ -10,7 +10,7 @@ export interface ConnectionTraits {
   readonly isBatched: boolean;
   /** For logs and limits; never empty. */
   readonly remoteAddress: string;
-  /** Undefined: the client has none, or the proxy is not trusted to say so. */
+  /** Undefined: the client has none, or the proxy that sent it is not trusted. */
   readonly certificate?: ClientCertificate | undefined;
   /** The secret cookie of the handshake: presented by the client, or set with it. Absent: the listener sets none. */
   readonly cookie?: string | undefined;

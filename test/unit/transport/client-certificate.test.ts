@@ -19,6 +19,7 @@ describe('the certificate of a client, as proxies pass it on', () => {
     ['HAProxy: %[ssl_c_der,base64]', 'der', der, named],
     ['Client-Cert of RFC 9440', 'der', `:${der}:`, named],
     ['Envoy: fingerprint', 'xfcc', `Hash=${sha256}`, { sha256 }],
+    ['Envoy: several names of hosts', 'xfcc', `Hash=${sha256};DNS=a.example;DNS=b.example`, { sha256 }],
     [
       'Envoy: all fields',
       'xfcc',
@@ -39,6 +40,7 @@ describe('the certificate of a client, as proxies pass it on', () => {
     ['two certificates in two lines', 'der', `${der},${der}`],
     ['a list of elements: a proxy that adds to what a client sent', 'xfcc', `Hash=${sha256},Hash=${sha256}`],
     ['a field twice', 'xfcc', `Hash=${sha256};Hash=${'0'.repeat(64)}`],
+    ['a subject twice', 'xfcc', `Hash=${sha256};Subject="CN=a";subject="CN=b"`],
     ['an open quotation', 'xfcc', `Hash=${sha256};Subject="CN=x`],
     ['a field within a quotation', 'xfcc', `Subject="x;Hash=${sha256}"`],
     ['fingerprints in two lines', 'sha256', `${sha256},${sha256}`],
