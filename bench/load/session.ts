@@ -1,5 +1,6 @@
 import type { Endpoint, Serializer } from './endpoint.js';
 import { clientFrame } from './frame-template.js';
+import type { Login } from './logins.js';
 import { WebSocketClient } from './websocket.js';
 import { code, decode, encode, isBinary, type Message } from './wamp.js';
 
@@ -16,6 +17,7 @@ export class Session {
   readonly #serializer: Serializer;
   readonly #waiting = new Map<number, Waiting>();
   #requests = 0;
+  #login: Login | undefined;
 
   constructor(client: WebSocketClient, serializer: Serializer) {
     this.client = client;
@@ -27,9 +29,16 @@ export class Session {
   static async join(endpoint: Endpoint, serializer: Serializer, localAddress: string | null = null): Promise<Session> {
     const client = await WebSocketClient.connect(endpoint.url, `wamp.2.${serializer}`, localAddress);
     const session = new Session(client, serializer);
-    const welcome = session.#answerTo(welcomeKey);
-    session.#send([code.hello, endpoint.realm, { roles }]);
-    await welcome;
+    await session.#hello(endpoint.realm, {});
+    return session;
+  }
+
+  /** Joins by the method of this login. */
+  static async login(endpoint: Endpoint, serializer: Serializer, login: Login): Promise<Session> {
+    const client = await WebSocketClient.connect(endpoint.url, `wamp.2.${serializer}`, null);
+    const session = new Session(client, serializer);
+    session.#login = login;
+    await session.#hello(endpoint.realm, login.details);
     return session;
   }
 
@@ -56,6 +65,12 @@ export class Session {
     await closed;
   }
 
+  async #hello(realm: string, details: object): Promise<void> {
+    const welcome = this.#answerTo(welcomeKey);
+    this.#send([code.hello, realm, { roles, ...details }]);
+    await welcome;
+  }
+
   #request(messageCode: number, options: object, uri: string): Promise<Message> {
     this.#requests += 1;
     const answer = this.#answerTo(this.#requests);
@@ -75,6 +90,9 @@ export class Session {
 
   #receive(message: Message): void {
     switch (message[0]) {
+      case code.challenge:
+        this.#send([code.authenticate, this.#login?.answer(message[2] as Readonly<Record<string, unknown>>) ?? '', {}]);
+        return;
       case code.welcome:
       case code.goodbye:
         this.#settle(welcomeKey, message);

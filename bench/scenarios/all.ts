@@ -1,5 +1,6 @@
 import type { Scenario } from '../bench.js';
 import { auth } from './auth.js';
+import { authorization } from './authorization.js';
 import { bulk } from './bulk.js';
 import { churn } from './churn.js';
 import { fanout as clusterFanout } from './cluster/fanout.js';
@@ -29,6 +30,7 @@ export const scenarios: readonly Scenario[] = [
   subscriptions,
   churn,
   auth,
+  authorization,
   hostile,
 ];
 
