@@ -44,7 +44,7 @@ export class RealmWaits {
   /** Fails it once its deadline has passed, wherever it is. */
   add(pending: Pending): void {
     this.#pending.add(pending);
-    this.#cancelTick ??= this.#options.after(this.#options.reaskMs, this.#tick);
+    this.#tickLater();
   }
 
   /** Opens it once these nodes have confirmed the version. Versions only rise. */
@@ -52,6 +52,7 @@ export class RealmWaits {
     const unconfirmed = new Set<NodeId>();
     for (const node of nodes) if ((this.#confirmed.get(node) ?? -1) < version) unconfirmed.add(node);
     this.#barriers.wait(version, unconfirmed, pending);
+    this.#tickLater();
   }
 
   confirm(node: NodeId, version: number): void {
@@ -83,6 +84,7 @@ export class RealmWaits {
 
   suspend(pending: Pending): void {
     this.#suspended.add(pending);
+    this.#tickLater();
   }
 
   takeSuspended(): Pending[] {
@@ -104,16 +106,24 @@ export class RealmWaits {
   }
 
   readonly #tick = (): void => {
-    const { nowMs, after, reaskMs, ask } = this.#options;
+    const { nowMs, reaskMs, ask } = this.#options;
     const now = nowMs();
     for (const pending of this.#pending) {
       if (pending.isSettled) this.#pending.delete(pending);
       else if (pending.deadlineMs <= now) this.#timeOut(pending);
     }
     this.#barriers.sweep();
+    for (const pending of this.#suspended) if (pending.isSettled) this.#suspended.delete(pending);
     for (const [node, version] of this.#barriers.overdue(now - reaskMs)) ask(node, version);
-    this.#cancelTick = this.#pending.size > 0 ? after(reaskMs, this.#tick) : undefined;
+    this.#cancelTick = undefined;
+    this.#tickLater();
   };
+
+  /** Idempotent; ends by itself when nothing waits. */
+  #tickLater(): void {
+    if (this.#pending.size + this.barrierCount === 0) return;
+    this.#cancelTick ??= this.#options.after(this.#options.reaskMs, this.#tick);
+  }
 
   #timeOut(pending: Pending): void {
     this.#pending.delete(pending);
