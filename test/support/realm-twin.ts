@@ -172,8 +172,13 @@ export class RealmTwin {
       digest,
     };
     if (isReplacing || row === undefined) {
+      const since = (row?.successors ?? [])
+        .map((other) => [other, this.#rows.callee(callees, other)] as const)
+        .filter((entry): entry is readonly [string, Callee] => (entry[1]?.order ?? 0) > callee.order);
       this.#hashes.drop(callees);
-      this.#rows.putProcedure(procedures, member, { id, invoke, forcedAt: isForced ? next : 0, successors: [] });
+      for (const [other, successor] of since) this.#rows.putCallee(callees, other, successor);
+      const successors = since.map(([other]) => other);
+      this.#rows.putProcedure(procedures, member, { id, invoke, forcedAt: isForced ? next : 0, successors });
     } else if (isOffer) {
       this.#rows.putProcedure(procedures, member, { ...row, successors: [...row.successors, holder] });
     }

@@ -162,6 +162,19 @@ export function describeClaims(makeScene: () => Promise<RealmScriptScene>): void
       expect(await realm.claim(one, 1, { order: 3 })).toMatchObject({ kind: 'taken' });
     });
 
+    it('by force, given again, leave those in line that take it over from them', async () => {
+      await realm.claim(one, 1, { invoke: 'first', floor: 30 });
+      await realm.claim(one, 3, { invoke: 'first', force: true, floor: 40 });
+      await realm.claim(two, 4, { invoke: 'last', force: true, floor: 50 });
+      const again = { invoke: 'random', force: true, order: 45 } as const;
+      expect(await realm.claim(two, 2, again)).toMatchObject({ kind: 'granted', isOffer: false, order: 45 });
+      const { row, callees } = await realm.stored();
+      expect(row).toEqual([1, 7, 'random', 52, ['n-2 4']]);
+      expect(callees).toEqual({ 'n-2 2': calleeRow(45), 'n-2 4': calleeRow(51, 'last') });
+      await realm.complete(two, 4);
+      expect(await realm.sessionsOf()).toEqual([4]);
+    });
+
     it('gives again what the store has lost, with the order of before, under the same id only', async () => {
       await realm.claim(two, 2, { invoke: 'first', floor: 30 });
       expect(await realm.claim(one, 1, { invoke: 'first', order: 5 })).toMatchObject({ kind: 'granted', order: 5 });

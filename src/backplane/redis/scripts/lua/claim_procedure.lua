@@ -18,7 +18,7 @@
 -- ARGV[10] 1: takes over from all callees of the procedure; 2: receives only a procedure without callees; 3: takes over from
 --          callees that all have its own digest; 0: none of that
 -- ARGV[11] order of an earlier grant, which Redis has lost and is to give again under the same id; else ''. With 1 the callee
---          replaces all others at once
+--          replaces all others at once, but for those that take the procedure over and were granted behind it
 -- ARGV[12] digest of the callee's authid; '': it is not stored
 -- Returns  'granted', the realm's new version, registration id, order, every node that serves the realm; 'offered' and the
 --          same: the callees keep the procedure until `complete_takeover.lua`;
@@ -114,9 +114,18 @@ local is_replacing = not row or (is_forced and not is_offer)
 local version = next_version(floor)
 order = order or version
 local callee = { 1, order, tonumber(ARGV[7]), ARGV[8] == '1', ARGV[9] == '1', is_offer and invoke or '' }
+local since, kept = {}, {}
 if is_replacing then
+  for _, successor in ipairs(row and row[SUCCESSORS] or {}) do
+    local other = callee_row(callees, successor)
+    if other and other[ORDER] > order then
+      since[#since + 1] = successor
+      kept[#kept + 1] = successor
+      kept[#kept + 1] = cmsgpack.pack(other)
+    end
+  end
   redis.call('UNLINK', callees)
-  row = { 1, row and row[ID] or tonumber(id), invoke, is_forced and version or 0, {} }
+  row = { 1, row and row[ID] or tonumber(id), invoke, is_forced and version or 0, since }
   put_procedure(member, row)
 elseif is_offer then
   row[SUCCESSORS][#row[SUCCESSORS] + 1] = holder
@@ -125,7 +134,7 @@ end
 publish(version, node, 'claim', row[ID], member, invoke, node, tonumber(ARGV[6]), callee, is_forced and not is_offer)
 if is_replacing or not is_there then
   callee[DIGEST] = digest
-  redis.call('HSET', callees, holder, cmsgpack.pack(callee))
+  redis.call('HSET', callees, holder, cmsgpack.pack(callee), unpack(kept))
 end
 redis.call('SADD', KEYS[6], ARGV[6] .. ' ' .. member)
 local id_text, order_text = string.format('%.0f', row[ID]), string.format('%.0f', order)

@@ -5,7 +5,7 @@
 -- In a hash for each procedure, by `<node> <session>`: { 1, order, concurrency or 0, discloses callers, forwards timeouts,
 -- invocation policy of a successor or '', digest of the authid or '' }.
 local ID, INVOKE, FORCED_AT, SUCCESSORS = 2, 3, 4, 5
-local TAKES_OVER, DIGEST = 6, 7
+local ORDER, TAKES_OVER, DIGEST = 2, 6, 7
 
 local function unpack_row(packed)
   local is_read, row = pcall(cmsgpack.unpack, packed)
