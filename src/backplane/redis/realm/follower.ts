@@ -49,6 +49,11 @@ export class RealmFollower {
   #isFollowing = false;
   /** Changes that came while the realm is read. */
   #buffer: Change[] | undefined;
+  /** Version as which this node has last entered the realm, by the changes on this connection. */
+  #lastEntry = 0;
+  /** Version as which this node has entered the realm; changes before that one are ignored. Undefined: it has come. */
+  #awaitedEntry: number | undefined;
+  #stream = 0;
   /** Earlier versions are not confirmed: the store has lost them. */
   #firstVersion = 0;
   #isScheduled = false;
@@ -71,12 +76,44 @@ export class RealmFollower {
     return this.#isFollowing;
   }
 
+  /** Names the connection that changes come through: another one after `cutOff`. */
+  get stream(): number {
+    return this.#stream;
+  }
+
   changed(message: Uint8Array): void {
+    const { counters } = this.#options;
     const change = parseChange(message);
-    if (typeof change === 'string') {
-      this.#options.counters.messagesIgnored[change]++;
-      return;
-    }
+    if (typeof change === 'string') counters.messagesIgnored[change]++;
+    else if (this.#isBeforeEntry(change)) counters.changes.stale++;
+    else this.#follow(change);
+  }
+
+  /**
+   * This node has entered the realm as this version, as the reply of the store says. The channel may be later than the reply. Changes
+   * that come before the entry are in the next snapshot, or the store has lost them: then their versions are used anew, and they
+   * would look like the changes behind the snapshot. `stream` is the connection on which the entry was to come.
+   */
+  entered(version: number, stream: number): void {
+    if (stream !== this.#stream || version === this.#lastEntry) return;
+    this.#awaitedEntry = version;
+    if (this.#buffer !== undefined) this.#buffer = [];
+  }
+
+  #isBeforeEntry({ version, body }: Change): boolean {
+    if (body.kind !== 'enter' || body.node !== this.#options.node) return this.#awaitedEntry !== undefined;
+    if (version < (this.#awaitedEntry ?? 0)) return true;
+    const isExpected = this.#awaitedEntry !== undefined || !this.#isFollowing;
+    this.#awaitedEntry = undefined;
+    this.#lastEntry = version;
+    if (!isExpected) return false;
+    // Versions may begin anew with it.
+    this.#streamVersion = Math.min(this.#streamVersion, version - 1);
+    if (this.#buffer !== undefined) this.#buffer = [];
+    return false;
+  }
+
+  #follow(change: Change): void {
     if (this.#buffer !== undefined && this.#isFar(change.version)) {
       // The snapshot that is being read will show whether it is true.
       this.#keep(this.#buffer, change);
@@ -160,7 +197,10 @@ export class RealmFollower {
   /** The connection is lost: an unknown number of changes will be missing. */
   cutOff(): void {
     this.halt();
+    this.#stream++;
     this.#streamVersion = 0;
+    this.#lastEntry = 0;
+    this.#awaitedEntry = undefined;
     this.#owed.clear();
   }
 

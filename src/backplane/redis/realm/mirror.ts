@@ -40,6 +40,8 @@ export class RealmMirror {
   readonly #procedures: ProceduresMirror;
   readonly #serving = new Map<NodeId, ServingState>();
   readonly #kept = new Map<NodeId, Kept>();
+  /** Callees of this node that a repair is about to write again. */
+  readonly #unwritten = new Map<Member, Set<SessionId>>();
   #interest = new InterestMirror<NodeId>();
 
   constructor(options: RealmMirrorOptions) {
@@ -48,6 +50,7 @@ export class RealmMirror {
     this.#procedures = new ProceduresMirror({
       changed: options.registrationChanged,
       removed: (member, callee) => this.#calleeRemoved(member, callee),
+      isKept: (member, callee) => this.#isKept(member, callee),
     });
   }
 
@@ -107,7 +110,7 @@ export class RealmMirror {
         for (const [id, sessions] of body.callees) {
           const member = this.#procedures.memberOf(id);
           if (member === undefined) continue;
-          for (const session of sessions) this.#kept.get(body.node)?.callees.get(member)?.delete(session);
+          for (const session of sessions) this.#calleesKeptOf(body.node)?.get(member)?.delete(session);
           this.#procedures.remove(member, leaversOf(body.node, sessions));
         }
         break;
@@ -137,6 +140,7 @@ export class RealmMirror {
     const keptBefore = new Map(this.#kept);
     const known = new Set([...this.#serving.keys(), ...this.#kept.keys(), ...interestBefore.nodes]);
     this.#kept.clear();
+    this.#unwritten.clear();
     this.#interest = snapshot.interest;
     this.#serving.clear();
     for (const [node, servingState] of snapshot.nodes) {
@@ -193,6 +197,7 @@ export class RealmMirror {
     this.#interest = new InterestMirror();
     this.#serving.clear();
     this.#kept.clear();
+    this.#unwritten.clear();
     this.#procedures.clear();
   }
 
@@ -216,7 +221,7 @@ export class RealmMirror {
 
   #claim(placement: Placement, isForced: boolean): void {
     const { node, session } = placement.placed.callee;
-    this.#kept.get(node)?.callees.get(placement.member)?.delete(session);
+    this.#calleesKeptOf(node)?.get(placement.member)?.delete(session);
     this.#procedures.place(placement, isForced);
     // The change is late: the node was declared dead since, and no component would end a call to its callee.
     if (this.#options.membership.isGone(node)) this.#procedures.remove(placement.member, leaversOf(node, [session]));
@@ -290,18 +295,18 @@ export class RealmMirror {
     let member: Member | undefined;
     let present = new Set<SessionId>();
     this.#procedures.forEachBefore((placement) => {
-      const { node, session } = placement.placed.callee;
+      const { session } = placement.placed.callee;
       if (placement.member !== member) {
         member = placement.member;
         present = new Set(snapshot.procedures.get(member)?.callees.map(({ callee }) => callee.session));
       }
       if (present.has(session) || !this.#keepsCallee(placement, keep, keptBefore)) return;
-      if (this.#procedures.placeBeside(placement) && node !== this.#node) this.#noteKept(placement);
+      if (this.#procedures.placeBeside(placement)) this.#noteKept(placement);
     });
   }
 
   #noteKept({ member, placed: { callee } }: Placement): void {
-    const { callees } = this.#keptOf(callee.node);
+    const callees = callee.node === this.#node ? this.#unwritten : this.#keptOf(callee.node).callees;
     const sessions = callees.get(member);
     if (sessions === undefined) callees.set(member, new Set([callee.session]));
     else sessions.add(callee.session);
@@ -315,9 +320,17 @@ export class RealmMirror {
     return kept;
   }
 
-  #calleeRemoved(member: Member, callee: Callee): void {
-    if (callee.node === this.#node) this.#options.calleeRemoved(member, callee.session);
-    else this.#kept.get(callee.node)?.callees.get(member)?.delete(callee.session);
+  #calleesKeptOf(node: NodeId): Map<Member, Set<SessionId>> | undefined {
+    return node === this.#node ? this.#unwritten : this.#kept.get(node)?.callees;
+  }
+
+  #isKept(member: Member, { node, session }: Callee): boolean {
+    return this.#calleesKeptOf(node)?.get(member)?.has(session) ?? false;
+  }
+
+  #calleeRemoved(member: Member, { node, session }: Callee): void {
+    this.#calleesKeptOf(node)?.get(member)?.delete(session);
+    if (node === this.#node) this.#options.calleeRemoved(member, session);
   }
 }
 

@@ -25,6 +25,8 @@ export interface ProceduresMirrorEvents {
   changed(registration: Registration): void;
   /** A callee is no longer registered; called before `changed` announces the state without it. */
   removed(member: Member, callee: Callee): void;
+  /** The store does not have this callee: it is kept from before. */
+  isKept(member: Member, callee: Callee): boolean;
 }
 
 /** The registrations of one realm, as the changes and snapshots that were applied so far have them. */
@@ -118,7 +120,10 @@ export class ProceduresMirror {
     return isFree;
   }
 
-  /** Removes the callees for which `leaves` holds. A callee that takes over has the procedure when no other is left. O(callees). */
+  /**
+   * Removes the callees for which `leaves` holds. A callee that takes over has the procedure when the store has no other left.
+   * O(callees).
+   */
   remove(member: Member, leaves: (callee: Callee) => boolean): void {
     const row = this.#rows.get(member);
     if (row === undefined) return;
@@ -127,16 +132,20 @@ export class ProceduresMirror {
     const takingOver = row.takingOver.filter(({ callee }) => !leaves(callee));
     if (!stays.includes(false) && takingOver.length === row.takingOver.length) return;
     const callees = registration.callees.filter((_, at) => stays[at]);
-    if (callees.length === 0 && takingOver.length > 0) {
-      this.#put(member, toRow(member, { id: registration.id, invoke: registration.invoke, callees: takingOver }));
-      return;
-    }
     const left = {
       registration: { ...registration, callees },
       orders: orders.filter((_, at) => stays[at]),
       takingOver,
     };
-    this.#put(member, withTakingOver(left, takingOver));
+    const heir = this.#heirOf(member, left);
+    this.#put(member, heir === undefined ? withTakingOver(left, takingOver) : inheritedBy(member, left, heir));
+  }
+
+  /** The callee that has the procedure now, because only callees that take it over are left in the store. */
+  #heirOf(member: Member, { registration: { callees }, takingOver }: Row): PlacedCallee | undefined {
+    const isKept = (callee: Callee): boolean => this.#events.isKept(member, callee);
+    if (takingOver.length === 0 || !callees.every(isKept)) return undefined;
+    return takingOver.find(({ callee }) => !isKept(callee)) ?? (callees.length === 0 ? takingOver[0] : undefined);
   }
 
   /** O(all callees). */
@@ -221,6 +230,17 @@ function visitRow(
 function withTakingOver(row: Row, takingOver: readonly PlacedCallee[]): Row {
   const registration = withSuccessors(row.registration, takingOver.map(({ callee }) => callee).toReversed());
   return { registration, orders: row.orders, takingOver };
+}
+
+/** The heir has the procedure, beside the other callees if its policy allows them: they were kept from before. */
+function inheritedBy(member: Member, { registration, orders, takingOver }: Row, heir: PlacedCallee): Row {
+  const { id, callees } = registration;
+  const invoke = heir.takesOver ?? registration.invoke;
+  const areBeside = invoke === registration.invoke && invoke !== 'single';
+  const beside = areBeside ? callees.map((callee, at) => ({ callee, order: orders[at] ?? 0 })) : [];
+  const successors = takingOver.filter((placed) => placed !== heir);
+  const placed = [...beside, { callee: heir.callee, order: heir.order }, ...successors];
+  return toRow(member, { id, invoke, callees: placed });
 }
 
 function isOf(registration: Registration, id: RegistrationId, invoke: InvocationPolicy): boolean {

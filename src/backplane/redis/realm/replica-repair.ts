@@ -43,7 +43,13 @@ export class ReplicaRepair {
     const step = store.step();
     // The follower keeps changes after this step for the load, which reads nothing that the step has read.
     follower.begin();
-    const snapshot = await this.#load(true, { head: store.run(enterRealm, step), floor: step.floor });
+    const { stream } = follower;
+    // Also when the reading fails: the next repair finds the node entered.
+    const head = store.run(enterRealm, step).then((reply) => {
+      this.#entered(reply, stream);
+      return reply;
+    });
+    const snapshot = await this.#load(true, { head, floor: step.floor });
     if (snapshot?.nodes.has(node) !== true) throw this.#lostMeanwhile('entering a realm');
     this.#machine.on({ kind: 'snapshot-taken' });
     await rows.repair(snapshot);
@@ -66,7 +72,6 @@ export class ReplicaRepair {
       this.#count();
       const isGone = (other: NodeId): boolean => membership.isGone(other);
       const snapshot = await readRealm({ store, keys, node, withOwn: isRepair, head, supposed, isGone, counters });
-      if (head !== undefined) this.#entered(await head);
       if (!isLive(this.#machine.state)) throw this.#machine.unavailable('reading a realm');
       const isLost = snapshot.isTorn || !snapshot.nodes.has(node) || snapshot.version < floor;
       if (isLost) this.#parts.storeLost();
@@ -84,12 +89,15 @@ export class ReplicaRepair {
     if (isLive(state)) this.#options.counters.mirrorReloads[state.cause]++;
   }
 
-  #entered({ kind, version, isBehind }: EnterReply): void {
+  #entered({ kind, version, isBehind }: EnterReply, stream: number): void {
     const { state } = this.#machine;
-    const hasServed = isLive(state) && state.kind !== 'entering';
+    if (!isLive(state)) return;
+    const { follower } = this.#parts;
+    const hasServed = state.kind !== 'entering';
     if (isBehind || (kind === 'entered' && hasServed)) this.#parts.storeLost();
     // A node that waits for an earlier version waits for one that the store has lost, and finds out by itself.
-    if (isBehind) this.#parts.follower.forgetBefore(version);
+    if (isBehind) follower.forgetBefore(version);
+    if (kind === 'entered') follower.entered(version, stream);
   }
 
   /** False: the snapshot is out of date already. */

@@ -29,6 +29,9 @@ export interface RowsRepairOptions {
   readonly release: (member: Member, session: SessionId) => void;
 }
 
+/** Callees of this node in the store, by procedure; true: it takes the procedure over there. */
+type StoredCallees = ReadonlyMap<Member, ReadonlyMap<SessionId, boolean>>;
+
 /** Writes of one repair that are under way at once. */
 const STEPS_AT_ONCE = 4;
 const CLAIMS_AT_ONCE = 64;
@@ -63,18 +66,18 @@ export class RowsRepair {
     );
   }
 
-  #ownCallees({ procedures }: RealmSnapshot): ReadonlyMap<Member, ReadonlySet<SessionId>> {
-    const stored = new Map<Member, ReadonlySet<SessionId>>();
+  #ownCallees({ procedures }: RealmSnapshot): StoredCallees {
+    const stored = new Map<Member, ReadonlyMap<SessionId, boolean>>();
     for (const [member, { callees }] of procedures) {
       const own = callees.filter(({ callee }) => callee.node === this.#options.node);
-      stored.set(member, new Set(own.map(({ callee }) => callee.session)));
+      stored.set(member, new Map(own.map(({ callee, takesOver }) => [callee.session, takesOver !== undefined])));
     }
     return stored;
   }
 
   async #releaseUnwanted(
     { ownCallees }: RealmSnapshot,
-    stored: ReadonlyMap<Member, ReadonlySet<SessionId>>,
+    stored: StoredCallees,
     postponed: readonly ReleaseWrite[],
   ): Promise<void> {
     const { held, maxPerWrite, writer } = this.#options;
@@ -85,7 +88,7 @@ export class RowsRepair {
       if (sessions === undefined) unwanted.set(member, new Set([session]));
       else sessions.add(session);
     };
-    for (const [member, sessions] of stored) for (const session of sessions) look(member, session);
+    for (const [member, sessions] of stored) for (const session of sessions.keys()) look(member, session);
     // Listed for this node, but perhaps without a row any more.
     for (const [member, session] of ownCallees) look(member, session);
     for (const { callees } of postponed)
@@ -104,16 +107,20 @@ export class RowsRepair {
     });
   }
 
-  /** Completes takeovers that are certain and not known to be complete: the store did not reply, or was not asked yet. */
-  async #completeTakeovers(stored: ReadonlyMap<Member, ReadonlySet<SessionId>>): Promise<void> {
+  /**
+   * Completes takeovers that are certain and not known to be complete: the store did not reply, or was not asked yet. Completes
+   * others again if the store has lost that.
+   */
+  async #completeTakeovers(stored: StoredCallees): Promise<void> {
     const { held, writer } = this.#options;
-    const open: (readonly [Member, SessionId, ClaimWrite])[] = [];
-    for (const [member, session, { takeover }] of held.all)
-      if (takeover?.isSettled === true && stored.get(member)?.has(session) === true)
-        open.push([member, session, takeover]);
+    const open: (readonly [Member, SessionId, ClaimWrite | undefined])[] = [];
+    for (const [member, session, { takeover }] of held.all) {
+      const takesOver = stored.get(member)?.get(session);
+      if (takesOver !== undefined && (takeover?.isSettled ?? takesOver)) open.push([member, session, takeover]);
+    }
     await inParts(open, CLAIMS_AT_ONCE, async ([member, session, write]) => {
       this.#written(await writer.run(completeTakeover, { member, session }));
-      held.completeTakeover(member, session, write);
+      if (write !== undefined) held.completeTakeover(member, session, write);
     });
   }
 

@@ -9,7 +9,7 @@ import { createClusterCounters } from '../../../../../src/telemetry/cluster-coun
 import type { NodeId, RegistrationId, SessionId } from '../../../../../src/wamp/ids.js';
 import { packed } from '../../../../support/packed.js';
 
-const [own, other] = ['n1', 'n2'] as NodeId[] as [NodeId, NodeId];
+const [own, other, third] = ['n1', 'n2', 'n3'] as NodeId[] as [NodeId, NodeId, NodeId];
 const ID = 7 as RegistrationId;
 const MEMBER = 'exact com.x';
 
@@ -41,13 +41,15 @@ function scene() {
   });
   return {
     follower,
+    mirror,
+    last: () => registrations.at(-1),
     callees: () => registrations.at(-1)?.callees.map(({ session }) => session),
     missedCount: () => missedCount,
   };
 }
 
-function placed(session: number, order: number): PlacedCallee {
-  const callee = { node: other, session: session as SessionId, discloseCaller: false, forwardTimeout: false };
+function placed(session: number, order: number, node = other): PlacedCallee {
+  const callee = { node, session: session as SessionId, discloseCaller: false, forwardTimeout: false };
   return { callee, order };
 }
 
@@ -100,4 +102,78 @@ it('applies a take-over that no snapshot can have', () => {
   follower.changed(takenOver(34));
   expect(missedCount()).toBe(0);
   expect(callees()).toEqual([9]);
+});
+
+const offered = (session: number, version: number) =>
+  packed([
+    1,
+    version,
+    other,
+    'claim',
+    ID,
+    MEMBER,
+    'random',
+    other,
+    session,
+    [1, version, 0, false, false, 'random'],
+    false,
+  ]);
+const claimed = (session: number, version: number) =>
+  packed([1, version, other, 'claim', ID, MEMBER, 'random', other, session, [1, version, 0, false, false, ''], false]);
+
+it.each([
+  ['another node', third],
+  ['this node', own],
+])('lets a successor inherit a procedure although a callee of %s is kept that the store has lost', (_name, node) => {
+  const { follower, mirror, last, callees } = scene();
+  follower.begin();
+  follower.load(snapshot(30, 30, placed(1, 5, node), placed(9, 20)), KEEP);
+  follower.begin();
+  follower.load(snapshot(40, 40, placed(9, 20)), { others: 'all', own: () => true });
+  expect(callees()).toEqual([1, 9]);
+  follower.changed(offered(8, 41));
+  expect(last()?.successors?.map(({ session }) => session)).toEqual([8]);
+  // The store has no callee left but the successor.
+  follower.changed(released(42));
+  follower.changed(claimed(10, 43));
+  expect([callees(), last()?.successors]).toEqual([[1, 8, 10], undefined]);
+  mirror.dropNode(node);
+  expect([callees(), last()?.successors]).toEqual([[8, 10], undefined]);
+});
+
+const entered = (version: number) => packed([1, version, '', 'enter', own]);
+const lateClaim = claimed(10, 34);
+
+it.each(['before', 'after'])(
+  'ignores changes from before a loss of data that come %s the reply to its entry, whose versions are used anew',
+  (when) => {
+    const { follower, callees } = scene();
+    follower.begin();
+    follower.changed(claimed(7, 33));
+    if (when === 'before') {
+      follower.changed(lateClaim);
+      follower.changed(entered(33));
+    }
+    follower.entered(33, follower.stream);
+    expect(follower.load(snapshot(33, 33, placed(5, 20)), KEEP)).toBe(true);
+    if (when === 'after') {
+      follower.changed(lateClaim);
+      follower.changed(entered(33));
+    }
+    expect(callees()).toEqual([5]);
+    follower.changed(claimed(11, 34));
+    expect([callees(), follower.version]).toEqual([[5, 11], 34]);
+  },
+);
+
+it('awaits no entry that went through a connection that was lost', () => {
+  const { follower, callees } = scene();
+  const { stream } = follower;
+  follower.begin();
+  follower.cutOff();
+  follower.entered(33, stream);
+  follower.begin();
+  follower.load(snapshot(33, 33, placed(5, 20)), KEEP);
+  follower.changed(lateClaim);
+  expect(callees()).toEqual([5, 10]);
 });

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { claimOf } from '../../../../contract/backplane/samples.js';
-import { RealmWorld, type WorldNode } from '../../../../support/realm-world.js';
+import { changeKindOf, RealmWorld, type WorldNode } from '../../../../support/realm-world.js';
 import { settlementOf } from '../../../../support/settlement.js';
 
 let world: RealmWorld;
@@ -176,5 +176,62 @@ describe('a store that lost its data', () => {
       expect(node.registrations.has('exact com.late')).toBe(true);
       expect(node.registrations.size).toBe(5);
     }
+  });
+
+  it.each([0, 1])(
+    'twice takes no change from before for one from behind its entry (G2), also when its reading fails %i times',
+    async (failureCount) => {
+      const [one, two] = await world.serving('n1', 'n2');
+      await world.settled(one.watch('shared'));
+      for (let count = 0; count < 8; count++) await world.settled(one.claim(claimOf(one.id, `com.${count}`)));
+      // Node two receives that node one has its topics again, and is late with everything behind that.
+      world.onPublished = (message) => {
+        if (changeKindOf(message) === 'claim') two.subscriber.hold();
+      };
+      world.twin.flushAll();
+      await world.settled(one.resync('store_emptied'));
+      await world.pass(100);
+      world.onPublished = (message) => {
+        if (changeKindOf(message) === 'enter') two.store.loseScripts(failureCount);
+        world.onPublished = () => undefined;
+      };
+      one.subscriber.hold();
+      world.twin.flushAll();
+      await world.settled(two.resync('store_emptied'));
+      world.turnEnded = () => expect(two.interested('shared')).toEqual(['n1']);
+      two.subscriber.release();
+      await world.pass(100);
+      one.subscriber.release();
+      await world.settled(one.resync('store_emptied'));
+      await world.pass(1_000);
+      expect(one.registrations).toEqual(two.registrations);
+    },
+  );
+
+  it('of the end of a take-over completes it again', async () => {
+    const nodes = await world.serving('n1', 'n2', 'n3');
+    const [one, two, three] = nodes;
+    await world.settled(one.claim(claimOf(one.id, 'com.x', { invoke: 'random' })));
+    let restore = (): void => undefined;
+    world.onPublished = () => {
+      restore = world.twin.snapshot();
+      if (world.storedCallees().length === 2) world.onPublished = () => undefined;
+    };
+    const claim = claimOf(two.id, 'com.x', { invoke: 'random', force: true });
+    expect(await world.settled(two.claim(claim))).toMatchObject({ kind: 'granted' });
+    await world.pass(100);
+    await world.settled(three.claim(claimOf(three.id, 'com.x', { invoke: 'random' })));
+    for (const node of nodes) node.cut();
+    restore();
+    expect(world.storedCallees()).toHaveLength(2);
+    for (const node of [three, two, one]) await world.settled(node.heal());
+    await world.pass(1_000);
+    // No callee is its successor for ever. One that came beside it since was replaced like those before.
+    expect(world.storedCallees()).toEqual([`exact com.x n2 ${claim.callee.session}`]);
+    for (const node of nodes) {
+      const { callees, successors } = node.registrations.get('exact com.x')!;
+      expect([callees.map(({ session }) => session), successors]).toEqual([[claim.callee.session], undefined]);
+    }
+    expect([two.revoked, three.revoked.length]).toEqual([[], 1]);
   });
 });
