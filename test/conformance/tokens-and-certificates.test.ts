@@ -1,0 +1,139 @@
+import { createHash, createHmac, randomUUID } from 'node:crypto';
+import { expect, it } from 'vitest';
+import type { ConfigInput } from '../../src/config/schema.js';
+import { Code } from '../../src/wamp/codes.js';
+import { CloseUri, ErrorUri } from '../../src/wamp/uris.js';
+import { logIn, type Login } from '../support/auth-clients.js';
+import { describeConformance, type Router } from '../support/conformance.js';
+import type { RawClient } from '../support/raw-client.js';
+
+const SECRET = 'a secret of more than thirty-two characters';
+const HEADER = 'x-client-certificate';
+const fingerprintOf = (name: string): string => createHash('sha256').update(name).digest('hex');
+
+const config: ConfigInput = {
+  limits: { maxFailedAuthenticationsPerAuthid: 0 },
+  listen: {
+    trustProxyHeader: 'x-forwarded-for',
+    trustedProxies: ['127.0.0.1', '::1'],
+    clientCertificate: { header: HEADER, format: 'sha256' },
+  },
+  realms: [
+    {
+      name: 'realm1',
+      anonymousRole: null,
+      roles: [
+        { name: 'user', permissions: [{ uri: 'gantry.session.renew', allow: { call: true } }] },
+        { name: 'admin' },
+        { name: 'device' },
+      ],
+      auth: {
+        jwt: {
+          keys: [{ algorithm: 'HS256', secret: SECRET }],
+          issuer: 'https://login.example.com',
+          audience: 'realm1',
+          clockToleranceS: 0,
+          claims: { authextra: ['email'] },
+        },
+        ticket: { principals: { ann: { ticket: 'of ann', role: 'user' } } },
+        tls: { principals: { device7: { certificateSha256: [fingerprintOf('device7')], role: 'device' } } },
+      },
+    },
+  ],
+};
+
+const inSeconds = (seconds: number): number => Math.floor(Date.now() / 1_000) + seconds;
+const usual = { iss: 'https://login.example.com', aud: 'realm1', sub: 'joe', role: 'user' };
+
+/** A token as an issuer makes it, written down apart from the router. */
+function token(claims: object, algorithm = 'HS256', key = SECRET): string {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const text = `${part({ alg: algorithm })}.${part({ ...usual, exp: inSeconds(600), ...claims })}`;
+  const signature = algorithm === 'none' ? '' : createHmac('sha256', key).update(text).digest('base64url');
+  return `${text}.${signature}`;
+}
+
+const byToken = (text: string, method = 'jwt', authid?: string): Login => ({
+  method,
+  ...(authid === undefined ? {} : { authid }),
+  answer: () => [text, {}],
+});
+
+const connectWith = (router: Router, certificate: string): Promise<RawClient> =>
+  router.connect({ headers: { 'x-forwarded-for': '203.0.113.7', [HEADER]: certificate } });
+
+describeConformance(
+  'tokens and certificates',
+  (router) => {
+    it('admits the bearer of a token, with the role and the claims that it names', async () => {
+      const client = await router().connect();
+      const answer = await logIn(client, byToken(token({ email: 'joe@example.com' })));
+      expect(answer[0]).toBe(Code.WELCOME);
+      expect(client.welcome).toMatchObject({
+        authid: 'joe',
+        authrole: 'user',
+        authmethod: 'jwt',
+        authextra: { email: 'joe@example.com' },
+      });
+    });
+
+    it('admits the bearer of a token by the method ticket, which every library has', async () => {
+      const client = await router().connect();
+      const answer = await logIn(client, byToken(token({ role: 'admin' }), 'ticket', 'joe'));
+      expect(answer[0]).toBe(Code.WELCOME);
+      expect(client.welcome).toMatchObject({ authid: 'joe', authrole: 'admin', authmethod: 'ticket' });
+      const other = await router().connect();
+      expect((await logIn(other, byToken('of ann', 'ticket', 'ann')))[0]).toBe(Code.WELCOME);
+    });
+
+    it.each([
+      ['has expired', token({ exp: inSeconds(-600) })],
+      ['is not valid yet', token({ nbf: inSeconds(600) })],
+      ['is for another audience', token({ aud: 'realm2' })],
+      ['has another issuer', token({ iss: 'https://elsewhere.example.com' })],
+      ['names a role that the realm does not have', token({ role: 'root' })],
+      ['has no subject', token({ sub: undefined })],
+      ['is signed with another secret', token({}, 'HS256', `${SECRET}!`)],
+      ['is not signed', token({}, 'none')],
+      ['names another algorithm', token({}, 'HS512')],
+      ['is no token', 'abc'],
+      ['is empty', ''],
+    ])('refuses a token that %s', async (_flaw, text) => {
+      for (const method of ['jwt', 'ticket']) {
+        const client = await router().connect();
+        const answer = await logIn(client, byToken(text, method, 'joe'));
+        expect(answer).toMatchObject({ 0: Code.ABORT, 2: ErrorUri.AUTHENTICATION_DENIED });
+      }
+    });
+
+    it('closes the session when the token expires, unless it is renewed', async () => {
+      const [expiring, renewed] = [await router().connect(), await router().connect()];
+      for (const client of [expiring, renewed])
+        expect((await logIn(client, byToken(token({ exp: inSeconds(2), jti: randomUUID() }))))[0]).toBe(Code.WELCOME);
+      renewed.send([Code.CALL, 1, {}, 'gantry.session.renew', [token({})]]);
+      expect(await renewed.receive()).toMatchObject({ 0: Code.RESULT, 1: 1 });
+      expect(await expiring.receive()).toMatchObject({ 0: Code.GOODBYE, 2: CloseUri.EXPIRED });
+      renewed.send([Code.CALL, 2, {}, 'gantry.session.renew', [token({})]]);
+      expect(await renewed.receive()).toMatchObject({ 0: Code.RESULT, 1: 2 });
+    });
+
+    it('admits the owner of a certificate that the proxy has verified', async () => {
+      const client = await connectWith(router(), fingerprintOf('device7'));
+      expect((await logIn(client, { method: 'tls' }))[0]).toBe(Code.WELCOME);
+      expect(client.welcome).toMatchObject({ authid: 'device7', authrole: 'device', authmethod: 'tls' });
+    });
+
+    it.each([
+      ['another certificate', fingerprintOf('device8')],
+      ['what is no fingerprint', 'device7'],
+      ['two certificates', `${fingerprintOf('device7')},${fingerprintOf('device8')}`],
+    ])('refuses the owner of %s', async (_flaw, certificate) => {
+      const client = await connectWith(router(), certificate);
+      expect(await logIn(client, { method: 'tls' })).toMatchObject({
+        0: Code.ABORT,
+        2: ErrorUri.AUTHENTICATION_DENIED,
+      });
+    });
+  },
+  config,
+);
