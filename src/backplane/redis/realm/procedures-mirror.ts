@@ -86,18 +86,23 @@ export class ProceduresMirror {
       return;
     }
     const { registration } = row;
-    const index = registration.callees.findIndex(isCallee(callee.node, callee.session));
+    const isPlaced = isCallee(callee.node, callee.session);
+    const index = registration.callees.findIndex(isPlaced);
     if (index !== -1 && row.orders[index] === order) return;
+    // It may be kept as one that takes the procedure over: its take-over was complete when the store lost that.
+    const takingOver = row.takingOver.filter((other) => !isPlaced(other.callee));
     const callees = index === -1 ? registration.callees : registration.callees.toSpliced(index, 1);
     const orders = index === -1 ? row.orders : row.orders.toSpliced(index, 1);
     const isBefore = (other: number, at: number): boolean =>
       other < order || (other === order && (callees[at]?.session ?? 0) < callee.session);
     const at = orders.findLastIndex(isBefore) + 1;
-    this.#put(member, {
+    const placedRow = {
       registration: { ...registration, callees: callees.toSpliced(at, 0, callee) },
       orders: orders.toSpliced(at, 0, order),
-      takingOver: row.takingOver,
-    });
+      takingOver,
+    };
+    const isSuccessor = takingOver.length < row.takingOver.length;
+    this.#put(member, isSuccessor ? withTakingOver(placedRow, takingOver) : placedRow);
   }
 
   #placeTakeover(member: Member, id: RegistrationId, placed: PlacedCallee): void {

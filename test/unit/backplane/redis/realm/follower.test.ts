@@ -141,6 +141,18 @@ it.each([
   expect([callees(), last()?.successors]).toEqual([[8, 10], undefined]);
 });
 
+it('makes a callee of a successor that was kept and whose take-over had been completed', () => {
+  const { follower, last, callees } = scene();
+  follower.begin();
+  follower.load(snapshot(30, 30, placed(1, 5, third)), KEEP);
+  follower.changed(offered(8, 31));
+  follower.begin();
+  follower.load(snapshot(40, 40, placed(9, 20)), { others: 'all', own: undefined });
+  expect([callees(), last()?.successors?.length]).toEqual([[1, 9], 1]);
+  follower.changed(claimed(8, 41));
+  expect([callees(), last()?.successors]).toEqual([[1, 9, 8], undefined]);
+});
+
 const entered = (version: number) => packed([1, version, '', 'enter', own]);
 const lateClaim = claimed(10, 34);
 
