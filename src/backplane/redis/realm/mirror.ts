@@ -86,6 +86,12 @@ export class RealmMirror {
     return this.#serving.has(node) || this.#kept.has(node);
   }
 
+  /** Nodes that serve the realm by the reply to a step. The next load keeps them if the store loses them before. */
+  noteServing(nodes: Iterable<NodeId>): void {
+    for (const node of nodes)
+      if (!this.#serving.has(node) && !this.#options.membership.isGone(node)) this.#serving.set(node, 'loading');
+  }
+
   nodesFor(topic: Uri): readonly NodeId[] {
     return this.#interest.nodesFor(topic);
   }

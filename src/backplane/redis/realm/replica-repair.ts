@@ -89,10 +89,11 @@ export class ReplicaRepair {
     if (isLive(state)) this.#options.counters.mirrorReloads[state.cause]++;
   }
 
-  #entered({ kind, version, isBehind }: EnterReply, stream: number): void {
+  #entered({ kind, version, isBehind, nodes }: EnterReply, stream: number): void {
     const { state } = this.#machine;
     if (!isLive(state)) return;
-    const { follower } = this.#parts;
+    const { follower, mirror } = this.#parts;
+    mirror.noteServing(nodes.keys());
     const hasServed = state.kind !== 'entering';
     if (isBehind || (kind === 'entered' && hasServed)) this.#parts.storeLost();
     // A node that waits for an earlier version waits for one that the store has lost, and finds out by itself.

@@ -208,6 +208,27 @@ describe('a store that lost its data', () => {
     },
   );
 
+  it('twice keeps nobody from waiting for a node that it named in between, and that is not back (G2)', async () => {
+    const [one] = await world.serving('n1');
+    one.cut();
+    world.twin.flushAll();
+    const [two] = await world.serving('n2');
+    // Node one enters, and its reading fails.
+    world.onPublished = () => one.store.loseScripts(2);
+    const healing = one.heal();
+    await world.pass(100);
+    world.onPublished = () => undefined;
+    two.cut();
+    world.twin.flushAll();
+    await world.settled(healing);
+    const watching = settlementOf(one.watch('shared'));
+    await world.pass(5_000);
+    expect(watching.state).toBe('pending');
+    await world.settled(two.heal());
+    await world.pass(1_000);
+    expect([watching.state, two.interested('shared')]).toEqual(['resolved', ['n1']]);
+  });
+
   it('of the end of a take-over completes it again', async () => {
     const nodes = await world.serving('n1', 'n2', 'n3');
     const [one, two, three] = nodes;
