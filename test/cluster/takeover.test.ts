@@ -27,15 +27,17 @@ it.each(['kill', 'pause'] as const)(
     for (const procedure of procedures) await holder.register(procedure, answering('holder'));
 
     await victim[how]();
-    const heirs: AppClient[] = [await joinAutobahn(second.url, 'json'), await joinWampy(third.url, 'json')];
-    await Promise.all(heirs.map((heir, at) => heir.register(procedures[at]!, answering(`heir ${at}`))));
+    const successors: AppClient[] = [await joinAutobahn(second.url, 'json'), await joinWampy(third.url, 'json')];
+    await Promise.all(
+      successors.map((successor, at) => successor.register(procedures[at]!, answering(`successor ${at}`))),
+    );
     // Each answers calls from the node of the other as soon as it was told REGISTERED (G2).
     for (const [at, procedure] of procedures.entries())
-      expect((await heirs[1 - at]!.call(procedure).result).args).toEqual([`heir ${at}`]);
+      expect((await successors[1 - at]!.call(procedure).result).args).toEqual([`successor ${at}`]);
 
     const page = await second.figures();
     expect(figure(page, 'gantry_cluster_takeovers_total{outcome="granted"}')).toBe(1);
-    await Promise.all(heirs.map((heir) => heir.leave()));
+    await Promise.all(successors.map((successor) => successor.leave()));
   },
 );
 
@@ -45,10 +47,10 @@ it('gives the procedure of a session to another right after its connection was d
   let holder = await RawClient.join(fleet.routers[0]!.url);
   await holder.register('com.example.procedure');
   for (let round = 1; round <= 30; round++) {
-    const heir = await RawClient.join(fleet.routers[round % 3]!.url);
+    const successor = await RawClient.join(fleet.routers[round % 3]!.url);
     holder.drop();
-    await heir.register('com.example.procedure');
-    holder = heir;
+    await successor.register('com.example.procedure');
+    holder = successor;
   }
   await expect(watcher.register('com.example.procedure')).rejects.toThrow();
   for (const client of [watcher, holder]) await client.close();

@@ -48,9 +48,9 @@ it('autobahn-js in Chromium logs in at one node, and joins another by the cookie
     expect(await join(url, 'wrong')).toEqual({ authid: 'peter', authmethod: 'cookie' });
   const [cookie] = await page.context().cookies();
   expect(cookie).toMatchObject({ name: 'login', httpOnly: true, sameSite: 'Lax', secure: false });
-  const stranger = await pageAt(one);
-  later(() => stranger.context().close());
-  expect(await stranger.evaluate(joinByCookie, { url: two, ticket: 'wrong', farewell: '' })).toBe(
+  const outsider = await pageAt(one);
+  later(() => outsider.context().close());
+  expect(await outsider.evaluate(joinByCookie, { url: two, ticket: 'wrong', farewell: '' })).toBe(
     'wamp.error.authentication_denied',
   );
   expect(await join(two, 'wrong', 'wamp.close.logout')).toEqual({ authid: 'peter', authmethod: 'cookie' });

@@ -245,7 +245,7 @@ describe('the production overlay', () => {
     expect(readme).toContain(`create secret generic ${name} --from-literal=${key}=`);
   });
 
-  it('is closed: no demo, named origins, no realm in which strangers may do everything', () => {
+  it('is closed: no demo, named origins, no realm in which anonymous clients may do everything', () => {
     const { demo, listen, realms } = configOf(manifests);
     expect(demo.enabled).toBe(false);
     expect(listen.allowedOrigins).not.toContain('*');

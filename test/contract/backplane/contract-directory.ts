@@ -12,7 +12,7 @@ export function directoryContract(inScene: InScene, nodeCount: number): void {
       'tells every node that serves the realm before the claim resolves (G2)',
       inScene(async ({ node, nodes }) => {
         const all = await nodes(nodeCount);
-        const stranger = await node(OTHER_REALM);
+        const outside = await node(OTHER_REALM);
         for (const claimant of all) {
           const claim = claimOf(claimant.id, `com.${claimant.id}`);
           expect(await claimOn(claimant, claim)).toMatchObject({ kind: 'granted' });
@@ -30,7 +30,7 @@ export function directoryContract(inScene: InScene, nodeCount: number): void {
               },
             });
         }
-        expect(stranger.all('registration')).toEqual([]);
+        expect(outside.all('registration')).toEqual([]);
       }),
     );
 

@@ -25,9 +25,9 @@ export function questionContract(inScene: InScene): void {
       'is answered by every node that serves the realm, the asking one included, and by no other',
       inScene(async ({ nodes, node }) => {
         const all = await nodes(3);
-        const stranger = await node(OTHER_REALM);
+        const outside = await node(OTHER_REALM);
         const body = { list: [1, -0, 2n ** 70n, 'text', new Uint8Array([1, 2])], ['__proto__']: { deep: null } };
-        for (const one of [...all, stranger])
+        for (const one of [...all, outside])
           one.answer = (from, realm, subject, asked) => Promise.resolve([one.id, from, realm, subject, asked]);
         for (const asker of all)
           expect(sorted(await ask(asker, body))).toEqual(
@@ -36,7 +36,7 @@ export function questionContract(inScene: InScene): void {
               unanswered: [],
             }),
           );
-        await expect(ask(stranger)).rejects.toThrow(BackplaneUnavailableError);
+        await expect(ask(outside)).rejects.toThrow(BackplaneUnavailableError);
       }),
     );
 

@@ -120,12 +120,14 @@ export function takeoverContract(inScene: InScene): void {
       'is given up when its session leaves, and stands in nobody’s way',
       inDoubt(async ({ cluster }, [holder, one, two]) => {
         const leaver = waiting(one, claimOf(one.id, 'com.x'));
-        const heirs = [one, two].map((node) => waiting(node, claimOf(node.id, 'com.x', { session: freshSessionId() })));
+        const claims = [one, two].map((node) =>
+          waiting(node, claimOf(node.id, 'com.x', { session: freshSessionId() })),
+        );
         await one.hearOut(two);
         await giveUp(one, leaver.claim);
         expect(await leaver.decided).toEqual({ kind: 'taken' });
         await cluster.declareDead(holder.id);
-        const outcomes = await Promise.all(heirs.map(({ decided }) => decided));
+        const outcomes = await Promise.all(claims.map(({ decided }) => decided));
         expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['granted', 'taken']);
       }),
     );

@@ -8,7 +8,7 @@ import { testPeer } from '../../../support/recording-outlet.js';
 
 const publisher = testPeer({ authid: 'paula', authrole: 'sender' });
 const receiver = testPeer({ authid: 'rita', authrole: 'reader' });
-const stranger = 987_654_321 as SessionId;
+const otherSession = 987_654_321 as SessionId;
 
 function publication(overrides: Partial<Publication> = {}): Publication {
   return {
@@ -23,18 +23,18 @@ function publication(overrides: Partial<Publication> = {}): Publication {
 }
 
 const has: AudienceLists = {
-  eligible: new Set([stranger, receiver.session]),
+  eligible: new Set([otherSession, receiver.session]),
   eligibleAuthid: new Set(['rita']),
   eligibleAuthrole: new Set(['reader']),
-  exclude: new Set([receiver.session, stranger]),
+  exclude: new Set([receiver.session, otherSession]),
   excludeAuthid: new Set(['rita']),
   excludeAuthrole: new Set(['reader']),
 };
 const lacks: AudienceLists = {
-  eligible: new Set([stranger]),
+  eligible: new Set([otherSession]),
   eligibleAuthid: new Set(['other']),
   eligibleAuthrole: new Set(['other']),
-  exclude: new Set([stranger]),
+  exclude: new Set([otherSession]),
   excludeAuthid: new Set(['other']),
   excludeAuthrole: new Set(['other']),
 };

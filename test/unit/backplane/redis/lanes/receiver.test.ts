@@ -78,23 +78,23 @@ describe('a node that does not know of its end', () => {
     sender.lanes.send(B, 'r', LOST);
     for (const { bytes } of sender.endTurn()) receiver.lanes.receive(bytes);
     expect(receiver.takeSent()).toEqual([]);
-    sender.lanes.receive(encodeGone('stranger' as NodeId, A));
-    expect(sender.heard).toEqual(['unknown stranger']);
+    sender.lanes.receive(encodeGone('other' as NodeId, A));
+    expect(sender.heard).toEqual(['unknown other']);
   });
 });
 
 describe('an inbox', () => {
   it('asks who it is that speaks and ignores it until it is known, which then shows as a gap', async () => {
     const { sender } = pair();
-    const stranger = new LanesUnderTest(B);
+    const other = new LanesUnderTest(B);
     sender.lanes.send(B, 'r', LOST);
-    await sender.bringTo(stranger);
-    expect(stranger.heard).toEqual([`unknown ${A}`]);
-    expect(stranger.counters.messagesIgnored.unknown_sender).toBe(1);
-    stranger.lanes.open(A, READS);
+    await sender.bringTo(other);
+    expect(other.heard).toEqual([`unknown ${A}`]);
+    expect(other.counters.messagesIgnored.unknown_sender).toBe(1);
+    other.lanes.open(A, READS);
     sender.lanes.send(B, 'r', LOST);
-    await sender.bringTo(stranger);
-    expect(stranger.heard).toEqual([`unknown ${A}`, `${A} gap`, `${A} r lost`]);
+    await sender.bringTo(other);
+    expect(other.heard).toEqual([`unknown ${A}`, `${A} gap`, `${A} r lost`]);
   });
 
   it('ignores what it has heard before', () => {

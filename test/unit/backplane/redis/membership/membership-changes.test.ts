@@ -147,7 +147,7 @@ describe('changes and readings', () => {
     expect(one.counters.rowsIgnored.shape).toBe(1);
   });
 
-  it('read for a stranger as often as the lease is renewed, however often it speaks', async () => {
+  it('read for an unknown node as often as the lease is renewed, however often it speaks', async () => {
     const [one] = await world.entered('n-1');
     await world.pass(RENEW_MS);
     const readCount = one.count('load_nodes.lua');

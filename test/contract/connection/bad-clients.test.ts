@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => scene.close());
 
-it('survives whatever a stranger sends, and serves others on', async () => {
+it('survives whatever an unknown client sends, and serves others on', async () => {
   const random = randomSource(20_240_607);
   const witness = await scene.connect();
   for (let round = 0; round < 300; round++) {
