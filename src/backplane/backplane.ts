@@ -4,7 +4,7 @@ import type { ClusterGauges } from '../telemetry/cluster-gauges.js';
 import type { NodeId, RegistrationId, SessionId, Uri } from '../wamp/ids.js';
 import type { MatchPolicy } from '../wamp/options.js';
 import type { ExpiringStore } from './expiring-store.js';
-import type { SessionDetails, SessionRow, Sessions } from './session-row.js';
+import type { LostSession, SessionDetails, Sessions } from './session-row.js';
 
 /**
  * Carries publications and frames between nodes: at most once; in order per (sender, receiver) across publications and
@@ -48,6 +48,12 @@ export interface Directory {
   /** Enters a session of this node. False: the id is taken somewhere in the cluster, draw another (SES-2). */
   join(realm: Uri, session: SessionDetails): boolean | Promise<boolean>;
   leave(realm: Uri, session: SessionId): void;
+  /**
+   * Stores values beside the row of a session of this node, in place of the earlier ones; an empty list removes them. They stay until
+   * the session leaves, also when the store loses its data, or are handed over with it when this node dies. Resolves once the
+   * store has them. Rejects with BackplaneUnavailableError: the store may have them or the earlier ones, until the next call.
+   */
+  setTestaments(realm: Uri, session: SessionId, testaments: readonly Uint8Array[]): Promise<void>;
   /** Reads the sessions of the cluster. Each read rejects with BackplaneUnavailableError. */
   readonly sessions: Sessions;
 }
@@ -60,10 +66,10 @@ export interface BackplaneEvents {
   /** The whole new state of one registration; no callees: it has gone. In order per registration. */
   registration(realm: Uri, registration: Registration): void;
   /**
-   * Sessions of a node that died, before their rows are removed and before `nodeGone`. Exactly one node receives each of them,
-   * the one that removes it; should that node die in between, another receives them again.
+   * Sessions of a node that died, when their rows are removed and before `nodeGone`. Exactly one node receives each of them: the one
+   * that has removed it. Should that node die in the same moment, no node receives them.
    */
-  sessionsLost?(node: NodeId, sessions: readonly SessionRow[]): void;
+  sessionsLost?(node: NodeId, sessions: readonly LostSession[]): void;
   /** The node is dead or has left; nothing of it comes any more and its rows are gone (G5). Once per node. */
   nodeGone(node: NodeId): void;
   /** A message from `from` to this node was lost: here, or a little earlier, in the order in which it sent. */
@@ -109,6 +115,10 @@ export interface Backplane {
    * it is cut off, and its lease has run out. What it knows is not all, and publications are refused whatever it knows.
    */
   readonly isIsolated: boolean;
+  /** What needs other nodes or the store is refused now, for however short a time. */
+  readonly isCutOff: boolean;
+  /** No other node is in the cluster, as far as this one knows. */
+  readonly isAlone: boolean;
   /** To be asked before anything is done for clients; costs a look at two clocks. Always `certain` where no lease is held. */
   standing(): Standing;
   start(events: BackplaneEvents): Promise<void>;

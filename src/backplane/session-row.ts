@@ -27,6 +27,12 @@ export interface SessionRow extends SessionDetails {
   readonly joinedAtMs: number;
 }
 
+/** A session of a node that died. */
+export interface LostSession extends SessionRow {
+  /** What `Directory.setTestaments` stored last; absent: nothing. */
+  readonly testaments?: readonly Uint8Array[];
+}
+
 /** Reads which sessions the cluster has, also those of a node that died and was not reaped yet. */
 export interface Sessions {
   /** Undefined: the realm has no such session. One step. */

@@ -4,7 +4,7 @@ import { allCallees } from '../../routing/successors.js';
 import type { NodeId, RegistrationId, SessionId, Uri } from '../../wamp/ids.js';
 import type { MatchPolicy } from '../../wamp/options.js';
 import { RegistrationTable } from './registration-table.js';
-import type { SessionDetails, SessionRow } from '../session-row.js';
+import type { LostSession, SessionDetails, SessionRow } from '../session-row.js';
 import { TopicSets } from '../topic-sets.js';
 
 /** A change of the directory, as every node that it concerns receives it, in one order for all of them. */
@@ -14,7 +14,7 @@ export type Change = { readonly version: number; readonly requester?: NodeId } &
   | { readonly kind: 'snapshot'; readonly realm: Uri; readonly snapshot: Snapshot }
   | { readonly kind: 'withdrawn'; readonly realm: Uri; readonly node: NodeId }
   /** To one node only: the sessions of another that died. */
-  | { readonly kind: 'sessions_lost'; readonly node: NodeId; readonly sessions: readonly SessionRow[] }
+  | { readonly kind: 'sessions_lost'; readonly node: NodeId; readonly sessions: readonly LostSession[] }
   | { readonly kind: 'gone'; readonly node: NodeId; readonly isClean: boolean }
 );
 
@@ -51,6 +51,8 @@ export class SharedDirectory {
   readonly #nodes = new Set<NodeId>();
   readonly #realms = new Map<Uri, RealmRows>();
   readonly #sessions = new Map<SessionId, SessionRow>();
+  /** Of sessions that have some. */
+  readonly #testaments = new Map<SessionId, readonly Uint8Array[]>();
   #version = 0;
 
   constructor({ notify, deriveRegistrationId = deriveId }: SharedDirectoryOptions) {
@@ -92,7 +94,7 @@ export class SharedDirectory {
   withdraw(node: NodeId, realm: Uri): void {
     const rows = this.#realms.get(realm);
     if (rows?.interests.delete(node) !== true) return;
-    for (const session of rows.sessions.get(node) ?? []) this.#sessions.delete(session);
+    for (const session of rows.sessions.get(node) ?? []) this.#deleteSession(session);
     rows.sessions.delete(node);
     for (const registration of rows.registrations.dropNode(node)) this.#notifyRegistration(realm, registration);
     this.#notifyServing(realm, { kind: 'withdrawn', version: ++this.#version, realm, node });
@@ -161,8 +163,16 @@ export class SharedDirectory {
   leave(node: NodeId, session: SessionId): void {
     const known = this.#sessions.get(session);
     if (known?.node !== node) return;
-    this.#sessions.delete(session);
+    this.#deleteSession(session);
     this.#realms.get(known.realm)?.sessions.get(node)?.delete(session);
+  }
+
+  /** False: the node does not have the session. */
+  setTestaments(node: NodeId, session: SessionId, testaments: readonly Uint8Array[]): boolean {
+    if (this.#sessions.get(session)?.node !== node) return false;
+    if (testaments.length === 0) this.#testaments.delete(session);
+    else this.#testaments.set(session, testaments);
+    return true;
   }
 
   session(realm: Uri, session: SessionId): SessionRow | undefined {
@@ -179,9 +189,19 @@ export class SharedDirectory {
 
   #handOverSessions(node: NodeId): void {
     const [survivor] = this.#nodes;
-    const sessions = [...this.#sessions.values()].filter((row) => row.node === node);
+    const sessions = [...this.#sessions.values()].filter((row) => row.node === node).map((row) => this.#lost(row));
     if (survivor === undefined || sessions.length === 0) return;
     this.#notify(survivor, { kind: 'sessions_lost', version: ++this.#version, node, sessions });
+  }
+
+  #lost(row: SessionRow): LostSession {
+    const testaments = this.#testaments.get(row.session);
+    return testaments === undefined ? row : { ...row, testaments };
+  }
+
+  #deleteSession(session: SessionId): void {
+    this.#sessions.delete(session);
+    this.#testaments.delete(session);
   }
 
   /** Rows of a node, itself included. */

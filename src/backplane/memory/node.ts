@@ -1,6 +1,6 @@
 import type { Frame } from '../../routing/frames.js';
 import type { Claim, ClaimOutcome, Publication, Registration } from '../../routing/ports.js';
-import type { SessionDetails, SessionRow, Sessions } from '../session-row.js';
+import type { SessionDetails } from '../session-row.js';
 import { allCallees, NOBODY, withSuccessors } from '../../routing/successors.js';
 import { fault } from '../../wamp/faults.js';
 import type { NodeId, RegistrationId, SessionId, Uri } from '../../wamp/ids.js';
@@ -20,6 +20,7 @@ import { Questions } from '../questions.js';
 import type { Change, SharedDirectory } from './directory.js';
 import type { HubMember, HubPort, NodeMessage } from './port.js';
 import { RealmMirrors } from './realm-mirrors.js';
+import { MemorySessions } from './sessions.js';
 import { MemoryExpiringStore } from './expiring-store.js';
 import { MemoryTakeovers } from './takeovers.js';
 import { VersionWaits } from './version-waits.js';
@@ -33,11 +34,7 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
   readonly node: NodeId;
   readonly bus: Bus = this;
   readonly directory: Directory = this;
-  readonly sessions: Sessions = {
-    get: (realm, session) => this.#read(() => this.#shared.session(realm, session)),
-    list: (realm, roles) => this.#listSessions(realm, roles),
-    count: (realm, roles) => this.#read(() => this.#shared.sessionsOf(realm, roles).length),
-  };
+  readonly sessions: MemorySessions;
   readonly expiring: MemoryExpiringStore;
   readonly #hub: HubPort;
   readonly #shared: SharedDirectory;
@@ -62,6 +59,7 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
     this.node = node;
     this.#hub = hub;
     this.#shared = hub.directory;
+    this.sessions = new MemorySessions(this.#shared, (look) => this.#read(look));
     this.expiring = new MemoryExpiringStore(hub.expiring, () =>
       this.#state === 'live' ? undefined : this.#unavailable('expiring state'),
     );
@@ -88,13 +86,21 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
     return this.#isExpired;
   }
 
+  get isCutOff(): boolean {
+    return this.#state !== 'live';
+  }
+
+  get isAlone(): boolean {
+    return this.#hub.liveCount < 2;
+  }
+
   standing(): Standing {
     if (this.#state === 'over') return 'over';
     return this.#isExpired ? 'isolated' : 'certain';
   }
 
   get isOver(): boolean {
-    return this.#state === 'over';
+    return this.standing() === 'over';
   }
 
   start(events: BackplaneEvents): Promise<void> {
@@ -143,9 +149,7 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
     const known = this.#waits.wait(this.#shared.version, others);
     if (known === undefined) return;
     this.#watching.set(key, known);
-    const forget = (): void => {
-      if (this.#watching.get(key) === known) this.#watching.delete(key);
-    };
+    const forget = (): boolean => this.#watching.get(key) === known && this.#watching.delete(key);
     known.then(forget, forget);
     return known;
   }
@@ -202,16 +206,18 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
     if (this.#hub.isRecovering) return this.#whenRecovered(() => this.join(realm, session));
     const joined = this.#shared.join(this.node, realm, session);
     // Where there are others to ask, the answer takes a while on every backplane.
-    return this.#hub.liveCount < 2 ? joined : Promise.resolve(joined);
+    return this.isAlone ? joined : Promise.resolve(joined);
   }
 
   leave(_realm: Uri, session: SessionId): void {
     void this.#write(() => this.#shared.leave(this.node, session));
   }
 
-  /** In one part. */
-  async *#listSessions(realm: Uri, roles: readonly string[] | undefined): AsyncGenerator<readonly SessionRow[]> {
-    yield await this.#read(() => this.#shared.sessionsOf(realm, roles));
+  setTestaments(realm: Uri, session: SessionId, testaments: readonly Uint8Array[]): Promise<void> {
+    if (this.#state !== 'live') return Promise.reject(this.#unavailable('setTestaments'));
+    if (this.#hub.isRecovering) return this.#whenRecovered(() => this.setTestaments(realm, session, testaments));
+    if (this.#shared.setTestaments(this.node, session, testaments)) return ACCEPTED;
+    return Promise.reject(this.#unavailable('setTestaments: the session has left'));
   }
 
   #read<Result>(look: () => Result): Promise<Result> {
@@ -266,7 +272,7 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
   }
 
   isolate(): void {
-    if (this.#state !== 'live') return;
+    if (this.isCutOff) return;
     this.#state = 'isolated';
     this.#takeovers.failAll(this.#unavailable('claim'));
     this.#questions.cutOff();

@@ -40,6 +40,8 @@ export interface SessionsKeys {
   readonly ids: string;
   /** Hash: session id → realm, for the sessions of the node. */
   of(node: NodeId): string;
+  /** Hash: session id → testaments in MessagePack, for the sessions of the node that have some. */
+  testaments(node: NodeId): string;
   /** Hash: session id → row in MessagePack, see `scripts/lua/shared/session.lua`. */
   in(realm: Uri): string;
   /** Hash: authrole → count of the sessions that have it in the realm. */
@@ -111,6 +113,7 @@ function sessionsKeys(tag: string): SessionsKeys {
   return {
     ids: `${tag}:ids`,
     of: (node) => `${tag}:of:${node}`,
+    testaments: (node) => `${tag}:testaments:${node}`,
     in: (realm) => `${tag}:in:${encodeName(realm)}`,
     roles: (realm) => `${tag}:roles:${encodeName(realm)}`,
   };

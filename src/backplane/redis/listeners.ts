@@ -7,7 +7,7 @@ import type { NodeId, Uri } from '../../wamp/ids.js';
 import type { BackplaneEvents } from '../backplane.js';
 import type { Answer, Question } from '../question.js';
 import type { Questions } from '../questions.js';
-import type { SessionRow } from '../session-row.js';
+import type { LostSession } from '../session-row.js';
 import type { ConnectionsEvents, RedisConnections } from './connection/connections.js';
 import type { Lanes } from './lanes/lanes.js';
 import type { LaneTraffic, PeerObserver, QuestionReceiver, VersionReceiver } from './lanes/ports.js';
@@ -166,8 +166,8 @@ export class MembershipListener extends Listener<MembershipTargets> implements P
     this.targets.lanes.open(peer, reads);
   }
 
-  /** This node is about to remove these rows. */
-  sessionsLost(peer: NodeId, sessions: readonly SessionRow[]): void {
+  /** This node has removed these rows. */
+  sessionsLost(peer: NodeId, sessions: readonly LostSession[]): void {
     const { standing, events } = this.targets;
     if (!standing.isOver) events.sessionsLost?.(peer, sessions);
   }

@@ -47,6 +47,15 @@ export class RedisBackplane implements Backplane, Bus, Directory {
     return this.#components.standing.isLeaseDoubtful;
   }
 
+  get isCutOff(): boolean {
+    const { standing, reachability } = this.#components;
+    return !standing.isLive || !reachability.isUp;
+  }
+
+  get isAlone(): boolean {
+    return this.#components.membership.isAlone;
+  }
+
   standing(): Standing {
     return this.#components.standing.standing();
   }
@@ -127,6 +136,12 @@ export class RedisBackplane implements Backplane, Bus, Directory {
 
   leave(_realm: Uri, session: SessionId): void {
     this.#components.sessions.leave(session);
+  }
+
+  setTestaments(_realm: Uri, session: SessionId, testaments: readonly Uint8Array[]): Promise<void> {
+    const { standing, sessions } = this.#components;
+    if (!standing.isLive) return Promise.reject(this.#unavailable('setTestaments'));
+    return sessions.setTestaments(session, testaments);
   }
 
   #unavailable(operation: string): BackplaneUnavailableError {

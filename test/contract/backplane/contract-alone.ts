@@ -13,6 +13,7 @@ export function aloneContract(inScene: InScene): void {
         expect(backplane.bus.publish(REALM, publicationOf('a.b'))).toBeUndefined();
         backplane.bus.unwatch(REALM, 'a.b', 'exact');
         expect(heard).toEqual([]);
+        expect([backplane.isAlone, backplane.isCutOff]).toEqual([true, false]);
       }),
     );
 

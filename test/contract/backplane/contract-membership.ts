@@ -161,7 +161,7 @@ export function membershipContract(inScene: InScene, nodeCount: number): void {
     );
 
     it(
-      'have each session handed to one other node, before their rows are removed and nodeGone is reported (G5)',
+      'have each session handed to one other node, before nodeGone is reported (G5)',
       inScene(async ({ nodes, cluster }) => {
         const [dead, ...others] = (await nodes(nodeCount)) as [NodeUnderTest, ...NodeUnderTest[]];
         const joined = Array.from({ length: 40 }, () => sessionOf());

@@ -8,6 +8,7 @@ import { faultContract } from './contract-faults.js';
 import { membershipContract } from './contract-membership.js';
 import { questionContract } from './contract-questions.js';
 import { takeoverContract } from './contract-takeovers.js';
+import { testamentContract, testamentFaultContract } from './contract-testaments.js';
 import { NodeUnderTest } from './node-under-test.js';
 import { REALM } from './samples.js';
 
@@ -73,10 +74,12 @@ export function describeBackplane(name: string, makeCluster: () => ClusterUnderT
         busContract(inScene, nodeCount);
         directoryContract(inScene, nodeCount);
         membershipContract(inScene, nodeCount);
+        testamentContract(inScene, nodeCount);
       });
     }
     questionContract(inScene);
     faultContract(inScene);
+    testamentFaultContract(inScene);
     takeoverContract(inScene);
   });
 }

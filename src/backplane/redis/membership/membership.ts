@@ -85,6 +85,10 @@ export class Membership {
     return node === this.#options.node || this.#peers.known.has(node);
   }
 
+  get isAlone(): boolean {
+    return this.#peers.known.size === 0;
+  }
+
   /** The node was declared dead or has left. */
   isGone(node: NodeId): boolean {
     return this.#peers.isGone(node);

@@ -30,6 +30,8 @@ export interface OwnSessions {
   join(realm: Uri, session: SessionDetails): Promise<boolean>;
   /** While cut off it takes effect on return. */
   leave(session: SessionId): void;
+  /** While cut off it rejects, and takes effect on return. See `Directory.setTestaments`. */
+  setTestaments(session: SessionId, testaments: readonly Uint8Array[]): Promise<void>;
   /** All of the realm; O(sessions). */
   leaveRealm(realm: Uri): void;
   /** Writes at once what waits for the end of the turn. */

@@ -43,6 +43,22 @@ export function parseSession(realm: Uri, session: unknown, bytes: Uint8Array): S
   };
 }
 
+/** As `scripts/lua/set_testaments.lua` describes it. */
+export function packTestaments(testaments: readonly Uint8Array[]): Uint8Array {
+  const bytes = pack([FORMAT, testaments]);
+  if (!(bytes instanceof Uint8Array)) throw new Error(`testaments of a session: ${bytes.message}`);
+  return bytes;
+}
+
+export function parseTestaments(bytes: Uint8Array): readonly Uint8Array[] | RowFlaw {
+  const row = unpack(bytes);
+  if (!Array.isArray(row) || !Number.isSafeInteger(row[0])) return 'shape';
+  const [format, testaments] = row as unknown[];
+  if (format !== FORMAT) return 'version';
+  const isList = Array.isArray(testaments) && testaments.every((one) => one instanceof Uint8Array);
+  return isList ? testaments : 'shape';
+}
+
 function isText(value: unknown): value is string {
   return typeof value === 'string';
 }

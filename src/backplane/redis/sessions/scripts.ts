@@ -43,11 +43,55 @@ export interface LeaveSessions extends SessionsStep {
 export const leaveSessions: Script<LeaveSessions, number> = {
   file: 'leave_sessions.lua',
   encode: ({ sessions, keys, node }) => {
-    const realms = new RealmPlaces(keys, [keys.ids, keys.of(node)]);
+    const realms = new RealmPlaces(keys, [keys.ids, keys.of(node), keys.testaments(node)]);
     const places = sessions.flatMap(({ session, realm }) => [session, realms.placeOf(realm)]);
     return { keys: realms.keys, argv: [node, ...places] };
   },
   decode: (raw) => countOf(raw, 'leave_sessions.lua'),
+};
+
+export interface TakeSessions extends LeaveSessions {
+  /** The step ends early once the testaments that it returns have more. */
+  readonly maxBytes: number;
+}
+
+/** What the store had of a session that was removed. */
+export interface TakenSession {
+  readonly row: Uint8Array | undefined;
+  readonly testaments: Uint8Array | undefined;
+}
+
+/** The sessions that were removed: the first of those given, at least one. */
+export const takeSessions: Script<TakeSessions, readonly TakenSession[]> = {
+  file: 'take_sessions.lua',
+  isBinary: true,
+  encode: ({ sessions, keys, node, maxBytes }) => {
+    const realms = new RealmPlaces(keys, [keys.ids, keys.of(node), keys.testaments(node)]);
+    const places = sessions.flatMap(({ session, realm }) => [session, realms.placeOf(realm)]);
+    return { keys: realms.keys, argv: [node, maxBytes, ...places] };
+  },
+  decode: (raw) => {
+    const values = listOf(raw, 'take_sessions.lua').map((value) => bytesOf(value, 'take_sessions.lua'));
+    const taken: TakenSession[] = [];
+    for (let at = 0; at < values.length; at += 2) taken.push({ row: values[at], testaments: values[at + 1] });
+    return taken;
+  },
+};
+
+export interface SetTestaments extends SessionsStep {
+  readonly session: SessionId;
+  /** Undefined: the session has none. */
+  readonly testaments: Uint8Array | undefined;
+}
+
+/** False: the node has no such session, and nothing was stored. */
+export const setTestaments: Script<SetTestaments, boolean> = {
+  file: 'set_testaments.lua',
+  encode: ({ keys, node, session, testaments }) => ({
+    keys: [keys.ids, keys.testaments(node)],
+    argv: [node, session, testaments ?? ''],
+  }),
+  decode: (raw) => countOf(raw, 'set_testaments.lua') === 1,
 };
 
 export interface LoadSessions {
@@ -64,12 +108,7 @@ export const loadSessions: Script<LoadSessions, readonly (Uint8Array | undefined
     const argv = sessions.flatMap(({ session, realm }) => [session, realms.placeOf(realm)]);
     return { keys: realms.keys, argv };
   },
-  decode: (raw) =>
-    listOf(raw, 'load_sessions.lua').map((row) => {
-      if (row === null) return undefined;
-      if (!(row instanceof Uint8Array)) throw unexpected('load_sessions.lua', row);
-      return row;
-    }),
+  decode: (raw) => listOf(raw, 'load_sessions.lua').map((row) => bytesOf(row, 'load_sessions.lua')),
 };
 
 export interface CountSessions {
@@ -109,6 +148,12 @@ class RealmPlaces {
 
 function listOf(raw: unknown, file: string): readonly unknown[] {
   if (!Array.isArray(raw)) throw unexpected(file, raw);
+  return raw;
+}
+
+function bytesOf(raw: unknown, file: string): Uint8Array | undefined {
+  if (raw === null) return undefined;
+  if (!(raw instanceof Uint8Array)) throw unexpected(file, raw);
   return raw;
 }
 

@@ -8,6 +8,7 @@ import type { OwnSessions, SessionsDirectoryOptions } from './ports.js';
 import { packSession } from './rows.js';
 import { joinSessions, leaveSessions, type SessionPlace } from './scripts.js';
 import { placeOf } from './session-reader.js';
+import { OwnTestaments } from './testaments.js';
 
 interface Entered extends SessionPlace {
   readonly row: Uint8Array;
@@ -25,6 +26,7 @@ export class SessionsDirectory implements OwnSessions {
   readonly #options: SessionsDirectoryOptions;
   /** Entered, or about to be. */
   readonly #entered = new Map<SessionId, Entered>();
+  readonly #testaments: OwnTestaments;
   readonly #repairing = new SingleFlight(() => this.#repair());
   /** To be written at the end of the turn: the leaves, then the joins. */
   #joins = new Map<SessionId, Join>();
@@ -37,6 +39,7 @@ export class SessionsDirectory implements OwnSessions {
 
   constructor(options: SessionsDirectoryOptions) {
     this.#options = options;
+    this.#testaments = new OwnTestaments({ ...options, unsure: (cause) => this.#unsure(cause) });
   }
 
   get count(): number {
@@ -62,9 +65,17 @@ export class SessionsDirectory implements OwnSessions {
     const entered = this.#entered.get(session);
     if (entered === undefined) return;
     this.#entered.delete(session);
+    this.#testaments.forget(session);
     if (this.#isCutOff) return;
     this.#leaves.set(session, entered);
     this.#schedule();
+  }
+
+  async setTestaments(session: SessionId, testaments: readonly Uint8Array[]): Promise<void> {
+    if (this.#isOver || !this.#entered.has(session)) throw this.#unavailable();
+    this.#testaments.want(session, testaments);
+    if (this.#isCutOff) throw this.#unavailable();
+    await this.#testaments.write(session);
   }
 
   leaveRealm(realm: Uri): void {
@@ -101,6 +112,7 @@ export class SessionsDirectory implements OwnSessions {
     this.#cancelRetry?.();
     this.#dropUnsent();
     this.#entered.clear();
+    this.#testaments.clear();
   }
 
   #schedule(): void {
@@ -187,7 +199,7 @@ export class SessionsDirectory implements OwnSessions {
           else stored.set(place.session, place);
         }
     };
-    await Promise.all(shards.map(read));
+    const [testaments] = await Promise.all([this.#testaments.stored(), ...shards.map(read)]);
     const superfluous = [...stored.values()].filter(({ session }) => !this.#entered.has(session));
     const missing = [...this.#entered.values()].filter(
       ({ session }) => !stored.has(session) && !this.#joins.has(session),
@@ -199,6 +211,7 @@ export class SessionsDirectory implements OwnSessions {
       if (this.#isOver) return;
       await this.#joinAgain(keys, part);
     }
+    if (!this.#isOver) await this.#testaments.repair(testaments);
   }
 
   async #joinAgain(keys: SessionsKeys, sessions: readonly Entered[]): Promise<void> {
@@ -212,6 +225,7 @@ export class SessionsDirectory implements OwnSessions {
         if (!this.#entered.has(session)) await store.run(leaveSessions, { keys, node, sessions: [entered] });
       } else if (isCurrent) {
         this.#entered.delete(session);
+        this.#testaments.forget(session);
         events.taken(realm, session);
       }
     }

@@ -1,11 +1,18 @@
 import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
 import { chunks } from '../../../util/chunks.js';
 import { isId, type NodeId, type SessionId, type Uri } from '../../../wamp/ids.js';
-import type { SessionRow, Sessions } from '../../session-row.js';
+import type { LostSession, SessionRow, Sessions } from '../../session-row.js';
 import { shardOf, type SessionsKeys } from '../keys.js';
 import type { Store } from '../ports.js';
-import { parseSession } from './rows.js';
-import { countSessions, leaveSessions, loadSessions, type SessionPlace } from './scripts.js';
+import { parseSession, parseTestaments } from './rows.js';
+import {
+  countSessions,
+  leaveSessions,
+  loadSessions,
+  takeSessions,
+  type SessionPlace,
+  type TakenSession,
+} from './scripts.js';
 
 export interface SessionReaderOptions {
   readonly store: Store;
@@ -14,11 +21,13 @@ export interface SessionReaderOptions {
   readonly counters: Pick<ClusterCounters, 'rowsIgnored'>;
 }
 
-/** Receives sessions of a node that is reaped, before their rows are removed. */
-export type SessionsLost = (node: NodeId, sessions: readonly SessionRow[]) => void;
+/** Receives sessions of a node that is reaped, when their rows have been removed. */
+export type SessionsLost = (node: NodeId, sessions: readonly LostSession[]) => void;
 
 /** Sessions removed by one step. */
 const FORGET_COUNT = 500;
+/** Bytes of testaments that one step returns, and those of one session more. */
+const TAKE_BYTES = 1_048_576;
 
 /** Reads and removes sessions, whichever node has them. Every method rejects with BackplaneUnavailableError. */
 export class SessionReader implements Sessions {
@@ -63,8 +72,8 @@ export class SessionReader implements Sessions {
   }
 
   /**
-   * Removes every session of a node, each part of them after `lost` has received it. What was removed before a failure stays
-   * removed; repeating it hands over the rest.
+   * Removes every session of a node; `lost` receives each part of them once it is removed. What was removed before a failure
+   * stays removed; repeating it hands over the rest.
    */
   async forget(node: NodeId, lost: SessionsLost | undefined): Promise<void> {
     await Promise.all(this.#options.shards.map((keys) => this.#forgetIn(keys, node, lost)));
@@ -76,8 +85,8 @@ export class SessionReader implements Sessions {
       const places = part.flatMap(([field, realm]) => placeOf(field, realm) ?? []);
       counters.rowsIgnored.shape += part.length - places.length;
       for (const sessions of chunks(places, FORGET_COUNT)) {
-        if (lost !== undefined) await this.#handOver(keys, node, sessions, lost);
-        await store.run(leaveSessions, { keys, node, sessions });
+        if (lost === undefined) await store.run(leaveSessions, { keys, node, sessions });
+        else await this.#handOver(keys, node, sessions, lost);
       }
     }
   }
@@ -88,13 +97,25 @@ export class SessionReader implements Sessions {
     sessions: readonly SessionPlace[],
     lost: SessionsLost,
   ): Promise<void> {
-    const replies = await this.#options.store.run(loadSessions, { keys, sessions });
-    const rows = sessions.flatMap(({ realm, session }, at) => {
-      const bytes = replies[at];
-      const row = bytes && this.#parse(realm, session, bytes);
-      return row?.node === node ? [row] : [];
-    });
-    if (rows.length > 0) lost(node, rows);
+    for (let done = 0; done < sessions.length;) {
+      const rest = sessions.slice(done);
+      const step = { keys, node, sessions: rest, maxBytes: TAKE_BYTES };
+      const taken = await this.#options.store.run(takeSessions, step);
+      if (taken.length === 0) return;
+      const rows = taken.flatMap((one, at) => this.#lostSession(node, rest[at], one) ?? []);
+      if (rows.length > 0) lost(node, rows);
+      done += taken.length;
+    }
+  }
+
+  #lostSession(node: NodeId, place: SessionPlace | undefined, taken: TakenSession): LostSession | undefined {
+    const row = place && taken.row && this.#parse(place.realm, place.session, taken.row);
+    if (row?.node !== node) return undefined;
+    const testaments = taken.testaments && parseTestaments(taken.testaments);
+    if (testaments === undefined) return row;
+    if (typeof testaments !== 'string') return { ...row, testaments };
+    this.#options.counters.rowsIgnored[testaments]++;
+    return row;
   }
 
   #parse(realm: Uri, session: number, bytes: Uint8Array): SessionRow | undefined {

@@ -1,15 +1,17 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createKeys, shardOf, type SessionsKeys } from '../../../../src/backplane/redis/keys.js';
-import type { Store } from '../../../../src/backplane/redis/ports.js';
-import { packSession } from '../../../../src/backplane/redis/sessions/rows.js';
+import type { Script, Store } from '../../../../src/backplane/redis/ports.js';
+import { packSession, packTestaments } from '../../../../src/backplane/redis/sessions/rows.js';
 import {
   countSessions,
   joinSessions,
   leaveSessions,
   loadSessions,
+  setTestaments,
+  takeSessions,
 } from '../../../../src/backplane/redis/sessions/scripts.js';
 import { SessionReader } from '../../../../src/backplane/redis/sessions/session-reader.js';
-import type { SessionRow } from '../../../../src/backplane/session-row.js';
+import type { LostSession, SessionRow } from '../../../../src/backplane/session-row.js';
 import { createClusterCounters } from '../../../../src/telemetry/cluster-counters.js';
 import type { NodeId, SessionId } from '../../../../src/wamp/ids.js';
 import { sessionOf } from '../samples.js';
@@ -56,6 +58,13 @@ export function describeSessionScripts(name: string, makeScene: () => Promise<Se
       });
     const leave = (node: NodeId, ids: number[], realm = REALM) =>
       scene.store.run(leaveSessions, { keys, node, sessions: ids.map((number) => ({ session: id(number), realm })) });
+    const setOf = (node: NodeId, number: number, ...texts: string[]) =>
+      scene.store.run(setTestaments, {
+        keys,
+        node,
+        session: id(number),
+        testaments: texts.length === 0 ? undefined : packTestaments(texts.map((text) => Buffer.from(text))),
+      });
     const count = (realm: string, ...roles: string[]) => scene.store.run(countSessions, { keys, realm, roles });
     const keysLeft = () => scene.command('KEYS', `${scene.prefix}:*`);
     const listed = async (realm: string, roles?: string[]): Promise<SessionRow[]> => {
@@ -130,7 +139,7 @@ export function describeSessionScripts(name: string, makeScene: () => Promise<Se
       expect(await keysLeft()).toEqual([]);
     });
 
-    it('forgets all sessions of a node in every shard, each after it was handed over, and leaves no key', async () => {
+    it('forgets all sessions of a node in every shard, hands each over, and leaves no key', async () => {
       const sessions = Array.from({ length: 40 }, (_, index) => (index + 1) as SessionId);
       for (const session of sessions) {
         const row = packSession(one, JOINED_AT_MS, sessionOf(session));
@@ -157,15 +166,56 @@ export function describeSessionScripts(name: string, makeScene: () => Promise<Se
       expect(await keysLeft()).toEqual([]);
     });
 
-    it('hands over again what was not removed', async () => {
+    it('hands over each once, also when the first attempt fails in between (TST-7)', async () => {
       await join(one, [1, 2]);
+      for (const number of [1, 2]) await setOf(one, number, 'x'.repeat(1_048_576));
       const handed: number[] = [];
-      const failing = reader.forget(one, () => {
-        throw new Error('the reaper died');
-      });
-      await expect(failing).rejects.toThrow('the reaper died');
-      await reader.forget(one, (_node, rows) => handed.push(...rows.map(({ session }) => session)));
+      const hand = (_node: NodeId, rows: readonly LostSession[]): void => {
+        handed.push(...rows.map(({ session }) => session));
+      };
+      const failing = new SessionReader({ store: failingAfter(scene.store, 1), shards, counters });
+      await expect(failing.forget(one, hand)).rejects.toThrow('the store is away');
+      expect(handed).toHaveLength(1);
+      await reader.forget(one, hand);
       expect(handed.sort((a, b) => a - b)).toEqual([id(1), id(2)]);
+      expect(await keysLeft()).toEqual([]);
+    });
+
+    it('stores testaments of sessions that the node has, until these leave', async () => {
+      await join(one, [1, 2]);
+      await join(two, [3]);
+      const stored = (node: NodeId) => scene.command('HLEN', keys.testaments(node));
+      expect([await setOf(one, 1, 'a'), await setOf(one, 1, 'a'), await setOf(one, 2, 'b')]).toEqual([
+        true,
+        true,
+        true,
+      ]);
+      expect([await setOf(one, 3, 'c'), await setOf(one, 4, 'd'), await setOf(two, 1, 'e')]).toEqual([
+        false,
+        false,
+        false,
+      ]);
+      expect([await stored(one), await stored(two)]).toEqual([2, 0]);
+      expect([await setOf(one, 2), await setOf(one, 9)]).toEqual([true, true]);
+      expect(await stored(one)).toBe(1);
+      await join(one, [1], { isAgain: true });
+      expect(await stored(one)).toBe(1);
+      await leave(one, [1]);
+      expect(await stored(one)).toBe(0);
+    });
+
+    it('counts and skips testaments that it does not understand, and hands over their session', async () => {
+      await join(one, [1, 2]);
+      await scene.command('HSET', keys.testaments(one), `${id(1)}`, 'nonsense');
+      await setOf(one, 2, 'b');
+      const handed: LostSession[] = [];
+      await reader.forget(one, (_node, rows) => handed.push(...rows));
+      expect(handed.map(({ session, testaments }) => [session, testaments?.length])).toEqual([
+        [id(1), undefined],
+        [id(2), 1],
+      ]);
+      expect(counters.rowsIgnored.shape).toBe(1);
+      expect(await keysLeft()).toEqual([]);
     });
 
     it('never takes an id from another node that has got it since', async () => {
@@ -188,4 +238,17 @@ export function describeSessionScripts(name: string, makeScene: () => Promise<Se
       expect(await scene.command('HGET', keys.in(REALM), `${id(1)}`)).toBeNull();
     });
   });
+}
+
+/** The same store, which carries out that many steps of `take_sessions.lua` and fails with the next. */
+function failingAfter(store: Store, count: number): Store {
+  let left = count;
+  return {
+    run: <Input, Reply>(script: Script<Input, Reply>, input: Input) =>
+      script.file === takeSessions.file && left-- === 0
+        ? Promise.reject(new Error('the store is away'))
+        : store.run(script, input),
+    scanSet: (key) => store.scanSet(key),
+    scanHash: (key) => store.scanHash(key),
+  };
 }
