@@ -19,6 +19,7 @@ try {
     environment: process.env,
     print: (text) => process.stdout.write(text),
     printError: (text) => standardError().write(text),
+    input: () => process.stdin,
     readSecret: secretReader(
       () => process.stdin,
       (text) => standardError().write(text),

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { PATHS } from '../config/settings.js';
 import { didYouMean } from '../config/suggest.js';
 import type { Override } from '../config/overrides.js';
+import { CLIENT_COMMANDS, type ClientCommandName } from './client/names.js';
 import {
   checkCredentialOptions,
   CREDENTIAL_COMMANDS,
@@ -21,6 +22,7 @@ export type Command =
   | { readonly kind: 'start' | 'check'; readonly sources: Sources }
   | { readonly kind: 'config'; readonly form: 'effective' | 'schema' | 'env'; readonly sources: Sources }
   | { readonly kind: 'help' | 'version' }
+  | { readonly kind: 'client'; readonly name: ClientCommandName; readonly words: readonly string[] }
   | CredentialCommand;
 
 export { UsageError };
@@ -47,15 +49,22 @@ const SHORTCUTS = {
 } as const;
 
 const COMMANDS = ['start', 'check', 'config', 'help', 'version', ...CREDENTIAL_COMMANDS] as const;
+const ALL_COMMANDS = [...COMMANDS, ...CLIENT_COMMANDS];
 
 /** Reads the arguments after the program's name. Errors: UsageError. */
 export function parseArguments(words: readonly string[]): Command {
+  const client = CLIENT_COMMANDS.find((name) => name === words[0]);
+  if (client !== undefined) return { kind: 'client', name: client, words: words.slice(1) };
   const { values, positionals } = parse(words);
   if (values.help === true) return { kind: 'help' };
   if (values.version === true) return { kind: 'version' };
   const [name = 'start', ...rest] = positionals;
   const kind = COMMANDS.find((command) => command === name);
-  if (kind === undefined) throw new UsageError(`there is no command "${name}"${didYouMean(name, COMMANDS)}`);
+  if (kind === undefined) {
+    if (ALL_COMMANDS.includes(name as ClientCommandName))
+      throw new UsageError(`"${name}" comes before its options: gantry ${name} …`);
+    throw new UsageError(`there is no command "${name}"${didYouMean(name, ALL_COMMANDS)}`);
+  }
   if (kind !== 'config' && (values.schema ?? values.env) === true) {
     throw new UsageError('--schema and --env belong to: gantry config');
   }

@@ -7,6 +7,10 @@ usage:
   gantry config --schema       print the JSON schema of the configuration file
   gantry config --env          print every environment variable with type, default and meaning
 
+clients of a router; each prints more with --help:
+  gantry call PROCEDURE [ARGUMENT…]
+                               call a procedure and print its result
+
 credentials for the configuration, from a secret on standard input:
   gantry hash-ticket           SHA-256 of a ticket
   gantry cra-key               key of a WAMP-CRA user
@@ -27,5 +31,6 @@ options:
   -h, --help                   print this
 
 exit codes:
-  0  done        1  configuration, start or shutdown failed        2  wrong usage        70  a bug
+  0  done        1  configuration, start or shutdown failed, or a WAMP error        2  wrong usage
+  3  a client is not connected        70  a bug
 `;

@@ -14,6 +14,7 @@ import { makeCredential, type ReadSecret } from './credentials/commands.js';
 import { CredentialError } from './credentials/credential-error.js';
 import { ExitCode } from './exit-code.js';
 import { HELP } from './help.js';
+import { interruption } from './signals.js';
 import { version } from '../node/version.js';
 
 /** The inputs and outputs of a command. */
@@ -22,6 +23,7 @@ export interface RunDependencies {
   readonly print: (text: string) => void;
   readonly printError: (text: string) => void;
   readonly readSecret: ReadSecret;
+  readonly input: () => AsyncIterable<Uint8Array | string>;
 }
 
 /** Runs one command to its end and returns the exit code of the process. Throws on a bug. */
@@ -73,10 +75,24 @@ async function execute(command: Command, dependencies: RunDependencies): Promise
       const { start } = await import('./start.js');
       return start(config, { ...dependencies, ...about, file, load });
     }
+    case 'client':
+      return runClient(command.name, command.words, dependencies);
     default:
       print(await makeCredential(command, dependencies.readSecret));
       return ExitCode.DONE;
   }
+}
+
+async function runClient(
+  name: string,
+  words: readonly string[],
+  { environment, print, printError, input }: RunDependencies,
+): Promise<ExitCode> {
+  // Imported only now: a node needs no client.
+  const { runClientCommand } = await import('./client/commands.js');
+  const { readAllInput } = await import('./client/input.js');
+  const readInput = (): Promise<string> => readAllInput(input());
+  return runClientCommand(name, words, { environment, print, printError, readInput, interrupted: interruption() });
 }
 
 /** Prints advice on doubtful settings, and names the file that was read. An expired certificate is a fault here. */

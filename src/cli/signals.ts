@@ -1,3 +1,5 @@
+import { ExitCode } from './exit-code.js';
+
 /** Resolves with the first SIGTERM or SIGINT from now on. Each later one calls `hurry`. */
 export function firstSignal(hurry: (signal: NodeJS.Signals) => void): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
@@ -10,6 +12,18 @@ export function firstSignal(hurry: (signal: NodeJS.Signals) => void): Promise<No
     process.on('SIGTERM', listener);
     process.on('SIGINT', listener);
   });
+}
+
+/** Aborts at the first SIGTERM or SIGINT from now on. A second one ends the process. */
+export function interruption(): AbortSignal {
+  const controller = new AbortController();
+  const listener = (): void => {
+    if (controller.signal.aborted) process.exit(ExitCode.INTERRUPTED);
+    controller.abort();
+  };
+  process.on('SIGTERM', listener);
+  process.on('SIGINT', listener);
+  return controller.signal;
 }
 
 export interface OtherSignals {

@@ -268,7 +268,7 @@ describe('the environment', () => {
     expect(() => loadConfig({ environment })).toThrow(/^(?!.*sesame)/s);
   });
 
-  it('leaves alone what an orchestrator says about a service called gantry, and what tests use', () => {
+  it('leaves alone what an orchestrator says about a service called gantry, and what clients and tests use', () => {
     const environment = {
       GANTRY_PORT: 'tcp://10.0.0.1:8080',
       GANTRY_OPS_PORT: 'tcp://10.0.0.1:9090',
@@ -277,6 +277,7 @@ describe('the environment', () => {
       GANTRY_SERVICE_PORT_HTTP: '8080',
       GANTRY_PORT_8080_TCP: 'tcp://10.0.0.1:8080',
       GANTRY_PORT_8080_TCP_PROTO: 'tcp',
+      GANTRY_CLIENT_URL: 'ws://127.0.0.1:8080/ws',
       GANTRY_TEST_REDIS_URL: 'redis://127.0.0.1',
     };
     expect(loadConfig({ environment })).toEqual(loadConfig({}));

@@ -1,0 +1,65 @@
+import { didYouMean } from '../../config/suggest.js';
+import { NotConnectedError, UnencodableError, WampError } from '../../client/errors.js';
+import { LoginError } from '../../client/login/login.js';
+import { writeJson } from '../../client/wire.js';
+import { ExitCode } from '../exit-code.js';
+import { UsageError } from '../usage-error.js';
+import { CALL } from './call.js';
+import { ClientError } from './client-error.js';
+import type { ClientCommand, ClientContext } from './context.js';
+import { parseWords, type Flag } from './flags.js';
+import { helpOf } from './help.js';
+import { CONNECTION_FLAGS } from './settings.js';
+
+const COMMANDS: readonly ClientCommand[] = [CALL];
+
+const HELP_FLAG: Flag = { name: 'help', short: 'h', help: 'print this' };
+
+/** Runs a client command to its end. Errors: UsageError. Throws on a bug. */
+export async function runClientCommand(
+  name: string,
+  words: readonly string[],
+  context: ClientContext,
+): Promise<ExitCode> {
+  const command = COMMANDS.find((one) => one.name === name);
+  if (command === undefined)
+    throw new UsageError(
+      `there is no command "${name}"${didYouMean(
+        name,
+        COMMANDS.map((one) => one.name),
+      )}`,
+    );
+  const parsed = parseWords(words, [...command.flags, ...CONNECTION_FLAGS, HELP_FLAG]);
+  if (parsed.has('help')) {
+    context.print(helpOf(command, [...CONNECTION_FLAGS, HELP_FLAG]));
+    return ExitCode.DONE;
+  }
+  try {
+    return await command.run(parsed, context);
+  } catch (error) {
+    return reported(error, context);
+  }
+}
+
+/** A WAMP error is its URI, and behind it what came with it. */
+function reported(error: unknown, { printError }: ClientContext): ExitCode {
+  if (error instanceof WampError) {
+    const { uri, args, kwargs } = error;
+    const parts = [args, kwargs].filter((part) => Object.keys(part).length > 0).map((part) => ` ${writeJson(part)}`);
+    printError(`${uri}${parts.join('')}\n`);
+    return ExitCode.FAILED;
+  }
+  if (error instanceof NotConnectedError) {
+    printError(`gantry: ${error.message}\n`);
+    return ExitCode.NOT_CONNECTED;
+  }
+  if (error instanceof UnencodableError) {
+    printError(`gantry: ${error.message}\n`);
+    return ExitCode.FAILED;
+  }
+  if (error instanceof ClientError || error instanceof LoginError) {
+    printError(`gantry: ${error.message}\n`);
+    return ExitCode.USAGE;
+  }
+  throw error;
+}

@@ -1,0 +1,29 @@
+import type { ClientCommand } from './context.js';
+import type { Flag } from './flags.js';
+
+const COLUMN = 30;
+
+/** The help of one command. */
+export function helpOf({ name, usage, summary, flags, notes }: ClientCommand, shared: readonly Flag[]): string {
+  return [
+    `gantry ${name}: ${summary}`,
+    '',
+    `usage: gantry ${name} ${usage} [options]`,
+    ...(notes === undefined ? [] : ['', notes]),
+    '',
+    'options:',
+    ...flags.map(line),
+    '',
+    'connection:',
+    ...shared.map(line),
+    '',
+    'exit codes:',
+    '  0  done        1  a WAMP error, its URI on standard error        2  wrong usage        3  not connected',
+    '',
+  ].join('\n');
+}
+
+function line({ name, short, value, help }: Flag): string {
+  const words = `  ${short === undefined ? '    ' : `-${short}, `}--${name}${value === undefined ? '' : ` ${value}`}`;
+  return `${words.padEnd(COLUMN)} ${help}`;
+}

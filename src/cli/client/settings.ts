@@ -1,0 +1,111 @@
+import { readText, reasonOf } from '../../config/file.js';
+import { withoutLineEnd, type Environment } from '../../config/secrets.js';
+import type { JoinOptions } from '../../client/joining.js';
+import type { Login } from '../../client/login/login.js';
+import { craLogin, cryptosignLogin, plainLogin, ticketLogin } from '../../client/login/logins.js';
+import type { SerializerId } from '../../wamp/payload.js';
+import { version } from '../../node/version.js';
+import { UsageError } from '../usage-error.js';
+import { ClientError } from './client-error.js';
+import type { Flag, Words } from './flags.js';
+
+const METHODS = ['anonymous', 'ticket', 'jwt', 'wampcra', 'cryptosign'] as const;
+const SERIALIZERS: readonly SerializerId[] = ['json', 'msgpack', 'cbor'];
+
+export const CONNECTION_FLAGS: readonly Flag[] = [
+  { name: 'url', value: 'URL', help: 'address of the router (ws://127.0.0.1:8080/ws)' },
+  { name: 'realm', value: 'NAME', help: 'realm to join (realm1)' },
+  { name: 'serializer', value: 'NAME', help: 'json, msgpack or cbor (json)', choices: SERIALIZERS },
+  { name: 'authmethod', value: 'NAME', help: `one of ${METHODS.join(', ')}`, choices: METHODS },
+  { name: 'authid', value: 'NAME', help: 'the name to log in with' },
+  { name: 'ticket', value: 'TEXT', help: 'ticket, or token of the method jwt' },
+  { name: 'ticket-file', value: 'FILE', help: 'the same, in a file', isFile: true },
+  { name: 'secret', value: 'TEXT', help: 'password of wampcra' },
+  { name: 'secret-file', value: 'FILE', help: 'the same, in a file', isFile: true },
+  { name: 'private-key', value: 'HEX', help: 'private key of cryptosign, 64 hexadecimal digits' },
+  { name: 'private-key-file', value: 'FILE', help: 'the same, in a file (gantry keygen --out FILE)', isFile: true },
+  { name: 'connect-timeout', value: 'SECONDS', help: 'time until there is a session (10)' },
+];
+
+const MAX_SECRET_BYTES = 65_536;
+const MAX_CONNECT_S = 3_600;
+
+/** Where the settings of a connection come from: options before variables. */
+export interface SettingSources {
+  readonly words: Words;
+  readonly environment: Environment;
+}
+
+/** The address, the realm and the login. Errors: UsageError, ClientError. */
+export function joinOptions(sources: SettingSources): JoinOptions {
+  const url = setting(sources, 'url') ?? 'ws://127.0.0.1:8080/ws';
+  if (!/^wss?:\/\/[^/]/.test(url) || !URL.canParse(url))
+    throw new UsageError('the address of the router is no URL such as ws://127.0.0.1:8080/ws');
+  const serializer = SERIALIZERS.find((id) => id === (setting(sources, 'serializer') ?? 'json'));
+  if (serializer === undefined) throw new UsageError('--serializer wants json, msgpack or cbor');
+  return {
+    url,
+    realm: setting(sources, 'realm') ?? 'realm1',
+    serializers: [serializer],
+    login: loginOf(sources),
+    agent: `gantry-cli/${version()}`,
+    timeoutMs: sources.words.number('connect-timeout', 10, 0.1, MAX_CONNECT_S) * 1_000,
+  };
+}
+
+function loginOf(sources: SettingSources): Login {
+  const authid = setting(sources, 'authid');
+  const [ticket, secret, key] = (['ticket', 'secret', 'private-key'] as const).map((name) => secretOf(sources, name));
+  const given = [ticket, secret, key].filter((one) => one !== undefined).length;
+  const named = setting(sources, 'authmethod');
+  if (named === undefined && given > 1)
+    throw new UsageError('there are several credentials: choose one with --authmethod');
+  const usual =
+    ticket !== undefined ? 'ticket' : secret !== undefined ? 'wampcra' : key !== undefined ? 'cryptosign' : 'anonymous';
+  const method = METHODS.find((one) => one === (named ?? usual));
+  switch (method) {
+    case undefined:
+      throw new UsageError(`--authmethod wants one of ${METHODS.join(', ')}`);
+    case 'anonymous':
+      return plainLogin(method, authid);
+    case 'ticket':
+    case 'jwt':
+      return ticketLogin(method, authid, wanted(method, 'ticket', ticket));
+    case 'wampcra':
+      return craLogin(wanted(method, 'authid', authid), wanted(method, 'secret', secret));
+    case 'cryptosign':
+      return cryptosignLogin(authid, wanted(method, 'private-key', key).trim());
+  }
+}
+
+function wanted(method: string, name: string, value: string | undefined): string {
+  if (value !== undefined) return value;
+  throw new UsageError(`the method ${method} wants --${name}, or ${variableOf(name)}`);
+}
+
+/** An empty variable counts as unset. */
+function setting({ words, environment }: SettingSources, name: string): string | undefined {
+  const variable = environment[variableOf(name)] ?? '';
+  return words.text(name) ?? (variable === '' ? undefined : variable);
+}
+
+/** The option with the secret or its file, else the variables. */
+function secretOf({ words, environment }: SettingSources, name: string): string | undefined {
+  const file = `${name}-file`;
+  if (words.has(name) && words.has(file)) throw new UsageError(`choose one of --${name} and --${file}`);
+  if (words.has(name)) return words.text(name);
+  const sources: SettingSources = words.has(file) ? { words, environment: {} } : { words, environment };
+  const text = setting(sources, name);
+  const path = setting(sources, file);
+  if (path === undefined) return text;
+  if (text !== undefined) throw new UsageError(`${variableOf(name)} and ${variableOf(file)} are both set`);
+  try {
+    return withoutLineEnd(readText(path, MAX_SECRET_BYTES));
+  } catch (error) {
+    throw new ClientError(`${path} cannot be read: ${reasonOf(error)}`);
+  }
+}
+
+function variableOf(name: string): string {
+  return `GANTRY_CLIENT_${name.toUpperCase().replaceAll('-', '_')}`;
+}

@@ -1,0 +1,122 @@
+import type { List } from '../wamp/options.js';
+import { NotConnectedError } from './errors.js';
+import { Handshake, hello, type Welcome } from './handshake.js';
+import type { Link, LinkOptions } from './link.js';
+import type { Login } from './login/login.js';
+import { openWebSocket } from './websocket.js';
+import { decodeMessage, encodeMessage } from './wire.js';
+
+export interface JoinOptions extends LinkOptions {
+  readonly realm: string;
+  readonly login: Login;
+  /** HELLO.Details.agent. */
+  readonly agent: string;
+}
+
+/** A router sends one message at a time before WELCOME. */
+const MAX_INBOX = 16;
+
+/** A session, and where its messages go. */
+export interface Joined<Session> {
+  readonly session: Session;
+  readonly receive: (message: List) => void;
+  readonly closed: (reason: string) => void;
+}
+
+/** The way from an address to a session. */
+export class Joining<Session> {
+  readonly joined: Promise<Session>;
+  readonly #options: JoinOptions;
+  readonly #create: (link: Link, welcome: Welcome) => Joined<Session>;
+  readonly #handshake: Handshake;
+  /** Messages that arrived while an answer was made. */
+  readonly #inbox: List[] = [];
+  #link: Link | undefined;
+  #isStepping = false;
+  #isOver = false;
+  #done: Joined<Session> | undefined;
+  #resolve: (session: Session) => void = () => undefined;
+  #reject: (error: unknown) => void = () => undefined;
+
+  constructor(options: JoinOptions, create: (link: Link, welcome: Welcome) => Joined<Session>) {
+    this.#options = options;
+    this.#create = create;
+    this.#handshake = new Handshake(options.login);
+    this.joined = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    void this.#begin();
+  }
+
+  async #begin(): Promise<void> {
+    const { url, realm, agent, login, timeoutMs } = this.#options;
+    const timer = setTimeout(() => this.#fail(`no session within ${timeoutMs / 1_000} s`), timeoutMs);
+    void this.joined.catch(() => undefined).then(() => clearTimeout(timer));
+    try {
+      const link = await openWebSocket(this.#options, {
+        receive: (bytes) => this.#receive(bytes),
+        closed: (reason) => this.#closed(reason),
+      });
+      this.#link = link;
+      if (this.#isOver) link.close();
+      else link.send(encodeMessage(link.serializer, hello(realm, agent, login)));
+    } catch (error) {
+      if (error instanceof NotConnectedError) this.#fail(`cannot connect to ${url}: ${error.message}`);
+      else this.#reject(error);
+    }
+  }
+
+  #receive(bytes: Uint8Array): void {
+    const { serializer } = this.#link as Link;
+    const message = decodeMessage(serializer, bytes);
+    if (typeof message === 'string') {
+      if (this.#done === undefined) this.#fail(`the router sent what is not ${serializer}: ${message}`);
+      else this.#done.closed(`the router sent what is not ${serializer}: ${message}`);
+      this.#link?.close();
+    } else if (this.#done !== undefined) this.#done.receive(message);
+    else {
+      this.#inbox.push(message);
+      if (this.#inbox.length > MAX_INBOX) this.#fail('the router sent too many messages before WELCOME');
+      else if (!this.#isStepping) void this.#steps();
+    }
+  }
+
+  async #steps(): Promise<void> {
+    this.#isStepping = true;
+    const link = this.#link as Link;
+    for (let message = this.#inbox.shift(); message !== undefined && !this.#isOver; message = this.#inbox.shift()) {
+      if (this.#done !== undefined) {
+        this.#done.receive(message);
+        continue;
+      }
+      try {
+        const step = await this.#handshake.step(message);
+        if (step.kind === 'send') link.send(encodeMessage(link.serializer, step.message));
+        else if (step.kind === 'failed') this.#fail(step.message, step.uri);
+        else this.#succeed(link, step.welcome);
+      } catch (error) {
+        this.#reject(error);
+        link.close();
+      }
+    }
+    this.#isStepping = false;
+  }
+
+  #succeed(link: Link, welcome: Welcome): void {
+    if (this.#isOver) return;
+    this.#done = this.#create(link, welcome);
+    this.#resolve(this.#done.session);
+  }
+
+  #closed(reason: string): void {
+    if (this.#done !== undefined) this.#done.closed(reason);
+    else this.#fail(`the router closed the connection before the session began${reason === '' ? '' : `: ${reason}`}`);
+  }
+
+  #fail(message: string, uri?: string): void {
+    this.#isOver = true;
+    this.#reject(new NotConnectedError(message, uri));
+    this.#link?.close();
+  }
+}

@@ -1,0 +1,34 @@
+import type { SerializerId } from '../wamp/payload.js';
+
+/** One connection to a router. It carries whole WAMP messages. */
+export interface Link {
+  readonly serializer: SerializerId;
+  send(message: Uint8Array): void;
+  /** Ends the connection behind what was sent. */
+  close(): void;
+  /** Stops or resumes reading. */
+  pause(isPaused: boolean): void;
+}
+
+/** The receiver of a link's messages and of its end. */
+export interface LinkReceiver {
+  receive(message: Uint8Array): void;
+  /** Comes once, and only after the link was open. `reason` is empty where the end has none. */
+  closed(reason: string): void;
+}
+
+export interface LinkOptions {
+  readonly url: string;
+  /** In order of preference. */
+  readonly serializers: readonly SerializerId[];
+  readonly timeoutMs: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly tls?: TlsFiles;
+}
+
+/** Contents of PEM files. */
+export interface TlsFiles {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}

@@ -1,0 +1,123 @@
+import type { ClientOptions, RawData, WebSocket } from 'ws';
+import type { SerializerId } from '../wamp/payload.js';
+import { NotConnectedError } from './errors.js';
+import type { Link, LinkOptions, LinkReceiver } from './link.js';
+
+const MAX_MESSAGE_BYTES = 67_108_864;
+/** A router that leaves a ping unanswered until the next one is gone. */
+const PING_EVERY_MS = 20_000;
+
+/** Opens a WebSocket. Errors: NotConnectedError. */
+export async function openWebSocket(options: LinkOptions, receiver: LinkReceiver): Promise<Link> {
+  // Loaded only now: a node does not need it.
+  const ws = await import('ws');
+  const protocols = options.serializers.map((serializer) => `wamp.2.${serializer}`);
+  const settings: ClientOptions = {
+    perMessageDeflate: false,
+    maxPayload: MAX_MESSAGE_BYTES,
+    handshakeTimeout: options.timeoutMs,
+    headers: { ...options.headers },
+    ...options.tls,
+  };
+  let socket: WebSocket;
+  try {
+    socket = new ws.WebSocket(options.url, protocols, settings);
+  } catch (error) {
+    throw new NotConnectedError(reasonOf(error));
+  }
+  await opened(socket);
+  const serializer = options.serializers.find((id) => socket.protocol === `wamp.2.${id}`);
+  if (serializer === undefined) {
+    socket.terminate();
+    throw new NotConnectedError('the server speaks WebSocket, but no WAMP with the serializers that were offered');
+  }
+  return new WebSocketLink(socket, serializer, receiver);
+}
+
+function opened(socket: WebSocket): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once('open', () => {
+      socket.removeAllListeners('error');
+      resolve();
+    });
+    socket.once('error', (error) => {
+      socket.on('error', () => undefined);
+      reject(new NotConnectedError(reasonOf(error)));
+    });
+  });
+}
+
+class WebSocketLink implements Link {
+  readonly serializer: SerializerId;
+  readonly #socket: WebSocket;
+  readonly #pings: NodeJS.Timeout;
+  #isAnswered = true;
+  #isPaused = false;
+  #flaw = '';
+
+  constructor(socket: WebSocket, serializer: SerializerId, receiver: LinkReceiver) {
+    this.serializer = serializer;
+    this.#socket = socket;
+    this.#pings = setInterval(() => this.#ping(), PING_EVERY_MS);
+    socket.on('message', (data: RawData) => {
+      this.#isAnswered = true;
+      receiver.receive(bytesOf(data));
+    });
+    socket.on('pong', () => (this.#isAnswered = true));
+    socket.on('error', (error) => (this.#flaw = reasonOf(error)));
+    socket.on('close', (code, reason) => {
+      clearInterval(this.#pings);
+      receiver.closed(this.#flaw || describeEnd(code, reason.toString('utf8')));
+    });
+  }
+
+  send(message: Uint8Array): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    this.#socket.send(message, { binary: this.serializer !== 'json' });
+  }
+
+  close(): void {
+    this.#socket.close(1000);
+  }
+
+  pause(isPaused: boolean): void {
+    this.#isPaused = isPaused;
+    if (isPaused) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  #ping(): void {
+    // A pong cannot arrive while nothing is read.
+    if (this.#isPaused || this.#socket.readyState !== this.#socket.OPEN) return;
+    if (!this.#isAnswered) {
+      this.#flaw = `the router answered no ping for ${PING_EVERY_MS / 1_000} s`;
+      this.#socket.terminate();
+      return;
+    }
+    this.#isAnswered = false;
+    this.#socket.ping();
+  }
+}
+
+function bytesOf(data: RawData): Uint8Array {
+  if (Array.isArray(data)) return Buffer.concat(data);
+  return data instanceof ArrayBuffer ? new Uint8Array(data) : data;
+}
+
+function describeEnd(code: number, reason: string): string {
+  const known = code === 1005 || code === 1006 ? '' : `code ${code}`;
+  return [known, reason].filter((part) => part !== '').join(': ');
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  switch ('code' in error ? error.code : undefined) {
+    case 'ECONNREFUSED':
+      return 'nothing accepts connections at this address';
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return 'the name of the host cannot be resolved';
+    default:
+      return error.message;
+  }
+}

@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import { UnencodableError } from '../../../src/client/errors.js';
+import { decodeMessage, encodeMessage, readJson, writeJson } from '../../../src/client/wire.js';
+
+describe('messages of a client', () => {
+  it.each(['json', 'msgpack', 'cbor'] as const)('come back as they were written in %s', (serializer) => {
+    const message = [48, 1, {}, 'com.example.a', [1, 'two', null, [true]], { key: { deep: -5 } }];
+    expect(decodeMessage(serializer, encodeMessage(serializer, message))).toEqual(message);
+  });
+  it.each(['json', 'msgpack', 'cbor'] as const)('are refused as a text when they are no %s', (serializer) => {
+    for (const bytes of [[], [0x5b], [0xff, 0xff], [0x31]])
+      expect(decodeMessage(serializer, Uint8Array.from(bytes))).toBeTypeOf('string');
+  });
+  it('that JSON cannot represent are an error', () => {
+    expect(() => encodeMessage('json', [NaN])).toThrow(UnencodableError);
+    expect(() => encodeMessage('json', ['\0no bytes'])).toThrow(UnencodableError);
+  });
+});
+
+describe('JSON of the command line', () => {
+  it('keeps every number exactly, and whether it is a float', () => {
+    for (const text of ['9007199254740993', '-18446744073709551615', '2.0', '-0.0', '1.5', '[{"a":[1,2.0]}]']) {
+      const read = readJson(text);
+      if (typeof read === 'string') throw new Error(read);
+      expect(writeJson(read.value)).toBe(text);
+    }
+  });
+  it('is one value', () => {
+    for (const text of ['', '1,2', '[1', '{]', '"a', '1]', '1] [2']) expect(readJson(text), text).toBeTypeOf('string');
+    expect(readJson(' {"a": "b"}\n')).toEqual({ value: { a: 'b' } });
+  });
+  it('has bytes as text of U+0000 and Base64', () => {
+    expect(writeJson(Uint8Array.of(1, 2))).toBe('"\\u0000AQI="');
+  });
+});
