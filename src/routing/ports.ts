@@ -67,6 +67,8 @@ export interface Registration {
   readonly procedure: Uri;
   readonly match: MatchPolicy;
   readonly invoke: InvocationPolicy;
+  /** When it got its first callee, in ms since 1970: the same on every node while it lives. */
+  readonly createdMs: number;
   /** In the order of their registration in the cluster (SHR-3). */
   readonly callees: readonly Callee[];
   /**

@@ -28,7 +28,7 @@ export function withoutCallees(
 
 /** The registration with these successors, of which there may be none. */
 export function withSuccessors(registration: Registration, successors: readonly Callee[]): Registration {
-  const { id, procedure, match, invoke, callees } = registration;
-  const plain = { id, procedure, match, invoke, callees };
+  const { id, procedure, match, invoke, createdMs, callees } = registration;
+  const plain = { id, procedure, match, invoke, createdMs, callees };
   return successors.length === 0 ? plain : { ...plain, successors };
 }

@@ -8,6 +8,7 @@ export interface Procedure {
   readonly invoke: string;
   readonly forcedAt: number;
   readonly successors: readonly string[];
+  readonly createdMs: number;
 }
 
 export interface Callee {
@@ -43,12 +44,12 @@ export class RealmTwinRows {
     if (text === undefined) return undefined;
     const row = unpack(Buffer.from(text, 'latin1'));
     if (!Array.isArray(row) || row[0] !== 1) return 'unreadable';
-    const [, id, invoke, forcedAt, successors] = row as [1, number, string, number, string[]];
-    return { id, invoke, forcedAt, successors };
+    const [, id, invoke, forcedAt, successors, createdMs] = row as [1, number, string, number, string[], number];
+    return { id, invoke, forcedAt, successors, createdMs };
   }
 
-  putProcedure(key: string, member: string, { id, invoke, forcedAt, successors }: Procedure): void {
-    this.#hashes.set(key, member, packedText([1, id, invoke, forcedAt, successors]));
+  putProcedure(key: string, member: string, { id, invoke, forcedAt, successors, createdMs }: Procedure): void {
+    this.#hashes.set(key, member, packedText([1, id, invoke, forcedAt, successors, createdMs]));
   }
 
   callee(key: string, holder: string): Callee | undefined {

@@ -133,7 +133,7 @@ export class RealmTwin {
 
   #claimProcedure([version, nodes, channel, procedures, ids, held, callees]: Seven, argv: Words): unknown {
     const [node = '', floor, member = '', wantedId = '', invoke = '', session = '', ...rest] = argv;
-    const [concurrency, disclose, forward, force = '', orderText = '', digest = ''] = rest;
+    const [concurrency, disclose, forward, force = '', orderText = '', digest = '', created = ''] = rest;
     const order = orderText === '' ? undefined : Number(orderText);
     const holder = `${node} ${session}`;
     if (!this.#serves(nodes, node)) return ['not-serving'];
@@ -171,6 +171,7 @@ export class RealmTwin {
       takesOver: isOffer ? invoke : '',
       digest,
     };
+    const createdMs = row?.createdMs ?? (Number(created) || Date.now());
     if (isReplacing || row === undefined) {
       const since = (row?.successors ?? [])
         .map((other) => [other, this.#rows.callee(callees, other)] as const)
@@ -178,15 +179,18 @@ export class RealmTwin {
       this.#hashes.drop(callees);
       for (const [other, successor] of since) this.#rows.putCallee(callees, other, successor);
       const successors = since.map(([other]) => other);
-      this.#rows.putProcedure(procedures, member, { id, invoke, forcedAt: isForced ? next : 0, successors });
+      const forcedAt = isForced ? next : 0;
+      this.#rows.putProcedure(procedures, member, { id, invoke, forcedAt, successors, createdMs });
     } else if (isOffer) {
       this.#rows.putProcedure(procedures, member, { ...row, successors: [...row.successors, holder] });
     }
     if (isReplacing || !isThere) this.#rows.putCallee(callees, holder, callee);
     this.#sets.add(held, `${session} ${member}`);
     const isAtOnce = isForced && !isOffer;
-    this.#publish(channel, next, node, 'claim', id, member, invoke, node, Number(session), listOf(callee), isAtOnce);
-    return [isOffer ? 'offered' : 'granted', next, `${id}`, `${callee.order}`, ...this.#nodes(nodes)];
+    const placed = [node, Number(session), listOf(callee), isAtOnce, createdMs];
+    this.#publish(channel, next, node, 'claim', id, member, invoke, ...placed);
+    const kind = isOffer ? 'offered' : 'granted';
+    return [kind, next, `${id}`, `${callee.order}`, `${createdMs}`, ...this.#nodes(nodes)];
   }
 
   #completeTakeover([version, nodes, channel, procedures, callees]: Five, argv: Words): unknown {
@@ -205,8 +209,10 @@ export class RealmTwin {
     this.#rows.putCallee(callees, holder, callee);
     for (const [other, successor] of kept) this.#rows.putCallee(callees, other, successor);
     const invoke = own.takesOver;
-    this.#rows.putProcedure(procedures, member, { id: row.id, invoke, forcedAt: next, successors: since });
-    this.#publish(channel, next, '', 'claim', row.id, member, invoke, node, Number(session), listOf(callee), true);
+    const { id, createdMs } = row;
+    this.#rows.putProcedure(procedures, member, { id, invoke, forcedAt: next, successors: since, createdMs });
+    const placed = [node, Number(session), listOf(callee), true, createdMs];
+    this.#publish(channel, next, '', 'claim', id, member, invoke, ...placed);
     return ['done', next];
   }
 
@@ -294,7 +300,7 @@ export class RealmTwin {
     }
     this.#rows.putCallee(callees, first, { ...successor, takesOver: '' });
     this.#rows.putProcedure(procedures, member, {
-      id: row.id,
+      ...row,
       invoke: successor.takesOver,
       forcedAt: 0,
       successors: others,

@@ -28,8 +28,11 @@ export class RegistrationTable {
     wildcard: new Map(),
   };
 
-  constructor(derive: DeriveRegistrationId, random: () => number = Math.random) {
+  readonly #wallMs: () => number;
+
+  constructor(derive: DeriveRegistrationId, random: () => number = Math.random, wallMs = Date.now) {
     this.#derive = derive;
+    this.#wallMs = wallMs;
     this.#byId = new NumberTable(drawHashSeed(random));
   }
 
@@ -99,7 +102,9 @@ export class RegistrationTable {
 
   #grant(id: RegistrationId, claim: Claim, before: readonly Callee[], successors = NOBODY): ClaimOutcome {
     const { procedure, match, invoke, callee } = claim;
-    const registration = withSuccessors({ id, procedure, match, invoke, callees: [...before, callee] }, successors);
+    const createdMs = this.#byId.get(id)?.createdMs ?? this.#wallMs();
+    const callees = [...before, callee];
+    const registration = withSuccessors({ id, procedure, match, invoke, createdMs, callees }, successors);
     this.#ids[match].set(procedure, id);
     return this.#granted(registration, claim);
   }

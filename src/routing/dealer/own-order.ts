@@ -138,7 +138,7 @@ export interface CallWish {
 
 /** The registration of a waiting call, which has none yet. */
 const NOWHERE: RegistrationEntry = {
-  registration: { id: 0 as RegistrationId, procedure: '', match: 'exact', invoke: 'single', callees: [] },
+  registration: { id: 0 as RegistrationId, procedure: '', match: 'exact', invoke: 'single', createdMs: 0, callees: [] },
   lastIndex: -1,
   passedOver: undefined,
 };

@@ -74,6 +74,7 @@ export class Registrations {
       procedure: uri,
       match,
       invoke: 'single',
+      createdMs: 0,
       callees: [],
     };
     const imagined: RegistrationEntry = { registration, lastIndex: -1, passedOver: undefined };

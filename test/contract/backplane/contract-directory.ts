@@ -35,6 +35,29 @@ export function directoryContract(inScene: InScene, nodeCount: number): void {
     );
 
     it(
+      'gives a registration one time of creation, the same on every node while it lives (RMA)',
+      inScene(async ({ nodes }) => {
+        const all = await nodes(nodeCount);
+        const [first, second] = all as [NodeUnderTest, NodeUnderTest];
+        const before = Date.now();
+        const claims = [first, second].map(({ id }) => claimOf(id, 'com.shared', { invoke: 'first' }));
+        await claimOn(first, claims[0]!);
+        const { createdMs } = first.registration(claims[0]!.registration)!;
+        expect(createdMs).toBeGreaterThanOrEqual(before - 60_000);
+        expect(createdMs).toBeLessThan(Date.now() + 60_000);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        await claimOn(second, claims[1]!);
+        await first.backplane.directory.release(REALM, claims[0]!.registration, claims[0]!.callee.session);
+        const isAlone = (node: NodeUnderTest): boolean =>
+          node.registration(claims[0]!.registration)?.callees.length === 1;
+        for (const node of all) await node.until(isAlone);
+        expect(all.map((node) => node.registration(claims[0]!.registration)?.createdMs)).toEqual(
+          all.map(() => createdMs),
+        );
+      }),
+    );
+
+    it(
       'brings a callee over with all that is to be known of it',
       inScene(async ({ nodes }) => {
         const [claimant, other] = (await nodes(nodeCount)) as [NodeUnderTest, NodeUnderTest];
@@ -52,6 +75,7 @@ export function directoryContract(inScene: InScene, nodeCount: number): void {
           procedure: 'com..x',
           match: 'wildcard',
           invoke: 'random',
+          createdMs: claimant.registration(claim.registration)?.createdMs,
           callees: [callee],
         });
       }),

@@ -5,6 +5,7 @@ import {
   fromMember,
   isInvocationPolicy,
   isNode,
+  isTime,
   isVersion,
   toPlacedCallee,
   unescapeMember,
@@ -28,6 +29,7 @@ export type ChangeBody =
       readonly placed: PlacedCallee;
       /** It replaces all others, except those that take the procedure over since. */
       readonly isForced: boolean;
+      readonly createdMs: number;
     }
   | {
       readonly kind: 'release';
@@ -93,14 +95,15 @@ function parseBody(kind: unknown, [node, first, second]: readonly unknown[]): Ch
   }
 }
 
-function parseClaim([id, stored, invoke, node, session, row, isForced]: readonly unknown[]): ChangeBody | undefined {
+function parseClaim([id, stored, invoke, node, session, row, isForced, createdMs]: readonly unknown[]):
+  ChangeBody | undefined {
   const registration = parseRegistration(id);
   const member = parseMember(stored);
   const placed = Array.isArray(row) ? toPlacedCallee(node, session, row) : undefined;
   if (registration === undefined || member === undefined || placed === undefined) return undefined;
-  if (!isInvocationPolicy(invoke) || typeof isForced !== 'boolean') return undefined;
+  if (!isInvocationPolicy(invoke) || typeof isForced !== 'boolean' || !isTime(createdMs)) return undefined;
   if (isForced && placed.takesOver !== undefined) return undefined;
-  return { kind: 'claim', id: registration, member, invoke, placed, isForced };
+  return { kind: 'claim', id: registration, member, invoke, placed, isForced, createdMs };
 }
 
 function parseReleased(value: unknown): readonly [RegistrationId, readonly SessionId[]] | undefined {

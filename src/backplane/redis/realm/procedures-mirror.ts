@@ -2,12 +2,13 @@ import type { Callee, Registration } from '../../../routing/ports.js';
 import { allCallees, NOBODY, withSuccessors } from '../../../routing/successors.js';
 import type { NodeId, RegistrationId, SessionId } from '../../../wamp/ids.js';
 import type { InvocationPolicy } from '../../../wamp/options.js';
-import { fromMember, type Member, type PlacedCallee, type ProcedureRow } from './rows.js';
+import { fromMember, type Member, type PlacedCallee, type ProcedureHead, type ProcedureRow } from './rows.js';
 
 export interface Placement {
   readonly member: Member;
   readonly id: RegistrationId;
   readonly invoke: InvocationPolicy;
+  readonly createdMs: number;
   readonly placed: PlacedCallee;
 }
 
@@ -72,23 +73,23 @@ export class ProceduresMirror {
    * Adds a callee; by force, or where the policy allows no other, as the only one, but for later takeovers.
    * O(callees).
    */
-  place({ member, id, invoke, placed }: Placement, isForced: boolean): void {
+  place({ member, id, invoke, createdMs, placed }: Placement, isForced: boolean): void {
     const row = this.#rows.get(member);
     const { callee, order } = placed;
     if (placed.takesOver !== undefined) {
-      this.#placeTakeover(member, id, placed);
+      this.#placeTakeover(member, { id, invoke: 'single', createdMs }, placed);
       return;
     }
     // The store has decided. Callees that it does not allow beside the new one were kept from before it lost its data.
     if (row === undefined || isForced || invoke === 'single' || !isOf(row.registration, id, invoke)) {
       const since = row?.takingOver.filter((other) => other.order > order) ?? [];
-      this.#put(member, toRow(member, { id, invoke, callees: [placed, ...since] }));
+      this.#put(member, toRow(member, { id, invoke, createdMs, callees: [placed, ...since] }));
       return;
     }
     const { registration } = row;
     const isPlaced = isCallee(callee.node, callee.session);
     const index = registration.callees.findIndex(isPlaced);
-    if (index !== -1 && row.orders[index] === order) return;
+    if (index !== -1 && row.orders[index] === order && registration.createdMs === createdMs) return;
     // It may be kept as one that takes the procedure over: its take-over was complete when the store lost that.
     const takingOver = row.takingOver.filter((other) => !isPlaced(other.callee));
     const callees = index === -1 ? registration.callees : registration.callees.toSpliced(index, 1);
@@ -97,7 +98,7 @@ export class ProceduresMirror {
       other < order || (other === order && (callees[at]?.session ?? 0) < callee.session);
     const at = orders.findLastIndex(isBefore) + 1;
     const placedRow = {
-      registration: { ...registration, callees: callees.toSpliced(at, 0, callee) },
+      registration: { ...registration, createdMs, callees: callees.toSpliced(at, 0, callee) },
       orders: orders.toSpliced(at, 0, order),
       takingOver,
     };
@@ -105,11 +106,11 @@ export class ProceduresMirror {
     this.#put(member, isSuccessor ? withTakingOver(placedRow, takingOver) : placedRow);
   }
 
-  #placeTakeover(member: Member, id: RegistrationId, placed: PlacedCallee): void {
+  #placeTakeover(member: Member, head: ProcedureHead, placed: PlacedCallee): void {
     const row = this.#rows.get(member);
     const { node, session } = placed.callee;
-    if (row === undefined || row.registration.id !== id)
-      this.#put(member, toRow(member, { id, invoke: 'single', callees: [placed] }));
+    if (row === undefined || row.registration.id !== head.id)
+      this.#put(member, toRow(member, { ...head, callees: [placed] }));
     else if (!this.has(member, node, session)) this.#put(member, withTakingOver(row, [...row.takingOver, placed]));
   }
 
@@ -121,7 +122,8 @@ export class ProceduresMirror {
     const isBeside =
       held !== undefined && (takesOver === undefined ? invoke !== 'single' && isOf(held, id, invoke) : held.id === id);
     const isFree = held === undefined ? !this.#members.has(id) : isBeside;
-    if (isFree) this.place(placement, false);
+    // The row has the time that the store has.
+    if (isFree) this.place(held === undefined ? placement : { ...placement, createdMs: held.createdMs }, false);
     return isFree;
   }
 
@@ -226,10 +228,10 @@ function visitRow(
   { registration, orders, takingOver }: Row,
   visit: (placement: Placement) => void,
 ): void {
-  const { id, invoke, callees } = registration;
+  const { id, invoke, createdMs, callees } = registration;
   for (const [at, callee] of callees.entries())
-    visit({ member, id, invoke, placed: { callee, order: orders[at] ?? 0 } });
-  for (const placed of takingOver) visit({ member, id, invoke, placed });
+    visit({ member, id, invoke, createdMs, placed: { callee, order: orders[at] ?? 0 } });
+  for (const placed of takingOver) visit({ member, id, invoke, createdMs, placed });
 }
 
 function withTakingOver(row: Row, takingOver: readonly PlacedCallee[]): Row {
@@ -239,13 +241,13 @@ function withTakingOver(row: Row, takingOver: readonly PlacedCallee[]): Row {
 
 /** The heir has the procedure, beside the other callees if its policy allows them: they were kept from before. */
 function inheritedBy(member: Member, { registration, orders, takingOver }: Row, heir: PlacedCallee): Row {
-  const { id, callees } = registration;
+  const { id, createdMs, callees } = registration;
   const invoke = heir.takesOver ?? registration.invoke;
   const areBeside = invoke === registration.invoke && invoke !== 'single';
   const beside = areBeside ? callees.map((callee, at) => ({ callee, order: orders[at] ?? 0 })) : [];
   const successors = takingOver.filter((placed) => placed !== heir);
   const placed = [...beside, { callee: heir.callee, order: heir.order }, ...successors];
-  return toRow(member, { id, invoke, callees: placed });
+  return toRow(member, { id, invoke, createdMs, callees: placed });
 }
 
 function isOf(registration: Registration, id: RegistrationId, invoke: InvocationPolicy): boolean {
@@ -261,7 +263,7 @@ function byOrder(one: PlacedCallee, other: PlacedCallee): number {
   return one.order - other.order || one.callee.session - other.callee.session;
 }
 
-function toRow(member: Member, { id, invoke, callees }: ProcedureRow): Row {
+function toRow(member: Member, { id, invoke, createdMs, callees }: ProcedureRow): Row {
   const entry = fromMember(member);
   if (entry === undefined) throw new Error(`${member} is no member of a realm`);
   const placed = callees.toSorted(byOrder);
@@ -274,13 +276,14 @@ function toRow(member: Member, { id, invoke, callees }: ProcedureRow): Row {
     procedure: entry.uri,
     match: entry.match,
     invoke: first?.takesOver ?? invoke,
+    createdMs,
     callees: holders.map(({ callee }) => callee),
   };
   return withTakingOver({ registration, orders: holders.map(({ order }) => order), takingOver }, takingOver);
 }
 
 function isSame(one: Registration, other: Registration): boolean {
-  if (one.id !== other.id || one.invoke !== other.invoke) return false;
+  if (one.id !== other.id || one.invoke !== other.invoke || one.createdMs !== other.createdMs) return false;
   const [successors, others] = [one.successors ?? NOBODY, other.successors ?? NOBODY];
   return areSame(one.callees, other.callees) && areSame(successors, others);
 }

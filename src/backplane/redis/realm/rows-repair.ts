@@ -126,13 +126,14 @@ export class RowsRepair {
 
   async #claimAgain(member: Member, session: SessionId, callee: HeldCallee): Promise<void> {
     const { held, mirror, writer, release } = this.#options;
-    const { id, invoke, rest, order, digest, takeover } = callee;
+    const { id, invoke, rest, order, createdMs, digest, takeover } = callee;
     if (takeover?.isSettled === false) {
       takeover.fail();
       return;
     }
     const force = takeover !== undefined;
-    const reply = await writer.run(claimProcedure, { member, id, invoke, session, rest, order, digest, force });
+    const again = { order, createdMs, digest, force };
+    const reply = await writer.run(claimProcedure, { member, id, invoke, session, rest, ...again });
     this.#written(reply);
     if (held.get(member, session) !== callee) {
       // Released meanwhile: the release waits in the queue.

@@ -24,6 +24,8 @@ export interface PlacedCallee {
 export interface ProcedureHead {
   readonly id: RegistrationId;
   readonly invoke: InvocationPolicy;
+  /** As in `Registration`. */
+  readonly createdMs: number;
 }
 
 export interface ProcedureRow extends ProcedureHead {
@@ -43,6 +45,7 @@ export type ServingState = 'complete' | 'loading';
 /** Versions beyond are no versions: every change adds one. */
 export const MAX_VERSION = 2 ** 52;
 
+const MAX_TIME_MS = 8.64e15;
 /** Format of the rows that this file reads. */
 const FORMAT = 1;
 const MAX_ROW_BYTES = 65_536;
@@ -97,8 +100,9 @@ export function calleeTraits({ concurrency, discloseCaller, forwardTimeout }: Ca
 export function parseProcedure(bytes: Uint8Array): ProcedureHead | RowFlaw {
   const row = unpackRow(bytes);
   if (typeof row === 'string') return row;
-  const [, id, invoke] = row;
-  return isId(id) && isInvocationPolicy(invoke) ? { id: id as RegistrationId, invoke } : 'shape';
+  const [, id, invoke, , , createdMs] = row;
+  if (!isId(id) || !isInvocationPolicy(invoke) || !isTime(createdMs)) return 'shape';
+  return { id: id as RegistrationId, invoke, createdMs };
 }
 
 /** A row of `callees`. */
@@ -136,6 +140,11 @@ export function parseId(text: unknown): number | undefined {
 
 export function isVersion(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < MAX_VERSION;
+}
+
+/** Milliseconds since 1970 that a Date can have. */
+export function isTime(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_TIME_MS;
 }
 
 export function isNode(value: unknown): value is NodeId {

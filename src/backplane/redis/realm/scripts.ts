@@ -8,6 +8,7 @@ import {
   escapeMember,
   fromHeld,
   isInvocationPolicy,
+  isTime,
   isVersion,
   parseId,
   type CalleeTraits,
@@ -144,6 +145,8 @@ export interface ClaimProcedure extends RealmStep {
   readonly digest?: string | undefined;
   /** Order of an earlier grant that the store is to give again. */
   readonly order?: number;
+  /** When the procedure got its first callee, with `order`. */
+  readonly createdMs?: number;
 }
 
 export type ClaimReply =
@@ -152,6 +155,7 @@ export type ClaimReply =
       readonly version: number;
       readonly id: number;
       readonly order: number;
+      readonly createdMs: number;
       /** By force, from others: they keep it until `completeTakeover`. */
       readonly isOffer: boolean;
       readonly nodes: readonly NodeId[];
@@ -163,7 +167,7 @@ export type ClaimReply =
 
 export const claimProcedure: Script<ClaimProcedure, ClaimReply> = {
   file: 'claim_procedure.lua',
-  encode: ({ member, id, invoke, session, rest, force, order, digest, ...step }) => ({
+  encode: ({ member, id, invoke, session, rest, force, order, digest, createdMs, ...step }) => ({
     keys: [...procedureKeys(step), step.keys.callees(member)],
     argv: [
       ...head(step),
@@ -175,6 +179,7 @@ export const claimProcedure: Script<ClaimProcedure, ClaimReply> = {
       codeOfForce(force),
       order ?? '',
       digest ?? '',
+      createdMs ?? '',
     ],
   }),
   decode: (raw) => {
@@ -322,13 +327,15 @@ function decodeDone(raw: unknown, file: string): Done | NotServing {
   return { kind, version: versionOf(version, file), nodes: nodes.map((node) => textOf(node, file) as NodeId) };
 }
 
-function decodeGrant([version, idText, orderText, ...nodes]: readonly unknown[], isOffer: boolean): ClaimReply {
+function decodeGrant(raw: readonly unknown[], isOffer: boolean): ClaimReply {
+  const [version, idText, orderText, createdText, ...nodes] = raw;
   const file = 'claim_procedure.lua';
   const id = parseId(idText);
   const order = Number(textOf(orderText, file));
-  if (id === undefined || !isVersion(order)) throw unexpected(file, idText);
+  const createdMs = Number(textOf(createdText, file));
+  if (id === undefined || !isVersion(order) || !isTime(createdMs)) throw unexpected(file, idText);
   const serving = nodes.map((node) => textOf(node, file) as NodeId);
-  return { kind: 'granted', version: versionOf(version, file), id, order, isOffer, nodes: serving };
+  return { kind: 'granted', version: versionOf(version, file), id, order, createdMs, isOffer, nodes: serving };
 }
 
 function list(raw: unknown, file: string): readonly unknown[] {

@@ -104,6 +104,7 @@ export class InterestWrite implements Write, Pending {
 export interface Grant {
   readonly id: RegistrationId;
   readonly order: number;
+  readonly createdMs: number;
   readonly version: number;
 }
 
@@ -148,6 +149,7 @@ export class ClaimWrite implements Write, Pending {
   #isSettled = false;
   #isGranted = false;
   #isOffer = false;
+  #createdMs = 0;
   #isGivenUp = false;
 
   constructor(options: ClaimWriteOptions) {
@@ -197,7 +199,7 @@ export class ClaimWrite implements Write, Pending {
     const wasSettled = this.#isSettled;
     this.#settle({
       kind: 'granted',
-      registration: known ?? { id: this.#id, procedure, match, invoke, callees: [callee] },
+      registration: known ?? { id: this.#id, procedure, match, invoke, createdMs: this.#createdMs, callees: [callee] },
     });
     if (this.#isOffer && !wasSettled) this.#options.events.certain(this);
   }
@@ -248,11 +250,12 @@ export class ClaimWrite implements Write, Pending {
     }
   }
 
-  #grant({ id, order, version, isOffer, nodes }: Extract<ClaimReply, { kind: 'granted' }>): void {
+  #grant({ id, order, createdMs, version, isOffer, nodes }: Extract<ClaimReply, { kind: 'granted' }>): void {
     this.#id = id as RegistrationId;
     this.#isGranted = true;
     this.#isOffer = isOffer;
-    this.#options.events.granted(this, { id: this.#id, order, version });
+    this.#options.events.granted(this, { id: this.#id, order, createdMs, version });
+    this.#createdMs = createdMs;
     if (this.#isSettled) this.#options.events.abandoned(this);
     else this.#options.path.written(version, nodes, this);
   }

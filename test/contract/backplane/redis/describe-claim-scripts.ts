@@ -31,6 +31,7 @@ export function describeClaims(makeScene: () => Promise<RealmScriptScene>): void
             order: 3,
           },
           isForced: false,
+          createdMs: expect.any(Number) as number,
         },
       });
     });

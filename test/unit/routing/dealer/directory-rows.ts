@@ -29,6 +29,7 @@ export class DirectoryRows {
             procedure: claim.procedure,
             match: claim.match,
             invoke: claim.invoke,
+            createdMs: row?.createdMs ?? 1_000,
             callees: [...holders, claim.callee],
           };
     this.#write(key, registration);

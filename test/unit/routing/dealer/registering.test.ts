@@ -238,6 +238,7 @@ describe('ids of registrations', () => {
       procedure: 'com.a',
       match: 'exact' as const,
       invoke: 'first' as const,
+      createdMs: 1_000,
       callees: [{ node: harness.nodes[1]!.id, session: 1 as never, discloseCaller: false, forwardTimeout: false }],
     };
     harness.nodes[0]!.dealer.registration(row);
@@ -251,7 +252,14 @@ describe('ids of registrations', () => {
     const { dealer, outlet } = harness.nodes[0]!;
     const callee = { node: harness.nodes[0]!.id, session: 1 as never, discloseCaller: false, forwardTimeout: false };
     for (const id of [7, 8] as RegistrationId[])
-      dealer.registration({ id, procedure: 'com.a', match: 'exact', invoke: 'first', callees: [callee] });
+      dealer.registration({
+        id,
+        procedure: 'com.a',
+        match: 'exact',
+        invoke: 'first',
+        createdMs: 1_000,
+        callees: [callee],
+      });
     expect(dealer.sizes().registrations).toBe(1);
     harness.session(0).call('com.a');
     expect(outlet.recorded.find((one) => one.verb === 'sendFrame')).toMatchObject({
@@ -268,6 +276,7 @@ describe('ids of registrations', () => {
       procedure: 'com.other',
       match: 'exact',
       invoke: 'single',
+      createdMs: 1_000,
       callees: [{ node: other.nodes[0]!.id, session: 1 as never, discloseCaller: false, forwardTimeout: false }],
     });
     const callee = other.session(0);
@@ -280,6 +289,7 @@ describe('ids of registrations', () => {
       procedure: 'com.other',
       match: 'exact',
       invoke: 'single',
+      createdMs: 1_000,
       callees: [],
     });
     expect(callee.registered('com.a')).toBe(derived);

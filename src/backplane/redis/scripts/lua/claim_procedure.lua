@@ -20,7 +20,8 @@
 -- ARGV[11] order of an earlier grant, which Redis has lost and is to give again under the same id; else ''. With 1 the callee
 --          replaces all others at once, but for those that take the procedure over and were granted behind it
 -- ARGV[12] digest of the callee's authid; '': it is not stored
--- Returns  'granted', the realm's new version, registration id, order, every node that serves the realm; 'offered' and the
+-- ARGV[13] when the procedure got its first callee, in ms since 1970, if an earlier grant is given again; else ''
+-- Returns  'granted', the realm's new version, registration id, order, when the procedure got its first callee, every node that serves the realm; 'offered' and the
 --          same: the callees keep the procedure until `complete_takeover.lua`;
 --          or 'taken', 'policy' and the one it has, or 'protected': the callees are not those that 2 and 3 replace; each with
 --          `<node> <session>` of 64 callees at most;
@@ -29,6 +30,7 @@
 -- O(nodes), whatever the number of callees; with 3 O(callees with that digest). Repeating it: 'taken'; with an order: granted.
 
 -- include shared/change.lua
+-- include shared/clock.lua
 -- include shared/procedure.lua
 
 local node, floor, member, id, invoke = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
@@ -125,17 +127,20 @@ if is_replacing then
     end
   end
   redis.call('UNLINK', callees)
-  row = { 1, row and row[ID] or tonumber(id), invoke, is_forced and version or 0, since }
+  local created = row and row[CREATED] or tonumber(ARGV[13]) or server_now()
+  row = { 1, row and row[ID] or tonumber(id), invoke, is_forced and version or 0, since, created }
   put_procedure(member, row)
 elseif is_offer then
   row[SUCCESSORS][#row[SUCCESSORS] + 1] = holder
   put_procedure(member, row)
 end
-publish(version, node, 'claim', row[ID], member, invoke, node, tonumber(ARGV[6]), callee, is_forced and not is_offer)
+local is_at_once = is_forced and not is_offer
+publish(version, node, 'claim', row[ID], member, invoke, node, tonumber(ARGV[6]), callee, is_at_once, row[CREATED])
 if is_replacing or not is_there then
   callee[DIGEST] = digest
   redis.call('HSET', callees, holder, cmsgpack.pack(callee), unpack(kept))
 end
 redis.call('SADD', KEYS[6], ARGV[6] .. ' ' .. member)
+local kind, nodes = is_offer and 'offered' or 'granted', redis.call('HKEYS', KEYS[2])
 local id_text, order_text = string.format('%.0f', row[ID]), string.format('%.0f', order)
-return { is_offer and 'offered' or 'granted', version, id_text, order_text, unpack(redis.call('HKEYS', KEYS[2])) }
+return { kind, version, id_text, order_text, string.format('%.0f', row[CREATED]), unpack(nodes) }

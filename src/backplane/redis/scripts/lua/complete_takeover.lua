@@ -42,7 +42,7 @@ end
 callee[TAKES_OVER] = ''
 redis.call('UNLINK', callees)
 redis.call('HSET', callees, holder, cmsgpack.pack(callee), unpack(kept))
-put_procedure(member, { 1, row[ID], invoke, version, since })
+put_procedure(member, { 1, row[ID], invoke, version, since, row[CREATED] })
 callee[DIGEST] = nil
-publish(version, '', 'claim', row[ID], member, invoke, node, tonumber(ARGV[4]), callee, true)
+publish(version, '', 'claim', row[ID], member, invoke, node, tonumber(ARGV[4]), callee, true, row[CREATED])
 return { 'done', version }

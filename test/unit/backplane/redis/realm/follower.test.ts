@@ -62,7 +62,7 @@ function snapshot(version: number, lastVersion: number, ...callees: readonly Pla
       [other, 'complete'],
     ]),
     interest: new InterestMirror(),
-    procedures: new Map([[MEMBER, { id: ID, invoke: 'random', callees }]]),
+    procedures: new Map([[MEMBER, { id: ID, invoke: 'random', createdMs: 1_000, callees }]]),
     ownTopics: new Set(),
     ownCallees: [],
     isTorn: false,
@@ -71,7 +71,7 @@ function snapshot(version: number, lastVersion: number, ...callees: readonly Pla
 
 /** The take-over by session 9 is certain: its callee, granted as version 32, replaces all but its successors. */
 const takenOver = (version: number) =>
-  packed([1, version, '', 'claim', ID, MEMBER, 'random', other, 9, [1, 32, 0, false, false, ''], true]);
+  packed([1, version, '', 'claim', ID, MEMBER, 'random', other, 9, [1, 32, 0, false, false, ''], true, 1_000]);
 const released = (version: number) => packed([1, version, '', 'release', other, [[ID, 9]]]);
 const KEEP = { others: 'nothing', own: undefined } as const;
 
@@ -117,9 +117,23 @@ const offered = (session: number, version: number) =>
     session,
     [1, version, 0, false, false, 'random'],
     false,
+    1_000,
   ]);
 const claimed = (session: number, version: number) =>
-  packed([1, version, other, 'claim', ID, MEMBER, 'random', other, session, [1, version, 0, false, false, ''], false]);
+  packed([
+    1,
+    version,
+    other,
+    'claim',
+    ID,
+    MEMBER,
+    'random',
+    other,
+    session,
+    [1, version, 0, false, false, ''],
+    false,
+    1_000,
+  ]);
 
 it.each([
   ['another node', third],

@@ -1,10 +1,11 @@
 -- Rows of a procedure, each a MessagePack list that begins with the number of its format, 1.
 -- In KEYS[4], by `<match> <procedure>`: { 1, registration id, invocation policy, version of the last claim by force or 0,
--- successors }. The successors are callees that take the procedure over by force and are not certain to have it: at most 8,
--- each as `<node> <session>`, the oldest first. There is always a callee that is no successor.
+-- successors, when it got its first callee in ms since 1970 }. The successors are callees that take the procedure over by
+-- force and are not certain to have it: at most 8, each as `<node> <session>`, the oldest first. There is always a callee
+-- that is no successor.
 -- In a hash for each procedure, by `<node> <session>`: { 1, order, concurrency or 0, discloses callers, forwards timeouts,
 -- invocation policy of a successor or '', digest of the authid or '' }.
-local ID, INVOKE, FORCED_AT, SUCCESSORS = 2, 3, 4, 5
+local ID, INVOKE, FORCED_AT, SUCCESSORS, CREATED = 2, 3, 4, 5, 6
 local ORDER, TAKES_OVER, DIGEST = 2, 6, 7
 
 local function unpack_row(packed)
