@@ -56,6 +56,7 @@ export const WHERE_COUNTED: Readonly<Record<string, string>> = {
   gantry_routing_discards_total: 'Where routing decides; none of these is an error of the router.',
   gantry_calls_total: "On the caller's node, with the call's one end.",
   gantry_authenticator_calls_total: 'On the node of the client that joins, when the call ends.',
+  gantry_testaments_total: "On the node of the session; `recovered`: on the node that removes a dead node's rows.",
   gantry_limits_reached_total: 'Each time a setting under `limits` refuses something, or its time is up.',
   gantry_log_lines_total: 'By the logger; a summary of suppressed lines follows.',
   gantry_authentication_failures_total:
@@ -73,6 +74,7 @@ export const WHERE_COUNTED: Readonly<Record<string, string>> = {
   gantry_unsent_bytes: 'Read from the connections at each scrape.',
   gantry_inbox_bytes: 'Read from the inboxes at each scrape.',
   gantry_held_bytes: 'Read from the total of all realms at each scrape.',
+  gantry_testament_bytes: 'Read from the total of all realms at each scrape.',
   gantry_inbox_messages: 'Read from the inboxes at each scrape.',
   gantry_receive_buffer_bytes: 'Fixed when the node begins to listen.',
   gantry_narrowed_connections: 'Read from the transport at each scrape.',

@@ -107,6 +107,7 @@ function limitsFit(limits: Limits, realmCount: number, report: Report): void {
     ['maxTotalUnsentBytes', 'maxUnsentBytes'],
     ['maxTotalInboxBytes', 'maxInboxBytes'],
     ['maxTotalHeldBytes', 'maxHeldBytes'],
+    ['maxTotalTestamentBytes', 'maxTestamentBytes'],
   ] as const) {
     const most = limits[total];
     if (most === undefined || most >= limits[one]) continue;

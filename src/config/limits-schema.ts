@@ -172,6 +172,19 @@ export const limits = z.strictObject({
     .describe(
       'Milliseconds that an invocation counts in the `concurrency` of its registration when its call has ended and its callee was not sent INTERRUPT: it did not announce call_canceling, or the caller canceled with `skip`. Absent: until the callee answers or leaves.',
     ),
+  maxTestamentsPerSession: count(0, 64)
+    .default(16)
+    .describe(
+      'Number of testaments of one session, of both scopes together. Further ones are refused. 0: no session has any.',
+    ),
+  maxTestamentBytes: bytes(256, 131_072)
+    .default(65_536)
+    .describe('Bytes of one testament as it is stored: topic, options and payload. A larger one is refused.'),
+  maxTotalTestamentBytes: bytes(65_536, 2_147_483_648)
+    .default(67_108_864)
+    .describe(
+      'Bytes of the testaments of all sessions of this node, which the node and Redis each keep. Past it further ones are refused. Not below maxTestamentBytes.',
+    ),
   maxLogLinesPerSecond: count(1, 1_000_000)
     .default(100)
     .describe(

@@ -93,7 +93,7 @@ export class Incarnation {
   readonly #wheel = new TimerWheel({ nowMs });
   readonly #cookies: CookieLogins;
   readonly #realms: Realms;
-  readonly #totals = { sessionCount: 0 };
+  readonly #totals = { sessionCount: 0, testamentBytes: 0 };
   readonly #meter: TurnMeter = { spent: 0 };
   readonly #isolation: Isolation;
   readonly #turns: TurnScheduler;
@@ -248,6 +248,7 @@ export class Incarnation {
 
   async #start(): Promise<{ port: number }> {
     const inbound = new Inbound(this.#realms.all, this.#backplane.bus, {
+      sessionsLost: (sessions) => this.#realms.sessionsLost(sessions),
       gap: (peer, reason) => this.logger.warn({ peer, reason }, 'backplane.gap'),
       nodeGone: (peer) => this.logger.info({ peer }, 'backplane.node_gone'),
       reach: (isReachable, reason) => this.#reach(isReachable, reason),
@@ -322,6 +323,7 @@ export class Incarnation {
           cookies: this.#cookies,
           node: this.node,
           agent: AGENT,
+          realmOf: (uri) => this.#realms.all.get(uri),
           ask: (realm, subject, body, options) => this.#backplane.ask(realm, subject, body, options),
         }),
         authorizing: {
@@ -370,6 +372,7 @@ export class Incarnation {
       narrowedConnections: () => this.#server.narrowedCount,
       inboxBytes: () => this.#inboxes.bytes,
       heldBytes: () => this.#heldTotal.bytes,
+      testamentBytes: () => this.#totals.testamentBytes,
       inboxMessages: () => this.#inboxes.messages,
     };
   }

@@ -313,6 +313,7 @@ class Node implements RunningNode {
       pendingSockets: now('pendingSockets'),
       maxSockets: now('maxSockets'),
       sessions: now('sessions'),
+      testamentBytes: now('testamentBytes'),
       subscriptions: now('subscriptions'),
       registrations: now('registrations'),
       pendingCalls: now('pendingCalls'),

@@ -1,6 +1,13 @@
 import type { ReloadOutcome } from './config-reloader.js';
 import { FLUSH_SUBJECT, readFlushFilter } from '../realm/authorization.js';
 import type { RouterProcedure, RouterProcedures } from '../realm/router-procedures.js';
+import {
+  ADD_TESTAMENT,
+  addTestament,
+  FLUSH_TESTAMENTS,
+  flushTestaments,
+  type TestamentRealm,
+} from '../realm/testament-procedures.js';
 import type { AuthMethod } from '../session/auth/method.js';
 import { BackplaneUnavailableError, type Backplane, type UnansweredCause } from '../backplane/backplane.js';
 import type { CookieLogins } from '../session/auth/cookie.js';
@@ -18,6 +25,8 @@ export interface RouterProcedureSources {
   /** Reloads the configuration of this node. */
   readonly reload: () => Promise<ReloadOutcome>;
   readonly ask: Backplane['ask'];
+  /** Undefined: the node does not have the realm any more. */
+  readonly realmOf: (uri: Uri) => TestamentRealm | undefined;
 }
 
 const SESSION_INFO: Uri = 'gantry.session.info';
@@ -26,7 +35,7 @@ const COOKIE_REVOKE: Uri = 'gantry.cookie.revoke';
 const CONFIG_RELOAD: Uri = 'gantry.config.reload';
 const AUTHORIZATION_FLUSH: Uri = 'gantry.authorization.flush';
 
-/** URIs of the procedures that the router itself has. */
+/** Procedures of the router that a role may call only where a permission names them. */
 export const ROUTER_PROCEDURES: ReadonlySet<Uri> = new Set([
   SESSION_INFO,
   SESSION_RENEW,
@@ -43,6 +52,8 @@ export function createRouterProcedures(sources: RouterProcedureSources): RouterP
     [COOKIE_REVOKE, cookieRevoke(sources)],
     [CONFIG_RELOAD, configReload(sources)],
     [AUTHORIZATION_FLUSH, flushAuthorization(sources)],
+    [ADD_TESTAMENT, addTestament(sources.realmOf)],
+    [FLUSH_TESTAMENTS, flushTestaments(sources.realmOf)],
   ]);
 }
 

@@ -1,4 +1,5 @@
 import type { BackplaneEvents, Bus } from '../backplane/backplane.js';
+import type { LostSession } from '../backplane/session-row.js';
 import { NO_PAYLOAD } from '../codec/payload.js';
 import type { CallKey, Frame, LostFrame } from '../routing/frames.js';
 import type { Publication, Registration } from '../routing/ports.js';
@@ -9,6 +10,8 @@ import { unreachableFailure } from './unreachable.js';
 
 /** Events of the cluster that concern the node as a whole. */
 export interface InboundReports {
+  /** Sessions of a node that died; their rows are removed. */
+  sessionsLost(sessions: readonly LostSession[]): void;
   gap(from: NodeId, reason: string): void;
   nodeGone(node: NodeId): void;
   /** `reason`: why the cluster is not reachable. */
@@ -57,6 +60,10 @@ export class Inbound implements BackplaneEvents {
 
   question(from: NodeId, realm: Uri, subject: string, body: unknown): Promise<unknown> | undefined {
     return this.#realms.get(realm)?.answers.get(subject)?.(body, from);
+  }
+
+  sessionsLost(_node: NodeId, sessions: readonly LostSession[]): void {
+    this.#reports.sessionsLost(sessions);
   }
 
   nodeGone(node: NodeId): void {

@@ -11,6 +11,7 @@ import type { Delivery } from './delivery.js';
 import type { RandomSource } from './random-source.js';
 import type { RouterProcedures } from './router-procedures.js';
 import type { AuthidRule } from './session-places.js';
+import type { TestamentLimits } from './testaments.js';
 
 export interface RealmSettings {
   readonly rules: RealmRules;
@@ -20,7 +21,7 @@ export interface RealmSettings {
   readonly authorization: AuthorizationSettings;
 }
 
-export interface RealmSessionLimits {
+export interface RealmSessionLimits extends TestamentLimits {
   /** Sessions of this node in all realms. */
   readonly maxSessions: number;
   readonly maxSubscriptionsPerSession: number;
@@ -52,6 +53,6 @@ export interface RealmDependencies {
   readonly onProcedureFailure?: (realm: Uri, procedure: Uri, cause: unknown) => void;
   /** Absent: nothing bounds the questions to authorizers, and nothing reports their troubles. */
   readonly authorizing?: AuthorizingDependencies;
-  /** Sessions of this node in all realms, reserved ids included. */
-  readonly totals: { sessionCount: number };
+  /** In all realms of this node. Reserved ids count as sessions. */
+  readonly totals: { sessionCount: number; testamentBytes: number };
 }

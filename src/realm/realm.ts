@@ -1,3 +1,4 @@
+import type { LostSession } from '../backplane/session-row.js';
 import { Broker } from '../routing/broker/broker.js';
 import type { Registration } from '../routing/ports.js';
 import { Dealer } from '../routing/dealer/dealer.js';
@@ -15,7 +16,7 @@ import {
 } from '../session/ports.js';
 import { Code } from '../wamp/codes.js';
 import { fault } from '../wamp/faults.js';
-import type { NodeId, SessionId, Uri } from '../wamp/ids.js';
+import type { NodeId, RequestId, SessionId, Uri } from '../wamp/ids.js';
 import type { Call, RoutedMessage } from '../wamp/messages.js';
 import { CloseUri, ErrorUri } from '../wamp/uris.js';
 import { unreachable } from '../wamp/unreachable.js';
@@ -25,12 +26,15 @@ import type { RealmDependencies, RealmSettings } from './realm-dependencies.js';
 import { repeated, RouterCalls } from './router-procedures.js';
 import { replacedSessions, REPLACED_SUBJECT, SessionPlaces } from './session-places.js';
 import { RealmService, type ServiceSession } from './service-session.js';
+import { Testaments } from './testaments.js';
 
 /**
  * Draws of a session id before the realm gives up: so many collisions mean that the random source or the directory is
  * broken.
  */
 const MAX_ID_DRAWS = 8;
+/** Of a publication that no message of a client asked for. */
+const NO_REQUEST = 0 as RequestId;
 
 const NOT_PROGRESSIVE = fault(
   ErrorUri.NO_SUCH_PROCEDURE,
@@ -50,6 +54,7 @@ export class Realm implements SessionRealm {
   readonly #routerCalls: RouterCalls;
   readonly #places: SessionPlaces | undefined;
   readonly #authorization: RealmAuthorization;
+  readonly testaments: Testaments;
   #service: RealmService | undefined;
   #reservedCount = 0;
   #refusal: Unavailable | undefined;
@@ -106,6 +111,18 @@ export class Realm implements SessionRealm {
       callEnded: (outcome, elapsedMs) => outlet.callEnded(outcome, elapsedMs),
       onLimit: () => counters.limitsReached.calls_per_session++,
       onFailure: (procedure, cause) => shared.onProcedureFailure?.(uri, procedure, cause),
+    });
+    this.testaments = new Testaments({
+      realm: uri,
+      backplane,
+      limits,
+      total: shared.totals,
+      counters,
+      after: shared.after,
+      publish: (publisher, { topic, options, disclose, payload }) => {
+        const message = [Code.PUBLISH, NO_REQUEST, options, topic, payload] as const;
+        this.#broker.publishFor(publisher, message, disclose);
+      },
     });
     this.#authorization = new RealmAuthorization(uri, settings.authorization, shared, () => this.service);
     this.answers.set(FLUSH_SUBJECT, (body) => Promise.resolve(this.#authorization.answerFlush(body)));
@@ -165,6 +182,7 @@ export class Realm implements SessionRealm {
   /** The realm ends on this node: fails the calls that the router itself has made. */
   close(): void {
     this.#isClosed = true;
+    this.testaments.close();
     this.#places?.close();
     this.#service?.close();
   }
@@ -275,7 +293,15 @@ export class Realm implements SessionRealm {
     this.#dealer.leave(session);
     this.#routerCalls.leave(session);
     this.#places?.leave(session.session);
-    this.#shared.backplane.directory.leave(this.uri, session.session);
+    const { directory, isAlone } = this.#shared.backplane;
+    // Nobody is left to receive them: the last node stops.
+    if (this.#refusal?.cause === 'draining' && isAlone) this.testaments.forget(session.session);
+    this.testaments.end(session, () => directory.leave(this.uri, session.session));
+  }
+
+  /** Sessions of a node that died, which no other node receives. */
+  sessionsLost(sessions: readonly LostSession[]): void {
+    for (const session of sessions) this.testaments.publishOf(session);
   }
 
   #createPlaces(): SessionPlaces | undefined {

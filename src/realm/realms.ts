@@ -1,4 +1,5 @@
 import { BackplaneUnavailableError } from '../backplane/backplane.js';
+import type { LostSession } from '../backplane/session-row.js';
 import { unavailable, type RealmDirectory, type RealmRules, type Unavailable } from '../session/ports.js';
 import type { Logger } from '../telemetry/logger.js';
 import { Deferred } from '../util/deferred.js';
@@ -138,6 +139,25 @@ export class Realms implements RealmDirectory {
     return this.#make(uri);
   }
 
+  /**
+   * Sessions of a node that died, which no other node receives. A realm that this node does not have is opened if something is
+   * to be published in it: a third node may serve it.
+   */
+  sessionsLost(sessions: readonly LostSession[]): void {
+    for (const [uri, lost] of byRealm(sessions)) {
+      const realm = this.#open.get(uri);
+      if (realm !== undefined) realm.sessionsLost(lost);
+      else if (lost.some(({ testaments }) => testaments !== undefined)) void this.#publishIn(uri, lost);
+    }
+  }
+
+  async #publishIn(uri: Uri, lost: readonly LostSession[]): Promise<void> {
+    const { logger } = this.#options;
+    const realm = await this.open(uri);
+    if (realm instanceof Realm) realm.sessionsLost(lost);
+    else logger.warn({ realm: uri, count: lost.length, message: realm.message }, 'testaments.lost');
+  }
+
   #make(uri: Uri): Fault | Unavailable | Promise<Realm | Fault | Unavailable> {
     const { limits, shared } = this.#options;
     const { maxRealms } = limits;
@@ -223,6 +243,7 @@ export class Realms implements RealmDirectory {
   #remove(realm: Realm, message: string): void {
     const { backplane, onLostRequest } = this.#options.shared;
     realm.retire(unavailable('draining', message));
+    realm.testaments.withhold();
     for (const session of [...realm.sessions]) session.close(CloseUri.CLOSE_REALM, message);
     this.#watched.delete(realm);
     this.#open.delete(realm.uri);
@@ -234,6 +255,16 @@ export class Realms implements RealmDirectory {
       .finally(() => this.#closing.delete(realm.uri));
     this.#closing.set(realm.uri, closing);
   }
+}
+
+function byRealm(sessions: readonly LostSession[]): ReadonlyMap<Uri, readonly LostSession[]> {
+  const realms = new Map<Uri, LostSession[]>();
+  for (const session of sessions) {
+    const known = realms.get(session.realm);
+    if (known === undefined) realms.set(session.realm, [session]);
+    else known.push(session);
+  }
+  return realms;
 }
 
 function noSuchRealm(uri: Uri): Fault {

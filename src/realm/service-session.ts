@@ -1,5 +1,6 @@
 import { payloadOf } from '../codec/payload.js';
 import { payloadValues, type Values } from '../codec/payload-values.js';
+import type { Decision } from '../session/authorization/permission.js';
 import type { Session } from '../session/ports.js';
 import { Code } from '../wamp/codes.js';
 import { fault, type Fault } from '../wamp/faults.js';
@@ -174,6 +175,10 @@ export class RealmService implements ServiceSession, Session {
 
   /** The router's own messages are not subject to authorization. */
   readonly authorizer = undefined;
+
+  mayPublish(): Decision {
+    return { allowed: true, disclose: false };
+  }
 
   reauthorize(): void {
     // No authorizer decides on them.

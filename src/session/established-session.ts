@@ -8,10 +8,11 @@ import { Code } from '../wamp/codes.js';
 import { fault, type Fault } from '../wamp/faults.js';
 import type { Features } from '../wamp/features.js';
 import type { SessionId, Uri } from '../wamp/ids.js';
-import type { RouterError, RouterMessage } from '../wamp/messages.js';
+import type { Publish, RouterError, RouterMessage } from '../wamp/messages.js';
 import { NO_DETAILS, type Dict } from '../wamp/options.js';
 import type { SerializerId } from '../wamp/payload.js';
 import { ErrorUri } from '../wamp/uris.js';
+import type { Decision } from './authorization/permission.js';
 import type { Asker } from './authorization/question.js';
 import type { Authorizer, Session } from './ports.js';
 
@@ -75,6 +76,10 @@ export class EstablishedSession implements Session, Asker {
 
   get authorizer(): Authorizer {
     return this.#authorizer;
+  }
+
+  mayPublish(message: Publish): Decision | Promise<Decision> {
+    return this.#authorizer.authorize('publish', message[3], 'exact', this, message);
   }
 
   reauthorize(authorizer: Authorizer): void {

@@ -30,6 +30,7 @@ export interface Counters {
   readonly calls: Tally<CallOutcome>;
   /** Calls by which authenticators decide on clients, by their end. */
   readonly authenticatorCalls: Tally<AuthenticatorOutcome>;
+  readonly testaments: Tally<TestamentFate>;
   readonly limitsReached: Tally<LimitName>;
   readonly logLines: Tally<LogLineFate>;
   readonly configReloads: Tally<ReloadResult>;
@@ -96,6 +97,19 @@ export const AUTHENTICATOR_OUTCOMES = [
   'limit',
   'canceled',
 ] as const;
+/**
+ * `published`: at the end of a session of this node; `recovered`: of a session whose node died. `withheld`: the session was killed
+ * without them, or the realm ended.
+ */
+export const TESTAMENT_FATES = [
+  'added',
+  'refused',
+  'flushed',
+  'published',
+  'recovered',
+  'withheld',
+  'unreadable',
+] as const;
 export const LIMIT_NAMES = [
   'message_bytes',
   'messages_per_second',
@@ -119,6 +133,9 @@ export const LIMIT_NAMES = [
   'sessions_per_authid',
   'pending_authentications',
   'pending_authorizations',
+  'testaments_per_session',
+  'testament_bytes',
+  'total_testament_bytes',
 ] as const;
 export const AUTHENTICATION_METHODS = [
   'anonymous',
@@ -156,6 +173,7 @@ export type AuthorizerResult = (typeof AUTHORIZER_RESULTS)[number];
 export type AuthorizerCall = `${(typeof AUTHORIZED_ACTIONS)[number]},${AuthorizerResult}`;
 export type LogLineFate = (typeof LOG_LINE_FATES)[number];
 export type AuthenticatorOutcome = (typeof AUTHENTICATOR_OUTCOMES)[number];
+export type TestamentFate = (typeof TESTAMENT_FATES)[number];
 export type LimitName = (typeof LIMIT_NAMES)[number];
 
 export interface Histogram {
@@ -203,6 +221,7 @@ export function createCounters(): Counters {
     routing: tally(ROUTING_DISCARDS),
     calls: tally(CALL_OUTCOMES),
     authenticatorCalls: tally(AUTHENTICATOR_OUTCOMES),
+    testaments: tally(TESTAMENT_FATES),
     limitsReached: tally(LIMIT_NAMES),
     configReloads: tally(RELOAD_RESULTS),
     logLines: tally(LOG_LINE_FATES),

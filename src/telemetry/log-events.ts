@@ -20,6 +20,7 @@ export type LogEvent =
   | 'config.reloaded'
   | 'config.refused'
   | 'config.needs_restart'
+  | 'testaments.lost'
   | 'certificate.renewed'
   | 'certificate.refused'
   | 'descriptors.limited'

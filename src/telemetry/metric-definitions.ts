@@ -35,6 +35,7 @@ export interface Gauges {
   inboxBytes(): number;
   heldBytes(): number;
   inboxMessages(): number;
+  testamentBytes(): number;
 }
 
 export const CALL_DURATION = {
@@ -209,6 +210,14 @@ export const COUNTER_DEFINITIONS: Readonly<
       (counters) => counters.authorizerCalls,
     ),
   ],
+  testaments: [
+    labelled(
+      'testaments_total',
+      'Testaments of sessions. `refused`: not allowed, or not stored; `published`: at the end of a session of this node; `recovered`: of a session whose node died; `withheld`: the session was killed without them, or its realm ended; `unreadable`: not of this release.',
+      'fate',
+      (counters) => counters.testaments,
+    ),
+  ],
   limitsReached: [
     labelled(
       'limits_reached_total',
@@ -267,6 +276,7 @@ export const GAUGE_DEFINITIONS: Readonly<Record<keyof Gauges, GaugeDefinition>> 
     name: 'gantry_held_bytes',
     help: 'Bytes of events and calls that wait for a request of their own session, and of calls that may go to another callee.',
   },
+  testamentBytes: { name: 'gantry_testament_bytes', help: 'Bytes of the testaments of the sessions of this node.' },
   inboxMessages: {
     name: 'gantry_inbox_messages',
     help: 'Messages that wait to be handled, all connections together.',

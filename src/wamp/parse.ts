@@ -195,13 +195,18 @@ function checkPayload(
     case 'none':
     case 'args':
     case 'args+kwargs':
-      return passthru?.form === 'ppt' ? checkOpaque(message, payload, passthru) : payload;
+      return carriedPayload(message, payload, passthru);
     case 'bytes':
       if (passthru?.form === 'enc') return payload;
       return violation(`${message}.Arguments must be a list (one bare byte string is possible only with enc_algo)`);
     case 'malformed':
       return violation(`${message}.Arguments must be a list and ${message}.ArgumentsKw a dict, and nothing may follow`);
   }
+}
+
+/** The payload in the form in which passthru carries it (PPT-2). Arguments is a list and ArgumentsKw a dict. */
+export function carriedPayload(message: string, payload: Payload, passthru: Passthru | undefined): Payload | Fault {
+  return passthru?.form === 'ppt' ? checkOpaque(message, payload, passthru) : payload;
 }
 
 const BYTES: readonly OpaqueKind[] = ['bytes'];

@@ -23,6 +23,7 @@ export const ROUTER_ROLES: Dict = Object.freeze({
       shared_registration: true,
       registration_revocation: true,
       call_reroute: true,
+      testament_meta_api: true,
       payload_passthru_mode: true,
       payload_transparency: true,
     }),

@@ -1,3 +1,4 @@
+import type { Decision } from '../../src/session/authorization/permission.js';
 import type { Session } from '../../src/session/ports.js';
 import { Code } from '../../src/wamp/codes.js';
 import type { Fault } from '../../src/wamp/faults.js';
@@ -131,6 +132,10 @@ export class Client implements Session {
 
   write(token: Uint8Array): void {
     this.send(messageOf(token));
+  }
+
+  mayPublish(): Decision {
+    return { allowed: true, disclose: false };
   }
 
   dismiss(): void {

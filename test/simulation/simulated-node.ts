@@ -86,7 +86,7 @@ export class SimulatedNode {
   readonly #realms: Realms;
   readonly #inbound: BackplaneEvents;
   readonly heldTotal = new HeldTotal(Infinity);
-  readonly #totals = { sessionCount: 0 };
+  readonly #totals = { sessionCount: 0, testamentBytes: 0 };
 
   constructor({ id, hub, time, journal, random, proposeSessionId, meddle, onFenced }: SimulatedNodeOptions) {
     this.id = id;
@@ -111,6 +111,9 @@ export class SimulatedNode {
           maxPendingCallsPerSession: 1_000,
           maxHeldMessages: 1_000,
           maxHeldBytes: 1_000_000,
+          maxTestamentsPerSession: 3,
+          maxTestamentBytes: 1_000,
+          maxTotalTestamentBytes: 1_000_000,
           interruptTimeoutMs: INTERRUPT_TIMEOUT_MS,
         },
         heldTotal: this.heldTotal,
@@ -124,6 +127,7 @@ export class SimulatedNode {
     const inbound = new Inbound(this.#realms.all, this.#backplane.bus, {
       gap: (from) => void this.gapNotices.push({ from, at: journal.tick() }),
       nodeGone: () => undefined,
+      sessionsLost: (sessions) => this.#realms.sessionsLost(sessions),
       reach: () => undefined,
       fenced: () => {
         void this.#leave();

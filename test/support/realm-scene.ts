@@ -106,6 +106,9 @@ export class SceneNode {
           maxPendingCallsPerSession: 10,
           maxHeldMessages: 1_000,
           maxHeldBytes: 1_000_000,
+          maxTestamentsPerSession: 3,
+          maxTestamentBytes: 1_000,
+          maxTotalTestamentBytes: 1_000_000,
           interruptTimeoutMs: 5_000,
         },
         heldTotal: new HeldTotal(Infinity),
@@ -116,7 +119,7 @@ export class SceneNode {
         },
         ...(procedures === undefined ? {} : { procedures }),
         onProcedureFailure: (_realm, _procedure, cause) => this.failures.push(cause),
-        totals: { sessionCount: 0 },
+        totals: { sessionCount: 0, testamentBytes: 0 },
         onLostRequest: (_operation, cause) => {
           throw cause;
         },
@@ -129,6 +132,7 @@ export class SceneNode {
       new Inbound(this.realms.all, this.backplane.bus, {
         gap: () => undefined,
         nodeGone: () => undefined,
+        sessionsLost: (sessions) => this.realms.sessionsLost(sessions),
         reach: () => undefined,
         fenced: () => undefined,
       }),
@@ -178,6 +182,7 @@ export class Client {
       close: () => undefined,
       dismiss: () => undefined,
       endAfter: () => undefined,
+      mayPublish: () => ({ allowed: true, disclose: false }),
       authorizer: undefined,
       reauthorize: () => undefined,
       abort: (violation) => {

@@ -9,7 +9,7 @@ import { errorReply } from '../error-reply.js';
 import type { HeldTotal } from '../held-total.js';
 import { drawHashSeed } from '../number-table.js';
 import type { Outlet, Publication, ClockAndRandom } from '../ports.js';
-import type { Peer } from '../peer.js';
+import type { Identity, Peer } from '../peer.js';
 import { admits } from './audience.js';
 import { OwnEvents, type HeldLimits } from './own-events.js';
 import type { SharedSubscription } from './shared-subscription.js';
@@ -84,6 +84,13 @@ export class Broker<P extends Peer> {
     else this.#distributeInOrder(peer, publication);
     if (acknowledge) this.#publishAcknowledged(peer, request, publication);
     else this.#outlet.publish(publication);
+  }
+
+  /** Publishes for a session that has left, under its identity (TST-3, TST-8). */
+  publishFor(publisher: Identity, message: Publish, disclose: boolean): void {
+    const publication = toPublication(this.#sources.publicationId(), publisher, message, disclose);
+    this.distribute(publication);
+    this.#outlet.publish(publication);
   }
 
   /** Delivers to the sessions of this node, once per matching subscription (BRK-8, PBS-2). */
@@ -233,7 +240,7 @@ export class Broker<P extends Peer> {
 
 function toPublication(
   id: PublicationId,
-  publisher: Peer,
+  publisher: Identity,
   [, , options, topic, payload]: Publish,
   disclosePublisher: boolean,
 ): Publication {

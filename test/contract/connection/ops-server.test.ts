@@ -35,6 +35,7 @@ describe('operations endpoint', () => {
     inboxBytes: none,
     inboxMessages: none,
     heldBytes: none,
+    testamentBytes: none,
   };
   let log: RecordingLogger;
   let readiness: Readiness;

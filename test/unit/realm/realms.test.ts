@@ -40,7 +40,7 @@ async function scene(maxRealms: number) {
   const hub = new MemoryHub();
   const [backplane, other] = ['a', 'b'].map((name) => hub.join(name as NodeId));
   const counters = createCounters();
-  const totals = { sessionCount: 0 };
+  const totals = { sessionCount: 0, testamentBytes: 0 };
   const realms = new Realms({
     configured: new Map(),
     template: { settings: SETTINGS, admits: () => true, idleMs: 1_000 },
@@ -59,6 +59,9 @@ async function scene(maxRealms: number) {
         maxPendingCallsPerSession: LIMIT,
         maxHeldMessages: 1_000,
         maxHeldBytes: 1_000_000,
+        maxTestamentsPerSession: 3,
+        maxTestamentBytes: 1_000,
+        maxTotalTestamentBytes: 1_000_000,
         interruptTimeoutMs: 5_000,
       },
       heldTotal: new HeldTotal(Infinity),
@@ -70,7 +73,8 @@ async function scene(maxRealms: number) {
       },
     },
   });
-  const reports = { gap: () => undefined, nodeGone: () => undefined, reach: () => undefined, fenced: () => undefined };
+  const nothing = (): undefined => undefined;
+  const reports = { gap: nothing, sessionsLost: nothing, nodeGone: nothing, reach: nothing, fenced: nothing };
   for (const node of [backplane!, other!]) await node.start(new Inbound(realms.all, node.bus, reports));
   return { realms, counters, totals };
 }

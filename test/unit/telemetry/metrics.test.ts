@@ -22,6 +22,7 @@ const gauges: Gauges = {
   inboxBytes: () => 19,
   inboxMessages: () => 20,
   heldBytes: () => 21,
+  testamentBytes: () => 21,
 };
 
 const LINE = /^([a-z_]+)(?:\{((?:[a-z_]+="[^"\\\n]*",?)*)\})? (-?[0-9.e+-]+|\+Inf|NaN)$/;
