@@ -107,6 +107,13 @@ module.exports = {
       to: { dependencyTypes: ['npm', 'core'], pathNot: '^(node:)?buffer$' },
     },
     only('uws-in-transport', '@uwsjs|uWebSockets\\.js[^/]*', '^src/transport/uws-'),
+    {
+      name: 'sockets-in-raw',
+      severity: 'error',
+      comment: 'The transports over uWebSockets.js need no sockets of Node.js; a probe names why listening failed.',
+      from: { path: '^src/(transport|session|realm|node)/', pathNot: '^src/transport/(raw/|listen-error\\.ts$)' },
+      to: { dependencyTypes: ['core'], path: '^(node:)?(net|tls)$' },
+    },
     only('koffi-in-transport', 'koffi', '^src/transport/kernel-sockets\\.ts$'),
     only('ioredis-in-redis', 'ioredis', '^src/backplane/redis/'),
     only('msgpackr-in-backplane', 'msgpackr', '^src/backplane/packr\\.ts$'),

@@ -3,6 +3,7 @@ import type { tokenRules } from './jwt-schema.js';
 import { backplane } from './backplane-schema.js';
 import { bytes, count, distinct, host, milliseconds, network, port } from './fields.js';
 import { limits } from './limits-schema.js';
+import { listener } from './listeners-schema.js';
 import { DEFAULT_REALMS, realm, realmTemplate } from './realm-schema.js';
 
 /** `*` for all, `null` as browsers send it, or an origin in which `*` stands for leading labels or for the port. */
@@ -167,6 +168,11 @@ const node = z.strictObject({
 /** The complete configuration. Strict: an unknown key is a fault. An empty input gives a usable router. */
 export const CONFIG_SCHEMA = z.strictObject({
   listen: listen.prefault({}).describe('Where and how clients connect.'),
+  listeners: z
+    .array(listener)
+    .max(16)
+    .default([])
+    .describe('Further ways in, besides `listen`. They share the bounds of `limits` with it.'),
   limits: limits.prefault({}).describe('Bounds on what one client, or all of them, can make the router hold or do.'),
   realms: z.array(realm).default(z.array(realm).parse(DEFAULT_REALMS)).describe('Realms that exist from the start.'),
   realmTemplate: realmTemplate

@@ -3,14 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BackplaneUnavailableError, type Backplane } from '../backplane/backplane.js';
 import { version } from './version.js';
 import { createCodecs } from '../codec/codecs.js';
-import { maxMemoryBytes, maxTotalUnsentBytes } from '../config/memory.js';
 import type { Config } from '../config/schema.js';
 import { createAuthenticators } from './authenticators.js';
 import type { ReloadOutcome } from './config-reloader.js';
-import { demoSite } from './demo-site.js';
 import { logAuthorizerTroubles } from './authorizer-troubles.js';
 import { Isolation } from './isolation.js';
-import { cookieLogins, listenOptions, sharedAuthMethods } from './shared-auth-methods.js';
+import { Listeners } from './listeners.js';
+import { cookieLogins, sharedAuthMethods } from './shared-auth-methods.js';
 import { createRouterProcedures } from './router-procedures.js';
 import { LiveLimits } from './live-limits.js';
 import { realmPlan, type AuthMethodsOf } from './realm-settings.js';
@@ -35,13 +34,12 @@ import type { Counters } from '../telemetry/counters.js';
 import type { Logger } from '../telemetry/logger.js';
 import { RecurringLines } from '../telemetry/recurring-lines.js';
 import type { Gauges } from '../telemetry/metrics.js';
-import { UwsServer } from '../transport/uws-server.js';
 import type { NodeId } from '../wamp/ids.js';
 
 export interface IncarnationOptions {
   readonly config: Config;
-  /** The port that clients connect to; 0: any free one. */
-  readonly port: number;
+  /** See ListenersOptions. */
+  readonly ports: readonly number[];
   readonly backplane: Backplane;
   readonly counters: Counters;
   readonly logger: Logger;
@@ -99,16 +97,16 @@ export class Incarnation {
   readonly #turns: TurnScheduler;
   readonly #inboxes: InboxPool;
   readonly #heldTotal: HeldTotal;
-  readonly #server: UwsServer;
+  readonly #listeners: Listeners;
   readonly #lostRequests = new RecurringLines({ nowMs });
   #isReachable = true;
   #downSinceMs = 0;
   #isFenced = false;
   #isStarted = false;
-  #starting: Promise<{ port: number }> | undefined;
+  #starting: Promise<readonly number[]> | undefined;
   #stopped: Promise<void> | undefined;
 
-  constructor({ config, port, backplane, counters, logger, authMethodsOf, reload, onFenced }: IncarnationOptions) {
+  constructor({ config, ports, backplane, counters, logger, authMethodsOf, reload, onFenced }: IncarnationOptions) {
     this.#config = config;
     this.#limits = new LiveLimits(config.limits);
     this.#backplane = backplane;
@@ -136,9 +134,9 @@ export class Incarnation {
       loop: { atEndOfTurn: setImmediate, later: (action) => void setTimeout(action, HELD_STEP_MS).unref() },
       hooks: {
         isHeld: () => this.#isolation.isHeld(),
-        flush: () => this.#server.flush(),
+        flush: () => this.#listeners.flush(),
         onExhausted: () => counters.turnsExhausted.all++,
-        onFlooded: () => this.#server.relieve(),
+        onFlooded: () => this.#listeners.relieve(),
       },
     });
     this.#inboxes = new InboxPool(config.limits.maxTotalInboxBytes);
@@ -157,19 +155,13 @@ export class Incarnation {
       logger: this.logger,
       agent: AGENT,
     };
-    this.#server = new UwsServer(
-      {
-        ...listenOptions(config.listen),
-        ...config.limits,
-        maxTotalUnsentBytes: maxTotalUnsentBytes(config),
-        maxMemoryBytes: maxMemoryBytes(config),
-        port,
-        ...(config.demo.enabled ? { site: demoSite(config) } : {}),
-      },
-      (connection) => createEndpoint(connection, endpoint),
+    this.#listeners = new Listeners({
+      config,
+      ports,
+      accept: (connection) => createEndpoint(connection, endpoint),
       counters,
-      this.logger,
-    );
+      logger: this.logger,
+    });
     this.gauges = this.#makeGauges();
   }
 
@@ -187,9 +179,9 @@ export class Incarnation {
   }
 
   /**
-   * Resolves with the port that clients connect to. Rejects with an operational error; then `stop` is still necessary.
+   * Resolves with the ports that clients connect to. Rejects with an operational error; then `stop` is still necessary.
    */
-  start(): Promise<{ port: number }> {
+  start(): Promise<readonly number[]> {
     this.#starting ??= this.#start();
     return this.#starting;
   }
@@ -206,20 +198,20 @@ export class Incarnation {
       this.#config = config;
       this.#limits.apply(config.limits);
       this.#realms.apply(plan);
-      this.#server.allowOrigins(config.listen.allowedOrigins);
+      this.#listeners.allowOrigins(config.listen.allowedOrigins);
       recheckSessions(this.#realms.all.values(), verdictOn, subjectsOf(config));
     };
   }
 
   /** See UwsServer. */
   prepareCertificate(tls: NonNullable<Config['listen']['tls']>): Promise<() => void> {
-    return this.#server.prepareCertificate(tls);
+    return this.#listeners.prepareCertificate(tls);
   }
 
   /** Refuses new connections and calls, then closes all sessions, distributed over time. */
   async drain(): Promise<void> {
     this.logger.info({ count: this.#totals.sessionCount }, 'node.draining');
-    this.#server.stopListening();
+    this.#listeners.stopListening();
     this.#realms.close();
     const { farewell, periodMs, deadlineMs } = this.#config.drain;
     const startMs = nowMs();
@@ -231,7 +223,7 @@ export class Incarnation {
 
   /** Closes every session at once, whatever it is doing, then stops. */
   async dismiss(): Promise<void> {
-    this.#server.stopListening();
+    this.#listeners.stopListening();
     this.#realms.close();
     const message = 'this node was cut off from the others for too long: connect again';
     dismissSessions(this.#realms.all.values(), this.#config.drain.farewell, message);
@@ -246,7 +238,7 @@ export class Incarnation {
     return this.#stopped;
   }
 
-  async #start(): Promise<{ port: number }> {
+  async #start(): Promise<readonly number[]> {
     const inbound = new Inbound(this.#realms.all, this.#backplane.bus, {
       sessionsLost: (sessions) => this.#realms.sessionsLost(sessions),
       gap: (peer, reason) => this.logger.warn({ peer, reason }, 'backplane.gap'),
@@ -261,7 +253,7 @@ export class Incarnation {
     this.#checkWanted();
     await this.#realms.start();
     this.#checkWanted();
-    const bound = await this.#server.start();
+    const bound = await this.#listeners.start();
     this.#isStarted = true;
     return bound;
   }
@@ -272,7 +264,7 @@ export class Incarnation {
       await this.#stopBackplane();
       await this.#starting.catch(() => undefined);
     }
-    await this.#server.stop(this.#config.drain.farewell === 'close' ? 'restart' : 'shutdown');
+    await this.#listeners.stop(this.#config.drain.farewell === 'close' ? 'restart' : 'shutdown');
     this.#turns.stop();
     this.#realms.stop();
     await this.#stopBackplane();
@@ -296,7 +288,7 @@ export class Incarnation {
   /** Every session has been closed: gives the clients time to answer GOODBYE and to read what is left. */
   async #farewells(limitMs: number): Promise<void> {
     const untilMs = nowMs() + limitMs;
-    while (this.#server.connectionCount > 0 && nowMs() < untilMs) await sleep(FAREWELL_STEP_MS);
+    while (this.#listeners.connectionCount > 0 && nowMs() < untilMs) await sleep(FAREWELL_STEP_MS);
   }
 
   #makeRealms(codecs: RealmDependencies['codecs'], counters: Counters, after: RealmDependencies['after']): Realms {
@@ -357,19 +349,19 @@ export class Incarnation {
       return total;
     };
     return {
-      connections: () => this.#server.connectionCount,
-      sockets: () => this.#server.sockets.count,
-      pendingSockets: () => this.#server.sockets.pendingCount,
-      maxSockets: () => this.#server.sockets.maxCount,
+      connections: () => this.#listeners.connectionCount,
+      sockets: () => this.#listeners.sockets.count,
+      pendingSockets: () => this.#listeners.sockets.pendingCount,
+      maxSockets: () => this.#listeners.sockets.maxCount,
       sessions: () => this.#totals.sessionCount,
       subscriptions: () => sum((realm) => realm.broker.subscriptionCount),
       registrations: () => sum((realm) => realm.dealer.sizes().localProcedures),
       pendingCalls: () => sum((realm) => realm.dealer.sizes().pendingCalls),
       abandonedInvocations: () => sum((realm) => realm.dealer.sizes().abandonedInvocations),
       realms: () => this.#realms.all.size,
-      unsentBytes: () => this.#server.unsentBytes(),
-      receiveBufferBytes: () => this.#server.receiveBufferBytes,
-      narrowedConnections: () => this.#server.narrowedCount,
+      unsentBytes: () => this.#listeners.unsentBytes(),
+      receiveBufferBytes: () => this.#listeners.receiveBufferBytes,
+      narrowedConnections: () => this.#listeners.narrowedCount,
       inboxBytes: () => this.#inboxes.bytes,
       heldBytes: () => this.#heldTotal.bytes,
       testamentBytes: () => this.#totals.testamentBytes,

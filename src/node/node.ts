@@ -38,7 +38,13 @@ export interface NodeDependencies {
 
 /** The same object in every incarnation of the node, except for the NodeId in its log. */
 export interface RunningNode {
-  readonly addresses: { readonly ws: string; readonly site?: string; readonly ops?: string };
+  readonly addresses: {
+    readonly ws: string;
+    readonly site?: string;
+    readonly ops?: string;
+    /** Of `listeners`, in their order. */
+    readonly listeners: readonly string[];
+  };
   readonly counters: Counters;
   readonly clusterCounters: ClusterCounters;
   readonly gauges: Gauges;
@@ -97,8 +103,8 @@ class Node implements RunningNode {
   /** Ends the pauses between attempts. */
   readonly #leaving = new AbortController();
   #incarnation: Incarnation | undefined;
-  /** The port that clients connect to, the same in every incarnation. */
-  #port: number;
+  /** The ports that clients connect to, the same in every incarnation. */
+  #ports: readonly number[];
   #addresses: RunningNode['addresses'] | undefined;
   #state: 'starting' | 'ready' | 'rejoining' | 'draining' | 'stopped' = 'starting';
   #rejoining: Promise<void> | undefined;
@@ -108,7 +114,7 @@ class Node implements RunningNode {
   constructor(config: Config, { logger, backplane, counters, validity, load }: NodeDependencies) {
     this.#config = config;
     this.#logger = logger;
-    this.#port = config.listen.port;
+    this.#ports = [config.listen, ...config.listeners].map(({ port }) => port);
     this.#makeBackplane = backplane ?? createBackplane;
     this.#facts = factsOf(config, 0, validity);
     this.#certificate = new ServedCertificate({
@@ -146,11 +152,14 @@ class Node implements RunningNode {
     const ops = await this.#ops?.start();
     await this.#startIncarnation(nowMs() + startTimeoutMs, isAboutOthers);
     const { host, path, tls } = this.#config.listen;
-    const authority = `${authorityHost(host)}:${this.#port}`;
+    const authority = `${authorityHost(host)}:${this.#ports[0] ?? 0}`;
     this.#addresses = {
       ws: `${tls === undefined ? 'ws' : 'wss'}://${authority}${pathsOf(path)[0] ?? ''}`,
       ...(this.#config.demo.enabled ? { site: `${tls === undefined ? 'http' : 'https'}://${authority}/` } : {}),
       ...(ops === undefined ? {} : { ops: `http://${authorityHost(this.#config.ops.host)}:${ops.port}/` }),
+      listeners: this.#config.listeners.map(
+        (listener, index) => `rs://${authorityHost(listener.host)}:${this.#ports[index + 1] ?? 0}`,
+      ),
     };
     this.#certificate.watch();
     this.#becomeReady();
@@ -217,8 +226,7 @@ class Node implements RunningNode {
       const incarnation = this.#createIncarnation();
       this.#incarnation = incarnation;
       try {
-        const { port } = await incarnation.start();
-        this.#port = port;
+        this.#ports = await incarnation.start();
         if (!incarnation.isFenced) return;
         throw new NodeStoppedError();
       } catch (error) {
@@ -237,7 +245,7 @@ class Node implements RunningNode {
     this.#certificate.wasRead();
     const incarnation: Incarnation = new Incarnation({
       config: this.#config,
-      port: this.#port,
+      ports: this.#ports,
       backplane: this.#makeBackplane({
         config: this.#config,
         name: this.#config.node.name ?? hostname(),

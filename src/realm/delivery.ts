@@ -24,7 +24,7 @@ export const SHARE_FROM_BYTES = 16_384;
 /**
  * Delivers events. Encodes once per subscription and serializer, then queues one write per receiver and allocates
  * nothing for it. From the second subscription on, a large payload is shared and only heads are encoded. A receiver
- * whose serializer cannot represent the payload is skipped and counted (G4).
+ * whose serializer cannot represent the payload, or that takes no message so long, is skipped and counted (G4, RS-3).
  */
 export class Delivery {
   readonly #codecs: Readonly<Record<SerializerId, Codec>>;
@@ -62,7 +62,12 @@ export class Delivery {
         this.#counters.eventsDropped.untranscodable++;
         continue;
       }
-      receiver.write(encoded, bodies?.[receiver.serializer]);
+      const body = bodies?.[receiver.serializer];
+      if (encoded.length + (body?.length ?? 0) > receiver.maxMessageBytes) {
+        this.#counters.eventsDropped.too_large++;
+        continue;
+      }
+      receiver.write(encoded, body);
       deliveredCount++;
     }
     this.#meter.spent += Cost.MATCH + Cost.RECEIVER * subscription.receivers.length;

@@ -91,6 +91,7 @@ export class RealmService implements ServiceSession, Session {
   readonly authmethod = 'internal';
   readonly authprovider = 'internal';
   readonly serializer = 'json';
+  readonly maxMessageBytes = Infinity;
   readonly features: Features = { caller: new Set(['call_canceling', 'call_timeout']), publisher: new Set() };
   readonly maxPendingCalls = Infinity;
   readonly #routing: ServiceRouting;

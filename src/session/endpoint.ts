@@ -86,6 +86,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
     const message = this.#inbox?.shift();
     if (message !== undefined) this.received(message, HEADROOM_BYTES);
     const isLast = (this.#inbox?.count ?? 0) === 0;
+    if (isLast) this.#connection.caughtUp();
     if (this.#isGone && (isLast || this.#isWaiting)) this.#drop('connection_lost');
     return !isLast && !this.#isWaiting;
   }
@@ -154,6 +155,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
     this.#writeAbort(reason);
     this.#refusedCount++;
     if (this.#refusedCount >= this.#dependencies.limits.maxFailedAuthenticationsPerConnection) this.#fail('limit');
+    else this.#connection.caughtUp();
   }
 
   postpone({ cause, message }: Unavailable): void {
@@ -258,7 +260,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
     const { realms, authMethodsOf, authenticators, logger } = this.#dependencies;
     const { serializer, isBatched, remoteAddress, certificate, cookie } = this.#connection;
     const protocol = subprotocolOf(serializer, isBatched);
-    const transport = { type: 'websocket', protocol, serializer, peer: remoteAddress };
+    const transport = { type: this.#connection.transport, protocol, serializer, peer: remoteAddress };
     const options = { realms, authMethodsOf, authenticators, transport, certificate, cookie, logger };
     const handshake = new Handshake(options, this, realm, details);
     this.#handshake = handshake;

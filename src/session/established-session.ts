@@ -49,6 +49,7 @@ export class EstablishedSession implements Session, Asker {
   readonly transport: TransportDetails;
   readonly features: Features;
   readonly serializer: SerializerId;
+  readonly maxMessageBytes: number;
   readonly #connection: Connection;
   readonly #codec: Codec;
   readonly #counters: Counters;
@@ -68,6 +69,7 @@ export class EstablishedSession implements Session, Asker {
     this.features = traits.features;
     this.#authorizer = traits.authorizer;
     this.serializer = connection.serializer;
+    this.maxMessageBytes = connection.maxSentBytes ?? Infinity;
     this.#connection = connection;
     this.#codec = codec;
     this.#counters = counters;
@@ -99,6 +101,7 @@ export class EstablishedSession implements Session, Asker {
     if (!this.isReachable) return undefined;
     const encoded = this.#codec.encode(message);
     if (!(encoded instanceof Uint8Array)) return this.#untranscodable(message, encoded.message);
+    if (encoded.length > this.maxMessageBytes) return this.#tooLong(message);
     this.#queue(message[0], encoded);
     return undefined;
   }
@@ -143,15 +146,26 @@ export class EstablishedSession implements Session, Asker {
     return fault(ErrorUri.INVALID_ARGUMENT, `the payload cannot be represented in ${this.serializer}: ${why}`);
   }
 
+  /** The client takes no message of this length (RS-3). */
+  #tooLong(message: RouterMessage): Fault | undefined {
+    const why = `its receiver takes messages of at most ${this.maxMessageBytes} bytes`;
+    if (message[0] === Code.ERROR) {
+      this.#sendWithoutPayload(message, why);
+      return undefined;
+    }
+    if (message[0] === Code.EVENT) this.#counters.eventsDropped.too_large++;
+    return fault(ErrorUri.PAYLOAD_SIZE_EXCEEDED, `the message is too long: ${why}`);
+  }
+
   /**
    * The waiting peer gets an ERROR in any case (G3). URI and details of the error come from another peer, and may be
-   * what cannot be represented.
+   * what cannot be represented, or is too long.
    */
   #sendWithoutPayload([code, type, request, , error]: RouterError, why: string): void {
     const payload = payloadOf([`the payload of this error is lost: ${why}`]);
     for (const uri of [error, ErrorUri.INVALID_URI]) {
       const encoded = this.#codec.encode([code, type, request, NO_DETAILS, uri, payload]);
-      if (!(encoded instanceof Uint8Array)) continue;
+      if (!(encoded instanceof Uint8Array) || encoded.length > this.maxMessageBytes) continue;
       this.#queue(code, encoded);
       return;
     }

@@ -20,10 +20,12 @@ export interface Session extends Peer {
   readonly isOpen: boolean;
   /**
    * Encodes and queues the message. Does nothing when the session is not open. Returns a Fault when nothing was sent
-   * because the payload cannot be represented in this session's serializer; the peer that waits for the outcome must be
+   * because the payload cannot be represented in this session's serializer, or is too long for the client; the peer that waits for the outcome must be
    * notified. An ERROR is then sent without its payload, and no Fault is returned.
    */
   send(message: RouterMessage): Fault | undefined;
+  /** The longest message that `write` takes. */
+  readonly maxMessageBytes: number;
   /** False: `write` does nothing, so that nothing need be encoded for this session alone. */
   readonly isReachable: boolean;
   /**

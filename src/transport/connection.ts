@@ -3,11 +3,16 @@ import type { SharedBody } from '../codec/shared-body.js';
 import type { ConnectionEnd } from '../telemetry/counters.js';
 import type { SerializerId } from '../wamp/payload.js';
 
+export type TransportType = 'websocket' | 'rawsocket';
+
 /** The requests of a client's opening handshake. */
 export interface ConnectionTraits {
+  readonly transport: TransportType;
   readonly serializer: SerializerId;
   /** Several messages per WebSocket message (rules 3.4). */
   readonly isBatched: boolean;
+  /** The longest message that the client takes. Absent: no limit. A longer one ends the connection. */
+  readonly maxSentBytes?: number | undefined;
   /** For logs and limits; never empty. */
   readonly remoteAddress: string;
   /** Undefined: the client has none, or the proxy that sent it is not trusted. */
@@ -36,6 +41,8 @@ export interface Connection extends ConnectionTraits {
   close(cause: CloseCause): void;
   /** After `close`: closes now rather than at the end of the turn. Only from within `received`. */
   closeNow(): void;
+  /** The listener has handled all messages that it kept: a transport that has paused its client reads on. */
+  caughtUp(): void;
 }
 
 /** The layer above a connection. Called one at a time; must not throw. */

@@ -8,8 +8,38 @@ export interface TlsOptions {
   readonly passphrase?: string;
 }
 
-/** How clients connect, and bounds on what one of them, or all, can make the transport hold. */
-export interface TransportOptions {
+/** Bounds on what one client, or all of them, can make the transport hold; the same for all listeners. */
+export interface TransportBounds {
+  /** IPv6 addresses that share this many leading bits count as one. */
+  readonly ipv6PrefixBits: number;
+  /**
+   * Bytes of one message. A WebSocket message up to twice as long gets an ABORT with the reason; a longer one is not
+   * read, and the connection is cut.
+   */
+  readonly maxMessageBytes: number;
+  /** Connections that may stay, and HTTP requests while they are answered. */
+  readonly maxConnections: number;
+  /** Connections that have not sent a complete request or handshake. */
+  readonly maxPendingConnections: number;
+  /** 0: no limit. */
+  readonly maxConnectionsPerAddress: number;
+  /** Silence after which a WebSocket is closed: 8 to 960 seconds. A ping goes out 4 to 16 s earlier. */
+  readonly idleTimeoutMs: number;
+  readonly maxUnsentBytes: number;
+  /** Bound on all connections together: past it the slowest readers are closed. */
+  readonly maxTotalUnsentBytes: number;
+  /** Memory of the process above which no client is accepted, and in the end connections are cut. See MemoryGuard. */
+  readonly maxMemoryBytes: number;
+  /** Current memory of the process. Default: the operating system's figure. */
+  readonly usedMemoryBytes?: () => number;
+  /** Per connection; 0: no limit. */
+  readonly maxMessagesPerSecond: number;
+  /** Per connection. */
+  readonly maxPingsPerSecond: number;
+}
+
+/** How clients connect to a WebSocket listener. */
+export interface TransportOptions extends TransportBounds {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
@@ -29,38 +59,12 @@ export interface TransportOptions {
   readonly trustedProxies?: readonly string[];
   /** Where a trusted proxy puts the client's certificate. */
   readonly clientCertificate?: ClientCertificateOptions;
-  /** IPv6 addresses that share this many leading bits count as one. */
-  readonly ipv6PrefixBits: number;
   /** Bytes of the request line and headers of one request. Larger ones get 431. */
   readonly maxHeaderBytes: number;
-  /**
-   * Bytes of one WebSocket message. A message up to twice as long gets an ABORT with the reason; a longer one is not
-   * read, and the connection is cut.
-   */
-  readonly maxMessageBytes: number;
   /** The kernel's receive buffer of each connection; 0: the system decides. See ReceiveBuffers. */
   readonly receiveBufferBytes: number;
   /** The same for a connection that floods this node; 0: no difference. */
   readonly floodReceiveBufferBytes: number;
-  /** WebSockets, and HTTP requests while they are answered. */
-  readonly maxConnections: number;
-  /** Connections that have not sent a complete request. */
-  readonly maxPendingConnections: number;
-  /** 0: no limit. */
-  readonly maxConnectionsPerAddress: number;
-  /** Silence after which a connection is closed: 8 to 960 seconds. A ping goes out 4 to 16 s earlier. */
-  readonly idleTimeoutMs: number;
-  readonly maxUnsentBytes: number;
-  /** Bound on all connections together: past it the slowest readers are closed. */
-  readonly maxTotalUnsentBytes: number;
-  /** Memory of the process above which no client is accepted, and in the end connections are cut. See MemoryGuard. */
-  readonly maxMemoryBytes: number;
-  /** Current memory of the process. Default: the operating system's figure. */
-  readonly usedMemoryBytes?: () => number;
-  /** Per connection; 0: no limit. */
-  readonly maxMessagesPerSecond: number;
-  /** Per connection. */
-  readonly maxPingsPerSecond: number;
   /** Static files to serve at `/`. */
   readonly site?: SiteOptions;
 }

@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets.js';
 import type { ConnectionRefusal, Counters } from '../telemetry/counters.js';
 import type { Logger } from '../telemetry/logger.js';
-import { Admission, type ConnectionSlot } from './admission.js';
+import type { Admission, ConnectionSlot } from './admission.js';
 import type { ConnectionTraits } from './connection.js';
 import { readClientCertificate, type ClientCertificate } from './client-certificate.js';
 import { cookieIn, newCookie, setCookie } from './cookies.js';
@@ -11,6 +11,7 @@ import { originMatcher } from './origins.js';
 import { pathsOf, pathVariants } from './paths.js';
 import { REFUSALS, type SilentRefusal, type TemporaryRefusal } from './refusals.js';
 import { RemoteAddresses, type RemoteAddress } from './remote-address.js';
+import type { SharedTransport } from './shared-transport.js';
 import type { StaticSite } from './static-site.js';
 import { negotiate, subprotocolsOf, type Subprotocol } from './subprotocols.js';
 import type { TransportOptions } from './transport-options.js';
@@ -22,11 +23,6 @@ export interface UserData {
   readonly traits: ConnectionTraits;
   readonly slot: ConnectionSlot;
   connection: UwsConnection | undefined;
-}
-
-export interface AcceptorOptions extends TransportOptions {
-  /** See AdmissionLimits. */
-  readonly maxSurplusConnections: number;
 }
 
 type AnsweredRefusal = Exclude<ConnectionRefusal, SilentRefusal>;
@@ -51,7 +47,7 @@ interface PendingRequest {
  * requests, and decides which opening handshakes succeed. Refusals are counted by reason.
  */
 export class UwsAcceptor {
-  readonly #options: AcceptorOptions;
+  readonly #options: TransportOptions;
   readonly #counters: Counters;
   readonly #logger: Logger;
   readonly #admission: Admission;
@@ -64,17 +60,12 @@ export class UwsAcceptor {
   site: StaticSite | undefined;
 
   /** `closedFor`: why no WebSocket may open for now. */
-  constructor(
-    options: AcceptorOptions,
-    counters: Counters,
-    logger: Logger,
-    closedFor: () => TemporaryRefusal | undefined,
-  ) {
+  constructor(options: TransportOptions, shared: SharedTransport, closedFor: () => TemporaryRefusal | undefined) {
     this.#closedFor = closedFor;
     this.#options = options;
-    this.#counters = counters;
-    this.#logger = logger;
-    this.#admission = new Admission(options);
+    this.#counters = shared.counters;
+    this.#logger = shared.logger;
+    this.#admission = shared.admission;
     this.#addresses = new RemoteAddresses(options);
     this.#subprotocols = subprotocolsOf(options.serializers);
     this.#isAllowedOrigin = originMatcher(options.allowedOrigins);
@@ -84,12 +75,6 @@ export class UwsAcceptor {
   /** See UwsServer. */
   allowOrigins(origins: readonly string[]): void {
     this.#isAllowedOrigin = originMatcher(origins);
-  }
-
-  /** See UwsServer. */
-  get sockets(): { readonly count: number; readonly pendingCount: number; readonly maxCount: number } {
-    const { count, pendingCount } = this.#admission;
-    return { count, pendingCount, maxCount: this.#options.maxConnections };
   }
 
   /** A connection was accepted. The library ends it when no complete request arrives within 10 s. */
@@ -126,7 +111,7 @@ export class UwsAcceptor {
     const cookie = this.#setCookie(response, head);
     response.upgrade<UserData>(
       {
-        traits: { serializer, isBatched, remoteAddress: client.text, certificate, cookie },
+        traits: { transport: 'websocket', serializer, isBatched, remoteAddress: client.text, certificate, cookie },
         slot,
         connection: undefined,
       },

@@ -1,36 +1,26 @@
 import { Buffer } from 'node:buffer';
-import { performance } from 'node:perf_hooks';
 import type { us_listen_socket, WebSocket, WebSocketBehavior } from 'uWebSockets.js';
 import type { ConnectionEnd, Counters } from '../telemetry/counters.js';
 import type { Logger } from '../telemetry/logger.js';
-import { Backlog } from './backlog.js';
 import type { Accept, CloseCause, ConnectionTraits } from './connection.js';
-import { affordableConnections, descriptorLimit } from './descriptors.js';
 import { kernelSockets } from './kernel-sockets.js';
-import { CHECK_MS, MemoryGuard } from './memory-guard.js';
-import type { Outbox } from './outbox.js';
 import { pathVariants } from './paths.js';
 import { ReceiveBuffers } from './receive-buffers.js';
 import type { TemporaryRefusal } from './refusals.js';
-import { Slab } from './slab.js';
 import { StaticSite } from './static-site.js';
 import type { SiteOptions, TlsOptions, TransportOptions } from './transport-options.js';
-import { TurnFlusher } from './turn-flusher.js';
-import { UwsConnection, type ConnectionDependencies } from './uws-connection.js';
-import { UwsAcceptor, type AcceptorOptions, type UserData } from './uws-acceptor.js';
+import { OVERLONG_FACTOR, type SharedTransport } from './shared-transport.js';
+import type { ConnectionDependencies } from './socket-connection.js';
+import { UwsConnection } from './uws-connection.js';
+import { UwsAcceptor, type UserData } from './uws-acceptor.js';
 import { uws } from './uws-library.js';
 import { UwsCertificates, type CertificateApp } from './uws-certificates.js';
 import { createApp, listen } from './uws-listen.js';
 
-const LINGER_MS = 5_000;
 const STOP_GRACE_MS = 1_000;
 const MS_PER_SECOND = 1_000;
-/** Share of the time that a connection may stay silent. */
-const PROBE_PERIOD_SHARE = 1 / 8;
 /** The close code of connections that ended without a close frame: no peer can send it. */
 const CUT_OFF = 1_006;
-/** A message up to this many times `maxMessageBytes` is read, so that the client gets a clear ABORT. */
-const OVERLONG_FACTOR = 2;
 
 /**
  * The WebSocket server: listens, and owns the life of every connection. The acceptor decides which clients may connect.
@@ -38,15 +28,12 @@ const OVERLONG_FACTOR = 2;
 export class UwsServer {
   readonly #options: TransportOptions;
   readonly #accept: Accept;
+  readonly #shared: SharedTransport;
   readonly #counters: Counters;
   readonly #logger: Logger;
   readonly #dependencies: ConnectionDependencies;
   readonly #acceptor: UwsAcceptor;
   readonly #connections = new Set<UwsConnection>();
-  readonly #guard: MemoryGuard;
-  #guardTimer: NodeJS.Timeout | undefined;
-  readonly #probePeriod = { number: 0 };
-  #probeTimer: NodeJS.Timeout | undefined;
   #apps: UwsCertificates | undefined;
   #listenSockets: readonly us_listen_socket[] = [];
   #isAccepting = true;
@@ -55,36 +42,14 @@ export class UwsServer {
   #receiveBuffers: ReceiveBuffers | undefined;
   #receiveBufferBytes = 0;
 
-  constructor(options: TransportOptions, accept: Accept, counters: Counters, logger: Logger) {
+  constructor(options: TransportOptions, accept: Accept, shared: SharedTransport) {
     this.#options = options;
     this.#accept = accept;
-    this.#counters = counters;
-    this.#logger = logger;
-    this.#guard = new MemoryGuard({
-      maxBytes: options.maxMemoryBytes,
-      usedBytes: options.usedMemoryBytes ?? (() => process.memoryUsage.rss()),
-      maxUnfinishedBytes: options.maxMessageBytes * OVERLONG_FACTOR,
-      connections: this.#connections,
-      onChange: (isShort) => this.#memoryChanged(isShort),
-    });
-    this.#acceptor = new UwsAcceptor(affordable(options, logger), counters, logger, () => this.#closedFor());
-    const flusher = new TurnFlusher<Outbox>();
-    this.#dependencies = {
-      outbox: {
-        maxUnsentBytes: options.maxUnsentBytes,
-        backlog: new Backlog(options.maxTotalUnsentBytes, flusher),
-        compress: options.compression !== 'off',
-        lingerMs: LINGER_MS,
-        probes: this.#probePeriod,
-      },
-      maxMessageBytes: options.maxMessageBytes,
-      maxMessagesPerSecond: options.maxMessagesPerSecond,
-      maxPingsPerSecond: options.maxPingsPerSecond,
-      flusher,
-      slab: new Slab(),
-      counters,
-      nowMs: () => performance.now(),
-    };
+    this.#shared = shared;
+    this.#counters = shared.counters;
+    this.#logger = shared.logger;
+    this.#acceptor = new UwsAcceptor(options, shared, () => this.#closedFor());
+    this.#dependencies = shared.dependencies({ compress: options.compression !== 'off' });
   }
 
   get connectionCount(): number {
@@ -99,13 +64,6 @@ export class UwsServer {
   /** Connections whose receive buffer is small because they flood this node, or did so recently. */
   get narrowedCount(): number {
     return this.#receiveBuffers?.narrowedCount ?? 0;
-  }
-
-  /**
-   * All open connections, WebSockets or not; those of them that have sent no complete request; and how many may stay.
-   */
-  get sockets(): { readonly count: number; readonly pendingCount: number; readonly maxCount: number } {
-    return this.#acceptor.sockets;
   }
 
   /** Sum over all connections. O(connections). */
@@ -124,9 +82,6 @@ export class UwsServer {
     const { app } = await this.#createApp(this.#options.tls);
     this.#apps = new UwsCertificates(app);
     const listening = await listen(app, host, port);
-    this.#guardTimer = setInterval(() => this.#guard.check(), CHECK_MS);
-    const { idleTimeoutMs } = this.#options;
-    this.#probeTimer = setInterval(() => this.#probePeriod.number++, idleTimeoutMs * PROBE_PERIOD_SHARE);
     this.#listenSockets = listening.sockets;
     // Still in the turn that opened the port: no client was accepted yet, and every later one inherits the buffer.
     this.#limitReceiveBuffers(this.#receiveBuffers, listening.port);
@@ -156,11 +111,6 @@ export class UwsServer {
     this.#acceptor.allowOrigins(origins);
   }
 
-  /** Sends queued messages now rather than at the end of the turn. */
-  flush(): void {
-    this.#dependencies.flusher.flush();
-  }
-
   /** Clients send more than this node can handle: slows down those that do, where the system can. */
   relieve(): void {
     this.#receiveBuffers?.relieve();
@@ -186,19 +136,9 @@ export class UwsServer {
         };
       });
     }
-    clearInterval(this.#guardTimer);
-    clearInterval(this.#probeTimer);
     this.#receiveBuffers?.stop();
     this.#apps?.close();
     this.#logger.info({}, 'server.stopped');
-  }
-
-  #memoryChanged(isShort: boolean): void {
-    if (!isShort) this.#logger.info({}, 'server.memory_enough');
-    else {
-      const message = 'the process uses more than limits.maxMemoryPercent: new connections are refused';
-      this.#logger.warn({ message }, 'server.memory_short');
-    }
   }
 
   #limitReceiveBuffers(buffers: ReceiveBuffers, port: number): void {
@@ -241,7 +181,7 @@ export class UwsServer {
         sockets.count++;
         this.#opened(socket);
       },
-      message: (socket, message, isBinary) => socket.getUserData().connection?.received(message, isBinary),
+      message: (socket, message, isBinary) => socket.getUserData().connection?.receivedFrame(message, isBinary),
       drain: (socket) => socket.getUserData().connection?.drained(),
       ping: (socket) => socket.getUserData().connection?.pinged(),
       close: (socket, code, reason) => {
@@ -254,7 +194,7 @@ export class UwsServer {
   /** Why no WebSocket may open for now. */
   #closedFor(): TemporaryRefusal | undefined {
     if (!this.#isAccepting) return 'draining';
-    return this.#guard.isShort ? 'memory' : undefined;
+    return this.#shared.isMemoryShort ? 'memory' : undefined;
   }
 
   #opened(socket: WebSocket<UserData>): void {
@@ -262,8 +202,9 @@ export class UwsServer {
     const connection = new UwsConnection(socket, user.traits, this.#dependencies);
     user.connection = connection;
     this.#connections.add(connection);
+    this.#shared.connections.add(connection);
     this.#counters.connectionsOpened[connection.serializer]++;
-    this.#logger.debug(user.traits, 'connection.opened');
+    this.#logger.debug(connection.logFields, 'connection.opened');
     connection.listen(this.#accept(connection));
   }
 
@@ -271,9 +212,10 @@ export class UwsServer {
     slot.release();
     if (connection === undefined) return;
     this.#connections.delete(connection);
+    this.#shared.connections.delete(connection);
     const cause = connection.closeCause ?? (code === CUT_OFF ? this.#cutOff(reason, traits) : 'peer');
     this.#counters.connectionsClosed[cause]++;
-    if (cause === 'slow_reader') this.#logger.info(traits, 'connection.slow_reader');
+    if (cause === 'slow_reader') this.#logger.info(connection.logFields, 'connection.slow_reader');
     this.#logger.debug({ reason: cause, remoteAddress: traits.remoteAddress }, 'connection.closed');
     connection.ended();
     if (this.#connections.size === 0) this.#whenEmpty?.();
@@ -295,17 +237,4 @@ export class UwsServer {
     }
     return 'peer';
   }
-}
-
-/** The options that the process can keep: no more connections than it may open sockets. */
-function affordable(options: TransportOptions, logger: Logger): AcceptorOptions {
-  const limit = descriptorLimit();
-  const bounds = affordableConnections(options.maxConnections, limit);
-  if (bounds.maxConnections < options.maxConnections) {
-    const message =
-      `this process may open ${limit ?? 0} files (ulimit -n), so it serves ${bounds.maxConnections} connections instead ` +
-      `of ${options.maxConnections} (limits.maxConnections)`;
-    logger.warn({ message, count: bounds.maxConnections }, 'descriptors.limited');
-  }
-  return { ...options, ...bounds };
 }

@@ -28,6 +28,7 @@ export const ErrorUri = {
   FEATURE_NOT_SUPPORTED: 'wamp.error.feature_not_supported',
   /** A bound of this router was reached (sessions, subscriptions, calls …); the message names the setting. */
   LIMIT_EXCEEDED: 'wamp.error.limit_exceeded',
+  PAYLOAD_SIZE_EXCEEDED: 'wamp.error.payload_size_exceeded',
 } as const;
 
 /** Reasons in GOODBYE (SES-11). */

@@ -49,6 +49,7 @@ export class Client implements Session {
   readonly authmethod = 'anonymous';
   readonly authprovider = 'static';
   readonly serializer: SerializerId = 'json';
+  readonly maxMessageBytes = Infinity;
   readonly node: SimulatedNode;
   readonly canBeInterrupted: boolean;
   readonly subscriptions = new Map<number, SubscriptionRecord>();

@@ -1,6 +1,7 @@
 import WebSocket from 'ws';
 import { Code } from '../../src/wamp/codes.js';
 import type { SerializerId } from '../../src/wamp/payload.js';
+import { RsSocket } from './rs-socket.js';
 import { serializers, type TestSerializer } from './serializers.js';
 
 export type Message = unknown[];
@@ -11,6 +12,8 @@ export interface ConnectOptions {
   readonly origin?: string;
   /** Of the opening handshake. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** RawSocket only: exponent of the longest message that the client takes, less 9. */
+  readonly lengthExponent?: number;
   /** False: pings get no pong, as from a peer that is gone without a word. */
   readonly answersPings?: boolean;
 }
@@ -91,16 +94,25 @@ export class RawClient {
     socket.on('upgrade', ({ headers }) => (this.setCookies = headers['set-cookie'] ?? []));
   }
 
+  /** `url`: `ws://…`, or `rs://…` for RawSocket. */
   static async connect(url: string, options: ConnectOptions = {}): Promise<RawClient> {
     const serializer = serializers[options.serializer ?? 'json'];
     const isBatched = options.isBatched ?? false;
     const protocol = `wamp.2.${serializer.id}${isBatched ? '.batched' : ''}`;
+    if (url.startsWith('rs')) {
+      const socket = new RsSocket(url, { serializer: serializer.id, lengthExponent: options.lengthExponent ?? 15 });
+      return RawClient.#opened(socket as unknown as WebSocket, serializer, false);
+    }
     const socket = new WebSocket(url, protocol, {
       perMessageDeflate: false,
       autoPong: options.answersPings ?? true,
       ...(options.origin === undefined ? {} : { origin: options.origin }),
       ...(options.headers === undefined ? {} : { headers: { ...options.headers } }),
     });
+    return RawClient.#opened(socket, serializer, isBatched);
+  }
+
+  static async #opened(socket: WebSocket, serializer: TestSerializer, isBatched: boolean): Promise<RawClient> {
     const client = new RawClient(socket, serializer, isBatched);
     await new Promise<void>((resolve, reject) => {
       socket.once('open', resolve);

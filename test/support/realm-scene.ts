@@ -173,6 +173,7 @@ export class Client {
       authmethod: 'anonymous',
       authprovider: 'static',
       serializer: 'json',
+      maxMessageBytes: Infinity,
       isOpen: true,
       isReachable: true,
       send: (message) => void this.received.push(message),

@@ -23,7 +23,10 @@ const utf8 = new TextEncoder();
 
 /** A connection in memory: what was written, decoded, and why it was closed. JSON unless the test says otherwise. */
 export class FakeConnection implements Connection {
+  readonly transport = 'websocket';
   readonly isBatched = false;
+  /** How often the endpoint had handled all messages that it kept. */
+  caughtUpCount = 0;
   readonly remoteAddress = '192.0.2.1';
   readonly serializer: SerializerId;
   readonly written: Uint8Array[] = [];
@@ -55,6 +58,10 @@ export class FakeConnection implements Connection {
 
   closeNow(): void {
     this.isClosedNow = true;
+  }
+
+  caughtUp(): void {
+    this.caughtUpCount++;
   }
 
   /** Everything written, as lists. */

@@ -1,6 +1,7 @@
 import WebSocket, { type ClientOptions } from 'ws';
 import { createCounters, type Counters } from '../../src/telemetry/counters.js';
 import type { TransportOptions } from '../../src/transport/transport-options.js';
+import { SharedTransport } from '../../src/transport/shared-transport.js';
 import { UwsServer } from '../../src/transport/uws-server.js';
 import { RecordingListener } from './listening.js';
 import { RecordingLogger } from './recording-logger.js';
@@ -38,6 +39,7 @@ export interface Refused {
 /** A real server on a free port, the listeners of its connections, and `ws` clients. */
 export class UwsScene {
   readonly server: UwsServer;
+  readonly shared: SharedTransport;
   readonly counters: Counters;
   readonly log: RecordingLogger;
   readonly listeners: RecordingListener[];
@@ -47,6 +49,7 @@ export class UwsScene {
 
   private constructor(
     server: UwsServer,
+    shared: SharedTransport,
     counters: Counters,
     log: RecordingLogger,
     listeners: RecordingListener[],
@@ -54,6 +57,7 @@ export class UwsScene {
     isTls: boolean,
   ) {
     this.server = server;
+    this.shared = shared;
     this.counters = counters;
     this.log = log;
     this.listeners = listeners;
@@ -70,9 +74,12 @@ export class UwsScene {
       listeners.push(listener);
       return listener;
     };
-    const server = new UwsServer({ ...TRANSPORT_DEFAULTS, ...options }, accept, counters, log);
+    const all = { ...TRANSPORT_DEFAULTS, ...options };
+    const shared = new SharedTransport(all, counters, log);
+    const server = new UwsServer(all, accept, shared);
     const { port } = await server.start();
-    return new UwsScene(server, counters, log, listeners, port, options.tls !== undefined);
+    shared.start();
+    return new UwsScene(server, shared, counters, log, listeners, port, options.tls !== undefined);
   }
 
   url(path = '/ws'): string {
@@ -105,9 +112,15 @@ export class UwsScene {
     });
   }
 
+  /** A client of JSON sends a binary message. */
+  breakRules(peer: PeerSocket): void {
+    peer.send(Buffer.from('binary'));
+  }
+
   async close(): Promise<void> {
     for (const client of this.#clients) client.socket.terminate();
     await this.server.stop();
+    this.shared.stop();
   }
 }
 

@@ -42,7 +42,7 @@ async function fence(): Promise<void> {
 
 /** The server counts so many connections: its view comes a turn after what the client sees. */
 async function sockets(count: number): Promise<void> {
-  await vi.waitFor(() => expect(scene.server.sockets.count).toBe(count), { timeout: 20_000, interval: 5 });
+  await vi.waitFor(() => expect(scene.shared.sockets.count).toBe(count), { timeout: 20_000, interval: 5 });
 }
 
 const GET = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
@@ -90,7 +90,7 @@ describe('HTTP beside the WebSocket', () => {
     await sockets(20);
     await vi.waitFor(() => expect(scene.counters.httpAnswers['200']).toBe(20));
     await fence();
-    expect(scene.server.sockets.count).toBe(20);
+    expect(scene.shared.sockets.count).toBe(20);
     for (const { socket } of clients) socket.destroy();
     await sockets(0);
   });
@@ -109,7 +109,7 @@ describe('HTTP beside the WebSocket', () => {
     expect(scene.counters.connectionsRefused.connections).toBe(2);
     const silent = Array.from({ length: 400 }, () => raw(SILENT));
     await Promise.all(silent.slice(-100).map(({ closed }) => closed));
-    expect(scene.server.sockets.count).toBeLessThanOrEqual(3 + 256);
+    expect(scene.shared.sockets.count).toBeLessThanOrEqual(3 + 256);
   });
 
   it('counts them per address', async () => {
@@ -124,7 +124,7 @@ describe('HTTP beside the WebSocket', () => {
     // Past a few more that would be answered why, a connection is closed at once.
     const silent = Array.from({ length: 40 }, () => raw(SILENT));
     await Promise.all(silent.slice(-20).map(({ closed }) => closed));
-    expect(scene.server.sockets.count).toBeLessThanOrEqual(2 + 16);
+    expect(scene.shared.sockets.count).toBeLessThanOrEqual(2 + 16);
   });
 
   it('closes what is one too many of those that have sent no request', async () => {

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createCounters } from '../../../src/telemetry/counters.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
+import { SharedTransport } from '../../../src/transport/shared-transport.js';
 import type { TransportOptions } from '../../../src/transport/transport-options.js';
 import { UwsServer } from '../../../src/transport/uws-server.js';
 import { selfSignedFiles } from '../../support/certificate.js';
@@ -23,7 +24,8 @@ function server(options: Partial<TransportOptions>): UwsServer {
   const accept = () => {
     throw new Error('nobody connects');
   };
-  return new UwsServer({ ...TRANSPORT_DEFAULTS, ...options }, accept, createCounters(), silentLogger);
+  const all = { ...TRANSPORT_DEFAULTS, ...options };
+  return new UwsServer(all, accept, new SharedTransport(all, createCounters(), silentLogger));
 }
 
 describe('sub-protocol negotiation (WS-1, WS-2)', () => {
@@ -74,6 +76,17 @@ describe('sub-protocol negotiation (WS-1, WS-2)', () => {
 });
 
 describe('opening handshake', () => {
+  it('logs no cookie, which is a secret', async () => {
+    const scene = await open({ cookie: { name: 'c', sameSite: 'lax', secure: false, maxAgeSeconds: 60 } });
+    const secret = 'a'.repeat(43);
+    const { peer, listener } = await scene.connect('wamp.2.json', { headers: { Cookie: `c=${secret}` } });
+    expect(listener.connection.cookie).toBe(secret);
+    peer.pause();
+    while (listener.connection.isOpen) listener.connection.write(Buffer.alloc(1_048_576));
+    expect(scene.log.of('connection.slow_reader')).toHaveLength(1);
+    expect(JSON.stringify(scene.log.lines)).not.toContain(secret);
+  });
+
   it('admits pages of allowed origins and clients that are no pages; refuses the rest with 403', async () => {
     const scene = await open({ allowedOrigins: ['https://*.example.com'] });
     await scene.connect('wamp.2.json', { origin: 'https://app.example.com' });
@@ -336,7 +349,7 @@ describe('life of the server', () => {
   it('answers an upgrade on a connection that is open already with 503 while it drains', async () => {
     const scene = await open();
     const client = new RawHttp(scene.port);
-    await vi.waitFor(() => expect(scene.server.sockets.count).toBe(1));
+    await vi.waitFor(() => expect(scene.shared.sockets.count).toBe(1));
     scene.server.stopListening();
     client.socket.write(handshake());
     expect(await client.closed).toMatch(/^HTTP\/1\.1 503 Service Unavailable\r\n/);

@@ -14,6 +14,7 @@ describeConnection('uWebSockets.js over TLS', async (options) => {
   const scene = await UwsScene.open({ ...options, tls });
   return {
     connect: (subprotocol) => scene.connect(subprotocol, { rejectUnauthorized: false }),
+    breakRules: (peer) => scene.breakRules(peer),
     close: () => scene.close(),
   };
 });

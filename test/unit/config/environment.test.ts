@@ -19,6 +19,16 @@ const AUTHENTICATOR = {
 
 /** What a list or a text may be, where the schema does not tell; always other than the default. */
 const SAMPLES: Readonly<Record<string, unknown>> = {
+  listeners: [
+    {
+      type: 'rawsocket',
+      host: '::1',
+      port: 8081,
+      serializers: ['cbor'],
+      handshakeTimeoutMs: 1_000,
+      keepAliveMs: 60_000,
+    },
+  ],
   'listen.cookie.name': 'session',
   'listen.trustedProxies': ['10.0.0.0/8'],
   'listen.host': '0.0.0.0',

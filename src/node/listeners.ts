@@ -1,0 +1,121 @@
+import { maxMemoryBytes, maxTotalUnsentBytes } from '../config/memory.js';
+import type { Config } from '../config/schema.js';
+import type { Counters } from '../telemetry/counters.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { Accept, CloseCause } from '../transport/connection.js';
+import { RawServer } from '../transport/raw/raw-server.js';
+import { SharedTransport } from '../transport/shared-transport.js';
+import type { TransportBounds } from '../transport/transport-options.js';
+import { UwsServer } from '../transport/uws-server.js';
+import { demoSite } from './demo-site.js';
+import { listenOptions } from './shared-auth-methods.js';
+
+type Listener = Config['listeners'][number];
+
+export interface ListenersOptions {
+  readonly config: Config;
+  /** Port of `listen`, then those of `listeners`; 0: any free one. */
+  readonly ports: readonly number[];
+  readonly accept: Accept;
+  readonly counters: Counters;
+  readonly logger: Logger;
+}
+
+/** Where clients connect to a node: its WebSocket server, and what `listeners` adds. */
+export class Listeners {
+  readonly #shared: SharedTransport;
+  readonly #webSocket: UwsServer;
+  readonly #raw: readonly RawServer[];
+
+  constructor({ config, ports, accept, counters, logger }: ListenersOptions) {
+    const bounds: TransportBounds = {
+      ...config.limits,
+      maxTotalUnsentBytes: maxTotalUnsentBytes(config),
+      maxMemoryBytes: maxMemoryBytes(config),
+    };
+    this.#shared = new SharedTransport(bounds, counters, logger);
+    const site = config.demo.enabled ? { site: demoSite(config) } : {};
+    const { maxHeaderBytes } = config.limits;
+    const webSocket = { ...listenOptions(config.listen), ...bounds, maxHeaderBytes, port: ports[0] ?? 0, ...site };
+    this.#webSocket = new UwsServer(webSocket, accept, this.#shared);
+    this.#raw = config.listeners.map(
+      (listener, index) =>
+        new RawServer(
+          { ...listener, name: listenerName(listener, index), port: ports[index + 1] ?? 0 },
+          accept,
+          this.#shared,
+        ),
+    );
+  }
+
+  get connectionCount(): number {
+    return this.#sum(({ connectionCount }) => connectionCount);
+  }
+
+  /** See SharedTransport. */
+  get sockets(): SharedTransport['sockets'] {
+    return this.#shared.sockets;
+  }
+
+  /** See UwsServer. */
+  get receiveBufferBytes(): number {
+    return this.#webSocket.receiveBufferBytes;
+  }
+
+  /** See UwsServer. */
+  get narrowedCount(): number {
+    return this.#webSocket.narrowedCount;
+  }
+
+  unsentBytes(): number {
+    return this.#sum((server) => server.unsentBytes());
+  }
+
+  /** Resolves with the ports, in the order of `ports`. Rejects with a ListenError; then `stop` is still necessary. */
+  async start(): Promise<readonly number[]> {
+    const ports: number[] = [];
+    for (const server of this.#all()) ports.push((await server.start()).port);
+    this.#shared.start();
+    return ports;
+  }
+
+  stopListening(): void {
+    for (const server of this.#all()) server.stopListening();
+  }
+
+  /** Closes every connection. Idempotent: the first cause counts. */
+  async stop(cause: CloseCause): Promise<void> {
+    await Promise.all(this.#all().map((server) => server.stop(cause)));
+    this.#shared.stop();
+  }
+
+  flush(): void {
+    this.#shared.flush();
+  }
+
+  relieve(): void {
+    this.#webSocket.relieve();
+  }
+
+  allowOrigins(origins: readonly string[]): void {
+    this.#webSocket.allowOrigins(origins);
+  }
+
+  /** See UwsServer. */
+  prepareCertificate(tls: NonNullable<Config['listen']['tls']>): Promise<() => void> {
+    return this.#webSocket.prepareCertificate(tls);
+  }
+
+  #all(): readonly (UwsServer | RawServer)[] {
+    return [this.#webSocket, ...this.#raw];
+  }
+
+  #sum(of: (server: UwsServer | RawServer) => number): number {
+    return this.#all().reduce((sum, server) => sum + of(server), 0);
+  }
+}
+
+/** The name of a listener in logs and metrics: its own, or its place in the list. */
+export function listenerName({ name, type }: Listener, index: number): string {
+  return name ?? `${type}-${index}`;
+}

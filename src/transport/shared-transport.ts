@@ -1,0 +1,125 @@
+import { performance } from 'node:perf_hooks';
+import type { Counters } from '../telemetry/counters.js';
+import type { Logger } from '../telemetry/logger.js';
+import { Admission } from './admission.js';
+import { Backlog } from './backlog.js';
+import { affordableConnections, descriptorLimit } from './descriptors.js';
+import { CHECK_MS, MemoryGuard, type GuardedConnection } from './memory-guard.js';
+import type { Outbox } from './outbox.js';
+import { Slab } from './slab.js';
+import type { ConnectionDependencies } from './socket-connection.js';
+import type { TransportBounds } from './transport-options.js';
+import { TurnFlusher } from './turn-flusher.js';
+
+const LINGER_MS = 5_000;
+/** Share of the time that a connection may stay silent. */
+const PROBE_PERIOD_SHARE = 1 / 8;
+/** A message up to this many times `maxMessageBytes` is read, so that the client gets a clear ABORT. */
+export const OVERLONG_FACTOR = 2;
+
+/**
+ * The part of the transport that all listeners of a node share: bounds on all connections together, memory for what
+ * arrives, and the writes at the end of the turn.
+ */
+export class SharedTransport {
+  readonly bounds: TransportBounds;
+  readonly counters: Counters;
+  readonly logger: Logger;
+  readonly admission: Admission;
+  /** Connections of all listeners, in the order in which they were opened. */
+  readonly connections = new Set<GuardedConnection>();
+  readonly #maxConnections: number;
+  readonly #flusher = new TurnFlusher<Outbox>();
+  readonly #backlog: Backlog;
+  readonly #slab = new Slab();
+  readonly #guard: MemoryGuard;
+  readonly #probePeriod = { number: 0 };
+  #guardTimer: NodeJS.Timeout | undefined;
+  #probeTimer: NodeJS.Timeout | undefined;
+
+  constructor(bounds: TransportBounds, counters: Counters, logger: Logger) {
+    this.bounds = bounds;
+    this.counters = counters;
+    this.logger = logger;
+    const affordable = affordableBounds(bounds, logger);
+    this.#maxConnections = affordable.maxConnections;
+    this.admission = new Admission({ ...bounds, ...affordable });
+    this.#backlog = new Backlog(bounds.maxTotalUnsentBytes, this.#flusher);
+    this.#guard = new MemoryGuard({
+      maxBytes: bounds.maxMemoryBytes,
+      usedBytes: bounds.usedMemoryBytes ?? (() => process.memoryUsage.rss()),
+      maxUnfinishedBytes: bounds.maxMessageBytes * OVERLONG_FACTOR,
+      connections: this.connections,
+      onChange: (isShort) => this.#memoryChanged(isShort),
+    });
+  }
+
+  /** No client may be accepted: the process uses as much memory as it may. */
+  get isMemoryShort(): boolean {
+    return this.#guard.isShort;
+  }
+
+  /**
+   * All open connections; those of them that have sent no complete request or handshake; and how many may stay.
+   */
+  get sockets(): { readonly count: number; readonly pendingCount: number; readonly maxCount: number } {
+    const { count, pendingCount } = this.admission;
+    return { count, pendingCount, maxCount: this.#maxConnections };
+  }
+
+  /** Dependencies of the connections of one listener. `compress`: see OutboxOptions. */
+  dependencies({ compress }: { readonly compress: boolean }): ConnectionDependencies {
+    const { maxUnsentBytes, maxMessageBytes, maxMessagesPerSecond, maxPingsPerSecond } = this.bounds;
+    return {
+      outbox: { maxUnsentBytes, backlog: this.#backlog, compress, lingerMs: LINGER_MS, probes: this.#probePeriod },
+      maxMessageBytes,
+      maxMessagesPerSecond,
+      maxPingsPerSecond,
+      flusher: this.#flusher,
+      slab: this.#slab,
+      counters: this.counters,
+      nowMs: () => performance.now(),
+    };
+  }
+
+  /** Once, when the listeners listen. */
+  start(): void {
+    this.#guardTimer = setInterval(() => this.#guard.check(), CHECK_MS);
+    this.#probeTimer = setInterval(() => this.#probePeriod.number++, this.bounds.idleTimeoutMs * PROBE_PERIOD_SHARE);
+  }
+
+  /** Sends queued messages now rather than at the end of the turn. */
+  flush(): void {
+    this.#flusher.flush();
+  }
+
+  /** When the listeners have stopped. */
+  stop(): void {
+    clearInterval(this.#guardTimer);
+    clearInterval(this.#probeTimer);
+  }
+
+  #memoryChanged(isShort: boolean): void {
+    if (!isShort) this.logger.info({}, 'server.memory_enough');
+    else {
+      const message = 'the process uses more than limits.maxMemoryPercent: new connections are refused';
+      this.logger.warn({ message }, 'server.memory_short');
+    }
+  }
+}
+
+/** Bounds that the process can keep: no more connections than it may open sockets. */
+function affordableBounds(
+  { maxConnections }: TransportBounds,
+  logger: Logger,
+): ReturnType<typeof affordableConnections> {
+  const limit = descriptorLimit();
+  const bounds = affordableConnections(maxConnections, limit);
+  if (bounds.maxConnections < maxConnections) {
+    const message =
+      `this process may open ${limit ?? 0} files (ulimit -n), so it serves ${bounds.maxConnections} connections instead ` +
+      `of ${maxConnections} (limits.maxConnections)`;
+    logger.warn({ message, count: bounds.maxConnections }, 'descriptors.limited');
+  }
+  return bounds;
+}

@@ -1,0 +1,114 @@
+import { EventEmitter } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { SerializerId } from '../../src/wamp/payload.js';
+
+const NUMBERS = { json: 1, msgpack: 2, cbor: 3 } as const;
+
+export interface RsOptions {
+  readonly serializer?: SerializerId;
+  /** Exponent of the longest message that the client takes, less 9. */
+  readonly lengthExponent?: number;
+  /** What goes out in the same write, behind the handshake. */
+  readonly pipelined?: Uint8Array;
+}
+
+/** How a WebSocket would have ended: RawSocket has no codes. */
+const NO_CODE = 1_005;
+
+/** `host:port` or the path of a socket, from `rs://…`, `rss://…` or `rs+unix:/…`. */
+export function dial(url: string): Socket {
+  if (url.startsWith('rs+unix:')) return connect({ path: url.slice('rs+unix:'.length) });
+  const { hostname, port, protocol } = new URL(url.replace(/^rs/, 'http'));
+  const target = { host: hostname, port: Number(port) };
+  return protocol === 'https:' ? connectTls({ ...target, rejectUnauthorized: false }) : connect(target);
+}
+
+/** The bytes of one frame, written down a second time on purpose (RS-4). */
+export function rsFrame(payload: Uint8Array | string, type = 0): Buffer {
+  const bytes = Buffer.from(payload);
+  const head = Buffer.alloc(4);
+  head.writeUInt32BE(bytes.length);
+  head[0] = type;
+  return Buffer.concat([head, bytes]);
+}
+
+/** A RawSocket client with the surface of a client of `ws`, so that tests can use either. */
+export class RsSocket extends EventEmitter {
+  readonly socket: Socket;
+  readonly protocol = '';
+  readyState: 0 | 1 | 2 | 3 = 0;
+  /** Octets of the router's handshake. */
+  answer = Buffer.alloc(0);
+  /** Payloads of PONGs. */
+  readonly pongs: Buffer[] = [];
+  readonly #serializer: SerializerId;
+  #unread = Buffer.alloc(0);
+
+  constructor(url: string, { serializer = 'json', lengthExponent = 15, pipelined }: RsOptions = {}) {
+    super();
+    this.#serializer = serializer;
+    this.socket = dial(url);
+    const hello = Buffer.of(0x7f, (lengthExponent << 4) | NUMBERS[serializer], 0, 0);
+    this.socket.write(pipelined === undefined ? hello : Buffer.concat([hello, pipelined]));
+    this.socket.on('error', (error) => {
+      if (this.readyState === 0) this.emit('error', error);
+    });
+    this.socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    this.socket.on('close', () => {
+      const before = this.readyState;
+      this.readyState = 3;
+      if (before === 0) this.emit('error', new Error(`refused: ${this.answer.toString('hex')}`));
+      this.emit('close', NO_CODE, Buffer.alloc(0));
+    });
+  }
+
+  send(message: string | Uint8Array, _options?: object): void {
+    this.socket.write(rsFrame(message));
+  }
+
+  ping(payload: Uint8Array | string): void {
+    this.socket.write(rsFrame(payload, 1));
+  }
+
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
+  close(): void {
+    this.readyState = 2;
+    this.socket.end();
+  }
+
+  terminate(): void {
+    this.socket.destroy();
+  }
+
+  #read(chunk: Buffer): void {
+    this.#unread = Buffer.concat([this.#unread, chunk]);
+    if (this.readyState === 0) this.#readAnswer();
+    while (this.readyState > 0 && this.#unread.length >= 4) {
+      const end = 4 + (this.#unread.readUInt32BE() & 0xff_ff_ff);
+      if (this.#unread.length < end) return;
+      const [type] = this.#unread;
+      const payload = this.#unread.subarray(4, end);
+      this.#unread = this.#unread.subarray(end);
+      if (type === 0) this.emit('message', payload, this.#serializer !== 'json');
+      else if (type === 2) this.pongs.push(payload);
+    }
+  }
+
+  #readAnswer(): void {
+    this.answer = this.#unread.subarray(0, 4);
+    if (this.answer.length < 4) return;
+    this.#unread = this.#unread.subarray(4);
+    // 0 in the low half octet: the high one is an error code.
+    if ((this.answer[1]! & 0x0f) === 0) return;
+    this.readyState = 1;
+    this.emit('open');
+  }
+}
