@@ -4,6 +4,7 @@ import type { ClusterGauges } from '../telemetry/cluster-gauges.js';
 import type { NodeId, RegistrationId, SessionId, Uri } from '../wamp/ids.js';
 import type { MatchPolicy } from '../wamp/options.js';
 import type { ExpiringStore } from './expiring-store.js';
+import type { RetainedEvents } from './retained-events.js';
 import type { LostSession, SessionDetails, Sessions } from './session-row.js';
 
 /**
@@ -108,6 +109,8 @@ export interface Backplane {
   readonly directory: Directory;
   /** State that the nodes share and that ends by itself. */
   readonly expiring: ExpiringStore;
+  /** The newest events of topics, for later subscribers. */
+  readonly retained: RetainedEvents;
   /** As they are now, also after `stop`. Absent: it joins no nodes of other processes. */
   readonly gauges?: ClusterGauges;
   /**

@@ -160,6 +160,7 @@ function rulesAreSound(
   }
   authIsSound(rules, limits, realmNames, at, report);
   const uriRules = { ...limits, uriCheck: rules.uriCheck };
+  patternsAreSound(rules.retention?.topics ?? [], uriRules, [...at, 'retention', 'topics'], report);
   for (const [path, { role, permissions = [] }] of principalsOf(rules.auth ?? {})) {
     const principal = [...at, 'auth', ...path];
     if (!names.includes(role)) report([...principal, 'role'], `There is no role "${role}" in this realm`);
@@ -237,6 +238,23 @@ function permissionsAreSound(
   unique(
     permissions.map(({ uri, match }) => `${match} ${uri}`),
     (index) => report([...at, index], `There is another permission for the same uri and match in ${holder}`),
+  );
+}
+
+/** Topics that applications publish to, each once. */
+function patternsAreSound(
+  patterns: readonly { readonly uri: string; readonly match: Match }[],
+  rules: UriRules,
+  at: Path,
+  report: Report,
+): void {
+  for (const [index, { uri, match }] of patterns.entries()) {
+    const flaw = checkPattern(uri, match, rules);
+    if (flaw !== undefined) report([...at, index, 'uri'], flaw);
+  }
+  unique(
+    patterns.map(({ uri, match }) => `${match} ${uri}`),
+    (index) => report([...at, index], 'There is another entry for the same uri and match'),
   );
 }
 

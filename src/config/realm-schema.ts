@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { auth } from './auth-schema.js';
 import { count, matchPolicy, milliseconds } from './fields.js';
+import { retention } from './keeping-schema.js';
 import { permission } from './permission-schema.js';
 
 /**
@@ -67,6 +68,9 @@ const rules = {
     .describe(
       'What a reload of the configuration does with live sessions. `recheck`: the new permissions decide on what they send from then on, and a session whose principal or role is gone is closed with `wamp.close.killed`. `close`: so is a session whose principal has changed, or whose role has lost a permission. `keep`: they go on as they joined. Subscriptions and registrations stay as long as their session.',
     ),
+  retention: retention
+    .exactOptional()
+    .describe('Events that later subscribers get (`retain`, `get_retained`). Absent: the router retains none.'),
   uriCheck: z
     .enum(['loose', 'strict'])
     .default('loose')

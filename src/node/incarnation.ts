@@ -309,6 +309,7 @@ export class Incarnation {
         nowMs: () => clock.nowMs(),
         after,
         totals: this.#totals,
+        keptWrites: { count: 0, bytes: 0, lastNumber: 0 },
         onLostRequest: (reason, error) => this.#lostRequest(reason, error),
         procedures: createRouterProcedures({
           ...this.#sources,

@@ -98,6 +98,7 @@ function realmSettings(realm: Rules, limits: Limits, authenticators: ReadonlySet
       forceReregister: forceRule(realm.allowForceReregister),
     },
     authorization: authorization(realm, authenticators),
+    ...(realm.retention !== undefined && { keeping: { retention: realm.retention } }),
   };
 }
 

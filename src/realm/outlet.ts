@@ -15,12 +15,14 @@ import type { RouterMessage } from '../wamp/messages.js';
 import type { MatchPolicy } from '../wamp/options.js';
 import { ErrorUri } from '../wamp/uris.js';
 import type { Delivery } from './delivery.js';
+import type { EventKeeper } from './event-keeper.js';
 import { tooLargeFailure, unreachableFailure } from './unreachable.js';
 
 export interface RealmOutletOptions {
   readonly realm: Uri;
   readonly backplane: Backplane;
   readonly delivery: Delivery;
+  readonly keeper: EventKeeper;
   readonly counters: Counters;
   readonly after: (delayMs: number, action: () => void) => () => void;
   /** Receives the frames that this node sends to itself: a direct call into the dealer (D3). */
@@ -94,6 +96,19 @@ export class RealmOutlet implements Outlet<Session> {
 
   unwatch(topic: Uri, match: MatchPolicy): void {
     this.#backplane.bus.unwatch(this.#realm, topic, match);
+  }
+
+  retain(publication: Publication, settled: (refusal?: Fault) => void): void {
+    this.#options.keeper.retain(publication, settled);
+  }
+
+  findRetained(
+    topic: Uri,
+    match: MatchPolicy,
+    receiver: Session,
+    found: (event: Publication | Fault | undefined) => void,
+  ): void {
+    this.#options.keeper.findRetained({ topic, match, receiver, found });
   }
 
   claim(claim: Claim, decided: (outcome: ClaimOutcome) => void): void {

@@ -8,6 +8,7 @@ import type { Uri } from '../wamp/ids.js';
 import type { SerializerId } from '../wamp/payload.js';
 import type { AuthorizationSettings, AuthorizingDependencies } from './authorization.js';
 import type { Delivery } from './delivery.js';
+import type { KeepingSettings, KeptWrites } from './event-keeper.js';
 import type { RandomSource } from './random-source.js';
 import type { RouterProcedures } from './router-procedures.js';
 import type { AuthidRule } from './session-places.js';
@@ -19,6 +20,8 @@ export interface RealmSettings {
   readonly authidRule?: AuthidRule;
   readonly dealing: DealerRules;
   readonly authorization: AuthorizationSettings;
+  /** Absent: the realm keeps no events. */
+  readonly keeping?: KeepingSettings;
 }
 
 export interface RealmSessionLimits extends TestamentLimits {
@@ -55,4 +58,6 @@ export interface RealmDependencies {
   readonly authorizing?: AuthorizingDependencies;
   /** In all realms of this node. Reserved ids count as sessions. */
   readonly totals: { sessionCount: number; testamentBytes: number };
+  /** Events on their way to the store, of all realms. */
+  readonly keptWrites: KeptWrites;
 }

@@ -21,6 +21,7 @@ import type { Call, RoutedMessage } from '../wamp/messages.js';
 import { CloseUri, ErrorUri } from '../wamp/uris.js';
 import { unreachable } from '../wamp/unreachable.js';
 import { FLUSH_SUBJECT, RealmAuthorization } from './authorization.js';
+import { EventKeeper } from './event-keeper.js';
 import { RealmOutlet } from './outlet.js';
 import type { RealmDependencies, RealmSettings } from './realm-dependencies.js';
 import { repeated, RouterCalls } from './router-procedures.js';
@@ -53,6 +54,7 @@ export class Realm implements SessionRealm {
   readonly #dealer: Dealer<Session>;
   readonly #routerCalls: RouterCalls;
   readonly #places: SessionPlaces | undefined;
+  readonly #keeper: EventKeeper;
   readonly #authorization: RealmAuthorization;
   readonly testaments: Testaments;
   #service: RealmService | undefined;
@@ -65,11 +67,13 @@ export class Realm implements SessionRealm {
     this.#settings = settings;
     this.#shared = shared;
     const { backplane, random, counters, limits, heldTotal } = shared;
+    this.#keeper = new EventKeeper(uri, settings.keeping ?? {}, shared);
     const outlet = new RealmOutlet({
       realm: uri,
       backplane,
       counters,
       delivery: shared.delivery,
+      keeper: this.#keeper,
       after: shared.after,
       receiveLocally: (frame) => this.#dealer.receive(backplane.node, frame),
       onLostRequest: shared.onLostRequest,
@@ -78,6 +82,7 @@ export class Realm implements SessionRealm {
       nowMs: shared.nowMs,
       random: () => random.random(),
       publicationId: () => random.publicationId(),
+      retainMark: () => ({ node: backplane.node, number: ++shared.keptWrites.lastNumber }),
     };
     this.#broker = new Broker({
       realm: uri,
@@ -90,6 +95,7 @@ export class Realm implements SessionRealm {
         if (limit === 'held_events') counters.eventsDropped.held_limit++;
       },
     });
+    this.#broker.keep(this.#keeper.rules);
     this.#dealer = new Dealer({
       realm: uri,
       node: backplane.node,
@@ -155,6 +161,8 @@ export class Realm implements SessionRealm {
   apply(settings: RealmSettings): void {
     this.#settings = settings;
     this.#authorization.apply(settings.authorization);
+    this.#keeper.apply(settings.keeping ?? {});
+    this.#broker.keep(this.#keeper.rules);
   }
 
   get sessions(): ReadonlySet<Session> {

@@ -19,8 +19,20 @@ export interface Publication {
   /** Disclose the publisher to receivers. */
   readonly disclosePublisher: boolean;
   readonly audience?: AudienceLists;
+  /** It becomes the retained event of its topic, or is it. Absent also when the realm does not retain the topic. */
+  readonly retain?: RetainMark;
+  /** It comes from the store: EVENT.Details.retained (RET-3). */
+  readonly isRetained?: true;
   /** W3C traceparent of the PUBLISH, opaque. */
   readonly trace?: string;
+}
+
+/** Which of two retained events of one node is newer. */
+export interface RetainMark {
+  /** The publisher's node. */
+  readonly node: NodeId;
+  /** Rises with each event that the node retains. */
+  readonly number: number;
 }
 
 /** A topic or pattern with those sessions of this node that subscribed to it. */
@@ -117,6 +129,21 @@ export interface Outlet<P extends Peer> {
   /** Calls `settled` exactly once, when every later matching publication of any live node will reach this node (G2). */
   watch(topic: Uri, match: MatchPolicy, settled: (refusal?: Fault) => void): void;
   unwatch(topic: Uri, match: MatchPolicy): void;
+  /**
+   * Makes the publication the retained event of its topic, in the order of these calls. `settled` is called exactly once,
+   * later: with the reason when the store may not have it because it could not be reached.
+   */
+  retain(publication: Publication, settled: (refusal?: Fault) => void): void;
+  /**
+   * Finds the newest retained event of the topic, or of all topics that the pattern matches, that the receiver may have
+   * (RET-2, RET-5). `found` is called exactly once, later: with a Fault when that could not be found out.
+   */
+  findRetained(
+    topic: Uri,
+    match: MatchPolicy,
+    receiver: P,
+    found: (event: Publication | Fault | undefined) => void,
+  ): void;
   /** Calls `decided` exactly once; when granted, every live node has the registration (G2). */
   claim(claim: Claim, decided: (outcome: ClaimOutcome) => void): void;
   release(registration: RegistrationId, callee: SessionId): void;
@@ -133,4 +160,6 @@ export interface ClockAndRandom {
   /** Uniform in [0, 1). */
   random(): number;
   publicationId(): PublicationId;
+  /** The mark of the next event that this node retains. */
+  retainMark(): RetainMark;
 }

@@ -34,6 +34,9 @@ export interface Counters {
   readonly limitsReached: Tally<LimitName>;
   readonly logLines: Tally<LogLineFate>;
   readonly configReloads: Tally<ReloadResult>;
+  /** Publications that were to be retained. */
+  readonly retainedEvents: Tally<RetainResult>;
+  readonly retainedLookups: Tally<(typeof LOOKUP_RESULTS)[number]>;
   readonly authorizerCalls: Tally<AuthorizerCall>;
   /** Duration of calls of authorizers in milliseconds. */
   readonly authorizerLatency: Histogram;
@@ -152,6 +155,19 @@ export const AUTHENTICATION_METHODS = [
 const AUTHENTICATION_FLAWS = ['denied', 'unusable', 'throttled', 'unavailable'] as const;
 /** `refused`: the configuration had a fault or could not be put into effect, and the old one stays. */
 export const RELOAD_RESULTS = ['applied', 'unchanged', 'refused'] as const;
+/** `message_bytes` … `bytes`: beyond that bound. `superseded`: a later event of the node was there before. */
+export const RETAIN_RESULTS = [
+  'kept',
+  'cleared',
+  'superseded',
+  'message_bytes',
+  'topics',
+  'bytes',
+  'overload',
+  'unpackable',
+  'unreachable',
+] as const;
+const LOOKUP_RESULTS = ['found', 'none', 'overload', 'unreachable'] as const;
 const AUTHORIZED_ACTIONS = ['call', 'register', 'publish', 'subscribe'] as const;
 /** `error` … `limit`: the authorizer decided nothing. */
 const AUTHORIZER_RESULTS = ['allowed', 'denied', 'error', 'unavailable', 'timeout', 'malformed', 'limit'] as const;
@@ -169,6 +185,7 @@ export type HttpStatus = (typeof HTTP_STATUSES)[number];
 export type ConnectionEnd = (typeof CONNECTION_ENDS)[number];
 export type EventDrop = (typeof EVENT_DROPS)[number];
 export type ReloadResult = (typeof RELOAD_RESULTS)[number];
+export type RetainResult = (typeof RETAIN_RESULTS)[number];
 export type AuthorizerResult = (typeof AUTHORIZER_RESULTS)[number];
 export type AuthorizerCall = `${(typeof AUTHORIZED_ACTIONS)[number]},${AuthorizerResult}`;
 export type LogLineFate = (typeof LOG_LINE_FATES)[number];
@@ -225,6 +242,8 @@ export function createCounters(): Counters {
     limitsReached: tally(LIMIT_NAMES),
     configReloads: tally(RELOAD_RESULTS),
     logLines: tally(LOG_LINE_FATES),
+    retainedEvents: tally(RETAIN_RESULTS),
+    retainedLookups: tally(LOOKUP_RESULTS),
     authorizerCalls: tally(AUTHORIZER_CALLS),
     authorizerLatency: histogram(CALL_LATENCY_BOUNDS_MS),
     callLatency: histogram(CALL_LATENCY_BOUNDS_MS),

@@ -218,6 +218,22 @@ export const COUNTER_DEFINITIONS: Readonly<
       (counters) => counters.testaments,
     ),
   ],
+  retainedEvents: [
+    labelled(
+      'retained_events_total',
+      'Publications with retain on topics that the realm retains, by what became of them.',
+      'result',
+      (counters) => counters.retainedEvents,
+    ),
+  ],
+  retainedLookups: [
+    labelled(
+      'retained_lookups_total',
+      'Lookups of retained events for subscribers, by outcome.',
+      'result',
+      (counters) => counters.retainedLookups,
+    ),
+  ],
   limitsReached: [
     labelled(
       'limits_reached_total',

@@ -33,10 +33,14 @@ export interface PublishOptions {
   readonly discloseMe: boolean;
   readonly audience?: AudienceLists;
   readonly passthru?: Passthru;
+  /** The event becomes the retained one of its topic (RET-1). */
+  readonly retain?: true;
 }
 
 export interface SubscribeOptions {
   readonly match: MatchPolicy;
+  /** The retained event follows SUBSCRIBED (RET-2). */
+  readonly getRetained?: true;
 }
 
 /** Milliseconds are the specification's; seconds are what Crossbar.io and its clients mean. */

@@ -39,6 +39,11 @@ const SUBSCRIBE_OPTIONS: Readonly<Record<MatchPolicy, SubscribeOptions>> = Objec
   prefix: Object.freeze({ match: 'prefix' }),
   wildcard: Object.freeze({ match: 'wildcard' }),
 });
+const RETAINED_SUBSCRIBE_OPTIONS: typeof SUBSCRIBE_OPTIONS = Object.freeze({
+  exact: Object.freeze({ match: 'exact', getRetained: true }),
+  prefix: Object.freeze({ match: 'prefix', getRetained: true }),
+  wildcard: Object.freeze({ match: 'wildcard', getRetained: true }),
+});
 const CANCEL_OPTIONS: Readonly<Record<CancelMode, CancelOptions>> = Object.freeze({
   skip: Object.freeze({ mode: 'skip' }),
   kill: Object.freeze({ mode: 'kill' }),
@@ -63,11 +68,19 @@ export function parsePublishOptions(options: unknown): PublishOptions | Fault {
     own(options, 'exclude_me') === false,
     own(options, 'disclose_me') === true,
   );
-  if (seen === 'booleans') return plain;
+  const retains = own(options, 'retain') === true;
+  if (seen === 'booleans') return retains ? { ...plain, retain: true } : plain;
   const passthru = parsePassthru('PUBLISH.Options', options);
   if (isFault(passthru)) return passthru;
   const audience = parseAudience(options);
   const { acknowledge, excludeMe, discloseMe } = plain;
+  if (retains)
+    return {
+      ...plain,
+      retain: true,
+      ...(audience !== undefined && { audience }),
+      ...(passthru !== undefined && { passthru }),
+    };
   if (passthru === undefined) {
     return audience === undefined ? plain : { acknowledge, excludeMe, discloseMe, audience };
   }
@@ -126,7 +139,8 @@ export function parseSubscribeOptions(options: unknown): SubscribeOptions | Faul
   if (!isDict(options)) return violation('SUBSCRIBE.Options must be a dict');
   const seen = checkKeys('SUBSCRIBE.Options', options, KnownKeys.SUBSCRIBE);
   if (isFault(seen)) return seen;
-  return SUBSCRIBE_OPTIONS[(own(options, 'match') as MatchPolicy | undefined) ?? 'exact'];
+  const known = own(options, 'get_retained') === true ? RETAINED_SUBSCRIBE_OPTIONS : SUBSCRIBE_OPTIONS;
+  return known[(own(options, 'match') as MatchPolicy | undefined) ?? 'exact'];
 }
 
 /** Without a mode: killnowait (CAN-4). */

@@ -8,6 +8,7 @@ export const ROUTER_ROLES: Dict = Object.freeze({
       publisher_identification: true,
       subscriber_blackwhite_listing: true,
       pattern_based_subscription: true,
+      event_retention: true,
       payload_passthru_mode: true,
       payload_transparency: true,
     }),

@@ -60,6 +60,11 @@ export function subscribeMessage(request: number, topic: string, match: MatchPol
   return [Code.SUBSCRIBE, request as RequestId, { match }, topic];
 }
 
+/** SUBSCRIBE with get_retained. */
+export function seekMessage(request: number, topic: string, match: MatchPolicy = 'exact'): Subscribe {
+  return [Code.SUBSCRIBE, request as RequestId, { match, getRetained: true }, topic];
+}
+
 export function unsubscribeMessage(request: number, subscription: number): Unsubscribe {
   return [Code.UNSUBSCRIBE, request as RequestId, subscription as SubscriptionId];
 }

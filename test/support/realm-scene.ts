@@ -120,6 +120,7 @@ export class SceneNode {
         ...(procedures === undefined ? {} : { procedures }),
         onProcedureFailure: (_realm, _procedure, cause) => this.failures.push(cause),
         totals: { sessionCount: 0, testamentBytes: 0 },
+        keptWrites: { count: 0, bytes: 0, lastNumber: 0 },
         onLostRequest: (_operation, cause) => {
           throw cause;
         },

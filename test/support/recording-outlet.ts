@@ -4,6 +4,7 @@ import type {
   ClaimOutcome,
   Outlet,
   Publication,
+  RetainMark,
   Subscription,
   ClockAndRandom,
 } from '../../src/routing/ports.js';
@@ -28,6 +29,8 @@ export type Recorded<P extends Peer> =
   | { readonly verb: 'sendFrame'; readonly node: NodeId; readonly frame: Frame }
   | { readonly verb: 'watch'; readonly topic: Uri; readonly match: MatchPolicy }
   | { readonly verb: 'unwatch'; readonly topic: Uri; readonly match: MatchPolicy }
+  | { readonly verb: 'retain'; readonly publication: Publication }
+  | { readonly verb: 'findRetained'; readonly topic: Uri; readonly match: MatchPolicy; readonly receiver: P }
   | { readonly verb: 'claim'; readonly claim: Claim }
   | { readonly verb: 'release'; readonly registration: RegistrationId; readonly callee: SessionId }
   | { readonly verb: 'count'; readonly what: RoutingDiscard }
@@ -44,6 +47,12 @@ export interface PendingPublish {
   settle(refusal?: Fault): void;
 }
 
+export interface PendingLookup<P extends Peer> {
+  readonly topic: Uri;
+  readonly receiver: P;
+  settle(found: Publication | Fault | undefined): void;
+}
+
 export interface PendingClaim {
   readonly claim: Claim;
   decide(outcome: ClaimOutcome): void;
@@ -55,13 +64,15 @@ interface Timer {
 }
 
 /**
- * Records every call. Those that settle later (watch, publish, claim) wait in `watches`, `publishes`, `claims` until the
+ * Records every call. Those that settle later wait in `watches`, `publishes`, `retained`, `lookups`, `claims` until the
  * test answers them; with `settlesAtOnce`, watch and publish settle before they return. Time moves only by `advance`.
  */
 export class RecordingOutlet<P extends Peer> implements Outlet<P>, ClockAndRandom {
   readonly recorded: Recorded<P>[] = [];
   readonly watches: PendingWatch[] = [];
   readonly publishes: PendingPublish[] = [];
+  readonly retained: PendingPublish[] = [];
+  readonly lookups: PendingLookup<P>[] = [];
   readonly claims: PendingClaim[] = [];
   settlesAtOnce: boolean;
   isIsolated = false;
@@ -78,6 +89,7 @@ export class RecordingOutlet<P extends Peer> implements Outlet<P>, ClockAndRando
   #nowMs = 0;
   #timers: Timer[] = [];
   #lastPublicationId = 0;
+  #lastRetained = 0;
 
   constructor(options: { settlesAtOnce?: boolean } = {}) {
     this.settlesAtOnce = options.settlesAtOnce ?? false;
@@ -119,6 +131,21 @@ export class RecordingOutlet<P extends Peer> implements Outlet<P>, ClockAndRando
     this.recorded.push({ verb: 'unwatch', topic, match });
   }
 
+  retain(publication: Publication, settled: (refusal?: Fault) => void): void {
+    this.recorded.push({ verb: 'retain', publication });
+    this.retained.push({ publication, settle: once('retain', settled) });
+  }
+
+  findRetained(
+    topic: Uri,
+    match: MatchPolicy,
+    receiver: P,
+    found: (event: Publication | Fault | undefined) => void,
+  ): void {
+    this.recorded.push({ verb: 'findRetained', topic, match, receiver });
+    this.lookups.push({ topic, receiver, settle: once('findRetained', found) });
+  }
+
   claim(claim: Claim, decided: (outcome: ClaimOutcome) => void): void {
     this.recorded.push({ verb: 'claim', claim });
     this.claims.push({ claim, decide: once('claim', decided) });
@@ -150,6 +177,10 @@ export class RecordingOutlet<P extends Peer> implements Outlet<P>, ClockAndRando
 
   random(): number {
     return (this.randoms.length > 1 ? this.randoms.shift() : this.randoms[0]) ?? 0;
+  }
+
+  retainMark(): RetainMark {
+    return { node: 'here' as NodeId, number: ++this.#lastRetained };
   }
 
   publicationId(): PublicationId {

@@ -4,6 +4,7 @@ import { SharedExpiringState } from './expiring-store.js';
 import { Lane, type LaneOptions, type Scheduler } from './lane.js';
 import type { FaultPort, HubFaults, HubMember, HubPort, NodeMessage } from './port.js';
 import { MemoryRecovery } from './recovery.js';
+import { SharedRetainedEvents } from './retained-events.js';
 
 export interface HubNodesOptions {
   readonly schedule: Scheduler;
@@ -29,6 +30,7 @@ const NO_FAULTS: HubFaults = {
 export class HubNodes implements HubPort, FaultPort {
   readonly directory: SharedDirectory;
   readonly expiring: SharedExpiringState;
+  readonly retained: SharedRetainedEvents;
   readonly nodes = new Map<NodeId, HubMember>();
   readonly counts = { refused: 0, lost: 0 };
   readonly takeoverMs: number;
@@ -43,6 +45,7 @@ export class HubNodes implements HubPort, FaultPort {
     this.#options = options;
     this.takeoverMs = options.takeoverMs;
     this.expiring = new SharedExpiringState(options.nowMs);
+    this.retained = new SharedRetainedEvents(options.nowMs);
     const { deriveRegistrationId } = options;
     this.directory = new SharedDirectory({
       notify: (to, change) => void this.#feeds.get(to)?.push(change),

@@ -22,6 +22,7 @@ import type { HubMember, HubPort, NodeMessage } from './port.js';
 import { RealmMirrors } from './realm-mirrors.js';
 import { MemorySessions } from './sessions.js';
 import { MemoryExpiringStore } from './expiring-store.js';
+import { MemoryRetainedEvents } from './retained-events.js';
 import { MemoryTakeovers } from './takeovers.js';
 import { VersionWaits } from './version-waits.js';
 
@@ -36,6 +37,7 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
   readonly directory: Directory = this;
   readonly sessions: MemorySessions;
   readonly expiring: MemoryExpiringStore;
+  readonly retained: MemoryRetainedEvents;
   readonly #hub: HubPort;
   readonly #shared: SharedDirectory;
   readonly #realms: RealmMirrors;
@@ -60,9 +62,9 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
     this.#hub = hub;
     this.#shared = hub.directory;
     this.sessions = new MemorySessions(this.#shared, (look) => this.#read(look));
-    this.expiring = new MemoryExpiringStore(hub.expiring, () =>
-      this.#state === 'live' ? undefined : this.#unavailable('expiring state'),
-    );
+    const refusal = (what: string) => () => (this.#state === 'live' ? undefined : this.#unavailable(what));
+    this.expiring = new MemoryExpiringStore(hub.expiring, refusal('expiring state'));
+    this.retained = new MemoryRetainedEvents(hub.retained, refusal('retained events'));
     this.#realms = new RealmMirrors(node, (realm, registration) => this.#events?.registration(realm, registration));
     this.#questions = new Questions({
       node,

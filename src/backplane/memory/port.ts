@@ -5,6 +5,7 @@ import type { Answer, Question } from '../question.js';
 import type { Change, SharedDirectory } from './directory.js';
 import type { SharedExpiringState } from './expiring-store.js';
 import type { Lane } from './lane.js';
+import type { SharedRetainedEvents } from './retained-events.js';
 
 /** A message from one node to another through their lane. */
 export type NodeMessage =
@@ -21,6 +22,7 @@ export type NodeMessage =
 export interface HubPort {
   readonly directory: SharedDirectory;
   readonly expiring: SharedExpiringState;
+  readonly retained: SharedRetainedEvents;
   /** Live nodes, this one included. */
   readonly liveCount: number;
   /** Undefined: the node has gone. */

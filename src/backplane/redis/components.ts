@@ -13,6 +13,7 @@ import { createKeys, type Keys } from './keys.js';
 import { Lanes } from './lanes/lanes.js';
 import type { LaneEvents } from './lanes/ports.js';
 import { RedisExpiringStore } from './expiring/expiring-store.js';
+import { RedisRetainedEvents } from './kept/retained-events.js';
 import { Lifecycle } from './lifecycle.js';
 import {
   StoreConnectionListener,
@@ -79,6 +80,7 @@ export class Components {
   readonly realms: ServedRealms;
   readonly questions: Questions;
   readonly expiring: RedisExpiringStore;
+  readonly retained: RedisRetainedEvents;
   readonly hold: Hold;
   readonly recovery: Recovery;
   readonly lifecycle: Lifecycle;
@@ -106,6 +108,7 @@ export class Components {
     this.connections = createConnections(context, this.#connectionListener);
     const { connections } = this;
     this.expiring = new RedisExpiringStore({ store: connections, keys, counters });
+    this.retained = new RedisRetainedEvents({ store: connections, keys, counters });
     this.sessionReader = new SessionReader({ store: connections, shards: keys.sessions, counters });
     this.membership = createMembership(context, connections, this.sessionReader, this.#membershipListener);
     const { membership } = this;

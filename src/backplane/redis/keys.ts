@@ -34,6 +34,13 @@ export interface RealmKeys {
   held(node: NodeId): string;
 }
 
+/** Keys of a realm's retained events, see `scripts/lua/shared/retained.lua`. They outlive the nodes. One hash tag with the realm. */
+export interface RetainedKeys {
+  readonly rows: string;
+  readonly order: string;
+  readonly bytes: string;
+}
+
 /** The sessions whose ids have the same remainder. One hash tag for each remainder. */
 export interface SessionsKeys {
   /** Hash: session id → NodeId. */
@@ -80,6 +87,7 @@ export interface Keys {
    * or a hash of places: see `scripts/lua/enter_place.lua`.
    */
   expiring(realm: Uri, kind: string, digest: string): string;
+  retained(realm: Uri): RetainedKeys;
   /** Builds the names anew with every call: keep what it returns. */
   realm(realm: Uri): RealmKeys;
 }
@@ -105,6 +113,7 @@ export function createKeys({ prefix, database }: { readonly prefix: string; read
       realm: (realm) => `${channels}:{r:${encodeName(realm)}}:changes`,
     },
     expiring: (realm, kind, digest) => `${prefix}:{r:${encodeName(realm)}}:expiring:${kind}:${digest}`,
+    retained: (realm) => retainedKeys(`${prefix}:{r:${encodeName(realm)}}:retained`),
     realm: (realm) => realmKeys(`${prefix}:{r:${encodeName(realm)}}`),
   };
 }
@@ -129,6 +138,10 @@ function realmKeys(tag: string): RealmKeys {
     callees: (member) => `${tag}:callees:${encodeName(member).replace('%20', ':')}`,
     held: (node) => `${tag}:held:${node}`,
   };
+}
+
+function retainedKeys(rows: string): RetainedKeys {
+  return { rows, order: `${rows}:order`, bytes: `${rows}:bytes` };
 }
 
 /**

@@ -17,6 +17,7 @@ import {
   type Standing,
 } from '../backplane.js';
 import type { ExpiringStore } from '../expiring-store.js';
+import type { RetainedEvents } from '../retained-events.js';
 import { Components } from './components.js';
 import type { SessionDetails, Sessions } from '../session-row.js';
 import { clusterGauges } from './gauges.js';
@@ -31,6 +32,7 @@ export class RedisBackplane implements Backplane, Bus, Directory {
   readonly directory: Directory = this;
   readonly sessions: Sessions;
   readonly expiring: ExpiringStore;
+  readonly retained: RetainedEvents;
   readonly gauges: ClusterGauges;
   readonly #components: Components;
   #isStarted = false;
@@ -40,6 +42,7 @@ export class RedisBackplane implements Backplane, Bus, Directory {
     this.#components = new Components(this.node, options);
     this.sessions = this.#components.sessionReader;
     this.expiring = this.#components.expiring;
+    this.retained = this.#components.retained;
     this.gauges = clusterGauges(this.#components);
   }
 

@@ -59,7 +59,7 @@ export class ItemReader {
     const { realm, uri } = this.#address(cursor);
     switch (kind) {
       case ItemKind.PUBLICATION:
-        return { kind: 'publication', realm, publication: this.#publication(cursor, flags, uri) };
+        return { kind: 'publication', realm, publication: this.#publication(cursor, from, flags, uri) };
       case ItemKind.INVOKE:
         return { kind: 'frame', realm, frame: this.#invoke(cursor, from, flags, uri) };
       case ItemKind.CONTINUE:
@@ -101,17 +101,18 @@ export class ItemReader {
     return item;
   }
 
-  #publication(cursor: FieldCursor, flags: number, topic: Uri): Publication {
+  #publication(cursor: FieldCursor, from: NodeId, flags: number, topic: Uri): Publication {
     const publisher = this.#identity(cursor);
     const id = cursor.number(1) as PublicationId;
     const excludePublisher = (flags & Flag.EXCLUDE_PUBLISHER) !== 0;
     const disclosePublisher = (flags & Flag.DISCLOSE) !== 0;
-    if ((flags & (Flag.PASSTHRU | Flag.AUDIENCE | Flag.TRACE)) === 0)
+    if ((flags & (Flag.PASSTHRU | Flag.AUDIENCE | Flag.TRACE | Flag.RETAIN)) === 0)
       return { id, topic, payload: this.#payload(cursor), publisher, excludePublisher, disclosePublisher };
     const extras = {
       ...((flags & Flag.PASSTHRU) !== 0 && { passthru: readPassthru(cursor) }),
       ...((flags & Flag.AUDIENCE) !== 0 && { audience: readAudience(cursor) }),
       ...((flags & Flag.TRACE) !== 0 && { trace: readTrace(cursor) }),
+      ...((flags & Flag.RETAIN) !== 0 && { retain: { node: from, number: cursor.number(1) } }),
     };
     return { id, topic, payload: this.#payload(cursor), publisher, excludePublisher, disclosePublisher, ...extras };
   }
@@ -235,7 +236,7 @@ function readBody(cursor: FieldCursor): Uint8Array {
 function possibleFlags(kind: number): number {
   switch (kind) {
     case ItemKind.PUBLICATION:
-      return Flag.PASSTHRU | Flag.AUDIENCE | Flag.EXCLUDE_PUBLISHER | Flag.DISCLOSE | Flag.TRACE;
+      return Flag.PASSTHRU | Flag.AUDIENCE | Flag.EXCLUDE_PUBLISHER | Flag.DISCLOSE | Flag.RETAIN | Flag.TRACE;
     case ItemKind.INVOKE:
       return Flag.PASSTHRU | Flag.PROGRESS | Flag.DISCLOSE | Flag.RECEIVE_PROGRESS | Flag.TRACE;
     case ItemKind.CONTINUE:

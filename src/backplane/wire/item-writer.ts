@@ -63,11 +63,12 @@ export class ItemWriter {
   }
 
   publication(sink: ByteSink, realm: Uri, publication: Publication): void {
-    const { passthru, audience } = publication;
+    const { passthru, audience, retain } = publication;
     const trace = traceOf(publication);
     const flags =
       (publication.excludePublisher ? Flag.EXCLUDE_PUBLISHER : 0) |
       (publication.disclosePublisher ? Flag.DISCLOSE : 0) |
+      (retain === undefined ? 0 : Flag.RETAIN) |
       (trace === undefined ? 0 : Flag.TRACE) |
       flagsOf(passthru, audience);
     this.#begin(sink, ItemKind.PUBLICATION, flags, realm, publication.topic);
@@ -75,6 +76,7 @@ export class ItemWriter {
     if (passthru !== undefined) writePassthru(sink, passthru);
     if (audience !== undefined) writeAudience(sink, audience);
     if (trace !== undefined) writeText(sink, trace);
+    if (retain !== undefined) writeNumber(sink, retain.number);
     writePayload(sink, publication.payload);
   }
 

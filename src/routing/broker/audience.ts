@@ -26,14 +26,15 @@ function passes(lists: AudienceLists, { session, authid, authrole }: Peer): bool
 
 /**
  * EVENT.Details, the same for all receivers of the subscription: the topic for patterns only (PBS-3), the publisher
- * when disclosed (rules 7.3), passthru details (PPT-1). NO_DETAILS itself when there are none.
+ * when disclosed (rules 7.3), passthru details (PPT-1), whether it was retained (RET-3). NO_DETAILS itself when there are none.
  */
 export function eventDetails(publication: Publication, subscription: Pick<Subscription<Peer>, 'match'>): Dict {
-  const { passthru, disclosePublisher, publisher, topic } = publication;
+  const { passthru, disclosePublisher, publisher, topic, isRetained } = publication;
   const namesTopic = subscription.match !== 'exact';
-  if (!namesTopic && !disclosePublisher && passthru === undefined) return NO_DETAILS;
+  if (!namesTopic && !disclosePublisher && passthru === undefined && isRetained === undefined) return NO_DETAILS;
   const details: Record<string, unknown> = { ...passthru?.details };
   if (namesTopic) details['topic'] = topic;
+  if (isRetained !== undefined) details['retained'] = true;
   if (disclosePublisher) {
     details['publisher'] = publisher.session;
     details['publisher_authid'] = publisher.authid;

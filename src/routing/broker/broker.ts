@@ -1,5 +1,5 @@
 import { Code } from '../../wamp/codes.js';
-import { fault, type Fault } from '../../wamp/faults.js';
+import { fault, isFault, type Fault } from '../../wamp/faults.js';
 import type { PublicationId, RequestId, Uri } from '../../wamp/ids.js';
 import type { Publish, Subscribe, Unsubscribe } from '../../wamp/messages.js';
 import type { MatchPolicy } from '../../wamp/options.js';
@@ -11,14 +11,17 @@ import { drawHashSeed } from '../number-table.js';
 import type { Outlet, Publication, ClockAndRandom } from '../ports.js';
 import type { Identity, Peer } from '../peer.js';
 import { admits } from './audience.js';
+import type { KeepingRules } from './keeping-rules.js';
 import { OwnEvents, type HeldLimits } from './own-events.js';
+import { Replays } from './replays.js';
+import { RetainedLookups, type Lookup } from './retained-lookups.js';
 import type { SharedSubscription } from './shared-subscription.js';
 import { SubscriptionTable } from './subscription-table.js';
 
 export interface BrokerOptions<P extends Peer> {
   readonly realm: Uri;
   readonly outlet: Outlet<P>;
-  readonly sources: Pick<ClockAndRandom, 'publicationId' | 'random'>;
+  readonly sources: Pick<ClockAndRandom, 'publicationId' | 'random' | 'retainMark'>;
   readonly limits: HeldLimits & { readonly maxSubscriptionsPerSession: number };
   readonly heldTotal: HeldTotal;
   /** A request was refused because of `limits`, or a session did not get an event that it had published to itself. */
@@ -33,12 +36,16 @@ export type BrokerLimit = 'subscriptions_per_session' | 'held_events';
  */
 export class Broker<P extends Peer> {
   readonly #outlet: Outlet<P>;
-  readonly #sources: Pick<ClockAndRandom, 'publicationId'>;
+  readonly #sources: BrokerOptions<P>['sources'];
   readonly #limits: BrokerOptions<P>['limits'];
   readonly #onLimit: ((limit: BrokerLimit) => void) | undefined;
   readonly #table: SubscriptionTable<P>;
   readonly #ownEvents: OwnEvents<P>;
   readonly #deliver: (publication: Publication, subscription: SharedSubscription<P>) => void;
+  readonly #lookups = new RetainedLookups<P>();
+  readonly #replays: Replays<P>;
+  /** Undefined: the realm keeps no events. */
+  #keeping: KeepingRules | undefined;
 
   constructor({ realm, outlet, sources, limits, heldTotal, onLimit }: BrokerOptions<P>) {
     this.#outlet = outlet;
@@ -48,6 +55,7 @@ export class Broker<P extends Peer> {
     this.#ownEvents = new OwnEvents<P>(limits, heldTotal);
     const hashSeed = drawHashSeed(() => sources.random());
     this.#table = new SubscriptionTable<P>(realm, hashSeed);
+    this.#replays = new Replays<P>((delayMs, action) => outlet.after(delayMs, action));
     this.#deliver = (publication, subscription) => outlet.deliver(publication, subscription);
   }
 
@@ -66,10 +74,15 @@ export class Broker<P extends Peer> {
     return this.#table.subscriberCount;
   }
 
+  /** Decides from now on which events are kept; undefined: none. */
+  keep(rules: KeepingRules | undefined): void {
+    this.#keeping = rules;
+  }
+
   /**
    * Delivers on this node, then sends to the other nodes. A publisher that asked for it gets the acknowledgement when
    * they have settled (BRK-6). At most once: after an ERROR, the nodes that could be reached, this one first, have the
-   * event.
+   * event. An event to be retained goes to the store behind that; then the acknowledgement waits for the store too.
    */
   publish(peer: P, message: Publish, disclose: boolean): void {
     const [, request, { acknowledge }, topic] = message;
@@ -78,12 +91,17 @@ export class Broker<P extends Peer> {
       if (acknowledge) this.#outlet.send(peer, errorReply(Code.PUBLISH, request, reservedTopic(topic)));
       return;
     }
-    const publication = toPublication(this.#sources.publicationId(), peer, message, disclose);
+    const plain = toPublication(this.#sources.publicationId(), peer, message, disclose);
+    const isRetaining = message[2].retain === true && this.#keeping?.retains(topic) === true;
+    const publication: Publication = isRetaining ? { ...plain, retain: this.#sources.retainMark() } : plain;
     // Without a SUBSCRIBED outstanding, no check is necessary.
     if (publication.excludePublisher || this.#table.waitingCount === 0) this.distribute(publication);
     else this.#distributeInOrder(peer, publication);
     if (acknowledge) this.#publishAcknowledged(peer, request, publication);
-    else this.#outlet.publish(publication);
+    else {
+      this.#outlet.publish(publication);
+      if (isRetaining) this.#outlet.retain(publication, NOBODY_WAITS);
+    }
   }
 
   /** Publishes for a session that has left, under its identity (TST-3, TST-8). */
@@ -95,26 +113,36 @@ export class Broker<P extends Peer> {
 
   /** Delivers to the sessions of this node, once per matching subscription (BRK-8, PBS-2). */
   distribute(publication: Publication): void {
-    this.#table.forEachMatch(publication.topic, this.#deliver, publication);
+    if (publication.retain !== undefined) this.#distributeRetained(publication);
+    else this.#table.forEachMatch(publication.topic, this.#deliver, publication);
   }
 
   /**
    * The first subscriber makes the cluster watch the topic; the broker answers it, and those that join meanwhile, once
-   * that has settled (G2). A session receives from the moment its SUBSCRIBED is sent (ORD-2).
+   * that has settled (G2). A session receives from the moment its SUBSCRIBED is sent (ORD-2). If it wants the retained
+   * event, the broker looks for that after the cluster watches, and sends SUBSCRIBED and the event when it is found.
    */
-  subscribe(peer: P, [, request, { match }, topic]: Subscribe): void {
+  subscribe(peer: P, [, request, { match, getRetained }, topic]: Subscribe): void {
     const existing = this.#table.find(topic, match);
-    if (existing !== undefined && this.#table.isReceiver(peer, existing)) {
+    const isSeeking = getRetained === true && this.#keeping?.mayRetain(topic, match) === true;
+    const isReceiver = existing !== undefined && this.#table.isReceiver(peer, existing);
+    if (isReceiver && !isSeeking) {
       this.#outlet.send(peer, [Code.SUBSCRIBED, request, existing.id]);
-    } else if (this.#table.load(peer) >= this.#limits.maxSubscriptionsPerSession) {
+    } else if (this.#table.load(peer) + this.#lookups.requestCount(peer) >= this.#limits.maxSubscriptionsPerSession) {
       this.#onLimit?.('subscriptions_per_session');
       this.#outlet.send(peer, errorReply(Code.SUBSCRIBE, request, this.#limitReached()));
+    } else if (isReceiver) {
+      const lookup = this.#lookups.find(peer, existing) ?? this.#lookUp(peer, existing);
+      this.#lookups.addRequest(lookup, request);
     } else if (existing === undefined) {
-      this.#open(peer, request, topic, match);
-    } else if (existing.waiting === undefined) {
-      this.#join(peer, existing, [request]);
-    } else {
+      this.#open(peer, request, topic, match, isSeeking);
+    } else if (!existing.isActive || this.#table.isWaiting(peer, existing)) {
+      this.#wait(peer, existing, request, isSeeking);
+    } else if (isSeeking) {
       this.#table.wait(peer, existing, request);
+      this.#lookUp(peer, existing);
+    } else {
+      this.#join(peer, existing, [request]);
     }
   }
 
@@ -124,6 +152,8 @@ export class Broker<P extends Peer> {
       this.#outlet.send(peer, errorReply(Code.UNSUBSCRIBE, request, NOT_SUBSCRIBED));
       return;
     }
+    const lookup = this.#lookups.find(peer, subscription);
+    if (lookup !== undefined && this.#lookups.end(lookup)) this.#confirm(peer, subscription, lookup.requests);
     if (this.#ownEvents.isHoldingOf(peer, subscription)) this.#deliverReceived(peer);
     this.#table.release(peer, subscription);
     this.#closeIfUnused(subscription);
@@ -133,15 +163,39 @@ export class Broker<P extends Peer> {
   /** Ends everything that the session holds or waits for, without sending to it. O(its subscriptions). */
   leave(peer: P): void {
     this.#ownEvents.dropPeer(peer);
+    this.#lookups.dropPeer(peer);
     for (const [subscription] of this.#table.removePeer(peer)) this.#closeIfUnused(subscription);
   }
 
   #publishAcknowledged(peer: P, request: RequestId, publication: Publication): void {
-    this.#outlet.publish(publication, (refusal) => {
+    let pendingCount = publication.retain === undefined ? 1 : 2;
+    let refusal: Fault | undefined;
+    const settled = (reason?: Fault): void => {
+      refusal ??= reason;
+      if (--pendingCount > 0) return;
       if (refusal === undefined) this.#outlet.send(peer, [Code.PUBLISHED, request, publication.id]);
       else this.#outlet.send(peer, errorReply(Code.PUBLISH, request, refusal));
-    });
+    };
+    this.#outlet.publish(publication, settled);
+    if (publication.retain !== undefined) this.#outlet.retain(publication, settled);
   }
+
+  /** Sessions whose lookup is under way get the event with its outcome; those that got it from the store do not get it again. */
+  #distributeRetained(publication: Publication): void {
+    if (!this.#lookups.isEmpty)
+      for (const subscription of this.#table.matching(publication.topic)) this.#lookups.note(publication, subscription);
+    this.#table.forEachMatch(publication.topic, this.#deliverToOthers, publication);
+  }
+
+  readonly #deliverToOthers = (publication: Publication, subscription: SharedSubscription<P>): void => {
+    if (!this.#replays.concerns(subscription)) {
+      this.#outlet.deliver(publication, subscription);
+      return;
+    }
+    const { id, topic, match } = subscription;
+    const receivers = subscription.receivers.filter((peer) => !this.#replays.covers(publication, subscription, peer));
+    this.#outlet.deliver(publication, { id, topic, match, receivers });
+  };
 
   /**
    * Like `distribute`, but copies for the publisher itself wait behind the SUBSCRIBED that it waits for (G10), and all
@@ -181,16 +235,23 @@ export class Broker<P extends Peer> {
     for (const { publication, subscription } of received) this.#deliverTo(peer, publication, subscription);
   }
 
-  #deliverTo(peer: P, publication: Publication, { id, topic, match }: SharedSubscription<P>): void {
+  #deliverTo(peer: P, publication: Publication, subscription: SharedSubscription<P>): void {
+    const { id, topic, match } = subscription;
+    if (this.#replays.covers(publication, subscription, peer)) return;
     this.#outlet.deliver(publication, { id, topic, match, receivers: [peer] });
   }
 
-  #open(peer: P, request: RequestId, topic: Uri, match: MatchPolicy): void {
+  #open(peer: P, request: RequestId, topic: Uri, match: MatchPolicy, isSeeking: boolean): void {
     const subscription = this.#table.open(topic, match);
-    this.#table.wait(peer, subscription, request);
+    this.#wait(peer, subscription, request, isSeeking);
     this.#outlet.watch(topic, match, (refusal) => {
       this.#settle(subscription, refusal);
     });
+  }
+
+  #wait(peer: P, subscription: SharedSubscription<P>, request: RequestId, isSeeking: boolean): void {
+    this.#table.wait(peer, subscription, request);
+    if (isSeeking && !subscription.isActive) subscription.seekers = (subscription.seekers ?? new Set()).add(peer);
   }
 
   #settle(subscription: SharedSubscription<P>, refusal: Fault | undefined): void {
@@ -198,18 +259,65 @@ export class Broker<P extends Peer> {
     // now.
     if (!this.#isCurrent(subscription)) return;
     if (refusal !== undefined) this.#close(subscription);
+    subscription.isActive = refusal === undefined;
     for (const peer of subscription.waiting?.keys() ?? []) {
+      if (subscription.isActive && subscription.seekers?.has(peer) === true) {
+        this.#lookUp(peer, subscription);
+        continue;
+      }
       const requests = this.#table.stopWaiting(peer, subscription);
       if (refusal === undefined) this.#join(peer, subscription, requests);
       else this.#refuse(peer, subscription, requests, refusal);
       this.#deliverOwn(peer);
     }
-    subscription.waiting = undefined;
+    subscription.seekers = undefined;
+  }
+
+  #lookUp(peer: P, subscription: SharedSubscription<P>): Lookup<P> {
+    const lookup = this.#lookups.begin(peer, subscription);
+    this.#outlet.findRetained(subscription.topic, subscription.match, peer, (found) => this.#found(lookup, found));
+    return lookup;
+  }
+
+  /**
+   * SUBSCRIBED, then the retained event, then live ones (RET-6). An event to be retained that was distributed meanwhile is
+   * newer than what was found, unless its node retained that one later. A session that was subscribed before has got it.
+   */
+  #found(lookup: Lookup<P>, found: Publication | Fault | undefined): void {
+    if (!this.#lookups.end(lookup)) return;
+    const { peer, subscription, requests, latest } = lookup;
+    const isNew = this.#table.isWaiting(peer, subscription);
+    const waiting = isNew ? this.#table.stopWaiting(peer, subscription) : requests;
+    if (isFault(found)) {
+      for (const request of waiting) this.#outlet.send(peer, errorReply(Code.SUBSCRIBE, request, found));
+      if (isNew) {
+        this.#table.release(peer, subscription);
+        this.#closeIfUnused(subscription);
+        this.#deliverOwn(peer);
+      }
+      return;
+    }
+    if (isNew) this.#join(peer, subscription, waiting);
+    else this.#confirm(peer, subscription, waiting);
+    if (found !== undefined && (latest === undefined || isLater(found, latest))) {
+      this.#replay(peer, subscription, found);
+      this.#replays.add(found, subscription, peer);
+    } else if (latest !== undefined && isNew && this.#keeping?.clears(latest) !== true)
+      this.#replay(peer, subscription, latest);
+    this.#deliverOwn(peer);
+  }
+
+  #replay(peer: P, { id, topic, match }: SharedSubscription<P>, event: Publication): void {
+    this.#outlet.deliver({ ...event, isRetained: true }, { id, topic, match, receivers: [peer] });
   }
 
   #join(peer: P, subscription: SharedSubscription<P>, requests: readonly RequestId[]): void {
     this.#table.addReceiver(peer, subscription);
-    for (const request of requests) this.#outlet.send(peer, [Code.SUBSCRIBED, request, subscription.id]);
+    this.#confirm(peer, subscription, requests);
+  }
+
+  #confirm(peer: P, { id }: SharedSubscription<P>, requests: readonly RequestId[]): void {
+    for (const request of requests) this.#outlet.send(peer, [Code.SUBSCRIBED, request, id]);
   }
 
   #refuse(peer: P, subscription: SharedSubscription<P>, requests: readonly RequestId[], refusal: Fault): void {
@@ -249,6 +357,12 @@ function toPublication(
   if (audience === undefined && passthru === undefined) return plain;
   return { ...plain, ...(audience !== undefined && { audience }), ...(passthru !== undefined && { passthru }) };
 }
+
+function isLater({ retain: one }: Publication, { retain: other }: Publication): boolean {
+  return one !== undefined && other !== undefined && one.node === other.node && one.number > other.number;
+}
+
+const NOBODY_WAITS = (): void => undefined;
 
 const NOT_SUBSCRIBED = fault(
   ErrorUri.NO_SUCH_SUBSCRIPTION,

@@ -9,8 +9,12 @@ export class SharedSubscription<P extends Peer> implements Subscription<P> {
   readonly topic: Uri;
   readonly match: MatchPolicy;
   receivers: P[] = [];
-  /** SUBSCRIBEs to answer once the cluster has confirmed the interest; absent afterwards. */
-  waiting: Map<P, RequestId[]> | undefined = new Map();
+  /** The cluster has confirmed the interest: every later publication reaches this node. */
+  isActive = false;
+  /** SUBSCRIBEs to answer once it is active, and once the retained event is found. Absent: none. */
+  waiting: Map<P, RequestId[]> | undefined;
+  /** Sessions waiting until it is active that then get the retained event. */
+  seekers: Set<P> | undefined;
 
   constructor(id: SubscriptionId, topic: Uri, match: MatchPolicy) {
     this.id = id;

@@ -82,9 +82,10 @@ export class SubscriptionTable<P extends Peer> {
 
   wait(peer: P, subscription: SharedSubscription<P>, request: RequestId): void {
     const holdings = this.#holdingsOf(peer);
-    const requests = subscription.waiting?.get(peer);
+    subscription.waiting ??= new Map();
+    const requests = subscription.waiting.get(peer);
     if (requests === undefined) {
-      subscription.waiting?.set(peer, [request]);
+      subscription.waiting.set(peer, [request]);
       holdings.put(subscription, WAITING);
       this.#waitingCount++;
     } else {
@@ -100,6 +101,7 @@ export class SubscriptionTable<P extends Peer> {
   stopWaiting(peer: P, subscription: SharedSubscription<P>): readonly RequestId[] {
     const requests = subscription.waiting?.get(peer) ?? [];
     if (subscription.waiting?.delete(peer) === true) this.#waitingCount--;
+    if (subscription.waiting?.size === 0) subscription.waiting = undefined;
     const holdings = this.#holdings.get(peer);
     if (holdings !== undefined) holdings.repeatCount -= requests.length - 1;
     return requests;
@@ -143,15 +145,19 @@ export class SubscriptionTable<P extends Peer> {
       if (exact !== undefined) this.#lend(exact, visit, publication);
       return;
     }
+    for (const subscription of this.matching(topic)) this.#lend(subscription, visit, publication);
+  }
+
+  /** Every subscription that the topic matches. O(matches). */
+  matching(topic: Uri): readonly SharedSubscription<P>[] {
     const matching: SharedSubscription<P>[] = [];
     this.#index.forEachMatch(topic, collect, matching);
-    for (const subscription of matching) this.#lend(subscription, visit, publication);
+    return matching;
   }
 
   /** Subscriptions that the topic matches and this session receives or waits for; those it receives come first. O(matches). */
   matchesOf(peer: P, topic: Uri): SharedSubscription<P>[] {
-    const matching: SharedSubscription<P>[] = [];
-    this.#index.forEachMatch(topic, collect, matching);
+    const matching = this.matching(topic);
     const received = matching.filter((subscription) => this.isReceiver(peer, subscription));
     return received.concat(matching.filter((subscription) => this.isWaiting(peer, subscription)));
   }

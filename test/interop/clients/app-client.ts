@@ -11,6 +11,7 @@ export interface AppEvent extends Payload {
   readonly publication?: number;
   readonly topic: string | undefined;
   readonly publisher: number | undefined;
+  readonly retained?: boolean;
 }
 
 export interface AppInvocation extends Payload {

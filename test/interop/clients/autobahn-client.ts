@@ -99,6 +99,7 @@ export class AutobahnClient implements AppClient {
           publication: details.publication!,
           topic: details.topic,
           publisher: details.publisher,
+          retained: details.retained === true,
         });
       },
       options,

@@ -3,6 +3,7 @@ declare module 'autobahn' {
   type Kwargs = Record<string, unknown>;
 
   interface Disclosed {
+    readonly retained?: boolean;
     readonly publication?: number;
     readonly topic?: string;
     readonly procedure?: string;

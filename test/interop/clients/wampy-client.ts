@@ -125,6 +125,7 @@ export class WampyClient implements AppClient {
           ...this.#payload(argsList, argsDict),
           topic: published as string | undefined,
           publisher: number(publisher),
+          retained: details['retained'] === true,
         });
       },
       options as Record<string, unknown>,

@@ -42,6 +42,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   realms: [],
   'realmTemplate.names': NAMES,
   'realmTemplate.roles': ROLES,
+  'realmTemplate.retention.topics': [{ uri: 'com.example.', match: 'prefix' }],
   'realmTemplate.anonymousRole': 'r',
   'realmTemplate.auth.jwt': [
     {

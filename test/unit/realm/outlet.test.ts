@@ -12,6 +12,7 @@ function outletOver(publish: () => void | Promise<void>) {
     realm: 'realm1',
     backplane: { node: 'a', bus: { publish } } as unknown as Backplane,
     delivery: undefined as never,
+    keeper: undefined as never,
     counters,
     after: () => () => undefined,
     receiveLocally: () => undefined,

@@ -67,6 +67,7 @@ async function scene(maxRealms: number) {
       heldTotal: new HeldTotal(Infinity),
       nowMs: () => 0,
       after: () => () => undefined,
+      keptWrites: { count: 0, bytes: 0, lastNumber: 0 },
       totals,
       onLostRequest: (_operation, cause) => {
         throw cause;

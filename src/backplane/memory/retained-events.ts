@@ -1,0 +1,153 @@
+import type { Publication } from '../../routing/ports.js';
+import type { Uri } from '../../wamp/ids.js';
+import { packPublication, unpackPublication } from '../kept-publication.js';
+import {
+  MAX_RETAINED_PER_TOPIC,
+  RETAINED_PAGE,
+  type RetainedEvents,
+  type RetainedTopics,
+  type RetainOutcome,
+  type RetentionBounds,
+} from '../retained-events.js';
+
+interface RetainedEvent {
+  readonly untilMs: number;
+  readonly isForAll: boolean;
+  readonly bytes: Uint8Array;
+}
+
+/** The events of one topic, the newest first. `order` is that of the newest among all topics of the realm. */
+interface TopicRow {
+  readonly order: number;
+  readonly events: readonly RetainedEvent[];
+}
+
+interface RealmRows {
+  /** The topic with the newest event last. */
+  readonly topics: Map<Uri, TopicRow>;
+  bytes: number;
+}
+
+/** Topics with an expired event that one `put` removes at most. */
+const MAX_EXPIRED = 16;
+
+/** The retained events of a hub. Nodes put them in the order of their marks, so that none is superseded. */
+export class SharedRetainedEvents {
+  readonly #nowMs: () => number;
+  readonly #realms = new Map<Uri, RealmRows>();
+  #lastOrder = 0;
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  put(realm: Uri, publication: Publication, { maxTopics, maxBytes, ttlMs }: RetentionBounds): RetainOutcome {
+    const rows = this.#realms.get(realm) ?? { topics: new Map<Uri, TopicRow>(), bytes: 0 };
+    const { topic } = publication;
+    const isForAll = publication.audience === undefined;
+    const untilMs = ttlMs === 0 ? Infinity : this.#nowMs() + ttlMs;
+    const event: RetainedEvent = { untilMs, isForAll, bytes: packPublication(publication) };
+    const known = rows.topics.get(topic);
+    const events = isForAll ? [event] : this.#inFront(event, known);
+    const growth = sizeOf(topic, events) - (known === undefined ? 0 : sizeOf(topic, known.events));
+    const isFull = (): 'topics' | 'bytes' | undefined => {
+      if (known === undefined && rows.topics.size >= maxTopics) return 'topics';
+      return rows.bytes + growth > maxBytes ? 'bytes' : undefined;
+    };
+    if (isFull() !== undefined) this.#removeExpired(rows, topic);
+    const bound = isFull();
+    if (bound !== undefined) return bound;
+    rows.topics.delete(topic);
+    rows.topics.set(topic, { order: ++this.#lastOrder, events });
+    rows.bytes += growth;
+    this.#realms.set(realm, rows);
+    return 'kept';
+  }
+
+  clear(realm: Uri, topic: Uri): void {
+    const rows = this.#realms.get(realm);
+    if (rows !== undefined) remove(rows, topic);
+    if (rows?.topics.size === 0) this.#realms.delete(realm);
+  }
+
+  get(realm: Uri, topic: Uri): readonly Publication[] {
+    const known = this.#realms.get(realm)?.topics.get(topic);
+    return this.#live(known).flatMap(({ bytes }) => {
+      const event = unpackPublication(bytes);
+      return typeof event === 'string' ? [] : [event];
+    });
+  }
+
+  topics(realm: Uri, from = Infinity): RetainedTopics {
+    const all = [...(this.#realms.get(realm)?.topics ?? [])].filter(([, { order }]) => order < from).reverse();
+    const page = all.slice(0, RETAINED_PAGE);
+    const topics = page.map(([topic]) => topic);
+    const last = page.at(-1)?.[1].order;
+    return last === undefined || page.length === all.length ? { topics } : { topics, next: last };
+  }
+
+  #inFront(event: RetainedEvent, known: TopicRow | undefined): readonly RetainedEvent[] {
+    const events = [event, ...this.#live(known)];
+    if (events.length > MAX_RETAINED_PER_TOPIC) {
+      const isLastForAll = events.at(-1)?.isForAll === true;
+      events.splice(isLastForAll ? -2 : -1, 1);
+    }
+    return events;
+  }
+
+  #live(row: TopicRow | undefined): readonly RetainedEvent[] {
+    const nowMs = this.#nowMs();
+    return row?.events.filter(({ untilMs }) => untilMs > nowMs) ?? [];
+  }
+
+  #removeExpired(rows: RealmRows, except: Uri): void {
+    for (const [topic, row] of [...rows.topics].slice(0, MAX_EXPIRED))
+      if (topic !== except && this.#live(row).length === 0) remove(rows, topic);
+  }
+}
+
+/** The retained events as one node of the hub uses them. */
+export class MemoryRetainedEvents implements RetainedEvents {
+  readonly #shared: SharedRetainedEvents;
+  readonly #refusal: () => Error | undefined;
+
+  /** `refusal`: why the node cannot reach the shared state now, if so. */
+  constructor(shared: SharedRetainedEvents, refusal: () => Error | undefined) {
+    this.#shared = shared;
+    this.#refusal = refusal;
+  }
+
+  put(realm: Uri, publication: Publication, bounds: RetentionBounds): Promise<RetainOutcome> {
+    return this.#do(() => this.#shared.put(realm, publication, bounds));
+  }
+
+  clear(realm: Uri, topic: Uri): Promise<void> {
+    return this.#do(() => this.#shared.clear(realm, topic));
+  }
+
+  get(realm: Uri, topic: Uri): Promise<readonly Publication[]> {
+    return this.#do(() => this.#shared.get(realm, topic));
+  }
+
+  topics(realm: Uri, from?: number): Promise<RetainedTopics> {
+    return this.#do(() => this.#shared.topics(realm, from));
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- what a step throws becomes a rejection
+  async #do<Result>(step: () => Result): Promise<Result> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) throw refusal;
+    return step();
+  }
+}
+
+function remove(rows: RealmRows, topic: Uri): void {
+  const row = rows.topics.get(topic);
+  if (row === undefined) return;
+  rows.topics.delete(topic);
+  rows.bytes -= sizeOf(topic, row.events);
+}
+
+function sizeOf(topic: Uri, events: readonly RetainedEvent[]): number {
+  return events.reduce((sum, { bytes }) => sum + bytes.length, topic.length);
+}

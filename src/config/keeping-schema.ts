@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import { bytes, count, matchPolicy } from './fields.js';
+
+const DAY_MS = 86_400_000;
+
+const topic = z.strictObject({
+  uri: z.string().describe('The topic, or the pattern of topics. With match `prefix`, `""` is every topic.'),
+  match: matchPolicy.default('exact').describe('How `uri` is read.'),
+});
+
+export const retention = z.strictObject({
+  topics: z
+    .array(topic)
+    .default([])
+    .describe('Topics whose events publishers may have retained. Without an entry none is.'),
+  maxTopics: count(1, 10_000_000)
+    .default(10_000)
+    .describe(
+      'Number of topics of the realm with a retained event. Beyond it an event on another topic is not retained.',
+    ),
+  maxMessageBytes: bytes(1, 16_777_216)
+    .default(65_536)
+    .describe(
+      'Bytes of the payload of one retained event. A larger event is not retained, and the topic keeps what it had.',
+    ),
+  maxBytes: bytes(1_024, 2 ** 31)
+    .default(67_108_864)
+    .describe('Bytes of all retained events of the realm in Redis. Beyond it an event is not retained.'),
+  ttlMs: z
+    .int()
+    .min(0)
+    .max(3_650 * DAY_MS)
+    .default(0)
+    .describe('Milliseconds for which an event is retained. 0: until another event takes its place.'),
+  clearOnEmpty: z
+    .boolean()
+    .default(false)
+    .describe('`true`: an event with `retain` and without arguments removes what its topic had retained.'),
+});

@@ -1,0 +1,200 @@
+import { BackplaneUnavailableError, UNREACHABLE_NOW, type Backplane } from '../backplane/backplane.js';
+import type { RetentionBounds } from '../backplane/retained-events.js';
+import { admits } from '../routing/broker/audience.js';
+import { KeepingRules, type TopicPattern } from '../routing/broker/keeping-rules.js';
+import { PatternIndex } from '../routing/pattern-index.js';
+import type { Publication } from '../routing/ports.js';
+import type { Peer } from '../routing/peer.js';
+import type { Counters, RetainResult } from '../telemetry/counters.js';
+import { fault, type Fault } from '../wamp/faults.js';
+import type { Uri } from '../wamp/ids.js';
+import type { MatchPolicy } from '../wamp/options.js';
+import { ErrorUri } from '../wamp/uris.js';
+
+export interface RetentionSettings extends RetentionBounds {
+  readonly topics: readonly TopicPattern[];
+  /** Of the payload, in the publisher's serialization. */
+  readonly maxMessageBytes: number;
+  readonly clearOnEmpty: boolean;
+}
+
+/** Which events a realm keeps. Empty: none. */
+export interface KeepingSettings {
+  readonly retention?: RetentionSettings;
+}
+
+/** Events of this node that the store has not confirmed, of all realms. */
+export interface KeptWrites {
+  count: number;
+  bytes: number;
+  /** Number of the event that this node retained last. */
+  lastNumber: number;
+}
+
+/** A question for the newest retained event that a receiver may have. */
+export interface RetainedQuestion {
+  readonly topic: Uri;
+  readonly match: MatchPolicy;
+  readonly receiver: Peer;
+  readonly found: (event: Publication | Fault | undefined) => void;
+}
+
+/** Events that may be on their way to the store at a time, and their bytes; the store is slow or away when they are reached. */
+const MAX_PENDING_WRITES = 16_384;
+const MAX_PENDING_BYTES = 33_554_432;
+/** Lookups of one realm and node in the store at a time, and those that wait. */
+const MAX_LOOKUPS = 64;
+const MAX_WAITING_LOOKUPS = 65_536;
+/** Topics whose events a pattern's lookup reads at most: those that the receiver may not have lead it to older ones. */
+const MAX_TOPICS_READ = 100;
+
+const OVERLOADED = fault(
+  ErrorUri.UNAVAILABLE,
+  'the store has too many events on their way to it, and may not have kept this one: try again later',
+);
+
+/** Keeps events of one realm for later subscribers, as this node publishes and asks for them. */
+export class EventKeeper {
+  readonly #realm: Uri;
+  readonly #backplane: Pick<Backplane, 'retained'>;
+  readonly #counters: Pick<Counters, 'retainedEvents' | 'retainedLookups'>;
+  readonly #writes: KeptWrites;
+  #settings: KeepingSettings;
+  #rules: KeepingRules | undefined;
+  #lookupCount = 0;
+  readonly #waiting = new Set<RetainedQuestion>();
+
+  constructor(
+    realm: Uri,
+    settings: KeepingSettings,
+    shared: {
+      readonly backplane: Pick<Backplane, 'retained'>;
+      readonly counters: Pick<Counters, 'retainedEvents' | 'retainedLookups'>;
+      readonly keptWrites: KeptWrites;
+    },
+  ) {
+    this.#realm = realm;
+    this.#backplane = shared.backplane;
+    this.#counters = shared.counters;
+    this.#writes = shared.keptWrites;
+    this.#settings = settings;
+    this.#rules = rulesOf(settings);
+  }
+
+  /** Undefined: the realm keeps nothing. */
+  get rules(): KeepingRules | undefined {
+    return this.#rules;
+  }
+
+  apply(settings: KeepingSettings): void {
+    this.#settings = settings;
+    this.#rules = rulesOf(settings);
+  }
+
+  /** `settled`: see Outlet. An event beyond a bound is not kept, which is no refusal. */
+  retain(publication: Publication, settled: (refusal?: Fault) => void): void {
+    const { retention } = this.#settings;
+    const byteCount = publication.payload.bytes.length;
+    if (retention === undefined) settled();
+    else if (this.#rules?.clears(publication) === true)
+      this.#write(this.#backplane.retained.clear(this.#realm, publication.topic), 0, () => 'cleared', settled);
+    else if (byteCount > retention.maxMessageBytes) {
+      this.#counters.retainedEvents.message_bytes++;
+      settled();
+    } else if (this.#writes.count >= MAX_PENDING_WRITES || this.#writes.bytes + byteCount > MAX_PENDING_BYTES) {
+      this.#counters.retainedEvents.overload++;
+      settled(OVERLOADED);
+    } else {
+      const { maxTopics, maxBytes, ttlMs } = retention;
+      const put = this.#backplane.retained.put(this.#realm, publication, { maxTopics, maxBytes, ttlMs });
+      this.#write(put, byteCount, (outcome) => outcome, settled);
+    }
+  }
+
+  findRetained(question: RetainedQuestion): void {
+    if (this.#lookupCount < MAX_LOOKUPS) this.#begin(question);
+    else if (this.#waiting.size < MAX_WAITING_LOOKUPS) this.#waiting.add(question);
+    else {
+      this.#counters.retainedLookups.overload++;
+      question.found(fault(ErrorUri.UNAVAILABLE, 'too many sessions ask for retained events: try again later'));
+    }
+  }
+
+  #write<Outcome>(
+    written: Promise<Outcome>,
+    byteCount: number,
+    resultOf: (outcome: Outcome) => RetainResult,
+    settled: (refusal?: Fault) => void,
+  ): void {
+    this.#writes.count++;
+    this.#writes.bytes += byteCount;
+    const finish = (result: RetainResult, refusal?: Fault): void => {
+      this.#writes.count--;
+      this.#writes.bytes -= byteCount;
+      this.#counters.retainedEvents[result]++;
+      settled(refusal);
+    };
+    written.then(
+      (outcome) => finish(resultOf(outcome)),
+      (cause: unknown) => finish(cause instanceof TypeError ? 'unpackable' : 'unreachable', refusalOf(cause)),
+    );
+  }
+
+  #begin(question: RetainedQuestion): void {
+    this.#lookupCount++;
+    const finish = (found: Publication | Fault | undefined): void => {
+      this.#lookupCount--;
+      for (const next of this.#waiting) {
+        this.#waiting.delete(next);
+        this.#begin(next);
+        break;
+      }
+      question.found(found);
+    };
+    this.#find(question).then(
+      (event) => {
+        this.#counters.retainedLookups[event === undefined ? 'none' : 'found']++;
+        finish(event);
+      },
+      (cause: unknown) => {
+        this.#counters.retainedLookups.unreachable++;
+        finish(refusalOf(cause));
+      },
+    );
+  }
+
+  async #find({ topic, match, receiver }: RetainedQuestion): Promise<Publication | undefined> {
+    if (match === 'exact') return this.#newest(topic, receiver);
+    const pattern = new PatternIndex<object>();
+    pattern.add(topic, match, pattern);
+    let readCount = 0;
+    let from: number | undefined;
+    do {
+      const page = await this.#backplane.retained.topics(this.#realm, from);
+      for (const candidate of page.topics) {
+        if (pattern.best(candidate) === undefined) continue;
+        if (readCount++ >= MAX_TOPICS_READ) return undefined;
+        const event = await this.#newest(candidate, receiver);
+        if (event !== undefined) return event;
+      }
+      from = page.next;
+    } while (from !== undefined);
+    return undefined;
+  }
+
+  async #newest(topic: Uri, receiver: Peer): Promise<Publication | undefined> {
+    const events = await this.#backplane.retained.get(this.#realm, topic);
+    return events.find((event) => admits(event, receiver));
+  }
+}
+
+function rulesOf({ retention }: KeepingSettings): KeepingRules | undefined {
+  if (retention === undefined || retention.topics.length === 0) return undefined;
+  return new KeepingRules(retention.topics, retention.clearOnEmpty);
+}
+
+function refusalOf(cause: unknown): Fault {
+  if (cause instanceof BackplaneUnavailableError) return fault(ErrorUri.NETWORK_FAILURE, UNREACHABLE_NOW);
+  if (cause instanceof TypeError) return fault(ErrorUri.INVALID_ARGUMENT, cause.message);
+  throw cause;
+}

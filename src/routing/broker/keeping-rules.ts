@@ -1,0 +1,40 @@
+import { payloadValues } from '../../codec/payload-values.js';
+import type { Uri } from '../../wamp/ids.js';
+import type { MatchPolicy } from '../../wamp/options.js';
+import { PatternIndex } from '../pattern-index.js';
+import type { Publication } from '../ports.js';
+
+export interface TopicPattern {
+  readonly uri: Uri;
+  readonly match: MatchPolicy;
+}
+
+/** An empty payload has at most this many bytes in every serialization. */
+const MAX_EMPTY_BYTES = 8;
+
+/** Which events of a realm are kept. */
+export class KeepingRules {
+  readonly #retained = new PatternIndex<TopicPattern>();
+  readonly #clearOnEmpty: boolean;
+
+  /** `clearOnEmpty`: an event without arguments removes what its topic had retained. */
+  constructor(retained: readonly TopicPattern[], clearOnEmpty: boolean) {
+    for (const pattern of retained) this.#retained.add(pattern.uri, pattern.match, pattern);
+    this.#clearOnEmpty = clearOnEmpty;
+  }
+
+  retains(topic: Uri): boolean {
+    return this.#retained.size > 0 && this.#retained.best(topic) !== undefined;
+  }
+
+  /** Whether a subscription may have a retained event. True for all patterns once any topic is retained. */
+  mayRetain(topic: Uri, match: MatchPolicy): boolean {
+    return match === 'exact' ? this.retains(topic) : this.#retained.size > 0;
+  }
+
+  clears({ payload }: Publication): boolean {
+    if (!this.#clearOnEmpty || payload.bytes.length > MAX_EMPTY_BYTES) return false;
+    const values = payloadValues(payload);
+    return values !== undefined && values.args.length === 0 && Object.keys(values.kwargs).length === 0;
+  }
+}
