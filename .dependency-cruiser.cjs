@@ -123,8 +123,8 @@ module.exports = {
     only('prom-client-in-telemetry', 'prom-client', '^src/telemetry/'),
     only('jose-in-node', 'jose', '^src/node/(token-verifier|published-keys)\\.ts$'),
     only('ws-in-client', 'ws', '^src/(client/websocket\\.ts$|demo/)'),
-    only('hash-wasm-in-cli', 'hash-wasm', '^src/cli/credentials/argon2\\.ts$'),
-    only('saslprep-in-cli', '@mongodb-js/saslprep', '^src/cli/credentials/scram-keys\\.ts$'),
+    only('hash-wasm-in-client', 'hash-wasm', '^src/client/login/argon2\\.ts$'),
+    only('saslprep-in-client', '@mongodb-js/saslprep', '^src/client/login/scram-password\\.ts$'),
     {
       name: 'not-to-dev-dep',
       severity: 'error',

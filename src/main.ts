@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { inspect } from 'node:util';
 import { secretReader } from './cli/credentials/read-secret.js';
+import { patientOutput } from './cli/standard-output.js';
 import { ExitCode } from './cli/exit-code.js';
 import { run } from './cli/run.js';
 import { standardError } from './telemetry/standard-error.js';
@@ -20,6 +21,7 @@ try {
     print: (text) => process.stdout.write(text),
     printError: (text) => standardError().write(text),
     input: () => process.stdin,
+    output: patientOutput(process.stdout),
     readSecret: secretReader(
       () => process.stdin,
       (text) => standardError().write(text),

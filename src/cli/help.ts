@@ -10,6 +10,11 @@ usage:
 clients of a router; each prints more with --help:
   gantry call PROCEDURE [ARGUMENT…]
                                call a procedure and print its result
+  gantry publish TOPIC [ARGUMENT…]
+                               publish an event
+  gantry subscribe TOPIC       print the events of a topic
+  gantry register PROCEDURE -- COMMAND
+                               answer calls by running a command
 
 credentials for the configuration, from a secret on standard input:
   gantry hash-ticket           SHA-256 of a ticket

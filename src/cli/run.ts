@@ -11,6 +11,7 @@ import { unreachable } from '../wamp/unreachable.js';
 import { adviceOn } from './advice.js';
 import { parseArguments, UsageError, type Command, type Sources } from './arguments.js';
 import { makeCredential, type ReadSecret } from './credentials/commands.js';
+import type { Input, Output } from './client/context.js';
 import { CredentialError } from './credentials/credential-error.js';
 import { ExitCode } from './exit-code.js';
 import { HELP } from './help.js';
@@ -23,7 +24,9 @@ export interface RunDependencies {
   readonly print: (text: string) => void;
   readonly printError: (text: string) => void;
   readonly readSecret: ReadSecret;
-  readonly input: () => AsyncIterable<Uint8Array | string>;
+  /** Of the commands that are clients. */
+  readonly input: () => Input;
+  readonly output: Output;
 }
 
 /** Runs one command to its end and returns the exit code of the process. Throws on a bug. */
@@ -86,13 +89,12 @@ async function execute(command: Command, dependencies: RunDependencies): Promise
 async function runClient(
   name: string,
   words: readonly string[],
-  { environment, print, printError, input }: RunDependencies,
+  { environment, printError, input, output }: RunDependencies,
 ): Promise<ExitCode> {
   // Imported only now: a node needs no client.
   const { runClientCommand } = await import('./client/commands.js');
-  const { readAllInput } = await import('./client/input.js');
-  const readInput = (): Promise<string> => readAllInput(input());
-  return runClientCommand(name, words, { environment, print, printError, readInput, interrupted: interruption() });
+  const interrupted = interruption(process.stdout);
+  return runClientCommand(name, words, { environment, printError, input, output, interrupted });
 }
 
 /** Prints advice on doubtful settings, and names the file that was read. An expired certificate is a fault here. */

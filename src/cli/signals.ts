@@ -14,8 +14,8 @@ export function firstSignal(hurry: (signal: NodeJS.Signals) => void): Promise<No
   });
 }
 
-/** Aborts at the first SIGTERM or SIGINT from now on. A second one ends the process. */
-export function interruption(): AbortSignal {
+/** Aborts at the first SIGTERM or SIGINT from now on, or when `output` fails. A second signal ends the process. */
+export function interruption(output: NodeJS.WriteStream): AbortSignal {
   const controller = new AbortController();
   const listener = (): void => {
     if (controller.signal.aborted) process.exit(ExitCode.INTERRUPTED);
@@ -23,6 +23,7 @@ export function interruption(): AbortSignal {
   };
   process.on('SIGTERM', listener);
   process.on('SIGINT', listener);
+  output.on('error', () => controller.abort());
   return controller.signal;
 }
 

@@ -13,7 +13,11 @@ export interface Invocation extends Values {
   fail(error: WampError): void;
 }
 
-export type InvocationHandler = (invocation: Invocation) => void;
+export interface InvocationHandler {
+  invoked(invocation: Invocation): void;
+  /** The router has ended the registration. */
+  revoked?(): void;
+}
 
 /** Invocations of one session that wait for the answer of this client. The router bounds them. */
 export class Invocations {
@@ -34,6 +38,12 @@ export class Invocations {
     this.#handlers.delete(registration);
   }
 
+  revoke(registration: number): void {
+    const handler = this.#handlers.get(registration);
+    this.#handlers.delete(registration);
+    handler?.revoked?.();
+  }
+
   /** False: the message is malformed. */
   invoke(message: List): boolean {
     const [, request, registration, details] = message;
@@ -46,7 +56,7 @@ export class Invocations {
     const controller = new AbortController();
     this.#running.set(request, controller);
     const isRunning = (): boolean => this.#running.get(request) === controller;
-    handler({
+    handler.invoked({
       ...payloadAt(message, 4),
       details,
       signal: controller.signal,

@@ -52,7 +52,14 @@ export class Joining<Session> {
   async #begin(): Promise<void> {
     const { url, realm, agent, login, timeoutMs } = this.#options;
     const timer = setTimeout(() => this.#fail(`no session within ${timeoutMs / 1_000} s`), timeoutMs);
-    void this.joined.catch(() => undefined).then(() => clearTimeout(timer));
+    const stop = (): void => this.#fail('interrupted');
+    this.#options.signal?.addEventListener('abort', stop);
+    void this.joined
+      .catch(() => undefined)
+      .then(() => {
+        clearTimeout(timer);
+        this.#options.signal?.removeEventListener('abort', stop);
+      });
     try {
       const link = await openWebSocket(this.#options, {
         receive: (bytes) => this.#receive(bytes),

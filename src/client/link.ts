@@ -24,6 +24,8 @@ export interface LinkOptions {
   readonly timeoutMs: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly tls?: TlsFiles;
+  /** Ends the attempt to connect. */
+  readonly signal?: AbortSignal;
 }
 
 /** Contents of PEM files. */

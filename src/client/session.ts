@@ -187,7 +187,7 @@ export class ClientSession {
   #receiveAnswer(message: List): void {
     if (this.#requests.settle(message)) return;
     if (message[0] === Code.UNREGISTERED && isDict(message[2]))
-      this.#invocations.remove(own(message[2], 'registration') as number);
+      this.#invocations.revoke(own(message[2], 'registration') as number);
   }
 
   #receiveEvent(message: List): void {

@@ -25,7 +25,7 @@ export async function openWebSocket(options: LinkOptions, receiver: LinkReceiver
   } catch (error) {
     throw new NotConnectedError(reasonOf(error));
   }
-  await opened(socket);
+  await opened(socket, options.signal);
   const serializer = options.serializers.find((id) => socket.protocol === `wamp.2.${id}`);
   if (serializer === undefined) {
     socket.terminate();
@@ -34,9 +34,14 @@ export async function openWebSocket(options: LinkOptions, receiver: LinkReceiver
   return new WebSocketLink(socket, serializer, receiver);
 }
 
-function opened(socket: WebSocket): Promise<void> {
+function opened(socket: WebSocket, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
+    const stop = (): void => socket.terminate();
+    signal?.addEventListener('abort', stop);
+    if (signal?.aborted === true) setImmediate(stop);
+    socket.once('close', () => signal?.removeEventListener('abort', stop));
     socket.once('open', () => {
+      signal?.removeEventListener('abort', stop);
       socket.removeAllListeners('error');
       resolve();
     });

@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { scramKeys } from '../../src/cli/credentials/scram-keys.js';
+import { CREDENTIALS } from '../support/auth-clients.js';
 import { freePort } from '../support/free-port.js';
 import { gantry, GantryProcess, type Exit } from '../support/gantry-process.js';
 import { AppError, type AppClient, type AppInvocation, type Payload } from './clients/app-client.js';
@@ -179,6 +181,8 @@ describe('credentials of clients', () => {
   let address: string;
 
   beforeAll(async () => {
+    const kdf = { dialect: 'scram', kdf: 'argon2id', iterations: 1, memoryKiB: 64, salt: '00'.repeat(16) } as const;
+    const argon = await scramKeys({ kind: 'scram-keys', ...kdf }, SECRET, new Uint8Array(0));
     const permissions = [{ uri: '', match: 'prefix', allow: { call: true } }];
     const auth = {
       ticket: { principals: { tina: { ticket: SECRET, role: 'user' } } },
@@ -188,6 +192,8 @@ describe('credentials of clients', () => {
           salted: { secret: SECRET, role: 'user', salt: 'salt', iterations: 100, keylen: 32 },
         },
       },
+      wampScram: { principals: { sam: { ...CREDENTIALS.scram, role: 'user' } } },
+      scram: { principals: { 'a,b=c': { ...argon, role: 'user' } } },
       cryptosign: { principals: { kim: { authorizedKeys: [KEY], role: 'user' } } },
     };
     const realms = [{ name: 'realm1', anonymousRole: null, roles: [{ name: 'user', permissions }], auth }];
@@ -210,6 +216,11 @@ describe('credentials of clients', () => {
     ['a ticket', ['--authid', 'tina', '--ticket', SECRET]],
     ['a password for wampcra', ['--authid', 'carl', '--secret', SECRET]],
     ['a salted password', ['--authid', 'salted', '--secret', SECRET]],
+    ['SCRAM', ['--authid', 'sam', '--secret', SECRET, '--authmethod', 'wamp-scram']],
+    [
+      'SCRAM of Crossbar.io',
+      ['--authid', 'a,b=c', '--secret', SECRET, '--authmethod', 'scram', '--serializer', 'cbor'],
+    ],
     ['a private key', ['--authid', 'kim', '--private-key', SEED]],
     ['a private key without authid', ['--private-key', SEED]],
   ])('logs in with %s', async (_name, words) => {
@@ -233,6 +244,7 @@ describe('credentials of clients', () => {
     for (const words of [
       ['--authid', 'tina', '--ticket', 'rotten egg'],
       ['--authid', 'carl', '--secret', 'rotten egg'],
+      ['--authid', 'sam', '--authmethod', 'wamp-scram', '--secret', 'rotten egg'],
       ['--private-key', 'ab'.repeat(32)],
     ]) {
       const { code, stdout, stderr } = await attempt(words);

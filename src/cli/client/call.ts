@@ -30,11 +30,11 @@ async function run(words: Words, context: ClientContext): Promise<ExitCode> {
   const [procedure, ...rest] = words.positionals;
   if (procedure === undefined) throw new UsageError('name the procedure: gantry call PROCEDURE [ARGUMENT…]');
   const timeoutS = words.number('timeout', 0, 0, MAX_TIMEOUT_S);
-  const settings = joinOptions({ words, environment: context.environment });
+  const settings = joinOptions(words, context);
   const values = await payloadWords(words, [...rest, ...(words.rest ?? [])], context);
   const print = (result: CallResult, isProgress: boolean): void => {
-    if (words.has('first')) context.print(firstValue(result));
-    else context.print(jsonLine({ ...payloadFields(result), ...(isProgress && { progress: true }) }));
+    if (words.has('first')) context.output.print(firstValue(result));
+    else context.output.print(jsonLine({ ...payloadFields(result), ...(isProgress && { progress: true }) }));
   };
   const session = await ClientSession.join(settings);
   const deadline = timeoutS === 0 ? undefined : AbortSignal.timeout(timeoutS * 1_000);

@@ -9,9 +9,12 @@ import { ClientError } from './client-error.js';
 import type { ClientCommand, ClientContext } from './context.js';
 import { parseWords, type Flag } from './flags.js';
 import { helpOf } from './help.js';
+import { PUBLISH } from './publish.js';
+import { REGISTER } from './register.js';
 import { CONNECTION_FLAGS } from './settings.js';
+import { SUBSCRIBE } from './subscribe.js';
 
-const COMMANDS: readonly ClientCommand[] = [CALL];
+const COMMANDS: readonly ClientCommand[] = [CALL, PUBLISH, SUBSCRIBE, REGISTER];
 
 const HELP_FLAG: Flag = { name: 'help', short: 'h', help: 'print this' };
 
@@ -31,7 +34,7 @@ export async function runClientCommand(
     );
   const parsed = parseWords(words, [...command.flags, ...CONNECTION_FLAGS, HELP_FLAG]);
   if (parsed.has('help')) {
-    context.print(helpOf(command, [...CONNECTION_FLAGS, HELP_FLAG]));
+    context.output.print(helpOf(command, [...CONNECTION_FLAGS, HELP_FLAG]));
     return ExitCode.DONE;
   }
   try {
@@ -42,7 +45,8 @@ export async function runClientCommand(
 }
 
 /** A WAMP error is its URI, and behind it what came with it. */
-function reported(error: unknown, { printError }: ClientContext): ExitCode {
+function reported(error: unknown, { printError, interrupted }: ClientContext): ExitCode {
+  if (interrupted.aborted && error instanceof NotConnectedError) return ExitCode.INTERRUPTED;
   if (error instanceof WampError) {
     const { uri, args, kwargs } = error;
     const parts = [args, kwargs].filter((part) => Object.keys(part).length > 0).map((part) => ` ${writeJson(part)}`);

@@ -2,14 +2,27 @@ import type { Environment } from '../../config/secrets.js';
 import type { ExitCode } from '../exit-code.js';
 import type { Flag, Words } from './flags.js';
 
+/** Standard output. */
+export interface Output {
+  print(text: string): void;
+  /** True while the reader is far behind. */
+  isFull(): boolean;
+  /** Resolves when the reader has caught up, or is gone. */
+  drained(): Promise<void>;
+}
+
+/** Standard input. */
+export interface Input extends AsyncIterable<Uint8Array | string> {
+  destroy(): unknown;
+}
+
 /** The inputs and outputs of a client command. */
 export interface ClientContext {
   readonly environment: Environment;
-  readonly print: (text: string) => void;
+  readonly output: Output;
   readonly printError: (text: string) => void;
-  /** All of standard input as text. Errors: ClientError. */
-  readonly readInput: () => Promise<string>;
-  /** Aborts at the first SIGINT or SIGTERM. */
+  readonly input: () => Input;
+  /** Aborts at the first SIGINT or SIGTERM, and when nobody reads the output any more. */
   readonly interrupted: AbortSignal;
 }
 

@@ -1,5 +1,7 @@
-import { writeJson } from '../../client/wire.js';
 import type { Values } from '../../client/payload.js';
+import type { ClientSession } from '../../client/session.js';
+import { writeJson } from '../../client/wire.js';
+import type { Output } from './context.js';
 
 /** One line of JSON. Errors: UnencodableError. */
 export function jsonLine(fields: Readonly<Record<string, unknown>>): string {
@@ -15,4 +17,27 @@ export function firstValue({ args }: Values): string {
 /** Both parts of a payload, also when they are empty: scripts find them. */
 export function payloadFields({ args, kwargs }: Values): Readonly<Record<string, unknown>> {
   return { args, kwargs };
+}
+
+/** Stops reading from the router while the reader of the output is slow, so that nothing piles up here. */
+export class PatientOutput {
+  readonly #session: ClientSession;
+  readonly #output: Output;
+  #isWaiting = false;
+
+  constructor(session: ClientSession, output: Output) {
+    this.#session = session;
+    this.#output = output;
+  }
+
+  print(text: string): void {
+    this.#output.print(text);
+    if (this.#isWaiting || !this.#output.isFull()) return;
+    this.#isWaiting = true;
+    this.#session.pause(true);
+    void this.#output.drained().then(() => {
+      this.#isWaiting = false;
+      this.#session.pause(false);
+    });
+  }
 }

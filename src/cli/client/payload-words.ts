@@ -1,14 +1,20 @@
 import type { Values } from '../../client/payload.js';
 import { UsageError } from '../usage-error.js';
 import type { ClientContext } from './context.js';
+import { readAllInput } from './input.js';
 import type { Flag, Words } from './flags.js';
 import { dictOf, valueOf } from './values.js';
 
 export function payloadFlags(options: string): readonly Flag[] {
   return [
     { name: 'kwarg', short: 'k', value: 'KEY=VALUE', isRepeatable: true, help: 'keyword argument; repeatable' },
-    { name: 'option', short: 'o', value: 'KEY=VALUE', isRepeatable: true, help: `entry of ${options}; repeatable` },
+    optionFlag(options),
   ];
+}
+
+/** `dict`: of the message that the command sends. */
+export function optionFlag(dict: string): Flag {
+  return { name: 'option', short: 'o', value: 'KEY=VALUE', isRepeatable: true, help: `entry of ${dict}; repeatable` };
 }
 
 /** Arguments from words, of which one may be `-`: the value on standard input. Errors: UsageError, ClientError. */
@@ -16,7 +22,8 @@ export async function payloadWords(words: Words, texts: readonly string[], conte
   const kwargs = dictOf('--kwarg', words.list('kwarg'));
   if (texts.filter((text) => text === '-').length > 1) throw new UsageError('standard input is only one argument');
   const args: unknown[] = [];
-  for (const text of texts) args.push(valueOf(text === '-' ? inputWord(await context.readInput()) : text));
+  for (const text of texts)
+    args.push(valueOf(text === '-' ? inputWord(await readAllInput(context.input(), context.interrupted)) : text));
   return { args, kwargs };
 }
 

@@ -3,13 +3,25 @@ import { withoutLineEnd, type Environment } from '../../config/secrets.js';
 import type { JoinOptions } from '../../client/joining.js';
 import type { Login } from '../../client/login/login.js';
 import { craLogin, cryptosignLogin, plainLogin, ticketLogin } from '../../client/login/logins.js';
+import { scramLogin } from '../../client/login/scram.js';
 import type { SerializerId } from '../../wamp/payload.js';
 import { version } from '../../node/version.js';
 import { UsageError } from '../usage-error.js';
 import { ClientError } from './client-error.js';
+import type { ClientContext } from './context.js';
 import type { Flag, Words } from './flags.js';
 
-const METHODS = ['anonymous', 'ticket', 'jwt', 'wampcra', 'cryptosign'] as const;
+const METHODS = [
+  'anonymous',
+  'ticket',
+  'jwt',
+  'wampcra',
+  'wamp-scram',
+  'scram',
+  'cryptosign',
+  'cookie',
+  'tls',
+] as const;
 const SERIALIZERS: readonly SerializerId[] = ['json', 'msgpack', 'cbor'];
 
 export const CONNECTION_FLAGS: readonly Flag[] = [
@@ -20,10 +32,15 @@ export const CONNECTION_FLAGS: readonly Flag[] = [
   { name: 'authid', value: 'NAME', help: 'the name to log in with' },
   { name: 'ticket', value: 'TEXT', help: 'ticket, or token of the method jwt' },
   { name: 'ticket-file', value: 'FILE', help: 'the same, in a file', isFile: true },
-  { name: 'secret', value: 'TEXT', help: 'password of wampcra' },
+  { name: 'secret', value: 'TEXT', help: 'password of wampcra, wamp-scram and scram' },
   { name: 'secret-file', value: 'FILE', help: 'the same, in a file', isFile: true },
   { name: 'private-key', value: 'HEX', help: 'private key of cryptosign, 64 hexadecimal digits' },
   { name: 'private-key-file', value: 'FILE', help: 'the same, in a file (gantry keygen --out FILE)', isFile: true },
+  { name: 'cookie', value: 'TEXT', help: 'header Cookie of the connection' },
+  { name: 'cookie-file', value: 'FILE', help: 'the same, in a file', isFile: true },
+  { name: 'ca-file', value: 'FILE', help: 'certificate authorities of the router (PEM)', isFile: true },
+  { name: 'cert-file', value: 'FILE', help: 'client certificate (PEM)', isFile: true },
+  { name: 'key-file', value: 'FILE', help: 'its private key (PEM)', isFile: true },
   { name: 'connect-timeout', value: 'SECONDS', help: 'time until there is a session (10)' },
 ];
 
@@ -36,20 +53,34 @@ export interface SettingSources {
   readonly environment: Environment;
 }
 
-/** The address, the realm and the login. Errors: UsageError, ClientError. */
-export function joinOptions(sources: SettingSources): JoinOptions {
+/** The address, the realm and the login. Errors: UsageError, ClientError, LoginError. */
+export function joinOptions(words: Words, { environment, interrupted }: ClientContext): JoinOptions {
+  const sources: SettingSources = { words, environment };
   const url = setting(sources, 'url') ?? 'ws://127.0.0.1:8080/ws';
   if (!/^wss?:\/\/[^/]/.test(url) || !URL.canParse(url))
     throw new UsageError('the address of the router is no URL such as ws://127.0.0.1:8080/ws');
   const serializer = SERIALIZERS.find((id) => id === (setting(sources, 'serializer') ?? 'json'));
   if (serializer === undefined) throw new UsageError('--serializer wants json, msgpack or cbor');
+  const cookie = secretOf(sources, 'cookie');
+  const [ca, cert, key] = (['ca-file', 'cert-file', 'key-file'] as const).map((name) => {
+    const path = setting(sources, name);
+    return path === undefined ? undefined : contentOf(path);
+  });
+  if ((cert === undefined) !== (key === undefined)) throw new UsageError('--cert-file and --key-file belong together');
   return {
     url,
     realm: setting(sources, 'realm') ?? 'realm1',
     serializers: [serializer],
     login: loginOf(sources),
     agent: `gantry-cli/${version()}`,
-    timeoutMs: sources.words.number('connect-timeout', 10, 0.1, MAX_CONNECT_S) * 1_000,
+    timeoutMs: words.number('connect-timeout', 10, 0.1, MAX_CONNECT_S) * 1_000,
+    signal: interrupted,
+    ...(cookie !== undefined && { headers: { cookie } }),
+    tls: {
+      ...(ca !== undefined && { ca }),
+      ...(cert !== undefined && { cert }),
+      ...(key !== undefined && { key }),
+    },
   };
 }
 
@@ -67,12 +98,17 @@ function loginOf(sources: SettingSources): Login {
     case undefined:
       throw new UsageError(`--authmethod wants one of ${METHODS.join(', ')}`);
     case 'anonymous':
+    case 'cookie':
+    case 'tls':
       return plainLogin(method, authid);
     case 'ticket':
     case 'jwt':
       return ticketLogin(method, authid, wanted(method, 'ticket', ticket));
     case 'wampcra':
       return craLogin(wanted(method, 'authid', authid), wanted(method, 'secret', secret));
+    case 'wamp-scram':
+    case 'scram':
+      return scramLogin(method, wanted(method, 'authid', authid), wanted(method, 'secret', secret));
     case 'cryptosign':
       return cryptosignLogin(authid, wanted(method, 'private-key', key).trim());
   }
@@ -99,8 +135,12 @@ function secretOf({ words, environment }: SettingSources, name: string): string 
   const path = setting(sources, file);
   if (path === undefined) return text;
   if (text !== undefined) throw new UsageError(`${variableOf(name)} and ${variableOf(file)} are both set`);
+  return withoutLineEnd(contentOf(path));
+}
+
+function contentOf(path: string): string {
   try {
-    return withoutLineEnd(readText(path, MAX_SECRET_BYTES));
+    return readText(path, MAX_SECRET_BYTES);
   } catch (error) {
     throw new ClientError(`${path} cannot be read: ${reasonOf(error)}`);
   }

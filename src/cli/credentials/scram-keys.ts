@@ -1,5 +1,5 @@
-import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
-import { argon2id } from './argon2.js';
+import { LoginError } from '../../client/login/login.js';
+import { scramKeysOf } from '../../client/login/scram-password.js';
 import { CredentialError } from './credential-error.js';
 
 export interface ScramKeysCommand {
@@ -13,47 +13,26 @@ export interface ScramKeysCommand {
   readonly salt: string | undefined;
 }
 
-const HASH_BYTES = 32;
-
-/** What the configuration has of a SCRAM principal, in the order of its reference. */
+/** The fields of a SCRAM principal in the configuration, in the order of its reference. */
 export async function scramKeys(
-  { dialect, kdf, iterations, memoryKiB = 0, salt }: ScramKeysCommand,
+  { dialect, kdf, iterations, memoryKiB, salt }: ScramKeysCommand,
   password: string,
   randomSalt: Uint8Array,
 ): Promise<Readonly<Record<string, string | number>>> {
   const saltBytes = salt === undefined ? Buffer.from(randomSalt) : Buffer.from(salt, 'hex');
-  // Clients of autobahn's dialect take the password as it is.
-  const normalized = dialect === 'wamp-scram' ? await prepared(password) : password;
-  const hash =
-    kdf === 'pbkdf2'
-      ? pbkdf2Sync(normalized, saltBytes, iterations, HASH_BYTES, 'sha256')
-      : await argon2id(normalized, { iterations, memoryKiB, salt: saltBytes });
-  // And their key is the text of the hash, not the hash.
-  const saltedPassword = dialect === 'wamp-scram' ? hash : hash.toString('base64').replace(/=+$/, '');
-  const clientKey = hmac(saltedPassword, 'Client Key');
-  return {
-    kdf,
-    iterations,
-    ...(kdf === 'argon2id' && { memoryKiB }),
-    salt: saltBytes.toString('hex'),
-    storedKey: createHash('sha256').update(clientKey).digest('hex'),
-    serverKey: hmac(saltedPassword, 'Server Key').toString('hex'),
-  };
-}
-
-function hmac(key: string | Uint8Array, text: string): Buffer {
-  return createHmac('sha256', key).update(text).digest();
-}
-
-/** The password in the form that every client of the specification's dialect gives it (RFC 4013). */
-async function prepared(password: string): Promise<string> {
-  const { saslprep } = await import('@mongodb-js/saslprep');
-  let result: string;
   try {
-    result = saslprep(password);
-  } catch {
-    throw new CredentialError('the password has characters that SASLprep prohibits, or mixes directions of writing');
+    const derivation = { dialect, kdf, iterations, memoryKiB, salt: saltBytes };
+    const { storedKey, serverKey } = await scramKeysOf(password, derivation);
+    return {
+      kdf,
+      iterations,
+      ...(kdf === 'argon2id' && { memoryKiB: memoryKiB ?? 0 }),
+      salt: saltBytes.toString('hex'),
+      storedKey: storedKey.toString('hex'),
+      serverKey: serverKey.toString('hex'),
+    };
+  } catch (error) {
+    if (error instanceof LoginError) throw new CredentialError(error.message);
+    throw error;
   }
-  if (result === '') throw new CredentialError('nothing is left of the password after SASLprep');
-  return result;
 }
