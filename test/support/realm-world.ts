@@ -38,6 +38,10 @@ export class RealmWorld {
     for (const node of this.nodes) node.receive(() => node.directory.changed(message));
   });
   onPublished: (message: Uint8Array) => void = () => undefined;
+  /** A callee whose claim was granted has lost its procedure, which now is this. */
+  onRevoked: (session: SessionId, registration: Registration) => void = () => undefined;
+  /** Sessions whose claims were granted, in the order of the grants. */
+  readonly granted = new Map<SessionId, number>();
   delayMs: () => number = () => 0;
   random = seededRandom(1);
   confirmationLoss = 0;
@@ -232,6 +236,7 @@ export class WorldNode {
     if (outcome.kind !== 'granted') return outcome;
     const member = toMember(claim.match, claim.procedure);
     const { session } = claim.callee;
+    this.#world.granted.set(session, this.#world.granted.size);
     const registration = this.registrations.get(member);
     const isNamed = registration !== undefined && allCallees(registration).some((callee) => callee.session === session);
     if (isNamed) this.holds.set(`${member} ${session}`, { member, session, id: outcome.registration.id });
@@ -322,6 +327,7 @@ export class WorldNode {
       if (allCallees(registration).some(({ node, session }) => node === this.id && session === held.session)) continue;
       this.holds.delete(key);
       this.revoked.push(key);
+      this.#world.onRevoked(held.session, registration);
     }
   }
 

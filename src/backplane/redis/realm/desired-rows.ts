@@ -48,6 +48,7 @@ export class DesiredRows {
   readonly #claimEvents: ClaimEvents = {
     granted: (write, grant) => this.#granted(write, grant),
     certain: (write) => this.#certain(write),
+    postponed: (write) => this.#postpone(write),
     refused: (write, refusal, holders) => this.#takeovers.refused(write, refusal, holders),
     abandoned: ({ member, claim: { callee } }) => void this.#release(member, callee.session),
   };
@@ -55,6 +56,8 @@ export class DesiredRows {
   /** Topics wanted: known to all other nodes, or on their way in this write. */
   readonly #topics = new Map<Member, InterestWrite | 'known'>();
   readonly #held = new HeldCallees();
+  /** Claims that all nodes have confirmed, and whose procedures other callees take over. */
+  readonly #succeeded = new Map<Member, Set<ClaimWrite>>();
   /** Claims that are not decided. */
   readonly #claims = new Map<string, ClaimWrite>();
   /** Claims among them that wait until all nodes have confirmed that they are present. */
@@ -127,6 +130,7 @@ export class DesiredRows {
         decide: (outcome) => {
           this.#claims.delete(key);
           this.#asking.delete(write);
+          this.#succeeded.get(write.member)?.delete(write);
           resolve(outcome);
         },
       });
@@ -188,6 +192,15 @@ export class DesiredRows {
   /** The registration has another state now. */
   registrationChanged(member: Member): void {
     this.#takeovers.registrationChanged(member);
+    const succeeded = this.#succeeded.get(member);
+    this.#succeeded.delete(member);
+    for (const write of succeeded ?? []) write.open();
+  }
+
+  #postpone(write: ClaimWrite): void {
+    const known = this.#succeeded.get(write.member);
+    if (known === undefined) this.#succeeded.set(write.member, new Set([write]));
+    else known.add(write);
   }
 
   isHeld(member: Member, session: SessionId): boolean {

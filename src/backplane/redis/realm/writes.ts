@@ -120,6 +120,8 @@ export interface ClaimEvents {
   granted(write: ClaimWrite, grant: Grant): void;
   /** The take-over is certain: the holders are to lose the procedure. */
   certain(write: ClaimWrite): void;
+  /** To be opened again when the procedure has another state. */
+  postponed(write: ClaimWrite): void;
   /** Another callee holds it: `refuse` follows, or the claim is sent to the store again. */
   refused(write: ClaimWrite, refusal: Refusal, holders: readonly Holder[]): void;
   /** The claim was decided too late, or not in the whole cluster: nobody wants its callee any more. */
@@ -193,15 +195,23 @@ export class ClaimWrite implements Write, Pending {
     }
   }
 
+  /**
+   * A claim whose procedure another callee takes over is postponed until that has ended. The other claim may be granted already, and
+   * this one must not be granted after it: its callee would be the former one, and REGISTERED last. The other claim is granted only
+   * when this node has confirmed it. So this claim is granted before this node knows of the other, or waits.
+   */
   open(): void {
+    if (this.#isSettled) return;
+    const registration = this.#placedIn();
     const { match, procedure, invoke, callee } = this.claim;
-    const known = this.#isOffer ? undefined : this.#placedIn();
-    const wasSettled = this.#isSettled;
-    this.#settle({
-      kind: 'granted',
-      registration: known ?? { id: this.#id, procedure, match, invoke, createdMs: this.#createdMs, callees: [callee] },
-    });
-    if (this.#isOffer && !wasSettled) this.#options.events.certain(this);
+    const last = registration?.successors?.[0];
+    if (last !== undefined && last.session !== callee.session) {
+      this.#options.events.postponed(this);
+      return;
+    }
+    const own = { id: this.#id, procedure, match, invoke, createdMs: this.#createdMs, callees: [callee] };
+    this.#settle({ kind: 'granted', registration: this.#isOffer ? own : (registration ?? own) });
+    if (this.#isOffer) this.#options.events.certain(this);
   }
 
   /** It takes the procedure from others, who have it until `certain`. */

@@ -232,6 +232,52 @@ describe('claims', () => {
     });
   });
 
+  describe('of a procedure that another callee takes over meanwhile', () => {
+    const isForced = (message: Uint8Array): boolean => {
+      const change = parseChange(message);
+      return typeof change === 'object' && change.body.kind === 'claim' && change.body.isForced;
+    };
+
+    it('are not granted behind the other, which would have the procedure all the same (SHR-2)', async () => {
+      const [one, two] = await world.serving('n1', 'n2');
+      const revoked: number[] = [];
+      world.onRevoked = (session) => void revoked.push(session);
+      two.bus.hold();
+      const claiming = one.claim(claimOf(one.id, 'com.x'));
+      await world.pass(100);
+      // The last confirmation for node one comes right before the change that ends its callee.
+      world.onPublished = (message) => {
+        if (isForced(message)) two.bus.release();
+      };
+      const taking = claimOf(two.id, 'com.x', { force: true });
+      expect(await world.settled(two.claim(taking))).toMatchObject({ kind: 'granted' });
+      await world.settled(claiming);
+      await world.pass(1_000);
+      expect([revoked, one.holds.size, two.holds.size]).toEqual([[], 0, 1]);
+      for (const node of [one, two])
+        expect(node.registrations.get('exact com.x')?.callees).toMatchObject([taking.callee]);
+    });
+
+    it('are granted when the other is given up', async () => {
+      const [one, two] = await world.serving('n1', 'n2');
+      two.bus.hold();
+      const claiming = settlementOf(one.claim(claimOf(one.id, 'com.x')));
+      await world.pass(100);
+      world.onPublished = (message) => {
+        if (changeKindOf(message) === 'claim') one.bus.hold();
+      };
+      const taking = claimOf(two.id, 'com.x', { force: true });
+      const refused = settlementOf(two.claim(taking));
+      await world.pass(100);
+      two.bus.release();
+      await world.pass(1_000);
+      expect([claiming.state, refused.state]).toEqual(['pending', 'pending']);
+      await world.settled(two.directory.release(taking.registration, taking.callee.session));
+      await world.pass(1_000);
+      expect([claiming.state, one.holds.size, one.revoked]).toEqual(['resolved', 1, []]);
+    });
+  });
+
   it('of many callees of one procedure cost the wire one callee each', async () => {
     const [one, two] = await world.serving('n1', 'n2');
     const claims = Array.from({ length: 300 }, () => one.claim(claimOf(one.id, 'com.x', { invoke: 'random' })));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { toHeld, toMember, type Member } from '../../../../../src/backplane/redis/realm/rows.js';
-import type { Claim } from '../../../../../src/routing/ports.js';
+import type { Claim, Registration } from '../../../../../src/routing/ports.js';
 import type { SessionId } from '../../../../../src/wamp/ids.js';
 import { claimOf } from '../../../../contract/backplane/samples.js';
 import { seededRandom } from '../../../../simulation/virtual-time.js';
@@ -30,6 +30,7 @@ class RandomRealm {
   #lastLossMs = -Infinity;
   #restore: (() => void) | undefined;
   #leavingCount = 0;
+  readonly #violations: string[] = [];
 
   constructor(run: Run) {
     this.#run = run;
@@ -39,6 +40,7 @@ class RandomRealm {
       this.#random() < 0.7 ? Math.floor(this.#random() * 5) : Math.floor(this.#random() * 60);
     this.world.confirmationLoss = this.#has('losses') ? 0.2 : 0;
     this.world.turnEnded = () => this.#check();
+    this.world.onRevoked = (session, registration) => this.#checkSuccession(session, registration);
   }
 
   async play(): Promise<void> {
@@ -184,6 +186,7 @@ class RandomRealm {
 
   /** Checks that the other nodes know each interest that one node was promised (G2). */
   #check(): void {
+    expect(this.#violations).toEqual([]);
     const serving = this.#serving().filter((node) => !this.#enteredLate.has(node));
     for (const node of serving) {
       for (const [member, { isKnown }] of node.wants) {
@@ -196,6 +199,15 @@ class RandomRealm {
         }
       }
     }
+  }
+
+  /** Whoever was granted a procedure last holds it (SHR-2), unless data was lost. */
+  #checkSuccession(revoked: SessionId, { invoke, callees }: Registration): void {
+    if (invoke !== 'single' || this.#has('flushes') || this.#has('failovers')) return;
+    const orderOf = (session: SessionId): number => this.world.granted.get(session) ?? Infinity;
+    const former = callees.find(({ session }) => orderOf(session) < orderOf(revoked));
+    if (former !== undefined)
+      this.#violations.push(`${revoked} lost its procedure to ${former.session}, granted before`);
   }
 
   #checkEnd(): void {
@@ -234,6 +246,7 @@ class RandomRealm {
 const FAULTS: readonly (readonly Fault[])[] = [
   [],
   ['losses', 'force'],
+  ['cuts', 'deaths', 'losses', 'force'],
   ['cuts'],
   ['cuts', 'deaths', 'losses'],
   ['flushes'],
