@@ -20,6 +20,8 @@ export interface Bus {
   watch(realm: Uri, topic: Uri, match: MatchPolicy): void | Promise<void>;
   /** Publications under way may still arrive. */
   unwatch(realm: Uri, topic: Uri, match: MatchPolicy): void;
+  /** Whether another node wants the topic, as far as this node knows. One look-up while nobody wants a pattern. */
+  isWanted(realm: Uri, topic: Uri): boolean;
   /**
    * To every other interested node, once each. Resolves when the backplane has accepted it for all of them;
    * rejects with BackplaneUnavailableError otherwise (G4), or with MessageTooLargeError. A node without interest receives nothing (G9).

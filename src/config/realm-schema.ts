@@ -107,6 +107,12 @@ const rules = {
     .describe(
       'Error of a call when all callees have as many calls as their `concurrency` allows. `wamp`: `wamp.error.no_available_callee`; `crossbar`: `crossbar.error.max_concurrency_reached`, for clients that look for the name of Crossbar.io.',
     ),
+  metaApi: z
+    .enum(['off', 'read', 'all'])
+    .default('read')
+    .describe(
+      'The part of the meta API that the realm has: procedures and events under `wamp.`. `read`: what tells about sessions, subscriptions and registrations. `all`: also what ends those of others (`wamp.session.kill`, `wamp.registration.remove_callee` …). `off`: nothing. The permissions of the roles decide besides.',
+    ),
   progressiveResultsRequireCanceling: z
     .boolean()
     .default(false)

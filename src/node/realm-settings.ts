@@ -99,6 +99,7 @@ function realmSettings(realm: Rules, limits: Limits, authenticators: ReadonlySet
     },
     authorization: authorization(realm, authenticators),
     ...(realm.retention !== undefined && { keeping: { retention: realm.retention } }),
+    metaApi: realm.metaApi,
   };
 }
 

@@ -2,6 +2,7 @@ import type { Backplane } from '../backplane/backplane.js';
 import type { Codec } from '../codec/codec.js';
 import type { DealerRules } from '../routing/dealer/dealer.js';
 import type { HeldTotal } from '../routing/held-total.js';
+import type { MetaAccess } from '../routing/meta/procedures.js';
 import type { RealmRules } from '../session/ports.js';
 import type { Counters } from '../telemetry/counters.js';
 import type { Uri } from '../wamp/ids.js';
@@ -22,6 +23,7 @@ export interface RealmSettings {
   readonly authorization: AuthorizationSettings;
   /** Absent: the realm keeps no events. */
   readonly keeping?: KeepingSettings;
+  readonly metaApi: MetaAccess;
 }
 
 export interface RealmSessionLimits extends TestamentLimits {

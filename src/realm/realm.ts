@@ -4,8 +4,6 @@ import type { Registration } from '../routing/ports.js';
 import { Dealer } from '../routing/dealer/dealer.js';
 import type { Subject } from '../session/authorization/permission.js';
 import {
-  isUnavailable,
-  unavailable,
   type Authorizer,
   type Newcomer,
   type SessionRealm,
@@ -18,22 +16,19 @@ import { Code } from '../wamp/codes.js';
 import { fault } from '../wamp/faults.js';
 import type { NodeId, RequestId, SessionId, Uri } from '../wamp/ids.js';
 import type { Call, RoutedMessage } from '../wamp/messages.js';
-import { CloseUri, ErrorUri } from '../wamp/uris.js';
+import { ErrorUri } from '../wamp/uris.js';
 import { unreachable } from '../wamp/unreachable.js';
 import { FLUSH_SUBJECT, RealmAuthorization } from './authorization.js';
 import { EventKeeper } from './event-keeper.js';
+import { RealmMeta } from './meta.js';
 import { RealmOutlet } from './outlet.js';
 import type { RealmDependencies, RealmSettings } from './realm-dependencies.js';
+import { Reservations } from './reservations.js';
 import { repeated, RouterCalls } from './router-procedures.js';
-import { replacedSessions, REPLACED_SUBJECT, SessionPlaces } from './session-places.js';
+import { closeReplaced, REPLACED_SUBJECT, SessionPlaces } from './session-places.js';
 import { RealmService, type ServiceSession } from './service-session.js';
 import { Testaments } from './testaments.js';
 
-/**
- * Draws of a session id before the realm gives up: so many collisions mean that the random source or the directory is
- * broken.
- */
-const MAX_ID_DRAWS = 8;
 /** Of a publication that no message of a client asked for. */
 const NO_REQUEST = 0 as RequestId;
 
@@ -54,12 +49,12 @@ export class Realm implements SessionRealm {
   readonly #dealer: Dealer<Session>;
   readonly #routerCalls: RouterCalls;
   readonly #places: SessionPlaces | undefined;
+  readonly #reservations: Reservations;
   readonly #keeper: EventKeeper;
   readonly #authorization: RealmAuthorization;
   readonly testaments: Testaments;
+  readonly meta: RealmMeta;
   #service: RealmService | undefined;
-  #reservedCount = 0;
-  #refusal: Unavailable | undefined;
   #isClosed = false;
 
   constructor(uri: Uri, settings: RealmSettings, shared: RealmDependencies) {
@@ -108,9 +103,17 @@ export class Realm implements SessionRealm {
       onLimit: (limit) => counters.limitsReached[limit]++,
     });
     this.#places = this.#createPlaces();
+    this.#reservations = new Reservations(uri, shared, this.#places, () => this.drawId());
+    this.meta = new RealmMeta({
+      realm: uri,
+      access: settings.metaApi,
+      backplane,
+      broker: this.#broker,
+      publisher: () => this.#ownSession(),
+    });
     this.#routerCalls = new RouterCalls({
       realm: uri,
-      procedures: shared.procedures ?? new Map(),
+      procedures: { get: (name) => shared.procedures?.get(name) ?? this.meta.procedure(name) },
       limits,
       after: shared.after,
       nowMs: shared.nowMs,
@@ -140,8 +143,12 @@ export class Realm implements SessionRealm {
     this.#authorization.registration(row);
   }
 
-  /** The router's own session in this realm, made when it is first needed. */
   get service(): ServiceSession {
+    return this.#ownSession();
+  }
+
+  /** The router's own session in this realm, made when it is first needed. */
+  #ownSession(): RealmService {
     this.#service ??= new RealmService(this.uri, this.#shared.random.sessionId(), {
       call: (session, message) => this.#dealer.call(session, message, true, false),
       cancel: (session, message) => this.#dealer.cancel(session, message),
@@ -163,6 +170,11 @@ export class Realm implements SessionRealm {
     this.#authorization.apply(settings.authorization);
     this.#keeper.apply(settings.keeping ?? {});
     this.#broker.keep(this.#keeper.rules);
+    this.meta.apply(settings.metaApi);
+  }
+
+  get hasMetaEvents(): boolean {
+    return !this.meta.isOff;
   }
 
   get sessions(): ReadonlySet<Session> {
@@ -179,7 +191,7 @@ export class Realm implements SessionRealm {
 
   /** The realm has no session, none is being opened, and the router waits for no call of its own. */
   get isEmpty(): boolean {
-    return this.#sessions.size === 0 && this.#reservedCount === 0 && (this.#service?.pendingCount ?? 0) === 0;
+    return this.#sessions.size === 0 && this.#reservations.count === 0 && (this.#service?.pendingCount ?? 0) === 0;
   }
 
   /** Whether the session waits for a call, or owes an answer to one. */
@@ -202,7 +214,7 @@ export class Realm implements SessionRealm {
 
   /** Refuses every further session with this reason. */
   retire(why: Unavailable): void {
-    this.#refusal = why;
+    this.#reservations.refuse(why);
   }
 
   authorizer(subject: Subject): Authorizer | undefined {
@@ -223,35 +235,18 @@ export class Realm implements SessionRealm {
   }
 
   reserve(newcomer: Newcomer, drawn?: SessionId): Reservation | Promise<Reservation> {
-    const reserved = this.#reserveId(newcomer, drawn);
-    const places = newcomer.authmethod === 'anonymous' ? undefined : this.#places;
-    return places === undefined ? reserved : this.#enterPlace(places, newcomer.authid, reserved);
-  }
-
-  #reserveId(newcomer: Newcomer, drawn?: SessionId): SessionId | Unavailable | Promise<SessionId | Unavailable> {
-    const { totals, limits, counters, backplane } = this.#shared;
-    if (totals.sessionCount >= limits.maxSessions) {
-      counters.limitsReached.sessions++;
-      return unavailable('full', `this node holds its limit of ${limits.maxSessions} sessions (limits.maxSessions)`);
-    }
-    if (this.#refusal !== undefined) return this.#refusal;
-    totals.sessionCount++;
-    this.#reservedCount++;
-    const session = drawn ?? this.drawId();
-    const joined = backplane.directory.join(this.uri, { ...newcomer, session });
-    return joined === true ? session : this.#settle(session, joined, newcomer, drawn === undefined ? MAX_ID_DRAWS : 0);
+    return this.#reservations.reserve(newcomer, drawn);
   }
 
   forget(session: SessionId): void {
-    this.#unreserve();
-    this.#places?.leave(session);
-    this.#shared.backplane.directory.leave(this.uri, session);
+    this.#reservations.forget(session);
   }
 
   admit(session: Session): void {
-    this.#reservedCount--;
+    this.#reservations.admitted();
     this.#sessions.add(session);
     this.#shared.counters.sessionsOpened.all++;
+    this.meta.joined(session);
   }
 
   route(session: Session, message: RoutedMessage, disclose: boolean): void {
@@ -303,13 +298,19 @@ export class Realm implements SessionRealm {
     this.#places?.leave(session.session);
     const { directory, isAlone } = this.#shared.backplane;
     // Nobody is left to receive them: the last node stops.
-    if (this.#refusal?.cause === 'draining' && isAlone) this.testaments.forget(session.session);
-    this.testaments.end(session, () => directory.leave(this.uri, session.session));
+    if (this.#reservations.refusal?.cause === 'draining' && isAlone) this.testaments.forget(session.session);
+    this.testaments.end(session, () => {
+      directory.leave(this.uri, session.session);
+      this.meta.left(session);
+    });
   }
 
   /** Sessions of a node that died, which no other node receives. */
   sessionsLost(sessions: readonly LostSession[]): void {
-    for (const session of sessions) this.testaments.publishOf(session);
+    for (const session of sessions) {
+      this.testaments.publishOf(session);
+      this.meta.left(session);
+    }
   }
 
   #createPlaces(): SessionPlaces | undefined {
@@ -319,52 +320,8 @@ export class Realm implements SessionRealm {
     const onLimit = (): void => {
       counters.limitsReached.sessions_per_authid++;
     };
-    this.answers.set(REPLACED_SUBJECT, (body) => Promise.resolve(this.#closeReplaced(replacedSessions(body))));
+    this.answers.set(REPLACED_SUBJECT, (body) => Promise.resolve(closeReplaced(this.#sessions, body)));
     return new SessionPlaces({ realm: this.uri, rule, backplane, after, onLimit, onLostRequest });
-  }
-
-  async #enterPlace(
-    places: SessionPlaces,
-    authid: string,
-    reserved: SessionId | Unavailable | Promise<SessionId | Unavailable>,
-  ): Promise<Reservation> {
-    const session = await reserved;
-    if (isUnavailable(session)) return session;
-    const refusal = await places.enter(authid, session);
-    if (refusal === undefined) return this.#refuseJoined(session) ?? session;
-    this.forget(session);
-    return refusal;
-  }
-
-  /** How many of the sessions were here. */
-  #closeReplaced(ids: readonly SessionId[]): number {
-    const replaced = new Set(ids);
-    const sessions = [...this.#sessions].filter(({ session }) => replaced.has(session));
-    const message = 'another session of the same authid has replaced this one';
-    for (const session of sessions) session.close(CloseUri.SESSION_REPLACED, message);
-    return sessions.length;
-  }
-
-  async #settle(
-    first: SessionId,
-    firstJoined: boolean | Promise<boolean>,
-    newcomer: Newcomer,
-    maxDraws: number,
-  ): Promise<SessionId | Unavailable> {
-    let session = first;
-    let joined = firstJoined;
-    try {
-      for (let draw = 1; draw <= maxDraws; draw++) {
-        if (await joined) return this.#refuseJoined(session) ?? session;
-        session = this.drawId();
-        joined = this.#shared.backplane.directory.join(this.uri, { ...newcomer, session });
-      }
-      if (await joined) return this.#refuseJoined(session) ?? session;
-    } catch (cause) {
-      this.#shared.onLostRequest('join of a session', cause);
-    }
-    this.#unreserve();
-    return unavailable('unreachable', 'the cluster could not be asked for a session id');
   }
 
   /**
@@ -377,16 +334,5 @@ export class Realm implements SessionRealm {
     else if (options.progress || this.#dealer.knows(session, request))
       this.#dealer.refuseCall(session, message, NOT_PROGRESSIVE);
     else this.#routerCalls.call(session, message);
-  }
-
-  /** The realm may have closed while it waited for the directory. */
-  #refuseJoined(session: SessionId): Unavailable | undefined {
-    if (this.#refusal !== undefined) this.forget(session);
-    return this.#refusal;
-  }
-
-  #unreserve(): void {
-    this.#reservedCount--;
-    this.#shared.totals.sessionCount--;
   }
 }

@@ -35,7 +35,8 @@ export type RouterProcedures = ReadonlyMap<Uri, RouterProcedure>;
 
 export interface RouterCallsOptions {
   readonly realm: Uri;
-  readonly procedures: RouterProcedures;
+  /** Asked at each call. */
+  readonly procedures: Pick<RouterProcedures, 'get'>;
   /** Read at each call. */
   readonly limits: { readonly maxPendingCallsPerSession: number };
   readonly after: (delayMs: number, action: () => void) => () => void;
@@ -67,7 +68,7 @@ export class RouterCalls {
   }
 
   has(procedure: Uri): boolean {
-    return isRouterUri(procedure) && this.#options.procedures.has(procedure);
+    return isRouterUri(procedure) && this.#options.procedures.get(procedure) !== undefined;
   }
 
   isPending(session: Session, request: RequestId): boolean {

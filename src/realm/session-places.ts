@@ -1,9 +1,9 @@
 import { BackplaneUnavailableError, type Backplane } from '../backplane/backplane.js';
 import type { EntryName, PlaceOutcome } from '../backplane/expiring-store.js';
-import { unavailable, type Unavailable } from '../session/ports.js';
+import { unavailable, type Session, type Unavailable } from '../session/ports.js';
 import { fault, type Fault } from '../wamp/faults.js';
 import type { SessionId, Uri } from '../wamp/ids.js';
-import { ErrorUri } from '../wamp/uris.js';
+import { CloseUri, ErrorUri } from '../wamp/uris.js';
 
 /** How many sessions an authid may have in a realm, and what happens to one more. */
 export interface AuthidRule {
@@ -145,6 +145,15 @@ export class SessionPlaces {
       await new Promise<void>((resolve) => void after(ASK.timeoutMs, resolve));
     }
   }
+}
+
+/** Closes those of the sessions whose ids the question of another node has. How many there were. */
+export function closeReplaced(sessions: ReadonlySet<Session>, body: unknown): number {
+  const replaced = new Set(replacedSessions(body));
+  const closed = [...sessions].filter(({ session }) => replaced.has(session));
+  const message = 'another session of the same authid has replaced this one';
+  for (const session of closed) session.close(CloseUri.SESSION_REPLACED, message);
+  return closed.length;
 }
 
 /** The ids in the body of the question about replaced sessions, which comes from another node. */

@@ -206,7 +206,7 @@ export class Intake {
         this.#realm.route(this.#session, message, allowDisclose);
         return;
       case Code.SUBSCRIBE:
-        if (isNeverPublished(message[3], match)) {
+        if (!this.#realm.hasMetaEvents && isNeverPublished(message[3], match)) {
           this.#refuse(message, ErrorUri.FEATURE_NOT_SUPPORTED, NO_META_EVENTS);
           return;
         }
@@ -262,7 +262,7 @@ function withTimeout([code, request, options, procedure, payload]: Call, timeout
 const MAX_REFUSED_CALLS = 64;
 /** The control characters of C0 and C1, which no URI may contain. */
 const CONTROLS = /\p{Control}/u;
-const NO_META_EVENTS = 'this router publishes nothing under "wamp.": it has no meta API (SMA, UMA, RMA)';
+const NO_META_EVENTS = 'the router publishes nothing under "wamp." here: the realm has no meta API (realms[].metaApi)';
 
 /**
  * The violation of using passthru that was not announced (PV-9); the enc_* form has no announcement of its own (PPT-5).
@@ -279,8 +279,8 @@ function checkPassthru(
 }
 
 /**
- * True when every topic that matches is reserved: applications publish to none of them, and this router publishes no
- * meta events (URI-2).
+ * True when every topic that matches is reserved: applications publish to none of them (URI-2), and nor does the router where
+ * the meta API is off.
  */
 function isNeverPublished(topic: Uri, match: MatchPolicy): boolean {
   return match === 'prefix' ? topic.startsWith('wamp.') : isReserved(topic);

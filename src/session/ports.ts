@@ -1,5 +1,5 @@
 import type { SharedBody } from '../codec/shared-body.js';
-import type { SessionDetails } from '../backplane/session-row.js';
+import type { SessionDetails, TransportDetails } from '../backplane/session-row.js';
 import type { Peer } from '../routing/peer.js';
 import type { CloseCause } from '../transport/connection.js';
 import type { Fault } from '../wamp/faults.js';
@@ -16,6 +16,8 @@ export interface Session extends Peer {
   readonly authmethod: string;
   readonly authprovider: string;
   readonly serializer: SerializerId;
+  /** Absent: the session is the router's own. */
+  readonly transport?: TransportDetails;
   /** False from the moment GOODBYE or ABORT was sent or received, or the transport was lost (SES-12). */
   readonly isOpen: boolean;
   /**
@@ -88,6 +90,8 @@ export type Reservation = SessionId | Fault | Unavailable;
 export interface SessionRealm {
   readonly uri: Uri;
   readonly rules: RealmRules;
+  /** The router publishes events about the realm under `wamp.`. A reload may change that. */
+  readonly hasMetaEvents: boolean;
   /** Undefined: the realm has no such role (AUT-4). */
   authorizer(subject: Subject): Authorizer | undefined;
   /** Draws an id for a session that has not authenticated yet: the cluster does not know it before `reserve`. */

@@ -7,6 +7,7 @@ export const ErrorUri = {
   PROCEDURE_ALREADY_EXISTS: 'wamp.error.procedure_already_exists',
   NO_SUCH_REGISTRATION: 'wamp.error.no_such_registration',
   NO_SUCH_SUBSCRIPTION: 'wamp.error.no_such_subscription',
+  NO_SUCH_SESSION: 'wamp.error.no_such_session',
   NO_SUCH_REALM: 'wamp.error.no_such_realm',
   NO_SUCH_ROLE: 'wamp.error.no_such_role',
   NO_SUCH_PRINCIPAL: 'wamp.error.no_such_principal',

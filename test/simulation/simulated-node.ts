@@ -40,6 +40,7 @@ const SETTINGS: RealmSettings = {
     forceReregister: 'anybody',
   },
   authorization: { roles: new RoleAuthorizers(new Map()), remote: new Map() },
+  metaApi: 'off',
 };
 
 /** Changes the events between the backplane and the node, to show that the verdict finds the violations. */

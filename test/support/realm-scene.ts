@@ -43,6 +43,7 @@ export const SETTINGS: RealmSettings = {
     forceReregister: 'nobody',
   },
   authorization: { roles: new RoleAuthorizers(new Map()), remote: new Map() },
+  metaApi: 'read',
 };
 
 /** Nodes with real realms on one hub, whose lanes and timers the test runs. */

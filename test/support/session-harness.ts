@@ -85,6 +85,7 @@ export class FakeRealm implements SessionRealm {
     maxUriBytes: 256,
     maxUriComponents: 16,
   };
+  hasMetaEvents = false;
   readonly authorizers = new Map<string, Authorizer>([
     ['anonymous', { authorize: () => ({ allowed: true, disclose: false }) }],
   ]);

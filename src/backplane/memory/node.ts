@@ -161,6 +161,10 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
     void this.#write(() => this.#shared.unwatch(this.node, realm, topic, match));
   }
 
+  isWanted(realm: Uri, topic: Uri): boolean {
+    return this.#realms.nodesFor(realm, topic).length > 0;
+  }
+
   publish(realm: Uri, publication: Publication): void | Promise<void> {
     if (this.#state === 'over' || this.#isExpired) return Promise.reject(this.#unavailable('publish'));
     if (this.#hub.liveCount < 2) return;

@@ -119,15 +119,20 @@ export class Components {
     const { prober, reachability, leaseCheck } = this;
     this.standing = new NodeStanding({ membership, leaseCheck, reachability, clock, timings });
     const { standing } = this;
-    this.lanes = createLanes(context, connections, standing, {
-      traffic: this.#trafficListener,
-      versions: this.#trafficListener,
-      questions: this.#trafficListener,
-      peers: new PeerListener(membership, standing, logger),
-      probes: prober,
-    });
     this.sessions = createSessions(context, connections);
-    const { lanes, sessions } = this;
+    const { sessions } = this;
+    this.lanes = createLanes(
+      context,
+      { connections, standing, sessions },
+      {
+        traffic: this.#trafficListener,
+        versions: this.#trafficListener,
+        questions: this.#trafficListener,
+        peers: new PeerListener(membership, standing, logger),
+        probes: prober,
+      },
+    );
+    const { lanes } = this;
     this.realms = createRealms(context, { connections, membership, lanes, sessions }, this.#realmListener);
     const { realms } = this;
     this.questions = createQuestions(context, lanes, realms);
@@ -239,10 +244,15 @@ function createReachability(
   });
 }
 
+interface LaneNeeds {
+  readonly connections: RedisConnections;
+  readonly standing: NodeStanding;
+  readonly sessions: SessionsDirectory;
+}
+
 function createLanes(
   { node, options, keys }: Context,
-  connections: RedisConnections,
-  standing: NodeStanding,
+  { connections, standing, sessions }: LaneNeeds,
   events: LaneEvents,
 ): Lanes {
   return new Lanes({
@@ -250,6 +260,8 @@ function createLanes(
     channelOf: (to) => keys.channels.inbox(to),
     wire: options.interceptWire?.(connections) ?? connections,
     scheduleFlush: setImmediate,
+    // A node that receives `wamp.session.on_leave` finds the session gone.
+    writeBefore: () => sessions.flush(),
     sendPolicy: () => standing.sendPolicy(),
     counters: options.counters,
     limits: options.limits,

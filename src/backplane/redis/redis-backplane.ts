@@ -63,6 +63,10 @@ export class RedisBackplane implements Backplane, Bus, Directory {
     return this.#components.standing.standing();
   }
 
+  isWanted(realm: Uri, topic: Uri): boolean {
+    return (this.#components.realms.get(realm)?.interestedNodes(topic).length ?? 0) > 0;
+  }
+
   async start(events: BackplaneEvents): Promise<void> {
     if (this.#isStarted) throw new Error(`backplane of ${this.node} was started before`);
     this.#isStarted = true;

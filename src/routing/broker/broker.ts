@@ -1,8 +1,10 @@
 import { Code } from '../../wamp/codes.js';
 import { fault, isFault, type Fault } from '../../wamp/faults.js';
-import type { PublicationId, RequestId, Uri } from '../../wamp/ids.js';
+import type { PublicationId, RequestId, SessionId, Uri } from '../../wamp/ids.js';
 import type { Publish, Subscribe, Unsubscribe } from '../../wamp/messages.js';
 import type { MatchPolicy } from '../../wamp/options.js';
+import type { Payload } from '../../wamp/payload.js';
+import { ListedIds } from '../../wamp/session-ids.js';
 import { isReserved } from '../../wamp/uri-rules.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import { errorReply } from '../error-reply.js';
@@ -107,6 +109,21 @@ export class Broker<P extends Peer> {
   /** Publishes for a session that has left, under its identity (TST-3, TST-8). */
   publishFor(publisher: Identity, message: Publish, disclose: boolean): void {
     const publication = toPublication(this.#sources.publicationId(), publisher, message, disclose);
+    this.distribute(publication);
+    this.#outlet.publish(publication);
+  }
+
+  /** Whether a session of this node receives the topic. */
+  isWanted(topic: Uri): boolean {
+    return this.#table.hasReceivers(topic);
+  }
+
+  /** Publishes on behalf of the router, also to a topic that is closed to clients. Never discloses the publisher. */
+  publishOwn(publisher: Identity, topic: Uri, payload: Payload, exclude?: SessionId): void {
+    const plain = { id: this.#sources.publicationId(), topic, payload, publisher };
+    const flags = { excludePublisher: false, disclosePublisher: false };
+    const audience = exclude === undefined ? undefined : { exclude: new ListedIds([exclude]) };
+    const publication = { ...plain, ...flags, ...(audience !== undefined && { audience }) };
     this.distribute(publication);
     this.#outlet.publish(publication);
   }

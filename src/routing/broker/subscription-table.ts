@@ -138,6 +138,14 @@ export class SubscriptionTable<P extends Peer> {
     return holdings.entries();
   }
 
+  /** Whether a session receives the topic. O(matches). */
+  hasReceivers(topic: Uri): boolean {
+    if (this.#index.patternCount === 0) return isReceived(this.#index.get(topic, 'exact'));
+    const matching: SharedSubscription<P>[] = [];
+    this.#index.forEachMatch(topic, collect, matching);
+    return matching.some(isReceived);
+  }
+
   /** Calls `visit` for each matching subscription that has receivers. `visit` may change the table. */
   forEachMatch(topic: Uri, visit: Visit<P>, publication: Publication): void {
     if (this.#index.patternCount === 0) {
@@ -203,4 +211,8 @@ export class SubscriptionTable<P extends Peer> {
 
 function collect<P extends Peer>(subscription: SharedSubscription<P>, matching: SharedSubscription<P>[]): void {
   matching.push(subscription);
+}
+
+function isReceived<P extends Peer>(subscription: SharedSubscription<P> | undefined): boolean {
+  return subscription !== undefined && subscription.receivers.length > 0;
 }

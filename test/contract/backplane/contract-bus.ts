@@ -22,6 +22,23 @@ export function busContract(inScene: InScene, nodeCount: number): void {
     );
 
     it(
+      'knows which topics another node wants, not which it wants itself',
+      inScene(async ({ nodes }) => {
+        const [wanting, other] = (await nodes(nodeCount)) as [NodeUnderTest, NodeUnderTest];
+        const isWanted = (node: NodeUnderTest): boolean[] =>
+          ['a.b', 'p.q', 'w.x.z', 'a'].map((topic) => node.backplane.bus.isWanted(REALM, topic));
+        expect(isWanted(other)).toEqual([false, false, false, false]);
+        await wanting.backplane.bus.watch(REALM, 'a.b', 'exact');
+        expect(isWanted(other)).toEqual([true, false, false, false]);
+        await wanting.backplane.bus.watch(REALM, 'p.', 'prefix');
+        await wanting.backplane.bus.watch(REALM, 'w..z', 'wildcard');
+        expect(isWanted(other)).toEqual([true, true, true, false]);
+        expect(isWanted(wanting)).toEqual([false, false, false, false]);
+        expect(other.backplane.bus.isWanted(OTHER_REALM, 'a.b')).toBe(false);
+      }),
+    );
+
+    it(
       'makes a second watch of one topic wait as long as the first (G2)',
       inScene(async ({ nodes }) => {
         const all = await nodes(nodeCount);

@@ -30,6 +30,7 @@ const SETTINGS: RealmSettings = {
     forceReregister: 'anybody',
   },
   authorization: { roles: new RoleAuthorizers(new Map()), remote: new Map() },
+  metaApi: 'read',
 };
 const LIMIT = 10;
 

@@ -195,6 +195,7 @@ export class Lanes implements Confirmations {
     this.#refusals.clear();
     const policy = this.#sendPolicy();
     if (policy === 'later') return;
+    if (this.#due.length > 0) this.#options.writeBefore?.();
     const due = this.#due;
     this.#due = [];
     for (const lane of due) {

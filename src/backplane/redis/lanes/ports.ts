@@ -63,6 +63,8 @@ export interface LanesOptions {
   readonly wire: Wire;
   /** Runs the flush once, at the end of this turn of the event loop. */
   readonly scheduleFlush: (flush: () => void) => void;
+  /** Called before items leave: writes what they rely on first. The store carries both out in this order. */
+  readonly writeBefore?: () => void;
   /** Asked right before anything is sent: a process that slept past its lease must not send before the lease is confirmed. */
   readonly sendPolicy?: () => SendPolicy;
   readonly counters: ClusterCounters;

@@ -1,0 +1,7 @@
+import type { MetaHandlers, MetaSources } from './meta-handlers.js';
+import { sessionProcedures } from './meta-sessions.js';
+
+/** A handler for each procedure of the table. */
+export function createMetaHandlers(sources: MetaSources): MetaHandlers {
+  return { ...sessionProcedures(sources) };
+}

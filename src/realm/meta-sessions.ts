@@ -1,0 +1,65 @@
+import { BackplaneUnavailableError, UNREACHABLE_NOW } from '../backplane/backplane.js';
+import type { SessionDetails } from '../backplane/session-row.js';
+import { fault, type Fault } from '../wamp/faults.js';
+import type { SessionId, Uri } from '../wamp/ids.js';
+import type { Dict } from '../wamp/options.js';
+import { ErrorUri } from '../wamp/uris.js';
+import type { HandlersOf, MetaSources } from './meta-handlers.js';
+
+/** Ids in one answer of `wamp.session.list`. */
+export const MAX_LISTED_SESSIONS = 100_000;
+
+/** `wamp.session.*`: what the directory has of the sessions of the realm, on whichever node they are (SMA-5). */
+export function sessionProcedures({ realm, backplane }: MetaSources): HandlersOf<'wamp.session.'> {
+  const { sessions } = backplane.directory;
+  return {
+    'wamp.session.count': ({ filter_authroles: roles }) =>
+      reading(async () => ({ args: [await sessions.count(realm, rolesIn(roles))] })),
+    'wamp.session.list': ({ filter_authroles: roles }) =>
+      reading(async () => {
+        const ids: SessionId[] = [];
+        for await (const part of sessions.list(realm, rolesIn(roles))) {
+          for (const { session } of part) ids.push(session);
+          if (ids.length > MAX_LISTED_SESSIONS) return TOO_MANY;
+        }
+        return { args: [ids] };
+      }),
+    'wamp.session.get': ({ session_id: id }) =>
+      reading(async () => {
+        const row = await sessions.get(realm, id as SessionId);
+        return row === undefined ? noSuchSession(id) : { args: [sessionDetails(realm, row)] };
+      }),
+  };
+}
+
+/** Details of a session, as `wamp.session.get` and `wamp.session.on_join` have them. Nothing secret (SMA-6). */
+export function sessionDetails(realm: Uri, session: Omit<SessionDetails, 'transport'> & Partial<SessionDetails>): Dict {
+  const { session: id, authid, authrole, authmethod, authprovider, transport } = session;
+  const details = { session: id, realm, authid, authrole, authmethod, authprovider };
+  if (transport === undefined) return details;
+  const { type, protocol, serializer } = transport;
+  return { ...details, transport: { type, protocol, serializer } };
+}
+
+/** An empty filter stands for no filter (SMA-8). */
+function rolesIn(roles: readonly string[] | undefined): readonly string[] | undefined {
+  return roles?.length === 0 ? undefined : roles;
+}
+
+async function reading<Result>(read: () => Promise<Result>): Promise<Result | Fault> {
+  try {
+    return await read();
+  } catch (cause) {
+    if (!(cause instanceof BackplaneUnavailableError)) throw cause;
+    return fault(ErrorUri.UNAVAILABLE, UNREACHABLE_NOW);
+  }
+}
+
+export function noSuchSession(session: number): Fault {
+  return fault(ErrorUri.NO_SUCH_SESSION, `the realm has no session ${session}`);
+}
+
+const TOO_MANY = fault(
+  ErrorUri.PAYLOAD_SIZE_EXCEEDED,
+  `the realm has more than ${MAX_LISTED_SESSIONS} sessions: count them instead, or list by authrole`,
+);

@@ -1,0 +1,103 @@
+import type { Backplane } from '../backplane/backplane.js';
+import { payloadOf } from '../codec/payload.js';
+import { readArguments } from '../routing/meta/arguments.js';
+import { META_PROCEDURES, offers, type MetaAccess, type MetaProcedure } from '../routing/meta/procedures.js';
+import { MetaTopic } from '../routing/meta/topics.js';
+import type { Broker } from '../routing/broker/broker.js';
+import type { Identity } from '../routing/peer.js';
+import type { Session } from '../session/ports.js';
+import { isFault } from '../wamp/faults.js';
+import type { SessionId, Uri } from '../wamp/ids.js';
+import type { Dict, List } from '../wamp/options.js';
+import type { MetaHandler, MetaSources } from './meta-handlers.js';
+import { createMetaHandlers } from './meta-procedures.js';
+import { sessionDetails } from './meta-sessions.js';
+import type { RouterProcedure } from './router-procedures.js';
+
+export interface MetaEventOptions {
+  readonly kwargs?: Dict;
+  /** A session that does not get the event. */
+  readonly exclude?: SessionId;
+}
+
+/** Where the router publishes its own events of a realm: topics under `wamp.`, which are closed to clients. */
+export interface MetaEvents {
+  /** Whether anybody receives the topic, here or on another node. To be asked before arguments are made. */
+  isWanted(topic: Uri): boolean;
+  /**
+   * Delivers here at once, and to the other nodes in order with what this node sent before. Does nothing when nobody wants the
+   * topic. The publisher is never disclosed.
+   */
+  publish(topic: Uri, args: List, options?: MetaEventOptions): void;
+}
+
+export interface RealmMetaOptions extends MetaSources {
+  readonly access: MetaAccess;
+  readonly backplane: Backplane;
+  readonly broker: Broker<Session>;
+  /** The router's own session in the realm. */
+  readonly publisher: () => Identity;
+}
+
+/** The meta API of one realm, as this node serves it: procedures and events under `wamp.`. */
+export class RealmMeta implements MetaEvents {
+  readonly #options: RealmMetaOptions;
+  readonly #procedures: ReadonlyMap<Uri, { readonly about: MetaProcedure; readonly carryOut: RouterProcedure }>;
+  #access: MetaAccess;
+
+  constructor(options: RealmMetaOptions) {
+    this.#options = options;
+    this.#access = options.access;
+    const handlers = createMetaHandlers(options) as unknown as Readonly<Record<string, MetaHandler<unknown>>>;
+    this.#procedures = new Map(
+      Object.entries<MetaProcedure>(META_PROCEDURES).map(([uri, about]) => {
+        const handler = handlers[uri];
+        if (handler === undefined) throw new Error(`nothing carries out ${uri}`);
+        const carryOut: RouterProcedure = (call) => {
+          const read = readArguments(about.parameters, call.args, call.kwargs);
+          return isFault(read) ? read : handler(read, call);
+        };
+        return [uri, { about, carryOut }];
+      }),
+    );
+  }
+
+  /** Takes effect at once; subscriptions stay. */
+  apply(access: MetaAccess): void {
+    this.#access = access;
+  }
+
+  get isOff(): boolean {
+    return this.#access === 'off';
+  }
+
+  /** Undefined: the realm has no such procedure, or not with its access. */
+  procedure(uri: Uri): RouterProcedure | undefined {
+    const found = this.#procedures.get(uri);
+    return found !== undefined && offers(this.#access, found.about) ? found.carryOut : undefined;
+  }
+
+  isWanted(topic: Uri): boolean {
+    const { broker, backplane, realm } = this.#options;
+    if (this.#access === 'off') return false;
+    return broker.isWanted(topic) || backplane.bus.isWanted(realm, topic);
+  }
+
+  publish(topic: Uri, args: List, { kwargs, exclude }: MetaEventOptions = {}): void {
+    if (!this.isWanted(topic)) return;
+    this.#options.broker.publishOwn(this.#options.publisher(), topic, payloadOf(args, kwargs), exclude);
+  }
+
+  /** The session has been sent WELCOME. */
+  joined(session: Session): void {
+    if (this.isWanted(MetaTopic.SESSION_JOINED))
+      this.publish(MetaTopic.SESSION_JOINED, [sessionDetails(this.#options.realm, session)]);
+  }
+
+  /** The session has ended, and holds nothing any more. */
+  left({ session, authid, authrole }: Identity): void {
+    // The others have declared this node dead: the one that removes the session's row publishes.
+    if (this.#options.backplane.standing() !== 'over')
+      this.publish(MetaTopic.SESSION_LEFT, [session, authid, authrole]);
+  }
+}

@@ -1,0 +1,34 @@
+import type { Uri } from '../../wamp/ids.js';
+import type { Parameters } from './arguments.js';
+
+/** The part of the meta API that a realm offers. `all`: also what ends sessions, registrations and subscriptions of others. */
+export type MetaAccess = 'off' | 'read' | 'all';
+
+/** A procedure of the router under `wamp.`, as far as it is data. */
+export interface MetaProcedure<P extends Parameters = Parameters> {
+  /** The least access at which the realm has the procedure. */
+  readonly needs: Exclude<MetaAccess, 'off'>;
+  readonly parameters: P;
+  /** The work that a call causes. */
+  readonly cost: string;
+}
+
+function reading<P extends Parameters>(parameters: P, cost: string): MetaProcedure<P> {
+  return { needs: 'read', parameters, cost };
+}
+
+const BY_ROLE = { filter_authroles: 'texts?' } as const;
+
+/** Every procedure under `wamp.` that the router has. */
+export const META_PROCEDURES = {
+  'wamp.session.count': reading(BY_ROLE, 'a fixed number of steps in the store'),
+  'wamp.session.list': reading(BY_ROLE, 'reads every session of the realm from the store'),
+  'wamp.session.get': reading({ session_id: 'id' }, 'one step in the store'),
+} as const satisfies Readonly<Record<Uri, MetaProcedure>>;
+
+export type MetaProcedures = typeof META_PROCEDURES;
+
+/** Whether a realm with this access has the procedure. */
+export function offers(access: MetaAccess, { needs }: MetaProcedure): boolean {
+  return access === 'all' || access === needs;
+}
