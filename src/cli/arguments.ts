@@ -22,6 +22,7 @@ export type Command =
   | { readonly kind: 'start' | 'check'; readonly sources: Sources }
   | { readonly kind: 'config'; readonly form: 'effective' | 'schema' | 'env'; readonly sources: Sources }
   | { readonly kind: 'help' | 'version' }
+  | { readonly kind: 'convert'; readonly file: string }
   | { readonly kind: 'client'; readonly name: ClientCommandName; readonly words: readonly string[] }
   | CredentialCommand;
 
@@ -48,7 +49,7 @@ const SHORTCUTS = {
   'log-level': 'log.level',
 } as const;
 
-const COMMANDS = ['start', 'check', 'config', 'help', 'version', ...CREDENTIAL_COMMANDS] as const;
+const COMMANDS = ['start', 'check', 'config', 'convert', 'help', 'version', ...CREDENTIAL_COMMANDS] as const;
 const ALL_COMMANDS = [...COMMANDS, ...CLIENT_COMMANDS];
 
 /** Reads the arguments after the program's name. Errors: UsageError. */
@@ -82,6 +83,10 @@ export function parseArguments(words: readonly string[]): Command {
       const form = values.schema === true ? 'schema' : values.env === true ? 'env' : 'effective';
       return { kind, form, sources: { file: values.config, overrides } };
     }
+    case 'convert':
+      if (overrides.length > 0 || values.config !== undefined)
+        throw new UsageError(`gantry ${kind} reads no configuration but the one that it converts`);
+      return { kind, file: convertedFile(rest) };
     case 'start':
       none(rest);
       return { kind, sources: { file: values.config, overrides } };
@@ -130,6 +135,12 @@ function checkedFile([file, ...rest]: readonly string[], config: string | undefi
   none(rest);
   if (file !== undefined && config !== undefined) throw new UsageError('name the file once: gantry check FILE');
   return file ?? config;
+}
+
+function convertedFile([from, file, ...rest]: readonly string[]): string {
+  none(rest);
+  if (from !== 'crossbar' || file === undefined) throw new UsageError('write: gantry convert crossbar FILE');
+  return file;
 }
 
 function none([word]: readonly string[]): void {

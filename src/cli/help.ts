@@ -3,6 +3,7 @@ export const HELP = `gantry: a WAMP v2 router
 usage:
   gantry [start] [options]     run a router node until SIGTERM or SIGINT
   gantry check [FILE]          check whether a configuration can be used
+  gantry convert crossbar FILE translate a configuration of Crossbar.io to YAML on standard output
   gantry config [options]      print the configuration in effect as YAML, secrets masked
   gantry config --schema       print the JSON schema of the configuration file
   gantry config --env          print every environment variable with type, default and meaning

@@ -11,12 +11,16 @@ import { unreachable } from '../wamp/unreachable.js';
 import { adviceOn } from './advice.js';
 import { parseArguments, UsageError, type Command, type Sources } from './arguments.js';
 import { makeCredential, type ReadSecret } from './credentials/commands.js';
+import { convertFile } from './convert/command.js';
 import type { Input, Output } from './client/context.js';
 import { CredentialError } from './credentials/credential-error.js';
 import { ExitCode } from './exit-code.js';
 import { HELP } from './help.js';
 import { interruption } from './signals.js';
 import { version } from '../node/version.js';
+
+const DROPPED =
+  'gantry: something that decides who may do what was not converted: see the comments at the top of the output\n';
 
 /** The inputs and outputs of a command. */
 export interface RunDependencies {
@@ -69,6 +73,12 @@ async function execute(command: Command, dependencies: RunDependencies): Promise
     case 'config':
       print(shown(command, environment));
       return ExitCode.DONE;
+    case 'convert': {
+      const { text, code } = convertFile(command.file);
+      print(text);
+      if (code !== ExitCode.DONE) dependencies.printError(DROPPED);
+      return code;
+    }
     case 'start': {
       const load = (): LoadedConfig => loaded(command.sources, environment);
       const { config, ...about } = load();

@@ -25,6 +25,11 @@ export function renderConfig(config: Config): string {
   return stringify(sorted, { aliasDuplicateObjects: false, lineWidth: 120 });
 }
 
+/** A part of a configuration as YAML that can be loaded again, secrets included. */
+export function renderYaml(value: unknown): string {
+  return stringify(value, { aliasDuplicateObjects: false, lineWidth: 120 });
+}
+
 /** Every environment variable with its type, default and description, as a commented file of variables. */
 export function renderVariables(): string {
   const file = `# Path of the configuration file, like --config.\n# string; no default\n#${FILE_VARIABLE}=\n`;

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
@@ -9,6 +9,10 @@ import { joinAutobahn } from './clients/autobahn-client.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'gantry-page-'));
 afterAll(() => rmSync(folder, { recursive: true }));
+
+mkdirSync(join(folder, '.crossbar'));
+const examples = join(root, 'test/unit/cli/convert/configurations');
+copyFileSync(join(examples, '01-one-realm.json'), join(folder, '.crossbar/config.json'));
 
 /** The `gantry` of the page. */
 const shim = join(folder, 'gantry');

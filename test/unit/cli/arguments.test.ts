@@ -18,6 +18,17 @@ describe('commands', () => {
     expect(parseArguments(['config', '--schema'])).toMatchObject({ form: 'schema' });
     expect(parseArguments(['--env', 'config'])).toMatchObject({ form: 'env' });
   });
+  it('converts a configuration of Crossbar.io', () => {
+    expect(parseArguments(['convert', 'crossbar', 'a.json'])).toEqual({ kind: 'convert', file: 'a.json' });
+    for (const words of [[], ['crossbar'], ['a.json'], ['nexus', 'a.json'], ['crossbar', 'a', 'b']])
+      expect(() => parseArguments(['convert', ...words])).toThrow(UsageError);
+    expect(() => parseArguments(['convert', 'crossbar', 'a.json', '--port', '1'])).toThrow(/reads no configuration/);
+  });
+  it('leaves the words of a client to that client', () => {
+    const words = ['com.a', '--port', '-1', '--help'];
+    expect(parseArguments(['call', ...words])).toEqual({ kind: 'client', name: 'call', words });
+    expect(() => parseArguments(['--port', '1', 'call'])).toThrow('"call" comes before its options: gantry call …');
+  });
   it('helps and tells its version, whatever else is there', () => {
     for (const words of [['--help'], ['-h'], ['help'], ['start', '--help']]) {
       expect(parseArguments(words)).toEqual({ kind: 'help' });

@@ -1,0 +1,99 @@
+import { convertAuth, type ConvertedAuth } from './crossbar-auth.js';
+import { convertRealm, type ConvertedRealm } from './crossbar-realms.js';
+import { convertSocket, findSockets, type FoundTransport } from './crossbar-transport.js';
+import { Report, Section, type Note } from './report.js';
+
+export interface Conversion {
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly notes: readonly Note[];
+}
+
+/**
+ * Translates a configuration of a Crossbar.io node. Where the two differ, the result admits less and a note says so.
+ * `folder`: of the file, to which its file names are relative.
+ */
+export function convertCrossbar(input: unknown, folder: string): Conversion {
+  const report = new Report();
+  const root = new Section(input, '', report);
+  root.take('$schema');
+  if (root.take('version') !== 2)
+    report.security('version', 'is not 2: let `crossbar upgrade` bring the file to this version first');
+  root.leave('a node has no controller', 'controller');
+  const realms: ConvertedRealm[] = [];
+  const sockets: FoundTransport[] = [];
+  for (const worker of root.sections('workers')) convertWorker(worker, realms, sockets);
+  root.end();
+  const { listen, limits, auth } = convertTransports(sockets, realms, folder, report);
+  return {
+    config: {
+      listen,
+      ...(Object.keys(limits).length > 0 && { limits }),
+      realms: realms.map((realm) => assembled(realm, auth)),
+      demo: { enabled: false },
+    },
+    notes: report.notes,
+  };
+}
+
+function convertWorker(worker: Section, realms: ConvertedRealm[], sockets: FoundTransport[]): void {
+  const type = worker.text('type');
+  worker.take('id');
+  if (type !== 'router') {
+    worker.report.note(
+      worker.path,
+      `a worker of type "${type ?? ''}" is not converted: run it as a service of its own`,
+    );
+    return;
+  }
+  for (const section of worker.sections('realms')) {
+    const realm = convertRealm(section);
+    if (realm === undefined) continue;
+    if (realms.some(({ name }) => name === realm.name))
+      worker.report.security(realm.path, `the realm "${realm.name}" is there twice: only the first was converted`);
+    else realms.push(realm);
+  }
+  for (const transport of worker.sections('transports')) sockets.push(...findSockets(transport));
+  worker.leave('run components as services of their own, as clients', 'components');
+  worker.leave('nodes that share a Redis are one router: backplane.url', 'rlinks', 'connections');
+  worker.leave('a node is one process: set it where the process is started', 'options', 'manhole');
+  worker.end();
+}
+
+function convertTransports(
+  sockets: readonly FoundTransport[],
+  realms: readonly ConvertedRealm[],
+  folder: string,
+  report: Report,
+): { listen: object; limits: object; auth: ConvertedAuth } {
+  const [first, ...others] = sockets;
+  if (first === undefined) {
+    report.security(
+      'workers',
+      'have no WebSocket transport: the node listens on 127.0.0.1 and refuses anonymous clients',
+    );
+    return { listen: { host: '127.0.0.1' }, limits: {}, auth: NOBODY };
+  }
+  for (const { path } of others)
+    report.security(
+      path,
+      `only the first WebSocket, ${first.path}, was converted: this one and its principals are left out`,
+    );
+  const { listen, limits, auth } = convertSocket(first, folder);
+  const converted = convertAuth(auth, realms);
+  if (!converted.hasCookie) return { listen, limits, auth: converted };
+  return { listen: { cookie: {}, ...listen }, limits, auth: converted };
+}
+
+const NOBODY: ConvertedAuth = { anonymousRoleFor: () => null, fieldsFor: () => undefined, hasCookie: false };
+
+function assembled({ name, roles, uriCheck }: ConvertedRealm, auth: ConvertedAuth): object {
+  const fields = auth.fieldsFor({ path: '', name, roles });
+  return {
+    name,
+    ...(uriCheck !== undefined && { uriCheck }),
+    anonymousRole: auth.anonymousRoleFor({ path: '', name, roles }),
+    // A realm of Crossbar.io may have no role but the built-in ones.
+    roles: roles.length > 0 ? roles : [{ name: 'nobody', permissions: [] }],
+    ...(fields !== undefined && { auth: fields }),
+  };
+}

@@ -1,0 +1,271 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { adviceOn } from '../../../../src/cli/advice.js';
+import { convertFile } from '../../../../src/cli/convert/command.js';
+import { convertCrossbar } from '../../../../src/cli/convert/crossbar.js';
+import { loadConfig } from '../../../../src/config/load.js';
+import type { Config } from '../../../../src/config/schema.js';
+
+const folder = fileURLToPath(new URL('configurations/', import.meta.url));
+const files = readdirSync(folder).sort();
+const output = mkdtempSync(join(tmpdir(), 'gantry-convert-'));
+afterAll(() => rmSync(output, { recursive: true }));
+
+interface Converted {
+  readonly code: number;
+  readonly text: string;
+  /** As a node reads the result. */
+  readonly config: Config;
+  readonly raw: { realms: { auth?: Record<string, unknown> }[]; listen: object };
+  /** Paths of what decides who may do what, and of the rest. */
+  readonly security: readonly string[];
+  readonly others: readonly string[];
+}
+
+const results = new Map<string, Converted>();
+
+function convert(name: string): Converted {
+  const file = files.find((one) => one.startsWith(name))!;
+  const { text, code } = convertFile(join(folder, file));
+  const path = join(output, `${basename(file)}.yaml`);
+  writeFileSync(path, text);
+  const [first = '', second = ''] = text.split('# Not converted, or not exactly:');
+  const paths = (part: string): string[] => [...part.matchAll(/^# - (\S+): /gm)].map(([, one]) => one!);
+  const hasSecurity = first.includes('decides who may do what');
+  return {
+    code,
+    text,
+    config: loadConfig({ file: path, environment: { CRANE_TICKET: 'from the environment' } }),
+    raw: parse(text),
+    security: hasSecurity ? paths(first) : [],
+    others: paths(hasSecurity || second !== '' ? second : first),
+  };
+}
+
+beforeAll(() => {
+  for (const file of files) results.set(file.slice(0, 2), convert(file));
+});
+const result = (number: string): Converted => results.get(number)!;
+const firstRealm = (number: string): Config['realms'][number] => result(number).config.realms[0]!;
+
+describe('a converted configuration', () => {
+  it('is there for each example, and a node can use it', () => {
+    expect(results.size).toBeGreaterThanOrEqual(10);
+    for (const { config } of results.values()) expect(config.realms.length).toBeGreaterThan(0);
+  });
+
+  it('exits with 2 exactly when something was dropped that decides who may do what', () => {
+    const codes = Object.fromEntries([...results].map(([number, { code }]) => [number, code]));
+    expect(codes).toEqual({
+      '01': 0,
+      '02': 0,
+      '03': 2,
+      '04': 2,
+      '05': 0,
+      '06': 0,
+      '07': 2,
+      '08': 0,
+      '09': 2,
+      '10': 2,
+      '11': 2,
+      '12': 2,
+    });
+    for (const { code, security } of results.values()) expect(security.length > 0).toBe(code === 2);
+  });
+
+  it('gives no role more than it had: no warning about what anonymous clients may do', () => {
+    for (const number of ['02', '03', '04', '08', '09', '10', '11'])
+      expect(result(number).config.realms.map(({ anonymousRole }) => anonymousRole)).not.toContain('anonymous');
+    expect(adviceOn(result('01').config)).toEqual([]);
+  });
+});
+
+describe('realms, roles and permissions', () => {
+  it('keep their names, patterns and disclosure', () => {
+    expect(firstRealm('01')).toMatchObject({
+      name: 'greenhouse',
+      anonymousRole: 'anonymous',
+      roles: [{ permissions: [{ uri: '', match: 'prefix', allow: { call: true, subscribe: true } }] }],
+    });
+    expect(firstRealm('02').roles.map(({ permissions }) => permissions[0])).toMatchObject([
+      { uri: 'io.harbour.crane.', match: 'prefix', allow: { register: true, publish: true, call: false } },
+      { uri: 'io.harbour.', match: 'prefix', allow: { call: true, register: false }, disclose: { caller: true } },
+    ]);
+    expect(firstRealm('04').roles[0]?.permissions[0]).toMatchObject({ uri: 'net.meter..read', match: 'wildcard' });
+  });
+  it('may ask an authorizer', () => {
+    expect(result('05').config.realms[1]?.roles[0]?.authorizer?.procedure).toBe('org.stage.may');
+  });
+  it('lose what has no counterpart, with a note', () => {
+    const { security, config } = result('11');
+    expect(security).toEqual(
+      expect.arrayContaining([
+        'version',
+        'workers[0].realms[0].roles[0].permissions[0]',
+        'workers[0].realms[0].roles[0].permissions[1].call',
+        'workers[0].realms[0].roles[0].permissions[2].allow.erase',
+        'workers[0].realms[0].roles[1]',
+      ]),
+    );
+    expect(config.realms[0]?.roles[0]?.permissions.map(({ uri }) => uri)).toEqual(['lab.stop', 'lab.arm']);
+    expect(config.realms[0]?.roles[0]?.permissions[0]?.allow.call).toBe(false);
+    expect(config.realms[1]).toMatchObject({ name: 'empty', anonymousRole: null, roles: [{ permissions: [] }] });
+  });
+  it('come from all routers, each realm once', () => {
+    const { config, security, others } = result('12');
+    expect(config.realms.map(({ name, uriCheck }) => [name, uriCheck])).toEqual([
+      ['railway', 'strict'],
+      ['tramway', 'loose'],
+    ]);
+    expect(security).toEqual(['workers[1].realms[0]']);
+    expect(others).toEqual(expect.arrayContaining(['workers[0].rlinks', 'workers[0].realms[0].store', 'controller']));
+  });
+});
+
+describe('authentication', () => {
+  it('keeps tickets, also those of the environment', () => {
+    expect(firstRealm('02').auth?.ticket).toMatchObject({
+      principals: {
+        'crane-4': { ticket: 'from the environment', role: 'crane' },
+        desk: { ticket: 'open sesame, please', role: 'office' },
+      },
+    });
+    expect(result('02').text).toContain('${CRANE_TICKET}');
+  });
+  it('takes a salted secret for the derived key where it can be one, and says so', () => {
+    const { raw, security, others } = result('03');
+    expect(raw.realms[0]?.auth?.['wampcra']).toEqual({
+      users: {
+        ann: { secret: 'plain words', role: 'picker' },
+        bob: {
+          derivedKey: 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=',
+          salt: 'pepper',
+          iterations: 2000,
+          keylen: 32,
+          role: 'picker',
+        },
+        cid: { secret: 'a password', salt: 'thyme', iterations: 500, keylen: 16, role: 'picker' },
+      },
+    });
+    const at = 'workers[0].transports[0].auth.wampcra.users';
+    expect(others).toEqual([`${at}.bob.secret`, `${at}.cid.secret`]);
+    expect(security).toEqual([`${at}.dot`, `${at}.dot`]);
+  });
+  it('admits a principal to its realm, or to those that have its role', () => {
+    const [a, b] = result('04').raw.realms;
+    expect(Object.keys((a?.auth?.['cryptosign'] as { principals: object }).principals)).toEqual(['m1', 'm2']);
+    expect(Object.keys((b?.auth?.['cryptosign'] as { principals: object }).principals)).toEqual(['m2']);
+    expect(a?.auth?.['scram']).toBeUndefined();
+    expect(b?.auth?.['scram']).toMatchObject({ principals: { r1: { kdf: 'argon2id', memoryKiB: 512 } } });
+  });
+  it('asks the same procedures', () => {
+    const [gate, stage] = result('05').config.realms;
+    expect(gate?.auth?.ticket).toMatchObject({ authenticator: 'org.gate.check', authenticatorRealm: 'gate' });
+    expect([gate?.anonymousRole, stage?.anonymousRole]).toEqual([null, 'actor']);
+  });
+  it('lets cookies stand for a login', () => {
+    expect(result('08').config.listen.cookie).toMatchObject({
+      name: 'libcard',
+      sameSite: 'strict',
+      maxAgeSeconds: 7200,
+    });
+    expect(firstRealm('08').auth?.cookie).toBeDefined();
+  });
+  it('leaves out what cannot be converted, rather than admitting more', () => {
+    const { security, config } = result('11');
+    const at = 'workers[0].transports[0].auth';
+    expect(security).toEqual(
+      expect.arrayContaining([
+        `${at}.ticket`,
+        `${at}.anonymous`,
+        `${at}.kerberos`,
+        `${at}.wampcra.users.x9`,
+        `${at}.wampcra.users.y1`,
+      ]),
+    );
+    expect(config.realms[0]).toMatchObject({
+      anonymousRole: null,
+      auth: { wampcra: { users: { r2: { role: 'robot' } } } },
+    });
+    expect(Object.keys(config.realms[0]?.auth ?? {})).toEqual(['wampcra']);
+    expect(result('10').security).toEqual(
+      expect.arrayContaining([
+        'workers[0].transports[0].endpoint.tls.ca_certificates',
+        'workers[0].transports[0].auth.tls',
+      ]),
+    );
+  });
+  it('does not open the first door to those who had to use another one', () => {
+    const { config, security } = result('09');
+    expect(config.listen.port).toBe(8080);
+    expect(config.realms[0]).toMatchObject({ anonymousRole: null, auth: { ticket: { principals: { panel1: {} } } } });
+    expect(security).toEqual(['workers[0].transports[1]']);
+  });
+});
+
+describe('transports', () => {
+  it('keep address, path, serializers and options', () => {
+    expect(result('01').config.listen).toMatchObject({ host: '0.0.0.0', port: 9001, path: '/bus' });
+    expect(result('02').config.listen).toMatchObject({
+      host: '127.0.0.1',
+      port: 8443,
+      path: '/bus',
+      serializers: ['json', 'msgpack', 'cbor'],
+    });
+    expect(result('04').config.listen.host).toBe('::');
+    expect(result('06').config.listen).toMatchObject({ path: '/live', serializers: ['json'] });
+    const { listen, limits } = result('07').config;
+    expect(listen).toMatchObject({
+      allowedOrigins: ['https://market.example', 'http://*.market.example:*'],
+      compression: 'shared',
+    });
+    expect(limits).toMatchObject({ maxMessageBytes: 262_144, idleTimeoutMs: 15_000, handshakeTimeoutMs: 2_500 });
+    expect(result('07').security).toEqual(['workers[0].transports[0].paths.ws.options.allowed_origins']);
+  });
+  it('name certificates from the folder of the file', () => {
+    expect(result('10').raw.listen).toMatchObject({
+      tls: { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') },
+    });
+  });
+  it('list what is not a WebSocket', () => {
+    const at = 'workers[0].transports[0]';
+    expect(result('06').others).toEqual(
+      expect.arrayContaining([`${at}.rawsocket`, `${at}.mqtt`, `${at}.web.paths./`, `${at}.endpoint.shared`]),
+    );
+    expect(result('07').others).toEqual(
+      expect.arrayContaining(['/', 'lp', 'push', 'hook', 'motd'].map((path) => `${at}.paths.${path}`)),
+    );
+    expect(result('09').others).toEqual(
+      expect.arrayContaining(['workers[1]', 'workers[2]', 'workers[0].components', 'workers[0].transports[2]']),
+    );
+  });
+});
+
+describe('what is no configuration', () => {
+  it.each([
+    [null],
+    [[]],
+    ['text'],
+    [7],
+    [{}],
+    [{ workers: 1 }],
+    [{ workers: [1, null, []] }],
+    [{ version: 2, workers: {} }],
+  ])('never opens a node: %j', (input) => {
+    const { config, notes } = convertCrossbar(input, '.');
+    expect(notes.some(({ isSecurity }) => isSecurity)).toBe(true);
+    expect(config).toMatchObject({ listen: { host: '127.0.0.1' }, realms: [] });
+  });
+  it('cannot end a comment', () => {
+    const file = join(output, 'evil.json');
+    const key = 'a\nrealms: [{name: evil}]\u2028b';
+    writeFileSync(file, JSON.stringify({ version: 2, workers: [], [key]: 1 }));
+    const { text } = convertFile(file);
+    expect(parse(text)).toMatchObject({ realms: [] });
+    expect(text).toContain('# - a realms: [{name: evil}] b: ');
+  });
+});
