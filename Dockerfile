@@ -21,7 +21,7 @@ RUN npm prune --omit=dev --no-audit --no-fund \
 
 FROM build AS demo-dependencies
 RUN node -e " \
-    const { devDependencies: { autobahn, ws } } = require('./package.json'); \
+    const { dependencies: { ws }, devDependencies: { autobahn } } = require('./package.json'); \
     require('fs').writeFileSync('package.json', JSON.stringify({ type: 'module', dependencies: { autobahn, ws } }))" \
   && npm prune --no-audit --no-fund --no-package-lock
 

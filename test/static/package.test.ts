@@ -15,6 +15,7 @@ it('the package holds the router and its demo, and nothing of the bench, the tes
   const paths: string[] = packed.files.map((file: { path: string }) => file.path);
   for (const path of [manifest.bin.gantry, 'dist/demo/public/index.html', 'dist/demo/public/vendor/autobahn.min.js'])
     expect(paths).toContain(path);
+  expect(paths.filter((path) => path.endsWith('.map'))).toEqual([]);
   expect(paths.filter((path) => !/^(dist\/(?!\.|bench)|[^/]+$)/.test(path))).toEqual([]);
 });
 
