@@ -92,6 +92,8 @@ export class RealmTwin {
       case 'HSET':
         this.#hashes.set(key, field, value);
         return 1;
+      case 'HLEN':
+        return this.#hashes.size(key);
       case 'SMEMBERS':
         return this.members(key);
       case 'SADD':

@@ -19,6 +19,10 @@ export class SessionTwin {
         return this.#join(keys, argv);
       case 'leave_sessions.lua':
         return this.#leave(keys, argv);
+      case 'take_sessions.lua':
+        return this.#take(keys, argv);
+      case 'set_testaments.lua':
+        return this.#setTestaments(keys as readonly [string, string], argv);
       case 'load_sessions.lua':
         return pairsOf(argv).map(([session, place]) => {
           const row = this.#hashes.get(keys[place - 1]!, session);
@@ -54,7 +58,33 @@ export class SessionTwin {
   }
 
   #leave(keys: readonly string[], [node = '', ...rest]: Words): number {
-    return pairsOf(rest).filter(([session, place]) => this.#remove(keys, node, session, place)).length;
+    const left = pairsOf(rest).filter(([session, place]) => this.#remove(keys, node, session, place));
+    for (const [session] of pairsOf(rest)) this.#hashes.delete(keys[2]!, session);
+    return left.length;
+  }
+
+  #take(keys: readonly string[], [node = '', maxBytes, ...rest]: Words): unknown {
+    const taken: (string | undefined)[] = [];
+    let bytes = 0;
+    for (const [session, place] of pairsOf(rest)) {
+      const testaments = this.#hashes.get(keys[2]!, session);
+      taken.push(this.#hashes.get(keys[place - 1]!, session), testaments);
+      this.#remove(keys, node, session, place);
+      this.#hashes.delete(keys[2]!, session);
+      bytes += testaments?.length ?? 0;
+      if (bytes > Number(maxBytes)) break;
+    }
+    return taken.map((value) => (value === undefined ? null : Buffer.from(value, 'latin1')));
+  }
+
+  #setTestaments([ids, testaments]: readonly [string, string], [node, session = '', value = '']: Words): number {
+    if (value === '') {
+      this.#hashes.delete(testaments, session);
+      return 1;
+    }
+    if (this.#hashes.get(ids, session) !== node) return 0;
+    this.#hashes.set(testaments, session, value);
+    return 1;
   }
 
   #remove(keys: readonly string[], node: string, session: string, place: number): boolean {
