@@ -27,6 +27,10 @@ class RandomRealm {
   #sessionCount = 0;
   /** Nodes that entered after a loss of data, before all others had written their rows again. */
   readonly #enteredLate = new Set<WorldNode>();
+  /** Pairs of nodes of which the first has known that the second serves the realm. */
+  readonly #met = new Set<string>();
+  /** Pairs that had not met when data was lost. While the second is away, no row names it to the first. */
+  readonly #unmet = new Set<string>();
   #lastLossMs = -Infinity;
   #restore: (() => void) | undefined;
   #leavingCount = 0;
@@ -177,7 +181,13 @@ class RandomRealm {
   #lost(): void {
     this.#lastLossMs = this.world.time.nowMs;
     this.#restore = undefined;
-    for (const node of this.#alive()) if (!node.isServing) this.#enteredLate.add(node);
+    for (const node of this.#alive()) {
+      if (!node.isServing) this.#enteredLate.add(node);
+      for (const other of this.#alive()) {
+        const pair = `${node.id} ${other.id}`;
+        if (!this.#met.has(pair)) this.#unmet.add(pair);
+      }
+    }
   }
 
   #later(action: () => void, limitMs = 1_000): void {
@@ -189,10 +199,11 @@ class RandomRealm {
     expect(this.#violations).toEqual([]);
     const serving = this.#serving().filter((node) => !this.#enteredLate.has(node));
     for (const node of serving) {
+      for (const id of node.directory.servingNodes) this.#met.add(`${node.id} ${id}`);
       for (const [member, { isKnown }] of node.wants) {
         if (!isKnown) continue;
         for (const other of serving) {
-          if (other === node || other.gone.has(node.id)) continue;
+          if (other === node || other.gone.has(node.id) || this.#unmet.has(`${node.id} ${other.id}`)) continue;
           const topic = member.slice('exact '.length);
           if (!other.directory.interestedNodes(topic).includes(node.id))
             throw new Error(`${other.id} does not know that ${node.id} wants ${topic}`);
