@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { PATHS } from '../config/settings.js';
 import { didYouMean } from '../config/suggest.js';
 import type { Override } from '../config/overrides.js';
+import { SHELLS, type Shell } from './completion.js';
 import { CLIENT_COMMANDS, type ClientCommandName } from './client/names.js';
 import {
   checkCredentialOptions,
@@ -23,6 +24,7 @@ export type Command =
   | { readonly kind: 'config'; readonly form: 'effective' | 'schema' | 'env'; readonly sources: Sources }
   | { readonly kind: 'help' | 'version' }
   | { readonly kind: 'convert'; readonly file: string }
+  | { readonly kind: 'completion'; readonly shell: Shell }
   | { readonly kind: 'client'; readonly name: ClientCommandName; readonly words: readonly string[] }
   | CredentialCommand;
 
@@ -49,7 +51,16 @@ const SHORTCUTS = {
   'log-level': 'log.level',
 } as const;
 
-const COMMANDS = ['start', 'check', 'config', 'convert', 'help', 'version', ...CREDENTIAL_COMMANDS] as const;
+const COMMANDS = [
+  'start',
+  'check',
+  'config',
+  'convert',
+  'completion',
+  'help',
+  'version',
+  ...CREDENTIAL_COMMANDS,
+] as const;
 const ALL_COMMANDS = [...COMMANDS, ...CLIENT_COMMANDS];
 
 /** Reads the arguments after the program's name. Errors: UsageError. */
@@ -87,6 +98,8 @@ export function parseArguments(words: readonly string[]): Command {
       if (overrides.length > 0 || values.config !== undefined)
         throw new UsageError(`gantry ${kind} reads no configuration but the one that it converts`);
       return { kind, file: convertedFile(rest) };
+    case 'completion':
+      return { kind, shell: completedShell(rest) };
     case 'start':
       none(rest);
       return { kind, sources: { file: values.config, overrides } };
@@ -141,6 +154,13 @@ function convertedFile([from, file, ...rest]: readonly string[]): string {
   none(rest);
   if (from !== 'crossbar' || file === undefined) throw new UsageError('write: gantry convert crossbar FILE');
   return file;
+}
+
+function completedShell([name, ...rest]: readonly string[]): Shell {
+  none(rest);
+  const shell = SHELLS.find((one) => one === name);
+  if (shell === undefined) throw new UsageError(`write: gantry completion ${SHELLS.join('|')}`);
+  return shell;
 }
 
 function none([word]: readonly string[]): void {

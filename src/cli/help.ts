@@ -16,6 +16,7 @@ clients of a router; each prints more with --help:
   gantry subscribe TOPIC       print the events of a topic
   gantry register PROCEDURE -- COMMAND
                                answer calls by running a command
+  gantry top [URL…]            show sessions and rates of nodes
 
 credentials for the configuration, from a secret on standard input:
   gantry hash-ticket           SHA-256 of a ticket
@@ -25,6 +26,10 @@ credentials for the configuration, from a secret on standard input:
                                keys of a SCRAM principal; scram: for autobahn-python and Crossbar.io
                                [--kdf pbkdf2|argon2id] [--salt HEX] [--iterations N] [--memory-kib N]
   gantry keygen [--out FILE]   a new Ed25519 key pair for cryptosign; FILE gets the private key
+
+shells:
+  gantry completion bash|zsh|fish
+                               print a script that completes commands and options
 
 options:
   -c, --config FILE            configuration file, YAML or JSON (also: GANTRY_CONFIG)

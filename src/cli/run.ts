@@ -73,6 +73,12 @@ async function execute(command: Command, dependencies: RunDependencies): Promise
     case 'config':
       print(shown(command, environment));
       return ExitCode.DONE;
+    case 'completion': {
+      const { completionScript } = await import('./completion.js');
+      const { COMPLETED_COMMANDS } = await import('./completed-commands.js');
+      print(completionScript(command.shell, COMPLETED_COMMANDS));
+      return ExitCode.DONE;
+    }
     case 'convert': {
       const { text, code } = convertFile(command.file);
       print(text);

@@ -5,6 +5,7 @@ const MAX_BACKLOG_BYTES = 1_048_576;
 
 export function patientOutput(stream: NodeJS.WriteStream): Output {
   return {
+    isTerminal: stream.isTTY,
     print: (text) => stream.write(text),
     isFull: () => stream.writableLength > MAX_BACKLOG_BYTES,
     drained: () =>

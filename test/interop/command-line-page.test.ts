@@ -73,8 +73,8 @@ function run(
   const path = `${folder}${delimiter}${process.env['PATH'] ?? ''}`;
   return new Promise((resolve) => {
     execFile(
-      '/bin/sh',
-      ['-c', command],
+      '/bin/bash',
+      ['--norc', '-c', command],
       { env: { ...environment, PATH: path }, cwd: folder },
       (error, stdout, stderr) => resolve({ code: error === null ? 0 : error.code, stdout, stderr }),
     );

@@ -1,9 +1,7 @@
-import { didYouMean } from '../../config/suggest.js';
 import { NotConnectedError, UnencodableError, WampError } from '../../client/errors.js';
 import { LoginError } from '../../client/login/login.js';
 import { writeJson } from '../../client/wire.js';
 import { ExitCode } from '../exit-code.js';
-import { UsageError } from '../usage-error.js';
 import { CALL } from './call.js';
 import { ClientError } from './client-error.js';
 import type { ClientCommand, ClientContext } from './context.js';
@@ -13,8 +11,9 @@ import { PUBLISH } from './publish.js';
 import { REGISTER } from './register.js';
 import { CONNECTION_FLAGS } from './settings.js';
 import { SUBSCRIBE } from './subscribe.js';
+import { TOP } from './top.js';
 
-const COMMANDS: readonly ClientCommand[] = [CALL, PUBLISH, SUBSCRIBE, REGISTER];
+export const ALL_CLIENT_COMMANDS: readonly ClientCommand[] = [CALL, PUBLISH, SUBSCRIBE, REGISTER, TOP];
 
 const HELP_FLAG: Flag = { name: 'help', short: 'h', help: 'print this' };
 
@@ -24,17 +23,12 @@ export async function runClientCommand(
   words: readonly string[],
   context: ClientContext,
 ): Promise<ExitCode> {
-  const command = COMMANDS.find((one) => one.name === name);
-  if (command === undefined)
-    throw new UsageError(
-      `there is no command "${name}"${didYouMean(
-        name,
-        COMMANDS.map((one) => one.name),
-      )}`,
-    );
-  const parsed = parseWords(words, [...command.flags, ...CONNECTION_FLAGS, HELP_FLAG]);
+  const command = ALL_CLIENT_COMMANDS.find((one) => one.name === name);
+  if (command === undefined) throw new Error(`${name} is no client command`);
+  const shared = command.isLocal === true ? [HELP_FLAG] : [...CONNECTION_FLAGS, HELP_FLAG];
+  const parsed = parseWords(words, [...command.flags, ...shared]);
   if (parsed.has('help')) {
-    context.output.print(helpOf(command, [...CONNECTION_FLAGS, HELP_FLAG]));
+    context.output.print(helpOf(command, shared));
     return ExitCode.DONE;
   }
   try {

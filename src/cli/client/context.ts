@@ -4,6 +4,7 @@ import type { Flag, Words } from './flags.js';
 
 /** Standard output. */
 export interface Output {
+  readonly isTerminal: boolean;
   print(text: string): void;
   /** True while the reader is far behind. */
   isFull(): boolean;
@@ -33,6 +34,8 @@ export interface ClientCommand {
   readonly usage: string;
   readonly summary: string;
   readonly flags: readonly Flag[];
+  /** It joins no realm: the options of connections do not count. */
+  readonly isLocal?: boolean;
   /** More for the help of this command. */
   readonly notes?: string;
   run(words: Words, context: ClientContext): Promise<ExitCode>;

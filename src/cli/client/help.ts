@@ -4,7 +4,10 @@ import type { Flag } from './flags.js';
 const COLUMN = 30;
 
 /** The help of one command. */
-export function helpOf({ name, usage, summary, flags, notes }: ClientCommand, shared: readonly Flag[]): string {
+export function helpOf(
+  { name, usage, summary, flags, notes, isLocal }: ClientCommand,
+  shared: readonly Flag[],
+): string {
   return [
     `gantry ${name}: ${summary}`,
     '',
@@ -14,7 +17,7 @@ export function helpOf({ name, usage, summary, flags, notes }: ClientCommand, sh
     'options:',
     ...flags.map(line),
     '',
-    'connection:',
+    isLocal === true ? 'also:' : 'connection:',
     ...shared.map(line),
     '',
     'exit codes:',

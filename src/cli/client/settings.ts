@@ -1,5 +1,5 @@
 import { readText, reasonOf } from '../../config/file.js';
-import { withoutLineEnd, type Environment } from '../../config/secrets.js';
+import { withoutLineEnd } from '../../config/secrets.js';
 import type { JoinOptions } from '../../client/joining.js';
 import type { Login } from '../../client/login/login.js';
 import { craLogin, cryptosignLogin, plainLogin, ticketLogin } from '../../client/login/logins.js';
@@ -10,6 +10,7 @@ import { UsageError } from '../usage-error.js';
 import { ClientError } from './client-error.js';
 import type { ClientContext } from './context.js';
 import type { Flag, Words } from './flags.js';
+import { readProfile } from './profiles.js';
 
 const METHODS = [
   'anonymous',
@@ -41,21 +42,23 @@ export const CONNECTION_FLAGS: readonly Flag[] = [
   { name: 'ca-file', value: 'FILE', help: 'certificate authorities of the router (PEM)', isFile: true },
   { name: 'cert-file', value: 'FILE', help: 'client certificate (PEM)', isFile: true },
   { name: 'key-file', value: 'FILE', help: 'its private key (PEM)', isFile: true },
+  { name: 'profile', value: 'NAME', help: 'a profile, which has these settings by name' },
+  { name: 'profiles-file', value: 'FILE', help: 'file of profiles (~/.config/gantry/profiles.yaml)', isFile: true },
   { name: 'connect-timeout', value: 'SECONDS', help: 'time until there is a session (10)' },
 ];
+
+/** Options that a profile does not set. */
+const UNPROFILED = ['profile', 'profiles-file', 'connect-timeout'];
 
 const MAX_SECRET_BYTES = 65_536;
 const MAX_CONNECT_S = 3_600;
 
-/** Where the settings of a connection come from: options before variables. */
-export interface SettingSources {
-  readonly words: Words;
-  readonly environment: Environment;
-}
+/** Where the settings of a connection come from: options, then variables, then a profile. */
+type Layer = (name: string) => string | undefined;
 
 /** The address, the realm and the login. Errors: UsageError, ClientError, LoginError. */
-export function joinOptions(words: Words, { environment, interrupted }: ClientContext): JoinOptions {
-  const sources: SettingSources = { words, environment };
+export function joinOptions(words: Words, context: ClientContext): JoinOptions {
+  const sources = layersOf(words, context);
   const url = setting(sources, 'url') ?? 'ws://127.0.0.1:8080/ws';
   if (!/^wss?:\/\/[^/]/.test(url) || !URL.canParse(url))
     throw new UsageError('the address of the router is no URL such as ws://127.0.0.1:8080/ws');
@@ -74,7 +77,7 @@ export function joinOptions(words: Words, { environment, interrupted }: ClientCo
     login: loginOf(sources),
     agent: `gantry-cli/${version()}`,
     timeoutMs: words.number('connect-timeout', 10, 0.1, MAX_CONNECT_S) * 1_000,
-    signal: interrupted,
+    signal: context.interrupted,
     ...(cookie !== undefined && { headers: { cookie } }),
     tls: {
       ...(ca !== undefined && { ca }),
@@ -84,7 +87,7 @@ export function joinOptions(words: Words, { environment, interrupted }: ClientCo
   };
 }
 
-function loginOf(sources: SettingSources): Login {
+function loginOf(sources: readonly Layer[]): Login {
   const authid = setting(sources, 'authid');
   const [ticket, secret, key] = (['ticket', 'secret', 'private-key'] as const).map((name) => secretOf(sources, name));
   const given = [ticket, secret, key].filter((one) => one !== undefined).length;
@@ -120,22 +123,38 @@ function wanted(method: string, name: string, value: string | undefined): string
 }
 
 /** An empty variable counts as unset. */
-function setting({ words, environment }: SettingSources, name: string): string | undefined {
-  const variable = environment[variableOf(name)] ?? '';
-  return words.text(name) ?? (variable === '' ? undefined : variable);
+function layersOf(words: Words, { environment, printError }: ClientContext): readonly Layer[] {
+  const option: Layer = (name) => words.text(name);
+  const variable: Layer = (name) => environment[variableOf(name)] || undefined;
+  const profile = readProfile({
+    name: setting([option, variable], 'profile'),
+    file: setting([option, variable], 'profiles-file'),
+    known: CONNECTION_FLAGS.map(({ name }) => name).filter((name) => !UNPROFILED.includes(name)),
+    environment,
+    warn: printError,
+  });
+  return [option, variable, (name) => profile.get(name)];
 }
 
-/** The option with the secret or its file, else the variables. */
-function secretOf({ words, environment }: SettingSources, name: string): string | undefined {
+function setting(layers: readonly Layer[], name: string): string | undefined {
+  for (const layer of layers) {
+    const text = layer(name);
+    if (text !== undefined) return text;
+  }
+  return undefined;
+}
+
+/** The first layer with the secret or its file decides. */
+function secretOf(layers: readonly Layer[], name: string): string | undefined {
   const file = `${name}-file`;
-  if (words.has(name) && words.has(file)) throw new UsageError(`choose one of --${name} and --${file}`);
-  if (words.has(name)) return words.text(name);
-  const sources: SettingSources = words.has(file) ? { words, environment: {} } : { words, environment };
-  const text = setting(sources, name);
-  const path = setting(sources, file);
-  if (path === undefined) return text;
-  if (text !== undefined) throw new UsageError(`${variableOf(name)} and ${variableOf(file)} are both set`);
-  return withoutLineEnd(contentOf(path));
+  for (const layer of layers) {
+    const [text, path] = [layer(name), layer(file)];
+    if (text !== undefined && path !== undefined)
+      throw new UsageError(`${name} and ${file} are both there: choose one of them`);
+    if (text !== undefined) return text;
+    if (path !== undefined) return withoutLineEnd(contentOf(path));
+  }
+  return undefined;
 }
 
 function contentOf(path: string): string {
