@@ -5,6 +5,7 @@ import type { CONFIG_SCHEMA } from './schema.js';
 type Path = readonly PropertyKey[];
 type Report = (path: Path, message: string) => void;
 type Listen = z.output<typeof CONFIG_SCHEMA>['listen'];
+type Listeners = z.output<typeof CONFIG_SCHEMA>['listeners'];
 type Auth = NonNullable<z.output<typeof realm>['auth']>;
 type TlsPrincipals = NonNullable<Auth['tls']>['principals'];
 
@@ -17,19 +18,26 @@ export function certificateHeaderIsSound(listen: Listen, report: Report): void {
   report(['listen', 'clientCertificate'], message);
 }
 
+/** Where certificates can come from; undefined: that part of the configuration has faults of its own. */
+interface Sources {
+  readonly listen: Listen | undefined;
+  readonly listeners: Listeners | undefined;
+}
+
 /** Whether certificates can lead to the principals. `at`: of the section `auth`. */
 export function certificatesAreSound(
   auth: Auth | undefined,
-  listen: Listen | undefined,
+  { listen, listeners = [] }: Sources,
   at: Path,
   report: Report,
 ): void {
   if (auth?.tls === undefined) return;
   const path = [...at, 'tls'];
-  if (listen !== undefined && listen.clientCertificate === undefined)
-    report(path, 'No certificate reaches the router: set listen.clientCertificate');
+  const isVerifiedHere = listeners.some(({ tls }) => tls?.clientCaFile !== undefined);
+  if (listen !== undefined && listen.clientCertificate === undefined && !isVerifiedHere)
+    report(path, 'No certificate reaches the router: set listen.clientCertificate, or clientCaFile of a listener');
   namesAreUnique(auth.tls.principals, [...path, 'principals'], report);
-  if (listen?.clientCertificate?.format !== 'sha256') return;
+  if (listen?.clientCertificate?.format !== 'sha256' || isVerifiedHere) return;
   for (const [authid, { commonName }] of Object.entries(auth.tls.principals))
     if (commonName !== undefined)
       report([...path, 'principals', authid, 'commonName'], 'listen.clientCertificate.format sha256 brings no names');

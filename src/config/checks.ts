@@ -5,6 +5,7 @@ import { authorizersAreSound } from './authorizer-checks.js';
 import { backplaneFits, backplaneIsNamed } from './backplane-checks.js';
 import { placedEntries, principalsIn, type PrincipalConfig } from './auth-entries.js';
 import { certificateHeaderIsSound, certificatesAreSound } from './certificate-checks.js';
+import { listenersAreSound } from './listener-checks.js';
 import { realm, type realmTemplate } from './realm-schema.js';
 import { CONFIG_SCHEMA, type AuthConfig, type RealmConfig } from './schema.js';
 
@@ -23,6 +24,7 @@ const REALM_NAME_RULES: UriRules = { uriCheck: 'loose', maxUriBytes: 255, maxUri
 export function checkAcross(tree: Readonly<Record<string, unknown>>, report: Report): void {
   const { shape } = CONFIG_SCHEMA;
   const { data: listen } = shape.listen.safeParse(tree['listen']);
+  const { data: listeners } = shape.listeners.safeParse(tree['listeners']);
   const { data: ops } = shape.ops.safeParse(tree['ops']);
   const { data: limits } = shape.limits.safeParse(tree['limits']);
   const { data: drain } = shape.drain.safeParse(tree['drain']);
@@ -31,6 +33,10 @@ export function checkAcross(tree: Readonly<Record<string, unknown>>, report: Rep
   const realms = soundRealms(tree['realms']);
   if (listen && ops) portsDiffer(listen, ops, report);
   if (listen) certificateHeaderIsSound(listen, report);
+  if (listeners && listen) {
+    const opsPlace = ops?.enabled === true ? [{ ...ops, setting: 'ops.port' }] : [];
+    listenersAreSound(listeners, [{ ...listen, setting: 'listen.port' }, ...opsPlace], report);
+  }
   if (drain) drainFits(drain, report);
   if (listen)
     cookiesFit(
@@ -49,11 +55,11 @@ export function checkAcross(tree: Readonly<Record<string, unknown>>, report: Rep
   backplaneIsNamed(tree['backplane'], report);
   for (const [index, realm] of realms) {
     rulesAreSound(realm, bounds, realmNames, ['realms', index], report);
-    certificatesAreSound(realm.auth, listen, ['realms', index, 'auth'], report);
+    certificatesAreSound(realm.auth, { listen, listeners }, ['realms', index, 'auth'], report);
   }
   if (template) {
     templateIsSound(template, bounds, realmNames, report);
-    certificatesAreSound(template.auth, listen, ['realmTemplate', 'auth'], report);
+    certificatesAreSound(template.auth, { listen, listeners }, ['realmTemplate', 'auth'], report);
   }
 }
 

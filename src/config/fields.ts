@@ -34,3 +34,13 @@ export function distinct<Element extends z.ZodType>(element: Element) {
     .min(1)
     .refine((list) => new Set(list).size === list.length, 'Invalid list: an element is there twice');
 }
+
+/** The certificate of a listener. */
+export const tls = z.strictObject({
+  certFile: z.string().min(1).describe('File with the certificate chain, PEM. Relative to the working directory.'),
+  keyFile: z.string().min(1).describe('File with the private key, PEM. Relative to the working directory.'),
+  passphrase: z.string().exactOptional().meta({
+    description: 'Passphrase of the private key. Better set in the environment than in a file.',
+    writeOnly: true,
+  }),
+});

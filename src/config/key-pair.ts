@@ -5,6 +5,8 @@ import { ConfigUnusableError, type ConfigFault } from './faults.js';
 import { reasonOf } from './file.js';
 import type { Config } from './schema.js';
 
+type Tls = NonNullable<Config['listen']['tls']>;
+
 /** When clients accept the certificate of `listen.tls`, in milliseconds since 1970. */
 export interface CertificateValidity {
   readonly fromMs: number;
@@ -12,26 +14,33 @@ export interface CertificateValidity {
 }
 
 /**
- * Makes sure that the certificate and key can be read and belong together. Undefined without TLS. Errors:
- * ConfigUnusableError.
+ * Makes sure that the certificate and key of each listener can be read and belong together. Returns the validity of that
+ * of `listen`, undefined without TLS there. Errors: ConfigUnusableError.
  */
-export function checkKeyPair({ listen: { tls } }: Config): CertificateValidity | undefined {
-  if (tls === undefined) return undefined;
+export function checkKeyPair({ listen, listeners }: Config): CertificateValidity | undefined {
   const faults: ConfigFault[] = [];
-  const cert = read('certFile', tls.certFile, faults);
-  const key = read('keyFile', tls.keyFile, faults);
-  let validity: CertificateValidity | undefined;
-  if (cert !== undefined && key !== undefined) {
-    try {
-      createSecureContext({ cert, key, passphrase: tls.passphrase });
-      validity = validityOf(cert);
-    } catch (error) {
-      const message = `${tls.certFile} and ${tls.keyFile} cannot be used together: ${reasonOf(error)}`;
-      faults.push({ path: 'listen.tls', message });
-    }
+  const validity = listen.tls && checkPair(listen.tls, 'listen.tls', faults);
+  for (const [index, { tls }] of listeners.entries()) {
+    const path = `listeners[${index}].tls`;
+    if (tls !== undefined) checkPair(tls, path, faults);
+    if (tls?.clientCaFile !== undefined) read(`${path}.clientCaFile`, tls.clientCaFile, faults);
   }
   if (faults.length > 0) throw new ConfigUnusableError(faults);
   return validity;
+}
+
+function checkPair(tls: Tls, path: string, faults: ConfigFault[]): CertificateValidity | undefined {
+  const cert = read(`${path}.certFile`, tls.certFile, faults);
+  const key = read(`${path}.keyFile`, tls.keyFile, faults);
+  if (cert === undefined || key === undefined) return undefined;
+  try {
+    createSecureContext({ cert, key, passphrase: tls.passphrase });
+    return validityOf(cert);
+  } catch (error) {
+    const message = `${tls.certFile} and ${tls.keyFile} cannot be used together: ${reasonOf(error)}`;
+    faults.push({ path, message });
+    return undefined;
+  }
 }
 
 /** Differs when the certificate, its key or the passphrase differ. Undefined without TLS, or where a file cannot be read. */
@@ -59,11 +68,11 @@ function validityOf(cert: Buffer): CertificateValidity {
   return { fromMs: Date.parse(validFrom), untilMs: Date.parse(validTo) };
 }
 
-function read(name: 'certFile' | 'keyFile', file: string, faults: ConfigFault[]): Buffer | undefined {
+function read(path: string, file: string, faults: ConfigFault[]): Buffer | undefined {
   try {
     return readFileSync(file);
   } catch (error) {
-    faults.push({ path: `listen.tls.${name}`, message: `${file} cannot be read: ${reasonOf(error)}` });
+    faults.push({ path, message: `${file} cannot be read: ${reasonOf(error)}` });
     return undefined;
   }
 }

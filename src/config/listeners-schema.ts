@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { count, distinct, host, milliseconds, port } from './fields.js';
+import { count, distinct, host, milliseconds, port, tls } from './fields.js';
 
 /** A way in besides `listen`. */
 export const listener = z.strictObject({
@@ -10,7 +10,33 @@ export const listener = z.strictObject({
     .describe('Name in logs. Absent: the type and the place in the list, as `rawsocket-0`.'),
   type: z.literal('rawsocket').describe('`rawsocket`: WAMP frames over TCP, without HTTP and WebSocket.'),
   host: host.default('127.0.0.1').describe('Address to accept clients at; `0.0.0.0` for all of IPv4, `::` for all.'),
-  port: port.describe('Port to accept clients at; 0: any free one.'),
+  port: port.exactOptional().describe('Port to accept clients at; 0: any free one. Either `port` or `path`.'),
+  path: z
+    .string()
+    .regex(/^[^\0]{1,100}$/, 'Invalid path: expected 1 to 100 characters')
+    .exactOptional()
+    .describe('Unix socket to accept clients at, in place of `host` and `port`. Relative to the working directory.'),
+  mode: z
+    .string()
+    .regex(/^0[0-7]{3}$/, 'Invalid mode: expected four octal digits, as "0660"')
+    .default('0660')
+    .describe('Permissions of the Unix socket, octal: who may write to it may connect.'),
+  tls: tls
+    .extend({
+      clientCaFile: z
+        .string()
+        .min(1)
+        .exactOptional()
+        .describe(
+          'File with the authorities of client certificates, PEM. Present: the listener asks each client for a certificate and verifies it, for the method `tls`.',
+        ),
+      requireClientCertificate: z
+        .boolean()
+        .default(false)
+        .describe('Refuse clients without a certificate of these authorities in the TLS handshake.'),
+    })
+    .exactOptional()
+    .describe('Serve with TLS. Absent: without.'),
   serializers: distinct(z.enum(['json', 'msgpack', 'cbor']))
     .default(['json', 'msgpack', 'cbor'])
     .describe('Serializers that clients may choose.'),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { tokenRules } from './jwt-schema.js';
 import { backplane } from './backplane-schema.js';
-import { bytes, count, distinct, host, milliseconds, network, port } from './fields.js';
+import { bytes, count, distinct, host, milliseconds, network, port, tls } from './fields.js';
 import { limits } from './limits-schema.js';
 import { listener } from './listeners-schema.js';
 import { DEFAULT_REALMS, realm, realmTemplate } from './realm-schema.js';
@@ -9,15 +9,6 @@ import { DEFAULT_REALMS, realm, realmTemplate } from './realm-schema.js';
 /** `*` for all, `null` as browsers send it, or an origin in which `*` stands for leading labels or for the port. */
 const ORIGIN =
   /^(\*|null|[a-z][a-z0-9+.-]*:\/\/(\*\.)?[^/\s*?#:]+(:(\d+|\*))?|[a-z][a-z0-9+.-]*:\/\/\[[0-9a-f:.]+\](:(\d+|\*))?)$/i;
-
-const tls = z.strictObject({
-  certFile: z.string().min(1).describe('File with the certificate chain, PEM. Relative to the working directory.'),
-  keyFile: z.string().min(1).describe('File with the private key, PEM. Relative to the working directory.'),
-  passphrase: z.string().exactOptional().meta({
-    description: 'Passphrase of the private key. Better set in the environment than in a file.',
-    writeOnly: true,
-  }),
-});
 
 const socketPath = z
   .string()

@@ -1,9 +1,8 @@
 import { stat } from 'node:fs/promises';
-import type { Config } from '../config/schema.js';
 
 export interface CertificateWatchOptions {
-  /** The configuration in effect. */
-  readonly config: () => Config;
+  /** The files of the certificate at this moment; none without TLS. */
+  readonly files: () => readonly string[];
   /** The files have changed since the last look. */
   readonly changed: () => void;
 }
@@ -11,7 +10,7 @@ export interface CertificateWatchOptions {
 /** Looks rather than waits for events: a renewal may replace a folder that a link points to, as cert-manager does. */
 const LOOK_MS = 5_000;
 
-/** Watches the files of `listen.tls`. */
+/** Watches the files of a certificate. */
 export class CertificateWatch {
   readonly #options: CertificateWatchOptions;
   #timer: NodeJS.Timeout | undefined;
@@ -23,7 +22,7 @@ export class CertificateWatch {
   }
 
   start(): void {
-    if (this.#options.config().listen.tls === undefined) return;
+    if (this.#options.files().length === 0) return;
     void this.#look();
     this.#timer = setInterval(() => void this.#look(), LOOK_MS);
     this.#timer.unref();
@@ -34,10 +33,10 @@ export class CertificateWatch {
   }
 
   async #look(): Promise<void> {
-    const { tls } = this.#options.config().listen;
-    if (this.#isLooking || tls === undefined) return;
+    const files = this.#options.files();
+    if (this.#isLooking || files.length === 0) return;
     this.#isLooking = true;
-    const states = await Promise.all([tls.certFile, tls.keyFile].map(stateOf));
+    const states = await Promise.all(files.map(stateOf));
     this.#isLooking = false;
     const now = states.join(' ');
     const before = this.#seen;

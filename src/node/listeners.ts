@@ -3,10 +3,12 @@ import type { Config } from '../config/schema.js';
 import type { Counters } from '../telemetry/counters.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Accept, CloseCause } from '../transport/connection.js';
+import { ListenError } from '../transport/listen-error.js';
 import { RawServer } from '../transport/raw/raw-server.js';
 import { SharedTransport } from '../transport/shared-transport.js';
 import type { TransportBounds } from '../transport/transport-options.js';
 import { UwsServer } from '../transport/uws-server.js';
+import { CertificateWatch } from './certificate-watch.js';
 import { demoSite } from './demo-site.js';
 import { listenOptions } from './shared-auth-methods.js';
 
@@ -26,6 +28,7 @@ export class Listeners {
   readonly #shared: SharedTransport;
   readonly #webSocket: UwsServer;
   readonly #raw: readonly RawServer[];
+  readonly #watches: readonly CertificateWatch[];
 
   constructor({ config, ports, accept, counters, logger }: ListenersOptions) {
     const bounds: TransportBounds = {
@@ -41,10 +44,18 @@ export class Listeners {
     this.#raw = config.listeners.map(
       (listener, index) =>
         new RawServer(
-          { ...listener, name: listenerName(listener, index), port: ports[index + 1] ?? 0 },
+          {
+            ...listener,
+            name: listenerName(listener, index),
+            port: ports[index + 1] ?? 0,
+            mode: Number.parseInt(listener.mode, 8),
+          },
           accept,
           this.#shared,
         ),
+    );
+    this.#watches = this.#raw.map(
+      (server) => new CertificateWatch({ files: () => server.tlsFiles, changed: () => void this.#renew(server) }),
     );
   }
 
@@ -76,6 +87,7 @@ export class Listeners {
     const ports: number[] = [];
     for (const server of this.#all()) ports.push((await server.start()).port);
     this.#shared.start();
+    for (const watch of this.#watches) watch.start();
     return ports;
   }
 
@@ -85,6 +97,7 @@ export class Listeners {
 
   /** Closes every connection. Idempotent: the first cause counts. */
   async stop(cause: CloseCause): Promise<void> {
+    for (const watch of this.#watches) watch.stop();
     await Promise.all(this.#all().map((server) => server.stop(cause)));
     this.#shared.stop();
   }
@@ -104,6 +117,18 @@ export class Listeners {
   /** See UwsServer. */
   prepareCertificate(tls: NonNullable<Config['listen']['tls']>): Promise<() => void> {
     return this.#webSocket.prepareCertificate(tls);
+  }
+
+  /** Files that do not belong together yet are read again when the second has changed. */
+  async #renew(server: RawServer): Promise<void> {
+    const { logger } = this.#shared;
+    try {
+      await server.renewCertificate();
+      logger.info({ reason: server.name }, 'certificate.renewed');
+    } catch (error) {
+      if (!(error instanceof ListenError)) throw error;
+      logger.warn({ reason: server.name, message: error.message }, 'certificate.refused');
+    }
   }
 
   #all(): readonly (UwsServer | RawServer)[] {

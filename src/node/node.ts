@@ -114,7 +114,7 @@ class Node implements RunningNode {
   constructor(config: Config, { logger, backplane, counters, validity, load }: NodeDependencies) {
     this.#config = config;
     this.#logger = logger;
-    this.#ports = [config.listen, ...config.listeners].map(({ port }) => port);
+    this.#ports = [config.listen, ...config.listeners].map(({ port }) => port ?? 0);
     this.#makeBackplane = backplane ?? createBackplane;
     this.#facts = factsOf(config, 0, validity);
     this.#certificate = new ServedCertificate({
@@ -157,8 +157,10 @@ class Node implements RunningNode {
       ws: `${tls === undefined ? 'ws' : 'wss'}://${authority}${pathsOf(path)[0] ?? ''}`,
       ...(this.#config.demo.enabled ? { site: `${tls === undefined ? 'http' : 'https'}://${authority}/` } : {}),
       ...(ops === undefined ? {} : { ops: `http://${authorityHost(this.#config.ops.host)}:${ops.port}/` }),
-      listeners: this.#config.listeners.map(
-        (listener, index) => `rs://${authorityHost(listener.host)}:${this.#ports[index + 1] ?? 0}`,
+      listeners: this.#config.listeners.map(({ path, host, tls }, index) =>
+        path === undefined
+          ? `${tls === undefined ? 'rs' : 'rss'}://${authorityHost(host)}:${this.#ports[index + 1] ?? 0}`
+          : `rs+unix:${path}`,
       ),
     };
     this.#certificate.watch();

@@ -25,7 +25,11 @@ export class ServedCertificate {
 
   constructor(options: ServedCertificateOptions) {
     this.#options = options;
-    this.#watch = new CertificateWatch({ config: options.config, changed: () => void this.#renew() });
+    const files = (): readonly string[] => {
+      const { tls } = options.config().listen;
+      return tls === undefined ? [] : [tls.certFile, tls.keyFile];
+    };
+    this.#watch = new CertificateWatch({ files, changed: () => void this.#renew() });
   }
 
   /** A server reads the files now. */

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 
-/** The TLS certificate of a client, as a proxy has verified it. */
+/** The TLS certificate of a client, as a proxy or a listener has verified it. */
 export interface ClientCertificate {
   /** SHA-256 of the certificate, 64 lower-case hexadecimal digits. */
   readonly sha256: string;
@@ -49,7 +49,7 @@ export function readClientCertificate(
 function fromPem(value: string): ClientCertificate | undefined {
   try {
     const text = decodeURIComponent(value);
-    return ONE_PEM.test(text) ? describe(text) : undefined;
+    return ONE_PEM.test(text) ? describeCertificate(text) : undefined;
   } catch (error) {
     if (error instanceof URIError) return undefined;
     throw error;
@@ -57,7 +57,7 @@ function fromPem(value: string): ClientCertificate | undefined {
 }
 
 function fromBase64(value: string): ClientCertificate | undefined {
-  return BASE64.test(value) ? describe(Buffer.from(value, 'base64')) : undefined;
+  return BASE64.test(value) ? describeCertificate(Buffer.from(value, 'base64')) : undefined;
 }
 
 function fromFingerprint(value: string): ClientCertificate | undefined {
@@ -87,7 +87,8 @@ function fromXfcc(value: string): ClientCertificate | undefined {
   return certificate && { ...certificate, ...(commonName === undefined ? undefined : { commonName }) };
 }
 
-function describe(certificate: string | Buffer): ClientCertificate | undefined {
+/** `certificate`: PEM or DER. Undefined: it is neither. */
+export function describeCertificate(certificate: string | Buffer): ClientCertificate | undefined {
   let parsed: X509Certificate;
   try {
     parsed = new X509Certificate(certificate);

@@ -8,8 +8,10 @@ export class ListenError extends Error {
   override readonly name = 'ListenError';
   readonly code = 'LISTEN_FAILED';
 
-  constructor(host: string, port: number, reason: string, cause?: unknown) {
-    super(`cannot listen on ${host.includes(':') ? `[${host}]` : host}:${port}: ${reason}`, { cause });
+  /** `port` undefined: `host` is the path of a Unix socket. */
+  constructor(host: string, port: number | undefined, reason: string, cause?: unknown) {
+    const place = port === undefined ? host : `${host.includes(':') ? `[${host}]` : host}:${port}`;
+    super(`cannot listen on ${place}: ${reason}`, { cause });
   }
 }
 
@@ -21,7 +23,7 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 /** The error of a listen call as people understand it. */
-export function listenError(host: string, port: number, cause: unknown): ListenError {
+export function listenError(host: string, port: number | undefined, cause: unknown): ListenError {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   return new ListenError(
     host,

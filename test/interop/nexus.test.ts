@@ -73,12 +73,17 @@ describe.skipIf(missing !== undefined)('the Go client of nexus 3.2', { timeout: 
     });
   });
 
-  it.each(['json', 'msgpack', 'cbor'])('two sessions over RawSocket in %s do the same', async (serializer) => {
-    const cluster = await startCluster(1, { ...config, listeners: [{ type: 'rawsocket', port: 0 }] });
-    const address = cluster.nodes[0]!.addresses.listeners[0]!.replace('rs:', 'tcp:');
-    expect(await linesOf(start('features', address, address, serializer))).toEqual(FEATURES);
-    await cluster.stop();
-  });
+  it.each(['json', 'msgpack', 'cbor'])(
+    'two sessions over RawSocket, TCP and Unix socket, in %s do the same',
+    async (serializer) => {
+      const path = join(folder, 'gantry.sock');
+      const listeners = [{ type: 'rawsocket', port: 0 } as const, { type: 'rawsocket', path } as const];
+      const cluster = await startCluster(1, { ...config, listeners });
+      const address = cluster.nodes[0]!.addresses.listeners[0]!.replace('rs:', 'tcp:');
+      expect(await linesOf(start('features', address, `unix://${path}`, serializer))).toEqual(FEATURES);
+      await cluster.stop();
+    },
+  );
 
   it('joins with a ticket, with WAMP-CRA and with cryptosign, and is refused with another secret', async () => {
     const file = join(folder, 'gantry.json');

@@ -1,6 +1,7 @@
 import WebSocket from 'ws';
 import { Code } from '../../src/wamp/codes.js';
 import type { SerializerId } from '../../src/wamp/payload.js';
+import type { KeyPair } from './certificate.js';
 import { RsSocket } from './rs-socket.js';
 import { serializers, type TestSerializer } from './serializers.js';
 
@@ -14,6 +15,8 @@ export interface ConnectOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** RawSocket only: exponent of the longest message that the client takes, less 9. */
   readonly lengthExponent?: number;
+  /** RawSocket over TLS only: the client's certificate and key. */
+  readonly pair?: KeyPair;
   /** False: pings get no pong, as from a peer that is gone without a word. */
   readonly answersPings?: boolean;
 }
@@ -100,7 +103,11 @@ export class RawClient {
     const isBatched = options.isBatched ?? false;
     const protocol = `wamp.2.${serializer.id}${isBatched ? '.batched' : ''}`;
     if (url.startsWith('rs')) {
-      const socket = new RsSocket(url, { serializer: serializer.id, lengthExponent: options.lengthExponent ?? 15 });
+      const socket = new RsSocket(url, {
+        serializer: serializer.id,
+        lengthExponent: options.lengthExponent ?? 15,
+        ...(options.pair && { pair: options.pair }),
+      });
       return RawClient.#opened(socket as unknown as WebSocket, serializer, false);
     }
     const socket = new WebSocket(url, protocol, {

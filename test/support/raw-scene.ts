@@ -14,6 +14,7 @@ const DEFAULTS: RawOptions = {
   name: 'raw',
   host: '127.0.0.1',
   port: 0,
+  mode: 0o660,
   serializers: ['json', 'msgpack', 'cbor'],
   handshakeTimeoutMs: 60_000,
   keepAliveMs: 30_000,
@@ -33,9 +34,11 @@ export class RawScene {
   readonly shared: SharedTransport;
   readonly server: RawServer;
   port = 0;
+  readonly #options: Partial<RawOptions & TransportBounds>;
   readonly #clients: RsSocket[] = [];
 
   private constructor(options: Partial<RawOptions & TransportBounds>) {
+    this.#options = options;
     this.shared = new SharedTransport({ ...TRANSPORT_DEFAULTS, ...options }, this.counters, this.log);
     const accept = (connection: RecordingListener['connection']): RecordingListener => {
       const listener = new RecordingListener(connection);
@@ -53,7 +56,9 @@ export class RawScene {
   }
 
   get url(): string {
-    return `rs://127.0.0.1:${this.port}`;
+    const { path, tls } = this.#options;
+    if (path !== undefined) return `rs+unix:${path}`;
+    return `${tls === undefined ? 'rs' : 'rss'}://127.0.0.1:${this.port}`;
   }
 
   /** A connected client and the listener at the other end. `subprotocol`: as WebSockets name it. */

@@ -11,17 +11,19 @@ export interface RsOptions {
   readonly lengthExponent?: number;
   /** What goes out in the same write, behind the handshake. */
   readonly pipelined?: Uint8Array;
+  /** Of TLS: the client's certificate and key. */
+  readonly pair?: { readonly cert: string; readonly key: string };
 }
 
 /** How a WebSocket would have ended: RawSocket has no codes. */
 const NO_CODE = 1_005;
 
 /** `host:port` or the path of a socket, from `rs://…`, `rss://…` or `rs+unix:/…`. */
-export function dial(url: string): Socket {
+export function dial(url: string, pair?: RsOptions['pair']): Socket {
   if (url.startsWith('rs+unix:')) return connect({ path: url.slice('rs+unix:'.length) });
   const { hostname, port, protocol } = new URL(url.replace(/^rs/, 'http'));
   const target = { host: hostname, port: Number(port) };
-  return protocol === 'https:' ? connectTls({ ...target, rejectUnauthorized: false }) : connect(target);
+  return protocol === 'https:' ? connectTls({ ...target, ...pair, rejectUnauthorized: false }) : connect(target);
 }
 
 /** The bytes of one frame, written down a second time on purpose (RS-4). */
@@ -45,10 +47,10 @@ export class RsSocket extends EventEmitter {
   readonly #serializer: SerializerId;
   #unread = Buffer.alloc(0);
 
-  constructor(url: string, { serializer = 'json', lengthExponent = 15, pipelined }: RsOptions = {}) {
+  constructor(url: string, { serializer = 'json', lengthExponent = 15, pipelined, pair }: RsOptions = {}) {
     super();
     this.#serializer = serializer;
-    this.socket = dial(url);
+    this.socket = dial(url, pair);
     const hello = Buffer.of(0x7f, (lengthExponent << 4) | NUMBERS[serializer], 0, 0);
     this.socket.write(pipelined === undefined ? hello : Buffer.concat([hello, pipelined]));
     this.socket.on('error', (error) => {

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { ConnectionRefusal } from '../../telemetry/counters.js';
 import type { ConnectionSlot } from '../admission.js';
+import type { ClientCertificate } from '../client-certificate.js';
 import type { ConnectionTraits } from '../connection.js';
 import type { TemporaryRefusal } from '../refusals.js';
 import { RemoteAddresses, type RemoteAddress } from '../remote-address.js';
@@ -18,13 +19,28 @@ import {
 
 /** A client that has completed the handshake. */
 export interface AcceptedClient {
-  readonly socket: Socket;
+  readonly stream: Socket;
   readonly traits: ConnectionTraits;
   /** Bytes that arrived behind the handshake. */
   readonly rest: Uint8Array;
 }
 
-export interface RawAcceptorOptions extends Pick<RawOptions, 'serializers' | 'handshakeTimeoutMs'> {
+/** An accepted connection without a handshake. */
+export interface Opening {
+  readonly socket: Socket;
+  readonly peer: RemoteAddress;
+  /** Called once, when the handshake has arrived. */
+  readonly complete: () => void;
+}
+
+interface Handshake extends Opening {
+  readonly stream: Socket;
+  readonly certificate: ClientCertificate | undefined;
+  readonly octets: Uint8Array;
+  readonly rest: Uint8Array;
+}
+
+export interface RawAcceptorOptions extends Pick<RawOptions, 'path' | 'serializers' | 'handshakeTimeoutMs'> {
   /** See `announcedBytes`. */
   readonly receiveBytes: number;
   /** How long a refused client may take to end its side. */
@@ -49,27 +65,26 @@ const REFUSAL_BY_FLAW: Readonly<Record<HandshakeFlaw, ConnectionRefusal>> = {
 export class RawAcceptor {
   readonly #options: RawAcceptorOptions;
   readonly #addresses: RemoteAddresses;
+  #localCount = 0;
 
   constructor(options: RawAcceptorOptions) {
     this.#options = options;
     this.#addresses = new RemoteAddresses({ ...options.shared.bounds, trustProxyHeader: 'none' });
   }
 
-  accepted(socket: Socket): void {
+  /**
+   * A connection was accepted: counts it until its end, which comes soon unless `readHandshake` follows. Undefined: it was
+   * refused.
+   */
+  accepted(socket: Socket): Opening | undefined {
     const { admission } = this.#options.shared;
-    const peer = this.#addresses.peer(socket.remoteAddress ?? '');
+    const peer = this.#peer(socket);
     const refusal = admission.arrived(peer.key);
     if (refusal !== undefined) {
       this.#count(refusal, peer);
       socket.destroy();
-      return;
+      return undefined;
     }
-    this.#awaitHandshake(socket, peer);
-  }
-
-  #awaitHandshake(socket: Socket, peer: RemoteAddress): void {
-    const octets = new Uint8Array(HANDSHAKE_BYTES);
-    let count = 0;
     let isLate = false;
     const timer = setTimeout(() => {
       isLate = true;
@@ -77,44 +92,59 @@ export class RawAcceptor {
     }, this.#options.handshakeTimeoutMs);
     const left = (): void => {
       clearTimeout(timer);
-      this.#options.shared.admission.left(peer.key);
+      admission.left(peer.key);
       this.#count(isLate ? 'request_timeout' : 'no_request', peer);
     };
+    socket.on('close', left);
+    const complete = (): void => {
+      clearTimeout(timer);
+      socket.off('close', left);
+    };
+    return { socket, peer, complete };
+  }
+
+  /** Reads the handshake. `stream`: the accepted socket, or the one that decrypts it. */
+  readHandshake(opening: Opening, stream: Socket, certificate?: ClientCertificate): void {
+    const octets = new Uint8Array(HANDSHAKE_BYTES);
+    let count = 0;
     const read = (chunk: Buffer): void => {
       const part = chunk.subarray(0, HANDSHAKE_BYTES - count);
       octets.set(part, count);
       count += part.length;
       if (count < HANDSHAKE_BYTES) return;
-      clearTimeout(timer);
-      socket.off('data', read).off('close', left);
-      this.#decide(socket, peer, octets, chunk.subarray(part.length));
+      stream.off('data', read);
+      opening.complete();
+      this.#decide({ ...opening, stream, certificate, octets, rest: chunk.subarray(part.length) });
     };
-    socket.on('data', read).on('close', left);
+    stream.on('data', read);
   }
 
-  #decide(socket: Socket, peer: RemoteAddress, octets: Uint8Array, rest: Uint8Array): void {
+  /** All clients of a Unix socket have one name, and none counts for another. */
+  #peer(socket: Socket): RemoteAddress {
+    const { path } = this.#options;
+    if (path === undefined) return this.#addresses.peer(socket.remoteAddress ?? '');
+    return { text: `unix:${path}`, key: `unix:${++this.#localCount}` };
+  }
+
+  #decide({ socket, stream, peer, certificate, octets, rest }: Handshake): void {
     const { shared, serializers, receiveBytes, opened } = this.#options;
     const slot = shared.admission.requested(peer.key, peer.key);
     socket.once('close', () => slot.release());
-    const handshake = readHandshake(octets, serializers);
-    if (handshake.kind === 'flaw') {
-      this.#refuse(socket, peer, REFUSAL_BY_FLAW[handshake.flaw], replyTo(handshake.flaw));
+    const request = readHandshake(octets, serializers);
+    if (request.kind === 'flaw') {
+      this.#refuse(stream, peer, REFUSAL_BY_FLAW[request.flaw], replyTo(request.flaw));
       return;
     }
     const refusal = this.#refusal(slot);
     if (refusal !== undefined) {
-      this.#refuse(socket, peer, refusal, errorReply('connections'));
+      this.#refuse(stream, peer, refusal, errorReply('connections'));
       return;
     }
-    socket.write(acceptance(octets, receiveBytes));
-    const { serializer, peerMaxBytes } = handshake;
+    stream.write(acceptance(octets, receiveBytes));
+    const { serializer, peerMaxBytes } = request;
     const maxSentBytes = Math.min(peerMaxBytes, MOST_SENT_BYTES);
-    const remoteAddress = peer.text;
-    opened({
-      socket,
-      traits: { transport: 'rawsocket', serializer, isBatched: false, maxSentBytes, remoteAddress },
-      rest,
-    });
+    const traits = { transport: 'rawsocket', serializer, isBatched: false, maxSentBytes, certificate } as const;
+    opened({ stream, traits: { ...traits, remoteAddress: peer.text }, rest });
   }
 
   #refusal(slot: ConnectionSlot): ConnectionRefusal | undefined {

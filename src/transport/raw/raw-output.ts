@@ -31,6 +31,7 @@ export class RawOutput implements OutboxSocket {
   readonly #socket: Socket;
   readonly #scratch: Scratch;
   readonly #lingerMs: number;
+  readonly #isSecure: boolean;
   #isCorked = false;
   #isEnded = false;
   readonly #written = (): void => {
@@ -40,6 +41,7 @@ export class RawOutput implements OutboxSocket {
   /** `lingerMs`: how long the peer may take to end the connection after this side has. */
   constructor(socket: Socket, scratch: Scratch, lingerMs: number) {
     this.#socket = socket;
+    this.#isSecure = 'encrypted' in socket;
     this.#scratch = scratch;
     this.#lingerMs = lingerMs;
   }
@@ -108,10 +110,12 @@ export class RawOutput implements OutboxSocket {
   #flush(): void {
     const scratch = this.#scratch;
     if (scratch.used === 0) return;
-    this.#socket.write(scratch.bytes.subarray(0, scratch.used), this.#written);
+    const frames = scratch.bytes.subarray(0, scratch.used);
     scratch.used = 0;
-    // Otherwise the system has copied all of it already.
-    if (this.#socket.writableLength > 0) scratch.replace();
+    // A socket with TLS, or with bytes that wait, keeps these: copies what is mostly far shorter than the scratch.
+    const isKept = this.#isSecure || this.#socket.writableLength > 0;
+    this.#socket.write(isKept ? Buffer.from(frames) : frames, this.#written);
+    if (!isKept && this.#socket.writableLength > 0) scratch.replace();
   }
 }
 

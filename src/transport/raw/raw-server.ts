@@ -1,16 +1,20 @@
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { createServer, type Server, type ServerOpts, type Socket } from 'node:net';
+import { createServer as createTlsServer, type Server as TlsServer, type TLSSocket } from 'node:tls';
 import type { ConnectionEnd } from '../../telemetry/counters.js';
 import type { Accept, CloseCause } from '../connection.js';
-import { listenError } from '../listen-error.js';
+import { ListenError, listenError } from '../listen-error.js';
 import type { TemporaryRefusal } from '../refusals.js';
 import type { SharedTransport } from '../shared-transport.js';
 import type { ConnectionDependencies } from '../socket-connection.js';
-import { RawAcceptor, type AcceptedClient } from './raw-acceptor.js';
+import { RawAcceptor, type AcceptedClient, type Opening } from './raw-acceptor.js';
 import { RawConnection, type RawConnectionOptions } from './raw-connection.js';
 import { announcedBytes } from './raw-handshake.js';
-import type { RawOptions } from './raw-options.js';
+import type { RawOptions, RawTlsOptions } from './raw-options.js';
 import { RawOutput, Scratch } from './raw-output.js';
+import { certificateOf, readSecureContext } from './raw-tls.js';
 import { ReadTurns } from './read-turns.js';
+import { listenAtPath, removeStaleSocket } from './unix-socket.js';
 
 /** A connection reads about this much in a turn: as much as a WebSocket, whose receive buffer bounds it. */
 const TURN_BYTES = 65_536;
@@ -30,6 +34,8 @@ export class RawServer {
   /** All open sockets, also those without a handshake. */
   readonly #sockets = new Set<Socket>();
   readonly #server: Server;
+  /** The same, where it has TLS. */
+  readonly #secured: TlsServer | undefined;
   #isAccepting = true;
   #stopping: Promise<void> | undefined;
 
@@ -48,11 +54,13 @@ export class RawServer {
       closedFor: () => this.#closedFor(),
       opened: (client) => this.#opened(client),
     });
-    const { keepAliveMs } = options;
-    this.#server = createServer(
-      { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs, allowHalfOpen: false },
-      (socket) => this.#connected(socket),
-    );
+    const { tls } = options;
+    if (tls !== undefined) this.#secured = this.#createTlsServer(tls);
+    this.#server = this.#secured ?? createServer(this.#socketOptions(), (socket) => this.#connected(socket));
+  }
+
+  get name(): string {
+    return this.#options.name;
   }
 
   get connectionCount(): number {
@@ -66,20 +74,43 @@ export class RawServer {
     return sum;
   }
 
-  /** Starts listening, once. Rejects with a ListenError that gives the reason. */
+  /** Starts listening, once; resolves with port 0 for a Unix socket. Rejects with a ListenError that gives the reason. */
   async start(): Promise<{ port: number }> {
-    const { name, host, port } = this.#options;
-    await new Promise<void>((resolve, reject) => {
-      const failed = (cause: Error): void => reject(listenError(host, port, cause));
-      this.#server.once('error', failed);
-      this.#server.listen({ host, port, exclusive: true }, () => {
-        this.#server.off('error', failed);
-        resolve();
-      });
-    });
-    const bound = (this.#server.address() as AddressInfo).port;
-    this.#shared.logger.info({ host, port: bound, reason: name }, 'server.listening');
+    const { name, host, port, path, mode } = this.#options;
+    await this.renewCertificate();
+    if (path === undefined) this.#server.listen({ host, port, exclusive: true });
+    else {
+      await removeStaleSocket(path);
+      listenAtPath(this.#server, path, mode);
+    }
+    try {
+      await once(this.#server, 'listening');
+    } catch (cause) {
+      throw path === undefined ? listenError(host, port, cause) : listenError(path, undefined, cause);
+    }
+    const address = this.#server.address();
+    const bound = typeof address === 'string' || address === null ? 0 : address.port;
+    this.#shared.logger.info({ host: path ?? host, port: bound, reason: name }, 'server.listening');
     return { port: bound };
+  }
+
+  /** Files of the certificate and of the authorities of clients. */
+  get tlsFiles(): readonly string[] {
+    const { tls } = this.#options;
+    if (tls === undefined) return [];
+    return [tls.certFile, tls.keyFile, ...(tls.clientCaFile === undefined ? [] : [tls.clientCaFile])];
+  }
+
+  /** Reads the files of TLS: new connections get their content. Rejects with a ListenError that gives the reason. */
+  async renewCertificate(): Promise<void> {
+    const { tls, host, port } = this.#options;
+    if (tls === undefined) return;
+    try {
+      this.#secured?.setSecureContext(await readSecureContext(tls));
+    } catch (cause) {
+      const message = cause instanceof Error ? cause.message : String(cause);
+      throw new ListenError(host, port, `the certificate and key of its TLS cannot be used: ${message}`, cause);
+    }
   }
 
   /** Refuses new connections; open ones continue. Idempotent. */
@@ -118,18 +149,56 @@ export class RawServer {
     return this.#shared.isMemoryShort ? 'memory' : undefined;
   }
 
+  #socketOptions(): ServerOpts {
+    return {
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: this.#options.keepAliveMs,
+      allowHalfOpen: false,
+    };
+  }
+
   #connected(socket: Socket): void {
+    const opening = this.#accepted(socket);
+    if (opening !== undefined) this.#acceptor.readHandshake(opening, socket);
+  }
+
+  #createTlsServer({ clientCaFile, requireClientCertificate }: RawTlsOptions): TlsServer {
+    const server = createTlsServer({
+      ...this.#socketOptions(),
+      requestCert: clientCaFile !== undefined,
+      rejectUnauthorized: requireClientCertificate,
+    });
+    // The bounds count connections from their accept. The ports of the client tell which one has been secured.
+    const openings = new Map<string, Opening>();
+    server.on('connection', (socket: Socket) => {
+      const opening = this.#accepted(socket);
+      if (opening === undefined) return;
+      const key = endOf(socket);
+      openings.set(key, opening);
+      socket.once('close', () => openings.delete(key));
+    });
+    server.on('secureConnection', (stream: TLSSocket) => {
+      stream.on('error', () => undefined);
+      const opening = openings.get(endOf(stream));
+      if (opening === undefined) stream.destroy();
+      else this.#acceptor.readHandshake(opening, stream, certificateOf(stream));
+    });
+    return server;
+  }
+
+  #accepted(socket: Socket): Opening | undefined {
     this.#sockets.add(socket);
     // A reset, or a write that came too late: `close` follows.
     socket.on('error', () => undefined);
     socket.once('close', () => this.#sockets.delete(socket));
-    this.#acceptor.accepted(socket);
+    return this.#acceptor.accepted(socket);
   }
 
-  #opened({ socket, traits, rest }: AcceptedClient): void {
+  #opened({ stream, traits, rest }: AcceptedClient): void {
     const { counters, logger, connections } = this.#shared;
-    const output = new RawOutput(socket, this.#scratch, LINGER_MS);
-    const connection = new RawConnection(socket, output, traits, this.#dependencies, this.#reading);
+    const output = new RawOutput(stream, this.#scratch, LINGER_MS);
+    const connection = new RawConnection(stream, output, traits, this.#dependencies, this.#reading);
     output.owner = { drained: () => connection.drained(), ended: () => this.#ended(connection) };
     this.#connections.add(connection);
     connections.add(connection);
@@ -137,9 +206,9 @@ export class RawServer {
     logger.debug(connection.logFields, 'connection.opened');
     connection.listen(this.#accept(connection));
     // A client that ends its side takes no answer any more.
-    socket.once('end', () => output.close());
-    socket.once('close', () => output.close());
-    socket.on('data', (chunk: Buffer) => connection.read(chunk));
+    stream.once('end', () => output.close());
+    stream.once('close', () => output.close());
+    stream.on('data', (chunk: Buffer) => connection.read(chunk));
     if (rest.length > 0) connection.read(rest);
   }
 
@@ -154,4 +223,8 @@ export class RawServer {
     logger.debug({ reason: cause, remoteAddress }, 'connection.closed');
     connection.ended();
   }
+}
+
+function endOf({ remoteAddress = '', remotePort = 0 }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }

@@ -24,6 +24,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
       type: 'rawsocket',
       host: '::1',
       port: 8081,
+      mode: '0600',
       serializers: ['cbor'],
       handshakeTimeoutMs: 1_000,
       keepAliveMs: 60_000,
