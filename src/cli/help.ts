@@ -16,6 +16,7 @@ clients of a router; each prints more with --help:
   gantry subscribe TOPIC       print the events of a topic
   gantry register PROCEDURE -- COMMAND
                                answer calls by running a command
+  gantry meta sessions         show the sessions of a realm, or call another procedure of the router
   gantry top [URL…]            show sessions and rates of nodes
 
 credentials for the configuration, from a secret on standard input:

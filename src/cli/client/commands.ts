@@ -7,13 +7,14 @@ import { ClientError } from './client-error.js';
 import type { ClientCommand, ClientContext } from './context.js';
 import { parseWords, type Flag } from './flags.js';
 import { helpOf } from './help.js';
+import { META } from './meta.js';
 import { PUBLISH } from './publish.js';
 import { REGISTER } from './register.js';
 import { CONNECTION_FLAGS } from './settings.js';
 import { SUBSCRIBE } from './subscribe.js';
 import { TOP } from './top.js';
 
-export const ALL_CLIENT_COMMANDS: readonly ClientCommand[] = [CALL, PUBLISH, SUBSCRIBE, REGISTER, TOP];
+export const ALL_CLIENT_COMMANDS: readonly ClientCommand[] = [CALL, PUBLISH, SUBSCRIBE, REGISTER, META, TOP];
 
 const HELP_FLAG: Flag = { name: 'help', short: 'h', help: 'print this' };
 
