@@ -102,12 +102,14 @@ export async function flood(arena: Arena, { place, by }: FaultOf<'flood'>): Prom
 /** A client in a process of its own that floods until `end`. */
 class Flooder {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
+  readonly #exit: Promise<unknown>;
   #sentBytes = 0;
   #verdict = '';
 
   constructor(url: string, by: FloodMessage) {
     const script = join(root, 'test/faults/flooder.mjs');
     this.#child = endingWithUs(spawn(process.execPath, [script, url, by], { stdio: ['pipe', 'pipe', 'inherit'] }));
+    this.#exit = once(this.#child, 'close');
     createInterface({ input: this.#child.stdout }).on('line', (line) => {
       const [word = '', count] = line.split(' ');
       if (word === 'flooding') this.#sentBytes = Number(count);
@@ -122,11 +124,10 @@ class Flooder {
 
   /** Resolves when the router has handled all of it, or has closed the connection; or when that takes too long. */
   async end(): Promise<string> {
-    const exit = once(this.#child, 'close');
     this.#child.stdin.on('error', () => undefined);
     this.#child.stdin.end('end\n');
     await within(ANSWER_MS, 'a flood is handled', () => this.#verdict !== '').catch(() => this.#child.kill('SIGKILL'));
-    await exit;
+    await this.#exit;
     return this.#verdict;
   }
 }

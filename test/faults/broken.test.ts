@@ -30,6 +30,12 @@ describe('the checker finds what is broken on purpose', () => {
     expect(violations.filter((violation) => !violation.startsWith(promise))).toEqual([]);
   });
 
+  it('G11, and what else the clients of a node notice that is held so long', async () => {
+    const flood: Fault = { what: 'flood', place: 0, by: 'publish' };
+    const { violations } = await play(scheduleOf(flood), undefined, broken('hold-the-loop'));
+    expect(violations).toContainEqual(expect.stringMatching(/^G11: /));
+  });
+
   it('and the schedule that showed it becomes as short as it can be', async () => {
     const quiet: Fault = { what: 'delay', place: 0, forMs: 300, byMs: 20 };
     const schedule = scheduleOf(quiet, LOSS, { what: 'join', staysMs: 100 }, quiet);

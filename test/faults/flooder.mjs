@@ -22,7 +22,8 @@ const [, , address, kind] = process.argv;
 const { hostname, port, pathname } = new URL(address);
 const socket = connect(Number(port), hostname);
 socket.on('error', () => undefined);
-socket.on('close', () => end('closed'));
+// The rest of what is to be sent may never leave.
+for (const event of ['end', 'close']) socket.on(event, () => end('closed'));
 
 /** The end of what the router has sent; the rest was read and is not wanted. */
 let tail = '';

@@ -6,11 +6,17 @@ import { RedisConnections } from '../../dist/backplane/redis/connection/connecti
 import { InterestMirror } from '../../dist/backplane/interest-mirror.js';
 import { Lanes } from '../../dist/backplane/redis/lanes/lanes.js';
 import { Inbound } from '../../dist/realm/inbound.js';
+import { TurnScheduler } from '../../dist/session/turn-scheduler.js';
 
 /** Publications that arrive first, so that what is lost is not taken for a part of the outage. */
 const KEPT_COUNT = 100;
 /** Some of them acknowledged: what nobody asked about may be among those that the node refused, and counted, in the outage. */
 const LOST_COUNT = 15;
+
+/** More messages than a client sends that does not flood. */
+const MANY_COUNT = 5_000;
+/** Longer than a lease. */
+const HELD_MS = 20_000;
 
 const SABOTAGES = {
   /** Some time after each recovery publications of other nodes are lost, and nobody counts them (G4). */
@@ -44,6 +50,19 @@ const SABOTAGES = {
         .next()
         .catch(() => undefined);
       return publish.apply(this, given);
+    };
+  },
+
+  /** One message of a client that floods holds the loop of its node (G11). */
+  'hold-the-loop'() {
+    const counts = new WeakMap();
+    const { charge } = TurnScheduler.prototype;
+    TurnScheduler.prototype.charge = function (account, ...rest) {
+      const count = (counts.get(account) ?? 0) + 1;
+      counts.set(account, count);
+      const untilMs = count === MANY_COUNT ? Date.now() + HELD_MS : 0;
+      while (Date.now() < untilMs);
+      return charge.call(this, account, ...rest);
     };
   },
 
