@@ -1,6 +1,6 @@
 import { rawPayload } from '../codec/payload.js';
 import type { Publication, RetainMark } from '../routing/ports.js';
-import { isDict } from '../wamp/dict.js';
+import { isCount, isDict } from '../wamp/dict.js';
 import { isId, type NodeId, type PublicationId, type SessionId } from '../wamp/ids.js';
 import type { AudienceLists, Passthru } from '../wamp/options.js';
 import { ListedIds } from '../wamp/session-ids.js';
@@ -12,7 +12,7 @@ import { PASSTHRU_FORMS, SERIALIZERS } from './wire/format.js';
  *
  *   1 (format) · id · topic · publisher: session, authid and authrole · flags · serializer · elements of the payload · payload
  *   · passthru: null, or form and details · audience: null, or six lists, each null when it is absent
- *   · mark of a retained event: null, or node and number
+ *   · mark of a retained event: null, or node and number · trust level, where it has one
  *
  * A later release may append elements. authid and authrole are empty when the publisher is not disclosed.
  */
@@ -26,7 +26,7 @@ export type KeptFlaw = 'shape' | 'version';
 
 /** Throws TypeError when a part of the publication cannot be represented. */
 export function packPublication(publication: Publication): Uint8Array {
-  const { id, topic, publisher, payload, passthru, audience, retain, excludePublisher, disclosePublisher } =
+  const { id, topic, publisher, payload, passthru, audience, retain, excludePublisher, disclosePublisher, trustLevel } =
     publication;
   const { session, authid, authrole } = disclosePublisher ? publisher : { ...publisher, authid: '', authrole: '' };
   const bytes = pack([
@@ -43,6 +43,7 @@ export function packPublication(publication: Publication): Uint8Array {
     passthru === undefined ? null : [PASSTHRU_FORMS.indexOf(passthru.form), passthru.details],
     audience === undefined ? null : packAudience(audience),
     retain === undefined ? null : [retain.node, retain.number],
+    ...(trustLevel === undefined ? [] : [trustLevel]),
   ]);
   if (bytes instanceof Uint8Array) return bytes;
   throw new TypeError(`a publication for the store: ${bytes.message}`);
@@ -53,8 +54,22 @@ export function unpackPublication(packed: Uint8Array): Publication | KeptFlaw {
   if (!Array.isArray(row)) return 'shape';
   if (row[0] !== FORMAT) return 'version';
   if (row.length < LENGTH) return 'shape';
-  const [, id, topic, session, authid, authrole, flags, serializer, elementCount, bytes, through, lists, marked] =
-    row as unknown[];
+  const [
+    ,
+    id,
+    topic,
+    session,
+    authid,
+    authrole,
+    flags,
+    serializer,
+    elementCount,
+    bytes,
+    through,
+    lists,
+    marked,
+    trustLevel,
+  ] = row as unknown[];
   const passthru = through === null ? undefined : unpackPassthru(through);
   const audience = lists === null ? undefined : unpackAudience(lists);
   const retain = marked === null ? undefined : unpackMark(marked);
@@ -69,7 +84,8 @@ export function unpackPublication(packed: Uint8Array): Publication | KeptFlaw {
     !(bytes instanceof Uint8Array) ||
     passthru === null ||
     audience === null ||
-    retain === null
+    retain === null ||
+    !(trustLevel === undefined || isCount(trustLevel))
   )
     return 'shape';
   const name = SERIALIZERS[serializer];
@@ -86,6 +102,7 @@ export function unpackPublication(packed: Uint8Array): Publication | KeptFlaw {
     ...(passthru !== undefined && { passthru }),
     ...(audience !== undefined && { audience }),
     ...(retain !== undefined && { retain }),
+    ...(trustLevel !== undefined && { trustLevel }),
   };
 }
 

@@ -32,4 +32,12 @@ export const permission = z.strictObject({
     })
     .prefault({})
     .describe('Whose identity is disclosed.'),
+  trustLevel: z
+    .int()
+    .min(0)
+    .max(2_147_483_647)
+    .exactOptional()
+    .describe(
+      'Trust level of calls and publications that this permission allows, from 0, the lowest. Callees and subscribers that announced trust levels receive it. Absent: there is none.',
+    ),
 });

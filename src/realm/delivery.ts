@@ -7,6 +7,7 @@ import type { Session } from '../session/ports.js';
 import type { Counters } from '../telemetry/counters.js';
 import { Code } from '../wamp/codes.js';
 import type { Event } from '../wamp/messages.js';
+import type { TrustLevel } from '../wamp/options.js';
 import type { Payload, SerializerId } from '../wamp/payload.js';
 
 /**
@@ -40,11 +41,23 @@ export class Delivery {
   }
 
   deliver(publication: Publication, subscription: Subscription<Session>): void {
+    const { trustLevel } = publication;
+    if (trustLevel === undefined) {
+      this.#deliver(publication, subscription, undefined);
+      return;
+    }
+    const [trusting, others] = byTrust(subscription.receivers);
+    if (trusting.length > 0) this.#deliver(publication, { ...subscription, receivers: trusting }, trustLevel);
+    if (others.length > 0) this.#deliver(publication, { ...subscription, receivers: others }, undefined);
+  }
+
+  /** To all receivers of the subscription, with the same details. */
+  #deliver(publication: Publication, subscription: Subscription<Session>, trustLevel: TrustLevel | undefined): void {
     const event: Event = [
       Code.EVENT,
       subscription.id,
       publication.id,
-      eventDetails(publication, subscription),
+      eventDetails(publication, subscription, trustLevel),
       publication.payload,
     ];
     const toAll = isOpenToAll(publication);
@@ -93,4 +106,15 @@ export class Delivery {
     bodies[serializer] ??= SharedBody.of(event[4], serializer);
     return (bodies[serializer] && eventHead(codec, event)) ?? null;
   }
+}
+
+/** The receivers that announced publication_trustlevels, and the others. */
+function byTrust(receivers: readonly Session[]): [trusting: Session[], others: Session[]] {
+  const trusting: Session[] = [];
+  const others: Session[] = [];
+  for (const receiver of receivers) {
+    const announced = receiver.features.subscriber?.has('publication_trustlevels') === true;
+    (announced ? trusting : others).push(receiver);
+  }
+  return [trusting, others];
 }

@@ -8,7 +8,7 @@ import { isDict } from '../wamp/dict.js';
 import { fault, isFault, type Fault } from '../wamp/faults.js';
 import type { RequestId, Uri } from '../wamp/ids.js';
 import type { Publish } from '../wamp/messages.js';
-import { NO_DETAILS, type Dict, type List, type PublishOptions } from '../wamp/options.js';
+import { NO_DETAILS, type Dict, type List, type PublishOptions, type TrustLevel } from '../wamp/options.js';
 import { carriedPayload } from '../wamp/parse.js';
 import { parsePublishOptions } from '../wamp/parse-options.js';
 import type { Payload } from '../wamp/payload.js';
@@ -44,9 +44,8 @@ export function addTestament(find: FindRealm): RouterProcedure {
     const wish = isFault(named) ? named : readWish(named, caller, realm.rules);
     if (isFault(wish)) return wish;
     const { scope, topic, options, given, payload } = wish;
-    const packed = (disclose: boolean): Uint8Array | undefined =>
-      packTestament({ scope, topic, disclose, payload }, given);
-    // As many bytes, whichever it will be.
+    const packed = (disclose: boolean, trustLevel?: TrustLevel): Uint8Array | undefined =>
+      packTestament({ scope, topic, disclose, payload }, given, trustLevel);
     const bytes = packed(false);
     if (bytes === undefined) return invalid('publish_options contains what the router cannot store');
     const entry = realm.testaments.reserve(caller.session, scope, bytes);
@@ -57,7 +56,8 @@ export function addTestament(find: FindRealm): RouterProcedure {
       realm.testaments.refuse(caller.session, entry);
       return decision;
     }
-    if (decision.disclose) entry.bytes = packed(true) ?? bytes;
+    const { disclose, trustLevel } = decision;
+    if (disclose || trustLevel !== undefined) entry.bytes = packed(disclose, trustLevel) ?? bytes;
     return stored(() => realm.testaments.grant(caller.session, entry));
   };
 }

@@ -29,7 +29,8 @@ export interface TestamentsOptions {
 /** A testament of a session. */
 export interface Entry {
   readonly scope: TestamentScope;
-  /** The number of bytes does not change. */
+  /** What counts in the total of the node; the decision about the testament may add a few bytes to it. */
+  readonly size: number;
   bytes: Uint8Array;
   /** The session may publish it. */
   isGranted: boolean;
@@ -80,7 +81,7 @@ export class Testaments {
       counters.limitsReached.total_testament_bytes++;
       return reached(`all testaments of this node have ${maxTotalTestamentBytes} bytes`, 'maxTotalTestamentBytes');
     }
-    const entry: Entry = { scope, bytes, isGranted: false };
+    const entry: Entry = { scope, bytes, size: bytes.length, isGranted: false };
     total.testamentBytes += bytes.length;
     this.#of.set(session, [...entries, entry]);
     return entry;
@@ -214,7 +215,7 @@ export class Testaments {
     const now = this.#of.get(session) ?? [];
     const kept = before.filter((entry) => dropped.includes(entry) || now.includes(entry));
     this.#of.set(session, [...kept, ...now.filter((entry) => !before.includes(entry))]);
-    for (const { bytes } of dropped) this.#options.total.testamentBytes += bytes.length;
+    for (const { size } of dropped) this.#options.total.testamentBytes += size;
     this.#restore(session);
   }
 
@@ -230,7 +231,7 @@ export class Testaments {
   }
 
   #release(entries: readonly Entry[]): void {
-    for (const { bytes } of entries) this.#options.total.testamentBytes -= bytes.length;
+    for (const { size } of entries) this.#options.total.testamentBytes -= size;
   }
 }
 

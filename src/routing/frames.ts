@@ -1,5 +1,5 @@
 import type { NodeId, RegistrationId, SessionId, Uri } from '../wamp/ids.js';
-import type { CancelMode, Passthru } from '../wamp/options.js';
+import type { CancelMode, Passthru, TrustLevel } from '../wamp/options.js';
 import type { Payload } from '../wamp/payload.js';
 import { ErrorUri } from '../wamp/uris.js';
 import type { Identity } from './peer.js';
@@ -27,6 +27,8 @@ export interface InvokeFrame {
   /** The timeout to forward to the callee; 0: none (TMO-3). */
   readonly timeoutMs: number;
   readonly passthru?: Passthru;
+  /** For a callee that announced call_trustlevels. */
+  readonly trustLevel?: TrustLevel;
   /** W3C traceparent of the CALL, opaque. */
   readonly trace?: string;
   readonly payload: Payload;

@@ -1,7 +1,7 @@
 import type { Fault } from '../wamp/faults.js';
 import type { NodeId, PublicationId, RegistrationId, SessionId, SubscriptionId, Uri } from '../wamp/ids.js';
 import type { RouterMessage } from '../wamp/messages.js';
-import type { AudienceLists, InvocationPolicy, MatchPolicy, Passthru } from '../wamp/options.js';
+import type { AudienceLists, InvocationPolicy, MatchPolicy, Passthru, TrustLevel } from '../wamp/options.js';
 import type { Payload } from '../wamp/payload.js';
 import type { Frame } from './frames.js';
 import type { CallOutcome, RoutingDiscard } from './outcomes.js';
@@ -23,6 +23,8 @@ export interface Publication {
   readonly retain?: RetainMark;
   /** It comes from the store: EVENT.Details.retained (RET-3). */
   readonly isRetained?: true;
+  /** For receivers that announced publication_trustlevels. */
+  readonly trustLevel?: TrustLevel;
   /** W3C traceparent of the PUBLISH, opaque. */
   readonly trace?: string;
 }

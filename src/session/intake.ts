@@ -6,7 +6,7 @@ import { fault, isFault, violation, type Fault } from '../wamp/faults.js';
 import type { Features, RoleFeatures } from '../wamp/features.js';
 import type { RequestId, Uri } from '../wamp/ids.js';
 import type { Call, InvocationError, Publish, Register, RoutedMessage, Subscribe, Yield } from '../wamp/messages.js';
-import type { MatchPolicy, Passthru } from '../wamp/options.js';
+import type { MatchPolicy, Passthru, TrustLevel } from '../wamp/options.js';
 import { unreachable } from '../wamp/unreachable.js';
 import { checkUri, isReserved } from '../wamp/uri-rules.js';
 import { ErrorUri } from '../wamp/uris.js';
@@ -199,7 +199,9 @@ export class Intake {
           this.#refuse(message, ErrorUri.DISCLOSE_ME_DISALLOWED, 'disclose_me is not allowed here: leave it out');
           return;
         }
-        this.#realm.route(this.#session, message, isAsked || decision.disclose);
+        const { trustLevel } = decision;
+        const trusted = trustLevel === undefined ? message : withTrustLevel(message, trustLevel);
+        this.#realm.route(this.#session, trusted, isAsked || decision.disclose);
         return;
       }
       case Code.REGISTER:
@@ -252,6 +254,12 @@ export class Intake {
 }
 
 const MS_PER_SECOND = 1_000;
+
+function withTrustLevel(message: Publish | Call, trustLevel: TrustLevel): Publish | Call {
+  return message[0] === Code.PUBLISH
+    ? [message[0], message[1], { ...message[2], trustLevel }, message[3], message[4]]
+    : [message[0], message[1], { ...message[2], trustLevel }, message[3], message[4]];
+}
 
 /** A timeout too long to be exact has the same effect as any other that never passes. */
 function withTimeout([code, request, options, procedure, payload]: Call, timeoutMs: number): Call {

@@ -3,9 +3,11 @@ export type FeatureKey =
   | 'call_canceling'
   | 'call_reroute'
   | 'call_timeout'
+  | 'call_trustlevels'
   | 'payload_passthru_mode'
   | 'progressive_call_invocations'
   | 'progressive_call_results'
+  | 'publication_trustlevels'
   | 'registration_revocation';
 
 export type RoleFeatures = ReadonlySet<FeatureKey>;

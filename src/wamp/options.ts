@@ -27,6 +27,12 @@ export interface AudienceLists {
   readonly excludeAuthrole?: ReadonlySet<string>;
 }
 
+/**
+ * An integer from 0, the lowest, that the permission of a caller or publisher gives (rules 6.6, 7.4). The session layer adds
+ * it to the options; no client can send it.
+ */
+export type TrustLevel = number;
+
 export interface PublishOptions {
   readonly acknowledge: boolean;
   readonly excludeMe: boolean;
@@ -35,6 +41,7 @@ export interface PublishOptions {
   readonly passthru?: Passthru;
   /** The event becomes the retained one of its topic (RET-1). */
   readonly retain?: true;
+  readonly trustLevel?: TrustLevel;
 }
 
 export interface SubscribeOptions {
@@ -54,6 +61,7 @@ export interface CallOptions {
   readonly progress: boolean;
   readonly discloseMe: boolean;
   readonly passthru?: Passthru;
+  readonly trustLevel?: TrustLevel;
 }
 
 export interface CancelOptions {

@@ -9,9 +9,11 @@ const FEATURE_KEYS: readonly FeatureKey[] = [
   'call_canceling',
   'call_reroute',
   'call_timeout',
+  'call_trustlevels',
   'payload_passthru_mode',
   'progressive_call_invocations',
   'progressive_call_results',
+  'publication_trustlevels',
   'registration_revocation',
 ];
 /** The spelling of one chapter of the specification. */

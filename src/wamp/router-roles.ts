@@ -6,6 +6,7 @@ export const ROUTER_ROLES: Dict = Object.freeze({
     features: Object.freeze({
       publisher_exclusion: true,
       publisher_identification: true,
+      publication_trustlevels: true,
       subscriber_blackwhite_listing: true,
       pattern_based_subscription: true,
       event_retention: true,
@@ -20,6 +21,7 @@ export const ROUTER_ROLES: Dict = Object.freeze({
       call_timeout: true,
       call_canceling: true,
       caller_identification: true,
+      call_trustlevels: true,
       pattern_based_registration: true,
       shared_registration: true,
       registration_revocation: true,

@@ -45,6 +45,7 @@ export function framesOf(node: NodeId): Frame[] {
     invoke,
     { ...invoke, discloseCaller: false, receiveProgress: true, progress: false, timeoutMs: 0, passthru },
     { ...invoke, trace: TRACE },
+    { ...invoke, trustLevel: 3 },
     { kind: 'continue', call, progress: true, payload },
     { kind: 'continue', call, progress: false, payload },
     { kind: 'cancel', call, mode: 'skip' },

@@ -16,8 +16,9 @@ export type { Answer, Question };
  *   message    magic "GNTB" · version, 1 byte · CRC-32 of all that follows, 4 bytes · MessageKind, 1 byte
  *              · sequence, or the number of the probe, or 0 · how many items, 4 bytes · sender, text · receiver, text · items
  *   item       ItemKind, 1 byte · flags, 1 byte · realm, text · topic, procedure, error or empty, text · by kind:
- *   publication  publisher · publication id · passthru, audience, trace, retain if flagged · payload
- *   invoke     caller · callee's session id · call · registration id · timeout in ms · passthru, trace if flagged · payload
+ *   publication  publisher · publication id · passthru, audience, trace, retain, trust level if flagged · payload
+ *   invoke     caller · callee's session id · call · registration id · timeout in ms · passthru, trace, trust level if flagged
+ *              · payload
  *   continue   call · payload               cancel     call · mode, 1 byte
  *   result     call · passthru if flagged · payload
  *   failure    call · cause, 1 byte · passthru if flagged · payload
@@ -33,6 +34,7 @@ export type { Answer, Question };
  *   call       0: the sender's, 1: the receiver's, 2: of the node that follows as text · running number
  *   payload    serializer + 4 × elements, 1 byte · length, 4 bytes · the bytes
  *   passthru   form, 1 byte · count of bytes · a dict as packr.ts writes it
+ *   trust level  number
  *   trace      text of at most 256 bytes, opaque: the W3C traceparent of the request
  *   retain     number of the event among those that the sender retains
  *   body       count of bytes · a value as packr.ts writes it, at most 64 KiB; of an answer: see ../question.ts
@@ -86,6 +88,7 @@ export const Flag = {
   /** Publication: it becomes the retained event of its topic. */
   RETAIN: 16,
   TRACE: 32,
+  TRUST_LEVEL: 64,
 } as const;
 
 /** Flags of an answer. MORE: another answer of this node to the same question follows. */

@@ -106,13 +106,14 @@ export class ItemReader {
     const id = cursor.number(1) as PublicationId;
     const excludePublisher = (flags & Flag.EXCLUDE_PUBLISHER) !== 0;
     const disclosePublisher = (flags & Flag.DISCLOSE) !== 0;
-    if ((flags & (Flag.PASSTHRU | Flag.AUDIENCE | Flag.TRACE | Flag.RETAIN)) === 0)
+    if ((flags & (Flag.PASSTHRU | Flag.AUDIENCE | Flag.TRACE | Flag.RETAIN | Flag.TRUST_LEVEL)) === 0)
       return { id, topic, payload: this.#payload(cursor), publisher, excludePublisher, disclosePublisher };
     const extras = {
       ...((flags & Flag.PASSTHRU) !== 0 && { passthru: readPassthru(cursor) }),
       ...((flags & Flag.AUDIENCE) !== 0 && { audience: readAudience(cursor) }),
       ...((flags & Flag.TRACE) !== 0 && { trace: readTrace(cursor) }),
       ...((flags & Flag.RETAIN) !== 0 && { retain: { node: from, number: cursor.number(1) } }),
+      ...((flags & Flag.TRUST_LEVEL) !== 0 && { trustLevel: cursor.number(0) }),
     };
     return { id, topic, payload: this.#payload(cursor), publisher, excludePublisher, disclosePublisher, ...extras };
   }
@@ -123,7 +124,8 @@ export class ItemReader {
     const call = this.#call(cursor, from);
     const registration = cursor.number(1) as RegistrationId;
     const timeoutMs = cursor.number(0);
-    const extras = (flags & (Flag.PASSTHRU | Flag.TRACE)) === 0 ? undefined : readExtras(cursor, flags);
+    const isPlain = (flags & (Flag.PASSTHRU | Flag.TRACE | Flag.TRUST_LEVEL)) === 0;
+    const extras = isPlain ? undefined : readExtras(cursor, flags);
     const frame: InvokeFrame = {
       kind: 'invoke',
       call,
@@ -213,10 +215,11 @@ export class ItemReader {
   }
 }
 
-function readExtras(cursor: FieldCursor, flags: number): Pick<InvokeFrame, 'passthru' | 'trace'> {
+function readExtras(cursor: FieldCursor, flags: number): Pick<InvokeFrame, 'passthru' | 'trace' | 'trustLevel'> {
   return {
     ...((flags & Flag.PASSTHRU) !== 0 && { passthru: readPassthru(cursor) }),
     ...((flags & Flag.TRACE) !== 0 && { trace: readTrace(cursor) }),
+    ...((flags & Flag.TRUST_LEVEL) !== 0 && { trustLevel: cursor.number(0) }),
   };
 }
 
@@ -233,12 +236,15 @@ function readBody(cursor: FieldCursor): Uint8Array {
   return body;
 }
 
+const PUBLICATION_FLAGS =
+  Flag.PASSTHRU | Flag.AUDIENCE | Flag.EXCLUDE_PUBLISHER | Flag.DISCLOSE | Flag.RETAIN | Flag.TRACE | Flag.TRUST_LEVEL;
+
 function possibleFlags(kind: number): number {
   switch (kind) {
     case ItemKind.PUBLICATION:
-      return Flag.PASSTHRU | Flag.AUDIENCE | Flag.EXCLUDE_PUBLISHER | Flag.DISCLOSE | Flag.RETAIN | Flag.TRACE;
+      return PUBLICATION_FLAGS;
     case ItemKind.INVOKE:
-      return Flag.PASSTHRU | Flag.PROGRESS | Flag.DISCLOSE | Flag.RECEIVE_PROGRESS | Flag.TRACE;
+      return Flag.PASSTHRU | Flag.PROGRESS | Flag.DISCLOSE | Flag.RECEIVE_PROGRESS | Flag.TRACE | Flag.TRUST_LEVEL;
     case ItemKind.CONTINUE:
       return Flag.PROGRESS;
     case ItemKind.RESULT:

@@ -63,13 +63,14 @@ export class ItemWriter {
   }
 
   publication(sink: ByteSink, realm: Uri, publication: Publication): void {
-    const { passthru, audience, retain } = publication;
+    const { passthru, audience, retain, trustLevel } = publication;
     const trace = traceOf(publication);
     const flags =
       (publication.excludePublisher ? Flag.EXCLUDE_PUBLISHER : 0) |
       (publication.disclosePublisher ? Flag.DISCLOSE : 0) |
       (retain === undefined ? 0 : Flag.RETAIN) |
       (trace === undefined ? 0 : Flag.TRACE) |
+      (trustLevel === undefined ? 0 : Flag.TRUST_LEVEL) |
       flagsOf(passthru, audience);
     this.#begin(sink, ItemKind.PUBLICATION, flags, realm, publication.topic);
     this.#identity(sink, publication.publisher, publication.id);
@@ -77,6 +78,7 @@ export class ItemWriter {
     if (audience !== undefined) writeAudience(sink, audience);
     if (trace !== undefined) writeText(sink, trace);
     if (retain !== undefined) writeNumber(sink, retain.number);
+    if (trustLevel !== undefined) writeNumber(sink, trustLevel);
     writePayload(sink, publication.payload);
   }
 
@@ -137,13 +139,14 @@ export class ItemWriter {
   }
 
   #invoke(sink: ByteSink, to: NodeId, realm: Uri, frame: InvokeFrame): void {
-    const { passthru } = frame;
+    const { passthru, trustLevel } = frame;
     const trace = traceOf(frame);
     const flags =
       (frame.progress ? Flag.PROGRESS : 0) |
       (frame.discloseCaller ? Flag.DISCLOSE : 0) |
       (frame.receiveProgress ? Flag.RECEIVE_PROGRESS : 0) |
       (trace === undefined ? 0 : Flag.TRACE) |
+      (trustLevel === undefined ? 0 : Flag.TRUST_LEVEL) |
       flagsOf(passthru);
     this.#begin(sink, ItemKind.INVOKE, flags, realm, frame.procedure);
     this.#identity(sink, frame.caller, frame.callee);
@@ -152,6 +155,7 @@ export class ItemWriter {
     writeNumber(sink, frame.timeoutMs);
     if (passthru !== undefined) writePassthru(sink, passthru);
     if (trace !== undefined) writeText(sink, trace);
+    if (trustLevel !== undefined) writeNumber(sink, trustLevel);
     writePayload(sink, frame.payload);
   }
 

@@ -1,6 +1,6 @@
 import type { Publication, Subscription } from '../ports.js';
 import type { Peer } from '../peer.js';
-import { NO_DETAILS, type AudienceLists, type Dict } from '../../wamp/options.js';
+import { NO_DETAILS, type AudienceLists, type Dict, type TrustLevel } from '../../wamp/options.js';
 
 /** True when every receiver gets the event, so that `admits` need not be called. */
 export function isOpenToAll(publication: Publication): boolean {
@@ -25,16 +25,23 @@ function passes(lists: AudienceLists, { session, authid, authrole }: Peer): bool
 }
 
 /**
- * EVENT.Details, the same for all receivers of the subscription: the topic for patterns only (PBS-3), the publisher
- * when disclosed (rules 7.3), passthru details (PPT-1), whether it was retained (RET-3). NO_DETAILS itself when there are none.
+ * EVENT.Details, the same for all receivers of the subscription, or for those that receive the trust level (rules 7.4): the topic
+ * for patterns only (PBS-3), the publisher when disclosed (rules 7.3), passthru details (PPT-1), whether it was retained
+ * (RET-3). NO_DETAILS itself when there are none.
  */
-export function eventDetails(publication: Publication, subscription: Pick<Subscription<Peer>, 'match'>): Dict {
+export function eventDetails(
+  publication: Publication,
+  subscription: Pick<Subscription<Peer>, 'match'>,
+  trustLevel?: TrustLevel,
+): Dict {
   const { passthru, disclosePublisher, publisher, topic, isRetained } = publication;
   const namesTopic = subscription.match !== 'exact';
-  if (!namesTopic && !disclosePublisher && passthru === undefined && isRetained === undefined) return NO_DETAILS;
+  const isPlain = !namesTopic && !disclosePublisher && passthru === undefined;
+  if (isPlain && isRetained === undefined && trustLevel === undefined) return NO_DETAILS;
   const details: Record<string, unknown> = { ...passthru?.details };
   if (namesTopic) details['topic'] = topic;
   if (isRetained !== undefined) details['retained'] = true;
+  if (trustLevel !== undefined) details['trustlevel'] = trustLevel;
   if (disclosePublisher) {
     details['publisher'] = publisher.session;
     details['publisher_authid'] = publisher.authid;

@@ -93,24 +93,19 @@ export class Broker<P extends Peer> {
       if (acknowledge) this.#outlet.send(peer, errorReply(Code.PUBLISH, request, reservedTopic(topic)));
       return;
     }
-    const plain = toPublication(this.#sources.publicationId(), peer, message, disclose);
-    const isRetaining = message[2].retain === true && this.#keeping?.retains(topic) === true;
-    const publication: Publication = isRetaining ? { ...plain, retain: this.#sources.retainMark() } : plain;
+    const publication = this.#toPublication(peer, message, disclose);
     // Without a SUBSCRIBED outstanding, no check is necessary.
     if (publication.excludePublisher || this.#table.waitingCount === 0) this.distribute(publication);
     else this.#distributeInOrder(peer, publication);
     if (acknowledge) this.#publishAcknowledged(peer, request, publication);
-    else {
-      this.#outlet.publish(publication);
-      if (isRetaining) this.#outlet.retain(publication, NOBODY_WAITS);
-    }
+    else this.#publishUnacknowledged(publication);
   }
 
   /** Publishes for a session that has left, under its identity (TST-3, TST-8). */
   publishFor(publisher: Identity, message: Publish, disclose: boolean): void {
-    const publication = toPublication(this.#sources.publicationId(), publisher, message, disclose);
+    const publication = this.#toPublication(publisher, message, disclose);
     this.distribute(publication);
-    this.#outlet.publish(publication);
+    this.#publishUnacknowledged(publication);
   }
 
   /** Whether a session of this node receives the topic. */
@@ -182,6 +177,17 @@ export class Broker<P extends Peer> {
     this.#ownEvents.dropPeer(peer);
     this.#lookups.dropPeer(peer);
     for (const [subscription] of this.#table.removePeer(peer)) this.#closeIfUnused(subscription);
+  }
+
+  #toPublication(publisher: Identity, message: Publish, disclose: boolean): Publication {
+    const publication = toPublication(this.#sources.publicationId(), publisher, message, disclose);
+    const isRetaining = message[2].retain === true && this.#keeping?.retains(message[3]) === true;
+    return isRetaining ? { ...publication, retain: this.#sources.retainMark() } : publication;
+  }
+
+  #publishUnacknowledged(publication: Publication): void {
+    this.#outlet.publish(publication);
+    if (publication.retain !== undefined) this.#outlet.retain(publication, NOBODY_WAITS);
   }
 
   #publishAcknowledged(peer: P, request: RequestId, publication: Publication): void {
@@ -369,10 +375,15 @@ function toPublication(
   [, , options, topic, payload]: Publish,
   disclosePublisher: boolean,
 ): Publication {
-  const { excludeMe: excludePublisher, audience, passthru } = options;
+  const { excludeMe: excludePublisher, audience, passthru, trustLevel } = options;
   const plain = { id, topic, payload, publisher, excludePublisher, disclosePublisher };
-  if (audience === undefined && passthru === undefined) return plain;
-  return { ...plain, ...(audience !== undefined && { audience }), ...(passthru !== undefined && { passthru }) };
+  if (audience === undefined && passthru === undefined && trustLevel === undefined) return plain;
+  return {
+    ...plain,
+    ...(audience !== undefined && { audience }),
+    ...(passthru !== undefined && { passthru }),
+    ...(trustLevel !== undefined && { trustLevel }),
+  };
 }
 
 function isLater({ retain: one }: Publication, { retain: other }: Publication): boolean {

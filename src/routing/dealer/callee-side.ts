@@ -4,7 +4,7 @@ import { fault, violation, type Fault } from '../../wamp/faults.js';
 import type { FeatureKey } from '../../wamp/features.js';
 import type { NodeId, RequestId, Uri } from '../../wamp/ids.js';
 import type { InvocationError, Yield } from '../../wamp/messages.js';
-import type { Passthru, TimeUnit } from '../../wamp/options.js';
+import type { Dict, Passthru, TimeUnit } from '../../wamp/options.js';
 import type { Payload } from '../../wamp/payload.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import {
@@ -184,7 +184,7 @@ export class CalleeSide<P extends Peer> {
       // wampy's callees send progress without announcing it: what the caller asked for is passed on.
       receiveProgress:
         asksProgress || (frame.receiveProgress && !this.#options.rules.progressiveResultsRequireCanceling),
-      details: invocationDetails(frame, registration.match, asksProgress, this.#options.rules.timeoutUnit),
+      details: this.#detailsFor(callee.peer, registration, frame, asksProgress),
       wasInterrupted: false,
     };
     this.#remember(invocation);
@@ -194,6 +194,12 @@ export class CalleeSide<P extends Peer> {
     callee.lastRequest--;
     this.#forget(invocation);
     this.#fail(call, 'refused', refusal.error, payloadOf([refusal.message]));
+  }
+
+  #detailsFor(peer: P, { match }: LocalRegistration<P>, frame: InvokeFrame, asksProgress: boolean): Dict {
+    const { trustLevel } = frame;
+    const told = trustLevel !== undefined && announces(peer, 'call_trustlevels') ? trustLevel : undefined;
+    return invocationDetails(frame, match, asksProgress, this.#options.rules.timeoutUnit, told);
   }
 
   #sendInvocation(invocation: PendingInvocation<P>, progress: boolean, payload: Payload): Fault | undefined {

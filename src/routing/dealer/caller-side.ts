@@ -26,7 +26,7 @@ import {
   violationIn,
   type BusyError,
 } from './caller-faults.js';
-import { resultDetails } from './details.js';
+import { resultDetails, withRareOptions } from './details.js';
 import { absenceOf, Forwarding, isEarly, type ForwardRefusal } from './forwarding.js';
 import { chooseCallee } from './invocation-policy.js';
 import type { HashSeed } from '../number-table.js';
@@ -306,7 +306,6 @@ export class CallerSide<P extends Peer> {
 
   #invokeFrame(call: PendingCall<P>, [, , options, procedure, payload]: Call): InvokeFrame {
     const { callee } = call;
-    const { passthru } = options;
     const plain: InvokeFrame = {
       kind: 'invoke',
       call: call.key,
@@ -320,7 +319,7 @@ export class CallerSide<P extends Peer> {
       timeoutMs: this.#forwarding.forwardedTimeoutMs(call, callee),
       payload,
     };
-    return passthru === undefined ? plain : { ...plain, passthru };
+    return withRareOptions(plain, options);
   }
 
   /**

@@ -1,4 +1,4 @@
-import { isDict } from '../../wamp/dict.js';
+import { isCount, isDict } from '../../wamp/dict.js';
 import type { Dict, List } from '../../wamp/options.js';
 import type { Decision } from './permission.js';
 
@@ -13,7 +13,7 @@ export interface Answer {
   readonly hasValidate: boolean;
 }
 
-const KEYS: ReadonlySet<string> = new Set(['allow', 'disclose', 'cache', 'ttlMs', 'validate']);
+const KEYS: ReadonlySet<string> = new Set(['allow', 'disclose', 'cache', 'ttlMs', 'validate', 'trustLevel']);
 
 /**
  * Reads a result: a boolean, or a dict with `allow`. Returns its flaw, in words, if it is anything else. An answer that
@@ -25,14 +25,22 @@ export function readAnswer(args: List, kwargs: Dict): Answer | string {
   if (typeof value === 'boolean') return answer(value, false, undefined, undefined, false);
   if (!isDict(value)) return 'the result is neither a boolean nor a dict';
   for (const key of Object.keys(value)) if (!KEYS.has(key)) return 'the result has a key that is not known';
-  const { allow, disclose = false, cache = false, ttlMs } = value;
+  const { allow, disclose = false, cache = false, ttlMs, trustLevel } = value;
   if (typeof allow !== 'boolean') return '"allow" is not a boolean';
   if (typeof disclose !== 'boolean') return '"disclose" is not a boolean';
   if (typeof cache !== 'boolean' && cache !== 'role') return '"cache" is neither a boolean nor "role"';
   if (ttlMs !== undefined && !(Number.isSafeInteger(ttlMs) && (ttlMs as number) > 0))
     return '"ttlMs" is not a positive integer';
+  if (trustLevel !== undefined && !isCount(trustLevel)) return '"trustLevel" is not an integer from 0';
   const scope = cache === 'role' ? 'role' : cache ? 'session' : undefined;
-  return answer(allow, disclose, scope, ttlMs as number | undefined, (value['validate'] ?? undefined) !== undefined);
+  const read = answer(
+    allow,
+    disclose,
+    scope,
+    ttlMs as number | undefined,
+    (value['validate'] ?? undefined) !== undefined,
+  );
+  return allow && trustLevel !== undefined ? { ...read, decision: { ...read.decision, trustLevel } } : read;
 }
 
 function answer(

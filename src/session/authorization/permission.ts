@@ -1,5 +1,5 @@
 import type { Uri } from '../../wamp/ids.js';
-import type { MatchPolicy } from '../../wamp/options.js';
+import type { MatchPolicy, TrustLevel } from '../../wamp/options.js';
 
 export type Action = 'call' | 'register' | 'publish' | 'subscribe';
 
@@ -8,6 +8,8 @@ export interface Decision {
   readonly allowed: boolean;
   /** The router discloses the caller or publisher, whether or not it asked. */
   readonly disclose: boolean;
+  /** Of the call or publication, for receivers that announced it. */
+  readonly trustLevel?: TrustLevel;
 }
 
 /** One permission, in the terms of Crossbar.io. An action that is not listed is not allowed. */
@@ -16,6 +18,7 @@ export interface Permission {
   readonly match: MatchPolicy;
   readonly allow: Readonly<Record<Action, boolean>>;
   readonly disclose: { readonly caller: boolean; readonly publisher: boolean };
+  readonly trustLevel?: TrustLevel;
 }
 
 /** The identity that permissions depend on (AZ-1). */

@@ -95,9 +95,12 @@ class RuleAuthorizer implements StaticAuthorizer {
   }
 }
 
-function decisionsOf({ allow, disclose }: Permission): Readonly<Record<Action, Decision>> {
-  const decide = (isAllowed: boolean, isDisclosed: boolean): Decision =>
-    isAllowed ? (isDisclosed ? DISCLOSED : ALLOWED) : DENIED;
+function decisionsOf({ allow, disclose, trustLevel }: Permission): Readonly<Record<Action, Decision>> {
+  const decide = (isAllowed: boolean, isDisclosed: boolean): Decision => {
+    if (!isAllowed) return DENIED;
+    if (trustLevel !== undefined) return Object.freeze({ allowed: true, disclose: isDisclosed, trustLevel });
+    return isDisclosed ? DISCLOSED : ALLOWED;
+  };
   return {
     call: decide(allow.call, disclose.caller),
     register: decide(allow.register, false),

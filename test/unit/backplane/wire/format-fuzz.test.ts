@@ -86,6 +86,7 @@ const publication: fc.Arbitrary<Publication> = fc.record(
     passthru,
     audience,
     trace,
+    trustLevel: count,
   },
   {
     noNullPrototype: true,
@@ -111,6 +112,7 @@ const frame: fc.Arbitrary<Frame> = fc.oneof(
       timeoutMs: count,
       passthru,
       trace,
+      trustLevel: count,
       payload,
     },
     {

@@ -26,6 +26,13 @@ describe('an answer of an authorizer', () => {
     expect(read({ allow: false, cache: 'role', ttlMs: 5 })).toMatchObject({ scope: 'role', ttlMs: 5 });
   });
 
+  it('may have a trust level, which counts where the request is allowed (rules 6.6, 7.4)', () => {
+    expect(read({ allow: true, trustLevel: 0 })).toMatchObject({ decision: { allowed: true, trustLevel: 0 } });
+    const denied = read({ allow: false, trustLevel: 3 });
+    expect(denied).toMatchObject({ decision: { allowed: false } });
+    expect(denied).not.toHaveProperty('decision.trustLevel');
+  });
+
   it('may have "validate", which is ignored and reported', () => {
     expect(read({ allow: true, validate: { args: 'x' } })).toMatchObject({ hasValidate: true });
   });
@@ -46,6 +53,9 @@ describe('an answer of an authorizer', () => {
     [{ allow: true, ttlMs: 0 }, '"ttlMs"'],
     [{ allow: true, ttlMs: 1.5 }, '"ttlMs"'],
     [{ allow: true, ttlMs: '5' }, '"ttlMs"'],
+    [{ allow: true, trustLevel: -1 }, '"trustLevel"'],
+    [{ allow: true, trustLevel: 0.5 }, '"trustLevel"'],
+    [{ allow: true, trustLevel: 'high' }, '"trustLevel"'],
     [{ allow: true, allowed: false }, 'not known'],
     [JSON.parse('{"allow":true,"__proto__":{"allow":true}}'), 'not known'],
     [Object.create({ allow: true }), ''],
