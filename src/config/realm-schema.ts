@@ -111,7 +111,7 @@ const rules = {
     .enum(['off', 'read', 'all'])
     .default('read')
     .describe(
-      'The part of the meta API that the realm has: procedures and events under `wamp.`. `read`: what tells about sessions, subscriptions and registrations. `all`: also what ends those of others (`wamp.session.kill`, `wamp.registration.remove_callee` …). `off`: nothing. The permissions of the roles decide besides.',
+      'The part of the meta API that the realm has: procedures and events under `wamp.`. `read`: what only reads. `all`: also what ends something of others, like `wamp.session.kill`. `off`: nothing. The permissions of the roles decide besides.',
     ),
   progressiveResultsRequireCanceling: z
     .boolean()

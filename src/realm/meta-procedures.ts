@@ -1,7 +1,8 @@
 import type { MetaHandlers, MetaSources } from './meta-handlers.js';
+import { killProcedures } from './meta-kills.js';
 import { sessionProcedures } from './meta-sessions.js';
 
 /** A handler for each procedure of the table. */
 export function createMetaHandlers(sources: MetaSources): MetaHandlers {
-  return { ...sessionProcedures(sources) };
+  return { ...sessionProcedures(sources), ...killProcedures(sources) };
 }

@@ -10,7 +10,10 @@ import type { HandlersOf, MetaSources } from './meta-handlers.js';
 export const MAX_LISTED_SESSIONS = 100_000;
 
 /** `wamp.session.*`: what the directory has of the sessions of the realm, on whichever node they are (SMA-5). */
-export function sessionProcedures({ realm, backplane }: MetaSources): HandlersOf<'wamp.session.'> {
+export function sessionProcedures({
+  realm,
+  backplane,
+}: MetaSources): Omit<HandlersOf<'wamp.session.'>, keyof HandlersOf<'wamp.session.kill'>> {
   const { sessions } = backplane.directory;
   return {
     'wamp.session.count': ({ filter_authroles: roles }) =>

@@ -44,6 +44,7 @@ export class RealmMeta implements MetaEvents {
   readonly #options: RealmMetaOptions;
   readonly #procedures: ReadonlyMap<Uri, { readonly about: MetaProcedure; readonly carryOut: RouterProcedure }>;
   #access: MetaAccess;
+  #isSilent = false;
 
   constructor(options: RealmMetaOptions) {
     this.#options = options;
@@ -88,6 +89,13 @@ export class RealmMeta implements MetaEvents {
     this.#options.broker.publishOwn(this.#options.publisher(), topic, payloadOf(args, kwargs), exclude);
   }
 
+  /** No `on_leave` is published of sessions that `action` ends. */
+  silently(action: () => void): void {
+    this.#isSilent = true;
+    action();
+    this.#isSilent = false;
+  }
+
   /** The session has been sent WELCOME. */
   joined(session: Session): void {
     if (this.isWanted(MetaTopic.SESSION_JOINED))
@@ -97,7 +105,7 @@ export class RealmMeta implements MetaEvents {
   /** The session has ended, and holds nothing any more. */
   left({ session, authid, authrole }: Identity): void {
     // The others have declared this node dead: the one that removes the session's row publishes.
-    if (this.#options.backplane.standing() !== 'over')
+    if (!this.#isSilent && this.#options.backplane.standing() !== 'over')
       this.publish(MetaTopic.SESSION_LEFT, [session, authid, authrole]);
   }
 }

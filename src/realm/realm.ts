@@ -26,6 +26,7 @@ import type { RealmDependencies, RealmSettings } from './realm-dependencies.js';
 import { Reservations } from './reservations.js';
 import { repeated, RouterCalls } from './router-procedures.js';
 import { closeReplaced, REPLACED_SUBJECT, SessionPlaces } from './session-places.js';
+import { KILL_SUBJECT, SessionKiller } from './session-killer.js';
 import { RealmService, type ServiceSession } from './service-session.js';
 import { Testaments } from './testaments.js';
 
@@ -134,6 +135,15 @@ export class Realm implements SessionRealm {
       },
     });
     this.#authorization = new RealmAuthorization(uri, settings.authorization, shared, () => this.service);
+    const killer = new SessionKiller({
+      sessions: this.#sessions,
+      after: shared.after,
+      silently: (session, close) => {
+        this.testaments.forget(session.session);
+        this.meta.silently(close);
+      },
+    });
+    this.answers.set(KILL_SUBJECT, (body) => killer.answer(body) ?? Promise.reject(new Error('no order to kill')));
     this.answers.set(FLUSH_SUBJECT, (body) => Promise.resolve(this.#authorization.answerFlush(body)));
   }
 

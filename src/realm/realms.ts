@@ -147,15 +147,23 @@ export class Realms implements RealmDirectory {
     for (const [uri, lost] of byRealm(sessions)) {
       const realm = this.#open.get(uri);
       if (realm !== undefined) realm.sessionsLost(lost);
-      else if (lost.some(({ testaments }) => testaments !== undefined)) void this.#publishIn(uri, lost);
+      else if (this.#mayConcern(uri, lost)) void this.#publishIn(uri, lost);
     }
+  }
+
+  /** They have testaments, or sessions on other nodes may watch who leaves. */
+  #mayConcern(uri: Uri, lost: readonly LostSession[]): boolean {
+    const settings = this.#settingsOf(uri);
+    if (settings === undefined) return lost.some(({ testaments }) => testaments !== undefined);
+    return settings.metaApi !== 'off' || lost.some(({ testaments }) => testaments !== undefined);
   }
 
   async #publishIn(uri: Uri, lost: readonly LostSession[]): Promise<void> {
     const { logger } = this.#options;
+    const count = lost.filter(({ testaments }) => testaments !== undefined).length;
     const realm = await this.open(uri);
     if (realm instanceof Realm) realm.sessionsLost(lost);
-    else logger.warn({ realm: uri, count: lost.length, message: realm.message }, 'testaments.lost');
+    else if (count > 0) logger.warn({ realm: uri, count, message: realm.message }, 'testaments.lost');
   }
 
   #make(uri: Uri): Fault | Unavailable | Promise<Realm | Fault | Unavailable> {

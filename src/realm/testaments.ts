@@ -137,18 +137,18 @@ export class Testaments {
    */
   end(session: Identity, leave: () => void): void {
     const entries = this.#of.size === 0 ? undefined : this.#of.get(session.session);
-    if (entries === undefined) {
+    if (entries === undefined && this.#isCertain) {
       leave();
       return;
     }
-    if (this.#areWithheld) {
+    if (entries !== undefined && this.#areWithheld) {
       this.forget(session.session);
       leave();
       return;
     }
     this.#of.delete(session.session);
     const publisher = { session: session.session, authid: session.authid, authrole: session.authrole };
-    this.#postponed.push({ publisher, entries, leave });
+    this.#postponed.push({ publisher, entries: entries ?? [], leave });
     this.#publishPostponed();
   }
 
@@ -167,10 +167,16 @@ export class Testaments {
     for (const session of [...this.#of.keys()]) this.#drop(session, () => true);
   }
 
+  /** No other node may have declared this one dead, and the others can be reached. */
+  get #isCertain(): boolean {
+    const { backplane } = this.#options;
+    return backplane.standing() === 'certain' && !backplane.isCutOff;
+  }
+
   #publishPostponed(): void {
     const { backplane, counters } = this.#options;
     const standing = backplane.standing();
-    if (standing === 'certain' && !backplane.isCutOff) {
+    if (this.#isCertain) {
       const postponed = this.#postponed;
       this.#postponed = [];
       for (const { publisher, entries, leave } of postponed) {

@@ -12,6 +12,7 @@ export const ROUTER_ROLES: Dict = Object.freeze({
       event_retention: true,
       payload_passthru_mode: true,
       payload_transparency: true,
+      session_meta_api: true,
     }),
   }),
   dealer: Object.freeze({
@@ -29,6 +30,7 @@ export const ROUTER_ROLES: Dict = Object.freeze({
       testament_meta_api: true,
       payload_passthru_mode: true,
       payload_transparency: true,
+      session_meta_api: true,
     }),
   }),
 });

@@ -128,6 +128,93 @@ describeConformance('the session meta API', (router) => {
   });
 });
 
+describeConformance('a realm that only tells', (router) => {
+  it('has no procedures that end sessions', async () => {
+    const client = await router().join();
+    for (const procedure of ['kill', 'kill_by_authid', 'kill_by_authrole', 'kill_all'])
+      expect(await callError(client, client.call(`wamp.session.${procedure}`, [1]))).toBe(ErrorUri.NO_SUCH_PROCEDURE);
+  });
+});
+
+describeConformance(
+  'sessions that are killed',
+  (router) => {
+    /** GOODBYE, answered. */
+    async function killed(client: RawClient): Promise<unknown[]> {
+      const [, details, reason] = await client.expect(Code.GOODBYE);
+      client.send([Code.GOODBYE, {}, 'wamp.close.goodbye_and_out']);
+      return [details, reason];
+    }
+
+    it('get GOODBYE with the default reason and no message, on whichever node (SMA-1, SMA-7)', async () => {
+      const caller = await router().join();
+      for (let node = 0; node < router().nodeCount; node++) {
+        const victim = await router().joinAt(node);
+        const request = caller.call('wamp.session.kill', [victim.session]);
+        expect(await killed(victim)).toEqual([{}, 'wamp.close.killed']);
+        expect((await caller.expect(Code.RESULT)).slice(1)).toEqual([request, {}]);
+        expect(await callError(caller, caller.call('wamp.session.kill', [victim.session]))).toBe(
+          ErrorUri.NO_SUCH_SESSION,
+        );
+      }
+    });
+
+    it('get the reason and the message of the caller (SMA-1)', async () => {
+      const [caller, victim] = [await router().join(), await router().join()];
+      caller.call('wamp.session.kill', [victim.session], {}, { reason: 'com.example.enough', message: 'go' });
+      expect(await killed(victim)).toEqual([{ message: 'go' }, 'com.example.enough']);
+      await caller.expect(Code.RESULT);
+    });
+
+    it('are named by authid: the answer lists them, and the caller stays', async () => {
+      const [caller, victim] = [await router().join(), await router().join()];
+      const kill = (authid: unknown): Promise<unknown> => result(caller, 'wamp.session.kill_by_authid', [authid]);
+      expect(await kill(victim.welcome['authid'])).toEqual([victim.session]);
+      expect(await killed(victim)).toEqual([{}, 'wamp.close.killed']);
+      expect(await kill(caller.welcome['authid'])).toEqual([]);
+      expect(await kill('nobody')).toEqual([]);
+      expect(await caller.fence()).toEqual([]);
+    });
+
+    it('are named by authrole: the answer counts them, and the caller stays', async () => {
+      const caller = await router().join();
+      const victims = [await router().join(), await router().join(), await router().join()];
+      expect(await result(caller, 'wamp.session.kill_by_authrole', ['other'])).toBe(0);
+      const before = (await result(caller, 'wamp.session.count')) as number;
+      expect(await result(caller, 'wamp.session.kill_by_authrole', ['anonymous'])).toBe(before - 1);
+      for (const victim of victims) expect(await killed(victim)).toEqual([{}, 'wamp.close.killed']);
+      expect(await result(caller, 'wamp.session.list')).toEqual([caller.session]);
+    });
+
+    it('leave as all others do, but not by kill_all', async () => {
+      const [caller, victim, other] = [await router().join(), await router().join(), await router().join()];
+      await caller.subscribe(LEFT);
+      caller.call('wamp.session.kill', [victim.session]);
+      const events: unknown[] = [];
+      while (events.length < 2) events.push((await caller.receive())[0]);
+      expect(events.sort()).toEqual([Code.EVENT, Code.RESULT]);
+      await killed(victim);
+      expect(await result(caller, 'wamp.session.kill_all', [])).toBe(1);
+      await killed(other);
+      expect(await eventsAbout(router(), caller, [other])).toEqual([]);
+    });
+
+    it('are not the caller, nor those of a malformed call', async () => {
+      const [caller, other] = [await router().join(), await router().join()];
+      const kill = async (args: unknown[], kwargs: object = {}): Promise<unknown> =>
+        callError(caller, caller.call('wamp.session.kill', args, {}, kwargs));
+      expect(await kill([caller.session])).toBe(ErrorUri.NO_SUCH_SESSION);
+      expect(await kill([])).toBe(ErrorUri.INVALID_ARGUMENT);
+      expect(await kill([other.session], { reason: '' })).toBe(ErrorUri.INVALID_URI);
+      expect(await kill([other.session], { reason: 'not a uri' })).toBe(ErrorUri.INVALID_URI);
+      expect(await kill([other.session], { message: 7 })).toBe(ErrorUri.INVALID_ARGUMENT);
+      expect(await other.fence()).toEqual([]);
+    });
+  },
+  openRealm({ metaApi: 'all' }),
+  'test',
+);
+
 describeConformance(
   'a realm without the meta API',
   (router) => {

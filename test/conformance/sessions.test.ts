@@ -40,6 +40,7 @@ describeConformance(
                 pattern_based_subscription: true,
                 payload_passthru_mode: true,
                 payload_transparency: true,
+                session_meta_api: true,
               },
             },
             dealer: {
@@ -55,6 +56,7 @@ describeConformance(
                 call_reroute: true,
                 payload_passthru_mode: true,
                 payload_transparency: true,
+                session_meta_api: true,
               },
             },
           },

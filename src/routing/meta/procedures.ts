@@ -17,6 +17,14 @@ function reading<P extends Parameters>(parameters: P, cost: string): MetaProcedu
   return { needs: 'read', parameters, cost };
 }
 
+function ending<P extends Parameters>(parameters: P, cost: string): MetaProcedure<P> {
+  return { needs: 'all', parameters, cost };
+}
+
+/** As GOODBYE has them. */
+const FAREWELL = { reason: 'uri?', message: 'text?' } as const;
+const ASKS_ALL = 'one question to each node of the realm';
+
 const BY_ROLE = { filter_authroles: 'texts?' } as const;
 
 /** Every procedure under `wamp.` that the router has. */
@@ -24,6 +32,10 @@ export const META_PROCEDURES = {
   'wamp.session.count': reading(BY_ROLE, 'a fixed number of steps in the store'),
   'wamp.session.list': reading(BY_ROLE, 'reads every session of the realm from the store'),
   'wamp.session.get': reading({ session_id: 'id' }, 'one step in the store'),
+  'wamp.session.kill': ending({ session_id: 'id', ...FAREWELL }, ASKS_ALL),
+  'wamp.session.kill_by_authid': ending({ authid: 'text', ...FAREWELL }, ASKS_ALL),
+  'wamp.session.kill_by_authrole': ending({ authrole: 'text', ...FAREWELL }, ASKS_ALL),
+  'wamp.session.kill_all': ending(FAREWELL, ASKS_ALL),
 } as const satisfies Readonly<Record<Uri, MetaProcedure>>;
 
 export type MetaProcedures = typeof META_PROCEDURES;
