@@ -1,0 +1,171 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { Code } from '../../src/wamp/codes.js';
+import { GantryProcess } from '../support/gantry-process.js';
+import { RawClient } from '../support/raw-client.js';
+import { COMMAND_TIMEOUT_MS, TIMINGS } from './harness/timings.js';
+import { startRedis, type RedisServer } from '../support/redis.js';
+
+const SESSION_COUNT = 100;
+const JOINED = 'wamp.session.on_join';
+const LEFT = 'wamp.session.on_leave';
+
+let redis: RedisServer;
+let folder: string;
+let nodes: { readonly process: GantryProcess; readonly url: string }[] = [];
+let clients: RawClient[] = [];
+
+beforeEach(async () => {
+  redis = await startRedis();
+  folder = mkdtempSync(join(tmpdir(), 'gantry-meta-'));
+  const config = {
+    backplane: {
+      url: redis.url,
+      redis: { prefix: 'meta', commandTimeoutMs: COMMAND_TIMEOUT_MS, connectTimeoutMs: COMMAND_TIMEOUT_MS },
+      cluster: TIMINGS,
+    },
+    drain: { periodMs: 300, deadlineMs: 8_000 },
+    ops: { enabled: false },
+    demo: { enabled: false },
+  };
+  writeFileSync(join(folder, 'gantry.json'), JSON.stringify(config));
+  nodes = [];
+  clients = [];
+  for (let count = 0; count < 3; count++) nodes.push(await startNode());
+});
+
+afterEach(async () => {
+  for (const client of clients) client.drop();
+  for (const { process } of nodes) process.signal('SIGKILL');
+  await Promise.all(nodes.map(({ process }) => process.exit));
+  await redis.stop();
+  rmSync(folder, { recursive: true });
+});
+
+async function startNode(): Promise<{ process: GantryProcess; url: string }> {
+  const process = new GantryProcess(['start', '--config', join(folder, 'gantry.json'), '--port', '0']);
+  return { process, url: await process.ready() };
+}
+
+async function joinAt(node: number): Promise<RawClient> {
+  const client = await RawClient.join(nodes[node]!.url);
+  clients.push(client);
+  return client;
+}
+
+/** Keeps a presence list as docs/meta-api.md has it, and every event in the order in which it came. */
+class Watcher {
+  readonly events: { readonly kind: 'joined' | 'left'; readonly session: number }[] = [];
+  readonly present = new Set<number>();
+  readonly #client: RawClient;
+  #listed: ((ids: number[]) => void) | undefined;
+
+  private constructor(client: RawClient) {
+    this.#client = client;
+  }
+
+  static async at(node: number): Promise<Watcher> {
+    const client = await joinAt(node);
+    const watcher = new Watcher(client);
+    const joined = await client.subscribe(JOINED);
+    await client.subscribe(LEFT);
+    void watcher.#receive(joined);
+    const listing = new Promise<number[]>((resolve) => (watcher.#listed = resolve));
+    client.call('wamp.session.list');
+    for (const id of await listing) if (!watcher.#hasLeft(id)) watcher.present.add(id);
+    return watcher;
+  }
+
+  get session(): number {
+    return this.#client.session;
+  }
+
+  of(kind: 'joined' | 'left'): number[] {
+    return this.events.filter((event) => event.kind === kind).map(({ session }) => session);
+  }
+
+  #hasLeft(id: number): boolean {
+    return this.events.some(({ kind, session }) => kind === 'left' && session === id);
+  }
+
+  async #receive(joined: number): Promise<void> {
+    for (;;) {
+      const message = await this.#client.receive().catch(() => undefined);
+      if (message === undefined) return;
+      if (message[0] === Code.RESULT) this.#listed?.((message[3] as [number[]])[0]);
+      if (message[0] !== Code.EVENT) continue;
+      if (message[1] === joined) {
+        const { session } = (message[4] as [{ session: number }])[0];
+        this.events.push({ kind: 'joined', session });
+        this.present.add(session);
+      } else {
+        const session = (message[4] as [number])[0];
+        this.events.push({ kind: 'left', session });
+        this.present.delete(session);
+      }
+    }
+  }
+}
+
+async function until(isReached: () => boolean): Promise<void> {
+  const limit = Date.now() + 30_000;
+  while (!isReached()) {
+    if (Date.now() > limit) throw new Error('not reached within 30 s');
+    await sleep(50);
+  }
+}
+
+const sorted = (ids: Iterable<number>): number[] => [...ids].sort((one, other) => one - other);
+
+it('each session of a node that is killed leaves once, and the list is right (SMA-2, SMA-5)', async () => {
+  const watchers = [await Watcher.at(1), await Watcher.at(2)];
+  const victims = await Promise.all(Array.from({ length: SESSION_COUNT }, () => joinAt(0)));
+  const staying = await joinAt(1);
+  await until(() => watchers.every(({ events }) => events.length >= SESSION_COUNT + 1));
+  nodes[0]!.process.signal('SIGKILL');
+  await until(() => watchers.every((watcher) => watcher.of('left').length >= SESSION_COUNT));
+  await sleep(1_000);
+  const present = sorted([...watchers.map(({ session }) => session), staying.session]);
+  for (const watcher of watchers) {
+    expect(sorted(watcher.of('left'))).toEqual(sorted(victims.map(({ session }) => session)));
+    expect(sorted(watcher.present)).toEqual(present);
+  }
+});
+
+it('the store loses its data in the middle of joins: no living session leaves, each joins once (SMA-2)', async () => {
+  const watcher = await Watcher.at(1);
+  const joining = Array.from({ length: SESSION_COUNT }, async (_, at) => {
+    await sleep(at * 5);
+    if (at === SESSION_COUNT / 2) await redis.command('FLUSHALL');
+    return joinAt(at % 3).catch(() => undefined);
+  });
+  const joined = (await Promise.all(joining)).flatMap((client) => (client === undefined ? [] : [client.session]));
+  expect(joined.length).toBeGreaterThan(SESSION_COUNT / 2);
+  await until(() => watcher.of('joined').length >= joined.length);
+  await sleep(1_000);
+  const events = new Set(watcher.of('joined'));
+  expect(joined.filter((session) => !events.has(session))).toEqual([]);
+  expect(events.size).toBe(watcher.of('joined').length);
+  const left = new Set(watcher.of('left'));
+  expect(joined.filter((session) => left.has(session))).toEqual([]);
+});
+
+it('a presence list is right after a rolling restart (SMA-2, SMA-5)', async () => {
+  const watcher = await Watcher.at(2);
+  for (const node of [0, 1]) {
+    await Promise.all(Array.from({ length: 20 }, () => joinAt(node)));
+    nodes[node]!.process.signal('SIGTERM');
+    await nodes[node]!.process.exit;
+    nodes[node] = await startNode();
+    await joinAt(node);
+  }
+  const asker = await joinAt(2);
+  asker.call('wamp.session.list');
+  const [, , , [listed]] = (await asker.expect(Code.RESULT)) as [number, number, object, [number[]]];
+  await until(() => watcher.present.size === listed.length);
+  expect(sorted(watcher.present)).toEqual(sorted(listed));
+  expect(new Set(watcher.of('left')).size).toBe(watcher.of('left').length);
+});
