@@ -199,8 +199,9 @@ export class Realm implements SessionRealm {
     return this.#dealer;
   }
 
-  /** The realm has no session, none is being opened, and the router waits for no call of its own. */
+  /** The realm has no session, none is being opened or waits for its end, and the router waits for no call of its own. */
   get isEmpty(): boolean {
+    if (this.testaments.isWaiting) return false;
     return this.#sessions.size === 0 && this.#reservations.count === 0 && (this.#service?.pendingCount ?? 0) === 0;
   }
 

@@ -167,6 +167,11 @@ export class Testaments {
     for (const session of [...this.#of.keys()]) this.#drop(session, () => true);
   }
 
+  /** Sessions have ended whose rows are not removed so far. */
+  get isWaiting(): boolean {
+    return this.#postponed.length > 0;
+  }
+
   /** No other node may have declared this one dead, and the others can be reached. */
   get #isCertain(): boolean {
     const { backplane } = this.#options;
