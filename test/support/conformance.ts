@@ -2,23 +2,34 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe } from 'vitest';
 import type { Scheduler } from '../../src/backplane/memory/lane.js';
 import type { ConfigInput } from '../../src/config/schema.js';
 import type { Counters } from '../../src/telemetry/counters.js';
+import type { TransportType } from '../../src/transport/connection.js';
 import type { SerializerId } from '../../src/wamp/payload.js';
 import { startCluster, startRedisCluster, type TestCluster } from './cluster.js';
+import { RAWSOCKET_CHAPTERS } from './rawsocket-chapters.js';
 import { RawClient, type ConnectOptions, type JoinOptions } from './raw-client.js';
 
 const SERIALIZERS: readonly SerializerId[] = ['json', 'msgpack', 'cbor'];
-const TOPOLOGIES: readonly { name: string; nodeCount: number; isOverRedis?: boolean }[] = [
+const TOPOLOGIES: readonly Topology[] = [
   { name: '1 node', nodeCount: 1 },
+  { name: '1 node, RawSocket', nodeCount: 1, transport: 'rawsocket' },
   { name: '3 nodes in process', nodeCount: 3 },
   { name: '3 nodes over Redis', nodeCount: 3, isOverRedis: true },
 ];
+
+interface Topology {
+  readonly name: string;
+  readonly nodeCount: number;
+  readonly isOverRedis?: boolean;
+  /** Absent: WebSocket. */
+  readonly transport?: TransportType;
+}
 
 /** The router as one test sees it. */
 export interface Router {
   readonly serializer: SerializerId;
   readonly nodeCount: number;
   readonly cluster: TestCluster;
-  /** A WebSocket to the next node in turn, without a session. Closed after the test. */
+  /** A connection to the next node in turn, without a session. Closed after the test. */
   connect(options?: ConnectOptions): Promise<RawClient>;
   /** A joined session on the next node in turn: sessions of one test are spread over the nodes. Closed after the test. */
   join(options?: JoinOptions): Promise<RawClient>;
@@ -41,7 +52,9 @@ export function describeConformance(
   each: 'chapter' | 'test' = 'chapter',
   schedule?: Scheduler,
 ): void {
-  for (const { name, nodeCount, isOverRedis } of TOPOLOGIES) {
+  for (const { name, nodeCount, isOverRedis, transport = 'websocket' } of TOPOLOGIES) {
+    if (transport === 'rawsocket' && !RAWSOCKET_CHAPTERS.has(chapter)) continue;
+    const settings = transport === 'websocket' ? config : { ...config, listeners: [{ type: transport, port: 0 }] };
     for (const serializer of SERIALIZERS) {
       describe(`${chapter} [${serializer}, ${name}]`, () => {
         let cluster: TestCluster;
@@ -51,8 +64,8 @@ export function describeConformance(
         before(async () => {
           cluster =
             isOverRedis === true
-              ? await startRedisCluster(nodeCount, config)
-              : await startCluster(nodeCount, config, schedule);
+              ? await startRedisCluster(nodeCount, settings)
+              : await startCluster(nodeCount, settings, schedule);
         });
         after(() => cluster.stop());
         afterEach(() => {
@@ -61,6 +74,8 @@ export function describeConformance(
         });
 
         const every = { serializer };
+        const urlOf = (node: number): string =>
+          transport === 'websocket' ? cluster.url(node) : cluster.nodes[node % nodeCount]!.addresses.listeners[0]!;
         const keep = (client: RawClient): RawClient => {
           clients.push(client);
           return client;
@@ -69,12 +84,11 @@ export function describeConformance(
           serializer,
           nodeCount,
           cluster,
-          connect: async (options) => keep(await RawClient.connect(cluster.url(nextNode++), { ...every, ...options })),
-          join: async (options) => keep(await RawClient.join(cluster.url(nextNode++), { ...every, ...options })),
-          connectAt: async (node, options) =>
-            keep(await RawClient.connect(cluster.url(node), { ...every, ...options })),
+          connect: async (options) => keep(await RawClient.connect(urlOf(nextNode++), { ...every, ...options })),
+          join: async (options) => keep(await RawClient.join(urlOf(nextNode++), { ...every, ...options })),
+          connectAt: async (node, options) => keep(await RawClient.connect(urlOf(node), { ...every, ...options })),
           counted: (read) => cluster.nodes.reduce((sum, { counters }) => sum + read(counters), 0),
-          joinAt: async (node, options) => keep(await RawClient.join(cluster.url(node), { ...every, ...options })),
+          joinAt: async (node, options) => keep(await RawClient.join(urlOf(node), { ...every, ...options })),
         }));
       });
     }
