@@ -8,7 +8,7 @@ export interface Invocation extends Values {
   readonly details: Dict;
   /** Aborts when the caller does not want the result any more, or the session ends. */
   readonly signal: AbortSignal;
-  /** Sends a result. Only the first that is no progress counts, and none after `fail`. */
+  /** Sends a result. Only the first that is no progress counts, and none after `fail`. Errors: UnencodableError. */
   succeed(values: Partial<Values>, options?: { readonly progress?: boolean }): void;
   fail(error: WampError): void;
 }
@@ -62,8 +62,9 @@ export class Invocations {
       signal: controller.signal,
       succeed: (values, { progress = false } = {}) => {
         if (!isRunning()) return;
-        if (!progress) this.#running.delete(request);
+        // Not ended by a result that cannot be sent: `fail` still can.
         this.#send([Code.YIELD, request, progress ? { progress } : {}, ...payloadElements(values)]);
+        if (!progress) this.#running.delete(request);
       },
       fail: (error) => {
         if (!isRunning()) return;

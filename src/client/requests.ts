@@ -32,12 +32,12 @@ export class Requests {
   readonly #pending = new Map<number, Pending>();
   #last = 0;
 
-  get size(): number {
-    return this.#pending.size;
-  }
-
-  next(): number {
-    return ++this.#last;
+  /** Sends a request under the next id. When that fails, the id is not used up: routers may insist on 1, 2, 3 … */
+  issue(send: (id: number) => void): number {
+    const id = this.#last + 1;
+    send(id);
+    this.#last = id;
+    return id;
   }
 
   add(id: number, pending: Pending): void {

@@ -2,7 +2,7 @@ import { Code } from '../wamp/codes.js';
 import { isDict, own } from '../wamp/dict.js';
 import type { Dict, List } from '../wamp/options.js';
 import { CloseUri, ErrorUri } from '../wamp/uris.js';
-import { NotConnectedError } from './errors.js';
+import { NotConnectedError, WampError } from './errors.js';
 import type { Welcome } from './handshake.js';
 import { Invocations, type InvocationHandler } from './invocations.js';
 import { Joining, type JoinOptions } from './joining.js';
@@ -24,6 +24,9 @@ export interface WampEvent extends Values {
   readonly details: Dict;
 }
 
+/** How long a router may take to answer CANCEL: some do not know it. */
+const CANCEL_MS = 5_000;
+const UNANSWERED = 'the router did not answer CANCEL';
 /** How long a router may take to answer GOODBYE. */
 const GOODBYE_MS = 2_000;
 
@@ -66,8 +69,14 @@ export class ClientSession {
   call(procedure: string, { options = {}, progress, signal, ...values }: CallOptions): Promise<CallResult> {
     const wants = progress === undefined ? options : { ...options, receive_progress: true };
     let request = 0;
-    const cancel = (): void => this.#send([Code.CANCEL, request, { mode: 'killnowait' }]);
+    let timer: NodeJS.Timeout | undefined;
+    let fail: (error: Error) => void = () => undefined;
+    const cancel = (): void => {
+      this.#send([Code.CANCEL, request, { mode: 'killnowait' }]);
+      timer = setTimeout(() => fail(new WampError(ErrorUri.CANCELED, [UNANSWERED])), CANCEL_MS);
+    };
     const result = new Promise<CallResult>((resolve, reject) => {
+      fail = reject;
       const answered = (message: List): boolean => {
         const answer = callResult(message);
         if (own(answer.details, 'progress') === true) {
@@ -80,7 +89,11 @@ export class ClientSession {
       request = this.#request(Code.CALL, [wants, procedure, ...payloadElements(values)], answered, reject);
     });
     signal?.addEventListener('abort', cancel);
-    return result.finally(() => signal?.removeEventListener('abort', cancel));
+    if (signal?.aborted === true) cancel();
+    return result.finally(() => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', cancel);
+    });
   }
 
   /** Resolves with the publication's id when the router acknowledges, at once where `options.acknowledge` is false. */
@@ -89,7 +102,7 @@ export class ClientSession {
     const elements = [{ ...options, acknowledge: isAcknowledged }, topic, ...payloadElements(values)];
     if (isAcknowledged) return this.#ask(Code.PUBLISH, elements, ([, , publication]) => publication as number);
     return new Promise((resolve) => {
-      this.#send([Code.PUBLISH, this.#requests.next(), ...elements]);
+      this.#requests.issue((id) => this.#send([Code.PUBLISH, id, ...elements]));
       resolve(undefined);
     });
   }
@@ -151,8 +164,7 @@ export class ClientSession {
       failed(this.#end);
       return 0;
     }
-    const id = this.#requests.next();
-    this.#send([code, id, ...elements]);
+    const id = this.#requests.issue((next) => this.#send([code, next, ...elements]));
     this.#requests.add(id, { code, answered, failed });
     return id;
   }

@@ -28,7 +28,8 @@ export function decodeMessage(serializer: SerializerId, bytes: Uint8Array): unkn
   const reader = readers[serializer];
   reader.begin(bytes);
   const message: unknown[] = [];
-  if (reader.enterMessage()) while (reader.hasElement(message.length)) message.push(reader.read());
+  if (reader.enterMessage())
+    while (reader.trouble() === undefined && reader.hasElement(message.length)) message.push(reader.read());
   return reader.trouble() ?? message;
 }
 

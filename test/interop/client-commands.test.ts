@@ -150,6 +150,13 @@ describe('gantry register', () => {
     });
   });
 
+  it('fails the call when the serializer cannot represent the result', async () => {
+    await registered('com.example.nul', '--', 'printf', '\\0text');
+    const { code, stderr } = await run('call', 'com.example.nul');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^wamp\.error\.invalid_argument \["cannot be represented in json: /);
+  });
+
   it('keeps its credentials from the command', async () => {
     const callee = new GantryProcess(['register', 'com.example.env', '--', 'env'], {
       GANTRY_CLIENT_URL: url,
@@ -163,14 +170,13 @@ describe('gantry register', () => {
   });
 
   it('runs no more commands at once than it may', async () => {
-    await registered('com.example.slow', '--concurrency', '2', '--', 'sleep', '60');
-    const waiting = [begin('call', 'com.example.slow', '--timeout', '60'), begin('call', 'com.example.slow')];
-    for (;;) {
-      const { code, stderr } = await run('call', '--timeout', '0.5', 'com.example.slow');
-      expect(code).toBe(1);
-      if (stderr.startsWith('wamp.error.no_available_callee')) break;
-      expect(stderr).toMatch(/^wamp\.error\.timeout/);
-    }
+    const script = 'echo begun >&2; exec sleep 60';
+    const callee = await registered('com.example.slow', '--concurrency', '2', '--', 'sh', '-c', script);
+    const waiting = [begin('call', 'com.example.slow'), begin('call', 'com.example.slow')];
+    await callee.said('stderr', /begun\n[^]*begun\n/);
+    const { code, stderr } = await run('call', 'com.example.slow');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^wamp\.error\.no_available_callee/);
     expect(waiting.map(({ child }) => child.exitCode)).toEqual([null, null]);
   });
 

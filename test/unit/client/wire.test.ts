@@ -11,6 +11,11 @@ describe('messages of a client', () => {
     for (const bytes of [[], [0x5b], [0xff, 0xff], [0x31]])
       expect(decodeMessage(serializer, Uint8Array.from(bytes))).toBeTypeOf('string');
   });
+  it('end with the first flaw, however many elements they claim', () => {
+    // A list of 999,999 elements, of which the first is no value.
+    expect(decodeMessage('msgpack', Uint8Array.of(0xdd, 0x00, 0x0f, 0x42, 0x3f, 0xc1))).toBeTypeOf('string');
+    expect(decodeMessage('cbor', Uint8Array.of(0x9a, 0x00, 0x0f, 0x42, 0x3f, 0xff))).toBeTypeOf('string');
+  });
   it('that JSON cannot represent are an error', () => {
     expect(() => encodeMessage('json', [NaN])).toThrow(UnencodableError);
     expect(() => encodeMessage('json', ['\0no bytes'])).toThrow(UnencodableError);
