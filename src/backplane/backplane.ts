@@ -18,8 +18,10 @@ export interface Bus {
    * meanwhile, it waits as long. Rejects with BackplaneUnavailableError: there is no such interest.
    */
   watch(realm: Uri, topic: Uri, match: MatchPolicy): void | Promise<void>;
-  /** Publications under way may still arrive. */
-  unwatch(realm: Uri, topic: Uri, match: MatchPolicy): void;
+  /** Publications under way may still arrive. `leaver`: the session that was the last to want it, for `topic`. */
+  unwatch(realm: Uri, topic: Uri, match: MatchPolicy, leaver?: SessionId): void;
+  /** Since when the cluster wants the topic, in ms since 1970, the same on every node. Undefined: this node knows of none that does. */
+  createdMs(realm: Uri, topic: Uri, match: MatchPolicy): number | undefined;
   /** Whether another node wants the topic, as far as this node knows. One look-up while nobody wants a pattern. */
   isWanted(realm: Uri, topic: Uri): boolean;
   /**
@@ -61,6 +63,16 @@ export interface Directory {
   readonly sessions: Sessions;
 }
 
+export interface TopicChange {
+  readonly topic: Uri;
+  readonly match: MatchPolicy;
+  /** Since when the cluster wants or wanted it, in ms since 1970. */
+  readonly createdMs: number;
+  readonly isWanted: boolean;
+  /** The session that was the last to want it. Absent: its node has died, or this node has missed the change. */
+  readonly leaver?: number;
+}
+
 /** Receives what other nodes send. Called one at a time, never inside a call of this node; returns quickly, must not throw. */
 export interface BackplaneEvents {
   publication(from: NodeId, realm: Uri, publication: Publication): void;
@@ -68,6 +80,11 @@ export interface BackplaneEvents {
   frame(from: NodeId, realm: Uri, frame: Frame): void;
   /** The whole new state of one registration; no callees: it has gone. In order per registration. */
   registration(realm: Uri, registration: Registration): void;
+  /**
+   * The cluster begins to want a topic, or ends to. In one order on every node; for a topic that this node wants, before `watch`
+   * resolves. Unlike the other events it may be called inside `watch` and `unwatch`.
+   */
+  topic?(realm: Uri, change: TopicChange): void;
   /**
    * Sessions of a node that died, when their rows are removed and before `nodeGone`. Exactly one node receives each of them: the one
    * that has removed it. Should that node die in the same moment, no node receives them.

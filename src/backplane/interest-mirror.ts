@@ -1,12 +1,12 @@
 import { PatternIndex } from '../routing/pattern-index.js';
 import type { Uri } from '../wamp/ids.js';
 import type { MatchPolicy } from '../wamp/options.js';
-import { TopicSets } from './topic-sets.js';
+import { TopicTimes } from './topic-times.js';
 
 /** Another node, as entries of the mirror refer to it. */
 interface Remote<Node> {
   readonly node: Node;
-  readonly topics: TopicSets;
+  readonly topics: TopicTimes;
   /** The list of this node alone, shared by every topic that nobody else wants. */
   readonly alone: readonly Remote<Node>[];
   /** The look-up that visited it last, so that one with several matching entries is visited once. */
@@ -45,15 +45,20 @@ export class InterestMirror<Node> {
   }
 
   /** Visits what the node wants. `visit` must not change the mirror. */
-  forEachOf(node: Node, visit: (topic: Uri, match: MatchPolicy) => void): void {
+  forEachOf(node: Node, visit: (topic: Uri, match: MatchPolicy, createdMs: number) => void): void {
     this.#remotes.get(node)?.topics.forEach(visit);
   }
 
-  /** Idempotent. */
-  add(node: Node, topic: Uri, match: MatchPolicy): void {
+  /** Since when the nodes want it, in ms since 1970. Undefined: none does. */
+  createdMs(topic: Uri, match: MatchPolicy): number | undefined {
+    return this.#index.get(topic, match)?.[0]?.topics.get(topic, match);
+  }
+
+  /** Idempotent. A topic that another node wants already keeps its time. */
+  add(node: Node, topic: Uri, match: MatchPolicy, createdMs = 0): void {
     const remote = this.#remotes.get(node) ?? this.#enter(node);
-    if (!remote.topics.add(topic, match)) return;
     const others = this.#index.get(topic, match);
+    if (!remote.topics.add(topic, match, others?.[0]?.topics.get(topic, match) ?? createdMs)) return;
     this.#index.add(topic, match, others === undefined ? remote.alone : [...others, remote]);
   }
 
@@ -84,7 +89,7 @@ export class InterestMirror<Node> {
 
   #enter(node: Node): Remote<Node> {
     const alone: Remote<Node>[] = [];
-    const remote: Remote<Node> = { node, topics: new TopicSets(), alone, lookup: 0 };
+    const remote: Remote<Node> = { node, topics: new TopicTimes(), alone, lookup: 0 };
     alone.push(remote);
     this.#remotes.set(node, remote);
     return remote;

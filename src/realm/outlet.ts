@@ -94,8 +94,8 @@ export class RealmOutlet implements Outlet<Session> {
       );
   }
 
-  unwatch(topic: Uri, match: MatchPolicy): void {
-    this.#backplane.bus.unwatch(this.#realm, topic, match);
+  unwatch(topic: Uri, match: MatchPolicy, leaver?: SessionId): void {
+    this.#backplane.bus.unwatch(this.#realm, topic, match, leaver);
   }
 
   retain(publication: Publication, settled: (refusal?: Fault) => void): void {

@@ -130,7 +130,8 @@ export interface Outlet<P extends Peer> {
   sendFrame(node: NodeId, frame: Frame): void;
   /** Calls `settled` exactly once, when every later matching publication of any live node will reach this node (G2). */
   watch(topic: Uri, match: MatchPolicy, settled: (refusal?: Fault) => void): void;
-  unwatch(topic: Uri, match: MatchPolicy): void;
+  /** `leaver`: the session that was the last to want it. */
+  unwatch(topic: Uri, match: MatchPolicy, leaver: SessionId | undefined): void;
   /**
    * Makes the publication the retained event of its topic, in the order of these calls. `settled` is called exactly once,
    * later: with the reason when the store may not have it because it could not be reached.

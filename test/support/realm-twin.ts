@@ -94,6 +94,8 @@ export class RealmTwin {
         return 1;
       case 'HLEN':
         return this.#hashes.size(key);
+      case 'HKEYS':
+        return this.#hashes.fields(key);
       case 'SMEMBERS':
         return this.members(key);
       case 'SADD':
@@ -123,13 +125,20 @@ export class RealmTwin {
   }
 
   #changeInterest([version, nodes, channel, interest]: Four, argv: Words): unknown {
-    const [node = '', floor, asker = '', addCount, ...members] = argv;
+    const [node = '', floor, asker = '', addCount, ...words] = argv;
     if (!this.#serves(nodes, node)) return ['not-serving'];
-    const added = members.slice(0, Number(addCount));
-    const removed = members.slice(Number(addCount));
-    for (const member of added) this.#sets.add(interest, member);
-    for (const member of removed) this.#sets.remove(interest, member);
-    const now = this.#change(version, floor, channel, asker, 'interest', node, added, removed);
+    const pairs = words.flatMap((word, at) => (at % 2 === 0 ? [[word, words[at + 1]!] as const] : []));
+    const added = pairs.slice(0, Number(addCount)).map(([member, given]) => {
+      const createdMs = Number(given || (this.#hashes.get(interest, member) ?? Date.now()));
+      this.#hashes.set(interest, member, `${createdMs}`);
+      return [member, createdMs] as const;
+    });
+    const removed = pairs.slice(Number(addCount));
+    for (const [member] of removed) this.#hashes.delete(interest, member);
+    const members = [added, removed].map((some) => some.map(([member]) => member));
+    const times = added.map(([, createdMs]) => createdMs);
+    const leavers = removed.map(([, leaver]) => Number(leaver));
+    const now = this.#change(version, floor, channel, asker, 'interest', node, ...members, times, leavers);
     return ['done', now, ...this.#nodes(nodes)];
   }
 
@@ -262,7 +271,8 @@ export class RealmTwin {
     let hasChanged = changed.length > 0;
     if (isLast) {
       hasChanged = this.#hashes.delete(nodes, node) || hasChanged;
-      hasChanged = this.#sets.drop(interest) || hasChanged;
+      hasChanged = this.#hashes.size(interest) > 0 || hasChanged;
+      this.#hashes.drop(interest);
     }
     let now = this.#number(version);
     if (hasChanged) now = this.#change(version, floor, channel, '', isLast ? 'withdrawn' : 'drop', node, changed);

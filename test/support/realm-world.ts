@@ -86,7 +86,10 @@ export class RealmWorld {
   }
 
   storedTopics(node: WorldNode): string[] {
-    return [...this.twin.members(this.realm.interest(node.id))].sort();
+    return this.twin
+      .fields(this.realm.interest(node.id))
+      .map(([topic]) => topic)
+      .sort();
   }
 
   storedCallees(): string[] {
@@ -190,6 +193,7 @@ export class WorldNode {
       schedule: (flush) => void world.time.after(0, flush),
       limits: world.limits,
       events: {
+        topic: () => undefined,
         registration: (_realm, registration) => this.#registrationChanged(registration),
         failed: (operation, cause) => this.failures.push(operation, cause),
         doubted: (_realm, what) => this.doubts.push(what),

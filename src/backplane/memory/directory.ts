@@ -5,18 +5,31 @@ import type { NodeId, RegistrationId, SessionId, Uri } from '../../wamp/ids.js';
 import type { MatchPolicy } from '../../wamp/options.js';
 import { RegistrationTable } from './registration-table.js';
 import type { LostSession, SessionDetails, SessionRow } from '../session-row.js';
-import { TopicSets } from '../topic-sets.js';
+import type { TopicChange } from '../backplane.js';
+import { TopicTimes } from '../topic-times.js';
 
 /** A change of the directory, as every node that it concerns receives it, in one order for all of them. */
 export type Change = { readonly version: number; readonly requester?: NodeId } & (
   | { readonly kind: 'registration'; readonly realm: Uri; readonly registration: Registration }
-  | ({ readonly kind: 'watch' | 'unwatch'; readonly realm: Uri; readonly node: NodeId } & Interest)
+  | ({ readonly kind: 'watch' | 'unwatch'; readonly realm: Uri; readonly node: NodeId } & Interest & TopicEdge)
   | { readonly kind: 'snapshot'; readonly realm: Uri; readonly snapshot: Snapshot }
-  | { readonly kind: 'withdrawn'; readonly realm: Uri; readonly node: NodeId }
+  | { readonly kind: 'withdrawn'; readonly realm: Uri; readonly node: NodeId; readonly ended: readonly TopicChange[] }
   /** To one node only: the sessions of another that died. */
   | { readonly kind: 'sessions_lost'; readonly node: NodeId; readonly sessions: readonly LostSession[] }
   | { readonly kind: 'gone'; readonly node: NodeId; readonly isClean: boolean }
 );
+
+/** What a change of interest means for the cluster. */
+interface TopicEdge {
+  readonly createdMs: number;
+  /** Present: the cluster begins to want the topic, or ends to. */
+  readonly edge?: TopicChange;
+}
+
+/** What came of a change of interest. */
+interface Watched {
+  readonly edge?: TopicChange;
+}
 
 interface Interest {
   readonly topic: Uri;
@@ -26,13 +39,13 @@ interface Interest {
 /** A realm at one version, for a node that begins to serve it. */
 export interface Snapshot {
   readonly registrations: readonly Registration[];
-  readonly interests: readonly ({ readonly node: NodeId } & Interest)[];
+  readonly interests: readonly ({ readonly node: NodeId; readonly createdMs: number } & Interest)[];
 }
 
 interface RealmRows {
   readonly registrations: RegistrationTable;
   /** By node that serves the realm. */
-  readonly interests: Map<NodeId, TopicSets>;
+  readonly interests: Map<NodeId, TopicTimes>;
   readonly sessions: Map<NodeId, Set<SessionId>>;
 }
 
@@ -81,10 +94,10 @@ export class SharedDirectory {
   /** Sends the node a snapshot of the realm. Returns its version. */
   serve(node: NodeId, realm: Uri): number {
     const rows = this.#rows(realm);
-    const interests: ({ readonly node: NodeId } & Interest)[] = [];
+    const interests: ({ readonly node: NodeId; readonly createdMs: number } & Interest)[] = [];
     for (const [other, topics] of rows.interests)
-      topics.forEach((topic, match) => interests.push({ node: other, topic, match }));
-    rows.interests.set(node, new TopicSets());
+      topics.forEach((topic, match, createdMs) => interests.push({ node: other, topic, match, createdMs }));
+    rows.interests.set(node, new TopicTimes());
     const snapshot = { registrations: [...rows.registrations.all], interests };
     const version = ++this.#version;
     this.#notify(node, { kind: 'snapshot', version, realm, snapshot });
@@ -93,11 +106,16 @@ export class SharedDirectory {
 
   withdraw(node: NodeId, realm: Uri): void {
     const rows = this.#realms.get(realm);
+    const topics = rows?.interests.get(node);
     if (rows?.interests.delete(node) !== true) return;
+    const ended: TopicChange[] = [];
+    topics?.forEach((topic, match, createdMs) => {
+      if (this.createdMs(realm, topic, match) === undefined) ended.push({ topic, match, createdMs, isWanted: false });
+    });
     for (const session of rows.sessions.get(node) ?? []) this.#deleteSession(session);
     rows.sessions.delete(node);
     for (const registration of rows.registrations.dropNode(node)) this.#notifyRegistration(realm, registration);
-    this.#notifyServing(realm, { kind: 'withdrawn', version: ++this.#version, realm, node });
+    this.#notifyServing(realm, { kind: 'withdrawn', version: ++this.#version, realm, node, ended });
     if (rows.interests.size === 0) this.#realms.delete(realm);
   }
 
@@ -106,18 +124,44 @@ export class SharedDirectory {
     return this.#realms.get(realm)?.interests.keys() ?? [];
   }
 
-  /** False: the node watches it already. */
-  watch(node: NodeId, realm: Uri, topic: Uri, match: MatchPolicy): boolean {
-    const topics = this.#realms.get(realm)?.interests.get(node);
-    if (topics === undefined) throw new Error(`watch in realm ${realm}, which ${node} does not serve`);
-    if (!topics.add(topic, match)) return false;
-    this.#notifyServing(realm, { kind: 'watch', version: ++this.#version, requester: node, realm, node, topic, match });
-    return true;
+  /** The one node that serves the realm learns of edges from the step itself. */
+  #isAlone(realm: Uri): boolean {
+    return this.#realms.get(realm)?.interests.size === 1;
   }
 
-  unwatch(node: NodeId, realm: Uri, topic: Uri, match: MatchPolicy): void {
-    if (this.#realms.get(realm)?.interests.get(node)?.delete(topic, match) !== true) return;
-    this.#notifyServing(realm, { kind: 'unwatch', version: ++this.#version, realm, node, topic, match });
+  /** Since when the cluster wants the topic. Undefined: no node does. O(nodes). */
+  createdMs(realm: Uri, topic: Uri, match: MatchPolicy): number | undefined {
+    for (const topics of this.#realms.get(realm)?.interests.values() ?? []) {
+      const createdMs = topics.get(topic, match);
+      if (createdMs !== undefined) return createdMs;
+    }
+    return undefined;
+  }
+
+  /** `edge`: the cluster begins to want it. Undefined: the node watches it already. */
+  watch(node: NodeId, realm: Uri, topic: Uri, match: MatchPolicy): Watched | undefined {
+    const topics = this.#realms.get(realm)?.interests.get(node);
+    if (topics === undefined) throw new Error(`watch in realm ${realm}, which ${node} does not serve`);
+    const known = this.createdMs(realm, topic, match);
+    const createdMs = known ?? Date.now();
+    if (!topics.add(topic, match, createdMs)) return undefined;
+    const watch = { kind: 'watch', realm, node, topic, match, createdMs } as const;
+    const edge = known === undefined ? { edge: { topic, match, createdMs, isWanted: true } } : {};
+    const told = this.#isAlone(realm) ? {} : edge;
+    this.#notifyServing(realm, { ...watch, ...told, version: ++this.#version, requester: node });
+    return edge;
+  }
+
+  unwatch(node: NodeId, realm: Uri, topic: Uri, match: MatchPolicy, leaver?: SessionId): Watched | undefined {
+    const createdMs = this.createdMs(realm, topic, match) ?? 0;
+    if (this.#realms.get(realm)?.interests.get(node)?.delete(topic, match) !== true) return undefined;
+    const unwatch = { kind: 'unwatch', realm, node, topic, match, createdMs } as const;
+    const isLast = this.createdMs(realm, topic, match) === undefined;
+    const end = { topic, match, createdMs, isWanted: false, ...(leaver !== undefined && { leaver }) };
+    const edge = isLast ? { edge: end } : {};
+    const told = this.#isAlone(realm) ? {} : edge;
+    this.#notifyServing(realm, { ...unwatch, ...told, version: ++this.#version });
+    return edge;
   }
 
   registration(realm: Uri, match: MatchPolicy, procedure: Uri): Registration | undefined {
@@ -224,7 +268,7 @@ export class SharedDirectory {
     );
     const rows = {
       registrations,
-      interests: new Map<NodeId, TopicSets>(),
+      interests: new Map<NodeId, TopicTimes>(),
       sessions: new Map<NodeId, Set<SessionId>>(),
     };
     this.#realms.set(realm, rows);

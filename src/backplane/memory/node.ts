@@ -24,6 +24,7 @@ import { MemorySessions } from './sessions.js';
 import { MemoryExpiringStore } from './expiring-store.js';
 import { MemoryRetainedEvents } from './retained-events.js';
 import { MemoryTakeovers } from './takeovers.js';
+import { MemoryWatches } from './watches.js';
 import { VersionWaits } from './version-waits.js';
 
 type State = 'joined' | 'live' | 'isolated' | 'over';
@@ -42,8 +43,7 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
   readonly #shared: SharedDirectory;
   readonly #realms: RealmMirrors;
   readonly #waits = new VersionWaits();
-  /** Watches that not every node knows yet, by realm, policy and topic. */
-  readonly #watching = new Map<string, Promise<void>>();
+  readonly #watches: MemoryWatches;
   readonly #takeovers: MemoryTakeovers;
   readonly #questions: Questions;
   /** Writes from while the directory was out of reach. */
@@ -65,12 +65,25 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
     const refusal = (what: string) => () => (this.#state === 'live' ? undefined : this.#unavailable(what));
     this.expiring = new MemoryExpiringStore(hub.expiring, refusal('expiring state'));
     this.retained = new MemoryRetainedEvents(hub.retained, refusal('retained events'));
-    this.#realms = new RealmMirrors(node, (realm, registration) => this.#events?.registration(realm, registration));
+    this.#realms = new RealmMirrors(
+      node,
+      (realm, registration) => this.#events?.registration(realm, registration),
+      (realm, change) => this.#events?.topic?.(realm, change),
+    );
     this.#questions = new Questions({
       node,
       after: (delayMs, action) => hub.after(delayMs, action),
       send: (to, item) => this.#push(to, item) === undefined,
       serves: (realm) => this.#realms.readyOf(realm) !== undefined,
+    });
+    this.#watches = new MemoryWatches({
+      node,
+      shared: hub.directory,
+      waits: this.#waits,
+      refusal: () => (this.#state === 'live' ? undefined : this.#unavailable('watch')),
+      recovery: () => (hub.isRecovering ? (step) => this.#whenRecovered(step) : undefined),
+      write: (step) => void this.#write(step),
+      topicChanged: (realm, change) => this.#events?.topic?.(realm, change),
     });
     this.#takeovers = new MemoryTakeovers({
       after: (delayMs, action) => hub.after(delayMs, action),
@@ -141,24 +154,15 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
   }
 
   watch(realm: Uri, topic: Uri, match: MatchPolicy): void | Promise<void> {
-    const key = `${realm}\n${match}\n${topic}`;
-    const underWay = this.#watching.get(key);
-    if (underWay !== undefined) return underWay;
-    if (this.#state !== 'live') return Promise.reject(this.#unavailable('watch'));
-    if (this.#hub.isRecovering) return this.#watchLater(key, () => this.watch(realm, topic, match));
-    if (!this.#shared.watch(this.node, realm, topic, match)) return;
-    const others = [...this.#shared.serving(realm)].filter((node) => node !== this.node);
-    const known = this.#waits.wait(this.#shared.version, others);
-    if (known === undefined) return;
-    this.#watching.set(key, known);
-    const forget = (): boolean => this.#watching.get(key) === known && this.#watching.delete(key);
-    known.then(forget, forget);
-    return known;
+    return this.#watches.watch(realm, topic, match);
   }
 
-  unwatch(realm: Uri, topic: Uri, match: MatchPolicy): void {
-    this.#watching.delete(`${realm}\n${match}\n${topic}`);
-    void this.#write(() => this.#shared.unwatch(this.node, realm, topic, match));
+  unwatch(realm: Uri, topic: Uri, match: MatchPolicy, leaver?: SessionId): void {
+    this.#watches.unwatch(realm, topic, match, leaver);
+  }
+
+  createdMs(realm: Uri, topic: Uri, match: MatchPolicy): number | undefined {
+    return this.#shared.createdMs(realm, topic, match);
   }
 
   isWanted(realm: Uri, topic: Uri): boolean {
@@ -387,17 +391,6 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
         if (this.#state !== 'over') resolve(step());
       });
     });
-  }
-
-  /** Watches once the directory has recovered, unless `unwatch` came first. */
-  #watchLater(key: string, watch: () => void | Promise<void>): Promise<void> {
-    const known: Promise<void> = this.#whenRecovered(() => {
-      if (this.#watching.get(key) !== known) return;
-      this.#watching.delete(key);
-      return watch();
-    });
-    this.#watching.set(key, known);
-    return known;
   }
 
   #unavailable(operation: string): BackplaneUnavailableError {

@@ -1,6 +1,7 @@
 import type { Registration } from '../../routing/ports.js';
 import type { NodeId, Uri } from '../../wamp/ids.js';
 import { InterestMirror } from '../interest-mirror.js';
+import type { TopicChange } from '../backplane.js';
 import type { Change, Snapshot } from './directory.js';
 
 interface Serving {
@@ -16,10 +17,16 @@ const NOBODY: readonly NodeId[] = [];
 export class RealmMirrors {
   readonly #node: NodeId;
   readonly #registered: (realm: Uri, registration: Registration) => void;
+  readonly #topicChanged: (realm: Uri, change: TopicChange) => void;
   readonly #serving = new Map<Uri, Serving>();
   readonly #mirrors = new Map<Uri, InterestMirror<NodeId>>();
 
-  constructor(node: NodeId, registered: (realm: Uri, registration: Registration) => void) {
+  constructor(
+    node: NodeId,
+    registered: (realm: Uri, registration: Registration) => void,
+    topicChanged: (realm: Uri, change: TopicChange) => void,
+  ) {
+    this.#topicChanged = topicChanged;
     this.#node = node;
     this.#registered = registered;
   }
@@ -64,16 +71,19 @@ export class RealmMirrors {
         if (mirror !== undefined) this.#registered(change.realm, change.registration);
         return;
       case 'watch':
-        if (change.node !== this.#node) mirror?.add(change.node, change.topic, change.match);
+        if (change.node !== this.#node) mirror?.add(change.node, change.topic, change.match, change.createdMs);
+        if (change.edge !== undefined && mirror !== undefined) this.#topicChanged(change.realm, change.edge);
         return;
       case 'unwatch':
         mirror?.remove(change.node, change.topic, change.match);
+        if (change.edge !== undefined && mirror !== undefined) this.#topicChanged(change.realm, change.edge);
         return;
       case 'snapshot':
         this.#load(change.realm, change.version, change.snapshot);
         return;
       case 'withdrawn':
         mirror?.dropNode(change.node);
+        if (mirror !== undefined) for (const edge of change.ended) this.#topicChanged(change.realm, edge);
         return;
     }
   }
@@ -82,7 +92,7 @@ export class RealmMirrors {
     const serving = this.#serving.get(realm);
     if (serving?.version !== version) return;
     const mirror = new InterestMirror<NodeId>();
-    for (const { node, topic, match } of interests) mirror.add(node, topic, match);
+    for (const { node, topic, match, createdMs } of interests) mirror.add(node, topic, match, createdMs);
     this.#mirrors.set(realm, mirror);
     for (const registration of registrations) this.#registered(realm, registration);
     serving.resolve();

@@ -1,3 +1,4 @@
+import type { TopicChange } from '../backplane.js';
 import type { Frame } from '../../routing/frames.js';
 import type { Publication, Registration } from '../../routing/ports.js';
 import type { ClusterCounters } from '../../telemetry/cluster-counters.js';
@@ -291,6 +292,10 @@ export class RealmListener extends Listener<{ readonly events: BackplaneEvents }
     this.#outages = outages;
     this.#logger = logger;
     this.#doubts = doubts;
+  }
+
+  topic(realm: Uri, change: TopicChange): void {
+    this.targets.events.topic?.(realm, change);
   }
 
   registration(realm: Uri, registration: Registration): void {

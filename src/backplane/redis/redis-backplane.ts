@@ -103,8 +103,12 @@ export class RedisBackplane implements Backplane, Bus, Directory {
     return directory === undefined ? Promise.reject(this.#unavailable('watch')) : directory.watch(topic, match);
   }
 
-  unwatch(realm: Uri, topic: Uri, match: MatchPolicy): void {
-    this.#components.realms.get(realm)?.unwatch(topic, match);
+  unwatch(realm: Uri, topic: Uri, match: MatchPolicy, leaver?: SessionId): void {
+    this.#components.realms.get(realm)?.unwatch(topic, match, leaver);
+  }
+
+  createdMs(realm: Uri, topic: Uri, match: MatchPolicy): number | undefined {
+    return this.#components.realms.get(realm)?.createdMs(topic, match);
   }
 
   publish(realm: Uri, publication: Publication): void | Promise<void> {

@@ -168,7 +168,7 @@ export class Broker<P extends Peer> {
     if (lookup !== undefined && this.#lookups.end(lookup)) this.#confirm(peer, subscription, lookup.requests);
     if (this.#ownEvents.isHoldingOf(peer, subscription)) this.#deliverReceived(peer);
     this.#table.release(peer, subscription);
-    this.#closeIfUnused(subscription);
+    this.#closeIfUnused(subscription, peer);
     this.#outlet.send(peer, [Code.UNSUBSCRIBED, request]);
   }
 
@@ -176,7 +176,7 @@ export class Broker<P extends Peer> {
   leave(peer: P): void {
     this.#ownEvents.dropPeer(peer);
     this.#lookups.dropPeer(peer);
-    for (const [subscription] of this.#table.removePeer(peer)) this.#closeIfUnused(subscription);
+    for (const [subscription] of this.#table.removePeer(peer)) this.#closeIfUnused(subscription, peer);
   }
 
   #toPublication(publisher: Identity, message: Publish, disclose: boolean): Publication {
@@ -315,7 +315,7 @@ export class Broker<P extends Peer> {
       for (const request of waiting) this.#outlet.send(peer, errorReply(Code.SUBSCRIBE, request, found));
       if (isNew) {
         this.#table.release(peer, subscription);
-        this.#closeIfUnused(subscription);
+        this.#closeIfUnused(subscription, peer);
         this.#deliverOwn(peer);
       }
       return;
@@ -348,17 +348,17 @@ export class Broker<P extends Peer> {
     for (const request of requests) this.#outlet.send(peer, errorReply(Code.SUBSCRIBE, request, refusal));
   }
 
-  #closeIfUnused(subscription: SharedSubscription<P>): void {
-    if (subscription.isUnused && this.#isCurrent(subscription)) this.#close(subscription);
+  #closeIfUnused(subscription: SharedSubscription<P>, { session }: Peer): void {
+    if (subscription.isUnused && this.#isCurrent(subscription)) this.#close(subscription, session);
   }
 
   #isCurrent(subscription: SharedSubscription<P>): boolean {
     return this.#table.find(subscription.topic, subscription.match) === subscription;
   }
 
-  #close(subscription: SharedSubscription<P>): void {
+  #close(subscription: SharedSubscription<P>, leaver?: SessionId): void {
     this.#table.close(subscription);
-    this.#outlet.unwatch(subscription.topic, subscription.match);
+    this.#outlet.unwatch(subscription.topic, subscription.match, leaver);
   }
 
   #limitReached(): Fault {

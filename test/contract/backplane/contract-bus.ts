@@ -135,6 +135,48 @@ export function busContract(inScene: InScene, nodeCount: number): void {
     );
 
     it(
+      'tells every node once when the cluster begins and ends to want a topic, with one time of it',
+      inScene(async ({ nodes }) => {
+        const all = await nodes(nodeCount);
+        const [one, two] = all as [NodeUnderTest, NodeUnderTest];
+        const edges = (node: NodeUnderTest) => node.all('topic').map(({ change }) => change);
+        await one.backplane.bus.watch(REALM, 'a', 'prefix');
+        const createdMs = one.backplane.bus.createdMs(REALM, 'a', 'prefix')!;
+        expect(Math.abs(createdMs - Date.now())).toBeLessThan(60_000);
+        const begun = { topic: 'a', match: 'prefix', createdMs, isWanted: true };
+        for (const node of all) expect(edges(node)).toEqual([begun]);
+        await two.backplane.bus.watch(REALM, 'a', 'prefix');
+        one.backplane.bus.unwatch(REALM, 'a', 'prefix', 7 as SessionId);
+        await tellEverybody(one);
+        for (const node of all) expect(node.backplane.bus.createdMs(REALM, 'a', 'prefix')).toBe(createdMs);
+        two.backplane.bus.unwatch(REALM, 'a', 'prefix', 8 as SessionId);
+        await tellEverybody(two);
+        for (const node of all) {
+          const ofTopic = edges(node).filter(({ topic }) => topic === 'a');
+          expect(ofTopic).toEqual([begun, { ...begun, isWanted: false, leaver: 8 }]);
+          expect(node.backplane.bus.createdMs(REALM, 'a', 'prefix')).toBeUndefined();
+        }
+      }),
+    );
+
+    it(
+      'ends to want the topics of a node that leaves',
+      inScene(async ({ nodes }) => {
+        const [one, ...others] = (await nodes(nodeCount)) as [NodeUnderTest, ...NodeUnderTest[]];
+        await one.backplane.bus.watch(REALM, 'a', 'exact');
+        await one.backplane.stop();
+        for (const node of others) {
+          await node.until(() => node.all('nodeGone').length > 0);
+          const edges = node.all('topic').map(({ change }) => [change.topic, change.isWanted, change.leaver]);
+          expect(edges).toEqual([
+            ['a', true, undefined],
+            ['a', false, undefined],
+          ]);
+        }
+      }),
+    );
+
+    it(
       'brings a topic again that is watched again',
       inScene(async ({ nodes }) => {
         const [subscriber, publisher] = (await nodes(nodeCount)) as [NodeUnderTest, NodeUnderTest];

@@ -1,4 +1,4 @@
-import type { Backplane, BackplaneEvents } from '../../../src/backplane/backplane.js';
+import type { Backplane, BackplaneEvents, TopicChange } from '../../../src/backplane/backplane.js';
 import type { SessionRow } from '../../../src/backplane/session-row.js';
 import type { Frame } from '../../../src/routing/frames.js';
 import type { Publication, Registration } from '../../../src/routing/ports.js';
@@ -10,6 +10,7 @@ export type Heard =
   | { readonly what: 'publication'; readonly from: NodeId; readonly realm: Uri; readonly publication: Publication }
   | { readonly what: 'frame'; readonly from: NodeId; readonly realm: Uri; readonly frame: Frame }
   | { readonly what: 'registration'; readonly realm: Uri; readonly registration: Registration }
+  | { readonly what: 'topic'; readonly realm: Uri; readonly change: TopicChange }
   | { readonly what: 'sessionsLost'; readonly node: NodeId; readonly sessions: readonly SessionRow[] }
   | { readonly what: 'nodeGone'; readonly node: NodeId }
   | { readonly what: 'gap'; readonly from: NodeId; readonly reason: string }
@@ -91,6 +92,7 @@ export class NodeUnderTest {
       publication: (from, realm, publication) => hear({ what: 'publication', from, realm, publication }),
       frame: (from, realm, frame) => hear({ what: 'frame', from, realm, frame }),
       registration: (realm, registration) => hear({ what: 'registration', realm, registration }),
+      topic: (realm, change) => hear({ what: 'topic', realm, change }),
       sessionsLost: (node, sessions) => hear({ what: 'sessionsLost', node, sessions }),
       nodeGone: (node) => hear({ what: 'nodeGone', node }),
       gap: (from, reason) => hear({ what: 'gap', from, reason }),

@@ -20,6 +20,10 @@ export type ChangeBody =
       readonly node: NodeId;
       readonly added: readonly Member[];
       readonly removed: readonly Member[];
+      /** Of each that was added, since when the cluster wants it. */
+      readonly times: readonly number[];
+      /** Of each that was removed, the session that was the last to want it; 0: unknown. */
+      readonly leavers: readonly number[];
     }
   | {
       readonly kind: 'claim';
@@ -70,13 +74,16 @@ export function parseChange(message: Uint8Array): Change | ChangeFlaw {
   return { version, asker: asker === '' ? undefined : asker, body };
 }
 
-function parseBody(kind: unknown, [node, first, second]: readonly unknown[]): ChangeBody | undefined {
+function parseBody(kind: unknown, [node, first, second, third, fourth]: readonly unknown[]): ChangeBody | undefined {
   if (!isNode(node)) return undefined;
   switch (kind) {
     case 'interest': {
       const added = parseEach(first, parseMember);
       const removed = parseEach(second, parseMember);
-      return added && removed && { kind, node, added, removed };
+      const times = parseEach(third, (one) => (isTime(one) ? one : undefined));
+      const leavers = parseEach(fourth, (one) => (one === 0 || isId(one) ? one : undefined));
+      if (added?.length !== times?.length || removed?.length !== leavers?.length) return undefined;
+      return added && removed && times && leavers && { kind, node, added, removed, times, leavers };
     }
     case 'release': {
       const callees = parseEach(first, parseReleased);

@@ -1,5 +1,6 @@
 import type { Claim, ClaimOutcome } from '../../../routing/ports.js';
-import type { NodeId, RegistrationId, SessionId } from '../../../wamp/ids.js';
+import type { NodeId, RegistrationId, SessionId, Uri } from '../../../wamp/ids.js';
+import type { MatchPolicy } from '../../../wamp/options.js';
 import { BackplaneUnavailableError } from '../../backplane.js';
 import { NotCarriedOutError } from '../ports.js';
 import { HeldCallees } from './held-callees.js';
@@ -7,7 +8,7 @@ import type { MirrorView } from './mirror-view.js';
 import { PresenceWrite } from './presence-write.js';
 import type { RealmWriter } from './realm-writer.js';
 import { RowsRepair } from './rows-repair.js';
-import { calleeTraits, type Member } from './rows.js';
+import { calleeTraits, fromMember, type Member } from './rows.js';
 import type { RealmSnapshot } from './snapshot.js';
 import { Takeovers, type TakeoversOptions } from './takeovers.js';
 import type { WritePath } from './write-path.js';
@@ -113,8 +114,25 @@ export class DesiredRows {
     return write.known();
   }
 
-  unwatch(member: Member): void {
-    if (this.#topics.delete(member)) this.#interestWrite().members.add(member);
+  /** `leaver`: the session that was the last to want it. */
+  unwatch(member: Member, leaver?: SessionId): void {
+    if (!this.#topics.delete(member)) return;
+    const write = this.#interestWrite();
+    write.members.add(member);
+    if (leaver !== undefined) write.leavers.set(member, leaver);
+  }
+
+  /** The row of a topic has a time that is not the one of the cluster. */
+  rewriteTopic(member: Member): void {
+    if (this.#topics.has(member)) this.#interestWrite().members.add(member);
+  }
+
+  /** The topics that this node wants. */
+  get topics(): (readonly [Uri, MatchPolicy])[] {
+    return [...this.#topics.keys()].flatMap((member) => {
+      const entry = fromMember(member);
+      return entry === undefined ? [] : [[entry.uri, entry.match] as const];
+    });
   }
 
   claim(claim: Claim): Promise<ClaimOutcome> {
@@ -281,6 +299,7 @@ export class DesiredRows {
       this.#path,
       this.#deadlineMs(),
       (member) => this.#topics.has(member),
+      (member) => this.#options.mirror.createdMs(member),
       (settled, isKnown) => this.#settleTopics(settled, isKnown),
     );
     this.#queue.push(write);

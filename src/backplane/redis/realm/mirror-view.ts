@@ -6,6 +6,8 @@ import type { Member } from './rows.js';
 export interface MirrorView {
   /** Version that the mirror has applied. */
   readonly version: number;
+  /** Since when the cluster wants the topic. */
+  createdMs(member: Member): number | undefined;
   registrationOf(member: Member): Registration | undefined;
   /** Does the mirror have this callee of this node? */
   isPlaced(member: Member, session: SessionId): boolean;

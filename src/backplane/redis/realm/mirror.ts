@@ -1,7 +1,10 @@
 import type { Callee, Registration } from '../../../routing/ports.js';
 import { unreachable } from '../../../wamp/unreachable.js';
 import type { NodeId, SessionId, Uri } from '../../../wamp/ids.js';
-import { InterestMirror } from '../../interest-mirror.js';
+import type { TopicChange } from '../../backplane.js';
+import type { InterestMirror } from '../../interest-mirror.js';
+import type { MatchPolicy } from '../../../wamp/options.js';
+import { TopicsMirror } from './topics-mirror.js';
 import { ProceduresMirror, type Placement } from './procedures-mirror.js';
 import type { ChangeBody } from './changes.js';
 import type { RealmSnapshot } from './snapshot.js';
@@ -9,10 +12,21 @@ import type { MembershipView } from './ports.js';
 import type { KeptRows } from './replica-state.js';
 import { fromMember, toMember, type Member, type ProcedureRow, type ServingState } from './rows.js';
 
+type TopicsBefore = Pick<InterestMirror<NodeId>, 'nodes' | 'forEachOf'>;
+
+/** The topics that this node wants. */
+interface OwnTopics {
+  readonly topics: Iterable<readonly [Uri, MatchPolicy]>;
+  /** The cluster wants a topic longer than the row of this node says. */
+  rewriteTopic(member: Member): void;
+}
+
 export interface RealmMirrorOptions {
   readonly node: NodeId;
   readonly membership: MembershipView;
   readonly registrationChanged: (registration: Registration) => void;
+  readonly topicChanged: (change: TopicChange) => void;
+  readonly rows: () => OwnTopics;
   /** A callee of this node is no longer registered. */
   readonly calleeRemoved: (member: Member, session: SessionId) => void;
   /** A node that serves the realm already has entered it: the store had lost it. */
@@ -40,13 +54,14 @@ export class RealmMirror {
   readonly #procedures: ProceduresMirror;
   readonly #serving = new Map<NodeId, ServingState>();
   readonly #kept = new Map<NodeId, Kept>();
+  readonly #topics: TopicsMirror;
   /** Callees of this node that a repair is about to write again. */
   readonly #unwritten = new Map<Member, Set<SessionId>>();
-  #interest = new InterestMirror<NodeId>();
 
   constructor(options: RealmMirrorOptions) {
     this.#options = options;
     this.#node = options.node;
+    this.#topics = new TopicsMirror(options.node, options.topicChanged);
     this.#procedures = new ProceduresMirror({
       changed: options.registrationChanged,
       removed: (member, callee) => this.#calleeRemoved(member, callee),
@@ -55,7 +70,7 @@ export class RealmMirror {
   }
 
   get topicCount(): number {
-    return this.#interest.size;
+    return this.#topics.others.size;
   }
 
   get registrationCount(): number {
@@ -93,7 +108,12 @@ export class RealmMirror {
   }
 
   nodesFor(topic: Uri): readonly NodeId[] {
-    return this.#interest.nodesFor(topic);
+    return this.#topics.others.nodesFor(topic);
+  }
+
+  /** Since when the cluster wants the topic. Undefined: no node does. */
+  createdMs(topic: Uri, match: MatchPolicy): number | undefined {
+    return this.#topics.createdMs(topic, match);
   }
 
   /**
@@ -107,7 +127,7 @@ export class RealmMirror {
   apply(body: ChangeBody): void {
     switch (body.kind) {
       case 'interest':
-        if (body.node !== this.#node) this.#changeInterest(body.node, body.added, body.removed);
+        this.#changeInterest(body);
         break;
       case 'claim':
         this.#claim(body, body.isForced);
@@ -142,31 +162,36 @@ export class RealmMirror {
 
   /** Takes over a snapshot, then `replay`s the changes since. Registrations that differ from before are announced at the end. */
   load(snapshot: RealmSnapshot, keep: Keep, replay: () => void): void {
-    const interestBefore = this.#interest;
-    const keptBefore = new Map(this.#kept);
-    const known = new Set([...this.#serving.keys(), ...this.#kept.keys(), ...interestBefore.nodes]);
+    const before = this.#topics.others;
+    this.#topics.load(snapshot.interest, this.#options.rows().topics, () => {
+      const keptBefore = new Map(this.#kept);
+      this.#takeNodes(snapshot, keep, keptBefore, before);
+      this.#procedures.beginLoad(this.#wanted(snapshot.procedures, keep));
+      this.#keepCallees(snapshot, keep, keptBefore);
+      replay();
+    });
+    this.#procedures.endLoad();
+  }
+
+  #takeNodes(snapshot: RealmSnapshot, keep: Keep, keptBefore: ReadonlyMap<NodeId, Kept>, before: TopicsBefore): void {
+    const known = new Set([...this.#serving.keys(), ...this.#kept.keys(), ...before.nodes]);
     this.#kept.clear();
     this.#unwritten.clear();
-    this.#interest = snapshot.interest;
     this.#serving.clear();
     for (const [node, servingState] of snapshot.nodes) {
-      if (this.#options.membership.isGone(node)) this.#interest.dropNode(node);
+      if (this.#options.membership.isGone(node)) this.#topics.dropNode(node);
       else this.#serving.set(node, servingState);
     }
     for (const node of known) {
       if (this.#keepsAll(node, keep, keptBefore)) {
         // Also for a node that wants nothing: it is waited for.
         this.#keptOf(node);
-        this.#keepTopics(node, interestBefore, undefined);
+        this.#keepTopics(node, before, undefined);
       } else if (snapshot.nodes.has(node)) {
         const only = keep.others === 'nothing' ? (keptBefore.get(node)?.topics ?? new Set()) : undefined;
-        this.#keepTopics(node, interestBefore, only);
+        this.#keepTopics(node, before, only);
       }
     }
-    this.#procedures.beginLoad(this.#wanted(snapshot.procedures, keep));
-    this.#keepCallees(snapshot, keep, keptBefore);
-    replay();
-    this.#procedures.endLoad();
   }
 
   /** Removes the rows of the node that the store does not have by now. */
@@ -200,29 +225,33 @@ export class RealmMirror {
   }
 
   clear(): void {
-    this.#interest = new InterestMirror();
+    this.#topics.clear();
     this.#serving.clear();
     this.#kept.clear();
     this.#unwritten.clear();
     this.#procedures.clear();
   }
 
-  #changeInterest(node: NodeId, added: readonly Member[], removed: readonly Member[]): void {
+  #changeInterest({ node, added, removed, times, leavers }: Extract<ChangeBody, { kind: 'interest' }>): void {
     const kept = this.#kept.get(node);
-    for (const member of added) {
+    for (const [at, member] of added.entries()) {
       const entry = fromMember(member);
-      if (entry !== undefined) this.#interest.add(node, entry.uri, entry.match);
+      const timeMs = times[at] ?? 0;
+      const createdMs = entry === undefined ? timeMs : this.#topics.add(node, entry.uri, entry.match, timeMs);
+      // Others wanted it first, which this node did not know when it wrote its row.
+      if (createdMs !== timeMs && node === this.#node) this.#options.rows().rewriteTopic(member);
       kept?.topics.delete(member);
     }
-    for (const member of removed) {
+    for (const [at, member] of removed.entries()) {
       kept?.topics.delete(member);
-      this.#removeTopic(node, member);
+      const leaver = leavers[at] ?? 0;
+      this.#removeTopic(node, member, leaver === 0 ? undefined : leaver);
     }
   }
 
-  #removeTopic(node: NodeId, member: Member): void {
+  #removeTopic(node: NodeId, member: Member, leaver?: number): void {
     const entry = fromMember(member);
-    if (entry !== undefined) this.#interest.remove(node, entry.uri, entry.match);
+    if (entry !== undefined) this.#topics.remove(node, entry.uri, entry.match, leaver);
   }
 
   #claim(placement: Placement, isForced: boolean): void {
@@ -236,14 +265,14 @@ export class RealmMirror {
   #withdrawn(node: NodeId): void {
     this.endKeep(node);
     this.#serving.delete(node);
-    this.#interest.dropNode(node);
+    this.#topics.dropNode(node);
   }
 
   #enter(node: NodeId): void {
     const isAgain = this.#serving.has(node) && node !== this.#node;
     this.#serving.set(node, 'loading');
     if (!isAgain) return;
-    this.#keepTopics(node, this.#interest, undefined, true);
+    this.#keepTopics(node, this.#topics.others, undefined, true);
     const placements: Placement[] = [];
     this.#procedures.forEach((placement) => {
       if (placement.placed.callee.node === node) placements.push(placement);
@@ -268,19 +297,14 @@ export class RealmMirror {
   }
 
   /** `only`: these topics, not all. */
-  #keepTopics(
-    node: NodeId,
-    before: InterestMirror<NodeId>,
-    only: ReadonlySet<Member> | undefined,
-    isHere = false,
-  ): void {
+  #keepTopics(node: NodeId, before: TopicsBefore, only: ReadonlySet<Member> | undefined, isHere = false): void {
     if (only?.size === 0) return;
-    before.forEachOf(node, (topic, match) => {
+    before.forEachOf(node, (topic, match, createdMs) => {
       const member = toMember(match, topic);
       if (only !== undefined && !only.has(member)) return;
-      if (!isHere && this.#interest.has(node, topic, match)) return;
+      if (!isHere && this.#topics.others.has(node, topic, match)) return;
       this.#keptOf(node).topics.add(member);
-      if (!isHere) this.#interest.add(node, topic, match);
+      if (!isHere) this.#topics.add(node, topic, match, createdMs);
     });
   }
 

@@ -1,3 +1,4 @@
+import type { TopicChange } from '../../backplane.js';
 import type { Claim, ClaimOutcome, Registration } from '../../../routing/ports.js';
 import type { deriveId } from '../../../routing/derived-id.js';
 import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
@@ -31,6 +32,7 @@ export interface RealmLimits {
 export interface RealmEvents {
   /** Never inside a call of this node but `changed`, `nodeGone` and, later, the reply of the store. */
   registration(realm: Uri, registration: Registration): void;
+  topic(realm: Uri, change: TopicChange): void;
   /** A step failed in a way that only a fault of the program explains. */
   failed(operation: string, cause: unknown): void;
   /** Versions do not fit each other; it heals by itself. */
@@ -102,7 +104,8 @@ export interface ServedRealm {
   /** Other nodes that want the topic. Valid until the next call. */
   interestedNodes(topic: Uri): readonly NodeId[];
   watch(topic: Uri, match: MatchPolicy): void | Promise<void>;
-  unwatch(topic: Uri, match: MatchPolicy): void;
+  unwatch(topic: Uri, match: MatchPolicy, leaver?: SessionId): void;
+  createdMs(topic: Uri, match: MatchPolicy): number | undefined;
   claim(claim: Claim): Promise<ClaimOutcome>;
   /** A claim that waits for its holder is given up. Rejects only when the realm is stopped before it was done. */
   release(registration: RegistrationId, callee: SessionId): Promise<void>;

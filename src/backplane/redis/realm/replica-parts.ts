@@ -10,7 +10,7 @@ import { RealmStore } from './realm-store.js';
 import { RealmWriter } from './realm-writer.js';
 import type { ReplicaMachine } from './replica-machine.js';
 import { hasStoreLost, type ReloadCause } from './replica-state.js';
-import { toMember } from './rows.js';
+import { fromMember, toMember } from './rows.js';
 import { RealmWaits } from './waits.js';
 
 /** A node that is asked for this version confirms whatever version it has. */
@@ -88,6 +88,8 @@ export class ReplicaParts {
         events.registration(realm, registration);
         this.rows.registrationChanged(toMember(registration.match, registration.procedure));
       },
+      topicChanged: (change) => events.topic(realm, change),
+      rows: () => this.rows,
       calleeRemoved: (member, session) => this.rows.calleeRemoved(member, session, this.follower.announcedVersion),
       // From here on it confirms versions that the store counts anew, not the ones that are waited for.
       enteredAgain: () => this.#storeLost(),
@@ -161,6 +163,10 @@ export class ReplicaParts {
       },
       registrationOf: (member) => mirror.procedures.get(member),
       isPlaced: (member, session) => mirror.procedures.has(member, node, session),
+      createdMs: (member) => {
+        const entry = fromMember(member);
+        return entry && mirror.createdMs(entry.uri, entry.match);
+      },
       removeOwn: (member, session) => mirror.removeOwn(member, session),
     };
   }

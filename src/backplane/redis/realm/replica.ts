@@ -135,8 +135,12 @@ export class RealmReplica implements ServedRealm {
     return this.#parts.rows.watch(toMember(match, topic), refusal);
   }
 
-  unwatch(topic: Uri, match: MatchPolicy): void {
-    this.#parts.rows.unwatch(toMember(match, topic));
+  unwatch(topic: Uri, match: MatchPolicy, leaver?: SessionId): void {
+    this.#parts.rows.unwatch(toMember(match, topic), leaver);
+  }
+
+  createdMs(topic: Uri, match: MatchPolicy): number | undefined {
+    return this.#parts.mirror.createdMs(topic, match);
   }
 
   claim(claim: Claim): Promise<ClaimOutcome> {

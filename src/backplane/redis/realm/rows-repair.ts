@@ -55,11 +55,12 @@ export class RowsRepair {
   }
 
   async #repairTopics(stored: ReadonlySet<Member>): Promise<void> {
-    const { topics, maxPerWrite, writer } = this.#options;
+    const { topics, maxPerWrite, writer, mirror } = this.#options;
+    const createdMs = (member: Member): number | undefined => mirror.createdMs(member);
     const missing = [...topics.keys()].filter((member) => !stored.has(member));
     const superfluous = [...stored].filter((member) => !topics.has(member));
     await inParts(chunks(missing, maxPerWrite), STEPS_AT_ONCE, async (added) =>
-      this.#written(await writer.run(changeInterest, { added, removed: [] })),
+      this.#written(await writer.run(changeInterest, { added, removed: [], createdMs })),
     );
     await inParts(chunks(superfluous, maxPerWrite), STEPS_AT_ONCE, async (removed) =>
       this.#written(await writer.run(changeInterest, { added: [], removed })),

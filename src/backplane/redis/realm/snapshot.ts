@@ -6,6 +6,7 @@ import type { Store } from '../ports.js';
 import {
   fromHeld,
   fromMember,
+  isTime,
   parseCallee,
   parseProcedure,
   parseServing,
@@ -60,17 +61,19 @@ export async function readRealm(options: ReadRealmOptions): Promise<RealmSnapsho
   const { store, keys, node, withOwn, counters } = options;
   const asking = options.head ?? store.run(loadRealm, keys);
   const supposed = new Set(options.supposed);
-  const topics = new Map<NodeId, Member[]>();
+  const topics = new Map<NodeId, (readonly [Member, number])[]>();
   const ownTopics = new Set<Member>();
   const ownCallees: (readonly [Member, SessionId])[] = [];
   const readTopics = (other: NodeId): Promise<boolean> => {
-    const members: Member[] = [];
+    const members: (readonly [Member, number])[] = [];
     topics.set(other, members);
-    return forEachMember(store, keys.interest(other), unescapeMember, counters, (member) => members.push(member));
+    return forEachTopic(store, keys.interest(other), counters, (member, createdMs) =>
+      members.push([member, createdMs]),
+    );
   };
   const reads = [...supposed].filter((other) => other !== node).map(readTopics);
   if (withOwn) {
-    reads.push(forEachMember(store, keys.interest(node), unescapeMember, counters, (member) => ownTopics.add(member)));
+    reads.push(forEachTopic(store, keys.interest(node), counters, (member) => ownTopics.add(member)));
     reads.push(forEachMember(store, keys.held(node), fromHeld, counters, (callee) => ownCallees.push(callee)));
   }
   const reader = new ProceduresReader(options);
@@ -108,17 +111,17 @@ function nodesOf(
 }
 
 function interestOf(
-  topics: ReadonlyMap<NodeId, readonly Member[]>,
+  topics: ReadonlyMap<NodeId, readonly (readonly [Member, number])[]>,
   nodes: ReadonlyMap<NodeId, ServingState>,
   counters: ClusterCounters,
 ): InterestMirror<NodeId> {
   const interest = new InterestMirror<NodeId>();
   for (const [other, members] of topics) {
     if (!nodes.has(other)) continue;
-    for (const member of members) {
+    for (const [member, createdMs] of members) {
       const entry = fromMember(member);
       if (entry === undefined) counters.rowsIgnored.shape++;
-      else interest.add(other, entry.uri, entry.match);
+      else interest.add(other, entry.uri, entry.match, createdMs);
     }
   }
   return interest;
@@ -193,6 +196,26 @@ class ProceduresReader {
       else if (!isGone(placed.callee.node)) callees.push(placed);
     }
   }
+}
+
+/** The topics that a node wants, with the times since when the cluster does. False: they were in several parts. */
+async function forEachTopic(
+  store: Store,
+  key: string,
+  counters: ClusterCounters,
+  visit: (member: Member, createdMs: number) => void,
+): Promise<boolean> {
+  let partCount = 0;
+  for await (const part of store.scanHash(key)) {
+    partCount++;
+    for (const [stored, bytes] of part) {
+      const member = unescapeMember(stored);
+      const createdMs = Number(Buffer.from(bytes).toString('latin1'));
+      if (member === undefined || !isTime(createdMs)) counters.rowsIgnored.shape++;
+      else visit(member, createdMs);
+    }
+  }
+  return partCount <= 1;
 }
 
 /** False: it was in several parts. */

@@ -31,8 +31,11 @@ export class InterestWrite implements Write, Pending {
   readonly cost = HEAVY;
   readonly deadlineMs: number;
   readonly members = new Set<Member>();
+  /** Sessions that were the last to want topics that are removed. */
+  readonly leavers = new Map<Member, SessionId>();
   readonly #path: WritePath<InterestWrite>;
   readonly #isWanted: (member: Member) => boolean;
+  readonly #createdMs: (member: Member) => number | undefined;
   readonly #settled: (write: InterestWrite, isKnown: boolean) => void;
   #isSettled = false;
   #known: Deferred | undefined;
@@ -41,11 +44,13 @@ export class InterestWrite implements Write, Pending {
     path: WritePath<InterestWrite>,
     deadlineMs: number,
     isWanted: (member: Member) => boolean,
+    createdMs: (member: Member) => number | undefined,
     settled: (write: InterestWrite, isKnown: boolean) => void,
   ) {
     this.#path = path;
     this.deadlineMs = deadlineMs;
     this.#isWanted = isWanted;
+    this.#createdMs = createdMs;
     this.#settled = settled;
   }
 
@@ -73,7 +78,8 @@ export class InterestWrite implements Write, Pending {
     for (const member of this.members) (this.#isWanted(member) ? added : removed).push(member);
     let reply: Done | NotServing;
     try {
-      reply = await this.#path.run(changeInterest, { added, removed });
+      const [createdMs, leaver] = [this.#createdMs, (member: Member) => this.leavers.get(member)];
+      reply = await this.#path.run(changeInterest, { added, removed, createdMs, leaver });
     } catch (cause) {
       this.#path.uncertain(this, cause);
       return;

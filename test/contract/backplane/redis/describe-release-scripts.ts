@@ -130,7 +130,7 @@ export function describeWithdrawals(makeScene: () => Promise<RealmScriptScene>):
       const drop = (await realm.bodies()).at(-1);
       expect(drop).toMatchObject({ kind: 'drop', node: one });
       expect(typeof drop === 'object' && drop.kind === 'drop' && drop.ids).toHaveLength(500);
-      expect(await realm.members(realm.keys.interest(one))).toEqual(['exact a']);
+      expect(await realm.topics(one)).toEqual(['exact a']);
       expect(await realm.withdraw(one)).toMatchObject({ isDone: true });
       expect((await realm.bodies()).at(-1)).toMatchObject({ kind: 'withdrawn', node: one });
       expect(await realm.keysLeft()).toEqual([realm.keys.nodes, realm.keys.version]);

@@ -108,6 +108,10 @@ export class RealmUnderTest {
     return (await this.scene.command('SMEMBERS', key)) as string[];
   }
 
+  async topics(node: NodeId): Promise<string[]> {
+    return (await this.scene.command('HKEYS', this.keys.interest(node))) as string[];
+  }
+
   async text(key: string, field: string): Promise<string | null> {
     return (await this.scene.command('HGET', key, field)) as string | null;
   }

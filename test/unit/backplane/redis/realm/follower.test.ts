@@ -21,6 +21,8 @@ function scene() {
     node: own,
     membership,
     registrationChanged: (registration) => void registrations.push(registration),
+    topicChanged: () => undefined,
+    rows: () => ({ topics: [], rewriteTopic: () => undefined }),
     calleeRemoved: () => undefined,
     enteredAgain: () => undefined,
   });
