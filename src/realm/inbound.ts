@@ -40,7 +40,7 @@ export class Inbound implements BackplaneEvents {
   }
 
   publication(_from: NodeId, realm: Uri, publication: Publication): void {
-    this.#realms.get(realm)?.broker.distribute(publication);
+    this.#realms.get(realm)?.receive(publication);
   }
 
   frame(from: NodeId, realm: Uri, frame: Frame): void {

@@ -1,6 +1,8 @@
 import type { Backplane } from '../backplane/backplane.js';
+import type { Dealer } from '../routing/dealer/dealer.js';
 import type { ArgumentsOf } from '../routing/meta/arguments.js';
 import type { MetaProcedures } from '../routing/meta/procedures.js';
+import type { Session } from '../session/ports.js';
 import type { Fault } from '../wamp/faults.js';
 import type { Uri } from '../wamp/ids.js';
 import type { ProcedureCall, ProcedureResult } from './router-procedures.js';
@@ -9,6 +11,7 @@ import type { ProcedureCall, ProcedureResult } from './router-procedures.js';
 export interface MetaSources {
   readonly realm: Uri;
   readonly backplane: Pick<Backplane, 'directory' | 'ask'>;
+  readonly dealer: Pick<Dealer<Session>, 'directory' | 'revoke'>;
 }
 
 /** Carries out one procedure, whose arguments have been read as the table has them. */

@@ -1,8 +1,9 @@
 import type { MetaHandlers, MetaSources } from './meta-handlers.js';
 import { killProcedures } from './meta-kills.js';
+import { registrationProcedures } from './meta-registrations.js';
 import { sessionProcedures } from './meta-sessions.js';
 
 /** A handler for each procedure of the table. */
 export function createMetaHandlers(sources: MetaSources): MetaHandlers {
-  return { ...sessionProcedures(sources), ...killProcedures(sources) };
+  return { ...sessionProcedures(sources), ...killProcedures(sources), ...registrationProcedures(sources) };
 }

@@ -49,7 +49,7 @@ function rolesIn(roles: readonly string[] | undefined): readonly string[] | unde
   return roles?.length === 0 ? undefined : roles;
 }
 
-async function reading<Result>(read: () => Promise<Result>): Promise<Result | Fault> {
+export async function reading<Result>(read: () => Promise<Result>): Promise<Result | Fault> {
   try {
     return await read();
   } catch (cause) {

@@ -1,9 +1,12 @@
 import type { Backplane } from '../backplane/backplane.js';
+import { payloadValues } from '../codec/payload-values.js';
 import { payloadOf } from '../codec/payload.js';
 import { readArguments } from '../routing/meta/arguments.js';
 import { META_PROCEDURES, offers, type MetaAccess, type MetaProcedure } from '../routing/meta/procedures.js';
 import { MetaTopic } from '../routing/meta/topics.js';
-import type { Broker } from '../routing/broker/broker.js';
+import { RegistrationEvents } from '../routing/meta/registration-events.js';
+import type { Broker, OwnOptions } from '../routing/broker/broker.js';
+import type { Publication } from '../routing/ports.js';
 import type { Identity } from '../routing/peer.js';
 import type { Session } from '../session/ports.js';
 import { isFault } from '../wamp/faults.js';
@@ -11,8 +14,11 @@ import type { SessionId, Uri } from '../wamp/ids.js';
 import type { Dict, List } from '../wamp/options.js';
 import type { MetaHandler, MetaSources } from './meta-handlers.js';
 import { createMetaHandlers } from './meta-procedures.js';
+import { answerRemoveCallee } from './meta-registrations.js';
 import { sessionDetails } from './meta-sessions.js';
 import type { RouterProcedure } from './router-procedures.js';
+
+const REGISTRATION = 'wamp.registration.on_';
 
 export interface MetaEventOptions {
   readonly kwargs?: Dict;
@@ -35,6 +41,7 @@ export interface RealmMetaOptions extends MetaSources {
   readonly access: MetaAccess;
   readonly backplane: Backplane;
   readonly broker: Broker<Session>;
+  readonly nowMs: () => number;
   /** The router's own session in the realm. */
   readonly publisher: () => Identity;
 }
@@ -43,12 +50,23 @@ export interface RealmMetaOptions extends MetaSources {
 export class RealmMeta implements MetaEvents {
   readonly #options: RealmMetaOptions;
   readonly #procedures: ReadonlyMap<Uri, { readonly about: MetaProcedure; readonly carryOut: RouterProcedure }>;
+  /** Events of registrations. */
+  readonly registrations: RegistrationEvents;
   #access: MetaAccess;
   #isSilent = false;
 
   constructor(options: RealmMetaOptions) {
     this.#options = options;
     this.#access = options.access;
+    this.registrations = new RegistrationEvents({
+      isWantedHere: (topic) => this.#isWantedHere(topic),
+      publishHere: (topic, args) => this.#publish(topic, args, { reach: 'here' }),
+      publishElsewhere: (topic, args) => {
+        if (this.#isWantedElsewhere(topic)) this.#publish(topic, args, { reach: 'elsewhere' });
+      },
+      find: (id) => options.dealer.directory.byId(id),
+      nowMs: options.nowMs,
+    });
     const handlers = createMetaHandlers(options) as unknown as Readonly<Record<string, MetaHandler<unknown>>>;
     this.#procedures = new Map(
       Object.entries<MetaProcedure>(META_PROCEDURES).map(([uri, about]) => {
@@ -61,6 +79,11 @@ export class RealmMeta implements MetaEvents {
         return [uri, { about, carryOut }];
       }),
     );
+  }
+
+  /** What the cluster had is known. */
+  begin(): void {
+    this.registrations.begin();
   }
 
   /** Takes effect at once; subscriptions stay. */
@@ -79,14 +102,36 @@ export class RealmMeta implements MetaEvents {
   }
 
   isWanted(topic: Uri): boolean {
-    const { broker, backplane, realm } = this.#options;
-    if (this.#access === 'off') return false;
-    return broker.isWanted(topic) || backplane.bus.isWanted(realm, topic);
+    return this.#isWantedHere(topic) || this.#isWantedElsewhere(topic);
   }
 
   publish(topic: Uri, args: List, { kwargs, exclude }: MetaEventOptions = {}): void {
     if (!this.isWanted(topic)) return;
-    this.#options.broker.publishOwn(this.#options.publisher(), topic, payloadOf(args, kwargs), exclude);
+    this.#options.broker.publishOwn(this.#options.publisher(), topic, payloadOf(args, kwargs), { exclude });
+  }
+
+  /** Whether sessions of this node receive what another node has published. */
+  admits({ topic, payload }: Publication): boolean {
+    if (!topic.startsWith(REGISTRATION)) return true;
+    return this.#access !== 'off' && this.registrations.arrived(topic, payloadValues(payload)?.args ?? []);
+  }
+
+  /** Answers what other nodes ask, by subject. */
+  get answers(): readonly (readonly [subject: string, answer: (body: unknown) => Promise<unknown>])[] {
+    return [answerRemoveCallee(this.#options.dealer)];
+  }
+
+  #isWantedHere(topic: Uri): boolean {
+    return this.#access !== 'off' && this.#options.broker.isWanted(topic);
+  }
+
+  #isWantedElsewhere(topic: Uri): boolean {
+    const { backplane, realm } = this.#options;
+    return this.#access !== 'off' && backplane.bus.isWanted(realm, topic);
+  }
+
+  #publish(topic: Uri, args: List, options: OwnOptions): void {
+    this.#options.broker.publishOwn(this.#options.publisher(), topic, payloadOf(args), options);
   }
 
   /** No `on_leave` is published of sessions that `action` ends. */

@@ -1,6 +1,6 @@
 import type { LostSession } from '../backplane/session-row.js';
 import { Broker } from '../routing/broker/broker.js';
-import type { Registration } from '../routing/ports.js';
+import type { Publication, Registration } from '../routing/ports.js';
 import { Dealer } from '../routing/dealer/dealer.js';
 import type { Subject } from '../session/authorization/permission.js';
 import {
@@ -102,6 +102,7 @@ export class Realm implements SessionRealm {
       rules: settings.dealing,
       abort: (session, violation) => session.abort(violation),
       onLimit: (limit) => counters.limitsReached[limit]++,
+      onRegistered: (callee, registration) => this.meta.registrations.registered(callee, registration),
     });
     this.#places = this.#createPlaces();
     this.#reservations = new Reservations(uri, shared, this.#places, () => this.drawId());
@@ -110,6 +111,8 @@ export class Realm implements SessionRealm {
       access: settings.metaApi,
       backplane,
       broker: this.#broker,
+      dealer: this.#dealer,
+      nowMs: shared.nowMs,
       publisher: () => this.#ownSession(),
     });
     this.#routerCalls = new RouterCalls({
@@ -144,13 +147,26 @@ export class Realm implements SessionRealm {
       },
     });
     this.answers.set(KILL_SUBJECT, (body) => killer.answer(body) ?? Promise.reject(new Error('no order to kill')));
+    for (const [subject, answer] of this.meta.answers) this.answers.set(subject, answer);
     this.answers.set(FLUSH_SUBJECT, (body) => Promise.resolve(this.#authorization.answerFlush(body)));
   }
 
   /** A registration of the realm, as the cluster has it now. */
   registration(row: Registration): void {
+    const before = this.#dealer.directory.find(row.procedure, row.match);
     this.#dealer.registration(row);
+    this.meta.registrations.changed(before, row);
     this.#authorization.registration(row);
+  }
+
+  /** What the cluster had of the realm is known: everything that comes from now on is new. */
+  served(): void {
+    this.meta.begin();
+  }
+
+  /** A publication of another node. */
+  receive(publication: Publication): void {
+    if (this.meta.admits(publication)) this.#broker.distribute(publication);
   }
 
   get service(): ServiceSession {

@@ -209,6 +209,7 @@ export class Realms implements RealmDirectory {
     this.#open.set(uri, realm);
     try {
       await this.#options.shared.backplane.serve(uri);
+      realm.served();
       return realm;
     } catch (cause) {
       this.#open.delete(uri);

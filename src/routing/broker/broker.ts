@@ -30,6 +30,12 @@ export interface BrokerOptions<P extends Peer> {
   readonly onLimit?: (limit: BrokerLimit) => void;
 }
 
+export interface OwnOptions {
+  readonly exclude?: SessionId | undefined;
+  /** `here`: only the sessions of this node receive it; `elsewhere`: only those of the others. */
+  readonly reach?: 'all' | 'here' | 'elsewhere';
+}
+
 export type BrokerLimit = 'subscriptions_per_session' | 'held_events';
 
 /**
@@ -114,13 +120,13 @@ export class Broker<P extends Peer> {
   }
 
   /** Publishes on behalf of the router, also to a topic that is closed to clients. Never discloses the publisher. */
-  publishOwn(publisher: Identity, topic: Uri, payload: Payload, exclude?: SessionId): void {
+  publishOwn(publisher: Identity, topic: Uri, payload: Payload, { exclude, reach = 'all' }: OwnOptions): void {
     const plain = { id: this.#sources.publicationId(), topic, payload, publisher };
     const flags = { excludePublisher: false, disclosePublisher: false };
     const audience = exclude === undefined ? undefined : { exclude: new ListedIds([exclude]) };
     const publication = { ...plain, ...flags, ...(audience !== undefined && { audience }) };
-    this.distribute(publication);
-    this.#outlet.publish(publication);
+    if (reach !== 'elsewhere') this.distribute(publication);
+    if (reach !== 'here') this.#outlet.publish(publication);
   }
 
   /** Delivers to the sessions of this node, once per matching subscription (BRK-8, PBS-2). */

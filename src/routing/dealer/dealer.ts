@@ -1,5 +1,5 @@
 import type { Fault } from '../../wamp/faults.js';
-import type { NodeId, RequestId, SessionId, Uri } from '../../wamp/ids.js';
+import type { NodeId, RegistrationId, RequestId, SessionId, Uri } from '../../wamp/ids.js';
 import type { Call, Cancel, InvocationError, Register, Unregister, Yield } from '../../wamp/messages.js';
 import type { TimeUnit } from '../../wamp/options.js';
 import { unreachable } from '../../wamp/unreachable.js';
@@ -28,6 +28,8 @@ export interface DealerOptions<P extends Peer> {
   readonly rules: DealerRules;
   /** Ends a session for a protocol violation. May call `leave` before it returns. */
   readonly abort: (peer: P, violation: Fault) => void;
+  /** REGISTERED has been sent to a session that still has the registration. */
+  readonly onRegistered?: (callee: SessionId, registration: RegistrationId) => void;
   /** A request was refused because of `limits`, or a timeout has passed. */
   readonly onLimit?: (limit: DealerLimit) => void;
 }
@@ -88,7 +90,8 @@ export class Dealer<P extends Peer> {
   readonly #callerSide: CallerSide<P>;
   readonly #calleeSide: CalleeSide<P>;
 
-  constructor({ realm, node, outlet, sources, limits, heldTotal, rules, abort, onLimit }: DealerOptions<P>) {
+  constructor(options: DealerOptions<P>) {
+    const { realm, node, outlet, sources, limits, heldTotal, rules, abort, onLimit } = options;
     const hashSeed = drawHashSeed(() => sources.random());
     const mirror = new Registrations(hashSeed);
     const callees = new Callees<P>(hashSeed);
@@ -130,6 +133,7 @@ export class Dealer<P extends Peer> {
       limits,
       forceReregister: rules.forceReregister,
       onLimit: () => onLimit?.('registrations_per_session'),
+      onRegistered: (callee, registration) => options.onRegistered?.(callee, registration),
       onDecided: ({ peer }) => this.#callerSide.resume(peer),
     });
   }
@@ -267,6 +271,16 @@ export class Dealer<P extends Peer> {
     if (callee.registrations.get(id) !== registration) return;
     if (isBusy) this.#mirror.pass(id, callee.peer.session, 'busy');
     else this.#mirror.admit(id, callee.peer.session);
+  }
+
+  /** The registrations of the cluster, as this node knows them. */
+  get directory(): Pick<Registrations, 'find' | 'byId' | 'all' | 'match'> {
+    return this.#mirror;
+  }
+
+  /** Takes a registration from a session of this node (REV-1). False: the session does not have it. */
+  revoke(session: SessionId, registration: RegistrationId, reason: string | undefined): boolean {
+    return this.#registrar.revoke(session, registration, reason);
   }
 
   /** What a session of this node has registered. O(its registrations). */

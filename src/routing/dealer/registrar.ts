@@ -35,6 +35,7 @@ export interface RegistrarOptions<P extends Peer> {
   readonly forceReregister: ForceRule;
   /** A REGISTER was refused because of it. */
   readonly onLimit: () => void;
+  readonly onRegistered: (callee: SessionId, registration: RegistrationId) => void;
   /** A claim of this callee was decided and answered: calls of its session that waited for it may continue (G10). */
   readonly onDecided: (callee: CalleeState<P>) => void;
 }
@@ -109,6 +110,15 @@ export class Registrar<P extends Peer> {
     for (const [session, held] of [...holders]) {
       if (!named.has(session)) this.#revoke(held);
     }
+  }
+
+  /** Takes a registration from a session. Invocations in flight continue. False: the session does not have it. */
+  revoke(session: SessionId, id: RegistrationId, reason: string | undefined): boolean {
+    const registration = this.#callees.get(session)?.registrations.get(id);
+    if (registration === undefined) return false;
+    this.#giveBack(registration);
+    this.#notifyRevoked(registration, reason);
+    return true;
   }
 
   /**
@@ -207,6 +217,7 @@ export class Registrar<P extends Peer> {
     if (this.#isWithdrawn) this.#outlet.release(id, callee.peer.session);
     // Another session may have taken it by force between the row that granted it and this answer.
     else if (!this.#options.mirror.has(procedure, options.match, callee.peer.session)) this.#revoke(registration);
+    else this.#options.onRegistered(callee.peer.session, id);
   }
 
   #hold(registration: LocalRegistration<P>): void {
@@ -218,10 +229,13 @@ export class Registrar<P extends Peer> {
   }
 
   #revoke(registration: LocalRegistration<P>): void {
-    const { peer } = registration.callee;
     this.#forget(registration);
+    this.#notifyRevoked(registration, 'the procedure was taken over or withdrawn');
+  }
+
+  #notifyRevoked({ id, callee: { peer } }: LocalRegistration<P>, reason: string | undefined): void {
     if (peer.features.callee?.has('registration_revocation') !== true) return;
-    const details = { registration: registration.id, reason: 'the procedure was taken over or withdrawn' };
+    const details = reason === undefined ? { registration: id } : { registration: id, reason };
     this.#outlet.send(peer, [Code.UNREGISTERED, 0, details]);
   }
 

@@ -41,6 +41,19 @@ export class Registrations {
     return this.#index.size;
   }
 
+  find(uri: Uri, match: MatchPolicy): Registration | undefined {
+    return this.#index.get(uri, match)?.registration;
+  }
+
+  byId(id: RegistrationId): Registration | undefined {
+    return this.#byId.get(id)?.registration;
+  }
+
+  /** O(registrations). */
+  get all(): readonly Registration[] {
+    return this.#byId.values().map(({ registration }) => registration);
+  }
+
   /** The one registration that a call goes to (PBR-4). A call of `wamp.` never goes to a pattern (URI-2). */
   match(procedure: Uri): RegistrationEntry | undefined {
     return isReserved(procedure) ? this.#index.get(procedure, 'exact') : this.#index.best(procedure);

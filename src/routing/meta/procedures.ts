@@ -27,6 +27,10 @@ const ASKS_ALL = 'one question to each node of the realm';
 
 const BY_ROLE = { filter_authroles: 'texts?' } as const;
 
+const REGISTRATION = { registration_id: 'id' } as const;
+const MEMORY = 'memory of this node';
+const ALL_OF_MEMORY = 'reads every registration of the realm from the memory of this node';
+
 /** Every procedure under `wamp.` that the router has. */
 export const META_PROCEDURES = {
   'wamp.session.count': reading(BY_ROLE, 'a fixed number of steps in the store'),
@@ -36,6 +40,13 @@ export const META_PROCEDURES = {
   'wamp.session.kill_by_authid': ending({ authid: 'text', ...FAREWELL }, ASKS_ALL),
   'wamp.session.kill_by_authrole': ending({ authrole: 'text', ...FAREWELL }, ASKS_ALL),
   'wamp.session.kill_all': ending(FAREWELL, ASKS_ALL),
+  'wamp.registration.list': reading({ session_id: 'id?' }, ALL_OF_MEMORY),
+  'wamp.registration.lookup': reading({ procedure: 'text', options: 'dict?' }, MEMORY),
+  'wamp.registration.match': reading({ procedure: 'text' }, MEMORY),
+  'wamp.registration.get': reading(REGISTRATION, MEMORY),
+  'wamp.registration.list_callees': reading(REGISTRATION, MEMORY),
+  'wamp.registration.count_callees': reading(REGISTRATION, MEMORY),
+  'wamp.registration.remove_callee': ending({ ...REGISTRATION, callee_id: 'id', reason: 'uri?' }, ASKS_ALL),
 } as const satisfies Readonly<Record<Uri, MetaProcedure>>;
 
 export type MetaProcedures = typeof META_PROCEDURES;

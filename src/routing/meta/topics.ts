@@ -4,4 +4,8 @@ import type { Uri } from '../../wamp/ids.js';
 export const MetaTopic = {
   SESSION_JOINED: 'wamp.session.on_join',
   SESSION_LEFT: 'wamp.session.on_leave',
+  REGISTRATION_CREATED: 'wamp.registration.on_create',
+  CALLEE_ADDED: 'wamp.registration.on_register',
+  CALLEE_REMOVED: 'wamp.registration.on_unregister',
+  REGISTRATION_DELETED: 'wamp.registration.on_delete',
 } as const satisfies Readonly<Record<string, Uri>>;
