@@ -1,9 +1,15 @@
 import type { MetaHandlers, MetaSources } from './meta-handlers.js';
 import { killProcedures } from './meta-kills.js';
 import { registrationProcedures } from './meta-registrations.js';
+import { subscriptionProcedures } from './meta-subscriptions.js';
 import { sessionProcedures } from './meta-sessions.js';
 
 /** A handler for each procedure of the table. */
 export function createMetaHandlers(sources: MetaSources): MetaHandlers {
-  return { ...sessionProcedures(sources), ...killProcedures(sources), ...registrationProcedures(sources) };
+  return {
+    ...sessionProcedures(sources),
+    ...killProcedures(sources),
+    ...registrationProcedures(sources),
+    ...subscriptionProcedures(sources),
+  };
 }

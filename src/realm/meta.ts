@@ -13,6 +13,7 @@ import { isFault } from '../wamp/faults.js';
 import type { SessionId, Uri } from '../wamp/ids.js';
 import type { Dict, List } from '../wamp/options.js';
 import type { MetaHandler, MetaSources } from './meta-handlers.js';
+import { answerSubscriptions, type CreatedMs } from './meta-subscriptions.js';
 import { createMetaHandlers } from './meta-procedures.js';
 import { answerRemoveCallee } from './meta-registrations.js';
 import { sessionDetails } from './meta-sessions.js';
@@ -118,7 +119,9 @@ export class RealmMeta implements MetaEvents {
 
   /** Answers what other nodes ask, by subject. */
   get answers(): readonly (readonly [subject: string, answer: (body: unknown) => Promise<unknown>])[] {
-    return [answerRemoveCallee(this.#options.dealer)];
+    const { broker, dealer, backplane, realm } = this.#options;
+    const createdMs: CreatedMs = (topic, match) => backplane.bus.createdMs(realm, topic, match);
+    return [answerRemoveCallee(dealer), answerSubscriptions(broker, createdMs)];
   }
 
   #isWantedHere(topic: Uri): boolean {

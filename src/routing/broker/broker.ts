@@ -67,6 +67,11 @@ export class Broker<P extends Peer> {
     this.#deliver = (publication, subscription) => outlet.deliver(publication, subscription);
   }
 
+  /** The subscriptions of this node. */
+  get directory(): Pick<SubscriptionTable<P>, 'find' | 'byId' | 'all' | 'matching'> {
+    return this.#table;
+  }
+
   /** Subscriptions of this node, each counted once however many sessions share it. */
   get subscriptionCount(): number {
     return this.#table.subscriptionCount;

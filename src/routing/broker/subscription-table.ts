@@ -49,6 +49,15 @@ export class SubscriptionTable<P extends Peer> {
     return this.#index.get(topic, match);
   }
 
+  byId(id: SubscriptionId): SharedSubscription<P> | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** O(subscriptions). */
+  get all(): readonly SharedSubscription<P>[] {
+    return this.#byId.values();
+  }
+
   /** The subscription of that id, if this session receives it. */
   held(peer: P, id: SubscriptionId): SharedSubscription<P> | undefined {
     const subscription = this.#byId.get(id);

@@ -28,6 +28,7 @@ const ASKS_ALL = 'one question to each node of the realm';
 const BY_ROLE = { filter_authroles: 'texts?' } as const;
 
 const REGISTRATION = { registration_id: 'id' } as const;
+const SUBSCRIPTION = { subscription_id: 'id' } as const;
 const MEMORY = 'memory of this node';
 const ALL_OF_MEMORY = 'reads every registration of the realm from the memory of this node';
 
@@ -47,6 +48,12 @@ export const META_PROCEDURES = {
   'wamp.registration.list_callees': reading(REGISTRATION, MEMORY),
   'wamp.registration.count_callees': reading(REGISTRATION, MEMORY),
   'wamp.registration.remove_callee': ending({ ...REGISTRATION, callee_id: 'id', reason: 'uri?' }, ASKS_ALL),
+  'wamp.subscription.list': reading({ session_id: 'id?' }, ASKS_ALL),
+  'wamp.subscription.lookup': reading({ topic: 'text', options: 'dict?' }, ASKS_ALL),
+  'wamp.subscription.match': reading({ topic: 'text' }, ASKS_ALL),
+  'wamp.subscription.get': reading(SUBSCRIPTION, ASKS_ALL),
+  'wamp.subscription.list_subscribers': reading(SUBSCRIPTION, ASKS_ALL),
+  'wamp.subscription.count_subscribers': reading(SUBSCRIPTION, ASKS_ALL),
 } as const satisfies Readonly<Record<Uri, MetaProcedure>>;
 
 export type MetaProcedures = typeof META_PROCEDURES;

@@ -1,0 +1,150 @@
+import type { Broker } from '../routing/broker/broker.js';
+import type { Subscription } from '../routing/ports.js';
+import type { Session } from '../session/ports.js';
+import { fault, isFault, type Fault } from '../wamp/faults.js';
+import { isId, type SubscriptionId, type Uri } from '../wamp/ids.js';
+import type { MatchPolicy } from '../wamp/options.js';
+import { isReserved } from '../wamp/uri-rules.js';
+import { ErrorUri } from '../wamp/uris.js';
+import type { HandlersOf, MetaSources } from './meta-handlers.js';
+import { askAll } from './meta-question.js';
+import { byPolicy, matchIn, MAX_LISTED } from './meta-registrations.js';
+import { noSuchSession, reading } from './meta-sessions.js';
+import type { ProcedureResult } from './router-procedures.js';
+
+/** One question, with what it is about; the answer of a node is the list of its subscriptions, each as a `Row`. */
+const SUBJECT = 'subscriptions';
+
+type About =
+  | readonly ['all']
+  | readonly ['session', number]
+  | readonly ['topic', Uri, MatchPolicy]
+  | readonly ['matching', Uri]
+  | readonly ['id' | 'count', number];
+
+/** A subscription as one node has it. `subscribers`: its sessions, or how many they are; empty where nobody asks. */
+interface Row {
+  readonly id: number;
+  readonly match: MatchPolicy;
+  readonly uri: Uri;
+  readonly createdMs: number;
+  readonly subscribers: readonly number[];
+  readonly subscriberCount: number;
+}
+
+/** Since when the cluster wants a topic. */
+export type CreatedMs = (topic: Uri, match: MatchPolicy) => number | undefined;
+
+/** `wamp.subscription.*`: each node knows its own subscribers, so every node is asked. Topics under `wamp.` are hidden (UMA-4). */
+export function subscriptionProcedures({ realm, backplane }: MetaSources): HandlersOf<'wamp.subscription.'> {
+  const ask = async (about: About): Promise<readonly Row[] | Fault> => {
+    const { bodies, missing } = await askAll(backplane, realm, SUBJECT, about);
+    if (missing !== undefined) return missing;
+    const rows: Row[] = [];
+    for (const body of bodies) {
+      if (!Array.isArray(body)) return TOO_MANY;
+      for (const row of body as unknown[]) {
+        const read = readRow(row);
+        if (read === undefined) return UNREADABLE;
+        rows.push(read);
+      }
+    }
+    return rows;
+  };
+  const about = async (question: About, answer: (rows: readonly [Row, ...Row[]]) => ProcedureResult) => {
+    const rows = await ask(question);
+    if (isFault(rows)) return rows;
+    const [first, ...others] = rows;
+    return first === undefined ? noSuchSubscription(Number(question[1])) : answer([first, ...others]);
+  };
+  return {
+    'wamp.subscription.list': ({ session_id: session }) =>
+      reading(async () => {
+        if (session !== undefined && (await backplane.directory.sessions.get(realm, session as never)) === undefined)
+          return noSuchSession(session);
+        const rows = await ask(session === undefined ? ['all'] : ['session', session]);
+        return isFault(rows) ? rows : byPolicy(eachOnce(rows));
+      }),
+    'wamp.subscription.lookup': async ({ topic, options }) => {
+      const match = matchIn(options);
+      if (isFault(match)) return match;
+      const rows = await ask(['topic', topic, match]);
+      return isFault(rows) ? rows : { args: [rows[0]?.id ?? null] };
+    },
+    'wamp.subscription.match': async ({ topic }) => {
+      const rows = await ask(['matching', topic]);
+      if (isFault(rows)) return rows;
+      return { args: [rows.length === 0 ? null : eachOnce(rows).map(({ id }) => id)] };
+    },
+    'wamp.subscription.get': ({ subscription_id: id }) =>
+      about(['count', id], (rows) => {
+        const [{ uri, match }] = rows;
+        const created = new Date(Math.min(...rows.map(({ createdMs }) => createdMs))).toISOString();
+        return { args: [{ id, created, uri, match }] };
+      }),
+    'wamp.subscription.list_subscribers': ({ subscription_id: id }) =>
+      about(['id', id], (rows) => ({ args: [rows.flatMap(({ subscribers }) => subscribers)] })),
+    'wamp.subscription.count_subscribers': ({ subscription_id: id }) =>
+      about(['count', id], (rows) => ({ args: [rows.reduce((sum, { subscriberCount }) => sum + subscriberCount, 0)] })),
+  };
+}
+
+/** Answers what nodes ask about the subscriptions of this one. Null: too many for one answer. */
+export function answerSubscriptions(
+  broker: Pick<Broker<Session>, 'directory'>,
+  createdMs: CreatedMs,
+): readonly [subject: string, answer: (body: unknown) => Promise<unknown>] {
+  return [
+    SUBJECT,
+    (body) => {
+      const question = Array.isArray(body) ? (body as unknown[]) : [];
+      const found = find(broker.directory, question).filter(
+        ({ topic, receivers }) => receivers.length > 0 && !isReserved(topic),
+      );
+      const isTooMany = found.length > MAX_LISTED || found.some(({ receivers }) => receivers.length > MAX_LISTED);
+      if (isTooMany && question[0] !== 'count') return Promise.resolve(null);
+      const rows = found.map(({ id, match, topic, receivers }) => {
+        const sessions = question[0] === 'id' ? receivers.map(({ session }) => session) : [];
+        return [id, match, topic, createdMs(topic, match) ?? 0, sessions, receivers.length];
+      });
+      return Promise.resolve(rows);
+    },
+  ];
+}
+
+function find(
+  directory: Broker<Session>['directory'],
+  [what, value, match]: readonly unknown[],
+): readonly Subscription<Session>[] {
+  const one = (subscription: Subscription<Session> | undefined): readonly Subscription<Session>[] =>
+    subscription === undefined ? [] : [subscription];
+  if (what === 'all') return directory.all;
+  if (what === 'session')
+    return directory.all.filter(({ receivers }) => receivers.some(({ session }) => session === value));
+  if (what === 'topic' && typeof value === 'string' && isMatch(match)) return one(directory.find(value, match));
+  if (what === 'matching' && typeof value === 'string') return directory.matching(value);
+  return isId(value) ? one(directory.byId(value as SubscriptionId)) : [];
+}
+
+function readRow(row: unknown): Row | undefined {
+  const [id, match, uri, createdMs, subscribers, subscriberCount] = Array.isArray(row) ? (row as unknown[]) : [];
+  if (!isId(id) || !isMatch(match) || typeof uri !== 'string' || typeof createdMs !== 'number') return undefined;
+  if (!Array.isArray(subscribers) || !subscribers.every(isId) || typeof subscriberCount !== 'number') return undefined;
+  return { id, match, uri, createdMs, subscribers, subscriberCount };
+}
+
+function isMatch(value: unknown): value is MatchPolicy {
+  return value === 'exact' || value === 'prefix' || value === 'wildcard';
+}
+
+/** A subscription that several nodes have comes once. */
+function eachOnce(rows: readonly Row[]): readonly Row[] {
+  return [...new Map(rows.map((row) => [row.id, row])).values()];
+}
+
+function noSuchSubscription(id: number): Fault {
+  return fault(ErrorUri.NO_SUCH_SUBSCRIPTION, `the realm has no subscription ${id}`);
+}
+
+const TOO_MANY = fault(ErrorUri.PAYLOAD_SIZE_EXCEEDED, `a node has more than ${MAX_LISTED}: ask for less`);
+const UNREADABLE = fault(ErrorUri.UNAVAILABLE, 'a node of another release answers in another format');
