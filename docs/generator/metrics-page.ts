@@ -59,6 +59,9 @@ export const WHERE_COUNTED: Readonly<Record<string, string>> = {
   gantry_testaments_total: "On the node of the session; `recovered`: on the node that removes a dead node's rows.",
   gantry_retained_events_total:
     "On the publisher's node, when the store has answered, or at once when a bound of the node is reached.",
+  gantry_history_events_total:
+    "On the publisher's node, when the store has answered, or at once when a bound is reached.",
+  gantry_history_queries_total: 'On the node of the caller, with the answer.',
   gantry_retained_lookups_total: "On the subscriber's node, when the store has answered.",
   gantry_limits_reached_total: 'Each time a setting under `limits` refuses something, or its time is up.',
   gantry_log_lines_total: 'By the logger; a summary of suppressed lines follows.',

@@ -3,6 +3,7 @@ import type { Claim, ClaimOutcome, Publication, Registration } from '../routing/
 import type { ClusterGauges } from '../telemetry/cluster-gauges.js';
 import type { NodeId, RegistrationId, SessionId, Uri } from '../wamp/ids.js';
 import type { MatchPolicy } from '../wamp/options.js';
+import type { EventHistory } from './event-history.js';
 import type { ExpiringStore } from './expiring-store.js';
 import type { RetainedEvents } from './retained-events.js';
 import type { LostSession, SessionDetails, Sessions } from './session-row.js';
@@ -130,6 +131,8 @@ export interface Backplane {
   readonly expiring: ExpiringStore;
   /** The newest events of topics, for later subscribers. */
   readonly retained: RetainedEvents;
+  /** Events of configured topics, for clients that ask for what they have missed. */
+  readonly history: EventHistory;
   /** As they are now, also after `stop`. Absent: it joins no nodes of other processes. */
   readonly gauges?: ClusterGauges;
   /**

@@ -19,15 +19,21 @@ const NO_VALUES: Values = Object.freeze({ args: Object.freeze([]), kwargs: NO_DE
  */
 export function payloadValues(payload: Payload): Values | undefined {
   if (payload.elementCount === 0) return NO_VALUES;
+  const values = payloadElements(payload);
+  if (values === undefined) return undefined;
+  const args = plain(values[0] ?? []);
+  const kwargs = plain(values[1] ?? NO_DETAILS);
+  return Array.isArray(args) && isDict(kwargs) ? { args, kwargs } : undefined;
+}
+
+/** Arguments and ArgumentsKw as far as they are there, with floats as FloatOnWire. Undefined: they cannot be read. */
+export function payloadElements(payload: Payload): List | undefined {
   const reader = readers[payload.serializer];
   const values: unknown[] = [];
   reader.begin(payload.bytes);
   while (values.length < payload.elementCount && reader.trouble() === undefined)
     values.push(reader.readElement(values.length));
-  if (reader.trouble() !== undefined) return undefined;
-  const args = plain(values[0] ?? []);
-  const kwargs = plain(values[1] ?? NO_DETAILS);
-  return Array.isArray(args) && isDict(kwargs) ? { args, kwargs } : undefined;
+  return reader.trouble() === undefined ? values : undefined;
 }
 
 /** Recursion is as deep as the reader's, which is bounded. */

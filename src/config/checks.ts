@@ -166,6 +166,7 @@ function rulesAreSound(
   }
   authIsSound(rules, limits, realmNames, at, report);
   const uriRules = { ...limits, uriCheck: rules.uriCheck };
+  patternsAreSound(rules.history ?? [], uriRules, [...at, 'history'], report);
   patternsAreSound(rules.retention?.topics ?? [], uriRules, [...at, 'retention', 'topics'], report);
   for (const [path, { role, permissions = [] }] of principalsOf(rules.auth ?? {})) {
     const principal = [...at, 'auth', ...path];

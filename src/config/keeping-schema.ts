@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { bytes, count, matchPolicy } from './fields.js';
 
-const DAY_MS = 86_400_000;
+/** 24 days. */
+const MAX_TTL_MS = 2_147_483_647;
 
 const topic = z.strictObject({
   uri: z.string().describe('The topic, or the pattern of topics. With match `prefix`, `""` is every topic.'),
@@ -29,7 +30,7 @@ export const retention = z.strictObject({
   ttlMs: z
     .int()
     .min(0)
-    .max(3_650 * DAY_MS)
+    .max(MAX_TTL_MS)
     .default(0)
     .describe('Milliseconds for which an event is retained. 0: until another event takes its place.'),
   clearOnEmpty: z
@@ -37,3 +38,22 @@ export const retention = z.strictObject({
     .default(false)
     .describe('`true`: an event with `retain` and without arguments removes what its topic had retained.'),
 });
+
+export const history = z
+  .array(
+    z.strictObject({
+      uri: z.string().describe('The topic, or the pattern of topics, of the subscription that has this history.'),
+      match: matchPolicy.default('exact').describe('How `uri` is read.'),
+      limit: count(1, 100_000).default(1_000).describe('Number of events at most. The oldest make room.'),
+      maxBytes: bytes(1_024, 2 ** 31)
+        .default(16_777_216)
+        .describe('Bytes of the events at most, as they are stored. The oldest make room.'),
+      ttlMs: z
+        .int()
+        .min(0)
+        .max(MAX_TTL_MS)
+        .default(0)
+        .describe('Milliseconds for which an event is in the history. 0: until newer ones take its place.'),
+    }),
+  )
+  .max(100);

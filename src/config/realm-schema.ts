@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { auth } from './auth-schema.js';
 import { count, matchPolicy, milliseconds } from './fields.js';
-import { retention } from './keeping-schema.js';
+import { history, retention } from './keeping-schema.js';
 import { permission } from './permission-schema.js';
 
 /**
@@ -71,6 +71,9 @@ const rules = {
   retention: retention
     .exactOptional()
     .describe('Events that later subscribers get (`retain`, `get_retained`). Absent: the router retains none.'),
+  history: history
+    .exactOptional()
+    .describe('Topics whose newest events clients can ask for (`wamp.subscription.get_events`). Absent: none.'),
   uriCheck: z
     .enum(['loose', 'strict'])
     .default('loose')

@@ -317,6 +317,8 @@ export class Incarnation {
           node: this.node,
           agent: AGENT,
           realmOf: (uri) => this.#realms.all.get(uri),
+          history: this.#backplane.history,
+          counters,
           ask: (realm, subject, body, options) => this.#backplane.ask(realm, subject, body, options),
         }),
         authorizing: {

@@ -98,7 +98,10 @@ function realmSettings(realm: Rules, limits: Limits, authenticators: ReadonlySet
       forceReregister: forceRule(realm.allowForceReregister),
     },
     authorization: authorization(realm, authenticators),
-    ...(realm.retention !== undefined && { keeping: { retention: realm.retention } }),
+    keeping: {
+      ...(realm.retention !== undefined && { retention: realm.retention }),
+      ...(realm.history !== undefined && { history: realm.history }),
+    },
     metaApi: realm.metaApi,
   };
 }

@@ -1,5 +1,6 @@
 import type { ReloadOutcome } from './config-reloader.js';
 import { FLUSH_SUBJECT, readFlushFilter } from '../realm/authorization.js';
+import { GET_EVENTS, getEvents, type HistoryRealm } from '../realm/history-query.js';
 import type { RouterProcedure, RouterProcedures } from '../realm/router-procedures.js';
 import {
   ADD_TESTAMENT,
@@ -12,6 +13,7 @@ import type { AuthMethod } from '../session/auth/method.js';
 import { BackplaneUnavailableError, type Backplane, type UnansweredCause } from '../backplane/backplane.js';
 import type { CookieLogins } from '../session/auth/cookie.js';
 import { isUnavailable } from '../session/ports.js';
+import type { Counters } from '../telemetry/counters.js';
 import { fault } from '../wamp/faults.js';
 import type { NodeId, Uri } from '../wamp/ids.js';
 import { ErrorUri } from '../wamp/uris.js';
@@ -26,7 +28,9 @@ export interface RouterProcedureSources {
   readonly reload: () => Promise<ReloadOutcome>;
   readonly ask: Backplane['ask'];
   /** Undefined: the node does not have the realm any more. */
-  readonly realmOf: (uri: Uri) => TestamentRealm | undefined;
+  readonly realmOf: (uri: Uri) => (TestamentRealm & HistoryRealm) | undefined;
+  readonly history: Backplane['history'];
+  readonly counters: Pick<Counters, 'historyQueries'>;
 }
 
 const SESSION_INFO: Uri = 'gantry.session.info';
@@ -52,6 +56,7 @@ export function createRouterProcedures(sources: RouterProcedureSources): RouterP
     [COOKIE_REVOKE, cookieRevoke(sources)],
     [CONFIG_RELOAD, configReload(sources)],
     [AUTHORIZATION_FLUSH, flushAuthorization(sources)],
+    [GET_EVENTS, getEvents(sources.realmOf, sources.history, sources.counters)],
     [ADD_TESTAMENT, addTestament(sources.realmOf)],
     [FLUSH_TESTAMENTS, flushTestaments(sources.realmOf)],
   ]);

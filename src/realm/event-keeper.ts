@@ -1,11 +1,13 @@
 import { BackplaneUnavailableError, UNREACHABLE_NOW, type Backplane } from '../backplane/backplane.js';
+import type { HistoryEntry } from '../backplane/event-history.js';
 import type { RetentionBounds } from '../backplane/retained-events.js';
 import { admits } from '../routing/broker/audience.js';
 import { KeepingRules, type TopicPattern } from '../routing/broker/keeping-rules.js';
+import { deriveId } from '../routing/derived-id.js';
 import { PatternIndex } from '../routing/pattern-index.js';
 import type { Publication } from '../routing/ports.js';
 import type { Peer } from '../routing/peer.js';
-import type { Counters, RetainResult } from '../telemetry/counters.js';
+import type { Counters, RecordResult, RetainResult } from '../telemetry/counters.js';
 import { fault, type Fault } from '../wamp/faults.js';
 import type { Uri } from '../wamp/ids.js';
 import type { MatchPolicy } from '../wamp/options.js';
@@ -21,6 +23,7 @@ export interface RetentionSettings extends RetentionBounds {
 /** Which events a realm keeps. Empty: none. */
 export interface KeepingSettings {
   readonly retention?: RetentionSettings;
+  readonly history?: readonly HistoryEntry[];
 }
 
 /** Events of this node that the store has not confirmed, of all realms. */
@@ -48,37 +51,49 @@ const MAX_WAITING_LOOKUPS = 65_536;
 /** Topics whose events a pattern's lookup reads at most: those that the receiver may not have lead it to older ones. */
 const MAX_TOPICS_READ = 100;
 
+type WriteFailure = RetainResult & RecordResult & ('unpackable' | 'unreachable');
+
+const TOO_LARGE = fault(
+  ErrorUri.LIMIT_EXCEEDED,
+  'the event is larger than the history of its topic (maxBytes): it was delivered, and is not in the history',
+);
 const OVERLOADED = fault(
   ErrorUri.UNAVAILABLE,
   'the store has too many events on their way to it, and may not have kept this one: try again later',
 );
 
+export interface EventKeeperSources {
+  readonly backplane: Pick<Backplane, 'retained' | 'history'>;
+  readonly counters: Pick<Counters, 'retainedEvents' | 'retainedLookups' | 'recordedEvents'>;
+  readonly keptWrites: KeptWrites;
+}
+
 /** Keeps events of one realm for later subscribers, as this node publishes and asks for them. */
 export class EventKeeper {
   readonly #realm: Uri;
-  readonly #backplane: Pick<Backplane, 'retained'>;
-  readonly #counters: Pick<Counters, 'retainedEvents' | 'retainedLookups'>;
+  readonly #backplane: EventKeeperSources['backplane'];
+  readonly #counters: EventKeeperSources['counters'];
   readonly #writes: KeptWrites;
   #settings: KeepingSettings;
   #rules: KeepingRules | undefined;
+  /** By the id of its subscription, which exists whether or not a session has it (HIS-1). */
+  #entries: ReadonlyMap<number, HistoryEntry>;
   #lookupCount = 0;
   readonly #waiting = new Set<RetainedQuestion>();
 
-  constructor(
-    realm: Uri,
-    settings: KeepingSettings,
-    shared: {
-      readonly backplane: Pick<Backplane, 'retained'>;
-      readonly counters: Pick<Counters, 'retainedEvents' | 'retainedLookups'>;
-      readonly keptWrites: KeptWrites;
-    },
-  ) {
+  constructor(realm: Uri, settings: KeepingSettings, shared: EventKeeperSources) {
     this.#realm = realm;
     this.#backplane = shared.backplane;
     this.#counters = shared.counters;
     this.#writes = shared.keptWrites;
     this.#settings = settings;
     this.#rules = rulesOf(settings);
+    this.#entries = entriesOf(realm, settings);
+  }
+
+  /** The history of a subscription. Undefined: there is none. */
+  historyOf(subscription: number): HistoryEntry | undefined {
+    return this.#entries.get(subscription);
   }
 
   /** Undefined: the realm keeps nothing. */
@@ -89,6 +104,7 @@ export class EventKeeper {
   apply(settings: KeepingSettings): void {
     this.#settings = settings;
     this.#rules = rulesOf(settings);
+    this.#entries = entriesOf(this.#realm, settings);
   }
 
   /** `settled`: see Outlet. An event beyond a bound is not kept, which is no refusal. */
@@ -97,17 +113,42 @@ export class EventKeeper {
     const byteCount = publication.payload.bytes.length;
     if (retention === undefined) settled();
     else if (this.#rules?.clears(publication) === true)
-      this.#write(this.#backplane.retained.clear(this.#realm, publication.topic), 0, () => 'cleared', settled);
+      this.#write(this.#backplane.retained.clear(this.#realm, publication.topic), 0, settled, (result) => {
+        this.#counters.retainedEvents[result ?? 'cleared']++;
+      });
     else if (byteCount > retention.maxMessageBytes) {
       this.#counters.retainedEvents.message_bytes++;
       settled();
-    } else if (this.#writes.count >= MAX_PENDING_WRITES || this.#writes.bytes + byteCount > MAX_PENDING_BYTES) {
+    } else if (this.#isOverloaded(byteCount)) {
       this.#counters.retainedEvents.overload++;
       settled(OVERLOADED);
     } else {
       const { maxTopics, maxBytes, ttlMs } = retention;
       const put = this.#backplane.retained.put(this.#realm, publication, { maxTopics, maxBytes, ttlMs });
-      this.#write(put, byteCount, (outcome) => outcome, settled);
+      this.#write(put, byteCount, settled, (failure, outcome) => {
+        this.#counters.retainedEvents[failure ?? outcome ?? 'kept']++;
+      });
+    }
+  }
+
+  /** `settled`: see Outlet. An acknowledged event is in the history, or its publisher gets an ERROR. */
+  record(publication: Publication, settled: (refusal?: Fault) => void): void {
+    const { topic, payload } = publication;
+    const byteCount = payload.bytes.length;
+    const matching = (this.#settings.history ?? []).filter(({ uri, match }) => matches(uri, match, topic));
+    const entries = matching.filter(({ maxBytes }) => byteCount <= maxBytes);
+    if (entries.length < matching.length) {
+      this.#counters.recordedEvents.bytes++;
+      settled(TOO_LARGE);
+    } else if (this.#isOverloaded(byteCount)) {
+      this.#counters.recordedEvents.overload++;
+      settled(OVERLOADED);
+    } else if (entries.length === 0) settled();
+    else {
+      const appended = this.#backplane.history.append(this.#realm, publication, entries);
+      this.#write(appended, byteCount, settled, (failure) => {
+        this.#counters.recordedEvents[failure ?? 'kept']++;
+      });
     }
   }
 
@@ -120,23 +161,33 @@ export class EventKeeper {
     }
   }
 
+  #isOverloaded(byteCount: number): boolean {
+    return this.#writes.count >= MAX_PENDING_WRITES || this.#writes.bytes + byteCount > MAX_PENDING_BYTES;
+  }
+
   #write<Outcome>(
     written: Promise<Outcome>,
     byteCount: number,
-    resultOf: (outcome: Outcome) => RetainResult,
     settled: (refusal?: Fault) => void,
+    count: (failure: WriteFailure | undefined, outcome?: Outcome) => void,
   ): void {
     this.#writes.count++;
     this.#writes.bytes += byteCount;
-    const finish = (result: RetainResult, refusal?: Fault): void => {
+    const finish = (): void => {
       this.#writes.count--;
       this.#writes.bytes -= byteCount;
-      this.#counters.retainedEvents[result]++;
-      settled(refusal);
     };
     written.then(
-      (outcome) => finish(resultOf(outcome)),
-      (cause: unknown) => finish(cause instanceof TypeError ? 'unpackable' : 'unreachable', refusalOf(cause)),
+      (outcome) => {
+        finish();
+        count(undefined, outcome);
+        settled();
+      },
+      (cause: unknown) => {
+        finish();
+        count(cause instanceof TypeError ? 'unpackable' : 'unreachable');
+        settled(refusalOf(cause));
+      },
     );
   }
 
@@ -165,14 +216,12 @@ export class EventKeeper {
 
   async #find({ topic, match, receiver }: RetainedQuestion): Promise<Publication | undefined> {
     if (match === 'exact') return this.#newest(topic, receiver);
-    const pattern = new PatternIndex<object>();
-    pattern.add(topic, match, pattern);
     let readCount = 0;
     let from: number | undefined;
     do {
       const page = await this.#backplane.retained.topics(this.#realm, from);
       for (const candidate of page.topics) {
-        if (pattern.best(candidate) === undefined) continue;
+        if (!matches(topic, match, candidate)) continue;
         if (readCount++ >= MAX_TOPICS_READ) return undefined;
         const event = await this.#newest(candidate, receiver);
         if (event !== undefined) return event;
@@ -188,9 +237,21 @@ export class EventKeeper {
   }
 }
 
-function rulesOf({ retention }: KeepingSettings): KeepingRules | undefined {
-  if (retention === undefined || retention.topics.length === 0) return undefined;
-  return new KeepingRules(retention.topics, retention.clearOnEmpty);
+function rulesOf({ retention, history = [] }: KeepingSettings): KeepingRules | undefined {
+  const { topics = [], clearOnEmpty = false } = retention ?? {};
+  return topics.length + history.length === 0 ? undefined : new KeepingRules(topics, clearOnEmpty, history);
+}
+
+function entriesOf(realm: Uri, { history = [] }: KeepingSettings): ReadonlyMap<number, HistoryEntry> {
+  return new Map(history.map((entry) => [deriveId(realm, entry.match, entry.uri, 0), entry]));
+}
+
+function matches(uri: Uri, match: MatchPolicy, topic: Uri): boolean {
+  if (match === 'exact') return uri === topic;
+  if (match === 'prefix') return topic.startsWith(uri);
+  const pattern = new PatternIndex<object>();
+  pattern.add(uri, match, pattern);
+  return pattern.best(topic) !== undefined;
 }
 
 function refusalOf(cause: unknown): Fault {

@@ -15,7 +15,10 @@ interface Farewell {
 }
 
 /** `wamp.session.kill*`: closes sessions on whichever nodes they are; never the caller's own (SMA-5). */
-export function killProcedures({ realm, backplane }: MetaSources): HandlersOf<'wamp.session.kill'> {
+export function killProcedures({
+  realm,
+  backplane,
+}: Pick<MetaSources, 'realm' | 'backplane'>): HandlersOf<'wamp.session.kill'> {
   const kill = async (
     { caller }: ProcedureCall,
     { reason, message }: Farewell,

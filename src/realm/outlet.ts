@@ -102,6 +102,10 @@ export class RealmOutlet implements Outlet<Session> {
     this.#options.keeper.retain(publication, settled);
   }
 
+  record(publication: Publication, settled: (refusal?: Fault) => void): void {
+    this.#options.keeper.record(publication, settled);
+  }
+
   findRetained(
     topic: Uri,
     match: MatchPolicy,

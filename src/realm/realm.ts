@@ -51,7 +51,7 @@ export class Realm implements SessionRealm {
   readonly #routerCalls: RouterCalls;
   readonly #places: SessionPlaces | undefined;
   readonly #reservations: Reservations;
-  readonly #keeper: EventKeeper;
+  readonly keeper: EventKeeper;
   readonly #authorization: RealmAuthorization;
   readonly testaments: Testaments;
   readonly meta: RealmMeta;
@@ -63,13 +63,13 @@ export class Realm implements SessionRealm {
     this.#settings = settings;
     this.#shared = shared;
     const { backplane, random, counters, limits, heldTotal } = shared;
-    this.#keeper = new EventKeeper(uri, settings.keeping ?? {}, shared);
+    this.keeper = new EventKeeper(uri, settings.keeping ?? {}, shared);
     const outlet = new RealmOutlet({
       realm: uri,
       backplane,
       counters,
       delivery: shared.delivery,
-      keeper: this.#keeper,
+      keeper: this.keeper,
       after: shared.after,
       receiveLocally: (frame) => this.#dealer.receive(backplane.node, frame),
       onLostRequest: shared.onLostRequest,
@@ -91,7 +91,7 @@ export class Realm implements SessionRealm {
         if (limit === 'held_events') counters.eventsDropped.held_limit++;
       },
     });
-    this.#broker.keep(this.#keeper.rules);
+    this.#broker.keep(this.keeper.rules);
     this.#dealer = new Dealer({
       realm: uri,
       node: backplane.node,
@@ -194,8 +194,8 @@ export class Realm implements SessionRealm {
   apply(settings: RealmSettings): void {
     this.#settings = settings;
     this.#authorization.apply(settings.authorization);
-    this.#keeper.apply(settings.keeping ?? {});
-    this.#broker.keep(this.#keeper.rules);
+    this.keeper.apply(settings.keeping ?? {});
+    this.#broker.keep(this.keeper.rules);
     this.meta.apply(settings.metaApi);
   }
 

@@ -181,6 +181,10 @@ export class RealmService implements ServiceSession, Session {
     return { allowed: true, disclose: false };
   }
 
+  maySubscribe(): Decision {
+    return { allowed: true, disclose: false };
+  }
+
   reauthorize(): void {
     // No authorizer decides on them.
   }

@@ -138,6 +138,11 @@ export interface Outlet<P extends Peer> {
    */
   retain(publication: Publication, settled: (refusal?: Fault) => void): void;
   /**
+   * Stores the publication in the history of its topic, in the order of these calls. `settled` is called exactly once, later:
+   * with the reason when the history may not have it.
+   */
+  record(publication: Publication, settled: (refusal?: Fault) => void): void;
+  /**
    * Finds the newest retained event of the topic, or of all topics that the pattern matches, that the receiver may have
    * (RET-2, RET-5). `found` is called exactly once, later: with a Fault when that could not be found out.
    */

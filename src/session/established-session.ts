@@ -8,7 +8,7 @@ import { Code } from '../wamp/codes.js';
 import { fault, type Fault } from '../wamp/faults.js';
 import type { Features } from '../wamp/features.js';
 import type { SessionId, Uri } from '../wamp/ids.js';
-import type { Publish, RouterError, RouterMessage } from '../wamp/messages.js';
+import type { Publish, RouterError, RouterMessage, Subscribe } from '../wamp/messages.js';
 import { NO_DETAILS, type Dict } from '../wamp/options.js';
 import type { SerializerId } from '../wamp/payload.js';
 import { ErrorUri } from '../wamp/uris.js';
@@ -82,6 +82,10 @@ export class EstablishedSession implements Session, Asker {
 
   mayPublish(message: Publish): Decision | Promise<Decision> {
     return this.#authorizer.authorize('publish', message[3], 'exact', this, message);
+  }
+
+  maySubscribe(message: Subscribe): Decision | Promise<Decision> {
+    return this.#authorizer.authorize('subscribe', message[3], message[2].match, this, message);
   }
 
   reauthorize(authorizer: Authorizer): void {

@@ -4,7 +4,7 @@ import type { Peer } from '../routing/peer.js';
 import type { CloseCause } from '../transport/connection.js';
 import type { Fault } from '../wamp/faults.js';
 import type { SessionId, Uri } from '../wamp/ids.js';
-import type { Call, Publish, RoutedMessage, RouterMessage } from '../wamp/messages.js';
+import type { Call, Publish, RoutedMessage, RouterMessage, Subscribe } from '../wamp/messages.js';
 import type { MatchPolicy, TimeUnit } from '../wamp/options.js';
 import type { SerializerId } from '../wamp/payload.js';
 import type { Action, Decision, Subject } from './authorization/permission.js';
@@ -50,6 +50,8 @@ export interface Session extends Peer {
   readonly authorizer: Authorizer | undefined;
   /** Whether the session may publish this message now. Rejects with AuthorizationFailedError. */
   mayPublish(message: Publish): Decision | Promise<Decision>;
+  /** As mayPublish. */
+  maySubscribe(message: Subscribe): Decision | Promise<Decision>;
   /** This authorizer decides on the messages that the session sends from now on. */
   reauthorize(authorizer: Authorizer): void;
 }

@@ -36,6 +36,9 @@ export interface Counters {
   readonly configReloads: Tally<ReloadResult>;
   /** Publications that were to be retained. */
   readonly retainedEvents: Tally<RetainResult>;
+  /** Publications on topics with a history. */
+  readonly recordedEvents: Tally<RecordResult>;
+  readonly historyQueries: Tally<QueryResult>;
   readonly retainedLookups: Tally<(typeof LOOKUP_RESULTS)[number]>;
   readonly authorizerCalls: Tally<AuthorizerCall>;
   /** Duration of calls of authorizers in milliseconds. */
@@ -167,6 +170,9 @@ export const RETAIN_RESULTS = [
   'unpackable',
   'unreachable',
 ] as const;
+export const RECORD_RESULTS = ['kept', 'bytes', 'overload', 'unpackable', 'unreachable'] as const;
+/** `refused`: the question was wrong, or not allowed, or asks from a publication that is not there any more. */
+export const QUERY_RESULTS = ['answered', 'refused', 'overload', 'unreachable'] as const;
 const LOOKUP_RESULTS = ['found', 'none', 'overload', 'unreachable'] as const;
 const AUTHORIZED_ACTIONS = ['call', 'register', 'publish', 'subscribe'] as const;
 /** `error` … `limit`: the authorizer decided nothing. */
@@ -186,6 +192,8 @@ export type ConnectionEnd = (typeof CONNECTION_ENDS)[number];
 export type EventDrop = (typeof EVENT_DROPS)[number];
 export type ReloadResult = (typeof RELOAD_RESULTS)[number];
 export type RetainResult = (typeof RETAIN_RESULTS)[number];
+export type RecordResult = (typeof RECORD_RESULTS)[number];
+export type QueryResult = (typeof QUERY_RESULTS)[number];
 export type AuthorizerResult = (typeof AUTHORIZER_RESULTS)[number];
 export type AuthorizerCall = `${(typeof AUTHORIZED_ACTIONS)[number]},${AuthorizerResult}`;
 export type LogLineFate = (typeof LOG_LINE_FATES)[number];
@@ -243,6 +251,8 @@ export function createCounters(): Counters {
     configReloads: tally(RELOAD_RESULTS),
     logLines: tally(LOG_LINE_FATES),
     retainedEvents: tally(RETAIN_RESULTS),
+    recordedEvents: tally(RECORD_RESULTS),
+    historyQueries: tally(QUERY_RESULTS),
     retainedLookups: tally(LOOKUP_RESULTS),
     authorizerCalls: tally(AUTHORIZER_CALLS),
     authorizerLatency: histogram(CALL_LATENCY_BOUNDS_MS),

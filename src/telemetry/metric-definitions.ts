@@ -226,6 +226,22 @@ export const COUNTER_DEFINITIONS: Readonly<
       (counters) => counters.retainedEvents,
     ),
   ],
+  recordedEvents: [
+    labelled(
+      'history_events_total',
+      'Publications on topics with a history, by what became of them.',
+      'result',
+      (counters) => counters.recordedEvents,
+    ),
+  ],
+  historyQueries: [
+    labelled(
+      'history_queries_total',
+      'Calls of wamp.subscription.get_events by outcome. `refused`: the question was wrong or not allowed, or the history has not the publication that it names.',
+      'result',
+      (counters) => counters.historyQueries,
+    ),
+  ],
   retainedLookups: [
     labelled(
       'retained_lookups_total',

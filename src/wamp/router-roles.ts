@@ -9,6 +9,7 @@ export const ROUTER_ROLES: Dict = Object.freeze({
       publication_trustlevels: true,
       subscriber_blackwhite_listing: true,
       pattern_based_subscription: true,
+      event_history: true,
       event_retention: true,
       payload_passthru_mode: true,
       payload_transparency: true,

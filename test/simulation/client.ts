@@ -135,6 +135,10 @@ export class Client implements Session {
     this.send(messageOf(token));
   }
 
+  maySubscribe(): Decision {
+    return { allowed: true, disclose: false };
+  }
+
   mayPublish(): Decision {
     return { allowed: true, disclose: false };
   }

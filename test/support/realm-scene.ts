@@ -186,6 +186,7 @@ export class Client {
       dismiss: () => undefined,
       endAfter: () => undefined,
       mayPublish: () => ({ allowed: true, disclose: false }),
+      maySubscribe: () => ({ allowed: true, disclose: false }),
       authorizer: undefined,
       reauthorize: () => undefined,
       abort: (violation) => {

@@ -29,7 +29,7 @@ export type Recorded<P extends Peer> =
   | { readonly verb: 'sendFrame'; readonly node: NodeId; readonly frame: Frame }
   | { readonly verb: 'watch'; readonly topic: Uri; readonly match: MatchPolicy }
   | { readonly verb: 'unwatch'; readonly topic: Uri; readonly match: MatchPolicy }
-  | { readonly verb: 'retain'; readonly publication: Publication }
+  | { readonly verb: 'retain' | 'record'; readonly publication: Publication }
   | { readonly verb: 'findRetained'; readonly topic: Uri; readonly match: MatchPolicy; readonly receiver: P }
   | { readonly verb: 'claim'; readonly claim: Claim }
   | { readonly verb: 'release'; readonly registration: RegistrationId; readonly callee: SessionId }
@@ -72,6 +72,7 @@ export class RecordingOutlet<P extends Peer> implements Outlet<P>, ClockAndRando
   readonly watches: PendingWatch[] = [];
   readonly publishes: PendingPublish[] = [];
   readonly retained: PendingPublish[] = [];
+  readonly records: PendingPublish[] = [];
   readonly lookups: PendingLookup<P>[] = [];
   readonly claims: PendingClaim[] = [];
   settlesAtOnce: boolean;
@@ -134,6 +135,11 @@ export class RecordingOutlet<P extends Peer> implements Outlet<P>, ClockAndRando
   retain(publication: Publication, settled: (refusal?: Fault) => void): void {
     this.recorded.push({ verb: 'retain', publication });
     this.retained.push({ publication, settle: once('retain', settled) });
+  }
+
+  record(publication: Publication, settled: (refusal?: Fault) => void): void {
+    this.recorded.push({ verb: 'record', publication });
+    this.records.push({ publication, settle: once('record', settled) });
   }
 
   findRetained(

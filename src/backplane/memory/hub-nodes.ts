@@ -1,5 +1,6 @@
 import type { NodeId } from '../../wamp/ids.js';
 import { type Change, SharedDirectory, type SharedDirectoryOptions } from './directory.js';
+import { SharedEventHistory } from './event-history.js';
 import { SharedExpiringState } from './expiring-store.js';
 import { Lane, type LaneOptions, type Scheduler } from './lane.js';
 import type { FaultPort, HubFaults, HubMember, HubPort, NodeMessage } from './port.js';
@@ -31,6 +32,7 @@ export class HubNodes implements HubPort, FaultPort {
   readonly directory: SharedDirectory;
   readonly expiring: SharedExpiringState;
   readonly retained: SharedRetainedEvents;
+  readonly history = new SharedEventHistory(Date.now);
   readonly nodes = new Map<NodeId, HubMember>();
   readonly counts = { refused: 0, lost: 0 };
   readonly takeoverMs: number;

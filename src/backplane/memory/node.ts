@@ -1,7 +1,7 @@
 import type { Frame } from '../../routing/frames.js';
 import type { Claim, ClaimOutcome, Publication, Registration } from '../../routing/ports.js';
 import type { SessionDetails } from '../session-row.js';
-import { allCallees, NOBODY, withSuccessors } from '../../routing/successors.js';
+import { NOBODY, withSuccessors } from '../../routing/successors.js';
 import { fault } from '../../wamp/faults.js';
 import type { NodeId, RegistrationId, SessionId, Uri } from '../../wamp/ids.js';
 import type { MatchPolicy } from '../../wamp/options.js';
@@ -21,9 +21,10 @@ import type { Change, SharedDirectory } from './directory.js';
 import type { HubMember, HubPort, NodeMessage } from './port.js';
 import { RealmMirrors } from './realm-mirrors.js';
 import { MemorySessions } from './sessions.js';
+import { MemoryEventHistory } from './event-history.js';
 import { MemoryExpiringStore } from './expiring-store.js';
 import { MemoryRetainedEvents } from './retained-events.js';
-import { MemoryTakeovers } from './takeovers.js';
+import { isHeldByAbsent, MemoryTakeovers } from './takeovers.js';
 import { MemoryWatches } from './watches.js';
 import { VersionWaits } from './version-waits.js';
 
@@ -39,6 +40,7 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
   readonly sessions: MemorySessions;
   readonly expiring: MemoryExpiringStore;
   readonly retained: MemoryRetainedEvents;
+  readonly history: MemoryEventHistory;
   readonly #hub: HubPort;
   readonly #shared: SharedDirectory;
   readonly #realms: RealmMirrors;
@@ -62,9 +64,10 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
     this.#hub = hub;
     this.#shared = hub.directory;
     this.sessions = new MemorySessions(this.#shared, (look) => this.#read(look));
-    const refusal = (what: string) => () => (this.#state === 'live' ? undefined : this.#unavailable(what));
-    this.expiring = new MemoryExpiringStore(hub.expiring, refusal('expiring state'));
-    this.retained = new MemoryRetainedEvents(hub.retained, refusal('retained events'));
+    const refusal = () => (this.#state === 'live' ? undefined : this.#unavailable('shared state'));
+    this.expiring = new MemoryExpiringStore(hub.expiring, refusal);
+    this.retained = new MemoryRetainedEvents(hub.retained, refusal);
+    this.history = new MemoryEventHistory(hub.history, refusal);
     this.#realms = new RealmMirrors(
       node,
       (realm, registration) => this.#events?.registration(realm, registration),
@@ -92,7 +95,7 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
         if (hub.isRecovering) return undefined;
         const outcome = this.#shared.claim(this.node, realm, claim);
         if (outcome.kind === 'granted') return this.#confirmed(realm, claim, outcome.registration);
-        return this.#mayGo(realm, claim) ? undefined : outcome;
+        return isHeldByAbsent(this.#hub, this.node, realm, claim) ? undefined : outcome;
       },
     });
   }
@@ -199,7 +202,9 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
       if (this.#state !== 'live') throw this.#unavailable('claim');
       const outcome = this.#shared.claim(this.node, realm, claim);
       if (outcome.kind === 'granted') return await this.#confirmed(realm, claim, outcome.registration);
-      return this.#mayGo(realm, claim) ? await this.#takeovers.wait(realm, claim, outcome) : outcome;
+      return isHeldByAbsent(this.#hub, this.node, realm, claim)
+        ? await this.#takeovers.wait(realm, claim, outcome)
+        : outcome;
     } catch (cause) {
       if (!(cause instanceof BackplaneUnavailableError)) throw cause;
       return { kind: 'failed', fault: fault(ErrorUri.NETWORK_FAILURE, UNREACHABLE_NOW) };
@@ -338,13 +343,6 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
     if (registration.successors?.includes(callee) !== true) return { kind: 'granted', registration };
     void this.#write(() => this.#shared.complete(this.node, realm, registration.id, callee.session));
     return { kind: 'granted', registration: withSuccessors({ ...registration, invoke, callees: [callee] }, NOBODY) };
-  }
-
-  /** No callee that is present holds what is claimed. */
-  #mayGo(realm: Uri, { match, procedure }: Claim): boolean {
-    const held = this.#shared.registration(realm, match, procedure);
-    const callees = held === undefined ? NOBODY : allCallees(held);
-    return callees.length > 0 && !callees.some(({ node }) => this.#hub.isPresent(this.node, node));
   }
 
   #confirmTo(node: NodeId): void {

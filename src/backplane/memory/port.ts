@@ -3,6 +3,7 @@ import type { Publication } from '../../routing/ports.js';
 import type { NodeId, Uri } from '../../wamp/ids.js';
 import type { Answer, Question } from '../question.js';
 import type { Change, SharedDirectory } from './directory.js';
+import type { SharedEventHistory } from './event-history.js';
 import type { SharedExpiringState } from './expiring-store.js';
 import type { Lane } from './lane.js';
 import type { SharedRetainedEvents } from './retained-events.js';
@@ -23,6 +24,7 @@ export interface HubPort {
   readonly directory: SharedDirectory;
   readonly expiring: SharedExpiringState;
   readonly retained: SharedRetainedEvents;
+  readonly history: SharedEventHistory;
   /** Live nodes, this one included. */
   readonly liveCount: number;
   /** Undefined: the node has gone. */

@@ -1,5 +1,7 @@
 import type { Claim, ClaimOutcome } from '../../routing/ports.js';
-import type { RegistrationId, SessionId, Uri } from '../../wamp/ids.js';
+import { allCallees } from '../../routing/successors.js';
+import type { NodeId, RegistrationId, SessionId, Uri } from '../../wamp/ids.js';
+import type { HubPort } from './port.js';
 
 export interface MemoryTakeoversOptions {
   readonly after: (delayMs: number, action: () => void) => () => void;
@@ -79,4 +81,11 @@ export class MemoryTakeovers {
     }
     this.#cancelStep = this.#waiting.size > 0 ? this.#options.after(STEP_MS, this.#step) : undefined;
   };
+}
+
+/** No callee that is present holds what is claimed. */
+export function isHeldByAbsent(hub: HubPort, from: NodeId, realm: Uri, { match, procedure }: Claim): boolean {
+  const held = hub.directory.registration(realm, match, procedure);
+  const callees = held === undefined ? [] : allCallees(held);
+  return callees.length > 0 && !callees.some(({ node }) => hub.isPresent(from, node));
 }

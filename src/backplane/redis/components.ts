@@ -13,6 +13,7 @@ import { createKeys, type Keys } from './keys.js';
 import { Lanes } from './lanes/lanes.js';
 import type { LaneEvents } from './lanes/ports.js';
 import { RedisExpiringStore } from './expiring/expiring-store.js';
+import { RedisEventHistory } from './kept/event-history.js';
 import { RedisRetainedEvents } from './kept/retained-events.js';
 import { Lifecycle } from './lifecycle.js';
 import {
@@ -81,6 +82,7 @@ export class Components {
   readonly questions: Questions;
   readonly expiring: RedisExpiringStore;
   readonly retained: RedisRetainedEvents;
+  readonly history: RedisEventHistory;
   readonly hold: Hold;
   readonly recovery: Recovery;
   readonly lifecycle: Lifecycle;
@@ -109,6 +111,7 @@ export class Components {
     const { connections } = this;
     this.expiring = new RedisExpiringStore({ store: connections, keys, counters });
     this.retained = new RedisRetainedEvents({ store: connections, keys, counters });
+    this.history = new RedisEventHistory({ store: connections, keys, counters });
     this.sessionReader = new SessionReader({ store: connections, shards: keys.sessions, counters });
     this.membership = createMembership(context, connections, this.sessionReader, this.#membershipListener);
     const { membership } = this;

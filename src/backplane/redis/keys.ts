@@ -41,6 +41,12 @@ export interface RetainedKeys {
   readonly bytes: string;
 }
 
+/** Keys of one entry of a realm's history, see `scripts/lua/append_history.lua`. As RetainedKeys. */
+export interface HistoryKeys {
+  readonly stream: string;
+  readonly index: string;
+}
+
 /** The sessions whose ids have the same remainder. One hash tag for each remainder. */
 export interface SessionsKeys {
   /** Hash: session id → NodeId. */
@@ -88,6 +94,7 @@ export interface Keys {
    */
   expiring(realm: Uri, kind: string, digest: string): string;
   retained(realm: Uri): RetainedKeys;
+  history(realm: Uri, match: string, uri: Uri): HistoryKeys;
   /** Builds the names anew with every call: keep what it returns. */
   realm(realm: Uri): RealmKeys;
 }
@@ -114,6 +121,10 @@ export function createKeys({ prefix, database }: { readonly prefix: string; read
     },
     expiring: (realm, kind, digest) => `${prefix}:{r:${encodeName(realm)}}:expiring:${kind}:${digest}`,
     retained: (realm) => retainedKeys(`${prefix}:{r:${encodeName(realm)}}:retained`),
+    history: (realm, match, uri) => {
+      const stream = `${prefix}:{r:${encodeName(realm)}}:history:${match}:${encodeName(uri)}`;
+      return { stream, index: `${stream}:index` };
+    },
     realm: (realm) => realmKeys(`${prefix}:{r:${encodeName(realm)}}`),
   };
 }

@@ -16,6 +16,7 @@ import {
   type Directory,
   type Standing,
 } from '../backplane.js';
+import type { EventHistory } from '../event-history.js';
 import type { ExpiringStore } from '../expiring-store.js';
 import type { RetainedEvents } from '../retained-events.js';
 import { Components } from './components.js';
@@ -33,6 +34,7 @@ export class RedisBackplane implements Backplane, Bus, Directory {
   readonly sessions: Sessions;
   readonly expiring: ExpiringStore;
   readonly retained: RetainedEvents;
+  readonly history: EventHistory;
   readonly gauges: ClusterGauges;
   readonly #components: Components;
   #isStarted = false;
@@ -43,6 +45,7 @@ export class RedisBackplane implements Backplane, Bus, Directory {
     this.sessions = this.#components.sessionReader;
     this.expiring = this.#components.expiring;
     this.retained = this.#components.retained;
+    this.history = this.#components.history;
     this.gauges = clusterGauges(this.#components);
   }
 

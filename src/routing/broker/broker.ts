@@ -109,14 +109,14 @@ export class Broker<P extends Peer> {
     if (publication.excludePublisher || this.#table.waitingCount === 0) this.distribute(publication);
     else this.#distributeInOrder(peer, publication);
     if (acknowledge) this.#publishAcknowledged(peer, request, publication);
-    else this.#publishUnacknowledged(publication);
+    else this.#send(publication);
   }
 
   /** Publishes for a session that has left, under its identity (TST-3, TST-8). */
   publishFor(publisher: Identity, message: Publish, disclose: boolean): void {
     const publication = this.#toPublication(publisher, message, disclose);
     this.distribute(publication);
-    this.#publishUnacknowledged(publication);
+    this.#send(publication);
   }
 
   /** Whether a session of this node receives the topic. */
@@ -190,19 +190,9 @@ export class Broker<P extends Peer> {
     for (const [subscription] of this.#table.removePeer(peer)) this.#closeIfUnused(subscription, peer);
   }
 
-  #toPublication(publisher: Identity, message: Publish, disclose: boolean): Publication {
-    const publication = toPublication(this.#sources.publicationId(), publisher, message, disclose);
-    const isRetaining = message[2].retain === true && this.#keeping?.retains(message[3]) === true;
-    return isRetaining ? { ...publication, retain: this.#sources.retainMark() } : publication;
-  }
-
-  #publishUnacknowledged(publication: Publication): void {
-    this.#outlet.publish(publication);
-    if (publication.retain !== undefined) this.#outlet.retain(publication, NOBODY_WAITS);
-  }
-
   #publishAcknowledged(peer: P, request: RequestId, publication: Publication): void {
-    let pendingCount = publication.retain === undefined ? 1 : 2;
+    const isRecorded = this.#keeping?.records(publication) === true;
+    let pendingCount = 1 + (publication.retain === undefined ? 0 : 1) + (isRecorded ? 1 : 0);
     let refusal: Fault | undefined;
     const settled = (reason?: Fault): void => {
       refusal ??= reason;
@@ -212,6 +202,21 @@ export class Broker<P extends Peer> {
     };
     this.#outlet.publish(publication, settled);
     if (publication.retain !== undefined) this.#outlet.retain(publication, settled);
+    if (isRecorded) this.#outlet.record(publication, settled);
+  }
+
+  /** To the other nodes and the store; nobody waits for it. */
+  #send(publication: Publication): void {
+    this.#outlet.publish(publication);
+    if (this.#keeping === undefined) return;
+    if (publication.retain !== undefined) this.#outlet.retain(publication, NOBODY_WAITS);
+    if (this.#keeping.records(publication)) this.#outlet.record(publication, NOBODY_WAITS);
+  }
+
+  #toPublication(publisher: Identity, message: Publish, disclose: boolean): Publication {
+    const publication = toPublication(this.#sources.publicationId(), publisher, message, disclose);
+    const isRetaining = message[2].retain === true && this.#keeping?.retains(publication.topic) === true;
+    return isRetaining ? { ...publication, retain: this.#sources.retainMark() } : publication;
   }
 
   /** Sessions whose lookup is under way get the event with its outcome; those that got it from the store do not get it again. */

@@ -15,12 +15,20 @@ const MAX_EMPTY_BYTES = 8;
 /** Which events of a realm are kept. */
 export class KeepingRules {
   readonly #retained = new PatternIndex<TopicPattern>();
+  readonly #recorded = new PatternIndex<TopicPattern>();
   readonly #clearOnEmpty: boolean;
 
-  /** `clearOnEmpty`: an event without arguments removes what its topic had retained. */
-  constructor(retained: readonly TopicPattern[], clearOnEmpty: boolean) {
+  /** `clearOnEmpty`: an event without arguments removes what its topic had retained. `recorded`: for the history. */
+  constructor(retained: readonly TopicPattern[], clearOnEmpty: boolean, recorded: readonly TopicPattern[] = []) {
     for (const pattern of retained) this.#retained.add(pattern.uri, pattern.match, pattern);
+    for (const pattern of recorded) this.#recorded.add(pattern.uri, pattern.match, pattern);
     this.#clearOnEmpty = clearOnEmpty;
+  }
+
+  /** Events with lists of sessions are in no history: the sessions that ask later are others (HIS-6). */
+  records({ topic, audience }: Publication): boolean {
+    if (this.#recorded.size === 0 || this.#recorded.best(topic) === undefined) return false;
+    return audience?.eligible === undefined && audience?.exclude === undefined;
   }
 
   retains(topic: Uri): boolean {

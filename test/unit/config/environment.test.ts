@@ -43,6 +43,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   realms: [],
   'realmTemplate.names': NAMES,
   'realmTemplate.roles': ROLES,
+  'realmTemplate.history': [{ uri: 'com.example.', match: 'prefix', limit: 1_000, maxBytes: 16_777_216, ttlMs: 0 }],
   'realmTemplate.retention.topics': [{ uri: 'com.example.', match: 'prefix' }],
   'realmTemplate.anonymousRole': 'r',
   'realmTemplate.auth.jwt': [

@@ -6,6 +6,7 @@ import { payloadOf } from '../../../../src/codec/payload.js';
 import { Code } from '../../../../src/wamp/codes.js';
 import { fault } from '../../../../src/wamp/faults.js';
 import type { NodeId, PublicationId, SessionId } from '../../../../src/wamp/ids.js';
+import { ListedIds } from '../../../../src/wamp/session-ids.js';
 import { ErrorUri } from '../../../../src/wamp/uris.js';
 import {
   brokerBench,
@@ -280,5 +281,40 @@ describe('SUBSCRIBE with get_retained of a session that is subscribed', () => {
     expect(made.limitCount).toBe(1);
     made.broker.leave(peer);
     expect(made.broker.subscriptionCount).toBe(0);
+  });
+});
+
+describe('PUBLISH on a topic with a history', () => {
+  const recording = (): BrokerBench => {
+    const made = brokerBench();
+    made.broker.keep(new KeepingRules([], false, [{ uri: 'a', match: 'prefix' }]));
+    return made;
+  };
+
+  it('is acknowledged when the history has it, and refused when not (HIS-1)', () => {
+    const { broker, outlet } = recording();
+    const peer = testPeer();
+    for (const request of [1, 2]) broker.publish(peer, publishMessage(request, 'a', { acknowledge: true }), false);
+    expect(outlet.sentTo(peer)).toEqual([]);
+    outlet.records[0]!.settle();
+    outlet.records[1]!.settle(OUTAGE);
+    expect(outlet.sentTo(peer).map(([code]) => code)).toEqual([Code.PUBLISHED, Code.ERROR]);
+  });
+
+  it('goes there behind the receivers, also without acknowledgement and for a session that has left', () => {
+    const { broker, outlet } = recording();
+    broker.publish(testPeer(), publishMessage(1, 'a.b', RETAIN), false);
+    broker.publishFor(testPeer(), publishMessage(2, 'a.c'), false);
+    broker.publish(testPeer(), publishMessage(3, 'b'), false);
+    expect(outlet.recorded.map(({ verb }) => verb)).toEqual(['publish', 'record', 'publish', 'record', 'publish']);
+  });
+
+  it('is not recorded with lists of sessions, and is with lists of names (HIS-6)', () => {
+    const { broker, outlet } = recording();
+    for (const audience of [{ eligible: new ListedIds([1]) }, { exclude: new ListedIds([]) }])
+      broker.publish(testPeer(), publishMessage(1, 'a', { audience }), false);
+    expect(outlet.records).toEqual([]);
+    broker.publish(testPeer(), publishMessage(1, 'a', { audience: { eligibleAuthid: new Set(['x']) } }), false);
+    expect(outlet.records).toHaveLength(1);
   });
 });
