@@ -263,7 +263,7 @@ function createLanes(
     channelOf: (to) => keys.channels.inbox(to),
     wire: options.interceptWire?.(connections) ?? connections,
     scheduleFlush: setImmediate,
-    // A node that receives `wamp.session.on_leave` finds the session gone.
+    // A node that receives `wamp.session.on_leave` nearly always finds the session gone.
     writeBefore: () => sessions.flush(),
     sendPolicy: () => standing.sendPolicy(),
     counters: options.counters,

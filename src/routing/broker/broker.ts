@@ -1,6 +1,6 @@
 import { Code } from '../../wamp/codes.js';
 import { fault, isFault, type Fault } from '../../wamp/faults.js';
-import type { PublicationId, RequestId, SessionId, Uri } from '../../wamp/ids.js';
+import type { RequestId, SessionId, Uri } from '../../wamp/ids.js';
 import type { Publish, Subscribe, Unsubscribe } from '../../wamp/messages.js';
 import type { MatchPolicy } from '../../wamp/options.js';
 import type { Payload } from '../../wamp/payload.js';
@@ -15,6 +15,7 @@ import type { Identity, Peer } from '../peer.js';
 import { admits } from './audience.js';
 import type { KeepingRules } from './keeping-rules.js';
 import { OwnEvents, type HeldLimits } from './own-events.js';
+import { isLater, toPublication } from './publications.js';
 import { Replays } from './replays.js';
 import { RetainedLookups, type Lookup } from './retained-lookups.js';
 import type { SharedSubscription } from './shared-subscription.js';
@@ -383,27 +384,6 @@ export class Broker<P extends Peer> {
       `this session holds its limit of ${this.#limits.maxSubscriptionsPerSession} subscriptions (limits.maxSubscriptionsPerSession): unsubscribe from some first`,
     );
   }
-}
-
-function toPublication(
-  id: PublicationId,
-  publisher: Identity,
-  [, , options, topic, payload]: Publish,
-  disclosePublisher: boolean,
-): Publication {
-  const { excludeMe: excludePublisher, audience, passthru, trustLevel } = options;
-  const plain = { id, topic, payload, publisher, excludePublisher, disclosePublisher };
-  if (audience === undefined && passthru === undefined && trustLevel === undefined) return plain;
-  return {
-    ...plain,
-    ...(audience !== undefined && { audience }),
-    ...(passthru !== undefined && { passthru }),
-    ...(trustLevel !== undefined && { trustLevel }),
-  };
-}
-
-function isLater({ retain: one }: Publication, { retain: other }: Publication): boolean {
-  return one !== undefined && other !== undefined && one.node === other.node && one.number > other.number;
 }
 
 const NOBODY_WAITS = (): void => undefined;

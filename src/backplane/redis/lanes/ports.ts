@@ -63,7 +63,10 @@ export interface LanesOptions {
   readonly wire: Wire;
   /** Runs the flush once, at the end of this turn of the event loop. */
   readonly scheduleFlush: (flush: () => void) => void;
-  /** Called before items leave: writes what they rely on first. The store carries both out in this order. */
+  /**
+   * Called before items leave: writes what they rely on first. That takes another connection, so the store may carry out the two
+   * in either order when they arrive together.
+   */
   readonly writeBefore?: () => void;
   /** Asked right before anything is sent: a process that slept past its lease must not send before the lease is confirmed. */
   readonly sendPolicy?: () => SendPolicy;
