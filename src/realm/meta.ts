@@ -61,7 +61,9 @@ export class RealmMeta implements MetaEvents {
     this.#access = options.access;
     this.registrations = new RegistrationEvents({
       isWantedHere: (topic) => this.#isWantedHere(topic),
-      publishHere: (topic, args) => this.#publish(topic, args, { reach: 'here' }),
+      publishHere: (topic, args) => {
+        if (this.#isWantedHere(topic)) this.#publish(topic, args, { reach: 'here' });
+      },
       publishElsewhere: (topic, args) => {
         if (this.#isWantedElsewhere(topic)) this.#publish(topic, args, { reach: 'elsewhere' });
       },
@@ -140,8 +142,11 @@ export class RealmMeta implements MetaEvents {
   /** No `on_leave` is published of sessions that `action` ends. */
   silently(action: () => void): void {
     this.#isSilent = true;
-    action();
-    this.#isSilent = false;
+    try {
+      action();
+    } finally {
+      this.#isSilent = false;
+    }
   }
 
   /** The session has been sent WELCOME. */
