@@ -26,6 +26,7 @@ export const ROUTER_ROLES: Dict = Object.freeze({
       call_trustlevels: true,
       pattern_based_registration: true,
       shared_registration: true,
+      registration_meta_api: true,
       registration_revocation: true,
       call_reroute: true,
       testament_meta_api: true,

@@ -1,14 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Session } from 'autobahn';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { autobahnConnection } from '../interop/clients/autobahn-client.js';
-import { GantryProcess } from '../support/gantry-process.js';
-import { startRedis, type RedisServer } from '../support/redis.js';
 import { root } from '../support/root.js';
-import { COMMAND_TIMEOUT_MS, TIMINGS } from './harness/timings.js';
+import { ThreeNodes } from './harness/three-nodes.js';
 
 interface Memory {
   last?: number;
@@ -21,16 +18,13 @@ const [recipe = ''] = [...page.matchAll(/^```js\n(async function follow.*?)^```/
 // eslint-disable-next-line @typescript-eslint/no-implied-eval -- the page is part of this repository
 const follow = new Function(`${recipe}; return follow;`)() as Follow;
 
-let redis: RedisServer;
-let folder: string;
-let nodes: { readonly process: GantryProcess; readonly url: string }[] = [];
+let cluster: ThreeNodes;
 let closers: (() => void)[] = [];
 
 beforeEach(async () => {
-  redis = await startRedis();
-  folder = mkdtempSync(join(tmpdir(), 'gantry-history-'));
+  closers = [];
   const allow = { call: true, publish: true, subscribe: true };
-  const config = {
+  cluster = await ThreeNodes.start({
     realms: [
       {
         name: 'realm1',
@@ -38,34 +32,17 @@ beforeEach(async () => {
         history: [{ uri: 'com.example.orders.', match: 'prefix', limit: 100_000 }],
       },
     ],
-    backplane: {
-      url: redis.url,
-      redis: { prefix: 'history', commandTimeoutMs: COMMAND_TIMEOUT_MS, connectTimeoutMs: COMMAND_TIMEOUT_MS },
-      cluster: TIMINGS,
-    },
-    ops: { enabled: false },
-    demo: { enabled: false },
-  };
-  writeFileSync(join(folder, 'gantry.json'), JSON.stringify(config));
-  nodes = [];
-  closers = [];
-  for (let count = 0; count < 3; count++) {
-    const process = new GantryProcess(['start', '--config', join(folder, 'gantry.json'), '--port', '0']);
-    nodes.push({ process, url: await process.ready() });
-  }
+  });
 });
 
 afterEach(async () => {
   for (const close of closers) close();
-  for (const { process } of nodes) process.signal('SIGKILL');
-  await Promise.all(nodes.map(({ process }) => process.exit));
-  await redis.stop();
-  rmSync(folder, { recursive: true });
+  await cluster.stop();
 });
 
 /** `lost`: the connection has ended. */
 function openAt(node: number): Promise<{ readonly session: Session; readonly lost: Promise<void> }> {
-  const connection = autobahnConnection(nodes[node]!.url, 'json');
+  const connection = autobahnConnection(cluster.url(node), 'json');
   closers.push(() => {
     if (connection.isOpen) connection.close();
   });
@@ -104,7 +81,7 @@ it('a client whose node is killed under load misses nothing that was acknowledge
   const done = publishAll();
   await expect.poll(() => handled.length, { timeout: 20_000 }).toBeGreaterThan(100);
 
-  nodes[0]!.process.signal('SIGKILL');
+  cluster.signal(0, 'SIGKILL');
   await first.lost;
   const countAtDeath = acknowledged.length;
   await expect.poll(() => acknowledged.length, { timeout: 20_000 }).toBeGreaterThan(countAtDeath + 100);

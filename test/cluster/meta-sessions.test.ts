@@ -1,57 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Code } from '../../src/wamp/codes.js';
-import { GantryProcess } from '../support/gantry-process.js';
 import { RawClient } from '../support/raw-client.js';
-import { COMMAND_TIMEOUT_MS, TIMINGS } from './harness/timings.js';
-import { startRedis, type RedisServer } from '../support/redis.js';
+import { ThreeNodes } from './harness/three-nodes.js';
 
 const SESSION_COUNT = 100;
 const JOINED = 'wamp.session.on_join';
 const LEFT = 'wamp.session.on_leave';
 
-let redis: RedisServer;
-let folder: string;
-let nodes: { readonly process: GantryProcess; readonly url: string }[] = [];
+let cluster: ThreeNodes;
 let clients: RawClient[] = [];
 
 beforeEach(async () => {
-  redis = await startRedis();
-  folder = mkdtempSync(join(tmpdir(), 'gantry-meta-'));
-  const config = {
-    backplane: {
-      url: redis.url,
-      redis: { prefix: 'meta', commandTimeoutMs: COMMAND_TIMEOUT_MS, connectTimeoutMs: COMMAND_TIMEOUT_MS },
-      cluster: TIMINGS,
-    },
-    drain: { periodMs: 300, deadlineMs: 8_000 },
-    ops: { enabled: false },
-    demo: { enabled: false },
-  };
-  writeFileSync(join(folder, 'gantry.json'), JSON.stringify(config));
-  nodes = [];
   clients = [];
-  for (let count = 0; count < 3; count++) nodes.push(await startNode());
+  cluster = await ThreeNodes.start();
 });
 
 afterEach(async () => {
   for (const client of clients) client.drop();
-  for (const { process } of nodes) process.signal('SIGKILL');
-  await Promise.all(nodes.map(({ process }) => process.exit));
-  await redis.stop();
-  rmSync(folder, { recursive: true });
+  await cluster.stop();
 });
 
-async function startNode(): Promise<{ process: GantryProcess; url: string }> {
-  const process = new GantryProcess(['start', '--config', join(folder, 'gantry.json'), '--port', '0']);
-  return { process, url: await process.ready() };
-}
-
 async function joinAt(node: number): Promise<RawClient> {
-  const client = await RawClient.join(nodes[node]!.url);
+  const client = await RawClient.join(cluster.url(node));
   clients.push(client);
   return client;
 }
@@ -125,7 +96,7 @@ it('each session of a node that is killed leaves once, and the list is right (SM
   const victims = await Promise.all(Array.from({ length: SESSION_COUNT }, () => joinAt(0)));
   const staying = await joinAt(1);
   await until(() => watchers.every(({ events }) => events.length >= SESSION_COUNT + 1));
-  nodes[0]!.process.signal('SIGKILL');
+  cluster.signal(0, 'SIGKILL');
   await until(() => watchers.every((watcher) => watcher.of('left').length >= SESSION_COUNT));
   await sleep(1_000);
   const present = sorted([...watchers.map(({ session }) => session), staying.session]);
@@ -139,7 +110,7 @@ it('the store loses its data in the middle of joins: no living session leaves, e
   const watcher = await Watcher.at(1);
   const joining = Array.from({ length: SESSION_COUNT }, async (_, at) => {
     await sleep(at * 5);
-    if (at === SESSION_COUNT / 2) await redis.command('FLUSHALL');
+    if (at === SESSION_COUNT / 2) await cluster.redis.command('FLUSHALL');
     return joinAt(at % 3).catch(() => undefined);
   });
   const joined = (await Promise.all(joining)).flatMap((client) => (client === undefined ? [] : [client.session]));
@@ -157,9 +128,7 @@ it('a presence list is right after a rolling restart (SMA-2, SMA-5)', async () =
   const watcher = await Watcher.at(2);
   for (const node of [0, 1]) {
     await Promise.all(Array.from({ length: 20 }, () => joinAt(node)));
-    nodes[node]!.process.signal('SIGTERM');
-    await nodes[node]!.process.exit;
-    nodes[node] = await startNode();
+    await cluster.replace(node);
     await joinAt(node);
   }
   const asker = await joinAt(2);

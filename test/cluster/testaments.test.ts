@@ -1,59 +1,30 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Code } from '../../src/wamp/codes.js';
-import { GantryProcess } from '../support/gantry-process.js';
 import { RawClient } from '../support/raw-client.js';
-import { COMMAND_TIMEOUT_MS, TIMINGS } from './harness/timings.js';
-import { startRedis, type RedisServer } from '../support/redis.js';
+import { ThreeNodes } from './harness/three-nodes.js';
+import { TIMINGS } from './harness/timings.js';
 
 const SESSION_COUNT = 100;
 const TOPIC = 'com.example.gone';
 /** The last thing a subscriber waits for. */
 const FENCE = 'com.example.fence';
 
-let redis: RedisServer;
-let folder: string;
-let nodes: { readonly process: GantryProcess; readonly url: string }[] = [];
+let cluster: ThreeNodes;
 let clients: RawClient[] = [];
 
 beforeEach(async () => {
-  redis = await startRedis();
-  folder = mkdtempSync(join(tmpdir(), 'gantry-testaments-'));
-  const config = {
-    backplane: {
-      url: redis.url,
-      redis: { prefix: 'testaments', commandTimeoutMs: COMMAND_TIMEOUT_MS, connectTimeoutMs: COMMAND_TIMEOUT_MS },
-      cluster: TIMINGS,
-    },
-    drain: { periodMs: 300, deadlineMs: 8_000 },
-    ops: { enabled: false },
-    demo: { enabled: false },
-  };
-  writeFileSync(join(folder, 'gantry.json'), JSON.stringify(config));
-  nodes = [];
   clients = [];
-  for (let count = 0; count < 3; count++) {
-    const process = new GantryProcess(['start', '--config', join(folder, 'gantry.json'), '--port', '0']);
-    nodes.push({ process, url: await process.ready() });
-  }
+  cluster = await ThreeNodes.start();
 });
 
 afterEach(async () => {
   for (const client of clients) client.drop();
-  for (const { process } of nodes) {
-    process.signal('SIGCONT');
-    process.signal('SIGKILL');
-  }
-  await Promise.all(nodes.map(({ process }) => process.exit));
-  await redis.stop();
-  rmSync(folder, { recursive: true });
+  await cluster.stop();
 });
 
 async function joinAt(node: number): Promise<RawClient> {
-  const client = await RawClient.join(nodes[node]!.url);
+  const client = await RawClient.join(cluster.url(node));
   clients.push(client);
   return client;
 }
@@ -102,29 +73,29 @@ function expectEachOnce(events: readonly [number, string][], sessions: readonly 
 
 it('of the sessions of a node that is killed are each published once (TST-7, G5)', async () => {
   const [all, sessions] = [await subscribers(), await sessionsWithTestaments()];
-  nodes[0]!.process.signal('SIGKILL');
+  cluster.signal(0, 'SIGKILL');
   for (const subscriber of all) expectEachOnce(await received(subscriber), sessions);
 });
 
 it('are still there when the store has lost its data in between (TST-7, G6)', async () => {
   const [all, sessions] = [await subscribers(), await sessionsWithTestaments()];
-  await redis.command('FLUSHALL');
+  await cluster.redis.command('FLUSHALL');
   const stored = async (): Promise<number> => {
-    const keys = (await redis.command('KEYS', 'testaments:*:testaments:*')) as string[];
-    const counts = await Promise.all(keys.map((key) => redis.command('HLEN', key)));
+    const keys = (await cluster.redis.command('KEYS', 'gantry:*:testaments:*')) as string[];
+    const counts = await Promise.all(keys.map((key) => cluster.redis.command('HLEN', key)));
     return counts.reduce<number>((sum, count) => sum + Number(count), 0);
   };
   while ((await stored()) < SESSION_COUNT) await sleep(50);
-  nodes[0]!.process.signal('SIGKILL');
+  cluster.signal(0, 'SIGKILL');
   for (const subscriber of all) expectEachOnce(await received(subscriber), sessions);
 });
 
 it('of a node that was paused and declared dead are published by another, and not again by itself (TST-7, G5)', async () => {
   const [all, sessions] = [await subscribers(), await sessionsWithTestaments()];
-  nodes[0]!.process.signal('SIGSTOP');
+  cluster.signal(0, 'SIGSTOP');
   const [one, other] = all as [RawClient, RawClient];
   const first = await received(one);
-  nodes[0]!.process.signal('SIGCONT');
+  cluster.signal(0, 'SIGCONT');
   expectEachOnce(first, sessions);
   // The node closes its clients when it learns that it was declared dead.
   await Promise.all(sessions.map(({ closed }) => closed));
@@ -133,8 +104,8 @@ it('of a node that was paused and declared dead are published by another, and no
 
 it('are published by a node that shuts down, as its sessions end (TST-6)', async () => {
   const [all, sessions] = [await subscribers(), await sessionsWithTestaments()];
-  nodes[0]!.process.signal('SIGTERM');
-  await nodes[0]!.process.exit;
+  cluster.signal(0, 'SIGTERM');
+  await cluster.nodes[0]!.process.exit;
   for (const subscriber of all) expectEachOnce(await received(subscriber), sessions);
-  expect(await redis.command('KEYS', 'testaments:*:testaments:*')).toEqual([]);
+  expect(await cluster.redis.command('KEYS', 'gantry:*:testaments:*')).toEqual([]);
 });

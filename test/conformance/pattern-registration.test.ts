@@ -227,8 +227,10 @@ describeApart('pattern-registration', (router) => {
       [5, '...', 'wildcard'],
       [6, '.nothing', 'wildcard'],
     ]);
-    for (const procedure of ['wamp.session.list', 'wamp.nothing', 'wamp.a.b.c', 'wamp.registration.x'])
+    for (const procedure of ['wamp.session.x', 'wamp.nothing', 'wamp.a.b.c', 'wamp.registration.x'])
       expect([procedure, await whoAnswers(caller, procedure)]).toEqual([procedure, 'wamp.error.no_such_procedure']);
+    caller.call('wamp.session.list');
+    expect((await caller.expect(Code.RESULT))[3]).toEqual([expect.arrayContaining([caller.session])]);
     // Neighbours of the reserved name are not reserved, and every one of those patterns is in force.
     for (const procedure of ['wampum.session.list', 'wam', 'com.session.list', 'x.nothing'])
       expect(await whoAnswers(caller, procedure)).toMatchObject({ details: { procedure } });
