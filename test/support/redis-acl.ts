@@ -11,10 +11,11 @@ export const COMMANDS = [
   'unsubscribe',
   'sscan',
   'hscan',
-  ...['time', 'get', 'set', 'pexpire', 'unlink'],
+  ...['time', 'get', 'set', 'pexpire', 'persist', 'exists', 'incrby', 'decrby', 'unlink'],
   ...['hget', 'hset', 'hsetnx', 'hdel', 'hexists', 'hgetall', 'hkeys', 'hincrby', 'hlen', 'hrandfield'],
   ...['sadd', 'srem', 'scard'],
-  ...['zadd', 'zrem', 'zscore', 'zrangebyscore', 'zremrangebyscore'],
+  ...['zadd', 'zrem', 'zscore', 'zrangebyscore', 'zremrangebyscore', 'zrange', 'zrevrangebyscore'],
+  ...['xadd', 'xdel', 'xlen', 'xrange', 'xrevrange'],
   'pubsub|numsub',
   'client|kill',
 ] as const;

@@ -38,6 +38,10 @@ export function neededCommands({ key, channels, database }: RightsScope): readon
     ['GET', key],
     ['SET', key, 'value'],
     ['PEXPIRE', key, '1'],
+    ['PERSIST', key],
+    ['EXISTS', key],
+    ['INCRBY', key, '1'],
+    ['DECRBY', key, '1'],
     ['UNLINK', key],
     ['HGET', key, 'field'],
     ['HSET', key, 'field', 'value'],
@@ -57,6 +61,13 @@ export function neededCommands({ key, channels, database }: RightsScope): readon
     ['ZSCORE', key, 'member'],
     ['ZRANGEBYSCORE', key, '0', '1'],
     ['ZREMRANGEBYSCORE', key, '0', '1'],
+    ['ZRANGE', key, '0', '1'],
+    ['ZREVRANGEBYSCORE', key, '1', '0'],
+    ['XADD', key, '*', 'field', 'value'],
+    ['XDEL', key, '0-1'],
+    ['XLEN', key],
+    ['XRANGE', key, '-', '+'],
+    ['XREVRANGE', key, '+', '-'],
   ];
 }
 
