@@ -144,12 +144,12 @@ export class ProceduresMirror {
       orders: orders.filter((_, at) => stays[at]),
       takingOver,
     };
-    const heir = this.#heirOf(member, left);
-    this.#put(member, heir === undefined ? withTakingOver(left, takingOver) : inheritedBy(member, left, heir));
+    const next = this.#nextOf(member, left);
+    this.#put(member, next === undefined ? withTakingOver(left, takingOver) : inheritedBy(member, left, next));
   }
 
   /** The callee that has the procedure now, because only callees that take it over are left in the store. */
-  #heirOf(member: Member, { registration: { callees }, takingOver }: Row): PlacedCallee | undefined {
+  #nextOf(member: Member, { registration: { callees }, takingOver }: Row): PlacedCallee | undefined {
     const isKept = (callee: Callee): boolean => this.#events.isKept(member, callee);
     if (takingOver.length === 0 || !callees.every(isKept)) return undefined;
     return takingOver.find(({ callee }) => !isKept(callee)) ?? (callees.length === 0 ? takingOver[0] : undefined);
@@ -239,14 +239,14 @@ function withTakingOver(row: Row, takingOver: readonly PlacedCallee[]): Row {
   return { registration, orders: row.orders, takingOver };
 }
 
-/** The heir has the procedure, beside the other callees if its policy allows them: they were kept from before. */
-function inheritedBy(member: Member, { registration, orders, takingOver }: Row, heir: PlacedCallee): Row {
+/** The next callee has the procedure, beside the other callees if its policy allows them: they were kept from before. */
+function inheritedBy(member: Member, { registration, orders, takingOver }: Row, next: PlacedCallee): Row {
   const { id, createdMs, callees } = registration;
-  const invoke = heir.takesOver ?? registration.invoke;
+  const invoke = next.takesOver ?? registration.invoke;
   const areBeside = invoke === registration.invoke && invoke !== 'single';
   const beside = areBeside ? callees.map((callee, at) => ({ callee, order: orders[at] ?? 0 })) : [];
-  const successors = takingOver.filter((placed) => placed !== heir);
-  const placed = [...beside, { callee: heir.callee, order: heir.order }, ...successors];
+  const successors = takingOver.filter((placed) => placed !== next);
+  const placed = [...beside, { callee: next.callee, order: next.order }, ...successors];
   return toRow(member, { id, invoke, createdMs, callees: placed });
 }
 
