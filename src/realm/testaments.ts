@@ -48,7 +48,7 @@ const RETRY_MS = 100;
 
 /**
  * What the sessions of one realm and node have asked to be published when they end. The store has it beside the row of the
- * session, so that another node publishes it when this one dies: whoever removes the row publishes, and nobody else (TST-7).
+ * session, so that another node publishes it when this one dies: only the node that removes the row publishes (TST-7).
  */
 export class Testaments {
   readonly #options: TestamentsOptions;

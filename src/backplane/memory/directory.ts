@@ -147,8 +147,8 @@ export class SharedDirectory {
     if (!topics.add(topic, match, createdMs)) return undefined;
     const watch = { kind: 'watch', realm, node, topic, match, createdMs } as const;
     const edge = known === undefined ? { edge: { topic, match, createdMs, isWanted: true } } : {};
-    const told = this.#isAlone(realm) ? {} : edge;
-    this.#notifyServing(realm, { ...watch, ...told, version: ++this.#version, requester: node });
+    const shown = this.#isAlone(realm) ? {} : edge;
+    this.#notifyServing(realm, { ...watch, ...shown, version: ++this.#version, requester: node });
     return edge;
   }
 
@@ -159,8 +159,8 @@ export class SharedDirectory {
     const isLast = this.createdMs(realm, topic, match) === undefined;
     const end = { topic, match, createdMs, isWanted: false, ...(leaver !== undefined && { leaver }) };
     const edge = isLast ? { edge: end } : {};
-    const told = this.#isAlone(realm) ? {} : edge;
-    this.#notifyServing(realm, { ...unwatch, ...told, version: ++this.#version });
+    const shown = this.#isAlone(realm) ? {} : edge;
+    this.#notifyServing(realm, { ...unwatch, ...shown, version: ++this.#version });
     return edge;
   }
 

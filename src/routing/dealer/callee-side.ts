@@ -198,8 +198,8 @@ export class CalleeSide<P extends Peer> {
 
   #detailsFor(peer: P, { match }: LocalRegistration<P>, frame: InvokeFrame, asksProgress: boolean): Dict {
     const { trustLevel } = frame;
-    const told = trustLevel !== undefined && announces(peer, 'call_trustlevels') ? trustLevel : undefined;
-    return invocationDetails(frame, match, asksProgress, this.#options.rules.timeoutUnit, told);
+    const announced = trustLevel !== undefined && announces(peer, 'call_trustlevels') ? trustLevel : undefined;
+    return invocationDetails(frame, match, asksProgress, this.#options.rules.timeoutUnit, announced);
   }
 
   #sendInvocation(invocation: PendingInvocation<P>, progress: boolean, payload: Payload): Fault | undefined {

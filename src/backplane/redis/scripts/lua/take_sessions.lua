@@ -1,4 +1,4 @@
--- Removes sessions of a node that died, and returns what the store had of them: whoever receives it, nobody else does.
+-- Removes sessions of a node that died, and returns what the store had of them. Only one node receives each of them.
 -- KEYS     as leave_sessions.lua
 -- ARGV[1]  node
 -- ARGV[2]  the step ends once it returns more bytes of testaments
