@@ -10,8 +10,8 @@ import type { Permission } from '../session/authorization/permission.js';
 import { createScram, type ScramCredential, type ScramDialect } from '../session/auth/scram.js';
 import { AUTOBAHN_SCRAM, WAMP_SCRAM } from '../session/auth/scram-dialects.js';
 import type { Logger } from '../telemetry/logger.js';
-import { createTokenMethod, TokenReader } from '../session/auth/token.js';
-import { createTokenVerifier } from './token-verifier.js';
+import { createTokenMethod, TokenReader, type TokenVerifier } from '../session/auth/token.js';
+import type { TokenVerifierOptions } from './token-verifier.js';
 import { createTls, type TlsCredential } from '../session/auth/tls.js';
 import { createTicket, type TicketCredential } from '../session/auth/ticket.js';
 import { createWampCra, deriveKey, type CraCredential } from '../session/auth/wampcra.js';
@@ -63,7 +63,7 @@ export function authMethods({ auth = {}, anonymousRole, roles }: Rules, logger: 
 }
 
 function tokenReader(issuer: TokenRules, roles: Rules['roles'], logger: Logger): TokenReader {
-  const verifier = createTokenVerifier(issuer, {
+  const verifier = lateVerifier(issuer, {
     wallMs: Date.now,
     nowMs: () => performance.now(),
     onUnreadable: (url, error) => logger.error({ reason: url, error }, 'token.keys_unreadable'),
@@ -71,6 +71,14 @@ function tokenReader(issuer: TokenRules, roles: Rules['roles'], logger: Logger):
   const { claims, role: fixedRole, closeOnExpiry } = issuer;
   const names = new Set(roles.map(({ name }) => name));
   return new TokenReader(verifier, { ...claims, realm: claims.realm, fixedRole, closeOnExpiry, roles: names });
+}
+
+/** Loads the library at the first token: its files are many, and most nodes have no issuer. */
+function lateVerifier(issuer: TokenRules, options: TokenVerifierOptions): TokenVerifier {
+  let loading: Promise<TokenVerifier> | undefined;
+  const load = (): Promise<TokenVerifier> =>
+    import('./token-verifier.js').then(({ createTokenVerifier }) => createTokenVerifier(issuer, options));
+  return { verify: async (token) => (await (loading ??= load())).verify(token) };
 }
 
 function craMethod(auth: AuthConfig): AuthMethod {
