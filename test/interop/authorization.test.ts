@@ -12,7 +12,8 @@ import { autobahnConnection } from './clients/autobahn-client.js';
 const page = readFileSync(join(root, 'docs/authorization.md'), 'utf8');
 const blocks = (language: string): string[] =>
   [...page.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map(([, text = '']) => text);
-const [permissions = '', withAuthorizer = ''] = blocks('yaml');
+const [permissions = ''] = blocks('yaml');
+const withAuthorizer = blocks('yaml').find((text) => text.includes('authorizer:')) ?? '';
 
 /** An interpreter with autobahn. */
 const python = process.env['GANTRY_TEST_PYTHON'] ?? 'python3';
