@@ -164,10 +164,22 @@ export function matches(uri: string, pattern: string, match: MatchPolicy): boole
   return parts.length === wanted.length && wanted.every((part, index) => part === '' || part === parts[index]);
 }
 
+/**
+ * The lists of ids name a session that has the receiver's id, because the node of one of the two was declared dead: nothing
+ * could distinguish them.
+ */
+function hasIdOfNamed({ audience, named }: PublicationRecord, receiver: Participant): boolean {
+  if (audience !== 'eligible_some' && audience !== 'exclude_some') return false;
+  const isDeclaredDead = ({ node }: Participant): boolean => node.state === 'declared-dead';
+  for (const one of named)
+    if (one.session === receiver.session && (isDeclaredDead(one) || isDeclaredDead(receiver))) return true;
+  return false;
+}
+
 /** Applies the six lists and publisher exclusion as the test meant them, not as the router read them. */
 export function admits(publication: PublicationRecord, receiver: Participant): boolean {
   if (publication.excludeMe && receiver === publication.client) return false;
-  const isNamed = publication.named.has(receiver);
+  const isNamed = publication.named.has(receiver) || hasIdOfNamed(publication, receiver);
   switch (publication.audience) {
     case 'everybody':
       return true;
