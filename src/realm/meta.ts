@@ -5,13 +5,13 @@ import { readArguments } from '../routing/meta/arguments.js';
 import { META_PROCEDURES, offers, type MetaAccess, type MetaProcedure } from '../routing/meta/procedures.js';
 import { MetaTopic } from '../routing/meta/topics.js';
 import { RegistrationEvents } from '../routing/meta/registration-events.js';
-import type { Broker, OwnOptions } from '../routing/broker/broker.js';
+import type { Broker, Reach } from '../routing/broker/broker.js';
 import type { Publication } from '../routing/ports.js';
 import type { Identity } from '../routing/peer.js';
 import type { Session } from '../session/ports.js';
 import { isFault } from '../wamp/faults.js';
-import type { SessionId, Uri } from '../wamp/ids.js';
-import type { Dict, List } from '../wamp/options.js';
+import type { Uri } from '../wamp/ids.js';
+import type { List } from '../wamp/options.js';
 import type { MetaHandler, MetaSources } from './meta-handlers.js';
 import { answerSubscriptions, type CreatedMs } from './meta-subscriptions.js';
 import { createMetaHandlers } from './meta-procedures.js';
@@ -20,23 +20,6 @@ import { sessionDetails } from './meta-sessions.js';
 import type { RouterProcedure } from './router-procedures.js';
 
 const REGISTRATION = 'wamp.registration.on_';
-
-export interface MetaEventOptions {
-  readonly kwargs?: Dict;
-  /** A session that does not get the event. */
-  readonly exclude?: SessionId;
-}
-
-/** Where the router publishes its own events of a realm: topics under `wamp.`, which are closed to clients. */
-export interface MetaEvents {
-  /** Whether anybody receives the topic, here or on another node. To be asked before arguments are made. */
-  isWanted(topic: Uri): boolean;
-  /**
-   * Delivers here at once, and to the other nodes in order with what this node sent before. Does nothing when nobody wants the
-   * topic. The publisher is never disclosed.
-   */
-  publish(topic: Uri, args: List, options?: MetaEventOptions): void;
-}
 
 export interface RealmMetaOptions extends MetaSources {
   readonly access: MetaAccess;
@@ -48,7 +31,7 @@ export interface RealmMetaOptions extends MetaSources {
 }
 
 /** The meta API of one realm, as this node serves it: procedures and events under `wamp.`. */
-export class RealmMeta implements MetaEvents {
+export class RealmMeta {
   readonly #options: RealmMetaOptions;
   readonly #procedures: ReadonlyMap<Uri, { readonly about: MetaProcedure; readonly carryOut: RouterProcedure }>;
   /** Events of registrations. */
@@ -62,10 +45,10 @@ export class RealmMeta implements MetaEvents {
     this.registrations = new RegistrationEvents({
       isWantedHere: (topic) => this.#isWantedHere(topic),
       publishHere: (topic, args) => {
-        if (this.#isWantedHere(topic)) this.#publish(topic, args, { reach: 'here' });
+        if (this.#isWantedHere(topic)) this.#publish(topic, args, 'here');
       },
       publishElsewhere: (topic, args) => {
-        if (this.#isWantedElsewhere(topic)) this.#publish(topic, args, { reach: 'elsewhere' });
+        if (this.#isWantedElsewhere(topic)) this.#publish(topic, args, 'elsewhere');
       },
       find: (id) => options.dealer.directory.byId(id),
       nowMs: options.nowMs,
@@ -84,7 +67,7 @@ export class RealmMeta implements MetaEvents {
     );
   }
 
-  /** What the cluster had is known. */
+  /** This node has read the registrations that the cluster had. */
   begin(): void {
     this.registrations.begin();
   }
@@ -102,15 +85,6 @@ export class RealmMeta implements MetaEvents {
   procedure(uri: Uri): RouterProcedure | undefined {
     const found = this.#procedures.get(uri);
     return found !== undefined && offers(this.#access, found.about) ? found.carryOut : undefined;
-  }
-
-  isWanted(topic: Uri): boolean {
-    return this.#isWantedHere(topic) || this.#isWantedElsewhere(topic);
-  }
-
-  publish(topic: Uri, args: List, { kwargs, exclude }: MetaEventOptions = {}): void {
-    if (!this.isWanted(topic)) return;
-    this.#options.broker.publishOwn(this.#options.publisher(), topic, payloadOf(args, kwargs), { exclude });
   }
 
   /** Whether sessions of this node receive what another node has published. */
@@ -135,11 +109,17 @@ export class RealmMeta implements MetaEvents {
     return this.#access !== 'off' && backplane.bus.isWanted(realm, topic);
   }
 
-  #publish(topic: Uri, args: List, options: OwnOptions): void {
-    this.#options.broker.publishOwn(this.#options.publisher(), topic, payloadOf(args), options);
+  /** Whether a session receives the topic, here or on another node. */
+  #isWanted(topic: Uri): boolean {
+    return this.#isWantedHere(topic) || this.#isWantedElsewhere(topic);
   }
 
-  /** No `on_leave` is published of sessions that `action` ends. */
+  /** Delivers here at once, and sends to the other nodes behind everything that this node has sent before. */
+  #publish(topic: Uri, args: List, reach: Reach): void {
+    this.#options.broker.publishOwn(this.#options.publisher(), topic, payloadOf(args), reach);
+  }
+
+  /** No `on_leave` is published of sessions that `action` ends, even if their rows are removed later. */
   silently(action: () => void): void {
     this.#isSilent = true;
     try {
@@ -149,16 +129,21 @@ export class RealmMeta implements MetaEvents {
     }
   }
 
+  /** `silently` is running. */
+  get isSilent(): boolean {
+    return this.#isSilent;
+  }
+
   /** The session has been sent WELCOME. */
   joined(session: Session): void {
-    if (this.isWanted(MetaTopic.SESSION_JOINED))
-      this.publish(MetaTopic.SESSION_JOINED, [sessionDetails(this.#options.realm, session)]);
+    if (this.#isWanted(MetaTopic.SESSION_JOINED))
+      this.#publish(MetaTopic.SESSION_JOINED, [sessionDetails(this.#options.realm, session)], 'all');
   }
 
   /** The session has ended, and holds nothing any more. */
   left({ session, authid, authrole }: Identity): void {
     // The others have declared this node dead: the one that removes the session's row publishes.
-    if (!this.#isSilent && this.#options.backplane.standing() !== 'over')
-      this.publish(MetaTopic.SESSION_LEFT, [session, authid, authrole]);
+    if (this.#options.backplane.standing() !== 'over' && this.#isWanted(MetaTopic.SESSION_LEFT))
+      this.#publish(MetaTopic.SESSION_LEFT, [session, authid, authrole], 'all');
   }
 }

@@ -30,7 +30,7 @@ import { KILL_SUBJECT, SessionKiller } from './session-killer.js';
 import { RealmService, type ServiceSession } from './service-session.js';
 import { Testaments } from './testaments.js';
 
-/** Of a publication that no message of a client asked for. */
+/** The request id of a publication that no message of a client asked for. */
 const NO_REQUEST = 0 as RequestId;
 
 const NOT_PROGRESSIVE = fault(
@@ -159,7 +159,7 @@ export class Realm implements SessionRealm {
     this.#authorization.registration(row);
   }
 
-  /** What the cluster had of the realm is known: everything that comes from now on is new. */
+  /** This node has read all that the cluster had of the realm: everything that comes from now on is new. */
   served(): void {
     this.meta.begin();
   }
@@ -326,9 +326,11 @@ export class Realm implements SessionRealm {
     const { directory, isAlone } = this.#shared.backplane;
     // Nobody is left to receive them: the last node stops.
     if (this.#reservations.refusal?.cause === 'draining' && isAlone) this.testaments.forget(session.session);
+    // Both may happen later, after `silently` has returned.
+    const { isSilent } = this.meta;
     this.testaments.end(session, () => {
       directory.leave(this.uri, session.session);
-      this.meta.left(session);
+      if (!isSilent) this.meta.left(session);
     });
   }
 

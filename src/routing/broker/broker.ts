@@ -4,7 +4,6 @@ import type { RequestId, SessionId, Uri } from '../../wamp/ids.js';
 import type { Publish, Subscribe, Unsubscribe } from '../../wamp/messages.js';
 import type { MatchPolicy } from '../../wamp/options.js';
 import type { Payload } from '../../wamp/payload.js';
-import { ListedIds } from '../../wamp/session-ids.js';
 import { isReserved } from '../../wamp/uri-rules.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import { errorReply } from '../error-reply.js';
@@ -31,11 +30,8 @@ export interface BrokerOptions<P extends Peer> {
   readonly onLimit?: (limit: BrokerLimit) => void;
 }
 
-export interface OwnOptions {
-  readonly exclude?: SessionId | undefined;
-  /** `here`: only the sessions of this node receive it; `elsewhere`: only those of the others. */
-  readonly reach?: 'all' | 'here' | 'elsewhere';
-}
+/** `here`: only the sessions of this node receive the event; `elsewhere`: only those of the others. */
+export type Reach = 'all' | 'here' | 'elsewhere';
 
 export type BrokerLimit = 'subscriptions_per_session' | 'held_events';
 
@@ -126,11 +122,9 @@ export class Broker<P extends Peer> {
   }
 
   /** Publishes on behalf of the router, also to a topic that is closed to clients. Never discloses the publisher. */
-  publishOwn(publisher: Identity, topic: Uri, payload: Payload, { exclude, reach = 'all' }: OwnOptions): void {
-    const plain = { id: this.#sources.publicationId(), topic, payload, publisher };
-    const flags = { excludePublisher: false, disclosePublisher: false };
-    const audience = exclude === undefined ? undefined : { exclude: new ListedIds([exclude]) };
-    const publication = { ...plain, ...flags, ...(audience !== undefined && { audience }) };
+  publishOwn(publisher: Identity, topic: Uri, payload: Payload, reach: Reach): void {
+    const id = this.#sources.publicationId();
+    const publication = { id, topic, payload, publisher, excludePublisher: false, disclosePublisher: false };
     if (reach !== 'elsewhere') this.distribute(publication);
     if (reach !== 'here') this.#outlet.publish(publication);
   }

@@ -150,9 +150,7 @@ export class SubscriptionTable<P extends Peer> {
   /** Whether a session receives the topic. O(matches). */
   hasReceivers(topic: Uri): boolean {
     if (this.#index.patternCount === 0) return isReceived(this.#index.get(topic, 'exact'));
-    const matching: SharedSubscription<P>[] = [];
-    this.#index.forEachMatch(topic, collect, matching);
-    return matching.some(isReceived);
+    return this.matching(topic).some(isReceived);
   }
 
   /** Calls `visit` for each matching subscription that has receivers. `visit` may change the table. */

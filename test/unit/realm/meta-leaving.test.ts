@@ -37,6 +37,18 @@ it('a session that leaves while its node is cut off is published once, when the 
   expect(watcher.events).toBe(1);
 });
 
+it('a session that is closed with all others while its node is cut off is not published, not even when the node is back', async () => {
+  const { scene: world, near, leaver, watcher } = await scene();
+  world.hub.faults.isolate(near.backplane.node);
+  near.realm.meta.silently(() => leaver.realm.remove(leaver.session));
+  world.hub.faults.heal(near.backplane.node);
+  await world.deliver();
+  near.passTime();
+  await world.deliver();
+  expect(near.realm.testaments.isWaiting).toBe(false);
+  expect(watcher.events).toBe(0);
+});
+
 it('of a node that was declared dead while it was cut off, only the node that removes the row publishes', async () => {
   const { scene: world, near, far, leaver, watcher } = await scene();
   world.hub.faults.isolate(near.backplane.node);
