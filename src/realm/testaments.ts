@@ -19,7 +19,7 @@ export interface TestamentsOptions {
   readonly backplane: Backplane;
   /** Read at each use. */
   readonly limits: TestamentLimits;
-  /** Of all realms of the node. */
+  /** Bytes of the testaments of all realms of the node. */
   readonly total: { testamentBytes: number };
   readonly counters: Pick<Counters, 'testaments' | 'limitsReached'>;
   readonly after: (delayMs: number, action: () => void) => () => void;
@@ -29,7 +29,7 @@ export interface TestamentsOptions {
 /** A testament of a session. */
 export interface Entry {
   readonly scope: TestamentScope;
-  /** What counts in the total of the node; the decision about the testament may add a few bytes to it. */
+  /** Bytes that count in the total of the node; the decision about the testament may add a few to them. */
   readonly size: number;
   bytes: Uint8Array;
   /** The session may publish it. */
@@ -47,8 +47,8 @@ const SCOPES: readonly TestamentScope[] = ['detached', 'destroyed'];
 const RETRY_MS = 100;
 
 /**
- * What the sessions of one realm and node have asked to be published when they end. The store has it beside the row of the
- * session, so that another node publishes it when this one dies: only the node that removes the row publishes (TST-7).
+ * The testaments of the sessions of one realm and node. The store has them beside the row of the session, so that another node
+ * publishes them when this one dies: only the node that removes the row publishes (TST-7).
  */
 export class Testaments {
   readonly #options: TestamentsOptions;
@@ -89,9 +89,9 @@ export class Testaments {
 
   /** Resolves once the store has it. Rejects with BackplaneUnavailableError: the session does not have the testament. */
   async grant(session: SessionId, entry: Entry): Promise<void> {
-    entry.isGranted = true;
-    // Flushed, or the session has ended.
+    // Flushed, or the session has ended: its row may wait for its removal, and the store does not have the testament.
     if (this.#of.get(session)?.includes(entry) !== true) return;
+    entry.isGranted = true;
     try {
       await this.#store(session);
       this.#options.counters.testaments.added++;
@@ -152,7 +152,7 @@ export class Testaments {
     this.#publishPostponed();
   }
 
-  /** Publishes what a session of a dead node has left. */
+  /** Publishes the testaments of a session of a dead node. */
   publishOf({ session, authid, authrole, testaments = [] }: LostSession): void {
     const { counters } = this.#options;
     counters.testaments.recovered += this.#publish({ session, authid, authrole }, testaments);
@@ -201,7 +201,7 @@ export class Testaments {
     }
   }
 
-  /** How many. */
+  /** Returns how many could be read. */
   #publish(publisher: Identity, packed: readonly Uint8Array[]): number {
     const testaments = packed.map(readTestament).filter((testament) => testament !== undefined);
     this.#options.counters.testaments.unreadable += packed.length - testaments.length;

@@ -154,6 +154,24 @@ describe('the testaments of a session that ends', () => {
   });
 });
 
+describe('a testament that is granted after its session has ended', () => {
+  it.each([false, true])('is not published; the node is cut off: %s', async (isCutOff) => {
+    const { scene, nodes, subscriber } = await three();
+    const { testaments } = nodes[0].realm;
+    const session = await joined(scene, nodes[0]);
+    const entry = testaments.reserve(session, 'destroyed', testament());
+    if (isFault(entry)) throw new Error(entry.message);
+    if (isCutOff) scene.hub.faults.isolate('one' as NodeId);
+    const ended = end(nodes[0], session);
+    await testaments.grant(session, entry);
+    if (isCutOff) scene.hub.faults.heal('one' as NodeId);
+    await scene.deliver();
+    nodes[0].passTime();
+    await scene.deliver();
+    expect([ended.hasLeft, subscriber.events]).toEqual([true, 0]);
+  });
+});
+
 describe('the bounds of testaments', () => {
   it('hold for a session, a testament and a node, and their place comes back (limits.maxTotalTestamentBytes)', async () => {
     const scene = new Scene();
