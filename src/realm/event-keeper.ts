@@ -15,12 +15,12 @@ import { ErrorUri } from '../wamp/uris.js';
 
 export interface RetentionSettings extends RetentionBounds {
   readonly topics: readonly TopicPattern[];
-  /** Of the payload, in the publisher's serialization. */
+  /** Length of the payload in the publisher's serialization. */
   readonly maxMessageBytes: number;
   readonly clearOnEmpty: boolean;
 }
 
-/** Which events a realm keeps. Empty: none. */
+/** Selects the events that a realm keeps. Empty: none. */
 export interface KeepingSettings {
   readonly retention?: RetentionSettings;
   readonly history?: readonly HistoryEntry[];
@@ -42,13 +42,13 @@ export interface RetainedQuestion {
   readonly found: (event: Publication | Fault | undefined) => void;
 }
 
-/** Events that may be on their way to the store at a time, and their bytes; the store is slow or away when they are reached. */
+/** Events that may be on their way to the store at a time, and their bytes. A store that is slow or cannot be reached makes a node reach them. */
 const MAX_PENDING_WRITES = 16_384;
 const MAX_PENDING_BYTES = 33_554_432;
 /** Lookups of one realm and node in the store at a time, and those that wait. */
 const MAX_LOOKUPS = 64;
 const MAX_WAITING_LOOKUPS = 65_536;
-/** Topics whose events a pattern's lookup reads at most: those that the receiver may not have lead it to older ones. */
+/** Topics whose events the lookup of a pattern reads at most. It goes on to older ones while the receiver may not have what it finds. */
 const MAX_TOPICS_READ = 100;
 
 type WriteFailure = RetainResult & RecordResult & ('unpackable' | 'unreachable');
@@ -75,7 +75,7 @@ export class EventKeeper {
   readonly #counters: EventKeeperSources['counters'];
   readonly #writes: KeptWrites;
   #settings: KeepingSettings;
-  #rules: KeepingRules | undefined;
+  #rules: KeepingRules<HistoryEntry> | undefined;
   /** By the id of its subscription, which exists whether or not a session has it (HIS-1). */
   #entries: ReadonlyMap<number, HistoryEntry>;
   #lookupCount = 0;
@@ -97,7 +97,7 @@ export class EventKeeper {
   }
 
   /** Undefined: the realm keeps nothing. */
-  get rules(): KeepingRules | undefined {
+  get rules(): KeepingRules<HistoryEntry> | undefined {
     return this.#rules;
   }
 
@@ -110,18 +110,23 @@ export class EventKeeper {
   /** `settled`: see Outlet. An event beyond a bound is not kept, which is no refusal. */
   retain(publication: Publication, settled: (refusal?: Fault) => void): void {
     const { retention } = this.#settings;
+    if (retention === undefined) {
+      settled();
+      return;
+    }
     const byteCount = publication.payload.bytes.length;
-    if (retention === undefined) settled();
-    else if (this.#rules?.clears(publication) === true)
-      this.#write(this.#backplane.retained.clear(this.#realm, publication.topic), 0, settled, (result) => {
-        this.#counters.retainedEvents[result ?? 'cleared']++;
-      });
-    else if (byteCount > retention.maxMessageBytes) {
+    const isClearing = this.#rules?.clears(publication) === true;
+    if (!isClearing && byteCount > retention.maxMessageBytes) {
       this.#counters.retainedEvents.message_bytes++;
       settled();
     } else if (this.#isOverloaded(byteCount)) {
       this.#counters.retainedEvents.overload++;
       settled(OVERLOADED);
+    } else if (isClearing) {
+      const cleared = this.#backplane.retained.clear(this.#realm, publication.topic);
+      this.#write(cleared, byteCount, settled, (failure) => {
+        this.#counters.retainedEvents[failure ?? 'cleared']++;
+      });
     } else {
       const { maxTopics, maxBytes, ttlMs } = retention;
       const put = this.#backplane.retained.put(this.#realm, publication, { maxTopics, maxBytes, ttlMs });
@@ -133,9 +138,8 @@ export class EventKeeper {
 
   /** `settled`: see Outlet. An acknowledged event is in the history, or its publisher gets an ERROR. */
   record(publication: Publication, settled: (refusal?: Fault) => void): void {
-    const { topic, payload } = publication;
-    const byteCount = payload.bytes.length;
-    const matching = (this.#settings.history ?? []).filter(({ uri, match }) => matches(uri, match, topic));
+    const byteCount = publication.payload.bytes.length;
+    const matching = this.#rules?.recording(publication.topic) ?? [];
     const entries = matching.filter(({ maxBytes }) => byteCount <= maxBytes);
     if (entries.length < matching.length) {
       this.#counters.recordedEvents.bytes++;
@@ -216,12 +220,14 @@ export class EventKeeper {
 
   async #find({ topic, match, receiver }: RetainedQuestion): Promise<Publication | undefined> {
     if (match === 'exact') return this.#newest(topic, receiver);
+    const pattern = new PatternIndex<object>();
+    pattern.add(topic, match, pattern);
     let readCount = 0;
     let from: number | undefined;
     do {
       const page = await this.#backplane.retained.topics(this.#realm, from);
       for (const candidate of page.topics) {
-        if (!matches(topic, match, candidate)) continue;
+        if (pattern.best(candidate) === undefined) continue;
         if (readCount++ >= MAX_TOPICS_READ) return undefined;
         const event = await this.#newest(candidate, receiver);
         if (event !== undefined) return event;
@@ -237,21 +243,13 @@ export class EventKeeper {
   }
 }
 
-function rulesOf({ retention, history = [] }: KeepingSettings): KeepingRules | undefined {
+function rulesOf({ retention, history = [] }: KeepingSettings): KeepingRules<HistoryEntry> | undefined {
   const { topics = [], clearOnEmpty = false } = retention ?? {};
   return topics.length + history.length === 0 ? undefined : new KeepingRules(topics, clearOnEmpty, history);
 }
 
 function entriesOf(realm: Uri, { history = [] }: KeepingSettings): ReadonlyMap<number, HistoryEntry> {
   return new Map(history.map((entry) => [deriveId(realm, entry.match, entry.uri, 0), entry]));
-}
-
-function matches(uri: Uri, match: MatchPolicy, topic: Uri): boolean {
-  if (match === 'exact') return uri === topic;
-  if (match === 'prefix') return topic.startsWith(uri);
-  const pattern = new PatternIndex<object>();
-  pattern.add(uri, match, pattern);
-  return pattern.best(topic) !== undefined;
 }
 
 function refusalOf(cause: unknown): Fault {

@@ -12,14 +12,14 @@ export interface TopicPattern {
 /** An empty payload has at most this many bytes in every serialization. */
 const MAX_EMPTY_BYTES = 8;
 
-/** Which events of a realm are kept. */
-export class KeepingRules {
+/** Decides which events of a realm are kept. */
+export class KeepingRules<Recorded extends TopicPattern = TopicPattern> {
   readonly #retained = new PatternIndex<TopicPattern>();
-  readonly #recorded = new PatternIndex<TopicPattern>();
+  readonly #recorded = new PatternIndex<Recorded>();
   readonly #clearOnEmpty: boolean;
 
   /** `clearOnEmpty`: an event without arguments removes what its topic had retained. `recorded`: for the history. */
-  constructor(retained: readonly TopicPattern[], clearOnEmpty: boolean, recorded: readonly TopicPattern[] = []) {
+  constructor(retained: readonly TopicPattern[], clearOnEmpty: boolean, recorded: readonly Recorded[] = []) {
     for (const pattern of retained) this.#retained.add(pattern.uri, pattern.match, pattern);
     for (const pattern of recorded) this.#recorded.add(pattern.uri, pattern.match, pattern);
     this.#clearOnEmpty = clearOnEmpty;
@@ -29,6 +29,13 @@ export class KeepingRules {
   records({ topic, audience }: Publication): boolean {
     if (this.#recorded.size === 0 || this.#recorded.best(topic) === undefined) return false;
     return audience?.eligible === undefined && audience?.exclude === undefined;
+  }
+
+  /** The patterns for the history that the topic matches. */
+  recording(topic: Uri): readonly Recorded[] {
+    const matching: Recorded[] = [];
+    this.#recorded.forEachMatch(topic, (pattern) => void matching.push(pattern));
+    return matching;
   }
 
   retains(topic: Uri): boolean {
