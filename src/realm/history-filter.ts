@@ -1,5 +1,5 @@
 import { MAX_SEQUENCE, type Position } from '../backplane/event-history.js';
-import { isDict, returnedId } from '../wamp/dict.js';
+import { returnedId } from '../wamp/dict.js';
 import { fault, type Fault } from '../wamp/faults.js';
 import type { PublicationId, Uri } from '../wamp/ids.js';
 import type { Dict, List } from '../wamp/options.js';
@@ -19,7 +19,7 @@ export interface HistoryFilter {
   readonly isReversed: boolean;
   readonly limit: number;
   readonly topic?: Uri;
-  /** By time. */
+  /** Bounds by time. */
   readonly first?: Position;
   readonly last?: Position;
   readonly publications: PublicationBounds;
@@ -45,8 +45,9 @@ export function readHistoryFilter(args: List, kwargs: Dict): HistoryFilter | Fau
   if (id === undefined || args.length > 2) return invalid('expected the id of a subscription, and a limit perhaps');
   const unknown = Object.keys(kwargs).find((key) => !KEYS.has(key));
   if (unknown !== undefined) return invalid(`"${unknown.slice(0, 100)}" is no filter of events`);
-  const given = Object.fromEntries(Object.entries(kwargs).filter(([, value]) => value !== null && value !== undefined));
-  if (!isDict(given)) return invalid('the filters must be a dict');
+  const given: Dict = Object.fromEntries(
+    Object.entries(kwargs).filter(([, value]) => value !== null && value !== undefined),
+  );
   const { reverse = positionalLimit !== undefined, limit = positionalLimit ?? MAX_EVENTS, topic } = given;
   if (typeof reverse !== 'boolean') return invalid('reverse must be a boolean');
   if (typeof limit !== 'number' || !Number.isSafeInteger(limit) || limit < 1)

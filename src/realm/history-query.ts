@@ -13,6 +13,7 @@ import { admits, eventDetails } from '../routing/broker/audience.js';
 import { AuthorizationFailedError } from '../session/authorization/remote-authorizer.js';
 import type { Session } from '../session/ports.js';
 import type { Counters } from '../telemetry/counters.js';
+import { Gate } from '../util/gate.js';
 import { Code } from '../wamp/codes.js';
 import { fault, isFault, type Fault } from '../wamp/faults.js';
 import type { RequestId, Uri } from '../wamp/ids.js';
@@ -20,7 +21,7 @@ import type { Dict } from '../wamp/options.js';
 import { ErrorUri } from '../wamp/uris.js';
 import type { EventKeeper } from './event-keeper.js';
 import { readHistoryFilter, type HistoryFilter, type PublicationBounds } from './history-filter.js';
-import type { ProcedureResult, RouterProcedure } from './router-procedures.js';
+import type { ProcedureCall, ProcedureResult, RouterProcedure } from './router-procedures.js';
 
 export const GET_EVENTS: Uri = 'wamp.subscription.get_events';
 
@@ -48,36 +49,27 @@ export function getEvents(
   counters: Pick<Counters, 'historyQueries'>,
 ): RouterProcedure {
   const gate = new Gate(MAX_QUERIES, MAX_WAITING_QUERIES);
-  const answer = async (
-    realm: Uri,
-    caller: Session,
-    entry: HistoryEntry,
-    filter: HistoryFilter,
-    signal: AbortSignal,
-  ) => {
+  const answer = async ({ realm, caller, signal }: ProcedureCall, filter: HistoryFilter) => {
+    // The question may have waited: the caller may have left, and the settings may have changed.
+    if (signal.aborted) return CANCELED;
+    const entry = find(realm)?.keeper.historyOf(filter.subscription);
+    if (entry === undefined) return NO_HISTORY;
     const denial = await denialOf(caller, entry);
     return denial ?? new HistoryQuery(history, realm, entry, caller, signal).answer(filter);
   };
-  return async ({ realm, caller, args, kwargs, signal }) => {
-    const filter = readHistoryFilter(args, kwargs);
-    const entry = isFault(filter) ? undefined : find(realm)?.keeper.historyOf(filter.subscription);
-    let outcome: ProcedureResult | Fault;
-    if (isFault(filter)) outcome = filter;
-    else if (entry === undefined) outcome = NO_HISTORY;
-    else {
-      if (!(await gate.enter())) {
-        counters.historyQueries.overload++;
-        return fault(ErrorUri.UNAVAILABLE, 'too many sessions ask for events: try again later');
-      }
-      try {
-        outcome = await answer(realm, caller, entry, filter, signal);
-      } catch (cause) {
-        if (!(cause instanceof BackplaneUnavailableError)) throw cause;
-        counters.historyQueries.unreachable++;
-        return fault(ErrorUri.NETWORK_FAILURE, UNREACHABLE_NOW);
-      } finally {
-        gate.leave();
-      }
+  return async (call) => {
+    const filter = readHistoryFilter(call.args, call.kwargs);
+    let outcome: ProcedureResult | Fault | undefined;
+    try {
+      outcome = isFault(filter) ? filter : await gate.run(() => answer(call, filter));
+    } catch (cause) {
+      if (!(cause instanceof BackplaneUnavailableError)) throw cause;
+      counters.historyQueries.unreachable++;
+      return fault(ErrorUri.NETWORK_FAILURE, UNREACHABLE_NOW);
+    }
+    if (outcome === undefined) {
+      counters.historyQueries.overload++;
+      return fault(ErrorUri.UNAVAILABLE, 'too many sessions ask for events: try again later');
     }
     counters.historyQueries[isFault(outcome) ? 'refused' : 'answered']++;
     return outcome;
@@ -193,36 +185,6 @@ async function denialOf(caller: Session, { uri, match }: HistoryEntry): Promise<
   }
 }
 
-/** Lets so many through at a time; others wait in turn, up to a bound. */
-class Gate {
-  readonly #max: number;
-  readonly #maxWaiting: number;
-  readonly #waiting: (() => void)[] = [];
-  #count = 0;
-
-  constructor(max: number, maxWaiting: number) {
-    this.#max = max;
-    this.#maxWaiting = maxWaiting;
-  }
-
-  /** False: too many wait. `leave` must follow true. */
-  async enter(): Promise<boolean> {
-    if (this.#count < this.#max) {
-      this.#count++;
-      return true;
-    }
-    if (this.#waiting.length >= this.#maxWaiting) return false;
-    await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    return true;
-  }
-
-  leave(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#count--;
-    else next();
-  }
-}
-
 function next([ms, sequence]: Position): Position {
   return [ms, sequence + 1];
 }
@@ -249,3 +211,5 @@ const NO_HISTORY = fault(
   ErrorUri.NO_SUCH_SUBSCRIPTION,
   'there is no history of this subscription: use the id that SUBSCRIBED gave, of a topic and match that realms[].history names',
 );
+
+const CANCELED = fault(ErrorUri.CANCELED, 'the call ended before its turn came');
