@@ -5,28 +5,33 @@ import type { SessionId, Uri } from '../wamp/ids.js';
 import type { Dict } from '../wamp/options.js';
 import { ErrorUri } from '../wamp/uris.js';
 import type { HandlersOf, MetaSources } from './meta-handlers.js';
+import type { Lists } from './meta-question.js';
 
 /** Ids in one answer of `wamp.session.list`. */
 export const MAX_LISTED_SESSIONS = 100_000;
 
-/** `wamp.session.*`: what the directory has of the sessions of the realm, on whichever node they are (SMA-5). */
-export function sessionProcedures({
-  realm,
-  backplane,
-}: MetaSources): Omit<HandlersOf<'wamp.session.'>, keyof HandlersOf<'wamp.session.kill'>> {
+/** `wamp.session.*`: the sessions of the realm in the directory, on whichever node they are (SMA-5). */
+export function sessionProcedures(
+  { realm, backplane }: MetaSources,
+  lists: Lists,
+): Omit<HandlersOf<'wamp.session.'>, keyof HandlersOf<'wamp.session.kill'>> {
   const { sessions } = backplane.directory;
   return {
     'wamp.session.count': ({ filter_authroles: roles }) =>
       reading(async () => ({ args: [await sessions.count(realm, rolesIn(roles))] })),
-    'wamp.session.list': ({ filter_authroles: roles }) =>
-      reading(async () => {
-        const ids: SessionId[] = [];
-        for await (const part of sessions.list(realm, rolesIn(roles))) {
-          for (const { session } of part) ids.push(session);
-          if (ids.length > MAX_LISTED_SESSIONS) return TOO_MANY;
-        }
-        return { args: [ids] };
-      }),
+    'wamp.session.list': ({ filter_authroles: roles }, { signal }) =>
+      lists.make(signal, () =>
+        reading(async () => {
+          const ids: SessionId[] = [];
+          for await (const part of sessions.list(realm, rolesIn(roles))) {
+            for (const { session } of part) ids.push(session);
+            if (ids.length > MAX_LISTED_SESSIONS) return TOO_MANY;
+            // The call has ended: nobody receives the list.
+            if (signal.aborted) break;
+          }
+          return { args: [ids] };
+        }),
+      ),
     'wamp.session.get': ({ session_id: id }) =>
       reading(async () => {
         const row = await sessions.get(realm, id as SessionId);

@@ -7,7 +7,7 @@ import type { MatchPolicy } from '../wamp/options.js';
 import { isReserved } from '../wamp/uri-rules.js';
 import { ErrorUri } from '../wamp/uris.js';
 import type { HandlersOf, MetaSources } from './meta-handlers.js';
-import { askAll } from './meta-question.js';
+import { askAll, type Lists } from './meta-question.js';
 import { byPolicy, matchIn, MAX_LISTED } from './meta-registrations.js';
 import { noSuchSession, reading } from './meta-sessions.js';
 import type { ProcedureResult } from './router-procedures.js';
@@ -36,7 +36,10 @@ interface Row {
 export type CreatedMs = (topic: Uri, match: MatchPolicy) => number | undefined;
 
 /** `wamp.subscription.*`: each node knows its own subscribers, so every node is asked. Topics under `wamp.` are hidden (UMA-4). */
-export function subscriptionProcedures({ realm, backplane }: MetaSources): HandlersOf<'wamp.subscription.'> {
+export function subscriptionProcedures(
+  { realm, backplane }: MetaSources,
+  lists: Lists,
+): HandlersOf<'wamp.subscription.'> {
   const ask = async (about: About): Promise<readonly Row[] | Fault> => {
     const { bodies, missing } = await askAll(backplane, realm, SUBJECT, about);
     if (missing !== undefined) return missing;
@@ -58,13 +61,15 @@ export function subscriptionProcedures({ realm, backplane }: MetaSources): Handl
     return first === undefined ? noSuchSubscription(Number(question[1])) : answer([first, ...others]);
   };
   return {
-    'wamp.subscription.list': ({ session_id: session }) =>
-      reading(async () => {
-        if (session !== undefined && (await backplane.directory.sessions.get(realm, session as never)) === undefined)
-          return noSuchSession(session);
-        const rows = await ask(session === undefined ? ['all'] : ['session', session]);
-        return isFault(rows) ? rows : byPolicy(eachOnce(rows));
-      }),
+    'wamp.subscription.list': ({ session_id: session }, { signal }) =>
+      lists.make(signal, () =>
+        reading(async () => {
+          if (session !== undefined && (await backplane.directory.sessions.get(realm, session as never)) === undefined)
+            return noSuchSession(session);
+          const rows = await ask(session === undefined ? ['all'] : ['session', session]);
+          return isFault(rows) ? rows : byPolicy(eachOnce(rows));
+        }),
+      ),
     'wamp.subscription.lookup': async ({ topic, options }) => {
       const match = matchIn(options);
       if (isFault(match)) return match;
@@ -82,8 +87,10 @@ export function subscriptionProcedures({ realm, backplane }: MetaSources): Handl
         const created = new Date(Math.min(...rows.map(({ createdMs }) => createdMs))).toISOString();
         return { args: [{ id, created, uri, match }] };
       }),
-    'wamp.subscription.list_subscribers': ({ subscription_id: id }) =>
-      about(['id', id], (rows) => ({ args: [rows.flatMap(({ subscribers }) => subscribers)] })),
+    'wamp.subscription.list_subscribers': ({ subscription_id: id }, { signal }) =>
+      lists.make(signal, () =>
+        about(['id', id], (rows) => ({ args: [rows.flatMap(({ subscribers }) => subscribers)] })),
+      ),
     'wamp.subscription.count_subscribers': ({ subscription_id: id }) =>
       about(['count', id], (rows) => ({ args: [rows.reduce((sum, { subscriberCount }) => sum + subscriberCount, 0)] })),
   };
@@ -101,10 +108,11 @@ export function answerSubscriptions(
       const found = find(broker.directory, question).filter(
         ({ topic, receivers }) => receivers.length > 0 && !isReserved(topic),
       );
-      const isTooMany = found.length > MAX_LISTED || found.some(({ receivers }) => receivers.length > MAX_LISTED);
-      if (isTooMany && question[0] !== 'count') return Promise.resolve(null);
+      const asksSubscribers = question[0] === 'id';
+      const isTooLong = asksSubscribers && found.some(({ receivers }) => receivers.length > MAX_LISTED);
+      if (found.length > MAX_LISTED || isTooLong) return Promise.resolve(null);
       const rows = found.map(({ id, match, topic, receivers }) => {
-        const sessions = question[0] === 'id' ? receivers.map(({ session }) => session) : [];
+        const sessions = asksSubscribers ? receivers.map(({ session }) => session) : [];
         return [id, match, topic, createdMs(topic, match) ?? 0, sessions, receivers.length];
       });
       return Promise.resolve(rows);
