@@ -1,8 +1,8 @@
-import { BackplaneUnavailableError, UNREACHABLE_NOW } from '../backplane/backplane.js';
 import { fault, isFault, type Fault } from '../wamp/faults.js';
 import { isId, type SessionId, type Uri } from '../wamp/ids.js';
 import { CloseUri, ErrorUri } from '../wamp/uris.js';
 import type { HandlersOf, MetaSources } from './meta-handlers.js';
+import { askNodes } from './meta-question.js';
 import { noSuchSession } from './meta-sessions.js';
 import type { ProcedureCall } from './router-procedures.js';
 import { KILL_SUBJECT, type KillOrder } from './session-killer.js';
@@ -15,10 +15,7 @@ interface Farewell {
 }
 
 /** `wamp.session.kill*`: closes sessions on whichever nodes they are; never the caller's own (SMA-5). */
-export function killProcedures({
-  realm,
-  backplane,
-}: Pick<MetaSources, 'realm' | 'backplane'>): HandlersOf<'wamp.session.kill'> {
+export function killProcedures(sources: Pick<MetaSources, 'realm' | 'backplane'>): HandlersOf<'wamp.session.kill'> {
   const kill = async (
     { caller }: ProcedureCall,
     { reason, message }: Farewell,
@@ -26,17 +23,12 @@ export function killProcedures({
   ): Promise<Killed | Fault> => {
     const base = { ...which, except: caller.session, reason: reason ?? CloseUri.KILLED };
     const order: KillOrder = message === undefined ? base : { ...base, message };
-    try {
-      const { answers, unanswered } = await backplane.ask(realm, KILL_SUBJECT, order, { timeoutMs: TIMEOUT_MS });
-      const ids = answers.flatMap(({ body }) => (Array.isArray(body) ? body.filter(isId) : [])) as SessionId[];
-      // The sessions of a node that has gone have ended.
-      const silent = unanswered.filter(({ why }) => why !== 'gone').map(({ node }) => node);
-      const odd = answers.filter(({ body }) => !Array.isArray(body)).map(({ node }) => node);
-      return { ids, missing: [...silent, ...odd] };
-    } catch (cause) {
-      if (!(cause instanceof BackplaneUnavailableError)) throw cause;
-      return fault(ErrorUri.UNAVAILABLE, UNREACHABLE_NOW);
-    }
+    const asked = await askNodes(sources, KILL_SUBJECT, order, TIMEOUT_MS);
+    if (isFault(asked)) return asked;
+    const { answers, silent } = asked;
+    const ids = answers.flatMap(({ body }) => (Array.isArray(body) ? body.filter(isId) : [])) as SessionId[];
+    const odd = answers.filter(({ body }) => !Array.isArray(body)).map(({ node }) => node);
+    return { ids, missing: [...silent, ...odd] };
   };
   return {
     'wamp.session.kill': async ({ session_id: id, ...farewell }, call) => {

@@ -1,8 +1,8 @@
-import { BackplaneUnavailableError, UNREACHABLE_NOW, type Backplane } from '../backplane/backplane.js';
+import { BackplaneUnavailableError, UNREACHABLE_NOW, type Answers } from '../backplane/backplane.js';
 import { Gate } from '../util/gate.js';
-import { fault, type Fault } from '../wamp/faults.js';
-import type { Uri } from '../wamp/ids.js';
+import { fault, isFault, type Fault } from '../wamp/faults.js';
 import { ErrorUri } from '../wamp/uris.js';
+import type { MetaSources } from './meta-handlers.js';
 
 const TIMEOUT_MS = 5_000;
 /** Lists of one realm and node that are made at a time, and those that wait: each may have 100,000 ids. */
@@ -28,21 +28,44 @@ export interface AllAnswers {
   readonly missing?: Fault;
 }
 
-/** Asks every node that serves the realm. A node that has left meanwhile has nothing to answer. */
+export interface NodeAnswers {
+  readonly answers: Answers['answers'];
+  /** Nodes that did not answer. A node that has left meanwhile has nothing to answer. */
+  readonly silent: readonly string[];
+}
+
+/** Asks every node that serves the realm. A Fault: the cluster cannot be reached. */
+export async function askNodes(
+  { realm, backplane }: Pick<MetaSources, 'realm' | 'backplane'>,
+  subject: string,
+  body: unknown,
+  timeoutMs: number,
+): Promise<NodeAnswers | Fault> {
+  return reading(async () => {
+    const { answers, unanswered } = await backplane.ask(realm, subject, body, { timeoutMs });
+    return { answers, silent: unanswered.filter(({ why }) => why !== 'gone').map(({ node }) => node) };
+  });
+}
+
+/** As askNodes, without the names of the nodes that answer. */
 export async function askAll(
-  backplane: Pick<Backplane, 'ask'>,
-  realm: Uri,
+  sources: Pick<MetaSources, 'realm' | 'backplane'>,
   subject: string,
   body: unknown,
 ): Promise<AllAnswers> {
+  const asked = await askNodes(sources, subject, body, TIMEOUT_MS);
+  if (isFault(asked)) return { bodies: [], missing: asked };
+  const bodies = asked.answers.map((answer) => answer.body);
+  return asked.silent.length === 0 ? { bodies } : { bodies, missing: missing(asked.silent) };
+}
+
+/** Runs a question to the cluster. A Fault: it cannot be reached. */
+export async function reading<Result>(read: () => Promise<Result>): Promise<Result | Fault> {
   try {
-    const { answers, unanswered } = await backplane.ask(realm, subject, body, { timeoutMs: TIMEOUT_MS });
-    const bodies = answers.map((answer) => answer.body);
-    const silent = unanswered.filter(({ why }) => why !== 'gone').map(({ node }) => node);
-    return silent.length === 0 ? { bodies } : { bodies, missing: missing(silent) };
+    return await read();
   } catch (cause) {
     if (!(cause instanceof BackplaneUnavailableError)) throw cause;
-    return { bodies: [], missing: fault(ErrorUri.UNAVAILABLE, UNREACHABLE_NOW) };
+    return fault(ErrorUri.UNAVAILABLE, UNREACHABLE_NOW);
   }
 }
 

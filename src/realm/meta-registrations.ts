@@ -6,8 +6,8 @@ import { isId, type RegistrationId, type SessionId } from '../wamp/ids.js';
 import type { Dict, MatchPolicy } from '../wamp/options.js';
 import { ErrorUri } from '../wamp/uris.js';
 import type { HandlersOf, MetaSources } from './meta-handlers.js';
-import { askAll } from './meta-question.js';
-import { noSuchSession, reading } from './meta-sessions.js';
+import { askAll, reading } from './meta-question.js';
+import { noSuchSession } from './meta-sessions.js';
 import type { ProcedureResult } from './router-procedures.js';
 
 /** Ids in one answer of a `list` procedure. */
@@ -43,14 +43,14 @@ export function registrationProcedures(sources: MetaSources): HandlersOf<'wamp.r
       about(id, ({ callees }) => ({ args: [callees.length] })),
     'wamp.registration.remove_callee': async ({ registration_id: id, callee_id: callee, reason }) => {
       if (directory.byId(id as RegistrationId) === undefined) return noSuchRegistration(id);
-      const answers = await askAll(backplane, realm, REMOVE_CALLEE, [id, callee, reason ?? null]);
+      const answers = await askAll(sources, REMOVE_CALLEE, [id, callee, reason ?? null]);
       if (answers.bodies.includes(true)) return { args: [null] };
       return answers.missing ?? noSuchSession(callee);
     },
   };
 }
 
-/** Answers what other nodes ask about sessions of this node. */
+/** Answers the questions of other nodes about sessions of this node. */
 export function answerRemoveCallee(
   dealer: MetaSources['dealer'],
 ): readonly [subject: string, answer: (body: unknown) => Promise<unknown>] {

@@ -1,11 +1,10 @@
-import { BackplaneUnavailableError, UNREACHABLE_NOW } from '../backplane/backplane.js';
 import type { SessionDetails } from '../backplane/session-row.js';
 import { fault, type Fault } from '../wamp/faults.js';
 import type { SessionId, Uri } from '../wamp/ids.js';
 import type { Dict } from '../wamp/options.js';
 import { ErrorUri } from '../wamp/uris.js';
 import type { HandlersOf, MetaSources } from './meta-handlers.js';
-import type { Lists } from './meta-question.js';
+import { reading, type Lists } from './meta-question.js';
 
 /** Ids in one answer of `wamp.session.list`. */
 export const MAX_LISTED_SESSIONS = 100_000;
@@ -52,15 +51,6 @@ export function sessionDetails(realm: Uri, session: Omit<SessionDetails, 'transp
 /** An empty filter stands for no filter (SMA-8). */
 function rolesIn(roles: readonly string[] | undefined): readonly string[] | undefined {
   return roles?.length === 0 ? undefined : roles;
-}
-
-export async function reading<Result>(read: () => Promise<Result>): Promise<Result | Fault> {
-  try {
-    return await read();
-  } catch (cause) {
-    if (!(cause instanceof BackplaneUnavailableError)) throw cause;
-    return fault(ErrorUri.UNAVAILABLE, UNREACHABLE_NOW);
-  }
 }
 
 export function noSuchSession(session: number): Fault {

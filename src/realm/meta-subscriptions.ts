@@ -7,9 +7,9 @@ import type { MatchPolicy } from '../wamp/options.js';
 import { isReserved } from '../wamp/uri-rules.js';
 import { ErrorUri } from '../wamp/uris.js';
 import type { HandlersOf, MetaSources } from './meta-handlers.js';
-import { askAll, type Lists } from './meta-question.js';
+import { askAll, reading, type Lists } from './meta-question.js';
 import { byPolicy, matchIn, MAX_LISTED } from './meta-registrations.js';
-import { noSuchSession, reading } from './meta-sessions.js';
+import { noSuchSession } from './meta-sessions.js';
 import type { ProcedureResult } from './router-procedures.js';
 
 /** One question, with what it is about; the answer of a node is the list of its subscriptions, each as a `Row`. */
@@ -41,7 +41,7 @@ export function subscriptionProcedures(
   lists: Lists,
 ): HandlersOf<'wamp.subscription.'> {
   const ask = async (about: About): Promise<readonly Row[] | Fault> => {
-    const { bodies, missing } = await askAll(backplane, realm, SUBJECT, about);
+    const { bodies, missing } = await askAll({ realm, backplane }, SUBJECT, about);
     if (missing !== undefined) return missing;
     const rows: Row[] = [];
     for (const body of bodies) {

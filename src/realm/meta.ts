@@ -93,7 +93,7 @@ export class RealmMeta {
     return this.#access !== 'off' && this.registrations.arrived(topic, payloadValues(payload)?.args ?? []);
   }
 
-  /** Answers what other nodes ask, by subject. */
+  /** The answers to questions of other nodes, by subject. */
   get answers(): readonly (readonly [subject: string, answer: (body: unknown) => Promise<unknown>])[] {
     const { broker, dealer, backplane, realm } = this.#options;
     const createdMs: CreatedMs = (topic, match) => backplane.bus.createdMs(realm, topic, match);

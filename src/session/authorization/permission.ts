@@ -8,7 +8,7 @@ export interface Decision {
   readonly allowed: boolean;
   /** The router discloses the caller or publisher, whether or not it asked. */
   readonly disclose: boolean;
-  /** Of the call or publication, for receivers that announced it. */
+  /** The trust level of the call or publication, for receivers that announced the feature. */
   readonly trustLevel?: TrustLevel;
 }
 
