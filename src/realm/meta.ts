@@ -10,6 +10,7 @@ import type { Publication } from '../routing/ports.js';
 import type { Identity } from '../routing/peer.js';
 import type { Session } from '../session/ports.js';
 import { isFault } from '../wamp/faults.js';
+import { isReserved } from '../wamp/uri-rules.js';
 import type { Uri } from '../wamp/ids.js';
 import type { List } from '../wamp/options.js';
 import type { MetaHandler, MetaSources } from './meta-handlers.js';
@@ -89,8 +90,9 @@ export class RealmMeta {
 
   /** Whether sessions of this node receive what another node has published. */
   admits({ topic, payload }: Publication): boolean {
-    if (!topic.startsWith(REGISTRATION)) return true;
-    return this.#access !== 'off' && this.registrations.arrived(topic, payloadValues(payload)?.args ?? []);
+    if (!isReserved(topic)) return true;
+    if (this.#access === 'off') return false;
+    return !topic.startsWith(REGISTRATION) || this.registrations.arrived(topic, payloadValues(payload)?.args ?? []);
   }
 
   /** The answers to questions of other nodes, by subject. */

@@ -22,6 +22,14 @@ it('a session that leaves is published at once where the node is certain that it
   expect(watcher.events).toBe(1);
 });
 
+it('a session that leaves is not published where the realm has no meta API any more', async () => {
+  const { scene: world, far, leaver, watcher } = await scene();
+  far.realm.meta.apply('off');
+  leaver.realm.remove(leaver.session);
+  await world.deliver();
+  expect(watcher.events).toBe(0);
+});
+
 it('a session that leaves while its node is cut off is published once, when the node is back', async () => {
   const { scene: world, near, leaver, watcher } = await scene();
   world.hub.faults.isolate(near.backplane.node);
