@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { BackplaneUnavailableError, type Backplane } from '../../../src/backplane/backplane.js';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { BackplaneUnavailableError } from '../../../src/backplane/backplane.js';
 import {
   MAX_SEQUENCE,
   type EventHistory,
@@ -13,18 +13,9 @@ import { payloadOf } from '../../../src/codec/payload.js';
 import { payloadValues } from '../../../src/codec/payload-values.js';
 import type { Publication } from '../../../src/routing/ports.js';
 import { createClusterCounters } from '../../../src/telemetry/cluster-counters.js';
-import type { NodeId, PublicationId, SessionId, Uri } from '../../../src/wamp/ids.js';
-import { FaultyHub } from '../../support/memory-faults.js';
-import { RedisCluster } from '../../support/redis-cluster.js';
-import { startRedis, type RedisServer } from '../../support/redis.js';
-import { NodeUnderTest } from './node-under-test.js';
+import type { PublicationId, SessionId, Uri } from '../../../src/wamp/ids.js';
+import { describeSharedStore, type MemoryJoin, type RedisOfStore, type StoreScene } from './describe-shared-store.js';
 import { OTHER_REALM, REALM } from './samples.js';
-
-interface Scene {
-  /** The history as two nodes see it. */
-  readonly one: EventHistory;
-  readonly two: EventHistory;
-}
 
 const entry = (uri: Uri, rule: Partial<HistoryEntry> = {}): HistoryEntry => ({
   uri,
@@ -61,7 +52,7 @@ async function all(history: EventHistory, of: HistoryEntry, range = ALL, realm =
 const valuesOf = (events: readonly RecordedEvent[]): unknown[] =>
   events.map(({ publication: { payload } }) => payloadValues(payload)?.args[0]);
 
-function describeEventHistory(name: string, makeScene: () => Promise<Scene>): void {
+function describeEventHistory(name: string, makeScene: () => Promise<StoreScene<EventHistory>>): void {
   describe(`event history: ${name}`, () => {
     let one: EventHistory;
     let two: EventHistory;
@@ -149,50 +140,19 @@ function describeEventHistory(name: string, makeScene: () => Promise<Scene>): vo
   });
 }
 
-describe('in memory', () => {
-  const joined = async (): Promise<{ readonly hub: FaultyHub; readonly nodes: readonly Backplane[] }> => {
-    const hub = new FaultyHub();
-    const nodes = ['one', 'two'].map((name) => hub.join(name as NodeId));
-    for (const node of nodes) await new NodeUnderTest(node).start(REALM);
-    return { hub, nodes };
-  };
-
-  describeEventHistory('memory', async () => {
-    const { nodes } = await joined();
-    return { one: nodes[0]!.history, two: nodes[1]!.history };
-  });
-
+function describeInMemory(join: MemoryJoin): void {
   it('refuses a node that is cut off', async () => {
-    const { hub, nodes } = await joined();
-    hub.faults.isolate(nodes[0]!.node);
-    await expect(nodes[0]!.history.append(REALM, event(1), [entry('a')])).rejects.toThrow(BackplaneUnavailableError);
-    await expect(nodes[0]!.history.read(REALM, entry('a'), ALL)).rejects.toThrow(BackplaneUnavailableError);
+    const { hub, nodes } = await join();
+    hub.faults.isolate(nodes[0].node);
+    await expect(nodes[0].history.append(REALM, event(1), [entry('a')])).rejects.toThrow(BackplaneUnavailableError);
+    await expect(nodes[0].history.read(REALM, entry('a'), ALL)).rejects.toThrow(BackplaneUnavailableError);
   });
-});
+}
 
-describe('in Redis', () => {
-  let redis: RedisServer;
-  beforeAll(async () => {
-    redis = await startRedis();
-  });
-  afterAll(() => redis.stop());
-
-  const joined = async (): Promise<{ readonly cluster: RedisCluster; readonly nodes: readonly Backplane[] }> => {
-    const cluster = new RedisCluster(redis);
-    onTestFinished(() => cluster.stop());
-    const nodes = [await cluster.join(), await cluster.join()];
-    for (const node of nodes) await new NodeUnderTest(node).start(REALM);
-    return { cluster, nodes };
-  };
-
-  describeEventHistory('two nodes over a server', async () => {
-    const { nodes } = await joined();
-    return { one: nodes[0]!.history, two: nodes[1]!.history };
-  });
-
+function describeInRedis(redis: RedisOfStore): void {
   it('rejects while Redis is away', async () => {
-    const { cluster, nodes } = await joined();
-    const [{ node, history }] = nodes as [Backplane];
+    const { cluster, nodes } = await redis.join();
+    const [{ node, history }] = nodes;
     await cluster.isolate(node);
     await expect(history.append(REALM, event(1), [entry('a')])).rejects.toThrow(BackplaneUnavailableError);
     await expect(history.read(REALM, entry('a'), ALL)).rejects.toThrow(BackplaneUnavailableError);
@@ -200,44 +160,34 @@ describe('in Redis', () => {
   });
 
   it('keeps two keys for an entry under the hash tag of the realm, and an index no larger than the stream', async () => {
-    const { cluster, nodes } = await joined();
-    const [{ history }] = nodes as [Backplane];
+    const { cluster, nodes } = await redis.join();
+    const [{ history }] = nodes;
     const rule = entry('a.é{}', { limit: 10, ttlMs: 3_600_000 });
     for (let count = 0; count < 50; count++) await history.append(REALM, event(count), [rule]);
-    const keys = ((await redis.command('KEYS', `${cluster.prefix}:*:history:*`)) as string[]).sort();
+    const keys = ((await redis.server.command('KEYS', `${cluster.prefix}:*:history:*`)) as string[]).sort();
     expect(keys).toHaveLength(2);
     expect(keys.every((key) => key.startsWith(`${cluster.prefix}:{r:${REALM}}:history:prefix:`))).toBe(true);
-    expect(await redis.command('XLEN', keys[0]!)).toBe(10);
-    expect(await redis.command('HLEN', keys[1]!)).toBe(11);
-    for (const key of keys) expect(await redis.command('PTTL', key)).toBeGreaterThan(3_500_000);
+    expect(await redis.server.command('XLEN', keys[0]!)).toBe(10);
+    expect(await redis.server.command('HLEN', keys[1]!)).toBe(11);
+    for (const key of keys) expect(await redis.server.command('PTTL', key)).toBeGreaterThan(3_500_000);
   });
 
   it('ignores and counts events that it cannot read, and reads those behind them', async () => {
     const counters = createClusterCounters();
     const keys = createKeys({ prefix: 'odd', database: 0 });
-    const history = new RedisEventHistory({ store: redis.plainStore(), keys, counters });
+    const history = new RedisEventHistory({ store: redis.server.plainStore(), keys, counters });
     const { stream } = keys.history(REALM, 'prefix', 'a');
-    await redis.command('XADD', stream, '*', 'p', '1', 'e', 'text');
+    await redis.server.command('XADD', stream, '*', 'p', '1', 'e', 'text');
     await history.append(REALM, event('good'), [entry('a')]);
     expect(valuesOf(await all(history, entry('a')))).toEqual(['good']);
     expect(counters.rowsIgnored.shape).toBe(1);
   });
-});
+}
 
-describe('in Redis in cluster mode', () => {
-  let redis: RedisServer;
-  beforeAll(async () => {
-    redis = await startRedis({ args: ['--cluster-enabled', 'yes'] });
-    await redis.command('CLUSTER', 'ADDSLOTSRANGE', 0, 16_383);
-    while (!String(await redis.command('CLUSTER', 'INFO')).includes('cluster_state:ok'));
-  });
-  afterAll(() => redis.stop());
-
-  describeEventHistory('a server that refuses keys of another slot', async () => {
-    await redis.flushAll();
-    const store = redis.plainStore({ oneSlot: true });
-    const keys = createKeys({ prefix: 'gantry', database: 0 });
-    const history = new RedisEventHistory({ store, keys, counters: createClusterCounters() });
-    return { one: history, two: history };
-  });
+describeSharedStore({
+  contract: describeEventHistory,
+  storeOf: ({ history }) => history,
+  plain: (options) => new RedisEventHistory(options),
+  inMemory: describeInMemory,
+  inRedis: describeInRedis,
 });

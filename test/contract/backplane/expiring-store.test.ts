@@ -1,22 +1,18 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { BackplaneUnavailableError, MessageTooLargeError, type Backplane } from '../../../src/backplane/backplane.js';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { BackplaneUnavailableError, MessageTooLargeError } from '../../../src/backplane/backplane.js';
 import type { EntryName, ExpiringStore } from '../../../src/backplane/expiring-store.js';
 import { SharedExpiringState } from '../../../src/backplane/memory/expiring-store.js';
 import { RedisExpiringStore } from '../../../src/backplane/redis/expiring/expiring-store.js';
 import { createKeys } from '../../../src/backplane/redis/keys.js';
 import { createClusterCounters } from '../../../src/telemetry/cluster-counters.js';
-import type { NodeId } from '../../../src/wamp/ids.js';
-import { FaultyHub } from '../../support/memory-faults.js';
-import { RedisCluster } from '../../support/redis-cluster.js';
-import { startRedis, type RedisServer } from '../../support/redis.js';
-import { NodeUnderTest } from './node-under-test.js';
+import {
+  describeSharedStore,
+  until,
+  type MemoryJoin,
+  type RedisOfStore,
+  type StoreScene,
+} from './describe-shared-store.js';
 import { OTHER_REALM, REALM } from './samples.js';
-
-interface Scene {
-  /** The store as two nodes see it. */
-  readonly one: ExpiringStore;
-  readonly two: ExpiringStore;
-}
 
 const LONG_MS = 3_600_000;
 const a: EntryName = { kind: 'failures', name: 'a' };
@@ -24,11 +20,7 @@ const b: EntryName = { kind: 'failures', name: 'b' };
 const cookie: EntryName = { kind: 'cookie', name: 'a' };
 const places: EntryName = { kind: 'places', name: 'peter' };
 
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 5));
-}
-
-function describeExpiringStore(name: string, makeScene: () => Promise<Scene>): void {
+function describeExpiringStore(name: string, makeScene: () => Promise<StoreScene<ExpiringStore>>): void {
   describe(`expiring state: ${name}`, () => {
     let one: ExpiringStore;
     let two: ExpiringStore;
@@ -120,24 +112,12 @@ function describeExpiringStore(name: string, makeScene: () => Promise<Scene>): v
   });
 }
 
-describe('in memory', () => {
-  const joined = async (): Promise<{ readonly hub: FaultyHub; readonly nodes: readonly Backplane[] }> => {
-    const hub = new FaultyHub();
-    const nodes = ['one', 'two'].map((name) => hub.join(name as NodeId));
-    for (const node of nodes) await new NodeUnderTest(node).start(REALM);
-    return { hub, nodes };
-  };
-
-  describeExpiringStore('memory', async () => {
-    const { nodes } = await joined();
-    return { one: nodes[0]!.expiring, two: nodes[1]!.expiring };
-  });
-
+function describeInMemory(join: MemoryJoin): void {
   it('refuses a node that is cut off', async () => {
-    const { hub, nodes } = await joined();
-    hub.faults.isolate(nodes[0]!.node);
-    await expect(nodes[0]!.expiring.add(REALM, [a], 1, LONG_MS)).rejects.toThrow(BackplaneUnavailableError);
-    expect(await nodes[1]!.expiring.add(REALM, [a], 1, LONG_MS)).toEqual([1]);
+    const { hub, nodes } = await join();
+    hub.faults.isolate(nodes[0].node);
+    await expect(nodes[0].expiring.add(REALM, [a], 1, LONG_MS)).rejects.toThrow(BackplaneUnavailableError);
+    expect(await nodes[1].expiring.add(REALM, [a], 1, LONG_MS)).toEqual([1]);
   });
 
   it('keeps a bounded number of entries: forgets those that are over, then those that were made first', () => {
@@ -154,36 +134,18 @@ describe('in memory', () => {
     expect(state.size).toBeLessThanOrEqual(64);
     expect(state.add(REALM, names(500).slice(-1), 0, LONG_MS)).toEqual([1]);
   });
-});
+}
 
-describe('in Redis', () => {
-  let redis: RedisServer;
-  beforeAll(async () => {
-    redis = await startRedis();
-  });
-  afterAll(() => redis.stop());
-
-  const joined = async (): Promise<{ readonly cluster: RedisCluster; readonly nodes: readonly Backplane[] }> => {
-    const cluster = new RedisCluster(redis);
-    onTestFinished(() => cluster.stop());
-    const nodes = [await cluster.join(), await cluster.join()];
-    for (const node of nodes) await new NodeUnderTest(node).start(REALM);
-    return { cluster, nodes };
-  };
-  const entryKeys = async ({ prefix }: RedisCluster): Promise<string[]> => {
-    const keys = (await redis.command('KEYS', `${prefix}:*`)) as string[];
+function describeInRedis(redis: RedisOfStore): void {
+  const entryKeys = async ({ prefix }: { readonly prefix: string }): Promise<string[]> => {
+    const keys = (await redis.server.command('KEYS', `${prefix}:*`)) as string[];
     return keys.filter((key) => key.includes(':expiring:'));
   };
 
-  describeExpiringStore('two nodes over a server', async () => {
-    const { nodes } = await joined();
-    return { one: nodes[0]!.expiring, two: nodes[1]!.expiring };
-  });
-
   it('works while the scripts were flushed, and rejects while Redis is away', async () => {
-    const { cluster, nodes } = await joined();
-    const [{ node, expiring }] = nodes as [Backplane];
-    await redis.command('SCRIPT', 'FLUSH');
+    const { cluster, nodes } = await redis.join();
+    const [{ node, expiring }] = nodes;
+    await redis.server.command('SCRIPT', 'FLUSH');
     expect(await expiring.add(REALM, [a], 1, LONG_MS)).toEqual([1]);
     await cluster.isolate(node);
     await expect(expiring.add(REALM, [a], 1, LONG_MS)).rejects.toThrow(BackplaneUnavailableError);
@@ -195,8 +157,8 @@ describe('in Redis', () => {
   });
 
   it('gives every key a time to live and the hash tag of its realm, and shows no name', async () => {
-    const { cluster, nodes } = await joined();
-    const [{ expiring }] = nodes as [Backplane];
+    const { cluster, nodes } = await redis.join();
+    const [{ expiring }] = nodes;
     await expiring.add(REALM, [{ kind: 'failures', name: 'secret' }], 1, LONG_MS);
     await expiring.put(REALM, { kind: 'cookie', name: 'secret' }, 1, LONG_MS);
     await expiring.enter(REALM, { kind: 'places', name: 'secret' }, 'x', { max: 1, full: 'refuse', ttlMs: LONG_MS });
@@ -205,7 +167,7 @@ describe('in Redis', () => {
     for (const key of keys) {
       expect(key.startsWith(`${cluster.prefix}:{r:${REALM}}:expiring:`)).toBe(true);
       expect(key).not.toContain('secret');
-      expect(await redis.command('PTTL', key)).toBeGreaterThan(LONG_MS - 60_000);
+      expect(await redis.server.command('PTTL', key)).toBeGreaterThan(LONG_MS - 60_000);
     }
     await expiring.delete(REALM, { kind: 'failures', name: 'secret' });
     await expiring.delete(REALM, { kind: 'cookie', name: 'secret' });
@@ -216,36 +178,26 @@ describe('in Redis', () => {
   it('ignores and counts values that it cannot read', async () => {
     const counters = createClusterCounters();
     const keys = createKeys({ prefix: 'odd', database: 0 });
-    const expiring = new RedisExpiringStore({ store: redis.plainStore(), keys, counters });
+    const expiring = new RedisExpiringStore({ store: redis.server.plainStore(), keys, counters });
     await expiring.put(REALM, cookie, 'good', LONG_MS);
-    const [key] = (await redis.command('KEYS', 'odd:*')) as [string];
+    const [key] = (await redis.server.command('KEYS', 'odd:*')) as [string];
     for (const bad of ['text', '\u0092\u0002\u0001', '']) {
-      await redis.command('SET', key, bad);
+      await redis.server.command('SET', key, bad);
       expect(await expiring.get(REALM, cookie)).toBeUndefined();
     }
-    await redis.command('DEL', key);
-    await redis.command('HSET', key, 'field', 'value');
+    await redis.server.command('DEL', key);
+    await redis.server.command('HSET', key, 'field', 'value');
     expect(await expiring.get(REALM, cookie)).toBeUndefined();
     expect(counters.rowsIgnored.shape).toBe(3);
     await expiring.delete(REALM, cookie);
     expect(await expiring.take(REALM, cookie)).toBeUndefined();
   });
-});
+}
 
-describe('in Redis in cluster mode', () => {
-  let redis: RedisServer;
-  beforeAll(async () => {
-    redis = await startRedis({ args: ['--cluster-enabled', 'yes'] });
-    await redis.command('CLUSTER', 'ADDSLOTSRANGE', 0, 16_383);
-    while (!String(await redis.command('CLUSTER', 'INFO')).includes('cluster_state:ok'));
-  });
-  afterAll(() => redis.stop());
-
-  describeExpiringStore('a server that refuses keys of another slot', async () => {
-    await redis.flushAll();
-    const store = redis.plainStore({ oneSlot: true });
-    const keys = createKeys({ prefix: 'gantry', database: 0 });
-    const expiring = new RedisExpiringStore({ store, keys, counters: createClusterCounters() });
-    return { one: expiring, two: expiring };
-  });
+describeSharedStore({
+  contract: describeExpiringStore,
+  storeOf: ({ expiring }) => expiring,
+  plain: (options) => new RedisExpiringStore(options),
+  inMemory: describeInMemory,
+  inRedis: describeInRedis,
 });

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { BackplaneUnavailableError, type Backplane } from '../../../src/backplane/backplane.js';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { BackplaneUnavailableError } from '../../../src/backplane/backplane.js';
 import { RedisRetainedEvents } from '../../../src/backplane/redis/kept/retained-events.js';
 import { createKeys } from '../../../src/backplane/redis/keys.js';
 import type { RetainedEvents, RetentionBounds } from '../../../src/backplane/retained-events.js';
@@ -10,17 +10,14 @@ import { createClusterCounters } from '../../../src/telemetry/cluster-counters.j
 import type { NodeId, PublicationId, SessionId, Uri } from '../../../src/wamp/ids.js';
 import type { AudienceLists } from '../../../src/wamp/options.js';
 import { ListedIds } from '../../../src/wamp/session-ids.js';
-import { FaultyHub } from '../../support/memory-faults.js';
-import { RedisCluster } from '../../support/redis-cluster.js';
-import { startRedis, type RedisServer } from '../../support/redis.js';
-import { NodeUnderTest } from './node-under-test.js';
+import {
+  describeSharedStore,
+  until,
+  type MemoryJoin,
+  type RedisOfStore,
+  type StoreScene,
+} from './describe-shared-store.js';
 import { OTHER_REALM, REALM } from './samples.js';
-
-interface Scene {
-  /** The store as two nodes see it. */
-  readonly one: RetainedEvents;
-  readonly two: RetainedEvents;
-}
 
 const BOUNDS: RetentionBounds = { maxTopics: 1_000, maxBytes: 1_000_000, ttlMs: 0 };
 let lastNumber = 0;
@@ -45,11 +42,7 @@ const restricted = (topic: Uri, value: unknown, audience: AudienceLists = { elig
 const valuesOf = (events: readonly Publication[]): unknown[] =>
   events.map(({ payload }) => payloadValues(payload)?.args[0]);
 
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 5));
-}
-
-function describeRetainedEvents(name: string, makeScene: () => Promise<Scene>): void {
+function describeRetainedEvents(name: string, makeScene: () => Promise<StoreScene<RetainedEvents>>): void {
   describe(`retained events: ${name}`, () => {
     let one: RetainedEvents;
     let two: RetainedEvents;
@@ -175,51 +168,20 @@ function describeRetainedEvents(name: string, makeScene: () => Promise<Scene>): 
   });
 }
 
-describe('in memory', () => {
-  const joined = async (): Promise<{ readonly hub: FaultyHub; readonly nodes: readonly Backplane[] }> => {
-    const hub = new FaultyHub();
-    const nodes = ['one', 'two'].map((name) => hub.join(name as NodeId));
-    for (const node of nodes) await new NodeUnderTest(node).start(REALM);
-    return { hub, nodes };
-  };
-
-  describeRetainedEvents('memory', async () => {
-    const { nodes } = await joined();
-    return { one: nodes[0]!.retained, two: nodes[1]!.retained };
-  });
-
+function describeInMemory(join: MemoryJoin): void {
   it('refuses a node that is cut off', async () => {
-    const { hub, nodes } = await joined();
-    hub.faults.isolate(nodes[0]!.node);
-    await expect(nodes[0]!.retained.put(REALM, event('a', 1), BOUNDS)).rejects.toThrow(BackplaneUnavailableError);
-    await expect(nodes[0]!.retained.get(REALM, 'a')).rejects.toThrow(BackplaneUnavailableError);
-    expect(await nodes[1]!.retained.get(REALM, 'a')).toEqual([]);
+    const { hub, nodes } = await join();
+    hub.faults.isolate(nodes[0].node);
+    await expect(nodes[0].retained.put(REALM, event('a', 1), BOUNDS)).rejects.toThrow(BackplaneUnavailableError);
+    await expect(nodes[0].retained.get(REALM, 'a')).rejects.toThrow(BackplaneUnavailableError);
+    expect(await nodes[1].retained.get(REALM, 'a')).toEqual([]);
   });
-});
+}
 
-describe('in Redis', () => {
-  let redis: RedisServer;
-  beforeAll(async () => {
-    redis = await startRedis();
-  });
-  afterAll(() => redis.stop());
-
-  const joined = async (): Promise<{ readonly cluster: RedisCluster; readonly nodes: readonly Backplane[] }> => {
-    const cluster = new RedisCluster(redis);
-    onTestFinished(() => cluster.stop());
-    const nodes = [await cluster.join(), await cluster.join()];
-    for (const node of nodes) await new NodeUnderTest(node).start(REALM);
-    return { cluster, nodes };
-  };
-
-  describeRetainedEvents('two nodes over a server', async () => {
-    const { nodes } = await joined();
-    return { one: nodes[0]!.retained, two: nodes[1]!.retained };
-  });
-
+function describeInRedis(redis: RedisOfStore): void {
   it('rejects while Redis is away', async () => {
-    const { cluster, nodes } = await joined();
-    const [{ node, retained }] = nodes as [Backplane];
+    const { cluster, nodes } = await redis.join();
+    const [{ node, retained }] = nodes;
     await cluster.isolate(node);
     await expect(retained.put(REALM, event('a', 1), BOUNDS)).rejects.toThrow(BackplaneUnavailableError);
     await expect(retained.get(REALM, 'a')).rejects.toThrow(BackplaneUnavailableError);
@@ -227,8 +189,8 @@ describe('in Redis', () => {
   });
 
   it('never lets an older event of a node take the place of a newer one, and may repeat a step (RET-8)', async () => {
-    const { nodes } = await joined();
-    const { retained } = nodes[0]!;
+    const { nodes } = await redis.join();
+    const { retained } = nodes[0];
     const [older, newer] = [event('a', 'older'), event('a', 'newer')];
     expect(await retained.put(REALM, newer, BOUNDS)).toBe('kept');
     expect(await retained.put(REALM, older, BOUNDS)).toBe('superseded');
@@ -237,16 +199,16 @@ describe('in Redis', () => {
   });
 
   it('keeps its keys under the hash tag of the realm, with a time to live if events have one, and none once all is cleared', async () => {
-    const { cluster, nodes } = await joined();
-    const { retained } = nodes[0]!;
+    const { cluster, nodes } = await redis.join();
+    const { retained } = nodes[0];
     const keysNow = async (): Promise<string[]> =>
-      ((await redis.command('KEYS', `${cluster.prefix}:{r:${REALM}}:retained*`)) as string[]).sort();
+      ((await redis.server.command('KEYS', `${cluster.prefix}:{r:${REALM}}:retained*`)) as string[]).sort();
     await retained.put(REALM, event('a', 1), { ...BOUNDS, ttlMs: 3_600_000 });
     const keys = await keysNow();
     expect(keys).toHaveLength(3);
-    for (const key of keys) expect(await redis.command('PTTL', key)).toBeGreaterThan(3_500_000);
+    for (const key of keys) expect(await redis.server.command('PTTL', key)).toBeGreaterThan(3_500_000);
     await retained.put(REALM, event('a', 1), BOUNDS);
-    for (const key of keys) expect(await redis.command('PTTL', key)).toBe(-1);
+    for (const key of keys) expect(await redis.server.command('PTTL', key)).toBe(-1);
     await retained.clear(REALM, 'a');
     expect(await keysNow()).toEqual([]);
   });
@@ -254,32 +216,22 @@ describe('in Redis', () => {
   it('ignores and counts rows that it cannot read, and a later event takes their place', async () => {
     const counters = createClusterCounters();
     const keys = createKeys({ prefix: 'odd', database: 0 });
-    const retained = new RedisRetainedEvents({ store: redis.plainStore(), keys, counters });
+    const retained = new RedisRetainedEvents({ store: redis.server.plainStore(), keys, counters });
     const { rows } = keys.retained(REALM);
     // The second is a row of an event that is text, the third one of a later format.
     for (const bad of ['text', '\u0092\u0001\u0095\u00a1n\u0001\u0000\u00c3\u00a4text', '\u0092\u0002\u0001']) {
-      await redis.command('HSET', rows, 'a', bad);
+      await redis.server.command('HSET', rows, 'a', bad);
       expect(await retained.get(REALM, 'a')).toEqual([]);
     }
     expect(await retained.put(REALM, event('a', 'good'), BOUNDS)).toBe('kept');
     expect(valuesOf(await retained.get(REALM, 'a'))).toEqual(['good']);
   });
-});
+}
 
-describe('in Redis in cluster mode', () => {
-  let redis: RedisServer;
-  beforeAll(async () => {
-    redis = await startRedis({ args: ['--cluster-enabled', 'yes'] });
-    await redis.command('CLUSTER', 'ADDSLOTSRANGE', 0, 16_383);
-    while (!String(await redis.command('CLUSTER', 'INFO')).includes('cluster_state:ok'));
-  });
-  afterAll(() => redis.stop());
-
-  describeRetainedEvents('a server that refuses keys of another slot', async () => {
-    await redis.flushAll();
-    const store = redis.plainStore({ oneSlot: true });
-    const keys = createKeys({ prefix: 'gantry', database: 0 });
-    const retained = new RedisRetainedEvents({ store, keys, counters: createClusterCounters() });
-    return { one: retained, two: retained };
-  });
+describeSharedStore({
+  contract: describeRetainedEvents,
+  storeOf: ({ retained }) => retained,
+  plain: (options) => new RedisRetainedEvents(options),
+  inMemory: describeInMemory,
+  inRedis: describeInRedis,
 });
