@@ -14,6 +14,7 @@ import {
   type RecordedEvent,
 } from '../event-history.js';
 import { packPublication, unpackPublication } from '../kept-publication.js';
+import type { Reach } from './reach.js';
 
 interface StoredEvent {
   readonly id: PublicationId;
@@ -112,16 +113,15 @@ export class SharedEventHistory {
 /** The history as one node of the hub uses it. */
 export class MemoryEventHistory implements EventHistory {
   readonly #shared: SharedEventHistory;
-  readonly #refusal: () => Error | undefined;
+  readonly #reach: Reach;
 
-  /** `refusal`: why the node cannot reach the shared state now, if so. */
-  constructor(shared: SharedEventHistory, refusal: () => Error | undefined) {
+  constructor(shared: SharedEventHistory, reach: Reach) {
     this.#shared = shared;
-    this.#refusal = refusal;
+    this.#reach = reach;
   }
 
   append(realm: Uri, publication: Publication, entries: readonly HistoryEntry[]): Promise<void> {
-    return this.#do(() => this.#shared.append(realm, publication, entries));
+    return this.#reach(() => this.#shared.append(realm, publication, entries));
   }
 
   locate(
@@ -129,18 +129,11 @@ export class MemoryEventHistory implements EventHistory {
     entry: HistoryEntry,
     publications: readonly PublicationId[],
   ): Promise<readonly (Position | undefined)[]> {
-    return this.#do(() => this.#shared.locate(realm, entry, publications));
+    return this.#reach(() => this.#shared.locate(realm, entry, publications));
   }
 
   read(realm: Uri, entry: HistoryEntry, range: HistoryRange): Promise<HistoryPage> {
-    return this.#do(() => this.#shared.read(realm, entry, range));
-  }
-
-  // eslint-disable-next-line @typescript-eslint/require-await -- what a step throws becomes a rejection
-  async #do<Result>(step: () => Result): Promise<Result> {
-    const refusal = this.#refusal();
-    if (refusal !== undefined) throw refusal;
-    return step();
+    return this.#reach(() => this.#shared.read(realm, entry, range));
   }
 }
 

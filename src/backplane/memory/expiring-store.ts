@@ -3,6 +3,7 @@ import type { Uri } from '../../wamp/ids.js';
 import { digestOf, type EntryName, type ExpiringStore, type PlaceOutcome, type PlacesRule } from '../expiring-store.js';
 import { packValue } from '../expiring-value.js';
 import { unpack } from '../packr.js';
+import type { Reach } from './reach.js';
 
 type Content =
   | { readonly kind: 'count'; count: number }
@@ -110,28 +111,27 @@ export class SharedExpiringState {
 /** The expiring state as one node of the hub uses it. */
 export class MemoryExpiringStore implements ExpiringStore {
   readonly #state: SharedExpiringState;
-  readonly #refusal: () => Error | undefined;
+  readonly #reach: Reach;
 
-  /** `refusal`: why the node cannot reach the shared state now, if so. */
-  constructor(state: SharedExpiringState, refusal: () => Error | undefined) {
+  constructor(state: SharedExpiringState, reach: Reach) {
     this.#state = state;
-    this.#refusal = refusal;
+    this.#reach = reach;
   }
 
   add(realm: Uri, names: readonly EntryName[], amount: number, ttlMs: number): Promise<readonly number[]> {
-    return this.#do(() => this.#state.add(realm, names, amount, ttlMs));
+    return this.#reach(() => this.#state.add(realm, names, amount, ttlMs));
   }
 
   put(realm: Uri, name: EntryName, value: unknown, ttlMs: number): Promise<void> {
-    return this.#do(() => this.#state.put(realm, name, packValue(value), ttlMs));
+    return this.#reach(() => this.#state.put(realm, name, packValue(value), ttlMs));
   }
 
   get(realm: Uri, name: EntryName): Promise<unknown> {
-    return this.#do(() => valueOf(this.#state.get(realm, name)));
+    return this.#reach(() => valueOf(this.#state.get(realm, name)));
   }
 
   take(realm: Uri, name: EntryName): Promise<unknown> {
-    return this.#do(() => {
+    return this.#reach(() => {
       const bytes = this.#state.get(realm, name);
       this.#state.delete(realm, name);
       return valueOf(bytes);
@@ -139,22 +139,15 @@ export class MemoryExpiringStore implements ExpiringStore {
   }
 
   delete(realm: Uri, name: EntryName): Promise<void> {
-    return this.#do(() => this.#state.delete(realm, name));
+    return this.#reach(() => this.#state.delete(realm, name));
   }
 
   enter(realm: Uri, name: EntryName, member: string, rule: PlacesRule): Promise<PlaceOutcome> {
-    return this.#do(() => this.#state.enter(realm, name, member, rule));
+    return this.#reach(() => this.#state.enter(realm, name, member, rule));
   }
 
   leave(realm: Uri, name: EntryName, members: readonly string[]): Promise<void> {
-    return this.#do(() => this.#state.leave(realm, name, members));
-  }
-
-  // eslint-disable-next-line @typescript-eslint/require-await -- what a step throws becomes a rejection
-  async #do<Result>(step: () => Result): Promise<Result> {
-    const refusal = this.#refusal();
-    if (refusal !== undefined) throw refusal;
-    return step();
+    return this.#reach(() => this.#state.leave(realm, name, members));
   }
 }
 

@@ -19,6 +19,7 @@ import {
 import { Questions } from '../questions.js';
 import type { Change, SharedDirectory } from './directory.js';
 import type { HubMember, HubPort, NodeMessage } from './port.js';
+import { reachUnless } from './reach.js';
 import { RealmMirrors } from './realm-mirrors.js';
 import { MemorySessions } from './sessions.js';
 import { MemoryEventHistory } from './event-history.js';
@@ -64,10 +65,10 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
     this.#hub = hub;
     this.#shared = hub.directory;
     this.sessions = new MemorySessions(this.#shared, (look) => this.#read(look));
-    const refusal = () => (this.#state === 'live' ? undefined : this.#unavailable('shared state'));
-    this.expiring = new MemoryExpiringStore(hub.expiring, refusal);
-    this.retained = new MemoryRetainedEvents(hub.retained, refusal);
-    this.history = new MemoryEventHistory(hub.history, refusal);
+    const reach = reachUnless(() => (this.#state === 'live' ? undefined : this.#unavailable('shared state')));
+    this.expiring = new MemoryExpiringStore(hub.expiring, reach);
+    this.retained = new MemoryRetainedEvents(hub.retained, reach);
+    this.history = new MemoryEventHistory(hub.history, reach);
     this.#realms = new RealmMirrors(
       node,
       (realm, registration) => this.#events?.registration(realm, registration),

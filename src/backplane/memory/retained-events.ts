@@ -9,6 +9,7 @@ import {
   type RetainOutcome,
   type RetentionBounds,
 } from '../retained-events.js';
+import type { Reach } from './reach.js';
 
 interface RetainedEvent {
   readonly untilMs: number;
@@ -28,8 +29,8 @@ interface RealmRows {
   bytes: number;
 }
 
-/** Topics with an expired event that one `put` removes at most. */
-const MAX_EXPIRED = 16;
+/** The oldest topics, among which a `put` that reaches a bound looks for expired ones. */
+const MAX_OLDEST = 16;
 
 /** The retained events of a hub. Nodes put them in the order of their marks, so that none is superseded. */
 export class SharedRetainedEvents {
@@ -101,43 +102,38 @@ export class SharedRetainedEvents {
   }
 
   #removeExpired(rows: RealmRows, except: Uri): void {
-    for (const [topic, row] of [...rows.topics].slice(0, MAX_EXPIRED))
+    let count = 0;
+    for (const [topic, row] of rows.topics) {
+      if (count++ === MAX_OLDEST) return;
       if (topic !== except && this.#live(row).length === 0) remove(rows, topic);
+    }
   }
 }
 
 /** The retained events as one node of the hub uses them. */
 export class MemoryRetainedEvents implements RetainedEvents {
   readonly #shared: SharedRetainedEvents;
-  readonly #refusal: () => Error | undefined;
+  readonly #reach: Reach;
 
-  /** `refusal`: why the node cannot reach the shared state now, if so. */
-  constructor(shared: SharedRetainedEvents, refusal: () => Error | undefined) {
+  constructor(shared: SharedRetainedEvents, reach: Reach) {
     this.#shared = shared;
-    this.#refusal = refusal;
+    this.#reach = reach;
   }
 
   put(realm: Uri, publication: Publication, bounds: RetentionBounds): Promise<RetainOutcome> {
-    return this.#do(() => this.#shared.put(realm, publication, bounds));
+    return this.#reach(() => this.#shared.put(realm, publication, bounds));
   }
 
   clear(realm: Uri, topic: Uri): Promise<void> {
-    return this.#do(() => this.#shared.clear(realm, topic));
+    return this.#reach(() => this.#shared.clear(realm, topic));
   }
 
   get(realm: Uri, topic: Uri): Promise<readonly Publication[]> {
-    return this.#do(() => this.#shared.get(realm, topic));
+    return this.#reach(() => this.#shared.get(realm, topic));
   }
 
   topics(realm: Uri, from?: number): Promise<RetainedTopics> {
-    return this.#do(() => this.#shared.topics(realm, from));
-  }
-
-  // eslint-disable-next-line @typescript-eslint/require-await -- what a step throws becomes a rejection
-  async #do<Result>(step: () => Result): Promise<Result> {
-    const refusal = this.#refusal();
-    if (refusal !== undefined) throw refusal;
-    return step();
+    return this.#reach(() => this.#shared.topics(realm, from));
   }
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BackplaneUnavailableError, type Answers } from '../../../src/backplane/backplane.js';
 import { MemoryExpiringStore, SharedExpiringState } from '../../../src/backplane/memory/expiring-store.js';
+import { reachUnless } from '../../../src/backplane/memory/reach.js';
 import { replacedSessions, SessionPlaces, type AuthidRule } from '../../../src/realm/session-places.js';
 import { isUnavailable } from '../../../src/session/ports.js';
 import type { NodeId, SessionId } from '../../../src/wamp/ids.js';
@@ -20,14 +21,13 @@ class Scene {
   state = new SharedExpiringState(() => this.nowMs);
 
   node(rule: AuthidRule): SessionPlaces {
-    const refusal = (): Error | undefined =>
-      this.isAway ? new BackplaneUnavailableError('expiring state') : undefined;
+    const reach = reachUnless(() => (this.isAway ? new BackplaneUnavailableError('expiring state') : undefined));
     return new SessionPlaces({
       realm: 'r',
       rule,
       backplane: {
         get expiring() {
-          return new MemoryExpiringStore(scene.state, refusal);
+          return new MemoryExpiringStore(scene.state, reach);
         },
         directory: {
           sessions: { get: (_realm: string, id: number) => Promise.resolve(this.present.has(id) ? {} : undefined) },

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { BackplaneUnavailableError } from '../../../../src/backplane/backplane.js';
 import { MemoryExpiringStore, SharedExpiringState } from '../../../../src/backplane/memory/expiring-store.js';
+import { reachUnless } from '../../../../src/backplane/memory/reach.js';
 import { bindingMethod, CookieLogins, createCookieMethod } from '../../../../src/session/auth/cookie.js';
 import { granted } from '../../../../src/session/auth/credentials.js';
 import type { AuthMethod, AuthRequest, Principal } from '../../../../src/session/auth/method.js';
@@ -13,8 +14,9 @@ const TTL_MS = 1_000;
 function scene(principal: Principal = PETER) {
   const clock = { nowMs: 0, isAway: false };
   const state = new SharedExpiringState(() => clock.nowMs);
-  const store = new MemoryExpiringStore(state, () =>
-    clock.isAway ? new BackplaneUnavailableError('expiring state') : undefined,
+  const store = new MemoryExpiringStore(
+    state,
+    reachUnless(() => (clock.isAway ? new BackplaneUnavailableError('expiring state') : undefined)),
   );
   const ttlMsOf = (realm: string): number | undefined => (realm === 'r' ? TTL_MS : undefined);
   const withdrawn = new Set<string>();
