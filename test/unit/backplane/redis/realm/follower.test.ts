@@ -106,7 +106,7 @@ it('applies a take-over that no snapshot can have', () => {
   expect(callees()).toEqual([9]);
 });
 
-const offered = (session: number, version: number) =>
+const claimChange = (session: number, version: number, takesOver: string) =>
   packed([
     1,
     version,
@@ -117,25 +117,12 @@ const offered = (session: number, version: number) =>
     'random',
     other,
     session,
-    [1, version, 0, false, false, 'random'],
+    [1, version, 0, false, false, takesOver],
     false,
     1_000,
   ]);
-const claimed = (session: number, version: number) =>
-  packed([
-    1,
-    version,
-    other,
-    'claim',
-    ID,
-    MEMBER,
-    'random',
-    other,
-    session,
-    [1, version, 0, false, false, ''],
-    false,
-    1_000,
-  ]);
+const offered = (session: number, version: number) => claimChange(session, version, 'random');
+const claimed = (session: number, version: number) => claimChange(session, version, '');
 
 it.each([
   ['another node', third],
