@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Code } from '../../src/wamp/codes.js';
-import { RawClient } from '../support/raw-client.js';
+import type { RawClient } from '../support/raw-client.js';
 import { ThreeNodes } from './harness/three-nodes.js';
 
 const SESSION_COUNT = 100;
@@ -9,23 +9,12 @@ const JOINED = 'wamp.session.on_join';
 const LEFT = 'wamp.session.on_leave';
 
 let cluster: ThreeNodes;
-let clients: RawClient[] = [];
 
 beforeEach(async () => {
-  clients = [];
   cluster = await ThreeNodes.start();
 });
 
-afterEach(async () => {
-  for (const client of clients) client.drop();
-  await cluster.stop();
-});
-
-async function joinAt(node: number): Promise<RawClient> {
-  const client = await RawClient.join(cluster.url(node));
-  clients.push(client);
-  return client;
-}
+afterEach(() => cluster.stop());
 
 /** Keeps a presence list as docs/meta-api.md has it, and every event in the order in which it came. */
 class Watcher {
@@ -39,7 +28,7 @@ class Watcher {
   }
 
   static async at(node: number): Promise<Watcher> {
-    const client = await joinAt(node);
+    const client = await cluster.join(node);
     const watcher = new Watcher(client);
     const joined = await client.subscribe(JOINED);
     await client.subscribe(LEFT);
@@ -93,8 +82,8 @@ const sorted = (ids: Iterable<number>): number[] => [...ids].sort((one, other) =
 
 it('each session of a node that is killed leaves once, and the list is right (SMA-2, SMA-5)', async () => {
   const watchers = [await Watcher.at(1), await Watcher.at(2)];
-  const victims = await Promise.all(Array.from({ length: SESSION_COUNT }, () => joinAt(0)));
-  const staying = await joinAt(1);
+  const victims = await Promise.all(Array.from({ length: SESSION_COUNT }, () => cluster.join(0)));
+  const staying = await cluster.join(1);
   await until(() => watchers.every(({ events }) => events.length >= SESSION_COUNT + 1));
   cluster.signal(0, 'SIGKILL');
   await until(() => watchers.every((watcher) => watcher.of('left').length >= SESSION_COUNT));
@@ -111,7 +100,7 @@ it('the store loses its data in the middle of joins: no living session leaves, e
   const joining = Array.from({ length: SESSION_COUNT }, async (_, at) => {
     await sleep(at * 5);
     if (at === SESSION_COUNT / 2) await cluster.redis.command('FLUSHALL');
-    return joinAt(at % 3).catch(() => undefined);
+    return cluster.join(at % 3).catch(() => undefined);
   });
   const joined = (await Promise.all(joining)).flatMap((client) => (client === undefined ? [] : [client.session]));
   expect(joined.length).toBeGreaterThan(SESSION_COUNT / 2);
@@ -127,11 +116,11 @@ it('the store loses its data in the middle of joins: no living session leaves, e
 it('a presence list is right after a rolling restart (SMA-2, SMA-5)', async () => {
   const watcher = await Watcher.at(2);
   for (const node of [0, 1]) {
-    await Promise.all(Array.from({ length: 20 }, () => joinAt(node)));
+    await Promise.all(Array.from({ length: 20 }, () => cluster.join(node)));
     await cluster.replace(node);
-    await joinAt(node);
+    await cluster.join(node);
   }
-  const asker = await joinAt(2);
+  const asker = await cluster.join(2);
   asker.call('wamp.session.list');
   const [, , , [listed]] = (await asker.expect(Code.RESULT)) as [number, number, object, [number[]]];
   await until(() => watcher.present.size === listed.length);

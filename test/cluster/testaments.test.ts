@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Code } from '../../src/wamp/codes.js';
-import { RawClient } from '../support/raw-client.js';
+import type { RawClient } from '../support/raw-client.js';
 import { ThreeNodes } from './harness/three-nodes.js';
 import { TIMINGS } from './harness/timings.js';
 
@@ -11,27 +11,16 @@ const TOPIC = 'com.example.gone';
 const FENCE = 'com.example.fence';
 
 let cluster: ThreeNodes;
-let clients: RawClient[] = [];
 
 beforeEach(async () => {
-  clients = [];
   cluster = await ThreeNodes.start();
 });
 
-afterEach(async () => {
-  for (const client of clients) client.drop();
-  await cluster.stop();
-});
-
-async function joinAt(node: number): Promise<RawClient> {
-  const client = await RawClient.join(cluster.url(node));
-  clients.push(client);
-  return client;
-}
+afterEach(() => cluster.stop());
 
 /** Sessions of the first node, each with a testament for each scope that names the session. */
 async function sessionsWithTestaments(): Promise<RawClient[]> {
-  const sessions = await Promise.all(Array.from({ length: SESSION_COUNT }, () => joinAt(0)));
+  const sessions = await Promise.all(Array.from({ length: SESSION_COUNT }, () => cluster.join(0)));
   for (const client of sessions)
     for (const scope of ['destroyed', 'detached'])
       client.call('wamp.session.add_testament', [TOPIC, [client.session, scope], {}], {}, { scope });
@@ -41,7 +30,7 @@ async function sessionsWithTestaments(): Promise<RawClient[]> {
 
 /** A subscriber on each of the other nodes. */
 async function subscribers(): Promise<RawClient[]> {
-  const all = [await joinAt(1), await joinAt(2)];
+  const all = [await cluster.join(1), await cluster.join(2)];
   for (const client of all) for (const topic of [TOPIC, FENCE]) await client.subscribe(topic);
   return all;
 }
@@ -51,7 +40,7 @@ async function received(subscriber: RawClient, settleMs = 0): Promise<[number, s
   const events: [number, string][] = [];
   while (events.length < 2 * SESSION_COUNT) events.push((await subscriber.expect(Code.EVENT))[4] as [number, string]);
   await sleep(settleMs);
-  for (const node of [1, 2]) (await joinAt(node)).publish(FENCE, [0, 'fence']);
+  for (const node of [1, 2]) (await cluster.join(node)).publish(FENCE, [0, 'fence']);
   for (let fences = 0; fences < 2;) {
     const event = (await subscriber.expect(Code.EVENT))[4] as [number, string];
     if (event[1] === 'fence') fences++;

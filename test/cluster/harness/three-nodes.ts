@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ConfigInput } from '../../../src/config/schema.js';
 import { GantryProcess } from '../../support/gantry-process.js';
+import { RawClient } from '../../support/raw-client.js';
 import { startRedis, type RedisServer } from '../../support/redis.js';
 import { COMMAND_TIMEOUT_MS, TIMINGS } from './timings.js';
 
@@ -16,6 +17,7 @@ export class ThreeNodes {
   readonly redis: RedisServer;
   readonly nodes: NodeProcess[] = [];
   readonly #folder: string;
+  readonly #clients: RawClient[] = [];
 
   private constructor(redis: RedisServer, config: ConfigInput) {
     this.redis = redis;
@@ -39,6 +41,13 @@ export class ThreeNodes {
     return this.nodes[node]!.url;
   }
 
+  /** A new client of the node; `stop` drops it. */
+  async join(node: number): Promise<RawClient> {
+    const client = await RawClient.join(this.url(node));
+    this.#clients.push(client);
+    return client;
+  }
+
   signal(node: number, signal: NodeJS.Signals): void {
     this.nodes[node]!.process.signal(signal);
   }
@@ -57,6 +66,7 @@ export class ThreeNodes {
   }
 
   async stop(): Promise<void> {
+    for (const client of this.#clients) client.drop();
     for (const { process } of this.nodes) {
       process.signal('SIGCONT');
       process.signal('SIGKILL');
