@@ -46,6 +46,7 @@ const redisRooms = [
   'sessions',
   'reachability',
   'expiring',
+  'kept',
 ].map((room) => ({
   name: `room-redis-${room}`,
   severity: 'error',

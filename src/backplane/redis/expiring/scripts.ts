@@ -1,5 +1,6 @@
 import type { PlaceOutcome, PlacesRule } from '../../expiring-store.js';
 import type { Script } from '../ports.js';
+import { unexpectedReply } from '../scripts/unexpected-reply.js';
 
 /** The values of counters after adding. */
 export const addCounters: Script<
@@ -10,7 +11,7 @@ export const addCounters: Script<
   encode: ({ keys, amount, ttlMs }) => ({ keys, argv: [amount, ttlMs] }),
   decode: (raw) => {
     if (Array.isArray(raw) && raw.every((count) => typeof count === 'number')) return raw;
-    throw unexpected('add_counters.lua', raw);
+    throw unexpectedReply('add_counters.lua', raw);
   },
 };
 
@@ -18,7 +19,7 @@ export const putValue: Script<{ readonly key: string; readonly value: Uint8Array
   file: 'put_value.lua',
   encode: ({ key, value, ttlMs }) => ({ keys: [key], argv: [value, ttlMs] }),
   decode: (raw) => {
-    if (raw !== 1) throw unexpected('put_value.lua', raw);
+    if (raw !== 1) throw unexpectedReply('put_value.lua', raw);
   },
 };
 
@@ -30,7 +31,7 @@ export const readValue: Script<{ readonly key: string; readonly then: 'keep' | '
   decode: (raw) => {
     if (raw === null) return undefined;
     if (raw instanceof Uint8Array) return raw;
-    throw unexpected('read_value.lua', raw);
+    throw unexpectedReply('read_value.lua', raw);
   },
 };
 
@@ -41,7 +42,7 @@ export const enterPlace: Script<PlacesRule & { readonly key: string; readonly me
     const [isEntered, ...others] = Array.isArray(raw) ? (raw as unknown[]) : [];
     if ((isEntered === 0 || isEntered === 1) && others.every((other) => typeof other === 'string'))
       return { isEntered: isEntered === 1, others };
-    throw unexpected('enter_place.lua', raw);
+    throw unexpectedReply('enter_place.lua', raw);
   },
 };
 
@@ -49,10 +50,6 @@ export const leavePlaces: Script<{ readonly key: string; readonly members: reado
   file: 'leave_places.lua',
   encode: ({ key, members }) => ({ keys: [key], argv: members }),
   decode: (raw) => {
-    if (raw !== 1) throw unexpected('leave_places.lua', raw);
+    if (raw !== 1) throw unexpectedReply('leave_places.lua', raw);
   },
 };
-
-function unexpected(file: string, raw: unknown): TypeError {
-  return new TypeError(`${file} replied ${typeof raw}`);
-}

@@ -9,6 +9,7 @@ import {
 } from '../../event-history.js';
 import type { HistoryKeys } from '../keys.js';
 import type { Script } from '../ports.js';
+import { unexpectedReply } from '../scripts/unexpected-reply.js';
 
 type Rule = Pick<HistoryEntry, 'limit' | 'maxBytes' | 'ttlMs'>;
 
@@ -31,7 +32,7 @@ export const appendHistory: Script<
     ],
   }),
   decode: (raw) => {
-    if (raw !== 1) throw unexpected('append_history.lua', raw);
+    if (raw !== 1) throw unexpectedReply('append_history.lua', raw);
   },
 };
 
@@ -43,7 +44,7 @@ export const locateHistory: Script<
   encode: ({ keys, ttlMs, publications }) => ({ keys: [keys.index], argv: [ttlMs, ...publications] }),
   decode: (raw) => {
     if (Array.isArray(raw)) return (raw as unknown[]).map(positionOf);
-    throw unexpected('locate_history.lua', raw);
+    throw unexpectedReply('locate_history.lua', raw);
   },
 };
 
@@ -64,12 +65,13 @@ export const readHistory: Script<
   }),
   decode: (raw) => {
     const [hasMore, ...flat] = Array.isArray(raw) ? (raw as unknown[]) : [];
-    if (hasMore !== 0 && hasMore !== 1) throw unexpected('read_history.lua', raw);
+    if (hasMore !== 0 && hasMore !== 1) throw unexpectedReply('read_history.lua', raw);
     const events = flat.flatMap((place, at) => {
       if (at % 2 === 1) return [];
       const position = place instanceof Uint8Array ? positionOf(new TextDecoder().decode(place)) : undefined;
       const publication = flat[at + 1];
-      if (position === undefined || !(publication instanceof Uint8Array)) throw unexpected('read_history.lua', place);
+      if (position === undefined || !(publication instanceof Uint8Array))
+        throw unexpectedReply('read_history.lua', place);
       return [{ position, publication }];
     });
     return { hasMore: hasMore === 1, events };
@@ -83,8 +85,4 @@ function placeOf([ms, sequence]: Position): string {
 function positionOf(place: unknown): Position | undefined {
   const [, ms, sequence] = typeof place === 'string' ? (/^(\d{1,15})-(\d{1,15})$/.exec(place) ?? []) : [];
   return ms === undefined ? undefined : [Number(ms), Number(sequence)];
-}
-
-function unexpected(file: string, raw: unknown): TypeError {
-  return new TypeError(`${file} replied ${typeof raw}`);
 }

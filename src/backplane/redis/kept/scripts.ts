@@ -3,6 +3,7 @@ import type { Uri } from '../../../wamp/ids.js';
 import { MAX_RETAINED_PER_TOPIC, type RetainOutcome, type RetentionBounds } from '../../retained-events.js';
 import type { RetainedKeys } from '../keys.js';
 import type { Script } from '../ports.js';
+import { unexpectedReply } from '../scripts/unexpected-reply.js';
 
 export interface RetainInput extends RetentionBounds {
   readonly keys: RetainedKeys;
@@ -22,7 +23,7 @@ export const retainEvent: Script<RetainInput, RetainOutcome> = {
   }),
   decode: (raw) => {
     if (RETAIN_OUTCOMES.includes(raw)) return raw as RetainOutcome;
-    throw unexpected('retain_event.lua', raw);
+    throw unexpectedReply('retain_event.lua', raw);
   },
 };
 
@@ -30,7 +31,7 @@ export const clearRetained: Script<{ readonly keys: RetainedKeys; readonly topic
   file: 'clear_retained.lua',
   encode: ({ keys, topic }) => ({ keys: allOf(keys), argv: [topic] }),
   decode: (raw) => {
-    if (raw !== 1) throw unexpected('clear_retained.lua', raw);
+    if (raw !== 1) throw unexpectedReply('clear_retained.lua', raw);
   },
 };
 
@@ -41,7 +42,7 @@ export const readRetained: Script<{ readonly keys: RetainedKeys; readonly topic:
   encode: ({ keys, topic }) => ({ keys: [keys.rows], argv: [topic] }),
   decode: (raw) => {
     if (Array.isArray(raw) && raw.every((row) => row instanceof Uint8Array)) return raw;
-    throw unexpected('read_retained.lua', raw);
+    throw unexpectedReply('read_retained.lua', raw);
   },
 };
 
@@ -61,14 +62,10 @@ export const listRetained: Script<
     const listed = flat.flatMap((topic, at) => (at % 2 === 0 ? [{ topic, place: Number(flat[at + 1]) }] : []));
     if (listed.every(({ topic, place }) => typeof topic === 'string' && Number.isFinite(place)))
       return listed as readonly ListedTopic[];
-    throw unexpected('list_retained.lua', raw);
+    throw unexpectedReply('list_retained.lua', raw);
   },
 };
 
 function allOf({ rows, order, bytes }: RetainedKeys): readonly string[] {
   return [rows, order, bytes];
-}
-
-function unexpected(file: string, raw: unknown): TypeError {
-  return new TypeError(`${file} replied ${typeof raw}`);
 }

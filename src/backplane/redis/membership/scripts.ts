@@ -1,6 +1,7 @@
 import type { NodeId, Uri } from '../../../wamp/ids.js';
 import type { NodesKeys } from '../keys.js';
 import type { Script } from '../ports.js';
+import { unexpectedReply } from '../scripts/unexpected-reply.js';
 
 /** How long a dead node is remembered: longer than any of its commands or messages can be under way. */
 export const TOMBSTONE_MS = 24 * 3_600_000;
@@ -33,7 +34,7 @@ export const enterNode: Script<EnterNode, EnterReply> = {
   decode: (raw) => {
     const [kind, version, epoch] = list(raw, 'enter_node.lua');
     if (kind === 'gone') return { kind };
-    if (kind !== 'entered') throw unexpected('enter_node.lua', kind);
+    if (kind !== 'entered') throw unexpectedReply('enter_node.lua', kind);
     return { kind, version: count(version, 'enter_node.lua'), epoch: text(epoch, 'enter_node.lua') };
   },
 };
@@ -66,7 +67,7 @@ export const renewLease: Script<RenewLease, RenewReply> = {
   decode: (raw) => {
     const [kind, version, grace, ...dead] = list(raw, 'renew_lease.lua');
     if (kind === 'gone' || kind === 'emptied') return { kind };
-    if (kind !== 'renewed') throw unexpected('renew_lease.lua', kind);
+    if (kind !== 'renewed') throw unexpectedReply('renew_lease.lua', kind);
     return {
       kind,
       version: count(version, 'renew_lease.lua'),
@@ -204,31 +205,27 @@ function groundsOf(grounds: BeginReap['grounds']): (string | number)[] {
 }
 
 function list(raw: unknown, file: string): readonly unknown[] {
-  if (!Array.isArray(raw)) throw unexpected(file, raw);
+  if (!Array.isArray(raw)) throw unexpectedReply(file, raw);
   return raw;
 }
 
 function text(raw: unknown, file: string): string {
-  if (typeof raw !== 'string') throw unexpected(file, raw);
+  if (typeof raw !== 'string') throw unexpectedReply(file, raw);
   return raw;
 }
 
 function bytesOf(raw: unknown, file: string): Buffer {
-  if (!Buffer.isBuffer(raw)) throw unexpected(file, raw);
+  if (!Buffer.isBuffer(raw)) throw unexpectedReply(file, raw);
   return raw;
 }
 
 function count(raw: unknown, file: string): number {
-  if (typeof raw !== 'number' || !Number.isSafeInteger(raw) || raw < 0) throw unexpected(file, raw);
+  if (typeof raw !== 'number' || !Number.isSafeInteger(raw) || raw < 0) throw unexpectedReply(file, raw);
   return raw;
 }
 
 function oneOf<Word extends string>(words: readonly Word[], raw: unknown, file: string): Word {
   const word = words.find((known) => known === raw);
-  if (word === undefined) throw unexpected(file, raw);
+  if (word === undefined) throw unexpectedReply(file, raw);
   return word;
-}
-
-function unexpected(file: string, raw: unknown): TypeError {
-  return new TypeError(`${file} replied ${typeof raw === 'string' ? raw.slice(0, 40) : typeof raw}`);
 }

@@ -4,6 +4,7 @@ import type { InvocationPolicy } from '../../../wamp/options.js';
 import type { Keys, RealmKeys } from '../keys.js';
 import type { Script, Store } from '../ports.js';
 import { unreachable } from '../../../wamp/unreachable.js';
+import { unexpectedReply } from '../scripts/unexpected-reply.js';
 import {
   escapeMember,
   fromHeld,
@@ -54,8 +55,8 @@ export const enterRealm: Script<RealmStep, EnterReply> = {
   decode: (raw) => {
     const [rawKind, version, behind, ...words] = list(raw, 'enter_realm.lua');
     const kind = bytesOf(rawKind, 'enter_realm.lua').toString();
-    if (kind !== 'entered' && kind !== 'known') throw unexpected('enter_realm.lua', kind);
-    if (behind !== 0 && behind !== 1) throw unexpected('enter_realm.lua', behind);
+    if (kind !== 'entered' && kind !== 'known') throw unexpectedReply('enter_realm.lua', kind);
+    if (behind !== 0 && behind !== 1) throw unexpectedReply('enter_realm.lua', behind);
     const nodes = nodeRows(words, 'enter_realm.lua');
     return { kind, version: versionOf(version, 'enter_realm.lua'), isBehind: behind === 1, nodes };
   },
@@ -193,7 +194,7 @@ export const claimProcedure: Script<ClaimProcedure, ClaimReply> = {
       case 'offered':
         return decodeGrant(rest, kind === 'offered');
       case 'policy':
-        if (!isInvocationPolicy(rest[0])) throw unexpected('claim_procedure.lua', rest[0]);
+        if (!isInvocationPolicy(rest[0])) throw unexpectedReply('claim_procedure.lua', rest[0]);
         return { kind, invoke: rest[0], holders: rest.slice(1).map(holderOf) };
       case 'taken':
       case 'protected':
@@ -203,7 +204,7 @@ export const claimProcedure: Script<ClaimProcedure, ClaimReply> = {
       case 'not-serving':
         return { kind };
       default:
-        throw unexpected('claim_procedure.lua', kind);
+        throw unexpectedReply('claim_procedure.lua', kind);
     }
   },
 };
@@ -265,7 +266,7 @@ export const withdrawPart: Script<WithdrawPart, WithdrawReply> = {
   },
   decode: (raw) => {
     const [kind, version] = list(raw, 'withdraw_node.lua');
-    if (kind !== 'done' && kind !== 'more') throw unexpected('withdraw_node.lua', kind);
+    if (kind !== 'done' && kind !== 'more') throw unexpectedReply('withdraw_node.lua', kind);
     return { isDone: kind === 'done', version: versionOf(version, 'withdraw_node.lua') };
   },
 };
@@ -320,14 +321,14 @@ function codeOfForce(force: Force): number {
 function holderOf(raw: unknown): Holder {
   const [node, session] = textOf(raw, 'claim_procedure.lua').split(' ');
   const id = parseId(session);
-  if (node === undefined || id === undefined) throw unexpected('claim_procedure.lua', raw);
+  if (node === undefined || id === undefined) throw unexpectedReply('claim_procedure.lua', raw);
   return { node: node as NodeId, session: id as SessionId };
 }
 
 function decodeDone(raw: unknown, file: string): Done | NotServing {
   const [kind, version, ...nodes] = list(raw, file);
   if (kind === 'not-serving') return { kind };
-  if (kind !== 'done') throw unexpected(file, kind);
+  if (kind !== 'done') throw unexpectedReply(file, kind);
   return { kind, version: versionOf(version, file), nodes: nodes.map((node) => textOf(node, file) as NodeId) };
 }
 
@@ -337,31 +338,27 @@ function decodeGrant(raw: readonly unknown[], isOffer: boolean): ClaimReply {
   const id = parseId(idText);
   const order = Number(textOf(orderText, file));
   const createdMs = Number(textOf(createdText, file));
-  if (id === undefined || !isVersion(order) || !isTime(createdMs)) throw unexpected(file, idText);
+  if (id === undefined || !isVersion(order) || !isTime(createdMs)) throw unexpectedReply(file, idText);
   const serving = nodes.map((node) => textOf(node, file) as NodeId);
   return { kind: 'granted', version: versionOf(version, file), id, order, createdMs, isOffer, nodes: serving };
 }
 
 function list(raw: unknown, file: string): readonly unknown[] {
-  if (!Array.isArray(raw)) throw unexpected(file, raw);
+  if (!Array.isArray(raw)) throw unexpectedReply(file, raw);
   return raw;
 }
 
 function textOf(raw: unknown, file: string): string {
-  if (typeof raw !== 'string') throw unexpected(file, raw);
+  if (typeof raw !== 'string') throw unexpectedReply(file, raw);
   return raw;
 }
 
 function bytesOf(raw: unknown, file: string): Buffer {
-  if (!Buffer.isBuffer(raw)) throw unexpected(file, raw);
+  if (!Buffer.isBuffer(raw)) throw unexpectedReply(file, raw);
   return raw;
 }
 
 function versionOf(raw: unknown, file: string): number {
-  if (!isVersion(raw)) throw unexpected(file, raw);
+  if (!isVersion(raw)) throw unexpectedReply(file, raw);
   return raw;
-}
-
-function unexpected(file: string, raw: unknown): TypeError {
-  return new TypeError(`${file} replied ${typeof raw === 'string' ? raw.slice(0, 40) : typeof raw}`);
 }

@@ -1,6 +1,7 @@
 import type { NodeId, SessionId, Uri } from '../../../wamp/ids.js';
 import type { SessionsKeys } from '../keys.js';
 import type { Script, ScriptArgument } from '../ports.js';
+import { unexpectedReply } from '../scripts/unexpected-reply.js';
 
 /** A session, and where its row is. */
 export interface SessionPlace {
@@ -30,7 +31,7 @@ export const joinSessions: Script<JoinSessions, readonly boolean[]> = {
   },
   decode: (raw) =>
     listOf(raw, 'join_sessions.lua').map((entered) => {
-      if (entered !== 0 && entered !== 1) throw unexpected('join_sessions.lua', entered);
+      if (entered !== 0 && entered !== 1) throw unexpectedReply('join_sessions.lua', entered);
       return entered === 1;
     }),
 };
@@ -147,21 +148,17 @@ class RealmPlaces {
 }
 
 function listOf(raw: unknown, file: string): readonly unknown[] {
-  if (!Array.isArray(raw)) throw unexpected(file, raw);
+  if (!Array.isArray(raw)) throw unexpectedReply(file, raw);
   return raw;
 }
 
 function bytesOf(raw: unknown, file: string): Uint8Array | undefined {
   if (raw === null) return undefined;
-  if (!(raw instanceof Uint8Array)) throw unexpected(file, raw);
+  if (!(raw instanceof Uint8Array)) throw unexpectedReply(file, raw);
   return raw;
 }
 
 function countOf(raw: unknown, file: string): number {
-  if (typeof raw !== 'number' || !Number.isSafeInteger(raw) || raw < 0) throw unexpected(file, raw);
+  if (typeof raw !== 'number' || !Number.isSafeInteger(raw) || raw < 0) throw unexpectedReply(file, raw);
   return raw;
-}
-
-function unexpected(file: string, raw: unknown): TypeError {
-  return new TypeError(`${file} replied ${typeof raw}`);
 }
