@@ -179,7 +179,7 @@ export class RedisServer {
   }
 
   /** For looking into it; strings, numbers, null and lists of them. */
-  command(name: string, ...words: readonly (string | number)[]): Promise<unknown> {
+  command(name: string, ...words: readonly (string | number | Buffer)[]): Promise<unknown> {
     return this.#connected().call(name, ...words);
   }
 

@@ -181,14 +181,15 @@ function describeInRedis(redis: RedisOfStore): void {
     const expiring = new RedisExpiringStore({ store: redis.server.plainStore(), keys, counters });
     await expiring.put(REALM, cookie, 'good', LONG_MS);
     const [key] = (await redis.server.command('KEYS', 'odd:*')) as [string];
-    for (const bad of ['text', '\u0092\u0002\u0001', '']) {
-      await redis.server.command('SET', key, bad);
+    // The second is a value of a later format.
+    for (const bad of ['text', '\x92\x02\x01', '']) {
+      await redis.server.command('SET', key, Buffer.from(bad, 'latin1'));
       expect(await expiring.get(REALM, cookie)).toBeUndefined();
     }
     await redis.server.command('DEL', key);
     await redis.server.command('HSET', key, 'field', 'value');
     expect(await expiring.get(REALM, cookie)).toBeUndefined();
-    expect(counters.rowsIgnored.shape).toBe(3);
+    expect([counters.rowsIgnored.shape, counters.rowsIgnored.version]).toEqual([2, 1]);
     await expiring.delete(REALM, cookie);
     expect(await expiring.take(REALM, cookie)).toBeUndefined();
   });
