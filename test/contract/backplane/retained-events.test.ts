@@ -219,10 +219,11 @@ function describeInRedis(redis: RedisOfStore): void {
     const retained = new RedisRetainedEvents({ store: redis.server.plainStore(), keys, counters });
     const { rows } = keys.retained(REALM);
     // The second is a row of an event that is text, the third one of a later format.
-    for (const bad of ['text', '\u0092\u0001\u0095\u00a1n\u0001\u0000\u00c3\u00a4text', '\u0092\u0002\u0001']) {
-      await redis.server.command('HSET', rows, 'a', bad);
+    for (const bad of ['text', '\x92\x01\x95\xa1n\x01\x00\xc3\xa4text', '\x92\x02\x01']) {
+      await redis.server.command('HSET', rows, 'a', Buffer.from(bad, 'latin1'));
       expect(await retained.get(REALM, 'a')).toEqual([]);
     }
+    expect([counters.rowsIgnored.shape, counters.rowsIgnored.version]).toEqual([2, 1]);
     expect(await retained.put(REALM, event('a', 'good'), BOUNDS)).toBe('kept');
     expect(valuesOf(await retained.get(REALM, 'a'))).toEqual(['good']);
   });

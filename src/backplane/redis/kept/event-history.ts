@@ -9,10 +9,11 @@ import {
   type HistoryRange,
   type Position,
 } from '../../event-history.js';
-import { packPublication, unpackPublication } from '../../kept-publication.js';
+import { packPublication } from '../../kept-publication.js';
 import type { HistoryKeys, Keys } from '../keys.js';
 import type { Store } from '../ports.js';
 import { appendHistory, locateHistory, readHistory } from './history-scripts.js';
+import { readPublication } from './read-publication.js';
 
 export interface RedisEventHistoryOptions {
   readonly store: Pick<Store, 'run'>;
@@ -48,11 +49,9 @@ export class RedisEventHistory implements EventHistory {
   async read(realm: Uri, entry: HistoryEntry, range: HistoryRange): Promise<HistoryPage> {
     const { store, counters } = this.#options;
     const page = await store.run(readHistory, { keys: this.#keys(realm, entry), range, ttlMs: entry.ttlMs });
-    const events = page.events.flatMap(({ position, publication: bytes }) => {
-      const publication = unpackPublication(bytes);
-      if (typeof publication !== 'string') return [{ position, publication }];
-      counters.rowsIgnored[publication]++;
-      return [];
+    const events = page.events.flatMap(({ position, publication: row }) => {
+      const publication = readPublication(row, counters);
+      return publication === undefined ? [] : [{ position, publication }];
     });
     const last = page.events.at(-1)?.position;
     const next = page.hasMore && last !== undefined ? behind(last, range) : undefined;

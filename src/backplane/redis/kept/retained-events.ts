@@ -1,7 +1,7 @@
 import type { Publication } from '../../../routing/ports.js';
 import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
 import type { Uri } from '../../../wamp/ids.js';
-import { packPublication, unpackPublication } from '../../kept-publication.js';
+import { packPublication } from '../../kept-publication.js';
 import {
   RETAINED_PAGE,
   type RetainedEvents,
@@ -11,9 +11,10 @@ import {
 } from '../../retained-events.js';
 import type { Keys } from '../keys.js';
 import type { Store } from '../ports.js';
-import { clearRetained, listRetained, readRetained, retainEvent } from './scripts.js';
+import { readPublication } from './read-publication.js';
+import { clearRetained, listRetained, readRetained, retainEvent } from './retained-scripts.js';
 
-export interface RedisKeptOptions {
+export interface RedisRetainedEventsOptions {
   readonly store: Pick<Store, 'run'>;
   readonly keys: Pick<Keys, 'retained'>;
   readonly counters: Pick<ClusterCounters, 'rowsIgnored'>;
@@ -21,9 +22,9 @@ export interface RedisKeptOptions {
 
 /** The retained events in Redis. */
 export class RedisRetainedEvents implements RetainedEvents {
-  readonly #options: RedisKeptOptions;
+  readonly #options: RedisRetainedEventsOptions;
 
-  constructor(options: RedisKeptOptions) {
+  constructor(options: RedisRetainedEventsOptions) {
     this.#options = options;
   }
 
@@ -48,12 +49,7 @@ export class RedisRetainedEvents implements RetainedEvents {
   async get(realm: Uri, topic: Uri): Promise<readonly Publication[]> {
     const { store, keys, counters } = this.#options;
     const rows = await store.run(readRetained, { keys: keys.retained(realm), topic });
-    return rows.flatMap((row) => {
-      const publication = unpackPublication(row);
-      if (typeof publication !== 'string') return [publication];
-      counters.rowsIgnored[publication]++;
-      return [];
-    });
+    return rows.flatMap((row) => readPublication(row, counters) ?? []);
   }
 
   async topics(realm: Uri, from?: number): Promise<RetainedTopics> {

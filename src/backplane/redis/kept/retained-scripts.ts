@@ -35,7 +35,7 @@ export const clearRetained: Script<{ readonly keys: RetainedKeys; readonly topic
   },
 };
 
-/** The packed publications. */
+/** The packed publications; the row itself where the script cannot read it. */
 export const readRetained: Script<{ readonly keys: RetainedKeys; readonly topic: Uri }, readonly Uint8Array[]> = {
   file: 'read_retained.lua',
   isBinary: true,

@@ -5,8 +5,9 @@
 -- ARGV[1]  publication id, ARGV[2]  publication, ARGV[3]  events of an entry that this step removes at most
 -- ARGV     of each entry three more: events at most, bytes at most, time to live in ms or 0
 -- Returns  1.
--- O(entries + events removed). Repeating it changes nothing.
+-- O(entries + events removed). Repeating it changes nothing but when the keys expire, while the entry has the publication.
 -- include shared/clock.lua
+-- include shared/expiry.lua
 
 local id, event, max_trimmed = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local now = server_now()
@@ -31,12 +32,6 @@ for at = 1, #KEYS, 2 do
       count = count - 1
     end
   end
-  for _, key in ipairs({ stream, index }) do
-    if ttl == 0 then
-      redis.call('PERSIST', key)
-    else
-      redis.call('PEXPIRE', key, ttl)
-    end
-  end
+  live_for({ stream, index }, ttl)
 end
 return 1

@@ -8,8 +8,10 @@
 -- ARGV[9]  time to live in ms, or 0
 -- Returns  kept; superseded: a later event of the node is there; topics or bytes: the bound is reached, and nothing changes but
 --          that expired topics may have been removed.
--- O(log topics + bytes of the row). Repeating it changes nothing but when the event expires.
+-- O(log topics + bytes of the row). Repeating it changes nothing while the topic has the event. Once an event of another node
+-- has taken its place, or it has expired, repeating it makes it the newest again.
 -- include shared/clock.lua
+-- include shared/expiry.lua
 -- include shared/retained.lua
 
 local rows, order, bytes = KEYS[1], KEYS[2], KEYS[3]
@@ -63,11 +65,5 @@ local newest = redis.call('ZRANGE', order, -1, -1, 'WITHSCORES')
 redis.call('HSET', rows, topic, stored)
 redis.call('ZADD', order, string.format('%.0f', (tonumber(newest[2]) or 0) + 1), topic)
 redis.call('INCRBY', bytes, growth)
-for _, key in ipairs(KEYS) do
-  if ttl == 0 then
-    redis.call('PERSIST', key)
-  else
-    redis.call('PEXPIRE', key, ttl)
-  end
-end
+live_for(KEYS, ttl)
 return 'kept'
