@@ -64,26 +64,28 @@ export class SharedEventHistory {
   }
 
   read(realm: Uri, rule: HistoryEntry, range: HistoryRange): HistoryPage {
+    const all = this.#entries.get(keyOf(realm, rule))?.events ?? [];
     const oldest = this.#oldest(rule);
-    const all = (this.#entries.get(keyOf(realm, rule))?.events ?? []).filter(
-      ({ position }) =>
-        position[0] >= oldest &&
-        comparePositions(position, range.first) >= 0 &&
-        comparePositions(position, range.last) <= 0,
+    const begin = countWhile(
+      all,
+      ({ position }) => position[0] < oldest || comparePositions(position, range.first) < 0,
     );
-    if (range.isReversed) all.reverse();
+    const end = countWhile(all, ({ position }) => comparePositions(position, range.last) <= 0);
     const events: RecordedEvent[] = [];
     let bytes = 0;
     let last: Position | undefined;
-    for (const one of all) {
-      bytes += one.bytes.length;
-      if (last !== undefined && (events.length >= HISTORY_PAGE_EVENTS || bytes > HISTORY_PAGE_BYTES)) break;
-      last = one.position;
-      const publication = unpackPublication(one.bytes);
-      if (typeof publication !== 'string') events.push({ position: one.position, publication });
+    for (let count = 0; count < end - begin; count++) {
+      const { position, bytes: row } = all[range.isReversed ? end - 1 - count : begin + count] as StoredEvent;
+      bytes += row.length;
+      if (last !== undefined && (count >= HISTORY_PAGE_EVENTS || bytes > HISTORY_PAGE_BYTES)) {
+        const next = behind(last, range);
+        return next === undefined ? { events } : { events, next };
+      }
+      last = position;
+      const publication = unpackPublication(row);
+      if (typeof publication !== 'string') events.push({ position, publication });
     }
-    const next = last === undefined || last === all.at(-1)?.position ? undefined : behind(last, range);
-    return next === undefined ? { events } : { events, next };
+    return { events };
   }
 
   #trim(entry: Entry, rule: HistoryEntry): void {
@@ -139,4 +141,15 @@ export class MemoryEventHistory implements EventHistory {
 
 function keyOf(realm: Uri, { uri, match }: HistoryEntry): string {
   return `${match} ${uri} ${realm}`;
+}
+
+/** How many events from the first on `holds` is true for. It is true for none behind them. O(log events). */
+function countWhile(events: readonly StoredEvent[], holds: (event: StoredEvent) => boolean): number {
+  let [low, high] = [0, events.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (holds(events[middle] as StoredEvent)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
