@@ -88,7 +88,8 @@ export interface BackplaneEvents {
   topic?(realm: Uri, change: TopicChange): void;
   /**
    * Sessions of a node that died, when their rows are removed and before `nodeGone`. Exactly one node receives each of them: the one
-   * that has removed it. Should that node die in the same moment, no node receives them.
+   * that has removed it. Should that node die
+   * or lose the reply of the store in the same moment, no node receives them.
    */
   sessionsLost?(node: NodeId, sessions: readonly LostSession[]): void;
   /** The node is dead or has left; nothing of it comes any more and its rows are gone (G5). Once per node. */
@@ -140,7 +141,7 @@ export interface Backplane {
    * it is cut off, and its lease has run out. What it knows is not all, and publications are refused whatever it knows.
    */
   readonly isIsolated: boolean;
-  /** What needs other nodes or the store is refused now, for however short a time. */
+  /** The backplane refuses now what needs other nodes or the store, for however short a time. */
   readonly isCutOff: boolean;
   /** No other node is in the cluster, as far as this one knows. */
   readonly isAlone: boolean;

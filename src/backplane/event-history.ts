@@ -14,7 +14,7 @@ export interface HistoryEntry {
   readonly ttlMs: number;
 }
 
-/** Where an event stands: milliseconds since 1970 by the clock of the store, which never goes back here, and a running number. */
+/** The place of an event: milliseconds since 1970 by the clock of the store, and a running number. Later events have later places. */
 export type Position = readonly [ms: number, sequence: number];
 
 export interface RecordedEvent {
@@ -32,7 +32,7 @@ export interface HistoryRange {
 /** Some events of a range. */
 export interface HistoryPage {
   readonly events: readonly RecordedEvent[];
-  /** Where the rest begins. Absent: there is none. */
+  /** The range of the rest. Absent: this was the last page. */
   readonly next?: HistoryRange;
 }
 
@@ -56,7 +56,7 @@ export interface EventHistory {
    * Rejects with TypeError when the publication cannot be packed.
    */
   append(realm: Uri, publication: Publication, entries: readonly HistoryEntry[]): Promise<void>;
-  /** Where the publications stand in the entry. Undefined: it is not there, or no more. */
+  /** The positions of the publications in the entry. Undefined: the entry does not have it, or no longer. */
   locate(
     realm: Uri,
     entry: HistoryEntry,

@@ -21,7 +21,7 @@ const LENGTH = 13;
 const EXCLUDE_PUBLISHER = 1;
 const DISCLOSE_PUBLISHER = 2;
 
-/** Why a row of the store cannot be read. */
+/** The reason why a row of the store cannot be read. */
 export type KeptFlaw = 'shape' | 'version';
 
 /** Throws TypeError when a part of the publication cannot be represented. */
@@ -89,8 +89,8 @@ export function unpackPublication(packed: Uint8Array): Publication | KeptFlaw {
   )
     return 'shape';
   const name = SERIALIZERS[serializer];
-  const isWhole = (elementCount === 1 || elementCount === 2) === bytes.length > 0;
-  if (name === undefined || !isWhole || (elementCount !== 0 && elementCount !== 1 && elementCount !== 2))
+  const isConsistent = (elementCount === 1 || elementCount === 2) === bytes.length > 0;
+  if (name === undefined || !isConsistent || (elementCount !== 0 && elementCount !== 1 && elementCount !== 2))
     return 'shape';
   return {
     id: id as PublicationId,

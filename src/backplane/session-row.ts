@@ -29,7 +29,7 @@ export interface SessionRow extends SessionDetails {
 
 /** A session of a node that died. */
 export interface LostSession extends SessionRow {
-  /** What `Directory.setTestaments` stored last; absent: nothing. */
+  /** The values that `Directory.setTestaments` stored last; absent: none. */
   readonly testaments?: readonly Uint8Array[];
 }
 

@@ -19,14 +19,14 @@ export type Change = { readonly version: number; readonly requester?: NodeId } &
   | { readonly kind: 'gone'; readonly node: NodeId; readonly isClean: boolean }
 );
 
-/** What a change of interest means for the cluster. */
+/** The effect of a change of interest on the cluster. */
 interface TopicEdge {
   readonly createdMs: number;
   /** Present: the cluster begins to want the topic, or ends to. */
   readonly edge?: TopicChange;
 }
 
-/** What came of a change of interest. */
+/** The result of a change of interest. */
 interface Watched {
   readonly edge?: TopicChange;
 }
@@ -64,7 +64,7 @@ export class SharedDirectory {
   readonly #nodes = new Set<NodeId>();
   readonly #realms = new Map<Uri, RealmRows>();
   readonly #sessions = new Map<SessionId, SessionRow>();
-  /** Of sessions that have some. */
+  /** Only sessions that have some are in it. */
   readonly #testaments = new Map<SessionId, readonly Uint8Array[]>();
   #version = 0;
 

@@ -26,7 +26,7 @@ export interface RealmKeys {
   readonly procedures: string;
   /** Hash: registration id → `<match> <procedure>`. */
   readonly ids: string;
-  /** Set: `<match> <topic>` in which the node has subscribers. */
+  /** Hash: `<match> <topic>` in which the node has subscribers → since when the cluster wants it, in ms since 1970. */
   interest(node: NodeId): string;
   /** Hash: `<node> <session>` → row in MessagePack. One for each procedure: a claim costs the same, however many callees it has. */
   callees(member: string): string;

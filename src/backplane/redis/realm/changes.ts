@@ -20,9 +20,9 @@ export type ChangeBody =
       readonly node: NodeId;
       readonly added: readonly Member[];
       readonly removed: readonly Member[];
-      /** Of each that was added, since when the cluster wants it. */
+      /** For each added topic, since when the cluster wants it, in ms since 1970. */
       readonly times: readonly number[];
-      /** Of each that was removed, the session that was the last to want it; 0: unknown. */
+      /** For each removed topic, the session that was the last to want it; 0: unknown. */
       readonly leavers: readonly number[];
     }
   | {

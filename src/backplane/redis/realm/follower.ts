@@ -90,7 +90,7 @@ export class RealmFollower {
   }
 
   /**
-   * This node has entered the realm as this version, as the reply of the store says. The channel may be later than the reply. Changes
+   * The store has replied that this node entered the realm as this version. The channel may be later than the reply. Changes
    * that come before the entry are in the next snapshot, or the store has lost them: then their versions are used anew, and they
    * would look like the changes behind the snapshot. `stream` is the connection on which the entry was to come.
    */

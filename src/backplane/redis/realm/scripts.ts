@@ -150,7 +150,7 @@ export interface ClaimProcedure extends RealmStep {
   readonly digest?: string | undefined;
   /** Order of an earlier grant that the store is to give again. */
   readonly order?: number;
-  /** When the procedure got its first callee, with `order`. */
+  /** The time at which the procedure got its first callee; given with `order`. */
   readonly createdMs?: number;
 }
 

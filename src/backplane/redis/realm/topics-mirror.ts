@@ -18,7 +18,7 @@ export class TopicsMirror {
     this.#changed = changed;
   }
 
-  /** What the other nodes want. */
+  /** The topics that the other nodes want. */
   get others(): Omit<InterestMirror<NodeId>, 'add' | 'remove' | 'dropNode'> {
     return this.#others;
   }

@@ -15,6 +15,6 @@ export interface WritePath<W> {
   written(version: number, nodes?: readonly NodeId[], pending?: Pending): void;
   /** The store does not know that this node serves the realm: this node enters the realm again, and repeats the write. */
   realmLost(write: W): void;
-  /** Nobody knows whether the store has done it; with NotCarriedOutError it has not. A repair compares the rows. */
+  /** The store may have done it or not; with NotCarriedOutError it has not. A repair compares the rows. */
   uncertain(write: W, cause: unknown): void;
 }

@@ -56,7 +56,7 @@ export interface TakeSessions extends LeaveSessions {
   readonly maxBytes: number;
 }
 
-/** What the store had of a session that was removed. */
+/** The rows of a session that was removed. */
 export interface TakenSession {
   readonly row: Uint8Array | undefined;
   readonly testaments: Uint8Array | undefined;

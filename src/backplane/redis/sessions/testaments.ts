@@ -12,7 +12,7 @@ export interface OwnTestamentsOptions {
   /** By `shardOf`. */
   readonly shards: readonly SessionsKeys[];
   readonly counters: Pick<ClusterCounters, 'rowsIgnored'>;
-  /** It is not known what the store has. */
+  /** The store may differ from what is wanted: a repair is to compare them. */
   readonly unsure: (cause: unknown) => void;
 }
 
@@ -28,13 +28,13 @@ export class OwnTestaments {
     this.#options = options;
   }
 
-  /** What the store is to have; it is written now or by `repair`. */
+  /** Notes what the store is to have. `write` or `repair` writes it. */
   want(session: SessionId, testaments: readonly Uint8Array[]): void {
     if (testaments.length === 0) this.#wanted.delete(session);
     else this.#wanted.set(session, testaments);
   }
 
-  /** The session has left; whatever removes its row removes what the store has. */
+  /** The session has left. The step that removes its row removes its testaments from the store. */
   forget(session: SessionId): void {
     this.#wanted.delete(session);
   }
@@ -88,7 +88,7 @@ export class OwnTestaments {
       return await this.#run(session);
     } catch (cause) {
       if (!(cause instanceof NotCarriedOutError)) throw cause;
-      // What is wanted by now, therefore its place behind later writes does not matter.
+      // The repetition writes what is wanted by now. Its place behind later writes does not matter.
       return this.#run(session);
     }
   }

@@ -21,8 +21,8 @@
 --          replaces all others at once, but for those that take the procedure over and were granted behind it
 -- ARGV[12] digest of the callee's authid; '': it is not stored
 -- ARGV[13] when the procedure got its first callee, in ms since 1970, if an earlier grant is given again; else ''
--- Returns  'granted', the realm's new version, registration id, order, when the procedure got its first callee, every node that serves the realm; 'offered' and the
---          same: the callees keep the procedure until `complete_takeover.lua`;
+-- Returns  'granted', the realm's new version, registration id, order, when the procedure got its first callee, every node
+--          that serves the realm; 'offered' and the same: the callees keep the procedure until `complete_takeover.lua`;
 --          or 'taken', 'policy' and the one it has, or 'protected': the callees are not those that 2 and 3 replace; each with
 --          `<node> <session>` of 64 callees at most;
 --          'id-taken': the id belongs to another procedure; 'unreadable': the row has another format; 'not-serving': the
@@ -72,7 +72,7 @@ if row == false then
   return { 'unreadable' }
 end
 if row and redis.call('HLEN', callees) == 0 then
-  -- Nobody could ever release it.
+  -- No node could ever release it.
   redis.call('HDEL', KEYS[5], string.format('%.0f', row[ID]))
   row = nil
 end

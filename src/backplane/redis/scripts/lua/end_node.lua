@@ -1,4 +1,5 @@
--- Removes what is left of a node that is being reaped and says `gone` to all nodes: its realms and sessions have been dealt with.
+-- Removes the last rows of a node that is being reaped, and publishes `gone` to all nodes: its realms and sessions are removed
+-- already.
 -- The last node takes the membership's own row with it; only the tombstones stay, for their time.
 -- KEYS[1]  rows of the nodes    <prefix>:{nodes}:alive
 -- KEYS[2]  leases               <prefix>:{nodes}:leases
