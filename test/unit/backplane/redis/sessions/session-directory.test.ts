@@ -10,6 +10,24 @@ import { sessionOf } from '../../../../contract/backplane/samples.js';
 
 const PER_STEP = 2;
 
+/** `retries` receives the repairs that wait for their time. */
+function directoryOver(store: Store, retries: (() => void)[] = []): SessionsDirectory {
+  return new SessionsDirectory({
+    node: 'n1' as NodeId,
+    store,
+    shards: createKeys({ prefix: 'p', database: 0 }).sessions,
+    wallMs: () => 0,
+    counters: createClusterCounters(),
+    after: (_delayMs, action) => {
+      retries.push(action);
+      return () => undefined;
+    },
+    schedule: queueMicrotask,
+    limits: { maxSessionsPerStep: PER_STEP, retryMs: 500 },
+    events: { taken: () => undefined, failed: () => undefined },
+  });
+}
+
 /** A store that has lost everything and grants every join; tests look in between. */
 function scene() {
   const done: string[] = [];
@@ -35,17 +53,7 @@ function scene() {
       yield await Promise.resolve([]);
     },
   };
-  const sessions = new SessionsDirectory({
-    node: 'n1' as NodeId,
-    store,
-    shards: createKeys({ prefix: 'p', database: 0 }).sessions,
-    wallMs: () => 0,
-    counters: createClusterCounters(),
-    after: () => () => undefined,
-    schedule: queueMicrotask,
-    limits: { maxSessionsPerStep: PER_STEP, retryMs: 500 },
-    events: { taken: () => undefined, failed: () => undefined },
-  });
+  const sessions = directoryOver(store);
   return { sessions, done, hooks };
 }
 
@@ -87,20 +95,7 @@ function testamentScene() {
       yield await Promise.resolve(key.includes('testaments') && key.includes('{s:0}') ? [...stored] : []);
     },
   };
-  const sessions = new SessionsDirectory({
-    node: 'n1' as NodeId,
-    store,
-    shards: createKeys({ prefix: 'p', database: 0 }).sessions,
-    wallMs: () => 0,
-    counters: createClusterCounters(),
-    after: (_delayMs, action) => {
-      retries.push(action);
-      return () => undefined;
-    },
-    schedule: queueMicrotask,
-    limits: { maxSessionsPerStep: PER_STEP, retryMs: 500 },
-    events: { taken: () => undefined, failed: () => undefined },
-  });
+  const sessions = directoryOver(store, retries);
   const of = (session: SessionId): Uint8Array | undefined => stored.get(String(session));
   return { sessions, stored, of, failures, retries, writes: () => writeCount };
 }
