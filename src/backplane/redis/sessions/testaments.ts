@@ -1,10 +1,14 @@
 import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
+import { chunks } from '../../../util/chunks.js';
 import { isId, type NodeId, type SessionId } from '../../../wamp/ids.js';
 import { BackplaneUnavailableError } from '../../backplane.js';
 import { shardOf, type SessionsKeys } from '../keys.js';
 import { NotCarriedOutError, type Store } from '../ports.js';
 import { packTestaments } from './rows.js';
 import { setTestaments } from './scripts.js';
+
+/** Writes of one repair that are under way at once. There may be many, and each may be large. */
+const WRITES_AT_ONCE = 16;
 
 export interface OwnTestamentsOptions {
   readonly node: NodeId;
@@ -78,8 +82,8 @@ export class OwnTestaments {
       return bytes !== undefined && Buffer.compare(bytes, packTestaments(testaments)) === 0 ? [] : [session];
     });
     const superfluous = [...stored.keys()].filter((session) => !this.#wanted.has(session));
-    // One after the other: they may be large.
-    for (const session of [...differing, ...superfluous]) await this.#writeWanted(session);
+    for (const part of chunks([...differing, ...superfluous], WRITES_AT_ONCE))
+      await Promise.all(part.map((session) => this.#writeWanted(session)));
   }
 
   /** False: the node does not have the session. */
