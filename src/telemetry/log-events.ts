@@ -31,6 +31,7 @@ export type LogEvent =
   | 'server.memory_enough'
   | 'server.receive_buffer_unlimited'
   | 'server.stopped_listening'
+  | 'server.accept_failed'
   | 'server.stopped'
   | 'ops.listening'
   | 'ops.stopped'

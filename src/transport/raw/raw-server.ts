@@ -38,6 +38,7 @@ export class RawServer {
   readonly #secured: TlsServer | undefined;
   #isAccepting = true;
   #stopping: Promise<void> | undefined;
+  #whenEmpty: (() => void) | undefined;
 
   constructor(options: RawOptions, accept: Accept, shared: SharedTransport) {
     this.#options = options;
@@ -88,6 +89,8 @@ export class RawServer {
     } catch (cause) {
       throw path === undefined ? listenError(host, port, cause) : listenError(path, undefined, cause);
     }
+    // A connection that the system could not accept, for want of descriptors for instance. Unhandled, it ends the process.
+    this.#server.on('error', (error) => this.#shared.logger.error({ error, reason: name }, 'server.accept_failed'));
     const address = this.#server.address();
     const bound = typeof address === 'string' || address === null ? 0 : address.port;
     this.#shared.logger.info({ host: path ?? host, port: bound, reason: name }, 'server.listening');
@@ -135,10 +138,11 @@ export class RawServer {
         const grace = setTimeout(() => {
           for (const socket of this.#sockets) socket.destroy();
         }, STOP_GRACE_MS);
-        this.#server.once('close', () => {
+        // `close` of the server comes before that of its last socket, so it may have come already.
+        this.#whenEmpty = () => {
           clearTimeout(grace);
           resolve();
-        });
+        };
       });
     }
     this.#shared.logger.info({ reason: this.#options.name }, 'server.stopped');
@@ -191,7 +195,10 @@ export class RawServer {
     this.#sockets.add(socket);
     // A reset, or a write that came too late: `close` follows.
     socket.on('error', () => undefined);
-    socket.once('close', () => this.#sockets.delete(socket));
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      if (this.#sockets.size === 0) this.#whenEmpty?.();
+    });
     return this.#acceptor.accepted(socket);
   }
 

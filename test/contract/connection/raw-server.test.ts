@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect, Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { RawScene } from '../../support/raw-scene.js';
 import { rsFrame } from '../../support/rs-socket.js';
@@ -24,6 +24,16 @@ async function dial({ port }: RawScene): Promise<Socket> {
   socket.on('error', () => undefined);
   await once(socket, 'connect');
   return socket;
+}
+
+/** The server of Node.js inside the scene. */
+function nodeServer({ port }: RawScene): Server {
+  const handles = (process as unknown as { _getActiveHandles(): unknown[] })._getActiveHandles();
+  const isOurs = (one: unknown): one is Server => {
+    const address = one instanceof Server ? one.address() : null;
+    return typeof address === 'object' && address?.port === port;
+  };
+  return handles.find(isOurs)!;
 }
 
 /** Everything that the router sends until it closes, in hexadecimal. */
@@ -216,5 +226,25 @@ describe('RawSocket connection', () => {
     await expect(RawScene.open({ port: scene.port })).rejects.toThrow(
       /cannot listen on 127.0.0.1:\d+: the port is in use/,
     );
+  });
+});
+
+describe('the server of Node.js', () => {
+  it('cannot end the process with a connection that the system did not accept', async () => {
+    const scene = await open();
+    expect(nodeServer(scene).emit('error', new Error('accept EMFILE'))).toBe(true);
+    expect(scene.log.of('server.accept_failed')).toMatchObject([{ fields: { reason: 'raw' } }]);
+    await scene.connect();
+  });
+
+  it('has closed before its last socket: a stop in between ends too', async () => {
+    const scene = await open();
+    const server = nodeServer(scene);
+    const socket = await dial(scene);
+    await vi.waitFor(() => expect(scene.shared.sockets.pendingCount).toBe(1));
+    const stopped = once(server, 'close').then(() => scene.server.stop());
+    scene.server.stopListening();
+    socket.end();
+    await stopped;
   });
 });
