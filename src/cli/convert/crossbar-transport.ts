@@ -43,8 +43,8 @@ export function findSockets(transport: Section): readonly FoundTransport[] {
       return socketsOfPaths(transport, transport.section('endpoint'), transport.section('paths'));
     case 'universal': {
       const endpoint = transport.section('endpoint');
-      transport.leave(NOT_A_SOCKET['rawsocket'] ?? '', 'rawsocket');
-      transport.leave(NOT_A_SOCKET['mqtt'] ?? '', 'mqtt');
+      for (const key of ['rawsocket', 'mqtt'])
+        if (transport.has(key)) reportLeft(transport.section(key) as Section, NOT_A_SOCKET[key] ?? '');
       const sockets = transport.section('websocket');
       const web = transport.section('web');
       const found = [
@@ -56,12 +56,14 @@ export function findSockets(transport: Section): readonly FoundTransport[] {
       return found;
     }
     default:
-      transport.report.note(
-        transport.path,
-        NOT_A_SOCKET[type ?? ''] ?? `a transport of type "${type ?? ''}" is not converted`,
-      );
+      reportLeft(transport, NOT_A_SOCKET[type ?? ''] ?? `a transport of type "${type ?? ''}" is not converted`);
       return [];
   }
+}
+
+/** A transport or service with `auth` has principals; one with `paths` may contain such a service. */
+function reportLeft(part: Section, reason: string): void {
+  part.report.left(part.path, reason, part.has('auth') || part.has('paths'));
 }
 
 function socketAt(sockets: Section, key: string, endpoint: Section | undefined): FoundTransport {
@@ -80,10 +82,7 @@ function socketsOfPaths(
     const type = service.text('type');
     if (type === 'websocket')
       return [{ path: service.path, endpoint, socket: service, urlPaths: [key === '/' ? '/' : `/${key}`] }];
-    service.report.note(
-      service.path,
-      NOT_A_SOCKET[type ?? ''] ?? `a web service of type "${type ?? ''}" is not converted`,
-    );
+    reportLeft(service, NOT_A_SOCKET[type ?? ''] ?? `a web service of type "${type ?? ''}" is not converted`);
     return [];
   });
   web?.leave('is not converted', 'options', 'cookie_store', 'max_connections');

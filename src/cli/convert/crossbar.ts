@@ -20,39 +20,53 @@ export function convertCrossbar(input: unknown, folder: string): Conversion {
     report.security('version', 'is not 2: let `crossbar upgrade` bring the file to this version first');
   root.leave('a node has no controller', 'controller');
   const realms: ConvertedRealm[] = [];
-  const sockets: FoundTransport[] = [];
+  const sockets: Door[] = [];
   for (const worker of root.sections('workers')) convertWorker(worker, realms, sockets);
   root.end();
-  const { listen, limits, auth } = convertTransports(sockets, realms, folder, report);
+  const { listen, limits, auth } = convertTransports(sockets, folder, report);
+  const reached = sockets[0]?.realms ?? [];
+  for (const { path, name } of realms)
+    if (sockets.length > 0 && !reached.some((realm) => realm.name === name))
+      report.note(path, `no client may join "${name}": the converted WebSocket belongs to another worker`);
   return {
     config: {
       listen,
       ...(Object.keys(limits).length > 0 && { limits }),
-      realms: realms.map((realm) => assembled(realm, auth)),
+      realms: realms.map((realm) => assembled(realm, reached.includes(realm) ? auth : NOBODY)),
       demo: { enabled: false },
     },
     notes: report.notes,
   };
 }
 
-function convertWorker(worker: Section, realms: ConvertedRealm[], sockets: FoundTransport[]): void {
+/** A WebSocket, and the realms of its worker: clients of it reach no others. */
+interface Door extends FoundTransport {
+  readonly realms: readonly ConvertedRealm[];
+}
+
+function convertWorker(worker: Section, realms: ConvertedRealm[], sockets: Door[]): void {
   const type = worker.text('type');
   worker.take('id');
   if (type !== 'router') {
-    worker.report.note(
+    // A worker of type `proxy` has transports, and with them principals.
+    worker.report.left(
       worker.path,
       `a worker of type "${type ?? ''}" is not converted: run it as a service of its own`,
+      worker.has('transports'),
     );
     return;
   }
+  const own: ConvertedRealm[] = [];
   for (const section of worker.sections('realms')) {
     const realm = convertRealm(section);
     if (realm === undefined) continue;
-    if (realms.some(({ name }) => name === realm.name))
+    if ([...realms, ...own].some(({ name }) => name === realm.name))
       worker.report.security(realm.path, `the realm "${realm.name}" is there twice: only the first was converted`);
-    else realms.push(realm);
+    else own.push(realm);
   }
-  for (const transport of worker.sections('transports')) sockets.push(...findSockets(transport));
+  realms.push(...own);
+  for (const transport of worker.sections('transports'))
+    sockets.push(...findSockets(transport).map((found) => ({ ...found, realms: own })));
   worker.leave('run components as services of their own, as clients', 'components');
   worker.leave('nodes that share a Redis are one router: backplane.url', 'rlinks', 'connections');
   worker.leave('a node is one process: set it where the process is started', 'options', 'manhole');
@@ -60,8 +74,7 @@ function convertWorker(worker: Section, realms: ConvertedRealm[], sockets: Found
 }
 
 function convertTransports(
-  sockets: readonly FoundTransport[],
-  realms: readonly ConvertedRealm[],
+  sockets: readonly Door[],
   folder: string,
   report: Report,
 ): { listen: object; limits: object; auth: ConvertedAuth } {
@@ -79,7 +92,7 @@ function convertTransports(
       `only the first WebSocket, ${first.path}, was converted: this one and its principals are left out`,
     );
   const { listen, limits, auth } = convertSocket(first, folder);
-  const converted = convertAuth(auth, realms);
+  const converted = convertAuth(auth, first.realms);
   if (!converted.hasCookie) return { listen, limits, auth: converted };
   return { listen: { cookie: {}, ...listen }, limits, auth: converted };
 }

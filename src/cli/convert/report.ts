@@ -17,6 +17,11 @@ export class Report {
   security(path: string, text: string): void {
     this.notes.push({ path, text, isSecurity: true });
   }
+
+  /** A part that was left out. `isSecurity`: it has principals or permissions. */
+  left(path: string, text: string, isSecurity: boolean): void {
+    this.notes.push({ path, text, isSecurity });
+  }
 }
 
 /** A dict of the foreign configuration. Every key of it is read, or reported. */

@@ -207,6 +207,35 @@ describe('authentication', () => {
   });
 });
 
+describe('workers and transports that are left out', () => {
+  const role = { name: 'anonymous', permissions: [{ uri: '', match: 'prefix', allow: { call: true } }] };
+  const open = { type: 'router', realms: [{ name: 'open', roles: [role] }], transports: [{ type: 'websocket' }] };
+  const closed = { type: 'router', realms: [{ name: 'closed', roles: [role] }] };
+  const realmsOf = (workers: unknown[]): unknown => convertCrossbar({ version: 2, workers }, '.').config['realms'];
+
+  it('do not open a realm to the clients of another worker', () => {
+    const inside = { ...closed, transports: [{ type: 'rawsocket', endpoint: { type: 'unix', path: 'socket' } }] };
+    expect(realmsOf([open, inside])).toMatchObject([
+      { name: 'open', anonymousRole: 'anonymous' },
+      { name: 'closed', anonymousRole: null },
+    ]);
+  });
+
+  const auth = { ticket: { type: 'static', principals: { x: { ticket: 't', role: 'anonymous' } } } };
+  it.each([
+    [{ ...closed, transports: [{ type: 'rawsocket', auth }] }, 'workers[1].transports[0]'],
+    [{ ...closed, transports: [{ type: 'universal', rawsocket: { auth } }] }, 'workers[1].transports[0].rawsocket'],
+    [
+      { ...closed, transports: [{ type: 'web', paths: { inner: { type: 'path', paths: {} } } }] },
+      'workers[1].transports[0].paths.inner',
+    ],
+    [{ type: 'proxy', transports: [{ type: 'websocket', auth }] }, 'workers[1]'],
+  ])('count as security where they have principals: %j', (worker, path) => {
+    const { notes } = convertCrossbar({ version: 2, workers: [open, worker] }, '.');
+    expect(notes.filter(({ isSecurity }) => isSecurity).map((note) => note.path)).toEqual([path]);
+  });
+});
+
 describe('transports', () => {
   it('keep address, path, serializers and options', () => {
     expect(result('01').config.listen).toMatchObject({ host: '0.0.0.0', port: 9001, path: '/bus' });
