@@ -69,7 +69,7 @@ export class Joining<Session> {
       if (this.#isOver) link.close();
       else link.send(encodeMessage(link.serializer, hello(realm, agent, login)));
     } catch (error) {
-      if (error instanceof NotConnectedError) this.#fail(`cannot connect to ${url}: ${error.message}`);
+      if (error instanceof NotConnectedError) this.#fail(`cannot connect to ${withoutSecrets(url)}: ${error.message}`);
       else this.#reject(error);
     }
   }
@@ -126,4 +126,10 @@ export class Joining<Session> {
     this.#reject(new NotConnectedError(message, uri));
     this.#link?.close();
   }
+}
+
+/** A user, a password and a query may be credentials. */
+function withoutSecrets(url: string): string {
+  const { protocol, host, pathname } = new URL(url);
+  return `${protocol}//${host}${pathname}`;
 }

@@ -3,7 +3,8 @@ import type { SerializerId } from '../wamp/payload.js';
 /** One connection to a router. It carries whole WAMP messages. */
 export interface Link {
   readonly serializer: SerializerId;
-  send(message: Uint8Array): void;
+  /** `sent`: called when the system has taken the message, or the connection has ended. */
+  send(message: Uint8Array, sent?: () => void): void;
   /** Ends the connection behind what was sent. */
   close(): void;
   /** Stops or resumes reading. */

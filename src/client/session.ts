@@ -96,14 +96,16 @@ export class ClientSession {
     });
   }
 
-  /** Resolves with the publication's id when the router acknowledges, at once where `options.acknowledge` is false. */
+  /**
+   * Resolves with the publication's id when the router acknowledges; where `options.acknowledge` is false, with nothing when
+   * the system has taken the message.
+   */
   publish(topic: string, values: Partial<Values>, options: Dict = {}): Promise<number | undefined> {
     const isAcknowledged = own(options, 'acknowledge') !== false;
     const elements = [{ ...options, acknowledge: isAcknowledged }, topic, ...payloadElements(values)];
     if (isAcknowledged) return this.#ask(Code.PUBLISH, elements, ([, , publication]) => publication as number);
     return new Promise((resolve) => {
-      this.#requests.issue((id) => this.#send([Code.PUBLISH, id, ...elements]));
-      resolve(undefined);
+      this.#requests.issue((id) => this.#send([Code.PUBLISH, id, ...elements], () => resolve(undefined)));
     });
   }
 
@@ -169,8 +171,8 @@ export class ClientSession {
     return id;
   }
 
-  #send(message: List): void {
-    this.#link.send(encodeMessage(this.#link.serializer, message));
+  #send(message: List, sent?: () => void): void {
+    this.#link.send(encodeMessage(this.#link.serializer, message), sent);
   }
 
   #receive(message: List): void {

@@ -6,6 +6,8 @@ import type { Link, LinkOptions, LinkReceiver } from './link.js';
 const MAX_MESSAGE_BYTES = 67_108_864;
 /** A router that leaves a ping unanswered until the next one is gone. */
 const PING_EVERY_MS = 20_000;
+/** How long a router may take to close the connection too. */
+const LINGER_MS = 2_000;
 
 /** Opens a WebSocket. Errors: NotConnectedError. */
 export async function openWebSocket(options: LinkOptions, receiver: LinkReceiver): Promise<Link> {
@@ -58,6 +60,7 @@ class WebSocketLink implements Link {
   readonly #pings: NodeJS.Timeout;
   #isAnswered = true;
   #isPaused = false;
+  #isClosing = false;
   #flaw = '';
 
   constructor(socket: WebSocket, serializer: SerializerId, receiver: LinkReceiver) {
@@ -76,13 +79,20 @@ class WebSocketLink implements Link {
     });
   }
 
-  send(message: Uint8Array): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
-    this.#socket.send(message, { binary: this.serializer !== 'json' });
+  send(message: Uint8Array, sent?: () => void): void {
+    if (this.#socket.readyState === this.#socket.OPEN)
+      this.#socket.send(message, { binary: this.serializer !== 'json' }, () => sent?.());
+    else sent?.();
   }
 
+  /** Idempotent. */
   close(): void {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
     this.#socket.close(1000);
+    const linger = setTimeout(() => this.#socket.terminate(), LINGER_MS);
+    this.#socket.once('close', () => clearTimeout(linger));
+    if (this.#socket.readyState === this.#socket.CLOSED) clearTimeout(linger);
   }
 
   pause(isPaused: boolean): void {

@@ -10,7 +10,7 @@ import { payloadFlags, payloadWords } from './payload-words.js';
 import { joinOptions } from './settings.js';
 import { dictOf, payloadOfLine } from './values.js';
 
-/** Publications of --lines that wait for their acknowledgement. */
+/** Publications of --lines that wait for their acknowledgement, or without one for the system to take them. */
 const MAX_IN_FLIGHT = 100;
 
 export const PUBLISH: ClientCommand = {

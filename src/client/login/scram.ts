@@ -8,6 +8,8 @@ import { hmac, scramKeysOf, type ScramDerivation, type ScramDialectName } from '
 const NONCE_BYTES = 16;
 /** A GiB. More would let the router take the client's memory. */
 const MAX_MEMORY_KIB = 1_048_576;
+/** Memory times rounds: 16 GiB. argon2id blocks the event loop, so nothing could end the client before. */
+const MAX_ARGON2_KIB = 16_777_216;
 const MIN_SALT_BYTES = 8;
 
 /** SCRAM without channel binding. The router has to prove in WELCOME that it knows the keys. */
@@ -55,6 +57,8 @@ function derivationOf(dialect: ScramDialectName, extra: Dict): ScramDerivation {
   if (kdf === 'pbkdf2') return { dialect, kdf, salt: bytes, iterations, memoryKiB: undefined };
   if (typeof kdf !== 'string' || !/^argon2id-?13$/.test(kdf) || !isCount(memoryKiB, MAX_MEMORY_KIB))
     throw new LoginError(`the CHALLENGE for ${dialect} wants a key derivation that this client does not have`);
+  if (memoryKiB * iterations > MAX_ARGON2_KIB)
+    throw new LoginError(`the CHALLENGE for ${dialect} wants more work than this client does for a router`);
   return { dialect, kdf: 'argon2id', salt: bytes, iterations, memoryKiB };
 }
 

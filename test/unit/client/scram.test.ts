@@ -21,6 +21,7 @@ describe('a client that logs in with SCRAM', () => {
     ['no iterations', { iterations: 0 }],
     ['another key derivation', { kdf: 'scrypt' }],
     ['argon2id with more memory than there is', { kdf: 'argon2id13', memory: 2 ** 40 }],
+    ['argon2id that takes days', { kdf: 'argon2id13', memory: 2 ** 20, iterations: 10_000_000 }],
   ])('refuses a CHALLENGE with %s', async (_name, change) => {
     await expect(answered(change)).rejects.toThrow(LoginError);
   });

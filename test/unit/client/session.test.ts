@@ -123,3 +123,20 @@ it('cancels a call, also where the signal comes first', async () => {
   const failure = session.call('com.example.a', { signal: AbortSignal.abort() });
   await expect(failure).rejects.toThrow(WampError);
 });
+
+it('publishes without acknowledgement no faster than the router reads', async () => {
+  const url = await router(welcoming((_, __, socket) => socket.pause()));
+  const session = await join(url);
+  const publish = (): Promise<unknown> =>
+    session.publish('com.example.a', { args: ['x'.repeat(1_000_000)] }, { acknowledge: false });
+  const waiting = new Promise((resolve) => setTimeout(resolve, 500, 'waits'));
+  const all = Promise.all(Array.from({ length: 50 }, publish));
+  expect(await Promise.race([all, waiting])).toBe('waits');
+  for (const { clients } of servers) for (const client of clients) client.terminate();
+  await all;
+});
+
+it('names the address without what may be a credential', async () => {
+  const failure: unknown = await join('ws://joe:hidden@127.0.0.1:1/ws?token=hidden').catch((error: unknown) => error);
+  expect((failure as Error).message).toMatch(/^cannot connect to ws:\/\/127\.0\.0\.1:1\/ws: /);
+});
