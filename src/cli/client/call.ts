@@ -6,7 +6,7 @@ import { ExitCode } from '../exit-code.js';
 import { UsageError } from '../usage-error.js';
 import type { ClientCommand, ClientContext } from './context.js';
 import type { Words } from './flags.js';
-import { firstValue, jsonLine, payloadFields } from './output.js';
+import { firstValue, jsonLine, PatientOutput, payloadFields } from './output.js';
 import { payloadFlags, payloadWords } from './payload-words.js';
 import { joinOptions } from './settings.js';
 import { dictOf } from './values.js';
@@ -32,11 +32,12 @@ async function run(words: Words, context: ClientContext): Promise<ExitCode> {
   const timeoutS = words.number('timeout', 0, 0, MAX_TIMEOUT_S);
   const settings = joinOptions(words, context);
   const values = await payloadWords(words, [...rest, ...(words.rest ?? [])], context);
-  const print = (result: CallResult, isProgress: boolean): void => {
-    if (words.has('first')) context.output.print(firstValue(result));
-    else context.output.print(jsonLine({ ...payloadFields(result), ...(isProgress && { progress: true }) }));
-  };
   const session = await ClientSession.join(settings);
+  const output = new PatientOutput(session, context.output);
+  const print = (result: CallResult, isProgress: boolean): void => {
+    if (words.has('first')) output.print(firstValue(result));
+    else output.print(jsonLine({ ...payloadFields(result), ...(isProgress && { progress: true }) }));
+  };
   const deadline = timeoutS === 0 ? undefined : AbortSignal.timeout(timeoutS * 1_000);
   const signals = [context.interrupted, ...(deadline === undefined ? [] : [deadline])];
   try {
