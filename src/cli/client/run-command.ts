@@ -28,9 +28,16 @@ export function runCommand(command: ShellCommand, input: string, signal: AbortSi
   return new Promise((resolve, reject) => {
     // A process group of its own: SIGINT from the terminal does not end it, and its children end with it.
     const child = spawn(command.file, command.words, { detached: true, env: command.environment });
-    running.add(child);
     let timer: NodeJS.Timeout | undefined;
     let failure: WampError | undefined;
+    child.on('error', (error) => {
+      command.printError(`gantry: ${command.file} cannot be run: ${error.message}\n`);
+      failure ??= new WampError(COMMAND_FAILED, ['the command cannot be run']);
+      if (child.pid === undefined) reject(failure);
+    });
+    // Without a process there may be no streams either, as when the descriptors are used up.
+    if (child.pid === undefined) return;
+    running.add(child);
     const stop = (error: WampError): void => {
       failure ??= error;
       end(child, 'SIGTERM');
@@ -49,10 +56,6 @@ export function runCommand(command: ShellCommand, input: string, signal: AbortSi
     child.stderr.setEncoding('utf8').on('data', command.printError);
     // A command need not read its input.
     child.stdin.on('error', () => undefined).end(input);
-    child.on('error', (error) => {
-      command.printError(`gantry: ${command.file} cannot be run: ${error.message}\n`);
-      failure ??= new WampError(COMMAND_FAILED, ['the command cannot be run']);
-    });
     child.on('close', (code, ended) => {
       running.delete(child);
       clearTimeout(timer);
