@@ -2,6 +2,7 @@ import { NotConnectedError, UnencodableError, WampError } from '../../client/err
 import { LoginError } from '../../client/login/login.js';
 import { writeJson } from '../../client/wire.js';
 import { ExitCode } from '../exit-code.js';
+import { oneLine } from '../one-line.js';
 import { CALL } from './call.js';
 import { ClientError } from './client-error.js';
 import type { ClientCommand, ClientContext } from './context.js';
@@ -39,17 +40,17 @@ export async function runClientCommand(
   }
 }
 
-/** A WAMP error is its URI, and behind it what came with it. */
+/** Prints a WAMP error as its URI and its payload. Routers and callees write these texts: they must not control a terminal. */
 function reported(error: unknown, { printError, interrupted }: ClientContext): ExitCode {
   if (interrupted.aborted && error instanceof NotConnectedError) return ExitCode.INTERRUPTED;
   if (error instanceof WampError) {
     const { uri, args, kwargs } = error;
     const parts = [args, kwargs].filter((part) => Object.keys(part).length > 0).map((part) => ` ${writeJson(part)}`);
-    printError(`${uri}${parts.join('')}\n`);
+    printError(`${oneLine(`${uri}${parts.join('')}`)}\n`);
     return ExitCode.FAILED;
   }
   if (error instanceof NotConnectedError) {
-    printError(`gantry: ${error.message}\n`);
+    printError(`gantry: ${oneLine(error.message)}\n`);
     return ExitCode.NOT_CONNECTED;
   }
   if (error instanceof UnencodableError) {

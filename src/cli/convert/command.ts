@@ -4,6 +4,7 @@ import { readConfigFile } from '../../config/file.js';
 import { parseConfig } from '../../config/load.js';
 import { renderYaml } from '../../config/render.js';
 import { ExitCode } from '../exit-code.js';
+import { oneLine } from '../one-line.js';
 import { convertCrossbar } from './crossbar.js';
 import type { Note } from './report.js';
 
@@ -31,6 +32,7 @@ function remaining(config: object): readonly Note[] {
   }
 }
 
+/** Names come from the file, and must not end the comment. */
 function comments(notes: readonly Note[]): readonly string[] {
   const part = (title: string, isSecurity: boolean): readonly string[] => {
     const own = notes.filter((note) => note.isSecurity === isSecurity);
@@ -42,9 +44,4 @@ function comments(notes: readonly Note[]): readonly string[] {
     ...part('Not converted, and decides who may do what. Review each:', true),
     ...part('Not converted, or not exactly:', false),
   ];
-}
-
-/** Names come from the file, and must not end the comment. */
-function oneLine(text: string): string {
-  return text.replace(/[\p{Cc}\u2028\u2029]/gu, ' ');
 }
