@@ -23,7 +23,10 @@ export function listenersAreSound(listeners: Listeners, others: readonly Place[]
     if ((port === undefined) === (path === undefined)) report(at, 'Invalid: expected either "port" or "path"');
     if (path !== undefined && tls !== undefined) report([...at, 'tls'], 'Invalid: a Unix socket has no TLS');
     if (tls?.requireClientCertificate === true && tls.clientCaFile === undefined)
-      report([...at, 'tls', 'requireClientCertificate'], 'Needs clientCaFile: nothing says which certificates count');
+      report(
+        [...at, 'tls', 'requireClientCertificate'],
+        'Needs clientCaFile: the authorities of the certificates that count',
+      );
     if (name !== undefined && names.has(name)) report([...at, 'name'], `Another listener is called "${name}" too`);
     if (path !== undefined && paths.has(path)) report([...at, 'path'], 'Another listener has this path too');
     if (name !== undefined) names.add(name);

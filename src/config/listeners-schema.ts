@@ -20,7 +20,7 @@ export const listener = z.strictObject({
     .string()
     .regex(/^0[0-7]{3}$/, 'Invalid mode: expected four octal digits, as "0660"')
     .default('0660')
-    .describe('Permissions of the Unix socket, octal: who may write to it may connect.'),
+    .describe('Permissions of the Unix socket, octal: a user that may write to it may connect.'),
   tls: tls
     .extend({
       clientCaFile: z
