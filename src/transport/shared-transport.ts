@@ -1,13 +1,14 @@
 import { performance } from 'node:perf_hooks';
-import type { Counters } from '../telemetry/counters.js';
+import type { ConnectionEnd, Counters } from '../telemetry/counters.js';
 import type { Logger } from '../telemetry/logger.js';
 import { Admission } from './admission.js';
 import { Backlog } from './backlog.js';
 import { affordableConnections, descriptorLimit } from './descriptors.js';
 import { CHECK_MS, MemoryGuard, type GuardedConnection } from './memory-guard.js';
 import type { Outbox } from './outbox.js';
+import type { TemporaryRefusal } from './refusals.js';
 import { Slab } from './slab.js';
-import type { ConnectionDependencies } from './socket-connection.js';
+import type { ConnectionDependencies, SocketConnection } from './socket-connection.js';
 import type { TransportBounds } from './transport-options.js';
 import { TurnFlusher } from './turn-flusher.js';
 
@@ -54,11 +55,6 @@ export class SharedTransport {
     });
   }
 
-  /** No client may be accepted: the process uses as much memory as it may. */
-  get isMemoryShort(): boolean {
-    return this.#guard.isShort;
-  }
-
   /**
    * All open connections; those of them that have sent no complete request or handshake; and how many may stay.
    */
@@ -97,6 +93,29 @@ export class SharedTransport {
   stop(): void {
     clearInterval(this.#guardTimer);
     clearInterval(this.#probeTimer);
+  }
+
+  /** A listener has opened a connection. */
+  opened(connection: SocketConnection): void {
+    this.connections.add(connection);
+    this.counters.connectionsOpened[connection.serializer]++;
+    this.logger.debug(connection.logFields, 'connection.opened');
+  }
+
+  /** The socket of a connection has ended. `cut`: the reason where this side did not close it. */
+  ended(connection: SocketConnection, cut: ConnectionEnd): void {
+    this.connections.delete(connection);
+    const cause = connection.closeCause ?? cut;
+    this.counters.connectionsClosed[cause]++;
+    if (cause === 'slow_reader') this.logger.info(connection.logFields, 'connection.slow_reader');
+    this.logger.debug({ reason: cause, remoteAddress: connection.remoteAddress }, 'connection.closed');
+    connection.ended();
+  }
+
+  /** Why a listener may open no connection for now. */
+  closedFor(isAccepting: boolean): TemporaryRefusal | undefined {
+    if (!isAccepting) return 'draining';
+    return this.#guard.isShort ? 'memory' : undefined;
   }
 
   #memoryChanged(isShort: boolean): void {

@@ -6,7 +6,6 @@ import type { Accept, CloseCause, ConnectionTraits } from './connection.js';
 import { kernelSockets } from './kernel-sockets.js';
 import { pathVariants } from './paths.js';
 import { ReceiveBuffers } from './receive-buffers.js';
-import type { TemporaryRefusal } from './refusals.js';
 import { StaticSite } from './static-site.js';
 import type { SiteOptions, TlsOptions, TransportOptions } from './transport-options.js';
 import { OVERLONG_FACTOR, type SharedTransport } from './shared-transport.js';
@@ -48,7 +47,7 @@ export class UwsServer {
     this.#shared = shared;
     this.#counters = shared.counters;
     this.#logger = shared.logger;
-    this.#acceptor = new UwsAcceptor(options, shared, () => this.#closedFor());
+    this.#acceptor = new UwsAcceptor(options, shared, () => shared.closedFor(this.#isAccepting));
     this.#dependencies = shared.dependencies({ compress: options.compression !== 'off' });
   }
 
@@ -191,20 +190,12 @@ export class UwsServer {
     };
   }
 
-  /** Why no WebSocket may open for now. */
-  #closedFor(): TemporaryRefusal | undefined {
-    if (!this.#isAccepting) return 'draining';
-    return this.#shared.isMemoryShort ? 'memory' : undefined;
-  }
-
   #opened(socket: WebSocket<UserData>): void {
     const user = socket.getUserData();
     const connection = new UwsConnection(socket, user.traits, this.#dependencies);
     user.connection = connection;
     this.#connections.add(connection);
-    this.#shared.connections.add(connection);
-    this.#counters.connectionsOpened[connection.serializer]++;
-    this.#logger.debug(connection.logFields, 'connection.opened');
+    this.#shared.opened(connection);
     connection.listen(this.#accept(connection));
   }
 
@@ -212,12 +203,8 @@ export class UwsServer {
     slot.release();
     if (connection === undefined) return;
     this.#connections.delete(connection);
-    this.#shared.connections.delete(connection);
-    const cause = connection.closeCause ?? (code === CUT_OFF ? this.#cutOff(reason, traits) : 'peer');
-    this.#counters.connectionsClosed[cause]++;
-    if (cause === 'slow_reader') this.#logger.info(connection.logFields, 'connection.slow_reader');
-    this.#logger.debug({ reason: cause, remoteAddress: traits.remoteAddress }, 'connection.closed');
-    connection.ended();
+    const isCut = connection.closeCause === undefined && code === CUT_OFF;
+    this.#shared.ended(connection, isCut ? this.#cutOff(reason, traits) : 'peer');
     if (this.#connections.size === 0) this.#whenEmpty?.();
   }
 

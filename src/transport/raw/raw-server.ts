@@ -1,10 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type Server, type ServerOpts, type Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer, type TLSSocket } from 'node:tls';
-import type { ConnectionEnd } from '../../telemetry/counters.js';
 import type { Accept, CloseCause } from '../connection.js';
 import { ListenError, listenError } from '../listen-error.js';
-import type { TemporaryRefusal } from '../refusals.js';
 import type { SharedTransport } from '../shared-transport.js';
 import type { ConnectionDependencies } from '../socket-connection.js';
 import { RawAcceptor, type AcceptedClient, type Opening } from './raw-acceptor.js';
@@ -52,7 +50,7 @@ export class RawServer {
       receiveBytes,
       lingerMs: LINGER_MS,
       shared,
-      closedFor: () => this.#closedFor(),
+      closedFor: () => shared.closedFor(this.#isAccepting),
       opened: (client) => this.#opened(client),
     });
     const { tls } = options;
@@ -148,11 +146,6 @@ export class RawServer {
     this.#shared.logger.info({ reason: this.#options.name }, 'server.stopped');
   }
 
-  #closedFor(): TemporaryRefusal | undefined {
-    if (!this.#isAccepting) return 'draining';
-    return this.#shared.isMemoryShort ? 'memory' : undefined;
-  }
-
   #socketOptions(): ServerOpts {
     return {
       noDelay: true,
@@ -203,14 +196,11 @@ export class RawServer {
   }
 
   #opened({ stream, traits, rest }: AcceptedClient): void {
-    const { counters, logger, connections } = this.#shared;
     const output = new RawOutput(stream, this.#scratch, LINGER_MS);
     const connection = new RawConnection(stream, output, traits, this.#dependencies, this.#reading);
     output.owner = { drained: () => connection.drained(), ended: () => this.#ended(connection) };
     this.#connections.add(connection);
-    connections.add(connection);
-    counters.connectionsOpened[traits.serializer]++;
-    logger.debug(connection.logFields, 'connection.opened');
+    this.#shared.opened(connection);
     connection.listen(this.#accept(connection));
     // A client that ends its side takes no answer any more.
     stream.once('end', () => output.close());
@@ -220,15 +210,8 @@ export class RawServer {
   }
 
   #ended(connection: RawConnection): void {
-    const { counters, logger, connections } = this.#shared;
     this.#connections.delete(connection);
-    connections.delete(connection);
-    const cause: ConnectionEnd = connection.closeCause ?? 'peer';
-    counters.connectionsClosed[cause]++;
-    const { remoteAddress } = connection;
-    if (cause === 'slow_reader') logger.info(connection.logFields, 'connection.slow_reader');
-    logger.debug({ reason: cause, remoteAddress }, 'connection.closed');
-    connection.ended();
+    this.#shared.ended(connection, 'peer');
   }
 }
 
