@@ -28,7 +28,7 @@ export interface RunDependencies {
   readonly print: (text: string) => void;
   readonly printError: (text: string) => void;
   readonly readSecret: ReadSecret;
-  /** Of the commands that are clients. */
+  /** Standard input, for the commands that are clients. */
   readonly input: () => Input;
   readonly output: Output;
 }

@@ -134,7 +134,7 @@ export class ClientSession {
     await this.#ask(Code.UNREGISTER, [registration], () => this.#invocations.remove(registration));
   }
 
-  /** Says GOODBYE and closes the connection. Never rejects. */
+  /** Sends GOODBYE and closes the connection. Never rejects. */
   async leave(): Promise<void> {
     if (this.#end === undefined && !this.#isLeaving) {
       this.#isLeaving = true;

@@ -42,7 +42,7 @@ export interface RunningNode {
     readonly ws: string;
     readonly site?: string;
     readonly ops?: string;
-    /** Of `listeners`, in their order. */
+    /** Addresses of `listeners`, in their order. */
     readonly listeners: readonly string[];
   };
   readonly counters: Counters;

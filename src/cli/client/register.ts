@@ -103,7 +103,7 @@ async function answer(
   [file = '', ...words]: readonly string[],
   { environment, printError }: ClientContext,
 ): Promise<Partial<Values>> {
-  // The credentials of this client are none of the command's business.
+  // The command does not receive the credentials of this client.
   const inherited = Object.entries(environment).filter(([name]) => !name.startsWith('GANTRY_CLIENT_'));
   const command = { file, words, environment: Object.fromEntries(inherited), printError };
   const text = await runCommand(command, jsonLine({ args, kwargs, details }), signal);

@@ -13,7 +13,7 @@ export interface ScramDerivation {
   readonly dialect: ScramDialectName;
   readonly kdf: 'pbkdf2' | 'argon2id';
   readonly iterations: number;
-  /** Of argon2id only. */
+  /** Undefined for pbkdf2. */
   readonly memoryKiB: number | undefined;
   readonly salt: Uint8Array;
 }
@@ -33,7 +33,7 @@ export async function scramKeysOf(password: string, derivation: ScramDerivation)
     kdf === 'pbkdf2'
       ? await derive(normalized, salt, iterations, HASH_BYTES, 'sha256')
       : await argon2id(normalized, { iterations, memoryKiB, salt });
-  // And their key is the text of the hash, not the hash.
+  // Their key is the text of the hash, not the hash.
   const saltedPassword = dialect === 'wamp-scram' ? hash : hash.toString('base64').replace(/=+$/, '');
   const clientKey = hmac(saltedPassword, 'Client Key');
   return {

@@ -119,7 +119,7 @@ export class RawAcceptor {
     stream.on('data', read);
   }
 
-  /** All clients of a Unix socket have one name, and none counts for another. */
+  /** All clients of a Unix socket have one name, and each has a key of its own: limits per address do not apply. */
   #peer(socket: Socket): RemoteAddress {
     const { path } = this.#options;
     if (path === undefined) return this.#addresses.peer(socket.remoteAddress ?? '');
