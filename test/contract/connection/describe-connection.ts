@@ -97,26 +97,28 @@ export function describeConnection(
       },
     );
 
-    it.runIf(hasBatches)('puts all messages of a turn into one message of a batched sub-protocol (BAT-4)', async () => {
-      const { peer, listener } = await scene.connect('wamp.2.json.batched');
-      for (const message of ['a', 'b', 'c']) listener.connection.write(Buffer.from(message));
-      await peer.until(({ frames }) => frames.length > 0);
-      expect(peer.texts).toEqual(['a\x1eb\x1ec\x1e']);
-    });
+    if (hasBatches) {
+      it('puts all messages of a turn into one message of a batched sub-protocol (BAT-4)', async () => {
+        const { peer, listener } = await scene.connect('wamp.2.json.batched');
+        for (const message of ['a', 'b', 'c']) listener.connection.write(Buffer.from(message));
+        await peer.until(({ frames }) => frames.length > 0);
+        expect(peer.texts).toEqual(['a\x1eb\x1ec\x1e']);
+      });
 
-    it.runIf(hasBatches)('frames a single message as a batch of one (BAT-3)', async () => {
-      const { peer, listener } = await scene.connect('wamp.2.msgpack.batched');
-      listener.connection.write(Buffer.from('abc'));
-      await peer.until(({ frames }) => frames.length > 0);
-      expect(peer.frames[0]?.bytes).toEqual(Buffer.from([0, 0, 0, 3, 97, 98, 99]));
-    });
+      it('frames a single message as a batch of one (BAT-3)', async () => {
+        const { peer, listener } = await scene.connect('wamp.2.msgpack.batched');
+        listener.connection.write(Buffer.from('abc'));
+        await peer.until(({ frames }) => frames.length > 0);
+        expect(peer.frames[0]?.bytes).toEqual(Buffer.from([0, 0, 0, 3, 97, 98, 99]));
+      });
 
-    it.runIf(hasBatches)('hands up each message of a batch by itself (BAT-1)', async () => {
-      const { peer, listener } = await scene.connect('wamp.2.cbor.batched');
-      peer.send(frame('cbor', true, ['one', 'two', 'three']));
-      await listener.until(({ texts }) => texts.length === 3);
-      expect(listener.texts).toEqual(['one', 'two', 'three']);
-    });
+      it('hands up each message of a batch by itself (BAT-1)', async () => {
+        const { peer, listener } = await scene.connect('wamp.2.cbor.batched');
+        peer.send(frame('cbor', true, ['one', 'two', 'three']));
+        await listener.until(({ texts }) => texts.length === 3);
+        expect(listener.texts).toEqual(['one', 'two', 'three']);
+      });
+    }
 
     it('gives bytes that stay as they are', async () => {
       const { peer, listener } = await scene.connect('wamp.2.json');
