@@ -37,7 +37,7 @@ export default defineConfig({
       project('contract', withRedis),
       project('conformance', withRedis),
       project('simulation', { testTimeout: 900_000 }),
-      project('interop', withBrowser),
+      project('interop', { globalSetup: 'test/support/prepare-interop.ts' }),
       project('cluster', { ...withRedis, testTimeout: 600_000, fileParallelism: false }),
       project('faults', { ...withRedis, testTimeout: 1_800_000 }),
       project('demo', { ...withBrowser, testTimeout: 300_000 }),

@@ -6,10 +6,11 @@ import autobahn from 'autobahn';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { endingWithUs } from '../support/children.js';
 import { GantryProcess } from '../support/gantry-process.js';
+import { findPython } from '../support/python.js';
 import { root } from '../support/root.js';
 import { autobahnConnection, joinAutobahn } from './clients/autobahn-client.js';
 
-const PYTHON = process.env['GANTRY_TEST_PYTHON'];
+const PYTHON = findPython();
 const page = readFileSync(join(root, 'docs/authenticators.md'), 'utf8');
 const block = (language: string): string => new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'ms').exec(page)?.[1] ?? '';
 

@@ -1,4 +1,4 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +6,7 @@ import type autobahn from 'autobahn';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { endingWithUs } from '../support/children.js';
 import { gantry, GantryProcess } from '../support/gantry-process.js';
+import { findPython } from '../support/python.js';
 import { root } from '../support/root.js';
 import { autobahnConnection } from './clients/autobahn-client.js';
 
@@ -15,18 +16,7 @@ const blocks = (language: string): string[] =>
 const [permissions = ''] = blocks('yaml');
 const withAuthorizer = blocks('yaml').find((text) => text.includes('authorizer:')) ?? '';
 
-/** An interpreter with autobahn. */
-const python = process.env['GANTRY_TEST_PYTHON'] ?? 'python3';
-const hasPython = canImportAutobahn();
-
-function canImportAutobahn(): boolean {
-  try {
-    execFileSync(python, ['-c', 'import autobahn.asyncio.component'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
+const python = findPython();
 
 const folder = mkdtempSync(join(tmpdir(), 'gantry-authorization-'));
 const connections: autobahn.Connection[] = [];
@@ -112,13 +102,13 @@ const PROGRAMS = [
     ['--input-type=module', '--eval'],
     "import WebSocket from 'ws';\nglobalThis.WebSocket ??= WebSocket;\n",
   ],
-  ['python', python, ['-c'], ''],
+  ['python', python ?? '', ['-c'], ''],
 ] as const;
 
 describe('the authorizer that docs/authorization.md shows', () => {
   const { url } = documented(withAuthorizer);
 
-  it.each(PROGRAMS.filter(([language]) => language === 'js' || hasPython))(
+  it.each(PROGRAMS.filter(([language]) => language === 'js' || python !== undefined))(
     'works, in %s',
     async (language, program, words, prelude) => {
       const [text = ''] = blocks(language);

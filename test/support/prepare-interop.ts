@@ -1,0 +1,9 @@
+import { prepareChromium } from './chromium.js';
+import { provide } from './prepare.js';
+import { preparePython } from './python.js';
+import { prepareServer } from './redis-hosts.js';
+
+/** As `prepare`, for the projects that use client libraries in a browser and in Python. */
+export default function prepare(): Promise<void> {
+  return provide([prepareServer, prepareChromium, preparePython]);
+}

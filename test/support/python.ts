@@ -1,0 +1,37 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { root } from './root.js';
+
+const VERSION = '26.11.1';
+const environment = join(root, '.cache/autobahn-python', VERSION);
+
+/** An interpreter that has autobahn: `GANTRY_TEST_PYTHON`, that of the PATH, or one that `preparePython` has made. */
+export function findPython(): string | undefined {
+  const chosen = process.env['GANTRY_TEST_PYTHON'];
+  if (chosen !== undefined && chosen !== '') return chosen;
+  return ['python3', join(environment, 'bin/python')].find(hasAutobahn);
+}
+
+/** Once, before tests: installs autobahn where there is a Python and its package registry. Says so where that fails. */
+export function preparePython(): Promise<void> {
+  if (findPython() === undefined)
+    try {
+      execFileSync('python3', ['-m', 'venv', environment], { stdio: 'ignore', timeout: 60_000 });
+      const words = ['install', '--quiet', '--retries', '1', '--timeout', '10', `autobahn[serialization]==${VERSION}`];
+      execFileSync(join(environment, 'bin/pip'), words, { stdio: 'ignore', timeout: 300_000 });
+    } catch {
+      console.info(
+        'autobahn-python is left out: `pip install autobahn[serialization]` fails; GANTRY_TEST_PYTHON names another',
+      );
+    }
+  return Promise.resolve();
+}
+
+function hasAutobahn(python: string): boolean {
+  try {
+    execFileSync(python, ['-c', 'import autobahn.asyncio.component, cbor2, msgpack'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
