@@ -6,6 +6,7 @@ export const COMMANDS = [
   'client|setname',
   'script|load',
   'evalsha',
+  'eval',
   'publish',
   'subscribe',
   'unsubscribe',

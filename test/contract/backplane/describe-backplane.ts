@@ -45,7 +45,11 @@ export interface Scene {
 export type InScene = (body: (scene: Scene) => Promise<void>) => () => Promise<void>;
 
 /** Every sentence of the interfaces in backplane.ts as a test. */
-export function describeBackplane(name: string, makeCluster: () => ClusterUnderTest | Promise<ClusterUnderTest>): void {
+export function describeBackplane(
+  name: string,
+  makeCluster: () => ClusterUnderTest | Promise<ClusterUnderTest>,
+  nodeCounts: readonly number[] = [2, 3, 5],
+): void {
   const inScene: InScene = (body) => async () => {
     const cluster = await makeCluster();
     const started: NodeUnderTest[] = [];
@@ -69,7 +73,7 @@ export function describeBackplane(name: string, makeCluster: () => ClusterUnderT
 
   describe(`backplane contract: ${name}`, () => {
     aloneContract(inScene);
-    for (const nodeCount of [2, 3, 5]) {
+    for (const nodeCount of nodeCounts) {
       describe(`${nodeCount} nodes`, () => {
         busContract(inScene, nodeCount);
         directoryContract(inScene, nodeCount);

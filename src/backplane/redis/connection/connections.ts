@@ -263,16 +263,20 @@ export class RedisConnections implements Store, Wire {
 
   async #evaluate(
     { file, sha, text }: LoadedScript,
-    { isBinary }: Pick<Script<never, unknown>, 'isBinary'>,
+    { isBinary, isRead }: Pick<Script<never, unknown>, 'isBinary' | 'isRead'>,
     words: readonly (string | number | Buffer)[],
   ): Promise<unknown> {
     const connection = this.#directory(file);
     const call = isBinary === true ? 'callBuffer' : 'call';
-    return this.#order.run(
-      tagOf(String(words[1] ?? '')),
-      () => connection.ask((client) => client[call]('EVALSHA', sha, ...words)),
-      () => void connection.ask((client) => client.script('LOAD', text)).catch(() => undefined),
-    );
+    return this.#order.run({
+      tag: tagOf(String(words[1] ?? '')),
+      isRead: isRead === true,
+      ask: (isRepeated) =>
+        connection.ask((client) =>
+          isRepeated ? client[call]('EVAL', text, ...words) : client[call]('EVALSHA', sha, ...words),
+        ),
+      load: () => void connection.ask((client) => client.script('LOAD', text)).catch(() => undefined),
+    });
   }
 
   async *#scan(command: 'SSCAN' | 'HSCAN', key: string): AsyncGenerator<readonly Buffer[]> {
@@ -282,11 +286,12 @@ export class RedisConnections implements Store, Wire {
       try {
         const connection = this.#directory(command);
         const at = cursor;
-        raw = await this.#order.run(
-          tagOf(key),
-          () => connection.ask((client) => client.callBuffer(command, key, at, 'COUNT', SCAN_COUNT)),
-          () => undefined,
-        );
+        raw = await this.#order.run({
+          tag: tagOf(key),
+          isRead: true,
+          ask: () => connection.ask((client) => client.callBuffer(command, key, at, 'COUNT', SCAN_COUNT)),
+          load: () => undefined,
+        });
       } catch (error) {
         this.#fail(command, error);
       }

@@ -1,24 +1,32 @@
 import { StoreReplyError } from './store-errors.js';
 
 /** A command for the store. */
-interface Asked {
-  readonly tag: string;
-  readonly ask: () => Promise<unknown>;
-  readonly load: () => void;
+interface Asked extends Command {
   readonly resolve: (reply: unknown) => void;
   readonly reject: (cause: unknown) => void;
   state: 'waiting' | 'asked' | 'done' | 'missing';
   cause: unknown;
-  attemptCount: number;
+  isRepeated: boolean;
 }
 
-/** Attempts for one command, while the scripts of the store are flushed again and again. */
-const MAX_ATTEMPTS = 10;
+/** Sends a command. A repeated one has to carry its script with it: the store may have lost the scripts again. */
+export type Ask = (isRepeated: boolean) => Promise<unknown>;
+
+export interface Command {
+  /** The hash tag of its rows. */
+  readonly tag: string;
+  readonly isRead: boolean;
+  /** Sends it on the current connection. */
+  readonly ask: Ask;
+  /** Sends the script that it needs, there too. */
+  readonly load: () => void;
+}
 
 /**
  * Repeats commands that the store did not carry out because its scripts were flushed, in the order of the calls. New commands wait
- * meanwhile until all that were sent are answered. If the store has carried out a later command on the same rows (another node had
- * loaded the scripts), the earlier one is given up: carried out after it, it would mean something else. Its script is loaded all the
+ * meanwhile until all that were sent are answered. A command is repeated once, together with its script, and so is a reading of the
+ * same rows that was carried out without it. If the store has carried out a later change of the same rows (another node had loaded
+ * the scripts), the earlier command is given up: carried out after it, it would mean something else. Its script is loaded all the
  * same, because the caller may repeat all of these commands, and would fail in the same way each time.
  */
 export class ScriptOrder {
@@ -26,10 +34,9 @@ export class ScriptOrder {
   #held: Asked[] = [];
   #isHolding = false;
 
-  /** `ask` sends the command, `load` the script that it needs, both on the current connection. `tag`: the hash tag of its rows. */
-  run(tag: string, ask: () => Promise<unknown>, load: () => void): Promise<unknown> {
+  run(command: Command): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const one: Asked = { tag, ask, load, resolve, reject, state: 'waiting', cause: undefined, attemptCount: 0 };
+      const one: Asked = { ...command, resolve, reject, state: 'waiting', cause: undefined, isRepeated: false };
       if (this.#isHolding) this.#held.push(one);
       else this.#send(one);
     });
@@ -37,16 +44,19 @@ export class ScriptOrder {
 
   #send(one: Asked): void {
     one.state = 'asked';
-    one.attemptCount++;
     this.#asked.push(one);
-    one.ask().then(
+    one.ask(one.isRepeated).then(
       (reply) => {
-        one.state = 'done';
-        one.resolve(reply);
+        if (one.isRead && this.#isHolding && this.#asked.some((earlier) => isMissingFor(earlier, one)))
+          one.state = 'missing';
+        else {
+          one.state = 'done';
+          one.resolve(reply);
+        }
         this.#answered();
       },
       (cause: unknown) => {
-        if (cause instanceof StoreReplyError && cause.code === 'NOSCRIPT' && one.attemptCount < MAX_ATTEMPTS) {
+        if (cause instanceof StoreReplyError && cause.code === 'NOSCRIPT' && !one.isRepeated) {
           one.state = 'missing';
           one.cause = cause;
           this.#isHolding = true;
@@ -74,10 +84,19 @@ export class ScriptOrder {
     const again: Asked[] = [];
     for (const [at, one] of asked.entries()) {
       if (one.state !== 'missing') continue;
-      one.load();
-      if (asked.slice(at + 1).some(({ state, tag }) => state === 'done' && tag === one.tag)) one.reject(one.cause);
-      else again.push(one);
+      if (asked.slice(at + 1).some(({ state, tag }) => state === 'done' && tag === one.tag)) {
+        one.load();
+        one.reject(one.cause);
+      } else {
+        one.isRepeated = true;
+        again.push(one);
+      }
     }
     for (const one of [...again, ...held]) this.#send(one);
   }
+}
+
+/** Whether a command behind `earlier` should have seen its effect. */
+function isMissingFor(earlier: Asked, { tag }: Asked): boolean {
+  return earlier.state === 'missing' && earlier.tag === tag;
 }

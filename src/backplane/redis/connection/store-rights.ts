@@ -29,6 +29,7 @@ export function neededCommands({ key, channels, database }: RightsScope): readon
     ['SCRIPT|LOAD', 'text'],
     // Scripts receive channels as keys.
     ['EVALSHA', 'sha', `${channels.length}`, ...channels],
+    ['EVAL', 'text', `${channels.length}`, ...channels],
     ...channels.map((channel) => ['PUBLISH', channel, 'message'] as const),
     ...channels.map((channel) => ['SUBSCRIBE', channel] as const),
     ...channels.map((channel) => ['UNSUBSCRIBE', channel] as const),

@@ -41,6 +41,7 @@ export const locateHistory: Script<
   readonly (Position | undefined)[]
 > = {
   file: 'locate_history.lua',
+  isRead: true,
   encode: ({ keys, ttlMs, publications }) => ({ keys: [keys.index], argv: [ttlMs, ...publications] }),
   decode: (raw) => {
     if (Array.isArray(raw)) return (raw as unknown[]).map(positionOf);
@@ -58,6 +59,7 @@ export const readHistory: Script<
   ReadPage
 > = {
   file: 'read_history.lua',
+  isRead: true,
   isBinary: true,
   encode: ({ keys, range: { first, last, isReversed }, ttlMs }) => ({
     keys: [keys.stream],

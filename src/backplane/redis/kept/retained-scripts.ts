@@ -38,6 +38,7 @@ export const clearRetained: Script<{ readonly keys: RetainedKeys; readonly topic
 /** The packed publications; the row itself where the script cannot read it. */
 export const readRetained: Script<{ readonly keys: RetainedKeys; readonly topic: Uri }, readonly Uint8Array[]> = {
   file: 'read_retained.lua',
+  isRead: true,
   isBinary: true,
   encode: ({ keys, topic }) => ({ keys: [keys.rows], argv: [topic] }),
   decode: (raw) => {
@@ -56,6 +57,7 @@ export const listRetained: Script<
   readonly ListedTopic[]
 > = {
   file: 'list_retained.lua',
+  isRead: true,
   encode: ({ keys, below, count }) => ({ keys: [keys.order], argv: [below ?? '+inf', count] }),
   decode: (raw) => {
     const flat = Array.isArray(raw) ? (raw as unknown[]) : [0];

@@ -95,6 +95,7 @@ export interface LoadedNodes {
 
 export const loadNodes: Script<LoadNodes, LoadedNodes> = {
   file: 'load_nodes.lua',
+  isRead: true,
   isBinary: true,
   encode: ({ keys, known }) => ({ keys: [keys.alive, keys.dying, keys.gone, keys.meta], argv: known }),
   decode: (raw) => {

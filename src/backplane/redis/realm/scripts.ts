@@ -76,6 +76,7 @@ export interface LoadReply {
 
 export const loadRealm: Script<RealmKeys, LoadReply> = {
   file: 'load_realm.lua',
+  isRead: true,
   isBinary: true,
   encode: (keys) => ({ keys: [keys.version, keys.nodes], argv: [] }),
   decode: (raw) => {
@@ -105,6 +106,7 @@ export interface LoadCallees {
 /** Rows of each hash by `<node> <session>`, not looked at yet; undefined: they did not fit, and are to be scanned. */
 export const loadCallees: Script<LoadCallees, readonly (readonly (readonly [string, Uint8Array])[] | undefined)[]> = {
   file: 'load_callees.lua',
+  isRead: true,
   isBinary: true,
   encode: ({ hashes, limitCount }) => ({ keys: hashes, argv: [limitCount] }),
   decode: (raw) =>

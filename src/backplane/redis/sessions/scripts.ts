@@ -103,6 +103,7 @@ export interface LoadSessions {
 /** Row of each; undefined: there is none. */
 export const loadSessions: Script<LoadSessions, readonly (Uint8Array | undefined)[]> = {
   file: 'load_sessions.lua',
+  isRead: true,
   isBinary: true,
   encode: ({ sessions, keys }) => {
     const realms = new RealmPlaces(keys, []);
@@ -121,6 +122,7 @@ export interface CountSessions {
 
 export const countSessions: Script<CountSessions, number> = {
   file: 'count_sessions.lua',
+  isRead: true,
   encode: ({ keys, realm, roles }) => ({ keys: [keys.in(realm), keys.roles(realm)], argv: roles }),
   decode: (raw) => countOf(raw, 'count_sessions.lua'),
 };
