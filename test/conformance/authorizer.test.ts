@@ -125,7 +125,7 @@ describeConformance(
         authmethod: 'anonymous',
         authprovider: 'static',
         authextra: null,
-        transport: { type: 'websocket', serializer: router().serializer },
+        transport: { type: router().transport, serializer: router().serializer },
       });
       await client.expect(Code.SUBSCRIBED);
 

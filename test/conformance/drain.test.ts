@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Code } from '../../src/wamp/codes.js';
 import { CloseUri, ErrorUri } from '../../src/wamp/uris.js';
 import { describeConformance, type Router } from '../support/conformance.js';
-import { expectError, expectPostponed, until } from '../support/endings.js';
+import { expectClosed, expectError, expectPostponed, until } from '../support/endings.js';
 import { ALL_ROLES, RawClient } from '../support/raw-client.js';
 
 const PROCEDURE = 'com.example.procedure';
@@ -27,7 +27,7 @@ describe.each(['close', 'goodbye'] as const)('with the farewell "%s"', (farewell
         const draining = router().cluster.nodes[0]!.drain();
         waiting.send([Code.HELLO, 'realm1', { roles: ALL_ROLES }]);
         await expectPostponed(waiting, /going away/);
-        await expect(RawClient.connect(router().cluster.url(0))).rejects.toThrow(/ECONNREFUSED/);
+        await expect(RawClient.connect(router().url(0))).rejects.toThrow(/ECONNREFUSED/);
         waiting.drop();
         await draining;
         expect(router().cluster.nodes[0]!.counters.sessionsOpened.all).toBe(0);
@@ -133,7 +133,7 @@ describe.each(['close', 'goodbye'] as const)('with the farewell "%s"', (farewell
         expect(node.drain()).toBe(drained);
         if (farewell === 'goodbye') await session.expect(Code.GOODBYE);
         await node.stop();
-        expect((await session.closed).code).toBe(CLOSINGS[farewell].code);
+        await expectClosed(session, CLOSINGS[farewell].code);
         await drained;
       });
     },
@@ -186,7 +186,7 @@ describe.each(['close', 'goodbye'] as const)('with the farewell "%s"', (farewell
         if (caller !== undefined) await expectError(caller, Code.CALL, 1, ErrorUri.CANCELED);
         await drained;
         await router().cluster.nodes[0]!.stop();
-        expect((await callee.closed).code).toBe(CLOSINGS[farewell].code);
+        await expectClosed(callee, CLOSINGS[farewell].code);
       });
     },
     { drain: { farewell, periodMs: 0, deadlineMs: 300 } },
@@ -203,7 +203,7 @@ describe.each(['close', 'goodbye'] as const)('with the farewell "%s"', (farewell
       ]);
       replyGoodbye(client);
     }
-    expect(await client.closed).toEqual(CLOSINGS[farewell]);
+    await expectClosed(client, CLOSINGS[farewell].code, CLOSINGS[farewell].reason);
     expect(client.unread).toEqual([]);
   }
 });

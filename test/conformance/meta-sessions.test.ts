@@ -66,7 +66,7 @@ describeConformance('the session meta API', (router) => {
       authmethod,
       authprovider,
       transport: {
-        type: 'websocket',
+        type: router().transport,
         protocol: `wamp.2.${router().serializer}`,
         serializer: router().serializer,
       },

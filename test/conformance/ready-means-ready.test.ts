@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { expect, it } from 'vitest';
 import { Code } from '../../src/wamp/codes.js';
 import { answer, freshUri, invocation } from '../support/exchange.js';
@@ -6,6 +7,7 @@ import type { RawClient } from '../support/raw-client.js';
 import { describeApart } from '../support/uneven-lanes.js';
 
 const REPEATS = 100;
+const LATE = 'too late for it, or not';
 const MATCHES = ['exact', 'prefix', 'wildcard'] as const;
 
 /** A URI and a pattern by that match that the URI alone fits. */
@@ -65,10 +67,16 @@ describeApart('ready-means-ready', (router) => {
       const subscription = await subscriber.subscribe(topic);
       publisher.publish(topic, [repeat]);
       other.publish(topic, [repeat]);
-      for (let count = 0; count < 2; count++)
-        expect(await subscriber.receive()).toMatchObject([Code.EVENT, subscription, expect.any(Number), {}, [repeat]]);
+      for (let count = 0; count < 2;) {
+        const event = await subscriber.receive();
+        const [, , , , args] = event;
+        // The router may have read the last event of the round before only after this SUBSCRIBE.
+        const isLate = isDeepStrictEqual(args, [LATE, repeat - 1]);
+        if (!isLate) count++;
+        expect(event).toMatchObject([Code.EVENT, subscription, expect.any(Number), {}, isLate ? args : [repeat]]);
+      }
       const request = subscriber.request(Code.UNSUBSCRIBE, subscription);
-      publisher.publish(topic, ['too late for it, or not']);
+      publisher.publish(topic, [LATE, repeat]);
       // The event may have been on its way; after UNSUBSCRIBED there is none.
       for (let message = await subscriber.receive(); ; message = await subscriber.receive())
         if (message[0] === Code.UNSUBSCRIBED && message[1] === request) break;

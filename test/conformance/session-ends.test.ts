@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { Code } from '../../src/wamp/codes.js';
 import { CloseUri, ErrorUri } from '../../src/wamp/uris.js';
 import { describeConformance, type Router } from '../support/conformance.js';
-import { expectError, expectRefusal, until } from '../support/endings.js';
+import { expectClosed, expectError, expectRefusal, until } from '../support/endings.js';
 import { openRealm } from '../support/open-realm.js';
 import { ALL_ROLES, type RawClient } from '../support/raw-client.js';
 import { hello } from './session-samples.js';
@@ -158,7 +158,7 @@ describeConformance(
       await expectRefusal(refused, ErrorUri.NO_SUCH_REALM);
 
       for (const client of [silent, refused]) {
-        expect((await client.closed).code).toBe(1008);
+        await expectClosed(client, 1008);
         expect(client.unread).toEqual([]);
       }
       expect(router().counted(({ connectionsClosed }) => connectionsClosed.handshake_timeout)).toBe(2);
@@ -168,7 +168,7 @@ describeConformance(
     it('gives a transport the same time for the next session after GOODBYE (SES-14)', async () => {
       const client = await router().join();
       await sayGoodbye(client);
-      expect(await client.closed).toEqual({ code: 1000, reason: 'goodbye' });
+      await expectClosed(client, 1000, 'goodbye');
       expect(client.unread).toEqual([]);
     });
   },
@@ -191,7 +191,7 @@ describeConformance(
       client.publish('com.example.topic', ['too late']);
       client.send([99, 'too late to be wrong']);
       client.send([Code.GOODBYE, {}, CloseUri.GOODBYE_AND_OUT]);
-      expect((await client.closed).code).toBe(1001);
+      await expectClosed(client, 1001);
       expect(client.unread).toEqual([]);
       await drained;
       await until(() => router().counted(({ connectionsClosed }) => connectionsClosed.shutdown) === 1);
@@ -202,7 +202,7 @@ describeConformance(
       const client = await router().joinAt(0);
       const drained = drainFirst(router());
       await client.expect(Code.GOODBYE);
-      expect(await client.closed).toEqual({ code: 1000, reason: 'GOODBYE was not answered in time' });
+      await expectClosed(client, 1000, 'GOODBYE was not answered in time');
       expect(router().counted(({ connectionsClosed }) => connectionsClosed.goodbye_timeout)).toBe(1);
       await drained;
     });

@@ -5,7 +5,6 @@ import type { Counters } from '../../src/telemetry/counters.js';
 import type { TransportType } from '../../src/transport/connection.js';
 import type { SerializerId } from '../../src/wamp/payload.js';
 import { startCluster, startRedisCluster, type TestCluster } from './cluster.js';
-import { RAWSOCKET_CHAPTERS } from './rawsocket-chapters.js';
 import { RawClient, type ConnectOptions, type JoinOptions } from './raw-client.js';
 
 const SERIALIZERS: readonly SerializerId[] = ['json', 'msgpack', 'cbor'];
@@ -15,6 +14,13 @@ const TOPOLOGIES: readonly Topology[] = [
   { name: '3 nodes in process', nodeCount: 3 },
   { name: '3 nodes over Redis', nodeCount: 3, isOverRedis: true },
 ];
+
+/** Chapters about what only the WebSocket has. */
+const WEBSOCKET_CHAPTERS: ReadonlySet<string> = new Set([
+  'the WebSocket',
+  'TCP segments and WebSocket frames',
+  'batched sub-protocols',
+]);
 
 interface Topology {
   readonly name: string;
@@ -27,8 +33,11 @@ interface Topology {
 /** The router as one test sees it. */
 export interface Router {
   readonly serializer: SerializerId;
+  readonly transport: TransportType;
   readonly nodeCount: number;
   readonly cluster: TestCluster;
+  /** Where clients of this transport connect to a node, counted round. */
+  url(node: number): string;
   /** A connection to the next node in turn, without a session. Closed after the test. */
   connect(options?: ConnectOptions): Promise<RawClient>;
   /** A joined session on the next node in turn: sessions of one test are spread over the nodes. Closed after the test. */
@@ -42,18 +51,19 @@ export interface Router {
 
 /**
  * Declares one chapter of the protocol for every serializer and topology: what a client sees must not depend on
- * either. `router()` is valid inside a test. `each`: whether all tests of the chapter share a cluster, or every one has
- * its own, for what a node does not come back from. `schedule`: how what nodes of one process say to each other travels.
+ * either. `router()` is valid inside a test; `transport`: for tests about one of them. `each`: whether all tests of the
+ * chapter share a cluster, or each has its own, for changes that a node does not come back from. `schedule`: how messages
+ * between nodes of one process travel.
  */
 export function describeConformance(
   chapter: string,
-  declare: (router: () => Router) => void,
+  declare: (router: () => Router, transport: TransportType) => void,
   config?: ConfigInput,
   each: 'chapter' | 'test' = 'chapter',
   schedule?: Scheduler,
 ): void {
   for (const { name, nodeCount, isOverRedis, transport = 'websocket' } of TOPOLOGIES) {
-    if (transport === 'rawsocket' && !RAWSOCKET_CHAPTERS.has(chapter)) continue;
+    if (transport === 'rawsocket' && WEBSOCKET_CHAPTERS.has(chapter)) continue;
     const settings = transport === 'websocket' ? config : { ...config, listeners: [{ type: transport, port: 0 }] };
     for (const serializer of SERIALIZERS) {
       describe(`${chapter} [${serializer}, ${name}]`, () => {
@@ -80,16 +90,21 @@ export function describeConformance(
           clients.push(client);
           return client;
         };
-        declare(() => ({
-          serializer,
-          nodeCount,
-          cluster,
-          connect: async (options) => keep(await RawClient.connect(urlOf(nextNode++), { ...every, ...options })),
-          join: async (options) => keep(await RawClient.join(urlOf(nextNode++), { ...every, ...options })),
-          connectAt: async (node, options) => keep(await RawClient.connect(urlOf(node), { ...every, ...options })),
-          counted: (read) => cluster.nodes.reduce((sum, { counters }) => sum + read(counters), 0),
-          joinAt: async (node, options) => keep(await RawClient.join(urlOf(node), { ...every, ...options })),
-        }));
+        declare(
+          () => ({
+            serializer,
+            transport,
+            nodeCount,
+            cluster,
+            url: urlOf,
+            connect: async (options) => keep(await RawClient.connect(urlOf(nextNode++), { ...every, ...options })),
+            join: async (options) => keep(await RawClient.join(urlOf(nextNode++), { ...every, ...options })),
+            connectAt: async (node, options) => keep(await RawClient.connect(urlOf(node), { ...every, ...options })),
+            counted: (read) => cluster.nodes.reduce((sum, { counters }) => sum + read(counters), 0),
+            joinAt: async (node, options) => keep(await RawClient.join(urlOf(node), { ...every, ...options })),
+          }),
+          transport,
+        );
       });
     }
   }

@@ -2,6 +2,7 @@ import { expect } from 'vitest';
 import { Code } from '../../src/wamp/codes.js';
 import { ErrorUri } from '../../src/wamp/uris.js';
 import type { Message, RawClient } from './raw-client.js';
+import { NO_CODE } from './rs-socket.js';
 
 const DEADLINE_MS = 60_000;
 
@@ -12,9 +13,24 @@ export async function expectAbort(
   closeCode = reason === ErrorUri.PROTOCOL_VIOLATION ? 1002 : 1008,
 ): Promise<string> {
   const message = abortMessage(await client.receive(), reason);
-  expect((await client.closed).code).toBe(closeCode);
+  await expectClosed(client, closeCode);
   expect(client.unread).toEqual([]);
   return message;
+}
+
+/**
+ * The router closes the connection: a WebSocket with this code, and this reason if there is one; a RawSocket, which has
+ * neither, in order.
+ */
+export async function expectClosed(client: RawClient, code: number, reason?: RegExp | string): Promise<void> {
+  const closed = await client.closed;
+  if (client.transport === 'rawsocket') {
+    expect(closed.code).toBe(NO_CODE);
+    return;
+  }
+  expect(closed.code).toBe(code);
+  if (typeof reason === 'string') expect(closed.reason).toBe(reason);
+  else if (reason !== undefined) expect(closed.reason).toMatch(reason);
 }
 
 /** The next message is ABORT; the transport may stay. Gives Details.message. */
@@ -22,11 +38,10 @@ export async function expectRefusal(client: RawClient, reason: string): Promise<
   return abortMessage(await client.receive(), reason);
 }
 
-/** No message comes: the transport closes with "Try Again Later", for this reason. */
+/** No message comes: the transport closes, a WebSocket with "Try Again Later" for this reason. */
 export async function expectPostponed(client: RawClient, reason: RegExp): Promise<void> {
-  const { code, reason: words } = await client.closed;
-  expect({ code, unread: client.unread }).toEqual({ code: 1013, unread: [] });
-  expect(words).toMatch(reason);
+  await expectClosed(client, 1013, reason);
+  expect(client.unread).toEqual([]);
 }
 
 function abortMessage(abort: Message, reason: string): string {

@@ -1,4 +1,5 @@
 import WebSocket from 'ws';
+import type { TransportType } from '../../src/transport/connection.js';
 import { Code } from '../../src/wamp/codes.js';
 import type { SerializerId } from '../../src/wamp/payload.js';
 import type { KeyPair } from './certificate.js';
@@ -64,7 +65,7 @@ const DEADLINE_MS = 60_000;
 /** A WAMP client that says exactly what it is told, also what no library would. */
 export class RawClient {
   readonly serializer: TestSerializer;
-  /** How the WebSocket ended. */
+  /** How the WebSocket ended. Over RawSocket the code is 1005 for an end in order, and 1006 for a connection that was cut. */
   readonly closed: Promise<{ code: number; reason: string }>;
   session = 0;
   welcome: Record<string, unknown> = {};
@@ -73,14 +74,17 @@ export class RawClient {
   /** WebSocket messages received. */
   frameCount = 0;
   readonly #socket: WebSocket;
+  /** The same, over RawSocket. */
+  readonly #raw: RsSocket | undefined;
   readonly #isBatched: boolean;
   readonly #inbox: Buffer[] = [];
   #waiting: (() => void) | undefined;
   #lastRequest = 0;
   #isClosed = false;
 
-  private constructor(socket: WebSocket, serializer: TestSerializer, isBatched: boolean) {
-    this.#socket = socket;
+  private constructor(socket: WebSocket | RsSocket, serializer: TestSerializer, isBatched: boolean) {
+    this.#socket = socket as WebSocket;
+    this.#raw = socket instanceof RsSocket ? socket : undefined;
     this.serializer = serializer;
     this.#isBatched = isBatched;
     socket.on('message', (frame: Buffer) => {
@@ -99,7 +103,7 @@ export class RawClient {
     socket.on('upgrade', ({ headers }) => (this.setCookies = headers['set-cookie'] ?? []));
   }
 
-  /** `url`: `ws://…`, or `rs://…` for RawSocket. */
+  /** `url`: `ws://…`, or `rs://…` for RawSocket, which has no batches and takes several messages in one write instead. */
   static async connect(url: string, options: ConnectOptions = {}): Promise<RawClient> {
     const serializer = serializers[options.serializer ?? 'json'];
     const isBatched = options.isBatched ?? false;
@@ -110,7 +114,7 @@ export class RawClient {
         lengthExponent: options.lengthExponent ?? 15,
         ...(options.pair && { pair: options.pair }),
       });
-      return RawClient.#opened(socket as unknown as WebSocket, serializer, false);
+      return RawClient.#opened(socket, serializer, false);
     }
     const socket = new WebSocket(url, protocol, {
       perMessageDeflate: false,
@@ -121,7 +125,11 @@ export class RawClient {
     return RawClient.#opened(socket, serializer, isBatched);
   }
 
-  static async #opened(socket: WebSocket, serializer: TestSerializer, isBatched: boolean): Promise<RawClient> {
+  static async #opened(
+    socket: WebSocket | RsSocket,
+    serializer: TestSerializer,
+    isBatched: boolean,
+  ): Promise<RawClient> {
     const client = new RawClient(socket, serializer, isBatched);
     await new Promise<void>((resolve, reject) => {
       socket.once('open', resolve);
@@ -145,6 +153,10 @@ export class RawClient {
     return welcome;
   }
 
+  get transport(): TransportType {
+    return this.#raw === undefined ? 'websocket' : 'rawsocket';
+  }
+
   /** The next id of this session's one request counter (ID-4). */
   nextRequest(): number {
     return ++this.#lastRequest;
@@ -159,14 +171,23 @@ export class RawClient {
     this.#socket.send(frame, { binary: this.serializer.id !== 'json' });
   }
 
-  /** Several messages in one WebSocket message; batched connections only. */
+  /** Several messages in one WebSocket message; batched connections only. Over RawSocket: in one write. */
   sendBatch(messages: readonly unknown[][]): void {
-    const parts = messages.map((message) => joinOne(this.serializer.id, this.serializer.encode(message)));
+    const encoded = messages.map((message) => this.serializer.encode(message));
+    if (this.#raw !== undefined) {
+      this.#raw.sendAll(encoded);
+      return;
+    }
+    const parts = encoded.map((message) => joinOne(this.serializer.id, message));
     this.#socket.send(Buffer.concat(parts), { binary: this.serializer.id !== 'json' });
   }
 
-  /** One WebSocket message cut into this many WebSocket frames (WS-1). */
+  /** One WebSocket message cut into this many WebSocket frames (WS-1). Over RawSocket: into this many writes. */
   sendFragmented(message: Uint8Array, fragmentCount: number): void {
+    if (this.#raw !== undefined) {
+      this.#raw.sendPieces(message, fragmentCount);
+      return;
+    }
     const length = Math.ceil(message.length / fragmentCount);
     for (let fragment = 0; fragment < fragmentCount; fragment++) {
       this.#socket.send(message.subarray(fragment * length, (fragment + 1) * length), {

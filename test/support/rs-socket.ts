@@ -15,8 +15,8 @@ export interface RsOptions {
   readonly pair?: { readonly cert: string; readonly key: string };
 }
 
-/** How a WebSocket would have ended: RawSocket has no codes. */
-const NO_CODE = 1_005;
+/** The close code of a WebSocket for an end in order, and for a connection that was cut: RawSocket has no codes. */
+export const [NO_CODE, CUT_CODE] = [1_005, 1_006];
 
 /** `host:port` or the path of a socket, from `rs://…`, `rss://…` or `rs+unix:/…`. */
 export function dial(url: string, pair?: RsOptions['pair']): Socket {
@@ -46,6 +46,7 @@ export class RsSocket extends EventEmitter {
   readonly pongs: Buffer[] = [];
   readonly #serializer: SerializerId;
   #unread = Buffer.alloc(0);
+  #hasEnd = false;
 
   constructor(url: string, { serializer = 'json', lengthExponent = 15, pipelined, pair }: RsOptions = {}) {
     super();
@@ -57,16 +58,29 @@ export class RsSocket extends EventEmitter {
       if (this.readyState === 0) this.emit('error', error);
     });
     this.socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    this.socket.on('end', () => (this.#hasEnd = true));
     this.socket.on('close', () => {
       const before = this.readyState;
       this.readyState = 3;
       if (before === 0) this.emit('error', new Error(`refused: ${this.answer.toString('hex')}`));
-      this.emit('close', NO_CODE, Buffer.alloc(0));
+      this.emit('close', this.#hasEnd ? NO_CODE : CUT_CODE, Buffer.alloc(0));
     });
   }
 
   send(message: string | Uint8Array, _options?: object): void {
     this.socket.write(rsFrame(message));
+  }
+
+  /** Several messages in one write. */
+  sendAll(messages: readonly Uint8Array[]): void {
+    this.socket.write(Buffer.concat(messages.map((message) => rsFrame(message))));
+  }
+
+  /** One message, cut into this many writes. */
+  sendPieces(message: Uint8Array, count: number): void {
+    const frame = rsFrame(message);
+    const length = Math.ceil(frame.length / count);
+    for (let start = 0; start < frame.length; start += length) this.socket.write(frame.subarray(start, start + length));
   }
 
   ping(payload: Uint8Array | string): void {
