@@ -10,6 +10,7 @@ import { logAuthorizerTroubles } from './authorizer-troubles.js';
 import { Isolation } from './isolation.js';
 import { Listeners } from './listeners.js';
 import { cookieLogins, sharedAuthMethods } from './shared-auth-methods.js';
+import { CookieLogouts } from './cookie-logouts.js';
 import { createRouterProcedures } from './router-procedures.js';
 import { LiveLimits } from './live-limits.js';
 import { realmPlan, type AuthMethodsOf } from './realm-settings.js';
@@ -27,7 +28,6 @@ import { HeldTotal } from '../routing/held-total.js';
 import type { TurnMeter } from '../routing/turn-meter.js';
 import { createEndpoint } from '../session/endpoint.js';
 import type { EndpointDependencies } from '../session/endpoint-dependencies.js';
-import type { CookieLogins } from '../session/auth/cookie.js';
 import { InboxPool } from '../session/inbox.js';
 import { TurnScheduler } from '../session/turn-scheduler.js';
 import type { Counters } from '../telemetry/counters.js';
@@ -89,7 +89,7 @@ export class Incarnation {
   readonly #sources: Pick<IncarnationOptions, 'authMethodsOf' | 'reload'>;
   readonly #onFenced: () => void;
   readonly #wheel = new TimerWheel({ nowMs });
-  readonly #cookies: CookieLogins;
+  readonly #cookies: CookieLogouts;
   readonly #realms: Realms;
   readonly #totals = { sessionCount: 0, testamentBytes: 0 };
   readonly #meter: TurnMeter = { spent: 0 };
@@ -120,11 +120,9 @@ export class Incarnation {
     });
     const after = (delayMs: number, action: () => void): (() => void) => this.#wheel.after(delayMs, action);
     this.#heldTotal = new HeldTotal(config.limits.maxTotalHeldBytes);
-    this.#cookies = cookieLogins(
-      () => this.#config,
-      backplane.expiring,
-      (why) => this.#lostRequest('logout', why),
-    );
+    const logins = cookieLogins(() => this.#config, backplane.expiring);
+    const onLost = (operation: string, cause: unknown): void => this.#lostRequest(operation, cause);
+    this.#cookies = new CookieLogouts({ logins, backplane, onLost });
     this.#realms = this.#makeRealms(codecs, counters, after);
     this.#isolation = this.#makeIsolation(after);
     this.#turns = new TurnScheduler({
@@ -140,14 +138,14 @@ export class Incarnation {
       },
     });
     this.#inboxes = new InboxPool(config.limits.maxTotalInboxBytes);
-    const shared = { limits: this.#limits.current, cookies: this.#cookies, store: backplane.expiring, counters, after };
+    const shared = { limits: this.#limits.current, cookies: logins, store: backplane.expiring, counters, after };
     const endpoint: EndpointDependencies = {
       codecs,
       after,
       realms: this.#realms,
       authMethodsOf: sharedAuthMethods(authMethodsOf, shared),
       authenticators: createAuthenticators(this.#realms, this.#limits.current, counters, this.logger),
-      logout: (realm, cookie) => this.#cookies.logout(realm, cookie),
+      logout: (session) => this.#cookies.logout(session),
       limits: this.#limits.current,
       turns: this.#turns,
       inboxes: this.#inboxes,
@@ -311,6 +309,7 @@ export class Incarnation {
         totals: this.#totals,
         keptWrites: { count: 0, bytes: 0, lastNumber: 0 },
         onLostRequest: (reason, error) => this.#lostRequest(reason, error),
+        joined: (session) => this.#cookies.joined(session),
         procedures: createRouterProcedures({
           ...this.#sources,
           cookies: this.#cookies,

@@ -10,8 +10,8 @@ import {
   type TestamentRealm,
 } from '../realm/testament-procedures.js';
 import type { AuthMethod } from '../session/auth/method.js';
-import { BackplaneUnavailableError, type Backplane, type UnansweredCause } from '../backplane/backplane.js';
-import type { CookieLogins } from '../session/auth/cookie.js';
+import type { Backplane, UnansweredCause } from '../backplane/backplane.js';
+import type { CookieLogouts } from './cookie-logouts.js';
 import { isUnavailable } from '../session/ports.js';
 import type { Counters } from '../telemetry/counters.js';
 import { fault } from '../wamp/faults.js';
@@ -20,7 +20,7 @@ import { ErrorUri } from '../wamp/uris.js';
 
 export interface RouterProcedureSources {
   readonly authMethodsOf: (realm: Uri) => readonly AuthMethod[];
-  readonly cookies: CookieLogins;
+  readonly cookies: Pick<CookieLogouts, 'revoking'>;
   readonly node: NodeId;
   /** As in WELCOME. */
   readonly agent: string;
@@ -53,7 +53,7 @@ export function createRouterProcedures(sources: RouterProcedureSources): RouterP
   return new Map([
     [SESSION_INFO, sessionInfo(sources)],
     [SESSION_RENEW, sessionRenew(sources)],
-    [COOKIE_REVOKE, cookieRevoke(sources)],
+    [COOKIE_REVOKE, sources.cookies.revoking()],
     [CONFIG_RELOAD, configReload(sources)],
     [AUTHORIZATION_FLUSH, flushAuthorization(sources)],
     [GET_EVENTS, getEvents(sources.realmOf, sources.history, sources.counters)],
@@ -95,20 +95,6 @@ function sessionRenew({ authMethodsOf }: RouterProcedureSources): RouterProcedur
       return fault(ErrorUri.NOT_AUTHORIZED, 'the token is not valid, or is not one of this principal');
     if (principal.validForMs !== undefined) caller.endAfter(principal.validForMs);
     return {};
-  };
-}
-
-/** Unbinds every cookie of an authid in the realm of the caller. Sessions that have joined stay. */
-function cookieRevoke({ cookies }: RouterProcedureSources): RouterProcedure {
-  return async ({ realm, args: [authid] }) => {
-    if (typeof authid !== 'string') return fault(ErrorUri.INVALID_ARGUMENT, 'expected the authid as the one argument');
-    try {
-      await cookies.revoke(realm, authid);
-      return {};
-    } catch (cause) {
-      if (!(cause instanceof BackplaneUnavailableError)) throw cause;
-      return fault(ErrorUri.UNAVAILABLE, 'the cluster cannot be reached now: try again later');
-    }
   };
 }
 

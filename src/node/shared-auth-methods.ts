@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import type { ExpiringStore } from '../backplane/expiring-store.js';
 import type { AuthConfig, Config } from '../config/schema.js';
 import { boundedMethod } from '../session/auth/bounded-method.js';
-import { bindingMethod, CookieLogins, createCookieMethod, type CookieLogin } from '../session/auth/cookie.js';
+import { bindingMethod, createCookieMethod } from '../session/auth/cookie.js';
+import { CookieLogins, type LoginTraits } from '../session/auth/cookie-logins.js';
 import { AUTHPROVIDER } from '../session/auth/credentials.js';
 import { FailedAttempts } from '../session/auth/failed-attempts.js';
 import type { AuthMethod } from '../session/auth/method.js';
@@ -26,11 +28,7 @@ export interface SharedAuthMethodsOptions {
 const MS_PER_SECOND = 1_000;
 
 /** The logins by cookie of the realms that have them. `configOf`: the configuration at this moment. */
-export function cookieLogins(
-  configOf: () => Config,
-  store: ExpiringStore,
-  onLostLogout: (cause: unknown) => void,
-): CookieLogins {
+export function cookieLogins(configOf: () => Config, store: ExpiringStore): CookieLogins {
   const authOf = (realm: Uri): AuthConfig | undefined => {
     const { realms, realmTemplate } = configOf();
     return (realms.find(({ name }) => name === realm) ?? realmTemplate)?.auth;
@@ -40,13 +38,13 @@ export function cookieLogins(
     return cookie === undefined ? undefined : cookie.maxAgeSeconds * MS_PER_SECOND;
   };
   // A reload may have withdrawn the principal since.
-  const subjectNow = (realm: Uri, { authid, authrole, ...traits }: CookieLogin): Subject | undefined => {
+  const subjectNow = (realm: Uri, { authid, authrole, ...traits }: LoginTraits): Subject | undefined => {
     if (traits.authprovider !== AUTHPROVIDER) return { authid, authrole };
     const principal = principalOf(authOf(realm), { authid, ...traits });
     if (principal?.role !== authrole) return undefined;
     return { authid, authrole, ...(principal.permissions && { permissions: principal.permissions }) };
   };
-  return new CookieLogins({ store, ttlMsOf, subjectNow, wallMs: Date.now, onLostLogout });
+  return new CookieLogins({ store, ttlMsOf, subjectNow, wallMs: Date.now, newId: randomUUID });
 }
 
 /** The settings of the listener; its cookie is restricted to TLS where there is TLS. */

@@ -16,19 +16,13 @@ interface Farewell {
 
 /** `wamp.session.kill*`: closes sessions on whichever nodes they are; never the caller's own (SMA-5). */
 export function killProcedures(sources: Pick<MetaSources, 'realm' | 'backplane'>): HandlersOf<'wamp.session.kill'> {
-  const kill = async (
+  const kill = (
     { caller }: ProcedureCall,
     { reason, message }: Farewell,
     which: Pick<KillOrder, 'by' | 'value'>,
   ): Promise<Killed | Fault> => {
     const base = { ...which, except: caller.session, reason: reason ?? CloseUri.KILLED };
-    const order: KillOrder = message === undefined ? base : { ...base, message };
-    const asked = await askNodes(sources, KILL_SUBJECT, order, TIMEOUT_MS);
-    if (isFault(asked)) return asked;
-    const { answers, silent } = asked;
-    const ids = answers.flatMap(({ body }) => (Array.isArray(body) ? body.filter(isId) : [])) as SessionId[];
-    const odd = answers.filter(({ body }) => !Array.isArray(body)).map(({ node }) => node);
-    return { ids, missing: [...silent, ...odd] };
+    return closeSessions(sources, message === undefined ? base : { ...base, message });
   };
   return {
     'wamp.session.kill': async ({ session_id: id, ...farewell }, call) => {
@@ -48,13 +42,27 @@ export function killProcedures(sources: Pick<MetaSources, 'realm' | 'backplane'>
   };
 }
 
-interface Killed {
+export interface Killed {
   readonly ids: readonly SessionId[];
   /** Nodes that did not answer. */
   readonly missing: readonly string[];
 }
 
-function counted(killed: Killed | Fault): { readonly args: readonly [number] } | Fault {
+/** Closes sessions of the realm on every node. A Fault: the cluster cannot be reached. */
+export async function closeSessions(
+  sources: Pick<MetaSources, 'realm' | 'backplane'>,
+  order: KillOrder,
+): Promise<Killed | Fault> {
+  const asked = await askNodes(sources, KILL_SUBJECT, order, TIMEOUT_MS);
+  if (isFault(asked)) return asked;
+  const { answers, silent } = asked;
+  const ids = answers.flatMap(({ body }) => (Array.isArray(body) ? body.filter(isId) : [])) as SessionId[];
+  const odd = answers.filter(({ body }) => !Array.isArray(body)).map(({ node }) => node);
+  return { ids, missing: [...silent, ...odd] };
+}
+
+/** The number of closed sessions. */
+export function counted(killed: Killed | Fault): { readonly args: readonly [number] } | Fault {
   if (isFault(killed)) return killed;
   return killed.missing.length > 0 ? incomplete(killed) : { args: [killed.ids.length] };
 }

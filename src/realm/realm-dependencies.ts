@@ -3,7 +3,7 @@ import type { Codec } from '../codec/codec.js';
 import type { DealerRules } from '../routing/dealer/dealer.js';
 import type { HeldTotal } from '../routing/held-total.js';
 import type { MetaAccess } from '../routing/meta/procedures.js';
-import type { RealmRules } from '../session/ports.js';
+import type { RealmRules, Session } from '../session/ports.js';
 import type { Counters } from '../telemetry/counters.js';
 import type { Uri } from '../wamp/ids.js';
 import type { SerializerId } from '../wamp/payload.js';
@@ -53,6 +53,8 @@ export interface RealmDependencies {
   readonly nowMs: () => number;
   readonly after: (delayMs: number, action: () => void) => () => void;
   readonly onLostRequest: (operation: string, cause: unknown) => void;
+  /** A session has been admitted. */
+  readonly joined?: (session: Session) => void;
   /** Absent: the router has no procedures of its own. */
   readonly procedures?: RouterProcedures;
   readonly onProcedureFailure?: (realm: Uri, procedure: Uri, cause: unknown) => void;

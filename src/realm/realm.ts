@@ -274,6 +274,7 @@ export class Realm implements SessionRealm {
     this.#sessions.add(session);
     this.#shared.counters.sessionsOpened.all++;
     this.meta.joined(session);
+    this.#shared.joined?.(session);
   }
 
   route(session: Session, message: RoutedMessage, disclose: boolean): void {

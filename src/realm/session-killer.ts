@@ -5,9 +5,14 @@ import { isId, type SessionId, type Uri } from '../wamp/ids.js';
 /** The subject of the question that closes sessions. Each node answers with the ids of those that it has closed. */
 export const KILL_SUBJECT = 'sessions.kill';
 
-/** The sessions that are to be closed: the one of this id, those of an authid or an authrole, or all. */
+const KINDS = ['session', 'authid', 'authrole', 'login', 'logins_of', 'all'] as const;
+
+/**
+ * The sessions that are to be closed: the one of this id, those of an authid or an authrole, those of one login by cookie or of
+ * all logins by cookie of an authid, or all.
+ */
 export interface KillOrder {
-  readonly by: 'session' | 'authid' | 'authrole' | 'all';
+  readonly by: (typeof KINDS)[number];
   /** Absent for `all`. */
   readonly value?: SessionId | string;
   /** The caller, which stays. */
@@ -58,16 +63,26 @@ export class SessionKiller {
 }
 
 function isMeant({ by, value }: KillOrder, session: Session): boolean {
-  return by === 'all' || session[by] === value;
+  switch (by) {
+    case 'all':
+      return true;
+    case 'login':
+      return session.login?.id === value;
+    case 'logins_of':
+      return session.login !== undefined && session.authid === value;
+    case 'session':
+    case 'authid':
+    case 'authrole':
+      return session[by] === value;
+  }
 }
 
 /** An order that comes from another node. */
 function readOrder(body: unknown): KillOrder | undefined {
   if (!isDict(body)) return undefined;
-  const [by, value, except, reason, message] = ['by', 'value', 'except', 'reason', 'message'].map((key) =>
-    own(body, key),
-  );
-  if (by !== 'session' && by !== 'authid' && by !== 'authrole' && by !== 'all') return undefined;
+  const by = KINDS.find((kind) => kind === own(body, 'by'));
+  const [value, except, reason, message] = ['value', 'except', 'reason', 'message'].map((key) => own(body, key));
+  if (by === undefined) return undefined;
   if (by === 'session' ? !isId(value) : by !== 'all' && typeof value !== 'string') return undefined;
   if (!isId(except) || typeof reason !== 'string') return undefined;
   if (message !== undefined && typeof message !== 'string') return undefined;

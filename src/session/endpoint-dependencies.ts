@@ -6,7 +6,7 @@ import type { SerializerId } from '../wamp/payload.js';
 import type { Authenticators } from './auth/authenticator.js';
 import type { AuthMethod } from './auth/method.js';
 import type { InboxPool } from './inbox.js';
-import type { RealmDirectory } from './ports.js';
+import type { RealmDirectory, Session } from './ports.js';
 import type { After } from './session-timer.js';
 import type { TurnScheduler } from './turn-scheduler.js';
 
@@ -29,8 +29,8 @@ export interface EndpointDependencies {
   readonly authMethodsOf: (realm: Uri) => readonly AuthMethod[];
   readonly authenticators: Authenticators;
   readonly limits: SessionLimits;
-  /** The client has left for good: its cookie stands for nobody any more. */
-  readonly logout?: (realm: Uri, cookie: string | undefined) => void;
+  /** The client has left for good: the login of its cookie ends. */
+  readonly logout?: (session: Session) => void;
   readonly turns: TurnScheduler;
   readonly inboxes: InboxPool;
   readonly counters: Counters;

@@ -218,7 +218,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
         this.#fail('abort');
         break;
       case Code.GOODBYE:
-        if (message[2] === CloseUri.LOGOUT) this.#dependencies.logout?.(session.realm, this.#connection.cookie);
+        if (message[2] === CloseUri.LOGOUT) this.#dependencies.logout?.(session);
         this.#output.send([Code.GOODBYE, NO_DETAILS, CloseUri.GOODBYE_AND_OUT]);
         this.#reset();
         break;

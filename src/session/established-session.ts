@@ -12,6 +12,7 @@ import type { Publish, RouterError, RouterMessage, Subscribe } from '../wamp/mes
 import { NO_DETAILS, type Dict } from '../wamp/options.js';
 import type { SerializerId } from '../wamp/payload.js';
 import { ErrorUri } from '../wamp/uris.js';
+import type { Login } from './auth/login.js';
 import type { Decision } from './authorization/permission.js';
 import type { Asker } from './authorization/question.js';
 import type { Authorizer, Session } from './ports.js';
@@ -19,6 +20,7 @@ import type { Authorizer, Session } from './ports.js';
 export interface SessionTraits extends Omit<Asker, 'isOpen'> {
   readonly features: Features;
   readonly authorizer: Authorizer;
+  readonly login?: Login | undefined;
 }
 
 /** Ends a session from the router's side. */
@@ -48,6 +50,7 @@ export class EstablishedSession implements Session, Asker {
   readonly authextra: Dict | undefined;
   readonly transport: TransportDetails;
   readonly features: Features;
+  readonly login: Login | undefined;
   readonly serializer: SerializerId;
   readonly maxMessageBytes: number;
   readonly #connection: Connection;
@@ -67,6 +70,7 @@ export class EstablishedSession implements Session, Asker {
     this.authextra = traits.authextra;
     this.transport = traits.transport;
     this.features = traits.features;
+    this.login = traits.login;
     this.#authorizer = traits.authorizer;
     this.serializer = connection.serializer;
     this.maxMessageBytes = connection.maxSentBytes ?? Infinity;

@@ -7,6 +7,7 @@ import type { SessionId, Uri } from '../wamp/ids.js';
 import type { Call, Publish, RoutedMessage, RouterMessage, Subscribe } from '../wamp/messages.js';
 import type { MatchPolicy, TimeUnit } from '../wamp/options.js';
 import type { SerializerId } from '../wamp/payload.js';
+import type { Login } from './auth/login.js';
 import type { Action, Decision, Subject } from './authorization/permission.js';
 import type { Asker, Request } from './authorization/question.js';
 
@@ -15,6 +16,8 @@ export interface Session extends Peer {
   readonly realm: Uri;
   readonly authmethod: string;
   readonly authprovider: string;
+  /** The login that the cookie of the connection stands for. Absent: it stands for none. */
+  readonly login?: Login | undefined;
   readonly serializer: SerializerId;
   /** Absent: the session is the router's own. */
   readonly transport?: TransportDetails;

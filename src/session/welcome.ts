@@ -7,9 +7,9 @@ import type { HandshakeResult } from './handshake.js';
 /** The session that the handshake has led to. */
 export function traitsOf(result: HandshakeResult): SessionTraits {
   const { realm, session, principal, authmethod, transport, details, authorizer } = result;
-  const { authid, authrole, authprovider, authextra } = principal;
+  const { authid, authrole, authprovider, authextra, login } = principal;
   const identity = { session, realm: realm.uri, authid, authrole, authmethod, authprovider, authextra };
-  return { ...identity, transport, features: details.features, authorizer };
+  return { ...identity, login, transport, features: details.features, authorizer };
 }
 
 /** WELCOME with the identity that the router has decided on, whatever HELLO asked for (AUT-2). */

@@ -6,6 +6,7 @@ import { RawClient, type Message } from '../support/raw-client.js';
 
 const DENIED = 'wamp.error.authentication_denied';
 const REVOKE = 'gantry.cookie.revoke';
+const LOGOUT = 'wamp.close.logout';
 const ORIGIN = 'https://app.example.com';
 const CONFIG: ConfigInput = {
   listen: { cookie: {}, allowedOrigins: [ORIGIN] },
@@ -145,6 +146,40 @@ describe.each(TOPOLOGIES)('login by cookie: %s', (_name, start) => {
       // The router may answer before the store has forgotten the cookie.
       while (JSON.stringify(await identity(cookie)) !== JSON.stringify(expected));
     }
+  });
+
+  it('ends the sessions of its login on every node, and no others, with a logout', async () => {
+    const first = await connect();
+    await hello(first, ['ticket']);
+    const cookie = cookieOf(first);
+    const tabs = [await connect(cookie), await connect(cookie), await connect(cookie)];
+    for (const tab of tabs) await hello(tab, ['cookie']);
+    const other = await connect(await loggedIn());
+    await hello(other, ['cookie']);
+    const leaving = await connect(cookie);
+    await hello(leaving, ['cookie']);
+    leaving.send([Code.GOODBYE, {}, LOGOUT]);
+    expect(await leaving.receive()).toEqual([Code.GOODBYE, {}, 'wamp.close.goodbye_and_out']);
+    for (const client of [first, ...tabs]) expect((await client.expect(Code.GOODBYE))[2]).toBe(LOGOUT);
+    other.send([Code.SUBSCRIBE, 1, {}, 'com.example.fence']);
+    await other.expect(Code.ERROR);
+  });
+
+  it('ends the sessions of the logins of an authid that is revoked, and no others', async () => {
+    const cookie = await loggedIn('mary');
+    const gone = [await connect(cookie), await connect(await loggedIn('mary')), await connect(cookie)];
+    for (const client of gone) await hello(client, ['cookie']);
+    const peter = await connect(await loggedIn('peter'));
+    await hello(peter, ['cookie']);
+    const admin = await connect();
+    await hello(admin, ['ticket'], 'root');
+    admin.send([Code.CALL, 1, {}, REVOKE, ['mary']]);
+    expect((await admin.expect(Code.RESULT))[3]).toEqual([expect.any(Number)]);
+    for (const client of gone) expect((await client.expect(Code.GOODBYE))[2]).toBe(LOGOUT);
+    admin.send([Code.CALL, 2, {}, REVOKE, ['root']]);
+    await admin.expect(Code.RESULT);
+    peter.send([Code.SUBSCRIBE, 1, {}, 'com.example.fence']);
+    await peter.expect(Code.ERROR);
   });
 
   it('ends for all cookies of an authid that is revoked, and begins anew with its next login', async () => {

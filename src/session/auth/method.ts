@@ -7,6 +7,7 @@ import type { Dict } from '../../wamp/options.js';
 import type { Subject } from '../authorization/permission.js';
 import type { Unavailable } from '../ports.js';
 import type { AuthenticatorEntry, Authenticators } from './authenticator.js';
+import type { Login } from './login.js';
 
 /** The identity that authentication has established (AUT-2). */
 export interface Principal extends Subject {
@@ -19,6 +20,8 @@ export interface Principal extends Subject {
   readonly realm?: Uri;
   /** The procedure that has decided; absent: the configuration has. */
   readonly authenticator?: AuthenticatorEntry;
+  /** The login that the cookie of the connection stands for. Absent: it stands for none. */
+  readonly login?: Login;
 }
 
 /** One attempt to join. */

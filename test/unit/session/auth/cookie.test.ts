@@ -2,7 +2,8 @@ import { expect, it } from 'vitest';
 import { BackplaneUnavailableError } from '../../../../src/backplane/backplane.js';
 import { MemoryExpiringStore, SharedExpiringState } from '../../../../src/backplane/memory/expiring-store.js';
 import { reachUnless } from '../../../../src/backplane/memory/reach.js';
-import { bindingMethod, CookieLogins, createCookieMethod } from '../../../../src/session/auth/cookie.js';
+import { bindingMethod, createCookieMethod } from '../../../../src/session/auth/cookie.js';
+import { CookieLogins } from '../../../../src/session/auth/cookie-logins.js';
 import { granted } from '../../../../src/session/auth/credentials.js';
 import type { AuthMethod, AuthRequest, Principal } from '../../../../src/session/auth/method.js';
 import { NO_AUTHENTICATORS } from '../../../support/session-harness.js';
@@ -12,7 +13,7 @@ const PETER: Principal = { authid: 'peter', authrole: 'user', authprovider: 'sta
 const TTL_MS = 1_000;
 
 function scene(principal: Principal = PETER) {
-  const clock = { nowMs: 0, isAway: false };
+  const clock = { nowMs: 0, isAway: false, ids: 0 };
   const state = new SharedExpiringState(() => clock.nowMs);
   const store = new MemoryExpiringStore(
     state,
@@ -25,7 +26,7 @@ function scene(principal: Principal = PETER) {
     ttlMsOf,
     subjectNow: (_realm, { authid, authrole }) => (withdrawn.has(authid) ? undefined : { authid, authrole }),
     wallMs: () => clock.nowMs,
-    onLostLogout: () => undefined,
+    newId: () => `login ${++clock.ids}`,
   });
   const ticket: AuthMethod = {
     name: 'ticket',
@@ -56,7 +57,7 @@ it('binds a cookie for a time that begins with the login', async () => {
   clock.nowMs = TTL_MS - 1;
   expect(await byCookie('c')).toEqual({
     kind: 'granted',
-    principal: { authid: 'peter', authrole: 'user', authprovider: 'cookie' },
+    principal: { authid: 'peter', authrole: 'user', authprovider: 'cookie', login: { id: 'login 1', atMs: 0 } },
   });
   clock.nowMs = TTL_MS;
   expect(await byCookie('c')).toEqual({ kind: 'passed' });
@@ -92,6 +93,7 @@ it.each([
   [{}],
   [{ authid: 'peter', authrole: 7, atMs: 0 }],
   [{ authid: 'peter', authrole: 'user', atMs: 0 }],
+  [{ authid: 'peter', authrole: 'user', authmethod: 'ticket', authprovider: 'static', atMs: 0 }],
   [null],
 ])('admits nobody by a row that is %j', async (row: unknown) => {
   const { store, byCookie } = scene();
@@ -103,4 +105,22 @@ it('leaves anonymous sessions alone', () => {
   const { logins } = scene();
   const anonymous: AuthMethod = { name: 'anonymous', begin: () => granted(PETER) };
   expect(bindingMethod(anonymous, logins)).toBe(anonymous);
+});
+
+it('ends one login, and all logins of an authid until now', async () => {
+  const { clock, logins, login, byCookie } = scene();
+  await login('c');
+  await login('d');
+  const [first, second] = [await logins.find('r', 'c'), await logins.find('r', 'd')];
+  expect(first?.login?.id).not.toBe(second?.login?.id);
+  await logins.logout('r', first!.login!);
+  expect(await byCookie('c')).toEqual({ kind: 'passed' });
+  expect(await byCookie('d')).toMatchObject({ kind: 'granted' });
+  expect(await logins.hasEnded('r', 'peter', second!.login!)).toBe(false);
+  await logins.revoke('r', 'peter');
+  expect(await logins.hasEnded('r', 'peter', second!.login!)).toBe(true);
+  expect(await byCookie('d')).toEqual({ kind: 'passed' });
+  clock.nowMs++;
+  await login('d');
+  expect(await byCookie('d')).toMatchObject({ kind: 'granted' });
 });
