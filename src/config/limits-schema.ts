@@ -137,6 +137,11 @@ export const limits = z.strictObject({
     .describe(
       'Bytes that wait in the inboxes of all connections together. Past it a connection whose inbox is larger than an equal part of them is closed when it sends more. Not below maxInboxBytes.',
     ),
+  maxTotalBodyBytes: bytes(65_536, 2_147_483_648)
+    .default(67_108_864)
+    .describe(
+      'Bytes of the bodies of all HTTP requests that are being read. Past it further requests with a body get HTTP 503. Bodies have bounds of their own where they are used.',
+    ),
   maxHeldMessages: count(1, 1_000_000)
     .default(1_024)
     .describe(

@@ -157,6 +157,7 @@ export class Incarnation {
       config,
       ports,
       accept: (connection) => createEndpoint(connection, endpoint),
+      routes: [],
       counters,
       logger: this.logger,
     });

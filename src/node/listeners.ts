@@ -3,6 +3,7 @@ import type { Config } from '../config/schema.js';
 import type { Counters } from '../telemetry/counters.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Accept, CloseCause } from '../transport/connection.js';
+import type { HttpRoute } from '../transport/http/exchange.js';
 import { ListenError } from '../transport/listen-error.js';
 import { RawServer } from '../transport/raw/raw-server.js';
 import { SharedTransport } from '../transport/shared-transport.js';
@@ -19,6 +20,8 @@ export interface ListenersOptions {
   /** Port of `listen`, then those of `listeners`; 0: any free one. */
   readonly ports: readonly number[];
   readonly accept: Accept;
+  /** Answered beside the WebSocket. */
+  readonly routes: readonly HttpRoute[];
   readonly counters: Counters;
   readonly logger: Logger;
 }
@@ -30,7 +33,7 @@ export class Listeners {
   readonly #raw: readonly RawServer[];
   readonly #watches: readonly CertificateWatch[];
 
-  constructor({ config, ports, accept, counters, logger }: ListenersOptions) {
+  constructor({ config, ports, accept, routes, counters, logger }: ListenersOptions) {
     const bounds: TransportBounds = {
       ...config.limits,
       maxTotalUnsentBytes: maxTotalUnsentBytes(config),
@@ -39,7 +42,14 @@ export class Listeners {
     this.#shared = new SharedTransport(bounds, counters, logger);
     const site = config.demo.enabled ? { site: demoSite(config) } : {};
     const { maxHeaderBytes } = config.limits;
-    const webSocket = { ...listenOptions(config.listen), ...bounds, maxHeaderBytes, port: ports[0] ?? 0, ...site };
+    const webSocket = {
+      ...listenOptions(config.listen),
+      ...bounds,
+      maxHeaderBytes,
+      port: ports[0] ?? 0,
+      routes,
+      ...site,
+    };
     this.#webSocket = new UwsServer(webSocket, accept, this.#shared);
     this.#raw = config.listeners.map(
       (listener, index) =>

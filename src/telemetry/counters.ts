@@ -68,7 +68,32 @@ export const CONNECTION_REFUSALS = [
   'no_request',
 ] as const;
 /** Answers to HTTP requests that open no WebSocket. */
-export const HTTP_STATUSES = ['200', '304', '400', '403', '404', '405', '426', '431', '503'] as const;
+export const HTTP_STATUSES = [
+  '200',
+  '202',
+  '204',
+  '301',
+  '302',
+  '304',
+  '307',
+  '308',
+  '400',
+  '401',
+  '403',
+  '404',
+  '405',
+  '408',
+  '413',
+  '415',
+  '422',
+  '426',
+  '429',
+  '431',
+  '500',
+  '502',
+  '503',
+  '504',
+] as const;
 /** `peer` and `idle_timeout`: the connection ended without the router; the others are causes for which the router closes it. */
 export const CONNECTION_ENDS = [
   'peer',
@@ -122,6 +147,7 @@ export const LIMIT_NAMES = [
   'pings_per_second',
   'unsent_bytes',
   'total_unsent_bytes',
+  'total_body_bytes',
   'memory',
   'inbox',
   'sessions',

@@ -37,6 +37,7 @@ export type LogEvent =
   | 'ops.stopped'
   | 'ops.request_failed'
   | 'site.loaded'
+  | 'http.failed'
   | 'connection.opened'
   | 'connection.refused'
   | 'connection.closed'

@@ -3,6 +3,7 @@ import type { ConnectionEnd, Counters } from '../telemetry/counters.js';
 import type { Logger } from '../telemetry/logger.js';
 import { Admission } from './admission.js';
 import { Backlog } from './backlog.js';
+import { BodyPool } from './http/body-reader.js';
 import { affordableConnections, descriptorLimit } from './descriptors.js';
 import { CHECK_MS, MemoryGuard, type GuardedConnection } from './memory-guard.js';
 import type { Outbox } from './outbox.js';
@@ -31,7 +32,9 @@ export class SharedTransport {
   readonly connections = new Set<GuardedConnection>();
   readonly #maxConnections: number;
   readonly #flusher = new TurnFlusher<Outbox>();
-  readonly #backlog: Backlog;
+  /** Bytes that wait for clients. */
+  readonly backlog: Backlog;
+  readonly bodies: BodyPool;
   readonly #slab = new Slab();
   readonly #guard: MemoryGuard;
   readonly #probePeriod = { number: 0 };
@@ -45,7 +48,8 @@ export class SharedTransport {
     const affordable = affordableBounds(bounds, logger);
     this.#maxConnections = affordable.maxConnections;
     this.admission = new Admission({ ...bounds, ...affordable });
-    this.#backlog = new Backlog(bounds.maxTotalUnsentBytes, this.#flusher);
+    this.backlog = new Backlog(bounds.maxTotalUnsentBytes, this.#flusher);
+    this.bodies = new BodyPool(bounds.maxTotalBodyBytes, () => counters.limitsReached.total_body_bytes++);
     this.#guard = new MemoryGuard({
       maxBytes: bounds.maxMemoryBytes,
       usedBytes: bounds.usedMemoryBytes ?? (() => process.memoryUsage.rss()),
@@ -67,7 +71,7 @@ export class SharedTransport {
   dependencies({ compress }: { readonly compress: boolean }): ConnectionDependencies {
     const { maxUnsentBytes, maxMessageBytes, maxMessagesPerSecond, maxPingsPerSecond } = this.bounds;
     return {
-      outbox: { maxUnsentBytes, backlog: this.#backlog, compress, lingerMs: LINGER_MS, probes: this.#probePeriod },
+      outbox: { maxUnsentBytes, backlog: this.backlog, compress, lingerMs: LINGER_MS, probes: this.#probePeriod },
       maxMessageBytes,
       maxMessagesPerSecond,
       maxPingsPerSecond,

@@ -1,6 +1,7 @@
 import type { ClientCertificateOptions } from './client-certificate.js';
 import type { SerializerId } from '../wamp/payload.js';
 import type { CookieOptions } from './cookies.js';
+import type { HttpRoute } from './http/exchange.js';
 
 export interface TlsOptions {
   readonly certFile: string;
@@ -28,6 +29,8 @@ export interface TransportBounds {
   readonly maxUnsentBytes: number;
   /** Bound on all connections together: past it the slowest readers are closed. */
   readonly maxTotalUnsentBytes: number;
+  /** Bytes of the bodies of all HTTP requests that are being read. */
+  readonly maxTotalBodyBytes: number;
   /** Memory of the process above which no client is accepted, and in the end connections are cut. See MemoryGuard. */
   readonly maxMemoryBytes: number;
   /** Current memory of the process. Default: the operating system's figure. */
@@ -65,6 +68,8 @@ export interface TransportOptions extends TransportBounds {
   readonly receiveBufferBytes: number;
   /** The same for a connection that floods this node; 0: no difference. */
   readonly floodReceiveBufferBytes: number;
+  /** Answered beside the WebSocket. */
+  readonly routes?: readonly HttpRoute[];
   /** Static files to serve at `/`. */
   readonly site?: SiteOptions;
 }

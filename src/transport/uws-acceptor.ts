@@ -7,16 +7,20 @@ import type { ConnectionTraits } from './connection.js';
 import { readClientCertificate, type ClientCertificate } from './client-certificate.js';
 import { cookieIn, newCookie, setCookie } from './cookies.js';
 import { handshakeFlaw, readHead, type RequestHead } from './handshake.js';
+import { textAnswer } from './http/answers.js';
+import type { HttpAnswer, HttpRoute } from './http/exchange.js';
+import { HttpRoutes } from './http/routes.js';
 import { originMatcher } from './origins.js';
 import { pathsOf, pathVariants } from './paths.js';
 import { REFUSALS, type SilentRefusal, type TemporaryRefusal } from './refusals.js';
 import { RemoteAddresses, type RemoteAddress } from './remote-address.js';
 import type { SharedTransport } from './shared-transport.js';
-import type { StaticSite } from './static-site.js';
 import { negotiate, subprotocolsOf, type Subprotocol } from './subprotocols.js';
 import type { TransportOptions } from './transport-options.js';
 import type { UwsConnection } from './uws-connection.js';
-import { pageAnswer, sendAnswer, textAnswer, type HttpAnswer } from './uws-http.js';
+import type { CertificateApp } from './uws-certificates.js';
+import { UwsExchange } from './uws-exchange.js';
+import { sendAnswer } from './uws-http.js';
 
 /** The state that uWebSockets.js keeps with each WebSocket. */
 export interface UserData {
@@ -30,6 +34,9 @@ type AnsweredRefusal = Exclude<ConnectionRefusal, SilentRefusal>;
 /** The library ends a connection without a request after 10 s, by a clock that may be 2 s early. */
 const REQUEST_TIMEOUT_MS = 7_500;
 
+/** Methods where nothing else is configured. */
+const READING: readonly string[] = ['GET', 'HEAD'];
+
 /** One request before its answer. */
 interface PendingRequest {
   readonly response: HttpResponse;
@@ -38,8 +45,7 @@ interface PendingRequest {
   /** The other end of the connection is a proxy that is trusted. */
   readonly isProxied: boolean;
   readonly slot: ConnectionSlot;
-  /** The method is HEAD. */
-  readonly isHead: boolean;
+  readonly method: string;
 }
 
 /**
@@ -51,13 +57,14 @@ export class UwsAcceptor {
   readonly #counters: Counters;
   readonly #logger: Logger;
   readonly #admission: Admission;
+  readonly #shared: SharedTransport;
   readonly #addresses: RemoteAddresses;
   readonly #subprotocols: readonly Subprotocol[];
   #isAllowedOrigin: (origin: string) => boolean;
   readonly #closedFor: () => TemporaryRefusal | undefined;
   readonly #socketPaths: ReadonlySet<string>;
-  /** Static pages served beside the WebSocket. */
-  site: StaticSite | undefined;
+  /** What is answered beside the WebSocket. */
+  routes = new HttpRoutes([]);
 
   /** `closedFor`: why no WebSocket may open for now. */
   constructor(options: TransportOptions, shared: SharedTransport, closedFor: () => TemporaryRefusal | undefined) {
@@ -66,6 +73,7 @@ export class UwsAcceptor {
     this.#counters = shared.counters;
     this.#logger = shared.logger;
     this.#admission = shared.admission;
+    this.#shared = shared;
     this.#addresses = new RemoteAddresses(options);
     this.#subprotocols = subprotocolsOf(options.serializers);
     this.#isAllowedOrigin = originMatcher(options.allowedOrigins);
@@ -122,24 +130,62 @@ export class UwsAcceptor {
     );
   }
 
-  /** Handles any other request: answers with a page of the site, or one sentence of plain text. */
-  requested(response: HttpResponse, request: HttpRequest): void {
-    const method = request.getCaseSensitiveMethod();
+  /**
+   * Handles any other request: passes it to the route of its path, or answers with one sentence of plain text. `sockets`:
+   * of the app that the request came to.
+   */
+  requested(response: HttpResponse, request: HttpRequest, sockets: CertificateApp['sockets']): void {
     const path = request.getUrl();
     const pending = this.#pendingRequest(response, request);
+    const isSocketPath = this.#socketPaths.has(path);
+    const route = isSocketPath ? undefined : this.routes.find(path);
+    const methods = route?.methods ?? READING;
     const refusal = this.#headersRefusal(pending) ?? this.#admission.admit(pending.slot);
     if (refusal !== undefined) {
       this.#refuse(pending, refusal);
-    } else if (method !== 'GET' && method !== 'HEAD') {
-      const allow = [['Allow', 'GET, HEAD']] as const;
-      this.#answer(pending, textAnswer('405', 'Only GET and HEAD are answered here.', allow));
-    } else if (this.#socketPaths.has(path)) {
+    } else if (!methods.includes(pending.method)) {
+      const allow = [['Allow', methods.join(', ')]] as const;
+      this.#answer(pending, textAnswer('405', `Only ${methods.join(' and ')} are answered here.`, allow));
+    } else if (isSocketPath) {
       // The library takes no request for a handshake whose key has not 24 characters.
       this.#refuse(pending, handshakeFlaw(pending.head) ?? 'malformed_handshake');
+    } else if (route === undefined) {
+      this.#answer(pending, textAnswer('404', this.nothing));
     } else {
-      const page = this.site?.find(path);
-      this.#answer(pending, page === undefined ? this.#nothing() : pageAnswer(page, pending.head.ifNoneMatch));
+      const closedFor = route.isAlwaysOpen === true ? undefined : this.#closedFor();
+      if (closedFor !== undefined) this.#refuse(pending, closedFor);
+      else this.#begin(route, pending, request, sockets);
     }
+  }
+
+  /** The sentence at paths where there is nothing. */
+  get nothing(): string {
+    return `There is nothing here. The WAMP router answers WebSockets at ${pathsOf(this.#options.path).join(' or ')}.`;
+  }
+
+  #begin(route: HttpRoute, pending: PendingRequest, request: HttpRequest, sockets: CertificateApp['sockets']): void {
+    const { response, head, client, isProxied, slot } = pending;
+    const { counters, backlog, bodies } = this.#shared;
+    sockets.count++;
+    const ended = (): void => {
+      sockets.count--;
+      slot.release();
+    };
+    const exchange = new UwsExchange(
+      response,
+      request,
+      { counters, backlog, bodies, ended },
+      {
+        origin: head.origin,
+        isAllowedOrigin: this.#isAllowedOrigin(head.origin),
+        remoteAddress: client.text,
+        addressKey: client.key,
+        isProxied,
+        hasTls: this.#options.tls !== undefined,
+        certificate: this.#certificate(pending),
+      },
+    );
+    void exchange.run(route, (error) => this.#logger.error({ reason: route.path, error }, 'http.failed'));
   }
 
   #pendingRequest(response: HttpResponse, request: HttpRequest): PendingRequest {
@@ -148,7 +194,7 @@ export class UwsAcceptor {
     const isProxy = this.#addresses.isProxy(peer);
     const client = isProxy ? this.#addresses.client(peer, head.forwardedFor) : peer;
     const slot = this.#admission.requested(isProxy ? undefined : peer.key, client.key);
-    return { response, head, client, isProxied: isProxy, slot, isHead: request.getCaseSensitiveMethod() === 'HEAD' };
+    return { response, head, client, isProxied: isProxy, slot, method: request.getCaseSensitiveMethod() };
   }
 
   #certificate({ head, isProxied }: PendingRequest): ClientCertificate | undefined {
@@ -212,13 +258,8 @@ export class UwsAcceptor {
     else this.#logger.info(fields, 'connection.refused');
   }
 
-  #nothing(): HttpAnswer {
-    const paths = pathsOf(this.#options.path).join(' or ');
-    return textAnswer('404', `There is nothing here. The WAMP router answers WebSockets at ${paths}.`);
-  }
-
-  #answer({ response, slot, isHead }: PendingRequest, answer: HttpAnswer): void {
+  #answer({ response, slot, method }: PendingRequest, answer: HttpAnswer): void {
     this.#counters.httpAnswers[answer.status]++;
-    sendAnswer(response, isHead ? { ...answer, isBodyLeftOut: true } : answer, () => slot.release());
+    sendAnswer(response, method === 'HEAD' ? { ...answer, isBodyLeftOut: true } : answer, () => slot.release());
   }
 }

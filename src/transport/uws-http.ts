@@ -1,27 +1,33 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import type { HttpStatus } from '../telemetry/counters.js';
-import { SITE_HEADERS, type SitePage } from './static-site.js';
+import type { HttpAnswer } from './http/exchange.js';
 import { closesWithoutBody } from './uws-library.js';
 
-/** One HTTP answer. */
-export interface HttpAnswer {
-  readonly status: HttpStatus;
-  readonly headers: readonly (readonly [name: string, value: string])[];
-  readonly body: Uint8Array | string;
-  /** HEAD, or 304: only how long the body would be. */
-  readonly isBodyLeftOut?: boolean;
-}
-
-const STATUS_LINES: Readonly<Record<HttpStatus, string>> = {
+export const STATUS_LINES: Readonly<Record<HttpStatus, string>> = {
   '200': '200 OK',
+  '202': '202 Accepted',
+  '204': '204 No Content',
+  '301': '301 Moved Permanently',
+  '302': '302 Found',
   '304': '304 Not Modified',
+  '307': '307 Temporary Redirect',
+  '308': '308 Permanent Redirect',
   '400': '400 Bad Request',
+  '401': '401 Unauthorized',
   '403': '403 Forbidden',
   '404': '404 Not Found',
   '405': '405 Method Not Allowed',
+  '408': '408 Request Timeout',
+  '413': '413 Content Too Large',
+  '415': '415 Unsupported Media Type',
+  '422': '422 Unprocessable Content',
   '426': '426 Upgrade Required',
+  '429': '429 Too Many Requests',
   '431': '431 Request Header Fields Too Large',
+  '500': '500 Internal Server Error',
+  '502': '502 Bad Gateway',
   '503': '503 Service Unavailable',
+  '504': '504 Gateway Timeout',
 };
 /** An answer that its client does not take is given up after this time. */
 const ANSWER_LIMIT_MS = 60_000;
@@ -38,23 +44,6 @@ export function sendAnswer(response: HttpResponse, answer: HttpAnswer, ended: ()
   const writing = new Writing(response, answer, ended);
   response.onAborted(() => writing.aborted());
   setImmediate(() => writing.begin());
-}
-
-/** One sentence of plain text. */
-export function textAnswer(status: HttpStatus, sentence: string, headers: HttpAnswer['headers'] = []): HttpAnswer {
-  const type = ['Content-Type', 'text/plain; charset=utf-8'] as const;
-  return { status, headers: [...headers, type, ['X-Content-Type-Options', 'nosniff']], body: `${sentence}\n` };
-}
-
-/** A page of the site, or that the client has it already. */
-export function pageAnswer(page: SitePage, ifNoneMatch: string): HttpAnswer {
-  const isKnown = ifNoneMatch.split(',').some((tag) => tag.trim().replace(/^W\//, '') === page.etag);
-  return {
-    status: isKnown ? '304' : '200',
-    headers: [['ETag', page.etag], ...SITE_HEADERS, ['Content-Type', page.contentType]],
-    body: page.body,
-    isBodyLeftOut: isKnown,
-  };
 }
 
 class Writing {

@@ -3,6 +3,8 @@ import type { us_listen_socket, WebSocket, WebSocketBehavior } from 'uWebSockets
 import type { ConnectionEnd, Counters } from '../telemetry/counters.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Accept, CloseCause, ConnectionTraits } from './connection.js';
+import { HttpRoutes } from './http/routes.js';
+import { siteRoute } from './http/site-route.js';
 import { kernelSockets } from './kernel-sockets.js';
 import { pathVariants } from './paths.js';
 import { ReceiveBuffers } from './receive-buffers.js';
@@ -75,7 +77,8 @@ export class UwsServer {
   /** Starts listening, once. Rejects with a ListenError that gives the reason. */
   async start(): Promise<{ port: number }> {
     const { host, port, site } = this.#options;
-    if (site !== undefined) this.#acceptor.site = await this.#loadSite(site);
+    const pages = site === undefined ? [] : [siteRoute(await this.#loadSite(site), this.#acceptor.nothing)];
+    this.#acceptor.routes = new HttpRoutes([...pages, ...(this.#options.routes ?? [])]);
     const kernel = await kernelSockets();
     this.#receiveBuffers = new ReceiveBuffers(kernel, this.#options, this.#dependencies.nowMs);
     const { app } = await this.#createApp(this.#options.tls);
@@ -162,7 +165,7 @@ export class UwsServer {
       if (Number(count) > 0) acceptor.accepted(response);
     });
     for (const path of pathVariants(this.#options.path)) app.ws<UserData>(path, this.#behavior(sockets));
-    app.any('/*', (response, request) => acceptor.requested(response, request));
+    app.any('/*', (response, request) => acceptor.requested(response, request, sockets));
     return { app, sockets };
   }
 

@@ -26,6 +26,7 @@ export const TRANSPORT_DEFAULTS: TransportOptions = {
   idleTimeoutMs: 60_000,
   maxUnsentBytes: 4_194_304,
   maxTotalUnsentBytes: 1_073_741_824,
+  maxTotalBodyBytes: 67_108_864,
   maxMemoryBytes: Number.MAX_SAFE_INTEGER,
   maxMessagesPerSecond: 0,
   maxPingsPerSecond: 1_000_000,
