@@ -1,9 +1,9 @@
-import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BackplaneUnavailableError, type Backplane } from '../backplane/backplane.js';
 import { version } from './version.js';
 import { createCodecs } from '../codec/codecs.js';
 import type { Config } from '../config/schema.js';
+import { cpuMs, nowMs } from './clocks.js';
 import { createAuthenticators } from './authenticators.js';
 import type { ReloadOutcome } from './config-reloader.js';
 import { logAuthorizerTroubles } from './authorizer-troubles.js';
@@ -13,6 +13,7 @@ import { cookieLogins, sharedAuthMethods } from './shared-auth-methods.js';
 import { CookieLogouts } from './cookie-logouts.js';
 import { createRouterProcedures } from './router-procedures.js';
 import { LiveLimits } from './live-limits.js';
+import { nodeAnswers } from './node-list.js';
 import { realmPlan, type AuthMethodsOf } from './realm-settings.js';
 import { recheckSessions, subjectsOf, withdrawals } from './withdrawal.js';
 import { createRandomSource } from '../realm/random-source.js';
@@ -56,15 +57,6 @@ const FAREWELL_STEP_MS = 20;
 /** Interval of the check whether clients may be served again. */
 const HELD_STEP_MS = 5;
 
-const nowMs = (): number => performance.now();
-
-const MICROSECONDS_PER_MS = 1_000;
-
-function cpuMs(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / MICROSECONDS_PER_MS;
-}
-
 /** The incarnation was stopped while it started. */
 export class NodeStoppedError extends Error {
   override readonly name = 'NodeStoppedError';
@@ -89,6 +81,7 @@ export class Incarnation {
   readonly #sources: Pick<IncarnationOptions, 'authMethodsOf' | 'reload'>;
   readonly #onFenced: () => void;
   readonly #wheel = new TimerWheel({ nowMs });
+  readonly #answers: ReturnType<typeof nodeAnswers>;
   readonly #cookies: CookieLogouts;
   readonly #realms: Realms;
   readonly #totals = { sessionCount: 0, testamentBytes: 0 };
@@ -162,6 +155,7 @@ export class Incarnation {
       logger: this.logger,
     });
     this.gauges = this.#makeGauges();
+    this.#answers = nodeAnswers({ counters, gauges: this.gauges });
   }
 
   get backplane(): Backplane {
@@ -241,6 +235,7 @@ export class Incarnation {
     const inbound = new Inbound(this.#realms.all, this.#backplane.bus, {
       sessionsLost: (sessions) => this.#realms.sessionsLost(sessions),
       gap: (peer, reason) => this.logger.warn({ peer, reason }, 'backplane.gap'),
+      answers: this.#answers,
       nodeGone: (peer) => this.logger.info({ peer }, 'backplane.node_gone'),
       reach: (isReachable, reason) => this.#reach(isReachable, reason),
       fenced: () => {

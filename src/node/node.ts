@@ -1,8 +1,8 @@
 import { hostname } from 'node:os';
-import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BackplaneUnavailableError, type Backplane } from '../backplane/backplane.js';
 import { createBackplane, type BackplaneDependencies } from './create-backplane.js';
+import { nowMs } from './clocks.js';
 import { version } from './version.js';
 import { fingerprint } from '../config/fingerprint.js';
 import type { CertificateValidity } from '../config/key-pair.js';
@@ -61,8 +61,6 @@ export interface RunningNode {
 /** Pauses between attempts to start an incarnation: doubled from the first to the last. */
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5_000;
-
-const nowMs = (): number => performance.now();
 
 /**
  * Builds one node and starts it. When it cannot start, closes everything again and rejects with an operational error.

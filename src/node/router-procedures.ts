@@ -1,4 +1,5 @@
 import type { ReloadOutcome } from './config-reloader.js';
+import { NODE_LIST, nodeList } from './node-list.js';
 import { FLUSH_SUBJECT, readFlushFilter } from '../realm/authorization.js';
 import { GET_EVENTS, getEvents, type HistoryRealm } from '../realm/history-query.js';
 import type { RouterProcedure, RouterProcedures } from '../realm/router-procedures.js';
@@ -46,6 +47,7 @@ export const ROUTER_PROCEDURES: ReadonlySet<Uri> = new Set([
   COOKIE_REVOKE,
   CONFIG_RELOAD,
   AUTHORIZATION_FLUSH,
+  NODE_LIST,
 ]);
 
 /** The procedures of the router itself, as this node carries them out. */
@@ -56,6 +58,7 @@ export function createRouterProcedures(sources: RouterProcedureSources): RouterP
     [COOKIE_REVOKE, sources.cookies.revoking()],
     [CONFIG_RELOAD, configReload(sources)],
     [AUTHORIZATION_FLUSH, flushAuthorization(sources)],
+    [NODE_LIST, nodeList(sources.ask)],
     [GET_EVENTS, getEvents(sources.realmOf, sources.history, sources.counters)],
     [ADD_TESTAMENT, addTestament(sources.realmOf)],
     [FLUSH_TESTAMENTS, flushTestaments(sources.realmOf)],

@@ -14,6 +14,8 @@ export interface InboundReports {
   sessionsLost(sessions: readonly LostSession[]): void;
   gap(from: NodeId, reason: string): void;
   nodeGone(node: NodeId): void;
+  /** What the node itself answers, in whatever realm it is asked, by subject. Absent: nothing. */
+  readonly answers?: ReadonlyMap<string, () => Promise<unknown>>;
   /** `reason`: why the cluster is not reachable. */
   reach(isReachable: boolean, reason?: string): void;
   /** This node was declared dead: it must start a new incarnation. */
@@ -59,7 +61,7 @@ export class Inbound implements BackplaneEvents {
   }
 
   question(from: NodeId, realm: Uri, subject: string, body: unknown): Promise<unknown> | undefined {
-    return this.#realms.get(realm)?.answers.get(subject)?.(body, from);
+    return this.#reports.answers?.get(subject)?.() ?? this.#realms.get(realm)?.answers.get(subject)?.(body, from);
   }
 
   sessionsLost(_node: NodeId, sessions: readonly LostSession[]): void {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { version } from '../../src/node/version.js';
 import { Code } from '../../src/wamp/codes.js';
 import { ErrorUri } from '../../src/wamp/uris.js';
 import { describeConformance } from '../support/conformance.js';
@@ -78,6 +79,37 @@ describeConformance(
     });
   },
   realm('gantry.session.info'),
+);
+
+interface Report {
+  readonly node: string;
+  readonly sessions: number;
+  readonly messagesIn: number;
+}
+
+describeConformance(
+  'gantry.node.list',
+  (router) => {
+    it('returns every node with its figures, whichever node is asked', async () => {
+      const client = await router().join();
+      await router().join();
+      client.call('gantry.session.info');
+      const [, , , [{ node }]] = (await client.expect(Code.RESULT)) as [number, number, object, [Report]];
+      client.call('gantry.node.list');
+      const [, , , [nodes]] = (await client.expect(Code.RESULT)) as [number, number, object, [Report[]]];
+      expect(nodes).toHaveLength(router().nodeCount);
+      const ids = nodes.map((one) => one.node);
+      expect(new Set(ids).size).toBe(router().nodeCount);
+      expect(ids).toEqual([...ids].sort());
+      expect(ids).toContain(node);
+      expect(nodes.reduce((sum, { sessions }) => sum + sessions, 0)).toBe(2);
+      for (const one of nodes)
+        expect(one).toMatchObject({ version: version(), uptimeMs: expect.any(Number) as number });
+      expect(nodes.find((one) => one.node === node)!.messagesIn).toBeGreaterThanOrEqual(3);
+    });
+  },
+  realm('gantry.node.list', 'gantry.session.info'),
+  'test',
 );
 
 describe('procedures of the router, allowed by a pattern only', () => {
