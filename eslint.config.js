@@ -8,7 +8,7 @@ const noTimeNoChance = [
 ];
 
 export default tseslint.config(
-  { ignores: ['dist/', '.cache/', 'coverage/', 'node_modules/', 'src/demo/public/'] },
+  { ignores: ['dist/', '.cache/', 'coverage/', 'node_modules/', 'src/demo/public/', 'src/console/public/'] },
   {
     files: ['src/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts', 'docs/generator/*.ts'],
     extends: [tseslint.configs.strictTypeChecked],

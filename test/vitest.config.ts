@@ -41,6 +41,7 @@ export default defineConfig({
       project('cluster', { ...withRedis, testTimeout: 600_000, fileParallelism: false }),
       project('faults', { ...withRedis, testTimeout: 1_800_000 }),
       project('demo', { ...withBrowser, testTimeout: 300_000 }),
+      project('console', { ...withBrowser, testTimeout: 300_000 }),
       project('static', { testTimeout: 300_000 }),
       project('bench', { ...withRedis, testTimeout: 600_000 }),
       project('containers', {
@@ -52,7 +53,7 @@ export default defineConfig({
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],
-      exclude: ['src/demo/**'],
+      exclude: ['src/demo/**', 'src/console/**'],
       reportOnFailure: true,
       reporter: ['text-summary', 'html', 'json-summary'],
     },

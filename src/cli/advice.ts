@@ -1,12 +1,13 @@
 import { placedEntries } from '../config/auth-entries.js';
 import { principalsOf } from '../config/checks.js';
 import { adviceOnAuthenticators } from './advice-on-authenticators.js';
+import { adviceOnConsole } from './advice-on-console.js';
 import { adviceOnPrincipals } from './advice-on-principals.js';
 import { memoryAdvice } from '../config/memory.js';
 import type { Config, RealmConfig, RealmTemplateConfig } from '../config/schema.js';
 import { compareSpecificity, covers, toUriSet, type UriSet } from '../session/authorization/uri-sets.js';
 
-type Rules = Pick<RealmConfig | RealmTemplateConfig, 'roles' | 'anonymousRole' | 'auth'>;
+type Rules = Pick<RealmConfig | RealmTemplateConfig, 'roles' | 'anonymousRole' | 'auth' | 'metaApi'>;
 type Role = Rules['roles'][number];
 /** Also of a configuration from which they were taken out. */
 type RealmSections = Pick<Config, 'realms'> & { readonly realmTemplate?: RealmTemplateConfig | undefined };
@@ -20,6 +21,7 @@ export function adviceOn(config: Config): readonly string[] {
     ...ticketAdvice(config),
     ...principalsAdvice(config),
     ...adviceOnAuthenticators(rulesByPath(config)),
+    ...adviceOnConsole(config.console, rulesByPath(config)),
     ...(realms.length === 0 && realmTemplate === undefined ? [NO_REALM] : []),
     ...realms.flatMap((realm, index) => adviceOnRules(`realms[${index}]`, `realm "${realm.name}"`, realm)),
     ...(realmTemplate === undefined ? [] : adviceOnRules('realmTemplate', 'a realm of the template', realmTemplate)),

@@ -2,6 +2,7 @@
 export interface Addresses {
   readonly ws: string;
   readonly site?: string;
+  readonly console?: string;
   readonly ops?: string;
 }
 
@@ -11,9 +12,10 @@ export function greetingLine(version: string, addresses: Addresses): string {
 }
 
 /** The message of a node that is ready: its addresses, and three lines that connect. */
-export function greeting(version: string, { ws, site, ops }: Addresses, realm: string | undefined): string {
+export function greeting(version: string, { ws, site, console, ops }: Addresses, realm: string | undefined): string {
   const lines = [`gantry ${version} is ready`, `  WebSocket   ${ws}`];
   if (site !== undefined) lines.push(`  demo page   ${site}`);
+  if (console !== undefined) lines.push(`  console     ${console}`);
   if (ops !== undefined)
     lines.push(`  operations  ${['healthz', 'readyz', 'metrics'].map((page) => new URL(page, ops).href).join('  ')}`);
   lines.push(

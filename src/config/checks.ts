@@ -4,6 +4,7 @@ import { checkUri, type UriRules } from '../wamp/uri-rules.js';
 import { authorizersAreSound } from './authorizer-checks.js';
 import { backplaneFits, backplaneIsNamed } from './backplane-checks.js';
 import { placedEntries, principalsIn, type PrincipalConfig } from './auth-entries.js';
+import { consoleFits } from './console-checks.js';
 import { certificateHeaderIsSound, certificatesAreSound } from './certificate-checks.js';
 import { listenersAreSound } from './listener-checks.js';
 import { realm, type realmTemplate } from './realm-schema.js';
@@ -37,6 +38,8 @@ export function checkAcross(tree: Readonly<Record<string, unknown>>, report: Rep
     const opsPlace = ops?.enabled === true ? [{ ...ops, setting: 'ops.port' }] : [];
     listenersAreSound(listeners, [{ ...listen, setting: 'listen.port' }, ...opsPlace], report);
   }
+  const { data: console } = shape.console.safeParse(tree['console']);
+  if (console && listen) consoleFits(console, listen, report);
   if (drain) drainFits(drain, report);
   if (listen)
     cookiesFit(

@@ -175,6 +175,17 @@ export const CONFIG_SCHEMA = z.strictObject({
     .strictObject({ enabled: z.boolean().default(true).describe('Serve the votes demo at `/`.') })
     .prefault({})
     .describe('The votes demo.'),
+  console: z
+    .strictObject({
+      enabled: z
+        .boolean()
+        .default(false)
+        .describe(
+          'Serve a page at `/console/` that shows nodes, sessions, subscriptions and registrations to clients whose role may ask for them: docs/console.md.',
+        ),
+    })
+    .prefault({})
+    .describe('The console, a page for operators.'),
   drain: drain.prefault({}).describe('How a node ends on SIGTERM or SIGINT.'),
   backplane: backplane.prefault({}).describe('What connects the nodes of a cluster.'),
   node: node.prefault({}).describe('This node.'),

@@ -10,7 +10,7 @@ import { SharedTransport } from '../transport/shared-transport.js';
 import type { TransportBounds } from '../transport/transport-options.js';
 import { UwsServer } from '../transport/uws-server.js';
 import { CertificateWatch } from './certificate-watch.js';
-import { demoSite } from './demo-site.js';
+import { sitesOf } from './sites.js';
 import { listenOptions } from './shared-auth-methods.js';
 
 type Listener = Config['listeners'][number];
@@ -40,7 +40,6 @@ export class Listeners {
       maxMemoryBytes: maxMemoryBytes(config),
     };
     this.#shared = new SharedTransport(bounds, counters, logger);
-    const site = config.demo.enabled ? { site: demoSite(config) } : {};
     const { maxHeaderBytes } = config.limits;
     const webSocket = {
       ...listenOptions(config.listen),
@@ -48,7 +47,7 @@ export class Listeners {
       maxHeaderBytes,
       port: ports[0] ?? 0,
       routes,
-      ...site,
+      sites: sitesOf(config),
     };
     this.#webSocket = new UwsServer(webSocket, accept, this.#shared);
     this.#raw = config.listeners.map(

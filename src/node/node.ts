@@ -5,6 +5,7 @@ import { createBackplane, type BackplaneDependencies } from './create-backplane.
 import { nowMs } from './clocks.js';
 import { version } from './version.js';
 import { fingerprint } from '../config/fingerprint.js';
+import { CONSOLE_PATH } from '../config/console-checks.js';
 import type { CertificateValidity } from '../config/key-pair.js';
 import { planReload, type ReloadPlan } from '../config/reload.js';
 import type { Config } from '../config/schema.js';
@@ -41,6 +42,7 @@ export interface RunningNode {
   readonly addresses: {
     readonly ws: string;
     readonly site?: string;
+    readonly console?: string;
     readonly ops?: string;
     /** Addresses of `listeners`, in their order. */
     readonly listeners: readonly string[];
@@ -151,9 +153,11 @@ class Node implements RunningNode {
     await this.#startIncarnation(nowMs() + startTimeoutMs, isAboutOthers);
     const { host, path, tls } = this.#config.listen;
     const authority = `${authorityHost(host)}:${this.#ports[0] ?? 0}`;
+    const pages = `${tls === undefined ? 'http' : 'https'}://${authority}`;
     this.#addresses = {
       ws: `${tls === undefined ? 'ws' : 'wss'}://${authority}${pathsOf(path)[0] ?? ''}`,
-      ...(this.#config.demo.enabled ? { site: `${tls === undefined ? 'http' : 'https'}://${authority}/` } : {}),
+      ...(this.#config.demo.enabled ? { site: `${pages}/` } : {}),
+      ...(this.#config.console.enabled ? { console: `${pages}${CONSOLE_PATH}` } : {}),
       ...(ops === undefined ? {} : { ops: `http://${authorityHost(this.#config.ops.host)}:${ops.port}/` }),
       listeners: this.#config.listeners.map(({ path, host, tls }, index) =>
         path === undefined

@@ -27,18 +27,10 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   '.txt': 'text/plain; charset=utf-8',
 };
 
-/** Sent with each page. Scripts and styles come from the site itself; it may open WebSockets to any router. */
-export const SITE_HEADERS: readonly (readonly [name: string, value: string])[] = [
-  ['X-Content-Type-Options', 'nosniff'],
-  ['Referrer-Policy', 'no-referrer'],
-  [
-    'Content-Security-Policy',
-    "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; style-src 'self' 'unsafe-inline'; " +
-      "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  ],
-  // Always asked again, and answered with 304: the pages change with the router.
-  ['Cache-Control', 'no-cache'],
-];
+/** Scripts and styles come from the site itself; it may open WebSockets to any router. */
+export const SITE_POLICY =
+  "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; style-src 'self' 'unsafe-inline'; " +
+  "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /**
  * The regular files of a directory, read once into memory. A request path is only ever looked up among their names,

@@ -70,12 +70,16 @@ export interface TransportOptions extends TransportBounds {
   readonly floodReceiveBufferBytes: number;
   /** Answered beside the WebSocket. */
   readonly routes?: readonly HttpRoute[];
-  /** Static files to serve at `/`. */
-  readonly site?: SiteOptions;
+  /** Static files to serve. */
+  readonly sites?: readonly SiteOptions[];
 }
 
 export interface SiteOptions {
+  /** Where it is, with a slash at both ends. Default: `/`. */
+  readonly path?: string;
   readonly directory: string;
+  /** Content-Security-Policy of its pages. Default: see SITE_POLICY. */
+  readonly policy?: string;
   /** Pages that are not files: path → content. */
   readonly made?: Readonly<Record<string, string>>;
 }

@@ -76,9 +76,10 @@ export class UwsServer {
 
   /** Starts listening, once. Rejects with a ListenError that gives the reason. */
   async start(): Promise<{ port: number }> {
-    const { host, port, site } = this.#options;
-    const pages = site === undefined ? [] : [siteRoute(await this.#loadSite(site), this.#acceptor.nothing)];
-    this.#acceptor.routes = new HttpRoutes([...pages, ...(this.#options.routes ?? [])]);
+    const { host, port, sites = [], routes = [] } = this.#options;
+    const { nothing } = this.#acceptor;
+    const pages = sites.map(async (site) => siteRoute(await this.#loadSite(site), site, nothing));
+    this.#acceptor.routes = new HttpRoutes([...(await Promise.all(pages)), ...routes]);
     const kernel = await kernelSockets();
     this.#receiveBuffers = new ReceiveBuffers(kernel, this.#options, this.#dependencies.nowMs);
     const { app } = await this.#createApp(this.#options.tls);

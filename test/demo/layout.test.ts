@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { contrast, focused, outlineStyle, overflowing } from './in-page.js';
+import { contrast, focused, outlineStyle, overflowing } from '../support/in-page.js';
 import { button, COUNTING, enabled, LIVE, NOBODY_COUNTS, says, setStage, shows } from './stage.js';
 
 const stage = setStage();

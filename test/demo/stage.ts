@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { launchChromium } from '../support/chromium.js';
 import { freePort } from '../support/free-port.js';
 import { GantryProcess } from '../support/gantry-process.js';
-import { showsCounts } from './in-page.js';
+import { showsCounts } from '../support/in-page.js';
 
 export type Flavour = 'banana' | 'chocolate' | 'lemon';
 

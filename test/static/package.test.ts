@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,12 +8,17 @@ import { expect, it } from 'vitest';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
-it('the package holds the router and its demo, and nothing of the bench, the tests or the compiler', () => {
+it('the package holds the router, its console and its demo, and nothing of the bench, the tests or the compiler', () => {
   const [packed] = JSON.parse(
     execFileSync('npm', ['pack', '--dry-run', '--json'], { cwd: root, encoding: 'utf8', stdio: 'pipe' }),
   );
   const paths: string[] = packed.files.map((file: { path: string }) => file.path);
-  for (const path of [manifest.bin.gantry, 'dist/demo/public/index.html', 'dist/demo/public/vendor/autobahn.min.js'])
+  for (const path of [
+    manifest.bin.gantry,
+    'dist/demo/public/index.html',
+    'dist/demo/public/vendor/autobahn.min.js',
+    ...readdirSync(join(root, 'src/console/public')).map((name) => `dist/console/public/${name}`),
+  ])
     expect(paths).toContain(path);
   expect(paths.filter((path) => path.endsWith('.map'))).toEqual([]);
   expect(paths.filter((path) => !/^(dist\/(?!\.|bench)|[^/]+$)/.test(path))).toEqual([]);

@@ -58,7 +58,7 @@ describe('HTTP beside the WebSocket', () => {
     ['POST / HTTP/1.1', 405, true],
     ['OPTIONS /ws HTTP/1.1', 405, true],
   ])('answers %s with %i, and closes', async (line, status, hasBody) => {
-    await open({ site: { directory } });
+    await open({ sites: [{ directory }] });
     const reply = await raw(`${line}\r\nHost: x\r\n\r\n`).closed;
     const [head = '', ...body] = reply.split('\r\n\r\n');
     expect(head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
@@ -71,7 +71,7 @@ describe('HTTP beside the WebSocket', () => {
   });
 
   it('ends a connection that asks again before it has its answer, however often it asks', async () => {
-    await open({ site: { directory } });
+    await open({ sites: [{ directory }] });
     for (const path of ['/large.js', '/', '/ws', '/nothing']) {
       const before = scene.counters.connectionsRefused.no_request;
       for (const bytes of [GET(path).repeat(5_000), handshake({ 'Sec-WebSocket-Protocol': 'none' }).repeat(1_000)]) {
@@ -85,7 +85,7 @@ describe('HTTP beside the WebSocket', () => {
   });
 
   it('keeps nothing of a page for a client that does not read it', async () => {
-    await open({ site: { directory } });
+    await open({ sites: [{ directory }] });
     const clients = Array.from({ length: 20 }, () => raw(GET('/large.js'), { isReading: false }));
     await sockets(20);
     await vi.waitFor(() => expect(scene.counters.httpAnswers['200']).toBe(20));
@@ -96,7 +96,7 @@ describe('HTTP beside the WebSocket', () => {
   });
 
   it('counts connections that are no WebSockets, and closes those that are too many', async () => {
-    await open({ site: { directory }, maxConnections: 3 });
+    await open({ sites: [{ directory }], maxConnections: 3 });
     const reading = [raw(GET('/large.js'), { isReading: false }), raw(GET('/large.js'), { isReading: false })];
     await vi.waitFor(() => expect(scene.counters.httpAnswers['200']).toBe(2));
     const { peer } = await scene.connect();
@@ -113,7 +113,7 @@ describe('HTTP beside the WebSocket', () => {
   });
 
   it('counts them per address', async () => {
-    await open({ site: { directory }, maxConnectionsPerAddress: 2 });
+    await open({ sites: [{ directory }], maxConnectionsPerAddress: 2 });
     const reading = raw(GET('/large.js'), { isReading: false });
     await vi.waitFor(() => expect(scene.counters.httpAnswers['200']).toBe(1));
     await scene.connect();

@@ -26,7 +26,7 @@ afterAll(() => rmSync(root, { recursive: true }));
 describe('static site', () => {
   let scene: UwsScene;
   beforeEach(async () => {
-    scene = await UwsScene.open({ site: { directory } });
+    scene = await UwsScene.open({ sites: [{ directory }] });
   });
   afterEach(() => scene.close());
 
@@ -49,6 +49,19 @@ describe('static site', () => {
     expect(headers.get('x-content-type-options')).toBe('nosniff');
     expect(headers.get('content-security-policy')).toContain("default-src 'self'");
     expect(headers.get('cache-control')).toBe('no-cache');
+  });
+
+  it('serves a second site below a path of its own, with its own policy', async () => {
+    await scene.close();
+    const below = { directory: join(directory, 'assets'), path: '/below/', policy: "default-src 'none'" };
+    scene = await UwsScene.open({ sites: [{ directory }, below] });
+    const script = await get('/below/app.js');
+    expect([script.status, script.headers.get('content-security-policy')]).toEqual([200, "default-src 'none'"]);
+    expect((await get('/')).headers.get('content-security-policy')).toContain("default-src 'self'");
+    for (const path of ['/below/', '/below/index.html', '/below/../index.html.txt', '/belowapp.js'])
+      expect((await get(path)).status, path).toBe(404);
+    const moved = await get('/below', { redirect: 'manual' });
+    expect([moved.status, moved.headers.get('location')]).toEqual([308, 'below/']);
   });
 
   it('answers 304 to who knows the page', async () => {
@@ -78,7 +91,7 @@ describe('static site', () => {
     const body = randomBytes(3_000_001);
     writeFileSync(join(directory, 'large.bin'), body);
     await scene.close();
-    scene = await UwsScene.open({ site: { directory } });
+    scene = await UwsScene.open({ sites: [{ directory }] });
     rmSync(join(directory, 'large.bin'));
     const response = await get('/large.bin');
     expect(Buffer.from(await response.arrayBuffer()).equals(body)).toBe(true);
@@ -95,7 +108,7 @@ describe('static site', () => {
     const body = randomBytes(byteLength);
     writeFileSync(join(directory, 'page.bin'), body);
     await scene.close();
-    scene = await UwsScene.open({ site: { directory } });
+    scene = await UwsScene.open({ sites: [{ directory }] });
     rmSync(join(directory, 'page.bin'));
     const reply = await untilEnd(scene.port, 'GET /page.bin HTTP/1.1\r\nHost: x\r\n\r\n');
     expect(reply.head).toContain(`\r\nContent-Length: ${byteLength}\r\n`);
@@ -172,7 +185,7 @@ describe('static site', () => {
   });
 
   it('says so when its directory is missing', async () => {
-    await expect(UwsScene.open({ site: { directory: join(root, 'missing') } })).rejects.toThrow(/missing/);
+    await expect(UwsScene.open({ sites: [{ directory: join(root, 'missing') }] })).rejects.toThrow(/missing/);
   });
 });
 

@@ -45,6 +45,26 @@ describe('advice on a configuration', () => {
     expect(advice({ realms: [], realmTemplate })).toEqual([]);
   });
 
+  it('names a realm whose sessions the console shows to everybody', () => {
+    const console = { enabled: true };
+    const [text = '', ...others] = advice({ console });
+    expect(others).toEqual([]);
+    expect(text).toMatch(/^console\.enabled: .* may see the sessions of realms\[0\].*"anonymous".*docs\/console\.md/);
+    const roles = [{ name: 'anonymous', permissions: [everything] }];
+    const realm: RealmInput = { name: 'a', roles };
+    const closed: PermissionInput = { uri: 'wamp.', match: 'prefix', allow: {} };
+    expect(advice({ console, realms: [{ ...realm, metaApi: 'all' }] })).toEqual([
+      expect.stringContaining('may see and close the sessions of realms[0]'),
+    ]);
+    expect(advice({ console, realms: [{ ...realm, metaApi: 'off' }] })).toEqual([]);
+    expect(
+      advice({ console, realms: [{ ...realm, roles: [{ name: 'anonymous', permissions: [everything, closed] }] }] }),
+    ).toEqual([]);
+    expect(advice({ console, realms: [], realmTemplate: { names: [{ uri: 'b' }], roles } })).toEqual([
+      expect.stringContaining('sessions of realmTemplate'),
+    ]);
+  });
+
   it('names a realm that nobody can join', () => {
     expect(advice({ realms: [{ name: 'a', roles: [{ name: 'member', permissions: [everything] }] }] })).toEqual([
       expect.stringContaining('realms[0]: no client can join realm "a"'),

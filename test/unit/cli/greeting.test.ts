@@ -16,9 +16,15 @@ it('says where everything is and how to connect in three lines', () => {
   expect(text).toContain(`new autobahn.Connection({ url: '${ws}', realm: 'realm1' })`);
 });
 
+it('names the console where it is served', () => {
+  expect(greeting('1.2.3', { ws, console: 'http://127.0.0.1:8080/console/' }, 'realm1')).toContain(
+    '\n  console     http://127.0.0.1:8080/console/\n',
+  );
+});
+
 it('leaves out what is not served', () => {
   const text = greeting('1.2.3', { ws }, undefined);
-  expect(text).not.toMatch(/demo page|operations/);
+  expect(text).not.toMatch(/demo page|console  |operations/);
   expect(text).toContain("realm: 'your.realm'");
 });
 

@@ -10,6 +10,17 @@ const permitting = (...permissions: PermissionInput[]) => realm({ roles: [{ name
 const accept = (input: ConfigInput) => expect(() => parseConfig(input)).not.toThrow();
 const refuse = (input: ConfigInput, fault: string) => expect(() => parseConfig(input)).toThrow(fault);
 
+describe('the console', () => {
+  it('is where no WebSocket is', () => {
+    const fault = 'console.enabled: The console is at /console/, and so is listen.path';
+    const console = { enabled: true };
+    refuse({ console, listen: { path: '/console' } }, fault);
+    refuse({ console, listen: { path: ['/ws', '/console/'] } }, fault);
+    accept({ console, listen: { path: '/console/ws' } });
+    accept({ listen: { path: '/console' } });
+  });
+});
+
 describe('ports', () => {
   it('must differ where the addresses overlap', () => {
     const fault = 'ops.port: Port 7 is that of listen.port too';

@@ -1,0 +1,87 @@
+import { make } from './dom.js';
+import { Follower } from './follower.js';
+import { ListView } from './list-view.js';
+import { textColumn as text } from './table.js';
+
+/** `{ exact, prefix, wildcard }` as one list. */
+const allIds = ({ exact, prefix, wildcard }) => [...exact, ...prefix, ...wildcard];
+
+/** What `on_…` events do to a list: those of an entry's life, and those of its members. */
+function topicsOf(prefix, joined, left) {
+  return {
+    [`${prefix}.on_create`]: ([, details], entries) => entries.add(details.id),
+    [`${prefix}.${joined}`]: ([, id], entries) => entries.touch(id),
+    [`${prefix}.${left}`]: ([, id], entries) => entries.touch(id),
+    [`${prefix}.on_delete`]: ([, id], entries) => entries.remove(id),
+  };
+}
+
+/** Reads an entry, of which only the number of its members changes. */
+async function read(call, id, known, procedures, none) {
+  const entry = known ?? (await call(procedures.get, [id], none));
+  const members = entry && (await call(procedures.count, [id], none));
+  return members === undefined ? undefined : { ...entry, members };
+}
+
+export function registrationsView(root, call) {
+  const procedures = { get: 'wamp.registration.get', count: 'wamp.registration.count_callees' };
+  const view = new ListView(root, {
+    one: 'registration',
+    many: 'registrations',
+    columns: [
+      text('Procedure', ({ uri }) => uri),
+      text('Match', ({ match }) => match),
+      text('Policy', ({ invoke }) => invoke),
+      text('Callees', ({ members }) => members),
+      text('Since', ({ created }) => since(created)),
+    ],
+    read: (id, known) => read(call, id, known, procedures, 'wamp.error.no_such_registration'),
+    words: ({ uri, match, invoke }) => `${uri} ${match} ${invoke}`,
+    isChanging: true,
+  });
+  return new Follower(view, {
+    role: 'dealer',
+    feature: 'registration_meta_api',
+    topics: topicsOf('wamp.registration', 'on_register', 'on_unregister'),
+    list: async () => allIds(await call('wamp.registration.list')),
+  });
+}
+
+/** `watch(topic, match)` shows the events of a subscription. */
+export function subscriptionsView(root, call, watch) {
+  const procedures = { get: 'wamp.subscription.get', count: 'wamp.subscription.count_subscribers' };
+  const view = new ListView(root, {
+    one: 'subscription',
+    many: 'subscriptions',
+    columns: [
+      text('Topic', ({ uri }) => uri),
+      text('Match', ({ match }) => match),
+      text('Subscribers', ({ members }) => members),
+      text('Since', ({ created }) => since(created)),
+      { title: 'Events', fill: (cell, entry) => fillWatch(cell, entry, watch) },
+    ],
+    read: (id, known) => read(call, id, known, procedures, 'wamp.error.no_such_subscription'),
+    words: ({ uri, match }) => `${uri} ${match}`,
+    isChanging: true,
+  });
+  return new Follower(view, {
+    role: 'broker',
+    feature: 'subscription_meta_api',
+    topics: topicsOf('wamp.subscription', 'on_subscribe', 'on_unsubscribe'),
+    list: async () => allIds(await call('wamp.subscription.list')),
+  });
+}
+
+function fillWatch(cell, entry, watch) {
+  if (cell.entry === undefined) {
+    const button = make('button', { type: 'button' }, 'Watch');
+    button.addEventListener('click', () => watch(cell.entry.uri, cell.entry.match));
+    cell.replaceChildren(button);
+  }
+  cell.entry = entry;
+  cell.firstChild.disabled = entry.uri === undefined;
+}
+
+function since(created) {
+  return typeof created === 'string' ? created.replace('T', ' ').replace(/\.\d+Z$/, ' UTC') : created;
+}
