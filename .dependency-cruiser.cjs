@@ -2,7 +2,7 @@
 const layers = ['util', 'wamp', 'codec', 'routing', 'transport', 'backplane', 'session', 'realm'];
 const side = ['telemetry', 'config', 'client'];
 // They build and run a node, and may import every layer.
-const top = ['node', 'cli'];
+const top = ['node', 'processes', 'cli'];
 
 const upward = layers.map((layer, index) => ({
   name: `layer-${layer}`,

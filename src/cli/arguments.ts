@@ -36,6 +36,7 @@ const OPTIONS = {
   port: { type: 'string' },
   'ops-port': { type: 'string' },
   'log-level': { type: 'string' },
+  processes: { type: 'string' },
   set: { type: 'string', multiple: true },
   schema: { type: 'boolean' },
   env: { type: 'boolean' },
@@ -49,6 +50,7 @@ const SHORTCUTS = {
   port: 'listen.port',
   'ops-port': 'ops.port',
   'log-level': 'log.level',
+  processes: 'processes',
 } as const;
 
 const COMMANDS = [
@@ -137,7 +139,7 @@ function overridesIn(values: Values): Override[] {
     if (path === '' || text.length === 0) throw new UsageError(`--set wants path=value, got "${assignment}"`);
     overrides.push({ path, text: text.join('='), flag: `--set ${path}` });
   }
-  for (const flag of ['host', 'port', 'ops-port', 'log-level'] as const) {
+  for (const flag of Object.keys(SHORTCUTS) as (keyof typeof SHORTCUTS)[]) {
     const text = values[flag];
     if (text !== undefined) overrides.push({ path: SHORTCUTS[flag], text, flag: `--${flag}` });
   }

@@ -19,6 +19,7 @@ const CONFIGURATION: readonly CompletedOption[] = [
   option('port', 'port to accept clients at'),
   option('ops-port', 'port of health and metrics'),
   option('log-level', 'least level of log lines', { choices: LEVELS }),
+  option('processes', 'processes that share the port'),
   option('set', 'any setting: PATH=VALUE'),
 ];
 

@@ -1,9 +1,17 @@
+import type { Config } from '../config/schema.js';
+import { version } from '../node/version.js';
+
 /** Where a running node answers, as URLs. */
 export interface Addresses {
   readonly ws: string;
   readonly site?: string;
   readonly console?: string;
   readonly ops?: string;
+}
+
+/** What a process prints when it is ready. Where each line has to be JSON, as in a container, that is JSON too. */
+export function greetingFor({ log, realms }: Config, addresses: Addresses): string {
+  return log.format === 'json' ? greetingLine(version(), addresses) : greeting(version(), addresses, realms[0]?.name);
 }
 
 /** The same for machines: one line of JSON, like those of the log. */

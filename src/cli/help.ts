@@ -38,6 +38,7 @@ options:
       --port PORT              port to accept clients at (listen.port)
       --ops-port PORT          port of health and metrics (ops.port)
       --log-level LEVEL        trace, debug, info, warn, error, fatal or silent (log.level)
+      --processes N|auto       processes that share the port, one for each core: auto (processes)
       --set PATH=VALUE         any setting; lists and sections as JSON; repeatable
   -v, --version                print the version
   -h, --help                   print this

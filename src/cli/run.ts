@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { ConfigUnusableError } from '../config/faults.js';
 import { checkKeyPair, datesFlaw } from '../config/key-pair.js';
 import { configFile, loadConfig } from '../config/load.js';
@@ -5,6 +6,9 @@ import { renderConfig, renderVariables } from '../config/render.js';
 import { jsonSchema } from '../config/settings.js';
 import type { Environment } from '../config/secrets.js';
 import type { LoadedConfig } from '../node/config-reloader.js';
+import { ParentLink } from '../processes/parent-link.js';
+import { configOfProcess, placeIn, type Place } from '../processes/place.js';
+import { processorCount } from '../processes/processor-count.js';
 import { limitHeaders } from '../transport/header-limit.js';
 import { NativeLibraryError } from '../transport/native-library-error.js';
 import { unreachable } from '../wamp/unreachable.js';
@@ -86,13 +90,20 @@ async function execute(command: Command, dependencies: RunDependencies): Promise
       return code;
     }
     case 'start': {
-      const load = (): LoadedConfig => loaded(command.sources, environment);
+      const place = placeIn(environment);
+      const load = (): LoadedConfig => placed(loaded(command.sources, environment), place);
       const { config, ...about } = load();
       const file = configFile({ file: command.sources.file, environment });
       limitHeaders(config.limits.maxHeaderBytes);
+      const options = { ...dependencies, ...about, file, load };
+      const count = config.processes === 'auto' ? processorCount() : config.processes;
+      if (place === undefined && count > 1) {
+        const { startProcesses } = await import('./start-processes.js');
+        return startProcesses(config, { ...options, count });
+      }
       // Imported only now: the other commands need neither the native addon nor the router.
       const { start } = await import('./start.js');
-      return start(config, { ...dependencies, ...about, file, load });
+      return start(config, options, place === undefined ? undefined : new ParentLink());
     }
     case 'client':
       return runClient(command.name, command.words, dependencies);
@@ -111,6 +122,12 @@ async function runClient(
   const { runClientCommand } = await import('./client/commands.js');
   const interrupted = interruption(process.stdout);
   return runClientCommand(name, words, { environment, printError, input, output, interrupted });
+}
+
+/** What one of several processes reads: its parent has logged the advice. */
+function placed(read: LoadedConfig, place: Place | undefined): LoadedConfig {
+  if (place === undefined) return read;
+  return { ...read, config: configOfProcess(read.config, place, hostname()), advice: [] };
 }
 
 /** Prints advice on doubtful settings, and names the file that was read. An expired certificate is a fault here. */

@@ -1,7 +1,10 @@
 import { ExitCode } from './exit-code.js';
 
-/** Resolves with the first SIGTERM or SIGINT from now on. Each later one calls `hurry`. */
-export function firstSignal(hurry: (signal: NodeJS.Signals) => void): Promise<NodeJS.Signals> {
+/** Resolves with the first of the signals from now on. Each later one calls `hurry`. */
+export function firstSignal(
+  signals: readonly NodeJS.Signals[],
+  hurry: (signal: NodeJS.Signals) => void,
+): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let isFirst = true;
     const listener = (signal: NodeJS.Signals): void => {
@@ -9,8 +12,7 @@ export function firstSignal(hurry: (signal: NodeJS.Signals) => void): Promise<No
       isFirst = false;
       resolve(signal);
     };
-    process.on('SIGTERM', listener);
-    process.on('SIGINT', listener);
+    for (const signal of signals) process.on(signal, listener);
   });
 }
 

@@ -1,50 +1,42 @@
 import { performance } from 'node:perf_hooks';
-import { datesFlaw } from '../config/key-pair.js';
 import type { Config } from '../config/schema.js';
-import type { LoadedConfig } from '../node/config-reloader.js';
 import { startNode, type RunningNode } from '../node/node.js';
 import { isOperational } from '../node/operational-error.js';
-import { createCounters, type Counters } from '../telemetry/counters.js';
-import { createLogger, type Logger } from '../telemetry/logger.js';
-import { standardError } from '../telemetry/standard-error.js';
+import type { ParentLink } from '../processes/parent-link.js';
+import { createCounters } from '../telemetry/counters.js';
+import type { Logger } from '../telemetry/logger.js';
 import { watchDescriptors } from '../transport/descriptors.js';
 import { ExitCode } from './exit-code.js';
-import { greeting, greetingLine } from './greeting.js';
-import { firstSignal, inTime, onOtherSignals } from './signals.js';
-import { version } from '../node/version.js';
+import { greetingFor } from './greeting.js';
+import {
+  DRAIN_GRACE_MS,
+  leave,
+  startLogging,
+  STOP_LIMIT_MS,
+  watchSignals,
+  type SignalHooks,
+  type StartOptions,
+} from './process-life.js';
+import { inTime } from './signals.js';
 
-/**
- * A drain ends by itself at its deadline, and closes all remaining sessions then: it must not be interrupted in that.
- */
-const DRAIN_GRACE_MS = 250;
 /** How long to wait for the store of the cluster, which may have been started at the same time. */
 const START_LIMIT_MS = 30_000;
-/** Time for a node to leave the cluster and to release its sockets after the drain: several round trips to Redis. */
-const STOP_LIMIT_MS = 4_000;
-/** Time for the last log lines to reach a file. */
-const LOG_LIMIT_MS = 500;
 /** Timers of Node.js may fire this much early. */
 const TIMER_SLACK_MS = 5;
 
-export interface StartOptions extends Omit<LoadedConfig, 'config'> {
-  /** The configuration file, for the log. */
-  readonly file: string | undefined;
-  /** Reads and checks the configuration again. */
-  readonly load: () => LoadedConfig;
-  readonly print: (text: string) => void;
-  readonly printError: (text: string) => void;
-}
-
 /**
  * Runs a node until SIGTERM or SIGINT, drains it and ends the process, whatever a failed start or an unresponsive
- * socket leaves open. A second signal ends it at once.
+ * socket leaves open. A second signal ends it at once. `parent`: this is one of several processes, and the parent prints
+ * the greeting, gets Ctrl-C, and sends SIGTERM.
  */
-export async function start(config: Config, options: StartOptions): Promise<never> {
+export async function start(config: Config, options: StartOptions, parent?: ParentLink): Promise<never> {
   const { validity, load, print, printError } = options;
   const counters = createCounters();
   const logger = startLogging(config, options, counters);
   const reload = { now: (): void => undefined };
-  const signalled = watchSignals(logger, () => reload.now());
+  const hooks: SignalHooks = { reload: () => reload.now() };
+  const signalled = watchSignals(logger, parent === undefined ? hooks : { ...hooks, endingSignals: ['SIGTERM'] });
+  if (parent !== undefined) process.on('SIGINT', () => undefined);
   watchDescriptors(logger);
   const abort = new AbortController();
   const starting = startNode(config, {
@@ -52,6 +44,7 @@ export async function start(config: Config, options: StartOptions): Promise<neve
     counters,
     validity,
     load,
+    isPortShared: parent !== undefined,
     startTimeoutMs: START_LIMIT_MS,
     abort: abort.signal,
   });
@@ -74,51 +67,11 @@ export async function start(config: Config, options: StartOptions): Promise<neve
   }
   const { addresses } = started;
   reload.now = () => void started.reload();
-  // Where each line has to be JSON, as in a container, the greeting is JSON too.
-  print(
-    config.log.format === 'json'
-      ? greetingLine(version(), addresses)
-      : greeting(version(), addresses, config.realms[0]?.name),
-  );
+  const node = started;
+  if (parent === undefined) print(greetingFor(config, addresses));
+  else parent.started(addresses, { readiness: () => node.readiness(), metricsPage: () => node.metricsPage() });
   logger.info({ signal: await signalled }, 'node.signal');
   return leave(await end(started, config.drain.deadlineMs, logger));
-}
-
-function startLogging(config: Config, { file, advice, validity }: StartOptions, counters: Counters): Logger {
-  const { level, format, maxUnwrittenBytes } = config.log;
-  const maxLinesPerSecond = config.limits.maxLogLinesPerSecond;
-  const logger = createLogger({ level, format, maxUnwrittenBytes, maxLinesPerSecond, counters });
-  logger.info({ file }, 'config.loaded');
-  for (const message of advice) logger.warn({ message }, 'config.questionable');
-  const flaw = validity && datesFlaw(validity, Date.now());
-  if (flaw !== undefined) logger.warn({ message: `listen.tls.certFile: ${flaw}` }, 'config.questionable');
-  process.on('uncaughtException', (error) => {
-    logger.fatal({ error }, 'node.failed');
-    process.exit(ExitCode.BUG);
-  });
-  return logger;
-}
-
-/** Resolves with the first signal that ends the node. A second one ends the process at once. */
-function watchSignals(logger: Logger, reload: () => void): Promise<NodeJS.Signals> {
-  const signalled = firstSignal((signal) => {
-    logger.warn({ signal, message: 'second signal: ending at once' }, 'node.signal');
-    process.exit(ExitCode.FAILED);
-  });
-  onOtherSignals({
-    isInTerminal: process.stdin.isTTY,
-    reload: (signal) => {
-      logger.info({ signal, message: 'the node reads its configuration again' }, 'node.signal');
-      reload();
-    },
-    ignored: (signal) => logger.info({ signal, message: 'ignored: SIGTERM ends the node' }, 'node.signal'),
-  });
-  return signalled;
-}
-
-async function leave(code: ExitCode): Promise<never> {
-  await inTime(standardError().settled(), LOG_LIMIT_MS);
-  return process.exit(code);
 }
 
 async function end(node: RunningNode, deadlineMs: number, logger: Logger): Promise<ExitCode> {

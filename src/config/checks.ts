@@ -7,6 +7,7 @@ import { placedEntries, principalsIn, type PrincipalConfig } from './auth-entrie
 import { consoleFits } from './console-checks.js';
 import { certificateHeaderIsSound, certificatesAreSound } from './certificate-checks.js';
 import { listenersAreSound } from './listener-checks.js';
+import { processesFit } from './process-checks.js';
 import { realm, type realmTemplate } from './realm-schema.js';
 import { CONFIG_SCHEMA, type AuthConfig, type RealmConfig } from './schema.js';
 
@@ -56,6 +57,9 @@ export function checkAcross(tree: Readonly<Record<string, unknown>>, report: Rep
   const realmNames = new Set([...realms.values()].map(({ name }) => name));
   if (backplane) backplaneFits(backplane, bounds.maxMessageBytes, report);
   backplaneIsNamed(tree['backplane'], report);
+  const { data: processes } = shape.processes.safeParse(tree['processes']);
+  if (processes !== undefined && listen && listeners && backplane)
+    processesFit({ processes, listen, listeners, backplane }, report);
   for (const [index, realm] of realms) {
     rulesAreSound(realm, bounds, realmNames, ['realms', index], report);
     certificatesAreSound(realm.auth, { listen, listeners }, ['realms', index, 'auth'], report);

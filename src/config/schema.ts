@@ -171,6 +171,12 @@ export const CONFIG_SCHEMA = z.strictObject({
     .describe('Template for realms that are created when clients join them. Absent: no realm is created.'),
   ops: ops.prefault({}).describe('Operations endpoint: health and metrics.'),
   log: log.prefault({}).describe('Logs.'),
+  processes: z
+    .union([z.literal('auto'), count(1, 64)])
+    .default(1)
+    .describe(
+      'Number of processes of this machine that serve the ports together, each a node on a processor of its own; they need `backplane.url`. `auto`: as many as the machine, or the limit of its container, has processors. Other limits hold for each process by itself; they share the memory.',
+    ),
   demo: z
     .strictObject({ enabled: z.boolean().default(true).describe('Serve the votes demo at `/`.') })
     .prefault({})

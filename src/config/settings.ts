@@ -188,6 +188,7 @@ function kindOf(schema: SchemaNode): SettingKind {
   if (schema.anyOf?.some((one) => Object.keys(propertiesOf(one)).length > 0) === true) return 'section or list';
   // A text that is neither `true` nor `false` stays text.
   if (schema.anyOf?.some(({ type }) => type === 'boolean') === true) return 'boolean';
+  if (schema.anyOf?.some(({ type }) => type === 'integer') === true) return 'number';
   if (schema.anyOf !== undefined)
     return schema.anyOf.some(({ type }) => type === 'array') ? 'string or list' : 'nullable string';
   switch (schema.type) {

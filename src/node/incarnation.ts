@@ -41,6 +41,8 @@ export interface IncarnationOptions {
   readonly config: Config;
   /** See ListenersOptions. */
   readonly ports: readonly number[];
+  /** See ListenersOptions. */
+  readonly isPortShared: boolean;
   readonly backplane: Backplane;
   readonly counters: Counters;
   readonly logger: Logger;
@@ -99,7 +101,17 @@ export class Incarnation {
   #starting: Promise<readonly number[]> | undefined;
   #stopped: Promise<void> | undefined;
 
-  constructor({ config, ports, backplane, counters, logger, authMethodsOf, reload, onFenced }: IncarnationOptions) {
+  constructor({
+    config,
+    ports,
+    isPortShared,
+    backplane,
+    counters,
+    logger,
+    authMethodsOf,
+    reload,
+    onFenced,
+  }: IncarnationOptions) {
     this.#config = config;
     this.#limits = new LiveLimits(config.limits);
     this.#backplane = backplane;
@@ -149,6 +161,7 @@ export class Incarnation {
     this.#listeners = new Listeners({
       config,
       ports,
+      isPortShared,
       accept: (connection) => createEndpoint(connection, endpoint),
       routes: [],
       counters,

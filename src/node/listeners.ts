@@ -19,6 +19,8 @@ export interface ListenersOptions {
   readonly config: Config;
   /** Port of `listen`, then those of `listeners`; 0: any free one. */
   readonly ports: readonly number[];
+  /** See SharedTransport. */
+  readonly isPortShared: boolean;
   readonly accept: Accept;
   /** Answered beside the WebSocket. */
   readonly routes: readonly HttpRoute[];
@@ -33,13 +35,13 @@ export class Listeners {
   readonly #raw: readonly RawServer[];
   readonly #watches: readonly CertificateWatch[];
 
-  constructor({ config, ports, accept, routes, counters, logger }: ListenersOptions) {
+  constructor({ config, ports, isPortShared, accept, routes, counters, logger }: ListenersOptions) {
     const bounds: TransportBounds = {
       ...config.limits,
       maxTotalUnsentBytes: maxTotalUnsentBytes(config),
       maxMemoryBytes: maxMemoryBytes(config),
     };
-    this.#shared = new SharedTransport(bounds, counters, logger);
+    this.#shared = new SharedTransport(bounds, counters, logger, isPortShared);
     const { maxHeaderBytes } = config.limits;
     const webSocket = {
       ...listenOptions(config.listen),

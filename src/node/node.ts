@@ -9,6 +9,7 @@ import { CONSOLE_PATH } from '../config/console-checks.js';
 import type { CertificateValidity } from '../config/key-pair.js';
 import { planReload, type ReloadPlan } from '../config/reload.js';
 import type { Config } from '../config/schema.js';
+import { authority } from './authority.js';
 import { Incarnation, NodeStoppedError } from './incarnation.js';
 import { ServedCertificate } from './served-certificate.js';
 import { RealmAuthMethods } from './realm-settings.js';
@@ -31,6 +32,8 @@ export interface NodeDependencies {
   readonly validity?: CertificateValidity | undefined;
   /** Reads the configuration again, for `reload`. Absent: this node does not reload. */
   readonly load?: () => LoadedConfig;
+  /** Other processes listen at the same ports. Default: none. */
+  readonly isPortShared?: boolean;
   /** How long to retry the start while other nodes cannot be reached. Default: one attempt. */
   readonly startTimeoutMs?: number;
   /** Aborts a start in progress. */
@@ -50,6 +53,8 @@ export interface RunningNode {
   readonly counters: Counters;
   readonly clusterCounters: ClusterCounters;
   readonly gauges: Gauges;
+  readiness(): Readiness;
+  metricsPage(): Promise<string>;
   /** Reads the configuration again and puts it into effect: all of it that needs no restart, or nothing. */
   reload(): Promise<ReloadOutcome>;
   /**
@@ -96,6 +101,7 @@ class Node implements RunningNode {
   readonly #makeBackplane: (dependencies: BackplaneDependencies) => Backplane;
   #facts: ConfigFacts;
   readonly #certificate: ServedCertificate;
+  readonly #isPortShared: boolean;
   #authMethods: RealmAuthMethods;
   readonly #reloader: ConfigReloader | undefined;
   readonly #metrics: Metrics;
@@ -111,9 +117,10 @@ class Node implements RunningNode {
   #drained: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
-  constructor(config: Config, { logger, backplane, counters, validity, load }: NodeDependencies) {
+  constructor(config: Config, { logger, backplane, counters, validity, load, isPortShared }: NodeDependencies) {
     this.#config = config;
     this.#logger = logger;
+    this.#isPortShared = isPortShared === true;
     this.#ports = [config.listen, ...config.listeners].map(({ port }) => port ?? 0);
     this.#makeBackplane = backplane ?? createBackplane;
     this.#facts = factsOf(config, 0, validity);
@@ -136,7 +143,7 @@ class Node implements RunningNode {
       config: () => this.#facts,
     });
     this.#ops = config.ops.enabled
-      ? new OpsServer(config.ops, { isReady: () => this.#readiness(), metrics: this.#metrics }, logger)
+      ? new OpsServer(config.ops, { isReady: () => this.readiness(), metrics: this.#metrics }, logger)
       : undefined;
   }
 
@@ -152,22 +159,33 @@ class Node implements RunningNode {
     const ops = await this.#ops?.start();
     await this.#startIncarnation(nowMs() + startTimeoutMs, isAboutOthers);
     const { host, path, tls } = this.#config.listen;
-    const authority = `${authorityHost(host)}:${this.#ports[0] ?? 0}`;
-    const pages = `${tls === undefined ? 'http' : 'https'}://${authority}`;
+    const place = authority(host, this.#ports[0] ?? 0);
+    const pages = `${tls === undefined ? 'http' : 'https'}://${place}`;
     this.#addresses = {
-      ws: `${tls === undefined ? 'ws' : 'wss'}://${authority}${pathsOf(path)[0] ?? ''}`,
+      ws: `${tls === undefined ? 'ws' : 'wss'}://${place}${pathsOf(path)[0] ?? ''}`,
       ...(this.#config.demo.enabled ? { site: `${pages}/` } : {}),
       ...(this.#config.console.enabled ? { console: `${pages}${CONSOLE_PATH}` } : {}),
-      ...(ops === undefined ? {} : { ops: `http://${authorityHost(this.#config.ops.host)}:${ops.port}/` }),
+      ...(ops === undefined ? {} : { ops: `http://${authority(this.#config.ops.host, ops.port)}/` }),
       listeners: this.#config.listeners.map(({ path, host, tls }, index) =>
         path === undefined
-          ? `${tls === undefined ? 'rs' : 'rss'}://${authorityHost(host)}:${this.#ports[index + 1] ?? 0}`
+          ? `${tls === undefined ? 'rs' : 'rss'}://${authority(host, this.#ports[index + 1] ?? 0)}`
           : `rs+unix:${path}`,
       ),
     };
     this.#certificate.watch();
     this.#becomeReady();
     this.#incarnation?.logger.info({ url: this.#addresses.ws }, 'node.started');
+  }
+
+  readiness(): Readiness {
+    if (this.#state !== 'ready') return { ready: false, reason: NOT_READY[this.#state] };
+    return this.#incarnation?.isReachable === true
+      ? { ready: true }
+      : { ready: false, reason: 'other nodes cannot be reached' };
+  }
+
+  metricsPage(): Promise<string> {
+    return this.#metrics.page();
   }
 
   reload(): Promise<ReloadOutcome> {
@@ -250,6 +268,7 @@ class Node implements RunningNode {
     const incarnation: Incarnation = new Incarnation({
       config: this.#config,
       ports: this.#ports,
+      isPortShared: this.#isPortShared,
       backplane: this.#makeBackplane({
         config: this.#config,
         name: this.#config.node.name ?? hostname(),
@@ -308,13 +327,6 @@ class Node implements RunningNode {
     }
   }
 
-  #readiness(): Readiness {
-    if (this.#state !== 'ready') return { ready: false, reason: NOT_READY[this.#state] };
-    return this.#incarnation?.isReachable === true
-      ? { ready: true }
-      : { ready: false, reason: 'other nodes cannot be reached' };
-  }
-
   #makeGauges(): Gauges {
     const now = (of: keyof Gauges): (() => number) => {
       return () => this.#incarnation?.gauges[of]() ?? 0;
@@ -355,11 +367,4 @@ const NOT_READY = {
 /** Errors that may end by themselves. For every other error at the start, the operator has to act. */
 function isAboutOthers(error: Error): boolean {
   return error instanceof BackplaneUnavailableError || error instanceof NodeStoppedError;
-}
-
-/** The host as a part of a URL; the unspecified address is shown as one that clients can connect to. */
-function authorityHost(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1';
-  if (host === '::') return '[::1]';
-  return host.includes(':') ? `[${host}]` : host;
 }

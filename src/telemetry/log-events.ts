@@ -15,6 +15,13 @@ export type LogEvent =
   | 'node.stopped'
   | 'node.signal'
   | 'node.failed'
+  | 'process.started'
+  | 'process.ended'
+  | 'process.restarting'
+  | 'process.unresponsive'
+  | 'processes.ready'
+  | 'processes.replacing'
+  | 'processes.replaced'
   | 'config.loaded'
   | 'config.questionable'
   | 'config.reloaded'
@@ -93,6 +100,11 @@ export interface LogFields {
   /** Credentials in it are not logged. */
   readonly url?: string | undefined;
   readonly count?: number | undefined;
+  /** The place of a process among those of its machine. */
+  readonly process?: number | undefined;
+  readonly pid?: number | undefined;
+  /** The exit code of a process. */
+  readonly code?: number | undefined;
   readonly durationMs?: number | undefined;
   readonly error?: unknown;
   /** For `log.suppressed`: the event that was suppressed `count` times. */

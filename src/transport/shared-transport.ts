@@ -28,6 +28,8 @@ export class SharedTransport {
   readonly counters: Counters;
   readonly logger: Logger;
   readonly admission: Admission;
+  /** Other processes of this node's program listen at the same ports. */
+  readonly isPortShared: boolean;
   /** Connections of all listeners, in the order in which they were opened. */
   readonly connections = new Set<GuardedConnection>();
   readonly #maxConnections: number;
@@ -41,8 +43,9 @@ export class SharedTransport {
   #guardTimer: NodeJS.Timeout | undefined;
   #probeTimer: NodeJS.Timeout | undefined;
 
-  constructor(bounds: TransportBounds, counters: Counters, logger: Logger) {
+  constructor(bounds: TransportBounds, counters: Counters, logger: Logger, isPortShared = false) {
     this.bounds = bounds;
+    this.isPortShared = isPortShared;
     this.counters = counters;
     this.logger = logger;
     const affordable = affordableBounds(bounds, logger);

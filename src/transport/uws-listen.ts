@@ -5,12 +5,18 @@ import { listenAt } from './listen-hosts.js';
 import type { TlsOptions } from './transport-options.js';
 import { uws } from './uws-library.js';
 
-interface ExclusiveListen {
+/** Missing in the library's types with a host. */
+interface ListenWithOptions {
   listen(host: string, port: number, options: number, done: (socket: us_listen_socket | false) => void): unknown;
 }
 
-/** Without it two routers share a port, and each gets half of the connections. Missing in the library's types with a host. */
-const EXCLUSIVE_PORT = 1;
+/**
+ * `exclusive`: no other process can listen at the port. `shared`: each process that also shares it gets a part of the
+ * connections.
+ */
+export type PortUse = 'exclusive' | 'shared';
+
+const PORT_OPTIONS: Readonly<Record<PortUse, number>> = { exclusive: 1, shared: 0 };
 
 /** Attempts to take a free port that the system named before another process does. */
 const FREE_PORT_ATTEMPTS = 8;
@@ -23,10 +29,11 @@ export async function listen(
   app: TemplatedApp,
   host: string,
   port: number,
+  use: PortUse = 'exclusive',
 ): Promise<{ sockets: readonly us_listen_socket[]; port: number }> {
   const sockets = await listenAt(host, port, {
     open: async (address, wanted) => {
-      const socket = wanted === 0 ? await listenAnywhere(app, address) : await tryToListen(app, address, wanted);
+      const socket = wanted === 0 ? await listenAnywhere(app, address) : await tryToListen(app, address, wanted, use);
       if (socket === false) throw await explainListenFailure(address, wanted);
       return socket;
     },
@@ -43,19 +50,19 @@ export async function listen(
  */
 async function listenAnywhere(app: TemplatedApp, host: string): Promise<us_listen_socket | false> {
   for (let attempt = 0; attempt < FREE_PORT_ATTEMPTS; attempt++) {
-    const found = await tryToListen(app, host, 0);
+    const found = await tryToListen(app, host, 0, 'exclusive');
     if (found === false) return false;
     const port = uws.us_socket_local_port(found);
     uws.us_listen_socket_close(found);
-    const socket = await tryToListen(app, host, port);
+    const socket = await tryToListen(app, host, port, 'exclusive');
     if (socket !== false) return socket;
   }
   return false;
 }
 
-function tryToListen(app: TemplatedApp, host: string, port: number): Promise<us_listen_socket | false> {
+function tryToListen(app: TemplatedApp, host: string, port: number, use: PortUse): Promise<us_listen_socket | false> {
   return new Promise((resolve) => {
-    (app as unknown as ExclusiveListen).listen(host, port, EXCLUSIVE_PORT, resolve);
+    (app as unknown as ListenWithOptions).listen(host, port, PORT_OPTIONS[use], resolve);
   });
 }
 

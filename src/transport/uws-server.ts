@@ -84,7 +84,7 @@ export class UwsServer {
     this.#receiveBuffers = new ReceiveBuffers(kernel, this.#options, this.#dependencies.nowMs);
     const { app } = await this.#createApp(this.#options.tls);
     this.#apps = new UwsCertificates(app);
-    const listening = await listen(app, host, port);
+    const listening = await listen(app, host, port, this.#shared.isPortShared ? 'shared' : 'exclusive');
     this.#listenSockets = listening.sockets;
     // Still in the turn that opened the port: no client was accepted yet, and every later one inherits the buffer.
     this.#limitReceiveBuffers(this.#receiveBuffers, listening.port);

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { PARENT_METRICS } from '../../src/telemetry/parent-metrics.js';
 import { metricsReference } from '../../src/telemetry/metrics.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -33,7 +34,7 @@ const metricsPage = read('docs/metrics.md');
 
 /** Label names by the names of the series. */
 const known = new Map(
-  metricsReference().flatMap(({ name, type, labels }) =>
+  [...metricsReference(), ...PARENT_METRICS].flatMap(({ name, type, labels }) =>
     type === 'histogram'
       ? [[`${name}_bucket`, labels] as const, ...['sum', 'count'].map((end) => [`${name}_${end}`, []] as const)]
       : [[name, labels] as const],
@@ -113,7 +114,7 @@ describe('the Grafana dashboard', () => {
 
   it('shows every metric of a node at least once, but those of its start, its settings and its log', () => {
     const asked = panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)).join('\n');
-    const unseen = metricsReference()
+    const unseen = [...metricsReference(), ...PARENT_METRICS]
       .map(({ name }) => name)
       .filter((name) => !new RegExp(`\\b${name}(_bucket|_sum)?\\b`).test(asked));
     expect(unseen).toEqual(UNSEEN);

@@ -77,7 +77,7 @@ export class RawServer {
   async start(): Promise<{ port: number }> {
     const { name, host, port, path, mode } = this.#options;
     await this.renewCertificate();
-    if (path === undefined) this.#server.listen({ host, port, exclusive: true });
+    if (path === undefined) this.#server.listen({ host, port, exclusive: !this.#shared.isPortShared });
     else {
       await removeStaleSocket(path);
       listenAtPath(this.#server, path, mode);

@@ -12,7 +12,7 @@ afterEach(() => {
 
 it('waits for the first signal and hurries at each later one', async () => {
   const hurried: string[] = [];
-  const first = firstSignal((signal) => hurried.push(signal));
+  const first = firstSignal(['SIGTERM', 'SIGINT'], (signal) => hurried.push(signal));
   const listener = process.listeners('SIGTERM').at(-1)!;
   listener('SIGTERM');
   expect(await first).toBe('SIGTERM');
