@@ -63,6 +63,7 @@ export const WHERE_COUNTED: Readonly<Record<string, string>> = {
   gantry_calls_total: "On the caller's node, with the call's one end.",
   gantry_authenticator_calls_total: 'On the node of the client that joins, when the call ends.',
   gantry_testaments_total: "On the node of the session; `recovered`: on the node that removes a dead node's rows.",
+  gantry_sessions_recovered_total: "On the node that removes a dead node's rows.",
   gantry_retained_events_total:
     "On the publisher's node, when the store has answered, or at once when a bound of the node is reached.",
   gantry_history_events_total:

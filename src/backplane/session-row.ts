@@ -1,5 +1,6 @@
 import type { Identity } from '../routing/peer.js';
 import type { NodeId, SessionId, Uri } from '../wamp/ids.js';
+import type { Dict } from '../wamp/options.js';
 
 /** How a session is connected, as the meta API describes it; nothing secret. */
 export interface TransportDetails {
@@ -16,6 +17,8 @@ export interface TransportDetails {
 export interface SessionDetails extends Identity {
   readonly authmethod: string;
   readonly authprovider: string;
+  /** Absent: none, or more bytes than the node shows. */
+  readonly authextra?: Dict | undefined;
   readonly transport: TransportDetails;
 }
 

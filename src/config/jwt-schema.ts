@@ -51,7 +51,7 @@ const claims = z
       .array(claimName)
       .max(64)
       .default([])
-      .describe('Claims that WELCOME has in `authextra`, and that authorizers receive.'),
+      .describe('Claims that WELCOME has in `authextra`, and that authorizers and the meta API receive.'),
   })
   .prefault({});
 

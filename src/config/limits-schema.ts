@@ -190,6 +190,29 @@ export const limits = z.strictObject({
     .describe(
       'Bytes of the testaments of all sessions of this node, which the node and Redis each keep. Past it further ones are refused. Not below maxTestamentBytes.',
     ),
+  maxAuthextraBytes: bytes(0, 65_536)
+    .default(4_096)
+    .describe(
+      'Bytes of `authextra`, packed, that the meta API shows of a session, and that its row in Redis has. A larger one is in WELCOME only. 0: the meta API shows none.',
+    ),
+  maxMetaListIds: count(1, 100_000)
+    .default(100_000)
+    .describe(
+      'Number of ids in one answer of `wamp.session.list` and of the other procedures of the meta API that list. Longer lists get `wamp.error.payload_size_exceeded`.',
+    ),
+  maxMetaLists: count(1, 1_024)
+    .default(4)
+    .describe(
+      'Number of lists of sessions, subscriptions and subscribers that this node makes at a time for one realm. Others wait in turn.',
+    ),
+  maxWaitingMetaLists: count(0, 65_536)
+    .default(1_024)
+    .describe('Number of calls of one realm that wait for their turn to get a list. Further ones get an ERROR.'),
+  metaQuestionTimeoutMs: milliseconds(100, 60_000)
+    .default(10_000)
+    .describe(
+      'Milliseconds that the other nodes have to answer when a procedure of the meta API asks them. Afterwards the caller gets an ERROR that names the nodes.',
+    ),
   maxLogLinesPerSecond: count(1, 1_000_000)
     .default(100)
     .describe(

@@ -1,5 +1,6 @@
-import { BackplaneUnavailableError, type Backplane } from '../backplane/backplane.js';
+import { BackplaneUnavailableError } from '../backplane/backplane.js';
 import { closeSessions, counted } from '../realm/meta-kills.js';
+import type { Asked } from '../realm/meta-question.js';
 import type { KillOrder } from '../realm/session-killer.js';
 import type { RouterProcedure } from '../realm/router-procedures.js';
 import type { CookieLogins } from '../session/auth/cookie-logins.js';
@@ -10,7 +11,7 @@ import { CloseUri, ErrorUri } from '../wamp/uris.js';
 
 export interface CookieLogoutsOptions {
   readonly logins: CookieLogins;
-  readonly backplane: Backplane;
+  readonly asking: Omit<Asked, 'realm'>;
   readonly onLost: (operation: string, cause: unknown) => void;
 }
 
@@ -66,8 +67,8 @@ export class CookieLogouts {
     };
   }
 
-  #in(realm: Uri): { readonly realm: Uri; readonly backplane: Backplane } {
-    return { realm, backplane: this.#options.backplane };
+  #in(realm: Uri): Asked {
+    return { realm, ...this.#options.asking };
   }
 }
 

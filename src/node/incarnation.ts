@@ -31,7 +31,7 @@ import { createEndpoint } from '../session/endpoint.js';
 import type { EndpointDependencies } from '../session/endpoint-dependencies.js';
 import { InboxPool } from '../session/inbox.js';
 import { TurnScheduler } from '../session/turn-scheduler.js';
-import type { Counters } from '../telemetry/counters.js';
+import type { Counters, LimitName } from '../telemetry/counters.js';
 import type { Logger } from '../telemetry/logger.js';
 import { RecurringLines } from '../telemetry/recurring-lines.js';
 import type { Gauges } from '../telemetry/metrics.js';
@@ -127,7 +127,9 @@ export class Incarnation {
     this.#heldTotal = new HeldTotal(config.limits.maxTotalHeldBytes);
     const logins = cookieLogins(() => this.#config, backplane.expiring);
     const onLost = (operation: string, cause: unknown): void => this.#lostRequest(operation, cause);
-    this.#cookies = new CookieLogouts({ logins, backplane, onLost });
+    const onLimit = (limit: LimitName): number => counters.limitsReached[limit]++;
+    const asking = { backplane, limits: this.#limits.current, onLimit };
+    this.#cookies = new CookieLogouts({ logins, asking, onLost });
     this.#realms = this.#makeRealms(codecs, counters, after);
     this.#isolation = this.#makeIsolation(after);
     this.#turns = new TurnScheduler({

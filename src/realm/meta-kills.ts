@@ -1,13 +1,11 @@
 import { fault, isFault, type Fault } from '../wamp/faults.js';
 import { isId, type SessionId, type Uri } from '../wamp/ids.js';
 import { CloseUri, ErrorUri } from '../wamp/uris.js';
-import type { HandlersOf, MetaSources } from './meta-handlers.js';
-import { askNodes } from './meta-question.js';
+import type { HandlersOf } from './meta-handlers.js';
+import { askNodes, type Asked } from './meta-question.js';
 import { noSuchSession } from './meta-sessions.js';
 import type { ProcedureCall } from './router-procedures.js';
 import { KILL_SUBJECT, type KillOrder } from './session-killer.js';
-
-const TIMEOUT_MS = 10_000;
 
 interface Farewell {
   readonly reason?: Uri | undefined;
@@ -15,7 +13,7 @@ interface Farewell {
 }
 
 /** `wamp.session.kill*`: closes sessions on whichever nodes they are; never the caller's own (SMA-5). */
-export function killProcedures(sources: Pick<MetaSources, 'realm' | 'backplane'>): HandlersOf<'wamp.session.kill'> {
+export function killProcedures(sources: Asked): HandlersOf<'wamp.session.kill'> {
   const kill = (
     { caller }: ProcedureCall,
     { reason, message }: Farewell,
@@ -49,11 +47,8 @@ export interface Killed {
 }
 
 /** Closes sessions of the realm on every node. A Fault: the cluster cannot be reached. */
-export async function closeSessions(
-  sources: Pick<MetaSources, 'realm' | 'backplane'>,
-  order: KillOrder,
-): Promise<Killed | Fault> {
-  const asked = await askNodes(sources, KILL_SUBJECT, order, TIMEOUT_MS);
+export async function closeSessions(sources: Asked, order: KillOrder): Promise<Killed | Fault> {
+  const asked = await askNodes(sources, KILL_SUBJECT, order);
   if (isFault(asked)) return asked;
   const { answers, silent } = asked;
   const ids = answers.flatMap(({ body }) => (Array.isArray(body) ? body.filter(isId) : [])) as SessionId[];

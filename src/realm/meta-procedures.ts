@@ -7,7 +7,7 @@ import { sessionProcedures } from './meta-sessions.js';
 
 /** A handler for each procedure of the table. */
 export function createMetaHandlers(sources: MetaSources): MetaHandlers {
-  const lists = new Lists();
+  const lists = new Lists(sources);
   return {
     ...sessionProcedures(sources, lists),
     ...killProcedures(sources),

@@ -4,19 +4,25 @@ import { fault, isFault, type Fault } from '../wamp/faults.js';
 import { ErrorUri } from '../wamp/uris.js';
 import type { MetaSources } from './meta-handlers.js';
 
-const TIMEOUT_MS = 5_000;
-/** Lists of one realm and node that are made at a time, and those that wait: each may have 100,000 ids. */
-const MAX_LISTS = 4;
-const MAX_WAITING_LISTS = 1_024;
+/** Where a procedure finds the nodes that it asks. */
+export type Asked = Pick<MetaSources, 'realm' | 'backplane' | 'limits' | 'onLimit'>;
 
 /** Makes lists in turn. */
 export class Lists {
-  readonly #gate = new Gate(MAX_LISTS, MAX_WAITING_LISTS);
+  readonly #gate: Gate;
+  readonly #onLimit: MetaSources['onLimit'];
+
+  constructor({ limits, onLimit }: Pick<MetaSources, 'limits' | 'onLimit'>) {
+    this.#gate = new Gate(limits.maxMetaLists, limits.maxWaitingMetaLists);
+    this.#onLimit = onLimit;
+  }
 
   /** `list` does not begin when the call has ended before its turn comes. */
   async make<Result>(signal: AbortSignal, list: () => Promise<Result>): Promise<Result | Fault> {
     const made = await this.#gate.run(async () => (signal.aborted ? CANCELED : list()));
-    return made ?? fault(ErrorUri.UNAVAILABLE, 'too many sessions ask for lists: try again later');
+    if (made !== undefined) return made;
+    this.#onLimit('meta_lists');
+    return fault(ErrorUri.UNAVAILABLE, 'too many sessions ask for lists (limits.maxWaitingMetaLists): try again later');
   }
 }
 
@@ -36,24 +42,22 @@ export interface NodeAnswers {
 
 /** Asks every node that serves the realm. A Fault: the cluster cannot be reached. */
 export async function askNodes(
-  { realm, backplane }: Pick<MetaSources, 'realm' | 'backplane'>,
+  { realm, backplane, limits, onLimit }: Asked,
   subject: string,
   body: unknown,
-  timeoutMs: number,
 ): Promise<NodeAnswers | Fault> {
   return reading(async () => {
-    const { answers, unanswered } = await backplane.ask(realm, subject, body, { timeoutMs });
+    const { answers, unanswered } = await backplane.ask(realm, subject, body, {
+      timeoutMs: limits.metaQuestionTimeoutMs,
+    });
+    if (unanswered.some(({ why }) => why === 'timeout')) onLimit('meta_question_timeout');
     return { answers, silent: unanswered.filter(({ why }) => why !== 'gone').map(({ node }) => node) };
   });
 }
 
 /** As askNodes, without the names of the nodes that answer. */
-export async function askAll(
-  sources: Pick<MetaSources, 'realm' | 'backplane'>,
-  subject: string,
-  body: unknown,
-): Promise<AllAnswers> {
-  const asked = await askNodes(sources, subject, body, TIMEOUT_MS);
+export async function askAll(sources: Asked, subject: string, body: unknown): Promise<AllAnswers> {
+  const asked = await askNodes(sources, subject, body);
   if (isFault(asked)) return { bodies: [], missing: asked };
   const bodies = asked.answers.map((answer) => answer.body);
   return asked.silent.length === 0 ? { bodies } : { bodies, missing: missing(asked.silent) };
@@ -71,4 +75,11 @@ export async function reading<Result>(read: () => Promise<Result>): Promise<Resu
 
 function missing(nodes: readonly string[]): Fault {
   return fault(ErrorUri.UNAVAILABLE, `these nodes did not answer, call again: ${nodes.join(', ')}`);
+}
+
+/** The list has more ids than an answer has. `instead`: what the caller can do. */
+export function tooLong({ limits, onLimit }: Pick<MetaSources, 'limits' | 'onLimit'>, instead: string): Fault {
+  onLimit('meta_list_ids');
+  const message = `the list has more than ${limits.maxMetaListIds} ids (limits.maxMetaListIds): ${instead}`;
+  return fault(ErrorUri.PAYLOAD_SIZE_EXCEEDED, message);
 }

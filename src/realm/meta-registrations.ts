@@ -6,12 +6,10 @@ import { isId, type RegistrationId, type SessionId } from '../wamp/ids.js';
 import type { Dict, MatchPolicy } from '../wamp/options.js';
 import { ErrorUri } from '../wamp/uris.js';
 import type { HandlersOf, MetaSources } from './meta-handlers.js';
-import { askAll, reading } from './meta-question.js';
+import { askAll, reading, tooLong } from './meta-question.js';
 import { noSuchSession } from './meta-sessions.js';
 import type { ProcedureResult } from './router-procedures.js';
 
-/** Ids in one answer of a `list` procedure. */
-export const MAX_LISTED = 100_000;
 const REMOVE_CALLEE = 'registration.remove_callee';
 
 /** `wamp.registration.*`: the registrations of the cluster, which every node mirrors. Those of the router are not among them (RMA-1). */
@@ -24,10 +22,10 @@ export function registrationProcedures(sources: MetaSources): HandlersOf<'wamp.r
   };
   return {
     'wamp.registration.list': ({ session_id: session }) => {
-      if (session === undefined) return listed(directory.all);
+      if (session === undefined) return byPolicy(sources, directory.all);
       return reading(async () => {
         const row = await backplane.directory.sessions.get(realm, session as SessionId);
-        return row === undefined ? noSuchSession(session) : listed(directory.all.filter(hasCallee(session)));
+        return row === undefined ? noSuchSession(session) : byPolicy(sources, directory.all.filter(hasCallee(session)));
       });
     },
     'wamp.registration.lookup': ({ procedure, options }) => {
@@ -74,17 +72,13 @@ export function matchIn(options: Dict | undefined): MatchPolicy | Fault {
 
 /** Ids by match policy: all three keys are always there. */
 export function byPolicy(
+  sources: Pick<MetaSources, 'limits' | 'onLimit'>,
   all: readonly { readonly id: number; readonly match: MatchPolicy }[],
 ): ProcedureResult | Fault {
-  if (all.length > MAX_LISTED)
-    return fault(ErrorUri.PAYLOAD_SIZE_EXCEEDED, `there are more than ${MAX_LISTED}: list those of one session`);
+  if (all.length > sources.limits.maxMetaListIds) return tooLong(sources, 'list those of one session');
   const ids: Record<MatchPolicy, number[]> = { exact: [], prefix: [], wildcard: [] };
   for (const { id, match } of all) ids[match].push(id);
   return { args: [ids] };
-}
-
-function listed(registrations: readonly Registration[]): ProcedureResult | Fault {
-  return byPolicy(registrations);
 }
 
 function hasCallee(session: number): (registration: Registration) => boolean {

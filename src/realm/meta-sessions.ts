@@ -1,19 +1,17 @@
-import type { SessionDetails } from '../backplane/session-row.js';
+import type { SessionDetails, TransportDetails } from '../backplane/session-row.js';
 import { fault, type Fault } from '../wamp/faults.js';
 import type { SessionId, Uri } from '../wamp/ids.js';
 import type { Dict } from '../wamp/options.js';
 import { ErrorUri } from '../wamp/uris.js';
 import type { HandlersOf, MetaSources } from './meta-handlers.js';
-import { reading, type Lists } from './meta-question.js';
-
-/** Ids in one answer of `wamp.session.list`. */
-export const MAX_LISTED_SESSIONS = 100_000;
+import { reading, tooLong, type Lists } from './meta-question.js';
 
 /** `wamp.session.*`: the sessions of the realm in the directory, on whichever node they are (SMA-5). */
 export function sessionProcedures(
-  { realm, backplane }: MetaSources,
+  sources: MetaSources,
   lists: Lists,
 ): Omit<HandlersOf<'wamp.session.'>, keyof HandlersOf<'wamp.session.kill'>> {
+  const { realm, backplane, limits } = sources;
   const { sessions } = backplane.directory;
   return {
     'wamp.session.count': ({ filter_authroles: roles }) =>
@@ -24,7 +22,7 @@ export function sessionProcedures(
           const ids: SessionId[] = [];
           for await (const part of sessions.list(realm, rolesIn(roles))) {
             for (const { session } of part) ids.push(session);
-            if (ids.length > MAX_LISTED_SESSIONS) return TOO_MANY;
+            if (ids.length > limits.maxMetaListIds) return tooLong(sources, 'count them, or list by authrole');
             // The call has ended: nobody receives the list.
             if (signal.aborted) break;
           }
@@ -34,18 +32,33 @@ export function sessionProcedures(
     'wamp.session.get': ({ session_id: id }) =>
       reading(async () => {
         const row = await sessions.get(realm, id as SessionId);
-        return row === undefined ? noSuchSession(id) : { args: [sessionDetails(realm, row)] };
+        return row === undefined ? noSuchSession(id) : { args: [sessionDetails(realm, row, row.authextra)] };
       }),
   };
 }
 
 /** Details of a session, as `wamp.session.get` and `wamp.session.on_join` have them. Nothing secret (SMA-6). */
-export function sessionDetails(realm: Uri, session: Omit<SessionDetails, 'transport'> & Partial<SessionDetails>): Dict {
+export function sessionDetails(
+  realm: Uri,
+  session: Omit<SessionDetails, 'authextra' | 'transport'> & Partial<SessionDetails>,
+  authextra: Dict | undefined,
+): Dict {
   const { session: id, authid, authrole, authmethod, authprovider, transport } = session;
-  const details = { session: id, realm, authid, authrole, authmethod, authprovider };
-  if (transport === undefined) return details;
-  const { type, protocol, serializer } = transport;
-  return { ...details, transport: { type, protocol, serializer } };
+  return {
+    session: id,
+    realm,
+    authid,
+    authrole,
+    authmethod,
+    authprovider,
+    ...(authextra !== undefined && { authextra }),
+    ...(transport !== undefined && { transport: shown(transport) }),
+  };
+}
+
+/** The address of the client is not for others. */
+function shown({ type, protocol, serializer }: TransportDetails): Dict {
+  return { type, protocol, serializer };
 }
 
 /** An empty filter stands for no filter (SMA-8). */
@@ -56,8 +69,3 @@ function rolesIn(roles: readonly string[] | undefined): readonly string[] | unde
 export function noSuchSession(session: number): Fault {
   return fault(ErrorUri.NO_SUCH_SESSION, `the realm has no session ${session}`);
 }
-
-const TOO_MANY = fault(
-  ErrorUri.PAYLOAD_SIZE_EXCEEDED,
-  `the realm has more than ${MAX_LISTED_SESSIONS} sessions: count them instead, or list by authrole`,
-);

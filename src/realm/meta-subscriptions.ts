@@ -6,9 +6,9 @@ import { isId, type SubscriptionId, type Uri } from '../wamp/ids.js';
 import type { MatchPolicy } from '../wamp/options.js';
 import { isReserved } from '../wamp/uri-rules.js';
 import { ErrorUri } from '../wamp/uris.js';
-import type { HandlersOf, MetaSources } from './meta-handlers.js';
-import { askAll, reading, type Lists } from './meta-question.js';
-import { byPolicy, matchIn, MAX_LISTED } from './meta-registrations.js';
+import type { HandlersOf, MetaLimits, MetaSources } from './meta-handlers.js';
+import { askAll, reading, tooLong, type Lists } from './meta-question.js';
+import { byPolicy, matchIn } from './meta-registrations.js';
 import { noSuchSession } from './meta-sessions.js';
 import type { ProcedureResult } from './router-procedures.js';
 
@@ -36,16 +36,14 @@ interface Row {
 export type CreatedMs = (topic: Uri, match: MatchPolicy) => number | undefined;
 
 /** `wamp.subscription.*`: each node knows its own subscribers, so every node is asked. Topics under `wamp.` are hidden (UMA-4). */
-export function subscriptionProcedures(
-  { realm, backplane }: MetaSources,
-  lists: Lists,
-): HandlersOf<'wamp.subscription.'> {
+export function subscriptionProcedures(sources: MetaSources, lists: Lists): HandlersOf<'wamp.subscription.'> {
+  const { realm, backplane } = sources;
   const ask = async (about: About): Promise<readonly Row[] | Fault> => {
-    const { bodies, missing } = await askAll({ realm, backplane }, SUBJECT, about);
+    const { bodies, missing } = await askAll(sources, SUBJECT, about);
     if (missing !== undefined) return missing;
     const rows: Row[] = [];
     for (const body of bodies) {
-      if (!Array.isArray(body)) return TOO_MANY;
+      if (!Array.isArray(body)) return tooLong(sources, 'ask for less');
       for (const row of body as unknown[]) {
         const read = readRow(row);
         if (read === undefined) return UNREADABLE;
@@ -67,7 +65,7 @@ export function subscriptionProcedures(
           if (session !== undefined && (await backplane.directory.sessions.get(realm, session as never)) === undefined)
             return noSuchSession(session);
           const rows = await ask(session === undefined ? ['all'] : ['session', session]);
-          return isFault(rows) ? rows : byPolicy(eachOnce(rows));
+          return isFault(rows) ? rows : byPolicy(sources, eachOnce(rows));
         }),
       ),
     'wamp.subscription.lookup': async ({ topic, options }) => {
@@ -100,6 +98,7 @@ export function subscriptionProcedures(
 export function answerSubscriptions(
   broker: Pick<Broker<Session>, 'directory'>,
   createdMs: CreatedMs,
+  { maxMetaListIds }: Pick<MetaLimits, 'maxMetaListIds'>,
 ): readonly [subject: string, answer: (body: unknown) => Promise<unknown>] {
   return [
     SUBJECT,
@@ -109,8 +108,8 @@ export function answerSubscriptions(
         ({ topic, receivers }) => receivers.length > 0 && !isReserved(topic),
       );
       const asksSubscribers = question[0] === 'id';
-      const isTooLong = asksSubscribers && found.some(({ receivers }) => receivers.length > MAX_LISTED);
-      if (found.length > MAX_LISTED || isTooLong) return Promise.resolve(null);
+      const isTooLong = asksSubscribers && found.some(({ receivers }) => receivers.length > maxMetaListIds);
+      if (found.length > maxMetaListIds || isTooLong) return Promise.resolve(null);
       const rows = found.map(({ id, match, topic, receivers }) => {
         const sessions = asksSubscribers ? receivers.map(({ session }) => session) : [];
         return [id, match, topic, createdMs(topic, match) ?? 0, sessions, receivers.length];
@@ -154,5 +153,4 @@ function noSuchSubscription(id: number): Fault {
   return fault(ErrorUri.NO_SUCH_SUBSCRIPTION, `the realm has no subscription ${id}`);
 }
 
-const TOO_MANY = fault(ErrorUri.PAYLOAD_SIZE_EXCEEDED, `a node has more than ${MAX_LISTED}: ask for less`);
 const UNREADABLE = fault(ErrorUri.UNAVAILABLE, 'a node of another release answers in another format');

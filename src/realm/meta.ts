@@ -19,6 +19,7 @@ import { createMetaHandlers } from './meta-procedures.js';
 import { answerRemoveCallee } from './meta-registrations.js';
 import { sessionDetails } from './meta-sessions.js';
 import type { RouterProcedure } from './router-procedures.js';
+import { shownAuthextra } from './shown-authextra.js';
 
 const REGISTRATION = 'wamp.registration.on_';
 
@@ -97,9 +98,9 @@ export class RealmMeta {
 
   /** The answers to questions of other nodes, by subject. */
   get answers(): readonly (readonly [subject: string, answer: (body: unknown) => Promise<unknown>])[] {
-    const { broker, dealer, backplane, realm } = this.#options;
+    const { broker, dealer, backplane, realm, limits } = this.#options;
     const createdMs: CreatedMs = (topic, match) => backplane.bus.createdMs(realm, topic, match);
-    return [answerRemoveCallee(dealer), answerSubscriptions(broker, createdMs)];
+    return [answerRemoveCallee(dealer), answerSubscriptions(broker, createdMs, limits)];
   }
 
   #isWantedHere(topic: Uri): boolean {
@@ -138,8 +139,10 @@ export class RealmMeta {
 
   /** The session has been sent WELCOME. */
   joined(session: Session): void {
-    if (this.#isWanted(MetaTopic.SESSION_JOINED))
-      this.#publish(MetaTopic.SESSION_JOINED, [sessionDetails(this.#options.realm, session)], 'all');
+    if (!this.#isWanted(MetaTopic.SESSION_JOINED)) return;
+    const { realm, limits } = this.#options;
+    const authextra = shownAuthextra(session.authextra, limits.maxAuthextraBytes);
+    this.#publish(MetaTopic.SESSION_JOINED, [sessionDetails(realm, session, authextra)], 'all');
   }
 
   /** The session has ended, and holds nothing any more. */

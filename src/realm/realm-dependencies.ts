@@ -10,6 +10,7 @@ import type { SerializerId } from '../wamp/payload.js';
 import type { AuthorizationSettings, AuthorizingDependencies } from './authorization.js';
 import type { Delivery } from './delivery.js';
 import type { KeepingSettings, KeptWrites } from './event-keeper.js';
+import type { MetaLimits } from './meta-handlers.js';
 import type { RandomSource } from './random-source.js';
 import type { RouterProcedures } from './router-procedures.js';
 import type { AuthidRule } from './session-places.js';
@@ -26,7 +27,7 @@ export interface RealmSettings {
   readonly metaApi: MetaAccess;
 }
 
-export interface RealmSessionLimits extends TestamentLimits {
+export interface RealmSessionLimits extends TestamentLimits, MetaLimits {
   /** Sessions of this node in all realms. */
   readonly maxSessions: number;
   readonly maxSubscriptionsPerSession: number;

@@ -112,6 +112,8 @@ export class Realm implements SessionRealm {
       backplane,
       broker: this.#broker,
       dealer: this.#dealer,
+      limits,
+      onLimit: (limit) => counters.limitsReached[limit]++,
       nowMs: shared.nowMs,
       publisher: () => this.#ownSession(),
     });

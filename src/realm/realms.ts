@@ -1,6 +1,7 @@
 import { BackplaneUnavailableError } from '../backplane/backplane.js';
 import type { LostSession } from '../backplane/session-row.js';
 import { unavailable, type RealmDirectory, type RealmRules, type Unavailable } from '../session/ports.js';
+import type { Counters } from '../telemetry/counters.js';
 import type { Logger } from '../telemetry/logger.js';
 import { Deferred } from '../util/deferred.js';
 import { fault, type Fault } from '../wamp/faults.js';
@@ -146,9 +147,19 @@ export class Realms implements RealmDirectory {
   sessionsLost(sessions: readonly LostSession[]): void {
     for (const [uri, lost] of byRealm(sessions)) {
       const realm = this.#open.get(uri);
-      if (realm !== undefined) realm.sessionsLost(lost);
+      if (realm !== undefined) this.#publish(realm, lost);
       else if (this.#mayConcern(uri, lost)) void this.#publishIn(uri, lost);
+      else this.#recovered.unconcerned += lost.length;
     }
+  }
+
+  get #recovered(): Counters['sessionsRecovered'] {
+    return this.#options.shared.counters.sessionsRecovered;
+  }
+
+  #publish(realm: Realm, lost: readonly LostSession[]): void {
+    realm.sessionsLost(lost);
+    this.#recovered.published += lost.length;
   }
 
   /** They have testaments, or sessions on other nodes may watch who leaves. */
@@ -162,8 +173,12 @@ export class Realms implements RealmDirectory {
     const { logger } = this.#options;
     const count = lost.filter(({ testaments }) => testaments !== undefined).length;
     const realm = await this.open(uri);
-    if (realm instanceof Realm) realm.sessionsLost(lost);
-    else if (count > 0) logger.warn({ realm: uri, count, message: realm.message }, 'testaments.lost');
+    if (realm instanceof Realm) {
+      this.#publish(realm, lost);
+      return;
+    }
+    this.#recovered.lost += lost.length;
+    if (count > 0) logger.warn({ realm: uri, count, message: realm.message }, 'testaments.lost');
   }
 
   #make(uri: Uri): Fault | Unavailable | Promise<Realm | Fault | Unavailable> {

@@ -8,6 +8,7 @@ import {
 } from '../session/ports.js';
 import type { SessionId, Uri } from '../wamp/ids.js';
 import type { RealmDependencies } from './realm-dependencies.js';
+import { shownAuthextra } from './shown-authextra.js';
 import type { SessionPlaces } from './session-places.js';
 
 /**
@@ -79,8 +80,18 @@ export class Reservations implements Pick<SessionRealm, 'reserve' | 'forget'> {
     totals.sessionCount++;
     this.#count++;
     const session = drawn ?? this.#drawId();
-    const joined = backplane.directory.join(this.#realm, { ...newcomer, session });
-    return joined === true ? session : this.#settle(session, joined, newcomer, drawn === undefined ? MAX_ID_DRAWS : 0);
+    const known = this.#shown(newcomer);
+    const joined = backplane.directory.join(this.#realm, { ...known, session });
+    return joined === true ? session : this.#settle(session, joined, known, drawn === undefined ? MAX_ID_DRAWS : 0);
+  }
+
+  /** The newcomer without an authextra that is too large for its row. */
+  #shown(newcomer: Newcomer): Newcomer {
+    if (newcomer.authextra === undefined) return newcomer;
+    const { limits, counters } = this.#shared;
+    const authextra = shownAuthextra(newcomer.authextra, limits.maxAuthextraBytes);
+    if (authextra === undefined && limits.maxAuthextraBytes > 0) counters.limitsReached.authextra_bytes++;
+    return { ...newcomer, authextra };
   }
 
   async #enterPlace(

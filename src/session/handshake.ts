@@ -241,9 +241,9 @@ export class Handshake {
       else this.#refuse(fault(ErrorUri.NO_SUCH_ROLE, message));
       return;
     }
-    const { authid, authrole, authprovider } = principal;
+    const { authid, authrole, authprovider, authextra } = principal;
     const { transport } = this.#options;
-    const newcomer = { authid, authrole, authmethod: method.name, authprovider, transport };
+    const newcomer = { authid, authrole, authmethod: method.name, authprovider, authextra, transport };
     this.#reservation = realm.reserve(newcomer, this.#drawn);
     this.#then(this.#reservation, (session) => {
       if (isUnavailable(session)) {

@@ -5,7 +5,7 @@ import type { CloseCause } from '../transport/connection.js';
 import type { Fault } from '../wamp/faults.js';
 import type { SessionId, Uri } from '../wamp/ids.js';
 import type { Call, Publish, RoutedMessage, RouterMessage, Subscribe } from '../wamp/messages.js';
-import type { MatchPolicy, TimeUnit } from '../wamp/options.js';
+import type { Dict, MatchPolicy, TimeUnit } from '../wamp/options.js';
 import type { SerializerId } from '../wamp/payload.js';
 import type { Login } from './auth/login.js';
 import type { Action, Decision, Subject } from './authorization/permission.js';
@@ -18,6 +18,8 @@ export interface Session extends Peer {
   readonly authprovider: string;
   /** The login that the cookie of the connection stands for. Absent: it stands for none. */
   readonly login?: Login | undefined;
+  /** As the authenticator, or a token, has it. */
+  readonly authextra?: Dict | undefined;
   readonly serializer: SerializerId;
   /** Absent: the session is the router's own. */
   readonly transport?: TransportDetails;

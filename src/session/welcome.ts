@@ -14,7 +14,7 @@ export function traitsOf(result: HandshakeResult): SessionTraits {
 
 /** WELCOME with the identity that the router has decided on, whatever HELLO asked for (AUT-2). */
 export function welcome({ realm, session, principal, authmethod }: HandshakeResult, agent: string): Welcome {
-  const { authid, authrole, authprovider, authextra } = principal;
+  const { authid, authrole, authprovider, authextra, proof } = principal;
   return [
     Code.WELCOME,
     session,
@@ -24,7 +24,7 @@ export function welcome({ realm, session, principal, authmethod }: HandshakeResu
       authrole,
       authmethod,
       authprovider,
-      ...(authextra === undefined ? undefined : { authextra }),
+      ...(authextra === undefined && proof === undefined ? undefined : { authextra: { ...authextra, ...proof } }),
       roles: ROUTER_ROLES,
       agent,
     },

@@ -31,6 +31,8 @@ export interface Counters {
   /** Calls by which authenticators decide on clients, by their end. */
   readonly authenticatorCalls: Tally<AuthenticatorOutcome>;
   readonly testaments: Tally<TestamentFate>;
+  /** Sessions of dead nodes whose rows this node has removed. */
+  readonly sessionsRecovered: Tally<(typeof RECOVERIES)[number]>;
   readonly limitsReached: Tally<LimitName>;
   readonly logLines: Tally<LogLineFate>;
   readonly configReloads: Tally<ReloadResult>;
@@ -141,6 +143,8 @@ export const TESTAMENT_FATES = [
   'withheld',
   'unreadable',
 ] as const;
+/** `published`: their testaments, and that they have left; `unconcerned`: the realm publishes neither; `lost`: this node cannot open it. */
+const RECOVERIES = ['published', 'unconcerned', 'lost'] as const;
 export const LIMIT_NAMES = [
   'message_bytes',
   'messages_per_second',
@@ -168,6 +172,10 @@ export const LIMIT_NAMES = [
   'testaments_per_session',
   'testament_bytes',
   'total_testament_bytes',
+  'authextra_bytes',
+  'meta_list_ids',
+  'meta_lists',
+  'meta_question_timeout',
 ] as const;
 export const AUTHENTICATION_METHODS = [
   'anonymous',
@@ -273,6 +281,7 @@ export function createCounters(): Counters {
     calls: tally(CALL_OUTCOMES),
     authenticatorCalls: tally(AUTHENTICATOR_OUTCOMES),
     testaments: tally(TESTAMENT_FATES),
+    sessionsRecovered: tally(RECOVERIES),
     limitsReached: tally(LIMIT_NAMES),
     configReloads: tally(RELOAD_RESULTS),
     logLines: tally(LOG_LINE_FATES),

@@ -218,6 +218,14 @@ export const COUNTER_DEFINITIONS: Readonly<
       (counters) => counters.testaments,
     ),
   ],
+  sessionsRecovered: [
+    labelled(
+      'sessions_recovered_total',
+      'Sessions of dead nodes. `published`: this node has published that they left, and their testaments; `unconcerned`: nothing was to be published; `lost`: this node could not open their realm.',
+      'outcome',
+      (counters) => counters.sessionsRecovered,
+    ),
+  ],
   retainedEvents: [
     labelled(
       'retained_events_total',

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import type { ConfigInput } from '../../src/config/schema.js';
+import { MetaTopic } from '../../src/routing/meta/topics.js';
 import { Code } from '../../src/wamp/codes.js';
 import { ErrorUri } from '../../src/wamp/uris.js';
 import {
@@ -17,6 +18,7 @@ import {
 } from '../support/auth-clients.js';
 import { describeConformance, type Router } from '../support/conformance.js';
 import { expectClosed } from '../support/endings.js';
+import { metaResult } from '../support/meta.js';
 import { Gatekeeper, type Answer, type AuthDetails } from '../support/gatekeeper.js';
 
 const PROCEDURE = 'com.example.authenticate';
@@ -140,6 +142,28 @@ describeConformance(
       ]);
       expect((details as { authid: string }).authid).toMatch(/^[0-9a-f-]{36}$/);
     });
+
+    it.each([
+      ['ticket', ticket('ann'), {}],
+      ['wamp-scram', scram('wamp-scram', 'ann'), scramKeys],
+    ] as const)(
+      'lets others see the extra of the result, and no proof of the router, by %s (SMA-6)',
+      async (_name, login, keys) => {
+        const extra = { plan: 'free', groups: ['a', { b: 1 }] };
+        await gatekeeper(router(), () => ({ result: { role: 'user', extra, ...keys } }));
+        const watcher = await router().connectAt(2);
+        await logIn(watcher, cra('joe'));
+        await watcher.subscribe(MetaTopic.SESSION_JOINED);
+        const client = await router().connectAt(1);
+        const [, session, welcome] = await logIn(client, login);
+        expect(welcome).toMatchObject({ authextra: extra });
+        const [, , , , joined] = await watcher.expect(Code.EVENT);
+        expect(joined).toMatchObject([{ session, authextra: extra }]);
+        const details = await metaResult(watcher, 'wamp.session.get', [session]);
+        expect(joined).toEqual([details]);
+        expect(details).toHaveProperty('authextra', extra);
+      },
+    );
 
     it('names the principal as the result does', async () => {
       await gatekeeper(router(), () => ({ result: { role: 'user', authid: 'user-7' } }));

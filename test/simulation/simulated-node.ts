@@ -21,6 +21,7 @@ import { INTERRUPT_TIMEOUT_MS } from './schedule.js';
 import { judgeCutOff, judgeReturned } from './verdict-at-once.js';
 import type { VirtualTime } from './virtual-time.js';
 import { newcomer } from '../support/newcomer.js';
+import { META_LIMITS } from '../support/meta-limits.js';
 
 export const REALM = 'realm.simulated';
 
@@ -115,6 +116,7 @@ export class SimulatedNode {
           maxTestamentsPerSession: 3,
           maxTestamentBytes: 1_000,
           maxTotalTestamentBytes: 1_000_000,
+          ...META_LIMITS,
           interruptTimeoutMs: INTERRUPT_TIMEOUT_MS,
         },
         heldTotal: this.heldTotal,

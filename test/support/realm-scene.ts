@@ -22,6 +22,7 @@ import { FaultyHub } from './memory-faults.js';
 import { newcomer } from './newcomer.js';
 import { testPeer } from './recording-outlet.js';
 import { codecs } from './session-harness.js';
+import { META_LIMITS } from './meta-limits.js';
 
 export const REALM = 'com.realm';
 const IDLE_MS = 1_000;
@@ -110,6 +111,7 @@ export class SceneNode {
           maxTestamentsPerSession: 3,
           maxTestamentBytes: 1_000,
           maxTotalTestamentBytes: 1_000_000,
+          ...META_LIMITS,
           interruptTimeoutMs: 5_000,
         },
         heldTotal: new HeldTotal(Infinity),

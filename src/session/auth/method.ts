@@ -12,8 +12,10 @@ import type { Login } from './login.js';
 /** The identity that authentication has established (AUT-2). */
 export interface Principal extends Subject {
   readonly authprovider: string;
-  /** For WELCOME.Details.authextra. */
+  /** For WELCOME.Details.authextra, for authorizers, and for those who may ask who has joined. */
   readonly authextra?: Dict;
+  /** Proves the router to this client; in WELCOME.Details.authextra only. */
+  readonly proof?: Dict;
   /** Milliseconds after which the session must end; absent: it may stay. */
   readonly validForMs?: number;
   /** The realm to join instead of the one that HELLO names. */

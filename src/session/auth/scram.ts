@@ -96,7 +96,7 @@ export function createScram({ dialect, principals, authenticators = [], randomBy
         const isRight = dialect.isAnswerTo(exchange, extra) && proves(proof, storedKey, message);
         if (!isRight || entry === undefined) return DENIED;
         const verifier: Dict = { [dialect.verifierKey]: hmacSha256(serverKey, message).toString('base64') };
-        return granted({ ...entry.principal, authextra: { ...entry.principal.authextra, ...verifier } });
+        return granted({ ...entry.principal, proof: verifier });
       },
     };
   };

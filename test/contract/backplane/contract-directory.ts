@@ -291,13 +291,16 @@ export function directoryContract(inScene: InScene, nodeCount: number): void {
       'are known to every node, with all that they joined with',
       inScene(async ({ nodes }) => {
         const [one, two] = (await nodes(nodeCount)) as [NodeUnderTest, NodeUnderTest];
-        const details = sessionOf();
+        // -0 and large integers are extensions of MessagePack, which scripts cannot read.
+        const authextra = { name: 'Ann', minusZero: -0, large: [2n ** 70n, { bytes: new Uint8Array([0, 255]) }] };
+        const details = { ...sessionOf(), authextra };
         const before = Date.now();
         await one.backplane.directory.join(REALM, details);
         const row = await two.backplane.directory.sessions.get(REALM, details.session);
         expect(row).toEqual({ ...details, realm: REALM, node: one.id, joinedAtMs: expect.any(Number) as number });
         expect(row!.joinedAtMs).toBeGreaterThanOrEqual(before);
         expect(row!.joinedAtMs).toBeLessThanOrEqual(Date.now());
+        expect(await two.backplane.directory.sessions.count(REALM, [details.authrole])).toBe(1);
         expect(await two.backplane.directory.sessions.get(OTHER_REALM, details.session)).toBeUndefined();
         expect(await two.backplane.directory.sessions.get(REALM, freshSessionId())).toBeUndefined();
       }),

@@ -6,6 +6,7 @@ import { CookieLogouts } from '../../../src/node/cookie-logouts.js';
 import { CookieLogins } from '../../../src/session/auth/cookie-logins.js';
 import type { Login } from '../../../src/session/auth/login.js';
 import type { Session } from '../../../src/session/ports.js';
+import { META_LIMITS } from '../../support/meta-limits.js';
 
 const PETER = { authid: 'peter', authrole: 'user', authprovider: 'static' };
 
@@ -28,7 +29,7 @@ async function scene() {
   };
   const logouts = new CookieLogouts({
     logins,
-    backplane: { ask } as unknown as Backplane,
+    asking: { backplane: { ask } as unknown as Backplane, limits: META_LIMITS, onLimit: () => undefined },
     onLost: (operation) => lost.push(operation),
   });
   const login = (await logins.bind('r', 'c', 'ticket', PETER))!;

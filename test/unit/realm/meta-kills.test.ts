@@ -5,15 +5,23 @@ import type { MetaSources } from '../../../src/realm/meta-handlers.js';
 import type { ProcedureCall } from '../../../src/realm/router-procedures.js';
 import type { NodeId } from '../../../src/wamp/ids.js';
 import { ErrorUri } from '../../../src/wamp/uris.js';
+import { META_LIMITS } from '../../support/meta-limits.js';
 
 const [ONE, OTHER, THIRD] = ['one', 'other', 'third'] as NodeId[] as [NodeId, NodeId, NodeId];
 
 /** The procedures, where all nodes together answer that. */
 function kills(answers: Answers | Error) {
+  const reached: string[] = [];
   const ask = (): Promise<Answers> => (answers instanceof Error ? Promise.reject(answers) : Promise.resolve(answers));
-  const procedures = killProcedures({ realm: 'com.realm', backplane: { ask } as unknown as MetaSources['backplane'] });
+  const procedures = killProcedures({
+    realm: 'com.realm',
+    backplane: { ask } as unknown as MetaSources['backplane'],
+    limits: META_LIMITS,
+    onLimit: (limit) => reached.push(limit),
+  });
   const call = { caller: { session: 1 } } as ProcedureCall;
   return {
+    reached,
     kill: () => procedures['wamp.session.kill']({ session_id: 7, reason: undefined, message: undefined }, call),
     byAuthid: () =>
       procedures['wamp.session.kill_by_authid']({ authid: 'a', reason: undefined, message: undefined }, call),
@@ -46,7 +54,7 @@ describe('sessions that are to be closed on all nodes', () => {
   it.each(['timeout', 'unreachable', 'failed', 'unsupported'] as const)(
     'give an ERROR with the node that did not answer, never a smaller number: %s',
     async (why) => {
-      const { kill, byAuthid, byRole, all } = kills({
+      const { kill, byAuthid, byRole, all, reached } = kills({
         answers: [{ node: ONE, body: [] }],
         unanswered: [{ node: OTHER, why }],
       });
@@ -54,6 +62,7 @@ describe('sessions that are to be closed on all nodes', () => {
         expect(outcome).toMatchObject({ error: ErrorUri.UNAVAILABLE });
         expect((outcome as { message: string }).message).toContain('(other)');
       }
+      expect(reached).toEqual(why === 'timeout' ? Array(4).fill('meta_question_timeout') : []);
     },
   );
 

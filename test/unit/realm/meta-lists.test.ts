@@ -10,6 +10,7 @@ import type { Session } from '../../../src/session/ports.js';
 import { Deferred } from '../../../src/util/deferred.js';
 import type { SessionId } from '../../../src/wamp/ids.js';
 import { ErrorUri } from '../../../src/wamp/uris.js';
+import { META_LIMITS } from '../../support/meta-limits.js';
 import { testPeer } from '../../support/recording-outlet.js';
 
 /** The procedures over a directory that has a million sessions, and waits before each part of them. */
@@ -23,20 +24,29 @@ function procedures() {
     }
   }
   const backplane = { directory: { sessions: { list } } } as unknown as MetaSources['backplane'];
-  const made = sessionProcedures({ realm: 'com.realm', backplane } as MetaSources, new Lists());
+  const reached: string[] = [];
+  const sources = {
+    realm: 'com.realm',
+    backplane,
+    limits: META_LIMITS,
+    onLimit: (limit: string) => reached.push(limit),
+  };
+  const made = sessionProcedures(sources as unknown as MetaSources, new Lists(sources));
   const call = async (signal: AbortSignal) =>
     made['wamp.session.list']({ filter_authroles: undefined }, { signal } as ProcedureCall);
-  return { call, reads };
+  return { call, reads, reached };
 }
 
 it('lists of sessions are made a few at a time, and none is made beyond those that wait', async () => {
-  const { call, reads } = procedures();
+  const { call, reads, reached } = procedures();
   const { signal } = new AbortController();
   const outcomes = Array.from({ length: 4 + 1_024 }, () => call(signal));
   expect(await call(signal)).toMatchObject({ error: ErrorUri.UNAVAILABLE });
   expect(reads.parts).toBe(4);
   reads.mayContinue.resolve();
+  expect(reached).toEqual(['meta_lists']);
   expect(await outcomes[0]).toMatchObject({ error: ErrorUri.PAYLOAD_SIZE_EXCEEDED });
+  expect(reached).toContain('meta_list_ids');
 });
 
 it('a list of sessions ends with its call, also while it waits for its turn', async () => {
@@ -56,7 +66,7 @@ it('a subscription of very many sessions can be listed and counted, but its sess
   const subscription = table.open('com.topic', 'exact');
   for (let session = 1; session <= 100_001; session++)
     table.addReceiver(testPeer({ session: session as SessionId }) as Session, subscription);
-  const [, answer] = answerSubscriptions({ directory: table }, () => 7);
+  const [, answer] = answerSubscriptions({ directory: table }, () => 7, META_LIMITS);
   const { id } = subscription;
   const row = [id, 'exact', 'com.topic', 7, [], 100_001];
   expect(await answer(['all'])).toEqual([row]);

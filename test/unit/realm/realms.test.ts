@@ -2,6 +2,7 @@ import { HeldTotal } from '../../../src/routing/held-total.js';
 import { describe, expect, it } from 'vitest';
 import { MemoryHub } from '../../../src/backplane/memory/hub.js';
 import { createRandomSource } from '../../../src/realm/random-source.js';
+import type { LostSession } from '../../../src/backplane/session-row.js';
 import { Delivery } from '../../../src/realm/delivery.js';
 import { Inbound } from '../../../src/realm/inbound.js';
 import { Realm } from '../../../src/realm/realm.js';
@@ -9,10 +10,11 @@ import type { RealmSettings } from '../../../src/realm/realm-dependencies.js';
 import { Realms } from '../../../src/realm/realms.js';
 import { createCounters } from '../../../src/telemetry/counters.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
-import type { NodeId } from '../../../src/wamp/ids.js';
+import type { NodeId, SessionId } from '../../../src/wamp/ids.js';
 import { RoleAuthorizers } from '../../../src/session/authorization/role-authorizers.js';
 import { codecs } from '../../support/session-harness.js';
 import { newcomer } from '../../support/newcomer.js';
+import { META_LIMITS } from '../../support/meta-limits.js';
 
 const SETTINGS: RealmSettings = {
   rules: {
@@ -63,6 +65,7 @@ async function scene(maxRealms: number) {
         maxTestamentsPerSession: 3,
         maxTestamentBytes: 1_000,
         maxTotalTestamentBytes: 1_000_000,
+        ...META_LIMITS,
         interruptTimeoutMs: 5_000,
       },
       heldTotal: new HeldTotal(Infinity),
@@ -106,6 +109,21 @@ describe('the realms of a node', () => {
     const openings = ['a', 'b'].map((uri) => realms.open(uri));
     expect(realms.open('c')).toMatchObject({ cause: 'full' });
     for (const opening of openings) await opened(opening);
+  });
+
+  it('count the sessions of a dead node, also where their realm cannot be opened', async () => {
+    const { realms, counters } = await scene(1);
+    await opened(realms.open('a'));
+    const lostIn = (realm: string): LostSession => ({
+      ...newcomer(),
+      session: 7 as SessionId,
+      realm,
+      node: 'dead' as NodeId,
+      joinedAtMs: 0,
+    });
+    realms.sessionsLost([lostIn('a'), lostIn('b'), lostIn('b')]);
+    await macrotask();
+    expect(counters.sessionsRecovered).toEqual({ published: 1, unconcerned: 0, lost: 2 });
   });
 
   it('take nobody whose handshake was under way when they closed (Drain)', async () => {

@@ -60,7 +60,7 @@ describe('the dialect of the specification (X-20)', () => {
         authid: 'peter',
         authrole: 'user',
         authprovider: 'static',
-        authextra: { verifier: 'vCcbktLNAX35QCsZ/Bj8tUpNmisuSMyrb+VMlgW1Z0I=' },
+        proof: { verifier: 'vCcbktLNAX35QCsZ/Bj8tUpNmisuSMyrb+VMlgW1Z0I=' },
       },
     });
   });
@@ -170,7 +170,7 @@ describe('the dialect of autobahn-python (X-20)', () => {
     const step = await challenged(methodOf(AUTOBAHN_SCRAM), 'peter', { nonce: CLIENT_NONCE });
     expect(step.answer('phQyhsAt6EIfWhM0l+e+mVAFSQl1oXY0egF7pSXJ0/g=', {})).toMatchObject({
       kind: 'granted',
-      principal: { authextra: { scram_server_signature: 'E7mVJD9oXNlkt9N6nKwtF1rvyzNy7PCDVlKRu3AU0+s=' } },
+      principal: { proof: { scram_server_signature: 'E7mVJD9oXNlkt9N6nKwtF1rvyzNy7PCDVlKRu3AU0+s=' } },
     });
   });
 

@@ -1,6 +1,6 @@
 -- Rows of sessions, each a MessagePack list: { 1, node, authid, authrole, authmethod, authprovider, when it joined in ms since
--- 1970, { type, protocol, serializer and peer of its transport } }. A script receives for each realm two of KEYS: rows by
--- session id, and the count of sessions by authrole.
+-- 1970, { type, protocol, serializer and peer of its transport }, authextra as base64 of MessagePack, or nil }. A script receives
+-- for each realm two of KEYS: rows by session id, and the count of sessions by authrole.
 local NODE, ROLE = 2, 4
 
 local function session_row(packed)
