@@ -4,20 +4,19 @@ import { choose, reports, rows, setStage } from './stage.js';
 
 const stage = setStage(3);
 
-it('shows all nodes with their figures, and one that has died no more', async () => {
+it('names a node that does not answer, and gives no sum without it as a whole one', async () => {
   const page = await stage().signedIn('operator', 0);
-  await reports(page, 'nodes', /^3 nodes · 1 session · [\d,]+ messages\/s in/);
-  expect(await rows(page, 'nodes').count()).toBe(3);
-  await stage().join('member', 1);
-  await stage().join('member', 2);
-  await reports(page, 'nodes', /^3 nodes · 3 sessions/);
-
-  const dying = stage().nodes[2]!;
-  dying.signal('SIGKILL');
-  await dying.exit;
-  await reports(page, 'nodes', /^2 nodes · 2 sessions/);
-  await stage().startNode(2);
-  await reports(page, 'nodes', /^3 nodes · 2 sessions/);
+  await reports(page, 'nodes', /^3 nodes · 1 session · [^·]*in · [^·]*out$/);
+  const frozen = stage().nodes[1]!;
+  frozen.signal('SIGSTOP');
+  try {
+    await rows(page, 'nodes', 'does not answer: timeout').waitFor();
+    await reports(page, 'nodes', /^3 nodes · .* · 1 without an answer: the sums lack them$/);
+    expect(await rows(page, 'nodes').count()).toBe(3);
+  } finally {
+    frozen.signal('SIGCONT');
+  }
+  await reports(page, 'nodes', /^3 nodes · 1 session · [^·]*in · [^·]*out$/);
 });
 
 it('shows sessions of every node as they come and go, and closes one on another node', async () => {
@@ -96,4 +95,21 @@ it('comes back when its node does, and goes on', async () => {
   const request = publisher.request(Code.PUBLISH, { acknowledge: true }, 'com.example.again', ['back']);
   expect((await publisher.expect(Code.PUBLISHED))[1]).toBe(request);
   await page.locator('.events li', { hasText: 'back' }).waitFor();
+});
+
+// Last: no node is declared dead before a store has been in use for one lease.
+it('shows all nodes with their figures, and one that has died no more', async () => {
+  const page = await stage().signedIn('operator', 0);
+  await reports(page, 'nodes', /^3 nodes · 1 session · [\d,]+ messages\/s in/);
+  expect(await rows(page, 'nodes').count()).toBe(3);
+  await stage().join('member', 1);
+  await stage().join('member', 2);
+  await reports(page, 'nodes', /^3 nodes · 3 sessions/);
+
+  const dying = stage().nodes[2]!;
+  dying.signal('SIGKILL');
+  await dying.exit;
+  await reports(page, 'nodes', /^2 nodes · 2 sessions/);
+  await stage().startNode(2);
+  await reports(page, 'nodes', /^3 nodes · 2 sessions/);
 });

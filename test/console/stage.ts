@@ -29,6 +29,8 @@ const CONFIG: ConfigInput = {
   console: { enabled: true },
   demo: { enabled: false },
   drain: { periodMs: 0 },
+  // A node that a test freezes is not declared dead meanwhile.
+  backplane: { cluster: { leaseMs: 45_000, barrierTimeoutMs: 90_000 } },
   realms: [
     {
       name: 'realm1',
@@ -44,7 +46,13 @@ const CONFIG: ConfigInput = {
             ]),
           ),
         },
-        wampcra: { type: 'static', users: { carol: { secret: 'carol-secret', role: 'operator' } } },
+        wampcra: {
+          type: 'static',
+          users: {
+            carol: { secret: 'carol-secret', role: 'operator' },
+            dora: { secret: 'dora-secret', role: 'viewer', salt: 'a-salt', iterations: 100, keylen: 32 },
+          },
+        },
       },
       roles: [
         { name: 'member', permissions: [EVERYTHING, NONE] },

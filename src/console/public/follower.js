@@ -1,9 +1,10 @@
 import { readEvent } from './wamp.js';
 
-/** An exact list is read again from time to time: events may be lost. */
-const RELOAD_MS = 30_000;
-/** Without events. */
-const POLL_MS = 5_000;
+/** Pauses between two readings of a list. Events may be lost, so a list that must be exact is read again also where they come. */
+const PAUSES_MS = { live: 30_000, polled: 5_000 };
+/** The same for a list with more entries than this: it is large on its way. */
+const MANY = 10_000;
+const LONG_PAUSES_MS = { live: 300_000, polled: 60_000 };
 
 /**
  * Keeps the entries of a list view as the router has them: by events where the router announces and the role may receive them, and by
@@ -42,7 +43,7 @@ export class Follower {
   show(isShown) {
     this.#isShown = isShown;
     this.#view.show(isShown);
-    if (isShown && performance.now() - this.#loadedMs > this.#periodMs()) void this.#load();
+    if (isShown && performance.now() - this.#loadedMs > this.#pauseMs()) void this.#load();
   }
 
   /** Something else that the rows depend on has changed. */
@@ -50,8 +51,9 @@ export class Follower {
     this.#view.changed();
   }
 
-  #periodMs() {
-    return this.#isLive ? RELOAD_MS : POLL_MS;
+  #pauseMs() {
+    const pauses = this.#view.entries.size > MANY ? LONG_PAUSES_MS : PAUSES_MS;
+    return this.#isLive ? pauses.live : pauses.polled;
   }
 
   /** False: not all events come. */
@@ -85,6 +87,6 @@ export class Follower {
     this.#timer = setTimeout(() => {
       if (this.#isShown && !document.hidden) void this.#load();
       else this.#loadedMs = -Infinity;
-    }, this.#periodMs());
+    }, this.#pauseMs());
   }
 }

@@ -3,6 +3,8 @@ import { Table, textColumn } from './table.js';
 
 const PERIOD_MS = 2_000;
 const MS_PER_SECOND = 1_000;
+/** Two reports that are closer give no rate. */
+const LEAST_MS = 500;
 
 const COLUMNS = [
   textColumn('Node', ({ node }) => node),
@@ -24,7 +26,7 @@ export class NodesView {
   #isOpen = false;
   #isShown = false;
   #timer;
-  /** The last report of each node. */
+  /** What was shown of each node. */
   #before = new Map();
   #status = make('p', { class: 'status', role: 'status' });
   #table = new Table(COLUMNS);
@@ -67,12 +69,12 @@ export class NodesView {
 
   #received(reports) {
     if (!this.#isOpen) return;
-    const nodes = reports.map((report) => ({
-      ...report,
-      id: report.node,
-      rates: ratesOf(report, this.#before.get(report.node)),
-    }));
-    this.#before = new Map(reports.map((report) => [report.node, report]));
+    const nodes = reports.map((report) => {
+      const before = this.#before.get(report.node);
+      const isTooClose = report.uptimeMs - before?.uptimeMs < LEAST_MS;
+      return isTooClose ? before : { ...report, id: report.node, rates: ratesOf(report, before) };
+    });
+    this.#before = new Map(nodes.map((node) => [node.id, node]));
     this.#table.show(nodes);
     const sum = (of) => nodes.reduce((soFar, node) => soFar + (of(node) ?? 0), 0);
     const silent = nodes.filter(({ unanswered }) => unanswered !== undefined).length;
@@ -90,7 +92,7 @@ export class NodesView {
   }
 }
 
-/** Undefined: there is no earlier report of the same process. */
+/** Undefined: there is no earlier report of the node, or it does not answer. */
 function ratesOf(now, before) {
   const seconds = (now.uptimeMs - before?.uptimeMs) / MS_PER_SECOND;
   if (!(seconds > 0)) return undefined;

@@ -106,7 +106,7 @@ function lost(error) {
   session = undefined;
   kill.forget();
   if (error.uri !== 'lost' && error.uri !== 'wamp.close.system_shutdown') {
-    signOut(error.message);
+    signOut(`The router has ended the session: ${error.message}`);
     return;
   }
   isRetrying = true;

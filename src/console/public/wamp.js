@@ -27,7 +27,7 @@ const ROLES = {
   },
 };
 
-/** An ERROR or ABORT of the router, or the loss of the connection (`lost`). */
+/** An ERROR, ABORT or GOODBYE of the router, or the loss of the connection (`lost`). */
 export class WampError extends Error {
   constructor(uri, message) {
     super(message);
@@ -90,7 +90,7 @@ class Session {
     this.id = id;
     this.details = details;
     socket.onmessage = ({ data }) => this.#received(data);
-    socket.onclose = () => this.#end('the connection to the router was lost');
+    socket.onclose = () => this.#end(new WampError('lost', 'the connection to the router was lost'));
   }
 
   get isOpen() {
@@ -127,7 +127,7 @@ class Session {
     if (this.#socket === undefined) return;
     this.#onLost = () => undefined;
     this.#socket.send(JSON.stringify([GOODBYE, {}, 'wamp.close.close_realm']));
-    this.#end('signed out');
+    this.#end(new WampError('lost', 'signed out'));
   }
 
   #request(code, ...rest) {
@@ -154,7 +154,7 @@ class Session {
     else if (code === UNSUBSCRIBED && first !== 0) this.#settle(first)?.resolve(rest);
     else if (code === UNSUBSCRIBED) this.#revoked(rest[0]);
     else if (code === ERROR) this.#settle(rest[0])?.reject(WampError.of(rest[2], rest[3], rest[1]));
-    else if (code === GOODBYE) this.#end(`the router has ended the session: ${rest[0]}`);
+    else if (code === GOODBYE) this.#end(WampError.of(rest[0], undefined, first));
   }
 
   #revoked({ subscription, reason }) {
@@ -170,14 +170,13 @@ class Session {
     return pending;
   }
 
-  #end(reason) {
+  #end(error) {
     const socket = this.#socket;
     if (socket === undefined) return;
     this.#socket = undefined;
     socket.onmessage = socket.onclose = null;
     socket.close();
     this.#subscriptions.clear();
-    const error = new WampError('lost', reason);
     for (const request of [...this.#pending.keys()]) this.#settle(request)?.reject(error);
     this.#onLost(error);
   }
