@@ -48,6 +48,8 @@ export function startLogging(
 export interface SignalHooks {
   /** SIGHUP. */
   readonly reload: () => void;
+  /** SIGUSR2. Default: it is ignored. */
+  readonly replace?: () => void;
   /** Called before a second signal ends the process at once. */
   readonly hurry?: () => void;
   /** Default: SIGTERM and SIGINT. */
@@ -57,20 +59,26 @@ export interface SignalHooks {
 /** Resolves with the first signal that ends the process gracefully. A second one ends it at once. */
 export function watchSignals(
   logger: Logger,
-  { reload, hurry, endingSignals = ['SIGTERM', 'SIGINT'] }: SignalHooks,
+  { reload, replace, hurry, endingSignals = ['SIGTERM', 'SIGINT'] }: SignalHooks,
 ): Promise<NodeJS.Signals> {
   const signalled = firstSignal(endingSignals, (signal) => {
     logger.warn({ signal, message: 'second signal: ending at once' }, 'node.signal');
     hurry?.();
     process.exit(ExitCode.FAILED);
   });
+  const ignored = (signal: NodeJS.Signals): void =>
+    logger.info({ signal, message: 'ignored: SIGTERM ends the node' }, 'node.signal');
   onOtherSignals({
     isInTerminal: process.stdin.isTTY,
     reload: (signal) => {
       logger.info({ signal, message: 'the node reads its configuration again' }, 'node.signal');
       reload();
     },
-    ignored: (signal) => logger.info({ signal, message: 'ignored: SIGTERM ends the node' }, 'node.signal'),
+    replace: (signal) => {
+      if (replace === undefined) ignored(signal);
+      else replace();
+    },
+    ignored,
   });
   return signalled;
 }

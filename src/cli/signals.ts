@@ -32,15 +32,18 @@ export function interruption(output: NodeJS.WriteStream): AbortSignal {
 export interface OtherSignals {
   readonly isInTerminal: boolean | undefined;
   readonly reload: (signal: NodeJS.Signals) => void;
+  readonly replace: (signal: NodeJS.Signals) => void;
   readonly ignored: (signal: NodeJS.Signals) => void;
 }
 
 /**
  * Handles, from now on, signals that would end the process or open a debugger's port. SIGHUP reloads the configuration; to
- * a process in a terminal it means that the terminal was closed, and ends the process like SIGTERM.
+ * a process in a terminal it means that the terminal was closed, and ends the process like SIGTERM. SIGUSR2 replaces the
+ * processes of a parent.
  */
-export function onOtherSignals({ isInTerminal, reload, ignored }: OtherSignals): void {
+export function onOtherSignals({ isInTerminal, reload, replace, ignored }: OtherSignals): void {
   process.on('SIGUSR1', ignored);
+  process.on('SIGUSR2', replace);
   process.on('SIGHUP', (signal) => {
     if (isInTerminal === true) process.kill(process.pid, 'SIGTERM');
     else reload(signal);

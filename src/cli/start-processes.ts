@@ -33,8 +33,11 @@ export async function startProcesses(config: Config, options: StartProcessesOpti
   setProgram(process.argv[1] ?? '', process.argv.slice(2));
   const processes = new Processes({ count, logger, nowMs: () => performance.now() });
   const parent = new Parent(config, options, processes, logger);
-  const signalled = watchSignals(logger, { reload: () => void parent.reload(), hurry: () => processes.kill() });
-  process.on('SIGUSR2', () => void parent.replace());
+  const signalled = watchSignals(logger, {
+    reload: () => void parent.reload(),
+    replace: () => void parent.replace(),
+    hurry: () => processes.kill(),
+  });
   let started: Awaited<ReturnType<Parent['start']>> | NodeJS.Signals;
   try {
     started = await Promise.race([parent.start(), signalled]);

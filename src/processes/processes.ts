@@ -128,12 +128,14 @@ export class Processes {
     if (!wasAsked && this.#isUp && this.#current[index] === one && this.#successor !== one) this.#restart(one);
   }
 
-  #restart({ place: { index }, ageMs }: ManagedProcess): void {
-    const pauseMs = ageMs >= STABLE_MS ? FIRST_PAUSE_MS : (this.#pausesMs[index] ?? FIRST_PAUSE_MS);
+  #restart(ended: ManagedProcess): void {
+    const { index } = ended.place;
+    const pauseMs = ended.ageMs >= STABLE_MS ? FIRST_PAUSE_MS : (this.#pausesMs[index] ?? FIRST_PAUSE_MS);
     this.#pausesMs[index] = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
     this.#options.logger.warn({ process: index, durationMs: pauseMs }, 'process.restarting');
     after(pauseMs, () => {
-      if (this.#isStopping) return;
+      // Another one may have its place by now.
+      if (this.#isStopping || this.#current[index] !== ended) return;
       this.#restartCount++;
       this.#spawn(index);
     });

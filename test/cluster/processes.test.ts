@@ -178,6 +178,15 @@ it('SIGUSR2 replaces the processes one by one, and clients can connect all the t
   for (const client of joined) expect((await client.closed).code).toBe(1012);
 });
 
+it('a process that is killed right before SIGUSR2 is replaced once', async () => {
+  const two = await TwoProcesses.start(await ownRedis());
+  process.kill(two.pids[0]!, 'SIGKILL');
+  await two.parent.said('stderr', /"process\.restarting"/);
+  two.parent.signal('SIGUSR2');
+  await two.parent.said('stderr', /"processes\.replaced"/);
+  expect(two.running).toHaveLength(2);
+});
+
 it('SIGHUP reloads what it can, and replaces the processes for what needs a restart', async () => {
   const redis = await ownRedis();
   const two = await TwoProcesses.start(redis);

@@ -337,7 +337,7 @@ describe('GANTRY_DEFAULTS', () => {
 });
 
 describe('signals that end or debug other processes', () => {
-  it('reads its configuration again on SIGHUP, changes nothing on SIGUSR1, and logs both', async () => {
+  it('reads its configuration again on SIGHUP, changes nothing on SIGUSR1 and SIGUSR2, and logs all', async () => {
     const router = new GantryProcess(['start', '--port', '0', '--ops-port', '0']);
     const url = await router.ready();
     router.signal('SIGHUP');
@@ -345,6 +345,8 @@ describe('signals that end or debug other processes', () => {
     await router.said('stderr', /nothing to change.*config\.reloaded/);
     router.signal('SIGUSR1');
     await router.said('stderr', /SIGUSR1.*ignored/);
+    router.signal('SIGUSR2');
+    await router.said('stderr', /SIGUSR2.*ignored/);
     const client = await RawClient.connect(url);
     await client.hello();
     await client.close();
