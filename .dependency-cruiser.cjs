@@ -1,5 +1,5 @@
 // Layers of src/, lowest first: a folder may import only itself and what stands before it.
-const layers = ['util', 'wamp', 'codec', 'routing', 'transport', 'backplane', 'session', 'realm'];
+const layers = ['util', 'wamp', 'codec', 'routing', 'transport', 'backplane', 'session', 'realm', 'bridge'];
 const side = ['telemetry', 'config', 'client'];
 // They build and run a node, and may import every layer.
 const top = ['node', 'processes', 'cli'];

@@ -42,6 +42,7 @@ export const WHERE_COUNTED: Readonly<Record<string, string>> = {
   gantry_connections_opened_total: 'When the opening handshake of a WebSocket is done.',
   gantry_connections_refused_total: 'Instead of an opening handshake.',
   gantry_http_answers_total: 'When an answer is written.',
+  gantry_http_bridge_requests_total: 'With the answer, or when the client has left.',
   gantry_connections_closed_total: 'When the socket has closed, under the cause that came first.',
   gantry_sessions_opened_total: 'With WELCOME, on the node that sends it.',
   gantry_sessions_closed_total: 'When a session leaves its realm: after GOODBYE, ABORT or the loss of its connection.',

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Uri } from '../wamp/ids.js';
 
 /** The use of an entry. Part of its key. */
-export type EntryKind = 'failures' | 'cookie' | 'places';
+export type EntryKind = 'failures' | 'cookie' | 'places' | 'request';
 
 /** Names an entry in a realm. Only a digest of `name` is a key, so it may be a secret, and of any length. */
 export interface EntryName {

@@ -14,7 +14,7 @@ type RealmSections = Pick<Config, 'realms'> & { readonly realmTemplate?: RealmTe
 
 /** Settings that work, and that their author can hardly have intended. `gantry check` prints each, a node logs it at start. O(permissions²) of a role. */
 export function adviceOn(config: Config): readonly string[] {
-  const { realms, realmTemplate } = config;
+  const { realms, realmTemplate, httpBridge } = config;
   return [
     ...memoryAdvice(config),
     ...proxyAdvice(config),
@@ -23,7 +23,10 @@ export function adviceOn(config: Config): readonly string[] {
     ...adviceOnAuthenticators(rulesByPath(config)),
     ...adviceOnConsole(config.console, rulesByPath(config)),
     ...(realms.length === 0 && realmTemplate === undefined ? [NO_REALM] : []),
-    ...realms.flatMap((realm, index) => adviceOnRules(`realms[${index}]`, `realm "${realm.name}"`, realm)),
+    ...bridgeAdvice(config),
+    ...realms.flatMap((realm, index) =>
+      adviceOnRules(`realms[${index}]`, `realm "${realm.name}"`, realm, bridgeRoles(httpBridge, realm.name)),
+    ),
     ...(realmTemplate === undefined ? [] : adviceOnRules('realmTemplate', 'a realm of the template', realmTemplate)),
   ];
 }
@@ -38,9 +41,31 @@ function proxyAdvice({ listen }: Config): string[] {
 const NO_REALM =
   'realms: there is no realm that a session could join: name one, leave realms out, or set realmTemplate.';
 
-function adviceOnRules(path: string, realm: string, { roles, anonymousRole, auth }: Rules): string[] {
+function bridgeAdvice({ httpBridge }: Config): string[] {
+  return httpBridge.flatMap(({ keys, bearer, path }, index) =>
+    keys.length > 0 || bearer
+      ? []
+      : [
+          `httpBridge[${index}]: everybody who reaches the port may use ${path}: set keys or bearer, or let a proxy decide.`,
+        ],
+  );
+}
+
+/** Roles that the HTTP bridge gives to its requests in a realm. */
+function bridgeRoles(services: Config['httpBridge'], realm: string): readonly string[] {
+  return services
+    .filter((service) => service.realm === realm)
+    .flatMap(({ role, keys }) => [role, ...keys.flatMap((key) => key.role ?? [])]);
+}
+
+function adviceOnRules(
+  path: string,
+  realm: string,
+  { roles, anonymousRole, auth }: Rules,
+  givenElsewhere: readonly string[] = [],
+): string[] {
   const principals = principalsOf(auth ?? {}).map(([, principal]) => principal);
-  const given = new Set(principals.map(({ role }) => role));
+  const given = new Set([...principals.map(({ role }) => role), ...givenElsewhere]);
   if (anonymousRole !== null) given.add(anonymousRole);
   // Tokens and authenticators name any role of the realm.
   const isOpen =

@@ -6,6 +6,7 @@ import { backplaneFits, backplaneIsNamed } from './backplane-checks.js';
 import { placedEntries, principalsIn, type PrincipalConfig } from './auth-entries.js';
 import { consoleFits } from './console-checks.js';
 import { certificateHeaderIsSound, certificatesAreSound } from './certificate-checks.js';
+import { bridgeIsSound } from './http-bridge-checks.js';
 import { listenersAreSound } from './listener-checks.js';
 import { processesFit } from './process-checks.js';
 import { realm, type realmTemplate } from './realm-schema.js';
@@ -64,6 +65,8 @@ export function checkAcross(tree: Readonly<Record<string, unknown>>, report: Rep
     rulesAreSound(realm, bounds, realmNames, ['realms', index], report);
     certificatesAreSound(realm.auth, { listen, listeners }, ['realms', index, 'auth'], report);
   }
+  const { data: services } = shape.httpBridge.safeParse(tree['httpBridge']);
+  if (services && listen) bridgeIsSound(services, [...realms.values()], [listen.path].flat(), report);
   if (template) {
     templateIsSound(template, bounds, realmNames, report);
     certificatesAreSound(template.auth, { listen, listeners }, ['realmTemplate', 'auth'], report);

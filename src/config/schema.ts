@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { tokenRules } from './jwt-schema.js';
 import { backplane } from './backplane-schema.js';
 import { bytes, count, distinct, host, milliseconds, network, port, tls } from './fields.js';
+import { httpService } from './http-bridge-schema.js';
 import { limits } from './limits-schema.js';
 import { listener } from './listeners-schema.js';
 import { DEFAULT_REALMS, realm, realmTemplate } from './realm-schema.js';
@@ -192,6 +193,13 @@ export const CONFIG_SCHEMA = z.strictObject({
     })
     .prefault({})
     .describe('The console, a page for operators.'),
+  httpBridge: z
+    .array(httpService)
+    .max(64)
+    .default([])
+    .describe(
+      'Services that publish and call for HTTP clients, at the port of `listen`. See [the HTTP bridge](http-bridge.md).',
+    ),
   drain: drain.prefault({}).describe('How a node ends on SIGTERM or SIGINT.'),
   backplane: backplane.prefault({}).describe('What connects the nodes of a cluster.'),
   node: node.prefault({}).describe('This node.'),

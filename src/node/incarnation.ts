@@ -7,6 +7,7 @@ import { cpuMs, nowMs } from './clocks.js';
 import { createAuthenticators } from './authenticators.js';
 import type { ReloadOutcome } from './config-reloader.js';
 import { logAuthorizerTroubles } from './authorizer-troubles.js';
+import { httpBridge } from './http-bridge.js';
 import { Isolation } from './isolation.js';
 import { Listeners } from './listeners.js';
 import { cookieLogins, sharedAuthMethods } from './shared-auth-methods.js';
@@ -165,7 +166,7 @@ export class Incarnation {
       ports,
       isPortShared,
       accept: (connection) => createEndpoint(connection, endpoint),
-      routes: [],
+      routes: httpBridge(config, endpoint, backplane.expiring, () => this.#isolation.isHeld()),
       counters,
       logger: this.logger,
     });

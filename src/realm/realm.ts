@@ -322,9 +322,7 @@ export class Realm implements SessionRealm {
     if (!this.#sessions.delete(session)) return;
     this.#shared.totals.sessionCount--;
     this.#shared.counters.sessionsClosed.all++;
-    this.#broker.leave(session);
-    this.#dealer.leave(session);
-    this.#routerCalls.leave(session);
+    this.release(session);
     this.#places?.leave(session.session);
     const { directory, isAlone } = this.#shared.backplane;
     // Nobody is left to receive them: the last node stops.
@@ -335,6 +333,12 @@ export class Realm implements SessionRealm {
       directory.leave(this.uri, session.session);
       if (!isSilent) this.meta.left(session);
     });
+  }
+
+  release(session: Session): void {
+    this.#broker.leave(session);
+    this.#dealer.leave(session);
+    this.#routerCalls.leave(session);
   }
 
   /** Sessions of a node that died, which no other node receives. */

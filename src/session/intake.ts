@@ -11,10 +11,10 @@ import { unreachable } from '../wamp/unreachable.js';
 import { checkUri, isReserved } from '../wamp/uri-rules.js';
 import { ErrorUri } from '../wamp/uris.js';
 import type { Action, Decision } from './authorization/permission.js';
-import type { Request } from './authorization/question.js';
+import type { Asker, Request } from './authorization/question.js';
 import { AuthorizationFailedError } from './authorization/remote-authorizer.js';
 import type { EstablishedSession } from './established-session.js';
-import type { SessionRealm, RealmRules } from './ports.js';
+import type { Authorizer, RealmRules, Session, SessionRealm } from './ports.js';
 import { RequestIds } from './request-ids.js';
 
 type Role = keyof Features;
@@ -22,8 +22,11 @@ type Role = keyof Features;
 /** Undefined: handled. A Fault: the session is to be aborted. A Promise: the next message has to wait for it. */
 export type Verdict = undefined | Fault | Promise<void>;
 
+/** A session that authorization decides on. */
+type AuthorizedSession = Session & Asker & { readonly authorizer: Authorizer };
+
 export interface IntakeOptions {
-  readonly session: EstablishedSession;
+  readonly session: AuthorizedSession;
   readonly realm: SessionRealm;
   readonly counters: Counters;
   readonly logger: Logger;
@@ -41,7 +44,7 @@ export interface LiveSession {
  * 2.5). Synchronous, and without allocation of its own unless the authorizer is asynchronous.
  */
 export class Intake {
-  readonly #session: EstablishedSession;
+  readonly #session: AuthorizedSession;
   readonly #realm: SessionRealm;
   readonly #rules: RealmRules;
   readonly #counters: Counters;

@@ -121,6 +121,8 @@ export interface SessionRealm {
   continueCall(session: Session, message: Call): void;
   /** Ends everything the session holds (SES-13). Once per admitted session. */
   remove(session: Session): void;
+  /** Ends everything that a session which was never admitted has in flight here. */
+  release(session: Session): void;
 }
 
 export interface RealmRules {

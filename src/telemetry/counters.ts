@@ -9,6 +9,8 @@ export interface Counters {
   readonly connectionsRefused: Tally<ConnectionRefusal>;
   readonly connectionsClosed: Tally<ConnectionEnd>;
   readonly httpAnswers: Tally<HttpStatus>;
+  /** Requests to services of the HTTP bridge, by their end. */
+  readonly httpBridge: Tally<BridgeRequest>;
   readonly sessionsOpened: Tally<'all'>;
   readonly sessionsClosed: Tally<'all'>;
   readonly sessionsRefused: Tally<'all'>;
@@ -95,6 +97,24 @@ export const HTTP_STATUSES = [
   '502',
   '503',
   '504',
+] as const;
+const BRIDGE_SERVICES = ['publisher', 'caller'] as const;
+/**
+ * `error`: the answer is a WAMP error; `replayed`: the request was sent before; `forbidden`: the origin or the role; `limit`: too
+ * many in flight; `gone`: the client left before the answer.
+ */
+const BRIDGE_OUTCOMES = [
+  'done',
+  'error',
+  'bad_request',
+  'unauthorized',
+  'replayed',
+  'forbidden',
+  'limit',
+  'timeout',
+  'unavailable',
+  'gone',
+  'failed',
 ] as const;
 /** `peer` and `idle_timeout`: the connection ended without the router; the others are causes for which the router closes it. */
 export const CONNECTION_ENDS = [
@@ -221,6 +241,8 @@ export type AuthenticationMethod = (typeof AUTHENTICATION_METHODS)[number];
 export type AuthenticationFlaw = (typeof AUTHENTICATION_FLAWS)[number];
 export type AuthenticationFailure = `${AuthenticationMethod},${AuthenticationFlaw}`;
 export type ConnectionRefusal = (typeof CONNECTION_REFUSALS)[number];
+export type BridgeOutcome = (typeof BRIDGE_OUTCOMES)[number];
+export type BridgeRequest = `${(typeof BRIDGE_SERVICES)[number]},${BridgeOutcome}`;
 export type HttpStatus = (typeof HTTP_STATUSES)[number];
 export type ConnectionEnd = (typeof CONNECTION_ENDS)[number];
 export type EventDrop = (typeof EVENT_DROPS)[number];
@@ -261,6 +283,9 @@ export function createCounters(): Counters {
     connectionsOpened: tally(SERIALIZERS),
     connectionsRefused: tally(CONNECTION_REFUSALS),
     httpAnswers: tally(HTTP_STATUSES),
+    httpBridge: tally(
+      BRIDGE_SERVICES.flatMap((service) => BRIDGE_OUTCOMES.map((outcome) => `${service},${outcome}` as const)),
+    ),
     connectionsClosed: tally(CONNECTION_ENDS),
     sessionsOpened: tally(ALL),
     sessionsClosed: tally(ALL),

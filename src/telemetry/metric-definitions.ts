@@ -114,6 +114,14 @@ export const COUNTER_DEFINITIONS: Readonly<
       (counters) => counters.httpAnswers,
     ),
   ],
+  httpBridge: [
+    labelled(
+      'http_bridge_requests_total',
+      'Requests to services of the HTTP bridge. `error`: the answer is a WAMP error; `replayed`: the request was sent before; `forbidden`: the origin or the role may not; `limit`: `maxPending`; `gone`: the client left before the answer.',
+      'service,outcome',
+      (counters) => counters.httpBridge,
+    ),
+  ],
   sessionsOpened: [
     single('sessions_opened_total', 'Sessions that got their WELCOME.', (counters) => counters.sessionsOpened.all),
   ],

@@ -129,6 +129,10 @@ export class FakeRealm implements SessionRealm {
     this.continued.push({ session, message });
   }
 
+  release(): void {
+    // Only sessions of HTTP requests are released.
+  }
+
   remove(session: Session): void {
     this.removed.push(session);
   }

@@ -21,8 +21,8 @@ export interface ConvertedTransport {
 const SERIALIZERS = ['json', 'msgpack', 'cbor'];
 const NOT_A_SOCKET: Readonly<Record<string, string>> = {
   longpoll: 'long-poll is not there yet',
-  publisher: 'the HTTP bridge is not there yet',
-  caller: 'the HTTP bridge is not there yet',
+  publisher: 'write it as an entry of httpBridge by hand',
+  caller: 'write it as an entry of httpBridge by hand',
   webhook: 'the HTTP bridge is not there yet',
   rawsocket: 'RawSocket is not converted',
   mqtt: 'MQTT is not supported',

@@ -1,0 +1,54 @@
+import type { z } from 'zod';
+import type { httpService } from './http-bridge-schema.js';
+import type { realm } from './realm-schema.js';
+
+type Path = readonly PropertyKey[];
+type Report = (path: Path, message: string) => void;
+type Service = z.output<typeof httpService>;
+type Realm = z.output<typeof realm>;
+
+/** Whether each service has a path of its own, and realm and roles that exist. `socketPaths`: those of the WebSocket. */
+export function bridgeIsSound(
+  services: readonly Service[],
+  realms: readonly Realm[],
+  socketPaths: readonly string[],
+  report: Report,
+): void {
+  const paths = new Set(socketPaths.map(withoutSlash));
+  for (const [index, service] of services.entries()) {
+    const at = ['httpBridge', index];
+    const path = withoutSlash(service.path);
+    if (paths.has(path)) report([...at, 'path'], `Path "${service.path}" is in use: give each service one of its own`);
+    paths.add(path);
+    const found = realms.find(({ name }) => name === service.realm);
+    if (found === undefined) {
+      report([...at, 'realm'], `There is no realm "${service.realm}" under realms`);
+      continue;
+    }
+    if (service.bearer && (found.auth?.jwt ?? []).length === 0)
+      report([...at, 'bearer'], `Needs an issuer of tokens: realm "${found.name}" has no auth.jwt`);
+    rolesExist(service, found, at, report);
+    keysDiffer(service, at, report);
+  }
+}
+
+function rolesExist({ role, keys }: Service, { name, roles }: Realm, at: Path, report: Report): void {
+  const names = new Set(roles.map((one) => one.name));
+  const missing = (wanted: string): string => `Realm "${name}" has no role "${wanted}"`;
+  if (!names.has(role)) report([...at, 'role'], missing(role));
+  for (const [index, key] of keys.entries()) {
+    if (key.role !== undefined && !names.has(key.role)) report([...at, 'keys', index, 'role'], missing(key.role));
+  }
+}
+
+function keysDiffer({ keys }: Service, at: Path, report: Report): void {
+  const seen = new Set<string>();
+  for (const [index, { key }] of keys.entries()) {
+    if (seen.has(key)) report([...at, 'keys', index, 'key'], `There is another key "${key}"`);
+    seen.add(key);
+  }
+}
+
+function withoutSlash(path: string): string {
+  return path.replace(/\/+$/, '');
+}
