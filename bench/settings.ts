@@ -35,6 +35,12 @@ export interface Settings {
   /** That come all at once on one node of a cluster. */
   readonly stormTopics: number;
   readonly stormSessions: number;
+  /** Of two nodes; divisible by two. */
+  readonly listedSessions: number;
+  /** Events in one history. */
+  readonly storedEvents: number;
+  /** Divisible by ten. */
+  readonly retainedTopics: number;
 }
 
 const full: Settings = {
@@ -58,6 +64,9 @@ const full: Settings = {
   nodeCounts: [2, 4, 8],
   stormTopics: 50_000,
   stormSessions: 10_000,
+  listedSessions: 50_000,
+  storedEvents: 100_000,
+  retainedTopics: 10_000,
 };
 
 const quick: Settings = {
@@ -75,6 +84,9 @@ const quick: Settings = {
   attackMs: 3_000,
   stormTopics: 10_000,
   stormSessions: 2_000,
+  listedSessions: 5_000,
+  storedEvents: 20_000,
+  retainedTopics: 2_000,
 };
 
 const smoke: Settings = {
@@ -98,6 +110,9 @@ const smoke: Settings = {
   nodeCounts: [2, 3],
   stormTopics: 600,
   stormSessions: 50,
+  listedSessions: 60,
+  storedEvents: 200,
+  retainedTopics: 50,
 };
 
 export function settingsOf(mode: Mode): Settings {

@@ -11,6 +11,8 @@ const prefix = 'bench';
 export interface ClusterOptions {
   readonly measuresMemory: boolean;
   readonly profileDirectory: string | null;
+  /** Settings of the nodes. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export class ClusterNode {
@@ -108,6 +110,7 @@ export class Cluster {
     return startGantry({
       ...this.#options,
       environment: {
+        ...this.#options.environment,
         GANTRY_NODE_NAME: `node-${index + 1}`,
         GANTRY_BACKPLANE_URL: this.redis.url,
         GANTRY_BACKPLANE_REDIS_PREFIX: prefix,
@@ -132,8 +135,12 @@ export class Clusters {
   }
 
   /** Hands two new nodes to `work` and stops them whatever happens. */
-  async withFresh<T>(measuresMemory: boolean, work: (cluster: Cluster) => Promise<T>): Promise<T> {
-    const cluster = await Cluster.start(2, { measuresMemory, profileDirectory: this.#profileDirectory });
+  async withFresh<T>(
+    measuresMemory: boolean,
+    work: (cluster: Cluster) => Promise<T>,
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<T> {
+    const cluster = await Cluster.start(2, { measuresMemory, profileDirectory: this.#profileDirectory, environment });
     try {
       return await work(cluster);
     } finally {

@@ -143,7 +143,7 @@ async function holdPatterns(endpoint: Endpoint, count: number): Promise<() => vo
 async function hold(
   endpoint: Endpoint,
   count: number,
-  prepare: (session: Session) => Promise<void>,
+  prepare: (session: Session) => Promise<unknown>,
 ): Promise<() => void> {
   const sessions: Session[] = [];
   for (let index = 0; index < count; index += 1) {

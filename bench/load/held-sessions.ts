@@ -50,12 +50,18 @@ export class Idle implements Activity {
   }
 }
 
+/** The topic of an exact subscription of that number. */
+export function subscribedTopic(prefix: string, index: number): string {
+  return `${prefix}.sensor${index}.temperature`;
+}
+
 /** Sessions with many subscriptions, each to a topic or pattern of its own. */
 export class Subscriptions implements Activity {
   readonly #endpoint: Endpoint;
   readonly #job: SubscriptionsJob;
   readonly #sessions: Session[] = [];
   readonly #histogram = new Histogram();
+  #retainedCount = 0;
 
   constructor(endpoint: Endpoint, job: SubscriptionsJob) {
     this.#endpoint = endpoint;
@@ -64,7 +70,9 @@ export class Subscriptions implements Activity {
 
   async open(): Promise<void> {
     for (let index = 0; index < this.#job.sessions; index += 1) {
-      this.#sessions.push(await Session.join(this.#endpoint, this.#job.serializer));
+      const session = await Session.join(this.#endpoint, this.#job.serializer);
+      if (this.#job.getsRetained === true) session.onEvent = () => (this.#retainedCount += 1);
+      this.#sessions.push(session);
     }
   }
 
@@ -82,8 +90,9 @@ export class Subscriptions implements Activity {
     return { messages: count, seconds, cpuSeconds: null, sent: count, latency: this.#histogram.summary() };
   }
 
-  verify(): Promise<void> {
-    return Promise.resolve();
+  verify(sent: number): Promise<void> {
+    if (this.#job.getsRetained !== true || this.#retainedCount === sent) return Promise.resolve();
+    return Promise.reject(new Error(`${this.#retainedCount} retained events came for ${sent} subscriptions`));
   }
 
   remoteProgress(): void {
@@ -95,10 +104,10 @@ export class Subscriptions implements Activity {
     return Promise.resolve();
   }
 
-  #subscribe(index: number): Promise<void> {
-    const { prefix, match } = this.#job;
+  #subscribe(index: number): Promise<number> {
+    const { prefix, match, getsRetained } = this.#job;
     const session = this.#sessions[index % this.#sessions.length]!;
-    if (match === 'exact') return session.subscribe(`${prefix}.sensor${index}.temperature`);
+    if (match === 'exact') return session.subscribe(subscribedTopic(prefix, index), match, getsRetained);
     // Half of either kind; none of them matches what is published meanwhile.
     if (index % 2 === 0) return session.subscribe(`${prefix}.area${index}.`, 'prefix');
     return session.subscribe(`${prefix}..sensor${index}`, 'wildcard');

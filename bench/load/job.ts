@@ -32,6 +32,13 @@ export interface ProgressiveJob {
   readonly payloadBytes: number;
 }
 
+/** One publisher that asks for acknowledgements, on a topic that nobody has subscribed to. */
+export interface AcknowledgedJob {
+  readonly kind: 'acknowledged';
+  readonly topic: string;
+  readonly payloadBytes: number;
+}
+
 /** Connections that join (or, on the bare relay, only connect) and then say nothing. */
 export interface IdleJob {
   readonly kind: 'idle';
@@ -50,6 +57,8 @@ export interface SubscriptionsJob {
   readonly prefix: string;
   /** How many SUBSCRIBEs may be unanswered at once. */
   readonly outstanding: number;
+  /** Each topic has a retained event, which each SUBSCRIBE asks for. */
+  readonly getsRetained?: boolean;
 }
 
 /** Connect, join, subscribe, leave, close: over and over; `run` does `cycles` of them. */
@@ -83,7 +92,16 @@ export interface AttackJob {
 }
 
 export type Job =
-  FanoutJob | RpcJob | ProgressiveJob | IdleJob | SubscriptionsJob | ChurnJob | JoinsJob | InnocentsJob | AttackJob;
+  | FanoutJob
+  | AcknowledgedJob
+  | RpcJob
+  | ProgressiveJob
+  | IdleJob
+  | SubscriptionsJob
+  | ChurnJob
+  | JoinsJob
+  | InnocentsJob
+  | AttackJob;
 
 /** Closed: so many messages outstanding per sender. Open: a fixed rate, whatever comes back. */
 export type Pace =

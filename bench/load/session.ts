@@ -14,6 +14,8 @@ const welcomeKey = 0;
 /** A WAMP session for everything that is not measured: joining, subscribing, registering, leaving. */
 export class Session {
   readonly client: WebSocketClient;
+  /** Receives events; null where none may come. */
+  onEvent: ((event: Message) => void) | null = null;
   readonly #serializer: Serializer;
   readonly #waiting = new Map<number, Waiting>();
   #requests = 0;
@@ -42,8 +44,34 @@ export class Session {
     return session;
   }
 
-  async subscribe(topic: string, match: 'exact' | 'prefix' | 'wildcard' = 'exact'): Promise<void> {
-    await this.#request(code.subscribe, match === 'exact' ? {} : { match }, topic);
+  /** Resolves with the id of the subscription. */
+  async subscribe(
+    topic: string,
+    match: 'exact' | 'prefix' | 'wildcard' = 'exact',
+    getsRetained = false,
+  ): Promise<number> {
+    const options = { ...(match !== 'exact' && { match }), ...(getsRetained && { get_retained: true }) };
+    return Number((await this.#request(code.subscribe, options, topic))[2]);
+  }
+
+  /** Resolves with PUBLISHED: the options must ask for it. */
+  async publish(
+    topic: string,
+    options: { readonly acknowledge: true; readonly retain?: boolean },
+    args: readonly unknown[],
+  ) {
+    await this.#request(code.publish, options, topic, args);
+  }
+
+  /** The first argument of the result. */
+  async call(procedure: string, args: readonly unknown[] = []): Promise<unknown> {
+    return (await this.callAll(procedure, args))[0];
+  }
+
+  /** The arguments of the result. */
+  async callAll(procedure: string, args: readonly unknown[], kwargs: object = {}): Promise<readonly unknown[]> {
+    const result = await this.#request(code.call, {}, procedure, args, kwargs);
+    return (result[3] ?? []) as readonly unknown[];
   }
 
   async register(procedure: string, invoke: 'single' | 'roundrobin' = 'single', concurrency = 0): Promise<void> {
@@ -71,10 +99,10 @@ export class Session {
     await welcome;
   }
 
-  #request(messageCode: number, options: object, uri: string): Promise<Message> {
+  #request(messageCode: number, options: object, uri: string, ...payload: readonly unknown[]): Promise<Message> {
     this.#requests += 1;
     const answer = this.#answerTo(this.#requests);
-    this.#send([messageCode, this.#requests, options, uri]);
+    this.#send([messageCode, this.#requests, options, uri, ...payload]);
     return answer;
   }
 
@@ -99,11 +127,21 @@ export class Session {
         return;
       case code.subscribed:
       case code.registered:
+      case code.published:
+      case code.result:
         this.#settle(Number(message[1]), message);
         return;
+      case code.event:
+        if (this.onEvent !== null) this.onEvent(message);
+        else this.#unexpected(message);
+        return;
       default:
-        this.#rejectAll(new Error(`the router answered ${JSON.stringify(message)}`));
+        this.#unexpected(message);
     }
+  }
+
+  #unexpected(message: Message): void {
+    this.#rejectAll(new Error(`the router answered ${JSON.stringify(message)}`));
   }
 
   #settle(key: number, message: Message): void {

@@ -13,6 +13,7 @@ export const code = {
   goodbye: 6,
   error: 8,
   publish: 16,
+  published: 17,
   subscribe: 32,
   subscribed: 33,
   event: 36,

@@ -1,3 +1,4 @@
+import { Acknowledged } from './acknowledged.js';
 import type { Activity } from './activity.js';
 import { Attackers } from './attackers.js';
 import { Fanout } from './fanout.js';
@@ -59,6 +60,8 @@ function activityOf(endpoint: Endpoint, job: Job): Activity {
   switch (job.kind) {
     case 'fanout':
       return new Fanout(endpoint, job, new Meter(endpoint), (received) => tell({ progress: { received } }));
+    case 'acknowledged':
+      return new Acknowledged(endpoint, job, new Meter(endpoint));
     case 'rpc':
       return new Rpc(endpoint, job, new Meter(endpoint));
     case 'progressive':

@@ -13,6 +13,7 @@ import { fanout } from './fanout.js';
 import { hostile } from './hostile.js';
 import { idle } from './idle.js';
 import { latency } from './latency.js';
+import { meta } from './meta.js';
 import { mixed } from './mixed.js';
 import { progressive } from './progressive.js';
 import { rpc } from './rpc.js';
@@ -31,6 +32,7 @@ export const scenarios: readonly Scenario[] = [
   churn,
   auth,
   authorization,
+  meta,
   hostile,
 ];
 
