@@ -5,7 +5,7 @@ import type { MetaProcedures } from '../routing/meta/procedures.js';
 import type { Session } from '../session/ports.js';
 import type { LimitName } from '../telemetry/counters.js';
 import type { Fault } from '../wamp/faults.js';
-import type { Uri } from '../wamp/ids.js';
+import type { SessionId, Uri } from '../wamp/ids.js';
 import type { ProcedureCall, ProcedureResult } from './router-procedures.js';
 
 /** A reload may change them in place, except those of how many lists. */
@@ -27,6 +27,8 @@ export interface MetaSources {
   readonly realm: Uri;
   readonly backplane: Pick<Backplane, 'directory' | 'ask'>;
   readonly dealer: Pick<Dealer<Session>, 'directory' | 'revoke'>;
+  /** The node knows that the session has left, though the store may still have its row. */
+  readonly hasLeft: (session: SessionId) => boolean;
   readonly limits: MetaLimits;
   /** A bound has been reached. */
   readonly onLimit: (limit: MetaLimit) => void;

@@ -11,7 +11,7 @@ export function sessionProcedures(
   sources: MetaSources,
   lists: Lists,
 ): Omit<HandlersOf<'wamp.session.'>, keyof HandlersOf<'wamp.session.kill'>> {
-  const { realm, backplane, limits } = sources;
+  const { realm, backplane, hasLeft, limits } = sources;
   const { sessions } = backplane.directory;
   return {
     'wamp.session.count': ({ filter_authroles: roles }) =>
@@ -21,7 +21,7 @@ export function sessionProcedures(
         reading(async () => {
           const ids: SessionId[] = [];
           for await (const part of sessions.list(realm, rolesIn(roles))) {
-            for (const { session } of part) ids.push(session);
+            for (const { session } of part) if (!hasLeft(session)) ids.push(session);
             if (ids.length > limits.maxMetaListIds) return tooLong(sources, 'count them, or list by authrole');
             // The call has ended: nobody receives the list.
             if (signal.aborted) break;
@@ -32,7 +32,9 @@ export function sessionProcedures(
     'wamp.session.get': ({ session_id: id }) =>
       reading(async () => {
         const row = await sessions.get(realm, id as SessionId);
-        return row === undefined ? noSuchSession(id) : { args: [sessionDetails(realm, row, row.authextra)] };
+        return row === undefined || hasLeft(row.session)
+          ? noSuchSession(id)
+          : { args: [sessionDetails(realm, row, row.authextra)] };
       }),
   };
 }

@@ -11,19 +11,20 @@ import type { Identity } from '../routing/peer.js';
 import type { Session } from '../session/ports.js';
 import { isFault } from '../wamp/faults.js';
 import { isReserved } from '../wamp/uri-rules.js';
-import type { Uri } from '../wamp/ids.js';
+import { isId, type SessionId, type Uri } from '../wamp/ids.js';
 import type { List } from '../wamp/options.js';
 import type { MetaHandler, MetaSources } from './meta-handlers.js';
 import { answerSubscriptions, type CreatedMs } from './meta-subscriptions.js';
 import { createMetaHandlers } from './meta-procedures.js';
 import { answerRemoveCallee } from './meta-registrations.js';
 import { sessionDetails } from './meta-sessions.js';
+import { RecentlyLeft } from './recently-left.js';
 import type { RouterProcedure } from './router-procedures.js';
 import { shownAuthextra } from './shown-authextra.js';
 
 const REGISTRATION = 'wamp.registration.on_';
 
-export interface RealmMetaOptions extends MetaSources {
+export interface RealmMetaOptions extends Omit<MetaSources, 'hasLeft'> {
   readonly access: MetaAccess;
   readonly backplane: Backplane;
   readonly broker: Broker<Session>;
@@ -38,12 +39,14 @@ export class RealmMeta {
   readonly #procedures: ReadonlyMap<Uri, { readonly about: MetaProcedure; readonly carryOut: RouterProcedure }>;
   /** Events of registrations. */
   readonly registrations: RegistrationEvents;
+  readonly #left: RecentlyLeft;
   #access: MetaAccess;
   #isSilent = false;
 
   constructor(options: RealmMetaOptions) {
     this.#options = options;
     this.#access = options.access;
+    this.#left = new RecentlyLeft(options.nowMs);
     this.registrations = new RegistrationEvents({
       isWantedHere: (topic) => this.#isWantedHere(topic),
       publishHere: (topic, args) => {
@@ -55,7 +58,10 @@ export class RealmMeta {
       find: (id) => options.dealer.directory.byId(id),
       nowMs: options.nowMs,
     });
-    const handlers = createMetaHandlers(options) as unknown as Readonly<Record<string, MetaHandler<unknown>>>;
+    const handlers = createMetaHandlers({
+      ...options,
+      hasLeft: (session) => this.hasLeft(session),
+    }) as unknown as Readonly<Record<string, MetaHandler<unknown>>>;
     this.#procedures = new Map(
       Object.entries<MetaProcedure>(META_PROCEDURES).map(([uri, about]) => {
         const handler = handlers[uri];
@@ -93,6 +99,7 @@ export class RealmMeta {
   admits({ topic, payload }: Publication): boolean {
     if (!isReserved(topic)) return true;
     if (this.#access === 'off') return false;
+    if (topic === MetaTopic.SESSION_LEFT) this.#noteLeft(payloadValues(payload)?.args[0]);
     return !topic.startsWith(REGISTRATION) || this.registrations.arrived(topic, payloadValues(payload)?.args ?? []);
   }
 
@@ -137,8 +144,18 @@ export class RealmMeta {
     return this.#isSilent;
   }
 
+  /** This node knows that the session has left, though the store may still have its row. */
+  hasLeft(session: SessionId): boolean {
+    return this.#left.has(session);
+  }
+
+  #noteLeft(session: unknown): void {
+    if (isId(session)) this.#left.add(session as SessionId);
+  }
+
   /** The session has been sent WELCOME. */
   joined(session: Session): void {
+    this.#left.delete(session.session);
     if (!this.#isWanted(MetaTopic.SESSION_JOINED)) return;
     const { realm, limits } = this.#options;
     const authextra = shownAuthextra(session.authextra, limits.maxAuthextraBytes);
@@ -148,7 +165,8 @@ export class RealmMeta {
   /** The session has ended, and holds nothing any more. */
   left({ session, authid, authrole }: Identity): void {
     // The others have declared this node dead: the one that removes the session's row publishes.
-    if (this.#options.backplane.standing() !== 'over' && this.#isWanted(MetaTopic.SESSION_LEFT))
-      this.#publish(MetaTopic.SESSION_LEFT, [session, authid, authrole], 'all');
+    if (this.#options.backplane.standing() === 'over' || !this.#isWanted(MetaTopic.SESSION_LEFT)) return;
+    this.#left.add(session);
+    this.#publish(MetaTopic.SESSION_LEFT, [session, authid, authrole], 'all');
   }
 }

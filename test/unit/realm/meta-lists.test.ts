@@ -28,6 +28,7 @@ function procedures() {
   const sources = {
     realm: 'com.realm',
     backplane,
+    hasLeft: () => false,
     limits: META_LIMITS,
     onLimit: (limit: string) => reached.push(limit),
   };
