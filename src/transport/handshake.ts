@@ -12,7 +12,7 @@ export interface RequestHead {
   readonly cookie: string;
   readonly forwardedFor: string;
   readonly ifNoneMatch: string;
-  /** The header that the caller named. */
+  /** The header that the caller named. An empty line counts: behind that of a proxy, no other is believed. */
   readonly certificate: string;
   /** Bytes of the request line and all headers, as sent. */
   readonly bytes: number;
@@ -57,10 +57,14 @@ export function readHead(request: Request, certificateHeader?: string): RequestH
     certificate: '',
     bytes: request.getUrl().length + (request.getQuery() ?? '').length,
   };
+  let hasCertificate = false;
   request.forEach((name, value) => {
     head.bytes += name.length + value.length + LINE_OVERHEAD_BYTES;
     const field = name === certificateHeader ? 'certificate' : FIELD_BY_HEADER.get(name);
-    if (field !== undefined) head[field] = head[field] === '' ? value : `${head[field]},${value}`;
+    if (field === undefined) return;
+    const isFirst = field === 'certificate' ? !hasCertificate : head[field] === '';
+    head[field] = isFirst ? value : `${head[field]},${value}`;
+    hasCertificate ||= field === 'certificate';
   });
   return head;
 }

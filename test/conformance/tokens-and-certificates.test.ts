@@ -59,7 +59,8 @@ const byToken = (text: string, method = 'jwt', authid?: string): Login => ({
   answer: () => [text, {}],
 });
 
-const connectWith = (router: Router, certificate: string): Promise<RawClient> =>
+/** `certificate`: several for as many lines. */
+const connectWith = (router: Router, certificate: string | string[]): Promise<RawClient> =>
   router.connect({ headers: { 'x-forwarded-for': '203.0.113.7', [HEADER]: certificate } });
 
 describeConformance(
@@ -134,6 +135,9 @@ function declareProxied(router: () => Router): void {
     ['another certificate', fingerprintOf('device8')],
     ['what is no fingerprint', 'device7'],
     ['two certificates', `${fingerprintOf('device7')},${fingerprintOf('device8')}`],
+    ['none, when the proxy sends an empty header', ''],
+    ['none, with a header of the client behind the empty one of the proxy', ['', fingerprintOf('device7')]],
+    ['none, with a header of the client before the empty one of the proxy', [fingerprintOf('device7'), '']],
   ])('refuses the owner of %s', async (_flaw, certificate) => {
     const client = await connectWith(router(), certificate);
     expect(await logIn(client, { method: 'tls' })).toMatchObject({

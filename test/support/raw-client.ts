@@ -13,7 +13,7 @@ export interface ConnectOptions {
   readonly isBatched?: boolean;
   readonly origin?: string;
   /** Of the opening handshake. */
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string | string[]>>;
   /** RawSocket only: exponent of the longest message that the client takes, less 9. */
   readonly lengthExponent?: number;
   /** RawSocket over TLS only: the client's certificate and key. */
