@@ -167,6 +167,7 @@ export class Incarnation {
       isPortShared,
       accept: (connection) => createEndpoint(connection, endpoint),
       routes: httpBridge(config, endpoint, backplane.expiring, () => this.#isolation.isHeld()),
+      hasLogin: (cookie) => logins.hasLogin(cookie),
       counters,
       logger: this.logger,
     });

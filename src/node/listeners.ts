@@ -3,6 +3,7 @@ import type { Config } from '../config/schema.js';
 import type { Counters } from '../telemetry/counters.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Accept, CloseCause } from '../transport/connection.js';
+import type { HasLogin } from '../transport/handshake-cookies.js';
 import type { HttpRoute } from '../transport/http/exchange.js';
 import { ListenError } from '../transport/listen-error.js';
 import { RawServer } from '../transport/raw/raw-server.js';
@@ -24,6 +25,7 @@ export interface ListenersOptions {
   readonly accept: Accept;
   /** Answered beside the WebSocket. */
   readonly routes: readonly HttpRoute[];
+  readonly hasLogin: HasLogin;
   readonly counters: Counters;
   readonly logger: Logger;
 }
@@ -35,7 +37,7 @@ export class Listeners {
   readonly #raw: readonly RawServer[];
   readonly #watches: readonly CertificateWatch[];
 
-  constructor({ config, ports, isPortShared, accept, routes, counters, logger }: ListenersOptions) {
+  constructor({ config, ports, isPortShared, accept, routes, hasLogin, counters, logger }: ListenersOptions) {
     const bounds: TransportBounds = {
       ...config.limits,
       maxTotalUnsentBytes: maxTotalUnsentBytes(config),
@@ -47,6 +49,7 @@ export class Listeners {
       ...listenOptions(config.listen),
       ...bounds,
       maxHeaderBytes,
+      hasLogin,
       port: ports[0] ?? 0,
       routes,
       sites: sitesOf(config),

@@ -1,4 +1,5 @@
 import type { ClientCertificate } from '../transport/client-certificate.js';
+import type { ConnectionCookie } from '../transport/connection.js';
 import type { TransportDetails } from '../backplane/session-row.js';
 import type { Logger } from '../telemetry/logger.js';
 import { fault, isFault, type Fault } from '../wamp/faults.js';
@@ -37,8 +38,8 @@ export interface HandshakeOptions {
   readonly authenticators: Authenticators;
   readonly transport: TransportDetails;
   readonly certificate?: ClientCertificate | undefined;
-  /** The secret cookie of the connection. */
-  readonly cookie: string | undefined;
+  /** The cookies of the connection. */
+  readonly cookie: ConnectionCookie | undefined;
   readonly logger: Logger;
 }
 

@@ -5,6 +5,14 @@ import type { SerializerId } from '../wamp/payload.js';
 
 export type TransportType = 'websocket' | 'rawsocket';
 
+/** The cookies of an opening handshake. Both values are secret. */
+export interface ConnectionCookie {
+  /** The value that the client has presented. Absent: none. */
+  readonly presented?: string;
+  /** A value that this handshake has set, and that nobody knew before. Absent: none. */
+  readonly fresh?: string;
+}
+
 /** The requests of a client's opening handshake. */
 export interface ConnectionTraits {
   readonly transport: TransportType;
@@ -17,8 +25,8 @@ export interface ConnectionTraits {
   readonly remoteAddress: string;
   /** Undefined: the client has none, or the proxy that sent it is not trusted. */
   readonly certificate?: ClientCertificate | undefined;
-  /** The secret cookie of the handshake: presented by the client, or set with it. Absent: the listener sets none. */
-  readonly cookie?: string | undefined;
+  /** Absent: the listener sets no cookies. */
+  readonly cookie?: ConnectionCookie | undefined;
 }
 
 /** Why this side closes a connection; each is a metric label. */

@@ -7,6 +7,7 @@ import type { ClientCertificate } from './client-certificate.js';
 import type {
   CloseCause,
   Connection,
+  ConnectionCookie,
   ConnectionListener,
   ConnectionTraits,
   MalformedCause,
@@ -43,7 +44,7 @@ export class SocketConnection implements Connection, GuardedConnection {
   readonly maxSentBytes: number | undefined;
   readonly remoteAddress: string;
   readonly certificate: ClientCertificate | undefined;
-  readonly cookie: string | undefined;
+  readonly cookie: ConnectionCookie | undefined;
   quietChecks = 0;
   readonly #dependencies: ConnectionDependencies;
   readonly #outbox: Outbox;
@@ -76,7 +77,7 @@ export class SocketConnection implements Connection, GuardedConnection {
     return this.#outbox.isOpen;
   }
 
-  /** What a log line may have of the traits: the cookie is a secret. */
+  /** What a log line may have of the traits: the cookies are secret. */
   get logFields(): { readonly serializer: SerializerId; readonly isBatched: boolean; readonly remoteAddress: string } {
     const { serializer, isBatched, remoteAddress } = this;
     return { serializer, isBatched, remoteAddress };

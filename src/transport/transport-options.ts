@@ -2,6 +2,7 @@ import type { ClientCertificateOptions } from './client-certificate.js';
 import type { SerializerId } from '../wamp/payload.js';
 import type { CookieOptions } from './cookies.js';
 import type { HttpRoute } from './http/exchange.js';
+import type { HasLogin } from './handshake-cookies.js';
 
 export interface TlsOptions {
   readonly certFile: string;
@@ -56,6 +57,8 @@ export interface TransportOptions extends TransportBounds {
   readonly requireSubprotocol: boolean;
   /** Absent: no cookie is set or read. */
   readonly cookie?: CookieOptions;
+  /** Absent: no login stands behind any cookie. */
+  readonly hasLogin?: HasLogin;
   readonly compression: 'off' | 'shared';
   readonly trustProxyHeader: 'none' | 'x-forwarded-for';
   /** Addresses and networks whose header is trusted. Absent: loopback and private ones. */

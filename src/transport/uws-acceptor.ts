@@ -5,7 +5,7 @@ import type { Logger } from '../telemetry/logger.js';
 import type { Admission, ConnectionSlot } from './admission.js';
 import type { ConnectionTraits } from './connection.js';
 import { readClientCertificate, type ClientCertificate } from './client-certificate.js';
-import { cookieIn, newCookie, setCookie } from './cookies.js';
+import { handshakeCookies, type HandshakeCookies } from './handshake-cookies.js';
 import { handshakeFlaw, readHead, type RequestHead } from './handshake.js';
 import { textAnswer } from './http/answers.js';
 import type { HttpAnswer, HttpRoute } from './http/exchange.js';
@@ -107,19 +107,57 @@ export class UwsAcceptor {
   /** Handles an opening handshake, or what the library takes for one. */
   upgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
     const pending = this.#pendingRequest(response, request);
-    const { head, client, slot } = pending;
+    const { head } = pending;
     const subprotocol = this.#negotiate(head.subprotocols);
     const refusal = this.#refusal(pending) ?? (subprotocol === undefined ? 'subprotocol' : undefined);
     if (refusal !== undefined || subprotocol === undefined) {
       this.#refuse(pending, refusal ?? 'subprotocol');
       return;
     }
+    const { cookie, hasLogin = () => Promise.resolve(false) } = this.#options;
+    const cookies = cookie && handshakeCookies(head.cookie, cookie, hasLogin);
+    if (cookies instanceof Promise) this.#openLater(pending, subprotocol, context, cookies);
+    else this.#open(pending, subprotocol, context, cookies);
+  }
+
+  /** The slot of a client that has left meanwhile is free again. */
+  #openLater(
+    pending: PendingRequest,
+    subprotocol: Subprotocol,
+    context: us_socket_context_t,
+    cookies: Promise<HandshakeCookies>,
+  ): void {
+    const { response, client, slot } = pending;
+    let hasLeft = false;
+    response.onAborted(() => {
+      hasLeft = true;
+      slot.release();
+      this.#count('no_request', client.text);
+    });
+    void cookies.then((settled) => {
+      if (hasLeft) return;
+      const refusal = this.#closedFor();
+      if (refusal !== undefined) this.#refuse(pending, refusal);
+      else response.cork(() => this.#open(pending, subprotocol, context, settled));
+    });
+  }
+
+  #open(
+    pending: PendingRequest,
+    subprotocol: Subprotocol,
+    context: us_socket_context_t,
+    cookies: HandshakeCookies | undefined,
+  ): void {
+    const { response, head, client, slot } = pending;
     const { serializer, isBatched } = subprotocol;
     const certificate = this.#certificate(pending);
-    const cookie = this.#setCookie(response, head);
+    // The status must come first: without it the library would begin an ordinary answer.
+    if (cookies !== undefined) response.writeStatus('101 Switching Protocols');
+    for (const value of cookies?.headers ?? []) response.writeHeader('Set-Cookie', value);
+    const remoteAddress = client.text;
     response.upgrade<UserData>(
       {
-        traits: { transport: 'websocket', serializer, isBatched, remoteAddress: client.text, certificate, cookie },
+        traits: { transport: 'websocket', serializer, isBatched, remoteAddress, certificate, cookie: cookies?.cookie },
         slot,
         connection: undefined,
       },
@@ -219,16 +257,6 @@ export class UwsAcceptor {
 
   #headersRefusal({ head }: PendingRequest): 'header_bytes' | undefined {
     return head.bytes > this.#options.maxHeaderBytes ? 'header_bytes' : undefined;
-  }
-
-  /** Sets the cookie that the client has presented, so that its browser keeps it for longer, or a new one. */
-  #setCookie(response: HttpResponse, head: RequestHead): string | undefined {
-    const options = this.#options.cookie;
-    if (options === undefined) return undefined;
-    const cookie = cookieIn(head.cookie, options.name) ?? newCookie();
-    // The status must come first: without it the library would begin an ordinary answer.
-    response.writeStatus('101 Switching Protocols').writeHeader('Set-Cookie', setCookie(cookie, options));
-    return cookie;
   }
 
   #negotiate(offer: string): Subprotocol | undefined {

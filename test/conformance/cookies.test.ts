@@ -53,6 +53,8 @@ describe.each(TOPOLOGIES)('login by cookie: %s', (_name, start) => {
     return client;
   };
   const cookieOf = ({ setCookies }: RawClient): string => setCookies[0]!.split(';')[0]!;
+  /** All cookies, as the browser sends them next time. */
+  const jarOf = ({ setCookies }: RawClient): string => setCookies.map((line) => line.split(';')[0]).join('; ');
   const hello = async (
     client: RawClient,
     authmethods: string[],
@@ -127,10 +129,30 @@ describe.each(TOPOLOGIES)('login by cookie: %s', (_name, start) => {
     expect(await identity(await loggedIn(), 'realm2')).toBe(DENIED);
   });
 
-  it('stands for the principal that has logged in last', async () => {
-    const cookie = await loggedIn();
-    expect((await hello(await connect(cookie), ['ticket'], 'mary'))[0]).toBe(Code.WELCOME);
-    expect(await identity(cookie)).toEqual(['mary', 'user', 'cookie', 'cookie']);
+  it('is exchanged at a login: who has planted a cookie cannot use it afterwards', async () => {
+    const planted = await loggedIn('mary');
+    const victim = await connect(planted);
+    expect(victim.setCookies).toHaveLength(2);
+    expect((await hello(victim, ['ticket'], 'peter'))[0]).toBe(Code.WELCOME);
+    expect(await identity(planted)).toBe(DENIED);
+    const jar = jarOf(victim);
+    expect(await identity(jar)).toEqual(PETER);
+    const next = await connect(jar);
+    const [first, second] = next.setCookies.map((line) => line.split(';')[0]!);
+    expect(first!.split('=')[1]).toBe(jar.split('gantry-next=')[1]);
+    expect(second).toMatch(/^gantry-next=/);
+    for (let i = 0; i < 3; i++) expect(await identity(jarOf(next))).toEqual(PETER);
+    expect(await identity(first)).toEqual(PETER);
+  });
+
+  it('stands for the principal that has logged in last, and keeps logins in other realms', async () => {
+    const client = await connect(await loggedIn('mary'));
+    await hello(client, ['ticket'], 'peter', 'realm2');
+    const other = await connect(jarOf(client));
+    await hello(other, ['ticket'], 'peter');
+    const jar = jarOf(other);
+    expect(await identity(jar)).toEqual(PETER);
+    expect(await identity(jar, 'realm2')).toEqual(PETER);
   });
 
   it('ends with a logout, and not with another goodbye', async () => {

@@ -46,7 +46,7 @@ it('autobahn-js in Chromium logs in at one node, and joins another by the cookie
   expect(await page.evaluate('document.cookie')).toBe('');
   for (const url of [two, one, two])
     expect(await join(url, 'wrong')).toEqual({ authid: 'peter', authmethod: 'cookie' });
-  const [cookie] = await page.context().cookies();
+  const cookie = (await page.context().cookies()).find(({ name }) => name === 'login');
   expect(cookie).toMatchObject({ name: 'login', httpOnly: true, sameSite: 'Lax', secure: false });
   const outsider = await pageAt(one);
   later(() => outsider.context().close());
@@ -55,4 +55,21 @@ it('autobahn-js in Chromium logs in at one node, and joins another by the cookie
   );
   expect(await join(two, 'wrong', 'wamp.close.logout')).toEqual({ authid: 'peter', authmethod: 'cookie' });
   await expect.poll(() => join(one, 'wrong')).toBe('wamp.error.authentication_denied');
+});
+
+it('autobahn-js in Chromium exchanges a planted cookie when it logs in', async () => {
+  const cluster = await startRedisCluster(2, CONFIG);
+  later(() => cluster.stop());
+  const [one, two] = [cluster.url(0), cluster.url(1)];
+  const [attacker, victim] = [await pageAt(one), await pageAt(one)];
+  later(() => Promise.all([attacker.context().close(), victim.context().close()]));
+  const join = (page: Page, url: string, ticket: string): Promise<unknown> =>
+    page.evaluate(joinByCookie, { url, ticket, farewell: '' });
+  await join(attacker, one, 'wrong');
+  // Every cookie of the attacker, who has logged in with none of them.
+  await victim.context().addCookies(await attacker.context().cookies());
+  expect(await join(victim, two, 'right')).toEqual({ authid: 'peter', authmethod: 'ticket' });
+  for (const url of [one, two])
+    expect(await join(victim, url, 'wrong')).toEqual({ authid: 'peter', authmethod: 'cookie' });
+  for (const url of [one, two]) expect(await join(attacker, url, 'wrong')).toBe('wamp.error.authentication_denied');
 });

@@ -1,4 +1,5 @@
 import type { EntryName, ExpiringStore } from '../../backplane/expiring-store.js';
+import type { ConnectionCookie } from '../../transport/connection.js';
 import { own } from '../../wamp/dict.js';
 import type { Uri } from '../../wamp/ids.js';
 import type { Subject } from '../authorization/permission.js';
@@ -6,7 +7,7 @@ import type { Login } from './login.js';
 import type { Principal } from './method.js';
 
 export interface CookieLoginsOptions {
-  readonly store: Pick<ExpiringStore, 'put' | 'get' | 'delete'>;
+  readonly store: Pick<ExpiringStore, 'put' | 'get'>;
   /** Undefined: the realm has no login by cookie. */
   readonly ttlMsOf: (realm: Uri) => number | undefined;
   /** What the principal of a login may do now. Undefined: it may not join any more. */
@@ -23,7 +24,7 @@ export type LoginTraits = Pick<Principal, 'authid' | 'authrole' | 'authprovider'
 interface Row extends LoginTraits, Login {}
 
 /**
- * Which principal a cookie stands for, in the store that all nodes share. A login by another method binds the cookie of its
+ * Which principal a cookie stands for, in the store that all nodes share. A login by another method binds the fresh value of its
  * connection; the store has only a digest of it. The time to live begins with that login, whatever the browser keeps.
  */
 export class CookieLogins {
@@ -38,35 +39,52 @@ export class CookieLogins {
   }
 
   /**
-   * In place of what the cookie stood for before. A principal that expires is not bound: its session would not end in time.
-   * Undefined: the cookie stands for nobody.
+   * Binds the fresh value of the connection; the value that the client has presented stands for nobody in this realm any more.
+   * Its logins in other realms go on under the fresh value. A principal that expires is not bound: its session would not end in
+   * time. Undefined: nothing was bound.
    */
-  async bind(realm: Uri, cookie: string, authmethod: string, principal: Principal): Promise<Login | undefined> {
+  async bind(
+    realm: Uri,
+    { presented, fresh }: ConnectionCookie,
+    authmethod: string,
+    principal: Principal,
+  ): Promise<Login | undefined> {
     const { store, ttlMsOf, wallMs, newId } = this.#options;
     const ttlMs = ttlMsOf(realm);
-    if (ttlMs === undefined) return undefined;
+    if (ttlMs === undefined || fresh === undefined) return undefined;
     const { authid, authrole, authprovider, validForMs } = principal;
-    if (validForMs !== undefined) {
-      await store.delete(realm, entryOf(cookie));
-      return undefined;
+    for (const value of presented === undefined ? [fresh] : [fresh, presented]) {
+      const former = await this.#read(realm, value);
+      if (former !== undefined) await this.logout(realm, former);
     }
+    if (validForMs !== undefined) return undefined;
     const login = { id: newId(), atMs: wallMs() };
-    await store.put(realm, entryOf(cookie), { authid, authrole, authmethod, authprovider, ...login }, ttlMs);
+    await store.put(realm, entryOf(fresh), { authid, authrole, authmethod, authprovider, ...login }, ttlMs);
+    const known = await this.#realmsOf(fresh);
+    const others = presented === undefined ? [] : await this.#copy(presented, fresh, [...known, realm]);
+    await this.#list(fresh, [...new Set([...known, ...others, realm])]);
     return login;
   }
 
-  /** Undefined: the cookie stands for nobody. */
-  async find(realm: Uri, cookie: string): Promise<Principal | undefined> {
-    const { store, subjectNow } = this.#options;
-    const row = readRow(await store.get(realm, entryOf(cookie)));
+  /** Whether a login was bound to the value. */
+  async hasLogin(value: string): Promise<boolean> {
+    return (await this.#realmsOf(value)).length > 0;
+  }
+
+  /** Undefined: neither cookie of the connection stands for somebody. */
+  async find(realm: Uri, { presented, fresh }: ConnectionCookie): Promise<Principal | undefined> {
+    const values = [fresh, presented].filter((value) => value !== undefined);
+    const found = await Promise.all(values.map((value) => this.#find(realm, value)));
+    return found.find((principal) => principal !== undefined);
+  }
+
+  async #find(realm: Uri, value: string): Promise<Principal | undefined> {
+    const row = await this.#read(realm, value);
     if (row === undefined) return undefined;
     const { id, atMs, ...traits } = row;
     const login = { id, atMs };
-    if (await this.hasEnded(realm, row.authid, login)) {
-      await store.delete(realm, entryOf(cookie));
-      return undefined;
-    }
-    const subject = subjectNow(realm, traits);
+    if (await this.hasEnded(realm, row.authid, login)) return undefined;
+    const subject = this.#options.subjectNow(realm, traits);
     return subject && { ...subject, authprovider: 'cookie', login };
   }
 
@@ -90,12 +108,52 @@ export class CookieLogins {
     await this.#mark(realm, revocationOf(authid));
   }
 
+  async #read(realm: Uri, value: string): Promise<Row | undefined> {
+    return readRow(await this.#options.store.get(realm, entryOf(value)));
+  }
+
+  /** The logins of other realms, for what is left of their time. Returns their realms. */
+  async #copy(from: string, to: string, except: readonly Uri[]): Promise<readonly Uri[]> {
+    const { store, ttlMsOf, wallMs } = this.#options;
+    const copied: Uri[] = [];
+    for (const realm of await this.#realmsOf(from)) {
+      const row = except.includes(realm) ? undefined : await this.#read(realm, from);
+      const leftMs = row === undefined ? 0 : row.atMs + (ttlMsOf(realm) ?? 0) - wallMs();
+      if (leftMs <= 0) continue;
+      await store.put(realm, entryOf(to), row, leftMs);
+      copied.push(realm);
+    }
+    return copied;
+  }
+
+  /** Realms in which a login was bound to the value. */
+  async #realmsOf(value: string): Promise<readonly Uri[]> {
+    const realms = await this.#options.store.get(NO_REALM, realmsEntryOf(value));
+    return Array.isArray(realms) ? realms.filter((realm) => typeof realm === 'string').slice(0, MAX_REALMS) : [];
+  }
+
+  /** The realms whose logins are newest. */
+  async #list(value: string, realms: readonly Uri[]): Promise<void> {
+    const { store, ttlMsOf } = this.#options;
+    const ttlMs = Math.max(...realms.map((realm) => ttlMsOf(realm) ?? 0));
+    await store.put(NO_REALM, realmsEntryOf(value), realms.slice(-MAX_REALMS), ttlMs);
+  }
+
   /** For as long as logins live. */
   async #mark(realm: Uri, entry: EntryName): Promise<void> {
     const { store, ttlMsOf, wallMs } = this.#options;
     const ttlMs = ttlMsOf(realm);
     if (ttlMs !== undefined) await store.put(realm, entry, wallMs(), ttlMs);
   }
+}
+
+/** No realm has this name. */
+const NO_REALM: Uri = '';
+/** Realms in which one browser is logged in at a time. */
+const MAX_REALMS = 16;
+
+function realmsEntryOf(cookie: string): EntryName {
+  return { kind: 'cookie', name: `realms\n${cookie}` };
 }
 
 function entryOf(cookie: string): EntryName {

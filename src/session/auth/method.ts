@@ -1,5 +1,6 @@
 import type { TransportDetails } from '../../backplane/session-row.js';
 import type { ClientCertificate } from '../../transport/client-certificate.js';
+import type { ConnectionCookie } from '../../transport/connection.js';
 import type { Fault } from '../../wamp/faults.js';
 import type { SessionId, Uri } from '../../wamp/ids.js';
 import type { HelloDetails } from '../../wamp/messages.js';
@@ -34,8 +35,8 @@ export interface AuthRequest {
   readonly transport: TransportDetails;
   /** The client's TLS certificate, if a trusted proxy has verified one. */
   readonly certificate?: ClientCertificate | undefined;
-  /** The secret cookie of the connection. Absent: it has none. */
-  readonly cookie?: string | undefined;
+  /** The cookies of the connection. Absent: it has none. */
+  readonly cookie?: ConnectionCookie | undefined;
   /** The id that this session will have, for challenges that are bound to it (AUT-3). The same each time. */
   session(): SessionId;
   readonly authenticators: Authenticators;

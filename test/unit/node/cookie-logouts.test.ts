@@ -32,7 +32,7 @@ async function scene() {
     asking: { backplane: { ask } as unknown as Backplane, limits: META_LIMITS, onLimit: () => undefined },
     onLost: (operation) => lost.push(operation),
   });
-  const login = (await logins.bind('r', 'c', 'ticket', PETER))!;
+  const login = (await logins.bind('r', { fresh: 'c' }, 'ticket', PETER))!;
   const closed: string[] = [];
   const session = (of: Login | undefined): Session =>
     ({ realm: 'r', ...PETER, login: of, close: (reason: string) => closed.push(reason) }) as unknown as Session;

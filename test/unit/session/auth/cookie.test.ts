@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { BackplaneUnavailableError } from '../../../../src/backplane/backplane.js';
 import { MemoryExpiringStore, SharedExpiringState } from '../../../../src/backplane/memory/expiring-store.js';
 import { reachUnless } from '../../../../src/backplane/memory/reach.js';
@@ -6,6 +6,7 @@ import { bindingMethod, createCookieMethod } from '../../../../src/session/auth/
 import { CookieLogins } from '../../../../src/session/auth/cookie-logins.js';
 import { granted } from '../../../../src/session/auth/credentials.js';
 import type { AuthMethod, AuthRequest, Principal } from '../../../../src/session/auth/method.js';
+import type { ConnectionCookie } from '../../../../src/transport/connection.js';
 import { NO_AUTHENTICATORS } from '../../../support/session-harness.js';
 import { SESSION, TRANSPORT } from './methods.js';
 
@@ -19,7 +20,8 @@ function scene(principal: Principal = PETER) {
     state,
     reachUnless(() => (clock.isAway ? new BackplaneUnavailableError('expiring state') : undefined)),
   );
-  const ttlMsOf = (realm: string): number | undefined => (realm === 'r' ? TTL_MS : undefined);
+  const ttlMsOf = (realm: string): number | undefined =>
+    realm === 'r' ? TTL_MS : realm === 'long' ? 2 * TTL_MS : undefined;
   const withdrawn = new Set<string>();
   const logins = new CookieLogins({
     store,
@@ -32,7 +34,7 @@ function scene(principal: Principal = PETER) {
     name: 'ticket',
     begin: () => ({ kind: 'challenge', extra: {}, answer: () => granted(principal) }),
   };
-  const request = (cookie: string | undefined, realm = 'r'): AuthRequest => ({
+  const request = (cookie: ConnectionCookie | undefined, realm = 'r'): AuthRequest => ({
     realm,
     cookie,
     details: { features: {}, authmethods: [] },
@@ -42,12 +44,14 @@ function scene(principal: Principal = PETER) {
     authenticators: NO_AUTHENTICATORS,
     signal: new AbortController().signal,
   });
-  const login = async (cookie: string | undefined, realm?: string) => {
+  /** `fresh`: the value that the handshake has set; `presented`: that of the client. */
+  const login = async (fresh: string | undefined, realm?: string, presented?: string) => {
+    const cookie = { ...(fresh === undefined ? {} : { fresh }), ...(presented === undefined ? {} : { presented }) };
     const step = await bindingMethod(ticket, logins).begin(request(cookie, realm));
     return step.kind === 'challenge' ? step.answer('secret', {}) : step;
   };
-  const byCookie = (cookie: string | undefined, realm?: string) =>
-    createCookieMethod(logins).begin(request(cookie, realm));
+  const byCookie = (presented: string | undefined, realm?: string) =>
+    createCookieMethod(logins).begin(request(presented === undefined ? undefined : { presented }, realm));
   return { clock, state, store, logins, login, byCookie, withdrawn };
 }
 
@@ -111,7 +115,7 @@ it('ends one login, and all logins of an authid until now', async () => {
   const { clock, logins, login, byCookie } = scene();
   await login('c');
   await login('d');
-  const [first, second] = [await logins.find('r', 'c'), await logins.find('r', 'd')];
+  const [first, second] = [await logins.find('r', { presented: 'c' }), await logins.find('r', { presented: 'd' })];
   expect(first?.login?.id).not.toBe(second?.login?.id);
   await logins.logout('r', first!.login!);
   expect(await byCookie('c')).toEqual({ kind: 'passed' });
@@ -123,4 +127,55 @@ it('ends one login, and all logins of an authid until now', async () => {
   clock.nowMs++;
   await login('d');
   expect(await byCookie('d')).toMatchObject({ kind: 'granted' });
+});
+
+describe('a login on a connection that has presented a cookie', () => {
+  const PASSES = { kind: 'passed' };
+
+  it('binds the fresh value, and ends the login of the presented one', async () => {
+    const { login, byCookie, logins } = scene();
+    await login('planted');
+    expect(await logins.hasLogin('planted')).toBe(true);
+    expect(await logins.hasLogin('fresh')).toBe(false);
+    await login('fresh', 'r', 'planted');
+    expect(await byCookie('planted')).toEqual(PASSES);
+    expect(await byCookie('fresh')).toMatchObject({ kind: 'granted' });
+    expect(await logins.hasLogin('fresh')).toBe(true);
+  });
+
+  it('takes the logins of other realms along, for the rest of their time', async () => {
+    const { clock, login, byCookie } = scene();
+    await login('old', 'long');
+    clock.nowMs = 1_500;
+    await login('new', 'r', 'old');
+    expect(await byCookie('new', 'long')).toMatchObject({ kind: 'granted' });
+    expect(await byCookie('new')).toMatchObject({ kind: 'granted' });
+    clock.nowMs = 2_000;
+    expect(await byCookie('new', 'long')).toEqual(PASSES);
+    expect(await byCookie('new')).toMatchObject({ kind: 'granted' });
+    await login('newer', 'long', 'new');
+    expect(await byCookie('newer')).toMatchObject({ kind: 'granted' });
+  });
+
+  it('binds nothing where no fresh value could be set', async () => {
+    const { login, byCookie } = scene();
+    await login(undefined, 'r', 'presented');
+    expect(await byCookie('presented')).toEqual(PASSES);
+  });
+
+  it('ends the login of the presented value also where the new principal expires', async () => {
+    const { login, byCookie, logins } = scene();
+    await login('old');
+    await logins.bind('r', { fresh: 'new', presented: 'old' }, 'jwt', { ...PETER, validForMs: 1 });
+    expect(await byCookie('old')).toEqual(PASSES);
+    expect(await byCookie('new')).toEqual(PASSES);
+  });
+
+  it('joins by the value that this connection has bound, or else by the presented one', async () => {
+    const { login, logins } = scene();
+    await login('presented');
+    expect(await logins.find('r', { fresh: 'unbound', presented: 'presented' })).toMatchObject({ authid: 'peter' });
+    await login('fresh', 'r', 'presented');
+    expect(await logins.find('r', { fresh: 'fresh', presented: 'presented' })).toMatchObject({ authid: 'peter' });
+  });
 });

@@ -1,0 +1,79 @@
+import type { ConnectionCookie } from './connection.js';
+import { cookieIn, newCookie, setCookie, type CookieOptions } from './cookies.js';
+
+/** What an opening handshake sets, and what its connection has of it. */
+export interface HandshakeCookies {
+  readonly cookie: ConnectionCookie;
+  /** Values of the header `Set-Cookie`, one each. */
+  readonly headers: readonly string[];
+}
+
+/** Whether a login stands behind a value. */
+export type HasLogin = (value: string) => Promise<boolean>;
+
+/** The shared store may be away: the client does not wait for it longer than this. */
+const LOOKUP_TIMEOUT_MS = 2_000;
+
+/**
+ * A cookie can be set with the answer to a handshake only, before anybody logs in. So each handshake sets a second cookie with a
+ * value that nobody knew before. A login of this connection binds that value, never the one that the client has presented, which
+ * somebody else may have planted (ADR 40). The next handshake finds the value bound and moves it to the first cookie.
+ */
+export function handshakeCookies(
+  header: string,
+  options: CookieOptions,
+  hasLogin: HasLogin,
+): HandshakeCookies | Promise<HandshakeCookies> {
+  const current = cookieIn(header, options.name);
+  const next = cookieIn(header, nextName(options));
+  if (next !== undefined) return within(hasLogin(next)).then((isBound) => afterLookup(options, current, next, isBound));
+  return current === undefined ? firstCookies(options) : cookiesOf(options, current);
+}
+
+function nextName({ name }: CookieOptions): string {
+  return `${name}-next`;
+}
+
+function firstCookies(options: CookieOptions): HandshakeCookies {
+  const fresh = newCookie();
+  return { cookie: { fresh }, headers: [setCookie(fresh, options)] };
+}
+
+function cookiesOf(options: CookieOptions, presented: string): HandshakeCookies {
+  const fresh = newCookie();
+  return { cookie: { presented, fresh }, headers: both(options, presented, fresh) };
+}
+
+/** `isBound` undefined: the store could not be asked. Both cookies stay as they are, and no login of this connection is bound. */
+function afterLookup(
+  options: CookieOptions,
+  current: string | undefined,
+  next: string,
+  isBound: boolean | undefined,
+): HandshakeCookies {
+  if (isBound === undefined) {
+    const kept = setCookie(next, { ...options, name: nextName(options) });
+    if (current === undefined) return { cookie: {}, headers: [kept] };
+    return { cookie: { presented: current }, headers: [setCookie(current, options), kept] };
+  }
+  const presented = isBound ? next : current;
+  if (presented !== undefined) return cookiesOf(options, presented);
+  const fresh = newCookie();
+  return { cookie: { fresh }, headers: both(options, fresh, newCookie()) };
+}
+
+function both(options: CookieOptions, current: string, next: string): readonly string[] {
+  return [setCookie(current, options), setCookie(next, { ...options, name: nextName(options) })];
+}
+
+function within(lookup: Promise<boolean>): Promise<boolean | undefined> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(undefined), LOOKUP_TIMEOUT_MS);
+    void lookup
+      .catch(() => undefined)
+      .then((isBound) => {
+        clearTimeout(timer);
+        resolve(isBound);
+      });
+  });
+}
