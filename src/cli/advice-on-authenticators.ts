@@ -1,4 +1,4 @@
-import { placedEntries } from '../config/auth-entries.js';
+import { placedAuthenticators } from '../config/auth-entries.js';
 import type { RealmConfig, RealmTemplateConfig } from '../config/schema.js';
 
 type Rules = Pick<RealmConfig | RealmTemplateConfig, 'roles' | 'auth'> & { readonly name?: string };
@@ -6,8 +6,7 @@ type Rules = Pick<RealmConfig | RealmTemplateConfig, 'roles' | 'auth'> & { reado
 /** Authenticators that no session can register: a permission must name the procedure itself. */
 export function adviceOnAuthenticators(rulesByPath: readonly (readonly [path: string, rules: Rules])[]): string[] {
   return rulesByPath.flatMap(([path, rules]) =>
-    placedEntries(rules.auth ?? {}).flatMap(({ path: steps, entry }) => {
-      if (entry.type !== 'dynamic') return [];
+    placedAuthenticators(rules.auth ?? {}).flatMap(({ path: steps, entry }) => {
       const { authenticator, authenticatorRealm: realm } = entry;
       const home = realm === undefined ? rules : rulesByPath.find(([, { name }]) => name === realm)?.[1];
       const isRegistrable = home?.roles.some(({ permissions }) =>

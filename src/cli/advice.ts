@@ -1,4 +1,4 @@
-import { placedEntries } from '../config/auth-entries.js';
+import { placedAuthenticators } from '../config/auth-entries.js';
 import { principalsOf } from '../config/checks.js';
 import { adviceOnAuthenticators } from './advice-on-authenticators.js';
 import { adviceOnConsole } from './advice-on-console.js';
@@ -69,8 +69,7 @@ function adviceOnRules(
   if (anonymousRole !== null) given.add(anonymousRole);
   // Tokens and authenticators name any role of the realm.
   const isOpen =
-    auth?.jwt?.some(({ role }) => role === undefined) === true ||
-    placedEntries(auth ?? {}).some(({ entry }) => entry.type === 'dynamic');
+    auth?.jwt?.some(({ role }) => role === undefined) === true || placedAuthenticators(auth ?? {}).length > 0;
   if (isOpen) for (const { name } of roles) given.add(name);
   if (given.size === 0)
     return [

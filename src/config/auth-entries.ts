@@ -1,7 +1,7 @@
-import type { AuthConfig, RealmConfig } from './schema.js';
+import type { AuthConfig, RealmConfig, TokenRules } from './schema.js';
 
 /** Methods whose entries are principals or procedures. */
-export type AuthSection = Exclude<keyof AuthConfig, 'jwt' | 'tls' | 'cookie'>;
+export type AuthSection = Exclude<keyof AuthConfig, 'jwt' | 'cookie'>;
 
 type EntryIn<Section> = Section extends readonly (infer Entry)[] ? Entry : Section;
 
@@ -27,6 +27,7 @@ const SECTIONS = [
   'wampScram',
   'scram',
   'cryptosign',
+  'tls',
   'anonymous',
 ] as const satisfies AuthSection[];
 
@@ -52,6 +53,24 @@ export function placedEntries(auth: AuthConfig): readonly Placed<AuthEntry<AuthS
     const entries: readonly AuthEntry<AuthSection>[] = entriesOf<AuthSection>(auth, name);
     return entries.map((entry, index) => ({ path: isList(auth[name]) ? [name, index] : [name], entry }));
   });
+}
+
+/** Every procedure that decides who a client is, with its path below `auth`. */
+export function placedAuthenticators(auth: AuthConfig): readonly Placed<DynamicEntry>[] {
+  const entries = placedEntries(auth).flatMap(({ path, entry }) => (entry.type === 'dynamic' ? [{ path, entry }] : []));
+  const ofTokens = (auth.jwt ?? []).flatMap((rules, index) => {
+    const entry = tokenAuthenticator(rules);
+    return entry === undefined ? [] : [{ path: ['jwt', index], entry }];
+  });
+  return [...entries, ...ofTokens];
+}
+
+/** The procedure that decides on the bearers of tokens of one issuer. Undefined: their claims decide. */
+export function tokenAuthenticator(rules: TokenRules): DynamicEntry | undefined {
+  const { authenticator, authenticatorRealm, timeoutMs, mayChooseRealm, onUnavailable } = rules;
+  if (authenticator === undefined) return undefined;
+  const entry = { type: 'dynamic', authenticator, timeoutMs, mayChooseRealm, onUnavailable } as const;
+  return authenticatorRealm === undefined ? entry : { ...entry, authenticatorRealm };
 }
 
 /** The principals of an entry, by authid, and the key below which they stand. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { count, milliseconds } from './fields.js';
+import { dynamic } from './authenticator-schema.js';
+import { count } from './fields.js';
 import { tokenRulesList } from './jwt-schema.js';
 import { permission } from './permission-schema.js';
 import { publicKey } from './public-key.js';
@@ -36,37 +37,10 @@ const byAuthid = <Principal extends z.ZodType>(principal: Principal) =>
 
 const staticType = z.literal('static').optional().describe('Principals of the configuration, or a procedure.');
 
-/** A procedure of the application that decides who a client is. */
-const dynamic = z.strictObject({
-  type: z.literal('dynamic').describe('A procedure.'),
-  authenticator: z
-    .string()
-    .min(1)
-    .max(1_024)
-    .describe('Procedure that the router calls with realm, authid and details; it returns who the client is.'),
-  authenticatorRealm: z
-    .string()
-    .min(1)
-    .max(255)
-    .exactOptional()
-    .describe('Realm in which the procedure is registered: one of `realms`. Absent: the realm that the client joins.'),
-  timeoutMs: milliseconds(1, 600_000)
-    .default(5_000)
-    .describe('Milliseconds that the procedure has. `limits.handshakeTimeoutMs` bounds the whole handshake.'),
-  mayChooseRealm: z
-    .boolean()
-    .default(false)
-    .describe('The procedure may return another realm that this router serves, which the client then joins.'),
-  onUnavailable: z
-    .enum(['close', 'abort'])
-    .default('close')
-    .describe(
-      'Answer to a client when the procedure cannot be asked or its result cannot be used. `close`: close 1013, after which client libraries connect again; `abort`: ABORT, after which most of them give up.',
-    ),
-});
-
 /** An entry, or a list of entries: those of the configuration come first, then procedures in the order of the list. */
-const entries = <Static extends typeof ticket | typeof wampcra | typeof scram | typeof cryptosign>(entry: Static) => {
+const entries = <Static extends typeof ticket | typeof wampcra | typeof scram | typeof cryptosign | typeof tls>(
+  entry: Static,
+) => {
   const either = z.discriminatedUnion('type', [entry, dynamic], { error: explainType });
   return z.union([either, z.array(either).min(1).max(32)]);
 };
@@ -168,6 +142,7 @@ const fingerprint = z
   .transform((text) => text.replaceAll(':', '').toLowerCase());
 
 const tls = z.strictObject({
+  type: staticType,
   principals: byAuthid(
     z
       .strictObject({
@@ -215,7 +190,7 @@ export const auth = z.strictObject({
   cryptosign: entries(cryptosign)
     .exactOptional()
     .describe('Method `cryptosign`: the client signs a challenge with its Ed25519 key.'),
-  tls: tls
+  tls: entries(tls)
     .exactOptional()
     .describe(
       'Method `tls`: the client has a TLS certificate, which a proxy has verified and passes on; see `listen.clientCertificate`.',

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { placedEntries, type StaticEntry } from './auth-entries.js';
 import type { realm } from './realm-schema.js';
 import type { CONFIG_SCHEMA } from './schema.js';
 
@@ -7,11 +8,18 @@ type Report = (path: Path, message: string) => void;
 type Listen = z.output<typeof CONFIG_SCHEMA>['listen'];
 type Listeners = z.output<typeof CONFIG_SCHEMA>['listeners'];
 type Auth = NonNullable<z.output<typeof realm>['auth']>;
-type TlsPrincipals = NonNullable<Auth['tls']>['principals'];
+type TlsPrincipals = StaticEntry<'tls'>['principals'];
+type PlacedPrincipals = readonly (readonly [at: Path, principals: TlsPrincipals])[];
 
 /** Whether the header with certificates may be believed. */
 export function certificateHeaderIsSound(listen: Listen, report: Report): void {
-  const { clientCertificate, trustProxyHeader, trustedProxies } = listen;
+  const { clientCertificate, trustProxyHeader, trustedProxies, headersForAuthenticators } = listen;
+  const at = headersForAuthenticators.indexOf(clientCertificate?.header ?? '');
+  if (at >= 0)
+    report(
+      ['listen', 'headersForAuthenticators', at],
+      'Authenticators receive the certificate of listen.clientCertificate',
+    );
   if (clientCertificate === undefined || (trustProxyHeader !== 'none' && trustedProxies !== undefined)) return;
   const message =
     'Every client could write this header itself: set listen.trustProxyHeader, and name the proxies in listen.trustedProxies';
@@ -36,20 +44,29 @@ export function certificatesAreSound(
   const isVerifiedHere = listeners.some(({ tls }) => tls?.clientCaFile !== undefined);
   if (listen !== undefined && listen.clientCertificate === undefined && !isVerifiedHere)
     report(path, 'No certificate reaches the router: set listen.clientCertificate, or clientCaFile of a listener');
-  namesAreUnique(auth.tls.principals, [...path, 'principals'], report);
+  const placed: PlacedPrincipals = placedEntries(auth).flatMap(({ path: steps, entry }) =>
+    steps[0] === 'tls' && entry.type !== 'dynamic'
+      ? [[[...at, ...steps, 'principals'], (entry as StaticEntry<'tls'>).principals] as const]
+      : [],
+  );
+  namesAreUnique(placed, report);
   if (listen?.clientCertificate?.format !== 'sha256' || isVerifiedHere) return;
-  for (const [authid, { commonName }] of Object.entries(auth.tls.principals))
-    if (commonName !== undefined)
-      report([...path, 'principals', authid, 'commonName'], 'listen.clientCertificate.format sha256 brings no names');
+  for (const [where, principals] of placed)
+    for (const [authid, { commonName }] of Object.entries(principals))
+      if (commonName !== undefined)
+        report([...where, authid, 'commonName'], 'listen.clientCertificate.format sha256 brings no names');
 }
 
-function namesAreUnique(principals: TlsPrincipals, at: Path, report: Report): void {
+function namesAreUnique(placed: PlacedPrincipals, report: Report): void {
   const holders = new Map<string, string>();
-  for (const [authid, { certificateSha256 = [], commonName }] of Object.entries(principals)) {
+  const all = placed.flatMap(([at, principals]) =>
+    Object.entries(principals).map(([authid, one]) => [[...at, authid], authid, one] as const),
+  );
+  for (const [path, authid, { certificateSha256 = [], commonName }] of all) {
     const names = [...certificateSha256, ...(commonName === undefined ? [] : [`CN=${commonName}`])];
     for (const name of new Set(names)) {
       const holder = holders.get(name);
-      if (holder !== undefined) report([...at, authid], `Its certificate is that of "${holder}" too: ${name}`);
+      if (holder !== undefined) report(path, `Its certificate is that of "${holder}" too: ${name}`);
       holders.set(name, authid);
     }
   }

@@ -3,7 +3,7 @@ import { placeholderFlaw, withSamples } from '../wamp/uri-placeholders.js';
 import { checkUri, type UriRules } from '../wamp/uri-rules.js';
 import { authorizersAreSound } from './authorizer-checks.js';
 import { backplaneFits, backplaneIsNamed } from './backplane-checks.js';
-import { placedEntries, principalsIn, type PrincipalConfig } from './auth-entries.js';
+import { placedAuthenticators, placedEntries, principalsIn, type PrincipalConfig } from './auth-entries.js';
 import { consoleFits } from './console-checks.js';
 import { certificateHeaderIsSound, certificatesAreSound } from './certificate-checks.js';
 import { bridgeIsSound } from './http-bridge-checks.js';
@@ -195,13 +195,10 @@ export function principalsOf(auth: AuthConfig): (readonly [path: Path, principal
     const [key, principals] = principalsIn(entry);
     return Object.entries(principals).map(([authid, principal]) => [[...path, key, authid], principal] as const);
   });
-  const ofCertificates = Object.entries(auth.tls?.principals ?? {}).map(
-    ([authid, principal]) => [['tls', 'principals', authid], principal] as const,
-  );
   const ofTokens = (auth.jwt ?? []).flatMap(({ role }, index) =>
     role === undefined ? [] : [[['jwt', index], { role }] as const],
   );
-  return [...listed, ...ofCertificates, ...ofTokens];
+  return [...listed, ...ofTokens];
 }
 
 /** `realmNames`: realms in which an authenticator may be registered. */
@@ -215,19 +212,17 @@ function authIsSound(
   const { auth = {}, anonymousRole, uriCheck } = rules;
   if (auth.anonymous !== undefined && typeof anonymousRole === 'string')
     report([...at, 'auth', 'anonymous'], 'anonymousRole decides on anonymous sessions: remove it, or this section');
+  for (const { path, entry } of placedAuthenticators(auth)) {
+    const where = [...at, 'auth', ...path];
+    const { authenticator, authenticatorRealm: realm } = entry;
+    const flaw = checkPattern(authenticator, 'exact', { ...limits, uriCheck });
+    if (flaw !== undefined) report([...where, 'authenticator'], flaw);
+    else if (isOfRouter(authenticator)) report([...where, 'authenticator'], 'Procedures of the router decide nothing');
+    if (realm !== undefined && !realmNames.has(realm))
+      report([...where, 'authenticatorRealm'], `There is no realm "${realm}" under realms`);
+  }
   const seen = new Set<string>();
   for (const { path, entry } of placedEntries(auth)) {
-    if (entry.type === 'dynamic') {
-      const where = [...at, 'auth', ...path];
-      const { authenticator, authenticatorRealm: realm } = entry;
-      const flaw = checkPattern(authenticator, 'exact', { ...limits, uriCheck });
-      if (flaw !== undefined) report([...where, 'authenticator'], flaw);
-      else if (isOfRouter(authenticator))
-        report([...where, 'authenticator'], 'Procedures of the router decide nothing');
-      if (realm !== undefined && !realmNames.has(realm))
-        report([...where, 'authenticatorRealm'], `There is no realm "${realm}" under realms`);
-      continue;
-    }
     const [key, principals] = principalsIn(entry);
     for (const authid of Object.keys(principals)) {
       const name = `${String(path[0])} ${authid}`;

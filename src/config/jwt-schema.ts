@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { authenticatorFields } from './authenticator-schema.js';
 import { count } from './fields.js';
 import { asymmetricAlgorithms, keyFlaw, symmetricAlgorithms } from './jwt-keys.js';
 
@@ -97,6 +98,16 @@ export const tokenRules = z
       ),
     role: claimName.exactOptional().describe('Role of all sessions with such a token, whatever it claims.'),
     claims: claims.describe('What the claims of a token mean.'),
+    ...authenticatorFields,
+    authenticator: authenticatorFields.authenticator
+      .exactOptional()
+      .describe(
+        'Procedure that decides on the bearer of a verified token: the router calls it with the claims, and it returns role and authid. Absent: the claims decide.',
+      ),
+  })
+  .refine(({ authenticator, role }) => authenticator === undefined || role === undefined, {
+    error: 'Invalid input: the authenticator decides on the role, so remove `role`',
+    path: ['role'],
   })
   .refine(({ keys, jwksUrl }) => keys.length > 0 || jwksUrl !== undefined, {
     error: 'Invalid input: expected keys or jwksUrl',

@@ -15,6 +15,8 @@ const socketPath = z
   .string()
   .regex(/^\/[A-Za-z0-9._~/-]*$/, 'Invalid path: must begin with "/" and have no query, pattern or escape');
 
+const SECRET_HEADERS = ['authorization', 'cookie', 'proxy-authorization', 'sec-websocket-key', 'set-cookie'];
+
 const listen = z.strictObject({
   host: host
     .default('127.0.0.1')
@@ -93,6 +95,20 @@ const listen = z.strictObject({
     .exactOptional()
     .describe(
       'Where a proxy that verifies TLS certificates of clients puts them, for the method `tls`. Needs `trustProxyHeader` and `trustedProxies`: from elsewhere the header does not count.',
+    ),
+  headersForAuthenticators: z
+    .array(
+      z
+        .string()
+        .regex(/^[a-z0-9-]{1,64}$/, 'Invalid value: expected the name of a header in lower case')
+        .refine((name) => !SECRET_HEADERS.includes(name), {
+          error: 'Invalid value: this header has credentials, which authenticators do not receive',
+        }),
+    )
+    .max(16)
+    .default([])
+    .describe(
+      'Headers of the opening handshake that authenticators receive in `details.transport.http_headers_received`, in lower case: `origin` or `user-agent`, for instance. Clients write what they like in them. The router keeps them for as long as the connection lives.',
     ),
   floodReceiveBufferBytes: bytes(0, 16_777_216)
     .default(4_096)

@@ -1,5 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { dynamicEntries, staticEntries, type AuthSection, type StaticEntry } from '../config/auth-entries.js';
+import {
+  dynamicEntries,
+  staticEntries,
+  tokenAuthenticator,
+  type AuthSection,
+  type DynamicEntry,
+  type StaticEntry,
+} from '../config/auth-entries.js';
 import type { AuthConfig, RealmConfig, RealmTemplateConfig, TokenRules } from '../config/schema.js';
 import type { AuthenticatorEntry } from '../session/auth/authenticator.js';
 import { createAnonymous } from '../session/auth/anonymous.js';
@@ -21,7 +28,7 @@ type TicketPrincipal = StaticEntry<'ticket'>['principals'][string];
 type CraUser = StaticEntry<'wampcra'>['users'][string];
 type ScramPrincipal = StaticEntry<'scram'>['principals'][string];
 type CryptosignPrincipal = StaticEntry<'cryptosign'>['principals'][string];
-type TlsPrincipal = NonNullable<AuthConfig['tls']>['principals'][string];
+type TlsPrincipal = StaticEntry<'tls'>['principals'][string];
 
 const NONCE_BYTES = 32;
 
@@ -30,7 +37,7 @@ const NONCE_BYTES = 32;
  * each thousand rounds.
  */
 export function authMethods({ auth = {}, anonymousRole, roles }: Rules, logger: Logger): readonly AuthMethod[] {
-  const { jwt = [], tls } = auth;
+  const { jwt = [] } = auth;
   const readers = jwt.map((issuer) => tokenReader(issuer, roles, logger));
   const asTickets = readers.filter((_, index) => jwt[index]?.asTicket);
   const makers: readonly (readonly [section: AuthSection, make: () => AuthMethod])[] = [
@@ -47,13 +54,13 @@ export function authMethods({ auth = {}, anonymousRole, roles }: Rules, logger: 
     ['wampScram', () => scramMethod(auth, 'wampScram', WAMP_SCRAM)],
     ['scram', () => scramMethod(auth, 'scram', AUTOBAHN_SCRAM)],
     ['cryptosign', () => cryptosignMethod(auth)],
+    ['tls', () => createTls(allPrincipals(staticEntries(auth, 'tls'), tlsCredential), authenticators(auth, 'tls'))],
   ];
   const isUsed = (section: AuthSection): boolean =>
     auth[section] !== undefined || (section === 'ticket' && asTickets.length > 0);
   return [
     ...makers.filter(([section]) => isUsed(section)).map(([, make]) => make()),
     ...(readers.length === 0 ? [] : [createTokenMethod(readers)]),
-    ...(tls === undefined ? [] : [createTls(principals(Object.entries(tls.principals), tlsCredential))]),
     createAnonymous({
       role: anonymousRole ?? undefined,
       authenticators: authenticators(auth, 'anonymous'),
@@ -70,7 +77,10 @@ function tokenReader(issuer: TokenRules, roles: Rules['roles'], logger: Logger):
   });
   const { claims, role: fixedRole, closeOnExpiry } = issuer;
   const names = new Set(roles.map(({ name }) => name));
-  return new TokenReader(verifier, { ...claims, realm: claims.realm, fixedRole, closeOnExpiry, roles: names });
+  const entry = tokenAuthenticator(issuer);
+  const authenticator = entry && authenticatorEntry(entry);
+  const rules = { ...claims, realm: claims.realm, fixedRole, closeOnExpiry, roles: names };
+  return new TokenReader(verifier, rules, authenticator);
 }
 
 /** Loads the library at the first token: its files are many, and most nodes have no issuer. */
@@ -110,15 +120,13 @@ function cryptosignMethod(auth: AuthConfig): AuthMethod {
 
 /** The procedures that a method asks, in the order of the list. */
 function authenticators(auth: AuthConfig, section: AuthSection): readonly AuthenticatorEntry[] {
-  return dynamicEntries(auth, section).map(
-    ({ authenticator: procedure, authenticatorRealm: realm, timeoutMs, mayChooseRealm, onUnavailable }) => ({
-      procedure,
-      timeoutMs,
-      mayChooseRealm,
-      onUnavailable,
-      ...(realm === undefined ? {} : { realm }),
-    }),
-  );
+  return dynamicEntries(auth, section).map(authenticatorEntry);
+}
+
+function authenticatorEntry(entry: DynamicEntry): AuthenticatorEntry {
+  const { authenticator: procedure, authenticatorRealm: realm, timeoutMs, mayChooseRealm, onUnavailable } = entry;
+  const authenticator = { procedure, timeoutMs, mayChooseRealm, onUnavailable };
+  return realm === undefined ? authenticator : { ...authenticator, realm };
 }
 
 interface Grants {

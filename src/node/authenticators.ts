@@ -1,20 +1,19 @@
 import { performance } from 'node:perf_hooks';
-import { AuthenticatorCalls } from '../realm/authenticator-calls.js';
-import type { Realms } from '../realm/realms.js';
+import { AuthenticatorCalls, type AuthenticatorCallsOptions } from '../realm/authenticator-calls.js';
 import type { Counters } from '../telemetry/counters.js';
 import type { Logger } from '../telemetry/logger.js';
 import { RecurringLines } from '../telemetry/recurring-lines.js';
 
 /** Calls of authenticators, of which failures are logged: one line a minute for each procedure and reason. */
 export function createAuthenticators(
-  realms: Realms,
+  open: AuthenticatorCallsOptions['open'],
   limits: { readonly maxPendingAuthentications: number },
   counters: Counters,
   logger: Logger,
 ): AuthenticatorCalls {
   const lines = new RecurringLines({ nowMs: () => performance.now() });
   return new AuthenticatorCalls({
-    open: (realm) => realms.open(realm),
+    open,
     limits,
     counters,
     onFailure: (realm, procedure, reason, why) =>

@@ -12,7 +12,7 @@ import { Isolation } from './isolation.js';
 import { Listeners } from './listeners.js';
 import { cookieLogins, sharedAuthMethods } from './shared-auth-methods.js';
 import { CookieLogouts } from './cookie-logouts.js';
-import { createRouterProcedures } from './router-procedures.js';
+import { createRouterProcedures, type RouterProcedureSources } from './router-procedures.js';
 import { LiveLimits } from './live-limits.js';
 import { nodeAnswers } from './node-list.js';
 import { realmPlan, type AuthMethodsOf } from './realm-settings.js';
@@ -81,7 +81,7 @@ export class Incarnation {
   #config: Config;
   readonly #limits: LiveLimits;
   readonly #backplane: Backplane;
-  readonly #sources: Pick<IncarnationOptions, 'authMethodsOf' | 'reload'>;
+  readonly #sources: Pick<RouterProcedureSources, 'authMethodsOf' | 'reload' | 'authenticators'>;
   readonly #onFenced: () => void;
   readonly #wheel = new TimerWheel({ nowMs });
   readonly #answers: ReturnType<typeof nodeAnswers>;
@@ -102,31 +102,22 @@ export class Incarnation {
   #starting: Promise<readonly number[]> | undefined;
   #stopped: Promise<void> | undefined;
 
-  constructor({
-    config,
-    ports,
-    isPortShared,
-    backplane,
-    counters,
-    logger,
-    authMethodsOf,
-    reload,
-    onFenced,
-  }: IncarnationOptions) {
+  constructor(options: IncarnationOptions) {
+    const { config, ports, isPortShared, backplane, counters, logger, authMethodsOf, reload, onFenced } = options;
     this.#config = config;
     this.#limits = new LiveLimits(config.limits);
     this.#backplane = backplane;
-    this.#sources = { authMethodsOf, reload };
     this.#onFenced = onFenced;
     this.node = backplane.node;
     this.logger = logger.child({ node: this.node });
-    const codecs = createCodecs({
-      maxDepth: config.limits.maxNestingDepth,
-      maxContainerEntries: config.limits.maxContainerEntries,
-    });
+    const { maxNestingDepth: maxDepth, maxContainerEntries } = config.limits;
+    const codecs = createCodecs({ maxDepth, maxContainerEntries });
     const after = (delayMs: number, action: () => void): (() => void) => this.#wheel.after(delayMs, action);
     this.#heldTotal = new HeldTotal(config.limits.maxTotalHeldBytes);
     const logins = cookieLogins(() => this.#config, backplane.expiring);
+    const open: Realms['open'] = (realm) => this.#realms.open(realm);
+    const authenticators = createAuthenticators(open, this.#limits.current, counters, this.logger);
+    this.#sources = { authMethodsOf, reload, authenticators };
     const onLost = (operation: string, cause: unknown): void => this.#lostRequest(operation, cause);
     const onLimit = (limit: LimitName): number => counters.limitsReached[limit]++;
     const asking = { backplane, limits: this.#limits.current, onLimit };
@@ -152,7 +143,7 @@ export class Incarnation {
       after,
       realms: this.#realms,
       authMethodsOf: sharedAuthMethods(authMethodsOf, shared),
-      authenticators: createAuthenticators(this.#realms, this.#limits.current, counters, this.logger),
+      authenticators,
       logout: (session) => this.#cookies.logout(session),
       limits: this.#limits.current,
       turns: this.#turns,

@@ -1,4 +1,4 @@
-import { placedEntries, type DynamicEntry } from '../config/auth-entries.js';
+import { placedAuthenticators, type DynamicEntry } from '../config/auth-entries.js';
 import { canonical } from '../config/reload.js';
 import type { Config, RealmConfig, RealmTemplateConfig } from '../config/schema.js';
 import type { AuthorizationSettings } from '../realm/authorization.js';
@@ -84,7 +84,7 @@ function authenticatorsIn(
 }
 
 function allDynamic({ auth = {} }: Pick<Rules, 'auth'>): readonly DynamicEntry[] {
-  return placedEntries(auth).flatMap(({ entry }) => (entry.type === 'dynamic' ? [entry] : []));
+  return placedAuthenticators(auth).map(({ entry }) => entry);
 }
 
 function realmSettings(realm: Rules, limits: Limits, authenticators: ReadonlySet<Uri>): RealmSettings {

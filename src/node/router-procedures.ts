@@ -10,10 +10,10 @@ import {
   flushTestaments,
   type TestamentRealm,
 } from '../realm/testament-procedures.js';
+import type { Authenticators } from '../session/auth/authenticator.js';
 import type { AuthMethod } from '../session/auth/method.js';
 import type { Backplane, UnansweredCause } from '../backplane/backplane.js';
 import type { CookieLogouts } from './cookie-logouts.js';
-import { isUnavailable } from '../session/ports.js';
 import type { Counters } from '../telemetry/counters.js';
 import { fault } from '../wamp/faults.js';
 import type { NodeId, Uri } from '../wamp/ids.js';
@@ -21,6 +21,7 @@ import { ErrorUri } from '../wamp/uris.js';
 
 export interface RouterProcedureSources {
   readonly authMethodsOf: (realm: Uri) => readonly AuthMethod[];
+  readonly authenticators: Authenticators;
   readonly cookies: Pick<CookieLogouts, 'revoking'>;
   readonly node: NodeId;
   /** As in WELCOME. */
@@ -86,15 +87,25 @@ function sessionInfo({ node, agent }: RouterProcedureSources): RouterProcedure {
  * Takes another token of the caller's principal: the session ends when that one expires. The principal stays what it is; a
  * session that the token does not fit keeps the time that it had.
  */
-function sessionRenew({ authMethodsOf }: RouterProcedureSources): RouterProcedure {
-  return async ({ realm, caller, args: [token] }) => {
+function sessionRenew({ authMethodsOf, authenticators }: RouterProcedureSources): RouterProcedure {
+  return async ({ realm, caller, args: [token], signal }) => {
     if (typeof token !== 'string') return fault(ErrorUri.INVALID_ARGUMENT, 'expected the token as the one argument');
-    const method = authMethodsOf(realm).find(({ name }) => name === caller.authmethod);
-    if (method?.renew === undefined)
-      return fault(ErrorUri.INVALID_ARGUMENT, `sessions that joined by ${caller.authmethod} do not expire`);
-    const principal = await method.renew(token, realm);
-    if (isUnavailable(principal)) return fault(ErrorUri.UNAVAILABLE, principal.message);
-    if (principal === undefined || principal.authid !== caller.authid || principal.authrole !== caller.authrole)
+    const { authid, authrole, authmethod, session, transport } = caller;
+    const method = authMethodsOf(realm).find(({ name }) => name === authmethod);
+    if (method?.renew === undefined || transport === undefined)
+      return fault(ErrorUri.INVALID_ARGUMENT, `sessions that joined by ${authmethod} do not expire`);
+    const details = { authid };
+    const step = await method.renew(token, {
+      realm,
+      details,
+      transport,
+      session: () => session,
+      authenticators,
+      signal,
+    });
+    if (step.kind === 'postponed') return fault(ErrorUri.UNAVAILABLE, step.reason.message);
+    const principal = step.kind === 'granted' ? step.principal : undefined;
+    if (principal === undefined || principal.authid !== authid || principal.authrole !== authrole)
       return fault(ErrorUri.NOT_AUTHORIZED, 'the token is not valid, or is not one of this principal');
     if (principal.validForMs !== undefined) caller.endAfter(principal.validForMs);
     return {};

@@ -152,11 +152,10 @@ function principalsOf(auth: AuthConfig, method: string): readonly Principals[] {
     case 'wampcra':
     case 'scram':
     case 'cryptosign':
+    case 'tls':
       return staticPrincipals(auth, method);
     case 'wamp-scram':
       return staticPrincipals(auth, 'wampScram');
-    case 'tls':
-      return auth.tls === undefined ? [] : [auth.tls.principals];
     default:
       return [];
   }

@@ -258,10 +258,10 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
 
   #open(realm: Uri, details: HelloDetails): void {
     const { realms, authMethodsOf, authenticators, logger } = this.#dependencies;
-    const { serializer, isBatched, remoteAddress, certificate, cookie } = this.#connection;
-    const protocol = subprotocolOf(serializer, isBatched);
-    const transport = { type: this.#connection.transport, protocol, serializer, peer: remoteAddress };
-    const options = { realms, authMethodsOf, authenticators, transport, certificate, cookie, logger };
+    const connection = this.#connection;
+    const { transport: type, serializer, isBatched, remoteAddress: peer } = connection;
+    const transport = { type, protocol: subprotocolOf(serializer, isBatched), serializer, peer };
+    const options = { realms, authMethodsOf, authenticators, transport, connection, logger };
     const handshake = new Handshake(options, this, realm, details);
     this.#handshake = handshake;
     this.#isRefused = false;

@@ -1,5 +1,4 @@
-import type { ClientCertificate } from '../transport/client-certificate.js';
-import type { ConnectionCookie } from '../transport/connection.js';
+import type { ConnectionTraits } from '../transport/connection.js';
 import type { TransportDetails } from '../backplane/session-row.js';
 import type { Logger } from '../telemetry/logger.js';
 import { fault, isFault, type Fault } from '../wamp/faults.js';
@@ -37,9 +36,7 @@ export interface HandshakeOptions {
   readonly authMethodsOf: (realm: Uri) => readonly AuthMethod[];
   readonly authenticators: Authenticators;
   readonly transport: TransportDetails;
-  readonly certificate?: ClientCertificate | undefined;
-  /** The cookies of the connection. */
-  readonly cookie: ConnectionCookie | undefined;
+  readonly connection: Pick<ConnectionTraits, 'certificate' | 'cookie' | 'isSecure' | 'headers'>;
   readonly logger: Logger;
 }
 
@@ -149,7 +146,8 @@ export class Handshake {
   }
 
   #requestFor(realm: SessionRealm): AuthRequest {
-    const { transport, certificate, cookie, authenticators } = this.#options;
+    const { transport, connection, authenticators } = this.#options;
+    const { certificate, cookie, isSecure, headers } = connection;
     const aborting = this.#aborting;
     return {
       realm: realm.uri,
@@ -158,6 +156,8 @@ export class Handshake {
       transport,
       certificate,
       cookie,
+      isSecure,
+      headers,
       authenticators,
       session: () => (this.#drawn ??= realm.drawId()),
       get signal() {

@@ -6,7 +6,11 @@ export interface ClientCertificate {
   readonly sha256: string;
   /** CN of its subject, where the proxy passes it on. */
   readonly commonName?: string;
+  /** Attributes of its subject, where the proxy passes them on; several values of one as a list. */
+  readonly subject?: Subject;
 }
+
+type Subject = Readonly<Record<string, string | readonly string[]>>;
 
 export interface ClientCertificateOptions {
   /** In lower case. */
@@ -83,8 +87,7 @@ function fromXfcc(value: string): ClientCertificate | undefined {
   }
   if (end !== value.length) return undefined;
   const certificate = fromFingerprint(fields.get('hash') ?? '');
-  const commonName = commonNameOf((fields.get('subject') ?? '').split(/(?<!\\),/));
-  return certificate && { ...certificate, ...(commonName === undefined ? undefined : { commonName }) };
+  return certificate && { ...certificate, ...subjectOf((fields.get('subject') ?? '').split(/(?<!\\),/)) };
 }
 
 /** `certificate`: PEM or DER. Undefined: it is neither. */
@@ -97,13 +100,19 @@ export function describeCertificate(certificate: string | Buffer): ClientCertifi
   }
   // Undefined for an empty subject, whatever the library's types promise.
   const subject = (parsed.subject as string | undefined) ?? '';
-  const commonName = commonNameOf(subject.split('\n'));
-  const named = commonName === undefined ? undefined : { commonName };
-  return { sha256: parsed.fingerprint256.replaceAll(':', '').toLowerCase(), ...named };
+  return { sha256: parsed.fingerprint256.replaceAll(':', '').toLowerCase(), ...subjectOf(subject.split('\n')) };
 }
 
-/** A subject with several is ambiguous: it has none. */
-function commonNameOf(parts: readonly string[]): string | undefined {
-  const names = parts.map((part) => /^\s*CN=(.+)$/.exec(part)?.[1]).filter((name) => name !== undefined);
-  return names.length === 1 ? names[0] : undefined;
+/** A subject with several common names is ambiguous: it has none. */
+function subjectOf(parts: readonly string[]): Pick<ClientCertificate, 'commonName' | 'subject'> {
+  const attributes = new Map<string, string[]>();
+  for (const part of parts) {
+    const [, name, value] = /^\s*([^=\s]+)=(.+)$/.exec(part) ?? [];
+    if (name !== undefined && value !== undefined) attributes.set(name, [...(attributes.get(name) ?? []), value]);
+  }
+  if (attributes.size === 0) return {};
+  const entries = [...attributes].map(([name, values]) => [name, values.length > 1 ? values : (values[0] ?? '')]);
+  const subject = Object.fromEntries(entries) as Subject;
+  const { CN: commonName } = subject;
+  return typeof commonName === 'string' ? { commonName, subject } : { subject };
 }

@@ -25,6 +25,10 @@ export interface ConnectionTraits {
   readonly remoteAddress: string;
   /** Undefined: the client has none, or the proxy that sent it is not trusted. */
   readonly certificate?: ClientCertificate | undefined;
+  /** The listener itself has TLS. */
+  readonly isSecure?: boolean | undefined;
+  /** Headers of the opening handshake that the configuration names, by their names in lower case. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Absent: the listener sets no cookies. */
   readonly cookie?: ConnectionCookie | undefined;
 }

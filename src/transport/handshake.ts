@@ -14,11 +14,13 @@ export interface RequestHead {
   readonly ifNoneMatch: string;
   /** The header that the caller named. An empty line counts: behind that of a proxy, no other is believed. */
   readonly certificate: string;
+  /** Those that the caller wants to keep, by name. Absent: none of them came. */
+  readonly kept?: Readonly<Record<string, string>>;
   /** Bytes of the request line and all headers, as sent. */
   readonly bytes: number;
 }
 
-const FIELDS: Readonly<Record<string, Exclude<keyof RequestHead, 'bytes'>>> = {
+const FIELDS: Readonly<Record<string, Exclude<keyof RequestHead, 'bytes' | 'kept'>>> = {
   upgrade: 'upgrade',
   connection: 'connection',
   'sec-websocket-key': 'key',
@@ -41,8 +43,14 @@ interface Request {
   forEach(visit: (name: string, value: string) => void): void;
 }
 
-/** Reads a request's headers. O(bytes), which the library bounds. `certificateHeader`: in lower case. */
-export function readHead(request: Request, certificateHeader?: string): RequestHead {
+/** Names of headers, in lower case. */
+export interface NamedHeaders {
+  readonly certificate?: string | undefined;
+  readonly kept?: readonly string[] | undefined;
+}
+
+/** Reads a request's headers. O(bytes), which the library bounds. */
+export function readHead(request: Request, { certificate, kept = [] }: NamedHeaders = {}): RequestHead {
   const head = {
     upgrade: '',
     connection: '',
@@ -58,15 +66,17 @@ export function readHead(request: Request, certificateHeader?: string): RequestH
     bytes: request.getUrl().length + (request.getQuery() ?? '').length,
   };
   let hasCertificate = false;
+  const values = new Map<string, string>();
   request.forEach((name, value) => {
     head.bytes += name.length + value.length + LINE_OVERHEAD_BYTES;
-    const field = name === certificateHeader ? 'certificate' : FIELD_BY_HEADER.get(name);
+    if (kept.includes(name)) values.set(name, values.has(name) ? `${values.get(name)},${value}` : value);
+    const field = name === certificate ? 'certificate' : FIELD_BY_HEADER.get(name);
     if (field === undefined) return;
     const isFirst = field === 'certificate' ? !hasCertificate : head[field] === '';
     head[field] = isFirst ? value : `${head[field]},${value}`;
     hasCertificate ||= field === 'certificate';
   });
-  return head;
+  return values.size === 0 ? head : { ...head, kept: Object.fromEntries(values) };
 }
 
 /** 16 bytes in base64. */

@@ -44,6 +44,8 @@ export class SocketConnection implements Connection, GuardedConnection {
   readonly maxSentBytes: number | undefined;
   readonly remoteAddress: string;
   readonly certificate: ClientCertificate | undefined;
+  readonly isSecure: boolean | undefined;
+  readonly headers: Readonly<Record<string, string>> | undefined;
   readonly cookie: ConnectionCookie | undefined;
   quietChecks = 0;
   readonly #dependencies: ConnectionDependencies;
@@ -61,6 +63,8 @@ export class SocketConnection implements Connection, GuardedConnection {
     this.maxSentBytes = traits.maxSentBytes;
     this.remoteAddress = traits.remoteAddress;
     this.certificate = traits.certificate;
+    this.isSecure = traits.isSecure;
+    this.headers = traits.headers;
     this.cookie = traits.cookie;
     this.#dependencies = dependencies;
     const { outbox, flusher, counters, maxMessagesPerSecond } = dependencies;

@@ -65,6 +65,8 @@ export interface TransportOptions extends TransportBounds {
   readonly trustedProxies?: readonly string[];
   /** Where a trusted proxy puts the client's certificate. */
   readonly clientCertificate?: ClientCertificateOptions;
+  /** Headers of the opening handshake to keep with the connection, in lower case. Absent: none. */
+  readonly headersForAuthenticators?: readonly string[];
   /** Bytes of the request line and headers of one request. Larger ones get 431. */
   readonly maxHeaderBytes: number;
   /** The kernel's receive buffer of each connection; 0: the system decides. See ReceiveBuffers. */

@@ -154,10 +154,18 @@ export class UwsAcceptor {
     // The status must come first: without it the library would begin an ordinary answer.
     if (cookies !== undefined) response.writeStatus('101 Switching Protocols');
     for (const value of cookies?.headers ?? []) response.writeHeader('Set-Cookie', value);
-    const remoteAddress = client.text;
     response.upgrade<UserData>(
       {
-        traits: { transport: 'websocket', serializer, isBatched, remoteAddress, certificate, cookie: cookies?.cookie },
+        traits: {
+          transport: 'websocket',
+          serializer,
+          isBatched,
+          remoteAddress: client.text,
+          certificate,
+          cookie: cookies?.cookie,
+          isSecure: this.#options.tls !== undefined,
+          headers: head.kept,
+        },
         slot,
         connection: undefined,
       },
@@ -227,7 +235,8 @@ export class UwsAcceptor {
   }
 
   #pendingRequest(response: HttpResponse, request: HttpRequest): PendingRequest {
-    const head = readHead(request, this.#options.clientCertificate?.header);
+    const { clientCertificate, headersForAuthenticators: kept } = this.#options;
+    const head = readHead(request, { certificate: clientCertificate?.header, kept });
     const peer = this.#peer(response);
     const isProxy = this.#addresses.isProxy(peer);
     const client = isProxy ? this.#addresses.client(peer, head.forwardedFor) : peer;

@@ -5,10 +5,12 @@ import { Code } from '../../src/wamp/codes.js';
 import { CloseUri, ErrorUri } from '../../src/wamp/uris.js';
 import { logIn, type Login } from '../support/auth-clients.js';
 import { describeConformance, type Router } from '../support/conformance.js';
+import { Gatekeeper } from '../support/gatekeeper.js';
 import type { RawClient } from '../support/raw-client.js';
 
 const SECRET = 'a secret of more than thirty-two characters';
 const HEADER = 'x-client-certificate';
+const PROCEDURE = 'com.example.decide';
 const fingerprintOf = (name: string): string => createHash('sha256').update(name).digest('hex');
 
 const config: ConfigInput = {
@@ -17,6 +19,7 @@ const config: ConfigInput = {
     trustProxyHeader: 'x-forwarded-for',
     trustedProxies: ['127.0.0.1', '::1'],
     clientCertificate: { header: HEADER, format: 'sha256' },
+    headersForAuthenticators: ['user-agent', 'x-tenant'],
   },
   realms: [
     {
@@ -37,6 +40,19 @@ const config: ConfigInput = {
         },
         ticket: { principals: { ann: { ticket: 'of ann', role: 'user' } } },
         tls: { principals: { device7: { certificateSha256: [fingerprintOf('device7')], role: 'device' } } },
+      },
+    },
+    {
+      name: 'realm2',
+      anonymousRole: null,
+      roles: [
+        { name: 'user', permissions: [{ uri: 'gantry.session.renew', allow: { call: true } }] },
+        { name: 'gate', permissions: [{ uri: PROCEDURE, allow: { register: true } }] },
+      ],
+      auth: {
+        ticket: { principals: { gatekeeper: { ticket: 'gate', role: 'gate' } } },
+        tls: { type: 'dynamic', authenticator: PROCEDURE },
+        jwt: { keys: [{ algorithm: 'HS256', secret: SECRET }], authenticator: PROCEDURE, clockToleranceS: 0 },
       },
     },
   ],
@@ -118,13 +134,75 @@ describeConformance(
       expect(await renewed.receive()).toMatchObject({ 0: Code.RESULT, 1: 2 });
     });
 
+    it('an authenticator on another node decides on the claims of a token, also when it is renewed', async () => {
+      const gate = await gatekeeper(router(), (_realm, _authid, { claims }) =>
+        claims?.['plan'] === 'gold' ? { result: 'user' } : { error: 'com.example.no_plan' },
+      );
+      for (const method of ['jwt', 'ticket']) {
+        const client = await router().connectAt(1);
+        const gold = token({ plan: 'gold', exp: inSeconds(600) });
+        expect((await logIn(client, byToken(gold, method, 'ignored'), 'realm2'))[0]).toBe(Code.WELCOME);
+        expect(client.welcome).toMatchObject({
+          authid: 'joe',
+          authrole: 'user',
+          authmethod: method,
+          authprovider: 'jwt',
+        });
+        client.send([Code.CALL, 1, {}, 'gantry.session.renew', [token({ plan: 'gold' })]]);
+        expect(await client.receive()).toMatchObject({ 0: Code.RESULT });
+        client.send([Code.CALL, 2, {}, 'gantry.session.renew', [token({ plan: 'tin' })]]);
+        expect(await client.receive()).toMatchObject({ 0: Code.ERROR, 4: ErrorUri.NOT_AUTHORIZED });
+        const other = await router().connectAt(1);
+        expect(await logIn(other, byToken(token({ plan: 'tin' }), method, 'joe'), 'realm2')).toMatchObject({
+          0: Code.ABORT,
+          2: ErrorUri.AUTHENTICATION_DENIED,
+        });
+      }
+      const asked = gate.asked.length;
+      const forged = await router().connectAt(1);
+      await logIn(forged, byToken(token({ plan: 'gold' }, 'HS256', `${SECRET}!`)), 'realm2');
+      expect(gate.asked).toHaveLength(asked);
+      expect(JSON.stringify(gate.asked[0])).not.toContain(token({ plan: 'gold' }).split('.')[2]!);
+    });
+
     if (transport === 'websocket') declareProxied(router);
   },
   config,
 );
 
+/** The authenticator of realm2, on the first node. */
+async function gatekeeper(router: Router, answer: Parameters<typeof Gatekeeper.at>[2]): Promise<Gatekeeper> {
+  const client = await router.connectAt(0);
+  const login: Login = { method: 'ticket', authid: 'gatekeeper', answer: () => ['gate', {}] };
+  expect((await logIn(client, login, 'realm2'))[0]).toBe(Code.WELCOME);
+  return Gatekeeper.at(client, PROCEDURE, answer);
+}
+
 /** The header of a proxy: only HTTP has such. */
 function declareProxied(router: () => Router): void {
+  it('an authenticator decides on a certificate, and receives the headers that the configuration names', async () => {
+    const gate = await gatekeeper(router(), (_realm, _authid, { transport }) => {
+      const { sha256 } = transport['peer_cert'] as { sha256: string };
+      const isKnown = sha256.replaceAll(':', '').toLowerCase() === fingerprintOf('device9');
+      return isKnown ? { result: { role: 'user', authid: 'device9' } } : { error: 'com.example.unknown' };
+    });
+    const client = await router().connect({
+      headers: { [HEADER]: fingerprintOf('device9'), 'x-tenant': 'blue', authorization: 'secret', cookie: 'a=secret' },
+    });
+    expect((await logIn(client, { method: 'tls' }, 'realm2'))[0]).toBe(Code.WELCOME);
+    expect(client.welcome).toMatchObject({ authid: 'device9', authmethod: 'tls', authprovider: 'dynamic' });
+    expect(gate.asked[0]?.[2].transport).toMatchObject({
+      is_secure: false,
+      http_headers_received: { 'x-tenant': 'blue' },
+    });
+    expect(JSON.stringify(gate.asked)).not.toContain('secret');
+    const other = await connectWith(router(), fingerprintOf('device8'));
+    expect(await logIn(other, { method: 'tls' }, 'realm2')).toMatchObject({
+      0: Code.ABORT,
+      2: ErrorUri.AUTHENTICATION_DENIED,
+    });
+  });
+
   it('admits the owner of a certificate that the proxy has verified', async () => {
     const client = await connectWith(router(), fingerprintOf('device7'));
     expect((await logIn(client, { method: 'tls' }))[0]).toBe(Code.WELCOME);

@@ -8,6 +8,7 @@ export interface AuthDetails {
   readonly authid: string | null;
   readonly authextra: Record<string, unknown> | null;
   readonly ticket?: string;
+  readonly claims?: Record<string, unknown>;
   readonly transport: Record<string, unknown>;
 }
 

@@ -1,4 +1,5 @@
 import { payloadOf } from '../../codec/payload.js';
+import type { ClientCertificate } from '../../transport/client-certificate.js';
 import { isDict, own } from '../../wamp/dict.js';
 import { fault } from '../../wamp/faults.js';
 import type { Uri } from '../../wamp/ids.js';
@@ -7,7 +8,7 @@ import { ErrorUri } from '../../wamp/uris.js';
 import { unavailable } from '../ports.js';
 import type { AuthenticatorEntry } from './authenticator.js';
 import type { Entry } from './credentials.js';
-import type { AuthRequest, AuthStep, Principal } from './method.js';
+import type { AuthenticatorRequest, AuthStep, Principal } from './method.js';
 
 export const DYNAMIC = 'dynamic';
 
@@ -35,7 +36,7 @@ export interface Question<Credential> {
 /** Asks the authenticators one after the other, until one knows the client. */
 export async function askAuthenticators<Credential>(
   authenticators: readonly AuthenticatorEntry[],
-  request: AuthRequest,
+  request: AuthenticatorRequest,
   question: Question<Credential>,
 ): Promise<Finding<Credential>> {
   const details = detailsOf(request, question);
@@ -61,9 +62,11 @@ export function undecided({ onUnavailable }: AuthenticatorEntry): AuthStep {
 }
 
 /** The keys that authenticators of Crossbar.io know, in the spelling of both of its generations. */
-function detailsOf<Credential>(request: AuthRequest, { method, details }: Question<Credential>): Dict {
+function detailsOf<Credential>(request: AuthenticatorRequest, { method, details }: Question<Credential>): Dict {
   const { authid, authrole, authextra } = request.details;
   const { type, protocol, serializer, peer } = request.transport;
+  const { certificate, isSecure = false, headers = {} } = request;
+  const shown = certificate && certificateDict(certificate);
   return {
     session: request.session(),
     authmethod: method,
@@ -77,8 +80,20 @@ function detailsOf<Credential>(request: AuthRequest, { method, details }: Questi
       channel_type: type,
       channel_serializer: serializer,
       websocket_protocol: protocol,
+      is_secure: isSecure,
+      http_headers_received: { ...headers },
+      ...(shown === undefined ? undefined : { peer_cert: shown, client_cert: shown }),
     },
     ...details,
+  };
+}
+
+function certificateDict({ sha256, commonName, subject }: ClientCertificate): Dict {
+  return {
+    // As OpenSSL prints it.
+    sha256: sha256.toUpperCase().replace(/(..)(?=.)/g, '$1:'),
+    cn: commonName ?? null,
+    subject: subject ?? {},
   };
 }
 
@@ -86,7 +101,7 @@ function detailsOf<Credential>(request: AuthRequest, { method, details }: Questi
 async function entryOf<Credential>(
   value: unknown,
   authenticator: AuthenticatorEntry,
-  request: AuthRequest,
+  request: AuthenticatorRequest,
   question: Question<Credential>,
 ): Promise<Entry<Credential> | string> {
   const result = typeof value === 'string' && question.isRoleEnough ? { role: value } : value;

@@ -27,21 +27,30 @@ export interface Principal extends Subject {
   readonly login?: Login;
 }
 
-/** One attempt to join. */
-export interface AuthRequest {
+/** What authenticators learn of a client, and how they are asked. */
+export interface AuthenticatorRequest {
   readonly realm: Uri;
-  readonly details: HelloDetails;
-  readonly remoteAddress: string;
+  readonly details: Pick<HelloDetails, 'authid' | 'authrole' | 'authextra'>;
   readonly transport: TransportDetails;
-  /** The client's TLS certificate, if a trusted proxy has verified one. */
+  /** The client's TLS certificate, if a listener or a trusted proxy has verified one. */
   readonly certificate?: ClientCertificate | undefined;
-  /** The cookies of the connection. Absent: it has none. */
-  readonly cookie?: ConnectionCookie | undefined;
+  /** The connection is encrypted up to the router. */
+  readonly isSecure?: boolean | undefined;
+  /** Headers of the opening handshake that the configuration names. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** The id that this session will have, for challenges that are bound to it (AUT-3). The same each time. */
   session(): SessionId;
   readonly authenticators: Authenticators;
   /** Aborts when the client has gone, or the handshake has taken too long. */
   readonly signal: AbortSignal;
+}
+
+/** One attempt to join. */
+export interface AuthRequest extends AuthenticatorRequest {
+  readonly details: HelloDetails;
+  readonly remoteAddress: string;
+  /** The cookies of the connection. Absent: it has none. */
+  readonly cookie?: ConnectionCookie | undefined;
 }
 
 export type AuthStep =
@@ -67,8 +76,8 @@ export interface AuthMethod {
   /** A rejection is a technical failure: the connection is closed, and the client may try again. */
   begin(request: AuthRequest): AuthStep | Promise<AuthStep>;
   /**
-   * The principal of another credential for a session that is about to expire. Undefined: it is not valid. Absent:
-   * credentials of this method do not expire.
+   * Decides on another credential of a session that is about to expire. Absent: credentials of this method do not expire.
+   * `request`: with the authid of the session.
    */
-  renew?(credential: string, realm: Uri): Promise<Principal | Unavailable | undefined>;
+  renew?(credential: string, request: AuthenticatorRequest): Promise<AuthStep>;
 }

@@ -3,8 +3,7 @@ import type { AuthenticatorEntry } from './authenticator.js';
 import { authidOf, DENIED, granted, isEqual, sha256, type Principals } from './credentials.js';
 import { askAuthenticators } from './dynamic.js';
 import type { AuthMethod, AuthRequest, AuthStep } from './method.js';
-import { isUnavailable } from '../ports.js';
-import { principalOf, type TokenReader } from './token.js';
+import { decideByToken, type TokenReader } from './token.js';
 
 export interface TicketCredential {
   /** SHA-256 of the ticket's UTF-8 text. The ticket itself is not kept. */
@@ -25,7 +24,7 @@ export function createTicket(
 ): AuthMethod {
   return {
     name: 'ticket',
-    ...(tokens.length === 0 ? undefined : { renew: (token, realm) => principalOf(tokens, token, realm) }),
+    ...(tokens.length === 0 ? undefined : { renew: (token, request) => decideByToken(tokens, token, request) }),
     begin(request) {
       const isDynamic = authenticators.length > 0 || tokens.length > 0;
       const authid = authidOf(request.details, 'ticket');
@@ -50,10 +49,10 @@ async function decide(
   request: AuthRequest,
   ticket: string,
 ): Promise<AuthStep> {
-  const principal = await principalOf(tokens, ticket, request.realm);
-  if (principal !== undefined && !isUnavailable(principal)) return granted(principal);
-  const step = authenticators.length === 0 ? DENIED : await ask(authenticators, request, ticket);
-  return principal !== undefined && step.kind === 'refused' ? { kind: 'postponed', reason: principal } : step;
+  const byToken = await decideByToken(tokens, ticket, request);
+  if (byToken.kind === 'granted' || authenticators.length === 0) return byToken;
+  const step = await ask(authenticators, request, ticket);
+  return step.kind === 'refused' && byToken !== DENIED ? byToken : step;
 }
 
 async function ask(

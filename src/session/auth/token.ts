@@ -1,8 +1,9 @@
 import { own } from '../../wamp/dict.js';
-import type { Uri } from '../../wamp/ids.js';
 import type { Dict } from '../../wamp/options.js';
+import type { AuthenticatorEntry } from './authenticator.js';
 import { DENIED, granted } from './credentials.js';
-import type { AuthMethod, AuthStep, Principal } from './method.js';
+import { askAuthenticators } from './dynamic.js';
+import type { AuthenticatorRequest, AuthMethod, AuthStep } from './method.js';
 import { isUnavailable, type Unavailable } from '../ports.js';
 
 /** A token that was verified: signature, issuer, audience and validity are right. */
@@ -43,36 +44,70 @@ const MAX_AUTHID_LENGTH = 255;
 export class TokenReader {
   readonly #verifier: TokenVerifier;
   readonly #rules: ClaimRules;
+  readonly #authenticator: AuthenticatorEntry | undefined;
 
-  constructor(verifier: TokenVerifier, rules: ClaimRules) {
+  /** `authenticator`: decides in place of the claims. */
+  constructor(verifier: TokenVerifier, rules: ClaimRules, authenticator?: AuthenticatorEntry) {
     this.#verifier = verifier;
     this.#rules = rules;
+    this.#authenticator = authenticator;
   }
 
-  /** Undefined: the token is not valid for this realm, or names no principal. */
-  async principal(token: string, realm: Uri): Promise<Principal | Unavailable | undefined> {
-    if (token.length > MAX_TOKEN_LENGTH) return undefined;
+  /** Refused: the token is not valid for this realm, or names no principal. */
+  async decide(token: string, request: AuthenticatorRequest): Promise<AuthStep> {
+    if (token.length > MAX_TOKEN_LENGTH) return DENIED;
     const verified = await this.#verifier.verify(token);
-    if (verified === undefined || isUnavailable(verified)) return verified;
-    const { claims, validForMs } = verified;
+    if (verified === undefined) return DENIED;
+    if (isUnavailable(verified)) return { kind: 'postponed', reason: verified };
+    const { claims } = verified;
+    const { realm } = this.#rules;
+    if (realm !== undefined && !texts(claimOf(claims, realm)).includes(request.realm)) return DENIED;
+    return this.#authenticator === undefined
+      ? this.#byClaims(verified)
+      : this.#ask(verified, this.#authenticator, request);
+  }
+
+  #byClaims({ claims, validForMs }: VerifiedToken): AuthStep {
     const rules = this.#rules;
-    if (rules.realm !== undefined && !texts(claimOf(claims, rules.realm)).includes(realm)) return undefined;
-    const authid = claimOf(claims, rules.authid);
+    const authid = this.#authid(claims);
     const authrole = rules.fixedRole ?? this.#role(texts(claimOf(claims, rules.role)));
-    if (typeof authid !== 'string' || authid === '' || authid.length > MAX_AUTHID_LENGTH) return undefined;
-    if (UNPRINTABLE.test(authid)) return undefined;
-    if (authrole === undefined) return undefined;
+    if (authid === undefined || authrole === undefined) return DENIED;
     const extra = rules.authextra.flatMap((name) => {
       const value = claimOf(claims, name);
       return isPlain(value) || (Array.isArray(value) && value.every(isPlain)) ? [[name, value] as const] : [];
     });
-    return {
+    return granted({
       authid,
       authrole,
       authprovider: TOKEN_PROVIDER,
       ...(extra.length === 0 ? undefined : { authextra: Object.fromEntries(extra) }),
       ...(rules.closeOnExpiry ? { validForMs } : undefined),
-    };
+    });
+  }
+
+  /** The session still belongs to the issuer of its token, and ends with it. */
+  async #ask(
+    { claims, validForMs }: VerifiedToken,
+    authenticator: AuthenticatorEntry,
+    request: AuthenticatorRequest,
+  ): Promise<AuthStep> {
+    const finding = await askAuthenticators([authenticator], request, {
+      method: 'jwt',
+      details: { claims },
+      authid: this.#authid(claims),
+      isRoleEnough: true,
+      credentialOf: () => ({}),
+    });
+    if (finding.kind === 'undecided') return finding.step;
+    if (finding.kind === 'unknown') return DENIED;
+    const principal = { ...finding.entry.principal, authprovider: TOKEN_PROVIDER };
+    return granted(this.#rules.closeOnExpiry ? { ...principal, validForMs } : principal);
+  }
+
+  #authid(claims: Dict): string | undefined {
+    const authid = claimOf(claims, this.#rules.authid);
+    if (typeof authid !== 'string' || authid === '' || authid.length > MAX_AUTHID_LENGTH) return undefined;
+    return UNPRINTABLE.test(authid) ? undefined : authid;
   }
 
   #role(claimed: readonly string[]): string | undefined {
@@ -85,32 +120,28 @@ export function createTokenMethod(readers: readonly TokenReader[]): AuthMethod {
   return {
     name: 'jwt',
     ignoresAuthid: true,
-    begin: ({ realm }) => ({
+    begin: (request) => ({
       kind: 'challenge',
       extra: {},
-      answer: async (token): Promise<AuthStep> => {
-        const principal = await principalOf(readers, token, realm);
-        if (principal === undefined) return DENIED;
-        return isUnavailable(principal) ? { kind: 'postponed', reason: principal } : granted(principal);
-      },
+      answer: (token) => decideByToken(readers, token, request),
     }),
-    renew: (token, realm) => principalOf(readers, token, realm),
+    renew: (token, request) => decideByToken(readers, token, request),
   };
 }
 
 /** By the first reader that takes the token. */
-export async function principalOf(
+export async function decideByToken(
   readers: readonly TokenReader[],
   token: string,
-  realm: Uri,
-): Promise<Principal | Unavailable | undefined> {
-  let missing: Unavailable | undefined;
+  request: AuthenticatorRequest,
+): Promise<AuthStep> {
+  let undecided: AuthStep | undefined;
   for (const reader of readers) {
-    const principal = await reader.principal(token, realm);
-    if (principal !== undefined && !isUnavailable(principal)) return principal;
-    missing ??= principal;
+    const step = await reader.decide(token, request);
+    if (step.kind === 'granted') return step;
+    if (step !== DENIED) undecided ??= step;
   }
-  return missing;
+  return undecided ?? DENIED;
 }
 
 /** A claim of that name, or else the one at the end of the path that the name is: `realm_access.roles`. */

@@ -40,7 +40,7 @@ interface Handshake extends Opening {
   readonly rest: Uint8Array;
 }
 
-export interface RawAcceptorOptions extends Pick<RawOptions, 'path' | 'serializers' | 'handshakeTimeoutMs'> {
+export interface RawAcceptorOptions extends Pick<RawOptions, 'path' | 'tls' | 'serializers' | 'handshakeTimeoutMs'> {
   /** See `announcedBytes`. */
   readonly receiveBytes: number;
   /** How long a refused client may take to end its side. */
@@ -144,7 +144,8 @@ export class RawAcceptor {
     const { serializer, peerMaxBytes } = request;
     const maxSentBytes = Math.min(peerMaxBytes, MOST_SENT_BYTES);
     const traits = { transport: 'rawsocket', serializer, isBatched: false, maxSentBytes, certificate } as const;
-    opened({ stream, traits: { ...traits, remoteAddress: peer.text }, rest });
+    const isSecure = this.#options.tls !== undefined;
+    opened({ stream, traits: { ...traits, isSecure, remoteAddress: peer.text }, rest });
   }
 
   #refusal(slot: ConnectionSlot): ConnectionRefusal | undefined {

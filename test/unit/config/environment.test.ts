@@ -39,6 +39,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   'listen.tls.keyFile': 'key.pem',
   'listen.tls.passphrase': 'open sesame',
   'listen.allowedOrigins': ['https://a.example'],
+  'listen.headersForAuthenticators': ['x-tenant'],
   'listen.serializers': ['cbor'],
   'listen.clientCertificate.header': 'x-cert',
   realms: [],
@@ -54,6 +55,9 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
       clockToleranceS: 1,
       closeOnExpiry: false,
       asTicket: false,
+      timeoutMs: 1,
+      mayChooseRealm: true,
+      onUnavailable: 'abort',
       claims: { authid: 'name', role: 'group', authextra: [] },
     },
   ],
@@ -63,6 +67,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   'realmTemplate.auth.scram': AUTHENTICATOR,
   'realmTemplate.auth.anonymous': [AUTHENTICATOR],
   'realmTemplate.auth.cryptosign': AUTHENTICATOR,
+  'realmTemplate.auth.tls': AUTHENTICATOR,
   'ops.host': '127.0.0.3',
   'backplane.url': 'redis://a:1/2',
   'backplane.redis.prefix': 'votes',
@@ -83,14 +88,17 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
 /** Settings of a store are refused where nothing names one, or none. */
 const STORE = { GANTRY_BACKPLANE_URL: 'memory' };
 
+const CERTIFICATES = {
+  GANTRY_LISTEN_CLIENT_CERTIFICATE_HEADER: 'x-client-cert',
+  GANTRY_LISTEN_CLIENT_CERTIFICATE_FORMAT: 'pem',
+  GANTRY_LISTEN_TRUST_PROXY_HEADER: 'x-forwarded-for',
+  GANTRY_LISTEN_TRUSTED_PROXIES: '["192.0.2.1"]',
+};
+
 const COMPANIONS: Readonly<Record<string, Record<string, string>>> = {
   'listen.tls': { GANTRY_LISTEN_TLS_CERT_FILE: 'c', GANTRY_LISTEN_TLS_KEY_FILE: 'k' },
-  'listen.clientCertificate': {
-    GANTRY_LISTEN_CLIENT_CERTIFICATE_HEADER: 'x-client-cert',
-    GANTRY_LISTEN_CLIENT_CERTIFICATE_FORMAT: 'pem',
-    GANTRY_LISTEN_TRUST_PROXY_HEADER: 'x-forwarded-for',
-    GANTRY_LISTEN_TRUSTED_PROXIES: '["192.0.2.1"]',
-  },
+  'listen.clientCertificate': CERTIFICATES,
+  'realmTemplate.auth.tls': CERTIFICATES,
   realmTemplate: {
     GANTRY_REALM_TEMPLATE_NAMES: JSON.stringify(NAMES),
     GANTRY_REALM_TEMPLATE_ROLES: JSON.stringify(ROLES),

@@ -27,6 +27,9 @@ const RULES: TokenRules = {
   clockToleranceS: 5,
   closeOnExpiry: true,
   asTicket: true,
+  timeoutMs: 1,
+  mayChooseRealm: false,
+  onUnavailable: 'close',
   claims: { authid: 'sub', role: 'role', authextra: [] },
 };
 

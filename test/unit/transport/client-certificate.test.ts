@@ -11,7 +11,7 @@ const x509 = new X509Certificate(pem);
 const fingerprint = x509.fingerprint256;
 const sha256 = fingerprint.replaceAll(':', '').toLowerCase();
 const der = x509.raw.toString('base64');
-const named = { sha256, commonName: 'localhost' };
+const named = { sha256, commonName: 'localhost', subject: { CN: 'localhost' } };
 
 describe('the certificate of a client, as proxies pass it on', () => {
   it.each<[string, Format, string, object]>([
@@ -24,7 +24,7 @@ describe('the certificate of a client, as proxies pass it on', () => {
       'Envoy: all fields',
       'xfcc',
       `By=spiffe://x/y;Hash=${sha256};Subject="CN=localhost,O=a\\, b";URI=spiffe://x/z;DNS=a;Chain="x"`,
-      named,
+      { ...named, subject: { CN: 'localhost', O: 'a\\, b' } },
     ],
     ['a fingerprint with colons', 'sha256', fingerprint, { sha256 }],
     ['a fingerprint without', 'sha256', sha256, { sha256 }],
@@ -52,7 +52,10 @@ describe('the certificate of a client, as proxies pass it on', () => {
 
   it('has no name when its subject has two', () => {
     const subject = 'CN=a,CN=b';
-    expect(readClientCertificate(`Hash=${sha256};Subject="${subject}"`, 'xfcc')).toEqual({ sha256 });
+    expect(readClientCertificate(`Hash=${sha256};Subject="${subject}"`, 'xfcc')).toEqual({
+      sha256,
+      subject: { CN: ['a', 'b'] },
+    });
   });
 
   it.each(['O=a\\,CN=admin', 'CN=admin\\,x', 'CN=admin\\+x', 'O=a\\\\,CN=admin'])(

@@ -8,12 +8,15 @@ import type {
   Authenticators,
 } from '../../../../src/session/auth/authenticator.js';
 import { createCryptosign } from '../../../../src/session/auth/cryptosign.js';
-import type { AuthMethod, AuthStep } from '../../../../src/session/auth/method.js';
+import type { AuthMethod, AuthRequest, AuthStep } from '../../../../src/session/auth/method.js';
 import { createScram } from '../../../../src/session/auth/scram.js';
 import { WAMP_SCRAM } from '../../../../src/session/auth/scram-dialects.js';
 import { createTicket } from '../../../../src/session/auth/ticket.js';
+import { createTls } from '../../../../src/session/auth/tls.js';
+import { TokenReader } from '../../../../src/session/auth/token.js';
 import { createWampCra } from '../../../../src/session/auth/wampcra.js';
-import { begin, SESSION } from './methods.js';
+import type { Dict } from '../../../../src/wamp/options.js';
+import { begin, SESSION, TRANSPORT } from './methods.js';
 
 const PUBKEY = 'ab'.repeat(32);
 const KEYS = { salt: 'ab'.repeat(16), storedKey: PUBKEY, serverKey: PUBKEY };
@@ -222,5 +225,103 @@ describe('the challenge of a client that every authenticator refuses', () => {
     expect(decoy?.['iterations']).toBe(7);
     expect(decoy?.['salt']).not.toBe(extra?.['salt']);
     expect(again?.['salt']).toBe(decoy?.['salt']);
+  });
+});
+
+describe('certificates and tokens', () => {
+  const CERTIFICATE = { sha256: 'ab'.repeat(32), commonName: 'device', subject: { CN: 'device', OU: ['a', 'b'] } };
+  const SHOWN = {
+    sha256: Array.from({ length: 32 }, () => 'AB').join(':'),
+    cn: 'device',
+    subject: CERTIFICATE.subject,
+  };
+  const request = (authenticators: Authenticators, more: Partial<AuthRequest> = {}): AuthRequest => ({
+    realm: 'com.example.realm',
+    details: { features: {}, authmethods: ['tls'], authid: 'claimed' },
+    remoteAddress: TRANSPORT.peer,
+    transport: TRANSPORT,
+    session: () => SESSION,
+    authenticators,
+    signal: new AbortController().signal,
+    ...more,
+  });
+
+  it('an authenticator decides on a certificate that no principal has, and must name the authid', async () => {
+    const replies = new Recorded(returned({ role: 'user', authid: 'device7' }));
+    const method = createTls(new Map(), ONE);
+    const step = await method.begin(request(replies, { certificate: CERTIFICATE, isSecure: true }));
+    expect(step).toMatchObject({ kind: 'granted', principal: { authid: 'device7', authprovider: 'dynamic' } });
+    expect(replies.calls[0]?.args[2]).toMatchObject({
+      authmethod: 'tls',
+      transport: { is_secure: true, peer_cert: SHOWN, client_cert: SHOWN, http_headers_received: {} },
+    });
+    for (const result of [{ role: 'user' }, 'user']) {
+      const nameless = new Recorded(returned(result));
+      expect((await method.begin(request(nameless, { certificate: CERTIFICATE }))).kind).toBe('postponed');
+      expect(nameless.flaws).toHaveLength(1);
+    }
+  });
+
+  it('an authenticator is not asked about a client without certificate, or with that of a principal', async () => {
+    const replies = new Recorded(returned({ role: 'user', authid: 'x' }));
+    const principal = { authid: 'device7', authrole: 'device', authprovider: 'static' };
+    const known = new Map([['device7', { principal, credential: { certificates: [CERTIFICATE.sha256] } }]]);
+    const method = createTls(known, ONE);
+    expect(await method.begin(request(replies))).toMatchObject({ kind: 'refused' });
+    const own = { details: { features: {}, authmethods: [] }, certificate: CERTIFICATE };
+    expect(await method.begin(request(replies, own))).toMatchObject({ kind: 'granted', principal });
+    expect(replies.calls).toEqual([]);
+  });
+
+  const tokenReader = (claims: Dict, isValid = true, realm?: string): TokenReader =>
+    new TokenReader(
+      { verify: () => Promise.resolve(isValid ? { claims, validForMs: 5 } : undefined) },
+      {
+        authid: 'sub',
+        role: 'role',
+        fixedRole: undefined,
+        realm,
+        authextra: [],
+        roles: new Set(),
+        closeOnExpiry: true,
+      },
+      ONE[0],
+    );
+
+  it('an authenticator decides on the bearer of a verified token, who is the one that the token names', async () => {
+    const replies = new Recorded(returned('user'), returned({ role: 'admin', authid: 'joe@example' }));
+    const claims = { sub: 'joe', plan: 'gold' };
+    const reader = tokenReader(claims);
+    expect(await reader.decide('t', request(replies))).toMatchObject({
+      kind: 'granted',
+      principal: { authid: 'joe', authrole: 'user', authprovider: 'jwt', validForMs: 5 },
+    });
+    expect(replies.calls[0]?.args[2]).toMatchObject({ authmethod: 'jwt', claims });
+    expect(await reader.decide('t', request(replies))).toMatchObject({ principal: { authid: 'joe@example' } });
+    const nameless = new Recorded(returned('user'));
+    expect((await tokenReader({}).decide('t', request(nameless))).kind).toBe('postponed');
+  });
+
+  it('an authenticator receives no token that is not valid, or not for the realm', async () => {
+    const replies = new Recorded(returned('user'));
+    expect(await tokenReader({ sub: 'joe' }, false).decide('t', request(replies))).toMatchObject({ kind: 'refused' });
+    expect(await tokenReader({ sub: 'joe', r: 'x' }, true, 'r').decide('t', request(replies))).toMatchObject({
+      kind: 'refused',
+    });
+    expect(replies.calls).toEqual([]);
+    for (const [reply, kind] of [
+      [REFUSED, 'refused'],
+      [FAILED, 'postponed'],
+    ] as const)
+      expect((await tokenReader({ sub: 'joe' }).decide('t', request(new Recorded(reply)))).kind).toBe(kind);
+  });
+
+  it('receives the headers that the configuration names', async () => {
+    const replies = new Recorded(returned({ role: 'user', authid: 'x' }));
+    const headers = { origin: 'https://app.example' };
+    await createTls(new Map(), ONE).begin(request(replies, { certificate: CERTIFICATE, headers }));
+    expect(replies.calls[0]?.args[2]).toMatchObject({
+      transport: { http_headers_received: headers, is_secure: false },
+    });
   });
 });

@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { DENIED } from '../../../../src/session/auth/credentials.js';
+import type { AuthenticatorRequest } from '../../../../src/session/auth/method.js';
 import { createTokenMethod, TokenReader, type ClaimRules } from '../../../../src/session/auth/token.js';
 import { unavailable } from '../../../../src/session/ports.js';
 import type { Uri } from '../../../../src/wamp/ids.js';
 import type { Dict } from '../../../../src/wamp/options.js';
+import { NO_AUTHENTICATORS } from '../../../support/session-harness.js';
+import { SESSION, TRANSPORT } from './methods.js';
 
 const REALM: Uri = 'com.example.app';
 
@@ -20,7 +24,22 @@ function reader(claims: Dict, rules: Partial<ClaimRules> = {}): TokenReader {
   return new TokenReader({ verify: () => Promise.resolve({ claims, validForMs: 5 }) }, { ...RULES, ...rules });
 }
 
-const read = (claims: Dict, rules?: Partial<ClaimRules>) => reader(claims, rules).principal('token', REALM);
+const REQUEST: AuthenticatorRequest = {
+  realm: REALM,
+  details: {},
+  transport: TRANSPORT,
+  session: () => SESSION,
+  authenticators: NO_AUTHENTICATORS,
+  signal: new AbortController().signal,
+};
+
+/** Undefined: the token names no principal. */
+async function read(claims: Dict, rules?: Partial<ClaimRules>): Promise<unknown> {
+  const step = await reader(claims, rules).decide('token', REQUEST);
+  if (step.kind === 'granted') return step.principal;
+  expect(step).toBe(DENIED);
+  return undefined;
+}
 
 describe('claims of a token', () => {
   it('give authid, role and time of a session (AUT-2)', async () => {
@@ -107,6 +126,6 @@ describe('several issuers', () => {
   });
 
   it('receive no token that is too long', async () => {
-    expect(await good.principal('x'.repeat(16_385), REALM)).toBeUndefined();
+    expect(await good.decide('x'.repeat(16_385), REQUEST)).toBe(DENIED);
   });
 });
