@@ -47,8 +47,13 @@ export const RELOADABLE = [
   'drain',
 ] as const;
 
-/** Rules that a realm's calls in flight depend on: those of a realm that both configurations have need a restart. */
+/**
+ * Rules that calls in flight, or the sessions of an authid on all nodes, depend on: those of a realm that both configurations
+ * have need a restart.
+ */
 export const RESTART_RULES = [
+  'maxSessionsPerAuthid',
+  'onDuplicate',
   'callTimeoutUnit',
   'busyError',
   'allowForceReregister',
@@ -118,7 +123,7 @@ function keepRules(current: Config, merged: Mutable): string[] {
   return [...pairs, template].flatMap(([path, old, realm]) => {
     if (old === undefined || realm === undefined) return [];
     const differing = RESTART_RULES.filter((rule) => old[rule] !== realm[rule]);
-    for (const rule of differing) realm[rule] = old[rule];
+    for (const rule of differing) put(realm, [rule], old[rule]);
     return differing.map((rule) => `${path}.${rule}`);
   });
 }

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { fingerprint } from '../../../src/config/fingerprint.js';
 import { parseConfig } from '../../../src/config/load.js';
-import { isReloadable, planReload, RELOADABLE } from '../../../src/config/reload.js';
-import type { ConfigInput } from '../../../src/config/schema.js';
-import { settingAt } from '../../../src/config/settings.js';
+import { realm as realmSchema } from '../../../src/config/realm-schema.js';
+import { isReloadable, planReload, RELOADABLE, RESTART_RULES } from '../../../src/config/reload.js';
+import type { Config, ConfigInput } from '../../../src/config/schema.js';
+import { settingAt, SETTINGS } from '../../../src/config/settings.js';
 
 type Realm = NonNullable<ConfigInput['realms']>[number];
 
@@ -114,10 +115,59 @@ describe('planReload', () => {
     expect(config.realms.map(({ busyError }) => busyError)).toEqual(['crossbar', 'wamp']);
   });
 
+  it('keeps the bound on sessions of an authid, and names it', () => {
+    const bounded = { realms: [realm('a', { onDuplicate: 'refuse', maxSessionsPerAuthid: 3 })] } as const;
+    const open = { realms: [realm('a')] };
+    for (const [before, after] of [
+      [bounded, open],
+      [open, bounded],
+    ] as [ConfigInput, ConfigInput][]) {
+      const { config, needsRestart } = plan(before, after);
+      expect(needsRestart).toEqual(['realms[0].maxSessionsPerAuthid', 'realms[0].onDuplicate']);
+      expect(config).toEqual(parseConfig(before));
+    }
+  });
+
   it('refuses what does not fit to settings that stay', () => {
     const after = { limits: { maxMessageBytes: 4_096, maxInboxBytes: 8_192 } };
     expect(() => plan({}, after)).toThrow('limits.maxInboxBytes: Too small: expected at least limits.maxMessageBytes');
   });
+});
+
+/** Rules of a realm that a reload changes in a realm that is there already: `Realm.apply`, authMethods, and `withdrawals`. */
+const LIVE_RULES = [
+  'anonymousRole',
+  'roles',
+  'auth',
+  'onWithdrawn',
+  'retention',
+  'history',
+  'uriCheck',
+  'requestIdCheck',
+  'allowDisclose',
+  'metaApi',
+];
+
+it('each rule of a realm is applied by a reload, or named as one that needs a restart', () => {
+  expect([...LIVE_RULES, ...RESTART_RULES, 'name'].sort()).toEqual(Object.keys(realmSchema.shape).sort());
+});
+
+it('each setting that differs is changed by a reload, or named as one that needs a restart', () => {
+  const current = parseConfig({ listen: { tls: { ...TLS, passphrase: 'p' } } });
+  const leaves = SETTINGS.filter(({ kind, path }) => kind !== 'section' && path[0] !== 'realmTemplate');
+  expect(leaves.length).toBeGreaterThan(100);
+  for (const { path } of leaves) {
+    // The same with another value, whichever: what differs is found before anything is parsed again.
+    const next = structuredClone(current) as Record<string, unknown>;
+    const section = path.slice(0, -1).reduce((node, key) => (node[key] ??= {}) as Record<string, unknown>, next);
+    const name = path.at(-1) ?? '';
+    section[name] = name === 'realms' ? [] : 'another value';
+    const { config, changed, needsRestart } = planReload(current, next as unknown as Config);
+    const isLive = isReloadable(path);
+    expect(isLive ? changed : needsRestart).toEqual([path.join('.')]);
+    expect(isLive ? needsRestart : changed).toEqual([]);
+    if (!isLive) expect(config, path.join('.')).toEqual(current);
+  }
 });
 
 it('each reloadable path is a setting', () => {
