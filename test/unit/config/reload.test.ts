@@ -116,12 +116,12 @@ describe('planReload', () => {
   });
 
   it('keeps the bound on sessions of an authid, and names it', () => {
-    const bounded = { realms: [realm('a', { onDuplicate: 'refuse', maxSessionsPerAuthid: 3 })] } as const;
-    const open = { realms: [realm('a')] };
+    const bounded: ConfigInput = { realms: [realm('a', { onDuplicate: 'refuse', maxSessionsPerAuthid: 3 })] };
+    const open: ConfigInput = { realms: [realm('a')] };
     for (const [before, after] of [
       [bounded, open],
       [open, bounded],
-    ] as [ConfigInput, ConfigInput][]) {
+    ] as const) {
       const { config, needsRestart } = plan(before, after);
       expect(needsRestart).toEqual(['realms[0].maxSessionsPerAuthid', 'realms[0].onDuplicate']);
       expect(config).toEqual(parseConfig(before));
