@@ -5,6 +5,7 @@ import { fault, isFault, type Fault } from '../wamp/faults.js';
 import { isId, type RegistrationId, type SessionId } from '../wamp/ids.js';
 import type { Dict, MatchPolicy } from '../wamp/options.js';
 import { ErrorUri } from '../wamp/uris.js';
+import { idsByPolicy, type Listed } from './ids-by-policy.js';
 import type { HandlersOf, MetaSources } from './meta-handlers.js';
 import { askAll, reading, tooLong } from './meta-question.js';
 import { noSuchSession } from './meta-sessions.js';
@@ -73,12 +74,10 @@ export function matchIn(options: Dict | undefined): MatchPolicy | Fault {
 /** Ids by match policy: all three keys are always there. */
 export function byPolicy(
   sources: Pick<MetaSources, 'limits' | 'onLimit'>,
-  all: readonly { readonly id: number; readonly match: MatchPolicy }[],
+  all: readonly Listed[],
 ): ProcedureResult | Fault {
   if (all.length > sources.limits.maxMetaListIds) return tooLong(sources, 'list those of one session');
-  const ids: Record<MatchPolicy, number[]> = { exact: [], prefix: [], wildcard: [] };
-  for (const { id, match } of all) ids[match].push(id);
-  return { args: [ids] };
+  return { args: [idsByPolicy(all)] };
 }
 
 function hasCallee(session: number): (registration: Registration) => boolean {

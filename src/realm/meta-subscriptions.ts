@@ -10,9 +10,13 @@ import type { HandlersOf, MetaLimits, MetaSources } from './meta-handlers.js';
 import { askAll, reading, tooLong, type Lists } from './meta-question.js';
 import { byPolicy, matchIn } from './meta-registrations.js';
 import { noSuchSession } from './meta-sessions.js';
+import { idsByPolicy, readIdsByPolicy, type Listed } from './ids-by-policy.js';
 import type { ProcedureResult } from './router-procedures.js';
 
-/** One question, with what it is about; the answer of a node is the list of its subscriptions, each as a `Row`. */
+/**
+ * One question, with what it is about. A node answers a question for a list with ids by policy, so that the longest list fits
+ * into an answer, and the others with its subscriptions, each as a `Row`.
+ */
 const SUBJECT = 'subscriptions';
 
 type About =
@@ -38,22 +42,28 @@ export type CreatedMs = (topic: Uri, match: MatchPolicy) => number | undefined;
 /** `wamp.subscription.*`: each node knows its own subscribers, so every node is asked. Topics under `wamp.` are hidden (UMA-4). */
 export function subscriptionProcedures(sources: MetaSources, lists: Lists): HandlersOf<'wamp.subscription.'> {
   const { realm, backplane } = sources;
-  const ask = async (about: About): Promise<readonly Row[] | Fault> => {
+  const ask = async <Found>(
+    about: About,
+    read: (body: unknown) => readonly Found[] | undefined,
+  ): Promise<readonly Found[] | Fault> => {
     const { bodies, missing } = await askAll(sources, SUBJECT, about);
     if (missing !== undefined) return missing;
-    const rows: Row[] = [];
+    const found: Found[] = [];
     for (const body of bodies) {
-      if (!Array.isArray(body)) return tooLong(sources, 'ask for less');
-      for (const row of body as unknown[]) {
-        const read = readRow(row);
-        if (read === undefined) return UNREADABLE;
-        rows.push(read);
-      }
+      if (body === null) return tooLong(sources, 'ask for less');
+      const part = read(body);
+      if (part === undefined) return UNREADABLE;
+      for (const one of part) found.push(one);
     }
-    return rows;
+    return found;
+  };
+  /** A subscription that several nodes have comes once. */
+  const list = async (about: About): Promise<readonly Listed[] | Fault> => {
+    const found = await ask(about, readIdsByPolicy);
+    return isFault(found) ? found : [...new Map(found.map((one) => [one.id, one])).values()];
   };
   const about = async (question: About, answer: (rows: readonly [Row, ...Row[]]) => ProcedureResult) => {
-    const rows = await ask(question);
+    const rows = await ask(question, readRows);
     if (isFault(rows)) return rows;
     const [first, ...others] = rows;
     return first === undefined ? noSuchSubscription(Number(question[1])) : answer([first, ...others]);
@@ -64,20 +74,20 @@ export function subscriptionProcedures(sources: MetaSources, lists: Lists): Hand
         reading(async () => {
           if (session !== undefined && (await backplane.directory.sessions.get(realm, session as never)) === undefined)
             return noSuchSession(session);
-          const rows = await ask(session === undefined ? ['all'] : ['session', session]);
-          return isFault(rows) ? rows : byPolicy(sources, eachOnce(rows));
+          const all = await list(session === undefined ? ['all'] : ['session', session]);
+          return isFault(all) ? all : byPolicy(sources, all);
         }),
       ),
     'wamp.subscription.lookup': async ({ topic, options }) => {
       const match = matchIn(options);
       if (isFault(match)) return match;
-      const rows = await ask(['topic', topic, match]);
+      const rows = await ask(['topic', topic, match], readRows);
       return isFault(rows) ? rows : { args: [rows[0]?.id ?? null] };
     },
     'wamp.subscription.match': async ({ topic }) => {
-      const rows = await ask(['matching', topic]);
-      if (isFault(rows)) return rows;
-      return { args: [rows.length === 0 ? null : eachOnce(rows).map(({ id }) => id)] };
+      const matching = await list(['matching', topic]);
+      if (isFault(matching)) return matching;
+      return { args: [matching.length === 0 ? null : matching.map(({ id }) => id)] };
     },
     'wamp.subscription.get': ({ subscription_id: id }) =>
       about(['count', id], (rows) => {
@@ -110,6 +120,7 @@ export function answerSubscriptions(
       const asksSubscribers = question[0] === 'id';
       const isTooLong = asksSubscribers && found.some(({ receivers }) => receivers.length > maxMetaListIds);
       if (found.length > maxMetaListIds || isTooLong) return Promise.resolve(null);
+      if (isListed(question[0])) return Promise.resolve(idsByPolicy(found));
       const rows = found.map(({ id, match, topic, receivers }) => {
         const sessions = asksSubscribers ? receivers.map(({ session }) => session) : [];
         return [id, match, topic, createdMs(topic, match) ?? 0, sessions, receivers.length];
@@ -133,6 +144,16 @@ function find(
   return isId(value) ? one(directory.byId(value as SubscriptionId)) : [];
 }
 
+function isListed(what: unknown): boolean {
+  return what === 'all' || what === 'session' || what === 'matching';
+}
+
+function readRows(body: unknown): readonly Row[] | undefined {
+  if (!Array.isArray(body)) return undefined;
+  const rows = body.map(readRow);
+  return rows.every((row) => row !== undefined) ? rows : undefined;
+}
+
 function readRow(row: unknown): Row | undefined {
   const [id, match, uri, createdMs, subscribers, subscriberCount] = Array.isArray(row) ? (row as unknown[]) : [];
   if (!isId(id) || !isMatch(match) || typeof uri !== 'string' || typeof createdMs !== 'number') return undefined;
@@ -142,11 +163,6 @@ function readRow(row: unknown): Row | undefined {
 
 function isMatch(value: unknown): value is MatchPolicy {
   return value === 'exact' || value === 'prefix' || value === 'wildcard';
-}
-
-/** A subscription that several nodes have comes once. */
-function eachOnce(rows: readonly Row[]): readonly Row[] {
-  return [...new Map(rows.map((row) => [row.id, row])).values()];
 }
 
 function noSuchSubscription(id: number): Fault {

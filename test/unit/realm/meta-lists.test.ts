@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { answersOf, readAnswerBody } from '../../../src/backplane/question.js';
 import { Lists } from '../../../src/realm/meta-question.js';
 import type { MetaSources } from '../../../src/realm/meta-handlers.js';
 import { sessionProcedures } from '../../../src/realm/meta-sessions.js';
@@ -70,8 +71,22 @@ it('a subscription of very many sessions can be listed and counted, but its sess
   const [, answer] = answerSubscriptions({ directory: table }, () => 7, META_LIMITS);
   const { id } = subscription;
   const row = [id, 'exact', 'com.topic', 7, [], 100_001];
-  expect(await answer(['all'])).toEqual([row]);
-  expect(await answer(['matching', 'com.topic'])).toEqual([row]);
+  const listed = { exact: [id], prefix: [], wildcard: [] };
+  expect(await answer(['all'])).toEqual(listed);
+  expect(await answer(['matching', 'com.topic'])).toEqual(listed);
   expect(await answer(['count', id])).toEqual([row]);
   expect(await answer(['id', id])).toBeNull();
+});
+
+it('the longest list of subscriptions fits into the answer of a node', async () => {
+  const table = new SubscriptionTable<Session>('com.realm', drawHashSeed(Math.random));
+  const subscriber = testPeer({ session: 1 as SessionId }) as Session;
+  for (let count = 0; count < META_LIMITS.maxMetaListIds; count++)
+    table.addReceiver(subscriber, table.open(`com.example.building.${count}.temperature`, 'exact'));
+  const [, answer] = answerSubscriptions({ directory: table }, () => 7, META_LIMITS);
+  const parts = answersOf({ realm: 'com.realm', number: 1 }, await answer(['all'])).map(({ body }) =>
+    readAnswerBody(body),
+  );
+  expect(parts.length).toBeGreaterThan(1);
+  expect(parts.every(({ kind }) => kind === 'part')).toBe(true);
 });
