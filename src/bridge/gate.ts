@@ -2,7 +2,7 @@ import { BackplaneUnavailableError } from '../backplane/backplane.js';
 import type { HttpExchange } from '../transport/http/exchange.js';
 import type { Uri } from '../wamp/ids.js';
 import { isRefusal, refusal, type Refusal } from './refusal.js';
-import type { BridgeDependencies, Identity, ServiceOptions } from './service.js';
+import { HTTP_PROVIDER, type BridgeDependencies, type Identity, type ServiceOptions } from './service.js';
 import { checkSignature, isSigned, type SignedRequest } from './signature.js';
 import { transportOf } from './http-session.js';
 
@@ -10,7 +10,6 @@ import { transportOf } from './http-session.js';
 const REPLAY_REALM: Uri = 'gantry.http';
 const BEARER = /^Bearer +([A-Za-z0-9._~+/-]+=*) *$/i;
 const CHALLENGE = [['WWW-Authenticate', 'Bearer']] as const;
-const PROVIDER = 'http';
 
 /** Decides who has sent a request: a signature, a token, or nobody in particular where the service asks for neither. */
 export class Gate {
@@ -29,7 +28,7 @@ export class Gate {
     if (keys.length > 0 && (!bearer || isSigned(exchange.query))) return this.#bySignature(exchange, body);
     if (bearer)
       return refusal('401', 'unauthorized', 'This service needs a token: "Authorization: Bearer …".', CHALLENGE);
-    return { principal: { authid, authrole: role, authprovider: PROVIDER }, authmethod: 'http' };
+    return { principal: { authid, authrole: role, authprovider: HTTP_PROVIDER }, authmethod: 'http' };
   }
 
   async #bySignature(exchange: HttpExchange, body: Uint8Array): Promise<Identity | Refusal> {
@@ -39,7 +38,7 @@ export class Gate {
     const flaw = await this.#replayed(signed);
     if (flaw !== undefined) return flaw;
     const { key } = signed;
-    const principal = { authid: key.authid ?? key.key, authrole: key.role ?? role, authprovider: PROVIDER };
+    const principal = { authid: key.authid ?? key.key, authrole: key.role ?? role, authprovider: HTTP_PROVIDER };
     return { principal, authmethod: 'http-signature' };
   }
 

@@ -26,6 +26,8 @@ export interface OneRequestOptions {
   readonly logger: Logger;
 }
 
+/** A publication that a node does not acknowledge in this time has been lost. */
+export const PUBLISH_TIMEOUT_MS = 30_000;
 const FEATURES: Features = { caller: new Set(['call_canceling', 'call_timeout']), publisher: new Set() };
 
 /**

@@ -1,8 +1,17 @@
 import type { HttpRoute } from '../transport/http/exchange.js';
 import { RequestService } from './requests.js';
-import type { BridgeDependencies, ServiceOptions } from './service.js';
+import type { BridgeDependencies, ServiceOptions, WebhookOptions } from './service.js';
+import { WebhookService } from './webhook.js';
+
+export type AnyServiceOptions = ServiceOptions & Partial<WebhookOptions>;
 
 /** The routes of the services of the bridge. */
-export function bridgeRoutes(services: readonly ServiceOptions[], dependencies: BridgeDependencies): HttpRoute[] {
-  return services.map((service) => new RequestService(service, dependencies));
+export function bridgeRoutes(services: readonly AnyServiceOptions[], dependencies: BridgeDependencies): HttpRoute[] {
+  return services.map((service) =>
+    isWebhook(service) ? new WebhookService(service, dependencies) : new RequestService(service, dependencies),
+  );
+}
+
+function isWebhook(service: AnyServiceOptions): service is AnyServiceOptions & WebhookOptions {
+  return service.type === 'webhook';
 }

@@ -4,10 +4,14 @@ import type { AuthMethod, Principal } from '../session/auth/method.js';
 import type { Authenticators } from '../session/auth/authenticator.js';
 import type { Counters } from '../telemetry/counters.js';
 import type { Logger } from '../telemetry/logger.js';
+import type { WebhookSignature } from './webhook-signature.js';
 import type { Uri } from '../wamp/ids.js';
 import type { RealmDirectory } from '../session/ports.js';
 
-export type ServiceType = 'publisher' | 'caller';
+export type ServiceType = 'publisher' | 'caller' | 'webhook';
+
+/** The authprovider of identities that the configuration of a service gives. */
+export const HTTP_PROVIDER = 'http';
 
 /** A secret that an application signs its requests with. */
 export interface SigningKey {
@@ -34,6 +38,17 @@ export interface ServiceOptions {
   readonly callTimeoutMs: number;
   readonly errorStatus: 'crossbar' | 'http';
   readonly maxPending: number;
+}
+
+/** A service that publishes to one topic what others send. */
+export interface WebhookOptions extends ServiceOptions {
+  readonly topic: Uri;
+  /** Absent: everybody may send. */
+  readonly signature?: WebhookSignature;
+  /** In lower case. */
+  readonly publishedHeaders: readonly string[];
+  readonly successResponse: string;
+  readonly errorResponse: string;
 }
 
 /** The identity that a request is carried out with. */

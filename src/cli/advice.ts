@@ -42,11 +42,11 @@ const NO_REALM =
   'realms: there is no realm that a session could join: name one, leave realms out, or set realmTemplate.';
 
 function bridgeAdvice({ httpBridge }: Config): string[] {
-  return httpBridge.flatMap(({ keys, bearer, path }, index) =>
-    keys.length > 0 || bearer
+  return httpBridge.flatMap(({ keys, bearer, signature, path }, index) =>
+    keys.length > 0 || bearer || signature !== undefined
       ? []
       : [
-          `httpBridge[${index}]: everybody who reaches the port may use ${path}: set keys or bearer, or let a proxy decide.`,
+          `httpBridge[${index}]: everybody who reaches the port may use ${path}: set keys, bearer or a signature, or let a proxy decide.`,
         ],
   );
 }

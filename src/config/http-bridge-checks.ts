@@ -27,9 +27,20 @@ export function bridgeIsSound(
     }
     if (service.bearer && (found.auth?.jwt ?? []).length === 0)
       report([...at, 'bearer'], `Needs an issuer of tokens: realm "${found.name}" has no auth.jwt`);
+    fitsType(service, at, report);
     rolesExist(service, found, at, report);
     keysDiffer(service, at, report);
   }
+}
+
+function fitsType({ type, topic, signature, keys, bearer }: Service, at: Path, report: Report): void {
+  if (type === 'webhook') {
+    if (topic === undefined) report([...at, 'topic'], 'Missing: a webhook publishes to a topic');
+    if (keys.length > 0 || bearer) report(at, 'Invalid: a webhook has no keys and takes no tokens; set signature');
+    return;
+  }
+  if (topic !== undefined) report([...at, 'topic'], 'Invalid: only a webhook has a topic');
+  if (signature !== undefined) report([...at, 'signature'], 'Invalid: only a webhook has a signature; set keys');
 }
 
 function rolesExist({ role, keys }: Service, { name, roles }: Realm, at: Path, report: Report): void {

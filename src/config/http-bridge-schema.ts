@@ -13,11 +13,40 @@ const signingKey = z.strictObject({
   authid: name.exactOptional().describe('authid of requests with this key. Absent: the key.'),
 });
 
+const header = z.string().regex(/^[a-z0-9-]{1,64}$/, 'Invalid value: expected the name of a header in lower case');
+
+const webhookSignature = z.strictObject({
+  header: header.describe('Header with the signature, in lower case.'),
+  algorithm: z
+    .enum(['sha1', 'sha256', 'plain'])
+    .default('sha256')
+    .describe('HMAC by which the sender signs. `plain`: it sends the secret itself.'),
+  encoding: z.enum(['hex', 'base64']).default('hex').describe('Encoding of the signature.'),
+  prefix: z.string().max(32).default('').describe('Text in front of a signature, as `sha256=`.'),
+  secret: z.string().min(1).max(4_096).meta({
+    description: 'Secret that the sender signs with. `secretFile` names a file that has it.',
+    writeOnly: true,
+  }),
+  text: z
+    .string()
+    .max(256)
+    .default('{body}')
+    .refine((text) => text.split('{body}').length === 2, 'Invalid text: expected "{body}" once')
+    .describe('Text that is signed: `{body}`, and `{name}` for an entry `name=…` of the header or another header.'),
+  timestamp: header
+    .exactOptional()
+    .describe(
+      'Entry or header with the time of the signature in seconds since 1970, which must be within `timestampDeltaMs`.',
+    ),
+});
+
 /** One service of the HTTP bridge. */
 export const httpService = z.strictObject({
   type: z
-    .enum(['publisher', 'caller'])
-    .describe('`publisher`: each request publishes. `caller`: each request calls, and its answer is the result.'),
+    .enum(['publisher', 'caller', 'webhook'])
+    .describe(
+      '`publisher`: each request publishes. `caller`: each request calls, and its answer is the result. `webhook`: publishes the body of each request to `topic`.',
+    ),
   path: z
     .string()
     .regex(/^\/[A-Za-z0-9._~/-]{1,255}$/, 'Invalid path: must begin with "/", go on, and have no query or escape')
@@ -58,6 +87,19 @@ export const httpService = z.strictObject({
     .describe(
       'Status of an answer with a WAMP error. `crossbar`: 200, as Crossbar.io answers; its clients need that. `http`: 403, 404, 422 and others, by the error.',
     ),
+  topic: name.exactOptional().describe('`webhook`: topic to publish to.'),
+  signature: webhookSignature.exactOptional().describe('`webhook`: how its sender signs. Absent: everybody may send.'),
+  publishedHeaders: z
+    .array(header)
+    .max(64)
+    .default(['content-type', 'x-github-event', 'x-github-delivery', 'x-gitlab-event'])
+    .describe('`webhook`: headers of a request that become part of the event, in lower case.'),
+  successResponse: z.string().max(1_024).default('OK').describe('`webhook`: text of the answer 202.'),
+  errorResponse: z
+    .string()
+    .max(1_024)
+    .default('NOT OK')
+    .describe('`webhook`: text of the answer 500, when the realm refuses the event.'),
   maxPending: count(1, 100_000)
     .default(1_000)
     .describe('Requests of the service in flight on this node. Further ones get 503.'),

@@ -98,7 +98,7 @@ export const HTTP_STATUSES = [
   '503',
   '504',
 ] as const;
-const BRIDGE_SERVICES = ['publisher', 'caller'] as const;
+const BRIDGE_SERVICES = ['publisher', 'caller', 'webhook'] as const;
 /**
  * `error`: the answer is a WAMP error; `replayed`: the request was sent before; `forbidden`: the origin or the role; `limit`: too
  * many in flight; `gone`: the client left before the answer.

@@ -60,6 +60,15 @@ const config: ConfigInput = {
       maxPending: 4,
     },
     { type: 'publisher', path: '/open/publish', realm: 'realm1', role: 'web' },
+    {
+      type: 'webhook',
+      path: '/hook',
+      realm: 'realm1',
+      role: 'web',
+      topic: 'com.example.hook',
+      signature: { header: 'x-hub-signature-256', prefix: 'sha256=', secret: 's3cr3t' },
+    },
+    { type: 'webhook', path: '/open/hook', realm: 'realm1', role: 'nothing', topic: 'com.example.hook' },
     { type: 'caller', path: '/token/call', realm: 'realm1', role: 'web', bearer: true },
   ],
 };
@@ -326,6 +335,32 @@ describeConformance(
       expect(asked.status).toBe(200);
       expect(asked.headers.get('access-control-allow-methods')).toContain('POST');
       expect((await fetch(httpUrl(router(), 0, '/open/call'))).status).toBe(405);
+    });
+
+    it('publishes a webhook, with the headers that may be known, and only what its sender has signed', async () => {
+      const subscriber = await router().join();
+      await subscriber.subscribe('com.example.hook');
+      const body = '{"a":1}';
+      const send = async (
+        path: string,
+        headers: Readonly<Record<string, string>>,
+        sent: string | Uint8Array = body,
+      ) => {
+        const response = await fetch(httpUrl(router(), 0, path), { method: 'POST', body: sent, headers });
+        return [response.status, (await response.text()).trim()];
+      };
+      const signature = 'sha256=d42927434049e0b8c73ce887062238cc1c6bb6644bfe66e66d8dd0f30b85679e';
+      const headers = { authorization: 'secret', cookie: 'secret', 'x-github-event': 'push', ...JSON_TYPE };
+      expect(await send('/hook', headers)).toEqual([400, expect.stringContaining('missing')]);
+      expect(await send('/hook', { ...headers, 'x-hub-signature-256': signature }, '{"a":2}')).toEqual([
+        400,
+        expect.stringContaining('wrong'),
+      ]);
+      expect(await send('/open/hook', headers)).toEqual([500, 'NOT OK']);
+      expect(await send('/open/hook', headers, Buffer.from([0xff]))).toEqual([400, expect.stringContaining('UTF-8')]);
+      expect(await send('/hook', { ...headers, 'x-hub-signature-256': signature })).toEqual([202, 'OK']);
+      const expected = { 'content-type': ['application/json'], 'x-github-event': ['push'] };
+      expect((await subscriber.expect(Code.EVENT))[4]).toEqual([{ headers: expected, body }]);
     });
 
     it('shows no session to the meta API', async () => {

@@ -23,7 +23,7 @@ const NOT_A_SOCKET: Readonly<Record<string, string>> = {
   longpoll: 'long-poll is not there yet',
   publisher: 'write it as an entry of httpBridge by hand',
   caller: 'write it as an entry of httpBridge by hand',
-  webhook: 'the HTTP bridge is not there yet',
+  webhook: 'write it as an entry of httpBridge by hand',
   rawsocket: 'RawSocket is not converted',
   mqtt: 'MQTT is not supported',
 };
