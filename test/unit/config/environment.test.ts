@@ -20,6 +20,7 @@ const AUTHENTICATOR = {
 /** What a list or a text may be, where the schema does not tell; always other than the default. */
 const SAMPLES: Readonly<Record<string, unknown>> = {
   processes: 4,
+  httpBridge: [{ type: 'publisher', path: '/publish', realm: 'realm1', role: 'anonymous' }],
   listeners: [
     {
       type: 'rawsocket',

@@ -54,7 +54,9 @@ it('lists every variable once, with type, default and meaning', () => {
   const text = renderVariables();
   for (const variable of VARIABLES) {
     const isSection =
-      /^GANTRY_(LISTEN|LIMITS|OPS|LOG|DEMO|DRAIN|BACKPLANE|BACKPLANE_REDIS|BACKPLANE_CLUSTER|NODE)$/.test(variable);
+      /^GANTRY_(LISTEN|LIMITS|OPS|LOG|DEMO|CONSOLE|DRAIN|BACKPLANE|BACKPLANE_REDIS|BACKPLANE_CLUSTER|NODE)$/.test(
+        variable,
+      );
     expect(text.split(`#${variable}=\n`)).toHaveLength(isSection ? 1 : 2);
   }
   expect(text).toContain(
