@@ -66,7 +66,10 @@ export function checkAcross(tree: Readonly<Record<string, unknown>>, report: Rep
     certificatesAreSound(realm.auth, { listen, listeners }, ['realms', index, 'auth'], report);
   }
   const { data: services } = shape.httpBridge.safeParse(tree['httpBridge']);
-  if (services && listen) bridgeIsSound(services, [...realms.values()], [listen.path].flat(), report);
+  if (services && listen) {
+    const served = tree['realms'] === undefined ? shape.realms.parse(undefined) : [...realms.values()];
+    bridgeIsSound(services, served, [listen.path].flat(), report);
+  }
   if (template) {
     templateIsSound(template, bounds, realmNames, report);
     certificatesAreSound(template.auth, { listen, listeners }, ['realmTemplate', 'auth'], report);

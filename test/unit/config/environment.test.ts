@@ -20,7 +20,27 @@ const AUTHENTICATOR = {
 /** What a list or a text may be, where the schema does not tell; always other than the default. */
 const SAMPLES: Readonly<Record<string, unknown>> = {
   processes: 4,
-  httpBridge: [{ type: 'publisher', path: '/publish', realm: 'realm1', role: 'anonymous' }],
+  httpBridge: [
+    {
+      type: 'publisher',
+      path: '/publish',
+      realm: 'realm1',
+      role: 'anonymous',
+      authid: 'web',
+      keys: [{ key: 'app', secret: 'x' }],
+      bearer: false,
+      requireTls: true,
+      timestampDeltaMs: 1_000,
+      maxBodyBytes: 1_000,
+      bodyTimeoutMs: 1_000,
+      callTimeoutMs: 1_000,
+      errorStatus: 'http',
+      publishedHeaders: [],
+      successResponse: 'yes',
+      errorResponse: 'no',
+      maxPending: 1,
+    },
+  ],
   listeners: [
     {
       type: 'rawsocket',
