@@ -11,6 +11,7 @@ import { freePort } from '../support/free-port.js';
 import { GantryProcess } from '../support/gantry-process.js';
 import { RawClient } from '../support/raw-client.js';
 import { sharedRedis, type SharedRedis } from '../support/redis.js';
+import { watchPage } from '../support/watched-page.js';
 
 export const MARKUP = '<img/src=x/onerror=document.title="owned">';
 const ALL = { call: true, register: true, publish: true, subscribe: true };
@@ -105,7 +106,7 @@ export function setStage(nodeCount: number): () => Stage {
   const startNode = async (index: number): Promise<void> => {
     const store = redis === undefined ? [] : ['--set', `backplane.redis.prefix=${redis.prefix}`];
     const words = ['--config', file, '--port', String(ports[index]), '--ops-port', '0', ...store];
-    const node = new GantryProcess(words, redis === undefined ? {} : { GANTRY_BACKPLANE_URL: redis.url });
+    const node = new GantryProcess(words, { GANTRY_BACKPLANE_URL: redis?.url ?? 'memory' });
     nodes[index] = node;
     await node.ready();
   };
@@ -130,28 +131,14 @@ export function setStage(nodeCount: number): () => Stage {
     expect(complaints.splice(0)).toEqual([]);
   });
 
-  const watch = (page: Page, host: string): void => {
-    const isOurs = (url: string): boolean => new URL(url).host === host;
-    page.on('request', (request) => {
-      if (!isOurs(request.url())) complaints.push(`request to ${request.url()}`);
-    });
-    page.on('websocket', (socket) => {
-      if (!isOurs(socket.url())) complaints.push(`WebSocket to ${socket.url()}`);
-    });
-    page.on('pageerror', (error) => complaints.push(`thrown: ${error.message}`));
-    // A violation of the Content-Security-Policy is an error of the console.
-    page.on('console', (line) => {
-      if (line.type() === 'error' && !ROUTER_AWAY.test(line.text())) complaints.push(`console: ${line.text()}`);
-    });
-  };
-
   const open: Stage['open'] = async (node = 0, { width = 1280, height = 800, colorScheme = 'light' }: Size = {}) => {
     const context = await browser.newContext({ viewport: { width, height }, colorScheme });
     closers.push(() => context.close());
     context.setDefaultTimeout(PATIENCE_MS);
     const page = await context.newPage();
-    watch(page, `127.0.0.1:${ports[node]}`);
-    await page.goto(`http://127.0.0.1:${ports[node]}/console`);
+    const host = `127.0.0.1:${ports[node]}`;
+    watchPage(page, complaints, (url) => new URL(url).host === host, ROUTER_AWAY);
+    await page.goto(`http://${host}/console`);
     return page;
   };
 

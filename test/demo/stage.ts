@@ -7,6 +7,7 @@ import { launchChromium } from '../support/chromium.js';
 import { freePort } from '../support/free-port.js';
 import { GantryProcess } from '../support/gantry-process.js';
 import { showsCounts } from '../support/in-page.js';
+import { watchPage } from '../support/watched-page.js';
 
 export type Flavour = 'banana' | 'chocolate' | 'lemon';
 
@@ -64,26 +65,14 @@ export function setStage(): () => Stage {
     expect(complaints.splice(0)).toEqual([]);
   });
 
-  const watch = (page: Page): void => {
-    const isOurs = (url: string): boolean => url.startsWith('data:') || new URL(url).host === `127.0.0.1:${port}`;
-    page.on('request', (request) => {
-      if (!isOurs(request.url())) complaints.push(`request to ${request.url()}`);
-    });
-    page.on('websocket', (socket) => {
-      if (!isOurs(socket.url())) complaints.push(`WebSocket to ${socket.url()}`);
-    });
-    page.on('pageerror', (error) => complaints.push(`thrown: ${error.message}`));
-    page.on('console', (line) => {
-      if (line.type() === 'error' && !ROUTER_AWAY.test(line.text())) complaints.push(`console: ${line.text()}`);
-    });
-  };
+  const isOurs = (url: string): boolean => url.startsWith('data:') || new URL(url).host === `127.0.0.1:${port}`;
 
   const open: Stage['open'] = async (path, { width = 1280, height = 800, colorScheme = 'light' } = {}) => {
     const window = await browser.newContext({ viewport: { width, height }, colorScheme });
     closers.push(() => window.close());
     window.setDefaultTimeout(PATIENCE_MS);
     const page = await window.newPage();
-    watch(page);
+    watchPage(page, complaints, isOurs, ROUTER_AWAY);
     await page.goto(`http://127.0.0.1:${port}/${path}`);
     return page;
   };

@@ -57,25 +57,32 @@ export class Entries {
     if (entry !== undefined) entry.readMs = -Infinity;
   }
 
-  /** Takes over a list of the router. What came or went since it was asked for is newer than the list. */
+  /**
+   * Takes over a list of the router. What came or went since it was asked for is newer than the list. A list that comes after
+   * another one was asked for, or after `clear`, is ignored.
+   */
   async load(list) {
     const meanwhile = new Map();
     this.#meanwhile = meanwhile;
+    let listed;
+    let isLatest = false;
     try {
-      const listed = new Set(await list());
-      this.#meanwhile = undefined;
-      for (const [id, isThere] of meanwhile) {
-        if (isThere) listed.add(id);
-        else listed.delete(id);
-      }
-      for (const id of this.#ids) if (!listed.has(id)) this.remove(id);
-      for (const id of listed) this.add(id);
+      listed = new Set(await list());
     } finally {
-      this.#meanwhile = undefined;
+      isLatest = this.#meanwhile === meanwhile;
+      if (isLatest) this.#meanwhile = undefined;
     }
+    if (!isLatest) return;
+    for (const [id, isThere] of meanwhile) {
+      if (isThere) listed.add(id);
+      else listed.delete(id);
+    }
+    for (const id of this.#ids) if (!listed.has(id)) this.remove(id);
+    for (const id of listed) this.add(id);
   }
 
   clear() {
+    this.#meanwhile = undefined;
     this.#ids.clear();
     this.#known.clear();
     this.#order = undefined;

@@ -61,10 +61,15 @@ export class Follower {
     const { role, feature, topics } = this.#about;
     if (session.details.roles?.[role]?.features?.[feature] !== true) return false;
     const asked = Object.entries(topics).map(([topic, happened]) =>
-      session.subscribe(topic, {}, (text) => {
-        happened(readEvent(text).args, this.#view.entries);
-        this.#view.changed();
-      }),
+      session.subscribe(
+        topic,
+        {},
+        (text) => {
+          happened(readEvent(text).args, this.#view.entries);
+          this.#view.changed();
+        },
+        () => (this.#isLive = false),
+      ),
     );
     const settled = await Promise.allSettled(asked);
     return settled.every(({ status }) => status === 'fulfilled');

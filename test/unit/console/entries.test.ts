@@ -6,6 +6,7 @@ interface Entries {
   add(id: number): void;
   remove(id: number): void;
   remember(id: number, entry: object, nowMs: number): void;
+  clear(): void;
   get(id: number): object | undefined;
   load(list: () => Promise<readonly number[]>): Promise<void>;
   newest(from: number, count: number): readonly number[];
@@ -62,4 +63,26 @@ it('has a bound on its ids, and on what it remembers of them', () => {
   expect(entries.get(MAX_IDS - MAX_KNOWN)).toBeUndefined();
   expect(entries.get(MAX_IDS - MAX_KNOWN + 1)).toBeDefined();
   expect(entries.newest(2, 2)).toEqual([MAX_IDS - 2, MAX_IDS - 3]);
+});
+
+it('ignores a list that comes after a later one was asked for, or after all was cleared', async () => {
+  const entries = new Entries();
+  let answer: (ids: readonly number[]) => void = () => undefined;
+  const slow = (): Promise<readonly number[]> => new Promise((resolve) => (answer = resolve));
+  const first = entries.load(slow);
+  const answerFirst = answer;
+  const second = entries.load(slow);
+  entries.remove(7);
+  answerFirst([7, 8]);
+  await first;
+  expect(entries.size).toBe(0);
+  answer([7, 9]);
+  await second;
+  expect(entries.newest(0, 10)).toEqual([9]);
+
+  const third = entries.load(slow);
+  entries.clear();
+  answer([1]);
+  await third;
+  expect(entries.size).toBe(0);
 });
