@@ -238,6 +238,7 @@ describe('metrics page', () => {
           'kind',
           'method',
           'result',
+          'service',
         ],
         ...['direction', 'connection', 'action', 'result'],
       ]),
