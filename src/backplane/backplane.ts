@@ -19,7 +19,10 @@ export interface Bus {
    * meanwhile, it waits as long. Rejects with BackplaneUnavailableError: there is no such interest.
    */
   watch(realm: Uri, topic: Uri, match: MatchPolicy): void | Promise<void>;
-  /** Publications under way may still arrive. `leaver`: the session that was the last to want it, for `topic`. */
+  /**
+   * Publications under way may still arrive. `leaver`: the session that was the last to want it, for `topic`. A node that receives the
+   * change has received, or lost, every publication of this node that the backplane had accepted before.
+   */
   unwatch(realm: Uri, topic: Uri, match: MatchPolicy, leaver?: SessionId): void;
   /** Since when the cluster wants the topic, in ms since 1970, the same on every node. Undefined: this node knows of none that does. */
   createdMs(realm: Uri, topic: Uri, match: MatchPolicy): number | undefined;

@@ -1,4 +1,4 @@
-import type { BackplaneEvents, Bus } from '../backplane/backplane.js';
+import type { BackplaneEvents, Bus, TopicChange } from '../backplane/backplane.js';
 import type { LostSession } from '../backplane/session-row.js';
 import { NO_PAYLOAD } from '../codec/payload.js';
 import type { CallKey, Frame, LostFrame } from '../routing/frames.js';
@@ -58,6 +58,10 @@ export class Inbound implements BackplaneEvents {
 
   registration(realm: Uri, registration: Registration): void {
     this.#realms.get(realm)?.registration(registration);
+  }
+
+  topic(realm: Uri, change: TopicChange): void {
+    this.#realms.get(realm)?.meta.topicChanged(change);
   }
 
   question(from: NodeId, realm: Uri, subject: string, body: unknown): Promise<unknown> | undefined {

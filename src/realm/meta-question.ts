@@ -1,6 +1,7 @@
 import { BackplaneUnavailableError, UNREACHABLE_NOW, type Answers } from '../backplane/backplane.js';
 import { Gate } from '../util/gate.js';
 import { fault, isFault, type Fault } from '../wamp/faults.js';
+import { isId, type SessionId } from '../wamp/ids.js';
 import { ErrorUri } from '../wamp/uris.js';
 import type { MetaSources } from './meta-handlers.js';
 
@@ -71,6 +72,20 @@ export async function reading<Result>(read: () => Promise<Result>): Promise<Resu
     if (!(cause instanceof BackplaneUnavailableError)) throw cause;
     return fault(ErrorUri.UNAVAILABLE, UNREACHABLE_NOW);
   }
+}
+
+/** Takes a registration or a subscription from a session. */
+interface Removal {
+  readonly id: number;
+  readonly session: SessionId;
+  readonly reason: string | undefined;
+}
+
+/** Undefined: the question has another shape. */
+export function readRemoval(body: unknown): Removal | undefined {
+  const [id, session, reason] = Array.isArray(body) ? (body as unknown[]) : [];
+  if (!isId(id) || !isId(session) || (reason !== null && typeof reason !== 'string')) return undefined;
+  return { id, session: session as SessionId, reason: reason ?? undefined };
 }
 
 function missing(nodes: readonly string[]): Fault {

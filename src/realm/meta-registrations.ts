@@ -2,12 +2,12 @@ import { registrationDetails } from '../routing/meta/registration-events.js';
 import type { Registration } from '../routing/ports.js';
 import { own } from '../wamp/dict.js';
 import { fault, isFault, type Fault } from '../wamp/faults.js';
-import { isId, type RegistrationId, type SessionId } from '../wamp/ids.js';
+import type { RegistrationId, SessionId } from '../wamp/ids.js';
 import type { Dict, MatchPolicy } from '../wamp/options.js';
 import { ErrorUri } from '../wamp/uris.js';
 import { idsByPolicy, type Listed } from './ids-by-policy.js';
 import type { HandlersOf, MetaSources } from './meta-handlers.js';
-import { askAll, reading, tooLong } from './meta-question.js';
+import { askAll, reading, readRemoval, tooLong } from './meta-question.js';
 import { noSuchSession } from './meta-sessions.js';
 import type { ProcedureResult } from './router-procedures.js';
 
@@ -56,9 +56,10 @@ export function answerRemoveCallee(
   return [
     REMOVE_CALLEE,
     (body) => {
-      const [id, callee, reason] = Array.isArray(body) ? (body as unknown[]) : [];
-      if (!isId(id) || !isId(callee) || (reason !== null && typeof reason !== 'string')) return Promise.resolve(false);
-      return Promise.resolve(dealer.revoke(callee as SessionId, id as RegistrationId, reason ?? undefined));
+      const removal = readRemoval(body);
+      if (removal === undefined) return Promise.resolve(false);
+      const { id, session, reason } = removal;
+      return Promise.resolve(dealer.revoke(session, id as RegistrationId, reason));
     },
   ];
 }

@@ -7,7 +7,7 @@ import type { MatchPolicy } from '../wamp/options.js';
 import { isReserved } from '../wamp/uri-rules.js';
 import { ErrorUri } from '../wamp/uris.js';
 import type { HandlersOf, MetaLimits, MetaSources } from './meta-handlers.js';
-import { askAll, reading, tooLong, type Lists } from './meta-question.js';
+import { askAll, reading, readRemoval, tooLong, type Lists } from './meta-question.js';
 import { byPolicy, matchIn } from './meta-registrations.js';
 import { noSuchSession } from './meta-sessions.js';
 import { idsByPolicy, readIdsByPolicy, type Listed } from './ids-by-policy.js';
@@ -18,6 +18,7 @@ import type { ProcedureResult } from './router-procedures.js';
  * into an answer, and the others with its subscriptions, each as a `Row`.
  */
 const SUBJECT = 'subscriptions';
+const REMOVE_SUBSCRIBER = 'subscription.remove_subscriber';
 
 type About =
   | readonly ['all']
@@ -101,7 +102,28 @@ export function subscriptionProcedures(sources: MetaSources, lists: Lists): Hand
       ),
     'wamp.subscription.count_subscribers': ({ subscription_id: id }) =>
       about(['count', id], (rows) => ({ args: [rows.reduce((sum, { subscriberCount }) => sum + subscriberCount, 0)] })),
+    'wamp.subscription.remove_subscriber': async ({ subscription_id: id, subscriber_id: session, reason }) => {
+      const body = [id, session, reason ?? null];
+      const { bodies, missing } = await askAll(sources, REMOVE_SUBSCRIBER, body);
+      if (bodies.includes(true)) return { args: [null] };
+      return missing ?? (bodies.includes(false) ? noSuchSession(session) : noSuchSubscription(id));
+    },
   };
+}
+
+/** Answers the questions of other nodes about sessions of this node. Null: this node does not have the subscription. */
+export function answerRemoveSubscriber(
+  broker: Pick<Broker<Session>, 'revoke'>,
+): readonly [subject: string, answer: (body: unknown) => Promise<unknown>] {
+  return [
+    REMOVE_SUBSCRIBER,
+    (body) => {
+      const removal = readRemoval(body);
+      if (removal === undefined) return Promise.resolve(null);
+      const { id, session, reason } = removal;
+      return Promise.resolve(broker.revoke(session, id as SubscriptionId, reason) ?? null);
+    },
+  ];
 }
 
 /** Answers what nodes ask about the subscriptions of this one. Null: too many for one answer. */

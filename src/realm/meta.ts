@@ -3,9 +3,12 @@ import { payloadValues } from '../codec/payload-values.js';
 import { payloadOf } from '../codec/payload.js';
 import { readArguments } from '../routing/meta/arguments.js';
 import { META_PROCEDURES, offers, type MetaAccess, type MetaProcedure } from '../routing/meta/procedures.js';
+import type { MetaEventsPort } from '../routing/meta/events-port.js';
 import { MetaTopic } from '../routing/meta/topics.js';
 import { RegistrationEvents } from '../routing/meta/registration-events.js';
-import type { Broker, Reach } from '../routing/broker/broker.js';
+import { SubscriptionEvents, type TopicEdge } from '../routing/meta/subscription-events.js';
+import type { Reach } from '../routing/broker/broker-options.js';
+import type { Broker } from '../routing/broker/broker.js';
 import type { Publication } from '../routing/ports.js';
 import type { Identity } from '../routing/peer.js';
 import type { Session } from '../session/ports.js';
@@ -14,7 +17,7 @@ import { isReserved } from '../wamp/uri-rules.js';
 import { isId, type SessionId, type Uri } from '../wamp/ids.js';
 import type { List } from '../wamp/options.js';
 import type { MetaHandler, MetaSources } from './meta-handlers.js';
-import { answerSubscriptions, type CreatedMs } from './meta-subscriptions.js';
+import { answerRemoveSubscriber, answerSubscriptions, type CreatedMs } from './meta-subscriptions.js';
 import { createMetaHandlers } from './meta-procedures.js';
 import { answerRemoveCallee } from './meta-registrations.js';
 import { sessionDetails } from './meta-sessions.js';
@@ -23,12 +26,15 @@ import type { RouterProcedure } from './router-procedures.js';
 import { shownAuthextra } from './shown-authextra.js';
 
 const REGISTRATION = 'wamp.registration.on_';
+const SUBSCRIPTION = 'wamp.subscription.on_';
 
 export interface RealmMetaOptions extends Omit<MetaSources, 'hasLeft'> {
   readonly access: MetaAccess;
   readonly backplane: Backplane;
   readonly broker: Broker<Session>;
   readonly nowMs: () => number;
+  /** Unwatches that follow wait until the returned function is called. */
+  readonly holdUnwatches: () => () => void;
   /** The router's own session in the realm. */
   readonly publisher: () => Identity;
 }
@@ -39,6 +45,9 @@ export class RealmMeta {
   readonly #procedures: ReadonlyMap<Uri, { readonly about: MetaProcedure; readonly carryOut: RouterProcedure }>;
   /** Events of registrations. */
   readonly registrations: RegistrationEvents;
+  /** Events of subscriptions. */
+  readonly subscriptions: SubscriptionEvents;
+  readonly #createdMs: CreatedMs;
   readonly #left: RecentlyLeft;
   #access: MetaAccess;
   #isSilent = false;
@@ -47,17 +56,20 @@ export class RealmMeta {
     this.#options = options;
     this.#access = options.access;
     this.#left = new RecentlyLeft(options.nowMs);
-    this.registrations = new RegistrationEvents({
+    const port: MetaEventsPort = {
       isWantedHere: (topic) => this.#isWantedHere(topic),
       publishHere: (topic, args) => {
         if (this.#isWantedHere(topic)) this.#publish(topic, args, 'here');
       },
       publishElsewhere: (topic, args) => {
-        if (this.#isWantedElsewhere(topic)) this.#publish(topic, args, 'elsewhere');
+        if (this.#isWantedElsewhere(topic)) this.#publishElsewhere(topic, args);
       },
-      find: (id) => options.dealer.directory.byId(id),
       nowMs: options.nowMs,
-    });
+    };
+    this.registrations = new RegistrationEvents({ ...port, find: (id) => options.dealer.directory.byId(id) });
+    const { realm, backplane } = options;
+    this.#createdMs = (topic, match) => backplane.bus.createdMs(realm, topic, match);
+    this.subscriptions = new SubscriptionEvents({ ...port, realm, createdMs: this.#createdMs });
     const handlers = createMetaHandlers({
       ...options,
       hasLeft: (session) => this.hasLeft(session),
@@ -78,6 +90,7 @@ export class RealmMeta {
   /** This node has read the registrations that the cluster had. */
   begin(): void {
     this.registrations.begin();
+    this.subscriptions.begin();
   }
 
   /** Takes effect at once; subscriptions stay. */
@@ -100,14 +113,19 @@ export class RealmMeta {
     if (!isReserved(topic)) return true;
     if (this.#access === 'off') return false;
     if (topic === MetaTopic.SESSION_LEFT) this.#noteLeft(payloadValues(payload)?.args[0]);
-    return !topic.startsWith(REGISTRATION) || this.registrations.arrived(topic, payloadValues(payload)?.args ?? []);
+    if (topic.startsWith(REGISTRATION)) return this.registrations.arrived(topic, payloadValues(payload)?.args ?? []);
+    if (topic.startsWith(SUBSCRIPTION)) return this.subscriptions.arrived(topic, payloadValues(payload)?.args ?? []);
+    return true;
   }
 
   /** The answers to questions of other nodes, by subject. */
   get answers(): readonly (readonly [subject: string, answer: (body: unknown) => Promise<unknown>])[] {
-    const { broker, dealer, backplane, realm, limits } = this.#options;
-    const createdMs: CreatedMs = (topic, match) => backplane.bus.createdMs(realm, topic, match);
-    return [answerRemoveCallee(dealer), answerSubscriptions(broker, createdMs, limits)];
+    const { broker, dealer, limits } = this.#options;
+    return [
+      answerRemoveCallee(dealer),
+      answerRemoveSubscriber(broker),
+      answerSubscriptions(broker, this.#createdMs, limits),
+    ];
   }
 
   #isWantedHere(topic: Uri): boolean {
@@ -125,8 +143,22 @@ export class RealmMeta {
   }
 
   /** Delivers here at once, and sends to the other nodes behind everything that this node has sent before. */
-  #publish(topic: Uri, args: List, reach: Reach): void {
-    this.#options.broker.publishOwn(this.#options.publisher(), topic, payloadOf(args), reach);
+  #publish(topic: Uri, args: List, reach: Reach, settled?: () => void): void {
+    this.#options.broker.publishOwn(this.#options.publisher(), topic, payloadOf(args), reach, settled);
+  }
+
+  /**
+   * Over Redis, changes of topics take another connection than publications: on_delete of the last subscriber must not overtake its
+   * on_unsubscribe.
+   */
+  #publishElsewhere(topic: Uri, args: List): void {
+    const isLast = topic === MetaTopic.SUBSCRIBER_REMOVED;
+    this.#publish(topic, args, 'elsewhere', isLast ? this.#options.holdUnwatches() : undefined);
+  }
+
+  /** The cluster begins to want a topic, or ends to. */
+  topicChanged(edge: TopicEdge): void {
+    if (!this.isOff) this.subscriptions.changed(edge);
   }
 
   /** No `on_leave` is published of sessions that `action` ends, even if their rows are removed later. */

@@ -14,6 +14,7 @@ import type { NodeId, RegistrationId, SessionId, Uri } from '../wamp/ids.js';
 import type { RouterMessage } from '../wamp/messages.js';
 import type { MatchPolicy } from '../wamp/options.js';
 import { ErrorUri } from '../wamp/uris.js';
+import { DelayedUnwatches } from './delayed-unwatches.js';
 import type { Delivery } from './delivery.js';
 import type { EventKeeper } from './event-keeper.js';
 import { tooLargeFailure, unreachableFailure } from './unreachable.js';
@@ -41,6 +42,7 @@ export class RealmOutlet implements Outlet<Session> {
   readonly #backplane: Backplane;
   readonly #node: NodeId;
   readonly after: RealmOutletOptions['after'];
+  readonly #unwatches: DelayedUnwatches;
   #unwaited: { readonly accepted: Promise<void>; count: number } | undefined;
 
   constructor(options: RealmOutletOptions) {
@@ -49,6 +51,9 @@ export class RealmOutlet implements Outlet<Session> {
     this.#backplane = options.backplane;
     this.#node = options.backplane.node;
     this.after = options.after;
+    this.#unwatches = new DelayedUnwatches(({ topic, match, leaver }) =>
+      this.#backplane.bus.unwatch(this.#realm, topic, match, leaver),
+    );
   }
 
   get isIsolated(): boolean {
@@ -85,6 +90,8 @@ export class RealmOutlet implements Outlet<Session> {
   }
 
   watch(topic: Uri, match: MatchPolicy, settled: (refusal?: Fault) => void): void {
+    // The backplane has not been asked to end it.
+    this.#unwatches.cancel(topic, match);
     const watching = this.#backplane.bus.watch(this.#realm, topic, match);
     if (watching === undefined) settled();
     else
@@ -95,7 +102,12 @@ export class RealmOutlet implements Outlet<Session> {
   }
 
   unwatch(topic: Uri, match: MatchPolicy, leaver?: SessionId): void {
-    this.#backplane.bus.unwatch(this.#realm, topic, match, leaver);
+    this.#unwatches.add({ topic, match, leaver });
+  }
+
+  /** Unwatches that follow wait until the returned function is called. */
+  holdUnwatches(): () => void {
+    return this.#unwatches.hold();
   }
 
   retain(publication: Publication, settled: (refusal?: Fault) => void): void {

@@ -90,6 +90,8 @@ export class Realm implements SessionRealm {
         counters.limitsReached[limit]++;
         if (limit === 'held_events') counters.eventsDropped.held_limit++;
       },
+      onSubscribed: (session, subscription) => this.meta.subscriptions.subscribed(session, subscription),
+      onUnsubscribed: (session, subscription) => this.meta.subscriptions.unsubscribed(session, subscription),
     });
     this.#broker.keep(this.keeper.rules);
     this.#dealer = new Dealer({
@@ -115,6 +117,7 @@ export class Realm implements SessionRealm {
       limits,
       onLimit: (limit) => counters.limitsReached[limit]++,
       nowMs: shared.nowMs,
+      holdUnwatches: () => outlet.holdUnwatches(),
       publisher: () => this.#ownSession(),
     });
     this.#routerCalls = new RouterCalls({

@@ -8,7 +8,8 @@ export type FeatureKey =
   | 'progressive_call_invocations'
   | 'progressive_call_results'
   | 'publication_trustlevels'
-  | 'registration_revocation';
+  | 'registration_revocation'
+  | 'subscription_revocation';
 
 export type RoleFeatures = ReadonlySet<FeatureKey>;
 

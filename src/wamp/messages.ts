@@ -107,6 +107,8 @@ export type Event = readonly [
 export type Result = readonly [code: typeof Code.RESULT, request: RequestId, details: Dict, payload: Payload];
 export type Registered = readonly [code: typeof Code.REGISTERED, request: RequestId, registration: RegistrationId];
 export type Unregistered = readonly [code: typeof Code.UNREGISTERED, request: RequestId];
+/** Revocation of a subscription: request 0 and Details (rules 7.9). */
+export type SubscriptionRevoked = readonly [code: typeof Code.UNSUBSCRIBED, request: 0, details: Dict];
 /** Revocation: request 0 and Details (REV-1, ID-5). */
 export type Revoked = readonly [code: typeof Code.UNREGISTERED, request: 0, details: Dict];
 export type Invocation = readonly [
@@ -133,5 +135,6 @@ export type RouterMessage =
   | Registered
   | Unregistered
   | Revoked
+  | SubscriptionRevoked
   | Interrupt
   | PayloadMessage;

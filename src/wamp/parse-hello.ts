@@ -15,6 +15,7 @@ const FEATURE_KEYS: readonly FeatureKey[] = [
   'progressive_call_results',
   'publication_trustlevels',
   'registration_revocation',
+  'subscription_revocation',
 ];
 /** The spelling of one chapter of the specification. */
 const CALL_CANCELLING = 'call_cancelling';

@@ -14,6 +14,8 @@ export const ROUTER_ROLES: Dict = Object.freeze({
       payload_passthru_mode: true,
       payload_transparency: true,
       session_meta_api: true,
+      subscription_meta_api: true,
+      subscription_revocation: true,
     }),
   }),
   dealer: Object.freeze({

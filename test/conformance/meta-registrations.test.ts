@@ -1,46 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { Code } from '../../src/wamp/codes.js';
 import { ErrorUri } from '../../src/wamp/uris.js';
-import { describeConformance, type Router } from '../support/conformance.js';
+import { describeConformance } from '../support/conformance.js';
 import { answer, callError, freshUri, invocation } from '../support/exchange.js';
-import { DEPARTURES, eventsSoFar, leave } from '../support/fences.js';
-import { metaResult } from '../support/meta.js';
+import { DEPARTURES, leave } from '../support/fences.js';
+import { eventsOf, metaResult, nextEvent, watcherAt } from '../support/meta.js';
 import { openRealm } from '../support/open-realm.js';
 import type { RawClient } from '../support/raw-client.js';
 
 const [CREATED, ADDED, REMOVED, DELETED] = ['on_create', 'on_register', 'on_unregister', 'on_delete'].map(
   (name) => `wamp.registration.${name}`,
 ) as [string, string, string, string];
-
-/** A session that receives the meta events of registrations, each as its topic and arguments. */
-async function watcherAt(router: Router, node: number): Promise<RawClient> {
-  const watcher = await router.joinAt(node);
-  await watcher.subscribe('wamp.registration.', { match: 'prefix' });
-  return watcher;
-}
-
-/** The events about one registration that the watcher has received by now, in order. */
-async function eventsOf(router: Router, watcher: RawClient, registration: number): Promise<unknown[]> {
-  const received: unknown[] = [];
-  for (let node = 0; node < router.nodeCount; node++)
-    received.push(...(await eventsSoFar(await router.joinAt(node), watcher)));
-  return received.flatMap((message) => {
-    const [, , , details, args] = message as [number, number, number, { topic: string }, [number, unknown]];
-    const [session, about] = args;
-    const id = typeof about === 'number' ? about : (about as { id: number }).id;
-    return id === registration ? [[details.topic, session, about]] : [];
-  });
-}
-
-/** The next event of the watcher about the registration. */
-async function nextEvent(watcher: RawClient, registration: number): Promise<[topic: string, session: number]> {
-  for (;;) {
-    const [, , , details, args] = (await watcher.expect(Code.EVENT)) as [0, 0, 0, { topic: string }, [number, unknown]];
-    const [session, about] = args;
-    const id = typeof about === 'number' ? about : (about as { id: number }).id;
-    if (id === registration) return [details.topic, session];
-  }
-}
 
 async function unregister(callee: RawClient, registration: number): Promise<void> {
   callee.request(Code.UNREGISTER, registration);
@@ -113,7 +83,8 @@ describeConformance('the registration meta API', (router) => {
 
   it('publishes the life of a registration once and in order, at every node (RMA, UMA-1)', async () => {
     const watchers: RawClient[] = [];
-    for (let node = 0; node < router().nodeCount; node++) watchers.push(await watcherAt(router(), node));
+    for (let node = 0; node < router().nodeCount; node++)
+      watchers.push(await watcherAt(router(), node, 'wamp.registration.'));
     const [one, two] = [await router().joinAt(0), await router().joinAt(1)];
     const procedure = freshUri('life');
     const id = await one.register(procedure, { invoke: 'first' });
@@ -135,6 +106,24 @@ describeConformance('the registration meta API', (router) => {
       expect(await eventsOf(router(), watcher, id)).toEqual([]);
     }
     expect(await metaResult(one, 'wamp.registration.lookup', [procedure])).toBeNull();
+  });
+
+  it.each([
+    ['on_register', 'on_unregister'],
+    ['on_create', 'on_delete'],
+  ])('publishes the end to a session that does not receive the beginning: %s, %s', async (begin, end) => {
+    for (let node = 0; node < router().nodeCount; node++) {
+      const callee = await router().joinAt(node);
+      const [first, second] = [await router().joinAt(0), await router().joinAt(0)];
+      await first.subscribe(`wamp.registration.${end}`);
+      const id = await callee.register(freshUri('end'));
+      await second.subscribe(`wamp.registration.${end}`);
+      await unregister(callee, id);
+      for (const watcher of [first, second]) {
+        const [, , , , args] = await watcher.expect(Code.EVENT);
+        expect([begin, args]).toEqual([begin, [callee.session, id]]);
+      }
+    }
   });
 
   it('publishes on_register when a call that follows finds the callee: the recipe that waits for a back end', async () => {
@@ -163,7 +152,7 @@ describeConformance('the registration meta API', (router) => {
   describe.each(DEPARTURES)('when the last callee ends by %s', (how) => {
     it('publishes on_unregister and on_delete (UMA-1)', async () => {
       for (let node = 0; node < router().nodeCount; node++) {
-        const watcher = await watcherAt(router(), 0);
+        const watcher = await watcherAt(router(), 0, 'wamp.registration.');
         const [callee, witness] = [await router().joinAt(node), await router().joinAt(node)];
         const id = await callee.register(freshUri('last'));
         expect(await nextEvent(watcher, id)).toEqual([CREATED, callee.session]);
@@ -182,7 +171,7 @@ describeConformance(
   (router) => {
     it('takes a registration from a session, which is notified if it announced that (REV-1, REV-2)', async () => {
       const admin = await router().join();
-      const watcher = await watcherAt(router(), 0);
+      const watcher = await watcherAt(router(), 0, 'wamp.registration.');
       for (let node = 0; node < router().nodeCount; node++) {
         const callee = await router().joinAt(node);
         const procedure = freshUri('revoked');
@@ -201,7 +190,7 @@ describeConformance(
     });
 
     it('publishes that a callee has lost its procedure to another by force', async () => {
-      const watcher = await watcherAt(router(), 0);
+      const watcher = await watcherAt(router(), 0, 'wamp.registration.');
       const [holder, taker] = [await router().joinAt(0), await router().joinAt(1)];
       const procedure = freshUri('taken');
       const id = await holder.register(procedure);

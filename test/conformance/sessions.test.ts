@@ -44,6 +44,8 @@ describeConformance(
                 payload_passthru_mode: true,
                 payload_transparency: true,
                 session_meta_api: true,
+                subscription_meta_api: true,
+                subscription_revocation: true,
               },
             },
             dealer: {

@@ -135,8 +135,12 @@ describe.each(Object.entries(TOPOLOGIES))('the meta API with client libraries [%
       await Promise.all([callee.leave(), caller.leave()]);
     });
 
-    it('finds subscriptions and their subscribers (UMA-4, UMA-5)', async () => {
+    it('finds, watches and removes subscribers (UMA-1, UMA-4, UMA-5)', async () => {
       const caller = await joinCaller(cluster.url(0));
+      const created = await watch(caller, MetaTopic.SUBSCRIPTION_CREATED);
+      const added = await watch(caller, MetaTopic.SUBSCRIBER_ADDED);
+      const removed = await watch(caller, MetaTopic.SUBSCRIBER_REMOVED);
+      const deleted = await watch(caller, MetaTopic.SUBSCRIPTION_DELETED);
       const subscriber = await other();
       const topic = freshUri();
       await subscriber.subscribe(topic, () => undefined, { match: 'prefix' });
@@ -144,10 +148,17 @@ describe.each(Object.entries(TOPOLOGIES))('the meta API with client libraries [%
         resultOf(caller, `wamp.subscription.${name}`, args);
       const id = (await call('lookup', topic, { match: 'prefix' })) as number;
       expect(await call('match', `${topic}.more`)).toEqual([id]);
-      expect(await call('get', id)).toMatchObject({ id, uri: topic, match: 'prefix' });
+      const details = await call('get', id);
+      expect(details).toMatchObject({ id, uri: topic, match: 'prefix' });
+      expect(await argsOfNext(created)).toEqual([subscriber.session, details]);
+      expect(await argsOfNext(added)).toEqual([subscriber.session, id]);
       expect(await call('list')).toEqual({ exact: [], prefix: [id], wildcard: [] });
       expect(await call('list_subscribers', id)).toEqual([subscriber.session]);
       expect(await call('count_subscribers', id)).toBe(1);
+      await call('remove_subscriber', id, subscriber.session, 'com.example.enough');
+      expect(await argsOfNext(removed)).toEqual([subscriber.session, id]);
+      expect(await argsOfNext(deleted)).toEqual([subscriber.session, id]);
+      await expect(call('get', id)).rejects.toMatchObject({ uri: 'wamp.error.no_such_subscription' });
       await Promise.all([subscriber.leave(), caller.leave()]);
     });
 

@@ -46,6 +46,7 @@ const ALL_FEATURES = {
   registration_revocation: true,
   shared_registration: true,
   subscriber_blackwhite_listing: true,
+  subscription_revocation: true,
 };
 export const ALL_ROLES = {
   publisher: { features: ALL_FEATURES },

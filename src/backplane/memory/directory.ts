@@ -13,7 +13,14 @@ export type Change = { readonly version: number; readonly requester?: NodeId } &
   | { readonly kind: 'registration'; readonly realm: Uri; readonly registration: Registration }
   | ({ readonly kind: 'watch' | 'unwatch'; readonly realm: Uri; readonly node: NodeId } & Interest & TopicEdge)
   | { readonly kind: 'snapshot'; readonly realm: Uri; readonly snapshot: Snapshot }
-  | { readonly kind: 'withdrawn'; readonly realm: Uri; readonly node: NodeId; readonly ended: readonly TopicChange[] }
+  | {
+      readonly kind: 'withdrawn';
+      readonly realm: Uri;
+      readonly node: NodeId;
+      readonly ended: readonly TopicChange[];
+      /** The node has died: nothing of it comes any more. */
+      readonly isDead: boolean;
+    }
   /** To one node only: the sessions of another that died. */
   | { readonly kind: 'sessions_lost'; readonly node: NodeId; readonly sessions: readonly LostSession[] }
   | { readonly kind: 'gone'; readonly node: NodeId; readonly isClean: boolean }
@@ -86,7 +93,7 @@ export class SharedDirectory {
   removeNode(node: NodeId, isClean: boolean): void {
     if (!this.#nodes.delete(node)) return;
     if (!isClean) this.#handOverSessions(node);
-    for (const realm of [...this.#realms.keys()]) this.withdraw(node, realm);
+    for (const realm of [...this.#realms.keys()]) this.withdraw(node, realm, !isClean);
     const version = ++this.#version;
     for (const other of this.#nodes) this.#notify(other, { kind: 'gone', version, node, isClean });
   }
@@ -104,7 +111,7 @@ export class SharedDirectory {
     return version;
   }
 
-  withdraw(node: NodeId, realm: Uri): void {
+  withdraw(node: NodeId, realm: Uri, isDead = false): void {
     const rows = this.#realms.get(realm);
     const topics = rows?.interests.get(node);
     if (rows?.interests.delete(node) !== true) return;
@@ -115,7 +122,7 @@ export class SharedDirectory {
     for (const session of rows.sessions.get(node) ?? []) this.#deleteSession(session);
     rows.sessions.delete(node);
     for (const registration of rows.registrations.dropNode(node)) this.#notifyRegistration(realm, registration);
-    this.#notifyServing(realm, { kind: 'withdrawn', version: ++this.#version, realm, node, ended });
+    this.#notifyServing(realm, { kind: 'withdrawn', version: ++this.#version, realm, node, ended, isDead });
     if (rows.interests.size === 0) this.#realms.delete(realm);
   }
 

@@ -165,6 +165,12 @@ export class HubNodes implements HubPort, FaultPort {
   }
 
   #receiveChange(node: HubMember, change: Change): void {
+    if (change.kind === 'unwatch' || change.kind === 'withdrawn') {
+      // What the node has published before comes first, or not at all.
+      const lane = this.#lanes.get(change.node)?.get(node.node);
+      if (change.kind === 'withdrawn' && change.isDead) lane?.close();
+      else lane?.flush();
+    }
     node.receiveChange(change);
     if (change.kind !== 'gone') return;
     const lane = this.#lanes.get(change.node)?.get(node.node);

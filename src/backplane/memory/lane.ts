@@ -117,6 +117,11 @@ export class Lane<Message> {
     else this.#whenEmpty = action;
   }
 
+  /** Delivers now what is under way, unless it is held. */
+  flush(): void {
+    if (!this.#isHeld && !this.#isClosed) this.#run(Infinity);
+  }
+
   /** Delivers nothing any more. */
   close(): void {
     this.#isClosed = true;
@@ -138,9 +143,9 @@ export class Lane<Message> {
     });
   }
 
-  #run(): void {
+  #run(limitCount = this.#options.batchCount): void {
     // A message that is sent while this runs waits for the next run, as a batch on a wire would.
-    let left = Math.min(this.waitingCount, this.#options.batchCount);
+    let left = Math.min(this.waitingCount, limitCount);
     while (left-- > 0 && this.waitingCount > 0 && !this.#isHeld) {
       const message = this.#queue[this.#head];
       this.#queue[this.#head++] = undefined;

@@ -1,39 +1,25 @@
 import { Code } from '../../wamp/codes.js';
-import { fault, isFault, type Fault } from '../../wamp/faults.js';
-import type { RequestId, SessionId, Uri } from '../../wamp/ids.js';
+import { isFault, type Fault } from '../../wamp/faults.js';
+import type { RequestId, SessionId, SubscriptionId, Uri } from '../../wamp/ids.js';
 import type { Publish, Subscribe, Unsubscribe } from '../../wamp/messages.js';
 import type { MatchPolicy } from '../../wamp/options.js';
 import type { Payload } from '../../wamp/payload.js';
 import { isReserved } from '../../wamp/uri-rules.js';
-import { ErrorUri } from '../../wamp/uris.js';
 import { errorReply } from '../error-reply.js';
-import type { HeldTotal } from '../held-total.js';
 import { drawHashSeed } from '../number-table.js';
-import type { Outlet, Publication, ClockAndRandom } from '../ports.js';
+import type { Outlet, Publication } from '../ports.js';
 import type { Identity, Peer } from '../peer.js';
 import { admits } from './audience.js';
+import type { BrokerOptions, Reach } from './broker-options.js';
 import type { KeepingRules } from './keeping-rules.js';
-import { OwnEvents, type HeldLimits } from './own-events.js';
+import { WAITING } from './holdings.js';
+import { OwnEvents } from './own-events.js';
 import { isLater, toPublication } from './publications.js';
+import { NOT_SUBSCRIBED, reservedTopic, subscriptionsExceeded } from './refusals.js';
 import { Replays } from './replays.js';
 import { RetainedLookups, type Lookup } from './retained-lookups.js';
 import type { SharedSubscription } from './shared-subscription.js';
 import { SubscriptionTable } from './subscription-table.js';
-
-export interface BrokerOptions<P extends Peer> {
-  readonly realm: Uri;
-  readonly outlet: Outlet<P>;
-  readonly sources: Pick<ClockAndRandom, 'publicationId' | 'random' | 'retainMark'>;
-  readonly limits: HeldLimits & { readonly maxSubscriptionsPerSession: number };
-  readonly heldTotal: HeldTotal;
-  /** A request was refused because of `limits`, or a session did not get an event that it had published to itself. */
-  readonly onLimit?: (limit: BrokerLimit) => void;
-}
-
-/** `here`: only the sessions of this node receive the event; `elsewhere`: only those of the others. */
-export type Reach = 'all' | 'here' | 'elsewhere';
-
-export type BrokerLimit = 'subscriptions_per_session' | 'held_events';
 
 /**
  * The sessions of this node as publishers and subscribers of one realm. For each (topic, match) the broker calls watch
@@ -43,7 +29,7 @@ export class Broker<P extends Peer> {
   readonly #outlet: Outlet<P>;
   readonly #sources: BrokerOptions<P>['sources'];
   readonly #limits: BrokerOptions<P>['limits'];
-  readonly #onLimit: ((limit: BrokerLimit) => void) | undefined;
+  readonly #on: Pick<BrokerOptions<P>, 'onLimit' | 'onSubscribed' | 'onUnsubscribed'>;
   readonly #table: SubscriptionTable<P>;
   readonly #ownEvents: OwnEvents<P>;
   readonly #deliver: (publication: Publication, subscription: SharedSubscription<P>) => void;
@@ -52,11 +38,11 @@ export class Broker<P extends Peer> {
   /** Undefined: the realm keeps no events. */
   #keeping: KeepingRules | undefined;
 
-  constructor({ realm, outlet, sources, limits, heldTotal, onLimit }: BrokerOptions<P>) {
+  constructor({ realm, outlet, sources, limits, heldTotal, ...on }: BrokerOptions<P>) {
     this.#outlet = outlet;
     this.#sources = sources;
     this.#limits = limits;
-    this.#onLimit = onLimit;
+    this.#on = on;
     this.#ownEvents = new OwnEvents<P>(limits, heldTotal);
     const hashSeed = drawHashSeed(() => sources.random());
     this.#table = new SubscriptionTable<P>(realm, hashSeed);
@@ -122,11 +108,11 @@ export class Broker<P extends Peer> {
   }
 
   /** Publishes on behalf of the router, also to a topic that is closed to clients. Never discloses the publisher. */
-  publishOwn(publisher: Identity, topic: Uri, payload: Payload, reach: Reach): void {
+  publishOwn(publisher: Identity, topic: Uri, payload: Payload, reach: Reach, settled?: () => void): void {
     const id = this.#sources.publicationId();
     const publication = { id, topic, payload, publisher, excludePublisher: false, disclosePublisher: false };
     if (reach !== 'elsewhere') this.distribute(publication);
-    if (reach !== 'here') this.#outlet.publish(publication);
+    if (reach !== 'here') this.#outlet.publish(publication, settled);
   }
 
   /** Delivers to the sessions of this node, once per matching subscription (BRK-8, PBS-2). */
@@ -147,8 +133,11 @@ export class Broker<P extends Peer> {
     if (isReceiver && !isSeeking) {
       this.#outlet.send(peer, [Code.SUBSCRIBED, request, existing.id]);
     } else if (this.#table.load(peer) + this.#lookups.requestCount(peer) >= this.#limits.maxSubscriptionsPerSession) {
-      this.#onLimit?.('subscriptions_per_session');
-      this.#outlet.send(peer, errorReply(Code.SUBSCRIBE, request, this.#limitReached()));
+      this.#on.onLimit?.('subscriptions_per_session');
+      this.#outlet.send(
+        peer,
+        errorReply(Code.SUBSCRIBE, request, subscriptionsExceeded(this.#limits.maxSubscriptionsPerSession)),
+      );
     } else if (isReceiver) {
       const lookup = this.#lookups.find(peer, existing) ?? this.#lookUp(peer, existing);
       this.#lookups.addRequest(lookup, request);
@@ -170,19 +159,33 @@ export class Broker<P extends Peer> {
       this.#outlet.send(peer, errorReply(Code.UNSUBSCRIBE, request, NOT_SUBSCRIBED));
       return;
     }
-    const lookup = this.#lookups.find(peer, subscription);
-    if (lookup !== undefined && this.#lookups.end(lookup)) this.#confirm(peer, subscription, lookup.requests);
-    if (this.#ownEvents.isHoldingOf(peer, subscription)) this.#deliverReceived(peer);
-    this.#table.release(peer, subscription);
-    this.#closeIfUnused(subscription, peer);
+    this.#remove(peer, subscription);
     this.#outlet.send(peer, [Code.UNSUBSCRIBED, request]);
+  }
+
+  /**
+   * Takes a subscription from a session, which is notified if it has announced that (rules 7.9). Undefined: this node does not have
+   * the subscription; false: the session does not receive it. O(receivers).
+   */
+  revoke(session: SessionId, id: SubscriptionId, reason: string | undefined): boolean | undefined {
+    const subscription = this.#table.byId(id);
+    if (subscription === undefined || subscription.receivers.length === 0 || isReserved(subscription.topic)) return;
+    const peer = subscription.receivers.find((receiver) => receiver.session === session);
+    if (peer === undefined) return false;
+    this.#remove(peer, subscription);
+    if (peer.features.subscriber?.has('subscription_revocation') === true)
+      this.#outlet.send(peer, [Code.UNSUBSCRIBED, 0, { subscription: id, ...(reason !== undefined && { reason }) }]);
+    return true;
   }
 
   /** Ends everything that the session holds or waits for, without sending to it. O(its subscriptions). */
   leave(peer: P): void {
     this.#ownEvents.dropPeer(peer);
     this.#lookups.dropPeer(peer);
-    for (const [subscription] of this.#table.removePeer(peer)) this.#closeIfUnused(subscription, peer);
+    for (const [subscription, position] of this.#table.removePeer(peer)) {
+      if (position !== WAITING) this.#on.onUnsubscribed?.(peer.session, subscription);
+      this.#closeIfUnused(subscription, peer);
+    }
   }
 
   #publishAcknowledged(peer: P, request: RequestId, publication: Publication): void {
@@ -243,7 +246,7 @@ export class Broker<P extends Peer> {
       return;
     }
     for (const subscription of own)
-      if (!this.#ownEvents.push(peer, { publication, subscription })) this.#onLimit?.('held_events');
+      if (!this.#ownEvents.push(peer, { publication, subscription })) this.#on.onLimit?.('held_events');
     this.distribute({ ...publication, excludePublisher: true });
     this.#deliverOwn(peer);
   }
@@ -348,6 +351,16 @@ export class Broker<P extends Peer> {
   #join(peer: P, subscription: SharedSubscription<P>, requests: readonly RequestId[]): void {
     this.#table.addReceiver(peer, subscription);
     this.#confirm(peer, subscription, requests);
+    this.#on.onSubscribed?.(peer.session, subscription);
+  }
+
+  #remove(peer: P, subscription: SharedSubscription<P>): void {
+    const lookup = this.#lookups.find(peer, subscription);
+    if (lookup !== undefined && this.#lookups.end(lookup)) this.#confirm(peer, subscription, lookup.requests);
+    if (this.#ownEvents.isHoldingOf(peer, subscription)) this.#deliverReceived(peer);
+    this.#table.release(peer, subscription);
+    this.#on.onUnsubscribed?.(peer.session, subscription);
+    this.#closeIfUnused(subscription, peer);
   }
 
   #confirm(peer: P, { id }: SharedSubscription<P>, requests: readonly RequestId[]): void {
@@ -371,22 +384,6 @@ export class Broker<P extends Peer> {
     this.#table.close(subscription);
     this.#outlet.unwatch(subscription.topic, subscription.match, leaver);
   }
-
-  #limitReached(): Fault {
-    return fault(
-      ErrorUri.LIMIT_EXCEEDED,
-      `this session holds its limit of ${this.#limits.maxSubscriptionsPerSession} subscriptions (limits.maxSubscriptionsPerSession): unsubscribe from some first`,
-    );
-  }
 }
 
 const NOBODY_WAITS = (): void => undefined;
-
-const NOT_SUBSCRIBED = fault(
-  ErrorUri.NO_SUCH_SUBSCRIPTION,
-  'this session has no such subscription: use the id that SUBSCRIBED gave it',
-);
-
-function reservedTopic(topic: Uri): Fault {
-  return fault(ErrorUri.INVALID_URI, `"${topic}" begins with "wamp", which is the router's: publish to another topic`);
-}

@@ -54,6 +54,7 @@ export const META_PROCEDURES = {
   'wamp.subscription.get': reading(SUBSCRIPTION, ASKS_ALL),
   'wamp.subscription.list_subscribers': reading(SUBSCRIPTION, ASKS_ALL),
   'wamp.subscription.count_subscribers': reading(SUBSCRIPTION, ASKS_ALL),
+  'wamp.subscription.remove_subscriber': ending({ ...SUBSCRIPTION, subscriber_id: 'id', reason: 'uri?' }, ASKS_ALL),
 } as const satisfies Readonly<Record<Uri, MetaProcedure>>;
 
 export type MetaProcedures = typeof META_PROCEDURES;

@@ -2,23 +2,14 @@ import { isId, type RegistrationId, type SessionId, type Uri } from '../../wamp/
 import type { Dict, List } from '../../wamp/options.js';
 import type { Registration } from '../ports.js';
 import { allCallees } from '../successors.js';
+import { idIn, type MetaEventsPort } from './events-port.js';
 import { MetaTopic } from './topics.js';
+import { Unannounced } from './unannounced.js';
 
-export interface RegistrationEventsPort {
-  /** Whether a session of this node receives the topic. */
-  isWantedHere(topic: Uri): boolean;
-  /** Publishes to the sessions of this node only. */
-  publishHere(topic: Uri, args: List): void;
-  /** Publishes to the other nodes only; they decide by `arrived`. Does nothing when no other node wants the topic. */
-  publishElsewhere(topic: Uri, args: List): void;
+export interface RegistrationEventsPort extends MetaEventsPort {
   /** The registration as this node knows it. */
   find(id: RegistrationId): Registration | undefined;
-  nowMs(): number;
 }
-
-/** A claim is decided within this time. */
-const DECIDED_WITHIN_MS = 60_000;
-const MAX_REMEMBERED = 65_536;
 
 /**
  * The meta events of registrations, for the sessions of this node (RMA). Every node mirrors the registrations of the
@@ -28,10 +19,10 @@ const MAX_REMEMBERED = 65_536;
  */
 export class RegistrationEvents {
   readonly #port: RegistrationEventsPort;
-  /** Registrations without on_create so far, and since when. */
-  readonly #uncreated = new Map<RegistrationId, number>();
-  /** Callees without on_register so far, and since when. */
-  readonly #unregistered = new Map<string, number>();
+  /** Registrations without on_create so far. */
+  readonly #uncreated = new Unannounced<RegistrationId, { readonly isAwaited: boolean }>();
+  /** Callees without on_register so far, which sessions of this node receive. */
+  readonly #unregistered = new Unannounced<string, true>();
   #hasBegun = false;
 
   constructor(port: RegistrationEventsPort) {
@@ -46,10 +37,14 @@ export class RegistrationEvents {
   /** The mirror has another state of a registration. O(callees) while a session of this node subscribes to on_unregister. */
   changed(before: Registration | undefined, after: Registration): void {
     if (!this.#hasBegun) return;
-    if (before === undefined && after.callees.length > 0) this.#remember(this.#uncreated, after.id);
+    if (before === undefined && after.callees.length > 0) {
+      const isAwaited = this.#port.isWantedHere(MetaTopic.REGISTRATION_CREATED);
+      this.#uncreated.add(after.id, { isAwaited }, this.#port.nowMs());
+    }
     if (this.#port.isWantedHere(MetaTopic.CALLEE_REMOVED)) this.#compareCallees(before, after);
     if (before === undefined || after.callees.length > 0) return;
-    if (this.#uncreated.delete(before.id) || !this.#port.isWantedHere(MetaTopic.REGISTRATION_DELETED)) return;
+    // Its claim has failed, or no session of this node was to receive on_create.
+    if (this.#uncreated.take(before.id)?.isAwaited === true) return;
     const last = allCallees(before).at(-1);
     this.#port.publishHere(MetaTopic.REGISTRATION_DELETED, [last?.session ?? null, before.id]);
   }
@@ -61,7 +56,7 @@ export class RegistrationEvents {
     const created = [session, registrationDetails(registration)];
     if (this.#uncreated.has(id)) this.#port.publishElsewhere(MetaTopic.REGISTRATION_CREATED, created);
     this.#create(registration, session);
-    this.#unregistered.delete(keyOf(id, session));
+    this.#unregistered.take(keyOf(id, session));
     this.#port.publishHere(MetaTopic.CALLEE_ADDED, [session, id]);
     this.#port.publishElsewhere(MetaTopic.CALLEE_ADDED, [session, id]);
   }
@@ -69,19 +64,20 @@ export class RegistrationEvents {
   /** Another node publishes one of these events. False: its subscribers here do not receive it. */
   arrived(topic: Uri, [session, about]: List): boolean {
     if (!isId(session)) return false;
-    if (topic === MetaTopic.REGISTRATION_CREATED) return this.#uncreated.delete(idIn(about));
+    if (topic === MetaTopic.REGISTRATION_CREATED)
+      return this.#uncreated.take(idIn(about) as RegistrationId) !== undefined;
     if (topic !== MetaTopic.CALLEE_ADDED || !isId(about)) return false;
     const registration = this.#port.find(about as RegistrationId);
     const isCallee =
       registration !== undefined && allCallees(registration).some((callee) => callee.session === session);
     if (!isCallee) return false;
     this.#create(registration, session as SessionId);
-    this.#unregistered.delete(keyOf(registration.id, session as SessionId));
+    this.#unregistered.take(keyOf(registration.id, session as SessionId));
     return true;
   }
 
   #create(registration: Registration, session: SessionId): void {
-    if (!this.#uncreated.delete(registration.id)) return;
+    if (this.#uncreated.take(registration.id) === undefined) return;
     if (this.#port.isWantedHere(MetaTopic.REGISTRATION_CREATED))
       this.#port.publishHere(MetaTopic.REGISTRATION_CREATED, [session, registrationDetails(registration)]);
   }
@@ -89,20 +85,11 @@ export class RegistrationEvents {
   #compareCallees(before: Registration | undefined, after: Registration): void {
     const now = new Set(allCallees(after).map(({ session }) => session));
     for (const { session } of before === undefined ? [] : allCallees(before)) {
-      if (now.delete(session) || this.#unregistered.delete(keyOf(after.id, session))) continue;
+      if (now.delete(session) || this.#unregistered.take(keyOf(after.id, session)) !== undefined) continue;
       this.#port.publishHere(MetaTopic.CALLEE_REMOVED, [session, after.id]);
     }
-    for (const session of now) this.#remember(this.#unregistered, keyOf(after.id, session));
-  }
-
-  /** Beginnings that nobody confirms are forgotten: nobody was interested in them, or the claims have failed. */
-  #remember<Key>(remembered: Map<Key, number>, key: Key): void {
-    const nowMs = this.#port.nowMs();
-    for (const [other, sinceMs] of remembered) {
-      if (nowMs - sinceMs < DECIDED_WITHIN_MS && remembered.size < MAX_REMEMBERED) break;
-      remembered.delete(other);
-    }
-    remembered.set(key, nowMs);
+    if (!this.#port.isWantedHere(MetaTopic.CALLEE_ADDED)) return;
+    for (const session of now) this.#unregistered.add(keyOf(after.id, session), true, this.#port.nowMs());
   }
 }
 
@@ -113,9 +100,4 @@ export function registrationDetails({ id, createdMs, procedure, match, invoke }:
 
 function keyOf(id: RegistrationId, session: SessionId): string {
   return `${id} ${session}`;
-}
-
-function idIn(details: unknown): RegistrationId {
-  const id = typeof details === 'object' && details !== null && 'id' in details ? details.id : 0;
-  return (isId(id) ? id : 0) as RegistrationId;
 }

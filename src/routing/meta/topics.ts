@@ -8,4 +8,8 @@ export const MetaTopic = {
   CALLEE_ADDED: 'wamp.registration.on_register',
   CALLEE_REMOVED: 'wamp.registration.on_unregister',
   REGISTRATION_DELETED: 'wamp.registration.on_delete',
+  SUBSCRIPTION_CREATED: 'wamp.subscription.on_create',
+  SUBSCRIBER_ADDED: 'wamp.subscription.on_subscribe',
+  SUBSCRIBER_REMOVED: 'wamp.subscription.on_unsubscribe',
+  SUBSCRIPTION_DELETED: 'wamp.subscription.on_delete',
 } as const satisfies Readonly<Record<string, Uri>>;

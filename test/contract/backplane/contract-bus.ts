@@ -160,6 +160,28 @@ export function busContract(inScene: InScene, nodeCount: number): void {
     );
 
     it(
+      'ends to want a topic behind every publication that it had accepted before',
+      inScene(async ({ nodes }) => {
+        const [one, ...others] = (await nodes(nodeCount)) as [NodeUnderTest, ...NodeUnderTest[]];
+        for (const other of others) await other.backplane.bus.watch(REALM, 'last', 'exact');
+        for (let round = 0; round < 20; round++) {
+          await one.backplane.bus.watch(REALM, `a.${round}`, 'exact');
+          for (let count = 0; count < 5; count++) await one.backplane.bus.publish(REALM, publicationOf('last'));
+          one.backplane.bus.unwatch(REALM, `a.${round}`, 'exact');
+        }
+        const ends = (node: NodeUnderTest) => node.all('topic').filter(({ change }) => !change.isWanted);
+        for (const other of others) {
+          await other.until(() => ends(other).length === 20);
+          const heard = other.heard.filter(({ what }) => what === 'publication' || what === 'topic');
+          for (const [round, end] of ends(other).entries()) {
+            const before = heard.slice(0, heard.indexOf(end)).filter(({ what }) => what === 'publication');
+            expect(before.length).toBeGreaterThanOrEqual(5 * (round + 1));
+          }
+        }
+      }),
+    );
+
+    it(
       'ends to want the topics of a node that leaves',
       inScene(async ({ nodes }) => {
         const [one, ...others] = (await nodes(nodeCount)) as [NodeUnderTest, ...NodeUnderTest[]];
