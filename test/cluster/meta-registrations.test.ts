@@ -3,18 +3,12 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { AppClient } from '../interop/clients/app-client.js';
 import { joinAutobahn } from '../interop/clients/autobahn-client.js';
 import { joinWampy } from '../interop/clients/wampy-client.js';
+import { watchMeta, type Seen } from './harness/meta-watch.js';
 import { ThreeNodes } from './harness/three-nodes.js';
 
 const PROCEDURE_COUNT = 20;
 const SHARED = 'com.example.shared';
-const KINDS = ['create', 'register', 'unregister', 'delete'] as const;
-
-type Kind = (typeof KINDS)[number];
-interface Seen {
-  readonly kind: Kind;
-  readonly session: unknown;
-  readonly registration: number;
-}
+const KINDS = ['create', 'register', 'unregister', 'delete'];
 
 let cluster: ThreeNodes;
 let clients: AppClient[] = [];
@@ -35,16 +29,7 @@ async function join(library: 'autobahn' | 'wampy', node: number): Promise<AppCli
   return client;
 }
 
-/** Every event of registrations, in the order in which the session receives them. */
-async function watch(client: AppClient): Promise<Seen[]> {
-  const seen: Seen[] = [];
-  for (const kind of KINDS)
-    await client.subscribe(`wamp.registration.on_${kind}`, ({ args: [session, about] }) => {
-      const registration = typeof about === 'object' ? (about as { id: number }).id : about;
-      seen.push({ kind, session, registration: Number(registration) });
-    });
-  return seen;
-}
+const watch = (client: AppClient): Promise<Seen[]> => watchMeta(client, 'registration', KINDS);
 
 const idOf = async (client: AppClient, procedure: string): Promise<unknown> =>
   (await client.call('wamp.registration.lookup', { args: [procedure] }).result).args[0];
@@ -69,14 +54,14 @@ it('registrations of a node that is killed end once, those of others stay (UMA-1
 
   for (const seen of lists) {
     for (const id of ids) {
-      const about = seen.filter(({ registration }) => registration === id);
-      expect(about).toEqual(KINDS.map((kind) => ({ kind, session: victim.session, registration: id })));
+      const about = seen.filter(({ id: one }) => one === id);
+      expect(about).toEqual(KINDS.map((kind) => ({ kind, session: victim.session, id })));
     }
-    expect(seen.filter(({ registration }) => registration === shared)).toEqual([
-      { kind: 'create', session: survivor.session, registration: shared },
-      { kind: 'register', session: survivor.session, registration: shared },
-      { kind: 'register', session: victim.session, registration: shared },
-      { kind: 'unregister', session: victim.session, registration: shared },
+    expect(seen.filter(({ id }) => id === shared)).toEqual([
+      { kind: 'create', session: survivor.session, id: shared },
+      { kind: 'register', session: survivor.session, id: shared },
+      { kind: 'register', session: victim.session, id: shared },
+      { kind: 'unregister', session: victim.session, id: shared },
     ]);
     expect(seen).toHaveLength(4 * PROCEDURE_COUNT + 4);
   }
