@@ -21,7 +21,7 @@ ${table(own ?? [])}
 
 ## Label values
 
-The table is complete: no label holds what a client sends. \`type\` is the name of a WAMP message, \`unreadable\` or \`unknown\`.
+The table is complete: no label holds what a client sends. \`type\` is the name of a WAMP message, \`unreadable\` or \`unknown\`. \`listener\` is \`listen\`, or the name of an entry of \`listeners\`.
 
 | metric | values |
 |---|---|
@@ -41,6 +41,10 @@ ${table(PARENT_METRICS)}`;
 export const WHERE_COUNTED: Readonly<Record<string, string>> = {
   gantry_connections_opened_total: 'When the opening handshake of a WebSocket is done.',
   gantry_connections_refused_total: 'Instead of an opening handshake.',
+  gantry_listener_connections_opened_total: 'With the opening handshake of a WebSocket or RawSocket.',
+  gantry_listener_connections_refused_total: 'As `gantry_connections_refused_total`.',
+  gantry_listener_connections_closed_total: 'When the socket has closed.',
+  gantry_listener_connections: 'Calculated at each scrape: opened without closed.',
   gantry_http_answers_total: 'When an answer is written.',
   gantry_http_bridge_requests_total: 'With the answer, or when the client has left.',
   gantry_connections_closed_total: 'When the socket has closed, under the cause that came first.',
@@ -173,7 +177,7 @@ function labelsOf<Source>(
   definitions: readonly CounterDefinition<Source>[],
   counters: Source,
 ): Record<string, string[]> {
-  const labelled = definitions.filter(({ label }) => label !== undefined && label !== 'type');
+  const labelled = definitions.filter(({ label }) => label !== undefined && label !== 'type' && label !== 'listener');
   return Object.fromEntries(
     labelled.map((metric) => {
       const values = metric.samples(counters).flatMap(([, label]) => label?.split(',') ?? []);

@@ -7,6 +7,8 @@ export interface Addresses {
   readonly site?: string;
   readonly console?: string;
   readonly ops?: string;
+  /** Of further listeners. */
+  readonly listeners: readonly string[];
 }
 
 /** What a process prints when it is ready. Where each line has to be JSON, as in a container, that is JSON too. */
@@ -20,8 +22,14 @@ export function greetingLine(version: string, addresses: Addresses): string {
 }
 
 /** The message of a node that is ready: its addresses, and three lines that connect. */
-export function greeting(version: string, { ws, site, console, ops }: Addresses, realm: string | undefined): string {
+export function greeting(
+  version: string,
+  { ws, site, console, ops, listeners }: Addresses,
+  realm: string | undefined,
+): string {
   const lines = [`gantry ${version} is ready`, `  WebSocket   ${ws}`];
+  for (const address of listeners)
+    lines.push(`  ${address.startsWith('rs') ? 'RawSocket ' : 'WebSocket '}  ${address}`);
   if (site !== undefined) lines.push(`  demo page   ${site}`);
   if (console !== undefined) lines.push(`  console     ${console}`);
   if (ops !== undefined)

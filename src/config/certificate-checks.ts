@@ -1,48 +1,48 @@
 import type { z } from 'zod';
 import { placedEntries, type StaticEntry } from './auth-entries.js';
+import type { PlacedWebSocket } from './listener-places.js';
 import type { realm } from './realm-schema.js';
 import type { CONFIG_SCHEMA } from './schema.js';
 
 type Path = readonly PropertyKey[];
 type Report = (path: Path, message: string) => void;
-type Listen = z.output<typeof CONFIG_SCHEMA>['listen'];
 type Listeners = z.output<typeof CONFIG_SCHEMA>['listeners'];
 type Auth = NonNullable<z.output<typeof realm>['auth']>;
 type TlsPrincipals = StaticEntry<'tls'>['principals'];
 type PlacedPrincipals = readonly (readonly [at: Path, principals: TlsPrincipals])[];
 
 /** Whether the header with certificates may be believed. */
-export function certificateHeaderIsSound(listen: Listen, report: Report): void {
-  const { clientCertificate, trustProxyHeader, trustedProxies, headersForAuthenticators } = listen;
-  const at = headersForAuthenticators.indexOf(clientCertificate?.header ?? '');
-  if (at >= 0)
+export function certificateHeaderIsSound({ at, setting, rules }: PlacedWebSocket, report: Report): void {
+  const { clientCertificate, trustProxyHeader, trustedProxies, headersForAuthenticators } = rules;
+  const index = headersForAuthenticators.indexOf(clientCertificate?.header ?? '');
+  if (index >= 0)
     report(
-      ['listen', 'headersForAuthenticators', at],
-      'Authenticators receive the certificate of listen.clientCertificate',
+      [...at, 'headersForAuthenticators', index],
+      `Authenticators receive the certificate of ${setting}.clientCertificate`,
     );
   if (clientCertificate === undefined || (trustProxyHeader !== 'none' && trustedProxies !== undefined)) return;
-  const message =
-    'Every client could write this header itself: set listen.trustProxyHeader, and name the proxies in listen.trustedProxies';
-  report(['listen', 'clientCertificate'], message);
+  const message = `Every client could write this header itself: set ${setting}.trustProxyHeader, and name the proxies in ${setting}.trustedProxies`;
+  report([...at, 'clientCertificate'], message);
 }
 
 /** Where certificates can come from; undefined: that part of the configuration has faults of its own. */
 interface Sources {
-  readonly listen: Listen | undefined;
+  readonly webSockets: readonly PlacedWebSocket[] | undefined;
   readonly listeners: Listeners | undefined;
 }
 
 /** Whether certificates can lead to the principals. `at`: of the section `auth`. */
 export function certificatesAreSound(
   auth: Auth | undefined,
-  { listen, listeners = [] }: Sources,
+  { webSockets, listeners = [] }: Sources,
   at: Path,
   report: Report,
 ): void {
   if (auth?.tls === undefined) return;
   const path = [...at, 'tls'];
-  const isVerifiedHere = listeners.some(({ tls }) => tls?.clientCaFile !== undefined);
-  if (listen !== undefined && listen.clientCertificate === undefined && !isVerifiedHere)
+  const isVerifiedHere = listeners.some((one) => one.type === 'rawsocket' && one.tls?.clientCaFile !== undefined);
+  const headers = webSockets?.flatMap(({ rules: { clientCertificate } }) => clientCertificate ?? []);
+  if (headers?.length === 0 && !isVerifiedHere)
     report(path, 'No certificate reaches the router: set listen.clientCertificate, or clientCaFile of a listener');
   const placed: PlacedPrincipals = placedEntries(auth).flatMap(({ path: steps, entry }) =>
     steps[0] === 'tls' && entry.type !== 'dynamic'
@@ -50,11 +50,12 @@ export function certificatesAreSound(
       : [],
   );
   namesAreUnique(placed, report);
-  if (listen?.clientCertificate?.format !== 'sha256' || isVerifiedHere) return;
+  const hasNames = isVerifiedHere || headers?.some(({ format }) => format !== 'sha256') === true;
+  if (hasNames || headers === undefined || headers.length === 0) return;
   for (const [where, principals] of placed)
     for (const [authid, { commonName }] of Object.entries(principals))
       if (commonName !== undefined)
-        report([...where, authid, 'commonName'], 'listen.clientCertificate.format sha256 brings no names');
+        report([...where, authid, 'commonName'], 'clientCertificate.format sha256 of the listener brings no names');
 }
 
 function namesAreUnique(placed: PlacedPrincipals, report: Report): void {

@@ -8,6 +8,7 @@ import { consoleFits } from './console-checks.js';
 import { certificateHeaderIsSound, certificatesAreSound } from './certificate-checks.js';
 import { bridgeIsSound } from './http-bridge-checks.js';
 import { listenersAreSound } from './listener-checks.js';
+import { webSocketsIn, type PlacedWebSocket } from './listener-places.js';
 import { processesFit } from './process-checks.js';
 import { realm, type realmTemplate } from './realm-schema.js';
 import { CONFIG_SCHEMA, type AuthConfig, type RealmConfig } from './schema.js';
@@ -35,7 +36,8 @@ export function checkAcross(tree: Readonly<Record<string, unknown>>, report: Rep
   const { data: template } = shape.realmTemplate.safeParse(tree['realmTemplate']);
   const realms = soundRealms(tree['realms']);
   if (listen && ops) portsDiffer(listen, ops, report);
-  if (listen) certificateHeaderIsSound(listen, report);
+  const webSockets = listen && listeners && webSocketsIn(listen, listeners);
+  for (const one of webSockets ?? []) certificateHeaderIsSound(one, report);
   if (listeners && listen) {
     const opsPlace = ops?.enabled === true ? [{ ...ops, setting: 'ops.port' }] : [];
     listenersAreSound(listeners, [{ ...listen, setting: 'listen.port' }, ...opsPlace], report);
@@ -43,9 +45,9 @@ export function checkAcross(tree: Readonly<Record<string, unknown>>, report: Rep
   const { data: console } = shape.console.safeParse(tree['console']);
   if (console && listen) consoleFits(console, listen, report);
   if (drain) drainFits(drain, report);
-  if (listen)
+  if (webSockets)
     cookiesFit(
-      listen,
+      webSockets,
       [
         ...[...realms].map(([index, one]) => [['realms', index], one] as const),
         ...(template ? [[['realmTemplate'], template] as const] : []),
@@ -63,7 +65,7 @@ export function checkAcross(tree: Readonly<Record<string, unknown>>, report: Rep
     processesFit({ processes, listen, listeners, backplane }, report);
   for (const [index, realm] of realms) {
     rulesAreSound(realm, bounds, realmNames, ['realms', index], report);
-    certificatesAreSound(realm.auth, { listen, listeners }, ['realms', index, 'auth'], report);
+    certificatesAreSound(realm.auth, { webSockets, listeners }, ['realms', index, 'auth'], report);
   }
   const { data: services } = shape.httpBridge.safeParse(tree['httpBridge']);
   if (services && listen) {
@@ -72,7 +74,7 @@ export function checkAcross(tree: Readonly<Record<string, unknown>>, report: Rep
   }
   if (template) {
     templateIsSound(template, bounds, realmNames, report);
-    certificatesAreSound(template.auth, { listen, listeners }, ['realmTemplate', 'auth'], report);
+    certificatesAreSound(template.auth, { webSockets, listeners }, ['realmTemplate', 'auth'], report);
   }
 }
 
@@ -95,20 +97,21 @@ function portsDiffer(listen: Parsed['listen'], ops: Parsed['ops'], report: Repor
 
 /** Pages of every origin can open WebSockets, and browsers send cookies along: such a page would join as its visitor. */
 function cookiesFit(
-  { cookie, allowedOrigins, tls }: Parsed['listen'],
+  webSockets: readonly PlacedWebSocket[],
   realms: readonly (readonly [at: Path, rules: Pick<Realm, 'auth'>])[],
   report: Report,
 ): void {
-  if (cookie?.sameSite === 'none' && !(cookie.secure ?? tls !== undefined))
-    report(['listen', 'cookie', 'sameSite'], 'Invalid: browsers take "none" only with listen.cookie.secure');
-  const at = realms.find(([, { auth }]) => auth?.cookie !== undefined)?.[0];
-  if (at === undefined) return;
-  if (cookie === undefined) report([...at, 'auth', 'cookie'], 'Missing: it needs listen.cookie');
-  if (allowedOrigins.includes('*'))
-    report(
-      ['listen', 'allowedOrigins'],
-      'Invalid with login by cookie: name the origins of your pages in place of "*"',
-    );
+  for (const { at, setting, rules } of webSockets)
+    if (rules.cookie?.sameSite === 'none' && !(rules.cookie.secure ?? rules.tls !== undefined))
+      report([...at, 'cookie', 'sameSite'], `Invalid: browsers take "none" only with ${setting}.cookie.secure`);
+  const login = realms.find(([, { auth }]) => auth?.cookie !== undefined)?.[0];
+  if (login === undefined) return;
+  const withCookie = webSockets.filter(({ rules }) => rules.cookie !== undefined);
+  if (withCookie.length === 0)
+    report([...login, 'auth', 'cookie'], 'Missing: it needs listen.cookie, or the cookie of another listener');
+  for (const { at, rules } of withCookie)
+    if (rules.allowedOrigins.includes('*'))
+      report([...at, 'allowedOrigins'], 'Invalid with login by cookie: name the origins of your pages in place of "*"');
 }
 
 function drainFits({ periodMs, deadlineMs }: Parsed['drain'], report: Report): void {

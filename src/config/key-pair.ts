@@ -20,10 +20,11 @@ export interface CertificateValidity {
 export function checkKeyPair({ listen, listeners }: Config): CertificateValidity | undefined {
   const faults: ConfigFault[] = [];
   const validity = listen.tls && checkPair(listen.tls, 'listen.tls', faults);
-  for (const [index, { tls }] of listeners.entries()) {
+  for (const [index, listener] of listeners.entries()) {
     const path = `listeners[${index}].tls`;
-    if (tls !== undefined) checkPair(tls, path, faults);
-    if (tls?.clientCaFile !== undefined) read(`${path}.clientCaFile`, tls.clientCaFile, faults);
+    if (listener.tls !== undefined) checkPair(listener.tls, path, faults);
+    const clientCaFile = listener.type === 'rawsocket' ? listener.tls?.clientCaFile : undefined;
+    if (clientCaFile !== undefined) read(`${path}.clientCaFile`, clientCaFile, faults);
   }
   if (faults.length > 0) throw new ConfigUnusableError(faults);
   return validity;

@@ -1,10 +1,12 @@
 import type { z } from 'zod';
+import { LISTEN_NAME, listenerNames } from './listener-places.js';
 import type { CONFIG_SCHEMA } from './schema.js';
 
 type Path = readonly PropertyKey[];
 type Report = (path: Path, message: string) => void;
 type Parsed = z.output<typeof CONFIG_SCHEMA>;
 type Listeners = Parsed['listeners'];
+type RawListener = Extract<Listeners[number], { type: 'rawsocket' }>;
 
 interface Place {
   readonly host: string;
@@ -12,31 +14,44 @@ interface Place {
   readonly setting: string;
 }
 
-/** Whether each listener has one place of its own. `others`: where else this node listens. */
+/** Whether each listener has one place and one name of its own. `others`: where else this node listens. */
 export function listenersAreSound(listeners: Listeners, others: readonly Place[], report: Report): void {
-  const names = new Set<string>();
   const paths = new Set<string>();
   const places = [...others];
+  namesAreUnique(listeners, report);
   for (const [index, listener] of listeners.entries()) {
     const at = ['listeners', index];
-    const { name, host, port, path, tls } = listener;
-    if ((port === undefined) === (path === undefined)) report(at, 'Invalid: expected either "port" or "path"');
-    if (path !== undefined && tls !== undefined) report([...at, 'tls'], 'Invalid: a Unix socket has no TLS');
-    if (tls?.requireClientCertificate === true && tls.clientCaFile === undefined)
-      report(
-        [...at, 'tls', 'requireClientCertificate'],
-        'Needs clientCaFile: the authorities of the certificates that count',
-      );
-    if (name !== undefined && names.has(name)) report([...at, 'name'], `Another listener is called "${name}" too`);
-    if (path !== undefined && paths.has(path)) report([...at, 'path'], 'Another listener has this path too');
-    if (name !== undefined) names.add(name);
-    if (path !== undefined) paths.add(path);
+    if (listener.type === 'rawsocket') rawListenerIsSound(listener, paths, at, report);
+    const { host, port } = listener;
     if (port === undefined || port === 0) continue;
     const place = { host, port, setting: `listeners[${index}].port` };
     const same = places.find((other) => overlap(place, other));
     if (same !== undefined)
       report([...at, 'port'], `Port ${port} is that of ${same.setting} too: give them different ones`);
     places.push(place);
+  }
+}
+
+/** `paths`: those of the listeners before it. */
+function rawListenerIsSound({ port, path, tls }: RawListener, paths: Set<string>, at: Path, report: Report): void {
+  if ((port === undefined) === (path === undefined)) report(at, 'Invalid: expected either "port" or "path"');
+  if (path !== undefined && tls !== undefined) report([...at, 'tls'], 'Invalid: a Unix socket has no TLS');
+  if (tls?.requireClientCertificate === true && tls.clientCaFile === undefined)
+    report(
+      [...at, 'tls', 'requireClientCertificate'],
+      'Needs clientCaFile: the authorities of the certificates that count',
+    );
+  if (path === undefined) return;
+  if (paths.has(path)) report([...at, 'path'], 'Another listener has this path too');
+  paths.add(path);
+}
+
+/** Also where one listener has its name from its place, and the configuration gives it to another. */
+function namesAreUnique(listeners: Listeners, report: Report): void {
+  const names = [LISTEN_NAME, ...listenerNames(listeners)];
+  for (const [index, { name }] of listeners.entries()) {
+    const isTaken = names.some((other, at) => at !== index + 1 && other === name);
+    if (isTaken) report(['listeners', index, 'name'], `Another listener is called "${name ?? ''}" too`);
   }
 }
 

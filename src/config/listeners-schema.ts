@@ -1,21 +1,41 @@
 import { z } from 'zod';
-import { count, distinct, host, milliseconds, port, tls } from './fields.js';
+import { count, milliseconds, port, tls } from './fields.js';
+import { address, everyListener, webSocket } from './listen-schema.js';
 
-/** A way in besides `listen`. */
-export const listener = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[a-z][a-z0-9-]{0,31}$/, 'Invalid name: 1 to 32 of a-z, 0-9 and "-", with a letter first')
-    .exactOptional()
-    .describe('Name in logs. Absent: the type and the place in the list, as `rawsocket-0`.'),
-  type: z.literal('rawsocket').describe('`rawsocket`: WAMP frames over TCP, without HTTP and WebSocket.'),
-  host: host.default('127.0.0.1').describe('Address to accept clients at; `0.0.0.0` for all of IPv4, `::` for all.'),
-  port: port.exactOptional().describe('Port to accept clients at; 0: any free one. Either `port` or `path`.'),
+const TYPES =
+  '`websocket`: as `listen`, at a port of its own. `rawsocket`: WAMP frames over TCP, without HTTP and WebSocket.';
+const place = port.describe(
+  'Port to accept clients at; 0: any free one. A RawSocket listener has either `port` or `path`.',
+);
+
+const name = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,31}$/, 'Invalid name: 1 to 32 of a-z, 0-9 and "-", with a letter first')
+  .exactOptional()
+  .describe(
+    'Name in logs and metrics. Absent: the type with the port or path, as `rawsocket-8081`; where that is not unique, with the place in the list too. The name of `listen` is `listen`.',
+  );
+
+const webSocketListener = z.strictObject({
+  name,
+  type: z.literal('websocket').describe(TYPES),
+  host: address,
+  port: place,
+  ...webSocket,
+});
+
+const rawSocketListener = z.strictObject({
+  name,
+  type: z.literal('rawsocket').describe(TYPES),
+  host: address,
+  port: place.exactOptional(),
   path: z
     .string()
     .regex(/^[^\0]{1,100}$/, 'Invalid path: expected 1 to 100 characters')
     .exactOptional()
-    .describe('Unix socket to accept clients at, in place of `host` and `port`. Relative to the working directory.'),
+    .describe(
+      'Of a RawSocket listener: the Unix socket to accept clients at, in place of `host` and `port`. Relative to the working directory.',
+    ),
   mode: z
     .string()
     .regex(/^0[0-7]{3}$/, 'Invalid mode: expected four octal digits, as "0660"')
@@ -37,9 +57,7 @@ export const listener = z.strictObject({
     })
     .exactOptional()
     .describe('Serve with TLS. Absent: without.'),
-  serializers: distinct(z.enum(['json', 'msgpack', 'cbor']))
-    .default(['json', 'msgpack', 'cbor'])
-    .describe('Serializers that clients may choose.'),
+  ...everyListener,
   handshakeTimeoutMs: milliseconds(100, 600_000)
     .default(5_000)
     .describe('Milliseconds for the four octets of the opening handshake. After that the connection is closed.'),
@@ -48,4 +66,9 @@ export const listener = z.strictObject({
     .describe(
       'Milliseconds of silence after which the system probes (TCP keep-alive) whether the client is still there. The router sends no PING, because some client libraries end the connection at one.',
     ),
+});
+
+/** A way in besides `listen`. */
+export const listener = z.discriminatedUnion('type', [webSocketListener, rawSocketListener], {
+  error: 'Invalid input: expected "websocket" or "rawsocket"',
 });

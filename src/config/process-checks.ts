@@ -13,10 +13,10 @@ export function processesFit({ processes, listen, listeners, backplane }: Parsed
       'Several processes meet through Redis: set backplane.url too, for instance redis://127.0.0.1:6379',
     );
   if (listen.port === 0) report(['listen', 'port'], 'Invalid with several processes, which share one port: name it');
-  for (const [index, { port, path }] of listeners.entries()) {
+  for (const [index, { type, port, path }] of listeners.entries()) {
     if (port === 0)
       report(['listeners', index, 'port'], 'Invalid with several processes, which share one port: name it');
-    if (path !== undefined)
+    if (type === 'rawsocket' && path !== undefined)
       report(['listeners', index, 'path'], 'Invalid with several processes: only one can listen at a Unix socket');
   }
 }

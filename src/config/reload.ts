@@ -18,6 +18,7 @@ export const RELOADABLE = [
   'listen.tls.keyFile',
   'listen.tls.passphrase',
   'listen.allowedOrigins',
+  'listen.authMethods',
   'limits.handshakeTimeoutMs',
   'limits.goodbyeTimeoutMs',
   'limits.maxSessions',
@@ -47,6 +48,9 @@ export const RELOADABLE = [
   'drain',
 ] as const;
 
+/** Settings of each of `listeners` that a reload changes, where the list has the same listeners before and after. */
+export const RELOADABLE_OF_LISTENERS = ['allowedOrigins', 'authMethods'] as const;
+
 /**
  * Rules that calls in flight, or the sessions of an authid on all nodes, depend on: those of a realm that both configurations
  * have need a restart.
@@ -72,6 +76,11 @@ export function planReload(current: Config, next: Config): ReloadPlan {
   for (const path of units()) {
     const [before, after] = [valueAt(current, path), valueAt(next, path)];
     if (isSame(before, after)) continue;
+    const inListeners = path[0] === 'listeners' ? changesInListeners(current.listeners, next.listeners) : undefined;
+    if (inListeners !== undefined) {
+      changed.push(...inListeners);
+      continue;
+    }
     const isReloaded = isReloadable(path) && !toggled.some((section) => isWithin(path, section));
     (isReloaded ? changed : needsRestart).push(path.join('.'));
     if (!isReloaded) put(merged, path, before);
@@ -102,6 +111,18 @@ function units(): readonly Path[] {
 export function isReloadable(path: Path): boolean {
   const text = path.join('.');
   return RELOADABLE.some((one) => text === one || text.startsWith(`${one}.`));
+}
+
+/** The settings of `listeners` that differ, if a reload can change all of them; else undefined. */
+function changesInListeners(before: Config['listeners'], after: Config['listeners']): readonly string[] | undefined {
+  if (before.length !== after.length) return undefined;
+  const differing = before.flatMap((one, index) => {
+    const [old, other] = [one as Mutable, after[index] as Mutable];
+    const keys = [...new Set([...Object.keys(old), ...Object.keys(other)])];
+    return keys.filter((key) => !isSame(old[key], other[key])).map((key) => [index, key] as const);
+  });
+  if (!differing.every(([, key]) => (RELOADABLE_OF_LISTENERS as readonly string[]).includes(key))) return undefined;
+  return differing.map(([index, key]) => `listeners[${index}].${key}`);
 }
 
 function isThere(config: Config, path: Path): boolean {

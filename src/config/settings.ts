@@ -180,8 +180,15 @@ export function propertiesOf(node: SchemaNode): Readonly<Record<string, Property
 
 function eitherOf(one: SchemaNode, other: SchemaNode): SchemaNode {
   if (JSON.stringify(one) === JSON.stringify(other)) return one;
+  const nodes = [one, other];
   const { description = '' } = one;
-  return { description, enum: [one, other].flatMap((node) => node.enum ?? [node.const]) };
+  if (nodes.every(isChoice)) return { description, enum: nodes.flatMap((node) => node.enum ?? [node.const]) };
+  const both = [...new Set([description, other.description ?? ''])].join(' ');
+  return { description: both, anyOf: nodes.flatMap((node) => node.anyOf ?? [node]) };
+}
+
+function isChoice(node: SchemaNode): boolean {
+  return node.enum !== undefined || node.const !== undefined;
 }
 
 function kindOf(schema: SchemaNode): SettingKind {

@@ -199,7 +199,7 @@ export class Incarnation {
       this.#config = config;
       this.#limits.apply(config.limits);
       this.#realms.apply(plan);
-      this.#listeners.allowOrigins(config.listen.allowedOrigins);
+      this.#listeners.apply(config);
       recheckSessions(this.#realms.all.values(), verdictOn, subjectsOf(config));
     };
   }

@@ -1,3 +1,4 @@
+import { LISTEN_NAME, listenerNames } from '../config/listener-places.js';
 import { maxMemoryBytes, maxTotalUnsentBytes } from '../config/memory.js';
 import type { Config } from '../config/schema.js';
 import type { Counters } from '../telemetry/counters.js';
@@ -5,16 +6,20 @@ import type { Logger } from '../telemetry/logger.js';
 import type { Accept, CloseCause } from '../transport/connection.js';
 import type { HasLogin } from '../transport/handshake-cookies.js';
 import type { HttpRoute } from '../transport/http/exchange.js';
+import type { ListenerRules } from '../transport/listener-gate.js';
 import { ListenError } from '../transport/listen-error.js';
 import { RawServer } from '../transport/raw/raw-server.js';
 import { SharedTransport } from '../transport/shared-transport.js';
-import type { TransportBounds } from '../transport/transport-options.js';
+import type { TransportBounds, TransportOptions } from '../transport/transport-options.js';
 import { UwsServer } from '../transport/uws-server.js';
 import { CertificateWatch } from './certificate-watch.js';
 import { sitesOf } from './sites.js';
-import { listenOptions } from './shared-auth-methods.js';
+import { cookieOptions } from './shared-auth-methods.js';
 
 type Listener = Config['listeners'][number];
+type WebSocketListener = Config['listen'] | Extract<Listener, { type: 'websocket' }>;
+type RawListener = Extract<Listener, { type: 'rawsocket' }>;
+type Server = UwsServer | RawServer;
 
 export interface ListenersOptions {
   readonly config: Config;
@@ -30,45 +35,36 @@ export interface ListenersOptions {
   readonly logger: Logger;
 }
 
-/** Where clients connect to a node: its WebSocket server, and what `listeners` adds. */
+/** Where clients connect to a node: the servers of `listen` and `listeners`. */
 export class Listeners {
+  readonly #options: ListenersOptions;
+  readonly #bounds: TransportBounds;
   readonly #shared: SharedTransport;
-  readonly #webSocket: UwsServer;
-  readonly #raw: readonly RawServer[];
+  /** Serves `listen`. */
+  readonly #first: UwsServer;
+  /** Serve `listeners`, in their order. */
+  readonly #further: readonly Server[];
+  /** The watch over the certificate of `listen` outlives this: see ServedCertificate. */
   readonly #watches: readonly CertificateWatch[];
 
-  constructor({ config, ports, isPortShared, accept, routes, hasLogin, counters, logger }: ListenersOptions) {
-    const bounds: TransportBounds = {
+  constructor(options: ListenersOptions) {
+    const { config, ports, isPortShared, routes, counters, logger } = options;
+    this.#options = options;
+    this.#bounds = {
       ...config.limits,
       maxTotalUnsentBytes: maxTotalUnsentBytes(config),
       maxMemoryBytes: maxMemoryBytes(config),
     };
-    this.#shared = new SharedTransport(bounds, counters, logger, isPortShared);
-    const { maxHeaderBytes } = config.limits;
-    const webSocket = {
-      ...listenOptions(config.listen),
-      ...bounds,
-      maxHeaderBytes,
-      hasLogin,
-      port: ports[0] ?? 0,
-      routes,
-      sites: sitesOf(config),
-    };
-    this.#webSocket = new UwsServer(webSocket, accept, this.#shared);
-    this.#raw = config.listeners.map(
-      (listener, index) =>
-        new RawServer(
-          {
-            ...listener,
-            name: listenerName(listener, index),
-            port: ports[index + 1] ?? 0,
-            mode: Number.parseInt(listener.mode, 8),
-          },
-          accept,
-          this.#shared,
-        ),
-    );
-    this.#watches = this.#raw.map(
+    this.#shared = new SharedTransport(this.#bounds, counters, logger, isPortShared);
+    this.#first = this.#webSocketServer(config.listen, LISTEN_NAME, ports[0] ?? 0, { routes, sites: sitesOf(config) });
+    const names = listenerNames(config.listeners);
+    this.#further = config.listeners.map((listener, index) => {
+      const [name = '', port = 0] = [names[index], ports[index + 1]];
+      return listener.type === 'rawsocket'
+        ? this.#rawServer(listener, name, port)
+        : this.#webSocketServer(listener, name, port);
+    });
+    this.#watches = this.#further.map(
       (server) => new CertificateWatch({ files: () => server.tlsFiles, changed: () => void this.#renew(server) }),
     );
   }
@@ -82,14 +78,14 @@ export class Listeners {
     return this.#shared.sockets;
   }
 
-  /** See UwsServer. */
+  /** See UwsServer; that of `listen`. */
   get receiveBufferBytes(): number {
-    return this.#webSocket.receiveBufferBytes;
+    return this.#first.receiveBufferBytes;
   }
 
   /** See UwsServer. */
   get narrowedCount(): number {
-    return this.#webSocket.narrowedCount;
+    return this.#webSockets().reduce((sum, { narrowedCount }) => sum + narrowedCount, 0);
   }
 
   unsentBytes(): number {
@@ -121,20 +117,53 @@ export class Listeners {
   }
 
   relieve(): void {
-    this.#webSocket.relieve();
+    for (const server of this.#webSockets()) server.relieve();
   }
 
-  allowOrigins(origins: readonly string[]): void {
-    this.#webSocket.allowOrigins(origins);
+  /** Takes over the settings that a reload changes, for connections from now on. */
+  apply({ listen, listeners }: Config): void {
+    for (const [index, server] of this.#all().entries()) {
+      const rules = index === 0 ? listen : listeners[index - 1];
+      server.allowMethods(rules?.authMethods);
+      if (server instanceof UwsServer && rules !== undefined && 'allowedOrigins' in rules)
+        server.allowOrigins(rules.allowedOrigins);
+    }
   }
 
-  /** See UwsServer. */
+  /** See UwsServer; of `listen`. */
   prepareCertificate(tls: NonNullable<Config['listen']['tls']>): Promise<() => void> {
-    return this.#webSocket.prepareCertificate(tls);
+    return this.#first.prepareCertificate(tls);
+  }
+
+  #webSocketServer(
+    listener: WebSocketListener,
+    name: string,
+    port: number,
+    pages: Pick<TransportOptions, 'routes' | 'sites'> = {},
+  ): UwsServer {
+    const { config, hasLogin, accept } = this.#options;
+    const { maxHeaderBytes } = config.limits;
+    const { cookie, ...settings } = listener;
+    const options: TransportOptions = {
+      ...settings,
+      ...this.#bounds,
+      ...(cookie && { cookie: cookieOptions(cookie, listener) }),
+      ...pages,
+      maxHeaderBytes,
+      hasLogin,
+      port,
+      rules: rulesOf(listener, name),
+    };
+    return new UwsServer(options, accept, this.#shared);
+  }
+
+  #rawServer(listener: RawListener, name: string, port: number): RawServer {
+    const options = { ...listener, port, mode: Number.parseInt(listener.mode, 8), rules: rulesOf(listener, name) };
+    return new RawServer(options, this.#options.accept, this.#shared);
   }
 
   /** Files that do not belong together yet are read again when the second has changed. */
-  async #renew(server: RawServer): Promise<void> {
+  async #renew(server: Server): Promise<void> {
     const { logger } = this.#shared;
     try {
       await server.renewCertificate();
@@ -145,16 +174,26 @@ export class Listeners {
     }
   }
 
-  #all(): readonly (UwsServer | RawServer)[] {
-    return [this.#webSocket, ...this.#raw];
+  #all(): readonly Server[] {
+    return [this.#first, ...this.#further];
   }
 
-  #sum(of: (server: UwsServer | RawServer) => number): number {
+  #webSockets(): readonly UwsServer[] {
+    return this.#all().filter((server) => server instanceof UwsServer);
+  }
+
+  #sum(of: (server: Server) => number): number {
     return this.#all().reduce((sum, server) => sum + of(server), 0);
   }
 }
 
-/** The name of a listener in logs and metrics: its own, or its place in the list. */
-export function listenerName({ name, type }: Listener, index: number): string {
-  return name ?? `${type}-${index}`;
+function rulesOf(
+  { authMethods, maxConnectionsPerAddress }: WebSocketListener | RawListener,
+  name: string,
+): ListenerRules {
+  return {
+    name,
+    ...(authMethods && { authMethods }),
+    ...(maxConnectionsPerAddress !== undefined && { maxConnectionsPerAddress }),
+  };
 }

@@ -1,15 +1,14 @@
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BackplaneUnavailableError, type Backplane } from '../backplane/backplane.js';
+import { addressesOf, type NodeAddresses } from './addresses.js';
 import { createBackplane, type BackplaneDependencies } from './create-backplane.js';
 import { nowMs } from './clocks.js';
 import { version } from './version.js';
 import { fingerprint } from '../config/fingerprint.js';
-import { CONSOLE_PATH } from '../config/console-checks.js';
 import type { CertificateValidity } from '../config/key-pair.js';
 import { planReload, type ReloadPlan } from '../config/reload.js';
 import type { Config } from '../config/schema.js';
-import { authority } from './authority.js';
 import { Incarnation, NodeStoppedError } from './incarnation.js';
 import { ServedCertificate } from './served-certificate.js';
 import { RealmAuthMethods } from './realm-settings.js';
@@ -19,7 +18,6 @@ import { createClusterCounters, type ClusterCounters } from '../telemetry/cluste
 import { createCounters, type Counters } from '../telemetry/counters.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createMetrics, type ConfigFacts, type Gauges, type Metrics } from '../telemetry/metrics.js';
-import { pathsOf } from '../transport/paths.js';
 import { OpsServer, type Readiness } from '../transport/ops-server.js';
 
 export interface NodeDependencies {
@@ -42,14 +40,7 @@ export interface NodeDependencies {
 
 /** The same object in every incarnation of the node, except for the NodeId in its log. */
 export interface RunningNode {
-  readonly addresses: {
-    readonly ws: string;
-    readonly site?: string;
-    readonly console?: string;
-    readonly ops?: string;
-    /** Addresses of `listeners`, in their order. */
-    readonly listeners: readonly string[];
-  };
+  readonly addresses: NodeAddresses;
   readonly counters: Counters;
   readonly clusterCounters: ClusterCounters;
   readonly gauges: Gauges;
@@ -111,7 +102,7 @@ class Node implements RunningNode {
   #incarnation: Incarnation | undefined;
   /** The ports that clients connect to, the same in every incarnation. */
   #ports: readonly number[];
-  #addresses: RunningNode['addresses'] | undefined;
+  #addresses: NodeAddresses | undefined;
   #state: 'starting' | 'ready' | 'rejoining' | 'draining' | 'stopped' = 'starting';
   #rejoining: Promise<void> | undefined;
   #drained: Promise<void> | undefined;
@@ -147,7 +138,7 @@ class Node implements RunningNode {
       : undefined;
   }
 
-  get addresses(): RunningNode['addresses'] {
+  get addresses(): NodeAddresses {
     if (this.#addresses === undefined) throw new Error('the node has not been started');
     return this.#addresses;
   }
@@ -158,20 +149,7 @@ class Node implements RunningNode {
     // First, so that a monitor sees that the node is alive while it waits for the others.
     const ops = await this.#ops?.start();
     await this.#startIncarnation(nowMs() + startTimeoutMs, isAboutOthers);
-    const { host, path, tls } = this.#config.listen;
-    const place = authority(host, this.#ports[0] ?? 0);
-    const pages = `${tls === undefined ? 'http' : 'https'}://${place}`;
-    this.#addresses = {
-      ws: `${tls === undefined ? 'ws' : 'wss'}://${place}${pathsOf(path)[0] ?? ''}`,
-      ...(this.#config.demo.enabled ? { site: `${pages}/` } : {}),
-      ...(this.#config.console.enabled ? { console: `${pages}${CONSOLE_PATH}` } : {}),
-      ...(ops === undefined ? {} : { ops: `http://${authority(this.#config.ops.host, ops.port)}/` }),
-      listeners: this.#config.listeners.map(({ path, host, tls }, index) =>
-        path === undefined
-          ? `${tls === undefined ? 'rs' : 'rss'}://${authority(host, this.#ports[index + 1] ?? 0)}`
-          : `rs+unix:${path}`,
-      ),
-    };
+    this.#addresses = addressesOf(this.#config, this.#ports, ops?.port);
     this.#certificate.watch();
     this.#becomeReady();
     this.#incarnation?.logger.info({ url: this.#addresses.ws }, 'node.started');

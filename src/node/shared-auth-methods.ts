@@ -47,12 +47,12 @@ export function cookieLogins(configOf: () => Config, store: ExpiringStore): Cook
   return new CookieLogins({ store, ttlMsOf, subjectNow, wallMs: Date.now, newId: randomUUID });
 }
 
-/** The settings of the listener; its cookie is restricted to TLS where there is TLS. */
-export function listenOptions({ cookie, ...listen }: Config['listen']): Omit<Config['listen'], 'cookie'> & {
-  readonly cookie?: CookieOptions;
-} {
-  if (cookie === undefined) return listen;
-  return { ...listen, cookie: { ...cookie, secure: cookie.secure ?? listen.tls !== undefined } };
+/** The cookie of a listener: restricted to TLS where there is TLS. */
+export function cookieOptions(
+  cookie: NonNullable<Config['listen']['cookie']>,
+  { tls }: Pick<Config['listen'], 'tls'>,
+): CookieOptions {
+  return { ...cookie, secure: cookie.secure ?? tls !== undefined };
 }
 
 /** The same methods with what all nodes share: bounds on attempts that fail, all methods together, and login by cookie. */

@@ -36,7 +36,7 @@ export interface HandshakeOptions {
   readonly authMethodsOf: (realm: Uri) => readonly AuthMethod[];
   readonly authenticators: Authenticators;
   readonly transport: TransportDetails;
-  readonly connection: Pick<ConnectionTraits, 'certificate' | 'cookie' | 'isSecure' | 'headers'>;
+  readonly connection: Pick<ConnectionTraits, 'certificate' | 'cookie' | 'isSecure' | 'headers' | 'authMethods'>;
   readonly logger: Logger;
 }
 
@@ -166,16 +166,19 @@ export class Handshake {
     };
   }
 
-  /** The first method of the client's offer that the realm has; no offer means anonymous (AUT-1). */
+  /** The first method of the client's offer that realm and listener have; no offer means anonymous (AUT-1). */
   #chooseMethod(realm: Uri): AuthMethod | Fault {
     const offered = this.#details.authmethods;
-    const authMethods = this.#options.authMethodsOf(realm);
+    const { authMethodsOf, connection } = this.#options;
+    const authMethods = authMethodsOf(realm).filter(({ name }) => connection.authMethods?.has(name) !== false);
     for (const name of offered.length === 0 ? ['anonymous'] : offered) {
       const method = authMethods.find((candidate) => candidate.name === name);
       if (method !== undefined && !this.#passed.has(method)) return method;
     }
     if (this.#passed.size > 0)
       return fault(ErrorUri.AUTHENTICATION_DENIED, 'the realm does not accept these credentials');
+    if (authMethods.length === 0)
+      return fault(ErrorUri.NO_MATCHING_AUTH_METHOD, 'this listener admits no authmethod that the realm has');
     const names = authMethods.map((method) => method.name).join(', ');
     if (offered.length === 0) return fault(ErrorUri.AUTHENTICATION_REQUIRED, `authenticate by one of: ${names}`);
     return fault(ErrorUri.NO_MATCHING_AUTH_METHOD, `the realm takes none of the offered authmethods, only: ${names}`);

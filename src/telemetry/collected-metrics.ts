@@ -33,7 +33,7 @@ export function registerGauge(registry: Registry, definition: CollectedDefinitio
     collect() {
       this.reset();
       const now = samples();
-      if (now.length === 0) this.remove();
+      if (now.length === 0 && label === undefined) this.remove();
       for (const [value, labelValue] of now) this.set(labelsOf(label, labelValue), value);
     },
   });

@@ -8,6 +8,8 @@ export interface Counters {
   readonly connectionsOpened: Tally<(typeof SERIALIZERS)[number]>;
   readonly connectionsRefused: Tally<ConnectionRefusal>;
   readonly connectionsClosed: Tally<ConnectionEnd>;
+  /** By the names of the listeners, which the configuration gives. */
+  readonly listeners: Record<string, ListenerCounts>;
   readonly httpAnswers: Tally<HttpStatus>;
   /** Requests to services of the HTTP bridge, by their end. */
   readonly httpBridge: Tally<BridgeRequest>;
@@ -53,6 +55,13 @@ export interface Counters {
 
 export type Tally<Key extends string> = Record<Key, number>;
 
+/** Connections of one listener. */
+export interface ListenerCounts {
+  opened: number;
+  refused: number;
+  closed: number;
+}
+
 /** Label values, each declared once: the counters have these keys and no others. */
 const SERIALIZERS = ['json', 'msgpack', 'cbor'] as const;
 /** `request_timeout` and `no_request`: no complete request arrived, or the library refused it by itself (400, 431, 505). */
@@ -60,6 +69,7 @@ export const CONNECTION_REFUSALS = [
   'connections',
   'memory',
   'connections_per_address',
+  'listener_connections_per_address',
   'pending_connections',
   'origin',
   'subprotocol',
@@ -287,6 +297,7 @@ export function createCounters(): Counters {
       BRIDGE_SERVICES.flatMap((service) => BRIDGE_OUTCOMES.map((outcome) => `${service},${outcome}` as const)),
     ),
     connectionsClosed: tally(CONNECTION_ENDS),
+    listeners: {},
     sessionsOpened: tally(ALL),
     sessionsClosed: tally(ALL),
     sessionsRefused: tally(ALL),

@@ -1,5 +1,5 @@
 import { Code } from '../wamp/codes.js';
-import type { Counters, Tally } from './counters.js';
+import type { Counters, ListenerCounts, Tally } from './counters.js';
 
 /** One value of a metric with its label value; no label: the only one. */
 export type Sample = readonly [value: number, label?: string];
@@ -63,6 +63,12 @@ export const CERTIFICATE_EXPIRY = {
   help: 'Expiry of the certificate in listen.tls, in seconds since 1970. Absent without TLS.',
 } as const;
 
+export const LISTENER_CONNECTIONS = {
+  name: 'gantry_listener_connections',
+  help: 'Open connections, by listener.',
+  label: 'listener',
+} as const;
+
 export const CONFIG_LOADED = {
   name: 'gantry_config_loaded_timestamp_seconds',
   help: 'Time at which the configuration in effect was read, in seconds since 1970.',
@@ -105,6 +111,15 @@ export const COUNTER_DEFINITIONS: Readonly<
       'cause',
       (counters) => counters.connectionsClosed,
     ),
+  ],
+  listeners: [
+    byListener('opened', 'Connections accepted, by listener.', ({ opened }) => opened),
+    byListener(
+      'refused',
+      'Connections that were refused or ended without a handshake, by listener.',
+      ({ refused }) => refused,
+    ),
+    byListener('closed', 'Connections that ended, by listener.', ({ closed }) => closed),
   ],
   httpAnswers: [
     labelled(
@@ -360,6 +375,16 @@ export function single<Source = Counters>(
   value: (counters: Source) => number,
 ): CounterDefinition<Source> {
   return { name: `gantry_${name}`, help, samples: (counters) => [[value(counters)]] };
+}
+
+/** Names of listeners come from the configuration: a client cannot make new ones. */
+function byListener(word: string, help: string, value: (counts: ListenerCounts) => number): CounterDefinition {
+  return {
+    name: `gantry_listener_connections_${word}_total`,
+    help,
+    label: 'listener',
+    samples: ({ listeners }) => Object.entries(listeners).map(([name, counts]) => [value(counts), name]),
+  };
 }
 
 const NAME_BY_CODE = new Map<number, string>(Object.entries(Code).map(([name, code]) => [code, name]));

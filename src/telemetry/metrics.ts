@@ -19,6 +19,7 @@ import {
   COUNTER_DEFINITIONS,
   EVENT_LOOP_DELAY,
   GAUGE_DEFINITIONS,
+  LISTENER_CONNECTIONS,
   type GaugeDefinition,
   type Gauges,
 } from './metric-definitions.js';
@@ -89,6 +90,9 @@ export function createMetrics(
   for (const [gauge, definition] of Object.entries(GAUGE_DEFINITIONS) as [keyof Gauges, GaugeDefinition][]) {
     registerGauge(registry, definition, () => [[gauges[gauge]()]]);
   }
+  registerGauge(registry, LISTENER_CONNECTIONS, () =>
+    Object.entries(counters.listeners).map(([name, { opened, closed }]) => [opened - closed, name]),
+  );
   registerCluster(registry, cluster);
   registerInfo(registry, BUILD_INFO, { version, node_version: process.versions.node });
   const registerFact = (definition: GaugeDefinition, valueOf: (facts: ConfigFacts) => number | undefined): void =>
@@ -122,6 +126,7 @@ export function metricsReference(): MetricReference[] {
       .flat()
       .map((definition) => reference(definition, 'counter')),
     ...Object.values(GAUGE_DEFINITIONS).map((definition) => reference(definition, 'gauge')),
+    reference(LISTENER_CONNECTIONS, 'gauge'),
     reference({ ...CALL_DURATION, label: 'le' }, 'histogram'),
     reference({ ...AUTHORIZER_DURATION, label: 'le' }, 'histogram'),
     ...Object.values(CLUSTER_COUNTER_DEFINITIONS).map((definition) => reference(definition, 'counter')),

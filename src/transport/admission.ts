@@ -117,6 +117,8 @@ export class Admission {
 export class ConnectionSlot {
   readonly address: string;
   isStaying = false;
+  /** Called once, when the slot is released. */
+  onRelease: (() => void) | undefined;
   #release: ((slot: ConnectionSlot) => void) | undefined;
 
   constructor(address: string, release: (slot: ConnectionSlot) => void) {
@@ -126,7 +128,9 @@ export class ConnectionSlot {
 
   /** The connection has ended. Idempotent. */
   release(): void {
-    this.#release?.(this);
+    if (this.#release === undefined) return;
+    this.#release(this);
     this.#release = undefined;
+    this.onRelease?.();
   }
 }

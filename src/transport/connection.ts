@@ -29,6 +29,8 @@ export interface ConnectionTraits {
   readonly isSecure?: boolean | undefined;
   /** Headers of the opening handshake that the configuration names, by their names in lower case. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Methods by which the client may join. Absent: all that the realm has. */
+  readonly authMethods?: ReadonlySet<string> | undefined;
   /** Absent: the listener sets no cookies. */
   readonly cookie?: ConnectionCookie | undefined;
 }

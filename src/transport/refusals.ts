@@ -43,6 +43,11 @@ export const REFUSALS: Readonly<Record<Exclude<ConnectionRefusal, SilentRefusal>
     sentence: 'There are too many connections from this address (limits.maxConnectionsPerAddress).',
     headers: soon,
   },
+  listener_connections_per_address: {
+    status: '503',
+    sentence: 'There are too many connections from this address here (maxConnectionsPerAddress of this listener).',
+    headers: soon,
+  },
   upgrade_required: {
     status: '426',
     sentence: 'This is a WAMP router: connect with a WebSocket to',

@@ -44,6 +44,7 @@ export class SocketConnection implements Connection, GuardedConnection {
   readonly maxSentBytes: number | undefined;
   readonly remoteAddress: string;
   readonly certificate: ClientCertificate | undefined;
+  readonly authMethods: ReadonlySet<string> | undefined;
   readonly isSecure: boolean | undefined;
   readonly headers: Readonly<Record<string, string>> | undefined;
   readonly cookie: ConnectionCookie | undefined;
@@ -65,6 +66,7 @@ export class SocketConnection implements Connection, GuardedConnection {
     this.certificate = traits.certificate;
     this.isSecure = traits.isSecure;
     this.headers = traits.headers;
+    this.authMethods = traits.authMethods;
     this.cookie = traits.cookie;
     this.#dependencies = dependencies;
     const { outbox, flusher, counters, maxMessagesPerSecond } = dependencies;

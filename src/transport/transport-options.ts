@@ -3,6 +3,7 @@ import type { SerializerId } from '../wamp/payload.js';
 import type { CookieOptions } from './cookies.js';
 import type { HttpRoute } from './http/exchange.js';
 import type { HasLogin } from './handshake-cookies.js';
+import type { ListenerRules } from './listener-gate.js';
 
 export interface TlsOptions {
   readonly certFile: string;
@@ -44,6 +45,7 @@ export interface TransportBounds {
 
 /** How clients connect to a WebSocket listener. */
 export interface TransportOptions extends TransportBounds {
+  readonly rules: ListenerRules;
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;

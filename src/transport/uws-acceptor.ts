@@ -10,6 +10,7 @@ import { handshakeFlaw, readHead, type RequestHead } from './handshake.js';
 import { textAnswer } from './http/answers.js';
 import type { HttpAnswer, HttpRoute } from './http/exchange.js';
 import { HttpRoutes } from './http/routes.js';
+import type { ListenerGate } from './listener-gate.js';
 import { originMatcher } from './origins.js';
 import { pathsOf, pathVariants } from './paths.js';
 import { REFUSALS, type SilentRefusal, type TemporaryRefusal } from './refusals.js';
@@ -58,6 +59,7 @@ export class UwsAcceptor {
   readonly #logger: Logger;
   readonly #admission: Admission;
   readonly #shared: SharedTransport;
+  readonly #gate: ListenerGate;
   readonly #addresses: RemoteAddresses;
   readonly #subprotocols: readonly Subprotocol[];
   #isAllowedOrigin: (origin: string) => boolean;
@@ -67,13 +69,19 @@ export class UwsAcceptor {
   routes = new HttpRoutes([]);
 
   /** `closedFor`: why no WebSocket may open for now. */
-  constructor(options: TransportOptions, shared: SharedTransport, closedFor: () => TemporaryRefusal | undefined) {
+  constructor(
+    options: TransportOptions,
+    shared: SharedTransport,
+    gate: ListenerGate,
+    closedFor: () => TemporaryRefusal | undefined,
+  ) {
     this.#closedFor = closedFor;
     this.#options = options;
     this.#counters = shared.counters;
     this.#logger = shared.logger;
     this.#admission = shared.admission;
     this.#shared = shared;
+    this.#gate = gate;
     this.#addresses = new RemoteAddresses(options);
     this.#subprotocols = subprotocolsOf(options.serializers);
     this.#isAllowedOrigin = originMatcher(options.allowedOrigins);
@@ -162,6 +170,7 @@ export class UwsAcceptor {
           isBatched,
           remoteAddress: client.text,
           certificate,
+          authMethods: this.#gate.authMethods,
           cookie: cookies?.cookie,
           isSecure: this.#options.tls !== undefined,
           headers: head.kept,
@@ -186,7 +195,7 @@ export class UwsAcceptor {
     const isSocketPath = this.#socketPaths.has(path);
     const route = isSocketPath ? undefined : this.routes.find(path);
     const methods = route?.methods ?? READING;
-    const refusal = this.#headersRefusal(pending) ?? this.#admission.admit(pending.slot);
+    const refusal = this.#headersRefusal(pending) ?? this.#gate.admit(pending.slot);
     if (refusal !== undefined) {
       this.#refuse(pending, refusal);
     } else if (!methods.includes(pending.method)) {
@@ -261,7 +270,7 @@ export class UwsAcceptor {
     if (flaw !== undefined) return flaw;
     if (!this.#isAllowedOrigin(head.origin)) return 'origin';
     if (this.#negotiate(head.subprotocols) === undefined) return 'subprotocol';
-    return this.#admission.admit(slot);
+    return this.#gate.admit(slot);
   }
 
   #headersRefusal({ head }: PendingRequest): 'header_bytes' | undefined {
@@ -288,7 +297,7 @@ export class UwsAcceptor {
   }
 
   #count(reason: ConnectionRefusal, remoteAddress: string, origin = ''): void {
-    this.#counters.connectionsRefused[reason]++;
+    this.#gate.refused(reason);
     const fields = { reason, remoteAddress, ...(origin === '' ? {} : { origin }) };
     // Every port scanner and health check causes these: not worth a line.
     if (reason === 'no_request' || reason === 'upgrade_required') this.#logger.debug(fields, 'connection.refused');

@@ -6,6 +6,7 @@ import type { Accept, CloseCause, ConnectionTraits } from './connection.js';
 import { HttpRoutes } from './http/routes.js';
 import { siteRoute } from './http/site-route.js';
 import { kernelSockets } from './kernel-sockets.js';
+import { ListenerGate } from './listener-gate.js';
 import { pathVariants } from './paths.js';
 import { ReceiveBuffers } from './receive-buffers.js';
 import { StaticSite } from './static-site.js';
@@ -30,6 +31,7 @@ export class UwsServer {
   readonly #options: TransportOptions;
   readonly #accept: Accept;
   readonly #shared: SharedTransport;
+  readonly #gate: ListenerGate;
   readonly #counters: Counters;
   readonly #logger: Logger;
   readonly #dependencies: ConnectionDependencies;
@@ -49,8 +51,13 @@ export class UwsServer {
     this.#shared = shared;
     this.#counters = shared.counters;
     this.#logger = shared.logger;
-    this.#acceptor = new UwsAcceptor(options, shared, () => shared.closedFor(this.#isAccepting));
+    this.#gate = new ListenerGate(options.rules, shared);
+    this.#acceptor = new UwsAcceptor(options, shared, this.#gate, () => shared.closedFor(this.#isAccepting));
     this.#dependencies = shared.dependencies({ compress: options.compression !== 'off' });
+  }
+
+  get name(): string {
+    return this.#gate.name;
   }
 
   get connectionCount(): number {
@@ -88,7 +95,7 @@ export class UwsServer {
     this.#listenSockets = listening.sockets;
     // Still in the turn that opened the port: no client was accepted yet, and every later one inherits the buffer.
     this.#limitReceiveBuffers(this.#receiveBuffers, listening.port);
-    this.#logger.info({ host, port: listening.port }, 'server.listening');
+    this.#logger.info({ host, port: listening.port, reason: this.name }, 'server.listening');
     return { port: listening.port };
   }
 
@@ -97,7 +104,7 @@ export class UwsServer {
     if (!this.#isAccepting) return;
     this.#isAccepting = false;
     for (const socket of this.#listenSockets) uws.us_listen_socket_close(socket);
-    this.#logger.info({}, 'server.stopped_listening');
+    this.#logger.info({ reason: this.name }, 'server.stopped_listening');
   }
 
   /**
@@ -112,6 +119,25 @@ export class UwsServer {
   /** Decides on the opening handshakes from now on. Open connections stay. */
   allowOrigins(origins: readonly string[]): void {
     this.#acceptor.allowOrigins(origins);
+  }
+
+  /** See ListenerGate. */
+  allowMethods(names: readonly string[] | undefined): void {
+    this.#gate.allowMethods(names);
+  }
+
+  /** Files of the certificate. */
+  get tlsFiles(): readonly string[] {
+    const { tls } = this.#options;
+    return tls === undefined ? [] : [tls.certFile, tls.keyFile];
+  }
+
+  /** Reads these files: new connections get their content. Rejects with a ListenError that gives the reason. */
+  async renewCertificate(): Promise<void> {
+    const { tls } = this.#options;
+    if (tls === undefined) return;
+    const use = await this.prepareCertificate(tls);
+    use();
   }
 
   /** Clients send more than this node can handle: slows down those that do, where the system can. */
@@ -141,7 +167,7 @@ export class UwsServer {
     }
     this.#receiveBuffers?.stop();
     this.#apps?.close();
-    this.#logger.info({}, 'server.stopped');
+    this.#logger.info({ reason: this.name }, 'server.stopped');
   }
 
   #limitReceiveBuffers(buffers: ReceiveBuffers, port: number): void {
@@ -199,7 +225,7 @@ export class UwsServer {
     const connection = new UwsConnection(socket, user.traits, this.#dependencies);
     user.connection = connection;
     this.#connections.add(connection);
-    this.#shared.opened(connection);
+    this.#gate.opened(connection);
     connection.listen(this.#accept(connection));
   }
 
@@ -208,7 +234,7 @@ export class UwsServer {
     if (connection === undefined) return;
     this.#connections.delete(connection);
     const isCut = connection.closeCause === undefined && code === CUT_OFF;
-    this.#shared.ended(connection, isCut ? this.#cutOff(reason, traits) : 'peer');
+    this.#gate.ended(connection, isCut ? this.#cutOff(reason, traits) : 'peer');
     if (this.#connections.size === 0) this.#whenEmpty?.();
   }
 

@@ -11,7 +11,7 @@ import { rsFrame, RsSocket, type RsOptions } from './rs-socket.js';
 import { PeerSocket, TRANSPORT_DEFAULTS } from './uws-scene.js';
 
 const DEFAULTS: RawOptions = {
-  name: 'raw',
+  rules: { name: 'raw' },
   host: '127.0.0.1',
   port: 0,
   mode: 0o660,

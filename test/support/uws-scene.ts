@@ -7,6 +7,7 @@ import { RecordingListener } from './listening.js';
 import { RecordingLogger } from './recording-logger.js';
 
 export const TRANSPORT_DEFAULTS: TransportOptions = {
+  rules: { name: 'listen' },
   host: '127.0.0.1',
   port: 0,
   path: '/ws',

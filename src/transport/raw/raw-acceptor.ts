@@ -3,6 +3,7 @@ import type { ConnectionRefusal } from '../../telemetry/counters.js';
 import type { ConnectionSlot } from '../admission.js';
 import type { ClientCertificate } from '../client-certificate.js';
 import type { ConnectionTraits } from '../connection.js';
+import type { ListenerGate } from '../listener-gate.js';
 import type { TemporaryRefusal } from '../refusals.js';
 import { RemoteAddresses, type RemoteAddress } from '../remote-address.js';
 import type { SharedTransport } from '../shared-transport.js';
@@ -46,6 +47,7 @@ export interface RawAcceptorOptions extends Pick<RawOptions, 'path' | 'tls' | 's
   /** How long a refused client may take to end its side. */
   readonly lingerMs: number;
   readonly shared: SharedTransport;
+  readonly gate: ListenerGate;
   /** Why no client may connect for now. */
   readonly closedFor: () => TemporaryRefusal | undefined;
   readonly opened: (client: AcceptedClient) => void;
@@ -127,7 +129,7 @@ export class RawAcceptor {
   }
 
   #decide({ socket, stream, peer, certificate, octets, rest }: Handshake): void {
-    const { shared, serializers, receiveBytes, opened } = this.#options;
+    const { shared, gate, serializers, receiveBytes, opened } = this.#options;
     const slot = shared.admission.requested(peer.key, peer.key);
     socket.once('close', () => slot.release());
     const request = readHandshake(octets, serializers);
@@ -143,13 +145,14 @@ export class RawAcceptor {
     stream.write(acceptance(octets, receiveBytes));
     const { serializer, peerMaxBytes } = request;
     const maxSentBytes = Math.min(peerMaxBytes, MOST_SENT_BYTES);
+    const { authMethods } = gate;
     const traits = { transport: 'rawsocket', serializer, isBatched: false, maxSentBytes, certificate } as const;
     const isSecure = this.#options.tls !== undefined;
-    opened({ stream, traits: { ...traits, isSecure, remoteAddress: peer.text }, rest });
+    opened({ stream, traits: { ...traits, isSecure, authMethods, remoteAddress: peer.text }, rest });
   }
 
   #refusal(slot: ConnectionSlot): ConnectionRefusal | undefined {
-    return this.#options.closedFor() ?? this.#options.shared.admission.admit(slot);
+    return this.#options.closedFor() ?? this.#options.gate.admit(slot);
   }
 
   #refuse(socket: Socket, peer: RemoteAddress, reason: ConnectionRefusal, reply: Uint8Array | undefined): void {
@@ -165,8 +168,9 @@ export class RawAcceptor {
   }
 
   #count(reason: ConnectionRefusal, { text }: RemoteAddress): void {
-    const { counters, logger } = this.#options.shared;
-    counters.connectionsRefused[reason]++;
+    const { gate, shared } = this.#options;
+    const { logger } = shared;
+    gate.refused(reason);
     const fields = { reason, remoteAddress: text };
     // Every port scanner causes these: not worth a line.
     if (reason === 'no_request') logger.debug(fields, 'connection.refused');

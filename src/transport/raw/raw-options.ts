@@ -1,4 +1,5 @@
 import type { SerializerId } from '../../wamp/payload.js';
+import type { ListenerRules } from '../listener-gate.js';
 import type { TlsOptions } from '../transport-options.js';
 
 /** TLS of a RawSocket listener. */
@@ -11,8 +12,7 @@ export interface RawTlsOptions extends TlsOptions {
 
 /** How clients connect to a RawSocket listener. */
 export interface RawOptions {
-  /** For logs and metrics. */
-  readonly name: string;
+  readonly rules: ListenerRules;
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;

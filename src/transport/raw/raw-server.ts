@@ -3,6 +3,7 @@ import { createServer, type Server, type ServerOpts, type Socket } from 'node:ne
 import { createServer as createTlsServer, type Server as TlsServer, type TLSSocket } from 'node:tls';
 import type { Accept, CloseCause } from '../connection.js';
 import { ListenError, listenError } from '../listen-error.js';
+import { ListenerGate } from '../listener-gate.js';
 import type { SharedTransport } from '../shared-transport.js';
 import type { ConnectionDependencies } from '../socket-connection.js';
 import { RawAcceptor, type AcceptedClient, type Opening } from './raw-acceptor.js';
@@ -24,6 +25,7 @@ export class RawServer {
   readonly #options: RawOptions;
   readonly #accept: Accept;
   readonly #shared: SharedTransport;
+  readonly #gate: ListenerGate;
   readonly #dependencies: ConnectionDependencies;
   readonly #reading: RawConnectionOptions;
   readonly #acceptor: RawAcceptor;
@@ -45,11 +47,13 @@ export class RawServer {
     this.#dependencies = shared.dependencies({ compress: false });
     const receiveBytes = announcedBytes(shared.bounds.maxMessageBytes);
     this.#reading = { maxFrameBytes: receiveBytes, turnBytes: TURN_BYTES, turns: new ReadTurns() };
+    this.#gate = new ListenerGate(options.rules, shared);
     this.#acceptor = new RawAcceptor({
       ...options,
       receiveBytes,
       lingerMs: LINGER_MS,
       shared,
+      gate: this.#gate,
       closedFor: () => shared.closedFor(this.#isAccepting),
       opened: (client) => this.#opened(client),
     });
@@ -59,7 +63,7 @@ export class RawServer {
   }
 
   get name(): string {
-    return this.#options.name;
+    return this.#gate.name;
   }
 
   get connectionCount(): number {
@@ -75,7 +79,8 @@ export class RawServer {
 
   /** Starts listening, once; resolves with port 0 for a Unix socket. Rejects with a ListenError that gives the reason. */
   async start(): Promise<{ port: number }> {
-    const { name, host, port, path, mode } = this.#options;
+    const { host, port, path, mode } = this.#options;
+    const { name } = this;
     await this.renewCertificate();
     if (path === undefined) this.#server.listen({ host, port, exclusive: !this.#shared.isPortShared });
     else {
@@ -114,12 +119,17 @@ export class RawServer {
     }
   }
 
+  /** See ListenerGate. */
+  allowMethods(names: readonly string[] | undefined): void {
+    this.#gate.allowMethods(names);
+  }
+
   /** Refuses new connections; open ones continue. Idempotent. */
   stopListening(): void {
     if (!this.#isAccepting) return;
     this.#isAccepting = false;
     this.#server.close();
-    this.#shared.logger.info({ reason: this.#options.name }, 'server.stopped_listening');
+    this.#shared.logger.info({ reason: this.name }, 'server.stopped_listening');
   }
 
   /** Closes every connection, and cuts those that have not ended within a second. Idempotent: the first cause counts. */
@@ -143,7 +153,7 @@ export class RawServer {
         };
       });
     }
-    this.#shared.logger.info({ reason: this.#options.name }, 'server.stopped');
+    this.#shared.logger.info({ reason: this.name }, 'server.stopped');
   }
 
   #socketOptions(): ServerOpts {
@@ -200,7 +210,7 @@ export class RawServer {
     const connection = new RawConnection(stream, output, traits, this.#dependencies, this.#reading);
     output.owner = { drained: () => connection.drained(), ended: () => this.#ended(connection) };
     this.#connections.add(connection);
-    this.#shared.opened(connection);
+    this.#gate.opened(connection);
     connection.listen(this.#accept(connection));
     // A client that ends its side takes no answer any more.
     stream.once('end', () => output.close());
@@ -211,7 +221,7 @@ export class RawServer {
 
   #ended(connection: RawConnection): void {
     this.#connections.delete(connection);
-    this.#shared.ended(connection, 'peer');
+    this.#gate.ended(connection, 'peer');
   }
 }
 

@@ -62,6 +62,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   'listen.allowedOrigins': ['https://a.example'],
   'listen.headersForAuthenticators': ['x-tenant'],
   'listen.serializers': ['cbor'],
+  'listen.authMethods': ['ticket'],
   'listen.clientCertificate.header': 'x-cert',
   realms: [],
   'realmTemplate.names': NAMES,

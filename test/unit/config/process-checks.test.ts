@@ -32,6 +32,7 @@ it.each([
 
 it('several processes with Redis, or one without', () => {
   expect(faultsOf({ processes: 4, backplane })).toBe('');
+  expect(faultsOf({ processes: 4, backplane, listeners: [{ type: 'websocket', port: 8081 }] })).toBe('');
   expect(faultsOf({ processes: 'auto', backplane })).toBe('');
   expect(faultsOf({ processes: 1, listen: { port: 0 } })).toBe('');
 });

@@ -99,6 +99,33 @@ describe('planReload', () => {
     }
   });
 
+  it('changes the origins and methods of listeners, and leaves the rest of the list to a restart', () => {
+    const web = { type: 'websocket', port: 1 } as const;
+    const before: ConfigInput = { listeners: [web, { type: 'rawsocket', port: 2, authMethods: ['ticket'] }] };
+    const after: ConfigInput = {
+      listeners: [
+        { ...web, allowedOrigins: ['https://a.example'], authMethods: ['cookie'] },
+        { type: 'rawsocket', port: 2 },
+      ],
+    };
+    const { config, changed, needsRestart } = plan(before, after);
+    expect(config).toEqual(parseConfig(after));
+    expect([...changed].sort()).toEqual([
+      'listeners[0].allowedOrigins',
+      'listeners[0].authMethods',
+      'listeners[1].authMethods',
+    ]);
+    expect(needsRestart).toEqual([]);
+    for (const other of [
+      [web],
+      [{ ...web, allowedOrigins: ['https://a.example'], path: '/x' }, before.listeners![1]!],
+    ]) {
+      const kept = plan(before, { listeners: other });
+      expect(kept).toMatchObject({ changed: [], needsRestart: ['listeners'] });
+      expect(kept.config).toEqual(parseConfig(before));
+    }
+  });
+
   it('leaves a section without settings to a restart, and names it', () => {
     const backplane = (tls: object) => ({ backplane: { url: 'rediss://r.example', redis: tls } }) as ConfigInput;
     const { config, needsRestart } = plan(backplane({}), backplane({ tls: {} }));

@@ -225,6 +225,7 @@ describe('metrics page', () => {
       new Set([
         ...[
           'serializer',
+          'listener',
           'reason',
           'status',
           'cause',

@@ -1,0 +1,231 @@
+import { writeFileSync } from 'node:fs';
+import { connect } from 'node:tls';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { MemoryHub } from '../../src/backplane/memory/hub.js';
+import { parseConfig } from '../../src/config/load.js';
+import type { ConfigInput } from '../../src/config/schema.js';
+import { startNode, type RunningNode } from '../../src/node/node.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
+import { Code } from '../../src/wamp/codes.js';
+import type { NodeId } from '../../src/wamp/ids.js';
+import { logIn, ticket } from '../support/auth-clients.js';
+import { selfSigned, selfSignedFiles } from '../support/certificate.js';
+import { RawClient, type ConnectOptions } from '../support/raw-client.js';
+import { upgrade } from '../support/upgrade.js';
+import { joinAutobahn } from './clients/autobahn-client.js';
+
+const ORIGIN = 'https://app.example.com';
+const files = selfSignedFiles();
+const certificate = { certFile: files.certFile, keyFile: files.keyFile };
+const permissions = [
+  { uri: '', match: 'prefix' as const, allow: { call: true, register: true, publish: true, subscribe: true } },
+];
+const realms: ConfigInput['realms'] = [
+  {
+    name: 'realm1',
+    anonymousRole: 'anonymous',
+    roles: [{ name: 'anonymous', permissions }],
+    auth: { ticket: { principals: { ann: { ticket: 'a ticket', role: 'anonymous' } } } },
+  },
+];
+
+/** Four ways in; `inside` and `devices` log in by ticket only. */
+const configOf = (more: { readonly allowedOrigins?: string[]; readonly authMethods?: ['ticket'] } = {}) =>
+  parseConfig({
+    listen: { port: 0 },
+    listeners: [
+      {
+        name: 'pages',
+        type: 'websocket',
+        port: 0,
+        path: '/pages',
+        serializers: ['cbor'],
+        allowedOrigins: [ORIGIN],
+        requireSubprotocol: true,
+        cookie: { name: 'visitor' },
+        ...more,
+      },
+      { name: 'inside', type: 'websocket', port: 0, authMethods: ['ticket'], maxConnectionsPerAddress: 2 },
+      { name: 'secured', type: 'websocket', port: 0, tls: certificate },
+      {
+        name: 'devices',
+        type: 'rawsocket',
+        port: 0,
+        serializers: ['msgpack'],
+        authMethods: ['ticket'],
+        maxConnectionsPerAddress: 2,
+      },
+    ],
+    realms,
+    ops: { port: 0 },
+    demo: { enabled: false },
+    drain: { periodMs: 0 },
+  });
+
+describe('listeners', () => {
+  let node: RunningNode;
+  let pages = '';
+  let inside = '';
+  let secured = '';
+  let devices = '';
+  let next = configOf();
+  const clients: RawClient[] = [];
+
+  const opened = async (url: string, options?: ConnectOptions): Promise<RawClient> => {
+    const client = await RawClient.connect(url, options);
+    clients.push(client);
+    return client;
+  };
+
+  beforeAll(async () => {
+    node = await startNode(next, {
+      logger: silentLogger,
+      backplane: () => new MemoryHub().join('n1' as NodeId),
+      load: () => ({ config: next, validity: undefined, advice: [] }),
+    });
+    [pages = '', inside = '', secured = '', devices = ''] = node.addresses.listeners;
+  });
+  afterEach(async () => {
+    for (const client of clients.splice(0)) await client.close();
+  });
+  afterAll(async () => {
+    await node.stop();
+    files.remove();
+  });
+
+  it('have addresses of their own, and sessions of all of them call each other', async () => {
+    expect([pages, inside, secured, devices].map((url) => url.replace(/\d+/g, '0'))).toEqual([
+      'ws://0.0.0.0:0/pages',
+      'ws://0.0.0.0:0/ws',
+      'wss://0.0.0.0:0/ws',
+      'rs://0.0.0.0:0',
+    ]);
+    const far = await joinAutobahn(node.addresses.ws, 'json');
+    const near = await joinAutobahn(pages, 'cbor');
+    await far.register('com.example.add', ({ args: [a, b] }) => ({ args: [(a as number) + (b as number)] }));
+    expect(await near.call('com.example.add', { args: [2, 3] }).result).toMatchObject({ args: [5] });
+    const device = await opened(devices, { serializer: 'msgpack' });
+    expect((await logIn(device, { ...ticket('ann', 'a ticket') }))[0]).toBe(Code.WELCOME);
+    const request = device.call('com.example.add', [40, 2]);
+    expect(await device.receive()).toEqual([Code.RESULT, request, {}, [42]]);
+    await near.leave();
+    await far.leave();
+  });
+
+  it('have their own path, serializers, origins and cookie', async () => {
+    const refusalOf = async (url: string, protocol: string, origin?: string): Promise<number | undefined> => {
+      const outcome = await upgrade(url, [protocol], origin === undefined ? {} : { origin });
+      if (outcome.kind === 'refused') return outcome.status;
+      outcome.socket.terminate();
+      return undefined;
+    };
+    expect(await refusalOf(pages, 'wamp.2.json')).toBe(400);
+    expect(await refusalOf(pages.replace('/pages', '/ws'), 'wamp.2.cbor')).toBe(404);
+    expect(await refusalOf(pages, 'wamp.2.cbor', 'https://elsewhere.example.com')).toBe(403);
+    expect(await refusalOf(pages, 'wamp.2.cbor', ORIGIN)).toBeUndefined();
+    expect(await refusalOf(node.addresses.ws, 'wamp.2.json', 'https://elsewhere.example.com')).toBeUndefined();
+    const visitor = await opened(pages, { serializer: 'cbor', origin: ORIGIN });
+    expect(visitor.setCookies[0]).toMatch(/^visitor=/);
+    expect((await opened(node.addresses.ws)).setCookies).toEqual([]);
+    await expect(RawClient.connect(devices, { serializer: 'json' })).rejects.toThrow('refused: 7f100000');
+  });
+
+  it('narrow the methods by which their clients may join', async () => {
+    for (const [url, serializer] of [
+      [inside, 'json'],
+      [devices, 'msgpack'],
+    ] as const) {
+      const client = await opened(url, { serializer });
+      client.send([Code.HELLO, 'realm1', { roles: { caller: {} } }]);
+      expect(await client.receive()).toEqual([
+        Code.ABORT,
+        { message: 'authenticate by one of: ticket' },
+        'wamp.error.authentication_required',
+      ]);
+      const answer = await logIn(await opened(url, { serializer }), ticket('ann', 'a ticket'));
+      expect(answer[0]).toBe(Code.WELCOME);
+    }
+    await (await opened(node.addresses.ws)).hello();
+  });
+
+  it('bound the connections of one address, and count them by name', async () => {
+    const before = structuredClone(node.counters.listeners);
+    const [first] = [await opened(inside), await opened(inside)];
+    expect(await upgrade(inside, ['wamp.2.json'])).toMatchObject({
+      kind: 'refused',
+      status: 503,
+      body: expect.stringContaining('maxConnectionsPerAddress of this listener') as unknown,
+    });
+    await first.close();
+    await expect.poll(() => node.counters.listeners['inside']!.closed - before['inside']!.closed).toBe(1);
+    await opened(inside);
+    const device = { serializer: 'msgpack' } as const;
+    const [gone] = [await opened(devices, device), await opened(devices, device)];
+    await expect(RawClient.connect(devices, device)).rejects.toThrow('refused: 7f400000');
+    await gone.close();
+    await expect.poll(() => node.counters.listeners['devices']!.closed - before['devices']!.closed).toBe(1);
+    await opened(devices, device);
+    // Another listener has room for the same address.
+    await opened(node.addresses.ws);
+
+    expect(node.counters.connectionsRefused.listener_connections_per_address).toBe(2);
+    const change = (name: string) => {
+      const [now, then] = [node.counters.listeners[name]!, before[name]!];
+      return [now.opened - then.opened, now.refused - then.refused, now.closed - then.closed];
+    };
+    expect(['inside', 'devices', 'listen', 'pages'].map(change)).toEqual([
+      [3, 1, 1],
+      [3, 1, 1],
+      [1, 0, 0],
+      [0, 0, 0],
+    ]);
+    const page = await (await fetch(`${node.addresses.ops!}metrics`)).text();
+    expect(page).toContain('gantry_listener_connections{listener="devices"} 2');
+    expect(page).toContain('gantry_listener_connections{listener="secured"} 0');
+    expect(page).toMatch(/gantry_listener_connections_opened_total\{listener="listen"\} \d/);
+  });
+
+  it('serve the certificate that is in their files, also when it has changed', async () => {
+    const served = (): Promise<string> =>
+      new Promise((resolve, reject) => {
+        const socket = connect(Number(new URL(secured).port), '127.0.0.1', { rejectUnauthorized: false });
+        socket.once('secureConnect', () => {
+          resolve(socket.getPeerX509Certificate()?.toString() ?? '');
+          socket.destroy();
+        });
+        socket.once('error', reject);
+      });
+    const before = await served();
+    const other = selfSigned();
+    writeFileSync(certificate.certFile, other.cert);
+    writeFileSync(certificate.keyFile, other.key);
+    await expect.poll(served, { timeout: 60_000, interval: 200 }).not.toBe(before);
+  });
+
+  it('take over other origins and methods without a restart, for clients that come after it', async () => {
+    const there = await opened(pages, { serializer: 'cbor', origin: ORIGIN });
+    next = configOf({ allowedOrigins: ['https://new.example.com'], authMethods: ['ticket'] });
+    expect(await node.reload()).toMatchObject({
+      changed: ['listeners[0].allowedOrigins', 'listeners[0].authMethods'],
+      needsRestart: [],
+    });
+    await there.hello();
+    expect(await upgrade(pages, ['wamp.2.cbor'], { origin: ORIGIN })).toMatchObject({ status: 403 });
+    const after = await opened(pages, { serializer: 'cbor', origin: 'https://new.example.com' });
+    after.send([Code.HELLO, 'realm1', { roles: { caller: {} } }]);
+    expect((await after.receive())[2]).toBe('wamp.error.authentication_required');
+  });
+
+  it('end with the node: sessions of all of them, then new connections', async () => {
+    const sessions = [
+      await opened(node.addresses.ws),
+      await opened(inside),
+      await opened(devices, { serializer: 'msgpack' }),
+    ];
+    for (const session of sessions) await logIn(session, ticket('ann', 'a ticket'));
+    await node.drain();
+    const codes = await Promise.all(sessions.map(async ({ closed }) => (await closed).code));
+    expect(codes).toEqual([1012, 1012, 1005]);
+    for (const url of [pages, inside, devices]) await expect(RawClient.connect(url)).rejects.toThrow(/ECONNREFUSED/);
+  });
+});
