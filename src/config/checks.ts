@@ -7,7 +7,7 @@ import { placedAuthenticators, placedEntries, principalsIn, type PrincipalConfig
 import { consoleFits } from './console-checks.js';
 import { certificateHeaderIsSound, certificatesAreSound } from './certificate-checks.js';
 import { bridgeIsSound } from './http-bridge-checks.js';
-import { listenersAreSound } from './listener-checks.js';
+import { listenersAreSound, proxyProtocolFits } from './listener-checks.js';
 import { webSocketsIn, type PlacedWebSocket } from './listener-places.js';
 import { processesFit } from './process-checks.js';
 import { realm, type realmTemplate } from './realm-schema.js';
@@ -36,6 +36,7 @@ export function checkAcross(tree: Readonly<Record<string, unknown>>, report: Rep
   const { data: template } = shape.realmTemplate.safeParse(tree['realmTemplate']);
   const realms = soundRealms(tree['realms']);
   if (listen && ops) portsDiffer(listen, ops, report);
+  proxyProtocolFits(tree, report);
   const webSockets = listen && listeners && webSocketsIn(listen, listeners);
   for (const one of webSockets ?? []) certificateHeaderIsSound(one, report);
   if (listeners && listen) {

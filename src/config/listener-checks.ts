@@ -33,7 +33,12 @@ export function listenersAreSound(listeners: Listeners, others: readonly Place[]
 }
 
 /** `paths`: those of the listeners before it. */
-function rawListenerIsSound({ port, path, tls }: RawListener, paths: Set<string>, at: Path, report: Report): void {
+function rawListenerIsSound(
+  { port, path, tls, proxyProtocol }: RawListener,
+  paths: Set<string>,
+  at: Path,
+  report: Report,
+): void {
   if ((port === undefined) === (path === undefined)) report(at, 'Invalid: expected either "port" or "path"');
   if (path !== undefined && tls !== undefined) report([...at, 'tls'], 'Invalid: a Unix socket has no TLS');
   if (tls?.requireClientCertificate === true && tls.clientCaFile === undefined)
@@ -42,8 +47,25 @@ function rawListenerIsSound({ port, path, tls }: RawListener, paths: Set<string>
       'Needs clientCaFile: the authorities of the certificates that count',
     );
   if (path === undefined) return;
+  if (proxyProtocol !== undefined)
+    report([...at, 'proxyProtocol'], 'Invalid: clients of a Unix socket have no address that could be trusted');
   if (paths.has(path)) report([...at, 'path'], 'Another listener has this path too');
   paths.add(path);
+}
+
+/** `tree`: as written. Names the remedy where a WebSocket listener is to read PROXY headers. */
+export function proxyProtocolFits(tree: Readonly<Record<string, unknown>>, report: Report): void {
+  const { listen, listeners } = tree;
+  const list: readonly unknown[] = Array.isArray(listeners) ? listeners : [];
+  const places = [[['listen'], listen] as const, ...list.map((one, index) => [['listeners', index], one] as const)];
+  for (const [at, rules] of places) {
+    if (typeof rules !== 'object' || rules === null || !('proxyProtocol' in rules)) continue;
+    if ('type' in rules && rules.type === 'rawsocket') continue;
+    report(
+      [...at, 'proxyProtocol'],
+      'Invalid: only RawSocket listeners read PROXY headers. A proxy of WebSockets sends X-Forwarded-For: set trustProxyHeader and trustedProxies',
+    );
+  }
 }
 
 /** Also where one listener has its name from its place, and the configuration gives it to another. */

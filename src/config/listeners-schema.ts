@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { count, milliseconds, port, tls } from './fields.js';
+import { count, milliseconds, network, port, tls } from './fields.js';
 import { address, everyListener, webSocket } from './listen-schema.js';
 
 const TYPES =
@@ -58,6 +58,19 @@ const rawSocketListener = z.strictObject({
     .exactOptional()
     .describe('Serve with TLS. Absent: without.'),
   ...everyListener,
+  proxyProtocol: z
+    .strictObject({
+      trustedProxies: z
+        .array(network)
+        .min(1)
+        .describe(
+          'Addresses and networks (`10.0.0.5`, `10.1.0.0/16`) of the proxies. Clients from elsewhere send no header.',
+        ),
+    })
+    .exactOptional()
+    .describe(
+      'Connections of these proxies begin with a PROXY header, version 1 or 2, which names the address of the client. Absent: no header is read.',
+    ),
   handshakeTimeoutMs: milliseconds(100, 600_000)
     .default(5_000)
     .describe('Milliseconds for the four octets of the opening handshake. After that the connection is closed.'),

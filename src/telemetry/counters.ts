@@ -78,6 +78,7 @@ export const CONNECTION_REFUSALS = [
   'websocket_version',
   'malformed_handshake',
   'header_bytes',
+  'proxy_header',
   'request_timeout',
   'no_request',
 ] as const;

@@ -9,7 +9,7 @@ export interface RefusalAnswer {
 }
 
 /** Refusals without an answer: no request arrived, or there would be too many to answer. */
-export type SilentRefusal = 'pending_connections' | 'no_request' | 'request_timeout';
+export type SilentRefusal = 'pending_connections' | 'no_request' | 'request_timeout' | 'proxy_header';
 
 /** Refused for the time being, whatever is asked: answered with 503 and Retry-After. */
 export type TemporaryRefusal = 'draining' | 'memory';

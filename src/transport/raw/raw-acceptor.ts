@@ -4,10 +4,11 @@ import type { ConnectionSlot } from '../admission.js';
 import type { ClientCertificate } from '../client-certificate.js';
 import type { ConnectionTraits } from '../connection.js';
 import type { ListenerGate } from '../listener-gate.js';
-import type { TemporaryRefusal } from '../refusals.js';
+import type { SilentRefusal, TemporaryRefusal } from '../refusals.js';
 import { RemoteAddresses, type RemoteAddress } from '../remote-address.js';
 import type { SharedTransport } from '../shared-transport.js';
 import { MOST_SENT_BYTES } from './frame-head.js';
+import { readProxyHeader } from './proxy-header.js';
 import type { RawOptions } from './raw-options.js';
 import {
   acceptance,
@@ -29,9 +30,14 @@ export interface AcceptedClient {
 /** An accepted connection without a handshake. */
 export interface Opening {
   readonly socket: Socket;
-  readonly peer: RemoteAddress;
+  /** The address that a proxy names, else that of the other end. */
+  readonly client: RemoteAddress;
+  /** By which the connection is counted before its handshake; undefined: it comes from a proxy. */
+  readonly key: string | undefined;
   /** Called once, when the handshake has arrived. */
   readonly complete: () => void;
+  /** Ends the connection without an answer. `message`: for the log. */
+  readonly refuse: (reason: SilentRefusal, message: string) => void;
 }
 
 interface Handshake extends Opening {
@@ -41,7 +47,10 @@ interface Handshake extends Opening {
   readonly rest: Uint8Array;
 }
 
-export interface RawAcceptorOptions extends Pick<RawOptions, 'path' | 'tls' | 'serializers' | 'handshakeTimeoutMs'> {
+export interface RawAcceptorOptions extends Pick<
+  RawOptions,
+  'path' | 'tls' | 'serializers' | 'handshakeTimeoutMs' | 'proxyProtocol'
+> {
   /** See `announcedBytes`. */
   readonly receiveBytes: number;
   /** How long a refused client may take to end its side. */
@@ -52,6 +61,8 @@ export interface RawAcceptorOptions extends Pick<RawOptions, 'path' | 'tls' | 's
   readonly closedFor: () => TemporaryRefusal | undefined;
   readonly opened: (client: AcceptedClient) => void;
 }
+
+const NOTHING = Buffer.alloc(0);
 
 const REFUSAL_BY_FLAW: Readonly<Record<HandshakeFlaw, ConnectionRefusal>> = {
   magic: 'malformed_handshake',
@@ -71,7 +82,12 @@ export class RawAcceptor {
 
   constructor(options: RawAcceptorOptions) {
     this.#options = options;
-    this.#addresses = new RemoteAddresses({ ...options.shared.bounds, trustProxyHeader: 'none' });
+    const { shared, proxyProtocol } = options;
+    this.#addresses = new RemoteAddresses({
+      ...shared.bounds,
+      trustProxyHeader: proxyProtocol === undefined ? 'none' : 'x-forwarded-for',
+      trustedProxies: proxyProtocol?.trustedProxies ?? [],
+    });
   }
 
   /**
@@ -81,32 +97,64 @@ export class RawAcceptor {
   accepted(socket: Socket): Opening | undefined {
     const { admission } = this.#options.shared;
     const peer = this.#peer(socket);
-    const refusal = admission.arrived(peer.key);
+    const key = this.#addresses.isProxy(peer) ? undefined : peer.key;
+    const refusal = admission.arrived(key);
     if (refusal !== undefined) {
       this.#count(refusal, peer);
       socket.destroy();
       return undefined;
     }
-    let isLate = false;
+    let end: { readonly reason: SilentRefusal; readonly message?: string } = { reason: 'no_request' };
     const timer = setTimeout(() => {
-      isLate = true;
+      end = { reason: 'request_timeout' };
       socket.destroy();
     }, this.#options.handshakeTimeoutMs);
     const left = (): void => {
       clearTimeout(timer);
-      admission.left(peer.key);
-      this.#count(isLate ? 'request_timeout' : 'no_request', peer);
+      admission.left(key);
+      this.#count(end.reason, peer, end.message);
     };
     socket.on('close', left);
     const complete = (): void => {
       clearTimeout(timer);
       socket.off('close', left);
     };
-    return { socket, peer, complete };
+    const refuse = (reason: SilentRefusal, message: string): void => {
+      end = { reason, message };
+      socket.destroy();
+    };
+    return { socket, client: peer, key, complete, refuse };
   }
 
-  /** Reads the handshake. `stream`: the accepted socket, or the one that decrypts it. */
-  readHandshake(opening: Opening, stream: Socket, certificate?: ClientCertificate): void {
+  /**
+   * Reads the PROXY header, if the other end is a proxy that is trusted. `next` gets the opening with the address of the
+   * client, and the bytes that came behind the header. Not called where there is no header: the connection is closed.
+   */
+  readProxyHeader(opening: Opening, next: (opening: Opening, rest: Buffer) => void): void {
+    const { socket, key, refuse } = opening;
+    if (key !== undefined) {
+      next(opening, NOTHING);
+      return;
+    }
+    let arrived = NOTHING;
+    const read = (chunk: Buffer): void => {
+      arrived = Buffer.concat([arrived, chunk]);
+      const header = readProxyHeader(arrived);
+      if (header.kind === 'incomplete') return;
+      socket.off('data', read);
+      if (header.kind === 'flaw') {
+        refuse('proxy_header', header.flaw);
+        return;
+      }
+      const { source, bytes } = header;
+      const client = source === undefined ? opening.client : this.#addresses.peer(source);
+      next({ ...opening, client }, arrived.subarray(bytes));
+    };
+    socket.on('data', read);
+  }
+
+  /** Reads the handshake. `stream`: the accepted socket, or the one that decrypts it. `first`: bytes that it has brought. */
+  readHandshake(opening: Opening, stream: Socket, certificate?: ClientCertificate, first: Buffer = NOTHING): void {
     const octets = new Uint8Array(HANDSHAKE_BYTES);
     let count = 0;
     const read = (chunk: Buffer): void => {
@@ -119,6 +167,7 @@ export class RawAcceptor {
       this.#decide({ ...opening, stream, certificate, octets, rest: chunk.subarray(part.length) });
     };
     stream.on('data', read);
+    if (first.length > 0) read(first);
   }
 
   /** All clients of a Unix socket have one name, and each has a key of its own: limits per address do not apply. */
@@ -128,18 +177,18 @@ export class RawAcceptor {
     return { text: `unix:${path}`, key: `unix:${++this.#localCount}` };
   }
 
-  #decide({ socket, stream, peer, certificate, octets, rest }: Handshake): void {
+  #decide({ socket, stream, client, key, certificate, octets, rest }: Handshake): void {
     const { shared, gate, serializers, receiveBytes, opened } = this.#options;
-    const slot = shared.admission.requested(peer.key, peer.key);
+    const slot = shared.admission.requested(key, client.key);
     socket.once('close', () => slot.release());
     const request = readHandshake(octets, serializers);
     if (request.kind === 'flaw') {
-      this.#refuse(stream, peer, REFUSAL_BY_FLAW[request.flaw], replyTo(request.flaw));
+      this.#refuse(stream, client, REFUSAL_BY_FLAW[request.flaw], replyTo(request.flaw));
       return;
     }
     const refusal = this.#refusal(slot);
     if (refusal !== undefined) {
-      this.#refuse(stream, peer, refusal, errorReply('connections'));
+      this.#refuse(stream, client, refusal, errorReply('connections'));
       return;
     }
     stream.write(acceptance(octets, receiveBytes));
@@ -148,7 +197,7 @@ export class RawAcceptor {
     const { authMethods } = gate;
     const traits = { transport: 'rawsocket', serializer, isBatched: false, maxSentBytes, certificate } as const;
     const isSecure = this.#options.tls !== undefined;
-    opened({ stream, traits: { ...traits, isSecure, authMethods, remoteAddress: peer.text }, rest });
+    opened({ stream, traits: { ...traits, isSecure, authMethods, remoteAddress: client.text }, rest });
   }
 
   #refusal(slot: ConnectionSlot): ConnectionRefusal | undefined {
@@ -167,11 +216,11 @@ export class RawAcceptor {
     socket.once('close', () => clearTimeout(linger));
   }
 
-  #count(reason: ConnectionRefusal, { text }: RemoteAddress): void {
+  #count(reason: ConnectionRefusal, { text }: RemoteAddress, message?: string): void {
     const { gate, shared } = this.#options;
     const { logger } = shared;
     gate.refused(reason);
-    const fields = { reason, remoteAddress: text };
+    const fields = { reason, remoteAddress: text, ...(message === undefined ? {} : { message }) };
     // Every port scanner causes these: not worth a line.
     if (reason === 'no_request') logger.debug(fields, 'connection.refused');
     else logger.info(fields, 'connection.refused');

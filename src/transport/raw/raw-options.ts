@@ -21,6 +21,8 @@ export interface RawOptions {
   /** Permissions of the Unix socket. */
   readonly mode: number;
   readonly tls?: RawTlsOptions;
+  /** Connections of these addresses and networks begin with a PROXY header. */
+  readonly proxyProtocol?: { readonly trustedProxies: readonly string[] };
   readonly serializers: readonly SerializerId[];
   /** From the accept to the last octet of the handshake, that of TLS included. */
   readonly handshakeTimeoutMs: number;

@@ -34,8 +34,10 @@ export class RawServer {
   /** All open sockets, also those without a handshake. */
   readonly #sockets = new Set<Socket>();
   readonly #server: Server;
-  /** The same, where it has TLS. */
+  /** Decrypts connections of the server, where it has TLS; does not listen itself. */
   readonly #secured: TlsServer | undefined;
+  /** Connections that are being secured. The ports of the client tell which one has been. */
+  readonly #openings = new Map<string, Opening>();
   #isAccepting = true;
   #stopping: Promise<void> | undefined;
   #whenEmpty: (() => void) | undefined;
@@ -59,7 +61,7 @@ export class RawServer {
     });
     const { tls } = options;
     if (tls !== undefined) this.#secured = this.#createTlsServer(tls);
-    this.#server = this.#secured ?? createServer(this.#socketOptions(), (socket) => this.#connected(socket));
+    this.#server = createServer(this.#socketOptions(), (socket) => this.#connected(socket));
   }
 
   get name(): string {
@@ -167,27 +169,34 @@ export class RawServer {
 
   #connected(socket: Socket): void {
     const opening = this.#accepted(socket);
-    if (opening !== undefined) this.#acceptor.readHandshake(opening, socket);
+    if (opening === undefined) return;
+    this.#acceptor.readProxyHeader(opening, (known, rest) => {
+      if (this.#secured === undefined) this.#acceptor.readHandshake(known, socket, undefined, rest);
+      else this.#secure(this.#secured, known, rest);
+    });
+  }
+
+  /** `rest`: bytes that were read from the socket already. */
+  #secure(server: TlsServer, opening: Opening, rest: Buffer): void {
+    const { socket } = opening;
+    const key = endOf(socket);
+    this.#openings.set(key, opening);
+    socket.once('close', () => this.#openings.delete(key));
+    if (rest.length > 0) {
+      socket.pause();
+      socket.unshift(rest);
+    }
+    server.emit('connection', socket);
   }
 
   #createTlsServer({ clientCaFile, requireClientCertificate }: RawTlsOptions): TlsServer {
     const server = createTlsServer({
-      ...this.#socketOptions(),
       requestCert: clientCaFile !== undefined,
       rejectUnauthorized: requireClientCertificate,
     });
-    // The bounds count connections from their accept. The ports of the client tell which one has been secured.
-    const openings = new Map<string, Opening>();
-    server.on('connection', (socket: Socket) => {
-      const opening = this.#accepted(socket);
-      if (opening === undefined) return;
-      const key = endOf(socket);
-      openings.set(key, opening);
-      socket.once('close', () => openings.delete(key));
-    });
     server.on('secureConnection', (stream: TLSSocket) => {
       stream.on('error', () => undefined);
-      const opening = openings.get(endOf(stream));
+      const opening = this.#openings.get(endOf(stream));
       if (opening === undefined) stream.destroy();
       else this.#acceptor.readHandshake(opening, stream, certificateOf(stream));
     });

@@ -65,6 +65,15 @@ describe('listeners', () => {
       ],
       'Port 8081 is that of listeners[0].port too',
     ],
+    [[{ ...raw, path: '/run/x', proxyProtocol: { trustedProxies: ['10.0.0.1'] } }], 'no address that could be trusted'],
+    [
+      [{ ...raw, port: 1, proxyProtocol: { trustedProxies: [] } }],
+      'listeners[0].proxyProtocol.trustedProxies: Too small',
+    ],
+    [
+      [{ ...web, port: 1, proxyProtocol: { trustedProxies: ['10.0.0.1'] } } as never],
+      'listeners[0].proxyProtocol: Invalid: only RawSocket listeners read PROXY headers',
+    ],
     [[web as never], 'listeners[0].port: Missing: expected number'],
     [[{ ...web, port: 1, mode: '0660' } as never], 'listeners[0]: Unrecognized key: "mode"'],
     [[{ ...raw, port: 1, allowedOrigins: ['*'] } as never], 'listeners[0]: Unrecognized key: "allowedOrigins"'],
