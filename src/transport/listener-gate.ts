@@ -2,16 +2,7 @@ import type { ConnectionEnd, ConnectionRefusal, ListenerCounts } from '../teleme
 import type { Admission, ConnectionSlot, SlotRefusal } from './admission.js';
 import type { SharedTransport } from './shared-transport.js';
 import type { SocketConnection } from './socket-connection.js';
-
-/** The rules of one listener for its clients, beside the bounds that all listeners share. */
-export interface ListenerRules {
-  /** For logs and metrics. */
-  readonly name: string;
-  /** Methods by which its clients may join. Absent: all that the realm has. */
-  readonly authMethods?: readonly string[];
-  /** Absent: only the bound of all listeners together applies. */
-  readonly maxConnectionsPerAddress?: number;
-}
+import type { ListenerRules } from './transport-options.js';
 
 export type GateRefusal = SlotRefusal | 'listener_connections_per_address';
 

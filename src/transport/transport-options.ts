@@ -3,7 +3,6 @@ import type { SerializerId } from '../wamp/payload.js';
 import type { CookieOptions } from './cookies.js';
 import type { HttpRoute } from './http/exchange.js';
 import type { HasLogin } from './handshake-cookies.js';
-import type { ListenerRules } from './listener-gate.js';
 
 export interface TlsOptions {
   readonly certFile: string;
@@ -41,6 +40,16 @@ export interface TransportBounds {
   readonly maxMessagesPerSecond: number;
   /** Per connection. */
   readonly maxPingsPerSecond: number;
+}
+
+/** The rules of one listener for its clients, beside the bounds that all listeners share. */
+export interface ListenerRules {
+  /** For logs and metrics. */
+  readonly name: string;
+  /** Methods by which its clients may join. Absent: all that the realm has. */
+  readonly authMethods?: readonly string[];
+  /** Absent: only the bound of all listeners together applies. */
+  readonly maxConnectionsPerAddress?: number;
 }
 
 /** How clients connect to a WebSocket listener. */

@@ -1,6 +1,5 @@
 import type { SerializerId } from '../../wamp/payload.js';
-import type { ListenerRules } from '../listener-gate.js';
-import type { TlsOptions } from '../transport-options.js';
+import type { ListenerRules, TlsOptions } from '../transport-options.js';
 
 /** TLS of a RawSocket listener. */
 export interface RawTlsOptions extends TlsOptions {
