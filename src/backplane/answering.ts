@@ -1,10 +1,12 @@
 import type { NodeId, Uri } from '../wamp/ids.js';
 import type { BackplaneEvents } from './backplane.js';
 import { unpack } from './packr.js';
-import { answersOf, answerWithout, type Answer, type Question } from './question.js';
+import { answersOf, answerWithout, NO_REALM, type Answer, type Question } from './question.js';
 
-/** Questions that this node is answering, at most. */
+/** Questions to the nodes of realms that this node is answering, at most. */
 const MAX_ANSWERING = 256;
+/** The same for questions to this node alone, each of which may be a poll of a client at another node. */
+const MAX_ANSWERING_ALONE = 65_536;
 /** An answer that takes longer counts as failed. No question waits that long. */
 const ANSWER_LIMIT_MS = 60_000;
 
@@ -13,7 +15,7 @@ export class Answering {
   readonly #after: (delayMs: number, action: () => void) => () => void;
   readonly #serves: (realm: Uri) => boolean;
   #events: BackplaneEvents | undefined;
-  #count = 0;
+  readonly #counts = { realm: 0, node: 0 };
 
   constructor(after: (delayMs: number, action: () => void) => () => void, serves: (realm: Uri) => boolean) {
     this.#after = after;
@@ -36,8 +38,10 @@ export class Answering {
       refuse('failed');
       return 'malformed';
     }
-    if (!this.#serves(question.realm)) refuse('gone');
-    else if (this.#count >= MAX_ANSWERING) refuse('failed');
+    const isToNode = question.realm === NO_REALM;
+    const kind = isToNode ? 'node' : 'realm';
+    if (!isToNode && !this.#serves(question.realm)) refuse('gone');
+    else if (this.#counts[kind] >= (isToNode ? MAX_ANSWERING_ALONE : MAX_ANSWERING)) refuse('failed');
     else {
       const answer = this.#events?.question?.(from, question.realm, question.subject, body);
       if (answer === undefined) {
@@ -45,6 +49,7 @@ export class Answering {
         return 'unsupported';
       }
       this.#await(
+        kind,
         answer,
         (value) => void answersOf(question, value).every(reply),
         () => refuse('failed'),
@@ -53,16 +58,21 @@ export class Answering {
     return undefined;
   }
 
-  #await(answer: Promise<unknown>, answered: (value: unknown) => void, failed: () => void): void {
+  #await(
+    kind: 'realm' | 'node',
+    answer: Promise<unknown>,
+    answered: (value: unknown) => void,
+    failed: () => void,
+  ): void {
     let isOver = false;
     const end = (act: () => void): void => {
       if (isOver) return;
       isOver = true;
-      this.#count--;
+      this.#counts[kind]--;
       cancel();
       act();
     };
-    this.#count++;
+    this.#counts[kind]++;
     const cancel = this.#after(ANSWER_LIMIT_MS, () => end(failed));
     answer.then(
       (value) => end(() => answered(value)),

@@ -105,7 +105,7 @@ export interface BackplaneEvents {
    */
   returned(to: NodeId, realm: Uri, frame: Frame): void;
   /**
-   * Answers a question of a node, which may be this one. The body could be decoded; its shape is not checked. The packed answer
+   * Answers a question of a node, which may be this one. In NO_REALM it is for this node alone. The body could be decoded; its shape is not checked. The packed answer
    * may have 1 MiB. Undefined: this node does not know the subject. A rejection counts as failed. Unlike the other events it may
    * be called inside `ask`.
    */
@@ -162,6 +162,11 @@ export interface Backplane {
    * with MessageTooLargeError when the body has more than 64 KiB. Questions pass through the lanes, in order with frames.
    */
   ask(realm: Uri, subject: string, body: unknown, options: { readonly timeoutMs: number }): Promise<Answers>;
+  /**
+   * Asks one other node, whatever realms it serves: the node receives the question in the realm NO_REALM. As `ask` otherwise;
+   * the packed answer may have 16 MiB. A node that this one does not know in the cluster has gone.
+   */
+  askNode(node: NodeId, subject: string, body: unknown, options: { readonly timeoutMs: number }): Promise<Answers>;
   /** Leaves the cluster cleanly: everything of this node is withdrawn, the others receive `nodeGone`. Idempotent. */
   stop(): Promise<void>;
 }

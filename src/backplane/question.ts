@@ -1,13 +1,21 @@
 import { Buffer } from 'node:buffer';
 import type { Uri } from '../wamp/ids.js';
-import { pack, unpack } from './packr.js';
+import { MAX_PACKED_BYTES, pack, unpack } from './packr.js';
 
 /** Bytes of the packed body of a question, or of one part of an answer. */
 export const MAX_BODY_BYTES = 65_536;
 /** Bytes of a packed answer in all its parts. */
-export const MAX_ANSWER_BYTES = 1_048_576;
+const MAX_ANSWER_BYTES = 1_048_576;
+/** The same of an answer to a question to one node, which may carry a message to a client. */
+const MAX_NODE_ANSWER_BYTES = MAX_PACKED_BYTES;
 /** Bytes of the value in one part: leaves room for the status and for the head of a byte string. */
 const PART_BYTES = MAX_BODY_BYTES - 16;
+
+/**
+ * In place of a realm: the question is for one node, whatever realms it serves. A node that does not know such questions
+ * serves no realm of that name, so its answer is that it has gone.
+ */
+export const NO_REALM: Uri = '';
 
 /** Asks one of the nodes that serve the realm. `number` is the sender's, to match the answers. */
 export interface Question {
@@ -56,7 +64,8 @@ export function answersOf(question: Addressed, value: unknown): readonly Answer[
   const whole = pack([Status.VALUE, value]);
   if (whole instanceof Uint8Array && whole.length <= MAX_BODY_BYTES) return [answer(question, whole, false)];
   const bytes = pack(value);
-  if (!(bytes instanceof Uint8Array) || bytes.length > MAX_ANSWER_BYTES) return [answerWithout(question, 'failed')];
+  if (!(bytes instanceof Uint8Array) || bytes.length > maxAnswerBytes(question.realm))
+    return [answerWithout(question, 'failed')];
   const answers: Answer[] = [];
   for (let at = 0; at < bytes.length; at += PART_BYTES) {
     const part = bytes.subarray(at, at + PART_BYTES);
@@ -84,6 +93,11 @@ export function readAnswerBody(body: Uint8Array): AnswerBody {
 export function joinParts(parts: readonly Uint8Array[]): { readonly value: unknown } | undefined {
   const value = unpack(Buffer.concat(parts));
   return value === undefined ? undefined : { value };
+}
+
+/** Bytes of a packed answer in all its parts, by the realm of its question. */
+export function maxAnswerBytes(realm: Uri): number {
+  return realm === NO_REALM ? MAX_NODE_ANSWER_BYTES : MAX_ANSWER_BYTES;
 }
 
 function answer({ realm, number }: Addressed, body: Uint8Array, hasMore: boolean): Answer {

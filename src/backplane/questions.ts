@@ -9,7 +9,15 @@ import {
   type UnansweredCause,
 } from './backplane.js';
 import { pack } from './packr.js';
-import { joinParts, MAX_ANSWER_BYTES, MAX_BODY_BYTES, readAnswerBody, type Answer, type Question } from './question.js';
+import {
+  joinParts,
+  MAX_BODY_BYTES,
+  maxAnswerBytes,
+  NO_REALM,
+  readAnswerBody,
+  type Answer,
+  type Question,
+} from './question.js';
 
 export interface QuestionsOptions {
   readonly node: NodeId;
@@ -30,8 +38,10 @@ export interface QuestionCounts {
 
 export type QuestionFate = 'answered' | UnansweredCause;
 
-/** Questions of this node that wait for answers, at most. */
+/** Questions of this node to the nodes of realms that wait for answers, at most. */
 const MAX_OPEN = 256;
+/** The same for questions to one node: each long-poll client of another node may have one that waits. */
+const MAX_OPEN_TO_NODES = 65_536;
 /** Bytes of parts of answers that this node keeps, for all its questions, until the last part arrives. */
 const MAX_KEPT_BYTES = 33_554_432;
 const MAX_SUBJECT_LENGTH = 255;
@@ -53,6 +63,7 @@ export class Questions {
   readonly #counts: QuestionCounts;
   readonly #answering: Answering;
   readonly #open = new Map<number, Open>();
+  #openToNodes = 0;
   #keptBytes = 0;
   #lastNumber = 0;
   #isStopped = false;
@@ -80,9 +91,16 @@ export class Questions {
       cancelTimeout: this.#options.after(timeoutMs, () => this.#endAll(open, () => 'timeout')),
     };
     this.#open.set(question.number, open);
+    if (realm === NO_REALM) this.#openToNodes++;
     for (const node of nodes) if (!this.#send(node, question)) this.#end(open, node, 'unreachable');
     if (nodes.length === 0) this.#finish(open);
     return open.done.promise;
+  }
+
+  /** Asks one other node. `isMember`: it is in the cluster. See `Backplane.askNode`. */
+  askNode(node: NodeId, isMember: boolean, subject: string, body: unknown, timeoutMs: number): Promise<Answers> {
+    if (isMember) return this.ask([node], NO_REALM, subject, body, timeoutMs);
+    return Promise.resolve({ answers: [], unanswered: [{ node, why: 'gone' }] });
   }
 
   /** A question or an answer of another node. */
@@ -110,12 +128,14 @@ export class Questions {
       open.done.reject(new BackplaneUnavailableError(`ask ${open.question.subject}: this node leaves the cluster`));
     }
     this.#open.clear();
+    this.#openToNodes = 0;
   }
 
   #questionOf(realm: Uri, subject: string, body: unknown): Question | Error {
     if (this.#isStopped) return new BackplaneUnavailableError(`ask ${subject}`);
-    if (this.#open.size >= MAX_OPEN)
-      return new BackplaneUnavailableError(`ask ${subject}: ${MAX_OPEN} questions wait for answers`);
+    const [count, max] =
+      realm === NO_REALM ? [this.#openToNodes, MAX_OPEN_TO_NODES] : [this.#open.size - this.#openToNodes, MAX_OPEN];
+    if (count >= max) return new BackplaneUnavailableError(`ask ${subject}: ${max} questions wait for answers`);
     const packed = pack(body);
     if (!(packed instanceof Uint8Array)) return new TypeError(`ask ${subject}: ${packed.message}`);
     if (packed.length > MAX_BODY_BYTES || subject.length > MAX_SUBJECT_LENGTH) return new MessageTooLargeError();
@@ -148,14 +168,14 @@ export class Questions {
     if (read.kind === 'none') this.#end(open, from, read.why);
     else if (read.kind === 'value' && !hasMore && parts.length === 0) this.#end(open, from, 'answered', read.value);
     else if (read.kind !== 'part') this.#endMalformed(open, from);
-    else if (!this.#keep(parts, read.bytes)) this.#end(open, from, 'failed');
+    else if (!this.#keep(realm, parts, read.bytes)) this.#end(open, from, 'failed');
     else if (!hasMore) this.#endParts(open, from, parts);
   }
 
   /** False: the answer is too large, or too many parts wait already. */
-  #keep(parts: Uint8Array[], bytes: Uint8Array): boolean {
+  #keep(realm: Uri, parts: Uint8Array[], bytes: Uint8Array): boolean {
     const length = parts.reduce((sum, part) => sum + part.length, bytes.length);
-    if (bytes.length === 0 || length > MAX_ANSWER_BYTES || this.#keptBytes + bytes.length > MAX_KEPT_BYTES)
+    if (bytes.length === 0 || length > maxAnswerBytes(realm) || this.#keptBytes + bytes.length > MAX_KEPT_BYTES)
       return false;
     this.#keptBytes += bytes.length;
     parts.push(bytes);
@@ -193,6 +213,7 @@ export class Questions {
 
   #finish({ question, answers, unanswered, done, cancelTimeout }: Open): void {
     this.#open.delete(question.number);
+    if (question.realm === NO_REALM) this.#openToNodes--;
     cancelTimeout();
     done.resolve({ answers, unanswered });
   }

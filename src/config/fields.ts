@@ -13,6 +13,11 @@ export const count = (least: number, most: number) => z.int().min(least).max(mos
 /** 0 lets the operating system choose. */
 export const port = z.int().min(0).max(65_535);
 
+/** A path of the HTTP server. */
+export const socketPath = z
+  .string()
+  .regex(/^\/[A-Za-z0-9._~/-]*$/, 'Invalid path: must begin with "/" and have no query, pattern or escape');
+
 /** A name or an address to listen at. */
 export const host = z.string().min(1).max(255).regex(/^\S+$/, 'Invalid host: no spaces');
 

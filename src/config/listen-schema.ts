@@ -1,13 +1,9 @@
 import { z } from 'zod';
-import { bytes, count, distinct, host, network, port, tls } from './fields.js';
+import { bytes, count, distinct, host, network, port, socketPath, tls } from './fields.js';
 
 /** `*` for all, `null` as browsers send it, or an origin in which `*` stands for leading labels or for the port. */
 const ORIGIN =
   /^(\*|null|[a-z][a-z0-9+.-]*:\/\/(\*\.)?[^/\s*?#:]+(:(\d+|\*))?|[a-z][a-z0-9+.-]*:\/\/\[[0-9a-f:.]+\](:(\d+|\*))?)$/i;
-
-const socketPath = z
-  .string()
-  .regex(/^\/[A-Za-z0-9._~/-]*$/, 'Invalid path: must begin with "/" and have no query, pattern or escape');
 
 const SECRET_HEADERS = ['authorization', 'cookie', 'proxy-authorization', 'sec-websocket-key', 'set-cookie'];
 

@@ -6,6 +6,7 @@ import { httpService } from './http-bridge-schema.js';
 import { limits } from './limits-schema.js';
 import { listen } from './listen-schema.js';
 import { listener } from './listeners-schema.js';
+import { longPoll } from './longpoll-schema.js';
 import { DEFAULT_REALMS, realm, realmTemplate } from './realm-schema.js';
 
 const ops = z.strictObject({
@@ -67,6 +68,7 @@ export const CONFIG_SCHEMA = z.strictObject({
     .max(16)
     .default([])
     .describe('Further ways in, besides `listen`. They share the bounds of `limits` with it.'),
+  longPoll: longPoll.prefault({}).describe('HTTP long-poll beside the WebSocket of `listen`.'),
   limits: limits.prefault({}).describe('Bounds on what one client, or all of them, can make the router hold or do.'),
   realms: z.array(realm).default(z.array(realm).parse(DEFAULT_REALMS)).describe('Realms that exist from the start.'),
   realmTemplate: realmTemplate

@@ -20,7 +20,7 @@ import { recheckSessions, subjectsOf, withdrawals } from './withdrawal.js';
 import { createRandomSource } from '../realm/random-source.js';
 import { Delivery } from '../realm/delivery.js';
 import { dismissSessions, drainSessions } from '../realm/drain.js';
-import { Inbound } from '../realm/inbound.js';
+import { Inbound, type InboundReports } from '../realm/inbound.js';
 import type { Realm } from '../realm/realm.js';
 import type { RealmDependencies } from '../realm/realm-dependencies.js';
 import { Realms } from '../realm/realms.js';
@@ -157,6 +157,7 @@ export class Incarnation {
       ports,
       isPortShared,
       accept: (connection) => createEndpoint(connection, endpoint),
+      backplane,
       routes: httpBridge(config, endpoint, backplane.expiring, () => this.#isolation.isHeld()),
       hasLogin: (cookie) => logins.hasLogin(cookie),
       counters,
@@ -240,7 +241,7 @@ export class Incarnation {
   }
 
   async #start(): Promise<readonly number[]> {
-    const inbound = new Inbound(this.#realms.all, this.#backplane.bus, {
+    const reports: InboundReports = {
       sessionsLost: (sessions) => this.#realms.sessionsLost(sessions),
       gap: (peer, reason) => this.logger.warn({ peer, reason }, 'backplane.gap'),
       answers: this.#answers,
@@ -250,8 +251,8 @@ export class Incarnation {
         this.#isFenced = true;
         this.#onFenced();
       },
-    });
-    await this.#backplane.start(inbound);
+    };
+    await this.#backplane.start(new Inbound(this.#realms.all, this.#backplane.bus, reports, this.#listeners));
     this.#checkWanted();
     await this.#realms.start();
     this.#checkWanted();

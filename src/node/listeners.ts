@@ -9,9 +9,11 @@ import type { HttpRoute } from '../transport/http/exchange.js';
 import { ListenError } from '../transport/listen-error.js';
 import { RawServer } from '../transport/raw/raw-server.js';
 import { SharedTransport } from '../transport/shared-transport.js';
+import type { NodeId } from '../wamp/ids.js';
 import type { ListenerRules, TransportBounds, TransportOptions } from '../transport/transport-options.js';
 import { UwsServer } from '../transport/uws-server.js';
 import { CertificateWatch } from './certificate-watch.js';
+import { LongPoll, type PollBackplane } from './long-poll.js';
 import { sitesOf } from './sites.js';
 import { cookieOptions } from './shared-auth-methods.js';
 
@@ -27,6 +29,7 @@ export interface ListenersOptions {
   /** See SharedTransport. */
   readonly isPortShared: boolean;
   readonly accept: Accept;
+  readonly backplane: PollBackplane;
   /** Answered beside the WebSocket. */
   readonly routes: readonly HttpRoute[];
   readonly hasLogin: HasLogin;
@@ -43,11 +46,13 @@ export class Listeners {
   readonly #first: UwsServer;
   /** Serve `listeners`, in their order. */
   readonly #further: readonly Server[];
+  /** Undefined: it is not enabled. */
+  readonly #longPoll: LongPoll | undefined;
   /** The watch over the certificate of `listen` outlives this: see ServedCertificate. */
   readonly #watches: readonly CertificateWatch[];
 
   constructor(options: ListenersOptions) {
-    const { config, ports, isPortShared, routes, counters, logger } = options;
+    const { config, ports, isPortShared, accept, backplane, counters, logger } = options;
     this.#options = options;
     this.#bounds = {
       ...config.limits,
@@ -55,6 +60,8 @@ export class Listeners {
       maxMemoryBytes: maxMemoryBytes(config),
     };
     this.#shared = new SharedTransport(this.#bounds, counters, logger, isPortShared);
+    if (config.longPoll.enabled) this.#longPoll = new LongPoll(config, backplane, accept, this.#shared);
+    const routes = this.#longPoll === undefined ? options.routes : [...options.routes, this.#longPoll.route];
     this.#first = this.#webSocketServer(config.listen, LISTEN_NAME, ports[0] ?? 0, { routes, sites: sitesOf(config) });
     const names = listenerNames(config.listeners);
     this.#further = config.listeners.map((listener, index) => {
@@ -101,14 +108,22 @@ export class Listeners {
   }
 
   stopListening(): void {
+    this.#longPoll?.server.stopListening();
     for (const server of this.#all()) server.stopListening();
   }
 
   /** Closes every connection. Idempotent: the first cause counts. */
   async stop(cause: CloseCause): Promise<void> {
     for (const watch of this.#watches) watch.stop();
+    // Its last answers need the server.
+    await this.#longPoll?.server.stop(cause);
     await Promise.all(this.#all().map((server) => server.stop(cause)));
     this.#shared.stop();
+  }
+
+  /** Answers a question of another node. Undefined: it is not for the listeners. */
+  answer(from: NodeId, subject: string, body: unknown): Promise<unknown> | undefined {
+    return this.#longPoll?.answer(from, subject, body);
   }
 
   flush(): void {
@@ -181,8 +196,9 @@ export class Listeners {
     return this.#all().filter((server) => server instanceof UwsServer);
   }
 
-  #sum(of: (server: Server) => number): number {
-    return this.#all().reduce((sum, server) => sum + of(server), 0);
+  #sum(of: (server: Pick<UwsServer, 'connectionCount' | 'unsentBytes'>) => number): number {
+    const polled = this.#longPoll === undefined ? 0 : of(this.#longPoll.server);
+    return this.#all().reduce((sum, server) => sum + of(server), polled);
   }
 }
 

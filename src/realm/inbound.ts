@@ -1,4 +1,5 @@
 import type { BackplaneEvents, Bus, TopicChange } from '../backplane/backplane.js';
+import { NO_REALM } from '../backplane/question.js';
 import type { LostSession } from '../backplane/session-row.js';
 import { NO_PAYLOAD } from '../codec/payload.js';
 import type { CallKey, Frame, LostFrame } from '../routing/frames.js';
@@ -7,6 +8,11 @@ import type { NodeId, Uri } from '../wamp/ids.js';
 import { ErrorUri } from '../wamp/uris.js';
 import type { Realm } from './realm.js';
 import { unreachableFailure } from './unreachable.js';
+
+/** Answers questions to this node alone. Undefined: it does not know the subject. */
+export interface NodeAnswers {
+  answer(from: NodeId, subject: string, body: unknown): Promise<unknown> | undefined;
+}
 
 /** Events of the cluster that concern the node as a whole. */
 export interface InboundReports {
@@ -23,8 +29,6 @@ export interface InboundReports {
 }
 
 const LOST: LostFrame = { kind: 'lost' };
-/** The realm of LOST frames, which concern all realms, also those that only one of the two nodes serves. */
-const NO_REALM: Uri = '';
 
 /**
  * Brings what other nodes send to the realm it concerns. For a realm that this node no longer serves, it answers calls
@@ -34,11 +38,13 @@ export class Inbound implements BackplaneEvents {
   readonly #realms: ReadonlyMap<Uri, Realm>;
   readonly #bus: Pick<Bus, 'send'>;
   readonly #reports: InboundReports;
+  readonly #answers: NodeAnswers | undefined;
 
-  constructor(realms: ReadonlyMap<Uri, Realm>, bus: Pick<Bus, 'send'>, reports: InboundReports) {
+  constructor(realms: ReadonlyMap<Uri, Realm>, bus: Pick<Bus, 'send'>, reports: InboundReports, answers?: NodeAnswers) {
     this.#realms = realms;
     this.#bus = bus;
     this.#reports = reports;
+    this.#answers = answers;
   }
 
   publication(_from: NodeId, realm: Uri, publication: Publication): void {
@@ -65,6 +71,7 @@ export class Inbound implements BackplaneEvents {
   }
 
   question(from: NodeId, realm: Uri, subject: string, body: unknown): Promise<unknown> | undefined {
+    if (realm === NO_REALM) return this.#answers?.answer(from, subject, body);
     return this.#reports.answers?.get(subject)?.() ?? this.#realms.get(realm)?.answers.get(subject)?.(body, from);
   }
 
@@ -80,7 +87,7 @@ export class Inbound implements BackplaneEvents {
   gap(from: NodeId, reason: string): void {
     this.#reports.gap(from, reason);
     for (const { dealer } of this.#realms.values()) dealer.laneGap(from);
-    // Once for all realms: the loss may concern a call in a realm that this node no longer serves.
+    // Once for all realms, also those that only one of the two nodes serves: the loss may concern a call in a realm that this node no longer serves.
     this.#bus.send(from, NO_REALM, LOST);
   }
 

@@ -65,7 +65,9 @@ export class Intake {
     this.#rules = realm.rules;
     this.#counters = counters;
     this.#logger = logger;
-    this.#requests = realm.rules.requestIdCheck === 'strict' ? new RequestIds() : undefined;
+    // Long-poll sends each message in a request of its own: they may arrive in another order.
+    const isOrdered = session.transport.type !== 'longpoll';
+    this.#requests = isOrdered && realm.rules.requestIdCheck === 'strict' ? new RequestIds() : undefined;
   }
 
   accept(message: RoutedMessage): Verdict {

@@ -17,7 +17,7 @@ const SURPLUS_PER_ADDRESS = 16;
 interface Counts {
   /** From the accept to the end. */
   open: number;
-  /** Connections that may stay. */
+  /** Connections that may stay, and places that are reserved. */
   staying: number;
 }
 
@@ -32,6 +32,12 @@ export class Admission {
   readonly #all: Counts = { open: 0, staying: 0 };
   #pendingCount = 0;
   readonly #release = (slot: ConnectionSlot): void => this.#leave(slot.address, slot.isStaying);
+  readonly #vacate = ({ address }: ConnectionSlot): void => {
+    const counts = this.#countsOf(address);
+    this.#all.staying--;
+    counts.staying--;
+    this.#dropUnused(address, counts);
+  };
 
   constructor(limits: AdmissionLimits) {
     this.#limits = limits;
@@ -84,13 +90,22 @@ export class Admission {
   /** Lets a connection stay, or returns why not: then it is to be answered and closed. Once for each slot. */
   admit(slot: ConnectionSlot): SlotRefusal | undefined {
     const { maxConnections, maxConnectionsPerAddress } = this.#limits;
-    const counts = this.#countsOf(slot.address);
+    const staying = this.#byAddress.get(slot.address)?.staying ?? 0;
     if (this.#all.staying >= maxConnections) return 'connections';
-    if (maxConnectionsPerAddress > 0 && counts.staying >= maxConnectionsPerAddress) return 'connections_per_address';
+    if (maxConnectionsPerAddress > 0 && staying >= maxConnectionsPerAddress) return 'connections_per_address';
     this.#all.staying++;
-    counts.staying++;
+    this.#countsOf(slot.address).staying++;
     slot.isStaying = true;
     return undefined;
+  }
+
+  /**
+   * Lets a client stay that has no connection of its own, or returns why not. Its requests are connections, which count as
+   * open and not as staying.
+   */
+  reserve(address: string): ConnectionSlot | SlotRefusal {
+    const slot = new ConnectionSlot(address, this.#vacate);
+    return this.admit(slot) ?? slot;
   }
 
   #countsOf(address: string): Counts {
@@ -109,11 +124,15 @@ export class Admission {
     const counts = this.#countsOf(address);
     counts.open--;
     if (wasStaying) counts.staying--;
-    if (counts.open <= 0) this.#byAddress.delete(address);
+    this.#dropUnused(address, counts);
+  }
+
+  #dropUnused(address: string, { open, staying }: Counts): void {
+    if (open <= 0 && staying <= 0) this.#byAddress.delete(address);
   }
 }
 
-/** The slot of a connection that has sent a request, until it is released. */
+/** The slot of a connection that has sent a request, or of a client without one, until it is released. */
 export class ConnectionSlot {
   readonly address: string;
   isStaying = false;

@@ -3,7 +3,7 @@ import type { SharedBody } from '../codec/shared-body.js';
 import type { ConnectionEnd } from '../telemetry/counters.js';
 import type { SerializerId } from '../wamp/payload.js';
 
-export type TransportType = 'websocket' | 'rawsocket';
+export type TransportType = 'websocket' | 'rawsocket' | 'longpoll';
 
 /** The cookies of an opening handshake. Both values are secret. */
 export interface ConnectionCookie {

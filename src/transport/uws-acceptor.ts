@@ -195,7 +195,8 @@ export class UwsAcceptor {
     const isSocketPath = this.#socketPaths.has(path);
     const route = isSocketPath ? undefined : this.routes.find(path);
     const methods = route?.methods ?? READING;
-    const refusal = this.#headersRefusal(pending) ?? this.#gate.admit(pending.slot);
+    const isCounted = route?.isCountedElsewhere !== true;
+    const refusal = this.#headersRefusal(pending) ?? (isCounted ? this.#gate.admit(pending.slot) : undefined);
     if (refusal !== undefined) {
       this.#refuse(pending, refusal);
     } else if (!methods.includes(pending.method)) {

@@ -98,11 +98,17 @@ export class UwsExchange implements HttpExchange {
     });
   }
 
-  answer(answer: HttpAnswer): void {
-    if (!this.#mayAnswer()) return;
+  answer(answer: HttpAnswer, ended?: (isWritten: boolean) => void): void {
+    if (!this.#mayAnswer()) {
+      if (ended !== undefined) setImmediate(ended, false);
+      return;
+    }
     this.#dependencies.counters.httpAnswers[answer.status]++;
     const isHead = this.method === 'HEAD';
-    sendAnswer(this.#response, isHead ? { ...answer, isBodyLeftOut: true } : answer, () => this.#end());
+    sendAnswer(this.#response, isHead ? { ...answer, isBodyLeftOut: true } : answer, (isWritten) => {
+      this.#end();
+      ended?.(isWritten);
+    });
   }
 
   stream(options: StreamOptions): HttpStream {

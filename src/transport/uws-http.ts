@@ -38,9 +38,10 @@ const CORK_BYTES = 16_384;
  * Answers one HTTP request in a later turn, and ends its connection. The library ends a connection that sends another
  * request meanwhile, so no client makes the router answer into a queue that it does not read. A long page is not
  * copied: it goes out as far as the system takes it.
- * `ended`: the connection has gone, or goes as soon as what is written is out. Called once.
+ * `ended`: the connection has gone, or goes as soon as what is written is out; `isWritten`: the system has taken the whole
+ * answer. Called once.
  */
-export function sendAnswer(response: HttpResponse, answer: HttpAnswer, ended: () => void): void {
+export function sendAnswer(response: HttpResponse, answer: HttpAnswer, ended: (isWritten: boolean) => void): void {
   const writing = new Writing(response, answer, ended);
   response.onAborted(() => writing.aborted());
   setImmediate(() => writing.begin());
@@ -49,11 +50,12 @@ export function sendAnswer(response: HttpResponse, answer: HttpAnswer, ended: ()
 class Writing {
   readonly #response: HttpResponse;
   readonly #answer: HttpAnswer;
-  readonly #ended: () => void;
+  readonly #ended: (isWritten: boolean) => void;
   #isOpen = true;
+  #isWritten = false;
   #limit: NodeJS.Timeout | undefined;
 
-  constructor(response: HttpResponse, answer: HttpAnswer, ended: () => void) {
+  constructor(response: HttpResponse, answer: HttpAnswer, ended: (isWritten: boolean) => void) {
     this.#response = response;
     this.#answer = answer;
     this.#ended = ended;
@@ -85,8 +87,8 @@ class Writing {
       if (closesWithoutBody) this.#response.endWithoutBody(byteLength, true);
       else this.#response.writeHeader('Connection', 'close').tryEnd('', byteLength);
     });
-    if (closesWithoutBody) this.#end();
-    else this.#response.close();
+    if (closesWithoutBody) this.#written();
+    else this.#closeWritten();
   }
 
   #writeShort(body: Uint8Array | string): void {
@@ -94,7 +96,7 @@ class Writing {
       this.#writeHead();
       this.#response.end(body, true);
     });
-    this.#end();
+    this.#written();
   }
 
   /** The first call announces the length to the client, and must have some of the body but not all of it. */
@@ -107,13 +109,13 @@ class Writing {
       this.#response.writeHeader('Connection', 'close').tryEnd(body.subarray(0, 1), byteLength);
       isOut = this.#tryToWrite(body, 1);
     });
-    if (isOut) this.#response.close();
+    if (isOut) this.#closeWritten();
   }
 
   /** The library calls this without a cork. Under one, a short rest would look as if it were out. */
   #writeRest(body: Uint8Array, offset: number): boolean {
     const isOut = this.#tryToWrite(body, offset);
-    if (isOut) this.#response.close();
+    if (isOut) this.#closeWritten();
     return isOut;
   }
 
@@ -125,9 +127,20 @@ class Writing {
     return this.#response.tryEnd(body.subarray(offset), body.byteLength + 1)[0];
   }
 
+  /** The library reports the end of the connection by `aborted`. */
+  #closeWritten(): void {
+    this.#isWritten = true;
+    this.#response.close();
+  }
+
+  #written(): void {
+    this.#isWritten = true;
+    this.#end();
+  }
+
   #end(): void {
     this.#isOpen = false;
     clearTimeout(this.#limit);
-    this.#ended();
+    this.#ended(this.#isWritten);
   }
 }

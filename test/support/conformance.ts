@@ -12,6 +12,7 @@ const TOPOLOGIES: readonly Topology[] = [
   { name: '1 node', nodeCount: 1 },
   { name: '1 node, RawSocket', nodeCount: 1, transport: 'rawsocket' },
   { name: '3 nodes in process', nodeCount: 3 },
+  { name: '3 nodes in process, long-poll', nodeCount: 3, transport: 'longpoll' },
   { name: '3 nodes over Redis', nodeCount: 3, isOverRedis: true },
 ];
 
@@ -63,8 +64,8 @@ export function describeConformance(
   schedule?: Scheduler,
 ): void {
   for (const { name, nodeCount, isOverRedis, transport = 'websocket' } of TOPOLOGIES) {
-    if (transport === 'rawsocket' && WEBSOCKET_CHAPTERS.has(chapter)) continue;
-    const settings = transport === 'websocket' ? config : { ...config, listeners: [{ type: transport, port: 0 }] };
+    if (transport !== 'websocket' && WEBSOCKET_CHAPTERS.has(chapter)) continue;
+    const settings = transport === 'rawsocket' ? { ...config, listeners: [{ type: transport, port: 0 }] } : config;
     for (const serializer of SERIALIZERS) {
       describe(`${chapter} [${serializer}, ${name}]`, () => {
         let cluster: TestCluster;
@@ -84,8 +85,10 @@ export function describeConformance(
         });
 
         const every = { serializer };
-        const urlOf = (node: number): string =>
-          transport === 'websocket' ? cluster.url(node) : cluster.nodes[node % nodeCount]!.addresses.listeners[0]!;
+        const urlOf = (node: number): string => {
+          if (transport === 'rawsocket') return cluster.nodes[node % nodeCount]!.addresses.listeners[0]!;
+          return transport === 'longpoll' ? longPollUrls(cluster, node) : cluster.url(node);
+        };
         const keep = (client: RawClient): RawClient => {
           clients.push(client);
           return client;
@@ -108,4 +111,10 @@ export function describeConformance(
       });
     }
   }
+}
+
+/** The requests of a client go to one node after the other. */
+function longPollUrls(cluster: TestCluster, node: number): string {
+  const urls = cluster.nodes.map((_, index) => cluster.url(node + index).replace(/^ws(.*)\/ws$/, 'lp$1/lp'));
+  return urls.join(',');
 }

@@ -19,12 +19,12 @@ export async function expectAbort(
 }
 
 /**
- * The router closes the connection: a WebSocket with this code, and this reason if there is one; a RawSocket, which has
- * neither, in order.
+ * The router closes the connection: a WebSocket with this code, and this reason if there is one; RawSocket and long-poll,
+ * which have neither, in order.
  */
 export async function expectClosed(client: RawClient, code: number, reason?: RegExp | string): Promise<void> {
   const closed = await client.closed;
-  if (client.transport === 'rawsocket') {
+  if (client.transport !== 'websocket') {
     expect(closed.code).toBe(NO_CODE);
     return;
   }

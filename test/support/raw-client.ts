@@ -3,6 +3,7 @@ import type { TransportType } from '../../src/transport/connection.js';
 import { Code } from '../../src/wamp/codes.js';
 import type { SerializerId } from '../../src/wamp/payload.js';
 import type { KeyPair } from './certificate.js';
+import { LpSocket } from './lp-socket.js';
 import { RsSocket } from './rs-socket.js';
 import { serializers, type TestSerializer } from './serializers.js';
 
@@ -66,6 +67,7 @@ const DEADLINE_MS = 60_000;
 /** A WAMP client that says exactly what it is told, also what no library would. */
 export class RawClient {
   readonly serializer: TestSerializer;
+  readonly transport: TransportType;
   /** How the WebSocket ended. Over RawSocket the code is 1005 for an end in order, and 1006 for a connection that was cut. */
   readonly closed: Promise<{ code: number; reason: string }>;
   session = 0;
@@ -75,17 +77,19 @@ export class RawClient {
   /** WebSocket messages received. */
   frameCount = 0;
   readonly #socket: WebSocket;
-  /** The same, over RawSocket. */
-  readonly #raw: RsSocket | undefined;
+  /** The same, over RawSocket or long-poll. */
+  readonly #raw: RsSocket | LpSocket | undefined;
   readonly #isBatched: boolean;
   readonly #inbox: Buffer[] = [];
   #waiting: (() => void) | undefined;
   #lastRequest = 0;
   #isClosed = false;
 
-  private constructor(socket: WebSocket | RsSocket, serializer: TestSerializer, isBatched: boolean) {
+  private constructor(socket: WebSocket | RsSocket | LpSocket, serializer: TestSerializer, isBatched: boolean) {
     this.#socket = socket as WebSocket;
-    this.#raw = socket instanceof RsSocket ? socket : undefined;
+    this.#raw = socket instanceof RsSocket || socket instanceof LpSocket ? socket : undefined;
+    if (socket instanceof RsSocket) this.transport = 'rawsocket';
+    else this.transport = socket instanceof LpSocket ? 'longpoll' : 'websocket';
     this.serializer = serializer;
     this.#isBatched = isBatched;
     socket.on('message', (frame: Buffer) => {
@@ -117,6 +121,14 @@ export class RawClient {
       });
       return RawClient.#opened(socket, serializer, false);
     }
+    if (url.startsWith('lp')) {
+      const urls = url.split(',').map((each) => each.replace(/^lp/, 'http'));
+      const headers = { ...options.headers, ...(options.origin === undefined ? {} : { origin: options.origin }) };
+      const socket = new LpSocket(urls[0]!, protocol, { urls, headers });
+      const client = await RawClient.#opened(socket, serializer, isBatched);
+      client.setCookies = socket.setCookies;
+      return client;
+    }
     const socket = new WebSocket(url, protocol, {
       perMessageDeflate: false,
       autoPong: options.answersPings ?? true,
@@ -127,7 +139,7 @@ export class RawClient {
   }
 
   static async #opened(
-    socket: WebSocket | RsSocket,
+    socket: WebSocket | RsSocket | LpSocket,
     serializer: TestSerializer,
     isBatched: boolean,
   ): Promise<RawClient> {
@@ -154,10 +166,6 @@ export class RawClient {
     return welcome;
   }
 
-  get transport(): TransportType {
-    return this.#raw === undefined ? 'websocket' : 'rawsocket';
-  }
-
   /** The next id of this session's one request counter (ID-4). */
   nextRequest(): number {
     return ++this.#lastRequest;
@@ -172,7 +180,7 @@ export class RawClient {
     this.#socket.send(frame, { binary: this.serializer.id !== 'json' });
   }
 
-  /** Several messages in one WebSocket message; batched connections only. Over RawSocket: in one write. */
+  /** Several messages in one WebSocket message; batched connections only. Over RawSocket: in one write; over long-poll: in one request each. */
   sendBatch(messages: readonly unknown[][]): void {
     const encoded = messages.map((message) => this.serializer.encode(message));
     if (this.#raw !== undefined) {
@@ -183,7 +191,7 @@ export class RawClient {
     this.#socket.send(Buffer.concat(parts), { binary: this.serializer.id !== 'json' });
   }
 
-  /** One WebSocket message cut into this many WebSocket frames (WS-1). Over RawSocket: into this many writes. */
+  /** One WebSocket message cut into this many WebSocket frames (WS-1). Over RawSocket and long-poll: into this many writes. */
   sendFragmented(message: Uint8Array, fragmentCount: number): void {
     if (this.#raw !== undefined) {
       this.#raw.sendPieces(message, fragmentCount);

@@ -149,6 +149,10 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
     return this.#questions.ask([...this.#shared.serving(realm)], realm, subject, body, timeoutMs);
   }
 
+  askNode(to: NodeId, subject: string, body: unknown, { timeoutMs }: { readonly timeoutMs: number }): Promise<Answers> {
+    return this.#questions.askNode(to, this.#hub.lane(this.node, to) !== undefined, subject, body, timeoutMs);
+  }
+
   stop(): Promise<void> {
     this.#isFenceDue = false;
     if (this.#state === 'over') return ACCEPTED;
@@ -203,9 +207,8 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
       if (this.#state !== 'live') throw this.#unavailable('claim');
       const outcome = this.#shared.claim(this.node, realm, claim);
       if (outcome.kind === 'granted') return await this.#confirmed(realm, claim, outcome.registration);
-      return isHeldByAbsent(this.#hub, this.node, realm, claim)
-        ? await this.#takeovers.wait(realm, claim, outcome)
-        : outcome;
+      if (!isHeldByAbsent(this.#hub, this.node, realm, claim)) return outcome;
+      return await this.#takeovers.wait(realm, claim, outcome);
     } catch (cause) {
       if (!(cause instanceof BackplaneUnavailableError)) throw cause;
       return { kind: 'failed', fault: fault(ErrorUri.NETWORK_FAILURE, UNREACHABLE_NOW) };
@@ -277,7 +280,6 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
         this.#events?.gap(from, 'messages were lost');
         this.#pushOrLose(from, { kind: 'missed' });
         this.#confirmTo(from);
-        break;
     }
   }
 

@@ -101,6 +101,11 @@ export class RedisBackplane implements Backplane, Bus, Directory {
       : questions.ask(nodes, realm, subject, body, timeoutMs);
   }
 
+  askNode(to: NodeId, subject: string, body: unknown, { timeoutMs }: { readonly timeoutMs: number }): Promise<Answers> {
+    const { membership, questions } = this.#components;
+    return questions.askNode(to, membership.isMember(to), subject, body, timeoutMs);
+  }
+
   watch(realm: Uri, topic: Uri, match: MatchPolicy): void | Promise<void> {
     const directory = this.#components.realms.get(realm);
     return directory === undefined ? Promise.reject(this.#unavailable('watch')) : directory.watch(topic, match);

@@ -26,6 +26,7 @@ export type { Answer, Question };
  *
  *   item of a kind from 32 on   ItemKind, 1 byte · length of what follows, 4 bytes · flags, 1 byte · realm, text · by kind:
  *   question   number · subject, text · body     answer  number · body
+ *              Without a realm the question is for the receiver alone, whatever realms it serves.
  *
  * A node that does not know such a kind skips it and counts it; of a kind that it knows it ignores flags and bytes behind the
  * fields that it knows. So a later release may send more within version 1. All other kinds, and their flags, are complete.

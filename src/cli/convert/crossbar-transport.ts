@@ -20,7 +20,7 @@ export interface ConvertedTransport {
 
 const SERIALIZERS = ['json', 'msgpack', 'cbor'];
 const NOT_A_SOCKET: Readonly<Record<string, string>> = {
-  longpoll: 'long-poll is not there yet',
+  longpoll: 'long-poll is on by default, at the path in longPoll.path',
   publisher: 'write it as an entry of httpBridge by hand',
   caller: 'write it as an entry of httpBridge by hand',
   webhook: 'write it as an entry of httpBridge by hand',

@@ -65,8 +65,11 @@ export interface HttpExchange {
   readonly gone: AbortSignal;
   /** To be called within `handle`, before it waits for anything: the library drops a body that nobody reads. */
   readBody(bounds: BodyBounds): Promise<Uint8Array | BodyFlaw>;
-  /** Once; throws the second time. */
-  answer(answer: HttpAnswer): void;
+  /**
+   * Once; throws the second time. `ended`: the answer has been written, or its client left before that. Called once, in a
+   * later turn.
+   */
+  answer(answer: HttpAnswer, ended?: (isWritten: boolean) => void): void;
   /** Instead of `answer`. */
   stream(options: StreamOptions): HttpStream;
 }
@@ -81,6 +84,8 @@ export interface HttpRoute {
   readonly methods: readonly string[];
   /** Answered also while the node accepts no clients, because it drains or lacks memory. Default: no, 503. */
   readonly isAlwaysOpen?: boolean;
+  /** Its requests belong to clients that are counted elsewhere: they take no place of `limits.maxConnections`. */
+  readonly isCountedElsewhere?: boolean;
   /** Answers now or later. When it throws or rejects, the client gets 500 and the log the error. */
   handle(exchange: HttpExchange): void | Promise<void>;
 }

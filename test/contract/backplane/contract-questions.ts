@@ -18,6 +18,72 @@ function sorted({ answers, unanswered }: Answers): unknown {
   return { answers: [...answers].sort(byNode), unanswered: [...unanswered].sort(byNode) };
 }
 
+const MIB = 1_048_576;
+
+/** Questions to one node, whatever realms it serves. */
+export function nodeQuestionContract(inScene: InScene): void {
+  describe('a question to one node', () => {
+    it(
+      'is answered by that node alone, also when the two serve no common realm',
+      inScene(async ({ nodes, node }) => {
+        const [asker, third] = (await nodes(2)) as [NodeUnderTest, NodeUnderTest];
+        const asked = await node(OTHER_REALM);
+        third.answer = () => Promise.reject(new Error('it was not asked'));
+        asked.answer = (from, realm, subject, body) => Promise.resolve([from, realm, subject, body]);
+        const body = [1, 'text', new Uint8Array([1, 2])];
+        expect(await asker.backplane.askNode(asked.id, 'sample', body, LONG)).toEqual({
+          answers: [{ node: asked.id, body: [asker.id, '', 'sample', body] }],
+          unanswered: [],
+        });
+      }),
+    );
+
+    it(
+      'may have an answer of several MiB, and waits beside as many as there are',
+      inScene(async ({ nodes }) => {
+        const [asker, asked] = (await nodes(2)) as [NodeUnderTest, NodeUnderTest];
+        const waiting: ((value: unknown) => void)[] = [];
+        const large = new Uint8Array(3 * MIB).fill(7);
+        asked.answer = (_from, _realm, subject) =>
+          subject === 'large' ? Promise.resolve(large) : new Promise((resolve) => waiting.push(resolve));
+        const many = Array.from({ length: 600 }, () => asker.backplane.askNode(asked.id, 'small', null, LONG));
+        const { answers } = await asker.backplane.askNode(asked.id, 'large', null, LONG);
+        expect(Buffer.compare(answers[0]?.body as Uint8Array, large)).toBe(0);
+        expect(waiting).toHaveLength(600);
+        for (const resolve of waiting) resolve('here');
+        for (const one of await Promise.all(many)) expect(one.answers).toEqual([{ node: asked.id, body: 'here' }]);
+      }),
+    );
+
+    it(
+      'ends without an answer: nobody knows the node or the subject, the node fails, is too slow, or dies',
+      inScene(async ({ nodes, cluster }) => {
+        const [asker, asked] = (await nodes(2)) as [NodeUnderTest, NodeUnderTest];
+        const why = async (node: NodeUnderTest['id'], timeoutMs = 60_000): Promise<unknown> => {
+          const { answers, unanswered } = await asker.backplane.askNode(node, 'sample', null, { timeoutMs });
+          expect(answers).toEqual([]);
+          return unanswered[0]?.why;
+        };
+        expect(await why('nobody' as NodeUnderTest['id'])).toBe('gone');
+        expect(await why(asked.id)).toBe('unsupported');
+        asked.answer = () => Promise.reject(new Error('a reason that stays on its node'));
+        expect(await why(asked.id)).toBe('failed');
+        const begun: (() => void)[] = [];
+        asked.answer = () => {
+          for (const begin of begun.splice(0)) begin();
+          return NEVER;
+        };
+        expect(await why(asked.id, 100)).toBe('timeout');
+        const isAsked = new Promise<void>((resolve) => begun.push(resolve));
+        const ended = why(asked.id);
+        await isAsked;
+        await cluster.kill(asked.id);
+        expect(await ended).toBe('gone');
+      }),
+    );
+  });
+}
+
 /** Questions to the nodes of a realm. */
 export function questionContract(inScene: InScene): void {
   describe('a question', () => {

@@ -6,7 +6,7 @@ import { busContract } from './contract-bus.js';
 import { directoryContract } from './contract-directory.js';
 import { faultContract } from './contract-faults.js';
 import { membershipContract } from './contract-membership.js';
-import { questionContract } from './contract-questions.js';
+import { nodeQuestionContract, questionContract } from './contract-questions.js';
 import { takeoverContract } from './contract-takeovers.js';
 import { testamentContract, testamentFaultContract } from './contract-testaments.js';
 import { NodeUnderTest } from './node-under-test.js';
@@ -82,6 +82,7 @@ export function describeBackplane(
       });
     }
     questionContract(inScene);
+    nodeQuestionContract(inScene);
     faultContract(inScene);
     testamentFaultContract(inScene);
     takeoverContract(inScene);

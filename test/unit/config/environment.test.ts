@@ -55,6 +55,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   'listen.cookie.name': 'session',
   'listen.trustedProxies': ['10.0.0.0/8'],
   'listen.host': '0.0.0.0',
+  'longPoll.path': '/poll',
   'listen.path': '/other',
   'listen.tls.certFile': 'cert.pem',
   'listen.tls.keyFile': 'key.pem',

@@ -1,0 +1,187 @@
+import { setImmediate } from 'node:timers/promises';
+import type { ClientCertificate } from '../client-certificate.js';
+import type { Accept, CloseCause } from '../connection.js';
+import type { ConnectionRefusal } from '../../telemetry/counters.js';
+import type { SlotRefusal } from '../admission.js';
+import type { TemporaryRefusal } from '../refusals.js';
+import { OVERLONG_FACTOR, type SharedTransport } from '../shared-transport.js';
+import type { ConnectionDependencies } from '../socket-connection.js';
+import type { Subprotocol } from '../subprotocols.js';
+import { PollConnection } from './poll-connection.js';
+import type { CloseOutcome, PollHome, SendOutcome } from './poll-home.js';
+import { PollSocket, type Poll, type PollSocketOptions } from './poll-socket.js';
+import { newSecret } from './transport-id.js';
+
+export type PollServerOptions = Omit<PollSocketOptions, 'serializer' | 'isBatched'>;
+
+/** A client that opens a transport. */
+export interface PollClient {
+  readonly subprotocol: Subprotocol;
+  readonly remoteAddress: string;
+  /** See `HttpExchange`. */
+  readonly addressKey: string;
+  readonly certificate: ClientCertificate | undefined;
+  readonly cookie: string | undefined;
+}
+
+export type OpenOutcome =
+  | { readonly kind: 'opened'; readonly secret: string }
+  | { readonly kind: 'refused'; readonly reason: SlotRefusal | TemporaryRefusal };
+
+interface Transport {
+  readonly connection: PollConnection;
+  readonly socket: PollSocket;
+}
+
+const STOP_GRACE_MS = 1_000;
+/** A client may close a transport that has just ended, and gets no error. */
+const REMEMBERED_MS = 60_000;
+const MAX_REMEMBERED = 10_000;
+const NOTHING = (): void => undefined;
+
+/** The long-poll transports of this node: owns the life of each. */
+export class PollServer implements PollHome {
+  readonly #options: PollServerOptions;
+  readonly #accept: Accept;
+  readonly #shared: SharedTransport;
+  readonly #dependencies: ConnectionDependencies;
+  readonly #transports = new Map<string, Transport>();
+  /** Secrets of transports that have ended, with the time until which each is remembered, in this order. */
+  readonly #ended = new Map<string, number>();
+  #isAccepting = true;
+  #stopping: Promise<void> | undefined;
+  #whenEmpty: (() => void) | undefined;
+
+  constructor(options: PollServerOptions, accept: Accept, shared: SharedTransport) {
+    this.#options = options;
+    this.#accept = accept;
+    this.#shared = shared;
+    const dependencies = shared.dependencies({ compress: false });
+    // Each poll takes one message: a client that reads needs as many round trips as messages wait.
+    this.#dependencies = {
+      ...dependencies,
+      outbox: { ...dependencies.outbox, lingerMs: options.sessionTimeoutMs },
+    };
+  }
+
+  get connectionCount(): number {
+    return this.#transports.size;
+  }
+
+  /** Sum over all transports. O(transports). */
+  unsentBytes(): number {
+    let sum = 0;
+    for (const { connection } of this.#transports.values()) sum += connection.unsentBytes();
+    return sum;
+  }
+
+  open({ subprotocol, addressKey, ...client }: PollClient): OpenOutcome {
+    const slot = this.#shared.closedFor(this.#isAccepting) ?? this.#shared.admission.reserve(addressKey);
+    if (typeof slot === 'string') return { kind: 'refused', reason: slot };
+    const { serializer, isBatched } = subprotocol;
+    const socket = new PollSocket({ ...this.#options, serializer, isBatched });
+    const traits = { transport: 'longpoll', serializer, isBatched, ...client } as const;
+    const connection = new PollConnection(socket, traits, this.#dependencies);
+    const secret = newSecret();
+    let cut: 'peer' | 'idle_timeout' = 'peer';
+    socket.owner = {
+      drained: () => connection.drained(),
+      lost: (why) => {
+        if (why === 'idle') cut = 'idle_timeout';
+        socket.close();
+      },
+      ended: () => {
+        slot.release();
+        this.#forget(secret);
+        this.#shared.ended(connection, cut);
+      },
+    };
+    this.#transports.set(secret, { connection, socket });
+    this.#shared.opened(connection);
+    connection.listen(this.#accept(connection));
+    return { kind: 'opened', secret };
+  }
+
+  /** A client was refused. */
+  refused(reason: ConnectionRefusal, remoteAddress: string, origin: string): void {
+    const { counters, logger } = this.#shared;
+    counters.connectionsRefused[reason]++;
+    logger.info({ reason, remoteAddress, ...(origin === '' ? {} : { origin }) }, 'connection.refused');
+  }
+
+  has(secret: string): boolean {
+    return this.#transports.has(secret);
+  }
+
+  receive(secret: string, poll: Poll): () => void {
+    const transport = this.#transports.get(secret);
+    if (transport !== undefined) return transport.socket.receive(poll);
+    poll({ kind: 'unknown' });
+    return NOTHING;
+  }
+
+  send(secret: string, body: Uint8Array): SendOutcome {
+    const connection = this.#transports.get(secret)?.connection;
+    if (connection?.isOpen !== true) return 'unknown';
+    connection.received(body);
+    return body.length > this.#shared.bounds.maxMessageBytes ? 'too_large' : 'taken';
+  }
+
+  overlong(secret: string): void {
+    const { maxMessageBytes } = this.#shared.bounds;
+    this.#transports.get(secret)?.connection.overlong(maxMessageBytes * OVERLONG_FACTOR + 1, maxMessageBytes);
+  }
+
+  close(secret: string): CloseOutcome {
+    const transport = this.#transports.get(secret);
+    transport?.socket.close();
+    return transport !== undefined || this.#remembers(secret) ? 'taken' : 'unknown';
+  }
+
+  /** Opens no transport any more; those that are open continue. */
+  stopListening(): void {
+    this.#isAccepting = false;
+  }
+
+  /** Closes every transport, and cuts those whose client has not taken the rest within a second. Idempotent. */
+  stop(cause: CloseCause = 'shutdown'): Promise<void> {
+    this.#stopping ??= this.#stop(cause);
+    return this.#stopping;
+  }
+
+  async #stop(cause: CloseCause): Promise<void> {
+    this.stopListening();
+    for (const { connection } of this.#transports.values()) connection.close(cause);
+    if (this.#transports.size > 0) await this.#empty();
+    // The last answers go out at the end of the turn.
+    await setImmediate();
+  }
+
+  async #empty(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const grace = setTimeout(() => {
+        for (const { socket } of this.#transports.values()) socket.close();
+      }, STOP_GRACE_MS);
+      this.#whenEmpty = () => {
+        clearTimeout(grace);
+        resolve();
+      };
+    });
+  }
+
+  #forget(secret: string): void {
+    this.#transports.delete(secret);
+    this.#ended.set(secret, this.#dependencies.nowMs() + REMEMBERED_MS);
+    if (this.#ended.size > MAX_REMEMBERED)
+      for (const oldest of this.#ended.keys()) {
+        this.#ended.delete(oldest);
+        break;
+      }
+    if (this.#transports.size === 0) this.#whenEmpty?.();
+  }
+
+  #remembers(secret: string): boolean {
+    const untilMs = this.#ended.get(secret);
+    return untilMs !== undefined && untilMs > this.#dependencies.nowMs();
+  }
+}

@@ -1,0 +1,37 @@
+// Runs in the page: it is sent there by its text and may use nothing outside itself.
+
+/** A session over long-poll that is opened again when it is lost. The page can use it as `session`, and count in `joins`. */
+export function stayOverLongPoll({ url, topic }) {
+  const page = globalThis;
+  page.joins = 0;
+  page.events = [];
+  page.transports = [];
+  const connection = new page.autobahn.Connection({
+    transports: [{ type: 'longpoll', url }],
+    realm: 'realm1',
+    max_retries: -1,
+    initial_retry_delay: 0.2,
+    max_retry_delay: 0.5,
+  });
+  return new Promise((resolve) => {
+    connection.onopen = async (session, { transport }) => {
+      page.session = session;
+      page.transports.push(transport);
+      await session.subscribe(topic, ([text]) => page.events.push(text));
+      await session.register(`${topic}.join.${page.joins}`, (words) => words.join(' '));
+      page.joins++;
+      resolve(transport.type);
+    };
+    connection.onclose = () => false;
+    connection.open();
+  });
+}
+
+/** The result, or the error, of a call from the page. */
+export async function callFromPage({ procedure, args }) {
+  try {
+    return await globalThis.session.call(procedure, args);
+  } catch (error) {
+    return error.error;
+  }
+}
