@@ -52,7 +52,7 @@ export class Listeners {
   readonly #watches: readonly CertificateWatch[];
 
   constructor(options: ListenersOptions) {
-    const { config, ports, isPortShared, accept, backplane, counters, logger } = options;
+    const { config, ports, isPortShared, accept, backplane, hasLogin, counters, logger } = options;
     this.#options = options;
     this.#bounds = {
       ...config.limits,
@@ -60,7 +60,10 @@ export class Listeners {
       maxMemoryBytes: maxMemoryBytes(config),
     };
     this.#shared = new SharedTransport(this.#bounds, counters, logger, isPortShared);
-    if (config.longPoll.enabled) this.#longPoll = new LongPoll(config, backplane, accept, this.#shared);
+    if (config.longPoll.enabled) {
+      const authMethods = (): ReadonlySet<string> | undefined => this.#first.authMethods;
+      this.#longPoll = new LongPoll(config, { backplane, hasLogin, authMethods }, accept, this.#shared);
+    }
     const routes = this.#longPoll === undefined ? options.routes : [...options.routes, this.#longPoll.route];
     this.#first = this.#webSocketServer(config.listen, LISTEN_NAME, ports[0] ?? 0, { routes, sites: sitesOf(config) });
     const names = listenerNames(config.listeners);

@@ -1,6 +1,7 @@
 import type { Backplane } from '../backplane/backplane.js';
 import type { Config } from '../config/schema.js';
 import type { Accept } from '../transport/connection.js';
+import type { HasLogin } from '../transport/handshake-cookies.js';
 import type { HttpRoute } from '../transport/http/exchange.js';
 import { PollRoutes } from '../transport/longpoll/poll-routes.js';
 import { PollServer } from '../transport/longpoll/poll-server.js';
@@ -9,9 +10,16 @@ import { subprotocolsOf } from '../transport/subprotocols.js';
 import type { NodeId } from '../wamp/ids.js';
 import { PollRelay } from './poll-relay.js';
 import { PollRelayAnswers } from './poll-relay-answers.js';
-import { listenOptions } from './shared-auth-methods.js';
+import { cookieOptions } from './shared-auth-methods.js';
 
 export type PollBackplane = Pick<Backplane, 'node' | 'askNode' | 'isIsolated'>;
+
+export interface LongPollDependencies {
+  readonly backplane: PollBackplane;
+  readonly hasLogin: HasLogin;
+  /** Methods that `listen` allows now; undefined: all. */
+  readonly authMethods: () => ReadonlySet<string> | undefined;
+}
 
 /** Long-poll of a node: its transports, and the way to those of other nodes. */
 export class LongPoll {
@@ -19,7 +27,12 @@ export class LongPoll {
   readonly route: HttpRoute;
   readonly #answers: PollRelayAnswers;
 
-  constructor({ longPoll, listen, limits }: Config, backplane: PollBackplane, accept: Accept, shared: SharedTransport) {
+  constructor(
+    { longPoll, listen, limits }: Config,
+    { backplane, hasLogin, authMethods }: LongPollDependencies,
+    accept: Accept,
+    shared: SharedTransport,
+  ) {
     const { path, bodyTimeoutMs, receiveTimeoutMs } = longPoll;
     // A body somewhat too long is read, so that the client gets a clear ABORT.
     const maxBodyBytes = limits.maxMessageBytes * OVERLONG_FACTOR;
@@ -32,7 +45,11 @@ export class LongPoll {
       server: this.server,
       homeOf: (node) => relay.homeOf(node),
       subprotocols: subprotocolsOf(listen.serializers),
-      cookie: listenOptions(listen).cookie,
+      cookie: listen.cookie && cookieOptions(listen.cookie, listen),
+      hasLogin,
+      authMethods,
+      isSecure: listen.tls !== undefined,
+      keptHeaders: listen.headersForAuthenticators ?? [],
       maxBodyBytes,
       bodyTimeoutMs,
     }).route;

@@ -122,6 +122,11 @@ export class UwsServer {
   }
 
   /** See ListenerGate. */
+  get authMethods(): ReadonlySet<string> | undefined {
+    return this.#gate.authMethods;
+  }
+
+  /** See ListenerGate. */
   allowMethods(names: readonly string[] | undefined): void {
     this.#gate.allowMethods(names);
   }

@@ -50,6 +50,10 @@ export class LpScene {
       homeOf: options.homeOf ?? (() => nowhere),
       subprotocols: subprotocolsOf(all.serializers),
       cookie: options.cookie,
+      hasLogin: () => Promise.resolve(false),
+      authMethods: () => undefined,
+      isSecure: false,
+      keptHeaders: [],
       maxBodyBytes: all.maxMessageBytes * 2,
       bodyTimeoutMs: options.bodyTimeoutMs ?? 10_000,
     });

@@ -1,6 +1,7 @@
 import type { NodeId } from '../../wamp/ids.js';
 import type { SerializerId } from '../../wamp/payload.js';
-import { cookieIn, newCookie, setCookie, type CookieOptions } from '../cookies.js';
+import type { CookieOptions } from '../cookies.js';
+import { handshakeCookies, type HasLogin } from '../handshake-cookies.js';
 import { textAnswer } from '../http/answers.js';
 import type { HttpExchange, HttpHeaders, HttpRoute } from '../http/exchange.js';
 import { REFUSALS } from '../refusals.js';
@@ -20,6 +21,13 @@ export interface PollRoutesOptions {
   readonly subprotocols: readonly Subprotocol[];
   /** Absent: no cookie is set or read. */
   readonly cookie: CookieOptions | undefined;
+  readonly hasLogin: HasLogin;
+  /** Methods by which a client that opens a transport now may join; undefined: all. */
+  readonly authMethods: () => ReadonlySet<string> | undefined;
+  /** The listener itself has TLS. */
+  readonly isSecure: boolean;
+  /** Headers of `open` that authenticators receive, in lower case. */
+  readonly keptHeaders: readonly string[];
   /** Bytes of the body of a `send`. */
   readonly maxBodyBytes: number;
   /** Milliseconds for the body of a request. */
@@ -108,11 +116,14 @@ export class PollRoutes {
       return;
     }
     const { remoteAddress, addressKey, certificate } = exchange;
-    const options = this.#options.cookie;
-    const cookie =
-      options === undefined ? undefined : (cookieIn(exchange.header('cookie'), options.name) ?? newCookie());
-    const client = { subprotocol, remoteAddress, addressKey, certificate, cookie };
-    const opened = this.#options.server.open(client);
+    const { cookie: options, hasLogin, isSecure } = this.#options;
+    const cookies = options && (await handshakeCookies(exchange.header('cookie'), options, hasLogin));
+    if (exchange.gone.aborted) return;
+    const headersKept = this.#keptHeaders(exchange);
+    const authMethods = this.#options.authMethods();
+    const cookie = cookies?.cookie;
+    const traits = { remoteAddress, certificate, cookie, isSecure, authMethods, headers: headersKept };
+    const opened = this.#options.server.open({ ...traits, subprotocol, addressKey });
     if (opened.kind === 'refused') {
       this.#options.server.refused(opened.reason, remoteAddress, exchange.origin);
       const { status, sentence, headers } = REFUSALS[opened.reason];
@@ -120,13 +131,17 @@ export class PollRoutes {
       return;
     }
     const transport = formatTransportId({ home: this.#options.node, secret: opened.secret });
-    const headers: HttpHeaders =
-      options === undefined || cookie === undefined ? [] : [['Set-Cookie', setCookie(cookie, options)]];
+    const headers = (cookies?.headers ?? []).map((value) => ['Set-Cookie', value] as const);
     exchange.answer({
       status: '200',
       headers: [...headers, ...corsHeaders(exchange), ['Content-Type', 'application/json; charset=utf-8']],
       body: JSON.stringify({ protocol: subprotocol.name, transport }),
     });
+  }
+
+  #keptHeaders(exchange: HttpExchange): Readonly<Record<string, string>> | undefined {
+    const kept = this.#options.keptHeaders.filter((name) => exchange.headers.has(name));
+    return kept.length === 0 ? undefined : Object.fromEntries(kept.map((name) => [name, exchange.header(name)]));
   }
 
   #receive(exchange: HttpExchange, home: PollHome, { secret }: TransportId): void {

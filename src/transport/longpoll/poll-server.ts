@@ -1,6 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { ClientCertificate } from '../client-certificate.js';
-import type { Accept, CloseCause } from '../connection.js';
+import type { Accept, CloseCause, ConnectionTraits } from '../connection.js';
 import type { ConnectionRefusal } from '../../telemetry/counters.js';
 import type { SlotRefusal } from '../admission.js';
 import type { TemporaryRefusal } from '../refusals.js';
@@ -15,13 +14,13 @@ import { newSecret } from './transport-id.js';
 export type PollServerOptions = Omit<PollSocketOptions, 'serializer' | 'isBatched'>;
 
 /** A client that opens a transport. */
-export interface PollClient {
+export interface PollClient extends Pick<
+  ConnectionTraits,
+  'remoteAddress' | 'certificate' | 'cookie' | 'isSecure' | 'authMethods' | 'headers'
+> {
   readonly subprotocol: Subprotocol;
-  readonly remoteAddress: string;
   /** See `HttpExchange`. */
   readonly addressKey: string;
-  readonly certificate: ClientCertificate | undefined;
-  readonly cookie: string | undefined;
 }
 
 export type OpenOutcome =
