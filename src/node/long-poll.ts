@@ -49,7 +49,7 @@ export class LongPoll {
       hasLogin,
       authMethods,
       isSecure: listen.tls !== undefined,
-      keptHeaders: listen.headersForAuthenticators ?? [],
+      keptHeaders: listen.headersForAuthenticators,
       maxBodyBytes,
       bodyTimeoutMs,
     }).route;

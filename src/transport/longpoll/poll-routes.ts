@@ -103,7 +103,7 @@ export class PollRoutes {
 
   async #open(exchange: HttpExchange): Promise<void> {
     const body = await exchange.readBody({ maxBytes: OPEN_BODY_BYTES, timeoutMs: this.#options.bodyTimeoutMs });
-    if (exchange.gone.aborted) return;
+    if (hasLeft(exchange)) return;
     if (!(body instanceof Uint8Array)) {
       this.#sentence(exchange, body.status, body.sentence);
       return;
@@ -118,7 +118,7 @@ export class PollRoutes {
     const { remoteAddress, addressKey, certificate } = exchange;
     const { cookie: options, hasLogin, isSecure } = this.#options;
     const cookies = options && (await handshakeCookies(exchange.header('cookie'), options, hasLogin));
-    if (exchange.gone.aborted) return;
+    if (hasLeft(exchange)) return;
     const headersKept = this.#keptHeaders(exchange);
     const authMethods = this.#options.authMethods();
     const cookie = cookies?.cookie;
@@ -162,7 +162,7 @@ export class PollRoutes {
   async #send(exchange: HttpExchange, home: PollHome, { secret }: TransportId): Promise<void> {
     const { maxBodyBytes, bodyTimeoutMs } = this.#options;
     const body = await exchange.readBody({ maxBytes: maxBodyBytes, timeoutMs: bodyTimeoutMs });
-    if (exchange.gone.aborted) return;
+    if (hasLeft(exchange)) return;
     if (body instanceof Uint8Array) this.#settle(exchange, await home.send(secret, body));
     else if (body.reason === 'too_large') {
       home.overlong(secret);
@@ -214,4 +214,8 @@ function operationOf(rest: string): Operation | undefined {
   const [, text = '', name] = OPERATION.exec(rest) ?? [];
   const id = parseTransportId(text);
   return id === undefined ? undefined : { name: name as Operation['name'], id };
+}
+
+function hasLeft({ gone }: HttpExchange): boolean {
+  return gone.aborted;
 }
