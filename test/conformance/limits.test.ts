@@ -95,19 +95,19 @@ describeConformance(
     it.each([
       ['maxNestingDepth, in a payload', [nested(12)], {}, /nested deeper than 8 \(limits\.maxNestingDepth\)/],
       ['maxNestingDepth, in options', [], { x_deep: nested(12) }, /nested deeper than 8 \(limits\.maxNestingDepth\)/],
-      ['maxContainerEntries, in a payload', [list(17)], {}, /more than 16 e\w+ \(limits\.maxContainerEntries\)/],
-      ['maxContainerEntries, of a dict', [dict(17)], {}, /more than 16 e\w+ \(limits\.maxContainerEntries\)/],
+      ['maxContainerEntries, in a payload', [list(21)], {}, /more than 20 e\w+ \(limits\.maxContainerEntries\)/],
+      ['maxContainerEntries, of a dict', [dict(21)], {}, /more than 20 e\w+ \(limits\.maxContainerEntries\)/],
       [
         'maxContainerEntries, in options',
         [],
-        { x_long: list(17) },
-        /more than 16 e\w+ \(limits\.maxContainerEntries\)/,
+        { x_long: list(21) },
+        /more than 20 e\w+ \(limits\.maxContainerEntries\)/,
       ],
     ])('%s: past it the session is aborted', async (_limit, args, options, complaint) => {
       const fitting = await router().join();
-      await fitting.publishAcknowledged(TOPIC, [nested(5), list(16), dict(16)], {
+      await fitting.publishAcknowledged(TOPIC, [nested(5), list(20), dict(20)], {
         x_deep: nested(5),
-        x_long: list(16),
+        x_long: list(20),
       });
       const offender = await router().join();
       offender.publish(TOPIC, args, options);
@@ -151,7 +151,7 @@ describeConformance(
       maxUriBytes: 40,
       maxUriComponents: 4,
       maxNestingDepth: 8,
-      maxContainerEntries: 16,
+      maxContainerEntries: 20,
       maxMessageBytes: 4_096,
     },
   },

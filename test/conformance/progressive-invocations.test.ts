@@ -345,9 +345,7 @@ describeConformance('progressive-invocations', (router) => {
 
 describeConformance(
   'progressive-invocations with request ids checked',
-  (router, transport) => {
-    // Its messages may arrive in another order: their ids are not checked.
-    if (transport === 'longpoll') return;
+  (router) => {
     declareCommon(router);
 
     it('aborts a caller whose request id leaves a gap (PCI-6, PV-10)', async () => {

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { connect } from 'node:tls';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { MemoryHub } from '../../src/backplane/memory/hub.js';
 import { parseConfig } from '../../src/config/load.js';
 import type { ConfigInput } from '../../src/config/schema.js';
@@ -10,6 +10,7 @@ import { Code } from '../../src/wamp/codes.js';
 import type { NodeId } from '../../src/wamp/ids.js';
 import { logIn, ticket } from '../support/auth-clients.js';
 import { selfSigned, selfSignedFiles } from '../support/certificate.js';
+import { lpPost } from '../support/lp-socket.js';
 import { RawClient, type ConnectOptions } from '../support/raw-client.js';
 import { upgrade } from '../support/upgrade.js';
 import { joinAutobahn } from './clients/autobahn-client.js';
@@ -228,4 +229,26 @@ describe('listeners', () => {
     expect(codes).toEqual([1012, 1012, 1005]);
     for (const url of [pages, inside, devices]) await expect(RawClient.connect(url)).rejects.toThrow(/ECONNREFUSED/);
   });
+});
+
+it('the methods that listen allows hold for long-poll beside it too', async () => {
+  const config = parseConfig({
+    listen: { port: 0, authMethods: ['ticket'] },
+    realms,
+    ops: { enabled: false },
+    demo: { enabled: false },
+    drain: { periodMs: 0 },
+  });
+  const only = await startNode(config, {
+    logger: silentLogger,
+    backplane: () => new MemoryHub().join('n1' as NodeId),
+  });
+  onTestFinished(() => only.stop());
+  const url = only.addresses.ws.replace(/^ws/, 'http').replace(/\/ws$/, '/lp');
+  const { body } = await lpPost(`${url}/open`, JSON.stringify({ protocols: ['wamp.2.json'] }));
+  const { transport } = JSON.parse(body.toString()) as { transport: string };
+  const hello = [Code.HELLO, 'realm1', { roles: { caller: {} }, authmethods: ['anonymous'] }];
+  expect((await lpPost(`${url}/${transport}/send`, JSON.stringify(hello))).status).toBe(204);
+  const abort = JSON.parse((await lpPost(`${url}/${transport}/receive`)).body.toString()) as unknown[];
+  expect([abort[0], abort[2]]).toEqual([Code.ABORT, 'wamp.error.no_matching_auth_method']);
 });

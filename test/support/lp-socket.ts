@@ -104,9 +104,16 @@ export class LpSocket extends EventEmitter {
     this.#ended(1006);
   }
 
-  /** One request of this transport. */
-  post(operation: string, body: LpBody = ''): Promise<LpAnswer> {
-    return lpPost(this.#address(operation), body, { agent: this.#agent });
+  /** One request of this transport. Where a node does not listen, it goes to another, as behind a load balancer. */
+  async post(operation: string, body: LpBody = ''): Promise<LpAnswer> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await lpPost(this.#address(operation), body, { agent: this.#agent });
+      } catch (error) {
+        const isRefused = error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED';
+        if (!isRefused || attempt >= this.#urls.length) throw error;
+      }
+    }
   }
 
   get #isOver(): boolean {

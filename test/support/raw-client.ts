@@ -183,7 +183,7 @@ export class RawClient {
   /** Several messages in one WebSocket message; batched connections only. Over RawSocket: in one write; over long-poll: in one request each. */
   sendBatch(messages: readonly unknown[][]): void {
     const encoded = messages.map((message) => this.serializer.encode(message));
-    if (this.#raw !== undefined) {
+    if (this.#raw !== undefined && !this.#isBatched) {
       this.#raw.sendAll(encoded);
       return;
     }
