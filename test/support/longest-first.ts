@@ -6,6 +6,7 @@ import { root } from './root.js';
 const LONGEST = [
   'test/faults/faults.test.ts',
   'test/contract/backplane/redis.test.ts',
+  'test/contract/backplane/redis-flushed.test.ts',
   'test/simulation/simulation.test.ts',
   'test/bench/smoke.test.ts',
   'test/interop/reconnection.test.ts',

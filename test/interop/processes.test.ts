@@ -9,7 +9,7 @@ import { freePort } from '../support/free-port.js';
 import { GantryProcess, gantry } from '../support/gantry-process.js';
 import { RawClient } from '../support/raw-client.js';
 import { startRedis, type RedisServer } from '../support/redis.js';
-import { within } from './harness/wait.js';
+import { within } from '../cluster/harness/wait.js';
 
 const clients: RawClient[] = [];
 afterEach(() => {
