@@ -80,11 +80,13 @@ describe('opening handshake', () => {
     const scene = await open({ cookie: { name: 'c', sameSite: 'lax', secure: false, maxAgeSeconds: 60 } });
     const secret = 'a'.repeat(43);
     const { peer, listener } = await scene.connect('wamp.2.json', { headers: { Cookie: `c=${secret}` } });
-    expect(listener.connection.cookie).toBe(secret);
+    const { presented, fresh } = listener.connection.cookie!;
+    expect(presented).toBe(secret);
+    expect(fresh).toMatch(/^\S{43}$/);
     peer.pause();
     while (listener.connection.isOpen) listener.connection.write(Buffer.alloc(1_048_576));
     expect(scene.log.of('connection.slow_reader')).toHaveLength(1);
-    expect(JSON.stringify(scene.log.lines)).not.toContain(secret);
+    for (const one of [secret, fresh!]) expect(JSON.stringify(scene.log.lines)).not.toContain(one);
   });
 
   it('admits pages of allowed origins and clients that are no pages; refuses the rest with 403', async () => {
