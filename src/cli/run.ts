@@ -102,6 +102,7 @@ async function execute(command: Command, dependencies: RunDependencies): Promise
         return startProcesses(config, { ...options, count });
       }
       // Imported only now: the other commands need neither the native addon nor the router.
+      await loadLayers();
       const { start } = await import('./start.js');
       return start(config, options, place === undefined ? undefined : new ParentLink());
     }
@@ -122,6 +123,13 @@ async function runClient(
   const { runClientCommand } = await import('./client/commands.js');
   const interrupted = interruption(process.stdout);
   return runClientCommand(name, words, { environment, printError, input, output, interrupted });
+}
+
+/** One layer after the other: the loader of Node.js opens all files of an import at once, and a process may open few. */
+async function loadLayers(): Promise<void> {
+  await import('../session/endpoint.js');
+  await import('../backplane/redis/redis-backplane.js');
+  await import('../realm/realms.js');
 }
 
 /** What one of several processes reads: its parent has logged the advice. */
