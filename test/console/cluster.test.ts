@@ -92,8 +92,8 @@ it('comes back when its node does, and goes on', async () => {
   await page.locator('#notice').waitFor({ state: 'hidden' });
   await reports(page, 'events', /^watching/);
   const publisher = await stage().join('member', 0);
-  const request = publisher.request(Code.PUBLISH, { acknowledge: true }, 'com.example.again', ['back']);
-  expect((await publisher.expect(Code.PUBLISHED))[1]).toBe(request);
+  // Not acknowledged: until the others have declared the killed node dead, its interest would be an ERROR (G4).
+  publisher.publish('com.example.again', ['back']);
   await page.locator('.events li', { hasText: 'back' }).waitFor();
 });
 
