@@ -31,7 +31,7 @@ interface Partial {
   readonly timer: NodeJS.Timeout;
 }
 
-/** Time in which the other node reports whether the client has the messages. After that nobody knows. */
+/** The other node reports within this time whether the client has the messages. Without a report the transport ends. */
 const SETTLE_MS = 5_000;
 /** Time for all parts of a body. */
 const PARTS_MS = 30_000;

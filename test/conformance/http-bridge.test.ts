@@ -168,7 +168,7 @@ describeConformance(
       }
     });
 
-    it('gives each error its status, where it is told to', async () => {
+    it('gives each error its status, where the configuration wants it', async () => {
       const call = async (path: string, procedure: string): Promise<unknown[]> => {
         const body = JSON.stringify({ procedure });
         const answer = await post(router(), 0, path === '/call' ? signed(path, body) : path, body);

@@ -158,7 +158,7 @@ export class LpSocket extends EventEmitter {
   async #send(body: LpBody): Promise<void> {
     if (this.readyState !== 1) return;
     const answer = await this.post('send', body).catch(() => undefined);
-    // 404 and 413: the polls show how the transport ends. Otherwise nobody knows whether the message has arrived.
+    // 404 and 413: the polls show how the transport ends. Otherwise the message may have arrived or not.
     if (![204, 404, 413].includes(answer?.status ?? 0)) this.#ended(1006);
   }
 

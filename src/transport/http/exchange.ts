@@ -22,7 +22,7 @@ export interface StreamOptions {
   readonly maxUnsentBytes: number;
 }
 
-/** An answer whose body has no known length. Its end, whoever ends it, aborts `gone` of the exchange. */
+/** An answer of unknown length. `gone` of the exchange aborts when the route, the client or the router ends it. */
 export interface HttpStream {
   readonly unsentBytes: number;
   /** False: the stream has ended, also when these bytes were too many. */

@@ -1,7 +1,7 @@
 import type { SerializerId } from '../../wamp/payload.js';
 import type { OutboxSocket } from '../outbox-socket.js';
 
-/** How an answered poll ended. `doubt`: nobody knows whether the client has it. */
+/** How an answered poll ended. `doubt`: the client may have received it or not. */
 export type Delivery = 'written' | 'unwritten' | 'doubt';
 
 /** The answer to one poll. `none`: nothing came in time, or a later poll is in its place. `unknown`: there is no such transport. */

@@ -36,7 +36,7 @@ export class RawServer {
   readonly #server: Server;
   /** Decrypts connections of the server, where it has TLS; does not listen itself. */
   readonly #secured: TlsServer | undefined;
-  /** Connections that are being secured. The ports of the client tell which one has been. */
+  /** Connections that are being secured. The client's port shows which one has been. */
   readonly #openings = new Map<string, Opening>();
   #isAccepting = true;
   #stopping: Promise<void> | undefined;
