@@ -5,7 +5,8 @@ interface Asked extends Command {
   readonly resolve: (reply: unknown) => void;
   readonly reject: (cause: unknown) => void;
   state: 'waiting' | 'asked' | 'done' | 'missing';
-  cause: unknown;
+  /** Ends it without repeating it. */
+  giveUp: () => void;
   isRepeated: boolean;
 }
 
@@ -27,7 +28,8 @@ export interface Command {
  * meanwhile until all that were sent are answered. A command is repeated once, together with its script, and so is a reading of the
  * same rows that was carried out without it. If the store has carried out a later change of the same rows (another node had loaded
  * the scripts), the earlier command is given up: carried out after it, it would mean something else. Its script is loaded all the
- * same, because the caller may repeat all of these commands, and would fail in the same way each time.
+ * same, because the caller may repeat all of these commands, and would fail in the same way each time. A reading between the two
+ * keeps its reply.
  */
 export class ScriptOrder {
   #asked: Asked[] = [];
@@ -36,7 +38,7 @@ export class ScriptOrder {
 
   run(command: Command): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const one: Asked = { ...command, resolve, reject, state: 'waiting', cause: undefined, isRepeated: false };
+      const one: Asked = { ...command, resolve, reject, state: 'waiting', giveUp: NOTHING, isRepeated: false };
       if (this.#isHolding) this.#held.push(one);
       else this.#send(one);
     });
@@ -47,9 +49,10 @@ export class ScriptOrder {
     this.#asked.push(one);
     one.ask(one.isRepeated).then(
       (reply) => {
-        if (one.isRead && this.#isHolding && this.#asked.some((earlier) => isMissingFor(earlier, one)))
+        if (one.isRead && this.#isHolding && this.#asked.some((earlier) => isMissingFor(earlier, one))) {
           one.state = 'missing';
-        else {
+          one.giveUp = () => one.resolve(reply);
+        } else {
           one.state = 'done';
           one.resolve(reply);
         }
@@ -58,7 +61,10 @@ export class ScriptOrder {
       (cause: unknown) => {
         if (cause instanceof StoreReplyError && cause.code === 'NOSCRIPT' && !one.isRepeated) {
           one.state = 'missing';
-          one.cause = cause;
+          one.giveUp = () => {
+            one.load();
+            one.reject(cause);
+          };
           this.#isHolding = true;
         } else {
           one.state = 'done';
@@ -84,10 +90,8 @@ export class ScriptOrder {
     const again: Asked[] = [];
     for (const [at, one] of asked.entries()) {
       if (one.state !== 'missing') continue;
-      if (asked.slice(at + 1).some(({ state, tag }) => state === 'done' && tag === one.tag)) {
-        one.load();
-        one.reject(one.cause);
-      } else {
+      if (asked.slice(at + 1).some(({ state, tag }) => state === 'done' && tag === one.tag)) one.giveUp();
+      else {
         one.isRepeated = true;
         again.push(one);
       }
@@ -95,6 +99,8 @@ export class ScriptOrder {
     for (const one of [...again, ...held]) this.#send(one);
   }
 }
+
+const NOTHING = (): void => undefined;
 
 /** Whether a command behind `earlier` should have seen its effect. */
 function isMissingFor(earlier: Asked, { tag }: Asked): boolean {

@@ -67,6 +67,17 @@ it('repeats a reading behind a change of the same rows that was not carried out,
   expect(await Promise.all(results)).toEqual(['change', 'reading behind']);
 });
 
+it('a reading keeps its reply when the change before it is given up', async () => {
+  const { run, asked, reply } = scene();
+  const given = run('{a}', 'change');
+  given.catch(() => undefined);
+  const [reading, later] = [run('{a}', 'reading', true), run('{a}', 'later change')];
+  await reply('missing', 'done', 'done');
+  await expect(given).rejects.toThrow('NOSCRIPT');
+  expect(await Promise.all([reading, later])).toEqual(['reading', 'later change']);
+  expect(asked.slice(3)).toEqual(['load change']);
+});
+
 it('does not repeat a command that the store refuses although its script came with it', async () => {
   const { run, asked, reply } = scene();
   const running = run('{a}', 'one');
