@@ -33,7 +33,9 @@ export function parseSession(realm: Uri, session: unknown, bytes: Uint8Array): S
   const [type, protocol, serializer, peer] = transport as unknown[];
   if (!isText(type) || !isText(protocol) || !isText(serializer) || !isText(peer)) return 'shape';
   const authextra = isText(extra) ? unpack(Buffer.from(extra, 'base64')) : undefined;
-  if (extra !== null && !isDict(authextra)) return 'shape';
+  // Earlier releases end the row before it.
+  const hasExtra = extra !== null && extra !== undefined;
+  if (hasExtra && !isDict(authextra)) return 'shape';
   return {
     session: session as SessionId,
     realm,
