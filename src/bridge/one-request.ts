@@ -28,14 +28,16 @@ export interface OneRequestOptions {
 
 /** A publication that a node does not acknowledge in this time has been lost. */
 export const PUBLISH_TIMEOUT_MS = 30_000;
+const GONE = refusal('400', 'gone', 'The client has left.');
 const FEATURES: Features = { caller: new Set(['call_canceling', 'call_timeout']), publisher: new Set() };
 
 /**
  * Sends one message in a session of its own, which no other session can see, and resolves with the answer. A call is
- * canceled when the client leaves.
+ * canceled when the client leaves, and not sent when it has left already.
  */
 export async function sendOne(message: Publish | Call, options: OneRequestOptions): Promise<RequestEnd> {
   const { exchange, realm, identity, timeoutMs, counters, logger } = options;
+  if (message[0] === Code.CALL && exchange.gone.aborted) return GONE;
   const { principal } = identity;
   const authorizer = realm.authorizer(principal);
   if (authorizer === undefined)
@@ -54,7 +56,7 @@ export async function sendOne(message: Publish | Call, options: OneRequestOption
   const intake = new Intake({ session, realm, counters, logger });
   const leave = (): void => {
     // First: the realm answers the CANCEL at once.
-    end.resolve(refusal('400', 'gone', 'The client has left.'));
+    end.resolve(GONE);
     void intake.accept([Code.CANCEL, REQUEST, { mode: 'killnowait' }]);
   };
   exchange.gone.addEventListener('abort', leave);
