@@ -1,22 +1,23 @@
 import type { ChildProcess } from 'node:child_process';
 import cluster from 'node:cluster';
-import { once } from 'node:events';
 import type { Readiness } from '../transport/ops-server.js';
 import { withTimeout } from '../util/timeout.js';
 import type { FromProcess, ProcessAddresses } from './messages.js';
 import { PLACE_VARIABLE, placeText, type Place } from './place.js';
 
-/** How a process ended. */
+/** The end of a process. */
 export interface ProcessExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
+  /** The reason why the system could not start the process. */
+  readonly error?: Error;
 }
 
 /** A process that sends nothing for this long hangs. */
 const SILENT_MS = 30_000;
-/** What a process has sent about itself counts for this long. */
+/** The readiness that a process has sent counts for this long. */
 const FRESH_MS = 5_000;
-/** How long to wait for the metrics of one process. */
+/** Longest wait for the metrics of one process. */
 const METRICS_LIMIT_MS = 3_000;
 
 /** Decides which program the processes run: the module and its arguments. Once, before the first. */
@@ -34,7 +35,8 @@ export class ManagedProcess {
   readonly #child: ChildProcess;
   readonly #nowMs: () => number;
   readonly #startedMs: number;
-  readonly #asked = new Map<number, (page: string) => void>();
+  /** Requests for metrics that the process has not answered, by number. */
+  readonly #asked = new Map<number, (page: string | undefined) => void>();
   #request = 0;
   #readiness: Readiness = { ready: false, reason: 'starting' };
   #lastMs: number;
@@ -46,12 +48,15 @@ export class ManagedProcess {
     this.place = place;
     this.#nowMs = nowMs;
     this.#startedMs = this.#lastMs = nowMs();
-    this.#child = cluster.fork({ [PLACE_VARIABLE]: placeText(place) }).process;
-    this.exited = once(this.#child, 'exit').then(
-      ([code, signal]) => this.#ended({ code: code as number | null, signal: signal as NodeJS.Signals | null }),
-      // The process could not be started.
-      () => this.#ended({ code: null, signal: null }),
-    );
+    const worker = cluster.fork({ [PLACE_VARIABLE]: placeText(place) });
+    this.#child = worker.process;
+    this.exited = new Promise((resolve) => {
+      this.#child.once('exit', (code, signal) => resolve(this.#ended({ code, signal })));
+      // The worker emits the errors of its process. Without this listener each of them would end the parent.
+      worker.on('error', (error) => {
+        if (this.#child.pid === undefined) resolve(this.#ended({ code: null, signal: null, error }));
+      });
+    });
     this.started = this.#receive();
   }
 
@@ -59,12 +64,12 @@ export class ManagedProcess {
     return this.#child.pid;
   }
 
-  /** Since when this process runs, in milliseconds. */
+  /** Milliseconds since the start of this process. */
   get ageMs(): number {
     return this.#nowMs() - this.#startedMs;
   }
 
-  /** It was asked to end. */
+  /** The parent has asked the process to end. */
   get isStopping(): boolean {
     return this.#isStopping;
   }
@@ -73,7 +78,7 @@ export class ManagedProcess {
     return !this.#hasExited;
   }
 
-  /** It has started, and then sent nothing for long. */
+  /** The process has started, and then sent nothing for `SILENT_MS`. */
   get isSilent(): boolean {
     return this.#isStarted && !this.#hasExited && this.#nowMs() - this.#lastMs > SILENT_MS;
   }
@@ -87,12 +92,11 @@ export class ManagedProcess {
   /** Undefined: it does not answer in time. */
   async metrics(): Promise<string | undefined> {
     const request = ++this.#request;
-    const answered = new Promise<string>((resolve) => this.#asked.set(request, resolve));
+    const answered = new Promise<string | undefined>((resolve) => this.#asked.set(request, resolve));
     try {
       if (!this.#child.connected || !this.#isStarted) return undefined;
       this.#child.send({ kind: 'metrics', request }, () => undefined);
-      const ended = this.exited.then(() => undefined);
-      return await withTimeout(METRICS_LIMIT_MS, Promise.race([answered, ended]), () => new Error('late'));
+      return await withTimeout(METRICS_LIMIT_MS, answered, () => new Error('late'));
     } catch {
       return undefined;
     } finally {
@@ -119,6 +123,7 @@ export class ManagedProcess {
 
   #ended(exit: ProcessExit): ProcessExit {
     this.#hasExited = true;
+    for (const answer of this.#asked.values()) answer(undefined);
     return exit;
   }
 

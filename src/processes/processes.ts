@@ -13,7 +13,7 @@ export interface ProcessesOptions {
   readonly nowMs: () => number;
 }
 
-/** Of a metrics page: the text format of Prometheus. */
+/** The text format of Prometheus. */
 export const METRICS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 /** Pauses before a process that has ended is started again: doubled from the first to the longest. */
 const FIRST_PAUSE_MS = 500;
@@ -28,13 +28,13 @@ const CHECK_MS = 1_000;
  */
 export class Processes {
   readonly #options: ProcessesOptions;
-  /** By place. */
+  /** The process at each place. */
   readonly #current: ManagedProcess[] = [];
-  /** They still drain while another one has their place. */
+  /** Processes that still drain while another one has their place. */
   readonly #replaced = new Set<ManagedProcess>();
   readonly #pausesMs: number[] = [];
   readonly #replacing = new SingleFlight(() => this.#replaceEach());
-  /** It starts to take a place that another process still has. */
+  /** The process that starts to take a place that another one still has. */
   #successor: ManagedProcess | undefined;
   #restartCount = 0;
   #isUp = false;
@@ -119,10 +119,10 @@ export class Processes {
 
   async #watch(one: ManagedProcess): Promise<void> {
     const { index } = one.place;
-    const { code, signal } = await one.exited;
+    const { code, signal, error } = await one.exited;
     const wasAsked = one.isStopping || this.#isStopping;
     this.#options.logger[wasAsked ? 'info' : 'error'](
-      { process: index, pid: one.pid, code: code ?? undefined, signal: signal ?? undefined },
+      { process: index, pid: one.pid, code: code ?? undefined, signal: signal ?? undefined, error },
       'process.ended',
     );
     if (!wasAsked && this.#isUp && this.#current[index] === one && this.#successor !== one) this.#restart(one);
