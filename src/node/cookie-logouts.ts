@@ -1,6 +1,6 @@
 import { BackplaneUnavailableError } from '../backplane/backplane.js';
 import { closeSessions, counted } from '../realm/meta-kills.js';
-import type { Asked } from '../realm/meta-question.js';
+import { reading, type Asked } from '../realm/meta-question.js';
 import type { KillOrder } from '../realm/session-killer.js';
 import type { RouterProcedure } from '../realm/router-procedures.js';
 import type { CookieLogins } from '../session/auth/cookie-logins.js';
@@ -57,12 +57,8 @@ export class CookieLogouts {
     return async ({ realm, caller, args: [authid] }) => {
       if (typeof authid !== 'string')
         return fault(ErrorUri.INVALID_ARGUMENT, 'expected the authid as the one argument');
-      try {
-        await this.#options.logins.revoke(realm, authid);
-      } catch (cause) {
-        if (!(cause instanceof BackplaneUnavailableError)) throw cause;
-        return fault(ErrorUri.UNAVAILABLE, 'the cluster cannot be reached now: try again later');
-      }
+      const revoked = await reading(() => this.#options.logins.revoke(realm, authid));
+      if (isFault(revoked)) return revoked;
       return counted(await closeSessions(this.#in(realm), orderTo({ by: 'logins_of', value: authid }, caller)));
     };
   }

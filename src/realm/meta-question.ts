@@ -64,7 +64,7 @@ export async function askAll(sources: Asked, subject: string, body: unknown): Pr
   return asked.silent.length === 0 ? { bodies } : { bodies, missing: missing(asked.silent) };
 }
 
-/** Runs a question to the cluster. A Fault: it cannot be reached. */
+/** Runs a step that needs the cluster. A Fault: the cluster cannot be reached. */
 export async function reading<Result>(read: () => Promise<Result>): Promise<Result | Fault> {
   try {
     return await read();
