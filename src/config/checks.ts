@@ -4,7 +4,7 @@ import { checkUri, type UriRules } from '../wamp/uri-rules.js';
 import { authorizersAreSound } from './authorizer-checks.js';
 import { backplaneFits, backplaneIsNamed } from './backplane-checks.js';
 import { placedAuthenticators, placedEntries, principalsIn, type PrincipalConfig } from './auth-entries.js';
-import { consoleFits } from './console-checks.js';
+import { CONSOLE_PATH, consoleFits } from './console-checks.js';
 import { certificateHeaderIsSound, certificatesAreSound } from './certificate-checks.js';
 import { bridgeIsSound } from './http-bridge-checks.js';
 import { listenersAreSound, proxyProtocolFits } from './listener-checks.js';
@@ -69,9 +69,12 @@ export function checkAcross(tree: Readonly<Record<string, unknown>>, report: Rep
     certificatesAreSound(realm.auth, { webSockets, listeners }, ['realms', index, 'auth'], report);
   }
   const { data: services } = shape.httpBridge.safeParse(tree['httpBridge']);
+  const { data: longPoll } = shape.longPoll.safeParse(tree['longPoll']);
   if (services && listen) {
     const served = tree['realms'] === undefined ? shape.realms.parse(undefined) : [...realms.values()];
-    bridgeIsSound(services, served, [listen.path].flat(), report);
+    const pollPaths = longPoll?.enabled === true ? [longPoll.path] : [];
+    const consolePaths = console?.enabled === true ? [CONSOLE_PATH] : [];
+    bridgeIsSound(services, served, [listen.path, pollPaths, consolePaths].flat(), report);
   }
   if (template) {
     templateIsSound(template, bounds, realmNames, report);

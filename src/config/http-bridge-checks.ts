@@ -7,14 +7,14 @@ type Report = (path: Path, message: string) => void;
 type Service = z.output<typeof httpService>;
 type Realm = z.output<typeof realm>;
 
-/** Whether each service has a path of its own, and realm and roles that exist. `socketPaths`: those of the WebSocket. */
+/** Whether each service has a path of its own, and realm and roles that exist. `takenPaths`: those of the WebSocket, long-poll and console. */
 export function bridgeIsSound(
   services: readonly Service[],
   realms: readonly Realm[],
-  socketPaths: readonly string[],
+  takenPaths: readonly string[],
   report: Report,
 ): void {
-  const paths = new Set(socketPaths.map(withoutSlash));
+  const paths = new Set(takenPaths.map(withoutSlash));
   for (const [index, service] of services.entries()) {
     const at = ['httpBridge', index];
     const path = withoutSlash(service.path);

@@ -36,6 +36,19 @@ describe('the services of the HTTP bridge', () => {
     expect(parse({ ...service, ...(changes as Partial<Service>) })).toThrow(message);
   });
 
+  it('have other paths than long-poll and the console, where they are enabled', () => {
+    const parseWith = (path: string, isEnabled: boolean) => (): unknown =>
+      parseConfig({
+        httpBridge: [{ ...service, path }],
+        console: { enabled: isEnabled },
+        longPoll: { enabled: isEnabled },
+      });
+    for (const path of ['/lp', '/console']) {
+      expect(parseWith(path, true)).toThrow(`httpBridge[0].path: Path "${path}" is in use`);
+      expect(parseWith(path, false)).not.toThrow();
+    }
+  });
+
   it('have paths of their own', () => {
     expect(parse(service, { ...service, type: 'caller' })).toThrow('httpBridge[1].path: Path "/publish" is in use');
   });
