@@ -38,7 +38,7 @@ const FEATURES: Features = { caller: new Set(['call_canceling', 'call_timeout'])
 export async function sendOne(message: Publish | Call, options: OneRequestOptions): Promise<RequestEnd> {
   const { exchange, realm, identity, timeoutMs, counters, logger } = options;
   if (message[0] === Code.CALL && exchange.gone.aborted) return GONE;
-  const { principal } = identity;
+  const { principal, authmethod } = identity;
   const authorizer = realm.authorizer(principal);
   if (authorizer === undefined)
     return refusal('403', 'forbidden', `Realm "${realm.uri}" has no role "${principal.authrole}".`);
@@ -50,9 +50,10 @@ export async function sendOne(message: Publish | Call, options: OneRequestOption
     event: () => undefined,
     closed: (text: string) => end.resolve(refusal('503', 'unavailable', text)),
   };
+  const { authid, authrole, authprovider, authextra } = principal;
+  const names = { session: realm.drawId(), realm: realm.uri, authid, authrole, authmethod, authprovider, authextra };
   const transport = transportOf(exchange);
-  const traits = { realm: realm.uri, identity, authorizer, transport, features: FEATURES, owner };
-  const session = new HttpSession({ session: realm.drawId(), ...traits });
+  const session = new HttpSession({ ...names, transport, features: FEATURES, authorizer }, owner);
   const intake = new Intake({ session, realm, counters, logger });
   const leave = (): void => {
     // First: the realm answers the CANCEL at once.

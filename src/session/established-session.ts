@@ -1,4 +1,3 @@
-import type { TransportDetails } from '../backplane/session-row.js';
 import type { Codec } from '../codec/codec.js';
 import { payloadOf } from '../codec/payload.js';
 import type { SharedBody } from '../codec/shared-body.js';
@@ -6,20 +5,16 @@ import type { Counters } from '../telemetry/counters.js';
 import type { Connection } from '../transport/connection.js';
 import { Code } from '../wamp/codes.js';
 import { fault, type Fault } from '../wamp/faults.js';
-import type { Features } from '../wamp/features.js';
-import type { SessionId, Uri } from '../wamp/ids.js';
-import type { Publish, RouterError, RouterMessage, Subscribe } from '../wamp/messages.js';
-import { NO_DETAILS, type Dict } from '../wamp/options.js';
+import type { Uri } from '../wamp/ids.js';
+import type { RouterError, RouterMessage } from '../wamp/messages.js';
+import { NO_DETAILS } from '../wamp/options.js';
 import type { SerializerId } from '../wamp/payload.js';
 import { ErrorUri } from '../wamp/uris.js';
 import type { Login } from './auth/login.js';
-import type { Decision } from './authorization/permission.js';
-import type { Asker } from './authorization/question.js';
-import type { Authorizer, Session } from './ports.js';
+import { BaseSession, type BaseTraits } from './base-session.js';
+import type { Session } from './ports.js';
 
-export interface SessionTraits extends Omit<Asker, 'isOpen'> {
-  readonly features: Features;
-  readonly authorizer: Authorizer;
+export interface SessionTraits extends BaseTraits {
   readonly login?: Login | undefined;
 }
 
@@ -40,16 +35,7 @@ export interface SessionOutput {
 }
 
 /** One session from WELCOME to its end: the realm routes to it. Sends nothing once it is closed (SES-12). */
-export class EstablishedSession implements Session, Asker {
-  readonly session: SessionId;
-  readonly realm: Uri;
-  readonly authid: string;
-  readonly authrole: string;
-  readonly authmethod: string;
-  readonly authprovider: string;
-  readonly authextra: Dict | undefined;
-  readonly transport: TransportDetails;
-  readonly features: Features;
+export class EstablishedSession extends BaseSession implements Session {
   readonly login: Login | undefined;
   readonly serializer: SerializerId;
   readonly maxMessageBytes: number;
@@ -57,21 +43,10 @@ export class EstablishedSession implements Session, Asker {
   readonly #codec: Codec;
   readonly #counters: Counters;
   readonly #closer: SessionCloser;
-  #authorizer: Authorizer;
-  #isOpen = true;
 
   constructor(traits: SessionTraits, { connection, codec, counters, closer }: SessionOutput) {
-    this.session = traits.session;
-    this.realm = traits.realm;
-    this.authid = traits.authid;
-    this.authrole = traits.authrole;
-    this.authmethod = traits.authmethod;
-    this.authprovider = traits.authprovider;
-    this.authextra = traits.authextra;
-    this.transport = traits.transport;
-    this.features = traits.features;
+    super(traits);
     this.login = traits.login;
-    this.#authorizer = traits.authorizer;
     this.serializer = connection.serializer;
     this.maxMessageBytes = connection.maxSentBytes ?? Infinity;
     this.#connection = connection;
@@ -80,29 +55,9 @@ export class EstablishedSession implements Session, Asker {
     this.#closer = closer;
   }
 
-  get authorizer(): Authorizer {
-    return this.#authorizer;
-  }
-
-  mayPublish(message: Publish): Decision | Promise<Decision> {
-    return this.#authorizer.authorize('publish', message[3], 'exact', this, message);
-  }
-
-  maySubscribe(message: Subscribe): Decision | Promise<Decision> {
-    return this.#authorizer.authorize('subscribe', message[3], message[2].match, this, message);
-  }
-
-  reauthorize(authorizer: Authorizer): void {
-    this.#authorizer = authorizer;
-  }
-
-  get isOpen(): boolean {
-    return this.#isOpen;
-  }
-
   /** The connection of a slow reader may be closing while the session still exists. */
   get isReachable(): boolean {
-    return this.#isOpen && this.#connection.isOpen;
+    return this.isOpen && this.#connection.isOpen;
   }
 
   send(message: RouterMessage): Fault | undefined {
@@ -115,28 +70,23 @@ export class EstablishedSession implements Session, Asker {
   }
 
   write(message: Uint8Array, body?: SharedBody): void {
-    if (this.#isOpen) this.#connection.write(message, body);
+    if (this.isOpen) this.#connection.write(message, body);
   }
 
   close(reason: Uri, message?: string): void {
-    if (this.#isOpen) this.#closer.goodbye(reason, message);
+    if (this.isOpen) this.#closer.goodbye(reason, message);
   }
 
   dismiss(): void {
-    if (this.#isOpen) this.#closer.dismiss();
+    if (this.isOpen) this.#closer.dismiss();
   }
 
   abort(reason: Fault): void {
-    if (this.#isOpen) this.#closer.abort(reason);
+    if (this.isOpen) this.#closer.abort(reason);
   }
 
   endAfter(delayMs: number): void {
-    if (this.#isOpen) this.#closer.endAfter(delayMs);
-  }
-
-  /** Called by the owner only: the session has ended. */
-  seal(): void {
-    this.#isOpen = false;
+    if (this.isOpen) this.#closer.endAfter(delayMs);
   }
 
   #queue(code: number, encoded: Uint8Array): void {
