@@ -11,7 +11,6 @@ export interface RequestHead {
   readonly origin: string;
   readonly cookie: string;
   readonly forwardedFor: string;
-  readonly ifNoneMatch: string;
   /** The header that the caller named. An empty line counts: behind that of a proxy, no other is believed. */
   readonly certificate: string;
   /** Those that the caller wants to keep, by name. Absent: none of them came. */
@@ -30,7 +29,6 @@ const FIELDS: Readonly<Record<string, Exclude<keyof RequestHead, 'bytes' | 'kept
   origin: 'origin',
   cookie: 'cookie',
   'x-forwarded-for': 'forwardedFor',
-  'if-none-match': 'ifNoneMatch',
 };
 const FIELD_BY_HEADER = new Map(Object.entries(FIELDS));
 /** `: ` and the end of the line. */
@@ -61,7 +59,6 @@ export function readHead(request: Request, { certificate, kept = [] }: NamedHead
     origin: '',
     cookie: '',
     forwardedFor: '',
-    ifNoneMatch: '',
     certificate: '',
     bytes: request.getUrl().length + (request.getQuery() ?? '').length,
   };
