@@ -9,14 +9,12 @@ import { sendAnswer } from './uws-http.js';
 import { UwsStream } from './uws-stream.js';
 
 /** The client of a request, as the listener sees it. */
-export interface ExchangeClient {
-  readonly origin: string;
-  readonly isAllowedOrigin: boolean;
-  readonly remoteAddress: string;
-  readonly addressKey: string;
+export interface ExchangeClient extends Pick<
+  HttpExchange,
+  'origin' | 'isAllowedOrigin' | 'remoteAddress' | 'addressKey' | 'certificate'
+> {
   readonly isProxied: boolean;
   readonly hasTls: boolean;
-  readonly certificate: ClientCertificate | undefined;
 }
 
 export interface ExchangeDependencies {
