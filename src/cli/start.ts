@@ -69,7 +69,7 @@ export async function start(config: Config, options: StartOptions, parent?: Pare
   reload.now = () => void started.reload();
   const node = started;
   if (parent === undefined) print(greetingFor(config, addresses));
-  else parent.started(addresses, { readiness: () => node.readiness(), metricsPage: () => node.metricsPage() });
+  else parent.started(addresses, { readiness: () => node.readiness(), metricsPage: () => node.metricsPage() }, logger);
   logger.info({ signal: await signalled }, 'node.signal');
   return leave(await end(started, config.drain.deadlineMs, logger));
 }

@@ -1,8 +1,9 @@
 import cluster from 'node:cluster';
+import type { Logger } from '../telemetry/logger.js';
 import type { Readiness } from '../transport/ops-server.js';
 import type { FromProcess, ProcessAddresses, ToProcess } from './messages.js';
 
-/** What a process answers its parent with. */
+/** The sources of the answers to the parent. */
 export interface LinkSources {
   readonly readiness: () => Readiness;
   readonly metricsPage: () => Promise<string>;
@@ -11,7 +12,7 @@ export interface LinkSources {
 export const STATE_MS = 500;
 
 /**
- * The way of a process to its parent. When the parent ends without having ended its processes, they end as by SIGTERM:
+ * Connects a process to its parent. When the parent ends without having ended its processes, they end as by SIGTERM:
  * nobody would look after them.
  */
 export class ParentLink {
@@ -27,9 +28,15 @@ export class ParentLink {
   }
 
   /** The node is ready: the parent may count on it from now on. */
-  started(addresses: ProcessAddresses, { readiness, metricsPage }: LinkSources): void {
+  started(addresses: ProcessAddresses, { readiness, metricsPage }: LinkSources, logger: Logger): void {
     process.on('message', ({ kind, request }: ToProcess) => {
-      void metricsPage().then((page) => this.#send({ kind, request, page }));
+      metricsPage().then(
+        (page) => this.#send({ kind, request, page }),
+        (error: unknown) => {
+          logger.error({ error }, 'ops.request_failed');
+          this.#send({ kind, request, page: '' });
+        },
+      );
     });
     this.#send({ kind: 'started', addresses });
     const sendState = (): void => this.#send({ kind: 'state', readiness: readiness() });
