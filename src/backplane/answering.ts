@@ -5,7 +5,7 @@ import { answersOf, answerWithout, NO_REALM, type Answer, type Question } from '
 
 /** Questions to the nodes of realms that this node is answering, at most. */
 const MAX_ANSWERING = 256;
-/** The same for questions to this node alone, each of which may be a poll of a client at another node. */
+/** Questions to this node alone that it answers at the same time: each may be a poll of a client at another node. */
 const MAX_ANSWERING_ALONE = 65_536;
 /** An answer that takes longer counts as failed. No question waits that long. */
 const ANSWER_LIMIT_MS = 60_000;

@@ -6,7 +6,7 @@ import { MAX_PACKED_BYTES, pack, unpack } from './packr.js';
 export const MAX_BODY_BYTES = 65_536;
 /** Bytes of a packed answer in all its parts. */
 const MAX_ANSWER_BYTES = 1_048_576;
-/** The same of an answer to a question to one node, which may carry a message to a client. */
+/** Most bytes of an answer to a question to one node: it may carry a message to a client. */
 const MAX_NODE_ANSWER_BYTES = MAX_PACKED_BYTES;
 /** Bytes of the value in one part: leaves room for the status and for the head of a byte string. */
 const PART_BYTES = MAX_BODY_BYTES - 16;

@@ -40,7 +40,7 @@ export type QuestionFate = 'answered' | UnansweredCause;
 
 /** Questions of this node to the nodes of realms that wait for answers, at most. */
 const MAX_OPEN = 256;
-/** The same for questions to one node: each long-poll client of another node may have one that waits. */
+/** Open questions to one node: each long-poll client of another node may have one that waits. */
 const MAX_OPEN_TO_NODES = 65_536;
 /** Bytes of parts of answers that this node keeps, for all its questions, until the last part arrives. */
 const MAX_KEPT_BYTES = 33_554_432;

@@ -13,7 +13,7 @@ import type { Identity } from './service.js';
 import { HttpSession, transportOf } from './http-session.js';
 import { REQUEST } from './request.js';
 
-/** How a PUBLISH or CALL ends. */
+/** The end of a PUBLISH or CALL. */
 export type RequestEnd = Published | Result | RouterError | Refusal;
 
 export interface OneRequestOptions {

@@ -6,7 +6,7 @@ export interface Refusal {
   readonly kind: 'refusal';
   readonly status: HttpStatus;
   readonly outcome: BridgeOutcome;
-  /** For people. */
+  /** Text for people. */
   readonly message: string;
   readonly headers?: HttpHeaders;
 }

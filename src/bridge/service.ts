@@ -45,7 +45,7 @@ export interface WebhookOptions extends ServiceOptions {
   readonly topic: Uri;
   /** Absent: everybody may send. */
   readonly signature?: WebhookSignature;
-  /** In lower case. */
+  /** Names in lower case. */
   readonly publishedHeaders: readonly string[];
   readonly successResponse: string;
   readonly errorResponse: string;
@@ -57,7 +57,7 @@ export interface Identity {
   readonly authmethod: string;
 }
 
-/** What the bridge needs of its node. */
+/** Parts of the node that the bridge uses. */
 export interface BridgeDependencies {
   readonly realms: RealmDirectory;
   readonly authMethodsOf: (realm: Uri) => readonly AuthMethod[];

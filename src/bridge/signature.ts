@@ -5,7 +5,7 @@ import type { SigningKey } from './service.js';
 /** A request that one of the keys has signed. */
 export interface SignedRequest {
   readonly key: SigningKey;
-  /** The same for the same request, and for no other. */
+  /** Equal for equal requests, and for no others. */
   readonly digest: Buffer;
 }
 

@@ -2,14 +2,14 @@ import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { HttpExchange } from '../transport/http/exchange.js';
 import { refusal, type Refusal } from './refusal.js';
 
-/** How the sender of a webhook signs its requests. */
+/** The way in which the sender of a webhook signs its requests. */
 export interface WebhookSignature {
-  /** In lower case. */
+  /** Name of the header, in lower case. */
   readonly header: string;
   /** `plain`: the header is the secret itself. */
   readonly algorithm: 'sha1' | 'sha256' | 'plain';
   readonly encoding: 'hex' | 'base64';
-  /** What stands before a signature in the header. */
+  /** Text before a signature in the header. */
   readonly prefix: string;
   readonly secret: string;
   /** The text that is signed: `{body}`, and `{name}` for another header or an entry `name=…` of this one. */

@@ -1,17 +1,17 @@
 import type { Config } from '../config/schema.js';
 import { version } from '../node/version.js';
 
-/** Where a running node answers, as URLs. */
+/** Addresses of a running node, as URLs. */
 export interface Addresses {
   readonly ws: string;
   readonly site?: string;
   readonly console?: string;
   readonly ops?: string;
-  /** Of further listeners. */
+  /** Addresses of further listeners. */
   readonly listeners: readonly string[];
 }
 
-/** What a process prints when it is ready. Where each line has to be JSON, as in a container, that is JSON too. */
+/** The greeting of a process that is ready. It is JSON if the log is JSON, as in a container. */
 export function greetingFor({ log, realms }: Config, addresses: Addresses): string {
   return log.format === 'json' ? greetingLine(version(), addresses) : greeting(version(), addresses, realms[0]?.name);
 }

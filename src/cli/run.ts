@@ -125,14 +125,14 @@ async function runClient(
   return runClientCommand(name, words, { environment, printError, input, output, interrupted });
 }
 
-/** One layer after the other: the loader of Node.js opens all files of an import at once, and a process may open few. */
+/** Loads one layer after the other: the loader of Node.js opens all files of an import at once, and a process may open few. */
 async function loadLayers(): Promise<void> {
   await import('../session/endpoint.js');
   await import('../backplane/redis/redis-backplane.js');
   await import('../realm/realms.js');
 }
 
-/** What one of several processes reads: its parent has logged the advice. */
+/** The configuration of one of several processes. It has no advice: the parent has logged it. */
 function placed(read: LoadedConfig, place: Place | undefined): LoadedConfig {
   if (place === undefined) return read;
   return { ...read, config: configOfProcess(read.config, place, hostname()), advice: [] };

@@ -6,7 +6,7 @@ import type { Link, LinkOptions, LinkReceiver } from './link.js';
 const MAX_MESSAGE_BYTES = 67_108_864;
 /** A router that leaves a ping unanswered until the next one is gone. */
 const PING_EVERY_MS = 20_000;
-/** How long a router may take to close the connection too. */
+/** Time for the router to close the connection too. */
 const LINGER_MS = 2_000;
 
 /** Opens a WebSocket. Errors: NotConnectedError. */

@@ -68,7 +68,7 @@ export function proxyProtocolFits(tree: Readonly<Record<string, unknown>>, repor
   }
 }
 
-/** Also where one listener has its name from its place, and the configuration gives it to another. */
+/** Names must differ, also when the place of one listener and the configuration of another give the same name. */
 function namesAreUnique(listeners: Listeners, report: Report): void {
   const names = [LISTEN_NAME, ...listenerNames(listeners)];
   for (const [index, { name }] of listeners.entries()) {

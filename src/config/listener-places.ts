@@ -9,7 +9,7 @@ type Path = readonly PropertyKey[];
 /** The settings of one WebSocket listener, and where they stand. */
 export interface PlacedWebSocket {
   readonly at: Path;
-  /** The same, as people write it. */
+  /** The same path, as people write it. */
   readonly setting: string;
   readonly rules: Omit<Listen, 'host' | 'port'>;
 }

@@ -3,7 +3,7 @@ import type { Config } from '../config/schema.js';
 import { pathsOf } from '../transport/paths.js';
 import { authority } from './authority.js';
 
-/** Where a node answers, as URLs. */
+/** Addresses of a node, as URLs. */
 export interface NodeAddresses {
   readonly ws: string;
   readonly site?: string;

@@ -37,7 +37,7 @@ export interface ListenersOptions {
   readonly logger: Logger;
 }
 
-/** Where clients connect to a node: the servers of `listen` and `listeners`. */
+/** The servers to which clients of a node connect: those of `listen` and `listeners`. */
 export class Listeners {
   readonly #options: ListenersOptions;
   readonly #bounds: TransportBounds;

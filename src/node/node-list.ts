@@ -32,7 +32,7 @@ const FIGURES = [
   'eventsDropped',
 ] as const;
 
-/** What a node reports of itself, over all its realms. */
+/** Figures of one node, over all its realms. */
 type NodeReport = Readonly<Record<(typeof FIGURES)[number], number>> & {
   readonly version: string;
 };

@@ -46,7 +46,7 @@ const DONE = Promise.resolve(null);
 export class PollRelayAnswers {
   readonly #server: PollServer;
   readonly #maxBodyBytes: number;
-  /** By node and ticket. */
+  /** Open polls, by node and ticket. */
   readonly #polls = new Map<string, RelayedPoll>();
   readonly #partials = new Map<string, Partial>();
 

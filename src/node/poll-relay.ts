@@ -73,7 +73,7 @@ export class PollRelay {
     void this.#ask(home, SETTLE, [secret, ticket, isWritten], SEND_TIMEOUT_MS);
   }
 
-  /** One part after the other: a home that does not know the transport receives no more than the first. */
+  /** Sends one part after the other: a home that does not know the transport receives no more than the first. */
   async #send(home: NodeId, secret: string, body: Uint8Array): Promise<SendOutcome> {
     const ticket = ++this.#lastTicket;
     for (let offset = 0; ; offset += PART_BYTES) {

@@ -26,7 +26,7 @@ export function setProgram(file: string, words: readonly string[]): void {
   cluster.setupPrimary({ exec: file, args: [...words], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
 }
 
-/** One process of the machine's: a node. RawSocket listeners of several processes share their port through the parent. */
+/** One of the processes of a machine: a node. RawSocket listeners of several processes share their port through the parent. */
 export class ManagedProcess {
   readonly place: Place;
   /** Resolves when it is ready for clients, or with undefined when it ends before. */

@@ -1,9 +1,9 @@
 import type { Config } from '../config/schema.js';
 import { maxTotalUnsentBytes } from '../config/memory.js';
 
-/** Which of the processes of one machine this is. */
+/** The place of a process among those of one machine. */
 export interface Place {
-  /** From 0. */
+  /** Begins at 0. */
   readonly index: number;
   readonly count: number;
 }

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 
 const QUOTA_FILE = '/sys/fs/cgroup/cpu.max';
 
-/** How many processors this process may use: those of the machine, or as many whole ones as its container grants. At least 1. */
+/** Number of processors that this process may use: those of the machine, or as many whole ones as its container grants. At least 1. */
 export function processorCount(
   ofMachine: number = availableParallelism(),
   readQuota: () => string = () => readFileSync(QUOTA_FILE, 'utf8'),
@@ -17,7 +17,7 @@ function quotaIn(readQuota: () => string): number {
   try {
     text = readQuota();
   } catch {
-    // Not Linux, or no control group of version 2.
+    // The system is not Linux, or has no control group of version 2.
     return Infinity;
   }
   const match = /^(\d+) (\d+)\s*$/.exec(text);

@@ -20,7 +20,7 @@ export interface InboundReports {
   sessionsLost(sessions: readonly LostSession[]): void;
   gap(from: NodeId, reason: string): void;
   nodeGone(node: NodeId): void;
-  /** What the node itself answers, in whatever realm it is asked, by subject. Absent: nothing. */
+  /** Answers of the node itself, the same in every realm, by subject. Absent: none. */
   readonly answers?: ReadonlyMap<string, () => Promise<unknown>>;
   /** `reason`: why the cluster is not reachable. */
   reach(isReachable: boolean, reason?: string): void;

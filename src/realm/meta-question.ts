@@ -5,7 +5,7 @@ import { isId, type SessionId } from '../wamp/ids.js';
 import { ErrorUri } from '../wamp/uris.js';
 import type { MetaSources } from './meta-handlers.js';
 
-/** Where a procedure finds the nodes that it asks. */
+/** The sources with which a procedure asks nodes. */
 export type Asked = Pick<MetaSources, 'realm' | 'backplane' | 'limits' | 'onLimit'>;
 
 /** Makes lists in turn. */
@@ -56,7 +56,7 @@ export async function askNodes(
   });
 }
 
-/** As askNodes, without the names of the nodes that answer. */
+/** Asks like askNodes, and leaves out the names of the nodes that answer. */
 export async function askAll(sources: Asked, subject: string, body: unknown): Promise<AllAnswers> {
   const asked = await askNodes(sources, subject, body);
   if (isFault(asked)) return { bodies: [], missing: asked };

@@ -10,7 +10,7 @@ const MAX_REMEMBERED = 65_536;
  */
 export class RecentlyLeft {
   readonly #nowMs: () => number;
-  /** When they left, the oldest first. */
+  /** Times at which the sessions left, the oldest first. */
   readonly #sinceMs = new Map<SessionId, number>();
 
   constructor(nowMs: () => number) {

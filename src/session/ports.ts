@@ -18,7 +18,7 @@ export interface Session extends Peer {
   readonly authprovider: string;
   /** The login that the cookie of the connection stands for. Absent: it stands for none. */
   readonly login?: Login | undefined;
-  /** As the authenticator, or a token, has it. */
+  /** The authextra that the authenticator or the token gave. */
   readonly authextra?: Dict | undefined;
   readonly serializer: SerializerId;
   /** Absent: the session is the router's own. */

@@ -8,7 +8,7 @@ export interface Counters {
   readonly connectionsOpened: Tally<(typeof SERIALIZERS)[number]>;
   readonly connectionsRefused: Tally<ConnectionRefusal>;
   readonly connectionsClosed: Tally<ConnectionEnd>;
-  /** By the names of the listeners, which the configuration gives. */
+  /** Counts of each listener, by its configured name. */
   readonly listeners: Record<string, ListenerCounts>;
   readonly httpAnswers: Tally<HttpStatus>;
   /** Requests to services of the HTTP bridge, by their end. */

@@ -1,7 +1,7 @@
 import type { ConnectionCookie } from './connection.js';
 import { cookieIn, newCookie, setCookie, type CookieOptions } from './cookies.js';
 
-/** What an opening handshake sets, and what its connection has of it. */
+/** Cookies that an opening handshake sets, and the cookie of its connection. */
 export interface HandshakeCookies {
   readonly cookie: ConnectionCookie;
   /** Values of the header `Set-Cookie`, one each. */

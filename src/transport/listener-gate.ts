@@ -31,7 +31,7 @@ export class ListenerGate {
     return this.#authMethods;
   }
 
-  /** For connections from now on. */
+  /** Applies to connections from now on. */
   allowMethods(names: readonly string[] | undefined): void {
     this.#authMethods = names && new Set(names);
   }

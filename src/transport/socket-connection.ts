@@ -83,7 +83,7 @@ export class SocketConnection implements Connection, GuardedConnection {
     return this.#outbox.isOpen;
   }
 
-  /** What a log line may have of the traits: the cookies are secret. */
+  /** Traits that a log line may have. The cookies are secret. */
   get logFields(): { readonly serializer: SerializerId; readonly isBatched: boolean; readonly remoteAddress: string } {
     const { serializer, isBatched, remoteAddress } = this;
     return { serializer, isBatched, remoteAddress };

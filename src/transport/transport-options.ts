@@ -44,7 +44,7 @@ export interface TransportBounds {
 
 /** The rules of one listener for its clients, beside the bounds that all listeners share. */
 export interface ListenerRules {
-  /** For logs and metrics. */
+  /** Name in logs and metrics. */
   readonly name: string;
   /** Methods by which its clients may join. Absent: all that the realm has. */
   readonly authMethods?: readonly string[];
@@ -91,7 +91,7 @@ export interface TransportOptions extends TransportBounds {
 }
 
 export interface SiteOptions {
-  /** Where it is, with a slash at both ends. Default: `/`. */
+  /** Path of the site, with a slash at both ends. Default: `/`. */
   readonly path?: string;
   readonly directory: string;
   /** Content-Security-Policy of its pages. Default: see SITE_POLICY. */

@@ -65,7 +65,7 @@ export class UwsAcceptor {
   #isAllowedOrigin: (origin: string) => boolean;
   readonly #closedFor: () => TemporaryRefusal | undefined;
   readonly #socketPaths: ReadonlySet<string>;
-  /** What is answered beside the WebSocket. */
+  /** HTTP routes beside the WebSocket. */
   routes = new HttpRoutes([]);
 
   /** `closedFor`: why no WebSocket may open for now. */

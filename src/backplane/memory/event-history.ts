@@ -143,7 +143,7 @@ function keyOf(realm: Uri, { uri, match }: HistoryEntry): string {
   return `${match} ${uri} ${realm}`;
 }
 
-/** How many events from the first on `holds` is true for. It is true for none behind them. O(log events). */
+/** Number of events for which `holds` is true. They come first, and `holds` is false for all others. O(log events). */
 function countWhile(events: readonly StoredEvent[], holds: (event: StoredEvent) => boolean): number {
   let [low, high] = [0, events.length];
   while (low < high) {

@@ -166,7 +166,7 @@ export class HubNodes implements HubPort, FaultPort {
 
   #receiveChange(node: HubMember, change: Change): void {
     if (change.kind === 'unwatch' || change.kind === 'withdrawn') {
-      // What the node has published before comes first, or not at all.
+      // Earlier publications of the node arrive before the change, or never.
       const lane = this.#lanes.get(change.node)?.get(node.node);
       if (change.kind === 'withdrawn' && change.isDead) lane?.close();
       else lane?.flush();

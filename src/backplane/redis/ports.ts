@@ -10,7 +10,7 @@ export interface Script<Input, Reply> {
   readonly file: string;
   /** The reply contains MessagePack: `decode` receives Uint8Array in place of every string. */
   readonly isBinary?: true;
-  /** It changes nothing. */
+  /** The script changes nothing. */
   readonly isRead?: true;
   encode(input: Input): { readonly keys: readonly string[]; readonly argv: readonly ScriptArgument[] };
   /** Throws TypeError when the reply does not have the shape that the file promises. */

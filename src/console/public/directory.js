@@ -6,7 +6,7 @@ import { textColumn as text } from './table.js';
 /** `{ exact, prefix, wildcard }` as one list. */
 const allIds = ({ exact, prefix, wildcard }) => [...exact, ...prefix, ...wildcard];
 
-/** What `on_…` events do to a list: those of an entry's life, and those of its members. */
+/** Effects of `on_…` events on a list: events of an entry's life, and events of its members. */
 function topicsOf(prefix, joined, left) {
   return {
     [`${prefix}.on_create`]: ([, details], entries) => entries.add(details.id),

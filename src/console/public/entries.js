@@ -25,7 +25,7 @@ export class Entries {
     return this.#ids.has(id);
   }
 
-  /** What is known of an id. */
+  /** Entry of an id, or undefined. */
   get(id) {
     return this.#known.get(id);
   }
@@ -51,7 +51,7 @@ export class Entries {
     if (this.#known.size > MAX_KNOWN) this.#known.delete(this.#known.keys().next().value);
   }
 
-  /** What changes in the entry is to be read again. */
+  /** Marks the entry as old, so that the view reads it again. */
   touch(id) {
     const entry = this.#known.get(id);
     if (entry !== undefined) entry.readMs = -Infinity;

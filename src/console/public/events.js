@@ -44,7 +44,7 @@ export class EventsView {
     root.append(form, this.#status, this.#list);
   }
 
-  /** In a new session the page watches what it watched in the last one. */
+  /** Subscribes in a new session to the topic of the last one. */
   begin(session) {
     const wasWatching = this.#listener !== undefined;
     this.#listener = undefined;

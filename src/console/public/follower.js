@@ -2,7 +2,7 @@ import { readEvent } from './wamp.js';
 
 /** Pauses between two readings of a list. Events may be lost, so a list that must be exact is read again also where they come. */
 const PAUSES_MS = { live: 30_000, polled: 5_000 };
-/** The same for a list with more entries than this: it is large on its way. */
+/** Above this number of entries the pauses are longer: the list is large. */
 const MANY = 10_000;
 const LONG_PAUSES_MS = { live: 300_000, polled: 60_000 };
 

@@ -8,7 +8,7 @@ const MAX_IN_FLIGHT = 8;
 const RENDER_MS = 250;
 /** After this time the changing part of a visible row is read again. */
 const FRESH_MS = 5_000;
-/** After a failure. */
+/** Pause after a failure. */
 const PAUSE_MS = 3_000;
 
 /**

@@ -26,7 +26,7 @@ export class NodesView {
   #isOpen = false;
   #isShown = false;
   #timer;
-  /** What was shown of each node. */
+  /** Row of each node in the last report. */
   #before = new Map();
   #status = make('p', { class: 'status', role: 'status' });
   #table = new Table(COLUMNS);

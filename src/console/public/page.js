@@ -67,7 +67,7 @@ function showSignedIn(isSignedIn) {
   if (!isSignedIn) setText(byId('who'), '');
 }
 
-/** Where the router takes WAMP clients, and the realm that the form begins with. */
+/** Reads the path at which the router accepts WAMP clients, and the realm that the form proposes. */
 async function readSettings() {
   const response = await fetch('settings.json', { cache: 'no-store' });
   if (!response.ok) throw new Error(`settings.json: HTTP ${response.status}`);

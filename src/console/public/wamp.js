@@ -79,7 +79,7 @@ class Session {
   #socket;
   #onLost;
   #lastRequest = 0;
-  /** By request id. */
+  /** Open requests, by id. */
   #pending = new Map();
   /** Listeners by subscription id: two to the same topic are one subscription for the router. */
   #subscriptions = new Map();

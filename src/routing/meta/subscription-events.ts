@@ -8,7 +8,7 @@ import { Unannounced } from './unannounced.js';
 
 export interface SubscriptionEventsPort extends MetaEventsPort {
   readonly realm: Uri;
-  /** Since when the cluster wants the topic. */
+  /** Time at which the cluster began to want the topic. */
   createdMs(topic: Uri, match: MatchPolicy): number | undefined;
 }
 
@@ -88,7 +88,7 @@ export class SubscriptionEvents {
     return topic === MetaTopic.SUBSCRIBER_ADDED || topic === MetaTopic.SUBSCRIBER_REMOVED;
   }
 
-  /** As `wamp.subscription.get` has them. */
+  /** The details that `wamp.subscription.get` returns. */
   #details(id: number, { topic, match, createdMs }: TopicEdge): Dict {
     const sinceMs = this.#port.createdMs(topic, match) ?? createdMs;
     return { id, created: new Date(sinceMs).toISOString(), uri: topic, match };

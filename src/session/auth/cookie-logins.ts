@@ -10,7 +10,7 @@ export interface CookieLoginsOptions {
   readonly store: Pick<ExpiringStore, 'put' | 'get'>;
   /** Undefined: the realm has no login by cookie. */
   readonly ttlMsOf: (realm: Uri) => number | undefined;
-  /** What the principal of a login may do now. Undefined: it may not join any more. */
+  /** The current rights of the principal of a login. Undefined: it may not join any more. */
   readonly subjectNow: (realm: Uri, traits: LoginTraits) => Subject | undefined;
   /** Milliseconds since 1970. */
   readonly wallMs: () => number;
@@ -18,13 +18,13 @@ export interface CookieLoginsOptions {
   readonly newId: () => string;
 }
 
-/** Who has logged in, and by which method. */
+/** The principal of a login, and its method. */
 export type LoginTraits = Pick<Principal, 'authid' | 'authrole' | 'authprovider'> & { readonly authmethod: string };
 
 interface Row extends LoginTraits, Login {}
 
 /**
- * Which principal a cookie stands for, in the store that all nodes share. A login by another method binds the fresh value of its
+ * The principal of each cookie, in the store that all nodes share. A login by another method binds the fresh value of its
  * connection; the store has only a digest of it. The time to live begins with that login, whatever the browser keeps.
  */
 export class CookieLogins {
@@ -88,7 +88,7 @@ export class CookieLogins {
     return subject && { ...subject, authprovider: 'cookie', login };
   }
 
-  /** By a logout, or because the logins of the authid were revoked. */
+  /** Whether a logout or a revocation of the authid has ended the login. */
   async hasEnded(realm: Uri, authid: string, { id, atMs }: Login): Promise<boolean> {
     const { store } = this.#options;
     const [logout, revokedAtMs] = await Promise.all([
@@ -139,7 +139,7 @@ export class CookieLogins {
     await store.put(NO_REALM, realmsEntryOf(value), realms.slice(-MAX_REALMS), ttlMs);
   }
 
-  /** For as long as logins live. */
+  /** Writes an entry that lives as long as a login. */
   async #mark(realm: Uri, entry: EntryName): Promise<void> {
     const { store, ttlMsOf, wallMs } = this.#options;
     const ttlMs = ttlMsOf(realm);

@@ -90,7 +90,7 @@ function detailsOf<Credential>(request: AuthenticatorRequest, { method, details 
 
 function certificateDict({ sha256, commonName, subject }: ClientCertificate): Dict {
   return {
-    // As OpenSSL prints it.
+    // OpenSSL prints fingerprints in this form.
     sha256: sha256.toUpperCase().replace(/(..)(?=.)/g, '$1:'),
     cn: commonName ?? null,
     subject: subject ?? {},

@@ -13,7 +13,7 @@ import type { Login } from './login.js';
 /** The identity that authentication has established (AUT-2). */
 export interface Principal extends Subject {
   readonly authprovider: string;
-  /** For WELCOME.Details.authextra, for authorizers, and for those who may ask who has joined. */
+  /** Sent in WELCOME.Details.authextra, to authorizers, and to callers of the meta API. */
   readonly authextra?: Dict;
   /** Proves the router to this client; in WELCOME.Details.authextra only. */
   readonly proof?: Dict;
@@ -27,7 +27,7 @@ export interface Principal extends Subject {
   readonly login?: Login;
 }
 
-/** What authenticators learn of a client, and how they are asked. */
+/** The facts about a client that authenticators receive, and the way to ask them. */
 export interface AuthenticatorRequest {
   readonly realm: Uri;
   readonly details: Pick<HelloDetails, 'authid' | 'authrole' | 'authextra'>;

@@ -3,7 +3,7 @@ import type { HttpStatus } from '../../telemetry/counters.js';
 
 export interface BodyBounds {
   readonly maxBytes: number;
-  /** For the whole body, from the end of the headers. */
+  /** Time for the whole body, from the end of the headers. */
   readonly timeoutMs: number;
 }
 
@@ -11,7 +11,7 @@ export interface BodyBounds {
 export interface BodyFlaw {
   readonly status: Extract<HttpStatus, '400' | '408' | '413' | '503'>;
   readonly reason: 'gone' | 'length' | 'too_large' | 'timeout' | 'memory';
-  /** For people. */
+  /** Text for people. */
   readonly sentence: string;
 }
 

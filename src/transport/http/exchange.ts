@@ -37,11 +37,11 @@ export interface HttpStream {
  * route bounds the time itself.
  */
 export interface HttpExchange {
-  /** As sent: `POST`. One of the route's methods. */
+  /** Method as the client sent it, such as `POST`. One of the route's methods. */
   readonly method: string;
-  /** As sent: neither decoded nor normalized, and without the query. */
+  /** Path as the client sent it, neither decoded nor normalized, without the query. */
   readonly path: string;
-  /** As sent, without the question mark. */
+  /** Query as the client sent it, without the question mark. */
   readonly query: string;
   /** Empty: the client is no browser, or the page is of the same origin. */
   readonly origin: string;
@@ -49,7 +49,7 @@ export interface HttpExchange {
   readonly isAllowedOrigin: boolean;
   /** The client's address, behind trusted proxies the one that they forward. */
   readonly remoteAddress: string;
-  /** What counts as one address: see `limits.ipv6PrefixBits`. */
+  /** Key of all addresses that count as one: see `limits.ipv6PrefixBits`. */
   readonly addressKey: string;
   /** TLS as far as this node or a trusted proxy. */
   readonly isSecure: boolean;
@@ -63,7 +63,7 @@ export interface HttpExchange {
    * ignored.
    */
   readonly gone: AbortSignal;
-  /** To be called within `handle`, before it waits for anything: the library drops a body that nobody reads. */
+  /** Must be called within `handle`, before it waits for anything: the library drops a body that nobody reads. */
   readBody(bounds: BodyBounds): Promise<Uint8Array | BodyFlaw>;
   /**
    * Once; throws the second time. `ended`: the answer has been written, or its client left before that. Called once, in a
@@ -74,9 +74,9 @@ export interface HttpExchange {
   stream(options: StreamOptions): HttpStream;
 }
 
-/** What a listener answers below a path, beside its WebSockets. */
+/** HTTP requests below a path that a listener answers, beside its WebSockets. */
 export interface HttpRoute {
-  /** With a slash first. */
+  /** Begins with a slash. */
   readonly path: string;
   /** `prefix`: this path, and all below it. The longest path that matches decides, and an exact one comes first. */
   readonly match: 'exact' | 'prefix';

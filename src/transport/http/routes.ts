@@ -3,10 +3,10 @@ import type { HttpRoute } from './exchange.js';
 /** Finds the route of a path. O(length of the path). */
 export class HttpRoutes {
   readonly #exact = new Map<string, HttpRoute>();
-  /** By path, without a slash at the end. */
+  /** Routes of prefixes, by path without a slash at the end. */
   readonly #prefixes = new Map<string, HttpRoute>();
 
-  /** Of two routes with the same path and match the later one counts. */
+  /** The later one of two routes with the same path and match counts. */
   constructor(routes: readonly HttpRoute[]) {
     for (const route of routes) {
       if (route.match === 'exact') this.#exact.set(route.path, route);

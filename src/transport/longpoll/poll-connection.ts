@@ -2,7 +2,7 @@ import { SocketConnection } from '../socket-connection.js';
 
 /** One long-poll transport. */
 export class PollConnection extends SocketConnection {
-  /** What was written waits for the polls that take it, an ABORT too: there is nothing to close sooner. */
+  /** Does nothing: written messages, an ABORT too, wait for the polls that take them. */
   override closeNow(): void {
     return;
   }

@@ -1,6 +1,6 @@
 import type { Poll } from './poll-socket.js';
 
-/** How a message was received. `unreachable`: its home may have received it or not. */
+/** The outcome of sending a message. `unreachable`: its home may have received it or not. */
 export type SendOutcome = 'taken' | 'unknown' | 'too_large' | 'unreachable';
 
 export type CloseOutcome = Extract<SendOutcome, 'taken' | 'unknown' | 'unreachable'>;

@@ -1,7 +1,7 @@
 import type { SerializerId } from '../../wamp/payload.js';
 import type { OutboxSocket } from '../outbox-socket.js';
 
-/** How an answered poll ended. `doubt`: the client may have received it or not. */
+/** The end of an answered poll. `doubt`: the client may have received the answer or not. */
 export type Delivery = 'written' | 'unwritten' | 'doubt';
 
 /** The answer to one poll. `none`: nothing came in time, or a later poll is in its place. `unknown`: there is no such transport. */
@@ -12,7 +12,7 @@ export type PollAnswer =
       readonly kind: 'messages';
       readonly serializer: SerializerId;
       readonly bytes: Uint8Array;
-      /** To be called once, in a later turn: until then the next poll has to wait. */
+      /** Must be called once, in a later turn: until then the next poll has to wait. */
       readonly settle: (delivery: Delivery) => void;
     };
 

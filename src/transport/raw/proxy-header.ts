@@ -12,7 +12,7 @@ export const MAX_PROXY_HEADER_BYTES = 1_024;
 
 const SIGNATURE_1 = Buffer.from('PROXY ');
 const SIGNATURE_2 = Buffer.from('0d0a0d0a000d0a515549540a', 'hex');
-/** With the end of the line. */
+/** Longest line of version 1, with the end of the line. */
 const MAX_LINE_BYTES = 107;
 const FIXED_BYTES = 16;
 const [LOCAL, PROXY] = [0x20, 0x21];
@@ -30,7 +30,7 @@ export function readProxyHeader(bytes: Buffer): ProxyHeader {
   return flaw('no PROXY header, neither of version 1 nor of version 2');
 }
 
-/** As far as both are there. */
+/** Compares the bytes that both have. */
 function beginsAs(bytes: Buffer, signature: Buffer): boolean {
   const length = Math.min(bytes.length, signature.length);
   return bytes.subarray(0, length).equals(signature.subarray(0, length));

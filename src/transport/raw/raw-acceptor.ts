@@ -32,7 +32,7 @@ export interface Opening {
   readonly socket: Socket;
   /** The address that a proxy names, else that of the other end. */
   readonly client: RemoteAddress;
-  /** By which the connection is counted before its handshake; undefined: it comes from a proxy. */
+  /** Key that counts the connection before its handshake. Undefined: it comes from a proxy. */
   readonly key: string | undefined;
   /** Called once, when the handshake has arrived. */
   readonly complete: () => void;

@@ -20,9 +20,9 @@ export type ChangeBody =
       readonly node: NodeId;
       readonly added: readonly Member[];
       readonly removed: readonly Member[];
-      /** For each added topic, since when the cluster wants it, in ms since 1970. */
+      /** Time at which the cluster began to want each added topic, in ms since 1970. */
       readonly times: readonly number[];
-      /** For each removed topic, the session that was the last to want it; 0: unknown. */
+      /** Last session that wanted each removed topic; 0: unknown. */
       readonly leavers: readonly number[];
     }
   | {

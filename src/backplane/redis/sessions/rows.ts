@@ -64,7 +64,7 @@ export function parseTestaments(bytes: Uint8Array): readonly Uint8Array[] | RowF
   return isList ? testaments : 'shape';
 }
 
-/** As text: scripts read rows with cmsgpack, which knows neither bytes nor the extensions that an authextra may hold. */
+/** Encodes the authextra as text: scripts read rows with cmsgpack, which knows neither bytes nor the extensions that an authextra may hold. */
 function packExtra(authextra: Dict): string {
   return Buffer.from(packed(authextra, 'the authextra of a session')).toString('base64');
 }
