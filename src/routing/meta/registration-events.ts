@@ -1,10 +1,10 @@
+import { Recent } from '../../util/recent.js';
 import { isId, type RegistrationId, type SessionId, type Uri } from '../../wamp/ids.js';
 import type { Dict, List } from '../../wamp/options.js';
 import type { Registration } from '../ports.js';
 import { allCallees } from '../successors.js';
 import { idIn, type MetaEventsPort } from './events-port.js';
 import { MetaTopic } from './topics.js';
-import { Unannounced } from './unannounced.js';
 
 export interface RegistrationEventsPort extends MetaEventsPort {
   /** The registration as this node knows it. */
@@ -19,10 +19,10 @@ export interface RegistrationEventsPort extends MetaEventsPort {
  */
 export class RegistrationEvents {
   readonly #port: RegistrationEventsPort;
-  /** Registrations without on_create so far. */
-  readonly #uncreated = new Unannounced<RegistrationId, { readonly isAwaited: boolean }>();
+  /** Registrations without on_create so far. Those that stay without it have failed, or interest no session: they are forgotten. */
+  readonly #uncreated = new Recent<RegistrationId, { readonly isAwaited: boolean }>();
   /** Callees without on_register so far, which sessions of this node receive. */
-  readonly #unregistered = new Unannounced<string, true>();
+  readonly #unregistered = new Recent<string, true>();
   #hasBegun = false;
 
   constructor(port: RegistrationEventsPort) {

@@ -1,10 +1,10 @@
+import { Recent } from '../../util/recent.js';
 import { isId, type SessionId, type SubscriptionId, type Uri } from '../../wamp/ids.js';
 import type { Dict, List, MatchPolicy } from '../../wamp/options.js';
 import { isReserved } from '../../wamp/uri-rules.js';
 import { deriveId } from '../derived-id.js';
 import { idIn, type MetaEventsPort } from './events-port.js';
 import { MetaTopic } from './topics.js';
-import { Unannounced } from './unannounced.js';
 
 export interface SubscriptionEventsPort extends MetaEventsPort {
   readonly realm: Uri;
@@ -30,8 +30,8 @@ export interface TopicEdge {
  */
 export class SubscriptionEvents {
   readonly #port: SubscriptionEventsPort;
-  /** Subscriptions without on_create so far. */
-  readonly #uncreated = new Unannounced<number, TopicEdge & { readonly isAwaited: boolean }>();
+  /** Subscriptions without on_create so far. Those that stay without it have failed, or interest no session: they are forgotten. */
+  readonly #uncreated = new Recent<number, TopicEdge & { readonly isAwaited: boolean }>();
   #hasBegun = false;
 
   constructor(port: SubscriptionEventsPort) {
