@@ -1,33 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { AppClient } from '../interop/clients/app-client.js';
-import { joinAutobahn } from '../interop/clients/autobahn-client.js';
-import { joinWampy } from '../interop/clients/wampy-client.js';
+import { appsOfNodes } from './harness/apps-of-nodes.js';
 import { watchMeta, type Seen } from './harness/meta-watch.js';
-import { ThreeNodes } from './harness/three-nodes.js';
 
 const PROCEDURE_COUNT = 20;
 const SHARED = 'com.example.shared';
 const KINDS = ['create', 'register', 'unregister', 'delete'];
 
-let cluster: ThreeNodes;
-let clients: AppClient[] = [];
-
-beforeEach(async () => {
-  clients = [];
-  cluster = await ThreeNodes.start();
-});
-
-afterEach(async () => {
-  await Promise.all(clients.map((client) => client.leave().catch(() => undefined)));
-  await cluster.stop();
-});
-
-async function join(library: 'autobahn' | 'wampy', node: number): Promise<AppClient> {
-  const client = await (library === 'autobahn' ? joinAutobahn : joinWampy)(cluster.url(node), 'json');
-  clients.push(client);
-  return client;
-}
+const nodes = appsOfNodes();
+const { join } = nodes;
 
 const watch = (client: AppClient): Promise<Seen[]> => watchMeta(client, 'registration', KINDS);
 
@@ -46,7 +28,7 @@ it('registrations of a node that is killed end once, those of others stay (UMA-1
   const ids = await Promise.all(procedures.map((procedure) => idOf(watchers[1]!, procedure)));
   const shared = Number(await idOf(watchers[0]!, SHARED));
 
-  cluster.signal(0, 'SIGKILL');
+  nodes.cluster.signal(0, 'SIGKILL');
   const ends = (seen: readonly Seen[]): number => seen.filter(({ kind }) => kind === 'delete').length;
   for (const seen of lists)
     await expect.poll(() => ends(seen), { timeout: 30_000 }).toBeGreaterThanOrEqual(PROCEDURE_COUNT);
@@ -79,7 +61,7 @@ it('no registration ends when the store loses its data', async () => {
   const callee = await join('autobahn', 0);
   await callee.register('com.example.kept', () => ({ args: ['kept'] }));
   await expect.poll(() => seen.length, { timeout: 20_000 }).toBe(2);
-  await cluster.redis.command('FLUSHALL');
+  await nodes.cluster.redis.command('FLUSHALL');
   await sleep(3_000);
   const fresh = await join('autobahn', 1);
   await fresh.register('com.example.later', () => ({}));

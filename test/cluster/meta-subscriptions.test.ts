@@ -1,32 +1,14 @@
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { AppClient } from '../interop/clients/app-client.js';
-import { joinAutobahn } from '../interop/clients/autobahn-client.js';
-import { joinWampy } from '../interop/clients/wampy-client.js';
+import { appsOfNodes } from './harness/apps-of-nodes.js';
 import { watchMeta, type Seen } from './harness/meta-watch.js';
-import { ThreeNodes } from './harness/three-nodes.js';
 
 const TOPIC_COUNT = 20;
 const SHARED = 'com.example.shared';
 const PATIENCE = { timeout: 30_000 };
 
-let cluster: ThreeNodes;
-let clients: AppClient[] = [];
-
-beforeEach(async () => {
-  clients = [];
-  cluster = await ThreeNodes.start();
-});
-
-afterEach(async () => {
-  await Promise.all(clients.map((client) => client.leave().catch(() => undefined)));
-  await cluster.stop();
-});
-
-async function join(library: 'autobahn' | 'wampy', node: number): Promise<AppClient> {
-  const client = await (library === 'autobahn' ? joinAutobahn : joinWampy)(cluster.url(node), 'json');
-  clients.push(client);
-  return client;
-}
+const nodes = appsOfNodes();
+const { join } = nodes;
 
 const watch = (client: AppClient): Promise<Seen[]> =>
   watchMeta(client, 'subscription', ['create', 'subscribe', 'unsubscribe', 'delete']);
@@ -54,7 +36,7 @@ it('subscriptions of a node that is killed end once, those of others stay (UMA-6
   const ids = await Promise.all(topics.map((topic) => idOf(survivor, topic)));
   const shared = await idOf(survivor, SHARED);
 
-  cluster.signal(0, 'SIGKILL');
+  nodes.cluster.signal(0, 'SIGKILL');
   const ends = (seen: readonly Seen[]): number => seen.filter(({ kind }) => kind === 'delete').length;
   for (const seen of lists) await expect.poll(() => ends(seen), PATIENCE).toBeGreaterThanOrEqual(TOPIC_COUNT);
   await passed(lists, survivor);
@@ -86,9 +68,9 @@ it('no subscription ends when the store loses its data (UMA-3)', async () => {
   const before = await details();
   await expect.poll(() => seen.length, PATIENCE).toBe(2);
   const rows = async (): Promise<string[]> =>
-    ((await cluster.redis.command('KEYS', '*:interest:*')) as string[]).sort();
+    ((await nodes.cluster.redis.command('KEYS', '*:interest:*')) as string[]).sort();
   const written = await rows();
-  await cluster.redis.command('FLUSHALL');
+  await nodes.cluster.redis.command('FLUSHALL');
   await expect.poll(rows, PATIENCE).toEqual(written);
   await passed([seen], await join('autobahn', 1));
   expect(await details()).toEqual(before);
