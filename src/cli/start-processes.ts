@@ -7,7 +7,7 @@ import { isOperational } from '../node/operational-error.js';
 import { checkPortsAreFree } from '../processes/free-ports.js';
 import { setProgram } from '../processes/managed-process.js';
 import { METRICS_CONTENT_TYPE, Processes } from '../processes/processes.js';
-import { createCounters } from '../telemetry/counters.js';
+import { createCounters, type Counters } from '../telemetry/counters.js';
 import type { Logger } from '../telemetry/logger.js';
 import { OpsServer } from '../transport/ops-server.js';
 import { ExitCode } from './exit-code.js';
@@ -31,8 +31,8 @@ export async function startProcesses(config: Config, options: StartProcessesOpti
   const counters = createCounters();
   const logger = startLogging(config, options, counters);
   setProgram(process.argv[1] ?? '', process.argv.slice(2));
-  const processes = new Processes({ count, logger, nowMs: () => performance.now() });
-  const parent = new Parent(config, options, processes, logger);
+  const processes = new Processes({ count, counters, logger, nowMs: () => performance.now() });
+  const parent = new Parent(config, options, { processes, counters, logger });
   const signalled = watchSignals(logger, {
     reload: () => void parent.reload(),
     replace: () => void parent.replace(),
@@ -56,7 +56,13 @@ export async function startProcesses(config: Config, options: StartProcessesOpti
   return leave((await parent.stop()) ? ExitCode.DONE : ExitCode.FAILED);
 }
 
-/** The parent of several processes: what they share, the endpoint of health and metrics above all. */
+interface ParentParts {
+  readonly processes: Processes;
+  readonly counters: Counters;
+  readonly logger: Logger;
+}
+
+/** The parent of several processes. It has the parts that they share: the endpoint of health and metrics above all. */
 class Parent {
   #config: Config;
   readonly #count: number;
@@ -65,12 +71,11 @@ class Parent {
   readonly #reloader: ConfigReloader;
   readonly #ops: OpsServer | undefined;
 
-  constructor(config: Config, { count, load }: StartProcessesOptions, processes: Processes, logger: Logger) {
+  constructor(config: Config, { count, load }: StartProcessesOptions, { processes, counters, logger }: ParentParts) {
     this.#config = config;
     this.#count = count;
     this.#processes = processes;
     this.#logger = logger;
-    const counters = createCounters();
     this.#reloader = new ConfigReloader({ load, apply: (loaded) => this.#apply(loaded), counters, logger });
     const metrics = { contentType: METRICS_CONTENT_TYPE, page: () => processes.metricsPage() };
     if (config.ops.enabled)

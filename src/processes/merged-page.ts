@@ -1,6 +1,6 @@
-/** The metrics of one process, as text. */
+/** The metrics of one process, or of the parent, as text. */
 export interface ProcessPage {
-  readonly process: number;
+  readonly process: number | 'parent';
   readonly page: string;
 }
 
@@ -34,7 +34,7 @@ export function mergedPage(pages: readonly ProcessPage[]): string {
   return `${[...families.values()].flatMap(({ head, samples }) => [...head, ...samples]).join('\n')}\n`;
 }
 
-function withProcess(sample: string, process: number): string {
+function withProcess(sample: string, process: ProcessPage['process']): string {
   const at = sample.search(/[{ ]/);
   const [name, rest] = [sample.slice(0, at), sample.slice(at)];
   return rest.startsWith('{')

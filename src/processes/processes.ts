@@ -1,14 +1,17 @@
-import { parentMetrics } from '../telemetry/parent-metrics.js';
+import type { Counters } from '../telemetry/counters.js';
+import { parentMetrics, sharedParentMetrics } from '../telemetry/parent-metrics.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Readiness } from '../transport/ops-server.js';
 import { SingleFlight } from '../util/single-flight.js';
 import { after } from '../util/timeout.js';
 import { ManagedProcess } from './managed-process.js';
-import { mergedPage } from './merged-page.js';
+import { mergedPage, type ProcessPage } from './merged-page.js';
 import type { ProcessAddresses } from './messages.js';
 
 export interface ProcessesOptions {
   readonly count: number;
+  /** Counters of the parent. */
+  readonly counters: Counters;
   readonly logger: Logger;
   readonly nowMs: () => number;
 }
@@ -66,11 +69,13 @@ export class Processes {
 
   /** The metrics of all processes, each sample with the label `process`, and those of this parent. */
   async metricsPage(): Promise<string> {
-    const pages = await Promise.all(
+    const { count, counters } = this.#options;
+    const pages: ProcessPage[] = await Promise.all(
       this.#current.map(async (one) => ({ process: one.place.index, page: (await one.metrics()) ?? '' })),
     );
     const readyCount = this.#current.filter(({ readiness }) => readiness.ready).length;
-    const own = parentMetrics({ count: this.#options.count, readyCount, restartCount: this.#restartCount });
+    pages.push({ process: 'parent', page: sharedParentMetrics(counters) });
+    const own = parentMetrics({ count, readyCount, restartCount: this.#restartCount });
     return `${mergedPage(pages)}${own}`;
   }
 

@@ -1,3 +1,5 @@
+import type { Counters } from './counters.js';
+import { COUNTER_DEFINITIONS } from './metric-definitions.js';
 import type { MetricReference } from './metrics.js';
 
 export interface ProcessFigures {
@@ -34,6 +36,22 @@ export const PARENT_METRICS: readonly Definition[] = [
     valueOf: ({ restartCount }) => restartCount,
   },
 ];
+
+/** Counters that a parent has like a node: it refuses configurations and drops log lines too. */
+const SHARED_COUNTERS = ['configReloads', 'logLines'] as const;
+
+/** The counters of a parent that its processes have too, as text of a metrics page. */
+export function sharedParentMetrics(counters: Counters): string {
+  return SHARED_COUNTERS.flatMap((key) => COUNTER_DEFINITIONS[key])
+    .flatMap((definition) => {
+      const { name, help, label = '' } = definition;
+      const samples = definition
+        .samples(counters)
+        .map(([value, labelled]) => `${name}{${label}="${labelled}"} ${value}`);
+      return [`# HELP ${name} ${help}`, `# TYPE ${name} counter`, ...samples, ''];
+    })
+    .join('\n');
+}
 
 /** The metrics of a parent as text of a metrics page. */
 export function parentMetrics(figures: ProcessFigures): string {
