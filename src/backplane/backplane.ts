@@ -91,8 +91,7 @@ export interface BackplaneEvents {
   topic?(realm: Uri, change: TopicChange): void;
   /**
    * Sessions of a node that died, when their rows are removed and before `nodeGone`. Exactly one node receives each of them: the one
-   * that has removed it. Should that node die
-   * or lose the reply of the store in the same moment, no node receives them.
+   * that has removed it. Should that node die or lose the reply of the store in the same moment, no node receives them.
    */
   sessionsLost?(node: NodeId, sessions: readonly LostSession[]): void;
   /** The node is dead or has left; nothing of it comes any more and its rows are gone (G5). Once per node. */
@@ -105,9 +104,9 @@ export interface BackplaneEvents {
    */
   returned(to: NodeId, realm: Uri, frame: Frame): void;
   /**
-   * Answers a question of a node, which may be this one. In NO_REALM it is for this node alone. The body could be decoded; its shape is not checked. The packed answer
-   * may have 1 MiB. Undefined: this node does not know the subject. A rejection counts as failed. Unlike the other events it may
-   * be called inside `ask`.
+   * Answers a question of a node, which may be this one. In NO_REALM it is for this node alone. The body could be decoded; its
+   * shape is not checked. The packed answer may have 1 MiB, in NO_REALM 16 MiB. Undefined: this node does not know the subject. A
+   * rejection counts as failed. Unlike the other events it may be called inside `ask`.
    */
   question?(from: NodeId, realm: Uri, subject: string, body: unknown): Promise<unknown> | undefined;
   /** Other nodes cannot be reached: local traffic goes on (G6). `up` follows, or `fenced`. */

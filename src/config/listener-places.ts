@@ -33,7 +33,7 @@ interface Named {
 /** The name of `listen` in logs and metrics. */
 export const LISTEN_NAME = 'listen';
 
-/** The names of `listeners` in logs and metrics, each there once if those that the configuration gives are. */
+/** The names of `listeners` in logs and metrics. They differ if the names that the configuration gives do. */
 export function listenerNames(listeners: readonly Named[]): readonly string[] {
   const made = listeners.map((listener) => listener.name ?? nameFromPlace(listener));
   return made.map((name, index) => {

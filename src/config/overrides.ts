@@ -112,7 +112,8 @@ function scalar(setting: Setting, text: string): unknown {
 
 /**
  * Kubernetes and Docker describe a service called "gantry" in variables with our prefix
- * (GANTRY_PORT=tcp://10.0.0.1:8080, GANTRY_SERVICE_HOST …), and the client commands, the processes of one machine and the tests have variables of their own.
+ * (GANTRY_PORT=tcp://10.0.0.1:8080, GANTRY_SERVICE_HOST …). The client commands, the processes of one machine and the tests have
+ * variables of their own.
  */
 function isForeign(variable: string, text: string): boolean {
   return (

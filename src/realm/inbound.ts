@@ -87,7 +87,7 @@ export class Inbound implements BackplaneEvents {
   gap(from: NodeId, reason: string): void {
     this.#reports.gap(from, reason);
     for (const { dealer } of this.#realms.values()) dealer.laneGap(from);
-    // Once for all realms, also those that only one of the two nodes serves: the loss may concern a call in a realm that this node no longer serves.
+    // Once for all realms: the loss may concern a call in a realm that only one of the two nodes serves.
     this.#bus.send(from, NO_REALM, LOST);
   }
 

@@ -72,7 +72,7 @@ export function matchIn(options: Dict | undefined): MatchPolicy | Fault {
   return fault(ErrorUri.INVALID_ARGUMENT, 'options.match: expected "exact", "prefix" or "wildcard"');
 }
 
-/** Ids by match policy: all three keys are always there. */
+/** The result of a `list` procedure. A Fault: it has too many ids. */
 export function byPolicy(
   sources: Pick<MetaSources, 'limits' | 'onLimit'>,
   all: readonly Listed[],
