@@ -7,6 +7,7 @@ import type { Accept, CloseCause } from '../transport/connection.js';
 import type { HasLogin } from '../transport/handshake-cookies.js';
 import type { HttpRoute } from '../transport/http/exchange.js';
 import { ListenError } from '../transport/listen-error.js';
+import { ListenerGate } from '../transport/listener-gate.js';
 import { RawServer } from '../transport/raw/raw-server.js';
 import { SharedTransport } from '../transport/shared-transport.js';
 import type { NodeId } from '../wamp/ids.js';
@@ -60,18 +61,17 @@ export class Listeners {
       maxMemoryBytes: maxMemoryBytes(config),
     };
     this.#shared = new SharedTransport(this.#bounds, counters, logger, isPortShared);
+    const gate = new ListenerGate(rulesOf(config.listen, LISTEN_NAME), this.#shared);
     if (config.longPoll.enabled) {
-      const authMethods = (): ReadonlySet<string> | undefined => this.#first.authMethods;
-      this.#longPoll = new LongPoll(config, { backplane, hasLogin, authMethods }, accept, this.#shared);
+      this.#longPoll = new LongPoll(config, { backplane, hasLogin, gate }, accept, this.#shared);
     }
     const routes = this.#longPoll === undefined ? options.routes : [...options.routes, this.#longPoll.route];
-    this.#first = this.#webSocketServer(config.listen, LISTEN_NAME, ports[0] ?? 0, { routes, sites: sitesOf(config) });
+    this.#first = this.#webSocketServer(config.listen, gate, ports[0] ?? 0, { routes, sites: sitesOf(config) });
     const names = listenerNames(config.listeners);
     this.#further = config.listeners.map((listener, index) => {
       const [name = '', port = 0] = [names[index], ports[index + 1]];
-      return listener.type === 'rawsocket'
-        ? this.#rawServer(listener, name, port)
-        : this.#webSocketServer(listener, name, port);
+      if (listener.type === 'rawsocket') return this.#rawServer(listener, name, port);
+      return this.#webSocketServer(listener, new ListenerGate(rulesOf(listener, name), this.#shared), port);
     });
     this.#watches = this.#further.map(
       (server) => new CertificateWatch({ files: () => server.tlsFiles, changed: () => void this.#renew(server) }),
@@ -154,7 +154,7 @@ export class Listeners {
 
   #webSocketServer(
     listener: WebSocketListener,
-    name: string,
+    gate: ListenerGate,
     port: number,
     pages: Pick<TransportOptions, 'routes' | 'sites'> = {},
   ): UwsServer {
@@ -169,9 +169,9 @@ export class Listeners {
       maxHeaderBytes,
       hasLogin,
       port,
-      rules: rulesOf(listener, name),
+      rules: rulesOf(listener, gate.name),
     };
-    return new UwsServer(options, accept, this.#shared);
+    return new UwsServer(options, accept, this.#shared, gate);
   }
 
   #rawServer(listener: RawListener, name: string, port: number): RawServer {

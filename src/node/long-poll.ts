@@ -3,6 +3,7 @@ import type { Config } from '../config/schema.js';
 import type { Accept } from '../transport/connection.js';
 import type { HasLogin } from '../transport/handshake-cookies.js';
 import type { HttpRoute } from '../transport/http/exchange.js';
+import type { ListenerGate } from '../transport/listener-gate.js';
 import { PollRoutes } from '../transport/longpoll/poll-routes.js';
 import { PollServer } from '../transport/longpoll/poll-server.js';
 import { OVERLONG_FACTOR, type SharedTransport } from '../transport/shared-transport.js';
@@ -17,8 +18,8 @@ export type PollBackplane = Pick<Backplane, 'node' | 'askNode' | 'isIsolated'>;
 export interface LongPollDependencies {
   readonly backplane: PollBackplane;
   readonly hasLogin: HasLogin;
-  /** Methods that `listen` allows now; undefined: all. */
-  readonly authMethods: () => ReadonlySet<string> | undefined;
+  /** Of `listen`. */
+  readonly gate: ListenerGate;
 }
 
 /** Long-poll of a node: its transports, and the way to those of other nodes. */
@@ -29,14 +30,14 @@ export class LongPoll {
 
   constructor(
     { longPoll, listen, limits }: Config,
-    { backplane, hasLogin, authMethods }: LongPollDependencies,
+    { backplane, hasLogin, gate }: LongPollDependencies,
     accept: Accept,
     shared: SharedTransport,
   ) {
     const { path, bodyTimeoutMs, receiveTimeoutMs } = longPoll;
     // A body somewhat too long is read, so that the client gets a clear ABORT.
     const maxBodyBytes = limits.maxMessageBytes * OVERLONG_FACTOR;
-    this.server = new PollServer(longPoll, accept, shared);
+    this.server = new PollServer(longPoll, accept, shared, gate);
     this.#answers = new PollRelayAnswers(this.server, maxBodyBytes);
     const relay = new PollRelay({ backplane, receiveTimeoutMs });
     this.route = new PollRoutes({
@@ -47,7 +48,6 @@ export class LongPoll {
       subprotocols: subprotocolsOf(listen.serializers),
       cookie: listen.cookie && cookieOptions(listen.cookie, listen),
       hasLogin,
-      authMethods,
       isSecure: listen.tls !== undefined,
       keptHeaders: listen.headersForAuthenticators,
       maxBodyBytes,

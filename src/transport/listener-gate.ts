@@ -1,5 +1,5 @@
 import type { ConnectionEnd, ConnectionRefusal, ListenerCounts } from '../telemetry/counters.js';
-import type { Admission, ConnectionSlot, SlotRefusal } from './admission.js';
+import { ConnectionSlot, type Admission, type SlotRefusal } from './admission.js';
 import type { SharedTransport } from './shared-transport.js';
 import type { SocketConnection } from './socket-connection.js';
 import type { ListenerRules } from './transport-options.js';
@@ -38,14 +38,18 @@ export class ListenerGate {
 
   /** See Admission. */
   admit(slot: ConnectionSlot): GateRefusal | undefined {
-    const { address } = slot;
-    const count = this.#byAddress.get(address) ?? 0;
-    if (count >= this.#maxPerAddress) return 'listener_connections_per_address';
+    if (this.#isFull(slot.address)) return 'listener_connections_per_address';
     const refusal = this.#admission.admit(slot);
-    if (refusal !== undefined || this.#maxPerAddress === Infinity) return refusal;
-    this.#byAddress.set(address, count + 1);
-    slot.onRelease = () => this.#leave(address);
-    return undefined;
+    if (refusal === undefined) this.#enter(slot);
+    return refusal;
+  }
+
+  /** See Admission. */
+  reserve(address: string): ConnectionSlot | GateRefusal {
+    if (this.#isFull(address)) return 'listener_connections_per_address';
+    const slot = this.#admission.reserve(address);
+    if (slot instanceof ConnectionSlot) this.#enter(slot);
+    return slot;
   }
 
   /** A client was refused. */
@@ -63,6 +67,17 @@ export class ListenerGate {
   ended(connection: SocketConnection, cut: ConnectionEnd): void {
     this.#counts.closed++;
     this.#shared.ended(connection, cut);
+  }
+
+  #isFull(address: string): boolean {
+    return (this.#byAddress.get(address) ?? 0) >= this.#maxPerAddress;
+  }
+
+  #enter(slot: ConnectionSlot): void {
+    if (this.#maxPerAddress === Infinity) return;
+    const { address } = slot;
+    this.#byAddress.set(address, (this.#byAddress.get(address) ?? 0) + 1);
+    slot.onRelease = () => this.#leave(address);
   }
 
   #leave(address: string): void {

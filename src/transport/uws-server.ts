@@ -45,13 +45,19 @@ export class UwsServer {
   #receiveBuffers: ReceiveBuffers | undefined;
   #receiveBufferBytes = 0;
 
-  constructor(options: TransportOptions, accept: Accept, shared: SharedTransport) {
+  /** `gate`: given where other connections than WebSockets belong to the listener too. */
+  constructor(
+    options: TransportOptions,
+    accept: Accept,
+    shared: SharedTransport,
+    gate = new ListenerGate(options.rules, shared),
+  ) {
     this.#options = options;
     this.#accept = accept;
     this.#shared = shared;
     this.#counters = shared.counters;
     this.#logger = shared.logger;
-    this.#gate = new ListenerGate(options.rules, shared);
+    this.#gate = gate;
     this.#acceptor = new UwsAcceptor(options, shared, this.#gate, () => shared.closedFor(this.#isAccepting));
     this.#dependencies = shared.dependencies({ compress: options.compression !== 'off' });
   }
@@ -119,11 +125,6 @@ export class UwsServer {
   /** Decides on the opening handshakes from now on. Open connections stay. */
   allowOrigins(origins: readonly string[]): void {
     this.#acceptor.allowOrigins(origins);
-  }
-
-  /** See ListenerGate. */
-  get authMethods(): ReadonlySet<string> | undefined {
-    return this.#gate.authMethods;
   }
 
   /** See ListenerGate. */

@@ -1,5 +1,6 @@
 import type WebSocket from 'ws';
 import { createCounters } from '../../src/telemetry/counters.js';
+import { ListenerGate } from '../../src/transport/listener-gate.js';
 import { PollRoutes, type PollRoutesOptions } from '../../src/transport/longpoll/poll-routes.js';
 import { PollServer, type PollServerOptions } from '../../src/transport/longpoll/poll-server.js';
 import { SharedTransport } from '../../src/transport/shared-transport.js';
@@ -42,7 +43,8 @@ export class LpScene {
       return listener;
     };
     const { receiveTimeoutMs = 8_000, sessionTimeoutMs = 30_000, maxReceiveBytes = 262_144 } = options;
-    this.polls = new PollServer({ receiveTimeoutMs, sessionTimeoutMs, maxReceiveBytes }, accept, this.shared);
+    const gate = new ListenerGate(all.rules, this.shared);
+    this.polls = new PollServer({ receiveTimeoutMs, sessionTimeoutMs, maxReceiveBytes }, accept, this.shared, gate);
     const { route } = new PollRoutes({
       path: '/lp',
       node: 'here' as NodeId,
@@ -51,13 +53,12 @@ export class LpScene {
       subprotocols: subprotocolsOf(all.serializers),
       cookie: options.cookie,
       hasLogin: () => Promise.resolve(false),
-      authMethods: () => undefined,
       isSecure: false,
       keptHeaders: [],
       maxBodyBytes: all.maxMessageBytes * 2,
       bodyTimeoutMs: options.bodyTimeoutMs ?? 10_000,
     });
-    this.#server = new UwsServer({ ...all, routes: [route] }, accept, this.shared);
+    this.#server = new UwsServer({ ...all, routes: [route] }, accept, this.shared, gate);
   }
 
   static async open(options: LpSceneOptions = {}): Promise<LpScene> {

@@ -22,8 +22,6 @@ export interface PollRoutesOptions {
   /** Absent: no cookie is set or read. */
   readonly cookie: CookieOptions | undefined;
   readonly hasLogin: HasLogin;
-  /** Methods by which a client that opens a transport now may join; undefined: all. */
-  readonly authMethods: () => ReadonlySet<string> | undefined;
   /** The listener itself has TLS. */
   readonly isSecure: boolean;
   /** Headers of `open` that authenticators receive, in lower case. */
@@ -120,9 +118,8 @@ export class PollRoutes {
     const cookies = options && (await handshakeCookies(exchange.header('cookie'), options, hasLogin));
     if (hasLeft(exchange)) return;
     const headersKept = this.#keptHeaders(exchange);
-    const authMethods = this.#options.authMethods();
     const cookie = cookies?.cookie;
-    const traits = { remoteAddress, certificate, cookie, isSecure, authMethods, headers: headersKept };
+    const traits = { remoteAddress, certificate, cookie, isSecure, headers: headersKept };
     const opened = this.#options.server.open({ ...traits, subprotocol, addressKey });
     if (opened.kind === 'refused') {
       this.#options.server.refused(opened.reason, remoteAddress, exchange.origin);

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Accept, CloseCause, ConnectionTraits } from '../connection.js';
 import type { ConnectionRefusal } from '../../telemetry/counters.js';
-import type { SlotRefusal } from '../admission.js';
+import type { GateRefusal, ListenerGate } from '../listener-gate.js';
 import type { TemporaryRefusal } from '../refusals.js';
 import { OVERLONG_FACTOR, type SharedTransport } from '../shared-transport.js';
 import type { ConnectionDependencies } from '../socket-connection.js';
@@ -16,7 +16,7 @@ export type PollServerOptions = Omit<PollSocketOptions, 'serializer' | 'isBatche
 /** A client that opens a transport. */
 export interface PollClient extends Pick<
   ConnectionTraits,
-  'remoteAddress' | 'certificate' | 'cookie' | 'isSecure' | 'authMethods' | 'headers'
+  'remoteAddress' | 'certificate' | 'cookie' | 'isSecure' | 'headers'
 > {
   readonly subprotocol: Subprotocol;
   /** See `HttpExchange`. */
@@ -25,7 +25,7 @@ export interface PollClient extends Pick<
 
 export type OpenOutcome =
   | { readonly kind: 'opened'; readonly secret: string }
-  | { readonly kind: 'refused'; readonly reason: SlotRefusal | TemporaryRefusal };
+  | { readonly kind: 'refused'; readonly reason: GateRefusal | TemporaryRefusal };
 
 interface Transport {
   readonly connection: PollConnection;
@@ -43,6 +43,7 @@ export class PollServer implements PollHome {
   readonly #options: PollServerOptions;
   readonly #accept: Accept;
   readonly #shared: SharedTransport;
+  readonly #gate: ListenerGate;
   readonly #dependencies: ConnectionDependencies;
   readonly #transports = new Map<string, Transport>();
   /** Secrets of transports that have ended, with the time until which each is remembered, in this order. */
@@ -51,10 +52,12 @@ export class PollServer implements PollHome {
   #stopping: Promise<void> | undefined;
   #whenEmpty: (() => void) | undefined;
 
-  constructor(options: PollServerOptions, accept: Accept, shared: SharedTransport) {
+  /** `gate`: of the listener that the requests of long-poll arrive at. */
+  constructor(options: PollServerOptions, accept: Accept, shared: SharedTransport, gate: ListenerGate) {
     this.#options = options;
     this.#accept = accept;
     this.#shared = shared;
+    this.#gate = gate;
     const dependencies = shared.dependencies({ compress: false });
     // Each poll takes one message: a client that reads needs as many round trips as messages wait.
     this.#dependencies = {
@@ -75,11 +78,12 @@ export class PollServer implements PollHome {
   }
 
   open({ subprotocol, addressKey, ...client }: PollClient): OpenOutcome {
-    const slot = this.#shared.closedFor(this.#isAccepting) ?? this.#shared.admission.reserve(addressKey);
+    const slot = this.#shared.closedFor(this.#isAccepting) ?? this.#gate.reserve(addressKey);
     if (typeof slot === 'string') return { kind: 'refused', reason: slot };
     const { serializer, isBatched } = subprotocol;
     const socket = new PollSocket({ ...this.#options, serializer, isBatched });
-    const traits = { transport: 'longpoll', serializer, isBatched, ...client } as const;
+    const { authMethods } = this.#gate;
+    const traits = { transport: 'longpoll', serializer, isBatched, authMethods, ...client } as const;
     const connection = new PollConnection(socket, traits, this.#dependencies);
     const secret = newSecret();
     let cut: 'peer' | 'idle_timeout' = 'peer';
@@ -92,20 +96,19 @@ export class PollServer implements PollHome {
       ended: () => {
         slot.release();
         this.#forget(secret);
-        this.#shared.ended(connection, cut);
+        this.#gate.ended(connection, cut);
       },
     };
     this.#transports.set(secret, { connection, socket });
-    this.#shared.opened(connection);
+    this.#gate.opened(connection);
     connection.listen(this.#accept(connection));
     return { kind: 'opened', secret };
   }
 
   /** A client was refused. */
   refused(reason: ConnectionRefusal, remoteAddress: string, origin: string): void {
-    const { counters, logger } = this.#shared;
-    counters.connectionsRefused[reason]++;
-    logger.info({ reason, remoteAddress, ...(origin === '' ? {} : { origin }) }, 'connection.refused');
+    this.#gate.refused(reason);
+    this.#shared.logger.info({ reason, remoteAddress, ...(origin === '' ? {} : { origin }) }, 'connection.refused');
   }
 
   has(secret: string): boolean {

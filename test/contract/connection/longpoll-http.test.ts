@@ -85,6 +85,21 @@ describe('opening', () => {
     expect(scene.counters.connectionsRefused.connections).toBe(1);
   });
 
+  it('counts at its listener, whose own bound applies to it', async () => {
+    const scene = await open({ rules: { name: 'pages', maxConnectionsPerAddress: 1 } });
+    const { peer, listener } = await scene.connect();
+    const second = await scene.post('/open', '{"protocols":["wamp.2.json"]}');
+    expect([second.status, second.body.toString()]).toEqual([
+      503,
+      expect.stringContaining('maxConnectionsPerAddress of this listener') as unknown,
+    ]);
+    expect(scene.counters.listeners['pages']).toEqual({ opened: 1, refused: 1, closed: 0 });
+    peer.socket.close();
+    await listener.until(({ isClosed }) => isClosed);
+    await scene.connect();
+    expect(scene.counters.listeners['pages']).toEqual({ opened: 2, refused: 1, closed: 1 });
+  });
+
   it('is refused while the node drains; open transports go on', async () => {
     const scene = await open();
     const { peer, listener } = await scene.connect();

@@ -3,6 +3,7 @@ import type { Answers, UnansweredCause } from '../../../src/backplane/backplane.
 import { PollRelay } from '../../../src/node/poll-relay.js';
 import { PollRelayAnswers } from '../../../src/node/poll-relay-answers.js';
 import { createCounters } from '../../../src/telemetry/counters.js';
+import { ListenerGate } from '../../../src/transport/listener-gate.js';
 import { PollServer } from '../../../src/transport/longpoll/poll-server.js';
 import type { PollAnswer } from '../../../src/transport/longpoll/poll-socket.js';
 import { SharedTransport } from '../../../src/transport/shared-transport.js';
@@ -28,6 +29,7 @@ function scene() {
     { receiveTimeoutMs: 8_000, sessionTimeoutMs: 30_000, maxReceiveBytes: 262_144 },
     accept,
     shared,
+    new ListenerGate({ name: 'listen' }, shared),
   );
   const answers = new PollRelayAnswers(server, 2 * TRANSPORT_DEFAULTS.maxMessageBytes);
   const asked: string[] = [];
