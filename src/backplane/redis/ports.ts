@@ -23,6 +23,16 @@ export interface Script<Input, Reply> {
  */
 export class NotCarriedOutError extends BackplaneUnavailableError {}
 
+/** Runs a command whose place among other changes of the same rows does not matter: one that was not carried out is repeated. */
+export async function inAnyOrder<Reply>(run: () => Promise<Reply>): Promise<Reply> {
+  try {
+    return await run();
+  } catch (cause) {
+    if (!(cause instanceof NotCarriedOutError)) throw cause;
+    return run();
+  }
+}
+
 /**
  * The shared store, as the directory sees it. It carries out commands in the order of the calls. Each rejects with
  * BackplaneUnavailableError when the store cannot be reached or is silent for too long: it may or may not have been done. With

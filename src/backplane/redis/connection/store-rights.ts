@@ -1,6 +1,6 @@
 import type { LoadedScript } from '../scripts/loader.js';
 import type { StoreConnection } from './store-connection.js';
-import { StoreUnusableError } from './store-errors.js';
+import { StoreReplyError, StoreUnusableError } from './store-errors.js';
 
 /** The part of the store that a node uses: names to check rights with, and the patterns of all names. */
 export interface RightsScope {
@@ -114,7 +114,21 @@ async function deniedOf(
     const all = [...name.split('|'), ...rest];
     return [`${all.length}`, ...all];
   });
-  const places: unknown = await connection.ask((client) => client.call('EVALSHA', script.sha, 0, ...words));
+  const places = await evaluate(connection, script, words);
   if (!Array.isArray(places)) throw new TypeError(`${script.file}: its reply is no list`);
   return commands.filter((_, index) => (places as unknown[]).includes(index + 1));
+}
+
+/** The store may have lost its scripts again since they were loaded. */
+async function evaluate(
+  connection: StoreConnection,
+  { sha, text }: LoadedScript,
+  words: readonly string[],
+): Promise<unknown> {
+  try {
+    return await connection.ask((client) => client.call('EVALSHA', sha, 0, ...words));
+  } catch (error) {
+    if (!(error instanceof StoreReplyError) || error.code !== 'NOSCRIPT') throw error;
+    return connection.ask((client) => client.call('EVAL', text, 0, ...words));
+  }
 }

@@ -1,7 +1,7 @@
 import type { NodeId, Uri } from '../../../wamp/ids.js';
 import { BackplaneUnavailableError } from '../../backplane.js';
 import type { Keys } from '../keys.js';
-import type { Store } from '../ports.js';
+import { inAnyOrder, type Store } from '../ports.js';
 import type { ReportFailure } from './ports.js';
 import { dropRealm, noteRealms } from './scripts.js';
 
@@ -79,6 +79,6 @@ export class NotedRealms {
 
   #note(realms: readonly Uri[]): Promise<Noted> {
     const { store, keys, node } = this.#options;
-    return store.run(noteRealms, { keys: keys.nodes, node, realms });
+    return inAnyOrder(() => store.run(noteRealms, { keys: keys.nodes, node, realms }));
   }
 }

@@ -3,7 +3,7 @@ import { chunks } from '../../../util/chunks.js';
 import { isId, type NodeId, type SessionId } from '../../../wamp/ids.js';
 import { BackplaneUnavailableError } from '../../backplane.js';
 import { shardOf, type SessionsKeys } from '../keys.js';
-import { NotCarriedOutError, type Store } from '../ports.js';
+import { inAnyOrder, type Store } from '../ports.js';
 import { packTestaments } from './rows.js';
 import { setTestaments } from './scripts.js';
 
@@ -86,15 +86,9 @@ export class OwnTestaments {
       await Promise.all(part.map((session) => this.#writeWanted(session)));
   }
 
-  /** False: the node does not have the session. */
-  async #writeWanted(session: SessionId): Promise<boolean> {
-    try {
-      return await this.#run(session);
-    } catch (cause) {
-      if (!(cause instanceof NotCarriedOutError)) throw cause;
-      // The repetition writes what is wanted by now. Its place behind later writes does not matter.
-      return this.#run(session);
-    }
+  /** False: the node does not have the session. Writes what is wanted by now, also when it is repeated. */
+  #writeWanted(session: SessionId): Promise<boolean> {
+    return inAnyOrder(() => this.#run(session));
   }
 
   #run(session: SessionId): Promise<boolean> {
