@@ -44,11 +44,17 @@ export interface Scene {
 /** Runs `body` in a fresh cluster. */
 export type InScene = (body: (scene: Scene) => Promise<void>) => () => Promise<void>;
 
+export interface ContractOptions {
+  readonly nodeCounts?: readonly number[];
+  /** Runs several tests at once, each with a cluster of its own: most of them wait for a lease or a timeout. */
+  readonly concurrent?: boolean;
+}
+
 /** Every sentence of the interfaces in backplane.ts as a test. */
 export function describeBackplane(
   name: string,
   makeCluster: () => ClusterUnderTest | Promise<ClusterUnderTest>,
-  nodeCounts: readonly number[] = [2, 3, 5],
+  { nodeCounts = [2, 3, 5], concurrent = false }: ContractOptions = {},
 ): void {
   const inScene: InScene = (body) => async () => {
     const cluster = await makeCluster();
@@ -71,7 +77,7 @@ export function describeBackplane(
     }
   };
 
-  describe(`backplane contract: ${name}`, () => {
+  describe(`backplane contract: ${name}`, { concurrent }, () => {
     aloneContract(inScene);
     for (const nodeCount of nodeCounts) {
       describe(`${nodeCount} nodes`, () => {

@@ -22,4 +22,7 @@ afterAll(async () => {
   await redis.stop();
 });
 
-describeBackplane('redis, which loses its scripts all the time (G6)', () => new RedisCluster(redis), [3]);
+describeBackplane('redis, which loses its scripts all the time (G6)', () => new RedisCluster(redis), {
+  nodeCounts: [3],
+  concurrent: true,
+});

@@ -26,4 +26,4 @@ function redisCluster(): ClusterUnderTest {
   };
 }
 
-describeBackplane('redis', redisCluster);
+describeBackplane('redis', redisCluster, { concurrent: true });
