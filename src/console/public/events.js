@@ -16,6 +16,8 @@ const PLAIN = { autocapitalize: 'off', autocomplete: 'off', spellcheck: 'false' 
 /** The events of one topic or pattern, as long as somebody watches. */
 export class EventsView {
   #session;
+  /** A topic is watched, or will be when the router answers, or when the connection is back. */
+  #isWanted = false;
   #listener;
   /** Counts up with each topic that is watched: what belongs to an earlier one is ignored. */
   #turn = 0;
@@ -38,7 +40,7 @@ export class EventsView {
     const form = make('form', { class: 'tools' }, this.#topic, this.#match, this.#button);
     form.addEventListener('submit', (event) => {
       event.preventDefault();
-      if (this.#listener === undefined) void this.watch(this.#topic.value.trim(), this.#match.value);
+      if (!this.#isWanted) void this.watch(this.#topic.value.trim(), this.#match.value);
       else this.#stop('');
     });
     root.append(form, this.#status, this.#list);
@@ -46,10 +48,9 @@ export class EventsView {
 
   /** Subscribes in a new session to the topic of the last one. */
   begin(session) {
-    const wasWatching = this.#listener !== undefined;
     this.#listener = undefined;
     this.#session = session;
-    if (wasWatching) void this.watch(this.#topic.value, this.#match.value);
+    if (this.#isWanted) void this.watch(this.#topic.value, this.#match.value);
   }
 
   show() {}
@@ -71,6 +72,8 @@ export class EventsView {
     this.#match.value = match;
     this.#counts = { all: 0, left: 0, second: 0 };
     this.#list.replaceChildren();
+    this.#isWanted = true;
+    this.#renderState();
     try {
       const options = { match, get_retained: true };
       const listener = await this.#session.subscribe(
@@ -83,7 +86,9 @@ export class EventsView {
       if (turn === this.#turn) this.#listener = listener;
       else this.#session?.unsubscribe(listener).catch(() => undefined);
     } catch (error) {
-      if (turn === this.#turn) this.#note = error.message;
+      if (turn !== this.#turn) return;
+      this.#isWanted = error.uri === 'lost';
+      this.#note = error.message;
     }
     this.#changed();
   }
@@ -91,6 +96,7 @@ export class EventsView {
   #stop(note) {
     this.#turn++;
     this.#note = note;
+    this.#isWanted = false;
     const listener = this.#listener;
     this.#listener = undefined;
     if (listener !== undefined) this.#session?.unsubscribe(listener).catch(() => undefined);
@@ -125,12 +131,16 @@ export class EventsView {
   #render() {
     for (const event of this.#fresh.splice(0)) this.#list.prepend(eventItem(event));
     while (this.#list.childElementCount > MAX_EVENTS) this.#list.lastElementChild.remove();
+    this.#renderState();
+  }
+
+  #renderState() {
     const { all, left } = this.#counts;
-    const isWatching = this.#listener !== undefined;
-    setText(this.#button, isWatching ? 'Stop' : 'Watch');
-    this.#topic.disabled = this.#match.disabled = isWatching;
+    setText(this.#button, this.#isWanted ? 'Stop' : 'Watch');
+    this.#topic.disabled = this.#match.disabled = this.#isWanted;
+    const waiting = this.#isWanted ? 'subscribing …' : '';
     const texts = [
-      isWatching ? 'watching' : '',
+      this.#listener === undefined ? waiting : 'watching',
       all > 0 ? `${all.toLocaleString('en')} events` : '',
       left > 0 ? `${left.toLocaleString('en')} not shown: more than ${MAX_PER_SECOND} in a second` : '',
       this.#note,

@@ -105,7 +105,8 @@ class Session {
 
   /**
    * `onEvent` receives the text of each EVENT message, which may be too much to parse. `onRevoked`: the router has ended the
-   * subscription. Resolves with what `unsubscribe` takes.
+   * subscription. Resolves with what `unsubscribe` takes; rejects only with an ERROR or the loss of the connection, because the
+   * router answers when the lease of a node that has just died is over.
    */
   async subscribe(topic, options, onEvent, onRevoked = () => undefined) {
     const [id] = await this.#request(SUBSCRIBE, options, topic);
@@ -134,10 +135,8 @@ class Session {
     if (this.#socket === undefined) return Promise.reject(new WampError('lost', 'there is no connection'));
     const request = ++this.#lastRequest;
     return new Promise((resolve, reject) => {
-      const limit = setTimeout(
-        () => this.#settle(request)?.reject(new WampError('lost', 'the router has not answered in time')),
-        REQUEST_LIMIT_MS,
-      );
+      const isLate = () => this.#settle(request)?.reject(new WampError('lost', 'the router has not answered in time'));
+      const limit = code === SUBSCRIBE ? undefined : setTimeout(isLate, REQUEST_LIMIT_MS);
       this.#pending.set(request, { resolve, reject, limit });
       this.#socket.send(JSON.stringify([code, request, ...rest]));
     });
