@@ -7,7 +7,6 @@ import { writeJson } from './json.js';
 import type { Refusal } from './refusal.js';
 
 const NO_STORE = ['Cache-Control', 'no-store'] as const;
-const NO_SNIFF = ['X-Content-Type-Options', 'nosniff'] as const;
 /** Seconds for which a browser need not ask again. */
 const PREFLIGHT_AGE = '600';
 
@@ -39,7 +38,7 @@ export function jsonAnswer(
 ): HttpAnswer {
   const body = writeJson(value) ?? '{"error":"wamp.error.invalid_argument","args":[],"kwargs":{}}';
   const type = ['Content-Type', 'application/json; charset=utf-8'] as const;
-  return { status, headers: [...corsHeaders(exchange), ...headers, type, NO_STORE, NO_SNIFF], body };
+  return { status, headers: [...corsHeaders(exchange), ...headers, type, NO_STORE], body };
 }
 
 export function refusalAnswer(exchange: HttpExchange, { status, message, headers }: Refusal): HttpAnswer {

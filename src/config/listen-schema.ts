@@ -50,6 +50,11 @@ export const webSocket = {
     .default('/ws')
     .describe('Path of the WebSocket, or a list of paths. A slash at the end makes no difference: `/ws/` is `/ws`.'),
   tls: tls.exactOptional().describe('Serve with TLS. Absent: without.'),
+  hstsMaxAgeSeconds: count(0, 63_072_000)
+    .default(31_536_000)
+    .describe(
+      'Seconds for which browsers reach this host name only with TLS once they have had an answer with TLS (Strict-Transport-Security). 0: the header is not sent. Without `tls` it never is: a proxy that ends TLS sends its own.',
+    ),
   allowedOrigins: distinct(
     z.string().regex(ORIGIN, 'Invalid origin: write "*", or scheme://host[:port] and nothing after it'),
   )

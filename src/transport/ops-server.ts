@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Logger } from '../telemetry/logger.js';
+import { SECURITY_HEADERS } from './http/security-headers.js';
 import { listenError } from './listen-error.js';
 import { listenAt } from './listen-hosts.js';
 
@@ -112,7 +113,7 @@ export class OpsServer {
       'Content-Type': contentType,
       'Content-Length': Buffer.byteLength(body),
       'Cache-Control': 'no-store',
-      'X-Content-Type-Options': 'nosniff',
+      ...Object.fromEntries(SECURITY_HEADERS),
       ...(status === 405 ? { Allow: 'GET, HEAD' } : {}),
     });
     response.end(request.method === 'HEAD' ? undefined : body);

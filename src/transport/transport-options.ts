@@ -61,6 +61,8 @@ export interface TransportOptions extends TransportBounds {
   /** One or several paths. A slash at the end makes no difference. */
   readonly path: string | readonly string[];
   readonly tls?: TlsOptions;
+  /** See securityHeaders. */
+  readonly hstsMaxAgeSeconds: number;
   /** See originMatcher. */
   readonly allowedOrigins: readonly string[];
   readonly serializers: readonly SerializerId[];

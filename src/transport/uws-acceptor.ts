@@ -8,8 +8,9 @@ import { readClientCertificate, type ClientCertificate } from './client-certific
 import { handshakeCookies, type HandshakeCookies } from './handshake-cookies.js';
 import { handshakeFlaw, readHead, type RequestHead } from './handshake.js';
 import { textAnswer } from './http/answers.js';
-import type { HttpAnswer, HttpRoute } from './http/exchange.js';
+import type { HttpAnswer, HttpHeaders, HttpRoute } from './http/exchange.js';
 import { HttpRoutes } from './http/routes.js';
+import { securityHeaders } from './http/security-headers.js';
 import type { ListenerGate } from './listener-gate.js';
 import { originMatcher } from './origins.js';
 import { pathsOf, pathVariants } from './paths.js';
@@ -65,6 +66,7 @@ export class UwsAcceptor {
   #isAllowedOrigin: (origin: string) => boolean;
   readonly #closedFor: () => TemporaryRefusal | undefined;
   readonly #socketPaths: ReadonlySet<string>;
+  readonly #standing: HttpHeaders;
   /** HTTP routes beside the WebSocket. */
   routes = new HttpRoutes([]);
 
@@ -86,6 +88,7 @@ export class UwsAcceptor {
     this.#subprotocols = subprotocolsOf(options.serializers);
     this.#isAllowedOrigin = originMatcher(options.allowedOrigins);
     this.#socketPaths = new Set(pathVariants(options.path));
+    this.#standing = securityHeaders(options.tls !== undefined, options.hstsMaxAgeSeconds);
   }
 
   /** See UwsServer. */
@@ -230,7 +233,7 @@ export class UwsAcceptor {
     const exchange = new UwsExchange(
       response,
       request,
-      { counters, backlog, bodies, ended },
+      { counters, backlog, bodies, standing: this.#standing, ended },
       {
         origin: head.origin,
         isAllowedOrigin: this.#isAllowedOrigin(head.origin),
@@ -307,6 +310,7 @@ export class UwsAcceptor {
 
   #answer({ response, slot, method }: PendingRequest, answer: HttpAnswer): void {
     this.#counters.httpAnswers[answer.status]++;
-    sendAnswer(response, method === 'HEAD' ? { ...answer, isBodyLeftOut: true } : answer, () => slot.release());
+    const sent = method === 'HEAD' ? { ...answer, isBodyLeftOut: true } : answer;
+    sendAnswer(response, sent, this.#standing, () => slot.release());
   }
 }

@@ -4,7 +4,7 @@ import type { Backlog } from './backlog.js';
 import type { ClientCertificate } from './client-certificate.js';
 import { textAnswer } from './http/answers.js';
 import { BodyReader, type BodyBounds, type BodyFlaw, type BodyPool } from './http/body-reader.js';
-import type { HttpAnswer, HttpExchange, HttpRoute, HttpStream, StreamOptions } from './http/exchange.js';
+import type { HttpAnswer, HttpExchange, HttpHeaders, HttpRoute, HttpStream, StreamOptions } from './http/exchange.js';
 import { sendAnswer } from './uws-http.js';
 import { UwsStream } from './uws-stream.js';
 
@@ -21,6 +21,8 @@ export interface ExchangeDependencies {
   readonly counters: Counters;
   readonly backlog: Backlog;
   readonly bodies: BodyPool;
+  /** See writeHead. */
+  readonly standing: HttpHeaders;
   /** The connection has gone, or goes as soon as what is written is out. Called once. */
   readonly ended: () => void;
 }
@@ -101,19 +103,20 @@ export class UwsExchange implements HttpExchange {
       if (ended !== undefined) setImmediate(ended, false);
       return;
     }
-    this.#dependencies.counters.httpAnswers[answer.status]++;
+    const { counters, standing } = this.#dependencies;
+    counters.httpAnswers[answer.status]++;
     const isHead = this.method === 'HEAD';
-    sendAnswer(this.#response, isHead ? { ...answer, isBodyLeftOut: true } : answer, (isWritten) => {
+    sendAnswer(this.#response, isHead ? { ...answer, isBodyLeftOut: true } : answer, standing, (isWritten) => {
       this.#end();
       ended?.(isWritten);
     });
   }
 
   stream(options: StreamOptions): HttpStream {
-    const { counters, backlog } = this.#dependencies;
+    const { counters, backlog, standing } = this.#dependencies;
     const response = this.#mayAnswer() ? this.#response : undefined;
     if (response !== undefined) counters.httpAnswers[options.status]++;
-    return new UwsStream(response, options, { counters, backlog, ended: () => this.#left() });
+    return new UwsStream(response, options, { counters, backlog, standing, ended: () => this.#left() });
   }
 
   /** False: nobody is there to read it. */

@@ -1,9 +1,10 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import type { HttpStatus } from '../telemetry/counters.js';
-import type { HttpAnswer } from './http/exchange.js';
+import type { HttpAnswer, HttpHeaders } from './http/exchange.js';
+import { withStanding } from './http/security-headers.js';
 import { closesWithoutBody } from './uws-library.js';
 
-export const STATUS_LINES: Readonly<Record<HttpStatus, string>> = {
+const STATUS_LINES: Readonly<Record<HttpStatus, string>> = {
   '200': '200 OK',
   '202': '202 Accepted',
   '204': '204 No Content',
@@ -38,26 +39,43 @@ const CORK_BYTES = 16_384;
  * Answers one HTTP request in a later turn, and ends its connection. The library ends a connection that sends another
  * request meanwhile, so no client makes the router answer into a queue that it does not read. A long page is not
  * copied: it goes out as far as the system takes it.
- * `ended`: the connection has gone, or goes as soon as what is written is out; `isWritten`: the system has taken the whole
+ * `standing`: see writeHead. `ended`: the connection has gone, or goes as soon as what is written is out; `isWritten`: the system has taken the whole
  * answer. Called once.
  */
-export function sendAnswer(response: HttpResponse, answer: HttpAnswer, ended: (isWritten: boolean) => void): void {
-  const writing = new Writing(response, answer, ended);
+export function sendAnswer(
+  response: HttpResponse,
+  answer: HttpAnswer,
+  standing: HttpHeaders,
+  ended: (isWritten: boolean) => void,
+): void {
+  const writing = new Writing(response, answer, standing, ended);
   response.onAborted(() => writing.aborted());
   setImmediate(() => writing.begin());
+}
+
+/** Writes status and headers. `standing`: headers of every answer of the listener that has none of the same name. */
+export function writeHead(
+  response: HttpResponse,
+  { status, headers }: Pick<HttpAnswer, 'status' | 'headers'>,
+  standing: HttpHeaders,
+): void {
+  response.writeStatus(STATUS_LINES[status]);
+  for (const [name, value] of withStanding(headers, standing)) response.writeHeader(name, value);
 }
 
 class Writing {
   readonly #response: HttpResponse;
   readonly #answer: HttpAnswer;
+  readonly #standing: HttpHeaders;
   readonly #ended: (isWritten: boolean) => void;
   #isOpen = true;
   #isWritten = false;
   #limit: NodeJS.Timeout | undefined;
 
-  constructor(response: HttpResponse, answer: HttpAnswer, ended: (isWritten: boolean) => void) {
+  constructor(response: HttpResponse, answer: HttpAnswer, standing: HttpHeaders, ended: (isWritten: boolean) => void) {
     this.#response = response;
     this.#answer = answer;
+    this.#standing = standing;
     this.#ended = ended;
   }
 
@@ -76,9 +94,7 @@ class Writing {
   }
 
   #writeHead(): void {
-    const { status, headers } = this.#answer;
-    this.#response.writeStatus(STATUS_LINES[status]);
-    for (const [name, value] of headers) this.#response.writeHeader(name, value);
+    writeHead(this.#response, this.#answer, this.#standing);
   }
 
   #writeWithoutBody(byteLength: number): void {

@@ -2,8 +2,8 @@ import { Buffer } from 'node:buffer';
 import type { HttpResponse } from 'uWebSockets.js';
 import type { Counters } from '../telemetry/counters.js';
 import type { Backlog, Backlogged } from './backlog.js';
-import type { HttpStream, StreamOptions } from './http/exchange.js';
-import { STATUS_LINES } from './uws-http.js';
+import type { HttpHeaders, HttpStream, StreamOptions } from './http/exchange.js';
+import { writeHead } from './uws-http.js';
 
 /** The library ends a connection to which nothing was written for 8 to 12 s. */
 const FILLER_MS = 4_000;
@@ -11,6 +11,8 @@ const FILLER_MS = 4_000;
 export interface StreamDependencies {
   readonly counters: Counters;
   readonly backlog: Backlog;
+  /** See writeHead. */
+  readonly standing: HttpHeaders;
   /** The stream has ended. May be called more than once. */
   readonly ended: () => void;
 }
@@ -44,8 +46,7 @@ export class UwsStream implements HttpStream, Backlogged {
     response.onAborted(() => this.#ended());
     response.onWritable(() => this.#writable());
     response.cork(() => {
-      response.writeStatus(STATUS_LINES[options.status]);
-      for (const [name, value] of options.headers) response.writeHeader(name, value);
+      writeHead(response, options, dependencies.standing);
       response.writeHeader('Connection', 'close');
     });
     this.#send(options.filler);
@@ -75,7 +76,10 @@ export class UwsStream implements HttpStream, Backlogged {
     if (!this.#isOpen || this.#isEnding) return;
     this.#isEnding = true;
     clearInterval(this.#filling);
-    if (this.#heldBytes === 0) this.giveUp();
+    // In the turn of the request the library has what was written in its buffer, which a close discards.
+    setImmediate(() => {
+      if (this.#heldBytes === 0) this.giveUp();
+    });
   }
 
   waitingBytes(): number {

@@ -90,6 +90,8 @@ async function post(
 ): Promise<Answer> {
   const response = await fetch(httpUrl(router, node, path), { method: 'POST', body, headers });
   const text = await response.text();
+  expect(response.headers.get('x-content-type-options')).toBe('nosniff');
+  expect(response.headers.get('content-security-policy')).toMatch(/^default-src 'none'/);
   return {
     status: response.status,
     body: text === '' ? undefined : (JSON.parse(text) as unknown),

@@ -11,6 +11,7 @@ export const TRANSPORT_DEFAULTS: TransportOptions = {
   host: '127.0.0.1',
   port: 0,
   path: '/ws',
+  hstsMaxAgeSeconds: 31_536_000,
   allowedOrigins: ['*'],
   serializers: ['json', 'msgpack', 'cbor'],
   requireSubprotocol: true,

@@ -33,8 +33,6 @@ export function siteRoute(
 /** Sent with each page. */
 function siteHeaders(policy: string): HttpHeaders {
   return [
-    ['X-Content-Type-Options', 'nosniff'],
-    ['Referrer-Policy', 'no-referrer'],
     ['Content-Security-Policy', policy],
     // Always asked again, and answered with 304: the pages change with the router.
     ['Cache-Control', 'no-cache'],
