@@ -17,7 +17,8 @@ export const TEST_TIMINGS: ClusterTimings = {
   probeTimeoutMs: 1_000,
   barrierTimeoutMs: 15_000,
   reaskMs: 100,
-  takeoverTimeoutMs: 10_000,
+  // No node is declared dead in the first lease of a store.
+  takeoverTimeoutMs: 20_000,
   downAfterMs: 20,
   startTimeoutMs: 10_000,
 };
