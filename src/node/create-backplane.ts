@@ -22,7 +22,7 @@ const DOWN_AFTER_MS = 1_000;
 /** Timeout of one attempt to start; the caller tries again. */
 const START_TIMEOUT_MS = 15_000;
 const REAP_MS = 1_000;
-/** The receiver of a batch handles all of it in one turn. Batches of 64 are about as fast as any (ADR 11). */
+/** Batches of 64 are about as fast as any (ADR 11). */
 const MAX_ITEMS_PER_BATCH = 256;
 
 /** Creates the configured backplane: in the process's memory for a node alone, or over Redis. */

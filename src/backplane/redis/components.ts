@@ -49,7 +49,7 @@ const MAX_ITEMS_PER_STEP = 500;
 const MAX_HELD_MESSAGES = 16_384;
 /** The size of a message to another node besides its item. */
 const HEADROOM_BYTES = 1_024;
-/** Time for messages of other nodes in one turn. A batch is processed in one turn: see MAX_ITEMS_PER_BATCH. */
+/** Time for messages of other nodes in one turn. */
 const RECEIVE_TURN_MS = 10;
 const MAX_WAITING_BYTES = 33_554_432;
 
@@ -366,11 +366,14 @@ function createHold({ node, options, keys }: Context, receivers: MessageReceiver
   const inbox = keys.channels.inbox(node);
   return new Hold({
     isOpen: () => standing.mayReceive(),
-    deliver: (channel, bytes) => {
-      if (channel === inbox) lanes.receive(bytes);
-      else if (channel === nodes) membership.receive(bytes);
+    deliver: (channel, bytes, hasTime) => {
+      if (channel === inbox) return lanes.receive(bytes, hasTime);
+      if (channel === nodes) membership.receive(bytes);
       else if (!realms.change(channel, bytes)) messagesIgnored.channel++;
+      return true;
     },
+    proceed: (hasTime) => lanes.proceed(hasTime),
+    abandon: () => lanes.abandon(),
     maxMessages: MAX_HELD_MESSAGES,
     turnMs: RECEIVE_TURN_MS,
     maxWaitingBytes: MAX_WAITING_BYTES,

@@ -21,6 +21,7 @@ const MAX_SENT_TOO_EARLY = 256;
 /** The most that a frame holds besides its payload: two URIs and what fits into their shadow. */
 const HEAD_BYTES = 262_144;
 const ACCEPTED = Promise.resolve();
+const ALWAYS = (): boolean => true;
 
 /**
  * One ordered lane to each other node and from it (D5). The items of one turn leave in one message per node. An item that is
@@ -212,9 +213,22 @@ export class Lanes implements Confirmations {
     await this.#transmitter.settled();
   }
 
-  /** A message that arrived in this node's inbox. Never throws. */
-  receive(message: Uint8Array): void {
-    this.#receiver.receive(message);
+  /**
+   * A message that arrived in this node's inbox. Never throws. False: `hasTime` ended before its last item; `proceed` continues,
+   * and must have returned true before the next message.
+   */
+  receive(message: Uint8Array, hasTime: () => boolean = ALWAYS): boolean {
+    return this.#receiver.receive(message, hasTime);
+  }
+
+  /** Continues with the items that `receive` has left. False: some are left again. */
+  proceed(hasTime: () => boolean): boolean {
+    return this.#receiver.proceed(hasTime);
+  }
+
+  /** Drops the items that `receive` has left. */
+  abandon(): void {
+    this.#receiver.abandon();
   }
 
   get stats(): LaneStats {

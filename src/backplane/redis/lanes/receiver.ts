@@ -20,6 +20,15 @@ export interface ReceiverOptions {
   readonly sendSequence: (to: NodeId) => void;
 }
 
+/** Items of a batch that a node left for a later turn. */
+interface Rest {
+  readonly lane: InboundLane;
+  readonly items: readonly LaneItem[];
+  next: number;
+}
+
+/** Items between two looks at the clock, which costs a fraction of the cheapest item. */
+const ITEMS_PER_CLOCK = 4;
 /** Closed nodes that are remembered. A late message of an older one counts as that of an unknown node. */
 const MAX_GONE = 4_096;
 
@@ -30,6 +39,7 @@ export class Receiver {
   readonly #lanes = new Map<NodeId, InboundLane>();
   /** Closed nodes, and when each was sent its `gone` last. */
   readonly #gone = new Map<NodeId, number>();
+  #rest: Rest | undefined;
 
   constructor(options: ReceiverOptions) {
     this.#options = options;
@@ -57,24 +67,45 @@ export class Receiver {
     }
   }
 
-  receive(message: Uint8Array): void {
+  /** Processes a message while `hasTime`. False: items are left for `proceed`, which must be called before the next message. */
+  receive(message: Uint8Array, hasTime: () => boolean): boolean {
     const { node, counters, events } = this.#options;
     counters.batches.in++;
     counters.batchBytes.in += message.length;
     const head = this.#reader.open(message);
     if (typeof head === 'string') {
       counters.messagesIgnored[head]++;
-      return;
+      return true;
     }
     const { from, sequence, itemCount } = head;
     if (head.kind === 'probe') {
       if (from === node) events.probes.received(sequence);
-      return;
+      return true;
     }
     const lane = this.#lanes.get(from);
     if (lane !== undefined && head.kind === 'gone') events.peers.denied(from);
     else if (lane === undefined) this.#receiveUnexpected(from);
-    else this.#receiveBatch(lane, sequence, itemCount);
+    else return this.#receiveBatch(lane, sequence, itemCount, hasTime);
+    return true;
+  }
+
+  /** Continues with the items that are left. False: some are left again. Those of a node that was closed meanwhile are dropped. */
+  proceed(hasTime: () => boolean): boolean {
+    const rest = this.#rest;
+    if (rest === undefined) return true;
+    const { lane, items } = rest;
+    while (rest === this.#rest && rest.next < items.length && this.#lanes.get(lane.from) === lane) {
+      const item = items[rest.next++];
+      if (item !== undefined) this.#deliver(lane.from, item);
+      if (rest.next % ITEMS_PER_CLOCK === 0 && rest.next < items.length && !hasTime()) return false;
+    }
+    if (rest === this.#rest) this.#rest = undefined;
+    return true;
+  }
+
+  /** Drops the items that are left. */
+  abandon(): void {
+    this.#rest = undefined;
   }
 
   /** A message of a node that is not open. */
@@ -93,21 +124,22 @@ export class Receiver {
     }
   }
 
-  #receiveBatch(lane: InboundLane, sequence: number, itemCount: number): void {
+  #receiveBatch(lane: InboundLane, sequence: number, itemCount: number, hasTime: () => boolean): boolean {
     const { counters } = this.#options;
     const place = lane.placeOf(sequence, itemCount);
     if (place === 'duplicate' || place === 'far') {
       counters.messagesIgnored[place]++;
-      return;
+      return true;
     }
     const items = this.#reader.items();
     if (items === undefined) {
       counters.messagesIgnored.shape++;
-      return;
+      return true;
     }
     lane.advance(sequence, itemCount, place);
     if (place !== 'next') this.#gap(lane.from, place, itemCount);
-    for (const item of items) this.#deliver(lane.from, item);
+    this.#rest = { lane, items, next: 0 };
+    return this.proceed(hasTime);
   }
 
   #gap(from: NodeId, place: Place, itemCount: number): void {

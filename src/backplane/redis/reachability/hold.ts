@@ -1,7 +1,15 @@
+/** Whether this turn of the event loop has time left for messages. Reads the clock. */
+export type HasTime = () => boolean;
+
 export interface HoldOptions {
   /** Whether messages may be processed now. */
   readonly isOpen: () => boolean;
-  readonly deliver: (channel: string, bytes: Uint8Array) => void;
+  /** Processes a message while `hasTime`. False: a part of it is left, for `proceed`. */
+  readonly deliver: (channel: string, bytes: Uint8Array, hasTime: HasTime) => boolean;
+  /** Continues with the message of which a part is left. False: a part is left again. */
+  readonly proceed: (hasTime: HasTime) => boolean;
+  /** Forgets the part that is left. */
+  readonly abandon: () => void;
   /** Kept while it is closed. Later messages are lost, which shows as a gap. */
   readonly maxMessages: number;
   /** Time that one turn of the event loop spends on messages, in milliseconds; the rest waits for the next turn. */
@@ -16,19 +24,29 @@ export interface HoldOptions {
 /**
  * Buffers incoming messages, in order over all channels. It does so while this node's lease is unconfirmed: after a pause the
  * node may already have been reaped, and must not process messages addressed to its old incarnation. And it does so when a
- * turn has processed enough, so that other nodes' publications do not keep this node from its clients, timers and lease (G11).
+ * turn has processed enough, also in the middle of a message, so that other nodes' publications do not keep this node from its
+ * clients, timers and lease (G11).
  */
 export class Hold {
   readonly #options: HoldOptions;
   #held: (readonly [channel: string, bytes: Uint8Array])[] = [];
   #next = 0;
   #heldBytes = 0;
+  /** A part of the last message is left. */
+  #isPartial = false;
+  #isProcessing = false;
   #usedMs = 0;
+  /** When the part of a message began that is being processed. */
+  #startMs = 0;
   #isArmed = false;
   readonly #endTurn = (): void => {
     this.#isArmed = false;
     this.#usedMs = 0;
     if (this.#options.isOpen()) this.release();
+  };
+  readonly #hasTime = (): boolean => {
+    const { nowMs, turnMs, maxWaitingBytes } = this.#options;
+    return this.#usedMs + nowMs() - this.#startMs < turnMs || this.#heldBytes > maxWaitingBytes;
   };
 
   constructor(options: HoldOptions) {
@@ -46,22 +64,42 @@ export class Hold {
 
   /** Processes what is buffered: as much as this turn allows, and the rest in the following ones. */
   release(): void {
+    // What it processes may call it.
+    if (this.#isProcessing) return;
     const { turnMs, maxWaitingBytes } = this.#options;
-    while (this.#next < this.#held.length) {
+    while (this.#isPartial || this.#next < this.#held.length) {
       if (this.#usedMs >= turnMs && this.#heldBytes <= maxWaitingBytes) return;
-      this.#deliverNext();
+      this.#process();
     }
     this.discard();
   }
 
   discard(): void {
+    if (this.#isPartial) this.#options.abandon();
+    this.#isPartial = false;
     this.#held = [];
     this.#next = 0;
     this.#heldBytes = 0;
   }
 
-  #deliverNext(): void {
-    const { deliver, nowMs } = this.#options;
+  #process(): void {
+    const { deliver, proceed, nowMs, atEndOfTurn } = this.#options;
+    if (!this.#isArmed) {
+      this.#isArmed = true;
+      atEndOfTurn(this.#endTurn);
+    }
+    this.#startMs = nowMs();
+    this.#isProcessing = true;
+    if (this.#isPartial) this.#isPartial = !proceed(this.#hasTime);
+    else {
+      const [channel, bytes] = this.#take();
+      this.#isPartial = !deliver(channel, bytes, this.#hasTime);
+    }
+    this.#isProcessing = false;
+    this.#usedMs += nowMs() - this.#startMs;
+  }
+
+  #take(): readonly [channel: string, bytes: Uint8Array] {
     const [channel, bytes] = this.#held[this.#next++] ?? NOTHING;
     // In halves: each message moves at most once, and no processed one is kept for long.
     if (this.#next * 2 > this.#held.length) {
@@ -69,13 +107,7 @@ export class Hold {
       this.#next = 0;
     }
     this.#heldBytes -= bytes.length;
-    if (!this.#isArmed) {
-      this.#isArmed = true;
-      this.#options.atEndOfTurn(this.#endTurn);
-    }
-    const startMs = nowMs();
-    deliver(channel, bytes);
-    this.#usedMs += nowMs() - startMs;
+    return [channel, bytes];
   }
 }
 

@@ -153,3 +153,48 @@ describe('an inbox', () => {
     expect(receiver.heard).toEqual(['probe 7']);
   });
 });
+
+describe('a batch that takes longer than a turn has time for (G11)', () => {
+  const NEVER = (): boolean => false;
+
+  /** A receiver with some items of a batch of ten left. */
+  function begun() {
+    const { sender, receiver } = pair();
+    for (let request = 1; request <= 10; request++) sender.lanes.send(B, 'r', cancelOf(request));
+    const [batch] = sender.endTurn() as [Sent];
+    const isDone = receiver.lanes.receive(batch.bytes, NEVER);
+    return { receiver, isDone, all: allOf(batch) };
+  }
+
+  function allOf({ bytes }: Sent): readonly string[] {
+    const { receiver } = pair();
+    receiver.lanes.receive(bytes);
+    return receiver.heard;
+  }
+
+  it('is processed in parts, in order', () => {
+    const { receiver, isDone, all } = begun();
+    expect(all).toHaveLength(10);
+    expect(isDone).toBe(false);
+    expect(receiver.heard).toEqual(all.slice(0, 4));
+    expect(receiver.lanes.proceed(NEVER)).toBe(false);
+    expect(receiver.lanes.proceed(NEVER)).toBe(true);
+    expect(receiver.heard).toEqual(all);
+    expect(receiver.lanes.proceed(NEVER)).toBe(true);
+    expect(receiver.heard).toEqual(all);
+  });
+
+  it('ends with its node (G5)', () => {
+    const { receiver, all } = begun();
+    receiver.lanes.close(A);
+    expect(receiver.lanes.proceed(NEVER)).toBe(true);
+    expect(receiver.heard).toEqual(all.slice(0, 4));
+  });
+
+  it('is abandoned when the receiver ends', () => {
+    const { receiver, all } = begun();
+    receiver.lanes.abandon();
+    expect(receiver.lanes.proceed(NEVER)).toBe(true);
+    expect(receiver.heard).toEqual(all.slice(0, 4));
+  });
+});

@@ -1,15 +1,30 @@
 import { describe, expect, it } from 'vitest';
-import { Hold } from '../../../../../src/backplane/redis/reachability/hold.js';
+import { Hold, type HasTime } from '../../../../../src/backplane/redis/reachability/hold.js';
 
 function scene(maxMessages = 10) {
   const delivered: string[] = [];
-  const state = { isOpen: true, nowMs: 0, costMs: 0 };
+  /** A message has this many parts, of `costMs` each. */
+  const state = { isOpen: true, nowMs: 0, costMs: 0, parts: 1 };
   const due: (() => void)[] = [];
+  let left = { text: '', parts: 0 };
+  const proceed = (hasTime: HasTime): boolean => {
+    while (left.parts > 0) {
+      left.parts--;
+      delivered.push(left.text);
+      state.nowMs += state.costMs;
+      if (!hasTime()) return left.parts === 0;
+    }
+    return true;
+  };
   const hold = new Hold({
     isOpen: () => state.isOpen,
-    deliver: (channel, bytes) => {
-      delivered.push(`${channel} ${bytes[0]}`);
-      state.nowMs += state.costMs;
+    deliver: (channel, bytes, hasTime) => {
+      left = { text: `${channel} ${bytes[0]}`, parts: state.parts };
+      return proceed(hasTime);
+    },
+    proceed,
+    abandon: () => {
+      left.parts = 0;
     },
     maxMessages,
     turnMs: 10,
@@ -88,5 +103,31 @@ describe('Hold', () => {
     state.isOpen = true;
     hold.release();
     expect(delivered).toEqual(['a 1', 'a 2']);
+  });
+
+  it('continues in the next turn with the message that took too long, before later ones (G11)', () => {
+    const { hold, delivered, state, endTurn } = scene();
+    Object.assign(state, { costMs: 5, parts: 3 });
+    hold.receive('a', Uint8Array.of(1));
+    state.parts = 1;
+    hold.receive('b', Uint8Array.of(2));
+    expect(delivered).toEqual(['a 1', 'a 1']);
+    endTurn();
+    expect(delivered).toEqual(['a 1', 'a 1', 'a 1', 'b 2']);
+  });
+
+  it('does not continue while it is closed, nor after it was discarded', () => {
+    const { hold, delivered, state, endTurn } = scene();
+    Object.assign(state, { costMs: 10, parts: 3 });
+    hold.receive('a', Uint8Array.of(1));
+    state.isOpen = false;
+    endTurn();
+    expect(delivered).toEqual(['a 1']);
+    state.isOpen = true;
+    hold.release();
+    expect(delivered).toEqual(['a 1', 'a 1']);
+    hold.discard();
+    endTurn();
+    expect(delivered).toEqual(['a 1', 'a 1']);
   });
 });
