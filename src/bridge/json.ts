@@ -15,6 +15,7 @@ const JSON_TYPE = /^application\/json *(?:; *charset *= *"?([a-z0-9-]+)"? *)?$/i
 const BEFORE = Buffer.from(`[${Code.HELLO},"",`);
 const BEHIND = Buffer.from(']');
 const HELLO_LENGTH = 3;
+const PLACE = /^JSON, byte (\d+): (.+)$/s;
 
 /** The reason why the body is not taken for JSON, by its type. A body without a type is taken. */
 export function typeFlaw(exchange: HttpExchange): Refusal | undefined {
@@ -29,10 +30,19 @@ export function typeFlaw(exchange: HttpExchange): Refusal | undefined {
 /** Reads a body that must be a JSON object. Floats are FloatOnWire, integers beyond 2^53 bigints. */
 export function readObject(body: Uint8Array, codec: Codec): Dict | Refusal {
   const message = codec.decode(Buffer.concat([BEFORE, body, BEHIND]));
-  if (isFault(message)) return badRequest(`The body is not valid JSON: ${message.message}`);
+  if (isFault(message)) return badRequest(sentenceOf(message.message, body.length));
   const value = message.header[HELLO_LENGTH - 1];
   if (message.header.length !== HELLO_LENGTH || !isDict(value)) return badRequest('The body must be one JSON object.');
   return value;
+}
+
+/** The codec counts bytes from the begin of the message, and meets its end where the body ends too early. */
+function sentenceOf(flaw: string, bodyBytes: number): string {
+  const [, place, what] = PLACE.exec(flaw) ?? [];
+  if (place === undefined || what === undefined) return `The body is not valid JSON: ${flaw}.`;
+  const at = Number(place) - BEFORE.length;
+  if (at >= bodyBytes) return 'The body ends before its JSON is complete.';
+  return `The body is not valid JSON, byte ${at}: ${what}.`;
 }
 
 /** Undefined: JSON cannot express the value. */

@@ -10,7 +10,8 @@ import { joinOne, type RawClient } from '../support/raw-client.js';
 import { frameOf, maskedFrame, RawSocket } from '../support/raw-socket.js';
 import { serializers } from '../support/serializers.js';
 import { wire } from '../support/wire.js';
-import { CORPUS, HARMLESS, HELLO, VIOLATIONS } from './hostile-messages.js';
+import { withWitness } from '../support/witness.js';
+import { CORPUS, HARMLESS, HELLO, mayBeAbort, VIOLATIONS } from './hostile-messages.js';
 
 /** An ABORT names the message, the element, the rule or the place. */
 const SAYS_WHAT = /byte \d+: .|[A-Z]{4,}|message|batch|realm|authmethods/;
@@ -198,38 +199,9 @@ async function verdictOf(client: RawClient, sent: readonly Uint8Array[]): Promis
   }
 }
 
-/** ABORT gets no answer (SES-10), and the WebSocket itself rejects text that is no UTF-8 (RFC 6455). */
+/** ABORT gets no answer, and the WebSocket itself rejects text that is no UTF-8 (RFC 6455). */
 function mayEndInSilence(serializer: SerializerId, frame: Uint8Array): boolean {
-  const bytes = Buffer.from(frame);
-  if (serializer === 'json') return !isUtf8(bytes) || /\[\s*3\s*,/.test(bytes.toString());
-  // The frame has a list of three to five elements, with its length in any form, whose first element is 3.
-  return /([89][3-5]|9f|98..|99....|dc....|dd.{8})(cc|18|cd00|1900)?03/.test(bytes.toString('hex'));
-}
-
-/** A session that keeps calling another on the next node while `act` runs: each of its calls gets its result. */
-async function withWitness(router: Router, act: () => Promise<unknown>): Promise<void> {
-  const callee = await router.joinAt(0);
-  const caller = await router.joinAt(1);
-  const procedure = `org.witness.n${caller.session}`;
-  await callee.register(procedure);
-  const end = new AbortController();
-  let callCount = 0;
-  const calling = (async () => {
-    do {
-      const request = caller.call(procedure, [++callCount]);
-      const [, invocation, , , args] = await callee.expect(Code.INVOCATION);
-      callee.send([Code.YIELD, invocation, {}, args]);
-      expect(await caller.receive()).toEqual([Code.RESULT, request, {}, [callCount]]);
-      await new Promise((resolve) => setImmediate(resolve));
-    } while (!end.signal.aborted);
-  })();
-  try {
-    await act();
-  } finally {
-    end.abort();
-    await calling;
-  }
-  expect(callCount).toBeGreaterThan(0);
+  return mayBeAbort(serializer, frame) || (serializer === 'json' && !isUtf8(frame));
 }
 
 function codeOf(router: Router, frame: Buffer | undefined): unknown {

@@ -27,6 +27,14 @@ export const CORPUS: readonly unknown[][] = [
   HELLO,
 ];
 
+/** Whether the bytes may have an ABORT in them, which gets no answer (SES-10). */
+export function mayBeAbort(serializer: SerializerId, frame: Uint8Array): boolean {
+  const bytes = Buffer.from(frame);
+  if (serializer === 'json') return /\[\s*3\s*,/.test(bytes.toString());
+  // The frame has a list of three to five elements, with its length in any form, whose first element is 3.
+  return /([89][3-5]|9f|98..|99....|dc....|dd.{8})(cc|18|cd00|1900)?03/.test(bytes.toString('hex'));
+}
+
 type Hostile = readonly [what: string, forms: Readonly<Record<SerializerId, string>>, complaint: RegExp];
 
 const levels = 100_000;

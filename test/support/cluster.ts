@@ -5,7 +5,7 @@ import { MemoryHub } from '../../src/backplane/memory/hub.js';
 import type { ConfigInput } from '../../src/config/schema.js';
 import { parseConfig } from '../../src/config/load.js';
 import { startNode, type RunningNode } from '../../src/node/node.js';
-import { silentLogger } from '../../src/telemetry/logger.js';
+import { silentLogger, type Logger } from '../../src/telemetry/logger.js';
 import type { NodeId } from '../../src/wamp/ids.js';
 import { sharedRedis } from './redis.js';
 
@@ -19,17 +19,18 @@ export interface TestCluster {
 
 let joinedCount = 0;
 
-/** Starts `nodeCount` nodes on one in-process hub. `schedule`: how what they say to each other travels. */
+/** Starts `nodeCount` nodes on one in-process hub. `schedule`: how the messages between them travel. */
 export async function startCluster(
   nodeCount: number,
   config: ConfigInput = {},
   schedule?: Scheduler,
+  logger: Logger = silentLogger,
 ): Promise<TestCluster> {
   const hub = new MemoryHub(schedule === undefined ? {} : { schedule });
   const nodes: RunningNode[] = [];
   for (let index = 0; index < nodeCount; index++) {
     const backplane = (): Backplane => hub.join(`n${++joinedCount}` as NodeId);
-    nodes.push(await startNode(testConfig(config), { logger: silentLogger, backplane }));
+    nodes.push(await startNode(testConfig(config), { logger, backplane }));
   }
   return clusterOf(nodes);
 }
