@@ -9,6 +9,21 @@ const project = (name: string, extra: object = {}) => ({
   extends: true as const,
   test: { name, include: [`test/${name}/**/*.test.ts`], ...extra },
 });
+/** Tests of `cluster` that judge by when nodes get to run. */
+const ALONE = [
+  'absence',
+  'flood',
+  'isolation',
+  'late-node',
+  'network',
+  'node-death',
+  'pauses',
+  'reconnection',
+  'rolling-restart',
+  'rolling-restart-busy',
+  'store-connections',
+  'store-outage',
+].map((name) => `test/cluster/${name}.test.ts`);
 const withRedis = { globalSetup: 'test/support/prepare.ts' };
 const withBrowser = { globalSetup: 'test/support/prepare-browser.ts' };
 
@@ -24,8 +39,8 @@ export default defineConfig({
   test: {
     // The native WebSocket addon does not survive worker threads.
     pool: 'forks',
-    // One for each core; by default one core stays idle. Each file has its own Redis and ports. Those of `cluster` run
-    // after all others, one by one: what they judge depends on when nodes get to run.
+    // One for each core; by default one core stays idle. Each file has its own Redis and ports. Those of `cluster-alone`
+    // run after all others, one by one.
     maxWorkers: availableParallelism(),
     sequence: { sequencer: LongestFirst },
     reporters: reportFile === undefined ? ['default'] : ['default', ['json', { outputFile: reportFile }]],
@@ -38,7 +53,8 @@ export default defineConfig({
       project('conformance', withRedis),
       project('simulation', { testTimeout: 900_000 }),
       project('interop', { globalSetup: 'test/support/prepare-interop.ts' }),
-      project('cluster', { ...withRedis, testTimeout: 600_000, fileParallelism: false }),
+      project('cluster', { ...withRedis, testTimeout: 600_000, exclude: ALONE }),
+      project('cluster-alone', { ...withRedis, testTimeout: 600_000, include: ALONE, fileParallelism: false }),
       project('faults', { ...withRedis, testTimeout: 1_800_000 }),
       project('demo', { ...withBrowser, testTimeout: 300_000 }),
       project('console', { ...withBrowser, testTimeout: 300_000 }),

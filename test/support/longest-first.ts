@@ -5,11 +5,14 @@ import { root } from './root.js';
 /** The files that take longest, the longest first: one that started last would end the run alone. */
 const LONGEST = [
   'test/faults/faults.test.ts',
-  'test/contract/backplane/redis.test.ts',
-  'test/contract/backplane/redis-flushed.test.ts',
   'test/simulation/simulation.test.ts',
+  'test/faults/broken.test.ts',
   'test/bench/smoke.test.ts',
+  'test/contract/backplane/redis.test.ts',
   'test/interop/reconnection.test.ts',
+  'test/conformance/ready-means-ready.test.ts',
+  'test/console/cluster.test.ts',
+  'test/contract/backplane/redis-flushed.test.ts',
   'test/interop/calls.test.ts',
 ];
 
