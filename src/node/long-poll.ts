@@ -45,6 +45,7 @@ export class LongPoll {
       node: backplane.node,
       server: this.server,
       homeOf: (node) => relay.homeOf(node),
+      counters: shared.counters,
       subprotocols: subprotocolsOf(listen.serializers),
       cookie: listen.cookie && cookieOptions(listen.cookie, listen),
       hasLogin,

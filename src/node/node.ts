@@ -327,6 +327,8 @@ class Node implements RunningNode {
       inboxBytes: now('inboxBytes'),
       heldBytes: now('heldBytes'),
       inboxMessages: now('inboxMessages'),
+      longPollTransports: now('longPollTransports'),
+      longPollWaiting: now('longPollWaiting'),
     };
   }
 }

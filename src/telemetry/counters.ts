@@ -13,6 +13,8 @@ export interface Counters {
   readonly httpAnswers: Tally<HttpStatus>;
   /** Requests to services of the HTTP bridge, by their end. */
   readonly httpBridge: Tally<BridgeRequest>;
+  /** Requests of long-poll that name a transport, by the place of the transport. */
+  readonly longPollRequests: Tally<LongPollRequest>;
   readonly sessionsOpened: Tally<'all'>;
   readonly sessionsClosed: Tally<'all'>;
   readonly sessionsRefused: Tally<'all'>;
@@ -109,6 +111,9 @@ export const HTTP_STATUSES = [
   '503',
   '504',
 ] as const;
+const LONG_POLL_OPERATIONS = ['receive', 'send', 'close'] as const;
+/** `elsewhere`: this node passes the request on. */
+const LONG_POLL_PLACES = ['here', 'elsewhere'] as const;
 const BRIDGE_SERVICES = ['publisher', 'caller', 'webhook'] as const;
 /**
  * `error`: the answer is a WAMP error; `replayed`: the request was sent before; `forbidden`: the origin or the role; `limit`: too
@@ -254,6 +259,7 @@ export type AuthenticationFailure = `${AuthenticationMethod},${AuthenticationFla
 export type ConnectionRefusal = (typeof CONNECTION_REFUSALS)[number];
 export type BridgeOutcome = (typeof BRIDGE_OUTCOMES)[number];
 export type BridgeRequest = `${(typeof BRIDGE_SERVICES)[number]},${BridgeOutcome}`;
+export type LongPollRequest = `${(typeof LONG_POLL_OPERATIONS)[number]},${(typeof LONG_POLL_PLACES)[number]}`;
 export type HttpStatus = (typeof HTTP_STATUSES)[number];
 export type ConnectionEnd = (typeof CONNECTION_ENDS)[number];
 export type EventDrop = (typeof EVENT_DROPS)[number];
@@ -299,6 +305,9 @@ export function createCounters(): Counters {
     ),
     connectionsClosed: tally(CONNECTION_ENDS),
     listeners: {},
+    longPollRequests: tally(
+      LONG_POLL_OPERATIONS.flatMap((operation) => LONG_POLL_PLACES.map((place) => `${operation},${place}` as const)),
+    ),
     sessionsOpened: tally(ALL),
     sessionsClosed: tally(ALL),
     sessionsRefused: tally(ALL),

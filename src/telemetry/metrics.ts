@@ -8,6 +8,7 @@ import {
 } from './cluster-metric-definitions.js';
 import { histogramText, registerCounter, registerGauge, registerInfo } from './collected-metrics.js';
 import type { Counters } from './counters.js';
+import { GAUGE_DEFINITIONS, type Gauges } from './gauge-definitions.js';
 import {
   BUILD_INFO,
   CERTIFICATE_EXPIRY,
@@ -18,15 +19,13 @@ import {
   CALL_DURATION,
   COUNTER_DEFINITIONS,
   EVENT_LOOP_DELAY,
-  GAUGE_DEFINITIONS,
   LISTENER_CONNECTIONS,
   type GaugeDefinition,
-  type Gauges,
 } from './metric-definitions.js';
 import { LoopDelay } from './loop-delay.js';
 import { PROCESS_METRICS } from './process-metrics.js';
 
-export type { Gauges } from './metric-definitions.js';
+export type { Gauges } from './gauge-definitions.js';
 
 /** The metrics page. Each scrape reads the values; only the event loop's delay is measured in between. */
 export interface Metrics {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import type { ConfigInput } from '../../src/config/schema.js';
-import type { Gauges } from '../../src/telemetry/metric-definitions.js';
+import type { Gauges } from '../../src/telemetry/gauge-definitions.js';
 import { startCluster, type TestCluster } from './cluster.js';
 import { until } from './endings.js';
 import { RawClient } from './raw-client.js';
@@ -28,6 +28,8 @@ const GAUGES: readonly (keyof Gauges)[] = [
   'inboxMessages',
   'heldBytes',
   'testamentBytes',
+  'longPollTransports',
+  'longPollWaiting',
 ];
 
 /** Two nodes that receive bad input, and clients on both that must not notice it. */

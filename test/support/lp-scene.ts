@@ -50,6 +50,7 @@ export class LpScene {
       node: 'here' as NodeId,
       server: this.polls,
       homeOf: options.homeOf ?? (() => nowhere),
+      counters: this.counters,
       subprotocols: subprotocolsOf(all.serializers),
       cookie: options.cookie,
       hasLogin: () => Promise.resolve(false),

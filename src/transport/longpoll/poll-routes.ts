@@ -2,6 +2,7 @@ import type { NodeId } from '../../wamp/ids.js';
 import type { SerializerId } from '../../wamp/payload.js';
 import type { CookieOptions } from '../cookies.js';
 import { handshakeCookies, type HasLogin } from '../handshake-cookies.js';
+import type { Counters } from '../../telemetry/counters.js';
 import { textAnswer } from '../http/answers.js';
 import type { HttpExchange, HttpHeaders, HttpRoute } from '../http/exchange.js';
 import { REFUSALS } from '../refusals.js';
@@ -18,6 +19,7 @@ export interface PollRoutesOptions {
   readonly server: PollServer;
   /** Any other node. */
   readonly homeOf: (node: NodeId) => PollHome;
+  readonly counters: Pick<Counters, 'longPollRequests'>;
   readonly subprotocols: readonly Subprotocol[];
   /** Absent: no cookie is set or read. */
   readonly cookie: CookieOptions | undefined;
@@ -90,13 +92,12 @@ export class PollRoutes {
       return;
     }
     const { name, id } = operation;
-    const home = this.#homeOf(id.home);
+    const { node, counters, server, homeOf } = this.#options;
+    const isHere = id.home === node;
+    counters.longPollRequests[`${name},${isHere ? 'here' : 'elsewhere'}`]++;
+    const home = isHere ? server : homeOf(id.home);
     if (name === 'receive') this.#receive(exchange, home, id);
     else return name === 'send' ? this.#send(exchange, home, id) : this.#close(exchange, home, id);
-  }
-
-  #homeOf(node: NodeId): PollHome {
-    return node === this.#options.node ? this.#options.server : this.#options.homeOf(node);
   }
 
   async #open(exchange: HttpExchange): Promise<void> {

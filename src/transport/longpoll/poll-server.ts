@@ -70,6 +70,13 @@ export class PollServer implements PollHome {
     return this.#transports.size;
   }
 
+  /** Transports with a poll that waits. O(transports). */
+  get waitingCount(): number {
+    let count = 0;
+    for (const { socket } of this.#transports.values()) if (socket.isPolled) count++;
+    return count;
+  }
+
   /** Sum over all transports. O(transports). */
   unsentBytes(): number {
     let sum = 0;

@@ -70,6 +70,11 @@ export class PollSocket implements OutboxSocket {
     this.#arm();
   }
 
+  /** A poll waits for messages. */
+  get isPolled(): boolean {
+    return this.#poll !== undefined;
+  }
+
   /** Copies the message, because an outbox reuses memory. */
   send(message: Uint8Array): number {
     if (this.#isEnded) return TAKEN;
@@ -177,8 +182,7 @@ export class PollSocket implements OutboxSocket {
     if (this.#isEnded) return;
     clearTimeout(this.#timer);
     const { receiveTimeoutMs, sessionTimeoutMs } = this.#options;
-    const isPolled = this.#poll !== undefined;
-    this.#timer = setTimeout(() => this.#late(), isPolled ? receiveTimeoutMs : sessionTimeoutMs);
+    this.#timer = setTimeout(() => this.#late(), this.isPolled ? receiveTimeoutMs : sessionTimeoutMs);
   }
 
   #late(): void {

@@ -125,6 +125,37 @@ describe('opening', () => {
   });
 });
 
+it('counts open transports, polls that wait, and requests by their place', async () => {
+  const homes: string[] = [];
+  const scene = await open({
+    homeOf: (node) => {
+      homes.push(node);
+      return { receive: () => () => undefined, send: () => 'taken', overlong: () => undefined, close: () => 'taken' };
+    },
+  });
+  const counts = () => [scene.polls.connectionCount, scene.polls.waitingCount];
+  const id = await scene.openTransport();
+  expect(counts()).toEqual([1, 0]);
+  const poll = scene.post(`/${id}/receive`);
+  await vi.waitFor(() => expect(counts()).toEqual([1, 1]), 30_000);
+  scene.listeners[0]!.connection.write(Buffer.from('[1]'));
+  await poll;
+  expect(counts()).toEqual([1, 0]);
+  await scene.post(`/${id}/close`);
+  expect(counts()).toEqual([0, 0]);
+  await scene.post(`/there~${SECRET}/send`, '[1]');
+  await scene.post('/no-transport/send', '[1]');
+  expect(homes).toEqual(['there']);
+  expect(scene.counters.longPollRequests).toEqual({
+    'receive,here': 1,
+    'receive,elsewhere': 0,
+    'send,here': 0,
+    'send,elsewhere': 1,
+    'close,here': 1,
+    'close,elsewhere': 0,
+  });
+});
+
 describe('pages of other origins (LP-7)', () => {
   it('are asked first, and may read what they get', async () => {
     const scene = await open({ allowedOrigins: ['https://*.example.com'] });

@@ -34,6 +34,8 @@ describe('operations endpoint', () => {
     narrowedConnections: none,
     inboxBytes: none,
     inboxMessages: none,
+    longPollTransports: none,
+    longPollWaiting: none,
     heldBytes: none,
     testamentBytes: none,
   };

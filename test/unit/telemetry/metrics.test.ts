@@ -21,6 +21,8 @@ const gauges: Gauges = {
   narrowedConnections: () => 19,
   inboxBytes: () => 19,
   inboxMessages: () => 20,
+  longPollTransports: () => 23,
+  longPollWaiting: () => 22,
   heldBytes: () => 21,
   testamentBytes: () => 21,
 };
@@ -241,7 +243,7 @@ describe('metrics page', () => {
           'result',
           'service',
         ],
-        ...['direction', 'connection', 'action', 'result'],
+        ...['direction', 'connection', 'action', 'result', 'operation', 'place'],
       ]),
     );
   });
