@@ -30,11 +30,14 @@ function section(name: string, node: SchemaNode): string {
   return `## ${name}\n\n${node.description ?? ''}\n\n| key | environment | type | default | meaning |\n|---|---|---|---|---|\n${shown.map(line).join('\n')}\n`;
 }
 
+/** What the free keys of a section are, where they are no authids. */
+const KEYS: Readonly<Record<string, string>> = { 'web.paths': '{path}', 'web.paths.{path}.headers': '{header}' };
+
 /** Inside a list there are no variables: the list as a whole has one. */
 function* rowsIn(node: SchemaNode, path: readonly string[], hasVariable: boolean): Generator<Row> {
   if (node.items !== undefined) yield* rowsIn(node.items, [...path.slice(0, -1), `${path.at(-1) ?? ''}[]`], false);
   if (typeof node.additionalProperties === 'object')
-    yield* rowsIn(node.additionalProperties, [...path, '{authid}'], false);
+    yield* rowsIn(node.additionalProperties, [...path, KEYS[path.join('.')] ?? '{authid}'], false);
   for (const [key, { schema: inner, isRequired }] of Object.entries(propertiesOf(node))) {
     const at = [...path, key];
     const isSection = inner.properties !== undefined;

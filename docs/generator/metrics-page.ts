@@ -76,7 +76,7 @@ export const WHERE_COUNTED: Readonly<Record<string, string>> = {
     "On the publisher's node, when the store has answered, or at once when a bound is reached.",
   gantry_history_queries_total: 'On the node of the caller, with the answer.',
   gantry_retained_lookups_total: "On the subscriber's node, when the store has answered.",
-  gantry_limits_reached_total: 'Each time a setting under `limits` refuses something, or its time is up.',
+  gantry_limits_reached_total: 'Each time a setting under `limits` or `web` refuses something, or its time is up.',
   gantry_log_lines_total: 'By the logger; a summary of suppressed lines follows.',
   gantry_authentication_failures_total:
     'When the attempt is refused. An attempt that a client gives up does not count.',

@@ -7,6 +7,7 @@ import { placedAuthenticators, placedEntries, principalsIn, type PrincipalConfig
 import { CONSOLE_PATH, consoleFits } from './console-checks.js';
 import { certificateHeaderIsSound, certificatesAreSound } from './certificate-checks.js';
 import { bridgeIsSound } from './http-bridge-checks.js';
+import { webPathsAreFree, type TakenPath } from './web-checks.js';
 import { listenersAreSound, proxyProtocolFits } from './listener-checks.js';
 import { webSocketsIn, type PlacedWebSocket } from './listener-places.js';
 import { processesFit } from './process-checks.js';
@@ -69,17 +70,45 @@ export function checkAcross(tree: Readonly<Record<string, unknown>>, report: Rep
     certificatesAreSound(realm.auth, { webSockets, listeners }, ['realms', index, 'auth'], report);
   }
   const { data: services } = shape.httpBridge.safeParse(tree['httpBridge']);
-  const { data: longPoll } = shape.longPoll.safeParse(tree['longPoll']);
+  const taken = takenPaths(tree);
   if (services && listen) {
     const served = tree['realms'] === undefined ? shape.realms.parse(undefined) : [...realms.values()];
-    const pollPaths = longPoll?.enabled === true ? [longPoll.path] : [];
-    const consolePaths = console?.enabled === true ? [CONSOLE_PATH] : [];
-    bridgeIsSound(services, served, [listen.path, pollPaths, consolePaths].flat(), report);
+    bridgeIsSound(
+      services,
+      served,
+      taken.map(({ path }) => path),
+      report,
+    );
   }
+  const { data: web } = shape.web.safeParse(tree['web']);
+  if (web) webPathsAreFree(web, [...taken, ...demoPath(tree), ...(services ?? []).map(bridgePath)], report);
   if (template) {
     templateIsSound(template, bounds, realmNames, report);
     certificatesAreSound(template.auth, { webSockets, listeners }, ['realmTemplate', 'auth'], report);
   }
+}
+
+/** Paths of the port of `listen` that have no choice: those of the WebSocket, long-poll and console. */
+function takenPaths(tree: Readonly<Record<string, unknown>>): readonly TakenPath[] {
+  const { shape } = CONFIG_SCHEMA;
+  const { data: listen } = shape.listen.safeParse(tree['listen']);
+  const { data: longPoll } = shape.longPoll.safeParse(tree['longPoll']);
+  const { data: console } = shape.console.safeParse(tree['console']);
+  return [
+    ...[listen?.path ?? []].flat().map((path) => ({ path, setting: 'listen.path', isFolder: false })),
+    ...(longPoll?.enabled === true ? [{ path: longPoll.path, setting: 'longPoll.path', isFolder: true }] : []),
+    ...(console?.enabled === true ? [{ path: CONSOLE_PATH, setting: 'the console', isFolder: true }] : []),
+  ];
+}
+
+function demoPath(tree: Readonly<Record<string, unknown>>): readonly TakenPath[] {
+  const { data: demo } = CONFIG_SCHEMA.shape.demo.safeParse(tree['demo']);
+  const remedy = 'set demo.enabled: false';
+  return demo?.enabled === true ? [{ path: '/', setting: 'the demo', isFolder: false, remedy }] : [];
+}
+
+function bridgePath({ path }: Parsed['httpBridge'][number], index: number): TakenPath {
+  return { path, setting: `httpBridge[${index}]`, isFolder: true };
 }
 
 /** The realms without a fault of their own, by their index in the list. */

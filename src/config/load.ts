@@ -82,7 +82,7 @@ function isAbout({ path, code }: z.core.$ZodIssue, secret: readonly PropertyKey[
 
 function explain(issue: z.core.$ZodIssue, draft: Draft): ConfigFault[] {
   const path = dotted(issue.path);
-  const meant = issue.code === 'invalid_union' ? meantOf(issue) : [];
+  const meant = issue.code === 'invalid_union' ? meantOf(issue) : issue.code === 'invalid_key' ? issue.issues : [];
   if (meant.length > 0)
     return meant.flatMap((inner) => explain({ ...inner, path: [...issue.path, ...inner.path] }, draft));
   if (issue.code === 'unrecognized_keys') {

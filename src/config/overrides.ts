@@ -85,7 +85,7 @@ function writeWord(
   faults: ConfigFault[],
 ): void {
   const isList = setting.kind === 'list' || (setting.kind === 'string or list' && text.trimStart().startsWith('['));
-  if (!isList && setting.kind !== 'section' && setting.kind !== 'section or list') {
+  if (!isList && !['section', 'map', 'section or list'].includes(setting.kind)) {
     draft.write(setting.path, scalar(setting, text), source);
     return;
   }

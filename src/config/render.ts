@@ -58,12 +58,11 @@ export function typeText(node: SchemaNode): string {
 
 function describeVariable(setting: Setting): string {
   const { variable, kind, schema, isOptional } = setting;
-  const json =
-    kind === 'list' || kind === 'section' || kind === 'section or list'
-      ? ', as JSON'
-      : kind === 'string or list'
-        ? ', a list as JSON'
-        : '';
+  const json = ['list', 'section', 'map', 'section or list'].includes(kind)
+    ? ', as JSON'
+    : kind === 'string or list'
+      ? ', a list as JSON'
+      : '';
   const fallback =
     schema.default === undefined
       ? isOptional

@@ -7,6 +7,7 @@ import { limits } from './limits-schema.js';
 import { listen } from './listen-schema.js';
 import { listener } from './listeners-schema.js';
 import { longPoll } from './longpoll-schema.js';
+import { web } from './web-schema.js';
 import { DEFAULT_REALMS, realm, realmTemplate } from './realm-schema.js';
 
 const ops = z.strictObject({
@@ -104,6 +105,7 @@ export const CONFIG_SCHEMA = z.strictObject({
     .describe(
       'Services that publish and call for HTTP clients, at the port of `listen`. See [the HTTP bridge](http-bridge.md).',
     ),
+  web: web.prefault({}).describe('Files, values and redirects, at the port of `listen`.'),
   drain: drain.prefault({}).describe('How a node ends on SIGTERM or SIGINT.'),
   backplane: backplane.prefault({}).describe('What connects the nodes of a cluster.'),
   node: node.prefault({}).describe('This node.'),

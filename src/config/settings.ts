@@ -29,8 +29,17 @@ export interface SchemaNode {
   readonly secretInFile?: string;
 }
 
+/** `map`: a section whose keys are free, which is one setting whatever is in it. */
 export type SettingKind =
-  'section' | 'list' | 'section or list' | 'string' | 'nullable string' | 'string or list' | 'number' | 'boolean';
+  | 'section'
+  | 'map'
+  | 'list'
+  | 'section or list'
+  | 'string'
+  | 'nullable string'
+  | 'string or list'
+  | 'number'
+  | 'boolean';
 
 /** Something with a path of its own; a list is one setting, whatever is in it. */
 export interface Setting {
@@ -200,7 +209,7 @@ function kindOf(schema: SchemaNode): SettingKind {
     return schema.anyOf.some(({ type }) => type === 'array') ? 'string or list' : 'nullable string';
   switch (schema.type) {
     case 'object':
-      return 'section';
+      return schema.properties === undefined ? 'map' : 'section';
     case 'array':
       return 'list';
     case 'integer':

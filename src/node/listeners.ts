@@ -16,6 +16,7 @@ import { UwsServer } from '../transport/uws-server.js';
 import { CertificateWatch } from './certificate-watch.js';
 import { LongPoll, type PollBackplane } from './long-poll.js';
 import { sitesOf } from './sites.js';
+import { checkDirectories, webPaths } from './web.js';
 import { cookieOptions } from './shared-auth-methods.js';
 
 type Listener = Config['listeners'][number];
@@ -65,7 +66,8 @@ export class Listeners {
     if (config.longPoll.enabled) {
       this.#longPoll = new LongPoll(config, { backplane, hasLogin, gate }, accept, this.#shared);
     }
-    const routes = this.#longPoll === undefined ? options.routes : [...options.routes, this.#longPoll.route];
+    const polls = this.#longPoll === undefined ? [] : [this.#longPoll.route];
+    const routes = [...webPaths(config.web, counters), ...options.routes, ...polls];
     this.#first = this.#webSocketServer(config.listen, gate, ports[0] ?? 0, { routes, sites: sitesOf(config) });
     const names = listenerNames(config.listeners);
     this.#further = config.listeners.map((listener, index) => {
@@ -107,8 +109,9 @@ export class Listeners {
     return this.#sum((server) => server.unsentBytes());
   }
 
-  /** Resolves with the ports, in the order of `ports`. Rejects with a ListenError; then `stop` is still necessary. */
+  /** Resolves with the ports, in the order of `ports`. Rejects with a ListenError or WebDirectoryError; then `stop` is still necessary. */
   async start(): Promise<readonly number[]> {
+    await checkDirectories(this.#options.config.web);
     const ports: number[] = [];
     for (const server of this.#all()) ports.push((await server.start()).port);
     this.#shared.start();

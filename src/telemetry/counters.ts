@@ -188,6 +188,8 @@ export const LIMIT_NAMES = [
   'unsent_bytes',
   'total_unsent_bytes',
   'total_body_bytes',
+  'web_file_bytes',
+  'web_file_answers',
   'memory',
   'inbox',
   'sessions',

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { extname, join, relative, sep } from 'node:path';
+import { join, relative, sep } from 'node:path';
+import { contentTypeOf } from './http/content-types.js';
 
 export interface SitePage {
   readonly body: Uint8Array;
@@ -10,27 +11,6 @@ export interface SitePage {
 
 const MAX_FILES = 256;
 const MAX_BYTES = 16_777_216;
-
-const CONTENT_TYPES: Readonly<Record<string, string>> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.mjs': 'text/javascript; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.json': 'application/json; charset=utf-8',
-  '.webmanifest': 'application/manifest+json; charset=utf-8',
-  '.svg': 'image/svg+xml',
-  '.png': 'image/png',
-  '.jpg': 'image/jpeg',
-  '.webp': 'image/webp',
-  '.ico': 'image/x-icon',
-  '.woff2': 'font/woff2',
-  '.txt': 'text/plain; charset=utf-8',
-};
-
-/** Scripts and styles come from the site itself; it may open WebSockets to any router. */
-export const SITE_POLICY =
-  "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; style-src 'self' 'unsafe-inline'; " +
-  "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /**
  * The regular files of a directory, read once into memory. A request path is only ever looked up among their names,
@@ -84,10 +64,11 @@ async function listFiles(directory: string): Promise<string[]> {
   return files;
 }
 
-function toPage(path: string, body: Uint8Array): SitePage {
+/** The page at a path. */
+export function toPage(path: string, body: Uint8Array): SitePage {
   return {
     body,
-    contentType: CONTENT_TYPES[extname(path).toLowerCase()] ?? 'application/octet-stream',
+    contentType: contentTypeOf(path),
     etag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`,
   };
 }

@@ -1,7 +1,8 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import type { HttpStatus } from '../telemetry/counters.js';
-import type { HttpAnswer, HttpHeaders } from './http/exchange.js';
+import type { BodySource, HttpAnswer, HttpHeaders } from './http/exchange.js';
 import { withStanding } from './http/security-headers.js';
+import { CORK_BYTES, SourceBody } from './uws-source.js';
 import { closesWithoutBody } from './uws-library.js';
 
 const STATUS_LINES: Readonly<Record<HttpStatus, string>> = {
@@ -30,10 +31,9 @@ const STATUS_LINES: Readonly<Record<HttpStatus, string>> = {
   '503': '503 Service Unavailable',
   '504': '504 Gateway Timeout',
 };
-/** An answer that its client does not take is given up after this time. */
+/** An answer that its client does not take is given up after this time, and more for a long body. */
 const ANSWER_LIMIT_MS = 60_000;
-/** The library's buffer for what is written under one cork. What does not fit into it goes to the system at once. */
-const CORK_BYTES = 16_384;
+const LEAST_BYTES_PER_MS = 16;
 
 /**
  * Answers one HTTP request in a later turn, and ends its connection. The library ends a connection that sends another
@@ -86,9 +86,11 @@ class Writing {
 
   begin(): void {
     if (!this.#isOpen) return;
-    this.#limit = setTimeout(() => this.#response.close(), ANSWER_LIMIT_MS);
     const { body, isBodyLeftOut } = this.#answer;
-    if (isBodyLeftOut === true) this.#writeWithoutBody(Buffer.byteLength(body));
+    const byteLength = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
+    this.#limit = setTimeout(() => this.#response.close(), ANSWER_LIMIT_MS + byteLength / LEAST_BYTES_PER_MS);
+    if (isBodyLeftOut === true && byteLength > 0) this.#writeWithoutBody(byteLength);
+    else if (isSource(body)) this.#writeSource(body);
     else if (typeof body === 'string' || body.byteLength <= CORK_BYTES) this.#writeShort(body);
     else this.#writeLong(body);
   }
@@ -128,6 +130,15 @@ class Writing {
     if (isOut) this.#closeWritten();
   }
 
+  #writeSource(source: BodySource): void {
+    const body = new SourceBody(this.#response, source, {
+      head: () => this.#writeHead(),
+      isOpen: () => this.#isOpen,
+      written: () => this.#closeWritten(),
+    });
+    void body.begin();
+  }
+
   /** The library calls this without a cork. Under one, a short rest would look as if it were out. */
   #writeRest(body: Uint8Array, offset: number): boolean {
     const isOut = this.#tryToWrite(body, offset);
@@ -159,4 +170,8 @@ class Writing {
     clearTimeout(this.#limit);
     this.#ended(this.#isWritten);
   }
+}
+
+function isSource(body: HttpAnswer['body']): body is BodySource {
+  return typeof body !== 'string' && 'read' in body;
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { convertWebPaths, isWebPath, type FoundWebPath } from './crossbar-web.js';
 import { Section } from './report.js';
 
 type Fields = Record<string, unknown>;
@@ -10,12 +11,16 @@ export interface FoundTransport {
   /** The keys of the WebSocket itself: auth, options, serializers. */
   readonly socket: Section;
   readonly urlPaths: readonly string[];
+  /** What the transport serves besides. */
+  readonly webPaths?: readonly FoundWebPath[];
 }
 
 export interface ConvertedTransport {
   readonly listen: Fields;
   readonly limits: Fields;
   readonly auth: Section | undefined;
+  /** By path. */
+  readonly webPaths: Fields;
 }
 
 const SERIALIZERS = ['json', 'msgpack', 'cbor'];
@@ -77,21 +82,31 @@ function socketsOfPaths(
   endpoint: Section | undefined,
   paths: Section | undefined,
 ): readonly FoundTransport[] {
-  const found = (paths?.keys() ?? []).flatMap((key) => {
+  const webPaths: FoundWebPath[] = [];
+  const found = (paths?.keys() ?? []).flatMap((key): FoundTransport[] => {
     const service = new Section(paths?.take(key), `${paths?.path ?? ''}.${key}`, (paths as Section).report);
     const type = service.text('type');
-    if (type === 'websocket')
-      return [{ path: service.path, endpoint, socket: service, urlPaths: [key === '/' ? '/' : `/${key}`] }];
+    const urlPath = key === '/' ? '/' : `/${key}`;
+    if (type === 'websocket') return [{ path: service.path, endpoint, socket: service, urlPaths: [urlPath], webPaths }];
+    if (isWebPath(type)) {
+      webPaths.push({ path: urlPath, type, service });
+      return [];
+    }
     reportLeft(service, NOT_A_SOCKET[type ?? ''] ?? `a web service of type "${type ?? ''}" is not converted`);
     return [];
   });
+  if (found.length === 0)
+    for (const { service } of webPaths) reportLeft(service, 'only files beside a WebSocket are converted');
   web?.leave('is not converted', 'options', 'cookie_store', 'max_connections');
   web?.end();
   return found;
 }
 
 /** `folder`: of the foreign configuration, to which its files are relative. */
-export function convertSocket({ endpoint, socket, urlPaths }: FoundTransport, folder: string): ConvertedTransport {
+export function convertSocket(
+  { endpoint, socket, urlPaths, webPaths = [] }: FoundTransport,
+  folder: string,
+): ConvertedTransport {
   const listen: Fields = { ...(endpoint === undefined ? {} : convertEndpoint(endpoint, folder)), path: urlPaths[0] };
   const limits: Fields = {};
   convertSerializers(socket, listen);
@@ -102,7 +117,7 @@ export function convertSocket({ endpoint, socket, urlPaths }: FoundTransport, fo
   if (cookie !== undefined) listen['cookie'] = convertCookie(cookie);
   socket.leave('the node derives it from listen', 'url', 'debug', 'show_server_version', 'compress');
   socket.end();
-  return { listen, limits, auth };
+  return { listen, limits, auth, webPaths: convertWebPaths(webPaths, folder) };
 }
 
 function convertEndpoint(endpoint: Section, folder: string): Fields {

@@ -23,7 +23,7 @@ export function convertCrossbar(input: unknown, folder: string): Conversion {
   const sockets: Door[] = [];
   for (const worker of root.sections('workers')) convertWorker(worker, realms, sockets);
   root.end();
-  const { listen, limits, auth } = convertTransports(sockets, folder, report);
+  const { listen, limits, auth, webPaths } = convertTransports(sockets, folder, report);
   const reached = sockets[0]?.realms ?? [];
   for (const { path, name } of realms)
     if (sockets.length > 0 && !reached.some((realm) => realm.name === name))
@@ -34,6 +34,7 @@ export function convertCrossbar(input: unknown, folder: string): Conversion {
       ...(Object.keys(limits).length > 0 && { limits }),
       realms: realms.map((realm) => assembled(realm, reached.includes(realm) ? auth : NOBODY)),
       demo: { enabled: false },
+      ...(Object.keys(webPaths).length > 0 && { web: { paths: webPaths } }),
     },
     notes: report.notes,
   };
@@ -77,24 +78,24 @@ function convertTransports(
   sockets: readonly Door[],
   folder: string,
   report: Report,
-): { listen: object; limits: object; auth: ConvertedAuth } {
+): { listen: object; limits: object; auth: ConvertedAuth; webPaths: object } {
   const [first, ...others] = sockets;
   if (first === undefined) {
     report.security(
       'workers',
       'have no WebSocket transport: the node listens on 127.0.0.1 and refuses anonymous clients',
     );
-    return { listen: { host: '127.0.0.1' }, limits: {}, auth: NOBODY };
+    return { listen: { host: '127.0.0.1' }, limits: {}, auth: NOBODY, webPaths: {} };
   }
   for (const { path } of others)
     report.security(
       path,
       `only the first WebSocket, ${first.path}, was converted: this one and its principals are left out`,
     );
-  const { listen, limits, auth } = convertSocket(first, folder);
+  const { listen, limits, auth, webPaths } = convertSocket(first, folder);
   const converted = convertAuth(auth, first.realms);
-  if (!converted.hasCookie) return { listen, limits, auth: converted };
-  return { listen: { cookie: {}, ...listen }, limits, auth: converted };
+  if (!converted.hasCookie) return { listen, limits, auth: converted, webPaths };
+  return { listen: { cookie: {}, ...listen }, limits, auth: converted, webPaths };
 }
 
 const NOBODY: ConvertedAuth = { anonymousRoleFor: () => null, fieldsFor: () => undefined, hasCookie: false };

@@ -4,11 +4,19 @@ import type { BodyBounds, BodyFlaw } from './body-reader.js';
 
 export type HttpHeaders = readonly (readonly [name: string, value: string])[];
 
+/** A long body that is read piece by piece, as the client takes it. */
+export interface BodySource {
+  /** More than 16 KiB. */
+  readonly byteLength: number;
+  /** Exactly these bytes, which stay as they are until the next call. Rejects: the connection is cut. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+}
+
 /** One HTTP answer. */
 export interface HttpAnswer {
   readonly status: HttpStatus;
   readonly headers: HttpHeaders;
-  readonly body: Uint8Array | string;
+  readonly body: Uint8Array | string | BodySource;
   /** HEAD, or 304: only how long the body would be. */
   readonly isBodyLeftOut?: boolean;
 }

@@ -1,5 +1,10 @@
 import type { HttpHeaders } from './exchange.js';
 
+/** Scripts and styles come from the site itself; it may open WebSockets to any router. */
+export const SITE_POLICY =
+  "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; style-src 'self' 'unsafe-inline'; " +
+  "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 /** The policy of an answer that is not a page: it loads nothing, and no page may frame it. */
 const NO_PAGE = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

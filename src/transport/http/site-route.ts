@@ -1,7 +1,9 @@
-import { SITE_POLICY, type SitePage, type StaticSite } from '../static-site.js';
+import type { SitePage, StaticSite } from '../static-site.js';
 import type { SiteOptions } from '../transport-options.js';
 import { textAnswer } from './answers.js';
+import { isKnownTag } from './entity-tags.js';
 import type { HttpAnswer, HttpHeaders, HttpRoute } from './exchange.js';
+import { SITE_POLICY } from './security-headers.js';
 
 /** The pages of a site, at its path. `nothing`: the sentence at other paths below it. */
 export function siteRoute(
@@ -40,8 +42,8 @@ function siteHeaders(policy: string): HttpHeaders {
 }
 
 /** A page of the site, or that the client has it already. */
-function pageAnswer(page: SitePage, headers: HttpHeaders, ifNoneMatch: string): HttpAnswer {
-  const isKnown = ifNoneMatch.split(',').some((tag) => tag.trim().replace(/^W\//, '') === page.etag);
+export function pageAnswer(page: SitePage, headers: HttpHeaders, ifNoneMatch: string): HttpAnswer {
+  const isKnown = isKnownTag(ifNoneMatch, page.etag);
   return {
     status: isKnown ? '304' : '200',
     headers: [['ETag', page.etag], ...headers, ['Content-Type', page.contentType]],

@@ -104,6 +104,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   'backplane.redis.sentinels.nodes': ['a:26379', '[::1]:26380'],
   'backplane.redis.sentinels.username': 'watcher',
   'backplane.redis.sentinels.password': 'open barley',
+  'web.paths': { '/old': { type: 'redirect', url: '/new', status: 307 } },
   'node.name': 'node-1',
 };
 

@@ -54,7 +54,7 @@ it('lists every variable once, with type, default and meaning', () => {
   const text = renderVariables();
   for (const variable of VARIABLES) {
     const isSection =
-      /^GANTRY_(LISTEN|LONG_POLL|LIMITS|OPS|LOG|DEMO|CONSOLE|DRAIN|BACKPLANE|BACKPLANE_REDIS|BACKPLANE_CLUSTER|NODE)$/.test(
+      /^GANTRY_(LISTEN|LONG_POLL|LIMITS|OPS|LOG|DEMO|CONSOLE|DRAIN|BACKPLANE|BACKPLANE_REDIS|BACKPLANE_CLUSTER|NODE|WEB)$/.test(
         variable,
       );
     expect(text.split(`#${variable}=\n`)).toHaveLength(isSection ? 1 : 2);

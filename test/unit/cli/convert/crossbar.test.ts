@@ -255,6 +255,16 @@ describe('transports', () => {
     expect(limits).toMatchObject({ maxMessageBytes: 262_144, idleTimeoutMs: 15_000, handshakeTimeoutMs: 2_500 });
     expect(result('07').security).toEqual(['workers[0].transports[0].paths.ws.options.allowed_origins']);
   });
+  it('have the files, values and redirects beside the WebSocket', () => {
+    expect(result('07').config.web.paths).toMatchObject({
+      '/': { type: 'redirect', url: 'https://market.example/', status: 302 },
+      '/motd': { type: 'json', value: { open: true } },
+    });
+    expect(result('02').config.web.paths).toMatchObject({
+      '/': { type: 'static', directory: join(folder, '../site') },
+    });
+    expect(result('02').others.filter((path) => path.includes('.paths./'))).toEqual([]);
+  });
   it('name certificates from the folder of the file', () => {
     expect(result('10').raw.listen).toMatchObject({
       tls: { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') },
@@ -266,7 +276,7 @@ describe('transports', () => {
       expect.arrayContaining([`${at}.rawsocket`, `${at}.mqtt`, `${at}.web.paths./`, `${at}.endpoint.shared`]),
     );
     expect(result('07').others).toEqual(
-      expect.arrayContaining(['/', 'lp', 'push', 'hook', 'motd'].map((path) => `${at}.paths.${path}`)),
+      expect.arrayContaining(['lp', 'push', 'hook'].map((path) => `${at}.paths.${path}`)),
     );
     expect(result('09').others).toEqual(
       expect.arrayContaining(['workers[1]', 'workers[2]', 'workers[0].components', 'workers[0].transports[2]']),
