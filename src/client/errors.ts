@@ -27,7 +27,7 @@ export class NotConnectedError extends Error {
   }
 }
 
-/** A value that the serializer of the connection cannot represent. */
+/** A message that the serializer cannot represent, or that is too long for the router. */
 export class UnencodableError extends Error {
   override readonly name = 'UnencodableError';
 }

@@ -1,9 +1,10 @@
 import type { List } from '../wamp/options.js';
+import { withoutSecrets } from './address.js';
 import { NotConnectedError } from './errors.js';
 import { Handshake, hello, type Welcome } from './handshake.js';
 import type { Link, LinkOptions } from './link.js';
 import type { Login } from './login/login.js';
-import { openWebSocket } from './websocket.js';
+import { openLink } from './open-link.js';
 import { decodeMessage, encodeMessage } from './wire.js';
 
 export interface JoinOptions extends LinkOptions {
@@ -61,7 +62,7 @@ export class Joining<Session> {
         this.#options.signal?.removeEventListener('abort', stop);
       });
     try {
-      const link = await openWebSocket(this.#options, {
+      const link = await openLink(this.#options, {
         receive: (bytes) => this.#receive(bytes),
         closed: (reason) => this.#closed(reason),
       });
@@ -126,10 +127,4 @@ export class Joining<Session> {
     this.#reject(new NotConnectedError(message, uri));
     this.#link?.close();
   }
-}
-
-/** A user, a password and a query may be credentials. */
-function withoutSecrets(url: string): string {
-  const { protocol, host, pathname } = new URL(url);
-  return `${protocol}//${host}${pathname}`;
 }

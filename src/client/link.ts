@@ -3,7 +3,7 @@ import type { SerializerId } from '../wamp/payload.js';
 /** One connection to a router. It carries whole WAMP messages. */
 export interface Link {
   readonly serializer: SerializerId;
-  /** `sent`: called when the system has taken the message, or the connection has ended. */
+  /** `sent`: called when the system has taken the message, or the connection has ended. Errors: UnencodableError. */
   send(message: Uint8Array, sent?: () => void): void;
   /** Ends the connection behind what was sent. */
   close(): void;
@@ -20,9 +20,10 @@ export interface LinkReceiver {
 
 export interface LinkOptions {
   readonly url: string;
-  /** In order of preference. */
+  /** In order of preference. RawSocket offers only the first. */
   readonly serializers: readonly SerializerId[];
   readonly timeoutMs: number;
+  /** Of a WebSocket. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly tls?: TlsFiles;
   /** Ends the attempt to connect. */

@@ -1,11 +1,11 @@
 import type { ClientOptions, RawData, WebSocket } from 'ws';
 import type { SerializerId } from '../wamp/payload.js';
+import { reasonOf } from './connect-errors.js';
 import { NotConnectedError } from './errors.js';
+import { Heartbeat } from './heartbeat.js';
 import type { Link, LinkOptions, LinkReceiver } from './link.js';
 
 const MAX_MESSAGE_BYTES = 67_108_864;
-/** A router that leaves a ping unanswered until the next one is gone. */
-const PING_EVERY_MS = 20_000;
 /** Time for the router to close the connection too. */
 const LINGER_MS = 2_000;
 
@@ -57,24 +57,30 @@ function opened(socket: WebSocket, signal: AbortSignal | undefined): Promise<voi
 class WebSocketLink implements Link {
   readonly serializer: SerializerId;
   readonly #socket: WebSocket;
-  readonly #pings: NodeJS.Timeout;
-  #isAnswered = true;
-  #isPaused = false;
+  readonly #heartbeat: Heartbeat;
   #isClosing = false;
   #flaw = '';
 
   constructor(socket: WebSocket, serializer: SerializerId, receiver: LinkReceiver) {
     this.serializer = serializer;
     this.#socket = socket;
-    this.#pings = setInterval(() => this.#ping(), PING_EVERY_MS);
+    this.#heartbeat = new Heartbeat(
+      () => {
+        if (socket.readyState === socket.OPEN) socket.ping();
+      },
+      (reason) => {
+        this.#flaw = reason;
+        socket.terminate();
+      },
+    );
     socket.on('message', (data: RawData) => {
-      this.#isAnswered = true;
+      this.#heartbeat.heard();
       receiver.receive(bytesOf(data));
     });
-    socket.on('pong', () => (this.#isAnswered = true));
+    socket.on('pong', () => this.#heartbeat.heard());
     socket.on('error', (error) => (this.#flaw = reasonOf(error)));
     socket.on('close', (code, reason) => {
-      clearInterval(this.#pings);
+      this.#heartbeat.stop();
       receiver.closed(this.#flaw || describeEnd(code, reason.toString('utf8')));
     });
   }
@@ -96,21 +102,9 @@ class WebSocketLink implements Link {
   }
 
   pause(isPaused: boolean): void {
-    this.#isPaused = isPaused;
+    this.#heartbeat.pause(isPaused);
     if (isPaused) this.#socket.pause();
     else this.#socket.resume();
-  }
-
-  #ping(): void {
-    // A pong cannot arrive while nothing is read.
-    if (this.#isPaused || this.#socket.readyState !== this.#socket.OPEN) return;
-    if (!this.#isAnswered) {
-      this.#flaw = `the router answered no ping for ${PING_EVERY_MS / 1_000} s`;
-      this.#socket.terminate();
-      return;
-    }
-    this.#isAnswered = false;
-    this.#socket.ping();
   }
 }
 
@@ -122,17 +116,4 @@ function bytesOf(data: RawData): Uint8Array {
 function describeEnd(code: number, reason: string): string {
   const known = code === 1005 || code === 1006 ? '' : `code ${code}`;
   return [known, reason].filter((part) => part !== '').join(': ');
-}
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  switch ('code' in error ? error.code : undefined) {
-    case 'ECONNREFUSED':
-      return 'nothing accepts connections at this address';
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return 'the name of the host cannot be resolved';
-    default:
-      return error.message;
-  }
 }

@@ -148,7 +148,10 @@ describe('gantry call', () => {
       [['a', '--relm', 'x'], 'there is no option "--relm", did you mean "--realm"?'],
       [['a', '--timeout', 'soon'], '--timeout wants a number from 0 to 86400'],
       [['a', '-k', 'b'], '--kwarg wants key=value'],
-      [['a', '--url', 'http://x'], 'the address of the router is no URL such as ws://127.0.0.1:8080/ws'],
+      [
+        ['a', '--url', 'http://x'],
+        'the address of the router is no URL such as ws://127.0.0.1:8080/ws, rs://127.0.0.1:8081 or rs+unix:/path',
+      ],
       [['a', '--authmethod', 'ticket'], 'the method ticket wants --ticket, or GANTRY_CLIENT_TICKET'],
     ] as const) {
       expect(await gantry(['call', ...words])).toEqual({

@@ -1,5 +1,6 @@
 import { readText, reasonOf } from '../../config/file.js';
 import { withoutLineEnd } from '../../config/secrets.js';
+import { addressFlaw, isRaw } from '../../client/address.js';
 import type { JoinOptions } from '../../client/joining.js';
 import type { Login } from '../../client/login/login.js';
 import { craLogin, cryptosignLogin, plainLogin, ticketLogin } from '../../client/login/logins.js';
@@ -26,7 +27,7 @@ const METHODS = [
 const SERIALIZERS: readonly SerializerId[] = ['json', 'msgpack', 'cbor'];
 
 export const CONNECTION_FLAGS: readonly Flag[] = [
-  { name: 'url', value: 'URL', help: 'address of the router (ws://127.0.0.1:8080/ws)' },
+  { name: 'url', value: 'URL', help: 'ws, wss, rs, rss or rs+unix address (ws://127.0.0.1:8080/ws)' },
   { name: 'realm', value: 'NAME', help: 'realm to join (realm1)' },
   { name: 'serializer', value: 'NAME', help: 'json, msgpack or cbor (json)', choices: SERIALIZERS },
   { name: 'authmethod', value: 'NAME', help: `one of ${METHODS.join(', ')}`, choices: METHODS },
@@ -60,11 +61,13 @@ type Layer = (name: string) => string | undefined;
 export function joinOptions(words: Words, context: ClientContext): JoinOptions {
   const sources = layersOf(words, context);
   const url = setting(sources, 'url') ?? 'ws://127.0.0.1:8080/ws';
-  if (!/^wss?:\/\/[^/]/.test(url) || !URL.canParse(url))
-    throw new UsageError('the address of the router is no URL such as ws://127.0.0.1:8080/ws');
+  const flaw = addressFlaw(url);
+  if (flaw !== undefined) throw new UsageError(flaw);
   const serializer = SERIALIZERS.find((id) => id === (setting(sources, 'serializer') ?? 'json'));
   if (serializer === undefined) throw new UsageError('--serializer wants json, msgpack or cbor');
   const cookie = secretOf(sources, 'cookie');
+  if (cookie !== undefined && isRaw(url))
+    throw new UsageError('RawSocket has no cookies: use a ws:// or wss:// address');
   const [ca, cert, key] = (['ca-file', 'cert-file', 'key-file'] as const).map((name) => {
     const path = setting(sources, name);
     return path === undefined ? undefined : contentOf(path);
