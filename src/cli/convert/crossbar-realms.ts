@@ -18,8 +18,18 @@ export interface ConvertedRealm {
   readonly name: string;
   readonly roles: readonly ConvertedRole[];
   readonly uriCheck?: 'strict';
+  readonly history?: readonly ConvertedHistory[];
 }
 
+export interface ConvertedHistory {
+  readonly uri: string;
+  readonly match?: string;
+  readonly limit: number;
+}
+
+const MATCHES = ['exact', 'prefix', 'wildcard'];
+/** Events of an entry where neither it nor the store has a number, and the most that Gantry keeps. */
+const [USUAL_LIMIT, MAX_LIMIT, MAX_ENTRIES] = [100, 100_000, 100];
 const ACTIONS = ['call', 'register', 'publish', 'subscribe'] as const;
 
 export function convertRealm(realm: Section): ConvertedRealm | undefined {
@@ -30,7 +40,8 @@ export function convertRealm(realm: Section): ConvertedRealm | undefined {
     return undefined;
   }
   const roles = realm.sections('roles').flatMap((role) => convertRole(role) ?? []);
-  realm.leave('Gantry has no event history or call queue by this key', 'store');
+  const store = realm.section('store');
+  const history = store === undefined ? [] : convertStore(store);
   const options = realm.section('options');
   const isStrict = options?.text('uri_check') === 'strict';
   options?.leave('a node bounds the work of a turn by itself', 'event_dispatching_chunk_size');
@@ -38,7 +49,31 @@ export function convertRealm(realm: Section): ConvertedRealm | undefined {
   options?.leave('metrics are on for every realm', 'enable_meta_api', 'topic_metrics');
   options?.end();
   realm.end();
-  return { path: realm.path, name, roles, ...(isStrict && { uriCheck: 'strict' as const }) };
+  return {
+    path: realm.path,
+    name,
+    roles,
+    ...(isStrict && { uriCheck: 'strict' as const }),
+    ...(history.length > 0 && { history }),
+  };
+}
+
+function convertStore(store: Section): readonly ConvertedHistory[] {
+  store.take('type');
+  const limit = store.count('limit') ?? USUAL_LIMIT;
+  const all = store.sections('event-history');
+  for (const { path, report } of all.slice(MAX_ENTRIES)) report.note(path, `beyond ${MAX_ENTRIES} entries: left out`);
+  store.leave('a call without a callee gets an error at once', 'call-queue');
+  store.end();
+  return all.slice(0, MAX_ENTRIES).flatMap((entry) => {
+    const [uri, match] = [entry.text('uri'), entry.text('match') ?? 'exact'];
+    const count = entry.count('limit') ?? limit;
+    entry.end();
+    if (uri !== undefined && MATCHES.includes(match))
+      return [{ uri, ...(match !== 'exact' && { match }), limit: Math.min(Math.max(count, 1), MAX_LIMIT) }];
+    entry.report.note(entry.path, 'has no uri, or no match that exists here: left out');
+    return [];
+  });
 }
 
 function convertRole(role: Section): ConvertedRole | undefined {

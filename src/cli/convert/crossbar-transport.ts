@@ -29,7 +29,7 @@ const NOT_A_SOCKET: Readonly<Record<string, string>> = {
   publisher: 'write it as an entry of httpBridge by hand',
   caller: 'write it as an entry of httpBridge by hand',
   webhook: 'write it as an entry of httpBridge by hand',
-  rawsocket: 'RawSocket is not converted',
+  rawsocket: 'RawSocket needs a port of its own: write it as an entry of listeners by hand',
   mqtt: 'MQTT is not supported',
 };
 

@@ -1,5 +1,6 @@
 import { convertAuth, type ConvertedAuth } from './crossbar-auth.js';
 import { convertRealm, type ConvertedRealm } from './crossbar-realms.js';
+import { convertRawSocket } from './crossbar-rawsocket.js';
 import { convertSocket, findSockets, type FoundTransport } from './crossbar-transport.js';
 import { Report, Section, type Note } from './report.js';
 
@@ -21,9 +22,11 @@ export function convertCrossbar(input: unknown, folder: string): Conversion {
   root.leave('a node has no controller', 'controller');
   const realms: ConvertedRealm[] = [];
   const sockets: Door[] = [];
-  for (const worker of root.sections('workers')) convertWorker(worker, realms, sockets);
+  const rawSockets: RawDoor[] = [];
+  for (const worker of root.sections('workers')) convertWorker(worker, realms, sockets, rawSockets);
   root.end();
   const { listen, limits, auth, webPaths } = convertTransports(sockets, folder, report);
+  const listeners = rawSockets.flatMap((raw) => convertRaw(raw, sockets[0], folder) ?? []);
   const reached = sockets[0]?.realms ?? [];
   for (const { path, name } of realms)
     if (sockets.length > 0 && !reached.some((realm) => realm.name === name))
@@ -31,6 +34,7 @@ export function convertCrossbar(input: unknown, folder: string): Conversion {
   return {
     config: {
       listen,
+      ...(listeners.length > 0 && { listeners }),
       ...(Object.keys(limits).length > 0 && { limits }),
       realms: realms.map((realm) => assembled(realm, reached.includes(realm) ? auth : NOBODY)),
       demo: { enabled: false },
@@ -45,7 +49,12 @@ interface Door extends FoundTransport {
   readonly realms: readonly ConvertedRealm[];
 }
 
-function convertWorker(worker: Section, realms: ConvertedRealm[], sockets: Door[]): void {
+interface RawDoor {
+  readonly transport: Section;
+  readonly realms: readonly ConvertedRealm[];
+}
+
+function convertWorker(worker: Section, realms: ConvertedRealm[], sockets: Door[], rawSockets: RawDoor[]): void {
   const type = worker.text('type');
   worker.take('id');
   if (type !== 'router') {
@@ -67,11 +76,22 @@ function convertWorker(worker: Section, realms: ConvertedRealm[], sockets: Door[
   }
   realms.push(...own);
   for (const transport of worker.sections('transports'))
-    sockets.push(...findSockets(transport).map((found) => ({ ...found, realms: own })));
+    if (transport.text('type') === 'rawsocket') rawSockets.push({ transport, realms: own });
+    else sockets.push(...findSockets(transport).map((found) => ({ ...found, realms: own })));
   worker.leave('run components as services of their own, as clients', 'components');
   worker.leave('nodes that share a Redis are one router: backplane.url', 'rlinks', 'connections');
   worker.leave('a node is one process: set it where the process is started', 'options', 'manhole');
   worker.end();
+}
+
+/** A listener admits to the realms of the node: those of the first WebSocket's worker. */
+function convertRaw({ transport, realms }: RawDoor, first: Door | undefined, folder: string): object | undefined {
+  transport.take('id');
+  if (first?.realms === realms)
+    return convertRawSocket(transport, { path: first.path, auth: first.socket.take('auth') }, folder);
+  const why = first === undefined ? 'is only converted beside a WebSocket' : 'belongs to another worker';
+  transport.report.left(transport.path, `RawSocket ${why} and was left out`, transport.has('auth'));
+  return undefined;
 }
 
 function convertTransports(
@@ -100,11 +120,12 @@ function convertTransports(
 
 const NOBODY: ConvertedAuth = { anonymousRoleFor: () => null, fieldsFor: () => undefined, hasCookie: false };
 
-function assembled({ name, roles, uriCheck }: ConvertedRealm, auth: ConvertedAuth): object {
+function assembled({ name, roles, uriCheck, history }: ConvertedRealm, auth: ConvertedAuth): object {
   const fields = auth.fieldsFor({ path: '', name, roles });
   return {
     name,
     ...(uriCheck !== undefined && { uriCheck }),
+    ...(history !== undefined && { history }),
     anonymousRole: auth.anonymousRoleFor({ path: '', name, roles }),
     // A realm of Crossbar.io may have no role but the built-in ones.
     roles: roles.length > 0 ? roles : [{ name: 'nobody', permissions: [] }],

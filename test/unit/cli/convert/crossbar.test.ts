@@ -73,6 +73,7 @@ describe('a converted configuration', () => {
       '10': 2,
       '11': 2,
       '12': 2,
+      '13': 2,
     });
     for (const { code, security } of results.values()) expect(security.length > 0).toBe(code === 2);
   });
@@ -122,7 +123,58 @@ describe('realms, roles and permissions', () => {
       ['tramway', 'loose'],
     ]);
     expect(security).toEqual(['workers[1].realms[0]']);
-    expect(others).toEqual(expect.arrayContaining(['workers[0].rlinks', 'workers[0].realms[0].store', 'controller']));
+    expect(others).toEqual(expect.arrayContaining(['workers[0].rlinks', 'controller']));
+  });
+});
+
+describe('the history of a realm', () => {
+  it('keeps its topics and numbers of events', () => {
+    expect(firstRealm('12').history).toMatchObject([{ uri: 'rail.signal', match: 'exact', limit: 100 }]);
+    expect(firstRealm('13').history).toMatchObject([
+      { uri: 'bakery.bread', match: 'exact', limit: 50 },
+      { uri: 'bakery.', match: 'prefix', limit: 7 },
+    ]);
+  });
+  it('has notes of what Gantry has not', () => {
+    const at = 'workers[0].realms[0].store';
+    expect(result('13').others).toEqual(expect.arrayContaining([`${at}.event-history[2]`, `${at}.call-queue`]));
+  });
+});
+
+describe('RawSocket', () => {
+  it('is a listener where it has principals of the WebSocket, with their methods', () => {
+    const { config } = result('13');
+    expect(config.listen.port).toBe(8080);
+    expect(config.listeners).toMatchObject([
+      {
+        type: 'rawsocket',
+        path: join(folder, 'oven.sock'),
+        mode: '0600',
+        serializers: ['cbor'],
+        authMethods: ['ticket'],
+      },
+      {
+        type: 'rawsocket',
+        host: '10.0.0.1',
+        port: 8443,
+        tls: {
+          certFile: '/etc/bakery/cert.pem',
+          keyFile: join(folder, 'key.pem'),
+          clientCaFile: join(folder, 'shops.pem'),
+          requireClientCertificate: true,
+        },
+      },
+    ]);
+    expect(config.listeners[1]).not.toHaveProperty('authMethods');
+    expect(config.realms[0]).toMatchObject({ anonymousRole: 'shop', auth: { ticket: { principals: { o1: {} } } } });
+  });
+  it('is left out where it would admit others, or serve without TLS', () => {
+    const [at, { security, others }] = ['workers[0].transports', result('13')];
+    expect(security).toEqual([`${at}[3]`, `${at}[4].endpoint.tls`, `${at}[4]`]);
+    expect(others).toEqual(
+      expect.arrayContaining([`${at}[0].endpoint.backlog`, `${at}[0].serializers`, `${at}[2].options`]),
+    );
+    expect(result('09').config.listeners).toEqual([]);
   });
 });
 
