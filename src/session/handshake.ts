@@ -36,7 +36,10 @@ export interface HandshakeOptions {
   readonly authMethodsOf: (realm: Uri) => readonly AuthMethod[];
   readonly authenticators: Authenticators;
   readonly transport: TransportDetails;
-  readonly connection: Pick<ConnectionTraits, 'certificate' | 'cookie' | 'isSecure' | 'headers' | 'authMethods'>;
+  readonly connection: Pick<
+    ConnectionTraits,
+    'certificate' | 'channelId' | 'cookie' | 'isSecure' | 'headers' | 'authMethods'
+  >;
   readonly logger: Logger;
 }
 
@@ -147,7 +150,7 @@ export class Handshake {
 
   #requestFor(realm: SessionRealm): AuthRequest {
     const { transport, connection, authenticators } = this.#options;
-    const { certificate, cookie, isSecure, headers } = connection;
+    const { certificate, channelId, cookie, isSecure, headers } = connection;
     const aborting = this.#aborting;
     return {
       realm: realm.uri,
@@ -155,6 +158,7 @@ export class Handshake {
       remoteAddress: transport.peer,
       transport,
       certificate,
+      channelId,
       cookie,
       isSecure,
       headers,

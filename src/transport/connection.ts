@@ -25,6 +25,8 @@ export interface ConnectionTraits {
   readonly remoteAddress: string;
   /** Undefined: the client has none, or the proxy that sent it is not trusted. */
   readonly certificate?: ClientCertificate | undefined;
+  /** SHA-256 of the client's Finished message of TLS, for channel binding. Absent: the transport does not provide it. */
+  readonly channelId?: Uint8Array | undefined;
   /** The listener itself has TLS. */
   readonly isSecure?: boolean | undefined;
   /** Headers of the opening handshake that the configuration names, by their names in lower case. */

@@ -44,6 +44,7 @@ export class SocketConnection implements Connection, GuardedConnection {
   readonly maxSentBytes: number | undefined;
   readonly remoteAddress: string;
   readonly certificate: ClientCertificate | undefined;
+  readonly channelId: Uint8Array | undefined;
   readonly authMethods: ReadonlySet<string> | undefined;
   readonly isSecure: boolean | undefined;
   readonly headers: Readonly<Record<string, string>> | undefined;
@@ -64,6 +65,7 @@ export class SocketConnection implements Connection, GuardedConnection {
     this.maxSentBytes = traits.maxSentBytes;
     this.remoteAddress = traits.remoteAddress;
     this.certificate = traits.certificate;
+    this.channelId = traits.channelId;
     this.isSecure = traits.isSecure;
     this.headers = traits.headers;
     this.authMethods = traits.authMethods;

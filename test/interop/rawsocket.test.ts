@@ -1,3 +1,5 @@
+import { createHash, generateKeyPairSync, sign } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +8,7 @@ import { Code } from '../../src/wamp/codes.js';
 import { selfSigned, selfSignedFiles } from '../support/certificate.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
 import { RawClient } from '../support/raw-client.js';
+import { RsSocket } from '../support/rs-socket.js';
 import { joinAutobahn } from './clients/autobahn-client.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'gantry-raw-'));
@@ -15,6 +18,40 @@ const clientCaFile = join(folder, 'ca.pem');
 const anything = [
   { uri: '', match: 'prefix' as const, allow: { call: true, register: true, publish: true, subscribe: true } },
 ];
+
+/** Changes nothing about a challenge. */
+const UNBOUND = Buffer.alloc(32);
+const KEY = newKey();
+
+function newKey() {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  // The last 32 bytes of the DER are the key itself.
+  return { privateKey, pubkey: publicKey.export({ type: 'spki', format: 'der' }).subarray(-32).toString('hex') };
+}
+
+function sha256(data: Uint8Array): Buffer {
+  return createHash('sha256').update(data).digest();
+}
+
+/** The next message over JSON. */
+async function reply(client: RsSocket): Promise<unknown[]> {
+  const [payload] = (await once(client, 'message')) as [Buffer];
+  return JSON.parse(payload.toString()) as unknown[];
+}
+
+/** The answer to a login that is bound to this channel. */
+async function joinBound(client: RsSocket, channelId: Uint8Array): Promise<unknown[]> {
+  const authextra = { pubkey: KEY.pubkey, channel_binding: 'tls-unique' };
+  client.send(
+    JSON.stringify([Code.HELLO, 'realm1', { roles: { caller: {} }, authmethods: ['cryptosign'], authextra }]),
+  );
+  const [, , extra] = (await reply(client)) as [number, string, Record<string, string>];
+  expect(extra).toEqual({ challenge: expect.any(String) as string, channel_binding: 'tls-unique' });
+  const message = Buffer.from(extra['challenge'] ?? '', 'hex').map((byte, index) => byte ^ channelId[index]!);
+  const signature = sign(null, message, KEY.privateKey).toString('hex') + Buffer.from(message).toString('hex');
+  client.send(JSON.stringify([Code.AUTHENTICATE, signature, {}]));
+  return reply(client);
+}
 
 /** The port of a listener. */
 function portOf(url = ''): number {
@@ -42,7 +79,10 @@ describe('RawSocket', () => {
             { name: 'visitor', permissions: anything },
             { name: 'device', permissions: anything },
           ],
-          auth: { tls: { principals: { device7: { commonName: 'localhost', role: 'device' } } } },
+          auth: {
+            tls: { principals: { device7: { commonName: 'localhost', role: 'device' } } },
+            cryptosign: { principals: { device9: { authorizedKeys: [KEY.pubkey], role: 'device' } } },
+          },
         },
       ],
     });
@@ -91,6 +131,24 @@ describe('RawSocket', () => {
       expect((await other.expect(Code.ABORT))[2]).toBe('wamp.error.authentication_denied');
       other.drop();
     }
+  });
+
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)('binds a login by cryptosign to its channel of %s', async (maxVersion) => {
+    const open = async (): Promise<RsSocket> => {
+      const client = new RsSocket(secured, { pair: { maxVersion } });
+      await once(client, 'open');
+      return client;
+    };
+    const [own, other, third] = [await open(), await open(), await open()];
+    expect(own.channel().version).toBe(maxVersion);
+    const [, , welcome] = await joinBound(own, sha256(own.channel().finished));
+    expect(welcome).toMatchObject({ authid: 'device9', authmethod: 'cryptosign' });
+    for (const [client, channelId] of [
+      [other, sha256(own.channel().finished)],
+      [third, UNBOUND],
+    ] as const)
+      expect(await joinBound(client, channelId)).toMatchObject([Code.ABORT, {}, 'wamp.error.authentication_denied']);
+    for (const client of [own, other, third]) client.terminate();
   });
 
   it('ends its sessions when the node drains, behind the answers that are under way', async () => {

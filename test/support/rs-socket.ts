@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, TLSSocket, type ConnectionOptions } from 'node:tls';
 import type { SerializerId } from '../../src/wamp/payload.js';
 
 const NUMBERS = { json: 1, msgpack: 2, cbor: 3 } as const;
@@ -11,8 +11,8 @@ export interface RsOptions {
   readonly lengthExponent?: number;
   /** What goes out in the same write, behind the handshake. */
   readonly pipelined?: Uint8Array;
-  /** Of TLS: the client's certificate and key. */
-  readonly pair?: { readonly cert: string; readonly key: string };
+  /** Of TLS: the client's certificate and key, and its newest version. */
+  readonly pair?: Pick<ConnectionOptions, 'cert' | 'key' | 'maxVersion'>;
 }
 
 /** The close code of a WebSocket for an end in order, and for a connection that was cut: RawSocket has no codes. */
@@ -65,6 +65,14 @@ export class RsSocket extends EventEmitter {
       if (before === 0) this.emit('error', new Error(`refused: ${this.answer.toString('hex')}`));
       this.emit('close', this.#hasEnd ? NO_CODE : CUT_CODE, Buffer.alloc(0));
     });
+  }
+
+  /** Over TLS: this side's Finished message, and the version. */
+  channel(): { readonly finished: Buffer; readonly version: string | null } {
+    const { socket } = this;
+    const finished = socket instanceof TLSSocket ? socket.getFinished() : undefined;
+    if (!(socket instanceof TLSSocket) || finished === undefined) throw new Error('no TLS');
+    return { finished, version: socket.getProtocol() };
   }
 
   send(message: string | Uint8Array, _options?: object): void {

@@ -20,11 +20,28 @@ export interface CryptosignOptions {
   readonly randomBytes: (count: number) => Buffer;
 }
 
+interface Binding {
+  /** The channel to which the answer is bound. Undefined: none. */
+  readonly channelId: Uint8Array | undefined;
+  /** The client has asked for binding in vain. */
+  readonly isDeclined: boolean;
+}
+
 interface KeyHolder {
   readonly principal: Principal;
   readonly key: KeyObject;
 }
 
+/** The only type of channel binding that deployed clients know. */
+const CHANNEL_BINDING = 'tls-unique';
+/**
+ * autobahn-python signs a bound message whenever it has asked for binding, whatever CHALLENGE names. The answer is no guess and
+ * does not depend on the principal, so the client may learn the reason.
+ */
+const BOUND_ANYWAY = unusable(
+  'AUTHENTICATE.Signature signs another message than the challenge: this connection has no channel binding, as CHALLENGE shows. ' +
+    'Leave channel_binding out of authextra',
+);
 const CHALLENGE_BYTES = 32;
 const SIGNATURE_BYTES = 64;
 const PUBLIC_KEY = /^[0-9a-f]{64}$/i;
@@ -35,19 +52,26 @@ const NOBODYS_KEY = publicKey(Buffer.from(`58${'66'.repeat(31)}`, 'hex'));
 
 /**
  * WAMP-cryptosign (rules 8.6): the client signs a challenge with an Ed25519 key. The message that comes with the signature
- * must be the challenge of this attempt, or an older signature of the client could be used again.
+ * must be the challenge of this attempt, or an older signature of the client could be used again. With channel binding it is
+ * the challenge XOR the identifier of the channel, so that nobody can pass the challenge on to a client of another channel.
  */
 export function createCryptosign({ principals, authenticators = [], randomBytes }: CryptosignOptions): AuthMethod {
   const holders = holdersByKey(principals);
 
-  const challengeFor = (holder: KeyHolder | undefined): AuthStep => {
+  const challengeFor = (holder: KeyHolder | undefined, binding: Binding): AuthStep => {
     const challenge = randomBytes(CHALLENGE_BYTES);
+    const { channelId } = binding;
+    const message = channelId === undefined ? challenge : xor(challenge, channelId);
     return {
       kind: 'challenge',
-      // Without `channel_binding`: this router cannot bind to a channel, and the client sees so.
-      extra: { challenge: challenge.toString('hex') },
+      // Without `channel_binding` the client knows that the router does not bind (ADR 46).
+      extra: {
+        challenge: challenge.toString('hex'),
+        ...(channelId === undefined ? undefined : { channel_binding: CHANNEL_BINDING }),
+      },
       answer(signature) {
-        const isRight = isAnswer(signature, challenge, holder?.key ?? NOBODYS_KEY);
+        if (binding.isDeclined && signsAnother(signature, message)) return BOUND_ANYWAY;
+        const isRight = isAnswer(signature, message, holder?.key ?? NOBODYS_KEY);
         return isRight && holder !== undefined ? granted(holder.principal) : DENIED;
       },
     };
@@ -61,8 +85,10 @@ export function createCryptosign({ principals, authenticators = [], randomBytes 
       credentialOf: (result) => cryptosignCredential(result, announced),
     });
     if (finding.kind === 'undecided') return finding.step;
-    if (finding.kind === 'unknown') return challengeFor(undefined);
-    return challengeFor({ principal: finding.entry.principal, key: publicKey(Buffer.from(announced, 'hex')) });
+    const binding = bindingOf(request);
+    if (finding.kind === 'unknown') return challengeFor(undefined, binding);
+    const key = publicKey(Buffer.from(announced, 'hex'));
+    return challengeFor({ principal: finding.entry.principal, key }, binding);
   };
 
   return {
@@ -76,17 +102,38 @@ export function createCryptosign({ principals, authenticators = [], randomBytes 
       const holder = holderOf(holders.get(announced) ?? [], details.authid);
       // A principal of the configuration has the keys that the configuration names, and no others.
       const isOfConfiguration = holder !== undefined || principals.has(details.authid ?? '');
-      if (isOfConfiguration || authenticators.length === 0) return challengeFor(holder);
+      if (isOfConfiguration || authenticators.length === 0) return challengeFor(holder, bindingOf(request));
       return ask(request, announced);
     },
   };
 }
 
-function isAnswer(signature: string, challenge: Uint8Array, key: KeyObject): boolean {
+/** A client that asks for a type or a channel that the router does not have is served without, and CHALLENGE shows it. */
+function bindingOf({ details, channelId }: AuthRequest): Binding {
+  const wanted = own(details.authextra ?? {}, 'channel_binding') ?? null;
+  if (wanted === CHANNEL_BINDING && channelId !== undefined) return { channelId, isDeclined: false };
+  return { channelId: undefined, isDeclined: wanted !== null };
+}
+
+function xor(one: Uint8Array, other: Uint8Array): Buffer {
+  return Buffer.from(one.map((byte, index) => byte ^ (other[index] ?? 0)));
+}
+
+/** What the answer says it signs. Undefined: the signature stands alone, or there is none. */
+function signedMessage(signature: string): Buffer | undefined {
+  const bytes = ANSWER.test(signature) ? Buffer.from(signature, 'hex') : undefined;
+  return bytes !== undefined && bytes.length > SIGNATURE_BYTES ? bytes.subarray(SIGNATURE_BYTES) : undefined;
+}
+
+function signsAnother(signature: string, message: Uint8Array): boolean {
+  const signed = signedMessage(signature);
+  return signed !== undefined && !isEqual(signed, message);
+}
+
+function isAnswer(signature: string, message: Uint8Array, key: KeyObject): boolean {
   if (!ANSWER.test(signature)) return false;
-  const bytes = Buffer.from(signature, 'hex');
-  const message = bytes.length > SIGNATURE_BYTES ? bytes.subarray(SIGNATURE_BYTES) : challenge;
-  return isSignedBy(key, challenge, bytes.subarray(0, SIGNATURE_BYTES)) && isEqual(message, challenge);
+  const bytes = Buffer.from(signature, 'hex').subarray(0, SIGNATURE_BYTES);
+  return isSignedBy(key, message, bytes) && !signsAnother(signature, message);
 }
 
 /** Without authid the key names its principal, if it is authorized for one only. */

@@ -49,6 +49,8 @@ export interface AuthenticatorRequest {
 export interface AuthRequest extends AuthenticatorRequest {
   readonly details: HelloDetails;
   readonly remoteAddress: string;
+  /** Distinguishes the TLS channel of the client from any other. Absent: the transport does not provide it. */
+  readonly channelId?: Uint8Array | undefined;
   /** The cookies of the connection. Absent: it has none. */
   readonly cookie?: ConnectionCookie | undefined;
 }

@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net';
 import type { ConnectionRefusal } from '../../telemetry/counters.js';
 import type { ConnectionSlot } from '../admission.js';
-import type { ClientCertificate } from '../client-certificate.js';
 import type { ConnectionTraits } from '../connection.js';
 import type { ListenerGate } from '../listener-gate.js';
 import type { SilentRefusal, TemporaryRefusal } from '../refusals.js';
@@ -40,9 +39,12 @@ export interface Opening {
   readonly refuse: (reason: SilentRefusal, message: string) => void;
 }
 
+/** The facts that TLS has established. */
+type SecureTraits = Pick<ConnectionTraits, 'certificate' | 'channelId'>;
+
 interface Handshake extends Opening {
   readonly stream: Socket;
-  readonly certificate: ClientCertificate | undefined;
+  readonly secureTraits: SecureTraits;
   readonly octets: Uint8Array;
   readonly rest: Uint8Array;
 }
@@ -154,7 +156,7 @@ export class RawAcceptor {
   }
 
   /** Reads the handshake. `stream`: the accepted socket, or the one that decrypts it. `first`: bytes that it has brought. */
-  readHandshake(opening: Opening, stream: Socket, certificate?: ClientCertificate, first: Buffer = NOTHING): void {
+  readHandshake(opening: Opening, stream: Socket, secureTraits: SecureTraits = {}, first: Buffer = NOTHING): void {
     const octets = new Uint8Array(HANDSHAKE_BYTES);
     let count = 0;
     const read = (chunk: Buffer): void => {
@@ -164,7 +166,7 @@ export class RawAcceptor {
       if (count < HANDSHAKE_BYTES) return;
       stream.off('data', read);
       opening.complete();
-      this.#decide({ ...opening, stream, certificate, octets, rest: chunk.subarray(part.length) });
+      this.#decide({ ...opening, stream, secureTraits, octets, rest: chunk.subarray(part.length) });
     };
     stream.on('data', read);
     if (first.length > 0) read(first);
@@ -177,7 +179,7 @@ export class RawAcceptor {
     return { text: `unix:${path}`, key: `unix:${++this.#localCount}` };
   }
 
-  #decide({ socket, stream, client, key, certificate, octets, rest }: Handshake): void {
+  #decide({ socket, stream, client, key, secureTraits, octets, rest }: Handshake): void {
     const { shared, gate, serializers, receiveBytes, opened } = this.#options;
     const slot = shared.admission.requested(key, client.key);
     socket.once('close', () => slot.release());
@@ -195,7 +197,7 @@ export class RawAcceptor {
     const { serializer, peerMaxBytes } = request;
     const maxSentBytes = Math.min(peerMaxBytes, MOST_SENT_BYTES);
     const { authMethods } = gate;
-    const traits = { transport: 'rawsocket', serializer, isBatched: false, maxSentBytes, certificate } as const;
+    const traits = { transport: 'rawsocket', serializer, isBatched: false, maxSentBytes, ...secureTraits } as const;
     const isSecure = this.#options.tls !== undefined;
     opened({ stream, traits: { ...traits, isSecure, authMethods, remoteAddress: client.text }, rest });
   }

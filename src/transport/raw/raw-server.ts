@@ -11,7 +11,7 @@ import { RawConnection, type RawConnectionOptions } from './raw-connection.js';
 import { announcedBytes } from './raw-handshake.js';
 import type { RawOptions, RawTlsOptions } from './raw-options.js';
 import { RawOutput, Scratch } from './raw-output.js';
-import { certificateOf, readSecureContext } from './raw-tls.js';
+import { certificateOf, channelIdOf, readSecureContext } from './raw-tls.js';
 import { ReadTurns } from './read-turns.js';
 import { listenAtPath, removeStaleSocket } from './unix-socket.js';
 
@@ -198,7 +198,10 @@ export class RawServer {
       stream.on('error', () => undefined);
       const opening = this.#openings.get(endOf(stream));
       if (opening === undefined) stream.destroy();
-      else this.#acceptor.readHandshake(opening, stream, certificateOf(stream));
+      else {
+        const traits = { certificate: certificateOf(stream), channelId: channelIdOf(stream) };
+        this.#acceptor.readHandshake(opening, stream, traits);
+      }
     });
     return server;
   }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, type SecureContextOptions, type TLSSocket } from 'node:tls';
 import { describeCertificate, type ClientCertificate } from '../client-certificate.js';
@@ -29,4 +30,13 @@ export async function readSecureContext({
 export function certificateOf(socket: TLSSocket): ClientCertificate | undefined {
   const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined;
   return certificate && describeCertificate(certificate.raw);
+}
+
+/**
+ * The identifier of the channel for `tls-unique`, as autobahn-python computes it: SHA-256 of the Finished message of the client,
+ * which is the first one of a full handshake. Undefined: the client has resumed an earlier session.
+ */
+export function channelIdOf(socket: TLSSocket): Uint8Array | undefined {
+  const finished = socket.isSessionReused() ? undefined : socket.getPeerFinished();
+  return finished && createHash('sha256').update(finished).digest();
 }

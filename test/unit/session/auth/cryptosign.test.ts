@@ -49,6 +49,36 @@ const VECTORS: readonly Vector[] = [
   },
 ];
 
+interface BoundVector extends Vector {
+  /** Challenge XOR identifier of the channel. */
+  readonly message: string;
+}
+
+// The same keys and challenges, bound to the channel of the tests of autobahn-python.
+const BOUND_VECTORS: readonly BoundVector[] = [
+  {
+    pubkey: KEY_1,
+    signature:
+      '9b6f41540c9b95b4b7b281c3042fa9c54cef43c842d62ea3fd6030fcb66e70b3e80d49d44c29d1635da9348d02ec93f3ed1ef227dfb59a07b580095c2b82f80f',
+    challenge: 'ff'.repeat(32),
+    message: '9d16ca518aa0c2b707f2b2a609edeca73bca8dd59817a633f35574ac6fd80d00',
+  },
+  {
+    pubkey: KEY_2,
+    signature:
+      '305aaa3ac25e98f651427688b3fc43fe7d8a68a7ec1d7d61c61517c519bd4a427c3015599d83ca28b4c652333920223844ef0725eb5dc2febfd6af7677b73f01',
+    challenge: 'b26c1f87c13fc1da14997f1b5a71995dff8fbe0a62fae8473c7bdbd05bfb607d',
+    message: 'd0852a29b460fc92ec943242ac638a053bbacc200512b18b30d15083cbdc9282',
+  },
+  {
+    pubkey: KEY_3,
+    signature:
+      'ee3c7644fd8070532bc1fde3d70d742267da545d8c8f03e63bda63f1ad4214f4d2c4bfdb4eb9526def42deeb7e31602a6ff99eba893e0a4ad4d45892ca75e608',
+    challenge: 'b05e6b8ad4d69abf74aa3be3c0ee40ae07d66e1895b9ab09285a2f1192d562d2',
+    message: 'd2b75e24a189a7f78ca776ba36fc53f6c3e31c32f251f2c524f0a44202f2902d',
+  },
+];
+
 function methodOf(entries: Readonly<Record<string, readonly string[]>>, challenge = 'ff'.repeat(32)) {
   const credentials = Object.fromEntries(
     Object.entries(entries).map(([authid, authorizedKeys]) => [authid, { authorizedKeys }]),
@@ -64,6 +94,78 @@ describe.each(VECTORS)('the known answer of key $pubkey', ({ pubkey, signature, 
       expect(step.extra).toEqual({ challenge });
       expect(step.answer(answer, {})).toMatchObject({ kind: 'granted', principal: { authid: 'device' } });
     }
+  });
+});
+
+describe('channel binding', () => {
+  const CHANNEL_ID = Buffer.from('62e935ae755f3d48f80d4d59f6121358c435722a67e859cc0caa8b539027f2ff', 'hex');
+  const wanting = (pubkey: string, type: string) => ({ pubkey, channel_binding: type });
+
+  describe.each(BOUND_VECTORS)('of the known answer of key $pubkey', ({ pubkey, signature, challenge, message }) => {
+    const method = methodOf({ device: [pubkey] }, challenge);
+    const asked = (channelId: Uint8Array | undefined, type = 'tls-unique') =>
+      challenged(method, 'device', wanting(pubkey, type), undefined, channelId);
+
+    it('is accepted on the channel that it is bound to', async () => {
+      const step = await asked(CHANNEL_ID);
+      expect(step.extra).toEqual({ challenge, channel_binding: 'tls-unique' });
+      for (const answer of [signature + message, signature])
+        expect(step.answer(answer, {})).toMatchObject({ kind: 'granted', principal: { authid: 'device' } });
+    });
+
+    it('is refused on another channel', async () => {
+      const step = await asked(Buffer.alloc(32, 7));
+      for (const answer of [signature + message, signature, signature + challenge])
+        expect(step.answer(answer, {})).toMatchObject({
+          kind: 'refused',
+          fault: { error: 'wamp.error.authentication_denied' },
+        });
+    });
+
+    it('is declined where there is no channel, or another type is asked for: the client learns why it fails', async () => {
+      for (const step of [await asked(undefined), await asked(CHANNEL_ID, 'tls-exporter')]) {
+        expect(step.extra).toEqual({ challenge });
+        expect(step.answer(signature + message, {})).toMatchObject({
+          kind: 'refused',
+          fault: { error: 'wamp.error.authentication_failed', message: expect.stringContaining('channel') as string },
+        });
+      }
+    });
+  });
+
+  it('is declined without an end of the attempt: the answer without binding is accepted', async () => {
+    const { pubkey, signature, challenge } = VECTORS[0]!;
+    for (const [channelId, type] of [
+      [undefined, 'tls-unique'],
+      [CHANNEL_ID, 'tls-exporter'],
+      [CHANNEL_ID, 7 as unknown as string],
+    ] as const) {
+      const method = methodOf({ device: [pubkey] }, challenge);
+      const step = await challenged(method, 'device', wanting(pubkey, type), undefined, channelId);
+      expect(step.extra).toEqual({ challenge });
+      expect(step.answer(signature + challenge, {})).toMatchObject({ kind: 'granted' });
+    }
+  });
+
+  it('comes without a signature of the router, which has no key of its own', async () => {
+    const { pubkey, challenge } = VECTORS[0]!;
+    const authextra = { pubkey, challenge: 'ab'.repeat(32), trustroot: null };
+    const step = await challenged(
+      methodOf({ device: [pubkey] }, challenge),
+      'device',
+      authextra,
+      undefined,
+      CHANNEL_ID,
+    );
+    expect(step.extra).toEqual({ challenge });
+  });
+
+  it('is not there where the client does not ask for it', async () => {
+    const { pubkey, signature, challenge } = VECTORS[0]!;
+    const method = methodOf({ device: [pubkey] }, challenge);
+    const step = await challenged(method, 'device', { pubkey, channel_binding: null }, undefined, CHANNEL_ID);
+    expect(step.extra).toEqual({ challenge });
+    expect(step.answer(signature + challenge, {})).toMatchObject({ kind: 'granted' });
   });
 });
 

@@ -27,6 +27,7 @@ export async function begin(
   authid: string | undefined,
   authextra?: Dict,
   authenticators?: Authenticators,
+  channelId?: Uint8Array,
 ): Promise<AuthStep> {
   return method.begin({
     realm: 'com.example.realm',
@@ -37,6 +38,7 @@ export async function begin(
       ...(authextra === undefined ? undefined : { authextra }),
     },
     remoteAddress: TRANSPORT.peer,
+    channelId,
     transport: TRANSPORT,
     session: () => SESSION,
     authenticators: authenticators ?? NO_AUTHENTICATORS,
@@ -49,8 +51,9 @@ export async function challenged(
   authid: string | undefined,
   authextra?: Dict,
   authenticators?: Authenticators,
+  channelId?: Uint8Array,
 ): Promise<Extract<AuthStep, { kind: 'challenge' }>> {
-  const step = await begin(method, authid, authextra, authenticators);
+  const step = await begin(method, authid, authextra, authenticators, channelId);
   if (step.kind !== 'challenge') throw new Error(`not challenged but ${JSON.stringify(step)}`);
   return step;
 }
