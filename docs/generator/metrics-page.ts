@@ -68,6 +68,7 @@ export const WHERE_COUNTED: Readonly<Record<string, string>> = {
   gantry_routing_discards_total: 'Where routing decides; none of these is an error of the router.',
   gantry_calls_total: "On the caller's node, with the call's one end.",
   gantry_authenticator_calls_total: 'On the node of the client that joins, when the call ends.',
+  gantry_cookie_lookups_total: 'When the opening handshake goes on.',
   gantry_testaments_total: "On the node of the session; `recovered`: on the node that removes a dead node's rows.",
   gantry_sessions_recovered_total: "On the node that removes a dead node's rows.",
   gantry_retained_events_total:

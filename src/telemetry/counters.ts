@@ -35,6 +35,7 @@ export interface Counters {
   readonly routing: Tally<RoutingDiscard>;
   readonly calls: Tally<CallOutcome>;
   /** Calls by which authenticators decide on clients, by their end. */
+  readonly cookieLookups: Tally<CookieLookupResult>;
   readonly authenticatorCalls: Tally<AuthenticatorOutcome>;
   readonly testaments: Tally<TestamentFate>;
   /** Sessions of dead nodes whose rows this node has removed. */
@@ -154,6 +155,8 @@ export const UNSENT_REASONS = ['slow_reader', 'connection_closed'] as const;
 export const EVENT_DROPS = ['untranscodable', 'node_unreachable', 'too_large', 'held_limit'] as const;
 /** `suppressed`: over the budget of lines; `dropped_…`: the destination stalled or failed. */
 export const LOG_LINE_FATES = ['written', 'suppressed', 'dropped_stalled', 'dropped_failed'] as const;
+/** `timeout`: the shared store took too long; `failed`: it could not be asked. */
+const COOKIE_LOOKUP_RESULTS = ['answered', 'timeout', 'failed'] as const;
 /** `refused`: an application error; `failed`: an exception; `canceled`: the client has gone. `invalid` counts results beside `returned`. */
 export const AUTHENTICATOR_OUTCOMES = [
   'returned',
@@ -272,6 +275,7 @@ export type QueryResult = (typeof QUERY_RESULTS)[number];
 export type AuthorizerResult = (typeof AUTHORIZER_RESULTS)[number];
 export type AuthorizerCall = `${(typeof AUTHORIZED_ACTIONS)[number]},${AuthorizerResult}`;
 export type LogLineFate = (typeof LOG_LINE_FATES)[number];
+export type CookieLookupResult = (typeof COOKIE_LOOKUP_RESULTS)[number];
 export type AuthenticatorOutcome = (typeof AUTHENTICATOR_OUTCOMES)[number];
 export type TestamentFate = (typeof TESTAMENT_FATES)[number];
 export type LimitName = (typeof LIMIT_NAMES)[number];
@@ -327,6 +331,7 @@ export function createCounters(): Counters {
     eventsDropped: tally(EVENT_DROPS),
     routing: tally(ROUTING_DISCARDS),
     calls: tally(CALL_OUTCOMES),
+    cookieLookups: tally(COOKIE_LOOKUP_RESULTS),
     authenticatorCalls: tally(AUTHENTICATOR_OUTCOMES),
     testaments: tally(TESTAMENT_FATES),
     sessionsRecovered: tally(RECOVERIES),

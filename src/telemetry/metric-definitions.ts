@@ -204,6 +204,14 @@ export const COUNTER_DEFINITIONS: Readonly<
     ),
   ],
   calls: [labelled('calls_total', 'Calls that ended, by outcome.', 'outcome', (counters) => counters.calls)],
+  cookieLookups: [
+    labelled(
+      'cookie_lookups_total',
+      'Lookups of the second cookie of an opening handshake in the shared store. `timeout`: no answer within 2 s; `failed`: the store could not be asked. Then the cookies stay as they are, and a login of the connection is not bound.',
+      'result',
+      (counters) => counters.cookieLookups,
+    ),
+  ],
   authenticatorCalls: [
     labelled(
       'authenticator_calls_total',

@@ -1,3 +1,4 @@
+import type { CookieLookupResult, Counters } from '../telemetry/counters.js';
 import type { ConnectionCookie } from './connection.js';
 import { cookieIn, newCookie, setCookie, type CookieOptions } from './cookies.js';
 
@@ -23,10 +24,15 @@ export function handshakeCookies(
   header: string,
   options: CookieOptions,
   hasLogin: HasLogin,
+  counters: Pick<Counters, 'cookieLookups'>,
 ): HandshakeCookies | Promise<HandshakeCookies> {
   const current = cookieIn(header, options.name);
   const next = cookieIn(header, nextName(options));
-  if (next !== undefined) return within(hasLogin(next)).then((isBound) => afterLookup(options, current, next, isBound));
+  if (next !== undefined)
+    return outcomeOf(hasLogin(next)).then(({ result, isBound }) => {
+      counters.cookieLookups[result]++;
+      return afterLookup(options, current, next, isBound);
+    });
   return current === undefined ? firstCookies(options) : cookiesOf(options, current);
 }
 
@@ -66,14 +72,22 @@ function both(options: CookieOptions, current: string, next: string): readonly s
   return [setCookie(current, options), setCookie(next, { ...options, name: nextName(options) })];
 }
 
-function within(lookup: Promise<boolean>): Promise<boolean | undefined> {
+interface Lookup {
+  readonly result: CookieLookupResult;
+  /** Absent: the store did not answer. */
+  readonly isBound?: boolean;
+}
+
+function outcomeOf(lookup: Promise<boolean>): Promise<Lookup> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(undefined), LOOKUP_TIMEOUT_MS);
-    void lookup
-      .catch(() => undefined)
-      .then((isBound) => {
-        clearTimeout(timer);
-        resolve(isBound);
-      });
+    const timer = setTimeout(() => resolve({ result: 'timeout' }), LOOKUP_TIMEOUT_MS);
+    const settle = (outcome: Lookup): void => {
+      clearTimeout(timer);
+      resolve(outcome);
+    };
+    lookup.then(
+      (isBound) => settle({ result: 'answered', isBound }),
+      () => settle({ result: 'failed' }),
+    );
   });
 }

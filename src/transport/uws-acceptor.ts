@@ -126,7 +126,7 @@ export class UwsAcceptor {
       return;
     }
     const { cookie, hasLogin = () => Promise.resolve(false) } = this.#options;
-    const cookies = cookie && handshakeCookies(head.cookie, cookie, hasLogin);
+    const cookies = cookie && handshakeCookies(head.cookie, cookie, hasLogin, this.#counters);
     if (cookies instanceof Promise) this.#openLater(pending, subprotocol, context, cookies);
     else this.#open(pending, subprotocol, context, cookies);
   }

@@ -19,7 +19,7 @@ export interface PollRoutesOptions {
   readonly server: PollServer;
   /** Any other node. */
   readonly homeOf: (node: NodeId) => PollHome;
-  readonly counters: Pick<Counters, 'longPollRequests'>;
+  readonly counters: Pick<Counters, 'longPollRequests' | 'cookieLookups'>;
   readonly subprotocols: readonly Subprotocol[];
   /** Absent: no cookie is set or read. */
   readonly cookie: CookieOptions | undefined;
@@ -115,8 +115,8 @@ export class PollRoutes {
       return;
     }
     const { remoteAddress, addressKey, certificate } = exchange;
-    const { cookie: options, hasLogin, isSecure } = this.#options;
-    const cookies = options && (await handshakeCookies(exchange.header('cookie'), options, hasLogin));
+    const { cookie: options, hasLogin, counters, isSecure } = this.#options;
+    const cookies = options && (await handshakeCookies(exchange.header('cookie'), options, hasLogin, counters));
     if (hasLeft(exchange)) return;
     const headersKept = this.#keptHeaders(exchange);
     const cookie = cookies?.cookie;

@@ -32,6 +32,7 @@ it('opens a WebSocket once the store has answered, with both cookies', async () 
   waiting[0]!(true);
   const answer = await client.until('\r\n\r\n');
   expect(answer).toMatch(/^HTTP\/1.1 101 /);
+  expect(server.counters.cookieLookups).toEqual({ answered: 1, timeout: 0, failed: 0 });
   expect(answer).toContain(`Sec-WebSocket-Accept: ${accept}`);
   expect(answer).toContain(`Set-Cookie: login=${second}; `);
   expect(answer.match(/Set-Cookie: login-next=[A-Za-z0-9_-]{43}; /g)).toHaveLength(1);

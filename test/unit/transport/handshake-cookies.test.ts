@@ -1,4 +1,5 @@
-import { expect, it, vi } from 'vitest';
+import { beforeEach, expect, it, vi } from 'vitest';
+import { createCounters, type Counters } from '../../../src/telemetry/counters.js';
 import { newCookie, type CookieOptions } from '../../../src/transport/cookies.js';
 import { handshakeCookies, type HandshakeCookies, type HasLogin } from '../../../src/transport/handshake-cookies.js';
 
@@ -10,8 +11,12 @@ const unasked: HasLogin = () => {
   throw new Error('the store was asked');
 };
 
+/** All results so far. */
+let counters: Counters;
+beforeEach(() => (counters = createCounters()));
+
 async function settle(header: string, hasLogin: HasLogin): Promise<{ pairs: unknown; cookie: unknown; fresh: string }> {
-  const { cookie, headers }: HandshakeCookies = await handshakeCookies(header, OPTIONS, hasLogin);
+  const { cookie, headers }: HandshakeCookies = await handshakeCookies(header, OPTIONS, hasLogin, counters);
   const pairs = headers.map((line) => {
     const [pair = '', ...attributes] = line.split('; ');
     expect(attributes.join('; ')).toBe(ATTRIBUTES);
@@ -26,6 +31,7 @@ it('sets one cookie where the client has none, which nobody knew', async () => {
   const { pairs, cookie, fresh } = await settle('theme=dark', unasked);
   expect(pairs).toEqual(['login=FRESH']);
   expect(cookie).toEqual({});
+  expect(counters.cookieLookups).toEqual({ answered: 0, timeout: 0, failed: 0 });
   expect(fresh).toHaveLength(43);
 });
 
@@ -39,6 +45,7 @@ it('moves the value to the first cookie once a login was bound to it', async () 
   const { pairs, cookie } = await settle(`login=${P}; login-next=${N}`, (value) => Promise.resolve(value === N));
   expect(pairs).toEqual([`login=${N}`, 'login-next=FRESH']);
   expect(cookie).toEqual({ presented: N });
+  expect(counters.cookieLookups).toEqual({ answered: 1, timeout: 0, failed: 0 });
 });
 
 it('replaces a value that no login was bound to', async () => {
@@ -59,6 +66,7 @@ it('keeps both cookies, and binds nothing, when the store cannot be asked', asyn
     fresh: '',
   });
   expect(await settle(`login-next=${N}`, failing)).toEqual({ pairs: [`login-next=${N}`], cookie: {}, fresh: '' });
+  expect(counters.cookieLookups).toEqual({ answered: 0, timeout: 0, failed: 2 });
 });
 
 it('does not wait for a store that does not answer', async () => {
@@ -67,6 +75,7 @@ it('does not wait for a store that does not answer', async () => {
     const pending = settle(`login=${P}; login-next=${N}`, () => new Promise(() => undefined));
     await vi.advanceTimersByTimeAsync(2_000);
     expect((await pending).cookie).toEqual({ presented: P });
+    expect(counters.cookieLookups).toEqual({ answered: 0, timeout: 1, failed: 0 });
   } finally {
     vi.useRealTimers();
   }
