@@ -10,10 +10,15 @@ interface Method {
   fieldsFor(realm: ConvertedRealm): Fields | undefined;
 }
 
+/** Methods with principals. */
+type PrincipalMethod = 'ticket' | 'wampcra' | 'scram' | 'cryptosign' | 'tls';
+
 export interface ConvertedAuth {
   anonymousRoleFor(realm: ConvertedRealm): string | null;
   fieldsFor(realm: ConvertedRealm): Fields | undefined;
   readonly hasCookie: boolean;
+  /** A realm has the method `tls`. */
+  readonly hasCertificates: boolean;
 }
 
 interface Principal {
@@ -25,28 +30,32 @@ interface Principal {
   readonly fields: Fields;
 }
 
-/** Without `auth` every client is anonymous; with it, only where it has `anonymous`. */
-export function convertAuth(auth: Section | undefined, realms: readonly ConvertedRealm[]): ConvertedAuth {
+/**
+ * Without `auth` every client is anonymous; with it, only where it has `anonymous`. `certificates`: SHA-256 fingerprints by SHA-1
+ * fingerprints.
+ */
+export function convertAuth(
+  auth: Section | undefined,
+  realms: readonly ConvertedRealm[],
+  certificates: ReadonlyMap<string, string>,
+): ConvertedAuth {
   if (auth === undefined)
     return {
       anonymousRoleFor: (realm) => (hasRole(realm, 'anonymous') ? 'anonymous' : null),
       fieldsFor: () => undefined,
       hasCookie: false,
+      hasCertificates: false,
     };
   const methods: Method[] = [];
   const anonymous = auth.section('anonymous');
   const anonymousRole = anonymous === undefined ? undefined : convertAnonymous(anonymous, realms, methods);
-  for (const name of ['ticket', 'wampcra', 'scram', 'cryptosign'] as const) {
+  for (const name of ['ticket', 'wampcra', 'scram', 'cryptosign', 'tls'] as const) {
     const section = auth.section(name);
-    const method = section === undefined ? undefined : convertMethod(section, name, realms);
+    const method = section === undefined ? undefined : convertMethod(section, name, realms, certificates);
     if (method !== undefined) methods.push(method);
   }
   const hasCookie = auth.section('cookie') !== undefined;
   if (hasCookie) methods.push({ name: 'cookie', fieldsFor: () => ({}) });
-  auth.leaveSecurity(
-    'Gantry knows certificates by SHA-256, and from a proxy that verified them: realms[].auth.tls, listen.clientCertificate',
-    'tls',
-  );
   auth.leaveSecurity(
     'proxy workers do not exist: a node authenticates by itself',
     'anonymous-proxy',
@@ -55,6 +64,9 @@ export function convertAuth(auth: Section | undefined, realms: readonly Converte
   auth.end(true);
   return {
     hasCookie,
+    hasCertificates: methods.some(
+      (method) => method.name === 'tls' && realms.some((realm) => method.fieldsFor(realm) !== undefined),
+    ),
     anonymousRoleFor: (realm) => anonymousRole?.(realm) ?? null,
     fieldsFor(realm) {
       const fields = methods.flatMap((method) => {
@@ -97,8 +109,9 @@ function convertAnonymous(
 
 function convertMethod(
   section: Section,
-  name: 'ticket' | 'wampcra' | 'scram' | 'cryptosign',
+  name: PrincipalMethod,
   realms: readonly ConvertedRealm[],
+  certificates: ReadonlyMap<string, string>,
 ): Method | undefined {
   const type = section.text('type');
   if (type === 'dynamic') {
@@ -113,7 +126,7 @@ function convertMethod(
   const container = section.section(key);
   const principals = (container?.keys() ?? []).flatMap((authid) => {
     const one = new Section(container?.take(authid), `${section.at(key)}.${authid}`, section.report);
-    return convertPrincipal(one, authid, name, realms) ?? [];
+    return convertPrincipal(one, authid, name, realms, certificates) ?? [];
   });
   section.leaveSecurity('chains of trust are not supported: its principals cannot log in', 'trustroots');
   section.end(true);
@@ -132,13 +145,14 @@ function convertMethod(
 function convertPrincipal(
   section: Section,
   authid: string,
-  method: 'ticket' | 'wampcra' | 'scram' | 'cryptosign',
+  method: PrincipalMethod,
   realms: readonly ConvertedRealm[],
+  certificates: ReadonlyMap<string, string>,
 ): Principal | undefined {
   const { report, path } = section;
   const role = section.text('role');
   const realm = section.text('realm');
-  const fields = FIELDS[method](section);
+  const fields = FIELDS[method](section, certificates);
   section.end(true);
   if (fields === undefined) report.security(path, 'has no credential that can be converted: left out');
   else if (role === undefined) report.security(path, 'has no role: left out');
@@ -149,7 +163,7 @@ function convertPrincipal(
 }
 
 const FIELDS: Readonly<
-  Record<'ticket' | 'wampcra' | 'scram' | 'cryptosign', (section: Section) => Fields | undefined>
+  Record<PrincipalMethod, (section: Section, certificates: ReadonlyMap<string, string>) => Fields | undefined>
 > = {
   ticket(section) {
     const ticket = section.text('ticket');
@@ -199,6 +213,16 @@ const FIELDS: Readonly<
     if (usable.length < keys.length)
       section.report.security(section.at('authorized_keys'), 'a malformed key was left out');
     return usable.length === 0 ? undefined : { authorizedKeys: usable };
+  },
+  tls(section, certificates) {
+    const sha1 = section.text('certificate-sha1');
+    const sha256 = certificates.get(sha1?.toUpperCase() ?? '');
+    if (sha256 === undefined)
+      section.report.security(
+        section.at('certificate-sha1'),
+        'Gantry knows certificates by SHA-256, and this one is in no file of ca_certificates: openssl x509 -noout -fingerprint -sha256 prints it',
+      );
+    return sha256 === undefined ? undefined : { certificateSha256: [sha256] };
   },
 };
 

@@ -21,6 +21,8 @@ export interface ConvertedTransport {
   readonly auth: Section | undefined;
   /** By path. */
   readonly webPaths: Fields;
+  /** PEM files of the authorities of client certificates. */
+  readonly clientAuthorities: readonly string[];
 }
 
 const SERIALIZERS = ['json', 'msgpack', 'cbor'];
@@ -107,7 +109,8 @@ export function convertSocket(
   { endpoint, socket, urlPaths, webPaths = [] }: FoundTransport,
   folder: string,
 ): ConvertedTransport {
-  const listen: Fields = { ...(endpoint === undefined ? {} : convertEndpoint(endpoint, folder)), path: urlPaths[0] };
+  const { clientAuthorities, ...place } = endpoint === undefined ? NO_PLACE : convertEndpoint(endpoint, folder);
+  const listen: Fields = { ...place, path: urlPaths[0] };
   const limits: Fields = {};
   convertSerializers(socket, listen);
   const auth = socket.section('auth');
@@ -117,10 +120,16 @@ export function convertSocket(
   if (cookie !== undefined) listen['cookie'] = convertCookie(cookie);
   socket.leave('the node derives it from listen', 'url', 'debug', 'show_server_version', 'compress');
   socket.end();
-  return { listen, limits, auth, webPaths: convertWebPaths(webPaths, folder) };
+  return { listen, limits, auth, webPaths: convertWebPaths(webPaths, folder), clientAuthorities };
 }
 
-function convertEndpoint(endpoint: Section, folder: string): Fields {
+interface Place extends Fields {
+  readonly clientAuthorities: readonly string[];
+}
+
+const NO_PLACE: Place = { clientAuthorities: [] };
+
+function convertEndpoint(endpoint: Section, folder: string): Place {
   const type = endpoint.text('type') ?? 'tcp';
   const isSix = endpoint.take('version') === 6;
   const host = endpoint.text('interface') ?? (isSix ? '::' : '0.0.0.0');
@@ -130,27 +139,34 @@ function convertEndpoint(endpoint: Section, folder: string): Fields {
   if (type !== 'tcp') {
     endpoint.report.security(endpoint.path, `type "${type}" is not converted: the node listens on 127.0.0.1`);
     endpoint.take('path');
-    return { host: '127.0.0.1' };
+    return { ...NO_PLACE, host: '127.0.0.1' };
   }
   endpoint.end();
   const isPort = typeof port === 'number' && Number.isInteger(port) && port >= 0 && port <= 65_535;
   if (!isPort) endpoint.report.note(endpoint.at('port'), 'is no number: set listen.port, or GANTRY_LISTEN_PORT');
-  return { host, ...(isPort && { port }), ...(tls !== undefined && convertTls(tls, folder)) };
+  const secured = tls === undefined ? NO_PLACE : convertTls(tls, folder);
+  return { host, ...(isPort && { port }), ...secured };
 }
 
-function convertTls(tls: Section, folder: string): Fields {
+function convertTls(tls: Section, folder: string): Place {
   const certificate = tls.text('certificate');
   const key = tls.text('key');
-  tls.leaveSecurity('client certificates are verified by a proxy: listen.clientCertificate', 'ca_certificates');
+  const authorities = tls.list('ca_certificates').filter((file) => typeof file === 'string');
+  if (tls.has('ca_certificates'))
+    tls.report.security(
+      tls.at('ca_certificates'),
+      'a proxy has to end TLS and verify the certificates of clients: listen.clientCertificate',
+    );
+  const clientAuthorities = authorities.map((file) => join(folder, file));
   tls.leaveSecurity('intermediate certificates belong into the file of listen.tls.certFile', 'chain_certificates');
   tls.leaveSecurity('the library of the node chooses', 'ciphers');
   tls.leave('the library of the node chooses', 'dhparam', 'hostname');
   tls.end(true);
   if (certificate === undefined || key === undefined) {
     tls.report.security(tls.path, 'has no certificate and key: the node serves WITHOUT TLS until listen.tls is set');
-    return {};
+    return { clientAuthorities };
   }
-  return { tls: { certFile: join(folder, certificate), keyFile: join(folder, key) } };
+  return { clientAuthorities, tls: { certFile: join(folder, certificate), keyFile: join(folder, key) } };
 }
 
 function convertSerializers(socket: Section, listen: Fields): void {

@@ -1,3 +1,4 @@
+import { knownCertificates } from './client-certificates.js';
 import { convertAuth, type ConvertedAuth } from './crossbar-auth.js';
 import { convertRealm, type ConvertedRealm } from './crossbar-realms.js';
 import { convertRawSocket } from './crossbar-rawsocket.js';
@@ -112,13 +113,33 @@ function convertTransports(
       path,
       `only the first WebSocket, ${first.path}, was converted: this one and its principals are left out`,
     );
-  const { listen, limits, auth, webPaths } = convertSocket(first, folder);
-  const converted = convertAuth(auth, first.realms);
-  if (!converted.hasCookie) return { listen, limits, auth: converted, webPaths };
-  return { listen: { cookie: {}, ...listen }, limits, auth: converted, webPaths };
+  const { listen, limits, auth, webPaths, clientAuthorities } = convertSocket(first, folder);
+  const converted = convertAuth(auth, first.realms, knownCertificates(clientAuthorities));
+  const { hasCookie, hasCertificates } = converted;
+  if (hasCertificates) report.security(`${first.path}.auth.tls`, NO_PROXY_YET);
+  return {
+    listen: { ...(hasCookie && { cookie: {} }), ...listen, ...(hasCertificates && BEHIND_NO_PROXY_YET) },
+    limits,
+    auth: converted,
+    webPaths,
+  };
 }
 
-const NOBODY: ConvertedAuth = { anonymousRoleFor: () => null, fieldsFor: () => undefined, hasCookie: false };
+const NOBODY: ConvertedAuth = {
+  anonymousRoleFor: () => null,
+  fieldsFor: () => undefined,
+  hasCookie: false,
+  hasCertificates: false,
+};
+
+/** Certificates come from proxies, and the foreign configuration has none. */
+const BEHIND_NO_PROXY_YET = {
+  trustProxyHeader: 'x-forwarded-for',
+  trustedProxies: [],
+  clientCertificate: { header: 'x-client-cert', format: 'der' },
+};
+const NO_PROXY_YET =
+  'nobody logs in by certificate until a proxy verifies it and passes it on: put its address into listen.trustedProxies, and see docs/authentication.md';
 
 function assembled({ name, roles, uriCheck, history }: ConvertedRealm, auth: ConvertedAuth): object {
   const fields = auth.fieldsFor({ path: '', name, roles });

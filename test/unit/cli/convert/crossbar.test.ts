@@ -1,4 +1,5 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { adviceOn } from '../../../../src/cli/advice.js';
 import { convertFile } from '../../../../src/cli/convert/command.js';
 import { convertCrossbar } from '../../../../src/cli/convert/crossbar.js';
-import { loadConfig } from '../../../../src/config/load.js';
+import { loadConfig, parseConfig } from '../../../../src/config/load.js';
 import type { Config } from '../../../../src/config/schema.js';
 
 const folder = fileURLToPath(new URL('configurations/', import.meta.url));
@@ -249,6 +250,34 @@ describe('authentication', () => {
         'workers[0].transports[0].endpoint.tls.ca_certificates',
         'workers[0].transports[0].auth.tls',
       ]),
+    );
+  });
+  it('knows a certificate by SHA-256 if a file of authorities has it, and admits nobody by one without a proxy', () => {
+    const { config, security, raw } = result('10');
+    const [, pem = ''] = readFileSync(join(folder, '../certificates/clients.pem'), 'utf8').split(/^(?=-----BEGIN)/m);
+    const { fingerprint256: sha256 } = new X509Certificate(pem);
+    expect(firstRealm('10').auth).toMatchObject({
+      tls: { principals: { t1: { certificateSha256: [sha256.replaceAll(':', '').toLowerCase()], role: 'teller' } } },
+      ticket: { principals: { t2: { role: 'teller' } } },
+    });
+    expect(raw.realms[0]?.auth?.['tls']).toEqual({
+      principals: { t1: { certificateSha256: [sha256], role: 'teller' } },
+    });
+    expect(config.listen).toMatchObject({ trustedProxies: [], clientCertificate: { header: 'x-client-cert' } });
+    expect(security).toContain('workers[0].transports[0].auth.tls.principals.t3');
+  });
+  it('asks the same procedure about certificates', () => {
+    const auth = { tls: { type: 'dynamic', authenticator: 'org.gate.check' } };
+    const realm = { name: 'gate', roles: [{ name: 'guest', permissions: [] }] };
+    const transports = [{ type: 'websocket', auth }];
+    const input = { version: 2, workers: [{ type: 'router', realms: [realm], transports }] };
+    const { config, notes } = convertCrossbar(input, '.');
+    expect(parseConfig(config).realms[0]?.auth?.tls).toMatchObject({
+      type: 'dynamic',
+      authenticator: 'org.gate.check',
+    });
+    expect(notes.filter(({ isSecurity }) => isSecurity).map(({ path }) => path)).toContain(
+      'workers[0].transports[0].auth.tls',
     );
   });
   it('does not open the first door to those who had to use another one', () => {
