@@ -61,6 +61,8 @@ export class Realms implements RealmDirectory {
   readonly #watched = new Set<Realm>();
   /** Realms that are being opened and are not in `#open` yet. */
   #announcedCount = 0;
+  /** Lost sessions that the backplane reported before every configured realm was open. Undefined: they all are. */
+  #early: (readonly LostSession[])[] | undefined = [];
   #isClosed = false;
   #isStopped = false;
 
@@ -76,6 +78,9 @@ export class Realms implements RealmDirectory {
   /** Opens every configured realm. Start the backplane first. */
   async start(): Promise<void> {
     for (const [uri, settings] of this.#plan.configured) await this.#bringUp(uri, settings);
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const sessions of early) this.sessionsLost(sessions);
   }
 
   /**
@@ -142,11 +147,15 @@ export class Realms implements RealmDirectory {
 
   /**
    * Sessions of a node that died, which no other node receives. A realm that this node does not have is opened if something is
-   * to be published in it: a third node may serve it.
+   * to be published in it: a third node may serve it. Until a realm is open, this node does not know where its subscribers are.
    */
   sessionsLost(sessions: readonly LostSession[]): void {
+    if (this.#early !== undefined) {
+      this.#early.push(sessions);
+      return;
+    }
     for (const [uri, lost] of byRealm(sessions)) {
-      const realm = this.#open.get(uri);
+      const realm = this.#opening.has(uri) ? undefined : this.#open.get(uri);
       if (realm !== undefined) this.#publish(realm, lost);
       else if (this.#mayConcern(uri, lost)) void this.#publishIn(uri, lost);
       else this.#recovered.unconcerned += lost.length;

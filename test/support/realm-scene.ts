@@ -141,6 +141,7 @@ export class SceneNode {
         fenced: () => undefined,
       }),
     );
+    await this.realms.start();
     const opened = await this.realms.open(REALM);
     if (isFault(opened)) throw new Error(opened.message);
   }

@@ -8,6 +8,7 @@ import { Inbound } from '../../../src/realm/inbound.js';
 import { Realm } from '../../../src/realm/realm.js';
 import type { RealmSettings } from '../../../src/realm/realm-dependencies.js';
 import { Realms } from '../../../src/realm/realms.js';
+import { MetaTopic } from '../../../src/routing/meta/topics.js';
 import { createCounters } from '../../../src/telemetry/counters.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import type { NodeId, SessionId } from '../../../src/wamp/ids.js';
@@ -39,13 +40,13 @@ const LIMIT = 10;
 const macrotask = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** One node of two, so that every answer of the directory takes a while. */
-async function scene(maxRealms: number) {
+async function scene(maxRealms: number, configured: readonly string[] = []) {
   const hub = new MemoryHub();
   const [backplane, other] = ['a', 'b'].map((name) => hub.join(name as NodeId));
   const counters = createCounters();
   const totals = { sessionCount: 0, testamentBytes: 0 };
   const realms = new Realms({
-    configured: new Map(),
+    configured: new Map(configured.map((uri) => [uri, SETTINGS])),
     template: { settings: SETTINGS, admits: () => true, idleMs: 1_000 },
     limits: { maxRealms },
     logger: silentLogger,
@@ -80,8 +81,18 @@ async function scene(maxRealms: number) {
   });
   const nothing = (): undefined => undefined;
   const reports = { gap: nothing, sessionsLost: nothing, nodeGone: nothing, reach: nothing, fenced: nothing };
-  for (const node of [backplane!, other!]) await node.start(new Inbound(realms.all, node.bus, reports));
-  return { realms, counters, totals };
+  const atOther: string[] = [];
+  await backplane!.start(new Inbound(realms.all, backplane!.bus, reports));
+  const events = new Inbound(new Map(), other!.bus, reports);
+  events.publication = (_from, _realm, { topic }) => void atOther.push(topic);
+  await other!.start(events);
+  const starting = realms.start();
+  if (configured.length === 0) await starting;
+  return { realms, counters, totals, starting, other: other!, atOther };
+}
+
+function lostIn(realm: string): LostSession {
+  return { ...newcomer(), session: 7 as SessionId, realm, node: 'dead' as NodeId, joinedAtMs: 0 };
 }
 
 async function opened(opening: ReturnType<Realms['open']>): Promise<Realm> {
@@ -114,16 +125,32 @@ describe('the realms of a node', () => {
   it('count the sessions of a dead node, also where their realm cannot be opened', async () => {
     const { realms, counters } = await scene(1);
     await opened(realms.open('a'));
-    const lostIn = (realm: string): LostSession => ({
-      ...newcomer(),
-      session: 7 as SessionId,
-      realm,
-      node: 'dead' as NodeId,
-      joinedAtMs: 0,
-    });
     realms.sessionsLost([lostIn('a'), lostIn('b'), lostIn('b')]);
     await macrotask();
     expect(counters.sessionsRecovered).toEqual({ published: 1, unconcerned: 0, lost: 2 });
+  });
+
+  it('publish the leave of a lost session once they know who receives it (SMA-2)', async () => {
+    const { realms, other, atOther } = await scene(1);
+    await other.serve('a');
+    await other.bus.watch('a', MetaTopic.SESSION_LEFT, 'exact');
+    const opening = realms.open('a');
+    realms.sessionsLost([lostIn('a')]);
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(realms.all.size).toBe(1);
+    realms.sessionsLost([lostIn('a')]);
+    await opened(opening);
+    await macrotask();
+    expect(atOther).toEqual([MetaTopic.SESSION_LEFT, MetaTopic.SESSION_LEFT]);
+  });
+
+  it('publish the leave of a session that is lost while they start (SMA-2)', async () => {
+    const { realms, counters, starting } = await scene(2, ['a', 'b']);
+    realms.sessionsLost([lostIn('a'), lostIn('b')]);
+    expect(counters.sessionsRecovered).toEqual({ published: 0, unconcerned: 0, lost: 0 });
+    await starting;
+    expect(counters.sessionsRecovered).toEqual({ published: 2, unconcerned: 0, lost: 0 });
   });
 
   it('take nobody whose handshake was under way when they closed (Drain)', async () => {
