@@ -209,7 +209,9 @@ export class SessionsDirectory implements OwnSessions {
     for (const [keys, part] of this.#partsOf(missing)) {
       // Everything of this node is being removed: nobody would remove this.
       if (this.#isOver) return;
-      await this.#joinAgain(keys, part);
+      // The leave of one that has left meanwhile is published: with a row, it would be published again after this node's death.
+      const current = part.filter((entered) => this.#entered.get(entered.session) === entered);
+      if (current.length > 0) await this.#joinAgain(keys, current);
     }
     if (!this.#isOver) await this.#testaments.repair(testaments);
   }

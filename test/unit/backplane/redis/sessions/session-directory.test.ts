@@ -68,6 +68,15 @@ it('writes no session again once it was stopped: what this node has is being rem
   expect(done).toEqual(['rejoin 16,32']);
 });
 
+it('writes no session again that has left meanwhile: its leave is published already (SMA-2)', async () => {
+  const { sessions, done, hooks } = scene();
+  await Promise.all([1, 2, 3, 4, 5, 6].map((n) => sessions.join('r', sessionOf((16 * n) as SessionId))));
+  done.length = 0;
+  hooks.push(() => [48, 80, 96].forEach((session) => sessions.leave(session as SessionId)));
+  await sessions.resync();
+  expect(done).toEqual(['rejoin 16,32', 'rejoin 64']);
+});
+
 /** A store that has the testaments of one shard and nothing else, and may fail. */
 function testamentScene() {
   const stored = new Map<string, Uint8Array>();
