@@ -20,7 +20,7 @@ export interface MetaLimits {
   readonly metaQuestionTimeoutMs: number;
 }
 
-export type MetaLimit = Extract<LimitName, 'meta_list_ids' | 'meta_lists' | 'meta_question_timeout'>;
+export type MetaLimit = Extract<LimitName, 'meta_list_ids' | 'meta_lists' | 'meta_memory' | 'meta_question_timeout'>;
 
 /** The parts of a realm and of the cluster that meta procedures read. */
 export interface MetaSources {

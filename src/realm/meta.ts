@@ -55,7 +55,8 @@ export class RealmMeta {
   constructor(options: RealmMetaOptions) {
     this.#options = options;
     this.#access = options.access;
-    this.#left = new RecentlyLeft(options.nowMs);
+    const forgotten = (): void => options.onLimit('meta_memory');
+    this.#left = new RecentlyLeft(options.nowMs, forgotten);
     const port: MetaEventsPort = {
       isWantedHere: (topic) => this.#isWantedHere(topic),
       publishHere: (topic, args) => {
@@ -64,6 +65,7 @@ export class RealmMeta {
       publishElsewhere: (topic, args) => {
         if (this.#isWantedElsewhere(topic)) this.#publishElsewhere(topic, args);
       },
+      forgotten,
       nowMs: options.nowMs,
     };
     this.registrations = new RegistrationEvents({ ...port, find: (id) => options.dealer.directory.byId(id) });

@@ -8,10 +8,12 @@ import type { SessionId } from '../wamp/ids.js';
  */
 export class RecentlyLeft {
   readonly #nowMs: () => number;
-  readonly #sessions = new Recent<SessionId, true>();
+  readonly #sessions: Recent<SessionId, true>;
 
-  constructor(nowMs: () => number) {
+  /** `onFull`: a session is forgotten before its time. */
+  constructor(nowMs: () => number, onFull: () => void) {
     this.#nowMs = nowMs;
+    this.#sessions = new Recent(onFull);
   }
 
   has(session: SessionId): boolean {

@@ -216,6 +216,7 @@ export const LIMIT_NAMES = [
   'authextra_bytes',
   'meta_list_ids',
   'meta_lists',
+  'meta_memory',
   'meta_question_timeout',
 ] as const;
 export const AUTHENTICATION_METHODS = [

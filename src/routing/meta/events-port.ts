@@ -9,6 +9,8 @@ export interface MetaEventsPort {
   publishHere(topic: Uri, args: List): void;
   /** Publishes to the other nodes only; they decide by `arrived`. Does nothing when no other node wants the topic. */
   publishElsewhere(topic: Uri, args: List): void;
+  /** A beginning that no event has announced is forgotten before its time: there are too many. */
+  forgotten(): void;
   nowMs(): number;
 }
 

@@ -20,13 +20,15 @@ export interface RegistrationEventsPort extends MetaEventsPort {
 export class RegistrationEvents {
   readonly #port: RegistrationEventsPort;
   /** Registrations without on_create so far. Those that stay without it have failed, or interest no session: they are forgotten. */
-  readonly #uncreated = new Recent<RegistrationId, { readonly isAwaited: boolean }>();
+  readonly #uncreated: Recent<RegistrationId, { readonly isAwaited: boolean }>;
   /** Callees without on_register so far, which sessions of this node receive. */
-  readonly #unregistered = new Recent<string, true>();
+  readonly #unregistered: Recent<string, true>;
   #hasBegun = false;
 
   constructor(port: RegistrationEventsPort) {
     this.#port = port;
+    this.#uncreated = new Recent(() => port.forgotten());
+    this.#unregistered = new Recent(() => port.forgotten());
   }
 
   /** Registrations that came before had been created. */

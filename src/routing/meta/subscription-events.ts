@@ -31,11 +31,12 @@ export interface TopicEdge {
 export class SubscriptionEvents {
   readonly #port: SubscriptionEventsPort;
   /** Subscriptions without on_create so far. Those that stay without it have failed, or interest no session: they are forgotten. */
-  readonly #uncreated = new Recent<number, TopicEdge & { readonly isAwaited: boolean }>();
+  readonly #uncreated: Recent<number, TopicEdge & { readonly isAwaited: boolean }>;
   #hasBegun = false;
 
   constructor(port: SubscriptionEventsPort) {
     this.#port = port;
+    this.#uncreated = new Recent(() => port.forgotten());
   }
 
   /** Subscriptions that the cluster had before had been created. */

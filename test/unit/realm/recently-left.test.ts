@@ -18,7 +18,7 @@ it('a session that has left is neither found nor listed while the store still ha
     yield await Promise.resolve(rows);
   }
   const get = (_realm: string, session: SessionId) => Promise.resolve(rows.find((row) => row.session === session));
-  const left = new RecentlyLeft(() => 0);
+  const left = new RecentlyLeft(() => 0, expect.unreachable);
   const sources = {
     realm: 'com.realm',
     backplane: { directory: { sessions: { get, list } } },
@@ -38,7 +38,7 @@ it('a session that has left is neither found nor listed while the store still ha
 
 it('a node remembers for a bounded time who has left, until the id is used again', () => {
   let nowMs = 0;
-  const left = new RecentlyLeft(() => nowMs);
+  const left = new RecentlyLeft(() => nowMs, expect.unreachable);
   left.add(ONE);
   left.delete(ONE);
   expect(left.has(ONE)).toBe(false);

@@ -28,6 +28,7 @@ beforeEach(() => {
     },
     publishElsewhere: (topic, args) => void elsewhere.push([topic, ...args]),
     createdMs: () => undefined,
+    forgotten: () => undefined,
     nowMs: () => 0,
   });
   events.begin();
