@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { BackplaneEvents } from '../../src/backplane/backplane.js';
 import { SharedDirectory } from '../../src/backplane/memory/directory.js';
+import { Lane } from '../../src/backplane/memory/lane.js';
 import { RegistrationTable } from '../../src/backplane/memory/registration-table.js';
 import { VersionWaits } from '../../src/backplane/memory/version-waits.js';
 import { OwnEvents } from '../../src/routing/broker/own-events.js';
@@ -22,7 +23,8 @@ afterEach(() => {
 
 /** Plays schedules until something goes against one of the rules; its text, or undefined when nothing ever does. */
 async function firstViolation(rules: RegExp, faults: Faults, meddle?: Meddle): Promise<string | undefined> {
-  for (const schedule of fc.sample(scheduleArbitrary(faults), { seed: SEED, numRuns: MAX_SCHEDULES })) {
+  const isMeta = /[SUR]MA-/.test(rules.source);
+  for (const schedule of fc.sample(scheduleArbitrary(faults, isMeta), { seed: SEED, numRuns: MAX_SCHEDULES })) {
     const { violations } = await simulate(schedule, meddle);
     const found = violations.find((violation) => rules.test(violation));
     if (found !== undefined) return found;
@@ -36,6 +38,8 @@ function changed(change: (events: BackplaneEvents, random: () => number) => Part
     publication: (...told) => events.publication(...told),
     frame: (...told) => events.frame(...told),
     registration: (...told) => events.registration(...told),
+    topic: (...told) => events.topic?.(...told),
+    sessionsLost: (...told) => events.sessionsLost?.(...told),
     nodeGone: (...told) => events.nodeGone(...told),
     gap: (...told) => events.gap(...told),
     returned: (...told) => events.returned(...told),
@@ -149,6 +153,34 @@ describe('the checker finds out', () => {
       'fencing',
       changed(() => ({ fenced: () => undefined })),
     ],
+    [
+      'meta events that come twice (SMA-2)',
+      /^SMA-2.*twice/,
+      'none',
+      changed((events) => ({
+        publication: (...received) => {
+          events.publication(...received);
+          if (received[2].topic.startsWith('wamp.session')) events.publication(...received);
+        },
+      })),
+    ],
+    [
+      'meta events that are missing (UMA-1)',
+      /^UMA-1, UMA-6.*never got/,
+      'none',
+      changed((events, random) => ({
+        publication: (...received) => {
+          const isLost = received[2].topic.startsWith('wamp.subscription') && seldom(random);
+          if (!isLost) events.publication(...received);
+        },
+      })),
+    ],
+    [
+      'sessions of a dead node that are forgotten (SMA-2)',
+      /^SMA-2.*never got on_leave/,
+      'deaths',
+      changed(() => ({ sessionsLost: () => undefined })),
+    ],
     ['a node that does not hear of a death (G3)', /^G3/, 'deaths', changed(() => ({ nodeGone: () => undefined }))],
     [
       'registrations that a node is not told of (G2)',
@@ -206,13 +238,23 @@ describe('the checker finds out', () => {
     vi.spyOn(SharedDirectory.prototype, 'removeNode').mockImplementation(function (
       this: SharedDirectory,
       node,
-      isClean,
+      ...how
     ) {
-      removeNode.call(this, node, isClean);
+      removeNode.call(this, node, ...how);
       this.enter(node);
-      removeNode.call(this, node, isClean);
+      removeNode.call(this, node, ...how);
     });
     expect(await firstViolation(/^G5/, 'deaths')).toContain('heard 2 times');
+  });
+
+  it('on_delete that overtakes on_unsubscribe (UMA-1)', async () => {
+    vi.spyOn(Lane.prototype, 'flush').mockReturnValue(undefined);
+    expect(await firstViolation(/^UMA-1.*before the end/, 'none')).toContain('on_delete');
+  });
+
+  it('on_leave that two nodes publish (SMA-2)', async () => {
+    vi.spyOn(SharedDirectory.prototype, 'leave').mockReturnValue(undefined);
+    expect(await firstViolation(/^SMA-2.*twice/, 'deaths')).toContain('on_leave');
   });
 
   it('two sessions of one id (SES-2)', async () => {

@@ -59,6 +59,7 @@ export class Client implements Session {
   readonly unsubscribing = new Map<RequestId, number>();
   readonly publishing = new Map<RequestId, PublicationRecord>();
   readonly calls = new Map<RequestId, CallRecord>();
+  readonly joinedAt: number;
   isOpen = true;
   /** The time at which the session ended. */
   goneAt = Infinity;
@@ -77,6 +78,7 @@ export class Client implements Session {
     this.features = { publisher: new Set(), subscriber: new Set(), caller: new Set(ALL), callee };
     this.canBeInterrupted = features === 'all';
     this.#journal = node.journal;
+    this.joinedAt = node.journal.at;
     this.#callee = new Callee(this, node.journal);
   }
 
@@ -269,6 +271,8 @@ export class Client implements Session {
   }
 
   #event([, id, , details, payload]: Event): void {
+    // A subscription to all topics receives meta events too; the watchers record them.
+    if (String(details['topic']).startsWith('wamp.')) return;
     const content = contentOf(payload);
     const publication =
       content !== undefined && 'publication' in content ? this.#journal.publications[content.publication] : undefined;

@@ -14,7 +14,10 @@ export interface ParticipantNode {
   readonly liveAt: number;
   readonly goneAt: number;
   readonly declaredDeadAt: number;
+  readonly removedAt: number;
+  readonly wereRowsLost: boolean;
   readonly isolatedAt: readonly number[];
+  readonly cutOffs: readonly { readonly from: number; readonly until: number }[];
   readonly calleesLostAt: readonly number[];
 }
 

@@ -9,6 +9,8 @@ export interface Schedule {
   readonly nodeCount: number;
   /** What may go wrong; steps of other kinds are left out. */
   readonly faults: Faults;
+  /** The realm has the meta API, and a session on each node receives its events. Absent in older cases: it has not. */
+  readonly hasMetaApi?: boolean;
   /** Messages a lane delivers at a time. */
   readonly batchCount: number;
   /** Seeds the delays of the lanes and every choice the routers make. */
@@ -215,10 +217,11 @@ function step<What extends Step['what']>(
   return fc.record({ what: fc.constant(what), pauseMs, ...fields }) as unknown as fc.Arbitrary<Step>;
 }
 
-export function scheduleArbitrary(faults: Faults): fc.Arbitrary<Schedule> {
+export function scheduleArbitrary(faults: Faults, hasMetaApi = false): fc.Arbitrary<Schedule> {
   return fc.record({
     nodeCount: fc.integer({ min: 2, max: 5 }),
     faults: fc.constant(faults),
+    hasMetaApi: fc.constant(hasMetaApi),
     batchCount: fc.constantFrom(1, 3, 1_000),
     seed: fc.nat({ max: 2 ** 31 - 1 }),
     setup: fc.array(fc.oneof(subscribe, register), { maxLength: 16, size: 'max' }),

@@ -1,5 +1,6 @@
 import { isAllowed, type Schedule } from './schedule.js';
 import type { Meddle } from './simulated-node.js';
+import { judgeMetaEvents } from './verdict-meta.js';
 import { judgeEmpty, judgeSettled } from './verdict.js';
 import { World } from './world.js';
 
@@ -23,7 +24,8 @@ export async function simulate(schedule: Schedule, meddle?: Meddle): Promise<Out
   for (const step of schedule.steps) if (isAllowed(step, schedule.faults)) await world.takeStep(step);
   await world.settle();
   judgeSettled(world);
-  for (const client of world.openClients) client.end();
+  judgeMetaEvents(world);
+  for (const client of [...world.openClients, ...world.watchers]) client.end();
   await world.settle();
   judgeEmpty(world);
   const { violations, subscriptions, calls } = world.journal;

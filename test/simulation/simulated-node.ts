@@ -1,6 +1,5 @@
 import { HeldTotal } from '../../src/routing/held-total.js';
 import type { Backplane, BackplaneEvents } from '../../src/backplane/backplane.js';
-import type { MemoryHub } from '../../src/backplane/memory/hub.js';
 import type { RandomSource } from '../../src/realm/random-source.js';
 import { Delivery } from '../../src/realm/delivery.js';
 import { Inbound } from '../../src/realm/inbound.js';
@@ -20,6 +19,8 @@ import { contentOf, tokenCodec } from './note.js';
 import { INTERRUPT_TIMEOUT_MS } from './schedule.js';
 import { judgeCutOff, judgeReturned } from './verdict-at-once.js';
 import type { VirtualTime } from './virtual-time.js';
+import { Watcher } from './watcher.js';
+import type { FaultyHub } from '../support/memory-faults.js';
 import { newcomer } from '../support/newcomer.js';
 import { META_LIMITS } from '../support/meta-limits.js';
 
@@ -49,13 +50,14 @@ export type Meddle = (events: BackplaneEvents, node: NodeId, random: () => numbe
 
 export interface SimulatedNodeOptions {
   readonly id: NodeId;
-  readonly hub: MemoryHub;
+  readonly hub: FaultyHub;
   readonly time: VirtualTime;
   readonly journal: Journal;
   readonly random: () => number;
   /** Proposes the id of a new session; sometimes the id of a live session, which must be drawn again (SES-2). */
   readonly proposeSessionId: () => SessionId;
   readonly meddle: Meddle | undefined;
+  readonly hasMetaApi: boolean;
   /** Called when the node was declared dead and has left: a new incarnation begins. */
   readonly onFenced: () => void;
 }
@@ -80,24 +82,48 @@ export class SimulatedNode {
   goneAt = Infinity;
   /** The time at which the node was declared dead while it lived. */
   declaredDeadAt = Infinity;
+  /** The time at which the others removed its rows. */
+  removedAt = Infinity;
+  /** The store had lost its rows before. */
+  wereRowsLost = false;
   /** The times at which the node was cut off. */
   readonly isolatedAt: number[] = [];
+  /** The times in which it could not reach another node. */
+  readonly cutOffs: { readonly from: number; until: number }[] = [];
   /** The times at which the node's callees lost their procedures. */
   readonly calleesLostAt: number[] = [];
+  /** Receives all meta events, where the realm has them. */
+  watcher: Watcher | undefined;
+  readonly #hasMetaApi: boolean;
+  readonly #isCutOff: () => boolean;
+  readonly #lacksRows: () => boolean;
   readonly #backplane: Backplane;
   readonly #realms: Realms;
   readonly #inbound: BackplaneEvents;
   readonly heldTotal = new HeldTotal(Infinity);
   readonly #totals = { sessionCount: 0, testamentBytes: 0 };
 
-  constructor({ id, hub, time, journal, random, proposeSessionId, meddle, onFenced }: SimulatedNodeOptions) {
+  constructor({
+    id,
+    hub,
+    time,
+    journal,
+    random,
+    proposeSessionId,
+    meddle,
+    hasMetaApi,
+    onFenced,
+  }: SimulatedNodeOptions) {
     this.id = id;
     this.time = time;
     this.journal = journal;
+    this.#hasMetaApi = hasMetaApi;
+    this.#isCutOff = () => hub.faults.isCutOff(id);
+    this.#lacksRows = () => hub.faults.lacksRows(id);
     this.#backplane = hub.join(id);
     const codecs = { json: tokenCodec, msgpack: tokenCodec, cbor: tokenCodec };
     this.#realms = new Realms({
-      configured: new Map([[REALM, SETTINGS]]),
+      configured: new Map([[REALM, { ...SETTINGS, metaApi: hasMetaApi ? 'read' : 'off' }]]),
       limits: { maxRealms: 1 },
       logger: silentLogger,
       shared: {
@@ -141,6 +167,11 @@ export class SimulatedNode {
     this.#inbound = meddle === undefined ? inbound : meddle(inbound, id, random);
   }
 
+  /** Another node cannot be reached from it. */
+  get isCutOff(): boolean {
+    return this.#isCutOff();
+  }
+
   get realm(): Realm {
     return this.#realms.all.get(REALM)!;
   }
@@ -155,6 +186,8 @@ export class SimulatedNode {
       publication: (from, realm, publication) => events.publication(from, realm, publication),
       frame: (from, realm, frame) => events.frame(from, realm, frame),
       registration: (realm, registration) => events.registration(realm, registration),
+      topic: (realm, change) => events.topic?.(realm, change),
+      sessionsLost: (node, sessions) => events.sessionsLost?.(node, sessions),
       nodeGone: (node) => {
         this.goneNotices.push({ node, at: this.journal.tick() });
         events.nodeGone(node);
@@ -178,28 +211,58 @@ export class SimulatedNode {
     noteInvokes(this.id, this.realm, this.#backplane, this.journal);
     this.state = 'live';
     this.liveAt = this.journal.tick();
+    if (this.#hasMetaApi) await this.#watch();
+  }
+
+  async #watch(): Promise<void> {
+    const session = await this.#reserve('watcher');
+    if (session === undefined) return;
+    this.watcher = new Watcher(session, this, 'watcher', 'all');
+    this.clients.add(this.watcher);
+    this.realm.admit(this.watcher);
+    this.watcher.watch();
   }
 
   /** The ids of its sessions are taken in the cluster before they are there. */
   async join(role: string, features: 'all' | 'few'): Promise<Client | undefined> {
-    const session = await this.realm.reserve(newcomer(role));
-    if (isUnavailable(session) || isFault(session) || this.state !== 'live') return undefined;
+    const session = await this.#reserve(role);
+    if (session === undefined) return undefined;
     const client = new Client(session, this, role, features);
     this.clients.add(client);
     this.realm.admit(client);
     return client;
   }
 
+  async #reserve(role: string): Promise<SessionId | undefined> {
+    const session = await this.realm.reserve(newcomer(role));
+    return isUnavailable(session) || isFault(session) || this.state !== 'live' ? undefined : session;
+  }
+
   async stop(): Promise<void> {
     for (const client of this.clients) client.end();
     this.goneAt = this.journal.tick();
+    this.noteRemoval();
     await this.#leave();
   }
 
-  /** The others have declared it dead. */
+  /** The others have declared it dead, while it lives. */
   declareDead(): void {
     this.state = 'declared-dead';
     this.goneAt = this.declaredDeadAt = this.journal.tick();
+  }
+
+  /** To be called whenever nodes may have lost each other, or found each other again. */
+  noteCutOff(): void {
+    const last = this.cutOffs.at(-1);
+    const isKnown = last?.until === Infinity;
+    if (this.isCutOff && !isKnown) this.cutOffs.push({ from: this.journal.at, until: Infinity });
+    else if (!this.isCutOff && isKnown) last.until = this.journal.at;
+  }
+
+  /** Its rows are about to be removed. */
+  noteRemoval(): void {
+    this.removedAt = this.journal.tick();
+    this.wereRowsLost = this.#lacksRows();
   }
 
   async #leave(): Promise<void> {

@@ -7,6 +7,9 @@ import { simulate } from './simulate.js';
 // GANTRY_SIMULATION_RUNS and GANTRY_SIMULATION_SEED make a long night of it, or one night again.
 const RUNS_PER_KIND = Number(process.env['GANTRY_SIMULATION_RUNS'] ?? 400);
 const SEED = process.env['GANTRY_SIMULATION_SEED'];
+/** With the meta API, a run of the default length plays the same schedules every time. */
+const META_RUNS_PER_KIND = Math.ceil(RUNS_PER_KIND / 4);
+const META_SEED = SEED ?? (process.env['GANTRY_SIMULATION_RUNS'] === undefined ? '1' : undefined);
 /** Reached only while a failing schedule is being made smaller. */
 const PATIENCE_MS = 200_000;
 
@@ -25,30 +28,35 @@ const KINDS: Readonly<Record<Faults, string>> = {
 
 describe('random schedules of a whole cluster', () => {
   for (const [faults, when] of Object.entries(KINDS) as [Faults, string][]) {
-    it(`keep the promises G1 to G5 ${when}`, async () => {
-      const total = { events: 0, results: 0, calls: 0 };
-      const property = fc.asyncProperty(scheduleArbitrary(faults), async (schedule) => {
-        const { violations, eventCount, resultCount, callCount } = await simulate(schedule);
-        total.events += eventCount;
-        total.results += resultCount;
-        total.calls += callCount;
-        if (violations.length > 0) throw new Error(violations.join('\n'));
-      });
-      const outcome = await fc.check(property, {
-        numRuns: RUNS_PER_KIND,
-        interruptAfterTimeLimit: PATIENCE_MS,
-        ...(SEED === undefined ? {} : { seed: Number(SEED) }),
-      });
-      if (outcome.failed && outcome.counterexample !== null)
-        report(outcome.seed, outcome.counterexample[0], outcome.errorInstance);
-      expect(outcome.numRuns).toBe(RUNS_PER_KIND);
-      // Schedules in which nothing happens would prove nothing.
-      expect(total.events / RUNS_PER_KIND).toBeGreaterThan(10);
-      expect(total.calls / RUNS_PER_KIND).toBeGreaterThan(10);
-      expect(total.results / RUNS_PER_KIND).toBeGreaterThan(1);
-    });
+    it(`keep the promises G1 to G5 ${when}`, () => play(scheduleArbitrary(faults), RUNS_PER_KIND, SEED));
+
+    it(`bring each meta event once, in order, ${when}`, () =>
+      play(scheduleArbitrary(faults, true), META_RUNS_PER_KIND, META_SEED));
   }
 });
+
+async function play(schedules: fc.Arbitrary<Schedule>, numRuns: number, seed: string | undefined): Promise<void> {
+  const total = { events: 0, results: 0, calls: 0 };
+  const property = fc.asyncProperty(schedules, async (schedule) => {
+    const { violations, eventCount, resultCount, callCount } = await simulate(schedule);
+    total.events += eventCount;
+    total.results += resultCount;
+    total.calls += callCount;
+    if (violations.length > 0) throw new Error(violations.join('\n'));
+  });
+  const outcome = await fc.check(property, {
+    numRuns,
+    interruptAfterTimeLimit: PATIENCE_MS,
+    ...(seed === undefined ? {} : { seed: Number(seed) }),
+  });
+  if (outcome.failed && outcome.counterexample !== null)
+    report(outcome.seed, outcome.counterexample[0], outcome.errorInstance);
+  expect(outcome.numRuns).toBe(numRuns);
+  // Schedules in which nothing happens would prove nothing.
+  expect(total.events / numRuns).toBeGreaterThan(10);
+  expect(total.calls / numRuns).toBeGreaterThan(10);
+  expect(total.results / numRuns).toBeGreaterThan(1);
+}
 
 /** Keeps the schedule as a case that every later run replays, and says how to replay it alone. */
 function report(seed: number, schedule: Schedule, cause: unknown): never {

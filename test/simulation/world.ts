@@ -5,6 +5,7 @@ import { ClientActions, ROLES } from './client-actions.js';
 import { Journal } from './journal.js';
 import { pick, type Schedule, type Step, type StepOf } from './schedule.js';
 import { SimulatedNode, type Meddle } from './simulated-node.js';
+import type { Watcher } from './watcher.js';
 import { endOfTurn, seededRandom, VirtualTime } from './virtual-time.js';
 
 /** Longer than any timeout, delay and lease in a schedule. */
@@ -20,6 +21,8 @@ export class World {
   readonly nodes: SimulatedNode[] = [];
   readonly clients: Client[] = [];
   readonly hub: FaultyHub;
+  /** The time before which no client has joined. */
+  begunAt = 0;
   readonly #actions = new ClientActions(this);
   readonly #schedule: Schedule;
   readonly #meddle: Meddle | undefined;
@@ -58,9 +61,14 @@ export class World {
     return this.clients.filter(({ isOpen }) => isOpen);
   }
 
+  get watchers(): Watcher[] {
+    return this.nodes.flatMap(({ watcher }) => watcher ?? []);
+  }
+
   async begin(): Promise<void> {
     for (let count = 0; count < this.#schedule.nodeCount; count++) this.#start();
     await this.pass(LONG_MS);
+    this.begunAt = this.journal.tick();
     for (const node of this.liveNodes)
       for (let count = 0; count < SESSIONS_PER_NODE_AT_START; count++) this.#join(node, 'all');
     await this.pass(0);
@@ -75,6 +83,7 @@ export class World {
   /** Ends every fault: reconnects the nodes, declares the dead ones dead, and delivers everything under way. */
   async settle(): Promise<void> {
     for (const node of this.nodes) this.hub.faults.heal(node.id);
+    for (const node of this.nodes) node.noteCutOff();
     await this.pass(LONG_MS);
   }
 
@@ -82,6 +91,7 @@ export class World {
     await this.pass(step.pauseMs);
     this.journal.tick();
     this.#perform(step);
+    for (const node of this.nodes) node.noteCutOff();
     await this.pass(step.what === 'wait' ? step.forMs : 0);
   }
 
@@ -161,6 +171,7 @@ export class World {
       random: this.#random,
       proposeSessionId: () => this.#proposeSessionId(),
       meddle: this.#meddle,
+      hasMetaApi: this.#schedule.hasMetaApi === true,
       onFenced: () => this.#start(),
     });
     this.nodes.push(node);
@@ -189,7 +200,7 @@ export class World {
     if (node === undefined || this.liveNodes.length < 2) return;
     this.hub.faults.kill(node.id, keptCount);
     node.die();
-    this.time.after(leaseMs, () => this.hub.faults.declareDead(node.id));
+    this.time.after(leaseMs, () => this.#removeRows(node));
   }
 
   #lose({ from, to }: StepOf<'lose'>): void {
@@ -222,8 +233,13 @@ export class World {
     this.time.after(leaseMs, () => {
       if (node.state !== 'live' || !this.hub.faults.isIsolated(node.id)) return;
       node.declareDead();
-      this.hub.faults.declareDead(node.id);
+      this.#removeRows(node);
     });
+  }
+
+  #removeRows(node: SimulatedNode): void {
+    node.noteRemoval();
+    this.hub.faults.declareDead(node.id);
   }
 
   #loseCallees(node: SimulatedNode | undefined): void {

@@ -129,6 +129,16 @@ export class MemoryFaults implements HubFaults {
     }
   }
 
+  /** The directory has lost rows of the node, and the node has not written them again. */
+  lacksRows(node: NodeId): boolean {
+    return this.#hub.lacksRows(node);
+  }
+
+  /** Another node, or the directory, cannot be reached from the node. */
+  isCutOff(node: NodeId): boolean {
+    return this.#isolated.has(node) || (this.#disconnected.get(node)?.size ?? 0) > 0;
+  }
+
   /** The node is no longer there to be healed. */
   forget(node: NodeId): void {
     this.#isolated.delete(node);

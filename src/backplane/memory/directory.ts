@@ -35,6 +35,9 @@ interface TopicEdge {
 
 /** The result of a change of interest. */
 interface Watched {
+  /** No other node is concerned, and no earlier change is on its way to this one: it learns of the edge from the step itself. */
+  readonly isImmediate: boolean;
+  /** Present: immediate. */
   readonly edge?: TopicChange;
 }
 
@@ -58,6 +61,8 @@ interface RealmRows {
 
 export interface SharedDirectoryOptions {
   readonly notify: (to: NodeId, change: Change) => void;
+  /** No change behind which an edge has its place is on its way to the node. */
+  readonly hasEveryEdge: (node: NodeId) => boolean;
   readonly deriveRegistrationId?: typeof deriveId;
 }
 
@@ -67,6 +72,7 @@ export interface SharedDirectoryOptions {
  */
 export class SharedDirectory {
   readonly #notify: (to: NodeId, change: Change) => void;
+  readonly #hasEveryEdge: (node: NodeId) => boolean;
   readonly #derive: typeof deriveId;
   readonly #nodes = new Set<NodeId>();
   readonly #realms = new Map<Uri, RealmRows>();
@@ -75,8 +81,9 @@ export class SharedDirectory {
   readonly #testaments = new Map<SessionId, readonly Uint8Array[]>();
   #version = 0;
 
-  constructor({ notify, deriveRegistrationId = deriveId }: SharedDirectoryOptions) {
+  constructor({ notify, hasEveryEdge, deriveRegistrationId = deriveId }: SharedDirectoryOptions) {
     this.#notify = notify;
+    this.#hasEveryEdge = hasEveryEdge;
     this.#derive = deriveRegistrationId;
   }
 
@@ -89,10 +96,13 @@ export class SharedDirectory {
     this.#nodes.add(node);
   }
 
-  /** Removes every row of the node, then notifies the others that it has gone. Repeating it changes nothing. */
-  removeNode(node: NodeId, isClean: boolean): void {
+  /**
+   * Removes every row of the node, then notifies the others that it has gone. `reaper` receives its sessions. Repeating it
+   * changes nothing.
+   */
+  removeNode(node: NodeId, isClean: boolean, reaper?: NodeId): void {
     if (!this.#nodes.delete(node)) return;
-    if (!isClean) this.#handOverSessions(node);
+    if (reaper !== undefined) this.#handOverSessions(node, reaper);
     for (const realm of [...this.#realms.keys()]) this.withdraw(node, realm, !isClean);
     const version = ++this.#version;
     for (const other of this.#nodes) this.#notify(other, { kind: 'gone', version, node, isClean });
@@ -131,9 +141,8 @@ export class SharedDirectory {
     return this.#realms.get(realm)?.interests.keys() ?? [];
   }
 
-  /** The one node that serves the realm learns of edges from the step itself. */
-  #isAlone(realm: Uri): boolean {
-    return this.#realms.get(realm)?.interests.size === 1;
+  #isImmediate(realm: Uri, node: NodeId): boolean {
+    return this.#realms.get(realm)?.interests.size === 1 && this.#hasEveryEdge(node);
   }
 
   /** Since when the cluster wants the topic. Undefined: no node does. O(nodes). */
@@ -145,7 +154,7 @@ export class SharedDirectory {
     return undefined;
   }
 
-  /** `edge`: the cluster begins to want it. Undefined: the node watches it already. */
+  /** Undefined: the node watches it already. */
   watch(node: NodeId, realm: Uri, topic: Uri, match: MatchPolicy): Watched | undefined {
     const topics = this.#realms.get(realm)?.interests.get(node);
     if (topics === undefined) throw new Error(`watch in realm ${realm}, which ${node} does not serve`);
@@ -154,9 +163,9 @@ export class SharedDirectory {
     if (!topics.add(topic, match, createdMs)) return undefined;
     const watch = { kind: 'watch', realm, node, topic, match, createdMs } as const;
     const edge = known === undefined ? { edge: { topic, match, createdMs, isWanted: true } } : {};
-    const shown = this.#isAlone(realm) ? {} : edge;
-    this.#notifyServing(realm, { ...watch, ...shown, version: ++this.#version, requester: node });
-    return edge;
+    const isImmediate = this.#isImmediate(realm, node);
+    this.#notifyServing(realm, { ...watch, ...(!isImmediate && edge), version: ++this.#version, requester: node });
+    return { isImmediate, ...(isImmediate && edge) };
   }
 
   unwatch(node: NodeId, realm: Uri, topic: Uri, match: MatchPolicy, leaver?: SessionId): Watched | undefined {
@@ -166,9 +175,9 @@ export class SharedDirectory {
     const isLast = this.createdMs(realm, topic, match) === undefined;
     const end = { topic, match, createdMs, isWanted: false, ...(leaver !== undefined && { leaver }) };
     const edge = isLast ? { edge: end } : {};
-    const shown = this.#isAlone(realm) ? {} : edge;
-    this.#notifyServing(realm, { ...unwatch, ...shown, version: ++this.#version });
-    return edge;
+    const isImmediate = this.#isImmediate(realm, node);
+    this.#notifyServing(realm, { ...unwatch, ...(!isImmediate && edge), version: ++this.#version });
+    return { isImmediate, ...(isImmediate && edge) };
   }
 
   registration(realm: Uri, match: MatchPolicy, procedure: Uri): Registration | undefined {
@@ -238,11 +247,9 @@ export class SharedDirectory {
     return roles === undefined ? rows : rows.filter(({ authrole }) => roles.includes(authrole));
   }
 
-  #handOverSessions(node: NodeId): void {
-    const [survivor] = this.#nodes;
+  #handOverSessions(node: NodeId, reaper: NodeId): void {
     const sessions = [...this.#sessions.values()].filter((row) => row.node === node).map((row) => this.#lost(row));
-    if (survivor === undefined || sessions.length === 0) return;
-    this.#notify(survivor, { kind: 'sessions_lost', version: ++this.#version, node, sessions });
+    if (sessions.length > 0) this.#notify(reaper, { kind: 'sessions_lost', version: ++this.#version, node, sessions });
   }
 
   #lost(row: SessionRow): LostSession {

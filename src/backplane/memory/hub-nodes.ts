@@ -39,6 +39,8 @@ export class HubNodes implements HubPort, FaultPort {
   readonly #options: HubNodesOptions;
   readonly #faults: HubFaults;
   readonly #feeds = new Map<NodeId, Lane<Change>>();
+  /** Changes under way to a node behind which the beginning or the end of a topic has its place. */
+  readonly #edgesUnderWay = new Map<NodeId, number>();
   /** By sender, then receiver. */
   readonly #lanes = new Map<NodeId, Map<NodeId, Lane<NodeMessage>>>();
   readonly #recovery = new MemoryRecovery();
@@ -50,7 +52,8 @@ export class HubNodes implements HubPort, FaultPort {
     this.retained = new SharedRetainedEvents(options.nowMs);
     const { deriveRegistrationId } = options;
     this.directory = new SharedDirectory({
-      notify: (to, change) => void this.#feeds.get(to)?.push(change),
+      notify: (to, change) => this.#notify(to, change),
+      hasEveryEdge: (node) => !this.#edgesUnderWay.has(node),
       ...(deriveRegistrationId !== undefined && { deriveRegistrationId }),
     });
     this.#faults = options.faults?.(this) ?? NO_FAULTS;
@@ -103,7 +106,9 @@ export class HubNodes implements HubPort, FaultPort {
     this.#feeds.set(
       id,
       new Lane<Change>(this.#laneOptions(DIRECTORY, id, Infinity), (change) => {
-        if (change !== undefined) this.#receiveChange(node, change);
+        if (change === undefined) return;
+        this.#receiveChange(node, change);
+        if (isBeforeEdges(change)) this.#countEdge(id, -1);
       }),
     );
     this.directory.enter(id);
@@ -122,12 +127,23 @@ export class HubNodes implements HubPort, FaultPort {
     this.nodes.delete(id);
     this.#feeds.get(id)?.close();
     this.#feeds.delete(id);
+    this.#edgesUnderWay.delete(id);
     for (const [from, lanes] of this.#lanes) {
       lanes.get(id)?.close();
       this.#forgetLane(from, id);
     }
-    this.directory.removeNode(id, isClean);
+    this.directory.removeNode(id, isClean, isClean || this.lacksRows(id) ? undefined : this.#survivor());
     this.#recovery.forget(id);
+  }
+
+  lacksRows(node: NodeId): boolean {
+    return this.#recovery.isMissing(node);
+  }
+
+  /** Removes the rows of a dead node: one that reaches the store, if any does. */
+  #survivor(): NodeId | undefined {
+    const alive = [...this.nodes.values()].filter(({ isOver }) => !isOver).map(({ node }) => node);
+    return alive.find((node) => !this.#faults.isIsolated(node)) ?? alive[0];
   }
 
   dropCallees(node: NodeId): void {
@@ -164,6 +180,19 @@ export class HubNodes implements HubPort, FaultPort {
     return [...(this.#lanes.get(node)?.values() ?? []), ...inbound];
   }
 
+  #notify(to: NodeId, change: Change): void {
+    const feed = this.#feeds.get(to);
+    if (feed === undefined) return;
+    if (isBeforeEdges(change)) this.#countEdge(to, 1);
+    feed.push(change);
+  }
+
+  #countEdge(node: NodeId, change: number): void {
+    const count = (this.#edgesUnderWay.get(node) ?? 0) + change;
+    if (count > 0) this.#edgesUnderWay.set(node, count);
+    else this.#edgesUnderWay.delete(node);
+  }
+
   #receiveChange(node: HubMember, change: Change): void {
     if (change.kind === 'unwatch' || change.kind === 'withdrawn') {
       // Earlier publications of the node arrive before the change, or never.
@@ -171,6 +200,8 @@ export class HubNodes implements HubPort, FaultPort {
       if (change.kind === 'withdrawn' && change.isDead) lane?.close();
       else lane?.flush();
     }
+    // What the node with these sessions has sent comes before what this node publishes of them, at every node.
+    if (change.kind === 'sessions_lost') for (const lane of this.#lanes.get(change.node)?.values() ?? []) lane.flush();
     node.receiveChange(change);
     if (change.kind !== 'gone') return;
     const lane = this.#lanes.get(change.node)?.get(node.node);
@@ -194,4 +225,10 @@ export class HubNodes implements HubPort, FaultPort {
     lanes?.delete(to);
     if (lanes?.size === 0) this.#lanes.delete(from);
   }
+}
+
+function isBeforeEdges(change: Change): boolean {
+  // Publications that the node had sent come with it.
+  if (change.kind === 'withdrawn') return true;
+  return (change.kind === 'watch' || change.kind === 'unwatch') && change.edge !== undefined;
 }

@@ -228,8 +228,11 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
     return this.isAlone ? joined : Promise.resolve(joined);
   }
 
+  /** Also while other nodes write their rows again: this node no longer writes that of the session. */
   leave(_realm: Uri, session: SessionId): void {
-    void this.#write(() => this.#shared.leave(this.node, session));
+    const step = (): void => this.#shared.leave(this.node, session);
+    if (this.#state === 'live') step();
+    else void this.#write(step);
   }
 
   setTestaments(realm: Uri, session: SessionId, testaments: readonly Uint8Array[]): Promise<void> {

@@ -96,6 +96,8 @@ export interface FaultPort {
   beginRecovery(): void;
   /** The node has written its rows again. */
   endRecovery(node: NodeId): void;
+  /** The directory has lost rows of the node, and the node has not written them again. */
+  lacksRows(node: NodeId): boolean;
   /** Runs `action` at some later time, as if the directory had notified the node. */
   later(node: NodeId, action: () => void): void;
   returnToSender(from: NodeId, to: NodeId, message: NodeMessage): void;

@@ -16,6 +16,11 @@ export class MemoryRecovery {
     for (const node of nodes) this.#missing.add(node);
   }
 
+  /** The node has not written its rows again. */
+  isMissing(node: NodeId): boolean {
+    return this.#missing.has(node);
+  }
+
   /** The node has written its rows. */
   end(node: NodeId): void {
     if (!this.#missing.delete(node) || this.isUnderWay) return;

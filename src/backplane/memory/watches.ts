@@ -39,12 +39,11 @@ export class MemoryWatches {
     if (whenRecovered !== undefined) return this.#watchLater(key, whenRecovered, () => this.watch(realm, topic, match));
     const watched = shared.watch(node, realm, topic, match);
     if (watched === undefined) return;
-    const serving = [...shared.serving(realm)];
-    if (serving.length < 2) {
+    if (watched.isImmediate) {
       this.#report(realm, watched.edge);
       return;
     }
-    const known = waits.wait(shared.version, serving);
+    const known = waits.wait(shared.version, [...shared.serving(realm)]);
     if (known === undefined) return;
     this.#open.set(key, known);
     const forget = (): void => {
@@ -58,8 +57,7 @@ export class MemoryWatches {
     const { node, shared, write } = this.#options;
     this.#open.delete(keyOf(realm, topic, match));
     write(() => {
-      const ended = shared.unwatch(node, realm, topic, match, leaver);
-      if (ended !== undefined && [...shared.serving(realm)].length < 2) this.#report(realm, ended.edge);
+      this.#report(realm, shared.unwatch(node, realm, topic, match, leaver)?.edge);
     });
   }
 
