@@ -25,12 +25,18 @@ export async function compare(bench: Bench, started: readonly Started[], compari
   });
 }
 
-interface Measured {
+/** The outcomes of one router. */
+export interface Measured {
   readonly router: string;
   readonly outcomes: readonly Outcome[];
 }
 
-async function alternate(bench: Bench, started: readonly Started[], { jobs, plan }: Comparison): Promise<Measured[]> {
+/** Runs one load against each router in turn, several times over. */
+export async function alternate(
+  bench: Bench,
+  started: readonly Started[],
+  { jobs, plan }: Pick<Comparison, 'jobs' | 'plan'>,
+): Promise<Measured[]> {
   const measured = started.map(({ router }) => ({ router: router.name, outcomes: new Array<Outcome>() }));
   const { coldRuns, runs } = bench.settings;
   for (let run = -coldRuns; run < runs; run += 1) {
@@ -53,7 +59,7 @@ function figuresOf(bench: Bench, measured: readonly Measured[], comparison: Comp
   return [...times, ...own];
 }
 
-function ownFigures({ router, outcomes }: Measured, unit: string): Figure[] {
+export function ownFigures({ router, outcomes }: Measured, unit: string): Figure[] {
   const rate = figure(`${router} ${unit}s/s`, '/s', outcomes.map(ratePerSecond));
   const cpu = outcomes.map(cpuMicros);
   if (cpu.some(Number.isNaN)) return [rate];
@@ -100,7 +106,11 @@ function peerFigures(subject: Measured, peer: Measured, aim: number | undefined)
   return [figure(`× ${peer.router}, per CPU time`, '×', perCore, target), figure(`× ${peer.router}, rate`, '×', rate)];
 }
 
-function pairwise(a: readonly Outcome[], b: readonly Outcome[], ratio: (a: Outcome, b: Outcome) => number): number[] {
+export function pairwise(
+  a: readonly Outcome[],
+  b: readonly Outcome[],
+  ratio: (a: Outcome, b: Outcome) => number,
+): number[] {
   return a.map((outcome, run) => ratio(outcome, b[run]!));
 }
 

@@ -6,7 +6,7 @@ import type { Meter } from './meter.js';
 import { makePayload } from './payload.js';
 import { Session } from './session.js';
 import { code, decode, encode } from './wamp.js';
-import type { WebSocketClient } from './websocket.js';
+import type { LoadClient } from './client.js';
 
 const textFrame = 0x81;
 const source = 0;
@@ -17,7 +17,7 @@ export class Acknowledged implements Activity {
   readonly #job: AcknowledgedJob;
   readonly #meter: Meter;
   readonly #payload: string;
-  #client: WebSocketClient | null = null;
+  #client: LoadClient | null = null;
 
   constructor(endpoint: Endpoint, job: AcknowledgedJob, meter: Meter) {
     this.#endpoint = endpoint;

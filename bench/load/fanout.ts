@@ -1,6 +1,7 @@
 import type { Activity } from './activity.js';
 import { CheckedPayload } from './checked-payload.js';
-import { FrameTemplate } from './frame-template.js';
+import type { LoadClient } from './client.js';
+import { FrameTemplate, framingOf } from './frame-template.js';
 import { FrameWriter } from './frame-writer.js';
 import type { Endpoint, Serializer } from './endpoint.js';
 import type { FanoutJob, Outcome, Plan } from './job.js';
@@ -15,7 +16,7 @@ const connectWidth = 32;
 const reportEveryMs = 10;
 
 interface Subscriber {
-  readonly client: WebSocketClient;
+  readonly client: LoadClient;
   /** The sequence number due next. */
   next: number;
 }
@@ -101,7 +102,7 @@ export class Fanout implements Activity {
     this.#subscribers.push(subscriber);
   }
 
-  async #subscribe(serializer: Serializer): Promise<WebSocketClient> {
+  async #subscribe(serializer: Serializer): Promise<LoadClient> {
     const endpoint = this.#job.audience ?? this.#endpoint;
     if (endpoint.wire === 'bare') {
       return WebSocketClient.connect(`${endpoint.url}/subscriber?binary=${Number(isBinary(serializer))}`, 'bare');
@@ -144,12 +145,12 @@ export class Fanout implements Activity {
 }
 
 class Publisher {
-  readonly client: WebSocketClient;
+  readonly client: LoadClient;
   readonly #writer: FrameWriter;
   readonly #template: FrameTemplate;
   readonly #meter: Meter;
 
-  private constructor(client: WebSocketClient, template: FrameTemplate, meter: Meter) {
+  private constructor(client: LoadClient, template: FrameTemplate, meter: Meter) {
     this.client = client;
     this.#writer = new FrameWriter(client);
     this.#template = template;
@@ -159,7 +160,13 @@ class Publisher {
 
   static async open(endpoint: Endpoint, job: FanoutJob, serializer: Serializer, meter: Meter): Promise<Publisher> {
     const payload = makePayload(job.payloadBytes, source);
-    const template = new FrameTemplate(serializer, code.publish, [{}, job.topic, [payload]], job.payloadBytes);
+    const template = new FrameTemplate(
+      serializer,
+      code.publish,
+      [{}, job.topic, [payload]],
+      job.payloadBytes,
+      framingOf(endpoint.url),
+    );
     const client =
       endpoint.wire === 'bare'
         ? await WebSocketClient.connect(`${endpoint.url}/publisher?${relayQuery(serializer, payload)}`, 'bare')

@@ -4,23 +4,36 @@ import { closingBytes, isBinary, splitAtId } from './wamp.js';
 
 const longestHeader = 14 + 20;
 
+export type Framing = 'websocket' | 'rawsocket';
+
+export function framingOf(url: string): Framing {
+  return url.startsWith('rs:') ? 'rawsocket' : 'websocket';
+}
+
 /**
- * A client's WebSocket frame prepared beforehand: only the request id and the payload's stamp change.
- * Masked with zeros, as a mask must be there but need not hide anything; the receiver unmasks all the same.
+ * A client's frame prepared beforehand: only the request id and the payload's stamp change.
+ * That of a WebSocket is masked with zeros, as a mask must be there but need not hide anything; the receiver unmasks all the same.
  */
 export class FrameTemplate {
   /** An upper bound of what one frame takes. */
   readonly sizeLimit: number;
   readonly #serializer: Serializer;
-  readonly #opcode: number;
+  /** Undefined: RawSocket. */
+  readonly #opcode: number | undefined;
   readonly #head: Buffer;
   readonly #tail: Buffer;
   readonly #payloadFromEnd: number;
 
   /** `rest` are the elements behind the id; the last one is the argument list with the payload. */
-  constructor(serializer: Serializer, messageCode: number, rest: readonly unknown[], payloadBytes: number) {
+  constructor(
+    serializer: Serializer,
+    messageCode: number,
+    rest: readonly unknown[],
+    payloadBytes: number,
+    framing: Framing = 'websocket',
+  ) {
     this.#serializer = serializer;
-    this.#opcode = isBinary(serializer) ? 0x82 : 0x81;
+    this.#opcode = framing === 'rawsocket' ? undefined : opcodeOf(serializer);
     [this.#head, this.#tail] = splitAtId(serializer, messageCode, rest);
     this.#payloadFromEnd = closingBytes(serializer) + payloadBytes;
     this.sizeLimit = longestHeader + this.#head.length + this.#tail.length;
@@ -45,7 +58,11 @@ export class FrameTemplate {
     const head = this.#head;
     const tail = this.#tail;
     const idBytes = this.#serializer === 'json' ? digitsOf(id) : id < 2 ** 32 ? 5 : 9;
-    let at = writeHeader(target, offset, this.#opcode, head.length + idBytes + tail.length);
+    const length = head.length + idBytes + tail.length;
+    let at =
+      this.#opcode === undefined
+        ? target.writeUInt32BE(length, offset)
+        : writeHeader(target, offset, this.#opcode, length);
     for (let index = 0; index < head.length; index += 1) target[at + index] = head[index]!;
     at += head.length;
     if (this.#serializer === 'json') writeDigits(target, at, id, idBytes);
@@ -56,7 +73,19 @@ export class FrameTemplate {
   }
 }
 
-/** One whole client frame, for everything that is not measured. */
+/** One message in a frame, for everything that is not measured. */
+export function messageFrame(framing: Framing, serializer: Serializer, body: Uint8Array): Buffer {
+  if (framing === 'websocket') return clientFrame(opcodeOf(serializer), body);
+  const frame = Buffer.alloc(4 + body.length);
+  frame.set(body, frame.writeUInt32BE(body.length));
+  return frame;
+}
+
+function opcodeOf(serializer: Serializer): number {
+  return isBinary(serializer) ? 0x82 : 0x81;
+}
+
+/** One whole frame of a WebSocket's client. */
 export function clientFrame(opcode: number, body: Uint8Array): Buffer {
   const frame = Buffer.alloc(body.length + longestHeader);
   const at = writeHeader(frame, 0, opcode, body.length);

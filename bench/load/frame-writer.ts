@@ -1,4 +1,4 @@
-import type { WebSocketClient } from './websocket.js';
+import type { LoadClient } from './client.js';
 
 const chunkBytes = 64 * 1024;
 const spare: Buffer[] = [];
@@ -8,9 +8,9 @@ export class FrameWriter {
   /** Where the next frame goes; after writing one, set `offset` to its end. */
   buffer: Buffer = takeChunk(chunkBytes);
   offset = 0;
-  readonly #client: WebSocketClient;
+  readonly #client: LoadClient;
 
-  constructor(client: WebSocketClient) {
+  constructor(client: LoadClient) {
     this.#client = client;
   }
 

@@ -3,6 +3,7 @@ import type { Activity } from './activity.js';
 import type { Endpoint } from './endpoint.js';
 import type { ChurnJob, IdleJob, Outcome, Plan, SubscriptionsJob } from './job.js';
 import { inParallel, Session } from './session.js';
+import type { LoadClient } from './client.js';
 import { WebSocketClient } from './websocket.js';
 
 const connectWidth = 64;
@@ -11,7 +12,7 @@ const connectWidth = 64;
 export class Idle implements Activity {
   readonly #endpoint: Endpoint;
   readonly #job: IdleJob;
-  readonly #clients: WebSocketClient[] = [];
+  readonly #clients: LoadClient[] = [];
   #failure: Error | null = null;
 
   constructor(endpoint: Endpoint, job: IdleJob) {

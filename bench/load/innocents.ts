@@ -5,7 +5,7 @@ import type { Endpoint } from './endpoint.js';
 import type { InnocentsJob, Outcome, Plan } from './job.js';
 import { Session } from './session.js';
 import { code, decode, encode } from './wamp.js';
-import type { WebSocketClient } from './websocket.js';
+import type { LoadClient } from './client.js';
 
 const topic = 'com.bench.innocent.topic';
 const procedure = 'com.bench.innocent.procedure';
@@ -23,8 +23,8 @@ export class Innocents implements Activity {
   readonly #histogram = new Histogram();
   /** Intended departure, by request id, of what has not come back. */
   readonly #waiting = new Map<number, number>();
-  #sender: WebSocketClient | undefined;
-  #receiver: WebSocketClient | undefined;
+  #sender: LoadClient | undefined;
+  #receiver: LoadClient | undefined;
   #received = 0;
   #sent = 0;
   #isCut = false;
@@ -120,7 +120,7 @@ export class Innocents implements Activity {
   }
 }
 
-function write(client: WebSocketClient | undefined, message: readonly unknown[]): void {
+function write(client: LoadClient | undefined, message: readonly unknown[]): void {
   client?.write(clientFrame(0x81, encode('json', message)));
 }
 

@@ -8,7 +8,7 @@ import type { Meter } from './meter.js';
 import { makePayload } from './payload.js';
 import { openCallee, openCaller } from './rpc-peers.js';
 import { code, readId } from './wamp.js';
-import type { WebSocketClient } from './websocket.js';
+import type { LoadClient } from './client.js';
 
 const source = 0;
 
@@ -19,7 +19,7 @@ export class Progressive implements Activity {
   readonly #meter: Meter;
   /** By request id: the chunk due next. */
   readonly #calls = new Map<number, { next: number }>();
-  readonly #clients: WebSocketClient[] = [];
+  readonly #clients: LoadClient[] = [];
   #call: (count: number) => void = () => undefined;
   #made = 0;
   #finished = 0;

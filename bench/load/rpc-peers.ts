@@ -1,4 +1,5 @@
-import { FrameTemplate } from './frame-template.js';
+import type { LoadClient } from './client.js';
+import { FrameTemplate, framingOf } from './frame-template.js';
 import type { Endpoint, Serializer } from './endpoint.js';
 import { makePayload } from './payload.js';
 import { Session } from './session.js';
@@ -14,7 +15,7 @@ export async function openCallee(
   serializer: Serializer,
   invoke: 'single' | 'roundrobin',
   payloadBytes: number,
-): Promise<WebSocketClient> {
+): Promise<LoadClient> {
   if (endpoint.wire === 'bare') {
     const stamp = closingBytes(serializer) + payloadBytes;
     return WebSocketClient.connect(
@@ -33,9 +34,15 @@ export async function openCaller(
   index: number,
   options: object,
   payloadBytes: number,
-): Promise<{ client: WebSocketClient; template: FrameTemplate }> {
+): Promise<{ client: LoadClient; template: FrameTemplate }> {
   const payload = makePayload(payloadBytes, index);
-  const template = new FrameTemplate(serializer, code.call, [options, procedure, [payload]], payloadBytes);
+  const template = new FrameTemplate(
+    serializer,
+    code.call,
+    [options, procedure, [payload]],
+    payloadBytes,
+    framingOf(endpoint.url),
+  );
   const client =
     endpoint.wire === 'bare'
       ? await WebSocketClient.connect(

@@ -1,5 +1,6 @@
 import type { Activity } from './activity.js';
 import { CheckedPayload } from './checked-payload.js';
+import type { LoadClient } from './client.js';
 import { FrameTemplate } from './frame-template.js';
 import { FrameWriter } from './frame-writer.js';
 import type { Endpoint } from './endpoint.js';
@@ -9,7 +10,6 @@ import { makePayload, readSequence } from './payload.js';
 import { openCallee, openCaller } from './rpc-peers.js';
 import { inParallel } from './session.js';
 import { code, readId } from './wamp.js';
-import type { WebSocketClient } from './websocket.js';
 
 const connectWidth = 16;
 // Results of several callees overtake each other by less than this.
@@ -17,7 +17,7 @@ const ringSize = 1 << 16;
 const ringMask = ringSize - 1;
 
 interface Caller {
-  readonly client: WebSocketClient;
+  readonly client: LoadClient;
   readonly writer: FrameWriter;
   readonly template: FrameTemplate;
   /** The meter's number of each call that is outstanding, by its own number; -1 when it is not. */
@@ -32,7 +32,7 @@ export class Rpc implements Activity {
   readonly #job: RpcJob;
   readonly #meter: Meter;
   readonly #callers: Caller[] = [];
-  readonly #callees: WebSocketClient[] = [];
+  readonly #callees: LoadClient[] = [];
   #window = 0;
   #nextCaller = 0;
 
@@ -79,7 +79,13 @@ export class Rpc implements Activity {
     const client = await openCallee(endpoint, serializer, callees > 1 ? 'roundrobin' : 'single', payloadBytes);
     const invocation = this.#endpoint.wire === 'bare' ? code.call : code.invocation;
     const checked = new CheckedPayload(serializer, invocation, payloadBytes);
-    const template = new FrameTemplate(serializer, code.yield, [{}, [makePayload(payloadBytes, 0)]], payloadBytes);
+    const template = new FrameTemplate(
+      serializer,
+      code.yield,
+      [{}, [makePayload(payloadBytes, 0)]],
+      payloadBytes,
+      client.framing,
+    );
     const writer = new FrameWriter(client);
     client.onFailure = (error) => this.#meter.fail(error);
     client.onMessage = (buffer, start, end) => {

@@ -1,8 +1,9 @@
 import type { Endpoint, Serializer } from './endpoint.js';
-import { clientFrame } from './frame-template.js';
+import type { LoadClient } from './client.js';
+import { connectTo } from './connect.js';
+import { messageFrame } from './frame-template.js';
 import type { Login } from './logins.js';
-import { WebSocketClient } from './websocket.js';
-import { code, decode, encode, isBinary, type Message } from './wamp.js';
+import { code, decode, encode, type Message } from './wamp.js';
 
 interface Waiting {
   readonly resolve: (message: Message) => void;
@@ -13,7 +14,7 @@ const welcomeKey = 0;
 
 /** A WAMP session for everything that is not measured: joining, subscribing, registering, leaving. */
 export class Session {
-  readonly client: WebSocketClient;
+  readonly client: LoadClient;
   /** Receives events; null where none may come. */
   onEvent: ((event: Message) => void) | null = null;
   readonly #serializer: Serializer;
@@ -21,7 +22,7 @@ export class Session {
   #requests = 0;
   #login: Login | undefined;
 
-  constructor(client: WebSocketClient, serializer: Serializer) {
+  constructor(client: LoadClient, serializer: Serializer) {
     this.client = client;
     this.#serializer = serializer;
     client.onMessage = (buffer, start, end) => this.#receive(decode(serializer, buffer.subarray(start, end)));
@@ -29,7 +30,7 @@ export class Session {
   }
 
   static async join(endpoint: Endpoint, serializer: Serializer, localAddress: string | null = null): Promise<Session> {
-    const client = await WebSocketClient.connect(endpoint.url, `wamp.2.${serializer}`, localAddress);
+    const client = await connectTo(endpoint.url, serializer, localAddress);
     const session = new Session(client, serializer);
     await session.#hello(endpoint.realm, {});
     return session;
@@ -37,7 +38,7 @@ export class Session {
 
   /** Joins by the method of this login. */
   static async login(endpoint: Endpoint, serializer: Serializer, login: Login): Promise<Session> {
-    const client = await WebSocketClient.connect(endpoint.url, `wamp.2.${serializer}`, null);
+    const client = await connectTo(endpoint.url, serializer, null);
     const session = new Session(client, serializer);
     session.#login = login;
     await session.#hello(endpoint.realm, login.details);
@@ -113,7 +114,7 @@ export class Session {
   }
 
   #send(message: Message): void {
-    this.client.write(clientFrame(isBinary(this.#serializer) ? 0x82 : 0x81, encode(this.#serializer, message)));
+    this.client.write(messageFrame(this.client.framing, this.#serializer, encode(this.#serializer, message)));
   }
 
   #receive(message: Message): void {

@@ -1,9 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
+import type { LoadClient, OnMessage } from './client.js';
 import { clientFrame } from './frame-template.js';
-
-/** Called with one message's bytes, which lie in a buffer that the next read overwrites. */
-export type OnMessage = (buffer: Buffer, start: number, end: number) => void;
 
 const nothing = (): void => undefined;
 
@@ -16,12 +14,11 @@ const endOfHead = Buffer.from('\r\n\r\n');
  * A WebSocket client that does only what a load generator needs: whole unfragmented messages in, prepared frames out.
  * Anything else from the server is a failure, given to `onFailure` once.
  */
-export class WebSocketClient {
+export class WebSocketClient implements LoadClient {
+  readonly framing = 'websocket';
   onMessage: OnMessage = nothing;
-  /** All messages of one read have been handed over. */
   onReadEnd: () => void = nothing;
   onFailure: (error: Error) => void = nothing;
-  /** The connection is over, whatever ended it. */
   onClosed: () => void = nothing;
 
   readonly #socket: Socket;
@@ -63,12 +60,10 @@ export class WebSocketClient {
     });
   }
 
-  /** Whole frames, masked. The bytes must not change until `written` is called. */
   write(frames: Buffer, written?: () => void): void {
     this.#socket.write(frames, written);
   }
 
-  /** The closing of a connection is no failure from now on. */
   expectClose(): void {
     this.#isClosing = true;
   }

@@ -16,6 +16,7 @@ import { latency } from './latency.js';
 import { meta } from './meta.js';
 import { mixed } from './mixed.js';
 import { progressive } from './progressive.js';
+import { rawsocket } from './rawsocket.js';
 import { rpc } from './rpc.js';
 import { subscriptions } from './subscriptions.js';
 
@@ -25,6 +26,7 @@ export const scenarios: readonly Scenario[] = [
   mixed,
   bulk,
   rpc,
+  rawsocket,
   progressive,
   latency,
   idle,
