@@ -88,17 +88,40 @@ function adviceOnRules(
   });
 }
 
-/** A proxy that ends TLS may stand in front, which the node can only see by its header. */
-function ticketAdvice({ listen, realms, realmTemplate }: Config): string[] {
-  const isOpen = listen.tls === undefined && listen.trustProxyHeader === 'none';
-  if (!isOpen || ['127.0.0.1', '::1', 'localhost'].includes(listen.host)) return [];
-  return rulesByPath({ realms, realmTemplate })
-    .flatMap(([path, { auth }]) =>
-      (['ticket', 'jwt'] as const).filter((name) => auth?.[name] !== undefined).map((name) => `${path}.auth.${name}`),
-    )
-    .map(
-      (path) => `${path}: tickets and tokens cross the network in the clear: set listen.tls, or end TLS at a proxy.`,
-    );
+function ticketAdvice(config: Config): string[] {
+  const doors = unencrypted(config);
+  return rulesByPath(config).flatMap(([path, { auth }]) =>
+    (['ticket', 'jwt'] as const).flatMap((name) => {
+      const open = doors.filter(({ authMethods }) => authMethods?.includes(name) !== false);
+      if (auth?.[name] === undefined || open.length === 0) return [];
+      const settings = open.map(({ setting }) => `${setting}.tls`).join(' and ');
+      return [
+        `${path}.auth.${name}: tickets and tokens cross the network in the clear: set ${settings}, or end TLS at a proxy.`,
+      ];
+    }),
+  );
+}
+
+interface Door {
+  readonly setting: string;
+  readonly authMethods?: readonly string[];
+}
+
+/** Listeners that other machines reach without TLS. A proxy that ends TLS may stand in front, which shows only by its header. */
+function unencrypted({ listen, listeners }: Config): readonly Door[] {
+  const further = listeners.map((rules, index) => {
+    const isLocal = rules.type === 'rawsocket' && rules.path !== undefined;
+    const isProxied =
+      rules.type === 'rawsocket' ? rules.proxyProtocol !== undefined : rules.trustProxyHeader !== 'none';
+    return { setting: `listeners[${index}]`, rules, isSafe: isLocal || isProxied };
+  });
+  return [{ setting: 'listen', rules: listen, isSafe: listen.trustProxyHeader !== 'none' }, ...further].flatMap(
+    ({ setting, rules, isSafe }) => {
+      if (isSafe || rules.tls !== undefined || ['127.0.0.1', '::1', 'localhost'].includes(rules.host)) return [];
+      const { authMethods } = rules;
+      return [{ setting, ...(authMethods !== undefined && { authMethods }) }];
+    },
+  );
 }
 
 function principalsAdvice(config: Config): string[] {

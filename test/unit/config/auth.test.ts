@@ -48,6 +48,14 @@ it.each<[fault: string, auth: Auth]>([
     { ticket: { principals: { joe: { ticket: 'x', role: 'admin' } } } },
   ],
   ['joe: Invalid input: derivedKey needs the salt', { wampcra: { users: { joe: { derivedKey: 'k', role: 'user' } } } }],
+  [
+    'joe.iterations: Missing',
+    {
+      wampScram: {
+        principals: { joe: { kdf: 'pbkdf2', salt: 'ab'.repeat(16), storedKey: HEX, serverKey: HEX, role: 'user' } },
+      },
+    } as unknown as Auth,
+  ],
   ['joe.keylen: ', { wampcra: { users: { joe: { secret: 'x', salt: 's', keylen: 30, role: 'user' } } } }],
   [
     'joe: Invalid input: argon2id needs memoryKiB',
@@ -92,6 +100,25 @@ it('advises on tickets that other machines can see', () => {
   const exposed = adviceOn(parseConfig({ ...realmWith(ticket), listen: { host: '0.0.0.0' } }));
   expect(exposed).toEqual([
     expect.stringContaining('realms[0].auth.ticket: tickets and tokens cross the network in the clear'),
+  ]);
+});
+
+it('advises on tickets at each listener that other machines reach without TLS', () => {
+  const tls = { certFile: 'cert.pem', keyFile: 'key.pem' };
+  const host = '0.0.0.0';
+  const trustedProxies = ['10.0.0.1'];
+  const listeners: ConfigInput['listeners'] = [
+    { type: 'rawsocket', host, port: 8081 },
+    { type: 'rawsocket', host, port: 8082, tls },
+    { type: 'rawsocket', path: '/run/gantry.sock' },
+    { type: 'rawsocket', host, port: 8083, authMethods: ['wampcra'] },
+    { type: 'rawsocket', host, port: 8084, proxyProtocol: { trustedProxies } },
+    { type: 'rawsocket', port: 8085 },
+    { type: 'websocket', host, port: 8086, authMethods: ['ticket'] },
+    { type: 'websocket', host, port: 8087, trustProxyHeader: 'x-forwarded-for', trustedProxies },
+  ];
+  expect(adviceOn(parseConfig({ ...realmWith(ticket), listen: { host, tls }, listeners }))).toEqual([
+    expect.stringContaining('in the clear: set listeners[0].tls and listeners[6].tls, or end TLS at a proxy'),
   ]);
 });
 
