@@ -60,9 +60,9 @@ export class HttpSession extends BaseSession implements Session {
     this.#end(message);
   }
 
-  /** The answer of a request comes sooner than its credentials expire; an event stream ends with them. */
+  /** The answer of a request comes sooner than its credentials expire; `bridge/events` ends a stream with them. */
   endAfter(): void {
-    // The owner of the stream keeps the time.
+    // Only a call of the session itself could change the time.
   }
 
   #end(message: string): void {

@@ -9,7 +9,8 @@ import { errorStatus, jsonAnswer, preflight, refusalAnswer } from './answers.js'
 import { Gate } from './gate.js';
 import { jsonPayload, readObject, typeFlaw } from './json.js';
 import { PUBLISH_TIMEOUT_MS, sendOne, type RequestEnd } from './one-request.js';
-import { isRefusal, refusal, type Refusal } from './refusal.js';
+import { originFlaw } from './origin.js';
+import { isRefusal, type Refusal } from './refusal.js';
 import { callMessage, publishMessage } from './request.js';
 import type { BridgeDependencies, ServiceOptions } from './service.js';
 import { ServiceRoute } from './service-route.js';
@@ -78,10 +79,4 @@ export class RequestService extends ServiceRoute {
   #timeoutMs(): number {
     return this.service.type === 'publisher' ? PUBLISH_TIMEOUT_MS : this.service.callTimeoutMs + LATE_MS;
   }
-}
-
-/** Browsers send requests of any page from within the network of their user: those of other origins may not. */
-function originFlaw({ origin, isAllowedOrigin }: HttpExchange): Refusal | undefined {
-  if (origin === '' || isAllowedOrigin) return undefined;
-  return refusal('403', 'forbidden', 'Pages of this origin may not use this service (listen.allowedOrigins).');
 }

@@ -7,7 +7,10 @@ import { isRefusal, refusal, type Refusal } from './refusal.js';
 import type { BridgeDependencies, ServiceOptions } from './service.js';
 
 /** A path of the bridge: bounds the requests in flight, and counts each by its end. */
-export abstract class ServiceRoute<Options extends ServiceOptions = ServiceOptions> implements HttpRoute {
+export abstract class ServiceRoute<
+  Options extends ServiceOptions = ServiceOptions,
+  End = Exclude<RequestEnd, Refusal>,
+> implements HttpRoute {
   readonly path: string;
   readonly match = 'prefix';
   abstract readonly methods: readonly string[];
@@ -41,10 +44,10 @@ export abstract class ServiceRoute<Options extends ServiceOptions = ServiceOptio
     }
   }
 
-  protected abstract carryOut(exchange: HttpExchange): Promise<RequestEnd>;
+  protected abstract carryOut(exchange: HttpExchange): Promise<End | Refusal>;
 
   /** Returns how the request is counted. */
-  protected abstract answer(exchange: HttpExchange, end: Exclude<RequestEnd, Refusal>): BridgeOutcome;
+  protected abstract answer(exchange: HttpExchange, end: End): BridgeOutcome;
 
   protected abstract refused(exchange: HttpExchange, why: Refusal): void;
 

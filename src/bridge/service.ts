@@ -8,7 +8,7 @@ import type { WebhookSignature } from './webhook-signature.js';
 import type { Uri } from '../wamp/ids.js';
 import type { RealmDirectory } from '../session/ports.js';
 
-export type ServiceType = 'publisher' | 'caller' | 'webhook';
+export type ServiceType = 'publisher' | 'caller' | 'webhook' | 'events';
 
 /** The authprovider of identities that the configuration of a service gives. */
 export const HTTP_PROVIDER = 'http';
@@ -49,6 +49,11 @@ export interface WebhookOptions extends ServiceOptions {
   readonly publishedHeaders: readonly string[];
   readonly successResponse: string;
   readonly errorResponse: string;
+}
+
+/** A service that streams the events of a topic. */
+export interface EventsOptions extends ServiceOptions {
+  readonly maxUnsentBytes: number;
 }
 
 /** The identity that a request is carried out with. */

@@ -39,6 +39,11 @@ function fitsType({ type, topic, signature, keys, bearer }: Service, at: Path, r
     if (keys.length > 0 || bearer) report(at, 'Invalid: a webhook has no keys and takes no tokens; set signature');
     return;
   }
+  if (type === 'events' && keys.length > 0)
+    report(
+      [...at, 'keys'],
+      'Invalid: a client of event streams connects again with the same request, and a signature counts once; set bearer',
+    );
   if (topic !== undefined) report([...at, 'topic'], 'Invalid: only a webhook has a topic');
   if (signature !== undefined) report([...at, 'signature'], 'Invalid: only a webhook has a signature; set keys');
 }

@@ -43,9 +43,9 @@ const webhookSignature = z.strictObject({
 /** One service of the HTTP bridge. */
 export const httpService = z.strictObject({
   type: z
-    .enum(['publisher', 'caller', 'webhook'])
+    .enum(['publisher', 'caller', 'webhook', 'events'])
     .describe(
-      '`publisher`: each request publishes. `caller`: each request calls, and its answer is the result. `webhook`: publishes the body of each request to `topic`.',
+      '`publisher`: each request publishes. `caller`: each request calls, and its answer is the result. `webhook`: publishes the body of each request to `topic`. `events`: each request receives the events of a topic, as server-sent events.',
     ),
   path: z
     .string()
@@ -102,5 +102,8 @@ export const httpService = z.strictObject({
     .describe('`webhook`: text of the answer 500, when the realm refuses the event.'),
   maxPending: count(1, 100_000)
     .default(1_000)
-    .describe('Requests of the service in flight on this node. Further ones get 503.'),
+    .describe('Requests of the service in flight on this node, for `events` open streams. Further ones get 503.'),
+  maxUnsentBytes: bytes(4_096, 1_073_741_824)
+    .default(1_048_576)
+    .describe('`events`: bytes of events that may wait for the client of a stream. One that reads more slowly is cut.'),
 });

@@ -9,7 +9,7 @@ import type { Publication } from '../routing/ports.js';
 import type { Peer } from '../routing/peer.js';
 import type { Counters, RecordResult, RetainResult } from '../telemetry/counters.js';
 import { fault, type Fault } from '../wamp/faults.js';
-import type { Uri } from '../wamp/ids.js';
+import type { SubscriptionId, Uri } from '../wamp/ids.js';
 import type { MatchPolicy } from '../wamp/options.js';
 import { ErrorUri } from '../wamp/uris.js';
 
@@ -94,6 +94,13 @@ export class EventKeeper {
   /** The history of a subscription. Undefined: there is none. */
   historyOf(subscription: number): HistoryEntry | undefined {
     return this.#entries.get(subscription);
+  }
+
+  /** The subscription whose history has the events of a topic; one to the topic alone comes first. Undefined: none has. */
+  historyWith(topic: Uri): SubscriptionId | undefined {
+    const found = this.#rules?.recording(topic) ?? [];
+    const entry = found.find(({ match }) => match === 'exact') ?? found[0];
+    return entry && (deriveId(this.#realm, entry.match, entry.uri, 0) as SubscriptionId);
   }
 
   /** Undefined: the realm keeps nothing. */

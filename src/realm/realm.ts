@@ -14,7 +14,7 @@ import {
 } from '../session/ports.js';
 import { Code } from '../wamp/codes.js';
 import { fault } from '../wamp/faults.js';
-import type { NodeId, RequestId, SessionId, Uri } from '../wamp/ids.js';
+import type { NodeId, RequestId, SessionId, SubscriptionId, Uri } from '../wamp/ids.js';
 import type { Call, RoutedMessage } from '../wamp/messages.js';
 import { ErrorUri } from '../wamp/uris.js';
 import { unreachable } from '../wamp/unreachable.js';
@@ -336,6 +336,10 @@ export class Realm implements SessionRealm {
       directory.leave(this.uri, session.session);
       if (!isSilent) this.meta.left(session);
     });
+  }
+
+  historyWith(topic: Uri): SubscriptionId | undefined {
+    return this.keeper.historyWith(topic);
   }
 
   release(session: Session): void {

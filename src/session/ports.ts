@@ -3,7 +3,7 @@ import type { SessionDetails, TransportDetails } from '../backplane/session-row.
 import type { Peer } from '../routing/peer.js';
 import type { CloseCause } from '../transport/connection.js';
 import type { Fault } from '../wamp/faults.js';
-import type { SessionId, Uri } from '../wamp/ids.js';
+import type { SessionId, SubscriptionId, Uri } from '../wamp/ids.js';
 import type { Call, Publish, RoutedMessage, RouterMessage, Subscribe } from '../wamp/messages.js';
 import type { Dict, MatchPolicy, TimeUnit } from '../wamp/options.js';
 import type { SerializerId } from '../wamp/payload.js';
@@ -121,6 +121,8 @@ export interface SessionRealm {
   continueCall(session: Session, message: Call): void;
   /** Ends everything the session holds (SES-13). Once per admitted session. */
   remove(session: Session): void;
+  /** The subscription whose history has the events of a topic. Undefined: none has. */
+  historyWith(topic: Uri): SubscriptionId | undefined;
   /** Ends everything that a session which was never admitted has in flight here. */
   release(session: Session): void;
 }

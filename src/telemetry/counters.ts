@@ -115,7 +115,7 @@ export const HTTP_STATUSES = [
 const LONG_POLL_OPERATIONS = ['receive', 'send', 'close'] as const;
 /** `elsewhere`: this node passes the request on. */
 const LONG_POLL_PLACES = ['here', 'elsewhere'] as const;
-const BRIDGE_SERVICES = ['publisher', 'caller', 'webhook'] as const;
+const BRIDGE_SERVICES = ['publisher', 'caller', 'webhook', 'events'] as const;
 /**
  * `error`: the answer is a WAMP error; `replayed`: the request was sent before; `forbidden`: the origin or the role; `limit`: too
  * many in flight; `gone`: the client left before the answer.

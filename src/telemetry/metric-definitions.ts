@@ -111,7 +111,7 @@ export const COUNTER_DEFINITIONS: Readonly<
   httpBridge: [
     labelled(
       'http_bridge_requests_total',
-      'Requests to services of the HTTP bridge. `error`: the answer is a WAMP error; `replayed`: the request was sent before; `forbidden`: the origin or the role may not; `limit`: `maxPending`; `gone`: the client left before the answer.',
+      'Requests to services of the HTTP bridge. `error`: the answer is a WAMP error; `replayed`: the request was sent before; `forbidden`: the origin or the role may not; `limit`: `maxPending`; `gone`: the client left before the answer. `events` with `done`: a stream that has ended.',
       'service,outcome',
       (counters) => counters.httpBridge,
     ),

@@ -129,6 +129,10 @@ export class FakeRealm implements SessionRealm {
     this.continued.push({ session, message });
   }
 
+  historyWith(): undefined {
+    return undefined;
+  }
+
   release(): void {
     // Only sessions of HTTP requests are released.
   }

@@ -26,6 +26,8 @@ describe('the services of the HTTP bridge', () => {
     [{ path: '/a?b' }, 'httpBridge[0].path: Invalid path'],
     [{ bearer: true }, 'httpBridge[0].bearer: Needs an issuer of tokens'],
     [{ topic: 'com.example.topic' }, 'httpBridge[0].topic: Invalid: only a webhook has a topic'],
+    [{ type: 'events', keys: [key] }, 'httpBridge[0].keys: Invalid: a client of event streams connects again'],
+    [{ type: 'events', topic: 'com.example.topic' }, 'httpBridge[0].topic: Invalid: only a webhook has a topic'],
     [{ type: 'webhook' }, 'httpBridge[0].topic: Missing'],
     [{ type: 'webhook', topic: 'com.example.topic', keys: [key] }, 'httpBridge[0]: Invalid: a webhook has no keys'],
     [
