@@ -20,6 +20,7 @@ const METHODS: Readonly<Record<string, readonly string[]>> = {
   wampcra: ['wampcra'],
   scram: ['wamp-scram', 'scram'],
   cryptosign: ['cryptosign'],
+  tls: ['tls'],
 };
 
 /**

@@ -139,7 +139,7 @@ const BEHIND_NO_PROXY_YET = {
   clientCertificate: { header: 'x-client-cert', format: 'der' },
 };
 const NO_PROXY_YET =
-  'nobody logs in by certificate until a proxy verifies it and passes it on: put its address into listen.trustedProxies, and see docs/authentication.md';
+  'over WebSocket nobody logs in by certificate until a proxy verifies it and passes it on: put its address into listen.trustedProxies, and see docs/authentication.md';
 
 function assembled({ name, roles, uriCheck, history }: ConvertedRealm, auth: ConvertedAuth): object {
   const fields = auth.fieldsFor({ path: '', name, roles });

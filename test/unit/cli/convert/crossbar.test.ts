@@ -266,19 +266,26 @@ describe('authentication', () => {
     expect(config.listen).toMatchObject({ trustedProxies: [], clientCertificate: { header: 'x-client-cert' } });
     expect(security).toContain('workers[0].transports[0].auth.tls.principals.t3');
   });
-  it('asks the same procedure about certificates', () => {
+  it('asks the same procedure about certificates, also at a RawSocket that verifies them', () => {
     const auth = { tls: { type: 'dynamic', authenticator: 'org.gate.check' } };
     const realm = { name: 'gate', roles: [{ name: 'guest', permissions: [] }] };
-    const transports = [{ type: 'websocket', auth }];
+    const secured = { certificate: 'cert.pem', key: 'key.pem', ca_certificates: ['clients.pem'] };
+    const transports = [
+      { type: 'websocket', auth: { ...auth, anonymous: { type: 'static', role: 'guest' } } },
+      { type: 'rawsocket', auth, endpoint: { type: 'tcp', port: 8081, tls: secured } },
+    ];
     const input = { version: 2, workers: [{ type: 'router', realms: [realm], transports }] };
     const { config, notes } = convertCrossbar(input, '.');
     expect(parseConfig(config).realms[0]?.auth?.tls).toMatchObject({
       type: 'dynamic',
       authenticator: 'org.gate.check',
     });
-    expect(notes.filter(({ isSecurity }) => isSecurity).map(({ path }) => path)).toContain(
+    expect(parseConfig(config).listeners).toMatchObject([
+      { tls: { clientCaFile: 'clients.pem' }, authMethods: ['tls'] },
+    ]);
+    expect(notes.filter(({ isSecurity }) => isSecurity).map(({ path }) => path)).toEqual([
       'workers[0].transports[0].auth.tls',
-    );
+    ]);
   });
   it('does not open the first door to those who had to use another one', () => {
     const { config, security } = result('09');
