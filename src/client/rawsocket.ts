@@ -29,7 +29,14 @@ interface Opened {
 /** Opens a RawSocket connection with the first of the serializers. Errors: NotConnectedError. */
 export async function openRawSocket(options: LinkOptions, receiver: LinkReceiver): Promise<Link> {
   const serializer = options.serializers[0] ?? 'json';
-  return new RawSocketLink(await opened(options, serializer), serializer, receiver);
+  let socket: Socket;
+  try {
+    socket = dial(options);
+  } catch (error) {
+    // Certificates or a key that cannot be used.
+    throw new NotConnectedError(reasonOf(error));
+  }
+  return new RawSocketLink(await opened(socket, options, serializer), serializer, receiver);
 }
 
 function dial({ url, tls }: LinkOptions): Socket {
@@ -39,9 +46,8 @@ function dial({ url, tls }: LinkOptions): Socket {
   return isSecure ? connectTls({ host, port, ...tls }) : connect({ host, port, noDelay: true });
 }
 
-function opened(options: LinkOptions, serializer: SerializerId): Promise<Opened> {
+function opened(socket: Socket, options: LinkOptions, serializer: SerializerId): Promise<Opened> {
   return new Promise((resolve, reject) => {
-    const socket = dial(options);
     let answer = Buffer.alloc(0);
     const fail = (reason: string): void => {
       done();
@@ -76,7 +82,8 @@ function opened(options: LinkOptions, serializer: SerializerId): Promise<Opened>
     };
     socket.on('data', read).on('error', failed).on('close', closed);
     options.signal?.addEventListener('abort', stop);
-    socket.write(Uint8Array.of(MAGIC, (MAX_LENGTH << 4) | NUMBER[serializer], 0, 0));
+    if (options.signal?.aborted === true) stop();
+    else socket.write(Uint8Array.of(MAGIC, (MAX_LENGTH << 4) | NUMBER[serializer], 0, 0));
   });
 }
 

@@ -11,6 +11,8 @@ import { rsFrame } from '../support/rs-socket.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'gantry-rs-client-'));
 const path = join(folder, 'wamp.sock');
+const noPem = join(folder, 'no.pem');
+writeFileSync(noPem, 'nothing');
 const [server, client] = [selfSignedFiles(), selfSignedFiles()];
 const urls: Record<string, string> = {};
 let router: GantryProcess;
@@ -109,6 +111,12 @@ describe('no connection over RawSocket', () => {
     ],
     ['the port has TLS', () => urls['TLS']!.replace('rss', 'rs'), [], /does not speak RawSocket|in place of an answer/],
     ['the port has no TLS', () => urls['TCP']!.replace('rs', 'rss'), [], /has no TLS|the server closed the connection/],
+    [
+      'a file has no certificates',
+      () => urls['TLS']!,
+      ['--cert-file', noPem, '--key-file', noPem],
+      /PEM|no start line/,
+    ],
     ['the certificate is of another authority', () => urls['TLS']!, [], /self-signed certificate/],
   ])('where %s: exit code 3', async (_what, url, words, reason) => {
     const { code, stderr } = await call(url(), ...words);
