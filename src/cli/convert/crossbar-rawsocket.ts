@@ -1,34 +1,17 @@
 import { isAbsolute, join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
+import { methodsOf, type NodePrincipals } from './crossbar-principals.js';
 import type { Section } from './report.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** The principals of the converted WebSocket: those of each listener of the node. */
-export interface NodePrincipals {
-  /** Where they stand. */
-  readonly path: string;
-  /** The value of `auth`. */
-  readonly auth: unknown;
-}
-
 const SERIALIZERS = ['json', 'msgpack', 'cbor'];
-/** By the name of the method in Crossbar.io. */
-const METHODS: Readonly<Record<string, readonly string[]>> = {
-  anonymous: ['anonymous'],
-  ticket: ['ticket'],
-  wampcra: ['wampcra'],
-  scram: ['wamp-scram', 'scram'],
-  cryptosign: ['cryptosign'],
-  tls: ['tls'],
-};
 
 /**
  * An entry of `listeners`, or undefined: the transport was left out, with a note. A node has the same principals at each
  * listener, so only those of the WebSocket can be admitted, by all of their methods or by some.
  */
 export function convertRawSocket(raw: Section, node: NodePrincipals, folder: string): Fields | undefined {
-  const methods = methodsOf(raw, node);
+  const methods = methodsOf(raw, node, raw.has('auth'));
   if (methods === undefined) return undefined;
   const endpoint = raw.section('endpoint');
   const place = endpoint && convertEndpoint(endpoint, folder);
@@ -41,25 +24,6 @@ export function convertRawSocket(raw: Section, node: NodePrincipals, folder: str
   raw.leave('the node logs by itself', 'debug');
   raw.end();
   return { type: 'rawsocket', ...place, ...serializers, ...methods };
-}
-
-function methodsOf(raw: Section, node: NodePrincipals): Fields | undefined {
-  const auth = raw.take('auth');
-  if (isDeepStrictEqual(auth, node.auth)) return {};
-  const [own, all] = [entriesOf(auth), new Map(entriesOf(node.auth))];
-  const isPart =
-    own.length > 0 && own.every(([name, value]) => name in METHODS && isDeepStrictEqual(all.get(name), value));
-  if (isPart) return { authMethods: own.flatMap(([name]) => METHODS[name] ?? []) };
-  raw.report.left(
-    raw.path,
-    `has other principals than ${node.path}: a node has the same at each listener, so this one was left out`,
-    raw.has('auth'),
-  );
-  return undefined;
-}
-
-function entriesOf(auth: unknown): [string, unknown][] {
-  return typeof auth === 'object' && auth !== null ? Object.entries(auth) : [];
 }
 
 function convertEndpoint(endpoint: Section, folder: string): Fields | undefined {

@@ -2,6 +2,7 @@ import { knownCertificates } from './client-certificates.js';
 import { convertAuth, type ConvertedAuth } from './crossbar-auth.js';
 import { convertRealm, type ConvertedRealm } from './crossbar-realms.js';
 import { convertRawSocket } from './crossbar-rawsocket.js';
+import { convertFurther } from './crossbar-websockets.js';
 import { convertSocket, findSockets, type FoundTransport } from './crossbar-transport.js';
 import { Report, Section, type Note } from './report.js';
 
@@ -26,8 +27,8 @@ export function convertCrossbar(input: unknown, folder: string): Conversion {
   const rawSockets: RawDoor[] = [];
   for (const worker of root.sections('workers')) convertWorker(worker, realms, sockets, rawSockets);
   root.end();
-  const { listen, limits, auth, webPaths } = convertTransports(sockets, folder, report);
-  const listeners = rawSockets.flatMap((raw) => convertRaw(raw, sockets[0], folder) ?? []);
+  const { listen, limits, auth, webPaths, further } = convertTransports(sockets, folder, report);
+  const listeners = [...further, ...rawSockets.flatMap((raw) => convertRaw(raw, sockets[0], folder) ?? [])];
   const reached = sockets[0]?.realms ?? [];
   for (const { path, name } of realms)
     if (sockets.length > 0 && !reached.some((realm) => realm.name === name))
@@ -99,29 +100,31 @@ function convertTransports(
   sockets: readonly Door[],
   folder: string,
   report: Report,
-): { listen: object; limits: object; auth: ConvertedAuth; webPaths: object } {
+): { listen: object; limits: object; auth: ConvertedAuth; webPaths: object; further: readonly object[] } {
   const [first, ...others] = sockets;
   if (first === undefined) {
     report.security(
       'workers',
       'have no WebSocket transport: the node listens on 127.0.0.1 and refuses anonymous clients',
     );
-    return { listen: { host: '127.0.0.1' }, limits: {}, auth: NOBODY, webPaths: {} };
+    return { listen: { host: '127.0.0.1' }, limits: {}, auth: NOBODY, webPaths: {}, further: [] };
   }
-  for (const { path } of others)
-    report.security(
-      path,
-      `only the first WebSocket, ${first.path}, was converted: this one and its principals are left out`,
-    );
   const { listen, limits, auth, webPaths, clientAuthorities } = convertSocket(first, folder);
   const converted = convertAuth(auth, first.realms, knownCertificates(clientAuthorities));
   const { hasCookie, hasCertificates } = converted;
   if (hasCertificates) report.security(`${first.path}.auth.tls`, NO_PROXY_YET);
+  const near = others.filter(({ realms }) => realms === first.realms);
+  for (const { path } of others.filter((other) => !near.includes(other)))
+    report.security(path, `belongs to another worker than ${first.path}: it and its principals are left out`);
+  const { paths, listeners } = convertFurther(near, { found: first, converted: { listen, limits } }, folder);
+  const cookie = hasCookie ? { cookie: {} } : {};
+  const all = paths.length === 0 ? {} : { path: [...new Set([listen['path'], ...paths])] };
   return {
-    listen: { ...(hasCookie && { cookie: {} }), ...listen, ...(hasCertificates && BEHIND_NO_PROXY_YET) },
+    listen: { ...cookie, ...listen, ...all, ...(hasCertificates && BEHIND_NO_PROXY_YET) },
     limits,
     auth: converted,
     webPaths,
+    further: listeners.map((listener) => ('authMethods' in listener ? listener : { ...cookie, ...listener })),
   };
 }
 

@@ -75,6 +75,7 @@ describe('a converted configuration', () => {
       '11': 2,
       '12': 2,
       '13': 2,
+      '14': 2,
     });
     for (const { code, security } of results.values()) expect(security.length > 0).toBe(code === 2);
   });
@@ -139,6 +140,28 @@ describe('the history of a realm', () => {
   it('has notes of what Gantry has not', () => {
     const at = 'workers[0].realms[0].store';
     expect(result('13').others).toEqual(expect.arrayContaining([`${at}.event-history[2]`, `${at}.call-queue`]));
+  });
+});
+
+describe('further WebSockets', () => {
+  it('are paths of the same port, or listeners, where they have principals of the first', () => {
+    const { config } = result('14');
+    expect(config.listen).toMatchObject({ port: 8080, path: ['/ws', '/old'], cookie: {} });
+    expect(config.listeners).toMatchObject([
+      { type: 'websocket', host: '127.0.0.1', port: 9000, path: '/', authMethods: ['ticket'] },
+      { type: 'websocket', port: 9001, path: '/ws', tls: { certFile: join(folder, 'cert.pem') }, cookie: {} },
+    ]);
+  });
+  it('are left out where they would admit others, or serve without TLS', () => {
+    const [at, { security, others }] = ['workers[0].transports', result('14')];
+    expect(security).toEqual([
+      `${at}[0].paths.cbor`,
+      `${at}[0].paths.guests`,
+      `${at}[2].paths.more`,
+      `${at}[3].endpoint.tls`,
+      `${at}[3]`,
+    ]);
+    expect(others).toEqual([`${at}[0].endpoint.backlog`, `${at}[1].options`, `${at}[2].paths./`]);
   });
 });
 
