@@ -23,7 +23,7 @@ afterEach(() => {
 
 /** Plays schedules until something goes against one of the rules; its text, or undefined when nothing ever does. */
 async function firstViolation(rules: RegExp, faults: Faults, meddle?: Meddle): Promise<string | undefined> {
-  const isMeta = /[SUR]MA-/.test(rules.source);
+  const isMeta = /[SUR]MA-|TST-/.test(rules.source);
   for (const schedule of fc.sample(scheduleArbitrary(faults, isMeta), { seed: SEED, numRuns: MAX_SCHEDULES })) {
     const { violations } = await simulate(schedule, meddle);
     const found = violations.find((violation) => rules.test(violation));
@@ -254,7 +254,12 @@ describe('the checker finds out', () => {
 
   it('on_leave that two nodes publish (SMA-2)', async () => {
     vi.spyOn(SharedDirectory.prototype, 'leave').mockReturnValue(undefined);
-    expect(await firstViolation(/^SMA-2.*twice/, 'deaths')).toContain('on_leave');
+    expect(await firstViolation(/^SMA-2.*on_leave of \d+ twice/, 'deaths')).toBeDefined();
+  });
+
+  it('testaments that are lost with their node (TST-7)', async () => {
+    vi.spyOn(SharedDirectory.prototype, 'setTestaments').mockReturnValue(true);
+    expect(await firstViolation(/TST-7.*testament/, 'deaths')).toContain('not its testament before');
   });
 
   it('two sessions of one id (SES-2)', async () => {

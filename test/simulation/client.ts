@@ -60,6 +60,8 @@ export class Client implements Session {
   readonly publishing = new Map<RequestId, PublicationRecord>();
   readonly calls = new Map<RequestId, CallRecord>();
   readonly joinedAt: number;
+  /** The store has had its testament while the session was open. */
+  hasTestament = false;
   isOpen = true;
   /** The time at which the session ended. */
   goneAt = Infinity;
@@ -271,8 +273,9 @@ export class Client implements Session {
   }
 
   #event([, id, , details, payload]: Event): void {
-    // A subscription to all topics receives meta events too; the watchers record them.
-    if (String(details['topic']).startsWith('wamp.')) return;
+    // A subscription to all topics receives meta events and testaments too; the watchers record them.
+    const topic = String(details['topic']);
+    if (topic.startsWith('wamp.') || topic === 'testament') return;
     const content = contentOf(payload);
     const publication =
       content !== undefined && 'publication' in content ? this.#journal.publications[content.publication] : undefined;

@@ -1,5 +1,6 @@
 import { HeldTotal } from '../../src/routing/held-total.js';
-import type { Backplane, BackplaneEvents } from '../../src/backplane/backplane.js';
+import { BackplaneUnavailableError, type Backplane, type BackplaneEvents } from '../../src/backplane/backplane.js';
+import { payloadOf } from '../../src/codec/payload.js';
 import type { RandomSource } from '../../src/realm/random-source.js';
 import { Delivery } from '../../src/realm/delivery.js';
 import { Inbound } from '../../src/realm/inbound.js';
@@ -7,6 +8,7 @@ import type { Realm } from '../../src/realm/realm.js';
 import type { RealmSettings } from '../../src/realm/realm-dependencies.js';
 import { Realms } from '../../src/realm/realms.js';
 import type { Frame } from '../../src/routing/frames.js';
+import { packTestament } from '../../src/realm/testament.js';
 import { createCounters } from '../../src/telemetry/counters.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { RoleAuthorizers } from '../../src/session/authorization/role-authorizers.js';
@@ -19,7 +21,7 @@ import { contentOf, tokenCodec } from './note.js';
 import { INTERRUPT_TIMEOUT_MS } from './schedule.js';
 import { judgeCutOff, judgeReturned } from './verdict-at-once.js';
 import type { VirtualTime } from './virtual-time.js';
-import { Watcher } from './watcher.js';
+import { TESTAMENT, Watcher } from './watcher.js';
 import type { FaultyHub } from '../support/memory-faults.js';
 import { newcomer } from '../support/newcomer.js';
 import { META_LIMITS } from '../support/meta-limits.js';
@@ -230,7 +232,21 @@ export class SimulatedNode {
     const client = new Client(session, this, role, features);
     this.clients.add(client);
     this.realm.admit(client);
+    if (this.#hasMetaApi) void this.#addTestament(client);
     return client;
+  }
+
+  async #addTestament(client: Client): Promise<void> {
+    const { session } = client;
+    const content = { scope: 'destroyed', topic: TESTAMENT, disclose: false, payload: payloadOf([session]) } as const;
+    const entry = this.realm.testaments.reserve(session, content.scope, packTestament(content, {})!);
+    if (isFault(entry)) throw new Error(entry.message);
+    try {
+      await this.realm.testaments.grant(session, entry);
+      client.hasTestament = client.isOpen;
+    } catch (cause) {
+      if (!(cause instanceof BackplaneUnavailableError)) throw cause;
+    }
   }
 
   async #reserve(role: string): Promise<SessionId | undefined> {

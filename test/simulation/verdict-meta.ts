@@ -3,7 +3,7 @@ import type { ParticipantNode } from './journal.js';
 import type { MetaEvent, Watcher } from './watcher.js';
 import type { World } from './world.js';
 
-const RULES = { session: 'SMA-2', subscription: 'UMA-1, UMA-6', registration: 'RMA-1, UMA-1' };
+const RULES = { session: 'SMA-2, TST-7', subscription: 'UMA-1, UMA-6', registration: 'RMA-1, UMA-1' };
 
 type Kind = 'subscription' | 'registration';
 
@@ -37,6 +37,8 @@ class Verdict {
   readonly #subjects = new Map<string, Subject>();
   readonly #joined = new Set<number>();
   readonly #left = new Set<number>();
+  /** Sessions whose testament it has received. */
+  readonly #testaments = new Set<number>();
   /** By id, unless two sessions have had it: a watcher cannot distinguish them. */
   readonly #clients = new Map<number, Client | 'several'>();
   /** The watcher may have missed what happened before. */
@@ -80,12 +82,20 @@ class Verdict {
     const client = this.#clients.get(subject);
     if (client === 'several') return;
     const isJoin = what === 'on_join';
-    const into = isJoin ? this.#joined : this.#left;
+    const into = isJoin ? this.#joined : what === 'on_leave' ? this.#left : this.#testaments;
     if (into.has(subject)) this.#violate('session', `got ${what} of ${subject} twice`);
-    if (isJoin && this.#left.has(subject)) this.#violate('session', `got on_join of ${subject} after its end`);
+    if (what !== 'on_leave' && this.#left.has(subject))
+      this.#violate('session', `got ${what} of ${subject} after its end`);
     if (!isJoin && client !== undefined && client.goneAt > at && client.node.declaredDeadAt > at)
-      this.#violate('session', `got on_leave of ${subject}, which is there`);
+      this.#violate('session', `got ${what} of ${subject}, which is there`);
+    if (what === 'on_leave' && client?.hasTestament === true && !this.#testaments.has(subject) && this.#sees(client))
+      this.#violate('session', `got on_leave of ${subject}, and not its testament before`);
     into.add(subject);
+  }
+
+  /** It has missed nothing since the session ended, or since its node was declared dead. */
+  #sees({ goneAt, node }: Client): boolean {
+    return Math.min(goneAt, node.removedAt) > this.#isBlindUntil;
   }
 
   #change(of: Kind, { what, subject: id, session, at }: MetaEvent): void {
@@ -168,8 +178,8 @@ class Verdict {
       if (joinedAt > this.#isBlindUntil && !this.#joined.has(session) && !this.#wasCutShort(client.node, joinedAt))
         this.#violate('session', `never got on_join of ${session}`);
       if (goneAt === Infinity || this.#left.has(session)) continue;
-      if (Math.min(goneAt, client.node.removedAt) <= this.#isBlindUntil) continue;
-      if (!this.#isLeaveLost(client)) this.#violate('session', `never got on_leave of ${session}`);
+      if (this.#sees(client) && !this.#isLeaveLost(client))
+        this.#violate('session', `never got on_leave of ${session}`);
     }
   }
 
