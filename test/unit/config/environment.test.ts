@@ -39,6 +39,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
       successResponse: 'yes',
       errorResponse: 'no',
       maxPending: 1,
+      maxUnsentBytes: 4_096,
     },
   ],
   listeners: [
