@@ -14,7 +14,7 @@ export interface ServedFile {
 const NOT_THERE = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'EPERM', 'ENAMETOOLONG', 'EINVAL', 'ENXIO']);
 /** A pipe would make the opener wait for its other end. */
 const READING = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-const MICROSECONDS = 1_000;
+const MICROSECONDS_PER_MS = 1_000;
 const HEX = 16;
 
 /**
@@ -47,19 +47,16 @@ export class ServedDirectory {
 async function openFile(path: string): Promise<ServedFile | undefined> {
   const handle = await open(path, READING);
   try {
-    const { size: byteLength, mtimeMs, isFile } = await describe(handle);
-    if (isFile) return { handle, byteLength, etag: `W/"${tagPart(byteLength)}-${tagPart(mtimeMs * MICROSECONDS)}"` };
+    const stats = await handle.stat();
+    const { size: byteLength, mtimeMs } = stats;
+    const etag = `W/"${tagPart(byteLength)}-${tagPart(mtimeMs * MICROSECONDS_PER_MS)}"`;
+    if (stats.isFile()) return { handle, byteLength, etag };
   } catch (error) {
     await handle.close();
     throw error;
   }
   await handle.close();
   return undefined;
-}
-
-async function describe(handle: FileHandle): Promise<{ size: number; mtimeMs: number; isFile: boolean }> {
-  const stats = await handle.stat();
-  return { size: stats.size, mtimeMs: stats.mtimeMs, isFile: stats.isFile() };
 }
 
 function tagPart(value: number): string {
