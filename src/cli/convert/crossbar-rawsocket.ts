@@ -1,4 +1,4 @@
-import { isAbsolute, join } from 'node:path';
+import { fileIn } from './crossbar-files.js';
 import { methodsOf, type NodePrincipals } from './crossbar-principals.js';
 import type { Section } from './report.js';
 
@@ -78,8 +78,4 @@ function convertSerializers(raw: Section): Fields | undefined {
   for (const id of given)
     if (!SERIALIZERS.includes(String(id))) raw.report.note(raw.at('serializers'), `${String(id)} is not supported`);
   return serializers.length > 0 ? { serializers } : undefined;
-}
-
-function fileIn(folder: string, file: string): string {
-  return isAbsolute(file) ? file : join(folder, file);
 }

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { fileIn } from './crossbar-files.js';
 import { convertWebPaths, isWebPath, type FoundWebPath } from './crossbar-web.js';
 import { Section } from './report.js';
 
@@ -157,7 +157,7 @@ function convertTls(tls: Section, folder: string): Place {
       tls.at('ca_certificates'),
       'a proxy has to end TLS and verify the certificates of clients: listen.clientCertificate',
     );
-  const clientAuthorities = authorities.map((file) => join(folder, file));
+  const clientAuthorities = authorities.map((file) => fileIn(folder, file));
   tls.leaveSecurity('intermediate certificates belong into the file of listen.tls.certFile', 'chain_certificates');
   tls.leaveSecurity('the library of the node chooses', 'ciphers');
   tls.leave('the library of the node chooses', 'dhparam', 'hostname');
@@ -166,7 +166,7 @@ function convertTls(tls: Section, folder: string): Place {
     tls.report.security(tls.path, 'has no certificate and key: the node serves WITHOUT TLS until listen.tls is set');
     return { clientAuthorities };
   }
-  return { clientAuthorities, tls: { certFile: join(folder, certificate), keyFile: join(folder, key) } };
+  return { clientAuthorities, tls: { certFile: fileIn(folder, certificate), keyFile: fileIn(folder, key) } };
 }
 
 function convertSerializers(socket: Section, listen: Fields): void {

@@ -1,4 +1,4 @@
-import { isAbsolute, join } from 'node:path';
+import { fileIn } from './crossbar-files.js';
 import type { Section } from './report.js';
 
 type Fields = Record<string, unknown>;
@@ -62,7 +62,7 @@ function convertStatic(service: Section, folder: string): Fields | undefined {
     options?.report.note(options.at('default_file'), 'must be a file of the directory');
   options?.end();
   return {
-    directory: isAbsolute(directory) ? directory : join(folder, directory),
+    directory: fileIn(folder, directory),
     ...(seconds !== undefined && { cacheSeconds: Math.min(seconds, YEAR_SECONDS) }),
     ...(isFile && { spaFallback: file }),
   };

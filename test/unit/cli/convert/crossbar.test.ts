@@ -376,9 +376,9 @@ describe('transports', () => {
     });
     expect(result('02').others.filter((path) => path.includes('.paths./'))).toEqual([]);
   });
-  it('name certificates from the folder of the file', () => {
+  it('name certificates from the folder of the file, unless their path is absolute', () => {
     expect(result('10').raw.listen).toMatchObject({
-      tls: { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') },
+      tls: { certFile: join(folder, 'cert.pem'), keyFile: '/etc/quay/key.pem' },
     });
   });
   it('list what is not a WebSocket', () => {
