@@ -41,12 +41,19 @@ function proxyAdvice({ listen }: Config): string[] {
 const NO_REALM =
   'realms: there is no realm that a session could join: name one, leave realms out, or set realmTemplate.';
 
+const BRIDGE_REMEDIES: Readonly<Record<Config['httpBridge'][number]['type'], string>> = {
+  publisher: 'keys or bearer',
+  caller: 'keys or bearer',
+  webhook: 'a signature',
+  events: 'bearer',
+};
+
 function bridgeAdvice({ httpBridge }: Config): string[] {
-  return httpBridge.flatMap(({ keys, bearer, signature, path }, index) =>
+  return httpBridge.flatMap(({ type, keys, bearer, signature, path }, index) =>
     keys.length > 0 || bearer || signature !== undefined
       ? []
       : [
-          `httpBridge[${index}]: everybody who reaches the port may use ${path}: set keys, bearer or a signature, or let a proxy decide.`,
+          `httpBridge[${index}]: everybody who reaches the port may use ${path}: set ${BRIDGE_REMEDIES[type]}, or let a proxy decide.`,
         ],
   );
 }

@@ -65,6 +65,17 @@ describe('advice on a configuration', () => {
     ]);
   });
 
+  it.each([
+    ['publisher', 'keys or bearer'],
+    ['caller', 'keys or bearer'],
+    ['events', 'bearer'],
+  ] as const)('names a service %s of the HTTP bridge that everybody may use, and its remedy', (type, remedy) => {
+    const open = { type, path: '/open', realm: 'a', role: 'anonymous' };
+    const { realms = [] } = permitting(everything);
+    const found = advice({ realms, httpBridge: [open] });
+    expect(found).toEqual([expect.stringContaining(`may use /open: set ${remedy}, or let`)]);
+  });
+
   it('names a realm that nobody can join', () => {
     expect(advice({ realms: [{ name: 'a', roles: [{ name: 'member', permissions: [everything] }] }] })).toEqual([
       expect.stringContaining('realms[0]: no client can join realm "a"'),
