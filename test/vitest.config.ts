@@ -39,9 +39,9 @@ export default defineConfig({
   test: {
     // The native WebSocket addon does not survive worker threads.
     pool: 'forks',
-    // One for each core; by default one core stays idle. Each file has its own Redis and ports. Those of `cluster-alone`
+    // One more than cores: many tests wait for a lease or a timeout. Each file has its own Redis and ports. Those of `cluster-alone`
     // run after all others, one by one.
-    maxWorkers: availableParallelism(),
+    maxWorkers: availableParallelism() + 1,
     sequence: { sequencer: LongestFirst },
     reporters: reportFile === undefined ? ['default'] : ['default', ['json', { outputFile: reportFile }]],
     // For a machine that has much else to do: what hangs is found all the same, only later.
