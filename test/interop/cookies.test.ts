@@ -25,8 +25,8 @@ beforeAll(async () => {
 });
 afterAll(() => browser.close());
 
-/** A page of the origin of a node: any answer of the router is one. */
-async function pageAt(url: string, context = browser.newContext()): Promise<Page> {
+/** A page of the origin of a node: any answer of the router is one, without the policy that forbids it all scripts. */
+async function pageAt(url: string, context = browser.newContext({ bypassCSP: true })): Promise<Page> {
   const page = await (await context).newPage();
   await page.goto(url.replace(/^ws/, 'http').replace(/ws$/, ''));
   await page.addScriptTag({ path: SCRIPT });
