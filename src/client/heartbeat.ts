@@ -18,8 +18,8 @@ export class Heartbeat {
     }, PING_EVERY_MS);
   }
 
-  /** Something has arrived. */
-  heard(): void {
+  /** The router has sent something. */
+  received(): void {
     this.#isAnswered = true;
   }
 

@@ -158,7 +158,7 @@ class RawSocketLink implements Link, FrameSink {
   }
 
   frame(kind: FrameKind, payload: Uint8Array): boolean {
-    this.#heartbeat.heard();
+    this.#heartbeat.received();
     if (kind === 'message') this.#receiver.receive(payload);
     else if (kind === 'ping') this.#write('pong', payload);
     return true;

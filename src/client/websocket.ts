@@ -74,10 +74,10 @@ class WebSocketLink implements Link {
       },
     );
     socket.on('message', (data: RawData) => {
-      this.#heartbeat.heard();
+      this.#heartbeat.received();
       receiver.receive(bytesOf(data));
     });
-    socket.on('pong', () => this.#heartbeat.heard());
+    socket.on('pong', () => this.#heartbeat.received());
     socket.on('error', (error) => (this.#flaw = reasonOf(error)));
     socket.on('close', (code, reason) => {
       this.#heartbeat.stop();

@@ -19,7 +19,7 @@ const HEX = 16;
 
 /**
  * A directory whose regular files may be opened. Links count as long as they end below the directory, which itself may
- * be one: it is looked up for each file, so that whoever deploys can change it in one step.
+ * be one: the router resolves it for each file, so that a deployment can change it in one step.
  */
 export class ServedDirectory {
   readonly #directory: string;
