@@ -79,7 +79,7 @@ export class EventStream implements SessionOwner {
     this.#stream?.end();
   }
 
-  /** The session has ended: nothing is written any more. */
+  /** Nothing is written any more. */
   over(): void {
     this.#isOver = true;
     this.#waiting = undefined;
@@ -169,6 +169,7 @@ export class EventStream implements SessionOwner {
     this.#waitingBytes += text.length;
     if (this.#waitingBytes <= this.#options.maxUnsentBytes) return;
     this.#options.counters.limitsReached.unsent_bytes++;
+    this.over();
     this.#stream?.end();
   }
 

@@ -7,17 +7,16 @@ import { Code } from '../wamp/codes.js';
 import { isFault } from '../wamp/faults.js';
 import type { RouterError, RouterMessage, Subscribed } from '../wamp/messages.js';
 import type { SessionId } from '../wamp/ids.js';
-import { corsHeaders, errorStatus, jsonAnswer, preflight, refusalAnswer } from './answers.js';
+import { corsHeaders, errorStatus, jsonAnswer } from './answers.js';
+import { ApplicationRoute } from './application-route.js';
 import { EventStream } from './event-stream.js';
-import { Gate } from './gate.js';
 import { HttpSession, transportOf } from './http-session.js';
 import { jsonPayload } from './json.js';
 import { PUBLISH_TIMEOUT_MS } from './one-request.js';
 import { originFlaw } from './origin.js';
 import { badRequest, isRefusal, refusal, type Refusal } from './refusal.js';
 import { REQUEST } from './request.js';
-import type { BridgeDependencies, EventsOptions, Identity } from './service.js';
-import { ServiceRoute } from './service-route.js';
+import type { EventsOptions, Identity } from './service.js';
 
 const METHODS = ['GET', 'OPTIONS'];
 const FEATURES = { subscriber: new Set<never>() };
@@ -38,26 +37,15 @@ interface Asked {
 }
 
 /** The service `events`: the events of one topic for each request, as server-sent events, until its client leaves. */
-export class EventsService extends ServiceRoute<EventsOptions, StreamEnd> {
+export class EventsService extends ApplicationRoute<EventsOptions, StreamEnd> {
   override readonly methods = METHODS;
-  readonly #gate: Gate;
-
-  constructor(service: EventsOptions, dependencies: BridgeDependencies) {
-    super(service, dependencies);
-    this.#gate = new Gate(service, dependencies);
-  }
-
-  override async handle(exchange: HttpExchange): Promise<void> {
-    if (exchange.method === 'OPTIONS') exchange.answer(preflight(exchange, METHODS));
-    else await super.handle(exchange);
-  }
 
   protected override async carryOut(exchange: HttpExchange): Promise<StreamEnd | Refusal> {
     const flaw = originFlaw(exchange);
     if (flaw !== undefined) return flaw;
     const asked = askedBy(exchange);
     if (isRefusal(asked)) return asked;
-    const identity = await this.#gate.identify(exchange, NO_BODY);
+    const identity = await this.gate.identify(exchange, NO_BODY);
     if (isRefusal(identity)) return identity;
     const realm = await this.realm();
     if (isRefusal(realm)) return realm;
@@ -71,10 +59,6 @@ export class EventsService extends ServiceRoute<EventsOptions, StreamEnd> {
     const { args = [], kwargs = {} } = jsonPayload(end[5]) ?? {};
     exchange.answer(jsonAnswer(exchange, errorStatus(end[4], 'http'), { error: end[4], args, kwargs }));
     return 'error';
-  }
-
-  protected override refused(exchange: HttpExchange, why: Refusal): void {
-    exchange.answer(refusalAnswer(exchange, why));
   }
 
   /** Resolves when the stream has ended. */
@@ -112,7 +96,7 @@ export class EventsService extends ServiceRoute<EventsOptions, StreamEnd> {
       leave();
       gone.resolve();
     });
-    const expiry = validForMs === undefined ? undefined : setTimeout(leave, validForMs);
+    const cancelExpiry = validForMs === undefined ? undefined : this.dependencies.after(validForMs, leave);
     try {
       const intake = new Intake({ session, realm, counters, logger });
       const verdict = intake.accept([Code.SUBSCRIBE, REQUEST, { match: 'exact' }, topic]);
@@ -130,7 +114,7 @@ export class EventsService extends ServiceRoute<EventsOptions, StreamEnd> {
       await gone.promise;
       return 'streamed';
     } finally {
-      clearTimeout(expiry);
+      cancelExpiry?.();
       leave();
     }
   }

@@ -5,41 +5,28 @@ import { Code } from '../wamp/codes.js';
 import type { Call, Publish } from '../wamp/messages.js';
 import type { Dict } from '../wamp/options.js';
 import { ErrorUri } from '../wamp/uris.js';
-import { errorStatus, jsonAnswer, preflight, refusalAnswer } from './answers.js';
-import { Gate } from './gate.js';
+import { errorStatus, jsonAnswer } from './answers.js';
 import { jsonPayload, readObject, typeFlaw } from './json.js';
 import { PUBLISH_TIMEOUT_MS, sendOne, type RequestEnd } from './one-request.js';
 import { originFlaw } from './origin.js';
 import { isRefusal, type Refusal } from './refusal.js';
 import { callMessage, publishMessage } from './request.js';
-import type { BridgeDependencies, ServiceOptions } from './service.js';
-import { ServiceRoute } from './service-route.js';
+import { ApplicationRoute } from './application-route.js';
 
 const METHODS = ['POST', 'PUT', 'OPTIONS'];
 /** A callee that keeps the time itself (`forward_timeout`) may be 2 s late. */
 const LATE_MS = 3_000;
 
 /** The services `publisher` and `caller`: one PUBLISH or CALL for each request, as Crossbar.io has them. */
-export class RequestService extends ServiceRoute {
+export class RequestService extends ApplicationRoute {
   override readonly methods = METHODS;
-  readonly #gate: Gate;
-
-  constructor(service: ServiceOptions, dependencies: BridgeDependencies) {
-    super(service, dependencies);
-    this.#gate = new Gate(service, dependencies);
-  }
-
-  override async handle(exchange: HttpExchange): Promise<void> {
-    if (exchange.method === 'OPTIONS') exchange.answer(preflight(exchange, METHODS));
-    else await super.handle(exchange);
-  }
 
   protected override async carryOut(exchange: HttpExchange): Promise<RequestEnd> {
     const flaw = originFlaw(exchange) ?? typeFlaw(exchange);
     if (flaw !== undefined) return flaw;
     const body = await this.body(exchange);
     if (isRefusal(body)) return body;
-    const identity = await this.#gate.identify(exchange, body);
+    const identity = await this.gate.identify(exchange, body);
     if (isRefusal(identity)) return identity;
     const { codec, counters, logger } = this.dependencies;
     const object = readObject(body, codec);
@@ -65,10 +52,6 @@ export class RequestService extends ServiceRoute {
     const { args = [], kwargs = {} } = values ?? { args: ['the router cannot read the payload of the answer'] };
     exchange.answer(jsonAnswer(exchange, errorStatus(error, this.service.errorStatus), { error, args, kwargs }));
     return error === ErrorUri.TIMEOUT ? 'timeout' : 'error';
-  }
-
-  protected override refused(exchange: HttpExchange, why: Refusal): void {
-    exchange.answer(refusalAnswer(exchange, why));
   }
 
   #message(object: Dict, realm: SessionRealm): Publish | Call | Refusal {

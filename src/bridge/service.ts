@@ -7,6 +7,7 @@ import type { Logger } from '../telemetry/logger.js';
 import type { WebhookSignature } from './webhook-signature.js';
 import type { Uri } from '../wamp/ids.js';
 import type { RealmDirectory } from '../session/ports.js';
+import type { After } from '../session/session-timer.js';
 
 export type ServiceType = 'publisher' | 'caller' | 'webhook' | 'events';
 
@@ -72,6 +73,8 @@ export interface BridgeDependencies {
   readonly counters: Counters;
   readonly logger: Logger;
   readonly wallMs: () => number;
+  /** Timers of any length. */
+  readonly after: After;
   /** This node does not know whether the others still count on it: it carries out nothing. */
   readonly isHeld: () => boolean;
 }

@@ -7,7 +7,7 @@ import type { HttpRoute } from '../transport/http/exchange.js';
 /** The routes of the HTTP bridge. */
 export function httpBridge(
   { httpBridge: services, limits }: Config,
-  { realms, authMethodsOf, authenticators, codecs, counters, logger }: EndpointDependencies,
+  { realms, authMethodsOf, authenticators, codecs, counters, logger, after }: EndpointDependencies,
   store: BridgeDependencies['store'],
   isHeld: BridgeDependencies['isHeld'],
 ): readonly HttpRoute[] {
@@ -15,6 +15,6 @@ export function httpBridge(
     ...service,
     maxBodyBytes: Math.min(service.maxBodyBytes, limits.maxMessageBytes),
   }));
-  const common = { authMethodsOf, authenticators, counters, logger, store, isHeld };
+  const common = { authMethodsOf, authenticators, counters, logger, store, after, isHeld };
   return bridgeRoutes(bounded, { ...common, realms, codec: codecs.json, wallMs: Date.now });
 }
