@@ -109,3 +109,19 @@ it('a stream ends with the token that opened it', async () => {
   }
   expect(await stream.next()).toBeUndefined();
 });
+
+it('a stream lasts as long as a token that is valid for months', async () => {
+  const node = await start(new MemoryHub(), 'n1', 0);
+  onTestFinished(() => node.stop());
+  const url = `${node.addresses.ws.replace('ws:', 'http:').replace(/\/ws$/, '')}/private?topic=${TOPIC}`;
+  // More than the timers of Node.js can take.
+  const stream = await EventStreamClient.open(url, { authorization: `Bearer ${token(60 * 24 * 3_600)}` });
+  expect(stream.status).toBe(200);
+  const publisher = await RawClient.join(node.addresses.ws);
+  onTestFinished(() => publisher.close());
+  for (const text of ['one', 'two']) {
+    const id = await publisher.publishAcknowledged(TOPIC, [text]);
+    expect(await stream.next()).toMatchObject({ id: String(id) });
+  }
+  stream.close();
+});
