@@ -1,101 +1,38 @@
 import { randomBytes } from 'node:crypto';
-import { connect, type Socket } from 'node:net';
-import type { LoadClient, OnMessage } from './client.js';
 import { clientFrame } from './frame-template.js';
-
-const nothing = (): void => undefined;
-
-// One read buffer for all connections of the process: a read is used up before the next one begins.
-const readBuffer = Buffer.allocUnsafeSlow(512 * 1024);
+import { SocketClient, type Opened } from './socket-client.js';
 
 const endOfHead = Buffer.from('\r\n\r\n');
 
-/**
- * A WebSocket client that does only what a load generator needs: whole unfragmented messages in, prepared frames out.
- * Anything else from the server is a failure, given to `onFailure` once.
- */
-export class WebSocketClient implements LoadClient {
+/** Takes unfragmented messages only. */
+export class WebSocketClient extends SocketClient {
   readonly framing = 'websocket';
-  onMessage: OnMessage = nothing;
-  onReadEnd: () => void = nothing;
-  onFailure: (error: Error) => void = nothing;
-  onClosed: () => void = nothing;
-
-  readonly #socket: Socket;
-  #opened: ((error?: Error) => void) | null;
   /** The beginning of a message (or of the HTTP answer) that the last read left incomplete. */
   #partial = Buffer.allocUnsafe(0);
   #partialBytes = 0;
-  #isClosing = false;
 
-  private constructor(url: URL, protocol: string, localAddress: string | null, opened: (error?: Error) => void) {
-    this.#opened = opened;
-    this.#socket = connect({
+  private constructor(url: URL, protocol: string, localAddress: string | null, opened: Opened) {
+    const target = {
       host: url.hostname,
       port: Number(url.port === '' ? 80 : url.port),
       ...(localAddress === null ? {} : { localAddress }),
-      noDelay: true,
-      onread: {
-        buffer: readBuffer,
-        callback: (bytes, buffer) => {
-          this.#read(buffer as Buffer, bytes);
-          return true;
-        },
-      },
-    });
-    this.#socket.on('connect', () => this.#socket.write(upgradeRequest(url, protocol)));
-    this.#socket.on('error', (error) => this.#fail(error));
-    this.#socket.on('close', () => {
-      if (!this.#isClosing) this.#fail(new Error('the server closed the connection'));
-      this.onClosed();
-    });
+    };
+    super(target, upgradeRequest(url, protocol), opened);
   }
 
   static connect(url: string, protocol: string, localAddress: string | null = null): Promise<WebSocketClient> {
-    return new Promise((resolve, reject) => {
-      const client: WebSocketClient = new WebSocketClient(new URL(url), protocol, localAddress, (error) => {
-        if (error === undefined) resolve(client);
-        else reject(error);
-      });
-    });
+    return SocketClient.open((opened) => new WebSocketClient(new URL(url), protocol, localAddress, opened));
   }
 
-  write(frames: Buffer, written?: () => void): void {
-    this.#socket.write(frames, written);
+  protected override read(buffer: Buffer, bytes: number): boolean {
+    const start = this.isOpen ? 0 : this.#readHead(buffer, bytes);
+    if (start < 0) return false;
+    this.#consume(buffer, start, bytes);
+    return true;
   }
 
-  expectClose(): void {
-    this.#isClosing = true;
-  }
-
-  close(): void {
-    this.#isClosing = true;
-    if (!this.#socket.destroyed) this.#socket.end(clientFrame(0x88, Buffer.of(0x03, 0xe8)));
-  }
-
-  destroy(): void {
-    this.#isClosing = true;
-    this.#socket.destroy();
-  }
-
-  #fail(error: Error): void {
-    const opened = this.#opened;
-    this.#opened = null;
-    if (opened !== null) opened(error);
-    else if (!this.#isClosing) this.onFailure(error);
-    this.#isClosing = true;
-    this.#socket.destroy();
-  }
-
-  #read(buffer: Buffer, bytes: number): void {
-    try {
-      const start = this.#opened === null ? 0 : this.#readHead(buffer, bytes);
-      if (start < 0) return;
-      this.#consume(buffer, start, bytes);
-      this.onReadEnd();
-    } catch (error) {
-      this.#fail(error instanceof Error ? error : new Error(String(error)));
-    }
+  protected override farewell(): Buffer {
+    return clientFrame(0x88, Buffer.of(0x03, 0xe8));
   }
 
   /** Returns where the first frame begins, or -1 while the HTTP answer is not complete. */
@@ -108,9 +45,7 @@ export class WebSocketClient implements LoadClient {
     const status = head.toString('latin1', 0, head.indexOf(13));
     if (!status.startsWith('HTTP/1.1 101')) throw new Error(`no WebSocket upgrade: ${status}`);
     this.#partialBytes = 0;
-    const opened = this.#opened;
-    this.#opened = null;
-    opened?.();
+    this.opened();
     return end + endOfHead.length - before;
   }
 
@@ -165,11 +100,11 @@ export class WebSocketClient implements LoadClient {
       return;
     }
     if (first === 0x89) {
-      this.#socket.write(clientFrame(0x8a, buffer.subarray(body, end)));
+      this.socket.write(clientFrame(0x8a, buffer.subarray(body, end)));
       return;
     }
     if (first !== 0x88) throw new Error(`a frame that begins with ${first}`);
-    if (this.#isClosing) return;
+    if (this.isClosing) return;
     const reason =
       end - body >= 2 ? `${buffer.readUInt16BE(body)} ${buffer.toString('utf8', body + 2, end)}` : 'no reason';
     throw new Error(`the server closed the WebSocket: ${reason}`);

@@ -5,7 +5,7 @@ import type { HttpExchange } from '../transport/http/exchange.js';
 import { Deferred } from '../util/deferred.js';
 import { Code } from '../wamp/codes.js';
 import { isFault } from '../wamp/faults.js';
-import type { RouterError, RouterMessage, Subscribed } from '../wamp/messages.js';
+import type { RouterError, RouterMessage } from '../wamp/messages.js';
 import type { SessionId } from '../wamp/ids.js';
 import { corsHeaders, errorStatus, jsonAnswer } from './answers.js';
 import { ApplicationRoute } from './application-route.js';
@@ -101,7 +101,10 @@ export class EventsService extends ApplicationRoute<EventsOptions, StreamEnd> {
       const intake = new Intake({ session, realm, counters, logger });
       const verdict = intake.accept([Code.SUBSCRIBE, REQUEST, { match: 'exact' }, topic]);
       if (isFault(verdict)) return badRequest(verdict.message);
-      const end = await within(stream.subscribed.promise);
+      const lost = (): void => stream.subscribed.resolve('The subscription took too long.');
+      const cancelLoss = this.dependencies.after(PUBLISH_TIMEOUT_MS, lost);
+      const end = await stream.subscribed.promise;
+      cancelLoss();
       if (typeof end === 'string') return hasLeft(exchange) ? GONE : refusal('503', 'unavailable', end);
       if (end[0] === Code.ERROR) return end;
       const headers = [
@@ -146,17 +149,4 @@ async function reserve(realm: SessionRealm, identity: Identity, exchange: HttpEx
 
 function noRole({ uri }: SessionRealm, role: string): Refusal {
   return refusal('403', 'forbidden', `Realm "${uri}" has no role "${role}".`);
-}
-
-/** A subscription whose end does not come has been lost. */
-async function within(
-  subscribed: Promise<Subscribed | RouterError | string>,
-): Promise<Subscribed | RouterError | string> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<string>((resolve) => {
-    timer = setTimeout(() => resolve('The subscription took too long.'), PUBLISH_TIMEOUT_MS);
-  });
-  const end = await Promise.race([subscribed, late]);
-  clearTimeout(timer);
-  return end;
 }

@@ -96,10 +96,10 @@ function adviceOnRules(
 }
 
 function ticketAdvice(config: Config): string[] {
-  const doors = unencrypted(config);
+  const listeners = unencrypted(config);
   return rulesByPath(config).flatMap(([path, { auth }]) =>
     (['ticket', 'jwt'] as const).flatMap((name) => {
-      const open = doors.filter(({ authMethods }) => authMethods?.includes(name) !== false);
+      const open = listeners.filter(({ authMethods }) => authMethods?.includes(name) !== false);
       if (auth?.[name] === undefined || open.length === 0) return [];
       const settings = open.map(({ setting }) => `${setting}.tls`).join(' and ');
       return [
@@ -109,13 +109,13 @@ function ticketAdvice(config: Config): string[] {
   );
 }
 
-interface Door {
+interface UnencryptedListener {
   readonly setting: string;
   readonly authMethods?: readonly string[];
 }
 
 /** Listeners that other machines reach without TLS. A proxy that ends TLS may stand in front, which shows only by its header. */
-function unencrypted({ listen, listeners }: Config): readonly Door[] {
+function unencrypted({ listen, listeners }: Config): readonly UnencryptedListener[] {
   const further = listeners.map((rules, index) => {
     const isLocal = rules.type === 'rawsocket' && rules.path !== undefined;
     const isProxied =

@@ -373,8 +373,8 @@ export class Incarnation {
       heldBytes: () => this.#heldTotal.bytes,
       testamentBytes: () => this.#totals.testamentBytes,
       inboxMessages: () => this.#inboxes.messages,
-      longPollTransports: () => this.#listeners.longPollCounts.transports,
-      longPollWaiting: () => this.#listeners.longPollCounts.waiting,
+      longPollTransports: () => this.#listeners.longPollCount,
+      longPollWaiting: () => this.#listeners.waitingPollCount,
     };
   }
 

@@ -99,10 +99,14 @@ export class Listeners {
     return this.#webSockets().reduce((sum, { narrowedCount }) => sum + narrowedCount, 0);
   }
 
-  /** Open transports of long-poll, and those with a poll that waits. */
-  get longPollCounts(): { readonly transports: number; readonly waiting: number } {
-    const server = this.#longPoll?.server;
-    return { transports: server?.connectionCount ?? 0, waiting: server?.waitingCount ?? 0 };
+  /** Open transports of long-poll. */
+  get longPollCount(): number {
+    return this.#longPoll?.server.connectionCount ?? 0;
+  }
+
+  /** Transports of long-poll with a poll that waits. O(transports). */
+  get waitingPollCount(): number {
+    return this.#longPoll?.server.waitingCount ?? 0;
   }
 
   unsentBytes(): number {
