@@ -32,7 +32,8 @@ export function methodsOf(
   if (isDeepStrictEqual(auth, node.auth)) return {};
   const [own, all] = [entriesOf(auth), new Map(entriesOf(node.auth))];
   const isPart =
-    own.length > 0 && own.every(([name, value]) => name in METHODS && isDeepStrictEqual(all.get(name), value));
+    own.length > 0 &&
+    own.every(([name, value]) => Object.hasOwn(METHODS, name) && isDeepStrictEqual(all.get(name), value));
   if (isPart) return { authMethods: own.flatMap(([name]) => METHODS[name] ?? []) };
   const text = `has other principals than ${node.path}: a node has the same at each listener, so this one was left out`;
   part.report.left(part.path, text, isSecurity);

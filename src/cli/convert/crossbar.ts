@@ -23,8 +23,8 @@ export function convertCrossbar(input: unknown, folder: string): Conversion {
     report.security('version', 'is not 2: let `crossbar upgrade` bring the file to this version first');
   root.leave('a node has no controller', 'controller');
   const realms: ConvertedRealm[] = [];
-  const sockets: Door[] = [];
-  const rawSockets: RawDoor[] = [];
+  const sockets: WorkerSocket[] = [];
+  const rawSockets: WorkerRawSocket[] = [];
   for (const worker of root.sections('workers')) convertWorker(worker, realms, sockets, rawSockets);
   root.end();
   const { listen, limits, auth, webPaths, further } = convertTransports(sockets, folder, report);
@@ -47,16 +47,21 @@ export function convertCrossbar(input: unknown, folder: string): Conversion {
 }
 
 /** A WebSocket, and the realms of its worker: clients of it reach no others. */
-interface Door extends FoundTransport {
+interface WorkerSocket extends FoundTransport {
   readonly realms: readonly ConvertedRealm[];
 }
 
-interface RawDoor {
+interface WorkerRawSocket {
   readonly transport: Section;
   readonly realms: readonly ConvertedRealm[];
 }
 
-function convertWorker(worker: Section, realms: ConvertedRealm[], sockets: Door[], rawSockets: RawDoor[]): void {
+function convertWorker(
+  worker: Section,
+  realms: ConvertedRealm[],
+  sockets: WorkerSocket[],
+  rawSockets: WorkerRawSocket[],
+): void {
   const type = worker.text('type');
   worker.take('id');
   if (type !== 'router') {
@@ -87,7 +92,11 @@ function convertWorker(worker: Section, realms: ConvertedRealm[], sockets: Door[
 }
 
 /** A listener admits to the realms of the node: those of the first WebSocket's worker. */
-function convertRaw({ transport, realms }: RawDoor, first: Door | undefined, folder: string): object | undefined {
+function convertRaw(
+  { transport, realms }: WorkerRawSocket,
+  first: WorkerSocket | undefined,
+  folder: string,
+): object | undefined {
   transport.take('id');
   if (first?.realms === realms)
     return convertRawSocket(transport, { path: first.path, auth: first.socket.take('auth') }, folder);
@@ -97,7 +106,7 @@ function convertRaw({ transport, realms }: RawDoor, first: Door | undefined, fol
 }
 
 function convertTransports(
-  sockets: readonly Door[],
+  sockets: readonly WorkerSocket[],
   folder: string,
   report: Report,
 ): { listen: object; limits: object; auth: ConvertedAuth; webPaths: object; further: readonly object[] } {
