@@ -30,7 +30,7 @@ function section(name: string, node: SchemaNode): string {
   return `## ${name}\n\n${node.description ?? ''}\n\n| key | environment | type | default | meaning |\n|---|---|---|---|---|\n${shown.map(line).join('\n')}\n`;
 }
 
-/** What the free keys of a section are, where they are no authids. */
+/** The meaning of the free keys of a section, where they are no authids. */
 const KEYS: Readonly<Record<string, string>> = { 'web.paths': '{path}', 'web.paths.{path}.headers': '{header}' };
 
 /** Inside a list there are no variables: the list as a whole has one. */

@@ -23,7 +23,7 @@ export interface LinkOptions {
   /** In order of preference. RawSocket offers only the first. */
   readonly serializers: readonly SerializerId[];
   readonly timeoutMs: number;
-  /** Of a WebSocket. */
+  /** Sent with the handshake of a WebSocket. RawSocket has none. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly tls?: TlsFiles;
   /** Ends the attempt to connect. */

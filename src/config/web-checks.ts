@@ -6,7 +6,7 @@ type Report = (path: readonly PropertyKey[], message: string) => void;
 /** Something that has a path already. */
 export interface TakenPath {
   readonly path: string;
-  /** As people write it: `longPoll.path`. */
+  /** The setting in dotted form: `longPoll.path`. */
   readonly setting: string;
   /** Paths below it belong to it too. */
   readonly isFolder: boolean;

@@ -87,7 +87,7 @@ export const web = z.strictObject({
     .record(socketPath, z.discriminatedUnion('type', [files, value, redirect]))
     .refine((paths) => Object.keys(paths).length <= 64, 'Too many: expected at most 64 paths')
     .default({})
-    .describe('What the router serves, by path: see [files and small things](web.md).'),
+    .describe('Files, values and redirects that the router serves, by path: see [files and small things](web.md).'),
   maxFileBytes: bytes(1, 2_147_483_648)
     .default(104_857_600)
     .describe('Bytes of a file that is served. A larger one gets 403.'),

@@ -18,7 +18,7 @@ export type PollBackplane = Pick<Backplane, 'node' | 'askNode' | 'isIsolated'>;
 export interface LongPollDependencies {
   readonly backplane: PollBackplane;
   readonly hasLogin: HasLogin;
-  /** Of `listen`. */
+  /** The gate of `listen`. */
   readonly gate: ListenerGate;
 }
 

@@ -200,7 +200,7 @@ export class HubNodes implements HubPort, FaultPort {
       if (change.kind === 'withdrawn' && change.isDead) lane?.close();
       else lane?.flush();
     }
-    // What the node with these sessions has sent comes before what this node publishes of them, at every node.
+    // Every node receives the messages of the dead node before the events that this node publishes for its sessions.
     if (change.kind === 'sessions_lost') for (const lane of this.#lanes.get(change.node)?.values() ?? []) lane.flush();
     node.receiveChange(change);
     if (change.kind !== 'gone') return;

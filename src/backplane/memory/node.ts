@@ -228,7 +228,7 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
     return this.isAlone ? joined : Promise.resolve(joined);
   }
 
-  /** Also while other nodes write their rows again: this node no longer writes that of the session. */
+  /** Removes the row at once, also while other nodes write their rows again: this node does not write it again. */
   leave(_realm: Uri, session: SessionId): void {
     const step = (): void => this.#shared.leave(this.node, session);
     if (this.#state === 'live') step();

@@ -9,7 +9,7 @@ export interface NodePrincipals {
   readonly auth: unknown;
 }
 
-/** By the name of the method in Crossbar.io. */
+/** The methods of Gantry for each method of Crossbar.io. */
 const METHODS: Readonly<Record<string, readonly string[]>> = {
   anonymous: ['anonymous'],
   ticket: ['ticket'],

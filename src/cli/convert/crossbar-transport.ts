@@ -11,7 +11,7 @@ export interface FoundTransport {
   /** The keys of the WebSocket itself: auth, options, serializers. */
   readonly socket: Section;
   readonly urlPaths: readonly string[];
-  /** What the transport serves besides. */
+  /** Files, values and redirects that the transport serves beside it. */
   readonly webPaths?: readonly FoundWebPath[];
 }
 
@@ -19,7 +19,7 @@ export interface ConvertedTransport {
   readonly listen: Fields;
   readonly limits: Fields;
   readonly auth: Section | undefined;
-  /** By path. */
+  /** The value of `web.paths`. */
   readonly webPaths: Fields;
   /** PEM files of the authorities of client certificates. */
   readonly clientAuthorities: readonly string[];

@@ -13,7 +13,7 @@ export interface FoundWebPath {
   readonly service: Section;
 }
 
-/** As `web.paths.{path}.spaFallback` takes it. */
+/** A file name that `web.paths.{path}.spaFallback` accepts. */
 const FILE_NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$/;
 const YEAR_SECONDS = 31_536_000;
 

@@ -9,7 +9,7 @@ export interface FirstSocket {
   readonly converted: Pick<ConvertedTransport, 'listen' | 'limits'>;
 }
 
-/** What becomes of the WebSockets behind the first one. */
+/** The parts of the configuration that the WebSockets behind the first one become. */
 export interface FurtherSockets {
   /** Paths at the port of the first. */
   readonly paths: readonly unknown[];

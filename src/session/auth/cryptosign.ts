@@ -119,7 +119,7 @@ function xor(one: Uint8Array, other: Uint8Array): Buffer {
   return Buffer.from(one.map((byte, index) => byte ^ (other[index] ?? 0)));
 }
 
-/** What the answer says it signs. Undefined: the signature stands alone, or there is none. */
+/** The message that stands behind the signature. Undefined: there is none, or the answer has no signature. */
 function signedMessage(signature: string): Buffer | undefined {
   const bytes = ANSWER.test(signature) ? Buffer.from(signature, 'hex') : undefined;
   return bytes !== undefined && bytes.length > SIGNATURE_BYTES ? bytes.subarray(SIGNATURE_BYTES) : undefined;

@@ -64,7 +64,7 @@ export class Hold {
 
   /** Processes what is buffered: as much as this turn allows, and the rest in the following ones. */
   release(): void {
-    // What it processes may call it.
+    // The receiver of a message may call this method.
     if (this.#isProcessing) return;
     const { turnMs, maxWaitingBytes } = this.#options;
     while (this.#isPartial || this.#next < this.#held.length) {

@@ -130,4 +130,28 @@ describe('Hold', () => {
     endTurn();
     expect(delivered).toEqual(['a 1', 'a 1']);
   });
+
+  it('keeps the order when the receiver of a message releases it', () => {
+    const delivered: number[] = [];
+    let isOpen = false as boolean;
+    const hold: Hold = new Hold({
+      isOpen: () => isOpen,
+      deliver: (_, [number = 0]) => {
+        hold.release();
+        delivered.push(number);
+        return true;
+      },
+      proceed: () => true,
+      abandon: () => undefined,
+      maxMessages: 10,
+      turnMs: 10,
+      maxWaitingBytes: 5,
+      nowMs: () => 0,
+      atEndOfTurn: () => undefined,
+    });
+    for (const number of [1, 2, 3]) hold.receive('a', Uint8Array.of(number));
+    isOpen = true;
+    hold.release();
+    expect(delivered).toEqual([1, 2, 3]);
+  });
 });
