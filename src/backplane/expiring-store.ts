@@ -53,6 +53,6 @@ export interface ExpiringStore {
 }
 
 /** The part of a key that stands for the name. */
-export function digestOf({ name }: EntryName): string {
+export function nameDigest({ name }: EntryName): string {
   return createHash('sha256').update(name).digest('base64url');
 }

@@ -3,7 +3,7 @@ import type { HttpAnswer, HttpExchange, HttpHeaders } from '../transport/http/ex
 import type { Uri } from '../wamp/ids.js';
 import type { Dict } from '../wamp/options.js';
 import { ErrorUri } from '../wamp/uris.js';
-import { writeJson } from './json.js';
+import { jsonBytes } from './json.js';
 import type { Refusal } from './refusal.js';
 
 const NO_STORE = ['Cache-Control', 'no-store'] as const;
@@ -11,7 +11,7 @@ const NO_STORE = ['Cache-Control', 'no-store'] as const;
 const PREFLIGHT_AGE = '600';
 
 /** Lets the page read the answer, if pages of its origin may. */
-export function corsHeaders({ origin, isAllowedOrigin }: HttpExchange): HttpHeaders {
+export function bridgeCorsHeaders({ origin, isAllowedOrigin }: HttpExchange): HttpHeaders {
   if (origin === '' || !isAllowedOrigin) return [];
   return [
     ['Access-Control-Allow-Origin', origin],
@@ -22,7 +22,7 @@ export function corsHeaders({ origin, isAllowedOrigin }: HttpExchange): HttpHead
 /** The answer to the question of a browser whether a page may send a request. */
 export function preflight(exchange: HttpExchange, methods: readonly string[]): HttpAnswer {
   const headers = [
-    ...corsHeaders(exchange),
+    ...bridgeCorsHeaders(exchange),
     ['Access-Control-Allow-Methods', methods.join(', ')] as const,
     ['Access-Control-Allow-Headers', 'Authorization, Content-Type, Last-Event-ID'] as const,
     ['Access-Control-Max-Age', PREFLIGHT_AGE] as const,
@@ -36,9 +36,9 @@ export function jsonAnswer(
   value: Dict,
   headers: HttpHeaders = [],
 ): HttpAnswer {
-  const body = writeJson(value) ?? '{"error":"wamp.error.invalid_argument","args":[],"kwargs":{}}';
+  const body = jsonBytes(value) ?? '{"error":"wamp.error.invalid_argument","args":[],"kwargs":{}}';
   const type = ['Content-Type', 'application/json; charset=utf-8'] as const;
-  return { status, headers: [...corsHeaders(exchange), ...headers, type, NO_STORE], body };
+  return { status, headers: [...bridgeCorsHeaders(exchange), ...headers, type, NO_STORE], body };
 }
 
 export function refusalAnswer(exchange: HttpExchange, { status, message, headers }: Refusal): HttpAnswer {

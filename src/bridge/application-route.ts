@@ -1,6 +1,6 @@
 import type { HttpExchange } from '../transport/http/exchange.js';
 import { preflight, refusalAnswer } from './answers.js';
-import { Gate } from './gate.js';
+import { RequestAuthenticator } from './request-authenticator.js';
 import type { RequestEnd } from './one-request.js';
 import type { Refusal } from './refusal.js';
 import type { BridgeDependencies, ServiceOptions } from './service.js';
@@ -11,11 +11,11 @@ export abstract class ApplicationRoute<
   Options extends ServiceOptions = ServiceOptions,
   End = Exclude<RequestEnd, Refusal>,
 > extends ServiceRoute<Options, End> {
-  protected readonly gate: Gate;
+  protected readonly authenticator: RequestAuthenticator;
 
   constructor(service: Options, dependencies: BridgeDependencies) {
     super(service, dependencies);
-    this.gate = new Gate(service, dependencies);
+    this.authenticator = new RequestAuthenticator(service, dependencies);
   }
 
   override async handle(exchange: HttpExchange): Promise<void> {

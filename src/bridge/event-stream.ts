@@ -15,7 +15,7 @@ import type { Result, RouterError, RouterMessage, Subscribed } from '../wamp/mes
 import type { Dict, List } from '../wamp/options.js';
 import { ErrorUri } from '../wamp/uris.js';
 import type { HttpSession, SessionOwner } from './http-session.js';
-import { jsonPayload, writeJson } from './json.js';
+import { jsonPayload, jsonBytes } from './json.js';
 
 /** Events in one answer of the history. */
 const PAGE_EVENTS = 100;
@@ -180,6 +180,6 @@ export class EventStream implements SessionOwner {
 
 /** One event, with what it has of Arguments and ArgumentsKw. Its JSON has no line ends. */
 function textOf(id: number, { args, kwargs }: Dict): string {
-  const json = writeJson({ ...(args !== undefined && { args }), ...(kwargs !== undefined && { kwargs }) });
+  const json = jsonBytes({ ...(args !== undefined && { args }), ...(kwargs !== undefined && { kwargs }) });
   return json === undefined ? '' : `id: ${id}\ndata: ${Buffer.from(json).toString()}\n\n`;
 }

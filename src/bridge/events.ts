@@ -7,7 +7,7 @@ import { Code } from '../wamp/codes.js';
 import { isFault } from '../wamp/faults.js';
 import type { RouterError, RouterMessage } from '../wamp/messages.js';
 import type { SessionId } from '../wamp/ids.js';
-import { corsHeaders, errorStatus, jsonAnswer } from './answers.js';
+import { bridgeCorsHeaders, errorStatus, jsonAnswer } from './answers.js';
 import { ApplicationRoute } from './application-route.js';
 import { EventStream } from './event-stream.js';
 import { HttpSession, transportOf } from './http-session.js';
@@ -16,7 +16,7 @@ import { PUBLISH_TIMEOUT_MS } from './one-request.js';
 import { originFlaw } from './origin.js';
 import { badRequest, isRefusal, refusal, type Refusal } from './refusal.js';
 import { REQUEST } from './request.js';
-import type { EventsOptions, Identity } from './service.js';
+import type { EventsOptions, RequestIdentity } from './service.js';
 
 const METHODS = ['GET', 'OPTIONS'];
 const FEATURES = { subscriber: new Set<never>() };
@@ -45,7 +45,7 @@ export class EventsService extends ApplicationRoute<EventsOptions, StreamEnd> {
     if (flaw !== undefined) return flaw;
     const asked = askedBy(exchange);
     if (isRefusal(asked)) return asked;
-    const identity = await this.gate.identify(exchange, NO_BODY);
+    const identity = await this.authenticator.identify(exchange, NO_BODY);
     if (isRefusal(identity)) return identity;
     const realm = await this.realm();
     if (isRefusal(realm)) return realm;
@@ -65,7 +65,7 @@ export class EventsService extends ApplicationRoute<EventsOptions, StreamEnd> {
   async #stream(
     exchange: HttpExchange,
     realm: SessionRealm,
-    { principal, authmethod }: Identity,
+    { principal, authmethod }: RequestIdentity,
     { id, topic, after }: Asked & { readonly id: SessionId },
   ): Promise<StreamEnd | Refusal> {
     const { codec, counters, logger } = this.dependencies;
@@ -108,7 +108,7 @@ export class EventsService extends ApplicationRoute<EventsOptions, StreamEnd> {
       if (typeof end === 'string') return hasLeft(exchange) ? GONE : refusal('503', 'unavailable', end);
       if (end[0] === Code.ERROR) return end;
       const headers = [
-        ...corsHeaders(exchange),
+        ...bridgeCorsHeaders(exchange),
         ['Content-Type', 'text/event-stream; charset=utf-8'] as const,
         ['Cache-Control', 'no-store'] as const,
       ];
@@ -138,7 +138,11 @@ function askedBy(exchange: HttpExchange): Asked | Refusal {
 }
 
 /** Enters the session in the directory: a stream is a session of its realm like any other. */
-async function reserve(realm: SessionRealm, identity: Identity, exchange: HttpExchange): Promise<SessionId | Refusal> {
+async function reserve(
+  realm: SessionRealm,
+  identity: RequestIdentity,
+  exchange: HttpExchange,
+): Promise<SessionId | Refusal> {
   const { principal, authmethod } = identity;
   if (realm.authorizer(principal) === undefined) return noRole(realm, principal.authrole);
   const { authid, authrole, authprovider, authextra } = principal;

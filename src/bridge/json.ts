@@ -46,7 +46,7 @@ function sentenceOf(flaw: string, bodyBytes: number): string {
 }
 
 /** Undefined: JSON cannot express the value. */
-export function writeJson(value: unknown): Uint8Array | undefined {
+export function jsonBytes(value: unknown): Uint8Array | undefined {
   const list = payloadOf([value]).in('json');
   return list instanceof Uint8Array ? list.subarray(1, -1) : undefined;
 }

@@ -9,7 +9,7 @@ import { isFault } from '../wamp/faults.js';
 import type { Features } from '../wamp/features.js';
 import type { Call, Publish, Published, Result, RouterError, RouterMessage } from '../wamp/messages.js';
 import { badRequest, refusal, type Refusal } from './refusal.js';
-import type { Identity } from './service.js';
+import type { RequestIdentity } from './service.js';
 import { HttpSession, transportOf } from './http-session.js';
 import { REQUEST } from './request.js';
 
@@ -19,7 +19,7 @@ export type RequestEnd = Published | Result | RouterError | Refusal;
 export interface OneRequestOptions {
   readonly exchange: HttpExchange;
   readonly realm: SessionRealm;
-  readonly identity: Identity;
+  readonly identity: RequestIdentity;
   /** The realm itself ends a call some time before. */
   readonly timeoutMs: number;
   readonly counters: Counters;

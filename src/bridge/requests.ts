@@ -26,7 +26,7 @@ export class RequestService extends ApplicationRoute {
     if (flaw !== undefined) return flaw;
     const body = await this.body(exchange);
     if (isRefusal(body)) return body;
-    const identity = await this.gate.identify(exchange, body);
+    const identity = await this.authenticator.identify(exchange, body);
     if (isRefusal(identity)) return identity;
     const { codec, counters, logger } = this.dependencies;
     const object = readObject(body, codec);

@@ -58,7 +58,7 @@ export interface EventsOptions extends ServiceOptions {
 }
 
 /** The identity that a request is carried out with. */
-export interface Identity {
+export interface RequestIdentity {
   readonly principal: Principal;
   readonly authmethod: string;
 }

@@ -10,7 +10,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
 };
 
 /** The reason why a connection failed, for people. */
-export function reasonOf(error: unknown): string {
+export function connectReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return SENTENCES['code' in error ? String(error.code) : ''] ?? error.message;
 }

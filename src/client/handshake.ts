@@ -1,9 +1,9 @@
 import { Code } from '../wamp/codes.js';
 import { isDict, own } from '../wamp/dict.js';
 import type { Dict, List } from '../wamp/options.js';
-import { LoginError, type Login } from './login/login.js';
+import { LoginError, type LoginMethod } from './login/login.js';
 
-export interface Welcome {
+export interface ReceivedWelcome {
   readonly session: number;
   readonly details: Dict;
 }
@@ -11,7 +11,7 @@ export interface Welcome {
 /** The next step of a handshake: a message to send, a session, or its end. */
 export type HandshakeStep =
   | { readonly kind: 'send'; readonly message: List }
-  | { readonly kind: 'joined'; readonly welcome: Welcome }
+  | { readonly kind: 'joined'; readonly welcome: ReceivedWelcome }
   | { readonly kind: 'failed'; readonly message: string; readonly uri?: string };
 
 /** No method of the router has more. */
@@ -43,7 +43,7 @@ const ROLES = {
   subscriber: { features: { pattern_based_subscription: true, publisher_identification: true } },
 };
 
-export function hello(realm: string, agent: string, login: Login): List {
+export function hello(realm: string, agent: string, login: LoginMethod): List {
   const { method, authid, authextra } = login;
   return [
     Code.HELLO,
@@ -59,11 +59,11 @@ export function hello(realm: string, agent: string, login: Login): List {
 }
 
 /** Answers the messages between HELLO and WELCOME. */
-export class Handshake {
-  readonly #login: Login;
+export class ClientHandshake {
+  readonly #login: LoginMethod;
   #challenges = 0;
 
-  constructor(login: Login) {
+  constructor(login: LoginMethod) {
     this.#login = login;
   }
 

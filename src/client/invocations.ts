@@ -2,9 +2,10 @@ import { Code } from '../wamp/codes.js';
 import { isDict } from '../wamp/dict.js';
 import type { Dict, List } from '../wamp/options.js';
 import type { WampError } from './errors.js';
-import { payloadAt, payloadElements, type Values } from './payload.js';
+import type { Values } from '../codec/payload-values.js';
+import { payloadAt, valueElements } from './payload.js';
 
-export interface Invocation extends Values {
+export interface ReceivedInvocation extends Values {
   readonly details: Dict;
   /** Aborts when the caller does not want the result any more, or the session ends. */
   readonly signal: AbortSignal;
@@ -14,7 +15,7 @@ export interface Invocation extends Values {
 }
 
 export interface InvocationHandler {
-  invoked(invocation: Invocation): void;
+  invoked(invocation: ReceivedInvocation): void;
   /** The router has ended the registration. */
   revoked?(): void;
 }
@@ -63,13 +64,13 @@ export class Invocations {
       succeed: (values, { progress = false } = {}) => {
         if (!isRunning()) return;
         // Not ended by a result that cannot be sent: `fail` still can.
-        this.#send([Code.YIELD, request, progress ? { progress } : {}, ...payloadElements(values)]);
+        this.#send([Code.YIELD, request, progress ? { progress } : {}, ...valueElements(values)]);
         if (!progress) this.#running.delete(request);
       },
       fail: (error) => {
         if (!isRunning()) return;
         this.#running.delete(request);
-        this.#send([Code.ERROR, Code.INVOCATION, request, {}, error.uri, ...payloadElements(error)]);
+        this.#send([Code.ERROR, Code.INVOCATION, request, {}, error.uri, ...valueElements(error)]);
       },
     });
     return true;

@@ -1,15 +1,15 @@
 import type { List } from '../wamp/options.js';
 import { withoutSecrets } from './address.js';
 import { NotConnectedError } from './errors.js';
-import { Handshake, hello, type Welcome } from './handshake.js';
+import { ClientHandshake, hello, type ReceivedWelcome } from './handshake.js';
 import type { Link, LinkOptions } from './link.js';
-import type { Login } from './login/login.js';
+import type { LoginMethod } from './login/login.js';
 import { openLink } from './open-link.js';
-import { decodeMessage, encodeMessage } from './wire.js';
+import { decodeElements, encodeMessage } from './wire.js';
 
 export interface JoinOptions extends LinkOptions {
   readonly realm: string;
-  readonly login: Login;
+  readonly login: LoginMethod;
   /** HELLO.Details.agent. */
   readonly agent: string;
 }
@@ -28,8 +28,8 @@ export interface Joined<Session> {
 export class Joining<Session> {
   readonly joined: Promise<Session>;
   readonly #options: JoinOptions;
-  readonly #create: (link: Link, welcome: Welcome) => Joined<Session>;
-  readonly #handshake: Handshake;
+  readonly #create: (link: Link, welcome: ReceivedWelcome) => Joined<Session>;
+  readonly #handshake: ClientHandshake;
   /** Messages that arrived while an answer was made. */
   readonly #inbox: List[] = [];
   #link: Link | undefined;
@@ -39,10 +39,10 @@ export class Joining<Session> {
   #resolve: (session: Session) => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
 
-  constructor(options: JoinOptions, create: (link: Link, welcome: Welcome) => Joined<Session>) {
+  constructor(options: JoinOptions, create: (link: Link, welcome: ReceivedWelcome) => Joined<Session>) {
     this.#options = options;
     this.#create = create;
-    this.#handshake = new Handshake(options.login);
+    this.#handshake = new ClientHandshake(options.login);
     this.joined = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -77,7 +77,7 @@ export class Joining<Session> {
 
   #receive(bytes: Uint8Array): void {
     const { serializer } = this.#link as Link;
-    const message = decodeMessage(serializer, bytes);
+    const message = decodeElements(serializer, bytes);
     if (typeof message === 'string') {
       if (this.#done === undefined) this.#fail(`the router sent what is not ${serializer}: ${message}`);
       else this.#done.closed(`the router sent what is not ${serializer}: ${message}`);
@@ -111,7 +111,7 @@ export class Joining<Session> {
     this.#isStepping = false;
   }
 
-  #succeed(link: Link, welcome: Welcome): void {
+  #succeed(link: Link, welcome: ReceivedWelcome): void {
     if (this.#isOver) return;
     this.#done = this.#create(link, welcome);
     this.#resolve(this.#done.session);

@@ -25,13 +25,13 @@ export interface LinkOptions {
   readonly timeoutMs: number;
   /** Sent with the handshake of a WebSocket. RawSocket has none. */
   readonly headers?: Readonly<Record<string, string>>;
-  readonly tls?: TlsFiles;
+  readonly tls?: ClientTlsFiles;
   /** Ends the attempt to connect. */
   readonly signal?: AbortSignal;
 }
 
 /** Contents of PEM files. */
-export interface TlsFiles {
+export interface ClientTlsFiles {
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;

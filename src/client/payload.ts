@@ -1,13 +1,9 @@
+import type { Values } from '../codec/payload-values.js';
 import { isDict } from '../wamp/dict.js';
-import type { Dict, List } from '../wamp/options.js';
-
-export interface Values {
-  readonly args: List;
-  readonly kwargs: Dict;
-}
+import type { List } from '../wamp/options.js';
 
 /** The elements at the end of a message. */
-export function payloadElements({ args, kwargs }: Partial<Values>): List {
+export function valueElements({ args, kwargs }: Partial<Values>): List {
   if (kwargs !== undefined && Object.keys(kwargs).length > 0) return [args ?? [], kwargs];
   return args === undefined || args.length === 0 ? [] : [args];
 }

@@ -1,10 +1,10 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { HEAD_BYTES, MOST_SENT_BYTES, writeHead, type FrameKind } from '../transport/raw/frame-head.js';
+import { HEAD_BYTES, MOST_SENT_BYTES, writeFrameHead, type FrameKind } from '../transport/raw/frame-head.js';
 import { FrameReader, type FrameSink } from '../transport/raw/frame-reader.js';
 import type { SerializerId } from '../wamp/payload.js';
 import { rawAddress } from './address.js';
-import { reasonOf } from './connect-errors.js';
+import { connectReason } from './connect-errors.js';
 import { NotConnectedError, UnencodableError } from './errors.js';
 import { Heartbeat } from './heartbeat.js';
 import type { Link, LinkOptions, LinkReceiver } from './link.js';
@@ -34,7 +34,7 @@ export async function openRawSocket(options: LinkOptions, receiver: LinkReceiver
     socket = dial(options);
   } catch (error) {
     // Certificates or a key that cannot be used.
-    throw new NotConnectedError(reasonOf(error));
+    throw new NotConnectedError(connectReason(error));
   }
   return new RawSocketLink(await opened(socket, options, serializer), serializer, receiver);
 }
@@ -67,7 +67,7 @@ function opened(socket: Socket, options: LinkOptions, serializer: SerializerId):
       if (answer.length > HANDSHAKE_BYTES) socket.unshift(answer.subarray(HANDSHAKE_BYTES));
       resolve({ socket, maxSentBytes: LEAST_BYTES * 2 ** ((answer[1] ?? 0) >> 4) });
     };
-    const failed = (error: Error): void => fail(reasonOf(error));
+    const failed = (error: Error): void => fail(connectReason(error));
     const closed = (): void =>
       fail('the server closed the connection in place of an answer to the RawSocket handshake');
     const stop = (): void => fail('interrupted');
@@ -121,7 +121,7 @@ class RawSocketLink implements Link, FrameSink {
       (reason) => this.#fail(reason),
     );
     socket.on('data', (chunk: Buffer) => this.#reader.read(chunk, this));
-    socket.on('error', (error) => (this.#flaw ||= reasonOf(error)));
+    socket.on('error', (error) => (this.#flaw ||= connectReason(error)));
     socket.on('close', () => {
       this.#heartbeat.stop();
       receiver.closed(this.#flaw);
@@ -179,7 +179,7 @@ class RawSocketLink implements Link, FrameSink {
       return;
     }
     const frame = Buffer.allocUnsafe(HEAD_BYTES + payload.length);
-    writeHead(frame, 0, kind, payload.length);
+    writeFrameHead(frame, 0, kind, payload.length);
     frame.set(payload, HEAD_BYTES);
     this.#socket.write(frame, () => sent?.());
   }

@@ -2,14 +2,15 @@ import { Code } from '../wamp/codes.js';
 import { isDict } from '../wamp/dict.js';
 import type { Dict, List } from '../wamp/options.js';
 import { WampError } from './errors.js';
-import { payloadAt, type Values } from './payload.js';
+import type { Values } from '../codec/payload-values.js';
+import { payloadAt } from './payload.js';
 
 export interface CallResult extends Values {
   readonly details: Dict;
 }
 
 /** One request that waits for its answer. */
-export interface Pending {
+export interface OpenRequest {
   /** Code of the request, as ERROR repeats it. */
   readonly code: number;
   /** Receives the answer. False: more answers follow. */
@@ -29,7 +30,7 @@ const REQUEST_OF: ReadonlyMap<unknown, number> = new Map([
 
 /** Requests of one session by their ids. */
 export class Requests {
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new Map<number, OpenRequest>();
   #last = 0;
 
   /** Sends a request under the next id. When that fails, the id is not used up: routers may insist on 1, 2, 3 … */
@@ -40,7 +41,7 @@ export class Requests {
     return id;
   }
 
-  add(id: number, pending: Pending): void {
+  add(id: number, pending: OpenRequest): void {
     this.#pending.set(id, pending);
   }
 

@@ -3,15 +3,16 @@ import { isDict, own } from '../wamp/dict.js';
 import type { Dict, List } from '../wamp/options.js';
 import { CloseUri, ErrorUri } from '../wamp/uris.js';
 import { NotConnectedError, WampError } from './errors.js';
-import type { Welcome } from './handshake.js';
+import type { ReceivedWelcome } from './handshake.js';
 import { Invocations, type InvocationHandler } from './invocations.js';
 import { Joining, type JoinOptions } from './joining.js';
 import type { Link } from './link.js';
-import { payloadAt, payloadElements, type Values } from './payload.js';
+import type { Values } from '../codec/payload-values.js';
+import { payloadAt, valueElements } from './payload.js';
 import { callResult, Requests, type CallResult } from './requests.js';
 import { encodeMessage } from './wire.js';
 
-export interface CallOptions extends Partial<Values> {
+export interface ClientCall extends Partial<Values> {
   readonly options?: Dict;
   /** Receives progressive results. */
   readonly progress?: (result: CallResult) => void;
@@ -45,7 +46,7 @@ export class ClientSession {
   #left: () => void = () => undefined;
   #lose: (error: NotConnectedError) => void = () => undefined;
 
-  private constructor(link: Link, { session, details }: Welcome) {
+  private constructor(link: Link, { session, details }: ReceivedWelcome) {
     this.id = session;
     this.welcome = details;
     this.#link = link;
@@ -66,7 +67,7 @@ export class ClientSession {
   }
 
   /** Errors: WampError, NotConnectedError, UnencodableError. */
-  call(procedure: string, { options = {}, progress, signal, ...values }: CallOptions): Promise<CallResult> {
+  call(procedure: string, { options = {}, progress, signal, ...values }: ClientCall): Promise<CallResult> {
     const wants = progress === undefined ? options : { ...options, receive_progress: true };
     let request = 0;
     let timer: NodeJS.Timeout | undefined;
@@ -86,7 +87,7 @@ export class ClientSession {
         resolve(answer);
         return true;
       };
-      request = this.#request(Code.CALL, [wants, procedure, ...payloadElements(values)], answered, reject);
+      request = this.#request(Code.CALL, [wants, procedure, ...valueElements(values)], answered, reject);
     });
     signal?.addEventListener('abort', cancel);
     if (signal?.aborted === true) cancel();
@@ -102,7 +103,7 @@ export class ClientSession {
    */
   publish(topic: string, values: Partial<Values>, options: Dict = {}): Promise<number | undefined> {
     const isAcknowledged = own(options, 'acknowledge') !== false;
-    const elements = [{ ...options, acknowledge: isAcknowledged }, topic, ...payloadElements(values)];
+    const elements = [{ ...options, acknowledge: isAcknowledged }, topic, ...valueElements(values)];
     if (isAcknowledged) return this.#ask(Code.PUBLISH, elements, ([, , publication]) => publication as number);
     return new Promise((resolve) => {
       this.#requests.issue((id) => this.#send([Code.PUBLISH, id, ...elements], () => resolve(undefined)));

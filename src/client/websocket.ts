@@ -1,6 +1,6 @@
 import type { ClientOptions, RawData, WebSocket } from 'ws';
 import type { SerializerId } from '../wamp/payload.js';
-import { reasonOf } from './connect-errors.js';
+import { connectReason } from './connect-errors.js';
 import { NotConnectedError } from './errors.js';
 import { Heartbeat } from './heartbeat.js';
 import type { Link, LinkOptions, LinkReceiver } from './link.js';
@@ -25,7 +25,7 @@ export async function openWebSocket(options: LinkOptions, receiver: LinkReceiver
   try {
     socket = new ws.WebSocket(options.url, protocols, settings);
   } catch (error) {
-    throw new NotConnectedError(reasonOf(error));
+    throw new NotConnectedError(connectReason(error));
   }
   await opened(socket, options.signal);
   const serializer = options.serializers.find((id) => socket.protocol === `wamp.2.${id}`);
@@ -49,7 +49,7 @@ function opened(socket: WebSocket, signal: AbortSignal | undefined): Promise<voi
     });
     socket.once('error', (error) => {
       socket.on('error', () => undefined);
-      reject(new NotConnectedError(reasonOf(error)));
+      reject(new NotConnectedError(connectReason(error)));
     });
   });
 }
@@ -78,7 +78,7 @@ class WebSocketLink implements Link {
       receiver.receive(bytesOf(data));
     });
     socket.on('pong', () => this.#heartbeat.received());
-    socket.on('error', (error) => (this.#flaw = reasonOf(error)));
+    socket.on('error', (error) => (this.#flaw = connectReason(error)));
     socket.on('close', (code, reason) => {
       this.#heartbeat.stop();
       receiver.closed(this.#flaw || describeEnd(code, reason.toString('utf8')));

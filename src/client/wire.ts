@@ -24,7 +24,7 @@ export function encodeMessage(serializer: SerializerId, message: List): Uint8Arr
 }
 
 /** All elements of a message as codec/values.ts describes them. A string: the flaw of the bytes. */
-export function decodeMessage(serializer: SerializerId, bytes: Uint8Array): unknown[] | string {
+export function decodeElements(serializer: SerializerId, bytes: Uint8Array): unknown[] | string {
   const reader = readers[serializer];
   reader.begin(bytes);
   const message: unknown[] = [];
@@ -35,7 +35,7 @@ export function decodeMessage(serializer: SerializerId, bytes: Uint8Array): unkn
 
 /** One value written as JSON text. A string: the flaw of the text. */
 export function readJson(text: string): { readonly value: unknown } | string {
-  const list = decodeMessage('json', Buffer.from(`[${text}\n]`));
+  const list = decodeElements('json', Buffer.from(`[${text}\n]`));
   if (typeof list === 'string') return list;
   if (list.length !== 1) return 'it is not one value';
   // The reader leaves numbers beyond a double to the writer.
@@ -44,7 +44,7 @@ export function readJson(text: string): { readonly value: unknown } | string {
 }
 
 /** JSON text of a value, exact for every number; bytes are text of U+0000 and Base64. Errors: UnencodableError. */
-export function writeJson(value: unknown): string {
+export function toJsonText(value: unknown): string {
   return Buffer.from(encodeMessage('json', [value]))
     .toString('utf8')
     .slice(1, -1);

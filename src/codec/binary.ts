@@ -89,3 +89,8 @@ export function writeTextBehind(
   sink.reserve(byteLength);
   sink.pos += sink.bytes.write(text, sink.pos, 'utf8');
 }
+
+export function writeByte(sink: ByteSink, byte: number): void {
+  sink.reserve(1);
+  sink.bytes[sink.pos++] = byte;
+}

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { FloatOnWire } from '../wamp/float-on-wire.js';
 import { NO_DETAILS } from '../wamp/options.js';
+import { writeByte } from './binary.js';
 import type { ByteSink } from './byte-sink.js';
 import { MAX_WRITE_DEPTH, MixedDict, rfc3339, Timestamp, Untranslatable } from './values.js';
 
@@ -76,11 +77,6 @@ function writeDict(sink: ByteSink, dict: Record<string, unknown>, depth: number)
     writeJson(sink, value, depth);
   }
   writeByte(sink, 0x7d);
-}
-
-export function writeByte(sink: ByteSink, byte: number): void {
-  sink.reserve(1);
-  sink.bytes[sink.pos++] = byte;
 }
 
 /** Writes characters that stand for themselves. */

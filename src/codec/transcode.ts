@@ -1,11 +1,12 @@
 import type { List } from '../wamp/options.js';
 import type { SerializerId, TranscodingFault } from '../wamp/payload.js';
+import { writeByte } from './binary.js';
 import { ByteSink } from './byte-sink.js';
 import { CborReader } from './cbor-reader.js';
 import { writeCbor } from './cbor-writer.js';
 import type { CodecLimits } from './codec.js';
 import { JsonReader } from './json-reader.js';
-import { writeByte, writeJson } from './json-writer.js';
+import { writeJson } from './json-writer.js';
 import { MsgpackReader } from './msgpack-reader.js';
 import { writeMsgpack } from './msgpack-writer.js';
 import type { Reader } from './reader.js';

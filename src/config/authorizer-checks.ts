@@ -5,7 +5,7 @@ type Role = RealmConfig['roles'][number];
 type Permissions = Role['permissions'];
 
 /** A role, or a principal with permissions of its own. */
-export interface Holder {
+export interface PermissionHolder {
   readonly role: string;
   readonly permissions: Permissions;
 }
@@ -16,7 +16,7 @@ export interface Holder {
  */
 export function authorizersAreSound(
   roles: readonly Role[],
-  principals: readonly Holder[],
+  principals: readonly PermissionHolder[],
   rules: UriRules,
   report: (path: readonly PropertyKey[], message: string) => void,
 ): void {

@@ -10,7 +10,7 @@ import {
 import type { AuthConfig, RealmConfig, RealmTemplateConfig, TokenRules } from '../config/schema.js';
 import type { AuthenticatorEntry } from '../session/auth/authenticator.js';
 import { createAnonymous } from '../session/auth/anonymous.js';
-import { AUTHPROVIDER, sha256, type Entry, type Principals } from '../session/auth/credentials.js';
+import { AUTHPROVIDER, sha256, type CredentialEntry, type Principals } from '../session/auth/credentials.js';
 import { createCryptosign, type CryptosignCredential } from '../session/auth/cryptosign.js';
 import type { AuthMethod } from '../session/auth/method.js';
 import type { Permission } from '../session/authorization/permission.js';
@@ -150,7 +150,7 @@ function principals<Configured extends Grants, Credential>(
   credentialOf: (configured: Configured) => Credential,
 ): Principals<Credential> {
   return new Map(
-    all.map(([authid, configured]): [string, Entry<Credential>] => [
+    all.map(([authid, configured]): [string, CredentialEntry<Credential>] => [
       authid,
       {
         principal: {

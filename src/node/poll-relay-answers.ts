@@ -1,6 +1,6 @@
 import type { SendOutcome } from '../transport/longpoll/poll-home.js';
 import type { PollServer } from '../transport/longpoll/poll-server.js';
-import type { Delivery, PollAnswer } from '../transport/longpoll/poll-socket.js';
+import type { PollDelivery, PollAnswer } from '../transport/longpoll/poll-socket.js';
 import type { NodeId } from '../wamp/ids.js';
 import {
   CLOSE,
@@ -20,7 +20,7 @@ interface RelayedPoll {
   /** Takes the poll away while it waits. */
   leave: () => void;
   /** Its answer is on the way. */
-  settle: ((delivery: Delivery) => void) | undefined;
+  settle: ((delivery: PollDelivery) => void) | undefined;
   timer: NodeJS.Timeout | undefined;
   readonly answer: (body: unknown) => void;
 }
@@ -115,7 +115,7 @@ export class PollRelayAnswers {
     return DONE;
   }
 
-  #end(key: string, poll: RelayedPoll, delivery: Delivery): void {
+  #end(key: string, poll: RelayedPoll, delivery: PollDelivery): void {
     clearTimeout(poll.timer);
     if (this.#polls.delete(key)) poll.settle?.(delivery);
   }

@@ -1,6 +1,6 @@
 import type { Answers, Backplane, UnansweredCause } from '../backplane/backplane.js';
 import type { CloseOutcome, PollHome, SendOutcome } from '../transport/longpoll/poll-home.js';
-import type { Delivery, Poll, PollAnswer } from '../transport/longpoll/poll-socket.js';
+import type { PollDelivery, Poll, PollAnswer } from '../transport/longpoll/poll-socket.js';
 import type { NodeId } from '../wamp/ids.js';
 import {
   CLOSE,
@@ -47,7 +47,7 @@ export class PollRelay {
   #receive(home: NodeId, secret: string, poll: Poll): () => void {
     const ticket = ++this.#lastTicket;
     let isOpen = true;
-    const settle = (delivery: Delivery): void => this.#settle(home, secret, ticket, delivery === 'written');
+    const settle = (delivery: PollDelivery): void => this.#settle(home, secret, ticket, delivery === 'written');
     const answer = (what: PollAnswer): void => {
       if (isOpen) poll(what);
       isOpen = false;

@@ -20,7 +20,7 @@ type Principals = Readonly<Record<string, PrincipalConfig>>;
  * The effect of a reload on one session. `keeps`: it goes on as it joined. `rechecked`: the new permissions of this subject
  * decide on its messages. `closed`: the router closes it for this reason.
  */
-export type Verdict =
+export type ReloadEffect =
   | { readonly kind: 'keeps' }
   | { readonly kind: 'rechecked'; readonly subject: Subject }
   | { readonly kind: 'closed'; readonly reason: string };
@@ -33,7 +33,7 @@ const STATIC_METHODS = ['ticket', 'wampcra', 'scram', 'wamp-scram', 'cryptosign'
 const ACTIONS = ['call', 'register', 'publish', 'subscribe'] as const;
 
 /** Decides on the sessions of the realms that both configurations have, by `onWithdrawn` of the new one. */
-export function withdrawals(before: Config, after: Config): (session: SessionTraits) => Verdict {
+export function withdrawals(before: Config, after: Config): (session: SessionTraits) => ReloadEffect {
   const [oldRules, newRules] = [rulesByRealm(before), rulesByRealm(after)];
   /** Many sessions share a realm and a role. */
   const remember = rememberedAnswers();
@@ -53,7 +53,7 @@ export function withdrawals(before: Config, after: Config): (session: SessionTra
         : principalChange(session, old, now, areSameIssuers);
     if (change === 'gone') return closed('the configuration does not have this principal any more');
     const { permissions = [] } = principalOf(now.auth, session) ?? {};
-    const rechecked: Verdict = { kind: 'rechecked', subject: { authid, authrole, permissions } };
+    const rechecked: ReloadEffect = { kind: 'rechecked', subject: { authid, authrole, permissions } };
     if (now.onWithdrawn === 'recheck') return rechecked;
     if (change === 'changed') return closed('the configuration of this principal has changed: authenticate again');
     const isNarrowed = remember(['narrowed', realm, authrole], () =>
@@ -86,7 +86,7 @@ function rememberedAnswers(): (key: readonly string[], answer: () => boolean) =>
   };
 }
 
-function closed(reason: string): Verdict {
+function closed(reason: string): ReloadEffect {
   return { kind: 'closed', reason };
 }
 
@@ -188,7 +188,7 @@ function hasLess(before: Role | undefined, after: Role): boolean {
  */
 export function recheckSessions(
   realms: Iterable<Realm>,
-  verdictOn: (session: SessionTraits) => Verdict,
+  verdictOn: (session: SessionTraits) => ReloadEffect,
   subjectOf: (session: SessionTraits) => Subject,
 ): void {
   for (const realm of realms) {

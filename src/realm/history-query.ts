@@ -13,7 +13,7 @@ import { admits, eventDetails } from '../routing/broker/audience.js';
 import { AuthorizationFailedError } from '../session/authorization/remote-authorizer.js';
 import type { Session } from '../session/ports.js';
 import type { Counters } from '../telemetry/counters.js';
-import { Gate } from '../util/gate.js';
+import { ConcurrencyLimiter } from '../util/concurrency-limiter.js';
 import { Code } from '../wamp/codes.js';
 import { fault, isFault, type Fault } from '../wamp/faults.js';
 import type { RequestId, Uri } from '../wamp/ids.js';
@@ -48,7 +48,7 @@ export function getEvents(
   history: EventHistory,
   counters: Pick<Counters, 'historyQueries'>,
 ): RouterProcedure {
-  const gate = new Gate(MAX_QUERIES, MAX_WAITING_QUERIES);
+  const limiter = new ConcurrencyLimiter(MAX_QUERIES, MAX_WAITING_QUERIES);
   const answer = async ({ realm, caller, signal }: ProcedureCall, filter: HistoryFilter) => {
     // The question may have waited: the caller may have left, and the settings may have changed.
     if (signal.aborted) return CANCELED;
@@ -61,7 +61,7 @@ export function getEvents(
     const filter = readHistoryFilter(call.args, call.kwargs);
     let outcome: ProcedureResult | Fault | undefined;
     try {
-      outcome = isFault(filter) ? filter : await gate.run(() => answer(call, filter));
+      outcome = isFault(filter) ? filter : await limiter.run(() => answer(call, filter));
     } catch (cause) {
       if (!(cause instanceof BackplaneUnavailableError)) throw cause;
       counters.historyQueries.unreachable++;

@@ -1,5 +1,5 @@
 import { BackplaneUnavailableError, UNREACHABLE_NOW, type Answers } from '../backplane/backplane.js';
-import { Gate } from '../util/gate.js';
+import { ConcurrencyLimiter } from '../util/concurrency-limiter.js';
 import { fault, isFault, type Fault } from '../wamp/faults.js';
 import { isId, type SessionId } from '../wamp/ids.js';
 import { ErrorUri } from '../wamp/uris.js';
@@ -10,17 +10,17 @@ export type Asked = Pick<MetaSources, 'realm' | 'backplane' | 'limits' | 'onLimi
 
 /** Makes lists in turn. */
 export class Lists {
-  readonly #gate: Gate;
+  readonly #limiter: ConcurrencyLimiter;
   readonly #onLimit: MetaSources['onLimit'];
 
   constructor({ limits, onLimit }: Pick<MetaSources, 'limits' | 'onLimit'>) {
-    this.#gate = new Gate(limits.maxMetaLists, limits.maxWaitingMetaLists);
+    this.#limiter = new ConcurrencyLimiter(limits.maxMetaLists, limits.maxWaitingMetaLists);
     this.#onLimit = onLimit;
   }
 
   /** `list` does not begin when the call has ended before its turn comes. */
   async make<Result>(signal: AbortSignal, list: () => Promise<Result>): Promise<Result | Fault> {
-    const made = await this.#gate.run(async () => (signal.aborted ? CANCELED : list()));
+    const made = await this.#limiter.run(async () => (signal.aborted ? CANCELED : list()));
     if (made !== undefined) return made;
     this.#onLimit('meta_lists');
     return fault(ErrorUri.UNAVAILABLE, 'too many sessions ask for lists (limits.maxWaitingMetaLists): try again later');
@@ -35,7 +35,7 @@ export interface AllAnswers {
   readonly missing?: Fault;
 }
 
-export interface NodeAnswers {
+export interface GatheredAnswers {
   readonly answers: Answers['answers'];
   /** Nodes that did not answer. A node that has left meanwhile has nothing to answer. */
   readonly silent: readonly string[];
@@ -46,7 +46,7 @@ export async function askNodes(
   { realm, backplane, limits, onLimit }: Asked,
   subject: string,
   body: unknown,
-): Promise<NodeAnswers | Fault> {
+): Promise<GatheredAnswers | Fault> {
   return reading(async () => {
     const { answers, unanswered } = await backplane.ask(realm, subject, body, {
       timeoutMs: limits.metaQuestionTimeoutMs,

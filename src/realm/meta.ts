@@ -7,7 +7,7 @@ import type { MetaEventsPort } from '../routing/meta/events-port.js';
 import { MetaTopic } from '../routing/meta/topics.js';
 import { RegistrationEvents } from '../routing/meta/registration-events.js';
 import { SubscriptionEvents, type TopicEdge } from '../routing/meta/subscription-events.js';
-import type { Reach } from '../routing/broker/broker-options.js';
+import type { DeliveryScope } from '../routing/broker/broker-options.js';
 import type { Broker } from '../routing/broker/broker.js';
 import type { Publication } from '../routing/ports.js';
 import type { Identity } from '../routing/peer.js';
@@ -145,7 +145,7 @@ export class RealmMeta {
   }
 
   /** Delivers here at once, and sends to the other nodes behind everything that this node has sent before. */
-  #publish(topic: Uri, args: List, reach: Reach, settled?: () => void): void {
+  #publish(topic: Uri, args: List, reach: DeliveryScope, settled?: () => void): void {
     this.#options.broker.publishOwn(this.#options.publisher(), topic, payloadOf(args), reach, settled);
   }
 

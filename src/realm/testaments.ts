@@ -27,7 +27,7 @@ export interface TestamentsOptions {
 }
 
 /** A testament of a session. */
-export interface Entry {
+export interface TestamentEntry {
   readonly scope: TestamentScope;
   /** Bytes that count in the total of the node; the decision about the testament may add a few to them. */
   readonly size: number;
@@ -39,7 +39,7 @@ export interface Entry {
 /** A session that ended while this node could not know whether it was declared dead. */
 interface Postponed {
   readonly publisher: Identity;
-  readonly entries: readonly Entry[];
+  readonly entries: readonly TestamentEntry[];
   readonly leave: () => void;
 }
 
@@ -52,7 +52,7 @@ const RETRY_MS = 100;
  */
 export class Testaments {
   readonly #options: TestamentsOptions;
-  readonly #of = new Map<SessionId, Entry[]>();
+  readonly #of = new Map<SessionId, TestamentEntry[]>();
   #postponed: Postponed[] = [];
   #cancelRetry: (() => void) | undefined;
   #areWithheld = false;
@@ -65,7 +65,7 @@ export class Testaments {
    * Takes a place in the order of the session's testaments, and within its bounds; `grant` or `refuse` follows. The Fault
    * names the limit that was reached.
    */
-  reserve(session: SessionId, scope: TestamentScope, bytes: Uint8Array): Entry | Fault {
+  reserve(session: SessionId, scope: TestamentScope, bytes: Uint8Array): TestamentEntry | Fault {
     const { limits, total, counters } = this.#options;
     const entries = this.#of.get(session) ?? [];
     const { maxTestamentsPerSession, maxTestamentBytes, maxTotalTestamentBytes } = limits;
@@ -81,14 +81,14 @@ export class Testaments {
       counters.limitsReached.total_testament_bytes++;
       return reached(`all testaments of this node have ${maxTotalTestamentBytes} bytes`, 'maxTotalTestamentBytes');
     }
-    const entry: Entry = { scope, bytes, size: bytes.length, isGranted: false };
+    const entry: TestamentEntry = { scope, bytes, size: bytes.length, isGranted: false };
     total.testamentBytes += bytes.length;
     this.#of.set(session, [...entries, entry]);
     return entry;
   }
 
   /** Resolves once the store has it. Rejects with BackplaneUnavailableError: the session does not have the testament. */
-  async grant(session: SessionId, entry: Entry): Promise<void> {
+  async grant(session: SessionId, entry: TestamentEntry): Promise<void> {
     // Flushed, or the session has ended: its row may wait for its removal, and the store does not have the testament.
     if (this.#of.get(session)?.includes(entry) !== true) return;
     entry.isGranted = true;
@@ -102,7 +102,7 @@ export class Testaments {
     }
   }
 
-  refuse(session: SessionId, entry: Entry): void {
+  refuse(session: SessionId, entry: TestamentEntry): void {
     if (this.#drop(session, (one) => one === entry).length > 0) this.#options.counters.testaments.refused++;
   }
 
@@ -222,7 +222,7 @@ export class Testaments {
   }
 
   /** In their places. */
-  #putBack(session: SessionId, before: readonly Entry[], dropped: readonly Entry[]): void {
+  #putBack(session: SessionId, before: readonly TestamentEntry[], dropped: readonly TestamentEntry[]): void {
     const now = this.#of.get(session) ?? [];
     const kept = before.filter((entry) => dropped.includes(entry) || now.includes(entry));
     this.#of.set(session, [...kept, ...now.filter((entry) => !before.includes(entry))]);
@@ -230,7 +230,7 @@ export class Testaments {
     this.#restore(session);
   }
 
-  #drop(session: SessionId, isDropped: (entry: Entry) => boolean): readonly Entry[] {
+  #drop(session: SessionId, isDropped: (entry: TestamentEntry) => boolean): readonly TestamentEntry[] {
     const entries = this.#of.get(session);
     if (entries === undefined) return [];
     const dropped = entries.filter(isDropped);
@@ -241,7 +241,7 @@ export class Testaments {
     return dropped;
   }
 
-  #release(entries: readonly Entry[]): void {
+  #release(entries: readonly TestamentEntry[]): void {
     for (const { size } of entries) this.#options.total.testamentBytes -= size;
   }
 }

@@ -48,7 +48,7 @@ export interface NamedHeaders {
 }
 
 /** Reads a request's headers. O(bytes), which the library bounds. */
-export function readHead(request: Request, { certificate, kept = [] }: NamedHeaders = {}): RequestHead {
+export function readRequestHead(request: Request, { certificate, kept = [] }: NamedHeaders = {}): RequestHead {
   const head = {
     upgrade: '',
     connection: '',

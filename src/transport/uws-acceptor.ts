@@ -6,7 +6,7 @@ import type { Admission, ConnectionSlot } from './admission.js';
 import type { ConnectionTraits } from './connection.js';
 import { readClientCertificate, type ClientCertificate } from './client-certificate.js';
 import { handshakeCookies, type HandshakeCookies } from './handshake-cookies.js';
-import { handshakeFlaw, readHead, type RequestHead } from './handshake.js';
+import { handshakeFlaw, readRequestHead, type RequestHead } from './handshake.js';
 import { textAnswer } from './http/answers.js';
 import type { HttpAnswer, HttpHeaders, HttpRoute } from './http/exchange.js';
 import { HttpRoutes } from './http/routes.js';
@@ -249,7 +249,7 @@ export class UwsAcceptor {
 
   #pendingRequest(response: HttpResponse, request: HttpRequest): PendingRequest {
     const { clientCertificate, headersForAuthenticators: kept } = this.#options;
-    const head = readHead(request, { certificate: clientCertificate?.header, kept });
+    const head = readRequestHead(request, { certificate: clientCertificate?.header, kept });
     const peer = this.#peer(response);
     const isProxy = this.#addresses.isProxy(peer);
     const client = isProxy ? this.#addresses.client(peer, head.forwardedFor) : peer;

@@ -54,7 +54,7 @@ export function sendAnswer(
 }
 
 /** Writes status and headers. `standing`: headers of every answer of the listener that has none of the same name. */
-export function writeHead(
+export function writeHttpHead(
   response: HttpResponse,
   { status, headers }: Pick<HttpAnswer, 'status' | 'headers'>,
   standing: HttpHeaders,
@@ -96,7 +96,7 @@ class Writing {
   }
 
   #writeHead(): void {
-    writeHead(this.#response, this.#answer, this.#standing);
+    writeHttpHead(this.#response, this.#answer, this.#standing);
   }
 
   #writeWithoutBody(byteLength: number): void {

@@ -25,7 +25,7 @@ const FREE_PORT_ATTEMPTS = 8;
  * Listens at every address that `host` stands for. Rejects with a ListenError that gives the reason. `port` 0: any free
  * one.
  */
-export async function listen(
+export async function listenAtHost(
   app: TemplatedApp,
   host: string,
   port: number,

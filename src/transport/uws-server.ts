@@ -17,7 +17,7 @@ import { UwsConnection } from './uws-connection.js';
 import { UwsAcceptor, type UserData } from './uws-acceptor.js';
 import { uws } from './uws-library.js';
 import { UwsCertificates, type CertificateApp } from './uws-certificates.js';
-import { createApp, listen } from './uws-listen.js';
+import { createApp, listenAtHost } from './uws-listen.js';
 
 const STOP_GRACE_MS = 1_000;
 const MS_PER_SECOND = 1_000;
@@ -97,7 +97,7 @@ export class UwsServer {
     this.#receiveBuffers = new ReceiveBuffers(kernel, this.#options, this.#dependencies.nowMs);
     const { app } = await this.#createApp(this.#options.tls);
     this.#apps = new UwsCertificates(app);
-    const listening = await listen(app, host, port, this.#shared.isPortShared ? 'shared' : 'exclusive');
+    const listening = await listenAtHost(app, host, port, this.#shared.isPortShared ? 'shared' : 'exclusive');
     this.#listenSockets = listening.sockets;
     // Still in the turn that opened the port: no client was accepted yet, and every later one inherits the buffer.
     this.#limitReceiveBuffers(this.#receiveBuffers, listening.port);

@@ -3,7 +3,7 @@ import type { HttpResponse } from 'uWebSockets.js';
 import type { Counters } from '../telemetry/counters.js';
 import type { Backlog, Backlogged } from './backlog.js';
 import type { HttpHeaders, HttpStream, StreamOptions } from './http/exchange.js';
-import { writeHead } from './uws-http.js';
+import { writeHttpHead } from './uws-http.js';
 
 /** The library ends a connection to which nothing was written for 8 to 12 s. */
 const FILLER_MS = 4_000;
@@ -46,7 +46,7 @@ export class UwsStream implements HttpStream, Backlogged {
     response.onAborted(() => this.#ended());
     response.onWritable(() => this.#writable());
     response.cork(() => {
-      writeHead(response, options, dependencies.standing);
+      writeHttpHead(response, options, dependencies.standing);
       response.writeHeader('Connection', 'close');
     });
     this.#send(options.filler);

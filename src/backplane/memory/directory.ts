@@ -9,7 +9,7 @@ import type { TopicChange } from '../backplane.js';
 import { TopicTimes } from '../topic-times.js';
 
 /** A change of the directory, as every node that it concerns receives it, in one order for all of them. */
-export type Change = { readonly version: number; readonly requester?: NodeId } & (
+export type DirectoryChange = { readonly version: number; readonly requester?: NodeId } & (
   | { readonly kind: 'registration'; readonly realm: Uri; readonly registration: Registration }
   | ({ readonly kind: 'watch' | 'unwatch'; readonly realm: Uri; readonly node: NodeId } & Interest & TopicEdge)
   | { readonly kind: 'snapshot'; readonly realm: Uri; readonly snapshot: Snapshot }
@@ -60,7 +60,7 @@ interface RealmRows {
 }
 
 export interface SharedDirectoryOptions {
-  readonly notify: (to: NodeId, change: Change) => void;
+  readonly notify: (to: NodeId, change: DirectoryChange) => void;
   /** No change behind which an edge has its place is on its way to the node. */
   readonly hasEveryEdge: (node: NodeId) => boolean;
   readonly deriveRegistrationId?: typeof deriveId;
@@ -71,7 +71,7 @@ export interface SharedDirectoryOptions {
  * of what it changed, in the order of the steps.
  */
 export class SharedDirectory {
-  readonly #notify: (to: NodeId, change: Change) => void;
+  readonly #notify: (to: NodeId, change: DirectoryChange) => void;
   readonly #hasEveryEdge: (node: NodeId) => boolean;
   readonly #derive: typeof deriveId;
   readonly #nodes = new Set<NodeId>();
@@ -295,7 +295,7 @@ export class SharedDirectory {
     this.#notifyServing(realm, requester === undefined ? change : { ...change, requester });
   }
 
-  #notifyServing(realm: Uri, change: Change): void {
+  #notifyServing(realm: Uri, change: DirectoryChange): void {
     for (const node of this.serving(realm)) this.#notify(node, change);
   }
 }

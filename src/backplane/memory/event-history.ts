@@ -14,7 +14,7 @@ import {
   type RecordedEvent,
 } from '../event-history.js';
 import { packPublication, unpackPublication } from '../kept-publication.js';
-import type { Reach } from './reach.js';
+import type { SharedStep } from './shared-step.js';
 
 interface StoredEvent {
   readonly id: PublicationId;
@@ -115,15 +115,15 @@ export class SharedEventHistory {
 /** The history as one node of the hub uses it. */
 export class MemoryEventHistory implements EventHistory {
   readonly #shared: SharedEventHistory;
-  readonly #reach: Reach;
+  readonly #share: SharedStep;
 
-  constructor(shared: SharedEventHistory, reach: Reach) {
+  constructor(shared: SharedEventHistory, share: SharedStep) {
     this.#shared = shared;
-    this.#reach = reach;
+    this.#share = share;
   }
 
   append(realm: Uri, publication: Publication, entries: readonly HistoryEntry[]): Promise<void> {
-    return this.#reach(() => this.#shared.append(realm, publication, entries));
+    return this.#share(() => this.#shared.append(realm, publication, entries));
   }
 
   locate(
@@ -131,11 +131,11 @@ export class MemoryEventHistory implements EventHistory {
     entry: HistoryEntry,
     publications: readonly PublicationId[],
   ): Promise<readonly (Position | undefined)[]> {
-    return this.#reach(() => this.#shared.locate(realm, entry, publications));
+    return this.#share(() => this.#shared.locate(realm, entry, publications));
   }
 
   read(realm: Uri, entry: HistoryEntry, range: HistoryRange): Promise<HistoryPage> {
-    return this.#reach(() => this.#shared.read(realm, entry, range));
+    return this.#share(() => this.#shared.read(realm, entry, range));
   }
 }
 

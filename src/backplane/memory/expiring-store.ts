@@ -1,9 +1,15 @@
 import { Buffer } from 'node:buffer';
 import type { Uri } from '../../wamp/ids.js';
-import { digestOf, type EntryName, type ExpiringStore, type PlaceOutcome, type PlacesRule } from '../expiring-store.js';
+import {
+  nameDigest,
+  type EntryName,
+  type ExpiringStore,
+  type PlaceOutcome,
+  type PlacesRule,
+} from '../expiring-store.js';
 import { packValue } from '../expiring-value.js';
 import { unpack } from '../packr.js';
-import type { Reach } from './reach.js';
+import type { SharedStep } from './shared-step.js';
 
 type Content =
   | { readonly kind: 'count'; count: number }
@@ -111,27 +117,27 @@ export class SharedExpiringState {
 /** The expiring state as one node of the hub uses it. */
 export class MemoryExpiringStore implements ExpiringStore {
   readonly #state: SharedExpiringState;
-  readonly #reach: Reach;
+  readonly #share: SharedStep;
 
-  constructor(state: SharedExpiringState, reach: Reach) {
+  constructor(state: SharedExpiringState, share: SharedStep) {
     this.#state = state;
-    this.#reach = reach;
+    this.#share = share;
   }
 
   add(realm: Uri, names: readonly EntryName[], amount: number, ttlMs: number): Promise<readonly number[]> {
-    return this.#reach(() => this.#state.add(realm, names, amount, ttlMs));
+    return this.#share(() => this.#state.add(realm, names, amount, ttlMs));
   }
 
   put(realm: Uri, name: EntryName, value: unknown, ttlMs: number): Promise<void> {
-    return this.#reach(() => this.#state.put(realm, name, packValue(value), ttlMs));
+    return this.#share(() => this.#state.put(realm, name, packValue(value), ttlMs));
   }
 
   get(realm: Uri, name: EntryName): Promise<unknown> {
-    return this.#reach(() => valueOf(this.#state.get(realm, name)));
+    return this.#share(() => valueOf(this.#state.get(realm, name)));
   }
 
   take(realm: Uri, name: EntryName): Promise<unknown> {
-    return this.#reach(() => {
+    return this.#share(() => {
       const bytes = this.#state.get(realm, name);
       this.#state.delete(realm, name);
       return valueOf(bytes);
@@ -139,20 +145,20 @@ export class MemoryExpiringStore implements ExpiringStore {
   }
 
   delete(realm: Uri, name: EntryName): Promise<void> {
-    return this.#reach(() => this.#state.delete(realm, name));
+    return this.#share(() => this.#state.delete(realm, name));
   }
 
   enter(realm: Uri, name: EntryName, member: string, rule: PlacesRule): Promise<PlaceOutcome> {
-    return this.#reach(() => this.#state.enter(realm, name, member, rule));
+    return this.#share(() => this.#state.enter(realm, name, member, rule));
   }
 
   leave(realm: Uri, name: EntryName, members: readonly string[]): Promise<void> {
-    return this.#reach(() => this.#state.leave(realm, name, members));
+    return this.#share(() => this.#state.leave(realm, name, members));
   }
 }
 
 function keyOf(realm: Uri, name: EntryName): string {
-  return `${name.kind} ${digestOf(name)} ${realm}`;
+  return `${name.kind} ${nameDigest(name)} ${realm}`;
 }
 
 function valueOf(bytes: Uint8Array | undefined): unknown {

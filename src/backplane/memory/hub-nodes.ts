@@ -1,5 +1,5 @@
 import type { NodeId } from '../../wamp/ids.js';
-import { type Change, SharedDirectory, type SharedDirectoryOptions } from './directory.js';
+import { type DirectoryChange, SharedDirectory, type SharedDirectoryOptions } from './directory.js';
 import { SharedEventHistory } from './event-history.js';
 import { SharedExpiringState } from './expiring-store.js';
 import { Lane, type LaneOptions, type Scheduler } from './lane.js';
@@ -38,7 +38,7 @@ export class HubNodes implements HubPort, FaultPort {
   readonly takeoverMs: number;
   readonly #options: HubNodesOptions;
   readonly #faults: HubFaults;
-  readonly #feeds = new Map<NodeId, Lane<Change>>();
+  readonly #feeds = new Map<NodeId, Lane<DirectoryChange>>();
   /** Changes under way to a node behind which the beginning or the end of a topic has its place. */
   readonly #edgesUnderWay = new Map<NodeId, number>();
   /** By sender, then receiver. */
@@ -105,7 +105,7 @@ export class HubNodes implements HubPort, FaultPort {
     // Without a bound: the receiver is this process, and a lost change would need a reload of the realm.
     this.#feeds.set(
       id,
-      new Lane<Change>(this.#laneOptions(DIRECTORY, id, Infinity), (change) => {
+      new Lane<DirectoryChange>(this.#laneOptions(DIRECTORY, id, Infinity), (change) => {
         if (change === undefined) return;
         this.#receiveChange(node, change);
         if (isBeforeEdges(change)) this.#countEdge(id, -1);
@@ -157,7 +157,7 @@ export class HubNodes implements HubPort, FaultPort {
     this.#options.schedule(to, from, () => sender.notifyReturned(to, realm, frame));
   }
 
-  feed(node: NodeId): Lane<Change> | undefined {
+  feed(node: NodeId): Lane<DirectoryChange> | undefined {
     return this.#feeds.get(node);
   }
 
@@ -180,7 +180,7 @@ export class HubNodes implements HubPort, FaultPort {
     return [...(this.#lanes.get(node)?.values() ?? []), ...inbound];
   }
 
-  #notify(to: NodeId, change: Change): void {
+  #notify(to: NodeId, change: DirectoryChange): void {
     const feed = this.#feeds.get(to);
     if (feed === undefined) return;
     if (isBeforeEdges(change)) this.#countEdge(to, 1);
@@ -193,7 +193,7 @@ export class HubNodes implements HubPort, FaultPort {
     else this.#edgesUnderWay.delete(node);
   }
 
-  #receiveChange(node: HubMember, change: Change): void {
+  #receiveChange(node: HubMember, change: DirectoryChange): void {
     if (change.kind === 'unwatch' || change.kind === 'withdrawn') {
       // Earlier publications of the node arrive before the change, or never.
       const lane = this.#lanes.get(change.node)?.get(node.node);
@@ -227,7 +227,7 @@ export class HubNodes implements HubPort, FaultPort {
   }
 }
 
-function isBeforeEdges(change: Change): boolean {
+function isBeforeEdges(change: DirectoryChange): boolean {
   // Publications that the node had sent come with it.
   if (change.kind === 'withdrawn') return true;
   return (change.kind === 'watch' || change.kind === 'unwatch') && change.edge !== undefined;

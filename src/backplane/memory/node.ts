@@ -17,9 +17,9 @@ import {
   type Standing,
 } from '../backplane.js';
 import { Questions } from '../questions.js';
-import type { Change, SharedDirectory } from './directory.js';
+import type { DirectoryChange, SharedDirectory } from './directory.js';
 import type { HubMember, HubPort, NodeMessage } from './port.js';
-import { reachUnless } from './reach.js';
+import { sharedStepUnless } from './shared-step.js';
 import { RealmMirrors } from './realm-mirrors.js';
 import { MemorySessions } from './sessions.js';
 import { MemoryEventHistory } from './event-history.js';
@@ -65,10 +65,10 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
     this.#hub = hub;
     this.#shared = hub.directory;
     this.sessions = new MemorySessions(this.#shared, (look) => this.#read(look));
-    const reach = reachUnless(() => (this.#state === 'live' ? undefined : this.#unavailable('shared state')));
-    this.expiring = new MemoryExpiringStore(hub.expiring, reach);
-    this.retained = new MemoryRetainedEvents(hub.retained, reach);
-    this.history = new MemoryEventHistory(hub.history, reach);
+    const share = sharedStepUnless(() => (this.#state === 'live' ? undefined : this.#unavailable('shared state')));
+    this.expiring = new MemoryExpiringStore(hub.expiring, share);
+    this.retained = new MemoryRetainedEvents(hub.retained, share);
+    this.history = new MemoryEventHistory(hub.history, share);
     this.#realms = new RealmMirrors(
       node,
       (realm, registration) => this.#events?.registration(realm, registration),
@@ -247,7 +247,7 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
     return this.#hub.isRecovering ? this.#whenRecovered(look) : Promise.resolve(look());
   }
 
-  receiveChange(change: Change): void {
+  receiveChange(change: DirectoryChange): void {
     if (this.#state === 'over') return;
     if (change.kind === 'gone') this.#waits.drop(change.node);
     else if (change.kind === 'sessions_lost') this.#events?.sessionsLost?.(change.node, change.sessions);

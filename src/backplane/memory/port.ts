@@ -2,7 +2,7 @@ import type { Frame } from '../../routing/frames.js';
 import type { Publication } from '../../routing/ports.js';
 import type { NodeId, Uri } from '../../wamp/ids.js';
 import type { Answer, Question } from '../question.js';
-import type { Change, SharedDirectory } from './directory.js';
+import type { DirectoryChange, SharedDirectory } from './directory.js';
 import type { SharedEventHistory } from './event-history.js';
 import type { SharedExpiringState } from './expiring-store.js';
 import type { Lane } from './lane.js';
@@ -50,7 +50,7 @@ export interface HubMember {
   readonly node: NodeId;
   /** It takes no part any more. */
   readonly isOver: boolean;
-  receiveChange(change: Change): void;
+  receiveChange(change: DirectoryChange): void;
   /** Undefined: a message of `from` was lost. */
   receive(from: NodeId, message: NodeMessage | undefined): void;
   notifyGone(node: NodeId): void;
@@ -87,7 +87,7 @@ export interface FaultPort {
   /** The lanes to and from the node. */
   lanesOf(node: NodeId): readonly Lane<NodeMessage>[];
   /** Changes of the directory on their way to the node. */
-  feed(node: NodeId): Lane<Change> | undefined;
+  feed(node: NodeId): Lane<DirectoryChange> | undefined;
   /** Removes the node and its rows, and notifies the others. */
   remove(node: HubMember, isClean: boolean): void;
   /** Every callee of the node loses its procedures, as if others had taken them before the node wrote its rows again. */

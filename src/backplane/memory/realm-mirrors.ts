@@ -2,7 +2,7 @@ import type { Registration } from '../../routing/ports.js';
 import type { NodeId, Uri } from '../../wamp/ids.js';
 import { InterestMirror } from '../interest-mirror.js';
 import type { TopicChange } from '../backplane.js';
-import type { Change, Snapshot } from './directory.js';
+import type { DirectoryChange, Snapshot } from './directory.js';
 
 interface Serving {
   readonly ready: Promise<void>;
@@ -64,7 +64,7 @@ export class RealmMirrors {
     return [...(this.#mirrors.get(realm)?.nodes ?? NOBODY)];
   }
 
-  apply(change: Exclude<Change, { kind: 'gone' | 'sessions_lost' }>): void {
+  apply(change: Exclude<DirectoryChange, { kind: 'gone' | 'sessions_lost' }>): void {
     const mirror = this.#mirrors.get(change.realm);
     switch (change.kind) {
       case 'registration':

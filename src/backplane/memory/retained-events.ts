@@ -9,7 +9,7 @@ import {
   type RetainOutcome,
   type RetentionBounds,
 } from '../retained-events.js';
-import type { Reach } from './reach.js';
+import type { SharedStep } from './shared-step.js';
 
 interface RetainedEvent {
   readonly untilMs: number;
@@ -113,27 +113,27 @@ export class SharedRetainedEvents {
 /** The retained events as one node of the hub uses them. */
 export class MemoryRetainedEvents implements RetainedEvents {
   readonly #shared: SharedRetainedEvents;
-  readonly #reach: Reach;
+  readonly #share: SharedStep;
 
-  constructor(shared: SharedRetainedEvents, reach: Reach) {
+  constructor(shared: SharedRetainedEvents, share: SharedStep) {
     this.#shared = shared;
-    this.#reach = reach;
+    this.#share = share;
   }
 
   put(realm: Uri, publication: Publication, bounds: RetentionBounds): Promise<RetainOutcome> {
-    return this.#reach(() => this.#shared.put(realm, publication, bounds));
+    return this.#share(() => this.#shared.put(realm, publication, bounds));
   }
 
   clear(realm: Uri, topic: Uri): Promise<void> {
-    return this.#reach(() => this.#shared.clear(realm, topic));
+    return this.#share(() => this.#shared.clear(realm, topic));
   }
 
   get(realm: Uri, topic: Uri): Promise<readonly Publication[]> {
-    return this.#reach(() => this.#shared.get(realm, topic));
+    return this.#share(() => this.#shared.get(realm, topic));
   }
 
   topics(realm: Uri, from?: number): Promise<RetainedTopics> {
-    return this.#reach(() => this.#shared.topics(realm, from));
+    return this.#share(() => this.#shared.topics(realm, from));
   }
 }
 

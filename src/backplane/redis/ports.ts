@@ -23,6 +23,9 @@ export interface Script<Input, Reply> {
  */
 export class NotCarriedOutError extends BackplaneUnavailableError {}
 
+/** The row has another format version, or not the shape that its version promises. */
+export type RowFlaw = 'version' | 'shape';
+
 /** Runs a command whose place among other changes of the same rows does not matter: one that was not carried out is repeated. */
 export async function inAnyOrder<Reply>(run: () => Promise<Reply>): Promise<Reply> {
   try {

@@ -1,8 +1,9 @@
+import { writeByte } from '../../codec/binary.js';
 import type { ByteSink } from '../../codec/byte-sink.js';
 import type { SessionId } from '../../wamp/ids.js';
 import type { AudienceLists } from '../../wamp/options.js';
 import { ListedIds, type SessionIds } from '../../wamp/session-ids.js';
-import { type FieldCursor, writeByte, writeCount, writeNumber, writeText } from './fields.js';
+import { type FieldCursor, writeCount, writeNumber, writeText } from './fields.js';
 
 /** Presence of each list is kept, as is an audience without any (BWL-1, BWL-2). */
 export function writeAudience(sink: ByteSink, audience: AudienceLists): void {

@@ -17,7 +17,7 @@ import {
   SEQUENCE_AT,
   VERSION_AT,
 } from './format.js';
-import { putNumber, putText, putUint32, roomFor } from './fields.js';
+import { putNumber, putText, putUint32LE, roomFor } from './fields.js';
 import type { ItemWriter } from './item-writer.js';
 
 /** A payload this small is published without asking for the limit of Redis. */
@@ -201,6 +201,6 @@ function headOf(kind: number, from: NodeId, to: NodeId): Uint8Array {
 
 function complete(message: Uint8Array, sequence: number, itemCount: number): void {
   putNumber(message, SEQUENCE_AT, sequence);
-  putUint32(message, ITEM_COUNT_AT, itemCount);
-  putUint32(message, CHECKSUM_AT, crc32(message.subarray(CHECKED_FROM)));
+  putUint32LE(message, ITEM_COUNT_AT, itemCount);
+  putUint32LE(message, CHECKSUM_AT, crc32(message.subarray(CHECKED_FROM)));
 }

@@ -21,7 +21,7 @@ export function putCount(bytes: Uint8Array, at: number, value: number): number {
   return pos + 1;
 }
 
-export function putUint32(bytes: Uint8Array, pos: number, value: number): number {
+export function putUint32LE(bytes: Uint8Array, pos: number, value: number): number {
   bytes[pos] = value;
   bytes[pos + 1] = value >>> 8;
   bytes[pos + 2] = value >>> 16;
@@ -32,13 +32,8 @@ export function putUint32(bytes: Uint8Array, pos: number, value: number): number
 /** An integer in 0..2^53. */
 export function putNumber(bytes: Uint8Array, pos: number, value: number): number {
   const high = Math.floor(value / TWO_32);
-  putUint32(bytes, pos, value - high * TWO_32);
-  return putUint32(bytes, pos + 4, high);
-}
-
-export function writeByte(sink: ByteSink, byte: number): void {
-  sink.reserve(1);
-  sink.bytes[sink.pos++] = byte;
+  putUint32LE(bytes, pos, value - high * TWO_32);
+  return putUint32LE(bytes, pos + 4, high);
 }
 
 export function writeCount(sink: ByteSink, value: number): void {

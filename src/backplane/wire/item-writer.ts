@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { writeByte } from '../../codec/binary.js';
 import type { ByteSink } from '../../codec/byte-sink.js';
 import { appendPayload } from '../../codec/payload.js';
 import type { CallKey, Frame, InvokeFrame } from '../../routing/frames.js';
@@ -21,7 +22,7 @@ import {
   type Question,
   SERIALIZERS,
 } from './format.js';
-import { putText, putUint32, roomFor, writeByte, writeCount, writeNumber, writeText } from './fields.js';
+import { putText, putUint32LE, roomFor, writeCount, writeNumber, writeText } from './fields.js';
 import { writeAudience } from './audience.js';
 import { writePassthru } from './passthru.js';
 
@@ -214,7 +215,7 @@ function endSized(sink: ByteSink, start: number, body: Uint8Array): void {
   writeCount(sink, body.length);
   sink.append(body, 0, body.length);
   const length = sink.length - start - LENGTH_BYTES;
-  putUint32(sink.bytes, sink.pos - length - LENGTH_BYTES, length);
+  putUint32LE(sink.bytes, sink.pos - length - LENGTH_BYTES, length);
 }
 
 function writePayloadOf(
@@ -234,5 +235,5 @@ function writePayload(sink: ByteSink, payload: Payload): void {
   if (elementCount > 0) appendPayload(sink, payload, serializer);
   // Appending may have moved what was written so far.
   const length = sink.length - headAt - 5;
-  putUint32(sink.bytes, sink.pos - length - 4, length);
+  putUint32LE(sink.bytes, sink.pos - length - 4, length);
 }

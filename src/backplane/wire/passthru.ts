@@ -1,9 +1,10 @@
+import { writeByte } from '../../codec/binary.js';
 import type { ByteSink } from '../../codec/byte-sink.js';
 import { NO_DETAILS, type Passthru } from '../../wamp/options.js';
 import { isDict } from '../../wamp/dict.js';
 import { pack, unpack } from '../packr.js';
 import { PASSTHRU_FORMS } from './format.js';
-import { type FieldCursor, writeByte, writeCount } from './fields.js';
+import { type FieldCursor, writeCount } from './fields.js';
 
 /** Details that cannot be represented set `sink.trouble`. */
 export function writePassthru(sink: ByteSink, { form, details }: Passthru): void {

@@ -1,12 +1,12 @@
 import { NotConnectedError, UnencodableError, WampError } from '../../client/errors.js';
 import { LoginError } from '../../client/login/login.js';
-import { writeJson } from '../../client/wire.js';
+import { toJsonText } from '../../client/wire.js';
 import { ExitCode } from '../exit-code.js';
 import { oneLine } from '../one-line.js';
 import { CALL } from './call.js';
 import { ClientError } from './client-error.js';
 import type { ClientCommand, ClientContext } from './context.js';
-import { parseWords, type Flag } from './flags.js';
+import { parseWords, type CommandFlag } from './flags.js';
 import { helpOf } from './help.js';
 import { META } from './meta.js';
 import { PUBLISH } from './publish.js';
@@ -17,7 +17,7 @@ import { TOP } from './top.js';
 
 export const ALL_CLIENT_COMMANDS: readonly ClientCommand[] = [CALL, PUBLISH, SUBSCRIBE, REGISTER, META, TOP];
 
-const HELP_FLAG: Flag = { name: 'help', short: 'h', help: 'print this' };
+const HELP_FLAG: CommandFlag = { name: 'help', short: 'h', help: 'print this' };
 
 /** Runs a client command to its end. Errors: UsageError. Throws on a bug. */
 export async function runClientCommand(
@@ -45,7 +45,7 @@ function reported(error: unknown, { printError, interrupted }: ClientContext): E
   if (interrupted.aborted && error instanceof NotConnectedError) return ExitCode.INTERRUPTED;
   if (error instanceof WampError) {
     const { uri, args, kwargs } = error;
-    const parts = [args, kwargs].filter((part) => Object.keys(part).length > 0).map((part) => ` ${writeJson(part)}`);
+    const parts = [args, kwargs].filter((part) => Object.keys(part).length > 0).map((part) => ` ${toJsonText(part)}`);
     printError(`${oneLine(`${uri}${parts.join('')}`)}\n`);
     return ExitCode.FAILED;
   }

@@ -1,6 +1,6 @@
 import type { Environment } from '../../config/secrets.js';
 import type { ExitCode } from '../exit-code.js';
-import type { Flag, Words } from './flags.js';
+import type { CommandFlag, Words } from './flags.js';
 
 /** Standard output. */
 export interface Output {
@@ -33,7 +33,7 @@ export interface ClientCommand {
   /** The words behind the name. */
   readonly usage: string;
   readonly summary: string;
-  readonly flags: readonly Flag[];
+  readonly flags: readonly CommandFlag[];
   /** It joins no realm: the options of connections do not count. */
   readonly isLocal?: boolean;
   /** More for the help of this command. */

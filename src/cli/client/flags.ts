@@ -2,7 +2,7 @@ import { didYouMean } from '../../config/suggest.js';
 import { UsageError } from '../usage-error.js';
 
 /** One option of a command. */
-export interface Flag {
+export interface CommandFlag {
   readonly name: string;
   readonly short?: string;
   /** What the value is, for the help; absent: the option has no value. */
@@ -61,7 +61,7 @@ export class Words {
 }
 
 /** Options may stand anywhere before `--`. A negative number is no option, nor is `-`. Errors: UsageError. */
-export function parseWords(words: readonly string[], flags: readonly Flag[]): Words {
+export function parseWords(words: readonly string[], flags: readonly CommandFlag[]): Words {
   const positionals: string[] = [];
   const values = new Map<string, string[]>();
   for (let at = 0; at < words.length; at++) {

@@ -1,12 +1,12 @@
 import type { ClientCommand } from './context.js';
-import type { Flag } from './flags.js';
+import type { CommandFlag } from './flags.js';
 
 const COLUMN = 30;
 
 /** The help of one command. */
 export function helpOf(
   { name, usage, summary, flags, notes, isLocal }: ClientCommand,
-  shared: readonly Flag[],
+  shared: readonly CommandFlag[],
 ): string {
   return [
     `gantry ${name}: ${summary}`,
@@ -26,7 +26,7 @@ export function helpOf(
   ].join('\n');
 }
 
-function line({ name, short, value, help }: Flag): string {
+function line({ name, short, value, help }: CommandFlag): string {
   const words = `  ${short === undefined ? '    ' : `-${short}, `}--${name}${value === undefined ? '' : ` ${value}`}`;
   return `${words.padEnd(COLUMN)} ${help}`;
 }

@@ -7,7 +7,7 @@ import type { ClientCommand, ClientContext } from './context.js';
 import type { Words } from './flags.js';
 import { payloadFlags, payloadWords } from './payload-words.js';
 import { joinOptions } from './settings.js';
-import { writeJson } from '../../client/wire.js';
+import { toJsonText } from '../../client/wire.js';
 
 /** Sessions that are asked about at the same time. */
 const MAX_IN_FLIGHT = 50;
@@ -70,5 +70,5 @@ async function detailsOf(session: ClientSession, id: unknown): Promise<unknown> 
 }
 
 function print(value: unknown, { output }: ClientContext): void {
-  output.print(`${writeJson(value)}\n`);
+  output.print(`${toJsonText(value)}\n`);
 }

@@ -1,17 +1,17 @@
-import type { Values } from '../../client/payload.js';
+import type { Values } from '../../codec/payload-values.js';
 import type { ClientSession } from '../../client/session.js';
-import { writeJson } from '../../client/wire.js';
+import { toJsonText } from '../../client/wire.js';
 import type { Output } from './context.js';
 
 /** One line of JSON. Errors: UnencodableError. */
 export function jsonLine(fields: Readonly<Record<string, unknown>>): string {
-  return `${writeJson(fields)}\n`;
+  return `${toJsonText(fields)}\n`;
 }
 
 /** The first argument: text as it is, anything else as JSON; null where there is none. Errors: UnencodableError. */
 export function firstValue({ args }: Values): string {
   const [value = null] = args;
-  return `${typeof value === 'string' ? value : writeJson(value)}\n`;
+  return `${typeof value === 'string' ? value : toJsonText(value)}\n`;
 }
 
 /** Both parts of a payload, also when they are empty: scripts find them. */

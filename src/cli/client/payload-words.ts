@@ -1,11 +1,11 @@
-import type { Values } from '../../client/payload.js';
+import type { Values } from '../../codec/payload-values.js';
 import { UsageError } from '../usage-error.js';
 import type { ClientContext } from './context.js';
 import { readAllInput } from './input.js';
-import type { Flag, Words } from './flags.js';
+import type { CommandFlag, Words } from './flags.js';
 import { dictOf, valueOf } from './values.js';
 
-export function payloadFlags(options: string): readonly Flag[] {
+export function payloadFlags(options: string): readonly CommandFlag[] {
   return [
     { name: 'kwarg', short: 'k', value: 'KEY=VALUE', isRepeatable: true, help: 'keyword argument; repeatable' },
     optionFlag(options),
@@ -13,7 +13,7 @@ export function payloadFlags(options: string): readonly Flag[] {
 }
 
 /** `dict`: of the message that the command sends. */
-export function optionFlag(dict: string): Flag {
+export function optionFlag(dict: string): CommandFlag {
   return { name: 'option', short: 'o', value: 'KEY=VALUE', isRepeatable: true, help: `entry of ${dict}; repeatable` };
 }
 

@@ -1,5 +1,5 @@
 import { ClientSession } from '../../client/session.js';
-import type { Values } from '../../client/payload.js';
+import type { Values } from '../../codec/payload-values.js';
 import { ExitCode } from '../exit-code.js';
 import { UsageError } from '../usage-error.js';
 import { ClientError } from './client-error.js';

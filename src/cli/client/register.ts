@@ -1,6 +1,6 @@
 import { UnencodableError, WampError } from '../../client/errors.js';
-import type { Invocation } from '../../client/invocations.js';
-import type { Values } from '../../client/payload.js';
+import type { ReceivedInvocation } from '../../client/invocations.js';
+import type { Values } from '../../codec/payload-values.js';
 import { ClientSession } from '../../client/session.js';
 import { readJson } from '../../client/wire.js';
 import { ErrorUri } from '../../wamp/uris.js';
@@ -91,7 +91,11 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 /** Prints a call, and answers it with its own arguments. */
-function echo({ args, kwargs, details }: Invocation, procedure: string, output: PatientOutput): Promise<Values> {
+function echo(
+  { args, kwargs, details }: ReceivedInvocation,
+  procedure: string,
+  output: PatientOutput,
+): Promise<Values> {
   return Promise.resolve().then(() => {
     output.print(jsonLine({ procedure, ...payloadFields({ args, kwargs }), details }));
     return { args, kwargs };
@@ -99,7 +103,7 @@ function echo({ args, kwargs, details }: Invocation, procedure: string, output: 
 }
 
 async function answer(
-  { args, kwargs, details, signal }: Invocation,
+  { args, kwargs, details, signal }: ReceivedInvocation,
   [file = '', ...words]: readonly string[],
   { environment, printError }: ClientContext,
 ): Promise<Partial<Values>> {
@@ -116,15 +120,15 @@ async function answer(
 class Answers {
   registration: number | undefined;
   readonly #concurrency: number;
-  readonly #answer: (invocation: Invocation) => Promise<Partial<Values>>;
+  readonly #answer: (invocation: ReceivedInvocation) => Promise<Partial<Values>>;
   readonly #running = new Set<Promise<void>>();
 
-  constructor(concurrency: number, answer: (invocation: Invocation) => Promise<Partial<Values>>) {
+  constructor(concurrency: number, answer: (invocation: ReceivedInvocation) => Promise<Partial<Values>>) {
     this.#concurrency = concurrency;
     this.#answer = answer;
   }
 
-  take(invocation: Invocation): void {
+  take(invocation: ReceivedInvocation): void {
     // The router keeps to the option `concurrency`, if it knows it.
     if (this.#running.size >= this.#concurrency) {
       invocation.fail(new WampError(ErrorUri.NO_AVAILABLE_CALLEE, ['as many commands run as may']));

@@ -2,7 +2,7 @@ import { readText, reasonOf } from '../../config/file.js';
 import { withoutLineEnd } from '../../config/secrets.js';
 import { addressFlaw, isRaw } from '../../client/address.js';
 import type { JoinOptions } from '../../client/joining.js';
-import type { Login } from '../../client/login/login.js';
+import type { LoginMethod } from '../../client/login/login.js';
 import { craLogin, cryptosignLogin, plainLogin, ticketLogin } from '../../client/login/logins.js';
 import { scramLogin } from '../../client/login/scram.js';
 import type { SerializerId } from '../../wamp/payload.js';
@@ -10,7 +10,7 @@ import { version } from '../../node/version.js';
 import { UsageError } from '../usage-error.js';
 import { ClientError } from './client-error.js';
 import type { ClientContext } from './context.js';
-import type { Flag, Words } from './flags.js';
+import type { CommandFlag, Words } from './flags.js';
 import { readProfile } from './profiles.js';
 
 const METHODS = [
@@ -26,7 +26,7 @@ const METHODS = [
 ] as const;
 const SERIALIZERS: readonly SerializerId[] = ['json', 'msgpack', 'cbor'];
 
-export const CONNECTION_FLAGS: readonly Flag[] = [
+export const CONNECTION_FLAGS: readonly CommandFlag[] = [
   { name: 'url', value: 'URL', help: 'ws, wss, rs, rss or rs+unix address (ws://127.0.0.1:8080/ws)' },
   { name: 'realm', value: 'NAME', help: 'realm to join (realm1)' },
   { name: 'serializer', value: 'NAME', help: 'json, msgpack or cbor (json)', choices: SERIALIZERS },
@@ -90,7 +90,7 @@ export function joinOptions(words: Words, context: ClientContext): JoinOptions {
   };
 }
 
-function loginOf(sources: readonly Layer[]): Login {
+function loginOf(sources: readonly Layer[]): LoginMethod {
   const authid = setting(sources, 'authid');
   const [ticket, secret, key] = (['ticket', 'secret', 'private-key'] as const).map((name) => secretOf(sources, name));
   const given = [ticket, secret, key].filter((one) => one !== undefined).length;

@@ -1,7 +1,7 @@
 import { isDict } from '../../wamp/dict.js';
 import type { Dict, List } from '../../wamp/options.js';
 import { readJson } from '../../client/wire.js';
-import type { Values } from '../../client/payload.js';
+import type { Values } from '../../codec/payload-values.js';
 import { UsageError } from '../usage-error.js';
 
 /** Numbers, truth values and null as JSON has them, and everything that begins like a list, a dict or a quoted text. */
@@ -30,10 +30,10 @@ export function dictOf(flag: string, words: readonly string[]): Dict {
 export function payloadOfLine(line: string): Values | undefined {
   const read = readJson(line);
   if (typeof read === 'string') return undefined;
-  return payloadOf(read.value);
+  return payloadFromValue(read.value);
 }
 
-export function payloadOf(value: unknown): Values {
+export function payloadFromValue(value: unknown): Values {
   if (Array.isArray(value)) return { args: value as List, kwargs: {} };
   return isDict(value) ? { args: [], kwargs: value } : { args: [value], kwargs: {} };
 }

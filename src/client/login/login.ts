@@ -1,20 +1,20 @@
 import type { Dict } from '../../wamp/options.js';
 
 /** The answer to one CHALLENGE. */
-export interface Answer {
+export interface ChallengeAnswer {
   readonly signature: string;
   readonly extra: Dict;
 }
 
 /** One way to log in. A login serves one session. */
-export interface Login {
+export interface LoginMethod {
   /** As in HELLO.Details.authmethods. */
   readonly method: string;
   readonly authid?: string;
   /** HELLO.Details.authextra. */
   readonly authextra?: Dict;
   /** Errors: LoginError. Absent: the method has no CHALLENGE. */
-  answer?(extra: Dict): Answer | Promise<Answer>;
+  answer?(extra: Dict): ChallengeAnswer | Promise<ChallengeAnswer>;
   /** Checks what the router proves in WELCOME.Details.authextra. Errors: LoginError. */
   verify?(authextra: Dict): void;
 }

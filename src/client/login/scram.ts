@@ -1,8 +1,8 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { own } from '../../wamp/dict.js';
 import type { Dict } from '../../wamp/options.js';
-import { LoginError, type Login } from './login.js';
-import { isCount, MAX_ITERATIONS } from './logins.js';
+import { LoginError, type LoginMethod } from './login.js';
+import { isPositiveUpTo, MAX_CLIENT_ITERATIONS } from './logins.js';
 import { hmac, scramKeysOf, type ScramDerivation, type ScramDialectName } from './scram-password.js';
 
 const NONCE_BYTES = 16;
@@ -13,7 +13,7 @@ const MAX_ARGON2_KIB = 16_777_216;
 const MIN_SALT_BYTES = 8;
 
 /** SCRAM without channel binding. The router has to prove in WELCOME that it knows the keys. */
-export function scramLogin(dialect: ScramDialectName, authid: string, password: string): Login {
+export function scramLogin(dialect: ScramDialectName, authid: string, password: string): LoginMethod {
   const clientNonce = randomBytes(NONCE_BYTES).toString('base64');
   let expected: Buffer | undefined;
   return {
@@ -52,10 +52,10 @@ function continues(dialect: ScramDialectName, clientNonce: string, serverNonce: 
 function derivationOf(dialect: ScramDialectName, extra: Dict): ScramDerivation {
   const [kdf, salt, iterations, memoryKiB] = ['kdf', 'salt', 'iterations', 'memory'].map((key) => own(extra, key));
   const bytes = typeof salt === 'string' ? Buffer.from(salt, 'base64') : Buffer.alloc(0);
-  if (bytes.length < MIN_SALT_BYTES || !isCount(iterations, MAX_ITERATIONS))
+  if (bytes.length < MIN_SALT_BYTES || !isPositiveUpTo(iterations, MAX_CLIENT_ITERATIONS))
     throw new LoginError(`the CHALLENGE for ${dialect} has a salt or iterations that cannot be used`);
   if (kdf === 'pbkdf2') return { dialect, kdf, salt: bytes, iterations, memoryKiB: undefined };
-  if (typeof kdf !== 'string' || !/^argon2id-?13$/.test(kdf) || !isCount(memoryKiB, MAX_MEMORY_KIB))
+  if (typeof kdf !== 'string' || !/^argon2id-?13$/.test(kdf) || !isPositiveUpTo(memoryKiB, MAX_MEMORY_KIB))
     throw new LoginError(`the CHALLENGE for ${dialect} wants a key derivation that this client does not have`);
   if (memoryKiB * iterations > MAX_ARGON2_KIB)
     throw new LoginError(`the CHALLENGE for ${dialect} wants more work than this client does for a router`);

@@ -24,6 +24,6 @@ type SubscriberChange = (
 ) => void;
 
 /** `here`: only the sessions of this node receive the event; `elsewhere`: only those of the others. */
-export type Reach = 'all' | 'here' | 'elsewhere';
+export type DeliveryScope = 'all' | 'here' | 'elsewhere';
 
 export type BrokerLimit = 'subscriptions_per_session' | 'held_events';

@@ -10,7 +10,7 @@ import { drawHashSeed } from '../number-table.js';
 import type { Outlet, Publication } from '../ports.js';
 import type { Identity, Peer } from '../peer.js';
 import { admits } from './audience.js';
-import type { BrokerOptions, Reach } from './broker-options.js';
+import type { BrokerOptions, DeliveryScope } from './broker-options.js';
 import type { KeepingRules } from './keeping-rules.js';
 import { WAITING } from './holdings.js';
 import { OwnEvents } from './own-events.js';
@@ -108,7 +108,7 @@ export class Broker<P extends Peer> {
   }
 
   /** Publishes on behalf of the router, also to a topic that is closed to clients. Never discloses the publisher. */
-  publishOwn(publisher: Identity, topic: Uri, payload: Payload, reach: Reach, settled?: () => void): void {
+  publishOwn(publisher: Identity, topic: Uri, payload: Payload, reach: DeliveryScope, settled?: () => void): void {
     const id = this.#sources.publicationId();
     const publication = { id, topic, payload, publisher, excludePublisher: false, disclosePublisher: false };
     if (reach !== 'elsewhere') this.distribute(publication);

@@ -5,13 +5,13 @@ import { ErrorUri } from '../../wamp/uris.js';
 import type { AuthStep, Principal } from './method.js';
 
 /** A principal of one realm, and what it proves itself with. */
-export interface Entry<Credential> {
+export interface CredentialEntry<Credential> {
   readonly principal: Principal;
   readonly credential: Credential;
 }
 
 /** Principals of one realm and one method, by authid. */
-export type Principals<Credential> = ReadonlyMap<string, Entry<Credential>>;
+export type Principals<Credential> = ReadonlyMap<string, CredentialEntry<Credential>>;
 
 const KEY_BYTES = 32;
 const DIGITS = '0123456789';
@@ -73,8 +73,8 @@ export function hmacSha256(key: string | Uint8Array, data: string | Uint8Array):
  */
 export class Decoys<Credential> {
   readonly #key: Buffer;
-  readonly #entries: readonly Entry<Credential>[];
-  #model: Entry<Credential> | undefined;
+  readonly #entries: readonly CredentialEntry<Credential>[];
+  #model: CredentialEntry<Credential> | undefined;
 
   /**
    * `secretOf`: the part of a credential that clients of other principals do not know. `model`: stands for the
@@ -83,7 +83,7 @@ export class Decoys<Credential> {
   constructor(
     principals: Principals<Credential>,
     secretOf: (credential: Credential) => string | Uint8Array,
-    model?: Entry<Credential>,
+    model?: CredentialEntry<Credential>,
   ) {
     this.#entries = [...principals.values()];
     this.#model = model;
@@ -95,12 +95,12 @@ export class Decoys<Credential> {
   }
 
   /** Decoys have the parameters of this principal from now on, if the configuration has none. */
-  imitate(model: Entry<Credential>): void {
+  imitate(model: CredentialEntry<Credential>): void {
     this.#model = model;
   }
 
   /** The principal whose parameters the decoy has. */
-  like(authid: string): Entry<Credential> {
+  like(authid: string): CredentialEntry<Credential> {
     const index = this.#bytes('like', authid).readUInt32BE(0) % Math.max(1, this.#entries.length);
     const entry = this.#entries[index] ?? this.#model;
     if (entry === undefined) throw new Error('decoys without principals and model');

@@ -5,7 +5,7 @@ import type { AuthenticatorEntry } from './authenticator.js';
 import { DENIED, granted, isEqual, unusable, type Principals } from './credentials.js';
 import { askAuthenticators } from './dynamic.js';
 import { isHexKey } from './result-values.js';
-import { isSignedBy, publicKey } from './ed25519.js';
+import { isSignedBy, ed25519Key } from './ed25519.js';
 import type { AuthMethod, AuthRequest, AuthStep, Principal } from './method.js';
 
 export interface CryptosignCredential {
@@ -48,7 +48,7 @@ const PUBLIC_KEY = /^[0-9a-f]{64}$/i;
 /** A signature alone, or followed by what was signed. */
 const ANSWER = /^(?:[0-9a-f]{128}|[0-9a-f]{192})$/i;
 /** Verifies the answer of a key that is not authorized, so that it takes as long: the y coordinate of the base point. */
-const NOBODYS_KEY = publicKey(Buffer.from(`58${'66'.repeat(31)}`, 'hex'));
+const NOBODYS_KEY = ed25519Key(Buffer.from(`58${'66'.repeat(31)}`, 'hex'));
 
 /**
  * WAMP-cryptosign (rules 8.6): the client signs a challenge with an Ed25519 key. The message that comes with the signature
@@ -87,7 +87,7 @@ export function createCryptosign({ principals, authenticators = [], randomBytes 
     if (finding.kind === 'undecided') return finding.step;
     const binding = bindingOf(request);
     if (finding.kind === 'unknown') return challengeFor(undefined, binding);
-    const key = publicKey(Buffer.from(announced, 'hex'));
+    const key = ed25519Key(Buffer.from(announced, 'hex'));
     return challengeFor({ principal: finding.entry.principal, key }, binding);
   };
 
@@ -146,7 +146,7 @@ function holdersByKey(principals: Principals<CryptosignCredential>): ReadonlyMap
   const holders = new Map<string, KeyHolder[]>();
   for (const { principal, credential } of principals.values()) {
     for (const authorized of credential.authorizedKeys) {
-      const key = publicKey(Buffer.from(authorized, 'hex'));
+      const key = ed25519Key(Buffer.from(authorized, 'hex'));
       holders.set(authorized, [...(holders.get(authorized) ?? []), { principal, key }]);
     }
   }

@@ -7,21 +7,21 @@ import type { Dict } from '../../wamp/options.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import { unavailable } from '../ports.js';
 import type { AuthenticatorEntry } from './authenticator.js';
-import type { Entry } from './credentials.js';
+import type { CredentialEntry } from './credentials.js';
 import type { AuthenticatorRequest, AuthStep, Principal } from './method.js';
 
 export const DYNAMIC = 'dynamic';
 
 /** Outcome of asking the authenticators of one method about a client. */
 export type Finding<Credential> =
-  | { readonly kind: 'found'; readonly entry: Entry<Credential> }
+  | { readonly kind: 'found'; readonly entry: CredentialEntry<Credential> }
   /** Every authenticator refused the client. */
   | { readonly kind: 'unknown' }
   /** No decision could be had. */
   | { readonly kind: 'undecided'; readonly step: AuthStep };
 
 /** The question of one method. */
-export interface Question<Credential> {
+export interface AuthenticatorQuestion<Credential> {
   readonly method: string;
   /** For `details`, besides what every method sends. */
   readonly details?: Dict;
@@ -37,7 +37,7 @@ export interface Question<Credential> {
 export async function askAuthenticators<Credential>(
   authenticators: readonly AuthenticatorEntry[],
   request: AuthenticatorRequest,
-  question: Question<Credential>,
+  question: AuthenticatorQuestion<Credential>,
 ): Promise<Finding<Credential>> {
   const details = detailsOf(request, question);
   const args = [request.realm, request.details.authid ?? null, details];
@@ -62,7 +62,10 @@ export function undecided({ onUnavailable }: AuthenticatorEntry): AuthStep {
 }
 
 /** The keys that authenticators of Crossbar.io know, in the spelling of both of its generations. */
-function detailsOf<Credential>(request: AuthenticatorRequest, { method, details }: Question<Credential>): Dict {
+function detailsOf<Credential>(
+  request: AuthenticatorRequest,
+  { method, details }: AuthenticatorQuestion<Credential>,
+): Dict {
   const { authid, authrole, authextra } = request.details;
   const { type, protocol, serializer, peer } = request.transport;
   const { certificate, isSecure = false, headers = {} } = request;
@@ -102,8 +105,8 @@ async function entryOf<Credential>(
   value: unknown,
   authenticator: AuthenticatorEntry,
   request: AuthenticatorRequest,
-  question: Question<Credential>,
-): Promise<Entry<Credential> | string> {
+  question: AuthenticatorQuestion<Credential>,
+): Promise<CredentialEntry<Credential> | string> {
   const result = typeof value === 'string' && question.isRoleEnough ? { role: value } : value;
   if (!isDict(result)) return question.isRoleEnough ? 'it is neither a string nor a dict' : 'it is no dict';
   const principal = principalOf(result, authenticator, request.realm, question.authid);

@@ -4,7 +4,7 @@ import { createPublicKey, verify, type KeyObject } from 'node:crypto';
 const SPKI_HEAD = Buffer.from('302a300506032b6570032100', 'hex');
 
 /** Throws when the bytes are no public key. */
-export function publicKey(bytes: Uint8Array): KeyObject {
+export function ed25519Key(bytes: Uint8Array): KeyObject {
   if (bytes.length !== 32) throw new TypeError(`an Ed25519 key has 32 bytes, not ${bytes.length}`);
   return createPublicKey({ key: Buffer.concat([SPKI_HEAD, bytes]), format: 'der', type: 'spki' });
 }

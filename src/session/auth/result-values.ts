@@ -8,7 +8,7 @@ export function isHexKey(value: unknown): value is string {
   return typeof value === 'string' && HEX_KEY.test(value);
 }
 
-export function isText(value: unknown, maxLength: number): value is string {
+export function isBoundedText(value: unknown, maxLength: number): value is string {
   return typeof value === 'string' && value !== '' && value.length <= maxLength;
 }
 

@@ -10,7 +10,7 @@ import {
   isEqual,
   sha256,
   unusable,
-  type Entry,
+  type CredentialEntry,
   type Principals,
 } from './credentials.js';
 import type { AuthenticatorEntry } from './authenticator.js';
@@ -66,7 +66,7 @@ export interface ScramDialect {
 }
 
 /** Stands for the principals of a method whose authenticators have not named one yet. */
-const MODELS: Readonly<Record<ScramKdf['kind'], Entry<ScramCredential>>> = {
+const MODELS: Readonly<Record<ScramKdf['kind'], CredentialEntry<ScramCredential>>> = {
   pbkdf2: modelOf({ kdf: { kind: 'pbkdf2', iterations: 4_096 }, salt: new Uint8Array(16) }),
   argon2id: modelOf({ kdf: { kind: 'argon2id', iterations: 3, memoryKiB: 65_536 }, salt: new Uint8Array(16) }),
 };
@@ -79,7 +79,7 @@ export function createScram({ dialect, principals, authenticators = [], randomBy
   const decoys = new Decoys(principals, ({ storedKey }) => storedKey, MODELS[dialect.usualKdf]);
 
   /** `entry`: undefined for an unknown authid, whose challenge no answer fits. */
-  const challenge = (hello: ScramHello, entry: Entry<ScramCredential> | undefined): AuthStep => {
+  const challenge = (hello: ScramHello, entry: CredentialEntry<ScramCredential> | undefined): AuthStep => {
     const { authid, clientNonce } = hello;
     // Made for known principals too, so that the time to the challenge does not tell them (AUT-4).
     const model = decoys.like(authid).credential;
@@ -139,7 +139,7 @@ function helloOf({ details }: AuthRequest, dialect: ScramDialect): ScramHello | 
   return { authid, clientNonce };
 }
 
-function modelOf({ kdf, salt }: Pick<ScramCredential, 'kdf' | 'salt'>): Entry<ScramCredential> {
+function modelOf({ kdf, salt }: Pick<ScramCredential, 'kdf' | 'salt'>): CredentialEntry<ScramCredential> {
   const none = new Uint8Array(0);
   return {
     principal: { authid: '', authrole: '', authprovider: DYNAMIC },

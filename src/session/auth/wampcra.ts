@@ -5,9 +5,18 @@ import { isFault } from '../../wamp/faults.js';
 import type { SessionId } from '../../wamp/ids.js';
 import type { Dict } from '../../wamp/options.js';
 import type { AuthenticatorEntry } from './authenticator.js';
-import { authidOf, Decoys, DENIED, granted, hmacSha256, isEqual, type Entry, type Principals } from './credentials.js';
+import {
+  authidOf,
+  Decoys,
+  DENIED,
+  granted,
+  hmacSha256,
+  isEqual,
+  type CredentialEntry,
+  type Principals,
+} from './credentials.js';
 import { askAuthenticators, DYNAMIC } from './dynamic.js';
-import { isCountUpTo, isText, MAX_ITERATIONS } from './result-values.js';
+import { isCountUpTo, isBoundedText, MAX_ITERATIONS } from './result-values.js';
 import type { AuthMethod, AuthRequest, AuthStep, Principal } from './method.js';
 
 /** How a client derives its key from the password. */
@@ -42,7 +51,7 @@ interface Challenged {
 }
 
 /** Stands for the principals of a method whose authenticators have not named one yet. */
-const MODEL: Entry<CraCredential> = {
+const MODEL: CredentialEntry<CraCredential> = {
   principal: { authid: '', authrole: 'user', authprovider: DYNAMIC },
   credential: { key: '' },
 };
@@ -131,9 +140,9 @@ async function craCredential(result: Dict): Promise<CraCredential | string> {
   const keylen = own(result, 'keylen') ?? 32;
   if ((secret === undefined) === (derivedKey === undefined)) return 'it has neither secret nor derivedKey, or both';
   const key = secret ?? derivedKey;
-  if (!isText(key, MAX_SECRET_LENGTH)) return 'its secret is no text';
+  if (!isBoundedText(key, MAX_SECRET_LENGTH)) return 'its secret is no text';
   if (salt === undefined) return derivedKey === undefined ? { key } : 'derivedKey needs a salt';
-  if (!isText(salt, 255)) return 'salt is no text';
+  if (!isBoundedText(salt, 255)) return 'salt is no text';
   if (!isCountUpTo(iterations, MAX_ITERATIONS)) return 'iterations is no number that is allowed';
   if (!isCountUpTo(keylen, 64) || keylen % 4 !== 0) return 'keylen is no multiple of 4 up to 64';
   const salted: CraSalt = { salt, iterations, keylen };

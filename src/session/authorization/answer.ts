@@ -3,7 +3,7 @@ import type { Dict, List } from '../../wamp/options.js';
 import type { Decision } from './permission.js';
 
 /** An authorizer's answer. */
-export interface Answer {
+export interface AuthorizerAnswer {
   readonly decision: Decision;
   /** Whose later requests it decides as well. Undefined: it is for this request only. */
   readonly scope: 'session' | 'role' | undefined;
@@ -19,7 +19,7 @@ const KEYS: ReadonlySet<string> = new Set(['allow', 'disclose', 'cache', 'ttlMs'
  * Reads a result: a boolean, or a dict with `allow`. Returns its flaw, in words, if it is anything else. An answer that
  * is not understood must not allow anything.
  */
-export function readAnswer(args: List, kwargs: Dict): Answer | string {
+export function readAnswer(args: List, kwargs: Dict): AuthorizerAnswer | string {
   if (args.length !== 1 || Object.keys(kwargs).length > 0) return 'the result is not one positional value';
   const [value] = args;
   if (typeof value === 'boolean') return answer(value, false, undefined, undefined, false);
@@ -46,9 +46,9 @@ export function readAnswer(args: List, kwargs: Dict): Answer | string {
 function answer(
   allowed: boolean,
   disclose: boolean,
-  scope: Answer['scope'],
+  scope: AuthorizerAnswer['scope'],
   ttlMs: number | undefined,
   hasValidate: boolean,
-): Answer {
+): AuthorizerAnswer {
   return { decision: { allowed, disclose: allowed && disclose }, scope, ttlMs, hasValidate };
 }

@@ -1,11 +1,11 @@
 import type { Authorizer } from '../ports.js';
 import type { Decision } from './permission.js';
-import type { Question } from './question.js';
+import type { AuthorizerQuestion } from './question.js';
 import { UNDECIDED, type StaticAuthorizer } from './static-authorizer.js';
 
 /** Decides on requests that no static permission covers. */
 export interface Arbiter {
-  decide(question: Question): Decision | Promise<Decision>;
+  decide(question: AuthorizerQuestion): Decision | Promise<Decision>;
 }
 
 /** Static permissions first; the arbiter decides on the rest. */

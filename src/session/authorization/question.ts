@@ -23,7 +23,7 @@ export interface Asker {
 }
 
 /** One question to an authorizer. */
-export interface Question {
+export interface AuthorizerQuestion {
   readonly action: Action;
   readonly uri: Uri;
   readonly match: MatchPolicy;
@@ -32,7 +32,7 @@ export interface Question {
 }
 
 /** The arguments of the call, those of Crossbar.io: session details, URI, action, options (AZ-3). */
-export function argumentsOf({ action, uri, asker, request }: Question): List {
+export function argumentsOf({ action, uri, asker, request }: AuthorizerQuestion): List {
   const { session, realm, authid, authrole, authmethod, authprovider, authextra, transport } = asker;
   const details = {
     session,

@@ -1,10 +1,10 @@
 import type { Dict, List, MatchPolicy } from '../../wamp/options.js';
 import type { Uri } from '../../wamp/ids.js';
 import { observe, type AuthorizerResult, type Counters } from '../../telemetry/counters.js';
-import { readAnswer, type Answer } from './answer.js';
+import { readAnswer, type AuthorizerAnswer } from './answer.js';
 import { DecisionCache, type FlushFilter } from './decision-cache.js';
 import type { Action, Decision } from './permission.js';
-import { argumentsOf, type Question } from './question.js';
+import { argumentsOf, type AuthorizerQuestion } from './question.js';
 
 /** An authorizer of a role, as the configuration has it. */
 export interface AuthorizerSettings {
@@ -75,7 +75,7 @@ export class RemoteAuthorizer {
   readonly #sources: AuthorizerSources;
   #cache: DecisionCache;
   /** The first question of those that are out, by action, match and URI. */
-  readonly #leaders = new Map<string, Promise<Answer>>();
+  readonly #leaders = new Map<string, Promise<AuthorizerAnswer>>();
   /**
    * Actions whose last answer was for the whole role. Other sessions then wait for the answer to the same question: it
    * is probably for them too.
@@ -107,7 +107,7 @@ export class RemoteAuthorizer {
   }
 
   /** Rejects with an AuthorizationFailedError. */
-  decide(question: Question): Decision | Promise<Decision> {
+  decide(question: AuthorizerQuestion): Decision | Promise<Decision> {
     const { action, uri, match, asker } = question;
     const key = keyOf(action, uri, match);
     const known = this.#cache.get(`${asker.session} ${key}`) ?? this.#cache.get(key);
@@ -121,7 +121,7 @@ export class RemoteAuthorizer {
     return this.#cache.flush(filter);
   }
 
-  async #join(question: Question, key: string): Promise<Decision> {
+  async #join(question: AuthorizerQuestion, key: string): Promise<Decision> {
     const leader = this.#leaders.get(key);
     if (leader !== undefined && this.#sharing[question.action]) {
       const answer = await leader;
@@ -137,7 +137,7 @@ export class RemoteAuthorizer {
     }
   }
 
-  async #ask(question: Question, key: string): Promise<Answer> {
+  async #ask(question: AuthorizerQuestion, key: string): Promise<AuthorizerAnswer> {
     const { pending } = this.#sources;
     if (pending.count >= pending.max) {
       this.#sources.counters.limitsReached.pending_authorizations++;
@@ -168,7 +168,11 @@ export class RemoteAuthorizer {
     }
   }
 
-  #keep({ action, uri, asker }: Question, key: string, { decision, scope, ttlMs = Infinity }: Answer): void {
+  #keep(
+    { action, uri, asker }: AuthorizerQuestion,
+    key: string,
+    { decision, scope, ttlMs = Infinity }: AuthorizerAnswer,
+  ): void {
     this.#sharing[action] = scope === 'role';
     if (scope === undefined) return;
     const untilMs = this.#sources.nowMs() + Math.min(ttlMs, this.#settings.cache.ttlMs);

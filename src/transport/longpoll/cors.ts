@@ -5,7 +5,7 @@ const MAX_AGE_SECONDS = 600;
 const NAMES = /^[A-Za-z0-9-]{1,64}(\s*,\s*[A-Za-z0-9-]{1,64}){0,15}$/;
 
 /** Headers of every answer: the browser passes it to the page of an allowed origin, and keeps no copy (LP-7). */
-export function corsHeaders({ origin }: Pick<HttpExchange, 'origin'>): HttpHeaders {
+export function pollCorsHeaders({ origin }: Pick<HttpExchange, 'origin'>): HttpHeaders {
   const cache = ['Cache-Control', 'no-store'] as const;
   if (origin === '') return [cache];
   return [
@@ -22,7 +22,7 @@ export function preflightAnswer(exchange: HttpExchange): HttpAnswer {
   return {
     status: '204',
     headers: [
-      ...corsHeaders(exchange),
+      ...pollCorsHeaders(exchange),
       ['Access-Control-Allow-Methods', 'POST, OPTIONS'],
       ['Access-Control-Allow-Headers', NAMES.test(asked) ? asked : 'content-type'],
       ['Access-Control-Max-Age', String(MAX_AGE_SECONDS)],

@@ -7,7 +7,7 @@ import { textAnswer } from '../http/answers.js';
 import type { HttpExchange, HttpHeaders, HttpRoute } from '../http/exchange.js';
 import { REFUSALS } from '../refusals.js';
 import { negotiate, type Subprotocol } from '../subprotocols.js';
-import { corsHeaders, preflightAnswer } from './cors.js';
+import { pollCorsHeaders, preflightAnswer } from './cors.js';
 import type { PollHome, SendOutcome } from './poll-home.js';
 import type { PollServer } from './poll-server.js';
 import type { PollAnswer } from './poll-socket.js';
@@ -132,7 +132,7 @@ export class PollRoutes {
     const headers = (cookies?.headers ?? []).map((value) => ['Set-Cookie', value] as const);
     exchange.answer({
       status: '200',
-      headers: [...headers, ...corsHeaders(exchange), ['Content-Type', 'application/json; charset=utf-8']],
+      headers: [...headers, ...pollCorsHeaders(exchange), ['Content-Type', 'application/json; charset=utf-8']],
       body: JSON.stringify({ protocol: subprotocol.name, transport }),
     });
   }
@@ -151,7 +151,7 @@ export class PollRoutes {
     if (answer.kind === 'unknown') this.#refuse(exchange, 'unknown');
     else if (answer.kind === 'none') this.#nothing(exchange);
     else {
-      const headers = [...corsHeaders(exchange), ['Content-Type', CONTENT_TYPES[answer.serializer]]] as const;
+      const headers = [...pollCorsHeaders(exchange), ['Content-Type', CONTENT_TYPES[answer.serializer]]] as const;
       const ended = (isWritten: boolean): void => answer.settle(isWritten ? 'written' : 'unwritten');
       exchange.answer({ status: '200', headers, body: answer.bytes }, ended);
     }
@@ -187,11 +187,11 @@ export class PollRoutes {
     sentence: string,
     headers: HttpHeaders = [],
   ): void {
-    exchange.answer(textAnswer(status, sentence, [...headers, ...corsHeaders(exchange)]));
+    exchange.answer(textAnswer(status, sentence, [...headers, ...pollCorsHeaders(exchange)]));
   }
 
   #nothing(exchange: HttpExchange): void {
-    exchange.answer({ status: '204', headers: corsHeaders(exchange), body: '' });
+    exchange.answer({ status: '204', headers: pollCorsHeaders(exchange), body: '' });
   }
 
   #negotiate(body: Uint8Array): Subprotocol | undefined {

@@ -2,7 +2,7 @@ import type { SerializerId } from '../../wamp/payload.js';
 import type { OutboxSocket } from '../outbox-socket.js';
 
 /** The end of an answered poll. `doubt`: the client may have received the answer or not. */
-export type Delivery = 'written' | 'unwritten' | 'doubt';
+export type PollDelivery = 'written' | 'unwritten' | 'doubt';
 
 /** The answer to one poll. `none`: nothing came in time, or a later poll is in its place. `unknown`: there is no such transport. */
 export type PollAnswer =
@@ -13,7 +13,7 @@ export type PollAnswer =
       readonly serializer: SerializerId;
       readonly bytes: Uint8Array;
       /** Must be called once, in a later turn: until then the next poll has to wait. */
-      readonly settle: (delivery: Delivery) => void;
+      readonly settle: (delivery: PollDelivery) => void;
     };
 
 /** A poll that waits: receives its answer once. */
@@ -162,7 +162,7 @@ export class PollSocket implements OutboxSocket {
     poll?.(answer);
   }
 
-  #settle(inFlight: InFlight, delivery: Delivery): void {
+  #settle(inFlight: InFlight, delivery: PollDelivery): void {
     if (this.#inFlight !== inFlight) return;
     this.#inFlight = undefined;
     if (delivery === 'doubt') {

@@ -16,7 +16,7 @@ export interface FrameHead {
 }
 
 /** Reads a prefix. Undefined: a reserved bit or kind (RS-6), or a length in two forms (RS-5). */
-export function readHead(octets: Uint8Array): FrameHead | undefined {
+export function readFrameHead(octets: Uint8Array): FrameHead | undefined {
   const [first = 0, high = 0, middle = 0, low = 0] = octets;
   const kind = KINDS[first & 0x07];
   if (kind === undefined || (first & 0xf0) !== 0) return undefined;
@@ -26,7 +26,7 @@ export function readHead(octets: Uint8Array): FrameHead | undefined {
 }
 
 /** Writes the prefix of a frame of at most MOST_SENT_BYTES. */
-export function writeHead(target: Uint8Array, at: number, kind: FrameKind, length: number): void {
+export function writeFrameHead(target: Uint8Array, at: number, kind: FrameKind, length: number): void {
   target[at] = KINDS.indexOf(kind);
   target[at + 1] = length >> 16;
   target[at + 2] = (length >> 8) & 0xff;

@@ -1,4 +1,4 @@
-import { HEAD_BYTES, readHead, type FrameHead, type FrameKind } from './frame-head.js';
+import { HEAD_BYTES, readFrameHead, type FrameHead, type FrameKind } from './frame-head.js';
 import { Pieces } from './pieces.js';
 
 /** Receives whole frames, one at a time. */
@@ -58,7 +58,7 @@ export class FrameReader {
     while (at < chunk.length && this.#headBytes < HEAD_BYTES) this.#head[this.#headBytes++] = chunk[at++] ?? 0;
     if (this.#headBytes < HEAD_BYTES) return at;
     this.#headBytes = 0;
-    const head = readHead(this.#head);
+    const head = readFrameHead(this.#head);
     if (head !== undefined && head.length <= this.#maxBytes) {
       this.#frame = head;
       return at;

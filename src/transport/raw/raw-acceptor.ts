@@ -11,11 +11,11 @@ import { readProxyHeader } from './proxy-header.js';
 import type { RawOptions } from './raw-options.js';
 import {
   acceptance,
-  errorReply,
+  rawErrorReply,
   HANDSHAKE_BYTES,
   readHandshake,
   type AnsweredFlaw,
-  type HandshakeFlaw,
+  type RawHandshakeFlaw,
 } from './raw-handshake.js';
 
 /** A client that has completed the handshake. */
@@ -66,7 +66,7 @@ export interface RawAcceptorOptions extends Pick<
 
 const NOTHING = Buffer.alloc(0);
 
-const REFUSAL_BY_FLAW: Readonly<Record<HandshakeFlaw, ConnectionRefusal>> = {
+const REFUSAL_BY_FLAW: Readonly<Record<RawHandshakeFlaw, ConnectionRefusal>> = {
   magic: 'malformed_handshake',
   illegal: 'malformed_handshake',
   reserved: 'malformed_handshake',
@@ -190,7 +190,7 @@ export class RawAcceptor {
     }
     const refusal = this.#refusal(slot);
     if (refusal !== undefined) {
-      this.#refuse(stream, client, refusal, errorReply('connections'));
+      this.#refuse(stream, client, refusal, rawErrorReply('connections'));
       return;
     }
     stream.write(acceptance(octets, receiveBytes));
@@ -229,6 +229,6 @@ export class RawAcceptor {
   }
 }
 
-function replyTo(flaw: HandshakeFlaw): Uint8Array | undefined {
-  return flaw === 'magic' || flaw === 'illegal' ? undefined : errorReply(flaw satisfies AnsweredFlaw);
+function replyTo(flaw: RawHandshakeFlaw): Uint8Array | undefined {
+  return flaw === 'magic' || flaw === 'illegal' ? undefined : rawErrorReply(flaw satisfies AnsweredFlaw);
 }

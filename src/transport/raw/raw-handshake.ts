@@ -17,11 +17,11 @@ const ERROR_CODE = { serializer: 1, reserved: 3, connections: 4 } as const;
 export type AnsweredFlaw = keyof typeof ERROR_CODE;
 
 /** The router closes without an answer after `magic`: the other side does not know RawSocket. `illegal`: serializer 0. */
-export type HandshakeFlaw = Exclude<AnsweredFlaw, 'connections'> | 'magic' | 'illegal';
+export type RawHandshakeFlaw = Exclude<AnsweredFlaw, 'connections'> | 'magic' | 'illegal';
 
 export type RawHandshake =
   | { readonly kind: 'request'; readonly serializer: SerializerId; readonly peerMaxBytes: number }
-  | { readonly kind: 'flaw'; readonly flaw: HandshakeFlaw };
+  | { readonly kind: 'flaw'; readonly flaw: RawHandshakeFlaw };
 
 /** Reads the four octets of a client (rules 4.1). */
 export function readHandshake(octets: Uint8Array, serializers: readonly SerializerId[]): RawHandshake {
@@ -41,7 +41,7 @@ export function acceptance(request: Uint8Array, receiveBytes: number): Uint8Arra
   return Uint8Array.of(MAGIC, (length << 4) | ((request[1] ?? 0) & 0x0f), 0, 0);
 }
 
-export function errorReply(flaw: AnsweredFlaw): Uint8Array {
+export function rawErrorReply(flaw: AnsweredFlaw): Uint8Array {
   return Uint8Array.of(MAGIC, ERROR_CODE[flaw] << 4, 0, 0);
 }
 

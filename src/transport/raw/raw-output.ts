@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { OutboxSocket } from '../outbox-socket.js';
-import { HEAD_BYTES, writeHead, type FrameKind } from './frame-head.js';
+import { HEAD_BYTES, writeFrameHead, type FrameKind } from './frame-head.js';
 
 /** The owner of an output, which it notifies at once. */
 export interface OutputOwner {
@@ -120,6 +120,6 @@ export class RawOutput implements OutboxSocket {
 }
 
 function putFrame(target: Uint8Array, at: number, kind: FrameKind, payload: Uint8Array): void {
-  writeHead(target, at, kind, payload.length);
+  writeFrameHead(target, at, kind, payload.length);
   target.set(payload, at + HEAD_BYTES);
 }

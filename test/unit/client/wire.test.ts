@@ -1,20 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { UnencodableError } from '../../../src/client/errors.js';
-import { decodeMessage, encodeMessage, readJson, writeJson } from '../../../src/client/wire.js';
+import { decodeElements, encodeMessage, readJson, toJsonText } from '../../../src/client/wire.js';
 
 describe('messages of a client', () => {
   it.each(['json', 'msgpack', 'cbor'] as const)('come back as they were written in %s', (serializer) => {
     const message = [48, 1, {}, 'com.example.a', [1, 'two', null, [true]], { key: { deep: -5 } }];
-    expect(decodeMessage(serializer, encodeMessage(serializer, message))).toEqual(message);
+    expect(decodeElements(serializer, encodeMessage(serializer, message))).toEqual(message);
   });
   it.each(['json', 'msgpack', 'cbor'] as const)('are refused as a text when they are no %s', (serializer) => {
     for (const bytes of [[], [0x5b], [0xff, 0xff], [0x31]])
-      expect(decodeMessage(serializer, Uint8Array.from(bytes))).toBeTypeOf('string');
+      expect(decodeElements(serializer, Uint8Array.from(bytes))).toBeTypeOf('string');
   });
   it('end with the first flaw, however many elements they claim', () => {
     // A list of 999,999 elements, of which the first is no value.
-    expect(decodeMessage('msgpack', Uint8Array.of(0xdd, 0x00, 0x0f, 0x42, 0x3f, 0xc1))).toBeTypeOf('string');
-    expect(decodeMessage('cbor', Uint8Array.of(0x9a, 0x00, 0x0f, 0x42, 0x3f, 0xff))).toBeTypeOf('string');
+    expect(decodeElements('msgpack', Uint8Array.of(0xdd, 0x00, 0x0f, 0x42, 0x3f, 0xc1))).toBeTypeOf('string');
+    expect(decodeElements('cbor', Uint8Array.of(0x9a, 0x00, 0x0f, 0x42, 0x3f, 0xff))).toBeTypeOf('string');
   });
   it('that JSON cannot represent are an error', () => {
     expect(() => encodeMessage('json', [NaN])).toThrow(UnencodableError);
@@ -27,7 +27,7 @@ describe('JSON of the command line', () => {
     for (const text of ['9007199254740993', '-18446744073709551615', '2.0', '-0.0', '1.5', '[{"a":[1,2.0]}]']) {
       const read = readJson(text);
       if (typeof read === 'string') throw new Error(read);
-      expect(writeJson(read.value)).toBe(text);
+      expect(toJsonText(read.value)).toBe(text);
     }
   });
   it('is one value', () => {
@@ -35,6 +35,6 @@ describe('JSON of the command line', () => {
     expect(readJson(' {"a": "b"}\n')).toEqual({ value: { a: 'b' } });
   });
   it('has bytes as text of U+0000 and Base64', () => {
-    expect(writeJson(Uint8Array.of(1, 2))).toBe('"\\u0000AQI="');
+    expect(toJsonText(Uint8Array.of(1, 2))).toBe('"\\u0000AQI="');
   });
 });

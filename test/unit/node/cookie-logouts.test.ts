@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { BackplaneUnavailableError, type Backplane } from '../../../src/backplane/backplane.js';
 import { MemoryExpiringStore, SharedExpiringState } from '../../../src/backplane/memory/expiring-store.js';
-import { reachUnless } from '../../../src/backplane/memory/reach.js';
+import { sharedStepUnless } from '../../../src/backplane/memory/shared-step.js';
 import { CookieLogouts } from '../../../src/node/cookie-logouts.js';
 import { CookieLogins } from '../../../src/session/auth/cookie-logins.js';
 import type { Login } from '../../../src/session/auth/login.js';
@@ -14,7 +14,7 @@ async function scene() {
   const state = { isAway: false };
   const store = new MemoryExpiringStore(
     new SharedExpiringState(() => 0),
-    reachUnless(() => (state.isAway ? new BackplaneUnavailableError('expiring state') : undefined)),
+    sharedStepUnless(() => (state.isAway ? new BackplaneUnavailableError('expiring state') : undefined)),
   );
   const logins = new CookieLogins({
     store,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BackplaneUnavailableError, type Answers } from '../../../src/backplane/backplane.js';
 import { MemoryExpiringStore, SharedExpiringState } from '../../../src/backplane/memory/expiring-store.js';
-import { reachUnless } from '../../../src/backplane/memory/reach.js';
+import { sharedStepUnless } from '../../../src/backplane/memory/shared-step.js';
 import { replacedSessions, SessionPlaces, type AuthidRule } from '../../../src/realm/session-places.js';
 import { isUnavailable } from '../../../src/session/ports.js';
 import type { NodeId, SessionId } from '../../../src/wamp/ids.js';
@@ -21,7 +21,7 @@ class Scene {
   state = new SharedExpiringState(() => this.nowMs);
 
   node(rule: AuthidRule): SessionPlaces {
-    const reach = reachUnless(() => (this.isAway ? new BackplaneUnavailableError('expiring state') : undefined));
+    const reach = sharedStepUnless(() => (this.isAway ? new BackplaneUnavailableError('expiring state') : undefined));
     return new SessionPlaces({
       realm: 'r',
       rule,

@@ -18,7 +18,7 @@ import type { LoadedScript, LoadedScripts } from '../scripts/loader.js';
 import type { ServerInfo } from './server-info.js';
 import { CHECK_RIGHTS_FILE, checkRights, pubsubBufferBytes, type RightsScope } from './store-rights.js';
 import type { StoreConnection } from './store-connection.js';
-import { isRefusal, needsReconnect, remedyFor, StoreReplyError, StoreUnusableError } from './store-errors.js';
+import { isStoreRefusal, needsReconnect, remedyFor, StoreReplyError, StoreUnusableError } from './store-errors.js';
 import { ReconnectingConnection } from './reconnecting-connection.js';
 import { Subscriptions } from './subscriptions.js';
 
@@ -317,7 +317,7 @@ export class RedisConnections implements Store, Wire {
   }
 
   #replied(operation: string, error: StoreReplyError): void {
-    this.#options.counters.storeErrors[isRefusal(error) ? 'refused' : 'script']++;
+    this.#options.counters.storeErrors[isStoreRefusal(error) ? 'refused' : 'script']++;
     this.#notify('error', 'command_failed', `${operation}: ${remedyFor(error) ?? error.message}`);
     if (needsReconnect(error)) this.reset(error.message);
   }

@@ -1,7 +1,7 @@
 import { StoreReplyError } from './store-errors.js';
 
 /** A command for the store. */
-interface Asked extends Command {
+interface Asked extends ScriptCommand {
   readonly resolve: (reply: unknown) => void;
   readonly reject: (cause: unknown) => void;
   state: 'waiting' | 'asked' | 'done' | 'missing';
@@ -13,7 +13,7 @@ interface Asked extends Command {
 /** Sends a command. A repeated one has to carry its script with it: the store may have lost the scripts again. */
 export type Ask = (isRepeated: boolean) => Promise<unknown>;
 
-export interface Command {
+export interface ScriptCommand {
   /** The hash tag of its rows. */
   readonly tag: string;
   readonly isRead: boolean;
@@ -36,7 +36,7 @@ export class ScriptOrder {
   #held: Asked[] = [];
   #isHolding = false;
 
-  run(command: Command): Promise<unknown> {
+  run(command: ScriptCommand): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const one: Asked = { ...command, resolve, reject, state: 'waiting', giveUp: NOTHING, isRepeated: false };
       if (this.#isHolding) this.#held.push(one);

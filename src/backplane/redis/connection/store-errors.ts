@@ -23,7 +23,7 @@ export function needsReconnect({ code }: StoreReplyError): boolean {
 }
 
 /** Whether the store refused the command, and the command was not wrong. */
-export function isRefusal({ code }: StoreReplyError): boolean {
+export function isStoreRefusal({ code }: StoreReplyError): boolean {
   return REFUSALS.has(code);
 }
 

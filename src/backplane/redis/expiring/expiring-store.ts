@@ -1,7 +1,7 @@
 import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
 import type { Uri } from '../../../wamp/ids.js';
 import {
-  digestOf,
+  nameDigest,
   type EntryName,
   type ExpiringStore,
   type PlaceOutcome,
@@ -71,6 +71,6 @@ export class RedisExpiringStore implements ExpiringStore {
   }
 
   #key(realm: Uri, name: EntryName): string {
-    return this.#options.keys.expiring(realm, name.kind, digestOf(name));
+    return this.#options.keys.expiring(realm, name.kind, nameDigest(name));
   }
 }

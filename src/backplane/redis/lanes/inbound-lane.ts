@@ -4,7 +4,7 @@ import type { NodeId } from '../../../wamp/ids.js';
  * The place of a message in the sequence of its lane. `reset`: the other node counts from another number than this node
  * expected. `far`: ahead by more than can have been lost.
  */
-export type Place = 'next' | 'behind_gap' | 'reset' | 'duplicate' | 'far';
+export type SequencePlace = 'next' | 'behind_gap' | 'reset' | 'duplicate' | 'far';
 
 export interface InboundLaneOptions {
   /** Monotonic. Called only for a heartbeat that does not fit. */
@@ -36,7 +36,7 @@ export class InboundLane {
   }
 
   /** The place of a batch with items, or of a heartbeat, which repeats the sequence of the last batch. */
-  placeOf(sequence: number, itemCount: number): Place {
+  placeOf(sequence: number, itemCount: number): SequencePlace {
     const expected = itemCount === 0 ? this.#last : this.#last + 1;
     if (sequence === expected) return this.#hasIgnoredSkipped ? 'behind_gap' : 'next';
     if (sequence > expected && sequence - expected <= MAX_LOST_BATCHES) return 'behind_gap';
@@ -47,7 +47,7 @@ export class InboundLane {
   }
 
   /** Takes the message with the place that `placeOf` has returned. */
-  advance(sequence: number, itemCount: number, place: Place): void {
+  advance(sequence: number, itemCount: number, place: SequencePlace): void {
     const isSettled =
       place === 'reset' || sequence === this.#last || (place === 'next' && this.#settled === this.#last);
     if (isSettled) this.#settled = sequence;

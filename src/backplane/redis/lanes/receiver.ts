@@ -3,7 +3,7 @@ import type { NodeId } from '../../../wamp/ids.js';
 import { unreachable } from '../../../wamp/unreachable.js';
 import { BatchReader } from '../../wire/batch-reader.js';
 import { kindOfFrame, type LaneItem } from '../../wire/format.js';
-import { InboundLane, type InboundLaneOptions, type Place } from './inbound-lane.js';
+import { InboundLane, type InboundLaneOptions, type SequencePlace } from './inbound-lane.js';
 import type { LaneEvents } from './ports.js';
 
 export interface ReceiverOptions {
@@ -142,7 +142,7 @@ export class Receiver {
     return this.proceed(hasTime);
   }
 
-  #gap(from: NodeId, place: Place, itemCount: number): void {
+  #gap(from: NodeId, place: SequencePlace, itemCount: number): void {
     const { counters, events } = this.#options;
     const how = place === 'reset' ? 'reset' : itemCount === 0 ? 'heartbeat' : 'sequence';
     counters.laneGaps[how]++;

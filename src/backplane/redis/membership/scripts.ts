@@ -22,10 +22,10 @@ export interface EnterNode {
   readonly floor: number;
 }
 
-export type EnterReply =
+export type NodeEnterReply =
   { readonly kind: 'entered'; readonly version: number; readonly epoch: string } | { readonly kind: 'gone' };
 
-export const enterNode: Script<EnterNode, EnterReply> = {
+export const enterNode: Script<EnterNode, NodeEnterReply> = {
   file: 'enter_node.lua',
   encode: ({ keys, channel, node, row, leaseMs, epoch, floor }) => ({
     keys: [keys.alive, keys.leases, keys.gone, keys.meta, channel],

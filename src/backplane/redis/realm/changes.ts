@@ -44,7 +44,7 @@ export type ChangeBody =
   | { readonly kind: 'drop' | 'withdrawn'; readonly node: NodeId; readonly ids: readonly RegistrationId[] }
   | { readonly kind: 'enter' | 'complete'; readonly node: NodeId };
 
-export interface Change {
+export interface RealmChange {
   readonly version: number;
   /** The node that waits until the others have the version. */
   readonly asker: NodeId | undefined;
@@ -62,7 +62,7 @@ const FORMAT = 1;
  * One message of a realm's channel, foreign in every part: a MessagePack list of the format, the realm's version, the asking
  * node or '', the kind of change, and what that kind has.
  */
-export function parseChange(message: Uint8Array): Change | ChangeFlaw {
+export function parseChange(message: Uint8Array): RealmChange | ChangeFlaw {
   if (message.byteLength > MAX_CHANGE_BYTES) return 'size';
   const fields = unpack(message);
   if (!Array.isArray(fields) || !Number.isSafeInteger(fields[0])) return 'change';

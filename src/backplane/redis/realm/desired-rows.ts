@@ -15,7 +15,7 @@ import type { WritePath } from './write-path.js';
 import { WriteQueue } from './write-queue.js';
 import {
   ClaimWrite,
-  digestOf,
+  authidDigest,
   InterestWrite,
   ReleaseWrite,
   TakeoverWrite,
@@ -326,7 +326,7 @@ export class DesiredRows {
       ...grant,
       invoke: claim.invoke,
       rest: calleeTraits(claim.callee),
-      digest: digestOf(claim.authid),
+      digest: authidDigest(claim.authid),
       takeover: write.isOffer ? write : undefined,
     });
   }

@@ -1,7 +1,7 @@
 import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
 import type { NodeId } from '../../../wamp/ids.js';
 import type { MembershipView } from './ports.js';
-import { parseChange, type Change } from './changes.js';
+import { parseChange, type RealmChange } from './changes.js';
 import type { RealmSnapshot } from './snapshot.js';
 import type { Keep, RealmMirror } from './mirror.js';
 import type { RealmStore } from './realm-store.js';
@@ -48,7 +48,7 @@ export class RealmFollower {
   #streamVersion = 0;
   #isFollowing = false;
   /** Changes that came while the realm is read. */
-  #buffer: Change[] | undefined;
+  #buffer: RealmChange[] | undefined;
   /** Version as which this node has last entered the realm, by the changes on this connection. */
   #lastEntry = 0;
   /** Version as which this node has entered the realm; changes before that one are ignored. Undefined: it has come. */
@@ -100,7 +100,7 @@ export class RealmFollower {
     if (this.#buffer !== undefined) this.#buffer = [];
   }
 
-  #isBeforeEntry({ version, body }: Change): boolean {
+  #isBeforeEntry({ version, body }: RealmChange): boolean {
     if (body.kind !== 'enter' || body.node !== this.#options.node) return this.#awaitedEntry !== undefined;
     if (version < (this.#awaitedEntry ?? 0)) return true;
     const isExpected = this.#awaitedEntry !== undefined || !this.#isFollowing;
@@ -113,7 +113,7 @@ export class RealmFollower {
     return false;
   }
 
-  #follow(change: Change): void {
+  #follow(change: RealmChange): void {
     if (this.#buffer !== undefined && this.#isFar(change.version)) {
       // The snapshot that is being read will show whether it is true.
       this.#keep(this.#buffer, change);
@@ -214,7 +214,7 @@ export class RealmFollower {
     this.#owed.delete(node);
   }
 
-  #isUnclear({ version, body }: Pick<Change, 'version' | 'body'>): boolean {
+  #isUnclear({ version, body }: Pick<RealmChange, 'version' | 'body'>): boolean {
     return version <= this.#lastSnapshotVersion && this.#options.mirror.isUnclear(body);
   }
 
@@ -227,7 +227,7 @@ export class RealmFollower {
     this.#options.doubted(`version ${version} was ignored: the realm cannot have it yet`);
   }
 
-  #isCredible({ version, asker }: Change): boolean {
+  #isCredible({ version, asker }: RealmChange): boolean {
     if (this.#isFar(version)) {
       this.#doubt(version);
       return false;
@@ -236,12 +236,12 @@ export class RealmFollower {
     return true;
   }
 
-  #keep(buffer: Change[], change: Change): void {
+  #keep(buffer: RealmChange[], change: RealmChange): void {
     if (buffer.length < MAX_BUFFERED_COUNT) buffer.push(change);
     else this.#buffer = undefined;
   }
 
-  #apply({ version, body }: Change): void {
+  #apply({ version, body }: RealmChange): void {
     const { counters, mirror, waits, node } = this.#options;
     if (version <= this.#version) {
       // The realm was read before the message came.

@@ -8,4 +8,4 @@ export interface Holder {
 }
 
 /** Outcome of a claim whose procedure another callee holds. */
-export type Refusal = Exclude<ClaimOutcome, { kind: 'granted' | 'failed' }>;
+export type ClaimRefusal = Exclude<ClaimOutcome, { kind: 'granted' | 'failed' }>;

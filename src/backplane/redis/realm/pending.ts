@@ -1,5 +1,5 @@
 /** A watch or claim that waits for other nodes. */
-export interface Pending {
+export interface PendingWait {
   readonly isSettled: boolean;
   /** On the clock of the waits. */
   readonly deadlineMs: number;

@@ -1,4 +1,4 @@
-import type { Pending } from './pending.js';
+import type { PendingWait } from './pending.js';
 import { changeInterest, type Done, type NotServing } from './scripts.js';
 import type { WritePath } from './write-path.js';
 import type { Write } from './write-queue.js';
@@ -8,7 +8,7 @@ import type { ClaimWrite } from './writes.js';
  * Has every node that serves the realm confirm something before claims are made that concern what others hold: while one of
  * them does not answer, no node is to learn of a callee that is not certain.
  */
-export class PresenceWrite implements Write, Pending {
+export class PresenceWrite implements Write, PendingWait {
   readonly kind = 'presence';
   readonly cost = 1;
   readonly deadlineMs: number;

@@ -1,7 +1,7 @@
 import type { NodeId } from '../../../wamp/ids.js';
 import { BackplaneUnavailableError } from '../../backplane.js';
 import type { Script } from '../ports.js';
-import type { Pending } from './pending.js';
+import type { PendingWait } from './pending.js';
 import type { RealmFollower } from './follower.js';
 import type { RealmMirror } from './mirror.js';
 import type { RealmReplicaOptions } from './ports.js';
@@ -51,12 +51,12 @@ export class RealmWriter {
   }
 
   /** `pending` fails when its deadline has passed. */
-  watchDeadline(pending: Pending): void {
+  watchDeadline(pending: PendingWait): void {
     this.#options.waits.add(pending);
   }
 
   /** The store has done a write as this version. `pending` opens once these nodes have the version. */
-  written(version: number, nodes: readonly NodeId[] = [], pending?: Pending): void {
+  written(version: number, nodes: readonly NodeId[] = [], pending?: PendingWait): void {
     const { store, machine, waits } = this.#options;
     store.noteVersion(version);
     if (pending === undefined) return;
@@ -65,7 +65,7 @@ export class RealmWriter {
   }
 
   /** `pending` opens once all nodes that serve the realm have the version: `nodes`, by the reply of the store. */
-  waitFor(version: number, nodes: readonly NodeId[], pending: Pending): void {
+  waitFor(version: number, nodes: readonly NodeId[], pending: PendingWait): void {
     const { node, membership, mirror, follower, waits } = this.#options;
     const hasPassed = follower.version >= version;
     const waitedFor = new Set(mirror.keptNodes);
@@ -77,7 +77,7 @@ export class RealmWriter {
   }
 
   /** The store does not know that this node serves the realm. `pending` waits until it has the rows of this node again. */
-  realmLost(pending: Pending | undefined): void {
+  realmLost(pending: PendingWait | undefined): void {
     if (pending !== undefined) this.#options.waits.suspend(pending);
     this.#options.storeLost();
   }

@@ -3,7 +3,7 @@ import type { RealmReplicaOptions } from './ports.js';
 import type { ReplicaMachine } from './replica-machine.js';
 import type { ReplicaParts } from './replica-parts.js';
 import { hasStoreLost, isLive, keptRows, type ReplicaState } from './replica-state.js';
-import { enterRealm, markComplete, type EnterReply } from './scripts.js';
+import { enterRealm, markComplete, type RealmEnterReply } from './scripts.js';
 import { readRealm, type RealmSnapshot } from './snapshot.js';
 
 /** Readings of one realm at most, before the replica leaves it alone for a while. */
@@ -11,7 +11,7 @@ const MAX_LOADS = 5;
 
 /** A reading that has begun with another step: its reply names the nodes, `floor` is the version known when it was sent. */
 interface Begun {
-  readonly head: Promise<EnterReply>;
+  readonly head: Promise<RealmEnterReply>;
   readonly floor: number;
 }
 
@@ -89,7 +89,7 @@ export class ReplicaRepair {
     if (isLive(state)) this.#options.counters.mirrorReloads[state.cause]++;
   }
 
-  #entered({ kind, version, isBehind, nodes }: EnterReply, stream: number): void {
+  #entered({ kind, version, isBehind, nodes }: RealmEnterReply, stream: number): void {
     const { state } = this.#machine;
     if (!isLive(state)) return;
     const { follower, mirror } = this.#parts;

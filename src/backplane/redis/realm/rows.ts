@@ -2,6 +2,7 @@ import type { Callee } from '../../../routing/ports.js';
 import { isId, type NodeId, type RegistrationId, type SessionId, type Uri } from '../../../wamp/ids.js';
 import type { InvocationPolicy, MatchPolicy } from '../../../wamp/options.js';
 import { unpack } from '../../packr.js';
+import type { RowFlaw } from '../ports.js';
 
 /** `<match> <uri>`: names a topic or a procedure within a realm, as text with nothing escaped. */
 export type Member = string;
@@ -35,9 +36,6 @@ export interface ProcedureRow extends ProcedureHead {
 
 /** The traits of a callee besides its node, session and order, as a script receives them. */
 export type CalleeTraits = readonly [concurrency: number, disclosesCallers: 0 | 1, forwardsTimeouts: 0 | 1];
-
-/** The row has another format version, or not the shape that its version promises. */
-export type RowFlaw = 'version' | 'shape';
 
 /** Whether everything that a node wants is in Redis. */
 export type ServingState = 'complete' | 'loading';

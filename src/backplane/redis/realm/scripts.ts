@@ -42,13 +42,13 @@ export interface Done {
   readonly nodes: readonly NodeId[];
 }
 
-export interface EnterReply extends LoadReply {
+export interface RealmEnterReply extends LoadReply {
   readonly kind: 'entered' | 'known';
   /** The store does not count as far as the node knows: it has lost data. */
   readonly isBehind: boolean;
 }
 
-export const enterRealm: Script<RealmStep, EnterReply> = {
+export const enterRealm: Script<RealmStep, RealmEnterReply> = {
   file: 'enter_realm.lua',
   isBinary: true,
   encode: (step) => ({ keys: headKeys(step), argv: head(step) }),

@@ -1,6 +1,6 @@
 import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
 import type { NodeId, SessionId } from '../../../wamp/ids.js';
-import type { Holder, Refusal } from './holders.js';
+import type { Holder, ClaimRefusal } from './holders.js';
 import type { Member } from './rows.js';
 import type { ClaimWrite } from './writes.js';
 
@@ -26,7 +26,7 @@ interface Contest {
   readonly write: ClaimWrite;
   readonly deadlineMs: number;
   /** Outcome of the claim unless something changes. */
-  refusal: Refusal;
+  refusal: ClaimRefusal;
   /** Nodes of the holders that were asked and have not answered. */
   readonly asked: Set<NodeId>;
   /** How often the node of each holder has answered while that was still the holder. */
@@ -69,7 +69,7 @@ export class Takeovers {
   }
 
   /** The store has refused the claim because of these holders. It is sent again later, or refused now. */
-  refused(write: ClaimWrite, refusal: Refusal, holders: readonly Holder[]): void {
+  refused(write: ClaimWrite, refusal: ClaimRefusal, holders: readonly Holder[]): void {
     const contest = this.#contests.get(write) ?? this.#open(write, refusal);
     contest.refusal = refusal;
     contest.holders = holders;
@@ -120,7 +120,7 @@ export class Takeovers {
     for (const { write } of contests) write.fail();
   }
 
-  #open(write: ClaimWrite, refusal: Refusal): Contest {
+  #open(write: ClaimWrite, refusal: ClaimRefusal): Contest {
     const { nowMs, limitMs, reaskMs, after } = this.#options;
     const contest: Contest = {
       write,

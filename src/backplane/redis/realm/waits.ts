@@ -3,7 +3,7 @@ import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
 import type { NodeId } from '../../../wamp/ids.js';
 import { BackplaneUnavailableError } from '../../backplane.js';
 import { Barriers } from '../../barriers.js';
-import type { Pending } from './pending.js';
+import type { PendingWait } from './pending.js';
 
 export interface RealmWaitsOptions {
   readonly nowMs: () => number;
@@ -16,15 +16,15 @@ export interface RealmWaitsOptions {
 /** Watches and claims of one realm that wait until all nodes have a version, or until their deadline. */
 export class RealmWaits {
   readonly #options: RealmWaitsOptions;
-  readonly #barriers: Barriers<Pending>;
-  readonly #pending = new Set<Pending>();
+  readonly #barriers: Barriers<PendingWait>;
+  readonly #pending = new Set<PendingWait>();
   /**
    * The last version that each node has confirmed: a confirmation may come before the wait that it is for. The last counts, not the
    * highest, so that a forged one counts only until the node's next.
    */
   readonly #confirmed = new Map<NodeId, number>();
   /** Waits for versions that the store has lost. */
-  #suspended = new Set<Pending>();
+  #suspended = new Set<PendingWait>();
   #cancelTick: (() => void) | undefined;
 
   constructor(options: RealmWaitsOptions) {
@@ -42,13 +42,13 @@ export class RealmWaits {
   }
 
   /** Fails it once its deadline has passed, wherever it is. */
-  add(pending: Pending): void {
+  add(pending: PendingWait): void {
     this.#pending.add(pending);
     this.#tickLater();
   }
 
   /** Opens it once these nodes have confirmed the version. Versions only rise. */
-  wait(version: number, nodes: Iterable<NodeId>, pending: Pending): void {
+  wait(version: number, nodes: Iterable<NodeId>, pending: PendingWait): void {
     const unconfirmed = new Set<NodeId>();
     for (const node of nodes) if ((this.#confirmed.get(node) ?? -1) < version) unconfirmed.add(node);
     this.#barriers.wait(version, unconfirmed, pending);
@@ -82,12 +82,12 @@ export class RealmWaits {
     this.#confirmed.clear();
   }
 
-  suspend(pending: Pending): void {
+  suspend(pending: PendingWait): void {
     this.#suspended.add(pending);
     this.#tickLater();
   }
 
-  takeSuspended(): Pending[] {
+  takeSuspended(): PendingWait[] {
     const taken = [...this.#suspended].filter(({ isSettled }) => !isSettled);
     this.#suspended = new Set();
     return taken;
@@ -125,7 +125,7 @@ export class RealmWaits {
     this.#cancelTick ??= this.#options.after(this.#options.reaskMs, this.#tick);
   }
 
-  #timeOut(pending: Pending): void {
+  #timeOut(pending: PendingWait): void {
     this.#pending.delete(pending);
     this.#suspended.delete(pending);
     this.#options.counters.barriers.timed_out++;

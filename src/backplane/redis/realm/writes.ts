@@ -5,8 +5,8 @@ import { fault } from '../../../wamp/faults.js';
 import type { RegistrationId, SessionId } from '../../../wamp/ids.js';
 import { ErrorUri } from '../../../wamp/uris.js';
 import { UNREACHABLE_NOW } from '../../backplane.js';
-import type { Pending } from './pending.js';
-import type { Holder, Refusal } from './holders.js';
+import type { PendingWait } from './pending.js';
+import type { Holder, ClaimRefusal } from './holders.js';
 import type { MirrorView } from './mirror-view.js';
 import { calleeTraits, toMember, type Member } from './rows.js';
 import {
@@ -26,7 +26,7 @@ const HEAVY = 16;
 const MAX_ATTEMPTS = 32;
 
 /** Topics whose interest changes in one step. Whether each is added or removed is looked up when the write is sent. */
-export class InterestWrite implements Write, Pending {
+export class InterestWrite implements Write, PendingWait {
   readonly kind = 'interest';
   readonly cost = HEAVY;
   readonly deadlineMs: number;
@@ -117,7 +117,7 @@ export interface Grant {
 const DIGEST_LENGTH = 32;
 
 /** An authid may be long and have any characters. */
-export function digestOf(authid: string | undefined): string | undefined {
+export function authidDigest(authid: string | undefined): string | undefined {
   return authid === undefined ? undefined : createHash('sha256').update(authid).digest('hex').slice(0, DIGEST_LENGTH);
 }
 
@@ -129,7 +129,7 @@ export interface ClaimEvents {
   /** To be opened again when the procedure has another state. */
   postponed(write: ClaimWrite): void;
   /** Another callee holds it: `refuse` follows, or the claim is sent to the store again. */
-  refused(write: ClaimWrite, refusal: Refusal, holders: readonly Holder[]): void;
+  refused(write: ClaimWrite, refusal: ClaimRefusal, holders: readonly Holder[]): void;
   /** The claim was decided too late, or not in the whole cluster: nobody wants its callee any more. */
   abandoned(write: ClaimWrite): void;
 }
@@ -146,7 +146,7 @@ export interface ClaimWriteOptions {
 }
 
 /** One claim of a session of this node to be a callee. */
-export class ClaimWrite implements Write, Pending {
+export class ClaimWrite implements Write, PendingWait {
   readonly kind = 'claim';
   readonly cost = 1;
   readonly deadlineMs: number;
@@ -234,7 +234,7 @@ export class ClaimWrite implements Write, Pending {
     this.#isGivenUp = true;
   }
 
-  refuse(refusal: Refusal): void {
+  refuse(refusal: ClaimRefusal): void {
     this.#settle(refusal);
   }
 
@@ -259,7 +259,7 @@ export class ClaimWrite implements Write, Pending {
         session: callee.session,
         rest: calleeTraits(callee),
         force,
-        digest: digestOf(authid),
+        digest: authidDigest(authid),
       });
       if (reply.kind !== 'id-taken' || attempt === MAX_ATTEMPTS) return reply;
       this.#id = this.#options.derive(this.claim, attempt);

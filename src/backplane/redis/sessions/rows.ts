@@ -3,9 +3,7 @@ import { isId, type NodeId, type SessionId, type Uri } from '../../../wamp/ids.j
 import type { Dict } from '../../../wamp/options.js';
 import { pack, unpack } from '../../packr.js';
 import type { SessionDetails, SessionRow } from '../../session-row.js';
-
-/** The row has another format version, or not the shape that its version promises. */
-export type RowFlaw = 'version' | 'shape';
+import type { RowFlaw } from '../ports.js';
 
 const FORMAT = 1;
 const MAX_ROW_BYTES = 262_144;

@@ -9,7 +9,7 @@ import {
   noteRealms,
   renewLease,
   type BeginReap,
-  type EnterReply,
+  type NodeEnterReply,
   type ReapReply,
   type RenewReply,
 } from '../../../../src/backplane/redis/membership/scripts.js';
@@ -44,7 +44,7 @@ export class NodesUnderTest {
     this.channels = channels;
   }
 
-  enter(node: NodeId, floor = 0): Promise<EnterReply> {
+  enter(node: NodeId, floor = 0): Promise<NodeEnterReply> {
     const channel = this.channels.nodes;
     const input = { keys: this.keys, channel, node, row: NODE_ROW, leaseMs: LEASE_MS, epoch: 'e', floor };
     return this.scene.store.run(enterNode, input);

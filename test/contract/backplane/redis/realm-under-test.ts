@@ -4,7 +4,7 @@ import { createKeys, type RealmKeys } from '../../../../src/backplane/redis/keys
 import type { Store } from '../../../../src/backplane/redis/ports.js';
 import {
   parseChange,
-  type Change,
+  type RealmChange,
   type ChangeBody,
   type ChangeFlaw,
 } from '../../../../src/backplane/redis/realm/changes.js';
@@ -116,7 +116,7 @@ export class RealmUnderTest {
     return (await this.scene.command('HGET', key, field)) as string | null;
   }
 
-  async changes(): Promise<(Change | ChangeFlaw)[]> {
+  async changes(): Promise<(RealmChange | ChangeFlaw)[]> {
     return (await this.scene.messages()).map((message) => parseChange(message));
   }
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { parseWords, type Flag } from '../../../../src/cli/client/flags.js';
+import { parseWords, type CommandFlag } from '../../../../src/cli/client/flags.js';
 import { dictOf, payloadOfLine, valueOf } from '../../../../src/cli/client/values.js';
 import { UsageError } from '../../../../src/cli/usage-error.js';
 
-const FLAGS: readonly Flag[] = [
+const FLAGS: readonly CommandFlag[] = [
   { name: 'realm', value: 'NAME', help: '' },
   { name: 'kwarg', short: 'k', value: 'KEY=VALUE', isRepeatable: true, help: '' },
   { name: 'first', help: '' },

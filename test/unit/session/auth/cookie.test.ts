@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BackplaneUnavailableError } from '../../../../src/backplane/backplane.js';
 import { MemoryExpiringStore, SharedExpiringState } from '../../../../src/backplane/memory/expiring-store.js';
-import { reachUnless } from '../../../../src/backplane/memory/reach.js';
+import { sharedStepUnless } from '../../../../src/backplane/memory/shared-step.js';
 import { bindingMethod, createCookieMethod } from '../../../../src/session/auth/cookie.js';
 import { CookieLogins } from '../../../../src/session/auth/cookie-logins.js';
 import { granted } from '../../../../src/session/auth/credentials.js';
@@ -18,7 +18,7 @@ function scene(principal: Principal = PETER) {
   const state = new SharedExpiringState(() => clock.nowMs);
   const store = new MemoryExpiringStore(
     state,
-    reachUnless(() => (clock.isAway ? new BackplaneUnavailableError('expiring state') : undefined)),
+    sharedStepUnless(() => (clock.isAway ? new BackplaneUnavailableError('expiring state') : undefined)),
   );
   const ttlMsOf = (realm: string): number | undefined =>
     realm === 'r' ? TTL_MS : realm === 'long' ? 2 * TTL_MS : undefined;

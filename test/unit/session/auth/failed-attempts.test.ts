@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { BackplaneUnavailableError } from '../../../../src/backplane/backplane.js';
 import type { EntryName } from '../../../../src/backplane/expiring-store.js';
 import { MemoryExpiringStore, SharedExpiringState } from '../../../../src/backplane/memory/expiring-store.js';
-import { reachUnless } from '../../../../src/backplane/memory/reach.js';
+import { sharedStepUnless } from '../../../../src/backplane/memory/shared-step.js';
 import { boundedMethod } from '../../../../src/session/auth/bounded-method.js';
 import { DENIED, granted, unusable } from '../../../../src/session/auth/credentials.js';
 import {
@@ -30,7 +30,7 @@ class Scene {
   readonly state = new SharedExpiringState(() => this.nowMs);
   readonly store = new MemoryExpiringStore(
     this.state,
-    reachUnless(() => (this.isAway ? new BackplaneUnavailableError('expiring state') : undefined)),
+    sharedStepUnless(() => (this.isAway ? new BackplaneUnavailableError('expiring state') : undefined)),
   );
 
   node(limits: Partial<FailedAttemptsLimits> = {}): FailedAttempts {

@@ -1,4 +1,4 @@
-import type { Entry, Principals } from '../../../../src/session/auth/credentials.js';
+import type { CredentialEntry, Principals } from '../../../../src/session/auth/credentials.js';
 import type { Authenticators } from '../../../../src/session/auth/authenticator.js';
 import type { AuthMethod, AuthStep } from '../../../../src/session/auth/method.js';
 import { NO_AUTHENTICATORS } from '../../../support/session-harness.js';
@@ -14,7 +14,7 @@ export function principals<Credential>(
   authrole = 'user',
 ): Principals<Credential> {
   return new Map(
-    Object.entries(entries).map(([authid, credential]): [string, Entry<Credential>] => [
+    Object.entries(entries).map(([authid, credential]): [string, CredentialEntry<Credential>] => [
       authid,
       { principal: { authid, authrole, authprovider: 'static' }, credential },
     ]),

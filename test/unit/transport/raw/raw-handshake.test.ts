@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { acceptance, announcedBytes, errorReply, readHandshake } from '../../../../src/transport/raw/raw-handshake.js';
+import {
+  acceptance,
+  announcedBytes,
+  rawErrorReply,
+  readHandshake,
+} from '../../../../src/transport/raw/raw-handshake.js';
 
 const ALL = ['json', 'msgpack', 'cbor'] as const;
 const octets = (hex: string): Uint8Array => Buffer.from(hex.replaceAll(' ', ''), 'hex');
@@ -38,9 +43,9 @@ describe('RawSocket handshake (RS-1, RS-2)', () => {
   });
 
   it('gives the code of an error, and no serializer', () => {
-    expect(errorReply('serializer')).toEqual(Uint8Array.of(0x7f, 0x10, 0, 0));
-    expect(errorReply('reserved')).toEqual(Uint8Array.of(0x7f, 0x30, 0, 0));
-    expect(errorReply('connections')).toEqual(Uint8Array.of(0x7f, 0x40, 0, 0));
+    expect(rawErrorReply('serializer')).toEqual(Uint8Array.of(0x7f, 0x10, 0, 0));
+    expect(rawErrorReply('reserved')).toEqual(Uint8Array.of(0x7f, 0x30, 0, 0));
+    expect(rawErrorReply('connections')).toEqual(Uint8Array.of(0x7f, 0x40, 0, 0));
   });
 
   it.each([

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { redact, secretsOf } from '../../../../../src/backplane/redis/connection/client-options.js';
 import {
-  isRefusal,
+  isStoreRefusal,
   needsReconnect,
   remedyFor,
   StoreReplyError,
@@ -50,7 +50,7 @@ describe('an error of the store', () => {
     expect(new StoreReplyError('something else').code).toBe('ERR');
     const kinds = ['READONLY no', 'OOM no', 'ERR no'].map((message) => {
       const error = new StoreReplyError(message);
-      return [isRefusal(error), needsReconnect(error)];
+      return [isStoreRefusal(error), needsReconnect(error)];
     });
     expect(kinds).toEqual([
       [true, true],

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { Pending } from '../../../../../src/backplane/redis/realm/pending.js';
+import type { PendingWait } from '../../../../../src/backplane/redis/realm/pending.js';
 import { RealmWaits } from '../../../../../src/backplane/redis/realm/waits.js';
 import { createClusterCounters } from '../../../../../src/telemetry/cluster-counters.js';
 import type { NodeId } from '../../../../../src/wamp/ids.js';
@@ -22,7 +22,7 @@ function scene() {
   return { asked, waits, pass };
 }
 
-class Waiting implements Pending {
+class Waiting implements PendingWait {
   readonly deadlineMs = 10_000;
   isSettled = false;
   open(): void {

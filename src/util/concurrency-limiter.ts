@@ -1,5 +1,5 @@
 /** Runs so many actions at a time. Others wait in turn, up to a bound. */
-export class Gate {
+export class ConcurrencyLimiter {
   readonly #max: number;
   readonly #maxWaiting: number;
   readonly #waiting: (() => void)[] = [];

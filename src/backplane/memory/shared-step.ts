@@ -1,8 +1,8 @@
 /** Runs a step of the state that nodes share. Rejects when the node cannot reach that state, and when the step throws. */
-export type Reach = <Result>(step: () => Result) => Promise<Result>;
+export type SharedStep = <Result>(step: () => Result) => Promise<Result>;
 
 /** `refusal`: why the node cannot reach the shared state now, if so. */
-export function reachUnless(refusal: () => Error | undefined): Reach {
+export function sharedStepUnless(refusal: () => Error | undefined): SharedStep {
   // eslint-disable-next-line @typescript-eslint/require-await -- what a step throws becomes a rejection
   return async (step) => {
     const error = refusal();

@@ -2,7 +2,7 @@ import { BackplaneUnavailableError } from '../backplane/backplane.js';
 import type { HttpExchange } from '../transport/http/exchange.js';
 import type { Uri } from '../wamp/ids.js';
 import { isRefusal, refusal, type Refusal } from './refusal.js';
-import { HTTP_PROVIDER, type BridgeDependencies, type Identity, type ServiceOptions } from './service.js';
+import { HTTP_PROVIDER, type BridgeDependencies, type RequestIdentity, type ServiceOptions } from './service.js';
 import { checkSignature, isSigned, type SignedRequest } from './signature.js';
 import { transportOf } from './http-session.js';
 
@@ -12,7 +12,7 @@ const BEARER = /^Bearer +([A-Za-z0-9._~+/-]+=*) *$/i;
 const CHALLENGE = [['WWW-Authenticate', 'Bearer']] as const;
 
 /** Decides who has sent a request: a signature, a token, or nobody in particular where the service asks for neither. */
-export class Gate {
+export class RequestAuthenticator {
   readonly #service: ServiceOptions;
   readonly #dependencies: BridgeDependencies;
 
@@ -21,7 +21,7 @@ export class Gate {
     this.#dependencies = dependencies;
   }
 
-  async identify(exchange: HttpExchange, body: Uint8Array): Promise<Identity | Refusal> {
+  async identify(exchange: HttpExchange, body: Uint8Array): Promise<RequestIdentity | Refusal> {
     const { keys, bearer, requireTls, role, authid } = this.#service;
     if (requireTls && !exchange.isSecure) return refusal('400', 'bad_request', 'This service needs TLS: use https.');
     if (bearer && exchange.header('authorization') !== '') return this.#byToken(exchange);
@@ -31,7 +31,7 @@ export class Gate {
     return { principal: { authid, authrole: role, authprovider: HTTP_PROVIDER }, authmethod: 'http' };
   }
 
-  async #bySignature(exchange: HttpExchange, body: Uint8Array): Promise<Identity | Refusal> {
+  async #bySignature(exchange: HttpExchange, body: Uint8Array): Promise<RequestIdentity | Refusal> {
     const { keys, timestampDeltaMs: deltaMs, role } = this.#service;
     const signed = checkSignature(exchange.query, body, keys, { nowMs: this.#dependencies.wallMs(), deltaMs });
     if (isRefusal(signed)) return signed;
@@ -54,7 +54,7 @@ export class Gate {
     }
   }
 
-  async #byToken(exchange: HttpExchange): Promise<Identity | Refusal> {
+  async #byToken(exchange: HttpExchange): Promise<RequestIdentity | Refusal> {
     const [, token] = BEARER.exec(exchange.header('authorization')) ?? [];
     const { realm } = this.#service;
     const { authMethodsOf, authenticators } = this.#dependencies;

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { Deferred } from '../../../src/util/deferred.js';
-import { Gate } from '../../../src/util/gate.js';
+import { ConcurrencyLimiter } from '../../../src/util/concurrency-limiter.js';
 
 /** An action that runs until the test ends it. */
 function action(begun: string[], name: string) {
@@ -13,7 +13,7 @@ function action(begun: string[], name: string) {
 }
 
 it('lets so many run at a time, the others wait in turn, and those beyond the bound do not begin', async () => {
-  const gate = new Gate(2, 1);
+  const gate = new ConcurrencyLimiter(2, 1);
   const begun: string[] = [];
   const [one, two, three, four] = ['one', 'two', 'three', 'four'].map((name) => action(begun, name));
   const results = [gate.run(one!.run), gate.run(two!.run), gate.run(three!.run)];
