@@ -37,7 +37,7 @@ async function serve(session) {
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(0));
 stayConnected(
   autobahn,
-  { url, realm },
+  { transports: [{ type: 'websocket', url }], realm },
   {
     onOpen: (session) => void serve(session),
     onLost: (reason) => console.log(`no connection to ${url} (${reason}); trying again`),

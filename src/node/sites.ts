@@ -10,8 +10,12 @@ const CONSOLE_POLICY =
   "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
 /** The pages that the router serves, each site with the address that its pages connect to. */
-export function sitesOf({ listen, realms, demo, console }: Config): readonly SiteOptions[] {
-  const settings = { path: pathsOf(listen.path)[0], realm: realms[0]?.name ?? 'realm1' };
+export function sitesOf({ listen, longPoll, realms, demo, console }: Config): readonly SiteOptions[] {
+  const settings = {
+    path: pathsOf(listen.path)[0],
+    ...(longPoll.enabled && { longPoll: longPoll.path }),
+    realm: realms[0]?.name ?? 'realm1',
+  };
   const made = { '/settings.json': JSON.stringify(settings) };
   const directory = (folder: string): string => fileURLToPath(new URL(`../${folder}/public`, import.meta.url));
   return [

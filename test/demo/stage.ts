@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { launchChromium } from '../support/chromium.js';
 import { freePort } from '../support/free-port.js';
 import { GantryProcess } from '../support/gantry-process.js';
+import { HttpBalancer } from '../support/http-balancer.js';
 import { showsCounts } from '../support/in-page.js';
 import { watchPage } from '../support/watched-page.js';
 
@@ -15,6 +16,8 @@ export interface PageOptions {
   readonly width?: number;
   readonly height?: number;
   readonly colorScheme?: 'light' | 'dark';
+  /** A proxy between the page and the router, which lets no WebSocket pass. Absent: none. */
+  readonly webSockets?: 'refused' | 'unanswered';
 }
 
 /** The router as its users run it, and a browser. Valid inside a test; pages are closed after each. */
@@ -61,19 +64,31 @@ export function setStage(): () => Stage {
     await router.exit;
   });
   afterEach(async () => {
-    await Promise.all(closers.splice(0).map((close) => close()));
+    // Windows before the proxies that they use.
+    for (const close of closers.splice(0).reverse()) await close();
     expect(complaints.splice(0)).toEqual([]);
   });
 
-  const isOurs = (url: string): boolean => url.startsWith('data:') || new URL(url).host === `127.0.0.1:${port}`;
+  const originOf = async (webSockets: PageOptions['webSockets']): Promise<string> => {
+    const router = `http://127.0.0.1:${port}`;
+    if (webSockets === undefined) return router;
+    const proxy = await HttpBalancer.start([router], webSockets);
+    closers.push(() => {
+      proxy.stop();
+      return Promise.resolve();
+    });
+    return proxy.url;
+  };
 
-  const open: Stage['open'] = async (path, { width = 1280, height = 800, colorScheme = 'light' } = {}) => {
+  const open: Stage['open'] = async (path, { width = 1280, height = 800, colorScheme = 'light', webSockets } = {}) => {
+    const origin = await originOf(webSockets);
     const window = await browser.newContext({ viewport: { width, height }, colorScheme });
     closers.push(() => window.close());
     window.setDefaultTimeout(PATIENCE_MS);
     const page = await window.newPage();
+    const isOurs = (url: string): boolean => url.startsWith('data:') || new URL(url).host === new URL(origin).host;
     watchPage(page, complaints, isOurs, ROUTER_AWAY);
-    await page.goto(`http://127.0.0.1:${port}/${path}`);
+    await page.goto(`${origin}/${path}`);
     return page;
   };
 
@@ -116,6 +131,7 @@ export async function says(page: Page, words: RegExp): Promise<void> {
 }
 
 export const LIVE = /^Live/;
+export const LIVE_OVER_HTTP = /^Live over HTTP long-poll/;
 export const NOBODY_COUNTS = /^Nobody counts/;
 export const COUNTING = /^Counting votes/;
 export const STANDING_BY = /Standing by/;

@@ -5,6 +5,7 @@ import {
   COUNTING,
   enabled,
   LIVE,
+  LIVE_OVER_HTTP,
   NOBODY_COUNTS,
   says,
   setStage,
@@ -122,3 +123,18 @@ it('works with the back end as a process, also over a restart of the router', as
   await backEnd.stop();
   await says(page, NOBODY_COUNTS);
 });
+
+it.each(['refused', 'unanswered'] as const)(
+  'changes to long-poll by itself where a WebSocket is %s',
+  async (webSockets) => {
+    // With a WebSocket: the router keeps a session over long-poll for 30 s after its page is gone.
+    await says(await stage().open('backend.html'), COUNTING);
+    const [blocked, other] = [await stage().open('', { webSockets }), await stage().open('')];
+    await says(blocked, LIVE_OVER_HTTP);
+    await says(other, LIVE);
+    await button(blocked, 'lemon').click();
+    for (const page of [blocked, other]) await shows(page, [0, 0, 1]);
+    await button(other, 'banana').click();
+    for (const page of [blocked, other]) await shows(page, [1, 0, 1]);
+  },
+);

@@ -1,19 +1,22 @@
 import { once } from 'node:events';
 import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 /**
  * A load balancer of HTTP: each request goes to the next server, or to the one after where it does not answer, as with
- * HAProxy's `balance roundrobin` and `redispatch`. Lets no WebSocket pass.
+ * HAProxy's `balance roundrobin` and `redispatch`. Lets no WebSocket pass: refuses it, or leaves it without an answer.
  */
 export class HttpBalancer {
   readonly #server: Server;
   readonly #targets: readonly string[];
   /** Requests that each target has answered. */
   readonly counts: number[];
+  /** Sockets that no longer belong to the server. */
+  readonly #upgrades: Duplex[] = [];
   #turn = 0;
 
-  private constructor(targets: readonly string[]) {
+  private constructor(targets: readonly string[], webSockets: 'refused' | 'unanswered') {
     this.#targets = targets;
     this.counts = targets.map(() => 0);
     this.#server = createServer((from, to) => {
@@ -21,12 +24,18 @@ export class HttpBalancer {
       from.on('data', (chunk: Buffer) => body.push(chunk));
       from.on('end', () => this.#pass(from, Buffer.concat(body), to, targets.length));
     });
-    this.#server.on('upgrade', (_request, socket) => socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n'));
+    this.#server.on('upgrade', (_request, socket) => {
+      this.#upgrades.push(socket.on('error', () => undefined));
+      if (webSockets === 'refused') socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n');
+    });
   }
 
   /** `targets`: `http://host:port`. */
-  static async start(targets: readonly string[]): Promise<HttpBalancer> {
-    const balancer = new HttpBalancer(targets);
+  static async start(
+    targets: readonly string[],
+    webSockets: 'refused' | 'unanswered' = 'refused',
+  ): Promise<HttpBalancer> {
+    const balancer = new HttpBalancer(targets, webSockets);
     balancer.#server.listen(0, '127.0.0.1');
     await once(balancer.#server, 'listening');
     return balancer;
@@ -39,6 +48,7 @@ export class HttpBalancer {
   stop(): void {
     this.#server.close();
     this.#server.closeAllConnections();
+    for (const socket of this.#upgrades) socket.destroy();
   }
 
   #pass(from: IncomingMessage, body: Buffer, to: ServerResponse, triesLeft: number): void {

@@ -8,6 +8,7 @@ const total = document.querySelector('#total');
 const reset = document.querySelector('#reset');
 const cards = new Map(FLAVOURS.map((flavour) => [flavour, createCard(flavour)]));
 let session;
+let live;
 
 function createCard(flavour) {
   const card = document.querySelector('#flavour').content.cloneNode(true).querySelector('li');
@@ -36,7 +37,7 @@ function show(counts) {
     fill.style.transform = `scaleX(${sum === 0 ? 0 : counts[flavour] / sum})`;
   }
   total.textContent = sum === 0 ? 'No votes yet' : `${sum} ${sum === 1 ? 'vote' : 'votes'}`;
-  if (notice.dataset.mood !== 'good') say('Live: counts change as people vote.', 'good');
+  if (notice.dataset.mood !== 'good') say(live, 'good');
   enable(true);
 }
 
@@ -57,8 +58,12 @@ async function ask(procedure, args = []) {
 reset.addEventListener('click', () => ask(PROCEDURES.reset));
 
 await connect({
-  onOpen: async (opened) => {
+  onOpen: async (opened, { transport }) => {
     session = opened;
+    live =
+      transport.type === 'longpoll'
+        ? 'Live over HTTP long-poll, as no WebSocket opens here: counts change as people vote.'
+        : 'Live: counts change as people vote.';
     await session.subscribe(TOPICS.changed, ([counts]) => show(counts));
     await ask(PROCEDURES.list);
   },
