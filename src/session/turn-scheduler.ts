@@ -40,8 +40,8 @@ export interface TurnHooks {
   /** A turn ended with messages still waiting. */
   onExhausted(): void;
   /**
-   * Clients send more than this node can handle: reading alone took much of a turn, or an inbox fills up. Called at most
-   * once per turn, while the turn reads.
+   * Clients send more than this node can handle: reading alone took much of a turn, or an inbox fills up. Called while the
+   * turn reads, and again whenever it has read as much as took it there.
    */
   onFlooded(): void;
 }
@@ -96,7 +96,8 @@ export class TurnScheduler {
   #isBehind = false;
   /** Cost of this turn for reading and keeping messages that have to wait. */
   #readingCost = 0;
-  #isFlooded = false;
+  /** The reading cost of this turn beyond which `onFlooded` is called again; 0: it was not called in this turn. */
+  #floodedUntil = 0;
   #sinceClock = 0;
   readonly #cpuClock: CpuClock;
   #isStopped = false;
@@ -156,10 +157,13 @@ export class TurnScheduler {
   /** A message was read that has to wait. `isFilling`: too many messages of its connection wait. */
   kept(bytes: number, isFilling: boolean): void {
     this.#readingCost += Cost.KEPT + costOfBytes(bytes);
-    if (this.#isFlooded || !(isFilling || this.#readingCost > this.#budget * READING_SHARE)) return;
-    // At once: this also slows connections that are read later in this turn, and those that have sent more since they
-    // were read.
-    this.#isFlooded = true;
+    const step = this.#budget * READING_SHARE;
+    const isFlooded =
+      this.#floodedUntil === 0 ? isFilling || this.#readingCost > step : this.#readingCost > this.#floodedUntil;
+    if (!isFlooded) return;
+    // At once, and again: this also slows connections that are read later in this turn, and those that send more while
+    // it reads.
+    this.#floodedUntil = this.#readingCost + step;
     this.#hooks.onFlooded();
   }
 
@@ -237,7 +241,7 @@ export class TurnScheduler {
       this.#serve(this.#waiting);
     }
     if (this.waitingCount === 0) this.#lastFreeTurn = this.#turn;
-    this.#isFlooded = false;
+    this.#floodedUntil = 0;
     this.#readingCost = 0;
     this.#turn++;
     this.#meter.spent = 0;

@@ -16,8 +16,10 @@ export type ReceiveBuffer =
 
 /** A connection that has this part of its buffer unread, while the node is flooded, is one of those that flood it. */
 const FLOODING_SHARE = 1 / 4;
-/** Between two searches for them. */
-const SEARCH_PAUSE_MS = 100;
+/** Between two searches for them: ten times as long as the last search took, within these bounds. */
+const LEAST_PAUSE_MS = 1;
+const LONGEST_PAUSE_MS = 100;
+const PAUSE_FACTOR = 10;
 /** Descriptors that are looked at in one turn of the event loop. A look takes about a microsecond. */
 const LOOKS_PER_TURN = 512;
 const RELEASE_PERIOD_MS = 1_000;
@@ -82,9 +84,12 @@ export class ReceiveBuffers {
     if (this.#port === undefined || this.#options.floodReceiveBufferBytes === 0) return;
     if (this.#isSearching || this.#nowMs() < this.#searchAgainMs) return;
     this.#isSearching = true;
+    const startMs = this.#nowMs();
     void this.#search().finally(() => {
       this.#isSearching = false;
-      this.#searchAgainMs = this.#nowMs() + SEARCH_PAUSE_MS;
+      const endMs = this.#nowMs();
+      const pauseMs = Math.max(LEAST_PAUSE_MS, (endMs - startMs) * PAUSE_FACTOR);
+      this.#searchAgainMs = endMs + Math.min(pauseMs, LONGEST_PAUSE_MS);
     });
   }
 

@@ -188,6 +188,16 @@ describe('more than a node can handle', () => {
     expect(world.floodedCount).toBe(1);
   });
 
+  it('is reported again while the turn reads on, as often as it has read half of a turn more', () => {
+    const world = new World();
+    const half = Math.floor((BUDGET_MS * UNITS_PER_MS) / 2 / Cost.KEPT);
+    const [a] = clients(world, 'a') as [Client];
+    a.receive(1);
+    for (let index = 0; index < 3 * (half + 1); index++) world.scheduler.kept(22, false);
+    expect(world.floodedCount).toBe(3);
+    world.endTurn();
+  });
+
   it('is noticed in each turn in which an inbox fills up, once', () => {
     const world = new World();
     const [a] = clients(world, 'a') as [Client];

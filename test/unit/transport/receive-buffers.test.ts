@@ -87,14 +87,14 @@ describe('ReceiveBuffers', () => {
     expect(file.bufferBytes).toBe(WIDE_BYTES);
   });
 
-  it('searches no more often than every 100 ms, and not after it was stopped', async () => {
+  it('pauses after a search, and searches no more after it was stopped', async () => {
     const { buffers, open } = scene();
     buffers.relieve();
     await vi.advanceTimersByTimeAsync(0);
     const flooder = open(3, WIDE_BYTES);
     buffers.relieve();
     expect(buffers.narrowedCount).toBe(0);
-    await vi.advanceTimersByTimeAsync(100);
+    await vi.advanceTimersByTimeAsync(1);
     buffers.relieve();
     expect(flooder.bufferBytes).toBe(NARROW_BYTES);
     buffers.stop();
@@ -102,5 +102,21 @@ describe('ReceiveBuffers', () => {
     await vi.advanceTimersByTimeAsync(100);
     buffers.relieve();
     expect(buffers.narrowedCount).toBe(0);
+  });
+
+  it('pauses ten times as long as the search took, and 100 ms at most', async () => {
+    const { buffers, open } = scene();
+    for (let fd = 1; fd <= 2_000; fd++) open(fd, 0);
+    buffers.relieve();
+    // The search takes four turns, and the turns have other work.
+    vi.setSystemTime(Date.now() + 50);
+    for (let turn = 0; turn < 4; turn++) await vi.advanceTimersByTimeAsync(1);
+    const flooder = open(3, WIDE_BYTES);
+    await vi.advanceTimersByTimeAsync(90);
+    buffers.relieve();
+    expect(flooder.bufferBytes).toBe(WIDE_BYTES);
+    await vi.advanceTimersByTimeAsync(10);
+    buffers.relieve();
+    expect(flooder.bufferBytes).toBe(NARROW_BYTES);
   });
 });
