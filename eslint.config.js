@@ -28,7 +28,12 @@ export default tseslint.config(
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true } }],
       eqeqeq: 'error',
+      'max-lines': ['error', 400],
     },
+  },
+  {
+    files: ['src/**/*.ts', 'bench/**/*.ts', 'docs/generator/*.ts'],
+    rules: { 'max-lines-per-function': ['error', 60] },
   },
   {
     files: ['src/**/*.ts'],

@@ -30,22 +30,14 @@ export function checkAcross(tree: Readonly<Record<string, unknown>>, report: Rep
   const { shape } = CONFIG_SCHEMA;
   const { data: listen } = shape.listen.safeParse(tree['listen']);
   const { data: listeners } = shape.listeners.safeParse(tree['listeners']);
-  const { data: ops } = shape.ops.safeParse(tree['ops']);
   const { data: limits } = shape.limits.safeParse(tree['limits']);
   const { data: drain } = shape.drain.safeParse(tree['drain']);
   const { data: backplane } = shape.backplane.safeParse(tree['backplane']);
   const { data: template } = shape.realmTemplate.safeParse(tree['realmTemplate']);
   const realms = soundRealms(tree['realms']);
-  if (listen && ops) portsDiffer(listen, ops, report);
-  proxyProtocolFits(tree, report);
   const webSockets = listen && listeners && webSocketsIn(listen, listeners);
+  portsAreSound(tree, report);
   for (const one of webSockets ?? []) certificateHeaderIsSound(one, report);
-  if (listeners && listen) {
-    const opsPlace = ops?.enabled === true ? [{ ...ops, setting: 'ops.port' }] : [];
-    listenersAreSound(listeners, [{ ...listen, setting: 'listen.port' }, ...opsPlace], report);
-  }
-  const { data: console } = shape.console.safeParse(tree['console']);
-  if (console && listen) consoleFits(console, listen, report);
   if (drain) drainFits(drain, report);
   if (webSockets)
     cookiesFit(
@@ -86,6 +78,23 @@ export function checkAcross(tree: Readonly<Record<string, unknown>>, report: Rep
     templateIsSound(template, bounds, realmNames, report);
     certificatesAreSound(template.auth, { webSockets, listeners }, ['realmTemplate', 'auth'], report);
   }
+}
+
+/** Ports that differ, and what is served at them. */
+function portsAreSound(tree: Readonly<Record<string, unknown>>, report: Report): void {
+  const { shape } = CONFIG_SCHEMA;
+  const { data: listen } = shape.listen.safeParse(tree['listen']);
+  const { data: listeners } = shape.listeners.safeParse(tree['listeners']);
+  const { data: ops } = shape.ops.safeParse(tree['ops']);
+  const { data: console } = shape.console.safeParse(tree['console']);
+  proxyProtocolFits(tree, report);
+  if (!listen) return;
+  if (ops) portsDiffer(listen, ops, report);
+  if (listeners) {
+    const opsPlace = ops?.enabled === true ? [{ ...ops, setting: 'ops.port' }] : [];
+    listenersAreSound(listeners, [{ ...listen, setting: 'listen.port' }, ...opsPlace], report);
+  }
+  if (console) consoleFits(console, listen, report);
 }
 
 /** Paths of the port of `listen` that have no choice: those of the WebSocket, long-poll and console. */

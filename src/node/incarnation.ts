@@ -15,6 +15,7 @@ import { CookieLogouts } from './cookie-logouts.js';
 import { createRouterProcedures, type RouterProcedureSources } from './router-procedures.js';
 import { LiveLimits } from './live-limits.js';
 import { nodeAnswers } from './node-list.js';
+import { NodeStoppedError } from './node-stopped-error.js';
 import { realmPlan, type AuthMethodsOf } from './realm-settings.js';
 import { recheckSessions, subjectsOf, withdrawals } from './withdrawal.js';
 import { createRandomSource } from '../realm/random-source.js';
@@ -59,15 +60,6 @@ const AGENT = `Gantry-${version()}`;
 const FAREWELL_STEP_MS = 20;
 /** Interval of the check whether clients may be served again. */
 const HELD_STEP_MS = 5;
-
-/** The incarnation was stopped while it started. */
-export class NodeStoppedError extends Error {
-  override readonly name = 'NodeStoppedError';
-  readonly code = 'NODE_STOPPED';
-  constructor() {
-    super('the node was stopped while it started');
-  }
-}
 
 /**
  * One incarnation: the life of a node under one NodeId, with its backplane, realms, sessions and listener. Everything
@@ -124,18 +116,7 @@ export class Incarnation {
     this.#cookies = new CookieLogouts({ logins, asking, onLost });
     this.#realms = this.#makeRealms(codecs, counters, after);
     this.#isolation = this.#makeIsolation(after);
-    this.#turns = new TurnScheduler({
-      meter: this.#meter,
-      budgetMs: config.limits.turnBudgetMs,
-      clock: { nowMs, cpuMs },
-      loop: { atEndOfTurn: setImmediate, later: (action) => void setTimeout(action, HELD_STEP_MS).unref() },
-      hooks: {
-        isHeld: () => this.#isolation.isHeld(),
-        flush: () => this.#listeners.flush(),
-        onExhausted: () => counters.turnsExhausted.all++,
-        onFlooded: () => this.#listeners.relieve(),
-      },
-    });
+    this.#turns = this.#makeTurns(counters);
     this.#inboxes = new InboxPool(config.limits.maxTotalInboxBytes);
     const shared = { limits: this.#limits.current, cookies: logins, store: backplane.expiring, counters, after };
     const endpoint: EndpointDependencies = {
@@ -331,6 +312,21 @@ export class Incarnation {
         },
         onProcedureFailure: (realm, procedure, error) =>
           this.logger.error({ realm, reason: procedure, error }, 'procedure.failed'),
+      },
+    });
+  }
+
+  #makeTurns(counters: Counters): TurnScheduler {
+    return new TurnScheduler({
+      meter: this.#meter,
+      budgetMs: this.#config.limits.turnBudgetMs,
+      clock: { nowMs, cpuMs },
+      loop: { atEndOfTurn: setImmediate, later: (action) => void setTimeout(action, HELD_STEP_MS).unref() },
+      hooks: {
+        isHeld: () => this.#isolation.isHeld(),
+        flush: () => this.#listeners.flush(),
+        onExhausted: () => counters.turnsExhausted.all++,
+        onFlooded: () => this.#listeners.relieve(),
       },
     });
   }

@@ -40,68 +40,86 @@ interface Row {
 /** Since when the cluster wants a topic. */
 export type CreatedMs = (topic: Uri, match: MatchPolicy) => number | undefined;
 
-/** `wamp.subscription.*`: each node knows its own subscribers, so every node is asked. Topics under `wamp.` are hidden (UMA-4). */
-export function subscriptionProcedures(sources: MetaSources, lists: Lists): HandlersOf<'wamp.subscription.'> {
-  const { realm, backplane } = sources;
-  const ask = async <Found>(
+type Rows = readonly [Row, ...Row[]];
+
+/** Questions about subscriptions to all nodes of a realm. */
+class SubscriptionQuestions {
+  readonly #sources: MetaSources;
+
+  constructor(sources: MetaSources) {
+    this.#sources = sources;
+  }
+
+  async ask<Found>(
     about: About,
     read: (body: unknown) => readonly Found[] | undefined,
-  ): Promise<readonly Found[] | Fault> => {
-    const { bodies, missing } = await askAll(sources, SUBJECT, about);
+  ): Promise<readonly Found[] | Fault> {
+    const { bodies, missing } = await askAll(this.#sources, SUBJECT, about);
     if (missing !== undefined) return missing;
     const found: Found[] = [];
     for (const body of bodies) {
-      if (body === null) return tooLong(sources, 'ask for less');
+      if (body === null) return tooLong(this.#sources, 'ask for less');
       const part = read(body);
       if (part === undefined) return UNREADABLE;
       for (const one of part) found.push(one);
     }
     return found;
-  };
+  }
+
   /** A subscription that several nodes have comes once. */
-  const list = async (about: About): Promise<readonly Listed[] | Fault> => {
-    const found = await ask(about, readIdsByPolicy);
+  async list(about: About): Promise<readonly Listed[] | Fault> {
+    const found = await this.ask(about, readIdsByPolicy);
     return isFault(found) ? found : [...new Map(found.map((one) => [one.id, one])).values()];
-  };
-  const about = async (question: About, answer: (rows: readonly [Row, ...Row[]]) => ProcedureResult) => {
-    const rows = await ask(question, readRows);
+  }
+
+  /** Answers from the rows of one subscription, of which each node has at most one. */
+  async answer(about: About, answer: (rows: Rows) => ProcedureResult): Promise<ProcedureResult | Fault> {
+    const rows = await this.ask(about, readRows);
     if (isFault(rows)) return rows;
     const [first, ...others] = rows;
-    return first === undefined ? noSuchSubscription(Number(question[1])) : answer([first, ...others]);
-  };
+    return first === undefined ? noSuchSubscription(Number(about[1])) : answer([first, ...others]);
+  }
+}
+
+/** `wamp.subscription.*`: each node knows its own subscribers, so every node is asked. Topics under `wamp.` are hidden (UMA-4). */
+export function subscriptionProcedures(sources: MetaSources, lists: Lists): HandlersOf<'wamp.subscription.'> {
+  const { realm, backplane } = sources;
+  const questions = new SubscriptionQuestions(sources);
   return {
     'wamp.subscription.list': ({ session_id: session }, { signal }) =>
       lists.make(signal, () =>
         reading(async () => {
           if (session !== undefined && (await backplane.directory.sessions.get(realm, session as never)) === undefined)
             return noSuchSession(session);
-          const all = await list(session === undefined ? ['all'] : ['session', session]);
+          const all = await questions.list(session === undefined ? ['all'] : ['session', session]);
           return isFault(all) ? all : byPolicy(sources, all);
         }),
       ),
     'wamp.subscription.lookup': async ({ topic, options }) => {
       const match = matchIn(options);
       if (isFault(match)) return match;
-      const rows = await ask(['topic', topic, match], readRows);
+      const rows = await questions.ask(['topic', topic, match], readRows);
       return isFault(rows) ? rows : { args: [rows[0]?.id ?? null] };
     },
     'wamp.subscription.match': async ({ topic }) => {
-      const matching = await list(['matching', topic]);
+      const matching = await questions.list(['matching', topic]);
       if (isFault(matching)) return matching;
       return { args: [matching.length === 0 ? null : matching.map(({ id }) => id)] };
     },
     'wamp.subscription.get': ({ subscription_id: id }) =>
-      about(['count', id], (rows) => {
+      questions.answer(['count', id], (rows) => {
         const [{ uri, match }] = rows;
         const created = new Date(Math.min(...rows.map(({ createdMs }) => createdMs))).toISOString();
         return { args: [{ id, created, uri, match }] };
       }),
     'wamp.subscription.list_subscribers': ({ subscription_id: id }, { signal }) =>
       lists.make(signal, () =>
-        about(['id', id], (rows) => ({ args: [rows.flatMap(({ subscribers }) => subscribers)] })),
+        questions.answer(['id', id], (rows) => ({ args: [rows.flatMap(({ subscribers }) => subscribers)] })),
       ),
     'wamp.subscription.count_subscribers': ({ subscription_id: id }) =>
-      about(['count', id], (rows) => ({ args: [rows.reduce((sum, { subscriberCount }) => sum + subscriberCount, 0)] })),
+      questions.answer(['count', id], (rows) => ({
+        args: [rows.reduce((sum, { subscriberCount }) => sum + subscriberCount, 0)],
+      })),
     'wamp.subscription.remove_subscriber': async ({ subscription_id: id, subscriber_id: session, reason }) => {
       const body = [id, session, reason ?? null];
       const { bodies, missing } = await askAll(sources, REMOVE_SUBSCRIBER, body);

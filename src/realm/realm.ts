@@ -1,6 +1,6 @@
 import type { LostSession } from '../backplane/session-row.js';
 import { Broker } from '../routing/broker/broker.js';
-import type { Publication, Registration } from '../routing/ports.js';
+import type { ClockAndRandom, Publication, Registration } from '../routing/ports.js';
 import { Dealer } from '../routing/dealer/dealer.js';
 import type { Subject } from '../session/authorization/permission.js';
 import {
@@ -13,10 +13,8 @@ import {
   type Unavailable,
 } from '../session/ports.js';
 import { Code } from '../wamp/codes.js';
-import { fault } from '../wamp/faults.js';
 import type { NodeId, RequestId, SessionId, SubscriptionId, Uri } from '../wamp/ids.js';
 import type { Call, RoutedMessage } from '../wamp/messages.js';
-import { ErrorUri } from '../wamp/uris.js';
 import { unreachable } from '../wamp/unreachable.js';
 import { FLUSH_SUBJECT, RealmAuthorization } from './authorization.js';
 import { EventKeeper } from './event-keeper.js';
@@ -24,19 +22,15 @@ import { RealmMeta } from './meta.js';
 import { RealmOutlet } from './outlet.js';
 import type { RealmDependencies, RealmSettings } from './realm-dependencies.js';
 import { Reservations } from './reservations.js';
-import { repeated, RouterCalls } from './router-procedures.js';
+import { NOT_PROGRESSIVE, repeated, RouterCalls } from './router-procedures.js';
 import { closeReplaced, REPLACED_SUBJECT, SessionPlaces } from './session-places.js';
 import { KILL_SUBJECT, SessionKiller } from './session-killer.js';
+import { routingSources } from './routing-sources.js';
 import { RealmService, type ServiceSession } from './service-session.js';
 import { Testaments } from './testaments.js';
 
 /** The request id of a publication that no message of a client asked for. */
 const NO_REQUEST = 0 as RequestId;
-
-const NOT_PROGRESSIVE = fault(
-  ErrorUri.NO_SUCH_PROCEDURE,
-  'no procedure of the router takes progressive call invocations',
-);
 
 /** One realm on this node: one switch from message to broker or dealer. */
 export class Realm implements SessionRealm {
@@ -62,86 +56,17 @@ export class Realm implements SessionRealm {
     this.uri = uri;
     this.#settings = settings;
     this.#shared = shared;
-    const { backplane, random, counters, limits, heldTotal } = shared;
     this.keeper = new EventKeeper(uri, settings.keeping ?? {}, shared);
-    const outlet = new RealmOutlet({
-      realm: uri,
-      backplane,
-      counters,
-      delivery: shared.delivery,
-      keeper: this.keeper,
-      after: shared.after,
-      receiveLocally: (frame) => this.#dealer.receive(backplane.node, frame),
-      onLostRequest: shared.onLostRequest,
-    });
-    const sources = {
-      nowMs: shared.nowMs,
-      random: () => random.random(),
-      publicationId: () => random.publicationId(),
-      retainMark: () => ({ node: backplane.node, number: ++shared.keptWrites.lastNumber }),
-    };
-    this.#broker = new Broker({
-      realm: uri,
-      outlet,
-      sources,
-      limits,
-      heldTotal,
-      onLimit: (limit) => {
-        counters.limitsReached[limit]++;
-        if (limit === 'held_events') counters.eventsDropped.held_limit++;
-      },
-      onSubscribed: (session, subscription) => this.meta.subscriptions.subscribed(session, subscription),
-      onUnsubscribed: (session, subscription) => this.meta.subscriptions.unsubscribed(session, subscription),
-    });
+    const outlet = this.#createOutlet();
+    const sources = routingSources(shared);
+    this.#broker = this.#createBroker(outlet, sources);
     this.#broker.keep(this.keeper.rules);
-    this.#dealer = new Dealer({
-      realm: uri,
-      node: backplane.node,
-      outlet,
-      sources,
-      limits,
-      heldTotal,
-      rules: settings.dealing,
-      abort: (session, violation) => session.abort(violation),
-      onLimit: (limit) => counters.limitsReached[limit]++,
-      onRegistered: (callee, registration) => this.meta.registrations.registered(callee, registration),
-    });
+    this.#dealer = this.#createDealer(outlet, sources);
     this.#places = this.#createPlaces();
     this.#reservations = new Reservations(uri, shared, this.#places, () => this.drawId());
-    this.meta = new RealmMeta({
-      realm: uri,
-      access: settings.metaApi,
-      backplane,
-      broker: this.#broker,
-      dealer: this.#dealer,
-      limits,
-      onLimit: (limit) => counters.limitsReached[limit]++,
-      nowMs: shared.nowMs,
-      holdUnwatches: () => outlet.holdUnwatches(),
-      publisher: () => this.#ownSession(),
-    });
-    this.#routerCalls = new RouterCalls({
-      realm: uri,
-      procedures: { get: (name) => shared.procedures?.get(name) ?? this.meta.procedure(name) },
-      limits,
-      after: shared.after,
-      nowMs: shared.nowMs,
-      callEnded: (outcome, elapsedMs) => outlet.callEnded(outcome, elapsedMs),
-      onLimit: () => counters.limitsReached.calls_per_session++,
-      onFailure: (procedure, cause) => shared.onProcedureFailure?.(uri, procedure, cause),
-    });
-    this.testaments = new Testaments({
-      realm: uri,
-      backplane,
-      limits,
-      total: shared.totals,
-      counters,
-      after: shared.after,
-      publish: (publisher, { topic, options, disclose, payload }) => {
-        const message = [Code.PUBLISH, NO_REQUEST, options, topic, payload] as const;
-        this.#broker.publishFor(publisher, message, disclose);
-      },
-    });
+    this.meta = this.#createMeta(outlet);
+    this.#routerCalls = this.#createRouterCalls(outlet);
+    this.testaments = this.#createTestaments();
     this.#authorization = new RealmAuthorization(uri, settings.authorization, shared, () => this.service);
     const killer = new SessionKiller({
       sessions: this.#sessions,
@@ -354,6 +279,94 @@ export class Realm implements SessionRealm {
       this.testaments.publishOf(session);
       this.meta.left(session);
     }
+  }
+
+  #createOutlet(): RealmOutlet {
+    return new RealmOutlet({
+      ...this.#shared,
+      realm: this.uri,
+      keeper: this.keeper,
+      receiveLocally: (frame) => this.#dealer.receive(this.#shared.backplane.node, frame),
+    });
+  }
+
+  #createBroker(outlet: RealmOutlet, sources: ClockAndRandom): Broker<Session> {
+    const { counters, limits, heldTotal } = this.#shared;
+    return new Broker({
+      realm: this.uri,
+      outlet,
+      sources,
+      limits,
+      heldTotal,
+      onLimit: (limit) => {
+        counters.limitsReached[limit]++;
+        if (limit === 'held_events') counters.eventsDropped.held_limit++;
+      },
+      onSubscribed: (session, subscription) => this.meta.subscriptions.subscribed(session, subscription),
+      onUnsubscribed: (session, subscription) => this.meta.subscriptions.unsubscribed(session, subscription),
+    });
+  }
+
+  #createDealer(outlet: RealmOutlet, sources: ClockAndRandom): Dealer<Session> {
+    const { backplane, counters, limits, heldTotal } = this.#shared;
+    return new Dealer({
+      realm: this.uri,
+      node: backplane.node,
+      outlet,
+      sources,
+      limits,
+      heldTotal,
+      rules: this.#settings.dealing,
+      abort: (session, violation) => session.abort(violation),
+      onLimit: (limit) => counters.limitsReached[limit]++,
+      onRegistered: (callee, registration) => this.meta.registrations.registered(callee, registration),
+    });
+  }
+
+  #createMeta(outlet: RealmOutlet): RealmMeta {
+    const { backplane, counters, limits, nowMs } = this.#shared;
+    return new RealmMeta({
+      realm: this.uri,
+      access: this.#settings.metaApi,
+      backplane,
+      broker: this.#broker,
+      dealer: this.#dealer,
+      limits,
+      onLimit: (limit) => counters.limitsReached[limit]++,
+      nowMs,
+      holdUnwatches: () => outlet.holdUnwatches(),
+      publisher: () => this.#ownSession(),
+    });
+  }
+
+  #createRouterCalls(outlet: RealmOutlet): RouterCalls {
+    const { procedures, counters, limits, after, nowMs, onProcedureFailure } = this.#shared;
+    return new RouterCalls({
+      realm: this.uri,
+      procedures: { get: (name) => procedures?.get(name) ?? this.meta.procedure(name) },
+      limits,
+      after,
+      nowMs,
+      callEnded: (outcome, elapsedMs) => outlet.callEnded(outcome, elapsedMs),
+      onLimit: () => counters.limitsReached.calls_per_session++,
+      onFailure: (procedure, cause) => onProcedureFailure?.(this.uri, procedure, cause),
+    });
+  }
+
+  #createTestaments(): Testaments {
+    const { backplane, limits, totals, counters, after } = this.#shared;
+    return new Testaments({
+      realm: this.uri,
+      backplane,
+      limits,
+      total: totals,
+      counters,
+      after,
+      publish: (publisher, { topic, options, disclose, payload }) => {
+        const message = [Code.PUBLISH, NO_REQUEST, options, topic, payload] as const;
+        this.#broker.publishFor(publisher, message, disclose);
+      },
+    });
   }
 
   #createPlaces(): SessionPlaces | undefined {

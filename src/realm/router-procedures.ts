@@ -191,6 +191,11 @@ export class RouterCalls {
   }
 }
 
+export const NOT_PROGRESSIVE = fault(
+  ErrorUri.NO_SUCH_PROCEDURE,
+  'no procedure of the router takes progressive call invocations',
+);
+
 /** The violation of a CALL with the id of a call that the router has not answered. */
 export function repeated(request: RequestId): Fault {
   return violation(`CALL repeats the request id ${request}`);

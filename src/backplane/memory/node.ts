@@ -50,7 +50,7 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
   readonly #takeovers: MemoryTakeovers;
   readonly #questions: Questions;
   /** Writes from while the directory was out of reach. */
-  #postponed: (() => void)[] = [];
+  readonly #postponed: (() => void)[] = [];
   #events: BackplaneEvents | undefined;
   #state: State = 'joined';
   /** Declared dead while it was isolated. */
@@ -307,9 +307,7 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
   heal(): void {
     if (this.#state !== 'isolated') return;
     this.#state = 'live';
-    const postponed = this.#postponed;
-    this.#postponed = [];
-    for (const write of postponed) write();
+    for (const write of this.#postponed.splice(0)) write();
     this.#events?.up();
   }
 
@@ -332,7 +330,7 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
 
   end(isKnown: boolean): void {
     this.#state = 'over';
-    this.#postponed = [];
+    this.#postponed.length = 0;
     this.#realms.endAll();
     if (isKnown) this.#takeovers.failAll(this.#unavailable('claim'));
     else this.#takeovers.forget();
@@ -382,9 +380,7 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
     if (this.#state === 'live' && this.#hub.isRecovering) return this.#whenRecovered(() => this.#write(step));
     if (this.#state === 'live') step();
     else if (this.#state === 'isolated')
-      return new Promise((resolve) => {
-        this.#postponed.push(() => void this.#write(step).then(resolve));
-      });
+      return new Promise((resolve) => void this.#postponed.push(() => void this.#write(step).then(resolve)));
     return ACCEPTED;
   }
 

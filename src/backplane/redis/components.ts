@@ -366,14 +366,16 @@ function createHold({ node, options, keys }: Context, receivers: MessageReceiver
   const inbox = keys.channels.inbox(node);
   return new Hold({
     isOpen: () => standing.mayReceive(),
-    deliver: (channel, bytes, hasTime) => {
-      if (channel === inbox) return lanes.receive(bytes, hasTime);
-      if (channel === nodes) membership.receive(bytes);
-      else if (!realms.change(channel, bytes)) messagesIgnored.channel++;
-      return true;
+    receiver: {
+      deliver: (channel, bytes, hasTime) => {
+        if (channel === inbox) return lanes.receive(bytes, hasTime);
+        if (channel === nodes) membership.receive(bytes);
+        else if (!realms.change(channel, bytes)) messagesIgnored.channel++;
+        return true;
+      },
+      proceed: (hasTime) => lanes.proceed(hasTime),
+      abandon: () => lanes.abandon(),
     },
-    proceed: (hasTime) => lanes.proceed(hasTime),
-    abandon: () => lanes.abandon(),
     maxMessages: MAX_HELD_MESSAGES,
     turnMs: RECEIVE_TURN_MS,
     maxWaitingBytes: MAX_WAITING_BYTES,

@@ -13,9 +13,11 @@ export interface BoundedMethodOptions {
   readonly addressKeyOf: (remoteAddress: string) => string;
 }
 
+type Step = AuthStep | Promise<AuthStep>;
+
 /** Gives the place back when the step is known. */
-function releasing(release: Release, make: () => AuthStep | Promise<AuthStep>): AuthStep | Promise<AuthStep> {
-  let step: AuthStep | Promise<AuthStep>;
+function releasing(release: Release, make: () => Step): Step {
+  let step: Step;
   try {
     step = make();
   } catch (error) {
@@ -29,35 +31,68 @@ function releasing(release: Release, make: () => AuthStep | Promise<AuthStep>): 
 
 /** As `method`, with a bound on attempts that fail: beyond it an attempt is refused before the method does any work. */
 export function boundedMethod(method: AuthMethod, options: BoundedMethodOptions): AuthMethod {
-  const { name, ignoresAuthid = false } = method;
-  if (name === 'anonymous') return method;
-  const label = AUTHENTICATION_METHODS.find((known) => known === name) ?? 'other';
-  const { attempts, counters, after, addressKeyOf } = options;
-  const count = (flaw: AuthenticationFlaw): void => {
-    counters.authenticationFailures[`${label},${flaw}`]++;
-  };
+  if (method.name === 'anonymous') return method;
+  const bounded = new BoundedMethod(method, options);
+  return { ...method, begin: (request) => bounded.begin(request) };
+}
 
-  const throttled = (attempt: Attempt): AuthStep | undefined => {
-    const fault = attempts.refusal(attempt);
+class BoundedMethod {
+  readonly #method: AuthMethod;
+  readonly #options: BoundedMethodOptions;
+
+  constructor(method: AuthMethod, options: BoundedMethodOptions) {
+    this.#method = method;
+    this.#options = options;
+  }
+
+  begin(request: AuthRequest): Step {
+    const { attempts, after, addressKeyOf } = this.#options;
+    const { realm, details, remoteAddress } = request;
+    const authid = this.#method.ignoresAuthid === true ? undefined : details.authid;
+    const attempt: Attempt = { realm, authid, address: addressKeyOf(remoteAddress) };
+    const refused = this.#throttled(attempt);
+    if (refused !== undefined) return refused;
+    const delayMs = attempts.delayMs(attempt);
+    if (delayMs === 0) return this.#judged(attempt, () => this.#method.begin(request));
+    return new Promise<void>((resolve) => void after(delayMs, resolve)).then(() =>
+      this.#judged(attempt, () => this.#method.begin(request)),
+    );
+  }
+
+  #throttled(attempt: Attempt): AuthStep | undefined {
+    const fault = this.#options.attempts.refusal(attempt);
     if (fault === undefined) return undefined;
-    count('throttled');
-    counters.limitsReached.failed_authentications++;
+    this.#count('throttled');
+    this.#options.counters.limitsReached.failed_authentications++;
     return { kind: 'refused', fault };
-  };
+  }
 
-  const judge = (attempt: Attempt, step: AuthStep): AuthStep => {
+  #judged(attempt: Attempt, make: () => Step): Step {
+    const step = make();
+    if (!(step instanceof Promise)) return this.#judge(attempt, step);
+    return step.then(
+      (settled) => this.#judge(attempt, settled),
+      (cause: unknown) => {
+        this.#count('unavailable');
+        throw cause;
+      },
+    );
+  }
+
+  #judge(attempt: Attempt, step: AuthStep): AuthStep {
+    const { attempts } = this.#options;
     switch (step.kind) {
       case 'granted':
         // Some methods ignore the authid of HELLO: a client must not reset what was counted for somebody else.
         if (step.principal.authid === attempt.authid) attempts.succeeded(attempt);
         return step;
       case 'postponed':
-        count('unavailable');
+        this.#count('unavailable');
         return step;
       case 'refused':
-        if (step.fault.error === ErrorUri.AUTHENTICATION_FAILED) count('unusable');
+        if (step.fault.error === ErrorUri.AUTHENTICATION_FAILED) this.#count('unusable');
         else {
-          count('denied');
+          this.#count('denied');
           attempts.failed(attempt);
         }
         return step;
@@ -66,44 +101,23 @@ export function boundedMethod(method: AuthMethod, options: BoundedMethodOptions)
       case 'challenge':
         return {
           ...step,
-          answer: (signature, extra) => entered(attempt, () => step.answer(signature, extra)),
+          answer: (signature, extra) => this.#entered(attempt, () => step.answer(signature, extra)),
         };
     }
-  };
-
-  const judged = (attempt: Attempt, make: () => AuthStep | Promise<AuthStep>): AuthStep | Promise<AuthStep> => {
-    const step = make();
-    if (!(step instanceof Promise)) return judge(attempt, step);
-    return step.then(
-      (settled) => judge(attempt, settled),
-      (cause: unknown) => {
-        count('unavailable');
-        throw cause;
-      },
-    );
-  };
+  }
 
   /** Attempts that were challenged before may have failed meanwhile, or while this one waited. */
-  const entered = (attempt: Attempt, make: () => AuthStep | Promise<AuthStep>): AuthStep | Promise<AuthStep> => {
-    const refused = throttled(attempt);
+  #entered(attempt: Attempt, make: () => Step): Step {
+    const refused = this.#throttled(attempt);
     if (refused !== undefined) return refused;
-    const place = attempts.enter(attempt);
+    const place = this.#options.attempts.enter(attempt);
     if (place instanceof Promise)
-      return place.then((release) => releasing(release, () => throttled(attempt) ?? judged(attempt, make)));
-    return releasing(place, () => judged(attempt, make));
-  };
+      return place.then((release) => releasing(release, () => this.#throttled(attempt) ?? this.#judged(attempt, make)));
+    return releasing(place, () => this.#judged(attempt, make));
+  }
 
-  const begin = (request: AuthRequest): AuthStep | Promise<AuthStep> => {
-    const { realm, details, remoteAddress } = request;
-    const authid = ignoresAuthid ? undefined : details.authid;
-    const attempt: Attempt = { realm, authid, address: addressKeyOf(remoteAddress) };
-    const refused = throttled(attempt);
-    if (refused !== undefined) return refused;
-    const delayMs = attempts.delayMs(attempt);
-    if (delayMs === 0) return judged(attempt, () => method.begin(request));
-    return new Promise<void>((resolve) => void after(delayMs, resolve)).then(() =>
-      judged(attempt, () => method.begin(request)),
-    );
-  };
-  return { ...method, begin };
+  #count(flaw: AuthenticationFlaw): void {
+    const label = AUTHENTICATION_METHODS.find((known) => known === this.#method.name) ?? 'other';
+    this.#options.counters.authenticationFailures[`${label},${flaw}`]++;
+  }
 }

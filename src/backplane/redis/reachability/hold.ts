@@ -1,15 +1,20 @@
 /** Whether this turn of the event loop has time left for messages. Reads the clock. */
 export type HasTime = () => boolean;
 
+/** Processes messages, a large one in several parts. */
+export interface MessageReceiver {
+  /** Processes a message while `hasTime`. False: a part of it is left, for `proceed`. */
+  deliver(channel: string, bytes: Uint8Array, hasTime: HasTime): boolean;
+  /** Continues with the message of which a part is left. False: a part is left again. */
+  proceed(hasTime: HasTime): boolean;
+  /** Forgets the part that is left. */
+  abandon(): void;
+}
+
 export interface HoldOptions {
   /** Whether messages may be processed now. */
   readonly isOpen: () => boolean;
-  /** Processes a message while `hasTime`. False: a part of it is left, for `proceed`. */
-  readonly deliver: (channel: string, bytes: Uint8Array, hasTime: HasTime) => boolean;
-  /** Continues with the message of which a part is left. False: a part is left again. */
-  readonly proceed: (hasTime: HasTime) => boolean;
-  /** Forgets the part that is left. */
-  readonly abandon: () => void;
+  readonly receiver: MessageReceiver;
   /** Kept while it is closed. Later messages are lost, which shows as a gap. */
   readonly maxMessages: number;
   /** Time that one turn of the event loop spends on messages, in milliseconds; the rest waits for the next turn. */
@@ -75,7 +80,7 @@ export class Hold {
   }
 
   discard(): void {
-    if (this.#isPartial) this.#options.abandon();
+    if (this.#isPartial) this.#options.receiver.abandon();
     this.#isPartial = false;
     this.#held = [];
     this.#next = 0;
@@ -83,17 +88,17 @@ export class Hold {
   }
 
   #process(): void {
-    const { deliver, proceed, nowMs, atEndOfTurn } = this.#options;
+    const { receiver, nowMs, atEndOfTurn } = this.#options;
     if (!this.#isArmed) {
       this.#isArmed = true;
       atEndOfTurn(this.#endTurn);
     }
     this.#startMs = nowMs();
     this.#isProcessing = true;
-    if (this.#isPartial) this.#isPartial = !proceed(this.#hasTime);
+    if (this.#isPartial) this.#isPartial = !receiver.proceed(this.#hasTime);
     else {
       const [channel, bytes] = this.#take();
-      this.#isPartial = !deliver(channel, bytes, this.#hasTime);
+      this.#isPartial = !receiver.deliver(channel, bytes, this.#hasTime);
     }
     this.#isProcessing = false;
     this.#usedMs += nowMs() - this.#startMs;

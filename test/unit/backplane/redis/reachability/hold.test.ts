@@ -18,13 +18,15 @@ function scene(maxMessages = 10) {
   };
   const hold = new Hold({
     isOpen: () => state.isOpen,
-    deliver: (channel, bytes, hasTime) => {
-      left = { text: `${channel} ${bytes[0]}`, parts: state.parts };
-      return proceed(hasTime);
-    },
-    proceed,
-    abandon: () => {
-      left.parts = 0;
+    receiver: {
+      deliver: (channel, bytes, hasTime) => {
+        left = { text: `${channel} ${bytes[0]}`, parts: state.parts };
+        return proceed(hasTime);
+      },
+      proceed,
+      abandon: () => {
+        left.parts = 0;
+      },
     },
     maxMessages,
     turnMs: 10,
@@ -136,13 +138,15 @@ describe('Hold', () => {
     let isOpen = false as boolean;
     const hold: Hold = new Hold({
       isOpen: () => isOpen,
-      deliver: (_, [number = 0]) => {
-        hold.release();
-        delivered.push(number);
-        return true;
+      receiver: {
+        deliver: (_, [number = 0]) => {
+          hold.release();
+          delivered.push(number);
+          return true;
+        },
+        proceed: () => true,
+        abandon: () => undefined,
       },
-      proceed: () => true,
-      abandon: () => undefined,
       maxMessages: 10,
       turnMs: 10,
       maxWaitingBytes: 5,
