@@ -1,16 +1,25 @@
+import { execFile } from 'node:child_process';
 import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Code } from '../../src/wamp/codes.js';
 import { selfSigned, selfSignedFiles } from '../support/certificate.js';
 import { startCluster, type TestCluster } from '../support/cluster.js';
+import { findPython } from '../support/python.js';
 import { RawClient } from '../support/raw-client.js';
+import { root } from '../support/root.js';
 import { RsSocket } from '../support/rs-socket.js';
 import { joinAutobahn } from './clients/autobahn-client.js';
 
+const run = promisify(execFile);
+const python = findPython();
+const PYTHON_SESSIONS = ['asyncio', 'twisted'].flatMap((framework) =>
+  ['json', 'msgpack', 'cbor'].map((serializer) => [framework, serializer] as const),
+);
 const folder = mkdtempSync(join(tmpdir(), 'gantry-raw-'));
 const server = selfSignedFiles();
 const device = selfSigned();
@@ -131,6 +140,12 @@ describe('RawSocket', () => {
       expect((await other.expect(Code.ABORT))[2]).toBe('wamp.error.authentication_denied');
       other.drop();
     }
+  });
+
+  it.each(python === undefined ? [] : PYTHON_SESSIONS)('serves autobahn-python on %s in %s', async (...words) => {
+    const program = join(root, 'test/interop/clients/autobahn_python_rawsocket.py');
+    const { stdout } = await run(python!, [program, words[0], plain, words[1]]);
+    expect(stdout).toBe('ok\n');
   });
 
   it.each(['TLSv1.2', 'TLSv1.3'] as const)('binds a login by cryptosign to its channel of %s', async (maxVersion) => {

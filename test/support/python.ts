@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { root } from './root.js';
 
 const VERSION = '26.11.1';
-const environment = join(root, '.cache/autobahn-python', VERSION);
+const PACKAGE = 'autobahn[serialization,encryption,twisted]';
+const environment = join(root, '.cache/autobahn-python', `${VERSION}-all`);
 
 /** An interpreter that has autobahn: `GANTRY_TEST_PYTHON`, that of the PATH, or one that `preparePython` has made. */
 export function findPython(): string | undefined {
@@ -17,19 +18,19 @@ export function preparePython(): Promise<void> {
   if (findPython() === undefined)
     try {
       execFileSync('python3', ['-m', 'venv', environment], { stdio: 'ignore', timeout: 60_000 });
-      const words = ['install', '--quiet', '--retries', '1', '--timeout', '10', `autobahn[serialization]==${VERSION}`];
+      const words = ['install', '--quiet', '--retries', '1', '--timeout', '10', `${PACKAGE}==${VERSION}`];
       execFileSync(join(environment, 'bin/pip'), words, { stdio: 'ignore', timeout: 300_000 });
     } catch {
-      console.info(
-        'autobahn-python is left out: `pip install autobahn[serialization]` fails; GANTRY_TEST_PYTHON names another',
-      );
+      console.info(`autobahn-python is left out: pip install ${PACKAGE} fails; GANTRY_TEST_PYTHON names another`);
     }
   return Promise.resolve();
 }
 
 function hasAutobahn(python: string): boolean {
   try {
-    execFileSync(python, ['-c', 'import autobahn.asyncio.component, cbor2, msgpack'], { stdio: 'ignore' });
+    execFileSync(python, ['-c', 'import autobahn.asyncio.component, cbor2, msgpack, nacl, twisted'], {
+      stdio: 'ignore',
+    });
     return true;
   } catch {
     return false;
