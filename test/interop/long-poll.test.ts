@@ -1,14 +1,18 @@
 import { createRequire } from 'node:module';
+import { setTimeout } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Code } from '../../src/wamp/codes.js';
 import { launchChromium } from '../support/chromium.js';
 import { cleanups } from '../support/cluster.js';
+import { freePort } from '../support/free-port.js';
 import { GantryProcess } from '../support/gantry-process.js';
+import { findHaproxy, Haproxy } from '../support/haproxy.js';
 import { HttpBalancer } from '../support/http-balancer.js';
 import { RawClient } from '../support/raw-client.js';
 import { sharedRedis } from '../support/redis.js';
 import { freshUri } from './pairs.js';
-import { callFromPage, stayOverLongPoll } from './clients/long-poll-in-page.js';
+import { callFromPage, noteNumbersOverLongPoll, stayOverLongPoll, type Life } from './clients/long-poll-in-page.js';
 
 const later = cleanups();
 let browser: Browser;
@@ -22,6 +26,7 @@ interface Member {
   readonly process: GantryProcess;
   readonly ws: string;
   readonly http: string;
+  readonly opsPort: number;
 }
 
 async function startNodes(count: number): Promise<Member[]> {
@@ -29,9 +34,10 @@ async function startNodes(count: number): Promise<Member[]> {
   later(() => redis.stop());
   const start = async (index: number): Promise<Member> => {
     const name = `n${index}`;
+    const opsPort = await freePort();
     const settings = {
       GANTRY_LISTEN_PORT: '0',
-      GANTRY_OPS_ENABLED: 'false',
+      GANTRY_OPS_PORT: String(opsPort),
       GANTRY_DEMO_ENABLED: 'false',
       GANTRY_NODE_NAME: name,
       GANTRY_BACKPLANE_URL: redis.url,
@@ -40,11 +46,12 @@ async function startNodes(count: number): Promise<Member[]> {
     const process = new GantryProcess(['start'], settings);
     later(() => process.signal('SIGKILL'));
     const ws = await process.ready();
-    return { name, process, ws, http: ws.replace(/^ws/, 'http').replace(/\/ws$/, '') };
+    return { name, process, ws, http: ws.replace(/^ws/, 'http').replace(/\/ws$/, ''), opsPort };
   };
   return Promise.all(Array.from({ length: count }, (_, index) => start(index)));
 }
 
+/** A window of its own, as browsers open six connections at most to one address. */
 async function pageAt(url: string, script: string): Promise<Page> {
   // Any answer of the router is a page of its origin, without the policy that forbids it all scripts.
   const page = await browser.newPage({ bypassCSP: true });
@@ -56,7 +63,11 @@ async function pageAt(url: string, script: string): Promise<Page> {
 
 /** The node that has the newest transport of a page. */
 async function homeOf(page: Page): Promise<string> {
-  const url = await page.evaluate<string>('transports.at(-1).url');
+  return nodeIn(await page.evaluate<string>('transports.at(-1).url'));
+}
+
+/** The home that the address of a transport names. */
+function nodeIn(url: string): string {
   return /\/lp\/(n\d)-[^/]*$/.exec(url)?.[1] ?? url;
 }
 
@@ -121,4 +132,115 @@ async function exchange(page: Page, other: RawClient, topic: string, join: numbe
   const [, invocation, , , args] = await other.receive();
   other.send([70, invocation, {}, args]);
   expect(await result).toBe(7);
+}
+
+const HAPROXY = findHaproxy();
+const PACE_MS = 20;
+if (HAPROXY !== undefined)
+  describe('autobahn-js in Chromium without WebSocket, through HAProxy over three nodes', () => {
+    it.each([
+      { place: 'any node', isSticky: false },
+      { place: 'the home, as docs/long-poll.md shows', isSticky: true },
+    ])(
+      'no session misses an event in its middle when a node is killed; requests go to $place (LP-8)',
+      async ({ isSticky }) => {
+        const nodes = await startNodes(3);
+        const servers = nodes.map(({ name, ws, opsPort }) => ({ name, port: Number(new URL(ws).port), opsPort }));
+        const rules = isSticky ? servers.map(({ name }) => `use-server ${name} if { path_beg /lp/${name}- }`) : [];
+        const haproxy = await Haproxy.start(HAPROXY, servers, rules);
+        later(() => haproxy.stop());
+        const topic = freshUri();
+        const audience = await Audience.cover(nodes, haproxy.url, topic);
+        expect(Object.values(await haproxy.requests()).every((count) => count > 0)).toBe(true);
+        expect(await passedOn(nodes)).toEqual(isSticky ? 0 : expect.toSatisfy((count: number) => count > 0));
+
+        const [killed, survivor] = nodes as [Member, Member, Member];
+        const publisher = await RawClient.join(survivor.ws);
+        later(() => publisher.drop());
+        const published: number[] = [];
+        let next = 0;
+        const publishUntil = async (isDone: () => Promise<boolean>): Promise<void> => {
+          do {
+            // While the cluster is in doubt about a node, it refuses acknowledged publications.
+            publisher.request(Code.PUBLISH, { acknowledge: true }, topic, [next]);
+            if ((await publisher.receive())[0] === Code.PUBLISHED) published.push(next);
+            next++;
+            // autobahn-js receives one message per round trip.
+            await setTimeout(PACE_MS);
+          } while (!(await isDone()));
+        };
+        await publishUntil(() => Promise.resolve(published.length > 20));
+        killed.process.signal('SIGKILL');
+        await publishUntil(async () => (await audience.homes()).every((home) => home !== '' && home !== killed.name));
+        await publishUntil(() => Promise.resolve(published.at(-1) === next - 1));
+        await audience.receive(next - 1);
+
+        for (const { lives, failed } of await audience.members()) {
+          for (const { url, numbers, end } of lives) {
+            const known = numbers.filter((number) => published.includes(number));
+            const from = published.indexOf(known[0]!);
+            expect(known).toEqual(published.slice(from, from + known.length));
+            const mayEnd = nodeIn(url) === killed.name || failed.some((address) => address.startsWith(url));
+            expect(end).toBe(mayEnd ? 'lost' : undefined);
+          }
+          const [first] = lives;
+          if (first?.end === undefined) expect(first?.numbers).toEqual(expect.arrayContaining(published));
+        }
+      },
+    );
+  });
+
+/** Requests that nodes have passed on to the home of their transport. */
+async function passedOn(nodes: readonly Member[]): Promise<number> {
+  const pages = nodes.map(async ({ opsPort }) => (await fetch(`http://127.0.0.1:${opsPort}/metrics`)).text());
+  const counts = (await Promise.all(pages)).flatMap((page) => [
+    ...page.matchAll(/^gantry_long_poll_requests_total\{.*place="elsewhere".*\} (\d+)$/gm),
+  ]);
+  expect(counts.length).toBeGreaterThan(0);
+  return counts.reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
+/** Pages that note the numbers which they receive. */
+class Audience {
+  readonly #pages: { readonly page: Page; readonly failed: string[] }[] = [];
+
+  /** At least one page for each node, which is its home. */
+  static async cover(nodes: readonly Member[], url: string, topic: string): Promise<Audience> {
+    const audience = new Audience();
+    while (new Set(await audience.homes()).size < nodes.length) {
+      const page = await pageAt(`${url}/`, 'autobahn-browser');
+      const failed: string[] = [];
+      page.on('response', (response) => {
+        if (response.status() >= 400) failed.push(response.url());
+      });
+      page.on('requestfailed', (request) => failed.push(request.url()));
+      await page.evaluate(noteNumbersOverLongPoll, { url, topic });
+      audience.#pages.push({ page, failed });
+    }
+    return audience;
+  }
+
+  /** The lives of each page, and the addresses of its requests that failed. */
+  members(): Promise<{ lives: Life[]; failed: string[] }[]> {
+    return Promise.all(
+      this.#pages.map(async ({ page, failed }) => ({ lives: await page.evaluate<Life[]>('lives'), failed })),
+    );
+  }
+
+  /** The home of the session that each page has now. Empty: it has none. */
+  async homes(): Promise<string[]> {
+    const members = await this.members();
+    return members
+      .map(({ lives }) => lives.at(-1))
+      .map((life) => (life?.end === undefined ? nodeIn(life?.url ?? '') : ''));
+  }
+
+  /** Resolves when each page has received the number. */
+  async receive(number: number): Promise<void> {
+    const waiting = async (): Promise<Life[]> => {
+      const members = await this.members();
+      return members.map(({ lives }) => lives.at(-1)!).filter(({ numbers }) => !numbers.includes(number));
+    };
+    await expect.poll(waiting, { timeout: 60_000 }).toEqual([]);
+  }
 }

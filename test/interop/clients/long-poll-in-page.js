@@ -35,3 +35,39 @@ export async function callFromPage({ procedure, args }) {
     return error.error;
   }
 }
+
+/**
+ * A session over long-poll that notes the numbers it receives, and is opened again when it is lost. The page has in `lives` one entry
+ * for each session: the address of its transport, its numbers, and the reason of its end.
+ */
+export function noteNumbersOverLongPoll({ url, topic }) {
+  const page = globalThis;
+  // A browser without it, for autobahn-js.
+  delete page.WebSocket;
+  page.lives = [];
+  const connection = new page.autobahn.Connection({
+    transports: [
+      { type: 'websocket', url: `${url.replace('http', 'ws')}/ws` },
+      { type: 'longpoll', url: `${url}/lp` },
+    ],
+    realm: 'realm1',
+    max_retries: -1,
+    initial_retry_delay: 0.2,
+    max_retry_delay: 0.5,
+  });
+  return new Promise((resolve) => {
+    connection.onopen = async (session, { transport }) => {
+      const life = { url: transport.url, numbers: [] };
+      await session.subscribe(topic, ([number]) => life.numbers.push(number));
+      page.session = session;
+      page.lives.push(life);
+      resolve();
+    };
+    connection.onclose = (reason) => {
+      const life = page.lives.at(-1);
+      if (life !== undefined) life.end ??= reason;
+      return false;
+    };
+    connection.open();
+  });
+}
