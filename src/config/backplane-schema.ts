@@ -80,7 +80,7 @@ const cluster = z.strictObject({
   heartbeatMs: milliseconds(50, 60_000)
     .default(1_000)
     .describe(
-      'Milliseconds between two heartbeats to every other node, which reveal the loss of the last message before a silence.',
+      'Milliseconds between two heartbeats of a lane that may have lost its last message, and between two looks at the neighbours on the ring of nodes.',
     ),
   probeTimeoutMs: milliseconds(100, 120_000)
     .default(3_000)

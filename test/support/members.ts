@@ -1,7 +1,9 @@
 import { readNodeChange, type NodeChange } from '../../src/backplane/redis/membership/changes.js';
 import { BackplaneUnavailableError } from '../../src/backplane/backplane.js';
 import { createKeys } from '../../src/backplane/redis/keys.js';
+import { StoreInboxListeners } from '../../src/backplane/redis/membership/inbox-listeners.js';
 import { Membership } from '../../src/backplane/redis/membership/membership.js';
+import { RingWatch } from '../../src/backplane/redis/membership/ring-watch.js';
 import type { Script, Store } from '../../src/backplane/redis/ports.js';
 import { createClusterCounters } from '../../src/telemetry/cluster-counters.js';
 import type { NodeId, Uri } from '../../src/wamp/ids.js';
@@ -34,7 +36,7 @@ export class MembersWorld {
   delayMs: () => number = () => 0;
   random = seededRandom(1);
   isAway = false;
-  /** Whether nodes send each other heartbeats, and learn from their receipts who listens. */
+  /** Whether nodes watch their neighbours, with each heartbeat. */
   isBeating = false;
   /** Connections are lost with each. */
   outageCount = 0;
@@ -159,6 +161,7 @@ export interface Held {
 export class Member {
   readonly node: NodeId;
   readonly membership: Membership;
+  readonly ringWatch: RingWatch;
   readonly counters = createClusterCounters();
   /** What it said: `entered n-2 [1]`, `gone n-2`, `fenced`, `emptied`; failed requests are in `failures`. */
   readonly events: string[] = [];
@@ -185,10 +188,11 @@ export class Member {
     this.#world = world;
     this.node = node;
     const { time, keys } = world;
+    const store = this.#store();
     this.membership = new Membership({
       node,
       row: { name: 'test', reads: [1], startedAtMs: 0 },
-      store: this.#store(),
+      store,
       keys,
       nowMs: () => time.nowMs,
       after: (delayMs, action) => time.after(delayMs, () => this.turn(action)),
@@ -218,6 +222,12 @@ export class Member {
         withdrawRealm: (of, realm) => this.#erase(`withdraw ${realm} ${of}`, `${realm} ${of}`),
         forgetSessions: (of) => this.#erase(`forget ${of}`, `sessions ${of}`),
       },
+    });
+    this.ringWatch = new RingWatch({
+      node,
+      membership: this.membership,
+      lanes: { doubt: () => undefined },
+      listeners: new StoreInboxListeners({ node, store, channels: keys.channels }),
     });
     this.membership.setListening(true);
     this.#beatLater();
@@ -295,13 +305,9 @@ export class Member {
 
   #beat(): void {
     if (this.isDead) return;
-    const { time, isBeating, isAway, members } = this.#world;
+    const { time, isBeating, isAway } = this.#world;
     time.after(BEAT_MS, () => this.#beat());
-    if (!isBeating || isAway || this.isFrozen) return;
-    for (const peer of members) {
-      if (peer.isListening) this.membership.present(peer.node);
-      else this.membership.absent(peer.node);
-    }
+    if (isBeating && !isAway && !this.isFrozen) this.ringWatch.tick();
   }
 
   #store(): Store {

@@ -47,6 +47,8 @@ export class StoreTwin {
         return this.#loadNodes(keys as Four, argv);
       case 'begin_reap.lua':
         return this.#beginReap(keys as Five, argv);
+      case 'count_listeners.lua':
+        return argv.map((inbox) => this.#listenerCount(inbox));
       case 'end_node.lua':
         return this.#endNode(keys as Seven, argv);
       case 'note_realms.lua':

@@ -26,7 +26,9 @@ import {
   TrafficListener,
 } from './listeners.js';
 import { Membership } from './membership/membership.js';
+import { StoreInboxListeners } from './membership/inbox-listeners.js';
 import type { NodeRows } from './membership/ports.js';
+import { RingWatch } from './membership/ring-watch.js';
 import { SuspendAwareClock } from './membership/suspend-aware-clock.js';
 import type { RedisBackplaneOptions } from './options.js';
 import { Hold } from './reachability/hold.js';
@@ -76,6 +78,7 @@ export class Components {
   readonly leaseCheck: LeaseCheck;
   readonly standing: NodeStanding;
   readonly lanes: Lanes;
+  readonly ringWatch: RingWatch;
   readonly sessions: SessionsDirectory;
   readonly sessionReader: SessionReader;
   readonly realms: ServedRealms;
@@ -136,6 +139,8 @@ export class Components {
       },
     );
     const { lanes } = this;
+    const listeners = new StoreInboxListeners({ node, store: connections, channels: keys.channels });
+    this.ringWatch = new RingWatch({ node, membership, lanes, listeners });
     this.realms = createRealms(context, { connections, membership, lanes, sessions }, this.#realmListener);
     const { realms } = this;
     this.questions = createQuestions(context, lanes, realms);
@@ -143,7 +148,8 @@ export class Components {
     this.hold = createHold(context, { standing, lanes, membership, realms });
     const shared = { membership, prober, hold: this.hold, lanes, sessions, realms, standing, outages };
     this.recovery = new Recovery({ ...shared, logger, probeTimeoutMs: timings.probeTimeoutMs });
-    this.lifecycle = new Lifecycle({ ...shared, questions, node, keys, timings, connections, reachability });
+    const { ringWatch } = this;
+    this.lifecycle = new Lifecycle({ ...shared, ringWatch, questions, node, keys, timings, connections, reachability });
   }
 
   /** To be called once, before the node starts. */
@@ -375,6 +381,8 @@ function createHold({ node, options, keys }: Context, receivers: MessageReceiver
       },
       proceed: (hasTime) => lanes.proceed(hasTime),
       abandon: () => lanes.abandon(),
+      // Nothing else may follow in these lanes.
+      lost: () => lanes.sync(),
     },
     maxMessages: MAX_HELD_MESSAGES,
     turnMs: RECEIVE_TURN_MS,

@@ -6,6 +6,7 @@ import type { RedisConnections } from './connection/connections.js';
 import type { Keys } from './keys.js';
 import type { Lanes } from './lanes/lanes.js';
 import type { Membership } from './membership/membership.js';
+import type { RingWatch } from './membership/ring-watch.js';
 import type { ClusterTimings } from './options.js';
 import type { Hold } from './reachability/hold.js';
 import type { OutageLog } from './reachability/outage-log.js';
@@ -22,6 +23,7 @@ export interface LifecycleOptions {
   readonly keys: Keys;
   readonly connections: RedisConnections;
   readonly membership: Membership;
+  readonly ringWatch: RingWatch;
   readonly lanes: Lanes;
   readonly realms: ServedRealms;
   readonly sessions: SessionsDirectory;
@@ -112,13 +114,16 @@ export class Lifecycle {
     await connections.stop();
   }
 
-  /** About every second: probes, heartbeats, and a look whether the process has slept. */
+  /** About every second: probes, heartbeats, a look at the neighbours, and one whether the process has slept. */
   #tick(): void {
-    const { prober, connections, lanes, standing, timings } = this.#options;
+    const { prober, connections, lanes, ringWatch, standing, timings } = this.#options;
     // After a sleep the probes may still be waiting in the socket: their time does not count.
     if (standing.tick()) prober.reset();
     if (connections.isConnected) prober.tick();
-    if (standing.sendPolicy() === 'now') lanes.heartbeat();
+    if (standing.sendPolicy() === 'now') {
+      lanes.heartbeat();
+      if (connections.isConnected) ringWatch.tick();
+    }
     if (standing.isLive) this.#cancelTick = after(timings.heartbeatMs, () => this.#tick());
   }
 }

@@ -9,7 +9,7 @@ export interface ClusterTimings {
   readonly renewMs: number;
   /** How long the inbox of a node that does not renew may have no listener until the node is declared dead. 0: only its lease counts. */
   readonly absentMs: number;
-  /** Time between two heartbeats of a lane, and between two probes of the own inbox. */
+  /** Time between two heartbeats of a lane, two probes of the own inbox, and two looks at the neighbours. */
   readonly heartbeatMs: number;
   readonly probeTimeoutMs: number;
   readonly barrierTimeoutMs: number;

@@ -7,7 +7,7 @@ import type { NodeId } from '../../../wamp/ids.js';
 export type SequencePlace = 'next' | 'behind_gap' | 'reset' | 'duplicate' | 'far';
 
 export interface InboundLaneOptions {
-  /** Monotonic. Called only for a heartbeat that does not fit. */
+  /** Monotonic. Called only for a message that does not fit. */
   readonly nowMs: () => number;
   /** Time between two heartbeats that do not fit after which the lane accepts their number. Below the interval of heartbeats. */
   readonly confirmMs: number;
@@ -29,6 +29,7 @@ export class InboundLane {
   /** A batch was ignored that a jump had skipped: the jump was false, or the batch late. Either way something is lost. */
   #hasIgnoredSkipped = false;
   #mismatch: { readonly sequence: number; readonly sinceMs: number } | undefined;
+  #askedAtMs = -Infinity;
 
   constructor(from: NodeId, options: InboundLaneOptions) {
     this.from = from;
@@ -44,6 +45,18 @@ export class InboundLane {
     if (sequence > expected) return 'far';
     if (itemCount > 0 && sequence > this.#settled) this.#hasIgnoredSkipped = true;
     return 'duplicate';
+  }
+
+  /**
+   * Whether the peer may be asked for its sequence now: once per `confirmMs`. Its lane may be silent otherwise, and a forged number
+   * would stay until its next message, which would be lost.
+   */
+  mayAsk(): boolean {
+    const { nowMs, confirmMs } = this.#options;
+    const now = nowMs();
+    if (now - this.#askedAtMs < confirmMs) return false;
+    this.#askedAtMs = now;
+    return true;
   }
 
   /** Takes the message with the place that `placeOf` has returned. */

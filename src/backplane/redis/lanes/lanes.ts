@@ -58,6 +58,7 @@ export class Lanes implements Confirmations {
       events,
       sendGone: (to) => this.#sendGone(to),
       sendSequence: (to) => this.#sendSequence(to),
+      askSequence: (of) => this.#askSequence(of),
     });
   }
 
@@ -78,6 +79,7 @@ export class Lanes implements Confirmations {
     this.#outbound.set(node, lane);
     this.#lastNode = undefined;
     if (this.#sentTooEarly.delete(node)) lane.markLoss();
+    if (this.#receiver.takeEarly(node)) this.#askSequence(node);
   }
 
   /** The node has gone: its messages are ignored from now on, and what is sent to it is skipped. */
@@ -161,10 +163,12 @@ export class Lanes implements Confirmations {
 
   /** Asks every node for its sequence, which shows at once whether its last message was lost. */
   sync(): void {
-    for (const lane of this.#outbound.values()) {
-      lane.owesSync = true;
-      this.#schedule(lane);
-    }
+    for (const to of this.#outbound.keys()) this.#askSequence(to);
+  }
+
+  /** The node's inbox seems to have no listener: the receipt of the next heartbeat decides. */
+  doubt(node: NodeId): void {
+    this.#outbound.get(node)?.unsettle();
   }
 
   /** Whether one frame may hold that many bytes of payload. Counted, if not. */
@@ -174,11 +178,16 @@ export class Lanes implements Confirmations {
     return false;
   }
 
-  /** Sends the last sequence to every node; the receipt shows whether the node listens. To be called about every second. */
+  /**
+   * Sends the last sequence in each lane whose peer may not have it; the receipt shows whether the peer listens. A settled lane is
+   * silent, so that idle nodes cost each other nothing. To be called about every second.
+   */
   heartbeat(): void {
     this.flush();
     if (this.#sendPolicy() !== 'now') return;
-    for (const lane of this.#outbound.values()) if (lane.isReadable) this.#transmitter.transmit(lane, lane.heartbeat());
+    for (const lane of this.#outbound.values()) {
+      if (lane.isReadable && lane.isUnsettled) this.#transmitter.transmit(lane, lane.heartbeat());
+    }
   }
 
   /** While cut off everything is refused at once; the lanes continue their sequences afterwards. */
@@ -345,7 +354,14 @@ export class Lanes implements Confirmations {
   #sendSequence(to: NodeId): void {
     const lane = this.#outbound.get(to);
     if (lane === undefined) return;
-    lane.owesSequence = true;
+    lane.showSequence();
+    this.#schedule(lane);
+  }
+
+  #askSequence(of: NodeId): void {
+    const lane = this.#outbound.get(of);
+    if (lane === undefined) return;
+    lane.requestSequence();
     this.#schedule(lane);
   }
 }

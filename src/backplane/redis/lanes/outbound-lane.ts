@@ -11,6 +11,7 @@ import type { LaneLimits } from './ports.js';
 export interface Sealed {
   readonly bytes: Uint8Array;
   readonly itemCount: number;
+  readonly sequence: number;
   readonly batch: Batch;
 }
 
@@ -26,6 +27,8 @@ export interface OutboundOptions {
 
 /** Realms whose confirmations and questions a lane keeps while its peer cannot be reached. */
 const MAX_PENDING_REALMS = 4_096;
+/** Heartbeats after the last message: the receiver corrects a forged number once two have contradicted it. */
+const TRAILING_HEARTBEATS = 3;
 
 /** The lane from this node to another: collects items into batches, each with the next number. */
 export class OutboundLane {
@@ -37,8 +40,6 @@ export class OutboundLane {
   isClosed = false;
   /** It is on the list for the next flush. */
   isDue = false;
-  owesSequence = false;
-  owesSync = false;
   readonly #limits: LaneLimits;
   readonly #writer: BatchWriter;
   readonly #confirmations = new Map<Uri, number>();
@@ -46,6 +47,11 @@ export class OutboundLane {
   #batch = new Batch();
   #sealed: Sealed[] = [];
   #sequence = 0;
+  #owesSequence = false;
+  #owesSync = false;
+  /** Heartbeats with at least the number `#settlesFrom` that the peer has yet to receive. */
+  #heartbeatsLeft = TRAILING_HEARTBEATS;
+  #settlesFrom = 0;
   /** The last number stands for a loss, and no message with a later number has shown the gap to the peer yet. */
   #isLossUnreported = false;
 
@@ -70,6 +76,11 @@ export class OutboundLane {
   /** Why the last item was not taken. */
   get flaw(): 'format' | 'too_large' {
     return this.#writer.isTooLarge ? 'too_large' : 'format';
+  }
+
+  /** The peer may not have the last number: a batch was lost, a forged one has arrived, or the peer has asked for it. */
+  get isUnsettled(): boolean {
+    return this.#heartbeatsLeft > 0 || this.isUnreachable;
   }
 
   /** False: it cannot be taken; `flaw` holds the reason. */
@@ -106,20 +117,46 @@ export class OutboundLane {
     raise(this.#asks, realm, version);
   }
 
+  /** The next flush asks the peer for the sequence of its lane. */
+  requestSequence(): void {
+    this.#owesSync = true;
+  }
+
+  /** The next flush shows the peer the sequence of this lane, and heartbeats repeat it. */
+  showSequence(): void {
+    this.#owesSequence = true;
+    this.unsettle();
+  }
+
+  /** The peer is to receive the last number, or a later one, again. */
+  unsettle(): void {
+    this.#heartbeatsLeft = TRAILING_HEARTBEATS;
+    this.#settlesFrom = this.#sequence;
+  }
+
+  /** A heartbeat with this number has a listener. */
+  heartbeatReceived(sequence: number): void {
+    if (sequence >= this.#settlesFrom && this.#heartbeatsLeft > 0) this.#heartbeatsLeft--;
+  }
+
   /** An item is lost, after all that were taken before: the peer is to see a gap. */
   markLoss(): void {
     this.#seal();
     if (this.#isLossUnreported) return;
     this.#sequence++;
     this.#isLossUnreported = true;
+    this.unsettle();
   }
 
   /** Everything that is to leave now, in order. */
   takeSealed(): readonly Sealed[] {
     this.#writeControls();
     this.#seal();
-    if (this.owesSequence && this.#sealed.length === 0) this.#sealed.push(this.heartbeat());
-    this.owesSequence = false;
+    // A lost request would leave both ends of the lane silent.
+    if (this.#owesSync) this.unsettle();
+    this.#owesSync = false;
+    if (this.#owesSequence && this.#sealed.length === 0) this.#sealed.push(this.heartbeat());
+    this.#owesSequence = false;
     return this.#withdrawSealed();
   }
 
@@ -134,7 +171,8 @@ export class OutboundLane {
   /** Repeats the last number. Only right after a flush. */
   heartbeat(): Sealed {
     this.#isLossUnreported = false;
-    return { bytes: this.#writer.finish(this.#sequence), itemCount: 0, batch: new Batch() };
+    const sequence = this.#sequence;
+    return { bytes: this.#writer.finish(sequence), itemCount: 0, sequence, batch: new Batch() };
   }
 
   /** Ends the lane. Returns the batches that were not sent. */
@@ -162,8 +200,7 @@ export class OutboundLane {
     for (const [realm, version] of this.#asks) this.#writer.version('ask', realm, version);
     this.#confirmations.clear();
     this.#asks.clear();
-    if (this.owesSync) this.#writer.sync();
-    this.owesSync = false;
+    if (this.#owesSync) this.#writer.sync();
   }
 
   #seal(): void {
@@ -172,7 +209,10 @@ export class OutboundLane {
   }
 
   #push(itemCount: number, bytes: Uint8Array): void {
-    this.#sealed.push({ bytes, itemCount, batch: this.#batch });
+    const batch = this.#batch;
+    this.#sealed.push({ bytes, itemCount, sequence: this.#sequence, batch });
+    // Lost controls are asked for again, and a forged number shows in them as a message that does not fit.
+    if (batch.messageCount > 0) this.unsettle();
     this.#batch = new Batch();
     this.#isLossUnreported = false;
   }

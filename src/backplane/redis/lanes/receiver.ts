@@ -18,6 +18,8 @@ export interface ReceiverOptions {
   readonly sendGone: (to: NodeId) => void;
   /** Sends this node's sequence to a node that asks for it. */
   readonly sendSequence: (to: NodeId) => void;
+  /** Asks a node for its sequence: messages were lost, or forged. Called at most once per `confirmMs` and node. */
+  readonly askSequence: (of: NodeId) => void;
 }
 
 /** Items of a batch that a node left for a later turn. */
@@ -31,6 +33,8 @@ interface Rest {
 const ITEMS_PER_CLOCK = 4;
 /** Closed nodes that are remembered. A late message of an older one counts as that of an unknown node. */
 const MAX_GONE = 4_096;
+/** Unknown senders that are remembered. */
+const MAX_EARLY = 256;
 
 /** Receives the messages of other nodes. Anybody may write to its channel: it counts and ignores messages that it cannot read. */
 export class Receiver {
@@ -39,6 +43,8 @@ export class Receiver {
   readonly #lanes = new Map<NodeId, InboundLane>();
   /** Closed nodes, and when each was sent its `gone` last. */
   readonly #gone = new Map<NodeId, number>();
+  /** Senders that are not open: their messages were ignored, and no later one may show that. */
+  readonly #early = new Set<NodeId>();
   #rest: Rest | undefined;
 
   constructor(options: ReceiverOptions) {
@@ -53,6 +59,11 @@ export class Receiver {
     return true;
   }
 
+  /** Whether messages of the node were ignored before it was opened. Asked once. */
+  takeEarly(node: NodeId): boolean {
+    return this.#early.delete(node);
+  }
+
   /** The node was closed before. */
   isGone(node: NodeId): boolean {
     return this.#gone.has(node);
@@ -60,6 +71,7 @@ export class Receiver {
 
   close(node: NodeId): void {
     this.#lanes.delete(node);
+    this.#early.delete(node);
     this.#gone.set(node, -Infinity);
     for (const oldest of this.#gone.keys()) {
       if (this.#gone.size <= MAX_GONE) break;
@@ -120,13 +132,15 @@ export class Receiver {
       sendGone(from);
     } else {
       counters.messagesIgnored.unknown_sender++;
+      if (this.#early.size < MAX_EARLY) this.#early.add(from);
       events.peers.unknownSender(from);
     }
   }
 
   #receiveBatch(lane: InboundLane, sequence: number, itemCount: number, hasTime: () => boolean): boolean {
-    const { counters } = this.#options;
+    const { counters, askSequence } = this.#options;
     const place = lane.placeOf(sequence, itemCount);
+    if (place !== 'next' && lane.mayAsk()) askSequence(lane.from);
     if (place === 'duplicate' || place === 'far') {
       counters.messagesIgnored[place]++;
       return true;

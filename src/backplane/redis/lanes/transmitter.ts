@@ -23,7 +23,7 @@ export class Transmitter {
     this.#options = options;
   }
 
-  transmit(lane: OutboundLane, { bytes, itemCount, batch }: Sealed): void {
+  transmit(lane: OutboundLane, { bytes, itemCount, sequence, batch }: Sealed): void {
     const { wire, counters } = this.#options;
     counters.batches.out++;
     counters.batchBytes.out += bytes.length;
@@ -31,8 +31,11 @@ export class Transmitter {
     observe(counters.batchItems, itemCount);
     const done = wire.publish(lane.channel, bytes).then(
       (listenerCount) => {
-        if (listenerCount > 0) this.#delivered(lane, batch);
-        else this.#missed(lane, batch);
+        if (listenerCount === 0) this.#missed(lane, batch);
+        else {
+          if (itemCount === 0) lane.heartbeatReceived(sequence);
+          this.#delivered(lane, batch);
+        }
       },
       (cause: unknown) => {
         this.#unknown(lane, batch, cause);

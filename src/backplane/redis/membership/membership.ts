@@ -85,6 +85,11 @@ export class Membership {
     return node === this.#options.node || this.#peers.known.has(node);
   }
 
+  /** The other nodes, as far as this node knows. */
+  get members(): ReadonlySet<NodeId> {
+    return this.#peers.known;
+  }
+
   get isAlone(): boolean {
     return this.#peers.known.size === 0;
   }
@@ -134,12 +139,12 @@ export class Membership {
     this.#isListening = isListening;
   }
 
-  /** Receipts show that the inbox of the node has no listener. */
+  /** A receipt or the ring's watch shows that the inbox of the node has no listener. */
   absent(node: NodeId): void {
     if (this.#peers.known.has(node) && !this.#isOver()) this.#absences.add(node);
   }
 
-  /** Receipts show that the node listens to its inbox again. */
+  /** One of them shows that the node listens to its inbox again. */
   present(node: NodeId): void {
     this.#absences.delete(node);
   }

@@ -33,6 +33,12 @@ export interface NodeRows {
   forgetSessions(node: NodeId): Promise<void>;
 }
 
+/** What the store knows of inboxes. */
+export interface InboxListeners {
+  /** Whether the inbox of each of the nodes has a listener. Undefined: the store cannot tell. Rejects with BackplaneUnavailableError. */
+  haveListeners(nodes: readonly NodeId[]): Promise<readonly boolean[] | undefined>;
+}
+
 /** Reports a request that failed and is tried again later, or left to other nodes. */
 export type ReportFailure = (operation: string, cause: unknown) => void;
 

@@ -150,6 +150,18 @@ export const beginReap: Script<BeginReap, ReapReply> = {
   decode: (raw) => oneOf(REAP_REPLIES, raw, 'begin_reap.lua'),
 };
 
+export interface CountListeners {
+  readonly inboxes: readonly string[];
+}
+
+/** How many listen to each inbox. Empty: the user may not ask. */
+export const countListeners: Script<CountListeners, readonly number[]> = {
+  file: 'count_listeners.lua',
+  isRead: true,
+  encode: ({ inboxes }) => ({ keys: [], argv: inboxes }),
+  decode: (raw) => list(raw, 'count_listeners.lua').map((word) => count(word, 'count_listeners.lua')),
+};
+
 export interface EndNode {
   readonly keys: NodesKeys;
   readonly channel: string;

@@ -9,13 +9,15 @@ export interface MessageReceiver {
   proceed(hasTime: HasTime): boolean;
   /** Forgets the part that is left. */
   abandon(): void;
+  /** Messages were lost, and those that were kept are processed. */
+  lost(): void;
 }
 
 export interface HoldOptions {
   /** Whether messages may be processed now. */
   readonly isOpen: () => boolean;
   readonly receiver: MessageReceiver;
-  /** Kept while it is closed. Later messages are lost, which shows as a gap. */
+  /** Kept while it is closed. Later messages are lost. */
   readonly maxMessages: number;
   /** Time that one turn of the event loop spends on messages, in milliseconds; the rest waits for the next turn. */
   readonly turnMs: number;
@@ -40,6 +42,7 @@ export class Hold {
   /** A part of the last message is left. */
   #isPartial = false;
   #isProcessing = false;
+  #hasLost = false;
   #usedMs = 0;
   /** When the part of a message began that is being processed. */
   #startMs = 0;
@@ -61,7 +64,10 @@ export class Hold {
   receive(channel: string, bytes: Uint8Array): void {
     const { isOpen, maxMessages } = this.#options;
     const isClosed = !isOpen();
-    if (isClosed && this.#held.length - this.#next >= maxMessages) return;
+    if (isClosed && this.#held.length - this.#next >= maxMessages) {
+      this.#hasLost = true;
+      return;
+    }
     this.#held.push([channel, bytes]);
     this.#heldBytes += bytes.length;
     if (!isClosed) this.release();
@@ -76,12 +82,15 @@ export class Hold {
       if (this.#usedMs >= turnMs && this.#heldBytes <= maxWaitingBytes) return;
       this.#process();
     }
+    const hasLost = this.#hasLost;
     this.discard();
+    if (hasLost) this.#options.receiver.lost();
   }
 
   discard(): void {
     if (this.#isPartial) this.#options.receiver.abandon();
     this.#isPartial = false;
+    this.#hasLost = false;
     this.#held = [];
     this.#next = 0;
     this.#heldBytes = 0;

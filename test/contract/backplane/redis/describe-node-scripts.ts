@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { unpack } from '../../../../src/backplane/packr.js';
 import { dropRealm, REAP_BATCH_COUNT } from '../../../../src/backplane/redis/membership/scripts.js';
 import type { NodeId } from '../../../../src/wamp/ids.js';
-import { describeReaping } from './describe-reap-scripts.js';
+import { describeListeners, describeReaping } from './describe-reap-scripts.js';
 import { AWAY_MS, LEASE_MS, NODE_ROW, NodesUnderTest, one, three, two, type ScriptScene } from './nodes-under-test.js';
 
 const ROW = [1, 'n', 0, [1]];
@@ -14,6 +14,7 @@ export function describeNodeScripts(name: string, makeScene: () => Promise<Scrip
     describeRenewal(makeScene);
     describeLoading(makeScene);
     describeReaping(makeScene);
+    describeListeners(makeScene);
     describeEnd(makeScene);
     describeRealmNotes(makeScene);
   });

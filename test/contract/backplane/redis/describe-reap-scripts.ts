@@ -3,6 +3,19 @@ import { TOMBSTONE_MS, type Absence } from '../../../../src/backplane/redis/memb
 import type { NodeId } from '../../../../src/wamp/ids.js';
 import { AWAY_MS, LEASE_MS, NodesUnderTest, one, three, two, type ScriptScene } from './nodes-under-test.js';
 
+export function describeListeners(makeScene: () => Promise<ScriptScene>): void {
+  describe('count_listeners', () => {
+    it('counts who listens to each inbox, in order', async () => {
+      const nodes = new NodesUnderTest(await makeScene());
+      expect(await nodes.listeners(one, two, three)).toEqual([0, 0, 0]);
+      await nodes.scene.listen(nodes.channels.inbox(two), true);
+      expect(await nodes.listeners(one, two, three)).toEqual([0, 1, 0]);
+      await nodes.scene.listen(nodes.channels.inbox(two), false);
+      expect(await nodes.listeners(two)).toEqual([0]);
+    });
+  });
+}
+
 export function describeReaping(makeScene: () => Promise<ScriptScene>): void {
   describe('begin_reap', () => {
     let nodes: NodesUnderTest;

@@ -3,6 +3,7 @@ import { createKeys, type Channels, type NodesKeys } from '../../../../src/backp
 import { writeNodeRow } from '../../../../src/backplane/redis/membership/changes.js';
 import {
   beginReap,
+  countListeners,
   endNode,
   enterNode,
   loadNodes,
@@ -63,6 +64,10 @@ export class NodesUnderTest {
   begin(node: NodeId, reaper: NodeId, grounds: BeginReap['grounds'] = 'expired'): Promise<ReapReply> {
     const input = { keys: this.keys, node, reaper, claimMs: LEASE_MS, awayMs: AWAY_MS, grounds };
     return this.scene.store.run(beginReap, input);
+  }
+
+  listeners(...nodes: NodeId[]): Promise<readonly number[]> {
+    return this.scene.store.run(countListeners, { inboxes: nodes.map((node) => this.channels.inbox(node)) });
   }
 
   end(node: NodeId, floor = 0): Promise<number> {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   beginReap,
+  countListeners,
   dropRealm,
   endNode,
   enterNode,
@@ -10,7 +11,7 @@ import {
 } from '../../../../../src/backplane/redis/membership/scripts.js';
 import { loadScripts } from '../../../../../src/backplane/redis/scripts/loader.js';
 
-const scripts = { enterNode, renewLease, loadNodes, beginReap, endNode, noteRealms, dropRealm };
+const scripts = { enterNode, renewLease, loadNodes, beginReap, countListeners, endNode, noteRealms, dropRealm };
 const wrong: Record<keyof typeof scripts, unknown[]> = {
   enterNode: [['entered', -1, 'e'], ['entered', 1], ['entered', 1.5, 'e'], ['in']],
   renewLease: [['renewed', 1, 0, 5], ['renewed', '1', 0], ['renewed', 1], ['lost']],
@@ -22,6 +23,7 @@ const wrong: Record<keyof typeof scripts, unknown[]> = {
     [1, Buffer.from('e'), [], [7]],
   ],
   beginReap: ['', 'lost', ['won']],
+  countListeners: ['', [1, '1'], [-1], [0.5]],
   endNode: ['1', -1, [1], 2 ** 53],
   noteRealms: ['', 1, 'won'],
   dropRealm: ['1', -1],

@@ -4,7 +4,7 @@ import { Hold, type HasTime } from '../../../../../src/backplane/redis/reachabil
 function scene(maxMessages = 10) {
   const delivered: string[] = [];
   /** A message has this many parts, of `costMs` each. */
-  const state = { isOpen: true, nowMs: 0, costMs: 0, parts: 1 };
+  const state = { isOpen: true, nowMs: 0, costMs: 0, parts: 1, lostCount: 0 };
   const due: (() => void)[] = [];
   let left = { text: '', parts: 0 };
   const proceed = (hasTime: HasTime): boolean => {
@@ -27,6 +27,7 @@ function scene(maxMessages = 10) {
       abandon: () => {
         left.parts = 0;
       },
+      lost: () => state.lostCount++,
     },
     maxMessages,
     turnMs: 10,
@@ -63,12 +64,18 @@ describe('Hold', () => {
     expect(delivered).toEqual(['a 1']);
   });
 
-  it('is bounded', () => {
+  it('is bounded, and reports a loss once, behind what it kept', () => {
     const { hold, delivered, state } = scene(2);
     state.isOpen = false;
-    for (const number of [1, 2, 3]) hold.receive('a', Uint8Array.of(number));
+    for (const number of [1, 2]) hold.receive('a', Uint8Array.of(number));
     hold.release();
-    expect(delivered).toEqual(['a 1', 'a 2']);
+    expect(state.lostCount).toBe(0);
+    for (const number of [3, 4, 5, 6]) hold.receive('a', Uint8Array.of(number));
+    hold.release();
+    expect(delivered).toEqual(['a 1', 'a 2', 'a 3', 'a 4']);
+    expect(state.lostCount).toBe(1);
+    hold.release();
+    expect(state.lostCount).toBe(1);
   });
 
   it('delivers in one turn what takes so long, and the rest in order in the next ones (G11)', () => {
@@ -146,6 +153,7 @@ describe('Hold', () => {
         },
         proceed: () => true,
         abandon: () => undefined,
+        lost: () => undefined,
       },
       maxMessages: 10,
       turnMs: 10,
