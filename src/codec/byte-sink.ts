@@ -4,6 +4,7 @@ const SLAB_BYTES = 65_536;
 // A message above this gets memory of its own, so that a slab is not given up half used.
 const OWN_FROM_BYTES = 16_384;
 const LOOP_BYTES = 48;
+const NO_BYTES = Buffer.alloc(0);
 
 /**
  * Grows one message after another out of slabs. A finished message is never touched again: slabs are not recycled, they
@@ -11,7 +12,7 @@ const LOOP_BYTES = 48;
  * are retained. Writers call `reserve`, write into `bytes` at `pos`, and move `pos`.
  */
 export class ByteSink {
-  bytes: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  bytes: Buffer = NO_BYTES;
   pos = 0;
   /** Why the message cannot be written; undefined: it can. */
   trouble: string | undefined;
@@ -66,6 +67,15 @@ export class ByteSink {
     this.pos = this.#start;
     this.#next();
     return trouble;
+  }
+
+  /** Between two messages: keeps no slab until the next one. */
+  release(): void {
+    this.bytes = NO_BYTES;
+    this.#slab = NO_BYTES;
+    this.pos = 0;
+    this.#start = 0;
+    this.#slabUsed = 0;
   }
 
   #next(): void {

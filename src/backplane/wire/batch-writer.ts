@@ -147,6 +147,11 @@ export class BatchWriter {
     return message;
   }
 
+  /** Keeps no memory until the next item. Nothing happens while a batch is open. */
+  release(): void {
+    if (this.byteLength === 0) this.#sink.release();
+  }
+
   #begin(): number {
     if (this.#runEnd > 0) this.#endRun();
     else if (this.#sink.length === 0) this.#sink.append(this.#head, 0, this.#head.length);

@@ -186,7 +186,9 @@ export class Lanes implements Confirmations {
     this.flush();
     if (this.#sendPolicy() !== 'now') return;
     for (const lane of this.#outbound.values()) {
-      if (lane.isReadable && lane.isUnsettled) this.#transmitter.transmit(lane, lane.heartbeat());
+      if (!lane.isReadable) continue;
+      if (lane.isUnsettled) this.#transmitter.transmit(lane, lane.heartbeat());
+      else lane.rest();
     }
   }
 

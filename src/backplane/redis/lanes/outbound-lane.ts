@@ -175,6 +175,11 @@ export class OutboundLane {
     return { bytes: this.#writer.finish(sequence), itemCount: 0, sequence, batch: new Batch() };
   }
 
+  /** Keeps as little memory as an idle lane needs: a node has one for each other node. */
+  rest(): void {
+    this.#writer.release();
+  }
+
   /** Ends the lane. Returns the batches that were not sent. */
   close(): readonly Sealed[] {
     this.isClosed = true;

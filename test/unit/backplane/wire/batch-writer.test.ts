@@ -9,7 +9,7 @@ import { A, B, C, publicationOf } from '../../../support/lane-items.js';
 
 type Step =
   | { readonly kind: 'both' | 'first' | 'second'; readonly size: number }
-  | { readonly kind: 'finish first' | 'finish second' | 'split first' | 'split second' | 'unsayable' };
+  | { readonly kind: 'finish first' | 'finish second' | 'split first' | 'split second' | 'release' | 'unsayable' };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -27,6 +27,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
         'finish second' as const,
         'split first' as const,
         'split second' as const,
+        'release' as const,
         'unsayable' as const,
       ),
     }),
@@ -96,6 +97,10 @@ describe('a batch writer', () => {
               return;
             case 'split second':
               inSecond = split(second, inSecond);
+              return;
+            case 'release':
+              first.release();
+              second.release();
               return;
             case 'unsayable': {
               const passthru = { form: 'ppt', details: { text: 'x'.repeat(1_000), ppt_scheme: new Map() } } as const;
