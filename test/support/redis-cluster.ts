@@ -2,7 +2,7 @@ import { BatchReader } from '../../src/backplane/wire/batch-reader.js';
 import { RedisBackplane } from '../../src/backplane/redis/redis-backplane.js';
 import type { ClusterTimings } from '../../src/backplane/redis/options.js';
 import type { Wire } from '../../src/backplane/redis/ports.js';
-import { createClusterCounters } from '../../src/telemetry/cluster-counters.js';
+import { createClusterCounters, type ClusterCounters } from '../../src/telemetry/cluster-counters.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import type { NodeId } from '../../src/wamp/ids.js';
 import { startFaultProxy, type FaultProxy } from './fault-proxy.js';
@@ -26,6 +26,7 @@ export const TEST_TIMINGS: ClusterTimings = {
 interface Member {
   readonly backplane: RedisBackplane;
   readonly proxy: FaultProxy;
+  readonly counters: ClusterCounters;
 }
 
 /** Nodes of one cluster in this process, each with its own way to a real server. */
@@ -43,18 +44,23 @@ export class RedisCluster {
 
   async join(timings: Partial<ClusterTimings> = {}): Promise<RedisBackplane> {
     const proxy = await startFaultProxy(this.#redis.port);
+    const counters = createClusterCounters();
     const backplane: RedisBackplane = new RedisBackplane({
       name: `n${++this.#joinedCount}`,
       access: { url: proxy.url, connectTimeoutMs: 1_000, commandTimeoutMs: 2_000 },
       prefix: this.prefix,
       timings: { ...TEST_TIMINGS, ...timings },
       limits: { maxBatchBytes: 262_144, maxItemsPerBatch: 4_096, maxUnacknowledgedBytes: 67_108_864 },
-      counters: createClusterCounters(),
+      counters,
       logger: silentLogger,
       interceptWire: (wire) => this.#interceptor(() => backplane.node, wire),
     });
-    this.#members.set(backplane.node, { backplane, proxy });
+    this.#members.set(backplane.node, { backplane, proxy, counters });
     return backplane;
+  }
+
+  countersOf(node: NodeId): ClusterCounters {
+    return this.#members.get(node)!.counters;
   }
 
   async isolate(node: NodeId): Promise<void> {
