@@ -195,6 +195,10 @@ time(`${serializer} call and result, 32 B`, undefined, () => {
   arrive(caller.endpoint, call);
   arrive(callee.endpoint, encode([70, ++answer, {}, ['x'.repeat(32)]]));
 });
+const stream = new Uint8Array(encode([48, 2, { receive_progress: true }, 'com.bench.procedure', ['x'.repeat(32)]]));
+arrive(caller.endpoint, stream);
+const chunk = new Uint8Array(encode([70, ++answer, { progress: true }, ['x'.repeat(32)]]));
+time(`${serializer} progressive result, 32 B`, undefined, () => arrive(callee.endpoint, chunk));
 time(
   `${serializer}   of which the bench's encoding`,
   undefined,

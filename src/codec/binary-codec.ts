@@ -1,13 +1,13 @@
 import { type Fault, violation } from '../wamp/faults.js';
 import type { RouterMessage } from '../wamp/messages.js';
-import type { Payload, TranscodingFault } from '../wamp/payload.js';
-import { putHead, type Width, widthOf } from './binary.js';
+import type { TranscodingFault } from '../wamp/payload.js';
+import { putBytes, putHead, type Width, widthOf } from './binary.js';
 import { ByteSink } from './byte-sink.js';
 import type { Codec, CodecLimits, DecodedMessage } from './codec.js';
 import type { HeadCache } from './head-cache.js';
 import { decodeMessage, payloadOfMessage } from './message.js';
 import { appendPayload, takeMemory } from './payload.js';
-import { encodeInPlace, NO_ID, type WriteHeadInPlace } from './in-place.js';
+import { encodeInPlace, NO_ID, PresetDetails, type WriteHeadInPlace } from './in-place.js';
 import type { Reader } from './reader.js';
 import { untranscodable } from './transcode.js';
 
@@ -19,7 +19,6 @@ export interface BinaryFormat {
   readonly writeValue: (sink: ByteSink, value: unknown, depth: number) => void;
   /** First byte of an empty list; that of a short list is larger by its length. */
   readonly list: number;
-  readonly emptyDict: number;
   /** An unsigned integer below is one byte, of its own value. */
   readonly oneByteBelow: number;
   /** First bytes of unsigned integers, by the width of what follows. */
@@ -32,11 +31,16 @@ export class BinaryCodec implements Codec {
   readonly #format: BinaryFormat;
   readonly #reader: Reader;
   readonly #sink = new ByteSink();
+  readonly #presets: PresetDetails;
 
   constructor(format: BinaryFormat, limits: CodecLimits) {
     this.serializer = format.serializer;
     this.#format = format;
     this.#reader = format.createReader(limits);
+    this.#presets = new PresetDetails((details) => {
+      format.writeValue(this.#sink, details, 0);
+      return this.#sink.finish();
+    });
   }
 
   decode(bytes: Uint8Array, headroomBytes = 0, memory?: HeadCache): DecodedMessage | Fault {
@@ -45,7 +49,7 @@ export class BinaryCodec implements Codec {
   }
 
   encode(message: RouterMessage): Uint8Array | TranscodingFault {
-    return encodeInPlace(message, this.#writeHeadInPlace) ?? this.#write(message);
+    return encodeInPlace(message, this.#presets, this.#writeHeadInPlace) ?? this.#write(message);
   }
 
   #write(message: RouterMessage): Uint8Array | TranscodingFault {
@@ -59,15 +63,16 @@ export class BinaryCodec implements Codec {
     return sink.trouble === undefined ? sink.finish() : untranscodable(serializer, sink.drop());
   }
 
-  readonly #writeHeadInPlace: WriteHeadInPlace = (payload: Payload, code: number, first: number, second: number) => {
+  readonly #writeHeadInPlace: WriteHeadInPlace = (payload, code, first, second, details) => {
     const format = this.#format;
     const idBytes = integerLength(format, first) + (second === NO_ID ? 0 : integerLength(format, second));
-    const bytes = takeMemory(payload, format.serializer, 1 + integerLength(format, code) + idBytes + 1, 0);
+    const headBytes = 1 + integerLength(format, code) + idBytes + details.length;
+    const bytes = takeMemory(payload, format.serializer, headBytes, 0);
     if (bytes === undefined) return undefined;
     bytes[0] = format.list | ((second === NO_ID ? 3 : 4) + payload.elementCount);
     let pos = putInteger(format, bytes, putInteger(format, bytes, 1, code), first);
     if (second !== NO_ID) pos = putInteger(format, bytes, pos, second);
-    bytes[pos] = format.emptyDict;
+    putBytes(bytes, pos, details);
     return bytes;
   };
 }

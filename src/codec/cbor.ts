@@ -9,7 +9,6 @@ export const CBOR: BinaryFormat = {
   writeListHead: writeCborListHead,
   writeValue: writeCbor,
   list: 0x80,
-  emptyDict: 0xa0,
   oneByteBelow: 24,
   unsignedHeads: { 1: 0x18, 2: 0x19, 4: 0x1a, 8: 0x1b },
 };

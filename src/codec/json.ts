@@ -1,8 +1,9 @@
+import { Buffer } from 'node:buffer';
 import { type Fault, violation } from '../wamp/faults.js';
 import type { RouterMessage } from '../wamp/messages.js';
 import { NO_DETAILS } from '../wamp/options.js';
 import type { Payload, TranscodingFault } from '../wamp/payload.js';
-import { writeByte } from './binary.js';
+import { putBytes, writeByte } from './binary.js';
 import { ByteSink } from './byte-sink.js';
 import type { Codec, CodecLimits, DecodedMessage } from './codec.js';
 import { JsonReader } from './json-reader.js';
@@ -10,7 +11,7 @@ import { integerLength, MAX_DIGITS, putInteger, writeJson } from './json-writer.
 import type { HeadCache } from './head-cache.js';
 import { decodeMessage, payloadOfMessage } from './message.js';
 import { appendPayload, takeMemory } from './payload.js';
-import { encodeInPlace, NO_ID } from './in-place.js';
+import { encodeInPlace, NO_ID, PresetDetails } from './in-place.js';
 import { untranscodable } from './transcode.js';
 
 const COMMA = 0x2c;
@@ -19,6 +20,8 @@ const CLOSE_LIST = 0x5d;
 const OPEN_DICT = 0x7b;
 const CLOSE_DICT = 0x7d;
 const MAX_NUMBERS = 3;
+/** With the commas around them. */
+const PRESETS = new PresetDetails((details) => Buffer.from(`,${JSON.stringify(details)},`));
 
 /** JSON by RFC 8259, UTF-8 only; bytes as SER-3 says. */
 export class JsonCodec implements Codec {
@@ -37,7 +40,7 @@ export class JsonCodec implements Codec {
   }
 
   encode(message: RouterMessage): Uint8Array | TranscodingFault {
-    return encodeInPlace(message, writeHeadInPlace) ?? this.#write(message);
+    return encodeInPlace(message, PRESETS, writeHeadInPlace) ?? this.#write(message);
   }
 
   #write(message: RouterMessage): Uint8Array | TranscodingFault {
@@ -78,10 +81,16 @@ export class JsonCodec implements Codec {
   }
 }
 
-/** `[code,first,second,{},` in front of the payload, which the `]` of the message it came in follows. */
-function writeHeadInPlace(payload: Payload, code: number, first: number, second: number): Uint8Array | undefined {
+/** Writes `[code,first,second,details,` in front of the payload, which the `]` of the message it came in follows. */
+function writeHeadInPlace(
+  payload: Payload,
+  code: number,
+  first: number,
+  second: number,
+  details: Uint8Array,
+): Uint8Array | undefined {
   const secondBytes = second === NO_ID ? 0 : 1 + integerLength(second);
-  const bytes = takeMemory(payload, 'json', 1 + 2 + 1 + integerLength(first) + secondBytes + 4, 1);
+  const bytes = takeMemory(payload, 'json', 1 + 2 + 1 + integerLength(first) + secondBytes + details.length, 1);
   if (bytes === undefined) return undefined;
   bytes[0] = OPEN_LIST;
   let pos = putInteger(bytes, 1, code);
@@ -91,10 +100,7 @@ function writeHeadInPlace(payload: Payload, code: number, first: number, second:
     bytes[pos] = COMMA;
     pos = putInteger(bytes, pos + 1, second);
   }
-  bytes[pos] = COMMA;
-  bytes[pos + 1] = OPEN_DICT;
-  bytes[pos + 2] = CLOSE_DICT;
-  bytes[pos + 3] = COMMA;
+  putBytes(bytes, pos, details);
   return bytes;
 }
 

@@ -9,7 +9,6 @@ export const MESSAGE_PACK: BinaryFormat = {
   writeListHead,
   writeValue: writeMsgpack,
   list: 0x90,
-  emptyDict: 0x80,
   oneByteBelow: 0x80,
   unsignedHeads: { 1: 0xcc, 2: 0xcd, 4: 0xce, 8: 0xcf },
 };

@@ -5,6 +5,10 @@ export type List = readonly unknown[];
 
 /** The empty dict most messages carry; encoders recognise it by identity. */
 export const NO_DETAILS: Dict = Object.freeze({});
+/** The details of a progressive result, and of a progressive invocation. Encoders recognise them by identity. */
+export const PROGRESS: Dict = Object.freeze({ progress: true });
+/** The details of an invocation whose caller takes progressive results. Encoders recognise them by identity. */
+export const RECEIVE_PROGRESS: Dict = Object.freeze({ receive_progress: true });
 
 export type MatchPolicy = 'exact' | 'prefix' | 'wildcard';
 export type InvocationPolicy = 'single' | 'roundrobin' | 'random' | 'first' | 'last';

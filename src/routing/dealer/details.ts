@@ -1,5 +1,7 @@
 import {
   NO_DETAILS,
+  PROGRESS,
+  RECEIVE_PROGRESS,
   type CallOptions,
   type Dict,
   type MatchPolicy,
@@ -10,8 +12,6 @@ import {
 import type { InvokeFrame } from '../frames.js';
 
 const MS_PER_SECOND = 1_000;
-const PROGRESS: Dict = Object.freeze({ progress: true });
-const RECEIVE_PROGRESS: Dict = Object.freeze({ receive_progress: true });
 
 /** RESULT.Details: progress and the passthru keys, nothing else (PCR-1, PPT-1). */
 export function resultDetails(progress: boolean, passthru: Passthru | undefined): Dict {

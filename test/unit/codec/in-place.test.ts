@@ -7,7 +7,7 @@ import { Code } from '../../../src/wamp/codes.js';
 import { isFault } from '../../../src/wamp/faults.js';
 import type { PublicationId, RegistrationId, RequestId, SubscriptionId } from '../../../src/wamp/ids.js';
 import type { RouterMessage } from '../../../src/wamp/messages.js';
-import { NO_DETAILS } from '../../../src/wamp/options.js';
+import { NO_DETAILS, PROGRESS, RECEIVE_PROGRESS, type Dict } from '../../../src/wamp/options.js';
 import type { Payload, SerializerId } from '../../../src/wamp/payload.js';
 import { serializers } from '../../support/serializers.js';
 
@@ -35,11 +35,11 @@ function encode(serializer: SerializerId, message: RouterMessage): Uint8Array {
   return bytes;
 }
 
-function messagesWith(first: number, second: number, payload: Payload): RouterMessage[] {
+function messagesWith(first: number, second: number, payload: Payload, details: Dict = NO_DETAILS): RouterMessage[] {
   return [
-    [Code.EVENT, first as SubscriptionId, second as PublicationId, NO_DETAILS, payload],
-    [Code.INVOCATION, first as RequestId, second as RegistrationId, NO_DETAILS, payload],
-    [Code.RESULT, first as RequestId, NO_DETAILS, payload],
+    [Code.EVENT, first as SubscriptionId, second as PublicationId, details, payload],
+    [Code.INVOCATION, first as RequestId, second as RegistrationId, details, payload],
+    [Code.RESULT, first as RequestId, details, payload],
   ];
 }
 
@@ -48,6 +48,7 @@ const anyId = fc.oneof(
   fc.integer({ min: 1, max: 2 ** 53 - 1 }),
   fc.constant(2 ** 53 - 1),
 );
+const anyDetails = fc.constantFrom(NO_DETAILS, PROGRESS, RECEIVE_PROGRESS, { other: true });
 // The MessagePack library that the tests read with refuses this one.
 const anyKey = fc.string().filter((key) => key !== '__proto__');
 const anyArguments = fc.oneof(
@@ -58,16 +59,19 @@ const anyArguments = fc.oneof(
 describe.each(ids)('%s in the memory the payload came in', (serializer) => {
   it('writes the same bytes as anywhere else, for every id and payload', () => {
     fc.assert(
-      fc.property(anyId, anyId, anyArguments, fc.nat(2), (first, second, args, kind) => {
+      fc.property(anyId, anyId, anyArguments, fc.nat(2), anyDetails, (first, second, args, kind, details) => {
         const publish = [Code.PUBLISH, 1, {}, 'com.example.topic', ...args];
         const roomy = decode(serializer, publish, HEADROOM_BYTES).payload;
         const cramped = decode(serializer, [Code.YIELD, 1, {}, ...args]).payload;
-        const placed = encode(serializer, messagesWith(first, second, roomy)[kind]!);
-        const usual = encode(serializer, messagesWith(first, second, cramped)[kind]!);
+        const placed = encode(serializer, messagesWith(first, second, roomy, details)[kind]!);
+        const usual = encode(serializer, messagesWith(first, second, cramped, details)[kind]!);
         expect(Buffer.from(placed).equals(Buffer.from(usual))).toBe(true);
         expect(serializers[serializer].decode(placed)).toEqual(
           serializers[serializer].decode(
-            serializers[serializer].encode([...messagesWith(first, second, roomy)[kind]!.slice(0, -1), ...args]),
+            serializers[serializer].encode([
+              ...messagesWith(first, second, roomy, details)[kind]!.slice(0, -1),
+              ...args,
+            ]),
           ),
         );
       }),
@@ -85,6 +89,13 @@ describe.each(ids)('%s in the memory the payload came in', (serializer) => {
     expect(Buffer.from(first).toString('hex')).toBe(firstHex);
     expect(first.buffer).toBe(payload.bytes.buffer);
     expect(second.buffer).not.toBe(payload.bytes.buffer);
+  });
+
+  it.each([NO_DETAILS, PROGRESS])('writes results with the details %j where the payload came in', (details) => {
+    const { payload } = decode(serializer, [Code.YIELD, 1, { progress: true }, ['text']], HEADROOM_BYTES);
+    const result = encode(serializer, [Code.RESULT, (2 ** 53 - 1) as RequestId, details, payload]);
+    expect(result.buffer).toBe(payload.bytes.buffer);
+    expect(serializers[serializer].decode(result)).toEqual([Code.RESULT, 2 ** 53 - 1, details, ['text']]);
   });
 
   it('never writes before the headroom or behind the message', () => {
