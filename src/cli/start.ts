@@ -6,6 +6,7 @@ import type { ParentLink } from '../processes/parent-link.js';
 import { createCounters } from '../telemetry/counters.js';
 import type { Logger } from '../telemetry/logger.js';
 import { watchDescriptors } from '../transport/descriptors.js';
+import { inlineMore } from './compiler.js';
 import { ExitCode } from './exit-code.js';
 import { greetingFor } from './greeting.js';
 import {
@@ -31,6 +32,7 @@ const TIMER_SLACK_MS = 5;
  */
 export async function start(config: Config, options: StartOptions, parent?: ParentLink): Promise<never> {
   const { validity, load, print, printError } = options;
+  inlineMore();
   const counters = createCounters();
   const logger = startLogging(config, options, counters);
   const reload = { now: (): void => undefined };
