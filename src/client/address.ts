@@ -7,8 +7,10 @@ const UNIX = 'rs+unix:';
 /** The flaw of the address of a router, or undefined. */
 export function addressFlaw(url: string): string | undefined {
   if (url.startsWith(UNIX)) return url === UNIX ? 'rs+unix: wants a path: rs+unix:/run/gantry/wamp.sock' : undefined;
-  if (!/^(wss?|rss?):\/\/[^/]/.test(url) || !URL.canParse(url))
-    return 'the address of the router is no URL such as ws://127.0.0.1:8080/ws, rs://127.0.0.1:8081 or rs+unix:/path';
+  if (!/^(wss?|rss?|https?):\/\/[^/]/.test(url) || !URL.canParse(url))
+    return 'the address of the router is no URL such as ws://127.0.0.1:8080/ws, rs://127.0.0.1:8081, rs+unix:/path or http://127.0.0.1:8080/lp';
+  if (isLongPoll(url) && new URL(url).pathname === '/')
+    return 'the address of HTTP long-poll wants its path: http://127.0.0.1:8080/lp';
   if (!isRaw(url)) return undefined;
   const { port, pathname, search, hash, username } = new URL(url);
   if (port === '') return 'the address of a RawSocket wants a port: rs://127.0.0.1:8081';
@@ -19,6 +21,10 @@ export function addressFlaw(url: string): string | undefined {
 
 export function isRaw(url: string): boolean {
   return /^(rss?:\/\/|rs\+unix:)/.test(url);
+}
+
+export function isLongPoll(url: string): boolean {
+  return /^https?:\/\//.test(url);
 }
 
 /** `url`: a RawSocket address without flaw. */

@@ -5,6 +5,8 @@ const SENTENCES: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'the name of the host cannot be resolved',
   ENOENT: 'there is no socket at this path',
   EACCES: 'this user may not use the socket at this path',
+  EPROTO: 'the server has no TLS at this address, or none that this client accepts',
+  HPE_INVALID_CONSTANT: 'the server does not speak HTTP at this address',
   ERR_SSL_WRONG_VERSION_NUMBER: 'the server has no TLS at this address',
   ERR_SSL_PACKET_LENGTH_TOO_LONG: 'the server has no TLS at this address',
 };

@@ -23,7 +23,7 @@ export interface LinkOptions {
   /** In order of preference. RawSocket offers only the first. */
   readonly serializers: readonly SerializerId[];
   readonly timeoutMs: number;
-  /** Sent with the handshake of a WebSocket. RawSocket has none. */
+  /** Sent with the handshake of a WebSocket, and with each request of long-poll. RawSocket has none. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly tls?: ClientTlsFiles;
   /** Ends the attempt to connect. */

@@ -27,7 +27,7 @@ const METHODS = [
 const SERIALIZERS: readonly SerializerId[] = ['json', 'msgpack', 'cbor'];
 
 export const CONNECTION_FLAGS: readonly CommandFlag[] = [
-  { name: 'url', value: 'URL', help: 'ws, wss, rs, rss or rs+unix address (ws://127.0.0.1:8080/ws)' },
+  { name: 'url', value: 'URL', help: 'ws, wss, rs, rss, rs+unix, http or https address (ws://127.0.0.1:8080/ws)' },
   { name: 'realm', value: 'NAME', help: 'realm to join (realm1)' },
   { name: 'serializer', value: 'NAME', help: 'json, msgpack or cbor (json)', choices: SERIALIZERS },
   { name: 'authmethod', value: 'NAME', help: `one of ${METHODS.join(', ')}`, choices: METHODS },
@@ -67,7 +67,7 @@ export function joinOptions(words: Words, context: ClientContext): JoinOptions {
   if (serializer === undefined) throw new UsageError('--serializer wants json, msgpack or cbor');
   const cookie = secretOf(sources, 'cookie');
   if (cookie !== undefined && isRaw(url))
-    throw new UsageError('RawSocket has no cookies: use a ws:// or wss:// address');
+    throw new UsageError('RawSocket has no cookies: use a ws://, wss://, http:// or https:// address');
   const [ca, cert, key] = (['ca-file', 'cert-file', 'key-file'] as const).map((name) => {
     const path = setting(sources, name);
     return path === undefined ? undefined : contentOf(path);
