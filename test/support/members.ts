@@ -1,6 +1,7 @@
 import { readNodeChange, type NodeChange } from '../../src/backplane/redis/membership/changes.js';
 import { BackplaneUnavailableError } from '../../src/backplane/backplane.js';
 import { createKeys } from '../../src/backplane/redis/keys.js';
+import type { Lanes } from '../../src/backplane/redis/lanes/lanes.js';
 import { StoreInboxListeners } from '../../src/backplane/redis/membership/inbox-listeners.js';
 import { Membership } from '../../src/backplane/redis/membership/membership.js';
 import { RingWatch } from '../../src/backplane/redis/membership/ring-watch.js';
@@ -174,6 +175,8 @@ export class Member {
   isFrozen = false;
   /** Its inbox has a subscriber in the store: also while it is frozen. */
   isListening = true;
+  /** The part of the process that sends to other nodes. */
+  lanes: Lanes | undefined;
   /** Names of commands that fail once each, in this order. */
   readonly failing: string[] = [];
   /** Rows of the node that were left when it was said to be gone. */
@@ -202,9 +205,13 @@ export class Member {
       renewMs: RENEW_MS,
       absentMs: ABSENT_MS,
       peers: {
-        entered: (peer, reads) => this.events.push(`entered ${peer} [${reads.join()}]`),
+        entered: (peer, reads) => {
+          this.events.push(`entered ${peer} [${reads.join()}]`);
+          this.lanes?.open(peer, reads);
+        },
         gone: (peer) => {
           this.events.push(`gone ${peer}`);
+          this.lanes?.close(peer);
           this.leftBehind.push(...[...world.rows].filter((row) => row.endsWith(` ${peer}`)));
         },
       },
@@ -223,12 +230,9 @@ export class Member {
         forgetSessions: (of) => this.#erase(`forget ${of}`, `sessions ${of}`),
       },
     });
-    this.ringWatch = new RingWatch({
-      node,
-      membership: this.membership,
-      lanes: { doubt: () => undefined },
-      listeners: new StoreInboxListeners({ node, store, channels: keys.channels }),
-    });
+    const lanes = { doubt: (peer: NodeId) => this.lanes?.doubt(peer) };
+    const listeners = new StoreInboxListeners({ node, store, channels: keys.channels });
+    this.ringWatch = new RingWatch({ node, membership: this.membership, lanes, listeners });
     this.membership.setListening(true);
     this.#beatLater();
   }
@@ -307,7 +311,9 @@ export class Member {
     if (this.isDead) return;
     const { time, isBeating, isAway } = this.#world;
     time.after(BEAT_MS, () => this.#beat());
-    if (isBeating && !isAway && !this.isFrozen) this.ringWatch.tick();
+    if (!isBeating || isAway || this.isFrozen) return;
+    this.lanes?.heartbeat();
+    this.ringWatch.tick();
   }
 
   #store(): Store {

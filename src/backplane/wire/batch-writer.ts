@@ -125,8 +125,9 @@ export class BatchWriter {
 
   /** The batch so far; what follows is another. Possibly without items. */
   finish(sequence: number): Uint8Array {
-    this.#begin();
-    const message = this.#sink.finish();
+    if (this.byteLength > 0) this.#begin();
+    // An empty batch needs no slab: most lanes carry nothing else.
+    const message = this.byteLength > 0 ? this.#sink.finish() : this.#head.slice();
     complete(message, sequence, this.#itemCount);
     this.#itemCount = 0;
     return message;
