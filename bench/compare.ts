@@ -41,11 +41,20 @@ export async function alternate(
   const { coldRuns, runs } = bench.settings;
   for (let run = -coldRuns; run < runs; run += 1) {
     for (const [index, one] of started.entries()) {
-      const outcome = await runOnce(bench, one, jobs, plan);
+      const outcome = await runOnce(bench, one, jobs, planFor(one, jobs, plan));
       if (run >= 0) measured[index]!.outcomes.push(outcome);
     }
   }
   return measured;
+}
+
+/** A router that drops messages gets fewer at once. The window is that of each sender. */
+function planFor({ router: { maxOutstanding } }: Started, jobs: readonly Job[], plan: Plan): Plan {
+  const { pace } = plan;
+  if (maxOutstanding === undefined || pace.kind === 'open') return plan;
+  const senders = Math.max(...jobs.map((job) => (job.kind === 'rpc' ? job.callers : 1)));
+  const window = Math.max(1, Math.min(pace.window, Math.floor(maxOutstanding / senders)));
+  return { ...plan, pace: { ...pace, window } };
 }
 
 function figuresOf(bench: Bench, measured: readonly Measured[], comparison: Comparison): Figure[] {

@@ -21,7 +21,7 @@ export interface Options {
 }
 
 export const usage = `npm run bench -- [SCENARIO…] [options]
-npm run bench -- peers [SCENARIO…] [options]   Gantry, nexus and Crossbar.io in turn
+npm run bench -- peers [SCENARIO…] [options]   Gantry and other servers in turn
 npm run bench -- cluster [SCENARIO…] [options] nodes over Redis, beside a bare pipe over the same Redis
 
   SCENARIO           fanout mixed bulk rpc progressive latency idle subscriptions churn auth authorization meta hostile; all when none is named

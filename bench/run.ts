@@ -10,12 +10,15 @@ import { commit, machine } from './report/machine.js';
 import type { Report } from './report/report-data.js';
 import { summaryLine, writeReport } from './report/report.js';
 import { bare } from './routers/bare.js';
+import { installCentrifugo } from './routers/centrifugo.js';
 import { installCrossbar } from './routers/crossbar.js';
 import { external } from './routers/external.js';
 import { gantry, gantryBefore } from './routers/gantry.js';
+import { installNats } from './routers/nats.js';
 import { installNexus } from './routers/nexus.js';
 import { canPin, loadCores } from './routers/process.js';
 import type { Router } from './routers/router.js';
+import { installXconn } from './routers/xconn.js';
 import { clusterScenarios, peerScenarios, scenarios } from './scenarios/all.js';
 import { settingsOf, type Settings } from './settings.js';
 
@@ -99,7 +102,7 @@ async function lineUpOf(options: Options, say: Say): Promise<LineUp> {
   if (!options.isAgainstPeers) return { against: 'bare', bare, routers: [subject], missing: [] };
   const routers = [subject];
   const missing: string[] = [];
-  for (const install of [installNexus, installCrossbar]) {
+  for (const install of [installNexus, installXconn, installCrossbar, installNats, installCentrifugo]) {
     try {
       routers.push(await install());
     } catch (error) {
@@ -181,6 +184,7 @@ function notMeasured({ url, isAgainstPeers, isCluster }: Options): string {
   if (!isAgainstPeers) return always;
   return (
     `Crossbar.io on PyPy, which its documentation recommends for speed (this is the Python of the machine), and with ` +
-    `several workers: one core each is the rule here. Fan-out 1,000, churn and memory of other routers. ${always}`
+    `several workers: one core each is the rule here. NATS and Centrifugo speak protocols of their own, NATS on plain TCP, ` +
+    `and are measured in the fan-out with JSON only. Fan-out 1,000, churn and memory of other routers. ${always}`
   );
 }

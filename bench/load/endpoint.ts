@@ -1,8 +1,11 @@
 export type Serializer = 'json' | 'msgpack' | 'cbor';
 export const serializers: readonly Serializer[] = ['json', 'msgpack', 'cbor'];
 
-/** The kind of server: a WAMP router, or the bare relay, whose URL tells it what to forward. */
-export type Wire = 'wamp' | 'bare';
+/**
+ * The kind of server: a WAMP router, the bare relay, whose URL tells it what to forward, or a server of another protocol:
+ * the text protocol of NATS, or JSON of Centrifugo over a WebSocket.
+ */
+export type Wire = 'wamp' | 'bare' | 'nats' | 'centrifugo';
 
 export interface Endpoint {
   readonly url: string;

@@ -1,17 +1,14 @@
 import type { Activity } from './activity.js';
-import { CheckedPayload } from './checked-payload.js';
 import type { LoadClient } from './client.js';
-import { FrameTemplate, framingOf } from './frame-template.js';
+import { source } from './fanout-wire.js';
+import { fanoutWires } from './fanout-wires.js';
+import type { PreparedFrame } from './frame-template.js';
 import { FrameWriter } from './frame-writer.js';
 import type { Endpoint, Serializer } from './endpoint.js';
 import type { FanoutJob, Outcome, Plan } from './job.js';
 import type { Driver, Meter } from './meter.js';
-import { makePayload } from './payload.js';
-import { inParallel, Session } from './session.js';
-import { argumentBytes, code, encode, isBinary } from './wamp.js';
-import { WebSocketClient } from './websocket.js';
+import { inParallel } from './session.js';
 
-const source = 0;
 const connectWidth = 32;
 const reportEveryMs = 10;
 
@@ -81,10 +78,12 @@ export class Fanout implements Activity {
   }
 
   async #openSubscriber(serializer: Serializer): Promise<void> {
-    const client = await this.#subscribe(serializer);
+    const endpoint = this.#job.audience ?? this.#endpoint;
+    const wire = fanoutWires[endpoint.wire];
+    const client = await wire.subscribe(endpoint, serializer, this.#job.topic);
     const subscriber: Subscriber = { client, next: 0 };
     const meter = this.#meter;
-    const checked = new CheckedPayload(serializer, code.event, this.#job.payloadBytes);
+    const checked = wire.check(this.#job, serializer);
     let isNewRead = true;
     client.onFailure = (error) => meter.fail(error);
     client.onMessage = (buffer, start, end) => {
@@ -100,16 +99,6 @@ export class Fanout implements Activity {
       this.#refill();
     };
     this.#subscribers.push(subscriber);
-  }
-
-  async #subscribe(serializer: Serializer): Promise<LoadClient> {
-    const endpoint = this.#job.audience ?? this.#endpoint;
-    if (endpoint.wire === 'bare') {
-      return WebSocketClient.connect(`${endpoint.url}/subscriber?binary=${Number(isBinary(serializer))}`, 'bare');
-    }
-    const session = await Session.join(endpoint, serializer);
-    await session.subscribe(this.#job.topic);
-    return session.client;
   }
 
   /** Publications that have arrived everywhere: of the local ones an average, which is exact when all have settled. */
@@ -147,51 +136,31 @@ export class Fanout implements Activity {
 class Publisher {
   readonly client: LoadClient;
   readonly #writer: FrameWriter;
-  readonly #template: FrameTemplate;
+  readonly #frame: PreparedFrame;
   readonly #meter: Meter;
 
-  private constructor(client: LoadClient, template: FrameTemplate, meter: Meter) {
+  private constructor(client: LoadClient, frame: PreparedFrame, meter: Meter) {
     this.client = client;
     this.#writer = new FrameWriter(client);
-    this.#template = template;
+    this.#frame = frame;
     this.#meter = meter;
     client.onFailure = (error) => meter.fail(error);
   }
 
   static async open(endpoint: Endpoint, job: FanoutJob, serializer: Serializer, meter: Meter): Promise<Publisher> {
-    const payload = makePayload(job.payloadBytes, source);
-    const template = new FrameTemplate(
-      serializer,
-      code.publish,
-      [{}, job.topic, [payload]],
-      job.payloadBytes,
-      framingOf(endpoint.url),
-    );
-    const client =
-      endpoint.wire === 'bare'
-        ? await WebSocketClient.connect(`${endpoint.url}/publisher?${relayQuery(serializer, payload)}`, 'bare')
-        : (await Session.join(endpoint, serializer)).client;
-    return new Publisher(client, template, meter);
+    const { client, frame } = await fanoutWires[endpoint.wire].publisher(endpoint, job, serializer);
+    return new Publisher(client, frame, meter);
   }
 
   publish(count: number): void {
     const meter = this.#meter;
     const writer = this.#writer;
     for (let index = 0; index < count; index += 1) {
-      writer.reserve(this.#template.sizeLimit);
-      writer.offset = this.#template.write(writer.buffer, writer.offset, meter.sent + 1, meter.sent);
+      writer.reserve(this.#frame.sizeLimit);
+      writer.offset = this.#frame.write(writer.buffer, writer.offset, meter.sent + 1, meter.sent);
       meter.stamp(meter.sent);
       meter.sent += 1;
     }
     writer.flush();
   }
-}
-
-/** Tells the bare relay what an event of that publisher looks like: a head, then the end of what was published. */
-function relayQuery(serializer: Serializer, payload: string): string {
-  const id = 2 ** 52 + 1;
-  const event = encode(serializer, [code.event, id, id, {}, [payload]]);
-  const tail = argumentBytes(serializer, payload);
-  const head = event.subarray(0, event.length - tail).toString('hex');
-  return `binary=${Number(isBinary(serializer))}&tail=${tail}&head=${head}`;
 }

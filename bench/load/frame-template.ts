@@ -4,18 +4,47 @@ import { closingBytes, isBinary, splitAtId } from './wamp.js';
 
 const longestHeader = 14 + 20;
 
-export type Framing = 'websocket' | 'rawsocket';
+export type Framing = 'websocket' | 'rawsocket' | 'nats';
 
 export function framingOf(url: string): Framing {
   return url.startsWith('rs:') ? 'rawsocket' : 'websocket';
+}
+
+/** A frame prepared beforehand. */
+export interface PreparedFrame {
+  /** An upper bound of what one frame takes. */
+  readonly sizeLimit: number;
+  /** Writes one frame and returns where the next begins. */
+  write(target: Buffer, offset: number, id: number, sequence: number): number;
+}
+
+/** A frame in which nothing but the payload's stamp changes. */
+export class FixedFrame implements PreparedFrame {
+  readonly #frame: Buffer;
+  readonly #payload: number;
+
+  /** `payload`: where it begins in the frame. */
+  constructor(frame: Buffer, payload: number) {
+    this.#frame = frame;
+    this.#payload = payload;
+  }
+
+  get sizeLimit(): number {
+    return this.#frame.length;
+  }
+
+  write(target: Buffer, offset: number, _id: number, sequence: number): number {
+    target.set(this.#frame, offset);
+    writeSequence(target, offset + this.#payload, sequence);
+    return offset + this.#frame.length;
+  }
 }
 
 /**
  * A client's frame prepared beforehand: only the request id and the payload's stamp change.
  * That of a WebSocket is masked with zeros, as a mask must be there but need not hide anything; the receiver unmasks all the same.
  */
-export class FrameTemplate {
-  /** An upper bound of what one frame takes. */
+export class FrameTemplate implements PreparedFrame {
   readonly sizeLimit: number;
   readonly #serializer: Serializer;
   /** Undefined: RawSocket. */
@@ -39,7 +68,6 @@ export class FrameTemplate {
     this.sizeLimit = longestHeader + this.#head.length + this.#tail.length;
   }
 
-  /** Writes one frame and returns where the next begins. */
   write(target: Buffer, offset: number, id: number, sequence: number): number {
     const end = this.#writeFrame(target, offset, id);
     writeSequence(target, end - this.#payloadFromEnd, sequence);

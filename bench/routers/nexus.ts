@@ -1,28 +1,15 @@
-import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cacheDirectory, runTool } from './install.js';
+import { installGoServer } from './go-module.js';
 import { freePort, launch } from './process.js';
 import type { Router } from './router.js';
 
-// A fixed version, so that figures of different days compare.
 const version = 'v3.2.2';
-const moduleName = 'github.com/gammazero/nexus/v3';
 
-/** Builds nexusd once. Throws a BenchError where Go, or the module, is not to be had. */
 export async function installNexus(): Promise<Router> {
-  const directory = join(cacheDirectory, `nexus-${version}`);
-  const binary = join(directory, 'nexusd');
-  if (!existsSync(binary)) await build(directory, binary);
+  const module = 'github.com/gammazero/nexus/v3';
+  const { directory, binary } = await installGoServer({ name: 'nexusd', module, version, command: 'nexusd' });
   return nexus(directory, binary);
-}
-
-async function build(directory: string, binary: string): Promise<void> {
-  await mkdir(directory, { recursive: true });
-  // A module of its own rather than `go install`: that asks the proxy for more than this version, and not all answer.
-  await writeFile(join(directory, 'go.mod'), 'module bench/nexus\n\ngo 1.21\n');
-  await runTool(['go', 'get', `${moduleName}@${version}`], directory);
-  await runTool(['go', 'build', '-mod=mod', '-o', binary, `${moduleName}/nexusd`], directory);
 }
 
 function nexus(directory: string, binary: string): Router {

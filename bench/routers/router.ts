@@ -1,4 +1,4 @@
-import type { Wire } from '../load/endpoint.js';
+import type { Serializer, Wire } from '../load/endpoint.js';
 
 export interface Memory {
   readonly residentBytes: number;
@@ -29,5 +29,9 @@ export interface Router {
   readonly wire: Wire;
   readonly realm: string;
   readonly version: string;
+  /** The serializers with which it is measured; absent: all. */
+  readonly serializers?: readonly Serializer[];
+  /** The most publications or calls outstanding before it drops messages; absent: any number. */
+  readonly maxOutstanding?: number;
   start(options: StartOptions): Promise<RunningRouter>;
 }

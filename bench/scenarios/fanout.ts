@@ -1,4 +1,4 @@
-import { closedLoop, withRouters, type Bench, type Scenario } from '../bench.js';
+import { closedLoop, withRouters, type Bench, type Scenario, type Started } from '../bench.js';
 import { compare } from '../compare.js';
 import type { Settings } from '../settings.js';
 import type { Serializer } from '../load/endpoint.js';
@@ -14,7 +14,7 @@ export const fanout: Scenario = {
   run: async (bench) => {
     await withRouters(lineUp(bench), false, async (started) => {
       for (const { serializer, subscribers, payloadBytes } of casesOf(bench)) {
-        await compare(bench, started, {
+        await compare(bench, withSerializer(serializer, started), {
           scenario: fanout.name,
           name: `1→${subscribers}, ${payloadBytes} B, ${serializer}`,
           unit: 'event',
@@ -33,6 +33,11 @@ export const fanout: Scenario = {
     });
   },
 };
+
+/** The routers that are measured with this serializer. */
+export function withSerializer(serializer: Serializer, started: readonly Started[]): readonly Started[] {
+  return started.filter(({ router }) => router.serializers?.includes(serializer) !== false);
+}
 
 /** The relay first, where there is one. */
 export function lineUp(bench: Bench): Bench['routers'] {

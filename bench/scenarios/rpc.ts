@@ -1,6 +1,6 @@
 import { closedLoop, withRouters, type Scenario } from '../bench.js';
 import { compare } from '../compare.js';
-import { lineUp } from './fanout.js';
+import { lineUp, withSerializer } from './fanout.js';
 
 const timesPeer = { nexus: 2, crossbar: 10 };
 
@@ -15,20 +15,24 @@ export const rpc: Scenario = {
   name: 'rpc',
   about: 'Calls that are echoed; 64 callers share 8 callees by roundrobin. Every result is checked against its call.',
   run: async (bench) => {
-    await withRouters(lineUp(bench), false, async (started) => {
-      for (const serializer of bench.settings.serializers) {
-        for (const { callers, callees, outstanding } of shapes) {
-          await compare(bench, started, {
-            scenario: rpc.name,
-            name: `${callers}×${callees}, ${outstanding} outstanding, ${serializer}`,
-            unit: 'call',
-            jobs: [{ kind: 'rpc', serializer, callers, callees, payloadBytes: 32 }],
-            plan: closedLoop(bench.settings, outstanding),
-            ofBare: 0.5,
-            timesPeer,
-          });
+    await withRouters(
+      lineUp(bench).filter(({ wire }) => wire === 'wamp' || wire === 'bare'),
+      false,
+      async (started) => {
+        for (const serializer of bench.settings.serializers) {
+          for (const { callers, callees, outstanding } of shapes) {
+            await compare(bench, withSerializer(serializer, started), {
+              scenario: rpc.name,
+              name: `${callers}×${callees}, ${outstanding} outstanding, ${serializer}`,
+              unit: 'call',
+              jobs: [{ kind: 'rpc', serializer, callers, callees, payloadBytes: 32 }],
+              plan: closedLoop(bench.settings, outstanding),
+              ofBare: 0.5,
+              timesPeer,
+            });
+          }
         }
-      }
-    });
+      },
+    );
   },
 };
