@@ -53,6 +53,7 @@ export const WHERE_COUNTED: Readonly<Record<string, string>> = {
   gantry_sessions_closed_total: 'When a session leaves its realm: after GOODBYE, ABORT or the loss of its connection.',
   gantry_sessions_refused_total:
     'With an ABORT that answers HELLO or AUTHENTICATE, and when AUTHENTICATE does not come in time.',
+  gantry_handshakes_total: 'When HELLO is handled: when it begins, is refused, or ends before its turn.',
   gantry_received_bytes_total: 'For each whole WebSocket message, before it is decoded.',
   gantry_sent_bytes_total: 'When messages of a connection are written to the socket.',
   gantry_messages_received_total: 'When a message has been read, before it is handled.',
@@ -96,6 +97,7 @@ export const WHERE_COUNTED: Readonly<Record<string, string>> = {
   gantry_held_bytes: 'Read from the total of all realms at each scrape.',
   gantry_testament_bytes: 'Read from the total of all realms at each scrape.',
   gantry_inbox_messages: 'Read from the inboxes at each scrape.',
+  gantry_waiting_handshakes: 'Read from the node at each scrape.',
   gantry_receive_buffer_bytes: 'Fixed when the node begins to listen.',
   gantry_long_poll_transports: 'Read from the transport at each scrape.',
   gantry_long_poll_waiting: 'Read from the transport at each scrape.',

@@ -35,6 +35,16 @@ export const limits = z.strictObject({
   handshakeTimeoutMs: milliseconds(100, 600_000)
     .default(5_000)
     .describe('Milliseconds from the opening of a connection to its WELCOME. After that it is closed.'),
+  maxHandshakesPerSecond: count(0, 1_000_000)
+    .default(0)
+    .describe(
+      'Number of HELLOs per second that this node begins to handle; 0: no limit. Further ones wait and are answered in rounds over the addresses of their clients, so that clients that all reconnect at once leave time for the sessions that are there. A HELLO waits at most handshakeTimeoutMs.',
+    ),
+  maxWaitingHandshakes: count(1, 1_000_000)
+    .default(16_384)
+    .describe(
+      'Number of HELLOs that wait because of maxHandshakesPerSecond. The connections of further ones are closed with 1013: the clients try again. One address may have as many waiting as places are free.',
+    ),
   goodbyeTimeoutMs: milliseconds(100, 60_000)
     .default(2_000)
     .describe(

@@ -20,6 +20,8 @@ export const RELOADABLE = [
   'listen.allowedOrigins',
   'listen.authMethods',
   'limits.handshakeTimeoutMs',
+  'limits.maxHandshakesPerSecond',
+  'limits.maxWaitingHandshakes',
   'limits.goodbyeTimeoutMs',
   'limits.maxSessions',
   'limits.maxRealms',

@@ -3,7 +3,7 @@ import { BackplaneUnavailableError, type Backplane } from '../backplane/backplan
 import { version } from './version.js';
 import { createCodecs } from '../codec/codecs.js';
 import type { Config } from '../config/schema.js';
-import { cpuMs, nowMs } from './clocks.js';
+import { nowMs } from './clocks.js';
 import { createAuthenticators } from './authenticators.js';
 import type { ReloadOutcome } from './config-reloader.js';
 import { logAuthorizerTroubles } from './authorizer-troubles.js';
@@ -16,6 +16,7 @@ import { createRouterProcedures, type RouterProcedureSources } from './router-pr
 import { LiveLimits } from './live-limits.js';
 import { nodeAnswers } from './node-list.js';
 import { NodeStoppedError } from './node-stopped-error.js';
+import { createHandshakePacer, createTurns } from './pacing.js';
 import { realmPlan, type AuthMethodsOf } from './realm-settings.js';
 import { recheckSessions, subjectsOf, withdrawals } from './withdrawal.js';
 import { createRandomSource } from '../realm/random-source.js';
@@ -31,8 +32,9 @@ import { HeldTotal } from '../routing/held-total.js';
 import type { TurnMeter } from '../routing/turn-meter.js';
 import { createEndpoint } from '../session/endpoint.js';
 import type { EndpointDependencies } from '../session/endpoint-dependencies.js';
+import type { HandshakePacer } from '../session/handshake-pacer.js';
 import { InboxPool } from '../session/inbox.js';
-import { TurnScheduler } from '../session/turn-scheduler.js';
+import type { TurnScheduler } from '../session/turn-scheduler.js';
 import type { Counters, LimitName } from '../telemetry/counters.js';
 import type { Logger } from '../telemetry/logger.js';
 import { RecurringLines } from '../telemetry/recurring-lines.js';
@@ -58,8 +60,6 @@ export interface IncarnationOptions {
 
 const AGENT = `Gantry-${version()}`;
 const FAREWELL_STEP_MS = 20;
-/** Interval of the check whether clients may be served again. */
-const HELD_STEP_MS = 5;
 
 /**
  * One incarnation: the life of a node under one NodeId, with its backplane, realms, sessions and listener. Everything
@@ -83,6 +83,7 @@ export class Incarnation {
   readonly #meter: TurnMeter = { spent: 0 };
   readonly #isolation: Isolation;
   readonly #turns: TurnScheduler;
+  readonly #pacer: HandshakePacer;
   readonly #inboxes: InboxPool;
   readonly #heldTotal: HeldTotal;
   readonly #listeners: Listeners;
@@ -117,6 +118,7 @@ export class Incarnation {
     this.#realms = this.#makeRealms(codecs, counters, after);
     this.#isolation = this.#makeIsolation(after);
     this.#turns = this.#makeTurns(counters);
+    this.#pacer = createHandshakePacer(this.#limits.current, counters, () => this.#isolation.isHeld());
     this.#inboxes = new InboxPool(config.limits.maxTotalInboxBytes);
     const shared = { limits: this.#limits.current, cookies: logins, store: backplane.expiring, counters, after };
     const endpoint: EndpointDependencies = {
@@ -128,6 +130,7 @@ export class Incarnation {
       logout: (session) => this.#cookies.logout(session),
       limits: this.#limits.current,
       turns: this.#turns,
+      pacer: this.#pacer,
       inboxes: this.#inboxes,
       counters,
       logger: this.logger,
@@ -317,17 +320,11 @@ export class Incarnation {
   }
 
   #makeTurns(counters: Counters): TurnScheduler {
-    return new TurnScheduler({
-      meter: this.#meter,
-      budgetMs: this.#config.limits.turnBudgetMs,
-      clock: { nowMs, cpuMs },
-      loop: { atEndOfTurn: setImmediate, later: (action) => void setTimeout(action, HELD_STEP_MS).unref() },
-      hooks: {
-        isHeld: () => this.#isolation.isHeld(),
-        flush: () => this.#listeners.flush(),
-        onExhausted: () => counters.turnsExhausted.all++,
-        onFlooded: () => this.#listeners.relieve(),
-      },
+    return createTurns(this.#config.limits, this.#meter, {
+      isHeld: () => this.#isolation.isHeld(),
+      flush: () => this.#listeners.flush(),
+      onExhausted: () => counters.turnsExhausted.all++,
+      onFlooded: () => this.#listeners.relieve(),
     });
   }
 
@@ -369,6 +366,7 @@ export class Incarnation {
       heldBytes: () => this.#heldTotal.bytes,
       testamentBytes: () => this.#totals.testamentBytes,
       inboxMessages: () => this.#inboxes.messages,
+      waitingHandshakes: () => this.#pacer.waitingCount,
       longPollTransports: () => this.#listeners.longPollCount,
       longPollWaiting: () => this.#listeners.waitingPollCount,
     };

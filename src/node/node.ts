@@ -328,6 +328,7 @@ class Node implements RunningNode {
       inboxBytes: now('inboxBytes'),
       heldBytes: now('heldBytes'),
       inboxMessages: now('inboxMessages'),
+      waitingHandshakes: now('waitingHandshakes'),
       longPollTransports: now('longPollTransports'),
       longPollWaiting: now('longPollWaiting'),
     };

@@ -12,7 +12,7 @@ import type { Subject } from '../session/authorization/permission.js';
 import type { After } from '../session/session-timer.js';
 import type { Counters } from '../telemetry/counters.js';
 import type { CookieOptions } from '../transport/cookies.js';
-import { countingKey, parseIpAddress } from '../transport/ip-address.js';
+import { countingKeyOf } from '../transport/ip-address.js';
 import type { Uri } from '../wamp/ids.js';
 import type { AuthMethodsOf } from './realm-settings.js';
 import { principalOf } from './withdrawal.js';
@@ -61,10 +61,7 @@ export function sharedAuthMethods(
   { limits, cookies, store, counters, after }: SharedAuthMethodsOptions,
 ): AuthMethodsOf {
   const attempts = new FailedAttempts({ store, limits, nowMs: () => performance.now() });
-  const addressKeyOf = (text: string): string => {
-    const address = parseIpAddress(text);
-    return address === undefined ? text : countingKey(address, limits.ipv6PrefixBits);
-  };
+  const addressKeyOf = (text: string): string => countingKeyOf(text, limits.ipv6PrefixBits);
   const options = { attempts, counters, after, addressKeyOf };
   const cookieMethod = createCookieMethod(cookies);
   const known = new WeakMap<readonly AuthMethod[], readonly AuthMethod[]>();

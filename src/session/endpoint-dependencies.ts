@@ -5,6 +5,7 @@ import type { Uri } from '../wamp/ids.js';
 import type { SerializerId } from '../wamp/payload.js';
 import type { Authenticators } from './auth/authenticator.js';
 import type { AuthMethod } from './auth/method.js';
+import type { HandshakePacer } from './handshake-pacer.js';
 import type { InboxPool } from './inbox.js';
 import type { RealmDirectory, Session } from './ports.js';
 import type { After } from './session-timer.js';
@@ -32,6 +33,7 @@ export interface EndpointDependencies {
   /** The client has left for good: the login of its cookie ends. */
   readonly logout?: (session: Session) => void;
   readonly turns: TurnScheduler;
+  readonly pacer: HandshakePacer;
   readonly inboxes: InboxPool;
   readonly counters: Counters;
   readonly logger: Logger;

@@ -68,7 +68,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
     this.#timer = new SessionTimer(dependencies.after);
     this.#reports = new SessionReports(dependencies, connection.remoteAddress);
     this.#account = dependencies.turns.open(this);
-    this.#limitHandshake();
+    this.limitHandshake();
   }
 
   received(bytes: Uint8Array, headroomBytes = 0): void {
@@ -257,11 +257,11 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
   }
 
   #open(realm: Uri, details: HelloDetails): void {
-    const { realms, authMethodsOf, authenticators, logger } = this.#dependencies;
+    const { realms, authMethodsOf, authenticators, pacer, logger } = this.#dependencies;
     const connection = this.#connection;
     const { transport: type, serializer, isBatched, remoteAddress: peer } = connection;
     const transport = { type, protocol: subprotocolOf(serializer, isBatched), serializer, peer };
-    const options = { realms, authMethodsOf, authenticators, transport, connection, logger };
+    const options = { realms, authMethodsOf, authenticators, transport, connection, pacer, logger };
     const handshake = new Handshake(options, this, realm, details);
     this.#handshake = handshake;
     this.#isRefused = false;
@@ -346,7 +346,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
     this.#connection.closeNow();
   }
 
-  #limitHandshake(): void {
+  limitHandshake(): void {
     this.#timer.start(this.#dependencies.limits.handshakeTimeoutMs, () => this.#handshakeTimedOut('handshake_timeout'));
   }
 

@@ -9,6 +9,7 @@ import { ErrorUri } from '../wamp/uris.js';
 import type { AuthenticatorEntry, Authenticators } from './auth/authenticator.js';
 import { undecided } from './auth/dynamic.js';
 import type { AuthMethod, AuthRequest, AuthStep, Principal } from './auth/method.js';
+import type { HandshakePacer, HandshakePlace } from './handshake-pacer.js';
 import {
   isUnavailable,
   unavailable,
@@ -40,6 +41,7 @@ export interface HandshakeOptions {
     ConnectionTraits,
     'certificate' | 'channelId' | 'cookie' | 'isSecure' | 'headers' | 'authMethods'
   >;
+  readonly pacer: HandshakePacer;
   readonly logger: Logger;
 }
 
@@ -48,6 +50,8 @@ export interface HandshakeOptions {
  * them after `cancel`.
  */
 export interface HandshakeListener {
+  /** The turn of the handshake has come: the time that the client has for it begins anew. */
+  limitHandshake(): void;
   challenge(method: string, extra: Dict): void;
   /** The client is refused, and would be refused again. */
   refuse(reason: Fault): void;
@@ -76,6 +80,8 @@ export class Handshake {
   #reservation: Reservation | Promise<Reservation> | undefined;
   /** Made for the first call of an authenticator. */
   #controller: AbortController | undefined;
+  /** The handshake waits for its turn. */
+  #place: HandshakePlace | undefined;
   #isOver = false;
 
   readonly #aborting = (): AbortController => (this.#controller ??= new AbortController());
@@ -87,12 +93,17 @@ export class Handshake {
     this.#details = details;
   }
 
+  /** Begins at once, or when its turn has come. */
   start(): void {
-    this.#then(this.#options.realms.open(this.#uri), (realm) => {
-      if (isFault(realm)) this.#refuse(realm);
-      else if (isUnavailable(realm)) this.#postpone(realm);
-      else this.#authenticate(realm);
+    const { pacer, transport } = this.#options;
+    const place = pacer.enter(transport.peer, () => {
+      this.#place = undefined;
+      this.#listener.limitHandshake();
+      this.#open();
     });
+    if (place === undefined) this.#open();
+    else if (isUnavailable(place)) this.#postpone(place);
+    else this.#place = place;
   }
 
   /** True while CHALLENGE awaits its AUTHENTICATE (PV-11). */
@@ -117,6 +128,7 @@ export class Handshake {
   cancel(why: 'gone' | 'timeout' = 'gone'): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#place?.leave(why);
     this.#controller?.abort(why);
     const realm = this.#realm;
     const reservation = this.#reservation;
@@ -131,6 +143,14 @@ export class Handshake {
     } else if (isId(reservation)) {
       realm.forget(reservation);
     }
+  }
+
+  #open(): void {
+    this.#then(this.#options.realms.open(this.#uri), (realm) => {
+      if (isFault(realm)) this.#refuse(realm);
+      else if (isUnavailable(realm)) this.#postpone(realm);
+      else this.#authenticate(realm);
+    });
   }
 
   #authenticate(realm: SessionRealm): void {

@@ -18,6 +18,8 @@ export interface Counters {
   readonly sessionsOpened: Tally<'all'>;
   readonly sessionsClosed: Tally<'all'>;
   readonly sessionsRefused: Tally<'all'>;
+  /** HELLOs by how they began, or why they did not. */
+  readonly handshakes: Tally<(typeof HANDSHAKE_OUTCOMES)[number]>;
   readonly authenticationFailures: Tally<AuthenticationFailure>;
   readonly bytes: Tally<'in' | 'out'>;
   /** Index: message code 0–127; 0 counts unreadable messages. */
@@ -151,6 +153,8 @@ export const CONNECTION_ENDS = [
   'undecided',
   'idle_timeout',
 ] as const;
+/** `waited`: for their turn (limits.maxHandshakesPerSecond); `timeout`, `gone`: until they could wait no longer, or their client had left. */
+const HANDSHAKE_OUTCOMES = ['at_once', 'waited', 'refused', 'timeout', 'gone'] as const;
 export const UNSENT_REASONS = ['slow_reader', 'connection_closed'] as const;
 export const EVENT_DROPS = ['untranscodable', 'node_unreachable', 'too_large', 'held_limit'] as const;
 /** `suppressed`: over the budget of lines; `dropped_…`: the destination stalled or failed. */
@@ -318,6 +322,7 @@ export function createCounters(): Counters {
     sessionsOpened: tally(ALL),
     sessionsClosed: tally(ALL),
     sessionsRefused: tally(ALL),
+    handshakes: tally(HANDSHAKE_OUTCOMES),
     authenticationFailures: tally(
       AUTHENTICATION_METHODS.flatMap((method) => AUTHENTICATION_FLAWS.map((flaw) => `${method},${flaw}` as const)),
     ),

@@ -18,6 +18,7 @@ export interface Gauges {
   inboxBytes(): number;
   heldBytes(): number;
   inboxMessages(): number;
+  waitingHandshakes(): number;
   longPollTransports(): number;
   longPollWaiting(): number;
   testamentBytes(): number;
@@ -59,6 +60,10 @@ export const GAUGE_DEFINITIONS: Readonly<Record<keyof Gauges, GaugeDefinition>> 
   inboxMessages: {
     name: 'gantry_inbox_messages',
     help: 'Messages that wait to be handled, all connections together.',
+  },
+  waitingHandshakes: {
+    name: 'gantry_waiting_handshakes',
+    help: 'HELLOs that wait for their turn (limits.maxHandshakesPerSecond).',
   },
   longPollTransports: {
     name: 'gantry_long_poll_transports',

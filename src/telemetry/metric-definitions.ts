@@ -131,6 +131,14 @@ export const COUNTER_DEFINITIONS: Readonly<
   sessionsRefused: [
     single('sessions_refused_total', 'HELLOs answered with ABORT.', (counters) => counters.sessionsRefused.all),
   ],
+  handshakes: [
+    labelled(
+      'handshakes_total',
+      'HELLOs by how they began. `at_once`, `waited`: limits.maxHandshakesPerSecond made the latter wait; `refused`: limits.maxWaitingHandshakes were waiting; `timeout`, `gone`: the time for the handshake was up, or the client had left, before their turn.',
+      'outcome',
+      (counters) => counters.handshakes,
+    ),
+  ],
   authenticationFailures: [
     labelled(
       'authentication_failures_total',

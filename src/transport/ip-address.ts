@@ -39,6 +39,12 @@ export function countingKey(address: IpAddress, ipv6PrefixBits: number): string 
   return ipv6PrefixBits === GROUPS * GROUP_BITS ? network : `${network}/${ipv6PrefixBits}`;
 }
 
+/** `countingKey` of an address in text form. Text that is no address counts by itself. */
+export function countingKeyOf(text: string, ipv6PrefixBits: number): string {
+  const address = parseIpAddress(text);
+  return address === undefined ? text : countingKey(address, ipv6PrefixBits);
+}
+
 /** A set of addresses: one, or those that share the first bits. */
 export interface IpNetwork {
   readonly address: IpAddress;

@@ -26,6 +26,7 @@ const GAUGES: readonly (keyof Gauges)[] = [
   'unsentBytes',
   'inboxBytes',
   'inboxMessages',
+  'waitingHandshakes',
   'heldBytes',
   'testamentBytes',
   'longPollTransports',

@@ -3,6 +3,7 @@ import { createAnonymous } from '../../src/session/auth/anonymous.js';
 import type { Authenticators } from '../../src/session/auth/authenticator.js';
 import type { AuthMethod } from '../../src/session/auth/method.js';
 import type { Subject } from '../../src/session/authorization/permission.js';
+import { HandshakePacer, type HandshakePacerOptions } from '../../src/session/handshake-pacer.js';
 import { InboxPool } from '../../src/session/inbox.js';
 import { TurnScheduler } from '../../src/session/turn-scheduler.js';
 import { createEndpoint } from '../../src/session/endpoint.js';
@@ -181,6 +182,7 @@ export interface HarnessOptions {
   readonly serializer?: SerializerId;
   /** Default: more than a test needs. */
   readonly turnBudgetMs?: number;
+  readonly pacing?: Partial<HandshakePacerOptions>;
   /** Instead of the one realm. */
   readonly realms?: RealmDirectory;
 }
@@ -239,12 +241,23 @@ export function createHarness(options: HarnessOptions = {}): Harness {
     },
   });
   const inboxes = new InboxPool(1_000_000);
+  const pacer = new HandshakePacer({
+    limits: { maxHandshakesPerSecond: 0, maxWaitingHandshakes: 1 },
+    stepBudgetMs: 5,
+    nowMs: () => 0,
+    later: setImmediate,
+    isHeld: () => false,
+    addressKeyOf: (address) => address,
+    counters,
+    ...options.pacing,
+  });
   const authMethods = options.authMethods ?? [
     createAnonymous({ role: 'anonymous', randomAuthid: () => 'A-random-authid' }),
   ];
   const listener = createEndpoint(connection, {
     codecs,
     turns,
+    pacer,
     inboxes,
     realms: options.realms ?? { open: () => realm },
     authMethodsOf: () => authMethods,

@@ -34,6 +34,7 @@ describe('operations endpoint', () => {
     narrowedConnections: none,
     inboxBytes: none,
     inboxMessages: none,
+    waitingHandshakes: none,
     longPollTransports: none,
     longPollWaiting: none,
     heldBytes: none,

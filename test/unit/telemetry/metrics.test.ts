@@ -21,6 +21,7 @@ const gauges: Gauges = {
   narrowedConnections: () => 19,
   inboxBytes: () => 19,
   inboxMessages: () => 20,
+  waitingHandshakes: () => 21,
   longPollTransports: () => 23,
   longPollWaiting: () => 22,
   heldBytes: () => 21,
