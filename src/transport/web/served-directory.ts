@@ -6,7 +6,7 @@ import { join, sep } from 'node:path';
 export interface ServedFile {
   readonly handle: FileHandle;
   readonly byteLength: number;
-  /** Changes with size and time of the file. */
+  /** Strong: changes with size and time of the file, to the microsecond. */
   readonly etag: string;
 }
 
@@ -49,7 +49,7 @@ async function openFile(path: string): Promise<ServedFile | undefined> {
   try {
     const stats = await handle.stat();
     const { size: byteLength, mtimeMs } = stats;
-    const etag = `W/"${tagPart(byteLength)}-${tagPart(mtimeMs * MICROSECONDS_PER_MS)}"`;
+    const etag = `"${tagPart(byteLength)}-${tagPart(mtimeMs * MICROSECONDS_PER_MS)}"`;
     if (stats.isFile()) return { handle, byteLength, etag };
   } catch (error) {
     await handle.close();

@@ -5,6 +5,7 @@ import type { HttpAnswer, HttpExchange, HttpHeaders, HttpRoute } from '../http/e
 import { SITE_POLICY, withStanding } from '../http/security-headers.js';
 import { acceptedEncodings, type Encoding } from './encodings.js';
 import type { FileAnswers } from './file-answers.js';
+import { rangeIn } from './byte-range.js';
 import { bodyOf } from './file-body.js';
 import { fileNamesIn } from './file-names.js';
 import type { StaticOptions } from './options.js';
@@ -99,11 +100,20 @@ export class StaticRoute implements HttpRoute {
     const { file } = found;
     const refusal = this.#answers.refusalOf(file.byteLength);
     if (refusal !== undefined) return refusal;
+    const { byteLength } = file;
     const headers = this.#headers(found, exchange.path.slice(this.#prefix.length));
-    const isKnown = isKnownTag(exchange.header('if-none-match'), tagOf(found));
-    const isLeftOut = isKnown || exchange.method === 'HEAD';
-    const body = await bodyOf(file, isLeftOut);
-    return { status: isKnown ? '304' : '200', headers, body, isBodyLeftOut: isLeftOut };
+    const all = { start: 0, byteLength };
+    if (isKnownTag(exchange.header('if-none-match'), tagOf(found)))
+      return { status: '304', headers, body: await bodyOf(file, all, true), isBodyLeftOut: true };
+    const range = rangeIn(exchange, byteLength, tagOf(found));
+    if (range === 'none')
+      return textAnswer('416', `The file has ${byteLength} bytes.`, [['Content-Range', `bytes */${byteLength}`]]);
+    const isLeftOut = exchange.method === 'HEAD';
+    if (range === 'all')
+      return { status: '200', headers, body: await bodyOf(file, all, isLeftOut), isBodyLeftOut: isLeftOut };
+    const last = range.start + range.byteLength - 1;
+    const contentRange = ['Content-Range', `bytes ${range.start}-${last}/${byteLength}`] as const;
+    return { status: '206', headers: [...headers, contentRange], body: await bodyOf(file, range, false) };
   }
 
   #headers(found: Found, below: string): HttpHeaders {
@@ -112,6 +122,7 @@ export class StaticRoute implements HttpRoute {
     return withStanding(Object.entries(headers), [
       ['Content-Type', contentTypeOf(name)],
       ['ETag', tagOf(found)],
+      ['Accept-Ranges', 'bytes'],
       ['Cache-Control', this.#caching(found, below)],
       ['Content-Security-Policy', SITE_POLICY],
       ...(precompressed ? [['Vary', 'Accept-Encoding'] as const] : []),
