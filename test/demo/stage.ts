@@ -38,8 +38,12 @@ export interface NodeBackEnd {
 /** For a machine that has much else to do. */
 const PATIENCE_MS = 120_000;
 
-/** What browsers say by themselves while a router is away; the last when autobahn-js answers GOODBYE after closing. */
-const ROUTER_AWAY = /WebSocket connection to '[^']*' failed|WebSocket is already in CLOSING or CLOSED state/;
+/**
+ * What browsers write by themselves while a router is away. Its second part: when autobahn-js answers GOODBYE after closing; its last:
+ * for a page that has changed to long-poll because the machine was too busy to open its WebSocket in time.
+ */
+const ROUTER_AWAY =
+  /WebSocket connection to '[^']*' failed|WebSocket is already in CLOSING or CLOSED state|Failed to load resource: (net::ERR_CONNECTION_|the server responded with a status of (404|503))/;
 
 /** Sets the stage for the tests of a file. After each, no page may have left its origin or complained. */
 export function setStage(): () => Stage {
