@@ -40,7 +40,9 @@ const ROLES = {
   publisher: {
     features: { publisher_exclusion: true, publisher_identification: true, subscriber_blackwhite_listing: true },
   },
-  subscriber: { features: { pattern_based_subscription: true, publisher_identification: true } },
+  subscriber: {
+    features: { pattern_based_subscription: true, publisher_identification: true, subscription_revocation: true },
+  },
 };
 
 export function hello(realm: string, agent: string, login: LoginMethod): List {

@@ -25,6 +25,12 @@ export interface WampEvent extends Values {
   readonly details: Dict;
 }
 
+export interface SubscriptionHandler {
+  received(event: WampEvent): void;
+  /** The router has ended the subscription; `reason`: a URI. */
+  revoked?(reason?: string): void;
+}
+
 /** How long a router may take to answer CANCEL: some do not know it. */
 const CANCEL_MS = 5_000;
 const UNANSWERED = 'the router did not answer CANCEL';
@@ -40,7 +46,7 @@ export class ClientSession {
   readonly #link: Link;
   readonly #requests = new Requests();
   readonly #invocations: Invocations;
-  readonly #subscriptions = new Map<number, (event: WampEvent) => void>();
+  readonly #subscriptions = new Map<number, SubscriptionHandler>();
   #end: NotConnectedError | undefined;
   #isLeaving = false;
   #left: () => void = () => undefined;
@@ -111,7 +117,7 @@ export class ClientSession {
   }
 
   /** Resolves with the subscription's id. */
-  subscribe(topic: string, options: Dict, handler: (event: WampEvent) => void): Promise<number> {
+  subscribe(topic: string, options: Dict, handler: SubscriptionHandler): Promise<number> {
     return this.#ask(Code.SUBSCRIBE, [options, topic], ([, , subscription]) => {
       this.#subscriptions.set(subscription as number, handler);
       return subscription as number;
@@ -201,8 +207,16 @@ export class ClientSession {
   /** An answer may belong to a request that nobody waits for, as PUBLISHED that was not asked for. */
   #receiveAnswer(message: List): void {
     if (this.#requests.settle(message)) return;
-    if (message[0] === Code.UNREGISTERED && isDict(message[2]))
-      this.#invocations.revoke(own(message[2], 'registration') as number);
+    const details = message[2];
+    if (!isDict(details)) return;
+    if (message[0] === Code.UNREGISTERED) this.#invocations.revoke(own(details, 'registration') as number);
+    else if (message[0] === Code.UNSUBSCRIBED) this.#revoked(own(details, 'subscription'), own(details, 'reason'));
+  }
+
+  #revoked(subscription: unknown, reason: unknown): void {
+    const handler = this.#subscriptions.get(subscription as number);
+    this.#subscriptions.delete(subscription as number);
+    handler?.revoked?.(typeof reason === 'string' ? reason : undefined);
   }
 
   #receiveEvent(message: List): void {
@@ -211,7 +225,7 @@ export class ClientSession {
       this.#violated('EVENT');
       return;
     }
-    this.#subscriptions.get(subscription)?.({ publication, details, ...payloadAt(message, 4) });
+    this.#subscriptions.get(subscription)?.received({ publication, details, ...payloadAt(message, 4) });
   }
 
   #receiveGoodbye(message: List): void {

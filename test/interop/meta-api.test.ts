@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { META_PROCEDURES } from '../../src/routing/meta/procedures.js';
 import { MetaTopic } from '../../src/routing/meta/topics.js';
 import { startCluster, startRedisCluster, type TestCluster } from '../support/cluster.js';
+import { GantryProcess } from '../support/gantry-process.js';
 import { openRealm } from '../support/open-realm.js';
 import { findPython } from '../support/python.js';
 import type { AppClient, AppEvent, Payload } from './clients/app-client.js';
@@ -179,6 +180,24 @@ describe.each(Object.entries(TOPOLOGIES))('the meta API with client libraries [%
       expect(await argsOfNext(testament)).toEqual(['gone']);
       await publisher.leave();
     });
+  });
+
+  it('ends gantry subscribe, which prints the reason (UMA-1)', async () => {
+    const caller = await joinAutobahn(cluster.url(0), 'json');
+    const topic = freshUri();
+    const command = new GantryProcess(['subscribe', topic, '--url', cluster.url(1)]);
+    onTestFinished(() => command.signal('SIGKILL'));
+    await command.said('stderr', /subscribed to/);
+    const id = await resultOf(caller, 'wamp.subscription.lookup', [topic]);
+    const [session] = (await resultOf(caller, 'wamp.subscription.list_subscribers', [id])) as [number];
+    await resultOf(caller, 'wamp.subscription.remove_subscriber', [id, session, 'com.example.enough']);
+    expect(await command.exit).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(
+        'wamp.error.no_such_subscription ["the router revoked it: com.example.enough"]\n',
+      ),
+    });
+    await caller.leave();
   });
 
   it('covers every procedure of the table', () => {

@@ -1,5 +1,6 @@
 import { ClientSession, type WampEvent } from '../../client/session.js';
-import { UnencodableError } from '../../client/errors.js';
+import { UnencodableError, WampError } from '../../client/errors.js';
+import { ErrorUri } from '../../wamp/uris.js';
 import { ExitCode } from '../exit-code.js';
 import { UsageError } from '../usage-error.js';
 import type { ClientCommand, ClientContext } from './context.js';
@@ -47,8 +48,12 @@ async function run(words: Words, context: ClientContext): Promise<ExitCode> {
       };
       context.interrupted.addEventListener('abort', () => resolve(), { once: true });
       void session.lost.then(reject);
+      const revoked = (reason?: string): void => {
+        const message = reason === undefined ? 'the router revoked it' : `the router revoked it: ${reason}`;
+        reject(new WampError(ErrorUri.NO_SUCH_SUBSCRIPTION, [message]));
+      };
       session
-        .subscribe(topic, options, receive)
+        .subscribe(topic, options, { received: receive, revoked })
         .then(() => context.printError(`gantry: subscribed to ${topic}\n`), reject);
     });
     return ExitCode.DONE;
