@@ -32,6 +32,11 @@ export const NOT_REGISTERED_YET = fault(
   ErrorUri.NO_AVAILABLE_CALLEE,
   'the callee has not been registered yet, and this call is too large, or has gone too far, for another: try again',
 );
+/** For a call that was too early for one callee, and too late for the next (ADR 50). */
+export const REGISTERED_MEANWHILE = fault(
+  ErrorUri.NO_AVAILABLE_CALLEE,
+  'a callee of the procedure has left, and another one was still being registered when it was asked: try again',
+);
 export const CANCELED_BY_CALLER = fault(ErrorUri.CANCELED, 'the caller canceled the call');
 export const ALL_UNAVAILABLE = fault(
   ErrorUri.NO_AVAILABLE_CALLEE,

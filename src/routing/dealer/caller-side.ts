@@ -22,12 +22,13 @@ import {
   noSuchProcedure,
   OUT_OF_REACH,
   PASSTHRU_UNSUPPORTED,
+  REGISTERED_MEANWHILE,
   UNREACHABLE,
   violationIn,
   type BusyError,
 } from './caller-faults.js';
 import { resultDetails, withRareOptions } from './details.js';
-import { absenceOf, Forwarding, isEarly, type ForwardRefusal } from './forwarding.js';
+import { absenceOf, Forwarding, isEarly, mayHaveMissed, type ForwardRefusal } from './forwarding.js';
 import { chooseCallee } from './invocation-policy.js';
 import type { HashSeed } from '../number-table.js';
 import { OwnOrder } from './own-order.js';
@@ -363,12 +364,10 @@ export class CallerSide<P extends Peer> {
   /** No callee took the call. One that exists and refuses is another case than none at all (RRT-2). */
   #failUntaken(call: PendingCall<P>): void {
     const { procedure, notTaken } = call;
-    this.#endings.fail(
-      call,
-      'refused',
-      notTaken ??
-        noCallee(this.#outlet, fault(ErrorUri.NO_SUCH_PROCEDURE, `no callee is registered for "${procedure}" now`)),
-    );
+    const missing = mayHaveMissed(call)
+      ? REGISTERED_MEANWHILE
+      : fault(ErrorUri.NO_SUCH_PROCEDURE, `no callee is registered for "${procedure}" now`);
+    this.#endings.fail(call, 'refused', notTaken ?? noCallee(this.#outlet, missing));
   }
 
   #refusal(caller: CallerState<P>): Fault | undefined {

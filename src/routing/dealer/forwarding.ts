@@ -153,6 +153,8 @@ export class Forwarding<P extends Peer> {
     const search = (call.search ??= newSearch());
     search.tried.add(callee.session);
     if (refusal !== 'busy') search.refusalCount++;
+    if (isEarly(refusal)) search.early.add(callee.session);
+    if (refusal === 'gone') search.foundGone = true;
     if (refusal === 'taking') search.unready.add(callee.session);
     if (refusal === 'unreachable') search.unreachable.add(callee.node);
     const { registration } = entry;
@@ -199,6 +201,8 @@ function newSearch(): Search {
     deserted: new Set(),
     unready: new Set<SessionId>(),
     hasAskedAgain: false,
+    early: new Set<SessionId>(),
+    foundGone: false,
     refusalCount: 0,
   };
 }
@@ -214,6 +218,15 @@ function asksAgain(search: Search): boolean {
   search.unready.clear();
   search.hasAskedAgain = true;
   return true;
+}
+
+/**
+ * One callee of the procedure had no REGISTERED yet when it was asked, and another has left since: the first may have had
+ * REGISTERED by then, so that the procedure had a callee all the time (ADR 50).
+ */
+export function mayHaveMissed<P extends Peer>({ search, asked }: PendingCall<P>): boolean {
+  if (search === undefined || search.early.size === 0) return false;
+  return search.foundGone || asked.callees.some(({ session }) => !search.early.has(session));
 }
 
 /** A callee may set this while the frame is sent; a function, because the compiler cannot see that. */

@@ -16,6 +16,10 @@ export interface Search {
   readonly unready: Set<SessionId>;
   /** The `unready` callees were asked once more. */
   hasAskedAgain: boolean;
+  /** Callees that had no REGISTERED yet when they were asked. */
+  readonly early: Set<SessionId>;
+  /** A callee that was asked had left. */
+  foundGone: boolean;
   /** Counts callees that refused for a reason other than being busy. */
   refusalCount: number;
 }

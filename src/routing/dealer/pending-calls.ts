@@ -3,7 +3,7 @@ import type { NodeId, RequestId, Uri } from '../../wamp/ids.js';
 import type { Call } from '../../wamp/messages.js';
 import type { CallKey, InvokeFrame } from '../frames.js';
 import type { HeldTotal } from '../held-total.js';
-import type { Callee, Outlet, ClockAndRandom } from '../ports.js';
+import type { Callee, ClockAndRandom, Outlet, Registration } from '../ports.js';
 import type { CallOutcome } from '../outcomes.js';
 import type { Peer } from '../peer.js';
 import { NumberTable, type HashSeed } from '../number-table.js';
@@ -22,6 +22,8 @@ export interface PendingCall<P extends Peer> {
   readonly startedMs: number;
   /** Undefined: no timeout. */
   readonly timeout: CallTimeout | undefined;
+  /** The registration as it was when the call was made. */
+  readonly asked: Registration;
   entry: RegistrationEntry;
   callee: Callee;
   key: CallKey;
@@ -156,6 +158,7 @@ export class PendingCalls<P extends Peer> {
       disclose,
       startedMs,
       timeout: limitMs === 0 ? undefined : { limitMs, deadlineMs: startedMs + limitMs, stopTimer: undefined },
+      asked: entry.registration,
       entry,
       callee,
       key,

@@ -72,6 +72,39 @@ describe('an invoke that comes before REGISTERED', () => {
     expect(callee.take().map((message) => message[4])).toEqual([undefined, ['next']]);
   });
 
+  it('is answered no_available_callee where the next callee has left: this one may have REGISTERED by then (RRT-2, G2)', () => {
+    const { harness, caller, callee } = pair(2, { isManual: true });
+    const other = harness.session(1);
+    other.registered('com.a', { invoke: 'last' });
+    callee.register('com.a', { invoke: 'last' });
+    const waiting = harness.takeDecisions();
+    const request = caller.call('com.a');
+    const [near, far] = harness.nodes;
+    // The call comes to the callee without REGISTERED, and its refusal back; then the callee has it, and the other leaves.
+    while (far!.receiveOne(near!.id)) continue;
+    for (const decide of waiting) decide();
+    expect(codesOf(callee.take())).toEqual([Code.REGISTERED]);
+    other.leave();
+    harness.flush();
+    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.NO_AVAILABLE_CALLEE)]);
+    expect(callee.take()).toEqual([]);
+    const again = caller.call('com.a');
+    harness.flush();
+    callee.yield(1);
+    harness.flush();
+    expect(caller.take()).toEqual([[Code.RESULT, again, {}]]);
+    expectNoLeaks(harness, true);
+  });
+
+  it('is answered no_such_procedure where no callee of the procedure has had REGISTERED (DLR-6)', () => {
+    const { harness, caller, callee } = pair(2, { isManual: true });
+    for (const session of [callee, harness.session(1)]) session.register('com.a', { invoke: 'first' });
+    harness.takeDecisions();
+    const request = caller.call('com.a');
+    harness.flush();
+    expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.NO_SUCH_PROCEDURE)]);
+  });
+
   it('goes on to what matches without it (PBR-4)', () => {
     const { harness, caller, callee } = pair(2, { isManual: true });
     const general = harness.session(1);
