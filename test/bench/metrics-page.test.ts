@@ -33,7 +33,7 @@ describe('a metrics page as the bench reads it', () => {
     expect(quantileBetween(new Map(), after, 'wait', 0.99)).toBe(2);
   });
 
-  it("tells a node's messages to others from its heartbeats", async () => {
+  it("distinguishes a node's messages to others from its heartbeats", async () => {
     const counters = createClusterCounters();
     const gauges = new Proxy({}, { get: () => () => 0 });
     const metrics = createMetrics(createCounters(), gauges as never, { counters, gauges: () => undefined });

@@ -77,7 +77,7 @@ it('promises nothing that it cannot know when it is cut off for longer than its 
   await Promise.all([local, client, elsewhere].map((one) => one.close()));
 });
 
-it('never says PUBLISHED for what nobody gets when it was declared dead and its clock does not know (G4)', async () => {
+it('never sends PUBLISHED for what nobody gets when it was declared dead and its clock does not know (G4)', async () => {
   const { redis, proxy, other, victim, isDead } = await startPair();
   const { node } = victim;
   const elsewhere = await RawClient.join(other.url);

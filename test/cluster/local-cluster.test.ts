@@ -152,7 +152,7 @@ describe('npm run cluster', () => {
     expect(script.text.match(/node\.stopped/g)).toHaveLength(2);
   });
 
-  it('says which node died, keeps the others, and tells it with the exit code', async () => {
+  it('reports which node died, keeps the others, and names it with the exit code', async () => {
     const { script, urls, nodes } = await startCluster();
     process.kill(nodes[1]!, 'SIGKILL');
     await script.said(/cluster: node-2 died: SIGKILL\n/);
@@ -191,7 +191,7 @@ describe('npm run cluster', () => {
     expect(script.text).toBe(`cluster: taken: port ${port}. Choose others with --port and --ops-port\n`);
   });
 
-  it('says what a node that cannot start complains of, and ends', async () => {
+  it('reports what a node that cannot start complains of, and ends', async () => {
     const script = new Command([...CLUSTER, ...FREE_PORTS, '--nodes', '2'], { GANTRY_LOG_LEVEL: 'loud' });
     expect(await script.exitCode).toBe(1);
     expect(script.text).toMatch(/^node-2 \| .*log\.level: Invalid option/m);
@@ -199,7 +199,7 @@ describe('npm run cluster', () => {
     expect(script.text).not.toContain('ready');
   });
 
-  it('says why the Redis it is given cannot be used', async () => {
+  it('reports why the Redis it is given cannot be used', async () => {
     const script = new Command([...CLUSTER, ...FREE_PORTS, '--redis', 'redis://127.0.0.1:1']);
     expect(await script.exitCode).toBe(1);
     expect(script.text).toMatch(/^cluster: Redis at redis:\/\/127\.0\.0\.1:1 cannot be used: .*ECONNREFUSED/);

@@ -60,7 +60,7 @@ it('is reaped and comes back as another when it is cut off for longer than its l
   await scene.finish({ noticeMs: cutOffMs, endingMs: cutOffMs + 1_000, ghostMs: cutOffMs });
 });
 
-it('notices that it is deaf although its connections look healthy, says so, and reports what it missed (G4, G6)', async () => {
+it('notices that it receives nothing although its connections look healthy, reports it, and reports what it missed (G4, G6)', async () => {
   const { proxy, scene } = await startProxied();
   const victim = scene.router(1);
   const trouble = scene.trouble(victim);
@@ -96,7 +96,7 @@ it('does not take slow for dead: with 200 ms to the store everything works, only
   await scene.finish();
 });
 
-it('is there again after a few round trips, not taking what it said before for unheard, over a slow way (G6)', async () => {
+it('is there again after a few round trips, not taking what it sent before for lost, over a slow way (G6)', async () => {
   const settings = ['leaseMs=60000', 'absentMs=0', 'barrierTimeoutMs=62000'].map((word) => `backplane.cluster.${word}`);
   const { proxy, scene } = await startProxied(settings);
   const victim = scene.router(1);

@@ -5,7 +5,7 @@ import { keepEverybody } from './harness/store.js';
 import { HEALED_MS, LONG_LEASE, REAPED_MS, TIMINGS } from './harness/timings.js';
 import { forMs, within } from './harness/wait.js';
 
-it('fences a node that was paused for longer than its lease: it says nothing stale and comes back as another (G5)', async () => {
+it('fences a node that was paused for longer than its lease: it sends nothing stale and comes back as another (G5)', async () => {
   const redis = await ownRedis();
   const scene = await startScene(redis);
   const { journal } = scene;

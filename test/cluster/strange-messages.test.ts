@@ -74,7 +74,7 @@ it('counts and ignores foreign, damaged, repeated and newer messages on every ch
   await scene.finish({ noticeMs: 0 });
 });
 
-it('heals within seconds from sequences and versions that somebody made up, and says so (G1-G4)', async () => {
+it('heals within seconds from sequences and versions that somebody made up, and reports it (G1-G4)', async () => {
   const { redis, scene, raw } = await startTapped();
   const victim = scene.router(1);
   const inbox = `${scene.prefix}:{n:${victim.node}}:inbox`;
@@ -108,7 +108,7 @@ it('heals within seconds from sequences and versions that somebody made up, and 
   await scene.finish();
 });
 
-it('goes on beside rows and a node of a version it does not read, says so, and reaps that node (G5)', async () => {
+it('goes on beside rows and a node of a version it does not read, reports it, and reaps that node (G5)', async () => {
   const { scene, raw } = await startTapped();
   const { prefix } = scene;
   const stranger = 'stranger-11111111-2222-4333-8444-555555555555';

@@ -15,7 +15,7 @@ describeConformance('acknowledged-publish', (router) => {
   });
 
   it.each([[{}], [{ acknowledge: false }], [{ acknowledge: null }]])(
-    'says nothing to a publication that did not ask: %j (BRK-6)',
+    'sends nothing to a publication that did not ask: %j (BRK-6)',
     async (options) => {
       const topic = freshUri();
       const publisher = await router().join();

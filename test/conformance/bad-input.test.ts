@@ -21,7 +21,7 @@ describeConformance('mutated messages', (router) => {
     messages.map((message) => serializers[router().serializer].encode(message));
   const isBinary = () => router().serializer !== 'json';
 
-  it('end their session with an ABORT that says why, or do no harm', async () => {
+  it('end their session with an ABORT that gives the reason, or do no harm', async () => {
     const several = fc.array(mutated(encoded(CORPUS)), { minLength: 1, maxLength: 3 });
     const verdicts = await fuzz(router(), several, 150, async (frames) => {
       const client = await router().join();

@@ -29,7 +29,7 @@ describeConformance('call-canceling', (router) => {
     return { caller, callee, procedure, call, request };
   }
 
-  it('answers skip at once, tells the callee nothing and discards its answer (CAN-1)', async () => {
+  it('answers skip at once, sends the callee nothing and discards its answer (CAN-1)', async () => {
     const { caller, callee, call, request } = await calling();
     cancel(caller, call, 'skip');
     expect(await callError(caller, call)).toBe('wamp.error.canceled');

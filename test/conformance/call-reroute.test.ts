@@ -56,7 +56,7 @@ describeApart('call-reroute', (router) => {
   });
 
   it.each(['first', 'last', 'roundrobin', 'random'])(
-    'asks each callee once, and says so when none is available: %s (RRT-2)',
+    'asks each callee once, and reports it when none is available: %s (RRT-2)',
     async (invoke) => {
       const { procedure, caller, callees } = await sharing(invoke, 3);
       for (let round = 0; round < 4; round++) {
@@ -126,7 +126,7 @@ describeApart('call-reroute', (router) => {
     expect(await settled(caller, other)).toEqual(SILENCE);
   });
 
-  it('forwards every other error, from whoever it comes (RRT-1, DLR-7)', async () => {
+  it('forwards every other error, whichever callee it comes from (RRT-1, DLR-7)', async () => {
     const { procedure, caller, callees } = await sharing('first', 2);
     const call = caller.call(procedure);
     refuse(callees[0]!, (await invocation(callees[0]!)).request, NO_CALLEE, [['mine']]);
@@ -167,7 +167,7 @@ describeApart('call-reroute', (router) => {
     expect(await settled(caller, callees[1]!)).toEqual(SILENCE);
   });
 
-  it('discards what the callee that refused says afterwards (RRT-1, DLR-10)', async () => {
+  it('discards what the callee that refused gives afterwards (RRT-1, DLR-10)', async () => {
     const { procedure, caller, callees } = await sharing('first', 2);
     const call = caller.call(procedure, [], { receive_progress: true });
     const { request } = await invocation(callees[0]!);

@@ -55,7 +55,7 @@ describeConformance('call-timeout', (router) => {
     expect(await callee.receive()).toEqual([Code.INTERRUPT, request, { mode: 'killnowait' }]);
   });
 
-  it('tells a callee nothing that knows no canceling either (TMO-2, CAN-2)', async () => {
+  it('sends a callee nothing that knows no canceling either (TMO-2, CAN-2)', async () => {
     const { caller, callee, call } = await calling({ timeout: 40 }, FORWARD, {
       roles: rolesWithout('call_timeout', 'call_canceling'),
     });
@@ -204,7 +204,7 @@ describeConformance(
 describeConformance(
   'call-timeout in seconds',
   (router) => {
-    it('takes the timeout of a call for seconds, and tells a callee whole seconds (TMO-1, TMO-3)', async () => {
+    it('takes the timeout of a call for seconds, and sends a callee whole seconds (TMO-1, TMO-3)', async () => {
       const caller = await router().join();
       const callee = await router().join();
       const [forwarding, plain] = [freshUri(), freshUri()];

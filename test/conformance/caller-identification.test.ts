@@ -15,7 +15,7 @@ function identityOf(caller: RawClient): object {
 }
 
 describeConformance('caller-identification', (router) => {
-  it('tells the callee who calls when the caller asks for it (CID-1)', async () => {
+  it('discloses to the callee who calls when the caller asks for it (CID-1)', async () => {
     const caller = await router().join();
     const callee = await router().join();
     const procedure = freshUri();
@@ -25,7 +25,7 @@ describeConformance('caller-identification', (router) => {
   });
 
   it.each([[{}], [{ disclose_me: false }], [{ disclose_me: null }]])(
-    'tells nothing when nobody asked: %j (CID-4)',
+    'discloses nothing when nobody asked: %j (CID-4)',
     async (options) => {
       const caller = await router().join();
       const callee = await router().join();
@@ -36,7 +36,7 @@ describeConformance('caller-identification', (router) => {
     },
   );
 
-  it('tells a callee that registered with disclose_caller of every caller, whatever that one set (CID-3)', async () => {
+  it('discloses every caller to a callee that registered with disclose_caller, whatever that one set (CID-3)', async () => {
     const callee = await router().join();
     const procedure = freshUri();
     await callee.register(procedure, { disclose_caller: true });
@@ -60,7 +60,7 @@ describeConformance('caller-identification', (router) => {
       }
   });
 
-  it('tells each callee of a shared registration only what is due to it (CID-3, CID-4)', async () => {
+  it('discloses to each callee of a shared registration only what is due to it (CID-3, CID-4)', async () => {
     const caller = await router().join();
     const curious = await router().join();
     const other = await router().join();
@@ -92,7 +92,7 @@ describeConformance('caller-identification', (router) => {
     expect((await invocation(other)).details).toEqual(asks ? identityOf(caller) : {});
   });
 
-  it('tells it with every chunk of a progressive call invocation (CID-1, PCI-5)', async () => {
+  it('discloses it with every chunk of a progressive call invocation (CID-1, PCI-5)', async () => {
     const caller = await router().join();
     const callee = await router().join();
     const procedure = freshUri();
@@ -103,7 +103,7 @@ describeConformance('caller-identification', (router) => {
     expect((await invocation(callee)).details).toEqual(identityOf(caller));
   });
 
-  it('tells of callers by pattern beside the procedure (CID-1, PBR-6)', async () => {
+  it('discloses callers by pattern beside the procedure (CID-1, PBR-6)', async () => {
     const caller = await router().join();
     const callee = await router().join();
     const procedure = freshUri();
@@ -166,7 +166,7 @@ describeConformance(
   'caller-identification by permission',
   (router) => {
     it.each([[{}], [{ disclose_me: true }], [{ disclose_me: false }]])(
-      'tells who calls where the permission says so, asked or not: %j (CID-2)',
+      'discloses who calls where the permission demands it, asked or not: %j (CID-2)',
       async (options) => {
         const caller = await router().join();
         const callee = await router().join();
@@ -177,7 +177,7 @@ describeConformance(
       },
     );
 
-    it('tells nothing of the calls to other procedures (CID-4)', async () => {
+    it('discloses nothing of the calls to other procedures (CID-4)', async () => {
       const caller = await router().join();
       const callee = await router().join();
       const [audited, other] = [freshUri('audited'), freshUri('private')];
@@ -191,7 +191,7 @@ describeConformance(
       expect(await callee.receive()).toMatchObject([Code.INVOCATION, 2, expect.any(Number), {}]);
     });
 
-    it('tells it of a call to a pattern by the URI that was called (CID-2, PBR-6)', async () => {
+    it('discloses callers of a pattern by the URI that was called (CID-2, PBR-6)', async () => {
       const caller = await router().join();
       const callee = await router().join();
       await callee.register('com.example.', { match: 'prefix' });

@@ -110,7 +110,7 @@ describe.each(['close', 'goodbye'] as const)('with the farewell "%s"', (farewell
         for (const { gauges } of router().cluster.nodes) expect(gauges.subscriptions()).toBe(0);
       });
 
-      it('answers GOODBYE of a client whose turn has not come, also where it says none itself (SES-10)', async () => {
+      it('answers GOODBYE of a client whose turn has not come, also where it sends none itself (SES-10)', async () => {
         const callee = await router().joinAt(0);
         const leaver = await router().joinAt(0);
         await callee.register(PROCEDURE);
@@ -165,7 +165,7 @@ describe.each(['close', 'goodbye'] as const)('with the farewell "%s"', (farewell
   describeConformance(
     'the deadline of a drain',
     (router) => {
-      it('sends away also those with calls in flight, whose callers hear that they are canceled (G3, DLR-12)', async () => {
+      it('sends away also those with calls in flight, whose callers learn that they are canceled (G3, DLR-12)', async () => {
         const callee = await router().joinAt(0);
         const caller = await elsewhere(router());
         const local = await router().joinAt(0);

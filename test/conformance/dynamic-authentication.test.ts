@@ -133,7 +133,7 @@ describeConformance(
       expect(gate.asked).toEqual([]);
     });
 
-    it('admits anonymous clients as the authenticator says', async () => {
+    it('admits anonymous clients as the authenticator decides', async () => {
       await gatekeeper(router(), () => ({ result: { role: 'user', extra: { plan: 'free' } } }));
       const [code, , details] = await logIn(await router().connectAt(1), anonymous);
       expect([code, details]).toMatchObject([

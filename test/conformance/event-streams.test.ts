@@ -80,7 +80,7 @@ describeConformance(
       expect(await stream.next()).toMatchObject({ id: String(ids[106]), data: { args: ['live'] } });
     });
 
-    it('tell a client that it may have missed events, and go on', async () => {
+    it('notify a client that it may have missed events, and go on', async () => {
       const publisher = await router().join();
       for (const [topic, error] of [
         [freshUri('stream'), 'wamp.error.no_such_subscription'],

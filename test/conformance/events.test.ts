@@ -34,7 +34,7 @@ describeConformance('events', (router) => {
     for (let event = 0; event < eventCount; event++) expect((await subscriber.receive())[4]).toEqual([event]);
   });
 
-  it('says nothing at all to an unacknowledged publication, good or bad (BRK-6)', async () => {
+  it('sends nothing at all to an unacknowledged publication, good or bad (BRK-6)', async () => {
     const publisher = await router().join();
     publisher.publish('com.example.news', ['x']);
     publisher.publish('com..news', ['x']);

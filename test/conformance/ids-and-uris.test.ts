@@ -225,7 +225,7 @@ describeConformance('loose URIs', (router) => {
     },
   );
 
-  it('tells URIs that differ in case apart (3.2)', async () => {
+  it('keeps URIs that differ in case apart (3.2)', async () => {
     const client = await router().join();
     const subscription = await client.subscribe('com.example.Topic');
     await client.register('com.example.Procedure');

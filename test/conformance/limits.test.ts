@@ -160,7 +160,7 @@ describeConformance(
 describeConformance(
   'limits of a node',
   (router) => {
-    it('maxSessions: one more HELLO is told to come later and counted, and succeeds when another session has left', async () => {
+    it('maxSessions: one more HELLO is asked to come later and counted, and succeeds when another session has left', async () => {
       const third = await router().connectAt(0);
       const first = await router().joinAt(0);
       const second = await router().joinAt(0);

@@ -61,7 +61,7 @@ describeApart('pattern-registration', (router) => {
   it.each([
     ['in the order of the table', TABLE],
     ['the other way round', [...TABLE].reverse()],
-  ])('chooses as the table of the specification says, registered %s (PBR-4, 6.7)', async (_order, table) => {
+  ])('chooses as the table of the specification demands, registered %s (PBR-4, 6.7)', async (_order, table) => {
     // The URIs are the table's own: it must not meet what a test before is still leaving behind.
     const suffix = freshUri().split('.').at(-1)!;
     const own = (uri: string): string => `${suffix}.${uri}`;
@@ -257,7 +257,7 @@ describeApart('pattern-registration', (router) => {
     expect(await registerError(await router().join(), uri, { match })).toBe('wamp.error.invalid_uri');
   });
 
-  it('hears of a new and of a removed pattern on every node at once (PBR-4, G2)', async () => {
+  it('is notified of a new and of a removed pattern on every node at once (PBR-4, G2)', async () => {
     const uri = freshUri();
     const callers = [await router().join(), await router().join(), await router().join()];
     const broad = new Responder(await router().join());

@@ -108,7 +108,7 @@ describeConformance('payload-passthru', (router) => {
     }
   });
 
-  it('names it beside what else is to be told (PPT-1, PBR-6, PBS-3, CID-1)', async () => {
+  it('names it beside the other details (PPT-1, PBR-6, PBS-3, CID-1)', async () => {
     const caller = await router().join();
     const callee = await router().join();
     const uri = freshUri();
@@ -123,7 +123,7 @@ describeConformance('payload-passthru', (router) => {
     expect((await callee.receive())[3]).toEqual({ ...PPT, ...publisher, topic: uri });
   });
 
-  it('keeps what the first CALL said of it for all chunks, and what each YIELD says (PPT-1, PCI-5)', async () => {
+  it('keeps what the first CALL has of it for all chunks, and what each YIELD has (PPT-1, PCI-5)', async () => {
     const { caller, callee, procedure } = await peers();
     const call = caller.call(procedure, [SECRET], { ...PPT, progress: true, receive_progress: true });
     callAgain(caller, call, procedure, [SECRET], { ppt_scheme: 'x_other' });
@@ -169,7 +169,7 @@ describeConformance('payload-passthru', (router) => {
   });
 
   it.each(['a result', 'progress', 'an error'])(
-    'answers a caller that did not announce it feature_not_supported for %s, and tells the callee nothing wrong (PPT-4, X-23)',
+    'answers a caller that did not announce it feature_not_supported for %s, and sends the callee nothing wrong (PPT-4, X-23)',
     async (how) => {
       const callee = await router().join();
       const caller = await router().join({ roles: WITHOUT });

@@ -60,7 +60,7 @@ describeApart('peers-leaving', (router) => {
       expect(await settled(witness, callee)).toEqual(SILENCE);
     });
 
-    it('tells a callee nothing that did not announce canceling, and discards its answer (DLR-11)', async () => {
+    it('sends a callee nothing that did not announce canceling, and discards its answer (DLR-11)', async () => {
       const caller = await router().joinAt(0);
       const witness = await router().joinAt(0);
       const callee = await router().joinAt(1, { roles: rolesWithout('call_canceling') });

@@ -19,7 +19,7 @@ describeConformance('progressive-results', (router) => {
     return { caller, callee, procedure, call, request, details };
   }
 
-  it('tells the callee that progress is wanted and hands each piece on at once (PCR-1)', async () => {
+  it('informs the callee that progress is wanted and hands each piece on at once (PCR-1)', async () => {
     const { caller, callee, call, request, details } = await calling();
     expect(details).toEqual({ receive_progress: true });
     for (const piece of [1, 2, 3]) {
@@ -45,14 +45,14 @@ describeConformance('progressive-results', (router) => {
   });
 
   it.each([[{}], [{ receive_progress: false }]])(
-    'does not tell the callee of progress that nobody asked for: %j (PCR-1)',
+    'does not inform the callee of progress that nobody asked for: %j (PCR-1)',
     async (options) => {
       const { details } = await calling(options);
       expect(details).toEqual({});
     },
   );
 
-  it('does not tell a callee that did not announce progressive results (PCR-2, ADV-1)', async () => {
+  it('does not inform a callee that did not announce progressive results (PCR-2, ADV-1)', async () => {
     const { caller, callee, call, request, details } = await calling(WANTED, {
       roles: rolesWithout('progressive_call_results'),
     });
@@ -141,7 +141,7 @@ describeConformance('progressive-results', (router) => {
     expect(await caller.receive()).toEqual([Code.RESULT, call, {}, ['asked']]);
   });
 
-  it('ends the call when a piece cannot be said to the caller, rather than leave it out (PCR-7)', async () => {
+  it('ends the call when a piece cannot be encoded for the caller, rather than leave it out (PCR-7)', async () => {
     const caller = await router().join({ serializer: 'json' });
     const callee = await router().join({ serializer: 'cbor' });
     const procedure = freshUri();
@@ -187,7 +187,7 @@ describeConformance(
 describeConformance(
   'progressive-results to a slow caller',
   (router) => {
-    it('ends the stream of a caller that does not read, and tells its callee to stop (PCR-7, DLR-11)', async () => {
+    it('ends the stream of a caller that does not read, and asks its callee to stop (PCR-7, DLR-11)', async () => {
       const caller = await router().join();
       const callee = await router().join();
       const procedure = freshUri();

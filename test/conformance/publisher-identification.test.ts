@@ -15,7 +15,7 @@ function identityOf(publisher: RawClient): object {
 }
 
 describeConformance('publisher-identification', (router) => {
-  it('tells every subscriber who published when the publisher asks for it (7.3)', async () => {
+  it('discloses to every subscriber who published when the publisher asks for it (7.3)', async () => {
     const topic = freshUri();
     const publisher = await router().join();
     const subscribers = [await router().join(), await router().join(), await router().join()];
@@ -25,7 +25,7 @@ describeConformance('publisher-identification', (router) => {
   });
 
   it.each([[{}], [{ disclose_me: false }], [{ disclose_me: null }]])(
-    'tells nothing when nobody asked: %j (7.3)',
+    'discloses nothing when nobody asked: %j (7.3)',
     async (options) => {
       const topic = freshUri();
       const publisher = await router().join();
@@ -50,7 +50,7 @@ describeConformance('publisher-identification', (router) => {
     }
   });
 
-  it('tells it with every subscription the event matches, beside the topic of patterns (7.3, PBS-3)', async () => {
+  it('discloses it with every subscription the event matches, beside the topic of patterns (7.3, PBS-3)', async () => {
     const topic = freshUri();
     const publisher = await router().join();
     const subscriber = await router().join();
@@ -66,7 +66,7 @@ describeConformance('publisher-identification', (router) => {
     );
   });
 
-  it('tells it to the publisher itself and to subscribers that did not announce the feature (7.3)', async () => {
+  it('discloses it to the publisher itself and to subscribers that did not announce the feature (7.3)', async () => {
     const topic = freshUri();
     const publisher = await router().join();
     const plain = await router().join({ roles: rolesWithout('publisher_identification') });
@@ -128,7 +128,7 @@ describeConformance(
   'publisher-identification by permission',
   (router) => {
     it.each([[{}], [{ disclose_me: true }], [{ disclose_me: false }]])(
-      'tells who published where the permission says so, asked or not: %j (7.3)',
+      'discloses who published where the permission demands it, asked or not: %j (7.3)',
       async (options) => {
         const [audited, other] = [freshUri('audited'), freshUri('private')];
         const publisher = await router().join();

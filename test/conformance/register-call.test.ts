@@ -24,7 +24,7 @@ describeConformance('registering', (router) => {
     }
   });
 
-  it('says REGISTERED before the first INVOCATION, however eager the callers (ORD-4)', async () => {
+  it('sends REGISTERED before the first INVOCATION, however eager the callers (ORD-4)', async () => {
     const callers: RawClient[] = [];
     for (let node = 0; node < router().nodeCount; node++) callers.push(await router().joinAt(node));
     const callee = await router().join();

@@ -14,7 +14,7 @@ const TAKE_OVER = { force_reregister: true };
 describeApart(
   'registration-revocation',
   (router) => {
-    it('tells the callee that announced it that its registration was taken (REV-1)', async () => {
+    it('informs the callee that announced it that its registration was taken (REV-1)', async () => {
       const procedure = freshUri();
       const old = await router().join();
       const next = await router().join();
@@ -26,7 +26,7 @@ describeApart(
       expect(await settled(next, old)).toEqual(SILENCE);
     });
 
-    it('tells a callee that did not announce it nothing (REV-1)', async () => {
+    it('sends nothing to a callee that did not announce it (REV-1)', async () => {
       const procedure = freshUri();
       const old = await router().join({ roles: rolesWithout('registration_revocation') });
       const next = await router().join();
@@ -81,7 +81,7 @@ describeApart(
       await invocation(olds[1]!);
     });
 
-    it('holds nothing any more for the callee that was told (REV-1, DLR-2)', async () => {
+    it('holds nothing any more for the callee that was notified (REV-1, DLR-2)', async () => {
       const procedure = freshUri();
       const old = await router().join();
       const next = await router().join();

@@ -36,7 +36,7 @@ describeConformance(
       expect(await client.fence()).toEqual([]);
     });
 
-    it('takes what a session still had on the way when it said GOODBYE for late, not for wrong (SES-12, SES-14)', async () => {
+    it('takes what a session still had on the way when it sent GOODBYE for late, not for wrong (SES-12, SES-14)', async () => {
       const leaver = await router().join();
       const caller = await router().join();
       await leaver.register('com.example.slow');
@@ -60,7 +60,7 @@ describeConformance(
       ]);
     });
 
-    it('says nothing after its GOODBYE, whatever is due to the session (SES-12)', async () => {
+    it('sends nothing after its GOODBYE, whatever is due to the session (SES-12)', async () => {
       const leaver = await router().join();
       const publisher = await router().join();
       const callee = await router().join();
@@ -83,7 +83,7 @@ describeConformance(
       expect(await leaver.fence()).toEqual([]);
     });
 
-    it('says nothing after its GOODBYE that the cluster was still being asked for (SES-12)', async () => {
+    it('sends nothing after its GOODBYE that the cluster was still being asked for (SES-12)', async () => {
       const leaver = await router().join({ isBatched: true });
       await (await router().join()).subscribe('com.example.topic');
       leaver.sendBatch([
@@ -178,7 +178,7 @@ describeConformance(
 describeConformance(
   'leaving that the router began',
   (router) => {
-    it('says GOODBYE, takes the reply for it, and nothing else (SES-10, SES-11, 2.1)', async () => {
+    it('sends GOODBYE, takes the reply for it, and nothing else (SES-10, SES-11, 2.1)', async () => {
       const client = await router().joinAt(0);
       const witness = router().nodeCount > 1 ? await router().joinAt(1) : undefined;
       await witness?.subscribe('com.example.topic');

@@ -18,7 +18,7 @@ const realms = [
 describeConformance(
   'opening a session',
   (router) => {
-    it('answers HELLO with WELCOME, and says who the session is and all that works (SES-1, SES-3, SES-6, AUT-2, ADV-1)', async () => {
+    it('answers HELLO with WELCOME, and reports who the session is and all that works (SES-1, SES-3, SES-6, AUT-2, ADV-1)', async () => {
       const client = await router().connect();
       const welcome = await client.hello();
       expect(welcome).toEqual([
@@ -119,7 +119,7 @@ describeConformance(
       await expectError(client, Code.CALL, request, ErrorUri.NO_SUCH_PROCEDURE);
     });
 
-    it('does not believe what HELLO says of the client (AUT-2)', async () => {
+    it('does not believe what HELLO claims of the client (AUT-2)', async () => {
       const { welcome } = await router().join({ details: { authid: 'root', authrole: 'admin' } });
       expect(welcome).toMatchObject({ authrole: 'anonymous', realm: 'realm1' });
       expect(welcome['authid']).not.toBe('root');

@@ -261,7 +261,7 @@ describeApart('shared-registration', (router) => {
     expect(await caller.fence()).toEqual([]);
   });
 
-  it('passes over callees that are at their concurrency, and says so when all are (SHR-1)', async () => {
+  it('passes over callees that are at their concurrency, and reports it when all are (SHR-1)', async () => {
     const procedure = freshUri();
     const caller = await router().join();
     const callees = [await router().join(), await router().join()] as const;
@@ -310,7 +310,7 @@ describeApart('shared-registration', (router) => {
 describeApart(
   'shared-registration with the error of Crossbar.io',
   (router) => {
-    it.each(POLICIES)('says that all callees are busy by that name: %s (concurrency)', async (invoke) => {
+    it.each(POLICIES)('reports by that name that all callees are busy: %s (concurrency)', async (invoke) => {
       const procedure = freshUri();
       const caller = await router().join();
       const callee = await router().join();

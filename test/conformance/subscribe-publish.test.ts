@@ -21,7 +21,7 @@ describeConformance('subscribing', (router) => {
     }
   });
 
-  it('says SUBSCRIBED before the first EVENT, however busy the topic (ORD-2)', async () => {
+  it('sends SUBSCRIBED before the first EVENT, however busy the topic (ORD-2)', async () => {
     const publishers = await onEachNode(router());
     const subscriber = await router().join();
     for (let round = 0; round < 5; round++) {
@@ -118,7 +118,7 @@ describeConformance('subscribing', (router) => {
 });
 
 describeConformance('publishing', (router) => {
-  it('acknowledges where asked, also when nobody is there to hear it (BRK-6, BRK-10)', async () => {
+  it('acknowledges where asked, also when nobody is there to receive it (BRK-6, BRK-10)', async () => {
     const publisher = await router().join();
     const first = await publisher.publishAcknowledged('com.example.nobody');
     const second = await publisher.publishAcknowledged('com.example.nobody');
@@ -127,7 +127,7 @@ describeConformance('publishing', (router) => {
   });
 
   it.each([{}, { acknowledge: false }, { acknowledge: null }])(
-    'says nothing to a publisher with options %j (BRK-6)',
+    'sends nothing to a publisher with options %j (BRK-6)',
     async (options) => {
       const publisher = await router().join();
       const subscriber = await router().join();

@@ -181,7 +181,7 @@ describeConformance('sloppy payloads', (router) => {
     ['Arguments alone', [null], []],
     ['both', [null, null], []],
     ['ArgumentsKw', [[1], null], [[1]]],
-  ])('null for %s says that there are none (MSG-7)', async (_what, payload, expected) => {
+  ])('null for %s means that there are none (MSG-7)', async (_what, payload, expected) => {
     const callee = await router().join();
     const caller = await router().join();
     const procedure = freshUri();

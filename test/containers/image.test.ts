@@ -70,7 +70,7 @@ it('holds one binary of uWebSockets.js, and no package that only development nee
   expect(await shell('command -v npm npx yarn corepack || true')).toBe('');
 });
 
-it('says what it is: the ports, the signal, the labels', async () => {
+it('reports what it is: the ports, the signal, the labels', async () => {
   const [{ Config }] = JSON.parse(await docker(['image', 'inspect', ROUTER_IMAGE]));
   expect(Config).toMatchObject({
     User: '1000:1000',

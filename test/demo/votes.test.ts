@@ -15,7 +15,7 @@ import {
 
 const stage = setStage();
 
-it('says that nobody counts, and wakes up by itself when a back end is opened in a tab', async () => {
+it('shows that nobody counts, and wakes up by itself when a back end is opened in a tab', async () => {
   const pages = [await stage().open(''), await stage().open('')];
   for (const page of pages) {
     await says(page, NOBODY_COUNTS);
@@ -54,7 +54,7 @@ it('shows a vote in every page at once, and a reset', async () => {
   }
 });
 
-it('says on every page that the back end has gone, and goes on with the next one', async () => {
+it('shows on every page that the back end has gone, and goes on with the next one', async () => {
   const backEnd = await stage().open('backend.html');
   const pages = [await stage().open(''), await stage().open('')];
   for (const page of pages) await says(page, LIVE);

@@ -200,7 +200,7 @@ describe('autobahn-js', () => {
     }
   });
 
-  it('is told which methods there are when it offers none of them (AUT-1)', async () => {
+  it('learns which methods there are when it offers none of them (AUT-1)', async () => {
     await expect(joinAutobahn(url, 'json', { realm: REALM })).rejects.toMatchObject({
       uri: 'wamp.error.authentication_required',
     });

@@ -49,7 +49,7 @@ describePairs('calls', (pair, { library }) => {
     await expect(failed).rejects.toMatchObject({ uri: 'com.example.error.ünlikely', ...AWKWARD });
   });
 
-  it('says that there is no such procedure, before and after it was there', async () => {
+  it('reports that there is no such procedure, before and after it was there', async () => {
     const { near, far } = pair();
     const procedure = freshUri();
     const missing = { uri: 'wamp.error.no_such_procedure' };

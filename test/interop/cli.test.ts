@@ -128,7 +128,7 @@ describe('gantry config', () => {
 });
 
 describe('wrong usage', () => {
-  it('is told in one line, and exits with 2', async () => {
+  it('gets one line, and exits with 2', async () => {
     expect(await gantry(['--prot', '1'])).toEqual({
       code: 2,
       signal: null,
@@ -170,7 +170,7 @@ describe('gantry start', () => {
     await callee.expect(Code.INVOCATION);
   }
 
-  it('runs a router without any configuration, says where it is, and ends well on SIGTERM', async () => {
+  it('runs a router without any configuration, reports where it is, and ends well on SIGTERM', async () => {
     const router = start();
     const url = await router.ready();
     expect(url).toMatch(/^ws:\/\/127\.0\.0\.1:\d+\/ws$/);
@@ -239,7 +239,7 @@ describe('gantry start', () => {
     expect(stderr).toContain('second signal: ending at once');
   });
 
-  it('ends at its deadline, whatever is in flight, and says so', async () => {
+  it('ends at its deadline, whatever is in flight, and reports it', async () => {
     const router = start('--set', 'drain.deadlineMs=200', '--set', 'drain.periodMs=0');
     await leaveCallOpen(await router.ready());
     router.signal('SIGTERM');
@@ -271,7 +271,7 @@ describe('gantry start', () => {
     }
   });
 
-  it('says in one line that a port is in use, and fails', async () => {
+  it('reports in one line that a port is in use, and fails', async () => {
     const holder = createServer().listen(0, '127.0.0.1');
     await once(holder, 'listening');
     const { port } = holder.address() as AddressInfo;
@@ -300,7 +300,7 @@ describe('gantry start', () => {
 });
 
 describe('a native library that does not load', () => {
-  it('is one sentence that says what to do', async () => {
+  it('is one sentence with what to do', async () => {
     const strange = file(
       'strange.cjs',
       "Object.defineProperty(process, 'versions', { value: { ...process.versions, modules: '999' } });\n" +
@@ -358,7 +358,7 @@ describe('signals that end or debug other processes', () => {
 });
 
 describe('too few descriptors', () => {
-  it('serves as many connections as fit, answers the others, and says so', async () => {
+  it('serves as many connections as fit, answers the others, and reports it', async () => {
     const router = new GantryProcess(['start', '--port', '0', '--ops-port', '0'], {}, undefined, [
       'sh',
       '-c',

@@ -45,7 +45,7 @@ describe.each(KINDS.map((kind) => [nameOf(kind), kind] as const))('a session of 
     expect(node.counters.violations.all).toBe(0);
   });
 
-  it('is told that the router shuts down, where that is wished, and goes (SES-10)', async () => {
+  it('is notified that the router shuts down, where that is wished, and goes (SES-10)', async () => {
     const node = await start(0, { drain: { farewell: 'goodbye', periodMs: 0 } });
     const client = await join(kind, node.addresses.ws);
     await node.drain();
@@ -55,7 +55,7 @@ describe.each(KINDS.map((kind) => [nameOf(kind), kind] as const))('a session of 
     expect(node.gauges.connections()).toBe(0);
   });
 
-  it('is told why it may not join', async () => {
+  it('learns why it may not join', async () => {
     const node = await start(0, { realms: [{ name: 'com.example.other', roles: [{ name: 'anonymous' }] }] });
     await expect(join(kind, node.addresses.ws)).rejects.toEqual(new AppError('wamp.error.no_such_realm'));
   });

@@ -146,7 +146,7 @@ describe('a node that was declared dead while it was cut off', () => {
     expect(await answerOf(node, 'readyz')).toEqual([200, { status: 'ready' }]);
   });
 
-  it('tries until the others can be reached; meanwhile it is alive, not ready, and says why', async () => {
+  it('tries until the others can be reached; meanwhile it is alive, not ready, and reports why', async () => {
     const scene = new Scene();
     const node = await scene.start();
     scene.isStoreAway = true;
@@ -167,7 +167,7 @@ describe('a node that was declared dead while it was cut off', () => {
     expect((await answerOf(node, 'readyz'))[0]).toBe(200);
   });
 
-  it.each(['drain', 'stop'] as const)('can be told to %s meanwhile', async (how) => {
+  it.each(['drain', 'stop'] as const)('can be asked to %s meanwhile', async (how) => {
     const scene = new Scene();
     const node = await scene.start();
     scene.isStoreAway = true;
@@ -232,7 +232,7 @@ describe('a node that starts while the others cannot be reached', () => {
     await expect(fetch(`http://127.0.0.1:${port}/healthz`)).rejects.toThrow('fetch failed');
   });
 
-  it('gives up when it is told to', async () => {
+  it('gives up when it is asked to', async () => {
     const scene = new Scene();
     scene.isStoreAway = true;
     const abort = new AbortController();

@@ -28,7 +28,7 @@ async function start(name: string) {
   return { logger, node };
 }
 
-it('tells who came and went, and which realms were made for them', async () => {
+it('reports who came and went, and which realms were made for them', async () => {
   const { logger, node } = await start('a');
   const client = await RawClient.join(node.addresses.ws, { realm: 'made.here' });
   onCleanup(() => client.drop());
@@ -46,7 +46,7 @@ it('tells who came and went, and which realms were made for them', async () => {
   expect(logger.of('session.opened')[0]?.fields.session).toBe(client.session);
 });
 
-it('tells that another node has gone', async () => {
+it('reports that another node has gone', async () => {
   const [{ logger }, other] = [await start('b'), await start('c')];
   await other.node.stop();
   await logger.until('backplane.node_gone');

@@ -232,7 +232,7 @@ describe('the checker finds out', () => {
     expect(await firstViolation(/^G5/, 'deaths')).toContain('rows of it are left');
   });
 
-  it('deaths that are told twice (G5)', async () => {
+  it('deaths that are reported twice (G5)', async () => {
     const removeNode = Object.getOwnPropertyDescriptor(SharedDirectory.prototype, 'removeNode')!
       .value as SharedDirectory['removeNode'];
     vi.spyOn(SharedDirectory.prototype, 'removeNode').mockImplementation(function (

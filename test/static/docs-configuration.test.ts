@@ -8,7 +8,7 @@ import { SETTINGS } from '../../src/config/settings.js';
 
 const page = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
 
-it('docs/configuration.md is what the schema says: after a change run `npm run docs`', () => {
+it('docs/configuration.md is what the schema has: after a change run `npm run docs`', () => {
   expect(page).toBe(renderConfigurationPage());
 });
 

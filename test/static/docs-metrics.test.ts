@@ -10,7 +10,7 @@ it('docs/metrics.md is what the metrics say: after a change run `npm run docs`',
   expect(page).toBe(renderMetricsPage());
 });
 
-it('docs/metrics.md says of every metric where it is counted, and of no other', () => {
+it('docs/metrics.md names of every metric where it is counted, and of no other', () => {
   const names = [...metricsReference(), ...PARENT_METRICS].map(({ name }) => name);
   expect(Object.keys(WHERE_COUNTED).sort()).toEqual(names.sort());
   for (const name of names) expect(page).toContain(`| \`${name}\` |`);

@@ -85,7 +85,7 @@ describe.each(OVERLAYS)('deploy/kubernetes/overlays/%s', (overlay) => {
     expect(named(manifests, 'Namespace', 'gantry')).toBeDefined();
   });
 
-  it('starts nodes with a configuration that they take, told through file and variables', () => {
+  it('starts nodes with a configuration that they take, given through file and variables', () => {
     const config = configOf(manifests);
     expect(config.node.name).toMatch(/^gantry-/);
     expect(config.backplane.url).toMatch(/^rediss?:/);
@@ -221,7 +221,7 @@ const read = (overlay: 'trial' | 'production') => parseManifests(readFileSync(re
 describe('the trial overlay', () => {
   const manifests = read('trial');
 
-  it('has a Redis where its Secret says, which takes only what comes from the nodes', () => {
+  it('has a Redis where its Secret points, which takes only what comes from the nodes', () => {
     const { hostname, port } = new URL(configOf(manifests).backplane.url);
     expect(named(manifests, 'Service', hostname)['spec'].ports).toEqual([
       { name: 'redis', port: Number(port), targetPort: 'redis' },
@@ -237,7 +237,7 @@ describe('the production overlay', () => {
   const manifests = read('production');
   const autoscaler = named(manifests, 'HorizontalPodAutoscaler', 'gantry')['spec'];
 
-  it('brings no secret; the README says how to make the one that the nodes read', () => {
+  it('brings no secret; the README shows how to make the one that the nodes read', () => {
     expect(ofKind(manifests, 'Secret')).toEqual([]);
     const [container] = named(manifests, 'Deployment', 'gantry')['spec'].template.spec.containers;
     const { name, key } = container.env.find((each: Variable) => each.valueFrom?.secretKeyRef).valueFrom.secretKeyRef;

@@ -85,7 +85,7 @@ describe('deploy/observability/alerts.yml', () => {
       expect(annotations.runbook_url).toBe(`docs/operations.md#${alert.toLowerCase()}`);
   });
 
-  it('says of each how bad it is, and what is going on', () => {
+  it('has of each how bad it is, and what is going on', () => {
     for (const { labels, annotations } of rules) {
       expect(['warning', 'critical']).toContain(labels.severity);
       expect(annotations.summary).not.toBe('');

@@ -69,7 +69,7 @@ describe('the checker bites on events', () => {
     expect(judge({ refusedCount: () => 2 })).toEqual([]);
   });
 
-  it('on an acknowledged one that only a counter of refusals speaks for: PUBLISHED said otherwise (G4)', () => {
+  it('on an acknowledged one that only a counter of refusals speaks for: PUBLISHED claimed otherwise (G4)', () => {
     const { publish, arrive, judge } = scene();
     publish(true);
     arrive(publish());

@@ -14,7 +14,7 @@ describe('the checker has nothing to say', () => {
     expect(judge()).toEqual([]);
   });
 
-  it('about what was said before SUBSCRIBED, to other topics, or to the publisher itself', () => {
+  it('about what was sent before SUBSCRIBED, to other topics, or to the publisher itself', () => {
     const { journal, near, publish, judge } = scene();
     publish(true, 'com.other');
     const own = journal.subscribing(near, 'com.other', 'exact');

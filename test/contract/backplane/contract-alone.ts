@@ -18,7 +18,7 @@ export function aloneContract(inScene: InScene): void {
     );
 
     it(
-      'never hears itself',
+      'never receives from itself',
       inScene(async ({ node }) => {
         const alone = await node();
         await alone.backplane.bus.watch(REALM, '', 'prefix');
@@ -31,7 +31,7 @@ export function aloneContract(inScene: InScene): void {
     );
 
     it(
-      'is told of its own registrations before the claim resolves, and of their end (G2, SHR-4)',
+      'is notified of its own registrations before the claim resolves, and of their end (G2, SHR-4)',
       inScene(async ({ node }) => {
         const alone = await node();
         const claim = claimOf(alone.id, 'com.add');
@@ -44,7 +44,7 @@ export function aloneContract(inScene: InScene): void {
     );
 
     it(
-      'is told nothing inside its own call',
+      'receives nothing inside its own call',
       inScene(async ({ node }) => {
         const alone = await node();
         const claimed = alone.backplane.directory.claim(REALM, claimOf(alone.id, 'com.add'));

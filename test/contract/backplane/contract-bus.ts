@@ -137,7 +137,7 @@ export function busContract(inScene: InScene, nodeCount: number): void {
     );
 
     it(
-      'tells every node once when the cluster begins and ends to want a topic, with one time of it',
+      'notifies every node once when the cluster begins and ends to want a topic, with one time of it',
       inScene(async ({ nodes }) => {
         const all = await nodes(nodeCount);
         const [one, two] = all as [NodeUnderTest, NodeUnderTest];

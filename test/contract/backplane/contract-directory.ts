@@ -9,7 +9,7 @@ import { claimOf, freshSessionId, sessionOf, OTHER_REALM, REALM } from './sample
 export function directoryContract(inScene: InScene, nodeCount: number): void {
   describe('claims', () => {
     it(
-      'tells every node that serves the realm before the claim resolves (G2)',
+      'notifies every node that serves the realm before the claim resolves (G2)',
       inScene(async ({ node, nodes }) => {
         const all = await nodes(nodeCount);
         const outside = await node(OTHER_REALM);
@@ -58,7 +58,7 @@ export function directoryContract(inScene: InScene, nodeCount: number): void {
     );
 
     it(
-      'brings a callee over with all that is to be known of it',
+      'brings a callee over with all that is known of it',
       inScene(async ({ nodes }) => {
         const [claimant, other] = (await nodes(nodeCount)) as [NodeUnderTest, NodeUnderTest];
         const callee: Callee = {
@@ -205,7 +205,7 @@ export function directoryContract(inScene: InScene, nodeCount: number): void {
     );
 
     it(
-      'tells the states of one registration in order, never an older one after a newer one',
+      'gives the states of one registration in order, never an older one after a newer one',
       inScene(async ({ nodes }) => {
         const all = await nodes(nodeCount);
         const made = all.flatMap((one) =>
@@ -273,7 +273,7 @@ export function directoryContract(inScene: InScene, nodeCount: number): void {
     );
 
     it(
-      'give their id back when they leave, and only their own node can say so',
+      'give their id back when they leave, and only their own node can do that',
       inScene(async ({ nodes }) => {
         const [one, two] = (await nodes(nodeCount)) as [NodeUnderTest, NodeUnderTest];
         const identity = sessionOf();

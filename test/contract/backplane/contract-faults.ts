@@ -68,7 +68,7 @@ export function faultContract(inScene: InScene): void {
 
   describe('what certainly did not arrive', () => {
     it(
-      'comes back to its sender once, if it is a frame, and the receiver hears of a gap (G3)',
+      'comes back to its sender once, if it is a frame, and the receiver is notified of a gap (G3)',
       inScene(async ({ nodes, cluster }) => {
         const [sender, receiver, bystander] = (await nodes(3)) as Three;
         const frame = cancelOf(sender.id);
@@ -106,7 +106,7 @@ export function faultContract(inScene: InScene): void {
 
   describe('a node that is cut off', () => {
     it(
-      'is told, and is refused what needs the others, by name (G4, G6)',
+      'is notified, and is refused what needs the others, by name (G4, G6)',
       inScene(async ({ nodes, cluster }) => {
         const [one, two] = (await nodes(3)) as Three;
         await two.backplane.bus.watch(REALM, 'a', 'exact');
@@ -180,7 +180,7 @@ export function faultContract(inScene: InScene): void {
     );
 
     it(
-      'hears of the gaps when it is back, and so do those it spoke to (G4)',
+      'is notified of the gaps when it is back, and so do those it spoke to (G4)',
       inScene(async ({ nodes, cluster }) => {
         const [one, two, silent] = (await nodes(3)) as Three;
         await cluster.isolate(one.id);
@@ -237,7 +237,7 @@ export function faultContract(inScene: InScene): void {
     );
 
     it(
-      'is told that it is fenced when it was declared dead meanwhile, and takes part no more (G5)',
+      'is notified that it is fenced when it was declared dead meanwhile, and takes part no more (G5)',
       inScene(async ({ nodes, cluster }) => {
         const [one, two, three] = (await nodes(3)) as Three;
         const claim = claimOf(one.id, 'com.x');
@@ -268,7 +268,7 @@ export function faultContract(inScene: InScene): void {
     );
 
     it(
-      'is not heard any more when it was declared dead meanwhile (G5)',
+      'is ignored from then on when it was declared dead meanwhile (G5)',
       inScene(async ({ nodes, cluster }) => {
         const [one, two, three] = (await nodes(3)) as Three;
         const claim = claimOf(one.id, 'com.x');

@@ -26,7 +26,7 @@ export function membershipContract(inScene: InScene, nodeCount: number): void {
     );
 
     it(
-      'reach whoever was interested before they came (G2)',
+      'reach anybody who was interested before they came (G2)',
       inScene(async ({ nodes, node }) => {
         const all = await nodes(nodeCount - 1);
         for (const { backplane } of all) {
@@ -47,7 +47,7 @@ export function membershipContract(inScene: InScene, nodeCount: number): void {
     );
 
     it(
-      'hear everything of a realm they serve again after they withdrew from it',
+      'receive everything of a realm they serve again after they withdrew from it',
       inScene(async ({ nodes }) => {
         const all = await nodes(nodeCount);
         const [one, two] = all as [NodeUnderTest, NodeUnderTest];
@@ -63,7 +63,7 @@ export function membershipContract(inScene: InScene, nodeCount: number): void {
 
   describe('nodes that stop serving a realm', () => {
     it(
-      'take their interest, sessions and callees with them, and hear of no publication any more',
+      'take their interest, sessions and callees with them, and learn of no publication any more',
       inScene(async ({ node, nodes }) => {
         const others = await nodes(nodeCount - 1);
         const one = await node(REALM, OTHER_REALM);
@@ -92,7 +92,7 @@ export function membershipContract(inScene: InScene, nodeCount: number): void {
     );
 
     it(
-      'still hear frames of it, because whoever waits for an answer is to get one (G3)',
+      'still receive frames of it, because anybody who waits for an answer is to get one (G3)',
       inScene(async ({ node, nodes }) => {
         const [two] = (await nodes(1)) as [NodeUnderTest];
         const one = await node(REALM, OTHER_REALM);
@@ -107,7 +107,7 @@ export function membershipContract(inScene: InScene, nodeCount: number): void {
 
   describe('nodes that leave', () => {
     it(
-      'are heard out first: everything they said comes, then nodeGone, once',
+      'are received completely first: everything they sent comes, then nodeGone, once',
       inScene(async ({ nodes }) => {
         const [leaver, ...others] = (await nodes(nodeCount)) as [NodeUnderTest, ...NodeUnderTest[]];
         for (const { backplane } of others) await backplane.bus.watch(REALM, 'a', 'exact');
@@ -150,7 +150,7 @@ export function membershipContract(inScene: InScene, nodeCount: number): void {
 
   describe('nodes that die', () => {
     it(
-      'leave nothing behind, and every other node hears of it once, after their rows are gone (G5)',
+      'leave nothing behind, and every other node is notified of it once, after their rows are gone (G5)',
       inScene(async ({ nodes, cluster }) => {
         const [dead, ...others] = (await nodes(nodeCount)) as [NodeUnderTest, NodeUnderTest];
         const traces = await leaveTraces(dead, others);
@@ -191,7 +191,7 @@ export function membershipContract(inScene: InScene, nodeCount: number): void {
     );
 
     it(
-      'are not waited for any more: whoever waited for them goes on (G2)',
+      'are not waited for any more: anybody who waited for them goes on (G2)',
       inScene(async ({ nodes, cluster }) => {
         const all = await nodes(nodeCount);
         const [dead, ...others] = all as [NodeUnderTest, ...NodeUnderTest[]];
@@ -207,7 +207,7 @@ export function membershipContract(inScene: InScene, nodeCount: number): void {
     );
 
     it(
-      'are not heard any more, and what is said to them is skipped',
+      'are ignored from then on, and what is sent to them is skipped',
       inScene(async ({ nodes, cluster }) => {
         const [dead, ...others] = (await nodes(nodeCount)) as [NodeUnderTest, NodeUnderTest];
         for (const { backplane } of others) await backplane.bus.watch(REALM, '', 'prefix');

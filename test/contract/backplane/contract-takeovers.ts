@@ -54,7 +54,7 @@ export function takeoverContract(inScene: InScene): void {
     );
 
     it(
-      'is granted when the holder has given it back, though nobody has heard of it yet',
+      'is granted when the holder has given it back, though nobody knows of it yet',
       inScene(async ({ nodes }) => {
         const all = (await nodes(3)) as Three;
         let held = claimOf(all[0].id, 'com.x');

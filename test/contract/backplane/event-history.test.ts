@@ -93,7 +93,7 @@ function describeEventHistory(name: string, makeScene: () => Promise<StoreScene<
       expect(await all(two, entry('b'))).toHaveLength(3);
     });
 
-    it('finds where publications stand, and says so when they do not', async () => {
+    it('finds where publications stand, and reports it when they do not', async () => {
       const [first, second] = [event(1), event(2)];
       for (const publication of [first, second]) await one.append(REALM, publication, [entry('a')]);
       const events = await all(two, entry('a'));

@@ -80,7 +80,7 @@ export function describeConnection(
           expect(peer.frames.every(({ isBinary }) => isBinary === (serializer !== 'json'))).toBe(true);
         });
 
-        it('tells its traits', async () => {
+        it('reports its traits', async () => {
           const { listener } = await scene.connect(subprotocol);
           expect(listener.connection).toMatchObject({ serializer, isBatched, remoteAddress });
         });
@@ -150,7 +150,7 @@ export function describeConnection(
       await vi.waitFor(() => expect(listener.connection.unsentBytes()).toBe(0));
     });
 
-    it('says closed once when the peer goes, and ignores writes from then on', async () => {
+    it('reports closed once when the peer goes, and ignores writes from then on', async () => {
       const { peer, listener } = await scene.connect();
       peer.socket.close(1000);
       await listener.until(({ isClosed }) => isClosed);
@@ -161,7 +161,7 @@ export function describeConnection(
       expect(listener.heard).toEqual([{ kind: 'closed' }]);
     });
 
-    it('says closed once when the peer vanishes without a word', async () => {
+    it('reports closed once when the peer vanishes without a word', async () => {
       const { peer, listener } = await scene.connect();
       peer.socket.terminate();
       await listener.until(({ isClosed }) => isClosed);
@@ -169,7 +169,7 @@ export function describeConnection(
       expect(listener.heard).toEqual([{ kind: 'closed' }]);
     });
 
-    it('says closed once after close, never from within it; a second close changes nothing', async () => {
+    it('reports closed once after close, never from within it; a second close changes nothing', async () => {
       const { peer, listener } = await scene.connect();
       listener.connection.close('shutdown');
       listener.connection.close('protocol_violation');
@@ -189,7 +189,7 @@ export function describeConnection(
       expect(listener.texts).toEqual(['goodbye']);
     });
 
-    it('answers what is malformed before it closes, and hears nothing more (PV-7)', async () => {
+    it('answers what is malformed before it closes, and reads nothing more (PV-7)', async () => {
       const { peer, listener } = await scene.connect('wamp.2.json');
       listener.onMalformed = () => listener.connection.write(Buffer.from('ABORT'));
       scene.breakRules(peer);

@@ -87,7 +87,7 @@ describe('an HTTP exchange', () => {
     await sockets(0);
   });
 
-  it('is secure when a trusted proxy says so', async () => {
+  it('is secure when a trusted proxy reports it', async () => {
     await open(() => undefined, { trustProxyHeader: 'x-forwarded-for', trustedProxies: ['127.0.0.1'] });
     raw('GET /r HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\n\r\n');
     await vi.waitFor(() => expect(exchanges).toHaveLength(1));

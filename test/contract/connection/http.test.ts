@@ -185,7 +185,7 @@ describe('opening handshake (RFC 6455, 4.2.1)', () => {
     expect(reply).toMatch(/^sec-websocket-protocol: wamp\.2\.cbor\r$/im);
   });
 
-  it('reads headers of 16 KiB, and says when they are too large', async () => {
+  it('reads headers of 16 KiB, and reports those that are too large', async () => {
     await open();
     const cookie = (length: number) => ({ Cookie: 'x'.repeat(length) });
     expect(await raw(handshake(cookie(16_000))).until('\r\n\r\n')).toMatch(/^HTTP\/1\.1 101 /);

@@ -73,7 +73,7 @@ describe('operations endpoint', () => {
     expect((await fetch(`${base}/healthz`)).status).toBe(200);
   });
 
-  it('is ready when the node says so, and else tells why not', async () => {
+  it('is ready when the node reports it, and else tells why not', async () => {
     expect((await fetch(`${base}/readyz`)).status).toBe(200);
     readiness = { ready: false, reason: 'draining' };
     const response = await fetch(`${base}/readyz?verbose`);
@@ -114,7 +114,7 @@ describe('operations endpoint', () => {
     await broken.stop();
   });
 
-  it('says that a port is in use', async () => {
+  it('reports that a port is in use', async () => {
     const second = new OpsServer(
       { host: '127.0.0.1', port },
       { isReady: () => readiness, metrics: { contentType: '', page: () => Promise.resolve('') } },

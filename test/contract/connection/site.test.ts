@@ -184,7 +184,7 @@ describe('static site', () => {
     await expect(StaticSite.load(heavy)).rejects.toThrow(/larger than/);
   });
 
-  it('says so when its directory is missing', async () => {
+  it('reports it when its directory is missing', async () => {
     await expect(UwsScene.open({ sites: [{ directory: join(root, 'missing') }] })).rejects.toThrow(/missing/);
   });
 });

@@ -112,7 +112,7 @@ describe('opening handshake', () => {
     await scene.connect();
   });
 
-  it('limits connections per address, told apart by what the nearest proxy saw', async () => {
+  it('limits connections per address, distinguished by what the nearest proxy saw', async () => {
     const scene = await open({ maxConnectionsPerAddress: 1, trustProxyHeader: 'x-forwarded-for' });
     const from = (header: string) => ({ headers: { 'x-forwarded-for': header } });
     const { listener } = await scene.connect('wamp.2.json', from('10.9.9.9, 192.0.2.1'));
@@ -129,7 +129,7 @@ describe('opening handshake', () => {
     expect(listener.connection.remoteAddress).toBe('192.0.2.1');
   });
 
-  it('believes no proxy header unless told so', async () => {
+  it('believes no proxy header unless configured to', async () => {
     const scene = await open();
     const { listener } = await scene.connect('wamp.2.json', { headers: { 'x-forwarded-for': '192.0.2.1' } });
     expect(listener.connection.remoteAddress).toBe('127.0.0.1');
@@ -141,7 +141,7 @@ describe('what a client may not send', () => {
     ['wamp.2.json', Buffer.from('[]'), /binary message.*JSON.*text/],
     ['wamp.2.msgpack', '[]', /text message.*msgpack.*binary/],
     ['wamp.2.cbor.batched', '[]', /text message.*cbor.*binary/],
-  ])('says the wrong kind of message on %s is malformed (WS-3, PV-7)', async (subprotocol, message, told) => {
+  ])('reports that the wrong kind of message on %s is malformed (WS-3, PV-7)', async (subprotocol, message, told) => {
     const scene = await open();
     const { peer, listener } = await scene.connect(subprotocol);
     peer.send(message);
@@ -158,7 +158,7 @@ describe('what a client may not send', () => {
     ['an empty batch (PV-12)', 'wamp.2.msgpack.batched', Buffer.alloc(0)],
     ['a batch cut short', 'wamp.2.msgpack.batched', Buffer.from([0, 0, 0, 9, 1])],
     ['an unfinished text batch', 'wamp.2.json.batched', '[1]'],
-  ])('says %s is malformed', async (_, subprotocol, message) => {
+  ])('reports that %s is malformed', async (_, subprotocol, message) => {
     const scene = await open();
     const { peer, listener } = await scene.connect(subprotocol);
     peer.send(message);
@@ -187,7 +187,7 @@ describe('what a client may not send', () => {
   });
 
   it.each(['Received too big message', 'WebSocket timed out from inactivity', 'Received invalid close payload'])(
-    'believes no client that says for itself why it was closed: %s',
+    'believes no client that claims by itself why it was closed: %s',
     async (reason) => {
       const scene = await open();
       const { peer, listener } = await scene.connect();
@@ -301,7 +301,7 @@ describe('counting', () => {
 });
 
 describe('life of the server', () => {
-  it('says that a port is in use, and by which name it was asked for', async () => {
+  it('reports that a port is in use, and by which name it was asked for', async () => {
     const scene = await open();
     await expect(server({ port: scene.port }).start()).rejects.toMatchObject({
       name: 'ListenError',
@@ -310,13 +310,13 @@ describe('life of the server', () => {
     });
   });
 
-  it('says that an address is not one of this machine', async () => {
+  it('reports that an address is not one of this machine', async () => {
     await expect(server({ host: '192.0.2.1' }).start()).rejects.toMatchObject({
       message: 'cannot listen on 192.0.2.1:0: this machine has no such address',
     });
   });
 
-  it('says which file for TLS cannot be used', async () => {
+  it('reports which file for TLS cannot be used', async () => {
     const tls = selfSignedFiles();
     try {
       const missing = server({ tls: { certFile: '/nonexistent/cert.pem', keyFile: tls.keyFile } });
@@ -358,7 +358,7 @@ describe('life of the server', () => {
     expect(scene.counters.connectionsRefused.draining).toBe(1);
   });
 
-  it('sends what was written, says 1001 to all and ends each listener when it stops', async () => {
+  it('sends what was written, closes all with 1001 and ends each listener when it stops', async () => {
     const scene = await open();
     const pairs = await Promise.all(['wamp.2.json', 'wamp.2.cbor'].map((protocol) => scene.connect(protocol)));
     for (const listener of scene.listeners) listener.connection.write(Buffer.from('last words'));

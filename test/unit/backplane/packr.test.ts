@@ -117,7 +117,7 @@ describe('values that cannot be packed', () => {
     expect(pack(original)).toMatchObject({ kind: 'unpackable', message: expect.any(String) as string });
   });
 
-  it('are told from those at the bound', () => {
+  it('are distinguished from those at the bound', () => {
     const deep = nested(MAX_PACKED_DEPTH);
     expect(unpack(packed(deep))).toEqual(deep);
   });

@@ -127,7 +127,7 @@ describe('wrong usage', () => {
     [['--help=1'], "Option '-h, --help' does not take an argument"],
   ];
   for (const [words, message] of wrong) {
-    it(`is told for: gantry ${words.join(' ')}`, () => {
+    it(`has a usage error for: gantry ${words.join(' ')}`, () => {
       expect(() => parseArguments(words)).toThrow(new UsageError(message));
     });
   }

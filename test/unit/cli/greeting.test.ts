@@ -4,7 +4,7 @@ import { greeting, greetingLine } from '../../../src/cli/greeting.js';
 const ws = 'ws://127.0.0.1:8080/ws';
 const listeners: string[] = [];
 
-it('says where everything is and how to connect in three lines', () => {
+it('reports where everything is and how to connect in three lines', () => {
   const urls = ['wss://127.0.0.1:8443/ws', 'rs://127.0.0.1:8081', 'rs+unix:/run/gantry.sock'];
   const addresses = { ws, site: 'http://127.0.0.1:8080/', ops: 'http://127.0.0.1:9090', listeners: urls };
   const text = greeting('1.2.3', addresses, 'realm1');

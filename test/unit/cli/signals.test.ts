@@ -21,7 +21,7 @@ it('waits for the first signal and hurries at each later one', async () => {
   expect(hurried).toEqual(['SIGINT']);
 });
 
-it('tells whether work was done in time, and passes its failure on', async () => {
+it('reports whether work was done in time, and passes its failure on', async () => {
   expect(await inTime(Promise.resolve(), 60_000)).toBe(true);
   expect(await inTime(new Promise(() => undefined), 1)).toBe(false);
   await expect(inTime(Promise.reject(new Error('no')), 60_000)).rejects.toThrow('no');

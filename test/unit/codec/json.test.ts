@@ -161,7 +161,7 @@ describe('JSON structure', () => {
     expect(Buffer.from(payload.in('msgpack') as Uint8Array).toString('hex')).toBe('920181a16190' + '81a16b80');
   });
 
-  it('says what is wrong and where', () => {
+  it('reports what is wrong and where', () => {
     for (const [source, what] of [
       ['', 'JSON, byte 0: the message is not a list'],
       ['\ufeff[1]', 'JSON, byte 0: the message is not a list'],

@@ -36,7 +36,7 @@ describe('payloads', () => {
     expect(payload.in(serializer)).toBe(payload.bytes);
   });
 
-  it('remembers that it cannot be said, too', () => {
+  it('remembers that it cannot be encoded, too', () => {
     const { payload } = accepted('msgpack', publish('msgpack', '91 cb 7f f8 00 00 00 00 00 00'));
     expect(payload.in('json')).toStrictEqual({
       kind: 'untranscodable',

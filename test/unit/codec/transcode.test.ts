@@ -31,7 +31,7 @@ const anything = fc.letrec<{ value: unknown }>((tie) => ({
 const pairs = serializerIds.flatMap((from) => serializerIds.map((to) => [from, to] as const));
 
 describe('transcoding', () => {
-  it.each(pairs)('says the same in %s → %s as public libraries understand it (SER-1, SER-3)', (from, to) => {
+  it.each(pairs)('writes the same in %s → %s as public libraries understand it (SER-1, SER-3)', (from, to) => {
     fc.assert(
       fc.property(
         fc.array(anything),
@@ -72,7 +72,7 @@ describe('transcoding', () => {
     );
   });
 
-  it('says integers beyond 64 bits as the equal float, as a bignum, or not at all', () => {
+  it('writes integers beyond 64 bits as the equal float, as a bignum, or not at all', () => {
     expect(transcoded('json', '[100000000000000000000]', 'msgpack')).toBe('91cb4415af1d78b58c40');
     expect(transcoded('json', '[100000000000000000000]', 'cbor')).toBe('81fb4415af1d78b58c40');
     expect(transcoded('json', '[100000000000000000001]', 'cbor')).toBe('81c249056bc75e2d63100001');
@@ -133,13 +133,13 @@ describe('transcoding', () => {
     expect(transcoded('json', lone, 'cbor')).toBe('8163efbfbd');
   });
 
-  it('drops tags, and says undefined as null (SER-6)', () => {
+  it('drops tags, and writes undefined as null (SER-6)', () => {
     expect(transcoded('cbor', '83 c1 1a 5f 5e 10 00 d8 20 61 61 f7', 'json')).toBe('[1600000000,"a",null]');
     expect(transcoded('cbor', '81 a1 61 61 f7', 'msgpack')).toBe('9181a161c0');
     expect(transcoded('msgpack', '91 d4 00 00', 'json')).toBe('[null]');
   });
 
-  it('says timestamps as RFC 3339 (SER-6)', () => {
+  it('writes timestamps as RFC 3339 (SER-6)', () => {
     const time = Buffer.from('2020-09-13T12:26:40Z').toString('hex');
     expect(transcoded('msgpack', '91 d6 ff 5f 5e 10 00', 'json')).toBe('["2020-09-13T12:26:40Z"]');
     expect(transcoded('msgpack', '91 d6 ff 5f 5e 10 00', 'cbor')).toBe(`81c074${time}`);
@@ -186,7 +186,7 @@ describe('transcoding', () => {
     expect(Buffer.from(payload.in('cbor') as Uint8Array).toString('hex')).toBe('420102');
   });
 
-  it('leaves the next message whole after one that could not be said', () => {
+  it('leaves the next message whole after one that could not be encoded', () => {
     const { payload } = accepted('cbor', Buffer.from('851001a0617481f97e00', 'hex'));
     const event = [36, 1 as SubscriptionId, 2 as PublicationId, {}] as const;
     expect(codecs.json.encode([...event, payload])).toMatchObject({ kind: 'untranscodable' });

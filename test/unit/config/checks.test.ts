@@ -359,7 +359,7 @@ describe('backplane', () => {
       refuse({ backplane: { redis: { sentinels: { master: 'm', nodes: [node] } } } }, 'Invalid Sentinel');
   });
 
-  it('has times and sizes that fit each other; all faults are told at once', () => {
+  it('has times and sizes that fit each other; all faults are reported at once', () => {
     const cluster = {
       leaseMs: 2_000,
       renewMs: 1_000,

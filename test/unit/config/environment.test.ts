@@ -185,7 +185,7 @@ describe('every setting', () => {
     expect(new Set(VARIABLES).size).toBe(VARIABLES.length);
     expect(leaves.length).toBeGreaterThan(45);
   });
-  it('has the variable that its path says', () => {
+  it('has the variable that its path makes', () => {
     expect(variableOf(['listen', 'tls', 'certFile'])).toBe('GANTRY_LISTEN_TLS_CERT_FILE');
     expect(variableOf(['realmTemplate', 'idleMs'])).toBe('GANTRY_REALM_TEMPLATE_IDLE_MS');
     expect(VARIABLES).toEqual(
@@ -206,7 +206,7 @@ describe('every setting', () => {
   it('has a description', () => {
     for (const { path, schema } of SETTINGS) expect(schema.description, path.join('.')).toMatch(/^\S.{3,}[.)]$/);
   });
-  it('that is a number says its unit: in its name where it has one, and in its description', () => {
+  it('that is a number has its unit: in its name where it has one, and in its description', () => {
     for (const { path, kind, schema } of SETTINGS) {
       const name = path.at(-1) ?? '';
       if (kind !== 'number' || name === 'port') continue;
@@ -317,7 +317,7 @@ describe('the environment', () => {
     expect(() => loadConfig({ environment })).toThrow(/^(?!.*sesame)/s);
   });
 
-  it('leaves alone what an orchestrator says about a service called gantry, and what clients and tests use', () => {
+  it('leaves alone what an orchestrator sets about a service called gantry, and what clients and tests use', () => {
     const environment = {
       GANTRY_PORT: 'tcp://10.0.0.1:8080',
       GANTRY_OPS_PORT: 'tcp://10.0.0.1:9090',

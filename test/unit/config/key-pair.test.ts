@@ -35,7 +35,7 @@ it('accepts a certificate with its key, the passphrase included', () => {
   checkKeyPair(parseConfig({}));
 });
 
-it('gives the dates between which the certificate is valid, and says what is wrong with them', () => {
+it('gives the dates between which the certificate is valid, and reports what is wrong with them', () => {
   const tls = { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') };
   const validity = checkKeyPair(parseConfig({ listen: { tls } }));
   expect(validity).toEqual({ fromMs: Date.UTC(2020, 0, 1), untilMs: Date.UTC(2049, 11, 31, 23, 59, 59) });

@@ -131,7 +131,7 @@ describe('precedence', () => {
 });
 
 describe('faults', () => {
-  it('tells all at once, each with where the value came from', () => {
+  it('reports all at once, each with where the value came from', () => {
     const path = file(
       [
         'listen: { prot: 1, tls: { certFile: a } }',
@@ -158,7 +158,7 @@ describe('faults', () => {
     ]);
   });
 
-  it('refuses an unknown key at any depth and says what was meant', () => {
+  it('refuses an unknown key at any depth and reports what was meant', () => {
     const permission = '{ uri: a, alow: { call: true } }';
     const path = file(`limit: {}\nrealms: [{ name: a, roles: [{ name: b, permissions: [${permission}] }] }]`);
     expect(faultsOf({ file: path })).toEqual([
@@ -244,7 +244,7 @@ describe('file', () => {
     });
   }
 
-  it('says what is wrong with a file that cannot be read, and goes on with the rest', () => {
+  it('reports what is wrong with a file that cannot be read, and goes on with the rest', () => {
     const environment = { GANTRY_OPS_PORT: 'x' };
     expect(faultsOf({ file: join(folder, 'absent.yaml'), environment })).toEqual([
       './absent.yaml: cannot be read: there is no such file',

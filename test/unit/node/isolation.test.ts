@@ -75,7 +75,7 @@ describe('Isolation', () => {
     expect(due.size).toBe(0);
   });
 
-  it('close: sends the sessions away, then lets in who comes, to be told that nobody can join', () => {
+  it('close: sends the sessions away, then lets in who comes, to learn that nobody can join', () => {
     const { isolation, state, log } = scene('close');
     state.standing = 'isolated';
     isolation.lost();

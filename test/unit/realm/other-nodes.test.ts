@@ -93,7 +93,7 @@ describe('a node that is cut off', () => {
     expect(caller.take()).toEqual([Code.RESULT]);
   });
 
-  it('interrupts what its callees do for others, who are told when it is back (G3, DLR-11)', async () => {
+  it('interrupts what its callees do for others, who are notified when it is back (G3, DLR-11)', async () => {
     const { scene, there, caller, callee } = await apart();
     const request = caller.call('com.a');
     await scene.deliver();
@@ -168,7 +168,7 @@ describe('a call to a node that has just ceased to serve the realm', () => {
     expect(caller.take()).toEqual([[request, ErrorUri.NO_SUCH_PROCEDURE]]);
   });
 
-  it('ends although it was lost: that node says so of every realm (G3)', async () => {
+  it('ends although it was lost: that node reports it of every realm (G3)', async () => {
     const { scene, here, there, caller, callee } = await apart();
     there.realm.remove(callee.session);
     there.passTime();

@@ -190,7 +190,7 @@ describe('any patterns', () => {
   const match = fc.constantFrom<MatchPolicy>('exact', 'prefix', 'wildcard');
   const operation = fc.record({ removes: fc.option(fc.nat(), { freq: 2 }), uri: pattern, match });
 
-  it('match as one naive look at each pattern says, whatever was added and removed before (PBS-2, PBR-2..PBR-5)', () => {
+  it('match as one naive look at each pattern finds, whatever was added and removed before (PBS-2, PBR-2..PBR-5)', () => {
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 60 }), fc.array(pattern, { maxLength: 12 }), (operations, uris) => {
         const index = new PatternIndex<Entry>();

@@ -86,7 +86,7 @@ describe('what a session is sent', () => {
     expect(counters.eventsDropped.untranscodable).toBe(1);
   });
 
-  it('gets an ERROR without the payload that cannot be said (G3)', () => {
+  it('gets an ERROR without the payload that cannot be encoded (G3)', () => {
     const { connection, session } = open();
     expect(session.send(carrying(unspeakable).error)).toBeUndefined();
     expect(connection.messages).toEqual([[8, 48, 1, {}, 'app.broken', [expect.stringContaining('NaN')]]]);
@@ -96,7 +96,7 @@ describe('what a session is sent', () => {
     ['its URI', NO_DETAILS, '\0broken', 'wamp.error.invalid_uri'],
     ['its details', { enc_algo: 'x_a', enc_serializer: '\0' }, 'app.broken', 'app.broken'],
     ['both', { ppt_scheme: '\0' }, '\0broken', 'wamp.error.invalid_uri'],
-  ])('gets an ERROR also when %s cannot be said (G3)', (_what, details, uri, said) => {
+  ])('gets an ERROR also when %s cannot be encoded (G3)', (_what, details, uri, said) => {
     const { connection, counters, session } = open();
     expect(session.send([8, 48, 1 as RequestId, details, uri, payloadOf(['x'])])).toBeUndefined();
     expect(connection.messages).toEqual([[8, 48, 1, {}, said, [expect.stringContaining('U+0000')]]]);

@@ -22,7 +22,7 @@ describe('what is logged of a session', () => {
     ],
     ['a farewell without GOODBYE', ({ realm }) => realm.admitted[0]!.dismiss(), 'restart'],
   ];
-  it.each(ENDS)('tells at debug that it opened, and that it closed by %s', (_how, end, reason) => {
+  it.each(ENDS)('reports at debug that it opened, and that it closed by %s', (_how, end, reason) => {
     const harness = createHarness();
     harness.join();
     end(harness);
@@ -33,7 +33,7 @@ describe('what is logged of a session', () => {
     ]);
   });
 
-  it('tells who reached a limit, and which', () => {
+  it('reports who reached a limit, and which', () => {
     const harness = createHarness();
     harness.join();
     harness.malformed('more than 5 messages per second (limits.maxMessagesPerSecond)', 'limit');
@@ -51,7 +51,7 @@ describe('what is logged of a session', () => {
     expect(harness.log.of('session.violation')).toEqual([]);
   });
 
-  it('tells that a session could not be opened in time', () => {
+  it('reports that a session could not be opened in time', () => {
     const harness = createHarness({ realms: { open: () => new Promise(() => undefined) } });
     harness.send([1, 'realm1', { roles: { caller: {} } }]);
     harness.timers.fire();

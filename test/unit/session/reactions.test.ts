@@ -39,7 +39,7 @@ function expectReaction(harness: ReturnType<typeof start>, code: unknown, error:
 }
 
 describe('ERROR, ABORT or silence (2.5)', () => {
-  it.each(NAMING)('answers %s with a bad URI as the table says: invalid_uri', (_name, make, silent) => {
+  it.each(NAMING)('answers %s with a bad URI as in the table: invalid_uri', (_name, make, silent) => {
     for (const uri of ['', 'a b', 'a..b', '#', 'x'.repeat(300), Array(20).fill('a').join('.')]) {
       const harness = start();
       const message = make(uri);
@@ -81,14 +81,14 @@ describe('ERROR, ABORT or silence (2.5)', () => {
     expect(realm.routed.map(({ message }) => message[1])).toEqual([2]);
   });
 
-  it.each(NAMING)('answers %s without leave as the table says: not_authorized', (_name, make, silent) => {
+  it.each(NAMING)('answers %s without leave as in the table: not_authorized', (_name, make, silent) => {
     const harness = start({ authorizer: denyAll });
     const message = make('a.b');
     harness.send(message);
     expectReaction(harness, message[0], 'wamp.error.not_authorized', silent);
   });
 
-  it.each(NAMING)('answers %s whose authorization failed as the table says', async (_name, make, silent) => {
+  it.each(NAMING)('answers %s whose authorization failed as in the table', async (_name, make, silent) => {
     const harness = start({ authorizer: { authorize: () => Promise.reject(new Error('secret detail')) } });
     const message = make('a.b');
     harness.send(message);
@@ -124,7 +124,7 @@ describe('ERROR, ABORT or silence (2.5)', () => {
     ]);
   });
 
-  it('takes a wrong shape anywhere for a violation that says which (PV-6)', () => {
+  it('takes a wrong shape anywhere for a violation that names which (PV-6)', () => {
     const { connection, send, counters } = start();
     send([16, 1, { acknowledge: 1 }, 'a.b']);
     expect(connection.last).toEqual([3, { message: 'PUBLISH.Options.acknowledge must be a boolean' }, VIOLATION]);
@@ -170,7 +170,7 @@ describe('disclosure (CID-1, CID-2, CID-3)', () => {
     expect(disclosed).toEqual([true, false, true, false]);
   });
 
-  it('is given unasked where a permission says so', () => {
+  it('is given unasked where a permission demands it', () => {
     const { disclosed } = routed({ authorizer: disclosing }, [16, 1, {}, 'a'], [48, 2, { disclose_me: false }, 'a']);
     expect(disclosed).toEqual([true, true]);
   });
@@ -190,7 +190,7 @@ describe('disclosure (CID-1, CID-2, CID-3)', () => {
     expect(realm.routed).toEqual([]);
   });
 
-  it('is not refused to whoever is disclosed anyway', () => {
+  it('is not refused to anybody who is disclosed anyway', () => {
     const { disclosed } = routed({ rules: { allowDisclose: false }, authorizer: disclosing }, [
       48,
       1,
@@ -200,7 +200,7 @@ describe('disclosure (CID-1, CID-2, CID-3)', () => {
     expect(disclosed).toEqual([true]);
   });
 
-  it('tells the dealer whether callers may be disclosed to a callee', () => {
+  it('informs the dealer whether callers may be disclosed to a callee', () => {
     expect(routed({}, [64, 1, { disclose_caller: true }, 'a']).disclosed).toEqual([true]);
     expect(routed({ rules: { allowDisclose: false } }, [64, 1, {}, 'a']).disclosed).toEqual([false]);
   });
@@ -215,7 +215,7 @@ describe('force_reregister', () => {
     expect(realm.routed).toMatchObject([{ message: [64, 1, { forceReregister: true }, 'a'] }]);
   });
 
-  it('is refused to whoever may not register', () => {
+  it('is refused to anybody who may not register', () => {
     const harness = start({ authorizer: denyAll });
     harness.send(FORCED);
     expectReaction(harness, 64, 'wamp.error.not_authorized', false);

@@ -48,7 +48,7 @@ describe.each(['json', 'msgpack', 'cbor'] as const)('a session in %s', (serializ
     });
   });
 
-  it('takes the empty dict for nothing said, by identity', () => {
+  it('takes the empty dict for no options, by identity', () => {
     expect(codecs[serializer].decode(write([16, 1, {}, 'a.b']))).toMatchObject({ header: [16, 1, NO_DETAILS, 'a.b'] });
     const decoded = codecs[serializer].decode(write([16, 1, {}, 'a.b'])) as DecodedMessage;
     expect(decoded.header[2]).toBe(NO_DETAILS);

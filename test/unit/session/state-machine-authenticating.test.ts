@@ -78,7 +78,7 @@ describe('AUTHENTICATING: CHALLENGE was sent', () => {
       },
     ],
     ['rejects', () => Promise.reject(new Error('secret detail'))],
-  ] as const)('sends the client away when the method %s, and says nothing of why', async (_how, begin) => {
+  ] as const)('sends the client away when the method %s, and gives no reason', async (_how, begin) => {
     const { connection, send } = createHarness({ authMethods: [{ name: 'password', begin }] });
     send(PASSWORD_HELLO);
     await settle();

@@ -17,7 +17,7 @@ describe('CLOSED: a transport without a session', () => {
     expect(counters.messagesOut[17]).toBe(1);
   });
 
-  it('says in WELCOME who the client is and what the router can do (AUT-2, SES-3, SES-6, 8.2)', () => {
+  it('gives in WELCOME who the client is and what the router can do (AUT-2, SES-3, SES-6, 8.2)', () => {
     const { connection, send, realm } = createHarness();
     send([1, 'realm1', { roles: ALL_ROLES, authid: 'boss', authrole: 'admin', authmethods: ['anonymous'] }]);
     const [code, session, details] = connection.last as [number, number, Record<string, unknown>];
@@ -133,7 +133,7 @@ describe('CLOSED: a transport without a session', () => {
     expect(counters.messagesIn[0]).toBe(1);
   });
 
-  it('tells a limit of the transport from a violation', () => {
+  it('distinguishes a limit of the transport from a violation', () => {
     const { connection, join, malformed, realm, counters } = createHarness();
     join();
     malformed('a message of 2 bytes; at most 1 are accepted', 'limit');

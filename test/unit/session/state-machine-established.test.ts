@@ -95,7 +95,7 @@ describe('a farewell without GOODBYE', () => {
     expect(timers.pending).toEqual([]);
   });
 
-  it('leaves alone who has said GOODBYE, or was told it', () => {
+  it('leaves alone who has sent GOODBYE, or received it', () => {
     const left = createHarness();
     const session = left.join();
     left.send(GOODBYE);
@@ -183,7 +183,7 @@ describe('FAILED', () => {
     expect(connection.last?.[1]).toHaveProperty('message');
   });
 
-  it('says ABORT before the realm hears of it, so that nothing comes in between (SES-12)', () => {
+  it('sends ABORT before the realm learns of it, so that nothing comes in between (SES-12)', () => {
     const { connection, realm, join, send } = createHarness();
     const session = join();
     realm.remove = () => session.send([17, 1 as never, 2 as never]);
@@ -206,7 +206,7 @@ describe('FAILED', () => {
   it.each([
     ['wamp.error.limit_exceeded', 'limit'],
     ['wamp.error.network_failure', 'abort'],
-  ])('tells a violation from %s by the cause of the close', (error, cause) => {
+  ])('distinguishes a violation from %s by the cause of the close', (error, cause) => {
     const { connection, join, counters } = createHarness();
     join().abort(faultOf(error));
     expect(isAbort(connection.last, error)).toBe(true);

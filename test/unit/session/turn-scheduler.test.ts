@@ -351,7 +351,7 @@ describe('a connection that ends', () => {
     expect(world.scheduler.waitingCount).toBe(0);
   });
 
-  it('is told when the scheduler stops, and what comes later is refused', () => {
+  it('is notified when the scheduler stops, and what comes later is refused', () => {
     const world = new World();
     const [a, b] = clients(world, 'ab') as [Client, Client];
     a.receive(10 * SHARE, SHARE);

@@ -35,7 +35,7 @@ it('begins a new line behind one that failed halfway', () => {
   expect(seen.fates).toMatchObject({ written: 1, dropped_failed: 1, dropped_stalled: 0 });
 });
 
-it('keeps lines in order while the destination takes nothing, drops those that find no room, and says how many', () => {
+it('keeps lines in order while the destination takes nothing, drops those that find no room, and reports how many', () => {
   const { scene: seen, writer } = scene('EAGAIN');
   for (const line of ['one.....\n', 'two..\n', 'three\n', 'four.\n']) writer.write(line);
   expect(seen.text).toBe('');

@@ -38,7 +38,7 @@ describe('logger', () => {
     expect(parsed()[0]).toMatchObject({ node: 'a', port: 1 });
   });
 
-  it('tells an error with its stack and its cause', () => {
+  it('reports an error with its stack and its cause', () => {
     const { logger, parsed } = recorded();
     logger.error({ error: new Error('outer', { cause: new Error('inner') }) }, 'node.failed');
     expect(parsed()[0]?.['error']).toMatchObject({
@@ -72,7 +72,7 @@ describe('logger', () => {
     }
   });
 
-  it('is readable by people when told so', () => {
+  it('is readable by people when asked to', () => {
     const { logger, lines } = recorded({ format: 'pretty' });
     logger.warn({ port: 8080 }, 'server.listening');
     expect(lines.join('')).toMatch(/WARN.*server\.listening.*"port":8080/);
@@ -99,7 +99,7 @@ describe('log volume', () => {
     expect(counters.logLines).toMatchObject({ written: 5, suppressed: 7 });
   });
 
-  it('starts anew each second and tells nothing when nothing was left out', () => {
+  it('starts anew each second and logs nothing when nothing was left out', () => {
     const { logger, parsed } = recorded({ maxLinesPerSecondPerEvent: 1, nowMs: () => Date.now() });
     for (let second = 0; second < 3; second++) {
       logger.info({}, 'session.opened');

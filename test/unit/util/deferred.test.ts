@@ -11,7 +11,7 @@ it('is settled once, by its owner', async () => {
   await expect(rejected.promise).rejects.toThrow('no');
 });
 
-it('may be rejected although nobody waits, and rejects whoever waits all the same', async () => {
+it('may be rejected although nobody waits, and rejects anybody who waits all the same', async () => {
   const unhandled: unknown[] = [];
   const note = (cause: unknown): void => void unhandled.push(cause);
   process.on('unhandledRejection', note);

@@ -59,7 +59,7 @@ describe('HELLO.Details', () => {
     expect(parse(details).features.caller).toBe(parse(details).features.caller);
   });
 
-  it('reads what the client says of itself, null being nothing (MSG-7)', () => {
+  it('reads what the client claims of itself, null being nothing (MSG-7)', () => {
     const roles = { caller: {} };
     expect(
       parse({ roles, agent: 'a', authmethods: ['ticket'], authid: 'me', authrole: 'r', authextra: { x: 1 } }),

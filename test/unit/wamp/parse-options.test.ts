@@ -243,7 +243,7 @@ describe('what the options mean', () => {
     });
   });
 
-  it('subscribes exactly and cancels by killnowait when nothing is said (CAN-4)', () => {
+  it('subscribes exactly and cancels by killnowait when no option is there (CAN-4)', () => {
     expect(parseSubscribeOptions({})).toEqual({ match: 'exact' });
     expect(parseCancelOptions({})).toEqual({ mode: 'killnowait' });
   });

@@ -89,7 +89,7 @@ describe('URI rules', () => {
     expect(checkUri(uri, match, rules) === undefined).toBe(isFine);
   });
 
-  it('says what is wrong', () => {
+  it('reports what is wrong', () => {
     expect(checkUri('', 'exact', rules)).toContain('empty');
     expect(checkUri('a..b', 'exact', rules)).toContain('empty component');
     expect(checkUri('a.#', 'exact', rules)).toContain('#');
@@ -110,7 +110,7 @@ describe('URI rules', () => {
     expect(checkUri('...', 'wildcard', tight)).toContain('maxUriComponents');
   });
 
-  it('refuses halves of surrogate pairs, which other serializers cannot say', () => {
+  it('refuses halves of surrogate pairs, which other serializers cannot represent', () => {
     for (const uri of ['a\ud83d', '\ude00a', '\ud83d\ud83d', '\ude00\ud83d']) {
       expect(checkUri(uri, 'exact', rules)).toContain('Unicode');
     }

@@ -168,7 +168,7 @@ describe('a user with the least rights', () => {
     expect(await redis.command('KEYS', 'gantry:*')).toEqual(['gantry:x']);
   });
 
-  it('that lacks several, for what only scripts do when a node dies too, is told all of them at once', async () => {
+  it('that lacks several, for what only scripts do when a node dies too, learns all of them at once', async () => {
     const without = ['zrem', 'pexpire', 'hdel', 'publish'];
     const recorded = connections({ ...(await user('sesame', { without })), scope: SCOPE });
     await refused(
@@ -177,7 +177,7 @@ describe('a user with the least rights', () => {
     );
   });
 
-  it('with rights for another prefix is told which it needs', async () => {
+  it('with rights for another prefix learns which it needs', async () => {
     const recorded = connections({ ...(await user('sesame', { prefix: 'votes' })), scope: SCOPE });
     await refused(recorded, /for keys gantry:\* and channels gantry:\*: \+evalsha \+eval \+publish \+subscribe/);
   });
@@ -198,11 +198,11 @@ describe('a user with the least rights', () => {
     await recorded.connectedTimes(2);
   });
 
-  it.each(['info', 'script|load'])('who has not even %s is told what is missing at the start', async (right) => {
+  it.each(['info', 'script|load'])('who has not even %s learns what is missing at the start', async (right) => {
     await refused(connections(await user('sesame', { without: [right] })), /denies a right .*(INFO|info|script)/);
   });
 
-  it('who lacks a right later gets it counted and said', async () => {
+  it('who lacks a right later gets it counted and logged', async () => {
     const recorded = connections(await user('secret'));
     await recorded.connections.start();
     await redis.command('ACL', 'SETUSER', 'gantry', '-publish');
@@ -268,7 +268,7 @@ describe('TLS', () => {
   });
 });
 
-describe('a server behind a router that goes by the name it is told (SNI)', () => {
+describe('a server behind a router that goes by the name it receives (SNI)', () => {
   it('is found by name, by the name that is configured, and at an address without one; Sentinels too', async () => {
     const redis = await startPeer();
     onTestFinished(() => redis.stop());
@@ -369,7 +369,7 @@ describe('a server', () => {
     expect(unbounded.connections.maxPublishBytes).toBe(Infinity);
   });
 
-  it('that has no memory left fails what writes, and says why', async () => {
+  it('that has no memory left fails what writes, and reports why', async () => {
     const redis = await own({});
     const recorded = connections(redis);
     await works(recorded);

@@ -33,7 +33,7 @@ async function clients(): Promise<Map<string, number>> {
 }
 
 describe('messages', () => {
-  it('arrive on subscribed channels, byte for byte and in order; the receipt says how many listened', async () => {
+  it('arrive on subscribed channels, byte for byte and in order; the receipt reports how many listened', async () => {
     const { connections, messages, ...recorded } = await connected();
     await connections.subscribe('one');
     const bytes = Uint8Array.from({ length: 256 }, (_, index) => index);
@@ -129,7 +129,7 @@ describe('commands', () => {
     expect(recorded.edges).toEqual(['connected']);
   });
 
-  it('that a script fails in reject, are counted and said without ending the connection', async () => {
+  it('that a script fails in reject, are counted and reported without ending the connection', async () => {
     const recorded = await connected();
     const broken = recorded.connections.run(door('broken.lua'), { keys: ['n'], argv: [] });
     await expect(broken).rejects.toThrow('backplane unavailable during broken.lua');
@@ -171,7 +171,7 @@ describe('commands', () => {
 });
 
 describe('connections', () => {
-  it('tell operators whose they are', async () => {
+  it('show operators whose they are', async () => {
     await connected();
     expect([...(await clients()).keys()].sort()).toEqual(
       expect.arrayContaining(['gantry:a-1:bus', 'gantry:a-1:directory', 'gantry:a-1:subscriber']),

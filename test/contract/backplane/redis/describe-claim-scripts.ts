@@ -11,7 +11,7 @@ export function describeClaims(makeScene: () => Promise<RealmScriptScene>): void
       await realm.enter(two);
     });
 
-    it('gives a free procedure, and says the callee with all that is to be known of it', async () => {
+    it('gives a free procedure, and reports the callee with all that is known of it', async () => {
       const reply = await realm.claim(one, 2 ** 53 - 1, { id: 2 ** 53, rest: [3, 1, 1], invoke: 'random' });
       expect(reply).toMatchObject({ kind: 'granted', version: 3, id: 2 ** 53, order: 3 });
       expect(await realm.stored()).toEqual({
@@ -67,7 +67,7 @@ export function describeClaims(makeScene: () => Promise<RealmScriptScene>): void
       expect(await realm.sessionsOf()).toEqual([12, 1, 2]);
     });
 
-    it('tells a session from one whose number ends or begins alike', async () => {
+    it('distinguishes a session from one whose number ends or begins alike', async () => {
       await realm.claim(one, 12, { invoke: 'first' });
       expect(await realm.claim(one, 2, { invoke: 'first' })).toMatchObject({ kind: 'granted' });
       expect(await realm.claim(one, 1, { invoke: 'first' })).toMatchObject({ kind: 'granted' });
@@ -155,7 +155,7 @@ export function describeClaims(makeScene: () => Promise<RealmScriptScene>): void
       });
     });
 
-    it('by force are given again at once, whoever has written the row before', async () => {
+    it('by force are given again at once, whatever node has written the row before', async () => {
       await realm.claim(one, 1, { order: 3 });
       const again = { invoke: 'last', force: true, order: 5 } as const;
       expect(await realm.claim(two, 2, again)).toMatchObject({ kind: 'granted', isOffer: false, order: 5 });

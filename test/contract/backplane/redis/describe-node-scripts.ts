@@ -27,7 +27,7 @@ function describeEntering(makeScene: () => Promise<ScriptScene>): void {
       nodes = new NodesUnderTest(await makeScene());
     });
 
-    it('enters each node once, says so to all, and gives everybody the epoch of the first', async () => {
+    it('enters each node once, reports it to all, and gives everybody the epoch of the first', async () => {
       expect(await nodes.enter(one)).toEqual({ kind: 'entered', version: 1, epoch: 'e' });
       await nodes.setMeta('epoch', 'first');
       expect(await nodes.enter(two)).toEqual({ kind: 'entered', version: 2, epoch: 'first' });
@@ -64,7 +64,7 @@ function describeRenewal(makeScene: () => Promise<ScriptScene>): void {
       nodes = new NodesUnderTest(await makeScene());
     });
 
-    it('prolongs the lease and tells the version', async () => {
+    it('prolongs the lease and gives the version', async () => {
       await nodes.enter(one);
       await nodes.expire(one);
       expect(await nodes.renew(one)).toEqual({ kind: 'renewed', version: 1, isGrace: true, dead: [] });
@@ -82,7 +82,7 @@ function describeRenewal(makeScene: () => Promise<ScriptScene>): void {
       expect(await nodes.renew(two)).toMatchObject({ kind: 'renewed', dead: [] });
     });
 
-    it('tells a node that it was declared dead, while it is being reaped and after', async () => {
+    it('notifies a node that it was declared dead, while it is being reaped and after', async () => {
       await nodes.enter(one);
       await nodes.begin(one, one);
       expect(await nodes.renew(one)).toEqual({ kind: 'gone' });
@@ -162,7 +162,7 @@ function describeLoading(makeScene: () => Promise<ScriptScene>): void {
       nodes = new NodesUnderTest(await makeScene());
     });
 
-    it('tells who is there, and which of the known are gone for good', async () => {
+    it('reports who is there, and which of the known are gone for good', async () => {
       expect(await nodes.load(one)).toEqual({ version: 0, epoch: '', alive: new Map(), ended: [] });
       for (const node of [one, two, three]) await nodes.enter(node);
       await nodes.begin(two, two);
@@ -194,7 +194,7 @@ function describeEnd(makeScene: () => Promise<ScriptScene>): void {
       nodes = new NodesUnderTest(await makeScene());
     });
 
-    it('removes what is left and says gone, once', async () => {
+    it('removes what is left and publishes gone, once', async () => {
       await nodes.enter(one);
       await nodes.enter(two);
       await nodes.note(two, 'realm');

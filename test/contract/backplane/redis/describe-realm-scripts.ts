@@ -25,7 +25,7 @@ function describeServing(makeScene: () => Promise<RealmScriptScene>): void {
       realm = new RealmUnderTest(await makeScene());
     });
 
-    it('counts every change once and says it in the order of the versions', async () => {
+    it('counts every change once and publishes it in the order of the versions', async () => {
       const loading = [[one, LOADING]] as const;
       expect(await realm.enter(one)).toEqual({ kind: 'entered', version: 1, isBehind: false, nodes: new Map(loading) });
       const both = new Map([...loading, [two, LOADING]]);

@@ -49,7 +49,7 @@ export function describeReaping(makeScene: () => Promise<ScriptScene>): void {
       expect(await nodes.renew(three)).toMatchObject({ kind: 'renewed' });
     });
 
-    it('takes a node that is known to have gone before, whatever its lease says', async () => {
+    it('takes a node that is known to have gone before, whatever its lease', async () => {
       expect(await nodes.begin(three, one, 'certain')).toBe('won');
       expect(await nodes.renew(three)).toEqual({ kind: 'gone' });
     });
@@ -147,7 +147,7 @@ export function describeReaping(makeScene: () => Promise<ScriptScene>): void {
       });
     });
 
-    it('tells that it is over', async () => {
+    it('reports that it is over', async () => {
       await nodes.expire(three);
       await nodes.begin(three, one);
       await nodes.end(three);

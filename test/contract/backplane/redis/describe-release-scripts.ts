@@ -112,7 +112,7 @@ export function describeWithdrawals(makeScene: () => Promise<RealmScriptScene>):
       expect(await realm.keysLeft()).toEqual([]);
     });
 
-    it('say nothing when there was nothing, and make no key', async () => {
+    it('publish nothing when there was nothing, and make no key', async () => {
       expect(await realm.withdraw(three, 9)).toEqual({ isDone: true, version: 0 });
       expect(await realm.keysLeft()).toEqual([]);
       await realm.enter(one);
@@ -120,7 +120,7 @@ export function describeWithdrawals(makeScene: () => Promise<RealmScriptScene>):
       expect(await realm.changes()).toHaveLength(1);
     });
 
-    it('are done in parts, each said with what it did, the interest with the last', async () => {
+    it('are done in parts, each published with what it did, the interest with the last', async () => {
       await realm.enter(one);
       await realm.enter(two);
       await realm.interest(one, ['exact a']);

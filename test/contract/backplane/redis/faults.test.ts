@@ -94,7 +94,7 @@ describe('a network', () => {
 });
 
 describe('a subscriber', () => {
-  it('that is too slow is closed by Redis, comes back and hears what is said then', async () => {
+  it('that is too slow is closed by Redis, comes back and receives what is sent then', async () => {
     const recorded = await connected();
     proxy.hold('subscriber', 'to-node');
     const large = Buffer.alloc(1_048_576, 'x');

@@ -48,7 +48,7 @@ describe('a node that finds itself declared dead', () => {
     expect(await cluster.rowCount(dead.id)).toBe(0);
   });
 
-  it('acts on nothing any more that the others said to it before (G5)', async () => {
+  it('acts on nothing any more that the others sent to it before (G5)', async () => {
     const other = await node();
     const dead = await node();
     await Promise.all(Array.from({ length: 5_000 }, async (_, number) => join(dead, number + 1)));

@@ -45,7 +45,7 @@ async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   return (await Promise.race([promise, Promise.resolve(none)])) !== none;
 }
 
-it('two nodes that lose each other reach everybody else, and hear what they missed (G4, G6)', async () => {
+it('two nodes that lose each other reach everybody else, and receive what they missed (G4, G6)', async () => {
   const { hub, heard, deliver, a, b, c } = await scene();
   for (const node of [b, c]) void node.bus.watch(REALM, 'x', 'exact');
   deliver();

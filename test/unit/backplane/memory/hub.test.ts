@@ -69,7 +69,7 @@ describe('a node alone', () => {
 });
 
 describe('a realm that is served again at once', () => {
-  it('is told as it is now, not as it was when it was served before', async () => {
+  it('is reported as it is now, not as it was when it was served before', async () => {
     makeHub();
     const a = await start(A);
     const b = hub.join(B);
@@ -104,7 +104,7 @@ describe('a full lane', () => {
     expect(heard).toEqual(Array<string>(3).fill('b: x from a'));
   });
 
-  it('loses frames by name: the receiver hears of the gap (G3)', async () => {
+  it('loses frames by name: the receiver is notified of the gap (G3)', async () => {
     makeHub({ laneLimitCount: 2 });
     const a = await start(A);
     await start(B);
@@ -116,7 +116,7 @@ describe('a full lane', () => {
 });
 
 describe('a node that dies', () => {
-  it('is heard up to the point where it was cut, until it is declared dead', async () => {
+  it('arrives up to the point where it was cut, until it is declared dead', async () => {
     makeHub();
     const a = await start(A);
     await start(B);
@@ -178,7 +178,7 @@ describe('a node that was declared dead although it lives', () => {
     expect(heard.filter((line) => !line.includes('com.'))).toEqual(['b: a has gone']);
   });
 
-  it('hears that it is fenced, once, and nothing else any more (G5)', async () => {
+  it('learns that it is fenced, once, and nothing else any more (G5)', async () => {
     makeHub();
     await start(A);
     const b = await start(B);
@@ -192,7 +192,7 @@ describe('a node that was declared dead although it lives', () => {
     expect(heard).toEqual(['b: a has gone', 'a: fenced']);
   });
 
-  it('hears of it when it is back, if it was cut off, and never when it has stopped by itself', async () => {
+  it('is notified of it when it is back, if it was cut off, and never when it has stopped by itself', async () => {
     makeHub();
     await start(A);
     const c = await start(C);
@@ -210,7 +210,7 @@ describe('a node that was declared dead although it lives', () => {
     expect(heard.slice(2)).toEqual(['a: fenced']);
   });
 
-  it('never hears anything when it is dead indeed', async () => {
+  it('never receives anything when it is dead indeed', async () => {
     makeHub();
     await start(A);
     hub.faults.isolate(A);
@@ -223,7 +223,7 @@ describe('a node that was declared dead although it lives', () => {
 });
 
 describe('a node that is cut off while frames are under way to it', () => {
-  it('does not get them: with `returns` they come back to their senders, what it said itself is lost (G3)', async () => {
+  it('does not get them: with `returns` they come back to their senders, what it sent itself is lost (G3)', async () => {
     makeHub();
     const a = await start(A);
     const b = await start(B);

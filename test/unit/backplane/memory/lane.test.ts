@@ -26,7 +26,7 @@ function laneUnderTest(options: Partial<LaneOptions> = {}) {
 }
 
 describe('a lane', () => {
-  it('delivers in order, in one run for all that was said in a turn, and never inside the call', () => {
+  it('delivers in order, in one run for all that was sent in a turn, and never inside the call', () => {
     const { lane, runs, received } = laneUnderTest();
     lane.push('1');
     lane.push('2');
@@ -37,7 +37,7 @@ describe('a lane', () => {
     expect(runs).toHaveLength(0);
   });
 
-  it('keeps what is said while it delivers for the next run', () => {
+  it('keeps what is sent while it delivers for the next run', () => {
     const { lane, runs, received } = laneUnderTest();
     lane.push('echo');
     runs.shift()!();

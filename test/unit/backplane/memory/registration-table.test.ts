@@ -117,7 +117,7 @@ describe('release', () => {
 });
 
 describe('a node that goes', () => {
-  it('takes its callees off every registration, and says which changed (G5)', () => {
+  it('takes its callees off every registration, and reports which changed (G5)', () => {
     table.claim(claimOf({ invoke: 'first', node: N1 }));
     table.claim(claimOf({ invoke: 'first', node: N2 }));
     table.claim(claimOf({ procedure: 'com.only', registration: 20 as RegistrationId, node: N1 }));

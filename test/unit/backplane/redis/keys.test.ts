@@ -9,7 +9,7 @@ const node = 'a-6e0f' as NodeId;
 const keys = createKeys({ prefix: 'gantry', database: 0 });
 
 describe('names in the store', () => {
-  it('are those that operators are told', () => {
+  it('are those that operators know', () => {
     expect(keys.nodes.realmsOf(node)).toBe('gantry:{nodes}:realms:a-6e0f');
     expect(Object.values(keys.nodes).filter((key) => typeof key === 'string')).toEqual(
       ['alive', 'leases', 'dying', 'gone', 'meta'].map((name) => `gantry:{nodes}:${name}`),

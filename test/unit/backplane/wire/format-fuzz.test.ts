@@ -233,7 +233,7 @@ describe('batches', () => {
     );
   });
 
-  it('with changed bytes and a checksum that fits say only what can be said, or nothing at all', () => {
+  it('with changed bytes and a checksum that fits have only what can be encoded, or nothing at all', () => {
     let heardCount = 0;
     fc.assert(
       fc.property(mutated(batches), (changed) => {

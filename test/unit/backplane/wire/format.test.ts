@@ -21,12 +21,12 @@ function read(message: Uint8Array, node = B): readonly LaneItem[] {
 const roundTrip = (items: readonly LaneItem[]): unknown[] => read(batchOf(items)).map(plainItem);
 
 describe('a batch', () => {
-  it('says from whom it is, its sequence and how many items it has', () => {
+  it('reports from whom it is, its sequence and how many items it has', () => {
     const head = new BatchReader(B).open(batchOf([{ kind: 'sync' }], 2 ** 53)) as MessageHead;
     expect(head).toEqual({ kind: 'batch', from: A, sequence: 2 ** 53, itemCount: 1 });
   });
 
-  it('brings a publication as it was said', () => {
+  it('brings a publication as it was sent', () => {
     const items: LaneItem[] = [
       { kind: 'publication', realm: 'r', publication: publicationOf() },
       {
@@ -46,7 +46,7 @@ describe('a batch', () => {
     expect(roundTrip(items)).toEqual(items.map(plainItem));
   });
 
-  it('brings frames of every kind as they were said', () => {
+  it('brings frames of every kind as they were sent', () => {
     const items = [...framesOf(A), ...framesOf(B), ...framesOf(C)].map((frame): LaneItem => ({
       kind: 'frame',
       realm: 'r',
@@ -244,7 +244,7 @@ describe('a batch', () => {
     expect(read(other.finish(1), C).map(plainItem)).toEqual([plainItem(item)]);
   });
 
-  it('ends before its last item when told so', () => {
+  it('ends before its last item when asked to', () => {
     const writer = new BatchWriter(new ItemWriter(A), A, B);
     const items = ['a', 'b', 'c'].map((topic): LaneItem => ({
       kind: 'publication',

@@ -16,7 +16,7 @@ describe('authentication', () => {
     });
     expect(result('02').text).toContain('${CRANE_TICKET}');
   });
-  it('takes a salted secret for the derived key where it can be one, and says so', () => {
+  it('takes a salted secret for the derived key where it can be one, and reports it', () => {
     const { raw, security, others } = result('03');
     expect(raw.realms[0]?.auth?.['wampcra']).toEqual({
       users: {

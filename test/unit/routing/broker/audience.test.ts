@@ -80,7 +80,7 @@ describe('who gets an event', () => {
     }
   });
 
-  it('is not the publishing session, unless it says so (BRK-7, 7.1)', () => {
+  it('is not the publishing session, unless it asks for that (BRK-7, 7.1)', () => {
     expect(admits(publication(), publisher)).toBe(false);
     expect(admits(publication(), receiver)).toBe(true);
     expect(admits(publication({ excludePublisher: false }), publisher)).toBe(true);
@@ -106,7 +106,7 @@ describe('who gets an event', () => {
   });
 });
 
-describe('what an event says beside its payload', () => {
+describe('what an event has beside its payload', () => {
   const passthru: Passthru = { form: 'ppt', details: { ppt_scheme: 'x_secret', ppt_keyid: 'k' } };
 
   it('is nothing for an exact subscription (BRK-9)', () => {

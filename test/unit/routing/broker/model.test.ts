@@ -313,7 +313,7 @@ function hasReceiver({ publication, receivers }: Extract<Recorded<Peer>, { verb:
 }
 
 describe('any sequence of messages, departures and settlings', () => {
-  it('ends as the rules say: who is answered, who receives, what is watched (BRK-1..BRK-10, ORD-1, ORD-2, G2, G4, G10)', () => {
+  it('ends as the rules demand: who is answered, who receives, what is watched (BRK-1..BRK-10, ORD-1, ORD-2, G2, G4, G10)', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
         const model = new Model();

@@ -62,7 +62,7 @@ describe('what a session publishes behind its own SUBSCRIBE', () => {
   });
 
   it.each([{ excludeMe: true }, { audience: { eligible: new Set<never>() } }])(
-    'is not for it when the publication says so: %o (BRK-7, BWL-2)',
+    'is not for it when the publication demands it: %o (BRK-7, BWL-2)',
     (options) => {
       const bench = waitingBench('a');
       publish(bench, bench.peer, 'a', options);

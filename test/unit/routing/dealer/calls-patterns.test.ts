@@ -37,7 +37,7 @@ describe.each(TOPOLOGIES)('pattern-based registrations, $name', ({ nodeCount }) 
     expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.NO_SUCH_PROCEDURE)]);
   });
 
-  it('tells the called procedure for patterns only (PBR-6)', () => {
+  it('gives the called procedure for patterns only (PBR-6)', () => {
     const { caller, callee } = pair(nodeCount);
     callee.registered('com.', { match: 'prefix' });
     callee.registered('com.exact');

@@ -5,7 +5,7 @@ import type { RouterMessage } from '../../../../src/wamp/messages.js';
 import { ErrorUri } from '../../../../src/wamp/uris.js';
 import { expectNoLeaks, pair, refusal, TOPOLOGIES } from './dealer-harness.js';
 
-describe.each(TOPOLOGIES)('what cannot be said to a receiver, $name', ({ nodeCount }) => {
+describe.each(TOPOLOGIES)('what cannot be encoded for a receiver, $name', ({ nodeCount }) => {
   const refusalOfSend = fault(ErrorUri.INVALID_ARGUMENT, 'cannot be represented in this serializer');
   const refuse = (code: number) => (_to: unknown, message: RouterMessage) =>
     message[0] === code ? refusalOfSend : undefined;

@@ -206,7 +206,7 @@ describe.each(TOPOLOGIES)('calls, $name', ({ nodeCount }) => {
     expect(caller.take()).toEqual([[Code.RESULT, 1, {}]]);
   });
 
-  it('tells how long a call took', () => {
+  it('reports how long a call took', () => {
     const { harness, caller, callee } = pair(nodeCount);
     callee.registered('com.a');
     caller.call('com.a');
@@ -239,7 +239,7 @@ describe.each(TOPOLOGIES)('caller identification, $name', ({ nodeCount }) => {
     expect(callee.take()[0]![3]).toMatchObject({ caller: caller.id });
   });
 
-  it('tells each callee of a shared procedure only what it may know (CID-4)', () => {
+  it('discloses to each callee of a shared procedure only what it may know (CID-4)', () => {
     const { harness, caller, callee } = pair(nodeCount);
     const other = harness.session(0);
     callee.registered('com.a', { invoke: 'roundrobin', discloseCaller: true });

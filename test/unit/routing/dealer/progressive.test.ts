@@ -295,7 +295,7 @@ describe.each(TOPOLOGIES)('progressive call invocations, $name', ({ nodeCount })
     expect(caller.take().map((result) => result[3])).toEqual([['a'], ['b'], ['c'], ['d']]);
   });
 
-  it('ends the call when a chunk cannot be said to the callee (G3)', () => {
+  it('ends the call when a chunk cannot be encoded for the callee (G3)', () => {
     const { harness, caller, callee } = pair(nodeCount);
     callee.registered('com.a');
     const request = caller.call('com.a', { progress: true });

@@ -99,7 +99,7 @@ describe.each(TOPOLOGIES)('registering, $name', ({ nodeCount }) => {
     expect(reply![5]).toEqual([expect.stringContaining('maxRegistrationsPerSession')]);
   });
 
-  it('revokes the others on force_reregister, and tells only those who announced revocation (REV-1)', () => {
+  it('revokes the others on force_reregister, and notifies only those who announced revocation (REV-1)', () => {
     const harness = new DealerHarness(nodeCount);
     const announced = harness.session(0);
     const silent = harness.session(last, []);
@@ -183,7 +183,7 @@ describe.each(TOPOLOGIES)('registering, $name', ({ nodeCount }) => {
     expect(caller.take()).toEqual([refusal(Code.CALL, request, ErrorUri.NO_SUCH_PROCEDURE)]);
   });
 
-  it('withdraws all registrations for a drain, serves what is under way, and tells no callee', () => {
+  it('withdraws all registrations for a drain, serves what is under way, and notifies no callee', () => {
     const harness = new DealerHarness(nodeCount, { isManual: true });
     const callee = harness.session(0);
     const caller = harness.session(last);

@@ -59,7 +59,7 @@ describe.each(TOPOLOGIES)('shared registrations, $name', ({ nodeCount }) => {
     expect(last.served()).toEqual([2, 2, 1, 1]);
   });
 
-  it('random: as chance says, over all callees (SHR-3)', () => {
+  it('random: drawn evenly, over all callees (SHR-3)', () => {
     const { harness, caller, served } = shared('random', 4);
     harness.nodes[0]!.outlet.randoms = [0, 0.25, 0.5, 0.75, 0.999_999, 0.3];
     call(caller, 6);
@@ -104,7 +104,7 @@ describe.each(TOPOLOGIES)('shared registrations, $name', ({ nodeCount }) => {
   });
 
   describe('concurrency', () => {
-    it('goes to the next callee while one is at its bound, then says that all are (SHR, Crossbar.io)', () => {
+    it('goes to the next callee while one is at its bound, then reports that all are (SHR, Crossbar.io)', () => {
       const { harness, caller, callees, served } = shared('first', 2, { concurrency: 2 });
       call(caller, 4);
       expect(served()).toEqual([0, 0, 1, 1]);
@@ -177,7 +177,7 @@ describe.each(TOPOLOGIES)('shared registrations, $name', ({ nodeCount }) => {
       expect(caller.take()).toEqual([[Code.RESULT, request, {}, ['again']]]);
     });
 
-    it('sends a call on when all callees have left, though the cluster has not said so (SHR-7)', () => {
+    it('sends a call on when all callees have left, though the cluster has not reported it (SHR-7)', () => {
       const harness = new DealerHarness(nodeCount, { isManual: true });
       const [caller, callee, other] = [harness.session(0), harness.session(0), harness.session(0)];
       callee.registered('com.a', { invoke: 'first' });
@@ -190,7 +190,7 @@ describe.each(TOPOLOGIES)('shared registrations, $name', ({ nodeCount }) => {
       harness.flush();
     });
 
-    it('says no_available_callee for a single callee at its bound', () => {
+    it('sends no_available_callee for a single callee at its bound', () => {
       const { caller } = shared('single', 1, { concurrency: 1 });
       call(caller, 1);
       const request = caller.call('com.a');

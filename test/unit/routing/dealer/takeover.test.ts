@@ -39,7 +39,7 @@ describe('a procedure that is being taken over by force', () => {
     expectNoLeaks(harness, true);
   });
 
-  it('stays with its holder, who hears of nothing, when the successor leaves or dies', () => {
+  it('stays with its holder, who is notified of nothing, when the successor leaves or dies', () => {
     for (const end of ['leaves', 'dies']) {
       const { harness, caller, callee, old, finish } = beingTaken();
       if (end === 'leaves') callee.leave();

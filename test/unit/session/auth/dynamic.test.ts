@@ -102,7 +102,7 @@ describe.each(NAMES)('%s', (name) => {
     expect(replies.calls).toHaveLength(1);
   });
 
-  it('aborts where the entry says so', async () => {
+  it('aborts where the entry demands it', async () => {
     expect(await decided(name, new Recorded(FAILED), [entry('com.one', { onUnavailable: 'abort' })])).toMatchObject({
       kind: 'refused',
       fault: { error: 'wamp.error.authentication_failed' },
@@ -196,7 +196,7 @@ describe('a result', () => {
     expect(replies.flaws).toEqual([expect.stringContaining('another than the client announced')]);
   });
 
-  it('may choose the realm where the entry says so', async () => {
+  it('may choose the realm where the entry demands it', async () => {
     const entries = [entry('com.one', { mayChooseRealm: true })];
     const replies = new Recorded(returned({ role: 'user', realm: 'com.other' }));
     expect(await decided('ticket', replies, entries)).toMatchObject({

@@ -14,7 +14,7 @@ const method = createWampCra({
 });
 
 // Known answers of the tests of autobahn-python and nexus, of Crossbar.io's documentation, and of rules 8.4.
-it('signs and derives as the known answers say', () => {
+it('signs and derives as in the known answers', () => {
   expect(signatureOf('L3L1YUE8Txlw', '[1, 2, 3]')).toBe('1njQtmmeYO41N5EWEzD2kAjjEKRZ5kPZt/TzpYXOzR0=');
   expect(deriveKey('L3L1YUE8Txlw', salted)).toBe('qzcdsr9uu/L5hnss3kjNTRe490ETgA70ZBaB5rvnJ5Y=');
   const few = { salt: 'salt123', iterations: 100, keylen: 16 };

@@ -183,7 +183,7 @@ describe('an answer for more than one request', () => {
     expect(decide(askerOf(2, { authid: 'ann' }))).toEqual(DENIED);
   });
 
-  it('holds as long as it says, and no longer than the configuration has it', async () => {
+  it('holds as long as it asks for, and no longer than the configuration has it', async () => {
     const { calls, decide, clock } = scene({ ttlMs: 100 });
     void decide(askerOf(), 'a');
     void decide(askerOf(), 'b');

@@ -71,7 +71,7 @@ describe('static permissions', () => {
     expect(mayCall([permission('a', 'exact', false), permission('a', 'exact')], 'a')).toBe(false);
   });
 
-  it('disclose callers and publishers as the deciding permission says', () => {
+  it('disclose callers and publishers as the deciding permission demands', () => {
     const rules = [
       permission('a.', 'prefix', true, { caller: true, publisher: false }),
       permission('a.b', 'exact', true, { caller: false, publisher: true }),
@@ -228,7 +228,7 @@ describe('patterns are allowed as patterns (AZ-4)', () => {
     );
   });
 
-  it('decides about single URIs as the most specific matching permission says', () => {
+  it('decides about single URIs as the most specific matching permission demands', () => {
     const rank = { exact: 0, prefix: 1, wildcard: 2 };
     const literalRuns = (wildcard: string) =>
       wildcard

@@ -5,7 +5,7 @@ const info = (fields: Record<string, string>): string =>
   ['# Server', ...Object.entries(fields).map(([name, value]) => `${name}:${value}`), ''].join('\r\n');
 const usable = { redis_version: '7.0.15', run_id: 'abc', cluster_enabled: '0', role: 'master', loading: '0' };
 
-describe('what a server says of itself', () => {
+describe('what a server reports of itself', () => {
   it('is read from the reply of INFO', () => {
     expect(parseServerInfo(info(usable))).toEqual({
       version: '7.0.15',
@@ -39,7 +39,7 @@ describe('what a server says of itself', () => {
     ['1000', 'noeviction', false],
     ['1000', 'volatile-ttl', true],
     ['1000', 'allkeys-lru', true],
-  ])('tells whether keys may vanish: maxmemory %s, %s', (maxmemory, maxmemory_policy, isEvicting) => {
+  ])('reports whether keys may vanish: maxmemory %s, %s', (maxmemory, maxmemory_policy, isEvicting) => {
     expect(parseServerInfo(info({ ...usable, maxmemory, maxmemory_policy })).isEvicting).toBe(isEvicting);
   });
 });

@@ -21,7 +21,7 @@ describe('an error of the store', () => {
     ['NOPROTO unsupported protocol version', /too old/],
     ["OOM command not allowed when used memory > 'maxmemory'.", /maxmemory/],
     ['MISCONF Redis is configured to save RDB snapshots', /cannot save/],
-  ])('%s says what to mend', (message, remedy) => {
+  ])('%s reports what to mend', (message, remedy) => {
     expect(remedyFor({ message })).toMatch(remedy);
   });
 
@@ -31,7 +31,7 @@ describe('an error of the store', () => {
     ['CERT_HAS_EXPIRED', /has expired.*renew it/],
     ['ERR_TLS_CERT_ALTNAME_INVALID', /serverName/],
     ['ERR_OSSL_PEM_NO_START_LINE', /files of backplane\.redis\.tls/],
-  ])('of TLS with code %s says what to mend', (code, remedy) => {
+  ])('of TLS with code %s reports what to mend', (code, remedy) => {
     expect(remedyFor({ message: 'whatever it says', code })).toMatch(remedy);
   });
 

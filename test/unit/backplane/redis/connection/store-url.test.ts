@@ -11,7 +11,7 @@ describe('the URL of a store', () => {
     ['valkey://[::1]:7', { ...plain, host: '::1', port: 7 }],
     ['rediss://u:p%40%2F%C3%A9@a', { ...plain, host: 'a', port: 6379, username: 'u', password: 'p@/é', isTls: true }],
     ['valkeys://:p@a', { ...plain, host: 'a', port: 6379, password: 'p', isTls: true }],
-  ])('%s says where it is', (url, address) => {
+  ])('%s names where it is', (url, address) => {
     expect(parseStoreUrl(url)).toEqual(address);
   });
 
@@ -29,7 +29,7 @@ describe('the URL of a store', () => {
     'redis://u:sesame@a:99999',
     'redis://u:sesame@a/x',
     'unix:/a?db=x',
-  ])('%s is none, which is said without its password', (url) => {
+  ])('%s is none, which is reported without its password', (url) => {
     expect(() => parseStoreUrl(url)).toThrow(/^backplane\.url/);
     expect(() => parseStoreUrl(url)).not.toThrow('sesame');
   });

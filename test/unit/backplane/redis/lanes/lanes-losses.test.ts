@@ -57,7 +57,7 @@ describe('a lost message', () => {
   });
 });
 
-describe('what is said to a node before it is known', () => {
+describe('what is sent to a node before it is known', () => {
   it('is lost, and the node sees a gap as soon as it is known: a call must not wait for ever (G3)', () => {
     const sender = new LanesUnderTest(A);
     const { receiver } = pair();
@@ -101,7 +101,7 @@ describe('a batch nobody listened to', () => {
     expect(receiver.heard).toEqual([`${A} gap`, `${A} r lost`]);
   });
 
-  it('tells of a loss after each heartbeat anew', async () => {
+  it('reports a loss after each heartbeat anew', async () => {
     const { sender, receiver } = pair();
     sender.lanes.send(B, 'r', LOST);
     sender.endTurn()[0]!.receipt(0);
@@ -115,7 +115,7 @@ describe('a batch nobody listened to', () => {
     expect(receiver.heard).toEqual([`${A} gap`, `${A} gap`]);
   });
 
-  it('gives frames back outside of the call that said them, and takes what is said meanwhile', () => {
+  it('gives frames back outside of the call that sent them, and takes what is sent meanwhile', () => {
     const { sender } = pair();
     sender.lanes.send(B, 'r', cancelOf(1));
     sender.lanes.cutOff(true);

@@ -76,7 +76,7 @@ async function meet(sent: readonly Sent[], fates: Iterator<Fate>, receiver: Lane
 }
 
 describe('lanes through any trouble', () => {
-  it('bring everything at most once and in order, show each loss as a gap, and give back only what was not heard (G3, G4)', async () => {
+  it('bring everything at most once and in order, show each loss as a gap, and give back only what was not received (G3, G4)', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(step, { maxLength: 40 }),

@@ -23,7 +23,7 @@ function headOf({ bytes }: Sent, node: NodeId = B): MessageHead {
 const heads = (sent: readonly Sent[]) => sent.map((one) => [headOf(one).sequence, headOf(one).itemCount]);
 
 describe('lanes', () => {
-  it('say all of one turn in one message per node, in the order said (ORD-1, ORD-3)', async () => {
+  it('send all of one turn in one message per node, in the order sent (ORD-1, ORD-3)', async () => {
     const { sender, receiver } = pair();
     const accepted = sender.lanes.publish([B], 'r', topic('one'));
     expect(sender.lanes.send(B, 's', cancelOf(1))).toBe(true);
@@ -155,7 +155,7 @@ describe('lanes', () => {
 });
 
 describe('confirmations', () => {
-  it('are said once per realm and flush, with the highest version', async () => {
+  it('are sent once per realm and flush, with the highest version', async () => {
     const { sender, receiver } = pair();
     sender.lanes.confirm(B, 'r', 3);
     sender.lanes.confirm(B, 'r', 5);
@@ -181,7 +181,7 @@ describe('confirmations', () => {
   });
 });
 
-describe('what cannot be said', () => {
+describe('what cannot be encoded', () => {
   it('is refused and leaves the rest of the batch whole', async () => {
     const { sender, receiver } = pair();
     const passthru = { form: 'ppt', details: { ppt_scheme: new Map() } } as const;
@@ -197,7 +197,7 @@ describe('what cannot be said', () => {
 });
 
 describe('a node that reads another format', () => {
-  it('is told nothing, and that is counted', async () => {
+  it('receives nothing, and that is counted', async () => {
     const { sender } = pair();
     const newer = 'd-1' as NodeId;
     sender.lanes.open(newer, [2]);
@@ -230,7 +230,7 @@ describe('a node that reads another format', () => {
 });
 
 describe('settling', () => {
-  it('sends what was said and waits for every receipt, good or bad', async () => {
+  it('sends what was sent and waits for every receipt, good or bad', async () => {
     const { sender } = pair();
     sender.lanes.send(B, 'r', LOST);
     sender.lanes.send(C, 'r', LOST);

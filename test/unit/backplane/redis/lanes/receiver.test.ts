@@ -15,7 +15,7 @@ import {
 } from '../../../../support/lanes-under-test.js';
 
 describe('a node that has gone', () => {
-  it('is heard no more, and is not taken for unknown (G5)', () => {
+  it('is ignored, and is not taken for unknown (G5)', () => {
     const { sender, receiver } = pair();
     receiver.lanes.close(A);
     receiver.lanes.open(A, READS);
@@ -51,7 +51,7 @@ describe('a node that has gone', () => {
 });
 
 describe('a node that does not know of its end', () => {
-  it('is told by those it speaks to, at once and then now and then (G4, G5)', async () => {
+  it('is informed by those it speaks to, at once and then now and then (G4, G5)', async () => {
     const { sender, receiver } = pair();
     receiver.lanes.close(A);
     for (const nowMs of [0, 1, 499]) {
@@ -71,7 +71,7 @@ describe('a node that does not know of its end', () => {
     expect(receiver.takeSent()).toHaveLength(1);
   });
 
-  it('is told by nobody who may be dead himself, and believes nobody it does not know', () => {
+  it('is informed by nobody who may be dead himself, and believes nobody it does not know', () => {
     const { sender, receiver } = pair();
     receiver.lanes.close(A);
     receiver.sendPolicy = 'later';
@@ -97,7 +97,7 @@ describe('an inbox', () => {
     expect(other.heard).toEqual([`unknown ${A}`, `${A} gap`, `${A} r lost`]);
   });
 
-  it('ignores what it has heard before', () => {
+  it('ignores what it has received before', () => {
     const { sender, receiver } = pair();
     sender.lanes.send(B, 'r', LOST);
     const [sent] = sender.endTurn();
@@ -146,7 +146,7 @@ describe('an inbox', () => {
     expect(receiver.counters.itemsReceived).toMatchObject({ control: 1, question: 2 });
   });
 
-  it('hears the probes of its own node, and of no other', () => {
+  it('receives the probes of its own node, and of no other', () => {
     const { receiver } = pair();
     receiver.lanes.receive(encodeProbe(B, 7));
     receiver.lanes.receive(encodeProbe(A, 8));

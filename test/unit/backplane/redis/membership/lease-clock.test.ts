@@ -22,7 +22,7 @@ it('is not set back by a reply that comes late', () => {
   expect(clock.remainingMs).toBe(8_000);
 });
 
-it('ends at once when told', () => {
+it('ends at once when asked to', () => {
   const clock = clockAt(() => 0);
   clock.renewed(0);
   clock.end();

@@ -42,7 +42,7 @@ describe('a node to whose inbox nobody listens (G5)', () => {
     expect(hung.events).not.toContain('fenced');
   });
 
-  it('is alive as long as it renews, whoever listens', async () => {
+  it('is alive as long as it renews, with and without listeners', async () => {
     const [deaf, survivor] = await world.settled('n-1', 'n-2');
     deaf.listen(false);
     await world.pass(5 * LEASE_MS);

@@ -37,7 +37,7 @@ describe('changes and readings', () => {
     expect(one.events).toEqual(['entered n-3 [1]', 'entered n-2 [1]']);
   });
 
-  it('wait for the change of a node that was read to be gone: what it said last is under way', async () => {
+  it('wait for the change of a node that was read to be gone: what it sent last is under way', async () => {
     const [one, two] = await world.entered('n-1', 'n-2');
     one.isDeaf = true;
     await two.membership.leave();
@@ -78,7 +78,7 @@ describe('changes and readings', () => {
     expect(one.events).toEqual(['entered n-2 [1]', 'gone n-2']);
   });
 
-  it('never bring back a node that has gone, whatever is heard', async () => {
+  it('never bring back a node that has gone, whatever arrives', async () => {
     const [one, two] = await world.entered('n-1', 'n-2');
     await two.membership.leave();
     await world.pass(0);
@@ -88,7 +88,7 @@ describe('changes and readings', () => {
     expect(one.events).toEqual(['entered n-2 [1]', 'gone n-2']);
   });
 
-  it('say nothing of the node itself, and never that it has gone', async () => {
+  it('publish nothing of the node itself, and never that it has gone', async () => {
     const [one] = await world.entered('n-1');
     one.hear(gone('n-1', 2));
     one.hear(entered('n-1', 3));
@@ -159,7 +159,7 @@ describe('changes and readings', () => {
     expect(one.count('load_nodes.lua')).toBe(readCount + 2);
   });
 
-  it('are read now and then in any case: what was said before the store lost its data may fit what is said after', async () => {
+  it('are read now and then in any case: what was sent before the store lost its data may fit what is sent after', async () => {
     const [one] = await world.entered('n-1');
     await world.pass(LEASE_MS);
     one.hear(entered('n-ghost', 2));

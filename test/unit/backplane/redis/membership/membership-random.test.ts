@@ -191,7 +191,7 @@ async function check(story: Story): Promise<void> {
   expect(world.keysLeft()).toEqual([world.keys.nodes.gone]);
 }
 
-it(`heals from whatever happens to ${SEED_COUNT} clusters, and says each death once (G5, G6)`, async () => {
+it(`heals from whatever happens to ${SEED_COUNT} clusters, and reports each death once (G5, G6)`, async () => {
   for (let seed = FIRST_SEED; seed < FIRST_SEED + SEED_COUNT; seed++) {
     const story = new Story(seed);
     try {

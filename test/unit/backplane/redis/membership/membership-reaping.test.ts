@@ -31,7 +31,7 @@ async function reaperAfter(step: string, one: Member, two: Member): Promise<Reap
 }
 
 describe('a dead node', () => {
-  it('is reaped by exactly one survivor, within its lease, and said to be gone when its rows are (G5)', async () => {
+  it('is reaped by exactly one survivor, within its lease, and reported gone when its rows are (G5)', async () => {
     const [dead, ...survivors] = await world.settled('n-1', 'n-2', 'n-3', 'n-4');
     await dead.serve('realm');
     await dead.serve('other');
@@ -97,7 +97,7 @@ describe('a dead node', () => {
     expect(reapedCount(survivor)).toBe(1);
   });
 
-  it('is said to be gone once also when a stopped reaper goes on after another has finished', async () => {
+  it('is reported gone once also when a stopped reaper goes on after another has finished', async () => {
     const [dead, one, two] = await world.settled('n-1', 'n-2', 'n-3');
     await dead.serve('realm');
     dead.kill();
@@ -113,7 +113,7 @@ describe('a dead node', () => {
     expect(other.events.filter((event) => event === 'gone n-1')).toHaveLength(1);
   });
 
-  it('is said to be gone once also when two finish at the same time', async () => {
+  it('is reported gone once also when two finish at the same time', async () => {
     const [dead, one, two] = await world.settled('n-1', 'n-2', 'n-3');
     await dead.serve('realm');
     dead.kill();
@@ -197,7 +197,7 @@ describe('the grace after an outage (G6)', () => {
     expect(two.events).toEqual(['entered n-1 [1]']);
   });
 
-  it('lets rows of nodes that died before anybody came be reaped by whoever comes', async () => {
+  it('lets rows of nodes that died before anybody came be reaped by anybody who comes', async () => {
     const [dead] = await world.settled('n-1');
     await dead.serve('realm');
     dead.kill();
@@ -211,7 +211,7 @@ describe('the grace after an outage (G6)', () => {
 });
 
 describe('a node that was reaped while it slept', () => {
-  it('says nothing on waking, withdraws what it wrote since, and is fenced once', async () => {
+  it('sends nothing on waking, withdraws what it wrote since, and is fenced once', async () => {
     const [late, one] = await world.settled('n-1', 'n-2');
     await late.serve('realm');
     late.freeze();
@@ -234,7 +234,7 @@ describe('a node that was reaped while it slept', () => {
     expect(late.membership.isLeaseValid()).toBe(false);
   });
 
-  it('says that it was declared dead before it withdraws anything, so that nothing is written behind', async () => {
+  it('reports that it was declared dead before it withdraws anything, so that nothing is written behind', async () => {
     const [late] = await world.settled('n-1', 'n-2');
     await late.serve('realm');
     late.freeze();
@@ -302,7 +302,7 @@ describe('a node that was reaped while it slept', () => {
     expect(late.count('forget n-1')).toBe(1);
   });
 
-  it('is not said to be fenced when it was leaving already', async () => {
+  it('is not reported fenced when it was leaving already', async () => {
     const [late, one] = await world.settled('n-1', 'n-2');
     late.freeze();
     await world.pass(2 * NOTICED_MS);

@@ -8,7 +8,7 @@ beforeEach(() => {
 });
 
 describe('a store that lost its data (G6)', () => {
-  it('is entered again under the same names, and nobody is said to be gone', async () => {
+  it('is entered again under the same names, and nobody is reported gone', async () => {
     const [one, two, three] = await world.settled('n-1', 'n-2', 'n-3');
     await one.serve('a');
     await one.serve('b');
@@ -28,7 +28,7 @@ describe('a store that lost its data (G6)', () => {
     expect(versions).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
-  it('notes the realms before it says so', async () => {
+  it('notes the realms before it reports that', async () => {
     const [one] = await world.settled('n-1');
     await one.serve('a');
     world.flushAll();
@@ -60,7 +60,7 @@ describe('a store that lost its data (G6)', () => {
     expect(world.twin.members(world.keys.nodes.realmsOf('n-1' as NodeId))).toEqual(['a']);
   });
 
-  it('makes nodes that do not come back be reaped after a lease, said once and for good', async () => {
+  it('makes nodes that do not come back be reaped after a lease, reported once and for good', async () => {
     const [dead, one, two] = await world.settled('n-1', 'n-2', 'n-3');
     dead.kill();
     world.flushAll();

@@ -9,7 +9,7 @@ beforeEach(() => {
 });
 
 describe('entering and leaving', () => {
-  it('tells every node of every other one once, and of itself never', async () => {
+  it('notifies every node of every other one once, and of itself never', async () => {
     const [one, two, three] = await world.entered('n-1', 'n-2', 'n-3');
     expect(one.events).toEqual(['entered n-2 [1]', 'entered n-3 [1]']);
     expect(two.events).toEqual(['entered n-1 [1]', 'entered n-3 [1]']);
@@ -52,7 +52,7 @@ describe('entering and leaving', () => {
     expect(world.alive()).toEqual(['n-1']);
   });
 
-  it('leaves no key behind but tombstones, and the others hear of it once (G5)', async () => {
+  it('leaves no key behind but tombstones, and the others learn of it once (G5)', async () => {
     const [one, two] = await world.entered('n-1', 'n-2');
     await two.serve('realm');
     await two.serve('other');
@@ -68,7 +68,7 @@ describe('entering and leaving', () => {
     expect([...world.rows]).toEqual([]);
   });
 
-  it('says gone only after every realm and session was withdrawn', async () => {
+  it('reports gone only after every realm and session was withdrawn', async () => {
     const [one, two] = await world.entered('n-1', 'n-2');
     await two.serve('realm');
     const held = two.hold('before', 'forget n-2');
@@ -163,7 +163,7 @@ describe('the lease', () => {
     expect(renewalCount).toBeLessThanOrEqual(60_000 / (RENEW_MS * 0.9) + 1);
   });
 
-  it('is not believed in by a process that wakes, and is again once the store says that nobody reaped it', async () => {
+  it('is not believed in by a process that wakes, and is again once the store reports that nobody reaped it', async () => {
     const [one] = await world.entered('n-1');
     await world.pass(RENEW_MS);
     one.freeze();

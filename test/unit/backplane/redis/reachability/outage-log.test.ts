@@ -45,7 +45,7 @@ describe('an outage', () => {
     expect(lines()).toEqual([]);
   });
 
-  it('that is too short for the node to say so has one line, with how long it took; many have one a minute', async () => {
+  it('that is too short for the node to report it has one line, with how long it took; many have one a minute', async () => {
     const { time, outages, suffer, lost, lines } = scene();
     for (let blip = 0; blip < 10; blip++) {
       lost();

@@ -14,7 +14,7 @@ beforeEach(() => {
 const row = (value: unknown): string => Buffer.from(packed(value)).toString('latin1');
 
 describe('catching up', () => {
-  it('reads the realm anew when a change was missed, and says only what differs', async () => {
+  it('reads the realm anew when a change was missed, and reports only what differs', async () => {
     const [one, two, three] = await world.serving('n1', 'n2', 'n3');
     await world.settled(one.claim(claimOf(one.id, 'com.same')));
     await world.settled(one.claim(claimOf(one.id, 'com.ends', { session: 5 as SessionId })));
@@ -68,7 +68,7 @@ describe('catching up', () => {
     expect(two.counters.mirrorReloads).toMatchObject({ version_gap: 0, store_emptied: 0 });
   });
 
-  it('counts and ignores messages that it does not understand, and finds what they said', async () => {
+  it('counts and ignores messages that it does not understand, and finds what they brought', async () => {
     const [one, two] = await world.serving('n1', 'n2');
     const version = two.directory.stats.version + 1;
     for (const text of ['', 'nonsense']) two.directory.changed(Buffer.from(text));
@@ -141,7 +141,7 @@ describe('a node that is cut off', () => {
     expect(await one.claim(claimOf(one.id, 'com.x'))).toMatchObject({ kind: 'failed' });
   });
 
-  it('takes back on return what it took back meanwhile, and hears what it missed', async () => {
+  it('takes back on return what it took back meanwhile, and receives what it missed', async () => {
     const [one, two, three] = await world.serving('n1', 'n2', 'n3');
     for (const topic of ['kept', 'dropped']) await world.settled(one.watch(topic));
     for (const session of [1, 2])

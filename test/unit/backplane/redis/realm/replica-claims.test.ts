@@ -20,7 +20,7 @@ describe('claims', () => {
     expect([one.holds.size, one.notified.length, world.storedCallees().length]).toEqual([1, 1, 1]);
   });
 
-  it('resolve after this node has been told too', async () => {
+  it('resolve after this node has been notified too', async () => {
     const [one] = await world.serving('n1', 'n2');
     one.subscriber.hold();
     const claiming = settlementOf(one.claim(claimOf(one.id, 'com.x')));
@@ -140,7 +140,7 @@ describe('claims', () => {
     }
 
     it.each(['single', 'first'] as const)(
-      'and beside others (%s) are put once every node has answered: until then nobody hears of them',
+      'and beside others (%s) are put once every node has answered: until then nobody learns of them',
       async (invoke) => {
         const [one, two, three] = await world.serving('n1', 'n2', 'n3');
         const held = claimOf(one.id, 'com.x', { invoke });

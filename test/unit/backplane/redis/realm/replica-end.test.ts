@@ -22,7 +22,7 @@ describe('the end', () => {
     expect(one.registrations.size).toBe(1);
   });
 
-  it('tells whoever waits', async () => {
+  it('ends the waits', async () => {
     const [one] = await world.serving('n1', 'n2');
     world.confirmationLoss = 1;
     const watching = one.watch('a');

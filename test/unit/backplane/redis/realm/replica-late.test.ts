@@ -36,7 +36,7 @@ describe('a node whose changes come late, after what its commands have shown', (
     },
   );
 
-  it('waits for one that has withdrawn and entered again, also when it hears of that only afterwards (G2)', async () => {
+  it('waits for one that has withdrawn and entered again, also when it is notified of that only afterwards (G2)', async () => {
     const world = new RealmWorld();
     const [one, two] = await world.serving('n1', 'n2');
     one.subscriber.hold();

@@ -30,6 +30,6 @@ it('puts what several scripts share in the place of the line that includes it', 
   expect(() => loadScripts(pathToFileURL(`${folder}/`))).toThrow(/ENOENT.*none\.lua/);
 });
 
-it('says so when there is no folder', () => {
+it('reports it when there is no folder', () => {
   expect(() => loadScripts(new URL('file:///nowhere/lua/'))).toThrow(/ENOENT/);
 });
