@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { findRedis, withoutPassword } from '../../deploy/local/redis.mjs';
 import { Code } from '../../src/wamp/codes.js';
+import { firstOf } from '../support/first-of.js';
 import { RawClient } from '../support/raw-client.js';
 import { randomPrefix, startRedis, type RedisServer } from '../support/redis.js';
 
@@ -47,11 +48,11 @@ class Command {
     });
   }
 
-  /** Resolves once it has said so. Rejects when it ends without. */
+  /** Resolves when its output matches. Rejects when it ends without that. */
   async said(pattern: RegExp): Promise<void> {
     while (!pattern.test(this.text)) {
       if (this.#hasEnded) throw new Error(`ended without saying ${String(pattern)}:\n${this.text}`);
-      await Promise.race([once(this.child.stdout!, 'data'), once(this.child.stderr!, 'data'), this.exitCode]);
+      await firstOf([this.child.stdout!, 'data'], [this.child.stderr!, 'data'], [this.child, 'close']);
     }
   }
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { endingWithUs } from './children.js';
+import { firstOf } from './first-of.js';
 import { root } from './root.js';
 
 const main = join(root, 'dist/main.js');
@@ -63,7 +64,8 @@ export class GantryProcess {
           `the process ended before saying ${String(pattern)}:\n${this.#texts.stdout}${this.#texts.stderr}`,
         );
       }
-      await Promise.race([once(this.child[stream], 'data'), once(this.child[stream], 'close')]);
+      const output = this.child[stream];
+      await firstOf([output, 'data'], [output, 'close']);
     }
   }
 
