@@ -29,6 +29,10 @@ const ping = 0x89;
 const firstFragment = 0x01;
 const busyTopic = 'com.bench.busy';
 const pool = 'com.bench.pool';
+const wrongTicket = [
+  '[1,"realm1",{"roles":{"caller":{}},"authmethods":["ticket"],"authid":"joe"}]',
+  '[5,"a guess",{}]',
+];
 const patternDepth = 14;
 const patternTopic = new Array<string>(patternDepth).fill('a').join('.');
 
@@ -50,6 +54,7 @@ const attacksOf = (share: number) =>
       ),
       joins: false,
     },
+    logins: { ...flood(share, 'HELLO and a wrong ticket in turn, for one authid', ...wrongTicket), joins: false },
     'fan-out': {
       ...flood(share, 'tiny PUBLISH to 200 subscribers', `[16,1,{},"${busyTopic}"]`),
       prepare: (endpoint) => holdSubscribers(endpoint, part(200, share)),

@@ -26,10 +26,11 @@ const pubkey = createPublicKey(privateKey).export({ format: 'der', type: 'spki' 
 /** The realm for these logins, as in the configuration of the router. */
 export function realmWithLogins(name: string): object {
   const role = 'user';
+  const everything = { call: true, register: true, publish: true, subscribe: true };
   return {
     name,
     anonymousRole: role,
-    roles: [{ name: role, permissions: [{ uri: '', match: 'prefix', allow: { call: true } }] }],
+    roles: [{ name: role, permissions: [{ uri: '', match: 'prefix', allow: everything }] }],
     auth: {
       ticket: { principals: { joe: { ticket: password, role } } },
       wampcra: { users: { joe: { secret: password, role }, ann: { derivedKey, ...salt, role } } },

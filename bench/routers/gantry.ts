@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BenchError } from '../failure.js';
+import { realmWithLogins } from '../load/logins.js';
 import { freePort, launch } from './process.js';
 import { probeFlags } from './node-flags.js';
 import type { Router, RunningRouter, StartOptions } from './router.js';
@@ -58,6 +59,7 @@ function gantryIn(directory: string, name: string, profileDirectory: string | nu
 export async function startGantry({
   measuresMemory,
   servesSite = false,
+  hasLogins = false,
   profileDirectory,
   environment,
   directory = checkout,
@@ -75,6 +77,7 @@ export async function startGantry({
       GANTRY_LISTEN_PORT: String(port),
       GANTRY_OPS_PORT: String(opsPort),
       GANTRY_DEMO_ENABLED: String(servesSite),
+      ...(hasLogins && { GANTRY_REALMS: JSON.stringify([realmWithLogins(gantryRealm)]) }),
       ...environment,
     },
     hasProbe: measuresMemory,

@@ -11,6 +11,8 @@ export interface RunningRouter {
   readonly url: string;
   /** Null when it was started by somebody else. */
   readonly pid: number | null;
+  /** Where its metrics are. Absent: the bench does not know its metrics. */
+  readonly opsUrl?: string;
   /** After a full garbage collection where the router was started with `measuresMemory`. */
   memory(): Promise<Memory>;
   /** Idempotent. */
@@ -22,6 +24,8 @@ export interface StartOptions {
   readonly measuresMemory: boolean;
   /** Gantry serves its demo's pages, too. */
   readonly servesSite?: boolean;
+  /** Gantry has the principals of `load/logins.ts`. */
+  readonly hasLogins?: boolean;
 }
 
 export interface Router {

@@ -1,7 +1,7 @@
 import { closedLoop, measureCase, runOnce, type Bench, type Scenario, type Started } from '../bench.js';
 import { ratePerSecond } from '../compare.js';
 import type { JoinsJob, Outcome } from '../load/job.js';
-import { loginNames, realmWithLogins, type LoginName } from '../load/logins.js';
+import { loginNames, type LoginName } from '../load/logins.js';
 import { figure, medianOf, type Figure } from '../report/figures.js';
 import { gantryRealm, startGantry } from '../routers/gantry.js';
 
@@ -21,8 +21,7 @@ export const auth: Scenario = {
 };
 
 async function measure(bench: Bench): Promise<Figure[]> {
-  const environment = { GANTRY_REALMS: JSON.stringify([realmWithLogins(gantryRealm)]) };
-  const running = await startGantry({ measuresMemory: false, profileDirectory: null, environment });
+  const running = await startGantry({ measuresMemory: false, hasLogins: true, profileDirectory: null });
   const started: Started = {
     router: { name: 'gantry', wire: 'wamp', realm: gantryRealm, version: '', start: () => Promise.resolve(running) },
     running,

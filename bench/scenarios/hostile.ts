@@ -1,5 +1,6 @@
 import { endpointOf, measureCase, withRouters, type Bench, type Scenario } from '../bench.js';
 import { attackNames, attackOf, type AttackName } from '../load/attacks.js';
+import { readPage, sample, type Page } from '../cluster/metrics-page.js';
 import type { Endpoint } from '../load/endpoint.js';
 import type { Job, Latency, Outcome, Plan } from '../load/job.js';
 import { cpuSeconds, peakResidentBytes } from '../measure/cpu.js';
@@ -48,6 +49,12 @@ interface Felt {
   readonly call: Outcome;
 }
 
+interface Logins {
+  readonly answered: number;
+  /** By the bound on failed attempts, without a look at the credential. */
+  readonly throttled: number;
+}
+
 interface Round {
   readonly undisturbed: Felt;
   readonly attacked: Felt;
@@ -55,6 +62,8 @@ interface Round {
   readonly peakBytes: number;
   readonly attackBytes: number;
   readonly cutCount: number;
+  /** Attempts to log in; null where the attack makes none, or the router has no metrics. */
+  readonly logins: Logins | null;
 }
 
 async function measure(bench: Bench, router: Router, name: AttackName): Promise<Figure[]> {
@@ -81,12 +90,20 @@ async function measure(bench: Bench, router: Router, name: AttackName): Promise<
     each('peak RSS', 'MiB', ({ peakBytes }) => peakBytes / mebibyte),
     each('taken from attackers', 'MB', ({ attackBytes }) => attackBytes / 1e6),
     each('attackers cut', '', ({ cutCount }) => cutCount),
+    ...(rounds.some(({ logins }) => logins !== null)
+      ? [
+          each('logins answered', '', ({ logins }) => logins?.answered ?? NaN),
+          each('logins refused by the limit', '', ({ logins }) => logins?.throttled ?? NaN),
+        ]
+      : []),
   ];
 }
 
 async function attack(bench: Bench, router: Router, name: AttackName): Promise<Round> {
-  return withRouters([router], { measuresMemory: false, servesSite: true }, async ([started]) => {
+  const options = { measuresMemory: false, servesSite: true, hasLogins: name === 'logins' };
+  return withRouters([router], options, async ([started]) => {
     const endpoint = endpointOf(started!);
+    const opsUrl = name === 'logins' ? started!.running.opsUrl : undefined;
     await work(bench, endpoint);
     const plan: Plan = {
       pace: { kind: 'open', perSecond },
@@ -120,12 +137,21 @@ async function attack(bench: Bench, router: Router, name: AttackName): Promise<R
         peakBytes: endpoint.pid === null ? NaN : peakResidentBytes(endpoint.pid),
         attackBytes: pressed?.messages ?? NaN,
         cutCount: pressed?.sent ?? NaN,
+        logins: opsUrl === undefined ? null : loginsOf(await readPage(opsUrl)),
       };
     } finally {
       await attackers.close();
       for (const load of loads) await load.close();
     }
   });
+}
+
+/** Attempts since the start of the router: nobody else presents a ticket. */
+function loginsOf(page: Page): Logins {
+  const failures = (reason: string): number =>
+    sample(page, `gantry_authentication_failures_total{method="ticket",reason="${reason}"}`);
+  const throttled = failures('throttled');
+  return { answered: failures('denied') + throttled, throttled };
 }
 
 /** Lets the router handle ordinary calls and events, as quickly as it can. */
