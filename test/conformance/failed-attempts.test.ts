@@ -45,7 +45,8 @@ const TOPOLOGIES: readonly [string, (config: ConfigInput) => Promise<TestCluster
 
 describe.each(TOPOLOGIES)('failed attempts to authenticate: %s', (_name, start, nodeCount) => {
   it('are stopped, 10,000 of them, while others log in', async () => {
-    const limits = { maxFailedAuthenticationsPerConnection: 1_000 };
+    // The attempts of one connection are one handshake, which takes as long as a busy machine needs.
+    const limits = { maxFailedAuthenticationsPerConnection: 1_000, handshakeTimeoutMs: 300_000 };
     const cluster = await start({ ...CONFIG, limits: { ...CONFIG.limits, ...limits } });
     after(() => cluster.stop());
     const answers = new Map<unknown, number>();

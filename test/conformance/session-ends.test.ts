@@ -197,7 +197,14 @@ describeConformance(
       await until(() => router().counted(({ connectionsClosed }) => connectionsClosed.shutdown) === 1);
       expect(await witness?.fence()).toEqual(witness && []);
     });
+  },
+  { drain: { farewell: 'goodbye', periodMs: 0, deadlineMs: 5_000 } },
+  'test',
+);
 
+describeConformance(
+  'leaving that the client does not answer',
+  (router) => {
     it('does not wait for a reply for ever (SES-15)', async () => {
       const client = await router().joinAt(0);
       const drained = drainFirst(router());
