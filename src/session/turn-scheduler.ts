@@ -41,7 +41,7 @@ export interface TurnHooks {
   onExhausted(): void;
   /**
    * Clients send more than this node can handle: reading alone took much of a turn, or an inbox fills up. Called while the
-   * turn reads, and again whenever it has read as much as took it there.
+   * turn reads, and again for each half of the budget that it reads more.
    */
   onFlooded(): void;
 }

@@ -4,7 +4,7 @@ export interface ByteRange {
   readonly byteLength: number;
 }
 
-/** Of a request. */
+/** The parts of a request that choose a range. */
 interface Asked {
   readonly method: string;
   header(name: string): string;
@@ -14,8 +14,8 @@ interface Asked {
 const RANGE = /^bytes=\s*(?:(\d{1,15})-(\d{1,15})?|-(\d{1,15}))\s*$/i;
 
 /**
- * The part of a file that a request asks for. `all`: the request asks for none, for several, or for one of another version. `none`: the
- * file has no byte of it.
+ * The part of a file that a request asks for. `all`: the request asks for none, for several, or for one of another
+ * version. `none`: the file has no byte of it.
  */
 export function rangeIn(request: Asked, byteLength: number, tag: string): ByteRange | 'all' | 'none' {
   const [matched, from, to, last] = RANGE.exec(request.header('range')) ?? [];

@@ -15,8 +15,9 @@ const CHECK_COUNT = 6;
 const SETTLED_FACTOR = 2;
 
 /**
- * Nodes whose inbox has no listener, as receipts and the ring's watch show. A process that has died leaves no subscriber, and one that hangs does:
- * therefore this node asks the store whether they are dead, long before their lease has run out (G5).
+ * Nodes whose inbox has no listener, as receipts and the ring's watch show. A process that has died leaves no subscriber,
+ * and one that hangs does: therefore this node asks the store whether they are dead, long before their lease has run out
+ * (G5).
  */
 export class Absences {
   readonly #options: AbsencesOptions;
