@@ -155,7 +155,7 @@ export const CONNECTION_ENDS = [
   'undecided',
   'idle_timeout',
 ] as const;
-/** `waited`: for their turn (limits.maxHandshakesPerSecond); `timeout`, `gone`: until they could wait no longer, or their client had left. */
+/** `waited`: began after a wait (limits.maxHandshakesPerSecond). `timeout`, `gone`: the time was up, or the client had left, before. */
 const HANDSHAKE_OUTCOMES = ['at_once', 'waited', 'refused', 'timeout', 'gone'] as const;
 export const UNSENT_REASONS = ['slow_reader', 'connection_closed'] as const;
 export const EVENT_DROPS = ['untranscodable', 'node_unreachable', 'too_large', 'held_limit'] as const;
