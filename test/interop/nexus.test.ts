@@ -1,6 +1,4 @@
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startCluster, startRedisCluster, type TestCluster } from '../support/cluster.js';
@@ -8,11 +6,7 @@ import { freePort } from '../support/free-port.js';
 import { GantryProcess } from '../support/gantry-process.js';
 import { GoProgram } from '../support/go-program.js';
 import { openRealm } from '../support/open-realm.js';
-
-const REALM = 'com.example.app';
-const PASSWORD = 'secret123';
-const SEED = '4d57d97a68f555696620a6d849c0ce582568518d729eb753dc7c732de2804510';
-const PUBKEY = '1adfc8bfe1d35616e64dffbd900096f23b066f914c8c2ffbb66f6075b96e116d';
+import { logIn } from './clients/go-logins.js';
 
 const program = new GoProgram('nexus');
 
@@ -52,39 +46,15 @@ describe.skipIf(program.obstacle !== undefined)('the Go client of nexus 3.2', { 
   );
 
   it('joins with a ticket, with WAMP-CRA and with cryptosign, and is refused with another secret', async () => {
-    const file = join(program.folder, 'gantry.json');
-    const anything = [{ uri: '', match: 'prefix', allow: { call: true } }];
-    const auth = {
-      ticket: {
-        principals: { tim: { ticketSha256: createHash('sha256').update(PASSWORD).digest('hex'), role: 'user' } },
-      },
-      wampcra: {
-        users: {
-          carl: { secret: PASSWORD, role: 'user' },
-          salma: { secret: PASSWORD, salt: 'salt123', iterations: 100, keylen: 16, role: 'user' },
-        },
-      },
-      cryptosign: { principals: { device7: { authorizedKeys: [PUBKEY], role: 'user' } } },
-    };
-    const realm = { name: REALM, anonymousRole: null, roles: [{ name: 'user', permissions: anything }], auth };
-    writeFileSync(file, JSON.stringify({ realms: [realm], ops: { enabled: false }, demo: { enabled: false } }));
-    const router = new GantryProcess(['start', '--config', file, '--port', '0']);
-    const url = await router.ready();
-    const login = (...words: string[]): Promise<readonly string[]> => program.run('login', url, REALM, ...words);
-
-    expect(await login('ticket', 'tim', PASSWORD)).toEqual(['joined tim user ticket']);
-    expect(await login('wampcra', 'carl', PASSWORD)).toEqual(['joined carl user wampcra']);
-    expect(await login('wampcra', 'salma', PASSWORD)).toEqual(['joined salma user wampcra']);
-    expect(await login('cryptosign', 'device7', SEED)).toEqual(['joined device7 user cryptosign']);
-    for (const words of [
-      ['ticket', 'tim', 'another'],
-      ['wampcra', 'salma', 'another'],
-      ['cryptosign', 'device7', '0'.repeat(64)],
-    ])
-      expect(String(await login(...words))).toMatch(/^refused the realm does not accept these credentials/);
-
-    router.signal('SIGTERM');
-    await router.exit;
+    const { right, wrong } = await logIn(program, 16);
+    expect(right).toEqual([
+      'joined tim user ticket',
+      'joined carl user wampcra',
+      'joined salma user wampcra',
+      'joined device7 user cryptosign',
+    ]);
+    expect(wrong).toHaveLength(3);
+    for (const refusal of wrong) expect(refusal).toMatch(/^refused the realm does not accept these credentials/);
   });
 
   it('reports the end of its session when the router restarts, so that a loop joins again', async () => {
