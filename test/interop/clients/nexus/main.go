@@ -16,6 +16,8 @@ import (
 	"os"
 	"time"
 
+	"gantry/report"
+
 	"github.com/gammazero/nexus/v3/client"
 	"github.com/gammazero/nexus/v3/transport/serialize"
 	"github.com/gammazero/nexus/v3/wamp"
@@ -38,7 +40,7 @@ func main() {
 	case len(args) == 2 && args[0] == "stay":
 		stay(args[1])
 	default:
-		fail("usage", errors.New("features, login or stay"))
+		report.Fail("usage", errors.New("features, login or stay"))
 	}
 }
 
@@ -50,36 +52,8 @@ func connect(address, serializer string) *client.Client {
 	settings := config("realm1")
 	settings.Serialization = serializers[serializer]
 	session, err := client.ConnectNet(context.Background(), address, settings)
-	must("connect", err)
+	report.Must("connect", err)
 	return session
-}
-
-func must(name string, err error) {
-	if err != nil {
-		fail(name, err)
-	}
-}
-
-func fail(name string, err error) {
-	fmt.Printf("failed %s: %v\n", name, err)
-	os.Exit(1)
-}
-
-func ok(name string, holds bool, detail any) {
-	if !holds {
-		fail(name, fmt.Errorf("got %v", detail))
-	}
-	fmt.Println("ok", name)
-}
-
-func within[T any](name string, values <-chan T) T {
-	select {
-	case value := <-values:
-		return value
-	case <-time.After(patience):
-		fail(name, errors.New("nothing arrived"))
-		panic("unreachable")
-	}
 }
 
 // uriOf returns the URI of the ERROR that ended a call.
@@ -97,41 +71,41 @@ func features(near, far *client.Client) {
 	streams(near, far)
 	cancels(near, far)
 	events(near, far)
-	must("close", near.Close())
-	ok("goodbye", near.RouterGoodbye() == nil || near.RouterGoodbye().Reason == wamp.CloseGoodbyeAndOut, near.RouterGoodbye())
-	must("close", far.Close())
+	report.Must("close", near.Close())
+	report.OK("goodbye", near.RouterGoodbye() == nil || near.RouterGoodbye().Reason == wamp.CloseGoodbyeAndOut, near.RouterGoodbye())
+	report.Must("close", far.Close())
 }
 
 func calls(near, far *client.Client) {
 	echo := func(_ context.Context, call *wamp.Invocation) client.InvokeResult {
 		return client.InvokeResult{Args: call.Arguments, Kwargs: call.ArgumentsKw}
 	}
-	must("register", far.Register("com.example.nexus.echo", echo, nil))
+	report.Must("register", far.Register("com.example.nexus.echo", echo, nil))
 	result, err := near.Call(context.Background(), "com.example.nexus.echo", nil, wamp.List{"a", 2}, wamp.Dict{"b": "c"}, nil)
-	must("call", err)
+	report.Must("call", err)
 	text, _ := wamp.AsString(result.Arguments[0])
 	number, _ := wamp.AsInt64(result.Arguments[1])
 	value, _ := wamp.AsString(result.ArgumentsKw["b"])
-	ok("call", text == "a" && number == 2 && value == "c", result)
+	report.OK("call", text == "a" && number == 2 && value == "c", result)
 
 	caller := func(_ context.Context, call *wamp.Invocation) client.InvokeResult {
 		return client.InvokeResult{Args: wamp.List{call.Details["caller"]}}
 	}
-	must("register", far.Register("com.example.nexus.caller", caller, nil))
+	report.Must("register", far.Register("com.example.nexus.caller", caller, nil))
 	disclosed := wamp.Dict{"disclose_me": true}
 	result, err = near.Call(context.Background(), "com.example.nexus.caller", disclosed, nil, nil, nil)
-	must("disclosure", err)
+	report.Must("disclosure", err)
 	id, _ := wamp.AsID(result.Arguments[0])
-	ok("disclosure", id == near.ID(), result)
+	report.OK("disclosure", id == near.ID(), result)
 
 	pattern := func(_ context.Context, call *wamp.Invocation) client.InvokeResult {
 		return client.InvokeResult{Args: wamp.List{call.Details["procedure"]}}
 	}
-	must("register", far.Register("com.example.nexus..get", pattern, wamp.Dict{"match": "wildcard"}))
+	report.Must("register", far.Register("com.example.nexus..get", pattern, wamp.Dict{"match": "wildcard"}))
 	result, err = near.Call(context.Background(), "com.example.nexus.item.get", nil, nil, nil, nil)
-	must("wildcard", err)
+	report.Must("wildcard", err)
 	name, _ := wamp.AsString(result.Arguments[0])
-	ok("wildcard", name == "com.example.nexus.item.get", result)
+	report.OK("wildcard", name == "com.example.nexus.item.get", result)
 
 	shared := wamp.Dict{"invoke": "roundrobin"}
 	for _, callee := range []*client.Client{near, far} {
@@ -139,32 +113,32 @@ func calls(near, far *client.Client) {
 		who := func(context.Context, *wamp.Invocation) client.InvokeResult {
 			return client.InvokeResult{Args: wamp.List{mine}}
 		}
-		must("register shared", callee.Register("com.example.nexus.shared", who, shared))
+		report.Must("register shared", callee.Register("com.example.nexus.shared", who, shared))
 	}
 	seen := map[wamp.ID]int{}
 	for range 4 {
 		result, err = near.Call(context.Background(), "com.example.nexus.shared", nil, nil, nil, nil)
-		must("shared", err)
+		report.Must("shared", err)
 		id, _ := wamp.AsID(result.Arguments[0])
 		seen[id]++
 	}
-	ok("shared", seen[near.ID()] == 2 && seen[far.ID()] == 2, seen)
+	report.OK("shared", seen[near.ID()] == 2 && seen[far.ID()] == 2, seen)
 }
 
 func refusals(near, far *client.Client) {
 	refuse := func(context.Context, *wamp.Invocation) client.InvokeResult {
 		return client.InvokeResult{Err: "com.example.error.empty", Args: wamp.List{"nothing left"}}
 	}
-	must("register", far.Register("com.example.nexus.refuse", refuse, nil))
+	report.Must("register", far.Register("com.example.nexus.refuse", refuse, nil))
 	_, err := near.Call(context.Background(), "com.example.nexus.refuse", nil, nil, nil, nil)
-	ok("error of a callee", uriOf(err) == "com.example.error.empty", err)
+	report.OK("error of a callee", uriOf(err) == "com.example.error.empty", err)
 	_, err = near.Call(context.Background(), "com.example.nexus.nobody", nil, nil, nil, nil)
-	ok("no such procedure", uriOf(err) == wamp.ErrNoSuchProcedure, err)
-	must("unregister", far.Unregister("com.example.nexus.refuse"))
+	report.OK("no such procedure", uriOf(err) == wamp.ErrNoSuchProcedure, err)
+	report.Must("unregister", far.Unregister("com.example.nexus.refuse"))
 	_, err = near.Call(context.Background(), "com.example.nexus.refuse", nil, nil, nil, nil)
-	ok("unregister", uriOf(err) == wamp.ErrNoSuchProcedure, err)
+	report.OK("unregister", uriOf(err) == wamp.ErrNoSuchProcedure, err)
 	err = near.Register("com.example.nexus.echo", refuse, nil)
-	ok("taken", err != nil, err)
+	report.OK("taken", err != nil, err)
 }
 
 func streams(near, far *client.Client) {
@@ -176,16 +150,16 @@ func streams(near, far *client.Client) {
 		}
 		return client.InvokeResult{Args: wamp.List{"end"}}
 	}
-	must("register", far.Register("com.example.nexus.count", count, nil))
+	report.Must("register", far.Register("com.example.nexus.count", count, nil))
 	var numbers []int64
 	progress := func(part *wamp.Result) {
 		number, _ := wamp.AsInt64(part.Arguments[0])
 		numbers = append(numbers, number)
 	}
 	result, err := near.Call(context.Background(), "com.example.nexus.count", nil, nil, nil, progress)
-	must("progressive results", err)
+	report.Must("progressive results", err)
 	last, _ := wamp.AsString(result.Arguments[0])
-	ok("progressive results", fmt.Sprint(numbers) == "[0 1 2]" && last == "end", numbers)
+	report.OK("progressive results", fmt.Sprint(numbers) == "[0 1 2]" && last == "end", numbers)
 }
 
 func cancels(near, far *client.Client) {
@@ -195,53 +169,53 @@ func cancels(near, far *client.Client) {
 		stopped <- struct{}{}
 		return client.InvocationCanceled
 	}
-	must("register", far.Register("com.example.nexus.wait", wait, nil))
+	report.Must("register", far.Register("com.example.nexus.wait", wait, nil))
 	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 	defer cancel()
 	_, err := near.Call(ctx, "com.example.nexus.wait", nil, nil, nil, nil)
-	within("interrupt", stopped)
-	ok("cancel", err != nil, err)
+	report.Within("interrupt", stopped)
+	report.OK("cancel", err != nil, err)
 	_, err = near.Call(context.Background(), "com.example.nexus.wait", wamp.Dict{"timeout": 200}, nil, nil, nil)
-	within("interrupt", stopped)
-	ok("timeout", uriOf(err) == wamp.ErrTimeout || uriOf(err) == wamp.ErrCanceled, err)
+	report.Within("interrupt", stopped)
+	report.OK("timeout", uriOf(err) == wamp.ErrTimeout || uriOf(err) == wamp.ErrCanceled, err)
 }
 
 func events(near, far *client.Client) {
 	received := make(chan *wamp.Event, 16)
 	take := func(event *wamp.Event) { received <- event }
 	acknowledged := wamp.Dict{"acknowledge": true}
-	must("subscribe", far.Subscribe("com.example.nexus.topic", take, nil))
-	must("publish", near.Publish("com.example.nexus.topic", acknowledged, wamp.List{"a"}, wamp.Dict{"b": 1}))
-	event := within("event", received)
+	report.Must("subscribe", far.Subscribe("com.example.nexus.topic", take, nil))
+	report.Must("publish", near.Publish("com.example.nexus.topic", acknowledged, wamp.List{"a"}, wamp.Dict{"b": 1}))
+	event := report.Within("event", received)
 	text, _ := wamp.AsString(event.Arguments[0])
-	ok("event", text == "a", event)
+	report.OK("event", text == "a", event)
 
-	must("subscribe", far.Subscribe("com.example.nexus.news", take, wamp.Dict{"match": "prefix"}))
-	must("publish", near.Publish("com.example.nexus.news.today", acknowledged, nil, nil))
-	event = within("prefix", received)
+	report.Must("subscribe", far.Subscribe("com.example.nexus.news", take, wamp.Dict{"match": "prefix"}))
+	report.Must("publish", near.Publish("com.example.nexus.news.today", acknowledged, nil, nil))
+	event = report.Within("prefix", received)
 	topic, _ := wamp.AsString(event.Details["topic"])
-	ok("prefix", topic == "com.example.nexus.news.today", event)
+	report.OK("prefix", topic == "com.example.nexus.news.today", event)
 
-	must("subscribe", near.Subscribe("com.example.nexus.own", take, nil))
-	must("publish", near.Publish("com.example.nexus.own", acknowledged, wamp.List{"excluded"}, nil))
-	must("publish", near.Publish("com.example.nexus.own", wamp.Dict{"acknowledge": true, "exclude_me": false}, wamp.List{"own"}, nil))
-	event = within("own event", received)
+	report.Must("subscribe", near.Subscribe("com.example.nexus.own", take, nil))
+	report.Must("publish", near.Publish("com.example.nexus.own", acknowledged, wamp.List{"excluded"}, nil))
+	report.Must("publish", near.Publish("com.example.nexus.own", wamp.Dict{"acknowledge": true, "exclude_me": false}, wamp.List{"own"}, nil))
+	event = report.Within("own event", received)
 	text, _ = wamp.AsString(event.Arguments[0])
-	ok("own event", text == "own", event)
+	report.OK("own event", text == "own", event)
 
 	only := wamp.Dict{"acknowledge": true, "eligible": wamp.List{near.ID()}}
-	must("publish", near.Publish("com.example.nexus.topic", only, wamp.List{"not for far"}, nil))
-	must("publish", near.Publish("com.example.nexus.topic", acknowledged, wamp.List{"for far"}, nil))
-	event = within("eligible", received)
+	report.Must("publish", near.Publish("com.example.nexus.topic", only, wamp.List{"not for far"}, nil))
+	report.Must("publish", near.Publish("com.example.nexus.topic", acknowledged, wamp.List{"for far"}, nil))
+	event = report.Within("eligible", received)
 	text, _ = wamp.AsString(event.Arguments[0])
-	ok("eligible", text == "for far", event)
+	report.OK("eligible", text == "for far", event)
 
-	must("unsubscribe", far.Unsubscribe("com.example.nexus.topic"))
-	must("publish", near.Publish("com.example.nexus.topic", acknowledged, wamp.List{"too late"}, nil))
-	must("publish", near.Publish("com.example.nexus.news.last", acknowledged, nil, nil))
-	event = within("unsubscribe", received)
+	report.Must("unsubscribe", far.Unsubscribe("com.example.nexus.topic"))
+	report.Must("publish", near.Publish("com.example.nexus.topic", acknowledged, wamp.List{"too late"}, nil))
+	report.Must("publish", near.Publish("com.example.nexus.news.last", acknowledged, nil, nil))
+	event = report.Within("unsubscribe", received)
 	topic, _ = wamp.AsString(event.Details["topic"])
-	ok("unsubscribe", topic == "com.example.nexus.news.last", event)
+	report.OK("unsubscribe", topic == "com.example.nexus.news.last", event)
 }
 
 func login(address, realm, method, authid, secret string) {
@@ -252,7 +226,7 @@ func login(address, realm, method, authid, secret string) {
 	}}
 	if method == "cryptosign" {
 		seed, err := hex.DecodeString(secret)
-		must("seed", err)
+		report.Must("seed", err)
 		public := ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)
 		settings.HelloDetails["authextra"] = wamp.Dict{"pubkey": hex.EncodeToString(public)}
 	}
@@ -263,7 +237,7 @@ func login(address, realm, method, authid, secret string) {
 	}
 	details := session.RealmDetails()
 	fmt.Println("joined", details["authid"], details["authrole"], details["authmethod"])
-	must("close", session.Close())
+	report.Must("close", session.Close())
 }
 
 func answer(method, secret string, challenge *wamp.Challenge) string {

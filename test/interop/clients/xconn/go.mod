@@ -5,6 +5,7 @@ go 1.24.0
 require github.com/xconnio/xconn-go v0.1.0
 
 require (
+	gantry/report v0.0.0
 	github.com/fxamacker/cbor/v2 v2.9.0 // indirect
 	github.com/go-ole/go-ole v1.2.6 // indirect
 	github.com/gobwas/httphead v0.1.0 // indirect
@@ -28,3 +29,5 @@ require (
 	golang.org/x/sys v0.30.0 // indirect
 	golang.org/x/time v0.5.0 // indirect
 )
+
+replace gantry/report => ../report

@@ -9,12 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
+
+	"gantry/report"
 
 	"github.com/xconnio/xconn-go"
 )
-
-const patience = 20 * time.Second
 
 var serializers = map[string]xconn.SerializerSpec{
 	"json": xconn.JSONSerializerSpec, "msgpack": xconn.MsgPackSerializerSpec, "cbor": xconn.CBORSerializerSpec,
@@ -28,43 +27,15 @@ func main() {
 	case len(args) == 6 && args[0] == "login":
 		login(args[1], args[2], args[3], args[4], args[5])
 	default:
-		fail("usage", errors.New("features or login"))
+		report.Fail("usage", errors.New("features or login"))
 	}
 }
 
 func connect(address, serializer string) *xconn.Session {
 	client := xconn.Client{SerializerSpec: serializers[serializer]}
 	session, err := client.Connect(context.Background(), address, "realm1")
-	must("connect", err)
+	report.Must("connect", err)
 	return session
-}
-
-func must(name string, err error) {
-	if err != nil {
-		fail(name, err)
-	}
-}
-
-func fail(name string, err error) {
-	fmt.Printf("failed %s: %v\n", name, err)
-	os.Exit(1)
-}
-
-func ok(name string, holds bool, detail any) {
-	if !holds {
-		fail(name, fmt.Errorf("got %v", detail))
-	}
-	fmt.Println("ok", name)
-}
-
-func within[T any](name string, values <-chan T) T {
-	select {
-	case value := <-values:
-		return value
-	case <-time.After(patience):
-		fail(name, errors.New("nothing arrived"))
-		panic("unreachable")
-	}
 }
 
 // uriOf returns the URI of the ERROR that ended a request.
@@ -81,41 +52,41 @@ func features(near, far *xconn.Session) {
 	refusals(near, far)
 	streams(near, far)
 	events(near, far)
-	must("leave", near.Leave())
-	ok("goodbye", true, nil)
-	must("leave", far.Leave())
+	report.Must("leave", near.Leave())
+	report.OK("goodbye", true, nil)
+	report.Must("leave", far.Leave())
 }
 
 func calls(near, far *xconn.Session) {
 	echo := func(_ context.Context, call *xconn.Invocation) *xconn.InvocationResult {
 		return &xconn.InvocationResult{Args: call.Args(), Kwargs: call.Kwargs()}
 	}
-	must("register", far.Register("com.example.xconn.echo", echo).Do().Err)
+	report.Must("register", far.Register("com.example.xconn.echo", echo).Do().Err)
 	result := near.Call("com.example.xconn.echo").Args("a", 2).Kwarg("b", "c").Do()
-	must("call", result.Err)
-	ok("call", result.ArgStringOr(0, "") == "a" && result.ArgInt64Or(1, 0) == 2 && result.KwargStringOr("b", "") == "c", result)
+	report.Must("call", result.Err)
+	report.OK("call", result.ArgStringOr(0, "") == "a" && result.ArgInt64Or(1, 0) == 2 && result.KwargStringOr("b", "") == "c", result)
 
 	pattern := func(_ context.Context, call *xconn.Invocation) *xconn.InvocationResult {
 		return xconn.NewInvocationResult(call.Details()["procedure"])
 	}
-	must("register", far.Register("com.example.xconn..get", pattern).Match("wildcard").Do().Err)
+	report.Must("register", far.Register("com.example.xconn..get", pattern).Match("wildcard").Do().Err)
 	result = near.Call("com.example.xconn.item.get").Do()
-	must("wildcard", result.Err)
-	ok("wildcard", result.ArgStringOr(0, "") == "com.example.xconn.item.get", result)
+	report.Must("wildcard", result.Err)
+	report.OK("wildcard", result.ArgStringOr(0, "") == "com.example.xconn.item.get", result)
 
 	for name, callee := range map[string]*xconn.Session{"near": near, "far": far} {
 		mine := func(context.Context, *xconn.Invocation) *xconn.InvocationResult {
 			return xconn.NewInvocationResult(name)
 		}
-		must("register shared", callee.Register("com.example.xconn.shared", mine).Invoke("roundrobin").Do().Err)
+		report.Must("register shared", callee.Register("com.example.xconn.shared", mine).Invoke("roundrobin").Do().Err)
 	}
 	seen := map[string]int{}
 	for range 4 {
 		result = near.Call("com.example.xconn.shared").Do()
-		must("shared", result.Err)
+		report.Must("shared", result.Err)
 		seen[result.ArgStringOr(0, "")]++
 	}
-	ok("shared", seen["near"] == 2 && seen["far"] == 2, seen)
+	report.OK("shared", seen["near"] == 2 && seen["far"] == 2, seen)
 }
 
 func refusals(near, far *xconn.Session) {
@@ -123,13 +94,13 @@ func refusals(near, far *xconn.Session) {
 		return xconn.NewInvocationError("com.example.error.empty", "nothing left")
 	}
 	registered := far.Register("com.example.xconn.refuse", refuse).Do()
-	must("register", registered.Err)
-	ok("error of a callee", uriOf(near.Call("com.example.xconn.refuse").Do().Err) == "com.example.error.empty", nil)
-	ok("no such procedure", uriOf(near.Call("com.example.xconn.nobody").Do().Err) == "wamp.error.no_such_procedure", nil)
-	must("unregister", registered.Unregister())
-	ok("unregister", uriOf(near.Call("com.example.xconn.refuse").Do().Err) == "wamp.error.no_such_procedure", nil)
+	report.Must("register", registered.Err)
+	report.OK("error of a callee", uriOf(near.Call("com.example.xconn.refuse").Do().Err) == "com.example.error.empty", nil)
+	report.OK("no such procedure", uriOf(near.Call("com.example.xconn.nobody").Do().Err) == "wamp.error.no_such_procedure", nil)
+	report.Must("unregister", registered.Unregister())
+	report.OK("unregister", uriOf(near.Call("com.example.xconn.refuse").Do().Err) == "wamp.error.no_such_procedure", nil)
 	taken := near.Register("com.example.xconn.echo", refuse).Do().Err
-	ok("taken", uriOf(taken) == "wamp.error.procedure_already_exists", taken)
+	report.OK("taken", uriOf(taken) == "wamp.error.procedure_already_exists", taken)
 }
 
 func streams(near, far *xconn.Session) {
@@ -141,40 +112,40 @@ func streams(near, far *xconn.Session) {
 		}
 		return xconn.NewInvocationResult("end")
 	}
-	must("register", far.Register("com.example.xconn.count", count).Do().Err)
+	report.Must("register", far.Register("com.example.xconn.count", count).Do().Err)
 	var numbers []int64
 	result := near.Call("com.example.xconn.count").ProgressReceiver(func(part *xconn.ProgressResult) {
 		numbers = append(numbers, part.ArgInt64Or(0, -1))
 	}).Do()
-	must("progressive results", result.Err)
-	ok("progressive results", fmt.Sprint(numbers) == "[0 1 2]" && result.ArgStringOr(0, "") == "end", numbers)
+	report.Must("progressive results", result.Err)
+	report.OK("progressive results", fmt.Sprint(numbers) == "[0 1 2]" && result.ArgStringOr(0, "") == "end", numbers)
 }
 
 func events(near, far *xconn.Session) {
 	received := make(chan *xconn.Event, 16)
 	take := func(event *xconn.Event) { received <- event }
 	subscribed := far.Subscribe("com.example.xconn.topic", take).Do()
-	must("subscribe", subscribed.Err)
-	must("publish", near.Publish("com.example.xconn.topic").Acknowledge(true).Arg("a").Kwarg("b", 1).Do().Err)
-	event := within("event", received)
-	ok("event", event.ArgStringOr(0, "") == "a", event)
+	report.Must("subscribe", subscribed.Err)
+	report.Must("publish", near.Publish("com.example.xconn.topic").Acknowledge(true).Arg("a").Kwarg("b", 1).Do().Err)
+	event := report.Within("event", received)
+	report.OK("event", event.ArgStringOr(0, "") == "a", event)
 
-	must("subscribe", far.Subscribe("com.example.xconn.news", take).Match("prefix").Do().Err)
-	must("publish", near.Publish("com.example.xconn.news.today").Acknowledge(true).Do().Err)
-	event = within("prefix", received)
-	ok("prefix", event.Details()["topic"] == "com.example.xconn.news.today", event)
+	report.Must("subscribe", far.Subscribe("com.example.xconn.news", take).Match("prefix").Do().Err)
+	report.Must("publish", near.Publish("com.example.xconn.news.today").Acknowledge(true).Do().Err)
+	event = report.Within("prefix", received)
+	report.OK("prefix", event.Details()["topic"] == "com.example.xconn.news.today", event)
 
-	must("subscribe", near.Subscribe("com.example.xconn.own", take).Do().Err)
-	must("publish", near.Publish("com.example.xconn.own").Acknowledge(true).Arg("excluded").Do().Err)
-	must("publish", near.Publish("com.example.xconn.own").Acknowledge(true).ExcludeMe(false).Arg("own").Do().Err)
-	event = within("own event", received)
-	ok("own event", event.ArgStringOr(0, "") == "own", event)
+	report.Must("subscribe", near.Subscribe("com.example.xconn.own", take).Do().Err)
+	report.Must("publish", near.Publish("com.example.xconn.own").Acknowledge(true).Arg("excluded").Do().Err)
+	report.Must("publish", near.Publish("com.example.xconn.own").Acknowledge(true).ExcludeMe(false).Arg("own").Do().Err)
+	event = report.Within("own event", received)
+	report.OK("own event", event.ArgStringOr(0, "") == "own", event)
 
-	must("unsubscribe", subscribed.Unsubscribe())
-	must("publish", near.Publish("com.example.xconn.topic").Acknowledge(true).Arg("too late").Do().Err)
-	must("publish", near.Publish("com.example.xconn.news.last").Acknowledge(true).Do().Err)
-	event = within("unsubscribe", received)
-	ok("unsubscribe", event.Details()["topic"] == "com.example.xconn.news.last", event)
+	report.Must("unsubscribe", subscribed.Unsubscribe())
+	report.Must("publish", near.Publish("com.example.xconn.topic").Acknowledge(true).Arg("too late").Do().Err)
+	report.Must("publish", near.Publish("com.example.xconn.news.last").Acknowledge(true).Do().Err)
+	event = report.Within("unsubscribe", received)
+	report.OK("unsubscribe", event.Details()["topic"] == "com.example.xconn.news.last", event)
 }
 
 func login(address, realm, method, authid, secret string) {
@@ -187,5 +158,5 @@ func login(address, realm, method, authid, secret string) {
 		return
 	}
 	fmt.Println("joined", session.Details().AuthID(), session.Details().AuthRole())
-	must("leave", session.Leave())
+	report.Must("leave", session.Leave())
 }

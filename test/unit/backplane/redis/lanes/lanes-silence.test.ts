@@ -126,6 +126,15 @@ describe('a lane with nothing to confirm', () => {
   });
 });
 
+/** The receiver is deaf until the lane is silent. */
+async function loseMessageAndHeartbeats(): Promise<void> {
+  net.deaf.add(B);
+  say('lost');
+  await net.deliver();
+  for (let count = 0; count < 5; count++) await net.beat();
+  net.deaf.delete(B);
+}
+
 describe('the loss of the last message (G3)', () => {
   it('is noticed with the next heartbeat', async () => {
     net.deaf.add(B);
@@ -137,22 +146,14 @@ describe('the loss of the last message (G3)', () => {
   });
 
   it('is noticed when all heartbeats behind it are lost too: a node that has missed messages asks', async () => {
-    net.deaf.add(B);
-    say('lost');
-    await net.deliver();
-    for (let count = 0; count < 5; count++) await net.beat();
-    net.deaf.delete(B);
+    await loseMessageAndHeartbeats();
     receiver.lanes.sync();
     await net.deliver();
     expect(receiver.heard).toEqual([`${A} gap`]);
   });
 
   it('is noticed when that question is lost too: its number is missing in the other lane', async () => {
-    net.deaf.add(B);
-    say('lost');
-    await net.deliver();
-    for (let count = 0; count < 5; count++) await net.beat();
-    net.deaf.delete(B);
+    await loseMessageAndHeartbeats();
     receiver.lanes.sync();
     net.deaf.add(A);
     await net.deliver();

@@ -1,0 +1,3 @@
+module gantry/report
+
+go 1.22
