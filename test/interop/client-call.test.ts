@@ -149,9 +149,10 @@ describe('gantry call', () => {
       [['a', '--timeout', 'soon'], '--timeout wants a number from 0 to 86400'],
       [['a', '-k', 'b'], '--kwarg wants key=value'],
       [
-        ['a', '--url', 'http://x'],
-        'the address of the router is no URL such as ws://127.0.0.1:8080/ws, rs://127.0.0.1:8081 or rs+unix:/path',
+        ['a', '--url', 'ftp://x'],
+        'the address of the router is no URL such as ws://127.0.0.1:8080/ws, rs://127.0.0.1:8081, rs+unix:/path or http://127.0.0.1:8080/lp',
       ],
+      [['a', '--url', 'http://x'], 'the address of HTTP long-poll wants its path: http://127.0.0.1:8080/lp'],
       [['a', '--authmethod', 'ticket'], 'the method ticket wants --ticket, or GANTRY_CLIENT_TICKET'],
     ] as const) {
       expect(await gantry(['call', ...words])).toEqual({
