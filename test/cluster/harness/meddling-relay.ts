@@ -5,7 +5,7 @@ import type { SerializerId } from '../../../src/wamp/payload.js';
 import { serializers } from '../../support/serializers.js';
 
 /** What becomes of one message of the router: what is sent instead of it. */
-export type Meddle = (code: number, message: Buffer, connection: object) => readonly Buffer[];
+export type Meddle = (elements: readonly unknown[], message: Buffer, connection: object) => readonly Buffer[];
 
 export interface Relay {
   readonly url: string;
@@ -39,8 +39,8 @@ function join(client: WebSocket, router: WebSocket, meddle: Meddle): void {
     for (const send of early) send();
   });
   router.on('message', (message: Buffer, isBinary) => {
-    const [code] = serializer.decode(message) as [number];
-    for (const one of meddle(code, message, client)) client.send(one, { binary: isBinary });
+    const elements = serializer.decode(message) as readonly unknown[];
+    for (const one of meddle(elements, message, client)) client.send(one, { binary: isBinary });
   });
   for (const [one, other] of [
     [client, router],

@@ -2,6 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
 import type { NodeId } from '../../../../../src/wamp/ids.js';
+import { until } from '../../../../support/endings.js';
 import { A } from '../../../../support/lane-items.js';
 import { LanesUnderTest, LOST, READS, settled } from '../../../../support/lanes-under-test.js';
 
@@ -33,7 +34,8 @@ it(`an idle lane takes at most ${LIMIT_BYTES} bytes, whatever it has carried bef
   expect(await received()).toBe(NODE_COUNT);
   do lanes.heartbeat();
   while ((await received()) > 0);
-  expect((usedBytes() - before) / NODE_COUNT).toBeLessThan(LIMIT_BYTES);
+  // Another thread frees the memory of buffers, some time after the collection.
+  await until(() => (usedBytes() - before) / NODE_COUNT < LIMIT_BYTES);
   for (const name of names) lanes.send(name, 'realm', LOST);
   expect(await received()).toBe(NODE_COUNT);
 });
