@@ -81,7 +81,7 @@ SIGHUP makes a node [read its configuration again](operations.md#reload). That c
 
 ${RELOADABLE.map((path) => `\`${path}\``).join(', ')}.
 
-Of a realm that is there already, ${RESTART_RULES.map((rule) => `\`${rule}\``).join(', ')} need a restart too.
+A change of ${RESTART_RULES.map((rule) => `\`${rule}\``).join(', ')} in a realm that is there already needs a restart too.
 `;
 
 const EXAMPLE = `listen:
@@ -123,7 +123,7 @@ const INTRODUCTION = `# Configuration
 
 <!-- Generated from src/config/schema.ts by \`npm run docs\`. Do not edit. -->
 
-Gantry needs no configuration. What is set comes from, later ones winning:
+Gantry needs no configuration. Settings come from these sources; a later one wins:
 
 1. the defaults below, and a file that the variable \`${DEFAULTS_VARIABLE}\` names: the image has one, so that a container listens at all its addresses;
 2. a file, YAML or JSON: \`gantry --config FILE\`, or the variable \`${FILE_VARIABLE}\`, or \`gantry.yaml\` in the working directory;

@@ -19,7 +19,7 @@ const hex = (byteCount: number, description: string) =>
 const secretHex = (byteCount: number, description: string) =>
   hex(byteCount, description).meta({ description, writeOnly: true });
 
-/** What every principal has. */
+/** The settings that every principal has. */
 const grants = {
   role: z.string().min(1).max(255).describe('Role of its sessions: one of the roles of the realm.'),
   permissions: z

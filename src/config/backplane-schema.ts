@@ -48,7 +48,7 @@ const redis = z.strictObject({
   sentinels: sentinels
     .exactOptional()
     .describe(
-      'Ask these Redis Sentinels where the server is. Of backplane.url only scheme, user, password and database count then.',
+      'Ask these Redis Sentinels where the server is. Then only scheme, user, password and database of backplane.url count.',
     ),
   connectTimeoutMs: milliseconds(100, 60_000)
     .default(5_000)
@@ -75,7 +75,7 @@ const cluster = z.strictObject({
   absentMs: milliseconds(0, 600_000)
     .default(1_500)
     .describe(
-      'Milliseconds without a subscriber to the inbox of a node in Redis until the others declare the node dead, although its lease has not ended: provided that it has not renewed for renewMs and a third of this either. A process that has died leaves no listener behind, one that hangs does. More than 1 s: a node that has lost its connections tries again every half second at least, and connecting takes a few round trips to Redis. `0`: only the lease counts.',
+      'Milliseconds without a subscriber to the inbox of a node in Redis until the others declare the node dead before its lease ends, if it has not renewed for renewMs and a third of this either. A process that hangs keeps its subscriber. More than 1 s, the time of a reconnection. `0`: only the lease counts.',
     ),
   heartbeatMs: milliseconds(50, 60_000)
     .default(1_000)
@@ -95,13 +95,13 @@ const cluster = z.strictObject({
   takeoverTimeoutMs: milliseconds(0, 600_000)
     .exactOptional()
     .describe(
-      'Milliseconds that a REGISTER waits at most for the decision about a session that holds the procedure and whose node does not answer; then it is refused with `wamp.error.procedure_already_exists`. Absent: leaseMs + renewMs + 1 s, so that the procedure of a dead node is given away as soon as it has been declared dead. `0`: it does not wait. It never waits longer than barrierTimeoutMs.',
+      'Milliseconds that a REGISTER waits at most for the decision about a session that holds the procedure and whose node does not answer; then it is refused with `wamp.error.procedure_already_exists`. Absent: leaseMs + renewMs + 1 s, by which a dead node has been declared dead. `0`: it does not wait. It never waits longer than barrierTimeoutMs.',
     ),
   isolated: z
     .enum(['serve', 'pause', 'close'])
     .default('serve')
     .describe(
-      'What a node does with its clients once other nodes may have declared it dead, because it has not reached Redis for its lease. `serve`: it routes between its own clients. `pause`: it keeps what they send, within limits.maxInboxBytes, until it reaches Redis again. `close`: it closes their connections with 1012, at the earliest a second after it lost Redis. During an outage of Redis every node does so.',
+      'The treatment of clients by a node that other nodes may have declared dead, because it has not reached Redis for its lease. `serve`: it routes between its own clients. `pause`: it keeps their messages, within limits.maxInboxBytes, until it reaches Redis again. `close`: it closes their connections with 1012. In an outage of Redis every node does so.',
     ),
   reaskMs: milliseconds(50, 60_000)
     .default(500)
@@ -129,7 +129,7 @@ export const backplane = z.strictObject({
     .default('memory')
     .meta({
       description:
-        'What connects the nodes of a cluster. `memory`: this node is alone. `redis://[user:password@]host[:port][/database]`, `rediss:` with TLS, `unix:/path[?db=database]`; `valkey:` and `valkeys:` mean the same. Redis 7 or later, or Valkey, not in cluster mode.',
+        'The connection between the nodes of a cluster. `memory`: this node is alone. `redis://[user:password@]host[:port][/database]`, `rediss:` with TLS, `unix:/path[?db=database]`; `valkey:` and `valkeys:` mean the same. Redis 7 or later, or Valkey, not in cluster mode.',
       mayHoldPassword: true,
     }),
   redis: redis.prefault({}).describe('How Redis is used.'),

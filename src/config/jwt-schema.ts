@@ -56,7 +56,7 @@ const claims = z
   })
   .prefault({});
 
-/** What a realm wants of a token. */
+/** The rules of a realm for a token. */
 export const tokenRules = z
   .strictObject({
     keys: z
@@ -97,7 +97,7 @@ export const tokenRules = z
         '`true`: clients may also send the token as the ticket of the method `ticket`, which every client library knows.',
       ),
     role: claimName.exactOptional().describe('Role of all sessions with such a token, whatever it claims.'),
-    claims: claims.describe('What the claims of a token mean.'),
+    claims: claims.describe('The meaning of the claims of a token.'),
     ...authenticatorFields,
     authenticator: authenticatorFields.authenticator
       .exactOptional()

@@ -53,7 +53,7 @@ export const limits = z.strictObject({
   maxFailedAuthenticationsPerAuthid: count(0, 1_000_000)
     .default(10)
     .describe(
-      'Number of attempts to authenticate that may fail for one authid from one remote address within failedAuthenticationWindowMs, on all nodes together; further ones are refused without a look at the credential. Failures from other addresses lock no address out: after ten times as many from all addresses together, each attempt for the authid waits a second. 0: no limit. Behind a load balancer set listen.trustProxyHeader, or all clients share an address.',
+      'Number of attempts to authenticate that may fail for one authid from one remote address within failedAuthenticationWindowMs, on all nodes together; further ones are refused. After ten times as many from all addresses, each attempt for the authid waits a second. 0: no limit. Behind a load balancer set listen.trustProxyHeader, or all clients share an address.',
     ),
   maxFailedAuthenticationsPerAddress: count(0, 1_000_000)
     .default(0)

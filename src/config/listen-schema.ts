@@ -142,7 +142,7 @@ export const webSocket = {
   receiveBufferBytes: bytes(0, 16_777_216)
     .default(65_536)
     .describe(
-      'Bytes of the receive buffer of each connection in the kernel, which bounds what one client can bring in one turn of the event loop: what does not fit stays with the sender. It also bounds the throughput of one client over a long way, to about this much per round trip. 0: the system decides. Linux only, with the optional package koffi; see the metric `gantry_receive_buffer_bytes`.',
+      'Bytes of the receive buffer of each connection in the kernel. It bounds the input of one client in one turn of the event loop, and its throughput to about this much per round trip; the rest stays with the sender. 0: the system decides. Linux only, with the optional package koffi; see the metric `gantry_receive_buffer_bytes`.',
     ),
 };
 

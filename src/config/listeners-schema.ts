@@ -34,7 +34,7 @@ const rawSocketListener = z.strictObject({
     .regex(/^[^\0]{1,100}$/, 'Invalid path: expected 1 to 100 characters')
     .exactOptional()
     .describe(
-      'Of a RawSocket listener: the Unix socket to accept clients at, in place of `host` and `port`. Relative to the working directory.',
+      'Unix socket at which a RawSocket listener accepts clients, in place of `host` and `port`. Relative to the working directory.',
     ),
   mode: z
     .string()

@@ -18,7 +18,7 @@ export const permission = z.strictObject({
       subscribe: z.boolean().default(false).describe('May subscribe.'),
     })
     .prefault({})
-    .describe('What is allowed. What is not named is not allowed.'),
+    .describe('Actions that are allowed. An action that is not named is not allowed.'),
   disclose: z
     .strictObject({
       caller: z

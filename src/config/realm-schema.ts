@@ -34,7 +34,7 @@ const authorizer = z.strictObject({
 
 const role = z.strictObject({
   name: z.string().min(1).max(255).describe('Name of the role (authrole).'),
-  permissions: z.array(permission).default([]).describe('What sessions of the role may do; without an entry: nothing.'),
+  permissions: z.array(permission).default([]).describe('The rights of sessions of the role; without an entry they have none.'),
   authorizer: authorizer
     .exactOptional()
     .describe('A procedure of the application that decides what no permission covers. Absent: it is not allowed.'),
@@ -60,13 +60,13 @@ const rules = {
     .enum(['allow', 'refuse', 'replace'])
     .default('allow')
     .describe(
-      'What happens to a session beyond `maxSessionsPerAuthid`. `refuse`: it gets ABORT `wamp.error.limit_exceeded`. `replace`: the oldest session of the authid gets GOODBYE `gantry.close.session_replaced`, on whichever node it is. `allow`: there is no bound. Without `maxSessionsPerAuthid` the bound is 1.',
+      'The treatment of a session beyond `maxSessionsPerAuthid`. `refuse`: it gets ABORT `wamp.error.limit_exceeded`. `replace`: the oldest session of the authid gets GOODBYE `gantry.close.session_replaced`, on whichever node it is. `allow`: there is no bound. Without `maxSessionsPerAuthid` the bound is 1.',
     ),
   onWithdrawn: z
     .enum(['keep', 'recheck', 'close'])
     .default('recheck')
     .describe(
-      'What a reload of the configuration does with live sessions. `recheck`: the new permissions decide on what they send from then on, and a session whose principal or role is gone is closed with `wamp.close.killed`. `close`: so is a session whose principal has changed, or whose role has lost a permission. `keep`: they go on as they joined. Subscriptions and registrations stay as long as their session.',
+      'The effect of a reload of the configuration on live sessions. `recheck`: the new permissions decide on their further messages, and a session whose principal or role is gone is closed with `wamp.close.killed`. `close`: so is a session whose principal has changed, or whose role has lost a permission. `keep`: they go on as they joined.',
     ),
   retention: retention
     .exactOptional()

@@ -88,7 +88,7 @@ export function planReload(current: Config, next: Config): ReloadPlan {
     if (!isReloaded) put(merged, path, before);
   }
   for (const section of toggled) {
-    // As a whole: the schema would complete a part of it.
+    // The section is taken with all its settings: the schema would complete a part of it.
     put(merged, section, valueAt(current, section));
     if (!needsRestart.some((path) => isWithin(path.split('.'), section))) needsRestart.push(section.join('.'));
   }

@@ -107,7 +107,7 @@ export const CONFIG_SCHEMA = z.strictObject({
     ),
   web: web.prefault({}).describe('Files, values and redirects, at the port of `listen`.'),
   drain: drain.prefault({}).describe('How a node ends on SIGTERM or SIGINT.'),
-  backplane: backplane.prefault({}).describe('What connects the nodes of a cluster.'),
+  backplane: backplane.prefault({}).describe('The connection between the nodes of a cluster.'),
   node: node.prefault({}).describe('This node.'),
 });
 
@@ -127,7 +127,7 @@ type Parsed = z.output<typeof CONFIG_SCHEMA>;
 
 export type RealmTemplateConfig = Frozen<Decided<z.output<typeof realmTemplate>>>;
 export type AuthConfig = NonNullable<RealmConfig['auth']>;
-/** What a realm wants of tokens of one issuer. */
+/** The rules of a realm for tokens of one issuer. */
 export type TokenRules = Frozen<z.output<typeof tokenRules>>;
 export type RealmConfig = Frozen<Decided<z.output<typeof realm>>>;
 

@@ -106,7 +106,7 @@ export function keysAt(path: readonly PropertyKey[]): string[] {
   return [...new Set(nodes.flatMap(alternatives).flatMap(({ properties = {} }) => Object.keys(properties)))];
 }
 
-/** What may stand at one step of a path, where each of `nodes` may stand before it. */
+/** The nodes that may stand at one step of a path, where each of `nodes` may stand before it. */
 export function childrenOf(nodes: readonly SchemaNode[], step: PropertyKey): readonly SchemaNode[] {
   return nodes.flatMap(alternatives).flatMap((node) => {
     if (typeof step === 'number') return node.items ?? [];
