@@ -48,8 +48,8 @@ export interface Directory {
   /**
    * Gives a procedure to a callee if the invocation policy allows another one (SHR-1, SHR-2, DLR-4).
    * When granted, resolves once every live node serving the realm has received the row (`registration`), this one included (G2):
-   * frames for the callee may come earlier. The registration may have another id than the one claimed (ID-3). By force: those
-   * that hold it keep it, with the callee as their successor, until then; a claim that fails leaves it with them.
+   * frames for the callee may come earlier. The registration may have another id than the one claimed (ID-3). A claim by
+   * force leaves the registration to its holders until then, with the callee as their successor; one that fails changes nothing.
    */
   claim(realm: Uri, claim: Claim): Promise<ClaimOutcome>;
   /** Takes a callee of this node off a registration. Repeating it changes nothing. */
@@ -136,11 +136,11 @@ export interface Backplane {
   readonly retained: RetainedEvents;
   /** Events of configured topics, for clients that ask for what they have missed. */
   readonly history: EventHistory;
-  /** As they are now, also after `stop`. Absent: it joins no nodes of other processes. */
+  /** Gauges with their present values, also after `stop`. Absent: it joins no nodes of other processes. */
   readonly gauges?: ClusterGauges;
   /**
    * The others may have declared this node dead, and may have subscribed and registered since without its knowledge:
-   * it is cut off, and its lease has run out. What it knows is not all, and publications are refused whatever it knows.
+   * it is cut off, and its lease has run out. Its knowledge is incomplete, so it rejects every publication.
    */
   readonly isIsolated: boolean;
   /** The backplane refuses now what needs other nodes or the store, for however short a time. */
@@ -162,8 +162,8 @@ export interface Backplane {
    */
   ask(realm: Uri, subject: string, body: unknown, options: { readonly timeoutMs: number }): Promise<Answers>;
   /**
-   * Asks one other node, whatever realms it serves: the node receives the question in the realm NO_REALM. As `ask` otherwise;
-   * the packed answer may have 16 MiB. A node that this one does not know in the cluster has gone.
+   * Asks one other node, whatever realms it serves: the node receives the question in the realm NO_REALM. The other promises are
+   * those of `ask`; the packed answer may have 16 MiB. A node that this one does not know in the cluster has gone.
    */
   askNode(node: NodeId, subject: string, body: unknown, options: { readonly timeoutMs: number }): Promise<Answers>;
   /** Leaves the cluster cleanly: everything of this node is withdrawn, the others receive `nodeGone`. Idempotent. */

@@ -42,7 +42,7 @@ export interface ExpiringStore {
   put(realm: Uri, name: EntryName, value: unknown, ttlMs: number): Promise<void>;
   /** Undefined: there is no value, or its time is over. */
   get(realm: Uri, name: EntryName): Promise<unknown>;
-  /** As get, and deletes the value: when several callers take it, one receives it. */
+  /** Gets and deletes the value: when several callers take it, one receives it. */
   take(realm: Uri, name: EntryName): Promise<unknown>;
   /** Deletes a value, a counter or all places of the name. Repeating it changes nothing. */
   delete(realm: Uri, name: EntryName): Promise<void>;

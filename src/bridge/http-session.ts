@@ -22,7 +22,7 @@ export function transportOf({ remoteAddress }: HttpExchange): TransportDetails {
   return { type: 'http', protocol: 'http', serializer: 'json', peer: remoteAddress };
 }
 
-/** The session of one HTTP request. What it sends takes the way of every other session's message, from its intake on. */
+/** The session of one HTTP request. Its messages take the way of every other session's message, from its intake on. */
 export class HttpSession extends BaseSession implements Session {
   readonly serializer = 'json';
   readonly maxMessageBytes = Infinity;

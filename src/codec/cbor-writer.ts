@@ -19,7 +19,10 @@ const TRUE = 0xf5;
 const NULL = 0xf6;
 const DOUBLE = 0xfb;
 
-/** Writes one value as CBOR, lengths definite, integers in the shortest form. What it cannot say sets `sink.trouble`. */
+/**
+ * Writes one value as CBOR, lengths definite, integers in the shortest form. A value that CBOR cannot represent sets
+ * `sink.trouble`.
+ */
 export function writeCbor(sink: ByteSink, value: unknown, depth: number): void {
   switch (typeof value) {
     case 'number':

@@ -85,7 +85,7 @@ function stops(bytes: Uint8Array, pos: number): number {
   );
 }
 
-/** As afterPlain eight bytes at a time; may stop early by up to eleven bytes. */
+/** Scans a plain run eight bytes at a time; may stop early by up to eleven bytes. */
 function afterPlainWords(bytes: Uint8Array, from: number, end: number): number {
   const offset = bytes.byteOffset;
   const words = new Int32Array(bytes.buffer, 0, bytes.buffer.byteLength >> 2);
@@ -160,14 +160,14 @@ export function isByteString(bytes: Uint8Array, quote: number, end: number): boo
   );
 }
 
-// The value of each character of Base64, and what has none.
+// The value of each character of Base64; all other characters have none.
 const NO_VALUE = 64;
 const BASE64 = new Uint8Array(256).fill(NO_VALUE);
 for (let value = 0; value < NO_VALUE; value++)
   BASE64['ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'.charCodeAt(value)] = value;
 const PADDING = 0x3d;
 
-/** As afterString, from behind U+0000: what follows must be padded Base64 without spare bits. */
+/** Returns what afterString returns, from behind U+0000: the rest must be padded Base64 without spare bits. */
 export function afterBase64(bytes: Uint8Array, start: number, end: number): number {
   let pos = start;
   while (pos + 4 <= end && isGroup(bytes, pos)) pos += 4;
@@ -221,7 +221,7 @@ export function afterNumber(bytes: Uint8Array, pos: number, end: number): number
 
 // Numbers of so many characters, with an exponent of two digits at most, are far from the largest double.
 const MANY_CHARACTERS = 200;
-/** As many as the largest double has, and a sign. */
+/** The largest double has as many characters, with a sign. */
 const MAX_CHARACTERS = 310;
 /** The shortest number beyond floats is 1e309. */
 export const MIN_HUGE_CHARACTERS = 5;

@@ -14,7 +14,7 @@ const PAIRS = Uint8Array.from({ length: 200 }, (_, i) => 0x30 + (i % 2 === 0 ? M
 // Above this a native call beats the loop over characters.
 const LOOP_CHARACTERS = 96;
 
-/** Writes one value as JSON text. What JSON cannot say sets `sink.trouble`. */
+/** Writes one value as JSON text. A value that JSON cannot represent sets `sink.trouble`. */
 export function writeJson(sink: ByteSink, value: unknown, depth: number): void {
   switch (typeof value) {
     case 'number':

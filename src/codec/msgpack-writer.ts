@@ -4,7 +4,7 @@ import { writeDouble, writeHead, writeHead64, writeOne, writeTextBehind } from '
 import type { ByteSink } from './byte-sink.js';
 import { exactDouble, MAX_WRITE_DEPTH, MixedDict, rfc3339, Timestamp, Untranslatable } from './values.js';
 
-/** Writes one value as MessagePack, in the shortest form. What it cannot say sets `sink.trouble`. */
+/** Writes one value as MessagePack, in the shortest form. A value that MessagePack cannot represent sets `sink.trouble`. */
 export function writeMsgpack(sink: ByteSink, value: unknown, depth: number): void {
   switch (typeof value) {
     case 'number':

@@ -77,7 +77,7 @@ class RawPayload implements Payload {
     return new Uint8Array(buffer, byteOffset + this.#start - headBytes, length);
   }
 
-  /** As appending `bytes`, without making them. */
+  /** Appends the elements to `sink` without the array that `bytes` would create. */
   appendTo(sink: ByteSink): void {
     sink.append(this.#message, this.#start, this.#end);
   }
@@ -157,7 +157,7 @@ export function takeMemory(
     : undefined;
 }
 
-/** Writes the elements of `payload`. What the serializer cannot say sets `sink.trouble`. */
+/** Writes the elements of `payload`. A value that the serializer cannot represent sets `sink.trouble`. */
 export function appendPayload(sink: ByteSink, payload: Payload, serializer: SerializerId): void {
   if (payload instanceof RawPayload && payload.serializer === serializer) {
     payload.appendTo(sink);

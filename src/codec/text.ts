@@ -18,7 +18,7 @@ function afterSequence(bytes: Uint8Array, pos: number, end: number): number {
   return pos + length;
 }
 
-/** As afterSequence, on to the first ASCII byte or the end. */
+/** Repeats afterSequence up to the first ASCII byte or the end. */
 export function afterSequences(bytes: Uint8Array, from: number, end: number): number {
   let pos = from;
   do pos = afterSequence(bytes, pos, end);
@@ -48,12 +48,12 @@ function isAscii4(bytes: Uint8Array, pos: number): boolean {
   );
 }
 
-/** The string these bytes, well-formed UTF-8, say. */
+/** Decodes bytes that are well-formed UTF-8. */
 export function decodeText(bytes: Uint8Array, start: number, end: number): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8');
 }
 
-/** As decodeText for bytes known to be ASCII. */
+/** Decodes bytes that are known to be ASCII. */
 export function decodeAscii(bytes: Uint8Array, start: number, end: number): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
 }

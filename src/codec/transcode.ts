@@ -38,8 +38,8 @@ const sink = new ByteSink();
  * - integers stay exact: beyond 64 bits as the double that equals them, else as a CBOR bignum, else it fails.
  * - floats stay floats, also integral ones (`1.0` in JSON); NaN and infinities fail in JSON.
  * - undefined, in MessagePack as msgpackr says it, becomes null; other simple values of CBOR fail.
- * - CBOR tags are dropped, their content kept; bignums are integers. What portable.ts and the readers keep out comes only from
- *   nodes of an earlier version.
+ * - CBOR tags are dropped, their content kept; bignums are integers. Values that portable.ts and the readers reject come only
+ *   from nodes of an earlier version.
  * - MessagePack timestamps become RFC 3339 text (in CBOR with tag 0); other extensions fail.
  * - dicts with keys that are not text fail in JSON; of equal keys that are text the last wins.
  */

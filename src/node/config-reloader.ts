@@ -40,7 +40,7 @@ const MAX_FAULTS_LOGGED = 50;
 export class ConfigReloader {
   readonly #options: ConfigReloaderOptions;
   #running: Promise<ReloadOutcome> | undefined;
-  /** Whoever asks while a reload runs gets the outcome of the next: the file may have changed since. */
+  /** A request during a reload gets the outcome of the next one: the file may have changed since. */
   #next: Promise<ReloadOutcome> | undefined;
 
   constructor(options: ConfigReloaderOptions) {

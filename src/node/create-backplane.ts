@@ -50,8 +50,8 @@ export function createBackplane({ config, name, counters, logger }: BackplaneDep
 }
 
 /**
- * By then a dead holder has been declared dead: after its lease, a renewal of another node, and the time to remove its
- * rows.
+ * Returns a time within which the others declare a dead holder dead: its lease, a renewal of another node, and the time
+ * to remove its rows.
  */
 function takeoverTimeoutMs({ takeoverTimeoutMs: set, leaseMs, renewMs }: Config['backplane']['cluster']): number {
   return set ?? leaseMs + renewMs + REAP_MS;

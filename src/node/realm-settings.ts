@@ -47,7 +47,7 @@ export type AuthMethodsOf = (realm: Uri) => readonly AuthMethod[];
 export class RealmAuthMethods {
   readonly #byRealm = new Map<Uri, readonly AuthMethod[]>();
   readonly #ofTemplate: readonly AuthMethod[];
-  /** By everything that they depend on. */
+  /** Key: everything that the methods depend on. */
   readonly #made = new Map<string, readonly AuthMethod[]>();
 
   constructor({ realms, realmTemplate: template }: Config, logger: Logger, previous?: RealmAuthMethods) {

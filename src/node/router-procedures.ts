@@ -24,7 +24,7 @@ export interface RouterProcedureSources {
   readonly authenticators: Authenticators;
   readonly cookies: Pick<CookieLogouts, 'revoking'>;
   readonly node: NodeId;
-  /** As in WELCOME. */
+  /** The agent that WELCOME names. */
   readonly agent: string;
   /** Reloads the configuration of this node. */
   readonly reload: () => Promise<ReloadOutcome>;
@@ -66,7 +66,7 @@ export function createRouterProcedures(sources: RouterProcedureSources): RouterP
   ]);
 }
 
-/** What SIGHUP does, with the outcome as the answer. A caller whose principal is gone then gets GOODBYE instead. */
+/** Reloads the configuration as SIGHUP does, and answers with the outcome. A caller whose principal is gone then gets GOODBYE instead. */
 function configReload({ node, reload }: RouterProcedureSources): RouterProcedure {
   return async () => {
     const outcome = await reload();

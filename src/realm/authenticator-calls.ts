@@ -11,7 +11,7 @@ type Failure = Exclude<AuthenticatorOutcome, 'returned' | 'refused' | 'canceled'
 
 export interface AuthenticatorCallsOptions {
   readonly open: (realm: Uri) => Realm | Fault | Unavailable | Promise<Realm | Fault | Unavailable>;
-  /** Of all realms together; a reload may change it. */
+  /** The bound for all realms together; a reload may change it. */
   readonly limits: { readonly maxPendingAuthentications: number };
   readonly counters: Counters;
   /** `message`: one sentence for people, without values that a client or an authenticator has sent. */

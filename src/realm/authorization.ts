@@ -19,11 +19,11 @@ import { callFailure, ServiceCallError, type CallFailure, type ServiceSession } 
 export interface AuthorizationSettings {
   /** Static permissions of every role. */
   readonly roles: RoleAuthorizers;
-  /** By authrole, for the roles that have an authorizer. */
+  /** Key: the authrole, for the roles that have an authorizer. */
   readonly remote: ReadonlyMap<string, AuthorizerSettings>;
 }
 
-/** What the authorizers of all realms of a node share. */
+/** The state that the authorizers of all realms of a node share. */
 export interface AuthorizingDependencies {
   /** Questions that are not answered yet. */
   readonly pending: { count: number; readonly max: number };
@@ -38,7 +38,7 @@ export interface RealmAuthorizationDependencies {
   readonly authorizing?: AuthorizingDependencies;
 }
 
-/** Whose decisions to forget. */
+/** Selects the decisions to forget. */
 export interface RealmFlushFilter extends FlushFilter {
   readonly authrole?: string;
 }
@@ -51,8 +51,8 @@ export class RealmAuthorization {
   readonly #make: (settings: AuthorizerSettings) => RemoteAuthorizer;
   #settings: AuthorizationSettings;
   /**
-   * By authrole, also of roles that have had one: sessions that joined before a reload may still ask it. As many as there
-   * are names of roles.
+   * Key: the authrole, also of roles that have had an authorizer: sessions that joined before a reload may still ask it.
+   * Bounded by the number of names of roles.
    */
   readonly #remote = new Map<string, RemoteAuthorizer>();
 

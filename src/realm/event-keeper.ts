@@ -76,7 +76,7 @@ export class EventKeeper {
   readonly #writes: KeptWrites;
   #settings: KeepingSettings;
   #rules: KeepingRules<HistoryEntry> | undefined;
-  /** By the id of its subscription, which exists whether or not a session has it (HIS-1). */
+  /** Key: the id of the entry's subscription, which exists whether or not a session has it (HIS-1). */
   #entries: ReadonlyMap<number, HistoryEntry>;
   #lookupCount = 0;
   readonly #waiting = new Set<RetainedQuestion>();

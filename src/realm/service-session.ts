@@ -72,7 +72,7 @@ interface Waiter {
   settle(outcome: Values | ServiceCallError): void;
 }
 
-/** As the identity of a caller or publisher is disclosed. */
+/** The authid and authrole that receivers see where callers and publishers are disclosed. */
 const SERVICE_NAME = 'gantry.service';
 /** Calls in flight; components that call on behalf of clients have smaller bounds of their own. */
 const MAX_PENDING_CALLS = 65_536;

@@ -21,9 +21,9 @@ export function drawHashSeed(random: () => number): HashSeed {
   return { low: drawMultiplier(random()), high: drawMultiplier(random()) };
 }
 
-function drawMultiplier(chance: number): number {
+function drawMultiplier(random: number): number {
   let ratio = 1 / GOLDEN_RATIO;
-  for (let index = 0, bits = chance; index < QUOTIENTS; index++) {
+  for (let index = 0, bits = random; index < QUOTIENTS; index++) {
     const quotient = bits < 0.5 ? 1 : 2;
     ratio = 1 / (quotient + ratio);
     bits = (bits * 2) % 1;

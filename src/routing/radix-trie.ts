@@ -1,4 +1,4 @@
-/** By the first unit of the edge. */
+/** Key: the first unit of the edge. */
 type WideChildren<T extends object> = Map<number, TrieNode<T>>;
 
 /**

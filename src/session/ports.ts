@@ -55,7 +55,7 @@ export interface Session extends Peer {
   readonly authorizer: Authorizer | undefined;
   /** Whether the session may publish this message now. Rejects with AuthorizationFailedError. */
   mayPublish(message: Publish): Decision | Promise<Decision>;
-  /** As mayPublish. */
+  /** Whether the session may subscribe now. Rejects with AuthorizationFailedError. */
   maySubscribe(message: Subscribe): Decision | Promise<Decision>;
   /** This authorizer decides on the messages that the session sends from now on. */
   reauthorize(authorizer: Authorizer): void;

@@ -286,7 +286,7 @@ export class TurnScheduler {
 }
 
 /**
- * Tells whether a given CPU time has passed since `restart`. Reading the CPU time costs as much as many messages, so
+ * Decides whether a given CPU time has passed since `restart`. Reading the CPU time costs as much as many messages, so
  * the clock reads it only once as much wall time has passed, and then again after a pause until the answer is yes.
  */
 class CpuClock {

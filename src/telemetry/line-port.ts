@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, write, writeSync, type Stats } from 'node:fs';
 import { isatty } from 'node:tty';
 
-/** How bytes leave the process without making it wait. What fails, fails with the system's error. */
+/** Writes bytes without making the process wait. A write that fails reports the system's error. */
 export type LinePort = ImmediatePort | QueuedPort;
 
 export interface ImmediatePort {
@@ -14,7 +14,7 @@ export interface QueuedPort {
   readonly kind: 'queued';
   /** Not to be called again before `done`. */
   write(bytes: Uint8Array, done: (error: Error | null, byteCount: number) => void): void;
-  /** As `write`, but it waits. */
+  /** Writes at once, and waits until the bytes are taken. */
   writeNow(bytes: Uint8Array): number;
 }
 

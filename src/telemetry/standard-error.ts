@@ -24,7 +24,7 @@ const LAST_FLUSH_MS = 500;
 
 let opened: StandardError | undefined;
 
-/** Opened with the first call. What waits when the process ends is written then, for half a second at most. */
+/** Opens with the first call. At the end of the process it writes the lines that wait, for half a second at most. */
 export function standardError(): StandardError {
   opened ??= open();
   return opened;

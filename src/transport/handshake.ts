@@ -1,6 +1,6 @@
 import type { ConnectionRefusal } from '../telemetry/counters.js';
 
-/** The headers of a request that the transport looks at. What came in several lines is joined with commas (RFC 9110). */
+/** The headers of a request that the transport looks at. Headers in several lines are joined with commas (RFC 9110). */
 export interface RequestHead {
   readonly upgrade: string;
   readonly connection: string;

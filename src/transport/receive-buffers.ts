@@ -28,7 +28,7 @@ const QUIET_LOOKS = 3;
 
 /**
  * The receive buffers of the connections of one listener: the only flow control there is, since uWebSockets.js reads a
- * connection until nothing is left and cannot pause a WebSocket. What does not fit stays with the sender (ADR 15).
+ * connection until nothing is left and cannot pause a WebSocket. Bytes that do not fit stay with the sender (ADR 15).
  *
  * Two sizes. Every connection has the first, inherited from the listening socket. While the node reads more than it can
  * handle, those connections that keep much unread get the second, until they have less to send: so a flood costs a turn of
@@ -39,7 +39,7 @@ export class ReceiveBuffers {
   readonly #options: ReceiveBufferOptions;
   readonly #nowMs: () => number;
   #port: number | undefined;
-  /** By descriptor: looks in a row that found little unread. */
+  /** Key: the descriptor; value: looks in a row that found little unread. */
   readonly #narrowed = new Map<number, number>();
   #isSearching = false;
   #searchAgainMs = 0;

@@ -62,9 +62,9 @@ export class RemoteAddresses {
   }
 
   /**
-   * Whom a proxy forwards, from X-Forwarded-For, all header lines joined. From the end on: the last entry is what the
-   * proxy itself saw, and those before it count only while the entry behind is a proxy that is trusted by name. So
-   * nothing that a client wrote is believed. The peer itself, where the header names no address.
+   * The address of the client that a proxy forwards, from X-Forwarded-For, all header lines joined. The list is read from
+   * its end: the proxy itself saw the last entry, and those before it count only while the entry behind is a proxy that is
+   * trusted by name. So the router believes no entry that a client wrote. Returns the peer where the header names no address.
    */
   client(peer: RemoteAddress, forwardedFor: string): RemoteAddress {
     const entries = forwardedFor.split(',').slice(-MAX_HOPS).reverse();

@@ -13,7 +13,7 @@ export interface CertificateApp {
   readonly sockets: { count: number };
 }
 
-/** By then a request that came before the change has been answered, or was given up. */
+/** The longest time until a request that came before the change has its answer, or was given up. */
 const REQUESTS_MS = 75_000;
 /** Certificates before the current one whose connections are still open. */
 const MAX_OLD = 16;

@@ -1,7 +1,7 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import type { BodySource } from './http/exchange.js';
 
-/** The library's buffer for what is written under one cork. What does not fit into it goes to the system at once. */
+/** The library's buffer for writes under one cork. Bytes that do not fit into it go to the system at once. */
 export const CORK_BYTES = 16_384;
 const PIECE_BYTES = 65_536;
 

@@ -58,7 +58,7 @@ export interface SubscribeOptions {
 export type TimeUnit = 'ms' | 's';
 
 export interface CallOptions {
-  /** 0: none (TMO-1). As the caller sent it until the session layer has applied the realm's unit. */
+  /** 0: none (TMO-1). The value of the caller until the session layer has applied the realm's unit. */
   readonly timeoutMs: number;
   readonly receiveProgress: boolean;
   /** More CALLs with this request id follow (PCI-1). */

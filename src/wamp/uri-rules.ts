@@ -73,7 +73,7 @@ function isSpace(unit: number): boolean {
   return unit >= 0x1c || (unit >= 0x09 && unit <= 0x0d);
 }
 
-/** As isSpace above ASCII. */
+/** Characters above ASCII that `\s` matches in any of these languages. */
 function isWideSpace(unit: number): boolean {
   if (unit < 0x1680) return unit === 0xa0 || unit === 0x85;
   return (

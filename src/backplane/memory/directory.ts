@@ -54,7 +54,7 @@ export interface Snapshot {
 
 interface RealmRows {
   readonly registrations: RegistrationTable;
-  /** By node that serves the realm. */
+  /** Key: the node that serves the realm. */
   readonly interests: Map<NodeId, TopicTimes>;
   readonly sessions: Map<NodeId, Set<SessionId>>;
 }
@@ -203,7 +203,7 @@ export class SharedDirectory {
     if (changed !== undefined) this.#notifyRegistration(realm, changed);
   }
 
-  /** As if these rows had been lost and could not be written again: every callee of the node loses its procedures. */
+  /** Drops rows like a store that has lost them and takes them no more: every callee of the node loses its procedures. */
   dropCallees(node: NodeId): void {
     for (const [realm, { registrations }] of this.#realms)
       for (const registration of registrations.dropNode(node)) this.#notifyRegistration(realm, registration);

@@ -41,7 +41,7 @@ export class HubNodes implements HubPort, FaultPort {
   readonly #feeds = new Map<NodeId, Lane<DirectoryChange>>();
   /** Changes under way to a node behind which the beginning or the end of a topic has its place. */
   readonly #edgesUnderWay = new Map<NodeId, number>();
-  /** By sender, then receiver. */
+  /** Keys: the sender, then the receiver. */
   readonly #lanes = new Map<NodeId, Map<NodeId, Lane<NodeMessage>>>();
   readonly #recovery = new MemoryRecovery();
 

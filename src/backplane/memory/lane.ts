@@ -81,7 +81,7 @@ export class Lane<Message> {
     this.#returnNextCount += count;
   }
 
-  /** The message that would be pushed now has to go back. The receiver will hear that something was lost. */
+  /** The message that would be pushed now has to go back. The lane notifies the receiver of a loss. */
   mustReturn(): boolean {
     if (this.#returnNextCount === 0) return false;
     this.#returnNextCount--;

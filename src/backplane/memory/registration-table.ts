@@ -45,8 +45,8 @@ export class RegistrationTable {
   }
 
   /**
-   * Granted: the registration as it is from now on, under the id it has, which need not be the one claimed. By force, from
-   * others: the claim's callee is a successor of theirs until `complete`.
+   * Granted: the registration as it is from now on, under the id it has, which need not be the one claimed. A claim by
+   * force makes its callee a successor of the others until `complete`.
    */
   claim(claim: Claim): ClaimOutcome {
     const held = this.find(claim.match, claim.procedure);

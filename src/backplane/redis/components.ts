@@ -67,7 +67,7 @@ interface Context {
 }
 
 /**
- * The components of one node's backplane. Each is built from those above it. What a component reports to one below it goes
+ * The components of one node's backplane. Each is built from those above it. A component reports to one below it
  * through a listener, and `connect` connects the listeners once all components exist. Nothing is started here.
  */
 export class Components {
@@ -202,7 +202,7 @@ function createMembership(
   const { leaseMs, renewMs, absentMs } = options.timings;
   const rows: NodeRows = {
     withdrawRealm: (of, realm) => withdrawNode(store, keys, of, realm),
-    // Sessions of this node have left before it leaves; and a node that was declared dead can tell nobody of them.
+    // Sessions of this node have left before it leaves; and a node that was declared dead has no listener for them.
     forgetSessions: (of) =>
       sessions.forget(of, of === node ? undefined : (from, rows) => listener.sessionsLost(from, rows)),
   };

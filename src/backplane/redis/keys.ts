@@ -41,7 +41,7 @@ export interface RetainedKeys {
   readonly bytes: string;
 }
 
-/** Keys of one entry of a realm's history, see `scripts/lua/append_history.lua`. As RetainedKeys. */
+/** Keys of one entry of a realm's history, see `scripts/lua/append_history.lua`. They outlive the nodes. One hash tag with the realm. */
 export interface HistoryKeys {
   readonly stream: string;
   readonly index: string;
@@ -85,7 +85,7 @@ export interface Channels {
 /** Every name that this router uses in the store; clusters with another prefix or database never meet. */
 export interface Keys {
   readonly nodes: NodesKeys;
-  /** By `shardOf`. */
+  /** Index: `shardOf`. */
   readonly sessions: readonly SessionsKeys[];
   readonly channels: Channels;
   /**

@@ -48,7 +48,7 @@ export interface Store {
    * requested at once, and each other when the caller takes it; a part may be empty.
    */
   scanSet(key: string): AsyncIterable<readonly string[]>;
-  /** As scanSet, for the fields and values of a hash: rows in MessagePack. */
+  /** Scans the fields and values of a hash under the same promises: rows in MessagePack. */
   scanHash(key: string): AsyncIterable<readonly (readonly [field: string, value: Uint8Array])[]>;
 }
 

@@ -1,7 +1,7 @@
 import { withTimeout } from '../../util/timeout.js';
 import { BackplaneUnavailableError } from '../backplane.js';
 
-/** As `work`, but rejects with BackplaneUnavailableError when it takes longer than `limitMs`. */
+/** Resolves or rejects with `work`, but rejects with BackplaneUnavailableError when it takes longer than `limitMs`. */
 export function within<Result>(limitMs: number, operation: string, work: Promise<Result>): Promise<Result> {
   return withTimeout(
     limitMs,

@@ -16,8 +16,8 @@ import { FieldCursor } from './fields.js';
 import { ItemReader } from './item-reader.js';
 
 /**
- * Reads messages from a channel that anybody may write to. Never throws: a flaw is a value. What is read keeps nothing of
- * the message's memory. Payloads are taken as the sending node has checked them.
+ * Reads messages from a channel that anybody may write to. Never throws: a flaw is a value. Items keep nothing of
+ * the message's memory. The reader takes payloads as the sending node has checked them.
  */
 export class BatchReader {
   readonly #node: NodeId;

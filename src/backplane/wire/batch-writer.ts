@@ -133,7 +133,7 @@ export class BatchWriter {
     return message;
   }
 
-  /** As finish, but the last item begins the batch that follows. */
+  /** Finishes the batch without its last item, which begins the batch that follows. */
   finishBeforeLast(sequence: number): Uint8Array {
     this.#begin();
     // Others may still copy the last item from where it is.

@@ -39,7 +39,7 @@ const NOWHERE: Address = { realm: '', uri: '' };
 const SYNC: LaneItem = { kind: 'sync' };
 const UNKNOWN: LaneItem = { kind: 'unknown' };
 
-/** Reads items as format.ts describes them. What is read in trouble (`isBad`) means nothing. */
+/** Reads items as format.ts describes them. Values read in trouble (`isBad`) mean nothing. */
 export class ItemReader {
   readonly #node: NodeId;
   readonly #payloads = new PayloadSlab();

@@ -5,7 +5,7 @@ import { UsageError } from '../usage-error.js';
 export interface CommandFlag {
   readonly name: string;
   readonly short?: string;
-  /** What the value is, for the help; absent: the option has no value. */
+  /** The name of the value in the help; absent: the option has no value. */
   readonly value?: string;
   readonly isRepeatable?: boolean;
   readonly help: string;

@@ -1,4 +1,4 @@
-/** What one scrape of a node has, by the name of the metric: the sum over its labels. */
+/** The samples of one scrape of a node. Key: the name of the metric; value: the sum over its labels. */
 export type Samples = ReadonlyMap<string, number>;
 
 const LINE = /^([a-zA-Z_:][\w:]*)(?:\{[^\n]*\})? (\S+)/;

@@ -27,7 +27,7 @@ export const CREDENTIAL_COMMANDS = Object.keys(OPTIONS_OF) as readonly Credentia
 /** Clients of JavaScript derive the key in JavaScript, at each login. */
 const CRA_ITERATIONS = 10_000;
 const CRA_KEYLEN = 32;
-/** What OWASP recommends for PBKDF2 with SHA-256. */
+/** The recommendation of OWASP for PBKDF2 with SHA-256. */
 const PBKDF2_ITERATIONS = 600_000;
 /** The second recommendation of RFC 9106, for one lane. */
 const ARGON2_ITERATIONS = 3;

@@ -7,7 +7,7 @@ export interface ScramKeysCommand {
   readonly dialect: 'wamp-scram' | 'scram';
   readonly kdf: 'pbkdf2' | 'argon2id';
   readonly iterations: number;
-  /** Of argon2id only. */
+  /** Used by argon2id only. */
   readonly memoryKiB: number | undefined;
   /** Hexadecimal digits. */
   readonly salt: string | undefined;

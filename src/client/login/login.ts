@@ -8,7 +8,7 @@ export interface ChallengeAnswer {
 
 /** One way to log in. A login serves one session. */
 export interface LoginMethod {
-  /** As in HELLO.Details.authmethods. */
+  /** The name that HELLO.Details.authmethods has. */
   readonly method: string;
   readonly authid?: string;
   /** HELLO.Details.authextra. */

@@ -58,7 +58,7 @@ export class Entries {
   }
 
   /**
-   * Takes over a list of the router. What came or went since it was asked for is newer than the list. A list that comes after
+   * Takes over a list of the router. Entries that came or went since it was asked for are newer than the list. A list that comes after
    * another one was asked for, or after `clear`, is ignored.
    */
   async load(list) {

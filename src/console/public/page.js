@@ -110,7 +110,7 @@ function lost(error) {
     return;
   }
   isRetrying = true;
-  say('The connection to the router was lost. What you see may be old. Trying again …');
+  say('The connection to the router was lost. The page may show old data. Trying again …');
   void retry(FIRST_RETRY_MS);
 }
 

@@ -40,7 +40,7 @@ function empty() {
 
 /**
  * Offers the ballot on a WAMP session. Rejects when another back end already does.
- * `onCall(procedure, counts)` is told of every call served.
+ * It calls `onCall(procedure, counts)` for every call that it has served.
  */
 export async function serveBallot(autobahn, session, ballot, onCall = () => undefined) {
   const changed = (procedure) => {

@@ -158,7 +158,7 @@ export class Dealer<P extends Peer> {
     this.#callerSide.call(peer, message, disclose, isContinuation);
   }
 
-  /** As `call`, for a procedure that no callee has: a call that would begin gets this error. */
+  /** Handles a CALL of a procedure that no callee has: a call that would begin gets this error, a pending one continues. */
   refuseCall(peer: P, message: Call, refusal: Fault): void {
     this.#callerSide.call(peer, message, false, false, refusal);
   }
@@ -283,7 +283,7 @@ export class Dealer<P extends Peer> {
     return this.#registrar.revoke(session, registration, reason);
   }
 
-  /** What a session of this node has registered. O(its registrations). */
+  /** The procedures that a session of this node has registered. O(its registrations). */
   registrationsOf(session: SessionId): readonly Pick<LocalRegistration<P>, 'procedure' | 'match'>[] {
     return this.#callees.get(session)?.registrations.values() ?? [];
   }

@@ -21,7 +21,7 @@ function ending<P extends Parameters>(parameters: P, cost: string): MetaProcedur
   return { needs: 'all', parameters, cost };
 }
 
-/** As GOODBYE has them. */
+/** The fields that GOODBYE then has. */
 const FAREWELL = { reason: 'uri?', message: 'text?' } as const;
 const ASKS_ALL = 'one question to each node of the realm';
 

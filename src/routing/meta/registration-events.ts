@@ -95,7 +95,7 @@ export class RegistrationEvents {
   }
 }
 
-/** As on_create and `wamp.registration.get` have it. */
+/** The details that on_create and `wamp.registration.get` give. */
 export function registrationDetails({ id, createdMs, procedure, match, invoke }: Registration): Dict {
   return { id, created: new Date(createdMs).toISOString(), uri: procedure, match, invoke };
 }

@@ -29,7 +29,7 @@ function releasing(release: Release, make: () => Step): Step {
   return step;
 }
 
-/** As `method`, with a bound on attempts that fail: beyond it an attempt is refused before the method does any work. */
+/** Bounds the attempts of `method` that fail: beyond the bound an attempt is refused before the method does any work. */
 export function boundedMethod(method: AuthMethod, options: BoundedMethodOptions): AuthMethod {
   if (method.name === 'anonymous') return method;
   const bounded = new BoundedMethod(method, options);

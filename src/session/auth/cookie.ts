@@ -26,7 +26,7 @@ export function createCookieMethod(logins: CookieLogins): AuthMethod {
   };
 }
 
-/** As `method`; a login by it binds the cookie of the connection, if there is one and the realm has login by cookie. */
+/** Extends `method`: a login binds the cookie of the connection, if there is one and the realm has login by cookie. */
 export function bindingMethod(method: AuthMethod, logins: CookieLogins): AuthMethod {
   if (method.name === 'anonymous') return method;
   const bound = (request: AuthRequest, step: AuthStep): AuthStep | Promise<AuthStep> => {

@@ -5,7 +5,7 @@ import type { Uri } from '../../wamp/ids.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import { AttemptsUnderWay, type Release } from './attempts-under-way.js';
 
-/** Who tries to join, and from where. */
+/** A client that tries to join, and its address. */
 export interface Attempt {
   readonly realm: Uri;
   /** Undefined or empty: the client named none. */
@@ -28,7 +28,7 @@ export interface FailedAttemptsOptions {
 }
 
 interface Known {
-  /** Of the cluster, as far as this node knows. */
+  /** Failures in the cluster, as far as this node knows. */
   count: number;
   readonly untilMs: number;
 }
@@ -58,8 +58,8 @@ const SLOWDOWN_MS = 1_000;
 /**
  * Bounds failed attempts to authenticate: for an authid and an address together, and for an address. An attacker who knows an
  * authid locks out nobody at another address; failures from many addresses only slow the authid down.
- * A success costs nothing here: each failure is added to the shared counters, and the reply tells this node how often the
- * others have seen it. So each node lets a few attempts more pass than the bound. While the store is away, each node counts alone.
+ * A success costs nothing here: each failure is added to the shared counters, and the reply has the sum over all
+ * nodes. So each node lets a few attempts more pass than the bound. While the store is away, each node counts alone.
  */
 export class FailedAttempts {
   readonly #options: FailedAttemptsOptions;

@@ -71,7 +71,7 @@ export type AuthStep =
 
 /** One way to find out who a client is. Holds nothing of an attempt but what its steps carry. */
 export interface AuthMethod {
-  /** As in HELLO.Details.authmethods. */
+  /** The name that HELLO.Details.authmethods has. */
   readonly name: string;
   /** The authid of HELLO means nothing to this method, and failed attempts do not count for it. */
   readonly ignoresAuthid?: boolean;

@@ -53,7 +53,7 @@ const NONCE = /^[\x21-\x2b\x2d-\x7e]{8,256}$/;
 
 /** The differences between the two kinds of SCRAM that clients use (rules 8.5). */
 export interface ScramDialect {
-  /** As in HELLO.Details.authmethods. */
+  /** The name that HELLO.Details.authmethods has. */
   readonly method: string;
   readonly verifierKey: string;
   /** The only one that all clients of the dialect know. */
@@ -81,7 +81,7 @@ export function createScram({ dialect, principals, authenticators = [], randomBy
   /** `entry`: undefined for an unknown authid, whose challenge no answer fits. */
   const challenge = (hello: ScramHello, entry: CredentialEntry<ScramCredential> | undefined): AuthStep => {
     const { authid, clientNonce } = hello;
-    // Made for known principals too, so that the time to the challenge does not tell them (AUT-4).
+    // Made for known principals too, so that the time to the challenge does not reveal them (AUT-4).
     const model = decoys.like(authid).credential;
     const unknown = { kdf: model.kdf, salt: decoys.salt(authid, model.salt) };
     const { kdf, salt } = entry?.credential ?? unknown;

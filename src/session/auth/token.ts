@@ -28,7 +28,7 @@ export interface ClaimRules {
   /** Claim that must name the realm, or list it. */
   readonly realm: string | undefined;
   readonly authextra: readonly string[];
-  /** Of the realm. */
+  /** Roles of the realm. */
   readonly roles: ReadonlySet<string>;
   readonly closeOnExpiry: boolean;
 }
@@ -36,7 +36,7 @@ export interface ClaimRules {
 /** The authprovider of sessions with a token, also where it was sent as a ticket. */
 export const TOKEN_PROVIDER = 'jwt';
 const MAX_TOKEN_LENGTH = 16_384;
-/** Controls, and halves of surrogate pairs, which UTF-8 cannot tell apart. */
+/** Controls, and halves of surrogate pairs, which all have the same UTF-8. */
 const UNPRINTABLE = /[\p{Control}\p{Surrogate}]/u;
 const MAX_AUTHID_LENGTH = 255;
 
@@ -129,7 +129,7 @@ export function createTokenMethod(readers: readonly TokenReader[]): AuthMethod {
   };
 }
 
-/** By the first reader that takes the token. */
+/** Asks the readers in order; the first that takes the token decides. */
 export async function decideByToken(
   readers: readonly TokenReader[],
   token: string,

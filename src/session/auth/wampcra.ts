@@ -105,7 +105,7 @@ export function createWampCra({ principals, authenticators = [], nonce, wallMs }
       if (isFault(authid)) return { kind: 'refused', fault: authid };
       const entry = principals.get(authid);
       if (entry === undefined && authenticators.length > 0) return ask(request, authid);
-      // Made for known principals too, so that the time to the challenge does not tell them (AUT-4).
+      // Made for known principals too, so that the time to the challenge does not reveal them (AUT-4).
       const unknown = decoy(authid);
       // The challenge names the session that WELCOME will name (AUT-3).
       if (entry === undefined) return challenge(unknown, request.session());

@@ -5,7 +5,7 @@ import type { Decision } from './permission.js';
 /** An authorizer's answer. */
 export interface AuthorizerAnswer {
   readonly decision: Decision;
-  /** Whose later requests it decides as well. Undefined: it is for this request only. */
+  /** The session, or every session of its role: the answer decides their later requests as well. Undefined: it decides this request only. */
   readonly scope: 'session' | 'role' | undefined;
   /** How long, at most. Undefined: as long as the configuration has it. */
   readonly ttlMs: number | undefined;

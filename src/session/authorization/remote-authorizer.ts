@@ -41,7 +41,7 @@ export class AuthorizerCallError extends Error {
   }
 }
 
-/** What is wrong with an authorizer. It may repeat itself with every question. */
+/** A fault of an authorizer. Every question may report it again. */
 export interface AuthorizerTrouble {
   readonly procedure: Uri;
   readonly reason: AuthorizerFailure | 'validate';
@@ -49,7 +49,7 @@ export interface AuthorizerTrouble {
   readonly message: string;
 }
 
-/** What all authorizers of a realm share. */
+/** The state that all authorizers of a realm share. */
 export interface AuthorizerSources {
   readonly nowMs: () => number;
   readonly counters: Counters;

@@ -11,7 +11,7 @@ export interface StaticAuthorizer {
 /**
  * Decides by the most specific permission: exact, then the longest prefix, then the best wildcard as for calls
  * (PBR-4). A pattern is allowed only if every URI it can match is (AZ-4); when in doubt it is not.
- * A URI decided lately costs one look-up, another one O(permissions). Of two for the same URIs the first counts.
+ * A URI decided lately costs one look-up, another one O(permissions). The first of two permissions for the same URIs counts.
  * `maxRemembered`: decisions of one action that are remembered.
  */
 export function createStaticAuthorizer(

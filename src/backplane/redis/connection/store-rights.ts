@@ -7,7 +7,7 @@ export interface RightsScope {
   readonly key: string;
   readonly channels: readonly string[];
   readonly database: number;
-  /** As in an ACL rule. */
+  /** Pattern for an ACL rule. */
   readonly keyPattern: string;
   readonly channelPattern: string;
 }

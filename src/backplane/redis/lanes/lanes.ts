@@ -106,7 +106,7 @@ export class Lanes implements Confirmations {
     return lane.batch.ownSettlement.promise;
   }
 
-  /** As publish, of a publication that other nodes may want without this node's knowledge. */
+  /** Rejects, as publish does, a publication that other nodes may want without this node's knowledge. */
   refuse(): Promise<void> {
     this.#options.counters.sendsRefused.cut_off++;
     return this.#refused('cut_off');

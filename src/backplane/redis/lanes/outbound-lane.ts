@@ -88,7 +88,7 @@ export class OutboundLane {
     return this.#writer.publication(realm, publication) && this.#added();
   }
 
-  /** As publication, for a publication that `other` has just taken. */
+  /** Takes the publication that `other` has just taken, without encoding it again. */
   copyLast(other: OutboundLane): void {
     this.#writer.copyLast(other.#writer);
     this.#added();
@@ -160,7 +160,7 @@ export class OutboundLane {
     return this.#withdrawSealed();
   }
 
-  /** As takeSealed, for batches that will not be sent: the peer is to see a gap. Controls wait for another flush. */
+  /** Takes the batches that will not be sent: the peer is to see a gap. Controls wait for another flush. */
   takeLost(): readonly Sealed[] {
     this.#seal();
     const sealed = this.#withdrawSealed();

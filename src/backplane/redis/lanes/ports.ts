@@ -26,7 +26,7 @@ export interface PeerObserver {
   /** The node's inbox has no listener; until `reachable` its lane takes nothing more. */
   unreachable(node: NodeId): void;
   reachable(node: NodeId): void;
-  /** A message came from a node that is not open and was not closed. As often as such messages come. */
+  /** A message came from a node that is not open and was not closed. Called for each such message. */
   unknownSender(node: NodeId): void;
   /** Another node claims that this one was declared dead. Anybody may send that, as often as it likes. */
   denied(by: NodeId): void;

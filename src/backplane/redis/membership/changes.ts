@@ -25,7 +25,7 @@ export function isNodeId(text: string): text is NodeId {
   return NODE_ID.test(text);
 }
 
-/** As MessagePack: a list of the format, the name, the start in ms since 1970, and the versions that the node reads. */
+/** Packs the row in MessagePack: a list of the format, the name, the start in ms since 1970, and the versions that the node reads. */
 export function writeNodeRow({ name, reads, startedAtMs }: NodeRow): Uint8Array {
   const bytes = pack([FORMAT, name, startedAtMs, reads]);
   if (!(bytes instanceof Uint8Array)) throw new Error(`the row of a node: ${bytes.message}`);

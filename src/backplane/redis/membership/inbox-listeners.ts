@@ -23,7 +23,7 @@ export class StoreInboxListeners implements InboxListeners {
     const [ownCount, ...counts] = await store.run(countListeners, {
       inboxes: [node, ...nodes].map((of) => channels.inbox(of)),
     });
-    // A server at which this node does not listen cannot tell who listens.
+    // A server at which this node does not listen does not know the listeners.
     return ownCount === undefined || ownCount === 0 ? undefined : counts.map((count) => count > 0);
   }
 }

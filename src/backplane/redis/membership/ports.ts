@@ -33,9 +33,9 @@ export interface NodeRows {
   forgetSessions(node: NodeId): Promise<void>;
 }
 
-/** What the store knows of inboxes. */
+/** Asks the store whether inboxes have listeners. */
 export interface InboxListeners {
-  /** Whether the inbox of each of the nodes has a listener. Undefined: the store cannot tell. Rejects with BackplaneUnavailableError. */
+  /** Whether the inbox of each of the nodes has a listener. Undefined: the store does not know. Rejects with BackplaneUnavailableError. */
   haveListeners(nodes: readonly NodeId[]): Promise<readonly boolean[] | undefined>;
 }
 

@@ -9,7 +9,7 @@ export interface RingWatchOptions {
     absent(node: NodeId): void;
     present(node: NodeId): void;
   };
-  /** What is sent to an absent node is to be refused at once, as the receipt of a heartbeat decides. */
+  /** The lanes refuse messages to an absent node at once, as the receipt of a heartbeat decides. */
   readonly lanes: { doubt(node: NodeId): void };
   readonly listeners: InboxListeners;
 }

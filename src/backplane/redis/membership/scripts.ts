@@ -79,7 +79,7 @@ export const renewLease: Script<RenewLease, RenewReply> = {
 
 export interface LoadNodes {
   readonly keys: NodesKeys;
-  /** Whom the reader knows. */
+  /** The nodes that the reader knows. */
   readonly known: readonly NodeId[];
 }
 

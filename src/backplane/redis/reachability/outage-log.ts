@@ -105,7 +105,7 @@ export class OutageLog {
     this.#cancelReminder?.();
   }
 
-  /** Whether it needs no line of its own. What an operator has to mend has one. */
+  /** Whether it needs no line of its own. Faults that an operator has to mend have one. */
   #belongsToOutage(kind: string, message: string): boolean {
     if (this.#sinceMs === undefined || kind === 'unusable' || kind === 'may_evict' || kind === 'small_buffer')
       return false;

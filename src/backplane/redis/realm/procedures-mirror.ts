@@ -13,7 +13,7 @@ export interface Placement {
 }
 
 interface Row {
-  /** As it was announced. */
+  /** The registration as the change announced it. */
   readonly registration: Registration;
   /** Orders of the callees, ascending. */
   readonly orders: readonly number[];
@@ -114,7 +114,7 @@ export class ProceduresMirror {
     else if (!this.has(member, node, session)) this.#put(member, withTakingOver(row, [...row.takingOver, placed]));
   }
 
-  /** As `place`, but only where the row allows another callee. False: it does not. */
+  /** Places a callee only where the row allows another one. False: it does not. */
   placeBeside(placement: Placement): boolean {
     const { member, id, invoke } = placement;
     const { takesOver } = placement.placed;

@@ -41,7 +41,7 @@ export class RealmWriter {
     return store.run(script, { ...store.step(), ...fields } as Input);
   }
 
-  /** As `run`, after what the node has to write first: sessions that have left. */
+  /** Runs a script after the rows that the node has to write first: sessions that have left. */
   runInOrder<Input extends RealmStep, Reply>(
     script: Script<Input, Reply>,
     fields: Omit<Input, keyof RealmStep>,

@@ -48,7 +48,7 @@ export class ReplicaParts {
     this.keptRowsCleanup = this.#makeKeptRowsCleanup();
   }
 
-  /** The store has lost data. What waits for one of its versions waits for the repair instead. */
+  /** The store has lost data. Whatever waits for one of its versions waits for the repair instead. */
   storeLost(): void {
     this.#machine.on({ kind: 'store-lost' });
     this.waits.suspendAll();

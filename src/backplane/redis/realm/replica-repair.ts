@@ -120,8 +120,8 @@ export class ReplicaRepair {
   }
 
   /**
-   * Marks the rows of this node as complete. What has waited since the store lost its data waits for this version: with it the
-   * other nodes have every row of this one.
+   * Marks the rows of this node as complete. Waits that began since the store lost its data end with this version: with it
+   * the other nodes have every row of this one.
    */
   async #markComplete(): Promise<void> {
     const { store, mirror, waits, writer } = this.#parts;

@@ -20,8 +20,8 @@ const MAX_REPAIRS = 5;
 
 /**
  * One realm as this node serves it. Its mirror follows the changes of the realm; the rows that this node wants there are written
- * to the store; whatever waits for the other nodes opens when they have confirmed. What the mirror has missed is read anew, and
- * what the store has lost is written again. `replica-state.ts` has its states.
+ * to the store; whatever waits for the other nodes opens when they have confirmed. The replica reads changes
+ * that the mirror has missed anew, and writes rows that the store has lost again. `replica-state.ts` has its states.
  */
 export class RealmReplica implements ServedRealm {
   readonly #options: RealmReplicaOptions;

@@ -25,7 +25,7 @@ export interface PlacedCallee {
 export interface ProcedureHead {
   readonly id: RegistrationId;
   readonly invoke: InvocationPolicy;
-  /** As in `Registration`. */
+  /** The same time as in `Registration`. */
   readonly createdMs: number;
 }
 
@@ -61,7 +61,7 @@ export function fromMember(member: Member): ParsedMember | undefined {
   return isMatchPolicy(match) ? { match, uri: member.slice(space + 1) } : undefined;
 }
 
-/** As Redis stores it: half a surrogate pair has no UTF-8, and is escaped as in JSON. Injective. */
+/** The form that Redis stores: half a surrogate pair has no UTF-8, and is escaped as in JSON. Injective. */
 export function escapeMember(member: Member): string {
   return PLAIN.test(member) ? member : JSON.stringify(member).slice(1, -1);
 }

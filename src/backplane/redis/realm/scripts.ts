@@ -163,7 +163,7 @@ export type ClaimReply =
       readonly id: number;
       readonly order: number;
       readonly createdMs: number;
-      /** By force, from others: they keep it until `completeTakeover`. */
+      /** The claim takes the procedure from other callees by force: they keep it until `completeTakeover`. */
       readonly isOffer: boolean;
       readonly nodes: readonly NodeId[];
     }

@@ -53,7 +53,7 @@ const CALLEES_STEP_COUNT = 500;
 const MAX_CALLEES_PER_STEP = 2_000;
 
 /**
- * Reads version and nodes first: what changes while the rest is read has a later version. O(rows), in bounded parts. As much
+ * Reads version and nodes first: changes while the rest is read have a later version. O(rows), in bounded parts. As much
  * as possible is requested at once: one round trip for a realm without procedures, two when the rows fit into one part each
  * and no other nodes serve the realm than is supposed.
  */

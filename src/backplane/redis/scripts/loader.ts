@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 export interface LoadedScript {
   readonly file: string;
   readonly text: string;
-  /** By which the store knows it. */
+  /** The hash by which the store knows the script. */
   readonly sha: string;
 }
 

@@ -7,7 +7,7 @@ import type { Store } from '../ports.js';
 export interface SessionsDirectoryOptions {
   readonly node: NodeId;
   readonly store: Store;
-  /** By `shardOf`. */
+  /** Index: `shardOf`. */
   readonly shards: readonly SessionsKeys[];
   /** Milliseconds since 1970. */
   readonly wallMs: () => number;
@@ -37,7 +37,7 @@ export interface OwnSessions {
   /** Writes at once what waits for the end of the turn. */
   flush(): void;
   cutOff(): void;
-  /** Makes the store agree with this node again. As ServedRealm.resync. */
+  /** Makes the store agree with this node again, like ServedRealm.resync. */
   resync(): Promise<void>;
   /** Rejects the joins that are not sent yet. Idempotent. */
   stop(): void;

@@ -10,7 +10,7 @@ const MAX_ROW_BYTES = 262_144;
 /** Bound of the texts of a transport that clients and proxies choose. */
 const MAX_TEXT_LENGTH = 255;
 
-/** As `scripts/lua/shared/session.lua` describes it. */
+/** Packs the row of a session that `scripts/lua/shared/session.lua` describes. */
 export function packSession(node: NodeId, joinedAtMs: number, session: SessionDetails): Uint8Array {
   const { authid, authrole, authmethod, authprovider, authextra, transport } = session;
   const { type, protocol, serializer, peer } = transport;
@@ -48,7 +48,7 @@ export function parseSession(realm: Uri, session: unknown, bytes: Uint8Array): S
   };
 }
 
-/** As `scripts/lua/set_testaments.lua` describes it. */
+/** Packs the row of testaments that `scripts/lua/set_testaments.lua` describes. */
 export function packTestaments(testaments: readonly Uint8Array[]): Uint8Array {
   return packed([FORMAT, testaments], 'testaments of a session');
 }

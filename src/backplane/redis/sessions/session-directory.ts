@@ -233,7 +233,7 @@ export class SessionsDirectory implements OwnSessions {
     }
   }
 
-  /** By shard, and each part within the limit of a step. */
+  /** Groups sessions by shard, in parts within the limit of a step. */
   #partsOf<T extends { readonly session: SessionId }>(all: readonly T[]): (readonly [SessionsKeys, readonly T[]])[] {
     const { shards, limits } = this.#options;
     const byShard = new Map<number, T[]>();

@@ -16,7 +16,7 @@ import {
 
 export interface SessionReaderOptions {
   readonly store: Store;
-  /** By `shardOf`. */
+  /** Index: `shardOf`. */
   readonly shards: readonly SessionsKeys[];
   readonly counters: Pick<ClusterCounters, 'rowsIgnored'>;
 }
@@ -72,8 +72,8 @@ export class SessionReader implements Sessions {
   }
 
   /**
-   * Removes every session of a node; `lost` receives each part of them once it is removed. What was removed before a failure
-   * stays removed; repeating it hands over the rest.
+   * Removes every session of a node; `lost` receives each part of them once it is removed. Rows removed before a failure
+   * stay removed; repeating it hands over the rest.
    */
   async forget(node: NodeId, lost: SessionsLost | undefined): Promise<void> {
     await Promise.all(this.#options.shards.map((keys) => this.#forgetIn(keys, node, lost)));

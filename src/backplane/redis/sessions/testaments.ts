@@ -13,7 +13,7 @@ const WRITES_AT_ONCE = 16;
 export interface OwnTestamentsOptions {
   readonly node: NodeId;
   readonly store: Store;
-  /** By `shardOf`. */
+  /** Index: `shardOf`. */
   readonly shards: readonly SessionsKeys[];
   readonly counters: Pick<ClusterCounters, 'rowsIgnored'>;
   /** The store may differ from what is wanted: a repair is to compare them. */

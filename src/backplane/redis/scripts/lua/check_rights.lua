@@ -1,6 +1,6 @@
 -- Which of some commands the user of this connection may not call. None of them is carried out, and none is noted as denied.
 -- ARGV     for each command: how many words it has, the words
--- Returns  the places of those that are denied, the first one being 1. Nothing, where the server cannot tell.
+-- Returns  the places of those that are denied, the first one being 1. Nothing, where the server does not know.
 -- O(words). Safe to repeat.
 
 local denied, at, place = {}, 1, 0
