@@ -6,10 +6,10 @@ import type { CaseResult } from './report/figures.js';
 import type { Router, RunningRouter, StartOptions } from './routers/router.js';
 import type { Settings } from './settings.js';
 
-/** What the routers are measured against: the relay, each other, another build of Gantry, the bare pipe over Redis, or nothing. */
+/** The measure of the routers: the relay, each other, another build of Gantry, the pipe over Redis, or nothing. */
 export type Against = 'bare' | 'peers' | 'build' | 'pipe' | 'nothing';
 
-/** What a scenario gets to work with. */
+/** The tools of a scenario. */
 export interface Bench {
   readonly settings: Settings;
   readonly pool: LoadPool;

@@ -5,7 +5,7 @@ import { atLeast, figure, type Figure, type Target } from './report/figures.js';
 export interface Comparison {
   readonly scenario: string;
   readonly name: string;
-  /** What is counted: event, call, chunk. */
+  /** The unit that is counted: event, call, chunk. */
   readonly unit: string;
   readonly jobs: readonly Job[];
   readonly plan: Plan;

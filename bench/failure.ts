@@ -1,4 +1,4 @@
-/** What the person at the terminal is to read instead of a stack. */
+/** An error whose message the person at the terminal reads instead of a stack. */
 export class BenchError extends Error {
   override readonly name = 'BenchError';
 }

@@ -28,14 +28,14 @@ export interface Settings {
   readonly churnCycles: number;
   /** How long one attack lasts. */
   readonly attackMs: number;
-  /** Of its connections. */
+  /** The share of an attack's connections that the run opens. */
   readonly attackShare: number;
   /** Nodes of the clusters that are compared, the least first. */
   readonly nodeCounts: readonly number[];
-  /** That come all at once on one node of a cluster. */
+  /** Topics that come all at once on one node of a cluster. */
   readonly stormTopics: number;
   readonly stormSessions: number;
-  /** Of two nodes; divisible by two. */
+  /** Sessions on two nodes; divisible by two. */
   readonly listedSessions: number;
   /** Events in one history. */
   readonly storedEvents: number;

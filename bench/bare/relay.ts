@@ -4,7 +4,7 @@ import { uws } from './library.js';
 
 /**
  * The measure of all figures: a relay on the same uWebSockets.js with the same coalesced writes (all that is due to a
- * connection in one turn leaves under one cork at its end) and no protocol. What it forwards to whom is in the URL.
+ * connection in one turn leaves under one cork at its end) and no protocol. The URL has what it forwards, and to whom.
  */
 type Role = 'subscriber' | 'publisher' | 'caller' | 'callee' | 'idle';
 

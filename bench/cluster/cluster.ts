@@ -148,7 +148,7 @@ export class Clusters {
     }
   }
 
-  /** Of the server of the shared one; null while there is none. */
+  /** Version of the Redis server of the shared cluster; null while there is none. */
   async redisVersion(): Promise<string | null> {
     const shared = await this.#shared?.catch(() => null);
     return shared?.redis.version ?? null;

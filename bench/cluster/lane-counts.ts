@@ -1,6 +1,6 @@
 import { sample, type Page } from './metrics-page.js';
 
-/** What a node has said to the others and heard of them so far. */
+/** Messages and items that a node has sent to the others and received from them so far. */
 export interface LaneCounts {
   /** Messages with something in them. */
   readonly batches: number;
@@ -11,23 +11,23 @@ export interface LaneCounts {
   readonly publications: number;
   /** Invocations, answers and cancellations. */
   readonly callItems: number;
-  readonly itemsHeard: number;
+  readonly itemsReceived: number;
 }
 
 const kinds = ['publication', 'invoke', 'answer', 'cancel', 'control'];
 
 export function laneCounts(page: Page): LaneCounts {
-  const said = (kind: string): number => sample(page, `gantry_cluster_items_sent_total{kind="${kind}"}`);
-  const heard = (kind: string): number => sample(page, `gantry_cluster_items_received_total{kind="${kind}"}`);
+  const sent = (kind: string): number => sample(page, `gantry_cluster_items_sent_total{kind="${kind}"}`);
+  const received = (kind: string): number => sample(page, `gantry_cluster_items_received_total{kind="${kind}"}`);
   const heartbeats = sample(page, 'gantry_cluster_batch_items_bucket{le="0"}');
   return {
     batches: sample(page, 'gantry_cluster_batch_items_count') - heartbeats,
     heartbeats,
     bytes: sample(page, 'gantry_cluster_batch_bytes_total{direction="out"}'),
     items: sample(page, 'gantry_cluster_batch_items_sum'),
-    publications: said('publication'),
-    callItems: said('invoke') + said('answer') + said('cancel'),
-    itemsHeard: kinds.reduce((sum, kind) => sum + heard(kind), 0),
+    publications: sent('publication'),
+    callItems: sent('invoke') + sent('answer') + sent('cancel'),
+    itemsReceived: kinds.reduce((sum, kind) => sum + received(kind), 0),
   };
 }
 
@@ -47,6 +47,6 @@ function combine(left: LaneCounts, right: LaneCounts, of: (left: number, right: 
     items: of(left.items, right.items),
     publications: of(left.publications, right.publications),
     callItems: of(left.callItems, right.callItems),
-    itemsHeard: of(left.itemsHeard, right.itemsHeard),
+    itemsReceived: of(left.itemsReceived, right.itemsReceived),
   };
 }

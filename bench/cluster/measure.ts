@@ -13,7 +13,7 @@ export interface Snapshot {
   readonly calls: CommandCalls;
 }
 
-/** What nodes and Redis did between two looks at them. */
+/** The work of nodes and Redis between two looks at them. */
 export interface Traffic {
   readonly seconds: number;
   /** One for each node. */

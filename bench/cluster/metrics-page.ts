@@ -23,7 +23,7 @@ export function sample(page: Page, name: string): number {
   return value;
 }
 
-/** Of what was observed between two pages: within the bucket that holds it, as Prometheus does. NaN for nothing. */
+/** Quantile of the observations between two pages, interpolated within its bucket as Prometheus does. NaN without observations. */
 export function quantileBetween(before: Page, after: Page, name: string, share: number): number {
   const start = `${name}_bucket{le="`;
   const buckets = [...after]

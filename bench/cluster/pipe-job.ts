@@ -36,7 +36,7 @@ export type FromPipe =
   | { readonly total: number }
   | { readonly error: string };
 
-/** What one process of the bare pipe does. */
+/** The work of one process of the pipe. */
 export interface PipeRole {
   /** The port on which the publisher accepts the driver. */
   readonly port: number;

@@ -14,15 +14,15 @@ process.on('disconnect', () => process.exit(0));
 
 const role = await open();
 process.on('message', (question: ToPipe) => {
-  role.answer(question).then(tell, (error: unknown) => tell({ error: String(error) }));
+  role.answer(question).then(send, (error: unknown) => send({ error: String(error) }));
 });
-tell({ port: role.port });
+send({ port: role.port });
 
 function open(): Promise<PipeRole> {
   if (name === 'publisher') return openPublisher(url, channel);
   return name === 'subscriber' ? openSubscriber(url, channel) : openDriver(Number(port));
 }
 
-function tell(message: FromPipe): void {
+function send(message: FromPipe): void {
   process.send?.(message);
 }

@@ -64,7 +64,7 @@ class Publisher {
     };
   }
 
-  /** What is sent in one turn leaves in one write. */
+  /** All batches of one turn leave in one write. */
   send(batches: number): void {
     const { stream } = this.#redis;
     stream.cork();

@@ -3,7 +3,7 @@ import { lengthBytes } from './pipe-batch.js';
 import type { PipeRole } from './pipe-job.js';
 
 export async function openSubscriber(url: string, channel: string): Promise<PipeRole> {
-  // Whoever is dropped has lost events: that is to be seen.
+  // A subscriber that Redis drops has lost events: the run must fail, so it does not reconnect.
   const redis = new Redis(url, { retryStrategy: () => null });
   let total = 0;
   const take = (event: Buffer): void => {

@@ -8,7 +8,7 @@ const entry = fileURLToPath(new URL('./pipe-process.js', import.meta.url));
 const channel = 'bench-pipe';
 const arrivalTimeoutMs = 15_000;
 
-/** What each process takes for one event, in microseconds. */
+/** CPU time of each process for one event, in microseconds. */
 export interface PipeCost {
   readonly publisher: number;
   readonly subscriber: number;

@@ -42,7 +42,7 @@ export async function startRedis(): Promise<RunningRedis> {
   };
 }
 
-/** What this runner itself asks is left out. */
+/** Counts the calls of each command, without those of this runner. */
 function callsOf(info: string): CommandCalls {
   const all = [...info.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)].map(
     ([, name, calls]) => [name!, Number(calls)] as const,
@@ -50,7 +50,7 @@ function callsOf(info: string): CommandCalls {
   return new Map(all.filter(([name]) => name !== 'info'));
 }
 
-/** Of all commands, or of one. */
+/** Calls of all commands, or of one, between two counts. */
 export function callsBetween(before: CommandCalls, after: CommandCalls, command?: string): number {
   const names = command === undefined ? [...after.keys()] : [command];
   return names.reduce((sum, name) => sum + (after.get(name) ?? 0) - (before.get(name) ?? 0), 0);

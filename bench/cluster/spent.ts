@@ -1,7 +1,7 @@
 import { cpuSeconds } from '../measure/cpu.js';
 import type { Cluster } from './cluster.js';
 
-/** What something took. */
+/** The cost of an operation. */
 export interface Spent {
   readonly seconds: number;
   /** CPU seconds of the first two nodes and of Redis. */

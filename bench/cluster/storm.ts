@@ -13,16 +13,16 @@ const smokeQuietMs = 100;
 const longestMs = 120_000;
 const barrier = 'gantry_cluster_barrier_duration_seconds';
 
-/** What a storm on node A took, and what others noticed of it. */
+/** The cost of a storm on node A, and its effect on others. */
 export interface Storm {
   readonly seconds: number;
   /** Commands of Redis, without those of the lanes and those that there are without the storm. */
   readonly commands: number;
   /** CPU seconds of A, B and Redis. */
   readonly cpu: readonly number[];
-  /** Of the barriers of A; NaN without any. */
+  /** Duration of the barriers of A; NaN without any. */
   readonly barrierP99Us: number;
-  /** Of events between others, from A to B and from B to A. */
+  /** Delays of events between others, from A to B and from B to A. */
   readonly delays: readonly Latency[];
   readonly quietDelays: readonly Latency[];
 }
@@ -41,7 +41,7 @@ async function watch(bench: Bench, cluster: Cluster, act: () => Promise<void>) {
   try {
     const plan = { ...openLoop(bench.settings, perSecond), measureMs: longestMs };
     const observing = observers.map((load) => load.run(plan));
-    // A failure is told below.
+    // `Promise.all` below reports a failure.
     for (const one of observing) one.catch(() => undefined);
     await pause(plan.warmupMs);
     const pids = [...cluster.pair.map(({ pid }) => pid), cluster.redis.pid];

@@ -1,6 +1,6 @@
 import type { Outcome, Plan } from './job.js';
 
-/** What a load process does for one job. Each method is called when the one before has finished. */
+/** The work of a load process for one job. Each method is called when the one before has finished. */
 export interface Activity {
   open(): Promise<void>;
   run(plan: Plan): Promise<Outcome | null>;

@@ -2,9 +2,9 @@ import { clientFrame } from './frame-template.js';
 import type { Endpoint } from './endpoint.js';
 import { Session } from './session.js';
 
-/** What one hostile connection does once it is open. */
+/** The behaviour of one hostile connection once it is open. */
 export interface Attack {
-  /** What the router sees, for the report. */
+  /** One sentence about the attack for the report. */
   readonly about: string;
   readonly connections: number;
   /** False: plain HTTP, nothing is upgraded. */

@@ -47,7 +47,7 @@ export class CheckedPayload implements ArrivalCheck {
   }
 }
 
-/** As CheckedPayload, for messages of other protocols, in which the payload follows the same head each time. */
+/** Checks messages of other protocols, in which the payload follows the same head each time. */
 export class CheckedTail implements ArrivalCheck {
   readonly #head: Buffer;
   readonly #payloadBytes: number;

@@ -2,7 +2,7 @@ export type Serializer = 'json' | 'msgpack' | 'cbor';
 export const serializers: readonly Serializer[] = ['json', 'msgpack', 'cbor'];
 
 /**
- * The kind of server: a WAMP router, the bare relay, whose URL tells it what to forward, or a server of another protocol:
+ * The kind of server: a WAMP router, the relay, which forwards what its URL names, or a server of another protocol:
  * the text protocol of NATS, or JSON of Centrifugo over a WebSocket.
  */
 export type Wire = 'wamp' | 'bare' | 'nats' | 'centrifugo';

@@ -7,7 +7,7 @@ import type { FanoutJob } from './job.js';
 /** The number of the publisher in the payloads. */
 export const source = 0;
 
-/** What a fan-out needs of a protocol. */
+/** The operations of a protocol that a fan-out needs. */
 export interface FanoutWire {
   /** A connection that receives each event as one message. */
   subscribe(endpoint: Endpoint, serializer: Serializer, topic: string): Promise<LoadClient>;

@@ -80,7 +80,7 @@ export class Innocents implements Activity {
     };
   }
 
-  /** What is lost is a figure here, no failure. */
+  /** Messages that are lost are a figure here, no failure. */
   verify(): Promise<void> {
     return Promise.resolve();
   }

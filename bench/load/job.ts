@@ -87,7 +87,7 @@ export interface InnocentsJob {
 export interface AttackJob {
   readonly kind: 'attack';
   readonly attack: AttackName;
-  /** Of its connections; 1 where it is measured. */
+  /** The share of the attack's connections that this process opens; 1 where the attack is measured. */
   readonly share: number;
 }
 
@@ -110,7 +110,7 @@ export type Pace =
 export interface Plan {
   readonly pace: Pace;
   readonly warmupMs: number;
-  /** The most, for a job that is told to finish. */
+  /** The longest time, for a job that the runner finishes. */
   readonly measureMs: number;
   /** Processes whose CPU time is read at the two marks. */
   readonly watched?: readonly number[];
@@ -128,7 +128,7 @@ export interface Outcome {
   readonly messages: number;
   readonly seconds: number;
   readonly cpuSeconds: number | null;
-  /** Of each process that the plan has watched. */
+  /** CPU time of each process that the plan has watched. */
   readonly watchedSeconds?: readonly number[];
   /** Messages sent over the whole run, warm-up included; what the verification counts against. */
   readonly sent: number;

@@ -1,8 +1,8 @@
 import { createHmac, createPrivateKey, createPublicKey, pbkdf2Sync, sign } from 'node:crypto';
 
-/** What a client sends to join. */
+/** The messages that a client sends to join. */
 export interface Login {
-  /** Of HELLO. */
+  /** HELLO.Details. */
   readonly details: Readonly<Record<string, unknown>>;
   /** The signature for AUTHENTICATE. */
   answer(extra: Readonly<Record<string, unknown>>): string;

@@ -13,10 +13,10 @@ interface Mark {
 const ringSize = 1 << 17;
 const ringMask = ringSize - 1;
 const stallMs = 15_000;
-/** Of messages so far apart no turn of the event loop is spent on looking at the clock. */
+/** Messages so far apart are paced by a timer; for closer ones every turn of the event loop looks at the clock. */
 const timedFromMs = 4;
 
-/** What an activity hands to the meter: how to send some more, and when everything sent has come back. */
+/** The part of an activity that the meter drives: it sends some more, and knows when everything sent has come back. */
 export interface Driver {
   /** Sends up to `count` messages now. */
   send(count: number): void;

@@ -17,7 +17,7 @@ export class Progressive implements Activity {
   readonly #endpoint: Endpoint;
   readonly #job: ProgressiveJob;
   readonly #meter: Meter;
-  /** By request id: the chunk due next. */
+  /** Key: the request id; value: the chunk due next. */
   readonly #calls = new Map<number, { next: number }>();
   readonly #clients: LoadClient[] = [];
   #call: (count: number) => void = () => undefined;

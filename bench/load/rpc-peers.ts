@@ -6,10 +6,10 @@ import { Session } from './session.js';
 import { closingBytes, code, isBinary } from './wamp.js';
 import { WebSocketClient } from './websocket.js';
 
-// As long as the registration id that stands in its place in an INVOCATION, so that both frames are of one size.
+// The name is as long as the registration id that stands in its place in an INVOCATION, so that both frames are of one size.
 const procedure = 'com.bench.call';
 
-/** Connects a callee; on the bare relay it is told where a payload says which caller it is for. */
+/** Connects a callee; the URL for the relay has the position of the caller's number in a payload. */
 export async function openCallee(
   endpoint: Endpoint,
   serializer: Serializer,

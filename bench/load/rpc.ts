@@ -45,7 +45,7 @@ export class Rpc implements Activity {
   async open(): Promise<void> {
     const { callees, callers } = this.#job;
     await inParallel(callees, connectWidth, async () => this.#openCallee());
-    // One after the other: the relay and the payload tell callers apart by their place.
+    // One after the other: the relay and the payload identify callers by their place.
     for (let index = 0; index < callers; index += 1) await this.#openCaller(index);
   }
 

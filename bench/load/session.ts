@@ -86,7 +86,7 @@ export class Session {
       this.client.onClosed = resolve;
     });
     const goodbye = this.#answerTo(welcomeKey);
-    // Either side may close the connection once both have said GOODBYE.
+    // Either side may close the connection once both have sent GOODBYE.
     this.client.expectClose();
     this.#send([code.goodbye, {}, 'wamp.close.close_realm']);
     await Promise.race([goodbye, closed]);

@@ -25,8 +25,8 @@ process.on('message', (message: ToWorker) => {
   }
   const { id, command } = message;
   perform(command).then(
-    (outcome) => tell({ id, outcome }),
-    (error: unknown) => tell({ id, error: error instanceof Error ? error.message : String(error) }),
+    (outcome) => send({ id, outcome }),
+    (error: unknown) => send({ id, error: error instanceof Error ? error.message : String(error) }),
   );
 });
 
@@ -59,7 +59,7 @@ function current(): Activity {
 function activityOf(endpoint: Endpoint, job: Job): Activity {
   switch (job.kind) {
     case 'fanout':
-      return new Fanout(endpoint, job, new Meter(endpoint), (received) => tell({ progress: { received } }));
+      return new Fanout(endpoint, job, new Meter(endpoint), (received) => send({ progress: { received } }));
     case 'acknowledged':
       return new Acknowledged(endpoint, job, new Meter(endpoint));
     case 'rpc':
@@ -81,6 +81,6 @@ function activityOf(endpoint: Endpoint, job: Job): Activity {
   }
 }
 
-function tell(message: FromWorker): void {
+function send(message: FromWorker): void {
   process.send?.(message);
 }

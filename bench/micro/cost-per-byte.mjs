@@ -66,7 +66,7 @@ async function isReady() {
 }
 while (!(await isReady())) await new Promise((resolve) => setTimeout(resolve, 50));
 
-/** Of all its threads. */
+/** CPU time of all threads of the node. */
 function cpuSeconds() {
   const fields = readFileSync(`/proc/${node.pid}/stat`, 'utf8').split(') ')[1].split(' ');
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;

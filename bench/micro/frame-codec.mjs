@@ -1,4 +1,4 @@
-// Nanoseconds per publication to say it to another node and to hear it there, in batches of 64.
+// Nanoseconds per publication to write it for another node and to read it there, in batches of 64.
 // npm run build && node bench/micro/frame-codec.mjs
 import { BatchReader } from '../../dist/backplane/wire/batch-reader.js';
 import { BatchWriter } from '../../dist/backplane/wire/batch-writer.js';
@@ -50,7 +50,7 @@ const cases = {
   '32 B, one topic, one publisher': { bytes: 32, topics: 1, publishers: 1 },
   '32 B, 64 topics, 64 publishers': { bytes: 32, topics: 64, publishers: 64 },
   '1 KiB, 64 topics, 64 publishers': { bytes: 1024, topics: 64, publishers: 64 },
-  '32 B, said to 4 nodes': { bytes: 32, topics: 1, publishers: 1, nodes: 4 },
+  '32 B, sent to 4 nodes': { bytes: 32, topics: 1, publishers: 1, nodes: 4 },
 };
 
 const json = createCodecs({ maxDepth: 32, maxContainerEntries: 100_000 }).json;

@@ -1,4 +1,4 @@
-// What many nodes cost Redis: node bench/micro/many-nodes.mjs [COUNT…], after npm run build. Needs redis-server in the PATH.
+// The cost of many nodes for Redis: node bench/micro/many-nodes.mjs [COUNT…], after npm run build. Needs redis-server in the PATH.
 // The backplanes of all nodes run in this process; each has its own connections, and Redis is a process of its own.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

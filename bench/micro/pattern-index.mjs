@@ -20,7 +20,7 @@ const topics = Array.from({ length: 1024 }, (_, i) =>
   flat(`com.example.app.user${(i * 97) % MANY}.device${i % 7}.changed`),
 );
 
-/** What subscribers of a large application ask for; one in a hundred topics is matched. */
+/** Subscriptions of a large application; one in a hundred topics is matched. */
 const kinds = {
   exact: (i) => `com.example.app.user${i}.device0.changed`,
   prefix: (i) => `com.example.app.user${i}.`,

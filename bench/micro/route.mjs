@@ -1,4 +1,4 @@
-// What a PUBLISH and a CALL cost between two connections that only count: no sockets, everything else. Run after `npm run build`.
+// The cost of a PUBLISH and a CALL between two connections that only count: no sockets, everything else. Run after `npm run build`.
 // node bench/micro/route.mjs [json|msgpack|cbor] [subscribers]
 import { performance } from 'node:perf_hooks';
 import { MemoryHub } from '../../dist/backplane/memory/hub.js';
@@ -29,7 +29,7 @@ const { encode } =
       ? await import('@msgpack/msgpack')
       : await import('cborg');
 const slab = new Slab();
-/** As a connection hands it up: a copy that may be written over. */
+/** Hands a message up as a connection does: a copy that may be written over. */
 const arrive = (endpoint, message) => {
   if (!endpoint.takesNow()) throw new Error('the turn is used up');
   endpoint.received(slab.copy(message), HEADROOM_BYTES);

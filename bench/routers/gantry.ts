@@ -9,7 +9,7 @@ import type { Router, RunningRouter, StartOptions } from './router.js';
 
 const checkout = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** Limits that protect a router from strangers stand in a bench's way; everything else is the default. */
+/** Limits that protect a router from untrusted clients stand in a bench's way; everything else is the default. */
 const limits = {
   GANTRY_LIMITS_MAX_CONNECTIONS: '200000',
   GANTRY_LIMITS_MAX_CONNECTIONS_PER_ADDRESS: '200000',

@@ -8,7 +8,7 @@ export const cacheDirectory = join(process.env['XDG_CACHE_HOME'] ?? join(homedir
 
 const installTimeoutMs = 20 * 60_000;
 
-/** Runs a command to its end; throws what it said when it fails or does not exist. */
+/** Runs a command to its end; throws its output when it fails or does not exist. */
 export function runTool(
   argv: readonly string[],
   directory: string,
@@ -23,16 +23,16 @@ export function runTool(
       // Not `timeout`: where the command does not exist, its timer would keep the bench alive.
       signal: AbortSignal.timeout(installTimeoutMs),
     });
-    let said = '';
+    let output = '';
     const keep = (chunk: Buffer): void => {
-      said = (said + chunk.toString()).slice(-20_000);
+      output = (output + chunk.toString()).slice(-20_000);
     };
     child.stdout.on('data', keep);
     child.stderr.on('data', keep);
     child.on('error', (error) => reject(new BenchError(`${argv.join(' ')}: ${error.message}`)));
     child.on('close', (exitCode) => {
-      if (exitCode === 0) resolve(said);
-      else reject(new BenchError(`${argv.join(' ')} failed (${String(exitCode)}): ${said.trim().slice(-600)}`));
+      if (exitCode === 0) resolve(output);
+      else reject(new BenchError(`${argv.join(' ')} failed (${String(exitCode)}): ${output.trim().slice(-600)}`));
     });
   });
 }

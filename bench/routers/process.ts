@@ -52,10 +52,10 @@ export async function launch(options: Launch): Promise<Launched> {
   const life = watch(child);
   const deadline = performance.now() + (options.startTimeoutMs ?? 60_000);
   while (!(await accepts(options.port))) {
-    if (life.ended !== null) throw new BenchError(`${options.name} ${life.ended}:\n${life.said}`);
+    if (life.ended !== null) throw new BenchError(`${options.name} ${life.ended}:\n${life.output}`);
     if (performance.now() > deadline) {
       endTree(child.pid, 'SIGKILL');
-      throw new BenchError(`${options.name} does not listen on port ${options.port}:\n${life.said}`);
+      throw new BenchError(`${options.name} does not listen on port ${options.port}:\n${life.output}`);
     }
     await pause(20);
   }
@@ -68,15 +68,15 @@ export async function launch(options: Launch): Promise<Launched> {
 }
 
 interface Life {
-  /** The last it said. */
-  said: string;
+  /** The end of its output. */
+  output: string;
   ended: string | null;
 }
 
 function watch(child: ChildProcess): Life {
-  const life: Life = { said: '', ended: null };
+  const life: Life = { output: '', ended: null };
   const keep = (chunk: Buffer): void => {
-    life.said = (life.said + chunk.toString()).slice(-4000);
+    life.output = (life.output + chunk.toString()).slice(-4000);
   };
   child.stdout?.on('data', keep);
   child.stderr?.on('data', keep);

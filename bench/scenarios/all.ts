@@ -38,10 +38,10 @@ export const scenarios: readonly Scenario[] = [
   hostile,
 ];
 
-/** What other routers are measured with, too. */
+/** Scenarios for other routers, too. */
 export const peerScenarios: readonly Scenario[] = [fanout, rpc];
 
-/** Of nodes over Redis. That with the most nodes comes after all that want two. */
+/** Scenarios of nodes over Redis. The one with the most nodes comes after all that want two. */
 export const clusterScenarios: readonly Scenario[] = [
   clusterFanout,
   clusterRpc,

@@ -44,7 +44,7 @@ export function lineUp(bench: Bench): Bench['routers'] {
   return bench.bare === null ? bench.routers : [bench.bare, ...bench.routers];
 }
 
-/** As many load processes as the settings say; the first also publishes. */
+/** One job for each load process of the settings; the first also publishes. */
 export function fanoutJobs(
   settings: Settings,
   publisher: Serializer,

@@ -51,7 +51,7 @@ interface Felt {
 
 interface Logins {
   readonly answered: number;
-  /** By the bound on failed attempts, without a look at the credential. */
+  /** Attempts that the bound on failed attempts refused, without a look at the credential. */
   readonly throttled: number;
 }
 

@@ -47,7 +47,7 @@ function figuresOf(bench: Bench, routers: readonly Router[], grown: readonly Gro
   return [figure('RSS above bare, each', 'B', above, atMost(4_096)), ...own];
 }
 
-/** What each connection adds to the memory of a router started for this. */
+/** Measures the memory that each connection adds to a router started for this. */
 async function growth(bench: Bench, router: Router, count: number): Promise<Memory> {
   return withRouters([router], true, async ([started]) => {
     const { running } = started!;

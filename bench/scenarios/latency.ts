@@ -18,7 +18,7 @@ interface Load {
   readonly name: string;
   readonly jobs: readonly Job[];
   readonly window: number;
-  /** What arrives for each message sent. */
+  /** Messages that arrive for each message sent. */
   readonly arrivals: number;
 }
 

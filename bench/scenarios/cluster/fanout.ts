@@ -120,7 +120,7 @@ function figuresOf(runs: readonly Run[]): Figure[] {
   ];
 }
 
-/** What both nodes do anyway, each second, is in both. */
+/** The CPU time of the lane: the regular work of both nodes is in both figures. */
 function laneOf({ apart, together }: Run): number {
   return sum(apart.nodes) - sum(together.nodes);
 }

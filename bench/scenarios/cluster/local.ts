@@ -22,8 +22,8 @@ export const local: Scenario = {
   name: 'local',
   about:
     'Publisher and subscribers on node A of two, nobody elsewhere; in turn with a node on the in-process backplane. ' +
-    'Lane messages: what nodes said to each other beside heartbeats. Other commands: probes and leases, and what else ' +
-    'there may be, so that they are counted with nobody publishing, too.',
+    'Lane messages: batches with items, without heartbeats. Other commands: probes, leases and whatever else a node ' +
+    'sends; they are counted with nobody publishing, too.',
   run: async (bench) => {
     const cluster = await bench.clusters.shared();
     await withRouters([subjectOf(bench)], false, async ([alone]) => {

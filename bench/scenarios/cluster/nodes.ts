@@ -5,7 +5,7 @@ import type { FanoutJob } from '../../load/job.js';
 import { atMost, figure, medianOf, type Figure } from '../../report/figures.js';
 import { topic } from '../fanout.js';
 
-// A batch of one each time: no chance in how many there are.
+// Each batch has one item, so their number does not vary.
 const window = 1;
 const growth = 1.05;
 
@@ -71,9 +71,9 @@ function figuresOf(runs: readonly Run[], grown: number): Figure[] {
       atMost(1),
     ),
     figure(
-      'heard by uninvolved nodes',
+      'received by uninvolved nodes',
       '',
-      runs.map(({ loaded: { traffic } }) => sum(traffic.lanes.slice(2).map(({ itemsHeard }) => itemsHeard))),
+      runs.map(({ loaded: { traffic } }) => sum(traffic.lanes.slice(2).map(({ itemsReceived }) => itemsReceived))),
       atMost(0),
     ),
     all('node A', 'µs', (run) => run.nodes[0]!),
