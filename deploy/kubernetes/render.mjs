@@ -14,7 +14,7 @@ const TOOLS = [
 
 export const OVERLAYS = ['trial', 'production'];
 
-/** Of all that a rendering is made from: tells without kubectl whether a rendering is up to date. */
+/** Checksum of all sources of a rendering: shows without kubectl whether a rendering is up to date. */
 export function sourcesChecksum() {
   const hash = createHash('sha256');
   for (const folder of ['base', ...OVERLAYS.map((overlay) => `overlays/${overlay}`)]) {

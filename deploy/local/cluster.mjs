@@ -112,10 +112,10 @@ function stopSignal() {
   return stop;
 }
 
-// A signal to npm ends the shell between npm and this process, which hears nothing of it.
-function onOrphaned(tell) {
+// A signal to npm ends the shell between npm and this process, and does not reach this process.
+function onOrphaned(stop) {
   const parent = process.ppid;
-  setInterval(() => process.ppid !== parent && tell(), ORPHAN_CHECK_MS).unref();
+  setInterval(() => process.ppid !== parent && stop(), ORPHAN_CHECK_MS).unref();
 }
 
 async function portsAreFree(ports) {

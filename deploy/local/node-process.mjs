@@ -9,7 +9,7 @@ export function startNode(name, variables, printLine) {
   const child = spawn(process.execPath, [main, 'start'], {
     env: { ...process.env, ...variables, GANTRY_NODE_NAME: name },
     stdio: ['ignore', 'pipe', 'pipe'],
-    // In a process group of its own: Ctrl-C in the terminal is for this program, which tells each node once.
+    // In a process group of its own: Ctrl-C in the terminal is for this program, which sends each node one signal.
     detached: true,
   });
   createInterface(child.stderr).on('line', (line) => printLine(`${name} | ${line}`));
@@ -26,7 +26,7 @@ export function startNode(name, variables, printLine) {
   };
 }
 
-/** What a node prints when it is ready: `  WebSocket   ws://…`, `  demo page   http://…`, or all of it as one line of JSON. */
+/** Resolves with the addresses that a node prints when it is ready: `  WebSocket   ws://…`, `  demo page   http://…`, or all of it as one line of JSON. */
 function greeting(stdout) {
   const addresses = {};
   return new Promise((resolve) => {

@@ -78,7 +78,7 @@ async function answers(url) {
 async function withClient(url, work) {
   const client = new Redis(url, { lazyConnect: true, connectTimeout: 2_000, retryStrategy: null });
   let fault;
-  // Why a connection failed is told to this listener only.
+  // Only this listener receives the reason why a connection failed.
   client.on('error', (error) => (fault = error));
   try {
     await client.connect();
