@@ -1,0 +1,68 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { root } from '../support/root.js';
+
+/** Words for what components do that the rules of CONTRIBUTING.md replace by *send*, *receive*, *publish*, *notify*, *reject*. */
+const SPOKEN = /\b(said|told|heard|tells?|hears?|whoever)\b|[a-z](Said|Told|Heard)\b/i;
+/** Images in place of terms. */
+const IMAGE =
+  /\b(banish|robs?|bury|buried|strangers?|revenants?|vanish(es|ed)?|condemn(s|ed)?|urns?|lent|census|chance|doors?)\b/i;
+/** A comment, or a sentence in it, that begins without a subject: "Of the mirror.", "What other nodes have." */
+const HEADLESS_COMMENT = /(\/\*\*|\/\/|--|^\s+\*|^\s*#) (Of|What|Who|Whom|Whose|As|By) /;
+const HEADLESS_SENTENCE = /(\/\*\*|\/\/|--|^\s*\*|^\s*#) .*[.!?] (Of|What|Who|Whom|Whose) /;
+
+interface Exception {
+  readonly file: string;
+  readonly text: string;
+  readonly why: string;
+}
+
+const EXCEPTIONS: readonly Exception[] = [
+  { file: 'CONTRIBUTING.md', text: 'instead of *say, tell, hear*', why: 'the rule names the words' },
+  { file: 'docs/retention-and-history.md', text: "'com.example.state.door'", why: 'a topic about a door' },
+];
+
+const files = [
+  ...['src', 'docs', 'bench', 'deploy'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) => `${folder}/${file}`),
+  ),
+  'README.md',
+  'CONTRIBUTING.md',
+].filter((file) => /\.(ts|js|mjs|lua|md|html|json|ya?ml)$/.test(file) && !file.startsWith('bench/reports/'));
+
+/** Lines of files with one of these names, each as `file:number: line`, without the exceptions. */
+function linesWith(pattern: RegExp, names: RegExp): string[] {
+  return files
+    .filter((file) => names.test(file))
+    .flatMap((file) =>
+      readFileSync(join(root, file), 'utf8')
+        .split('\n')
+        .map((line, at) => ({ line, place: `${file}:${at + 1}` }))
+        .filter(({ line }) => {
+          const exceptions = EXCEPTIONS.filter((exception) => exception.file === file);
+          return pattern.test(exceptions.reduce((rest, { text }) => rest.replace(text, ''), line));
+        })
+        .map(({ line, place }) => `${place}: ${line.trim()}`),
+    );
+}
+
+it('code, pages and manifests use the verbs of CONTRIBUTING.md', () => {
+  expect(files.length).toBeGreaterThan(600);
+  expect(linesWith(SPOKEN, /./)).toEqual([]);
+});
+
+it('code, pages and manifests use terms, not images', () => {
+  expect(linesWith(IMAGE, /./)).toEqual([]);
+});
+
+it('each sentence of a comment has a subject', () => {
+  const code = /\.(ts|js|mjs|lua)$/;
+  expect(linesWith(HEADLESS_COMMENT, code)).toEqual([]);
+  expect(linesWith(HEADLESS_SENTENCE, code)).toEqual([]);
+});
+
+it('each exception is needed', () => {
+  const unused = EXCEPTIONS.filter(({ file, text }) => !readFileSync(join(root, file), 'utf8').includes(text));
+  expect(unused).toEqual([]);
+});
