@@ -126,7 +126,8 @@ export const WHERE_COUNTED: Readonly<Record<string, string>> = {
   gantry_cluster_nodes_reaped_total: 'On the one node that started the removal.',
   gantry_cluster_downs_total: 'When the node turns not ready for it.',
   gantry_cluster_up: 'Read from the backplane at each scrape.',
-  gantry_cluster_isolated: 'Read from the backplane at each scrape. The setting `backplane.cluster.isolated` decides what the node does then.',
+  gantry_cluster_isolated:
+    'Read from the backplane at each scrape. The setting `backplane.cluster.isolated` decides what the node does then.',
   gantry_cluster_nodes: 'Read from the backplane at each scrape.',
   gantry_cluster_nodes_unreachable: 'Read from the backplane at each scrape.',
   gantry_cluster_lease_remaining_seconds: 'Read from the backplane at each scrape.',

@@ -34,7 +34,10 @@ const authorizer = z.strictObject({
 
 const role = z.strictObject({
   name: z.string().min(1).max(255).describe('Name of the role (authrole).'),
-  permissions: z.array(permission).default([]).describe('The rights of sessions of the role; without an entry they have none.'),
+  permissions: z
+    .array(permission)
+    .default([])
+    .describe('The rights of sessions of the role; without an entry they have none.'),
   authorizer: authorizer
     .exactOptional()
     .describe('A procedure of the application that decides what no permission covers. Absent: it is not allowed.'),

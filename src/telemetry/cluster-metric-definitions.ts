@@ -130,7 +130,12 @@ export const CLUSTER_COUNTER_DEFINITIONS: Readonly<
     'connection',
     ({ connectionsLost }) => connectionsLost,
   ),
-  leases: labelled('cluster_leases_total', 'Renewals of the lease of this node, by outcome.', 'outcome', ({ leases }) => leases),
+  leases: labelled(
+    'cluster_leases_total',
+    'Renewals of the lease of this node, by outcome.',
+    'outcome',
+    ({ leases }) => leases,
+  ),
   nodesGone: single(
     'cluster_nodes_gone_total',
     'Other nodes that left the cluster or died.',
