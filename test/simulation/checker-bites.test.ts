@@ -4,6 +4,8 @@ import type { BackplaneEvents } from '../../src/backplane/backplane.js';
 import { SharedDirectory } from '../../src/backplane/memory/directory.js';
 import { Lane } from '../../src/backplane/memory/lane.js';
 import { RegistrationTable } from '../../src/backplane/memory/registration-table.js';
+import { SharedRetainedEvents } from '../../src/backplane/memory/retained-events.js';
+import { Replays } from '../../src/routing/broker/replays.js';
 import { VersionWaits } from '../../src/backplane/memory/version-waits.js';
 import { OwnEvents } from '../../src/routing/broker/own-events.js';
 import { AbandonedInvocations } from '../../src/routing/dealer/abandoned-invocations.js';
@@ -23,7 +25,7 @@ afterEach(() => {
 
 /** Plays schedules until something goes against one of the rules; its text, or undefined when nothing ever does. */
 async function firstViolation(rules: RegExp, faults: Faults, meddle?: Meddle): Promise<string | undefined> {
-  const isMeta = /[SUR]MA-|TST-/.test(rules.source);
+  const isMeta = /[SUR]MA-|TST-|RET-/.test(rules.source);
   for (const schedule of fc.sample(scheduleArbitrary(faults, isMeta), { seed: SEED, numRuns: MAX_SCHEDULES })) {
     const { violations } = await simulate(schedule, meddle);
     const found = violations.find((violation) => rules.test(violation));
@@ -260,6 +262,16 @@ describe('the checker finds out', () => {
   it('testaments that are lost with their node (TST-7)', async () => {
     vi.spyOn(SharedDirectory.prototype, 'setTestaments').mockReturnValue(true);
     expect(await firstViolation(/TST-7.*testament/, 'deaths')).toContain('not its testament before');
+  });
+
+  it('retained events that a subscriber never gets (RET-2)', async () => {
+    vi.spyOn(SharedRetainedEvents.prototype, 'get').mockReturnValue([]);
+    expect(await firstViolation(/^RET-2/, 'none')).toContain('never got the retained');
+  });
+
+  it('retained events that come again as live ones (RET-2, G4)', async () => {
+    vi.spyOn(Replays.prototype, 'covers').mockReturnValue(false);
+    expect(await firstViolation(/^(G4, BRK-8|RET-2).*twice/, 'none')).toBeDefined();
   });
 
   it('two sessions of one id (SES-2)', async () => {

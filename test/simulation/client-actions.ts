@@ -33,13 +33,17 @@ export class ClientActions {
     this.#world = world;
   }
 
-  subscribe({ client: index, topic }: StepOf<'subscribe'>): void {
+  subscribe({ client: index, topic: which }: StepOf<'subscribe'>): void {
     const client = this.#openClient(index);
     if (client === undefined) return;
     const request = client.nextRequest();
-    const pattern = SUBSCRIPTIONS[topic]!;
-    client.asked.set(request, { kind: 'subscribe', pattern, at: this.#world.journal.at, invoke: '', concurrency: 0 });
-    client.node.realm.route(client, [Code.SUBSCRIBE, request, { match: pattern[1] }, pattern[0]], false);
+    const pattern = SUBSCRIPTIONS[which]!;
+    const [topic, match] = pattern;
+    const wantsRetained = client.node.hasMetaApi && !client.isSubscribed(topic, match);
+    const { at } = this.#world.journal;
+    client.asked.set(request, { kind: 'subscribe', pattern, at, invoke: '', concurrency: 0, wantsRetained });
+    const options = { match, ...(wantsRetained && { getRetained: true as const }) };
+    client.node.realm.route(client, [Code.SUBSCRIBE, request, options, topic], false);
   }
 
   unsubscribe({ client: index, which }: StepOf<'unsubscribe'>): void {
@@ -67,7 +71,9 @@ export class ClientActions {
         audience,
         named,
         acknowledge,
+        isRetained: client.node.hasMetaApi && this.#world.journal.publications.length % 2 === 0,
         answer: undefined,
+        answeredAt: Infinity,
         isRefused: false,
       };
       this.#world.journal.publications.push(publication);
@@ -78,6 +84,7 @@ export class ClientActions {
         acknowledge,
         excludeMe,
         discloseMe: false,
+        ...(publication.isRetained && { retain: true as const }),
         ...(lists === undefined ? {} : { audience: lists }),
       };
       this.#watchDrops(client, publication);
@@ -100,7 +107,14 @@ export class ClientActions {
     const request = client.nextRequest();
     const pattern = REGISTRATIONS[procedure]!;
     const [uri, match] = pattern;
-    client.asked.set(request, { kind: 'register', pattern, at: this.#world.journal.at, invoke, concurrency });
+    client.asked.set(request, {
+      kind: 'register',
+      pattern,
+      at: this.#world.journal.at,
+      invoke,
+      concurrency,
+      wantsRetained: false,
+    });
     this.#world.journal.claims.push({ procedure: uri, match, force, at: this.#world.journal.at });
     const options = {
       match,

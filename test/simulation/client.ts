@@ -37,6 +37,7 @@ interface Asked {
   readonly invoke: string;
   /** 0 means no bound. */
   readonly concurrency: number;
+  readonly wantsRetained: boolean;
 }
 
 /** A client with its session: records its messages, and records a violation for each message that it must not receive. */
@@ -86,6 +87,13 @@ export class Client implements Session {
 
   get name(): string {
     return `session ${this.session} of ${this.node.id}`;
+  }
+
+  /** It has the subscription, or has asked for it. */
+  isSubscribed(topic: string, match: string): boolean {
+    const asked = [...this.asked.values()].map(({ pattern }) => pattern);
+    const held = [...this.subscriptions.values()].map((one) => [one.topic, one.match] as const);
+    return [...asked, ...held].some(([uri, policy]) => uri === topic && policy === match);
   }
 
   nextRequest(): RequestId {
@@ -203,7 +211,8 @@ export class Client implements Session {
       from: this.#journal.at,
       until: Infinity,
     };
-    const subscription = { ...record, received: new Set<number>() };
+    const { wantsRetained } = asked;
+    const subscription = { ...record, received: new Set<number>(), wantsRetained, replayed: undefined, liveCount: 0 };
     this.subscriptions.set(id, subscription);
     this.#journal.subscriptions.push(subscription);
   }
@@ -261,6 +270,7 @@ export class Client implements Session {
     }
     this.publishing.delete(request);
     publication.answer = answer;
+    publication.answeredAt = this.#journal.at;
     if (answer === 'error') publication.isRefused = true;
   }
 
@@ -286,16 +296,27 @@ export class Client implements Session {
     else {
       if (subscription.received.has(publication.number)) this.#journal.violate('G4, BRK-8', `${what} twice`);
       subscription.received.add(publication.number);
+      const isRetained = details['retained'] === true;
+      if (isRetained) this.#retained(subscription, publication, what);
+      else subscription.liveCount++;
       if (!matches(publication.topic, subscription.topic, subscription.match))
         this.#journal.violate('PBS-1', `${what}, topic ${publication.topic}, which does not match`);
       if (!admits(publication, this)) this.#journal.violate('BRK-7, BWL-1', `${what}, which is not for it`);
       if ((details['topic'] ?? publication.topic) !== publication.topic)
         this.#journal.violate('PBS-3', `${what} with topic ${String(details['topic'])}`);
       const last = this.#lastPublication.get(publication.client) ?? -1;
-      if (publication.number < last && !this.#mayComeLater(publication, subscription))
+      if (!isRetained && publication.number < last && !this.#mayComeLater(publication, subscription))
         this.#journal.violate('ORD-1', `${what} after the later ${last}`);
-      this.#lastPublication.set(publication.client, Math.max(last, publication.number));
+      if (!isRetained) this.#lastPublication.set(publication.client, Math.max(last, publication.number));
     }
+  }
+
+  /** One retained event, and no live one before it. */
+  #retained(subscription: SubscriptionRecord, publication: PublicationRecord, what: string): void {
+    if (!subscription.wantsRetained) this.#journal.violate('RET-2', `${what} as a retained one, unasked`);
+    if (subscription.replayed !== undefined) this.#journal.violate('RET-5', `${what}, a second retained one`);
+    if (subscription.liveCount > 0) this.#journal.violate('RET-2', `${what} as a retained one after live ones`);
+    subscription.replayed = publication;
   }
 
   /** True if the publication waited for its client's SUBSCRIBED (G10) and an UNSUBSCRIBE let later ones pass (BRK-5). */

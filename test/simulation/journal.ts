@@ -43,7 +43,11 @@ export interface PublicationRecord {
   /** The sessions the audience lists name. */
   readonly named: ReadonlySet<Participant>;
   readonly acknowledge: boolean;
+  /** The store keeps it as the newest of its topic. */
+  readonly isRetained: boolean;
   answer: 'published' | 'error' | undefined;
+  /** When the answer came. */
+  answeredAt: number;
   /** An ERROR or a counter has shown that the publication could not reach every node. */
   isRefused: boolean;
 }
@@ -58,6 +62,11 @@ export interface SubscriptionRecord {
   readonly from: number;
   until: number;
   readonly received: Set<number>;
+  /** SUBSCRIBE asked for the retained event. */
+  readonly wantsRetained: boolean;
+  /** The event that came as the retained one. */
+  replayed: PublicationRecord | undefined;
+  liveCount: number;
 }
 
 export interface RegistrationRecord {

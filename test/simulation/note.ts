@@ -14,12 +14,15 @@ const NO_BYTES = new Uint8Array(0);
 export class Note implements Payload {
   readonly serializer: SerializerId = 'json';
   readonly elementCount = 1;
-  readonly byteLength = 0;
-  readonly bytes = NO_BYTES;
+  readonly byteLength: number;
+  readonly bytes: Uint8Array;
   readonly content: Content;
 
   constructor(content: Content) {
     this.content = content;
+    // Only events go to the store, which has their bytes.
+    this.bytes = 'publication' in content ? Buffer.from(JSON.stringify([content])) : NO_BYTES;
+    this.byteLength = this.bytes.length;
   }
 
   in(): Uint8Array {
@@ -28,7 +31,10 @@ export class Note implements Payload {
 }
 
 export function contentOf(payload: Payload): Content | undefined {
-  return payload instanceof Note ? payload.content : undefined;
+  if (payload instanceof Note) return payload.content;
+  if (payload.bytes.length === 0) return undefined;
+  const [content] = JSON.parse(Buffer.from(payload.bytes).toString()) as unknown[];
+  return typeof content === 'object' && content !== null ? (content as Content) : undefined;
 }
 
 const encoded = new WeakMap<Uint8Array, RouterMessage>();

@@ -9,7 +9,7 @@ export interface Schedule {
   readonly nodeCount: number;
   /** What may go wrong; steps of other kinds are left out. */
   readonly faults: Faults;
-  /** The realm has the meta API, and a session on each node receives its events. Absent in older cases: it has not. */
+  /** The realm has the meta API and retains events; a session on each node receives the meta events. Absent in older cases: not. */
   readonly hasMetaApi?: boolean;
   /** Messages a lane delivers at a time. */
   readonly batchCount: number;

@@ -47,6 +47,17 @@ const SETTINGS: RealmSettings = {
   metaApi: 'off',
 };
 
+const KEEPING = {
+  retention: {
+    topics: [{ uri: '', match: 'prefix' as const }],
+    maxTopics: 100,
+    maxMessageBytes: 1_000,
+    maxBytes: 1_000_000,
+    ttlMs: 0,
+    clearOnEmpty: false,
+  },
+};
+
 /** Changes the events between the backplane and the node, to show that the verdict finds the violations. */
 export type Meddle = (events: BackplaneEvents, node: NodeId, random: () => number) => BackplaneEvents;
 
@@ -96,7 +107,8 @@ export class SimulatedNode {
   readonly calleesLostAt: number[] = [];
   /** Receives all meta events, where the realm has them. */
   watcher: Watcher | undefined;
-  readonly #hasMetaApi: boolean;
+  /** The realm has the meta API, and keeps events. */
+  readonly hasMetaApi: boolean;
   readonly #isCutOff: () => boolean;
   readonly #lacksRows: () => boolean;
   readonly #backplane: Backplane;
@@ -119,13 +131,13 @@ export class SimulatedNode {
     this.id = id;
     this.time = time;
     this.journal = journal;
-    this.#hasMetaApi = hasMetaApi;
+    this.hasMetaApi = hasMetaApi;
     this.#isCutOff = () => hub.faults.isCutOff(id);
     this.#lacksRows = () => hub.faults.lacksRows(id);
     this.#backplane = hub.join(id);
     const codecs = { json: tokenCodec, msgpack: tokenCodec, cbor: tokenCodec };
     this.#realms = new Realms({
-      configured: new Map([[REALM, { ...SETTINGS, metaApi: hasMetaApi ? 'read' : 'off' }]]),
+      configured: new Map([[REALM, { ...SETTINGS, ...(hasMetaApi && { metaApi: 'read', keeping: KEEPING }) }]]),
       limits: { maxRealms: 1 },
       logger: silentLogger,
       shared: {
@@ -213,7 +225,7 @@ export class SimulatedNode {
     noteInvokes(this.id, this.realm, this.#backplane, this.journal);
     this.state = 'live';
     this.liveAt = this.journal.tick();
-    if (this.#hasMetaApi) await this.#watch();
+    if (this.hasMetaApi) await this.#watch();
   }
 
   async #watch(): Promise<void> {
@@ -232,7 +244,7 @@ export class SimulatedNode {
     const client = new Client(session, this, role, features);
     this.clients.add(client);
     this.realm.admit(client);
-    if (this.#hasMetaApi) void this.#addTestament(client);
+    if (this.hasMetaApi) void this.#addTestament(client);
     return client;
   }
 

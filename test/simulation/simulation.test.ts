@@ -30,7 +30,7 @@ describe('random schedules of a whole cluster', () => {
   for (const [faults, when] of Object.entries(KINDS) as [Faults, string][]) {
     it(`keep the promises G1 to G5 ${when}`, () => play(scheduleArbitrary(faults), RUNS_PER_KIND, SEED));
 
-    it(`bring each meta event and testament once, in order, ${when}`, () =>
+    it(`bring each meta event, testament and retained event once, in order, ${when}`, () =>
       play(scheduleArbitrary(faults, true), META_RUNS_PER_KIND, META_SEED));
   }
 });

@@ -19,6 +19,7 @@ export function judgeSettled(world: World): void {
   for (const subscription of world.journal.subscriptions) {
     judgeEvents(world, subscription);
     judgeOwnEvents(world, subscription);
+    judgeRetained(world, subscription);
   }
   for (const publication of world.journal.publications) judgeIsolated(world, publication);
   for (const call of world.journal.calls) judgeCall(world, call);
@@ -48,6 +49,26 @@ export function judgeEmpty(world: World): void {
   for (const call of world.journal.calls)
     if (call.end === undefined && call.client.goneAt === Infinity)
       world.journal.violate('G3, DLR-12', `call ${call.number} never ended although its callees have left`);
+}
+
+/** The session got a later retained event of the topic and node, and must not get this one behind it (ADR 35). */
+function isSuperseded(
+  { isRetained, topic, number, client }: PublicationRecord,
+  { replayed }: SubscriptionRecord,
+): boolean {
+  if (replayed === undefined || !isRetained) return false;
+  return replayed.topic === topic && replayed.client.node === client.node && number < replayed.number;
+}
+
+/** Checks that the newest retained event of a topic came, where its PUBLISHED came before SUBSCRIBE (RET-2). */
+function judgeRetained({ journal }: World, subscription: SubscriptionRecord): void {
+  const { client, topic, match, askedAt, from, until, wantsRetained, received } = subscription;
+  // A node that was cut off cannot ask the store.
+  if (!wantsRetained || match !== 'exact' || until !== Infinity || client.node.isolatedAt.length > 0) return;
+  const newest = journal.publications.findLast((one) => one.isRetained && one.topic === topic && one.at < from);
+  if (newest?.answer !== 'published' || newest.answeredAt > askedAt || newest.audience !== 'everybody') return;
+  if (!admits(newest, client) || received.has(newest.number)) return;
+  journal.violate('RET-2', `${client.name} never got the retained publication ${newest.number} of ${topic}`);
 }
 
 function judgeAnswers({ journal }: World, client: Client): void {
@@ -95,16 +116,14 @@ function judgeOwnEvents({ journal }: World, subscription: SubscriptionRecord): v
       publication.at < from &&
       matches(publication.topic, subscription.topic, subscription.match) &&
       admits(publication, client);
-    if (isDue && !received.has(publication.number))
+    if (isDue && !received.has(publication.number) && !isSuperseded(publication, subscription))
       journal.violate('G10', `${client.name} never got publication ${publication.number}, sent behind its SUBSCRIBE`);
   }
 }
 
-function isExplained(
-  { journal }: World,
-  { at, client, isRefused }: PublicationRecord,
-  subscription: SubscriptionRecord,
-) {
+function isExplained({ journal }: World, publication: PublicationRecord, subscription: SubscriptionRecord): boolean {
+  const { at, client, isRefused } = publication;
+  if (isSuperseded(publication, subscription)) return true;
   // A session that ends its subscription while an event is under way may miss the event.
   if (!journal.wasQuiet(at, subscription.until) && subscription.until !== Infinity) return true;
   const [from, to] = [client.node, subscription.client.node];
