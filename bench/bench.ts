@@ -7,7 +7,7 @@ import type { Router, RunningRouter, StartOptions } from './routers/router.js';
 import type { Settings } from './settings.js';
 
 /** The measure of the routers: the relay, each other, another build of Gantry, the pipe over Redis, or nothing. */
-export type Against = 'bare' | 'peers' | 'build' | 'pipe' | 'nothing';
+export type Against = 'relay' | 'peers' | 'build' | 'pipe' | 'nothing';
 
 /** The tools of a scenario. */
 export interface Bench {
@@ -15,7 +15,7 @@ export interface Bench {
   readonly pool: LoadPool;
   readonly against: Against;
   /** Null where no relay runs beside the routers. */
-  readonly bare: Router | null;
+  readonly relay: Router | null;
   /** The first one is the subject. */
   readonly routers: readonly Router[];
   readonly clusters: Clusters;

@@ -9,8 +9,8 @@ export interface Comparison {
   readonly unit: string;
   readonly jobs: readonly Job[];
   readonly plan: Plan;
-  /** The share of the bare relay that must be reached. */
-  readonly ofBare: number;
+  /** The share of the relay that must be reached. */
+  readonly ofRelay: number;
   /** The share of another build's throughput that must be reached; 0.97 where absent. */
   readonly ofBefore?: number;
   /** How many times another router's messages per CPU time are aimed at, by its name. */
@@ -61,7 +61,7 @@ function figuresOf(bench: Bench, measured: readonly Measured[], comparison: Comp
   const own = measured.flatMap((one) => ownFigures(one, comparison.unit));
   const [first, ...others] = measured;
   if (first === undefined || bench.against === 'nothing') return own;
-  if (bench.against === 'bare') return [...shareFigures(first, others, atLeast(comparison.ofBare)), ...own];
+  if (bench.against === 'relay') return [...shareFigures(first, others, atLeast(comparison.ofRelay)), ...own];
   if (bench.against === 'build')
     return [...others.flatMap((before) => buildFigures(first, before, comparison.ofBefore ?? 0.97)), ...own];
   const times = others.flatMap((peer) => peerFigures(first, peer, comparison.timesPeer[peer.router]));
@@ -84,18 +84,18 @@ export function ownFigures({ router, outcomes }: Measured, unit: string): Figure
 }
 
 /** The relay comes first; what a router needs more CPU time for shows as a smaller share. */
-function shareFigures(bare: Measured, routers: readonly Measured[], target: Target): Figure[] {
+function shareFigures(relay: Measured, routers: readonly Measured[], target: Target): Figure[] {
   return routers.flatMap(({ outcomes }) => [
     figure(
-      'of bare, CPU',
+      'of the relay, CPU',
       '',
-      pairwise(bare.outcomes, outcomes, (a, b) => cpuMicros(a) / cpuMicros(b)),
+      pairwise(relay.outcomes, outcomes, (a, b) => cpuMicros(a) / cpuMicros(b)),
       target,
     ),
     figure(
-      'of bare, rate',
+      'of the relay, rate',
       '',
-      pairwise(bare.outcomes, outcomes, (a, b) => ratePerSecond(b) / ratePerSecond(a)),
+      pairwise(relay.outcomes, outcomes, (a, b) => ratePerSecond(b) / ratePerSecond(a)),
       target,
     ),
   ]);

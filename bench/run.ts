@@ -9,7 +9,7 @@ import type { CaseResult } from './report/figures.js';
 import { commit, machine } from './report/machine.js';
 import type { Report } from './report/report-data.js';
 import { summaryLine, writeReport } from './report/report.js';
-import { bare } from './routers/bare.js';
+import { relay } from './routers/relay.js';
 import { installCentrifugo } from './routers/centrifugo.js';
 import { installCrossbar } from './routers/crossbar.js';
 import { external } from './routers/external.js';
@@ -86,20 +86,20 @@ function choose({ scenarios: names, isAgainstPeers, isCluster }: Options): reado
 
 interface LineUp {
   readonly against: Against;
-  readonly bare: Router | null;
+  readonly relay: Router | null;
   readonly routers: readonly Router[];
   readonly missing: readonly string[];
 }
 
 async function lineUpOf(options: Options, say: Say): Promise<LineUp> {
   if (options.url !== null) {
-    return { against: 'nothing', bare: null, routers: [external(options.url, options.realm)], missing: [] };
+    return { against: 'nothing', relay: null, routers: [external(options.url, options.realm)], missing: [] };
   }
   const subject = gantry(options.profileDirectory);
-  if (options.isCluster) return { against: 'pipe', bare: null, routers: [subject], missing: [] };
+  if (options.isCluster) return { against: 'pipe', relay: null, routers: [subject], missing: [] };
   if (options.beside !== null)
-    return { against: 'build', bare: null, routers: [subject, gantryBefore(options.beside)], missing: [] };
-  if (!options.isAgainstPeers) return { against: 'bare', bare, routers: [subject], missing: [] };
+    return { against: 'build', relay: null, routers: [subject, gantryBefore(options.beside)], missing: [] };
+  if (!options.isAgainstPeers) return { against: 'relay', relay, routers: [subject], missing: [] };
   const routers = [subject];
   const missing: string[] = [];
   for (const install of [installNexus, installXconn, installCrossbar, installNats, installCentrifugo]) {
@@ -111,7 +111,7 @@ async function lineUpOf(options: Options, say: Say): Promise<LineUp> {
       say(`not here: ${error.message}`);
     }
   }
-  return { against: 'peers', bare: null, routers, missing };
+  return { against: 'peers', relay: null, routers, missing };
 }
 
 function settingsFor({ mode, runs, isAgainstPeers }: Options): Settings {
@@ -132,7 +132,7 @@ function reportOf(
   chosen: readonly Scenario[],
   cases: readonly CaseResult[],
 ): Omit<Report, 'redis' | 'durationSeconds' | 'loadAverages'> {
-  const routers = bench.bare === null ? bench.routers : [bench.bare, ...bench.routers];
+  const routers = bench.relay === null ? bench.routers : [bench.relay, ...bench.routers];
   return {
     name: options.name ?? nameOf(options),
     date: new Date().toISOString().replace(/\.\d+Z$/, 'Z'),

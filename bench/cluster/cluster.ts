@@ -67,7 +67,7 @@ export class Cluster {
     return [this.#nodes[0]!, this.#nodes[1]!];
   }
 
-  /** The bare pipe over the same Redis. */
+  /** The pipe over the same Redis. */
   get pipe(): Promise<Pipe> {
     this.#pipe ??= Pipe.start(this.redis.url, this.redis.pid);
     return this.#pipe;

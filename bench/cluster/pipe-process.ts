@@ -4,7 +4,7 @@ import { openPublisher } from './pipe-publisher.js';
 import { openSubscriber } from './pipe-subscriber.js';
 
 /**
- * One process of the bare pipe: events of the same size in batches of the same size over the same Redis, without WAMP. Events are
+ * One process of the pipe: events of the same size in batches of the same size over the same Redis, without WAMP. Events are
  * packed and unpacked one by one, as every sender of batches must do: a length, then the bytes.
  */
 const [name, url = '', channel = '', port = '0'] = process.argv.slice(2);

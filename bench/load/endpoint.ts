@@ -5,7 +5,7 @@ export const serializers: readonly Serializer[] = ['json', 'msgpack', 'cbor'];
  * The kind of server: a WAMP router, the relay, which forwards what its URL names, or a server of another protocol:
  * the text protocol of NATS, or JSON of Centrifugo over a WebSocket.
  */
-export type Wire = 'wamp' | 'bare' | 'nats' | 'centrifugo';
+export type Wire = 'wamp' | 'relay' | 'nats' | 'centrifugo';
 
 export interface Endpoint {
   readonly url: string;

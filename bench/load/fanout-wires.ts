@@ -26,27 +26,27 @@ const wamp: FanoutWire = {
   check,
 };
 
-const bare: FanoutWire = {
+const relay: FanoutWire = {
   subscribe: ({ url }, serializer) =>
-    WebSocketClient.connect(`${url}/subscriber?binary=${Number(isBinary(serializer))}`, 'bare'),
+    WebSocketClient.connect(`${url}/subscriber?binary=${Number(isBinary(serializer))}`, 'relay'),
   publisher: async (endpoint, job, serializer) => {
     const query = relayQuery(serializer, makePayload(job.payloadBytes, source));
     return {
-      client: await WebSocketClient.connect(`${endpoint.url}/publisher?${query}`, 'bare'),
+      client: await WebSocketClient.connect(`${endpoint.url}/publisher?${query}`, 'relay'),
       frame: publishFrame(endpoint, job, serializer),
     };
   },
   check,
 };
 
-export const fanoutWires: Readonly<Record<Wire, FanoutWire>> = { wamp, bare, nats, centrifugo };
+export const fanoutWires: Readonly<Record<Wire, FanoutWire>> = { wamp, relay, nats, centrifugo };
 
 function publishFrame({ url }: Endpoint, { topic, payloadBytes }: FanoutJob, serializer: Serializer): PreparedFrame {
   const rest = [{}, topic, [makePayload(payloadBytes, source)]];
   return new FrameTemplate(serializer, code.publish, rest, payloadBytes, framingOf(url));
 }
 
-/** Describes an event of that publisher to the bare relay: a head, then the end of what was published. */
+/** Describes an event of that publisher to the relay: a head, then the end of what was published. */
 function relayQuery(serializer: Serializer, payload: string): string {
   const id = 2 ** 52 + 1;
   const event = encode(serializer, [code.event, id, id, {}, [payload]]);

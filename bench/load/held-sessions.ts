@@ -8,7 +8,7 @@ import { WebSocketClient } from './websocket.js';
 
 const connectWidth = 64;
 
-/** Connections that say nothing: joined sessions, or plain WebSockets on the bare relay. */
+/** Connections that send nothing: joined sessions, or plain WebSockets on the relay. */
 export class Idle implements Activity {
   readonly #endpoint: Endpoint;
   readonly #job: IdleJob;
@@ -23,8 +23,8 @@ export class Idle implements Activity {
   async open(): Promise<void> {
     await inParallel(this.#job.connections, connectWidth, async () => {
       const client =
-        this.#endpoint.wire === 'bare'
-          ? await WebSocketClient.connect(`${this.#endpoint.url}/idle`, 'bare')
+        this.#endpoint.wire === 'relay'
+          ? await WebSocketClient.connect(`${this.#endpoint.url}/idle`, 'relay')
           : (await Session.join(this.#endpoint, this.#job.serializer)).client;
       client.onFailure = (error) => {
         this.#failure ??= error;

@@ -39,7 +39,7 @@ export interface AcknowledgedJob {
   readonly payloadBytes: number;
 }
 
-/** Connections that join (or, on the bare relay, only connect) and then say nothing. */
+/** Connections that join (or, on the relay, only connect) and then send nothing. */
 export interface IdleJob {
   readonly kind: 'idle';
   readonly serializer: Serializer;

@@ -62,7 +62,7 @@ export class Progressive implements Activity {
   async #openCallee(): Promise<void> {
     const { serializer, payloadBytes, chunksPerCall } = this.#job;
     const client = await openCallee(this.#endpoint, serializer, 'single', payloadBytes);
-    const invocation = this.#endpoint.wire === 'bare' ? code.call : code.invocation;
+    const invocation = this.#endpoint.wire === 'relay' ? code.call : code.invocation;
     const checked = new CheckedPayload(serializer, invocation, payloadBytes);
     const payload = makePayload(payloadBytes, source);
     const chunk = new FrameTemplate(serializer, code.yield, [{ progress: true }, [payload]], payloadBytes);
@@ -88,7 +88,7 @@ export class Progressive implements Activity {
     const { client, template } = await openCaller(this.#endpoint, serializer, source, options, payloadBytes);
     const checked = new CheckedPayload(
       serializer,
-      this.#endpoint.wire === 'bare' ? code.yield : code.result,
+      this.#endpoint.wire === 'relay' ? code.yield : code.result,
       payloadBytes,
     );
     const writer = new FrameWriter(client);

@@ -16,11 +16,11 @@ export async function openCallee(
   invoke: 'single' | 'roundrobin',
   payloadBytes: number,
 ): Promise<LoadClient> {
-  if (endpoint.wire === 'bare') {
+  if (endpoint.wire === 'relay') {
     const stamp = closingBytes(serializer) + payloadBytes;
     return WebSocketClient.connect(
       `${endpoint.url}/callee?binary=${Number(isBinary(serializer))}&stamp=${stamp}`,
-      'bare',
+      'relay',
     );
   }
   const session = await Session.join(endpoint, serializer);
@@ -44,10 +44,10 @@ export async function openCaller(
     framingOf(endpoint.url),
   );
   const client =
-    endpoint.wire === 'bare'
+    endpoint.wire === 'relay'
       ? await WebSocketClient.connect(
           `${endpoint.url}/caller?binary=${Number(isBinary(serializer))}&index=${index}`,
-          'bare',
+          'relay',
         )
       : (await Session.join(endpoint, serializer)).client;
   return { client, template };

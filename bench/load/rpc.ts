@@ -77,7 +77,7 @@ export class Rpc implements Activity {
     const { serializer, payloadBytes, callees } = this.#job;
     const endpoint = this.#job.calleesAt ?? this.#endpoint;
     const client = await openCallee(endpoint, serializer, callees > 1 ? 'roundrobin' : 'single', payloadBytes);
-    const invocation = this.#endpoint.wire === 'bare' ? code.call : code.invocation;
+    const invocation = this.#endpoint.wire === 'relay' ? code.call : code.invocation;
     const checked = new CheckedPayload(serializer, invocation, payloadBytes);
     const template = new FrameTemplate(
       serializer,
@@ -105,7 +105,7 @@ export class Rpc implements Activity {
     const caller: Caller = { client, template, writer: new FrameWriter(client), outstanding, sent: 0, answered: 0 };
     const checked = new CheckedPayload(
       serializer,
-      this.#endpoint.wire === 'bare' ? code.yield : code.result,
+      this.#endpoint.wire === 'relay' ? code.yield : code.result,
       payloadBytes,
     );
     let isNewRead = true;

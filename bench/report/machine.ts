@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, release, totalmem, type } from 'node:os';
-import { uwsVersion } from '../bare/library.js';
+import { uwsVersion } from '../relay/library.js';
 import { canPin } from '../routers/process.js';
 
 export interface Machine {

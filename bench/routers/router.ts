@@ -6,7 +6,7 @@ export interface Memory {
   readonly heapBytes: number | null;
 }
 
-/** A router (or the bare relay) that is running. */
+/** A router (or the relay) that is running. */
 export interface RunningRouter {
   readonly url: string;
   /** Null when it was started by somebody else. */

@@ -18,7 +18,7 @@ export const bulk: Scenario = {
             unit: 'event',
             jobs: fanoutJobs(bench.settings, 'json', new Array<'json'>(subscribers).fill('json'), payloadBytes, topic),
             plan: closedLoop(bench.settings, bench.settings.mode === 'smoke' ? 512 : window),
-            ofBare: 0.4,
+            ofRelay: 0.4,
             ofBefore: 0.9,
             timesPeer: {},
           });

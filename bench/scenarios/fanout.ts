@@ -26,7 +26,7 @@ export const fanout: Scenario = {
             topic,
           ),
           plan: closedLoop(bench.settings, windowFor(subscribers)),
-          ofBare: subscribers === 1 ? 0.5 : 0.7,
+          ofRelay: subscribers === 1 ? 0.5 : 0.7,
           timesPeer,
         });
       }
@@ -41,7 +41,7 @@ export function withSerializer(serializer: Serializer, started: readonly Started
 
 /** The relay first, where there is one. */
 export function lineUp(bench: Bench): Bench['routers'] {
-  return bench.bare === null ? bench.routers : [bench.bare, ...bench.routers];
+  return bench.relay === null ? bench.routers : [bench.relay, ...bench.routers];
 }
 
 /** One job for each load process of the settings; the first also publishes. */

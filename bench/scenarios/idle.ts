@@ -11,7 +11,8 @@ const smokeSettleMs = 20;
 
 export const idle: Scenario = {
   name: 'idle',
-  about: 'Joined sessions that say nothing, beside as many bare WebSocket connections. Memory after a full collection.',
+  about:
+    'Joined sessions that send nothing, beside as many WebSocket connections of the relay. Memory after a full collection.',
   run: async (bench) => {
     const count = bench.settings.idleSessions;
     await measureCase(bench, idle.name, `${count} sessions`, () => measure(bench, count));
@@ -42,9 +43,9 @@ function figuresOf(bench: Bench, routers: readonly Router[], grown: readonly Gro
     const heapFigure = heap.length === 0 ? [] : [figure(`${name} heap`, 'B', heap)];
     return resident.some(Number.isNaN) ? [] : [figure(`${name} RSS`, 'B', resident), ...heapFigure];
   });
-  if (bench.against !== 'bare') return own;
+  if (bench.against !== 'relay') return own;
   const above = grown[1]!.resident.map((bytes, run) => bytes - grown[0]!.resident[run]!);
-  return [figure('RSS above bare, each', 'B', above, atMost(4_096)), ...own];
+  return [figure('RSS above the relay, each', 'B', above, atMost(4_096)), ...own];
 }
 
 /** Measures the memory that each connection adds to a router started for this. */

@@ -17,7 +17,7 @@ export const progressive: Scenario = {
           unit: 'chunk',
           jobs: [{ kind: 'progressive', serializer, chunksPerCall, payloadBytes: 32 }],
           plan: closedLoop(bench.settings, callsOutstanding),
-          ofBare: 0.5,
+          ofRelay: 0.5,
           timesPeer: {},
         });
       }

@@ -16,7 +16,7 @@ export const rpc: Scenario = {
   about: 'Calls that are echoed; 64 callers share 8 callees by roundrobin. Every result is checked against its call.',
   run: async (bench) => {
     await withRouters(
-      lineUp(bench).filter(({ wire }) => wire === 'wamp' || wire === 'bare'),
+      lineUp(bench).filter(({ wire }) => wire === 'wamp' || wire === 'relay'),
       false,
       async (started) => {
         for (const serializer of bench.settings.serializers) {
@@ -27,7 +27,7 @@ export const rpc: Scenario = {
               unit: 'call',
               jobs: [{ kind: 'rpc', serializer, callers, callees, payloadBytes: 32 }],
               plan: closedLoop(bench.settings, outstanding),
-              ofBare: 0.5,
+              ofRelay: 0.5,
               timesPeer,
             });
           }

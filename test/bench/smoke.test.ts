@@ -14,7 +14,7 @@ describe('bench', () => {
   }, 60_000);
 
   it.each([
-    ['against the router and the bare relay', [], scenarios],
+    ['against the router and the relay', [], scenarios],
     ['on nodes over Redis', ['cluster'], clusterScenarios],
   ])('runs every scenario %s, and finds every message where it belongs', (_, words, expected) => {
     const { status, stdout, stderr } = spawnSync(process.execPath, ['.cache/bench/main.js', ...words, '--smoke'], {

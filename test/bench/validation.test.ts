@@ -36,7 +36,7 @@ describe('the load generator', () => {
     server = null;
   });
 
-  /** Speaks as much of the bare relay's language as one publisher or caller and one receiver need. */
+  /** Speaks as much of the relay's protocol as one publisher or caller and one receiver need. */
   async function relay(treat: Treatment): Promise<Endpoint> {
     const roles = new Map<string, WebSocket>();
     let place = 0;
@@ -65,7 +65,7 @@ describe('the load generator', () => {
     });
     await new Promise((resolve) => server?.once('listening', resolve));
     const { port } = server.address() as AddressInfo;
-    return { url: `ws://127.0.0.1:${port}`, wire: 'bare', realm: '', pid: null };
+    return { url: `ws://127.0.0.1:${port}`, wire: 'relay', realm: '', pid: null };
   }
 
   async function publishThrough(treat: Treatment) {

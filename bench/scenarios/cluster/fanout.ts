@@ -22,7 +22,7 @@ export const fanout: Scenario = {
   name: 'fanout',
   about:
     'Publisher on node A, subscribers on node B, all CPU time for each publication. Lane: A and B together, less what A ' +
-    'takes when the subscribers are there too. In turn with it that, and the bare pipe: a process that packs as many ' +
+    'takes when the subscribers are there too. In turn with it that, and the pipe: a process that packs as many ' +
     'events of as many bytes into its messages and sends as many a second, Redis, a process that unpacks them.',
   run: async (bench) => {
     const cluster = await bench.clusters.shared();

@@ -15,7 +15,7 @@ export const rpc: Scenario = {
   name: 'rpc',
   about:
     'Caller on node A, callee on node B, 32 B each way, in turn with both on A. Round trip: PING of a process on the same ' +
-    'core, one after the other, before and after each run. Pipe: two events of the bare pipe, in batches of the same size.',
+    'core, one after the other, before and after each run. Pipe: two events of the pipe, in batches of the same size.',
   run: async (bench) => {
     const cluster = await bench.clusters.shared();
     for (const outstanding of [1, 256]) {
