@@ -61,8 +61,8 @@ type Addressed = Pick<Question, 'realm' | 'number'>;
 
 /** The answers that carry the value, in order. A value that cannot be packed, or is too large, counts as failed. */
 export function answersOf(question: Addressed, value: unknown): readonly Answer[] {
-  const whole = pack([Status.VALUE, value]);
-  if (whole instanceof Uint8Array && whole.length <= MAX_BODY_BYTES) return [answer(question, whole, false)];
+  const complete = pack([Status.VALUE, value]);
+  if (complete instanceof Uint8Array && complete.length <= MAX_BODY_BYTES) return [answer(question, complete, false)];
   const bytes = pack(value);
   if (!(bytes instanceof Uint8Array) || bytes.length > maxAnswerBytes(question.realm))
     return [answerWithout(question, 'failed')];

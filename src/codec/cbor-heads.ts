@@ -32,16 +32,16 @@ export function argument(bytes: Uint8Array, pos: number, behind: number): number
 /** The chunks of a string from `start` up to their break, checked before, as one. `end`: behind the break, at least. */
 export function joined(bytes: Uint8Array, start: number, end: number): Buffer {
   // Not as a list of parts: a chunk may be of one byte or none, and there may be millions.
-  const whole = Buffer.allocUnsafe(end - start);
+  const content = Buffer.allocUnsafe(end - start);
   let length = 0;
   for (let pos = start; bytes[pos] !== BREAK;) {
     const from = behindHead(bytes, pos);
     const chunkBytes = argument(bytes, pos, from);
     pos = from + chunkBytes;
     if (chunkBytes > SMALL_CHUNK_BYTES) {
-      whole.set(bytes.subarray(from, pos), length);
+      content.set(bytes.subarray(from, pos), length);
       length += chunkBytes;
-    } else for (let at = from; at < pos; at++) whole[length++] = bytes[at] as number;
+    } else for (let at = from; at < pos; at++) content[length++] = bytes[at] as number;
   }
-  return whole.subarray(0, length);
+  return content.subarray(0, length);
 }

@@ -212,10 +212,12 @@ export class CborReader implements Reader {
         return this.#readText(at);
       case BYTES: {
         const start = this.pos;
-        const isWhole = this.#extra !== INDEFINITE;
+        const isDefinite = this.#extra !== INDEFINITE;
         if (!this.#skipLeaf(at)) return undefined;
         // A copy: a view would keep all of the message's memory, and see what is later written over it.
-        return isWhole ? new Uint8Array(this.#bytes.subarray(start, this.pos)) : joined(this.#bytes, start, this.pos);
+        return isDefinite
+          ? new Uint8Array(this.#bytes.subarray(start, this.pos))
+          : joined(this.#bytes, start, this.pos);
       }
       case LIST:
         return this.#readList(at);

@@ -200,9 +200,9 @@ function isHex(byte: number): boolean {
 /** From the first byte of a number to behind it. */
 export function afterNumber(bytes: Uint8Array, pos: number, end: number): number {
   let at = byteAt(bytes, pos, end) === 0x2d ? pos + 1 : pos;
-  const whole = at;
+  const integer = at;
   at = afterDigits(bytes, at, end);
-  if (at === whole || (at > whole + 1 && bytes[whole] === 0x30)) return -1 - pos;
+  if (at === integer || (at > integer + 1 && bytes[integer] === 0x30)) return -1 - pos;
   let byte = byteAt(bytes, at, end);
   if (byte === 0x2e) {
     const fraction = at + 1;

@@ -58,9 +58,9 @@ const LAST_SECOND = 253_402_300_799n;
 /** RFC 3339 in UTC with as many digits as needed; undefined outside the years 1 to 9999. */
 export function rfc3339({ seconds, nanoseconds }: Timestamp): string | undefined {
   if (seconds < FIRST_SECOND || seconds > LAST_SECOND || nanoseconds > 999_999_999) return undefined;
-  const whole = new Date(Number(seconds) * 1000).toISOString().slice(0, 19);
-  if (nanoseconds === 0) return `${whole}Z`;
-  return `${whole}.${String(nanoseconds).padStart(9, '0').replace(/0+$/, '')}Z`;
+  const second = new Date(Number(seconds) * 1000).toISOString().slice(0, 19);
+  if (nanoseconds === 0) return `${second}Z`;
+  return `${second}.${String(nanoseconds).padStart(9, '0').replace(/0+$/, '')}Z`;
 }
 
 /** How floats are held after reading: never such that an integral one passes for an integer (MSG-10). */

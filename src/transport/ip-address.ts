@@ -15,10 +15,10 @@ const BYTE_BITS = 8;
 /** Reads every spelling that proxies and systems use: with a port, in brackets, with a zone. Undefined: no address. */
 export function parseIpAddress(text: string): IpAddress | undefined {
   if (text.length > MAX_TEXT_LENGTH) return undefined;
-  const bare = IPV6_IN_BRACKETS.exec(text)?.[1] ?? IPV4_WITH_PORT.exec(text)?.[1] ?? text;
-  if (!bare.includes(':')) return parseIpv4(bare);
-  const zone = bare.indexOf('%');
-  const groups = parseGroups(zone < 0 ? bare : bare.slice(0, zone));
+  const address = IPV6_IN_BRACKETS.exec(text)?.[1] ?? IPV4_WITH_PORT.exec(text)?.[1] ?? text;
+  if (!address.includes(':')) return parseIpv4(address);
+  const zone = address.indexOf('%');
+  const groups = parseGroups(zone < 0 ? address : address.slice(0, zone));
   return groups === undefined ? undefined : (mappedIpv4(groups) ?? { family: 6, parts: groups });
 }
 

@@ -7,9 +7,9 @@ export function pathsOf(path: string | readonly string[]): readonly string[] {
 export function pathVariants(path: string | readonly string[]): readonly string[] {
   const variants = new Set<string>();
   for (const each of pathsOf(path)) {
-    const bare = each.replace(/\/+$/, '');
-    if (bare !== '') variants.add(bare);
-    variants.add(`${bare}/`);
+    const trimmed = each.replace(/\/+$/, '');
+    if (trimmed !== '') variants.add(trimmed);
+    variants.add(`${trimmed}/`);
   }
   return [...variants];
 }

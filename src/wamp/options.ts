@@ -16,7 +16,7 @@ export type CancelMode = 'skip' | 'kill' | 'killnowait';
 
 /** Options of payload passthru, forwarded word for word and never interpreted (PPT-1, PPT-5). */
 export interface Passthru {
-  /** `ppt`: the spec's ppt_* keys. `enc`: the enc_* keys of autobahn, whose payload may be one bare string. */
+  /** `ppt`: the spec's ppt_* keys. `enc`: the enc_* keys of autobahn, whose payload may be one string in place of the list. */
   readonly form: 'ppt' | 'enc';
   readonly details: Dict;
 }

@@ -182,7 +182,7 @@ function parseAbort(header: Header): ClientMessage | Fault {
 }
 
 /**
- * Arguments is a list and ArgumentsKw a dict (MSG-3). One bare byte string only with enc_algo (PPT-5); with ppt_scheme
+ * Arguments is a list and ArgumentsKw a dict (MSG-3). One byte string in place of the list only with enc_algo (PPT-5); with ppt_scheme
  * one opaque item alone (PPT-2).
  */
 function checkPayload(
@@ -198,7 +198,9 @@ function checkPayload(
       return carriedPayload(message, payload, passthru);
     case 'bytes':
       if (passthru?.form === 'enc') return payload;
-      return violation(`${message}.Arguments must be a list (one bare byte string is possible only with enc_algo)`);
+      return violation(
+        `${message}.Arguments must be a list (one byte string in its place is possible only with enc_algo)`,
+      );
     case 'malformed':
       return violation(`${message}.Arguments must be a list and ${message}.ArgumentsKw a dict, and nothing may follow`);
   }

@@ -58,10 +58,10 @@ export class BatchReader {
     this.#head = undefined;
     const items: LaneItem[] = [];
     while (items.length < head.itemCount && !cursor.isBad()) items.push(this.#items.read(cursor, head.from));
-    const isWhole = !cursor.isBad() && cursor.isAtEnd;
+    const isComplete = !cursor.isBad() && cursor.isAtEnd;
     // The message goes as soon as it has been read.
     cursor.begin(NOTHING, 0);
-    return isWhole ? items : undefined;
+    return isComplete ? items : undefined;
   }
 }
 

@@ -137,13 +137,13 @@ export class BatchWriter {
   finishBeforeLast(sequence: number): Uint8Array {
     this.#begin();
     // Others may still copy the last item from where it is.
-    const whole = this.#sink.finish();
-    const lastAt = whole.length - this.#itemBytes;
-    const message = whole.subarray(0, lastAt);
+    const written = this.#sink.finish();
+    const lastAt = written.length - this.#itemBytes;
+    const message = written.subarray(0, lastAt);
     complete(message, sequence, this.#itemCount - 1);
     this.#itemCount = 0;
     const start = this.#begin();
-    this.#sink.append(whole, lastAt, whole.length);
+    this.#sink.append(written, lastAt, written.length);
     this.#end(start);
     return message;
   }
