@@ -4,6 +4,7 @@ import { createCodecs } from '../../../src/codec/codecs.js';
 import { transcode } from '../../../src/codec/transcode.js';
 import type { SerializerId } from '../../../src/wamp/payload.js';
 import { collidingNumbers } from '../../support/colliding-numbers.js';
+import { expectQuick } from '../../support/quick.js';
 import { serializers } from '../../support/serializers.js';
 import { accepted, codecs, frame, headerValue, publish, refused, serializerIds, transcoded } from './reading.js';
 
@@ -134,16 +135,16 @@ describe('hostile values', () => {
     const nest = (open: string, empty: string, end: string): string => open.repeat(DEPTH) + empty + end.repeat(DEPTH);
     const [msgpack, cbor] = [nest('82 a1 61', '80', '01 c0'), nest('a2 61 61', 'a0', '01 f6')];
     const open = nest('bf 61 61', 'a0', '01 f6 ff');
-    const startedMs = performance.now();
-    accepted('msgpack', frame('msgpack', `94 20 01 ${msgpack} a1 74`));
-    for (const dict of [cbor, open]) accepted('cbor', frame('cbor', `84 18 20 01 ${dict} 61 74`));
     const other = (from: SerializerId, to: SerializerId, dict: string): unknown => {
-      const said = transcode(from, to, 1, frame(from, dict));
-      return said instanceof Uint8Array ? Buffer.from(said).toString('hex') : said;
+      const converted = transcode(from, to, 1, frame(from, dict));
+      return converted instanceof Uint8Array ? Buffer.from(converted).toString('hex') : converted;
     };
-    expect(other('msgpack', 'cbor', msgpack)).toBe(cbor.replaceAll(' ', ''));
-    for (const dict of [cbor, open]) expect(other('cbor', 'msgpack', dict)).toBe(msgpack.replaceAll(' ', ''));
-    expect(performance.now() - startedMs).toBeLessThan(1_000);
+    expectQuick(1_000, () => {
+      accepted('msgpack', frame('msgpack', `94 20 01 ${msgpack} a1 74`));
+      for (const dict of [cbor, open]) accepted('cbor', frame('cbor', `84 18 20 01 ${dict} 61 74`));
+      expect(other('msgpack', 'cbor', msgpack)).toBe(cbor.replaceAll(' ', ''));
+      for (const dict of [cbor, open]) expect(other('cbor', 'msgpack', dict)).toBe(msgpack.replaceAll(' ', ''));
+    });
   });
 
   it('reads numbers as keys in a time that does not depend on what they are', () => {
@@ -158,9 +159,9 @@ describe('hostile values', () => {
       message.writeUInt32BE(key, 9 + index * 6);
       message[13 + index * 6] = 0xc0;
     });
-    const startedMs = performance.now();
-    expect(wide.decode(Buffer.concat([message, Buffer.from([0xa1, 0x74])]))).toHaveProperty('header.length', 4);
-    expect(performance.now() - startedMs).toBeLessThan(250);
+    expectQuick(250, () => {
+      expect(wide.decode(Buffer.concat([message, Buffer.from([0xa1, 0x74])]))).toHaveProperty('header.length', 4);
+    });
   });
 
   it('reads integers larger than any float', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { originMatcher } from '../../../src/transport/origins.js';
+import { expectQuick } from '../../support/quick.js';
 
 describe('allowed origins', () => {
   it.each([
@@ -34,8 +35,7 @@ describe('allowed origins', () => {
 
   it('takes linear time for a long hostile origin', () => {
     const matches = originMatcher(['https://*.example.com']);
-    const startMs = performance.now();
-    expect(matches(`https://${'a'.repeat(2_000)}${'.a-'.repeat(500)}!`)).toBe(false);
-    expect(performance.now() - startMs).toBeLessThan(1_000);
+    const origin = `https://${'a'.repeat(2_000)}${'.a-'.repeat(500)}!`;
+    expectQuick(1_000, () => expect(matches(origin)).toBe(false));
   });
 });

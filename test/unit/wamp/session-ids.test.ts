@@ -4,6 +4,7 @@ import type { SessionId } from '../../../src/wamp/ids.js';
 import { parsePublishOptions } from '../../../src/wamp/parse-options.js';
 import { ListedIds } from '../../../src/wamp/session-ids.js';
 import { collidingNumbers } from '../../support/colliding-numbers.js';
+import { expectQuick } from '../../support/quick.js';
 
 describe('the ids in eligible and exclude', () => {
   it('are those that were listed, whatever their order and however often (BWL-1)', () => {
@@ -20,8 +21,6 @@ describe('the ids in eligible and exclude', () => {
 
   it('cost no more when they share one bucket of every hash table', () => {
     const exclude = collidingNumbers(50_000);
-    const startedMs = performance.now();
-    expect(parsePublishOptions({ exclude })).toHaveProperty('audience');
-    expect(performance.now() - startedMs).toBeLessThan(500);
+    expectQuick(500, () => expect(parsePublishOptions({ exclude })).toHaveProperty('audience'));
   });
 });
