@@ -15,6 +15,8 @@ const CONFIG: ConfigInput = {
     },
   ],
 };
+/** Not the address of the attack. */
+const ELSEWHERE = '127.0.0.2';
 const after = cleanups();
 
 /** Sends HELLO and, when challenged, the ticket. Returns the answer of the router. */
@@ -28,10 +30,15 @@ async function attempt(client: RawClient, authid: string, ticket: string): Promi
   return answer[0] === Code.WELCOME ? 'welcome' : answer[2];
 }
 
-async function login(cluster: TestCluster, index: number, authid: string, ticket = 'right'): Promise<unknown> {
-  const client = await RawClient.connect(cluster.url(index));
+async function login(
+  cluster: TestCluster,
+  index: number,
+  authid: string,
+  localAddress = '127.0.0.1',
+): Promise<unknown> {
+  const client = await RawClient.connect(cluster.url(index), { localAddress });
   try {
-    return await attempt(client, authid, ticket);
+    return await attempt(client, authid, 'right');
   } finally {
     client.drop();
   }
@@ -63,8 +70,10 @@ describe.each(TOPOLOGIES)('failed attempts to authenticate: %s', (_name, start, 
       () => (progress.isOver = true),
     );
     let loginCount = 0;
-    while (!progress.isOver)
-      expect([loginCount++, await login(cluster, loginCount, 'mary')]).toEqual([loginCount - 1, 'welcome']);
+    while (!progress.isOver) {
+      const address = loginCount % 2 === 0 ? '127.0.0.1' : ELSEWHERE;
+      expect([loginCount++, await login(cluster, loginCount, 'mary', address)]).toEqual([loginCount - 1, 'welcome']);
+    }
     await attacks;
     expect(loginCount).toBeGreaterThan(3);
     const denied = answers.get('wamp.error.authentication_denied') ?? 0;
@@ -72,6 +81,7 @@ describe.each(TOPOLOGIES)('failed attempts to authenticate: %s', (_name, start, 
     expect(denied).toBeLessThanOrEqual(10 * nodeCount);
     expect(answers.get('wamp.error.limit_exceeded')).toBe(10_000 - denied);
     expect(await login(cluster, 0, 'peter')).toBe('wamp.error.limit_exceeded');
+    expect(await login(cluster, 0, 'peter', ELSEWHERE)).toBe('welcome');
     expect(
       cluster.nodes.reduce((sum, { counters }) => sum + counters.authenticationFailures['ticket,throttled'], 0),
     ).toBe(10_001 - denied);

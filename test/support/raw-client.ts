@@ -19,6 +19,8 @@ export interface ConnectOptions {
   readonly lengthExponent?: number;
   /** RawSocket over TLS only: the client's certificate and key. */
   readonly pair?: KeyPair;
+  /** WebSocket only: the address that the client connects from. */
+  readonly localAddress?: string;
   /** False: pings get no pong, as from a peer that is gone without a word. */
   readonly answersPings?: boolean;
 }
@@ -132,6 +134,7 @@ export class RawClient {
     const socket = new WebSocket(url, protocol, {
       perMessageDeflate: false,
       autoPong: options.answersPings ?? true,
+      ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
       ...(options.origin === undefined ? {} : { origin: options.origin }),
       ...(options.headers === undefined ? {} : { headers: { ...options.headers } }),
     });
