@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import type { Activity } from './activity.js';
-import { attackOf, type Attack } from './attacks.js';
+import type { Flood } from './attacks.js';
 import { clientFrame } from './frame-template.js';
 import type { Endpoint } from './endpoint.js';
-import type { AttackJob, Outcome, Plan } from './job.js';
+import type { Outcome, Plan } from './job.js';
 
 /** Unsent bytes of one attacker before it waits for its socket. */
 const queueBytes = 262_144;
@@ -13,7 +13,7 @@ const againMs = 50;
 /** Connections that do one hostile thing as fast as they can. One that the router cuts comes back at once. */
 export class Attackers implements Activity {
   readonly #endpoint: Endpoint;
-  readonly #attack: Attack;
+  readonly #attack: Flood;
   readonly #sockets = new Set<Socket>();
   #block: Buffer = Buffer.alloc(0);
   #end: () => void = () => undefined;
@@ -21,9 +21,9 @@ export class Attackers implements Activity {
   #writtenBytes = 0;
   #cutCount = 0;
 
-  constructor(endpoint: Endpoint, job: AttackJob) {
+  constructor(endpoint: Endpoint, attack: Flood) {
     this.#endpoint = endpoint;
-    this.#attack = attackOf(job.attack, job.share);
+    this.#attack = attack;
   }
 
   async open(): Promise<void> {

@@ -1,12 +1,23 @@
 import { clientFrame } from './frame-template.js';
 import type { Endpoint } from './endpoint.js';
+import { wrongLogins, type Login } from './logins.js';
 import { Session } from './session.js';
 
-/** The behaviour of one hostile connection once it is open. */
-export interface Attack {
+export type Attack = Flood | Guessing;
+
+interface Hostile {
   /** One sentence about the attack for the report. */
   readonly about: string;
   readonly connections: number;
+}
+
+/** Each connection tries one of these logins, none of which is right, again after every answer. */
+export interface Guessing extends Hostile {
+  readonly logins: readonly Login[];
+}
+
+/** The behaviour of one hostile connection once it is open. */
+export interface Flood extends Hostile {
   /** False: plain HTTP, nothing is upgraded. */
   readonly isWebSocket: boolean;
   /** Joins a session first. */
@@ -29,10 +40,6 @@ const ping = 0x89;
 const firstFragment = 0x01;
 const busyTopic = 'com.bench.busy';
 const pool = 'com.bench.pool';
-const wrongTicket = [
-  '[1,"realm1",{"roles":{"caller":{}},"authmethods":["ticket"],"authid":"joe"}]',
-  '[5,"a guess",{}]',
-];
 const patternDepth = 14;
 const patternTopic = new Array<string>(patternDepth).fill('a').join('.');
 
@@ -54,7 +61,11 @@ const attacksOf = (share: number) =>
       ),
       joins: false,
     },
-    logins: { ...flood(share, 'HELLO and a wrong ticket in turn, for one authid', ...wrongTicket), joins: false },
+    logins: {
+      about: 'wrong tickets and wrong signatures of WAMP-CRA, for one authid',
+      connections: part(20, share),
+      logins: wrongLogins,
+    },
     'fan-out': {
       ...flood(share, 'tiny PUBLISH to 200 subscribers', `[16,1,{},"${busyTopic}"]`),
       prepare: (endpoint) => holdSubscribers(endpoint, part(200, share)),
@@ -102,7 +113,7 @@ function part(count: number, share: number): number {
   return Math.ceil(count * share);
 }
 
-function flood(share: number, about: string, ...messages: readonly string[]): Attack {
+function flood(share: number, about: string, ...messages: readonly string[]): Flood {
   const frames = Buffer.concat(messages.map((message) => clientFrame(text, Buffer.from(message))));
   return {
     about,

@@ -57,6 +57,12 @@ export function loginOf(name: LoginName): Login {
   }
 }
 
+/** Logins as a principal that exists, with credentials that are not its own. */
+export const wrongLogins: readonly Login[] = [
+  { details: loginOf('ticket').details, answer: () => 'a wrong ticket' },
+  { details: loginOf('wampcra').details, answer: signing('a wrong secret') },
+];
+
 function signing(key: string): Login['answer'] {
   return ({ challenge }) => createHmac('sha256', key).update(String(challenge)).digest('base64');
 }

@@ -1,12 +1,14 @@
 import { Acknowledged } from './acknowledged.js';
 import type { Activity } from './activity.js';
 import { Attackers } from './attackers.js';
+import { attackOf } from './attacks.js';
 import { Fanout } from './fanout.js';
+import { Guessers } from './guessers.js';
 import { Churn, Idle, Subscriptions } from './held-sessions.js';
 import { Innocents } from './innocents.js';
 import { Joins } from './joins.js';
 import type { Endpoint } from './endpoint.js';
-import type { Command, FromWorker, Job, Outcome, ToWorker } from './job.js';
+import type { AttackJob, Command, FromWorker, Job, Outcome, ToWorker } from './job.js';
 import { Meter } from './meter.js';
 import { Progressive } from './progressive.js';
 import { Rpc } from './rpc.js';
@@ -77,8 +79,13 @@ function activityOf(endpoint: Endpoint, job: Job): Activity {
     case 'innocents':
       return new Innocents(endpoint, job);
     case 'attack':
-      return new Attackers(endpoint, job);
+      return attackersOf(endpoint, job);
   }
+}
+
+function attackersOf(endpoint: Endpoint, job: AttackJob): Activity {
+  const attack = attackOf(job.attack, job.share);
+  return 'logins' in attack ? new Guessers(endpoint, attack) : new Attackers(endpoint, attack);
 }
 
 function send(message: FromWorker): void {

@@ -146,10 +146,12 @@ async function attack(bench: Bench, router: Router, name: AttackName): Promise<R
   });
 }
 
-/** Attempts since the start of the router: nobody else presents a ticket. */
+/** Attempts since the start of the router: nobody else presents a credential. */
 function loginsOf(page: Page): Logins {
   const failures = (reason: string): number =>
-    sample(page, `gantry_authentication_failures_total{method="ticket",reason="${reason}"}`);
+    ['ticket', 'wampcra']
+      .map((method) => sample(page, `gantry_authentication_failures_total{method="${method}",reason="${reason}"}`))
+      .reduce((sum, count) => sum + count);
   const throttled = failures('throttled');
   return { answered: failures('denied') + throttled, throttled };
 }
