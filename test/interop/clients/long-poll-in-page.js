@@ -37,37 +37,40 @@ export async function callFromPage({ procedure, args }) {
 }
 
 /**
- * A session over long-poll that notes the numbers it receives, and is opened again when it is lost. The page has in `lives` one entry
- * for each session: the address of its transport, its numbers, and the reason of its end.
+ * A session over long-poll that notes the numbers it receives; when it is lost, another one takes its place. The page has in `lives` one
+ * entry for each session: the address of its transport, its numbers, and the reason of its end.
+ *
+ * Each session has a connection of its own. One connection that reconnects mixes up its sessions after a failed `send`: autobahn-js
+ * still processes the answer to the poll in flight, and a poll that fails then is reported as the end of the session that came next.
  */
 export function noteNumbersOverLongPoll({ url, topic }) {
   const page = globalThis;
   // A browser without it, for autobahn-js.
   delete page.WebSocket;
   page.lives = [];
-  const connection = new page.autobahn.Connection({
-    transports: [
-      { type: 'websocket', url: `${url.replace('http', 'ws')}/ws` },
-      { type: 'longpoll', url: `${url}/lp` },
-    ],
-    realm: 'realm1',
-    max_retries: -1,
-    initial_retry_delay: 0.2,
-    max_retry_delay: 0.5,
-  });
   return new Promise((resolve) => {
-    connection.onopen = async (session, { transport }) => {
-      const life = { url: transport.url, numbers: [] };
-      await session.subscribe(topic, ([number]) => life.numbers.push(number));
-      page.session = session;
-      page.lives.push(life);
-      resolve();
+    const live = () => {
+      const life = { url: '', numbers: [], end: undefined };
+      const connection = new page.autobahn.Connection({
+        transports: [
+          { type: 'websocket', url: `${url.replace('http', 'ws')}/ws` },
+          { type: 'longpoll', url: `${url}/lp` },
+        ],
+        realm: 'realm1',
+      });
+      connection.onopen = async (session, { transport }) => {
+        life.url = transport.url;
+        await session.subscribe(topic, ([number]) => life.numbers.push(number));
+        if (life.end === undefined) page.lives.push(life);
+        resolve();
+      };
+      connection.onclose = (reason) => {
+        if (life.end === undefined) setTimeout(live, 200);
+        life.end ??= reason;
+        return true;
+      };
+      connection.open();
     };
-    connection.onclose = (reason) => {
-      const life = page.lives.at(-1);
-      if (life !== undefined) life.end ??= reason;
-      return false;
-    };
-    connection.open();
+    live();
   });
 }
