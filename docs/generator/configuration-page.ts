@@ -33,6 +33,9 @@ function section(name: string, node: SchemaNode): string {
 /** The meaning of the free keys of a section, where they are no authids. */
 const KEYS: Readonly<Record<string, string>> = { 'web.paths': '{path}', 'web.paths.{path}.headers': '{header}' };
 
+/** Sections of a listener that `listen` has outside of it. */
+const OF_LISTENERS = ['listeners[].longPoll', 'listeners[].web.paths'];
+
 /** Inside a list there are no variables: the list as a whole has one. */
 function* rowsIn(node: SchemaNode, path: readonly string[], hasVariable: boolean): Generator<Row> {
   if (node.items !== undefined) yield* rowsIn(node.items, [...path.slice(0, -1), `${path.at(-1) ?? ''}[]`], false);
@@ -43,10 +46,14 @@ function* rowsIn(node: SchemaNode, path: readonly string[], hasVariable: boolean
     const isSection = inner.properties !== undefined;
     const row = { key: at.join('.'), variable: hasVariable ? variableOf(at) : '', node: inner, isRequired };
     if (!isSection || inner.default === undefined) yield row;
-    // The entries are those of a role.
-    if (!(path.at(-1) === '{authid}' && key === 'permissions'))
-      yield* rowsIn(inner, at, hasVariable && inner.anyOf === undefined);
+    if (!isElsewhere(at)) yield* rowsIn(inner, at, hasVariable && inner.anyOf === undefined);
   }
+}
+
+/** The entries are those of a role, or of a section of its own. */
+function isElsewhere(path: readonly string[]): boolean {
+  const [parent = '', key = ''] = path.slice(-2);
+  return (parent === '{authid}' && key === 'permissions') || OF_LISTENERS.includes(path.join('.'));
 }
 
 function line({ key, variable, node, isRequired }: Row): string {

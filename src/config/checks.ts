@@ -4,7 +4,7 @@ import { checkUri, type UriRules } from '../wamp/uri-rules.js';
 import { authorizersAreSound } from './authorizer-checks.js';
 import { backplaneFits, backplaneIsNamed } from './backplane-checks.js';
 import { placedAuthenticators, placedEntries, principalsIn, type PrincipalConfig } from './auth-entries.js';
-import { CONSOLE_PATH, consoleFits } from './console-checks.js';
+import { consoleFits } from './console-checks.js';
 import { certificateHeaderIsSound, certificatesAreSound } from './certificate-checks.js';
 import { bridgeIsSound } from './http-bridge-checks.js';
 import { webPathsAreFree, type TakenPath } from './web-checks.js';
@@ -13,6 +13,7 @@ import { webSocketsIn, type PlacedWebSocket } from './listener-places.js';
 import { processesFit } from './process-checks.js';
 import { realm, type realmTemplate } from './realm-schema.js';
 import { CONFIG_SCHEMA, type AuthConfig, type RealmConfig } from './schema.js';
+import { httpListeners } from './served-paths.js';
 
 type Parsed = z.output<typeof CONFIG_SCHEMA>;
 type Realm = z.output<typeof realm>;
@@ -62,18 +63,13 @@ export function checkAcross(tree: Readonly<Record<string, unknown>>, report: Rep
     certificatesAreSound(realm.auth, { webSockets, listeners }, ['realms', index, 'auth'], report);
   }
   const { data: services } = shape.httpBridge.safeParse(tree['httpBridge']);
-  const taken = takenPaths(tree);
-  if (services && listen) {
-    const served = tree['realms'] === undefined ? shape.realms.parse(undefined) : [...realms.values()];
-    bridgeIsSound(
-      services,
-      served,
-      taken.map(({ path }) => path),
-      report,
-    );
+  const served = httpListeners(tree);
+  if (services && webSockets) {
+    const realmsServed = tree['realms'] === undefined ? shape.realms.parse(undefined) : [...realms.values()];
+    bridgeIsSound(services, realmsServed, served, report);
   }
-  const { data: web } = shape.web.safeParse(tree['web']);
-  if (web) webPathsAreFree(web, [...taken, ...demoPath(tree), ...(services ?? []).map(bridgePath)], report);
+  for (const { name, taken, demo, web } of served)
+    webPathsAreFree(web, [...taken, ...demo, ...bridgePathsAt(name, services ?? [])], report);
   if (template) {
     templateIsSound(template, bounds, realmNames, report);
     certificatesAreSound(template.auth, { webSockets, listeners }, ['realmTemplate', 'auth'], report);
@@ -97,27 +93,10 @@ function portsAreSound(tree: Readonly<Record<string, unknown>>, report: Report):
   if (console) consoleFits(console, listen, report);
 }
 
-/** Paths of the port of `listen` that have no choice: those of the WebSocket, long-poll and console. */
-function takenPaths(tree: Readonly<Record<string, unknown>>): readonly TakenPath[] {
-  const { shape } = CONFIG_SCHEMA;
-  const { data: listen } = shape.listen.safeParse(tree['listen']);
-  const { data: longPoll } = shape.longPoll.safeParse(tree['longPoll']);
-  const { data: console } = shape.console.safeParse(tree['console']);
-  return [
-    ...[listen?.path ?? []].flat().map((path) => ({ path, setting: 'listen.path', isFolder: false })),
-    ...(longPoll?.enabled === true ? [{ path: longPoll.path, setting: 'longPoll.path', isFolder: true }] : []),
-    ...(console?.enabled === true ? [{ path: CONSOLE_PATH, setting: 'the console', isFolder: true }] : []),
-  ];
-}
-
-function demoPath(tree: Readonly<Record<string, unknown>>): readonly TakenPath[] {
-  const { data: demo } = CONFIG_SCHEMA.shape.demo.safeParse(tree['demo']);
-  const remedy = 'set demo.enabled: false';
-  return demo?.enabled === true ? [{ path: '/', setting: 'the demo', isFolder: false, remedy }] : [];
-}
-
-function bridgePath({ path }: Parsed['httpBridge'][number], index: number): TakenPath {
-  return { path, setting: `httpBridge[${index}]`, isFolder: true };
+function bridgePathsAt(listener: string, services: Parsed['httpBridge']): readonly TakenPath[] {
+  return services.flatMap(({ path, listeners }, index) =>
+    listeners.includes(listener) ? [{ path, setting: `httpBridge[${index}]`, isFolder: true }] : [],
+  );
 }
 
 /** The realms without a fault of their own, by their index in the list. */

@@ -1,25 +1,23 @@
 import type { z } from 'zod';
 import type { httpService } from './http-bridge-schema.js';
 import type { realm } from './realm-schema.js';
+import type { HttpListener } from './served-paths.js';
 
 type Path = readonly PropertyKey[];
 type Report = (path: Path, message: string) => void;
 type Service = z.output<typeof httpService>;
 type Realm = z.output<typeof realm>;
 
-/** Whether each service has a path of its own, and realm and roles that exist. `takenPaths`: those of the WebSocket, long-poll and console. */
+/** Whether each service has a path of its own at its listeners, which exist as its realm and roles do. */
 export function bridgeIsSound(
   services: readonly Service[],
   realms: readonly Realm[],
-  takenPaths: readonly string[],
+  listeners: readonly HttpListener[],
   report: Report,
 ): void {
-  const paths = new Set(takenPaths.map(withoutSlash));
+  placesAreFree(services, listeners, report);
   for (const [index, service] of services.entries()) {
     const at = ['httpBridge', index];
-    const path = withoutSlash(service.path);
-    if (paths.has(path)) report([...at, 'path'], `Path "${service.path}" is in use: give each service one of its own`);
-    paths.add(path);
     const found = realms.find(({ name }) => name === service.realm);
     if (found === undefined) {
       report([...at, 'realm'], `There is no realm "${service.realm}" under realms`);
@@ -30,6 +28,28 @@ export function bridgeIsSound(
     fitsType(service, at, report);
     rolesExist(service, found, at, report);
     keysDiffer(service, at, report);
+  }
+}
+
+function placesAreFree(services: readonly Service[], listeners: readonly HttpListener[], report: Report): void {
+  const pathsAt = new Map(
+    listeners.map(({ name, taken }) => [name, new Set(taken.map((one) => withoutSlash(one.path)))]),
+  );
+  for (const [index, service] of services.entries()) {
+    const at = ['httpBridge', index];
+    const path = withoutSlash(service.path);
+    let isTaken = false;
+    for (const [place, name] of service.listeners.entries()) {
+      const paths = pathsAt.get(name);
+      isTaken ||= paths?.has(path) === true;
+      paths?.add(path);
+      if (paths === undefined)
+        report(
+          [...at, 'listeners', place],
+          `There is no WebSocket listener "${name}": expected one of ${[...pathsAt.keys()].join(', ')}`,
+        );
+    }
+    if (isTaken) report([...at, 'path'], `Path "${service.path}" is in use: give each service one of its own`);
   }
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { bytes, count, milliseconds } from './fields.js';
+import { bytes, count, distinct, milliseconds } from './fields.js';
 
 const name = z.string().min(1).max(255);
 
@@ -50,7 +50,10 @@ export const httpService = z.strictObject({
   path: z
     .string()
     .regex(/^\/[A-Za-z0-9._~/-]{1,255}$/, 'Invalid path: must begin with "/", go on, and have no query or escape')
-    .describe('Path of the service, at the port of `listen`. Everything below it belongs to the service too.'),
+    .describe('Path of the service. Everything below it belongs to the service too.'),
+  listeners: distinct(name)
+    .default(['listen'])
+    .describe('Listeners that have the service: `listen`, or the names of WebSocket listeners under `listeners`.'),
   realm: name.describe('Realm of the service, one of `realms`.'),
   role: name.describe('Role of its requests, one of the realm. Its permissions decide on them.'),
   authid: name.default('http').describe('authid of requests that neither a key nor a token identifies.'),

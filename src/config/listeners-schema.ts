@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { count, milliseconds, network, port, tls } from './fields.js';
 import { address, everyListener, webSocket } from './listen-schema.js';
+import { longPoll } from './longpoll-schema.js';
+import { listenerWeb } from './web-schema.js';
 
 const TYPES =
   '`websocket`: as `listen`, at a port of its own. `rawsocket`: WAMP frames over TCP, without HTTP and WebSocket.';
@@ -22,6 +24,16 @@ const webSocketListener = z.strictObject({
   host: address,
   port: place,
   ...webSocket,
+  longPoll: longPoll
+    .exactOptional()
+    .describe(
+      'HTTP long-poll beside the WebSocket of this listener, with the settings of [longPoll](#longpoll). `{}`: with their defaults. Absent: none.',
+    ),
+  web: listenerWeb
+    .exactOptional()
+    .describe(
+      'Files, values and redirects at the port of this listener: `paths`, as those of [web](#web), whose bounds count for all listeners together. Absent: none.',
+    ),
 });
 
 const rawSocketListener = z.strictObject({

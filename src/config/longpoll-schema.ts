@@ -6,7 +6,7 @@ export const longPoll = z.strictObject({
   enabled: z
     .boolean()
     .default(true)
-    .describe('Answer HTTP long-poll at `path` of `listen`, for clients whose proxy lets no WebSocket pass.'),
+    .describe('Answer HTTP long-poll at `path`, for clients whose proxy lets no WebSocket pass.'),
   path: socketPath
     .regex(/[^/]/, 'Invalid path: "/" alone is that of the other pages')
     .default('/lp')

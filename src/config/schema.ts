@@ -102,9 +102,7 @@ export const CONFIG_SCHEMA = z.strictObject({
     .array(httpService)
     .max(64)
     .default([])
-    .describe(
-      'Services that publish and call for HTTP clients, at the port of `listen`. See [the HTTP bridge](http-bridge.md).',
-    ),
+    .describe('Services that publish and call for HTTP clients. See [the HTTP bridge](http-bridge.md).'),
   web: web.prefault({}).describe('Files, values and redirects, at the port of `listen`.'),
   drain: drain.prefault({}).describe('How a node ends on SIGTERM or SIGINT.'),
   backplane: backplane.prefault({}).describe('The connection between the nodes of a cluster.'),

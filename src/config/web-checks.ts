@@ -1,6 +1,3 @@
-import type { z } from 'zod';
-import type { web } from './web-schema.js';
-
 type Report = (path: readonly PropertyKey[], message: string) => void;
 
 /** Something that has a path already. */
@@ -14,12 +11,18 @@ export interface TakenPath {
   readonly remedy?: string;
 }
 
-/** Whether each path of `web.paths` is where nothing else is. */
-export function webPathsAreFree({ paths }: z.output<typeof web>, taken: readonly TakenPath[], report: Report): void {
+/** The paths of one `web.paths`, and where they stand. */
+export interface WebPaths {
+  readonly at: readonly PropertyKey[];
+  readonly paths: readonly string[];
+}
+
+/** Whether each path of `web.paths` is where its listener has nothing else. */
+export function webPathsAreFree({ at: section, paths }: WebPaths, taken: readonly TakenPath[], report: Report): void {
   const seen = new Set<string>();
-  for (const path of Object.keys(paths)) {
+  for (const path of paths) {
     const own = withoutSlash(path);
-    const at = ['web', 'paths', path];
+    const at = [...section, path];
     if (seen.has(own)) report(at, `Path "${path}" is there twice, with and without a slash at its end`);
     seen.add(own);
     const other = taken.find((one) => overlaps(own, one));

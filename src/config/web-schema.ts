@@ -81,17 +81,24 @@ const redirect = z.strictObject({
     .describe('`redirect`: status of the answer. 301 and 308 are for good, 307 and 308 keep the method.'),
 });
 
-/** Files and small things that the router serves beside the WebSocket. */
+const paths = z
+  .record(socketPath, z.discriminatedUnion('type', [files, value, redirect]))
+  .refine((given) => Object.keys(given).length <= 64, 'Too many: expected at most 64 paths')
+  .default({})
+  .describe('Files, values and redirects that the router serves, by path: see [files and small things](web.md).');
+
+/** Files and small things at a further listener. */
+export const listenerWeb = z.strictObject({ paths });
+
+/** Files and small things that the router serves beside the WebSocket of `listen`, and the bounds on those of all listeners. */
 export const web = z.strictObject({
-  paths: z
-    .record(socketPath, z.discriminatedUnion('type', [files, value, redirect]))
-    .refine((paths) => Object.keys(paths).length <= 64, 'Too many: expected at most 64 paths')
-    .default({})
-    .describe('Files, values and redirects that the router serves, by path: see [files and small things](web.md).'),
+  paths,
   maxFileBytes: bytes(1, 2_147_483_648)
     .default(104_857_600)
-    .describe('Bytes of a file that is served. A larger one gets 403.'),
+    .describe('Bytes of a file that is served, at any listener. A larger one gets 403.'),
   maxFileAnswers: count(1, 10_000)
     .default(256)
-    .describe('Number of answers with a file at a time on this node, each with its open file. Further ones get 503.'),
+    .describe(
+      'Number of answers with a file at a time on this node, at all listeners, each with its open file. Further ones get 503.',
+    ),
 });

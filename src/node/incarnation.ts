@@ -142,7 +142,7 @@ export class Incarnation {
       isPortShared,
       accept: (connection) => createEndpoint(connection, endpoint),
       backplane,
-      routes: httpBridge(config, endpoint, backplane.expiring, () => this.#isolation.isHeld()),
+      routesAt: httpBridge(config, endpoint, backplane.expiring, () => this.#isolation.isHeld()),
       hasLogin: (cookie) => logins.hasLogin(cookie),
       counters,
       logger: this.logger,

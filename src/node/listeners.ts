@@ -13,6 +13,7 @@ import { SharedTransport } from '../transport/shared-transport.js';
 import type { NodeId } from '../wamp/ids.js';
 import type { ListenerRules, TransportBounds, TransportOptions } from '../transport/transport-options.js';
 import { UwsServer } from '../transport/uws-server.js';
+import { FileAnswers } from '../transport/web/file-answers.js';
 import { CertificateWatch } from './certificate-watch.js';
 import { LongPoll, type PollBackplane } from './long-poll.js';
 import { sitesOf } from './sites.js';
@@ -20,7 +21,7 @@ import { checkDirectories, webPaths } from './web.js';
 import { cookieOptions } from './shared-auth-methods.js';
 
 type Listener = Config['listeners'][number];
-type WebSocketListener = Config['listen'] | Extract<Listener, { type: 'websocket' }>;
+type WebSocketListener = Config['listen'] & Pick<Extract<Listener, { type: 'websocket' }>, 'longPoll' | 'web'>;
 type RawListener = Extract<Listener, { type: 'rawsocket' }>;
 type Server = UwsServer | RawServer;
 
@@ -32,8 +33,8 @@ export interface ListenersOptions {
   readonly isPortShared: boolean;
   readonly accept: Accept;
   readonly backplane: PollBackplane;
-  /** Answered beside the WebSocket. */
-  readonly routes: readonly HttpRoute[];
+  /** Answered beside the WebSocket of the listener with this name. */
+  readonly routesAt: (listener: string) => readonly HttpRoute[];
   readonly hasLogin: HasLogin;
   readonly counters: Counters;
   readonly logger: Logger;
@@ -48,8 +49,8 @@ export class Listeners {
   readonly #first: UwsServer;
   /** Serve `listeners`, in their order. */
   readonly #further: readonly Server[];
-  /** Undefined: it is not enabled. */
-  readonly #longPoll: LongPoll | undefined;
+  readonly #longPoll: LongPoll;
+  readonly #fileAnswers: FileAnswers;
   /** The watch over the certificate of `listen` outlives this: see ServedCertificate. */
   readonly #watches: readonly CertificateWatch[];
 
@@ -62,18 +63,16 @@ export class Listeners {
       maxMemoryBytes: maxMemoryBytes(config),
     };
     this.#shared = new SharedTransport(this.#bounds, counters, logger, isPortShared);
-    const gate = new ListenerGate(rulesOf(config.listen, LISTEN_NAME), this.#shared);
-    if (config.longPoll.enabled) {
-      this.#longPoll = new LongPoll(config, { backplane, hasLogin, gate }, accept, this.#shared);
-    }
-    const polls = this.#longPoll === undefined ? [] : [this.#longPoll.route];
-    const routes = [...webPaths(config.web, counters), ...options.routes, ...polls];
-    this.#first = this.#webSocketServer(config.listen, gate, ports[0] ?? 0, { routes, sites: sitesOf(config) });
+    this.#longPoll = new LongPoll(config, { backplane, hasLogin }, accept, this.#shared);
+    this.#fileAnswers = new FileAnswers(config.web, counters);
+    const { listen, longPoll, web } = config;
+    const sites = sitesOf(config);
+    this.#first = this.#webSocketServer({ ...listen, longPoll, web }, LISTEN_NAME, ports[0] ?? 0, sites);
     const names = listenerNames(config.listeners);
     this.#further = config.listeners.map((listener, index) => {
       const [name = '', port = 0] = [names[index], ports[index + 1]];
       if (listener.type === 'rawsocket') return this.#rawServer(listener, name, port);
-      return this.#webSocketServer(listener, new ListenerGate(rulesOf(listener, name), this.#shared), port);
+      return this.#webSocketServer(listener, name, port);
     });
     this.#watches = this.#further.map(
       (server) => new CertificateWatch({ files: () => server.tlsFiles, changed: () => void this.#renew(server) }),
@@ -101,12 +100,12 @@ export class Listeners {
 
   /** Open transports of long-poll. */
   get longPollCount(): number {
-    return this.#longPoll?.server.connectionCount ?? 0;
+    return this.#longPoll.server.connectionCount;
   }
 
   /** Transports of long-poll with a poll that waits. O(transports). */
   get waitingPollCount(): number {
-    return this.#longPoll?.server.waitingCount ?? 0;
+    return this.#longPoll.server.waitingCount;
   }
 
   unsentBytes(): number {
@@ -115,7 +114,7 @@ export class Listeners {
 
   /** Resolves with the ports, in the order of `ports`. Rejects with a ListenError or WebDirectoryError; then `stop` is still necessary. */
   async start(): Promise<readonly number[]> {
-    await checkDirectories(this.#options.config.web);
+    await checkDirectories(this.#options.config);
     const ports: number[] = [];
     for (const server of this.#all()) ports.push((await server.start()).port);
     this.#shared.start();
@@ -124,7 +123,7 @@ export class Listeners {
   }
 
   stopListening(): void {
-    this.#longPoll?.server.stopListening();
+    this.#longPoll.server.stopListening();
     for (const server of this.#all()) server.stopListening();
   }
 
@@ -132,14 +131,14 @@ export class Listeners {
   async stop(cause: CloseCause): Promise<void> {
     for (const watch of this.#watches) watch.stop();
     // Its last answers need the server.
-    await this.#longPoll?.server.stop(cause);
+    await this.#longPoll.server.stop(cause);
     await Promise.all(this.#all().map((server) => server.stop(cause)));
     this.#shared.stop();
   }
 
   /** Answers a question of another node. Undefined: it is not for the listeners. */
   answer(from: NodeId, subject: string, body: unknown): Promise<unknown> | undefined {
-    return this.#longPoll?.answer(from, subject, body);
+    return this.#longPoll.answer(from, subject, body);
   }
 
   flush(): void {
@@ -167,22 +166,27 @@ export class Listeners {
 
   #webSocketServer(
     listener: WebSocketListener,
-    gate: ListenerGate,
+    name: string,
     port: number,
-    pages: Pick<TransportOptions, 'routes' | 'sites'> = {},
+    sites: TransportOptions['sites'] = [],
   ): UwsServer {
-    const { config, hasLogin, accept } = this.#options;
+    const { config, routesAt, hasLogin, accept } = this.#options;
     const { maxHeaderBytes } = config.limits;
-    const { cookie, ...settings } = listener;
+    const { cookie, longPoll, web, ...settings } = listener;
+    const rules = rulesOf(listener, name);
+    const gate = new ListenerGate(rules, this.#shared);
+    const files = webPaths(web?.paths ?? {}, this.#fileAnswers);
+    const polls = longPoll?.enabled === true ? [this.#longPoll.routeAt(longPoll, listener, gate)] : [];
     const options: TransportOptions = {
       ...settings,
       ...this.#bounds,
       ...(cookie && { cookie: cookieOptions(cookie, listener) }),
-      ...pages,
+      routes: [...files, ...routesAt(name), ...polls],
+      sites,
       maxHeaderBytes,
       hasLogin,
       port,
-      rules: rulesOf(listener, gate.name),
+      rules,
     };
     return new UwsServer(options, accept, this.#shared, gate);
   }
@@ -213,8 +217,7 @@ export class Listeners {
   }
 
   #sum(of: (server: Pick<UwsServer, 'connectionCount' | 'unsentBytes'>) => number): number {
-    const polled = this.#longPoll === undefined ? 0 : of(this.#longPoll.server);
-    return this.#all().reduce((sum, server) => sum + of(server), polled);
+    return this.#all().reduce((sum, server) => sum + of(server), of(this.#longPoll.server));
   }
 }
 

@@ -15,43 +15,52 @@ import { cookieOptions } from './shared-auth-methods.js';
 
 export type PollBackplane = Pick<Backplane, 'node' | 'askNode' | 'isIsolated'>;
 
+type Settings = Config['longPoll'];
+/** The part of a WebSocket listener that counts for its long-poll too. */
+type Rules = Pick<Config['listen'], 'serializers' | 'cookie' | 'tls' | 'headersForAuthenticators'>;
+
 export interface LongPollDependencies {
   readonly backplane: PollBackplane;
   readonly hasLogin: HasLogin;
-  /** The gate of `listen`. */
-  readonly gate: ListenerGate;
 }
 
-/** Long-poll of a node: its transports, and the way to those of other nodes. */
+/** Long-poll of a node: the transports of all its listeners, and the way to those of other nodes. */
 export class LongPoll {
   readonly server: PollServer;
-  readonly route: HttpRoute;
+  readonly #dependencies: LongPollDependencies;
+  readonly #shared: SharedTransport;
+  readonly #relay: PollRelay;
   readonly #answers: PollRelayAnswers;
+  readonly #maxBodyBytes: number;
 
-  constructor(
-    { longPoll, listen, limits }: Config,
-    { backplane, hasLogin, gate }: LongPollDependencies,
-    accept: Accept,
-    shared: SharedTransport,
-  ) {
-    const { path, bodyTimeoutMs, receiveTimeoutMs } = longPoll;
+  constructor(config: Config, dependencies: LongPollDependencies, accept: Accept, shared: SharedTransport) {
+    this.#dependencies = dependencies;
+    this.#shared = shared;
     // A body somewhat too long is read, so that the client gets a clear ABORT.
-    const maxBodyBytes = limits.maxMessageBytes * OVERLONG_FACTOR;
-    this.server = new PollServer(longPoll, accept, shared, gate);
-    this.#answers = new PollRelayAnswers(this.server, maxBodyBytes);
-    const relay = new PollRelay({ backplane, receiveTimeoutMs });
-    this.route = new PollRoutes({
+    this.#maxBodyBytes = config.limits.maxMessageBytes * OVERLONG_FACTOR;
+    this.server = new PollServer(accept, shared);
+    this.#answers = new PollRelayAnswers(this.server, this.#maxBodyBytes);
+    const { backplane } = dependencies;
+    this.#relay = new PollRelay({ backplane, receiveTimeoutMs: longestPollMs(config) });
+  }
+
+  /** The route of one listener. Every listener passes on the requests of every transport. */
+  routeAt(settings: Settings, rules: Rules, gate: ListenerGate): HttpRoute {
+    const { backplane, hasLogin } = this.#dependencies;
+    const { path, bodyTimeoutMs, receiveTimeoutMs, sessionTimeoutMs, maxReceiveBytes } = settings;
+    return new PollRoutes({
       path,
       node: backplane.node,
       server: this.server,
-      homeOf: (node) => relay.homeOf(node),
-      counters: shared.counters,
-      subprotocols: subprotocolsOf(listen.serializers),
-      cookie: listen.cookie && cookieOptions(listen.cookie, listen),
+      listener: { gate, times: { receiveTimeoutMs, sessionTimeoutMs, maxReceiveBytes } },
+      homeOf: (node) => this.#relay.homeOf(node),
+      counters: this.#shared.counters,
+      subprotocols: subprotocolsOf(rules.serializers),
+      cookie: rules.cookie && cookieOptions(rules.cookie, rules),
       hasLogin,
-      isSecure: listen.tls !== undefined,
-      keptHeaders: listen.headersForAuthenticators,
-      maxBodyBytes,
+      isSecure: rules.tls !== undefined,
+      keptHeaders: rules.headersForAuthenticators,
+      maxBodyBytes: this.#maxBodyBytes,
       bodyTimeoutMs,
     }).route;
   }
@@ -60,4 +69,10 @@ export class LongPoll {
   answer(from: NodeId, subject: string, body: unknown): Promise<unknown> | undefined {
     return this.#answers.answer(from, subject, body);
   }
+}
+
+/** The listener of a transport decides how long its polls wait; here it may be any listener of another node. */
+function longestPollMs({ longPoll, listeners }: Config): number {
+  const further = listeners.flatMap((one) => (one.type === 'websocket' ? (one.longPoll ?? []) : []));
+  return Math.max(...[longPoll, ...further].map(({ receiveTimeoutMs }) => receiveTimeoutMs));
 }

@@ -1,4 +1,6 @@
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { MemoryHub } from '../../src/backplane/memory/hub.js';
@@ -251,4 +253,104 @@ it('the methods that listen allows hold for long-poll beside it too', async () =
   expect((await lpPost(`${url}/${transport}/send`, JSON.stringify(hello))).status).toBe(204);
   const abort = JSON.parse((await lpPost(`${url}/${transport}/receive`)).body.toString()) as unknown[];
   expect([abort[0], abort[2]]).toEqual([Code.ABORT, 'wamp.error.no_matching_auth_method']);
+});
+
+describe('HTTP beside the WebSocket of a further listener', () => {
+  let node: RunningNode;
+  let directory = '';
+  /** Addresses of `listen` and of the further listener. */
+  let first = '';
+  let further = '';
+
+  beforeAll(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'gantry-listeners-'));
+    writeFileSync(join(directory, 'index.html'), '<!doctype html>');
+    const service = { realm: 'realm1', role: 'anonymous' };
+    const config = parseConfig({
+      listen: { port: 0 },
+      web: { paths: { '/page': { type: 'static', directory } }, maxFileBytes: 15 },
+      listeners: [
+        {
+          name: 'pages',
+          type: 'websocket',
+          port: 0,
+          serializers: ['json'],
+          allowedOrigins: [ORIGIN],
+          authMethods: ['ticket'],
+          maxConnectionsPerAddress: 1,
+          longPoll: { path: '/poll', receiveTimeoutMs: 100 },
+          web: {
+            paths: { '/': { type: 'static', directory }, '/config.json': { type: 'json', value: { realm: 'realm1' } } },
+          },
+        },
+      ],
+      httpBridge: [
+        { ...service, type: 'caller', path: '/call', listeners: ['pages'] },
+        { ...service, type: 'publisher', path: '/publish', listeners: ['listen', 'pages'] },
+      ],
+      realms,
+      ops: { port: 0 },
+      demo: { enabled: false },
+      drain: { periodMs: 0 },
+    });
+    node = await startNode(config, {
+      logger: silentLogger,
+      backplane: () => new MemoryHub().join('n1' as NodeId),
+    });
+    const httpOf = (ws = ''): string => ws.replace(/^ws/, 'http').replace('0.0.0.0', '127.0.0.1').replace(/\/ws$/, '');
+    [first = '', further = ''] = [node.addresses.ws, ...node.addresses.listeners].map(httpOf);
+  });
+  afterAll(async () => {
+    await node.stop();
+    rmSync(directory, { recursive: true });
+  });
+
+  const open = (url: string, headers: Record<string, string> = {}) =>
+    lpPost(`${url}/open`, JSON.stringify({ protocols: ['wamp.2.cbor', 'wamp.2.json'] }), { headers });
+
+  it('has the paths of web and the services of the bridge that are configured for it', async () => {
+    const statusOf = async (url: string, body?: string): Promise<number> => {
+      const headers = { 'content-type': 'application/json' };
+      const init = body === undefined ? {} : { method: 'POST', body, headers };
+      return (await fetch(url, init)).status;
+    };
+    expect(await (await fetch(`${further}/`)).text()).toBe('<!doctype html>');
+    expect(await (await fetch(`${further}/config.json`)).json()).toEqual({ realm: 'realm1' });
+    expect(await statusOf(`${first}/page/index.html`)).toBe(200);
+    for (const missing of [`${first}/config.json`, `${further}/page/index.html`])
+      expect(await statusOf(missing), missing).toBe(404);
+    // The bounds of web hold at every listener.
+    writeFileSync(join(directory, 'long.txt'), 'sixteen letters!');
+    expect([await statusOf(`${first}/page/long.txt`), await statusOf(`${further}/long.txt`)]).toEqual([403, 403]);
+    const call = JSON.stringify({ procedure: 'com.example.nothing' });
+    expect([await statusOf(`${further}/call`, call), await statusOf(`${first}/call`, call)]).toEqual([200, 405]);
+    const event = JSON.stringify({ topic: 'com.example.topic' });
+    expect([await statusOf(`${further}/publish`, event), await statusOf(`${first}/publish`, event)]).toEqual([
+      200, 200,
+    ]);
+  });
+
+  it('has long-poll at its own path, with its serializers, methods, origins and bounds, counted by its name', async () => {
+    const countsOf = (name: string): object => ({ ...node.counters.listeners[name] });
+    const [pages, listen] = [countsOf('pages'), countsOf('listen')];
+    expect([(await open(`${first}/poll`)).status, (await open(`${further}/lp`)).status]).toEqual([405, 405]);
+    expect((await open(`${further}/poll`, { origin: 'https://elsewhere.example.com' })).status).toBe(403);
+    const { status, body } = await open(`${further}/poll`, { origin: ORIGIN });
+    const { protocol, transport } = JSON.parse(body.toString()) as { protocol: string; transport: string };
+    expect([status, protocol]).toEqual([200, 'wamp.2.json']);
+    const second = await open(`${further}/poll`);
+    expect([second.status, second.body.toString()]).toEqual([503, expect.stringContaining('this listener')]);
+    expect(countsOf('listen')).toEqual(listen);
+    expect(countsOf('pages')).toEqual({ ...pages, opened: 1, refused: 2 });
+    const metrics = await (await fetch(`${node.addresses.ops!}metrics`)).text();
+    expect(metrics).toContain('gantry_listener_connections{listener="pages"} 1');
+
+    // Nothing arrives, for as long as the listener of the transport says; its requests may arrive at any listener.
+    for (const address of [`${further}/poll`, `${first}/lp`])
+      expect((await lpPost(`${address}/${transport}/receive`)).status, address).toBe(204);
+    const hello = JSON.stringify([Code.HELLO, 'realm1', { roles: { caller: {} } }]);
+    expect((await lpPost(`${further}/poll/${transport}/send`, hello)).status).toBe(204);
+    const answer = JSON.parse((await lpPost(`${further}/poll/${transport}/receive`)).body.toString()) as unknown[];
+    expect([answer[0], answer[2]]).toEqual([Code.ABORT, 'wamp.error.authentication_required']);
+  });
 });

@@ -115,6 +115,25 @@ describe('autobahn-js in Chromium over long-poll', () => {
   });
 });
 
+it('autobahn-js in Chromium has a session over long-poll at a further listener', async () => {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const listener = { name: 'pages', type: 'websocket', port, allowedOrigins: [url], longPoll: { path: '/poll' } };
+  const process = new GantryProcess(['start'], {
+    GANTRY_LISTEN_PORT: '0',
+    GANTRY_LONG_POLL_ENABLED: 'false',
+    GANTRY_OPS_ENABLED: 'false',
+    GANTRY_LISTENERS: JSON.stringify([listener]),
+  });
+  later(() => process.signal('SIGKILL'));
+  const other = await RawClient.join(await process.ready());
+  later(() => other.drop());
+  const page = await pageAt(`${url}/`, 'autobahn-browser');
+  const topic = freshUri();
+  expect(await page.evaluate(stayOverLongPoll, { url: `${url}/poll`, topic })).toBe('longpoll');
+  await exchange(page, other, topic, 0, 5);
+});
+
 /** `count` events to the page in order, a call of its procedure, and a call by it. */
 async function exchange(page: Page, other: RawClient, topic: string, join: number, count: number): Promise<void> {
   const texts = Array.from({ length: count }, (_, index) => `${join}.${index}`);

@@ -17,13 +17,14 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true }));
 
-function start(paths: NonNullable<ConfigInput['web']>['paths']) {
+function start(paths: NonNullable<ConfigInput['web']>['paths'], listeners: ConfigInput['listeners'] = []) {
   const config = parseConfig({
     listen: { port: 0 },
     ops: { enabled: false },
     demo: { enabled: false },
     drain: { periodMs: 0 },
     web: { paths },
+    listeners,
   });
   const hub = new MemoryHub();
   return startNode(config, { logger: silentLogger, backplane: () => hub.join('n1' as NodeId) });
@@ -47,5 +48,9 @@ it('a node serves files, values and redirects beside its WebSocket', async () =>
 it('a node does not start without one of its directories', async () => {
   await expect(start({ '/': { type: 'static', directory: join(directory, 'missing') } })).rejects.toThrow(
     /^web\.paths\.\/: ".*missing" is no directory/,
+  );
+  const paths = { '/a': { type: 'static' as const, directory: join(directory, 'missing') } };
+  await expect(start({}, [{ type: 'websocket', port: 0, web: { paths } }])).rejects.toThrow(
+    /^listeners\[0\]\.web\.paths\.\/a: ".*missing" is no directory/,
   );
 });

@@ -2,7 +2,7 @@ import type WebSocket from 'ws';
 import { createCounters } from '../../src/telemetry/counters.js';
 import { ListenerGate } from '../../src/transport/listener-gate.js';
 import { PollRoutes, type PollRoutesOptions } from '../../src/transport/longpoll/poll-routes.js';
-import { PollServer, type PollServerOptions } from '../../src/transport/longpoll/poll-server.js';
+import { PollServer, type PollTimes } from '../../src/transport/longpoll/poll-server.js';
 import { SharedTransport } from '../../src/transport/shared-transport.js';
 import { subprotocolsOf } from '../../src/transport/subprotocols.js';
 import type { TransportOptions } from '../../src/transport/transport-options.js';
@@ -14,7 +14,7 @@ import { RecordingLogger } from './recording-logger.js';
 import { PeerSocket, TRANSPORT_DEFAULTS } from './uws-scene.js';
 
 export type LpSceneOptions = Partial<
-  TransportOptions & PollServerOptions & Pick<PollRoutesOptions, 'homeOf' | 'bodyTimeoutMs'>
+  TransportOptions & PollTimes & Pick<PollRoutesOptions, 'homeOf' | 'bodyTimeoutMs'>
 >;
 
 export interface LpPair {
@@ -44,11 +44,12 @@ export class LpScene {
     };
     const { receiveTimeoutMs = 8_000, sessionTimeoutMs = 30_000, maxReceiveBytes = 262_144 } = options;
     const gate = new ListenerGate(all.rules, this.shared);
-    this.polls = new PollServer({ receiveTimeoutMs, sessionTimeoutMs, maxReceiveBytes }, accept, this.shared, gate);
+    this.polls = new PollServer(accept, this.shared);
     const { route } = new PollRoutes({
       path: '/lp',
       node: 'here' as NodeId,
       server: this.polls,
+      listener: { gate, times: { receiveTimeoutMs, sessionTimeoutMs, maxReceiveBytes } },
       homeOf: options.homeOf ?? (() => nowhere),
       counters: this.counters,
       subprotocols: subprotocolsOf(all.serializers),

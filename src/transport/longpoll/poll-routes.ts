@@ -2,14 +2,14 @@ import type { NodeId } from '../../wamp/ids.js';
 import type { SerializerId } from '../../wamp/payload.js';
 import type { CookieOptions } from '../cookies.js';
 import { handshakeCookies, type HasLogin } from '../handshake-cookies.js';
-import type { Counters } from '../../telemetry/counters.js';
+import type { ConnectionRefusal, Counters } from '../../telemetry/counters.js';
 import { textAnswer } from '../http/answers.js';
 import type { HttpExchange, HttpHeaders, HttpRoute } from '../http/exchange.js';
 import { REFUSALS } from '../refusals.js';
 import { negotiate, type Subprotocol } from '../subprotocols.js';
 import { pollCorsHeaders, preflightAnswer } from './cors.js';
 import type { PollHome, SendOutcome } from './poll-home.js';
-import type { PollServer } from './poll-server.js';
+import type { PollListener, PollServer } from './poll-server.js';
 import type { PollAnswer } from './poll-socket.js';
 import { formatTransportId, parseTransportId, type TransportId } from './transport-id.js';
 
@@ -17,6 +17,8 @@ export interface PollRoutesOptions {
   readonly path: string;
   readonly node: NodeId;
   readonly server: PollServer;
+  /** The listener that has these routes. */
+  readonly listener: PollListener;
   /** Any other node. */
   readonly homeOf: (node: NodeId) => PollHome;
   readonly counters: Pick<Counters, 'longPollRequests' | 'cookieLookups'>;
@@ -76,7 +78,7 @@ export class PollRoutes {
 
   #handle(exchange: HttpExchange): void | Promise<void> {
     if (!exchange.isAllowedOrigin) {
-      this.#options.server.refused('origin', exchange.remoteAddress, exchange.origin);
+      this.#refused('origin', exchange);
       exchange.answer(textAnswer('403', REFUSALS.origin.sentence));
       return;
     }
@@ -109,7 +111,7 @@ export class PollRoutes {
     }
     const subprotocol = this.#negotiate(body);
     if (subprotocol === undefined) {
-      this.#options.server.refused('subprotocol', exchange.remoteAddress, exchange.origin);
+      this.#refused('subprotocol', exchange);
       const names = this.#options.subprotocols.map(({ name }) => name).join(', ');
       this.#sentence(exchange, '400', `The body must be JSON, {"protocols": […]}, with one of: ${names}.`);
       return;
@@ -121,9 +123,9 @@ export class PollRoutes {
     const headersKept = this.#keptHeaders(exchange);
     const cookie = cookies?.cookie;
     const traits = { remoteAddress, certificate, cookie, isSecure, headers: headersKept };
-    const opened = this.#options.server.open({ ...traits, subprotocol, addressKey });
+    const opened = this.#options.server.open({ ...traits, subprotocol, addressKey }, this.#options.listener);
     if (opened.kind === 'refused') {
-      this.#options.server.refused(opened.reason, remoteAddress, exchange.origin);
+      this.#refused(opened.reason, exchange);
       const { status, sentence, headers } = REFUSALS[opened.reason];
       this.#sentence(exchange, status, sentence, headers);
       return;
@@ -135,6 +137,11 @@ export class PollRoutes {
       headers: [...headers, ...pollCorsHeaders(exchange), ['Content-Type', 'application/json; charset=utf-8']],
       body: JSON.stringify({ protocol: subprotocol.name, transport }),
     });
+  }
+
+  #refused(reason: ConnectionRefusal, { remoteAddress, origin }: HttpExchange): void {
+    const { server, listener } = this.#options;
+    server.refused(reason, remoteAddress, origin, listener);
   }
 
   #keptHeaders(exchange: HttpExchange): Readonly<Record<string, string>> | undefined {

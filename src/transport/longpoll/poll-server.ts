@@ -11,7 +11,13 @@ import type { CloseOutcome, PollHome, SendOutcome } from './poll-home.js';
 import { PollSocket, type Poll, type PollSocketOptions } from './poll-socket.js';
 import { newSecret } from './transport-id.js';
 
-export type PollServerOptions = Omit<PollSocketOptions, 'serializer' | 'isBatched'>;
+export type PollTimes = Omit<PollSocketOptions, 'serializer' | 'isBatched'>;
+
+/** A listener that serves long-poll. */
+export interface PollListener {
+  readonly gate: ListenerGate;
+  readonly times: PollTimes;
+}
 
 /** A client that opens a transport. */
 export interface PollClient extends Pick<
@@ -38,12 +44,10 @@ const REMEMBERED_MS = 60_000;
 const MAX_REMEMBERED = 10_000;
 const NOTHING = (): void => undefined;
 
-/** The long-poll transports of this node: owns the life of each. */
+/** The long-poll transports of this node, of all its listeners: owns the life of each. */
 export class PollServer implements PollHome {
-  readonly #options: PollServerOptions;
   readonly #accept: Accept;
   readonly #shared: SharedTransport;
-  readonly #gate: ListenerGate;
   readonly #dependencies: ConnectionDependencies;
   readonly #transports = new Map<string, Transport>();
   /** Secrets of transports that have ended, with the time until which each is remembered, in this order. */
@@ -52,18 +56,10 @@ export class PollServer implements PollHome {
   #stopping: Promise<void> | undefined;
   #whenEmpty: (() => void) | undefined;
 
-  /** `gate`: of the listener that the requests of long-poll arrive at. */
-  constructor(options: PollServerOptions, accept: Accept, shared: SharedTransport, gate: ListenerGate) {
-    this.#options = options;
+  constructor(accept: Accept, shared: SharedTransport) {
     this.#accept = accept;
     this.#shared = shared;
-    this.#gate = gate;
-    const dependencies = shared.dependencies({ compress: false });
-    // Each poll takes one message: a client that reads needs as many round trips as messages wait.
-    this.#dependencies = {
-      ...dependencies,
-      outbox: { ...dependencies.outbox, lingerMs: options.sessionTimeoutMs },
-    };
+    this.#dependencies = shared.dependencies({ compress: false });
   }
 
   get connectionCount(): number {
@@ -84,14 +80,15 @@ export class PollServer implements PollHome {
     return sum;
   }
 
-  open({ subprotocol, addressKey, ...client }: PollClient): OpenOutcome {
-    const slot = this.#shared.closedFor(this.#isAccepting) ?? this.#gate.reserve(addressKey);
+  /** `listener`: the one that the request arrived at. */
+  open({ subprotocol, addressKey, ...client }: PollClient, { gate, times }: PollListener): OpenOutcome {
+    const slot = this.#shared.closedFor(this.#isAccepting) ?? gate.reserve(addressKey);
     if (typeof slot === 'string') return { kind: 'refused', reason: slot };
     const { serializer, isBatched } = subprotocol;
-    const socket = new PollSocket({ ...this.#options, serializer, isBatched });
-    const { authMethods } = this.#gate;
+    const socket = new PollSocket({ ...times, serializer, isBatched });
+    const { authMethods } = gate;
     const traits = { transport: 'longpoll', serializer, isBatched, authMethods, ...client } as const;
-    const connection = new PollConnection(socket, traits, this.#dependencies);
+    const connection = new PollConnection(socket, traits, this.#dependenciesFor(times));
     const secret = newSecret();
     let cut: 'peer' | 'idle_timeout' = 'peer';
     socket.owner = {
@@ -103,18 +100,18 @@ export class PollServer implements PollHome {
       ended: () => {
         slot.release();
         this.#forget(secret);
-        this.#gate.ended(connection, cut);
+        gate.ended(connection, cut);
       },
     };
     this.#transports.set(secret, { connection, socket });
-    this.#gate.opened(connection);
+    gate.opened(connection);
     connection.listen(this.#accept(connection));
     return { kind: 'opened', secret };
   }
 
   /** A client was refused. */
-  refused(reason: ConnectionRefusal, remoteAddress: string, origin: string): void {
-    this.#gate.refused(reason);
+  refused(reason: ConnectionRefusal, remoteAddress: string, origin: string, { gate }: PollListener): void {
+    gate.refused(reason);
     this.#shared.logger.info({ reason, remoteAddress, ...(origin === '' ? {} : { origin }) }, 'connection.refused');
   }
 
@@ -176,6 +173,12 @@ export class PollServer implements PollHome {
         resolve();
       };
     });
+  }
+
+  /** Each poll takes one message: a client that reads needs as many round trips as messages wait. */
+  #dependenciesFor({ sessionTimeoutMs }: PollTimes): ConnectionDependencies {
+    const { outbox } = this.#dependencies;
+    return { ...this.#dependencies, outbox: { ...outbox, lingerMs: sessionTimeoutMs } };
   }
 
   #forget(secret: string): void {

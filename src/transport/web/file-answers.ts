@@ -3,7 +3,7 @@ import { textAnswer } from '../http/answers.js';
 import type { HttpAnswer } from '../http/exchange.js';
 import type { WebBounds } from './options.js';
 
-/** The answers with files that are under way, bounded over all paths. */
+/** The answers with files that are under way, bounded over all paths of all listeners. */
 export class FileAnswers {
   readonly #bounds: WebBounds;
   readonly #counters: Counters;

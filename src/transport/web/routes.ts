@@ -1,18 +1,16 @@
-import type { Counters } from '../../telemetry/counters.js';
 import { textAnswer } from '../http/answers.js';
 import type { HttpRoute } from '../http/exchange.js';
 import { withStanding } from '../http/security-headers.js';
 import { pageAnswer } from '../http/site-route.js';
 import { toPage } from '../static-site.js';
-import { FileAnswers } from './file-answers.js';
-import type { JsonOptions, RedirectOptions, WebBounds, WebPathOptions } from './options.js';
+import type { FileAnswers } from './file-answers.js';
+import type { JsonOptions, RedirectOptions, WebPathOptions } from './options.js';
 import { StaticRoute } from './static-route.js';
 
 const READING = ['GET', 'HEAD'];
 
-/** The routes of paths with files, values and redirects. */
-export function webRoutes(paths: readonly WebPathOptions[], bounds: WebBounds, counters: Counters): HttpRoute[] {
-  const answers = new FileAnswers(bounds, counters);
+/** The routes of paths with files, values and redirects. `answers`: bounds those with files. */
+export function webRoutes(paths: readonly WebPathOptions[], answers: FileAnswers): HttpRoute[] {
   return paths.map((options) => {
     switch (options.type) {
       case 'static':

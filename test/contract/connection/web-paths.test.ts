@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { brotliCompressSync, gunzipSync, brotliDecompressSync, gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createCounters } from '../../../src/telemetry/counters.js';
+import { FileAnswers } from '../../../src/transport/web/file-answers.js';
 import type { StaticOptions, WebPathOptions } from '../../../src/transport/web/options.js';
 import { webRoutes } from '../../../src/transport/web/routes.js';
 import { RawHttp } from '../../support/raw-http.js';
@@ -61,7 +62,7 @@ const files = (options: Partial<StaticOptions> = {}): StaticOptions => ({
 async function open(paths: readonly WebPathOptions[], bounds = {}): Promise<void> {
   counters = createCounters();
   const all = { maxFileBytes: 100_000_000, maxFileAnswers: 64, ...bounds };
-  scene = await UwsScene.open({ routes: webRoutes(paths, all, counters) });
+  scene = await UwsScene.open({ routes: webRoutes(paths, new FileAnswers(all, counters)) });
 }
 
 const get = (path: string, headers: Record<string, string> = {}, init: RequestInit = {}) =>

@@ -24,6 +24,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
     {
       type: 'publisher',
       path: '/publish',
+      listeners: ['listen'],
       realm: 'realm1',
       role: 'anonymous',
       authid: 'web',

@@ -51,6 +51,27 @@ describe('the services of the HTTP bridge', () => {
     }
   });
 
+  it('have paths of their own at each of their listeners, which serve WebSockets', () => {
+    const listeners: ConfigInput['listeners'] = [
+      { name: 'pages', type: 'websocket', port: 1, path: '/publish' },
+      { name: 'devices', type: 'rawsocket', port: 2 },
+    ];
+    const faultsAt =
+      (...services: Service[]) =>
+      (): unknown =>
+        parseConfig({ listeners, httpBridge: services });
+    const call: Service = { ...service, type: 'caller', path: '/call', listeners: ['pages'] };
+    expect(faultsAt(service, call)).not.toThrow();
+    expect(faultsAt({ ...call, listeners: ['listen'] }, call)).not.toThrow();
+    expect(faultsAt(call, { ...call, listeners: ['listen', 'pages'] })).toThrow('httpBridge[1].path: Path "/call"');
+    expect(faultsAt({ ...service, listeners: ['pages'] })).toThrow('httpBridge[0].path: Path "/publish" is in use');
+    for (const name of ['devices', 'nowhere'])
+      expect(faultsAt({ ...call, listeners: ['listen', name] })).toThrow(
+        `httpBridge[0].listeners[1]: There is no WebSocket listener "${name}": expected one of listen, pages`,
+      );
+    expect(faultsAt({ ...call, listeners: [] })).toThrow('httpBridge[0].listeners: Too small');
+  });
+
   it('have paths of their own', () => {
     expect(parse(service, { ...service, type: 'caller' })).toThrow('httpBridge[1].path: Path "/publish" is in use');
   });

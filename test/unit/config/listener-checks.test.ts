@@ -6,6 +6,7 @@ import type { ConfigInput } from '../../../src/config/schema.js';
 
 const raw = { type: 'rawsocket' } as const;
 const web = { type: 'websocket' } as const;
+const redirect = { type: 'redirect', url: '/new' } as const;
 const tls = { certFile: 'c.pem', keyFile: 'k.pem' };
 
 function faultsOf(listeners: ConfigInput['listeners'], more: ConfigInput = {}): string {
@@ -80,6 +81,17 @@ describe('listeners', () => {
     [[{ type: 'telnet', port: 1 } as never], 'listeners[0].type: Invalid input: expected "websocket" or "rawsocket"'],
     [[{ ...web, port: 1, authMethods: ['password'] } as never], 'listeners[0].authMethods[0]: Invalid option'],
     [[{ ...web, port: 1, authMethods: [] }], 'listeners[0].authMethods: Too small'],
+    [[{ ...web, port: 1, longPoll: { receiveTimeoutMs: 1 } }], 'listeners[0].longPoll.receiveTimeoutMs: Too small'],
+    [[{ ...web, port: 1, web: { maxFileBytes: 1 } } as never], 'listeners[0].web: Unrecognized key: "maxFileBytes"'],
+    [[{ ...raw, port: 1, longPoll: {} } as never], 'listeners[0]: Unrecognized key: "longPoll"'],
+    [
+      [{ ...web, port: 1, longPoll: {}, web: { paths: { '/lp/x': redirect } } }],
+      'listeners[0].web.paths./lp/x: Path "/lp/x" is that of listeners[0].longPoll.path',
+    ],
+    [
+      [{ ...web, port: 1, web: { paths: { '/ws': redirect } } }],
+      'listeners[0].web.paths./ws: Path "/ws" is that of listeners[0].path',
+    ],
     [
       [{ ...web, port: 1, clientCertificate: { header: 'c', format: 'pem' as const } }],
       'set listeners[0].trustProxyHeader, and name the proxies in listeners[0].trustedProxies',
@@ -90,6 +102,20 @@ describe('listeners', () => {
     ],
   ])('finds the fault in %j', (listeners, fault) => {
     expect(faultsOf(listeners)).toContain(fault);
+  });
+
+  it('have long-poll, files and services of the bridge only where that is configured', () => {
+    const service = { type: 'caller', path: '/call', realm: 'realm1', role: 'anonymous' } as const;
+    const paths = { '/': redirect, '/call': redirect, '/lp': redirect };
+    const listeners = [{ ...web, name: 'pages', port: 1, web: { paths } }];
+    expect(faultsOf(listeners, { httpBridge: [service] })).toBe('');
+    const both = { ...service, listeners: ['listen', 'pages'] };
+    expect(faultsOf(listeners, { httpBridge: [both] })).toContain(
+      'listeners[0].web.paths./call: Path "/call" is that of httpBridge[0]',
+    );
+    expect(parseConfig({ listeners: [{ ...web, port: 1, longPoll: {} }] }).listeners[0]).toMatchObject({
+      longPoll: { enabled: true, path: '/lp' },
+    });
   });
 
   it('may share a port at different addresses, or have any free ones', () => {

@@ -25,12 +25,11 @@ function scene() {
     listeners.push(listener);
     return listener;
   };
-  const server = new PollServer(
-    { receiveTimeoutMs: 8_000, sessionTimeoutMs: 30_000, maxReceiveBytes: 262_144 },
-    accept,
-    shared,
-    new ListenerGate({ name: 'listen' }, shared),
-  );
+  const server = new PollServer(accept, shared);
+  const listener = {
+    gate: new ListenerGate({ name: 'listen' }, shared),
+    times: { receiveTimeoutMs: 8_000, sessionTimeoutMs: 30_000, maxReceiveBytes: 262_144 },
+  };
   const answers = new PollRelayAnswers(server, 2 * TRANSPORT_DEFAULTS.maxMessageBytes);
   const asked: string[] = [];
   const way = {
@@ -62,7 +61,7 @@ function scene() {
     certificate: undefined,
     cookie: undefined,
   };
-  const opened = server.open(client);
+  const opened = server.open(client, listener);
   if (opened.kind !== 'opened') throw new Error(opened.reason);
   const { secret } = opened;
   /** A poll at the other node. */
