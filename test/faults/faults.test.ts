@@ -7,7 +7,7 @@ import { play } from './play.js';
 import { scheduleOf, type Schedule } from './schedule.js';
 
 /** A machine with much else to do plays fewer rounds. */
-const MINUTES = 4;
+const MINUTES = 3;
 const SEED = 20_260_301;
 const NODES = 3;
 const FAULTS: readonly What[] = [
