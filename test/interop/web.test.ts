@@ -8,6 +8,7 @@ import type { ConfigInput } from '../../src/config/schema.js';
 import { startNode } from '../../src/node/node.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import type { NodeId } from '../../src/wamp/ids.js';
+import { launchChromium } from '../support/chromium.js';
 import { RawClient } from '../support/raw-client.js';
 
 let directory: string;
@@ -53,4 +54,42 @@ it('a node does not start without one of its directories', async () => {
   await expect(start({}, [{ type: 'websocket', port: 0, web: { paths } }])).rejects.toThrow(
     /^listeners\[0\]\.web\.paths\.\/a: ".*missing" is no directory/,
   );
+});
+
+/** A recording of silence: 8,000 octets are one second. */
+function silence(seconds: number): Buffer {
+  const bytes = 8_000 * seconds;
+  const file = Buffer.alloc(44 + bytes, 128);
+  file.write('RIFF');
+  file.writeUInt32LE(36 + bytes, 4);
+  file.write('WAVEfmt ', 8);
+  for (const [at, value] of [16, 0x1_0001, 8_000, 8_000, 0x8_0001].entries()) file.writeUInt32LE(value, 16 + 4 * at);
+  file.write('data', 36);
+  file.writeUInt32LE(bytes, 40);
+  return file;
+}
+
+it('Chromium plays a recording from its middle, which it asks for as a range', async () => {
+  writeFileSync(join(directory, 'long.wav'), silence(2_000));
+  const node = await start({ '/': { type: 'static', directory } });
+  onTestFinished(() => node.stop());
+  const browser = await launchChromium();
+  onTestFinished(() => browser.close());
+  const page = await browser.newPage();
+  const parts: { readonly from: number; readonly status: number }[] = [];
+  page.on('response', (response) => {
+    const [, from] = /^bytes=(\d+)-/.exec(response.request().headers()['range'] ?? '') ?? [];
+    if (from !== undefined) parts.push({ from: Number(from), status: response.status() });
+  });
+  await page.goto(node.addresses.ws.replace(/^ws/, 'http').replace(/\/ws$/, '/'));
+  const state = await page.evaluate<number[]>(`new Promise((resolve, reject) => {
+    const audio = document.body.appendChild(new Audio('long.wav'));
+    audio.onerror = () => reject(new Error(audio.error.message));
+    audio.onloadedmetadata = () => (audio.currentTime = 1_500);
+    audio.onseeked = () => resolve([audio.duration, audio.currentTime]);
+  })`);
+  expect(state).toEqual([2_000, 1_500]);
+  expect(new Set(parts.map(({ status }) => status))).toEqual(new Set([206]));
+  // Not far before the place to play, and not what lies in front of it.
+  expect(parts.filter(({ from }) => from > 11_000_000 && from <= 44 + 1_500 * 8_000)).not.toEqual([]);
 });
