@@ -1,27 +1,35 @@
 import type { HttpRoute } from './exchange.js';
 
-/** Finds the route of a path. O(length of the path). */
+interface Prefix {
+  /** Without a slash at the end. */
+  readonly path: string;
+  readonly route: HttpRoute;
+}
+
+/** Finds the route of a path. */
 export class HttpRoutes {
   readonly #exact = new Map<string, HttpRoute>();
-  /** Routes of prefixes, by path without a slash at the end. */
-  readonly #prefixes = new Map<string, HttpRoute>();
+  /** The longest first. */
+  readonly #prefixes: readonly Prefix[];
 
   /** The later one of two routes with the same path and match counts. */
   constructor(routes: readonly HttpRoute[]) {
+    const prefixes = new Map<string, HttpRoute>();
     for (const route of routes) {
       if (route.match === 'exact') this.#exact.set(route.path, route);
-      else this.#prefixes.set(route.path.replace(/\/+$/, ''), route);
+      else prefixes.set(route.path.replace(/\/+$/, ''), route);
     }
+    this.#prefixes = [...prefixes]
+      .map(([path, route]) => ({ path, route }))
+      .sort((one, other) => other.path.length - one.path.length);
   }
 
-  /** `path`: as in the request line, without query. */
+  /** `path`: as in the request line, without query. O(bytes of the path and of all routes), because clients choose the path. */
   find(path: string): HttpRoute | undefined {
-    const exact = this.#exact.get(path);
-    if (exact !== undefined) return exact;
-    for (let end = path.length; end >= 0; end = path.lastIndexOf('/', end - 1)) {
-      const route = this.#prefixes.get(path.slice(0, end));
-      if (route !== undefined || end === 0) return route;
-    }
-    return undefined;
+    return this.#exact.get(path) ?? this.#prefixes.find((prefix) => isWithin(path, prefix.path))?.route;
   }
+}
+
+function isWithin(path: string, prefix: string): boolean {
+  return path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === '/');
 }

@@ -42,4 +42,14 @@ describe('routes of HTTP requests', () => {
     expect(table.find('*')).toBeUndefined();
     for (const path of ['/', '', '/l', '/lpp', '*', '/x/lp']) expect(few.find(path)).toBeUndefined();
   });
+
+  it('looks at no more of a long path than the routes have', () => {
+    const startedMs = performance.now();
+    for (let count = 0; count < 500; count++) {
+      expect(table.find(`/lp${'/'.repeat(16_000)}${count}`)?.path).toBe('/lp');
+      expect(table.find(`/x${'/a'.repeat(8_000)}${count}`)?.path).toBe('/');
+    }
+    // It takes milliseconds. A look at each part of the path takes minutes.
+    expect(performance.now() - startedMs).toBeLessThan(30_000);
+  });
 });
