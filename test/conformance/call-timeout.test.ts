@@ -4,9 +4,11 @@ import { describeConformance } from '../support/conformance.js';
 import { answer, callError, cancel, freshUri, invocation, progress, refuse } from '../support/exchange.js';
 import { depart, leave, settled, SILENCE } from '../support/fences.js';
 import { openRealm } from '../support/open-realm.js';
-import { rolesWithout, type JoinOptions, type RawClient } from '../support/raw-client.js';
+import { rolesWithout, type JoinOptions, type Message, type RawClient } from '../support/raw-client.js';
 
 const FORWARD = { forward_timeout: true };
+/** Timeouts to try in turn: on a busy machine a message may come later than the first of them. */
+const TIMEOUTS = [60, 600, 6_000];
 
 describeConformance('call-timeout', (router) => {
   async function calling(options: object, register: object = {}, join: JoinOptions = {}) {
@@ -28,6 +30,17 @@ describeConformance('call-timeout', (router) => {
       const call = caller.call(procedure, [], { timeout: milliseconds });
       expect(await callError(caller, call)).toBe('wamp.error.timeout');
     };
+  }
+
+  /** The first attempt whose message to the caller came before the timeout. */
+  async function inTime<Attempt extends { readonly first: Message }>(
+    attempt: (timeout: number) => Promise<Attempt>,
+  ): Promise<Attempt> {
+    for (const timeout of TIMEOUTS) {
+      const tried = await attempt(timeout);
+      if (tried.first[4] !== 'wamp.error.timeout') return tried;
+    }
+    throw new Error('every attempt timed out');
   }
 
   it.each([[{}], [{ timeout: 0 }]])('sets no time for %j (TMO-1)', async (options) => {
@@ -124,9 +137,12 @@ describeConformance('call-timeout', (router) => {
   });
 
   it('ends a call whose callee falls silent after progress, and discards the rest (PCR-5, TMO-2)', async () => {
-    const { caller, callee, call, request } = await calling({ timeout: 60, receive_progress: true });
-    progress(callee, request, [1]);
-    expect(await caller.receive()).toEqual([Code.RESULT, call, { progress: true }, [1]]);
+    const { caller, callee, call, request, first } = await inTime(async (timeout) => {
+      const scene = await calling({ timeout, receive_progress: true });
+      progress(scene.callee, scene.request, [1]);
+      return { ...scene, first: await scene.caller.receive() };
+    });
+    expect(first).toEqual([Code.RESULT, call, { progress: true }, [1]]);
     expect(await callError(caller, call)).toBe('wamp.error.timeout');
     expect(await callee.receive()).toEqual([Code.INTERRUPT, request, { mode: 'killnowait' }]);
     progress(callee, request, [2]);
@@ -141,16 +157,23 @@ describeConformance('call-timeout', (router) => {
   });
 
   it.each(['RESULT', 'ERROR', 'CANCEL'])('forgets the time after %s (TMO-2, DLR-8)', async (end) => {
-    const { caller, callee, call, request } = await calling({ timeout: 40 });
-    if (end === 'RESULT') answer(callee, request, ['in time']);
-    else if (end === 'ERROR') refuse(callee, request, 'com.example.no');
-    else cancel(caller, call, 'skip');
-    const last = await caller.receive();
+    const {
+      caller,
+      callee,
+      timeout,
+      first: last,
+    } = await inTime(async (timeout) => {
+      const scene = await calling({ timeout });
+      if (end === 'RESULT') answer(scene.callee, scene.request, ['in time']);
+      else if (end === 'ERROR') refuse(scene.callee, scene.request, 'com.example.no');
+      else cancel(scene.caller, scene.call, 'skip');
+      return { ...scene, timeout, first: await scene.caller.receive() };
+    });
     expect(end === 'RESULT' ? last[0] : last[4]).toBe(
       { RESULT: Code.RESULT, ERROR: 'com.example.no', CANCEL: 'wamp.error.canceled' }[end],
     );
     const pass = await clock(caller);
-    await pass(60);
+    await pass(timeout + 20);
     expect(await settled(caller, callee)).toEqual(SILENCE);
   });
 
