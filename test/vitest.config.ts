@@ -27,7 +27,7 @@ const ALONE = [
 const withRedis = { globalSetup: 'test/support/prepare.ts' };
 const withBrowser = { globalSetup: 'test/support/prepare-browser.ts' };
 
-// Read several times, and by every worker: asked and said once. `GANTRY_TEST_ENGINE=no` leaves the containers out.
+// This file is read several times, and by every worker; the check and its message come once. `GANTRY_TEST_ENGINE=no` leaves the containers out.
 const isFirst = process.env['GANTRY_TEST_ENGINE'] === undefined;
 const hasEngine = (process.env['GANTRY_TEST_ENGINE'] ??= engineAnswers() ? 'yes' : 'no') === 'yes';
 const words = process.argv.join(' ');

@@ -22,12 +22,12 @@ describe('bench', () => {
       encoding: 'utf8',
       timeout: 500_000,
     });
-    const said = `${stdout}\n${stderr}`;
-    expect(said).not.toContain('FAILED');
-    expect(status, said).toBe(0);
+    const output = `${stdout}\n${stderr}`;
+    expect(output).not.toContain('FAILED');
+    expect(status, output).toBe(0);
     const lines = stdout.split('\n');
     for (const { name } of expected) {
-      expect(lines.filter((line) => line.startsWith(`${name} `)).length, `${name} in\n${said}`).toBeGreaterThan(0);
+      expect(lines.filter((line) => line.startsWith(`${name} `)).length, `${name} in\n${output}`).toBeGreaterThan(0);
     }
   });
 });

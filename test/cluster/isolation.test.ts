@@ -91,7 +91,7 @@ it('never sends PUBLISHED for what nobody gets when it was declared dead and its
   await redis.command('HSET', `${PREFIX}:{nodes}:meta`, 'graceUntilMs', '0');
   await redis.command('ZADD', `${PREFIX}:{nodes}:leases`, 'XX', '1', node);
   await within(REAPED_MS, 'it is declared dead', isDead);
-  await within(NOTICED_MS, 'the other has heard of it', () =>
+  await within(NOTICED_MS, 'the other has noticed it', () =>
     other.logged('backplane.node_gone').some(({ fields }) => fields['peer'] === node),
   );
   for (let number = 0; number < 20; number++) client.publish('com.example.topic', [number], { acknowledge: true });

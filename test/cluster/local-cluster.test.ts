@@ -25,7 +25,7 @@ afterEach(async () => {
   for (const step of undo.splice(0).reverse()) await step();
 });
 
-/** A command as its users give it, without the GANTRY_ variables of whoever runs the tests. */
+/** A command as its users give it, without the GANTRY_ variables of the shell that runs the tests. */
 class Command {
   readonly child: ChildProcess;
   readonly exitCode: Promise<number | null>;

@@ -31,7 +31,7 @@ it.each(['kill', 'pause'] as const)(
     await Promise.all(
       successors.map((successor, at) => successor.register(procedures[at]!, answering(`successor ${at}`))),
     );
-    // Each answers calls from the node of the other as soon as it was told REGISTERED (G2).
+    // Each answers calls from the node of the other as soon as it has received REGISTERED (G2).
     for (const [at, procedure] of procedures.entries())
       expect((await successors[1 - at]!.call(procedure).result).args).toEqual([`successor ${at}`]);
 

@@ -176,9 +176,9 @@ describeConformance('black-and-whitelists', (router) => {
     await receiver.subscribe(topic);
     const strangers = Array.from({ length: 2_000 }, (_, index) => index + 1);
     publisher.publish(topic, ['kept'], { exclude: strangers, exclude_authid: ['__proto__', 'constructor'] });
-    publisher.publish(topic, ['told'], { eligible: [...strangers, receiver.session], acknowledge: true });
+    publisher.publish(topic, ['listed'], { eligible: [...strangers, receiver.session], acknowledge: true });
     expect((await receiver.receive())[4]).toEqual(['kept']);
-    expect((await receiver.receive())[4]).toEqual(['told']);
+    expect((await receiver.receive())[4]).toEqual(['listed']);
     await publisher.expect(Code.PUBLISHED);
   });
 

@@ -176,7 +176,7 @@ describe.each(['close', 'goodbye'] as const)('with the farewell "%s"', (farewell
 
         const startMs = performance.now();
         const drained = router().cluster.nodes[0]!.drain();
-        // Which of the two goes first is open: the callee may be told to stop.
+        // Which of the two goes first is open: the callee may receive INTERRUPT.
         const interrupts = farewell === 'goodbye' ? [await callee.receive()] : [];
         if (interrupts[0]?.[0] === Code.INTERRUPT) interrupts.push(await callee.receive());
         if (farewell === 'goodbye')

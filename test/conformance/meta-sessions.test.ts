@@ -128,7 +128,7 @@ describeConformance('the session meta API', (router) => {
   });
 });
 
-describeConformance('a realm that only tells', (router) => {
+describeConformance('a realm that is only read', (router) => {
   it('has no procedures that end sessions', async () => {
     const client = await router().join();
     for (const procedure of ['kill', 'kill_by_authid', 'kill_by_authrole', 'kill_all'])

@@ -14,7 +14,7 @@ function upTo(count: number): number[] {
   return Array.from({ length: count }, (_, number) => number);
 }
 
-/** Of messages whose arguments are [who, number, …]: the numbers that `who` said. */
+/** The numbers of `who` in messages whose arguments are [who, number, …]. */
 function numbersOf(who: number, messages: readonly Message[]): number[] {
   return messages.flatMap(([, , , , args]) => ((args as number[])[0] === who ? [(args as number[])[1]!] : []));
 }
@@ -32,7 +32,7 @@ describeApart('ordering', (router) => {
     const publishers = await joinAll(3);
     const subscribers: { client: RawClient; wanted: Map<number, (topic: string) => boolean> }[] = [];
     for (const [index, client] of (await joinAll(4)).entries()) {
-      // Each hears of a different part, by different matches.
+      // Each receives a different part, by different matches.
       const wanted = new Map<number, (topic: string) => boolean>();
       for (const [place, topic] of topics.entries())
         if ((index + place) % 3 > 0) wanted.set(await client.subscribe(topic), (one) => one === topic);
@@ -51,12 +51,12 @@ describeApart('ordering', (router) => {
     for (const { client, wanted } of subscribers) {
       const events: Message[] = [];
       for (const publisher of publishers) events.push(...(await eventsSoFar(publisher, client)));
-      const heard = events.filter(([, subscription]) => wanted.has(subscription as number));
+      const received = events.filter(([, subscription]) => wanted.has(subscription as number));
       for (const by of publishers.keys()) {
-        const sequence = numbersOf(by, heard);
+        const sequence = numbersOf(by, received);
         expect(sequence).toEqual([...sequence].sort((one, other) => one - other));
         for (const [id, wants] of wanted) {
-          const ofIt = heard.filter(([, subscription]) => subscription === id);
+          const ofIt = received.filter(([, subscription]) => subscription === id);
           const expected = upTo(eventCount).filter((number) => wants(topicOf(by, number)));
           expect(numbersOf(by, ofIt)).toEqual(expected);
         }
@@ -88,9 +88,9 @@ describeApart('ordering', (router) => {
         publish();
         const events: Message[] = [];
         for (const publisher of publishers) events.push(...(await eventsSoFar(publisher, subscriber)));
-        const heard = events.filter(([, id]) => id === subscription);
+        const received = events.filter(([, id]) => id === subscription);
         for (const by of publishers.keys()) {
-          const sequence = numbersOf(by, heard);
+          const sequence = numbersOf(by, received);
           // From some moment on all of it, and from SUBSCRIBED on in any case.
           expect(sequence).toEqual(upTo(number).slice(number - sequence.length));
           expect(sequence).toContain(firstAfter);
@@ -115,7 +115,7 @@ describeApart('ordering', (router) => {
     for (const number of upTo(callCount))
       for (const [by, caller] of callers.entries())
         caller.call(`${own}.${procedures[(number + by) % procedures.length]!}`, [by, number, filling(number + by)]);
-    const heard = callers.map((): number[] => []);
+    const received = callers.map((): number[] => []);
     for (const callee of callees) {
       const invocations: Message[] = [];
       for (const caller of callers) invocations.push(...(await settled(caller, callee)).atCallee);
@@ -126,10 +126,10 @@ describeApart('ordering', (router) => {
       for (const by of callers.keys()) {
         const sequence = numbersOf(by, invocations);
         expect(sequence).toEqual([...sequence].sort((one, other) => one - other));
-        heard[by]!.push(...sequence);
+        received[by]!.push(...sequence);
       }
     }
-    for (const sequence of heard) expect(sequence.sort((one, other) => one - other)).toEqual(upTo(callCount));
+    for (const sequence of received) expect(sequence.sort((one, other) => one - other)).toEqual(upTo(callCount));
   });
 
   it('lets a call that another callee refused come late, and moves no other (ORD-3, RRT-1)', async () => {
@@ -227,16 +227,16 @@ describeApart('ordering', (router) => {
         for (const [to, procedure] of procedures.entries())
           callAgain(caller, calls[by]![to]!, procedure, [chunk, filling(chunk)], chunk < chunkCount ? more : {});
     for (const callee of callees) {
-      const heard = new Map<number, unknown[]>();
+      const received = new Map<number, unknown[]>();
       for (let count = 0; count < callers.length * (chunkCount + 1); count++) {
         const { request, payload, details } = await invocation(callee);
         const [chunk] = payload[0] as [number];
-        heard.set(request, [...(heard.get(request) ?? []), chunk]);
+        received.set(request, [...(received.get(request) ?? []), chunk]);
         if (details['progress'] === true) progress(callee, request, [chunk, filling(chunk + 3)]);
         else answer(callee, request, ['end']);
         progress(callee, request, details['progress'] === true ? [chunk, 'twice'] : ['after the end']);
       }
-      expect([...heard.values()]).toEqual(callers.map(() => upTo(chunkCount + 1)));
+      expect([...received.values()]).toEqual(callers.map(() => upTo(chunkCount + 1)));
     }
     const expected = [...upTo(chunkCount).flatMap((chunk) => [chunk, chunk]), 'end'];
     for (const [by, caller] of callers.entries()) {

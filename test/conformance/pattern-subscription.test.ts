@@ -229,16 +229,16 @@ describeConformance('pattern-subscription', (router) => {
     for (const [number, topic] of topics.entries()) publisher.publish(topic, [number]);
     for (const { client, patterns } of subscribers) {
       const events = await eventsSoFar(publisher, client);
-      const heard = new Map<string, number[]>();
+      const byPattern = new Map<string, number[]>();
       for (const [, id, , details, args] of events) {
         const [pattern, match] = patterns.get(id as number)!;
         const [number] = args as [number];
         expect(details).toEqual(match === 'exact' ? {} : { topic: topics[number] });
-        heard.set(`${match} ${pattern}`, [...(heard.get(`${match} ${pattern}`) ?? []), number]);
+        byPattern.set(`${match} ${pattern}`, [...(byPattern.get(`${match} ${pattern}`) ?? []), number]);
       }
       for (const [pattern, match] of patterns.values()) {
         const expected = topics.flatMap((topic, number) => (matches(pattern, match, topic) ? [number] : []));
-        expect([pattern, match, heard.get(`${match} ${pattern}`) ?? []]).toEqual([pattern, match, expected]);
+        expect([pattern, match, byPattern.get(`${match} ${pattern}`) ?? []]).toEqual([pattern, match, expected]);
       }
     }
   });

@@ -50,7 +50,7 @@ describeApart('peers-leaving', (router) => {
       const callee = await router().joinAt(1);
       const { request } = await callInPhase(caller, callee, phase);
       await leave(caller, how, witness);
-      // One that was interrupted already is not told again.
+      // A callee that was interrupted already receives no second INTERRUPT.
       if (phase !== 'canceled with kill')
         expect(await callee.receive()).toEqual([Code.INTERRUPT, request, { mode: 'killnowait' }]);
       expect(await settled(witness, callee)).toEqual(SILENCE);

@@ -111,15 +111,15 @@ describeConformance('progressive-results', (router) => {
       for (const { request } of calls) progress(callee, request, [request, piece]);
     for (const { request } of calls) answer(callee, request, [request, 'end']);
     for (const caller of callers) {
-      const heard = new Map<unknown, unknown[]>();
+      const results = new Map<unknown, unknown[]>();
       const own = calls.filter((one) => one.caller === caller);
       for (let count = 0; count < own.length * (pieceCount + 1); count++) {
         const [, call, details, args] = await caller.expect(Code.RESULT);
-        heard.set(call, [...(heard.get(call) ?? []), args, details]);
+        results.set(call, [...(results.get(call) ?? []), args, details]);
       }
       for (const { call, request } of own) {
         const pieces = Array.from({ length: pieceCount }, (_, piece) => [[request, piece], { progress: true }]);
-        expect(heard.get(call)).toEqual([...pieces.flat(), [request, 'end'], {}]);
+        expect(results.get(call)).toEqual([...pieces.flat(), [request, 'end'], {}]);
       }
     }
   });

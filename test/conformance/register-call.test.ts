@@ -34,7 +34,7 @@ describeConformance('registering', (router) => {
       for (const caller of callers) for (let call = 0; call < 5; call++) caller.call(procedure);
       const [code, answered] = await callee.receive();
       expect([code, answered]).toEqual([Code.REGISTERED, request]);
-      // Each of them got there or was told that there was nothing yet; none is left without an answer.
+      // Each of them got there or received that there was nothing yet; none is left without an answer.
       let answeredCount = 0;
       const answerAll = async (): Promise<void> => {
         for (const message of await callee.fence()) {
@@ -209,7 +209,7 @@ describeConformance('calling', (router) => {
     const registration = await callee.register(PROCEDURE);
     callee.request(Code.UNREGISTER, registration);
     await callee.expect(Code.UNREGISTERED);
-    // Unregistering is heard of in the background; whoever calls meanwhile hears of it from the callee's node.
+    // Other nodes receive the end of a registration in the background; until then the callee's node answers their calls.
     await expectError(caller, Code.CALL, caller.call(PROCEDURE), ErrorUri.NO_SUCH_PROCEDURE);
     expect(await callee.fence()).toEqual([]);
   });
@@ -244,7 +244,7 @@ describeConformance('calling', (router) => {
 
   it.each([
     ['is interrupted, if it announced call_canceling', undefined, true],
-    ['hears nothing of it, if it did not', rolesWithout('call_canceling'), false],
+    ['receives nothing, if it did not', rolesWithout('call_canceling'), false],
   ])(
     'when the caller leaves the callee %s, and its answer is for nobody (DLR-11)',
     async (_what, roles, isInterrupted) => {

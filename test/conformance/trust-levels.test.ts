@@ -42,7 +42,7 @@ const CONFIG: ConfigInput = {
   ],
 };
 
-const UNTOLD = { roles: rolesWithout('call_trustlevels', 'publication_trustlevels') };
+const UNANNOUNCED = { roles: rolesWithout('call_trustlevels', 'publication_trustlevels') };
 
 describeConformance(
   'trust levels',
@@ -58,35 +58,39 @@ describeConformance(
     it('of publications are received by subscribers that announced them, and only these (7.4)', async () => {
       const topic = freshUri('trusted');
       const publisher = await router().join();
-      const told = [await router().join(), await router().join(), await router().join()];
-      const untold = [await router().join(UNTOLD), await router().join(UNTOLD), await router().join(UNTOLD)];
-      for (const subscriber of [...told, ...untold]) await subscriber.subscribe(topic);
+      const announcing = [await router().join(), await router().join(), await router().join()];
+      const silent = [
+        await router().join(UNANNOUNCED),
+        await router().join(UNANNOUNCED),
+        await router().join(UNANNOUNCED),
+      ];
+      for (const subscriber of [...announcing, ...silent]) await subscriber.subscribe(topic);
       const publication = await publisher.publishAcknowledged(topic, ['news'], { trustlevel: 99 });
-      for (const subscriber of told)
+      for (const subscriber of announcing)
         expect((await subscriber.receive()).slice(2)).toEqual([publication, { trustlevel: 7 }, ['news']]);
-      for (const subscriber of untold)
+      for (const subscriber of silent)
         expect((await subscriber.receive()).slice(2)).toEqual([publication, {}, ['news']]);
     });
 
     it('of publications stand beside topic and publisher, and may be 0 (7.4, PBS-3)', async () => {
       const topic = freshUri('lowest');
-      const [publisher, subscriber, untold] = [
+      const [publisher, subscriber, silent] = [
         await router().join(),
         await router().join(),
-        await router().join(UNTOLD),
+        await router().join(UNANNOUNCED),
       ];
-      for (const one of [subscriber, untold]) await one.subscribe('com.example.lowest.', { match: 'prefix' });
+      for (const one of [subscriber, silent]) await one.subscribe('com.example.lowest.', { match: 'prefix' });
       publisher.publish(topic);
       const { authid, authrole } = publisher.welcome;
       const others = { topic, publisher: publisher.session, publisher_authid: authid, publisher_authrole: authrole };
       expect((await subscriber.receive())[3]).toEqual({ trustlevel: 0, ...others });
-      expect((await untold.receive())[3]).toEqual(others);
+      expect((await silent.receive())[3]).toEqual(others);
     });
 
     it('of calls are received by callees that announced them, and only these (6.6)', async () => {
       for (const [options, details] of [
         [{}, { trustlevel: 7 }],
-        [UNTOLD, {}],
+        [UNANNOUNCED, {}],
       ] as const) {
         const procedure = freshUri('trusted');
         const [caller, callee] = [await router().join(), await router().join(options)];
@@ -161,7 +165,7 @@ describeConformance(
       const [authorizer, far, near] = [await router().join(), await router().join(), await router().connect()];
       const registration = await authorizer.register(AUTHORIZE);
       await far.subscribe(uri);
-      near.send([Code.HELLO, 'realm1', { roles: UNTOLD.roles, authmethods: ['ticket'], authid: 'ann' }]);
+      near.send([Code.HELLO, 'realm1', { roles: UNANNOUNCED.roles, authmethods: ['ticket'], authid: 'ann' }]);
       await near.expect(Code.CHALLENGE);
       near.send([Code.AUTHENTICATE, 'open sesame', {}]);
       await near.expect(Code.WELCOME);

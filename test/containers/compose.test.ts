@@ -28,7 +28,7 @@ beforeEach(async () => {
 });
 afterAll(() => project.down());
 
-/** Every client is called by every client, and hears what every client publishes. */
+/** Every client calls every client, and receives the events of every client. */
 async function meet(clients: readonly AppClient[]): Promise<void> {
   const topic = freshUri();
   const procedures = clients.map(() => freshUri());

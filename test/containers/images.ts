@@ -1,6 +1,6 @@
 import { docker } from '../support/docker.js';
 
-/** Of the tests, so that they leave the images of whoever runs them alone. */
+/** Names that only the tests use, so that they leave other images of the machine alone. */
 export const ROUTER_IMAGE = 'gantry:test';
 export const DEMO_IMAGE = 'gantry-demo-backend:test';
 

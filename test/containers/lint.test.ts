@@ -46,7 +46,7 @@ describe('what is in deploy/', () => {
 
 if (await hasImage(services.prometheus.image)) {
   it('has nothing that Prometheus does not like, alert rules included', async () => {
-    const said = await inImageOf('prometheus', 'promtool', 'check', 'config', '/etc/prometheus/prometheus.yml');
-    expect(said).toMatch(/rule files? found[^]*SUCCESS: \d+ rules found/);
+    const output = await inImageOf('prometheus', 'promtool', 'check', 'config', '/etc/prometheus/prometheus.yml');
+    expect(output).toMatch(/rule files? found[^]*SUCCESS: \d+ rules found/);
   });
 } else console.info(`promtool is left out: there is no ${services.prometheus.image}`);

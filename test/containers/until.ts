@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 const DEADLINE_MS = 60_000;
 const POLL_MS = 100;
 
-/** Asks again and again what nothing tells by itself. */
+/** Polls a state that nothing reports by itself. */
 export async function until(what: string, isSo: () => Promise<boolean> | boolean): Promise<void> {
   const deadline = Date.now() + DEADLINE_MS;
   while (!(await isSo())) {

@@ -8,7 +8,7 @@ import type { TestSerializer } from '../support/serializers.js';
 
 const limits: CodecLimits = { maxDepth: 8, maxContainerEntries: 20 };
 
-/** What any codec promises, said with a serializer library that is not ours. */
+/** The promises of any codec, tested with a serializer library that is not ours. */
 export function describeCodec(name: string, make: (limits: CodecLimits) => Codec, oracle: TestSerializer): void {
   const codec = make(limits);
 

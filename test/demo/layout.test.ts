@@ -70,7 +70,7 @@ it('can be used with the keyboard alone', async () => {
   expect(await page.evaluate(focused)).toBe('reset');
 });
 
-it('tells screen readers what changes, and what each button is', async () => {
+it('announces to screen readers what changes, and what each button is', async () => {
   const page = await stage().open('');
   await says(page, NOBODY_COUNTS);
   expect(await enabled(page)).toEqual([]);

@@ -30,7 +30,7 @@ export interface Stage {
 }
 
 export interface NodeBackEnd {
-  /** Resolves when it has said so. */
+  /** Resolves when it has printed a line that matches. */
   said(pattern: RegExp): Promise<void>;
   readonly stop: () => Promise<void>;
 }

@@ -43,7 +43,7 @@ export type FaultOf<Kind extends What> = Extract<Fault, { what: Kind }>;
 
 const COUNTS = ['no node', 'one node', 'two nodes', 'three nodes', 'four nodes', 'five nodes'];
 
-/** As a row of the table names it: faults that are to be told apart have names of their own. */
+/** The name in a row of the table: different faults have different names. */
 export function labelOf(fault: Fault, nodeCount: number): string {
   switch (fault.what) {
     case 'kill':

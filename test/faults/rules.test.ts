@@ -141,7 +141,7 @@ describe('SUBSCRIBE and REGISTER', () => {
     journal.refused(journal.subscribing(one, 'com.u', 'exact'), EXISTS);
     expect(judge()).toEqual([
       expect.stringMatching(/^G6: .*network_failure: nothing was wrong with any node$/),
-      expect.stringMatching(/^G6: .*already_exists: nobody said so$/),
+      expect.stringMatching(/^G6: .*already_exists: nobody sent that$/),
     ]);
     const troubles = [{ fromMs: 0, toMs: 50 }];
     expect(judge({ troubles })).toHaveLength(1);

@@ -144,7 +144,7 @@ describePairs('calls', (pair, { library }) => {
     expect((await near.call(procedure).result).args).toEqual(['far']);
   });
 
-  it('finds the best pattern, and tells the procedure (PBR-4, PBR-6)', async () => {
+  it('finds the best pattern, and names the procedure (PBR-4, PBR-6)', async () => {
     const { near, far, third } = pair();
     const stem = freshUri();
     const named =

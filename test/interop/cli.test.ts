@@ -66,7 +66,7 @@ describe('gantry check', () => {
     expect(code).toBe(0);
     expect(stderr).toMatch(/^warning: realms\[0\]: no client can join realm "a": .*\n$/);
   });
-  it('tells every fault at once, and fails', async () => {
+  it('reports every fault at once, and fails', async () => {
     const path = file('bad.yaml', 'listen: { prot: 1, tls: { certFile: a, keyFile: 5 } }');
     expect(await gantry(['check', path, '--ops-port', '99999'], { GANTRY_LOG_LEVEL: 'loud' })).toEqual({
       code: 1,

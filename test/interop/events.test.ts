@@ -34,7 +34,7 @@ describePairs('events', (pair, { library }) => {
     expect((await log.take(numbers.length)).map(({ args }) => args[0])).toEqual(numbers);
   });
 
-  it('matches prefixes and wildcards, and tells the topic (PBS-1, PBS-3)', async () => {
+  it('matches prefixes and wildcards, and names the topic (PBS-1, PBS-3)', async () => {
     const { near, far, third } = pair();
     const stem = freshUri();
     const [prefix, wildcard] = [new EventLog(), new EventLog()];

@@ -34,7 +34,7 @@ class Scene {
     return node;
   }
 
-  /** Another node of the cluster, without clients; says who it heard has gone. */
+  /** Another node of the cluster, without clients; reports the nodes that have gone. */
   async witness(): Promise<{ readonly gone: readonly NodeId[] }> {
     const gone: NodeId[] = [];
     const nothing = (): void => undefined;

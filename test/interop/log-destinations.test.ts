@@ -106,7 +106,7 @@ async function expectService({ ws, ops }: Router): Promise<void> {
 }
 
 describe('standard error', () => {
-  it('on a pipe that nobody reads holds up nothing, and tells what it lacks when it is read again', async () => {
+  it('on a pipe that nobody reads holds up nothing, and reports the missing lines when it is read again', async () => {
     const { path, fd } = fullPipe();
     const router = await start(fd);
     await talkUntil(router, 'dropped_stalled');

@@ -10,7 +10,7 @@ const TOPOLOGIES = {
   '3 nodes over Redis': () => startRedisCluster(3),
 };
 
-/** Every library sends at once what it is told at once, and waits for no answer in between. */
+/** Every library sends requests of one turn at once, and waits for no answer in between. */
 describe.each(Object.entries(TOPOLOGIES))('a session and itself [%s]', (_name, start) => {
   let cluster: TestCluster;
   beforeAll(async () => {

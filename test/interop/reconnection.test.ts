@@ -138,7 +138,7 @@ class Place {
     await this.#router!.exit;
   }
 
-  /** Clients are told apart by their address. */
+  /** The address identifies a client. */
   async openClients(): Promise<void> {
     this.#port ||= await freePort();
     for (const [index, [name, open]] of Object.entries(CLIENTS).entries())

@@ -37,14 +37,14 @@ async function firstViolation(rules: RegExp, faults: Faults, meddle?: Meddle): P
 /** The events as they come, but for what `change` puts in their place. */
 function changed(change: (events: BackplaneEvents, random: () => number) => Partial<BackplaneEvents>): Meddle {
   return (events, _node, random) => ({
-    publication: (...told) => events.publication(...told),
-    frame: (...told) => events.frame(...told),
-    registration: (...told) => events.registration(...told),
-    topic: (...told) => events.topic?.(...told),
-    sessionsLost: (...told) => events.sessionsLost?.(...told),
-    nodeGone: (...told) => events.nodeGone(...told),
-    gap: (...told) => events.gap(...told),
-    returned: (...told) => events.returned(...told),
+    publication: (...values) => events.publication(...values),
+    frame: (...values) => events.frame(...values),
+    registration: (...values) => events.registration(...values),
+    topic: (...values) => events.topic?.(...values),
+    sessionsLost: (...values) => events.sessionsLost?.(...values),
+    nodeGone: (...values) => events.nodeGone(...values),
+    gap: (...values) => events.gap(...values),
+    returned: (...values) => events.returned(...values),
     down: (reason) => events.down(reason),
     up: () => events.up(),
     fenced: () => events.fenced(),
@@ -69,8 +69,8 @@ function overtaking(): Meddle {
       waiting?.();
     };
     return {
-      publication: (from, ...told) => pass(from, () => events.publication(from, ...told)),
-      frame: (from, ...told) => pass(from, () => events.frame(from, ...told)),
+      publication: (from, ...values) => pass(from, () => events.publication(from, ...values)),
+      frame: (from, ...values) => pass(from, () => events.frame(from, ...values)),
     };
   });
 }
@@ -87,9 +87,9 @@ describe('the checker finds out', () => {
       /^G4, BRK-8/,
       'none',
       changed((events) => ({
-        publication: (...told) => {
-          events.publication(...told);
-          events.publication(...told);
+        publication: (...values) => {
+          events.publication(...values);
+          events.publication(...values);
         },
       })),
     ],
@@ -97,7 +97,7 @@ describe('the checker finds out', () => {
       'events that vanish without a word (G4)',
       /^G2, G4/,
       'none',
-      changed((events, random) => ({ publication: (...told) => !seldom(random) && events.publication(...told) })),
+      changed((events, random) => ({ publication: (...values) => !seldom(random) && events.publication(...values) })),
     ],
     [
       'events delivered to whom they are not for (BWL-1)',
@@ -111,25 +111,25 @@ describe('the checker finds out', () => {
       'frames that vanish without a word (G3)',
       /^G3/,
       'none',
-      changed((events, random) => ({ frame: (...told) => !seldom(random) && events.frame(...told) })),
+      changed((events, random) => ({ frame: (...values) => !seldom(random) && events.frame(...values) })),
     ],
     [
       'frames that come twice (DLR-5)',
       /^DLR-5/,
       'none',
       changed((events) => ({
-        frame: (...told) => {
-          events.frame(...told);
-          events.frame(...told);
+        frame: (...values) => {
+          events.frame(...values);
+          events.frame(...values);
         },
       })),
     ],
     ['losses that are not reported (G3)', /^G3/, 'losses', changed(() => ({ gap: () => undefined }))],
     [
-      'a loss that the other side is not told of (G3)',
+      'a loss that nobody reports to the other side (G3)',
       /^G3/,
       'losses',
-      changed((events) => ({ frame: (...told) => told[2].kind !== 'lost' && events.frame(...told) })),
+      changed((events) => ({ frame: (...values) => values[2].kind !== 'lost' && events.frame(...values) })),
     ],
     [
       'calls that wait although their invoke came back (G3)',
@@ -183,12 +183,12 @@ describe('the checker finds out', () => {
       'deaths',
       changed(() => ({ sessionsLost: () => undefined })),
     ],
-    ['a node that does not hear of a death (G3)', /^G3/, 'deaths', changed(() => ({ nodeGone: () => undefined }))],
+    ['a node that is not notified of a death (G3)', /^G3/, 'deaths', changed(() => ({ nodeGone: () => undefined }))],
     [
-      'registrations that a node is not told of (G2)',
+      'registrations that a node does not receive (G2)',
       /^G3.*no_such_procedure|^G5/,
       'none',
-      changed((events, random) => ({ registration: (...told) => !seldom(random) && events.registration(...told) })),
+      changed((events, random) => ({ registration: (...values) => !seldom(random) && events.registration(...values) })),
     ],
   ];
 
@@ -246,7 +246,7 @@ describe('the checker finds out', () => {
       this.enter(node);
       removeNode.call(this, node, ...how);
     });
-    expect(await firstViolation(/^G5/, 'deaths')).toContain('heard 2 times');
+    expect(await firstViolation(/^G5/, 'deaths')).toContain('received 2 times');
   });
 
   it('on_delete that overtakes on_unsubscribe (UMA-1)', async () => {

@@ -72,7 +72,7 @@ export type Step = { readonly pauseMs: number } & (
   | { readonly what: 'stop'; readonly node: number }
   | { readonly what: 'kill'; readonly node: number; readonly keptCount: number; readonly leaseMs: number }
   | { readonly what: 'lose'; readonly from: number; readonly to: number }
-  /** The next thing said finds nobody listening, and its sender knows. */
+  /** The next message finds no listener, and its sender knows. */
   | { readonly what: 'return'; readonly from: number; readonly to: number }
   /** `returns`: frames under way to it go back. */
   | { readonly what: 'isolate'; readonly node: number; readonly returns?: boolean }

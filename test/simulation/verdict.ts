@@ -186,7 +186,7 @@ function whyWrong(world: World, call: CallRecord, error: string): string | undef
         ? undefined
         : 'nothing was lost and nobody cut off';
     case ErrorUri.UNAVAILABLE:
-      return plan.reply === 'unavailable' ? undefined : 'no callee said so';
+      return plan.reply === 'unavailable' ? undefined : 'no callee sent that';
     case ErrorUri.NO_AVAILABLE_CALLEE:
       return undefined;
     case ErrorUri.FEATURE_NOT_SUPPORTED:
@@ -195,7 +195,7 @@ function whyWrong(world: World, call: CallRecord, error: string): string | undef
       if (call.client.node.declaredDeadAt < at) return 'its node cannot know';
       return invocations.length > 0 ? 'it was invoked' : whoWasThere(world, call);
     default:
-      return 'nobody said so';
+      return 'nobody sent that';
   }
 }
 
@@ -223,7 +223,7 @@ function whoWasThere(world: World, call: CallRecord): string | undefined {
   const rivals = journal.claims.filter(
     ({ procedure, match, at }) => matches(call.procedure, procedure, match) && at < end,
   );
-  // Whoever takes it over by force has it before its holder has it no more. A call that waited for its own session's REGISTER
+  // A callee that takes it over by force has it before its holder has it no more. A call that waited for its own session's REGISTER
   // and was passed meanwhile goes there or to nobody (ORD-3).
   const mayBeHomeOnly = ({ client, from }: RegistrationRecord): boolean => client === call.client && from > call.at;
   // The holder loses the procedure when its successor is REGISTERED, and may not have received UNREGISTERED yet.
@@ -301,7 +301,7 @@ function judgeMembership({ journal, liveNodes, nodes, hub }: World): void {
       const noticeCount = node.goneNotices.filter((notice) => notice.node === gone.id).length;
       const wasThere = node.liveAt < gone.goneAt;
       if (noticeCount > 1 || (wasThere && noticeCount === 0))
-        journal.violate('G5', `${node.id} heard ${noticeCount} times that ${gone.id} has gone`);
+        journal.violate('G5', `${node.id} received ${noticeCount} times that ${gone.id} has gone`);
       if (hub.interestedNodes(node.id, node.realm.uri).includes(gone.id))
         journal.violate('G5', `${node.id} believes ${gone.id} interested, which has gone`);
     }

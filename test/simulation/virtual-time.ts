@@ -16,7 +16,7 @@ interface Due {
   isCanceled: boolean;
 }
 
-/** Time that passes only when told to. What is due at one moment runs in the order it was asked for. */
+/** Time that passes only when a test moves it. Actions due at one moment run in the order of their requests. */
 export class VirtualTime {
   /** A binary heap, earliest first. */
   readonly #due: Due[] = [];

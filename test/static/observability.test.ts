@@ -42,7 +42,7 @@ const known = new Map(
 );
 const OF_PROMETHEUS = ['instance', 'job', 'cluster'];
 
-/** What an expression asks for that no node tells: names, labels and values of labels. */
+/** Names, labels and values of labels that an expression uses and no node reports. */
 function unknownIn(expr: string): string[] {
   const faults: string[] = [];
   const asked = [...expr.matchAll(/\b((?:gantry|nodejs|process)_\w+)(?:\{([^}]*)\})?/g)];

@@ -8,7 +8,7 @@ import { A, B } from './lane-items.js';
 const CHECKSUM_AT = 5;
 const CHECKED_FROM = 9;
 
-/** False: it cannot be said. */
+/** False: it cannot be encoded. */
 export function writeItem(writer: BatchWriter, item: LaneItem): boolean {
   switch (item.kind) {
     case 'publication':
@@ -37,7 +37,7 @@ export function batchOf(items: readonly LaneItem[], sequence = 1): Uint8Array {
   return writer.finish(sequence);
 }
 
-/** What the node hears; a string: the flaw. */
+/** The items that the node receives; a string: the flaw. */
 export function itemsOf(message: Uint8Array, node = B): readonly LaneItem[] | string {
   const reader = new BatchReader(node);
   const head = reader.open(message);

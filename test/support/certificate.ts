@@ -47,7 +47,7 @@ export interface KeyPairFiles {
   remove(): void;
 }
 
-/** The same as files, for who wants to be told where they are. */
+/** The same as files, for users that want paths. */
 export function selfSignedFiles(pair: KeyPair = selfSigned()): KeyPairFiles {
   const directory = mkdtempSync(join(tmpdir(), 'gantry-tls-'));
   const [certFile, keyFile] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];

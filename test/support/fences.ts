@@ -6,8 +6,8 @@ const procedures = new WeakMap<RawClient, string>();
 const topics = new WeakMap<RawClient, string>();
 
 /**
- * What else caller and callee had to receive of each other: a call made now and its answer go the same way, after
- * everything said before. Where both lists are empty, silence is proved.
+ * The other messages that caller and callee had to receive of each other: a call made now and its answer go the same way,
+ * after everything sent before. Where both lists are empty, silence is proved.
  */
 export async function settled(
   caller: RawClient,

@@ -15,7 +15,7 @@ export interface Exit {
   readonly stderr: string;
 }
 
-/** The built command line, run as its users run it; without the GANTRY_ variables of whoever runs the tests. */
+/** The built command line, run as its users run it; without the GANTRY_ variables of the shell that runs the tests. */
 export class GantryProcess {
   readonly exit: Promise<Exit>;
   readonly child: ChildProcessWithoutNullStreams;

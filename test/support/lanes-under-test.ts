@@ -16,7 +16,7 @@ export interface Sent {
 
 export const LIMITS: LaneLimits = { maxBatchBytes: 4_096, maxItemsPerBatch: 100, maxUnacknowledgedBytes: 65_536 };
 
-/** Lanes of one node with a recording wire, everything heard as text, and turns that end when told. */
+/** Lanes of one node with a recording wire, everything received as text, and turns that a test ends. */
 export class LanesUnderTest {
   readonly counters = createClusterCounters();
   readonly heard: string[] = [];

@@ -5,7 +5,7 @@ export type Heard =
   | { readonly kind: 'malformed'; readonly message: string; readonly cause: MalformedCause }
   | { readonly kind: 'closed' };
 
-/** One side of a connection: writes down what it hears, and lets a test wait for it. */
+/** One side of a connection: records the messages that it receives, and lets a test wait for them. */
 export class RecordingListener implements ConnectionListener {
   readonly connection: Connection;
   readonly heard: Heard[] = [];

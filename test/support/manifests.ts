@@ -62,7 +62,7 @@ const OPTIONS: ts.CompilerOptions = {
   types: [],
 };
 
-/** One line per manifest, so that a fault's line tells whose it is. As literals, so that unknown fields are faults. */
+/** One line per manifest, so that a fault's line names its manifest. They are literals, so that unknown fields are faults. */
 function sourceOf(manifests: readonly Manifest[]): string {
   const lines = manifests.map(
     (manifest, index) => `export const m${index}: ${typeOf(manifest)} = ${JSON.stringify(manifest)};`,

@@ -24,7 +24,7 @@ export function reapedCount(...members: Member[]): number {
   return members.reduce((sum, member) => sum + member.counters.nodesReaped.all, 0);
 }
 
-/** The store, its clock, and nodes that tests stop, kill, deafen and hold at any step. */
+/** The store, its clock, and nodes that tests stop, kill, cut off from messages and hold at any step. */
 export class MembersWorld {
   readonly keys = createKeys({ prefix: 'p', database: 0 });
   readonly time = new VirtualTime();
@@ -57,7 +57,7 @@ export class MembersWorld {
     return member;
   }
 
-  /** Several that have entered, and heard of each other. */
+  /** Several that have entered, and know of each other. */
   async entered<Names extends readonly string[]>(...names: Names): Promise<{ [Name in keyof Names]: Member }> {
     const members = names.map((name) => this.member(name));
     for (const member of members) {
@@ -164,7 +164,7 @@ export class Member {
   readonly membership: Membership;
   readonly ringWatch: RingWatch;
   readonly counters = createClusterCounters();
-  /** What it said: `entered n-2 [1]`, `gone n-2`, `fenced`, `emptied`; failed requests are in `failures`. */
+  /** Its events: `entered n-2 [1]`, `gone n-2`, `fenced`, `emptied`; failed requests are in `failures`. */
   readonly events: string[] = [];
   readonly failures: string[] = [];
   /** Commands carried out: files of scripts, `withdraw <realm> <node>`, `forget <node>`; and `declared dead`. */
@@ -179,7 +179,7 @@ export class Member {
   lanes: Lanes | undefined;
   /** Names of commands that fail once each, in this order. */
   readonly failing: string[] = [];
-  /** Rows of the node that were left when it was said to be gone. */
+  /** Rows of the node that were left when its death was reported. */
   readonly leftBehind: string[] = [];
   readonly #world: MembersWorld;
   #held: (() => void)[] = [];

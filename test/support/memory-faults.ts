@@ -40,8 +40,8 @@ export class MemoryFaults implements HubFaults {
   }
 
   /**
-   * The node dies in silence: it hears and says nothing any more. Of what it had said to each node but which was not
-   * delivered, the first `keptCount` messages still arrive. The others learn of it from `declareDead`.
+   * The node dies in silence: it receives and sends nothing any more. Of its messages to each node that are under way, the
+   * first `keptCount` still arrive. The others learn of its death from `declareDead`.
    */
   kill(node: NodeId, keptCount = 0): void {
     for (const lane of this.#hub.lanesOf(node)) {
@@ -53,8 +53,8 @@ export class MemoryFaults implements HubFaults {
   }
 
   /**
-   * Its lease has run out: its rows vanish and every other node hears `nodeGone`. It may be alive: nobody listens, and it
-   * is told `fenced`, soon or when it is healed.
+   * Its lease has run out: its rows are removed and every other node receives `nodeGone`. It may be alive: nobody listens,
+   * and it receives `fenced`, soon or when it is healed.
    */
   declareDead(node: NodeId): void {
     const dead = this.#hub.nodes.get(node);
@@ -68,8 +68,8 @@ export class MemoryFaults implements HubFaults {
   }
 
   /**
-   * The node loses the directory and all other nodes; what is under way either way is lost. With `returns`, the frames
-   * that others said to it go back to them.
+   * The node loses the directory and all other nodes; messages under way in both directions are lost. With `returns`, the
+   * frames that others sent to it go back to them.
    */
   isolate(node: NodeId, { returns = false } = {}): void {
     const isolated = this.#hub.nodes.get(node);
@@ -81,8 +81,8 @@ export class MemoryFaults implements HubFaults {
   }
 
   /**
-   * The node is back. What was lost meanwhile is reported as gaps, and it catches up with the directory; or it hears that
-   * it was declared dead.
+   * The node is back. Gaps report the losses of the meantime, and it catches up with the directory; or it learns that it
+   * was declared dead.
    */
   heal(node: NodeId): void {
     const dead = this.#deadWhileIsolated.get(node);
@@ -151,7 +151,7 @@ export class MemoryFaults implements HubFaults {
     this.#hub.dropCallees(node);
   }
 
-  /** The next messages `from` says to `to` do not arrive; `to` is told of the gap where they would have. */
+  /** The next messages from `from` to `to` do not arrive; `to` receives the gap in their place. */
   loseNext(from: NodeId, to: NodeId, count = 1): void {
     this.#hub.lane(from, to)?.loseNext(count);
   }

@@ -66,7 +66,7 @@ export function rolesWithout(...features: string[]): Record<string, unknown> {
 
 const DEADLINE_MS = 60_000;
 
-/** A WAMP client that says exactly what it is told, also what no library would. */
+/** A WAMP client that sends any message of a test, also one that no library would send. */
 export class RawClient {
   readonly serializer: TestSerializer;
   readonly transport: TransportType;

@@ -19,7 +19,7 @@ export class RecordedConnections {
   /** `connected`, `disconnected bus` … */
   readonly edges: string[] = [];
   readonly causes: Error[] = [];
-  /** What was said with each `connected`. */
+  /** The arguments of each `connected`. */
   readonly otherServers: boolean[] = [];
   readonly connections: RedisConnections;
   #onEdge: (() => void)[] = [];
@@ -61,7 +61,7 @@ export class RecordedConnections {
     await setImmediate();
   }
 
-  /** Resolves when `connected` has been said so many times. */
+  /** Resolves when `connected` has been reported so many times. */
   connectedTimes(count: number): Promise<void> {
     return this.until(() => this.edges.filter((edge) => edge === 'connected').length >= count);
   }

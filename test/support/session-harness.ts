@@ -143,7 +143,7 @@ export class FakeRealm implements SessionRealm {
   }
 }
 
-/** Timers that fire when told to. */
+/** Timers that a test fires. */
 export class ManualTimers {
   readonly pending: { delayMs: number; action: () => void }[] = [];
 

@@ -12,12 +12,12 @@ export interface SessionRecord {
   readonly member: string;
   /** The router's NodeId. */
   readonly node: string;
-  /** As WELCOME has it; 0: the client does not tell. */
+  /** The id in WELCOME; 0: the client does not expose it. */
   readonly id: number;
-  /** False: it did not announce `call_canceling`, so nobody can tell it to stop. */
+  /** False: it did not announce `call_canceling`, so nobody can interrupt it. */
   readonly canBeInterrupted: boolean;
   readonly opened: Moment;
-  /** By its own will (`left`) or by whatever the router or the connection said. */
+  /** Its own decision (`left`), or the reason that the router or the connection gave. */
   ended: (Moment & { readonly reason: string }) | undefined;
   /** In the order of arrival. */
   readonly events: EventRecord[];
@@ -76,7 +76,7 @@ interface CalleeTerms {
 }
 const ALONE: CalleeTerms & { readonly match: MatchPolicy } = { invoke: 'single', concurrency: 0, match: 'exact' };
 
-/** What the callee is told to do, in the payload of the call. */
+/** The work of the callee, in the payload of the call. */
 export interface Plan {
   readonly delayMs: number;
   readonly progressCount: number;
@@ -108,7 +108,7 @@ export interface InvocationRecord extends Moment {
   readonly session: SessionRecord;
   /** The number that came in its payload. */
   readonly call: number;
-  /** What it came by; undefined: the client does not tell. */
+  /** The subscription that it came by; undefined: the client does not expose it. */
   readonly registration: RegistrationRecord | undefined;
   answered: Moment | undefined;
   interrupted: Moment | undefined;

@@ -110,7 +110,7 @@ function dueMs({ plan, timeoutMs, canceled, ms }: CallRecord): number {
   return timeoutMs > 0 ? timeoutMs : plan.delayMs * (plan.progressCount + 1);
 }
 
-/** Whoever still works on a call that is over, or whose caller has gone, is told to stop (G5, DLR-11). */
+/** A callee that still works on a call that is over, or whose caller has gone, receives INTERRUPT (G5, DLR-11). */
 function judgeInterrupts(
   judgement: Judgement,
   call: CallRecord,
@@ -177,7 +177,7 @@ function whyWrong(
       if (isSentAway(call.session)) return undefined;
       return leftMeanwhile(judgement, call.session, endMs) ? undefined : 'its caller was not sent away';
     default:
-      return 'nobody said so';
+      return 'nobody sent that';
   }
 }
 

@@ -203,7 +203,7 @@ function waitedInVain(
   );
 }
 
-/** Nobody said anything to its publisher, and it had to leave the node: a counter has to say it. */
+/** Its publisher received no answer, and it had to leave the node: a counter has to show it. */
 function mayBeRefused({ acknowledge, session }: PublicationRecord, subscription: SubscriptionRecord): boolean {
   return !acknowledge && session.node !== subscription.session.node;
 }

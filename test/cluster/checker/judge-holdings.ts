@@ -74,7 +74,7 @@ function whyNotRefused(
       ? undefined
       : ['G6', 'nothing was wrong with any node'];
   }
-  if (error !== ErrorUri.PROCEDURE_ALREADY_EXISTS || 'topic' in record) return ['G6', 'nobody said so'];
+  if (error !== ErrorUri.PROCEDURE_ALREADY_EXISTS || 'topic' in record) return ['G6', 'nobody sent that'];
   const hadHolder = journal.registrations.some(
     (other) =>
       other !== record &&

@@ -7,7 +7,7 @@ import type { Journal, SessionRecord } from './journal.js';
 export interface Evidence {
   /** How much later than on a quiet machine things may have happened about that time; 0 on a quiet machine. */
   latenessMs(fromMs: number, toMs: number): number;
-  /** When `at` reported that something `from` had said to it was lost. */
+  /** When `at` reported that a message of `from` was lost. */
   gapsMs(at: string, from: string): readonly number[];
   /** Publications that the node has counted as not accepted for another node. */
   refusedCount(node: string): number;
@@ -36,7 +36,7 @@ export interface Terms {
   readonly sacrificed: ReadonlySet<string>;
   /** How long a loss may go unreported. */
   readonly noticeMs: number;
-  /** How much of what was said before a session ended may be lost with it. */
+  /** How long before the end of a session its messages may be lost with it. */
   readonly endingMs: number;
   /** How long a dead or withdrawn callee may still be called, and how long before its session ends it may be withdrawn. */
   readonly ghostMs: number;

@@ -85,7 +85,7 @@ export class ClusterScene<Clients extends Load> {
     return this.fleet.routers[index]!;
   }
 
-  /** The clients of this router's present life may lose their sessions, and what needs it may fail until the end is said. */
+  /** The clients of this router's present life may lose their sessions, and requests that need it may fail until its end is reported. */
   sacrifice(router: Router): void {
     this.#sacrificed.add(router.node);
   }
@@ -137,10 +137,10 @@ export class ClusterScene<Clients extends Load> {
     });
   }
 
-  /** Nothing of that node is left, and each of these has heard once that it is gone (G5). */
+  /** Nothing of that node is left, and each of these has received once that it is gone (G5). */
   async forgotten(node: string, limitMs: number, survivors: readonly Router[] = this.fleet.living): Promise<void> {
     await within(limitMs, `nothing is left of ${node}`, () => tracesOf(this.redis!, this.prefix, node));
-    await within(limitMs, `all have heard that ${node} is gone`, () =>
+    await within(limitMs, `all have received that ${node} is gone`, () =>
       survivors.filter((router) => this.heardGone(router, node) === 0).map(({ name }) => name),
     );
   }
@@ -301,9 +301,9 @@ export class ClusterScene<Clients extends Load> {
           ['gantry_cluster_lane_gaps_total', router.logged('backplane.gap').length],
         );
       for (const [name, value] of expected) {
-        const said = figure(figures, name);
-        if (said !== value)
-          violations.push(`metrics: ${router.name} says ${name} is ${said ?? 'nothing'}, not ${value}`);
+        const actual = figure(figures, name);
+        if (actual !== value)
+          violations.push(`metrics: ${router.name} says ${name} is ${actual ?? 'nothing'}, not ${value}`);
       }
     }
     return violations;

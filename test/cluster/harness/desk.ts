@@ -7,7 +7,7 @@ export interface Order extends Plan {
   readonly call: number;
 }
 
-/** Where a callee does what calls tell it to, and stops when it is told to. */
+/** The place where a callee does the work of its calls, and stops when it is interrupted. */
 export class Desk {
   readonly #journal: Journal;
   readonly #session: SessionRecord;

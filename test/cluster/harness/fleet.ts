@@ -95,7 +95,7 @@ export class Fleet implements Entrance {
     await Promise.all(this.#all.filter(({ isOver }) => !isOver).map((router) => router.kill()));
   }
 
-  /** What the routers themselves told about losses. */
+  /** The losses that the routers themselves reported. */
   evidence(): Evidence {
     const count = (node: string, name: string): number => {
       const router = this.#all.find(({ lives }) => lives.includes(node));

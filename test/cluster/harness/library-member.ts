@@ -15,7 +15,7 @@ import type { Order } from './desk.js';
 import type { Member, Role } from './member.js';
 import type { CallOptions } from './raw-session.js';
 
-/** A member on one of the client libraries. They publish acknowledged, and do not tell when something was asked and is not answered. */
+/** A member on one of the client libraries. They publish acknowledged, and do not expose requests that have no answer yet. */
 export abstract class LibraryMember implements Member {
   readonly role: Role;
   protected readonly journal: Journal;

@@ -66,7 +66,7 @@ export class RawMember implements Member {
     this.#over ??= this.#live();
   }
 
-  /** The present session if it may be told to do something, complete or not. */
+  /** The present session if it can take a request, complete or not. */
   get current(): RawSession | undefined {
     return this.#current?.isUsable === true ? this.#current : undefined;
   }

@@ -73,7 +73,7 @@ export class RawSession {
     return this.isOpen && this.#missingCount === 0;
   }
 
-  /** It may be told to do something. */
+  /** It can take a request. */
   get isUsable(): boolean {
     return this.isOpen && this.client.isOpen;
   }
@@ -307,12 +307,12 @@ export class RawSession {
   }
 
   #result(request: number, details: Record<string, unknown>, args: unknown): void {
-    const [said] = (args ?? []) as [{ call: number; progress?: number; progressCount: number }];
+    const [result] = (args ?? []) as [{ call: number; progress?: number; progressCount: number }];
     const call = this.#calls.get(request);
-    if (call === undefined || said.call !== call.number)
-      this.#odd('DLR-8', `got a RESULT of call ${said.call} for request ${request}`);
-    else if (details['progress'] === true) this.#journal.progressed(call, said.progress ?? -1);
-    else this.#journal.callEnded(call, '', said.progressCount);
+    if (call === undefined || result.call !== call.number)
+      this.#odd('DLR-8', `got a RESULT of call ${result.call} for request ${request}`);
+    else if (details['progress'] === true) this.#journal.progressed(call, result.progress ?? -1);
+    else this.#journal.callEnded(call, '', result.progressCount);
   }
 
   #ended(request: number, error: string): void {

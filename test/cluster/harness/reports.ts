@@ -7,15 +7,15 @@ const SAMPLE_SLACK_MS = 1_500;
 /** What passes within a node takes no longer on a machine with nothing else to do. */
 const LOCAL_MS = 1_000;
 
-/** Nobody hears twice that a node is gone (G5). */
+/** Nobody receives twice that a node is gone (G5). */
 export function judgeGone(routers: readonly Router[]): string[] {
   return routers.flatMap((router) => {
-    const heard = router
+    const gone = router
       .logged('backplane.node_gone')
       .map(({ fields, node }) => `${node ?? ''} of ${String(fields['peer'])}`);
-    return [...new Set(heard)]
-      .filter((peer) => heard.indexOf(peer) !== heard.lastIndexOf(peer))
-      .map((peer) => `G5: heard more than once that a node is gone: ${peer}`);
+    return [...new Set(gone)]
+      .filter((peer) => gone.indexOf(peer) !== gone.lastIndexOf(peer))
+      .map((peer) => `G5: received more than once that a node is gone: ${peer}`);
   });
 }
 
@@ -28,7 +28,7 @@ export function judgeReadiness(routers: readonly Router[], given: Terms): string
     );
     return wrong === undefined
       ? []
-      : [`G6: ${name} said not ready (${wrong.reason ?? ''}) at ${new Date(wrong.ms).toISOString()} for no reason`];
+      : [`G6: ${name} was not ready (${wrong.reason ?? ''}) at ${new Date(wrong.ms).toISOString()} for no reason`];
   });
 }
 

@@ -10,7 +10,7 @@ export interface LogLine {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** What the operations endpoint said at one time. */
+/** The answer of the operations endpoint at one time. */
 export interface Sample {
   readonly ms: number;
   /** Undefined: it did not answer. */
@@ -138,7 +138,7 @@ export class Router {
     return this.samples.filter(({ ms }) => ms < this.#drainedAtMs - SAMPLE_MS);
   }
 
-  /** What it said last, if it says nothing any more. */
+  /** The last answer, if it gives no other. */
   get lastFigures(): Figures {
     return this.samples.findLast(({ figures }) => figures !== undefined)?.figures ?? new Map<string, number>();
   }

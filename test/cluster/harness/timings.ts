@@ -17,7 +17,7 @@ export const COMMAND_TIMEOUT_MS = 1_500;
 
 /** A dead node is reaped by then: its lease runs out and one of the others sees it at its next renewal. */
 export const REAPED_MS = TIMINGS.leaseMs + TIMINGS.renewMs + 1_500;
-/** A node that cannot hear itself says so by then. */
+/** A node that does not receive its own probe reports it by then. */
 export const NOTICED_MS = TIMINGS.probeTimeoutMs + COMMAND_TIMEOUT_MS + TIMINGS.heartbeatMs + 1_000;
 /** Every call has ended by then, whatever became of the nodes it needs: they have noticed, come back or been reaped. */
 export const ANSWERED_MS = NOTICED_MS + REAPED_MS;

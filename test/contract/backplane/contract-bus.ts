@@ -284,7 +284,7 @@ async function hearAllOut(receiver: NodeUnderTest, all: readonly NodeUnderTest[]
   for (const sender of all) if (sender !== receiver) await receiver.hearOut(sender);
 }
 
-/** Every node has been told all that this node changed so far. */
+/** Resolves when every node has received all changes of this node so far. */
 async function tellEverybody(node: NodeUnderTest): Promise<void> {
   await node.backplane.directory.claim(REALM, claimOf(node.id, `com.fence.${node.heard.length}`));
 }
@@ -296,7 +296,7 @@ function knowsTheEnd(node: NodeUnderTest, topic: Uri, match: MatchPolicy): Promi
   );
 }
 
-/** The numbered steps `receiver` heard of `sender`, fences left out. */
+/** The numbered steps of `sender` that `receiver` has received, without fences. */
 function stepsHeard(receiver: NodeUnderTest, sender: NodeUnderTest, limit: number): number[] {
   return receiver.heard.flatMap((heard): number[] => {
     if (heard.what === 'publication' && heard.from === sender.id) return [heard.publication.publisher.session];

@@ -374,7 +374,7 @@ function sessionsOf(node: NodeUnderTest, id: RegistrationId): number[] | undefin
   return node.registration(id)?.callees.map(({ session }) => session);
 }
 
-/** The callees of every registration state the node was told, in the order told. */
+/** The callees of every registration state that the node received, in the order of arrival. */
 function statesOf(node: NodeUnderTest): number[][] {
   return node.all('registration').map(({ registration }) => registration.callees.map(({ session }) => session));
 }

@@ -21,7 +21,7 @@ export function faultContract(inScene: InScene): void {
         await receiver.hearOut(sender);
         await cluster.loseNext(sender.id, receiver.id);
         say(2);
-        // What is said in one turn may travel, and be lost, together.
+        // Messages of one turn may travel, and be lost, together.
         await new Promise((resolve) => setImmediate(resolve));
         await receiver.hearOut(sender);
         say(3);

@@ -78,7 +78,7 @@ export function membershipContract(inScene: InScene, nodeCount: number): void {
         for (const other of others)
           await other.until((self) => self.registration(claim.registration)?.callees.length === 0);
         expect(await two.backplane.directory.join(REALM, identity)).toBe(true);
-        // The claim comes after the withdrawal: whoever has heard of it knows that nobody wants the topic.
+        // The claim comes after the withdrawal: a node that has received it knows that nobody wants the topic.
         await two.backplane.directory.claim(REALM, claimOf(two.id, 'com.fence'));
         await two.backplane.bus.publish(REALM, publicationOf('a'));
         await one.backplane.bus.watch(OTHER_REALM, 'fence', 'exact');
@@ -268,7 +268,7 @@ async function expectGone(leaver: NodeUnderTest, others: readonly NodeUnderTest[
   }
 }
 
-/** How often the node was told that the leaver's own registration has ended. */
+/** How often the node was notified that the leaver's own registration has ended. */
 function endsTold(node: NodeUnderTest, traces: Traces): number {
   return node
     .all('registration')

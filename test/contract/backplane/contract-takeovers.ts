@@ -161,7 +161,7 @@ export function takeoverContract(inScene: InScene): void {
           .filter((heard) => heard.registration.id === registration)
           .every((heard) => heard.registration.callees.some(({ session }) => session === callee.session)),
       );
-    /** What the one has said and asked for has reached the other, and the answer. */
+    /** Resolves when the other has received all messages and questions of the one, and the one the answers. */
     const toAndFro = async (one: NodeUnderTest, other: NodeUnderTest): Promise<void> => {
       await other.hearOut(one);
       await one.hearOut(other);

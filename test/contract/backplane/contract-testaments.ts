@@ -106,7 +106,7 @@ export function testamentFaultContract(inScene: InScene): void {
         await one.until((self) => self.all('down').length > 0);
         expect(one.backplane.isCutOff).toBe(true);
         await expect(set(one, changed, 'new')).rejects.toThrow(BackplaneUnavailableError);
-        // As whoever was refused does.
+        // A client that was refused does the same.
         await expect(set(one, changed, 'old')).rejects.toThrow(BackplaneUnavailableError);
         await cluster.heal(one.id);
         await one.until((self) => self.all('up').length > 0);

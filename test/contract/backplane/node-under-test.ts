@@ -5,7 +5,7 @@ import type { Publication, Registration } from '../../../src/routing/ports.js';
 import type { NodeId, RegistrationId, Uri } from '../../../src/wamp/ids.js';
 import { cancelOf, REALM } from './samples.js';
 
-/** Everything a node was told, in order. */
+/** The events that a node received, in order. */
 export type Heard =
   | { readonly what: 'publication'; readonly from: NodeId; readonly realm: Uri; readonly publication: Publication }
   | { readonly what: 'frame'; readonly from: NodeId; readonly realm: Uri; readonly frame: Frame }
@@ -19,7 +19,7 @@ export type Heard =
 
 type HeardOf<What extends Heard['what']> = Extract<Heard, { what: What }>;
 
-/** One node of the cluster under test, with a record of what it heard. */
+/** One node of the cluster under test, with a record of the events that it received. */
 export class NodeUnderTest {
   readonly backplane: Backplane;
   readonly heard: Heard[] = [];
@@ -59,12 +59,12 @@ export class NodeUnderTest {
       ?.registration;
   }
 
-  /** Waits until something that it heard, before or after, is so. */
+  /** Waits until a condition on the events that it has received is true. */
   async until(isSo: (node: this) => boolean): Promise<void> {
     while (!isSo(this)) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Everything `from` said to this node before has come when this resolves (order per sender and receiver). */
+  /** Resolves when everything that `from` sent to this node before has arrived (order per sender and receiver). */
   async hearOut(from: NodeUnderTest): Promise<void> {
     const fence = cancelOf(from.id);
     from.backplane.bus.send(this.id, REALM, fence);
@@ -80,7 +80,7 @@ export class NodeUnderTest {
 
   #events(): BackplaneEvents {
     const hear = (heard: Heard): void => {
-      if (this.#depth !== 0) throw new Error(`told of ${heard.what} inside another event`);
+      if (this.#depth !== 0) throw new Error(`received ${heard.what} inside another event`);
       this.#depth++;
       this.heard.push(heard);
       const waiting = this.#waiting;

@@ -25,7 +25,7 @@ export function payloadOf(value: unknown): Payload {
     byteLength: 0,
     bytes,
     in: (serializer) =>
-      serializer === 'json' ? bytes : { kind: 'untranscodable', message: 'a sample is told in JSON only' },
+      serializer === 'json' ? bytes : { kind: 'untranscodable', message: 'a sample exists in JSON only' },
   };
 }
 

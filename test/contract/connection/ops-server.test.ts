@@ -6,7 +6,7 @@ import { createMetrics } from '../../../src/telemetry/metrics.js';
 import { OpsServer, type Readiness } from '../../../src/transport/ops-server.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 
-/** The server of this process that listens there: what the operating system does to it is said to it by hand. */
+/** The server of this process that listens there: the test emits the events that the operating system would cause. */
 function listenerAt(port: number): Server {
   for (const handle of (process as unknown as { _getActiveHandles(): unknown[] })._getActiveHandles()) {
     if (!(handle instanceof Server)) continue;
@@ -73,7 +73,7 @@ describe('operations endpoint', () => {
     expect((await fetch(`${base}/healthz`)).status).toBe(200);
   });
 
-  it('is ready when the node reports it, and else tells why not', async () => {
+  it('is ready when the node reports it, and else names the reason', async () => {
     expect((await fetch(`${base}/readyz`)).status).toBe(200);
     readiness = { ready: false, reason: 'draining' };
     const response = await fetch(`${base}/readyz?verbose`);

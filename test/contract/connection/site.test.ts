@@ -153,7 +153,7 @@ describe('static site', () => {
     expect(reply).not.toContain('root:');
   });
 
-  it('tells people who open the WebSocket path in a browser what it is', async () => {
+  it('shows people who open the WebSocket path in a browser what it is', async () => {
     const response = await get('/ws');
     expect(response.status).toBe(426);
     expect(response.headers.get('upgrade')).toBe('websocket');

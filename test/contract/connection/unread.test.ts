@@ -43,7 +43,7 @@ describe('what peers do not read (G7)', () => {
     expect(readers.some(({ connection }) => connection.isOpen)).toBe(true);
   });
 
-  it('tells the layer above of a connection that was cut only after the turn that cut it', async () => {
+  it('notifies the layer above of a connection that was cut only after the turn that cut it', async () => {
     const scene = await open({ maxUnsentBytes: 65_536 });
     const { peer, listener } = await scene.connect();
     peer.pause();

@@ -7,7 +7,7 @@ export interface Payload {
 }
 
 export interface AppEvent extends Payload {
-  /** wampy does not tell. */
+  /** Absent: wampy does not expose it. */
   readonly publication?: number;
   readonly topic: string | undefined;
   readonly publisher: number | undefined;

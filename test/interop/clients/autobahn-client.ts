@@ -108,7 +108,7 @@ export class AutobahnClient implements AppClient {
   }
 
   async publish(topic: string, payload: Partial<Payload> = {}, options: object = {}): Promise<number> {
-    const { args, kwargs } = this.#said(payload);
+    const { args, kwargs } = this.#converted(payload);
     return (await this.#session.publish(topic, args, kwargs, { ...options, acknowledge: true })).id;
   }
 
@@ -122,17 +122,17 @@ export class AutobahnClient implements AppClient {
             procedure: uri,
             caller,
             progress: (piece: Partial<Payload>) => {
-              const said = this.#said(piece);
-              progress?.(said.args, said.kwargs);
+              const converted = this.#converted(piece);
+              progress?.(converted.args, converted.kwargs);
             },
           };
           try {
-            const said = this.#said(await endpoint(invocation));
-            return new autobahn.Result(said.args, said.kwargs);
+            const converted = this.#converted(await endpoint(invocation));
+            return new autobahn.Result(converted.args, converted.kwargs);
           } catch (error) {
-            const { uri: name, ...said } = error as AppError;
+            const { uri: name, ...payload } = error as AppError;
             // eslint-disable-next-line @typescript-eslint/only-throw-error -- what autobahn wants thrown
-            throw new autobahn.Error(name, this.#said(said).args, this.#said(said).kwargs);
+            throw new autobahn.Error(name, this.#converted(payload).args, this.#converted(payload).kwargs);
           }
         },
         options,
@@ -144,7 +144,7 @@ export class AutobahnClient implements AppClient {
   }
 
   call(procedure: string, payload: Partial<Payload> = {}, options: object = {}): AppCall {
-    const { args, kwargs } = this.#said(payload);
+    const { args, kwargs } = this.#converted(payload);
     const pending = this.#session.call(procedure, args, kwargs, options);
     const progress: Payload[] = [];
     const result = new Promise<Payload>((resolve, reject) => {
@@ -169,7 +169,7 @@ export class AutobahnClient implements AppClient {
     await this.ended;
   }
 
-  #said({ args = [], kwargs = {} }: Partial<Payload>): Payload {
+  #converted({ args = [], kwargs = {} }: Partial<Payload>): Payload {
     return toClient(this.kind.serializer, { args, kwargs }) as Payload;
   }
 

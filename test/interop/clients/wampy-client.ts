@@ -134,7 +134,7 @@ export class WampyClient implements AppClient {
   }
 
   async publish(topic: string, payload: Partial<Payload> = {}, options: object = {}): Promise<number> {
-    const { publicationId } = await this.#wampy.publish(topic, this.#said(payload), { ...options });
+    const { publicationId } = await this.#wampy.publish(topic, this.#converted(payload), { ...options });
     return number(publicationId)!;
   }
 
@@ -148,15 +148,15 @@ export class WampyClient implements AppClient {
             procedure: details['procedure'] as string | undefined,
             caller: number(details['caller']),
             progress: (piece: Partial<Payload>) => {
-              result_handler({ ...this.#said(piece), options: { progress: true } });
+              result_handler({ ...this.#converted(piece), options: { progress: true } });
             },
           };
           try {
-            return this.#said(await endpoint(invocation));
+            return this.#converted(await endpoint(invocation));
           } catch (error) {
             const { uri, args, kwargs } = error as AppError;
             // eslint-disable-next-line @typescript-eslint/only-throw-error -- what wampy wants thrown
-            throw { error: uri, ...this.#said({ args, kwargs }) };
+            throw { error: uri, ...this.#converted({ args, kwargs }) };
           }
         },
         { ...options },
@@ -170,7 +170,7 @@ export class WampyClient implements AppClient {
   call(procedure: string, payload: Partial<Payload> = {}, options: object = {}): AppCall {
     const progress: Payload[] = [];
     const { receive_progress: wantsProgress, ...rest } = options as Record<string, unknown>;
-    const asked = this.#wampy.call(procedure, this.#said(payload), {
+    const asked = this.#wampy.call(procedure, this.#converted(payload), {
       ...rest,
       ...(wantsProgress === true
         ? {
@@ -200,9 +200,9 @@ export class WampyClient implements AppClient {
     await this.#wampy.disconnect();
   }
 
-  #said({ args = [], kwargs = {} }: Partial<Payload>): { argsList: unknown[]; argsDict: Record<string, unknown> } {
-    const said = toClient(this.kind.serializer, { args, kwargs }) as Payload;
-    return { argsList: said.args, argsDict: said.kwargs };
+  #converted({ args = [], kwargs = {} }: Partial<Payload>): { argsList: unknown[]; argsDict: Record<string, unknown> } {
+    const converted = toClient(this.kind.serializer, { args, kwargs }) as Payload;
+    return { argsList: converted.args, argsDict: converted.kwargs };
   }
 
   #payload(args: unknown, kwargs: unknown): Payload {

@@ -29,7 +29,7 @@ describe('commands', () => {
     expect(parseArguments(['call', ...words])).toEqual({ kind: 'client', name: 'call', words });
     expect(() => parseArguments(['--port', '1', 'call'])).toThrow('"call" comes before its options: gantry call …');
   });
-  it('helps and tells its version, whatever else is there', () => {
+  it('helps and prints its version, whatever else is there', () => {
     for (const words of [['--help'], ['-h'], ['help'], ['start', '--help']]) {
       expect(parseArguments(words)).toEqual({ kind: 'help' });
     }

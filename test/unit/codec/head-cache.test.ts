@@ -52,7 +52,7 @@ interface Spelling {
   readonly change: Change | null;
 }
 
-/** One or two messages said again and again: spelled alike up to some place and differently from there on. */
+/** One or two messages, encoded again and again: alike up to some place and different from there on. */
 const anySequence = fc
   .record({
     messages: fc.array(anyMessage, { minLength: 1, maxLength: 2 }),

@@ -30,7 +30,7 @@ const starts = (elementCount: number): Readonly<Record<SerializerId, Buffer>> =>
   cbor: Buffer.from([0x84 + elementCount, 16, 1, 0xa0, 0x61, 0x74]),
 });
 
-/** Nothing may be thrown: a message or a fault comes back, and what comes back can be said again or refused. */
+/** The codec may not throw: it returns a message or a fault, and encodes the message again or refuses it. */
 function survives(serializer: SerializerId, bytes: Uint8Array): void {
   const decoded = codecs[serializer].decode(bytes);
   if ('kind' in decoded) {
@@ -40,9 +40,13 @@ function survives(serializer: SerializerId, bytes: Uint8Array): void {
   const { payload } = decoded;
   if (payload.elementCount === 0) return;
   for (const other of serializerIds) {
-    const said = payload.in(other);
-    if (!(said instanceof Uint8Array)) continue;
-    const again = Buffer.concat([starts(payload.elementCount)[other], said, Buffer.from(other === 'json' ? ']' : '')]);
+    const encoded = payload.in(other);
+    if (!(encoded instanceof Uint8Array)) continue;
+    const again = Buffer.concat([
+      starts(payload.elementCount)[other],
+      encoded,
+      Buffer.from(other === 'json' ? ']' : ''),
+    ]);
     const repeated = codecs[other].decode(again);
     if ('kind' in repeated) throw new Error(`${repeated.message}: ${again.toString('hex')}`);
     if (other === 'json') JSON.parse(again.toString());

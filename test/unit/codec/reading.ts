@@ -51,7 +51,7 @@ export function mixed(...entries: readonly (readonly [key: unknown, value: unkno
   return dict;
 }
 
-/** Arguments said in one serialization as another says them: JSON as text, others in hexadecimal; or why not. */
+/** Arguments of one serialization in another: JSON as text, others in hexadecimal; or the reason why not. */
 export function transcoded(from: SerializerId, source: string, to: SerializerId): string {
   const bytes = accepted(from, publish(from, source)).payload.in(to);
   if (!(bytes instanceof Uint8Array)) return bytes.message;

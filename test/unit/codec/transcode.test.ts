@@ -153,21 +153,21 @@ describe('transcoding', () => {
   });
 
   it('transcodes what nodes of an earlier version let through as far as it can (SER-6)', () => {
-    const said = (from: SerializerId, hex: string, to: SerializerId): string => {
+    const converted = (from: SerializerId, hex: string, to: SerializerId): string => {
       const bytes = transcode(from, to, 1, frame(from, hex));
       return bytes instanceof Uint8Array ? Buffer.from(bytes).toString('hex') : bytes.message;
     };
-    expect(said('msgpack', '91 82 05 01 a1 61 02', 'json')).toMatch(/a dict with keys that are not text/);
-    expect(said('msgpack', '91 82 05 01 a1 61 02', 'cbor')).toBe('81a20501616102');
-    expect(said('cbor', '81 bf 41 01 02 61 61 03 ff', 'msgpack')).toBe('9182c4010102a16103');
-    expect(said('msgpack', '91 d4 05 00', 'cbor')).toMatch(/the MessagePack extension type 5/);
-    expect(said('msgpack', '91 c7 03 fe 01 02 03', 'json')).toMatch(/the MessagePack extension type -2/);
-    expect(said('cbor', '81 e0', 'json')).toMatch(/the CBOR simple value 0/);
-    expect(said('cbor', '81 f8 ff', 'msgpack')).toMatch(/the CBOR simple value 255/);
-    expect(said('json', '[1e999]', 'msgpack')).toMatch(/the number 1e999/);
-    expect(said('json', `[${'9'.repeat(400)}]`, 'cbor')).toMatch(/an integer of 400 digits/);
-    expect(said('json', String.raw`["\u0000no base64"]`, 'cbor')).toMatch(/begins with U\+0000 and is not Base64/);
-    expect(said('msgpack', '91 81 a9 5f 5f 70 72 6f 74 6f 5f 5f 01', 'json')).toBe(
+    expect(converted('msgpack', '91 82 05 01 a1 61 02', 'json')).toMatch(/a dict with keys that are not text/);
+    expect(converted('msgpack', '91 82 05 01 a1 61 02', 'cbor')).toBe('81a20501616102');
+    expect(converted('cbor', '81 bf 41 01 02 61 61 03 ff', 'msgpack')).toBe('9182c4010102a16103');
+    expect(converted('msgpack', '91 d4 05 00', 'cbor')).toMatch(/the MessagePack extension type 5/);
+    expect(converted('msgpack', '91 c7 03 fe 01 02 03', 'json')).toMatch(/the MessagePack extension type -2/);
+    expect(converted('cbor', '81 e0', 'json')).toMatch(/the CBOR simple value 0/);
+    expect(converted('cbor', '81 f8 ff', 'msgpack')).toMatch(/the CBOR simple value 255/);
+    expect(converted('json', '[1e999]', 'msgpack')).toMatch(/the number 1e999/);
+    expect(converted('json', `[${'9'.repeat(400)}]`, 'cbor')).toMatch(/an integer of 400 digits/);
+    expect(converted('json', String.raw`["\u0000no base64"]`, 'cbor')).toMatch(/begins with U\+0000 and is not Base64/);
+    expect(converted('msgpack', '91 81 a9 5f 5f 70 72 6f 74 6f 5f 5f 01', 'json')).toBe(
       Buffer.from('[{"__proto__":1}]').toString('hex'),
     );
   });

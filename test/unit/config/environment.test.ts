@@ -17,7 +17,7 @@ const AUTHENTICATOR = {
   onUnavailable: 'abort',
 };
 
-/** What a list or a text may be, where the schema does not tell; always other than the default. */
+/** Values of a list or a text, where the schema names none; always other than the default. */
 const SAMPLES: Readonly<Record<string, unknown>> = {
   processes: 4,
   httpBridge: [

@@ -206,7 +206,7 @@ describe('keys that the issuer publishes', () => {
     expect(issuer.count()).toBe(1);
     keys = [...keys, jwk(otherRsa.publicKey, 'two', 'RS256')];
     const next = await token(otherRsa.privateKey, { alg: 'RS256', kid: 'two' });
-    // Not at once: whoever makes up names of keys must not have the issuer asked each time.
+    // Not at once: a client that makes up names of keys must not cause a request to the issuer each time.
     expect(await one.verify(next)).toBeUndefined();
     expect(issuer.count()).toBe(1);
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 10_001 });

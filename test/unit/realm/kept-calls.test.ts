@@ -7,7 +7,7 @@ const keep = cleanups();
 
 it.each([
   { what: 'a small call goes to another callee', bytes: 1_000, isRerouted: true },
-  { what: 'a large one is not kept for that, and its caller hears why', bytes: 20_000, isRerouted: false },
+  { what: 'a large one is not kept for that, and its caller receives the reason', bytes: 20_000, isRerouted: false },
 ])('$what (RRT-1, RRT-3)', async ({ bytes, isRerouted }) => {
   const cluster = await startCluster(1);
   keep(() => cluster.stop());

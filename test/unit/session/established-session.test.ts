@@ -96,10 +96,10 @@ describe('what a session is sent', () => {
     ['its URI', NO_DETAILS, '\0broken', 'wamp.error.invalid_uri'],
     ['its details', { enc_algo: 'x_a', enc_serializer: '\0' }, 'app.broken', 'app.broken'],
     ['both', { ppt_scheme: '\0' }, '\0broken', 'wamp.error.invalid_uri'],
-  ])('gets an ERROR also when %s cannot be encoded (G3)', (_what, details, uri, said) => {
+  ])('gets an ERROR also when %s cannot be encoded (G3)', (_what, details, uri, sent) => {
     const { connection, counters, session } = open();
     expect(session.send([8, 48, 1 as RequestId, details, uri, payloadOf(['x'])])).toBeUndefined();
-    expect(connection.messages).toEqual([[8, 48, 1, {}, said, [expect.stringContaining('U+0000')]]]);
+    expect(connection.messages).toEqual([[8, 48, 1, {}, sent, [expect.stringContaining('U+0000')]]]);
     expect(counters.messagesOut[8]).toBe(1);
   });
 

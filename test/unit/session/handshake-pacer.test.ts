@@ -5,7 +5,7 @@ import { createCounters } from '../../../src/telemetry/counters.js';
 
 const STEP_BUDGET_MS = 5;
 
-/** A pacer whose time passes when told to. */
+/** A pacer whose time a test moves. */
 function scene(maxHandshakesPerSecond: number, maxWaitingHandshakes = 100) {
   const limits = { maxHandshakesPerSecond, maxWaitingHandshakes };
   const world = { nowMs: 1_000, isHeld: false, msPerHandshake: 0 };

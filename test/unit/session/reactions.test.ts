@@ -223,7 +223,7 @@ describe('force_reregister', () => {
 });
 
 describe('an authorizer that takes its time (5.9 item 2, AZ-5)', () => {
-  /** Decides about `slow` when told to. */
+  /** Decides about `slow` when the test calls it. */
   function slowly() {
     const decisions: ReturnType<typeof deferred<Decision>>[] = [];
     const authorizer: Authorizer = {

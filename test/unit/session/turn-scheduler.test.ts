@@ -6,7 +6,7 @@ const BUDGET_MS = 40;
 /** 1 ms: one fortieth. */
 const SHARE = UNITS_PER_MS;
 
-/** Turns that end when told to, and time that stands still unless a test moves it. */
+/** A test ends the turns, and moves the time. */
 class World {
   readonly meter: TurnMeter = { spent: 0 };
   readonly log: string[] = [];

@@ -286,7 +286,7 @@ describe('a server behind a router that goes by the name it receives (SNI)', () 
     expect(new Set(watcher.told)).toEqual(new Set(['localhost']));
     const nameless = connections({ url: `rediss://127.0.0.1:${server.port}`, tls });
     const started = nameless.connections.start();
-    // No name is told, so the router turns it away; that is no reason to name a remedy, or to give up.
+    // The router sends no name, so the server rejects the connection; that is no reason to name a remedy, or to give up.
     while (nameless.notices.length === 0) await new Promise(setImmediate);
     expect(nameless.notices[0]).toMatchObject({ kind: 'attempt_failed' });
     void nameless.connections.stop();

@@ -85,7 +85,7 @@ describe('a network', () => {
   it('that keeps a dead subscriber open does not have it counted as a listener after the next one came', async () => {
     const recorded = await connected();
     proxy.holdPresent('subscriber');
-    recorded.connections.reset('nothing is heard');
+    recorded.connections.reset('nothing arrives');
     await recorded.connectedTimes(2);
     // A fence: the store has carried out what the new subscriber sent before.
     await recorded.connections.subscribe('another');

@@ -26,7 +26,7 @@ function join({ backplane }: NodeUnderTest, session: number): boolean | Promise<
   return backplane.directory.join(REALM, sessionOf(session as SessionId));
 }
 
-/** What the others do when its lease has run out, but for what they tell each other. */
+/** Changes the store as the others do when its lease has run out, without the changes that they publish. */
 async function reap(dead: NodeId): Promise<void> {
   await redis.command('ZADD', `${cluster.prefix}:{nodes}:gone`, Date.now(), dead);
   const sessions = (await redis.command('KEYS', `${cluster.prefix}:{s:*`)) as string[];

@@ -24,7 +24,7 @@ const keys = createKeys({ prefix: 'members', database: 0 });
 interface Entered {
   readonly node: NodeId;
   readonly membership: Membership;
-  /** Resolves when it has said this. */
+  /** Resolves when it has reported this event. */
   said(event: string): Promise<void>;
   /** It renews no more, as if it were stopped. */
   stop(): void;

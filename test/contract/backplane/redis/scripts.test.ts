@@ -13,16 +13,16 @@ function describeScripts(name: string, isCluster: boolean): void {
     let redis: RedisServer;
     let subscriber: Redis;
     let sceneCount = 0;
-    let said: Buffer[] = [];
-    let heard: () => void = () => undefined;
+    let published: Buffer[] = [];
+    let fenceArrived: () => void = () => undefined;
 
     beforeAll(async () => {
       redis = await startRedis(isCluster ? { args: ['--cluster-enabled', 'yes'] } : {});
       if (isCluster) await takeAllSlots(redis);
       subscriber = new Redis(redis.port, '127.0.0.1');
       subscriber.on('messageBuffer', (_channel: Buffer, message: Buffer) => {
-        if (message.toString() === 'fence') heard();
-        else said.push(message);
+        if (message.toString() === 'fence') fenceArrived();
+        else published.push(message);
       });
     });
     afterAll(async () => {
@@ -40,12 +40,12 @@ function describeScripts(name: string, isCluster: boolean): void {
       const prefix = `t${++sceneCount}`;
       const channel = channelIn(createKeys({ prefix, database: 0 }));
       await subscriber.subscribe(channel);
-      said = [];
+      published = [];
       const messages = async (): Promise<readonly Buffer[]> => {
-        const fenced = new Promise<void>((resolve) => (heard = resolve));
+        const fenced = new Promise<void>((resolve) => (fenceArrived = resolve));
         await redis.command('PUBLISH', channel, 'fence');
         await fenced;
-        return said;
+        return published;
       };
       const listen = async (to: string, isListening: boolean): Promise<void> => {
         await (isListening ? subscriber.subscribe(to) : subscriber.unsubscribe(to));

@@ -8,7 +8,7 @@ const [A, B, C] = ['a', 'b', 'c'] as [NodeId, NodeId, NodeId];
 
 async function scene() {
   const runs: { readonly to: NodeId; readonly deliver: () => void }[] = [];
-  const heard: string[] = [];
+  const seen: string[] = [];
   const hub = new FaultyHub({ schedule: (_from, to, deliver) => runs.push({ to, deliver }) });
   const deliver = (isDue: (to: NodeId) => boolean = () => true): void => {
     for (let at = runs.findIndex(({ to }) => isDue(to)); at >= 0; at = runs.findIndex(({ to }) => isDue(to)))
@@ -16,17 +16,17 @@ async function scene() {
   };
   const start = async (node: NodeId): Promise<Backplane> => {
     const backplane = hub.join(node);
-    const hear = (what: string): void => void heard.push(`${node}: ${what}`);
+    const note = (what: string): void => void seen.push(`${node}: ${what}`);
     await backplane.start({
-      publication: (from) => hear(`event from ${from}`),
-      frame: (from) => hear(`frame from ${from}`),
+      publication: (from) => note(`event from ${from}`),
+      frame: (from) => note(`frame from ${from}`),
       registration: () => undefined,
-      nodeGone: (gone) => hear(`${gone} has gone`),
-      gap: (from) => hear(`gap from ${from}`),
-      down: () => hear('down'),
-      returned: (to) => hear(`frame came back from ${to}`),
-      up: () => hear('up'),
-      fenced: () => hear('fenced'),
+      nodeGone: (gone) => note(`${gone} has gone`),
+      gap: (from) => note(`gap from ${from}`),
+      down: () => note('down'),
+      returned: (to) => note(`frame came back from ${to}`),
+      up: () => note('up'),
+      fenced: () => note('fenced'),
     });
     const serving = backplane.serve(REALM);
     deliver();
@@ -34,8 +34,8 @@ async function scene() {
     return backplane;
   };
   const nodes = { a: await start(A), b: await start(B), c: await start(C) };
-  heard.length = 0;
-  return { hub, heard, deliver, ...nodes };
+  seen.length = 0;
+  return { hub, seen, deliver, ...nodes };
 }
 
 /** Whether it has been answered. */
@@ -46,7 +46,7 @@ async function isSettled(promise: Promise<unknown>): Promise<boolean> {
 }
 
 it('two nodes that lose each other reach everybody else, and receive what they missed (G4, G6)', async () => {
-  const { hub, heard, deliver, a, b, c } = await scene();
+  const { hub, seen, deliver, a, b, c } = await scene();
   for (const node of [b, c]) void node.bus.watch(REALM, 'x', 'exact');
   deliver();
   a.bus.send(B, REALM, cancelOf(A));
@@ -56,11 +56,11 @@ it('two nodes that lose each other reach everybody else, and receive what they m
   expect(a.bus.send(C, REALM, cancelOf(A))).toBe(true);
   expect(b.bus.send(C, REALM, cancelOf(B))).toBe(true);
   deliver();
-  expect(heard.sort()).toEqual(['a: frame came back from b', 'c: event from a', 'c: frame from a', 'c: frame from b']);
-  heard.length = 0;
+  expect(seen.sort()).toEqual(['a: frame came back from b', 'c: event from a', 'c: frame from a', 'c: frame from b']);
+  seen.length = 0;
   hub.faults.heal(A);
   deliver();
-  expect(heard).toEqual(['b: gap from a']);
+  expect(seen).toEqual(['b: gap from a']);
   expect(a.bus.send(B, REALM, cancelOf(A))).toBe(true);
 });
 
@@ -76,7 +76,7 @@ it('a barrier waits for the node that its own cannot reach (G2)', async () => {
 });
 
 it('nothing is written in a directory that was emptied until every node has written its own again (G6)', async () => {
-  const { hub, heard, deliver, a, b, c } = await scene();
+  const { hub, seen, deliver, a, b, c } = await scene();
   void b.bus.watch(REALM, 'x', 'exact');
   deliver();
   hub.faults.empty();
@@ -87,7 +87,7 @@ it('nothing is written in a directory that was emptied until every node has writ
   // What is on its way between nodes needs no directory.
   await a.bus.publish(REALM, publicationOf('x'));
   deliver();
-  expect(heard).toEqual(['b: event from a']);
+  expect(seen).toEqual(['b: event from a']);
   deliver();
   expect(await claimed).toMatchObject({ kind: 'granted' });
   await watched;

@@ -11,12 +11,12 @@ const B = 'b' as NodeId;
 const C = 'c' as NodeId;
 
 let runs: (() => void)[];
-let heard: string[];
+let seen: string[];
 let hub: FaultyHub;
 
 beforeEach(() => {
   runs = [];
-  heard = [];
+  seen = [];
 });
 
 function makeHub(options: MemoryHubOptions = {}): void {
@@ -38,15 +38,15 @@ async function start(node: NodeId): Promise<Backplane> {
 
 function hearing(node: NodeId): BackplaneEvents {
   return {
-    publication: (from, _realm, { topic }) => heard.push(`${node}: ${topic} from ${from}`),
-    frame: (from, _realm, frame) => heard.push(`${node}: ${frame.kind} from ${from}`),
-    registration: (_realm, { procedure, callees }) => heard.push(`${node}: ${procedure} has ${callees.length}`),
-    nodeGone: (gone) => heard.push(`${node}: ${gone} has gone`),
-    gap: (from) => heard.push(`${node}: gap from ${from}`),
-    down: () => heard.push(`${node}: down`),
-    returned: (to, _realm, frame) => heard.push(`${node}: ${frame.kind} came back from ${to}`),
-    up: () => heard.push(`${node}: up`),
-    fenced: () => heard.push(`${node}: fenced`),
+    publication: (from, _realm, { topic }) => seen.push(`${node}: ${topic} from ${from}`),
+    frame: (from, _realm, frame) => seen.push(`${node}: ${frame.kind} from ${from}`),
+    registration: (_realm, { procedure, callees }) => seen.push(`${node}: ${procedure} has ${callees.length}`),
+    nodeGone: (gone) => seen.push(`${node}: ${gone} has gone`),
+    gap: (from) => seen.push(`${node}: gap from ${from}`),
+    down: () => seen.push(`${node}: down`),
+    returned: (to, _realm, frame) => seen.push(`${node}: ${frame.kind} came back from ${to}`),
+    up: () => seen.push(`${node}: up`),
+    fenced: () => seen.push(`${node}: fenced`),
   };
 }
 
@@ -77,7 +77,7 @@ describe('a realm that is served again at once', () => {
     const claiming = a.directory.claim(REALM, claimOf(A, 'com.x'));
     deliverAll();
     await claiming;
-    heard.length = 0;
+    seen.length = 0;
     void b.serve(REALM);
     void b.withdraw(REALM);
     void a.directory.release(REALM, claimOf(A, 'com.x').registration, claimOf(A, 'com.x').callee.session);
@@ -85,7 +85,7 @@ describe('a realm that is served again at once', () => {
     const serving = b.serve(REALM);
     deliverAll();
     await serving;
-    expect(heard).toEqual(['b: a has gone']);
+    expect(seen).toEqual(['b: a has gone']);
   });
 });
 
@@ -101,7 +101,7 @@ describe('a full lane', () => {
     expect(refusal?.message).toContain('lane is full');
     expect(hub.counts).toEqual({ refused: 1, lost: 0 });
     deliverAll();
-    expect(heard).toEqual(Array<string>(3).fill('b: x from a'));
+    expect(seen).toEqual(Array<string>(3).fill('b: x from a'));
   });
 
   it('loses frames by name: the receiver is notified of the gap (G3)', async () => {
@@ -110,7 +110,7 @@ describe('a full lane', () => {
     await start(B);
     for (let sent = 0; sent < 5; sent++) a.bus.send(B, REALM, cancelOf(A));
     deliverAll();
-    expect(heard).toEqual(['b: cancel from a', 'b: cancel from a', 'b: gap from a']);
+    expect(seen).toEqual(['b: cancel from a', 'b: cancel from a', 'b: gap from a']);
     expect(hub.counts.lost).toBe(1);
   });
 });
@@ -123,14 +123,14 @@ describe('a node that dies', () => {
     for (let sent = 0; sent < 3; sent++) a.bus.send(B, REALM, cancelOf(A));
     hub.faults.kill(A, 2);
     deliverAll();
-    expect(heard).toEqual(['b: cancel from a', 'b: cancel from a']);
+    expect(seen).toEqual(['b: cancel from a', 'b: cancel from a']);
     hub.faults.declareDead(A);
     hub.faults.declareDead(A);
     deliverAll();
-    expect(heard.slice(2)).toEqual(['b: a has gone']);
+    expect(seen.slice(2)).toEqual(['b: a has gone']);
   });
 
-  it('is silent once the others have heard that it has gone, whatever was under way', async () => {
+  it('is silent once the others have received that it has gone, whatever was under way', async () => {
     makeHub();
     const a = await start(A);
     await start(B);
@@ -141,7 +141,7 @@ describe('a node that dies', () => {
     deliverAll();
     for (const run of late) run();
     deliverAll();
-    expect(heard).toEqual(['b: a has gone']);
+    expect(seen).toEqual(['b: a has gone']);
   });
 
   it('leaves no interest in anybody’s mirror (G5)', async () => {
@@ -175,7 +175,7 @@ describe('a node that was declared dead although it lives', () => {
     await a.directory.release(REALM, claimOf(A, 'com.x').registration, claimOf(A, 'com.x').callee.session);
     await a.stop();
     deliverAll();
-    expect(heard.filter((line) => !line.includes('com.'))).toEqual(['b: a has gone']);
+    expect(seen.filter((line) => !line.includes('com.'))).toEqual(['b: a has gone']);
   });
 
   it('learns that it is fenced, once, and nothing else any more (G5)', async () => {
@@ -189,7 +189,7 @@ describe('a node that was declared dead although it lives', () => {
     hub.faults.isolate(A);
     hub.faults.heal(A);
     deliverAll();
-    expect(heard).toEqual(['b: a has gone', 'a: fenced']);
+    expect(seen).toEqual(['b: a has gone', 'a: fenced']);
   });
 
   it('is notified of it when it is back, if it was cut off, and never when it has stopped by itself', async () => {
@@ -201,13 +201,13 @@ describe('a node that was declared dead although it lives', () => {
     hub.faults.declareDead(A);
     hub.faults.declareDead(C);
     deliverAll();
-    expect(heard).toEqual(['a: down', 'c: down']);
+    expect(seen).toEqual(['a: down', 'c: down']);
     await c.stop();
     hub.faults.heal(A);
     hub.faults.heal(A);
     hub.faults.heal(C);
     deliverAll();
-    expect(heard.slice(2)).toEqual(['a: fenced']);
+    expect(seen.slice(2)).toEqual(['a: fenced']);
   });
 
   it('never receives anything when it is dead indeed', async () => {
@@ -218,7 +218,7 @@ describe('a node that was declared dead although it lives', () => {
     hub.faults.declareDead(A);
     hub.faults.heal(A);
     deliverAll();
-    expect(heard).toEqual(['a: down']);
+    expect(seen).toEqual(['a: down']);
   });
 });
 
@@ -231,10 +231,10 @@ describe('a node that is cut off while frames are under way to it', () => {
     a.bus.send(B, REALM, cancelOf(A));
     hub.faults.isolate(A, { returns: true });
     deliverAll();
-    expect(heard).toEqual(['a: down', 'b: cancel came back from a']);
+    expect(seen).toEqual(['a: down', 'b: cancel came back from a']);
     hub.faults.heal(A);
     deliverAll();
-    expect(heard.slice(2)).toEqual(['a: up', 'b: gap from a', 'a: gap from b']);
+    expect(seen.slice(2)).toEqual(['a: up', 'b: gap from a', 'a: gap from b']);
   });
 });
 
@@ -247,7 +247,7 @@ describe('a node that leaves while it is cut off', () => {
     hub.faults.isolate(A);
     await a.stop();
     deliverAll();
-    expect(heard).toEqual(['a: down', 'b: a has gone']);
+    expect(seen).toEqual(['a: down', 'b: a has gone']);
   });
 });
 

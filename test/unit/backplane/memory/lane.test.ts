@@ -106,7 +106,7 @@ describe('a lane', () => {
     expect(received).toEqual([]);
   });
 
-  it('tells when all that was under way has been delivered', () => {
+  it('notifies when all that was under way has been delivered', () => {
     const { lane, received, runAll } = laneUnderTest();
     const told: number[] = [];
     lane.whenEmpty(() => told.push(received.length));

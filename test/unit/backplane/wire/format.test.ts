@@ -101,8 +101,8 @@ describe('a batch', () => {
         payload: NO_PAYLOAD,
       },
     };
-    const [heard] = read(batchOf([item]));
-    expect(heard).toStrictEqual(item);
+    const [received] = read(batchOf([item]));
+    expect(received).toStrictEqual(item);
     expect(({} as Dict)['polluted']).toBeUndefined();
   });
 

@@ -36,7 +36,7 @@ describe('a session that ends while it is being sent to', () => {
     harness.nodes[0]!.outlet.refuseSend = (to, message) => {
       if (message[0] !== Code.RESULT || to !== caller.peer) return undefined;
       caller.leave();
-      return fault(ErrorUri.INVALID_ARGUMENT, 'cannot be said, and too much');
+      return fault(ErrorUri.INVALID_ARGUMENT, 'cannot be encoded, and too much');
     };
     callee.yield(1, [], { progress: true });
     expect(harness.nodes[0]!.outcomes()).toEqual(['caller_left']);

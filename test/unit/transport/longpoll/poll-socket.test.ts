@@ -11,11 +11,11 @@ const OPTIONS: PollSocketOptions = {
 
 function scene(options: Partial<PollSocketOptions> = {}) {
   const socket = new PollSocket({ ...OPTIONS, ...options });
-  const heard: string[] = [];
+  const received: string[] = [];
   socket.owner = {
-    drained: () => heard.push('drained'),
-    lost: (why) => heard.push(why),
-    ended: () => heard.push('ended'),
+    drained: () => received.push('drained'),
+    lost: (why) => received.push(why),
+    ended: () => received.push('ended'),
   };
   const send = (...texts: string[]): number[] => texts.map((text) => socket.send(Buffer.from(text)));
   /** One poll: its answer, once it is there. */
@@ -31,7 +31,7 @@ function scene(options: Partial<PollSocketOptions> = {}) {
     self.leave = socket.receive((answer) => (self.answer = answer));
     return self;
   };
-  return { socket, heard, send, poll };
+  return { socket, received, send, poll };
 }
 
 beforeEach(() => vi.useFakeTimers());
@@ -39,7 +39,7 @@ afterEach(() => vi.useRealTimers());
 
 describe('a poll socket', () => {
   it('answers a poll with one message, and the next with the next', () => {
-    const { send, poll, socket, heard } = scene();
+    const { send, poll, socket, received } = scene();
     expect(send('one', 'two')).toEqual([0, 0]);
     const first = poll();
     expect(first.text()).toBe('one');
@@ -49,7 +49,7 @@ describe('a poll socket', () => {
     expect(second.text()).toBe('two');
     second.settle('written');
     expect(socket.getBufferedAmount()).toBe(0);
-    expect(heard).toEqual(['drained', 'drained']);
+    expect(received).toEqual(['drained', 'drained']);
   });
 
   it('answers a poll that waits as soon as there is a message', () => {
@@ -92,10 +92,10 @@ describe('a poll socket', () => {
   });
 
   it('is lost when nobody knows whether an answer was written', () => {
-    const { send, poll, heard } = scene();
+    const { send, poll, received } = scene();
     send('one');
     poll().settle('doubt');
-    expect(heard).toEqual(['doubt']);
+    expect(received).toEqual(['doubt']);
   });
 
   it('answers the earlier of two polls without messages (LP-4)', () => {
@@ -116,38 +116,38 @@ describe('a poll socket', () => {
   });
 
   it('ends a poll in time, and is lost when no other comes (LP-2, LP-3)', () => {
-    const { poll, heard } = scene();
+    const { poll, received } = scene();
     const waiting = poll();
     vi.advanceTimersByTime(7_999);
     expect(waiting.answer).toBeUndefined();
     vi.advanceTimersByTime(1);
     expect(waiting.text()).toBe('none');
     vi.advanceTimersByTime(29_999);
-    expect(heard).toEqual([]);
+    expect(received).toEqual([]);
     vi.advanceTimersByTime(1);
-    expect(heard).toEqual(['idle']);
+    expect(received).toEqual(['idle']);
   });
 
   it('is lost when no poll ever comes, and when the client of the last one leaves (LP-3)', () => {
     const never = scene();
     vi.advanceTimersByTime(30_000);
-    expect(never.heard).toEqual(['idle']);
+    expect(never.received).toEqual(['idle']);
     const gone = scene();
     gone.poll().leave();
     vi.advanceTimersByTime(30_000);
-    expect(gone.heard).toEqual(['idle']);
+    expect(gone.received).toEqual(['idle']);
   });
 
   it('answers the poll that waits when it ends, once and last, and takes nothing more (LP-9)', () => {
-    const { socket, send, poll, heard } = scene();
+    const { socket, send, poll, received } = scene();
     const waiting = poll();
     socket.end();
     socket.close();
     expect(waiting.text()).toBe('unknown');
-    expect(heard).toEqual(['ended']);
+    expect(received).toEqual(['ended']);
     expect(send('late')).toEqual([1]);
     expect(socket.getBufferedAmount()).toBe(0);
     vi.advanceTimersByTime(60_000);
-    expect(heard).toEqual(['ended']);
+    expect(received).toEqual(['ended']);
   });
 });

@@ -45,7 +45,7 @@ describe('an error of the store', () => {
     expect(remedyFor({ message })).toBeUndefined();
   });
 
-  it('has a code, which tells what kind it is', () => {
+  it('has a code, which names its kind', () => {
     expect(new StoreReplyError('NOSCRIPT No matching script.').code).toBe('NOSCRIPT');
     expect(new StoreReplyError('something else').code).toBe('ERR');
     const kinds = ['READONLY no', 'OOM no', 'ERR no'].map((message) => {

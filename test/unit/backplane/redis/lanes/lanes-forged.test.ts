@@ -4,7 +4,7 @@ import { withSequence } from '../../../../support/forged.js';
 import { A, B, publicationOf } from '../../../../support/lane-items.js';
 import { pair } from '../../../../support/lanes-under-test.js';
 
-/** Two lanes; the receiver has heard one batch of the sender and holds a copy to forge others from. */
+/** Two lanes; the receiver has received one batch of the sender, and the test holds a copy to forge others from. */
 function scene() {
   const { sender, receiver } = pair();
   const say = (name: string): Uint8Array => {

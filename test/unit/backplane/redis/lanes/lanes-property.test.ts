@@ -38,7 +38,7 @@ const fate = fc.constantFrom<Fate[]>('heard', 'heard', 'heard', 'missed', 'lost'
 
 const SPEECH = { silence: 'never', doubt: 'later', sendPolicy: 'now' } as const;
 
-/** What was said to B, in order, and what became of it. */
+/** The messages to B, in order, and the fate of each. */
 class Record {
   readonly said: string[] = [];
   readonly refused = new Set<string>();

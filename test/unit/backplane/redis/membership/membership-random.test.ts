@@ -10,11 +10,11 @@ const HEALED_MS = 12 * LEASE_MS;
 /** One life of a cluster in which anything may happen to its nodes and its store, until it is left alone and heals. */
 class Story {
   readonly world = new MembersWorld();
-  readonly told: string[] = [];
-  /** Declared dead, and the store has forgotten that: whoever has not will reap them without waiting for their lease. */
+  readonly steps: string[] = [];
+  /** Declared dead, and the store has forgotten that: a node that remembers reaps them without waiting for their lease. */
   readonly forgotten = new Set<Member>();
   readonly left = new Set<Member>();
-  /** They have been frozen, or deaf, or without a listener at some time: the others may have had a reason. */
+  /** Members that were frozen, cut off from messages, or without a listener at some time: the others may have had a reason. */
   readonly doubtful = new Set<Member>();
   readonly #random: () => number;
   #nodeCount = 0;
@@ -75,13 +75,13 @@ class Story {
       this.#flush();
     } else if (world.isAway) this.#comeBack();
     else if (dice < 0.91) {
-      this.told.push('away');
+      this.steps.push('away');
       world.goAway();
     }
   }
 
   #note(what: string, member: Member, action: () => void): void {
-    this.told.push(`${Math.round(this.world.time.nowMs)} ${what} ${member.node}`);
+    this.steps.push(`${Math.round(this.world.time.nowMs)} ${what} ${member.node}`);
     action();
   }
 
@@ -130,13 +130,13 @@ class Story {
   }
 
   #comeBack(): void {
-    this.told.push(`${Math.round(this.world.time.nowMs)} back`);
+    this.steps.push(`${Math.round(this.world.time.nowMs)} back`);
     this.world.isAway = false;
     for (const member of this.#running()) member.turn(() => void member.membership.renewOnce().catch(() => undefined));
   }
 
   #flush(): void {
-    this.told.push(`${Math.round(this.world.time.nowMs)} flush`);
+    this.steps.push(`${Math.round(this.world.time.nowMs)} flush`);
     for (const member of this.world.members) if (this.world.hasTombstone(member.node)) this.forgotten.add(member);
     this.world.flushAll();
   }
@@ -197,7 +197,7 @@ it(`heals from whatever happens to ${SEED_COUNT} clusters, and reports each deat
     try {
       await check(story);
     } catch (cause) {
-      throw new Error(`GANTRY_MEMBERSHIP_SEED=${seed}: ${story.told.join(', ')}`, { cause });
+      throw new Error(`GANTRY_MEMBERSHIP_SEED=${seed}: ${story.steps.join(', ')}`, { cause });
     }
   }
 });

@@ -9,20 +9,20 @@ const described = { name: 'x', reads: [1], startedAtMs: 1 };
 const row = writeNodeRow(described);
 
 let nowMs: number;
-let said: string[];
+let reported: string[];
 let peers: Peers;
 const counters = createClusterCounters();
 
 beforeEach(() => {
   nowMs = 0;
-  said = [];
+  reported = [];
   peers = new Peers({
     node: 'own' as NodeId,
     nowMs: () => nowMs,
     changeMs: CHANGE_MS,
     counters,
-    entered: (node) => said.push(`+${node}`),
-    gone: (node) => said.push(`-${node}`),
+    entered: (node) => reported.push(`+${node}`),
+    gone: (node) => reported.push(`-${node}`),
   });
 });
 
@@ -49,7 +49,7 @@ describe('the other nodes', () => {
     expect(load(4, ['a', 'b', 'c', 'd'])).toBe(true);
     expect(peers.isStale).toBe(false);
     peers.change(gone('a', 5));
-    expect(said).toEqual(['+a', '+b', '+d', '+c', '-a']);
+    expect(reported).toEqual(['+a', '+b', '+d', '+c', '-a']);
     expect([...peers.known]).toEqual(['b', 'd', 'c']);
     expect(peers.version).toBe(5);
   });
@@ -60,7 +60,7 @@ describe('the other nodes', () => {
     peers.change(gone('c', 3));
     peers.change(entered('own', 2));
     expect(peers.isStale).toBe(false);
-    expect(said).toEqual(['+a', '+b']);
+    expect(reported).toEqual(['+a', '+b']);
   });
 
   it('are read anew when a late change brings somebody unknown: the end may have been missed', () => {
@@ -70,11 +70,11 @@ describe('the other nodes', () => {
     expect(load(5, ['a'], ['b'])).toBe(true);
     nowMs = CHANGE_MS - 1;
     peers.settle();
-    expect(said).toEqual(['+a', '+b']);
+    expect(reported).toEqual(['+a', '+b']);
     nowMs = CHANGE_MS;
     peers.settle();
     peers.settle();
-    expect(said).toEqual(['+a', '+b', '-b']);
+    expect(reported).toEqual(['+a', '+b', '-b']);
   });
 
   it('are read anew when a dead one enters, and it is to be reaped whatever its lease', () => {
@@ -84,7 +84,7 @@ describe('the other nodes', () => {
     expect(peers.isStale).toBe(true);
     load(3, ['a']);
     expect(peers.lost()).toEqual([{ node: 'a', grounds: 'certain' }]);
-    expect(said).toEqual(['+a', '-a']);
+    expect(reported).toEqual(['+a', '-a']);
     load(4, []);
     expect(peers.lost()).toEqual([]);
   });
@@ -100,7 +100,7 @@ describe('the other nodes', () => {
     expect(peers.lost()).toEqual([{ node: 'c', grounds: 'expired' }]);
     peers.end('c' as NodeId);
     expect(peers.lost()).toEqual([]);
-    expect(said).toEqual(['+a', '+b', '+c', '-c']);
+    expect(reported).toEqual(['+a', '+b', '+c', '-c']);
   });
 
   it('are not taken for lost by a reading that something overtook', () => {
@@ -114,7 +114,7 @@ describe('the other nodes', () => {
     expect(peers.load({ version: 2, epoch: 'e', alive, ended: [] }, changeCount)).toBe(false);
     expect(peers.lost()).toEqual([]);
     expect(peers.version).toBe(3);
-    expect(said).toEqual(['+a', '+b', '+z']);
+    expect(reported).toEqual(['+a', '+b', '+z']);
   });
 
   it('are asked for: who is there, who has gone', () => {

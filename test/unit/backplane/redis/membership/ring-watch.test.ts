@@ -130,7 +130,7 @@ describe('the watch of a ring', () => {
     expect(large.asked.at(-1)).toHaveLength(3);
   });
 
-  it('reports nobody when the store cannot tell, or fails', async () => {
+  it('reports nobody when the store does not know, or fails', async () => {
     ring.dead.add(name(3));
     ring.answer = () => Promise.resolve(undefined);
     await ring.beat();

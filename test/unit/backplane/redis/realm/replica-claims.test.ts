@@ -175,13 +175,13 @@ describe('claims', () => {
       expect(world.storedCallees()).toEqual([expect.stringContaining(' n2 ')]);
     });
 
-    it.each(['times out', 'cannot reach the store', 'hears that the store was emptied'])(
+    it.each(['times out', 'cannot reach the store', 'learns that the store was emptied'])(
       'leave it with its holder for good when the claim %s',
       async (what) => {
         const { one, two, three, held, claiming, successors } = await beingTaken();
         if (what === 'times out') await world.pass(20_000);
         if (what === 'cannot reach the store') two.cut();
-        if (what === 'hears that the store was emptied') {
+        if (what === 'learns that the store was emptied') {
           world.twin.flushAll();
           await world.settled(Promise.all([one, two, three].map((node) => node.resync('store_emptied'))));
         }

@@ -19,7 +19,7 @@ function defer(): Deferred {
   return { promise, resolve, reject };
 }
 
-/** Does what it is told when the test says so. */
+/** Carries out each request when the test resolves it. */
 class FakeRealm {
   readonly entering = defer();
   readonly withdrawing = defer();
