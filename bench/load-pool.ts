@@ -6,6 +6,8 @@ import { loadCores, pinned } from './routers/process.js';
 
 const entry = fileURLToPath(new URL('./load/worker.js', import.meta.url));
 
+const greatestNiceness = 19;
+
 interface Pending {
   readonly resolve: (outcome: Outcome | null) => void;
   readonly reject: (error: Error) => void;
@@ -18,9 +20,9 @@ class LoadProcess {
   readonly #pending = new Map<number, Pending>();
   #commands = 0;
 
-  /** `isYielding`: takes the processor only when no other process of the machine wants it. */
-  constructor(isYielding = false) {
-    const nice = isYielding ? ['nice', '-n', '19'] : [];
+  /** `niceness`: above 0 it yields the processor to those that measure. */
+  constructor(niceness = 0) {
+    const nice = niceness > 0 ? ['nice', '-n', String(niceness)] : [];
     const [command, ...rest] = pinned(loadCores, [...nice, process.execPath, entry]);
     this.#child = spawn(command!, rest, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     this.#child.on('message', (message: FromWorker) => this.#receive(message));
@@ -116,9 +118,12 @@ export class LoadPool {
     return load;
   }
 
-  /** In a process of its own, which ends with the load and yields to those that measure. */
-  async openApart(endpoint: Endpoint, job: Job): Promise<OpenLoad> {
-    const apart = new LoadProcess(true);
+  /**
+   * In a process of its own, which ends with the load and yields to those that measure. With the greatest niceness it runs
+   * only when no other process of the machine wants the processor.
+   */
+  async openApart(endpoint: Endpoint, job: Job, niceness = greatestNiceness): Promise<OpenLoad> {
+    const apart = new LoadProcess(niceness);
     const load: OpenLoad = {
       run: (plan) => apart.ask({ command: 'run', plan }),
       finish: () => apart.finish(),

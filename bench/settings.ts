@@ -24,6 +24,10 @@ export interface Settings {
   /** Runs of the cases that need a router started afresh. */
   readonly memoryRuns: number;
   readonly idleSessions: number;
+  /** Sessions of one node; fewer where the machine has no room for them. */
+  readonly connections: number;
+  /** `limits.maxHandshakesPerSecond` while all of them come back; 0: no limit. */
+  readonly handshakeRates: readonly number[];
   readonly subscriptions: number;
   readonly churnCycles: number;
   /** How long one attack lasts. */
@@ -57,6 +61,8 @@ const full: Settings = {
   chunksPerCall: 1_000,
   memoryRuns: 2,
   idleSessions: 10_000,
+  connections: 50_000,
+  handshakeRates: [0, 1_000, 2_000, 4_000],
   subscriptions: 100_000,
   churnCycles: 200_000,
   attackMs: 5_000,
@@ -79,6 +85,8 @@ const quick: Settings = {
   serializers: ['json', 'msgpack'],
   memoryRuns: 1,
   idleSessions: 2_000,
+  connections: 5_000,
+  handshakeRates: [0, 1_000],
   subscriptions: 20_000,
   churnCycles: 10_000,
   attackMs: 3_000,
@@ -103,6 +111,8 @@ const smoke: Settings = {
   chunksPerCall: 20,
   memoryRuns: 1,
   idleSessions: 50,
+  connections: 60,
+  handshakeRates: [100],
   subscriptions: 200,
   churnCycles: 200,
   attackMs: 100,

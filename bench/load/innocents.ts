@@ -28,6 +28,7 @@ export class Innocents implements Activity {
   #received = 0;
   #sent = 0;
   #isCut = false;
+  #endMs = 0;
   #finish: () => void = () => undefined;
 
   constructor(endpoint: Endpoint, job: InnocentsJob) {
@@ -56,13 +57,18 @@ export class Innocents implements Activity {
 
   async run({ pace, measureMs }: Plan): Promise<Outcome> {
     if (pace.kind !== 'open') throw new Error('innocent sessions keep a fixed rate');
-    const finished = new Promise<void>((resolve) => (this.#finish = resolve));
     const startMs = performance.now();
-    const endMs = startMs + measureMs;
+    this.#endMs = startMs + measureMs;
+    const finished = new Promise<void>((resolve) => {
+      this.#finish = () => {
+        this.#endMs = 0;
+        resolve();
+      };
+    });
     this.#histogram.clear();
     const sentBefore = this.#sent;
     const receivedBefore = this.#received;
-    while (performance.now() < endMs && !this.#isCut) {
+    while (performance.now() < this.#endMs && !this.#isCut) {
       const due = sentBefore + Math.floor(((performance.now() - startMs) * pace.perSecond) / 1_000) + 1;
       while (this.#sent < due) this.#send(startMs + ((this.#sent - sentBefore) * 1_000) / pace.perSecond);
       await Promise.race([pause(1_000 / pace.perSecond / 2), finished]);

@@ -46,6 +46,16 @@ export interface IdleJob {
   readonly connections: number;
 }
 
+/** Sessions with one subscription each (on the relay only connections), which all come back when they are dropped. */
+export interface CrowdJob {
+  readonly kind: 'crowd';
+  readonly connections: number;
+  /** Client addresses to take turns with, because one has less than 65,536 ports; empty: the system's choice. */
+  readonly addresses: readonly string[];
+  /** Keeps the topics of several processes apart. */
+  readonly prefix: string;
+}
+
 /** Sessions that hold subscriptions to topics nobody else uses. */
 export interface SubscriptionsJob {
   readonly kind: 'subscriptions';
@@ -97,6 +107,7 @@ export type Job =
   | RpcJob
   | ProgressiveJob
   | IdleJob
+  | CrowdJob
   | SubscriptionsJob
   | ChurnJob
   | JoinsJob

@@ -156,7 +156,8 @@ export class Session {
   }
 }
 
-const roles = {
+/** Roles of a client that uses everything which is measured. */
+export const roles = {
   publisher: { features: {} },
   subscriber: { features: { pattern_based_subscription: true } },
   caller: { features: { progressive_call_results: true } },

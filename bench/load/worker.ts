@@ -4,6 +4,7 @@ import { Attackers } from './attackers.js';
 import { attackOf } from './attacks.js';
 import { Fanout } from './fanout.js';
 import { Guessers } from './guessers.js';
+import { Crowd } from './crowd.js';
 import { Churn, Idle, Subscriptions } from './held-sessions.js';
 import { Innocents } from './innocents.js';
 import { Joins } from './joins.js';
@@ -70,6 +71,8 @@ function activityOf(endpoint: Endpoint, job: Job): Activity {
       return new Progressive(endpoint, job, new Meter(endpoint));
     case 'idle':
       return new Idle(endpoint, job);
+    case 'crowd':
+      return new Crowd(endpoint, job);
     case 'subscriptions':
       return new Subscriptions(endpoint, job);
     case 'churn':

@@ -21,7 +21,6 @@ const limits = {
 export interface GantryOptions extends StartOptions {
   /** Each router writes a CPU profile there when it is stopped. */
   readonly profileDirectory: string | null;
-  readonly environment?: Readonly<Record<string, string>>;
   /** The built checkout to run; absent: this one. */
   readonly directory?: string;
 }

@@ -26,6 +26,8 @@ export interface StartOptions {
   readonly servesSite?: boolean;
   /** Gantry has the principals of `load/logins.ts`. */
   readonly hasLogins?: boolean;
+  /** Settings of Gantry, on top of those of the bench. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export interface Router {

@@ -9,6 +9,7 @@ import { mirror } from './cluster/mirror.js';
 import { nodes } from './cluster/nodes.js';
 import { rpc as clusterRpc } from './cluster/rpc.js';
 import { sessions, topics } from './cluster/storms.js';
+import { connections } from './connections.js';
 import { fanout } from './fanout.js';
 import { hostile } from './hostile.js';
 import { idle } from './idle.js';
@@ -30,6 +31,7 @@ export const scenarios: readonly Scenario[] = [
   progressive,
   latency,
   idle,
+  connections,
   subscriptions,
   churn,
   auth,
