@@ -42,10 +42,8 @@ export async function runBench(options: Options, reportDirectory: string, say: S
   };
   keepOffRouterCore();
   const loadBefore = loadavg();
-  let redis: string | null = null;
   try {
     for (const scenario of chosen) await runScenario(bench, scenario);
-    redis = await bench.clusters.redisVersion();
   } finally {
     bench.pool.stop();
     await bench.clusters.stop();
@@ -54,7 +52,7 @@ export async function runBench(options: Options, reportDirectory: string, say: S
     const durationSeconds = (performance.now() - startedMs) / 1000;
     const report: Report = {
       ...reportOf(options, bench, lineUp, chosen, cases),
-      redis,
+      redis: bench.clusters.redisVersion,
       durationSeconds,
       loadAverages: [loadBefore, loadavg()],
     };

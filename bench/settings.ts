@@ -36,6 +36,9 @@ export interface Settings {
   readonly attackShare: number;
   /** Nodes of the clusters that are compared, the least first. */
   readonly nodeCounts: readonly number[];
+  /** Nodes without clients, in few processes. */
+  readonly manyNodes: readonly number[];
+  readonly manyNodesTopics: number;
   /** Topics that come all at once on one node of a cluster. */
   readonly stormTopics: number;
   readonly stormSessions: number;
@@ -68,6 +71,8 @@ const full: Settings = {
   attackMs: 5_000,
   attackShare: 1,
   nodeCounts: [2, 4, 8],
+  manyNodes: [2, 8, 16, 32, 64],
+  manyNodesTopics: 10_000,
   stormTopics: 50_000,
   stormSessions: 10_000,
   listedSessions: 50_000,
@@ -90,6 +95,8 @@ const quick: Settings = {
   subscriptions: 20_000,
   churnCycles: 10_000,
   attackMs: 3_000,
+  manyNodes: [2, 8, 32],
+  manyNodesTopics: 5_000,
   stormTopics: 10_000,
   stormSessions: 2_000,
   listedSessions: 5_000,
@@ -118,6 +125,8 @@ const smoke: Settings = {
   attackMs: 100,
   attackShare: 0.05,
   nodeCounts: [2, 3],
+  manyNodes: [3],
+  manyNodesTopics: 100,
   stormTopics: 600,
   stormSessions: 50,
   listedSessions: 60,

@@ -123,6 +123,7 @@ export class Cluster {
 export class Clusters {
   readonly #profileDirectory: string | null;
   #shared: Promise<Cluster> | null = null;
+  #redisVersion: string | null = null;
 
   constructor(profileDirectory: string | null) {
     this.#profileDirectory = profileDirectory;
@@ -130,7 +131,7 @@ export class Clusters {
 
   /** Two nodes, or more once it has been grown; kept from one scenario to the next. */
   shared(): Promise<Cluster> {
-    this.#shared ??= Cluster.start(2, { measuresMemory: false, profileDirectory: this.#profileDirectory });
+    this.#shared ??= this.#start({ measuresMemory: false, profileDirectory: this.#profileDirectory });
     return this.#shared;
   }
 
@@ -140,7 +141,7 @@ export class Clusters {
     work: (cluster: Cluster) => Promise<T>,
     environment: Readonly<Record<string, string>> = {},
   ): Promise<T> {
-    const cluster = await Cluster.start(2, { measuresMemory, profileDirectory: this.#profileDirectory, environment });
+    const cluster = await this.#start({ measuresMemory, profileDirectory: this.#profileDirectory, environment });
     try {
       return await work(cluster);
     } finally {
@@ -148,14 +149,30 @@ export class Clusters {
     }
   }
 
-  /** Version of the Redis server of the shared cluster; null while there is none. */
-  async redisVersion(): Promise<string | null> {
-    const shared = await this.#shared?.catch(() => null);
-    return shared?.redis.version ?? null;
+  /** Hands a Redis without nodes to `work` and stops it whatever happens. */
+  async withRedis<T>(work: (redis: RunningRedis) => Promise<T>): Promise<T> {
+    const redis = await startRedis();
+    this.#redisVersion = redis.version;
+    try {
+      return await work(redis);
+    } finally {
+      await redis.stop();
+    }
+  }
+
+  /** Version of the Redis server that was started last; null: none was. */
+  get redisVersion(): string | null {
+    return this.#redisVersion;
   }
 
   async stop(): Promise<void> {
     const shared = await this.#shared?.catch(() => null);
     await shared?.stop();
+  }
+
+  async #start(options: ClusterOptions): Promise<Cluster> {
+    const cluster = await Cluster.start(2, options);
+    this.#redisVersion = cluster.redis.version;
+    return cluster;
   }
 }

@@ -14,6 +14,7 @@ import { fanout } from './fanout.js';
 import { hostile } from './hostile.js';
 import { idle } from './idle.js';
 import { latency } from './latency.js';
+import { manyNodes } from './many-nodes.js';
 import { meta } from './meta.js';
 import { mixed } from './mixed.js';
 import { progressive } from './progressive.js';
@@ -37,6 +38,7 @@ export const scenarios: readonly Scenario[] = [
   auth,
   authorization,
   meta,
+  manyNodes,
   hostile,
 ];
 
