@@ -63,7 +63,8 @@ export class Outbox implements Backlogged, EndOfTurn, CorkedWriter {
   readonly #flusher: TurnFlusher<Outbox>;
   readonly #counters: Counters;
   readonly #earlyWriteBytes: number;
-  readonly #queue: Uint8Array[] = [];
+  /** Begins with room for one message: an array that grows from none takes 128 bytes more for each idle connection. */
+  readonly #queue: Uint8Array[] = [EMPTY];
   /** The bodies of those queued messages that are heads, at the same index. */
   readonly #bodies: (SharedBody | undefined)[] = [];
   #head = 0;

@@ -26,7 +26,8 @@ import { sendAnswer } from './uws-http.js';
 
 /** The state that uWebSockets.js keeps with each WebSocket. */
 export interface UserData {
-  readonly traits: ConnectionTraits;
+  /** Undefined once the connection has them: the object would stay as long as the WebSocket. */
+  traits: ConnectionTraits | undefined;
   readonly slot: ConnectionSlot;
   connection: UwsConnection | undefined;
 }

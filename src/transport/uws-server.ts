@@ -228,19 +228,22 @@ export class UwsServer {
 
   #opened(socket: WebSocket<UserData>): void {
     const user = socket.getUserData();
-    const connection = new UwsConnection(socket, user.traits, this.#dependencies);
+    const { traits } = user;
+    if (traits === undefined) throw new Error('a WebSocket was opened twice');
+    const connection = new UwsConnection(socket, traits, this.#dependencies);
+    user.traits = undefined;
     user.connection = connection;
     this.#connections.add(connection);
     this.#gate.opened(connection);
     connection.listen(this.#accept(connection));
   }
 
-  #closed({ traits, slot, connection }: UserData, code: number, reason: string): void {
+  #closed({ slot, connection }: UserData, code: number, reason: string): void {
     slot.release();
     if (connection === undefined) return;
     this.#connections.delete(connection);
     const isCut = connection.closeCause === undefined && code === CUT_OFF;
-    this.#gate.ended(connection, isCut ? this.#cutOff(reason, traits) : 'peer');
+    this.#gate.ended(connection, isCut ? this.#cutOff(reason, connection) : 'peer');
     if (this.#connections.size === 0) this.#whenEmpty?.();
   }
 
