@@ -18,6 +18,7 @@ clients of a router; each prints more with --help:
                                answer calls by running a command
   gantry meta sessions         show the sessions of a realm, or call another procedure of the router
   gantry top [URL…]            show sessions and rates of nodes
+  gantry bench [call|publish]  measure calls or publications of several sessions
 
 credentials for the configuration, from a secret on standard input:
   gantry hash-ticket           SHA-256 of a ticket

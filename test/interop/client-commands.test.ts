@@ -231,3 +231,33 @@ const SORT = `
   process.stdin.on('data', (part) => (text += part));
   process.stdin.on('end', () => console.log(JSON.stringify(JSON.parse(text).args.sort())));
 `;
+
+describe('gantry bench', () => {
+  it.each(['call', 'publish'])('measures a %s, and receives as many as it sends', async (kind) => {
+    const exit = await run('bench', kind, '--seconds', '0.5', '--sessions', '2', '--concurrency', '3', '--bytes', '10');
+    expect({ ...exit, stdout: '' }).toMatchObject({ code: 0, stderr: '' });
+    const [figures] = lines(exit) as Record<string, number>[];
+    expect(figures).toMatchObject({ kind, sessions: 2, concurrency: 3, bytes: 10 });
+    const { count = 0, perSecond, seconds = 0, medianMs = 0, p99Ms = 0, maxMs, received = 0 } = figures!;
+    // Each of the six sends at least one. An event may be on its way when its publication is acknowledged.
+    expect(count).toBeGreaterThanOrEqual(6);
+    expect(received).toBeGreaterThan(0);
+    expect(received).toBeLessThanOrEqual(count);
+    if (kind === 'call') expect(received).toBe(count);
+    expect(seconds).toBeGreaterThanOrEqual(0.5);
+    expect(Math.abs(perSecond! - count / seconds)).toBeLessThan(Math.max(2, count / 20));
+    expect([medianMs, p99Ms, maxMs]).toEqual([medianMs, p99Ms, maxMs].sort((one, other) => one! - other!));
+  });
+
+  it('ends with the first error, and refuses what it cannot measure', async () => {
+    expect(await run('bench', '--prefix', 'wamp.bench')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^wamp\.error\.(invalid_uri|not_authorized)/) as unknown,
+    });
+    expect(await run('bench', 'subscribe')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('gantry bench measures either call or publish') as unknown,
+    });
+    expect(await run('bench', '--sessions', '1.5')).toMatchObject({ code: 2 });
+  });
+});

@@ -3,6 +3,7 @@ import { LoginError } from '../../client/login/login.js';
 import { toJsonText } from '../../client/wire.js';
 import { ExitCode } from '../exit-code.js';
 import { oneLine } from '../one-line.js';
+import { BENCH } from './bench.js';
 import { CALL } from './call.js';
 import { ClientError } from './client-error.js';
 import type { ClientCommand, ClientContext } from './context.js';
@@ -15,7 +16,7 @@ import { CONNECTION_FLAGS } from './settings.js';
 import { SUBSCRIBE } from './subscribe.js';
 import { TOP } from './top.js';
 
-export const ALL_CLIENT_COMMANDS: readonly ClientCommand[] = [CALL, PUBLISH, SUBSCRIBE, REGISTER, META, TOP];
+export const ALL_CLIENT_COMMANDS: readonly ClientCommand[] = [CALL, PUBLISH, SUBSCRIBE, REGISTER, META, TOP, BENCH];
 
 const HELP_FLAG: CommandFlag = { name: 'help', short: 'h', help: 'print this' };
 
