@@ -27,7 +27,8 @@ export interface ConvertedTransport {
 
 const SERIALIZERS = ['json', 'msgpack', 'cbor'];
 const NOT_A_SOCKET: Readonly<Record<string, string>> = {
-  longpoll: 'long-poll is on by default, at the path in longPoll.path',
+  longpoll:
+    'long-poll is on by default at the port of listen, at the path in longPoll.path; at another port write longPoll into the entry of listeners by hand',
   publisher: 'write it as an entry of httpBridge by hand',
   caller: 'write it as an entry of httpBridge by hand',
   webhook: 'write it as an entry of httpBridge by hand',

@@ -40,7 +40,10 @@ export function convertFurther(others: readonly FoundTransport[], first: FirstSo
   }
   const beside = others.flatMap(({ webPaths }) => (webPaths === first.found.webPaths ? [] : (webPaths ?? [])));
   for (const { service } of new Set(beside))
-    service.report.note(service.path, `only what stands beside ${first.found.path} was converted`);
+    service.report.note(
+      service.path,
+      `only what stands beside ${first.found.path} was converted: write it as web.paths of the entry of listeners by hand`,
+    );
   return { paths, listeners };
 }
 
