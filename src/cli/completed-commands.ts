@@ -35,9 +35,10 @@ export const COMPLETED_COMMANDS: readonly CompletedCommand[] = [
     options: [...CONFIGURATION, flag('schema', 'the JSON schema'), flag('env', 'every environment variable')],
   },
   { name: 'convert', summary: 'translate a configuration of Crossbar.io', options: [], words: ['crossbar'] },
-  ...ALL_CLIENT_COMMANDS.map(({ name, summary, flags, isLocal }): CompletedCommand => ({
+  ...ALL_CLIENT_COMMANDS.map(({ name, summary, flags, words, isLocal }): CompletedCommand => ({
     name,
     summary,
+    words: words ?? [],
     options: [...flags, ...(isLocal === true ? [] : CONNECTION_FLAGS)].map(
       ({ name: own, help, value, isFile, choices }) =>
         option(own, help, { hasValue: value !== undefined, isFile: isFile === true, choices: choices ?? [] }),

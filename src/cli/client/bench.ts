@@ -14,6 +14,7 @@ type Kind = (typeof KINDS)[number];
 export const BENCH: ClientCommand = {
   name: 'bench',
   usage: '[call|publish]',
+  words: KINDS,
   summary: 'measures calls, or acknowledged publications, and prints one line of JSON',
   flags: [
     { name: 'seconds', value: 'SECONDS', help: 'how long to measure (5)' },

@@ -34,6 +34,8 @@ export interface ClientCommand {
   readonly usage: string;
   readonly summary: string;
   readonly flags: readonly CommandFlag[];
+  /** Words that a shell proposes behind the name. */
+  readonly words?: readonly string[];
   /** It joins no realm: the options of connections do not count. */
   readonly isLocal?: boolean;
   /** More for the help of this command. */

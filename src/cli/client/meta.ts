@@ -1,5 +1,6 @@
 import { ClientSession } from '../../client/session.js';
 import { WampError } from '../../client/errors.js';
+import { META_PROCEDURES } from '../../routing/meta/procedures.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import { ExitCode } from '../exit-code.js';
 import { UsageError } from '../usage-error.js';
@@ -9,12 +10,14 @@ import { payloadFlags, payloadWords } from './payload-words.js';
 import { joinOptions } from './settings.js';
 import { toJsonText } from '../../client/wire.js';
 
+const PREFIX = 'wamp.';
 /** Sessions that are asked about at the same time. */
 const MAX_IN_FLIGHT = 50;
 
 export const META: ClientCommand = {
   name: 'meta',
   usage: 'sessions | PROCEDURE [ARGUMENT…]',
+  words: ['sessions', ...Object.keys(META_PROCEDURES).map((uri) => uri.slice(PREFIX.length))],
   summary: 'asks the router about sessions, registrations and subscriptions of a realm',
   notes: [
     'sessions: a line of JSON for each session. PROCEDURE: a procedure of the router without "wamp.", such as',
@@ -36,7 +39,7 @@ async function run(words: Words, context: ClientContext): Promise<ExitCode> {
   try {
     if (name === 'sessions') await printSessions(session, context);
     else {
-      const { args } = await session.call(`wamp.${name}`, { ...values, signal: context.interrupted });
+      const { args } = await session.call(`${PREFIX}${name}`, { ...values, signal: context.interrupted });
       const [first = null] = args;
       for (const one of Array.isArray(first) ? (first as unknown[]) : [first]) print(one, context);
     }

@@ -38,6 +38,13 @@ describe('completion', () => {
     expect(proposals('gantry', 'subscribe', '--match', '')).toEqual(['exact', 'prefix', 'wildcard']);
     expect(proposals('gantry', 'start', '--config', '/etc/host').length).toBeGreaterThan(0);
     expect(proposals('gantry', 'completion', '')).toEqual([...SHELLS]);
+    expect(proposals('gantry', 'bench', '').slice(0, 2)).toEqual(['call', 'publish']);
+    expect(proposals('gantry', 'meta', 'session.k')).toEqual([
+      'session.kill',
+      'session.kill_by_authid',
+      'session.kill_by_authrole',
+      'session.kill_all',
+    ]);
     expect(proposals('gantry', 'nonsense', '')).toEqual([]);
   });
 
