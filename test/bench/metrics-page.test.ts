@@ -50,7 +50,7 @@ describe('a metrics page as the bench reads it', () => {
       items: 8,
       publications: 6,
       callItems: 2,
-      itemsHeard: 4,
+      itemsReceived: 4,
     });
   });
 });
