@@ -55,7 +55,7 @@ export function trafficBetween(before: Snapshot, after: Snapshot): Traffic {
   };
 }
 
-/** Nobody says anything: what heartbeats, probes and leases make. */
+/** The traffic of heartbeats, probes and leases, while no client sends a message. */
 export async function idleTraffic(cluster: Cluster, ms: number): Promise<Traffic> {
   const before = await look(cluster);
   await pause(ms);
