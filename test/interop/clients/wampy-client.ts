@@ -37,6 +37,9 @@ export function wampy(url: string, serializer: SerializerId, options: WampyOptio
   });
 }
 
+/** The newest WebSocket of each client that is watched. */
+const sockets = new WeakMap<Wampy, () => WebSocket | undefined>();
+
 export interface Watchers {
   readonly onMessage?: (message: readonly unknown[]) => void;
   /** A connection has ended, with the reason of GOODBYE or ABORT, else the close frame (`closeText`). */
@@ -51,14 +54,16 @@ export function watchedWampy(
   options: WampyOptions = {},
 ): Wampy {
   let farewell: string | undefined;
+  const opened: { last?: WebSocket } = {};
   class Watched extends WebSocket {
     constructor(...words: ConstructorParameters<typeof WebSocket>) {
       super(...words);
+      Object.assign(opened, { last: this });
       farewell = undefined;
       this.on('close', (code, reason) => onEnd(farewell ?? closeText(code, reason)));
     }
   }
-  return wampy(url, serializer, {
+  const library = wampy(url, serializer, {
     ws: Watched as unknown as NonNullable<WampyOptions['ws']>,
     serializer: watched(serializer, (message) => {
       const [code, , reason] = message;
@@ -67,6 +72,8 @@ export function watchedWampy(
     }),
     ...options,
   });
+  sockets.set(library, () => opened.last);
+  return library;
 }
 
 export async function joinWampy(
@@ -112,8 +119,13 @@ export class WampyClient implements AppClient {
     this.ended = ended;
   }
 
+  /**
+   * False while the WebSocket closes: wampy rejects a request that it is given then, and sends it all the same when it has
+   * connected again.
+   */
   isOpen(): boolean {
-    return Number(this.#wampy.getSessionId()) === this.session;
+    const { readyState = WebSocket.OPEN } = sockets.get(this.#wampy)?.() ?? {};
+    return Number(this.#wampy.getSessionId()) === this.session && readyState === WebSocket.OPEN;
   }
 
   async subscribe(topic: string, handler: EventHandler, options?: object): Promise<() => Promise<unknown>> {
