@@ -36,7 +36,7 @@ describe('the load generator', () => {
     server = null;
   });
 
-  /** Speaks as much of the relay's protocol as one publisher or caller and one receiver need. */
+  /** Implements as much of the relay's protocol as one publisher or caller and one receiver need. */
   async function relay(treat: Treatment): Promise<Endpoint> {
     const roles = new Map<string, WebSocket>();
     let place = 0;

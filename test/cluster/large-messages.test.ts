@@ -21,7 +21,7 @@ async function start(backplane: string): Promise<{ url: string; router: GantryPr
   const router = new GantryProcess(['--port', '0', '--ops-port', '0'], { GANTRY_BACKPLANE_URL: backplane });
   running.push(router);
   const url = await router.ready();
-  const [, health = ''] = await router.said('stdout', /operations +(\S+)/);
+  const [, health = ''] = await router.printed('stdout', /operations +(\S+)/);
   const figures = async (): Promise<Figures> => parseMetrics(await (await fetch(new URL('/metrics', health))).text());
   return { url, router, figures };
 }
@@ -35,7 +35,7 @@ async function join(url: string): Promise<RawClient> {
 it('refuses by name what Redis would not pass on to another node, and nothing else is lost (G3, G4, G7)', async () => {
   const redis = await ownRedis({ args: ['--client-output-buffer-limit', 'pubsub 1mb 0 0'] });
   const [one, two] = [await start(redis.url), await start(redis.url)];
-  await one.router.said('stderr', /"reason":"small_buffer"/);
+  await one.router.printed('stderr', /"reason":"small_buffer"/);
   const [near, far] = [await join(one.url), await join(two.url)];
   await far.subscribe('com.far');
   await near.subscribe('com.near');

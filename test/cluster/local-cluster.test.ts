@@ -49,9 +49,9 @@ class Command {
   }
 
   /** Resolves when its output matches. Rejects when it ends without that. */
-  async said(pattern: RegExp): Promise<void> {
+  async printed(pattern: RegExp): Promise<void> {
     while (!pattern.test(this.text)) {
-      if (this.#hasEnded) throw new Error(`ended without saying ${String(pattern)}:\n${this.text}`);
+      if (this.#hasEnded) throw new Error(`ended without printing ${String(pattern)}:\n${this.text}`);
       await firstOf([this.child.stdout!, 'data'], [this.child.stderr!, 'data'], [this.child, 'close']);
     }
   }
@@ -70,7 +70,7 @@ function startCluster(...words: string[]): Promise<LocalCluster> {
 }
 
 async function started(script: Command): Promise<LocalCluster> {
-  await script.said(/nodes are ready\n[^]*back end.*\n/);
+  await script.printed(/nodes are ready\n[^]*back end.*\n/);
   const every = (pattern: RegExp): string[] => [...script.text.matchAll(pattern)].map(([, found]) => found!);
   return {
     script,
@@ -112,7 +112,7 @@ describe('npm run cluster', () => {
 
   it('counts votes cast at one node with a back end at another', async () => {
     const { urls } = await startCluster();
-    await new Command([...BACK_END, urls[2]]).said(/counting votes/);
+    await new Command([...BACK_END, urls[2]]).printed(/counting votes/);
     const page = await join(urls[0]);
     const subscription = await page.subscribe('com.example.votes.changed');
     const voter = await join(urls[1]);
@@ -156,7 +156,7 @@ describe('npm run cluster', () => {
   it('reports which node died, keeps the others, and names it with the exit code', async () => {
     const { script, urls, nodes } = await startCluster();
     process.kill(nodes[1]!, 'SIGKILL');
-    await script.said(/cluster: node-2 died: SIGKILL\n/);
+    await script.printed(/cluster: node-2 died: SIGKILL\n/);
     await join(urls[0]);
     await join(urls[2]);
     script.child.kill('SIGTERM');

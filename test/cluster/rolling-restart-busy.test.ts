@@ -9,7 +9,7 @@ it('lets callers go that always have a call in flight, in time and without losin
   scene.sacrifice(old);
   const { code } = await scene.fleet.replace(0);
   await scene.sweep(HEALED_MS);
-  // Whoever was sent away with calls in flight does not know what became of them.
+  // A client that was sent away with calls in flight does not know their outcome.
   await scene.finish({ losesNoCall: true, noticeMs: 0, endingMs: 300, ghostMs: 9_000 });
   expect(code).toBe(0);
 });

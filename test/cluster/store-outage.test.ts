@@ -83,9 +83,9 @@ function outageLines(router: Router, sinceMs: number): string[] {
   return router.log.filter(({ ms, event }) => ms >= sinceMs && about.includes(event)).map(({ event }) => event);
 }
 
-/** Every node says that it is not ready, and a call that needs another node ends soon, by name. */
+/** Every node reports that it is not ready, and a call that needs another node ends soon, by name. */
 async function failsByName(scene: Scene): Promise<void> {
-  await scene.says(false, NOTICED_MS, ...scene.fleet.living);
+  await scene.readinessBecomes(false, NOTICED_MS, ...scene.fleet.living);
   const askedMs = Date.now();
   const calls = [0, 1, 2].map((home) => scene.load.callers[home]!.call(ownProcedure((home + 1) % 3), PLAIN)!);
   const publication = scene.load.publishers[0]!.publish('com.load.t0', true)!;
@@ -104,7 +104,7 @@ async function failsByName(scene: Scene): Promise<void> {
 async function goesOnAfter(scene: Scene, fromMs: number, trouble: { over: () => void }): Promise<void> {
   const untilMs = Date.now();
   await scene.sweep(HEALED_MS);
-  await scene.says(true, 1_000, ...scene.fleet.living);
+  await scene.readinessBecomes(true, 1_000, ...scene.fleet.living);
   trouble.over();
   await scene.directoryShows(2_000);
   for (const router of scene.fleet.living) expect(router.lives).toHaveLength(1);

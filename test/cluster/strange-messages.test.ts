@@ -150,7 +150,7 @@ async function startTapped(): Promise<{ redis: RedisServer; scene: Scene; raw: R
   return { redis, scene, raw };
 }
 
-/** What one node says to another, as it passes the store. */
+/** The messages of one node for another, as they pass the store. */
 async function nextBatch(redis: RedisServer, channel: string): Promise<Buffer> {
   const tap = new Redis(redis.port, '127.0.0.1');
   try {

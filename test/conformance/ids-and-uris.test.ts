@@ -313,7 +313,7 @@ describeConformance(
       expect(await client.fence()).toEqual([]);
     });
 
-    it('lets callees say their errors as they like', async () => {
+    it('lets callees choose their error URIs', async () => {
       const callee = await router().join();
       const caller = await router().join();
       await callee.register('com.example.procedure');

@@ -199,7 +199,7 @@ describeConformance(
       let message: unknown[] = [];
       for (let round = 0; round < 256 && message[0] !== Code.INTERRUPT; round++) {
         for (let count = 0; count < 16; count++) progress(callee, request, [piece]);
-        // Its answer says that the router has read the pieces.
+        // Its answer shows that the router has read the pieces.
         callee.publish('com.example.round', [], { acknowledge: true });
         message = await callee.receive();
       }

@@ -27,7 +27,7 @@ describeConformance(
       const { session } = client;
       await client.subscribe('com.example.topic');
       await client.register('com.example.procedure');
-      await sayGoodbye(client);
+      await sendGoodbye(client);
 
       await client.hello();
       expect(client.session).not.toBe(session);
@@ -42,7 +42,7 @@ describeConformance(
       await leaver.register('com.example.slow');
       const call = caller.call('com.example.slow');
       const [, invocation] = await leaver.expect(Code.INVOCATION);
-      await sayGoodbye(leaver);
+      await sendGoodbye(leaver);
       leaver.send([Code.YIELD, invocation, {}, ['late']]);
       leaver.send([Code.ERROR, Code.INVOCATION, invocation, {}, 'com.example.late']);
       leaver.publish('com.example.late', [], { acknowledge: true });
@@ -150,7 +150,7 @@ describeConformance(
 describeConformance(
   'time to open and to close a session',
   (router) => {
-    it('closes a connection without a session in time, with what it did say, and no other (SES-8)', async () => {
+    it('closes a connection without a session in time, with a reason, and no other (SES-8)', async () => {
       const established = await router().join();
       const silent = await router().connect();
       const refused = await router().connect();
@@ -167,7 +167,7 @@ describeConformance(
 
     it('gives a transport the same time for the next session after GOODBYE (SES-14)', async () => {
       const client = await router().join();
-      await sayGoodbye(client);
+      await sendGoodbye(client);
       await expectClosed(client, 1000, 'goodbye');
       expect(client.unread).toEqual([]);
     });
@@ -218,7 +218,7 @@ describeConformance(
   'test',
 );
 
-async function sayGoodbye(client: RawClient): Promise<void> {
+async function sendGoodbye(client: RawClient): Promise<void> {
   client.send([Code.GOODBYE, {}, CloseUri.CLOSE_REALM]);
   await client.expect(Code.GOODBYE);
 }

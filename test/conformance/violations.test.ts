@@ -9,7 +9,7 @@ import { wire } from '../support/wire.js';
 const TOPIC = 'com.example.topic';
 const PROCEDURE = 'com.example.procedure';
 
-/** What an offender says: a message, or bytes where no message could be that wrong. */
+/** An offender's message, decoded, or bytes where no message could be that wrong. */
 type Misdeed = (offender: RawClient) => unknown[] | Uint8Array;
 type Case = readonly [what: string, misdeed: Misdeed, complaint: RegExp];
 

@@ -74,7 +74,7 @@ describeConformance('what other clients cannot read', (router) => {
     const publisher = await router().join();
     for (const [, what, args] of mine(REWRITTEN)) {
       sendRaw(publisher, [Code.PUBLISH, publisher.nextRequest(), NONE, topic], args);
-      // NaN in a payload is the one that JSON cannot say.
+      // NaN in a payload is the value that JSON cannot encode.
       const reachable = receivers.filter(({ serializer }) => !what.endsWith('NaN') || serializer.id !== 'json');
       for (const receiver of reachable) {
         // The decoders of the tests refuse tags, strings in pieces and extensions.

@@ -72,7 +72,7 @@ const CONFIG: ConfigInput = {
 
 /** For a machine that has much else to do. */
 const PATIENCE_MS = 120_000;
-/** What browsers say by themselves while a router is away. */
+/** Lines that browsers log by themselves while a router is away. */
 const ROUTER_AWAY = /WebSocket connection to '[^']*' failed/;
 
 export interface Stage {

@@ -7,7 +7,7 @@ import { judge, type Evidence, type Terms } from '../cluster/checker/judge.js';
 import { endOf, Journal, type CallRecord, type PublicationRecord } from '../cluster/checker/journal.js';
 import type { Entrance } from '../cluster/harness/member.js';
 import { Workload, type WorkloadOptions } from '../cluster/harness/workload.js';
-import { button, LIVE, says, shows } from '../demo/stage.js';
+import { button, LIVE, showsNotice, shows } from '../demo/stage.js';
 import type { AppClient } from '../interop/clients/app-client.js';
 import { EventLog, freshUri, join, KINDS } from '../interop/pairs.js';
 import { launchChromium } from '../support/chromium.js';
@@ -67,7 +67,7 @@ describe('docker compose up', () => {
       const pages = await Promise.all([1, 2, 3].map(() => browser.newPage()));
       for (const page of pages) {
         await page.goto(project.siteUrl);
-        await says(page, LIVE);
+        await showsNotice(page, LIVE);
       }
       await button(pages[0]!, 'lemon').click();
       for (const page of pages) await shows(page, [0, 0, 1]);
@@ -234,7 +234,7 @@ describe('under load', () => {
     expect(judge(journal, NO_EVIDENCE, { ...TERMS, troubles, sacrificed: nodes })).toEqual([]);
   });
 
-  it('replaces all replicas one by one without losing a publication to a subscriber, or a call without saying so', async () => {
+  it('replaces all replicas one by one without losing a publication to a subscriber, or a call without an ERROR', async () => {
     const before = await project.replicas();
     // Client libraries with their own reconnection among them: `underLoad` waits until each of them is back.
     const { journal, nodes } = await underLoad(

@@ -8,7 +8,7 @@ import { until } from './until.js';
 let container: string;
 let addresses: { readonly clients: string; readonly operations: string };
 
-/** What a shell in the image says. */
+/** The output of a shell in the image. */
 function shell(command: string): Promise<string> {
   return docker(['exec', container, 'sh', '-c', command]);
 }

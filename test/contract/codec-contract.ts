@@ -193,8 +193,8 @@ export function describeCodec(name: string, make: (limits: CodecLimits) => Codec
         nil: null,
         yes: true,
       };
-      const { no: _no, ...said } = details;
-      expect(write([2, 1, details])).toStrictEqual([2, 1, said]);
+      const { no: _no, ...defined } = details;
+      expect(write([2, 1, details])).toStrictEqual([2, 1, defined]);
     });
 
     it('writes bytes as bytes', () => {

@@ -21,7 +21,7 @@ function frame(vector: Vector, serializer: SerializerId): Uint8Array {
   return Buffer.from(vector[serializer], serializer === 'json' ? 'utf8' : 'hex');
 }
 
-/** The vector as the router says it: everything behind the header is the payload. */
+/** The vector as the router sends it: everything behind the header is the payload. */
 function routerMessage(message: List): RouterMessage {
   const length = headerLengths[message[0] as number];
   if (length === undefined) return message as unknown as RouterMessage;

@@ -4,7 +4,7 @@ import { launchChromium } from '../support/chromium.js';
 import { freePort } from '../support/free-port.js';
 import { GantryProcess } from '../support/gantry-process.js';
 import { sharedRedis, type SharedRedis } from '../support/redis.js';
-import { button, COUNTING, LIVE, NOBODY_COUNTS, says, shows } from './stage.js';
+import { button, COUNTING, LIVE, NOBODY_COUNTS, showsNotice, shows } from './stage.js';
 
 let redis: SharedRedis;
 let browser: Browser;
@@ -52,10 +52,10 @@ async function open(port: number | undefined, path = ''): Promise<Page> {
 
 it('counts in one node what is voted on others, and comes back when a node does', async () => {
   const [one, other] = [await open(ports[1]), await open(ports[2])];
-  for (const page of [one, other]) await says(page, NOBODY_COUNTS);
+  for (const page of [one, other]) await showsNotice(page, NOBODY_COUNTS);
   const backEnd = await open(ports[0], 'backend.html');
-  await says(backEnd, COUNTING);
-  for (const page of [one, other]) await says(page, LIVE);
+  await showsNotice(backEnd, COUNTING);
+  for (const page of [one, other]) await showsNotice(page, LIVE);
   await button(one, 'lemon').click();
   await button(other, 'banana').click();
   for (const page of [one, other]) await shows(page, [1, 0, 1]);

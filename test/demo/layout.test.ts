@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { contrast, focused, outlineStyle, overflowing } from '../support/in-page.js';
-import { button, COUNTING, enabled, LIVE, NOBODY_COUNTS, says, setStage, shows } from './stage.js';
+import { button, COUNTING, enabled, LIVE, NOBODY_COUNTS, showsNotice, setStage, shows } from './stage.js';
 
 const stage = setStage();
 const PHONE = { width: 390, height: 844 };
@@ -12,12 +12,12 @@ describe.each([
 ])('on %s', (_name, size) => {
   it.each(['light', 'dark'] as const)('everything fits and can be read, %s', async (colorScheme) => {
     const page = await stage().open('', { ...size, colorScheme });
-    await says(page, NOBODY_COUNTS);
+    await showsNotice(page, NOBODY_COUNTS);
     expect(await page.evaluate(overflowing)).toEqual([]);
     expect(await page.$eval('#notice', contrast)).toBeGreaterThan(4.5);
     const backEnd = await stage().open('backend.html', { ...size, colorScheme });
-    await says(backEnd, COUNTING);
-    await says(page, LIVE);
+    await showsNotice(backEnd, COUNTING);
+    await showsNotice(page, LIVE);
     await button(page, 'chocolate').click();
     await shows(page, [0, 1, 0]);
     for (const open of [page, backEnd]) expect(await open.evaluate(overflowing)).toEqual([]);
@@ -30,7 +30,7 @@ describe.each([
   it('all buttons are seen without scrolling, and big enough for a finger', async () => {
     await stage().open('backend.html');
     const page = await stage().open('', size);
-    await says(page, LIVE);
+    await showsNotice(page, LIVE);
     const boxes = await Promise.all((await page.locator('button').all()).map((one) => one.boundingBox()));
     expect(boxes).toHaveLength(4);
     for (const box of boxes) {
@@ -53,7 +53,7 @@ it('puts the flavours side by side where there is room, and below each other whe
 it('can be used with the keyboard alone', async () => {
   await stage().open('backend.html');
   const page = await stage().open('');
-  await says(page, LIVE);
+  await showsNotice(page, LIVE);
   await page.keyboard.press('Tab');
   expect(await page.evaluate(focused)).toBe('banana');
   expect(await page.$eval(':focus-visible', outlineStyle)).toBe('solid');
@@ -72,7 +72,7 @@ it('can be used with the keyboard alone', async () => {
 
 it('announces to screen readers what changes, and what each button is', async () => {
   const page = await stage().open('');
-  await says(page, NOBODY_COUNTS);
+  await showsNotice(page, NOBODY_COUNTS);
   expect(await enabled(page)).toEqual([]);
   expect(await page.getByRole('status').first().textContent()).toMatch(NOBODY_COUNTS);
   for (const name of [/banana/i, /chocolate/i, /lemon/i, /reset/i])

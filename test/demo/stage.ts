@@ -31,7 +31,7 @@ export interface Stage {
 
 export interface NodeBackEnd {
   /** Resolves when it has printed a line that matches. */
-  said(pattern: RegExp): Promise<void>;
+  printed(pattern: RegExp): Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
@@ -118,7 +118,7 @@ function startBackEnd(url: string): NodeBackEnd {
   let text = '';
   child.stdout.setEncoding('utf8').on('data', (words: string) => (text += words));
   return {
-    said: async (pattern) => {
+    printed: async (pattern) => {
       while (!pattern.test(text)) await once(child.stdout, 'data');
       text = '';
     },
@@ -129,8 +129,8 @@ function startBackEnd(url: string): NodeBackEnd {
   };
 }
 
-/** Waits until the page says so. */
-export async function says(page: Page, words: RegExp): Promise<void> {
+/** Waits until the notice of the page matches. */
+export async function showsNotice(page: Page, words: RegExp): Promise<void> {
   await page.locator('#notice', { hasText: words }).waitFor();
 }
 

@@ -17,7 +17,7 @@ export type Variables = Readonly<Record<string, string>>;
 /** What the nodes share: one server with a proxy before it for each place, or a master and its replica. */
 type Stores = { readonly store: RedisServer; readonly proxies: readonly FaultProxy[] } | ReplicatedStore;
 
-/** One cluster with its store, and everybody who talks to it. */
+/** One cluster with its store, and all its clients. */
 export class Arena {
   readonly scene: ClusterScene<Cast>;
   readonly nodeCount: number;

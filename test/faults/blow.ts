@@ -20,7 +20,7 @@ export interface Struck {
   readonly violations?: readonly string[];
 }
 
-/** Does to the cluster what the fault says; what the clients may notice of it is granted to the nodes, and no more. */
+/** Applies the fault to the cluster; the nodes are granted the effects that clients may notice of it, and no more. */
 export function strike(arena: Arena, fault: Fault): Promise<Struck> {
   switch (fault.what) {
     case 'kill':

@@ -27,7 +27,7 @@ const WANDERERS_PER_NODE = 2;
 const FINITE: readonly Plan[] = [PLAIN, SLOW, { delayMs: 60, progressCount: 3, reply: 'result' }];
 
 /**
- * Everybody who talks to the cluster in a round: on each node publishers, callers, subscribers of all kinds and callees
+ * All clients of the cluster in a round: on each node publishers, callers, subscribers of all kinds and callees
  * that always are there, and wanderers that come and go. All they do follows from the seed.
  */
 export class Cast implements Load {

@@ -96,51 +96,51 @@ async function main(): Promise<void> {
     process.stdout.write(USAGE);
     return;
   }
-  const say = (line: string): void => void process.stdout.write(`${line}\n`);
+  const print = (line: string): void => void process.stdout.write(`${line}\n`);
   const tally = new Tally();
   let failureCount = 0;
-  say(`seed ${options.seed}`);
+  print(`seed ${options.seed}`);
   for (const schedule of schedulesOf(options)) {
-    const played = await playAndSay(schedule, say);
+    const played = await playAndPrint(schedule, print);
     tally.add(played);
     if (played.violations.length === 0) continue;
     failureCount++;
-    const shown = options.shrinks && schedule.blows.length > 0 ? await shortest(played, quietly(say)) : played;
-    report(shown, options, say);
+    const shown = options.shrinks && schedule.blows.length > 0 ? await shortest(played, quietly(print)) : played;
+    report(shown, options, print);
   }
-  say(`\n${tally.table}\n\n${tally.summary}, ${failureCount} rounds with violations`);
+  print(`\n${tally.table}\n\n${tally.summary}, ${failureCount} rounds with violations`);
   if (options.markdown !== undefined) writeFileSync(options.markdown, `${tally.table}\n\n${tally.summary}.\n`);
   if (failureCount > 0) process.exitCode = 1;
 }
 
-async function playAndSay(schedule: Schedule, say: (line: string) => void): Promise<Played> {
+async function playAndPrint(schedule: Schedule, print: (line: string) => void): Promise<Played> {
   const { seed, round, nodeCount, blows } = schedule;
   const texts = blows.map(({ fault, beside }) => [fault, ...(beside === undefined ? [] : [beside])]);
   const faults = texts.map((pair) => pair.map((fault) => JSON.stringify(fault)).join('+')).join(' ');
-  say(`--seed ${seed} --round ${round} --nodes ${nodeCount}: ${faults}`);
-  const played = await play(schedule, say);
+  print(`--seed ${seed} --round ${round} --nodes ${nodeCount}: ${faults}`);
+  const played = await play(schedule, print);
   const { operationCount, eventCount, violations, tookMs } = played;
   const figures = `${operationCount} operations, ${eventCount} events in ${Math.round(tookMs / 1_000)} s`;
-  say(`  ${figures}: ${violations.length} violations`);
-  for (const violation of violations.slice(0, SHOWN_VIOLATIONS)) say(`    ${violation}`);
+  print(`  ${figures}: ${violations.length} violations`);
+  for (const violation of violations.slice(0, SHOWN_VIOLATIONS)) print(`    ${violation}`);
   return played;
 }
 
-function quietly(say: (line: string) => void): (schedule: Schedule) => Promise<Played> {
+function quietly(print: (line: string) => void): (schedule: Schedule) => Promise<Played> {
   return (schedule) => {
-    say(`  shrinking: the first ${schedule.blows.length} faults`);
-    return playAndSay(schedule, say);
+    print(`  shrinking: the first ${schedule.blows.length} faults`);
+    return playAndPrint(schedule, print);
   };
 }
 
-function report({ schedule, violations, history }: Played, { keeps }: Options, say: (line: string) => void): void {
+function report({ schedule, violations, history }: Played, { keeps }: Options, print: (line: string) => void): void {
   const folder = join(root, '.cache/faults');
   mkdirSync(folder, { recursive: true });
   const file = join(folder, `failed-${schedule.seed}-${schedule.round}.json`);
   writeFileSync(file, `${JSON.stringify(schedule, null, 2)}\n`);
   if (history !== undefined) writeFileSync(file.replace(/json$/, 'log'), history);
   if (keeps) keep(KEPT, { why: violations[0] ?? '', schedule });
-  say(`  again: npm run test:faults -- --schedule ${file}`);
+  print(`  again: npm run test:faults -- --schedule ${file}`);
 }
 
 // Routers and stores end with this process.

@@ -29,16 +29,16 @@ export async function flushNewRealm(arena: Arena, { afterMs }: FaultOf<'flush-ne
   await within(JOIN_MS, `everybody is in ${realm}`, () =>
     members.filter(({ session }) => session === undefined).map(({ role }) => role.name),
   );
-  await talk(members, topic, procedures);
+  await exchange(members, topic, procedures);
   const after = async (): Promise<void> => {
-    await talk(members, topic, procedures);
+    await exchange(members, topic, procedures);
     await Promise.all(members.map((member) => member.leave()));
   };
   return { healsFromMs, over: () => undefined, after };
 }
 
 /** Each publishes to all, and calls each. Whether all of it came the checker finds out. */
-async function talk(members: readonly RawMember[], topic: string, procedures: readonly string[]): Promise<void> {
+async function exchange(members: readonly RawMember[], topic: string, procedures: readonly string[]): Promise<void> {
   const publications = members.flatMap((member) => member.publish(topic, true) ?? []);
   const calls = members.flatMap((member) => procedures.flatMap((procedure) => member.call(procedure, PLAIN) ?? []));
   await within(ANSWER_MS, `all is answered in a new realm`, () =>

@@ -115,7 +115,7 @@ describe('the authorizer that docs/authorization.md shows', () => {
       const source = prelude + text.replace('ws://127.0.0.1:8080/ws', url());
       const authorizer = endingWithUs(spawn(program, [...words, source], { cwd: root }));
       try {
-        await saying(authorizer, 'authorizer registered');
+        await printing(authorizer, 'authorizer registered');
         await expectDecisions(url());
       } finally {
         authorizer.kill();
@@ -144,7 +144,7 @@ async function expectDecisions(url: string): Promise<void> {
   expect(callers).toEqual([joe.id]);
 }
 
-function saying({ stdout, stderr }: ChildProcess, words: string): Promise<void> {
+function printing({ stdout, stderr }: ChildProcess, words: string): Promise<void> {
   let text = '';
   return new Promise((resolve, reject) => {
     for (const stream of [stdout, stderr])

@@ -176,9 +176,9 @@ describe('gantry start', () => {
     expect(url).toMatch(/^ws:\/\/127\.0\.0\.1:\d+\/ws$/);
     const client = await join(url);
     expect(client.session).toBeGreaterThan(0);
-    const [, page = ''] = await router.said('stdout', /demo page +(\S+)\n/);
+    const [, page = ''] = await router.printed('stdout', /demo page +(\S+)\n/);
     expect(await (await fetch(page)).text()).toMatch(/<html/i);
-    const [, health = ''] = await router.said('stdout', /operations +(\S+)/);
+    const [, health = ''] = await router.printed('stdout', /operations +(\S+)/);
     expect((await fetch(health)).status).toBe(200);
     router.signal('SIGTERM');
     expect((await client.closed).code).toBe(1012);
@@ -197,7 +197,7 @@ describe('gantry start', () => {
   it('counts the lines of its log', async () => {
     const router = start();
     await router.ready();
-    const [, health = ''] = await router.said('stdout', /operations +(\S+)/);
+    const [, health = ''] = await router.printed('stdout', /operations +(\S+)/);
     const page = await (await fetch(new URL('/metrics', health))).text();
     expect(Number(/^gantry_log_lines_total\{fate="written"\} (\d+)$/m.exec(page)?.[1])).toBeGreaterThan(0);
   });
@@ -207,7 +207,7 @@ describe('gantry start', () => {
     onTestFinished(() => files.remove());
     const tls = { certFile: files.certFile, keyFile: files.keyFile };
     const router = start('--set', `listen.tls=${JSON.stringify(tls)}`);
-    const [, health = ''] = await router.said('stdout', /operations +(\S+)/);
+    const [, health = ''] = await router.printed('stdout', /operations +(\S+)/);
     const page = await (await fetch(new URL('/metrics', health))).text();
     const [, seconds] = /^gantry_certificate_expiry_timestamp_seconds (\S+)$/m.exec(page) ?? [];
     expect(Number(seconds)).toBe(Date.UTC(2049, 11, 31, 23, 59, 59) / 1_000);
@@ -217,7 +217,7 @@ describe('gantry start', () => {
     const path = file('named.yaml', 'limits: { maxSessions: 5 }');
     const router = start('--config', path);
     await router.ready();
-    const lines = (await router.said('stderr', /^.*config\.loaded.*$/m))[0];
+    const lines = (await router.printed('stderr', /^.*config\.loaded.*$/m))[0];
     expect(JSON.parse(lines)).toMatchObject({ level: 'info', msg: 'config.loaded', file: path });
   });
 
@@ -232,7 +232,7 @@ describe('gantry start', () => {
     const router = start();
     await leaveCallOpen(await router.ready());
     router.signal('SIGTERM');
-    await router.said('stderr', /node\.draining/);
+    await router.printed('stderr', /node\.draining/);
     router.signal('SIGTERM');
     const { code, stderr } = await router.exit;
     expect(code).toBe(1);
@@ -251,7 +251,7 @@ describe('gantry start', () => {
   it('goes on when nobody reads what it prints', async () => {
     const router = start();
     router.child.stdout.destroy();
-    const [, url = ''] = await router.said('stderr', /"url":"(ws:[^"]+)","msg":"node\.started"/);
+    const [, url = ''] = await router.printed('stderr', /"url":"(ws:[^"]+)","msg":"node\.started"/);
     expect((await join(url)).session).toBeGreaterThan(0);
     router.signal('SIGTERM');
     expect((await router.exit).code).toBe(0);
@@ -341,12 +341,12 @@ describe('signals that end or debug other processes', () => {
     const router = new GantryProcess(['start', '--port', '0', '--ops-port', '0']);
     const url = await router.ready();
     router.signal('SIGHUP');
-    await router.said('stderr', /SIGHUP.*reads its configuration again/);
-    await router.said('stderr', /nothing to change.*config\.reloaded/);
+    await router.printed('stderr', /SIGHUP.*reads its configuration again/);
+    await router.printed('stderr', /nothing to change.*config\.reloaded/);
     router.signal('SIGUSR1');
-    await router.said('stderr', /SIGUSR1.*ignored/);
+    await router.printed('stderr', /SIGUSR1.*ignored/);
     router.signal('SIGUSR2');
-    await router.said('stderr', /SIGUSR2.*ignored/);
+    await router.printed('stderr', /SIGUSR2.*ignored/);
     const client = await RawClient.connect(url);
     await client.hello();
     await client.close();
@@ -365,7 +365,7 @@ describe('too few descriptors', () => {
       'ulimit -n 128; exec "$0" "$@"',
     ]);
     const url = new URL(await router.ready());
-    await router.said('stderr', /descriptors\.limited/);
+    await router.printed('stderr', /descriptors\.limited/);
     const clients = Array.from({ length: 300 }, () => new RawHttp(Number(url.port), handshake()));
     const statuses = await Promise.all(clients.map((client) => client.until('\r\n\r\n').catch(() => '')));
     const served = statuses.filter((reply) => reply.startsWith('HTTP/1.1 101'));

@@ -32,13 +32,13 @@ const run = (...words: string[]): Promise<Exit> => begin(...words).exit;
 
 async function subscribed(...words: string[]): Promise<GantryProcess> {
   const command = begin('subscribe', ...words);
-  await command.said('stderr', /subscribed to/);
+  await command.printed('stderr', /subscribed to/);
   return command;
 }
 
 async function registered(...words: string[]): Promise<GantryProcess> {
   const command = begin('register', ...words);
-  await command.said('stderr', /registered/);
+  await command.printed('stderr', /registered/);
   return command;
 }
 
@@ -142,7 +142,7 @@ describe('gantry register', () => {
       code: 1,
       stderr: 'gantry.error.command_failed ["the command exited with 3"]\n',
     });
-    await callee.said('stderr', /the reason/);
+    await callee.printed('stderr', /the reason/);
     await registered('com.example.absent', '--', '/no/such/command');
     expect(await run('call', 'com.example.absent')).toMatchObject({
       code: 1,
@@ -163,7 +163,7 @@ describe('gantry register', () => {
       OTHER: 'shown',
     });
     running.push(callee);
-    await callee.said('stderr', /registered/);
+    await callee.printed('stderr', /registered/);
     const { stdout } = await run('call', '--first', 'com.example.env');
     expect(stdout).toContain('OTHER=shown');
     expect(stdout).not.toContain('GANTRY_CLIENT');
@@ -173,7 +173,7 @@ describe('gantry register', () => {
     const script = 'echo begun >&2; exec sleep 60';
     const callee = await registered('com.example.slow', '--concurrency', '2', '--', 'sh', '-c', script);
     const waiting = [begin('call', 'com.example.slow'), begin('call', 'com.example.slow')];
-    await callee.said('stderr', /begun\n[^]*begun\n/);
+    await callee.printed('stderr', /begun\n[^]*begun\n/);
     const { code, stderr } = await run('call', 'com.example.slow');
     expect(code).toBe(1);
     expect(stderr).toMatch(/^wamp\.error\.no_available_callee/);
@@ -184,16 +184,16 @@ describe('gantry register', () => {
     const script = 'trap "echo ended >&2; exit 0" TERM; echo begun >&2; while :; do sleep 0.05; done';
     const callee = await registered('com.example.cancel', '--', 'sh', '-c', script);
     const caller = begin('call', 'com.example.cancel');
-    await callee.said('stderr', /begun/);
+    await callee.printed('stderr', /begun/);
     caller.signal('SIGINT');
-    await callee.said('stderr', /ended/);
+    await callee.printed('stderr', /ended/);
     expect((await caller.exit).code).toBe(130);
   });
 
   it('answers the calls that run before it ends', async () => {
     const callee = await registered('com.example.late', '--', 'sh', '-c', 'echo begun >&2; sleep 1; echo done');
     const caller = begin('call', '--first', 'com.example.late');
-    await callee.said('stderr', /begun/);
+    await callee.printed('stderr', /begun/);
     callee.signal('SIGTERM');
     expect(await caller.exit).toMatchObject({ code: 0, stdout: 'done\n' });
     expect((await callee.exit).code).toBe(0);
@@ -214,7 +214,7 @@ describe('gantry register', () => {
       new GantryProcess(['subscribe', '--url', address, 'com.example.a']),
     ];
     running.push(...commands);
-    for (const command of commands) await command.said('stderr', /registered|subscribed/);
+    for (const command of commands) await command.printed('stderr', /registered|subscribed/);
     own.signal('SIGTERM');
     for (const command of commands) {
       const { code, stderr } = await command.exit;

@@ -51,7 +51,7 @@ beforeAll(async () => {
   for (const name of ['HTTP', 'TLS']) {
     const callee = new GantryProcess(['register', ...at(name), 'com.example.echo']);
     processes.push(callee);
-    await callee.said('stderr', /registered/);
+    await callee.printed('stderr', /registered/);
   }
 });
 afterAll(async () => {
@@ -82,7 +82,7 @@ describe.each(['HTTP', 'TLS', 'a proxy that refuses WebSockets'])('commands over
     const topic = 'com.example.news';
     const words = [...at(name), '--authid', 'joe', '--ticket', 'open sesame'];
     const subscriber = new GantryProcess(['subscribe', ...words, topic, '--count', '2', '--serializer', 'msgpack']);
-    await subscriber.said('stderr', /subscribed/);
+    await subscriber.printed('stderr', /subscribed/);
     expect(await gantry(['publish', ...words, topic, '1', 'two'])).toMatchObject({ code: 0, stderr: '' });
     expect(await gantry(['publish', ...words, topic, '3', '-o', 'acknowledge=false'])).toMatchObject({
       code: 0,

@@ -42,7 +42,7 @@ beforeAll(async () => {
   urls['a Unix socket'] = `rs+unix:${path}`;
   urls['one'] = `rs://localhost:${jsonOnly}/`;
   callee = new GantryProcess(['register', '--url', urls['a Unix socket'], '--serializer', 'cbor', 'com.example.echo']);
-  await callee.said('stderr', /registered/);
+  await callee.printed('stderr', /registered/);
 });
 afterAll(async () => {
   for (const process of [callee, router]) {
@@ -68,7 +68,7 @@ describe.each(['TCP', 'TLS', 'a Unix socket'])('commands over RawSocket, by %s',
     const topic = 'com.example.news';
     const at = ['--url', urls[place]!, ...more(place)];
     const subscriber = new GantryProcess(['subscribe', ...at, topic, '--count', '1', '--serializer', 'msgpack']);
-    await subscriber.said('stderr', /subscribed/);
+    await subscriber.printed('stderr', /subscribed/);
     expect(await gantry(['publish', ...at, topic, '1', 'two'])).toMatchObject({ code: 0, stderr: '' });
     const { code, stdout } = await subscriber.exit;
     expect(code).toBe(0);

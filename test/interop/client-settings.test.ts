@@ -20,7 +20,7 @@ beforeAll(async () => {
   const words = ['start', '--config', file, '--port', '0', '--ops-port', '0', '--log-level', 'warn'];
   router = new GantryProcess(words);
   url = await router.ready();
-  const [, health = ''] = await router.said('stdout', /operations +(\S+)/);
+  const [, health = ''] = await router.printed('stdout', /operations +(\S+)/);
   operations = new URL('/', health).href;
 });
 afterAll(async () => {
@@ -103,7 +103,7 @@ describe('gantry top', () => {
 
   it('ends on SIGINT, and exits with 3 when no node answers', async () => {
     const command = new GantryProcess(['top', operations, '--interval', '0.1']);
-    await command.said('stdout', /NODE[^]*\n.*\n.*\n/);
+    await command.printed('stdout', /NODE[^]*\n.*\n.*\n/);
     command.signal('SIGINT');
     expect(await command.exit).toMatchObject({ code: 0, stderr: '' });
     expect(await gantry(['top', url.replace('ws:', 'http:')])).toMatchObject({ code: 3, stdout: '' });

@@ -46,7 +46,7 @@ it('docs/command-line.md gives commands that work', async () => {
       if (words[1] === 'subscribe' || words[1] === 'register') {
         const process = new GantryProcess(words.slice(1), environment);
         lasting.push(process);
-        await process.said('stderr', /subscribed|registered/);
+        await process.printed('stderr', /subscribed|registered/);
         continue;
       }
       const { code, stderr } = await run(command, environment);
@@ -54,7 +54,7 @@ it('docs/command-line.md gives commands that work', async () => {
     }
     const { stdout } = await run('gantry call --first com.example.upper abc', environment);
     expect(stdout).toContain('"ARGS":["ABC"]');
-    await lasting[0]!.said('stdout', /"hello world"/);
+    await lasting[0]!.printed('stdout', /"hello world"/);
   } finally {
     for (const process of lasting) {
       process.signal('SIGINT');

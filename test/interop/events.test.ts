@@ -55,7 +55,7 @@ describePairs('events', (pair, { library }) => {
     await near.subscribe(topic, own.add);
     await far.subscribe(topic, others.add);
     await near.publish(topic, { args: ['for others'] });
-    // wampy has no way to say `exclude_me: false`: there the event of another ends the wait.
+    // wampy has no way to send `exclude_me: false`: there the event of another ends the wait.
     const canInclude = library === 'autobahn';
     if (canInclude) await near.publish(topic, { args: ['for all'] }, { exclude_me: false });
     else await far.publish(topic, { args: ['for all'] });

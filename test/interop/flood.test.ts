@@ -23,7 +23,7 @@ async function start(...words: readonly string[]): Promise<Router> {
   const router = new GantryProcess(['--port', '0', '--ops-port', '0', ...words]);
   running.push(router);
   const url = await router.ready();
-  const [, operations = ''] = await router.said('stdout', /operations +(\S+)/);
+  const [, operations = ''] = await router.printed('stdout', /operations +(\S+)/);
   const metric = async (name: string): Promise<number> => {
     const page = await (await fetch(new URL('/metrics', operations))).text();
     return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(page)?.[1]);

@@ -89,7 +89,7 @@ interface Stay {
   readonly onEvent: (args: readonly unknown[]) => void;
 }
 
-/** As applications do it: autobahn says what it wants anew with each session, wampy keeps it. */
+/** As applications do it: autobahn subscribes and registers anew with each session, wampy keeps it. */
 async function stayConnected({ library, serializer }: ClientKind, url: string, stay: Stay): Promise<void> {
   if (library === 'autobahn') {
     const connection = autobahnConnection(url, serializer, { initial_retry_delay: 0.02, max_retry_delay: 0.1 });

@@ -345,7 +345,7 @@ describe('HTTP beside the WebSocket of a further listener', () => {
     const metrics = await (await fetch(`${node.addresses.ops!}metrics`)).text();
     expect(metrics).toContain('gantry_listener_connections{listener="pages"} 1');
 
-    // Nothing arrives, for as long as the listener of the transport says; its requests may arrive at any listener.
+    // Nothing arrives, for as long as the listener of the transport sets; its requests may arrive at any listener.
     for (const address of [`${further}/poll`, `${first}/lp`])
       expect((await lpPost(`${address}/${transport}/receive`)).status, address).toBe(204);
     const hello = JSON.stringify([Code.HELLO, 'realm1', { roles: { caller: {} } }]);

@@ -86,7 +86,7 @@ async function connect(url: string): Promise<RawClient> {
 }
 
 /** Clients come and go until the router has counted a fate of lines. */
-async function talkUntil({ ws, ops }: Router, fate: string): Promise<void> {
+async function connectUntil({ ws, ops }: Router, fate: string): Promise<void> {
   for (;;) {
     (await connect(ws)).drop();
     const page = await (await fetch(`${ops}/metrics`)).text();
@@ -109,7 +109,7 @@ describe('standard error', () => {
   it('on a pipe that nobody reads holds up nothing, and reports the missing lines when it is read again', async () => {
     const { path, fd } = fullPipe();
     const router = await start(fd);
-    await talkUntil(router, 'dropped_stalled');
+    await connectUntil(router, 'dropped_stalled');
     await expectService(router);
     const lines = createReadStream(path, { encoding: 'utf8' });
     let text = '';
@@ -131,14 +131,14 @@ describe('standard error', () => {
 
   it('on a full disk is no reason to end', async () => {
     const router = await start(open('/dev/full', 'w'));
-    await talkUntil(router, 'dropped_failed');
+    await connectUntil(router, 'dropped_failed');
     await expectService(router);
   });
 
   it('whose reader has gone is no reason to end', async () => {
     const router = await start('pipe');
     router.child.stderr!.destroy();
-    await talkUntil(router, 'dropped_failed');
+    await connectUntil(router, 'dropped_failed');
     await expectService(router);
     router.child.kill('SIGTERM');
     expect((await once(router.child, 'exit'))[0]).toBe(0);

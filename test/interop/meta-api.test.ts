@@ -187,7 +187,7 @@ describe.each(Object.entries(TOPOLOGIES))('the meta API with client libraries [%
     const topic = freshUri();
     const command = new GantryProcess(['subscribe', topic, '--url', cluster.url(1)]);
     onTestFinished(() => command.signal('SIGKILL'));
-    await command.said('stderr', /subscribed to/);
+    await command.printed('stderr', /subscribed to/);
     const id = await resultOf(caller, 'wamp.subscription.lookup', [topic]);
     const [session] = (await resultOf(caller, 'wamp.subscription.list_subscribers', [id])) as [number];
     await resultOf(caller, 'wamp.subscription.remove_subscriber', [id, session, 'com.example.enough']);

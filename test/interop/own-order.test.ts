@@ -22,7 +22,7 @@ describe.each(Object.entries(TOPOLOGIES))('a session and itself [%s]', (_name, s
     return join(kind, cluster.url(KINDS.indexOf(kind)));
   }
 
-  // wampy has no way to say `exclude_me: false`.
+  // wampy has no way to send `exclude_me: false`.
   it.each(KINDS.filter(({ library }) => library === 'autobahn').map((kind) => [nameOf(kind), kind] as const))(
     'subscribes and publishes to itself in one burst: %s (G10)',
     async (_kind, kind) => {

@@ -51,7 +51,7 @@ async function start(limits: object): Promise<Router> {
     await router.exit;
   });
   const url = await router.ready();
-  const [, operations = ''] = await router.said('stdout', /operations +(\S+)/);
+  const [, operations = ''] = await router.printed('stdout', /operations +(\S+)/);
   return {
     url,
     rawUrl: `rs://${FIRST_ADDRESS}:${rawPort}`,
@@ -64,7 +64,7 @@ async function start(limits: object): Promise<Router> {
     reload: async (next) => {
       write(next);
       router.signal('SIGHUP');
-      await router.said('stderr', /"config\.reloaded"/);
+      await router.printed('stderr', /"config\.reloaded"/);
     },
   };
 }

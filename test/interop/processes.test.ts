@@ -176,7 +176,7 @@ it('SIGUSR2 replaces the processes one by one, and clients can connect all the t
       );
   })();
   two.parent.signal('SIGUSR2');
-  await two.parent.said('stderr', /"processes\.replaced"/);
+  await two.parent.printed('stderr', /"processes\.replaced"/);
   isOver = true;
   await connecting;
   expect(outcomes.joined).toBeGreaterThan(0);
@@ -190,9 +190,9 @@ it('SIGUSR2 replaces the processes one by one, and clients can connect all the t
 it('a process that is killed right before SIGUSR2 is replaced once', async () => {
   const two = await TwoProcesses.start(await ownRedis());
   process.kill(two.pids[0]!, 'SIGKILL');
-  await two.parent.said('stderr', /"process\.restarting"/);
+  await two.parent.printed('stderr', /"process\.restarting"/);
   two.parent.signal('SIGUSR2');
-  await two.parent.said('stderr', /"processes\.replaced"/);
+  await two.parent.printed('stderr', /"processes\.replaced"/);
   expect(two.running).toHaveLength(2);
 });
 
@@ -206,13 +206,13 @@ it('SIGHUP reloads what it can, and replaces the processes for what needs a rest
   expect(two.running).toEqual(before);
   two.configure(redis, { limits: { maxMessageBytes: 5_000 } });
   two.parent.signal('SIGHUP');
-  await two.parent.said('stderr', /"processes\.replaced"/);
+  await two.parent.printed('stderr', /"processes\.replaced"/);
   const client = await two.join();
   client.send([Code.PUBLISH, client.nextRequest(), {}, 'com.example.topic', ['x'.repeat(6_000)]]);
   expect((await client.expect(Code.ABORT))[2]).toBe('wamp.error.limit_exceeded');
   two.configure(redis, { listen: { port: 'x' } as never });
   two.parent.signal('SIGHUP');
-  await two.parent.said('stderr', /"config\.refused"/);
+  await two.parent.printed('stderr', /"config\.refused"/);
   expect(await two.ready()).toBe(200);
 });
 

@@ -235,7 +235,7 @@ const ENDINGS: Readonly<Record<string, () => Promise<Record<string, Verdict>>>> 
   'ABORT later': () => afterAnswer(dismisser((client) => client.send(ABORT))),
 };
 
-/** What docs/clients.md says of these clients in that column. */
+/** The cell of docs/clients.md for these clients in that column. */
 function documented(ending: string): Record<string, string> {
   const rows = readFileSync('docs/clients.md', 'utf8')
     .split('\n')

@@ -30,7 +30,7 @@ it('adds and removes a realm on two nodes, and refuses one that the cluster cann
         nodes.map((node) => {
           const from = node.text('stderr').length;
           node.signal('SIGHUP');
-          return node.said('stderr', words, from);
+          return node.printed('stderr', words, from);
         }),
       );
     write(redis.url, ['old', 'new']);

@@ -43,7 +43,7 @@ async function reload(config: object | string, words = /config\.(reloaded|refuse
   write(config);
   const from = router.text('stderr').length;
   router.signal('SIGHUP');
-  await router.said('stderr', words, from);
+  await router.printed('stderr', words, from);
   return router.text('stderr').slice(from);
 }
 
@@ -53,7 +53,7 @@ beforeEach(async () => {
   write(configOf({}));
   router = new GantryProcess(['start', '--config', file, '--port', '0', '--ops-port', '0']);
   url = await router.ready();
-  ops = (await router.said('stdout', /"ops":"([^"]+)"/))[1]!;
+  ops = (await router.printed('stdout', /"ops":"([^"]+)"/))[1]!;
 });
 
 afterEach(async () => {
@@ -380,7 +380,7 @@ describe('a certificate', () => {
     const before = await fingerprint();
     const from = router.text('stderr').length;
     publish('2');
-    await router.said('stderr', /certificate\.renewed/, from);
+    await router.printed('stderr', /certificate\.renewed/, from);
     expect(await fingerprint()).not.toBe(before);
     await joe.subscribe('com.example.a');
   });

@@ -84,7 +84,7 @@ function token({ sub = 'joe', role = 'user', lifeS = 60 }: Claims = {}): Promise
 const withToken = (text: string) => ({
   realm: REALM,
   authmethods: ['jwt'],
-  authid: 'whoever',
+  authid: 'anybody',
   onchallenge: () => text,
 });
 
@@ -110,7 +110,7 @@ describe('a token', () => {
     const text = await token();
     const client = await joinWampy(url, serializer, {
       realm: REALM,
-      authid: 'whoever',
+      authid: 'anybody',
       authmethods: ['jwt'],
       onChallenge: () => text,
     });
@@ -121,7 +121,7 @@ describe('a token', () => {
     const text = await token();
     const client = await joinWampy(url, 'json', {
       realm: REALM,
-      authid: 'whoever',
+      authid: 'anybody',
       authmethods: ['ticket'],
       onChallenge: () => text,
     });

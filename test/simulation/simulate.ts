@@ -15,7 +15,7 @@ export interface Outcome {
 
 const SETUP_MS = 1_000;
 
-/** Plays a schedule to its end and says what went against the promises. */
+/** Plays a schedule to its end and reports each broken promise. */
 export async function simulate(schedule: Schedule, meddle?: Meddle): Promise<Outcome> {
   const world = new World(schedule, meddle);
   await world.begin();

@@ -58,15 +58,15 @@ async function play(schedules: fc.Arbitrary<Schedule>, numRuns: number, seed: st
   expect(total.results / numRuns).toBeGreaterThan(1);
 }
 
-/** Keeps the schedule as a case that every later run replays, and says how to replay it alone. */
+/** Keeps the schedule as a case that every later run replays, and reports how to replay it alone. */
 function report(seed: number, schedule: Schedule, cause: unknown): never {
   const folder = new URL('cases/', import.meta.url);
   const name = `found-${schedule.faults}-${seed}.json`;
   mkdirSync(folder, { recursive: true });
   writeFileSync(new URL(name, folder), `${JSON.stringify(schedule, undefined, 2)}\n`);
-  const said = cause instanceof Error ? cause.message : String(cause);
+  const message = cause instanceof Error ? cause.message : String(cause);
   throw new Error(
-    `${said}\n\nThe smallest schedule found is kept as test/simulation/cases/${name}: commit it with the fix.\n` +
+    `${message}\n\nThe smallest schedule found is kept as test/simulation/cases/${name}: commit it with the fix.\n` +
       `Replay it: npx vitest run --config test/vitest.config.ts --project simulation cases -t ${name}\n` +
       `The whole run again: GANTRY_SIMULATION_SEED=${seed}\n${JSON.stringify(schedule)}`,
   );

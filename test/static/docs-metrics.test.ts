@@ -6,7 +6,7 @@ import { renderMetricsPage, WHERE_COUNTED } from '../../docs/generator/metrics-p
 
 const page = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
 
-it('docs/metrics.md is what the metrics say: after a change run `npm run docs`', () => {
+it('docs/metrics.md agrees with the definitions: after a change run `npm run docs`', () => {
   expect(page).toBe(renderMetricsPage());
 });
 

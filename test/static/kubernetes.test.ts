@@ -7,7 +7,7 @@ import { loadConfig } from '../../src/config/load.js';
 import type { Config } from '../../src/config/schema.js';
 import { parseManifests, schemaFaults, type Fields, type Manifest } from '../support/manifests.js';
 
-/** What a node may take beyond drain.deadlineMs, as docs/operations.md says. */
+/** The time that a node may take beyond drain.deadlineMs, by docs/operations.md. */
 const STOP_MS = 5_000;
 
 interface Variable {

@@ -73,7 +73,7 @@ function unknownIn(expr: string): string[] {
 }
 
 describe('deploy/observability/alerts.yml', () => {
-  it('asks only for what nodes tell', () => {
+  it('asks only for metrics that nodes export', () => {
     expect(rules.flatMap(({ alert, expr }) => unknownIn(expr).map((fault) => `${alert}: ${fault}`))).toEqual([]);
   });
 
@@ -104,7 +104,7 @@ describe('deploy/observability/alerts.yml', () => {
 });
 
 describe('the Grafana dashboard', () => {
-  it('asks only for what nodes tell', () => {
+  it('asks only for metrics that nodes export', () => {
     expect(
       panels.flatMap(({ title, targets = [] }) =>
         targets.flatMap(({ expr }) => unknownIn(expr).map((fault) => `${title}: ${fault}`)),

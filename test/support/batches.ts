@@ -33,7 +33,7 @@ export function writeItem(writer: BatchWriter, item: LaneItem): boolean {
 /** From A to B. */
 export function batchOf(items: readonly LaneItem[], sequence = 1): Uint8Array {
   const writer = new BatchWriter(new ItemWriter(A), A, B);
-  for (const item of items) if (!writeItem(writer, item)) throw new Error(`cannot be said: ${item.kind}`);
+  for (const item of items) if (!writeItem(writer, item)) throw new Error(`cannot be written: ${item.kind}`);
   return writer.finish(sequence);
 }
 

@@ -7,7 +7,7 @@ const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
 
 /**
  * A headless Chromium: `GANTRY_TEST_CHROMIUM`, else one on the PATH, else, as root of a Debian or Ubuntu, one that is
- * installed first. Throws one sentence that says what to do.
+ * installed first. Throws one sentence with the remedy.
  */
 export function launchChromium(): Promise<Browser> {
   return chromium.launch({

@@ -17,7 +17,7 @@ export function engineAnswers(): boolean {
   }
 }
 
-/** Runs docker at the top of the tree. Resolves with what it says on stdout; rejects with what it says on stderr. */
+/** Runs docker at the top of the tree. Resolves with its standard output; rejects with its standard error. */
 export async function docker(words: readonly string[], variables: NodeJS.ProcessEnv = {}): Promise<string> {
   const env = { ...process.env, ...variables };
   const { stdout } = await run('docker', words, { cwd: root, env, maxBuffer: MAX_OUTPUT_BYTES });

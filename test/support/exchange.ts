@@ -80,7 +80,7 @@ export async function registerError(callee: RawClient, procedure: string, option
   return message[4] as string;
 }
 
-/** The text of the ABORT that ends the connection, which must say that the protocol was violated. */
+/** The text of the ABORT that ends the connection, which must be one for a protocol violation. */
 export async function abortedFor(client: RawClient): Promise<string> {
   const [, details, reason] = await client.expect(Code.ABORT);
   if (reason !== 'wamp.error.protocol_violation') throw new Error(`aborted for ${String(reason)}`);

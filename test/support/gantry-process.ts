@@ -55,13 +55,13 @@ export class GantryProcess {
   }
 
   /** The words in a stream, from a position on, that match. Rejects when the stream ends without them. */
-  async said(stream: 'stdout' | 'stderr', pattern: RegExp, from = 0): Promise<RegExpExecArray> {
+  async printed(stream: 'stdout' | 'stderr', pattern: RegExp, from = 0): Promise<RegExpExecArray> {
     for (;;) {
       const match = pattern.exec(this.#texts[stream].slice(from));
       if (match !== null) return match;
       if (this.child[stream].closed) {
         throw new Error(
-          `the process ended before saying ${String(pattern)}:\n${this.#texts.stdout}${this.#texts.stderr}`,
+          `the process ended before it printed ${String(pattern)}:\n${this.#texts.stdout}${this.#texts.stderr}`,
         );
       }
       const output = this.child[stream];
@@ -71,8 +71,8 @@ export class GantryProcess {
 
   /** Resolves with the address of the WebSocket once the greeting has been printed. */
   async ready(): Promise<string> {
-    await this.said('stdout', /connection\.open\(\);\n|"event":"node\.ready".*\n/);
-    const [, url = '', jsonUrl = ''] = await this.said('stdout', /WebSocket +(\S+)\n|"ws":"([^"]+)"/);
+    await this.printed('stdout', /connection\.open\(\);\n|"event":"node\.ready".*\n/);
+    const [, url = '', jsonUrl = ''] = await this.printed('stdout', /WebSocket +(\S+)\n|"ws":"([^"]+)"/);
     return url || jsonUrl;
   }
 

@@ -67,11 +67,11 @@ export class Haproxy {
     const file = join(folder, 'haproxy.cfg');
     writeFileSync(file, configurationOf(servers, rules, port, statsPort));
     const child = endingWithUs(spawn(program, ['-db', '-f', file], { stdio: ['ignore', 'ignore', 'pipe'] }));
-    let said = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+    let output = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (output += text));
     const haproxy = new Haproxy(child, folder, port, statsPort);
     while (!(await haproxy.#usesAll(servers))) {
-      if (child.exitCode !== null) throw new Error(`HAProxy ended:\n${said}`);
+      if (child.exitCode !== null) throw new Error(`HAProxy ended:\n${output}`);
       await setTimeout(CHECK_EVERY_MS);
     }
     return haproxy;

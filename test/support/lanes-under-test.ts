@@ -19,7 +19,7 @@ export const LIMITS: LaneLimits = { maxBatchBytes: 4_096, maxItemsPerBatch: 100,
 /** Lanes of one node with a recording wire, everything received as text, and turns that a test ends. */
 export class LanesUnderTest {
   readonly counters = createClusterCounters();
-  readonly heard: string[] = [];
+  readonly events: string[] = [];
   readonly returned: { readonly to: NodeId; readonly realm: Uri; readonly frame: Frame }[] = [];
   readonly lanes: Lanes;
   sendPolicy: SendPolicy = 'now';
@@ -30,7 +30,7 @@ export class LanesUnderTest {
   #flushes: (() => void)[] = [];
 
   constructor(node: NodeId, limits: Partial<LaneLimits> = {}) {
-    const hear = (text: string): void => void this.heard.push(text);
+    const record = (text: string): void => void this.events.push(text);
     this.lanes = new Lanes({
       node,
       channelOf: (to) => `inbox:${to}`,
@@ -42,25 +42,25 @@ export class LanesUnderTest {
       inbound: { nowMs: () => this.nowMs, confirmMs: 500 },
       events: {
         traffic: {
-          publication: (from, realm, { topic }) => hear(`${from} ${realm} publication ${topic}`),
-          frame: (from, realm, { kind }) => hear(`${from} ${realm} ${kind}`),
-          gap: (from) => hear(`${from} gap`),
+          publication: (from, realm, { topic }) => record(`${from} ${realm} publication ${topic}`),
+          frame: (from, realm, { kind }) => record(`${from} ${realm} ${kind}`),
+          gap: (from) => record(`${from} gap`),
           returned: (to, realm, frame) => {
             this.returned.push({ to, realm, frame });
             this.onReturned?.();
           },
         },
         versions: {
-          confirmed: (from, realm, version) => hear(`${from} ${realm} confirmed ${version}`),
-          asked: (from, realm, version) => hear(`${from} ${realm} asked ${version}`),
+          confirmed: (from, realm, version) => record(`${from} ${realm} confirmed ${version}`),
+          asked: (from, realm, version) => record(`${from} ${realm} asked ${version}`),
         },
-        questions: { questioned: (from, { kind, realm, number }) => hear(`${from} ${realm} ${kind} ${number}`) },
-        probes: { received: (number) => hear(`probe ${number}`) },
+        questions: { questioned: (from, { kind, realm, number }) => record(`${from} ${realm} ${kind} ${number}`) },
+        probes: { received: (number) => record(`probe ${number}`) },
         peers: {
-          denied: (by) => hear(`denied by ${by}`),
-          unknownSender: (from) => hear(`unknown ${from}`),
-          unreachable: (to) => hear(`unreachable ${to}`),
-          reachable: (to) => hear(`reachable ${to}`),
+          denied: (by) => record(`denied by ${by}`),
+          unknownSender: (from) => record(`unknown ${from}`),
+          unreachable: (to) => record(`unreachable ${to}`),
+          reachable: (to) => record(`reachable ${to}`),
         },
       },
     });

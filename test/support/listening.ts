@@ -1,6 +1,6 @@
 import type { Connection, ConnectionListener, MalformedCause } from '../../src/transport/connection.js';
 
-export type Heard =
+export type ListenerEvent =
   | { readonly kind: 'received'; readonly message: Uint8Array }
   | { readonly kind: 'malformed'; readonly message: string; readonly cause: MalformedCause }
   | { readonly kind: 'closed' };
@@ -8,7 +8,7 @@ export type Heard =
 /** One side of a connection: records the messages that it receives, and lets a test wait for them. */
 export class RecordingListener implements ConnectionListener {
   readonly connection: Connection;
-  readonly heard: Heard[] = [];
+  readonly events: ListenerEvent[] = [];
   /** Called for each message instead of nothing. */
   onReceived: ((message: Uint8Array) => void) | undefined;
   onMalformed: (() => void) | undefined;
@@ -19,15 +19,15 @@ export class RecordingListener implements ConnectionListener {
   }
 
   get texts(): string[] {
-    return this.heard.flatMap((heard) => (heard.kind === 'received' ? [Buffer.from(heard.message).toString()] : []));
+    return this.events.flatMap((event) => (event.kind === 'received' ? [Buffer.from(event.message).toString()] : []));
   }
 
   get isClosed(): boolean {
-    return this.heard.some(({ kind }) => kind === 'closed');
+    return this.events.some(({ kind }) => kind === 'closed');
   }
 
   received(message: Uint8Array): void {
-    this.#hear({ kind: 'received', message });
+    this.#record({ kind: 'received', message });
     this.onReceived?.(message);
   }
 
@@ -40,12 +40,12 @@ export class RecordingListener implements ConnectionListener {
   }
 
   malformed(message: string, cause: MalformedCause): void {
-    this.#hear({ kind: 'malformed', message, cause });
+    this.#record({ kind: 'malformed', message, cause });
     this.onMalformed?.();
   }
 
   closed(): void {
-    this.#hear({ kind: 'closed' });
+    this.#record({ kind: 'closed' });
   }
 
   /** Resolves once it holds; the test's own timeout bounds it. */
@@ -53,8 +53,8 @@ export class RecordingListener implements ConnectionListener {
     while (!holds(this)) await new Promise<void>((resolve) => this.#waiting.add(resolve));
   }
 
-  #hear(heard: Heard): void {
-    this.heard.push(heard);
+  #record(event: ListenerEvent): void {
+    this.events.push(event);
     for (const wake of this.#waiting) wake();
     this.#waiting.clear();
   }

@@ -29,7 +29,7 @@ export class MembersWorld {
   readonly keys = createKeys({ prefix: 'p', database: 0 });
   readonly time = new VirtualTime();
   readonly members: Member[] = [];
-  readonly said: NodeChange[] = [];
+  readonly published: NodeChange[] = [];
   /** Rows in realms: `<realm> <node>`, and `sessions <node>`. */
   readonly rows = new Set<string>();
   readonly twin: StoreTwin;
@@ -78,7 +78,7 @@ export class MembersWorld {
 
   /** The changes that announced the end of the node. */
   goneChanges(node: string): unknown[] {
-    return this.said.filter((change) => change.kind === 'gone' && change.node === node);
+    return this.published.filter((change) => change.kind === 'gone' && change.node === node);
   }
 
   async pass(durationMs: number): Promise<void> {
@@ -133,11 +133,11 @@ export class MembersWorld {
   }
 
   #publish(channel: string, message: Uint8Array): void {
-    if (channel !== this.keys.channels.nodes) throw new Error(`said on ${channel}`);
+    if (channel !== this.keys.channels.nodes) throw new Error(`published on ${channel}`);
     const change = readNodeChange(message);
     if (typeof change === 'string') throw new Error(`published with a flaw: ${change}`);
-    this.said.push(change);
-    for (const member of this.members) member.overhear(message);
+    this.published.push(change);
+    for (const member of this.members) member.deliver(message);
   }
 }
 
@@ -282,14 +282,14 @@ export class Member {
     return { reached, release, cancel };
   }
 
-  overhear(message: Uint8Array): void {
+  deliver(message: Uint8Array): void {
     const { time, outageCount, delayMs } = this.#world;
     time.after(delayMs(), () => {
-      if (!this.isDeaf && outageCount === this.#world.outageCount) this.turn(() => this.hear(message));
+      if (!this.isDeaf && outageCount === this.#world.outageCount) this.turn(() => this.receive(message));
     });
   }
 
-  hear(message: Uint8Array): void {
+  receive(message: Uint8Array): void {
     this.membership.receive(message);
   }
 

@@ -34,7 +34,7 @@ export class MemoryFaults implements HubFaults {
     return this.#isolated.has(node);
   }
 
-  /** What `from`, which is not cut off itself, says to `to` may arrive. */
+  /** Messages of `from`, which is not cut off itself, for `to` may arrive. */
   canReach(from: NodeId, to: NodeId): boolean {
     return !this.#isolated.has(to) && this.#disconnected.get(from)?.has(to) !== true;
   }
@@ -156,7 +156,7 @@ export class MemoryFaults implements HubFaults {
     this.#hub.lane(from, to)?.loseNext(count);
   }
 
-  /** The next messages `from` says to `to` find nobody listening: frames go back, publications are refused. */
+  /** The next messages of `from` for `to` have no subscriber: frames go back, publications are refused. */
   returnNext(from: NodeId, to: NodeId, count = 1): void {
     this.#hub.lane(from, to)?.returnNext(count);
   }

@@ -13,7 +13,7 @@ export function findPython(): string | undefined {
   return ['python3', join(environment, 'bin/python')].find(hasAutobahn);
 }
 
-/** Once, before tests: installs autobahn where there is a Python and its package registry. Says so where that fails. */
+/** Once, before tests: installs autobahn where there is a Python and its package registry. Prints a line where that fails. */
 export function preparePython(): Promise<void> {
   if (findPython() === undefined)
     try {

@@ -242,7 +242,7 @@ export class Client {
     this.realm.route(this.session, [Code.ERROR, Code.INVOCATION, request as RequestId, {}, error, payload], false);
   }
 
-  /** The codes that came since the last time, and what an ERROR says. */
+  /** The codes that came since the last time, and the URI of an ERROR. */
   take(): unknown[] {
     return this.received
       .splice(0)

@@ -11,7 +11,7 @@ import { loadScripts, type LoadedScripts } from '../../src/backplane/redis/scrip
 import { createClusterCounters } from '../../src/telemetry/cluster-counters.js';
 import type { NodeId } from '../../src/wamp/ids.js';
 
-/** Connections that write down what they say. */
+/** Connections that record their commands. */
 export class RecordedConnections {
   readonly counters = createClusterCounters();
   readonly notices: StoreNotice[] = [];

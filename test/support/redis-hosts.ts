@@ -17,7 +17,7 @@ export interface RedisHost {
   resume(): void;
 }
 
-/** `process` or `container` where GANTRY_TEST_REDIS says so. */
+/** `process` or `container` where GANTRY_TEST_REDIS asks for it. */
 export function forcedKind(): string | undefined {
   const kind = process.env['GANTRY_TEST_REDIS'];
   if (kind === undefined || kind === '') return undefined;

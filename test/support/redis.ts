@@ -137,7 +137,7 @@ export class RedisServer {
     const client = this.#connected();
     for (;;) {
       const answer = await client.ping().catch((error: unknown) => error);
-      // It answers, if only to say that it wants a password.
+      // It answers, if only that it requires a password.
       if (answer === 'PONG' || (answer instanceof Error && answer.name === 'ReplyError')) return;
       const fault = this.#host.fault();
       if (fault !== undefined) throw new Error(`${fault}: ${theirs.join(' ')}`);
@@ -197,7 +197,7 @@ export class RedisServer {
         const { keys, argv } = script.encode(input);
         const text = scripts.get(script.file)?.text;
         if (text === undefined) throw new Error(`there is no ${script.file}`);
-        // Only of a script that says what it is does a server in cluster mode check that all its keys have one slot.
+        // A server in cluster mode checks that all keys of a script have one slot only where the script declares its flags.
         const checked = oneSlot ? `#!lua\n${text}` : text;
         const words = argv.map((word) => (word instanceof Uint8Array ? Buffer.from(word) : word));
         const call = script.isBinary === true ? 'callBuffer' : 'call';

@@ -22,7 +22,7 @@ export const codecs = createCodecs({ maxDepth: 32, maxContainerEntries: 1_000 })
 const text = new TextDecoder();
 const utf8 = new TextEncoder();
 
-/** A connection in memory: what was written, decoded, and why it was closed. JSON unless the test says otherwise. */
+/** A connection in memory: what was written, decoded, and why it was closed. JSON unless the test sets another serializer. */
 export class FakeConnection implements Connection {
   readonly transport = 'websocket';
   readonly isBatched = false;

@@ -3,7 +3,7 @@ import type { ConfigInput } from '../../src/config/schema.js';
 import { describeConformance, type Router } from './conformance.js';
 
 /**
- * As describeConformance, with nodes some way apart: what one says takes a while to another, no two ways the same. Within
+ * As describeConformance, with nodes some way apart: a message of one takes a while to another, no two ways the same. Within
  * one process it is there sooner than a client can act on anything, and what is ready too early would not show.
  */
 export function describeApart(chapter: string, declare: (router: () => Router) => void, config?: ConfigInput): void {

@@ -4,7 +4,7 @@ import { chooser, spell, type Spelled } from './spellings.js';
 /** Arguments as JSON text or in hexadecimal, and what becomes of them. */
 export type Unportable = readonly [serializer: SerializerId, what: string, args: string, outcome: string];
 
-/** Arguments that end sessions of some client library, and what the router says of them. */
+/** Arguments that end sessions of some client library, and the reason that the router gives. */
 export const REFUSED: readonly Unportable[] = [
   ['json', 'U+0000 and no Base64', String.raw`["\u0000!!"]`, 'not Base64'],
   ['json', 'U+0000 and one digit', String.raw`["\u0000a"]`, 'not Base64'],

@@ -69,7 +69,7 @@ describe('the checker bites on events', () => {
     expect(judge({ refusedCount: () => 2 })).toEqual([]);
   });
 
-  it('on an acknowledged one that only a counter of refusals speaks for: PUBLISHED claimed otherwise (G4)', () => {
+  it('on an acknowledged one for which there is only a counter of refusals: PUBLISHED claimed otherwise (G4)', () => {
     const { publish, arrive, judge } = scene();
     publish(true);
     arrive(publish());
@@ -115,10 +115,10 @@ describe('the checker bites on events', () => {
     dying.publish(true);
     dying.journal.ended(dying.near, CLOSED);
     expect(dying.judge()).toHaveLength(1);
-    const unsaid = scene();
-    unsaid.publish();
-    unsaid.journal.ended(unsaid.near, CLOSED);
-    expect(unsaid.judge()).toEqual([]);
+    const unanswered = scene();
+    unanswered.publish();
+    unanswered.journal.ended(unanswered.near, CLOSED);
+    expect(unanswered.judge()).toEqual([]);
   });
 
   it('on acknowledgements that never come, come late, come twice or come unasked (BRK-6)', () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { CLOSED, scene } from './checker-scene.js';
 import { APP_FAILED } from './judge-calls.js';
 
-describe('the checker has nothing to say', () => {
+describe('the checker reports nothing', () => {
   it('where all went well', () => {
     const { publish, arrive, call, answer, judge, one, all } = scene();
     arrive(publish());

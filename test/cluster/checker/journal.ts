@@ -98,7 +98,7 @@ export interface CallRecord extends Moment {
 export interface AnswerRecord extends Moment {
   /** Number of this progressive result; undefined: it is final. */
   readonly progress: number | undefined;
-  /** Of a final RESULT: progressive ones the callee says it sent. */
+  /** Of a final RESULT: the number of progressive ones that the callee claims to have sent. */
   readonly progressCount: number | undefined;
   /** '': a RESULT. */
   readonly error: string;
@@ -228,7 +228,7 @@ export class Journal {
     call.answers.push({ ...this.now(), progress, progressCount: undefined, error: '' });
   }
 
-  /** `progressCount`: of a RESULT, what the callee says it sent before. */
+  /** `progressCount`: of a RESULT, the number of earlier ones that the callee claims. */
   callEnded(call: CallRecord, error: string, progressCount?: number): void {
     call.answers.push({ ...this.now(), progress: undefined, progressCount, error });
   }

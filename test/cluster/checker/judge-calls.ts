@@ -20,7 +20,7 @@ import {
   type SessionRecord,
 } from './journal.js';
 
-/** What callees of the workload say. */
+/** The answers of the workload's callees. */
 export const APP_FAILED = 'com.load.failed';
 export const APP_INTERRUPTED = 'com.load.interrupted';
 

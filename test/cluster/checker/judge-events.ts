@@ -88,12 +88,12 @@ function whyWrong(
   answer: { readonly ms: number; readonly error: string },
 ): string | undefined {
   if (answer.error === ErrorUri.LIMIT_EXCEEDED) return undefined;
-  if (answer.error !== ErrorUri.NETWORK_FAILURE) return 'nobody says so';
+  if (answer.error !== ErrorUri.NETWORK_FAILURE) return 'no rule allows this error';
   const isTroubled = wasTrouble(terms, ms - terms.noticeMs, answer.ms);
   return isTroubled || evidence.latenessMs(ms, answer.ms) > 0 ? undefined : 'nothing was wrong with any node';
 }
 
-/** Each publication after SUBSCRIBED has come, or something says why not (G2, G4). */
+/** Each publication after SUBSCRIBED has come, or a metric or a log line gives the reason (G2, G4). */
 function judgeLosses(journal: Journal, evidence: Evidence, terms: Terms): string[] {
   const violations: string[] = [];
   // A refusal is counted once, whatever the number of subscribers that would have got it.
@@ -213,6 +213,6 @@ function lossOf({ number, session, topic, acknowledge, ms }: PublicationRecord, 
   const when = new Date(ms).toISOString();
   return (
     `G4: ${to.session.member} on ${to.session.node} never got ${kind} publication ${number} of ${session.member} on ` +
-    `${session.node} to "${topic}" at ${when} (${to.match} "${to.topic}"), and nothing says why`
+    `${session.node} to "${topic}" at ${when} (${to.match} "${to.topic}"), without a reason in any metric or log`
   );
 }

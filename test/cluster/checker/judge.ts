@@ -3,7 +3,7 @@ import { judgeEvents } from './judge-events.js';
 import { judgeHoldings } from './judge-holdings.js';
 import type { Journal, SessionRecord } from './journal.js';
 
-/** What the routers themselves say about losses: their metrics and logs. */
+/** The reports of the routers themselves about losses: their metrics and logs. */
 export interface Evidence {
   /** How much later than on a quiet machine things may have happened about that time; 0 on a quiet machine. */
   latenessMs(fromMs: number, toMs: number): number;

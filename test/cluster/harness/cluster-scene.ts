@@ -141,25 +141,25 @@ export class ClusterScene<Clients extends Load> {
   async forgotten(node: string, limitMs: number, survivors: readonly Router[] = this.fleet.living): Promise<void> {
     await within(limitMs, `nothing is left of ${node}`, () => tracesOf(this.redis!, this.prefix, node));
     await within(limitMs, `all have received that ${node} is gone`, () =>
-      survivors.filter((router) => this.heardGone(router, node) === 0).map(({ name }) => name),
+      survivors.filter((router) => this.goneCount(router, node) === 0).map(({ name }) => name),
     );
   }
 
-  /** /readyz says so. */
-  async says(ready: boolean, limitMs: number, ...routers: readonly Router[]): Promise<void> {
-    await within(limitMs, `/readyz says ${ready ? 'ready' : 'not ready'}`, async () => {
+  /** Waits until /readyz of each answers this. */
+  async readinessBecomes(ready: boolean, limitMs: number, ...routers: readonly Router[]): Promise<void> {
+    await within(limitMs, `/readyz answers ${ready ? 'ready' : 'not ready'}`, async () => {
       const answers = await Promise.all(routers.map((router) => router.readiness()));
       return routers.filter((_, index) => answers[index]?.ready !== ready).map(({ name }) => name);
     });
   }
 
-  /** Nodes that these say they have reaped. */
+  /** The nodes that these have reaped, by their metrics. */
   async reapedCount(routers: readonly Router[] = this.fleet.living): Promise<number> {
     const pages = await Promise.all(routers.map((router) => router.figures()));
     return pages.reduce((sum, page) => sum + (figure(page, 'gantry_cluster_nodes_reaped_total') ?? NaN), 0);
   }
 
-  heardGone(router: Router, node: string): number {
+  goneCount(router: Router, node: string): number {
     return router.logged('backplane.node_gone').filter(({ fields }) => fields['peer'] === node).length;
   }
 
@@ -272,11 +272,11 @@ export class ClusterScene<Clients extends Load> {
     ];
   }
 
-  /** What the metrics say is what happened. */
+  /** Do the metrics agree with the records? */
   async #checkMetrics(): Promise<string[]> {
     let violations: string[] = [];
     const areRight = async (): Promise<boolean> => (violations = await this.#wrongMetrics()).length === 0;
-    await within(METRICS_MS, 'the metrics say what happened', areRight).catch(() => undefined);
+    await within(METRICS_MS, 'the metrics agree with the records', areRight).catch(() => undefined);
     return violations;
   }
 
@@ -303,7 +303,7 @@ export class ClusterScene<Clients extends Load> {
       for (const [name, value] of expected) {
         const actual = figure(figures, name);
         if (actual !== value)
-          violations.push(`metrics: ${router.name} says ${name} is ${actual ?? 'nothing'}, not ${value}`);
+          violations.push(`metrics: ${router.name} shows ${name} as ${actual ?? 'nothing'}, not ${value}`);
       }
     }
     return violations;

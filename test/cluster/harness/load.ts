@@ -1,6 +1,6 @@
 import type { CallRecord, PublicationRecord } from '../checker/journal.js';
 
-/** Everybody who talks to a cluster in a scenario. */
+/** All clients of a cluster in a scenario. */
 export interface Load {
   /** Those that are not there, or have not all they want. */
   readonly missing: string[];

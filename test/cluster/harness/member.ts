@@ -43,7 +43,7 @@ export interface Member {
 const RECONNECT_MS = 20;
 const CONNECT_MS = 10_000;
 
-/** A member that speaks raw WAMP. */
+/** A member that sends raw WAMP messages. */
 export class RawMember implements Member {
   readonly role: Role;
   readonly #journal: Journal;
@@ -128,7 +128,7 @@ export async function comesBack(wants: () => boolean): Promise<boolean> {
   return wants();
 }
 
-/** A router that is frozen lets one connect and says nothing. */
+/** A router that is frozen accepts connections and sends nothing. */
 export async function inTime<T>(joining: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {

@@ -19,7 +19,7 @@ export function judgeGone(routers: readonly Router[]): string[] {
   });
 }
 
-/** A node says that it is not ready only while something is wrong with it. That it does say so scenarios ask by themselves. */
+/** A node reports that it is not ready only while something is wrong with it. Scenarios check by themselves that it does. */
 export function judgeReadiness(routers: readonly Router[], given: Terms): string[] {
   const terms = { ...given, troubles: given.troubles.map((trouble) => ({ ...trouble, isDelay: false })) };
   return routers.flatMap(({ name, lives, working }) => {

@@ -54,7 +54,7 @@ export class Router {
   /** Rejects when it cannot start. */
   async ready(): Promise<void> {
     this.#url = await this.#process.ready();
-    const [, ops = ''] = await this.#process.said('stdout', /"ops":"([^"]+)"/);
+    const [, ops = ''] = await this.#process.printed('stdout', /"ops":"([^"]+)"/);
     this.#ops = ops;
     this.#state = 'running';
     this.#sampling = this.#sample();

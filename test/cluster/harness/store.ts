@@ -30,7 +30,7 @@ export async function rowsIn(redis: RedisServer, prefix: string): Promise<Row[]>
   return rows;
 }
 
-/** Where the store still speaks of a node, tombstones aside. */
+/** The keys in which the store still has a node, tombstones aside. */
 export async function tracesOf(redis: RedisServer, prefix: string, node: string): Promise<string[]> {
   return (await rowsIn(redis, prefix)).flatMap(({ key, content }) => {
     if (TOMBSTONES.test(key)) return [];

@@ -124,7 +124,7 @@ export function describeConnection(
       const { peer, listener } = await scene.connect('wamp.2.json');
       const messages = [...numbered(2_000), 'x'.repeat(100_000), ...numbered(2_000)];
       for (const message of messages) peer.send(message);
-      await listener.until(({ heard }) => heard.length === messages.length);
+      await listener.until(({ events }) => events.length === messages.length);
       expect(listener.texts).toEqual(messages);
     });
 
@@ -132,9 +132,9 @@ export function describeConnection(
       const { peer, listener } = await scene.connect('wamp.2.msgpack');
       const large = Buffer.alloc(1_048_576, 7);
       peer.send(large);
-      await listener.until(({ heard }) => heard.length === 1);
-      const [heard] = listener.heard;
-      expect(heard?.kind === 'received' && Buffer.compare(heard.message, large)).toBe(0);
+      await listener.until(({ events }) => events.length === 1);
+      const [event] = listener.events;
+      expect(event?.kind === 'received' && Buffer.compare(event.message, large)).toBe(0);
       listener.connection.write(large);
       await peer.until(({ frames }) => frames.length === 1);
       expect(Buffer.compare(peer.frames[0]!.bytes, large)).toBe(0);
@@ -158,7 +158,7 @@ export function describeConnection(
       listener.connection.close('goodbye');
       expect(listener.connection.unsentBytes()).toBe(0);
       await fence(scene);
-      expect(listener.heard).toEqual([{ kind: 'closed' }]);
+      expect(listener.events).toEqual([{ kind: 'closed' }]);
     });
 
     it('reports closed once when the peer vanishes without a word', async () => {
@@ -166,7 +166,7 @@ export function describeConnection(
       peer.socket.terminate();
       await listener.until(({ isClosed }) => isClosed);
       await fence(scene);
-      expect(listener.heard).toEqual([{ kind: 'closed' }]);
+      expect(listener.events).toEqual([{ kind: 'closed' }]);
     });
 
     it('reports closed once after close, never from within it; a second close changes nothing', async () => {
@@ -178,7 +178,7 @@ export function describeConnection(
       await listener.until(({ isClosed }) => isClosed);
       listener.connection.close('goodbye');
       await fence(scene);
-      expect(listener.heard).toEqual([{ kind: 'closed' }]);
+      expect(listener.events).toEqual([{ kind: 'closed' }]);
     });
 
     it('receives nothing once closed from this side (SES-11, SES-12)', async () => {
@@ -196,7 +196,7 @@ export function describeConnection(
       peer.send('text');
       expect(await peer.closed).toEqual(closing(1002, 'protocol violation'));
       expect(peer.texts).toEqual(['ABORT']);
-      expect(listener.heard.map(({ kind }) => kind)).toEqual(['malformed', 'closed']);
+      expect(listener.events.map(({ kind }) => kind)).toEqual(['malformed', 'closed']);
     });
 
     it('closes a reader that does not keep up; nobody else waits or loses anything (G7)', async () => {
@@ -214,8 +214,8 @@ export function describeConnection(
         expect(slow.listener.connection.unsentBytes()).toBeLessThan(262_144 + 3 * chunk.length);
       }
       await fence(scene);
-      expect(slow.listener.heard).toEqual([{ kind: 'closed' }]);
-      expect(fast.listener.heard).toEqual([]);
+      expect(slow.listener.events).toEqual([{ kind: 'closed' }]);
+      expect(fast.listener.events).toEqual([]);
     });
 
     it('bounds what one turn can queue for a reader that is not reading', async () => {

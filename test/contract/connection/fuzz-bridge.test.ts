@@ -84,7 +84,7 @@ const samples: fc.Arbitrary<Sample> = fc
 
 /** 505: the library answers what names another protocol than HTTP/1.1. */
 const KNOWN = ['200', '202', '400', '401', '403', '404', '405', '408', '413', '431', '505'];
-/** Heads whose length says something else than the body, and heads with a few bytes changed. */
+/** Heads whose length does not fit the body, and heads with a few bytes changed. */
 const LENGTHS = [
   '0',
   '1',

@@ -192,7 +192,7 @@ describe('opening handshake (RFC 6455, 4.2.1)', () => {
     expect(await raw(handshake(cookie(16_384))).closed).toMatch(/^HTTP\/1\.1 431 .*limits\.maxHeaderBytes/s);
     expect(await raw(`GET / HTTP/1.1\r\nHost: x\r\nCookie: ${'x'.repeat(20_000)}\r\n\r\n`).closed).toMatch(/ 431 /);
     expect(scene.counters.connectionsRefused).toMatchObject({ header_bytes: 2, no_request: 0 });
-    // Twice as large, the library answers by itself: it does not say why, only that there was no request.
+    // Twice as large, the library answers by itself: it gives no reason, only that there was no request.
     expect(await raw(handshake(cookie(40_000))).closed).toMatch(/^HTTP\/1\.1 431 /);
     expect(await raw('GET / HTTP/2.0\r\nHost: x\r\n\r\n').closed).toMatch(/^HTTP\/1\.1 505 /);
     expect(await raw('GET / HTTP/1.1\r\n\r\n').closed).toMatch(/^HTTP\/1\.1 400 /);

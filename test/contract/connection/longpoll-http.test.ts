@@ -192,7 +192,7 @@ describe('pages of other origins (LP-7)', () => {
       expect([status, headers['access-control-allow-origin']]).toEqual([403, undefined]);
     }
     expect(scene.listeners).toHaveLength(1);
-    expect(scene.listeners[0]?.heard).toEqual([]);
+    expect(scene.listeners[0]?.events).toEqual([]);
   });
 
   it('get back no header name that is none', async () => {
@@ -220,7 +220,7 @@ describe('requests', () => {
     expect(scene.listeners[0]!.texts).toEqual(['[1]']);
   });
 
-  it('say how binary messages are encoded', async () => {
+  it('name the encoding of binary messages', async () => {
     const scene = await open();
     for (const [index, [name, type]] of [
       ['wamp.2.msgpack', 'application/x-msgpack'],
@@ -333,7 +333,7 @@ describe('requests', () => {
           () => 413,
         ),
       ).resolves.toBe(413);
-      expect(listener.heard).toMatchObject([{ kind: 'malformed', cause: 'limit' }]);
+      expect(listener.events).toMatchObject([{ kind: 'malformed', cause: 'limit' }]);
       expect((await scene.post(`/${id}/send`, '[1]')).status).toBe(404);
       expect((await scene.post(`/${id}/receive`)).body.toString()).toBe('ABORT');
       expect((await scene.post(`/${id}/receive`)).status).toBe(404);
@@ -380,6 +380,6 @@ describe('requests', () => {
     }
     bystander.peer.send('fence');
     await bystander.listener.until(({ texts }) => texts.includes('fence'));
-    expect(bystander.listener.heard).toHaveLength(1);
+    expect(bystander.listener.events).toHaveLength(1);
   });
 });

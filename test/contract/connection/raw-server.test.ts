@@ -126,7 +126,7 @@ describe('RawSocket connection', () => {
     socket.socket.write(rsFrame('nobody asked', 2));
     for (const payload of ['', 'hi', '\u0000\u00ff'.repeat(1_000)]) socket.ping(payload);
     await vi.waitFor(() => expect(socket.pongs.map(String)).toEqual(['', 'hi', '\u0000\u00ff'.repeat(1_000)]));
-    expect(listener.heard).toEqual([]);
+    expect(listener.events).toEqual([]);
   });
 
   it('limits PINGs', async () => {
@@ -145,7 +145,7 @@ describe('RawSocket connection', () => {
     socket.socket.write(Buffer.from('00000201', 'hex'));
     await peer.closed;
     expect(peer.texts).toEqual(['ABORT']);
-    expect(listener.heard[0]).toMatchObject({ kind: 'malformed', cause: 'limit' });
+    expect(listener.events[0]).toMatchObject({ kind: 'malformed', cause: 'limit' });
     expect(scene.counters.limitsReached.message_bytes).toBe(1);
   });
 
@@ -185,11 +185,11 @@ describe('RawSocket connection', () => {
       fence.peer.send('fence');
       await fence.listener.until(({ texts }) => texts.length > round);
     }
-    const kept = listener.heard.length;
+    const kept = listener.events.length;
     expect(kept).toBeLessThan(200);
     listener.takesNow = () => true;
     listener.connection.caughtUp();
-    await listener.until(({ heard }) => heard.length === 4_000);
+    await listener.until(({ events }) => events.length === 4_000);
   });
 
   it('keeps count of what it has written while the client does not read', async () => {

@@ -27,7 +27,7 @@ async function mostBytesInOneTurn(options: Partial<TransportOptions>): Promise<n
     mostBytes = Math.max(mostBytes, turnBytes);
   };
   for (let index = 0; index < MESSAGE_COUNT; index++) peer.send(MESSAGE);
-  await listener.until(({ heard }) => heard.length === MESSAGE_COUNT);
+  await listener.until(({ events }) => events.length === MESSAGE_COUNT);
   return mostBytes;
 }
 
@@ -82,7 +82,7 @@ describe('ReceiveBuffers', () => {
     }
   });
 
-  it('say why they cannot be limited, and never throw', async () => {
+  it('give the reason why they cannot be limited, and never throw', async () => {
     const nobody = await buffers(65_536);
     const reason = 'the socket that listens at port 1 was not found';
     expect(nobody.limit(1)).toEqual({ kind: 'unlimited', reason });

@@ -51,7 +51,7 @@ describe('what peers do not read (G7)', () => {
     expect(listener.isClosed).toBe(false);
     expect(scene.server.unsentBytes()).toBe(0);
     await listener.until(({ isClosed }) => isClosed);
-    expect(listener.heard).toEqual([{ kind: 'closed' }]);
+    expect(listener.events).toEqual([{ kind: 'closed' }]);
   });
 
   it('includes pongs: a peer that sends pings and reads nothing is cut, and others are served', async () => {
@@ -79,11 +79,11 @@ describe('what peers do not read (G7)', () => {
     const { peer, listener } = await scene.connect();
     hoarder.write(frameOf(0x01, Buffer.alloc(MiB)));
     used = 1_101 * MiB;
-    // It talks on, and the router listens.
+    // Its peer goes on sending, and the router goes on reading.
     while (!hoarding.isClosed) {
-      const heard = listener.texts.length;
+      const receivedCount = listener.texts.length;
       peer.send('and another thing');
-      await listener.until(({ texts }) => texts.length > heard);
+      await listener.until(({ texts }) => texts.length > receivedCount);
     }
     expect(listener.connection.isOpen).toBe(true);
     expect(scene.counters.limitsReached.memory).toBe(1);

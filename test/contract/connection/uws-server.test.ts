@@ -141,14 +141,14 @@ describe('what a client may not send', () => {
     ['wamp.2.json', Buffer.from('[]'), /binary message.*JSON.*text/],
     ['wamp.2.msgpack', '[]', /text message.*msgpack.*binary/],
     ['wamp.2.cbor.batched', '[]', /text message.*cbor.*binary/],
-  ])('reports that the wrong kind of message on %s is malformed (WS-3, PV-7)', async (subprotocol, message, told) => {
+  ])('reports that the wrong kind of message on %s is malformed (WS-3, PV-7)', async (subprotocol, message, reason) => {
     const scene = await open();
     const { peer, listener } = await scene.connect(subprotocol);
     peer.send(message);
     expect((await peer.closed).code).toBe(1002);
-    expect(listener.heard[0]).toEqual({
+    expect(listener.events[0]).toEqual({
       kind: 'malformed',
-      message: expect.stringMatching(told),
+      message: expect.stringMatching(reason),
       cause: 'protocol_violation',
     });
     expect(scene.counters.connectionsClosed.protocol_violation).toBe(1);
@@ -163,7 +163,7 @@ describe('what a client may not send', () => {
     const { peer, listener } = await scene.connect(subprotocol);
     peer.send(message);
     expect((await peer.closed).code).toBe(1002);
-    expect(listener.heard.map(({ kind }) => kind)).toEqual(['malformed', 'closed']);
+    expect(listener.events.map(({ kind }) => kind)).toEqual(['malformed', 'closed']);
   });
 
   it('answers a message somewhat too long, and closes', async () => {
@@ -177,7 +177,7 @@ describe('what a client may not send', () => {
     peer.send('x'.repeat(1_001));
     expect((await peer.closed).code).toBe(1008);
     expect(peer.texts).toEqual(['ABORT']);
-    expect(listener.heard).toEqual([
+    expect(listener.events).toEqual([
       { kind: 'received', message: expect.anything() },
       { kind: 'malformed', message: expect.stringMatching(/1001 bytes.*1000/), cause: 'limit' },
       { kind: 'closed' },
@@ -217,7 +217,7 @@ describe('what a client may not send', () => {
     const { peer, listener } = await scene.connect();
     peer.socket.send(Buffer.from([0x22, 0xff, 0xfe, 0x22]), { binary: false });
     await listener.until(({ isClosed }) => isClosed);
-    expect(listener.heard).toEqual([{ kind: 'closed' }]);
+    expect(listener.events).toEqual([{ kind: 'closed' }]);
     expect(scene.counters.connectionsClosed.protocol_violation).toBe(1);
     expect(scene.log.of('connection.malformed')).toMatchObject([
       { level: 'info', fields: { remoteAddress: '127.0.0.1', message: expect.stringMatching(/invalid/) } },
@@ -233,7 +233,7 @@ describe('what a client may not send', () => {
       else peer.send('[]\x1e'.repeat(20));
       expect((await peer.closed).code).toBe(1008);
       expect(listener.texts).toHaveLength(5);
-      expect(listener.heard[5]).toEqual({
+      expect(listener.events[5]).toEqual({
         kind: 'malformed',
         message: expect.stringContaining('5 messages'),
         cause: 'limit',
@@ -367,7 +367,7 @@ describe('life of the server', () => {
       expect(await peer.closed).toEqual({ code: 1001, reason: 'the router shuts down' });
       expect(peer.texts).toEqual(['last words']);
     }
-    expect(scene.listeners.map(({ heard }) => heard)).toEqual([[{ kind: 'closed' }], [{ kind: 'closed' }]]);
+    expect(scene.listeners.map(({ events }) => events)).toEqual([[{ kind: 'closed' }], [{ kind: 'closed' }]]);
     expect(scene.counters.connectionsClosed.shutdown).toBe(2);
   });
 
@@ -379,7 +379,7 @@ describe('life of the server', () => {
     const startMs = performance.now();
     await scene.server.stop();
     expect(performance.now() - startMs).toBeLessThan(3_000);
-    expect(listener.heard).toEqual([{ kind: 'closed' }]);
+    expect(listener.events).toEqual([{ kind: 'closed' }]);
   });
 
   it('speaks TLS, with the client address as traits', async () => {

@@ -60,7 +60,7 @@ export interface AppClient {
   /** Resolves with the way to unregister. */
   register(procedure: string, endpoint: Endpoint, options?: object): Promise<() => Promise<unknown>>;
   call(procedure: string, payload?: Partial<Payload>, options?: object): AppCall;
-  /** Says GOODBYE; resolves when the connection is closed. */
+  /** Sends GOODBYE; resolves when the connection is closed. */
   leave(): Promise<void>;
 }
 

@@ -34,7 +34,7 @@ const starts = (elementCount: number): Readonly<Record<SerializerId, Buffer>> =>
 function survives(serializer: SerializerId, bytes: Uint8Array): void {
   const decoded = codecs[serializer].decode(bytes);
   if ('kind' in decoded) {
-    if (!/, byte \d+: ./.test(decoded.message)) throw new Error(`says not where: ${decoded.message}`);
+    if (!/, byte \d+: ./.test(decoded.message)) throw new Error(`gives no position: ${decoded.message}`);
     return;
   }
   const { payload } = decoded;

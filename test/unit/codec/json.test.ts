@@ -10,7 +10,7 @@ const isPayload = (source: string | Uint8Array): boolean => {
   return !('error' in codecs.json.decode(bytes));
 };
 
-/** What JSON can say and libraries fail at: numbers beyond floats, and no Base64 where it must be (SER-3). */
+/** Values that JSON has and libraries fail at: numbers beyond floats, and no Base64 where it must be (SER-3). */
 function portable(_key: string, read: unknown): unknown {
   if (typeof read === 'number' && !Number.isFinite(read)) throw new RangeError();
   if (typeof read === 'string' && read.startsWith('\u0000')) {

@@ -83,8 +83,8 @@ describe('payloads that some client library fails at are rewritten (B6, SER-6)',
           // A tag on Arguments itself makes no list of WAMP of them (MSG-3).
           fc.pre(!/^(d9d9f7)/.test(spelled));
           const { payload } = accepted(serializer, publish(serializer, spelled));
-          const said = serializers[serializer].decode(payload.bytes);
-          expect(JSON.stringify(said, undefinedAsNull)).toBe(JSON.stringify(plain(args), undefinedAsNull));
+          const decoded = serializers[serializer].decode(payload.bytes);
+          expect(JSON.stringify(decoded, undefinedAsNull)).toBe(JSON.stringify(plain(args), undefinedAsNull));
         }),
         { numRuns: 300 },
       );

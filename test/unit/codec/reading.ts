@@ -33,7 +33,7 @@ const starts: Readonly<Record<SerializerId, string>> = {
   cbor: '85 10 01 a0 61 74',
 };
 
-/** A PUBLISH whose Arguments are what `source` says. */
+/** A PUBLISH with the Arguments of `source`. */
 export function publish(serializer: SerializerId, source: string): Uint8Array {
   return frame(serializer, starts[serializer] + source + (serializer === 'json' ? ']' : ''));
 }

@@ -335,7 +335,7 @@ describe('backplane', () => {
     accept({ backplane: { url: 'memory', redis: { prefix: 'Votes_1.eu-west' } } });
   });
 
-  it('has TLS files only where TLS is spoken, and a key with its certificate', () => {
+  it('has TLS files only where TLS is used, and a key with its certificate', () => {
     const tls = { caFile: 'ca.pem' };
     refuse({ backplane: { url: 'redis://a', redis: { tls } } }, 'backplane.redis.tls: Nothing here speaks TLS');
     accept({ backplane: { url: 'rediss://a', redis: { tls } } });

@@ -232,7 +232,7 @@ describe('the environment', () => {
     const tls = { certFile: 'c', keyFile: 'k' };
     expect(loadConfig({ environment: { GANTRY_LISTEN_TLS: JSON.stringify(tls) } }).listen.tls).toEqual(tls);
   });
-  it('can say that nobody is let in without authentication', () => {
+  it('can demand that nobody is admitted without authentication', () => {
     const roles = JSON.stringify([{ name: 'anonymous' }]);
     const environment = {
       GANTRY_REALM_TEMPLATE: `{"names": [{"uri": "a"}], "roles": ${roles}}`,

@@ -196,10 +196,10 @@ describe('a poll at another node than that of its transport (LP-8)', () => {
 
   it('with a secret of no transport gets that there is none', async () => {
     const { far } = scene();
-    const heard: PollAnswer[] = [];
-    far.receive('b'.repeat(24), (answer) => heard.push(answer));
+    const answers: PollAnswer[] = [];
+    far.receive('b'.repeat(24), (answer) => answers.push(answer));
     await settled();
-    expect(heard).toEqual([{ kind: 'unknown' }]);
+    expect(answers).toEqual([{ kind: 'unknown' }]);
   });
 });
 
@@ -221,11 +221,11 @@ describe('a message that arrives at another node', () => {
     const { far, secret, listener } = scene();
     const length = TRANSPORT_DEFAULTS.maxMessageBytes + 1;
     expect(await far.send(secret, Buffer.alloc(length))).toBe('too_large');
-    expect(listener.heard[0]).toMatchObject({ kind: 'malformed', cause: 'limit' });
+    expect(listener.events[0]).toMatchObject({ kind: 'malformed', cause: 'limit' });
     const other = scene();
     other.far.overlong(other.secret);
     await settled();
-    expect(other.listener.heard[0]).toMatchObject({ kind: 'malformed', cause: 'limit' });
+    expect(other.listener.events[0]).toMatchObject({ kind: 'malformed', cause: 'limit' });
   });
 
   it('whose home does not answer is in doubt', async () => {
@@ -267,6 +267,6 @@ describe('questions of a node that sends something else', () => {
     expect(await part(2, 6, true, 5)).toBe('unreachable');
     expect(await part(3, 0, false, 90)).toBe('taken');
     expect(await part(3, 90, true, 11)).toBe('too_large');
-    expect(listener.heard).toEqual([]);
+    expect(listener.events).toEqual([]);
   });
 });

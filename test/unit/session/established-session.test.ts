@@ -8,7 +8,7 @@ import { NO_DETAILS } from '../../../src/wamp/options.js';
 import type { Payload } from '../../../src/wamp/payload.js';
 import { codecs, FakeConnection } from '../../support/session-harness.js';
 
-/** A payload that JSON cannot say. */
+/** A payload that JSON cannot encode. */
 const unspeakable: Payload = {
   serializer: 'cbor',
   elementCount: 1,

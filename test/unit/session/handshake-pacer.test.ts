@@ -52,7 +52,7 @@ describe('HandshakePacer', () => {
     expect([pacer.waitingCount, steps.length, counters.handshakes.at_once]).toEqual([0, 0, 1_000]);
   });
 
-  it('begins as many per second as the limit says, in the order of their HELLOs', () => {
+  it('begins as many per second as the limit allows, in the order of their HELLOs', () => {
     const { enter, pass, pacer, counters } = scene(10);
     expect(enter('a:0')).toBe('at once');
     for (let index = 1; index < 6; index++) placeOf(enter(`a:${index}`));

@@ -186,7 +186,7 @@ describe('features that were not announced', () => {
     ['YIELD', (options) => [70, 1, options, ['x']]],
   ];
 
-  /** One byte string, as JSON says it (SER-3). */
+  /** One byte string, as JSON encodes it (SER-3). */
   const SECRET = ['\u0000AQ=='];
 
   it.each(PPT)('forbid payload passthru on %s (PV-9, PPT-4)', (name, message) => {

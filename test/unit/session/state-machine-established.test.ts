@@ -102,11 +102,11 @@ describe('a farewell without GOODBYE', () => {
     session.dismiss();
     expect(left.connection.closeCause).toBeUndefined();
     expect(left.connection.last).toEqual([6, {}, 'wamp.close.goodbye_and_out']);
-    const told = createHarness();
-    const other = told.join();
+    const dismissed = createHarness();
+    const other = dismissed.join();
     other.close('wamp.close.killed');
     other.dismiss();
-    expect(told.connection.closeCause).toBeUndefined();
+    expect(dismissed.connection.closeCause).toBeUndefined();
   });
 });
 

@@ -46,7 +46,7 @@ class World {
   }
 }
 
-/** A connection whose messages cost what they say. */
+/** A connection whose messages are numbers: the cost of each. */
 class Client implements TurnMember {
   readonly account: TurnAccount;
   readonly inbox: number[] = [];

@@ -29,14 +29,14 @@ function deliverAll(): void {
 
 async function start(node: NodeId): Promise<Backplane> {
   const backplane = hub.join(node);
-  await backplane.start(hearing(node));
+  await backplane.start(recordingEvents(node));
   const serving = backplane.serve(REALM);
   deliverAll();
   await serving;
   return backplane;
 }
 
-function hearing(node: NodeId): BackplaneEvents {
+function recordingEvents(node: NodeId): BackplaneEvents {
   return {
     publication: (from, _realm, { topic }) => seen.push(`${node}: ${topic} from ${from}`),
     frame: (from, _realm, frame) => seen.push(`${node}: ${frame.kind} from ${from}`),
@@ -73,7 +73,7 @@ describe('a realm that is served again at once', () => {
     makeHub();
     const a = await start(A);
     const b = hub.join(B);
-    await b.start(hearing(B));
+    await b.start(recordingEvents(B));
     const claiming = a.directory.claim(REALM, claimOf(A, 'com.x'));
     deliverAll();
     await claiming;
@@ -239,7 +239,7 @@ describe('a node that is cut off while frames are under way to it', () => {
 });
 
 describe('a node that leaves while it is cut off', () => {
-  it('is gone for the others at once: nobody waits for what it can no longer say', async () => {
+  it('is gone for the others at once: nobody waits for its answers', async () => {
     makeHub();
     const a = await start(A);
     await start(B);
@@ -256,7 +256,7 @@ describe('mistakes of the caller', () => {
     makeHub();
     const a = await start(A);
     expect(() => hub.join(A)).toThrow('joined this hub before');
-    await expect(a.start(hearing(A))).rejects.toThrow('started before');
+    await expect(a.start(recordingEvents(A))).rejects.toThrow('started before');
     expect(() => a.bus.watch('realm.other', 'x', 'exact')).toThrow('does not serve');
     await expect(a.directory.claim('realm.other', claimOf(A, 'com.x'))).rejects.toThrow('does not serve');
   });

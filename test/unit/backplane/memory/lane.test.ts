@@ -108,13 +108,13 @@ describe('a lane', () => {
 
   it('notifies when all that was under way has been delivered', () => {
     const { lane, received, runAll } = laneUnderTest();
-    const told: number[] = [];
-    lane.whenEmpty(() => told.push(received.length));
+    const notified: number[] = [];
+    lane.whenEmpty(() => notified.push(received.length));
     lane.push('1');
     lane.push('2');
-    lane.whenEmpty(() => told.push(received.length));
-    expect(told).toEqual([0]);
+    lane.whenEmpty(() => notified.push(received.length));
+    expect(notified).toEqual([0]);
     runAll();
-    expect(told).toEqual([0, 2]);
+    expect(notified).toEqual([0, 2]);
   });
 });

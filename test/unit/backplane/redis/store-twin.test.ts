@@ -3,11 +3,11 @@ import { describeNodeScripts } from '../../../contract/backplane/redis/describe-
 import { StoreTwin } from '../../../support/store-twin.js';
 
 describeNodeScripts('the twin of the tests', () => {
-  const said: Uint8Array[] = [];
+  const published: Uint8Array[] = [];
   const listened = new Set<string>();
   const twin = new StoreTwin(
     () => 1_700_000_000_000,
-    (_channel, message) => said.push(message),
+    (_channel, message) => published.push(message),
     (channel) => (listened.has(channel) ? 1 : 0),
   );
   return Promise.resolve({
@@ -24,6 +24,6 @@ describeNodeScripts('the twin of the tests', () => {
       else listened.delete(channel);
       return Promise.resolve();
     },
-    messages: () => Promise.resolve(said),
+    messages: () => Promise.resolve(published),
   });
 });

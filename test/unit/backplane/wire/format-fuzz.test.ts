@@ -234,17 +234,17 @@ describe('batches', () => {
   });
 
   it('with changed bytes and a checksum that fits have only what can be encoded, or nothing at all', () => {
-    let heardCount = 0;
+    let decodedCount = 0;
     fc.assert(
       fc.property(mutated(batches), (changed) => {
         const items = itemsOf(rechecked(changed));
         if (typeof items === 'string') return;
-        heardCount++;
+        decodedCount++;
         expect(plainItems(itemsOf(batchOf(known(items))))).toStrictEqual(known(items).map(plainItem));
       }),
       { numRuns: 5_000 },
     );
-    expect(heardCount).toBeGreaterThan(0);
+    expect(decodedCount).toBeGreaterThan(0);
   });
 
   it('of arbitrary bytes are a flaw', () => {

@@ -53,7 +53,7 @@ describe('the death of a node', () => {
     expect(caller.take()).toEqual([[Code.RESULT, request, {}]]);
   });
 
-  it('takes its callees out of the mirror, whatever rows say that are late (G3)', () => {
+  it('takes its callees out of the mirror, whatever late rows contain (G3)', () => {
     const { harness, caller, callee } = pair(2);
     const near = harness.session(0);
     callee.registered('com.a', { invoke: 'first' });

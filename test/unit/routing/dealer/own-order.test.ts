@@ -35,7 +35,7 @@ describe.each(TOPOLOGIES)('a CALL behind a REGISTER of its own session, $name', 
     return brief(received);
   }
 
-  /** What is decided of its next REGISTER waits until the test says so. */
+  /** The decision on its next REGISTER waits until the test releases it. */
   function holdClaim({ node: { outlet } }: TestSession, outcome: ClaimOutcome): () => void {
     let decide: (() => void) | undefined;
     const original = outlet.claim.bind(outlet);

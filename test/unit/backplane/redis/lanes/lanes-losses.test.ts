@@ -8,12 +8,12 @@ const topic = (name: string) => publicationOf({ topic: name });
 describe('a lost message', () => {
   it('is seen as a gap before the items that come next (G3)', () => {
     const { sender, receiver } = pair();
-    for (const name of ['lost', 'heard']) {
+    for (const name of ['lost', 'received']) {
       void sender.lanes.publish([B], 'r', topic(name));
       const [sent] = sender.endTurn();
-      if (name === 'heard') receiver.lanes.receive(sent!.bytes);
+      if (name === 'received') receiver.lanes.receive(sent!.bytes);
     }
-    expect(receiver.heard).toEqual([`${A} gap`, `${A} r publication heard`]);
+    expect(receiver.events).toEqual([`${A} gap`, `${A} r publication received`]);
     expect(receiver.counters.laneGaps.sequence).toBe(1);
   });
 
@@ -24,12 +24,12 @@ describe('a lost message', () => {
     const [first] = sender.takeSent();
     sender.endTurn();
     receiver.lanes.receive(first!.bytes);
-    expect(receiver.heard).toEqual([]);
+    expect(receiver.events).toEqual([]);
     for (let i = 0; i < 2; i++) {
       sender.lanes.heartbeat();
       receiver.lanes.receive(sender.takeSent()[0]!.bytes);
     }
-    expect(receiver.heard).toEqual([`${A} gap`]);
+    expect(receiver.events).toEqual([`${A} gap`]);
     expect(receiver.counters.laneGaps.heartbeat).toBe(1);
   });
 
@@ -40,8 +40,8 @@ describe('a lost message', () => {
     receiver.lanes.sync();
     await receiver.bringTo(sender);
     await sender.bringTo(receiver);
-    expect(receiver.heard).toEqual([`${A} gap`]);
-    expect(sender.heard).toEqual([]);
+    expect(receiver.events).toEqual([`${A} gap`]);
+    expect(sender.events).toEqual([]);
   });
 
   it('is not seen in a lane that lost nothing, whatever leaves first', async () => {
@@ -53,7 +53,7 @@ describe('a lost message', () => {
     await receiver.bringTo(sender);
     sender.lanes.send(B, 'r', LOST);
     await sender.bringTo(receiver);
-    expect(receiver.heard).toEqual([`${A} r lost`, `${A} r lost`]);
+    expect(receiver.events).toEqual([`${A} r lost`, `${A} r lost`]);
   });
 });
 
@@ -66,7 +66,7 @@ describe('what is sent to a node before it is known', () => {
     sender.lanes.open(B, READS);
     sender.lanes.heartbeat();
     for (const { channel, bytes } of sender.takeSent()) if (channel.endsWith(B)) receiver.lanes.receive(bytes);
-    expect(receiver.heard).toEqual([`${A} gap`]);
+    expect(receiver.events).toEqual([`${A} gap`]);
   });
 });
 
@@ -81,7 +81,7 @@ describe('a batch nobody listened to', () => {
     toC.receipt(1);
     await expect(accepted).rejects.toMatchObject({ code: 'BACKPLANE_UNAVAILABLE' });
     expect(sender.returned).toEqual(frames.map((frame) => ({ to: B, realm: 'r', frame })));
-    expect(sender.heard).toEqual([`unreachable ${B}`]);
+    expect(sender.events).toEqual([`unreachable ${B}`]);
     expect(sender.counters.receiptsMissed.all).toBe(1);
     expect(sender.counters.sendsRefused.not_delivered).toBe(3);
     expect(sender.lanes.stats).toEqual({ unacknowledgedBytes: 0, openPeers: 2, unreachablePeers: 1 });
@@ -95,10 +95,10 @@ describe('a batch nobody listened to', () => {
 
     sender.lanes.heartbeat();
     await sender.bringTo(receiver);
-    expect(sender.heard).toEqual([`unreachable ${B}`, `reachable ${B}`]);
+    expect(sender.events).toEqual([`unreachable ${B}`, `reachable ${B}`]);
     expect(sender.lanes.send(B, 'r', LOST)).toBe(true);
     await sender.bringTo(receiver);
-    expect(receiver.heard).toEqual([`${A} gap`, `${A} r lost`]);
+    expect(receiver.events).toEqual([`${A} gap`, `${A} r lost`]);
   });
 
   it('reports a loss after each heartbeat anew', async () => {
@@ -112,7 +112,7 @@ describe('a batch nobody listened to', () => {
       sender.lanes.heartbeat();
       receiver.lanes.receive(sender.takeSent()[0]!.bytes);
     }
-    expect(receiver.heard).toEqual([`${A} gap`, `${A} gap`]);
+    expect(receiver.events).toEqual([`${A} gap`, `${A} gap`]);
   });
 
   it('gives frames back outside of the call that sent them, and takes what is sent meanwhile', () => {
@@ -138,7 +138,7 @@ describe('a batch of which nothing is known', () => {
     sender.endTurn()[0]!.fail();
     await expect(accepted).rejects.toMatchObject({ code: 'BACKPLANE_UNAVAILABLE' });
     expect(sender.returned).toEqual([]);
-    expect(sender.heard).toEqual([]);
+    expect(sender.events).toEqual([]);
     expect(sender.counters.publishErrors.all).toBe(1);
     expect(sender.counters.sendsRefused.unknown).toBe(2);
     expect(sender.lanes.stats.unacknowledgedBytes).toBe(0);
@@ -160,7 +160,7 @@ describe('a node that is cut off', () => {
     sender.lanes.cutOff(false);
     sender.lanes.send(B, 'r', LOST);
     await sender.bringTo(receiver);
-    expect(receiver.heard).toEqual([`${A} r lost`, `${A} gap`, `${A} r lost`]);
+    expect(receiver.events).toEqual([`${A} r lost`, `${A} gap`, `${A} r lost`]);
   });
 
   it('gives back what it had not sent yet', async () => {
@@ -177,7 +177,7 @@ describe('a node that is cut off', () => {
     sender.sendPolicy = 'now';
     sender.lanes.heartbeat();
     await sender.bringTo(receiver);
-    expect(receiver.heard).toEqual([`${A} gap`]);
+    expect(receiver.events).toEqual([`${A} gap`]);
   });
 });
 
@@ -200,7 +200,7 @@ describe('a node that does not know whether it lives', () => {
       receipt(1);
     }
     await accepted;
-    expect(receiver.heard).toEqual([`${A} r lost`, `${A} r publication held`, `${A} r cancel`, `${A} r confirmed 7`]);
+    expect(receiver.events).toEqual([`${A} r lost`, `${A} r publication held`, `${A} r cancel`, `${A} r confirmed 7`]);
     expect(sender.returned).toEqual([]);
     expect(sender.lanes.stats.unacknowledgedBytes).toBe(0);
   });
@@ -222,7 +222,7 @@ describe('a node that does not know whether it lives', () => {
     await Promise.all(held);
     sender.lanes.send(B, 'r', LOST);
     await sender.bringTo(receiver);
-    expect(receiver.heard.slice(2)).toEqual([`${A} gap`, `${A} r lost`]);
+    expect(receiver.events.slice(2)).toEqual([`${A} gap`, `${A} r lost`]);
   });
 
   it('gives it back, refused and counted, when it turns out to be dead (G3, G4)', async () => {
@@ -267,7 +267,7 @@ describe('back-pressure', () => {
     expect(sender.lanes.stats.unacknowledgedBytes).toBe(0);
     expect(sender.lanes.send(B, 'r', LOST)).toBe(true);
     await sender.bringTo(receiver);
-    expect(receiver.heard).toEqual([
+    expect(receiver.events).toEqual([
       `${A} r publication com.example.topic`,
       `${A} r publication com.example.topic`,
       `${A} gap`,

@@ -11,10 +11,10 @@ type Step =
   | 'heartbeat'
   | 'cut off'
   | 'back'
-  | 'silence'
-  | 'doubt'
-  | 'speech';
-type Fate = 'heard' | 'missed' | 'lost' | 'heard, unknown';
+  | 'send never'
+  | 'send later'
+  | 'send now';
+type Fate = 'received' | 'missed' | 'lost' | 'received, unknown';
 
 const step = fc.constantFrom<Step[]>(
   'publish',
@@ -28,24 +28,24 @@ const step = fc.constantFrom<Step[]>(
   'cut off',
   'back',
   'back',
-  'silence',
-  'doubt',
-  'doubt',
-  'speech',
-  'speech',
+  'send never',
+  'send later',
+  'send later',
+  'send now',
+  'send now',
 );
-const fate = fc.constantFrom<Fate[]>('heard', 'heard', 'heard', 'missed', 'lost', 'heard, unknown');
+const fate = fc.constantFrom<Fate[]>('received', 'received', 'received', 'missed', 'lost', 'received, unknown');
 
-const SPEECH = { silence: 'never', doubt: 'later', sendPolicy: 'now' } as const;
+const POLICIES = { 'send never': 'never', 'send later': 'later', 'send now': 'now' } as const;
 
 /** The messages to B, in order, and the fate of each. */
 class Record {
-  readonly said: string[] = [];
+  readonly sent: string[] = [];
   readonly refused = new Set<string>();
   readonly accepted = new Set<string>();
 
   follow(name: string, promise: Promise<void>): void {
-    this.said.push(name);
+    this.sent.push(name);
     promise.then(
       () => this.accepted.add(name),
       () => this.refused.add(name),
@@ -53,9 +53,9 @@ class Record {
   }
 }
 
-function say(kind: Step, name: string, number: number, sender: LanesUnderTest, record: Record): void {
+function emit(kind: Step, name: string, number: number, sender: LanesUnderTest, record: Record): void {
   if (kind === 'send') {
-    record.said.push(name);
+    record.sent.push(name);
     if (!sender.lanes.send(B, name, cancelOf(number))) record.refused.add(name);
   } else {
     const nodes = kind === 'publish' ? [B] : [C, B];
@@ -66,9 +66,9 @@ function say(kind: Step, name: string, number: number, sender: LanesUnderTest, r
 async function meet(sent: readonly Sent[], fates: Iterator<Fate>, receiver: LanesUnderTest): Promise<void> {
   for (const { channel, bytes, receipt, fail } of sent) {
     const next = fates.next();
-    const value = next.done === true ? 'heard' : next.value;
-    if (value.startsWith('heard') && channel.endsWith(B)) receiver.lanes.receive(bytes);
-    if (value === 'heard') receipt(1);
+    const value = next.done === true ? 'received' : next.value;
+    if (value.startsWith('received') && channel.endsWith(B)) receiver.lanes.receive(bytes);
+    if (value === 'received') receipt(1);
     else if (value === 'missed') receipt(0);
     else fail();
     await settled();
@@ -91,8 +91,8 @@ describe('lanes through any trouble', () => {
               sender.lanes.heartbeat();
               await meet(sender.takeSent(), fates, receiver);
             } else if (kind === 'cut off' || kind === 'back') sender.lanes.cutOff(kind === 'cut off');
-            else if (kind in SPEECH) sender.sendPolicy = SPEECH[kind as keyof typeof SPEECH];
-            else say(kind, `said.${number}`, number, sender, record);
+            else if (kind in POLICIES) sender.sendPolicy = POLICIES[kind as keyof typeof POLICIES];
+            else emit(kind, `sent.${number}`, number, sender, record);
           }
           sender.lanes.cutOff(false);
           sender.sendPolicy = 'now';
@@ -100,22 +100,22 @@ describe('lanes through any trouble', () => {
           sender.lanes.heartbeat();
           await meet(sender.takeSent(), [][Symbol.iterator](), receiver);
 
-          const heard = receiver.heard.map((text) => (text.endsWith(' gap') ? 'gap' : text.split(' ')[1]!));
-          const items = heard.filter((what) => what !== 'gap');
-          expect(items).toEqual(record.said.filter((name) => items.includes(name)));
+          const events = receiver.events.map((text) => (text.endsWith(' gap') ? 'gap' : text.split(' ')[1]!));
+          const items = events.filter((what) => what !== 'gap');
+          expect(items).toEqual(record.sent.filter((name) => items.includes(name)));
           for (const { realm } of sender.returned) expect(items).not.toContain(realm);
           for (const name of record.accepted) expect(items).toContain(name);
           const lostBefore = (name: string): boolean => !items.includes(name);
-          for (const [at, name] of record.said.entries()) {
+          for (const [at, name] of record.sent.entries()) {
             if (!lostBefore(name)) continue;
-            const next = record.said.slice(at).find((other) => items.includes(other));
-            const until = next === undefined ? heard.length : heard.indexOf(next);
-            const before = record.said.slice(0, at).findLast((other) => items.includes(other));
-            const since = before === undefined ? 0 : heard.indexOf(before) + 1;
-            expect(heard.slice(since, until), `a gap where ${name} is missing`).toContain('gap');
+            const next = record.sent.slice(at).find((other) => items.includes(other));
+            const until = next === undefined ? events.length : events.indexOf(next);
+            const before = record.sent.slice(0, at).findLast((other) => items.includes(other));
+            const since = before === undefined ? 0 : events.indexOf(before) + 1;
+            expect(events.slice(since, until), `a gap where ${name} is missing`).toContain('gap');
           }
-          if (items.length === record.said.length && sender.counters.receiptsMissed.all === 0) {
-            expect(heard).toEqual(items);
+          if (items.length === record.sent.length && sender.counters.receiptsMissed.all === 0) {
+            expect(events).toEqual(items);
           }
           expect(sender.lanes.stats.unacknowledgedBytes).toBe(0);
         },

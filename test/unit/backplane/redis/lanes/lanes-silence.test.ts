@@ -6,7 +6,7 @@ import { LanesUnderTest, LOST, READS, settled, type Sent } from '../../../../sup
 
 const HEARTBEAT_MS = 1_000;
 
-/** Nodes that know each other, and time that passes in heartbeats. Whoever is deaf has a subscriber and receives nothing. */
+/** Nodes that know each other, and time that passes in heartbeats. A deaf node has a subscriber and receives nothing. */
 class Net {
   readonly nodes = new Map([A, B].map((node) => [node, new LanesUnderTest(node)] as const));
   readonly deaf = new Set<NodeId>();
@@ -47,7 +47,7 @@ class Net {
 
   async silence(): Promise<void> {
     while ((await this.beat()) > 0);
-    this.at(B).heard.splice(0);
+    this.at(B).events.splice(0);
   }
 
   #takeSent(): Sent[] {
@@ -65,13 +65,13 @@ beforeEach(async () => {
   await net.silence();
 });
 
-const say = (topic: string): void => {
+const publish = (topic: string): void => {
   sender.lanes.publish([B], 'r', publicationOf({ topic })).catch(() => undefined);
 };
 
 describe('a lane with nothing to confirm', () => {
   it('is silent, and three heartbeats follow its last message', async () => {
-    say('one');
+    publish('one');
     expect(await net.deliver()).toBe(1);
     const counts = [await net.beat(), await net.beat(), await net.beat(), await net.beat(), await net.beat()];
     expect(counts).toEqual([1, 1, 1, 0, 0]);
@@ -81,7 +81,7 @@ describe('a lane with nothing to confirm', () => {
     sender.lanes.confirm(B, 'r', 7);
     expect(await net.deliver()).toBe(1);
     expect(await net.beat()).toBe(0);
-    expect(receiver.heard).toEqual([`${A} r confirmed 7`]);
+    expect(receiver.events).toEqual([`${A} r confirmed 7`]);
   });
 
   it('sends heartbeats when it was refused something, and after it was lost on the way', async () => {
@@ -90,23 +90,23 @@ describe('a lane with nothing to confirm', () => {
     await net.deliver();
     sender.lanes.cutOff(false);
     expect(await net.beat()).toBeGreaterThan(0);
-    expect(receiver.heard).toEqual([`${A} gap`]);
+    expect(receiver.events).toEqual([`${A} gap`]);
   });
 
   it('sends heartbeats to a node that is unreachable, until it listens', async () => {
     net.dead.add(B);
-    say('lost');
+    publish('lost');
     await net.deliver();
     for (let count = 0; count < 10; count++) expect(await net.beat()).toBe(1);
     net.dead.delete(B);
     await net.beat();
-    expect(sender.heard).toEqual([`unreachable ${B}`, `reachable ${B}`]);
+    expect(sender.events).toEqual([`unreachable ${B}`, `reachable ${B}`]);
     await net.silence();
-    expect(receiver.heard).toEqual([]);
+    expect(receiver.events).toEqual([]);
   });
 
   it('sends heartbeats that count only once they have a listener', async () => {
-    say('one');
+    publish('one');
     await net.deliver();
     for (let count = 0; count < 10; count++) {
       sender.lanes.heartbeat();
@@ -122,14 +122,14 @@ describe('a lane with nothing to confirm', () => {
     expect(await net.beat()).toBe(0);
     sender.lanes.doubt(B);
     await net.beat();
-    expect(sender.heard).toEqual([`unreachable ${B}`]);
+    expect(sender.events).toEqual([`unreachable ${B}`]);
   });
 });
 
 /** The receiver is deaf until the lane is silent. */
 async function loseMessageAndHeartbeats(): Promise<void> {
   net.deaf.add(B);
-  say('lost');
+  publish('lost');
   await net.deliver();
   for (let count = 0; count < 5; count++) await net.beat();
   net.deaf.delete(B);
@@ -138,18 +138,18 @@ async function loseMessageAndHeartbeats(): Promise<void> {
 describe('the loss of the last message (G3)', () => {
   it('is noticed with the next heartbeat', async () => {
     net.deaf.add(B);
-    say('lost');
+    publish('lost');
     await net.deliver();
     net.deaf.delete(B);
     await net.beat();
-    expect(receiver.heard).toEqual([`${A} gap`]);
+    expect(receiver.events).toEqual([`${A} gap`]);
   });
 
   it('is noticed when all heartbeats behind it are lost too: a node that has missed messages asks', async () => {
     await loseMessageAndHeartbeats();
     receiver.lanes.sync();
     await net.deliver();
-    expect(receiver.heard).toEqual([`${A} gap`]);
+    expect(receiver.events).toEqual([`${A} gap`]);
   });
 
   it('is noticed when that question is lost too: its number is missing in the other lane', async () => {
@@ -159,7 +159,7 @@ describe('the loss of the last message (G3)', () => {
     await net.deliver();
     net.deaf.delete(A);
     await net.beat();
-    expect(receiver.heard).toEqual([`${A} gap`]);
+    expect(receiver.events).toEqual([`${A} gap`]);
   });
 
   it('is noticed by a node that did not know the sender: it asks when it does', async () => {
@@ -171,7 +171,7 @@ describe('the loss of the last message (G3)', () => {
     expect(await net.beat()).toBe(0);
     late.lanes.open(A, READS);
     await net.deliver();
-    expect(late.heard.at(-1)).toBe(`${A} gap`);
+    expect(late.events.at(-1)).toBe(`${A} gap`);
   });
 });
 
@@ -185,14 +185,14 @@ describe('a forged number in a silent lane (G3)', () => {
 
   it('is corrected within three heartbeats, before the next message', async () => {
     forge(1_000);
-    expect(receiver.heard.splice(0)).toEqual([`${A} gap`, `${A} r lost`]);
+    expect(receiver.events.splice(0)).toEqual([`${A} gap`, `${A} r lost`]);
     await net.deliver();
     for (let count = 0; count < 3; count++) await net.beat();
-    expect(receiver.heard.splice(0)).toEqual([`${A} gap`]);
+    expect(receiver.events.splice(0)).toEqual([`${A} gap`]);
     await net.silence();
-    say('one');
+    publish('one');
     await net.deliver();
-    expect(receiver.heard).toEqual([`${A} r publication one`]);
+    expect(receiver.events).toEqual([`${A} r publication one`]);
   });
 
   it('is corrected in both directions at once', async () => {
@@ -202,16 +202,16 @@ describe('a forged number in a silent lane (G3)', () => {
     donor.lanes.send(A, 'r', LOST);
     sender.lanes.receive(withSequence(donor.endTurn()[0]!.bytes, 1_000));
     await net.silence();
-    say('one');
+    publish('one');
     receiver.lanes.send(A, 'r', LOST);
-    sender.heard.splice(0);
+    sender.events.splice(0);
     await net.deliver();
-    expect(receiver.heard).toEqual([`${A} r publication one`]);
-    expect(sender.heard).toEqual([`${B} r lost`]);
+    expect(receiver.events).toEqual([`${A} r publication one`]);
+    expect(sender.events).toEqual([`${B} r lost`]);
   });
 
   it('is corrected when the node was busy and all heartbeats arrive at once', async () => {
-    say('one');
+    publish('one');
     await net.deliver();
     forge(1_000);
     net.deaf.add(A);
@@ -230,9 +230,9 @@ describe('a forged number in a silent lane (G3)', () => {
     receiver.nowMs += HEARTBEAT_MS;
     for (const heartbeat of bytes) receiver.lanes.receive(heartbeat);
     await net.silence();
-    say('two');
+    publish('two');
     await net.deliver();
-    expect(receiver.heard).toEqual([`${A} r publication two`]);
+    expect(receiver.events).toEqual([`${A} r publication two`]);
   });
 
   it('makes the node ask at most once in half a heartbeat, however many come', () => {

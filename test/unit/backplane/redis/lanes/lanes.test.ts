@@ -34,7 +34,7 @@ describe('lanes', () => {
     const sent = sender.endTurn();
     expect(sent.map(({ channel }) => channel)).toEqual([`inbox:${B}`, `inbox:${C}`]);
     receiver.lanes.receive(sent[0]!.bytes);
-    expect(receiver.heard).toEqual([
+    expect(receiver.events).toEqual([
       `${A} r publication one`,
       `${A} s cancel`,
       `${A} r publication two`,
@@ -62,7 +62,7 @@ describe('lanes', () => {
       expect(bytes.length).toBeLessThanOrEqual(LIMITS.maxBatchBytes);
       receiver.lanes.receive(bytes);
     }
-    expect(receiver.heard.map((text) => text.slice(-1))).toEqual(['1', '2', '3', '4', '5']);
+    expect(receiver.events.map((text) => text.slice(-1))).toEqual(['1', '2', '3', '4', '5']);
   });
 
   it('send one item that is larger than a batch may be as a batch of its own', () => {
@@ -106,7 +106,7 @@ describe('lanes', () => {
     await accepted;
   });
 
-  it('skip a node that has gone since it was last spoken to, and speak to one that has come since', async () => {
+  it('skip a node that has gone since the last message to it, and serve one that has come since', async () => {
     const { sender } = pair();
     const D = 'd-1' as NodeId;
     await sender.lanes.publish([D], 'r', publicationOf());
@@ -163,10 +163,10 @@ describe('confirmations', () => {
     sender.lanes.confirm(B, 's', 1);
     sender.lanes.ask(B, 'r', 7);
     await sender.bringTo(receiver);
-    expect(receiver.heard).toEqual([`${A} r confirmed 5`, `${A} s confirmed 1`, `${A} r asked 7`]);
+    expect(receiver.events).toEqual([`${A} r confirmed 5`, `${A} s confirmed 1`, `${A} r asked 7`]);
     sender.lanes.confirm(B, 'r', 6);
     await sender.bringTo(receiver);
-    expect(receiver.heard.at(-1)).toBe(`${A} r confirmed 6`);
+    expect(receiver.events.at(-1)).toBe(`${A} r confirmed 6`);
   });
 
   it('wait while this node is cut off', async () => {
@@ -177,7 +177,7 @@ describe('confirmations', () => {
     sender.lanes.cutOff(false);
     sender.lanes.confirm(B, 's', 1);
     await sender.bringTo(receiver);
-    expect(receiver.heard).toEqual([`${A} r confirmed 3`, `${A} s confirmed 1`]);
+    expect(receiver.events).toEqual([`${A} r confirmed 3`, `${A} s confirmed 1`]);
   });
 });
 
@@ -191,7 +191,7 @@ describe('what cannot be encoded', () => {
     });
     sender.lanes.send(B, 'r', LOST);
     await sender.bringTo(receiver);
-    expect(receiver.heard).toEqual([`${A} r lost`, `${A} gap`, `${A} r lost`]);
+    expect(receiver.events).toEqual([`${A} r lost`, `${A} gap`, `${A} r lost`]);
     expect(sender.counters.sendsRefused.format).toBe(1);
   });
 });
@@ -219,7 +219,7 @@ describe('a node that reads another format', () => {
     const accepted = sender.lanes.publish([newer, B], 'r', topic('t'));
     await sender.bringTo(receiver);
     await expect(accepted).rejects.toMatchObject({ code: 'BACKPLANE_UNAVAILABLE' });
-    expect(receiver.heard).toEqual([`${A} r publication t`]);
+    expect(receiver.events).toEqual([`${A} r publication t`]);
   });
 
   it('takes one that reads several for readable', () => {

@@ -21,7 +21,7 @@ describe('a node that has gone', () => {
     receiver.lanes.open(A, READS);
     sender.lanes.send(B, 'r', LOST);
     receiver.lanes.receive(sender.endTurn()[0]!.bytes);
-    expect(receiver.heard).toEqual([]);
+    expect(receiver.events).toEqual([]);
     expect(receiver.counters.messagesIgnored.gone_sender).toBe(1);
     expect(receiver.lanes.send(A, 'r', LOST)).toBe(true);
   });
@@ -36,7 +36,7 @@ describe('a node that has gone', () => {
     await waiting;
     underWay.receipt(0);
     await sent;
-    expect([sender.heard, sender.returned, sender.endTurn()]).toEqual([[], [], []]);
+    expect([sender.events, sender.returned, sender.endTurn()]).toEqual([[], [], []]);
     expect(sender.lanes.stats).toEqual({ unacknowledgedBytes: 0, openPeers: 1, unreachablePeers: 0 });
   });
 
@@ -46,12 +46,12 @@ describe('a node that has gone', () => {
     for (let i = 0; i < 5_000; i++) receiver.lanes.close(`n-${i}` as NodeId);
     sender.lanes.heartbeat();
     receiver.lanes.receive(sender.takeSent()[0]!.bytes);
-    expect(receiver.heard).toEqual([`unknown ${A}`]);
+    expect(receiver.events).toEqual([`unknown ${A}`]);
   });
 });
 
 describe('a node that does not know of its end', () => {
-  it('is informed by those it speaks to, at once and then now and then (G4, G5)', async () => {
+  it('is informed by the nodes that it sends to, at once and then now and then (G4, G5)', async () => {
     const { sender, receiver } = pair();
     receiver.lanes.close(A);
     for (const nowMs of [0, 1, 499]) {
@@ -62,7 +62,7 @@ describe('a node that does not know of its end', () => {
     const [answer, ...more] = receiver.takeSent();
     expect([answer!.channel, more]).toEqual([`inbox:${A}`, []]);
     sender.lanes.receive(answer!.bytes);
-    expect(sender.heard).toEqual([`denied by ${B}`]);
+    expect(sender.events).toEqual([`denied by ${B}`]);
     answer!.fail();
     await settled();
     receiver.nowMs = 500;
@@ -79,22 +79,22 @@ describe('a node that does not know of its end', () => {
     for (const { bytes } of sender.endTurn()) receiver.lanes.receive(bytes);
     expect(receiver.takeSent()).toEqual([]);
     sender.lanes.receive(encodeGone('other' as NodeId, A));
-    expect(sender.heard).toEqual(['unknown other']);
+    expect(sender.events).toEqual(['unknown other']);
   });
 });
 
 describe('an inbox', () => {
-  it('asks who it is that speaks and ignores it until it is known, which then shows as a gap', async () => {
+  it('asks who an unknown sender is and ignores it until it is known, which then shows as a gap', async () => {
     const { sender } = pair();
     const other = new LanesUnderTest(B);
     sender.lanes.send(B, 'r', LOST);
     await sender.bringTo(other);
-    expect(other.heard).toEqual([`unknown ${A}`]);
+    expect(other.events).toEqual([`unknown ${A}`]);
     expect(other.counters.messagesIgnored.unknown_sender).toBe(1);
     other.lanes.open(A, READS);
     sender.lanes.send(B, 'r', LOST);
     await sender.bringTo(other);
-    expect(other.heard).toEqual([`unknown ${A}`, `${A} gap`, `${A} r lost`]);
+    expect(other.events).toEqual([`unknown ${A}`, `${A} gap`, `${A} r lost`]);
   });
 
   it('ignores what it has received before', () => {
@@ -103,7 +103,7 @@ describe('an inbox', () => {
     const [sent] = sender.endTurn();
     receiver.lanes.receive(sent!.bytes);
     receiver.lanes.receive(sent!.bytes);
-    expect(receiver.heard).toEqual([`${A} r lost`]);
+    expect(receiver.events).toEqual([`${A} r lost`]);
     expect(receiver.counters.messagesIgnored.duplicate).toBe(1);
   });
 
@@ -119,7 +119,7 @@ describe('an inbox', () => {
     for (const bytes of [Buffer.from('{"hello":"world"}'), newer, forC.bytes, flipped, good.bytes.subarray(0, 10)])
       receiver.lanes.receive(bytes);
     receiver.lanes.receive(new Uint8Array(0));
-    expect(receiver.heard).toEqual([]);
+    expect(receiver.events).toEqual([]);
     expect(receiver.counters.messagesIgnored).toMatchObject({
       magic: 2,
       version: 1,
@@ -128,7 +128,7 @@ describe('an inbox', () => {
       size: 1,
     });
     receiver.lanes.receive(good.bytes);
-    expect(receiver.heard).toEqual([`${A} r lost`]);
+    expect(receiver.events).toEqual([`${A} r lost`]);
   });
 
   it('skips and counts what a later release sends, and takes the rest of the batch', () => {
@@ -141,7 +141,7 @@ describe('an inbox', () => {
     writer.answer({ kind: 'answer', realm: 'r', number: 3, hasMore: false, body });
     const { itemBytes } = writer;
     receiver.lanes.receive(withLastKind(writer.finish(1), itemBytes, 99));
-    expect(receiver.heard).toEqual([`${A} r lost`, `${A} r question 1`, `${A} r answer 2`]);
+    expect(receiver.events).toEqual([`${A} r lost`, `${A} r question 1`, `${A} r answer 2`]);
     expect(receiver.counters.itemsIgnored).toEqual({ unsupported: 0, unknown_kind: 1, malformed: 0, unexpected: 0 });
     expect(receiver.counters.itemsReceived).toMatchObject({ control: 1, question: 2 });
   });
@@ -150,7 +150,7 @@ describe('an inbox', () => {
     const { receiver } = pair();
     receiver.lanes.receive(encodeProbe(B, 7));
     receiver.lanes.receive(encodeProbe(A, 8));
-    expect(receiver.heard).toEqual(['probe 7']);
+    expect(receiver.events).toEqual(['probe 7']);
   });
 });
 
@@ -169,32 +169,32 @@ describe('a batch that takes longer than a turn has time for (G11)', () => {
   function allOf({ bytes }: Sent): readonly string[] {
     const { receiver } = pair();
     receiver.lanes.receive(bytes);
-    return receiver.heard;
+    return receiver.events;
   }
 
   it('is processed in parts, in order', () => {
     const { receiver, isDone, all } = begun();
     expect(all).toHaveLength(10);
     expect(isDone).toBe(false);
-    expect(receiver.heard).toEqual(all.slice(0, 4));
+    expect(receiver.events).toEqual(all.slice(0, 4));
     expect(receiver.lanes.proceed(NEVER)).toBe(false);
     expect(receiver.lanes.proceed(NEVER)).toBe(true);
-    expect(receiver.heard).toEqual(all);
+    expect(receiver.events).toEqual(all);
     expect(receiver.lanes.proceed(NEVER)).toBe(true);
-    expect(receiver.heard).toEqual(all);
+    expect(receiver.events).toEqual(all);
   });
 
   it('ends with its node (G5)', () => {
     const { receiver, all } = begun();
     receiver.lanes.close(A);
     expect(receiver.lanes.proceed(NEVER)).toBe(true);
-    expect(receiver.heard).toEqual(all.slice(0, 4));
+    expect(receiver.events).toEqual(all.slice(0, 4));
   });
 
   it('is abandoned when the receiver ends', () => {
     const { receiver, all } = begun();
     receiver.lanes.abandon();
     expect(receiver.lanes.proceed(NEVER)).toBe(true);
-    expect(receiver.heard).toEqual(all.slice(0, 4));
+    expect(receiver.events).toEqual(all.slice(0, 4));
   });
 });

@@ -43,7 +43,7 @@ describe('changes and readings', () => {
     await two.membership.leave();
     await one.membership.renewOnce();
     expect(one.events).not.toContain('gone n-2');
-    one.hear(gone('n-2', world.said.at(-1)!.version));
+    one.receive(gone('n-2', world.published.at(-1)!.version));
     expect(one.events).toContain('gone n-2');
     await world.pass(3 * LEASE_MS);
     expect(one.events).toEqual(['entered n-2 [1]', 'gone n-2']);
@@ -82,16 +82,16 @@ describe('changes and readings', () => {
     const [one, two] = await world.entered('n-1', 'n-2');
     await two.membership.leave();
     await world.pass(0);
-    one.hear(entered('n-2', 9));
-    one.hear(gone('n-2', 10));
+    one.receive(entered('n-2', 9));
+    one.receive(gone('n-2', 10));
     await world.pass(RENEW_MS);
     expect(one.events).toEqual(['entered n-2 [1]', 'gone n-2']);
   });
 
   it('publish nothing of the node itself, and never that it has gone', async () => {
     const [one] = await world.entered('n-1');
-    one.hear(gone('n-1', 2));
-    one.hear(entered('n-1', 3));
+    one.receive(gone('n-1', 2));
+    one.receive(entered('n-1', 3));
     await world.pass(RENEW_MS);
     expect(one.events).toEqual([]);
     expect(one.membership.isLeaseValid()).toBe(true);
@@ -99,7 +99,7 @@ describe('changes and readings', () => {
 
   it('survive a change with a version out of nowhere', async () => {
     const [one] = await world.entered('n-1');
-    one.hear(entered('n-ghost', 999_999_999_999_999));
+    one.receive(entered('n-ghost', 999_999_999_999_999));
     await world.entered('n-2');
     await world.pass(4 * LEASE_MS);
     expect(one.events).toEqual(['entered n-ghost [1]', 'entered n-2 [1]', 'gone n-ghost']);
@@ -123,19 +123,19 @@ describe('changes and readings', () => {
       entered('n-2', 2, [1, 'x'.repeat(10_000), 1, [1]]),
       gone('n-2', 9_999_999_999_999_999_999),
     ];
-    for (const message of wrong) one.hear(message);
+    for (const message of wrong) one.receive(message);
     expect(one.counters.messagesIgnored.change).toBe(wrong.length);
-    one.hear(packed([2, 2, 'gone', 'n-2']));
+    one.receive(packed([2, 2, 'gone', 'n-2']));
     expect(one.counters.messagesIgnored.version).toBe(1);
     expect(one.events).toEqual([]);
   });
 
   it('count a row that they do not understand, and know the node without a format in common', async () => {
     const [one] = await world.entered('n-1');
-    one.hear(entered('n-2', 2, [2, 'x', [7]]));
-    one.hear(entered('n-3', 3, [1, 'x', 1, 'all']));
-    one.hear(entered('n-4', 4, [...ROW, 'more']));
-    one.hear(entered('n-5', 5, [1]));
+    one.receive(entered('n-2', 2, [2, 'x', [7]]));
+    one.receive(entered('n-3', 3, [1, 'x', 1, 'all']));
+    one.receive(entered('n-4', 4, [...ROW, 'more']));
+    one.receive(entered('n-5', 5, [1]));
     expect(one.events).toEqual(['entered n-2 []', 'entered n-3 []', 'entered n-4 [1]', 'entered n-5 []']);
     expect(one.counters.rowsIgnored).toEqual({ version: 1, shape: 2 });
   });
@@ -147,7 +147,7 @@ describe('changes and readings', () => {
     expect(one.counters.rowsIgnored.shape).toBe(1);
   });
 
-  it('read for an unknown node as often as the lease is renewed, however often it speaks', async () => {
+  it('read for an unknown node as often as the lease is renewed, however often it sends', async () => {
     const [one] = await world.entered('n-1');
     await world.pass(RENEW_MS);
     const readCount = one.count('load_nodes.lua');
@@ -162,7 +162,7 @@ describe('changes and readings', () => {
   it('are read now and then in any case: what was sent before the store lost its data may fit what is sent after', async () => {
     const [one] = await world.entered('n-1');
     await world.pass(LEASE_MS);
-    one.hear(entered('n-ghost', 2));
+    one.receive(entered('n-ghost', 2));
     world.twin.command('HSET', world.keys.nodes.meta, 'version', 2);
     await world.pass(5 * LEASE_MS);
     expect(one.events).toEqual(['entered n-ghost [1]', 'gone n-ghost']);

@@ -29,7 +29,7 @@ class Story {
     this.world.turnEnded = () => this.#checkLeases();
   }
 
-  async tell(): Promise<void> {
+  async play(): Promise<void> {
     for (let count = 0; count < 3; count++) this.#enter();
     for (let count = 0; count < STEP_COUNT; count++) {
       this.#happen();
@@ -145,14 +145,14 @@ class Story {
     for (const member of this.world.members) {
       if (member.isDead || member.isFrozen || this.left.has(member) || this.forgotten.has(member)) continue;
       if (member.membership.isLeaseValid() && this.world.hasTombstone(member.node)) {
-        throw new Error(`${member.node} speaks after its death`);
+        throw new Error(`${member.node} counts its lease as valid after its death`);
       }
     }
   }
 }
 
 async function check(story: Story): Promise<void> {
-  await story.tell();
+  await story.play();
   const { world } = story;
   const alive = story.alive();
   const names = alive.map(({ node }) => node as string).sort();

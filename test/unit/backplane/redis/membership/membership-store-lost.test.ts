@@ -24,7 +24,7 @@ describe('a store that lost its data (G6)', () => {
       expect(member.counters.leases.emptied).toBe(1);
       expect(member.membership.isLeaseValid()).toBe(true);
     }
-    const versions = world.said.map(({ version }) => version);
+    const versions = world.published.map(({ version }) => version);
     expect(versions).toEqual([1, 2, 3, 4, 5, 6]);
   });
 

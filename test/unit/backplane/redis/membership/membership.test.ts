@@ -38,7 +38,7 @@ describe('entering and leaving', () => {
     one.failing.push('load_nodes.lua');
     await expect(one.membership.enter()).rejects.toThrow(BackplaneUnavailableError);
     await one.membership.enter();
-    expect(world.said).toHaveLength(1);
+    expect(world.published).toHaveLength(1);
   });
 
   it('starts over when the store loses its data in between', async () => {

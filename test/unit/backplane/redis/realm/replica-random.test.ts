@@ -212,7 +212,7 @@ class RandomRealm {
     }
   }
 
-  /** Whoever was granted a procedure last holds it (SHR-2), unless data was lost. */
+  /** The session that was granted a procedure last holds it (SHR-2), unless data was lost. */
   #checkSuccession(revoked: SessionId, { invoke, callees }: Registration): void {
     if (invoke !== 'single' || this.#has('flushes') || this.#has('failovers')) return;
     const orderOf = (session: SessionId): number => this.world.granted.get(session) ?? Infinity;

@@ -23,24 +23,24 @@ function defer(): Deferred {
 class FakeRealm {
   readonly entering = defer();
   readonly withdrawing = defer();
-  readonly said: string[] = [];
+  readonly requests: string[] = [];
 
   readonly directory = {
-    enter: () => this.#say('enter', this.entering.promise),
-    withdraw: () => this.#say('withdraw', this.withdrawing.promise),
-    resync: (why: string) => this.#say(`resync ${why}`, Promise.resolve()),
-    cutOff: () => void this.said.push('cut off'),
-    changed: (message: Uint8Array) => void this.said.push(`changed ${message[0]}`),
-    asked: () => void this.said.push('asked'),
+    enter: () => this.#note('enter', this.entering.promise),
+    withdraw: () => this.#note('withdraw', this.withdrawing.promise),
+    resync: (why: string) => this.#note(`resync ${why}`, Promise.resolve()),
+    cutOff: () => void this.requests.push('cut off'),
+    changed: (message: Uint8Array) => void this.requests.push(`changed ${message[0]}`),
+    asked: () => void this.requests.push('asked'),
     stop: () => {
-      this.said.push('stop');
+      this.requests.push('stop');
       this.entering.reject();
       this.withdrawing.reject();
     },
   } as unknown as ServedRealm;
 
-  #say<T>(what: string, outcome: T): T {
-    this.said.push(what);
+  #note<T>(what: string, outcome: T): T {
+    this.requests.push(what);
     return outcome;
   }
 }
@@ -117,7 +117,7 @@ describe('ServedRealms', () => {
     await realms.resync();
     made[0]!.entering.resolve();
     await serving;
-    expect(made[0]!.said).toEqual(['enter', 'cut off', 'resync reconnected']);
+    expect(made[0]!.requests).toEqual(['enter', 'cut off', 'resync reconnected']);
   });
 
   it('withdraws what an opening that failed half way may have written, before the realm is served again (G5)', async () => {
@@ -127,10 +127,10 @@ describe('ServedRealms', () => {
     made[0]!.entering.reject();
     await failed;
     expect(realms.get(R)).toBeUndefined();
-    expect(made[0]!.said).toEqual(['enter', 'withdraw']);
+    expect(made[0]!.requests).toEqual(['enter', 'withdraw']);
     const again = realms.serve(R);
     await settled();
-    expect(made[1]!.said).toEqual([]);
+    expect(made[1]!.requests).toEqual([]);
     made[0]!.withdrawing.resolve();
     await settled();
     made[1]!.entering.resolve();
@@ -165,7 +165,7 @@ describe('ServedRealms', () => {
     await settled();
     noted.reject();
     await failed;
-    expect(made[0]!.said).toEqual(['stop']);
+    expect(made[0]!.requests).toEqual(['stop']);
   });
 
   it('leaves a withdrawal alone that overtakes the opening', async () => {
@@ -175,7 +175,7 @@ describe('ServedRealms', () => {
     const withdrawing = realms.withdraw(R);
     made[0]!.entering.reject();
     await failed;
-    expect(made[0]!.said).toEqual(['enter', 'withdraw']);
+    expect(made[0]!.requests).toEqual(['enter', 'withdraw']);
     made[0]!.withdrawing.resolve();
     await withdrawing;
   });

@@ -8,8 +8,8 @@ async function* inOnePart<T>(all: readonly T[]): AsyncGenerator<readonly T[]> {
 }
 
 function makeScene() {
-  const said: Uint8Array[] = [];
-  const twin = new RealmTwin((_channel, message) => said.push(message));
+  const published: Uint8Array[] = [];
+  const twin = new RealmTwin((_channel, message) => published.push(message));
   return Promise.resolve({
     store: {
       run: <Input, Reply>(script: Script<Input, Reply>, input: Input) => {
@@ -23,7 +23,7 @@ function makeScene() {
     command: (name: string, key: string, ...words: readonly (string | number)[]) =>
       Promise.resolve(twin.command(name, key, ...words)),
     bytes: (key: string, field: string) => Promise.resolve(new Map(twin.fields(key)).get(field) ?? null),
-    messages: () => Promise.resolve(said),
+    messages: () => Promise.resolve(published),
   });
 }
 
