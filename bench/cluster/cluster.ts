@@ -1,6 +1,6 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Endpoint } from '../load/endpoint.js';
 import { gantryRealm, startGantry, type RunningGantry } from '../routers/gantry.js';
-import { pause } from '../routers/process.js';
 import { readPage, sample, type Page } from './metrics-page.js';
 import { Pipe } from './pipe.js';
 import { startRedis, type RunningRedis } from './redis-server.js';

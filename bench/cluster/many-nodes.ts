@@ -1,4 +1,4 @@
-import { pause } from '../routers/process.js';
+import { setTimeout as pause } from 'node:timers/promises';
 import { monotonicMs, NodeHost } from './node-host.js';
 import type { RunningRedis } from './redis-server.js';
 

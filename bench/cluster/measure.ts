@@ -1,6 +1,6 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Bench } from '../bench.js';
 import type { Job, Latency, Outcome, Plan } from '../load/job.js';
-import { pause } from '../routers/process.js';
 import type { Cluster, ClusterNode } from './cluster.js';
 import { laneCounts, laneCountsBetween, sumOfLanes, type LaneCounts } from './lane-counts.js';
 import type { Page } from './metrics-page.js';

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { Latency } from '../load/job.js';
 import { cpuSeconds } from '../measure/cpu.js';
@@ -107,10 +108,4 @@ class Publisher {
     this.#items += count;
     return pack(count, this.#event);
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 }

@@ -1,7 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Latency } from '../load/job.js';
-import { loadCores, pause, pinned, routerCores } from '../routers/process.js';
+import { loadCores, pinned, routerCores } from '../routers/process.js';
 import type { FromPipe, PipeOutcome, PipePlan, ToPipe } from './pipe-job.js';
 
 const entry = fileURLToPath(new URL('./pipe-process.js', import.meta.url));

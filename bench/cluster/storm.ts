@@ -1,8 +1,8 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { openLoop, type Bench } from '../bench.js';
 import type { OpenLoad } from '../load-pool.js';
 import type { FanoutJob, Latency, Outcome } from '../load/job.js';
 import { cpuSeconds } from '../measure/cpu.js';
-import { pause } from '../routers/process.js';
 import type { Cluster, ClusterNode } from './cluster.js';
 import { look, trafficBetween } from './measure.js';
 import { quantileBetween } from './metrics-page.js';

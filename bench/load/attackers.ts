@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Activity } from './activity.js';
 import type { Flood } from './attacks.js';
 import { clientFrame } from './frame-template.js';
@@ -116,10 +117,4 @@ function upgradeRequest(host: string, path: string): string {
     'Sec-WebSocket-Protocol: wamp.2.json',
     '\r\n',
   ].join('\r\n');
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 }

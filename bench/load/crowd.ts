@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { Histogram } from '../measure/histogram.js';
 import type { Activity } from './activity.js';
 import type { LoadClient } from './client.js';
@@ -138,10 +139,4 @@ export class Crowd implements Activity {
       client.write(this.#hello);
     });
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Activity } from './activity.js';
 import type { Guessing } from './attacks.js';
 import type { Endpoint } from './endpoint.js';
@@ -105,10 +106,4 @@ export class Guessers implements Activity {
     this.#writtenBytes += frame.length;
     client.write(frame);
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { Histogram } from '../measure/histogram.js';
 import type { Activity } from './activity.js';
 import { clientFrame } from './frame-template.js';
@@ -128,10 +129,4 @@ export class Innocents implements Activity {
 
 function write(client: LoadClient | undefined, message: readonly unknown[]): void {
   client?.write(clientFrame(0x81, encode('json', message)));
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { cpuSeconds } from '../measure/cpu.js';
 import { Histogram } from '../measure/histogram.js';
 import type { Endpoint } from './endpoint.js';
@@ -182,11 +183,5 @@ export class Meter {
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);
-  });
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
   });
 }

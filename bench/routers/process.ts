@@ -1,6 +1,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
 import { BenchError } from '../failure.js';
 import { childrenOf, residentBytes } from '../measure/cpu.js';
 import type { ProbeReply } from './probe.js';
@@ -148,10 +149,4 @@ function endTree(pid: number | undefined, signal: NodeJS.Signals): void {
     // It has ended by itself.
   }
   for (const child of children) endTree(child, signal);
-}
-
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 }

@@ -1,9 +1,9 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { measureCase, type Bench, type Scenario } from '../bench.js';
 import { ManyNodes, type GoneAfterMs } from '../cluster/many-nodes.js';
 import { callsBetween, type CommandCalls, type RunningRedis } from '../cluster/redis-server.js';
 import { cpuSeconds } from '../measure/cpu.js';
 import { atMost, figure, type Figure } from '../report/figures.js';
-import { pause } from '../routers/process.js';
 
 /** A lease, in which a new node judges nobody, and three heartbeats of new lanes. */
 const settleMs = 10_000;

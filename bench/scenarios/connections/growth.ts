@@ -1,8 +1,8 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { withRouters, type Bench, type Started } from '../../bench.js';
 import type { Outcome } from '../../load/job.js';
 import { atMost, figure, type Figure } from '../../report/figures.js';
 import type { Memory, Router } from '../../routers/router.js';
-import { pause } from '../../routers/process.js';
 import { lineUp } from '../fanout.js';
 import { longestOf, openBystanders, p99Of } from './bystanders.js';
 import { openCrowd, steadily, type Arrival } from './crowd.js';

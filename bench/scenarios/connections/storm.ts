@@ -1,7 +1,7 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { withRouters, type Bench } from '../../bench.js';
 import type { Outcome } from '../../load/job.js';
 import { atMost, figure, type Figure } from '../../report/figures.js';
-import { pause } from '../../routers/process.js';
 import type { Router } from '../../routers/router.js';
 import { longestOf, openBystanders, p99Of } from './bystanders.js';
 import { allAtOnce, openCrowd, steadily, type Arrival } from './crowd.js';

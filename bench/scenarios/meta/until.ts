@@ -1,4 +1,4 @@
-import { pause } from '../../routers/process.js';
+import { setTimeout as pause } from 'node:timers/promises';
 
 const timeoutMs = 30_000;
 
