@@ -80,8 +80,8 @@ async function measure(
   const latencies = new Latencies();
   const startedMs = performance.now();
   const isOver = (): boolean => interrupted.aborted || performance.now() - startedMs >= seconds * 1_000;
-  const lanes = senders.flatMap((session) => Array.from({ length: concurrency }, () => session));
-  await Promise.all(lanes.map((session) => sendUntil(isOver, () => send(session), latencies)));
+  const places = senders.flatMap((session) => Array.from({ length: concurrency }, () => session));
+  await Promise.all(places.map((session) => sendUntil(isOver, () => send(session), latencies)));
   return figuresOf(latencies, (performance.now() - startedMs) / 1_000);
 }
 
