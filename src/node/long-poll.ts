@@ -52,7 +52,7 @@ export class LongPoll {
       path,
       node: backplane.node,
       server: this.server,
-      listener: { gate, times: { receiveTimeoutMs, sessionTimeoutMs, maxReceiveBytes } },
+      listener: this.server.listener(gate, { receiveTimeoutMs, sessionTimeoutMs, maxReceiveBytes }),
       homeOf: (node) => this.#relay.homeOf(node),
       counters: this.#shared.counters,
       subprotocols: subprotocolsOf(rules.serializers),

@@ -49,7 +49,7 @@ export class LpScene {
       path: '/lp',
       node: 'here' as NodeId,
       server: this.polls,
-      listener: { gate, times: { receiveTimeoutMs, sessionTimeoutMs, maxReceiveBytes } },
+      listener: this.polls.listener(gate, { receiveTimeoutMs, sessionTimeoutMs, maxReceiveBytes }),
       homeOf: options.homeOf ?? (() => nowhere),
       counters: this.counters,
       subprotocols: subprotocolsOf(all.serializers),

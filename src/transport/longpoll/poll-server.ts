@@ -13,10 +13,12 @@ import { newSecret } from './transport-id.js';
 
 export type PollTimes = Omit<PollSocketOptions, 'serializer' | 'isBatched'>;
 
-/** A listener that serves long-poll. */
+/** A listener that serves long-poll, as `PollServer.listener` makes it. */
 export interface PollListener {
   readonly gate: ListenerGate;
   readonly times: PollTimes;
+  /** Those of each of its connections. */
+  readonly dependencies: ConnectionDependencies;
 }
 
 /** A client that opens a transport. */
@@ -80,15 +82,23 @@ export class PollServer implements PollHome {
     return sum;
   }
 
+  /** Makes the parts that all transports of a listener share. */
+  listener(gate: ListenerGate, times: PollTimes): PollListener {
+    // Each poll takes one message: a client that reads needs as many round trips as messages wait.
+    const outbox = { ...this.#dependencies.outbox, lingerMs: times.sessionTimeoutMs };
+    return { gate, times, dependencies: { ...this.#dependencies, outbox } };
+  }
+
   /** `listener`: the one that the request arrived at. */
-  open({ subprotocol, addressKey, ...client }: PollClient, { gate, times }: PollListener): OpenOutcome {
+  open({ subprotocol, addressKey, ...client }: PollClient, listener: PollListener): OpenOutcome {
+    const { gate, times, dependencies } = listener;
     const slot = this.#shared.closedFor(this.#isAccepting) ?? gate.reserve(addressKey);
     if (typeof slot === 'string') return { kind: 'refused', reason: slot };
     const { serializer, isBatched } = subprotocol;
     const socket = new PollSocket({ ...times, serializer, isBatched });
     const { authMethods } = gate;
     const traits = { transport: 'longpoll', serializer, isBatched, authMethods, ...client } as const;
-    const connection = new PollConnection(socket, traits, this.#dependenciesFor(times));
+    const connection = new PollConnection(socket, traits, dependencies);
     const secret = newSecret();
     let cut: 'peer' | 'idle_timeout' = 'peer';
     socket.owner = {
@@ -173,12 +183,6 @@ export class PollServer implements PollHome {
         resolve();
       };
     });
-  }
-
-  /** Each poll takes one message: a client that reads needs as many round trips as messages wait. */
-  #dependenciesFor({ sessionTimeoutMs }: PollTimes): ConnectionDependencies {
-    const { outbox } = this.#dependencies;
-    return { ...this.#dependencies, outbox: { ...outbox, lingerMs: sessionTimeoutMs } };
   }
 
   #forget(secret: string): void {

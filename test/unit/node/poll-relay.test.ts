@@ -26,10 +26,8 @@ function scene() {
     return listener;
   };
   const server = new PollServer(accept, shared);
-  const listener = {
-    gate: new ListenerGate({ name: 'listen' }, shared),
-    times: { receiveTimeoutMs: 8_000, sessionTimeoutMs: 30_000, maxReceiveBytes: 262_144 },
-  };
+  const times = { receiveTimeoutMs: 8_000, sessionTimeoutMs: 30_000, maxReceiveBytes: 262_144 };
+  const listener = server.listener(new ListenerGate({ name: 'listen' }, shared), times);
   const answers = new PollRelayAnswers(server, 2 * TRANSPORT_DEFAULTS.maxMessageBytes);
   const asked: string[] = [];
   const way = {
