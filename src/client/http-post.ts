@@ -1,5 +1,6 @@
 import { Agent, request, type IncomingMessage } from 'node:http';
 import { Agent as SecureAgent, request as secureRequest } from 'node:https';
+import { withoutSlash } from '../util/without-slash.js';
 import type { LinkOptions } from './link.js';
 
 export interface PostAnswer {
@@ -34,7 +35,7 @@ export class HttpPoster {
   post(path: string, { body, contentType, timeoutMs, signal }: Post): Promise<PostAnswer> {
     return new Promise((resolve, reject) => {
       const url = new URL(this.#url);
-      url.pathname = `${url.pathname.replace(/\/+$/, '')}/${path}`;
+      url.pathname = `${withoutSlash(url.pathname)}/${path}`;
       const headers = { ...this.#headers, 'content-type': contentType, 'content-length': body.length };
       const settings = { method: 'POST', headers, agent: this.#agent, ...(signal && { signal }) };
       const sent = (this.#isSecure ? secureRequest : request)(url, settings, (answer) => {

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { withoutSlash } from '../util/without-slash.js';
 import type { CONFIG_SCHEMA } from './schema.js';
 
 type Parsed = z.output<typeof CONFIG_SCHEMA>;
@@ -12,7 +13,7 @@ export function consoleFits(
   report: (path: readonly PropertyKey[], message: string) => void,
 ): void {
   const paths = typeof path === 'string' ? [path] : path;
-  const taken = paths.find((one) => `${one.replace(/\/+$/, '')}/` === CONSOLE_PATH);
+  const taken = paths.find((one) => `${withoutSlash(one)}/` === CONSOLE_PATH);
   if (enabled && taken !== undefined)
     report(
       ['console', 'enabled'],

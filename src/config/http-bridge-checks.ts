@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { withoutSlash } from '../util/without-slash.js';
 import type { httpService } from './http-bridge-schema.js';
 import type { realm } from './realm-schema.js';
 import type { HttpListener } from './served-paths.js';
@@ -83,8 +84,4 @@ function keysDiffer({ keys }: Service, at: Path, report: Report): void {
     if (seen.has(key)) report([...at, 'keys', index, 'key'], `There is another key "${key}"`);
     seen.add(key);
   }
-}
-
-function withoutSlash(path: string): string {
-  return path.replace(/\/+$/, '');
 }

@@ -1,3 +1,5 @@
+import { withoutSlash } from '../util/without-slash.js';
+
 type Report = (path: readonly PropertyKey[], message: string) => void;
 
 /** Something that has a path already. */
@@ -35,8 +37,4 @@ export function webPathsAreFree({ at: section, paths }: WebPaths, taken: readonl
 function overlaps(own: string, { path, isFolder }: TakenPath): boolean {
   const other = withoutSlash(path);
   return own === other || (isFolder && own.startsWith(`${other}/`));
-}
-
-function withoutSlash(path: string): string {
-  return path.replace(/\/+$/, '');
 }

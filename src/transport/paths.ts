@@ -1,3 +1,5 @@
+import { withoutSlash } from '../util/without-slash.js';
+
 /** The paths of the WebSocket as a list. */
 export function pathsOf(path: string | readonly string[]): readonly string[] {
   return typeof path === 'string' ? [path] : path;
@@ -7,7 +9,7 @@ export function pathsOf(path: string | readonly string[]): readonly string[] {
 export function pathVariants(path: string | readonly string[]): readonly string[] {
   const variants = new Set<string>();
   for (const each of pathsOf(path)) {
-    const trimmed = each.replace(/\/+$/, '');
+    const trimmed = withoutSlash(each);
     if (trimmed !== '') variants.add(trimmed);
     variants.add(`${trimmed}/`);
   }

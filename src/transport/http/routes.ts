@@ -1,3 +1,4 @@
+import { withoutSlash } from '../../util/without-slash.js';
 import type { HttpRoute } from './exchange.js';
 
 interface Prefix {
@@ -17,7 +18,7 @@ export class HttpRoutes {
     const prefixes = new Map<string, HttpRoute>();
     for (const route of routes) {
       if (route.match === 'exact') this.#exact.set(route.path, route);
-      else prefixes.set(route.path.replace(/\/+$/, ''), route);
+      else prefixes.set(withoutSlash(route.path), route);
     }
     this.#prefixes = [...prefixes]
       .map(([path, route]) => ({ path, route }))

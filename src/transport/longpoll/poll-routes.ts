@@ -1,3 +1,4 @@
+import { withoutSlash } from '../../util/without-slash.js';
 import type { NodeId } from '../../wamp/ids.js';
 import type { SerializerId } from '../../wamp/payload.js';
 import type { CookieOptions } from '../cookies.js';
@@ -62,7 +63,7 @@ export class PollRoutes {
 
   constructor(options: PollRoutesOptions) {
     this.#options = options;
-    this.#path = options.path.replace(/\/+$/, '');
+    this.#path = withoutSlash(options.path);
   }
 
   get route(): HttpRoute {

@@ -3,6 +3,7 @@ import { contentTypeOf } from '../http/content-types.js';
 import { isKnownTag } from '../http/entity-tags.js';
 import type { HttpAnswer, HttpExchange, HttpHeaders, HttpRoute } from '../http/exchange.js';
 import { SITE_POLICY, withStanding } from '../http/security-headers.js';
+import { withoutSlash } from '../../util/without-slash.js';
 import { acceptedEncodings, type Encoding } from './encodings.js';
 import type { FileAnswers } from './file-answers.js';
 import { rangeIn } from './byte-range.js';
@@ -38,7 +39,7 @@ export class StaticRoute implements HttpRoute {
     this.#options = options;
     this.#directory = new ServedDirectory(options.directory);
     this.#answers = answers;
-    this.#prefix = options.path.replace(/\/+$/, '');
+    this.#prefix = withoutSlash(options.path);
   }
 
   async handle(exchange: HttpExchange): Promise<void> {
