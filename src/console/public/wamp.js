@@ -16,7 +16,7 @@ const EVENT = 36;
 const CALL = 48;
 const RESULT = 50;
 
-const EVENT_HEAD = /^\[36,(\d+),(\d+),/;
+const EVENT_HEAD = new RegExp(String.raw`^\[${EVENT},(\d+),(\d+),`);
 const REQUEST_LIMIT_MS = 20_000;
 const JOIN_LIMIT_MS = 20_000;
 
