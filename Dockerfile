@@ -11,13 +11,19 @@ COPY LICENSE tsconfig.json ./
 COPY src ./src
 RUN npm run build
 
-# Of the platform packages of uWebSockets.js npm installs the one for this platform and this Node.js.
+# npm installs the platform packages of uWebSockets.js for this platform and this Node.js. Both versions have one for Node.js 22:
+# only the one that the router loads stays.
 FROM build AS dependencies
 RUN npm prune --omit=dev --no-audit --no-fund \
   && find node_modules -type f \( -name '*.map' -o -name '*.md' -o -name '*.ts' -o -name '*.mts' -o -name '*.cts' \) -delete \
   && find node_modules -type d -empty -delete \
   && rm -rf node_modules/.package-lock.json dist/.tsbuildinfo \
-  && find dist -name '*.map' -delete
+  && find dist -name '*.map' -delete \
+  && loaded=$(node --input-type=module -e " \
+    import '/app/dist/transport/uws-library.js'; \
+    console.log(process.report.getReport().sharedObjects.find((path) => path.endsWith('/uws.node')))") \
+  && test -f "$loaded" \
+  && find /app/node_modules -name uws.node ! -path "$loaded" -printf '%h\n' | xargs -r rm -r
 
 FROM build AS demo-dependencies
 RUN node -e " \

@@ -70,6 +70,17 @@ it('holds one binary of uWebSockets.js, and no package that only development nee
   expect(await shell('command -v npm npx yarn corepack || true')).toBe('');
 });
 
+it('built with Node.js 22, for which two versions of uWebSockets.js have a binary, holds the one that it loads', async () => {
+  const image = 'gantry:test-node-22';
+  await docker(['build', '--build-arg', 'NODE=22', '--target', 'router', '--tag', image, '.']);
+  const inImage = (...words: string[]): Promise<string> => docker(['run', '--rm', '--entrypoint', '', image, ...words]);
+  expect(await inImage('find', '/app/node_modules', '-name', 'uws*.node')).toMatch(
+    /^\/app\/node_modules\/@uwsjs\/linux-(x64|arm64)-22\/uws\.node$/,
+  );
+  const load = 'await import("/app/dist/transport/uws-library.js"); console.log(process.versions.node)';
+  expect(await inImage('node', '--input-type=module', '-e', load)).toMatch(/^22\./);
+});
+
 it('reports what it is: the ports, the signal, the labels', async () => {
   const [{ Config }] = JSON.parse(await docker(['image', 'inspect', ROUTER_IMAGE]));
   expect(Config).toMatchObject({
