@@ -10,6 +10,7 @@ import { ListenerGate } from './listener-gate.js';
 import { pathVariants } from './paths.js';
 import { ReceiveBuffers } from './receive-buffers.js';
 import { StaticSite } from './static-site.js';
+import { StopGrace } from './stop-grace.js';
 import type { SiteOptions, TlsOptions, TransportOptions } from './transport-options.js';
 import { OVERLONG_FACTOR, type SharedTransport } from './shared-transport.js';
 import type { ConnectionDependencies } from './socket-connection.js';
@@ -19,7 +20,6 @@ import { uws } from './uws-library.js';
 import { UwsCertificates, type CertificateApp } from './uws-certificates.js';
 import { createApp, listenAtHost } from './uws-listen.js';
 
-const STOP_GRACE_MS = 1_000;
 const MS_PER_SECOND = 1_000;
 /** The close code of connections that ended without a close frame: no peer can send it. */
 const CUT_OFF = 1_006;
@@ -41,7 +41,7 @@ export class UwsServer {
   #listenSockets: readonly us_listen_socket[] = [];
   #isAccepting = true;
   #stopping: Promise<void> | undefined;
-  #whenEmpty: (() => void) | undefined;
+  readonly #grace = new StopGrace();
   #receiveBuffers: ReceiveBuffers | undefined;
   #receiveBufferBytes = 0;
 
@@ -162,15 +162,8 @@ export class UwsServer {
   async #stop(cause: CloseCause): Promise<void> {
     this.stopListening();
     for (const connection of this.#connections) connection.close(cause);
-    if (this.#connections.size > 0) {
-      await new Promise<void>((resolve) => {
-        const grace = setTimeout(resolve, STOP_GRACE_MS);
-        this.#whenEmpty = () => {
-          clearTimeout(grace);
-          resolve();
-        };
-      });
-    }
+    // Those that are left end with the apps below.
+    if (this.#connections.size > 0) await this.#grace.wait(() => this.#grace.allEnded());
     this.#receiveBuffers?.stop();
     this.#apps?.close();
     this.#logger.info({ reason: this.name }, 'server.stopped');
@@ -244,7 +237,7 @@ export class UwsServer {
     this.#connections.delete(connection);
     const isCut = connection.closeCause === undefined && code === CUT_OFF;
     this.#gate.ended(connection, isCut ? this.#cutOff(reason, connection) : 'peer');
-    if (this.#connections.size === 0) this.#whenEmpty?.();
+    if (this.#connections.size === 0) this.#grace.allEnded();
   }
 
   /** uWebSockets.js closes the connection by itself in some of these cases, and gives the reason only as text. */

@@ -1,4 +1,4 @@
-import type { Connection, ConnectionListener, MalformedCause } from '../../src/transport/connection.js';
+import type { Accept, Connection, ConnectionListener, MalformedCause } from '../../src/transport/connection.js';
 
 export type ListenerEvent =
   | { readonly kind: 'received'; readonly message: Uint8Array }
@@ -58,4 +58,13 @@ export class RecordingListener implements ConnectionListener {
     for (const wake of this.#waiting) wake();
     this.#waiting.clear();
   }
+}
+
+/** Gives each connection a recording listener, and adds that to `listeners`. */
+export function recordingAccept(listeners: RecordingListener[]): Accept {
+  return (connection) => {
+    const listener = new RecordingListener(connection);
+    listeners.push(listener);
+    return listener;
+  };
 }

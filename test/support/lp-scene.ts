@@ -8,7 +8,7 @@ import { subprotocolsOf } from '../../src/transport/subprotocols.js';
 import type { TransportOptions } from '../../src/transport/transport-options.js';
 import { UwsServer } from '../../src/transport/uws-server.js';
 import type { NodeId } from '../../src/wamp/ids.js';
-import { RecordingListener } from './listening.js';
+import { recordingAccept, type RecordingListener } from './listening.js';
 import { lpPost, LpSocket, type LpAnswer, type LpOptions } from './lp-socket.js';
 import { RecordingLogger } from './recording-logger.js';
 import { PeerSocket, TRANSPORT_DEFAULTS } from './uws-scene.js';
@@ -37,11 +37,7 @@ export class LpScene {
   private constructor(options: LpSceneOptions) {
     const all = { ...TRANSPORT_DEFAULTS, ...options };
     this.shared = new SharedTransport(all, this.counters, this.log);
-    const accept = (connection: RecordingListener['connection']): RecordingListener => {
-      const listener = new RecordingListener(connection);
-      this.listeners.push(listener);
-      return listener;
-    };
+    const accept = recordingAccept(this.listeners);
     const { receiveTimeoutMs = 8_000, sessionTimeoutMs = 30_000, maxReceiveBytes = 262_144 } = options;
     const gate = new ListenerGate(all.rules, this.shared);
     this.polls = new PollServer(accept, this.shared);

@@ -5,7 +5,7 @@ import { RawServer } from '../../src/transport/raw/raw-server.js';
 import { SharedTransport } from '../../src/transport/shared-transport.js';
 import type { TransportBounds } from '../../src/transport/transport-options.js';
 import type { SerializerId } from '../../src/wamp/payload.js';
-import { RecordingListener } from './listening.js';
+import { recordingAccept, type RecordingListener } from './listening.js';
 import { RecordingLogger } from './recording-logger.js';
 import { rsFrame, RsSocket, type RsOptions } from './rs-socket.js';
 import { PeerSocket, TRANSPORT_DEFAULTS } from './uws-scene.js';
@@ -40,11 +40,7 @@ export class RawScene {
   private constructor(options: Partial<RawOptions & TransportBounds>) {
     this.#options = options;
     this.shared = new SharedTransport({ ...TRANSPORT_DEFAULTS, ...options }, this.counters, this.log);
-    const accept = (connection: RecordingListener['connection']): RecordingListener => {
-      const listener = new RecordingListener(connection);
-      this.listeners.push(listener);
-      return listener;
-    };
+    const accept = recordingAccept(this.listeners);
     this.server = new RawServer({ ...DEFAULTS, ...options }, accept, this.shared);
   }
 

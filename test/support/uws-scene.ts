@@ -3,7 +3,7 @@ import { createCounters, type Counters } from '../../src/telemetry/counters.js';
 import type { TransportOptions } from '../../src/transport/transport-options.js';
 import { SharedTransport } from '../../src/transport/shared-transport.js';
 import { UwsServer } from '../../src/transport/uws-server.js';
-import { RecordingListener } from './listening.js';
+import { recordingAccept, type RecordingListener } from './listening.js';
 import { RecordingLogger } from './recording-logger.js';
 
 export const TRANSPORT_DEFAULTS: TransportOptions = {
@@ -72,11 +72,7 @@ export class UwsScene {
     const counters = createCounters();
     const log = new RecordingLogger();
     const listeners: RecordingListener[] = [];
-    const accept = (connection: RecordingListener['connection']): RecordingListener => {
-      const listener = new RecordingListener(connection);
-      listeners.push(listener);
-      return listener;
-    };
+    const accept = recordingAccept(listeners);
     const all = { ...TRANSPORT_DEFAULTS, ...options };
     const shared = new SharedTransport(all, counters, log);
     const server = new UwsServer(all, accept, shared);

@@ -5,6 +5,7 @@ import type { GateRefusal, ListenerGate } from '../listener-gate.js';
 import type { TemporaryRefusal } from '../refusals.js';
 import { OVERLONG_FACTOR, type SharedTransport } from '../shared-transport.js';
 import type { ConnectionDependencies } from '../socket-connection.js';
+import { StopGrace } from '../stop-grace.js';
 import type { Subprotocol } from '../subprotocols.js';
 import { PollConnection } from './poll-connection.js';
 import type { CloseOutcome, PollHome, SendOutcome } from './poll-home.js';
@@ -40,7 +41,6 @@ interface Transport {
   readonly socket: PollSocket;
 }
 
-const STOP_GRACE_MS = 1_000;
 /** A client may close a transport that has just ended, and gets no error. */
 const REMEMBERED_MS = 60_000;
 const MAX_REMEMBERED = 10_000;
@@ -56,7 +56,7 @@ export class PollServer implements PollHome {
   readonly #ended = new Map<string, number>();
   #isAccepting = true;
   #stopping: Promise<void> | undefined;
-  #whenEmpty: (() => void) | undefined;
+  readonly #grace = new StopGrace();
 
   constructor(accept: Accept, shared: SharedTransport) {
     this.#accept = accept;
@@ -168,21 +168,13 @@ export class PollServer implements PollHome {
   async #stop(cause: CloseCause): Promise<void> {
     this.stopListening();
     for (const { connection } of this.#transports.values()) connection.close(cause);
-    if (this.#transports.size > 0) await this.#empty();
+    if (this.#transports.size > 0) {
+      await this.#grace.wait(() => {
+        for (const { socket } of this.#transports.values()) socket.close();
+      });
+    }
     // The last answers go out at the end of the turn.
     await setImmediate();
-  }
-
-  async #empty(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const grace = setTimeout(() => {
-        for (const { socket } of this.#transports.values()) socket.close();
-      }, STOP_GRACE_MS);
-      this.#whenEmpty = () => {
-        clearTimeout(grace);
-        resolve();
-      };
-    });
   }
 
   #forget(secret: string): void {
@@ -193,7 +185,7 @@ export class PollServer implements PollHome {
         this.#ended.delete(oldest);
         break;
       }
-    if (this.#transports.size === 0) this.#whenEmpty?.();
+    if (this.#transports.size === 0) this.#grace.allEnded();
   }
 
   #remembers(secret: string): boolean {

@@ -6,6 +6,7 @@ import { ListenError, listenError } from '../listen-error.js';
 import { ListenerGate } from '../listener-gate.js';
 import type { SharedTransport } from '../shared-transport.js';
 import type { ConnectionDependencies } from '../socket-connection.js';
+import { StopGrace } from '../stop-grace.js';
 import { RawAcceptor, type AcceptedClient, type Opening } from './raw-acceptor.js';
 import { RawConnection, type RawConnectionOptions } from './raw-connection.js';
 import { announcedBytes } from './raw-handshake.js';
@@ -18,7 +19,6 @@ import { listenAtPath, removeStaleSocket } from './unix-socket.js';
 /** A connection reads about this much in a turn: as much as a WebSocket, whose receive buffer bounds it. */
 const TURN_BYTES = 65_536;
 const LINGER_MS = 1_000;
-const STOP_GRACE_MS = 1_000;
 
 /** A RawSocket listener: owns the life of each of its connections. The acceptor decides which clients may connect. */
 export class RawServer {
@@ -40,7 +40,7 @@ export class RawServer {
   readonly #openings = new Map<string, Opening>();
   #isAccepting = true;
   #stopping: Promise<void> | undefined;
-  #whenEmpty: (() => void) | undefined;
+  readonly #grace = new StopGrace();
 
   constructor(options: RawOptions, accept: Accept, shared: SharedTransport) {
     this.#options = options;
@@ -144,15 +144,8 @@ export class RawServer {
     this.stopListening();
     for (const connection of this.#connections) connection.close(cause);
     if (this.#sockets.size > 0) {
-      await new Promise<void>((resolve) => {
-        const grace = setTimeout(() => {
-          for (const socket of this.#sockets) socket.destroy();
-        }, STOP_GRACE_MS);
-        // `close` of the server comes before that of its last socket, so it may have come already.
-        this.#whenEmpty = () => {
-          clearTimeout(grace);
-          resolve();
-        };
+      await this.#grace.wait(() => {
+        for (const socket of this.#sockets) socket.destroy();
       });
     }
     this.#shared.logger.info({ reason: this.name }, 'server.stopped');
@@ -212,7 +205,7 @@ export class RawServer {
     socket.on('error', () => undefined);
     socket.once('close', () => {
       this.#sockets.delete(socket);
-      if (this.#sockets.size === 0) this.#whenEmpty?.();
+      if (this.#sockets.size === 0) this.#grace.allEnded();
     });
     return this.#acceptor.accepted(socket);
   }

@@ -8,7 +8,7 @@ import { PollServer } from '../../../src/transport/longpoll/poll-server.js';
 import type { PollAnswer } from '../../../src/transport/longpoll/poll-socket.js';
 import { SharedTransport } from '../../../src/transport/shared-transport.js';
 import type { NodeId } from '../../../src/wamp/ids.js';
-import { RecordingListener } from '../../support/listening.js';
+import { recordingAccept, type RecordingListener } from '../../support/listening.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 import { TRANSPORT_DEFAULTS } from '../../support/uws-scene.js';
 
@@ -20,11 +20,7 @@ function scene() {
   const counters = createCounters();
   const shared = new SharedTransport(TRANSPORT_DEFAULTS, counters, new RecordingLogger());
   const listeners: RecordingListener[] = [];
-  const accept = (connection: RecordingListener['connection']): RecordingListener => {
-    const listener = new RecordingListener(connection);
-    listeners.push(listener);
-    return listener;
-  };
+  const accept = recordingAccept(listeners);
   const server = new PollServer(accept, shared);
   const times = { receiveTimeoutMs: 8_000, sessionTimeoutMs: 30_000, maxReceiveBytes: 262_144 };
   const listener = server.listener(new ListenerGate({ name: 'listen' }, shared), times);
