@@ -38,7 +38,7 @@ class LoadProcess {
     });
   }
 
-  tellProgress(remote: number, received: number): void {
+  reportProgress(remote: number, received: number): void {
     this.#send({ progress: { remote, received } });
   }
 
@@ -90,7 +90,7 @@ export class LoadPool {
     const processes = jobs.map(() => this.#idle.pop() ?? new LoadProcess());
     const [first, ...others] = processes;
     others.forEach((remote, index) => {
-      remote.onProgress = (received) => first!.tellProgress(index, received);
+      remote.onProgress = (received) => first!.reportProgress(index, received);
     });
     const load: OpenLoad = {
       run: (plan) => runAll(processes, plan),

@@ -22,13 +22,13 @@ import { installXconn } from './routers/xconn.js';
 import { clusterScenarios, peerScenarios, scenarios } from './scenarios/all.js';
 import { settingsOf, type Settings } from './settings.js';
 
-type Say = (line: string) => void;
+type Print = (line: string) => void;
 
 /** Runs what the options ask for. True when a router did what it must not, or broke down. */
-export async function runBench(options: Options, reportDirectory: string, say: Say): Promise<boolean> {
+export async function runBench(options: Options, reportDirectory: string, print: Print): Promise<boolean> {
   const startedMs = performance.now();
   const chosen = choose(options);
-  const lineUp = await lineUpOf(options, say);
+  const lineUp = await lineUpOf(options, print);
   const cases: CaseResult[] = [];
   const bench: Bench = {
     settings: settingsFor(options),
@@ -37,7 +37,7 @@ export async function runBench(options: Options, reportDirectory: string, say: S
     ...lineUp,
     finished: (result) => {
       cases.push(result);
-      say(summaryLine(result, options.mode));
+      print(summaryLine(result, options.mode));
     },
   };
   keepOffRouterCore();
@@ -57,7 +57,7 @@ export async function runBench(options: Options, reportDirectory: string, say: S
       loadAverages: [loadBefore, loadavg()],
     };
     const files = await writeReport(report, reportDirectory);
-    for (const file of files) say(`wrote ${file}`);
+    for (const file of files) print(`wrote ${file}`);
   }
   return cases.some(({ failure }) => failure !== null);
 }
@@ -89,7 +89,7 @@ interface LineUp {
   readonly missing: readonly string[];
 }
 
-async function lineUpOf(options: Options, say: Say): Promise<LineUp> {
+async function lineUpOf(options: Options, print: Print): Promise<LineUp> {
   if (options.url !== null) {
     return { against: 'nothing', relay: null, routers: [external(options.url, options.realm)], missing: [] };
   }
@@ -106,7 +106,7 @@ async function lineUpOf(options: Options, say: Say): Promise<LineUp> {
     } catch (error) {
       if (!(error instanceof BenchError)) throw error;
       missing.push(error.message);
-      say(`not here: ${error.message}`);
+      print(`not here: ${error.message}`);
     }
   }
   return { against: 'peers', relay: null, routers, missing };

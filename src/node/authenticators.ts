@@ -17,7 +17,7 @@ export function createAuthenticators(
     limits,
     counters,
     onFailure: (realm, procedure, reason, why) =>
-      lines.say(`${reason} ${realm} ${procedure}`, (omitted) =>
+      lines.log(`${reason} ${realm} ${procedure}`, (omitted) =>
         logger.error({ realm, reason, message: `${procedure}: ${why}`, ...omitted }, 'authenticator.failed'),
       ),
   });

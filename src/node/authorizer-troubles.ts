@@ -10,7 +10,7 @@ export function logAuthorizerTroubles(
 ): (realm: Uri, trouble: AuthorizerTrouble) => void {
   const lines = new RecurringLines({ nowMs });
   return (realm, { procedure, reason, message }) =>
-    lines.say(`${realm} ${procedure} ${reason}`, (omitted) =>
+    lines.log(`${realm} ${procedure} ${reason}`, (omitted) =>
       logger.warn({ realm, reason, message: `${procedure}: ${message}`, ...omitted }, 'authorizer.failed'),
     );
 }

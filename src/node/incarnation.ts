@@ -387,7 +387,7 @@ export class Incarnation {
   /** Logs failed requests, of which there may be many at once in an outage. */
   #lostRequest(reason: string, error: unknown): void {
     const about = error instanceof BackplaneUnavailableError ? { message: error.message } : { error };
-    this.#lostRequests.say(reason, (omitted) =>
+    this.#lostRequests.log(reason, (omitted) =>
       this.logger.warn({ reason, ...about, ...omitted }, 'backplane.request_failed'),
     );
   }

@@ -26,7 +26,7 @@ export class RecurringLines {
   }
 
   /** Calls `write` if a line of this kind is due. `omitted`: lines of the kind since the last one; absent when there were none. */
-  say(kind: string, write: (omitted: { readonly count?: number }) => void): void {
+  log(kind: string, write: (omitted: { readonly count?: number }) => void): void {
     const nowMs = this.#nowMs();
     const key = this.#kinds.has(kind) || this.#kinds.size < MAX_KINDS || this.#forget(nowMs) ? kind : '';
     const last = this.#kinds.get(key);

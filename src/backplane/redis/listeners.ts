@@ -307,7 +307,7 @@ export class RealmListener extends Listener<{ readonly events: BackplaneEvents }
   }
 
   doubted(realm: Uri, message: string): void {
-    this.#doubts.say(realm, (omitted) =>
+    this.#doubts.log(realm, (omitted) =>
       this.#logger.warn({ realm, message, ...omitted }, 'backplane.version_doubted'),
     );
   }

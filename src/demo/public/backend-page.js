@@ -9,7 +9,7 @@ const notice = document.querySelector('#notice');
 const log = document.querySelector('#log');
 const ballot = createBallot();
 
-function say(text, mood) {
+function showNotice(text, mood) {
   notice.textContent = text;
   notice.dataset.mood = mood;
 }
@@ -26,10 +26,10 @@ function record(procedure, counts) {
 async function serve(session) {
   try {
     await serveBallot(autobahn, session, ballot, record);
-    say('Counting votes.', 'good');
+    showNotice('Counting votes.', 'good');
   } catch (error) {
     if (!session.isOpen) return;
-    say(
+    showNotice(
       error?.error === 'wamp.error.procedure_already_exists'
         ? 'Another back end is counting. Standing by …'
         : `The router refused: ${error?.args?.[0] ?? error?.error ?? error}`,
@@ -41,5 +41,5 @@ async function serve(session) {
 
 await connect({
   onOpen: serve,
-  onLost: () => say('The router cannot be reached. Trying again …', 'bad'),
+  onLost: () => showNotice('The router cannot be reached. Trying again …', 'bad'),
 });

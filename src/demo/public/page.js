@@ -20,7 +20,7 @@ function createCard(flavour) {
   return { button, count: card.querySelector('.count'), fill: card.querySelector('.fill') };
 }
 
-function say(text, mood) {
+function showNotice(text, mood) {
   notice.textContent = text;
   notice.dataset.mood = mood;
 }
@@ -37,7 +37,7 @@ function show(counts) {
     fill.style.transform = `scaleX(${sum === 0 ? 0 : counts[flavour] / sum})`;
   }
   total.textContent = sum === 0 ? 'No votes yet' : `${sum} ${sum === 1 ? 'vote' : 'votes'}`;
-  if (notice.dataset.mood !== 'good') say(live, 'good');
+  if (notice.dataset.mood !== 'good') showNotice(live, 'good');
   enable(true);
 }
 
@@ -48,9 +48,9 @@ async function ask(procedure, args = []) {
   } catch (error) {
     if (NO_BACK_END.has(error?.error)) {
       enable(false);
-      say('Nobody counts: no back end is running. Open one in a tab, or run “npm run demo:backend”.', 'bad');
+      showNotice('Nobody counts: no back end is running. Open one in a tab, or run “npm run demo:backend”.', 'bad');
     } else if (session?.isOpen) {
-      say(`The back end refused: ${error?.args?.[0] ?? error?.error ?? error}`, 'bad');
+      showNotice(`The back end refused: ${error?.args?.[0] ?? error?.error ?? error}`, 'bad');
     }
   }
 }
@@ -69,7 +69,7 @@ await connect({
   },
   onLost: () => {
     enable(false);
-    say('The router cannot be reached. Trying again …', 'bad');
+    showNotice('The router cannot be reached. Trying again …', 'bad');
   },
 });
 

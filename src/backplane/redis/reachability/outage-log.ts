@@ -46,7 +46,7 @@ export class OutageLog {
       this.#hasConnected = true;
       logger[level](fields, 'backplane.store');
     } else if (kind !== 'connected' && !this.#belongsToOutage(kind, message)) {
-      this.#recurring.say(`${kind} ${message}`, (omitted) =>
+      this.#recurring.log(`${kind} ${message}`, (omitted) =>
         logger[level]({ ...fields, ...omitted }, 'backplane.store'),
       );
     }
@@ -59,7 +59,7 @@ export class OutageLog {
     const isVague = cause instanceof BackplaneUnavailableError && cause.cause === undefined;
     if (this.#belongsToOutage('request', isVague ? this.#reason : messageOf(cause))) return;
     const about = cause instanceof BackplaneUnavailableError ? { message: messageOf(cause) } : { error: cause };
-    this.#recurring.say(operation, (omitted) =>
+    this.#recurring.log(operation, (omitted) =>
       this.#options.logger.warn({ reason: operation, ...about, ...omitted }, 'backplane.request_failed'),
     );
   }
@@ -84,7 +84,7 @@ export class OutageLog {
     if (this.#sinceMs === undefined) return;
     const fields = { reason: 'lost', message: this.#reason, ...this.#figures(this.#sinceMs) };
     if (!this.#isReported) {
-      this.#recurring.say('lost', (omitted) => logger.warn({ ...fields, ...omitted }, 'backplane.store'));
+      this.#recurring.log('lost', (omitted) => logger.warn({ ...fields, ...omitted }, 'backplane.store'));
     }
     this.#clear();
   }
