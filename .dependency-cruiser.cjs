@@ -108,7 +108,7 @@ module.exports = {
       from: { path: '^src/codec/' },
       to: { dependencyTypes: ['npm', 'core'], pathNot: '^(node:)?buffer$' },
     },
-    only('uws-in-transport', '@uwsjs|uWebSockets\\.js[^/]*', '^src/transport/uws-'),
+    only('uws-in-transport', '@uwsjs|uWebSockets\\.js[^/]*', '^src/transport/uws/'),
     {
       name: 'sockets-in-raw',
       severity: 'error',
@@ -116,7 +116,7 @@ module.exports = {
       from: { path: '^src/(transport|session|realm|node)/', pathNot: '^src/transport/(raw/|listen-error\\.ts$)' },
       to: { dependencyTypes: ['core'], path: '^(node:)?(net|tls)$' },
     },
-    only('koffi-in-transport', 'koffi', '^src/transport/kernel-sockets\\.ts$'),
+    only('koffi-in-transport', 'koffi', '^src/transport/bounds/kernel-sockets\\.ts$'),
     only('ioredis-in-redis', 'ioredis', '^src/backplane/redis/'),
     only('msgpackr-in-backplane', 'msgpackr', '^src/backplane/packr\\.ts$'),
     only('zod-in-config', 'zod', '^src/config/'),

@@ -20,7 +20,7 @@ RUN npm prune --omit=dev --no-audit --no-fund \
   && rm -rf node_modules/.package-lock.json dist/.tsbuildinfo \
   && find dist -name '*.map' -delete \
   && loaded=$(node --input-type=module -e " \
-    import '/app/dist/transport/uws-library.js'; \
+    import '/app/dist/transport/uws/uws-library.js'; \
     console.log(process.report.getReport().sharedObjects.find((path) => path.endsWith('/uws.node')))") \
   && test -f "$loaded" \
   && find /app/node_modules -name uws.node ! -path "$loaded" -printf '%h\n' | xargs -r rm -r

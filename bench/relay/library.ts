@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import type * as Library from 'uWebSockets.js';
 
-/** In the order in which the router tries them, see src/transport/uws-library.ts: the relay runs on what the router runs on. */
+/** In the order in which the router tries them, see src/transport/uws/uws-library.ts: the relay runs on what the router runs on. */
 const PACKAGES = ['uWebSockets.js', 'uWebSockets.js-20.69'];
 
 const require = createRequire(import.meta.url);

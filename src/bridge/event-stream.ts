@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Codec } from '../codec/codec.js';
 import { payloadElements } from '../codec/payload-values.js';
 import { payloadOf } from '../codec/payload.js';
-import { GET_EVENTS } from '../realm/history-query.js';
+import { GET_EVENTS } from '../realm/kept/history-query.js';
 import type { SessionRealm } from '../session/ports.js';
 import type { Counters } from '../telemetry/counters.js';
 import type { HttpStream } from '../transport/http/exchange.js';

@@ -1,4 +1,4 @@
-import { datesFlaw } from '../config/key-pair.js';
+import { datesFlaw } from '../config/keys/key-pair.js';
 import type { Config } from '../config/schema.js';
 import type { LoadedConfig } from '../node/config-reloader.js';
 import type { Counters } from '../telemetry/counters.js';

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { ConfigUnusableError } from '../config/faults.js';
-import { checkKeyPair, datesFlaw } from '../config/key-pair.js';
+import { checkKeyPair, datesFlaw } from '../config/keys/key-pair.js';
 import { configFile, loadConfig } from '../config/load.js';
 import { renderConfig, renderVariables } from '../config/render.js';
 import { jsonSchema } from '../config/settings.js';
@@ -9,7 +9,7 @@ import type { LoadedConfig } from '../node/config-reloader.js';
 import { ParentLink } from '../processes/parent-link.js';
 import { configOfProcess, placeIn, type Place } from '../processes/place.js';
 import { processorCount } from '../processes/processor-count.js';
-import { limitHeaders } from '../transport/header-limit.js';
+import { limitHeaders } from '../transport/opening/header-limit.js';
 import { NativeLibraryError } from '../transport/native-library-error.js';
 import { unreachable } from '../wamp/unreachable.js';
 import { adviceOn } from './advice.js';

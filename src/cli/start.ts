@@ -5,7 +5,7 @@ import { isOperational } from '../node/operational-error.js';
 import type { ParentLink } from '../processes/parent-link.js';
 import { createCounters } from '../telemetry/counters.js';
 import type { Logger } from '../telemetry/logger.js';
-import { watchDescriptors } from '../transport/descriptors.js';
+import { watchDescriptors } from '../transport/bounds/descriptors.js';
 import { inlineMore } from './compiler.js';
 import { ExitCode } from './exit-code.js';
 import { greetingFor } from './greeting.js';

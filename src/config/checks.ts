@@ -1,17 +1,17 @@
 import type { z } from 'zod';
 import { placeholderFlaw, withSamples } from '../wamp/uri-placeholders.js';
 import { checkUri, type UriRules } from '../wamp/uri-rules.js';
-import { authorizersAreSound } from './authorizer-checks.js';
-import { backplaneFits, backplaneIsNamed } from './backplane-checks.js';
+import { authorizersAreSound } from './checks/authorizer-checks.js';
+import { backplaneFits, backplaneIsNamed } from './checks/backplane-checks.js';
 import { placedAuthenticators, placedEntries, principalsIn, type PrincipalConfig } from './auth-entries.js';
-import { consoleFits } from './console-checks.js';
-import { certificateHeaderIsSound, certificatesAreSound } from './certificate-checks.js';
-import { bridgeIsSound } from './http-bridge-checks.js';
-import { webPathsAreFree, type TakenPath } from './web-checks.js';
-import { listenersAreSound, proxyProtocolFits } from './listener-checks.js';
+import { consoleFits } from './checks/console-checks.js';
+import { certificateHeaderIsSound, certificatesAreSound } from './checks/certificate-checks.js';
+import { bridgeIsSound } from './checks/http-bridge-checks.js';
+import { webPathsAreFree, type TakenPath } from './checks/web-checks.js';
+import { listenersAreSound, proxyProtocolFits } from './checks/listener-checks.js';
 import { webSocketsIn, type PlacedWebSocket } from './listener-places.js';
-import { processesFit } from './process-checks.js';
-import { realm, type realmTemplate } from './realm-schema.js';
+import { processesFit } from './checks/process-checks.js';
+import { realm, type realmTemplate } from './schema/realm-schema.js';
 import { CONFIG_SCHEMA, type AuthConfig, type RealmConfig } from './schema.js';
 import { httpListeners } from './served-paths.js';
 

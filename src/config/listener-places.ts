@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import type { listen } from './listen-schema.js';
-import type { listener } from './listeners-schema.js';
+import type { listen } from './schema/listen-schema.js';
+import type { listener } from './schema/listeners-schema.js';
 
 type Listen = z.output<typeof listen>;
 type Listener = z.output<typeof listener>;

@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import { withoutPassword } from './backplane-schema.js';
+import { withoutPassword } from './schema/backplane-schema.js';
 import type { Config } from './schema.js';
 import {
   alternatives,

@@ -1,14 +1,14 @@
 import { z } from 'zod';
-import type { tokenRules } from './jwt-schema.js';
-import { backplane } from './backplane-schema.js';
+import type { tokenRules } from './schema/jwt-schema.js';
+import { backplane } from './schema/backplane-schema.js';
 import { bytes, count, host, milliseconds, port } from './fields.js';
-import { httpService } from './http-bridge-schema.js';
-import { limits } from './limits-schema.js';
-import { listen } from './listen-schema.js';
-import { listener } from './listeners-schema.js';
-import { longPoll } from './longpoll-schema.js';
-import { web } from './web-schema.js';
-import { DEFAULT_REALMS, realm, realmTemplate } from './realm-schema.js';
+import { httpService } from './schema/http-bridge-schema.js';
+import { limits } from './schema/limits-schema.js';
+import { listen } from './schema/listen-schema.js';
+import { listener } from './schema/listeners-schema.js';
+import { longPoll } from './schema/longpoll-schema.js';
+import { web } from './schema/web-schema.js';
+import { DEFAULT_REALMS, realm, realmTemplate } from './schema/realm-schema.js';
 
 const ops = z.strictObject({
   enabled: z.boolean().default(true).describe('Serve `/healthz`, `/readyz` and `/metrics`.'),

@@ -1,7 +1,7 @@
-import { CONSOLE_PATH } from './console-checks.js';
+import { CONSOLE_PATH } from './checks/console-checks.js';
 import { LISTEN_NAME, listenerNames } from './listener-places.js';
 import { CONFIG_SCHEMA } from './schema.js';
-import type { TakenPath, WebPaths } from './web-checks.js';
+import type { TakenPath, WebPaths } from './checks/web-checks.js';
 
 /** A listener that answers HTTP requests, and what it has at which path. */
 export interface HttpListener {

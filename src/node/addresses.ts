@@ -1,4 +1,4 @@
-import { CONSOLE_PATH } from '../config/console-checks.js';
+import { CONSOLE_PATH } from '../config/checks/console-checks.js';
 import type { Config } from '../config/schema.js';
 import { pathsOf } from '../transport/paths.js';
 import { authority } from './authority.js';

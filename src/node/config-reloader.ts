@@ -1,5 +1,5 @@
 import { ConfigUnusableError } from '../config/faults.js';
-import type { CertificateValidity } from '../config/key-pair.js';
+import type { CertificateValidity } from '../config/keys/key-pair.js';
 import type { ReloadPlan } from '../config/reload.js';
 import type { Config } from '../config/schema.js';
 import type { Counters } from '../telemetry/counters.js';

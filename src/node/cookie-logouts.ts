@@ -1,7 +1,7 @@
 import { BackplaneUnavailableError } from '../backplane/backplane.js';
-import { closeSessions, counted } from '../realm/meta-kills.js';
-import { reading, type Asked } from '../realm/meta-question.js';
-import type { KillOrder } from '../realm/session-killer.js';
+import { closeSessions, counted } from '../realm/meta/meta-kills.js';
+import { reading, type Asked } from '../realm/meta/meta-question.js';
+import type { KillOrder } from '../realm/sessions/session-killer.js';
 import type { RouterProcedure } from '../realm/router-procedures.js';
 import type { CookieLogins } from '../session/auth/cookie-logins.js';
 import type { Session } from '../session/ports.js';

@@ -1,5 +1,5 @@
 import type { Backplane, UnansweredCause } from '../backplane/backplane.js';
-import { reading } from '../realm/meta-question.js';
+import { reading } from '../realm/meta/meta-question.js';
 import type { RouterProcedure } from '../realm/router-procedures.js';
 import type { Counters } from '../telemetry/counters.js';
 import type { Gauges } from '../telemetry/metrics.js';

@@ -3,7 +3,7 @@ import type { TurnMeter } from '../routing/turn-meter.js';
 import { HandshakePacer } from '../session/handshake-pacer.js';
 import { TurnScheduler, type TurnHooks } from '../session/turn-scheduler.js';
 import type { Counters } from '../telemetry/counters.js';
-import { countingKeyOf } from '../transport/ip-address.js';
+import { countingKeyOf } from '../transport/opening/ip-address.js';
 import { cpuMs, nowMs } from './clocks.js';
 
 /** Interval of the check whether clients may be served again. */

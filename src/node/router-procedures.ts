@@ -1,7 +1,7 @@
 import type { ReloadOutcome } from './config-reloader.js';
 import { NODE_LIST, nodeList } from './node-list.js';
 import { FLUSH_SUBJECT, readFlushFilter } from '../realm/authorization.js';
-import { GET_EVENTS, getEvents, type HistoryRealm } from '../realm/history-query.js';
+import { GET_EVENTS, getEvents, type HistoryRealm } from '../realm/kept/history-query.js';
 import type { RouterProcedure, RouterProcedures } from '../realm/router-procedures.js';
 import {
   ADD_TESTAMENT,
@@ -9,7 +9,7 @@ import {
   FLUSH_TESTAMENTS,
   flushTestaments,
   type TestamentRealm,
-} from '../realm/testament-procedures.js';
+} from '../realm/testaments/testament-procedures.js';
 import type { Authenticators } from '../session/auth/authenticator.js';
 import type { AuthMethod } from '../session/auth/method.js';
 import type { Backplane, UnansweredCause } from '../backplane/backplane.js';

@@ -1,5 +1,5 @@
 import { ConfigUnusableError } from '../config/faults.js';
-import { checkKeyPair, keyPairFingerprint, type CertificateValidity } from '../config/key-pair.js';
+import { checkKeyPair, keyPairFingerprint, type CertificateValidity } from '../config/keys/key-pair.js';
 import type { Config } from '../config/schema.js';
 import type { Logger } from '../telemetry/logger.js';
 import { CertificateWatch } from './certificate-watch.js';

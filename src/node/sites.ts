@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { CONSOLE_PATH } from '../config/console-checks.js';
+import { CONSOLE_PATH } from '../config/checks/console-checks.js';
 import type { Config } from '../config/schema.js';
 import { pathsOf } from '../transport/paths.js';
 import type { SiteOptions } from '../transport/transport-options.js';

@@ -5,7 +5,7 @@ import { isFault, type Fault } from '../wamp/faults.js';
 import type { Uri } from '../wamp/ids.js';
 import { ErrorUri } from '../wamp/uris.js';
 import type { Realm } from './realm.js';
-import { callFailure, ServiceCallError, type CallFailure } from './service-session.js';
+import { callFailure, ServiceCallError, type CallFailure } from './sessions/service-session.js';
 
 type Failure = Exclude<AuthenticatorOutcome, 'returned' | 'refused' | 'canceled'>;
 

@@ -14,7 +14,7 @@ import type { Counters } from '../telemetry/counters.js';
 import type { Registration } from '../routing/ports.js';
 import type { Uri } from '../wamp/ids.js';
 import type { List } from '../wamp/options.js';
-import { callFailure, ServiceCallError, type CallFailure, type ServiceSession } from './service-session.js';
+import { callFailure, ServiceCallError, type CallFailure, type ServiceSession } from './sessions/service-session.js';
 
 export interface AuthorizationSettings {
   /** Static permissions of every role. */

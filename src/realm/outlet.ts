@@ -16,7 +16,7 @@ import type { MatchPolicy } from '../wamp/options.js';
 import { ErrorUri } from '../wamp/uris.js';
 import { DelayedUnwatches } from './delayed-unwatches.js';
 import type { Delivery } from './delivery.js';
-import type { EventKeeper } from './event-keeper.js';
+import type { EventKeeper } from './kept/event-keeper.js';
 import { tooLargeFailure, unreachableFailure } from './unreachable.js';
 
 export interface RealmOutletOptions {

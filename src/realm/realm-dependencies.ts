@@ -9,12 +9,12 @@ import type { Uri } from '../wamp/ids.js';
 import type { SerializerId } from '../wamp/payload.js';
 import type { AuthorizationSettings, AuthorizingDependencies } from './authorization.js';
 import type { Delivery } from './delivery.js';
-import type { KeepingSettings, KeptWrites } from './event-keeper.js';
-import type { MetaLimits } from './meta-handlers.js';
+import type { KeepingSettings, KeptWrites } from './kept/event-keeper.js';
+import type { MetaLimits } from './meta/meta-handlers.js';
 import type { RandomSource } from './random-source.js';
 import type { RouterProcedures } from './router-procedures.js';
-import type { AuthidRule } from './session-places.js';
-import type { TestamentLimits } from './testaments.js';
+import type { AuthidRule } from './sessions/session-places.js';
+import type { TestamentLimits } from './testaments/testaments.js';
 
 export interface RealmSettings {
   readonly rules: RealmRules;

@@ -17,17 +17,17 @@ import type { NodeId, RequestId, SessionId, SubscriptionId, Uri } from '../wamp/
 import type { Call, RoutedMessage } from '../wamp/messages.js';
 import { unreachable } from '../wamp/unreachable.js';
 import { FLUSH_SUBJECT, RealmAuthorization } from './authorization.js';
-import { EventKeeper } from './event-keeper.js';
-import { RealmMeta } from './meta.js';
+import { EventKeeper } from './kept/event-keeper.js';
+import { RealmMeta } from './meta/meta.js';
 import { RealmOutlet } from './outlet.js';
 import type { RealmDependencies, RealmSettings } from './realm-dependencies.js';
-import { Reservations } from './reservations.js';
+import { Reservations } from './sessions/reservations.js';
 import { NOT_PROGRESSIVE, repeated, RouterCalls } from './router-procedures.js';
-import { closeReplaced, REPLACED_SUBJECT, SessionPlaces } from './session-places.js';
-import { KILL_SUBJECT, SessionKiller } from './session-killer.js';
+import { closeReplaced, REPLACED_SUBJECT, SessionPlaces } from './sessions/session-places.js';
+import { KILL_SUBJECT, SessionKiller } from './sessions/session-killer.js';
 import { routingSources } from './routing-sources.js';
-import { RealmService, type ServiceSession } from './service-session.js';
-import { Testaments } from './testaments.js';
+import { RealmService, type ServiceSession } from './sessions/service-session.js';
+import { Testaments } from './testaments/testaments.js';
 
 /** The request id of a publication that no message of a client asked for. */
 const NO_REQUEST = 0 as RequestId;

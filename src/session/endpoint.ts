@@ -1,5 +1,5 @@
 import type { Codec } from '../codec/codec.js';
-import { subprotocolOf } from '../transport/subprotocols.js';
+import { subprotocolOf } from '../transport/opening/subprotocols.js';
 import { HeadCache } from '../codec/head-cache.js';
 import type { CloseCause, Connection, ConnectionListener, MalformedCause } from '../transport/connection.js';
 import { HEADROOM_BYTES } from '../transport/slab.js';

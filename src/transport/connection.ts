@@ -1,4 +1,4 @@
-import type { ClientCertificate } from './client-certificate.js';
+import type { ClientCertificate } from './opening/client-certificate.js';
 import type { SharedBody } from '../codec/shared-body.js';
 import type { ConnectionEnd } from '../telemetry/counters.js';
 import type { SerializerId } from '../wamp/payload.js';

@@ -1,5 +1,5 @@
 import type { ConnectionEnd, ConnectionRefusal, ListenerCounts } from '../telemetry/counters.js';
-import { ConnectionSlot, type Admission, type SlotRefusal } from './admission.js';
+import { ConnectionSlot, type Admission, type SlotRefusal } from './bounds/admission.js';
 import type { SharedTransport } from './shared-transport.js';
 import type { SocketConnection } from './socket-connection.js';
 import type { ListenerRules } from './transport-options.js';

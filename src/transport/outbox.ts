@@ -2,12 +2,12 @@ import { joinBatch } from '../codec/batch.js';
 import type { SharedBody } from '../codec/shared-body.js';
 import type { Counters } from '../telemetry/counters.js';
 import type { SerializerId } from '../wamp/payload.js';
-import type { Backlog, Backlogged } from './backlog.js';
+import type { Backlog, Backlogged } from './bounds/backlog.js';
 import { CLOSE_FRAMES } from './close-codes.js';
 import type { CloseCause } from './connection.js';
 import { sendCorked, type CorkedWriter } from './corked-write.js';
 import type { OutboxSocket } from './outbox-socket.js';
-import { ReadProbe, type ProbePeriod } from './read-probe.js';
+import { ReadProbe, type ProbePeriod } from './bounds/read-probe.js';
 import { SYSTEM_CALL_BYTES, type EndOfTurn, type TurnFlusher } from './turn-flusher.js';
 
 export interface OutboxOptions {

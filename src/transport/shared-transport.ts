@@ -1,13 +1,13 @@
 import { performance } from 'node:perf_hooks';
 import type { ConnectionEnd, Counters } from '../telemetry/counters.js';
 import type { Logger } from '../telemetry/logger.js';
-import { Admission } from './admission.js';
-import { Backlog } from './backlog.js';
+import { Admission } from './bounds/admission.js';
+import { Backlog } from './bounds/backlog.js';
 import { BodyPool } from './http/body-reader.js';
-import { affordableConnections, descriptorLimit } from './descriptors.js';
-import { CHECK_MS, MemoryGuard, type GuardedConnection } from './memory-guard.js';
+import { affordableConnections, descriptorLimit } from './bounds/descriptors.js';
+import { CHECK_MS, MemoryGuard, type GuardedConnection } from './bounds/memory-guard.js';
 import type { Outbox } from './outbox.js';
-import type { TemporaryRefusal } from './refusals.js';
+import type { TemporaryRefusal } from './opening/refusals.js';
 import { Slab } from './slab.js';
 import type { ConnectionDependencies, SocketConnection } from './socket-connection.js';
 import type { TransportBounds } from './transport-options.js';

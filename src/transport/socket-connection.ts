@@ -3,7 +3,7 @@ import type { SharedBody } from '../codec/shared-body.js';
 import type { Counters } from '../telemetry/counters.js';
 import { isFault } from '../wamp/faults.js';
 import type { SerializerId } from '../wamp/payload.js';
-import type { ClientCertificate } from './client-certificate.js';
+import type { ClientCertificate } from './opening/client-certificate.js';
 import type {
   CloseCause,
   Connection,
@@ -13,8 +13,8 @@ import type {
   MalformedCause,
   TransportType,
 } from './connection.js';
-import type { GuardedConnection } from './memory-guard.js';
-import { MessageRate } from './message-rate.js';
+import type { GuardedConnection } from './bounds/memory-guard.js';
+import { MessageRate } from './bounds/message-rate.js';
 import { Outbox, type OutboxOptions } from './outbox.js';
 import type { OutboxSocket } from './outbox-socket.js';
 import { HEADROOM_BYTES, type Slab } from './slab.js';

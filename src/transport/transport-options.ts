@@ -1,8 +1,8 @@
-import type { ClientCertificateOptions } from './client-certificate.js';
+import type { ClientCertificateOptions } from './opening/client-certificate.js';
 import type { SerializerId } from '../wamp/payload.js';
-import type { CookieOptions } from './cookies.js';
+import type { CookieOptions } from './opening/cookies.js';
 import type { HttpRoute } from './http/exchange.js';
-import type { HasLogin } from './handshake-cookies.js';
+import type { HasLogin } from './opening/handshake-cookies.js';
 
 export interface TlsOptions {
   readonly certFile: string;

@@ -77,7 +77,7 @@ it('built with Node.js 22, for which two versions of uWebSockets.js have a binar
   expect(await inImage('find', '/app/node_modules', '-name', 'uws*.node')).toMatch(
     /^\/app\/node_modules\/@uwsjs\/linux-(x64|arm64)-22\/uws\.node$/,
   );
-  const load = 'await import("/app/dist/transport/uws-library.js"); console.log(process.versions.node)';
+  const load = 'await import("/app/dist/transport/uws/uws-library.js"); console.log(process.versions.node)';
   expect(await inImage('node', '--input-type=module', '-e', load)).toMatch(/^22\./);
 });
 

@@ -8,7 +8,7 @@ import type { Realm } from '../../src/realm/realm.js';
 import type { RealmSettings } from '../../src/realm/realm-dependencies.js';
 import { Realms } from '../../src/realm/realms.js';
 import type { Frame } from '../../src/routing/frames.js';
-import { packTestament } from '../../src/realm/testament.js';
+import { packTestament } from '../../src/realm/testaments/testament.js';
 import { createCounters } from '../../src/telemetry/counters.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { RoleAuthorizers } from '../../src/session/authorization/role-authorizers.js';

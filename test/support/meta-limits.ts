@@ -1,4 +1,4 @@
-import type { MetaLimits } from '../../src/realm/meta-handlers.js';
+import type { MetaLimits } from '../../src/realm/meta/meta-handlers.js';
 
 /** The bounds of the meta API by default. */
 export const META_LIMITS: MetaLimits = {

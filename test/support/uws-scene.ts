@@ -2,7 +2,7 @@ import WebSocket, { type ClientOptions } from 'ws';
 import { createCounters, type Counters } from '../../src/telemetry/counters.js';
 import type { TransportOptions } from '../../src/transport/transport-options.js';
 import { SharedTransport } from '../../src/transport/shared-transport.js';
-import { UwsServer } from '../../src/transport/uws-server.js';
+import { UwsServer } from '../../src/transport/uws/uws-server.js';
 import { recordingAccept, type RecordingListener } from './listening.js';
 import { RecordingLogger } from './recording-logger.js';
 

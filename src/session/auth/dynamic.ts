@@ -1,5 +1,5 @@
 import { payloadOf } from '../../codec/payload.js';
-import type { ClientCertificate } from '../../transport/client-certificate.js';
+import type { ClientCertificate } from '../../transport/opening/client-certificate.js';
 import { isDict, own } from '../../wamp/dict.js';
 import { fault } from '../../wamp/faults.js';
 import type { Uri } from '../../wamp/ids.js';

@@ -1,5 +1,5 @@
 import type { TransportDetails } from '../../backplane/session-row.js';
-import type { ClientCertificate } from '../../transport/client-certificate.js';
+import type { ClientCertificate } from '../../transport/opening/client-certificate.js';
 import type { ConnectionCookie } from '../../transport/connection.js';
 import type { Fault } from '../../wamp/faults.js';
 import type { SessionId, Uri } from '../../wamp/ids.js';

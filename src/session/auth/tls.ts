@@ -1,4 +1,4 @@
-import type { ClientCertificate } from '../../transport/client-certificate.js';
+import type { ClientCertificate } from '../../transport/opening/client-certificate.js';
 import type { AuthenticatorEntry } from './authenticator.js';
 import { DENIED, granted, type Principals } from './credentials.js';
 import { askAuthenticators } from './dynamic.js';

@@ -1,5 +1,5 @@
 import type { HttpStatus } from '../../telemetry/counters.js';
-import type { ClientCertificate } from '../client-certificate.js';
+import type { ClientCertificate } from '../opening/client-certificate.js';
 import type { BodyBounds, BodyFlaw } from './body-reader.js';
 
 export type HttpHeaders = readonly (readonly [name: string, value: string])[];

@@ -1,13 +1,13 @@
 import { withoutSlash } from '../../util/without-slash.js';
 import type { NodeId } from '../../wamp/ids.js';
 import type { SerializerId } from '../../wamp/payload.js';
-import type { CookieOptions } from '../cookies.js';
-import { handshakeCookies, type HasLogin } from '../handshake-cookies.js';
+import type { CookieOptions } from '../opening/cookies.js';
+import { handshakeCookies, type HasLogin } from '../opening/handshake-cookies.js';
 import type { ConnectionRefusal, Counters } from '../../telemetry/counters.js';
 import { textAnswer } from '../http/answers.js';
 import type { HttpExchange, HttpHeaders, HttpRoute } from '../http/exchange.js';
-import { REFUSALS } from '../refusals.js';
-import { negotiate, type Subprotocol } from '../subprotocols.js';
+import { REFUSALS } from '../opening/refusals.js';
+import { negotiate, type Subprotocol } from '../opening/subprotocols.js';
 import { pollCorsHeaders, preflightAnswer } from './cors.js';
 import type { PollHome, SendOutcome } from './poll-home.js';
 import type { PollListener, PollServer } from './poll-server.js';

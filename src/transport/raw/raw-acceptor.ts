@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
 import type { ConnectionRefusal } from '../../telemetry/counters.js';
-import type { ConnectionSlot } from '../admission.js';
+import type { ConnectionSlot } from '../bounds/admission.js';
 import type { ConnectionTraits } from '../connection.js';
 import type { ListenerGate } from '../listener-gate.js';
-import type { SilentRefusal, TemporaryRefusal } from '../refusals.js';
-import { RemoteAddresses, type RemoteAddress } from '../remote-address.js';
+import type { SilentRefusal, TemporaryRefusal } from '../opening/refusals.js';
+import { RemoteAddresses, type RemoteAddress } from '../opening/remote-address.js';
 import type { SharedTransport } from '../shared-transport.js';
 import { MOST_SENT_BYTES } from './frame-head.js';
 import { readProxyHeader } from './proxy-header.js';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, type SecureContextOptions, type TLSSocket } from 'node:tls';
-import { describeCertificate, type ClientCertificate } from '../client-certificate.js';
+import { describeCertificate, type ClientCertificate } from '../opening/client-certificate.js';
 import type { RawTlsOptions } from './raw-options.js';
 
 /** Reads the files of TLS, and makes sure that they can be used together. Rejects with the error of a file or of OpenSSL. */

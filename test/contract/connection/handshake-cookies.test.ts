@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { newCookie } from '../../../src/transport/cookies.js';
+import { newCookie } from '../../../src/transport/opening/cookies.js';
 import { cleanups } from '../../support/cluster.js';
 import { RawHttp } from '../../support/raw-http.js';
 import { UwsScene } from '../../support/uws-scene.js';

@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { kernelSockets } from '../../../src/transport/kernel-sockets.js';
-import { ReceiveBuffers } from '../../../src/transport/receive-buffers.js';
+import { kernelSockets } from '../../../src/transport/bounds/kernel-sockets.js';
+import { ReceiveBuffers } from '../../../src/transport/bounds/receive-buffers.js';
 import type { TransportOptions } from '../../../src/transport/transport-options.js';
 import { selfSignedFiles } from '../../support/certificate.js';
 import { UwsScene } from '../../support/uws-scene.js';

@@ -3,7 +3,7 @@ import { createCounters } from '../../../src/telemetry/counters.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import { SharedTransport } from '../../../src/transport/shared-transport.js';
 import type { TransportOptions } from '../../../src/transport/transport-options.js';
-import { UwsServer } from '../../../src/transport/uws-server.js';
+import { UwsServer } from '../../../src/transport/uws/uws-server.js';
 import { selfSignedFiles } from '../../support/certificate.js';
 import { handshake, RawHttp } from '../../support/raw-http.js';
 import { PeerSocket, TRANSPORT_DEFAULTS, UwsScene } from '../../support/uws-scene.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { fingerprint } from '../../../src/config/fingerprint.js';
+import { fingerprint } from '../../../src/config/keys/fingerprint.js';
 import { parseConfig } from '../../../src/config/load.js';
-import { realm as realmSchema } from '../../../src/config/realm-schema.js';
+import { realm as realmSchema } from '../../../src/config/schema/realm-schema.js';
 import { isReloadable, planReload, RELOADABLE, RESTART_RULES } from '../../../src/config/reload.js';
 import type { Config, ConfigInput } from '../../../src/config/schema.js';
 import { settingAt, SETTINGS } from '../../../src/config/settings.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { RealmAuthorization } from '../../../src/realm/authorization.js';
-import { ServiceCallError } from '../../../src/realm/service-session.js';
+import { ServiceCallError } from '../../../src/realm/sessions/service-session.js';
 import { RoleAuthorizers } from '../../../src/session/authorization/role-authorizers.js';
 import { createCounters } from '../../../src/telemetry/counters.js';
 import { Code } from '../../../src/wamp/codes.js';

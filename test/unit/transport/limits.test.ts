@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MessageRate } from '../../../src/transport/message-rate.js';
+import { MessageRate } from '../../../src/transport/bounds/message-rate.js';
 import { HEADROOM_BYTES, Slab } from '../../../src/transport/slab.js';
 
 describe('message rate', () => {

@@ -1,6 +1,6 @@
 import { vi } from 'vitest';
 import { createCounters } from '../../../src/telemetry/counters.js';
-import { Backlog } from '../../../src/transport/backlog.js';
+import { Backlog } from '../../../src/transport/bounds/backlog.js';
 import { EARLY_WRITE_BYTES, Outbox } from '../../../src/transport/outbox.js';
 import type { OutboxSocket } from '../../../src/transport/outbox-socket.js';
 import { TurnFlusher } from '../../../src/transport/turn-flusher.js';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { EARLY_WRITE_BYTES, MAX_PONGS_UNREAD } from '../../../src/transport/outbox.js';
-import { PROBE_BYTES, PROBES_PER_PERIOD } from '../../../src/transport/read-probe.js';
+import { PROBE_BYTES, PROBES_PER_PERIOD } from '../../../src/transport/bounds/read-probe.js';
 import { endNextTurn, endTurn, MAX_UNSENT_BYTES, messagesOf, OutboxScene } from './outbox-scene.js';
 
 describe('outbox', () => {

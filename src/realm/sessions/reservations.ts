@@ -1,0 +1,143 @@
+import {
+  isUnavailable,
+  unavailable,
+  type Newcomer,
+  type Reservation,
+  type SessionRealm,
+  type Unavailable,
+} from '../../session/ports.js';
+import type { SessionId, Uri } from '../../wamp/ids.js';
+import type { RealmDependencies } from '../realm-dependencies.js';
+import { shownAuthextra } from '../shown-authextra.js';
+import type { SessionPlaces } from './session-places.js';
+
+/**
+ * Draws of a session id before the realm gives up: so many collisions mean that the random source or the directory is
+ * broken.
+ */
+const MAX_ID_DRAWS = 8;
+
+type ReservationDependencies = Pick<
+  RealmDependencies,
+  'backplane' | 'totals' | 'limits' | 'counters' | 'onLostRequest'
+>;
+
+/** Ids of sessions that are being opened in one realm: entered in the directory, and not admitted so far. */
+export class Reservations implements Pick<SessionRealm, 'reserve' | 'forget'> {
+  readonly #realm: Uri;
+  readonly #shared: ReservationDependencies;
+  /** Absent: an authid may have any number of sessions. */
+  readonly #places: SessionPlaces | undefined;
+  readonly #drawId: () => SessionId;
+  #count = 0;
+  #refusal: Unavailable | undefined;
+
+  constructor(realm: Uri, shared: ReservationDependencies, places: SessionPlaces | undefined, drawId: () => SessionId) {
+    this.#realm = realm;
+    this.#shared = shared;
+    this.#places = places;
+    this.#drawId = drawId;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Why no further session is opened. */
+  get refusal(): Unavailable | undefined {
+    return this.#refusal;
+  }
+
+  /** Refuses every further session with this reason. */
+  refuse(why: Unavailable): void {
+    this.#refusal = why;
+  }
+
+  reserve(newcomer: Newcomer, drawn?: SessionId): Reservation | Promise<Reservation> {
+    const reserved = this.#reserveId(newcomer, drawn);
+    const places = newcomer.authmethod === 'anonymous' ? undefined : this.#places;
+    return places === undefined ? reserved : this.#enterPlace(places, newcomer.authid, reserved);
+  }
+
+  forget(session: SessionId): void {
+    this.#giveBack();
+    this.#places?.leave(session);
+    this.#shared.backplane.directory.leave(this.#realm, session);
+  }
+
+  /** One of them has become a session of the realm. */
+  admitted(): void {
+    this.#count--;
+  }
+
+  #reserveId(newcomer: Newcomer, drawn?: SessionId): SessionId | Unavailable | Promise<SessionId | Unavailable> {
+    const { totals, limits, counters, backplane } = this.#shared;
+    if (totals.sessionCount >= limits.maxSessions) {
+      counters.limitsReached.sessions++;
+      return unavailable('full', `this node holds its limit of ${limits.maxSessions} sessions (limits.maxSessions)`);
+    }
+    if (this.#refusal !== undefined) return this.#refusal;
+    totals.sessionCount++;
+    this.#count++;
+    const session = drawn ?? this.#drawId();
+    const known = this.#shown(newcomer);
+    const joined = backplane.directory.join(this.#realm, { ...known, session });
+    return joined === true ? session : this.#settle(session, joined, known, drawn === undefined ? MAX_ID_DRAWS : 0);
+  }
+
+  /** The newcomer without an authextra that is too large for its row. */
+  #shown(newcomer: Newcomer): Newcomer {
+    if (newcomer.authextra === undefined) return newcomer;
+    const { limits, counters } = this.#shared;
+    const authextra = shownAuthextra(newcomer.authextra, limits.maxAuthextraBytes);
+    if (authextra === undefined && limits.maxAuthextraBytes > 0) counters.limitsReached.authextra_bytes++;
+    return { ...newcomer, authextra };
+  }
+
+  async #enterPlace(
+    places: SessionPlaces,
+    authid: string,
+    reserved: SessionId | Unavailable | Promise<SessionId | Unavailable>,
+  ): Promise<Reservation> {
+    const session = await reserved;
+    if (isUnavailable(session)) return session;
+    const refusal = await places.enter(authid, session);
+    if (refusal === undefined) return this.#refuseJoined(session) ?? session;
+    this.forget(session);
+    return refusal;
+  }
+
+  async #settle(
+    first: SessionId,
+    firstJoined: boolean | Promise<boolean>,
+    newcomer: Newcomer,
+    maxDraws: number,
+  ): Promise<SessionId | Unavailable> {
+    const { directory } = this.#shared.backplane;
+    let session = first;
+    let joined = firstJoined;
+    try {
+      for (let draw = 1; draw <= maxDraws; draw++) {
+        if (await joined) return this.#refuseJoined(session) ?? session;
+        session = this.#drawId();
+        joined = directory.join(this.#realm, { ...newcomer, session });
+      }
+      if (await joined) return this.#refuseJoined(session) ?? session;
+    } catch (cause) {
+      this.#shared.onLostRequest('join of a session', cause);
+    }
+    this.#giveBack();
+    return unavailable('unreachable', 'the cluster could not be asked for a session id');
+  }
+
+  /** The realm may have closed while it waited for the directory. */
+  #refuseJoined(session: SessionId): Unavailable | undefined {
+    if (this.#refusal !== undefined) this.forget(session);
+    return this.#refusal;
+  }
+
+  #giveBack(): void {
+    this.#count--;
+    this.#shared.totals.sessionCount--;
+  }
+}

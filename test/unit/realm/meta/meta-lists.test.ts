@@ -1,0 +1,92 @@
+import { expect, it } from 'vitest';
+import { answersOf, readAnswerBody } from '../../../../src/backplane/question.js';
+import { Lists } from '../../../../src/realm/meta/meta-question.js';
+import type { MetaSources } from '../../../../src/realm/meta/meta-handlers.js';
+import { sessionProcedures } from '../../../../src/realm/meta/meta-sessions.js';
+import { answerSubscriptions } from '../../../../src/realm/meta/meta-subscriptions.js';
+import type { ProcedureCall } from '../../../../src/realm/router-procedures.js';
+import { SubscriptionTable } from '../../../../src/routing/broker/subscription-table.js';
+import { drawHashSeed } from '../../../../src/routing/number-table.js';
+import type { Session } from '../../../../src/session/ports.js';
+import { Deferred } from '../../../../src/util/deferred.js';
+import type { SessionId } from '../../../../src/wamp/ids.js';
+import { ErrorUri } from '../../../../src/wamp/uris.js';
+import { META_LIMITS } from '../../../support/meta-limits.js';
+import { testPeer } from '../../../support/recording-outlet.js';
+
+/** The procedures over a directory that has a million sessions, and waits before each part of them. */
+function procedures() {
+  const reads = { parts: 0, mayContinue: new Deferred<void>() };
+  async function* list() {
+    for (let at = 0; at < 1_000; at++) {
+      reads.parts++;
+      await reads.mayContinue.promise;
+      yield Array.from({ length: 1_000 }, (_, session) => ({ session: (at * 1_000 + session + 1) as SessionId }));
+    }
+  }
+  const backplane = { directory: { sessions: { list } } } as unknown as MetaSources['backplane'];
+  const reached: string[] = [];
+  const sources = {
+    realm: 'com.realm',
+    backplane,
+    hasLeft: () => false,
+    limits: META_LIMITS,
+    onLimit: (limit: string) => reached.push(limit),
+  };
+  const made = sessionProcedures(sources as unknown as MetaSources, new Lists(sources));
+  const call = async (signal: AbortSignal) =>
+    made['wamp.session.list']({ filter_authroles: undefined }, { signal } as ProcedureCall);
+  return { call, reads, reached };
+}
+
+it('lists of sessions are made a few at a time, and none is made beyond those that wait', async () => {
+  const { call, reads, reached } = procedures();
+  const { signal } = new AbortController();
+  const outcomes = Array.from({ length: 4 + 1_024 }, () => call(signal));
+  expect(await call(signal)).toMatchObject({ error: ErrorUri.UNAVAILABLE });
+  expect(reads.parts).toBe(4);
+  reads.mayContinue.resolve();
+  expect(reached).toEqual(['meta_lists']);
+  expect(await outcomes[0]).toMatchObject({ error: ErrorUri.PAYLOAD_SIZE_EXCEEDED });
+  expect(reached).toContain('meta_list_ids');
+});
+
+it('a list of sessions ends with its call, also while it waits for its turn', async () => {
+  const { call, reads } = procedures();
+  const controller = new AbortController();
+  const outcomes = Array.from({ length: 10 }, () => call(controller.signal));
+  await Promise.resolve();
+  expect(reads.parts).toBe(4);
+  controller.abort();
+  reads.mayContinue.resolve();
+  await Promise.all(outcomes);
+  expect(reads.parts).toBe(4);
+});
+
+it('a subscription of very many sessions can be listed and counted, but its sessions cannot be listed', async () => {
+  const table = new SubscriptionTable<Session>('com.realm', drawHashSeed(Math.random));
+  const subscription = table.open('com.topic', 'exact');
+  for (let session = 1; session <= 100_001; session++)
+    table.addReceiver(testPeer({ session: session as SessionId }) as Session, subscription);
+  const [, answer] = answerSubscriptions({ directory: table }, () => 7, META_LIMITS);
+  const { id } = subscription;
+  const row = [id, 'exact', 'com.topic', 7, [], 100_001];
+  const listed = { exact: [id], prefix: [], wildcard: [] };
+  expect(await answer(['all'])).toEqual(listed);
+  expect(await answer(['matching', 'com.topic'])).toEqual(listed);
+  expect(await answer(['count', id])).toEqual([row]);
+  expect(await answer(['id', id])).toBeNull();
+});
+
+it('the longest list of subscriptions fits into the answer of a node', async () => {
+  const table = new SubscriptionTable<Session>('com.realm', drawHashSeed(Math.random));
+  const subscriber = testPeer({ session: 1 as SessionId }) as Session;
+  for (let count = 0; count < META_LIMITS.maxMetaListIds; count++)
+    table.addReceiver(subscriber, table.open(`com.example.building.${count}.temperature`, 'exact'));
+  const [, answer] = answerSubscriptions({ directory: table }, () => 7, META_LIMITS);
+  const parts = answersOf({ realm: 'com.realm', number: 1 }, await answer(['all'])).map(({ body }) =>
+    readAnswerBody(body),
+  );
+  expect(parts.length).toBeGreaterThan(1);
+  expect(parts.every(({ kind }) => kind === 'part')).toBe(true);
+});
