@@ -8,11 +8,11 @@ export function aloneContract(inScene: InScene): void {
     it(
       'has nobody to wait for: a publication settles at once',
       inScene(async ({ node }) => {
-        const { backplane, heard } = await node();
+        const { backplane, events } = await node();
         await backplane.bus.watch(REALM, 'a.b', 'exact');
         expect(backplane.bus.publish(REALM, publicationOf('a.b'))).toBeUndefined();
         backplane.bus.unwatch(REALM, 'a.b', 'exact');
-        expect(heard.filter(({ what }) => what !== 'topic')).toEqual([]);
+        expect(events.filter(({ what }) => what !== 'topic')).toEqual([]);
         expect([backplane.isAlone, backplane.isCutOff]).toEqual([true, false]);
       }),
     );
@@ -25,7 +25,7 @@ export function aloneContract(inScene: InScene): void {
         await alone.backplane.bus.publish(REALM, publicationOf('a.b'));
         alone.backplane.bus.send(alone.id, REALM, cancelOf(alone.id));
         await alone.backplane.directory.claim(REALM, claimOf(alone.id, 'com.fence'));
-        const received = alone.heard.map(({ what }) => what);
+        const received = alone.events.map(({ what }) => what);
         expect(received.filter((what) => what !== 'topic')).toEqual(['registration']);
       }),
     );
@@ -48,9 +48,9 @@ export function aloneContract(inScene: InScene): void {
       inScene(async ({ node }) => {
         const alone = await node();
         const claimed = alone.backplane.directory.claim(REALM, claimOf(alone.id, 'com.add'));
-        expect(alone.heard).toEqual([]);
+        expect(alone.events).toEqual([]);
         await claimed;
-        expect(alone.heard).toHaveLength(1);
+        expect(alone.events).toHaveLength(1);
       }),
     );
 

@@ -3,7 +3,7 @@ import type { SessionId, Uri } from '../../../src/wamp/ids.js';
 import type { MatchPolicy } from '../../../src/wamp/options.js';
 import type { InScene } from './describe-backplane.js';
 import type { NodeUnderTest } from './node-under-test.js';
-import { asSaid, cancelOf, claimOf, framesOf, OTHER_REALM, publicationOf, REALM } from './samples.js';
+import { transferred, cancelOf, claimOf, framesOf, OTHER_REALM, publicationOf, REALM } from './samples.js';
 
 /** Publications and frames between nodes. */
 export function busContract(inScene: InScene, nodeCount: number): void {
@@ -16,7 +16,7 @@ export function busContract(inScene: InScene, nodeCount: number): void {
           const topic = `to.${subscriber.id}`;
           await subscriber.backplane.bus.watch(REALM, topic, 'exact');
           for (const publisher of all) await publisher.backplane.bus.publish(REALM, publicationOf(topic));
-          await hearAllOut(subscriber, all);
+          await catchUpWithAll(subscriber, all);
           expect(subscriber.topics()).toEqual(Array<string>(nodeCount - 1).fill(topic));
         }
       }),
@@ -49,7 +49,7 @@ export function busContract(inScene: InScene, nodeCount: number): void {
         await second;
         await publisher.backplane.bus.publish(REALM, publicationOf('a'));
         await first;
-        await subscriber.hearOut(publisher);
+        await subscriber.catchUpWith(publisher);
         expect(subscriber.topics()).toEqual(['a']);
       }),
     );
@@ -72,10 +72,10 @@ export function busContract(inScene: InScene, nodeCount: number): void {
         });
         await publisher.backplane.bus.publish(REALM, publication);
         for (const subscriber of others) {
-          await subscriber.hearOut(publisher);
-          const [heard, ...more] = subscriber.all('publication');
-          expect(heard).toMatchObject({ from: publisher.id, realm: REALM });
-          expect(asSaid(heard?.publication)).toEqual(asSaid(publication));
+          await subscriber.catchUpWith(publisher);
+          const [received, ...more] = subscriber.all('publication');
+          expect(received).toMatchObject({ from: publisher.id, realm: REALM });
+          expect(transferred(received?.publication)).toEqual(transferred(publication));
           expect(more).toEqual([]);
         }
       }),
@@ -93,11 +93,11 @@ export function busContract(inScene: InScene, nodeCount: number): void {
         for (const topic of ['a', 'a.b.c', 'p', 'w.z', 'w.x.y', 'a.b', 'p.q', 'w.x.z'])
           await publisher.backplane.bus.publish(REALM, publicationOf(topic));
         await publisher.backplane.bus.publish(OTHER_REALM, publicationOf('a.b'));
-        await subscriber.hearOut(publisher);
+        await subscriber.catchUpWith(publisher);
         expect(subscriber.topics()).toEqual(['a.b', 'p.q', 'w.x.z']);
         expect(subscriber.topics(OTHER_REALM)).toEqual([]);
         for (const other of rest) {
-          await other.hearOut(publisher);
+          await other.catchUpWith(publisher);
           expect(other.all('publication')).toEqual([]);
         }
       }),
@@ -111,7 +111,7 @@ export function busContract(inScene: InScene, nodeCount: number): void {
         await subscriber.backplane.bus.watch(OTHER_REALM, 'a', 'exact');
         await publisher.backplane.bus.publish(REALM, publicationOf('a'));
         await publisher.backplane.bus.publish(OTHER_REALM, publicationOf('a'));
-        await subscriber.hearOut(publisher);
+        await subscriber.catchUpWith(publisher);
         expect([subscriber.topics(REALM), subscriber.topics(OTHER_REALM)]).toEqual([[], ['a']]);
       }),
     );
@@ -127,11 +127,11 @@ export function busContract(inScene: InScene, nodeCount: number): void {
         subscriber.backplane.bus.unwatch(REALM, 'a', 'exact');
         subscriber.backplane.bus.unwatch(REALM, 'b', 'exact');
         subscriber.backplane.bus.unwatch(REALM, 'b', 'exact');
-        await tellEverybody(subscriber);
+        await notifyEverybody(subscriber);
         await knowsTheEnd(publisher, 'b', 'exact');
         await publisher.backplane.bus.publish(REALM, publicationOf('b'));
         await publisher.backplane.bus.publish(REALM, publicationOf('a'));
-        await subscriber.hearOut(publisher);
+        await subscriber.catchUpWith(publisher);
         expect(subscriber.topics()).toEqual(['a']);
       }),
     );
@@ -149,10 +149,10 @@ export function busContract(inScene: InScene, nodeCount: number): void {
         for (const node of all) expect(edges(node)).toEqual([begun]);
         await two.backplane.bus.watch(REALM, 'a', 'prefix');
         one.backplane.bus.unwatch(REALM, 'a', 'prefix', 7 as SessionId);
-        await tellEverybody(one);
+        await notifyEverybody(one);
         for (const node of all) expect(node.backplane.bus.createdMs(REALM, 'a', 'prefix')).toBe(createdMs);
         two.backplane.bus.unwatch(REALM, 'a', 'prefix', 8 as SessionId);
-        await tellEverybody(two);
+        await notifyEverybody(two);
         for (const node of all) {
           await knowsTheEnd(node, 'a', 'prefix');
           const ofTopic = edges(node).filter(({ topic }) => topic === 'a');
@@ -175,9 +175,9 @@ export function busContract(inScene: InScene, nodeCount: number): void {
         const ends = (node: NodeUnderTest) => node.all('topic').filter(({ change }) => !change.isWanted);
         for (const other of others) {
           await other.until(() => ends(other).length === 20);
-          const heard = other.heard.filter(({ what }) => what === 'publication' || what === 'topic');
+          const events = other.events.filter(({ what }) => what === 'publication' || what === 'topic');
           for (const [round, end] of ends(other).entries()) {
-            const before = heard.slice(0, heard.indexOf(end)).filter(({ what }) => what === 'publication');
+            const before = events.slice(0, events.indexOf(end)).filter(({ what }) => what === 'publication');
             expect(before.length).toBeGreaterThanOrEqual(5 * (round + 1));
           }
         }
@@ -209,7 +209,7 @@ export function busContract(inScene: InScene, nodeCount: number): void {
         subscriber.backplane.bus.unwatch(REALM, 'a', 'exact');
         await subscriber.backplane.bus.watch(REALM, 'a', 'exact');
         await publisher.backplane.bus.publish(REALM, publicationOf('a'));
-        await subscriber.hearOut(publisher);
+        await subscriber.catchUpWith(publisher);
         expect(subscriber.topics()).toEqual(['a']);
       }),
     );
@@ -224,12 +224,14 @@ export function busContract(inScene: InScene, nodeCount: number): void {
         ];
         const frames = framesOf(sender.id);
         for (const frame of frames) expect(sender.backplane.bus.send(receiver.id, REALM, frame)).toBe(true);
-        await receiver.hearOut(sender);
-        const heard = receiver.all('frame').slice(0, -1);
-        expect(heard.map(({ frame }) => asSaid(frame))).toEqual(frames.map(asSaid));
-        expect(new Set(heard.map(({ from, realm }) => `${from} ${realm}`))).toEqual(new Set([`${sender.id} ${REALM}`]));
+        await receiver.catchUpWith(sender);
+        const received = receiver.all('frame').slice(0, -1);
+        expect(received.map(({ frame }) => transferred(frame))).toEqual(frames.map(transferred));
+        expect(new Set(received.map(({ from, realm }) => `${from} ${realm}`))).toEqual(
+          new Set([`${sender.id} ${REALM}`]),
+        );
         for (const other of rest) {
-          await other.hearOut(sender);
+          await other.catchUpWith(sender);
           expect(other.all('frame')).toHaveLength(1);
         }
         expect(sender.all('frame')).toEqual([]);
@@ -258,13 +260,13 @@ export function busContract(inScene: InScene, nodeCount: number): void {
               );
             }
           }
-          if (step % 10 === 9) await all[0]!.hearOut(all[1]!);
+          if (step % 10 === 9) await all[0]!.catchUpWith(all[1]!);
         }
-        for (const receiver of all) await hearAllOut(receiver, all);
+        for (const receiver of all) await catchUpWithAll(receiver, all);
         for (const receiver of all)
           for (const sender of all)
             if (sender !== receiver)
-              expect(stepsHeard(receiver, sender, steps)).toEqual(Array.from({ length: steps }, (_, step) => step));
+              expect(stepsReceived(receiver, sender, steps)).toEqual(Array.from({ length: steps }, (_, step) => step));
       }),
     );
 
@@ -273,20 +275,20 @@ export function busContract(inScene: InScene, nodeCount: number): void {
       inScene(async ({ nodes }) => {
         const [sender, receiver] = (await nodes(nodeCount)) as [NodeUnderTest, NodeUnderTest];
         expect(sender.backplane.bus.send('nobody' as never, REALM, cancelOf(sender.id))).toBe(true);
-        await receiver.hearOut(sender);
+        await receiver.catchUpWith(sender);
         expect(receiver.all('frame')).toHaveLength(1);
       }),
     );
   });
 }
 
-async function hearAllOut(receiver: NodeUnderTest, all: readonly NodeUnderTest[]): Promise<void> {
-  for (const sender of all) if (sender !== receiver) await receiver.hearOut(sender);
+async function catchUpWithAll(receiver: NodeUnderTest, all: readonly NodeUnderTest[]): Promise<void> {
+  for (const sender of all) if (sender !== receiver) await receiver.catchUpWith(sender);
 }
 
 /** Resolves when every node has received all changes of this node so far. */
-async function tellEverybody(node: NodeUnderTest): Promise<void> {
-  await node.backplane.directory.claim(REALM, claimOf(node.id, `com.fence.${node.heard.length}`));
+async function notifyEverybody(node: NodeUnderTest): Promise<void> {
+  await node.backplane.directory.claim(REALM, claimOf(node.id, `com.fence.${node.events.length}`));
 }
 
 /** A store that loses its scripts may carry out a change of the node behind later ones. */
@@ -297,10 +299,10 @@ function knowsTheEnd(node: NodeUnderTest, topic: Uri, match: MatchPolicy): Promi
 }
 
 /** The numbered steps of `sender` that `receiver` has received, without fences. */
-function stepsHeard(receiver: NodeUnderTest, sender: NodeUnderTest, limit: number): number[] {
-  return receiver.heard.flatMap((heard): number[] => {
-    if (heard.what === 'publication' && heard.from === sender.id) return [heard.publication.publisher.session];
-    if (heard.what !== 'frame' || heard.from !== sender.id || heard.frame.kind !== 'cancel') return [];
-    return heard.frame.call.number < limit ? [heard.frame.call.number] : [];
+function stepsReceived(receiver: NodeUnderTest, sender: NodeUnderTest, limit: number): number[] {
+  return receiver.events.flatMap((event): number[] => {
+    if (event.what === 'publication' && event.from === sender.id) return [event.publication.publisher.session];
+    if (event.what !== 'frame' || event.from !== sender.id || event.frame.kind !== 'cancel') return [];
+    return event.frame.call.number < limit ? [event.frame.call.number] : [];
   });
 }

@@ -16,11 +16,11 @@ export function directoryContract(inScene: InScene, nodeCount: number): void {
         for (const claimant of all) {
           const claim = claimOf(claimant.id, `com.${claimant.id}`);
           expect(await claimOn(claimant, claim)).toMatchObject({ kind: 'granted' });
-          for (const { heard, registration } of all.map((one) => ({
-            heard: one.id,
+          for (const { receiver, registration } of all.map((one) => ({
+            receiver: one.id,
             registration: one.registration(claim.registration),
           })))
-            expect({ heard, registration }).toMatchObject({
+            expect({ receiver, registration }).toMatchObject({
               registration: {
                 id: claim.registration,
                 procedure: claim.procedure,
@@ -213,9 +213,9 @@ export function directoryContract(inScene: InScene, nodeCount: number): void {
         );
         await Promise.all(made.map(({ one, claim }) => claimOn(one, claim)));
         const [observer, ...rest] = all as [NodeUnderTest, ...NodeUnderTest[]];
-        const told = statesOf(observer);
-        expect(told.map((callees) => callees.length)).toEqual(made.map((_, index) => index + 1));
-        for (const other of rest) expect(statesOf(other)).toEqual(told);
+        const states = statesOf(observer);
+        expect(states.map((callees) => callees.length)).toEqual(made.map((_, index) => index + 1));
+        for (const other of rest) expect(statesOf(other)).toEqual(states);
       }),
     );
   });

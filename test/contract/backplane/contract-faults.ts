@@ -14,25 +14,25 @@ export function faultContract(inScene: InScene): void {
       'are reported in order to the receiver, which gets all the rest (G4)',
       inScene(async ({ nodes, cluster }) => {
         const [sender, receiver, bystander] = (await nodes(3)) as Three;
-        const say = (number: number): void => {
+        const publish = (number: number): void => {
           sender.backplane.bus.send(receiver.id, REALM, cancelOf(sender.id, number));
         };
-        say(1);
-        await receiver.hearOut(sender);
+        publish(1);
+        await receiver.catchUpWith(sender);
         await cluster.loseNext(sender.id, receiver.id);
-        say(2);
+        publish(2);
         // Messages of one turn may travel, and be lost, together.
         await new Promise((resolve) => setImmediate(resolve));
-        await receiver.hearOut(sender);
-        say(3);
-        await receiver.hearOut(sender);
-        const heard = receiver.heard.flatMap((one): unknown[] => {
+        await receiver.catchUpWith(sender);
+        publish(3);
+        await receiver.catchUpWith(sender);
+        const received = receiver.events.flatMap((one): unknown[] => {
           if (one.what === 'gap') return [`gap ${one.from}`];
           return one.what === 'frame' && one.frame.kind === 'cancel' && one.frame.call.number < 10
             ? [one.frame.call.number]
             : [];
         });
-        expect(heard).toEqual([1, `gap ${sender.id}`, 3]);
+        expect(received).toEqual([1, `gap ${sender.id}`, 3]);
         expect([...sender.all('gap'), ...bystander.all('gap')]).toEqual([]);
       }),
     );
@@ -60,7 +60,7 @@ export function faultContract(inScene: InScene): void {
         const outcome = await asker.backplane.directory.claim(REALM, claimOf(asker.id, 'com.x'));
         expect(outcome).toMatchObject({ kind: 'granted' });
         await other.backplane.bus.publish(REALM, publicationOf('a'));
-        await asker.hearOut(other);
+        await asker.catchUpWith(other);
         expect(asker.topics()).toEqual(['a']);
       }),
     );
@@ -74,10 +74,10 @@ export function faultContract(inScene: InScene): void {
         const frame = cancelOf(sender.id);
         await cluster.returnNext(sender.id, receiver.id);
         expect(sender.backplane.bus.send(receiver.id, REALM, frame)).toBe(true);
-        expect(sender.heard.filter(({ what }) => what === 'returned')).toEqual([]);
+        expect(sender.events.filter(({ what }) => what === 'returned')).toEqual([]);
         await sender.until((self) => self.all('returned').length > 0);
         await receiver.until((self) => self.all('gap').length > 0);
-        await bystander.hearOut(sender);
+        await bystander.catchUpWith(sender);
         expect(sender.all('returned')).toEqual([{ what: 'returned', to: receiver.id, realm: REALM, frame }]);
         expect(receiver.all('frame')).toEqual([]);
         expect(receiver.all('gap')[0]).toMatchObject({ from: sender.id });
@@ -95,7 +95,7 @@ export function faultContract(inScene: InScene): void {
         await expect(publisher.backplane.bus.publish(REALM, publicationOf('a'))).rejects.toThrow(
           BackplaneUnavailableError,
         );
-        await reached.hearOut(publisher);
+        await reached.catchUpWith(publisher);
         await deaf.until((self) => self.all('gap').length > 0);
         expect(reached.topics()).toEqual(['a']);
         expect(deaf.topics()).toEqual([]);
@@ -161,7 +161,7 @@ export function faultContract(inScene: InScene): void {
         await expect(publisher.backplane.bus.publish(REALM, publicationOf('a'))).rejects.toThrow(
           BackplaneUnavailableError,
         );
-        await reached.hearOut(publisher);
+        await reached.catchUpWith(publisher);
         expect(reached.topics()).toEqual(['a']);
       }),
     );
@@ -180,7 +180,7 @@ export function faultContract(inScene: InScene): void {
     );
 
     it(
-      'is notified of the gaps when it is back, and so do those it spoke to (G4)',
+      'is notified of the gaps when it is back, and so are the nodes that it had sent to (G4)',
       inScene(async ({ nodes, cluster }) => {
         const [one, two, silent] = (await nodes(3)) as Three;
         await cluster.isolate(one.id);
@@ -189,9 +189,9 @@ export function faultContract(inScene: InScene): void {
         two.backplane.bus.send(one.id, REALM, cancelOf(two.id));
         await cluster.heal(one.id);
         await one.until((self) => self.all('up').length > 0);
-        await two.hearOut(one);
-        await one.hearOut(two);
-        await silent.hearOut(two);
+        await two.catchUpWith(one);
+        await one.catchUpWith(two);
+        await silent.catchUpWith(two);
         expect(two.all('gap').map(({ from }) => from)).toEqual([one.id]);
         expect(one.all('gap').map(({ from }) => from)).toContain(two.id);
         expect(silent.all('gap')).toEqual([]);
@@ -228,10 +228,10 @@ export function faultContract(inScene: InScene): void {
         await three.backplane.directory.claim(REALM, claimOf(three.id, 'com.fence'));
         await three.backplane.bus.publish(REALM, publicationOf('dropped'));
         await three.backplane.bus.publish(REALM, publicationOf('kept'));
-        await one.hearOut(three);
+        await one.catchUpWith(three);
         expect(one.topics()).toEqual(['kept']);
         await one.backplane.bus.publish(REALM, publicationOf('two'));
-        await two.hearOut(one);
+        await two.catchUpWith(one);
         expect(two.topics()).toEqual(['two']);
       }),
     );
@@ -258,8 +258,8 @@ export function faultContract(inScene: InScene): void {
         await expect(one.backplane.bus.publish(REALM, publicationOf('a'))).rejects.toThrow(BackplaneUnavailableError);
         expect(await one.backplane.directory.claim(REALM, claimOf(one.id, 'com.y'))).toMatchObject({ kind: 'failed' });
         await one.backplane.stop();
-        await two.hearOut(three);
-        expect(one.heard.at(-1)).toEqual({ what: 'fenced' });
+        await two.catchUpWith(three);
+        expect(one.events.at(-1)).toEqual({ what: 'fenced' });
         expect(one.all('fenced')).toHaveLength(1);
         expect(one.all('up')).toHaveLength(upCount);
         expect(two.topics()).toEqual([]);
@@ -280,7 +280,7 @@ export function faultContract(inScene: InScene): void {
         await two.until((self) => self.all('nodeGone').length > 0);
         await cluster.heal(one.id);
         one.backplane.bus.send(two.id, REALM, cancelOf(one.id));
-        await two.hearOut(three);
+        await two.catchUpWith(three);
         expect(two.all('frame').map(({ from }) => from)).toEqual([three.id]);
         expect(two.registration(claim.registration)?.callees).toEqual([]);
         expect(await cluster.rowCount(one.id)).toBe(0);

@@ -40,7 +40,7 @@ export function membershipContract(inScene: InScene, nodeCount: number): void {
         for (const topic of ['a', 'b.x', 'c.d.e', 'gone'])
           await late.backplane.bus.publish(REALM, publicationOf(topic));
         for (const one of all) {
-          await one.hearOut(late);
+          await one.catchUpWith(late);
           expect(one.topics()).toEqual(['a', 'b.x', 'c.d.e']);
         }
       }),
@@ -82,9 +82,9 @@ export function membershipContract(inScene: InScene, nodeCount: number): void {
         await two.backplane.directory.claim(REALM, claimOf(two.id, 'com.fence'));
         await two.backplane.bus.publish(REALM, publicationOf('a'));
         await one.backplane.bus.watch(OTHER_REALM, 'fence', 'exact');
-        const heardOf = (self: NodeUnderTest): number => self.all('frame').length;
+        const receivedBy = (self: NodeUnderTest): number => self.all('frame').length;
         two.backplane.bus.send(one.id, OTHER_REALM, cancelOf(two.id));
-        await one.until((self) => heardOf(self) > 0);
+        await one.until((self) => receivedBy(self) > 0);
         expect(one.all('publication')).toEqual([]);
         expect(one.all('nodeGone')).toEqual([]);
         expect(two.all('nodeGone')).toEqual([]);
@@ -111,13 +111,14 @@ export function membershipContract(inScene: InScene, nodeCount: number): void {
       inScene(async ({ nodes }) => {
         const [leaver, ...others] = (await nodes(nodeCount)) as [NodeUnderTest, ...NodeUnderTest[]];
         for (const { backplane } of others) await backplane.bus.watch(REALM, 'a', 'exact');
-        const said = 20;
-        for (let step = 0; step < said; step++) void leaver.backplane.bus.publish(REALM, publicationOf('a'));
+        const publicationCount = 20;
+        for (let step = 0; step < publicationCount; step++)
+          void leaver.backplane.bus.publish(REALM, publicationOf('a'));
         await leaver.backplane.stop();
         for (const other of others) {
           await other.until((self) => self.all('nodeGone').length > 0);
-          expect(other.topics()).toHaveLength(said);
-          expect(other.heard.at(-1)).toEqual({ what: 'nodeGone', node: leaver.id });
+          expect(other.topics()).toHaveLength(publicationCount);
+          expect(other.events.at(-1)).toEqual({ what: 'nodeGone', node: leaver.id });
         }
       }),
     );
@@ -183,8 +184,8 @@ export function membershipContract(inScene: InScene, nodeCount: number): void {
             .sort((a, b) => a.session - b.session),
         );
         for (const other of others) {
-          const heard = other.heard.map(({ what }) => what);
-          expect(heard.lastIndexOf('sessionsLost')).toBeLessThan(heard.indexOf('nodeGone'));
+          const kinds = other.events.map(({ what }) => what);
+          expect(kinds.lastIndexOf('sessionsLost')).toBeLessThan(kinds.indexOf('nodeGone'));
           expect(await other.backplane.directory.sessions.count(REALM)).toBe(0);
         }
       }),
@@ -214,13 +215,13 @@ export function membershipContract(inScene: InScene, nodeCount: number): void {
         await cluster.kill(dead.id);
         const [observer] = others;
         await observer.until((self) => self.all('nodeGone').length > 0);
-        const heardCount = observer.heard.length;
+        const eventCount = observer.events.length;
         dead.backplane.bus.send(observer.id, REALM, cancelOf(dead.id));
         await Promise.resolve(dead.backplane.bus.publish(REALM, publicationOf('late'))).catch(() => undefined);
         observer.backplane.bus.send(dead.id, REALM, cancelOf(observer.id));
         await observer.backplane.bus.publish(REALM, publicationOf('to.others'));
         await observer.backplane.directory.claim(REALM, claimOf(observer.id, 'com.fence'));
-        const since = observer.heard.slice(heardCount).map(({ what }) => what);
+        const since = observer.events.slice(eventCount).map(({ what }) => what);
         expect(since).toEqual(['registration']);
       }),
     );
@@ -264,12 +265,12 @@ async function expectGone(leaver: NodeUnderTest, others: readonly NodeUnderTest[
   for (const other of others) {
     expect(other.registration(again.registration)?.callees).toEqual([again.callee]);
     expect(other.all('nodeGone')).toEqual([{ what: 'nodeGone', node: leaver.id }]);
-    expect(endsTold(other, traces)).toBe(1);
+    expect(endCount(other, traces)).toBe(1);
   }
 }
 
 /** How often the node was notified that the leaver's own registration has ended. */
-function endsTold(node: NodeUnderTest, traces: Traces): number {
+function endCount(node: NodeUnderTest, traces: Traces): number {
   return node
     .all('registration')
     .filter(({ registration: { id, callees } }) => id === traces.alone.registration && callees.length === 0).length;

@@ -180,8 +180,8 @@ export function questionContract(inScene: InScene): void {
         for (const one of [asker, other, third]) one.answer = () => Promise.resolve('here');
         other.answer = () => NEVER;
         const before = ask(asker);
-        await third.hearOut(asker);
-        await asker.hearOut(third);
+        await third.catchUpWith(asker);
+        await asker.catchUpWith(third);
         await cluster.isolate(asker.id);
         await asker.until((self) => self.all('down').length > 0);
         expect((await before).unanswered).toEqual([{ node: other.id, why: 'unreachable' }]);

@@ -87,8 +87,8 @@ export function takeoverContract(inScene: InScene): void {
       'waits until that was declared dead; of several one is granted',
       inDoubt(async ({ cluster }, [holder, one, two]) => {
         const claims = [one, two, one].map((node) => waiting(node, claimOf(node.id, 'com.x')));
-        await one.hearOut(two);
-        await two.hearOut(one);
+        await one.catchUpWith(two);
+        await two.catchUpWith(one);
         expect(claims.map(({ state }) => state.outcome)).toEqual([undefined, undefined, undefined]);
         await cluster.declareDead(holder.id);
         const outcomes = await Promise.all(claims.map(({ decided }) => decided));
@@ -123,7 +123,7 @@ export function takeoverContract(inScene: InScene): void {
         const claims = [one, two].map((node) =>
           waiting(node, claimOf(node.id, 'com.x', { session: freshSessionId() })),
         );
-        await one.hearOut(two);
+        await one.catchUpWith(two);
         await giveUp(one, leaver.claim);
         expect(await leaver.decided).toEqual({ kind: 'taken' });
         await cluster.declareDead(holder.id);
@@ -158,13 +158,13 @@ export function takeoverContract(inScene: InScene): void {
       nodes.every((node) =>
         node
           .all('registration')
-          .filter((heard) => heard.registration.id === registration)
-          .every((heard) => heard.registration.callees.some(({ session }) => session === callee.session)),
+          .filter((event) => event.registration.id === registration)
+          .every((event) => event.registration.callees.some(({ session }) => session === callee.session)),
       );
     /** Resolves when the other has received all messages and questions of the one, and the one the answers. */
     const toAndFro = async (one: NodeUnderTest, other: NodeUnderTest): Promise<void> => {
-      await other.hearOut(one);
-      await one.hearOut(other);
+      await other.catchUpWith(one);
+      await one.catchUpWith(other);
     };
 
     it(

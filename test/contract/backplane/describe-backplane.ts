@@ -21,9 +21,9 @@ export interface ClusterUnderTest {
   /** The node lives, cut off from all others and from what they share. */
   isolate(node: NodeId): void | Promise<void>;
   heal(node: NodeId): void | Promise<void>;
-  /** The next message `from` says to `to` is lost on the way. */
+  /** The next message of `from` for `to` is lost on the way. */
   loseNext(from: NodeId, to: NodeId): void | Promise<void>;
-  /** The next thing `from` says to `to` finds nobody listening, and `from` knows. */
+  /** The next message of `from` for `to` has no subscriber, and `from` knows. */
   returnNext(from: NodeId, to: NodeId): void | Promise<void>;
   /** The cluster declares a node dead that lives, cut off; resolves once that is so. */
   declareDead(node: NodeId): void | Promise<void>;

@@ -6,7 +6,7 @@ import type { NodeId, RegistrationId, Uri } from '../../../src/wamp/ids.js';
 import { cancelOf, REALM } from './samples.js';
 
 /** The events that a node received, in order. */
-export type Heard =
+export type NodeEvent =
   | { readonly what: 'publication'; readonly from: NodeId; readonly realm: Uri; readonly publication: Publication }
   | { readonly what: 'frame'; readonly from: NodeId; readonly realm: Uri; readonly frame: Frame }
   | { readonly what: 'registration'; readonly realm: Uri; readonly registration: Registration }
@@ -17,12 +17,12 @@ export type Heard =
   | { readonly what: 'returned'; readonly to: NodeId; readonly realm: Uri; readonly frame: Frame }
   | { readonly what: 'down' | 'up' | 'fenced' };
 
-type HeardOf<What extends Heard['what']> = Extract<Heard, { what: What }>;
+type NodeEventOf<What extends NodeEvent['what']> = Extract<NodeEvent, { what: What }>;
 
 /** One node of the cluster under test, with a record of the events that it received. */
 export class NodeUnderTest {
   readonly backplane: Backplane;
-  readonly heard: Heard[] = [];
+  readonly events: NodeEvent[] = [];
   /** Answers the questions that this node receives. */
   answer: BackplaneEvents['question'];
   #waiting: (() => void)[] = [];
@@ -42,20 +42,20 @@ export class NodeUnderTest {
     return this;
   }
 
-  all<What extends Heard['what']>(what: What): HeardOf<What>[] {
-    return this.heard.filter((heard): heard is HeardOf<What> => heard.what === what);
+  all<What extends NodeEvent['what']>(what: What): NodeEventOf<What>[] {
+    return this.events.filter((event): event is NodeEventOf<What> => event.what === what);
   }
 
   /** Topics of the publications that came, in order. */
   topics(realm: Uri = REALM): Uri[] {
     return this.all('publication')
-      .filter((heard) => heard.realm === realm)
+      .filter((event) => event.realm === realm)
       .map(({ publication }) => publication.topic);
   }
 
   /** The registration as this node knows it now. */
   registration(id: RegistrationId, realm: Uri = REALM): Registration | undefined {
-    return this.all('registration').findLast((heard) => heard.realm === realm && heard.registration.id === id)
+    return this.all('registration').findLast((event) => event.realm === realm && event.registration.id === id)
       ?.registration;
   }
 
@@ -65,7 +65,7 @@ export class NodeUnderTest {
   }
 
   /** Resolves when everything that `from` sent to this node before has arrived (order per sender and receiver). */
-  async hearOut(from: NodeUnderTest): Promise<void> {
+  async catchUpWith(from: NodeUnderTest): Promise<void> {
     const fence = cancelOf(from.id);
     from.backplane.bus.send(this.id, REALM, fence);
     await this.until((node) =>
@@ -79,28 +79,28 @@ export class NodeUnderTest {
   }
 
   #events(): BackplaneEvents {
-    const hear = (heard: Heard): void => {
-      if (this.#depth !== 0) throw new Error(`received ${heard.what} inside another event`);
+    const record = (event: NodeEvent): void => {
+      if (this.#depth !== 0) throw new Error(`received ${event.what} inside another event`);
       this.#depth++;
-      this.heard.push(heard);
+      this.events.push(event);
       const waiting = this.#waiting;
       this.#waiting = [];
       for (const wake of waiting) wake();
       this.#depth--;
     };
     return {
-      publication: (from, realm, publication) => hear({ what: 'publication', from, realm, publication }),
-      frame: (from, realm, frame) => hear({ what: 'frame', from, realm, frame }),
-      registration: (realm, registration) => hear({ what: 'registration', realm, registration }),
-      topic: (realm, change) => hear({ what: 'topic', realm, change }),
-      sessionsLost: (node, sessions) => hear({ what: 'sessionsLost', node, sessions }),
-      nodeGone: (node) => hear({ what: 'nodeGone', node }),
-      gap: (from, reason) => hear({ what: 'gap', from, reason }),
-      returned: (to, realm, frame) => hear({ what: 'returned', to, realm, frame }),
+      publication: (from, realm, publication) => record({ what: 'publication', from, realm, publication }),
+      frame: (from, realm, frame) => record({ what: 'frame', from, realm, frame }),
+      registration: (realm, registration) => record({ what: 'registration', realm, registration }),
+      topic: (realm, change) => record({ what: 'topic', realm, change }),
+      sessionsLost: (node, sessions) => record({ what: 'sessionsLost', node, sessions }),
+      nodeGone: (node) => record({ what: 'nodeGone', node }),
+      gap: (from, reason) => record({ what: 'gap', from, reason }),
+      returned: (to, realm, frame) => record({ what: 'returned', to, realm, frame }),
       question: (from, realm, subject, body) => this.answer?.(from, realm, subject, body),
-      down: () => hear({ what: 'down' }),
-      up: () => hear({ what: 'up' }),
-      fenced: () => hear({ what: 'fenced' }),
+      down: () => record({ what: 'down' }),
+      up: () => record({ what: 'up' }),
+      fenced: () => record({ what: 'fenced' }),
     };
   }
 }

@@ -101,19 +101,19 @@ export function claimOf(node: NodeId, procedure: Uri, overrides: Partial<Claim> 
 }
 
 /** What of a value every backplane must bring over: functions are the receiver's own. */
-export function asSaid(value: unknown): unknown {
+export function transferred(value: unknown): unknown {
   if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
   if (value instanceof Set || value instanceof ListedIds) return [...(value as Iterable<unknown>)].sort();
-  if (Array.isArray(value)) return value.map(asSaid);
+  if (Array.isArray(value)) return value.map(transferred);
   if (typeof value !== 'object' || value === null) return value;
   if (isPayload(value)) {
     const { serializer, elementCount, bytes } = value;
-    return { serializer, elementCount, bytes: asSaid(bytes) };
+    return { serializer, elementCount, bytes: transferred(bytes) };
   }
   return Object.fromEntries(
     Object.entries(value)
       .filter(([, field]) => typeof field !== 'function')
-      .map(([key, field]) => [key, asSaid(field)]),
+      .map(([key, field]) => [key, transferred(field)]),
   );
 }
 

@@ -84,7 +84,7 @@ describe('a server with a password', () => {
     await works(connections({ url: redis.url, username: 'default', password: 'p@ss' }));
   });
 
-  it('ends the start when it is wrong, without telling it', async () => {
+  it('ends the start when it is wrong, without printing it', async () => {
     await refused(connections({ url: redis.url, password: 'sesame' }), /check .*backplane\.redis\.password/);
     const inUrl = redis.url.replace('//', '//default:sesame@');
     await refused(connections({ url: inUrl }), /refuses the user name or the password/);
@@ -256,7 +256,7 @@ describe('TLS', () => {
     await refused(connections({ url, tls }), /the files of backplane\.redis\.tls cannot be used/);
   });
 
-  it('is asked for in so many words when the server speaks none', async () => {
+  it('is asked for in so many words when the server has none', async () => {
     const access = { url: redis.url.replace('redis:', 'rediss:'), tls: { caFile: pem('cert') }, connectTimeoutMs: 100 };
     const recorded = connections(access);
     const started = recorded.connections.start();
@@ -277,13 +277,13 @@ describe('a server behind a router that goes by the name it receives (SNI)', () 
     const [server, watcher] = [await nameRouter(redis.port), await nameRouter(sentinel.port)];
     const tls = { caFile: server.certFile };
     await works(connections({ url: `rediss://localhost:${server.port}`, tls }));
-    expect(server.told).toEqual(['localhost', 'localhost', 'localhost']);
-    server.told.length = 0;
+    expect(server.names).toEqual(['localhost', 'localhost', 'localhost']);
+    server.names.length = 0;
     await works(connections({ url: `rediss://127.0.0.1:${server.port}`, tls: { ...tls, serverName: 'localhost' } }));
-    expect(new Set(server.told)).toEqual(new Set(['localhost']));
+    expect(new Set(server.names)).toEqual(new Set(['localhost']));
     const sentinels = { master: 'votes', nodes: [`localhost:${watcher.port}`], tls: true };
     await works(connections({ url: 'redis://ignored', sentinels, tls: { caFile: watcher.certFile } }));
-    expect(new Set(watcher.told)).toEqual(new Set(['localhost']));
+    expect(new Set(watcher.names)).toEqual(new Set(['localhost']));
     const nameless = connections({ url: `rediss://127.0.0.1:${server.port}`, tls });
     const started = nameless.connections.start();
     // The router sends no name, so the server rejects the connection; that is no reason to name a remedy, or to give up.
@@ -298,11 +298,11 @@ describe('a server behind a router that goes by the name it receives (SNI)', () 
 async function nameRouter(port: number) {
   const { cert, key } = selfSigned();
   const files = selfSignedFiles({ cert, key });
-  const told: string[] = [];
+  const names: string[] = [];
   const server = createServer({ cert, key }, (socket) => {
     const name = socket.servername;
     if (typeof name !== 'string' || name === '') return socket.destroy();
-    told.push(name);
+    names.push(name);
     const onward = connect(port, '127.0.0.1');
     for (const end of [socket, onward]) end.on('error', () => undefined);
     socket.pipe(onward).pipe(socket);
@@ -314,7 +314,7 @@ async function nameRouter(port: number) {
     server.close();
     files.remove();
   });
-  return { port: (server.address() as AddressInfo).port, certFile: files.certFile, told };
+  return { port: (server.address() as AddressInfo).port, certFile: files.certFile, names };
 }
 
 describe('a server', () => {

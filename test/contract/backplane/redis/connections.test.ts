@@ -226,7 +226,7 @@ describe('connections', () => {
     expect(recorded.notices[0]?.message).toContain('ECONNREFUSED');
     await redis.start();
     await started;
-    // Said once each, however many attempts it took.
+    // One line each, however many attempts it took.
     const failures = recorded.notices.filter(({ kind }) => kind === 'attempt_failed');
     expect(new Set(failures.map(({ connection, message }) => `${connection}: ${message}`)).size).toBe(failures.length);
     expect(recorded.counters.storeErrors.connection).toBeGreaterThanOrEqual(3);

@@ -44,7 +44,7 @@ function describeServing(makeScene: () => Promise<RealmScriptScene>): void {
       expect(await realm.bodies()).toEqual([{ kind: 'enter', node: one }]);
     });
 
-    it('reads version and nodes, loading until they say that they are whole', async () => {
+    it('reads version and nodes, loading until they report that they are whole', async () => {
       await realm.enter(one);
       await realm.enter(two);
       expect(await realm.store.run(markComplete, realm.step(two))).toMatchObject({ kind: 'done', version: 3 });

@@ -76,7 +76,7 @@ export function describeWithdrawals(makeScene: () => Promise<RealmScriptScene>):
       realm = new RealmUnderTest(await makeScene());
     });
 
-    it('take everything of one node out and say it, and leave the rest', async () => {
+    it('take everything of one node out, publish that, and leave the rest', async () => {
       await realm.enter(one);
       await realm.enter(two);
       await realm.interest(one, ['exact a']);

@@ -103,9 +103,9 @@ describe('a subscriber', () => {
     await proxy.heal();
     await recorded.connectedTimes(2);
     expect(recorded.edges[1]).toBe('disconnected subscriber');
-    const heard = recorded.messages.length;
+    const receivedCount = recorded.messages.length;
     expect(await recorded.connections.publish('one', bytes)).toBe(1);
-    await recorded.until(() => recorded.messages.length > heard);
+    await recorded.until(() => recorded.messages.length > receivedCount);
     expect(recorded.messages.at(-1)).toEqual(['one', 'A']);
   });
 });

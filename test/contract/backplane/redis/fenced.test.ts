@@ -52,16 +52,16 @@ describe('a node that finds itself declared dead', () => {
     const other = await node();
     const dead = await node();
     await Promise.all(Array.from({ length: 5_000 }, async (_, number) => join(dead, number + 1)));
-    await dead.hearOut(other);
+    await dead.catchUpWith(other);
     await redis.command('ZADD', `${cluster.prefix}:{nodes}:gone`, Date.now(), dead.id);
-    let heardCount: number | undefined;
+    let receivedCount: number | undefined;
     while (dead.all('fenced').length === 0) {
       other.backplane.bus.send(dead.id, REALM, cancelOf(other.id));
-      if (!dead.backplane.gauges!.isUp) heardCount ??= dead.all('frame').length;
+      if (!dead.backplane.gauges!.isUp) receivedCount ??= dead.all('frame').length;
       await new Promise(setImmediate);
     }
-    expect(heardCount).toBeGreaterThan(0);
-    expect(dead.all('frame')).toHaveLength(heardCount!);
+    expect(receivedCount).toBeGreaterThan(0);
+    expect(dead.all('frame')).toHaveLength(receivedCount!);
   });
 
   it('while its sessions go on: what they want is refused, and leaves nothing behind (G5)', async () => {

@@ -25,7 +25,7 @@ interface Entered {
   readonly node: NodeId;
   readonly membership: Membership;
   /** Resolves when it has reported this event. */
-  said(event: string): Promise<void>;
+  reported(event: string): Promise<void>;
   /** It renews no more, as if it were stopped. */
   stop(): void;
   /** Nobody listens for it any more, as if it had died. */
@@ -35,11 +35,11 @@ interface Entered {
 async function enter({ leaseMs = LEASE_MS } = {}): Promise<Entered> {
   const node = `m-${randomUUID()}` as NodeId;
   const events: string[] = [];
-  let told: () => void = () => undefined;
+  let wake: () => void = () => undefined;
   let isStopped = false;
-  const say = (event: string): Promise<void> => {
+  const record = (event: string): Promise<void> => {
     events.push(event);
-    told();
+    wake();
     return Promise.resolve();
   };
   const subscriber = new Redis(redis.port, '127.0.0.1');
@@ -62,19 +62,19 @@ async function enter({ leaseMs = LEASE_MS } = {}): Promise<Entered> {
     renewMs: RENEW_MS,
     absentMs: ABSENT_MS,
     peers: {
-      entered: (peer) => void say(`entered ${peer}`),
-      gone: (peer) => void say(`gone ${peer}`),
+      entered: (peer) => void record(`entered ${peer}`),
+      gone: (peer) => void record(`gone ${peer}`),
     },
     own: {
       denied: () => undefined,
       declaredDead: () => undefined,
-      fenced: () => void say('fenced'),
-      storeLost: () => void say('emptied'),
+      fenced: () => void record('fenced'),
+      storeLost: () => void record('emptied'),
     },
     failed: () => undefined,
     rows: {
-      withdrawRealm: (of, realm) => say(`withdraw ${realm} ${of}`),
-      forgetSessions: (of) => say(`forget ${of}`),
+      withdrawRealm: (of, realm) => record(`withdraw ${realm} ${of}`),
+      forgetSessions: (of) => record(`forget ${of}`),
     },
   });
   subscriber.on('messageBuffer', (_channel: Buffer, message: Buffer) => membership.receive(message));
@@ -85,8 +85,8 @@ async function enter({ leaseMs = LEASE_MS } = {}): Promise<Entered> {
   return {
     node,
     membership,
-    said: async (event) => {
-      while (!events.includes(event)) await new Promise<void>((resolve) => (told = resolve));
+    reported: async (event) => {
+      while (!events.includes(event)) await new Promise<void>((resolve) => (wake = resolve));
     },
     stop: () => (isStopped = true),
     hangUp: () => subscriber.disconnect(),
@@ -95,11 +95,11 @@ async function enter({ leaseMs = LEASE_MS } = {}): Promise<Entered> {
 
 it('joins nodes over a server, and leaves nothing there but tombstones (G5)', async () => {
   const [one, two] = [await enter(), await enter()];
-  await one.said(`entered ${two.node}`);
-  await two.said(`entered ${one.node}`);
+  await one.reported(`entered ${two.node}`);
+  await two.reported(`entered ${one.node}`);
   await two.membership.noteRealm('realm');
   await two.membership.leave();
-  await one.said(`gone ${two.node}`);
+  await one.reported(`gone ${two.node}`);
   await one.membership.leave();
   expect(await redis.command('KEYS', '*')).toEqual([keys.nodes.gone]);
   expect(await redis.command('PTTL', keys.nodes.gone)).toBeGreaterThan(0);
@@ -109,12 +109,12 @@ it('reaps a stopped node over a server, which finds itself fenced', async () => 
   const [stopped, survivor] = [await enter(), await enter()];
   await stopped.membership.noteRealm('realm');
   stopped.stop();
-  await survivor.said(`withdraw realm ${stopped.node}`);
-  await survivor.said(`forget ${stopped.node}`);
-  await survivor.said(`gone ${stopped.node}`);
+  await survivor.reported(`withdraw realm ${stopped.node}`);
+  await survivor.reported(`forget ${stopped.node}`);
+  await survivor.reported(`gone ${stopped.node}`);
   expect(stopped.membership.isLeaseValid()).toBe(false);
   expect(await stopped.membership.renewOnce()).toBe('fenced');
-  await stopped.said('fenced');
+  await stopped.reported('fenced');
   await survivor.membership.leave();
 });
 
@@ -126,7 +126,7 @@ it('reaps a node that died over a server before its lease has run out', async ()
   dead.stop();
   dead.hangUp();
   survivor.membership.absent(dead.node);
-  await survivor.said(`gone ${dead.node}`);
+  await survivor.reported(`gone ${dead.node}`);
   expect(Number(await redis.command('HEXISTS', keys.nodes.meta, `absent:${dead.node}`))).toBe(0);
   expect(await dead.membership.renewOnce()).toBe('fenced');
   await survivor.membership.leave();
@@ -136,8 +136,8 @@ it('enters again when the server has lost its data', async () => {
   const [one, two] = [await enter(), await enter()];
   await one.membership.noteRealm('realm');
   await redis.flushAll();
-  await one.said('emptied');
-  await two.said('emptied');
+  await one.reported('emptied');
+  await two.reported('emptied');
   const alive = (await redis.command('HKEYS', keys.nodes.alive)) as string[];
   expect(alive.sort()).toEqual([one.node, two.node].sort());
   expect(await redis.command('SMEMBERS', keys.nodes.realmsOf(one.node))).toEqual(['realm']);

@@ -29,14 +29,14 @@ it('a publication and a frame to another node cost PUBLISHes and no other comman
   const a = await new NodeUnderTest(await cluster.join({ renewMs: 3_000 })).start(REALM);
   const b = await new NodeUnderTest(await cluster.join({ renewMs: 3_000 })).start(REALM);
   await b.backplane.bus.watch(REALM, 'wanted', 'exact');
-  await b.hearOut(a);
+  await b.catchUpWith(a);
 
   const before = await commands();
   for (let sent = 0; sent < COUNT; sent++) {
     await a.backplane.bus.publish(REALM, publicationOf('wanted'));
     expect(a.backplane.bus.send(b.id, REALM, cancelOf(a.id))).toBe(true);
   }
-  await b.hearOut(a);
+  await b.catchUpWith(a);
   const after = await commands();
 
   expect(b.topics()).toHaveLength(COUNT);
@@ -50,12 +50,12 @@ it('a publication that no other node wants costs no command at all (G8, G9)', as
   const timings = { renewMs: 3_000, heartbeatMs: 1_000, probeTimeoutMs: 3_000 };
   const a = await new NodeUnderTest(await cluster.join(timings)).start(REALM);
   const b = await new NodeUnderTest(await cluster.join(timings)).start(REALM);
-  await b.hearOut(a);
+  await b.catchUpWith(a);
 
   const before = await commands();
   for (let sent = 0; sent < COUNT; sent++)
     expect(a.backplane.bus.publish(REALM, publicationOf('unwanted'))).toBe(undefined);
-  await b.hearOut(a);
+  await b.catchUpWith(a);
   const after = await commands();
 
   expect(b.topics()).toEqual([]);

@@ -48,13 +48,13 @@ it('a node withdraws again from a realm that a failover brought back, and nobody
   const outcome = await b.backplane.directory.claim(LEFT, claimOf(b.id, 'com.x'));
   expect(outcome).toMatchObject({ kind: 'granted', registration: { callees: [{ node: b.id }] } });
   await b.backplane.bus.publish(LEFT, publicationOf('x'));
-  await a.hearOut(b);
+  await a.catchUpWith(b);
   expect(a.topics(LEFT)).toEqual([]);
   // It may be served anew.
   await a.backplane.serve(LEFT);
   await a.backplane.bus.watch(LEFT, 'x', 'exact');
   await b.backplane.bus.publish(LEFT, publicationOf('x'));
-  await a.hearOut(b);
+  await a.catchUpWith(b);
   expect(a.topics(LEFT)).toEqual(['x']);
 });
 
