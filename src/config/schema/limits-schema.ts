@@ -36,7 +36,7 @@ export const limits = z.strictObject({
     .default(5_000)
     .describe('Milliseconds from the opening of a connection to its WELCOME. After that it is closed.'),
   maxHandshakesPerSecond: count(0, 1_000_000)
-    .default(0)
+    .default(2_000)
     .describe(
       'Number of HELLOs per second that this node begins to handle; 0: no limit. Further ones wait and are answered in rounds over the addresses of their clients, so that clients that all reconnect at once leave time for the sessions that are there. A HELLO waits at most handshakeTimeoutMs.',
     ),
