@@ -11,10 +11,11 @@ COPY LICENSE tsconfig.json ./
 COPY src ./src
 RUN npm run build
 
-# npm installs the platform packages of uWebSockets.js for this platform and this Node.js. Both versions have one for Node.js 22:
-# only the one that the router loads stays.
+# npm 11 keeps optional peers of ws that only development needs. npm installs the platform packages of uWebSockets.js for this
+# platform and this Node.js. Both versions have one for Node.js 22: only the one that the router loads stays.
 FROM build AS dependencies
 RUN npm prune --omit=dev --no-audit --no-fund \
+  && rm -rf node_modules/bufferutil node_modules/utf-8-validate node_modules/node-gyp-build \
   && find node_modules -type f \( -name '*.map' -o -name '*.md' -o -name '*.ts' -o -name '*.mts' -o -name '*.cts' \) -delete \
   && find node_modules -type d -empty -delete \
   && rm -rf node_modules/.package-lock.json dist/.tsbuildinfo \
