@@ -123,7 +123,7 @@ module.exports = {
     only('yaml-in-config', 'yaml', '^src/config/'),
     only('pino-in-telemetry', 'pino|pino-pretty', '^src/telemetry/'),
     only('prom-client-in-telemetry', 'prom-client', '^src/telemetry/'),
-    only('jose-in-node', 'jose', '^src/node/(token-verifier|published-keys)\\.ts$'),
+    only('jose-in-node', 'jose', '^src/node/auth/(token-verifier|published-keys)\\.ts$'),
     only('ws-in-client', 'ws', '^src/(client/websocket\\.ts$|demo/)'),
     only('hash-wasm-in-client', 'hash-wasm', '^src/client/login/argon2\\.ts$'),
     only('saslprep-in-client', '@mongodb-js/saslprep', '^src/client/login/scram-password\\.ts$'),

@@ -1,6 +1,6 @@
 import { datesFlaw } from '../config/keys/key-pair.js';
 import type { Config } from '../config/schema.js';
-import type { LoadedConfig } from '../node/config-reloader.js';
+import type { LoadedConfig } from '../node/reload/config-reloader.js';
 import type { Counters } from '../telemetry/counters.js';
 import { createLogger, type Logger } from '../telemetry/logger.js';
 import { standardError } from '../telemetry/standard-error.js';

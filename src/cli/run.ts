@@ -5,7 +5,7 @@ import { configFile, loadConfig } from '../config/load.js';
 import { renderConfig, renderVariables } from '../config/render.js';
 import { jsonSchema } from '../config/settings.js';
 import type { Environment } from '../config/secrets.js';
-import type { LoadedConfig } from '../node/config-reloader.js';
+import type { LoadedConfig } from '../node/reload/config-reloader.js';
 import { ParentLink } from '../processes/parent-link.js';
 import { configOfProcess, placeIn, type Place } from '../processes/place.js';
 import { processorCount } from '../processes/processor-count.js';

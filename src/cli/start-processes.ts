@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { planReload, type ReloadPlan } from '../config/reload.js';
 import type { Config } from '../config/schema.js';
 import { authority } from '../node/authority.js';
-import { ConfigReloader, type LoadedConfig } from '../node/config-reloader.js';
+import { ConfigReloader, type LoadedConfig } from '../node/reload/config-reloader.js';
 import { isOperational } from '../node/operational-error.js';
 import { checkPortsAreFree } from '../processes/free-ports.js';
 import { setProgram } from '../processes/managed-process.js';

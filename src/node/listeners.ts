@@ -15,10 +15,10 @@ import type { ListenerRules, TransportBounds, TransportOptions } from '../transp
 import { UwsServer } from '../transport/uws/uws-server.js';
 import { FileAnswers } from '../transport/web/file-answers.js';
 import { CertificateWatch } from './certificate-watch.js';
-import { LongPoll, type PollBackplane } from './long-poll.js';
+import { LongPoll, type PollBackplane } from './longpoll/long-poll.js';
 import { sitesOf } from './sites.js';
 import { checkDirectories, webPaths } from './web.js';
-import { cookieOptions } from './shared-auth-methods.js';
+import { cookieOptions } from './auth/shared-auth-methods.js';
 
 type Listener = Config['listeners'][number];
 type WebSocketListener = Config['listen'] & Pick<Extract<Listener, { type: 'websocket' }>, 'longPoll' | 'web'>;

@@ -13,7 +13,7 @@ import { Incarnation } from './incarnation.js';
 import { NodeStoppedError } from './node-stopped-error.js';
 import { ServedCertificate } from './served-certificate.js';
 import { RealmAuthMethods } from './realm-settings.js';
-import { ConfigReloader, type LoadedConfig, type ReloadOutcome } from './config-reloader.js';
+import { ConfigReloader, type LoadedConfig, type ReloadOutcome } from './reload/config-reloader.js';
 import { isOperational } from './operational-error.js';
 import { createClusterCounters, type ClusterCounters } from '../telemetry/cluster-counters.js';
 import { createCounters, type Counters } from '../telemetry/counters.js';

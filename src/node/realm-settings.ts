@@ -11,7 +11,7 @@ import type { RealmRules } from '../session/ports.js';
 import { RoleAuthorizers } from '../session/authorization/role-authorizers.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Uri } from '../wamp/ids.js';
-import { authMethods } from './auth-methods.js';
+import { authMethods } from './auth/auth-methods.js';
 import { ROUTER_PROCEDURES } from './router-procedures.js';
 
 type Rules = Omit<RealmConfig, 'name'>;

@@ -1,4 +1,4 @@
-import type { ReloadOutcome } from './config-reloader.js';
+import type { ReloadOutcome } from './reload/config-reloader.js';
 import { NODE_LIST, nodeList } from './node-list.js';
 import { FLUSH_SUBJECT, readFlushFilter } from '../realm/authorization.js';
 import { GET_EVENTS, getEvents, type HistoryRealm } from '../realm/kept/history-query.js';
@@ -13,7 +13,7 @@ import {
 import type { Authenticators } from '../session/auth/authenticator.js';
 import type { AuthMethod } from '../session/auth/method.js';
 import type { Backplane, UnansweredCause } from '../backplane/backplane.js';
-import type { CookieLogouts } from './cookie-logouts.js';
+import type { CookieLogouts } from './auth/cookie-logouts.js';
 import type { Counters } from '../telemetry/counters.js';
 import { fault } from '../wamp/faults.js';
 import type { NodeId, Uri } from '../wamp/ids.js';

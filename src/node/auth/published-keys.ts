@@ -7,7 +7,7 @@ import {
   type JWTVerifyOptions,
   type RemoteJWKSet,
 } from 'jose';
-import { unavailable, type Unavailable } from '../session/ports.js';
+import { unavailable, type Unavailable } from '../../session/ports.js';
 
 export interface PublishedKeysOptions {
   /** Monotonic milliseconds. */

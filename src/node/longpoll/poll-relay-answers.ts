@@ -1,7 +1,7 @@
-import type { SendOutcome } from '../transport/longpoll/poll-home.js';
-import type { PollServer } from '../transport/longpoll/poll-server.js';
-import type { PollDelivery, PollAnswer } from '../transport/longpoll/poll-socket.js';
-import type { NodeId } from '../wamp/ids.js';
+import type { SendOutcome } from '../../transport/longpoll/poll-home.js';
+import type { PollServer } from '../../transport/longpoll/poll-server.js';
+import type { PollDelivery, PollAnswer } from '../../transport/longpoll/poll-socket.js';
+import type { NodeId } from '../../wamp/ids.js';
 import {
   CLOSE,
   OVERLONG,

@@ -6,22 +6,22 @@ import {
   type AuthSection,
   type DynamicEntry,
   type StaticEntry,
-} from '../config/auth-entries.js';
-import type { AuthConfig, RealmConfig, RealmTemplateConfig, TokenRules } from '../config/schema.js';
-import type { AuthenticatorEntry } from '../session/auth/authenticator.js';
-import { createAnonymous } from '../session/auth/anonymous.js';
-import { AUTHPROVIDER, sha256, type CredentialEntry, type Principals } from '../session/auth/credentials.js';
-import { createCryptosign, type CryptosignCredential } from '../session/auth/cryptosign.js';
-import type { AuthMethod } from '../session/auth/method.js';
-import type { Permission } from '../session/authorization/permission.js';
-import { createScram, type ScramCredential, type ScramDialect } from '../session/auth/scram.js';
-import { AUTOBAHN_SCRAM, WAMP_SCRAM } from '../session/auth/scram-dialects.js';
-import type { Logger } from '../telemetry/logger.js';
-import { createTokenMethod, TokenReader, type TokenVerifier } from '../session/auth/token.js';
+} from '../../config/auth-entries.js';
+import type { AuthConfig, RealmConfig, RealmTemplateConfig, TokenRules } from '../../config/schema.js';
+import type { AuthenticatorEntry } from '../../session/auth/authenticator.js';
+import { createAnonymous } from '../../session/auth/anonymous.js';
+import { AUTHPROVIDER, sha256, type CredentialEntry, type Principals } from '../../session/auth/credentials.js';
+import { createCryptosign, type CryptosignCredential } from '../../session/auth/cryptosign.js';
+import type { AuthMethod } from '../../session/auth/method.js';
+import type { Permission } from '../../session/authorization/permission.js';
+import { createScram, type ScramCredential, type ScramDialect } from '../../session/auth/scram.js';
+import { AUTOBAHN_SCRAM, WAMP_SCRAM } from '../../session/auth/scram-dialects.js';
+import type { Logger } from '../../telemetry/logger.js';
+import { createTokenMethod, TokenReader, type TokenVerifier } from '../../session/auth/token.js';
 import type { TokenVerifierOptions } from './token-verifier.js';
-import { createTls, type TlsCredential } from '../session/auth/tls.js';
-import { createTicket, type TicketCredential } from '../session/auth/ticket.js';
-import { createWampCra, deriveKey, type CraCredential } from '../session/auth/wampcra.js';
+import { createTls, type TlsCredential } from '../../session/auth/tls.js';
+import { createTicket, type TicketCredential } from '../../session/auth/ticket.js';
+import { createWampCra, deriveKey, type CraCredential } from '../../session/auth/wampcra.js';
 
 type Rules = Pick<RealmConfig | RealmTemplateConfig, 'auth' | 'anonymousRole' | 'roles'>;
 type TicketPrincipal = StaticEntry<'ticket'>['principals'][string];

@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
-import { BackplaneUnavailableError, type Backplane } from '../../../src/backplane/backplane.js';
-import { MemoryExpiringStore, SharedExpiringState } from '../../../src/backplane/memory/expiring-store.js';
-import { sharedStepUnless } from '../../../src/backplane/memory/shared-step.js';
-import { CookieLogouts } from '../../../src/node/cookie-logouts.js';
-import { CookieLogins } from '../../../src/session/auth/cookie-logins.js';
-import type { Login } from '../../../src/session/auth/login.js';
-import type { Session } from '../../../src/session/ports.js';
-import { META_LIMITS } from '../../support/meta-limits.js';
+import { BackplaneUnavailableError, type Backplane } from '../../../../src/backplane/backplane.js';
+import { MemoryExpiringStore, SharedExpiringState } from '../../../../src/backplane/memory/expiring-store.js';
+import { sharedStepUnless } from '../../../../src/backplane/memory/shared-step.js';
+import { CookieLogouts } from '../../../../src/node/auth/cookie-logouts.js';
+import { CookieLogins } from '../../../../src/session/auth/cookie-logins.js';
+import type { Login } from '../../../../src/session/auth/login.js';
+import type { Session } from '../../../../src/session/ports.js';
+import { META_LIMITS } from '../../../support/meta-limits.js';
 
 const PETER = { authid: 'peter', authrole: 'user', authprovider: 'static' };
 

@@ -1,10 +1,10 @@
-import { ConfigUnusableError } from '../config/faults.js';
-import type { CertificateValidity } from '../config/keys/key-pair.js';
-import type { ReloadPlan } from '../config/reload.js';
-import type { Config } from '../config/schema.js';
-import type { Counters } from '../telemetry/counters.js';
-import type { Logger } from '../telemetry/logger.js';
-import { isOperational } from './operational-error.js';
+import { ConfigUnusableError } from '../../config/faults.js';
+import type { CertificateValidity } from '../../config/keys/key-pair.js';
+import type { ReloadPlan } from '../../config/reload.js';
+import type { Config } from '../../config/schema.js';
+import type { Counters } from '../../telemetry/counters.js';
+import type { Logger } from '../../telemetry/logger.js';
+import { isOperational } from '../operational-error.js';
 
 /** A configuration that was read and checked. */
 export interface LoadedConfig {

@@ -1,7 +1,7 @@
-import type { Answers, Backplane, UnansweredCause } from '../backplane/backplane.js';
-import type { CloseOutcome, PollHome, SendOutcome } from '../transport/longpoll/poll-home.js';
-import type { PollDelivery, Poll, PollAnswer } from '../transport/longpoll/poll-socket.js';
-import type { NodeId } from '../wamp/ids.js';
+import type { Answers, Backplane, UnansweredCause } from '../../backplane/backplane.js';
+import type { CloseOutcome, PollHome, SendOutcome } from '../../transport/longpoll/poll-home.js';
+import type { PollDelivery, Poll, PollAnswer } from '../../transport/longpoll/poll-socket.js';
+import type { NodeId } from '../../wamp/ids.js';
 import {
   CLOSE,
   OVERLONG,

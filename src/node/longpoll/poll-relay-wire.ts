@@ -1,5 +1,5 @@
-import type { SendOutcome } from '../transport/longpoll/poll-home.js';
-import type { SerializerId } from '../wamp/payload.js';
+import type { SendOutcome } from '../../transport/longpoll/poll-home.js';
+import type { SerializerId } from '../../wamp/payload.js';
 
 /*
  * Questions from a node that received a request of long-poll to the home of the transport. `ticket` is a number of the asking

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { parseConfig } from '../../../src/config/load.js';
-import type { Config, ConfigInput } from '../../../src/config/schema.js';
-import { withdrawals } from '../../../src/node/withdrawal.js';
+import { parseConfig } from '../../../../src/config/load.js';
+import type { Config, ConfigInput } from '../../../../src/config/schema.js';
+import { withdrawals } from '../../../../src/node/reload/withdrawal.js';
 
 type Policy = 'keep' | 'recheck' | 'close';
 const KEY = 'ab'.repeat(32);

@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { SignJWT, UnsecuredJWT } from 'jose';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { createTokenVerifier } from '../../../src/node/token-verifier.js';
-import type { TokenRules } from '../../../src/config/schema.js';
-import { isUnavailable } from '../../../src/session/ports.js';
+import { createTokenVerifier } from '../../../../src/node/auth/token-verifier.js';
+import type { TokenRules } from '../../../../src/config/schema.js';
+import { isUnavailable } from '../../../../src/session/ports.js';
 
 const NOW_S = 1_800_000_000;
 const SECRET = 'a secret of more than thirty-two characters';

@@ -1,7 +1,7 @@
-import type { AuthorizerTrouble } from '../session/authorization/remote-authorizer.js';
-import type { Logger } from '../telemetry/logger.js';
-import { RecurringLines } from '../telemetry/recurring-lines.js';
-import type { Uri } from '../wamp/ids.js';
+import type { AuthorizerTrouble } from '../../session/authorization/remote-authorizer.js';
+import type { Logger } from '../../telemetry/logger.js';
+import { RecurringLines } from '../../telemetry/recurring-lines.js';
+import type { Uri } from '../../wamp/ids.js';
 
 /** Logs what is wrong with authorizers, which may come with every message of their clients. */
 export function logAuthorizerTroubles(

@@ -1,17 +1,17 @@
-import type { Backplane } from '../backplane/backplane.js';
-import type { Config } from '../config/schema.js';
-import type { Accept } from '../transport/connection.js';
-import type { HasLogin } from '../transport/opening/handshake-cookies.js';
-import type { HttpRoute } from '../transport/http/exchange.js';
-import type { ListenerGate } from '../transport/listener-gate.js';
-import { PollRoutes } from '../transport/longpoll/poll-routes.js';
-import { PollServer } from '../transport/longpoll/poll-server.js';
-import { OVERLONG_FACTOR, type SharedTransport } from '../transport/shared-transport.js';
-import { subprotocolsOf } from '../transport/opening/subprotocols.js';
-import type { NodeId } from '../wamp/ids.js';
+import type { Backplane } from '../../backplane/backplane.js';
+import type { Config } from '../../config/schema.js';
+import type { Accept } from '../../transport/connection.js';
+import type { HasLogin } from '../../transport/opening/handshake-cookies.js';
+import type { HttpRoute } from '../../transport/http/exchange.js';
+import type { ListenerGate } from '../../transport/listener-gate.js';
+import { PollRoutes } from '../../transport/longpoll/poll-routes.js';
+import { PollServer } from '../../transport/longpoll/poll-server.js';
+import { OVERLONG_FACTOR, type SharedTransport } from '../../transport/shared-transport.js';
+import { subprotocolsOf } from '../../transport/opening/subprotocols.js';
+import type { NodeId } from '../../wamp/ids.js';
 import { PollRelay } from './poll-relay.js';
 import { PollRelayAnswers } from './poll-relay-answers.js';
-import { cookieOptions } from './shared-auth-methods.js';
+import { cookieOptions } from '../auth/shared-auth-methods.js';
 
 export type PollBackplane = Pick<Backplane, 'node' | 'askNode' | 'isIsolated'>;
 

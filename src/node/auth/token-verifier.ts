@@ -1,8 +1,8 @@
 import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
 import { decodeProtectedHeader, errors, jwtVerify, type JWTPayload, type JWTVerifyOptions } from 'jose';
-import type { TokenRules } from '../config/schema.js';
-import type { TokenVerifier, VerifiedToken } from '../session/auth/token.js';
-import { isUnavailable } from '../session/ports.js';
+import type { TokenRules } from '../../config/schema.js';
+import type { TokenVerifier, VerifiedToken } from '../../session/auth/token.js';
+import { isUnavailable } from '../../session/ports.js';
 import { PublishedKeys, type PublishedKeysOptions } from './published-keys.js';
 
 interface VerificationKey {

@@ -1,13 +1,13 @@
-import { BackplaneUnavailableError } from '../backplane/backplane.js';
-import { closeSessions, counted } from '../realm/meta/meta-kills.js';
-import { reading, type Asked } from '../realm/meta/meta-question.js';
-import type { KillOrder } from '../realm/sessions/session-killer.js';
-import type { RouterProcedure } from '../realm/router-procedures.js';
-import type { CookieLogins } from '../session/auth/cookie-logins.js';
-import type { Session } from '../session/ports.js';
-import { fault, isFault } from '../wamp/faults.js';
-import type { Uri } from '../wamp/ids.js';
-import { CloseUri, ErrorUri } from '../wamp/uris.js';
+import { BackplaneUnavailableError } from '../../backplane/backplane.js';
+import { closeSessions, counted } from '../../realm/meta/meta-kills.js';
+import { reading, type Asked } from '../../realm/meta/meta-question.js';
+import type { KillOrder } from '../../realm/sessions/session-killer.js';
+import type { RouterProcedure } from '../../realm/router-procedures.js';
+import type { CookieLogins } from '../../session/auth/cookie-logins.js';
+import type { Session } from '../../session/ports.js';
+import { fault, isFault } from '../../wamp/faults.js';
+import type { Uri } from '../../wamp/ids.js';
+import { CloseUri, ErrorUri } from '../../wamp/uris.js';
 
 export interface CookieLogoutsOptions {
   readonly logins: CookieLogins;

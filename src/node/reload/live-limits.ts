@@ -1,5 +1,5 @@
-import { RELOADABLE } from '../config/reload.js';
-import type { Config } from '../config/schema.js';
+import { RELOADABLE } from '../../config/reload.js';
+import type { Config } from '../../config/schema.js';
 
 type Limits = Config['limits'];
 type Mutable = { -readonly [Key in keyof Limits]: Limits[Key] };

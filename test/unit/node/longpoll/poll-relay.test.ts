@@ -1,16 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Answers, UnansweredCause } from '../../../src/backplane/backplane.js';
-import { PollRelay } from '../../../src/node/poll-relay.js';
-import { PollRelayAnswers } from '../../../src/node/poll-relay-answers.js';
-import { createCounters } from '../../../src/telemetry/counters.js';
-import { ListenerGate } from '../../../src/transport/listener-gate.js';
-import { PollServer } from '../../../src/transport/longpoll/poll-server.js';
-import type { PollAnswer } from '../../../src/transport/longpoll/poll-socket.js';
-import { SharedTransport } from '../../../src/transport/shared-transport.js';
-import type { NodeId } from '../../../src/wamp/ids.js';
-import { recordingAccept, type RecordingListener } from '../../support/listening.js';
-import { RecordingLogger } from '../../support/recording-logger.js';
-import { TRANSPORT_DEFAULTS } from '../../support/uws-scene.js';
+import type { Answers, UnansweredCause } from '../../../../src/backplane/backplane.js';
+import { PollRelay } from '../../../../src/node/longpoll/poll-relay.js';
+import { PollRelayAnswers } from '../../../../src/node/longpoll/poll-relay-answers.js';
+import { createCounters } from '../../../../src/telemetry/counters.js';
+import { ListenerGate } from '../../../../src/transport/listener-gate.js';
+import { PollServer } from '../../../../src/transport/longpoll/poll-server.js';
+import type { PollAnswer } from '../../../../src/transport/longpoll/poll-socket.js';
+import { SharedTransport } from '../../../../src/transport/shared-transport.js';
+import type { NodeId } from '../../../../src/wamp/ids.js';
+import { recordingAccept, type RecordingListener } from '../../../support/listening.js';
+import { RecordingLogger } from '../../../support/recording-logger.js';
+import { TRANSPORT_DEFAULTS } from '../../../support/uws-scene.js';
 
 const HOME = 'home' as NodeId;
 const ASKER = 'asker' as NodeId;

@@ -1,8 +1,8 @@
 import { performance } from 'node:perf_hooks';
-import { AuthenticatorCalls, type AuthenticatorCallsOptions } from '../realm/authenticator-calls.js';
-import type { Counters } from '../telemetry/counters.js';
-import type { Logger } from '../telemetry/logger.js';
-import { RecurringLines } from '../telemetry/recurring-lines.js';
+import { AuthenticatorCalls, type AuthenticatorCallsOptions } from '../../realm/authenticator-calls.js';
+import type { Counters } from '../../telemetry/counters.js';
+import type { Logger } from '../../telemetry/logger.js';
+import { RecurringLines } from '../../telemetry/recurring-lines.js';
 
 /** Calls of authenticators, of which failures are logged: one line a minute for each procedure and reason. */
 export function createAuthenticators(

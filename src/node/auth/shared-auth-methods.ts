@@ -1,21 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
-import type { ExpiringStore } from '../backplane/expiring-store.js';
-import type { AuthConfig, Config } from '../config/schema.js';
-import { boundedMethod } from '../session/auth/bounded-method.js';
-import { bindingMethod, createCookieMethod } from '../session/auth/cookie.js';
-import { CookieLogins, type LoginTraits } from '../session/auth/cookie-logins.js';
-import { AUTHPROVIDER } from '../session/auth/credentials.js';
-import { FailedAttempts } from '../session/auth/failed-attempts.js';
-import type { AuthMethod } from '../session/auth/method.js';
-import type { Subject } from '../session/authorization/permission.js';
-import type { After } from '../session/session-timer.js';
-import type { Counters } from '../telemetry/counters.js';
-import type { CookieOptions } from '../transport/opening/cookies.js';
-import { countingKeyOf } from '../transport/opening/ip-address.js';
-import type { Uri } from '../wamp/ids.js';
-import type { AuthMethodsOf } from './realm-settings.js';
-import { principalOf } from './withdrawal.js';
+import type { ExpiringStore } from '../../backplane/expiring-store.js';
+import type { AuthConfig, Config } from '../../config/schema.js';
+import { boundedMethod } from '../../session/auth/bounded-method.js';
+import { bindingMethod, createCookieMethod } from '../../session/auth/cookie.js';
+import { CookieLogins, type LoginTraits } from '../../session/auth/cookie-logins.js';
+import { AUTHPROVIDER } from '../../session/auth/credentials.js';
+import { FailedAttempts } from '../../session/auth/failed-attempts.js';
+import type { AuthMethod } from '../../session/auth/method.js';
+import type { Subject } from '../../session/authorization/permission.js';
+import type { After } from '../../session/session-timer.js';
+import type { Counters } from '../../telemetry/counters.js';
+import type { CookieOptions } from '../../transport/opening/cookies.js';
+import { countingKeyOf } from '../../transport/opening/ip-address.js';
+import type { Uri } from '../../wamp/ids.js';
+import type { AuthMethodsOf } from '../realm-settings.js';
+import { principalOf } from '../reload/withdrawal.js';
 
 export interface SharedAuthMethodsOptions {
   readonly limits: Config['limits'];
