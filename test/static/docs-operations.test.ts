@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { createKeys } from '../../src/backplane/redis/keys.js';
 import { SETTINGS } from '../../src/config/settings.js';
 import { createCounters } from '../../src/telemetry/counters.js';
 import { metricsReference } from '../../src/telemetry/metrics.js';
+import type { NodeId } from '../../src/wamp/ids.js';
 
 const page = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
 const limits = page.slice(page.indexOf('\n## Limits\n'), page.indexOf('\n### Memory\n'));
@@ -64,4 +66,34 @@ it('docs/operations.md names what happens and a metric that exists for each boun
 it('docs/operations.md has a row for each limit that is counted', () => {
   const shown = bounds.map(({ metric }) => metric).join(' ');
   for (const label of Object.keys(createCounters().limitsReached)) expect(shown).toContain(`\`${label}\``);
+});
+
+it('docs/operations.md has each key and channel of the store', () => {
+  const start = page.indexOf('### Keys and channels');
+  const section = page.slice(start, page.indexOf('\n### ', start + 1));
+  // A further name of a row repeats only its end: `gantry:{nodes}:alive`, `:leases`.
+  const shown = section.split('\n').flatMap((line) => {
+    const names = [...line.matchAll(/`([^`]*)`/g)].map(([, name]) => name!);
+    const root = /^gantry:\{[^}]*\}(?=:)/.exec(names[0] ?? '')?.[0] ?? '';
+    return names.flatMap((name) => [name, root + name, (names[0] ?? '') + name.replace('…', '')]);
+  });
+  const keys = createKeys({ prefix: 'gantry', database: 0 });
+  const { nodes, sessions, channels } = keys;
+  const [node, realm] = ['NODE' as NodeId, 'REALM'];
+  const namesOf = (one: object): string[] => Object.values(one).filter((name) => typeof name === 'string');
+  const [shard] = sessions;
+  const ofRealm = keys.realm(realm);
+  const names = [
+    ...namesOf(nodes),
+    nodes.realmsOf(node),
+    ...namesOf(shard!),
+    ...[shard!.of(node), shard!.testaments(node), shard!.in(realm), shard!.roles(realm)],
+    ...namesOf(ofRealm),
+    ...[ofRealm.interest(node), ofRealm.held(node), ofRealm.callees('MATCH PROCEDURE')],
+    ...namesOf(keys.retained(realm)),
+    ...namesOf(keys.history(realm, 'MATCH', 'URI')),
+    keys.expiring(realm, 'KIND', 'DIGEST'),
+    ...[channels.nodes, channels.inbox(node), channels.realm(realm)],
+  ].map((name) => name.replace('{s:0}', '{s:<0–15>}').replace(/[A-Z]+/g, (word) => `<${word.toLowerCase()}>`));
+  expect(names.filter((name) => !shown.includes(name))).toEqual([]);
 });
