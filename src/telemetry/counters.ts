@@ -1,11 +1,13 @@
 import { CALL_OUTCOMES, ROUTING_DISCARDS, type CallOutcome, type RoutingDiscard } from '../routing/outcomes.js';
+import { AUTH_METHODS } from '../wamp/auth-methods.js';
+import { SERIALIZER_IDS, type SerializerId } from '../wamp/payload.js';
 
 /**
  * Plain numbers that the hot path adds to; each scrape reads them. They only grow.
  * Every table has a fixed set of keys, which are the label values: nothing that a client sends becomes a label.
  */
 export interface Counters {
-  readonly connectionsOpened: Tally<(typeof SERIALIZERS)[number]>;
+  readonly connectionsOpened: Tally<SerializerId>;
   readonly connectionsRefused: Tally<ConnectionRefusal>;
   readonly connectionsClosed: Tally<ConnectionEnd>;
   /** Counts of each listener, by its configured name. */
@@ -68,7 +70,6 @@ export interface ListenerCounts {
 }
 
 /** Label values, each declared once: the counters have these keys and no others. */
-const SERIALIZERS = ['json', 'msgpack', 'cbor'] as const;
 /** `request_timeout` and `no_request`: no complete request arrived, or the library refused it by itself (400, 431, 505). */
 export const CONNECTION_REFUSALS = [
   'connections',
@@ -225,18 +226,7 @@ export const LIMIT_NAMES = [
   'meta_memory',
   'meta_question_timeout',
 ] as const;
-export const AUTHENTICATION_METHODS = [
-  'anonymous',
-  'ticket',
-  'wampcra',
-  'wamp-scram',
-  'scram',
-  'cryptosign',
-  'tls',
-  'cookie',
-  'jwt',
-  'other',
-] as const;
+export const AUTHENTICATION_METHODS = [...AUTH_METHODS, 'other'] as const;
 const AUTHENTICATION_FLAWS = ['denied', 'unusable', 'throttled', 'unavailable'] as const;
 /** `refused`: the configuration had a fault or could not be put into effect, and the old one stays. */
 export const RELOAD_RESULTS = ['applied', 'unchanged', 'refused'] as const;
@@ -310,7 +300,7 @@ const CODE_COUNT = 128;
 
 export function createCounters(): Counters {
   return {
-    connectionsOpened: tally(SERIALIZERS),
+    connectionsOpened: tally(SERIALIZER_IDS),
     connectionsRefused: tally(CONNECTION_REFUSALS),
     httpAnswers: tally(HTTP_STATUSES),
     httpBridge: tally(

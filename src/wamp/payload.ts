@@ -1,4 +1,6 @@
-export type SerializerId = 'json' | 'msgpack' | 'cbor';
+/** The serializers of the router; each also batched. */
+export const SERIALIZER_IDS = ['json', 'msgpack', 'cbor'] as const;
+export type SerializerId = (typeof SERIALIZER_IDS)[number];
 
 /**
  * The application's arguments as they came: raw bytes, checked to be well-formed, never decoded unless a receiver

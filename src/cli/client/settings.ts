@@ -5,7 +5,7 @@ import type { JoinOptions } from '../../client/joining.js';
 import type { LoginMethod } from '../../client/login/login.js';
 import { craLogin, cryptosignLogin, plainLogin, ticketLogin } from '../../client/login/logins.js';
 import { scramLogin } from '../../client/login/scram.js';
-import type { SerializerId } from '../../wamp/payload.js';
+import { SERIALIZER_IDS } from '../../wamp/payload.js';
 import { version } from '../../node/version.js';
 import { UsageError } from '../usage-error.js';
 import { ClientError } from './client-error.js';
@@ -24,12 +24,11 @@ const METHODS = [
   'cookie',
   'tls',
 ] as const;
-const SERIALIZERS: readonly SerializerId[] = ['json', 'msgpack', 'cbor'];
 
 export const CONNECTION_FLAGS: readonly CommandFlag[] = [
   { name: 'url', value: 'URL', help: 'ws, wss, rs, rss, rs+unix, http or https address (ws://127.0.0.1:8080/ws)' },
   { name: 'realm', value: 'NAME', help: 'realm to join (realm1)' },
-  { name: 'serializer', value: 'NAME', help: 'json, msgpack or cbor (json)', choices: SERIALIZERS },
+  { name: 'serializer', value: 'NAME', help: 'json, msgpack or cbor (json)', choices: SERIALIZER_IDS },
   { name: 'authmethod', value: 'NAME', help: `one of ${METHODS.join(', ')}`, choices: METHODS },
   { name: 'authid', value: 'NAME', help: 'the name to log in with' },
   { name: 'ticket', value: 'TEXT', help: 'ticket, or token of the method jwt' },
@@ -63,7 +62,7 @@ export function joinOptions(words: Words, context: ClientContext): JoinOptions {
   const url = setting(sources, 'url') ?? 'ws://127.0.0.1:8080/ws';
   const flaw = addressFlaw(url);
   if (flaw !== undefined) throw new UsageError(flaw);
-  const serializer = SERIALIZERS.find((id) => id === (setting(sources, 'serializer') ?? 'json'));
+  const serializer = SERIALIZER_IDS.find((id) => id === (setting(sources, 'serializer') ?? 'json'));
   if (serializer === undefined) throw new UsageError('--serializer wants json, msgpack or cbor');
   const cookie = secretOf(sources, 'cookie');
   if (cookie !== undefined && isRaw(url))

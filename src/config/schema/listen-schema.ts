@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { AUTH_METHODS } from '../../wamp/auth-methods.js';
+import { SERIALIZER_IDS } from '../../wamp/payload.js';
 import { bytes, count, distinct, host, network, port, socketPath, tls } from '../fields.js';
 
 /** `*` for all, `null` as browsers send it, or an origin in which `*` stands for leading labels or for the port. */
@@ -6,19 +8,6 @@ const ORIGIN =
   /^(\*|null|[a-z][a-z0-9+.-]*:\/\/(\*\.)?[^/\s*?#:]+(:(\d+|\*))?|[a-z][a-z0-9+.-]*:\/\/\[[0-9a-f:.]+\](:(\d+|\*))?)$/i;
 
 const SECRET_HEADERS = ['authorization', 'cookie', 'proxy-authorization', 'sec-websocket-key', 'set-cookie'];
-
-/** Methods by which sessions join, as clients name them. */
-export const AUTH_METHODS = [
-  'anonymous',
-  'ticket',
-  'wampcra',
-  'wamp-scram',
-  'scram',
-  'cryptosign',
-  'jwt',
-  'tls',
-  'cookie',
-] as const;
 
 export const address = host
   .default('127.0.0.1')
@@ -28,8 +17,8 @@ export const address = host
 
 /** Settings of every listener, whatever its transport. */
 export const everyListener = {
-  serializers: distinct(z.enum(['json', 'msgpack', 'cbor']))
-    .default(['json', 'msgpack', 'cbor'])
+  serializers: distinct(z.enum(SERIALIZER_IDS))
+    .default([...SERIALIZER_IDS])
     .describe('Serializers that clients may choose.'),
   authMethods: distinct(z.enum(AUTH_METHODS))
     .exactOptional()

@@ -1,5 +1,5 @@
 import type { SendOutcome } from '../../transport/longpoll/poll-home.js';
-import type { SerializerId } from '../../wamp/payload.js';
+import { SERIALIZER_IDS, type SerializerId } from '../../wamp/payload.js';
 
 /*
  * Questions from a node that received a request of long-poll to the home of the transport. `ticket` is a number of the asking
@@ -21,7 +21,7 @@ export const CLOSE = 'longpoll.close';
 /** Bytes of a part of a body: a question may have 64 KiB. */
 export const PART_BYTES = 61_440;
 
-const SERIALIZERS: readonly unknown[] = ['json', 'msgpack', 'cbor'] satisfies SerializerId[];
+const SERIALIZERS: readonly unknown[] = SERIALIZER_IDS;
 const OUTCOMES: readonly unknown[] = ['taken', 'unknown', 'too_large', 'unreachable'] satisfies SendOutcome[];
 
 export type ReceiveAnswer =

@@ -5,7 +5,7 @@ import { isCount, isDict } from '../../wamp/dict.js';
 import type { Uri } from '../../wamp/ids.js';
 import type { Dict, PublishOptions, TrustLevel } from '../../wamp/options.js';
 import { parsePublishOptions } from '../../wamp/parse-options.js';
-import type { Payload, SerializerId } from '../../wamp/payload.js';
+import { SERIALIZER_IDS, type Payload, type SerializerId } from '../../wamp/payload.js';
 
 /** Without session resumption both end together: first what was left for `detached` is published, then the rest (TST-3). */
 export type TestamentScope = 'detached' | 'destroyed';
@@ -21,7 +21,7 @@ export interface Testament {
 }
 
 const FORMAT = 1;
-const SERIALIZERS: ReadonlySet<unknown> = new Set<SerializerId>(['json', 'msgpack', 'cbor']);
+const SERIALIZERS: ReadonlySet<unknown> = new Set(SERIALIZER_IDS);
 
 /**
  * MessagePack list: { 1, scope, topic, options of PUBLISH as the client gave them, disclose, serializer, count of the
