@@ -33,10 +33,10 @@ function isNetwork(text: string): boolean {
 export const matchPolicy = z.enum(['exact', 'prefix', 'wildcard']);
 
 /** A list whose elements differ from each other. */
-export function distinct<Element extends z.ZodType>(element: Element) {
+export function distinct<Element extends z.ZodType>(element: Element, least = 1) {
   return z
     .array(element)
-    .min(1)
+    .min(least)
     .refine((list) => new Set(list).size === list.length, 'Invalid list: an element is there twice');
 }
 

@@ -255,6 +255,47 @@ it('the methods that listen allows hold for long-poll beside it too', async () =
   expect([abort[0], abort[2]]).toEqual([Code.ABORT, 'wamp.error.no_matching_auth_method']);
 });
 
+it('a listener without methods serves pages, and no session joins there', async () => {
+  const config = parseConfig({
+    listen: { port: 0 },
+    listeners: [
+      {
+        type: 'websocket',
+        port: 0,
+        authMethods: [],
+        longPoll: {},
+        web: { paths: { '/': { type: 'redirect', url: 'https://app.example.com/' } } },
+      },
+    ],
+    realms,
+    ops: { enabled: false },
+    demo: { enabled: false },
+    drain: { periodMs: 0 },
+  });
+  const node = await startNode(config, {
+    logger: silentLogger,
+    backplane: () => new MemoryHub().join('n1' as NodeId),
+  });
+  onTestFinished(() => node.stop());
+  const [url = ''] = node.addresses.listeners;
+  const page = url.replace(/^ws/, 'http').replace(/\/ws$/, '/');
+  const { status, headers } = await fetch(page, { redirect: 'manual' });
+  expect([status, headers.get('location')]).toEqual([302, 'https://app.example.com/']);
+  const { body } = await lpPost(`${page}lp/open`, JSON.stringify({ protocols: ['wamp.2.json'] }));
+  const { transport } = JSON.parse(body.toString()) as { transport: string };
+  for (const details of [{}, { authmethods: ['ticket'], authid: 'ann' }]) {
+    const client = await RawClient.connect(url);
+    onTestFinished(() => client.close());
+    client.send([Code.HELLO, 'realm1', { roles: { caller: {} }, ...details }]);
+    expect(await client.receive()).toMatchObject([Code.ABORT, {}, 'wamp.error.no_matching_auth_method']);
+  }
+  const hello = [Code.HELLO, 'realm1', { roles: { caller: {} } }];
+  await lpPost(`${page}lp/${transport}/send`, JSON.stringify(hello));
+  const abort = JSON.parse((await lpPost(`${page}lp/${transport}/receive`)).body.toString()) as unknown[];
+  expect([abort[0], abort[2]]).toEqual([Code.ABORT, 'wamp.error.no_matching_auth_method']);
+  await (await RawClient.join(node.addresses.ws)).close();
+});
+
 describe('HTTP beside the WebSocket of a further listener', () => {
   let node: RunningNode;
   let directory = '';

@@ -1,117 +1,27 @@
 import { fileIn } from './crossbar-files.js';
-import { convertWebPaths, isWebPath, type FoundWebPath } from './crossbar-web.js';
-import { Section } from './report.js';
+import type { FoundSocket } from './crossbar-ports.js';
+import type { Section } from './report.js';
 
 type Fields = Record<string, unknown>;
-
-/** The WebSocket of a transport, and what stands around it. */
-export interface FoundTransport {
-  readonly path: string;
-  readonly endpoint: Section | undefined;
-  /** The keys of the WebSocket itself: auth, options, serializers. */
-  readonly socket: Section;
-  readonly urlPaths: readonly string[];
-  /** Files, values and redirects that the transport serves beside it. */
-  readonly webPaths?: readonly FoundWebPath[];
-}
 
 export interface ConvertedTransport {
   readonly listen: Fields;
   readonly limits: Fields;
   readonly auth: Section | undefined;
-  /** The value of `web.paths`. */
-  readonly webPaths: Fields;
   /** PEM files of the authorities of client certificates. */
   readonly clientAuthorities: readonly string[];
 }
 
 const SERIALIZERS = ['json', 'msgpack', 'cbor'];
-const NOT_A_SOCKET: Readonly<Record<string, string>> = {
-  longpoll:
-    'long-poll is on by default at the port of listen, at the path in longPoll.path; at another port write longPoll into the entry of listeners by hand',
-  publisher: 'write it as an entry of httpBridge by hand',
-  caller: 'write it as an entry of httpBridge by hand',
-  webhook: 'write it as an entry of httpBridge by hand',
-  rawsocket: 'RawSocket needs a port of its own: write it as an entry of listeners by hand',
-  mqtt: 'MQTT is not supported',
-};
-
-/** The WebSockets of a transport. Everything else in it is reported. */
-export function findSockets(transport: Section): readonly FoundTransport[] {
-  const type = transport.text('type');
-  transport.take('id');
-  switch (type) {
-    case 'websocket': {
-      const endpoint = transport.section('endpoint');
-      const url = transport.text('url');
-      const path = url !== undefined && URL.canParse(url) ? new URL(url).pathname : '/';
-      return [{ path: transport.path, endpoint, socket: transport, urlPaths: [path] }];
-    }
-    case 'web':
-      return socketsOfPaths(transport, transport.section('endpoint'), transport.section('paths'));
-    case 'universal': {
-      const endpoint = transport.section('endpoint');
-      for (const key of ['rawsocket', 'mqtt'])
-        if (transport.has(key)) reportLeft(transport.section(key) as Section, NOT_A_SOCKET[key] ?? '');
-      const sockets = transport.section('websocket');
-      const web = transport.section('web');
-      const found = [
-        ...(sockets?.keys() ?? []).map((key) => socketAt(sockets as Section, key, endpoint)),
-        ...socketsOfPaths(web, endpoint, web?.section('paths')),
-      ];
-      web?.end();
-      transport.end();
-      return found;
-    }
-    default:
-      reportLeft(transport, NOT_A_SOCKET[type ?? ''] ?? `a transport of type "${type ?? ''}" is not converted`);
-      return [];
-  }
-}
-
-/** A transport or service with `auth` has principals; one with `paths` may contain such a service. */
-function reportLeft(part: Section, reason: string): void {
-  part.report.left(part.path, reason, part.has('auth') || part.has('paths'));
-}
-
-function socketAt(sockets: Section, key: string, endpoint: Section | undefined): FoundTransport {
-  const socket = new Section(sockets.take(key), sockets.at(key), sockets.report);
-  socket.take('type');
-  return { path: socket.path, endpoint, socket, urlPaths: [`/${key.replace(/^\/+/, '')}`] };
-}
-
-function socketsOfPaths(
-  web: Section | undefined,
-  endpoint: Section | undefined,
-  paths: Section | undefined,
-): readonly FoundTransport[] {
-  const webPaths: FoundWebPath[] = [];
-  const found = (paths?.keys() ?? []).flatMap((key): FoundTransport[] => {
-    const service = new Section(paths?.take(key), `${paths?.path ?? ''}.${key}`, (paths as Section).report);
-    const type = service.text('type');
-    const urlPath = key === '/' ? '/' : `/${key}`;
-    if (type === 'websocket') return [{ path: service.path, endpoint, socket: service, urlPaths: [urlPath], webPaths }];
-    if (isWebPath(type)) {
-      webPaths.push({ path: urlPath, type, service });
-      return [];
-    }
-    reportLeft(service, NOT_A_SOCKET[type ?? ''] ?? `a web service of type "${type ?? ''}" is not converted`);
-    return [];
-  });
-  if (found.length === 0)
-    for (const { service } of webPaths) reportLeft(service, 'only files beside a WebSocket are converted');
-  web?.leave('is not converted', 'options', 'cookie_store', 'max_connections');
-  web?.end();
-  return found;
-}
 
 /** `folder`: of the foreign configuration, to which its files are relative. */
 export function convertSocket(
-  { endpoint, socket, urlPaths, webPaths = [] }: FoundTransport,
+  { socket, urlPath }: FoundSocket,
+  endpoint: Section | undefined,
   folder: string,
 ): ConvertedTransport {
   const { clientAuthorities, ...place } = endpoint === undefined ? NO_PLACE : convertEndpoint(endpoint, folder);
-  const listen: Fields = { ...place, path: urlPaths[0] };
+  const listen: Fields = { ...place, path: urlPath };
   const limits: Fields = {};
   convertSerializers(socket, listen);
   const auth = socket.section('auth');
@@ -121,7 +31,7 @@ export function convertSocket(
   if (cookie !== undefined) listen['cookie'] = convertCookie(cookie);
   socket.leave('the node derives it from listen', 'url', 'debug', 'show_server_version', 'compress');
   socket.end();
-  return { listen, limits, auth, webPaths: convertWebPaths(webPaths, folder), clientAuthorities };
+  return { listen, limits, auth, clientAuthorities };
 }
 
 interface Place extends Fields {
@@ -130,7 +40,8 @@ interface Place extends Fields {
 
 const NO_PLACE: Place = { clientAuthorities: [] };
 
-function convertEndpoint(endpoint: Section, folder: string): Place {
+/** Host, port and certificate, as far as they are there. */
+export function convertEndpoint(endpoint: Section, folder: string): Place {
   const type = endpoint.text('type') ?? 'tcp';
   const isSix = endpoint.take('version') === 6;
   const host = endpoint.text('interface') ?? (isSix ? '::' : '0.0.0.0');

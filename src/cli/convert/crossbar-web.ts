@@ -1,4 +1,5 @@
 import { fileIn } from './crossbar-files.js';
+import type { FoundService } from './crossbar-longpoll.js';
 import type { Section } from './report.js';
 
 type Fields = Record<string, unknown>;
@@ -6,11 +7,9 @@ type Fields = Record<string, unknown>;
 const TYPES = ['static', 'json', 'redirect'] as const;
 type WebPathType = (typeof TYPES)[number];
 
-/** A web service beside a WebSocket that `web.paths` has too. */
-export interface FoundWebPath {
-  readonly path: string;
+/** A web service that `web.paths` has too. */
+export interface FoundWebPath extends FoundService {
   readonly type: WebPathType;
-  readonly service: Section;
 }
 
 /** A file name that `web.paths.{path}.spaFallback` accepts. */

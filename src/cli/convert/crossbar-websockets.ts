@@ -1,73 +1,91 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { FoundPort, FoundSocket } from './crossbar-ports.js';
 import { methodsOf } from './crossbar-principals.js';
-import { convertSocket, type ConvertedTransport, type FoundTransport } from './crossbar-transport.js';
+import { convertSocket, type ConvertedTransport } from './crossbar-transport.js';
+import type { Section } from './report.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
 export interface FirstSocket {
-  readonly found: FoundTransport;
+  readonly found: FoundSocket;
   readonly converted: Pick<ConvertedTransport, 'listen' | 'limits'>;
-}
-
-/** The parts of the configuration that the WebSockets behind the first one become. */
-export interface FurtherSockets {
-  /** Paths at the port of the first. */
-  readonly paths: readonly unknown[];
-  /** Entries of `listeners`. */
-  readonly listeners: readonly Fields[];
 }
 
 /** Settings that all paths of one port share. */
 const SHARED = ['serializers', 'allowedOrigins', 'requireSubprotocol', 'compression', 'cookie'];
 
-/** Those that are left out are reported: they decide who may connect. */
-export function convertFurther(others: readonly FoundTransport[], first: FirstSocket, folder: string): FurtherSockets {
-  const paths: unknown[] = [];
-  const listeners: Fields[] = [];
-  const used = new Set<unknown>();
-  for (const other of others) {
-    const { path, endpoint, socket } = other;
-    if (used.has(endpoint)) {
+/** Paths at the port of the first WebSocket. Those that are left out are reported: they decide who may connect. */
+export function convertFurtherPaths(others: readonly FoundSocket[], first: FirstSocket, folder: string): unknown[] {
+  return others.flatMap((other) => {
+    const converted = convertOther(other, undefined, first, folder);
+    if (converted === undefined) return [];
+    const { listen, methods } = converted;
+    if (methods.authMethods === undefined && isAlike(listen, first.converted.listen)) return [listen['path']];
+    const { path } = first.found;
+    other.socket.report.security(other.path, `has other settings than ${path} at the same port, and was left out`);
+    return [];
+  });
+}
+
+/** The outcome for the WebSockets of a further port. */
+export interface FurtherSocket {
+  /** An entry of `listeners`. Absent: all of them were left out, and reported. */
+  readonly listener?: Fields;
+  /** The endpoint was read, and is of no use. */
+  readonly hasNoPlace?: boolean;
+}
+
+/** The WebSocket of a port other than that of the first. */
+export function convertFurtherPort(
+  { endpoint, sockets }: FoundPort,
+  first: FirstSocket,
+  folder: string,
+): FurtherSocket {
+  let outcome: FurtherSocket = {};
+  for (const other of sockets) {
+    const { socket, path } = other;
+    if (outcome.listener !== undefined || outcome.hasNoPlace === true) {
       socket.report.security(path, 'was left out: write its path into the entry of listeners with this port by hand');
       continue;
     }
-    const listener = convertOther(other, first, folder);
-    if (listener === undefined) continue;
-    if ('type' in listener) {
-      listeners.push(listener);
-      used.add(endpoint);
-    } else paths.push(listener['path']);
+    const converted = convertOther(other, endpoint, first, folder);
+    if (converted === undefined) continue;
+    const { listen, methods } = converted;
+    if (hasPlace(listen, endpoint)) outcome = { listener: { type: 'websocket', ...listen, ...methods } };
+    else {
+      socket.report.security(path, 'was left out: write it as an entry of listeners by hand');
+      outcome = { hasNoPlace: true };
+    }
   }
-  const beside = others.flatMap(({ webPaths }) => (webPaths === first.found.webPaths ? [] : (webPaths ?? [])));
-  for (const { service } of new Set(beside))
-    service.report.note(
-      service.path,
-      `only what stands beside ${first.found.path} was converted: write it as web.paths of the entry of listeners by hand`,
-    );
-  return { paths, listeners };
+  return outcome;
 }
 
-function convertOther(other: FoundTransport, first: FirstSocket, folder: string): Fields | undefined {
+/** A listener can be there, and serves with TLS where the port did. */
+export function hasPlace(listen: Fields, endpoint: Section | undefined): boolean {
+  const wantsTls = endpoint?.has('tls') === true;
+  return typeof listen['port'] === 'number' && wantsTls === 'tls' in listen;
+}
+
+interface ConvertedOther {
+  readonly listen: Fields;
+  readonly methods: { readonly authMethods?: readonly string[] };
+}
+
+/** Undefined: it has other principals, and a note says so. */
+function convertOther(
+  other: FoundSocket,
+  endpoint: Section | undefined,
+  first: FirstSocket,
+  folder: string,
+): ConvertedOther | undefined {
   const { socket, path } = other;
   const node = { path: first.found.path, auth: first.found.socket.take('auth') };
   const methods = methodsOf(socket, node, true);
   if (methods === undefined) return undefined;
-  const hasOwnPort = other.endpoint !== first.found.endpoint;
-  const { endpoint, ...rest } = other;
-  const place = hasOwnPort && endpoint !== undefined ? { endpoint } : { endpoint: undefined };
-  const { listen, limits } = convertSocket({ ...rest, ...place, webPaths: [] }, folder);
+  const { listen, limits } = convertSocket(other, endpoint, folder);
   if (!isDeepStrictEqual(limits, first.converted.limits))
     socket.report.note(`${path}.options`, `limits count for all listeners: only those of ${node.path} were converted`);
-  if (!hasOwnPort) {
-    if (methods.authMethods === undefined && isAlike(listen, first.converted.listen)) return { path: listen['path'] };
-    socket.report.security(path, `has other settings than ${node.path} at the same port, and was left out`);
-    return undefined;
-  }
-  const wantsTls = endpoint?.has('tls') === true;
-  if (typeof listen['port'] === 'number' && wantsTls === 'tls' in listen)
-    return { type: 'websocket', ...listen, ...methods };
-  socket.report.security(path, 'was left out: write it as an entry of listeners by hand');
-  return undefined;
+  return { listen, methods };
 }
 
 function isAlike(one: Fields, other: Fields): boolean {

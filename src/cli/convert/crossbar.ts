@@ -1,9 +1,13 @@
 import { knownCertificates } from './client-certificates.js';
 import { convertAuth, type ConvertedAuth } from './crossbar-auth.js';
 import { convertRealm, type ConvertedRealm } from './crossbar-realms.js';
+import type { FoundService } from './crossbar-longpoll.js';
+import { findPort, type FoundPort, type FoundSocket } from './crossbar-ports.js';
+import type { NodePrincipals } from './crossbar-principals.js';
 import { convertRawSocket } from './crossbar-rawsocket.js';
-import { convertFurther } from './crossbar-websockets.js';
-import { convertSocket, findSockets, type FoundTransport } from './crossbar-transport.js';
+import { convertServices, listenerWithServices } from './crossbar-services.js';
+import { convertSocket } from './crossbar-transport.js';
+import { convertFurtherPaths, convertFurtherPort, type FirstSocket } from './crossbar-websockets.js';
 import { Report, Section, type Note } from './report.js';
 
 export interface Conversion {
@@ -23,15 +27,16 @@ export function convertCrossbar(input: unknown, folder: string): Conversion {
     report.security('version', 'is not 2: let `crossbar upgrade` bring the file to this version first');
   root.leave('a node has no controller', 'controller');
   const realms: ConvertedRealm[] = [];
-  const sockets: WorkerSocket[] = [];
+  const ports: WorkerPort[] = [];
   const rawSockets: WorkerRawSocket[] = [];
-  for (const worker of root.sections('workers')) convertWorker(worker, realms, sockets, rawSockets);
+  for (const worker of root.sections('workers')) convertWorker(worker, realms, ports, rawSockets);
   root.end();
-  const { listen, limits, auth, webPaths, further } = convertTransports(sockets, folder, report);
-  const listeners = [...further, ...rawSockets.flatMap((raw) => convertRaw(raw, sockets[0], folder) ?? [])];
-  const reached = sockets[0]?.realms ?? [];
+  const first = firstOf(ports);
+  const { listen, limits, auth, services, further } = convertTransports(ports, first, folder, report);
+  const listeners = [...further, ...rawSockets.flatMap((raw) => convertRaw(raw, first, folder) ?? [])];
+  const reached = first?.port.realms ?? [];
   for (const { path, name } of realms)
-    if (sockets.length > 0 && !reached.some((realm) => realm.name === name))
+    if (first !== undefined && !reached.some((realm) => realm.name === name))
       report.note(path, `no client may join "${name}": the converted WebSocket belongs to another worker`);
   return {
     config: {
@@ -40,15 +45,29 @@ export function convertCrossbar(input: unknown, folder: string): Conversion {
       ...(Object.keys(limits).length > 0 && { limits }),
       realms: realms.map((realm) => assembled(realm, reached.includes(realm) ? auth : NOBODY)),
       demo: { enabled: false },
-      ...(Object.keys(webPaths).length > 0 && { web: { paths: webPaths } }),
+      ...services,
     },
     notes: report.notes,
   };
 }
 
-/** A WebSocket, and the realms of its worker: clients of it reach no others. */
-interface WorkerSocket extends FoundTransport {
+/** A port, and the realms of its worker: clients of it reach no others. */
+interface WorkerPort extends FoundPort {
   readonly realms: readonly ConvertedRealm[];
+}
+
+/** The first WebSocket, which becomes `listen`. */
+interface First {
+  readonly port: WorkerPort;
+  readonly found: FoundSocket;
+}
+
+function firstOf(ports: readonly WorkerPort[]): First | undefined {
+  for (const port of ports) {
+    const [found] = port.sockets;
+    if (found !== undefined) return { port, found };
+  }
+  return undefined;
 }
 
 interface WorkerRawSocket {
@@ -59,7 +78,7 @@ interface WorkerRawSocket {
 function convertWorker(
   worker: Section,
   realms: ConvertedRealm[],
-  sockets: WorkerSocket[],
+  ports: WorkerPort[],
   rawSockets: WorkerRawSocket[],
 ): void {
   const type = worker.text('type');
@@ -84,7 +103,10 @@ function convertWorker(
   realms.push(...own);
   for (const transport of worker.sections('transports'))
     if (transport.text('type') === 'rawsocket') rawSockets.push({ transport, realms: own });
-    else sockets.push(...findSockets(transport).map((found) => ({ ...found, realms: own })));
+    else {
+      const port = findPort(transport);
+      if (port !== undefined) ports.push({ ...port, realms: own });
+    }
   worker.leave('run components as services of their own, as clients', 'components');
   worker.leave('nodes that share a Redis are one router: backplane.url', 'rlinks', 'connections');
   worker.leave('a node is one process: set it where the process is started', 'options', 'manhole');
@@ -94,47 +116,86 @@ function convertWorker(
 /** A listener admits to the realms of the node: those of the first WebSocket's worker. */
 function convertRaw(
   { transport, realms }: WorkerRawSocket,
-  first: WorkerSocket | undefined,
+  first: First | undefined,
   folder: string,
 ): object | undefined {
   transport.take('id');
-  if (first?.realms === realms)
-    return convertRawSocket(transport, { path: first.path, auth: first.socket.take('auth') }, folder);
+  if (first?.port.realms === realms) return convertRawSocket(transport, principalsOf(first.found), folder);
   const why = first === undefined ? 'is only converted beside a WebSocket' : 'belongs to another worker';
   transport.report.left(transport.path, `RawSocket ${why} and was left out`, transport.has('auth'));
   return undefined;
 }
 
+function principalsOf({ path, socket }: FoundSocket): NodePrincipals {
+  return { path, auth: socket.take('auth') };
+}
+
+interface ConvertedTransports {
+  readonly listen: object;
+  readonly limits: object;
+  readonly auth: ConvertedAuth;
+  /** `longPoll` and `web` of `listen`. */
+  readonly services: object;
+  readonly further: readonly object[];
+}
+
 function convertTransports(
-  sockets: readonly WorkerSocket[],
+  ports: readonly WorkerPort[],
+  first: First | undefined,
   folder: string,
   report: Report,
-): { listen: object; limits: object; auth: ConvertedAuth; webPaths: object; further: readonly object[] } {
-  const [first, ...others] = sockets;
+): ConvertedTransports {
   if (first === undefined) {
     report.security(
       'workers',
       'have no WebSocket transport: the node listens on 127.0.0.1 and refuses anonymous clients',
     );
-    return { listen: { host: '127.0.0.1' }, limits: {}, auth: NOBODY, webPaths: {}, further: [] };
+    for (const { webPaths, longPolls } of ports) reportServices([...longPolls, ...webPaths], 'only what stands beside a WebSocket is converted');
+    return { listen: { host: '127.0.0.1' }, limits: {}, auth: NOBODY, services: {}, further: [] };
   }
-  const { listen, limits, auth, webPaths, clientAuthorities } = convertSocket(first, folder);
-  const converted = convertAuth(auth, first.realms, knownCertificates(clientAuthorities));
+  const { port, found } = first;
+  const { listen, limits, auth, clientAuthorities } = convertSocket(found, port.endpoint, folder);
+  const converted = convertAuth(auth, port.realms, knownCertificates(clientAuthorities));
   const { hasCookie, hasCertificates } = converted;
-  if (hasCertificates) report.security(`${first.path}.auth.tls`, NO_PROXY_YET);
-  const near = others.filter(({ realms }) => realms === first.realms);
-  for (const { path } of others.filter((other) => !near.includes(other)))
-    report.security(path, `belongs to another worker than ${first.path}: it and its principals are left out`);
-  const { paths, listeners } = convertFurther(near, { found: first, converted: { listen, limits } }, folder);
+  if (hasCertificates) report.security(`${found.path}.auth.tls`, NO_PROXY_YET);
   const cookie = hasCookie ? { cookie: {} } : {};
+  const one = { found, converted: { listen, limits } };
+  const paths = convertFurtherPaths(port.sockets.slice(1), one, folder);
   const all = paths.length === 0 ? {} : { path: [...new Set([listen['path'], ...paths])] };
+  const listeners = convertPorts(ports, port, one, folder);
   return {
     listen: { ...cookie, ...listen, ...all, ...(hasCertificates && BEHIND_NO_PROXY_YET) },
     limits,
     auth: converted,
-    webPaths,
+    // The node would have long-poll where the foreign one has none.
+    services: { longPoll: { enabled: false }, ...convertServices(port, folder) },
     further: listeners.map((listener) => ('authMethods' in listener ? listener : { ...cookie, ...listener })),
   };
+}
+
+/** The entries of `listeners` for all ports but the first. */
+function convertPorts(
+  ports: readonly WorkerPort[],
+  first: WorkerPort,
+  one: FirstSocket,
+  folder: string,
+): readonly object[] {
+  return ports.flatMap((port) => {
+    const { sockets, longPolls, webPaths, realms } = port;
+    if (port === first) return [];
+    const isOpen = sockets.length === 0 && longPolls.length === 0;
+    // Files, values and redirects are for everybody, whatever the realms.
+    if (realms === first.realms || isOpen)
+      return listenerWithServices(port, convertFurtherPort(port, one, folder), principalsOf(one.found), folder) ?? [];
+    for (const { path, socket } of sockets)
+      socket.report.security(path, `belongs to another worker than ${one.found.path}: it and its principals are left out`);
+    reportServices([...longPolls, ...webPaths], `belongs to another worker than ${one.found.path} and was left out`);
+    return [];
+  });
+}
+
+function reportServices(services: readonly FoundService[], text: string): void {
+  for (const { service } of services) service.report.note(service.path, text);
 }
 
 const NOBODY: ConvertedAuth = {

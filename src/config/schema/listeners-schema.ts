@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { count, milliseconds, network, port, tls } from '../fields.js';
-import { address, everyListener, webSocket } from './listen-schema.js';
+import { count, distinct, milliseconds, network, port, tls } from '../fields.js';
+import { address, AUTH_METHODS, everyListener, webSocket } from './listen-schema.js';
 import { longPoll } from './longpoll-schema.js';
 import { listenerWeb } from './web-schema.js';
 
@@ -24,6 +24,11 @@ const webSocketListener = z.strictObject({
   host: address,
   port: place,
   ...webSocket,
+  authMethods: distinct(z.enum(AUTH_METHODS), 0)
+    .exactOptional()
+    .describe(
+      'Methods by which clients of this listener may join realms that have them. Absent: all methods of the realm. `[]`: none, for a WebSocket listener with files or services of the HTTP bridge only.',
+    ),
   longPoll: longPoll
     .exactOptional()
     .describe(

@@ -30,6 +30,7 @@ describe('a converted configuration', () => {
       '12': 2,
       '13': 2,
       '14': 2,
+      '15': 2,
     });
     for (const { code, security } of results.values()) expect(security.length > 0).toBe(code === 2);
   });
@@ -115,7 +116,8 @@ describe('further WebSockets', () => {
       `${at}[3].endpoint.tls`,
       `${at}[3]`,
     ]);
-    expect(others).toEqual([`${at}[0].endpoint.backlog`, `${at}[1].options`, `${at}[2].paths./`]);
+    expect(others).toEqual([`${at}[0].endpoint.backlog`, `${at}[1].options`]);
+    expect(result('14').config.listeners[1]).toMatchObject({ web: { paths: { '/': { type: 'json', value: 1 } } } });
   });
 });
 
@@ -225,7 +227,7 @@ describe('transports', () => {
       expect.arrayContaining([`${at}.rawsocket`, `${at}.mqtt`, `${at}.web.paths./`, `${at}.endpoint.shared`]),
     );
     expect(result('07').others).toEqual(
-      expect.arrayContaining(['lp', 'push', 'hook'].map((path) => `${at}.paths.${path}`)),
+      expect.arrayContaining(['push', 'hook'].map((path) => `${at}.paths.${path}`)),
     );
     expect(result('09').others).toEqual(
       expect.arrayContaining(['workers[1]', 'workers[2]', 'workers[0].components', 'workers[0].transports[2]']),
