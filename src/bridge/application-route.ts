@@ -1,5 +1,6 @@
 import type { HttpExchange } from '../transport/http/exchange.js';
 import { preflight, refusalAnswer } from './answers.js';
+import { queryFlaw } from './query.js';
 import { RequestAuthenticator } from './request-authenticator.js';
 import type { RequestEnd } from './one-request.js';
 import type { Refusal } from './refusal.js';
@@ -21,6 +22,10 @@ export abstract class ApplicationRoute<
   override async handle(exchange: HttpExchange): Promise<void> {
     if (exchange.method === 'OPTIONS') exchange.answer(preflight(exchange, this.methods));
     else await super.handle(exchange);
+  }
+
+  protected override flawOf({ query }: HttpExchange): Refusal | undefined {
+    return queryFlaw(query);
   }
 
   protected override refused(exchange: HttpExchange, why: Refusal): void {

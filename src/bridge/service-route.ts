@@ -33,7 +33,7 @@ export abstract class ServiceRoute<
     }
     this.#pendingCount++;
     try {
-      const end = await this.carryOut(exchange);
+      const end = this.flawOf(exchange) ?? (await this.carryOut(exchange));
       if (isRefusal(end)) this.#refuse(exchange, end);
       else this.#count(this.answer(exchange, end));
     } catch (error) {
@@ -42,6 +42,11 @@ export abstract class ServiceRoute<
     } finally {
       this.#pendingCount--;
     }
+  }
+
+  /** A flaw for which a request is refused before anything of it is read. */
+  protected flawOf(_exchange: HttpExchange): Refusal | undefined {
+    return undefined;
   }
 
   protected abstract carryOut(exchange: HttpExchange): Promise<End | Refusal>;

@@ -47,9 +47,9 @@ export interface HttpStream {
 export interface HttpExchange {
   /** Method as the client sent it, such as `POST`. One of the route's methods. */
   readonly method: string;
-  /** Path as the client sent it, neither decoded nor normalized, without the query. */
+  /** Path as the client sent it, neither decoded nor normalized, without the query. Bytes that are not UTF-8 are U+FFFD. */
   readonly path: string;
-  /** Query as the client sent it, without the question mark. */
+  /** Query as the client sent it, without the question mark. Bytes that are not UTF-8 are U+FFFD. */
   readonly query: string;
   /** Empty: the client is no browser, or the page is of the same origin. */
   readonly origin: string;

@@ -8,6 +8,9 @@ export interface FileNames {
 /** Characters that no name has: separators of either system, and control characters. */
 const FORBIDDEN = /[\u0000-\u001f\u007f/\\]/;
 
+/** What the library puts in place of bytes that are not UTF-8. */
+const REPLACEMENT = '\ufffd';
+
 /**
  * The names that a request path consists of, each decoded once. `path`: as the client sent it, behind the path of the
  * route. Undefined: no file has such a path. Names that begin with a dot are among them: `..`, and files that are hidden.
@@ -27,7 +30,9 @@ export function fileNamesIn(path: string): FileNames | undefined {
   return { names, isFolder };
 }
 
+/** Undefined: escapes or bytes of it are not UTF-8. */
 function decoded(part: string): string | undefined {
+  if (part.includes(REPLACEMENT)) return undefined;
   try {
     return decodeURIComponent(part);
   } catch {
