@@ -150,7 +150,8 @@ function convertTransports(
       'workers',
       'have no WebSocket transport: the node listens on 127.0.0.1 and refuses anonymous clients',
     );
-    for (const { webPaths, longPolls } of ports) reportServices([...longPolls, ...webPaths], 'only what stands beside a WebSocket is converted');
+    for (const { webPaths, longPolls } of ports)
+      reportServices([...longPolls, ...webPaths], 'only what stands beside a WebSocket is converted');
     return { listen: { host: '127.0.0.1' }, limits: {}, auth: NOBODY, services: {}, further: [] };
   }
   const { port, found } = first;
@@ -162,13 +163,14 @@ function convertTransports(
   const one = { found, converted: { listen, limits } };
   const paths = convertFurtherPaths(port.sockets.slice(1), one, folder);
   const all = paths.length === 0 ? {} : { path: [...new Set([listen['path'], ...paths])] };
+  // The node would have long-poll where the foreign one has none.
+  const services = { longPoll: { enabled: false }, ...convertServices(port, folder) };
   const listeners = convertPorts(ports, port, one, folder);
   return {
     listen: { ...cookie, ...listen, ...all, ...(hasCertificates && BEHIND_NO_PROXY_YET) },
     limits,
     auth: converted,
-    // The node would have long-poll where the foreign one has none.
-    services: { longPoll: { enabled: false }, ...convertServices(port, folder) },
+    services,
     further: listeners.map((listener) => ('authMethods' in listener ? listener : { ...cookie, ...listener })),
   };
 }
@@ -180,15 +182,20 @@ function convertPorts(
   one: FirstSocket,
   folder: string,
 ): readonly object[] {
-  return ports.flatMap((port) => {
+  return ports.flatMap((port): readonly object[] => {
     const { sockets, longPolls, webPaths, realms } = port;
     if (port === first) return [];
     const isOpen = sockets.length === 0 && longPolls.length === 0;
     // Files, values and redirects are for everybody, whatever the realms.
     if (realms === first.realms || isOpen)
-      return listenerWithServices(port, convertFurtherPort(port, one, folder), principalsOf(one.found), folder) ?? [];
+      return [
+        listenerWithServices(port, convertFurtherPort(port, one, folder), principalsOf(one.found), folder) ?? [],
+      ].flat();
     for (const { path, socket } of sockets)
-      socket.report.security(path, `belongs to another worker than ${one.found.path}: it and its principals are left out`);
+      socket.report.security(
+        path,
+        `belongs to another worker than ${one.found.path}: it and its principals are left out`,
+      );
     reportServices([...longPolls, ...webPaths], `belongs to another worker than ${one.found.path} and was left out`);
     return [];
   });

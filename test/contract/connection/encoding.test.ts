@@ -96,7 +96,10 @@ it('what is UTF-8 names its topic and file, with escapes and without', async () 
     ['\xc3\xbc', 'com.example.ü'],
     ['%EF%BF%BD', 'com.example.\ufffd'],
   ] as const) {
-    const http = new RawHttp(port, Buffer.from(`GET /events?topic=com.example.${bytes} HTTP/1.1\r\nHost: x\r\n\r\n`, 'latin1'));
+    const http = new RawHttp(
+      port,
+      Buffer.from(`GET /events?topic=com.example.${bytes} HTTP/1.1\r\nHost: x\r\n\r\n`, 'latin1'),
+    );
     expect((await http.until('\r\n\r\n')).slice(9, 12)).toBe('200');
     const id = await publisher.publishAcknowledged(topic, ['here']);
     expect(await http.until('"here"')).toContain(`id: ${id}\n`);
@@ -107,7 +110,10 @@ it('what is UTF-8 names its topic and file, with escapes and without', async () 
     ['\xc3\xbc', 'file ü'],
     ['%EF%BF%BD', 'file \ufffd'],
   ] as const)
-    expect(await ask(`/files/${bytes}.txt`)).toMatchObject({ status: 200, body: expect.stringContaining(text) as string });
+    expect(await ask(`/files/${bytes}.txt`)).toMatchObject({
+      status: 200,
+      body: expect.stringContaining(text) as string,
+    });
   await publisher.close();
 });
 

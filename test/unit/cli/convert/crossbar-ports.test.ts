@@ -72,11 +72,7 @@ describe('long-poll and web of a port', () => {
     const [at, { security, others }] = ['workers[0].transports', result('15')];
     expect(listener(9002)).toBeUndefined();
     expect(listener(9005)).toBeUndefined();
-    expect(security).toEqual([
-      `${at}[4].paths.ws`,
-      `${at}[4].paths.lp`,
-      `${at}[5].endpoint.tls`,
-    ]);
+    expect(security).toEqual([`${at}[4].paths.ws`, `${at}[4].paths.lp`, `${at}[5].endpoint.tls`]);
     const options = `${at}[1].paths.poll.options`;
     expect(others).toEqual([
       `${at}[2].paths.push`,

@@ -226,9 +226,7 @@ describe('transports', () => {
     expect(result('06').others).toEqual(
       expect.arrayContaining([`${at}.rawsocket`, `${at}.mqtt`, `${at}.web.paths./`, `${at}.endpoint.shared`]),
     );
-    expect(result('07').others).toEqual(
-      expect.arrayContaining(['push', 'hook'].map((path) => `${at}.paths.${path}`)),
-    );
+    expect(result('07').others).toEqual(expect.arrayContaining(['push', 'hook'].map((path) => `${at}.paths.${path}`)));
     expect(result('09').others).toEqual(
       expect.arrayContaining(['workers[1]', 'workers[2]', 'workers[0].components', 'workers[0].transports[2]']),
     );

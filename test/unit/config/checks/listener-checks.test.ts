@@ -81,7 +81,7 @@ describe('listeners', () => {
     [[{ type: 'telnet', port: 1 } as never], 'listeners[0].type: Invalid input: expected "websocket" or "rawsocket"'],
     [[{ ...web, port: 1, authMethods: ['password'] } as never], 'listeners[0].authMethods[0]: Invalid option'],
     [[{ ...raw, port: 1, authMethods: [] }], 'listeners[0].authMethods: Too small'],
-    [[{ ...web, port: 1, authMethods: ['tls', 'tls'] }], 'listeners[0].authMethods: Invalid list'],
+    [[{ ...web, port: 1, authMethods: ['tls', 'tls'] } as never], 'listeners[0].authMethods: Invalid list'],
     [[{ ...web, port: 1, longPoll: { receiveTimeoutMs: 1 } }], 'listeners[0].longPoll.receiveTimeoutMs: Too small'],
     [[{ ...web, port: 1, web: { maxFileBytes: 1 } } as never], 'listeners[0].web: Unrecognized key: "maxFileBytes"'],
     [[{ ...raw, port: 1, longPoll: {} } as never], 'listeners[0]: Unrecognized key: "longPoll"'],
