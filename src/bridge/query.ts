@@ -1,6 +1,6 @@
 import { badRequest, type Refusal } from './refusal.js';
 
-/** What the library puts in place of bytes that are not UTF-8. */
+/** The library puts it in place of bytes that are not UTF-8. */
 const REPLACEMENT = '\ufffd';
 
 /**

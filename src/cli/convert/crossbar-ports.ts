@@ -35,7 +35,7 @@ const NOT_CONVERTED: Readonly<Record<string, string>> = {
   mqtt: 'MQTT is not supported',
 };
 
-/** What a transport serves. Undefined: nothing that could be converted. Everything else in it is reported. */
+/** The services of a transport. Undefined: none that could be converted. Everything else in it is reported. */
 export function findPort(transport: Section): FoundPort | undefined {
   const type = transport.text('type');
   transport.take('id');

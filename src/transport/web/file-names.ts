@@ -8,7 +8,7 @@ export interface FileNames {
 /** Characters that no name has: separators of either system, and control characters. */
 const FORBIDDEN = /[\u0000-\u001f\u007f/\\]/;
 
-/** What the library puts in place of bytes that are not UTF-8. */
+/** The library puts it in place of bytes that are not UTF-8. */
 const REPLACEMENT = '\ufffd';
 
 /**
