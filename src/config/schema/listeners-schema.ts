@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { AUTH_METHODS } from '../../wamp/auth-methods.js';
 import { count, distinct, milliseconds, network, port, tls } from '../fields.js';
-import { address, AUTH_METHODS, everyListener, webSocket } from './listen-schema.js';
+import { address, everyListener, webSocket } from './listen-schema.js';
 import { longPoll } from './longpoll-schema.js';
 import { listenerWeb } from './web-schema.js';
 
