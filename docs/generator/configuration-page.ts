@@ -144,6 +144,7 @@ Variables that Kubernetes and Docker make for a service called \`gantry\` (\`GAN
 
 \`gantry check gantry.yaml\` finds every fault and warns of doubtful settings, \`gantry config\` shows what is in effect, \`gantry config --env\` lists every variable,
 and \`gantry config --schema\` prints the JSON schema, which editors use for completion.
+Programs in TypeScript that write a configuration import its type from the npm package: \`import type { GantryConfig } from 'gantry/config'\`.
 
 \`\`\`yaml
 ${EXAMPLE}\`\`\`
