@@ -118,6 +118,7 @@ module.exports = {
     },
     only('koffi-in-transport', 'koffi', '^src/transport/bounds/kernel-sockets\\.ts$'),
     only('ioredis-in-redis', 'ioredis', '^src/backplane/redis/'),
+    only('slots-in-redis', 'cluster-key-slot', '^src/backplane/redis/connection/slots\\.ts$'),
     only('msgpackr-in-backplane', 'msgpackr', '^src/backplane/packr\\.ts$'),
     only('zod-in-config', 'zod', '^src/config/'),
     only('yaml-in-config', 'yaml', '^src/config/'),

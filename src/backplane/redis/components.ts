@@ -6,7 +6,10 @@ import type { BackplaneEvents } from '../backplane.js';
 import { Questions } from '../questions.js';
 import { encodeProbe } from '../wire/batch-writer.js';
 import { READ_VERSIONS } from '../wire/format.js';
-import { RedisConnections, type ConnectionsEvents } from './connection/connections.js';
+import { RedisConnections } from './connection/connections.js';
+import type { ConnectionsEvents } from './connection/ports.js';
+import { ShardedConnections } from './connection/sharded-connections.js';
+import type { StoreLink, StoreNotice } from './ports.js';
 import type { RightsScope } from './connection/store-rights.js';
 import { parseStoreUrl } from './connection/store-url.js';
 import { createKeys, type Keys } from './keys.js';
@@ -25,6 +28,7 @@ import {
   RealmListener,
   TrafficListener,
 } from './listeners.js';
+import { ChangesBehindInbox } from './membership/changes-behind-inbox.js';
 import { Membership } from './membership/membership.js';
 import { StoreInboxListeners } from './membership/inbox-listeners.js';
 import type { NodeRows } from './membership/ports.js';
@@ -71,7 +75,7 @@ interface Context {
  * through a listener, and `connect` connects the listeners once all components exist. Nothing is started here.
  */
 export class Components {
-  readonly connections: RedisConnections;
+  readonly connections: StoreLink;
   readonly membership: Membership;
   readonly prober: Prober;
   readonly reachability: Reachability;
@@ -139,13 +143,13 @@ export class Components {
       },
     );
     const { lanes } = this;
-    const listeners = new StoreInboxListeners({ node, store: connections, channels: keys.channels });
+    const listeners = createInboxListeners(context, connections);
     this.ringWatch = new RingWatch({ node, membership, lanes, listeners });
     this.realms = createRealms(context, { connections, membership, lanes, sessions }, this.#realmListener);
     const { realms } = this;
     this.questions = createQuestions(context, lanes, realms);
     const { questions } = this;
-    this.hold = createHold(context, { standing, lanes, membership, realms });
+    this.hold = createHold(context, { standing, lanes, membership, realms, prober });
     const shared = { membership, prober, hold: this.hold, lanes, sessions, realms, standing, outages };
     this.recovery = new Recovery({ ...shared, logger, probeTimeoutMs: timings.probeTimeoutMs });
     const { ringWatch } = this;
@@ -165,19 +169,23 @@ export class Components {
   }
 }
 
-function createConnections({ node, options, keys, outages }: Context, events: ConnectionsEvents): RedisConnections {
-  return new RedisConnections({
+function createConnections({ node, options, keys, outages }: Context, events: ConnectionsEvents): StoreLink {
+  const isSharded = options.access.cluster !== undefined;
+  const connections = {
     node,
     access: options.access,
-    scripts: loadScripts(),
+    scripts: loadScripts(undefined, isSharded),
     counters: options.counters,
     random: Math.random,
     scope: scopeOf(keys, node, options),
     largestBytes: options.limits.maxMessageBytes ?? 0,
     pubsubBufferBytes: options.limits.pubsubBufferBytes,
     events,
-    log: (notice) => outages.notice(notice),
-  });
+    log: (notice: StoreNotice) => outages.notice(notice),
+  };
+  if (!isSharded) return new RedisConnections(connections);
+  const { prefix, timings } = options;
+  return new ShardedConnections({ ...connections, prefix, nowMs, probeTimeoutMs: timings.probeTimeoutMs });
 }
 
 /** The names with which the node's rights in the store are checked. */
@@ -188,17 +196,28 @@ function scopeOf(keys: Keys, node: NodeId, { prefix, access }: RedisBackplaneOpt
     key: keys.nodes.meta,
     channels: [channels.nodes, channels.inbox(node), channels.realm('any')],
     database: parseStoreUrl(access.url).database,
+    isSharded: access.cluster !== undefined,
     keyPattern: [...new Set([`${prefix}:*`, channelPattern])].join(' '),
     channelPattern,
   };
 }
 
+function createInboxListeners({ node, options, keys }: Context, store: StoreLink): StoreInboxListeners {
+  return new StoreInboxListeners({
+    node,
+    store,
+    channels: keys.channels,
+    isSharded: options.access.cluster !== undefined,
+  });
+}
+
 function createMembership(
-  { node, options, keys, clock, outages }: Context,
-  store: RedisConnections,
+  context: Context,
+  store: StoreLink,
   sessions: SessionReader,
   listener: MembershipListener,
 ): Membership {
+  const { node, options, keys, clock, outages } = context;
   const { leaseMs, renewMs, absentMs } = options.timings;
   const rows: NodeRows = {
     withdrawRealm: (of, realm) => withdrawNode(store, keys, of, realm),
@@ -222,10 +241,11 @@ function createMembership(
     peers: listener,
     own: listener,
     failed: (operation, cause) => outages.requestFailed(operation, cause),
+    ...(options.access.cluster !== undefined && { listeners: createInboxListeners(context, store) }),
   });
 }
 
-function createProber({ node, options, keys }: Context, connections: RedisConnections): Prober {
+function createProber({ node, options, keys }: Context, connections: StoreLink): Prober {
   const inbox = keys.channels.inbox(node);
   return new Prober({
     send: (number) => {
@@ -239,11 +259,7 @@ function createProber({ node, options, keys }: Context, connections: RedisConnec
   });
 }
 
-function createReachability(
-  { options }: Context,
-  connection: RedisConnections,
-  events: ReachabilityListener,
-): Reachability {
+function createReachability({ options }: Context, connection: StoreLink, events: ReachabilityListener): Reachability {
   return new Reachability({
     after,
     downAfterMs: options.timings.downAfterMs,
@@ -254,7 +270,7 @@ function createReachability(
 }
 
 interface LaneNeeds {
-  readonly connections: RedisConnections;
+  readonly connections: StoreLink;
   readonly standing: NodeStanding;
   readonly sessions: SessionsDirectory;
 }
@@ -280,7 +296,7 @@ function createLanes(
   });
 }
 
-function createSessions({ node, options, keys, outages }: Context, store: RedisConnections): SessionsDirectory {
+function createSessions({ node, options, keys, outages }: Context, store: StoreLink): SessionsDirectory {
   return new SessionsDirectory({
     node,
     store,
@@ -299,7 +315,7 @@ function createSessions({ node, options, keys, outages }: Context, store: RedisC
 }
 
 interface RealmNeeds {
-  readonly connections: RedisConnections;
+  readonly connections: StoreLink;
   readonly membership: Membership & MembershipView;
   readonly lanes: Lanes;
   readonly sessions: SessionsDirectory;
@@ -363,10 +379,12 @@ interface MessageReceivers {
   readonly lanes: Lanes;
   readonly membership: Membership;
   readonly realms: ServedRealms;
+  readonly prober: Prober;
 }
 
 function createHold({ node, options, keys }: Context, receivers: MessageReceivers): Hold {
-  const { standing, lanes, membership, realms } = receivers;
+  const { standing, lanes, membership, realms, prober } = receivers;
+  const changes = options.access.cluster === undefined ? membership : new ChangesBehindInbox({ membership, prober });
   const { messagesIgnored } = options.counters;
   const nodes = keys.channels.nodes;
   const inbox = keys.channels.inbox(node);
@@ -375,7 +393,7 @@ function createHold({ node, options, keys }: Context, receivers: MessageReceiver
     receiver: {
       deliver: (channel, bytes, hasTime) => {
         if (channel === inbox) return lanes.receive(bytes, hasTime);
-        if (channel === nodes) membership.receive(bytes);
+        if (channel === nodes) changes.receive(bytes);
         else if (!realms.change(channel, bytes)) messagesIgnored.channel++;
         return true;
       },

@@ -2,12 +2,12 @@ import { after } from '../../util/timeout.js';
 import type { NodeId } from '../../wamp/ids.js';
 import { BackplaneUnavailableError, type BackplaneEvents } from '../backplane.js';
 import type { Questions } from '../questions.js';
-import type { RedisConnections } from './connection/connections.js';
 import type { Keys } from './keys.js';
 import type { Lanes } from './lanes/lanes.js';
 import type { Membership } from './membership/membership.js';
 import type { RingWatch } from './membership/ring-watch.js';
 import type { ClusterTimings } from './options.js';
+import type { StoreLink } from './ports.js';
 import type { Hold } from './reachability/hold.js';
 import type { OutageLog } from './reachability/outage-log.js';
 import type { Prober } from './reachability/prober.js';
@@ -21,7 +21,7 @@ export interface LifecycleOptions {
   readonly node: NodeId;
   readonly timings: ClusterTimings;
   readonly keys: Keys;
-  readonly connections: RedisConnections;
+  readonly connections: StoreLink;
   readonly membership: Membership;
   readonly ringWatch: RingWatch;
   readonly lanes: Lanes;
@@ -118,8 +118,10 @@ export class Lifecycle {
   #tick(): void {
     const { prober, connections, lanes, ringWatch, standing, timings } = this.#options;
     // After a sleep the probes may still be waiting in the socket: their time does not count.
-    if (standing.tick()) prober.reset();
+    const hasSlept = standing.tick();
+    if (hasSlept) prober.reset();
     if (connections.isConnected) prober.tick();
+    connections.tick?.(hasSlept);
     if (standing.sendPolicy() === 'now') {
       lanes.heartbeat();
       if (connections.isConnected) ringWatch.tick();

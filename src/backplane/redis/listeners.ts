@@ -9,7 +9,8 @@ import type { BackplaneEvents } from '../backplane.js';
 import type { Answer, Question } from '../question.js';
 import type { Questions } from '../questions.js';
 import type { LostSession } from '../session-row.js';
-import type { ConnectionsEvents, RedisConnections } from './connection/connections.js';
+import type { ConnectionsEvents } from './connection/ports.js';
+import type { StoreLink } from './ports.js';
 import type { Lanes } from './lanes/lanes.js';
 import type { LaneTraffic, PeerObserver, QuestionReceiver, VersionReceiver } from './lanes/ports.js';
 import type { Lifecycle } from './lifecycle.js';
@@ -253,11 +254,11 @@ interface LeaseCheckTargets {
 }
 
 export class LeaseCheckListener extends Listener<LeaseCheckTargets> implements LeaseCheckEvents {
-  readonly #connections: RedisConnections;
+  readonly #connections: StoreLink;
   readonly #reachability: Reachability;
   readonly #outages: OutageLog;
 
-  constructor(connections: RedisConnections, reachability: Reachability, outages: OutageLog) {
+  constructor(connections: StoreLink, reachability: Reachability, outages: OutageLog) {
     super();
     this.#connections = connections;
     this.#reachability = reachability;

@@ -58,6 +58,25 @@ export interface Wire {
   publish(channel: string, bytes: Uint8Array): Promise<number>;
 }
 
+/** The connections of a node to the store: to one server, or to the primaries of a Redis Cluster. */
+export interface StoreLink extends Store, Wire {
+  /** Every server is reached, and every wanted channel is confirmed. */
+  readonly isConnected: boolean;
+  /** The store would close the connection of a subscriber for a longer message. */
+  readonly maxPublishBytes: number;
+  /** Resolves with the first `connected`. Rejects with StoreUnusableError when an operator must mend something first. */
+  start(): Promise<void>;
+  /** Sends all commands and closes. No event comes once it is called. Idempotent. */
+  stop(): Promise<void>;
+  /** Drops all connections and opens others. Reports `disconnected` before it returns. */
+  reset(reason: string): void;
+  /** From now on, on all future connections. Rejects when it is not confirmed yet. */
+  subscribe(channel: string): Promise<void>;
+  unsubscribe(channel: string): Promise<void>;
+  /** To be called with each heartbeat. `hasSlept`: the process stood still since the last one. */
+  tick?(hasSlept: boolean): void;
+}
+
 /** Sends messages about versions of a realm to single nodes. They are lost when the lane loses them: ask again. */
 export interface Confirmations {
   /** This node has every change of the realm up to the version. */

@@ -29,7 +29,8 @@ export function backplaneIsNamed(written: unknown, report: Report): void {
 
 type ReportAccess = (key: readonly string[], message: string) => void;
 
-function accessFits(url: string, { tls, sentinels }: Backplane['redis'], report: ReportAccess): void {
+function accessFits(url: string, { tls, sentinels, cluster }: Backplane['redis'], report: ReportAccess): void {
+  if (cluster !== undefined) clusterFits(url, sentinels !== undefined, report);
   if (url === 'memory') return;
   if (sentinels !== undefined && /^unix:/i.test(url))
     report(['sentinels'], 'Sentinels know no unix sockets: write redis:// in backplane.url, or leave them out');
@@ -38,6 +39,14 @@ function accessFits(url: string, { tls, sentinels }: Backplane['redis'], report:
     report(['tls'], 'certFile and keyFile belong together: set both or none');
   if (!/^(rediss|valkeys):/i.test(url) && sentinels?.tls !== true)
     report(['tls'], 'Nothing here speaks TLS: write rediss:// in backplane.url, or leave it out');
+}
+
+function clusterFits(url: string, hasSentinels: boolean, report: ReportAccess): void {
+  if (hasSentinels) report(['cluster'], 'A Redis Cluster has no Sentinels: leave out backplane.redis.sentinels');
+  if (url === 'memory' || /^unix:/i.test(url))
+    report(['cluster'], 'A Redis Cluster is reached by TCP: write redis:// or rediss:// in backplane.url');
+  else if (/^[a-z]+:\/\/[^/]+\/0*[1-9]/i.test(url))
+    report(['cluster'], 'A Redis Cluster has only database 0: leave out the database in backplane.url');
 }
 
 /** Twice the longest pause between two attempts to connect: what a reconnection takes. */

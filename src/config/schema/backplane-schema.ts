@@ -32,6 +32,14 @@ const sentinels = z.strictObject({
   tls: z.boolean().default(false).describe('Use TLS for the Sentinels too, with the files of backplane.redis.tls.'),
 });
 
+const shards = z.strictObject({
+  nodes: distinct(
+    z
+      .string()
+      .regex(/^([^\s:[\]@/]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}$/, 'Invalid server: write host:port, or [address]:port'),
+  ).describe('Servers of the cluster that are asked for all others, as `host:port`. A few are enough.'),
+});
+
 const redis = z.strictObject({
   prefix: z
     .string()
@@ -49,6 +57,11 @@ const redis = z.strictObject({
     .exactOptional()
     .describe(
       'Ask these Redis Sentinels where the server is. Then only scheme, user, password and database of backplane.url count.',
+    ),
+  cluster: shards
+    .exactOptional()
+    .describe(
+      'Use a Redis Cluster or Valkey Cluster, with sharded pub/sub. Then only scheme, user and password of backplane.url count.',
     ),
   connectTimeoutMs: milliseconds(100, 60_000)
     .default(5_000)
@@ -129,7 +142,7 @@ export const backplane = z.strictObject({
     .default('memory')
     .meta({
       description:
-        'The connection between the nodes of a cluster. `memory`: this node is alone. `redis://[user:password@]host[:port][/database]`, `rediss:` with TLS, `unix:/path[?db=database]`; `valkey:` and `valkeys:` mean the same. Redis 7 or later, or Valkey, not in cluster mode.',
+        'The connection between the nodes of a cluster. `memory`: this node is alone. `redis://[user:password@]host[:port][/database]`, `rediss:` with TLS, `unix:/path[?db=database]`; `valkey:` and `valkeys:` mean the same. Redis 7 or later, or Valkey; in cluster mode with `backplane.redis.cluster`.',
       mayHoldPassword: true,
     }),
   redis: redis.prefault({}).describe('How Redis is used.'),

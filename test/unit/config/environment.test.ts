@@ -102,6 +102,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   'backplane.redis.tls.certFile': 'cert.pem',
   'backplane.redis.tls.keyFile': 'key.pem',
   'backplane.redis.tls.serverName': 'redis.example',
+  'backplane.redis.cluster.nodes': ['a:7000', '[::1]:7001'],
   'backplane.redis.sentinels.master': 'mymaster',
   'backplane.redis.sentinels.nodes': ['a:26379', '[::1]:26380'],
   'backplane.redis.sentinels.username': 'watcher',

@@ -17,6 +17,10 @@ export interface StoreAccess {
   readonly tls?: TlsFiles;
   /** The Sentinels know the server; the host of the URL is ignored then. */
   readonly sentinels?: Sentinels;
+  /** `host:port` of servers of a Redis Cluster; the host of the URL is ignored then. */
+  readonly cluster?: { readonly nodes: readonly string[] };
+  /** The primary of a Redis Cluster that these connections are for. */
+  readonly primary?: ServerAddress;
   readonly connectTimeoutMs: number;
   /** Time from the request to the reply. */
   readonly commandTimeoutMs: number;
@@ -44,8 +48,9 @@ export interface Sentinels {
 /** The address of a server. */
 export type ServerAddress = { readonly host: string; readonly port: number } | { readonly path: string };
 
-/** The server that the URL names. */
-export function addressOf({ url }: StoreAccess): ServerAddress {
+/** The server that the URL names, or the primary. */
+export function addressOf({ url, primary }: StoreAccess): ServerAddress {
+  if (primary !== undefined) return primary;
   const { host, port, path } = parseStoreUrl(url);
   return path === undefined ? { host, port } : { path };
 }
@@ -63,12 +68,17 @@ export function clientOptions(access: StoreAccess, at: ServerAddress): ClientOpt
 
 /** For one connection to a Sentinel, `host:port`. Errors: StoreUnusableError. */
 export function sentinelOptions({ tls }: StoreAccess, sentinels: Sentinels, node: string): ClientOptions {
-  const [, host = node, port = '26379'] = /^\[?(.*?)\]?:(\d+)$/.exec(node) ?? [];
   return {
-    ...onceOnly({ host, port: Number(port) }),
+    ...onceOnly(parseAddress(node, 26_379)),
     ...credentials(sentinels.username, sentinels.password),
     ...(sentinels.tls && { tls: readTls(tls ?? {}) }),
   };
+}
+
+/** Reads `host:port` and `[address]:port`. */
+export function parseAddress(node: string, defaultPort: number): { readonly host: string; readonly port: number } {
+  const [, host = node, port = `${defaultPort}`] = /^\[?(.*?)\]?:(\d+)$/.exec(node) ?? [];
+  return { host, port: Number(port) };
 }
 
 /** A connection that never reconnects by itself; ioredis queues, resends and resubscribes nothing. */

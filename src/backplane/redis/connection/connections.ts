@@ -1,59 +1,32 @@
-import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
 import { observe } from '../../../telemetry/counters.js';
 import { Deferred } from '../../../util/deferred.js';
-import type { NodeId } from '../../../wamp/ids.js';
 import { BackplaneUnavailableError } from '../../backplane.js';
-import type { StoreAccess } from './client-options.js';
 import {
   NotCarriedOutError,
   type ConnectionName,
   type Script,
   type ScriptArgument,
-  type Store,
   type StoreNotice,
-  type Wire,
+  type StoreLink,
 } from '../ports.js';
+import type { ConnectionsEvents, ConnectionsOptions } from './ports.js';
 import { ScriptOrder } from './script-order.js';
 import type { LoadedScript, LoadedScripts } from '../scripts/loader.js';
 import type { ServerInfo } from './server-info.js';
-import { CHECK_RIGHTS_FILE, checkRights, pubsubBufferBytes, type RightsScope } from './store-rights.js';
+import { CHECK_RIGHTS_FILE, checkRights, pubsubBufferBytes } from './store-rights.js';
 import type { StoreConnection } from './store-connection.js';
-import { isStoreRefusal, needsReconnect, remedyFor, StoreReplyError, StoreUnusableError } from './store-errors.js';
+import {
+  isRedirection,
+  isStoreRefusal,
+  needsReconnect,
+  remedyFor,
+  StoreReplyError,
+  StoreUnusableError,
+} from './store-errors.js';
 import { ReconnectingConnection } from './reconnecting-connection.js';
 import { Subscriptions } from './subscriptions.js';
 
-/** Each method is called one at a time and must not throw. */
-export interface ConnectionsEvents {
-  /**
-   * In the order in which the store published them. The bytes are never overwritten, but they are a view into a read of up to
-   * 64 KiB. A receiver that keeps some of them keeps all of that in memory, and should copy them.
-   */
-  message(channel: string, bytes: Uint8Array): void;
-  /**
-   * All three are ready, at the same server, and every wanted channel is confirmed. `isOtherServer`: it is not the process as
-   * last time, and may lack the last writes: a replica took over, or the server came back with older data.
-   */
-  connected(isOtherServer: boolean): void;
-  /** The first of the three was lost after `connected`. Its pending requests reject about now. */
-  disconnected(which: ConnectionName, cause: Error): void;
-}
-
-export interface ConnectionsOptions {
-  readonly node: NodeId;
-  readonly access: StoreAccess;
-  readonly scripts: LoadedScripts;
-  readonly counters: ClusterCounters;
-  readonly events: ConnectionsEvents;
-  readonly log: (notice: StoreNotice) => void;
-  /** The names with which the rights are checked; absent: they are not checked. */
-  readonly scope?: RightsScope;
-  /** Bytes of the largest message that this node may have to publish; 0: it is not compared with the store's limit. */
-  readonly largestBytes?: number;
-  /** Bytes that the store buffers for a subscriber; undefined: the store is asked. */
-  readonly pubsubBufferBytes?: number | undefined;
-  /** 0..1, spreads the attempts of many nodes to reconnect. */
-  readonly random: () => number;
-}
+export type { ConnectionsEvents, ConnectionsOptions };
 
 type Links = Readonly<Record<ConnectionName, ReconnectingConnection>>;
 const NAMES: readonly ConnectionName[] = ['bus', 'directory', 'subscriber'];
@@ -70,10 +43,11 @@ const NOTHING = new Uint8Array(0);
  * then, until the next connection has ended the old one; never after that. A subscriber that silently receives nothing is not
  * noticed here: the node sends probes to itself for that (`Prober`).
  */
-export class RedisConnections implements Store, Wire {
+export class RedisConnections implements StoreLink {
   readonly #options: ConnectionsOptions;
   readonly #links: Links;
-  readonly #subscriptions = new Subscriptions();
+  readonly #isSharded: boolean;
+  readonly #subscriptions: Subscriptions;
   readonly #order = new ScriptOrder();
   /** The server process of each ready connection. */
   readonly #servers = new Map<ConnectionName, string>();
@@ -89,12 +63,19 @@ export class RedisConnections implements Store, Wire {
 
   constructor(options: ConnectionsOptions) {
     this.#options = options;
+    this.#isSharded = options.access.primary !== undefined;
+    this.#subscriptions = new Subscriptions(this.#isSharded);
     this.#links = { bus: this.#link('bus'), directory: this.#link('directory'), subscriber: this.#link('subscriber') };
   }
 
   /** The store would close the connection of a subscriber for a longer message. Known before `connected`. */
   get maxPublishBytes(): number {
     return this.#maxPublishBytes;
+  }
+
+  /** The process of the server that was reached last. */
+  get server(): string | undefined {
+    return this.#lastServer;
   }
 
   get isConnected(): boolean {
@@ -142,7 +123,9 @@ export class RedisConnections implements Store, Wire {
     if (connection === undefined) return Promise.reject(new BackplaneUnavailableError('publish'));
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     return connection
-      .ask((client) => client.publish(channel, buffer))
+      .ask((client) =>
+        this.#isSharded ? (client.spublish(channel, buffer) as Promise<number>) : client.publish(channel, buffer),
+      )
       .catch((error: unknown) => this.#fail('publish', error));
   }
 
@@ -154,6 +137,15 @@ export class RedisConnections implements Store, Wire {
       return script.decode(await this.#evaluate(loaded, script, [keys.length, ...keys, ...argv.map(toWord)]));
     } catch (error) {
       return this.#fail(script.file, error);
+    }
+  }
+
+  /** One command for the rows of the directory, which no script changes. */
+  async command(name: string, ...words: readonly (string | number)[]): Promise<unknown> {
+    try {
+      return await this.#directory(name).ask((client) => client.call(name, ...words));
+    } catch (error) {
+      return this.#fail(name, error);
     }
   }
 
@@ -195,8 +187,10 @@ export class RedisConnections implements Store, Wire {
   async #prepare(name: ConnectionName, connection: StoreConnection, greeting: Promise<ServerInfo>): Promise<void> {
     if (name === 'subscriber') {
       connection.onMessage((channel, bytes) => {
-        if (!this.#isStopped) this.#options.events.message(channel, bytes);
+        if (this.#isStopped || (this.#isSharded && !this.#subscriptions.isWanted(channel))) return;
+        this.#options.events.message(channel, bytes);
       });
+      connection.onMoved(() => this.#options.redirected?.('the server has ended a subscription: its slot has moved'));
       await this.#subscriptions.moveTo(connection);
     } else if (name === 'directory') {
       const scripts = [...this.#options.scripts.values()];
@@ -317,7 +311,12 @@ export class RedisConnections implements Store, Wire {
   }
 
   #replied(operation: string, error: StoreReplyError): void {
-    this.#options.counters.storeErrors[isStoreRefusal(error) ? 'refused' : 'script']++;
+    const isElsewhere = this.#isSharded && isRedirection(error);
+    this.#options.counters.storeErrors[isElsewhere || isStoreRefusal(error) ? 'refused' : 'script']++;
+    if (isElsewhere) {
+      this.#options.redirected?.(error.message);
+      return;
+    }
     this.#notify('error', 'command_failed', `${operation}: ${remedyFor(error) ?? error.message}`);
     if (needsReconnect(error)) this.reset(error.message);
   }

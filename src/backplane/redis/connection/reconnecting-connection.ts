@@ -11,7 +11,7 @@ import {
 import { findServer } from './sentinels.js';
 import { hindrance, parseServerInfo, unfitness, type ServerInfo } from './server-info.js';
 import { StoreConnection, type ReplyMonitor } from './store-connection.js';
-import { remedyFor, StoreReplyError, StoreUnusableError } from './store-errors.js';
+import { isRedirection, remedyFor, StoreReplyError, StoreUnusableError } from './store-errors.js';
 
 export interface ConnectionOwner {
   /**
@@ -106,7 +106,9 @@ export class ReconnectingConnection {
       const cause = error as Error;
       connection?.drop(cause);
       if (this.#isStopped) return;
-      const remedy = cause instanceof StoreUnusableError ? undefined : remedyFor(cause);
+      // In a Redis Cluster another reading of the slots heals it.
+      const isPassing = cause instanceof StoreUnusableError || (access.cluster !== undefined && isRedirection(cause));
+      const remedy = isPassing ? undefined : remedyFor(cause);
       this.#scheduleRetry();
       owner.failed(remedy === undefined ? cause : new StoreUnusableError(remedy, { cause }));
     }
@@ -144,7 +146,7 @@ export class ReconnectingConnection {
     const asked = [connection.ask((client) => client.info()), connection.ask((client) => client.client('ID'))] as const;
     const [text, id] = await Promise.all(asked);
     const info = parseServerInfo(text);
-    const flaw = unfitness(info);
+    const flaw = unfitness(info, this.#options.access.cluster !== undefined);
     if (flaw !== undefined) throw new StoreUnusableError(flaw);
     const reason = hindrance(info);
     if (reason !== undefined) throw new Error(reason);

@@ -1,4 +1,4 @@
-import { CLUSTER_MODE, tooOld } from './store-errors.js';
+import { CLUSTER_MODE, NO_CLUSTER_MODE, tooOld } from './store-errors.js';
 
 /** The properties of a server that matter here. */
 export interface ServerInfo {
@@ -36,8 +36,8 @@ export function parseServerInfo(raw: unknown): ServerInfo {
 }
 
 /** Returns why the server can never be used as it is; undefined: it can. */
-export function unfitness({ version, isCluster }: ServerInfo): string | undefined {
-  if (isCluster) return CLUSTER_MODE;
+export function unfitness({ version, isCluster }: ServerInfo, wantsCluster = false): string | undefined {
+  if (isCluster !== wantsCluster) return isCluster ? CLUSTER_MODE : NO_CLUSTER_MODE;
   const major = /^\d+/.exec(version)?.[0];
   return major !== undefined && Number(major) < 7 ? tooOld(version) : undefined;
 }

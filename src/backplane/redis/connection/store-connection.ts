@@ -107,8 +107,17 @@ export class StoreConnection {
    * and are never overwritten. A listener that keeps a few of them keeps all of that in memory, and should copy them.
    */
   onMessage(listener: (channel: string, bytes: Uint8Array) => void): void {
-    this.#client.on('messageBuffer', (channel: Buffer, bytes: Buffer) => {
+    const pass = (channel: Buffer, bytes: Buffer): void => {
       if (this.#state !== 'over') listener(channel.toString('latin1'), bytes);
+    };
+    this.#client.on('messageBuffer', pass);
+    this.#client.on('smessageBuffer', pass);
+  }
+
+  /** Reports that a Redis Cluster has ended a subscription, because it has moved the slot of the channel. */
+  onMoved(listener: () => void): void {
+    this.#client.on('moved', () => {
+      if (this.#state !== 'over') listener();
     });
   }
 

@@ -27,6 +27,14 @@ export function isStoreRefusal({ code }: StoreReplyError): boolean {
   return REFUSALS.has(code);
 }
 
+const REDIRECTIONS = new Set(['MOVED', 'ASK', 'TRYAGAIN', 'CLUSTERDOWN']);
+
+/** Whether a Redis Cluster replies that the slot is elsewhere, on its way, or without owner. The command was not carried out. */
+export function isRedirection(error: unknown): boolean {
+  const { message } = error as { readonly message?: unknown };
+  return typeof message === 'string' && REDIRECTIONS.has(/^[A-Z]+/.exec(message)?.[0] ?? '');
+}
+
 /** Returns what an operator has to do about an error of the store or of the connection; undefined when it may pass by itself. */
 export function remedyFor({
   message,
@@ -87,7 +95,10 @@ function remedyForTls(code: string, message: string): string | undefined {
 }
 
 export const CLUSTER_MODE =
-  'Redis runs in cluster mode, which Gantry does not use: point backplane.url to a server without it, or use Sentinel for failover';
+  'Redis runs in cluster mode: set backplane.redis.cluster.nodes, or point backplane.url to a server without it';
+
+export const NO_CLUSTER_MODE =
+  'Redis does not run in cluster mode: leave out backplane.redis.cluster, or point it to the servers of a Redis Cluster';
 
 export function tooOld(version: string): string {
   return `Redis ${version} is too old: Gantry needs 7.0 or later, or Valkey`;

@@ -7,6 +7,8 @@ export interface RightsScope {
   readonly key: string;
   readonly channels: readonly string[];
   readonly database: number;
+  /** A Redis Cluster: its channels are sharded. */
+  readonly isSharded?: boolean;
   /** Pattern for an ACL rule. */
   readonly keyPattern: string;
   readonly channelPattern: string;
@@ -20,8 +22,10 @@ const READ_SETTING: Words = ['CONFIG', 'GET', 'client-output-buffer-limit'];
 const DEFAULT_PUBSUB_BYTES = 33_554_432;
 
 /** Every command that a node or its scripts need, in the order in which the operations guide lists them. */
-export function neededCommands({ key, channels, database }: RightsScope): readonly Words[] {
+export function neededCommands({ key, channels, database, isSharded = false }: RightsScope): readonly Words[] {
+  const sharded = isSharded ? 'S' : '';
   return [
+    ...(isSharded ? [['CLUSTER|SLOTS'] as const] : []),
     ['INFO'],
     ...(database === 0 ? [] : [['SELECT', `${database}`] as const]),
     ['CLIENT|ID'],
@@ -30,9 +34,9 @@ export function neededCommands({ key, channels, database }: RightsScope): readon
     // Scripts receive channels as keys.
     ['EVALSHA', 'sha', `${channels.length}`, ...channels],
     ['EVAL', 'text', `${channels.length}`, ...channels],
-    ...channels.map((channel) => ['PUBLISH', channel, 'message'] as const),
-    ...channels.map((channel) => ['SUBSCRIBE', channel] as const),
-    ...channels.map((channel) => ['UNSUBSCRIBE', channel] as const),
+    ...channels.map((channel) => [`${sharded}PUBLISH`, channel, 'message'] as const),
+    ...channels.map((channel) => [`${sharded}SUBSCRIBE`, channel] as const),
+    ...(isSharded ? [] : channels.map((channel) => ['UNSUBSCRIBE', channel] as const)),
     ['SSCAN', key, '0'],
     ['HSCAN', key, '0'],
     ['TIME'],

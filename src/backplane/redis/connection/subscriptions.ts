@@ -1,11 +1,25 @@
+import { slotOf } from './slots.js';
 import type { StoreConnection } from './store-connection.js';
 
-/** The channels that this node wants to receive, over all connections. */
+/**
+ * The channels that this node wants to receive, over all connections. Sharded ones are of one server of a Redis Cluster: no
+ * subscription to them is ended before its connection, because a reply to SUNSUBSCRIBE looks like the end of a subscription whose
+ * slot has moved.
+ */
 export class Subscriptions {
+  readonly #isSharded: boolean;
   readonly #wanted = new Set<string>();
   /** For each channel that `#connection` was asked to subscribe to, the last request. */
   #asked = new Map<string, Promise<unknown>>();
   #connection: StoreConnection | undefined;
+
+  constructor(isSharded: boolean) {
+    this.#isSharded = isSharded;
+  }
+
+  isWanted(channel: string): boolean {
+    return this.#wanted.has(channel);
+  }
 
   /** Resolves once confirmed. The channel stays wanted when that fails: the next connection has it before it is ready. */
   async add(channel: string): Promise<void> {
@@ -16,6 +30,7 @@ export class Subscriptions {
   /** Resolves once no message of it comes any more. */
   async remove(channel: string): Promise<void> {
     this.#wanted.delete(channel);
+    if (this.#isSharded) return;
     this.#asked.delete(channel);
     const connection = this.#connection;
     // A connection that has ended, or ends before it replies, receives nothing either.
@@ -43,7 +58,12 @@ export class Subscriptions {
   #ask(channels: readonly string[]): Promise<unknown> {
     const connection = this.#connection;
     if (connection === undefined) return Promise.reject(new Error('the subscriber is not connected'));
-    const confirmed = connection.ask((client) => client.subscribe(...channels));
+    // One SSUBSCRIBE takes the channels of one slot.
+    if (this.#isSharded && new Set(channels.map(slotOf)).size > 1)
+      return Promise.all(channels.map((channel) => this.#ask([channel])));
+    const confirmed = connection.ask((client) =>
+      this.#isSharded ? client.ssubscribe(...channels) : client.subscribe(...channels),
+    );
     for (const channel of channels) this.#asked.set(channel, confirmed);
     confirmed.catch(() => {
       for (const channel of channels) if (this.#asked.get(channel) === confirmed) this.#asked.delete(channel);

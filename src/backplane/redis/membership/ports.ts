@@ -61,6 +61,8 @@ export interface MembershipOptions {
   readonly peers: PeerEvents;
   readonly own: OwnMembershipEvents;
   readonly failed: ReportFailure;
+  /** Where the server with the rows of the nodes does not know the listeners of inboxes. */
+  readonly listeners?: InboxListeners;
 }
 
 export type RenewalOutcome = 'renewed' | 'fenced' | 'emptied';

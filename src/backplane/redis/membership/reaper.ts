@@ -4,7 +4,7 @@ import type { Keys } from '../keys.js';
 import type { Store } from '../ports.js';
 import type { NotedRealms } from './noted-realms.js';
 import type { Candidate, Peers } from './peers.js';
-import type { NodeRows, ReportFailure } from './ports.js';
+import type { InboxListeners, NodeRows, ReportFailure } from './ports.js';
 import { beginReap, endNode, type Absence, type ReapReply } from './scripts.js';
 
 /** Nodes that are reaped at the same time; the others wait for the next renewal. */
@@ -26,6 +26,8 @@ export interface ReaperOptions {
   readonly realms: NotedRealms;
   readonly peers: Peers;
   readonly failed: ReportFailure;
+  /** See MembershipOptions. */
+  readonly listeners?: InboxListeners;
 }
 
 interface Work extends Candidate {
@@ -107,17 +109,21 @@ export class Reaper {
     return isWanted() && (reply === 'won' || reply === 'won-rowless');
   }
 
-  #claim(work: Work): Promise<ReapReply> {
+  async #claim(work: Work): Promise<ReapReply> {
     const { node: reaper, store, keys, nowMs, claimMs, awayMs } = this.#options;
     const { node } = work;
-    const grounds = work.grounds === 'absent' ? this.#absenceOf(node) : work.grounds;
+    const grounds = work.grounds === 'absent' ? await this.#absenceOf(node) : work.grounds;
     work.claimedAtMs = nowMs();
     return store.run(beginReap, { keys: keys.nodes, node, reaper, claimMs, awayMs, grounds });
   }
 
-  #absenceOf(node: NodeId): Absence {
-    const { node: reaper, keys, absentMs, silenceMs, leaseMs } = this.#options;
+  async #absenceOf(node: NodeId): Promise<Absence | 'expired'> {
+    const { node: reaper, keys, absentMs, silenceMs, leaseMs, listeners, nowMs } = this.#options;
+    const askedAtMs = nowMs();
+    const isListening = (await listeners?.haveListeners([node]))?.[0];
+    // An old answer is none.
+    if (listeners !== undefined && (isListening === undefined || nowMs() - askedAtMs > absentMs / 2)) return 'expired';
     const { channels } = keys;
-    return { inbox: channels.inbox(node), ownInbox: channels.inbox(reaper), absentMs, silenceMs, leaseMs };
+    return { inbox: channels.inbox(node), ownInbox: channels.inbox(reaper), absentMs, silenceMs, leaseMs, isListening };
   }
 }

@@ -122,6 +122,8 @@ export interface Absence {
   /** How long it may not have renewed. */
   readonly silenceMs: number;
   readonly leaseMs: number;
+  /** Undefined: the script counts the listeners. Else another server has just counted those of the node, which has some or none. */
+  readonly isListening?: boolean | undefined;
 }
 
 export interface BeginReap {
@@ -160,6 +162,12 @@ export const countListeners: Script<CountListeners, readonly number[]> = {
   isRead: true,
   encode: ({ inboxes }) => ({ keys: [], argv: inboxes }),
   decode: (raw) => list(raw, 'count_listeners.lua').map((word) => count(word, 'count_listeners.lua')),
+};
+
+/** The same for one inbox, at the server of a Redis Cluster that owns its slot: another one refuses. */
+export const countListenersOf: Script<{ readonly inbox: string }, readonly number[]> = {
+  ...countListeners,
+  encode: ({ inbox }) => ({ keys: [inbox], argv: [inbox] }),
 };
 
 export interface EndNode {
@@ -213,8 +221,9 @@ export const dropRealm: Script<DropRealm, boolean> = {
 
 function groundsOf(grounds: BeginReap['grounds']): (string | number)[] {
   if (typeof grounds === 'string') return [grounds];
-  const { inbox, ownInbox, absentMs, silenceMs, leaseMs } = grounds;
-  return ['absent', inbox, ownInbox, absentMs, silenceMs, leaseMs];
+  const { inbox, ownInbox, absentMs, silenceMs, leaseMs, isListening } = grounds;
+  const asked = isListening === undefined ? '' : Number(isListening);
+  return ['absent', inbox, ownInbox, absentMs, silenceMs, leaseMs, asked];
 }
 
 function list(raw: unknown, file: string): readonly unknown[] {

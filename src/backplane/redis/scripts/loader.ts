@@ -12,16 +12,20 @@ export interface LoadedScript {
 export type LoadedScripts = ReadonlyMap<string, LoadedScript>;
 
 /** Every Lua file of a folder, by name. Synchronous: read once, when the node starts. Throws when there is no folder. */
-export function loadScripts(folder = new URL('./lua/', import.meta.url)): LoadedScripts {
+export function loadScripts(folder = new URL('./lua/', import.meta.url), isSharded = false): LoadedScripts {
   const files = readdirSync(folder).filter((file) => file.endsWith('.lua'));
-  return new Map(files.map((file) => [file, loadScript(new URL(file, folder), file)]));
+  return new Map(files.map((file) => [file, loadScript(new URL(file, folder), file, isSharded)]));
 }
 
 const INCLUDE = /^-- include (shared\/\w+\.lua)\n/gm;
 
+/** The words of pub/sub that are others for sharded channels. */
+const PUBSUB_WORDS = /'(PUBLISH|NUMSUB)'/g;
+
 /** A line `-- include shared/NAME.lua` stands for that file, which several scripts share. */
-function loadScript(url: URL, file: string): LoadedScript {
+function loadScript(url: URL, file: string, isSharded: boolean): LoadedScript {
   const included = (_line: string, path: string): string => readFileSync(new URL(path, url), 'utf8');
-  const text = readFileSync(url, 'utf8').replace(INCLUDE, included);
+  const plain = readFileSync(url, 'utf8').replace(INCLUDE, included);
+  const text = isSharded ? plain.replace(PUBSUB_WORDS, "'S$1").replace(/'SNUMSUB'/g, "'SHARDNUMSUB'") : plain;
   return { file, text, sha: createHash('sha1').update(text).digest('hex') };
 }

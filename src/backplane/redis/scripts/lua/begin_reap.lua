@@ -18,6 +18,8 @@
 -- ARGV[9]  how long nobody may have listened, in ms; looked at again within half of it each time, or it begins anew
 -- ARGV[10] how long it may not have renewed, in ms: more than a live node lets pass between two renewals
 -- ARGV[11] lease in ms
+-- ARGV[12] '' where this script counts the listeners; else whether the inbox of the node has one, 1 or 0: in a Redis Cluster the
+--          reaper has just asked the servers of both inboxes
 -- Returns  'won'; 'won-rowless': won, and the store had no row of it; 'ended': somebody has reaped it to the end;
 --          'claimed' by another; 'alive'; 'grace': nobody is reaped now; 'reaper-gone': the reaper itself is not alive.
 -- O(log nodes + tombstones that are dropped). Safe to repeat: the same reaper wins again and its claim is prolonged.
@@ -42,11 +44,15 @@ local absent_field = 'absent:' .. node
 
 local function is_absent(lease)
   local inbox, own_inbox, absent_ms, silence_ms = ARGV[7], ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
-  if not redis.acl_check_cmd('PUBSUB', 'NUMSUB', inbox) then
-    return false
+  local is_listening = ARGV[12] == '1'
+  if ARGV[12] == '' then
+    if not redis.acl_check_cmd('PUBSUB', 'NUMSUB', inbox) then
+      return false
+    end
+    local listeners = redis.call('PUBSUB', 'NUMSUB', inbox, own_inbox)
+    is_listening = listeners[2] > 0 or listeners[4] == 0
   end
-  local listeners = redis.call('PUBSUB', 'NUMSUB', inbox, own_inbox)
-  if listeners[2] > 0 or listeners[4] == 0 then
+  if is_listening then
     redis.call('HDEL', meta, absent_field)
     return false
   end

@@ -1,0 +1,41 @@
+import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
+import type { NodeId } from '../../../wamp/ids.js';
+import type { ConnectionName, StoreNotice } from '../ports.js';
+import type { LoadedScripts } from '../scripts/loader.js';
+import type { StoreAccess } from './client-options.js';
+import type { RightsScope } from './store-rights.js';
+
+/** Each method is called one at a time and must not throw. */
+export interface ConnectionsEvents {
+  /**
+   * In the order in which the store published them. The bytes are never overwritten, but they are a view into a read of up to
+   * 64 KiB. A receiver that keeps some of them keeps all of that in memory, and should copy them.
+   */
+  message(channel: string, bytes: Uint8Array): void;
+  /**
+   * All three are ready, at the same server, and every wanted channel is confirmed. `isOtherServer`: it is not the process as
+   * last time, and may lack the last writes: a replica took over, or the server came back with older data.
+   */
+  connected(isOtherServer: boolean): void;
+  /** The first of the three was lost after `connected`. Its pending requests reject about now. */
+  disconnected(which: ConnectionName, cause: Error): void;
+}
+
+export interface ConnectionsOptions {
+  readonly node: NodeId;
+  readonly access: StoreAccess;
+  readonly scripts: LoadedScripts;
+  readonly counters: ClusterCounters;
+  readonly events: ConnectionsEvents;
+  readonly log: (notice: StoreNotice) => void;
+  /** The names with which the rights are checked; absent: they are not checked. */
+  readonly scope?: RightsScope;
+  /** Bytes of the largest message that this node may have to publish; 0: it is not compared with the store's limit. */
+  readonly largestBytes?: number;
+  /** Bytes that the store buffers for a subscriber; undefined: the store is asked. */
+  readonly pubsubBufferBytes?: number | undefined;
+  /** Of one server of a Redis Cluster: a slot is elsewhere, on its way, or without owner. */
+  readonly redirected?: (reason: string) => void;
+  /** 0..1, spreads the attempts of many nodes to reconnect. */
+  readonly random: () => number;
+}

@@ -1,0 +1,100 @@
+import { randomUUID } from 'node:crypto';
+import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
+import { Prober } from '../reachability/prober.js';
+import { RedisConnections } from './connections.js';
+import type { ConnectionsOptions } from './ports.js';
+
+export interface ShardOptions {
+  /** For one server. Its message events are without those of the probe. */
+  readonly connections: ConnectionsOptions;
+  /** A channel of this node in a slot of this server. */
+  readonly probeChannel: string;
+  /** A key in a slot of this server, for all nodes. */
+  readonly markKey: string;
+  readonly probeTimeoutMs: number;
+  readonly nowMs: () => number;
+  readonly counters: Pick<ClusterCounters, 'probeRoundTrip' | 'probesMissed'>;
+  /** It needs new connections. `isEmptied`: it has lost its data. */
+  readonly failed: (reason: string, isEmptied: boolean) => void;
+}
+
+/** A mark without a node that reads it ends by itself. */
+const MARK_MS = 3_600_000;
+
+/**
+ * One primary of a Redis Cluster. Probes show that its subscriber connection works (G6); a mark in its data, that it has not lost
+ * them while the server with the rows of the nodes still has its own.
+ */
+export class Shard {
+  readonly connections: RedisConnections;
+  readonly #options: ShardOptions;
+  readonly #prober: Prober;
+  /** The mark as it was last; undefined: it was not read since the connections are ready. */
+  #mark: string | undefined;
+  #isReading = false;
+
+  constructor(options: ShardOptions) {
+    const { connections, probeChannel, probeTimeoutMs, nowMs, counters, failed } = options;
+    const { events } = connections;
+    this.#options = options;
+    this.connections = new RedisConnections({
+      ...connections,
+      events: {
+        message: (channel, bytes) => {
+          if (channel === probeChannel) this.#prober.received(Number(Buffer.from(bytes).toString('latin1')));
+          else events.message(channel, bytes);
+        },
+        connected: (isOtherServer) => {
+          this.#prober.reset();
+          this.#readMark();
+          events.connected(isOtherServer);
+        },
+        disconnected: (which, cause) => events.disconnected(which, cause),
+      },
+    });
+    this.#prober = new Prober({
+      send: (number) => {
+        this.connections.publish(probeChannel, Buffer.from(`${number}`)).catch(() => undefined);
+      },
+      nowMs,
+      timeoutMs: probeTimeoutMs,
+      counters,
+      missed: () => failed('this node does not receive its own probes', false),
+    });
+    this.connections.subscribe(probeChannel).catch(() => undefined);
+  }
+
+  /** To be called with each heartbeat, while it is connected. */
+  tick(hasSlept: boolean): void {
+    if (hasSlept) this.#prober.reset();
+    this.#prober.tick();
+    this.#readMark();
+  }
+
+  #readMark(): void {
+    if (this.#isReading) return;
+    this.#isReading = true;
+    this.#currentMark()
+      .then(
+        (mark) => {
+          const isEmptied = this.#mark !== undefined && mark !== this.#mark;
+          this.#mark = mark;
+          if (isEmptied) this.#options.failed('a server of the Redis Cluster has lost its data', true);
+        },
+        () => undefined,
+      )
+      .finally(() => {
+        this.#isReading = false;
+      });
+  }
+
+  async #currentMark(): Promise<string> {
+    const { markKey } = this.#options;
+    const [, mark] = await Promise.all([
+      this.connections.command('SET', markKey, randomUUID(), 'NX', 'PX', MARK_MS),
+      this.connections.command('GET', markKey),
+      this.connections.command('PEXPIRE', markKey, MARK_MS),
+    ]);
+    return String(mark);
+  }
+}
