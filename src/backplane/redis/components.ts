@@ -6,11 +6,6 @@ import type { BackplaneEvents } from '../backplane.js';
 import { Questions } from '../questions.js';
 import { encodeProbe } from '../wire/batch-writer.js';
 import { READ_VERSIONS } from '../wire/format.js';
-import { RedisConnections } from './connection/connections.js';
-import type { ConnectionsEvents } from './connection/ports.js';
-import { ShardedConnections } from './connection/sharded-connections.js';
-import type { StoreLink, StoreNotice } from './ports.js';
-import type { RightsScope } from './connection/store-rights.js';
 import { parseStoreUrl } from './connection/store-url.js';
 import { createKeys, type Keys } from './keys.js';
 import { Lanes } from './lanes/lanes.js';
@@ -35,6 +30,7 @@ import type { NodeRows } from './membership/ports.js';
 import { RingWatch } from './membership/ring-watch.js';
 import { SuspendAwareClock } from './membership/suspend-aware-clock.js';
 import type { RedisBackplaneOptions } from './options.js';
+import type { StoreLink } from './ports.js';
 import { Hold } from './reachability/hold.js';
 import { LeaseCheck } from './reachability/lease-check.js';
 import { OutageLog } from './reachability/outage-log.js';
@@ -45,7 +41,7 @@ import { RealmReplica } from './realm/replica.js';
 import { withdrawNode } from './realm/scripts.js';
 import { ServedRealms } from './realm/served-realms.js';
 import { Recovery } from './recovery.js';
-import { loadScripts } from './scripts/loader.js';
+import { createStoreLink } from './store-link.js';
 import { SessionReader } from './sessions/session-reader.js';
 import { SessionsDirectory } from './sessions/session-directory.js';
 import { NodeStanding } from './standing.js';
@@ -114,7 +110,7 @@ export class Components {
     this.#reachabilityListener = new ReachabilityListener(outages, counters);
     this.#realmListener = new RealmListener(outages, logger, new RecurringLines({ nowMs }));
 
-    this.connections = createConnections(context, this.#connectionListener);
+    this.connections = createStoreLink(context, this.#connectionListener);
     const { connections } = this;
     this.expiring = new RedisExpiringStore({ store: connections, keys, counters });
     this.retained = new RedisRetainedEvents({ store: connections, keys, counters });
@@ -167,39 +163,6 @@ export class Components {
     this.#reachabilityListener.connect({ lanes, sessions, realms, questions, recovery, events });
     this.#membershipListener.connect({ lanes, realms, questions, standing, recovery, lifecycle, events });
   }
-}
-
-function createConnections({ node, options, keys, outages }: Context, events: ConnectionsEvents): StoreLink {
-  const isSharded = options.access.cluster !== undefined;
-  const connections = {
-    node,
-    access: options.access,
-    scripts: loadScripts(undefined, isSharded),
-    counters: options.counters,
-    random: Math.random,
-    scope: scopeOf(keys, node, options),
-    largestBytes: options.limits.maxMessageBytes ?? 0,
-    pubsubBufferBytes: options.limits.pubsubBufferBytes,
-    events,
-    log: (notice: StoreNotice) => outages.notice(notice),
-  };
-  if (!isSharded) return new RedisConnections(connections);
-  const { prefix, timings } = options;
-  return new ShardedConnections({ ...connections, prefix, nowMs, probeTimeoutMs: timings.probeTimeoutMs });
-}
-
-/** The names with which the node's rights in the store are checked. */
-function scopeOf(keys: Keys, node: NodeId, { prefix, access }: RedisBackplaneOptions): RightsScope {
-  const { channels } = keys;
-  const channelPattern = channels.nodes.replace(/\{.*$/, '*');
-  return {
-    key: keys.nodes.meta,
-    channels: [channels.nodes, channels.inbox(node), channels.realm('any')],
-    database: parseStoreUrl(access.url).database,
-    isSharded: access.cluster !== undefined,
-    keyPattern: [...new Set([`${prefix}:*`, channelPattern])].join(' '),
-    channelPattern,
-  };
 }
 
 function createInboxListeners({ node, options, keys }: Context, store: StoreLink): StoreInboxListeners {

@@ -21,6 +21,8 @@ export interface StoreAccess {
   readonly cluster?: { readonly nodes: readonly string[] };
   /** The primary of a Redis Cluster that these connections are for. */
   readonly primary?: ServerAddress;
+  /** Where a server of the Redis Cluster is reached that announces another address. */
+  readonly route?: (announced: ServerAddress) => ServerAddress;
   readonly connectTimeoutMs: number;
   /** Time from the request to the reply. */
   readonly commandTimeoutMs: number;
@@ -59,7 +61,7 @@ export function addressOf({ url, primary }: StoreAccess): ServerAddress {
 export function clientOptions(access: StoreAccess, at: ServerAddress): ClientOptions {
   const { database, isTls, ...inUrl } = parseStoreUrl(access.url);
   return {
-    ...onceOnly(at),
+    ...onceOnly(access.route?.(at) ?? at),
     db: database,
     ...credentials(access.username ?? inUrl.username, access.password ?? inUrl.password),
     ...(isTls && { tls: readTls(access.tls ?? {}) }),

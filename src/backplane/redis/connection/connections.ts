@@ -11,7 +11,7 @@ import {
 } from '../ports.js';
 import type { ConnectionsEvents, ConnectionsOptions } from './ports.js';
 import { ScriptOrder } from './script-order.js';
-import type { LoadedScript, LoadedScripts } from '../scripts/loader.js';
+import type { LoadedScript } from '../scripts/loader.js';
 import type { ServerInfo } from './server-info.js';
 import { CHECK_RIGHTS_FILE, checkRights, pubsubBufferBytes } from './store-rights.js';
 import type { StoreConnection } from './store-connection.js';
