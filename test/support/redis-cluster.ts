@@ -6,7 +6,8 @@ import { createClusterCounters, type ClusterCounters } from '../../src/telemetry
 import { silentLogger } from '../../src/telemetry/logger.js';
 import type { NodeId } from '../../src/wamp/ids.js';
 import { startFaultProxy, type FaultProxy } from './fault-proxy.js';
-import { randomPrefix, type RedisServer } from './redis.js';
+import type { ServerAddress, StoreAccess } from '../../src/backplane/redis/connection/client-options.js';
+import { randomPrefix } from './redis.js';
 
 /** Short, so that a test sees what takes seconds; the lease is ended by hand where a test wants it ended. */
 export const TEST_TIMINGS: ClusterTimings = {
@@ -24,31 +25,42 @@ export const TEST_TIMINGS: ClusterTimings = {
   startTimeoutMs: 10_000,
 };
 
+/** One server, or the servers of a Redis Cluster. */
+export interface TestedStore {
+  /** Of all servers; one: not a Redis Cluster. */
+  readonly port?: number;
+  readonly ports?: readonly number[];
+  command(name: string, key: string, ...words: readonly (string | number)[]): Promise<unknown>;
+}
+
 interface Member {
   readonly backplane: RedisBackplane;
-  readonly proxy: FaultProxy;
+  /** By the port of the server. */
+  readonly proxies: ReadonlyMap<number, FaultProxy>;
   readonly counters: ClusterCounters;
 }
 
 /** Nodes of one cluster in this process, each with its own way to a real server. */
 export class RedisCluster {
   readonly prefix = randomPrefix();
-  readonly #redis: RedisServer;
+  readonly #redis: TestedStore;
   readonly #members = new Map<NodeId, Member>();
   /** By lane: what becomes of the next batch that holds something. */
   readonly #fates = new Map<string, 'lost' | 'returned'>();
   #joinedCount = 0;
 
-  constructor(redis: RedisServer) {
+  constructor(redis: TestedStore) {
     this.#redis = redis;
   }
 
   async join(timings: Partial<ClusterTimings> = {}): Promise<RedisBackplane> {
-    const proxy = await startFaultProxy(this.#redis.port);
+    const ports = this.#redis.ports ?? [this.#redis.port ?? 0];
+    const proxies = new Map<number, FaultProxy>();
+    for (const port of ports) proxies.set(port, await startFaultProxy(port));
     const counters = createClusterCounters();
     const backplane: RedisBackplane = new RedisBackplane({
       name: `n${++this.#joinedCount}`,
-      access: { url: proxy.url, connectTimeoutMs: 1_000, commandTimeoutMs: 2_000 },
+      access: { ...accessOver(proxies, this.#redis.ports), connectTimeoutMs: 1_000, commandTimeoutMs: 2_000 },
       prefix: this.prefix,
       timings: { ...TEST_TIMINGS, ...timings },
       limits: { maxBatchBytes: 262_144, maxItemsPerBatch: 4_096, maxUnacknowledgedBytes: 67_108_864 },
@@ -56,7 +68,7 @@ export class RedisCluster {
       logger: silentLogger,
       interceptWire: (wire) => this.#interceptor(() => backplane.node, wire),
     });
-    this.#members.set(backplane.node, { backplane, proxy, counters });
+    this.#members.set(backplane.node, { backplane, proxies, counters });
     return backplane;
   }
 
@@ -67,13 +79,13 @@ export class RedisCluster {
   async isolate(node: NodeId): Promise<void> {
     // Confirmations of what came before may be under way; lost with the connection, they would count as lost messages.
     await new Promise((resolve) => setTimeout(resolve, 3 * TEST_TIMINGS.heartbeatMs));
-    await this.#members.get(node)?.proxy.cut();
+    await this.#cut(node);
     // Whether the others know it too is a matter of their next heartbeat.
     await this.#until(() => this.#others(node).every(({ backplane }) => backplane.gauges.nodesUnreachable > 0));
   }
 
   async heal(node: NodeId): Promise<void> {
-    await this.#members.get(node)?.proxy.heal();
+    for (const proxy of this.#members.get(node)?.proxies.values() ?? []) await proxy.heal();
     await this.#until(() => this.#others(node).every(({ backplane }) => backplane.gauges.nodesUnreachable === 0));
   }
 
@@ -84,7 +96,7 @@ export class RedisCluster {
   }
 
   async kill(node: NodeId): Promise<void> {
-    await this.#members.get(node)?.proxy.cut();
+    await this.#cut(node);
     await this.declareDead(node);
   }
 
@@ -109,9 +121,14 @@ export class RedisCluster {
 
   async stop(): Promise<void> {
     const members = [...this.#members.values()];
-    for (const { proxy } of members) await proxy.heal();
+    const proxies = members.flatMap((member) => [...member.proxies.values()]);
+    for (const proxy of proxies) await proxy.heal();
     await Promise.all(members.map(({ backplane }) => backplane.stop()));
-    for (const { proxy } of members) await proxy.stop();
+    for (const proxy of proxies) await proxy.stop();
+  }
+
+  async #cut(node: NodeId): Promise<void> {
+    await Promise.all([...(this.#members.get(node)?.proxies.values() ?? [])].map((proxy) => proxy.cut()));
   }
 
   #others(node: NodeId): Member[] {
@@ -152,6 +169,23 @@ export class RedisCluster {
       },
     };
   }
+}
+
+function accessOver(
+  proxies: ReadonlyMap<number, FaultProxy>,
+  shards: readonly number[] | undefined,
+): Pick<StoreAccess, 'url' | 'cluster' | 'route'> {
+  const [first] = proxies.values();
+  const url = first?.url ?? '';
+  if (shards === undefined) return { url };
+  return {
+    url,
+    cluster: { nodes: shards.map((port) => `127.0.0.1:${port}`) },
+    route: (announced: ServerAddress): ServerAddress => {
+      const proxy = 'port' in announced ? proxies.get(announced.port) : undefined;
+      return proxy === undefined ? announced : { host: '127.0.0.1', port: proxy.port };
+    },
+  };
 }
 
 /** More than a heartbeat. */

@@ -19,13 +19,10 @@ export function loadScripts(folder = new URL('./lua/', import.meta.url), isShard
 
 const INCLUDE = /^-- include (shared\/\w+\.lua)\n/gm;
 
-/** The words of pub/sub that are others for sharded channels. */
-const PUBSUB_WORDS = /'(PUBLISH|NUMSUB)'/g;
-
-/** A line `-- include shared/NAME.lua` stands for that file, which several scripts share. */
+/** A line `-- include shared/NAME.lua` stands for that file, which several scripts share. Sharded channels have words of their own. */
 function loadScript(url: URL, file: string, isSharded: boolean): LoadedScript {
   const included = (_line: string, path: string): string => readFileSync(new URL(path, url), 'utf8');
   const plain = readFileSync(url, 'utf8').replace(INCLUDE, included);
-  const text = isSharded ? plain.replace(PUBSUB_WORDS, "'S$1").replace(/'SNUMSUB'/g, "'SHARDNUMSUB'") : plain;
+  const text = isSharded ? plain.replaceAll("'PUBLISH'", "'SPUBLISH'").replaceAll("'NUMSUB'", "'SHARDNUMSUB'") : plain;
   return { file, text, sha: createHash('sha1').update(text).digest('hex') };
 }

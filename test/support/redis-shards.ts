@@ -1,0 +1,110 @@
+import { setTimeout } from 'node:timers/promises';
+import { slotOf, SLOT_COUNT } from '../../src/backplane/redis/connection/slots.js';
+import { startPeer, type RedisServer } from './redis.js';
+
+/** Milliseconds without an answer after which the others find a server dead. */
+const NODE_TIMEOUT_MS = 1_000;
+
+/** A Redis Cluster of three primaries, each with a replica where a test wants one. End it with `stop`. */
+export async function startShards({ hasReplicas = false } = {}): Promise<RedisShards> {
+  const count = hasReplicas ? 6 : 3;
+  const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', `${NODE_TIMEOUT_MS}`];
+  const servers = await Promise.all(Array.from({ length: count }, () => startPeer(args)));
+  const shards = new RedisShards(servers);
+  await shards.join();
+  return shards;
+}
+
+export class RedisShards {
+  /** The first three were primaries at first. */
+  readonly servers: readonly RedisServer[];
+
+  constructor(servers: readonly RedisServer[]) {
+    this.servers = servers;
+  }
+
+  get ports(): readonly number[] {
+    return this.servers.map(({ port }) => port);
+  }
+
+  /** Makes one cluster of the servers. */
+  async join(): Promise<void> {
+    const [first, ...others] = this.servers as [RedisServer, ...RedisServer[]];
+    const size = Math.ceil(SLOT_COUNT / 3);
+    for (const [at, server] of this.servers.entries()) {
+      await server.command('CLUSTER', 'SET-CONFIG-EPOCH', at + 1);
+      if (at < 3)
+        await server.command('CLUSTER', 'ADDSLOTSRANGE', at * size, Math.min(SLOT_COUNT, (at + 1) * size) - 1);
+    }
+    const [, busPort] = (await first.command('CONFIG', 'GET', 'cluster-port')) as string[];
+    for (const server of others) await server.command('CLUSTER', 'MEET', '127.0.0.1', first.port, busPort ?? '');
+    await this.#until(async (server) => (await knownCount(server)) === this.servers.length);
+    for (const [at, server] of this.servers.entries())
+      if (at >= 3) await server.command('CLUSTER', 'REPLICATE', await idOf(this.servers[at - 3] as RedisServer));
+    await this.#until(async (server) => String(await server.command('CLUSTER', 'INFO')).includes('cluster_state:ok'));
+    for (const replica of this.servers.slice(3))
+      await this.#until(async () => String(await replica.command('INFO')).includes('master_link_status:up'));
+  }
+
+  /** The server that owns the slot of the key or channel. */
+  async ownerOf(key: string): Promise<RedisServer> {
+    const slot = slotOf(key);
+    for (const server of this.servers) {
+      const reply = await server.command('CLUSTER', 'SLOTS').catch(() => []);
+      for (const [first, last, [, port]] of reply as [number, number, [string, number]][]) {
+        const owner = this.servers.find((one) => one.port === port);
+        if (first <= slot && slot <= last && owner !== undefined) return owner;
+      }
+    }
+    throw new Error(`no server owns slot ${slot}`);
+  }
+
+  /** At the server that owns the slot of the key, or at each for KEYS. */
+  async command(name: string, key: string, ...words: readonly (string | number)[]): Promise<unknown> {
+    if (name !== 'KEYS') return (await this.ownerOf(key)).command(name, key, ...words);
+    const primaries = await this.primaries();
+    return (await Promise.all(primaries.map((server) => server.command('KEYS', key)))).flat();
+  }
+
+  async primaries(): Promise<readonly RedisServer[]> {
+    const roles = await Promise.all(this.servers.map((server) => server.command('ROLE').catch(() => ['gone'])));
+    return this.servers.filter((_, at) => (roles[at] as string[])[0] === 'master');
+  }
+
+  /** Moves the slot of the key, with its keys, to another primary, and returns that. */
+  async move(key: string): Promise<RedisServer> {
+    const slot = slotOf(key);
+    const from = await this.ownerOf(key);
+    const to = (await this.primaries()).find((server) => server !== from) as RedisServer;
+    const [fromId, toId] = await Promise.all([idOf(from), idOf(to)]);
+    await to.command('CLUSTER', 'SETSLOT', slot, 'IMPORTING', fromId);
+    await from.command('CLUSTER', 'SETSLOT', slot, 'MIGRATING', toId);
+    for (;;) {
+      const keys = (await from.command('CLUSTER', 'GETKEYSINSLOT', slot, 100)) as string[];
+      if (keys.length === 0) break;
+      await from.command('MIGRATE', '127.0.0.1', to.port, '', 0, 5_000, 'KEYS', ...keys);
+    }
+    for (const server of [to, from, ...(await this.primaries())])
+      await server.command('CLUSTER', 'SETSLOT', slot, 'NODE', toId);
+    return to;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.servers.map((server) => server.stop()));
+  }
+
+  async #until(isSo: (server: RedisServer) => Promise<boolean>): Promise<void> {
+    for (const server of this.servers) while (!(await isSo(server))) await setTimeout(20);
+  }
+}
+
+export async function idOf(server: RedisServer): Promise<string> {
+  return String(await server.command('CLUSTER', 'MYID'));
+}
+
+async function knownCount(server: RedisServer): Promise<number> {
+  const lines = String(await server.command('CLUSTER', 'NODES'))
+    .trim()
+    .split('\n');
+  return lines.filter((line) => !line.includes('handshake')).length;
+}
