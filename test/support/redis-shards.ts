@@ -98,7 +98,7 @@ export class RedisShards {
   }
 }
 
-export async function idOf(server: RedisServer): Promise<string> {
+async function idOf(server: RedisServer): Promise<string> {
   return String(await server.command('CLUSTER', 'MYID'));
 }
 

@@ -135,6 +135,8 @@ const COMPANIONS: Readonly<Record<string, Record<string, string>>> = {
     GANTRY_LISTEN_ALLOWED_ORIGINS: '["https://app.example.com"]',
   },
   'realmTemplate.maxSessionsPerAuthid': { GANTRY_REALM_TEMPLATE_ON_DUPLICATE: 'refuse' },
+  'backplane.redis.cluster': { GANTRY_BACKPLANE_URL: 'redis://127.0.0.1:6379' },
+  'backplane.redis.cluster.nodes': { GANTRY_BACKPLANE_URL: 'redis://127.0.0.1:6379' },
   'backplane.redis.sentinels': {
     GANTRY_BACKPLANE_REDIS_SENTINELS_MASTER: 'm',
     GANTRY_BACKPLANE_REDIS_SENTINELS_NODES: '["s:1"]',

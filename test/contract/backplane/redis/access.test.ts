@@ -332,8 +332,8 @@ describe('a server', () => {
 
   it('in cluster mode is refused', async () => {
     const redis = await own({ args: ['--cluster-enabled', 'yes'] });
-    await refused(connections(redis), /cluster mode, which Gantry does not use/);
-    await refused(connections({ url: `${redis.url}/1` }), /cluster mode, which Gantry does not use/);
+    await refused(connections(redis), /cluster mode: set backplane\.redis\.cluster\.nodes/);
+    await refused(connections({ url: `${redis.url}/1` }), /cluster mode: set backplane\.redis\.cluster\.nodes/);
   });
 
   it('without the database that is asked for is refused, rather than used with another', async () => {

@@ -1,0 +1,202 @@
+import { setTimeout } from 'node:timers/promises';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createKeys } from '../../../../src/backplane/redis/keys.js';
+import { RedisBackplane } from '../../../../src/backplane/redis/redis-backplane.js';
+import { createClusterCounters } from '../../../../src/telemetry/cluster-counters.js';
+import { silentLogger } from '../../../../src/telemetry/logger.js';
+import { RedisCluster, TEST_TIMINGS } from '../../../support/redis-cluster.js';
+import { startShards, type RedisShards } from '../../../support/redis-shards.js';
+import { startPeer, type RedisServer } from '../../../support/redis.js';
+import { NodeUnderTest } from '../node-under-test.js';
+import { publicationOf, REALM } from '../samples.js';
+
+/** Short leases and probes: the faults here last longer. */
+const TIMINGS = { leaseMs: 20_000, probeTimeoutMs: 1_500, startTimeoutMs: 20_000 };
+
+interface Scene {
+  readonly shards: RedisShards;
+  readonly prefix: string;
+  readonly publisher: NodeUnderTest;
+  readonly subscriber: NodeUnderTest;
+}
+
+async function scene(hasReplicas = false): Promise<Scene> {
+  const shards = await startShards({ hasReplicas });
+  onTestFinished(() => shards.stop());
+  const cluster = new RedisCluster(shards);
+  onTestFinished(() => cluster.stop());
+  const [publisher, subscriber] = [
+    new NodeUnderTest(await cluster.join(TIMINGS)),
+    new NodeUnderTest(await cluster.join(TIMINGS)),
+  ];
+  await publisher.start(REALM);
+  await subscriber.start(REALM);
+  await subscriber.backplane.bus.watch(REALM, 'a', 'exact');
+  return { shards, prefix: cluster.prefix, publisher, subscriber };
+}
+
+/** Publishes all the time; resolves to what was acknowledged, once a publication behind `during` has arrived. */
+async function publishThrough({ publisher, subscriber }: Scene, during: () => Promise<unknown>): Promise<number[]> {
+  const acknowledged: number[] = [];
+  let number = 0;
+  const publish = async (): Promise<number | undefined> => {
+    const published = number++;
+    try {
+      await publisher.backplane.bus.publish(REALM, publicationOf('a', { id: published as never }));
+    } catch {
+      return undefined;
+    }
+    acknowledged.push(published);
+    return published;
+  };
+  let isOver = false;
+  const publishing = (async () => {
+    while (!isOver) {
+      await publish();
+      await setTimeout(2);
+    }
+  })();
+  await during();
+  isOver = true;
+  await publishing;
+  for (;;) {
+    const fence = await publish();
+    await setTimeout(20);
+    if (fence !== undefined && receivedBy(subscriber).includes(fence)) return acknowledged;
+  }
+}
+
+const receivedBy = (node: NodeUnderTest): number[] =>
+  node.all('publication').map(({ publication }) => Number(publication.id));
+
+/** Each acknowledged publication has arrived, or a gap was reported; none came twice or in another order (G4, ORD-1). */
+function expectNoSilentLoss({ subscriber, publisher }: Scene, acknowledged: readonly number[]): void {
+  const received = receivedBy(subscriber);
+  expect(received).toEqual([...new Set(received)].sort((one, other) => one - other));
+  const missing = acknowledged.filter((number) => !received.includes(number));
+  if (subscriber.all('gap').some(({ from }) => from === publisher.id)) return;
+  expect(missing).toEqual([]);
+}
+
+/** Both mirrors follow again: what one node wants from now on the other knows (G2). */
+async function expectAgreement({ publisher, subscriber }: Scene): Promise<void> {
+  for (const [at, [one, other]] of [
+    [publisher, subscriber],
+    [subscriber, publisher],
+  ].entries() as ArrayIterator<[number, [NodeUnderTest, NodeUnderTest]]>) {
+    for (;;) {
+      const isDone = await Promise.resolve(one.backplane.bus.watch(REALM, `later.${at}`, 'exact')).then(
+        () => true,
+        () => false,
+      );
+      if (isDone) break;
+      await setTimeout(50);
+    }
+    expect(other.backplane.bus.isWanted(REALM, `later.${at}`)).toBe(true);
+  }
+}
+
+const fenced = ({ publisher, subscriber }: Scene): number =>
+  publisher.all('fenced').length + subscriber.all('fenced').length;
+
+describe('a Redis Cluster', () => {
+  it('may move the slot of an inbox while messages are under way (G4, G6)', async () => {
+    const it = await scene();
+    const { channels } = createKeys({ prefix: it.prefix, database: 0 });
+    const acknowledged = await publishThrough(it, () => it.shards.move(channels.inbox(it.subscriber.id)));
+    expectNoSilentLoss(it, acknowledged);
+    await expectAgreement(it);
+    expect(fenced(it)).toBe(0);
+  });
+
+  it.each(['realm', 'nodes'] as const)('may move the slot of the rows of the %s (G6)', async (which) => {
+    const it = await scene();
+    const { channels } = createKeys({ prefix: it.prefix, database: 0 });
+    const channel = which === 'nodes' ? channels.nodes : channels.realm(REALM);
+    const acknowledged = await publishThrough(it, () => it.shards.move(channel));
+    expectNoSilentLoss(it, acknowledged);
+    await expectAgreement(it);
+    expect(fenced(it)).toBe(0);
+  });
+
+  it('may lose the data of each of its servers, one after the other (G6)', async () => {
+    const it = await scene();
+    const { interest } = createKeys({ prefix: it.prefix, database: 0 }).realm(REALM);
+    for (const server of it.shards.servers) {
+      await server.flushAll();
+      const key = interest(it.subscriber.id);
+      while ((await it.shards.command('HEXISTS', key, 'exact a')) !== 1) await setTimeout(20);
+      await expectAgreement(it);
+    }
+    expect(fenced(it)).toBe(0);
+  });
+
+  it('may stand still in one server: that is an outage, and heals (G6)', async () => {
+    const it = await scene();
+    const { channels } = createKeys({ prefix: it.prefix, database: 0 });
+    const owner = await it.shards.ownerOf(channels.realm(REALM));
+    const acknowledged = await publishThrough(it, async () => {
+      owner.pause();
+      await it.subscriber.until((node) => node.all('down').length > 0);
+      owner.resume();
+      await it.subscriber.until((node) => node.all('up').length > 0);
+    });
+    expectNoSilentLoss(it, acknowledged);
+    await expectAgreement(it);
+  });
+
+  it('may lose a primary whose replica takes over (G6)', async () => {
+    const it = await scene(true);
+    const { channels } = createKeys({ prefix: it.prefix, database: 0 });
+    const owner = await it.shards.ownerOf(channels.inbox(it.subscriber.id));
+    const acknowledged = await publishThrough(it, async () => {
+      await owner.kill();
+      await it.subscriber.until((node) => node.all('down').length > 0);
+      await it.subscriber.until((node) => node.all('up').length > 0);
+    });
+    expectNoSilentLoss(it, acknowledged);
+    await expectAgreement(it);
+    expect(fenced(it)).toBe(0);
+  });
+});
+
+describe('a start', () => {
+  async function failureAt(server: RedisServer, isSharded: boolean): Promise<string> {
+    const backplane = new RedisBackplane({
+      name: 'n',
+      access: {
+        url: server.url,
+        connectTimeoutMs: 1_000,
+        commandTimeoutMs: 1_000,
+        ...(isSharded && { cluster: { nodes: [`127.0.0.1:${server.port}`] } }),
+      },
+      prefix: 'p',
+      timings: { ...TEST_TIMINGS, startTimeoutMs: 1_500 },
+      limits: { maxBatchBytes: 262_144, maxItemsPerBatch: 4_096, maxUnacknowledgedBytes: 67_108_864 },
+      counters: createClusterCounters(),
+      logger: silentLogger,
+    });
+    const failure: unknown = await backplane
+      .start(new NodeUnderTest(backplane) as never)
+      .catch((error: unknown) => error);
+    return String(failure);
+  }
+
+  it('at a server in cluster mode without backplane.redis.cluster ends with the name of the setting', async () => {
+    const server = await startPeer(['--cluster-enabled', 'yes']);
+    onTestFinished(() => server.stop());
+    expect(await failureAt(server, false)).toContain('set backplane.redis.cluster.nodes');
+  });
+
+  it('with backplane.redis.cluster at another server ends with the name of the setting', async () => {
+    const server = await startPeer();
+    onTestFinished(() => server.stop());
+    expect(await failureAt(server, true)).toContain('leave out backplane.redis.cluster');
+  });
+
+  it('waits for a Redis Cluster whose slots have no server', async () => {
+    const server = await startPeer(['--cluster-enabled', 'yes']);
+    onTestFinished(() => server.stop());
+    expect(await failureAt(server, true)).toContain('it took longer than 1500 ms');
+  });
+});
