@@ -348,21 +348,6 @@ describe('backplane', () => {
     );
   });
 
-  it('a Redis Cluster by TCP, without Sentinels and databases', () => {
-    const cluster = { nodes: ['a:1', '[::1]:2'] };
-    accept({ backplane: { url: 'redis://a', redis: { cluster } } });
-    accept({ backplane: { url: 'rediss://a/0', redis: { cluster } } });
-    refuse({ backplane: { url: 'memory', redis: { cluster } } }, 'backplane.redis.cluster: A Redis Cluster is reached');
-    refuse(
-      { backplane: { url: 'unix:/s', redis: { cluster } } },
-      'backplane.redis.cluster: A Redis Cluster is reached',
-    );
-    refuse({ backplane: { url: 'redis://a/3', redis: { cluster } } }, 'has only database 0');
-    const sentinels = { master: 'm', nodes: ['a:1'] };
-    refuse({ backplane: { url: 'redis://a', redis: { cluster, sentinels } } }, 'has no Sentinels');
-    refuse({ backplane: { url: 'redis://a', redis: { cluster: { nodes: ['a'] } } } }, 'Invalid server');
-  });
-
   it('has Sentinels with a port each, and no unix socket beside them', () => {
     const sentinels = { master: 'm', nodes: ['a:1', '[::1]:2'] };
     accept({ backplane: { url: 'redis://a', redis: { sentinels } } });

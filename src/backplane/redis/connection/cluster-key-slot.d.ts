@@ -1,4 +1,5 @@
 /** The package has no types. */
 declare module 'cluster-key-slot' {
-  export default function calculateSlot(key: string): number;
+  const calculateSlot: (key: string) => number;
+  export = calculateSlot;
 }

@@ -49,15 +49,15 @@ async function publishThrough({ publisher, subscriber }: Scene, during: () => Pr
     acknowledged.push(published);
     return published;
   };
-  let isOver = false;
+  const state = { isOver: false };
   const publishing = (async () => {
-    while (!isOver) {
+    while (!state.isOver) {
       await publish();
       await setTimeout(2);
     }
   })();
   await during();
-  isOver = true;
+  state.isOver = true;
   await publishing;
   for (;;) {
     const fence = await publish();
@@ -121,10 +121,10 @@ describe('a Redis Cluster', () => {
 
   it('may lose the data of each of its servers, one after the other (G6)', async () => {
     const it = await scene();
-    const { interest } = createKeys({ prefix: it.prefix, database: 0 }).realm(REALM);
+    const keys = createKeys({ prefix: it.prefix, database: 0 }).realm(REALM);
     for (const server of it.shards.servers) {
       await server.flushAll();
-      const key = interest(it.subscriber.id);
+      const key = keys.interest(it.subscriber.id);
       while ((await it.shards.command('HEXISTS', key, 'exact a')) !== 1) await setTimeout(20);
       await expectAgreement(it);
     }
