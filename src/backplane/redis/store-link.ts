@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import type { NodeId } from '../../wamp/ids.js';
 import { RedisConnections } from './connection/connections.js';
-import type { ConnectionsEvents } from './connection/ports.js';
+import type { ConnectionsEvents, MakeProber } from './connection/ports.js';
 import { ShardedConnections } from './connection/sharded-connections.js';
 import type { RightsScope } from './connection/store-rights.js';
 import { parseStoreUrl } from './connection/store-url.js';
@@ -9,6 +9,7 @@ import type { Keys } from './keys.js';
 import type { RedisBackplaneOptions } from './options.js';
 import type { StoreLink, StoreNotice } from './ports.js';
 import type { OutageLog } from './reachability/outage-log.js';
+import { Prober } from './reachability/prober.js';
 import { loadScripts } from './scripts/loader.js';
 
 interface LinkContext {
@@ -36,8 +37,9 @@ export function createStoreLink({ node, options, keys, outages }: LinkContext, e
     log: (notice: StoreNotice) => outages.notice(notice),
   };
   if (!isSharded) return new RedisConnections(connections);
-  const { prefix, timings } = options;
-  return new ShardedConnections({ ...connections, prefix, nowMs, probeTimeoutMs: timings.probeTimeoutMs });
+  const { prefix, timings, counters } = options;
+  const makeProber: MakeProber = (way) => new Prober({ ...way, nowMs, timeoutMs: timings.probeTimeoutMs, counters });
+  return new ShardedConnections({ ...connections, prefix, makeProber });
 }
 
 /** The names with which the node's rights in the store are checked. */

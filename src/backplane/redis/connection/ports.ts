@@ -21,6 +21,20 @@ export interface ConnectionsEvents {
   disconnected(which: ConnectionName, cause: Error): void;
 }
 
+/** Publishes probes on one channel and waits for them. */
+export interface ChannelProber {
+  tick(): void;
+  received(number: number): void;
+  reset(): void;
+}
+
+export type MakeProber = (way: {
+  /** Publishes a probe with this number. */
+  readonly send: (number: number) => void;
+  /** A probe did not arrive in time. */
+  readonly missed: () => void;
+}) => ChannelProber;
+
 export interface ConnectionsOptions {
   readonly node: NodeId;
   readonly access: StoreAccess;

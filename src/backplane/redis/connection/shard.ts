@@ -1,8 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
-import { Prober } from '../reachability/prober.js';
 import { RedisConnections } from './connections.js';
-import type { ConnectionsOptions } from './ports.js';
+import type { ChannelProber, ConnectionsOptions, MakeProber } from './ports.js';
 
 export interface ShardOptions {
   /** For one server. Its message events are without those of the probe. */
@@ -11,9 +9,7 @@ export interface ShardOptions {
   readonly probeChannel: string;
   /** A key in a slot of this server, for all nodes. */
   readonly markKey: string;
-  readonly probeTimeoutMs: number;
-  readonly nowMs: () => number;
-  readonly counters: Pick<ClusterCounters, 'probeRoundTrip' | 'probesMissed'>;
+  readonly makeProber: MakeProber;
   /** It needs new connections. `isEmptied`: it has lost its data. */
   readonly failed: (reason: string, isEmptied: boolean) => void;
 }
@@ -28,13 +24,13 @@ const MARK_MS = 3_600_000;
 export class Shard {
   readonly connections: RedisConnections;
   readonly #options: ShardOptions;
-  readonly #prober: Prober;
+  readonly #prober: ChannelProber;
   /** The mark as it was last; undefined: it was not read since the connections are ready. */
   #mark: string | undefined;
   #isReading = false;
 
   constructor(options: ShardOptions) {
-    const { connections, probeChannel, probeTimeoutMs, nowMs, counters, failed } = options;
+    const { connections, probeChannel, makeProber, failed } = options;
     const { events } = connections;
     this.#options = options;
     this.connections = new RedisConnections({
@@ -52,13 +48,10 @@ export class Shard {
         disconnected: (which, cause) => events.disconnected(which, cause),
       },
     });
-    this.#prober = new Prober({
+    this.#prober = makeProber({
       send: (number) => {
         this.connections.publish(probeChannel, Buffer.from(`${number}`)).catch(() => undefined);
       },
-      nowMs,
-      timeoutMs: probeTimeoutMs,
-      counters,
       missed: () => failed('this node does not receive its own probes', false),
     });
     this.connections.subscribe(probeChannel).catch(() => undefined);

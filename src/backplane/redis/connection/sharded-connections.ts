@@ -3,7 +3,7 @@ import { SingleFlight } from '../../../util/single-flight.js';
 import { BackplaneUnavailableError } from '../../backplane.js';
 import type { ConnectionName, Script, StoreLink, StoreNotice } from '../ports.js';
 import type { ServerAddress } from './client-options.js';
-import type { ConnectionsOptions } from './ports.js';
+import type { ConnectionsOptions, MakeProber } from './ports.js';
 import { Shard } from './shard.js';
 import type { SlotMap } from './slot-map.js';
 import { SlotMapReader } from './slot-map-reader.js';
@@ -12,8 +12,7 @@ import { StoreUnusableError } from './store-errors.js';
 export interface ShardedConnectionsOptions extends ConnectionsOptions {
   /** Of keys and channels. */
   readonly prefix: string;
-  readonly probeTimeoutMs: number;
-  readonly nowMs: () => number;
+  readonly makeProber: MakeProber;
 }
 
 const RETRY_MS = 250;
@@ -209,7 +208,7 @@ export class ShardedConnections implements StoreLink {
   }
 
   #create(name: string, address: ServerAddress, map: SlotMap): Shard {
-    const { access, node, prefix, probeTimeoutMs, nowMs, counters } = this.#options;
+    const { access, node, prefix, makeProber } = this.#options;
     const tag = tagAt(name, map);
     return new Shard({
       connections: {
@@ -233,9 +232,7 @@ export class ShardedConnections implements StoreLink {
       },
       probeChannel: `${prefix}:{${tag}}:probe:${node}`,
       markKey: `${prefix}:{${tag}}:mark`,
-      probeTimeoutMs,
-      nowMs,
-      counters,
+      makeProber,
       failed: (reason, isEmptied) => {
         if (isEmptied) this.#isDoubtful = true;
         this.reset(reason);
