@@ -48,7 +48,7 @@ export interface ConnectionsOptions {
   readonly largestBytes?: number;
   /** Bytes that the store buffers for a subscriber; undefined: the store is asked. */
   readonly pubsubBufferBytes?: number | undefined;
-  /** Of one server of a Redis Cluster: a slot is elsewhere, on its way, or without owner. */
+  /** A server of a Redis Cluster has refused: the slot is elsewhere, on its way, or without owner. */
   readonly redirected?: (reason: string) => void;
   /** 0..1, spreads the attempts of many nodes to reconnect. */
   readonly random: () => number;

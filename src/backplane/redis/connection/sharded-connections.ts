@@ -10,7 +10,7 @@ import { SlotMapReader } from './slot-map-reader.js';
 import { StoreUnusableError } from './store-errors.js';
 
 export interface ShardedConnectionsOptions extends ConnectionsOptions {
-  /** Of keys and channels. */
+  /** All keys and channels begin with it. */
   readonly prefix: string;
   readonly makeProber: MakeProber;
 }
@@ -29,7 +29,7 @@ const MAX_TAGS = 100_000;
 export class ShardedConnections implements StoreLink {
   readonly #options: ShardedConnectionsOptions;
   readonly #reader: SlotMapReader;
-  /** By `host:port`. */
+  /** The key is `host:port`. */
   readonly #shards = new Map<string, Shard>();
   readonly #wanted = new Set<string>();
   readonly #readings = new SingleFlight(() => this.#read());

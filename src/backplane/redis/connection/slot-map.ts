@@ -35,7 +35,7 @@ export class SlotMap {
     return new SlotMap(owners, addresses);
   }
 
-  /** By `host:port`. */
+  /** The key is `host:port`. */
   get primaries(): ReadonlyMap<string, ServerAddress> {
     return this.#addresses;
   }
