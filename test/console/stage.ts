@@ -36,6 +36,7 @@ const CONFIG: ConfigInput = {
     {
       name: 'realm1',
       metaApi: 'all',
+      history: [{ uri: 'com.example.kept.', match: 'prefix', limit: 100 }],
       anonymousRole: 'member',
       auth: {
         ticket: {
@@ -62,6 +63,8 @@ const CONFIG: ConfigInput = {
           permissions: [
             { uri: 'wamp.', match: 'prefix', allow: { call: true, subscribe: true } },
             { uri: 'wamp.session.kill', match: 'prefix', allow: {} },
+            { uri: 'wamp.subscription.remove_subscriber', allow: {} },
+            { uri: 'wamp.registration.remove_callee', allow: {} },
           ],
         },
         { name: 'operator', permissions: [EVERYTHING, { uri: 'gantry.node.list', allow: { call: true } }] },
@@ -171,7 +174,7 @@ export async function signIn(page: Page, method: string, authid = '', secret = '
   await page.click('#join');
 }
 
-export type View = 'nodes' | 'sessions' | 'subscriptions' | 'registrations' | 'events';
+export type View = 'nodes' | 'sessions' | 'subscriptions' | 'registrations' | 'events' | 'history';
 
 export async function choose(page: Page, view: View): Promise<void> {
   await page.click(`#tab-${view}`);

@@ -1,4 +1,4 @@
-import { make } from './dom.js';
+import { make, setText, shown } from './dom.js';
 import { Follower } from './follower.js';
 import { ListView } from './list-view.js';
 import { textColumn as text } from './table.js';
@@ -23,7 +23,8 @@ async function read(call, id, known, procedures, none) {
   return members === undefined ? undefined : { ...entry, members };
 }
 
-export function registrationsView(root, call) {
+/** `open(entry)` shows the callees of a registration. */
+export function registrationsView(root, call, open) {
   const procedures = { get: 'wamp.registration.get', count: 'wamp.registration.count_callees' };
   const view = new ListView(root, {
     one: 'registration',
@@ -32,7 +33,7 @@ export function registrationsView(root, call) {
       text('Procedure', ({ uri }) => uri),
       text('Match', ({ match }) => match),
       text('Policy', ({ invoke }) => invoke),
-      text('Callees', ({ members }) => members),
+      { title: 'Callees', fill: (cell, entry) => fillMembers(cell, entry, open) },
       text('Since', ({ created }) => since(created)),
     ],
     read: (id, known) => read(call, id, known, procedures, 'wamp.error.no_such_registration'),
@@ -47,8 +48,11 @@ export function registrationsView(root, call) {
   });
 }
 
-/** `watch(topic, match)` shows the events of a subscription. */
-export function subscriptionsView(root, call, watch) {
+/**
+ * `actions`: `open(entry)` shows the subscribers of a subscription, `watch(topic, match)` its events, and `read(topic, match)` its
+ * history.
+ */
+export function subscriptionsView(root, call, { open, watch, read: readHistory }) {
   const procedures = { get: 'wamp.subscription.get', count: 'wamp.subscription.count_subscribers' };
   const view = new ListView(root, {
     one: 'subscription',
@@ -56,9 +60,9 @@ export function subscriptionsView(root, call, watch) {
     columns: [
       text('Topic', ({ uri }) => uri),
       text('Match', ({ match }) => match),
-      text('Subscribers', ({ members }) => members),
+      { title: 'Subscribers', fill: (cell, entry) => fillMembers(cell, entry, open) },
       text('Since', ({ created }) => since(created)),
-      { title: 'Events', fill: (cell, entry) => fillWatch(cell, entry, watch) },
+      { title: 'Events', fill: (cell, entry) => fillEvents(cell, entry, { Watch: watch, History: readHistory }) },
     ],
     read: (id, known) => read(call, id, known, procedures, 'wamp.error.no_such_subscription'),
     words: ({ uri, match }) => `${uri} ${match}`,
@@ -72,14 +76,31 @@ export function subscriptionsView(root, call, watch) {
   });
 }
 
-function fillWatch(cell, entry, watch) {
+/** A button with the number of members. */
+function fillMembers(cell, entry, open) {
   if (cell.entry === undefined) {
-    const button = make('button', { type: 'button' }, 'Watch');
-    button.addEventListener('click', () => watch(cell.entry.uri, cell.entry.match));
+    const button = make('button', { type: 'button' });
+    button.addEventListener('click', () => open(cell.entry));
     cell.replaceChildren(button);
   }
   cell.entry = entry;
   cell.firstChild.disabled = entry.uri === undefined;
+  setText(cell.firstChild, shown(entry.members));
+  cell.firstChild.setAttribute('aria-label', `${cell.dataset.title}: ${shown(entry.members)}`);
+}
+
+/** `actions`: what each button does with topic and match. */
+function fillEvents(cell, entry, actions) {
+  if (cell.entry === undefined) {
+    const buttons = Object.entries(actions).map(([name, act]) => {
+      const button = make('button', { type: 'button' }, name);
+      button.addEventListener('click', () => act(cell.entry.uri, cell.entry.match));
+      return button;
+    });
+    cell.replaceChildren(make('div', { class: 'buttons' }, ...buttons));
+  }
+  cell.entry = entry;
+  for (const button of cell.firstChild.children) button.disabled = entry.uri === undefined;
 }
 
 function since(created) {

@@ -150,10 +150,13 @@ export class EventsView {
 }
 
 function eventItem({ text, time }) {
-  const clock = make('time', { datetime: time.toISOString() }, time.toTimeString().slice(0, 8));
   if (text.length > MAX_PARSED)
-    return make('li', {}, clock, make('code', {}, `${text.slice(0, MAX_TEXT)}… (${text.length} characters)`));
-  const { publication, details, args, kwargs } = readEvent(text);
+    return make('li', {}, clock(time), make('code', {}, `${text.slice(0, MAX_TEXT)}… (${text.length} characters)`));
+  return itemOf(readEvent(text), time);
+}
+
+/** An event as an item of a list. */
+export function itemOf({ publication, details = {}, args = [], kwargs = {} }, time) {
   const facts = [details.topic, details.retained === true ? 'retained' : undefined, `publication ${publication}`];
   const payload = [args, ...(Object.keys(kwargs).length > 0 ? [kwargs] : [])]
     .map((part) => JSON.stringify(part))
@@ -162,8 +165,14 @@ function eventItem({ text, time }) {
   return make(
     'li',
     {},
-    clock,
+    clock(time),
     make('span', { class: 'facts' }, shown(facts.filter((fact) => fact !== undefined).join(' · '))),
     make('code', {}, cut),
   );
+}
+
+function clock(time) {
+  const isToday = time.toDateString() === new Date().toDateString();
+  const day = isToday ? '' : `${time.toLocaleDateString('sv')} `;
+  return make('time', { datetime: time.toISOString() }, `${day}${time.toTimeString().slice(0, 8)}`);
 }

@@ -1,7 +1,9 @@
 import { registrationsView, subscriptionsView } from './directory.js';
 import { byId, setText, shown } from './dom.js';
 import { EventsView } from './events.js';
+import { HistoryView } from './history.js';
 import { KillDialog } from './kill.js';
+import { MembersDialog } from './members.js';
 import { NodesView } from './nodes.js';
 import { sessionsView } from './sessions.js';
 import { join } from './wamp.js';
@@ -29,7 +31,9 @@ async function call(procedure, args, none) {
 const kill = new KillDialog((id, message) =>
   session.call('wamp.session.kill', [id], message === '' ? {} : { message }),
 );
+const members = new MembersDialog();
 const events = new EventsView(byId('events'));
+const kept = new HistoryView(byId('history'));
 const views = {
   nodes: new NodesView(byId('nodes'), call),
   sessions: sessionsView(byId('sessions'), call, {
@@ -37,12 +41,20 @@ const views = {
     own: () => session?.id,
     kill: (entry) => kill.ask(entry),
   }),
-  subscriptions: subscriptionsView(byId('subscriptions'), call, (topic, match) => {
-    choose('events');
-    void events.watch(topic, match);
+  subscriptions: subscriptionsView(byId('subscriptions'), call, {
+    open: (entry) => members.open('subscription', entry),
+    watch: (topic, match) => {
+      choose('events');
+      void events.watch(topic, match);
+    },
+    read: (topic, match) => {
+      choose('history');
+      void kept.read(topic, match);
+    },
   }),
-  registrations: registrationsView(byId('registrations'), call),
+  registrations: registrationsView(byId('registrations'), call, (entry) => members.open('registration', entry)),
   events,
+  history: kept,
 };
 
 function choose(name) {
@@ -97,6 +109,7 @@ async function open() {
     choose('nodes');
   }
   isRetrying = false;
+  void members.learn(opened);
   void kill.learn(opened).then(() => views.sessions.refresh());
   for (const view of Object.values(views)) void view.begin(opened);
 }
@@ -105,6 +118,7 @@ async function open() {
 function lost(error) {
   session = undefined;
   kill.forget();
+  members.forget();
   if (error.uri !== 'lost' && error.uri !== 'wamp.close.system_shutdown') {
     signOut(`The router has ended the session: ${error.message}`);
     return;
@@ -133,6 +147,7 @@ function signOut(reason) {
   session?.leave();
   session = undefined;
   kill.forget();
+  members.forget();
   for (const view of Object.values(views)) view.end();
   showSignedIn(false);
   say(reason);

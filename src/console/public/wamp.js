@@ -103,6 +103,12 @@ class Session {
     return values?.[0];
   }
 
+  /** Resolves with the whole result: its positional values and its keywords. */
+  async callWhole(procedure, args = [], kwargs = {}) {
+    const [, values = [], more = {}] = await this.#request(CALL, {}, procedure, args, kwargs);
+    return { args: values, kwargs: more };
+  }
+
   /**
    * `onEvent` receives the text of each EVENT message, which may be too much to parse. `onRevoked`: the router has ended the
    * subscription. Resolves with what `unsubscribe` takes; rejects only with an ERROR or the loss of the connection, because the
