@@ -12,3 +12,4 @@ export function flood([module, count]: readonly [unknown, number]): Promise<{
   readonly items: number;
   readonly hasUnsubscribed: boolean;
 }>;
+export function withoutCreate([module]: readonly [unknown]): Promise<string>;

@@ -62,3 +62,32 @@ export async function flood([{ EventsView }, count]) {
   while (!status().includes('stopped')) await new Promise((resolve) => setTimeout(resolve, 10));
   return { status: status(), items: root.querySelectorAll('li').length, hasUnsubscribed };
 }
+
+/** The view of subscriptions, which receives `on_subscribe` of a subscription without `on_create`. Returns its rows as text. */
+export async function withoutCreate([{ subscriptionsView }]) {
+  const root = document.createElement('div');
+  const handlers = {};
+  const details = { id: 7, uri: 'com.example.late', match: 'exact', created: '2026-01-31T12:00:00.000Z' };
+  const answers = {
+    'wamp.subscription.list': { exact: [], prefix: [], wildcard: [] },
+    'wamp.subscription.get': details,
+    'wamp.subscription.count_subscribers': 1,
+  };
+  const view = subscriptionsView(root, async (procedure) => answers[procedure], {});
+  view.show(true);
+  await view.begin({
+    details: { roles: { broker: { features: { subscription_meta_api: true } } } },
+    subscribe: async (topic, options, onEvent) => {
+      handlers[topic] = onEvent;
+      return {};
+    },
+  });
+  const pause = () => new Promise((resolve) => setTimeout(resolve, 10));
+  const status = () => root.querySelector('.status').textContent;
+  while (status() !== '0 subscriptions') await pause();
+  handlers['wamp.subscription.on_subscribe']('[36,1,2,{},[5,7]]');
+  while (status() === '0 subscriptions' || !root.querySelector('tbody').textContent.includes('com.')) await pause();
+  const rows = root.querySelector('tbody').textContent;
+  view.end();
+  return rows;
+}

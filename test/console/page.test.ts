@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import { Code } from '../../src/wamp/codes.js';
 import { contrast, overflowing } from '../support/in-page.js';
-import { flood, longList, stored } from './in-page.js';
+import { flood, longList, stored, withoutCreate } from './in-page.js';
 import { choose, MARKUP, reports, rows, setStage, signIn, type View } from './stage.js';
 
 const stage = setStage(1);
@@ -124,6 +124,12 @@ describe('what clients chose', () => {
     );
     expect(policy.join()).not.toMatch(/unsafe|\*|https?:|data:/);
   });
+});
+
+it('a subscription appears with on_subscribe where on_create is missing (ADR 42)', async () => {
+  const page = await stage().open();
+  const rows = await page.evaluate(withoutCreate, [await loaded(page, 'directory.js')] as const);
+  expect(rows).toContain('com.example.late');
 });
 
 describe('bounds', () => {

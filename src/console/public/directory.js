@@ -10,7 +10,11 @@ const allIds = ({ exact, prefix, wildcard }) => [...exact, ...prefix, ...wildcar
 function topicsOf(prefix, joined, left) {
   return {
     [`${prefix}.on_create`]: ([, details], entries) => entries.add(details.id),
-    [`${prefix}.${joined}`]: ([, id], entries) => entries.touch(id),
+    // `on_create` may be missing (docs/meta-api.md).
+    [`${prefix}.${joined}`]: ([, id], entries) => {
+      entries.add(id);
+      entries.touch(id);
+    },
     [`${prefix}.${left}`]: ([, id], entries) => entries.touch(id),
     [`${prefix}.on_delete`]: ([, id], entries) => entries.remove(id),
   };

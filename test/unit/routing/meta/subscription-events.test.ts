@@ -20,7 +20,12 @@ beforeEach(() => {
   here = [];
   elsewhere = [];
   wanted = new Set(Object.values(MetaTopic));
-  events = new SubscriptionEvents({
+  events = made();
+  events.begin();
+});
+
+function made(): SubscriptionEvents {
+  return new SubscriptionEvents({
     realm: REALM,
     isWantedHere: (topic) => wanted.has(topic),
     publishHere: (topic, args) => {
@@ -31,8 +36,7 @@ beforeEach(() => {
     forgotten: () => undefined,
     nowMs: () => 0,
   });
-  events.begin();
-});
+}
 
 function edge(isWanted: boolean, topic = TOPIC, leaver?: number): void {
   events.changed({ topic, match: 'exact', createdMs: 5_000, isWanted, ...(leaver !== undefined && { leaver }) });
@@ -63,6 +67,16 @@ it('on_subscribe that overtakes on_create brings it along (UMA-1)', () => {
   expect(events.arrived(SUBSCRIBER_ADDED, [two, id])).toBe(true);
   expect(here).toEqual([[SUBSCRIPTION_CREATED, two, created]]);
   expect(events.arrived(SUBSCRIPTION_CREATED, [one, created])).toBe(false);
+});
+
+it('a node that begins between the change and SUBSCRIBED has on_subscribe and on_delete only (ADR 42)', () => {
+  events = made();
+  edge(true);
+  events.begin();
+  expect(events.arrived(SUBSCRIPTION_CREATED, [one, created])).toBe(false);
+  expect(events.arrived(SUBSCRIBER_ADDED, [one, id])).toBe(true);
+  edge(false, TOPIC, one);
+  expect(here).toEqual([[SUBSCRIPTION_DELETED, one, id]]);
 });
 
 it('a subscription that no session has received has neither beginning nor end', () => {
