@@ -29,6 +29,8 @@ import { routingSources } from './routing-sources.js';
 import { RealmService, type ServiceSession } from './sessions/service-session.js';
 import { Testaments } from './testaments/testaments.js';
 
+/** Subscriptions and registrations of a session that end in one step. */
+const PART_COUNT = 200;
 /** The request id of a publication that no message of a client asked for. */
 const NO_REQUEST = 0 as RequestId;
 
@@ -265,6 +267,10 @@ export class Realm implements SessionRealm {
 
   historyWith(topic: Uri): SubscriptionId | undefined {
     return this.keeper.historyWith(topic);
+  }
+
+  releasePart(session: Session): boolean {
+    return this.#broker.leavePart(session, PART_COUNT) || this.#dealer.leavePart(session, PART_COUNT);
   }
 
   release(session: Session): void {

@@ -20,6 +20,8 @@ export const Cost = {
   MATCH: 5,
   /** A session that begins, ends or is refused. */
   SESSION: 150,
+  /** 200 subscriptions or registrations that end with their session. */
+  SESSION_PART: 10_000,
 } as const;
 
 /** 64 bytes for each unit. */

@@ -16,7 +16,7 @@ import { EstablishedSession, type SessionCloser } from './established-session.js
 import { Handshake, type HandshakeListener, type HandshakeResult } from './handshake.js';
 import { Inbox } from './inbox.js';
 import { isRouted, readMessage, wrongBehindHello } from './incoming.js';
-import { Intake, type LiveSession } from './intake.js';
+import { LiveSession } from './live-session.js';
 import { unavailable, type Unavailable } from './ports.js';
 import { SessionTimer } from './session-timer.js';
 import type { TurnAccount, TurnMember } from './turn-scheduler.js';
@@ -87,7 +87,10 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
     if (message !== undefined) this.received(message, HEADROOM_BYTES);
     const isLast = (this.#inbox?.count ?? 0) === 0;
     if (isLast) this.#connection.caughtUp();
-    if (this.#isGone && (isLast || this.#isWaiting)) this.#drop('connection_lost');
+    if (this.#isGone && (isLast || this.#isWaiting)) {
+      if (this.#live?.releasePart(this.#account) === true) return true;
+      this.#drop('connection_lost');
+    }
     return !isLast && !this.#isWaiting;
   }
 
@@ -101,9 +104,12 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
     this.abort(cause === 'limit' ? fault(ErrorUri.LIMIT_EXCEEDED, message) : violation(message));
   }
 
-  /** Messages received before take effect before the session ends. */
+  /** Messages received before take effect before the session ends. Sessions that end together, and parts of one, share turns. */
   closed(): void {
-    if (this.#account.isQueued) this.#isGone = true;
+    const { turns } = this.#dependencies;
+    const isLater = this.#live !== undefined && (!turns.admits(this.#account) || this.#live.releasePart(this.#account));
+    this.#isGone = isLater || this.#account.isQueued;
+    if (this.#isGone) turns.queue(this.#account);
     else this.#drop('connection_lost');
   }
 
@@ -166,18 +172,16 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
   /** Queues WELCOME before the realm can route anything to the session (SES-7). */
   admit(result: HandshakeResult): void {
     const { realm, principal } = result;
-    const { counters, logger, agent } = this.#dependencies;
+    const { counters, agent } = this.#dependencies;
     const output = { connection: this.#connection, codec: this.#codec, counters, closer: this };
     const session = new EstablishedSession(traitsOf(result), output);
-    this.#live = { session, realm, intake: new Intake({ session, realm, counters, logger }) };
+    this.#live = new LiveSession(session, realm, this.#dependencies, this.#reports);
     this.#handshake = undefined;
     this.#state = 'established';
     this.#timer.stop();
     if (principal.validForMs !== undefined) this.endAfter(principal.validForMs);
     this.#output.send(welcome(result, agent));
-    this.#reports.opened(session);
-    this.#dependencies.turns.work(Cost.SESSION);
-    realm.admit(session);
+    this.#live.begin();
     this.#goOn();
   }
 
@@ -382,15 +386,10 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
     this.#endSession(cause);
   }
 
-  /** The last act of each step: the realm reacts to the end of the session (SES-13). */
   #endSession(reason: string): void {
     const live = this.#live;
-    if (live === undefined) return;
     this.#live = undefined;
-    this.#dependencies.turns.work(Cost.SESSION);
-    live.session.seal();
-    this.#reports.closed(live.session, reason);
-    live.realm.remove(live.session);
+    live?.end(reason);
   }
 
   #writeAbort(reason: Fault): void {

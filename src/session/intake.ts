@@ -13,7 +13,6 @@ import { ErrorUri } from '../wamp/uris.js';
 import type { Action, Decision } from './authorization/permission.js';
 import type { Asker, Request } from './authorization/question.js';
 import { AuthorizationFailedError } from './authorization/remote-authorizer.js';
-import type { EstablishedSession } from './established-session.js';
 import type { Authorizer, RealmRules, Session, SessionRealm } from './ports.js';
 import { RequestIds } from './request-ids.js';
 
@@ -30,13 +29,6 @@ export interface IntakeOptions {
   readonly realm: SessionRealm;
   readonly counters: Counters;
   readonly logger: Logger;
-}
-
-/** An established session with its realm and the checks of what it sends. */
-export interface LiveSession {
-  readonly session: EstablishedSession;
-  readonly realm: SessionRealm;
-  readonly intake: Intake;
 }
 
 /**

@@ -119,6 +119,11 @@ export interface SessionRealm {
   route(session: Session, message: RoutedMessage, disclose: boolean): void;
   /** Routes a CALL whose request id is not new: the next chunk of a progressive call, or too late for one (PCI-6). */
   continueCall(session: Session, message: Call): void;
+  /**
+   * Ends a part of the subscriptions and registrations of a session whose connection has ended, so that no turn is as long as
+   * all of them take (G11). False: `remove` is to end the few that are left.
+   */
+  releasePart(session: Session): boolean;
   /** Ends everything the session holds (SES-13). Once per admitted session. */
   remove(session: Session): void;
   /** The subscription whose history has the events of a topic. Undefined: none has. */

@@ -92,6 +92,8 @@ export class FakeRealm implements SessionRealm {
   ]);
   readonly admitted: Session[] = [];
   readonly removed: Session[] = [];
+  /** Parts of what a session holds that have yet to end. */
+  partCount = 0;
   readonly forgotten: SessionId[] = [];
   readonly routed: { session: Session; message: RoutedMessage; disclose: boolean }[] = [];
   readonly continued: { session: Session; message: Call }[] = [];
@@ -128,6 +130,10 @@ export class FakeRealm implements SessionRealm {
 
   continueCall(session: Session, message: Call): void {
     this.continued.push({ session, message });
+  }
+
+  releasePart(): boolean {
+    return this.partCount > 0 && this.partCount-- > 0;
   }
 
   historyWith(): undefined {

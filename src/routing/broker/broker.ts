@@ -178,6 +178,13 @@ export class Broker<P extends Peer> {
     return true;
   }
 
+  /** Ends `count` subscriptions of a session that can receive nothing more, as UNSUBSCRIBE does. False: it has no more than that. */
+  leavePart(peer: P, count: number): boolean {
+    const part = this.#table.load(peer) > count ? this.#table.receivedBy(peer, count) : [];
+    for (const subscription of part) this.#remove(peer, subscription);
+    return part.length > 0;
+  }
+
   /** Ends everything that the session holds or waits for, without sending to it. O(its subscriptions). */
   leave(peer: P): void {
     this.#ownEvents.dropPeer(peer);

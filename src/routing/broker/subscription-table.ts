@@ -135,6 +135,16 @@ export class SubscriptionTable<P extends Peer> {
     this.#receiverCount++;
   }
 
+  /** The first subscriptions that the session receives, `count` at most. O(count + those for which it waits). */
+  receivedBy(peer: P, count: number): SharedSubscription<P>[] {
+    const received: SharedSubscription<P>[] = [];
+    for (const [subscription, position] of this.#holdings.get(peer)?.entries() ?? []) {
+      if (received.length === count) break;
+      if (position !== WAITING) received.push(subscription);
+    }
+    return received;
+  }
+
   /** Removes a session everywhere. Returns its subscriptions; their positions are no longer valid. */
   removePeer(peer: P): Iterable<readonly [SharedSubscription<P>, number]> {
     const holdings = this.#holdings.get(peer);

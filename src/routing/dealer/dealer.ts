@@ -180,6 +180,17 @@ export class Dealer<P extends Peer> {
     this.#calleeSide.error(peer, message);
   }
 
+  /**
+   * Ends `count` registrations of a session that can receive nothing more, as UNREGISTER does. False: it has no more than that.
+   * O(its registrations).
+   */
+  leavePart(peer: P, count: number): boolean {
+    const callee = this.#callees.get(peer.session);
+    if (callee === undefined || callee.registrations.size <= count) return false;
+    this.#registrar.leavePart(callee, count);
+    return true;
+  }
+
   /** Ends everything that the session holds (SES-13). */
   leave(peer: P): void {
     const callee = this.#callees.remove(peer);

@@ -145,6 +145,11 @@ export class Registrar<P extends Peer> {
     }
   }
 
+  /** Releases up to `count` registrations of a session. Invocations in flight continue. */
+  leavePart(callee: CalleeState<P>, count: number): void {
+    for (const registration of callee.registrations.values().slice(0, count)) this.#giveBack(registration);
+  }
+
   #refusal(peer: P, [, , options, procedure]: Register, id: RegistrationId, mayDisclose: boolean): Fault | undefined {
     const { maxRegistrationsPerSession } = this.#options.limits;
     if (isReserved(procedure))

@@ -90,3 +90,43 @@ describe('a session that sends more than its share of a turn (G11)', () => {
     expect(harness.realm.routed).toHaveLength(routedCount);
   });
 });
+
+describe('sessions whose connections end (G11)', () => {
+  it('leave their realm in a later turn when this one has no time left', async () => {
+    const harness = createHarness({ turnBudgetMs: 1 });
+    harness.join();
+    harness.turns.work(10_000);
+    harness.hangUp();
+    expect(harness.realm.removed).toEqual([]);
+    await allTurns(harness);
+    expect(harness.realm.removed).toHaveLength(1);
+    expect(harness.timers.pending).toEqual([]);
+  });
+
+  it('end what they hold in parts, which share turns with other connections', async () => {
+    const harness = createHarness({ turnBudgetMs: 1 });
+    const { realm } = harness;
+    harness.join();
+    realm.partCount = 20;
+    harness.hangUp();
+    const seen: number[] = [];
+    while (harness.turns.waitingCount > 0) {
+      seen.push(realm.partCount);
+      await settle();
+    }
+    // A part at once, and then one for each turn of a millisecond.
+    expect(seen[0]).toBe(19);
+    expect(seen.length).toBeGreaterThan(10);
+    expect(realm.partCount).toBe(0);
+    expect(realm.removed).toHaveLength(1);
+  });
+
+  it('end all at once when the node stops', () => {
+    const harness = createHarness({ turnBudgetMs: 1 });
+    harness.join();
+    harness.realm.partCount = 20;
+    harness.hangUp();
+    harness.turns.stop();
+    expect(harness.realm.removed).toHaveLength(1);
+  });
+});

@@ -1,0 +1,51 @@
+import { Cost } from '../routing/turn-meter.js';
+import type { EndpointDependencies } from './endpoint-dependencies.js';
+import type { EstablishedSession } from './established-session.js';
+import { Intake } from './intake.js';
+import type { SessionRealm } from './ports.js';
+import type { SessionReports } from './session-reports.js';
+import type { TurnAccount, TurnScheduler } from './turn-scheduler.js';
+
+/** An established session in its realm, with the checks of what it sends: from WELCOME to its end. */
+export class LiveSession {
+  readonly session: EstablishedSession;
+  readonly intake: Intake;
+  readonly #realm: SessionRealm;
+  readonly #turns: TurnScheduler;
+  readonly #reports: SessionReports;
+
+  constructor(
+    session: EstablishedSession,
+    realm: SessionRealm,
+    { counters, logger, turns }: Pick<EndpointDependencies, 'counters' | 'logger' | 'turns'>,
+    reports: SessionReports,
+  ) {
+    this.session = session;
+    this.intake = new Intake({ session, realm, counters, logger });
+    this.#realm = realm;
+    this.#turns = turns;
+    this.#reports = reports;
+  }
+
+  /** The realm may route to the session from now on. */
+  begin(): void {
+    this.#reports.opened(this.session);
+    this.#turns.work(Cost.SESSION);
+    this.#realm.admit(this.session);
+  }
+
+  /** Ends a part of what a session holds whose connection has ended, at the expense of its account; false: little is left. */
+  releasePart(account: TurnAccount): boolean {
+    if (!this.#realm.releasePart(this.session)) return false;
+    this.#turns.charge(account, this.#turns.spent, Cost.SESSION_PART);
+    return true;
+  }
+
+  /** The last act of each step: the realm reacts to the end of the session (SES-13). */
+  end(reason: string): void {
+    this.#turns.work(Cost.SESSION);
+    this.session.seal();
+    this.#reports.closed(this.session, reason);
+    this.#realm.remove(this.session);
+  }
+}
