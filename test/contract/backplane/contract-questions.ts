@@ -154,14 +154,17 @@ export function questionContract(inScene: InScene): void {
         const [asker, dying, leaving, withdrawing] = (await nodes(4)) as [...Three, NodeUnderTest];
         const asked = new Set<string>();
         asker.answer = () => Promise.resolve('here');
-        for (const one of [dying, leaving])
+        const askedTo = (one: NodeUnderTest, answer: Promise<unknown>): void => {
           one.answer = () => {
             asked.add(one.id);
-            return NEVER;
+            return answer;
           };
-        withdrawing.answer = () => Promise.resolve('here');
+        };
+        for (const one of [dying, leaving]) askedTo(one, NEVER);
+        askedTo(withdrawing, Promise.resolve('here'));
         const answers = ask(asker);
-        while (asked.size < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+        // A node that stops to serve the realm before it has the question refuses it.
+        while (asked.size < 3) await new Promise((resolve) => setTimeout(resolve, 1));
         await withdrawing.backplane.withdraw(REALM);
         await cluster.kill(dying.id);
         await leaving.backplane.stop();
