@@ -1,4 +1,5 @@
 import type { RedisServer } from '../../support/redis.js';
+import type { RedisShards } from '../../support/redis-shards.js';
 import { judge, type Terms, type Trouble } from '../checker/judge.js';
 import { endOf, endOfHolding, Journal, matches, type CallRecord, type PublicationRecord } from '../checker/journal.js';
 import { Fleet, type FleetOptions } from './fleet.js';
@@ -8,7 +9,7 @@ import type { Door, Entrance } from './member.js';
 import { figure } from './metrics.js';
 import { judgeGone, judgeReadiness } from './reports.js';
 import type { Router } from './router.js';
-import { leftOver, nodesIn, tracesOf } from './store.js';
+import { leftOver, nodesIn, tracesOf, type RowStore } from './store.js';
 import { ANSWERED_MS, REAPED_MS } from './timings.js';
 import { BUSY_FACTOR, within } from './wait.js';
 
@@ -16,6 +17,8 @@ export interface ClusterOptions extends Partial<Pick<FleetOptions, 'timings' | '
   readonly routerCount?: number;
   /** How the router at that place reaches the store; absent: directly. */
   readonly storeFor?: (index: number) => string;
+  /** A Redis Cluster, instead of a store. */
+  readonly shards?: RedisShards;
   /** After this long it is over, busy machine or not, if not everything works for the first time. */
   readonly joinMs?: number;
   /** After this long it is over, busy machine or not, if not all that was asked is answered. */
@@ -41,6 +44,7 @@ export class ClusterScene<Clients extends Load> {
   readonly prefix = 'load';
   /** The one that holds the rows now. */
   redis: RedisServer | undefined;
+  readonly #shards: RedisShards | undefined;
   readonly #troubles: Trouble[] = [];
   readonly #sacrificed = new Set<string>();
   readonly #joinMs: number;
@@ -53,18 +57,19 @@ export class ClusterScene<Clients extends Load> {
     options: ClusterOptions,
     load: (journal: Journal, entrance: Entrance) => Clients,
   ) {
-    const { routerCount = 3, storeFor, settings = [], timings, variables } = options;
+    const { routerCount = 3, storeFor, settings = [], timings, variables, shards } = options;
     this.#joinMs = options.joinMs ?? JOIN_MS * BUSY_FACTOR;
     this.#settleMs = options.settleMs ?? SETTLE_MS * BUSY_FACTOR;
     this.#meddle = options.meddle;
     this.redis = redis;
+    this.#shards = shards;
     this.fleet = new Fleet({
       routerCount,
       prefix: this.prefix,
       settings: ['drain.periodMs=300', 'drain.deadlineMs=8000', ...settings],
-      backplane: storeFor ?? (() => redis?.url ?? 'memory'),
+      backplane: storeFor ?? (() => shards?.url ?? redis?.url ?? 'memory'),
       ...(timings !== undefined && { timings }),
-      ...(variables !== undefined && { variables }),
+      variables: { ...variables, ...(shards !== undefined && variablesOf(shards)) },
     });
     const doorFor = (home: number): Door => ({
       ...this.fleet.doorFor(home),
@@ -79,6 +84,13 @@ export class ClusterScene<Clients extends Load> {
     this.load.join();
     await this.sweep(this.#joinMs, 1);
     this.load.run();
+  }
+
+  /** What holds the rows. */
+  get store(): RowStore {
+    const store = this.#shards ?? this.redis;
+    if (store === undefined) throw new Error('this scene has no store');
+    return store;
   }
 
   router(index: number): Router {
@@ -131,7 +143,7 @@ export class ClusterScene<Clients extends Load> {
   async directoryShows(limitMs: number): Promise<void> {
     await within(limitMs, 'the directory shows the nodes that run', async () => {
       const expected = this.fleet.living.map(({ node }) => node).sort();
-      const { alive, leases } = await nodesIn(this.redis!, this.prefix);
+      const { alive, leases } = await nodesIn(this.store, this.prefix);
       const isRight = [alive, leases].every((nodes) => nodes.join() === expected.join());
       return isRight ? [] : [`alive ${alive.join()}`, `leases ${leases.join()}`, `running ${expected.join()}`];
     });
@@ -139,7 +151,7 @@ export class ClusterScene<Clients extends Load> {
 
   /** Nothing of that node is left, and each of these has received once that it is gone (G5). */
   async forgotten(node: string, limitMs: number, survivors: readonly Router[] = this.fleet.living): Promise<void> {
-    await within(limitMs, `nothing is left of ${node}`, () => tracesOf(this.redis!, this.prefix, node));
+    await within(limitMs, `nothing is left of ${node}`, () => tracesOf(this.store, this.prefix, node));
     await within(limitMs, `all have received that ${node} is gone`, () =>
       survivors.filter((router) => this.goneCount(router, node) === 0).map(({ name }) => name),
     );
@@ -178,8 +190,8 @@ export class ClusterScene<Clients extends Load> {
     const violations = await this.#checkMetrics();
     await this.load.leave();
     await this.fleet.stop();
-    if (this.redis !== undefined)
-      violations.push(...(await leftOver(this.redis, this.prefix)).map((key) => `G5: ${key} is left`));
+    if (this.redis !== undefined || this.#shards !== undefined)
+      violations.push(...(await leftOver(this.store, this.prefix)).map((key) => `G5: ${key} is left`));
     const all = { noticeMs: 3_000, endingMs: 1_000, ghostMs: REAPED_MS, answerMs: ANSWERED_MS, ...terms };
     const given = { ...all, troubles: this.#troubles, sacrificed: this.#sacrificed };
     violations.push(...judge(this.journal, this.fleet.evidence(), given));
@@ -317,4 +329,8 @@ function unanswered(calls: readonly CallRecord[]): string[] {
       ? []
       : [`call ${call.number} of ${call.session.member} to ${call.procedure}: ${error ?? 'no end'}`];
   });
+}
+
+function variablesOf({ nodes }: RedisShards): Readonly<Record<string, string>> {
+  return { GANTRY_BACKPLANE_REDIS_CLUSTER_NODES: JSON.stringify(nodes) };
 }

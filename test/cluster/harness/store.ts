@@ -1,4 +1,7 @@
-import type { RedisServer } from '../../support/redis.js';
+/** A server, or the servers of a Redis Cluster. */
+export interface RowStore {
+  command(name: string, key: string, ...words: readonly (string | number)[]): Promise<unknown>;
+}
 
 /** One key with all it holds, as text. */
 export interface Row {
@@ -14,11 +17,11 @@ const READS: Readonly<Record<string, readonly string[]>> = {
 };
 /** Longer than any test, and of the clock of the store, which is this machine's. */
 const KEPT_MS = 3_600_000;
-/** The only rows that may outlive their node: tombstones, for a day. */
-const TOMBSTONES = /:\{nodes\}:gone$/;
+/** The only rows that may outlive their node: tombstones, for a day, and the marks of the servers of a Redis Cluster, for an hour. */
+const TOMBSTONES = /:\{nodes\}:gone$|:\{p:\d+\}:mark$/;
 
 /** Everything a cluster keeps in the store. */
-export async function rowsIn(redis: RedisServer, prefix: string): Promise<Row[]> {
+export async function rowsIn(redis: RowStore, prefix: string): Promise<Row[]> {
   const rows: Row[] = [];
   for (const key of (await redis.command('KEYS', `${prefix}:*`)) as string[]) {
     const type = String(await redis.command('TYPE', key));
@@ -31,7 +34,7 @@ export async function rowsIn(redis: RedisServer, prefix: string): Promise<Row[]>
 }
 
 /** The keys in which the store still has a node, tombstones aside. */
-export async function tracesOf(redis: RedisServer, prefix: string, node: string): Promise<string[]> {
+export async function tracesOf(redis: RowStore, prefix: string, node: string): Promise<string[]> {
   return (await rowsIn(redis, prefix)).flatMap(({ key, content }) => {
     if (TOMBSTONES.test(key)) return [];
     const held = content.filter((text) => text.includes(node));
@@ -40,7 +43,7 @@ export async function tracesOf(redis: RedisServer, prefix: string, node: string)
 }
 
 /** What is left that should not be, once every node has left. */
-export async function leftOver(redis: RedisServer, prefix: string): Promise<string[]> {
+export async function leftOver(redis: RowStore, prefix: string): Promise<string[]> {
   const left: string[] = [];
   for (const { key } of await rowsIn(redis, prefix)) {
     const isExcused = TOMBSTONES.test(key) && Number(await redis.command('TTL', key)) > 0;
@@ -50,7 +53,7 @@ export async function leftOver(redis: RedisServer, prefix: string): Promise<stri
 }
 
 /** The nodes that hold a lease, and those with a row: the same, and these. */
-export async function nodesIn(redis: RedisServer, prefix: string): Promise<{ alive: string[]; leases: string[] }> {
+export async function nodesIn(redis: RowStore, prefix: string): Promise<{ alive: string[]; leases: string[] }> {
   const [alive, leases] = (await Promise.all([
     redis.command('HKEYS', `${prefix}:{nodes}:alive`),
     redis.command('ZRANGE', `${prefix}:{nodes}:leases`, '0', '-1'),
@@ -59,6 +62,6 @@ export async function nodesIn(redis: RedisServer, prefix: string): Promise<{ ali
 }
 
 /** From now on nobody is declared dead, however long it does not renew its lease. */
-export async function keepEverybody(redis: RedisServer, prefix: string): Promise<void> {
+export async function keepEverybody(redis: RowStore, prefix: string): Promise<void> {
   await redis.command('HSET', `${prefix}:{nodes}:meta`, 'graceUntilMs', String(Date.now() + KEPT_MS));
 }

@@ -1,0 +1,101 @@
+import { expect, it, onTestFinished } from 'vitest';
+import { createKeys } from '../../src/backplane/redis/keys.js';
+import { startShards, type RedisShards } from '../support/redis-shards.js';
+import { MetaRecord } from './harness/meta-record.js';
+import { startScene, type Scene } from './harness/scene.js';
+import { HEALED_MS, LONG_LEASE } from './harness/timings.js';
+
+const REALM = 'realm1';
+
+interface Sharded {
+  readonly shards: RedisShards;
+  readonly scene: Scene;
+}
+
+/** Three routers over a Redis Cluster; autobahn-js and wampy are among their clients. */
+async function startSharded(hasReplicas: boolean): Promise<Sharded> {
+  const shards = await startShards({ hasReplicas });
+  onTestFinished(() => shards.stop());
+  const scene = await startScene(undefined, { shards, settings: LONG_LEASE });
+  return { shards, scene };
+}
+
+const channelsOf = ({ prefix }: Scene) => createKeys({ prefix, database: 0 }).channels;
+
+/** A fault of the store: what leaves a node may fail by name until all works again, and each router lives on. */
+async function through({ scene }: Sharded, fault: () => Promise<unknown>): Promise<void> {
+  const trouble = scene.trouble();
+  await fault();
+  await scene.sweep(HEALED_MS);
+  await scene.readinessBecomes(true, HEALED_MS, ...scene.fleet.living);
+  trouble.over();
+}
+
+function expectNobodyGone({ fleet }: Scene): void {
+  expect(fleet.all.flatMap((router) => router.logged('backplane.node_gone'))).toEqual([]);
+  for (const router of fleet.all) expect(router.lives).toHaveLength(1);
+}
+
+it('a failover, by hand and by the death of a primary, costs nobody a session (G3, G4, G6)', async () => {
+  const sharded = await startSharded(true);
+  const { shards, scene } = sharded;
+  const { nodes, realm, inbox } = channelsOf(scene);
+  const record = await MetaRecord.at(scene.router(2).url);
+  for (const channel of [nodes, inbox(scene.router(0).node)])
+    await through(sharded, async () => shards.failOver(await shards.ownerOf(channel)));
+  await through(sharded, async () => {
+    const owner = await shards.ownerOf(realm(REALM));
+    await shards.killPrimary(owner);
+    // It comes back as a replica.
+    await owner.start();
+  });
+  expectNobodyGone(scene);
+  await record.expectOnce();
+  await scene.finish({ noticeMs: 9_000 });
+});
+
+it('a server of it that stands still, or has lost its data, is an outage that heals (G4, G6)', async () => {
+  const sharded = await startSharded(false);
+  const { shards, scene } = sharded;
+  const { realm } = channelsOf(scene);
+  const record = await MetaRecord.at(scene.router(2).url);
+  const frozen = await shards.ownerOf(realm(REALM));
+  await through(sharded, async () => {
+    frozen.pause();
+    await scene.readinessBecomes(false, HEALED_MS, ...scene.fleet.living);
+    frozen.resume();
+  });
+  for (const server of shards.servers) await through(sharded, () => server.flushAll());
+  expectNobodyGone(scene);
+  await record.expectOnce();
+  await scene.finish({ noticeMs: 9_000 });
+});
+
+it('slots move, servers and nodes come and go at once: all works after (G3, G4, G5, G6)', async () => {
+  const sharded = await startSharded(false);
+  const { shards, scene } = sharded;
+  const record = await MetaRecord.at(scene.router(2).url);
+  let added = shards.servers[0]!;
+  await through(sharded, async () => {
+    added = await shards.addPrimary();
+    const [first, second] = shards.servers;
+    const moving = async (): Promise<void> => {
+      await shards.moveSlots(await shards.usedSlotsOf(first!), first!, added);
+      await shards.moveSlots(await shards.usedSlotsOf(second!), second!, first!);
+    };
+    const replacing = async (): Promise<void> => {
+      for (const index of [0, 1]) {
+        scene.sacrifice(scene.router(index));
+        await scene.fleet.replace(index);
+      }
+    };
+    await Promise.all([moving(), replacing()]);
+  });
+  await through(sharded, async () => {
+    await shards.moveSlots(await shards.slotsOf(added), added, shards.servers[2]!);
+    await shards.removePrimary(added);
+  });
+  await scene.directoryShows(HEALED_MS);
+  await record.expectOnce();
+  await scene.finish({ noticeMs: 9_000, ghostMs: 9_000 });
+});
