@@ -4,7 +4,9 @@ import { startPeer, type RedisServer } from './redis.js';
 
 /** Milliseconds without an answer after which the others find a server dead. */
 const NODE_TIMEOUT_MS = 1_000;
-const PEER_ARGS = ['--cluster-enabled', 'yes', '--cluster-node-timeout', `${NODE_TIMEOUT_MS}`];
+/** A primary that has lost its last slot remains a primary. */
+const LASTING = ['--cluster-allow-replica-migration', 'no'];
+const PEER_ARGS = ['--cluster-enabled', 'yes', '--cluster-node-timeout', `${NODE_TIMEOUT_MS}`, ...LASTING];
 
 /** A Redis Cluster of three primaries, each with a replica where a test wants one. End it with `stop`. */
 export async function startShards({ hasReplicas = false } = {}): Promise<RedisShards> {

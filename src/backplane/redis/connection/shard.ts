@@ -5,10 +5,8 @@ import type { ChannelProber, ConnectionsOptions, MakeProber } from './ports.js';
 export interface ShardOptions {
   /** For one server. Its message events are without those of the probe. */
   readonly connections: ConnectionsOptions;
-  /** A channel of this node in a slot of this server. */
-  readonly probeChannel: string;
-  /** A key in a slot of this server, for all nodes. */
-  readonly markKey: string;
+  /** How the names of its probes and its mark begin: with a hash tag whose slot this server owns. */
+  readonly tagged: string;
   readonly makeProber: MakeProber;
   /** It needs new connections. `isEmptied`: it has lost its data. */
   readonly failed: (reason: string, isEmptied: boolean) => void;
@@ -30,8 +28,9 @@ export class Shard {
   #isReading = false;
 
   constructor(options: ShardOptions) {
-    const { connections, probeChannel, makeProber, failed } = options;
-    const { events } = connections;
+    const { connections, tagged, makeProber, failed } = options;
+    const { events, node } = connections;
+    const probeChannel = `${tagged}:probe:${node}`;
     this.#options = options;
     this.connections = new RedisConnections({
       ...connections,
@@ -55,6 +54,11 @@ export class Shard {
       missed: () => failed('this node does not receive its own probes', false),
     });
     this.connections.subscribe(probeChannel).catch(() => undefined);
+  }
+
+  /** See ShardOptions: once another server owns that slot, this shard is of no use. */
+  get tagged(): string {
+    return this.#options.tagged;
   }
 
   /** To be called with each heartbeat, while it is connected. */
@@ -82,7 +86,7 @@ export class Shard {
   }
 
   async #currentMark(): Promise<string> {
-    const { markKey } = this.#options;
+    const markKey = `${this.#options.tagged}:mark`;
     const [, mark] = await Promise.all([
       this.connections.command('SET', markKey, randomUUID(), 'NX', 'PX', MARK_MS),
       this.connections.command('GET', markKey),

@@ -174,26 +174,36 @@ export class ShardedConnections implements StoreLink {
 
   #adopt(map: SlotMap): void {
     const before = this.#map;
-    if (before !== undefined && map.newOwners(before).size === 0) return;
-    if (before !== undefined) {
+    const haveMoved = before !== undefined && map.newOwners(before).size > 0;
+    const missing = [...map.primaries.keys()].filter((name) => !this.#shards.has(name));
+    if (before !== undefined && !haveMoved && missing.length === 0) return;
+    if (haveMoved) {
       this.#isDoubtful = true;
       this.reset('the slots of the Redis Cluster have moved');
     }
     this.#map = map;
     for (const [name, shard] of this.#shards) {
-      if (map.primaries.has(name)) continue;
+      // Its probes and its mark would be at another server.
+      if (map.ownerOf(shard.tagged) === name) continue;
       this.#shards.delete(name);
       void shard.connections.stop();
     }
-    const added: Shard[] = [];
-    for (const [name, address] of map.primaries) {
-      if (this.#shards.has(name)) continue;
-      const shard = this.#create(name, address, map);
-      this.#shards.set(name, shard);
-      added.push(shard);
-    }
+    const added = new Map<string, Shard>();
+    for (const [name, address] of map.primaries)
+      if (!this.#shards.has(name)) added.set(name, this.#create(name, address, map));
+    for (const [name, shard] of added) this.#shards.set(name, shard);
     this.#distribute();
-    for (const { connections } of added) connections.start().catch((cause: unknown) => this.#giveUp(cause as Error));
+    for (const [name, shard] of added)
+      shard.connections.start().catch((cause: unknown) => this.#ended(name, shard, cause as Error));
+  }
+
+  /** A shard that was not connected yet: it is no longer needed, or an operator must mend its server first. */
+  #ended(name: string, shard: Shard, cause: Error): void {
+    if (this.#shards.get(name) !== shard) return;
+    this.#shards.delete(name);
+    // Later the next reading tries it again, as one server is tried again.
+    if (this.#starting !== undefined) this.#giveUp(cause);
+    else this.#readSoon(RETRY_MS);
   }
 
   /** Each channel at the server that owns its slot, and at no other. */
@@ -208,8 +218,7 @@ export class ShardedConnections implements StoreLink {
   }
 
   #create(name: string, address: ServerAddress, map: SlotMap): Shard {
-    const { access, node, prefix, makeProber } = this.#options;
-    const tag = tagAt(name, map);
+    const { access, prefix, makeProber } = this.#options;
     return new Shard({
       connections: {
         ...this.#options,
@@ -230,8 +239,7 @@ export class ShardedConnections implements StoreLink {
           },
         },
       },
-      probeChannel: `${prefix}:{${tag}}:probe:${node}`,
-      markKey: `${prefix}:{${tag}}:mark`,
+      tagged: `${prefix}:{${tagAt(name, map)}}`,
       makeProber,
       failed: (reason, isEmptied) => {
         if (isEmptied) this.#isDoubtful = true;

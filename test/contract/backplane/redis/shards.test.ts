@@ -109,11 +109,37 @@ describe('a Redis Cluster', () => {
     expect(fenced(it)).toBe(0);
   });
 
-  it.each(['realm', 'nodes'] as const)('may move the slot of the rows of the %s (G6)', async (which) => {
+  it.each(['rows of the realm', 'rows of the nodes', 'probes'] as const)(
+    'may move the slot of the %s (G6)',
+    async (which) => {
+      const it = await scene();
+      const { channels } = createKeys({ prefix: it.prefix, database: 0 });
+      const channel = {
+        'rows of the realm': channels.realm(REALM),
+        'rows of the nodes': channels.nodes,
+        // The first tag is that of whichever server owns its slot.
+        probes: `${it.prefix}:{p:0}:mark`,
+      }[which];
+      const acknowledged = await publishThrough(it, () => it.shards.move(channel));
+      expectNoSilentLoss(it, acknowledged);
+      await expectAgreement(it);
+      expect(fenced(it)).toBe(0);
+    },
+  );
+
+  it('may get another server, and lose it before each node has reached it (G6)', async () => {
     const it = await scene();
-    const { channels } = createKeys({ prefix: it.prefix, database: 0 });
-    const channel = which === 'nodes' ? channels.nodes : channels.realm(REALM);
-    const acknowledged = await publishThrough(it, () => it.shards.move(channel));
+    const { shards } = it;
+    const [first, second, third] = shards.servers as [RedisServer, RedisServer, RedisServer];
+    const acknowledged = await publishThrough(it, async () => {
+      for (let round = 0; round < 2; round++) {
+        const added = await shards.addPrimary();
+        await shards.moveSlots(await shards.usedSlotsOf(first), first, added);
+        await shards.moveSlots(await shards.usedSlotsOf(second), second, first);
+        await shards.moveSlots(await shards.slotsOf(added), added, third);
+        await shards.removePrimary(added);
+      }
+    });
     expectNoSilentLoss(it, acknowledged);
     await expectAgreement(it);
     expect(fenced(it)).toBe(0);
