@@ -5,7 +5,8 @@ import type { Store } from '../../../src/backplane/redis/ports.js';
 import { createClusterCounters, type ClusterCounters } from '../../../src/telemetry/cluster-counters.js';
 import type { NodeId } from '../../../src/wamp/ids.js';
 import { FaultyHub } from '../../support/memory-faults.js';
-import { RedisCluster } from '../../support/redis-cluster.js';
+import { RedisCluster, type TestedStore } from '../../support/redis-cluster.js';
+import { startShards, type RedisShards } from '../../support/redis-shards.js';
 import { startRedis, type RedisOptions, type RedisServer } from '../../support/redis.js';
 import { NodeUnderTest } from './node-under-test.js';
 import { REALM } from './samples.js';
@@ -45,7 +46,7 @@ export interface SharedStoreCases<Shared> {
   readonly inRedis: (redis: RedisOfStore) => void;
 }
 
-/** Describes a store in memory, in Redis, and in Redis in cluster mode. */
+/** Describes a store in memory, in Redis, in Redis in cluster mode, and in a Redis Cluster. */
 export function describeSharedStore<Shared>(cases: SharedStoreCases<Shared>): void {
   const { contract, storeOf, plain } = cases;
   const sceneOf = ({ nodes: [one, two] }: { readonly nodes: Nodes }): StoreScene<Shared> => ({
@@ -77,6 +78,15 @@ export function describeSharedStore<Shared>(cases: SharedStoreCases<Shared>): vo
       return { one: shared, two: shared };
     });
   });
+
+  describe('in a Redis Cluster', () => {
+    let shards: RedisShards;
+    beforeAll(async () => {
+      shards = await startShards();
+    });
+    afterAll(() => shards.stop());
+    contract('two nodes over three primaries', async () => sceneOf(await joinRedis(shards)));
+  });
 }
 
 /** Polls: a store does not notify when the time of something is over. */
@@ -103,14 +113,16 @@ function serverOfSuite(options?: RedisOptions, prepare?: (server: RedisServer) =
     get server() {
       return server;
     },
-    async join() {
-      const cluster = new RedisCluster(server);
-      onTestFinished(() => cluster.stop());
-      const nodes = [await cluster.join(), await cluster.join()] as const;
-      await startAll(nodes);
-      return { cluster, nodes };
-    },
+    join: () => joinRedis(server),
   };
+}
+
+async function joinRedis(store: TestedStore): Promise<{ readonly cluster: RedisCluster; readonly nodes: Nodes }> {
+  const cluster = new RedisCluster(store);
+  onTestFinished(() => cluster.stop());
+  const nodes = [await cluster.join(), await cluster.join()] as const;
+  await startAll(nodes);
+  return { cluster, nodes };
 }
 
 async function startAll(nodes: Nodes): Promise<void> {
