@@ -7,7 +7,8 @@ import { parseConfig } from '../../src/config/load.js';
 import { startNode, type RunningNode } from '../../src/node/node.js';
 import { silentLogger, type Logger } from '../../src/telemetry/logger.js';
 import type { NodeId } from '../../src/wamp/ids.js';
-import { sharedRedis } from './redis.js';
+import { randomPrefix, sharedRedis, type SharedRedis } from './redis.js';
+import { startShards, type RedisShards } from './redis-shards.js';
 
 /** Nodes of one cluster in this process, each with its own listeners on free ports. */
 export interface TestCluster {
@@ -38,7 +39,25 @@ export async function startCluster(
 /** Starts `nodeCount` nodes over a Redis that others may use too. */
 export async function startRedisCluster(nodeCount: number, config: ConfigInput = {}): Promise<TestCluster> {
   const redis = await sharedRedis();
-  const backplane = { ...config.backplane, url: redis.url, redis: { prefix: redis.prefix } };
+  return startOver(redis, { prefix: redis.prefix }, nodeCount, config);
+}
+
+let shardsOfFile: Promise<RedisShards> | undefined;
+
+/** Starts `nodeCount` nodes over a Redis Cluster, which all tests of a file use; it ends with their process. */
+export async function startShardedCluster(nodeCount: number, config: ConfigInput = {}): Promise<TestCluster> {
+  const { url, nodes } = await (shardsOfFile ??= startShards());
+  const store = { url, stop: () => Promise.resolve() };
+  return startOver(store, { prefix: randomPrefix(), cluster: { nodes: [...nodes] } }, nodeCount, config);
+}
+
+async function startOver(
+  redis: Pick<SharedRedis, 'url' | 'stop'>,
+  settings: NonNullable<ConfigInput['backplane']>['redis'],
+  nodeCount: number,
+  config: ConfigInput,
+): Promise<TestCluster> {
+  const backplane = { ...config.backplane, url: redis.url, redis: settings };
   const nodes: RunningNode[] = [];
   try {
     for (let index = 0; index < nodeCount; index++)

@@ -4,7 +4,7 @@ import type { ConfigInput } from '../../src/config/schema.js';
 import type { Counters } from '../../src/telemetry/counters.js';
 import type { TransportType } from '../../src/transport/connection.js';
 import type { SerializerId } from '../../src/wamp/payload.js';
-import { startCluster, startRedisCluster, type TestCluster } from './cluster.js';
+import { startCluster, startRedisCluster, startShardedCluster, type TestCluster } from './cluster.js';
 import { RawClient, type ConnectOptions, type JoinOptions } from './raw-client.js';
 
 const SERIALIZERS: readonly SerializerId[] = ['json', 'msgpack', 'cbor'];
@@ -15,8 +15,14 @@ const TOPOLOGIES: readonly Topology[] = [
   { name: '3 nodes in process', nodeCount: 3 },
   // As autobahn-js has it.
   { name: '3 nodes in process, long-poll', nodeCount: 3, transport: 'longpoll', serializers: ['json'] },
-  { name: '3 nodes over Redis', nodeCount: 3, isOverRedis: true },
+  { name: '3 nodes over Redis', nodeCount: 3, store: 'redis' },
+  // Long: the messages are those of one server, and test/contract shows that the backplane is the same.
+  ...(process.env['GANTRY_TEST_SHARDS'] === 'yes'
+    ? [{ name: '3 nodes over a Redis Cluster', nodeCount: 3, store: 'shards', serializers: ['msgpack'] } as const]
+    : []),
 ];
+
+const STARTS = { redis: startRedisCluster, shards: startShardedCluster } as const;
 
 /** Chapters about what only the WebSocket has. */
 const WEBSOCKET_CHAPTERS: ReadonlySet<string> = new Set([
@@ -34,7 +40,8 @@ const ORDERED_CHAPTERS: ReadonlySet<string> = new Set([
 interface Topology {
   readonly name: string;
   readonly nodeCount: number;
-  readonly isOverRedis?: boolean;
+  /** Absent: the nodes are in this process. */
+  readonly store?: 'redis' | 'shards';
   /** Absent: WebSocket. */
   readonly transport?: TransportType;
   /** Absent: all. */
@@ -73,7 +80,7 @@ export function describeConformance(
   each: 'chapter' | 'test' = 'chapter',
   schedule?: Scheduler,
 ): void {
-  for (const { name, nodeCount, isOverRedis, transport = 'websocket', serializers = SERIALIZERS } of TOPOLOGIES) {
+  for (const { name, nodeCount, store, transport = 'websocket', serializers = SERIALIZERS } of TOPOLOGIES) {
     if (transport !== 'websocket' && WEBSOCKET_CHAPTERS.has(chapter)) continue;
     if (transport === 'longpoll' && ORDERED_CHAPTERS.has(chapter)) continue;
     const settings = transport === 'rawsocket' ? { ...config, listeners: [{ type: transport, port: 0 }] } : config;
@@ -85,9 +92,9 @@ export function describeConformance(
         const [before, after] = each === 'chapter' ? [beforeAll, afterAll] : [beforeEach, afterEach];
         before(async () => {
           cluster =
-            isOverRedis === true
-              ? await startRedisCluster(nodeCount, settings)
-              : await startCluster(nodeCount, settings, schedule);
+            store === undefined
+              ? await startCluster(nodeCount, settings, schedule)
+              : await STARTS[store](nodeCount, settings);
         });
         after(() => cluster.stop());
         afterEach(() => {
