@@ -1,5 +1,6 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { createKeys } from '../../src/backplane/redis/keys.js';
+import type { NodeId } from '../../src/wamp/ids.js';
 import { startShards, type RedisShards } from '../support/redis-shards.js';
 import { MetaRecord } from './harness/meta-record.js';
 import { startScene, type Scene } from './harness/scene.js';
@@ -39,12 +40,12 @@ function expectNobodyGone({ fleet }: Scene): void {
 it('a failover, by hand and by the death of a primary, costs nobody a session (G3, G4, G6)', async () => {
   const sharded = await startSharded(true);
   const { shards, scene } = sharded;
-  const { nodes, realm, inbox } = channelsOf(scene);
+  const channels = channelsOf(scene);
   const record = await MetaRecord.at(scene.router(2).url);
-  for (const channel of [nodes, inbox(scene.router(0).node)])
+  for (const channel of [channels.nodes, channels.inbox(scene.router(0).node as NodeId)])
     await through(sharded, async () => shards.failOver(await shards.ownerOf(channel)));
   await through(sharded, async () => {
-    const owner = await shards.ownerOf(realm(REALM));
+    const owner = await shards.ownerOf(channels.realm(REALM));
     await shards.killPrimary(owner);
     // It comes back as a replica.
     await owner.start();
@@ -57,9 +58,9 @@ it('a failover, by hand and by the death of a primary, costs nobody a session (G
 it('a server of it that stands still, or has lost its data, is an outage that heals (G4, G6)', async () => {
   const sharded = await startSharded(false);
   const { shards, scene } = sharded;
-  const { realm } = channelsOf(scene);
+  const channels = channelsOf(scene);
   const record = await MetaRecord.at(scene.router(2).url);
-  const frozen = await shards.ownerOf(realm(REALM));
+  const frozen = await shards.ownerOf(channels.realm(REALM));
   await through(sharded, async () => {
     frozen.pause();
     await scene.readinessBecomes(false, HEALED_MS, ...scene.fleet.living);
