@@ -44,11 +44,18 @@ export async function startRedisCluster(nodeCount: number, config: ConfigInput =
 
 let shardsOfFile: Promise<RedisShards> | undefined;
 
-/** Starts `nodeCount` nodes over a Redis Cluster, which all tests of a file use; it ends with their process. */
+/** Starts `nodeCount` nodes over a Redis Cluster, which all tests of a file use: end it with `stopShards`. */
 export async function startShardedCluster(nodeCount: number, config: ConfigInput = {}): Promise<TestCluster> {
   const { url, nodes } = await (shardsOfFile ??= startShards());
   const store = { url, stop: () => Promise.resolve() };
   return startOver(store, { prefix: randomPrefix(), cluster: { nodes: [...nodes] } }, nodeCount, config);
+}
+
+/** To be called when a file ends. Idempotent. */
+export async function stopShards(): Promise<void> {
+  const shards = shardsOfFile;
+  shardsOfFile = undefined;
+  await (await shards)?.stop();
 }
 
 async function startOver(

@@ -4,7 +4,7 @@ import type { ConfigInput } from '../../src/config/schema.js';
 import type { Counters } from '../../src/telemetry/counters.js';
 import type { TransportType } from '../../src/transport/connection.js';
 import type { SerializerId } from '../../src/wamp/payload.js';
-import { startCluster, startRedisCluster, startShardedCluster, type TestCluster } from './cluster.js';
+import { startCluster, startRedisCluster, startShardedCluster, stopShards, type TestCluster } from './cluster.js';
 import { RawClient, type ConnectOptions, type JoinOptions } from './raw-client.js';
 
 const SERIALIZERS: readonly SerializerId[] = ['json', 'msgpack', 'cbor'];
@@ -80,6 +80,8 @@ export function describeConformance(
   each: 'chapter' | 'test' = 'chapter',
   schedule?: Scheduler,
 ): void {
+  // After all chapters of the file. The signal that ends a worker leaves its servers running.
+  afterAll(stopShards);
   for (const { name, nodeCount, store, transport = 'websocket', serializers = SERIALIZERS } of TOPOLOGIES) {
     if (transport !== 'websocket' && WEBSOCKET_CHAPTERS.has(chapter)) continue;
     if (transport === 'longpoll' && ORDERED_CHAPTERS.has(chapter)) continue;
