@@ -4,9 +4,13 @@ import type { NodeId } from '../../src/wamp/ids.js';
 import { startShards, type RedisShards } from '../support/redis-shards.js';
 import { MetaRecord } from './harness/meta-record.js';
 import { startScene, type Scene } from './harness/scene.js';
+import { figure } from './harness/metrics.js';
 import { HEALED_MS, LONG_LEASE } from './harness/timings.js';
+import { within } from './harness/wait.js';
 
 const REALM = 'realm1';
+/** Longer than any machine takes for some heartbeats. */
+const NOTICED_MS = 60_000;
 
 interface Sharded {
   readonly shards: RedisShards;
@@ -23,10 +27,27 @@ async function startSharded(hasReplicas: boolean): Promise<Sharded> {
 
 const channelsOf = ({ prefix }: Scene) => createKeys({ prefix, database: 0 }).channels;
 
+/** Slots that a router does not use are compared with every fifth heartbeat. */
+const ALL_SEEN_TICKS = 7;
+const PROBES = 'gantry_cluster_probe_round_trip_seconds_count';
+
+/** Waits until each router has noticed what has changed in the store: it looks with its probes, one for each server and its inbox. */
+async function allHaveNoticed({ shards, scene }: Sharded): Promise<void> {
+  const probeCount = ALL_SEEN_TICKS * (shards.servers.length + 1);
+  const looks = scene.fleet.living.map(async (router) => {
+    const countOf = async (): Promise<number> => figure(await router.figures(), PROBES) ?? 0;
+    const wanted = (await countOf()) + probeCount;
+    await within(NOTICED_MS, 'all servers are looked at', async () => (await countOf()) >= wanted);
+  });
+  await Promise.all(looks);
+}
+
 /** A fault of the store: what leaves a node may fail by name until all works again, and each router lives on. */
-async function through({ scene }: Sharded, fault: () => Promise<unknown>): Promise<void> {
+async function through(sharded: Sharded, fault: () => Promise<unknown>): Promise<void> {
+  const { scene } = sharded;
   const trouble = scene.trouble();
   await fault();
+  await allHaveNoticed(sharded);
   await scene.sweep(HEALED_MS);
   await scene.readinessBecomes(true, HEALED_MS, ...scene.fleet.living);
   trouble.over();

@@ -72,11 +72,11 @@ export class FaultProxy {
     this.#faults.push({ kind: 'throttle', which, way, amount: bytesPerSecond });
   }
 
-  /** Resets connections, and refuses new ones until `heal`. */
-  async cut(which?: Which): Promise<void> {
+  /** Resets connections, and new ones at once until `heal`. The port stays its own: another program could take a free one. */
+  cut(which?: Which): Promise<void> {
     this.#faults.push({ kind: 'cut', which, way: undefined, amount: 0 });
     this.reset(which);
-    if (which === undefined) await this.#close();
+    return Promise.resolve();
   }
 
   /** Resets connections; new ones are welcome. */
@@ -84,10 +84,10 @@ export class FaultProxy {
     for (const line of this.#lines) if (which === undefined || line.name === which) line.reset();
   }
 
-  async heal(): Promise<void> {
+  heal(): Promise<void> {
     this.#faults = [];
     for (const line of this.#lines) line.heal();
-    if (this.#server === undefined) await this.listen();
+    return Promise.resolve();
   }
 
   async stop(): Promise<void> {
@@ -96,6 +96,11 @@ export class FaultProxy {
   }
 
   #accept(node: Socket): void {
+    if (this.#faults.some(({ kind, which }) => kind === 'cut' && which === undefined)) {
+      node.on('error', () => undefined);
+      node.resetAndDestroy();
+      return;
+    }
     const line: Line = new Line(node, connect(this.#storePort, '127.0.0.1'), {
       fault: (kind, way) => this.#faultOf(kind, way, line),
       onOver: () => this.#lines.delete(line),
