@@ -1,10 +1,28 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
 /** The samples of a metrics page, by name and labels as they stand there. */
 export type Page = ReadonlyMap<string, number>;
 
+/** A connection that is lost, and so a reading, is no fault of what is measured: it is read again. */
+const MAX_ATTEMPTS = 3;
+const RETRY_MS = 100;
+
 export async function readPage(opsUrl: string): Promise<Page> {
-  const response = await fetch(`${opsUrl}/metrics`);
+  const response = await fetchPage(`${opsUrl}/metrics`);
   if (!response.ok) throw new Error(`${opsUrl}/metrics answers ${response.status}`);
   return parsePage(await response.text());
+}
+
+async function fetchPage(url: string): Promise<Response> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await fetch(url);
+    } catch (error) {
+      const { cause } = error as Error;
+      if (attempt === MAX_ATTEMPTS) throw new Error(`${url} cannot be read: ${String(cause ?? error)}`, { cause });
+      await pause(RETRY_MS);
+    }
+  }
 }
 
 export function parsePage(text: string): Page {
