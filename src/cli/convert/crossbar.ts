@@ -187,10 +187,11 @@ function convertPorts(
     if (port === first) return [];
     const isOpen = sockets.length === 0 && longPolls.length === 0;
     // Files, values and redirects are for everybody, whatever the realms.
-    if (realms === first.realms || isOpen)
-      return [
-        listenerWithServices(port, convertFurtherPort(port, one, folder), principalsOf(one.found), folder) ?? [],
-      ].flat();
+    if (realms === first.realms || isOpen) {
+      const further = convertFurtherPort(port, one, folder);
+      const listener = listenerWithServices(port, further, principalsOf(one.found), folder);
+      return listener === undefined ? [] : [listener];
+    }
     for (const { path, socket } of sockets)
       socket.report.security(
         path,
