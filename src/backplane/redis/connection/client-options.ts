@@ -21,7 +21,7 @@ export interface StoreAccess {
   readonly cluster?: { readonly nodes: readonly string[] };
   /** The primary of a Redis Cluster that these connections are for. */
   readonly primary?: ServerAddress;
-  /** Where a server of the Redis Cluster is reached that announces another address. */
+  /** Where a server of the Redis Cluster is reached that announces another address: tests put proxies there. */
   readonly route?: (announced: ServerAddress) => ServerAddress;
   readonly connectTimeoutMs: number;
   /** Time from the request to the reply. */

@@ -73,11 +73,6 @@ export class RedisConnections implements StoreLink {
     return this.#maxPublishBytes;
   }
 
-  /** The process of the server that was reached last. */
-  get server(): string | undefined {
-    return this.#lastServer;
-  }
-
   get isConnected(): boolean {
     return this.#isConnected;
   }

@@ -23,7 +23,7 @@ export class Shard {
   readonly connections: RedisConnections;
   readonly #options: ShardOptions;
   readonly #prober: ChannelProber;
-  /** The mark as it was last; undefined: it was not read since the connections are ready. */
+  /** The mark as it was read last, over these or earlier connections; undefined: never. */
   #mark: string | undefined;
   #isReading = false;
 

@@ -18,8 +18,8 @@ export interface ShardedConnectionsOptions extends ConnectionsOptions {
 const RETRY_MS = 250;
 /** The slots are read again this often without a reason, in heartbeats. */
 const TICKS_PER_READING = 5;
-/** One of so many hash tags has a slot on each server. */
-const MAX_TAGS = 100_000;
+/** Hash tags to try. On average 16,384 find the only slot of a server; that so many do not has a probability of 10^-26. */
+const MAX_TAGS = 1_000_000;
 
 /**
  * The connections of a node to the primaries of a Redis Cluster. Each command goes to the server that owns the slot of its first

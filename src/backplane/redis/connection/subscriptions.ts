@@ -1,6 +1,9 @@
 import { slotOf } from './slots.js';
 import type { StoreConnection } from './store-connection.js';
 
+/** Sharded subscriptions of a connection that are not wanted any more. */
+const MAX_LEFT_COUNT = 10_000;
+
 /**
  * The channels that this node wants to receive, over all connections. Sharded ones are of one server of a Redis Cluster: no
  * subscription to them is ended before its connection, because a reply to SUNSUBSCRIBE looks like the end of a subscription whose
@@ -30,7 +33,14 @@ export class Subscriptions {
   /** Resolves once no message of it comes any more. */
   async remove(channel: string): Promise<void> {
     this.#wanted.delete(channel);
-    if (this.#isSharded) return;
+    if (this.#isSharded) {
+      // Realms come and go for as long as a node lives; another connection has only what is wanted.
+      if (this.#asked.size - this.#wanted.size > MAX_LEFT_COUNT)
+        this.#connection?.drop(
+          new Error(`it has more than ${MAX_LEFT_COUNT} subscriptions that nobody wants any more`),
+        );
+      return;
+    }
     this.#asked.delete(channel);
     const connection = this.#connection;
     // A connection that has ended, or ends before it replies, receives nothing either.
