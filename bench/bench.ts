@@ -72,6 +72,10 @@ export async function runOnce(bench: Bench, started: Started, jobs: readonly Job
     const outcome = await load.run(plan);
     if (outcome === null) throw new Error('this job counts nothing');
     return outcome;
+  } catch (error) {
+    throw new Error(`${started.router.name}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
   } finally {
     await load.close();
   }

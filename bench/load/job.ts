@@ -131,6 +131,7 @@ export interface Plan {
 export interface Latency {
   readonly p50Us: number;
   readonly p99Us: number;
+  readonly p999Us: number;
   readonly maxUs: number;
 }
 

@@ -25,7 +25,12 @@ export class Histogram {
 
   summary(): Latency | null {
     if (this.#count === 0) return null;
-    return { p50Us: this.#quantile(0.5), p99Us: this.#quantile(0.99), maxUs: this.#maxUs };
+    return {
+      p50Us: this.#quantile(0.5),
+      p99Us: this.#quantile(0.99),
+      p999Us: this.#quantile(0.999),
+      maxUs: this.#maxUs,
+    };
   }
 
   #quantile(share: number): number {

@@ -6,7 +6,7 @@ import { createCodecs } from '../../dist/codec/codecs.js';
 
 const WARM_UP_ROUNDS = 30;
 const ROUNDS = 60;
-const ROUND_MS = 2;
+const ROUND_MS = Number(process.env.ROUND_MS ?? 2);
 const codecs = createCodecs({ maxDepth: 32, maxContainerEntries: 100_000 });
 const oracles = {
   json: { encode: (value) => Buffer.from(JSON.stringify(value)), decode: (bytes) => JSON.parse(bytes.toString()) },

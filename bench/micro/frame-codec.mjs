@@ -9,7 +9,7 @@ import { NO_DETAILS } from '../../dist/wamp/options.js';
 
 const WARM_UP_ROUNDS = 30;
 const ROUNDS = 60;
-const ROUND_MS = 2;
+const ROUND_MS = Number(process.env.ROUND_MS ?? 2);
 const BATCH = 64;
 const FROM = 'node-1-0b41c5f6-8a57-4f0c-a9d3-64c1f3cbb1c5';
 const TO = 'node-2-73d1e2a9-1c0e-4b57-8b60-4a8e0b3d5f11';

@@ -9,7 +9,7 @@ const FEW = 100;
 const MANY = 100_000;
 const WARM_UP_ROUNDS = 30;
 const ROUNDS = 100;
-const ROUND_MS = 2;
+const ROUND_MS = Number(process.env.ROUND_MS ?? 2);
 
 /** A string as a decoder makes it: one flat piece, not a tree of concatenations. */
 function flat(text) {

@@ -1,5 +1,5 @@
 // The cost of a PUBLISH and a CALL between two connections that only count: no sockets, everything else. Run after `npm run build`.
-// node bench/micro/route.mjs [json|msgpack|cbor] [subscribers]
+// node bench/micro/route.mjs [json|msgpack|cbor] [subscribers] [rounds]
 import { performance } from 'node:perf_hooks';
 import { MemoryHub } from '../../dist/backplane/memory/hub.js';
 import { createCodecs } from '../../dist/codec/codecs.js';
@@ -10,6 +10,7 @@ import { Inbound } from '../../dist/realm/inbound.js';
 import { createRandomSource } from '../../dist/realm/random-source.js';
 import { createEndpoint } from '../../dist/session/endpoint.js';
 import { createAnonymous } from '../../dist/session/auth/anonymous.js';
+import { HandshakePacer } from '../../dist/session/handshake-pacer.js';
 import { InboxPool } from '../../dist/session/inbox.js';
 import { TurnScheduler } from '../../dist/session/turn-scheduler.js';
 import { RoleAuthorizers } from '../../dist/session/authorization/role-authorizers.js';
@@ -19,8 +20,8 @@ import { silentLogger } from '../../dist/telemetry/logger.js';
 
 const serializer = process.argv[2] ?? 'json';
 const subscriberCount = Number(process.argv[3] ?? 1);
+const ROUNDS = Number(process.argv[4] ?? 6);
 const MESSAGES = 400_000;
-const ROUNDS = 6;
 
 const { encode } =
   serializer === 'json'
@@ -116,11 +117,22 @@ const turns = new TurnScheduler({
   hooks: { isHeld: () => false, flush: () => undefined, onExhausted: () => undefined, onFlooded: () => undefined },
 });
 
+const pacer = new HandshakePacer({
+  limits: { maxHandshakesPerSecond: 0, maxWaitingHandshakes: 0 },
+  stepBudgetMs: Infinity,
+  nowMs: () => performance.now(),
+  later: () => undefined,
+  isHeld: () => false,
+  addressKeyOf: (address) => address,
+  counters,
+});
+
 const methods = [createAnonymous({ role: 'anonymous', authenticators: [], randomAuthid: () => 'x' })];
 const dependencies = {
   codecs,
   turns,
   inboxes: new InboxPool(1e6),
+  pacer,
   realms,
   counters,
   after,

@@ -16,8 +16,7 @@ interface Run {
 }
 
 /** Half of the sessions are on each node. */
-export async function measureList(bench: Bench, cluster: Cluster): Promise<Figure[]> {
-  const { listedSessions } = bench.settings;
+export async function measureList(bench: Bench, cluster: Cluster, listedSessions: number): Promise<Figure[]> {
   const job: IdleJob = { kind: 'idle', serializer: 'json', connections: listedSessions / 2 };
   const loads: OpenLoad[] = [];
   const [caller, other] = [await joinA(cluster), await joinA(cluster)];
