@@ -213,7 +213,7 @@ export const limits = z.strictObject({
   maxMetaLists: count(1, 1_024)
     .default(4)
     .describe(
-      'Number of lists of sessions, subscriptions and subscribers that this node makes at a time for one realm. Others wait in turn.',
+      'Number of lists of sessions, registrations, subscriptions and subscribers that this node makes at a time for one realm. Others wait in turn.',
     ),
   maxWaitingMetaLists: count(0, 65_536)
     .default(1_024)

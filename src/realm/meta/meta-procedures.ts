@@ -11,7 +11,7 @@ export function createMetaHandlers(sources: MetaSources): MetaHandlers {
   return {
     ...sessionProcedures(sources, lists),
     ...killProcedures(sources),
-    ...registrationProcedures(sources),
+    ...registrationProcedures(sources, lists),
     ...subscriptionProcedures(sources, lists),
   };
 }

@@ -8,10 +8,12 @@ import type { MetaSources } from './meta-handlers.js';
 /** The sources with which a procedure asks nodes. */
 export type Asked = Pick<MetaSources, 'realm' | 'backplane' | 'limits' | 'onLimit'>;
 
-/** Makes lists in turn. */
+/** Makes lists in turn, and begins one in a turn of the event loop: a list is as long as others make it (G11). */
 export class Lists {
   readonly #limiter: ConcurrencyLimiter;
   readonly #onLimit: MetaSources['onLimit'];
+  /** The last turn that a list has taken. */
+  #turn = Promise.resolve();
 
   constructor({ limits, onLimit }: Pick<MetaSources, 'limits' | 'onLimit'>) {
     this.#limiter = new ConcurrencyLimiter(limits.maxMetaLists, limits.maxWaitingMetaLists);
@@ -20,11 +22,20 @@ export class Lists {
 
   /** `list` does not begin when the call has ended before its turn comes. */
   async make<Result>(signal: AbortSignal, list: () => Promise<Result>): Promise<Result | Fault> {
-    const made = await this.#limiter.run(async () => (signal.aborted ? CANCELED : list()));
+    const made = await this.#limiter.run(async () => {
+      await (this.#turn = this.#turn.then(nextTurn));
+      return signal.aborted ? CANCELED : list();
+    });
     if (made !== undefined) return made;
     this.#onLimit('meta_lists');
     return fault(ErrorUri.UNAVAILABLE, 'too many sessions ask for lists (limits.maxWaitingMetaLists): try again later');
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }
 
 const CANCELED = fault(ErrorUri.CANCELED, 'the call ended before its turn came');

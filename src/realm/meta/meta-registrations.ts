@@ -7,14 +7,14 @@ import type { Dict, MatchPolicy } from '../../wamp/options.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import { idsByPolicy, type Listed } from '../ids-by-policy.js';
 import type { HandlersOf, MetaSources } from './meta-handlers.js';
-import { askAll, reading, readRemoval, tooLong } from './meta-question.js';
+import { askAll, reading, readRemoval, tooLong, type Lists } from './meta-question.js';
 import { noSuchSession } from './meta-sessions.js';
 import type { ProcedureResult } from '../router-procedures.js';
 
 const REMOVE_CALLEE = 'registration.remove_callee';
 
 /** `wamp.registration.*`: the registrations of the cluster, which every node mirrors. Those of the router are not among them (RMA-1). */
-export function registrationProcedures(sources: MetaSources): HandlersOf<'wamp.registration.'> {
+export function registrationProcedures(sources: MetaSources, lists: Lists): HandlersOf<'wamp.registration.'> {
   const { realm, backplane, dealer } = sources;
   const { directory } = dealer;
   const about = (id: number, answer: (registration: Registration) => ProcedureResult): ProcedureResult | Fault => {
@@ -22,13 +22,15 @@ export function registrationProcedures(sources: MetaSources): HandlersOf<'wamp.r
     return registration === undefined ? noSuchRegistration(id) : answer(registration);
   };
   return {
-    'wamp.registration.list': ({ session_id: session }) => {
-      if (session === undefined) return byPolicy(sources, directory.all);
-      return reading(async () => {
-        const row = await backplane.directory.sessions.get(realm, session as SessionId);
-        return row === undefined ? noSuchSession(session) : byPolicy(sources, directory.all.filter(hasCallee(session)));
-      });
-    },
+    'wamp.registration.list': ({ session_id: session }, { signal }) =>
+      lists.make(signal, () =>
+        reading(async () => {
+          if (session === undefined) return byPolicy(sources, directory.all);
+          const row = await backplane.directory.sessions.get(realm, session as SessionId);
+          if (row === undefined) return noSuchSession(session);
+          return byPolicy(sources, directory.all.filter(hasCallee(session)));
+        }),
+      ),
     'wamp.registration.lookup': ({ procedure, options }) => {
       const match = matchIn(options);
       return isFault(match) ? match : { args: [directory.find(procedure, match)?.id ?? null] };
