@@ -32,15 +32,18 @@ export class Attackers implements Activity {
     this.#end = (await this.#attack.prepare?.(this.#endpoint)) ?? this.#end;
   }
 
-  /** `messages` are the bytes that the sockets took, `sent` how often the router cut a connection. */
+  /** `messages` are the bytes that the sockets took, `sent` how often the router cut a connection. Each run has new connections. */
   async run({ measureMs }: Plan): Promise<Outcome> {
     const startMs = performance.now();
+    const [writtenBefore, cutBefore] = [this.#writtenBytes, this.#cutCount];
     this.#isAttacking = true;
     for (let index = 0; index < this.#attack.connections; index += 1) this.#connect();
     await pause(measureMs);
     this.#isAttacking = false;
     const seconds = (performance.now() - startMs) / 1_000;
-    return { messages: this.#writtenBytes, seconds, cpuSeconds: null, sent: this.#cutCount, latency: null };
+    for (const socket of this.#sockets) socket.destroy();
+    const messages = this.#writtenBytes - writtenBefore;
+    return { messages, seconds, cpuSeconds: null, sent: this.#cutCount - cutBefore, latency: null };
   }
 
   verify(): Promise<void> {
