@@ -85,6 +85,7 @@ export class EventsService extends ApplicationRoute<EventsOptions, StreamEnd> {
       event: (message: Uint8Array) => stream.event(message),
       closed: (text: string) => {
         stream.closed(text);
+        // It holds one subscription, which is no more than ends at once.
         realm.remove(session);
       },
     };

@@ -21,6 +21,7 @@ import { EventKeeper } from './kept/event-keeper.js';
 import { RealmMeta } from './meta/meta.js';
 import { RealmOutlet } from './outlet.js';
 import type { RealmDependencies, RealmSettings } from './realm-dependencies.js';
+import { LeavingSessions } from './sessions/leaving-sessions.js';
 import { Reservations } from './sessions/reservations.js';
 import { NOT_PROGRESSIVE, repeated, RouterCalls } from './router-procedures.js';
 import { closeReplaced, REPLACED_SUBJECT, SessionPlaces } from './sessions/session-places.js';
@@ -29,8 +30,6 @@ import { routingSources } from './routing-sources.js';
 import { RealmService, type ServiceSession } from './sessions/service-session.js';
 import { Testaments } from './testaments/testaments.js';
 
-/** Subscriptions and registrations of a session that end in one step. */
-const PART_COUNT = 200;
 /** The request id of a publication that no message of a client asked for. */
 const NO_REQUEST = 0 as RequestId;
 
@@ -47,6 +46,7 @@ export class Realm implements SessionRealm {
   readonly #routerCalls: RouterCalls;
   readonly #places: SessionPlaces | undefined;
   readonly #reservations: Reservations;
+  readonly #leaving: LeavingSessions;
   readonly keeper: EventKeeper;
   readonly #authorization: RealmAuthorization;
   readonly testaments: Testaments;
@@ -66,6 +66,7 @@ export class Realm implements SessionRealm {
     this.#dealer = this.#createDealer(outlet, sources);
     this.#places = this.#createPlaces();
     this.#reservations = new Reservations(uri, shared, this.#places, () => this.drawId());
+    this.#leaving = new LeavingSessions(this.#broker, this.#dealer, (session, isSilent) => this.#end(session, isSilent));
     this.meta = this.#createMeta(outlet);
     this.#routerCalls = this.#createRouterCalls(outlet);
     this.testaments = this.#createTestaments();
@@ -161,6 +162,7 @@ export class Realm implements SessionRealm {
   /** The realm ends on this node: fails the calls that the router itself has made. */
   close(): void {
     this.#isClosed = true;
+    this.#leaving.close();
     this.testaments.close();
     this.#places?.close();
     this.#service?.close();
@@ -248,8 +250,12 @@ export class Realm implements SessionRealm {
     this.#dealer.call(session, message, false, true);
   }
 
-  remove(session: Session): void {
-    if (!this.#sessions.delete(session)) return;
+  remove(session: Session): (() => boolean) | undefined {
+    return this.#sessions.has(session) ? this.#leaving.begin(session, this.meta.isSilent) : undefined;
+  }
+
+  #end(session: Session, isSilent: boolean): void {
+    this.#sessions.delete(session);
     this.#shared.totals.sessionCount--;
     this.#shared.counters.sessionsClosed.all++;
     this.release(session);
@@ -257,8 +263,6 @@ export class Realm implements SessionRealm {
     const { directory, isAlone } = this.#shared.backplane;
     // Nobody is left to receive them: the last node stops.
     if (this.#reservations.refusal?.cause === 'draining' && isAlone) this.testaments.forget(session.session);
-    // Both may happen later, after `silently` has returned.
-    const { isSilent } = this.meta;
     this.testaments.end(session, () => {
       directory.leave(this.uri, session.session);
       if (!isSilent) this.meta.left(session);
@@ -267,10 +271,6 @@ export class Realm implements SessionRealm {
 
   historyWith(topic: Uri): SubscriptionId | undefined {
     return this.keeper.historyWith(topic);
-  }
-
-  releasePart(session: Session): boolean {
-    return this.#broker.leavePart(session, PART_COUNT) || this.#dealer.leavePart(session, PART_COUNT);
   }
 
   release(session: Session): void {

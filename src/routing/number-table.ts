@@ -99,10 +99,18 @@ export class NumberTable<T> {
 
   /** A copy, by ascending key. */
   values(): T[] {
+    // A typed array is sorted without a call of a function for each comparison.
+    const keys = this.#keys.filter((key) => key !== EMPTY).sort();
+    return Array.from(keys, (key) => this.#values[this.#find(key)] as T);
+  }
+
+  /** A copy of up to `count` values, in no order. O(capacity). */
+  some(count: number): T[] {
+    const some: T[] = [];
     const keys = this.#keys;
-    const used = [...keys.keys()].filter((slot) => keys[slot] !== EMPTY);
-    used.sort((one, other) => (keys[one] ?? 0) - (keys[other] ?? 0));
-    return used.map((slot) => this.#values[slot] as T);
+    for (let slot = 0; slot < keys.length && some.length < count; slot++)
+      if (keys[slot] !== EMPTY) some.push(this.#values[slot] as T);
+    return some;
   }
 
   /** The slot of the key, or the free slot where it belongs. */

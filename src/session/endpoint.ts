@@ -87,10 +87,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
     if (message !== undefined) this.received(message, HEADROOM_BYTES);
     const isLast = (this.#inbox?.count ?? 0) === 0;
     if (isLast) this.#connection.caughtUp();
-    if (this.#isGone && (isLast || this.#isWaiting)) {
-      if (this.#live?.releasePart(this.#account) === true) return true;
-      this.#drop('connection_lost');
-    }
+    if (this.#isGone && (isLast || this.#isWaiting)) this.#drop('connection_lost');
     return !isLast && !this.#isWaiting;
   }
 
@@ -104,11 +101,10 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
     this.abort(cause === 'limit' ? fault(ErrorUri.LIMIT_EXCEEDED, message) : violation(message));
   }
 
-  /** Messages received before take effect before the session ends. Sessions that end together, and parts of one, share turns. */
+  /** Messages received before take effect before the session ends. Sessions that end together share turns. */
   closed(): void {
     const { turns } = this.#dependencies;
-    const isLater = this.#live !== undefined && (!turns.admits(this.#account) || this.#live.releasePart(this.#account));
-    this.#isGone = isLater || this.#account.isQueued;
+    this.#isGone = this.#account.isQueued || (this.#live !== undefined && !turns.admits(this.#account));
     if (this.#isGone) turns.queue(this.#account);
     else this.#drop('connection_lost');
   }
@@ -223,8 +219,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
         break;
       case Code.GOODBYE:
         if (message[2] === CloseUri.LOGOUT) this.#dependencies.logout?.(session);
-        this.#output.send([Code.GOODBYE, NO_DETAILS, CloseUri.GOODBYE_AND_OUT]);
-        this.#reset();
+        this.#leave();
         break;
       default: {
         const verdict = intake.accept(message);
@@ -277,10 +272,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
     this.#establish(() => this.#handshake?.answer(signature, extra));
   }
 
-  /**
-   * Messages that a client sends behind HELLO or AUTHENTICATE wait for the answer: some clients do not wait for WELCOME
-   * (G10).
-   */
+  /** Messages behind HELLO or AUTHENTICATE wait for the answer: some clients do not wait for WELCOME (G10). */
   #establish(step: () => void): void {
     this.#state = 'establishing';
     this.#isWaiting = true;
@@ -289,13 +281,23 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
     this.#isStepping = false;
   }
 
-  /**
-   * The handshake has advanced: handles the messages that waited for it, unless the step that advanced it still runs
-   * and will do so.
-   */
+  /** The handshake has advanced: handles the messages that waited for it, unless the step that advanced it still runs and will. */
   #goOn(): void {
     this.#isWaiting = false;
     if (!this.#isStepping) this.#resume();
+  }
+
+  /** Answers GOODBYE once the session has ended, so that the client finds everything released. Messages behind it wait. */
+  #leave(): void {
+    this.#timer.stop();
+    this.#isWaiting = true;
+    this.#endSession('goodbye', () => {
+      this.#isWaiting = false;
+      if (this.#state !== 'established') return;
+      this.#output.send([Code.GOODBYE, NO_DETAILS, CloseUri.GOODBYE_AND_OUT]);
+      this.#reset();
+      if ((this.#inbox?.count ?? 0) > 0) this.#dependencies.turns.queue(this.#account);
+    });
   }
 
   /** The client has answered this node's GOODBYE. A node that shuts down wants no other session on this connection. */
@@ -310,7 +312,6 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
     this.#hadSession = true;
     this.#closeReason = undefined;
     this.#timer.start(this.#dependencies.limits.handshakeTimeoutMs, () => this.#handshakeTimedOut('goodbye'));
-    this.#endSession('goodbye');
   }
 
   /** Takes no message until `pending` has settled, so that none overtakes another (rules 5.9 item 2). */
@@ -386,10 +387,10 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
     this.#endSession(cause);
   }
 
-  #endSession(reason: string): void {
+  #endSession(reason: string, ended?: () => void): void {
     const live = this.#live;
     this.#live = undefined;
-    live?.end(reason);
+    live?.end(reason, ended);
   }
 
   #writeAbort(reason: Fault): void {

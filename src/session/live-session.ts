@@ -4,7 +4,8 @@ import type { EstablishedSession } from './established-session.js';
 import { Intake } from './intake.js';
 import type { SessionRealm } from './ports.js';
 import type { SessionReports } from './session-reports.js';
-import type { TurnAccount, TurnScheduler } from './turn-scheduler.js';
+import { LeavingSession } from './leaving-session.js';
+import type { TurnScheduler } from './turn-scheduler.js';
 
 /** An established session in its realm, with the checks of what it sends: from WELCOME to its end. */
 export class LiveSession {
@@ -34,18 +35,16 @@ export class LiveSession {
     this.#realm.admit(this.session);
   }
 
-  /** Ends a part of what a session holds whose connection has ended, at the expense of its account; false: little is left. */
-  releasePart(account: TurnAccount): boolean {
-    if (!this.#realm.releasePart(this.session)) return false;
-    this.#turns.charge(account, this.#turns.spent, Cost.SESSION_PART);
-    return true;
-  }
-
-  /** The last act of each step: the realm reacts to the end of the session (SES-13). */
-  end(reason: string): void {
+  /**
+   * The last act of each step: the realm reacts to the end of the session (SES-13). `ended` follows once the session holds nothing any
+   * more: before this returns, or after some turns.
+   */
+  end(reason: string, ended?: () => void): void {
     this.#turns.work(Cost.SESSION);
     this.session.seal();
     this.#reports.closed(this.session, reason);
-    this.#realm.remove(this.session);
+    const endPart = this.#realm.remove(this.session);
+    if (endPart === undefined) ended?.();
+    else new LeavingSession(this.#turns, endPart, ended).begin();
   }
 }

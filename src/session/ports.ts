@@ -120,12 +120,11 @@ export interface SessionRealm {
   /** Routes a CALL whose request id is not new: the next chunk of a progressive call, or too late for one (PCI-6). */
   continueCall(session: Session, message: Call): void;
   /**
-   * Ends a part of the subscriptions and registrations of a session whose connection has ended, so that no turn is as long as
-   * all of them take (G11). False: `remove` is to end the few that are left.
+   * Ends everything that a session holds which receives nothing any more (SES-13). Once per admitted session. Undefined: it has
+   * ended. Otherwise it holds so much that no turn is to end all of it (G11): each call of the function ends a part; false: the session
+   * has ended.
    */
-  releasePart(session: Session): boolean;
-  /** Ends everything the session holds (SES-13). Once per admitted session. */
-  remove(session: Session): void;
+  remove(session: Session): (() => boolean) | undefined;
   /** The subscription whose history has the events of a topic. Undefined: none has. */
   historyWith(topic: Uri): SubscriptionId | undefined;
   /** Ends everything that a session which was never admitted has in flight here. */

@@ -229,7 +229,6 @@ export class TurnScheduler {
   }
 
   #end(): void {
-    this.#isArmed = false;
     if (this.waitingCount > 0) this.#isHeld = this.#hooks.isHeld();
     if (this.waitingCount > 0 && !this.#isHeld) {
       // However much the turn spent on reading, the connections that wait get the rest of the budget.
@@ -248,6 +247,8 @@ export class TurnScheduler {
     this.#sinceClock = 0;
     this.#cpuClock.restart();
     this.#isBehind = this.waitingCount > 0;
+    // Not before: what is served may queue others.
+    this.#isArmed = false;
     if (!this.#isBehind) return;
     if (this.#isHeld) {
       this.#armLater();

@@ -15,6 +15,20 @@ const TOPICS = {
 } as const;
 type Kind = keyof typeof TOPICS;
 
+/** `other`: a session of the same node. */
+const ENDINGS: Record<string, (client: RawClient, other: RawClient) => Promise<unknown> | void> = {
+  'its connection is cut': (client) => client.drop(),
+  'it sends GOODBYE': (client) => {
+    client.send([Code.GOODBYE, {}, 'wamp.close.normal']);
+    return client.expect(Code.GOODBYE);
+  },
+  'it breaks a rule': (client) => client.send([Code.AUTHENTICATE, '', {}]),
+  'it is killed': (client, other) => {
+    other.call('wamp.session.kill', [client.session]);
+    return client.expect(Code.GOODBYE);
+  },
+};
+
 const config = openRealm({ metaApi: 'all' });
 const TOPOLOGIES = {
   '1 node': () => startCluster(1, config),
@@ -28,7 +42,8 @@ describe.each(Object.entries(TOPOLOGIES))('%s: a session with many subscriptions
   });
   afterAll(() => cluster.stop());
 
-  it('whose connection is cut ends all of them, each once, and then itself (G11, SES-13)', async () => {
+  it.each(Object.entries(ENDINGS))('ends all of them, each once, and then itself, when %s (G11, SES-13)', async (_, end) => {
+    const other = await RawClient.join(cluster.url(1));
     const last = cluster.url(cluster.nodes.length);
     const observer = await RawClient.join(last);
     const kinds = new Map<number, Kind>();
@@ -41,7 +56,7 @@ describe.each(Object.entries(TOPOLOGIES))('%s: a session with many subscriptions
       subscriptions.push(await client.subscribe(`com.example.topic.${index}`));
       registrations.push(await client.register(`com.example.procedure.${index}`));
     }
-    client.drop();
+    await end(client, other);
 
     const ended: Record<Kind, unknown[]> = {
       unsubscribed: [],
@@ -77,5 +92,7 @@ describe.each(Object.entries(TOPOLOGIES))('%s: a session with many subscriptions
       'wamp.error.no_such_procedure',
     ]);
     await observer.close();
+    await other.close();
+    client.drop();
   });
 });

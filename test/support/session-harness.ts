@@ -132,10 +132,6 @@ export class FakeRealm implements SessionRealm {
     this.continued.push({ session, message });
   }
 
-  releasePart(): boolean {
-    return this.partCount > 0 && this.partCount-- > 0;
-  }
-
   historyWith(): undefined {
     return undefined;
   }
@@ -144,8 +140,13 @@ export class FakeRealm implements SessionRealm {
     // Only sessions of HTTP requests are released.
   }
 
-  remove(session: Session): void {
-    this.removed.push(session);
+  remove(session: Session): (() => boolean) | undefined {
+    const endPart = (): boolean => {
+      if (this.partCount > 0 && this.partCount-- > 0) return true;
+      this.removed.push(session);
+      return false;
+    };
+    return endPart() ? endPart : undefined;
   }
 }
 

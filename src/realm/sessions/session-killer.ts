@@ -52,7 +52,7 @@ export class SessionKiller {
     for (const [at, session] of meant.entries()) {
       if (at > 0 && at % AT_ONCE === 0) await new Promise<void>((resolve) => void after(1, resolve));
       // It may have ended meanwhile.
-      if (!sessions.has(session)) continue;
+      if (!sessions.has(session) || !session.isOpen) continue;
       killed.push(session.session);
       const close = (): void => session.close(order.reason, order.message);
       if (order.by === 'all') silently(session, close);

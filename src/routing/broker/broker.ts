@@ -178,18 +178,18 @@ export class Broker<P extends Peer> {
     return true;
   }
 
-  /** Ends `count` subscriptions of a session that can receive nothing more, as UNSUBSCRIBE does. False: it has no more than that. */
+  /** Ends `count` subscriptions of a session that receives nothing any more. False: it has no more than that, for `leave`. */
   leavePart(peer: P, count: number): boolean {
-    const part = this.#table.load(peer) > count ? this.#table.receivedBy(peer, count) : [];
-    for (const subscription of part) this.#remove(peer, subscription);
-    return part.length > 0;
+    if (this.#table.load(peer) <= count) return false;
+    this.leave(peer, count);
+    return true;
   }
 
-  /** Ends everything that the session holds or waits for, without sending to it. O(its subscriptions). */
-  leave(peer: P): void {
+  /** Ends everything that the session holds or waits for, or `count` of it, without sending to it. O(its subscriptions). */
+  leave(peer: P, count = Infinity): void {
     this.#ownEvents.dropPeer(peer);
     this.#lookups.dropPeer(peer);
-    for (const [subscription, position] of this.#table.removePeer(peer)) {
+    for (const [subscription, position] of this.#table.removePeer(peer, count)) {
       if (position !== WAITING) this.#on.onUnsubscribed?.(peer.session, subscription);
       this.#closeIfUnused(subscription, peer);
     }

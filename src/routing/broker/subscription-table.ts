@@ -135,26 +135,24 @@ export class SubscriptionTable<P extends Peer> {
     this.#receiverCount++;
   }
 
-  /** The first subscriptions that the session receives, `count` at most. O(count + those for which it waits). */
-  receivedBy(peer: P, count: number): SharedSubscription<P>[] {
-    const received: SharedSubscription<P>[] = [];
-    for (const [subscription, position] of this.#holdings.get(peer)?.entries() ?? []) {
-      if (received.length === count) break;
-      if (position !== WAITING) received.push(subscription);
-    }
-    return received;
-  }
-
-  /** Removes a session everywhere. Returns its subscriptions; their positions are no longer valid. */
-  removePeer(peer: P): Iterable<readonly [SharedSubscription<P>, number]> {
+  /**
+   * Removes a session from its first `count` subscriptions, and from those for which it waits. Returns them; their positions are no
+   * longer valid.
+   */
+  removePeer(peer: P, count: number): readonly (readonly [SharedSubscription<P>, number])[] {
     const holdings = this.#holdings.get(peer);
-    if (holdings === undefined) return [];
-    this.#holdings.delete(peer);
-    for (const [subscription, position] of holdings.entries()) {
+    const removed: (readonly [SharedSubscription<P>, number])[] = [];
+    for (const entry of holdings?.entries() ?? []) {
+      if (removed.length >= count) break;
+      removed.push(entry);
+    }
+    for (const [subscription, position] of removed) {
       if (position === WAITING) this.stopWaiting(peer, subscription);
       else this.#vacate(subscription, position);
+      holdings?.delete(subscription);
     }
-    return holdings.entries();
+    if (holdings?.isEmpty === true) this.#holdings.delete(peer);
+    return removed;
   }
 
   /** Whether a session receives the topic. O(matches). */

@@ -66,6 +66,13 @@ export class CallEndings<P extends Peer> {
     if (refusal !== undefined) this.#outlet.send(peer, errorReply(Code.CALL, call.request, refusal));
   }
 
+  /** The caller has left: nobody waits for the answer (DLR-11). */
+  callerLeft(call: PendingCall<P>): void {
+    if (!this.#calls.isPending(call)) return;
+    this.#calls.end(call, 'caller_left');
+    this.sendCancel(call, 'killnowait');
+  }
+
   sendCancel({ callee, key }: PendingCall<P>, mode: CancelMode): void {
     this.#outlet.sendFrame(callee.node, { kind: 'cancel', call: key, mode });
   }

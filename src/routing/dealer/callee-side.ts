@@ -82,7 +82,7 @@ export class CalleeSide<P extends Peer> {
   invoke(frame: InvokeFrame): void {
     const callee = this.#callees.get(frame.callee);
     const registration = callee?.registrations.get(frame.registration);
-    if (callee !== undefined && registration !== undefined) this.#start(callee, registration, frame);
+    if (callee?.hasLeft === false && registration !== undefined) this.#start(callee, registration, frame);
     else this.#fail(frame.call, 'gone', absence(callee?.claims.get(frame.registration)));
   }
 
@@ -146,6 +146,16 @@ export class CalleeSide<P extends Peer> {
     this.#abandoned.drop(callee);
     for (const invocation of invocations) this.#forget(invocation);
     for (const { call } of invocations) this.#fail(call, 'left', ErrorUri.CANCELED);
+  }
+
+  /** Ends `count` invocations of a callee that is leaving. False: it has no more than that. */
+  leavePart(callee: CalleeState<P>, count: number): boolean {
+    if (callee.invocations.size <= count) return false;
+    callee.hasLeft = true;
+    const invocations = callee.invocations.some(count);
+    for (const invocation of invocations) this.#forget(invocation);
+    for (const { call } of invocations) this.#fail(call, 'left', ErrorUri.CANCELED);
+    return true;
   }
 
   /** No caller waits at that node any more: its invocations end as if their callers had left (DLR-11). */

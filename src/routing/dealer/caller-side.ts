@@ -131,8 +131,8 @@ export class CallerSide<P extends Peer> {
     return caller !== undefined && (caller.pending.get(request) !== undefined || caller.unfinished.has(request));
   }
 
-  hasPending(peer: P): boolean {
-    return (this.#calls.caller(peer)?.pending.size ?? 0) > 0;
+  pendingOf(peer: P): number {
+    return this.#calls.caller(peer)?.pending.size ?? 0;
   }
 
   /** `isContinuation`: the request id is not a new one (PCI-6). `refusal`: the answer to a call that would begin. */
@@ -226,14 +226,10 @@ export class CallerSide<P extends Peer> {
     }
   }
 
-  /** The caller has left: interrupts its callees where possible and discards their answers (DLR-11). */
-  leave(peer: P): void {
+  /** The caller has left: interrupts its callees where possible and discards their answers (DLR-11). Ends `count` of its calls. */
+  leave(peer: P, count = Infinity): void {
     this.#waiting.dropPeer(peer);
-    for (const call of this.#calls.removeCaller(peer)) {
-      if (!this.#calls.isPending(call)) continue;
-      this.#calls.end(call, 'caller_left');
-      this.#endings.sendCancel(call, 'killnowait');
-    }
+    for (const call of this.#calls.removeCaller(peer, count)) this.#endings.callerLeft(call);
   }
 
   /** The node is dead, and so are its callees: their callers get an ERROR (DLR-12). O(calls to it). */

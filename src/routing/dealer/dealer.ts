@@ -181,14 +181,17 @@ export class Dealer<P extends Peer> {
   }
 
   /**
-   * Ends `count` registrations of a session that can receive nothing more, as UNREGISTER does. False: it has no more than that.
-   * O(its registrations).
+   * Ends `count` of the calls, registrations or invocations of a session that receives nothing any more. No call goes to it from now
+   * on. False: it has few of each, for `leave`.
    */
   leavePart(peer: P, count: number): boolean {
+    if (this.#callerSide.pendingOf(peer) > count) {
+      this.#callerSide.leave(peer, count);
+      return true;
+    }
     const callee = this.#callees.get(peer.session);
-    if (callee === undefined || callee.registrations.size <= count) return false;
-    this.#registrar.leavePart(callee, count);
-    return true;
+    if (callee === undefined) return false;
+    return this.#registrar.leavePart(callee, count) || this.#calleeSide.leavePart(callee, count);
   }
 
   /** Ends everything that the session holds (SES-13). */
@@ -212,7 +215,7 @@ export class Dealer<P extends Peer> {
 
   /** Whether the session waits for a call, or owes an answer to one. */
   hasCallsInFlight(peer: P): boolean {
-    return this.#callerSide.hasPending(peer) || (this.#callees.get(peer.session)?.invocations.size ?? 0) > 0;
+    return this.#callerSide.pendingOf(peer) > 0 || (this.#callees.get(peer.session)?.invocations.size ?? 0) > 0;
   }
 
   /** Handles a frame from a node, this one included. */

@@ -241,11 +241,12 @@ export class PendingCalls<P extends Peer> {
     return [...this.#byNode.values()].flatMap((calls) => calls.values());
   }
 
-  /** Removes a caller that has left, and returns its calls. */
-  removeCaller(peer: P): PendingCall<P>[] {
-    const caller = this.#callers.get(peer.session);
+  /** Returns `count` calls of a caller that has left; all, and then the caller is removed, if it has no more. */
+  removeCaller(peer: P, count: number): PendingCall<P>[] {
+    const pending = this.#callers.get(peer.session)?.pending;
+    if (pending !== undefined && pending.size > count) return pending.some(count);
     this.#callers.delete(peer.session);
-    return caller?.pending.values() ?? [];
+    return pending?.values() ?? [];
   }
 
   #enter(call: PendingCall<P>): void {

@@ -145,9 +145,16 @@ export class Registrar<P extends Peer> {
     }
   }
 
-  /** Releases up to `count` registrations of a session. Invocations in flight continue. */
-  leavePart(callee: CalleeState<P>, count: number): void {
-    for (const registration of callee.registrations.values().slice(0, count)) this.#giveBack(registration);
+  /** Releases `count` registrations and claims of a session. False: it has no more than that. */
+  leavePart(callee: CalleeState<P>, count: number): boolean {
+    if (callee.claims.size + callee.registrations.size <= count) return false;
+    callee.hasLeft = true;
+    for (const { registration } of callee.claims.some(count)) {
+      callee.claims.delete(registration);
+      this.#outlet.release(registration, callee.peer.session);
+    }
+    for (const registration of callee.registrations.some(count)) this.#giveBack(registration);
+    return true;
   }
 
   #refusal(peer: P, [, , options, procedure]: Register, id: RegistrationId, mayDisclose: boolean): Fault | undefined {

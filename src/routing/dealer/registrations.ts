@@ -49,7 +49,7 @@ export class Registrations {
     return this.#byId.get(id)?.registration;
   }
 
-  /** O(registrations). */
+  /** O(registrations log registrations). */
   get all(): readonly Registration[] {
     return this.#byId.values().map(({ registration }) => registration);
   }
@@ -154,7 +154,7 @@ export class Registrations {
 
   /** Drops the callees of a dead node: a late row would send calls to it (G3). O(callees). */
   dropNode(node: NodeId): void {
-    for (const { registration } of this.#byId.values()) {
+    for (const { registration } of this.#byId.some(Infinity)) {
       const row = withoutCallees(registration, (callee) => callee.node === node);
       if (row !== undefined) this.update(row);
     }

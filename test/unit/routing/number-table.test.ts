@@ -36,6 +36,11 @@ describe('a table by number', () => {
           expect(table.has(key)).toBe(model.has(key));
         }
         for (const { key } of script) expect(table.get(key)).toBe(model.get(key));
+        for (const count of [0, 3, model.size, Infinity]) {
+          const some = new Set(table.some(count));
+          expect(some.size).toBe(Math.min(count, model.size));
+          expect([...model.values()]).toEqual(expect.arrayContaining([...some]));
+        }
         expect(table.values()).toEqual([...model].sort(([one], [other]) => one - other).map(([, value]) => value));
       }),
     );

@@ -71,6 +71,7 @@ describe('ESTABLISHED', () => {
       session.write(new Uint8Array([0x5b, 0x5d]));
       session.close('wamp.close.killed');
       session.abort(faultOf(VIOLATION));
+      return undefined;
     };
     send(GOODBYE);
     expect(connection.messages.map(([code]) => code)).toEqual([2, 6]);
@@ -186,7 +187,10 @@ describe('FAILED', () => {
   it('sends ABORT before the realm learns of it, so that nothing comes in between (SES-12)', () => {
     const { connection, realm, join, send } = createHarness();
     const session = join();
-    realm.remove = () => session.send([17, 1 as never, 2 as never]);
+    realm.remove = () => {
+      session.send([17, 1 as never, 2 as never]);
+      return undefined;
+    };
     send(HELLO);
     expect(connection.messages.map(([code]) => code)).toEqual([2, 3]);
   });

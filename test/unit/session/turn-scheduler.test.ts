@@ -36,6 +36,11 @@ class World {
     return this.#due.length > 0;
   }
 
+  /** Ends of this turn that are asked for: more than one would be several budgets. */
+  get endCount(): number {
+    return this.#due.length;
+  }
+
   endTurn(): void {
     for (const action of this.#due.splice(0)) action();
   }
@@ -290,6 +295,18 @@ describe('past what a turn does at once', () => {
 });
 
 describe('the budget of a turn', () => {
+  it('is one, also when what is served makes others wait', () => {
+    const world = new World();
+    const [a, b] = clients(world, 'ab') as [Client, Client];
+    a.receive(...Array<number>(400).fill(SHARE));
+    a.onHandled = () => b.receive(SHARE);
+    for (let turn = 0; turn < 5; turn++) {
+      expect(world.endCount).toBe(1);
+      world.endTurn();
+    }
+    expect(a.inbox.length).toBeGreaterThan(0);
+  });
+
   it('ends its work; the rest goes on in the next, behind what is to be sent', () => {
     const world = new World();
     const [a, b] = clients(world, 'ab') as [Client, Client];

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createHarness, isAbort, settle, type Harness } from '../../support/session-harness.js';
+import type { Session } from '../../../src/session/ports.js';
+import { ALL_ROLES, createHarness, isAbort, settle, type Harness } from '../../support/session-harness.js';
 
 /** A turn of 1 ms: a connection has had its share after some 160 messages. */
 function flooded(messageCount: number, limits: object = {}): Harness {
@@ -103,30 +104,95 @@ describe('sessions whose connections end (G11)', () => {
     expect(harness.timers.pending).toEqual([]);
   });
 
-  it('end what they hold in parts, which share turns with other connections', async () => {
+  it('leave their realm at once when the node stops', () => {
+    const harness = createHarness({ turnBudgetMs: 1 });
+    harness.join();
+    harness.turns.work(10_000);
+    harness.hangUp();
+    harness.turns.stop();
+    expect(harness.realm.removed).toHaveLength(1);
+  });
+});
+
+const GOODBYE = [6, {}, 'wamp.close.normal'];
+const PARTS = 20;
+
+const ENDINGS: Record<string, (harness: Harness, session: Session) => void> = {
+  'a connection that is lost': ({ hangUp }) => hangUp(),
+  GOODBYE: ({ send }) => send(GOODBYE),
+  'the GOODBYE of the router': (_, session) => session.close('wamp.close.killed'),
+  ABORT: ({ send }) => send([3, {}, 'wamp.close.normal']),
+  'the ABORT of the router': ({ send }) => send([64, 'no request']),
+  'a close with 1012': (_, session) => session.dismiss(),
+};
+
+describe.each(Object.entries(ENDINGS))('a session that holds much, and ends by %s (G11)', (_, end) => {
+  it('is closed at once, and ends what it holds in parts, which share turns with other connections', async () => {
     const harness = createHarness({ turnBudgetMs: 1 });
     const { realm } = harness;
-    harness.join();
-    realm.partCount = 20;
-    harness.hangUp();
+    const session = harness.join();
+    realm.partCount = PARTS;
+    end(harness, session);
+    expect(session.isOpen).toBe(false);
     const seen: number[] = [];
     while (harness.turns.waitingCount > 0) {
       seen.push(realm.partCount);
       await settle();
     }
     // A part at once, and then one for each turn of a millisecond.
-    expect(seen[0]).toBe(19);
-    expect(seen.length).toBeGreaterThan(10);
+    expect(seen[0]).toBe(PARTS - 1);
+    expect(seen.length).toBeGreaterThan(PARTS / 2);
     expect(realm.partCount).toBe(0);
-    expect(realm.removed).toHaveLength(1);
+    expect(realm.removed).toEqual([session]);
   });
 
-  it('end all at once when the node stops', () => {
+  it('ends all at once when the node stops', () => {
+    const harness = createHarness({ turnBudgetMs: 1 });
+    const session = harness.join();
+    harness.realm.partCount = PARTS;
+    end(harness, session);
+    harness.turns.stop();
+    expect(harness.realm.removed).toEqual([session]);
+  });
+});
+
+describe('a session that holds much and sends GOODBYE', () => {
+  function leaving(...behind: readonly unknown[][]): Harness {
     const harness = createHarness({ turnBudgetMs: 1 });
     harness.join();
-    harness.realm.partCount = 20;
+    harness.realm.partCount = PARTS;
+    harness.send(GOODBYE, ...behind);
+    return harness;
+  }
+  const codes = ({ connection }: Harness): unknown[] => connection.messages.map(([code]) => code);
+
+  it('gets the answer once it holds nothing any more (SES-13)', async () => {
+    const harness = leaving();
+    while (harness.realm.removed.length === 0) {
+      expect(codes(harness)).toEqual([2]);
+      await settle();
+    }
+    expect(codes(harness)).toEqual([2, 6]);
+    expect(harness.connection.closeCause).toBeUndefined();
+  });
+
+  it('may send a HELLO behind it, which is answered behind GOODBYE (SES-14)', async () => {
+    const harness = leaving([1, 'realm1', { roles: ALL_ROLES }], [16, 1, {}, 'a.b']);
+    expect(harness.realm.admitted).toHaveLength(1);
+    await allTurns(harness);
+    await settle();
+    expect(codes(harness)).toEqual([2, 6, 2]);
+    expect(harness.realm.admitted).toHaveLength(2);
+    expect(routed(harness)).toEqual([1]);
+    expect(harness.timers.pending).toEqual([]);
+  });
+
+  it('may hang up before the answer, and ends once', async () => {
+    const harness = leaving();
     harness.hangUp();
-    harness.turns.stop();
+    await allTurns(harness);
+    expect(codes(harness)).toEqual([2]);
     expect(harness.realm.removed).toHaveLength(1);
+    expect(harness.timers.pending).toEqual([]);
   });
 });
