@@ -142,7 +142,7 @@ export class EventStream implements SessionOwner {
     this.#request++;
     const payload = payloadOf(args, kwargs);
     const request = this.#request as RequestId;
-    this.#options.realm.route(session, [Code.CALL, request, CALL_OPTIONS, GET_EVENTS, payload], false);
+    void this.#options.realm.route(session, [Code.CALL, request, CALL_OPTIONS, GET_EVENTS, payload], false);
     return answer.promise;
   }
 

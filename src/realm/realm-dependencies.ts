@@ -53,6 +53,8 @@ export interface RealmDependencies {
   /** Monotonic milliseconds; may stand still while a turn of the event loop lasts. */
   readonly nowMs: () => number;
   readonly after: (delayMs: number, action: () => void) => () => void;
+  /** Does parts of some work, one in this turn of the event loop and others in further ones, until a part returns false. */
+  readonly inTurns: (part: () => boolean) => Promise<void>;
   readonly onLostRequest: (operation: string, cause: unknown) => void;
   /** A session has been admitted. */
   readonly joined?: (session: Session) => void;

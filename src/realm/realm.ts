@@ -1,5 +1,6 @@
 import type { LostSession } from '../backplane/session-row.js';
 import { Broker } from '../routing/broker/broker.js';
+import { deliverRest } from '../routing/broker/distribution.js';
 import type { ClockAndRandom, Publication, Registration } from '../routing/ports.js';
 import { Dealer } from '../routing/dealer/dealer.js';
 import type { Subject } from '../session/authorization/permission.js';
@@ -66,7 +67,7 @@ export class Realm implements SessionRealm {
     this.#dealer = this.#createDealer(outlet, sources);
     this.#places = this.#createPlaces();
     this.#reservations = new Reservations(uri, shared, this.#places, () => this.drawId());
-    this.#leaving = new LeavingSessions(this.#broker, this.#dealer, (session, isSilent) => this.#end(session, isSilent));
+    this.#leaving = new LeavingSessions(this.#broker, this.#dealer, (one, isSilent) => this.#end(one, isSilent));
     this.meta = this.#createMeta(outlet);
     this.#routerCalls = this.#createRouterCalls(outlet);
     this.testaments = this.#createTestaments();
@@ -111,7 +112,7 @@ export class Realm implements SessionRealm {
     this.#service ??= new RealmService(this.uri, this.#shared.random.sessionId(), {
       call: (session, message) => this.#dealer.call(session, message, true, false),
       cancel: (session, message) => this.#dealer.cancel(session, message),
-      publish: (session, message) => this.#broker.publish(session, message, false),
+      publish: (session, message) => deliverRest(this.#broker.publish(session, message, false)),
       leave: (session) => this.#dealer.leave(session),
     });
     if (this.#isClosed) this.#service.close();
@@ -211,11 +212,12 @@ export class Realm implements SessionRealm {
     this.#shared.joined?.(session);
   }
 
-  route(session: Session, message: RoutedMessage, disclose: boolean): void {
+  route(session: Session, message: RoutedMessage, disclose: boolean): Promise<void> | undefined {
     switch (message[0]) {
-      case Code.PUBLISH:
-        this.#broker.publish(session, message, disclose);
-        break;
+      case Code.PUBLISH: {
+        const rest = this.#broker.publish(session, message, disclose);
+        return rest && this.#shared.inTurns(rest);
+      }
       case Code.SUBSCRIBE:
         this.#broker.subscribe(session, message);
         break;
@@ -242,8 +244,9 @@ export class Realm implements SessionRealm {
         this.#dealer.error(session, message);
         break;
       default:
-        unreachable(message);
+        return unreachable(message);
     }
+    return undefined;
   }
 
   continueCall(session: Session, message: Call): void {
@@ -279,12 +282,10 @@ export class Realm implements SessionRealm {
     this.#routerCalls.leave(session);
   }
 
-  /** Sessions of a node that died, which no other node receives. */
-  sessionsLost(sessions: readonly LostSession[]): void {
-    for (const session of sessions) {
-      this.testaments.publishOf(session);
-      this.meta.left(session);
-    }
+  /** A session of a node that died, which no other node receives. */
+  sessionLost(session: LostSession): void {
+    this.testaments.publishOf(session);
+    this.meta.left(session);
   }
 
   #createOutlet(): RealmOutlet {
@@ -379,9 +380,7 @@ export class Realm implements SessionRealm {
     const { authidRule: rule } = this.#settings;
     if (rule === undefined) return undefined;
     const { backplane, after, counters, onLostRequest } = this.#shared;
-    const onLimit = (): void => {
-      counters.limitsReached.sessions_per_authid++;
-    };
+    const onLimit = (): number => counters.limitsReached.sessions_per_authid++;
     this.answers.set(REPLACED_SUBJECT, (body) => Promise.resolve(closeReplaced(this.#sessions, body)));
     return new SessionPlaces({ realm: this.uri, rule, backplane, after, onLimit, onLostRequest });
   }

@@ -167,7 +167,7 @@ export class Realms implements RealmDirectory {
   }
 
   #publish(realm: Realm, lost: readonly LostSession[]): void {
-    realm.sessionsLost(lost);
+    for (const session of lost) realm.sessionLost(session);
     this.#recovered.published += lost.length;
   }
 

@@ -164,8 +164,7 @@ export class Intake {
     }
     const decision = this.#session.authorizer.authorize(action, uri, match, this.#session, message);
     if (decision instanceof Promise) return this.#await(decision, action, message, match);
-    this.#decided(decision, action, message, match);
-    return undefined;
+    return this.#decided(decision, action, message, match);
   }
 
   async #await(pending: Promise<Decision>, action: Action, message: Request, match: MatchPolicy): Promise<void> {
@@ -179,13 +178,13 @@ export class Intake {
       this.#refuse(message, ErrorUri.AUTHORIZATION_FAILED, `could not find out whether this session may ${action}`);
       return;
     }
-    if (this.#session.isOpen) this.#decided(decision, action, message, match);
+    if (this.#session.isOpen) return this.#decided(decision, action, message, match);
   }
 
-  #decided(decision: Decision, action: Action, message: Request, match: MatchPolicy): void {
+  #decided(decision: Decision, action: Action, message: Request, match: MatchPolicy): Promise<void> | undefined {
     if (!decision.allowed) {
       this.#refuse(message, ErrorUri.NOT_AUTHORIZED, this.#denial(action, message[3], match));
-      return;
+      return undefined;
     }
     const { allowDisclose } = this.#rules;
     switch (message[0]) {
@@ -194,31 +193,27 @@ export class Intake {
         const isAsked = message[2].discloseMe;
         if (isAsked && !allowDisclose && !decision.disclose) {
           this.#refuse(message, ErrorUri.DISCLOSE_ME_DISALLOWED, 'disclose_me is not allowed here: leave it out');
-          return;
+          return undefined;
         }
         const { trustLevel } = decision;
         const trusted = trustLevel === undefined ? message : withTrustLevel(message, trustLevel);
-        this.#realm.route(this.#session, trusted, isAsked || decision.disclose);
-        return;
+        return this.#realm.route(this.#session, trusted, isAsked || decision.disclose);
       }
       case Code.REGISTER:
-        this.#realm.route(this.#session, message, allowDisclose);
-        return;
+        return this.#realm.route(this.#session, message, allowDisclose);
       case Code.SUBSCRIBE:
         if (!this.#realm.hasMetaEvents && isNeverPublished(message[3], match)) {
           this.#refuse(message, ErrorUri.FEATURE_NOT_SUPPORTED, NO_META_EVENTS);
-          return;
+          return undefined;
         }
-        this.#realm.route(this.#session, message, false);
-        return;
+        return this.#realm.route(this.#session, message, false);
       default:
-        unreachable(message);
+        return unreachable(message);
     }
   }
 
   #route(message: RoutedMessage): Verdict {
-    this.#realm.route(this.#session, message, false);
-    return undefined;
+    return this.#realm.route(this.#session, message, false);
   }
 
   /** An unacknowledged PUBLISH is refused silently (BRK-6, AZ-2). */

@@ -4,8 +4,8 @@ import type { EstablishedSession } from './established-session.js';
 import { Intake } from './intake.js';
 import type { SessionRealm } from './ports.js';
 import type { SessionReports } from './session-reports.js';
-import { LeavingSession } from './leaving-session.js';
 import type { TurnScheduler } from './turn-scheduler.js';
+import { TurnWork } from './turn-work.js';
 
 /** An established session in its realm, with the checks of what it sends: from WELCOME to its end. */
 export class LiveSession {
@@ -45,6 +45,6 @@ export class LiveSession {
     this.#reports.closed(this.session, reason);
     const endPart = this.#realm.remove(this.session);
     if (endPart === undefined) ended?.();
-    else new LeavingSession(this.#turns, endPart, ended).begin();
+    else new TurnWork(this.#turns, Cost.SESSION_PART, endPart, ended).begin();
   }
 }

@@ -114,9 +114,9 @@ export interface SessionRealm {
   admit(session: Session): void;
   /**
    * Routes one message. `disclose`: the router may disclose this caller's or publisher's identity; for REGISTER, its
-   * callers' identities.
+   * callers' identities. A promise: it takes several turns, and the session's next message has to wait for it.
    */
-  route(session: Session, message: RoutedMessage, disclose: boolean): void;
+  route(session: Session, message: RoutedMessage, disclose: boolean): Promise<void> | undefined;
   /** Routes a CALL whose request id is not new: the next chunk of a progressive call, or too late for one (PCI-6). */
   continueCall(session: Session, message: Call): void;
   /**

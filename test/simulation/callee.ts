@@ -141,14 +141,18 @@ export class Callee {
     const errors = { error: APP_ERROR, unavailable: 'wamp.error.unavailable', interrupted: APP_INTERRUPTED };
     const { request, call, progressCount } = invocation;
     const note = new Note({ reply: call.number, progress: undefined, progressCount });
-    this.#client.node.realm.route(this.#client, [Code.ERROR, Code.INVOCATION, request, {}, errors[reply], note], false);
+    void this.#client.node.realm.route(
+      this.#client,
+      [Code.ERROR, Code.INVOCATION, request, {}, errors[reply], note],
+      false,
+    );
   }
 
   #yield(invocation: InvocationRecord, progress: boolean): void {
     const { request, call } = invocation;
     const number = progress ? invocation.progressCount++ : undefined;
     const note = new Note({ reply: call.number, progress: number, progressCount: invocation.progressCount });
-    this.#client.node.realm.route(this.#client, [Code.YIELD, request, { progress }, note], false);
+    void this.#client.node.realm.route(this.#client, [Code.YIELD, request, { progress }, note], false);
   }
 
   interrupted(request: RequestId, mustAnswer: boolean): void {

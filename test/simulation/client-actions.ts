@@ -43,7 +43,7 @@ export class ClientActions {
     const { at } = this.#world.journal;
     client.asked.set(request, { kind: 'subscribe', pattern, at, invoke: '', concurrency: 0, wantsRetained });
     const options = { match, ...(wantsRetained && { getRetained: true as const }) };
-    client.node.realm.route(client, [Code.SUBSCRIBE, request, options, topic], false);
+    void client.node.realm.route(client, [Code.SUBSCRIBE, request, options, topic], false);
   }
 
   unsubscribe({ client: index, which }: StepOf<'unsubscribe'>): void {
@@ -53,7 +53,7 @@ export class ClientActions {
     subscription.until = this.#world.journal.at;
     const request = client.nextRequest();
     client.unsubscribing.set(request, subscription.id);
-    client.node.realm.route(client, [Code.UNSUBSCRIBE, request, subscription.id], false);
+    void client.node.realm.route(client, [Code.UNSUBSCRIBE, request, subscription.id], false);
   }
 
   publish({ client: index, topic, count, acknowledge, excludeMe, audience }: StepOf<'publish'>): void {
@@ -88,7 +88,7 @@ export class ClientActions {
         ...(lists === undefined ? {} : { audience: lists }),
       };
       this.#watchDrops(client, publication);
-      client.node.realm.route(client, [Code.PUBLISH, request, options, publication.topic, note], false);
+      void client.node.realm.route(client, [Code.PUBLISH, request, options, publication.topic, note], false);
     }
   }
 
@@ -124,7 +124,7 @@ export class ClientActions {
       forceReregister: force,
       ...(concurrency === 0 ? {} : { concurrency }),
     };
-    client.node.realm.route(client, [Code.REGISTER, request, options, uri], false);
+    void client.node.realm.route(client, [Code.REGISTER, request, options, uri], false);
   }
 
   unregister({ client: index, which }: StepOf<'unregister'>): void {
@@ -134,7 +134,7 @@ export class ClientActions {
     registration.until = this.#world.journal.at;
     client.registrations.delete(registration.id);
     const id = registration.id;
-    client.node.realm.route(client, [Code.UNREGISTER, client.nextRequest(), id], false);
+    void client.node.realm.route(client, [Code.UNREGISTER, client.nextRequest(), id], false);
   }
 
   call(step: StepOf<'call'>): void {
@@ -173,7 +173,7 @@ export class ClientActions {
     const options = { timeoutMs, receiveProgress, progress, discloseMe: false };
     const note = new Note({ call: call.number, chunk, isLast: !progress });
     const message = [Code.CALL, request, options, procedure, note] as const;
-    if (chunk === 0) client.node.realm.route(client, message, false);
+    if (chunk === 0) void client.node.realm.route(client, message, false);
     else client.node.realm.continueCall(client, message);
     if (progress)
       this.#world.time.after(CONTINUATION_PAUSE_MS, () => this.#sendChunk(client, call, chunk + 1, chunkCount));
@@ -185,7 +185,7 @@ export class ClientActions {
     const call = pick(pending, which);
     if (client === undefined || call === undefined) return;
     call.cancelMode ??= mode;
-    client.node.realm.route(client, [Code.CANCEL, call.request, { mode }], false);
+    void client.node.realm.route(client, [Code.CANCEL, call.request, { mode }], false);
   }
 
   #openClient(index: number): Client | undefined {

@@ -30,8 +30,8 @@ export class Watcher extends Client {
 
   watch(): void {
     const { realm } = this.node;
-    realm.route(this, [Code.SUBSCRIBE, this.nextRequest(), { match: 'exact' }, TESTAMENT], false);
-    realm.route(this, [Code.SUBSCRIBE, this.nextRequest(), { match: 'prefix' }, 'wamp.'], false);
+    void realm.route(this, [Code.SUBSCRIBE, this.nextRequest(), { match: 'exact' }, TESTAMENT], false);
+    void realm.route(this, [Code.SUBSCRIBE, this.nextRequest(), { match: 'prefix' }, 'wamp.'], false);
   }
 
   override send(message: RouterMessage): undefined {

@@ -123,6 +123,10 @@ export class SceneNode {
         ...(procedures === undefined ? {} : { procedures }),
         onProcedureFailure: (_realm, _procedure, cause) => this.failures.push(cause),
         totals: { sessionCount: 0, testamentBytes: 0 },
+        inTurns: (part) => {
+          while (part());
+          return Promise.resolve();
+        },
         keptWrites: { count: 0, bytes: 0, lastNumber: 0 },
         onLostRequest: (_operation, cause) => {
           throw cause;
@@ -210,7 +214,7 @@ export class Client {
       forwardTimeout: false,
       forceReregister: false,
     } as const;
-    this.realm.route(this.session, [Code.REGISTER, request, options, procedure], false);
+    void this.realm.route(this.session, [Code.REGISTER, request, options, procedure], false);
   }
 
   call(
@@ -220,26 +224,26 @@ export class Client {
     payload: Payload = payloadOf([]),
   ): number {
     const all = { timeoutMs: 0, receiveProgress: false, progress: false, discloseMe: false, ...options };
-    this.realm.route(this.session, [Code.CALL, request as RequestId, all, procedure, payload], false);
+    void this.realm.route(this.session, [Code.CALL, request as RequestId, all, procedure, payload], false);
     return request;
   }
 
   subscribe(topic: Uri): void {
     const request = ++this.#lastRequest as RequestId;
-    this.realm.route(this.session, [Code.SUBSCRIBE, request, { match: 'exact' }, topic], false);
+    void this.realm.route(this.session, [Code.SUBSCRIBE, request, { match: 'exact' }, topic], false);
   }
 
   cancel(request: number, mode: CancelMode): void {
-    this.realm.route(this.session, [Code.CANCEL, request as RequestId, { mode }], false);
+    void this.realm.route(this.session, [Code.CANCEL, request as RequestId, { mode }], false);
   }
 
   yield(request: number, payload: Payload = payloadOf([])): void {
-    this.realm.route(this.session, [Code.YIELD, request as RequestId, { progress: false }, payload], false);
+    void this.realm.route(this.session, [Code.YIELD, request as RequestId, { progress: false }, payload], false);
   }
 
   /** Answers an INVOCATION with an ERROR. */
   fail(request: number, error: Uri, payload: Payload = payloadOf([])): void {
-    this.realm.route(this.session, [Code.ERROR, Code.INVOCATION, request as RequestId, {}, error, payload], false);
+    void this.realm.route(this.session, [Code.ERROR, Code.INVOCATION, request as RequestId, {}, error, payload], false);
   }
 
   /** The codes that came since the last time, and the URI of an ERROR. */

@@ -98,7 +98,7 @@ export class FakeRealm implements SessionRealm {
   readonly routed: { session: Session; message: RoutedMessage; disclose: boolean }[] = [];
   readonly continued: { session: Session; message: Call }[] = [];
   onAdmit: (session: Session) => void = () => undefined;
-  onRoute: (session: Session, message: RoutedMessage) => void = () => undefined;
+  onRoute: (session: Session, message: RoutedMessage) => Promise<void> | void = () => undefined;
   nextSession = 1001;
   reserve: SessionRealm['reserve'] = (_newcomer, drawn) => drawn ?? this.drawId();
 
@@ -123,9 +123,9 @@ export class FakeRealm implements SessionRealm {
     this.onAdmit(session);
   }
 
-  route(session: Session, message: RoutedMessage, disclose: boolean): void {
+  route(session: Session, message: RoutedMessage, disclose: boolean): Promise<void> | undefined {
     this.routed.push({ session, message, disclose });
-    this.onRoute(session, message);
+    return this.onRoute(session, message) ?? undefined;
   }
 
   continueCall(session: Session, message: Call): void {

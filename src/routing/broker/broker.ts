@@ -13,6 +13,7 @@ import { admits } from './audience.js';
 import type { BrokerOptions, DeliveryScope } from './broker-options.js';
 import type { KeepingRules } from './keeping-rules.js';
 import { WAITING } from './holdings.js';
+import { deliverRest, Distribution, type Rest } from './distribution.js';
 import { OwnEvents } from './own-events.js';
 import { isLater, toPublication } from './publications.js';
 import { NOT_SUBSCRIBED, reservedTopic, subscriptionsExceeded } from './refusals.js';
@@ -32,7 +33,7 @@ export class Broker<P extends Peer> {
   readonly #on: Pick<BrokerOptions<P>, 'onLimit' | 'onSubscribed' | 'onUnsubscribed'>;
   readonly #table: SubscriptionTable<P>;
   readonly #ownEvents: OwnEvents<P>;
-  readonly #deliver: (publication: Publication, subscription: SharedSubscription<P>) => void;
+  readonly #distribution: Distribution<P>;
   readonly #lookups = new RetainedLookups<P>();
   readonly #replays: Replays<P>;
   /** Undefined: the realm keeps no events. */
@@ -47,7 +48,7 @@ export class Broker<P extends Peer> {
     const hashSeed = drawHashSeed(() => sources.random());
     this.#table = new SubscriptionTable<P>(realm, hashSeed);
     this.#replays = new Replays<P>((delayMs, action) => outlet.after(delayMs, action));
-    this.#deliver = (publication, subscription) => outlet.deliver(publication, subscription);
+    this.#distribution = new Distribution(this.#table, outlet, this.#lookups, this.#replays);
   }
 
   /** The subscriptions of this node. */
@@ -79,20 +80,25 @@ export class Broker<P extends Peer> {
    * Delivers on this node, then sends to the other nodes. A publisher that asked for it gets the acknowledgement when
    * they have settled (BRK-6). At most once: after an ERROR, the nodes that could be reached, this one first, have the
    * event. An event to be retained goes to the store behind that; then the acknowledgement waits for the store too.
+   * Where very many receive it, each call of the function that is returned does a part more; the session's next message must
+   * wait for that (ORD-1).
    */
-  publish(peer: P, message: Publish, disclose: boolean): void {
+  publish(peer: P, message: Publish, disclose: boolean): Rest | undefined {
     const [, request, { acknowledge }, topic] = message;
     if (isReserved(topic)) {
       this.#outlet.count('publish_refused');
       if (acknowledge) this.#outlet.send(peer, errorReply(Code.PUBLISH, request, reservedTopic(topic)));
-      return;
+      return undefined;
     }
     const publication = this.#toPublication(peer, message, disclose);
     // Without a SUBSCRIBED outstanding, no check is necessary.
-    if (publication.excludePublisher || this.#table.waitingCount === 0) this.distribute(publication);
-    else this.#distributeInOrder(peer, publication);
-    if (acknowledge) this.#publishAcknowledged(peer, request, publication);
-    else this.#send(publication);
+    const isPlain = publication.excludePublisher || this.#table.waitingCount === 0;
+    const rest = isPlain ? this.#distribution.begin(publication) : this.#distributeInOrder(peer, publication);
+    if (rest === undefined) {
+      this.#sendOn(peer, message, publication);
+      return undefined;
+    }
+    return this.#distribution.keep(peer, rest, () => this.#sendOn(peer, message, publication));
   }
 
   /** Publishes for a session that has left, under its identity (TST-3, TST-8). */
@@ -115,10 +121,9 @@ export class Broker<P extends Peer> {
     if (reach !== 'here') this.#outlet.publish(publication, settled);
   }
 
-  /** Delivers to the sessions of this node, once per matching subscription (BRK-8, PBS-2). */
+  /** Delivers to the sessions of this node. */
   distribute(publication: Publication): void {
-    if (publication.retain !== undefined) this.#distributeRetained(publication);
-    else this.#table.forEachMatch(publication.topic, this.#deliver, publication);
+    this.#distribution.all(publication);
   }
 
   /**
@@ -178,8 +183,12 @@ export class Broker<P extends Peer> {
     return true;
   }
 
-  /** Ends `count` subscriptions of a session that receives nothing any more. False: it has no more than that, for `leave`. */
+  /**
+   * Delivers a part of what a session that ends has published, or ends `count` of its subscriptions. False: it has no more than that,
+   * for `leave`.
+   */
   leavePart(peer: P, count: number): boolean {
+    if (this.#distribution.restOf(peer)?.() === true) return true;
     if (this.#table.load(peer) <= count) return false;
     this.leave(peer, count);
     return true;
@@ -187,12 +196,18 @@ export class Broker<P extends Peer> {
 
   /** Ends everything that the session holds or waits for, or `count` of it, without sending to it. O(its subscriptions). */
   leave(peer: P, count = Infinity): void {
+    deliverRest(this.#distribution.restOf(peer));
     this.#ownEvents.dropPeer(peer);
     this.#lookups.dropPeer(peer);
     for (const [subscription, position] of this.#table.removePeer(peer, count)) {
       if (position !== WAITING) this.#on.onUnsubscribed?.(peer.session, subscription);
       this.#closeIfUnused(subscription, peer);
     }
+  }
+
+  #sendOn(peer: P, [, request, { acknowledge }]: Publish, publication: Publication): void {
+    if (acknowledge) this.#publishAcknowledged(peer, request, publication);
+    else this.#send(publication);
   }
 
   #publishAcknowledged(peer: P, request: RequestId, publication: Publication): void {
@@ -224,38 +239,19 @@ export class Broker<P extends Peer> {
     return isRetaining ? { ...publication, retain: this.#sources.retainMark() } : publication;
   }
 
-  /** Sessions whose lookup is under way get the event with its outcome; those that got it from the store do not get it again. */
-  #distributeRetained(publication: Publication): void {
-    if (!this.#lookups.isEmpty)
-      for (const subscription of this.#table.matching(publication.topic)) this.#lookups.note(publication, subscription);
-    this.#table.forEachMatch(publication.topic, this.#deliverToOthers, publication);
-  }
-
-  readonly #deliverToOthers = (publication: Publication, subscription: SharedSubscription<P>): void => {
-    if (!this.#replays.concerns(subscription)) {
-      this.#outlet.deliver(publication, subscription);
-      return;
-    }
-    const { id, topic, match } = subscription;
-    const receivers = subscription.receivers.filter((peer) => !this.#replays.covers(publication, subscription, peer));
-    this.#outlet.deliver(publication, { id, topic, match, receivers });
-  };
-
   /**
    * Like `distribute`, but copies for the publisher itself wait behind the SUBSCRIBED that it waits for (G10), and all
    * later ones behind them (ORD-1). No other receiver waits.
    */
-  #distributeInOrder(peer: P, publication: Publication): void {
+  #distributeInOrder(peer: P, publication: Publication): Rest | undefined {
     const own = admits(publication, peer) ? this.#table.matchesOf(peer, publication.topic) : [];
     const waits = this.#ownEvents.isHolding(peer) || own.some((one) => this.#table.isWaiting(peer, one));
-    if (own.length === 0 || !waits) {
-      this.distribute(publication);
-      return;
-    }
+    if (own.length === 0 || !waits) return this.#distribution.begin(publication);
     for (const subscription of own)
       if (!this.#ownEvents.push(peer, { publication, subscription })) this.#on.onLimit?.('held_events');
-    this.distribute({ ...publication, excludePublisher: true });
+    const rest = this.#distribution.begin({ ...publication, excludePublisher: true });
     this.#deliverOwn(peer);
+    return rest;
   }
 
   /** Delivers what this session published to itself, up to the first event whose SUBSCRIBED is outstanding. */

@@ -161,14 +161,29 @@ export class SubscriptionTable<P extends Peer> {
     return this.matching(topic).some(isReceived);
   }
 
-  /** Calls `visit` for each matching subscription that has receivers. `visit` may change the table. */
-  forEachMatch(topic: Uri, visit: Visit<P>, publication: Publication): void {
+  /**
+   * Calls `visit` for each matching subscription that has receivers, until some `count` of subscriptions and receivers are visited.
+   * `visit` may change the table. Each call of the returned function visits as many more; false: none is left. Undefined: none was left.
+   */
+  forEachMatch(topic: Uri, visit: Visit<P>, publication: Publication, count: number): (() => boolean) | undefined {
     if (this.#index.patternCount === 0) {
       const exact = this.#index.get(topic, 'exact');
       if (exact !== undefined) this.#lend(exact, visit, publication);
-      return;
+      return undefined;
     }
-    for (const subscription of this.matching(topic)) this.#lend(subscription, visit, publication);
+    const matching = this.matching(topic);
+    let next = 0;
+    const visitSome = (): boolean => {
+      let left = count;
+      for (const subscription of matching.slice(next, next + count)) {
+        if (left <= 0) break;
+        next++;
+        left -= 1 + subscription.receivers.length;
+        this.#lend(subscription, visit, publication);
+      }
+      return next < matching.length;
+    };
+    return visitSome() ? visitSome : undefined;
   }
 
   /** Every subscription that the topic matches. O(matches). */

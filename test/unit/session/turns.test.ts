@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Session } from '../../../src/session/ports.js';
-import { ALL_ROLES, createHarness, isAbort, settle, type Harness } from '../../support/session-harness.js';
+import { ALL_ROLES, createHarness, deferred, isAbort, settle, type Harness } from '../../support/session-harness.js';
 
 /** A turn of 1 ms: a connection has had its share after some 160 messages. */
 function flooded(messageCount: number, limits: object = {}): Harness {
@@ -111,6 +111,20 @@ describe('sessions whose connections end (G11)', () => {
     harness.hangUp();
     harness.turns.stop();
     expect(harness.realm.removed).toHaveLength(1);
+  });
+});
+
+describe('a message that takes several turns, as a publication to very many (G11)', () => {
+  it('has the next ones wait, in order (ORD-1)', async () => {
+    const harness = createHarness();
+    harness.join();
+    const door = deferred<undefined>();
+    harness.realm.onRoute = (_, [, request]) => (request === 1 ? door.promise : undefined);
+    harness.send(...[1, 2, 3].map((request) => [16, request, {}, 'a.b']));
+    expect(routed(harness)).toEqual([1]);
+    door.resolve(undefined);
+    await settle();
+    expect(routed(harness)).toEqual([1, 2, 3]);
   });
 });
 

@@ -18,6 +18,7 @@ function scene(count: number) {
   for (let session = 1; session <= count; session++) {
     const one: Partial<Session> = {
       session: session as SessionId,
+      isOpen: true,
       authid: session % 2 === 0 ? 'even' : 'odd',
       authrole: 'role',
       close: (...args) => {
