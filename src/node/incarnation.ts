@@ -35,7 +35,7 @@ import type { EndpointDependencies } from '../session/endpoint-dependencies.js';
 import type { HandshakePacer } from '../session/handshake-pacer.js';
 import { InboxPool } from '../session/inbox.js';
 import type { TurnScheduler } from '../session/turn-scheduler.js';
-import { TurnWork } from '../session/turn-work.js';
+import { longWork } from '../session/turn-work.js';
 import type { Counters, LimitName } from '../telemetry/counters.js';
 import type { Logger } from '../telemetry/logger.js';
 import { RecurringLines } from '../telemetry/recurring-lines.js';
@@ -297,7 +297,7 @@ export class Incarnation {
         nowMs: () => clock.nowMs(),
         after,
         totals: this.#totals,
-        inTurns: (part) => new Promise((resolve) => new TurnWork(this.#turns, 0, part, resolve).begin()),
+        longWork: longWork(this.#turns),
         keptWrites: { count: 0, bytes: 0, lastNumber: 0 },
         onLostRequest: (reason, error) => this.#lostRequest(reason, error),
         joined: (session) => this.#cookies.joined(session),

@@ -40,6 +40,12 @@ export interface RealmSessionLimits extends TestamentLimits, MetaLimits {
   readonly abandonedInvocationTimeoutMs?: number | undefined;
 }
 
+/** Work that is too long for one turn of the event loop. */
+export interface LongWork {
+  /** Does one part after the other, in this turn and further ones, until a part returns false. */
+  inTurns(part: () => boolean): Promise<void>;
+}
+
 /** Dependencies that all realms of a node share. */
 export interface RealmDependencies {
   readonly backplane: Backplane;
@@ -53,8 +59,7 @@ export interface RealmDependencies {
   /** Monotonic milliseconds; may stand still while a turn of the event loop lasts. */
   readonly nowMs: () => number;
   readonly after: (delayMs: number, action: () => void) => () => void;
-  /** Does parts of some work, one in this turn of the event loop and others in further ones, until a part returns false. */
-  readonly inTurns: (part: () => boolean) => Promise<void>;
+  readonly longWork: LongWork;
   readonly onLostRequest: (operation: string, cause: unknown) => void;
   /** A session has been admitted. */
   readonly joined?: (session: Session) => void;

@@ -216,7 +216,7 @@ export class Realm implements SessionRealm {
     switch (message[0]) {
       case Code.PUBLISH: {
         const rest = this.#broker.publish(session, message, disclose);
-        return rest && this.#shared.inTurns(rest);
+        return rest && this.#shared.longWork.inTurns(rest);
       }
       case Code.SUBSCRIBE:
         this.#broker.subscribe(session, message);

@@ -36,3 +36,8 @@ export class TurnWork implements TurnMember {
     this.#done?.();
   }
 }
+
+/** Work whose parts add to the meter what they cost. Its first part was done just now. */
+export function longWork(turns: TurnScheduler): { inTurns(part: () => boolean): Promise<void> } {
+  return { inTurns: (part) => new Promise((resolve) => new TurnWork(turns, 0, part, resolve).begin()) };
+}

@@ -163,9 +163,11 @@ export class SimulatedNode {
         nowMs: () => time.nowMs,
         // A dead node's timers die with it.
         after: (delayMs, action) => time.after(delayMs, () => this.state !== 'dead' && action()),
-        inTurns: (part) => {
-          while (part());
-          return Promise.resolve();
+        longWork: {
+          inTurns: (part) => {
+            while (part());
+            return Promise.resolve();
+          },
         },
         keptWrites: { count: 0, bytes: 0, lastNumber: 0 },
         totals: this.#totals,

@@ -123,9 +123,11 @@ export class SceneNode {
         ...(procedures === undefined ? {} : { procedures }),
         onProcedureFailure: (_realm, _procedure, cause) => this.failures.push(cause),
         totals: { sessionCount: 0, testamentBytes: 0 },
-        inTurns: (part) => {
-          while (part());
-          return Promise.resolve();
+        longWork: {
+          inTurns: (part) => {
+            while (part());
+            return Promise.resolve();
+          },
         },
         keptWrites: { count: 0, bytes: 0, lastNumber: 0 },
         onLostRequest: (_operation, cause) => {

@@ -8,7 +8,7 @@ import type { SubscriptionTable } from './subscription-table.js';
 /** Subscriptions and receivers of one part; a subscription with more receivers is a part of its own. */
 const PART_COUNT = 5_000;
 
-/** What the last part has left: each call delivers a part more. False: nothing is left. */
+/** Delivers the next part of a publication. False: nothing is left. */
 export type Rest = () => boolean;
 
 /** Delivers what is left in one step. */
@@ -65,7 +65,7 @@ export class Distribution<P extends Peer> {
     return kept;
   }
 
-  /** What is left of the session's publication. Undefined: nothing. */
+  /** Delivers what is left of the session's publication. Undefined: nothing is left. */
   restOf(peer: P): Rest | undefined {
     return this.#rests.get(peer);
   }

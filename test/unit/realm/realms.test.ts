@@ -72,9 +72,11 @@ async function scene(maxRealms: number, configured: readonly string[] = []) {
       heldTotal: new HeldTotal(Infinity),
       nowMs: () => 0,
       after: () => () => undefined,
-      inTurns: (part) => {
-        while (part());
-        return Promise.resolve();
+      longWork: {
+        inTurns: (part) => {
+          while (part());
+          return Promise.resolve();
+        },
       },
       keptWrites: { count: 0, bytes: 0, lastNumber: 0 },
       totals,
