@@ -1,10 +1,10 @@
-// Several nodes on this machine, over Redis, as processes: `npm run cluster [-- --nodes 5 --port 8080 --redis redis://…]`.
+// Several nodes on this machine, over Redis, as processes: `npm run cluster [-- --nodes 5 --port 8080 --redis redis://… | --shards 3]`.
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { parseArgs } from 'node:util';
 import { startNode } from './node-process.mjs';
-import { findRedis, withoutPassword } from './redis.mjs';
+import { findRedis, startShards, withoutPassword } from './redis.mjs';
 
 const HELP = `npm run cluster -- [options]     run several nodes over Redis until Ctrl-C
 
@@ -12,6 +12,7 @@ const HELP = `npm run cluster -- [options]     run several nodes over Redis unti
   --port PORT        of the first for clients, the others follow; 0: any free ones (8080)
   --ops-port PORT    the same for health and metrics (9090)
   --redis URL        a Redis to use; otherwise redis-server or valkey-server is started, or one at port 6379 is used
+  --shards COUNT     start a Redis Cluster of so many primaries instead
 
 GANTRY_ variables go to every node: GANTRY_CONFIG=gantry.yaml npm run cluster
 exit codes: 0 done, 1 start failed or a node died, 2 wrong usage
@@ -20,6 +21,7 @@ exit codes: 0 done, 1 start failed or a node died, 2 wrong usage
 /** Ctrl-C comes from the terminal and, under npm, once more from npm. */
 const SAME_SIGNAL_MS = 1_000;
 const ORPHAN_CHECK_MS = 500;
+const MAX_SHARDS = 16;
 
 class UsageError extends Error {}
 
@@ -30,10 +32,11 @@ async function main(words) {
   await portsAreFree([...options.ports, ...options.opsPorts]);
 
   const prefix = `gantry-local-${randomBytes(4).toString('hex')}`;
-  const redis = await findRedis({ url: options.redis, prefix });
+  const { shards } = options;
+  const redis = await (shards === undefined ? findRedis({ url: options.redis, prefix }) : startShards({ count: shards }));
   process.once('exit', redis.kill);
   try {
-    const nodes = startNodes(options, redis.url, prefix);
+    const nodes = startNodes(options, redis, prefix);
     // Whatever ends this process must not leave them behind.
     process.once('exit', () => nodes.forEach((node) => node.signal('SIGKILL')));
     stop.again = () => nodes.forEach((node) => node.signal('SIGKILL'));
@@ -64,7 +67,7 @@ async function run(nodes, redis, stop) {
   isStopping = true;
 }
 
-function startNodes({ ports, opsPorts }, url, prefix) {
+function startNodes({ ports, opsPorts }, { url, nodes: shards }, prefix) {
   const printLine = (line) => process.stderr.write(`${line}\n`);
   return ports.map((port, index) =>
     startNode(
@@ -75,13 +78,14 @@ function startNodes({ ports, opsPorts }, url, prefix) {
         GANTRY_OPS_PORT: `${opsPorts[index]}`,
         GANTRY_BACKPLANE_URL: url,
         GANTRY_BACKPLANE_REDIS_PREFIX: prefix,
+        ...(shards !== undefined && { GANTRY_BACKPLANE_REDIS_CLUSTER_NODES: JSON.stringify(shards) }),
       },
       printLine,
     ),
   );
 }
 
-function overview(nodes, addresses, { url, origin, prefix }) {
+function overview(nodes, addresses, { url, nodes: shards, origin, prefix }) {
   const [first] = addresses;
   const last = addresses.at(-1);
   const lines = nodes.map(
@@ -92,7 +96,8 @@ function overview(nodes, addresses, { url, origin, prefix }) {
     lines.push(`  demo     ${addresses.map((each) => each['demo page']).join('  ')}`);
     lines.push(`  back end npm run demo:backend -- ${last.WebSocket}`);
   }
-  const store = `  Redis    ${withoutPassword(url)} (${origin}), prefix ${prefix}`;
+  const servers = shards?.join(' ') ?? withoutPassword(url);
+  const store = `  Redis    ${servers} (${origin}), prefix ${prefix}`;
   return [`${nodes.length} nodes are ready`, store, ...lines, ''].join('\n');
 }
 
@@ -139,7 +144,9 @@ function parse(words) {
   const opsPorts = consecutive('--ops-port', values['ops-port'], count);
   const shared = ports.find((port) => port !== 0 && opsPorts.includes(port));
   if (shared !== undefined) throw new UsageError(`port ${shared} is in the range of --port and in that of --ops-port`);
-  return { help: values.help, redis: values.redis, ports, opsPorts };
+  const shards = values.shards === undefined ? undefined : whole('--shards', values.shards, 1, MAX_SHARDS);
+  if (shards !== undefined && values.redis !== undefined) throw new UsageError('--redis and --shards exclude each other');
+  return { help: values.help, redis: values.redis, shards, ports, opsPorts };
 }
 
 function parsed(words) {
@@ -151,6 +158,7 @@ function parsed(words) {
         port: { type: 'string', default: '8080' },
         'ops-port': { type: 'string', default: '9090' },
         redis: { type: 'string' },
+        shards: { type: 'string' },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });

@@ -15,4 +15,11 @@ export interface Search {
 }
 
 export function findRedis(search: Search): Promise<FoundRedis>;
+
+export interface StartedShards extends FoundRedis {
+  /** Addresses of the primaries, as `host:port`. */
+  readonly nodes: readonly string[];
+}
+
+export function startShards(search: { readonly count: number; readonly path?: string }): Promise<StartedShards>;
 export function withoutPassword(url: string): string;

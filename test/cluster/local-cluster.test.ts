@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { findRedis, withoutPassword } from '../../deploy/local/redis.mjs';
+import { findRedis, startShards, withoutPassword } from '../../deploy/local/redis.mjs';
 import { Code } from '../../src/wamp/codes.js';
 import { firstOf } from '../support/first-of.js';
 import { RawClient } from '../support/raw-client.js';
@@ -110,6 +110,23 @@ describe('npm run cluster', () => {
     await expect(findRedis({ url: redisUrl, prefix: 'any' })).rejects.toThrow('ECONNREFUSED');
   });
 
+  it('starts nodes over a Redis Cluster of its own, which carries what one of them publishes for another', async () => {
+    const { script, urls } = await started(new Command([...CLUSTER, ...FREE_PORTS, '--nodes', '2', '--shards', '3']));
+    const [, servers = ''] = /^ {2}Redis +([\d.: ]+) \(3 primaries of /m.exec(script.text) ?? [];
+    const addresses = servers.split(' ');
+    expect(addresses).toHaveLength(3);
+    const subscriber = await join(urls[0]);
+    const publisher = await join(urls[1]);
+    const subscription = await subscriber.subscribe('com.example.news');
+    await publisher.publishAcknowledged('com.example.news', ['from node 2']);
+    expect(await subscriber.expect(Code.EVENT)).toMatchObject([Code.EVENT, subscription, {}, {}, ['from node 2']]);
+
+    script.child.kill('SIGINT');
+    expect(await script.exitCode).toBe(0);
+    for (const address of addresses)
+      await expect(findRedis({ url: `redis://${address}`, prefix: 'any' })).rejects.toThrow('ECONNREFUSED');
+  });
+
   it('counts votes cast at one node with a back end at another', async () => {
     const { urls } = await startCluster();
     await new Command([...BACK_END, urls[2]]).printed(/counting votes/);
@@ -210,6 +227,8 @@ describe('npm run cluster', () => {
     [['--nodes', 'many'], '--nodes wants a whole number'],
     [['--nodes', '100'], '--nodes wants a whole number from 1 to 64'],
     [['--port', '9089'], 'port 9090 is in the range of --port and in that of --ops-port'],
+    [['--shards', '0'], '--shards wants a whole number from 1 to 16'],
+    [['--shards', '3', '--redis', 'redis://127.0.0.1:6379'], '--redis and --shards exclude each other'],
     [['--node', '3'], "'--node'"],
   ])('refuses %j', async (words, complaint) => {
     const script = new Command([...CLUSTER, ...words]);
@@ -234,6 +253,12 @@ describe('the Redis of a local cluster', () => {
   it('is asked for in one sentence when there is none', async () => {
     await expect(findRedis({ prefix, path: '', usualUrl: 'redis://127.0.0.1:1' })).rejects.toThrow(
       /^there is no Redis: install redis-server or valkey-server, or [^\n]*$/,
+    );
+  });
+
+  it('is asked for in one sentence when there is none for a Redis Cluster', async () => {
+    await expect(startShards({ count: 3, path: '' })).rejects.toThrow(
+      /^a Redis Cluster needs redis-server or valkey-server: install one$/,
     );
   });
 

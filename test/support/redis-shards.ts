@@ -1,7 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
-import { slotOf, SLOT_COUNT } from '../../src/backplane/redis/connection/slots.js';
+import { busPortOf, idOf, isUsable, joinServers, knownCount } from '../../deploy/local/redis-cluster.mjs';
+import { slotOf } from '../../src/backplane/redis/connection/slots.js';
 import { startPeer, type RedisServer } from './redis.js';
 
+const PRIMARY_COUNT = 3;
 /** Milliseconds without an answer after which the others find a server dead. */
 const NODE_TIMEOUT_MS = 1_000;
 /** A primary that has lost its last slot remains a primary. */
@@ -10,7 +12,7 @@ const PEER_ARGS = ['--cluster-enabled', 'yes', '--cluster-node-timeout', `${NODE
 
 /** A Redis Cluster of three primaries, each with a replica where a test wants one. End it with `stop`. */
 export async function startShards({ hasReplicas = false } = {}): Promise<RedisShards> {
-  const count = hasReplicas ? 6 : 3;
+  const count = hasReplicas ? 2 * PRIMARY_COUNT : PRIMARY_COUNT;
   const servers = await Promise.all(Array.from({ length: count }, () => startPeer(PEER_ARGS)));
   const shards = new RedisShards(servers);
   await shards.join();
@@ -45,21 +47,7 @@ export class RedisShards {
 
   /** Makes one cluster of the servers. */
   async join(): Promise<void> {
-    const [first, ...others] = this.servers as [RedisServer, ...RedisServer[]];
-    const size = Math.ceil(SLOT_COUNT / 3);
-    for (const [at, server] of this.servers.entries()) {
-      await server.command('CLUSTER', 'SET-CONFIG-EPOCH', at + 1);
-      if (at < 3)
-        await server.command('CLUSTER', 'ADDSLOTSRANGE', at * size, Math.min(SLOT_COUNT, (at + 1) * size) - 1);
-    }
-    const busPort = await busPortOf(first);
-    for (const server of others) await server.command('CLUSTER', 'MEET', '127.0.0.1', first.port, busPort);
-    await this.#until(async (server) => (await knownCount(server)) === this.servers.length);
-    for (const [at, server] of this.servers.entries())
-      if (at >= 3) await server.command('CLUSTER', 'REPLICATE', await idOf(this.servers[at - 3] as RedisServer));
-    await this.#until(isUsable);
-    for (const replica of this.servers.slice(3))
-      await this.#until(async () => String(await replica.command('INFO')).includes('master_link_status:up'));
+    await joinServers(this.servers, PRIMARY_COUNT);
   }
 
   /** The server that owns the slot of the key or channel. */
@@ -179,24 +167,4 @@ export class RedisShards {
   async #until(isSo: (server: RedisServer) => Promise<boolean>): Promise<void> {
     for (const server of this.servers) while (!(await isSo(server))) await setTimeout(20);
   }
-}
-
-async function idOf(server: RedisServer): Promise<string> {
-  return String(await server.command('CLUSTER', 'MYID'));
-}
-
-async function busPortOf(server: RedisServer): Promise<string> {
-  const [, port = ''] = (await server.command('CONFIG', 'GET', 'cluster-port')) as string[];
-  return port;
-}
-
-async function isUsable(server: RedisServer): Promise<boolean> {
-  return String(await server.command('CLUSTER', 'INFO')).includes('cluster_state:ok');
-}
-
-async function knownCount(server: RedisServer): Promise<number> {
-  const lines = String(await server.command('CLUSTER', 'NODES'))
-    .trim()
-    .split('\n');
-  return lines.filter((line) => !line.includes('handshake')).length;
 }
