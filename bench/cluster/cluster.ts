@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Endpoint } from '../load/endpoint.js';
 import { gantryRealm, startGantry, type RunningGantry } from '../routers/gantry.js';
 import { readPage, sample, type Page } from './metrics-page.js';
+import { startStore, type NodeStore } from './node-store.js';
 import { Pipe } from './pipe.js';
 import { startRedis, type RunningRedis } from './redis-server.js';
 
@@ -149,14 +150,14 @@ export class Clusters {
     }
   }
 
-  /** Hands a Redis without nodes to `work` and stops it whatever happens. */
-  async withRedis<T>(work: (redis: RunningRedis) => Promise<T>): Promise<T> {
-    const redis = await startRedis();
-    this.#redisVersion = redis.version;
+  /** Hands a store without nodes to `work` and stops it whatever happens: one Redis, or a Redis Cluster of so many primaries. */
+  async withStore<T>(primaryCount: number, work: (store: NodeStore) => Promise<T>): Promise<T> {
+    const store = await startStore(primaryCount);
+    this.#redisVersion = store.servers[0]!.version;
     try {
-      return await work(redis);
+      return await work(store);
     } finally {
-      await redis.stop();
+      await store.stop();
     }
   }
 

@@ -1,8 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { monotonicMs, NodeHost } from './node-host.js';
-import type { RunningRedis } from './redis-server.js';
+import type { NodeStore } from './node-store.js';
 
-const prefix = 'bench';
 const mostHosts = 4;
 const patienceMs = 120_000;
 const lookMs = 20;
@@ -10,22 +9,22 @@ const lookMs = 20;
 /** How long the others took to receive that a node is gone, in the order in which they did. */
 export type GoneAfterMs = readonly number[];
 
-/** Nodes without clients over one Redis, several in each process. */
+/** Nodes without clients over one store, several in each process. */
 export class ManyNodes {
-  readonly redis: RunningRedis;
+  readonly store: NodeStore;
   readonly #hosts: NodeHost[] = [];
   #entered = 0;
 
-  private constructor(redis: RunningRedis) {
-    this.redis = redis;
+  private constructor(store: NodeStore) {
+    this.store = store;
   }
 
   /** All nodes know each other. */
-  static async start(redis: RunningRedis, count: number): Promise<ManyNodes> {
-    const nodes = new ManyNodes(redis);
+  static async start(store: NodeStore, count: number): Promise<ManyNodes> {
+    const nodes = new ManyNodes(store);
     try {
       for (let index = 0; index < Math.min(mostHosts, Math.ceil(count / 2)); index += 1)
-        nodes.#hosts.push(await NodeHost.start(redis.url, prefix));
+        nodes.#hosts.push(await NodeHost.start(store.backplane));
       for (let index = 0; index < count; index += 1) await nodes.#enter(nodes.#hosts[index % nodes.#hosts.length]!);
       await nodes.#know(count);
       return nodes;
@@ -66,7 +65,7 @@ export class ManyNodes {
   /** The process of a further node is killed when the node has been there for a while. */
   async death(afterMs: number): Promise<GoneAfterMs> {
     const { count } = this;
-    const host = await NodeHost.start(this.redis.url, prefix);
+    const host = await NodeHost.start(this.store.backplane);
     try {
       const name = await this.#enter(host);
       await this.#know(count + 1);

@@ -1,4 +1,4 @@
-// Nodes of a cluster without clients, in one process: the backplanes of routers with default settings, over one Redis.
+// Nodes of a cluster without clients, in one process: the backplanes of routers with default settings, over one Redis or a Redis Cluster.
 // many-nodes.ts starts it after npm run build, and asks over the IPC channel.
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseConfig } from '../../dist/config/load.js';
@@ -6,8 +6,8 @@ import { createBackplane } from '../../dist/node/create-backplane.js';
 import { createClusterCounters } from '../../dist/telemetry/cluster-counters.js';
 import { silentLogger } from '../../dist/telemetry/logger.js';
 
-const [url, prefix] = process.argv.slice(2);
-const config = parseConfig({ backplane: { url, redis: { prefix } } });
+const [backplane] = process.argv.slice(2);
+const config = parseConfig({ backplane: JSON.parse(backplane) });
 const realm = 'realm1';
 const attempts = 3;
 const ignore = () => undefined;

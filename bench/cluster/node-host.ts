@@ -38,8 +38,9 @@ export class NodeHost {
     });
   }
 
-  static async start(redisUrl: string, prefix: string): Promise<NodeHost> {
-    const [command, ...words] = pinned(routerCores, [process.execPath, entry, redisUrl, prefix]);
+  /** `backplane`: as in the configuration. */
+  static async start(backplane: object): Promise<NodeHost> {
+    const [command, ...words] = pinned(routerCores, [process.execPath, entry, JSON.stringify(backplane)]);
     const child = spawn(command!, words, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     const host = new NodeHost(child);
     await new Promise<void>((resolve, reject) => host.#waiting.set(0, { resolve: () => resolve(), reject }));

@@ -28,6 +28,8 @@ export interface Launch {
   readonly argv: readonly string[];
   readonly port: number;
   readonly path: string;
+  /** The cores that it may use; absent: that of the routers. */
+  readonly cores?: string;
   readonly environment?: Readonly<Record<string, string>>;
   readonly directory?: string;
   readonly hasProbe?: boolean;
@@ -41,9 +43,9 @@ export interface Launched extends RunningRouter {
   readonly pid: number;
 }
 
-/** Starts a router on its core and waits until its port accepts connections. */
+/** Starts a router on its cores and waits until its port accepts connections. */
 export async function launch(options: Launch): Promise<Launched> {
-  const [command, ...rest] = pinned(routerCores, options.argv);
+  const [command, ...rest] = pinned(options.cores ?? routerCores, options.argv);
   const child = spawn(command!, rest, {
     env: { ...process.env, ...options.environment },
     cwd: options.directory,
