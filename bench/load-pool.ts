@@ -21,9 +21,9 @@ class LoadProcess {
   #commands = 0;
 
   /** `niceness`: above 0 it yields the processor to those that measure. */
-  constructor(niceness = 0) {
+  constructor(cores: string, niceness = 0) {
     const nice = niceness > 0 ? ['nice', '-n', String(niceness)] : [];
-    const [command, ...rest] = pinned(loadCores, [...nice, process.execPath, entry]);
+    const [command, ...rest] = pinned(cores, [...nice, process.execPath, entry]);
     this.#child = spawn(command!, rest, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     this.#child.on('message', (message: FromWorker) => this.#receive(message));
     this.#child.on('exit', (exitCode) => this.#ended(`the load process ended with ${exitCode}`));
@@ -84,10 +84,15 @@ export interface OpenLoad {
 
 /** Load processes, kept from one run to the next so that they are warm. */
 export class LoadPool {
+  readonly #cores: string;
   readonly #idle: LoadProcess[] = [];
 
+  constructor(cores = loadCores) {
+    this.#cores = cores;
+  }
+
   async open(endpoint: Endpoint, jobs: readonly Job[]): Promise<OpenLoad> {
-    const processes = jobs.map(() => this.#idle.pop() ?? new LoadProcess());
+    const processes = jobs.map(() => this.#idle.pop() ?? new LoadProcess(this.#cores));
     const [first, ...others] = processes;
     others.forEach((remote, index) => {
       remote.onProgress = (received) => first!.reportProgress(index, received);
@@ -123,7 +128,7 @@ export class LoadPool {
    * only when no other process of the machine wants the processor.
    */
   async openApart(endpoint: Endpoint, job: Job, niceness = greatestNiceness): Promise<OpenLoad> {
-    const apart = new LoadProcess(niceness);
+    const apart = new LoadProcess(this.#cores, niceness);
     const load: OpenLoad = {
       run: (plan) => apart.ask({ command: 'run', plan }),
       finish: () => apart.finish(),

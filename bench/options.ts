@@ -24,7 +24,8 @@ export const usage = `npm run bench -- [SCENARIO…] [options]
 npm run bench -- peers [SCENARIO…] [options]   Gantry and other servers in turn
 npm run bench -- cluster [SCENARIO…] [options] nodes over Redis, beside a pipe over the same Redis
 
-  SCENARIO           fanout mixed bulk rpc progressive latency idle connections subscriptions churn auth authorization meta nodes hostile; all when none is named
+  SCENARIO           fanout mixed bulk rpc rawsocket progressive latency idle connections subscriptions churn auth authorization
+                     meta nodes processes hostile; all when none is named
                      of the cluster: fanout rpc local topics sessions nodes mirror
   --quick            fewer and shorter runs
   --smoke            everything tiny, to see that it works; writes no report

@@ -4,7 +4,7 @@ import { gantryRealm, startGantry, type RunningGantry } from '../routers/gantry.
 import { readPage, sample, type Page } from './metrics-page.js';
 import { startStore, type NodeStore } from './node-store.js';
 import { Pipe } from './pipe.js';
-import { startRedis, type RunningRedis } from './redis-server.js';
+import { startRedis, type RedisOptions, type RunningRedis } from './redis-server.js';
 
 const meetTimeoutMs = 30_000;
 const prefix = 'bench';
@@ -147,6 +147,17 @@ export class Clusters {
       return await work(cluster);
     } finally {
       await cluster.stop();
+    }
+  }
+
+  /** Hands a Redis without nodes to `work` and stops it whatever happens. */
+  async withRedis<T>(options: RedisOptions, work: (redis: RunningRedis) => Promise<T>): Promise<T> {
+    const redis = await startRedis(options);
+    this.#redisVersion = redis.version;
+    try {
+      return await work(redis);
+    } finally {
+      await redis.stop();
     }
   }
 

@@ -34,6 +34,19 @@ export function parsePage(text: string): Page {
   return page;
 }
 
+/** The pages of the processes behind a page of their parent, by the value of the label `process`: `parent` is one of them. */
+export function pagesByProcess(page: Page): ReadonlyMap<string, Page> {
+  const pages = new Map<string, Map<string, number>>();
+  for (const [key, value] of page) {
+    const [, name = '', process, rest = ''] = /^([^{]+)\{process="([^"]*)"(?:,(.*))?\}$/.exec(key) ?? [];
+    if (process === undefined) continue;
+    const own = pages.get(process) ?? new Map<string, number>();
+    own.set(rest === '' ? name : `${name}{${rest}}`, value);
+    pages.set(process, own);
+  }
+  return pages;
+}
+
 /** A sample that must be there. */
 export function sample(page: Page, name: string): number {
   const value = page.get(name);

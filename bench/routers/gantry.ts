@@ -24,6 +24,8 @@ export interface GantryOptions extends StartOptions {
   readonly profileDirectory: string | null;
   /** The built checkout to run; absent: this one. */
   readonly directory?: string;
+  /** The cores that it may use; absent: that of the routers. */
+  readonly cores?: string;
 }
 
 export interface RunningGantry extends RunningRouter {
@@ -63,6 +65,7 @@ export async function startGantry({
   profileDirectory,
   environment,
   directory = checkout,
+  cores,
 }: GantryOptions): Promise<RunningGantry> {
   const profiling = profileDirectory === null ? [] : ['--cpu-prof', '--cpu-prof-dir', profileDirectory];
   const port = await freePort();
@@ -72,6 +75,7 @@ export async function startGantry({
     argv: [process.execPath, ...probeFlags(measuresMemory), ...profiling, join(directory, 'dist', 'main.js'), 'start'],
     port,
     path: '/ws',
+    ...(cores !== undefined && { cores }),
     environment: {
       ...limits,
       GANTRY_LISTEN_PORT: String(port),

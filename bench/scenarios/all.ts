@@ -17,6 +17,7 @@ import { latency } from './latency.js';
 import { manyNodes } from './many-nodes.js';
 import { meta } from './meta.js';
 import { mixed } from './mixed.js';
+import { processes } from './processes.js';
 import { progressive } from './progressive.js';
 import { rawsocket } from './rawsocket.js';
 import { rpc } from './rpc.js';
@@ -39,6 +40,7 @@ export const scenarios: readonly Scenario[] = [
   authorization,
   meta,
   manyNodes,
+  processes,
   hostile,
 ];
 

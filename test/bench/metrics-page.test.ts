@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { laneCounts, laneCountsBetween } from '../../bench/cluster/lane-counts.js';
-import { parsePage, quantileBetween, sample } from '../../bench/cluster/metrics-page.js';
+import { pagesByProcess, parsePage, quantileBetween, sample } from '../../bench/cluster/metrics-page.js';
 import { createClusterCounters } from '../../src/telemetry/cluster-counters.js';
 import { createCounters, observe } from '../../src/telemetry/counters.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
+import { mergedPage } from '../../src/processes/merged-page.js';
 
 function histogramPage(counts: Readonly<Record<string, number>>) {
   const lines = Object.entries(counts).map(([le, count]) => `wait_bucket{le="${le}"} ${count}`);
@@ -18,6 +19,26 @@ describe('a metrics page as the bench reads it', () => {
       ['b', 0.5],
     ]);
     expect(() => sample(page, 'c')).toThrow('no c');
+  });
+
+  it('has those of each process behind the page of a parent, as they were before they were merged', () => {
+    const pages = [
+      { process: 0, page: '# HELP a what it is\n# TYPE a counter\na{kind="x y"} 3\n# HELP b\nb 0.5\n' },
+      { process: 1, page: '# HELP a what it is\n# TYPE a counter\na{kind="x y"} 4\n' },
+      { process: 'parent', page: '# HELP c\nc 1\n' },
+    ] as const;
+    const merged = pagesByProcess(parsePage(`${mergedPage(pages)}# HELP gantry_processes\ngantry_processes 2\n`));
+    expect([...merged].map(([process, page]) => [process, [...page]])).toEqual([
+      [
+        '0',
+        [
+          ['a{kind="x y"}', 3],
+          ['b', 0.5],
+        ],
+      ],
+      ['1', [['a{kind="x y"}', 4]]],
+      ['parent', [['c', 1]]],
+    ]);
   });
 
   it('gives quantiles of what was observed between two pages', () => {
