@@ -149,7 +149,7 @@ function reportOf(
 
 const notMeasuredOfCluster =
   'A network between nodes and Redis (everything runs over the loopback interface of one machine; all nodes, Redis and ' +
-  'the pipe take turns on one core), TLS to Redis, Sentinel, a Redis with I/O threads, Valkey, serializers other than ' +
+  'the pipe take turns on one core), TLS to Redis, Sentinel, a Redis Cluster (the scenario `nodes` without clients has one), a Redis with I/O threads, Valkey, serializers other than ' +
   'JSON, several realms, payloads other than one string, slow readers, storms on several nodes at once, and faults: ' +
   'those are tests. Rates say what one core for everything gave, not what nodes with cores of their own would: the CPU ' +
   'time of each process is the figure that counts.';
