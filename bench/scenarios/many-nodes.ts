@@ -149,7 +149,7 @@ async function look({ store, pids }: ManyNodes): Promise<Look> {
     atMs: performance.now(),
     nodes: pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0),
     servers: await Promise.all(
-      store.servers.map(async ({ pid, calls }) => ({ cpu: cpuSeconds(pid), calls: await calls() })),
+      store.servers.map(async (server) => ({ cpu: cpuSeconds(server.pid), calls: await server.calls() })),
     ),
   };
 }

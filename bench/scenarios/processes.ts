@@ -120,9 +120,7 @@ async function measureSpread(bench: Bench, pool: LoadPool, arm: Arm): Promise<Fi
   const fuller: number[] = [];
   for (let run = 0; run < bench.settings.runs; run += 1) {
     await arm.empty();
-    const load = await pool.open(arm.endpoint, [
-      { kind: 'idle', serializer: 'json', connections: spreadOf(bench) },
-    ]);
+    const load = await pool.open(arm.endpoint, [{ kind: 'idle', serializer: 'json', connections: spreadOf(bench) }]);
     const counts = await arm.sessions();
     await load.close();
     fuller.push((Math.max(...counts) / spreadOf(bench)) * 100);

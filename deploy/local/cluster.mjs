@@ -33,7 +33,9 @@ async function main(words) {
 
   const prefix = `gantry-local-${randomBytes(4).toString('hex')}`;
   const { shards } = options;
-  const redis = await (shards === undefined ? findRedis({ url: options.redis, prefix }) : startShards({ count: shards }));
+  const redis = await (shards === undefined
+    ? findRedis({ url: options.redis, prefix })
+    : startShards({ count: shards }));
   process.once('exit', redis.kill);
   try {
     const nodes = startNodes(options, redis, prefix);
@@ -145,7 +147,8 @@ function parse(words) {
   const shared = ports.find((port) => port !== 0 && opsPorts.includes(port));
   if (shared !== undefined) throw new UsageError(`port ${shared} is in the range of --port and in that of --ops-port`);
   const shards = values.shards === undefined ? undefined : whole('--shards', values.shards, 1, MAX_SHARDS);
-  if (shards !== undefined && values.redis !== undefined) throw new UsageError('--redis and --shards exclude each other');
+  if (shards !== undefined && values.redis !== undefined)
+    throw new UsageError('--redis and --shards exclude each other');
   return { help: values.help, redis: values.redis, shards, ports, opsPorts };
 }
 

@@ -51,7 +51,14 @@ export async function startShards({ count, path = process.env.PATH ?? '' }) {
 
 async function clusterWords() {
   // By itself the bus takes the port 10000 higher, which may be in use.
-  return ['--cluster-enabled', 'yes', '--cluster-node-timeout', `${NODE_TIMEOUT_MS}`, '--cluster-port', `${await freePort()}`];
+  return [
+    '--cluster-enabled',
+    'yes',
+    '--cluster-node-timeout',
+    `${NODE_TIMEOUT_MS}`,
+    '--cluster-port',
+    `${await freePort()}`,
+  ];
 }
 
 async function joined(urls) {
@@ -78,7 +85,19 @@ async function ownServer(file, more = []) {
   const folder = mkdtempSync(join(tmpdir(), 'gantry-cluster-'));
   const port = await freePort();
   const url = `redis://127.0.0.1:${port}`;
-  const words = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no', ...more];
+  const words = [
+    '--port',
+    `${port}`,
+    '--bind',
+    '127.0.0.1',
+    '--dir',
+    folder,
+    '--save',
+    '',
+    '--appendonly',
+    'no',
+    ...more,
+  ];
   // In a process group of its own: Ctrl-C in the terminal must not end it before the nodes have left.
   const child = spawn(file, words, { stdio: 'ignore', detached: true });
   const ended = once(child, 'exit');
