@@ -39,7 +39,7 @@ export async function startStore(primaryCount: number): Promise<NodeStore> {
 }
 
 async function startPrimary(): Promise<RunningRedis> {
-  // By itself the bus takes the port 10000 higher, which may be in use.
+  // Without this setting the bus takes the port 10000 higher, which may be in use.
   const bus = ['--cluster-port', String(await freePort())];
   return startRedis({ words: ['--cluster-enabled', 'yes', '--cluster-node-timeout', String(shardTimeoutMs), ...bus] });
 }

@@ -6,7 +6,7 @@ import { callsBetween, type CommandCalls } from '../cluster/redis-server.js';
 import { cpuSeconds } from '../measure/cpu.js';
 import { atMost, figure, type Figure } from '../report/figures.js';
 
-/** Of the Redis Cluster; 0: one Redis. */
+/** Primaries of the Redis Cluster; 0: one Redis. */
 const primaryCounts = [0, 3];
 /** A lease, in which a new node judges nobody, and three heartbeats of new lanes. */
 const settleMs = 10_000;

@@ -50,7 +50,7 @@ export async function startShards({ count, path = process.env.PATH ?? '' }) {
 }
 
 async function clusterWords() {
-  // By itself the bus takes the port 10000 higher, which may be in use.
+  // Without this setting the bus takes the port 10000 higher, which may be in use.
   return [
     '--cluster-enabled',
     'yes',
