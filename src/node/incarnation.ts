@@ -116,9 +116,9 @@ export class Incarnation {
     const onLimit = (limit: LimitName): number => counters.limitsReached[limit]++;
     const asking = { backplane, limits: this.#limits.current, onLimit };
     this.#cookies = new CookieLogouts({ logins, asking, onLost });
+    this.#turns = this.#makeTurns(counters);
     this.#realms = this.#makeRealms(codecs, counters, after);
     this.#isolation = this.#makeIsolation(after);
-    this.#turns = this.#makeTurns(counters);
     this.#pacer = createHandshakePacer(this.#limits.current, counters, () => this.#isolation.isHeld());
     this.#inboxes = new InboxPool(config.limits.maxTotalInboxBytes);
     const shared = { limits: this.#limits.current, cookies: logins, store: backplane.expiring, counters, after };
