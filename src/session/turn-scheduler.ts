@@ -233,7 +233,9 @@ export class TurnScheduler {
     if (this.waitingCount > 0 && !this.#isHeld) {
       // However much the turn spent on reading, the connections that wait get the rest of the budget.
       this.#meter.spent = Math.min(this.#meter.spent, this.#atOnce);
-      this.#cpuClock.restart();
+      // A turn of a flood is long enough to pay for a look at the CPU time.
+      if (this.#isBehind || this.#readingCost > this.#atOnce) this.#cpuClock.begin();
+      else this.#cpuClock.restart();
       this.#sinceClock = Number.NEGATIVE_INFINITY;
       this.#serve(this.#fresh);
       if (this.#isBehind) this.#hooks.flush();
@@ -305,7 +307,14 @@ class CpuClock {
     this.#startCpuMs = undefined;
   }
 
-  /** The measurement begins with the first call. */
+  /** The measurement begins now. */
+  begin(): void {
+    this.#startMs = this.#clock.nowMs();
+    this.#startCpuMs = this.#clock.cpuMs();
+    this.#askAgainMs = this.#startMs;
+  }
+
+  /** Without `begin`, the measurement begins with the first call, and that of the CPU time once `limitMs` have passed. */
   isPast(limitMs: number): boolean {
     const nowMs = this.#clock.nowMs();
     this.#startMs ??= nowMs;

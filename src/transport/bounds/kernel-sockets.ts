@@ -11,8 +11,10 @@ export interface KernelSockets {
   localPort(fd: number): number | undefined;
   /** Bytes that have arrived and were not read; 0 for what is no connection. */
   unreadBytes(fd: number): number;
-  /** The size that the kernel grants, which may differ from the request; undefined: it refused. */
-  setReceiveBuffer(fd: number, bytes: number): number | undefined;
+  /** False: the kernel refused. */
+  setReceiveBuffer(fd: number, bytes: number): boolean;
+  /** The size that the kernel has granted, which may differ from the request; undefined: not a socket. */
+  receiveBuffer(fd: number): number | undefined;
 }
 
 /** Why the kernel cannot be asked: one sentence for people. */
@@ -99,10 +101,14 @@ class LinuxSockets implements KernelSockets {
     return this.#calls.ioctl(fd, FIONREAD, value) === 0 ? (value[0] ?? 0) : 0;
   }
 
-  setReceiveBuffer(fd: number, bytes: number): number | undefined {
-    if (this.#calls.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, [bytes], INT_BYTES) !== 0) return undefined;
+  setReceiveBuffer(fd: number, bytes: number): boolean {
+    return this.#calls.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, [bytes], INT_BYTES) === 0;
+  }
+
+  receiveBuffer(fd: number): number | undefined {
+    const bytes = this.#option(fd, SO_RCVBUF);
     // Linux doubles what was asked for, and reports the double, for its own bookkeeping.
-    return (this.#option(fd, SO_RCVBUF) ?? 0) / 2;
+    return bytes === undefined ? undefined : bytes / 2;
   }
 
   /** Undefined: not a socket, or no such option. */

@@ -67,8 +67,9 @@ export class ReceiveBuffers {
     if (listening.length === 0) return unlimited(`the socket that listens at port ${port} was not found`);
     let bytes = Infinity;
     for (const fd of listening) {
-      const granted = kernel.setReceiveBuffer(fd, this.#options.receiveBufferBytes);
-      if (granted === undefined) return unlimited('the system refused to set the receive buffer');
+      const isSet = kernel.setReceiveBuffer(fd, this.#options.receiveBufferBytes);
+      const granted = kernel.receiveBuffer(fd);
+      if (!isSet || granted === undefined) return unlimited('the system refused to set the receive buffer');
       bytes = Math.min(bytes, granted);
     }
     this.#port = port;
@@ -106,7 +107,7 @@ export class ReceiveBuffers {
     const { receiveBufferBytes, floodReceiveBufferBytes } = this.#options;
     await this.#visit(kernel.descriptors(), (fd) => {
       if (kernel.unreadBytes(fd) < receiveBufferBytes * FLOODING_SHARE || !this.#isOurs(kernel, fd)) return;
-      if (kernel.setReceiveBuffer(fd, floodReceiveBufferBytes) !== undefined) this.#narrowed.set(fd, 0);
+      if (kernel.setReceiveBuffer(fd, floodReceiveBufferBytes)) this.#narrowed.set(fd, 0);
     });
     this.#awaitQuiet();
   }

@@ -341,6 +341,21 @@ describe('the budget of a turn', () => {
     world.endTurn();
     // Two until so much time has passed, two more until so much CPU time has.
     expect(world.taken()).toHaveLength(4);
+    // While messages wait for a turn, it looks at the CPU time from the beginning.
+    world.taken();
+    world.endTurn();
+    expect(world.taken()).toEqual(['flush', 'a', 'a']);
+  });
+
+  it('holds by the clock from the beginning in a turn that reads much', () => {
+    const world = new World();
+    const [a] = clients(world, 'a') as [Client];
+    a.receive(...Array<number>(20).fill(SHARE));
+    world.taken();
+    for (let count = 0; count < BUDGET_MS * 1_000; count++) world.scheduler.kept(64, false);
+    a.onHandled = () => (world.nowMs += BUDGET_MS / 2);
+    world.endTurn();
+    expect(world.taken()).toEqual(list('aa'));
   });
 
   it('counts work that no connection waits for', () => {

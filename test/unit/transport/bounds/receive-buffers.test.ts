@@ -24,8 +24,9 @@ function scene() {
     setReceiveBuffer: (fd, bytes) => {
       const descriptor = table.get(fd);
       if (descriptor !== undefined) descriptor.bufferBytes = bytes;
-      return bytes;
+      return true;
     },
+    receiveBuffer: (fd) => table.get(fd)?.bufferBytes,
   };
   const options = { receiveBufferBytes: WIDE_BYTES, floodReceiveBufferBytes: NARROW_BYTES };
   const buffers = new ReceiveBuffers(kernel, options, () => Date.now());
