@@ -72,7 +72,8 @@ function columnsOf(cases: readonly CaseResult[]): Figure[] {
 function cell(figure: Figure | undefined): string {
   if (figure === undefined) return '';
   const { median, least, most } = spreadOf(figure.values);
-  const spread = figure.values.length < 2 ? '' : ` (${shortNumber(least)}–${shortNumber(most)})`;
+  const spread =
+    figure.values.length < 2 || Number.isNaN(median) ? '' : ` (${shortNumber(least)}–${shortNumber(most)})`;
   const reached = isReached(figure);
   const sign = figure.target?.relation === 'at least' ? '≥' : '≤';
   const mark = figure.target === null ? '' : ` ${reached === true ? '✓' : '✗'} ${sign}${figure.target.value}`;

@@ -4,22 +4,26 @@ import { figure, type Figure } from '../report/figures.js';
 import type { Settings } from '../settings.js';
 import { fanoutJobs, topic, windowFor } from './fanout.js';
 import { coresOf, withArms, type Arm, type Arms, type Cores } from './processes/arms.js';
-import { alternate, type Crossing, type Load, type Measured, type Run } from './processes/measure.js';
+import { alternate, type Crossing, type Load, type Run } from './processes/measure.js';
+import { crossingUs, onPaper, type OnPaper } from './processes/paper.js';
 
 const payloadBytes = 32;
 /** With more receivers each event costs the same. */
 const mostReceivers = 100;
 const spreadSessions = 2_000;
+/** Processes of a machine that is only computed. */
+const manyProcesses = 16;
 
 export const processes: Scenario = {
   name: 'processes',
   about:
     'One node without a backplane, one process over Redis (`--processes 1` has no parent, and is the same as one node), ' +
     '`--processes 2` over Redis, and the same over the Unix socket of Redis, in turn. CPU time is that of all processes ' +
-    'of Gantry together, the parent included. With four cores or more Gantry has two, Redis one and the load the others; ' +
-    'with fewer all share them, and rates are left out. Crossing: what goes from one process to the other. Its cost is ' +
+    'of Gantry together, the parent included. Its cores are not those of the head: with four or more Gantry has two, ' +
+    'Redis one and the load the others; with fewer all share them, and rates are left out. Crossing: what goes from one process to the other. Its cost is ' +
     'all that two processes take more than one, for each publication or call that crosses. Together, apart: both ' +
-    'sessions in one process, or each in one; otherwise the sessions are where the system has put them.',
+    'sessions in one process, or each in one; otherwise the sessions are where the system has put them. ' +
+    'On paper: one process and the crossings of 16, at the cost and with the batches of two; Redis is one of 16 cores.',
   run: async (bench) => {
     if (bench.against === 'peers' || bench.against === 'nothing') return;
     const cores = coresOf();
@@ -41,7 +45,7 @@ async function measureAll(bench: Bench, pool: LoadPool, arms: Arms, cores: Cores
   for (const load of loadsOf(bench)) {
     await measureCase(bench, processes.name, load.name, async () => {
       const runs = await alternate(bench, pool, arms, load);
-      return [...figuresOf(runs), ...(cores.isLoadOutside ? ratesOf(runs) : [])];
+      return [...figuresOf(runs), ...paperOf(runs, load), ...(cores.isLoadOutside ? ratesOf(runs) : [])];
     });
   }
 }
@@ -54,6 +58,7 @@ function loadsOf({ settings }: Bench): readonly Load[] {
       unit: 'event',
       jobs: fanoutJobs(settings, 'json', new Array<'json'>(count).fill('json'), payloadBytes, topic),
       plan: closedLoop(settings, windowFor(count)),
+      receivers: count,
     };
     return count === 1 ? bothWays(load) : [load];
   });
@@ -66,6 +71,7 @@ function calls(settings: Settings, callers: number, callees: number, outstanding
     unit: 'call',
     jobs: [{ kind: 'rpc', serializer: 'json', callers, callees, payloadBytes }],
     plan: closedLoop(settings, outstanding),
+    receivers: 1,
   };
 }
 
@@ -91,10 +97,24 @@ function figuresOf(runs: readonly Run[]): Figure[] {
     crossing('crossing', '%', ({ share }) => share * 100),
     crossing('crossings each', '', ({ each }) => each),
     crossing('batch', 'items', ({ itemsPerBatch }) => itemsPerBatch),
-    all('a crossing', 'µs', (run) => crossingCost(run, run.two)),
+    all('a crossing', 'µs', (run) => crossingUs(run, run.two)),
     all('two, Unix socket', 'µs', ({ twoBySocket }) => twoBySocket.gantryUs),
     all('Redis, Unix socket', 'µs', ({ twoBySocket }) => twoBySocket.redisUs),
-    all('a crossing, Unix socket', 'µs', (run) => crossingCost(run, run.twoBySocket)),
+    all('a crossing, Unix socket', 'µs', (run) => crossingUs(run, run.twoBySocket)),
+  ];
+}
+
+function paperOf(runs: readonly Run[], load: Load): Figure[] {
+  const all = (label: string, unit: string, of: (paper: OnPaper) => number): Figure =>
+    figure(
+      label,
+      unit,
+      runs.map((run) => of(onPaper(run, load, manyProcesses))),
+    );
+  return [
+    all(`${manyProcesses} on paper`, 'µs', ({ us }) => us),
+    all('Redis of it', 'µs', ({ redisUs }) => redisUs),
+    all(`${manyProcesses} on paper, rate of one node`, '×', ({ timesOneNode }) => timesOneNode),
   ];
 }
 
@@ -107,12 +127,6 @@ function ratesOf(runs: readonly Run[]): Figure[] {
     all('one node busy', '%', ({ alone }) => alone.busy * 100),
     all('two busy', '%', ({ two }) => two.busy * 100),
   ];
-}
-
-/** All that two processes and Redis take more than one process, for each publication or call that crosses. */
-function crossingCost({ one }: Run, { gantryUs, redisUs, crossing }: Measured): number {
-  const each = crossing?.each ?? 0;
-  return each === 0 ? NaN : (gantryUs + redisUs - one.gantryUs) / each;
 }
 
 /** Counts where the system puts the sessions. */

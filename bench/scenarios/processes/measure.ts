@@ -1,5 +1,5 @@
 import type { Bench } from '../../bench.js';
-import { laneCounts, laneCountsBetween, sumOfLanes, type LaneCounts } from '../../cluster/lane-counts.js';
+import { laneCounts, laneCountsBetween, sumOfLanes } from '../../cluster/lane-counts.js';
 import { sum } from '../../cluster/measure.js';
 import { sample, type Page } from '../../cluster/metrics-page.js';
 import type { LoadPool, OpenLoad } from '../../load-pool.js';
@@ -14,6 +14,8 @@ export interface Load {
   readonly unit: 'event' | 'call';
   readonly jobs: readonly Job[];
   readonly plan: Plan;
+  /** Receivers of one publication; a call has one. */
+  readonly receivers: number;
   /** Where a load of two sessions has them; absent: as the system spreads them. */
   readonly placement?: 'together' | 'apart';
 }
@@ -90,7 +92,12 @@ async function openPlaced(pool: LoadPool, arm: Arm, { jobs, placement }: Load): 
   throw new Error(`the system never had the sessions ${String(placement)} in ${maxAttempts} attempts`);
 }
 
-function crossingOf({ unit, jobs }: Load, outcome: Outcome, before: readonly Page[], after: readonly Page[]): Crossing {
+function crossingOf(
+  { unit, receivers }: Load,
+  outcome: Outcome,
+  before: readonly Page[],
+  after: readonly Page[],
+): Crossing {
   const lanes = after.map((page, index) => laneCountsBetween(laneCounts(before[index]!), laneCounts(page)));
   const total = sumOfLanes(lanes);
   const itemsPerBatch = total.batches === 0 ? NaN : total.items / total.batches;
@@ -99,16 +106,11 @@ function crossingOf({ unit, jobs }: Load, outcome: Outcome, before: readonly Pag
     const each = total.callItems / 2 / outcome.sent;
     return { share: each, each, itemsPerBatch };
   }
-  const receivers = sum(jobs.map((job) => (job.kind === 'fanout' ? job.subscribers.length : 0)));
   return {
     share: receivedShare(before, after),
-    each: publicationsOf(total) / (outcome.sent * receivers),
+    each: total.publications / (outcome.sent * receivers),
     itemsPerBatch,
   };
-}
-
-function publicationsOf({ publications }: LaneCounts): number {
-  return publications;
 }
 
 /** The share of the events that processes delivered which received the publications from another one. */
