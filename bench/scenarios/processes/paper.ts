@@ -35,7 +35,8 @@ export function onPaper(
   const measured = run[arm];
   const crossings = crossingsEach(count, receivers);
   const us = run.one.gantryUs + crossings * crossingUs(run, measured);
-  const redisUs = (measured.redisUs / (measured.crossing?.each ?? NaN)) * crossings;
+  const each = measured.crossing?.each ?? 0;
+  const redisUs = each === 0 ? NaN : (measured.redisUs / each) * crossings;
   const byCores = (count * run.alone.gantryUs) / us;
   const byRedis = run.alone.gantryUs / redisUs;
   return { us, redisUs, timesOneNode: Number.isFinite(us) ? Math.min(byCores, byRedis) : NaN };
