@@ -30,6 +30,7 @@ export class World {
   readonly #laneDelayMs = new Map<string, number>();
   #underWayCount = 0;
   #nextSessionId = 1;
+  #wasEmptied = false;
 
   constructor(schedule: Schedule, meddle: Meddle | undefined) {
     this.#schedule = schedule;
@@ -146,6 +147,7 @@ export class World {
         break;
       case 'empty':
         this.hub.faults.empty();
+        this.#wasEmptied = true;
         break;
       case 'return':
         this.#return(step);
@@ -249,8 +251,9 @@ export class World {
   }
 
   #proposeSessionId(): SessionId {
-    // The ids of a dead node's sessions are free again, and no list of ids could distinguish the two sessions.
-    const taken = this.openClients.filter(({ node }) => node.state !== 'declared-dead');
+    // The ids of a dead node's sessions are free again, and no list of ids could distinguish the two sessions. An emptied
+    // directory does not know which ids are taken; those of a router have 53 random bits.
+    const taken = this.#wasEmptied ? [] : this.openClients.filter(({ node }) => node.state !== 'declared-dead');
     if (taken.length > 0 && this.#random() < 0.3) return pick(taken, Math.floor(this.#random() * 1_000))!.session;
     return this.#nextSessionId++ as SessionId;
   }
