@@ -128,6 +128,7 @@ export const WHERE_COUNTED: Readonly<Record<string, string>> = {
   gantry_cluster_up: 'Read from the backplane at each scrape.',
   gantry_cluster_isolated:
     'Read from the backplane at each scrape. The setting `backplane.cluster.isolated` decides what the node does then.',
+  gantry_cluster_store_servers_missing: 'Read from the backplane at each scrape.',
   gantry_cluster_nodes: 'Read from the backplane at each scrape.',
   gantry_cluster_nodes_unreachable: 'Read from the backplane at each scrape.',
   gantry_cluster_lease_remaining_seconds: 'Read from the backplane at each scrape.',

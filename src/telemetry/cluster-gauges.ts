@@ -4,6 +4,8 @@ export interface ClusterGauges {
   readonly isUp: boolean;
   /** The others may have declared this node dead, and it cannot ask them. */
   readonly isIsolated: boolean;
+  /** Servers of the store that this node has no connections to: of a Redis Cluster its primaries. */
+  readonly storeServersMissing: number;
   /** Nodes that count as alive for this one, itself included. */
   readonly nodes: number;
   /** Other nodes that did not receive the last batch sent to them. */

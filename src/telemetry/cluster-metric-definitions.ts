@@ -179,6 +179,11 @@ export const CLUSTER_GAUGE_DEFINITIONS: Readonly<Record<keyof ClusterGauges, Clu
     help: 'Whether this node has been cut off for so long that the others may have declared it dead: 1 or 0.',
     value: ({ isIsolated }) => (isIsolated ? 1 : 0),
   },
+  storeServersMissing: {
+    name: 'gantry_cluster_store_servers_missing',
+    help: 'Servers of the store that this node has no connections to: the server, or primaries of a Redis Cluster.',
+    value: ({ storeServersMissing }) => storeServersMissing,
+  },
   nodes: {
     name: 'gantry_cluster_nodes',
     help: 'Nodes that count as alive for this one, itself included.',

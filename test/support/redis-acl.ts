@@ -21,13 +21,22 @@ export const COMMANDS = [
   'client|kill',
 ] as const;
 
+/** What a node needs in a Redis Cluster in place of others. */
+export const IN_A_CLUSTER = {
+  added: ['ssubscribe', 'spublish', 'cluster|slots', 'pubsub|shardnumsub'],
+  left: ['subscribe', 'unsubscribe', 'publish', 'pubsub|numsub'],
+} as const;
+
 /** What follows the name of the user in an ACL file or after ACL SETUSER. */
 export function aclRules(
   password: string,
-  { prefix = 'gantry', database = 0, without = [] as readonly string[] } = {},
+  { prefix = 'gantry', database = 0, isSharded = false, without = [] as readonly string[] } = {},
 ): string[] {
   const channels = database === 0 ? prefix : `${prefix}@${database}`;
-  const rights = COMMANDS.filter((command) => !without.includes(command)).map((command) => `+${command}`);
+  const { added, left } = IN_A_CLUSTER;
+  const sharded = [...COMMANDS.filter((command) => !(left as readonly string[]).includes(command)), ...added];
+  const needed: readonly string[] = isSharded ? sharded : COMMANDS;
+  const rights = needed.filter((command) => !without.includes(command)).map((command) => `+${command}`);
   // Scripts receive channels as keys.
   const keys = [...new Set([prefix, channels])].map((name) => `~${name}:*`);
   return ['reset', 'on', `>${password}`, ...keys, `&${channels}:*`, ...rights];

@@ -1,6 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { busPortOf, idOf, isUsable, joinServers, knownCount } from '../../deploy/local/redis-cluster.mjs';
 import { slotOf } from '../../src/backplane/redis/connection/slots.js';
+import { selfSigned } from './certificate.js';
+import { freePort } from './free-port.js';
 import { startPeer, type RedisServer } from './redis.js';
 
 const PRIMARY_COUNT = 3;
@@ -10,20 +12,50 @@ const NODE_TIMEOUT_MS = 1_000;
 const LASTING = ['--cluster-allow-replica-migration', 'no'];
 const PEER_ARGS = ['--cluster-enabled', 'yes', '--cluster-node-timeout', `${NODE_TIMEOUT_MS}`, ...LASTING];
 
-/** A Redis Cluster of three primaries, each with a replica where a test wants one. End it with `stop`. */
-export async function startShards({ hasReplicas = false } = {}): Promise<RedisShards> {
-  const count = hasReplicas ? 2 * PRIMARY_COUNT : PRIMARY_COUNT;
-  const servers = await Promise.all(Array.from({ length: count }, () => startPeer(PEER_ARGS)));
-  const shards = new RedisShards(servers);
+export interface ShardsOptions {
+  /** One for each primary. */
+  readonly hasReplicas?: boolean;
+  /** Nodes, replicas and the servers among themselves use TLS; `command` of a server does not. */
+  readonly hasTls?: boolean;
+  /** The servers announce `localhost` and no address. */
+  readonly hasNames?: boolean;
+}
+
+/** Files that TLS needs, in the folder of each server. */
+const TLS_FILES = ['cert-file', 'key-file', 'ca-cert-file'] as const;
+const NAMED = ['--cluster-announce-hostname', 'localhost', '--cluster-preferred-endpoint-type', 'hostname'];
+
+/** A Redis Cluster of three primaries. End it with `stop`. */
+export async function startShards(options: ShardsOptions = {}): Promise<RedisShards> {
+  const count = options.hasReplicas === true ? 2 * PRIMARY_COUNT : PRIMARY_COUNT;
+  const { cert, key } = selfSigned();
+  const tlsPorts = new Map<RedisServer, number>();
+  const start = async (): Promise<RedisServer> => {
+    const names = options.hasNames === true ? NAMED : [];
+    if (options.hasTls !== true) return startPeer([...PEER_ARGS, ...names]);
+    const tlsPort = await freePort();
+    const files = TLS_FILES.flatMap((file) => [
+      `--tls-${file}`,
+      `{folder}/${file === 'key-file' ? 'key' : 'cert'}.pem`,
+    ]);
+    const tls = ['--tls-port', `${tlsPort}`, ...files, '--tls-auth-clients', 'optional'];
+    const args = [...PEER_ARGS, ...names, ...tls, '--tls-cluster', 'yes', '--tls-replication', 'yes'];
+    const server = await startPeer(args, { ports: [tlsPort], files: { 'cert.pem': cert, 'key.pem': key } });
+    tlsPorts.set(server, tlsPort);
+    return server;
+  };
+  const shards = new RedisShards(await Promise.all(Array.from({ length: count }, start)), tlsPorts);
   await shards.join();
   return shards;
 }
 
 export class RedisShards {
   readonly #servers: RedisServer[];
+  readonly #tlsPorts: ReadonlyMap<RedisServer, number>;
 
-  constructor(servers: readonly RedisServer[]) {
+  constructor(servers: readonly RedisServer[], tlsPorts: ReadonlyMap<RedisServer, number> = new Map()) {
     this.#servers = [...servers];
+    this.#tlsPorts = tlsPorts;
   }
 
   /** The first three were primaries at first. */
@@ -37,17 +69,41 @@ export class RedisShards {
 
   /** Where a node may begin, as `backplane.redis.cluster.nodes` has it. */
   get nodes(): readonly string[] {
-    return this.ports.map((port) => `127.0.0.1:${port}`);
+    return this.servers.map((server) => `127.0.0.1:${this.#portOf(server)}`);
   }
 
   /** For the scheme: the address counts for nothing. */
   get url(): string {
-    return this.#servers[0]?.url ?? '';
+    const { url = '' } = this.#servers[0] ?? {};
+    return this.#tlsPorts.size > 0 ? url.replace('redis:', 'rediss:') : url;
+  }
+
+  /** The certificate that vouches for the servers, with TLS. */
+  get caFile(): string {
+    return `${this.#servers[0]?.folder ?? ''}/cert.pem`;
   }
 
   /** Makes one cluster of the servers. */
   async join(): Promise<void> {
-    await joinServers(this.servers, PRIMARY_COUNT);
+    const reached = this.servers.map((server) => ({
+      port: this.#portOf(server),
+      command: (name: string, ...words: readonly (string | number)[]) => server.command(name, ...words),
+    }));
+    await joinServers(reached, PRIMARY_COUNT);
+    await this.becomeWhole();
+  }
+
+  /** Resolves when each server knows that the cluster works, and each replica follows its primary. */
+  async becomeWhole(): Promise<void> {
+    await this.#until(isUsable);
+    await this.#until(async (server) => !String(await server.command('INFO')).includes('master_link_status:down'));
+    await this.#until(async (server) => (await ownersKnownTo(server)).length === (await this.primaries()).length);
+  }
+
+  /** Resolves when a replica has taken over from the primary, which may stand still. */
+  async replaced(primary: RedisServer): Promise<void> {
+    const others = this.#servers.filter((server) => server !== primary);
+    for (const server of others) while ((await ownersKnownTo(server)).includes(primary.port)) await setTimeout(20);
   }
 
   /** The server that owns the slot of the key or channel. */
@@ -68,6 +124,11 @@ export class RedisShards {
     if (name !== 'KEYS') return (await this.ownerOf(key)).command(name, key, ...words);
     const primaries = await this.primaries();
     return (await Promise.all(primaries.map((server) => server.command('KEYS', key)))).flat();
+  }
+
+  /** At each server. */
+  async everywhere(name: string, ...words: readonly (string | number)[]): Promise<readonly unknown[]> {
+    return Promise.all(this.servers.map((server) => server.command(name, ...words)));
   }
 
   async primaries(): Promise<readonly RedisServer[]> {
@@ -153,6 +214,11 @@ export class RedisShards {
     await Promise.all(this.servers.map((server) => server.stop()));
   }
 
+  /** Where nodes reach it. */
+  #portOf(server: RedisServer): number {
+    return this.#tlsPorts.get(server) ?? server.port;
+  }
+
   async #replicaOf(primary: RedisServer): Promise<RedisServer> {
     const lines = (await primary.command('CLUSTER', 'REPLICAS', await idOf(primary))) as string[];
     const replica = this.#servers.find(({ port }) => lines.some((line) => line.includes(`:${port}@`)));
@@ -167,4 +233,10 @@ export class RedisShards {
   async #until(isSo: (server: RedisServer) => Promise<boolean>): Promise<void> {
     for (const server of this.servers) while (!(await isSo(server))) await setTimeout(20);
   }
+}
+
+/** The ports of the servers that own slots, as this one knows them. */
+async function ownersKnownTo(server: RedisServer): Promise<readonly number[]> {
+  const reply = (await server.command('CLUSTER', 'SLOTS')) as [number, number, [string, number]][];
+  return [...new Set(reply.map(([, , [, port]]) => port))];
 }

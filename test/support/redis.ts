@@ -31,8 +31,11 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
 }
 
 /** A server that is to know others, as its replica or by a Sentinel: a process. */
-export async function startPeer(args: readonly string[] = []): Promise<RedisServer> {
-  const server = new RedisServer(processHost(), await freePort(), { args });
+export async function startPeer(
+  args: readonly string[] = [],
+  options: Omit<RedisOptions, 'args'> = {},
+): Promise<RedisServer> {
+  const server = new RedisServer(processHost(), await freePort(), { ...options, args });
   await server.start();
   return server;
 }

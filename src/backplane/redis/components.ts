@@ -147,7 +147,12 @@ export class Components {
     const { questions } = this;
     this.hold = createHold(context, { standing, lanes, membership, realms, prober });
     const shared = { membership, prober, hold: this.hold, lanes, sessions, realms, standing, outages };
-    this.recovery = new Recovery({ ...shared, logger, probeTimeoutMs: timings.probeTimeoutMs });
+    this.recovery = new Recovery({
+      ...shared,
+      sessionReader: this.sessionReader,
+      logger,
+      probeTimeoutMs: timings.probeTimeoutMs,
+    });
     const { ringWatch } = this;
     this.lifecycle = new Lifecycle({ ...shared, ringWatch, questions, node, keys, timings, connections, reachability });
   }

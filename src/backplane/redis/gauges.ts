@@ -2,13 +2,16 @@ import type { ClusterGauges } from '../../telemetry/cluster-gauges.js';
 import type { Components } from './components.js';
 
 /** The state of a node and its view of the cluster at the moment of reading. The sums over realms are O(realms). */
-export function clusterGauges({ lanes, membership, prober, realms, standing }: Components): ClusterGauges {
+export function clusterGauges({ connections, lanes, membership, prober, realms, standing }: Components): ClusterGauges {
   return {
     get isUp() {
       return standing.isUp;
     },
     get isIsolated() {
       return standing.standing() === 'isolated';
+    },
+    get storeServersMissing() {
+      return connections.missingServerCount;
     },
     get nodes() {
       return lanes.stats.openPeers + 1;

@@ -62,6 +62,8 @@ export interface Wire {
 export interface StoreLink extends Store, Wire {
   /** Every server is reached, and every wanted channel is confirmed. */
   readonly isConnected: boolean;
+  /** Servers that are not reached; 0: `isConnected`, or about to be. */
+  readonly missingServerCount: number;
   /** The store would close the connection of a subscriber for a longer message. */
   readonly maxPublishBytes: number;
   /** Resolves with the first `connected`. Rejects with StoreUnusableError when an operator must mend something first. */

@@ -7,6 +7,7 @@ import type { OutageLog } from './reachability/outage-log.js';
 import type { Prober } from './reachability/prober.js';
 import type { ServedRealms } from './realm/served-realms.js';
 import type { SessionsDirectory } from './sessions/session-directory.js';
+import type { SessionReader } from './sessions/session-reader.js';
 import type { NodeStanding } from './standing.js';
 import { within } from './within.js';
 
@@ -16,6 +17,7 @@ export interface RecoveryOptions {
   readonly hold: Hold;
   readonly lanes: Lanes;
   readonly sessions: SessionsDirectory;
+  readonly sessionReader: Pick<SessionReader, 'forget'>;
   readonly realms: ServedRealms;
   readonly standing: NodeStanding;
   readonly outages: OutageLog;
@@ -24,6 +26,8 @@ export interface RecoveryOptions {
 }
 
 const RETRY_MS = 500;
+/** A replica that is further behind does not take over by itself, with the defaults of Redis. */
+const STALE_MS = 180_000;
 
 /** Brings this node back after an outage, or after the store has lost its data. */
 export class Recovery {
@@ -50,8 +54,9 @@ export class Recovery {
       lanes.cutOff(false);
       lanes.sync();
     });
-    await Promise.all([opened, this.#resync()]);
+    await Promise.all([opened, membership.noteRealms(), this.#resync()]);
     this.#withdrawUnknownRealms();
+    this.#forgetGone();
   }
 
   /** The store has lost its data, and this node has entered again: everything it wants is to be written again. */
@@ -76,6 +81,16 @@ export class Recovery {
         if (standing.isUp) this.#resyncUntilDone();
       });
     });
+  }
+
+  /** A replica that took over may have sessions of nodes that were removed before. Nothing waits for it. */
+  #forgetGone(): void {
+    const { membership, sessionReader, outages } = this.#options;
+    for (const node of membership.goneWithin(STALE_MS))
+      sessionReader
+        // Their leaves are published.
+        .forget(node, undefined)
+        .catch((cause: unknown) => outages.requestFailed('removing sessions of a node that is gone', cause));
   }
 
   /** Nothing waits for it. */

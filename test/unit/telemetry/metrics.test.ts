@@ -180,6 +180,7 @@ describe('metrics page', () => {
     const now: ClusterGauges = {
       isUp: true,
       isIsolated: true,
+      storeServersMissing: 2,
       nodes: 3,
       nodesUnreachable: 1,
       leaseRemainingMs: 4_500,
@@ -194,7 +195,7 @@ describe('metrics page', () => {
     const metrics = createMetrics(createCounters(), gauges, { counters, gauges: () => now });
     const { samples } = parse(await metrics.page());
     const shown = (names: readonly string[]) => names.map((name) => samples.get(`gantry_cluster_${name}`));
-    expect(shown(['up', 'nodes', 'nodes_unreachable'])).toEqual([1, 3, 1]);
+    expect(shown(['up', 'store_servers_missing', 'nodes', 'nodes_unreachable'])).toEqual([1, 2, 3, 1]);
     expect(shown(['lease_remaining_seconds', 'silence_seconds'])).toEqual([4.5, 0.25]);
     expect(
       shown([

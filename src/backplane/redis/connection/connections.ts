@@ -77,9 +77,13 @@ export class RedisConnections implements StoreLink {
     return this.#isConnected;
   }
 
+  get missingServerCount(): number {
+    return this.#isConnected ? 0 : 1;
+  }
+
   /**
    * Resolves with the first `connected`, however long that takes. Rejects with StoreUnusableError, and stops, when an operator
-   * must mend something first: wrong password, Redis too old …
+   * must mend something first: wrong password, Redis too old … Unless `isLasting`.
    */
   start(): Promise<void> {
     const starting = new Deferred();
@@ -236,7 +240,7 @@ export class RedisConnections implements StoreLink {
       const level = isUnusable ? 'error' : 'warn';
       this.#notify(level, isUnusable ? 'unusable' : 'attempt_failed', cause.message, name);
     }
-    if (!isUnusable || this.#starting === undefined) return;
+    if (!isUnusable || this.#starting === undefined || this.#options.isLasting === true) return;
     const { reject } = this.#starting;
     this.#starting = undefined;
     void this.stop().then(() => reject(cause));

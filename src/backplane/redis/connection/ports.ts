@@ -50,6 +50,8 @@ export interface ConnectionsOptions {
   readonly pubsubBufferBytes?: number | undefined;
   /** A server of a Redis Cluster has refused: the slot is elsewhere, on its way, or without owner. */
   readonly redirected?: (reason: string) => void;
+  /** `start` waits for a server that an operator must mend, and does not reject. */
+  readonly isLasting?: boolean;
   /** 0..1, spreads the attempts of many nodes to reconnect. */
   readonly random: () => number;
 }

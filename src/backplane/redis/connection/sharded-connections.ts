@@ -5,6 +5,7 @@ import type { ConnectionName, Script, StoreLink, StoreNotice } from '../ports.js
 import type { ServerAddress } from './client-options.js';
 import type { ConnectionsOptions, MakeProber } from './ports.js';
 import { Shard } from './shard.js';
+import { isAgreed } from './slot-agreement.js';
 import type { SlotMap } from './slot-map.js';
 import { SlotMapReader } from './slot-map-reader.js';
 import { StoreUnusableError } from './store-errors.js';
@@ -52,6 +53,12 @@ export class ShardedConnections implements StoreLink {
 
   get isConnected(): boolean {
     return this.#isConnected;
+  }
+
+  get missingServerCount(): number {
+    if (this.#map === undefined) return 1;
+    const missing = [...this.#map.primaries.keys()].filter((name) => !this.#isReady(name));
+    return missing.length;
   }
 
   get maxPublishBytes(): number {
@@ -144,14 +151,14 @@ export class ShardedConnections implements StoreLink {
     }
   }
 
-  /** A server may not know yet which one has a slot now; the one that has it knows. Undefined: they disagree. */
+  /** Undefined: the servers do not agree on the slots that have moved. */
   async #confirmed(read: SlotMap): Promise<SlotMap | undefined> {
     if (this.#map === undefined) return read;
-    for (const owner of read.newOwners(this.#map)) {
-      const address = read.primaries.get(owner) as ServerAddress;
-      if ((await this.#reader.readFrom(address)).newOwners(read).size > 0) return undefined;
-    }
-    return read;
+    const moved = read.movedSince(this.#map);
+    if (moved.size === 0) return read;
+    const addresses = new Map([...this.#map.primaries, ...read.primaries]);
+    const ask = (primary: string): Promise<SlotMap> => this.#reader.readFrom(addresses.get(primary) as ServerAddress);
+    return (await isAgreed(moved, new Set(addresses.keys()), ask)) ? read : undefined;
   }
 
   #failed(cause: Error): void {
@@ -174,7 +181,7 @@ export class ShardedConnections implements StoreLink {
 
   #adopt(map: SlotMap): void {
     const before = this.#map;
-    const haveMoved = before !== undefined && map.newOwners(before).size > 0;
+    const haveMoved = before !== undefined && map.movedSince(before).size > 0;
     const missing = [...map.primaries.keys()].filter((name) => !this.#shards.has(name));
     if (before !== undefined && !haveMoved && missing.length === 0) return;
     if (haveMoved) {
@@ -197,13 +204,10 @@ export class ShardedConnections implements StoreLink {
       shard.connections.start().catch((cause: unknown) => this.#ended(name, shard, cause as Error));
   }
 
-  /** A shard that was not connected yet: it is no longer needed, or an operator must mend its server first. */
+  /** A shard that was not connected yet: it is no longer needed, or an operator must mend its server before the start. */
   #ended(name: string, shard: Shard, cause: Error): void {
-    if (this.#shards.get(name) !== shard) return;
-    this.#shards.delete(name);
-    // Later the next reading tries it again, as one server is tried again.
-    if (this.#starting !== undefined) this.#giveUp(cause);
-    else this.#readSoon(RETRY_MS);
+    if (this.#shards.get(name) !== shard || this.#starting === undefined) return;
+    this.#giveUp(cause instanceof StoreUnusableError ? new StoreUnusableError(`${name}: ${cause.message}`) : cause);
   }
 
   /** Each channel at the server that owns its slot, and at no other. */
@@ -223,6 +227,8 @@ export class ShardedConnections implements StoreLink {
       connections: {
         ...this.#options,
         access: { ...access, primary: address },
+        // A server that comes later is waited for, as one that becomes unusable later.
+        isLasting: this.#starting === undefined,
         redirected: (reason) => this.#redirected(reason),
         log: (notice) => this.#log(name, notice),
         events: {
@@ -248,6 +254,10 @@ export class ShardedConnections implements StoreLink {
     });
   }
 
+  #isReady(name: string): boolean {
+    return this.#shards.get(name)?.connections.isConnected === true;
+  }
+
   #redirected(reason: string): void {
     // The slot is on its way; later commands are carried out where it arrives.
     if (/^(ASK|TRYAGAIN) /.test(reason)) this.#readSoon(RETRY_MS);
@@ -257,7 +267,7 @@ export class ShardedConnections implements StoreLink {
 
   #check(): void {
     if (this.#isConnected || this.#isStopped) return;
-    for (const { connections } of this.#shards.values()) if (!connections.isConnected) return;
+    if (this.missingServerCount > 0) return;
     this.#isConnected = true;
     const isOtherServer = this.#isDoubtful && this.#starting === undefined;
     this.#isDoubtful = false;

@@ -45,11 +45,22 @@ export class SlotMap {
     return this.#owners[slotOf(name)] ?? '';
   }
 
-  /** The servers that own a slot here that another server owns there. Empty: both are the same. */
-  newOwners(before: SlotMap): ReadonlySet<string> {
-    return new Set(this.#owners.filter((owner, slot) => owner !== before.#owners[slot]));
+  /** The slots that another server owns there, each with its owner here. Empty: both are the same. */
+  movedSince(before: SlotMap): MovedSlots {
+    const moved = new Map<number, string>();
+    for (const [slot, owner] of this.#owners.entries()) if (owner !== before.#owners[slot]) moved.set(slot, owner);
+    return moved;
+  }
+
+  /** Whether these slots have the same owners here; `only`: those that this server owns. */
+  agreesOn(moved: MovedSlots, only?: string): boolean {
+    for (const [slot, owner] of moved) if ((only ?? owner) === owner && this.#owners[slot] !== owner) return false;
+    return true;
   }
 }
+
+/** Slots with `host:port` of the server that owns them now. */
+export type MovedSlots = ReadonlyMap<number, string>;
 
 interface Range {
   readonly first: number;

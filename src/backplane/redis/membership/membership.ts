@@ -185,6 +185,19 @@ export class Membership {
     return this.#realms.findUnknown();
   }
 
+  /**
+   * Notes all realms again: a replica that took over may lack the last notes, which the reaper of this node needs. Rejects with
+   * BackplaneUnavailableError.
+   */
+  async noteRealms(): Promise<void> {
+    if (this.#state === 'inside' && !(await this.#realms.noteAll())) this.#fence();
+  }
+
+  /** See Peers. */
+  goneWithin(ms: number): readonly NodeId[] {
+    return this.#peers.goneWithin(ms);
+  }
+
   /** This node has no row left in the realm. */
   dropRealm(realm: Uri): void {
     if (this.#realms.delete(realm) && !this.#isOver()) this.#realms.removeNote(realm);

@@ -34,7 +34,8 @@ export interface Candidate {
 export class Peers {
   readonly #options: PeersOptions;
   readonly #known = new Set<NodeId>();
-  readonly #gone = new Set<NodeId>();
+  /** With the time at which this node learned it. */
+  readonly #gone = new Map<NodeId, number>();
   /** Known nodes that the store has lost: they come back, or are reaped. */
   #missing = new Set<NodeId>();
   /** Gone nodes that the store has again, because it has lost their tombstones. */
@@ -65,6 +66,12 @@ export class Peers {
 
   isGone(node: NodeId): boolean {
     return this.#gone.has(node);
+  }
+
+  /** The nodes that this node has known to be gone for no longer than that. */
+  goneWithin(ms: number): readonly NodeId[] {
+    const sinceMs = this.#options.nowMs() - ms;
+    return [...this.#gone].filter(([, atMs]) => atMs >= sinceMs).map(([node]) => node);
   }
 
   /** Compared before and after a reading, to see whether that may be older than what is known. */
@@ -99,7 +106,7 @@ export class Peers {
     const ended = new Set(loaded.ended);
     const missing = [...this.#known].filter((node) => !loaded.alive.has(node));
     this.#missing = new Set(missing.filter((node) => !ended.has(node)));
-    this.#resurrected = new Set([...this.#gone].filter((node) => loaded.alive.has(node)));
+    this.#resurrected = new Set([...this.#gone.keys()].filter((node) => loaded.alive.has(node)));
     for (const node of missing) if (ended.has(node)) this.ended(node);
     return true;
   }
@@ -164,9 +171,9 @@ export class Peers {
   }
 
   #remember(node: NodeId): void {
-    this.#gone.add(node);
+    this.#gone.set(node, this.#gone.get(node) ?? this.#options.nowMs());
     if (this.#gone.size <= MAX_GONE_COUNT) return;
-    for (const oldest of this.#gone) {
+    for (const oldest of this.#gone.keys()) {
       this.#gone.delete(oldest);
       return;
     }

@@ -1,9 +1,10 @@
 import type { NodeId } from '../../../wamp/ids.js';
+import { BackplaneUnavailableError } from '../../backplane.js';
 import type { RealmReplicaOptions } from './ports.js';
 import type { ReplicaMachine } from './replica-machine.js';
 import type { ReplicaParts } from './replica-parts.js';
 import { hasStoreLost, isLive, keptRows, type ReplicaState } from './replica-state.js';
-import { enterRealm, markComplete, type RealmEnterReply } from './scripts.js';
+import { enterRealm, markComplete, withdrawAll, type RealmEnterReply } from './scripts.js';
 import { readRealm, type RealmSnapshot } from './snapshot.js';
 
 /** Readings of one realm at most, before the replica leaves it alone for a while. */
@@ -52,12 +53,23 @@ export class ReplicaRepair {
     const snapshot = await this.#load(true, { head, floor: step.floor });
     if (snapshot?.nodes.has(node) !== true) throw this.#lostMeanwhile('entering a realm');
     this.#machine.on({ kind: 'snapshot-taken' });
+    this.#withdraw(snapshot.ghosts);
     await rows.repair(snapshot);
     mirror.removeUnwanted((member, session) => rows.isHeld(member, session));
     await this.#markComplete();
     const isDisturbed = isRepairDisturbed(this.#machine.state);
     // The disturbance of this repair has asked for the next one.
     if (this.#machine.on({ kind: 'repaired', isFollowing: follower.isFollowing }) && !isDisturbed) rows.resume();
+  }
+
+  /** Nobody else reaps them any more. Nothing waits for it: the mirror has nothing of them. */
+  #withdraw(ghosts: readonly NodeId[]): void {
+    const { store } = this.#parts;
+    for (const node of ghosts)
+      withdrawAll(this.#options.store, { ...store.step(), node }).catch((cause: unknown) => {
+        if (!(cause instanceof BackplaneUnavailableError))
+          this.#options.events.failed('removing rows of a node that is gone', cause);
+      });
   }
 
   /** Undefined: the store has lost data, and the rows of this node are to be repaired. */

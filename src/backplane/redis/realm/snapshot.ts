@@ -25,6 +25,8 @@ export interface RealmSnapshot {
   /** Parts of it may be as late as this version. */
   readonly lastVersion: number;
   readonly nodes: ReadonlyMap<NodeId, ServingState>;
+  /** Nodes that are gone and that the store has again: a replica took over that lacks their end. */
+  readonly ghosts: readonly NodeId[];
   /** Topics that the other nodes want. */
   readonly interest: InterestMirror<NodeId>;
   readonly procedures: ReadonlyMap<Member, ProcedureRow>;
@@ -84,6 +86,7 @@ export async function readRealm(options: ReadRealmOptions): Promise<RealmSnapsho
   for (const promise of [reading, looking, listing]) promise.catch(() => undefined);
   const { version, nodes: rows } = await asking;
   const nodes = nodesOf(rows, options);
+  const ghosts = [...rows.keys()].filter(options.isGone);
   const others = [...nodes.keys()].filter((other) => other !== node && !supposed.has(other));
   const othersReading = Promise.all(others.map(readTopics));
   othersReading.catch(() => undefined);
@@ -98,7 +101,7 @@ export async function readRealm(options: ReadRealmOptions): Promise<RealmSnapsho
   const isTorn = after.version < version || (nodes.has(node) && !after.nodes.has(node));
   const interest = interestOf(topics, nodes, counters);
   const { procedures } = reader;
-  return { version, lastVersion: after.version, nodes, interest, procedures, ownTopics, ownCallees, isTorn };
+  return { version, lastVersion: after.version, nodes, ghosts, interest, procedures, ownTopics, ownCallees, isTorn };
 }
 
 function nodesOf(

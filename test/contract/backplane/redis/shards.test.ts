@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { slotOf, SLOT_COUNT } from '../../../../src/backplane/redis/connection/slots.js';
 import { createKeys } from '../../../../src/backplane/redis/keys.js';
 import { RedisBackplane } from '../../../../src/backplane/redis/redis-backplane.js';
 import { createClusterCounters } from '../../../../src/telemetry/cluster-counters.js';
@@ -33,6 +34,22 @@ async function scene(hasReplicas = false): Promise<Scene> {
   await subscriber.start(REALM);
   await subscriber.backplane.bus.watch(REALM, 'a', 'exact');
   return { shards, prefix: cluster.prefix, publisher, subscriber };
+}
+
+/** Of a node alone; `nodes`: it uses a Redis Cluster. */
+function optionsAt(url: string, nodes: readonly string[] | undefined) {
+  return {
+    name: 'n',
+    access: {
+      url,
+      connectTimeoutMs: 1_000,
+      commandTimeoutMs: 1_000,
+      ...(nodes !== undefined && { cluster: { nodes } }),
+    },
+    prefix: 'p',
+    limits: { maxBatchBytes: 262_144, maxItemsPerBatch: 4_096, maxUnacknowledgedBytes: 67_108_864 },
+    logger: silentLogger,
+  };
 }
 
 /** Publishes all the time; resolves to what was acknowledged, once a publication behind `during` has arrived. */
@@ -94,6 +111,11 @@ async function expectAgreement({ publisher, subscriber }: Scene): Promise<void> 
     }
     expect(other.backplane.bus.isWanted(REALM, `later.${at}`)).toBe(true);
   }
+}
+
+/** Connections of nodes to the server. */
+async function connectionCount(server: RedisServer): Promise<number> {
+  return [...String(await server.command('CLIENT', 'LIST')).matchAll(/ name=gantry:/g)].length;
 }
 
 const fenced = ({ publisher, subscriber }: Scene): number =>
@@ -186,21 +208,61 @@ describe('a Redis Cluster', () => {
   });
 });
 
+it('a server that was cut off and names other owners is not believed (G6)', async () => {
+  const shards = await startShards();
+  onTestFinished(() => shards.stop());
+  const alone = await startPeer(['--cluster-enabled', 'yes']);
+  onTestFinished(() => alone.stop());
+  await alone.command('CLUSTER', 'ADDSLOTSRANGE', 0, SLOT_COUNT - 1);
+  const counters = createClusterCounters();
+  const node = new NodeUnderTest(
+    new RedisBackplane({
+      ...optionsAt(shards.url, [...shards.nodes, `127.0.0.1:${alone.port}`]),
+      timings: { ...TEST_TIMINGS, ...TIMINGS },
+      counters,
+    }),
+  );
+  onTestFinished(() => node.backplane.stop());
+  await node.start(REALM);
+  const readings = async (): Promise<number> => {
+    const stats = String(await alone.command('INFO', 'commandstats'));
+    return Number(/^cmdstat_cluster\|slots:calls=(\d+)/m.exec(stats)?.[1] ?? 0);
+  };
+  while ((await readings()) < 4) await setTimeout(20);
+  await node.backplane.bus.watch(REALM, 'a', 'exact');
+  expect(counters.connectionsLost).toEqual({ bus: 0, directory: 0, subscriber: 0 });
+  expect(node.all('down')).toEqual([]);
+});
+
+describe('a primary that comes later', () => {
+  it('and refuses this node is an outage until it is mended, and no traffic goes on as if it were there (G6)', async () => {
+    const it = await scene();
+    const { shards, subscriber } = it;
+    const { channels } = createKeys({ prefix: it.prefix, database: 0 });
+    const acknowledged = await publishThrough(it, async () => {
+      const added = await shards.addPrimary();
+      await added.command('ACL', 'SETUSER', 'default', '-ssubscribe');
+      await shards.moveSlots([slotOf(channels.realm(REALM))], await shards.ownerOf(channels.realm(REALM)), added);
+      await subscriber.until((node) => node.all('down').length > 0);
+      const upCount = subscriber.all('up').length;
+      const others = shards.servers.filter((server) => server !== added);
+      for (const server of others) while ((await connectionCount(server)) < 2 * 3) await setTimeout(20);
+      expect(subscriber.all('up')).toHaveLength(upCount);
+      await added.command('ACL', 'SETUSER', 'default', '+@all');
+      await subscriber.until((node) => node.all('up').length > upCount);
+    });
+    expectNoSilentLoss(it, acknowledged);
+    await expectAgreement(it);
+    expect(fenced(it)).toBe(0);
+  });
+});
+
 describe('a start', () => {
   async function failureAt(server: RedisServer, isSharded: boolean): Promise<string> {
     const backplane = new RedisBackplane({
-      name: 'n',
-      access: {
-        url: server.url,
-        connectTimeoutMs: 1_000,
-        commandTimeoutMs: 1_000,
-        ...(isSharded && { cluster: { nodes: [`127.0.0.1:${server.port}`] } }),
-      },
-      prefix: 'p',
+      ...optionsAt(server.url, isSharded ? [`127.0.0.1:${server.port}`] : undefined),
       timings: { ...TEST_TIMINGS, startTimeoutMs: 1_500 },
-      limits: { maxBatchBytes: 262_144, maxItemsPerBatch: 4_096, maxUnacknowledgedBytes: 67_108_864 },
       counters: createClusterCounters(),
-      logger: silentLogger,
     });
     const failure: unknown = await backplane
       .start(new NodeUnderTest(backplane) as never)

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { RedisCluster } from '../../../support/redis-cluster.js';
 import { startRedis, type RedisServer } from '../../../support/redis.js';
 import { NodeUnderTest } from '../node-under-test.js';
-import { claimOf, publicationOf, REALM } from '../samples.js';
+import { claimOf, publicationOf, REALM, sessionOf } from '../samples.js';
 
 const LEFT = 'realm.left';
 const COPY = 'copy ';
@@ -71,4 +71,50 @@ it('a node that stops leaves nothing in realms that a failover brought back (G5)
   await cluster.stop();
   const left = (await redis.command('KEYS', `${cluster.prefix}:*`)) as string[];
   expect(left.filter((key) => !key.endsWith(':gone'))).toEqual([]);
+});
+
+it.each(['rows of the realm', 'sessions'] as const)(
+  'the %s of a dead node, which a failover brought back, are removed again: in a Redis Cluster each part has its own (G2, G5)',
+  async (which) => {
+    const cluster = new RedisCluster(redis);
+    onTestFinished(() => cluster.stop());
+    const a = await new NodeUnderTest(await cluster.join()).start(REALM);
+    const b = await new NodeUnderTest(await cluster.join()).start(REALM);
+    await a.backplane.directory.claim(REALM, claimOf(a.id, 'com.x'));
+    await a.backplane.bus.watch(REALM, 'x', 'exact');
+    await a.backplane.directory.join(REALM, sessionOf());
+    const part = which === 'sessions' ? ':{s:' : `:{r:${REALM}}:`;
+    const replica = await replicaOf(cluster, (key) => key.includes(part));
+    await cluster.kill(a.id);
+    await b.until((node) => node.all('nodeGone').length > 0);
+
+    await replica.takeOver();
+    expect(await cluster.rowCount(a.id)).toBeGreaterThan(0);
+    await cluster.isolate(b.id);
+    await cluster.heal(b.id);
+    await expect.poll(() => cluster.rowCount(a.id), { timeout: 20_000 }).toBe(0);
+    expect(await b.backplane.directory.sessions.count(REALM)).toBe(0);
+    // Nobody is asked for a node that is gone.
+    const c = await new NodeUnderTest(await cluster.join()).start(REALM);
+    await c.backplane.bus.watch(REALM, 'y', 'exact');
+    expect(await c.backplane.directory.claim(REALM, claimOf(c.id, 'com.x'))).toMatchObject({ kind: 'granted' });
+    expect(b.all('nodeGone')).toHaveLength(1);
+  },
+);
+
+it('a node whose note of a realm a failover has lost notes it again, so that nothing is left when it dies (G5)', async () => {
+  const cluster = new RedisCluster(redis);
+  onTestFinished(() => cluster.stop());
+  const a = await new NodeUnderTest(await cluster.join()).start(REALM);
+  const b = await new NodeUnderTest(await cluster.join()).start(REALM);
+  await a.backplane.serve(LEFT);
+  await a.backplane.directory.claim(LEFT, claimOf(a.id, 'com.x'));
+  const notes = `${cluster.prefix}:{nodes}:realms:${a.id}`;
+  expect(await redis.command('SREM', notes, LEFT)).toBe(1);
+  await cluster.isolate(a.id);
+  await cluster.heal(a.id);
+  await expect.poll(() => redis.command('SISMEMBER', notes, LEFT), { timeout: 20_000 }).toBe(1);
+  await cluster.kill(a.id);
+  await b.until((node) => node.all('nodeGone').length > 0);
+  expect(await cluster.rowCount(a.id)).toBe(0);
 });

@@ -31,8 +31,13 @@ describe('the slots of a Redis Cluster', () => {
       ],
       'a',
     );
-    expect([...after.newOwners(before)]).toEqual(['b:1']);
-    expect(before.newOwners(before).size).toBe(0);
+    const moved = after.movedSince(before);
+    expect([...moved]).toEqual([0, 1, 2, 3, 4, 5].map((slot) => [slot, 'b:1']));
+    expect(before.movedSince(before).size).toBe(0);
+    expect(after.agreesOn(moved)).toBe(true);
+    expect(before.agreesOn(moved)).toBe(false);
+    expect(before.agreesOn(moved, 'a:7000')).toBe(true);
+    expect(before.agreesOn(moved, 'b:1')).toBe(false);
   });
 
   it('without a server are an outage that the message names', () => {

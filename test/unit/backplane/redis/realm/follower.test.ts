@@ -63,6 +63,7 @@ function snapshot(version: number, lastVersion: number, ...callees: readonly Pla
       [own, 'complete'],
       [other, 'complete'],
     ]),
+    ghosts: [],
     interest: new InterestMirror(),
     procedures: new Map([[MEMBER, { id: ID, invoke: 'random', createdMs: 1_000, callees }]]),
     ownTopics: new Set(),
