@@ -1,6 +1,7 @@
-import { ClusterScene } from '../cluster/harness/cluster-scene.js';
+import { ClusterScene, type ClusterOptions } from '../cluster/harness/cluster-scene.js';
 import type { Router } from '../cluster/harness/router.js';
 import { startFaultProxy, type FaultProxy } from '../support/fault-proxy.js';
+import { RedisShards, startShards } from '../support/redis-shards.js';
 import { startRedis, type RedisServer } from '../support/redis.js';
 import { Cast } from './cast.js';
 import type { Schedule } from './schedule.js';
@@ -14,8 +15,13 @@ const TEMPLATE = { names: [{ uri: 'new.', match: 'prefix' }], roles: ROLES, idle
 
 export type Variables = Readonly<Record<string, string>>;
 
-/** What the nodes share: one server with a proxy before it for each place, or a master and its replica. */
-type Stores = { readonly store: RedisServer; readonly proxies: readonly FaultProxy[] } | ReplicatedStore;
+interface Proxied {
+  readonly store: RedisServer;
+  readonly proxies: readonly FaultProxy[];
+}
+
+/** What the nodes share: one server with a proxy before it for each place, a master and its replica, or a Redis Cluster. */
+type Stores = Proxied | ReplicatedStore | RedisShards;
 
 /** One cluster with its store, and all its clients. */
 export class Arena {
@@ -26,11 +32,10 @@ export class Arena {
 
   private constructor(schedule: Schedule, stores: Stores, variables: Variables) {
     const { nodeCount, seed, round } = schedule;
-    const isReplicated = stores instanceof ReplicatedStore;
     this.nodeCount = nodeCount;
     this.#stores = stores;
     this.scene = new ClusterScene(
-      isReplicated ? stores.master : stores.store,
+      storeOf(stores),
       {
         routerCount: nodeCount,
         timings: 'default',
@@ -39,8 +44,7 @@ export class Arena {
           GANTRY_REALM_TEMPLATE: JSON.stringify(TEMPLATE),
           ...variables,
         },
-        settings: isReplicated ? stores.settings : [],
-        storeFor: (index) => (isReplicated ? 'redis://sentinels' : stores.proxies[index]!.url),
+        ...waysTo(stores),
       },
       (journal, entrance) => new Cast({ nodeCount, seed: seed ^ (round << 8) }, journal, entrance),
     );
@@ -48,7 +52,7 @@ export class Arena {
 
   /** `variables`: of the environment of each router. */
   static async open(schedule: Schedule, variables: Variables = {}): Promise<Arena> {
-    const stores = schedule.isReplicated === true ? await ReplicatedStore.start() : await proxied(schedule);
+    const stores = await storesFor(schedule);
     const arena = new Arena(schedule, stores, variables);
     try {
       await arena.scene.start();
@@ -59,13 +63,30 @@ export class Arena {
     return arena;
   }
 
+  /** The one server that has all rows. */
   get store(): RedisServer {
-    return this.scene.redis!;
+    const { redis } = this.scene;
+    if (redis === undefined) throw new Error('there are several servers in this round');
+    return redis;
   }
 
-  /** Every server that runs, a replica included. */
+  /** Every server that runs, replicas included. */
   get servers(): readonly RedisServer[] {
-    return this.#stores instanceof ReplicatedStore ? this.#stores.servers : [this.#stores.store];
+    return 'store' in this.#stores ? [this.#stores.store] : this.#stores.servers;
+  }
+
+  /** The servers that have the rows. */
+  async primaries(): Promise<readonly RedisServer[]> {
+    return this.#stores instanceof RedisShards ? this.#stores.primaries() : [this.store];
+  }
+
+  get isSharded(): boolean {
+    return this.#stores instanceof RedisShards;
+  }
+
+  get shards(): RedisShards {
+    if (this.#stores instanceof RedisShards) return this.#stores;
+    throw new Error('there is no Redis Cluster in this round');
   }
 
   get replicated(): ReplicatedStore {
@@ -88,20 +109,37 @@ export class Arena {
   }
 
   proxy(place: number): FaultProxy {
-    if (this.#stores instanceof ReplicatedStore) throw new Error('there are no proxies in this round');
+    if (!('proxies' in this.#stores)) throw new Error('there are no proxies in this round');
     return this.#stores.proxies[place]!;
   }
 
   /** Idempotent. */
   async close(): Promise<void> {
     await this.scene.kill();
-    if (this.#stores instanceof ReplicatedStore) {
+    if (!('proxies' in this.#stores)) {
       await this.#stores.stop();
       return;
     }
     await Promise.all(this.#stores.proxies.map((proxy) => proxy.stop()));
     await this.#stores.store.stop();
   }
+}
+
+function storesFor(schedule: Schedule): Promise<Stores> {
+  if (schedule.isSharded === true) return startShards({ hasReplicas: true });
+  return schedule.isReplicated === true ? ReplicatedStore.start() : proxied(schedule);
+}
+
+function storeOf(stores: Stores): RedisServer | undefined {
+  if (stores instanceof RedisShards) return undefined;
+  return stores instanceof ReplicatedStore ? stores.master : stores.store;
+}
+
+/** How the nodes reach what they share. */
+function waysTo(stores: Stores): Pick<ClusterOptions, 'settings' | 'storeFor' | 'shards'> {
+  if (stores instanceof RedisShards) return { shards: stores };
+  if (stores instanceof ReplicatedStore) return { settings: stores.settings, storeFor: () => 'redis://sentinels' };
+  return { storeFor: (index) => stores.proxies[index]!.url };
 }
 
 /** One place more than there are nodes: for one that joins. */

@@ -1,6 +1,7 @@
 import { forMs } from '../cluster/harness/wait.js';
 import type { Arena } from './arena.js';
 import { flood, stopReading } from './bad-clients.js';
+import { failOverShard, flushShard, freezeShard, killShard, moveSlots } from './shard-blow.js';
 import { ABSENT_MS, MORTAL_MS, type Fault, type FaultOf } from './fault.js';
 import { flushNewRealm } from './new-realm.js';
 
@@ -56,6 +57,16 @@ export function strike(arena: Arena, fault: Fault): Promise<Struck> {
       return slow(arena, fault);
     case 'fail-over':
       return failOver(arena, fault);
+    case 'shard-fail-over':
+      return failOverShard(arena, fault);
+    case 'shard-kill':
+      return killShard(arena, fault);
+    case 'shard-freeze':
+      return freezeShard(arena, fault);
+    case 'shard-flush':
+      return flushShard(arena, fault);
+    case 'move-slots':
+      return moveSlots(arena, fault);
     case 'slow-reader':
       return stopReading(arena, fault);
     case 'flood':
@@ -162,9 +173,9 @@ async function fillStore({ scene, store }: Arena, { forMs: fullMs }: FaultOf<'fi
   return { healsFromMs: Date.now(), over: () => trouble.over() };
 }
 
-async function killConnections({ scene, store }: Arena, { type }: FaultOf<'kill-connections'>): Promise<Struck> {
-  const trouble = scene.trouble();
-  await store.command('CLIENT', 'KILL', 'TYPE', type);
+async function killConnections(arena: Arena, { type }: FaultOf<'kill-connections'>): Promise<Struck> {
+  const trouble = arena.scene.trouble();
+  for (const server of await arena.primaries()) await server.command('CLIENT', 'KILL', 'TYPE', type);
   return { healsFromMs: Date.now(), over: () => trouble.over() };
 }
 

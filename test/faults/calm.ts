@@ -1,6 +1,5 @@
 import { figure, type Figures } from '../cluster/harness/metrics.js';
 import { within } from '../cluster/harness/wait.js';
-import type { RedisServer } from '../support/redis.js';
 import type { Arena } from './arena.js';
 
 const SWEEP_MS = 12_000;
@@ -12,9 +11,14 @@ const LOCAL_COUNT = 50;
 const RENEWAL_MS = 2_000;
 /** Commands of one node for each renewal, those of its scripts included, and of whatever it does in the background. */
 const COMMANDS_PER_RENEWAL = 15;
+/** The same over a Redis Cluster: marks and watched inboxes have commands of their own at each primary. */
+const COMMANDS_PER_RENEWAL_SHARDED = 60;
 const COMMANDS_AT_ONCE = 100;
 /** Commands that carry messages, or that tests, replicas and Sentinels send. */
-const OTHER_COMMANDS = new Set(['publish', 'info', 'ping', 'client', 'hello', 'auth', 'config', 'psync', 'replconf']);
+const OTHER_COMMANDS = new Set([
+  ...['publish', 'spublish', 'info', 'ping', 'client', 'hello', 'auth', 'config', 'psync', 'replconf'],
+  ...['role', 'cluster'],
+]);
 const CONNECTIONS_PER_NODE = 3;
 const CONNECTIONS_MS = 10_000;
 const SENT = 'gantry_cluster_items_sent_total{kind="publication"}';
@@ -43,15 +47,17 @@ async function judgeCommands(arena: Arena): Promise<string[]> {
   }
 }
 
-async function judgeWindow({ scene, store }: Arena): Promise<string[]> {
+async function judgeWindow(arena: Arena): Promise<string[]> {
+  const { scene } = arena;
   const startMs = Date.now();
-  const before = await commandCount(store);
+  const before = await commandCount(arena);
   const messagesBefore = scene.journal.publications.length + scene.journal.calls.length;
   for (let count = 0; count < SWEEP_COUNT; count++) await scene.sweep(SWEEP_MS);
   const messageCount = scene.journal.publications.length + scene.journal.calls.length - messagesBefore;
-  const sentCount = (await commandCount(store)) - before;
+  const sentCount = (await commandCount(arena)) - before;
   const renewalCount = scene.fleet.living.length * ((Date.now() - startMs) / RENEWAL_MS + 2);
-  if (sentCount <= renewalCount * COMMANDS_PER_RENEWAL + COMMANDS_AT_ONCE) return [];
+  const perRenewal = arena.isSharded ? COMMANDS_PER_RENEWAL_SHARDED : COMMANDS_PER_RENEWAL;
+  if (sentCount <= renewalCount * perRenewal + COMMANDS_AT_ONCE) return [];
   return [`G8: ${messageCount} publications and calls went with ${sentCount} commands besides PUBLISH`];
 }
 
@@ -60,10 +66,14 @@ async function reloadCount({ scene }: Arena): Promise<number> {
   return pages.reduce((sum, page) => sum + (figure(page, RELOADS) ?? 0), 0);
 }
 
-async function commandCount(store: RedisServer): Promise<number> {
-  const text = String(await store.command('INFO', 'commandstats'));
+async function commandCount(arena: Arena): Promise<number> {
+  const text = (await everywhere(arena, 'INFO', 'commandstats')).map(String).join('\n');
   const counts = [...text.matchAll(/^cmdstat_([^:|]+)\S*:calls=(\d+)/gm)];
   return counts.reduce((sum, [, name = '', count]) => sum + (OTHER_COMMANDS.has(name) ? 0 : Number(count)), 0);
+}
+
+async function everywhere(arena: Arena, name: string, ...words: readonly string[]): Promise<readonly unknown[]> {
+  return Promise.all((await arena.primaries()).map((server) => server.command(name, ...words)));
 }
 
 /** What one node wants goes to that node, once, and to no other (G9). */
@@ -86,18 +96,21 @@ async function judgeInterest({ scene }: Arena): Promise<string[]> {
 }
 
 /** As many connections and channels as the nodes need, however many clients and topics there are (G9). */
-async function judgeConnections({ scene, store, realmCount }: Arena): Promise<string[]> {
+async function judgeConnections(arena: Arena): Promise<string[]> {
+  const { scene, realmCount, isSharded } = arena;
   const { prefix, fleet } = scene;
+  const serverCount = (await arena.primaries()).length;
   const nodeCount = fleet.living.length;
   let violations: string[] = [];
   const areRight = async (): Promise<boolean> => {
-    const clients = String(await store.command('CLIENT', 'LIST'));
+    const clients = (await everywhere(arena, 'CLIENT', 'LIST')).map(String).join('');
     const connectionCount = [...clients.matchAll(/ name=gantry:/g)].length;
-    const channels = (await store.command('PUBSUB', 'CHANNELS', `${prefix}*`)) as string[];
+    const list = isSharded ? 'SHARDCHANNELS' : 'CHANNELS';
+    const channels = (await everywhere(arena, 'PUBSUB', list, `${prefix}*`)).flat();
     const found: readonly (readonly [what: string, count: number, limit: number])[] = [
-      ['connections', connectionCount, nodeCount * CONNECTIONS_PER_NODE],
-      // The changes of the membership and of each realm, and an inbox for each node.
-      ['channels', channels.length, 1 + realmCount + nodeCount],
+      ['connections', connectionCount, nodeCount * CONNECTIONS_PER_NODE * serverCount],
+      // The changes of the membership and of each realm, and an inbox for each node; probes for each server of a Redis Cluster.
+      ['channels', channels.length, 1 + realmCount + nodeCount * (isSharded ? 1 + serverCount : 1)],
     ];
     violations = found
       .filter(([, count, limit]) => count > limit)

@@ -13,6 +13,11 @@ export type Fault =
   | { readonly what: 'flush-new-realm'; readonly afterMs: number }
   | { readonly what: 'fill-store'; readonly forMs: number }
   | { readonly what: 'fail-over'; readonly staleMs: number }
+  | { readonly what: 'shard-fail-over'; readonly shard: number }
+  | { readonly what: 'shard-kill'; readonly shard: number; readonly downMs: number }
+  | { readonly what: 'shard-freeze'; readonly shard: number; readonly forMs: number }
+  | { readonly what: 'shard-flush'; readonly shard: number }
+  | { readonly what: 'move-slots'; readonly shard: number; readonly to: number; readonly isWhole: boolean }
   | { readonly what: 'kill-connections'; readonly type: 'normal' | 'pubsub' }
   | { readonly what: 'reset-connections'; readonly place: number; readonly which?: Which }
   | { readonly what: 'cut'; readonly place: number; readonly forMs: number }
@@ -70,6 +75,16 @@ export function labelOf(fault: Fault, nodeCount: number): string {
       return 'Redis full';
     case 'fail-over':
       return fault.staleMs === 0 ? 'failover by Sentinel' : 'failover by Sentinel to a stale replica';
+    case 'shard-fail-over':
+      return 'failover of one primary, by hand';
+    case 'shard-kill':
+      return 'one primary killed';
+    case 'shard-freeze':
+      return `one primary frozen, ${fault.forMs < SHARD_MORTAL_MS ? 'for a moment' : 'and replaced'}`;
+    case 'shard-flush':
+      return 'FLUSHALL of one primary';
+    case 'move-slots':
+      return `slots moved: ${fault.isWhole ? 'many' : 'those in use'}`;
     case 'kill-connections':
       return `CLIENT KILL TYPE ${fault.type}`;
     case 'reset-connections':
@@ -114,6 +129,11 @@ function needsOf(fault: Fault): readonly (number | 'store' | 'every place')[] | 
     case 'flush-scripts':
     case 'fill-store':
     case 'fail-over':
+    case 'shard-fail-over':
+    case 'shard-kill':
+    case 'shard-freeze':
+    case 'shard-flush':
+    case 'move-slots':
     case 'kill-connections':
       return ['store'];
     case 'flush-new-realm':
@@ -129,7 +149,7 @@ function startsNodes({ what }: Fault): boolean {
 
 function losesData(fault: Fault): boolean {
   if (fault.what === 'restart-store') return !fault.keepsData;
-  return fault.what === 'flush-store' || fault.what === 'fail-over';
+  return ['flush-store', 'fail-over', 'shard-kill', 'shard-freeze', 'shard-flush'].includes(fault.what);
 }
 
 /**
@@ -145,6 +165,9 @@ export function mayOverlap(one: Fault, other: Fault): boolean {
   if (theirs.includes('every place')) return !isAnyPlace(mine);
   return !mine.some((need) => theirs.includes(need));
 }
+
+/** A primary of a Redis Cluster that stands still for so long is replaced. */
+export const SHARD_MORTAL_MS = 1_500;
 
 /** Seconds with the default lease: longer than this between two renewals a node may be declared dead for. */
 export const MORTAL_MS = 4_500;

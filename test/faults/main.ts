@@ -15,6 +15,7 @@ const USAGE = `usage: npm run test:faults -- [options]
   --round R         that round alone
   --schedule FILE   the schedule in that file alone
   --nodes N         3 to 5 nodes in each round
+  --shards          over a Redis Cluster of three primaries with a replica each
   --only A,B        faults of these kinds alone: ${KINDS_OF_FAULTS.join(', ')}
   --markdown FILE   write the table there too
   --no-shrink       do not look for the shortest beginning of a schedule that fails
@@ -44,6 +45,7 @@ function readOptions(): Options | undefined {
       round: text,
       schedule: text,
       nodes: text,
+      shards: flag,
       only: text,
       markdown: text,
       'no-shrink': flag,
@@ -71,6 +73,7 @@ function readOptions(): Options | undefined {
     shrinks: values['no-shrink'] !== true,
     keeps: values['no-kept'] !== true,
     ...(nodeCount !== undefined && { nodeCount }),
+    ...(values.shards === true && { isSharded: true }),
     ...(only !== undefined && { only }),
   };
 }
@@ -114,10 +117,10 @@ async function main(): Promise<void> {
 }
 
 async function playAndPrint(schedule: Schedule, print: (line: string) => void): Promise<Played> {
-  const { seed, round, nodeCount, blows } = schedule;
+  const { seed, round, nodeCount, blows, isSharded } = schedule;
   const texts = blows.map(({ fault, beside }) => [fault, ...(beside === undefined ? [] : [beside])]);
   const faults = texts.map((pair) => pair.map((fault) => JSON.stringify(fault)).join('+')).join(' ');
-  print(`--seed ${seed} --round ${round} --nodes ${nodeCount}: ${faults}`);
+  print(`--seed ${seed} --round ${round} --nodes ${nodeCount}${isSharded === true ? ' --shards' : ''}: ${faults}`);
   const played = await play(schedule, print);
   const { operationCount, eventCount, violations, tookMs } = played;
   const figures = `${operationCount} operations, ${eventCount} events in ${Math.round(tookMs / 1_000)} s`;

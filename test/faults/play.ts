@@ -83,7 +83,7 @@ async function take(arena: Arena, blow: Blow, strikes: Strike[], note: (line: st
   for (const { over } of struck) over();
   note(`  ${labels.join(' and ')}: healed in ${(done.healMs / 1_000).toFixed(1)} s`);
   for (const node of struck.flatMap(({ dead = [] }) => dead))
-    await within(GHOST_MS, `nothing is left of ${node}`, () => tracesOf(scene.redis!, scene.prefix, node));
+    await within(GHOST_MS, `nothing is left of ${node}`, () => tracesOf(scene.store, scene.prefix, node));
   await Promise.all(struck.map(({ after }) => after?.() ?? Promise.resolve()));
   done.operationCount = operationsOf(arena) - before;
   return struck.flatMap(({ violations = [] }) => violations);

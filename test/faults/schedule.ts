@@ -9,6 +9,8 @@ export interface Schedule {
   readonly nodeCount: number;
   /** The store has a replica, and a Sentinel that has it take over. */
   readonly isReplicated?: boolean;
+  /** The store is a Redis Cluster of three primaries, each with a replica. */
+  readonly isSharded?: boolean;
   /** One after the other, each when all has healed from the one before. */
   readonly blows: readonly Blow[];
   /** Milliseconds of load after the last. */
@@ -24,6 +26,8 @@ export interface Blow {
 
 export interface Choice {
   readonly nodeCount?: number;
+  /** Over a Redis Cluster. */
+  readonly isSharded?: boolean;
   /** Kinds of faults; absent: all. */
   readonly only?: readonly What[];
 }
@@ -68,8 +72,24 @@ const DRAWS: readonly (readonly [what: What, draw: Draw])[] = [
   ['flood', (dice, nodeCount) => ({ what: 'flood', place: dice.below(nodeCount), by: dice.pick(['publish', 'call']) })],
 ];
 
-export const KINDS_OF_FAULTS: readonly What[] = [...new Set(DRAWS.map(([what]) => what)), 'fail-over'];
+/** What is done to one server of a Redis Cluster, each kind as often as it stands here. */
+const SHARD_DRAWS: typeof DRAWS = [
+  ['shard-fail-over', (dice) => ({ what: 'shard-fail-over', shard: dice.below(SHARD_COUNT) })],
+  ['shard-kill', killingShard],
+  ['shard-kill', killingShard],
+  ['shard-freeze', freezingShard],
+  ['shard-freeze', freezingShard],
+  ['shard-flush', (dice) => ({ what: 'shard-flush', shard: dice.below(SHARD_COUNT) })],
+  ['move-slots', movingSlots],
+  ['move-slots', movingSlots],
+];
 
+export const KINDS_OF_FAULTS: readonly What[] = [
+  ...new Set([...DRAWS, ...SHARD_DRAWS].map(([what]) => what)),
+  'fail-over',
+];
+
+const SHARD_COUNT = 3;
 const ROUNDS_OF_ONE = 0.2;
 const OVERLAPPING = 0.25;
 /** Draws of a fault that may go with another. */
@@ -78,17 +98,26 @@ const REPLICATED_ROUNDS = 0.1;
 /** What is done where there is a replica, besides the failover itself. */
 const ALSO_REPLICATED: readonly What[] = ['kill', 'pause', 'roll', 'flush-scripts', 'kill-connections'];
 
-export function scheduleOf(seed: number, round: number, { nodeCount: wanted, only }: Choice = {}): Schedule {
+/** What is done over a Redis Cluster, besides the faults of its servers. */
+const ALSO_SHARDED: readonly What[] = ['kill', 'pause', 'roll', 'join', 'flush-scripts', 'kill-connections', 'flood'];
+
+export function scheduleOf(seed: number, round: number, { nodeCount: wanted, isSharded, only }: Choice = {}): Schedule {
   const dice = new Dice(seed, round);
   const nodeCount = wanted ?? dice.pick([3, 3, 3, 4, 5]);
   const isWanted = ([what]: (typeof DRAWS)[number]): boolean => only?.includes(what) !== false;
-  const draws = DRAWS.filter(isWanted);
+  const known = isSharded === true ? [...SHARD_DRAWS, ...DRAWS.filter(([what]) => ALSO_SHARDED.includes(what))] : DRAWS;
+  const draws = known.filter(isWanted);
   const beside = draws.filter(([what]) => ALSO_REPLICATED.includes(what));
-  if (only?.includes('fail-over') === true || (only === undefined && dice.chance(REPLICATED_ROUNDS)))
+  if (
+    isSharded !== true &&
+    (only?.includes('fail-over') === true || (only === undefined && dice.chance(REPLICATED_ROUNDS)))
+  )
     return replicated({ seed, round, nodeCount }, dice, beside);
+  if (draws.length === 0) throw new Error(`no fault of these kinds is for this store: ${only?.join(', ') ?? ''}`);
   const blowCount = dice.chance(ROUNDS_OF_ONE) ? 1 : dice.between(2, 4);
   const blows = Array.from({ length: blowCount }, () => blowOf(dice, draws, nodeCount));
-  return { seed, round, nodeCount, blows, calmMs: dice.between(500, 2_000) };
+  const head = { seed, round, nodeCount, ...(isSharded === true && { isSharded }) };
+  return { ...head, blows, calmMs: dice.between(500, 2_000) };
 }
 
 function blowOf(dice: Dice, draws: readonly (readonly [What, Draw])[], nodeCount: number): Blow {
@@ -126,6 +155,20 @@ function killing(count: number): Draw {
 
 function pausing(forMs: number): Draw {
   return (dice, nodeCount) => ({ what: 'pause', place: dice.below(nodeCount), forMs });
+}
+
+function killingShard(dice: Dice): Fault {
+  return { what: 'shard-kill', shard: dice.below(SHARD_COUNT), downMs: dice.pick([0, 3_000]) };
+}
+
+function freezingShard(dice: Dice): Fault {
+  return { what: 'shard-freeze', shard: dice.below(SHARD_COUNT), forMs: dice.pick([500, 3_000, 6_000]) };
+}
+
+function movingSlots(dice: Dice): Fault {
+  const shard = dice.below(SHARD_COUNT);
+  const to = (shard + dice.between(1, SHARD_COUNT - 1)) % SHARD_COUNT;
+  return { what: 'move-slots', shard, to, isWhole: dice.chance(0.3) };
 }
 
 function resetting(dice: Dice, nodeCount: number): Fault {

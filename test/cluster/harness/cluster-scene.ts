@@ -304,7 +304,7 @@ export class ClusterScene<Clients extends Load> {
         ['gantry_pending_calls', 0],
         ['gantry_protocol_violations_total', 0],
       ];
-      if (this.redis !== undefined)
+      if (this.redis !== undefined || this.#shards !== undefined)
         expected.push(
           ['gantry_cluster_up', 1],
           ['gantry_cluster_nodes', this.fleet.living.length],
