@@ -1,5 +1,6 @@
 import type { Logger } from '../../telemetry/logger.js';
 import { after } from '../../util/timeout.js';
+import type { NodeId } from '../../wamp/ids.js';
 import type { Lanes } from './lanes/lanes.js';
 import type { Membership } from './membership/membership.js';
 import type { Hold } from './reachability/hold.js';
@@ -83,14 +84,20 @@ export class Recovery {
     });
   }
 
-  /** A replica that took over may have sessions of nodes that were removed before. Nothing waits for it. */
+  /**
+   * A replica that took over may have sessions of nodes that were removed before. Nothing waits for it; one node after the other,
+   * because a rolling replacement leaves many.
+   */
   #forgetGone(): void {
-    const { membership, sessionReader, outages } = this.#options;
-    for (const node of membership.goneWithin(STALE_MS))
-      sessionReader
-        // Their leaves are published.
-        .forget(node, undefined)
-        .catch((cause: unknown) => outages.requestFailed('removing sessions of a node that is gone', cause));
+    const { membership, outages } = this.#options;
+    this.#forget(membership.goneWithin(STALE_MS)).catch((cause: unknown) =>
+      outages.requestFailed('removing sessions of nodes that are gone', cause),
+    );
+  }
+
+  /** Their leaves are published. */
+  async #forget(nodes: readonly NodeId[]): Promise<void> {
+    for (const node of nodes) await this.#options.sessionReader.forget(node, undefined);
   }
 
   /** Nothing waits for it. */
