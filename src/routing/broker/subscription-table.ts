@@ -136,8 +136,8 @@ export class SubscriptionTable<P extends Peer> {
   }
 
   /**
-   * Removes a session from its first `count` subscriptions, and from those for which it waits. Returns them; their positions are no
-   * longer valid.
+   * Removes a session from the first `count` subscriptions that it receives or waits for. Returns them; their positions are no longer
+   * valid.
    */
   removePeer(peer: P, count: number): readonly (readonly [SharedSubscription<P>, number])[] {
     const holdings = this.#holdings.get(peer);
@@ -174,10 +174,8 @@ export class SubscriptionTable<P extends Peer> {
     const matching = this.matching(topic);
     let next = 0;
     const visitSome = (): boolean => {
-      let left = count;
-      for (const subscription of matching.slice(next, next + count)) {
-        if (left <= 0) break;
-        next++;
+      for (let left = count; left > 0 && next < matching.length;) {
+        const subscription = matching[next++] as SharedSubscription<P>;
         left -= 1 + subscription.receivers.length;
         this.#lend(subscription, visit, publication);
       }
