@@ -65,6 +65,7 @@ const LONGEST_PAUSE_MS = 5_000;
  * Builds one node and starts it. When it cannot start, closes everything again and rejects with an operational error.
  */
 export async function startNode(config: Config, dependencies: NodeDependencies): Promise<RunningNode> {
+  if (dependencies.abort?.aborted === true) throw new NodeStoppedError();
   const node = new Node(config, dependencies);
   const giveUp = (): void => void node.stop();
   dependencies.abort?.addEventListener('abort', giveUp, { once: true });
@@ -105,6 +106,7 @@ class Node implements RunningNode {
   #ports: readonly number[];
   #addresses: NodeAddresses | undefined;
   #state: 'starting' | 'ready' | 'rejoining' | 'draining' | 'stopped' = 'starting';
+  #starting: Promise<void> | undefined;
   #rejoining: Promise<void> | undefined;
   #drained: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
@@ -144,16 +146,10 @@ class Node implements RunningNode {
     return this.#addresses;
   }
 
-  async start(startTimeoutMs: number): Promise<void> {
-    this.#logger.info({ version: version() }, 'node.starting');
-    this.#metrics.start();
-    // First, so that a monitor sees that the node is alive while it waits for the others.
-    const ops = await this.#ops?.start();
-    await this.#startIncarnation(nowMs() + startTimeoutMs, isAboutOthers);
-    this.#addresses = addressesOf(this.#config, this.#ports, ops?.port);
-    this.#certificate.watch();
-    this.#becomeReady();
-    this.#incarnation?.logger.info({ url: this.#addresses.ws }, 'node.started');
+  /** Once. Rejects with an operational error; then `stop` is still necessary. */
+  start(startTimeoutMs: number): Promise<void> {
+    this.#starting = this.#start(startTimeoutMs);
+    return this.#starting;
   }
 
   readiness(): Readiness {
@@ -182,6 +178,18 @@ class Node implements RunningNode {
     return this.#stopped;
   }
 
+  async #start(startTimeoutMs: number): Promise<void> {
+    this.#logger.info({ version: version() }, 'node.starting');
+    this.#metrics.start();
+    // First, so that a monitor sees that the node is alive while it waits for the others.
+    const ops = await this.#ops?.start();
+    await this.#startIncarnation(nowMs() + startTimeoutMs, isAboutOthers);
+    this.#addresses = addressesOf(this.#config, this.#ports, ops?.port);
+    this.#certificate.watch();
+    this.#becomeReady();
+    this.#incarnation?.logger.info({ url: this.#addresses.ws }, 'node.started');
+  }
+
   async #drain(): Promise<void> {
     this.#state = 'draining';
     this.#leaving.abort();
@@ -191,14 +199,15 @@ class Node implements RunningNode {
 
   async #apply(loaded: LoadedConfig): Promise<ReloadPlan> {
     await this.#rejoining;
-    if (this.#state !== 'ready') throw new NodeStoppedError();
+    if (this.#state !== 'ready') throw new NodeStoppedError('the node leaves: it puts no configuration into effect');
     const plan = planReload(this.#config, loaded.config);
     const authMethods = new RealmAuthMethods(plan.config, this.#logger, this.#authMethods);
     const incarnation = this.#incarnation;
     const useCertificate = await this.#certificate.prepare(plan.config);
     const commit = await incarnation?.prepare(plan.config);
-    // The others may have declared this node dead meanwhile.
-    if (incarnation !== this.#incarnation || commit === undefined) return this.#apply(loaded);
+    // Meanwhile the others may have declared this node dead, or it was asked to leave.
+    const isSame = this.#is('ready') && incarnation === this.#incarnation;
+    if (!isSame || commit === undefined) return this.#apply(loaded);
     this.#config = plan.config;
     this.#authMethods = authMethods;
     this.#facts = factsOf(plan.config, plan.needsRestart.length, loaded.validity);
@@ -213,6 +222,8 @@ class Node implements RunningNode {
     this.#state = 'stopped';
     this.#leaving.abort();
     await this.#incarnation?.stop();
+    // It ends by itself, but may be about to open a port.
+    await this.#starting?.catch(() => undefined);
     await this.#rejoining;
     await this.#ops?.stop();
     this.#certificate.stop();
@@ -224,6 +235,7 @@ class Node implements RunningNode {
   async #startIncarnation(untilMs: number, mayPass: (error: Error) => boolean): Promise<void> {
     let pauseMs = FIRST_PAUSE_MS;
     for (let attempt = 1; ; attempt++) {
+      if (this.#mustLeave()) throw new NodeStoppedError();
       const incarnation = this.#createIncarnation();
       this.#incarnation = incarnation;
       try {
@@ -237,7 +249,6 @@ class Node implements RunningNode {
         incarnation.logger.warn({ count: attempt, durationMs: pauseMs, error }, 'node.start_failed');
       }
       await this.#pause(pauseMs);
-      if (this.#mustLeave()) throw new NodeStoppedError();
       pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
     }
   }
@@ -292,6 +303,11 @@ class Node implements RunningNode {
 
   #mustLeave(): boolean {
     return this.#leaving.signal.aborted;
+  }
+
+  // A method, because the compiler would not see that the state may change in an await.
+  #is(state: 'ready'): boolean {
+    return this.#state === state;
   }
 
   #becomeReady(): void {

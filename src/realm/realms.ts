@@ -125,6 +125,7 @@ export class Realms implements RealmDirectory {
   close(): void {
     this.#isClosed = true;
     for (const realm of this.#open.values()) realm.retire(SHUTTING_DOWN);
+    this.#openGates(() => SHUTTING_DOWN);
   }
 
   stop(): void {

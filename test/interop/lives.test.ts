@@ -4,10 +4,12 @@ import { FaultyHub } from '../support/memory-faults.js';
 import { parseConfig } from '../../src/config/load.js';
 import type { ConfigInput } from '../../src/config/schema.js';
 import { startNode, type NodeDependencies, type RunningNode } from '../../src/node/node.js';
+import { Deferred } from '../../src/util/deferred.js';
 import { Code } from '../../src/wamp/codes.js';
 import type { NodeId } from '../../src/wamp/ids.js';
 import { CloseUri, ErrorUri } from '../../src/wamp/uris.js';
 import { cleanups } from '../support/cluster.js';
+import { until } from '../support/endings.js';
 import { freePort } from '../support/free-port.js';
 import { RawClient } from '../support/raw-client.js';
 import { RecordingLogger } from '../support/recording-logger.js';
@@ -199,6 +201,48 @@ describe('a node that was declared dead while it was cut off', () => {
   });
 });
 
+describe('a node that is asked to leave while it reloads its configuration', () => {
+  it('refuses the new configuration, and sends clients of its new realm away', async () => {
+    const scene = new Scene();
+    const served = new Deferred();
+    const asked = new Deferred();
+    const backplane = scene.hub.join('life-1' as NodeId);
+    const serve = backplane.serve.bind(backplane);
+    backplane.serve = async (realm) => {
+      if (realm === 'realm2') asked.resolve();
+      if (realm === 'realm2') await served.promise;
+      await serve(realm);
+    };
+    const roles = [{ name: 'anonymous' }];
+    const next = parseConfig({
+      listen: { port: 0 },
+      ops: { port: 0 },
+      demo: { enabled: false },
+      drain: { periodMs: 0 },
+      realms: [
+        { name: 'realm1', roles },
+        { name: 'realm2', roles },
+      ],
+    });
+    const node = await scene.start(
+      { drain: { periodMs: 0 }, realms: [{ name: 'realm1', roles }] },
+      { backplane: () => backplane, load: () => ({ config: next, validity: undefined, advice: [] }) },
+    );
+    const reloaded = node.reload();
+    await asked.promise;
+    const client = await RawClient.connect(node.addresses.ws);
+    later(() => client.drop());
+    client.send([Code.HELLO, 'realm2', { roles: { caller: {} } }]);
+    await until(() => node.counters.messagesIn[Code.HELLO] === 1);
+    const drained = node.drain();
+    expect(await client.closed).toEqual({ code: 1013, reason: 'this router is going away: connect again' });
+    served.resolve();
+    expect(await reloaded).toEqual({ result: 'refused', faults: [expect.stringContaining('the node leaves')] });
+    await drained;
+    expect(scene.logger.of('config.reloaded')).toEqual([]);
+  });
+});
+
 describe('a node that starts while the others cannot be reached', () => {
   it('fails at once, by name, unless it may wait', async () => {
     const scene = new Scene();
@@ -241,6 +285,19 @@ describe('a node that starts while the others cannot be reached', () => {
     await scene.logger.until('node.start_failed');
     abort.abort();
     await failed;
+  });
+
+  it('opens nothing any more when it is asked to before it has opened anything', async () => {
+    const scene = new Scene();
+    const port = await freePort();
+    const abort = new AbortController();
+    const starting = scene.start({ ops: { port } }, { abort: abort.signal });
+    abort.abort();
+    await expect(starting).rejects.toThrow('stopped while it started');
+    expect(scene.attemptCount).toBe(0);
+    await expect(fetch(`http://127.0.0.1:${port}/healthz`)).rejects.toThrow('fetch failed');
+    await expect(scene.start({}, { abort: abort.signal })).rejects.toThrow('stopped while it started');
+    expect(scene.logger.of('node.starting')).toHaveLength(1);
   });
 
   it('does not wait for what only somebody else can mend: a port in use', async () => {
