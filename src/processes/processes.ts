@@ -48,13 +48,16 @@ export class Processes {
     this.#options = options;
   }
 
-  /** Resolves when all are ready for clients, with their addresses. Undefined: one of them could not start. */
+  /** Resolves when all are ready for clients, with their addresses. Undefined: one of them could not start, or `stop` came first. */
   async start(): Promise<ProcessAddresses | undefined> {
+    if (this.#mustStop()) return undefined;
     const indexes = Array.from({ length: this.#options.count }, (_, index) => index);
     const all = await Promise.all(indexes.map((index) => this.#spawn(index).started));
-    if (all.some((addresses) => addresses === undefined)) return undefined;
+    if (this.#mustStop() || all.some((addresses) => addresses === undefined)) return undefined;
     this.#isUp = true;
     this.#checking = setInterval(() => this.#endSilent(), CHECK_MS);
+    // A process that was ready may have ended while the others were starting.
+    for (const one of this.#current) if (!one.isRunning) this.#restart(one);
     return all[0];
   }
 
@@ -107,6 +110,11 @@ export class Processes {
   /** Ends all at once. */
   kill(): void {
     for (const one of this.#all()) one.kill();
+  }
+
+  // A method, because the compiler would not see that it may change in an await.
+  #mustStop(): boolean {
+    return this.#isStopping;
   }
 
   #all(): ManagedProcess[] {
