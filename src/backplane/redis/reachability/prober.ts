@@ -55,8 +55,9 @@ export class Prober {
     });
   }
 
-  /** A probe of this node has arrived. */
+  /** A probe has arrived. Anybody may send one: a number that this node has not sent yet proves nothing. */
   received(number: number): void {
+    if (!(number <= this.#number)) return;
     const { nowMs, counters } = this.#options;
     this.#receivedAtMs = nowMs();
     const sent = this.#pending.find((probe) => probe.number === number);

@@ -27,6 +27,21 @@ describe('Prober', () => {
     expect(prober.silenceMs).toBe(0);
   });
 
+  it.each([2, NaN, Infinity])('ignores probe %d, which it has not sent', async (number) => {
+    const { prober, counters, clock, missedCount } = scene();
+    let isOver = false;
+    const round = prober.round().then(() => (isOver = true));
+    clock.nowMs = 4;
+    prober.received(number);
+    await Promise.resolve();
+    expect([isOver, counters.probeRoundTrip.count, prober.silenceMs]).toEqual([false, 0, 4]);
+    clock.nowMs = 3_000;
+    prober.tick();
+    expect(missedCount()).toBe(1);
+    prober.received(1);
+    await round;
+  });
+
   it('misses a probe after the timeout, not before, and goes on probing', () => {
     const { prober, counters, clock, missedCount } = scene();
     prober.tick();
