@@ -48,11 +48,14 @@ import { NodeStanding } from './standing.js';
 
 const RETRY_MS = 500;
 const MAX_ITEMS_PER_STEP = 500;
+/** Messages of other nodes that are kept while the lease of this node is unconfirmed, and their bytes. */
 const MAX_HELD_MESSAGES = 16_384;
+const MAX_HELD_BYTES = 134_217_728;
 /** The size of a message to another node besides its item. */
 const HEADROOM_BYTES = 1_024;
 /** Time for messages of other nodes in one turn. */
 const RECEIVE_TURN_MS = 10;
+/** Bytes of them that may wait for the next turn. */
 const MAX_WAITING_BYTES = 33_554_432;
 
 const nowMs = (): number => performance.now();
@@ -371,6 +374,7 @@ function createHold({ node, options, keys }: Context, receivers: MessageReceiver
       lost: () => lanes.sync(),
     },
     maxMessages: MAX_HELD_MESSAGES,
+    maxBytes: MAX_HELD_BYTES,
     turnMs: RECEIVE_TURN_MS,
     maxWaitingBytes: MAX_WAITING_BYTES,
     nowMs,

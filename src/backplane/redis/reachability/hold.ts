@@ -17,8 +17,10 @@ export interface HoldOptions {
   /** Whether messages may be processed now. */
   readonly isOpen: () => boolean;
   readonly receiver: MessageReceiver;
-  /** Kept while it is closed. Later messages are lost. */
+  /** Messages that are kept while it is closed. Later ones are lost. */
   readonly maxMessages: number;
+  /** Their bytes, and those of one message more. */
+  readonly maxBytes: number;
   /** Time that one turn of the event loop spends on messages, in milliseconds; the rest waits for the next turn. */
   readonly turnMs: number;
   /** Bytes that may wait for another turn. Beyond them a turn processes more, so that Redis is read more slowly and nothing is lost. */
@@ -62,9 +64,10 @@ export class Hold {
   }
 
   receive(channel: string, bytes: Uint8Array): void {
-    const { isOpen, maxMessages } = this.#options;
+    const { isOpen, maxMessages, maxBytes } = this.#options;
     const isClosed = !isOpen();
-    if (isClosed && this.#held.length - this.#next >= maxMessages) {
+    const isFull = this.#held.length - this.#next >= maxMessages || this.#heldBytes >= maxBytes;
+    if (isClosed && isFull) {
       this.#hasLost = true;
       return;
     }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Hold, type HasTime } from '../../../../../src/backplane/redis/reachability/hold.js';
 
-function scene(maxMessages = 10) {
+function scene(maxMessages = 10, maxBytes = 1_000) {
   const delivered: string[] = [];
   /** A message has this many parts, of `costMs` each. */
   const state = { isOpen: true, nowMs: 0, costMs: 0, parts: 1, lostCount: 0 };
@@ -30,6 +30,7 @@ function scene(maxMessages = 10) {
       lost: () => state.lostCount++,
     },
     maxMessages,
+    maxBytes,
     turnMs: 10,
     maxWaitingBytes: 5,
     nowMs: () => state.nowMs,
@@ -76,6 +77,18 @@ describe('Hold', () => {
     expect(state.lostCount).toBe(1);
     hold.release();
     expect(state.lostCount).toBe(1);
+  });
+
+  it('is bounded in bytes too while it is closed', () => {
+    const { hold, delivered, state } = scene(10, 3);
+    state.isOpen = false;
+    for (const number of [1, 2, 3]) hold.receive('a', Uint8Array.of(number, 0));
+    state.isOpen = true;
+    hold.release();
+    expect(delivered).toEqual(['a 1', 'a 2']);
+    expect(state.lostCount).toBe(1);
+    for (const number of [4, 5]) hold.receive('a', Uint8Array.of(number, 0));
+    expect(delivered.slice(2)).toEqual(['a 4', 'a 5']);
   });
 
   it('delivers in one turn what takes so long, and the rest in order in the next ones (G11)', () => {
@@ -156,6 +169,7 @@ describe('Hold', () => {
         lost: () => undefined,
       },
       maxMessages: 10,
+      maxBytes: 1_000,
       turnMs: 10,
       maxWaitingBytes: 5,
       nowMs: () => 0,
