@@ -13,15 +13,15 @@ import type { NodeStanding } from './standing.js';
 import { within } from './within.js';
 
 export interface RecoveryOptions {
-  readonly membership: Membership;
-  readonly prober: Prober;
-  readonly hold: Hold;
-  readonly lanes: Lanes;
-  readonly sessions: SessionsDirectory;
+  readonly membership: Pick<Membership, 'renewOnce' | 'noteRealms' | 'goneWithin' | 'findUnknownRealms'>;
+  readonly prober: Pick<Prober, 'reset' | 'round'>;
+  readonly hold: Pick<Hold, 'release'>;
+  readonly lanes: Pick<Lanes, 'cutOff' | 'sync'>;
+  readonly sessions: Pick<SessionsDirectory, 'resync'>;
   readonly sessionReader: Pick<SessionReader, 'forget'>;
-  readonly realms: ServedRealms;
-  readonly standing: NodeStanding;
-  readonly outages: OutageLog;
+  readonly realms: Pick<ServedRealms, 'storeEmptied' | 'resync' | 'withdrawUnknown'>;
+  readonly standing: Pick<NodeStanding, 'isUp'>;
+  readonly outages: Pick<OutageLog, 'requestFailed'>;
   readonly logger: Logger;
   readonly probeTimeoutMs: number;
 }
@@ -33,6 +33,8 @@ const STALE_MS = 180_000;
 /** Brings this node back after an outage, or after the store has lost its data. */
 export class Recovery {
   readonly #options: RecoveryOptions;
+  /** How often the store has lost its data. */
+  #lossCount = 0;
 
   constructor(options: RecoveryOptions) {
     this.#options = options;
@@ -55,7 +57,13 @@ export class Recovery {
       lanes.cutOff(false);
       lanes.sync();
     });
+    let lossCount = this.#lossCount;
     await Promise.all([opened, membership.noteRealms(), this.#resync()]);
+    // A renewal meanwhile may have shown that the store has lost what was written.
+    while (isCurrent() && lossCount !== this.#lossCount) {
+      lossCount = this.#lossCount;
+      await this.#resync();
+    }
     this.#withdrawUnknownRealms();
     this.#forgetGone();
   }
@@ -63,9 +71,10 @@ export class Recovery {
   /** The store has lost its data, and this node has entered again: everything it wants is to be written again. */
   storeLost(): void {
     const { logger, realms, standing } = this.#options;
+    this.#lossCount++;
     logger.warn({}, 'backplane.store_emptied');
     realms.storeEmptied();
-    // A recovery that is running does the same.
+    // A recovery that is running does the same before it ends.
     if (standing.isUp) this.#resyncUntilDone();
   }
 
