@@ -50,9 +50,13 @@ export class Lifecycle {
 
   /** Enters the cluster. Rejects when that fails or takes too long; then the node has stopped. */
   async start(): Promise<void> {
-    const { node, timings, standing } = this.#options;
+    const { node, timings, standing, outages } = this.#options;
+    const reasonOf = (): string => {
+      const failure = outages.failedAttempt;
+      return failure === undefined ? '' : `; no connection to Redis (backplane.url): ${failure}`;
+    };
     try {
-      await within(timings.startTimeoutMs, 'start', this.#enter());
+      await within(timings.startTimeoutMs, 'start', this.#enter(), reasonOf);
     } catch (cause) {
       await this.stop();
       throw cause;

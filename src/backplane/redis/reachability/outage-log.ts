@@ -24,6 +24,7 @@ export class OutageLog {
   #ignoresFailures = false;
   #hasConnected = false;
   #reason = '';
+  #failedAttempt: string | undefined;
   #failureCount = 0;
   #cancelReminder: (() => void) | undefined;
 
@@ -37,10 +38,17 @@ export class OutageLog {
     return this.#reason;
   }
 
+  /** Why the last attempt to connect failed; undefined once all connections are ready. */
+  get failedAttempt(): string | undefined {
+    return this.#failedAttempt;
+  }
+
   /** A notice of the connections to the store. */
   notice({ level, kind, message }: StoreNotice): void {
     const { logger } = this.#options;
     const fields = { reason: kind, message };
+    if (kind === 'connected') this.#failedAttempt = undefined;
+    else if (kind === 'attempt_failed') this.#failedAttempt = message;
     if (kind === 'lost') this.begin(message);
     else if (kind === 'connected' && !this.#hasConnected) {
       this.#hasConnected = true;

@@ -5,6 +5,7 @@ import { createKeys } from '../../../../src/backplane/redis/keys.js';
 import { RedisBackplane } from '../../../../src/backplane/redis/redis-backplane.js';
 import { createClusterCounters } from '../../../../src/telemetry/cluster-counters.js';
 import { silentLogger } from '../../../../src/telemetry/logger.js';
+import { freePort } from '../../../support/free-port.js';
 import { RedisCluster, TEST_TIMINGS } from '../../../support/redis-cluster.js';
 import { startShards, type RedisShards } from '../../../support/redis-shards.js';
 import { startPeer, type RedisServer } from '../../../support/redis.js';
@@ -258,7 +259,7 @@ describe('a primary that comes later', () => {
 });
 
 describe('a start', () => {
-  async function failureAt(server: RedisServer, isSharded: boolean): Promise<string> {
+  async function failureAt(server: Pick<RedisServer, 'url' | 'port'>, isSharded: boolean): Promise<string> {
     const backplane = new RedisBackplane({
       ...optionsAt(server.url, isSharded ? [`127.0.0.1:${server.port}`] : undefined),
       timings: { ...TEST_TIMINGS, startTimeoutMs: 1_500 },
@@ -286,5 +287,12 @@ describe('a start', () => {
     const server = await startPeer(['--cluster-enabled', 'yes']);
     onTestFinished(() => server.stop());
     expect(await failureAt(server, true)).toContain('it took longer than 1500 ms');
+  });
+
+  it('where no server listens ends with the setting and the reason', async () => {
+    const port = await freePort();
+    expect(await failureAt({ url: `redis://127.0.0.1:${port}`, port }, false)).toContain(
+      `it took longer than 1500 ms; no connection to Redis (backplane.url): connect ECONNREFUSED 127.0.0.1:${port}`,
+    );
   });
 });

@@ -30,6 +30,17 @@ function scene() {
   return { time, outages, suffer, lost, lines };
 }
 
+describe('the log of outages', () => {
+  it('knows why the last attempt to connect failed, until all connections are ready', () => {
+    const { outages } = scene();
+    expect(outages.failedAttempt).toBeUndefined();
+    outages.notice({ level: 'warn', kind: 'attempt_failed', connection: 'bus', message: 'connect ECONNREFUSED' });
+    expect(outages.failedAttempt).toBe('connect ECONNREFUSED');
+    outages.notice({ level: 'info', kind: 'connected', message: 'all connections are ready' });
+    expect(outages.failedAttempt).toBeUndefined();
+  });
+});
+
 describe('an outage', () => {
   it('has one line a minute, however much fails in it', async () => {
     const { outages, suffer, lost, lines } = scene();
