@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -129,6 +132,21 @@ describe('gantry call', () => {
     const noRealm = await call('--realm', 'com.example.absent', 'com.example.add');
     expect(noRealm.code).toBe(3);
     expect(noRealm.stderr).toContain('wamp.error.no_such_realm');
+  });
+
+  it('names the path, or the refusal, when the server answers no WebSocket', async () => {
+    const wrong = await gantry(['call', '--url', url.replace(/ws$/, 'wrong'), 'com.example.add']);
+    expect(wrong).toMatchObject({ code: 3, stdout: '' });
+    expect(wrong.stderr).toMatch(/no WebSocket at this path \(HTTP 404\): the path of a Gantry node is \/ws/);
+    const noPath = await gantry(['call', '--url', url.replace(/ws$/, ''), 'com.example.add']);
+    expect(noPath.stderr).toContain('no WebSocket at this path (HTTP 200)');
+    const full = createServer((_, response) => response.writeHead(503).end()).listen(0, '127.0.0.1');
+    await once(full, 'listening');
+    const { port } = full.address() as AddressInfo;
+    const refused = await gantry(['call', '--url', `ws://127.0.0.1:${port}/ws`, 'com.example.add']);
+    full.close();
+    expect(refused).toMatchObject({ code: 3, stdout: '' });
+    expect(refused.stderr).toMatch(/: the server accepts no clients now \(HTTP 503\): try again later\n$/);
   });
 
   it('cancels the call after --timeout, and on SIGINT', async () => {
