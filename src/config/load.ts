@@ -80,6 +80,19 @@ function isAbout({ path, code }: z.core.$ZodIssue, secret: readonly PropertyKey[
   return path.length === secret.length || code === 'custom' || code === 'invalid_union';
 }
 
+/** What YAML and JSON have, in the words of the pages. */
+const NAMES: Readonly<Record<string, string>> = {
+  record: 'entries by name',
+  object: 'settings by name',
+  array: 'a list',
+};
+
+const CROSSBAR_HINT = ', which is of Crossbar.io: gantry convert crossbar FILE translates its configuration';
+
+function isOfCrossbar(path: string, key: string): boolean {
+  return path === '' && (key === 'workers' || key === 'controller');
+}
+
 function explain(issue: z.core.$ZodIssue, draft: Draft): ConfigFault[] {
   const path = dotted(issue.path);
   const meant = issue.code === 'invalid_union' ? meantOf(issue) : issue.code === 'invalid_key' ? issue.issues : [];
@@ -89,13 +102,17 @@ function explain(issue: z.core.$ZodIssue, draft: Draft): ConfigFault[] {
     const known = keysAt(issue.path);
     return issue.keys.map((key) => ({
       path,
-      message: `Unrecognized key: "${key}"${didYouMean(key, known)}`,
+      message: `Unrecognized key: "${key}"${isOfCrossbar(path, key) ? CROSSBAR_HINT : didYouMean(key, known)}`,
       source: draft.sourceOf([...issue.path, key]),
     }));
   }
   const message = issue.message
     .replace(/^Invalid input: (.*), received undefined$/, 'Missing: $1')
-    .replace('expected int, received number', 'expected a whole number');
+    .replace('expected int, received number', 'expected a whole number')
+    .replace(
+      /(expected|received) (record|object|array)\b/g,
+      (_, verb: string, type: string) => `${verb} ${NAMES[type]}`,
+    );
   return [{ path, message, source: draft.sourceOf(issue.path) }];
 }
 

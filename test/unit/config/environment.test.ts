@@ -262,9 +262,9 @@ describe('the environment', () => {
       'https://a',
       'listen.allowedOrigins: Invalid input: expected JSON such as ["a", "b"]',
     ],
-    ['GANTRY_REALMS', '{}', 'realms: Invalid input: expected array'],
+    ['GANTRY_REALMS', '{}', 'realms: Invalid input: expected a list'],
     ['GANTRY_LISTEN', '[', 'listen: Invalid input: expected JSON such as {"key": "value"} (from GANTRY_LISTEN)'],
-    ['GANTRY_LISTEN', '5', 'listen: Invalid input: expected object, received number (from GANTRY_LISTEN)'],
+    ['GANTRY_LISTEN', '5', 'listen: Invalid input: expected settings by name, received number (from GANTRY_LISTEN)'],
     ['GANTRY_LISTEN_PROT', '1', 'GANTRY_LISTEN_PROT: Unknown variable, did you mean "GANTRY_LISTEN_PORT"?'],
     ['GANTRY_ZZZ_QQQ_XXX', '1', 'GANTRY_ZZZ_QQQ_XXX: Unknown variable'],
   ];

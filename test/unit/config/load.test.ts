@@ -154,7 +154,7 @@ describe('faults', () => {
       'listen: Unrecognized key: "prot", did you mean "port"? (from ./gantry.yaml)',
       'ops.port: Invalid input: expected number, received string (from GANTRY_OPS_PORT)',
       'realms[0].roles[1].name: There is another role "x" in this realm (from ./gantry.yaml)',
-      'realms[1].roles: Too small: expected array to have >=1 items (from ./gantry.yaml)',
+      'realms[1].roles: Too small: expected a list to have >=1 items (from ./gantry.yaml)',
     ]);
   });
 
@@ -165,6 +165,31 @@ describe('faults', () => {
       'realms[0].roles[0].permissions[0]: Unrecognized key: "alow", did you mean "allow"? (from ./gantry.yaml)',
       'configuration: Unrecognized key: "limit", did you mean "limits"? (from ./gantry.yaml)',
     ]);
+  });
+
+  it('names the command that translates a configuration of Crossbar.io', () => {
+    expect(faultsOf({ file: file('version: 2\ncontroller: {}\nworkers: []') })).toEqual([
+      'configuration: Unrecognized key: "version" (from ./gantry.yaml)',
+      ...['controller', 'workers'].map(
+        (key) =>
+          `configuration: Unrecognized key: "${key}", which is of Crossbar.io: ` +
+          'gantry convert crossbar FILE translates its configuration (from ./gantry.yaml)',
+      ),
+    ]);
+    expect(faultsOf({ file: file('listen: { workers: 1 }') })).toEqual([
+      'listen: Unrecognized key: "workers" (from ./gantry.yaml)',
+    ]);
+  });
+
+  it('describes what is wanted in the words of the pages', () => {
+    const realm = '{ name: a, roles: [{ name: b }], auth: { ticket: {}, wampcra: [] } }';
+    expect(faultsOf({ file: file(`listen: []\nweb: { paths: [] }\nrealms: [${realm}]`) })).toEqual(
+      expect.arrayContaining([
+        'listen: Invalid input: expected settings by name, received a list (from ./gantry.yaml)',
+        'web.paths: Invalid input: expected entries by name, received a list (from ./gantry.yaml)',
+        'realms[0].auth.ticket.principals: Missing: expected entries by name (from ./gantry.yaml)',
+      ]),
+    );
   });
 
   it('refuses prototype keys wherever they stand, and no prototype changes', () => {
@@ -185,7 +210,7 @@ describe('faults', () => {
 
   it('does not let a variable hide that the file has something else where a section belongs', () => {
     expect(faultsOf({ file: file('listen: 5'), environment: { GANTRY_LISTEN_PORT: '1' } })).toEqual([
-      'listen: Invalid input: expected object, received number (from GANTRY_LISTEN_PORT)',
+      'listen: Invalid input: expected settings by name, received number (from GANTRY_LISTEN_PORT)',
     ]);
   });
 
