@@ -175,7 +175,11 @@ export class Intake {
       // An authorizer reports its own failures.
       if (!(error instanceof AuthorizationFailedError))
         this.#logger.error({ realm: this.#realm.uri, authrole: this.#session.authrole, error }, 'authorizer.failed');
-      this.#refuse(message, ErrorUri.AUTHORIZATION_FAILED, `could not find out whether this session may ${action}`);
+      this.#refuse(
+        message,
+        ErrorUri.AUTHORIZATION_FAILED,
+        `the router cannot decide now whether this session may ${action}: try again later`,
+      );
       return;
     }
     if (this.#session.isOpen) return this.#decided(decision, action, message, match);

@@ -20,6 +20,6 @@ export const CLOSE_FRAMES: Readonly<Record<CloseCause, Closing>> = {
   full: { code: 1013, reason: 'no session is free here now: try again later' },
   unreachable: { code: 1013, reason: 'the cluster cannot be reached now: try again later' },
   draining: { code: 1013, reason: 'this router is going away: connect again' },
-  undecided: { code: 1013, reason: 'the session could not be opened in time: try again later' },
+  undecided: { code: 1013, reason: 'the session cannot be opened now: try again later' },
   slow_reader: { code: 1013, reason: 'messages were not read fast enough' },
 };

@@ -223,6 +223,7 @@ describeConformance(
         fail(await authorizer.next());
         const text = await expectError(client, Code.PUBLISH, request, ErrorUri.AUTHORIZATION_FAILED);
         expect(text).not.toContain('secret');
+        expect(text).toContain('try again later');
       }
       const failed = (kind: 'error' | 'malformed' | 'timeout'): number =>
         router().counted(({ authorizerCalls }) => authorizerCalls[`publish,${kind}`]);

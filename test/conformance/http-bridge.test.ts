@@ -336,7 +336,11 @@ describeConformance(
       });
       expect(asked.status).toBe(200);
       expect(asked.headers.get('access-control-allow-methods')).toContain('POST');
-      expect((await fetch(httpUrl(router(), 0, '/open/call'))).status).toBe(405);
+      const wrongMethod = await fetch(httpUrl(router(), 0, '/open/call'));
+      expect([wrongMethod.status, (await wrongMethod.text()).trim()]).toEqual([
+        405,
+        'Only POST, PUT and OPTIONS are answered here.',
+      ]);
     });
 
     it('publishes a webhook, with the headers that may be known, and only what its sender has signed', async () => {

@@ -181,7 +181,10 @@ async function denialOf(caller: Session, { uri, match }: HistoryEntry): Promise<
     return allowed ? undefined : fault(ErrorUri.NOT_AUTHORIZED, 'this session may not subscribe to these events');
   } catch (error) {
     if (!(error instanceof AuthorizationFailedError)) throw error;
-    return fault(ErrorUri.AUTHORIZATION_FAILED, 'could not find out whether this session may subscribe');
+    return fault(
+      ErrorUri.AUTHORIZATION_FAILED,
+      'the router cannot decide now whether this session may subscribe: try again later',
+    );
   }
 }
 

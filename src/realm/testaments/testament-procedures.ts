@@ -141,7 +141,10 @@ async function decide(caller: Session, message: Publish, { allowDisclose }: Real
     decision = await caller.mayPublish(message);
   } catch (error) {
     if (!(error instanceof AuthorizationFailedError)) throw error;
-    return fault(ErrorUri.AUTHORIZATION_FAILED, 'could not find out whether this session may publish');
+    return fault(
+      ErrorUri.AUTHORIZATION_FAILED,
+      'the router cannot decide now whether this session may publish: try again later',
+    );
   }
   if (!decision.allowed)
     return fault(ErrorUri.NOT_AUTHORIZED, `role "${caller.authrole}" may not publish "${topic.slice(0, 100)}"`);

@@ -205,7 +205,10 @@ export class UwsAcceptor {
       this.#refuse(pending, refusal);
     } else if (!methods.includes(pending.method)) {
       const allow = [['Allow', methods.join(', ')]] as const;
-      this.#answer(pending, textAnswer('405', `Only ${methods.join(' and ')} are answered here.`, allow));
+      this.#answer(
+        pending,
+        textAnswer('405', `Only ${methods.join(', ').replace(/, (?=[^,]*$)/, ' and ')} are answered here.`, allow),
+      );
     } else if (isSocketPath) {
       // The library takes no request for a handshake whose key has not 24 characters.
       this.#refuse(pending, handshakeFlaw(pending.head) ?? 'malformed_handshake');
