@@ -11,7 +11,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   ERR_SSL_PACKET_LENGTH_TOO_LONG: 'the server has no TLS at this address',
 };
 
-/** What ws reports when the answer to the opening handshake is not 101. */
+/** The library ws reports this when the answer to the opening handshake is not 101. */
 const HTTP_ANSWER = /^Unexpected server response: (\d{3})$/;
 
 /** The reason why a connection failed, for people. */

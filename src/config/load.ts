@@ -80,7 +80,7 @@ function isAbout({ path, code }: z.core.$ZodIssue, secret: readonly PropertyKey[
   return path.length === secret.length || code === 'custom' || code === 'invalid_union';
 }
 
-/** What YAML and JSON have, in the words of the pages. */
+/** The words of the pages for the types of the schema library. */
 const NAMES: Readonly<Record<string, string>> = {
   record: 'entries by name',
   object: 'settings by name',
