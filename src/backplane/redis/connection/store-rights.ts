@@ -90,8 +90,16 @@ export async function checkRights(
   if (denied.length === 0) return;
   const names = [...new Set(denied.map(([name]) => `+${name.toLowerCase()}`))].join(' ');
   throw new StoreUnusableError(
-    `Redis denies rights that Gantry needs for keys ${scope.keyPattern} and channels ${scope.channelPattern}: ${names}: give the user the rights that the operations guide lists`,
+    `Redis denies rights that Gantry needs for keys ${scope.keyPattern} and channels ${scope.channelPattern}: ${names}: give the user the rights that the operations guide lists${prefixHint(commands, denied, scope)}`,
   );
+}
+
+/** For a user who may use no key of this prefix: probably the prefix, or the patterns of the user, are those of another cluster. */
+function prefixHint(commands: readonly Words[], denied: readonly Words[], scope: RightsScope): string {
+  const { key, keyPattern, channelPattern } = scope;
+  if (!commands.filter((words) => words.includes(key)).every((words) => denied.includes(words))) return '';
+  const patterns = [...keyPattern.split(' ').map((pattern) => `~${pattern}`), `&${channelPattern}`].join(' ');
+  return `, with the patterns ${patterns}, or set backplane.redis.prefix to the prefix that the user may use`;
 }
 
 /**
