@@ -28,6 +28,9 @@ afterAll(() => browser.close());
 /** A page of the origin of a node: any answer of the router is one, without the policy that forbids it all scripts. */
 async function pageAt(url: string, context = browser.newContext({ bypassCSP: true })): Promise<Page> {
   const page = await (await context).newPage();
+  page.on('websocket', (socket) =>
+    socket.on('socketerror', (error) => console.warn(`Chromium, ${socket.url()}: ${error}`)),
+  );
   await page.goto(url.replace(/^ws/, 'http').replace(/ws$/, ''));
   await page.addScriptTag({ path: SCRIPT });
   return page;
