@@ -39,6 +39,8 @@ const REQUEST_TIMEOUT_MS = 7_500;
 
 /** Methods where nothing else is configured. */
 const READING: readonly string[] = ['GET', 'HEAD'];
+/** Without a comma before "and". */
+const LIST = new Intl.ListFormat('en-GB');
 
 /** One request before its answer. */
 interface PendingRequest {
@@ -205,10 +207,7 @@ export class UwsAcceptor {
       this.#refuse(pending, refusal);
     } else if (!methods.includes(pending.method)) {
       const allow = [['Allow', methods.join(', ')]] as const;
-      this.#answer(
-        pending,
-        textAnswer('405', `Only ${methods.join(', ').replace(/, (?=[^,]*$)/, ' and ')} are answered here.`, allow),
-      );
+      this.#answer(pending, textAnswer('405', `Only ${LIST.format(methods)} are answered here.`, allow));
     } else if (isSocketPath) {
       // The library takes no request for a handshake whose key has not 24 characters.
       this.#refuse(pending, handshakeFlaw(pending.head) ?? 'malformed_handshake');
