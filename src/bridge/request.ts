@@ -1,4 +1,4 @@
-import { payloadOf } from '../codec/payload.js';
+import { payloadOf, rawPayload } from '../codec/payload.js';
 import { isDict, own } from '../wamp/dict.js';
 import { Code } from '../wamp/codes.js';
 import { isFault } from '../wamp/faults.js';
@@ -57,5 +57,9 @@ function payloadIn(body: Dict): Payload | Refusal {
   const kwargs = own(body, 'kwargs') ?? NO_DETAILS;
   if (!Array.isArray(args)) return badRequest('"args" must be a list.');
   if (!isDict(kwargs)) return badRequest('"kwargs" must be an object.');
-  return payloadOf(args, kwargs);
+  const made = payloadOf(args, kwargs);
+  const bytes = made.in('json');
+  if (!(bytes instanceof Uint8Array))
+    return badRequest('"args" or "kwargs" have a value that the router cannot represent.');
+  return rawPayload('json', made.elementCount, bytes);
 }

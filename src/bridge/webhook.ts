@@ -27,6 +27,8 @@ export class WebhookService extends ServiceRoute<WebhookOptions> {
     if (flaw !== undefined) return flaw;
     const text = textOf(body);
     if (text === undefined) return badRequest('The body must be UTF-8.');
+    // In JSON it would mean bytes (SER-3).
+    if (text.startsWith('\0')) return badRequest('The body must not begin with U+0000.');
     const realm = await this.realm();
     if (isRefusal(realm)) return realm;
     const principal = { authid, authrole: role, authprovider: HTTP_PROVIDER };

@@ -1,7 +1,11 @@
 import type { Codec } from '../codec/codec.js';
 import type { Counters } from '../telemetry/counters.js';
 import type { Connection } from '../transport/connection.js';
+import { Code } from '../wamp/codes.js';
+import type { Uri } from '../wamp/ids.js';
 import type { RouterMessage } from '../wamp/messages.js';
+import { NO_DETAILS } from '../wamp/options.js';
+import { CloseUri } from '../wamp/uris.js';
 
 /** Counts what could not be read as a message. */
 export const UNREADABLE = 0;
@@ -25,6 +29,14 @@ export class EndpointOutput {
     const { messagesOut } = this.#counters;
     messagesOut[message[0]] = (messagesOut[message[0]] ?? 0) + 1;
     this.#connection.write(encoded);
+  }
+
+  /** Reason and message may come from another session. Where the serializer has no form for them, they are left out. */
+  goodbye(reason: Uri, message: string | undefined): void {
+    const full: RouterMessage = [Code.GOODBYE, message === undefined ? NO_DETAILS : { message }, reason];
+    const short: RouterMessage = [Code.GOODBYE, NO_DETAILS, CloseUri.KILLED];
+    const isEncodable = this.#codec.encode(full) instanceof Uint8Array;
+    this.send(isEncodable ? full : short);
   }
 
   /** `code`: of the message received, or UNREADABLE. */

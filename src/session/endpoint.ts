@@ -111,7 +111,7 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
 
   goodbye(reason: Uri, message: string | undefined): void {
     if (this.#state !== 'established') return;
-    this.#output.send([Code.GOODBYE, message === undefined ? NO_DETAILS : { message }, reason]);
+    this.#output.goodbye(reason, message);
     this.#state = 'shutting_down';
     this.#closeReason = reason;
     this.#timer.start(this.#dependencies.limits.goodbyeTimeoutMs, () => this.#fail('goodbye_timeout'));

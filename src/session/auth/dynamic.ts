@@ -146,6 +146,7 @@ function principalOf(
   };
 }
 
+/** Text that begins with U+0000 means bytes in JSON (SER-3), in which WELCOME must be possible. */
 function isName(value: unknown): value is string {
-  return typeof value === 'string' && value !== '' && value.length <= MAX_NAME_LENGTH;
+  return typeof value === 'string' && value !== '' && value.length <= MAX_NAME_LENGTH && !value.startsWith('\0');
 }

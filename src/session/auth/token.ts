@@ -156,9 +156,10 @@ function claimOf(claims: Dict, name: string): unknown {
   return value;
 }
 
-/** Claims with anything deeper do not become authextra. */
+/** Claims with anything deeper do not become authextra, nor what JSON cannot represent: WELCOME is sent in any serializer. */
 function isPlain(value: unknown): boolean {
-  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
+  if (typeof value === 'string') return !value.startsWith('\0');
+  return typeof value === 'number' ? Number.isFinite(value) : typeof value === 'boolean';
 }
 
 function texts(claim: unknown): readonly string[] {

@@ -93,6 +93,14 @@ describe('claims of a token', () => {
     expect(await read({ sub: 'joe', role: 'user' }, rules)).toBeUndefined();
   });
 
+  it.each(['\0text', Infinity, [['\0text']], [[NaN]]])(
+    'go nowhere if JSON cannot represent them (SER-3)',
+    async (mail) => {
+      const principal = await read({ sub: 'joe', role: 'user', mail }, { authextra: ['mail'] });
+      expect(principal).not.toHaveProperty('authextra');
+    },
+  );
+
   it('go into authextra where they are named and plain', async () => {
     const claims = { sub: 'joe', role: 'user', mail: 'joe@example.com', groups: ['a', 'b'], deep: { x: [[[]]] } };
     const principal = await read(claims, { authextra: ['mail', 'groups', 'deep', 'missing', '__proto__'] });
