@@ -17,6 +17,8 @@ const HASH = 0x23;
 export function checkUri(uri: Uri, match: MatchPolicy, rules: UriRules): string | undefined {
   const { length } = uri;
   if (length > rules.maxUriBytes) return tooLong(rules);
+  // SER-3: in JSON it would be binary data, and no session that uses JSON could receive it.
+  if (uri.charCodeAt(0) === 0) return 'it begins with U+0000';
   const isStrict = rules.uriCheck === 'strict';
   let componentStart = 0;
   let componentCount = 1;

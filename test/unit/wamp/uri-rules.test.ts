@@ -6,11 +6,11 @@ import { checkUri, isReserved, type UriRules } from '../../../src/wamp/uri-rules
 const rules: UriRules = { uriCheck: 'loose', maxUriBytes: 1_024, maxUriComponents: 64 };
 const strict: UriRules = { ...rules, uriCheck: 'strict' };
 
-/** The table of rules 3.2, with the white space that `\s` means in Python besides. */
+/** The table of rules 3.2, with the white space that `\s` means in Python besides, and without U+0000 at the beginning (SER-3). */
 const LOOSE: Record<MatchPolicy, RegExp> = {
-  exact: /^([^\s\x1c-\x1f\x85\u180e.#]+\.)*([^\s\x1c-\x1f\x85\u180e.#]+)$/,
-  prefix: /^([^\s\x1c-\x1f\x85\u180e.#]+\.)*([^\s\x1c-\x1f\x85\u180e.#]*)$/,
-  wildcard: /^(([^\s\x1c-\x1f\x85\u180e.#]+\.)|\.)*([^\s\x1c-\x1f\x85\u180e.#]+)?$/,
+  exact: /^(?!\0)([^\s\x1c-\x1f\x85\u180e.#]+\.)*([^\s\x1c-\x1f\x85\u180e.#]+)$/,
+  prefix: /^(?!\0)([^\s\x1c-\x1f\x85\u180e.#]+\.)*([^\s\x1c-\x1f\x85\u180e.#]*)$/,
+  wildcard: /^(?!\0)(([^\s\x1c-\x1f\x85\u180e.#]+\.)|\.)*([^\s\x1c-\x1f\x85\u180e.#]+)?$/,
 };
 const STRICT: Record<MatchPolicy, RegExp> = {
   exact: /^([0-9a-z_]+\.)*([0-9a-z_]+)$/,
@@ -95,6 +95,7 @@ describe('URI rules', () => {
     expect(checkUri('a.#', 'exact', rules)).toContain('#');
     expect(checkUri('a b', 'exact', rules)).toContain('white space');
     expect(checkUri('Ab', 'exact', strict)).toContain('strict');
+    expect(checkUri('\0com.topic', 'prefix', rules)).toContain('U+0000');
   });
 
   it('bounds the length in bytes of UTF-8 and the number of components (URI-5)', () => {
