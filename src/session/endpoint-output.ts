@@ -6,6 +6,7 @@ import type { Uri } from '../wamp/ids.js';
 import type { RouterMessage } from '../wamp/messages.js';
 import { NO_DETAILS } from '../wamp/options.js';
 import { CloseUri } from '../wamp/uris.js';
+import type { SessionReports } from './session-reports.js';
 
 /** Counts what could not be read as a message. */
 export const UNREADABLE = 0;
@@ -15,17 +16,26 @@ export class EndpointOutput {
   readonly #connection: Connection;
   readonly #codec: Codec;
   readonly #counters: Counters;
+  readonly #reports: Pick<SessionReports, 'unsendable'>;
 
-  constructor(connection: Connection, codec: Codec, counters: Counters) {
+  constructor(connection: Connection, codec: Codec, counters: Counters, reports: Pick<SessionReports, 'unsendable'>) {
     this.#connection = connection;
     this.#codec = codec;
     this.#counters = counters;
+    this.#reports = reports;
   }
 
-  /** For messages without payload, which every serializer can encode. */
+  /**
+   * For messages without payload. Text that some serializer cannot represent is refused where it comes in; should any have passed,
+   * this connection ends, and no other.
+   */
   send(message: RouterMessage): void {
     const encoded = this.#codec.encode(message);
-    if (!(encoded instanceof Uint8Array)) throw new Error(`message ${message[0]} is not encodable: ${encoded.message}`);
+    if (!(encoded instanceof Uint8Array)) {
+      this.#reports.unsendable(message[0], encoded.message);
+      this.#connection.close('undecided');
+      return;
+    }
     const { messagesOut } = this.#counters;
     messagesOut[message[0]] = (messagesOut[message[0]] ?? 0) + 1;
     this.#connection.write(encoded);

@@ -64,9 +64,9 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
     this.#connection = connection;
     this.#dependencies = dependencies;
     this.#codec = dependencies.codecs[connection.serializer];
-    this.#output = new EndpointOutput(connection, this.#codec, dependencies.counters);
-    this.#timer = new SessionTimer(dependencies.after);
     this.#reports = new SessionReports(dependencies, connection.remoteAddress);
+    this.#output = new EndpointOutput(connection, this.#codec, dependencies.counters, this.#reports);
+    this.#timer = new SessionTimer(dependencies.after);
     this.#account = dependencies.turns.open(this);
     this.limitHandshake();
   }

@@ -36,6 +36,12 @@ export class SessionReports {
     this.#logger.info({ ...this.#about(undefined), reason, message }, 'session.refused');
   }
 
+  /** A message that the router made, of the type `code`, has no form in the serializer of the connection. */
+  unsendable(code: number, flaw: string): void {
+    const message = `message ${code} cannot be encoded: ${flaw}`;
+    this.#logger.warn({ ...this.#about(undefined), message }, 'session.unsendable');
+  }
+
   /** Counts and logs an ABORT, and returns the cause with which the connection closes. */
   aborted({ error, message }: Fault, session: EstablishedSession | undefined): CloseCause {
     const fields = { ...this.#about(session), reason: error, message };

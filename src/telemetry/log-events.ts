@@ -57,6 +57,7 @@ export type LogEvent =
   | 'session.closed'
   | 'session.violation'
   | 'session.limit_reached'
+  | 'session.unsendable'
   | 'realm.created'
   | 'realm.removed'
   | 'authenticator.failed'

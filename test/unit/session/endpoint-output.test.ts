@@ -1,13 +1,24 @@
 import { describe, expect, it } from 'vitest';
 import { JsonCodec } from '../../../src/codec/json.js';
 import { EndpointOutput } from '../../../src/session/endpoint-output.js';
+import { Code } from '../../../src/wamp/codes.js';
 
-function goodbyes(reason: string, message: string | undefined): unknown {
+function startOutput() {
   const written: unknown[] = [];
-  const connection = { write: (bytes: Uint8Array) => written.push(JSON.parse(Buffer.from(bytes).toString())) };
+  const ends: string[] = [];
+  const connection = {
+    write: (bytes: Uint8Array) => written.push(JSON.parse(Buffer.from(bytes).toString())),
+    close: (cause: string) => ends.push(cause),
+  };
   const counters = { messagesOut: [] };
   const codec = new JsonCodec({ maxDepth: 64, maxContainerEntries: 1_000 });
-  new EndpointOutput(connection as never, codec, counters as never).goodbye(reason, message);
+  const reports = { unsendable: (code: number) => ends.push(`unsendable ${code}`) };
+  return { output: new EndpointOutput(connection as never, codec, counters as never, reports), written, ends };
+}
+
+function goodbyes(reason: string, message: string | undefined): unknown {
+  const { output, written } = startOutput();
+  output.goodbye(reason, message);
   return written;
 }
 
@@ -22,4 +33,11 @@ describe('SES-11: GOODBYE is sent whatever text another session gave', () => {
   ])('without text that means bytes in JSON (SER-3)', (reason, message) => {
     expect(goodbyes(reason, message)).toEqual([[6, {}, 'wamp.close.killed']]);
   });
+});
+
+it('ends the connection, and nothing else, over a message that has no form in its serializer (SER-3)', () => {
+  const { output, written, ends } = startOutput();
+  output.send([Code.CHALLENGE, 'ticket', { text: '\0text' }]);
+  expect(written).toEqual([]);
+  expect(ends).toEqual([`unsendable ${Code.CHALLENGE}`, 'undecided']);
 });
