@@ -83,7 +83,8 @@ class Endpoint implements ConnectionListener, SessionCloser, HandshakeListener, 
   }
 
   handleNext(): boolean {
-    const message = this.#inbox?.shift();
+    // The connection may have ended while a message is being decided: nothing may overtake that one (ORD-1).
+    const message = this.#isWaiting ? undefined : this.#inbox?.shift();
     if (message !== undefined) this.received(message, HEADROOM_BYTES);
     const isLast = (this.#inbox?.count ?? 0) === 0;
     if (isLast) this.#connection.caughtUp();

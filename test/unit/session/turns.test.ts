@@ -126,6 +126,22 @@ describe('a message that takes several turns, as a publication to very many (G11
     await settle();
     expect(routed(harness)).toEqual([1, 2, 3]);
   });
+
+  it('is overtaken by none of them when its connection is lost in a turn without time left (ORD-1)', async () => {
+    const harness = createHarness({ turnBudgetMs: 1 });
+    harness.join();
+    const door = deferred<undefined>();
+    harness.realm.onRoute = (_, [, request]) => (request === 1 ? door.promise : undefined);
+    harness.send([16, 1, {}, 'a.b'], [16, 2, {}, 'a.b']);
+    harness.turns.work(10_000);
+    harness.hangUp();
+    await allTurns(harness);
+    expect(routed(harness)).toEqual([1]);
+    expect(harness.realm.removed).toHaveLength(1);
+    door.resolve(undefined);
+    await settle();
+    expect(routed(harness)).toEqual([1]);
+  });
 });
 
 const GOODBYE = [6, {}, 'wamp.close.normal'];
