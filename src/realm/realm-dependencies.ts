@@ -44,6 +44,16 @@ export interface RealmSessionLimits extends TestamentLimits, MetaLimits {
 export interface LongWork {
   /** Does one part after the other, in this turn and further ones, until a part returns false. */
   inTurns(part: () => boolean): Promise<void>;
+  /** Absent: sizes at which a part takes about a millisecond. */
+  readonly partSizes?: PartSizes;
+}
+
+/** How much one part does. */
+export interface PartSizes {
+  /** Subscriptions and receivers of a publication; a subscription with more receivers is a part of its own. */
+  readonly receivers: number;
+  /** Subscriptions, registrations, calls or invocations of a session that ends. */
+  readonly holdings: number;
 }
 
 /** Dependencies that all realms of a node share. */

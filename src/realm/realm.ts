@@ -67,7 +67,7 @@ export class Realm implements SessionRealm {
     this.#dealer = this.#createDealer(outlet, sources);
     this.#places = this.#createPlaces();
     this.#reservations = new Reservations(uri, shared, this.#places, () => this.drawId());
-    this.#leaving = new LeavingSessions(this.#broker, this.#dealer, (one, isSilent) => this.#end(one, isSilent));
+    this.#leaving = new LeavingSessions(this.#broker, this.#dealer, this.#end, shared.longWork.partSizes?.holdings);
     this.meta = this.#createMeta(outlet);
     this.#routerCalls = this.#createRouterCalls(outlet);
     this.testaments = this.#createTestaments();
@@ -257,7 +257,7 @@ export class Realm implements SessionRealm {
     return this.#sessions.has(session) ? this.#leaving.begin(session, this.meta.isSilent) : undefined;
   }
 
-  #end(session: Session, isSilent: boolean): void {
+  readonly #end = (session: Session, isSilent: boolean): void => {
     this.#sessions.delete(session);
     this.#shared.totals.sessionCount--;
     this.#shared.counters.sessionsClosed.all++;
@@ -270,7 +270,7 @@ export class Realm implements SessionRealm {
       directory.leave(this.uri, session.session);
       if (!isSilent) this.meta.left(session);
     });
-  }
+  };
 
   historyWith(topic: Uri): SubscriptionId | undefined {
     return this.keeper.historyWith(topic);
@@ -298,13 +298,14 @@ export class Realm implements SessionRealm {
   }
 
   #createBroker(outlet: RealmOutlet, sources: ClockAndRandom): Broker<Session> {
-    const { counters, limits, heldTotal } = this.#shared;
+    const { counters, limits, heldTotal, longWork } = this.#shared;
     return new Broker({
       realm: this.uri,
       outlet,
       sources,
       limits,
       heldTotal,
+      partCount: longWork.partSizes?.receivers,
       onLimit: (limit) => {
         counters.limitsReached[limit]++;
         if (limit === 'held_events') counters.eventsDropped.held_limit++;

@@ -26,6 +26,7 @@ export interface CalleeClient extends Session, Participant {
   readonly authrole: string;
   readonly isOpen: boolean;
   readonly registrations: ReadonlyMap<number, RegistrationRecord>;
+  submit(message: () => Promise<void> | undefined): void;
   readonly node: ParticipantNode & { readonly time: VirtualTime; readonly realm: Realm };
 }
 
@@ -141,18 +142,16 @@ export class Callee {
     const errors = { error: APP_ERROR, unavailable: 'wamp.error.unavailable', interrupted: APP_INTERRUPTED };
     const { request, call, progressCount } = invocation;
     const note = new Note({ reply: call.number, progress: undefined, progressCount });
-    void this.#client.node.realm.route(
-      this.#client,
-      [Code.ERROR, Code.INVOCATION, request, {}, errors[reply], note],
-      false,
-    );
+    const message = [Code.ERROR, Code.INVOCATION, request, {}, errors[reply], note] as const;
+    this.#client.submit(() => this.#client.node.realm.route(this.#client, message, false));
   }
 
   #yield(invocation: InvocationRecord, progress: boolean): void {
     const { request, call } = invocation;
     const number = progress ? invocation.progressCount++ : undefined;
     const note = new Note({ reply: call.number, progress: number, progressCount: invocation.progressCount });
-    void this.#client.node.realm.route(this.#client, [Code.YIELD, request, { progress }, note], false);
+    const message = [Code.YIELD, request, { progress }, note] as const;
+    this.#client.submit(() => this.#client.node.realm.route(this.#client, message, false));
   }
 
   interrupted(request: RequestId, mustAnswer: boolean): void {

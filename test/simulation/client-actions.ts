@@ -1,5 +1,5 @@
 import { Code } from '../../src/wamp/codes.js';
-import type { AudienceLists } from '../../src/wamp/options.js';
+import type { AudienceLists, CancelMode } from '../../src/wamp/options.js';
 import type { Client } from './client.js';
 import type { CallRecord, Journal, PublicationRecord } from './journal.js';
 import { Note } from './note.js';
@@ -10,6 +10,7 @@ import {
   SUBSCRIPTIONS,
   TOPICS,
   type AudienceChoice,
+  type Pattern,
   type StepOf,
 } from './schedule.js';
 import type { VirtualTime } from './virtual-time.js';
@@ -33,77 +34,93 @@ export class ClientActions {
     this.#world = world;
   }
 
-  subscribe({ client: index, topic: which }: StepOf<'subscribe'>): void {
+  subscribe({ client: index, topic }: StepOf<'subscribe'>): void {
     const client = this.#openClient(index);
-    if (client === undefined) return;
+    client?.submit(() => this.#subscribe(client, SUBSCRIPTIONS[topic]!));
+  }
+
+  #subscribe(client: Client, pattern: Pattern): Promise<void> | undefined {
     const request = client.nextRequest();
-    const pattern = SUBSCRIPTIONS[which]!;
     const [topic, match] = pattern;
     const wantsRetained = client.node.hasMetaApi && !client.isSubscribed(topic, match);
     const { at } = this.#world.journal;
     client.asked.set(request, { kind: 'subscribe', pattern, at, invoke: '', concurrency: 0, wantsRetained });
     const options = { match, ...(wantsRetained && { getRetained: true as const }) };
-    void client.node.realm.route(client, [Code.SUBSCRIBE, request, options, topic], false);
+    return client.node.realm.route(client, [Code.SUBSCRIBE, request, options, topic], false);
   }
 
   unsubscribe({ client: index, which }: StepOf<'unsubscribe'>): void {
     const client = this.#openClient(index);
-    const subscription = client === undefined ? undefined : pick([...client.subscriptions.values()], which);
-    if (client === undefined || subscription === undefined) return;
+    client?.submit(() => this.#unsubscribe(client, which));
+  }
+
+  #unsubscribe(client: Client, which: number): Promise<void> | undefined {
+    const subscription = pick([...client.subscriptions.values()], which);
+    if (subscription === undefined) return undefined;
     subscription.until = this.#world.journal.at;
     const request = client.nextRequest();
     client.unsubscribing.set(request, subscription.id);
-    void client.node.realm.route(client, [Code.UNSUBSCRIBE, request, subscription.id], false);
+    return client.node.realm.route(client, [Code.UNSUBSCRIBE, request, subscription.id], false);
   }
 
-  publish({ client: index, topic, count, acknowledge, excludeMe, audience }: StepOf<'publish'>): void {
-    const client = this.#openClient(index);
-    if (client === undefined) return;
-    for (let sent = 0; sent < count; sent++) {
-      const named = this.#named(audience, client);
-      const lists = listsOf(audience, named);
-      const publication: PublicationRecord = {
-        number: this.#world.journal.publications.length,
-        client,
-        topic: TOPICS[topic]!,
-        at: this.#world.journal.tick(),
-        excludeMe,
-        audience,
-        named,
-        acknowledge,
-        isRetained: client.node.hasMetaApi && this.#world.journal.publications.length % 2 === 0,
-        answer: undefined,
-        answeredAt: Infinity,
-        isRefused: false,
-      };
-      this.#world.journal.publications.push(publication);
-      const request = client.nextRequest();
-      if (acknowledge) client.publishing.set(request, publication);
-      const note = new Note({ publication: publication.number });
-      const options = {
-        acknowledge,
-        excludeMe,
-        discloseMe: false,
-        ...(publication.isRetained && { retain: true as const }),
-        ...(lists === undefined ? {} : { audience: lists }),
-      };
-      this.#watchDrops(client, publication);
-      void client.node.realm.route(client, [Code.PUBLISH, request, options, publication.topic, note], false);
-    }
+  publish(step: StepOf<'publish'>): void {
+    const client = this.#openClient(step.client);
+    for (let sent = 0; sent < step.count; sent++) client?.submit(() => this.#publish(client, step));
   }
 
-  /** An unacknowledged publication that is dropped shows only in a counter, at the end of this turn. */
-  #watchDrops(client: Client, publication: PublicationRecord): void {
+  #publish(client: Client, { topic, acknowledge, excludeMe, audience }: StepOf<'publish'>): Promise<void> | undefined {
+    const named = this.#named(audience, client);
+    const lists = listsOf(audience, named);
+    const publication: PublicationRecord = {
+      number: this.#world.journal.publications.length,
+      client,
+      topic: TOPICS[topic]!,
+      at: this.#world.journal.tick(),
+      excludeMe,
+      audience,
+      named,
+      acknowledge,
+      isRetained: client.node.hasMetaApi && this.#world.journal.publications.length % 2 === 0,
+      answer: undefined,
+      answeredAt: Infinity,
+      isRefused: false,
+    };
+    this.#world.journal.publications.push(publication);
+    const request = client.nextRequest();
+    if (acknowledge) client.publishing.set(request, publication);
+    const note = new Note({ publication: publication.number });
+    const options = {
+      acknowledge,
+      excludeMe,
+      discloseMe: false,
+      ...(publication.isRetained && { retain: true as const }),
+      ...(lists === undefined ? {} : { audience: lists }),
+    };
+    const watchDrops = this.#dropWatch(client, publication);
+    const message = [Code.PUBLISH, request, options, publication.topic, note] as const;
+    const handled = client.node.realm.route(client, message, false);
+    watchDrops();
+    void handled?.then(watchDrops);
+    return handled;
+  }
+
+  /** An unacknowledged publication that is dropped shows only in a counter, at the end of the turn in which it was handled. */
+  #dropWatch(client: Client, publication: PublicationRecord): () => void {
     const { counters } = client.node;
     const before = counters.eventsDropped.node_unreachable;
-    setImmediate(() => {
+    const look = (): void => {
       if (counters.eventsDropped.node_unreachable !== before) publication.isRefused = true;
-    });
+    };
+    return () => void setImmediate(look);
   }
 
-  register({ client: index, procedure, invoke, force, concurrency }: StepOf<'register'>): void {
-    const client = this.#openClient(index);
-    if (client === undefined) return;
+  register(step: StepOf<'register'>): void {
+    const client = this.#openClient(step.client);
+    client?.submit(() => this.#register(client, step));
+  }
+
+  #register(client: Client, step: StepOf<'register'>): Promise<void> | undefined {
+    const { procedure, invoke, force, concurrency } = step;
     const request = client.nextRequest();
     const pattern = REGISTRATIONS[procedure]!;
     const [uri, match] = pattern;
@@ -124,68 +141,77 @@ export class ClientActions {
       forceReregister: force,
       ...(concurrency === 0 ? {} : { concurrency }),
     };
-    void client.node.realm.route(client, [Code.REGISTER, request, options, uri], false);
+    return client.node.realm.route(client, [Code.REGISTER, request, options, uri], false);
   }
 
   unregister({ client: index, which }: StepOf<'unregister'>): void {
     const client = this.#openClient(index);
-    const registration = client === undefined ? undefined : pick([...client.registrations.values()], which);
-    if (client === undefined || registration === undefined) return;
+    client?.submit(() => this.#unregister(client, which));
+  }
+
+  #unregister(client: Client, which: number): Promise<void> | undefined {
+    const registration = pick([...client.registrations.values()], which);
+    if (registration === undefined) return undefined;
     registration.until = this.#world.journal.at;
     client.registrations.delete(registration.id);
     const id = registration.id;
-    void client.node.realm.route(client, [Code.UNREGISTER, client.nextRequest(), id], false);
+    return client.node.realm.route(client, [Code.UNREGISTER, client.nextRequest(), id], false);
   }
 
   call(step: StepOf<'call'>): void {
     const client = this.#openClient(step.client);
-    if (client === undefined) return;
-    for (let made = 0; made < step.count; made++) {
-      const { timeoutMs, receiveProgress, chunkCount, plan } = step;
-      const call: CallRecord = {
-        number: this.#world.journal.calls.length,
-        client,
-        request: client.nextRequest(),
-        procedure: PROCEDURES[step.procedure]!,
-        at: this.#world.journal.tick(),
-        atMs: this.#world.time.nowMs,
-        timeoutMs,
-        receiveProgress,
-        isChunked: chunkCount > 0,
-        plan,
-        sentAt: [],
-        invocations: [],
-        cancelMode: undefined,
-        progressCount: 0,
-        end: undefined,
-      };
-      this.#world.journal.calls.push(call);
-      client.calls.set(call.request, call);
-      this.#sendChunk(client, call, 0, chunkCount);
-    }
+    for (let made = 0; made < step.count; made++) client?.submit(() => this.#call(client, step));
+  }
+
+  #call(client: Client, { procedure, timeoutMs, receiveProgress, chunkCount, plan }: StepOf<'call'>): undefined {
+    const call: CallRecord = {
+      number: this.#world.journal.calls.length,
+      client,
+      request: client.nextRequest(),
+      procedure: PROCEDURES[procedure]!,
+      at: this.#world.journal.tick(),
+      atMs: this.#world.time.nowMs,
+      timeoutMs,
+      receiveProgress,
+      isChunked: chunkCount > 0,
+      plan,
+      sentAt: [],
+      invocations: [],
+      cancelMode: undefined,
+      progressCount: 0,
+      end: undefined,
+    };
+    this.#world.journal.calls.push(call);
+    client.calls.set(call.request, call);
+    this.#sendChunk(client, call, 0, chunkCount);
   }
 
   /** Sends the CALL itself as the first chunk, and the others one by one while the call is pending. */
-  #sendChunk(client: Client, call: CallRecord, chunk: number, chunkCount: number): void {
+  #sendChunk(client: Client, call: CallRecord, chunk: number, chunkCount: number): undefined {
     const { request, procedure, timeoutMs, receiveProgress } = call;
-    if (!client.isOpen) return;
     const progress = chunk < chunkCount;
     const options = { timeoutMs, receiveProgress, progress, discloseMe: false };
     const note = new Note({ call: call.number, chunk, isLast: !progress });
     const message = [Code.CALL, request, options, procedure, note] as const;
     if (chunk === 0) void client.node.realm.route(client, message, false);
     else client.node.realm.continueCall(client, message);
-    if (progress)
-      this.#world.time.after(CONTINUATION_PAUSE_MS, () => this.#sendChunk(client, call, chunk + 1, chunkCount));
+    if (!progress) return;
+    this.#world.time.after(CONTINUATION_PAUSE_MS, () => {
+      client.submit(() => this.#sendChunk(client, call, chunk + 1, chunkCount));
+    });
   }
 
   cancel({ client: index, which, mode }: StepOf<'cancel'>): void {
     const client = this.#openClient(index);
-    const pending = [...(client?.calls.values() ?? [])].filter(({ end }) => end === undefined);
+    client?.submit(() => this.#cancel(client, which, mode));
+  }
+
+  #cancel(client: Client, which: number, mode: CancelMode): Promise<void> | undefined {
+    const pending = [...client.calls.values()].filter(({ end }) => end === undefined);
     const call = pick(pending, which);
-    if (client === undefined || call === undefined) return;
+    if (call === undefined) return undefined;
     call.cancelMode ??= mode;
-    void client.node.realm.route(client, [Code.CANCEL, call.request, { mode }], false);
+    return client.node.realm.route(client, [Code.CANCEL, call.request, { mode }], false);
   }
 
   #openClient(index: number): Client | undefined {

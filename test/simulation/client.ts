@@ -70,6 +70,8 @@ export class Client implements Session {
   readonly #callee: Callee;
   readonly #lastPublication = new Map<Participant, number>();
   #lastRequest = 0;
+  /** Messages that wait for the one before; undefined: none waits. */
+  #unsent: (() => Promise<void> | undefined)[] | undefined;
 
   constructor(session: SessionId, node: SimulatedNode, role: string, features: 'all' | 'few') {
     this.session = session;
@@ -98,6 +100,22 @@ export class Client implements Session {
 
   nextRequest(): RequestId {
     return ++this.#lastRequest as RequestId;
+  }
+
+  /** Sends a message once the router has handled the one before, and while the session is open (ORD-1). */
+  submit(message: () => Promise<void> | undefined): void {
+    if (this.#unsent !== undefined) {
+      this.#unsent.push(message);
+      return;
+    }
+    const handled = this.isOpen ? message() : undefined;
+    if (handled === undefined) return;
+    this.#unsent = [];
+    void handled.then(() => {
+      const unsent = this.#unsent ?? [];
+      this.#unsent = undefined;
+      for (const later of unsent) this.submit(later);
+    });
   }
 
   get isReachable(): boolean {
@@ -182,7 +200,8 @@ export class Client implements Session {
   end(): void {
     if (!this.isOpen) return;
     this.die();
-    this.node.realm.remove(this);
+    const endPart = this.node.realm.remove(this);
+    if (endPart !== undefined) void this.node.inTurns(endPart);
   }
 
   /** The transport is lost and the node with it. */

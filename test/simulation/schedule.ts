@@ -13,6 +13,8 @@ export interface Schedule {
   readonly hasMetaApi?: boolean;
   /** Messages a lane delivers at a time. */
   readonly batchCount: number;
+  /** Subscriptions, receivers and other holdings in one part of long work. Absent in older cases: no work is long. */
+  readonly partSize?: number;
   /** Seeds the delays of the lanes and every choice the routers make. */
   readonly seed: number;
   /** Taken at once before the others, then given time: what most of a cluster's life begins with. */
@@ -223,6 +225,7 @@ export function scheduleArbitrary(faults: Faults, hasMetaApi = false): fc.Arbitr
     faults: fc.constant(faults),
     hasMetaApi: fc.constant(hasMetaApi),
     batchCount: fc.constantFrom(1, 3, 1_000),
+    partSize: fc.constantFrom(1, 2, 1_000),
     seed: fc.nat({ max: 2 ** 31 - 1 }),
     setup: fc.array(fc.oneof(subscribe, register), { maxLength: 16, size: 'max' }),
     steps: fc.array(stepArbitrary, { minLength: 1, maxLength: 90, size: 'max' }),

@@ -71,6 +71,9 @@ export interface SimulatedNodeOptions {
   readonly proposeSessionId: () => SessionId;
   readonly meddle: Meddle | undefined;
   readonly hasMetaApi: boolean;
+  readonly partSize: number;
+  /** Runs the next part of long work at some later time. */
+  readonly schedulePart: (part: () => void) => void;
   /** Called when the node was declared dead and has left: a new incarnation begins. */
   readonly onFenced: () => void;
 }
@@ -109,6 +112,7 @@ export class SimulatedNode {
   watcher: Watcher | undefined;
   /** The realm has the meta API, and keeps events. */
   readonly hasMetaApi: boolean;
+  readonly #schedulePart: (part: () => void) => void;
   readonly #isCutOff: () => boolean;
   readonly #lacksRows: () => boolean;
   readonly #backplane: Backplane;
@@ -126,12 +130,15 @@ export class SimulatedNode {
     proposeSessionId,
     meddle,
     hasMetaApi,
+    partSize,
+    schedulePart,
     onFenced,
   }: SimulatedNodeOptions) {
     this.id = id;
     this.time = time;
     this.journal = journal;
     this.hasMetaApi = hasMetaApi;
+    this.#schedulePart = schedulePart;
     this.#isCutOff = () => hub.faults.isCutOff(id);
     this.#lacksRows = () => hub.faults.lacksRows(id);
     this.#backplane = hub.join(id);
@@ -164,10 +171,8 @@ export class SimulatedNode {
         // A dead node's timers die with it.
         after: (delayMs, action) => time.after(delayMs, () => this.state !== 'dead' && action()),
         longWork: {
-          inTurns: (part) => {
-            while (part());
-            return Promise.resolve();
-          },
+          inTurns: (part) => this.inTurns(part),
+          partSizes: { receivers: partSize, holdings: partSize },
         },
         keptWrites: { count: 0, bytes: 0, lastNumber: 0 },
         totals: this.#totals,
@@ -198,6 +203,20 @@ export class SimulatedNode {
 
   get sessionCount(): number {
     return this.#totals.sessionCount;
+  }
+
+  /** Runs each part of long work between other work, until a part returns false; the first one was done just now. */
+  inTurns(part: () => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const next = (): void =>
+        this.#schedulePart(() => {
+          // The parts of a process end with it.
+          if (this.state === 'dead') return;
+          if (part()) next();
+          else resolve();
+        });
+      next();
+    });
   }
 
   async start(): Promise<void> {

@@ -12,6 +12,7 @@ import { endOfTurn, seededRandom, VirtualTime } from './virtual-time.js';
 const LONG_MS = 60_000;
 const MAX_LANE_DELAY_MS = 25;
 const SLOW_LANE_DELAY_MS = 150;
+const MAX_PART_DELAY_MS = 5;
 const SESSIONS_PER_NODE_AT_START = 2;
 
 /** A cluster on virtual time and its clients; performs the steps of a schedule. */
@@ -40,11 +41,7 @@ export class World {
       batchCount: schedule.batchCount,
       after: (delayMs, action) => this.time.after(delayMs, action),
       schedule: (from, to, deliver) => {
-        this.#underWayCount++;
-        this.time.after(this.#delayMs(`${from} ${to}`), () => {
-          this.#underWayCount--;
-          deliver();
-        });
+        this.#runLater(this.#delayMs(`${from} ${to}`), deliver);
       },
     });
   }
@@ -174,6 +171,8 @@ export class World {
       proposeSessionId: () => this.#proposeSessionId(),
       meddle: this.#meddle,
       hasMetaApi: this.#schedule.hasMetaApi === true,
+      partSize: this.#schedule.partSize ?? Infinity,
+      schedulePart: (part) => this.#runLater(this.#random() * MAX_PART_DELAY_MS, part),
       onFenced: () => this.#start(),
     });
     this.nodes.push(node);
@@ -248,6 +247,14 @@ export class World {
     if (node === undefined || this.hub.faults.isIsolated(node.id)) return;
     node.calleesLostAt.push(this.journal.tick());
     this.hub.faults.loseCallees(node.id);
+  }
+
+  #runLater(delayMs: number, action: () => void): void {
+    this.#underWayCount++;
+    this.time.after(delayMs, () => {
+      this.#underWayCount--;
+      action();
+    });
   }
 
   #proposeSessionId(): SessionId {

@@ -10,6 +10,7 @@ export class LeavingSessions {
   readonly #broker: Pick<Broker<Session>, 'leavePart'>;
   readonly #dealer: Pick<Dealer<Session>, 'leavePart'>;
   readonly #end: (session: Session, isSilent: boolean) => void;
+  readonly #partCount: number;
   /** Sessions that have not ended all, and whether their end is silent. */
   readonly #leaving = new Map<Session, boolean>();
 
@@ -18,10 +19,12 @@ export class LeavingSessions {
     broker: Pick<Broker<Session>, 'leavePart'>,
     dealer: Pick<Dealer<Session>, 'leavePart'>,
     end: (session: Session, isSilent: boolean) => void,
+    partCount = PART_COUNT,
   ) {
     this.#broker = broker;
     this.#dealer = dealer;
     this.#end = end;
+    this.#partCount = partCount;
   }
 
   /** Undefined: the session has ended, or is ending. Otherwise each call of the function ends a part; false: the session has ended. */
@@ -47,7 +50,8 @@ export class LeavingSessions {
   }
 
   #endsPart(session: Session): boolean {
-    return this.#broker.leavePart(session, PART_COUNT) || this.#dealer.leavePart(session, PART_COUNT);
+    // The dealer first: from its first part on no call goes to the session.
+    return this.#dealer.leavePart(session, this.#partCount) || this.#broker.leavePart(session, this.#partCount);
   }
 
   #finish(session: Session): void {

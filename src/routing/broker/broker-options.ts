@@ -10,6 +10,8 @@ export interface BrokerOptions<P extends Peer> {
   readonly sources: Pick<ClockAndRandom, 'publicationId' | 'random' | 'retainMark'>;
   readonly limits: HeldLimits & { readonly maxSubscriptionsPerSession: number };
   readonly heldTotal: HeldTotal;
+  /** Subscriptions and receivers of one part of a publication. */
+  readonly partCount?: number | undefined;
   /** A request was refused because of `limits`, or a session did not get an event that it had published to itself. */
   readonly onLimit?: (limit: BrokerLimit) => void;
   /** A session receives the subscription from now on: SUBSCRIBED has been sent. */

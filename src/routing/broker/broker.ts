@@ -39,7 +39,7 @@ export class Broker<P extends Peer> {
   /** Undefined: the realm keeps no events. */
   #keeping: KeepingRules | undefined;
 
-  constructor({ realm, outlet, sources, limits, heldTotal, ...on }: BrokerOptions<P>) {
+  constructor({ realm, outlet, sources, limits, heldTotal, partCount, ...on }: BrokerOptions<P>) {
     this.#outlet = outlet;
     this.#sources = sources;
     this.#limits = limits;
@@ -48,7 +48,7 @@ export class Broker<P extends Peer> {
     const hashSeed = drawHashSeed(() => sources.random());
     this.#table = new SubscriptionTable<P>(realm, hashSeed);
     this.#replays = new Replays<P>((delayMs, action) => outlet.after(delayMs, action));
-    this.#distribution = new Distribution(this.#table, outlet, this.#lookups, this.#replays);
+    this.#distribution = new Distribution(this.#table, outlet, this.#lookups, this.#replays, partCount);
   }
 
   /** The subscriptions of this node. */

@@ -22,6 +22,7 @@ export class Distribution<P extends Peer> {
   readonly #outlet: Pick<Outlet<P>, 'deliver'>;
   readonly #lookups: RetainedLookups<P>;
   readonly #replays: Replays<P>;
+  readonly #partCount: number;
   /** Publications that are not delivered to all: their sessions send nothing else meanwhile. */
   readonly #rests = new Map<P, Rest>();
   readonly #deliver = (publication: Publication, subscription: SharedSubscription<P>): void =>
@@ -32,11 +33,13 @@ export class Distribution<P extends Peer> {
     outlet: Pick<Outlet<P>, 'deliver'>,
     lookups: RetainedLookups<P>,
     replays: Replays<P>,
+    partCount = PART_COUNT,
   ) {
     this.#table = table;
     this.#outlet = outlet;
     this.#lookups = lookups;
     this.#replays = replays;
+    this.#partCount = partCount;
   }
 
   /**
@@ -45,11 +48,11 @@ export class Distribution<P extends Peer> {
    */
   begin(publication: Publication): Rest | undefined {
     const { retain, topic } = publication;
-    if (retain === undefined) return this.#table.forEachMatch(topic, this.#deliver, publication, PART_COUNT);
+    if (retain === undefined) return this.#table.forEachMatch(topic, this.#deliver, publication, this.#partCount);
     // Sessions whose lookup is under way get the event with its outcome.
     if (!this.#lookups.isEmpty)
       for (const subscription of this.#table.matching(topic)) this.#lookups.note(publication, subscription);
-    return this.#table.forEachMatch(topic, this.#deliverToOthers, publication, PART_COUNT);
+    return this.#table.forEachMatch(topic, this.#deliverToOthers, publication, this.#partCount);
   }
 
   /** Keeps what is left of a session's publication, whose end must not overtake it. `done` follows the last part. */

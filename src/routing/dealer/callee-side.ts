@@ -151,7 +151,6 @@ export class CalleeSide<P extends Peer> {
   /** Ends `count` invocations of a callee that is leaving. False: it has no more than that. */
   leavePart(callee: CalleeState<P>, count: number): boolean {
     if (callee.invocations.size <= count) return false;
-    callee.hasLeft = true;
     const invocations = callee.invocations.some(count);
     for (const invocation of invocations) this.#forget(invocation);
     for (const { call } of invocations) this.#fail(call, 'left', ErrorUri.CANCELED);

@@ -185,11 +185,12 @@ export class Dealer<P extends Peer> {
    * on. False: it has few of each, for `leave`.
    */
   leavePart(peer: P, count: number): boolean {
+    const callee = this.#callees.get(peer.session);
+    if (callee !== undefined) callee.hasLeft = true;
     if (this.#callerSide.pendingOf(peer) > count) {
       this.#callerSide.leave(peer, count);
       return true;
     }
-    const callee = this.#callees.get(peer.session);
     if (callee === undefined) return false;
     return this.#registrar.leavePart(callee, count) || this.#calleeSide.leavePart(callee, count);
   }

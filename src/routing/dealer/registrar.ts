@@ -148,7 +148,6 @@ export class Registrar<P extends Peer> {
   /** Releases `count` registrations and claims of a session. False: it has no more than that. */
   leavePart(callee: CalleeState<P>, count: number): boolean {
     if (callee.claims.size + callee.registrations.size <= count) return false;
-    callee.hasLeft = true;
     for (const { registration } of callee.claims.some(count)) {
       callee.claims.delete(registration);
       this.#outlet.release(registration, callee.peer.session);
