@@ -3,6 +3,7 @@ import { ConcurrencyLimiter } from '../../util/concurrency-limiter.js';
 import { fault, isFault, type Fault } from '../../wamp/faults.js';
 import { isId, type SessionId } from '../../wamp/ids.js';
 import { ErrorUri } from '../../wamp/uris.js';
+import type { ProcedureResult } from '../router-procedures.js';
 import type { MetaSources } from './meta-handlers.js';
 
 /** The sources with which a procedure asks nodes. */
@@ -101,6 +102,14 @@ export function readRemoval(body: unknown): Removal | undefined {
 
 function missing(nodes: readonly string[]): Fault {
   return fault(ErrorUri.UNAVAILABLE, `these nodes did not answer, call again: ${nodes.join(', ')}`);
+}
+
+/** The result of a procedure that lists sessions. A Fault: there are too many. */
+export function sessionList(
+  sources: Pick<MetaSources, 'limits' | 'onLimit'>,
+  sessions: readonly number[],
+): ProcedureResult | Fault {
+  return sessions.length > sources.limits.maxMetaListIds ? tooLong(sources, 'count them') : { args: [sessions] };
 }
 
 /** The list has more ids than an answer has. `instead`: what the caller can do. */

@@ -7,7 +7,7 @@ import type { Dict, MatchPolicy } from '../../wamp/options.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import { idsByPolicy, type Listed } from '../ids-by-policy.js';
 import type { HandlersOf, MetaSources } from './meta-handlers.js';
-import { askAll, reading, readRemoval, tooLong, type Lists } from './meta-question.js';
+import { askAll, reading, readRemoval, sessionList, tooLong, type Lists } from './meta-question.js';
 import { noSuchSession } from './meta-sessions.js';
 import type { ProcedureResult } from '../router-procedures.js';
 
@@ -17,7 +17,10 @@ const REMOVE_CALLEE = 'registration.remove_callee';
 export function registrationProcedures(sources: MetaSources, lists: Lists): HandlersOf<'wamp.registration.'> {
   const { realm, backplane, dealer } = sources;
   const { directory } = dealer;
-  const about = (id: number, answer: (registration: Registration) => ProcedureResult): ProcedureResult | Fault => {
+  const about = (
+    id: number,
+    answer: (registration: Registration) => ProcedureResult | Fault,
+  ): ProcedureResult | Fault => {
     const registration = directory.byId(id as RegistrationId);
     return registration === undefined ? noSuchRegistration(id) : answer(registration);
   };
@@ -39,7 +42,12 @@ export function registrationProcedures(sources: MetaSources, lists: Lists): Hand
     'wamp.registration.get': ({ registration_id: id }) =>
       about(id, (registration) => ({ args: [registrationDetails(registration)] })),
     'wamp.registration.list_callees': ({ registration_id: id }) =>
-      about(id, ({ callees }) => ({ args: [callees.map(({ session }) => session)] })),
+      about(id, ({ callees }) =>
+        sessionList(
+          sources,
+          callees.map(({ session }) => session),
+        ),
+      ),
     'wamp.registration.count_callees': ({ registration_id: id }) =>
       about(id, ({ callees }) => ({ args: [callees.length] })),
     'wamp.registration.remove_callee': async ({ registration_id: id, callee_id: callee, reason }) => {

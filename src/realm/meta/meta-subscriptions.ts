@@ -7,7 +7,7 @@ import type { MatchPolicy } from '../../wamp/options.js';
 import { isReserved } from '../../wamp/uri-rules.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import type { HandlersOf, MetaLimits, MetaSources } from './meta-handlers.js';
-import { askAll, reading, readRemoval, tooLong, type Lists } from './meta-question.js';
+import { askAll, reading, readRemoval, sessionList, tooLong, type Lists } from './meta-question.js';
 import { byPolicy, matchIn } from './meta-registrations.js';
 import { noSuchSession } from './meta-sessions.js';
 import { idsByPolicy, readIdsByPolicy, type Listed } from '../ids-by-policy.js';
@@ -73,7 +73,7 @@ class SubscriptionQuestions {
   }
 
   /** Answers from the rows of one subscription, of which each node has at most one. */
-  async answer(about: About, answer: (rows: Rows) => ProcedureResult): Promise<ProcedureResult | Fault> {
+  async answer(about: About, answer: (rows: Rows) => ProcedureResult | Fault): Promise<ProcedureResult | Fault> {
     const rows = await this.ask(about, readRows);
     if (isFault(rows)) return rows;
     const [first, ...others] = rows;
@@ -114,7 +114,12 @@ export function subscriptionProcedures(sources: MetaSources, lists: Lists): Hand
       }),
     'wamp.subscription.list_subscribers': ({ subscription_id: id }, { signal }) =>
       lists.make(signal, () =>
-        questions.answer(['id', id], (rows) => ({ args: [rows.flatMap(({ subscribers }) => subscribers)] })),
+        questions.answer(['id', id], (rows) =>
+          sessionList(
+            sources,
+            rows.flatMap(({ subscribers }) => subscribers),
+          ),
+        ),
       ),
     'wamp.subscription.count_subscribers': ({ subscription_id: id }) =>
       questions.answer(['count', id], (rows) => ({

@@ -2,8 +2,9 @@ import { expect, it } from 'vitest';
 import { answersOf, readAnswerBody } from '../../../../src/backplane/question.js';
 import { Lists } from '../../../../src/realm/meta/meta-question.js';
 import type { MetaSources } from '../../../../src/realm/meta/meta-handlers.js';
+import { registrationProcedures } from '../../../../src/realm/meta/meta-registrations.js';
 import { sessionProcedures } from '../../../../src/realm/meta/meta-sessions.js';
-import { answerSubscriptions } from '../../../../src/realm/meta/meta-subscriptions.js';
+import { answerSubscriptions, subscriptionProcedures } from '../../../../src/realm/meta/meta-subscriptions.js';
 import type { ProcedureCall } from '../../../../src/realm/router-procedures.js';
 import { SubscriptionTable } from '../../../../src/routing/broker/subscription-table.js';
 import { drawHashSeed } from '../../../../src/routing/number-table.js';
@@ -94,4 +95,36 @@ it('the longest list of subscriptions fits into the answer of a node', async () 
   );
   expect(parts.length).toBeGreaterThan(1);
   expect(parts.every(({ kind }) => kind === 'part')).toBe(true);
+});
+
+it('subscribers of all nodes together, and callees, are listed up to the bound (limits.maxMetaListIds)', async () => {
+  const reached: string[] = [];
+  const sessions = (count: number, first: number): SessionId[] =>
+    Array.from({ length: count }, (_, at) => (first + at) as SessionId);
+  const half = META_LIMITS.maxMetaListIds / 2;
+  let ofOther = half;
+  const row = (ids: SessionId[]) => ({ body: [[7, 'exact', 'com.topic', 1, ids, ids.length]] });
+  const sources = {
+    realm: 'com.realm',
+    backplane: {
+      ask: () =>
+        Promise.resolve({ answers: [row(sessions(half, 1)), row(sessions(ofOther, half + 1))], unanswered: [] }),
+    },
+    dealer: {
+      directory: { byId: () => ({ callees: sessions(half + ofOther, 1).map((session) => ({ session })) }) },
+    },
+    limits: META_LIMITS,
+    onLimit: (limit: string) => reached.push(limit),
+  } as unknown as MetaSources;
+  const lists = new Lists(sources);
+  const call = { signal: new AbortController().signal } as ProcedureCall;
+  const subscribers = async () =>
+    subscriptionProcedures(sources, lists)['wamp.subscription.list_subscribers']({ subscription_id: 7 }, call);
+  const callees = async () =>
+    registrationProcedures(sources, lists)['wamp.registration.list_callees']({ registration_id: 7 }, call);
+  for (const list of [subscribers, callees]) expect(await list()).toMatchObject({ args: [{ length: 2 * half }] });
+  ofOther++;
+  for (const list of [subscribers, callees])
+    expect(await list()).toMatchObject({ error: ErrorUri.PAYLOAD_SIZE_EXCEEDED });
+  expect(reached).toEqual(['meta_list_ids', 'meta_list_ids']);
 });
