@@ -105,12 +105,13 @@ export class ClientSession {
 
   /**
    * Resolves with the publication's id when the router acknowledges; where `options.acknowledge` is false, with nothing when
-   * the system has taken the message.
+   * the system has taken the message. Errors: WampError, NotConnectedError, UnencodableError.
    */
   publish(topic: string, values: Partial<Values>, options: Dict = {}): Promise<number | undefined> {
     const isAcknowledged = own(options, 'acknowledge') !== false;
     const elements = [{ ...options, acknowledge: isAcknowledged }, topic, ...valueElements(values)];
     if (isAcknowledged) return this.#ask(Code.PUBLISH, elements, ([, , publication]) => publication as number);
+    if (this.#end !== undefined) return Promise.reject(this.#end);
     return new Promise((resolve) => {
       this.#requests.issue((id) => this.#send([Code.PUBLISH, id, ...elements], () => resolve(undefined)));
     });

@@ -60,7 +60,7 @@ export class ByteSink {
     return message;
   }
 
-  /** Forgets the message written since the last finish or drop and says why. */
+  /** Forgets the message written since the last finish or drop, and returns why. */
   drop(): string {
     const trouble = this.trouble ?? 'not writable';
     this.trouble = undefined;

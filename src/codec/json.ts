@@ -23,7 +23,7 @@ const MAX_NUMBERS = 3;
 /** With the commas around them. */
 const PRESETS = new PresetDetails((details) => Buffer.from(`,${JSON.stringify(details)},`));
 
-/** JSON by RFC 8259, UTF-8 only; bytes as SER-3 says. */
+/** JSON by RFC 8259, UTF-8 only; bytes as SER-3 defines them. */
 export class JsonCodec implements Codec {
   readonly serializer = 'json';
   readonly #reader: JsonReader;

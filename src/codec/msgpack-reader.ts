@@ -9,7 +9,7 @@ import { MixedDict, type OpenDict, putEntry, Timestamp, Untranslatable } from '.
 
 /**
  * Reads MessagePack. The length checks come before anything is built: a list of n elements needs n bytes, a dict of n
- * entries 2n. The last of equal keys wins (SER-4). undefined, as msgpackr says it, is read as null.
+ * entries 2n. The last of equal keys wins (SER-4). undefined, as msgpackr writes it, is read as null.
  */
 export class MsgpackReader implements Reader {
   pos = 0;

@@ -55,7 +55,7 @@ function afterMsgpack(bytes: Uint8Array, pos: number): number {
   return pos + (first === 0xdc || first === 0xde ? 3 : 5);
 }
 
-/** Behind a head of a length of `width` bytes, `more` bytes, and as many as the length says. */
+/** Behind a head of a length of `width` bytes, `more` bytes, and as many as the length is. */
 function behindLength(bytes: Uint8Array, pos: number, width: number, more: number): number {
   let length = 0;
   for (let i = pos + 1; i <= pos + width; i++) length = length * 256 + (bytes[i] as number);

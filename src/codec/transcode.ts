@@ -32,12 +32,12 @@ const writers: Readonly<Record<SerializerId, (sink: ByteSink, value: unknown, de
 const sink = new ByteSink();
 
 /**
- * The same elements in another serialization. Says exactly the same or fails; the policy (SER-3, SER-6):
+ * The same elements in another serialization. The result means exactly the same, or there is none; the policy (SER-3, SER-6):
  * - bytes ↔ in JSON a string of U+0000 and Base64, at every level. JSON text beginning with U+0000 that is not Base64,
  *   and foreign text beginning with U+0000, fail; lone surrogates become U+FFFD.
  * - integers stay exact: beyond 64 bits as the double that equals them, else as a CBOR bignum, else it fails.
  * - floats stay floats, also integral ones (`1.0` in JSON); NaN and infinities fail in JSON.
- * - undefined, in MessagePack as msgpackr says it, becomes null; other simple values of CBOR fail.
+ * - undefined, in MessagePack as msgpackr writes it, becomes null; other simple values of CBOR fail.
  * - CBOR tags are dropped, their content kept; bignums are integers. Values that portable.ts and the readers reject come only
  *   from nodes of an earlier version.
  * - MessagePack timestamps become RFC 3339 text (in CBOR with tag 0); other extensions fail.

@@ -106,11 +106,6 @@ export class Handshake {
     else this.#place = place;
   }
 
-  /** True while CHALLENGE awaits its AUTHENTICATE (PV-11). */
-  get isChallenging(): boolean {
-    return this.#challenge !== undefined;
-  }
-
   answer(signature: string, extra: Dict): void {
     const challenge = this.#challenge;
     if (challenge === undefined) throw new Error('AUTHENTICATE without CHALLENGE reached the handshake');

@@ -38,8 +38,9 @@ export interface Counters {
   readonly eventsDropped: Tally<EventDrop>;
   readonly routing: Tally<RoutingDiscard>;
   readonly calls: Tally<CallOutcome>;
-  /** Calls by which authenticators decide on clients, by their end. */
+  /** Questions to the store whether a login stands behind a cookie. */
   readonly cookieLookups: Tally<CookieLookupResult>;
+  /** Calls by which authenticators decide on clients, by their end. */
   readonly authenticatorCalls: Tally<AuthenticatorOutcome>;
   readonly testaments: Tally<TestamentFate>;
   /** Sessions of dead nodes whose rows this node has removed. */

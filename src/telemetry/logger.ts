@@ -59,7 +59,7 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   return logger;
 }
 
-/** Says nothing. For tests and for parts that were given no logger. */
+/** Writes nothing. For tests and for parts that were given no logger. */
 export const silentLogger: Logger = {
   trace: () => undefined,
   debug: () => undefined,

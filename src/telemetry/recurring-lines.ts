@@ -38,7 +38,7 @@ export class RecurringLines {
     write(last === undefined || last.omittedCount === 0 ? {} : { count: last.omittedCount });
   }
 
-  /** Kinds whose period is over and that left nothing out. True: there is room. */
+  /** Forgets kinds whose period is over. True: there is room. */
   #forget(nowMs: number): boolean {
     for (const [kind, { sinceMs }] of this.#kinds) if (nowMs - sinceMs >= this.#periodMs) this.#kinds.delete(kind);
     return this.#kinds.size < MAX_KINDS;

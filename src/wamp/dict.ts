@@ -20,7 +20,7 @@ export function isCount(value: unknown): value is number {
 }
 
 /**
- * An id that this router gave out and a client says back. Serializers of JavaScript write numbers above 2^32 as
+ * An id that this router gave out and a client sends back. Serializers of JavaScript write numbers above 2^32 as
  * floats (rules 3.6): there alone a float is taken for the integer it means (MSG-10). Undefined: no id.
  */
 export function returnedId(value: unknown): number | undefined {

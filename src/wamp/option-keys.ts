@@ -22,7 +22,7 @@ type KeyType =
 export type KnownKeys = ReadonlyMap<string, KeyType>;
 
 /**
- * Checks every known key of a dict; unknown keys and null are passed over (MSG-5, MSG-6, MSG-7). Says whether there
+ * Checks every known key of a dict; unknown keys and null are passed over (MSG-5, MSG-6, MSG-7). Returns whether there
  * is more than booleans. `where` names the dict in the violation, for example `PUBLISH.Options`. O(keys).
  */
 export function checkKeys(where: string, dict: Dict, known: KnownKeys): Fault | 'booleans' | 'more' {

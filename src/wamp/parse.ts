@@ -172,7 +172,7 @@ function parseGoodbye(header: Header): ClientMessage | Fault {
   return isFault(seen) ? seen : [Code.GOODBYE, details, reason];
 }
 
-/** ABORT may carry a payload (MSG-11). It ends the session whatever else it says, so no more is checked. */
+/** ABORT may carry a payload (MSG-11). It ends the session whatever else it contains, so no more is checked. */
 function parseAbort(header: Header): ClientMessage | Fault {
   if (header.length < 3 || header.length > 5) return wrongLength('ABORT', '3 to 5');
   const [, details, reason] = header;

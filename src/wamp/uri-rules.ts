@@ -11,7 +11,7 @@ const DOT = 0x2e;
 const HASH = 0x23;
 
 /**
- * Says what is wrong with a URI or pattern, or undefined when nothing is. Linear in its length, which is bounded.
+ * Returns what is wrong with a URI or pattern, or undefined when nothing is. Linear in its length, which is bounded.
  * Exact: no empty component. Prefix: the last may be empty. Wildcard: any may be (URI-1, URI-3, URI-5).
  */
 export function checkUri(uri: Uri, match: MatchPolicy, rules: UriRules): string | undefined {

@@ -94,7 +94,7 @@ export class Lane<Message> {
     return this.#queue.slice(this.#head).filter((message) => message !== undefined);
   }
 
-  /** Forgets what is under way but the first `keptCount` messages. Says whether anything was forgotten. */
+  /** Forgets what is under way but the first `keptCount` messages. Returns whether anything was forgotten. */
   cut(keptCount: number): boolean {
     const forgotten = this.waitingCount > keptCount;
     if (forgotten) this.#queue.length = this.#head + keptCount;

@@ -2,7 +2,7 @@ import type { NodeId, Uri } from '../../wamp/ids.js';
 
 /** Keys of the cluster's nodes. One hash tag. */
 export interface NodesKeys {
-  /** Hash: NodeId → row in JSON. */
+  /** Hash: NodeId → row in MessagePack. */
   readonly alive: string;
   /** Sorted set: NodeId → when its lease ends, in ms of the store's clock. */
   readonly leases: string;
@@ -71,7 +71,7 @@ export function shardOf(session: number): number {
 
 /**
  * Each channel has the hash tag of the keys whose changes it carries, and scripts receive it as one of their KEYS: a server
- * of a Redis Cluster that has the keys has the channel too, should it be a sharded one some day.
+ * of a Redis Cluster that has the keys has the channel too, which is a sharded one there.
  */
 export interface Channels {
   /** Changes of the membership. */

@@ -136,6 +136,14 @@ it('publishes without acknowledgement no faster than the router reads', async ()
   await all;
 });
 
+it('rejects what is published when the session has ended, also without acknowledgement', async () => {
+  const url = await router(welcoming((_, __, socket) => socket.terminate()));
+  const session = await join(url);
+  await expect(session.publish('com.example.a', {})).rejects.toThrow(NotConnectedError);
+  const late = session.publish('com.example.a', {}, { acknowledge: false });
+  await expect(late).rejects.toThrow(NotConnectedError);
+});
+
 it('names the address without what may be a credential', async () => {
   const failure: unknown = await join('ws://joe:hidden@127.0.0.1:1/ws?token=hidden').catch((error: unknown) => error);
   expect((failure as Error).message).toMatch(/^cannot connect to ws:\/\/127\.0\.0\.1:1\/ws: /);

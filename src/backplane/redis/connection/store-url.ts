@@ -35,11 +35,6 @@ export function parseStoreUrl(text: string): StoreAddress {
   };
 }
 
-/** The URL as it may be shown: `redis://user:********@host`. */
-export function redactUrl(text: string): string {
-  return text.replace(/^([a-z]+:\/\/[^:/?#]*):(?:.*)@/i, '$1:********@');
-}
-
 function decoded(part: string): string | undefined {
   return part === '' ? undefined : decodeURIComponent(part);
 }

@@ -17,7 +17,7 @@ type TopicsBefore = Pick<InterestMirror<NodeId>, 'nodes' | 'forEachOf'>;
 /** The topics that this node wants. */
 interface OwnTopics {
   readonly topics: Iterable<readonly [Uri, MatchPolicy]>;
-  /** The cluster wants a topic longer than the row of this node says. */
+  /** The cluster has wanted a topic for longer than the row of this node shows. */
   rewriteTopic(member: Member): void;
 }
 
