@@ -93,6 +93,7 @@ const realms = new Realms({
     random: createRandomSource(),
     nowMs: () => performance.now(),
     totals: { sessionCount: 0 },
+    longWork: { inTurns: () => Promise.resolve() },
     onLostRequest: (operation, cause) => {
       throw cause;
     },

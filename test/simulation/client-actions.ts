@@ -83,6 +83,7 @@ export class ClientActions {
       isRetained: client.node.hasMetaApi && this.#world.journal.publications.length % 2 === 0,
       answer: undefined,
       answeredAt: Infinity,
+      handledAt: Infinity,
       isRefused: false,
     };
     this.#world.journal.publications.push(publication);
@@ -99,8 +100,12 @@ export class ClientActions {
     const watchDrops = this.#dropWatch(client, publication);
     const message = [Code.PUBLISH, request, options, publication.topic, note] as const;
     const handled = client.node.realm.route(client, message, false);
-    watchDrops();
-    void handled?.then(watchDrops);
+    const done = (): void => {
+      publication.handledAt = this.#world.journal.at;
+      watchDrops();
+    };
+    if (handled === undefined) done();
+    else void handled.then(done);
     return handled;
   }
 

@@ -48,6 +48,8 @@ export interface PublicationRecord {
   answer: 'published' | 'error' | undefined;
   /** When the answer came. */
   answeredAt: number;
+  /** When the router had delivered and sent on the publication. Infinity: not yet. */
+  handledAt: number;
   /** An ERROR or a counter has shown that the publication could not reach every node. */
   isRefused: boolean;
 }

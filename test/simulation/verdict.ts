@@ -68,6 +68,13 @@ function judgeRetained({ journal }: World, subscription: SubscriptionRecord): vo
   const newest = journal.publications.findLast((one) => one.isRetained && one.topic === topic && one.at < from);
   if (newest?.answer !== 'published' || newest.answeredAt > askedAt || newest.audience !== 'everybody') return;
   if (!admits(newest, client) || received.has(newest.number)) return;
+  // Of two sessions' publications, the one that is handled last is the newest.
+  if (
+    journal.publications.some(
+      (one) => one.isRetained && one.topic === topic && one.at < newest.at && one.handledAt > newest.at,
+    )
+  )
+    return;
   journal.violate('RET-2', `${client.name} never got the retained publication ${newest.number} of ${topic}`);
 }
 
@@ -96,8 +103,10 @@ function judgeEvents(world: World, subscription: SubscriptionRecord): void {
 }
 
 /** A node that was declared dead does not know the later subscriptions: it sends no PUBLISHED, and counts every publication (G4, G6). */
-function judgeIsolated({ journal }: World, { at, number, client, answer, isRefused }: PublicationRecord): void {
-  if (client.node.declaredDeadAt > at) return;
+function judgeIsolated({ journal }: World, publication: PublicationRecord): void {
+  const { at, handledAt, number, client, answer, isRefused } = publication;
+  // What a node has not handled when it leaves ends with it.
+  if (client.node.declaredDeadAt > at || client.node.goneAt < handledAt) return;
   if (answer === 'published' || !isRefused)
     journal.violate(
       'G4, G6',
@@ -122,14 +131,14 @@ function judgeOwnEvents({ journal }: World, subscription: SubscriptionRecord): v
 }
 
 function isExplained({ journal }: World, publication: PublicationRecord, subscription: SubscriptionRecord): boolean {
-  const { at, client, isRefused } = publication;
+  const { at, handledAt, client, isRefused } = publication;
   if (isSuperseded(publication, subscription)) return true;
   // A session that ends its subscription while an event is under way may miss the event.
   if (!journal.wasQuiet(at, subscription.until) && subscription.until !== Infinity) return true;
   const [from, to] = [client.node, subscription.client.node];
   if (from === to) return client === subscription.client && leftWaiting(client, at);
   // A node that was declared dead gets no events, and does not know the later subscriptions.
-  if (isRefused || to.goneAt < at || from.goneAt < at) return true;
+  if (isRefused || Math.min(to.goneAt, from.goneAt) < handledAt) return true;
   if (from.state === 'dead' && !journal.wasQuiet(at, from.goneAt)) return true;
   // A node that leaves before the gap is reported receives no report, or cannot send one.
   const wasCutOff = [...from.isolatedAt, ...to.isolatedAt].some((cut) => cut > at && !journal.wasQuiet(at, cut));
@@ -226,12 +235,13 @@ function whoWasThere(world: World, call: CallRecord): string | undefined {
   // A callee that takes it over by force has it before its holder has it no more. A call that waited for its own session's REGISTER
   // and was passed meanwhile goes there or to nobody (ORD-3).
   const mayBeHomeOnly = ({ client, from }: RegistrationRecord): boolean => client === call.client && from > call.at;
-  // The holder loses the procedure when its successor is REGISTERED, and may not have received UNREGISTERED yet.
+  // Holders lose the procedure when its successor is REGISTERED, also one that is not REGISTERED yet, and may not have received
+  // UNREGISTERED.
   const isForced = (one: RegistrationRecord): boolean =>
     journal.claims.some(({ force, at, ...claim }) => force && at === one.askedAt && keyOf(claim) === keyOf(one));
   const isTaken = (one: RegistrationRecord): boolean =>
     matching.some(
-      (later) => keyOf(later) === keyOf(one) && later.from > one.from && later.from < end && isForced(later),
+      (later) => keyOf(later) === keyOf(one) && later.from > one.askedAt && later.from < end && isForced(later),
     );
   const isKept = (one: RegistrationRecord): boolean =>
     (one.until > end && !isTaken(one)) ||

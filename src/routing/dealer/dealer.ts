@@ -186,7 +186,10 @@ export class Dealer<P extends Peer> {
    */
   leavePart(peer: P, count: number): boolean {
     const callee = this.#callees.get(peer.session);
-    if (callee !== undefined) callee.hasLeft = true;
+    if (callee !== undefined) {
+      callee.hasLeft = true;
+      if (this.#registrar.dropClaims(callee, count)) return true;
+    }
     if (this.#callerSide.pendingOf(peer) > count) {
       this.#callerSide.leave(peer, count);
       return true;

@@ -145,13 +145,21 @@ export class Registrar<P extends Peer> {
     }
   }
 
-  /** Releases `count` registrations and claims of a session. False: it has no more than that. */
-  leavePart(callee: CalleeState<P>, count: number): boolean {
-    if (callee.claims.size + callee.registrations.size <= count) return false;
+  /**
+   * Gives up `count` claims of a session that are not decided, so that none takes a registration from its holder for a session that
+   * has left. True: it has more.
+   */
+  dropClaims(callee: CalleeState<P>, count: number): boolean {
     for (const { registration } of callee.claims.some(count)) {
       callee.claims.delete(registration);
       this.#outlet.release(registration, callee.peer.session);
     }
+    return callee.claims.size > 0;
+  }
+
+  /** Releases `count` registrations of a session. False: it has no more than that. */
+  leavePart(callee: CalleeState<P>, count: number): boolean {
+    if (callee.registrations.size <= count) return false;
     for (const registration of callee.registrations.some(count)) this.#giveBack(registration);
     return true;
   }
