@@ -137,7 +137,7 @@ export class ClientActions {
       concurrency,
       wantsRetained: false,
     });
-    this.#world.journal.claims.push({ procedure: uri, match, force, at: this.#world.journal.at });
+    this.#world.journal.claims.push({ client, procedure: uri, match, force, at: this.#world.journal.at });
     const options = {
       match,
       invoke,

@@ -86,6 +86,7 @@ export interface RegistrationRecord {
 }
 
 export interface ClaimRecord {
+  readonly client: Participant;
   readonly procedure: string;
   readonly match: MatchPolicy;
   readonly force: boolean;
