@@ -15,11 +15,10 @@ export function withoutCallees(
   registration: Registration,
   leaves: (callee: Callee) => boolean,
 ): Registration | undefined {
+  if (!registration.callees.some(leaves) && registration.successors?.some(leaves) !== true) return undefined;
   const stays = (callee: Callee): boolean => !leaves(callee);
   const callees = registration.callees.filter(stays);
   const successors = registration.successors?.filter(stays) ?? NOBODY;
-  const leftCount = registration.callees.length - callees.length;
-  if (leftCount === 0 && successors.length === (registration.successors ?? NOBODY).length) return undefined;
   const next = callees.length === 0 ? successors.at(-1) : undefined;
   return next === undefined
     ? withSuccessors({ ...registration, callees }, successors)

@@ -10,6 +10,7 @@ const SHORT: Readonly<Record<string, readonly string[]>> = {
   'codec.mjs': ['json'],
   'number-table.mjs': ['1'],
   'timers.mjs': ['1000', '1'],
+  'longest-turns.mjs': ['100', '1'],
   'cost-per-byte.mjs': ['0.01'],
 };
 

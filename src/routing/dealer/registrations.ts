@@ -4,7 +4,7 @@ import { isReserved } from '../../wamp/uri-rules.js';
 import { deriveId } from '../derived-id.js';
 import { NumberTable, type HashSeed } from '../number-table.js';
 import { PatternIndex } from '../pattern-index.js';
-import type { Registration } from '../ports.js';
+import type { Callee, Registration } from '../ports.js';
 import { allCallees, withoutCallees } from '../successors.js';
 import { PassedOver, type Reason } from './passed-over.js';
 
@@ -152,10 +152,11 @@ export class Registrations {
     entry.registration = row;
   }
 
-  /** Drops the callees of a dead node: a late row would send calls to it (G3). O(callees). */
+  /** Drops the callees of a dead node: a late row would send calls to it (G3). O(all callees); little for those of other nodes. */
   dropNode(node: NodeId): void {
+    const isOfNode = (callee: Callee): boolean => callee.node === node;
     for (const { registration } of this.#byId.some(Infinity)) {
-      const row = withoutCallees(registration, (callee) => callee.node === node);
+      const row = withoutCallees(registration, isOfNode);
       if (row !== undefined) this.update(row);
     }
   }

@@ -10,7 +10,7 @@ import type { ChangeBody } from './changes.js';
 import type { RealmSnapshot } from './snapshot.js';
 import type { MembershipView } from './ports.js';
 import type { KeptRows } from './replica-state.js';
-import { fromMember, toMember, type Member, type ProcedureRow, type ServingState } from './rows.js';
+import { fromMember, toMember, type Member, type ServingState } from './rows.js';
 
 type TopicsBefore = Pick<InterestMirror<NodeId>, 'nodes' | 'forEachOf'>;
 
@@ -166,7 +166,7 @@ export class RealmMirror {
     this.#topics.load(snapshot.interest, this.#options.rows().topics, () => {
       const keptBefore = new Map(this.#kept);
       this.#takeNodes(snapshot, keep, keptBefore, before);
-      this.#procedures.beginLoad(this.#wanted(snapshot.procedures, keep));
+      this.#procedures.beginLoad(snapshot.procedures, this.#isWanted(keep));
       this.#keepCallees(snapshot, keep, keptBefore);
       replay();
     });
@@ -308,23 +308,25 @@ export class RealmMirror {
     });
   }
 
-  /** The rows without callees of this node that it releases, and without nodes that are gone since the rows were read. */
-  #wanted(rows: ReadonlyMap<Member, ProcedureRow>, { own }: Keep): ReadonlyMap<Member, ProcedureRow> {
+  /** Not wanted: callees of this node that it releases, and those of nodes that are gone since the rows were read. */
+  #isWanted({ own }: Keep): (member: Member, callee: Callee) => boolean {
     const { membership } = this.#options;
-    const isWanted = (member: Member, { node, session }: Callee): boolean =>
+    return (member, { node, session }) =>
       node === this.#node ? (own?.(member, session) ?? true) : !membership.isGone(node);
-    const wanted = new Map<Member, ProcedureRow>();
-    for (const [member, row] of rows) {
-      const callees = row.callees.filter(({ callee }) => isWanted(member, callee));
-      wanted.set(member, callees.length === row.callees.length ? row : { ...row, callees });
-    }
-    return wanted;
   }
 
   #keepCallees(snapshot: RealmSnapshot, keep: Keep, keptBefore: ReadonlyMap<NodeId, Kept>): void {
+    const mayBeKept = new Map<NodeId, boolean>([[this.#node, keep.own !== undefined]]);
+    const isVisited = ({ node }: Callee): boolean => {
+      const known = mayBeKept.get(node);
+      if (known !== undefined) return known;
+      const isKept = this.#keepsAll(node, keep, keptBefore) || (keptBefore.get(node)?.callees.size ?? 0) > 0;
+      mayBeKept.set(node, isKept);
+      return isKept;
+    };
     let member: Member | undefined;
     let present = new Set<SessionId>();
-    this.#procedures.forEachBefore((placement) => {
+    this.#procedures.forEachBefore(isVisited, (placement) => {
       const { session } = placement.placed.callee;
       if (placement.member !== member) {
         member = placement.member;

@@ -33,10 +33,10 @@ export interface ProceduresMirrorEvents {
 /** The registrations of one realm, as the changes and snapshots that were applied so far have them. */
 export class ProceduresMirror {
   readonly #events: ProceduresMirrorEvents;
-  #rows = new Map<Member, Row>();
-  #members = new Map<RegistrationId, Member>();
-  /** Rows as they were announced before the load under way. */
-  #rowsBefore: ReadonlyMap<Member, Row> | undefined;
+  readonly #rows = new Map<Member, Row>();
+  readonly #members = new Map<RegistrationId, Member>();
+  /** During a load: the rows that it has changed, as they were announced before; undefined: there was none. */
+  #replaced: Map<Member, Row | undefined> | undefined;
 
   constructor(events: ProceduresMirrorEvents) {
     this.#events = events;
@@ -135,9 +135,9 @@ export class ProceduresMirror {
     const row = this.#rows.get(member);
     if (row === undefined) return;
     const { registration, orders } = row;
+    if (!registration.callees.some(leaves) && !row.takingOver.some(({ callee }) => leaves(callee))) return;
     const stays = registration.callees.map((callee) => !leaves(callee));
     const takingOver = row.takingOver.filter(({ callee }) => !leaves(callee));
-    if (!stays.includes(false) && takingOver.length === row.takingOver.length) return;
     const callees = registration.callees.filter((_, at) => stays[at]);
     const left = {
       registration: { ...registration, callees },
@@ -155,38 +155,55 @@ export class ProceduresMirror {
     return takingOver.find(({ callee }) => !isKept(callee)) ?? (callees.length === 0 ? takingOver[0] : undefined);
   }
 
-  /** O(all callees). */
+  /** O(all callees); little for rows without a callee of the node. */
   removeNode(node: NodeId): void {
-    for (const member of [...this.#rows.keys()]) this.remove(member, (callee) => callee.node === node);
+    const isOfNode = (callee: Callee): boolean => callee.node === node;
+    const members: Member[] = [];
+    for (const [member, row] of this.#rows) if (hasCallee(row, isOfNode)) members.push(member);
+    for (const member of members) this.remove(member, isOfNode);
   }
 
-  /** Begins anew with these rows. `endLoad` announces what differs from before. */
-  beginLoad(rows: ReadonlyMap<Member, ProcedureRow>): void {
-    this.#rowsBefore ??= this.#rows;
-    this.#rows = new Map();
-    this.#members = new Map();
-    for (const [member, row] of rows) if (row.callees.length > 0) this.#put(member, toRow(member, row));
+  /**
+   * Takes over these rows, with the callees for which `isWanted` holds. `endLoad` announces what differs from before. O(rows); little for
+   * those that are the same.
+   */
+  beginLoad(rows: ReadonlyMap<Member, ProcedureRow>, isWanted: (member: Member, callee: Callee) => boolean): void {
+    this.#replaced ??= new Map();
+    for (const member of this.#rows.keys()) if (!rows.has(member)) this.#delete(member);
+    for (const [member, row] of rows) {
+      const wanted = withWanted(member, row, isWanted);
+      const known = this.#rows.get(member);
+      if (wanted.callees.length === 0) this.#delete(member);
+      else if (known === undefined || !isOneAsBefore(known, wanted)) this.#put(member, toRow(member, wanted));
+      // A forged row may have had its id.
+      else if (this.#members.get(wanted.id) !== member) this.#members.set(wanted.id, member);
+    }
   }
 
-  /** Visits every callee from before the load. */
-  forEachBefore(visit: (placement: Placement) => void): void {
-    for (const [member, row] of this.#rowsBefore ?? []) visitRow(member, row, visit);
+  /** Visits every callee from before the load, of the rows that had one for which `isVisited` holds. `visit` may change the mirror. */
+  forEachBefore(isVisited: (callee: Callee) => boolean, visit: (placement: Placement) => void): void {
+    const before: [Member, Row][] = [];
+    for (const [member, row] of this.#rows)
+      if (this.#replaced?.has(member) !== true && hasCallee(row, isVisited)) before.push([member, row]);
+    for (const [member, row] of this.#replaced ?? [])
+      if (row !== undefined && hasCallee(row, isVisited)) before.push([member, row]);
+    for (const [member, row] of before) visitRow(member, row, visit);
   }
 
   /** Announces registrations that have ended, then those that are new or different. */
   endLoad(): void {
-    const before = this.#rowsBefore ?? new Map<Member, Row>();
-    this.#rowsBefore = undefined;
+    const replaced = this.#replaced ?? new Map<Member, Row | undefined>();
+    this.#replaced = undefined;
     const changed: [Member, Registration | undefined, Registration][] = [];
-    for (const [member, row] of this.#rows) {
-      const { registration } = row;
-      const old = before.get(member)?.registration;
-      if (old !== undefined && isSame(old, registration)) this.#rows.set(member, { ...row, registration: old });
-      else changed.push([member, old, registration]);
+    for (const [member, before] of replaced) {
+      const row = this.#rows.get(member);
+      const old = before?.registration;
+      if (row === undefined) {
+        if (old !== undefined) this.#announce(member, old, withSuccessors({ ...old, callees: NOBODY }, NOBODY));
+      } else if (old !== undefined && isSame(old, row.registration))
+        this.#rows.set(member, { ...row, registration: old });
+      else changed.push([member, old, row.registration]);
     }
-    for (const [member, { registration }] of before)
-      if (!this.#rows.has(member))
-        this.#announce(member, registration, withSuccessors({ ...registration, callees: NOBODY }, NOBODY));
     for (const [member, old, now] of changed) this.#announce(member, old, now);
   }
 
@@ -194,11 +211,18 @@ export class ProceduresMirror {
   clear(): void {
     this.#rows.clear();
     this.#members.clear();
-    this.#rowsBefore = undefined;
+    this.#replaced = undefined;
+  }
+
+  /** During a load. */
+  #delete(member: Member): void {
+    const row = this.#rows.get(member);
+    if (row !== undefined) this.#put(member, { ...row, registration: { ...row.registration, callees: NOBODY } });
   }
 
   #put(member: Member, row: Row): void {
-    const old = this.#rows.get(member)?.registration;
+    const before = this.#rows.get(member);
+    const old = before?.registration;
     const now = row.registration;
     if (old !== undefined && this.#members.get(old.id) === member) this.#members.delete(old.id);
     if (now.callees.length > 0) {
@@ -207,7 +231,10 @@ export class ProceduresMirror {
     } else {
       this.#rows.delete(member);
     }
-    if (this.#rowsBefore !== undefined) return;
+    if (this.#replaced !== undefined) {
+      if (!this.#replaced.has(member)) this.#replaced.set(member, before);
+      return;
+    }
     // One more: a callee was added, and this happens with every claim.
     const isLonger = old === undefined || old.callees.length < now.callees.length;
     if (isLonger) this.#announce(member, undefined, now);
@@ -215,12 +242,47 @@ export class ProceduresMirror {
   }
 
   #announce(member: Member, old: Registration | undefined, now: Registration): void {
-    if (old !== undefined) {
+    if (old !== undefined && now.callees.length === 0) {
+      for (const callee of allCallees(old)) this.#events.removed(member, callee);
+    } else if (old !== undefined) {
       const named = new Set(allCallees(now).map(({ session }) => session));
       for (const callee of allCallees(old)) if (!named.has(callee.session)) this.#events.removed(member, callee);
     }
     this.#events.changed(now);
   }
+}
+
+function hasCallee({ registration: { callees }, takingOver }: Row, isMeant: (callee: Callee) => boolean): boolean {
+  return callees.some(isMeant) || takingOver.some(({ callee }) => isMeant(callee));
+}
+
+function withWanted(
+  member: Member,
+  row: ProcedureRow,
+  isWanted: (member: Member, callee: Callee) => boolean,
+): ProcedureRow {
+  if (row.callees.every(({ callee }) => isWanted(member, callee))) return row;
+  return { ...row, callees: row.callees.filter(({ callee }) => isWanted(member, callee)) };
+}
+
+/** Whether the row has one callee, and nothing of it has changed. */
+function isOneAsBefore(
+  { registration, orders, takingOver }: Row,
+  { id, invoke, createdMs, callees }: ProcedureRow,
+): boolean {
+  const [only] = callees;
+  return (
+    only !== undefined &&
+    callees.length === 1 &&
+    only.takesOver === undefined &&
+    takingOver.length === 0 &&
+    registration.callees.length === 1 &&
+    orders[0] === only.order &&
+    registration.id === id &&
+    registration.invoke === invoke &&
+    registration.createdMs === createdMs &&
+    isSameCallee(only.callee, registration.callees[0])
+  );
 }
 
 function visitRow(
@@ -266,6 +328,12 @@ function byOrder(one: PlacedCallee, other: PlacedCallee): number {
 function toRow(member: Member, { id, invoke, createdMs, callees }: ProcedureRow): Row {
   const entry = fromMember(member);
   if (entry === undefined) throw new Error(`${member} is no member of a realm`);
+  const [only] = callees;
+  if (only !== undefined && callees.length === 1 && only.takesOver === undefined) {
+    const { uri: procedure, match } = entry;
+    const registration = { id, procedure, match, invoke, createdMs, callees: [only.callee] };
+    return { registration, orders: [only.order], takingOver: [] };
+  }
   const placed = callees.toSorted(byOrder);
   const takingOver = placed.filter(({ takesOver }) => takesOver !== undefined);
   const holders = takingOver.length === 0 ? placed : placed.filter(({ takesOver }) => takesOver === undefined);
