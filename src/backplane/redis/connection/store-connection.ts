@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { Redis } from 'ioredis';
 import { redact, type ClientOptions } from './client-options.js';
-import { StoreReplyError } from './store-errors.js';
+import { CLUSTER_MODE, isNoDatabase, StoreReplyError, StoreUnusableError } from './store-errors.js';
 
 /** Observes the replies of the store. */
 export interface ReplyMonitor {
@@ -63,7 +63,7 @@ export class StoreConnection {
     try {
       await this.#client.connect();
       // A refused SELECT does not stop ioredis: it would go on in database 0.
-      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#failure !== undefined) throw (this.#failure = await this.#explained(this.#failure));
     } catch (error) {
       const cause = this.#failure ?? this.#clean(error);
       this.drop(cause);
@@ -142,6 +142,13 @@ export class StoreConnection {
     // A connection that waits for a Sentinel ends when that has answered.
     if (status === 'connecting' && !this.#hasStream()) return;
     await ended;
+  }
+
+  /** Valkey 9 in cluster mode refuses a database as one that does not exist, Redis by the name of the mode. */
+  async #explained(failure: Error): Promise<Error> {
+    if (!isNoDatabase(failure)) return failure;
+    const info = await this.#client.info('cluster').catch(() => '');
+    return info.includes('cluster_enabled:1') ? new StoreUnusableError(CLUSTER_MODE, { cause: failure }) : failure;
   }
 
   #tooLate(timeoutMs: number): string {

@@ -27,6 +27,11 @@ export function isStoreRefusal({ code }: StoreReplyError): boolean {
   return REFUSALS.has(code);
 }
 
+/** Whether the store has no database of that number, or Valkey in cluster mode has not. */
+export function isNoDatabase({ message }: { readonly message: string }): boolean {
+  return message.startsWith('ERR DB index is out of range');
+}
+
 const REDIRECTIONS = new Set(['MOVED', 'ASK', 'TRYAGAIN', 'CLUSTERDOWN']);
 
 /** Whether a Redis Cluster replies that the slot is elsewhere, on its way, or without owner. The command was not carried out. */
@@ -59,8 +64,7 @@ function remedyForReply(message: string): string | undefined {
   if (/^(MOVED|CROSSSLOT|CLUSTERDOWN)/.test(message) || /^ERR SELECT is not allowed in cluster mode/.test(message)) {
     return CLUSTER_MODE;
   }
-  if (/^ERR DB index is out of range/.test(message))
-    return 'Redis has no such database: choose another in backplane.url';
+  if (isNoDatabase({ message })) return 'Redis has no such database: choose another in backplane.url';
   if (message.startsWith('NOPROTO') || /^ERR unknown command.*hello/i.test(message)) return tooOld('before 6.0');
   return undefined;
 }
