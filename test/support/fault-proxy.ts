@@ -53,7 +53,7 @@ export class FaultProxy {
     this.#faults.push({ kind: 'delay', which, way, amount: ms });
   }
 
-  /** Nothing arrives until `heal`, then all of it: as a network that stalls. */
+  /** Nothing arrives until `heal`, then all of it: as a network that stalls, and takes no more once its buffers are full. */
   hold(which?: Which, way?: Way): void {
     this.#faults.push({ kind: 'hold', which, way, amount: 0 });
   }
@@ -141,8 +141,8 @@ class Line {
   constructor(node: Socket, store: Socket, options: LineOptions) {
     this.#node = node;
     this.#store = store;
-    const toStore = new Pipe(store, (kind) => options.fault(kind, 'to-store'));
-    const toNode = new Pipe(node, (kind) => options.fault(kind, 'to-node'));
+    const toStore = new Pipe(node, store, (kind) => options.fault(kind, 'to-store'));
+    const toNode = new Pipe(store, node, (kind) => options.fault(kind, 'to-node'));
     this.#pipes = [toStore, toNode];
     node.on('data', (bytes) => {
       this.#readName(bytes);
@@ -182,17 +182,23 @@ class Line {
   }
 }
 
+/** What a pipe that is held takes from its sender. */
+const MAX_HELD_BYTES = 1_048_576;
+
 /** One way of a line. */
 class Pipe {
   hasLost = false;
+  readonly #from: Socket;
   readonly #to: Socket;
   readonly #fault: (kind: Fault['kind']) => number | undefined;
   readonly #waiting: { readonly bytes: Buffer; readonly dueMs: number }[] = [];
+  #waitingBytes = 0;
   #freeAtMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #hasEnded = false;
 
-  constructor(to: Socket, fault: (kind: Fault['kind']) => number | undefined) {
+  constructor(from: Socket, to: Socket, fault: (kind: Fault['kind']) => number | undefined) {
+    this.#from = from;
     this.#to = to;
     this.#fault = fault;
   }
@@ -207,6 +213,7 @@ class Pipe {
     if (bytesPerSecond !== undefined)
       this.#freeAtMs = Math.max(this.#freeAtMs, nowMs) + (bytes.length / bytesPerSecond) * 1_000;
     this.#waiting.push({ bytes, dueMs: Math.max(nowMs + (this.#fault('delay') ?? 0), this.#freeAtMs) });
+    this.#waitingBytes += bytes.length;
     this.pump();
   }
 
@@ -218,7 +225,11 @@ class Pipe {
 
   pump(): void {
     clearTimeout(this.#timer);
-    if (this.#fault('hold') !== undefined) return;
+    if (this.#fault('hold') !== undefined) {
+      if (this.#waitingBytes > MAX_HELD_BYTES) this.#from.pause();
+      return;
+    }
+    this.#from.resume();
     for (;;) {
       const [head] = this.#waiting;
       if (head === undefined) break;
@@ -229,6 +240,7 @@ class Pipe {
         return;
       }
       this.#waiting.shift();
+      this.#waitingBytes -= head.bytes.length;
       this.#to.write(head.bytes);
     }
     if (!this.#hasEnded) return;
