@@ -17,10 +17,10 @@ export interface RedisHost {
   resume(): void;
 }
 
-/** `process` or `container` where GANTRY_TEST_REDIS asks for it. */
+/** `process`, `container` or `url` where GANTRY_TEST_REDIS asks for it; `process` where GANTRY_TEST_REDIS_SERVER names a program. */
 export function forcedKind(): string | undefined {
   const kind = process.env['GANTRY_TEST_REDIS'];
-  if (kind === undefined || kind === '') return undefined;
+  if (kind === undefined || kind === '') return namedServer() === undefined ? undefined : 'process';
   if (['process', 'container', 'url'].includes(kind)) return kind;
   throw new Error(`GANTRY_TEST_REDIS is "${kind}": expected process, container or url`);
 }
@@ -149,8 +149,17 @@ let found: string | undefined;
 
 /** A server program of this machine. */
 function installed(): string | undefined {
-  found ??= ['redis-server', 'valkey-server'].find(runs);
+  const named = namedServer();
+  if (named !== undefined && !runs(named))
+    throw new Error(`GANTRY_TEST_REDIS_SERVER names ${named}, which does not run`);
+  found ??= named ?? ['redis-server', 'valkey-server'].find(runs);
   return found;
+}
+
+/** The program that all tests start in place of an installed one: another version of Redis, or Valkey. */
+function namedServer(): string | undefined {
+  const program = process.env['GANTRY_TEST_REDIS_SERVER'];
+  return program === '' ? undefined : program;
 }
 
 const WHAT_TO_DO = 'install redis-server 7 or later, or have Docker running';
