@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { createKeys } from '../../src/backplane/redis/keys.js';
 import type { NodeId } from '../../src/wamp/ids.js';
-import { startShards, type RedisShards } from '../support/redis-shards.js';
+import { slotMoves, startShards, type RedisShards } from '../support/redis-shards.js';
 import { MetaRecord } from './harness/meta-record.js';
 import { startScene, type Scene } from './harness/scene.js';
 import { figure } from './harness/metrics.js';
@@ -93,7 +93,7 @@ it('a server of it that stands still, or has lost its data, is an outage that he
   await scene.finish({ noticeMs: 9_000 });
 });
 
-it('slots move, servers and nodes come and go at once: all works after (G3, G4, G5, G6)', async () => {
+it.each(slotMoves())('slots move, %s, while servers and nodes come and go (G3, G4, G5, G6)', async (way) => {
   const sharded = await startSharded(false);
   const { shards, scene } = sharded;
   const record = await MetaRecord.at(scene.router(2).url);
@@ -102,8 +102,8 @@ it('slots move, servers and nodes come and go at once: all works after (G3, G4, 
     added = await shards.addPrimary();
     const [first, second] = shards.servers;
     const moving = async (): Promise<void> => {
-      await shards.moveSlots(await shards.usedSlotsOf(first!), first!, added);
-      await shards.moveSlots(await shards.usedSlotsOf(second!), second!, first!);
+      await shards.moveSlots(await shards.usedSlotsOf(first!), first!, added, way);
+      await shards.moveSlots(await shards.usedSlotsOf(second!), second!, first!, way);
     };
     const replacing = async (): Promise<void> => {
       for (const index of [0, 1]) {
@@ -114,7 +114,7 @@ it('slots move, servers and nodes come and go at once: all works after (G3, G4, 
     await Promise.all([moving(), replacing()]);
   });
   await through(sharded, async () => {
-    await shards.moveSlots(await shards.slotsOf(added), added, shards.servers[2]!);
+    await shards.moveSlots(await shards.slotsOf(added), added, shards.servers[2]!, way);
     await shards.removePrimary(added);
   });
   await scene.directoryShows(HEALED_MS);

@@ -45,6 +45,14 @@ export function processHost(): RedisHost {
   return new ProcessHost(binary());
 }
 
+/** The server that `processHost` starts. */
+export function serverVersion(): { readonly name: 'Redis' | 'Valkey'; readonly major: number } {
+  const text = execFileSync(binary(), ['--version'], { encoding: 'utf8' });
+  const [, name, major] = /^(Redis|Valkey) server v=(\d+)/.exec(text) ?? [];
+  if (name === undefined) throw new Error(`${binary()} --version prints: ${text}`);
+  return { name: name as 'Redis' | 'Valkey', major: Number(major) };
+}
+
 class ProcessHost implements RedisHost {
   readonly #binary: string;
   #child: ChildProcess | undefined;

@@ -3,6 +3,7 @@ import { busPortOf, idOf, isUsable, joinServers, knownCount } from '../../deploy
 import { slotOf } from '../../src/backplane/redis/connection/slots.js';
 import { selfSigned } from './certificate.js';
 import { freePort } from './free-port.js';
+import { serverVersion } from './redis-hosts.js';
 import { startPeer, type RedisServer } from './redis.js';
 
 const PRIMARY_COUNT = 3;
@@ -11,6 +12,15 @@ const NODE_TIMEOUT_MS = 1_000;
 /** A primary that has lost its last slot remains a primary. */
 const LASTING = ['--cluster-allow-replica-migration', 'no'];
 const PEER_ARGS = ['--cluster-enabled', 'yes', '--cluster-node-timeout', `${NODE_TIMEOUT_MS}`, ...LASTING];
+
+/** With MIGRATE, or as one step of the servers among themselves: CLUSTER MIGRATESLOTS. */
+export type SlotMove = 'key by key' | 'at once';
+
+/** How the servers that tests start can move slots. */
+export function slotMoves(): readonly SlotMove[] {
+  const { name, major } = serverVersion();
+  return name === 'Valkey' && major >= 9 ? ['key by key', 'at once'] : ['key by key'];
+}
 
 export interface ShardsOptions {
   /** One for each primary. */
@@ -137,15 +147,21 @@ export class RedisShards {
   }
 
   /** Moves the slot of the key, with its keys, to another primary, and returns that. */
-  async move(key: string): Promise<RedisServer> {
+  async move(key: string, way?: SlotMove): Promise<RedisServer> {
     const from = await this.ownerOf(key);
     const to = (await this.primaries()).find((server) => server !== from) as RedisServer;
-    await this.moveSlots([slotOf(key)], from, to);
+    await this.moveSlots([slotOf(key)], from, to, way);
     return to;
   }
 
-  /** Moves slots with their keys, one after the other, while clients use them. */
-  async moveSlots(slots: Iterable<number>, from: RedisServer, to: RedisServer): Promise<void> {
+  /** Moves slots with their keys while clients use them: one slot after the other, or all at once. */
+  async moveSlots(
+    slots: Iterable<number>,
+    from: RedisServer,
+    to: RedisServer,
+    way: SlotMove = 'key by key',
+  ): Promise<void> {
+    if (way === 'at once') return this.#moveAtOnce([...slots], from, to);
     const [fromId, toId] = await Promise.all([idOf(from), idOf(to)]);
     const primaries = await this.primaries();
     for (const slot of slots) {
@@ -158,6 +174,23 @@ export class RedisShards {
       }
       for (const server of [to, from, ...primaries]) await server.command('CLUSTER', 'SETSLOT', slot, 'NODE', toId);
     }
+  }
+
+  async #moveAtOnce(slots: readonly number[], from: RedisServer, to: RedisServer): Promise<void> {
+    if (slots.length === 0) return;
+    const ranges = slots.flatMap((slot) => [slot, slot]);
+    await from.command('CLUSTER', 'MIGRATESLOTS', 'SLOTSRANGE', ...ranges, 'NODE', await idOf(to));
+    for (;;) {
+      // The newest is the first, a list of names and values.
+      const [fields = []] = (await from.command('CLUSTER', 'GETSLOTMIGRATIONS')) as string[][];
+      const [state, message] = ['state', 'message'].map((name) => fields[fields.indexOf(name) + 1]);
+      if (state === 'success') break;
+      if (state === 'failed' || state === 'canceled') throw new Error(`the slots did not move: ${message}`);
+      await setTimeout(5);
+    }
+    const slot = slots[0] as number;
+    for (const server of await this.primaries())
+      while ((await ownerKnownTo(server, slot)) !== to.port) await setTimeout(5);
   }
 
   /** The slots of a primary, in order. */
@@ -239,4 +272,10 @@ export class RedisShards {
 async function ownersKnownTo(server: RedisServer): Promise<readonly number[]> {
   const reply = (await server.command('CLUSTER', 'SLOTS')) as [number, number, [string, number]][];
   return [...new Set(reply.map(([, , [, port]]) => port))];
+}
+
+/** The port of the server that owns the slot, as this one knows it. */
+async function ownerKnownTo(server: RedisServer, slot: number): Promise<number | undefined> {
+  const reply = (await server.command('CLUSTER', 'SLOTS')) as [number, number, [string, number]][];
+  return reply.find(([first, last]) => first <= slot && slot <= last)?.[2][1];
 }

@@ -7,7 +7,7 @@ import { createClusterCounters } from '../../../../src/telemetry/cluster-counter
 import { silentLogger } from '../../../../src/telemetry/logger.js';
 import { freePort } from '../../../support/free-port.js';
 import { RedisCluster, TEST_TIMINGS } from '../../../support/redis-cluster.js';
-import { startShards, type RedisShards } from '../../../support/redis-shards.js';
+import { slotMoves, startShards, type RedisShards, type SlotMove } from '../../../support/redis-shards.js';
 import { startPeer, type RedisServer } from '../../../support/redis.js';
 import { NodeUnderTest } from '../node-under-test.js';
 import { publicationOf, REALM } from '../samples.js';
@@ -122,44 +122,36 @@ async function connectionCount(server: RedisServer): Promise<number> {
 const fenced = ({ publisher, subscriber }: Scene): number =>
   publisher.all('fenced').length + subscriber.all('fenced').length;
 
+const USES = ['messages of an inbox', 'rows of the realm', 'rows of the nodes', 'probes'] as const;
+const MOVES = slotMoves().flatMap((way) => USES.map((which): [(typeof USES)[number], SlotMove] => [which, way]));
+
 describe('a Redis Cluster', () => {
-  it('may move the slot of an inbox while messages are under way (G4, G6)', async () => {
+  it.each(MOVES)('may move the slot of the %s, %s, while messages are under way (G4, G6)', async (which, way) => {
     const it = await scene();
     const { channels } = createKeys({ prefix: it.prefix, database: 0 });
-    const acknowledged = await publishThrough(it, () => it.shards.move(channels.inbox(it.subscriber.id)));
+    const channel = {
+      'messages of an inbox': channels.inbox(it.subscriber.id),
+      'rows of the realm': channels.realm(REALM),
+      'rows of the nodes': channels.nodes,
+      // The first tag is that of whichever server owns its slot.
+      probes: `${it.prefix}:{p:0}:mark`,
+    }[which];
+    const acknowledged = await publishThrough(it, () => it.shards.move(channel, way));
     expectNoSilentLoss(it, acknowledged);
     await expectAgreement(it);
     expect(fenced(it)).toBe(0);
   });
 
-  it.each(['rows of the realm', 'rows of the nodes', 'probes'] as const)(
-    'may move the slot of the %s (G6)',
-    async (which) => {
-      const it = await scene();
-      const { channels } = createKeys({ prefix: it.prefix, database: 0 });
-      const channel = {
-        'rows of the realm': channels.realm(REALM),
-        'rows of the nodes': channels.nodes,
-        // The first tag is that of whichever server owns its slot.
-        probes: `${it.prefix}:{p:0}:mark`,
-      }[which];
-      const acknowledged = await publishThrough(it, () => it.shards.move(channel));
-      expectNoSilentLoss(it, acknowledged);
-      await expectAgreement(it);
-      expect(fenced(it)).toBe(0);
-    },
-  );
-
-  it('may get another server, and lose it before each node has reached it (G6)', async () => {
+  it.each(slotMoves())('may get another server, %s, and lose it before each node has reached it (G6)', async (way) => {
     const it = await scene();
     const { shards } = it;
     const [first, second, third] = shards.servers as [RedisServer, RedisServer, RedisServer];
     const acknowledged = await publishThrough(it, async () => {
       for (let round = 0; round < 2; round++) {
         const added = await shards.addPrimary();
-        await shards.moveSlots(await shards.usedSlotsOf(first), first, added);
-        await shards.moveSlots(await shards.usedSlotsOf(second), second, first);
-        await shards.moveSlots(await shards.slotsOf(added), added, third);
+        await shards.moveSlots(await shards.usedSlotsOf(first), first, added, way);
+        await shards.moveSlots(await shards.usedSlotsOf(second), second, first, way);
+        await shards.moveSlots(await shards.slotsOf(added), added, third, way);
         await shards.removePrimary(added);
       }
     });
