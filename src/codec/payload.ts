@@ -1,5 +1,11 @@
 import type { Dict, List } from '../wamp/options.js';
-import type { OpaqueKind, Payload, SerializerId, TranscodingFault } from '../wamp/payload.js';
+import {
+  SERIALIZER_IDS,
+  type OpaqueKind,
+  type Payload,
+  type SerializerId,
+  type TranscodingFault,
+} from '../wamp/payload.js';
 import type { ByteSink } from './byte-sink.js';
 import { opaqueLength } from './opaque.js';
 import { encodeValues, transcode } from './transcode.js';
@@ -125,6 +131,15 @@ export const NO_PAYLOAD: Payload = new NoPayload();
 export function payloadOf(args?: List, kwargs?: Dict): Payload {
   if (kwargs !== undefined && Object.keys(kwargs).length > 0) return new MadePayload([args ?? [], kwargs]);
   return args !== undefined && args.length > 0 ? new MadePayload([args]) : NO_PAYLOAD;
+}
+
+/** The first serializer that cannot represent the payload, and the reason. Undefined: all can. O(bytes), once. */
+export function unportable(payload: Payload): string | undefined {
+  for (const serializer of SERIALIZER_IDS) {
+    const encoded = payload.in(serializer);
+    if (!(encoded instanceof Uint8Array)) return `${serializer}: ${encoded.message}`;
+  }
+  return undefined;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { isPortableText } from '../wamp/dict.js';
 
 /** Whole number of milliseconds. The longest is one day: timers of Node.js end at 24.8 days. */
 export const milliseconds = (least = 0, most = 86_400_000) => z.int().min(least).max(most);
@@ -17,6 +18,11 @@ export const port = z.int().min(0).max(65_535);
 export const socketPath = z
   .string()
   .regex(/^\/[A-Za-z0-9._~/-]*$/, 'Invalid path: must begin with "/" and have no query, pattern or escape');
+
+/** An authid or the name of a role: clients of every serializer read it. */
+export const identity = z.string().min(1).max(255).refine(isPortableText, {
+  error: 'Invalid name: expected well-formed Unicode that does not begin with U+0000',
+});
 
 /** A name or an address to listen at. */
 export const host = z.string().min(1).max(255).regex(/^\S+$/, 'Invalid host: no spaces');

@@ -9,6 +9,16 @@ export function isDict(value: unknown): value is Dict {
   return prototype === Object.prototype || prototype === null;
 }
 
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+/**
+ * True for text that means the same in every serializer: in JSON U+0000 begins bytes (SER-3), and half of a surrogate pair has
+ * no UTF-8 of its own (URI-4).
+ */
+export function isPortableText(value: unknown): value is string {
+  return typeof value === 'string' && !value.startsWith('\u0000') && !LONE_SURROGATE.test(value);
+}
+
 /** The value of a key the sender set itself; undefined when absent or null (MSG-7). Safe for any key. */
 export function own(dict: Dict, key: string): unknown {
   return Object.hasOwn(dict, key) ? (dict[key] ?? undefined) : undefined;

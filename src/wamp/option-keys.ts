@@ -1,4 +1,4 @@
-import { isCount, isDict, returnedId } from './dict.js';
+import { isCount, isDict, isPortableText, returnedId } from './dict.js';
 import { violation, type Fault } from './faults.js';
 import type { Dict } from './options.js';
 
@@ -11,6 +11,7 @@ type KeyType =
   | 'positive'
   | 'ids'
   | 'strings'
+  | 'texts'
   | 'dict'
   | 'dicts'
   | 'match'
@@ -57,8 +58,8 @@ export const KnownKeys = {
   HELLO: keys({
     agent: 'string',
     authmethods: 'strings',
-    authid: 'string',
-    authrole: 'string',
+    authid: 'text',
+    authrole: 'text',
     authextra: 'dict',
   }),
   GOODBYE: keys({ message: 'string' }),
@@ -69,11 +70,11 @@ export const KnownKeys = {
     exclude_me: 'bool',
     disclose_me: 'bool',
     exclude: 'ids',
-    exclude_authid: 'strings',
-    exclude_authrole: 'strings',
+    exclude_authid: 'texts',
+    exclude_authrole: 'texts',
     eligible: 'ids',
-    eligible_authid: 'strings',
-    eligible_authrole: 'strings',
+    eligible_authid: 'texts',
+    eligible_authrole: 'texts',
     retain: 'bool',
     rkey: 'string',
     x_acknowledged_delivery: 'bool',
@@ -115,6 +116,7 @@ const DESCRIPTIONS: Readonly<Record<KeyType, string>> = {
   positive: 'a positive integer',
   ids: 'a list of ids (integers from 1 to 2^53)',
   strings: 'a list of strings',
+  texts: 'a list of strings of well-formed Unicode that do not begin with U+0000',
   dict: 'a dict',
   dicts: 'a list of dicts',
   match: '"exact", "prefix" or "wildcard"',
@@ -131,7 +133,6 @@ const ALGORITHMS: readonly unknown[] = ['cryptobox', 'mqtt', 'xbr'];
 const SERIALIZERS: readonly unknown[] = ['json', 'msgpack', 'cbor', 'ubjson', 'flatbuffers'];
 /** Custom names as autobahn-python accepts them; it ends its session over any other. */
 const CUSTOM_NAME = /^x_(?:[a-z][0-9a-z_]+)?$/;
-const LONE_SURROGATE = /\p{Surrogate}/u;
 
 const isCustomName = (value: unknown): boolean => typeof value === 'string' && CUSTOM_NAME.test(value);
 const isString = (value: unknown): boolean => typeof value === 'string';
@@ -139,11 +140,12 @@ const isString = (value: unknown): boolean => typeof value === 'string';
 const FITS: Readonly<Record<KeyType, (value: unknown) => boolean>> = {
   bool: (value) => typeof value === 'boolean',
   string: isString,
-  text: (value) => typeof value === 'string' && !value.startsWith('\u0000') && !LONE_SURROGATE.test(value),
+  text: isPortableText,
   count: isCount,
   positive: (value) => isCount(value) && value > 0,
   ids: (value) => Array.isArray(value) && value.every((id) => returnedId(id) !== undefined),
   strings: (value) => Array.isArray(value) && value.every(isString),
+  texts: (value) => Array.isArray(value) && value.every(isPortableText),
   dict: isDict,
   dicts: (value) => Array.isArray(value) && value.every(isDict),
   match: (value) => MATCHES.includes(value),

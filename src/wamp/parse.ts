@@ -1,5 +1,5 @@
 import { Code } from './codes.js';
-import { isDict, own, returnedId } from './dict.js';
+import { isDict, isPortableText, own, returnedId } from './dict.js';
 import { isFault, violation, type Fault } from './faults.js';
 import { isId, type RegistrationId, type RequestId, type SubscriptionId } from './ids.js';
 import type { ClientMessage } from './messages.js';
@@ -158,7 +158,8 @@ function parseHello(header: Header): ClientMessage | Fault {
 function parseAuthenticate(header: Header): ClientMessage | Fault {
   if (header.length !== 3) return wrongLength('AUTHENTICATE', '3');
   const [, signature, extra] = header;
-  if (typeof signature !== 'string') return violation('AUTHENTICATE.Signature must be a string');
+  if (!isPortableText(signature))
+    return violation('AUTHENTICATE.Signature must be a string of well-formed Unicode that does not begin with U+0000');
   if (!isDict(extra)) return violation('AUTHENTICATE.Extra must be a dict');
   return [Code.AUTHENTICATE, signature, extra];
 }

@@ -208,6 +208,38 @@ describeConformance(
       },
     );
 
+    it.each<[string, object]>([
+      ['role', { role: '\0user' }],
+      ['authid', { role: 'user', authid: '\0ann' }],
+      ['extra', { role: 'user', extra: { text: '\0' } }],
+    ])(
+      'takes no result whose %s begins with U+0000, in any serializer of the authenticator (SER-3)',
+      async (_key, result) => {
+        const keeper = await router().connectAt(0, { serializer: 'msgpack' });
+        await logIn(keeper, ticket('gatekeeper', 'gate'));
+        await Gatekeeper.at(keeper, PROCEDURE, () => ({ result }));
+        const client = await router().connectAt(1);
+        const before = router().counted(({ authenticatorCalls }) => authenticatorCalls.invalid);
+        await expect(logIn(client, ticket('ann'))).rejects.toThrow('closed');
+        await expectClosed(client, 1013);
+        expect(router().counted(({ authenticatorCalls }) => authenticatorCalls.invalid)).toBe(before + 1);
+      },
+    );
+
+    it.each<[string, Login, string]>([
+      ['authid', ticket('\0ann'), ErrorUri.PROTOCOL_VIOLATION],
+      ['ticket', ticket('ann', '\0secret'), ErrorUri.PROTOCOL_VIOLATION],
+      ['authextra', { ...ticket('ann'), authextra: { text: '\0!!' } }, ErrorUri.AUTHENTICATION_FAILED],
+    ])('refuses a client whose %s begins with U+0000, and asks nobody (SER-3)', async (_what, login, error) => {
+      const gate = await gatekeeper(router(), () => ({ result: 'user' }));
+      const client = await router().connectAt(1, { serializer: 'msgpack' });
+      const before = router().counted(({ authenticatorCalls }) => authenticatorCalls.failed);
+      const [code, , reason] = await logIn(client, login);
+      expect([code, reason]).toEqual([Code.ABORT, error]);
+      expect(gate.asked).toEqual([]);
+      expect(router().counted(({ authenticatorCalls }) => authenticatorCalls.failed)).toBe(before);
+    });
+
     it('closes with 1013 when the authenticator dies in the call', async () => {
       const gate: Gatekeeper = await gatekeeper(router(), () => {
         gate.client.drop();

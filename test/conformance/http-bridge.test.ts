@@ -364,6 +364,8 @@ describeConformance(
       ]);
       expect(await send('/open/hook', headers)).toEqual([500, 'NOT OK']);
       expect(await send('/open/hook', headers, Buffer.from([0xff]))).toEqual([400, expect.stringContaining('UTF-8')]);
+      // In JSON it would mean bytes (SER-3).
+      expect(await send('/open/hook', headers, '\0bytes')).toEqual([400, expect.stringContaining('U+0000')]);
       expect(await send('/hook', { ...headers, 'x-hub-signature-256': signature })).toEqual([202, 'OK']);
       const expected = { 'content-type': ['application/json'], 'x-github-event': ['push'] };
       expect((await subscriber.expect(Code.EVENT))[4]).toEqual([{ headers: expected, body }]);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { dynamic } from './authenticator-schema.js';
-import { count } from '../fields.js';
+import { count, identity } from '../fields.js';
 import { tokenRulesList } from './jwt-schema.js';
 import { permission } from './permission-schema.js';
 import { publicKey } from '../keys/public-key.js';
@@ -31,7 +31,7 @@ const grants = {
 };
 
 const byAuthid = <Principal extends z.ZodType>(principal: Principal) =>
-  z.record(z.string().min(1).max(255), principal).refine((all) => Object.keys(all).length > 0, {
+  z.record(identity, principal).refine((all) => Object.keys(all).length > 0, {
     error: 'Invalid input: expected at least one authid',
   });
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { bytes, count, distinct, milliseconds } from '../fields.js';
+import { bytes, count, distinct, identity, milliseconds } from '../fields.js';
 
 const name = z.string().min(1).max(255);
 
@@ -10,7 +10,7 @@ const signingKey = z.strictObject({
     writeOnly: true,
   }),
   role: name.exactOptional().describe('Role of requests with this key. Absent: that of the service.'),
-  authid: name.exactOptional().describe('authid of requests with this key. Absent: the key.'),
+  authid: identity.exactOptional().describe('authid of requests with this key. Absent: the key.'),
 });
 
 const header = z.string().regex(/^[a-z0-9-]{1,64}$/, 'Invalid value: expected the name of a header in lower case');
@@ -56,7 +56,7 @@ export const httpService = z.strictObject({
     .describe('Listeners that have the service: `listen`, or the names of WebSocket listeners under `listeners`.'),
   realm: name.describe('Realm of the service, one of `realms`.'),
   role: name.describe('Role of its requests, one of the realm. Its permissions decide on them.'),
-  authid: name.default('http').describe('authid of requests that neither a key nor a token identifies.'),
+  authid: identity.default('http').describe('authid of requests that neither a key nor a token identifies.'),
   keys: z
     .array(signingKey)
     .max(1_000)

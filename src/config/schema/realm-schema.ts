@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { auth } from './auth-schema.js';
-import { count, matchPolicy, milliseconds } from '../fields.js';
+import { count, identity, matchPolicy, milliseconds } from '../fields.js';
 import { history, retention } from './keeping-schema.js';
 import { permission } from './permission-schema.js';
 
@@ -33,7 +33,7 @@ const authorizer = z.strictObject({
 });
 
 const role = z.strictObject({
-  name: z.string().min(1).max(255).describe('Name of the role (authrole).'),
+  name: identity.describe('Name of the role (authrole).'),
   permissions: z
     .array(permission)
     .default([])

@@ -1,13 +1,13 @@
-import { payloadOf } from '../../codec/payload.js';
+import { payloadOf, unportable } from '../../codec/payload.js';
 import type { ClientCertificate } from '../../transport/opening/client-certificate.js';
-import { isDict, own } from '../../wamp/dict.js';
+import { isDict, isPortableText, own } from '../../wamp/dict.js';
 import { fault } from '../../wamp/faults.js';
 import type { Uri } from '../../wamp/ids.js';
-import type { Dict } from '../../wamp/options.js';
+import type { Dict, List } from '../../wamp/options.js';
 import { ErrorUri } from '../../wamp/uris.js';
 import { unavailable } from '../ports.js';
 import type { AuthenticatorEntry } from './authenticator.js';
-import type { CredentialEntry } from './credentials.js';
+import { unusable, type CredentialEntry } from './credentials.js';
 import type { AuthenticatorRequest, AuthStep, Principal } from './method.js';
 
 export const DYNAMIC = 'dynamic';
@@ -41,6 +41,8 @@ export async function askAuthenticators<Credential>(
 ): Promise<Finding<Credential>> {
   const details = detailsOf(request, question);
   const args = [request.realm, request.details.authid ?? null, details];
+  const flaw = flawOf(request, args);
+  if (flaw !== undefined) return { kind: 'undecided', step: unusable(flaw) };
   for (const authenticator of authenticators) {
     const { procedure, realm = request.realm, timeoutMs } = authenticator;
     const reply = await request.authenticators.ask({ procedure, realm, timeoutMs, args }, request.signal);
@@ -52,6 +54,14 @@ export async function askAuthenticators<Credential>(
     return { kind: 'undecided', step: undecided(authenticator) };
   }
   return { kind: 'unknown' };
+}
+
+/** The reason why no authenticator can be asked about the client: the fault is its own, and the same each time. */
+function flawOf({ details }: AuthenticatorRequest, args: List): string | undefined {
+  if ((details.authid?.length ?? 0) > MAX_NAME_LENGTH)
+    return `HELLO.Details.authid is longer than ${MAX_NAME_LENGTH} characters`;
+  const flaw = unportable(payloadOf(args));
+  return flaw === undefined ? undefined : `no authenticator can receive what this client sends: ${flaw}`;
 }
 
 /** A temporary failure is no ABORT: most client libraries would give up for good (ADR 19). */
@@ -133,9 +143,9 @@ function principalOf(
   if (realm !== requested && !authenticator.mayChooseRealm)
     return 'realm is another than the client wants to join, and mayChooseRealm is not set';
   if (extra !== undefined && !isDict(extra)) return 'extra is no dict';
-  // WELCOME is sent in any serializer.
-  if (extra !== undefined && !(payloadOf([extra]).in('json') instanceof Uint8Array))
-    return 'extra cannot be represented in JSON';
+  // WELCOME and meta events are sent in any serializer.
+  const flaw = extra && unportable(payloadOf([extra]));
+  if (flaw !== undefined) return `extra cannot be represented in ${flaw}`;
   return {
     authid,
     authrole: role,
@@ -146,7 +156,6 @@ function principalOf(
   };
 }
 
-/** Text that begins with U+0000 means bytes in JSON (SER-3), in which WELCOME must be possible. */
 function isName(value: unknown): value is string {
-  return typeof value === 'string' && value !== '' && value.length <= MAX_NAME_LENGTH && !value.startsWith('\0');
+  return isPortableText(value) && value !== '' && value.length <= MAX_NAME_LENGTH;
 }

@@ -34,6 +34,10 @@ it('takes every method', () => {
 
 it.each<[fault: string, auth: Auth]>([
   ['realms[0].auth.ticket.principals: Invalid input: expected at least one authid', { ticket: { principals: {} } }],
+  ...['\0joe', 'joe\ud800'].map((authid): [string, Auth] => [
+    'Invalid name: expected well-formed Unicode that does not begin with U+0000',
+    { ticket: { principals: { [authid]: { ticket: 'x', role: 'user' } } } },
+  ]),
   ['joe: Invalid input: expected either ticket or ticketSha256', { ticket: { principals: { joe: { role: 'user' } } } }],
   [
     'joe: Invalid input: expected either ticket or ticketSha256',

@@ -23,6 +23,17 @@ describe('HELLO.Details', () => {
     expect((fault as { message: string }).message).toContain(text);
   });
 
+  it.each([
+    ['authid', '\0joe'],
+    ['authid', 'joe\ud800'],
+    ['authrole', '\0'],
+    ['authrole', '\udfff'],
+  ])('is a violation with %s %j, which other serializers cannot express (SER-3, URI-4)', (key, value) => {
+    const fault = parseHelloDetails({ roles: { caller: {} }, [key]: value });
+    expect(fault).toMatchObject({ error: 'wamp.error.protocol_violation' });
+    expect((fault as { message: string }).message).toContain(`HELLO.Details.${key} must be a string of well-formed`);
+  });
+
   it('ignores unknown roles and features (SES-4)', () => {
     const { features } = parse({ roles: { caller: { features: { flying: true } }, pilot: 7 } });
     expect(features).toEqual({ caller: new Set() });

@@ -13,7 +13,7 @@ import { isFault } from '../../../src/wamp/faults.js';
 import { NO_DETAILS } from '../../../src/wamp/options.js';
 import { ListedIds } from '../../../src/wamp/session-ids.js';
 
-type Kind = 'bool' | 'string' | 'text' | 'int' | 'positive' | 'ids' | 'strings' | 'dicts' | readonly string[];
+type Kind = 'bool' | 'string' | 'text' | 'int' | 'positive' | 'ids' | 'texts' | 'dicts' | readonly string[];
 
 const ppt: Record<string, Kind> = {
   ppt_scheme: 'text',
@@ -42,10 +42,10 @@ const KNOWN: [name: string, parse: (options: unknown) => unknown, keys: Record<s
       x_acknowledged_delivery: 'bool',
       exclude: 'ids',
       eligible: 'ids',
-      exclude_authid: 'strings',
-      exclude_authrole: 'strings',
-      eligible_authid: 'strings',
-      eligible_authrole: 'strings',
+      exclude_authid: 'texts',
+      exclude_authrole: 'texts',
+      eligible_authid: 'texts',
+      eligible_authrole: 'texts',
       rkey: 'string',
     },
   ],
@@ -98,12 +98,14 @@ const VALUES: readonly [value: unknown, fits: (kind: Kind) => boolean][] = [
   ['\u0000bytes in JSON', (kind) => kind === 'string'],
   ['lone \ud800', (kind) => kind === 'string'],
   [new Uint8Array([1]), () => false],
-  [[], (kind) => kind === 'ids' || kind === 'strings' || kind === 'dicts'],
+  [[], (kind) => kind === 'ids' || kind === 'texts' || kind === 'dicts'],
   [[1, 2 ** 53], (kind) => kind === 'ids'],
   [[1, 0], () => false],
   [[1, '2'], () => false],
   [[1, new FloatOnWire(2)], () => false],
-  [['a', 'b'], (kind) => kind === 'strings'],
+  [['a', 'b'], (kind) => kind === 'texts'],
+  [['a', '\u0000bytes in JSON'], () => false],
+  [['lone \ud800'], () => false],
   [['a', null], () => false],
   [[{ session: 1 }], (kind) => kind === 'dicts'],
   [[{}, []], () => false],

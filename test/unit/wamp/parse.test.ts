@@ -93,6 +93,12 @@ describe('message shapes', () => {
     }
   }
 
+  it.each(['\0', '\0secret', 'half \ud800', '\udc00'])(
+    'refuses AUTHENTICATE.Signature %j, which other serializers cannot express (SER-3, URI-4)',
+    (signature) =>
+      expectViolation([5, signature, {}], 'AUTHENTICATE.Signature must be a string of well-formed Unicode'),
+  );
+
   it('accepts ids from 1 to 2^53 and nothing beyond (ID-1, X-10)', () => {
     expect(parse([66, 2 ** 53, 2 ** 53])).toEqual([66, 2 ** 53, 2 ** 53]);
     expectViolation([66, 2 ** 53 + 2, 1], 'UNREGISTER.Request');

@@ -138,6 +138,21 @@ describe.each(NAMES)('%s', (name) => {
     );
   });
 
+  it.each<[what: string, flaw: string, authid: string, authextra: Dict]>([
+    ['a text that JSON cannot express', 'json: text that begins with U+0000', 'ann', { text: '\0' }],
+    ['a number that JSON cannot express', 'json: the number NaN', 'ann', { number: Number.NaN }],
+    ['a key that MessagePack cannot express', 'msgpack: the key', 'ann', JSON.parse('{"__proto__":1}') as Dict],
+    ['an authid that nobody has', 'authid is longer than 255 characters', 'a'.repeat(256), {}],
+  ])('refuses a client that sends %s, and asks nobody (SER-3)', async (_what, flaw, authid, authextra) => {
+    const replies = new Recorded(returned({ role: 'user' }));
+    const hello = { nonce: 'nonce-of-client', pubkey: PUBKEY, ...authextra };
+    const first = await begin(methodsWith(ONE)[name]!, authid, Object.assign(Object.create(null), hello), replies);
+    const step = name === 'ticket' && first.kind === 'challenge' ? await first.answer('secret', {}) : first;
+    expect(step).toMatchObject({ kind: 'refused', fault: { error: 'wamp.error.authentication_failed' } });
+    expect(step.kind === 'refused' && step.fault.message).toContain(flaw);
+    expect(replies).toMatchObject({ calls: [], flaws: [] });
+  });
+
   it('does not take a role from the prototype', async () => {
     const replies = new Recorded(returned(JSON.parse('{"__proto__":{"role":"user","secret":"s"}}')));
     expect((await decided(name, replies)).kind).toBe('postponed');
@@ -154,7 +169,14 @@ describe('a result', () => {
     ['realm is no name', { role: 'user', realm: 7 }],
     ['mayChooseRealm is not set', { role: 'user', realm: 'com.other' }],
     ['extra is no dict', { role: 'user', extra: [] }],
-    ['extra cannot be represented in JSON', { role: 'user', extra: { n: Number.NaN } }],
+    ['extra cannot be represented in json', { role: 'user', extra: { n: Number.NaN } }],
+    ['extra cannot be represented in json', { role: 'user', extra: { text: '\0' } }],
+    ['extra cannot be represented in msgpack', { role: 'user', extra: JSON.parse('{"__proto__":1}') }],
+    ['role is missing, or no name', { role: '\0user' }],
+    ['role is missing, or no name', '\0user'],
+    ['authid is missing, or no name', { role: 'user', authid: '\0ann' }],
+    ['authid is missing, or no name', { role: 'user', authid: 'ann\ud800' }],
+    ['realm is no name', { role: 'user', realm: '\0com.other' }],
   ])('cannot be used: %s', async (flaw, result) => {
     const replies = new Recorded(returned(result));
     expect((await decided('ticket', replies)).kind).toBe('postponed');
