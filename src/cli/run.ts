@@ -72,7 +72,7 @@ async function execute(command: Command, dependencies: RunDependencies): Promise
       print(`${version()}\n`);
       return ExitCode.DONE;
     case 'check':
-      check(command.sources, dependencies);
+      await check(command.sources, dependencies);
       return ExitCode.DONE;
     case 'config':
       print(shown(command, environment));
@@ -138,11 +138,19 @@ function placed(read: LoadedConfig, place: Place | undefined): LoadedConfig {
   return { ...read, config: configOfProcess(read.config, place, hostname()), advice: [] };
 }
 
-/** Prints advice on doubtful settings, and names the file that was read. An expired certificate is a fault here. */
-function check(sources: Sources, { environment, print, printError }: RunDependencies): void {
-  const { validity, advice } = loaded(sources, environment);
+/**
+ * Prints advice on doubtful settings, and names the file that was read. An expired certificate is a fault here; a node only warns
+ * of it. Rejects with a ConfigUnusableError.
+ */
+async function check(sources: Sources, { environment, print, printError }: RunDependencies): Promise<void> {
+  const { config, validity, advice } = loaded(sources, environment);
   const flaw = validity && datesFlaw(validity, Date.now());
   if (flaw !== undefined) throw new ConfigUnusableError([{ path: 'listen.tls.certFile', message: flaw }]);
+  const { checkDirectories, WebDirectoryError } = await import('../node/web.js');
+  await checkDirectories(config).catch((error: unknown) => {
+    if (!(error instanceof WebDirectoryError)) throw error;
+    throw new ConfigUnusableError([{ path: error.setting, message: error.flaw }]);
+  });
   for (const message of advice) printError(`warning: ${message}\n`);
   const file = configFile({ file: sources.file, environment });
   print(`${file === undefined ? '' : `${file}: `}configuration is usable\n`);

@@ -20,6 +20,14 @@ export function webPaths(paths: Paths, answers: FileAnswers): readonly HttpRoute
 export class WebDirectoryError extends Error {
   override readonly name = 'WebDirectoryError';
   readonly code = 'WEB_DIRECTORY';
+  readonly setting: string;
+  readonly flaw: string;
+
+  constructor(setting: string, flaw: string) {
+    super(`${setting}: ${flaw}`);
+    this.setting = setting;
+    this.flaw = flaw;
+  }
 }
 
 /** Rejects with a WebDirectoryError when one of the directories is not there. */
@@ -34,6 +42,9 @@ async function checkPaths(setting: string, paths: Paths): Promise<void> {
     if (given.type !== 'static') continue;
     const found = await stat(given.directory).catch(() => undefined);
     if (found?.isDirectory() !== true)
-      throw new WebDirectoryError(`${setting}.${path}: "${given.directory}" is no directory that the router can read`);
+      throw new WebDirectoryError(
+        `${setting}.${path}`,
+        `"${given.directory}" is no directory that the router can read`,
+      );
   }
 }

@@ -89,6 +89,12 @@ describe('gantry check', () => {
     expect(stderr).toContain('listen.tls.certFile:');
     expect(stderr).toContain('there is no such file');
   });
+  it('looks for the folders of the web server too', async () => {
+    const path = file('web.yaml', `web: { paths: { /files: { type: static, directory: ${join(folder, 'absent')} } } }`);
+    const { code, stderr } = await gantry(['check', path]);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`web.paths./files: "${join(folder, 'absent')}" is no directory that the router can read`);
+  });
 });
 
 describe('gantry config', () => {
