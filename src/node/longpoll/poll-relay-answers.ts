@@ -36,6 +36,8 @@ const SETTLE_MS = 5_000;
 /** Time for all parts of a body. */
 const PARTS_MS = 30_000;
 const MAX_PARTIAL_BODIES = 1_024;
+/** Bytes of all bodies that are not complete: a part that would exceed them is refused, and the client repeats its request. */
+const MAX_PARTIAL_BYTES = 64 * 2 ** 20;
 /** Bytes of one answer to another node: a message that has more ends the transport. */
 const MAX_ANSWER_BYTES = 15 * 2 ** 20;
 const NOTHING: readonly unknown[] = [];
@@ -49,6 +51,7 @@ export class PollRelayAnswers {
   /** Open polls, by node and ticket. */
   readonly #polls = new Map<string, RelayedPoll>();
   readonly #partials = new Map<string, Partial>();
+  #partialBytes = 0;
 
   constructor(server: PollServer, maxBodyBytes: number) {
     this.#server = server;
@@ -127,11 +130,16 @@ export class PollRelayAnswers {
     const key = keyOf(from, part.ticket);
     const partial = this.#partials.get(key) ?? this.#begin(key, part);
     if (partial === undefined || partial.bytes !== part.offset) return 'unreachable';
-    partial.bytes += part.bytes.length;
-    if (partial.bytes > this.#maxBodyBytes) {
+    if (partial.bytes + part.bytes.length > this.#maxBodyBytes) {
       this.#drop(key);
       return 'too_large';
     }
+    if (this.#partialBytes + part.bytes.length > MAX_PARTIAL_BYTES) {
+      this.#drop(key);
+      return 'unreachable';
+    }
+    partial.bytes += part.bytes.length;
+    this.#partialBytes += part.bytes.length;
     partial.parts.push(part.bytes);
     if (!part.isLast) return 'taken';
     this.#drop(key);
@@ -146,7 +154,10 @@ export class PollRelayAnswers {
   }
 
   #drop(key: string): void {
-    clearTimeout(this.#partials.get(key)?.timer);
+    const partial = this.#partials.get(key);
+    if (partial === undefined) return;
+    clearTimeout(partial.timer);
+    this.#partialBytes -= partial.bytes;
     this.#partials.delete(key);
   }
 }

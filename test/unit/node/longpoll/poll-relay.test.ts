@@ -263,4 +263,17 @@ describe('questions of a node that sends something else', () => {
     expect(await part(3, 90, true, 11)).toBe('too_large');
     expect(listener.events).toEqual([]);
   });
+
+  it('the parts of all bodies together are bounded in bytes, and what is refused makes room', async () => {
+    const { server, secret } = scene();
+    const most = 64 * 2 ** 20;
+    const answers = new PollRelayAnswers(server, most);
+    const part = (ticket: number, offset: number, length: number): Promise<unknown> | undefined =>
+      answers.answer(ASKER, 'longpoll.send', [secret, ticket, offset, false, Buffer.alloc(length)]);
+    expect(await part(1, 0, most - 10)).toBe('taken');
+    expect(await part(2, 0, 10)).toBe('taken');
+    expect(await part(2, 10, 1)).toBe('unreachable');
+    expect(await part(3, 0, 11)).toBe('unreachable');
+    expect(await part(4, 0, 10)).toBe('taken');
+  });
 });
