@@ -71,7 +71,11 @@ export class Joining<Session> {
       else link.send(encodeMessage(link.serializer, hello(realm, agent, login)));
     } catch (error) {
       if (error instanceof NotConnectedError) this.#fail(`cannot connect to ${withoutSecrets(url)}: ${error.message}`);
-      else this.#reject(error);
+      else {
+        this.#isOver = true;
+        this.#reject(error);
+        this.#link?.close();
+      }
     }
   }
 

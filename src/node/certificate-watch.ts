@@ -16,6 +16,7 @@ export class CertificateWatch {
   #timer: NodeJS.Timeout | undefined;
   #seen: string | undefined;
   #isLooking = false;
+  #isStopped = false;
 
   constructor(options: CertificateWatchOptions) {
     this.#options = options;
@@ -28,7 +29,9 @@ export class CertificateWatch {
     this.#timer.unref();
   }
 
+  /** `changed` is not called any more, also by a look that has begun. */
   stop(): void {
+    this.#isStopped = true;
     clearInterval(this.#timer);
   }
 
@@ -38,6 +41,7 @@ export class CertificateWatch {
     this.#isLooking = true;
     const states = await Promise.all(files.map(stateOf));
     this.#isLooking = false;
+    if (this.#isStopped) return;
     const now = states.join(' ');
     const before = this.#seen;
     this.#seen = now;

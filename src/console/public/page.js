@@ -66,7 +66,7 @@ function choose(name) {
   }
 }
 
-function say(text) {
+function showNotice(text) {
   byId('notice').hidden = text === '';
   setText(byId('notice'), text);
 }
@@ -103,7 +103,7 @@ async function open() {
   session = opened;
   const { authid, authrole } = opened.details;
   setText(byId('who'), shown(`${mine.realm} · ${authid} (${authrole})`));
-  say('');
+  showNotice('');
   if (!isRetrying) {
     showSignedIn(true);
     choose('nodes');
@@ -124,7 +124,7 @@ function lost(error) {
     return;
   }
   isRetrying = true;
-  say('The connection to the router was lost. The page may show old data. Trying again …');
+  showNotice('The connection to the router was lost. The page may show old data. Trying again …');
   void retry(FIRST_RETRY_MS);
 }
 
@@ -150,7 +150,7 @@ function signOut(reason) {
   members.forget();
   for (const view of Object.values(views)) view.end();
   showSignedIn(false);
-  say(reason);
+  showNotice(reason);
 }
 
 byId('login').addEventListener('submit', (event) => {
@@ -165,7 +165,7 @@ byId('login').addEventListener('submit', (event) => {
   };
   byId('secret').value = '';
   byId('join').disabled = true;
-  say('Connecting …');
+  showNotice('Connecting …');
   open().catch((error) => signOut(error.message));
 });
 byId('method').addEventListener('change', () => {
@@ -185,5 +185,5 @@ settings.then(
     if (byId('realm').value === '') byId('realm').value = realm;
     byId('join').disabled = false;
   },
-  (error) => say(error.message),
+  (error) => showNotice(error.message),
 );

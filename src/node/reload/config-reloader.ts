@@ -4,6 +4,7 @@ import type { ReloadPlan } from '../../config/reload.js';
 import type { Config } from '../../config/schema.js';
 import type { Counters } from '../../telemetry/counters.js';
 import type { Logger } from '../../telemetry/logger.js';
+import { SingleFlight } from '../../util/single-flight.js';
 import { isOperational } from '../operational-error.js';
 
 /** A configuration that was read and checked. */
@@ -39,29 +40,15 @@ const MAX_FAULTS_LOGGED = 50;
 /** Reloads the configuration, one reload at a time. A bad configuration is refused, with all its faults in the log. */
 export class ConfigReloader {
   readonly #options: ConfigReloaderOptions;
-  #running: Promise<ReloadOutcome> | undefined;
-  /** A request during a reload gets the outcome of the next one: the file may have changed since. */
-  #next: Promise<ReloadOutcome> | undefined;
+  readonly #reloads = new SingleFlight(() => this.#reload());
 
   constructor(options: ConfigReloaderOptions) {
     this.#options = options;
   }
 
+  /** A request during a reload gets the outcome of the next one: the file may have changed since. */
   reload(): Promise<ReloadOutcome> {
-    if (this.#running === undefined) return this.#start();
-    this.#next ??= this.#running.then(() => {
-      this.#next = undefined;
-      return this.#start();
-    });
-    return this.#next;
-  }
-
-  #start(): Promise<ReloadOutcome> {
-    const running = this.#reload().finally(() => {
-      if (this.#running === running) this.#running = undefined;
-    });
-    this.#running = running;
-    return running;
+    return this.#reloads.run();
   }
 
   async #reload(): Promise<ReloadOutcome> {

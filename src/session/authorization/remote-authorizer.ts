@@ -91,10 +91,6 @@ export class RemoteAuthorizer {
     this.#cache = new DecisionCache(settings.cache.maxEntries, sources.nowMs);
   }
 
-  get cachedCount(): number {
-    return this.#cache.size;
-  }
-
   get procedure(): Uri {
     return this.#settings.procedure;
   }

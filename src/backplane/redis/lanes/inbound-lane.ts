@@ -36,7 +36,10 @@ export class InboundLane {
     this.#options = options;
   }
 
-  /** The place of a batch with items, or of a heartbeat, which repeats the sequence of the last batch. */
+  /**
+   * The place of a batch with items, or of a heartbeat, which repeats the sequence of the last batch. The lane remembers a number
+   * that does not fit: a later heartbeat may confirm it.
+   */
   placeOf(sequence: number, itemCount: number): SequencePlace {
     const expected = itemCount === 0 ? this.#last : this.#last + 1;
     if (sequence === expected) return this.#hasIgnoredSkipped ? 'behind_gap' : 'next';
