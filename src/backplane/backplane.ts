@@ -1,5 +1,5 @@
 import type { Frame } from '../routing/frames.js';
-import type { Claim, ClaimOutcome, Publication, Registration } from '../routing/ports.js';
+import type { Claim, ClaimOutcome, Publication, Registration, Rest } from '../routing/ports.js';
 import type { ClusterGauges } from '../telemetry/cluster-gauges.js';
 import type { NodeId, RegistrationId, SessionId, Uri } from '../wamp/ids.js';
 import type { MatchPolicy } from '../wamp/options.js';
@@ -79,7 +79,11 @@ export interface TopicChange {
 
 /** Receives what other nodes send. Called one at a time, never inside a call of this node; returns quickly, must not throw. */
 export interface BackplaneEvents {
-  publication(from: NodeId, realm: Uri, publication: Publication): void;
+  /**
+   * A function that is returned delivers a part more with each call (G11). It is called until it returns false, in this turn and
+   * further ones, and no later event of `from` comes before that (ORD-1, ORD-3). An end of this node may leave parts out.
+   */
+  publication(from: NodeId, realm: Uri, publication: Publication): Rest | undefined;
   /** Also for a realm that this node serves no more: a caller that waits for an answer must receive one (G3). */
   frame(from: NodeId, realm: Uri, frame: Frame): void;
   /** The whole new state of one registration; no callees: it has gone. In order per registration. */

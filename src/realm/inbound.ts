@@ -3,7 +3,7 @@ import { NO_REALM } from '../backplane/question.js';
 import type { LostSession } from '../backplane/session-row.js';
 import { NO_PAYLOAD } from '../codec/payload.js';
 import type { CallKey, Frame, LostFrame } from '../routing/frames.js';
-import type { Publication, Registration } from '../routing/ports.js';
+import type { Publication, Registration, Rest } from '../routing/ports.js';
 import type { NodeId, Uri } from '../wamp/ids.js';
 import { ErrorUri } from '../wamp/uris.js';
 import type { Realm } from './realm.js';
@@ -47,8 +47,8 @@ export class Inbound implements BackplaneEvents {
     this.#answers = answers;
   }
 
-  publication(_from: NodeId, realm: Uri, publication: Publication): void {
-    this.#realms.get(realm)?.receive(publication);
+  publication(_from: NodeId, realm: Uri, publication: Publication): Rest | undefined {
+    return this.#realms.get(realm)?.receive(publication);
   }
 
   frame(from: NodeId, realm: Uri, frame: Frame): void {

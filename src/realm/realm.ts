@@ -1,7 +1,7 @@
 import type { LostSession } from '../backplane/session-row.js';
 import { Broker } from '../routing/broker/broker.js';
 import { deliverRest } from '../routing/broker/distribution.js';
-import type { ClockAndRandom, Publication, Registration } from '../routing/ports.js';
+import type { ClockAndRandom, Publication, Registration, Rest } from '../routing/ports.js';
 import { Dealer } from '../routing/dealer/dealer.js';
 import type { Subject } from '../session/authorization/permission.js';
 import {
@@ -98,9 +98,9 @@ export class Realm implements SessionRealm {
     this.meta.begin();
   }
 
-  /** A publication of another node. */
-  receive(publication: Publication): void {
-    if (this.meta.admits(publication)) this.#broker.distribute(publication);
+  /** A publication of another node. Its sender's next message must wait for what is left. */
+  receive(publication: Publication): Rest | undefined {
+    return this.meta.admits(publication) ? this.#broker.distributePart(publication) : undefined;
   }
 
   get service(): ServiceSession {

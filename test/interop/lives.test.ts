@@ -39,7 +39,7 @@ class Scene {
   /** Another node of the cluster, without clients; reports the nodes that have gone. */
   async witness(): Promise<{ readonly gone: readonly NodeId[] }> {
     const gone: NodeId[] = [];
-    const nothing = (): void => undefined;
+    const nothing = (): undefined => undefined;
     const backplane = this.hub.join('witness' as NodeId);
     await backplane.start({
       publication: nothing,

@@ -24,6 +24,8 @@ export class LanesUnderTest {
   readonly lanes: Lanes;
   sendPolicy: SendPolicy = 'now';
   nowMs = 0;
+  /** Parts of a publication behind its first one. */
+  partsLeft = 0;
   /** Runs when a frame comes back. */
   onReturned: (() => void) | undefined;
   #sent: Sent[] = [];
@@ -42,7 +44,15 @@ export class LanesUnderTest {
       inbound: { nowMs: () => this.nowMs, confirmMs: 500 },
       events: {
         traffic: {
-          publication: (from, realm, { topic }) => record(`${from} ${realm} publication ${topic}`),
+          publication: (from, realm, { topic }) => {
+            record(`${from} ${realm} publication ${topic}`);
+            let left = this.partsLeft;
+            const next = (): boolean => {
+              record(`${from} ${realm} part of ${topic}`);
+              return --left > 0;
+            };
+            return left === 0 ? undefined : next;
+          },
           frame: (from, realm, { kind }) => record(`${from} ${realm} ${kind}`),
           gap: (from) => record(`${from} gap`),
           returned: (to, realm, frame) => {

@@ -106,9 +106,10 @@ export class HubNodes implements HubPort, FaultPort {
     this.#feeds.set(
       id,
       new Lane<DirectoryChange>(this.#laneOptions(DIRECTORY, id, Infinity), (change) => {
-        if (change === undefined) return;
+        if (change === undefined) return undefined;
         this.#receiveChange(node, change);
         if (isBeforeEdges(change)) this.#countEdge(id, -1);
+        return undefined;
       }),
     );
     this.directory.enter(id);
@@ -197,7 +198,7 @@ export class HubNodes implements HubPort, FaultPort {
     if (change.kind === 'unwatch' || change.kind === 'withdrawn') {
       // Earlier publications of the node arrive before the change, or never.
       const lane = this.#lanes.get(change.node)?.get(node.node);
-      if (change.kind === 'withdrawn' && change.isDead) lane?.close();
+      if (change.kind === 'withdrawn' && change.isDead) lane?.end();
       else lane?.flush();
     }
     // Every node receives the messages of the dead node before the events that this node publishes for its sessions.
@@ -206,7 +207,7 @@ export class HubNodes implements HubPort, FaultPort {
     if (change.kind !== 'gone') return;
     const lane = this.#lanes.get(change.node)?.get(node.node);
     const finish = (): void => {
-      lane?.close();
+      lane?.end();
       this.#forgetLane(change.node, node.node);
       node.notifyGone(change.node);
     };

@@ -1,3 +1,4 @@
+import type { Rest } from '../../routing/ports.js';
 import type { NodeId } from '../../wamp/ids.js';
 
 /** Decides when a lane delivers. Called at most once for each run of `deliver`, which may come at any later time. */
@@ -20,13 +21,15 @@ export interface LaneOptions {
 
 /**
  * One ordered way from a sender to a receiver (D5). First in, first out, never inside the sender's call.
- * `receive` gets each message once, or in its place the notice that a message was lost.
+ * `receive` gets each message once, or in its place the notice that a message was lost. It may leave a rest, which the lane does in
+ * later runs before it delivers anything else.
  */
 export class Lane<Message> {
   readonly from: NodeId;
   readonly to: NodeId;
   readonly #options: LaneOptions;
-  readonly #receive: (message: Message | undefined) => void;
+  readonly #receive: (message: Message | undefined) => Rest | undefined;
+  #rest: Rest | undefined;
   /** Undefined stands for one or more lost messages. */
   #queue: (Message | undefined)[] = [];
   #head = 0;
@@ -38,7 +41,7 @@ export class Lane<Message> {
   #whenEmpty: (() => void) | undefined;
 
   /** `receive` is called with undefined where messages were lost. */
-  constructor(options: LaneOptions, receive: (message: Message | undefined) => void) {
+  constructor(options: LaneOptions, receive: (message: Message | undefined) => Rest | undefined) {
     this.from = options.from;
     this.to = options.to;
     this.#options = options;
@@ -113,18 +116,27 @@ export class Lane<Message> {
 
   /** Runs `action` once all that is under way has been delivered: at once, if nothing is. */
   whenEmpty(action: () => void): void {
-    if (this.waitingCount === 0) action();
+    if (!this.#isBusy) action();
     else this.#whenEmpty = action;
   }
 
   /** Delivers now what is under way, unless it is held. */
   flush(): void {
-    if (!this.#isHeld && !this.#isClosed) this.#run(Infinity);
+    if (this.#isHeld || this.#isClosed) return;
+    this.#doRest();
+    this.#run(Infinity, true);
   }
 
-  /** Delivers nothing any more. */
+  /** The sender has gone: delivers to all what was delivered to some, and then nothing any more. */
+  end(): void {
+    this.#doRest();
+    this.close();
+  }
+
+  /** Delivers nothing any more: the receiver has gone. */
   close(): void {
     this.#isClosed = true;
+    this.#rest = undefined;
     this.#queue = [];
     this.#head = 0;
   }
@@ -135,7 +147,7 @@ export class Lane<Message> {
   }
 
   #scheduleRun(): void {
-    if (this.#isScheduled || this.#isHeld || this.#isClosed || this.waitingCount === 0) return;
+    if (this.#isScheduled || this.#isHeld || this.#isClosed || !this.#isBusy) return;
     this.#isScheduled = true;
     this.#options.schedule(this.from, this.to, () => {
       this.#isScheduled = false;
@@ -143,22 +155,36 @@ export class Lane<Message> {
     });
   }
 
-  #run(limitCount = this.#options.batchCount): void {
+  /** `isWhole`: in one step. */
+  #run(limitCount = this.#options.batchCount, isWhole = false): void {
+    if (!this.#isHeld && this.#rest?.() === false) this.#rest = undefined;
     // A message that is sent while this runs waits for the next run, as a batch on a wire would.
     let left = Math.min(this.waitingCount, limitCount);
-    while (left-- > 0 && this.waitingCount > 0 && !this.#isHeld) {
+    while (left-- > 0 && this.waitingCount > 0 && !this.#isHeld && this.#rest === undefined) {
       const message = this.#queue[this.#head];
       this.#queue[this.#head++] = undefined;
-      this.#receive(message);
+      this.#rest = this.#receive(message);
+      if (isWhole) this.#doRest();
     }
     this.#compact();
-    if (this.waitingCount > 0) {
+    if (this.#isBusy) {
       this.#scheduleRun();
       return;
     }
     const action = this.#whenEmpty;
     this.#whenEmpty = undefined;
     action?.();
+  }
+
+  /** Something is under way, or was delivered to some of its receivers only. */
+  get #isBusy(): boolean {
+    return this.waitingCount > 0 || this.#rest !== undefined;
+  }
+
+  #doRest(): void {
+    const rest = this.#rest;
+    this.#rest = undefined;
+    while (rest?.() === true);
   }
 
   #compact(): void {

@@ -1,5 +1,5 @@
 import type { Frame } from '../../routing/frames.js';
-import type { Claim, ClaimOutcome, Publication, Registration } from '../../routing/ports.js';
+import type { Claim, ClaimOutcome, Publication, Registration, Rest } from '../../routing/ports.js';
 import type { SessionDetails } from '../session-row.js';
 import { NOBODY, withSuccessors } from '../../routing/successors.js';
 import { fault } from '../../wamp/faults.js';
@@ -258,13 +258,12 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
     if (this.#state === 'live') this.#takeovers.retry();
   }
 
-  receive(from: NodeId, message: NodeMessage | undefined): void {
-    if (this.#state === 'over') return;
+  receive(from: NodeId, message: NodeMessage | undefined): Rest | undefined {
+    if (this.#state === 'over') return undefined;
     switch (message?.kind) {
       case 'publication':
-        if (this.#realms.readyOf(message.realm) !== undefined)
-          this.#events?.publication(from, message.realm, message.publication);
-        break;
+        if (this.#realms.readyOf(message.realm) === undefined) break;
+        return this.#events?.publication(from, message.realm, message.publication);
       case 'frame':
         this.#events?.frame(from, message.realm, message.frame);
         break;
@@ -284,6 +283,7 @@ export class MemoryNode implements Backplane, Bus, Directory, HubMember {
         this.#pushOrLose(from, { kind: 'missed' });
         this.#confirmTo(from);
     }
+    return undefined;
   }
 
   notifyGone(node: NodeId): void {

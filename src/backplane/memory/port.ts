@@ -1,5 +1,5 @@
 import type { Frame } from '../../routing/frames.js';
-import type { Publication } from '../../routing/ports.js';
+import type { Publication, Rest } from '../../routing/ports.js';
 import type { NodeId, Uri } from '../../wamp/ids.js';
 import type { Answer, Question } from '../question.js';
 import type { DirectoryChange, SharedDirectory } from './directory.js';
@@ -52,7 +52,7 @@ export interface HubMember {
   readonly isOver: boolean;
   receiveChange(change: DirectoryChange): void;
   /** Undefined: a message of `from` was lost. */
-  receive(from: NodeId, message: NodeMessage | undefined): void;
+  receive(from: NodeId, message: NodeMessage | undefined): Rest | undefined;
   notifyGone(node: NodeId): void;
   notifyReturned(to: NodeId, realm: Uri, frame: Frame): void;
   interestedNodes(realm: Uri): readonly NodeId[];

@@ -1,6 +1,6 @@
 import type { TopicChange } from '../backplane.js';
 import type { Frame } from '../../routing/frames.js';
-import type { Publication, Registration } from '../../routing/ports.js';
+import type { Publication, Registration, Rest } from '../../routing/ports.js';
 import type { ClusterCounters } from '../../telemetry/cluster-counters.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { RecurringLines } from '../../telemetry/recurring-lines.js';
@@ -84,9 +84,9 @@ export class TrafficListener
   extends Listener<TrafficTargets>
   implements LaneTraffic, VersionReceiver, QuestionReceiver
 {
-  publication(from: NodeId, realm: Uri, publication: Publication): void {
+  publication(from: NodeId, realm: Uri, publication: Publication): Rest | undefined {
     const { realms, events } = this.targets;
-    if (realms.get(realm) !== undefined) events.publication(from, realm, publication);
+    return realms.get(realm) === undefined ? undefined : events.publication(from, realm, publication);
   }
 
   frame(from: NodeId, realm: Uri, frame: Frame): void {
@@ -170,7 +170,9 @@ export class MembershipListener extends Listener<MembershipTargets> implements P
 
   /** This node has removed these rows. */
   sessionsLost(peer: NodeId, sessions: readonly LostSession[]): void {
-    const { standing, events } = this.targets;
+    const { lanes, standing, events } = this.targets;
+    // Subscribers receive what the sessions published before their testaments and their end.
+    lanes.deliverRest(peer);
     if (!standing.isOver) events.sessionsLost?.(peer, sessions);
   }
 

@@ -7,13 +7,13 @@ import type { Payload } from '../../wamp/payload.js';
 import { isReserved } from '../../wamp/uri-rules.js';
 import { errorReply } from '../error-reply.js';
 import { drawHashSeed } from '../number-table.js';
-import type { Outlet, Publication } from '../ports.js';
+import type { Outlet, Publication, Rest } from '../ports.js';
 import type { Identity, Peer } from '../peer.js';
 import { admits } from './audience.js';
 import type { BrokerOptions, DeliveryScope } from './broker-options.js';
 import type { KeepingRules } from './keeping-rules.js';
 import { WAITING } from './holdings.js';
-import { deliverRest, Distribution, type Rest } from './distribution.js';
+import { deliverRest, Distribution } from './distribution.js';
 import { OwnEvents } from './own-events.js';
 import { isLater, toPublication } from './publications.js';
 import { NOT_SUBSCRIBED, reservedTopic, subscriptionsExceeded } from './refusals.js';
@@ -124,6 +124,11 @@ export class Broker<P extends Peer> {
   /** Delivers to the sessions of this node. */
   distribute(publication: Publication): void {
     this.#distribution.all(publication);
+  }
+
+  /** The same in parts, for a publication of another node. Undefined: all have it. */
+  distributePart(publication: Publication): Rest | undefined {
+    return this.#distribution.beginRemote(publication);
   }
 
   /**

@@ -1,4 +1,5 @@
-import type { Outlet, Publication } from '../ports.js';
+import { isReserved } from '../../wamp/uri-rules.js';
+import type { Outlet, Publication, Rest } from '../ports.js';
 import type { Peer } from '../peer.js';
 import type { Replays } from './replays.js';
 import type { RetainedLookups } from './retained-lookups.js';
@@ -7,9 +8,6 @@ import type { SubscriptionTable } from './subscription-table.js';
 
 /** Subscriptions and receivers of one part; a subscription with more receivers is a part of its own. */
 const PART_COUNT = 5_000;
-
-/** Delivers the next part of a publication. False: nothing is left. */
-export type Rest = () => boolean;
 
 /** Delivers what is left in one step. */
 export function deliverRest(rest: Rest | undefined): void {
@@ -76,6 +74,17 @@ export class Distribution<P extends Peer> {
   /** Delivers in one step. */
   all(publication: Publication): void {
     deliverRest(this.begin(publication));
+  }
+
+  /**
+   * Begins with a publication of another node. Meta events in one step: those of several nodes may concern one subject, and come in
+   * order. Their short topics match few patterns.
+   */
+  beginRemote(publication: Publication): Rest | undefined {
+    const rest = this.begin(publication);
+    if (!isReserved(publication.topic)) return rest;
+    deliverRest(rest);
+    return undefined;
   }
 
   /** Sessions that got the event from the store do not get it again. */

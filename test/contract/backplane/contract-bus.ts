@@ -117,6 +117,41 @@ export function busContract(inScene: InScene, nodeCount: number): void {
     );
 
     it(
+      'brings nothing of a node behind a publication before all parts of that (ORD-1, ORD-3, G11)',
+      inScene(async ({ nodes }) => {
+        const [subscriber, publisher] = (await nodes(nodeCount)) as [NodeUnderTest, NodeUnderTest];
+        await subscriber.backplane.bus.watch(REALM, 'a', 'prefix');
+        subscriber.partsLeft = 3;
+        const { bus } = publisher.backplane;
+        for (const topic of ['a.1', 'a.2']) await bus.publish(REALM, publicationOf(topic));
+        bus.send(subscriber.id, REALM, cancelOf(publisher.id, 1));
+        await bus.publish(REALM, publicationOf('a.3'));
+        await subscriber.catchUpWith(publisher);
+        const received = subscriber.events
+          .map(({ what }) => what)
+          .filter((what) => what === 'publication' || what === 'frame');
+        expect(received).toEqual(['publication', 'publication', 'frame', 'publication', 'frame']);
+        expect(subscriber.topics()).toEqual(['a.1', 'a.2', 'a.3']);
+      }),
+    );
+
+    it(
+      'brings every part of the last publication of a node before the others are notified that it has gone (G5)',
+      inScene(async ({ nodes }) => {
+        const [subscriber, publisher] = (await nodes(nodeCount)) as [NodeUnderTest, NodeUnderTest];
+        await subscriber.backplane.bus.watch(REALM, 'a', 'exact');
+        subscriber.partsLeft = 3;
+        await publisher.backplane.bus.publish(REALM, publicationOf('a'));
+        await publisher.backplane.stop();
+        await subscriber.until((node) => node.all('nodeGone').some(({ node: gone }) => gone === publisher.id));
+        const received = subscriber.events
+          .map(({ what }) => what)
+          .filter((what) => what === 'publication' || what === 'nodeGone');
+        expect(received).toEqual(['publication', 'nodeGone']);
+      }),
+    );
+
+    it(
       'stops bringing a topic some time after unwatch, and keeps the other interests',
       inScene(async ({ nodes }) => {
         const all = await nodes(nodeCount);

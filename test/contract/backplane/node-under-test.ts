@@ -25,6 +25,8 @@ export class NodeUnderTest {
   readonly events: NodeEvent[] = [];
   /** Answers the questions that this node receives. */
   answer: BackplaneEvents['question'];
+  /** Parts of a publication behind its first one; the publication counts as received with the last. */
+  partsLeft = 0;
   #waiting: (() => void)[] = [];
   #depth = 0;
 
@@ -89,7 +91,15 @@ export class NodeUnderTest {
       this.#depth--;
     };
     return {
-      publication: (from, realm, publication) => record({ what: 'publication', from, realm, publication }),
+      publication: (from, realm, publication) => {
+        let left = this.partsLeft;
+        const next = (): boolean => {
+          if (left-- > 0) return true;
+          record({ what: 'publication', from, realm, publication });
+          return false;
+        };
+        return next() ? next : undefined;
+      },
       frame: (from, realm, frame) => record({ what: 'frame', from, realm, frame }),
       registration: (realm, registration) => record({ what: 'registration', realm, registration }),
       topic: (realm, change) => record({ what: 'topic', realm, change }),

@@ -237,6 +237,11 @@ export class Lanes implements Confirmations {
     return this.#receiver.proceed(hasTime);
   }
 
+  /** Delivers to all what this node has delivered of a publication of that node to some. */
+  deliverRest(from: NodeId): void {
+    this.#receiver.deliverRest(from);
+  }
+
   /** Drops the items that `receive` has left. */
   abandon(): void {
     this.#receiver.abandon();

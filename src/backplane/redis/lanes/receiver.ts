@@ -1,3 +1,4 @@
+import type { Rest } from '../../../routing/ports.js';
 import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
 import type { NodeId } from '../../../wamp/ids.js';
 import { unreachable } from '../../../wamp/unreachable.js';
@@ -23,10 +24,12 @@ export interface ReceiverOptions {
 }
 
 /** Items of a batch that a node left for a later turn. */
-interface Rest {
+interface ItemsLeft {
   readonly lane: InboundLane;
   readonly items: readonly LaneItem[];
   next: number;
+  /** The parts that are left of the publication before `next`. */
+  publication: Rest | undefined;
 }
 
 /** Items between two looks at the clock, which costs a fraction of the cheapest item. */
@@ -45,7 +48,7 @@ export class Receiver {
   readonly #gone = new Map<NodeId, number>();
   /** Senders that are not open: their messages were ignored, and no later one may show that. */
   readonly #early = new Set<NodeId>();
-  #rest: Rest | undefined;
+  #left: ItemsLeft | undefined;
 
   constructor(options: ReceiverOptions) {
     this.#options = options;
@@ -70,6 +73,7 @@ export class Receiver {
   }
 
   close(node: NodeId): void {
+    this.deliverRest(node);
     this.#lanes.delete(node);
     this.#early.delete(node);
     this.#gone.set(node, -Infinity);
@@ -103,21 +107,51 @@ export class Receiver {
 
   /** Continues with the items that are left. False: some are left again. Those of a node that was closed meanwhile are dropped. */
   proceed(hasTime: () => boolean): boolean {
-    const rest = this.#rest;
-    if (rest === undefined) return true;
-    const { lane, items } = rest;
-    while (rest === this.#rest && rest.next < items.length && this.#lanes.get(lane.from) === lane) {
-      const item = items[rest.next++];
-      if (item !== undefined) this.#deliver(lane.from, item);
-      if (rest.next % ITEMS_PER_CLOCK === 0 && rest.next < items.length && !hasTime()) return false;
+    const left = this.#left;
+    if (left === undefined) return true;
+    while (this.#isLeft(left)) {
+      const isLong = this.#deliverNext(left);
+      const isClockDue = isLong || left.next % ITEMS_PER_CLOCK === 0;
+      if (isClockDue && this.#isLeft(left) && !hasTime()) return false;
     }
-    if (rest === this.#rest) this.#rest = undefined;
+    if (left === this.#left) this.#left = undefined;
     return true;
+  }
+
+  /**
+   * Delivers to all what was delivered to some of a publication of that node, in one step. To be called before an event that must not
+   * overtake it and comes another way than its lane.
+   */
+  deliverRest(from: NodeId): void {
+    const left = this.#left;
+    if (left?.lane.from !== from) return;
+    const { publication } = left;
+    left.publication = undefined;
+    while (publication?.() === true);
   }
 
   /** Drops the items that are left. */
   abandon(): void {
-    this.#rest = undefined;
+    this.#left = undefined;
+  }
+
+  #isLeft(left: ItemsLeft): boolean {
+    const { lane, items, next, publication } = left;
+    if (left !== this.#left || this.#lanes.get(lane.from) !== lane) return false;
+    return publication !== undefined || next < items.length;
+  }
+
+  /** Delivers an item, or a part of one. True: it was a part. */
+  #deliverNext(left: ItemsLeft): boolean {
+    const { lane, items, publication } = left;
+    if (publication !== undefined) {
+      if (!publication()) left.publication = undefined;
+      return true;
+    }
+    const item = items[left.next++];
+    if (item === undefined) return false;
+    left.publication = this.#deliver(lane.from, item);
+    return left.publication !== undefined;
   }
 
   /** A message of a node that is not open. */
@@ -152,7 +186,7 @@ export class Receiver {
     }
     lane.advance(sequence, itemCount, place);
     if (place !== 'next') this.#gap(lane.from, place, itemCount);
-    this.#rest = { lane, items, next: 0 };
+    this.#left = { lane, items, next: 0, publication: undefined };
     return this.proceed(hasTime);
   }
 
@@ -168,40 +202,40 @@ export class Receiver {
     );
   }
 
-  #deliver(from: NodeId, item: LaneItem): void {
+  #deliver(from: NodeId, item: LaneItem): Rest | undefined {
     const { events } = this.#options;
     const { itemsReceived, itemsIgnored } = this.#options.counters;
     switch (item.kind) {
       case 'publication':
         itemsReceived.publication++;
-        events.traffic.publication(from, item.realm, item.publication);
-        return;
+        return events.traffic.publication(from, item.realm, item.publication);
       case 'frame':
         itemsReceived[kindOfFrame(item.frame)]++;
         events.traffic.frame(from, item.realm, item.frame);
-        return;
+        break;
       case 'confirmed':
         itemsReceived.control++;
         events.versions.confirmed(from, item.realm, item.version);
-        return;
+        break;
       case 'ask':
         itemsReceived.control++;
         events.versions.asked(from, item.realm, item.version);
-        return;
+        break;
       case 'sync':
         itemsReceived.control++;
         this.#options.sendSequence(from);
-        return;
+        break;
       case 'question':
       case 'answer':
         itemsReceived.question++;
         events.questions.questioned(from, item);
-        return;
+        break;
       case 'unknown':
         itemsIgnored.unknown_kind++;
-        return;
+        break;
       default:
         unreachable(item);
     }
+    return undefined;
   }
 }

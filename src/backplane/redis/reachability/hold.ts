@@ -48,6 +48,8 @@ export class Hold {
   #usedMs = 0;
   /** When the part of a message began that is being processed. */
   #startMs = 0;
+  /** When its first part began. */
+  #messageStartMs = 0;
   #isArmed = false;
   readonly #endTurn = (): void => {
     this.#isArmed = false;
@@ -55,8 +57,8 @@ export class Hold {
     if (this.#options.isOpen()) this.release();
   };
   readonly #hasTime = (): boolean => {
-    const { nowMs, turnMs, maxWaitingBytes } = this.#options;
-    return this.#usedMs + nowMs() - this.#startMs < turnMs || this.#heldBytes > maxWaitingBytes;
+    const nowMs = this.#options.nowMs();
+    return this.#hasShare(this.#usedMs + nowMs - this.#startMs, nowMs);
   };
 
   constructor(options: HoldOptions) {
@@ -80,9 +82,8 @@ export class Hold {
   release(): void {
     // The receiver of a message may call this method.
     if (this.#isProcessing) return;
-    const { turnMs, maxWaitingBytes } = this.#options;
     while (this.#isPartial || this.#next < this.#held.length) {
-      if (this.#usedMs >= turnMs && this.#heldBytes <= maxWaitingBytes) return;
+      if (!this.#hasShare(this.#usedMs, this.#options.nowMs())) return;
       this.#process();
     }
     const hasLost = this.#hasLost;
@@ -99,6 +100,13 @@ export class Hold {
     this.#heldBytes = 0;
   }
 
+  #hasShare(usedMs: number, nowMs: number): boolean {
+    const { turnMs, maxWaitingBytes } = this.#options;
+    // The own probe waits behind a long message, and must come in time however busy the turns are.
+    const overdueMs = this.#isPartial ? Math.max(0, nowMs - this.#messageStartMs - PATIENCE_MS) : 0;
+    return usedMs < turnMs + overdueMs * OVERDUE_SHARE || this.#heldBytes > maxWaitingBytes;
+  }
+
   #process(): void {
     const { receiver, nowMs, atEndOfTurn } = this.#options;
     if (!this.#isArmed) {
@@ -109,6 +117,7 @@ export class Hold {
     this.#isProcessing = true;
     if (this.#isPartial) this.#isPartial = !receiver.proceed(this.#hasTime);
     else {
+      this.#messageStartMs = this.#startMs;
       const [channel, bytes] = this.#take();
       this.#isPartial = !receiver.deliver(channel, bytes, this.#hasTime);
     }
@@ -127,5 +136,9 @@ export class Hold {
     return [channel, bytes];
   }
 }
+
+/** A message that has not ended after this time gets more of each turn, for each millisecond that it lasts longer. */
+const PATIENCE_MS = 500;
+const OVERDUE_SHARE = 0.05;
 
 const NOTHING: readonly [channel: string, bytes: Uint8Array] = ['', new Uint8Array(0)];

@@ -16,7 +16,7 @@ async function scene() {
   };
   const start = async (node: NodeId): Promise<Backplane> => {
     const backplane = hub.join(node);
-    const note = (what: string): void => void seen.push(`${node}: ${what}`);
+    const note = (what: string): undefined => void seen.push(`${node}: ${what}`);
     await backplane.start({
       publication: (from) => note(`event from ${from}`),
       frame: (from) => note(`frame from ${from}`),

@@ -38,7 +38,7 @@ async function start(node: NodeId): Promise<Backplane> {
 
 function recordingEvents(node: NodeId): BackplaneEvents {
   return {
-    publication: (from, _realm, { topic }) => seen.push(`${node}: ${topic} from ${from}`),
+    publication: (from, _realm, { topic }) => void seen.push(`${node}: ${topic} from ${from}`),
     frame: (from, _realm, frame) => seen.push(`${node}: ${frame.kind} from ${from}`),
     registration: (_realm, { procedure, callees }) => seen.push(`${node}: ${procedure} has ${callees.length}`),
     nodeGone: (gone) => seen.push(`${node}: ${gone} has gone`),

@@ -5,6 +5,11 @@ import type { NodeId } from '../../../../src/wamp/ids.js';
 function laneUnderTest(options: Partial<LaneOptions> = {}) {
   const runs: (() => void)[] = [];
   const received: (string | undefined)[] = [];
+  /** What is left of the message `wide`, received last. */
+  const parts = (left: number) => (): boolean => {
+    received.push('part');
+    return --left > 0;
+  };
   const lane: Lane<string> = new Lane<string>(
     {
       from: 'a' as NodeId,
@@ -17,6 +22,7 @@ function laneUnderTest(options: Partial<LaneOptions> = {}) {
     (message) => {
       received.push(message);
       if (message === 'echo') lane.push('echoed');
+      return message === 'wide' ? parts(2) : undefined;
     },
   );
   const runAll = (): void => {
@@ -116,5 +122,58 @@ describe('a lane', () => {
     expect(notified).toEqual([0]);
     runAll();
     expect(notified).toEqual([0, 2]);
+  });
+});
+
+describe('a message that its receiver leaves in part', () => {
+  function begun() {
+    const scene = laneUnderTest();
+    scene.lane.push('wide');
+    scene.lane.push('next');
+    scene.runs.shift()!();
+    return scene;
+  }
+
+  it('is continued in later runs, before the next message (ORD-1)', () => {
+    const { runs, received, runAll } = begun();
+    expect(received).toEqual(['wide']);
+    runs.shift()!();
+    expect(received).toEqual(['wide', 'part']);
+    runAll();
+    expect(received).toEqual(['wide', 'part', 'part', 'next']);
+  });
+
+  it('waits while the lane is held', () => {
+    const { lane, received, runAll } = begun();
+    lane.hold();
+    runAll();
+    expect(received).toEqual(['wide']);
+    lane.resume();
+    runAll();
+    expect(received).toEqual(['wide', 'part', 'part', 'next']);
+  });
+
+  it('counts as under way', () => {
+    const { lane, received, runAll } = begun();
+    lane.cut(0);
+    lane.whenEmpty(() => received.push('empty'));
+    runAll();
+    expect(received).toEqual(['wide', 'part', 'part', 'empty']);
+  });
+
+  it('is completed when all is to be delivered now', () => {
+    const { lane, received } = begun();
+    lane.push('wide');
+    lane.flush();
+    expect(received).toEqual(['wide', 'part', 'part', 'next', 'wide', 'part', 'part']);
+  });
+
+  it('is completed when its sender has gone, and dropped when its receiver has', () => {
+    const [sender, receiver] = [begun(), begun()];
+    sender.lane.end();
+    receiver.lane.close();
+    sender.runAll();
+    receiver.runAll();
+    expect([sender.received, receiver.received]).toEqual([['wide', 'part', 'part'], ['wide']]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Rest } from '../../../../src/routing/broker/distribution.js';
+import type { Publication, Rest } from '../../../../src/routing/ports.js';
 import type { Peer } from '../../../../src/routing/peer.js';
 import { Code } from '../../../../src/wamp/codes.js';
 import {
@@ -13,20 +13,25 @@ import { testPeer } from '../../../support/recording-outlet.js';
 
 const DEPTH = 6;
 const TOPIC = new Array<string>(DEPTH).fill('a').join('.');
-/** Every pattern that matches the topic. */
-const PATTERNS = Array.from({ length: 2 ** DEPTH }, (_, bits) =>
-  TOPIC.split('.')
-    .map((part, index) => (((bits >> index) & 1) === 1 ? '' : part))
-    .join('.'),
-);
+const PATTERNS = patternsOf(TOPIC);
 const SESSIONS = 100;
 
+/** Every pattern that matches the topic. */
+function patternsOf(topic: string): string[] {
+  return Array.from({ length: 2 ** DEPTH }, (_, bits) =>
+    topic
+      .split('.')
+      .map((part, index) => (((bits >> index) & 1) === 1 ? '' : part))
+      .join('.'),
+  );
+}
+
 /** 6,400 receivers, which are more than one part. */
-function wideBench(): { bench: BrokerBench; peers: Peer[]; publisher: Peer } {
+function wideBench(patterns = PATTERNS): { bench: BrokerBench; peers: Peer[]; publisher: Peer } {
   const bench = brokerBench();
   const peers = Array.from({ length: SESSIONS }, () => testPeer());
   for (const peer of peers)
-    for (const [index, pattern] of PATTERNS.entries())
+    for (const [index, pattern] of patterns.entries())
       bench.broker.subscribe(peer, subscribeMessage(index + 1, pattern, 'wildcard'));
   bench.outlet.take();
   return { bench, peers, publisher: testPeer() };
@@ -93,17 +98,25 @@ describe('a publication that very many subscriptions match (G11)', () => {
     },
   );
 
-  it('is delivered in one step where nothing can wait: from another node, and of the router', () => {
+  it('is delivered in parts when it comes from another node (G11)', () => {
     const { bench, publisher } = wideBench();
-    const publication = {
-      id: 1 as never,
-      topic: TOPIC,
-      payload: publishMessage(1, TOPIC)[4],
-      publisher,
-      excludePublisher: false,
-      disclosePublisher: false,
-    };
-    bench.broker.distribute(publication);
+    const rest = bench.broker.distributePart(publicationTo(TOPIC, publisher));
+    expect(deliveredCount(bench)).toBeLessThan(PATTERNS.length * SESSIONS);
+    while (rest!());
+    expect(deliveredCount(bench)).toBe(PATTERNS.length * SESSIONS);
+    expect(bench.outlet.recorded.every(({ verb }) => verb === 'deliver')).toBe(true);
+  });
+
+  it('is delivered in one step when it is one of the router: none may overtake another about one subject', () => {
+    const topic = 'wamp.a.a.a.a.a';
+    const { bench, publisher } = wideBench(patternsOf(topic));
+    expect(bench.broker.distributePart(publicationTo(topic, publisher))).toBeUndefined();
     expect(deliveredCount(bench)).toBe(PATTERNS.length * SESSIONS);
   });
 });
+
+function publicationTo(topic: string, publisher: Peer): Publication {
+  const id = 1 as Publication['id'];
+  const { 4: payload } = publishMessage(1, topic);
+  return { id, topic, payload, publisher, excludePublisher: false, disclosePublisher: false };
+}

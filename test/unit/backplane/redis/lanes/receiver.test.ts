@@ -14,6 +14,8 @@ import {
   type Sent,
 } from '../../../../support/lanes-under-test.js';
 
+const NEVER = (): boolean => false;
+
 describe('a node that has gone', () => {
   it('is ignored, and is not taken for unknown (G5)', () => {
     const { sender, receiver } = pair();
@@ -155,8 +157,6 @@ describe('an inbox', () => {
 });
 
 describe('a batch that takes longer than a turn has time for (G11)', () => {
-  const NEVER = (): boolean => false;
-
   /** A receiver with some items of a batch of ten left. */
   function begun() {
     const { sender, receiver } = pair();
@@ -196,5 +196,60 @@ describe('a batch that takes longer than a turn has time for (G11)', () => {
     receiver.lanes.abandon();
     expect(receiver.lanes.proceed(NEVER)).toBe(true);
     expect(receiver.events).toEqual(all.slice(0, 4));
+  });
+});
+
+describe('a publication that is delivered in parts (G11)', () => {
+  /** Its node has sent a frame behind it. */
+  function begun() {
+    const { sender, receiver } = pair();
+    receiver.partsLeft = 3;
+    void sender.lanes.publish([B], 'r', publicationOf({ topic: 'a' }));
+    sender.lanes.send(B, 'r', LOST);
+    const [batch] = sender.endTurn() as [Sent];
+    const isDone = receiver.lanes.receive(batch.bytes, NEVER);
+    return { receiver, isDone };
+  }
+  const part = `${A} r part of a`;
+  const [first, behind] = [`${A} r publication a`, `${A} r lost`];
+
+  it('takes one turn for each part, and the next item waits for all (ORD-1, ORD-3)', () => {
+    const { receiver, isDone } = begun();
+    const received = [isDone, ...Array.from({ length: 3 }, () => receiver.lanes.proceed(NEVER))];
+    expect(received).toEqual([false, false, false, false]);
+    expect(receiver.events).toEqual([first, part, part, part]);
+    expect(receiver.lanes.proceed(NEVER)).toBe(true);
+    expect(receiver.events).toEqual([first, part, part, part, behind]);
+  });
+
+  it('takes one turn where that has time', () => {
+    const { receiver } = begun();
+    expect(receiver.lanes.proceed(() => true)).toBe(true);
+    expect(receiver.events).toEqual([first, part, part, part, behind]);
+  });
+
+  it('reaches all when its node ends meanwhile, and later items nobody (G5)', () => {
+    const { receiver } = begun();
+    receiver.lanes.close(A);
+    expect(receiver.events).toEqual([first, part, part, part]);
+    expect(receiver.lanes.proceed(NEVER)).toBe(true);
+    expect(receiver.events).toEqual([first, part, part, part]);
+  });
+
+  it('reaches all at once before an event about its node that takes another way, and the lane goes on', () => {
+    const { receiver } = begun();
+    receiver.lanes.deliverRest(C);
+    expect(receiver.events).toEqual([first]);
+    receiver.lanes.deliverRest(A);
+    expect(receiver.events).toEqual([first, part, part, part]);
+    expect(receiver.lanes.proceed(NEVER)).toBe(true);
+    expect(receiver.events).toEqual([first, part, part, part, behind]);
+  });
+
+  it('is abandoned when the receiver ends', () => {
+    const { receiver } = begun();
+    receiver.lanes.abandon();
+    expect(receiver.lanes.proceed(NEVER)).toBe(true);
+    expect(receiver.events).toEqual([first]);
   });
 });

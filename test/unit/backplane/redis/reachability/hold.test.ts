@@ -138,6 +138,20 @@ describe('Hold', () => {
     expect(delivered).toEqual(['a 1', 'a 1', 'a 1', 'b 2']);
   });
 
+  it('gives a message that lasts very long more of each turn: the own probe waits behind it', () => {
+    const { hold, delivered, state, endTurn } = scene();
+    Object.assign(state, { costMs: 10, parts: 20 });
+    hold.receive('a', Uint8Array.of(1));
+    const turn = (pauseMs: number): number => {
+      const before = delivered.length;
+      state.nowMs += pauseMs;
+      endTurn();
+      return delivered.length - before;
+    };
+    expect(delivered).toHaveLength(1);
+    expect([turn(40), turn(1_000), turn(1_000)]).toEqual([1, 4, 10]);
+  });
+
   it('does not continue while it is closed, nor after it was discarded', () => {
     const { hold, delivered, state, endTurn } = scene();
     Object.assign(state, { costMs: 10, parts: 3 });
