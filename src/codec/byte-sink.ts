@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { type Blocks, FRESH_BLOCKS } from './reused-blocks.js';
 
 const SLAB_BYTES = 65_536;
 // A message above this gets memory of its own, so that a slab is not given up half used.
@@ -8,7 +9,7 @@ const NO_BYTES = Buffer.alloc(0);
 
 /**
  * Grows one message after another out of slabs. A finished message is never touched again: slabs are not recycled, they
- * go when the last message in them goes. The bytes that a growing message leaves behind in a slab are overwritten, unless they
+ * go when the last message in them goes. The owner of `blocks` decides about those. The bytes that a growing message leaves behind in a slab are overwritten, unless they
  * are retained. Writers call `reserve`, write into `bytes` at `pos`, and move `pos`.
  */
 export class ByteSink {
@@ -16,10 +17,18 @@ export class ByteSink {
   pos = 0;
   /** Why the message cannot be written; undefined: it can. */
   trouble: string | undefined;
+  readonly #blocks: Blocks;
+  readonly #slabBytes: number;
   #start = 0;
   #slab = this.bytes;
   #slabUsed = 0;
   #isRetained = false;
+
+  /** A message that does not fit into a slab of `slabBytes` gets one of the `blocks` for itself. */
+  constructor(slabBytes = SLAB_BYTES, blocks: Blocks = FRESH_BLOCKS) {
+    this.#slabBytes = slabBytes;
+    this.#blocks = blocks;
+  }
 
   /** Makes room for `count` more bytes. May replace `bytes`. */
   reserve(count: number): void {
@@ -92,12 +101,12 @@ export class ByteSink {
     const needed = length + count;
     const old = this.bytes;
     if (needed <= OWN_FROM_BYTES) {
-      this.bytes = Buffer.allocUnsafeSlow(SLAB_BYTES);
+      this.bytes = Buffer.allocUnsafeSlow(this.#slabBytes);
       this.#slab = this.bytes;
     } else {
       if (old === this.#slab) this.#slabUsed = this.#isRetained ? this.pos : this.#start;
       // Something large is mostly the payload, its size is known, and little follows; else growth is by doubling.
-      this.bytes = Buffer.allocUnsafeSlow(count > OWN_FROM_BYTES ? needed + 64 : needed * 2);
+      this.bytes = this.#blocks.take(count > OWN_FROM_BYTES ? needed + 64 : needed * 2);
     }
     old.copy(this.bytes, 0, this.#start, this.pos);
     this.#start = 0;

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { crc32 } from 'node:zlib';
 import { ByteSink } from '../../codec/byte-sink.js';
+import { type Blocks, FRESH_BLOCKS } from '../../codec/reused-blocks.js';
 import type { Frame } from '../../routing/frames.js';
 import type { Publication } from '../../routing/ports.js';
 import type { NodeId, Uri } from '../../wamp/ids.js';
@@ -22,16 +23,18 @@ import type { ItemWriter } from './item-writer.js';
 
 /** A payload this small is published without asking for the limit of Redis. */
 const ALWAYS_PASSED_BYTES = 65_536;
+/** Short batches share it; longer ones have a block each. */
+const SLAB_BYTES = 16_384;
 const NO_BYTES: Uint8Array = new Uint8Array(0);
 
 /**
  * Collects items for one receiver into messages. An item that the format cannot hold leaves no trace. Finished messages are never
- * touched again.
+ * touched again, unless the owner of `blocks` takes back their memory.
  */
 export class BatchWriter {
   readonly #items: ItemWriter;
   readonly #to: NodeId;
-  readonly #sink = new ByteSink();
+  readonly #sink: ByteSink;
   readonly #head: Uint8Array;
   readonly #maxItemBytes: () => number;
   #isTooLarge = false;
@@ -42,8 +45,15 @@ export class BatchWriter {
   #runStart = 0;
   #runEnd = 0;
 
-  constructor(items: ItemWriter, from: NodeId, to: NodeId, maxItemBytes: () => number = () => Infinity) {
+  constructor(
+    items: ItemWriter,
+    from: NodeId,
+    to: NodeId,
+    maxItemBytes: () => number = () => Infinity,
+    blocks: Blocks = FRESH_BLOCKS,
+  ) {
     this.#maxItemBytes = maxItemBytes;
+    this.#sink = new ByteSink(SLAB_BYTES, blocks);
     this.#items = items;
     this.#to = to;
     this.#head = headOf(MessageKind.BATCH, from, to);

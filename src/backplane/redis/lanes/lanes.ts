@@ -1,3 +1,4 @@
+import { ReusedBlocks } from '../../../codec/reused-blocks.js';
 import type { Frame } from '../../../routing/frames.js';
 import type { Publication } from '../../../routing/ports.js';
 import type { NodeId, Uri } from '../../../wamp/ids.js';
@@ -20,6 +21,10 @@ const MAX_SHARED = 16;
 const MAX_SENT_TOO_EARLY = 256;
 /** The most that a frame holds besides its payload: two URIs and what fits into their shadow. */
 const HEAD_BYTES = 262_144;
+/** A batch of default size, and the item that no longer fits: it is written before the batch is sealed. */
+const BLOCK_BYTES = 327_680;
+/** Batches under way at the same time, in a turn or two: 4 MiB. */
+const MAX_FREE_BLOCKS = 12;
 const ACCEPTED = Promise.resolve();
 const ALWAYS = (): boolean => true;
 
@@ -30,6 +35,7 @@ const ALWAYS = (): boolean => true;
 export class Lanes implements Confirmations {
   readonly #options: LanesOptions;
   readonly #items: ItemWriter;
+  readonly #blocks: ReusedBlocks;
   readonly #receiver: Receiver;
   readonly #transmitter: Transmitter;
   readonly #outbound = new Map<NodeId, OutboundLane>();
@@ -50,7 +56,8 @@ export class Lanes implements Confirmations {
     const { node, wire, counters, events, inbound } = options;
     this.#options = options;
     this.#items = new ItemWriter(node);
-    this.#transmitter = new Transmitter({ wire, counters, events });
+    this.#blocks = new ReusedBlocks(BLOCK_BYTES, MAX_FREE_BLOCKS);
+    this.#transmitter = new Transmitter({ wire, counters, events, blocks: this.#blocks });
     this.#receiver = new Receiver({
       node,
       counters,
@@ -75,6 +82,7 @@ export class Lanes implements Confirmations {
       items: this.#items,
       limits,
       maxItemBytes: this.#options.maxItemBytes ?? (() => Infinity),
+      blocks: this.#blocks,
     });
     this.#outbound.set(node, lane);
     this.#lastNode = undefined;

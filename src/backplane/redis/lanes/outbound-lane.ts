@@ -1,5 +1,6 @@
 import type { Frame } from '../../../routing/frames.js';
 import type { Publication } from '../../../routing/ports.js';
+import type { Blocks } from '../../../codec/reused-blocks.js';
 import type { NodeId, Uri } from '../../../wamp/ids.js';
 import type { Answer, Question } from '../../question.js';
 import { BatchWriter } from '../../wire/batch-writer.js';
@@ -23,6 +24,7 @@ export interface OutboundOptions {
   readonly items: ItemWriter;
   readonly limits: LaneLimits;
   readonly maxItemBytes: () => number;
+  readonly blocks: Blocks;
 }
 
 /** Realms whose confirmations and questions a lane keeps while its peer cannot be reached. */
@@ -55,12 +57,12 @@ export class OutboundLane {
   /** The last number stands for a loss, and no message with a later number has shown the gap to the peer yet. */
   #isLossUnreported = false;
 
-  constructor({ from, to, channel, isReadable, items, limits, maxItemBytes }: OutboundOptions) {
+  constructor({ from, to, channel, isReadable, items, limits, maxItemBytes, blocks }: OutboundOptions) {
     this.to = to;
     this.channel = channel;
     this.isReadable = isReadable;
     this.#limits = limits;
-    this.#writer = new BatchWriter(items, from, to, maxItemBytes);
+    this.#writer = new BatchWriter(items, from, to, maxItemBytes, blocks);
   }
 
   /** The batch that holds the last item. */

@@ -1,3 +1,4 @@
+import type { ReusedBlocks } from '../../../codec/reused-blocks.js';
 import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
 import { observe } from '../../../telemetry/counters.js';
 import { BackplaneUnavailableError } from '../../backplane.js';
@@ -10,6 +11,8 @@ export interface TransmitterOptions {
   readonly wire: Wire;
   readonly counters: ClusterCounters;
   readonly events: Pick<LaneEvents, 'traffic' | 'peers'>;
+  /** The memory of long batches. */
+  readonly blocks: ReusedBlocks;
 }
 
 /** Publishes sealed batches, and settles each by its receipt. */
@@ -24,13 +27,15 @@ export class Transmitter {
   }
 
   transmit(lane: OutboundLane, { bytes, itemCount, sequence, batch }: Sealed): void {
-    const { wire, counters } = this.#options;
+    const { wire, counters, blocks } = this.#options;
     counters.batches.out++;
     counters.batchBytes.out += bytes.length;
     counters.itemsSent.control += itemCount - batch.messageCount;
     observe(counters.batchItems, itemCount);
     const done = wire.publish(lane.channel, bytes).then(
       (listenerCount) => {
+        // Redis has all of it, and the flush that has sent it has sealed all lanes that had copied from it.
+        blocks.giveBack(bytes);
         if (listenerCount === 0) this.#missed(lane, batch);
         else {
           if (itemCount === 0) lane.heartbeatReceived(sequence);
