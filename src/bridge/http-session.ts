@@ -1,7 +1,7 @@
 import type { TransportDetails } from '../backplane/session-row.js';
 import type { SharedBody } from '../codec/shared-body.js';
 import { BaseSession, type BaseTraits } from '../session/base-session.js';
-import type { Session } from '../session/ports.js';
+import { HTTP_TRANSPORT, type Session } from '../session/ports.js';
 import type { HttpExchange } from '../transport/http/exchange.js';
 import { fault, type Fault } from '../wamp/faults.js';
 import { Code } from '../wamp/codes.js';
@@ -19,7 +19,7 @@ export interface SessionOwner {
 }
 
 export function transportOf({ remoteAddress }: HttpExchange): TransportDetails {
-  return { type: 'http', protocol: 'http', serializer: 'json', peer: remoteAddress };
+  return { type: HTTP_TRANSPORT, protocol: 'http', serializer: 'json', peer: remoteAddress };
 }
 
 /** The session of one HTTP request. Its messages take the way of every other session's message, from its intake on. */

@@ -13,6 +13,7 @@ import {
 import type { Authenticators } from '../session/auth/authenticator.js';
 import type { AuthMethod } from '../session/auth/method.js';
 import type { Backplane, UnansweredCause } from '../backplane/backplane.js';
+import { isOneRequest } from '../session/ports.js';
 import type { CookieLogouts } from './auth/cookie-logouts.js';
 import type { Counters } from '../telemetry/counters.js';
 import { fault } from '../wamp/faults.js';
@@ -92,6 +93,11 @@ function sessionRenew({ authMethodsOf, authenticators }: RouterProcedureSources)
     if (typeof token !== 'string') return fault(ErrorUri.INVALID_ARGUMENT, 'expected the token as the one argument');
     const { authid, authrole, authmethod, session, transport } = caller;
     const method = authMethodsOf(realm).find(({ name }) => name === authmethod);
+    if (isOneRequest(caller))
+      return fault(
+        ErrorUri.INVALID_ARGUMENT,
+        'the session of an HTTP request ends with its answer: send the other token with the next one',
+      );
     if (method?.renew === undefined || transport === undefined)
       return fault(ErrorUri.INVALID_ARGUMENT, `sessions that joined by ${authmethod} do not expire`);
     const details = { authid };

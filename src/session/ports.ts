@@ -61,6 +61,14 @@ export interface Session extends Peer {
   reauthorize(authorizer: Authorizer): void;
 }
 
+/** The session is one HTTP request of the bridge, and ends with its answer (ADR 41). */
+export function isOneRequest({ transport }: Pick<Session, 'transport'>): boolean {
+  return transport?.type === HTTP_TRANSPORT;
+}
+
+/** The type of transport of the sessions of HTTP requests. */
+export const HTTP_TRANSPORT = 'http';
+
 /**
  * Decides whether a session may do something. A pattern is authorised as a pattern (AZ-4). An asynchronous decision
  * makes the session's inbox wait.

@@ -32,6 +32,8 @@ const config: ConfigInput = {
               allow: { call: true, publish: true },
               disclose: { caller: true, publisher: true },
             },
+            { uri: 'wamp.session.', match: 'prefix', allow: { call: true } },
+            { uri: 'gantry.session.renew', allow: { call: true } },
           ],
         },
         { name: 'nothing' },
@@ -369,6 +371,16 @@ describeConformance(
       expect(await send('/hook', { ...headers, 'x-hub-signature-256': signature })).toEqual([202, 'OK']);
       const expected = { 'content-type': ['application/json'], 'x-github-event': ['push'] };
       expect((await subscriber.expect(Code.EVENT))[4]).toEqual([{ headers: expected, body }]);
+    });
+
+    it.each([
+      ['wamp.session.add_testament', ['com.example.bye', [], {}]],
+      ['wamp.session.flush_testaments', []],
+      ['gantry.session.renew', ['a token']],
+    ])('refuses %s: the session ends with the answer (TST-1, TST-2)', async (procedure, args) => {
+      const { status, body } = await post(router(), 0, '/open/call', JSON.stringify({ procedure, args }));
+      const why = expect.stringContaining('the session of an HTTP request ends with its answer') as string;
+      expect([status, body]).toEqual([400, { error: 'wamp.error.invalid_argument', args: [why], kwargs: {} }]);
     });
 
     it('shows no session to the meta API', async () => {

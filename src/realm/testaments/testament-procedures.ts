@@ -2,7 +2,7 @@ import { BackplaneUnavailableError, UNREACHABLE_NOW } from '../../backplane/back
 import { payloadOf, rawPayload } from '../../codec/payload.js';
 import { AuthorizationFailedError } from '../../session/authorization/remote-authorizer.js';
 import type { Decision } from '../../session/authorization/permission.js';
-import type { RealmRules, Session } from '../../session/ports.js';
+import { isOneRequest, type RealmRules, type Session } from '../../session/ports.js';
 import { Code } from '../../wamp/codes.js';
 import { isDict } from '../../wamp/dict.js';
 import { fault, isFault, type Fault } from '../../wamp/faults.js';
@@ -30,6 +30,10 @@ export interface TestamentRealm {
 /** Undefined: the node has no such realm any more. */
 type FindRealm = (uri: Uri) => TestamentRealm | undefined;
 
+/** It has no row in the store beside which a testament could stand. */
+const ENDS_WITH_ITS_ANSWER =
+  'the session of an HTTP request ends with its answer and has no testaments: call this over WebSocket, RawSocket or long-poll';
+
 const ADD_KEYS = ['topic', 'args', 'kwargs', 'publish_options', 'scope'];
 const FLUSH_KEYS = ['scope'];
 /** The options of PUBLISH that have no meaning for a testament (TST-4). */
@@ -40,6 +44,7 @@ export function addTestament(find: FindRealm): RouterProcedure {
   return async ({ realm: uri, caller, args, kwargs }) => {
     const realm = find(uri);
     if (realm === undefined) return fault(ErrorUri.UNAVAILABLE, 'the realm is being closed on this node');
+    if (isOneRequest(caller)) return invalid(ENDS_WITH_ITS_ANSWER);
     const named = readArguments(args, kwargs, ADD_KEYS);
     const wish = isFault(named) ? named : readWish(named, caller, realm.rules);
     if (isFault(wish)) return wish;
@@ -65,6 +70,7 @@ export function addTestament(find: FindRealm): RouterProcedure {
 /** Removes the testaments of one scope (TST-2). */
 export function flushTestaments(find: FindRealm): RouterProcedure {
   return async ({ realm: uri, caller, args, kwargs }) => {
+    if (isOneRequest(caller)) return invalid(ENDS_WITH_ITS_ANSWER);
     const named = readArguments(args, kwargs, FLUSH_KEYS);
     if (isFault(named)) return named;
     const scope = readScope(named['scope']);
