@@ -25,7 +25,7 @@ import type { RealmDependencies, RealmSettings } from './realm-dependencies.js';
 import { LeavingSessions } from './sessions/leaving-sessions.js';
 import { Reservations } from './sessions/reservations.js';
 import { NOT_PROGRESSIVE, repeated, RouterCalls } from './router-procedures.js';
-import { closeReplaced, REPLACED_SUBJECT, SessionPlaces } from './sessions/session-places.js';
+import { REPLACED_SUBJECT, SessionPlaces } from './sessions/session-places.js';
 import { KILL_SUBJECT, SessionKiller } from './sessions/session-killer.js';
 import { routingSources } from './routing-sources.js';
 import { RealmService, type ServiceSession } from './sessions/service-session.js';
@@ -382,7 +382,7 @@ export class Realm implements SessionRealm {
     if (rule === undefined) return undefined;
     const { backplane, after, counters, onLostRequest } = this.#shared;
     const onLimit = (): number => counters.limitsReached.sessions_per_authid++;
-    this.answers.set(REPLACED_SUBJECT, (body) => Promise.resolve(closeReplaced(this.#sessions, body)));
+    this.answers.set(REPLACED_SUBJECT, (body) => Promise.resolve(this.#places?.closeReplaced(this.#sessions, body)));
     return new SessionPlaces({ realm: this.uri, rule, backplane, after, onLimit, onLostRequest });
   }
 

@@ -31,6 +31,7 @@ const RENEW_MS = TTL_MS / 3;
 /** Members that a refused session looks up in the directory: those that entered first are most probably gone. */
 const MAX_LOOKED_UP = 64;
 const MAX_IDS = 1_024;
+const REPLACED = 'another session of the same authid has replaced this one';
 const ASK = { timeoutMs: 5_000 };
 const MAX_ASKS = 3;
 
@@ -41,6 +42,8 @@ const MAX_ASKS = 3;
 export class SessionPlaces {
   readonly #options: SessionPlacesOptions;
   readonly #held = new Map<SessionId, EntryName>();
+  /** Sessions that wait for the answer of the store, and whether another session has replaced them meanwhile. */
+  readonly #entering = new Map<SessionId, { isReplaced: boolean }>();
   #cancelRenewal: (() => void) | undefined;
   #isClosed = false;
 
@@ -52,20 +55,37 @@ export class SessionPlaces {
   async enter(authid: string, session: SessionId): Promise<Fault | Unavailable | undefined> {
     const { rule, onLimit, onLostRequest } = this.#options;
     const name: EntryName = { kind: 'places', name: authid };
+    const entering = { isReplaced: false };
+    this.#entering.set(session, entering);
     try {
       const outcome = await this.#enter(name, session);
       if (outcome.isEntered) this.#hold(name, session);
       if (!outcome.isEntered || outcome.others.length > 0) onLimit();
       if (outcome.isEntered) {
-        if (outcome.others.length > 0) void this.#closeReplaced(outcome.others.map(Number));
-        return undefined;
+        if (outcome.others.length > 0) void this.#askToClose(outcome.others.map(Number));
+        return entering.isReplaced ? fault(ErrorUri.LIMIT_EXCEEDED, REPLACED) : undefined;
       }
       const message = `this authid has its ${rule.max} sessions already (realms[].maxSessionsPerAuthid)`;
       return fault(ErrorUri.LIMIT_EXCEEDED, message);
     } catch (cause) {
       onLostRequest('place of a session', cause);
       return unavailable('unreachable', 'the cluster could not be asked for the sessions of this authid');
+    } finally {
+      this.#entering.delete(session);
     }
+  }
+
+  /**
+   * Closes those of the sessions whose ids the question of another node has, and refuses those that are still entering: the
+   * question may overtake the answer of the store. How many there were.
+   */
+  closeReplaced(sessions: ReadonlySet<Session>, body: unknown): number {
+    const replaced = new Set(replacedSessions(body));
+    const closed = [...sessions].filter(({ session }) => replaced.has(session));
+    for (const session of closed) session.close(CloseUri.SESSION_REPLACED, REPLACED);
+    const entering = [...replaced].flatMap((session) => this.#entering.get(session) ?? []);
+    for (const one of entering) one.isReplaced = true;
+    return closed.length + entering.length;
   }
 
   /** Also for a session without a place. */
@@ -131,7 +151,7 @@ export class SessionPlaces {
   }
 
   /** A node that cannot be reached now is asked again, a few times. */
-  async #closeReplaced(sessions: readonly number[]): Promise<void> {
+  async #askToClose(sessions: readonly number[]): Promise<void> {
     const { realm, backplane, after, onLostRequest } = this.#options;
     for (let asked = 1; asked <= MAX_ASKS; asked++) {
       try {
@@ -145,15 +165,6 @@ export class SessionPlaces {
       await new Promise<void>((resolve) => void after(ASK.timeoutMs, resolve));
     }
   }
-}
-
-/** Closes those of the sessions whose ids the question of another node has. How many there were. */
-export function closeReplaced(sessions: ReadonlySet<Session>, body: unknown): number {
-  const replaced = new Set(replacedSessions(body));
-  const closed = [...sessions].filter(({ session }) => replaced.has(session));
-  const message = 'another session of the same authid has replaced this one';
-  for (const session of closed) session.close(CloseUri.SESSION_REPLACED, message);
-  return closed.length;
 }
 
 /** The ids in the body of the question about replaced sessions, which comes from another node. */

@@ -132,6 +132,19 @@ describe('places of an authid', () => {
   });
 });
 
+it('refuse a session that another one replaces before the store has answered', async () => {
+  const { one, two } = begin({ max: 1, full: 'replace' });
+  const first = enter(one, 1);
+  const second = enter(two, 2);
+  expect(one.closeReplaced(new Set(), [1])).toBe(1);
+  expect(await first).toMatchObject({
+    error: 'wamp.error.limit_exceeded',
+    message: expect.stringContaining('replaced'),
+  });
+  expect(await second).toBeUndefined();
+  expect(one.closeReplaced(new Set(), [1])).toBe(0);
+});
+
 it.each([
   [
     [1, 2 ** 53 - 1],
