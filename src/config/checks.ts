@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { isDict } from '../wamp/dict.js';
 import { placeholderFlaw, withSamples } from '../wamp/uri-placeholders.js';
 import { checkUri, type UriRules } from '../wamp/uri-rules.js';
 import { authorizersAreSound } from './checks/authorizer-checks.js';
@@ -52,7 +53,7 @@ export function checkAcross(tree: Readonly<Record<string, unknown>>, report: Rep
   if (limits) limitsFit(limits, realms.size, report);
   realmNamesAreSound(realms, report);
   const bounds = limits ?? shape.limits.parse({});
-  const realmNames = new Set([...realms.values()].map(({ name }) => name));
+  const realmNames = namesOfRealms(tree['realms'], realms);
   if (backplane) backplaneFits(backplane, bounds.maxMessageBytes, report);
   backplaneIsNamed(tree['backplane'], report);
   const { data: processes } = shape.processes.safeParse(tree['processes']);
@@ -66,7 +67,7 @@ export function checkAcross(tree: Readonly<Record<string, unknown>>, report: Rep
   const served = httpListeners(tree);
   if (services && webSockets) {
     const realmsServed = tree['realms'] === undefined ? shape.realms.parse(undefined) : [...realms.values()];
-    bridgeIsSound(services, realmsServed, served, report);
+    bridgeIsSound(services, realmsServed, realmNames, served, report);
   }
   for (const { name, taken, demo, web } of served)
     webPathsAreFree(web, [...taken, ...demo, ...bridgePathsAt(name, services ?? [])], report);
@@ -107,6 +108,15 @@ function soundRealms(list: unknown): ReadonlyMap<number, Realm> {
     if (data) sound.set(index, data);
   }
   return sound;
+}
+
+/** Also of realms with faults: nothing that names one of them has a fault of its own. */
+function namesOfRealms(list: unknown, sound: ReadonlyMap<number, Realm>): ReadonlySet<string> {
+  const names = (Array.isArray(list) ? (list as unknown[]) : []).flatMap((entry) => {
+    const name = isDict(entry) ? entry['name'] : undefined;
+    return typeof name === 'string' ? [name] : [];
+  });
+  return new Set([...names, ...[...sound.values()].map(({ name }) => name)]);
 }
 
 function portsDiffer(listen: Parsed['listen'], ops: Parsed['ops'], report: Report): void {

@@ -9,10 +9,14 @@ type Report = (path: Path, message: string) => void;
 type Service = z.output<typeof httpService>;
 type Realm = z.output<typeof realm>;
 
-/** Whether each service has a path of its own at its listeners, which exist as its realm and roles do. */
+/**
+ * Whether each service has a path of its own at its listeners, which exist as its realm and roles do. `realms`: those without
+ * faults; `realmNames`: of all.
+ */
 export function bridgeIsSound(
   services: readonly Service[],
   realms: readonly Realm[],
+  realmNames: ReadonlySet<string>,
   listeners: readonly HttpListener[],
   report: Report,
 ): void {
@@ -21,7 +25,7 @@ export function bridgeIsSound(
     const at = ['httpBridge', index];
     const found = realms.find(({ name }) => name === service.realm);
     if (found === undefined) {
-      report([...at, 'realm'], `There is no realm "${service.realm}" under realms`);
+      if (!realmNames.has(service.realm)) report([...at, 'realm'], `There is no realm "${service.realm}" under realms`);
       continue;
     }
     if (service.bearer && (found.auth?.jwt ?? []).length === 0)

@@ -149,11 +149,17 @@ export const backplane = z.strictObject({
   cluster: cluster.prefault({}).describe('How the nodes of a cluster watch each other. The same on all of them.'),
 });
 
+const MAX_PORT = 65_535;
+/** The port of an address, which is behind user and password. */
+const PORT = /:(\d+)(?:[/?#][^@]*)?$/;
+
 /** The flaw of a URL, without the URL itself, which may hold a password. */
 function urlFlaw(text: string): string | undefined {
   if (text === 'memory') return undefined;
   const scheme = /^(?:(rediss?|valkeys?):\/\/|(unix):\/)/i.exec(text);
   if (scheme === null) return 'Invalid backplane: write "memory", redis://host:port, rediss://host:port or unix:/path';
+  if (!URL.canParse(text) && Number(PORT.exec(text)?.[1]) > MAX_PORT)
+    return `Invalid URL: the port is above ${MAX_PORT}`;
   if (!URL.canParse(text) || !isEscaped(text))
     return 'Invalid URL: special characters in user and password must be percent-encoded';
   const url = new URL(text);

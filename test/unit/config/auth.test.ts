@@ -201,6 +201,7 @@ it.each<[fault: string, auth: unknown]>([
   ['realms[0].auth.ticket.type: Invalid input: expected "static" or "dynamic"', { type: 'magic' }],
   ['did you mean "authenticator"?', { ...dynamic, authenticater: 'x' }],
   ['realms[0].auth.ticket.authenticator: Invalid URI "a..b"', { ...dynamic, authenticator: 'a..b' }],
+  ['realms[0].auth.ticket.authenticator: Invalid URI', { ...dynamic, authenticator: '\0com.example.authenticate' }],
   ['Procedures of the router decide nothing', { ...dynamic, authenticator: 'gantry.session.info' }],
   ['realms[0].auth.ticket.authenticatorRealm: There is no realm "b"', { ...dynamic, authenticatorRealm: 'b' }],
 ])('names what is wrong with an entry: %s', (fault, section) => {

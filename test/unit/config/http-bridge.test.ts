@@ -38,6 +38,14 @@ describe('the services of the HTTP bridge', () => {
     expect(parse({ ...service, ...(changes as Partial<Service>) })).toThrow(message);
   });
 
+  it('have no fault of their own where their realm has one', () => {
+    const realms = [
+      { name: 'realm1', roles: [{ name: 'anonymous' }], uriCheck: 'odd' },
+    ] as unknown as ConfigInput['realms'];
+    expect(() => parseConfig({ realms, httpBridge: [service] })).toThrow('realms[0].uriCheck');
+    expect(() => parseConfig({ realms, httpBridge: [service] })).not.toThrow('httpBridge');
+  });
+
   it('have other paths than long-poll and the console, where they are enabled', () => {
     const parseWith = (path: string, isEnabled: boolean) => (): unknown =>
       parseConfig({
