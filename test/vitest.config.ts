@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { engineAnswers } from './support/docker.js';
 import { LongestFirst } from './support/longest-first.js';
+import { provideValkey } from './support/valkey.js';
 
 const reportFile = process.env['GANTRY_TEST_REPORT'];
 
@@ -34,6 +35,17 @@ const words = process.argv.join(' ');
 if (isFirst && !hasEngine && (!words.includes('--project') || words.includes('containers')))
   console.info('test/containers is left out: no container engine answers');
 
+// Likewise, for a whole run and where the project is named. 'no': there is none.
+const isValkeyWanted = words.includes('--project')
+  ? words.includes('valkey')
+  : !/ test\/(?!vitest\.config)/.test(words);
+if (isValkeyWanted) process.env['GANTRY_TEST_VALKEY'] ??= provideValkey() ?? 'no';
+const valkey = process.env['GANTRY_TEST_VALKEY'] ?? 'no';
+/** What may differ between servers: the contract of the backplane, the scripts, refusals, lost connections, slots that move. */
+const ON_VALKEY = ['scripts', 'access', 'faults', 'connections', 'sentinel', 'shards'].map(
+  (name) => `test/contract/backplane/redis/${name}.test.ts`,
+);
+
 export default defineConfig({
   root: new URL('..', import.meta.url).pathname,
   test: {
@@ -51,6 +63,10 @@ export default defineConfig({
       project('unit'),
       project('contract', withRedis),
       project('conformance', withRedis),
+      project('valkey', {
+        ...(valkey === 'no' ? { include: [] } : { include: ['test/valkey/**/*.test.ts', ...ON_VALKEY] }),
+        env: { GANTRY_TEST_REDIS: 'process', GANTRY_TEST_REDIS_SERVER: valkey },
+      }),
       project('simulation', { testTimeout: 900_000 }),
       project('interop', { globalSetup: 'test/support/prepare-interop.ts' }),
       project('cluster', { ...withRedis, testTimeout: 600_000, exclude: ALONE }),

@@ -1,4 +1,4 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { StartedTestContainer } from 'testcontainers';
@@ -51,6 +51,15 @@ export function serverVersion(): { readonly name: 'Redis' | 'Valkey'; readonly m
   const [, name, major] = /^(Redis|Valkey) server v=(\d+)/.exec(text) ?? [];
   if (name === undefined) throw new Error(`${binary()} --version prints: ${text}`);
   return { name: name as 'Redis' | 'Valkey', major: Number(major) };
+}
+
+/** Whether the server has TLS: all do, but perhaps one that GANTRY_TEST_REDIS_SERVER names. */
+export function hasTls(): boolean {
+  const named = namedServer();
+  if (named === undefined) return true;
+  // It ends at once, because files are missing or because it has no TLS.
+  const { stdout } = spawnSync(named, ['--port', '0', '--tls-port', '1'], { encoding: 'utf8', timeout: 30_000 });
+  return !stdout.includes('Missing implement of connection type tls');
 }
 
 class ProcessHost implements RedisHost {

@@ -12,6 +12,7 @@ import { selfSigned, selfSignedFiles } from '../../../support/certificate.js';
 import { freePort } from '../../../support/free-port.js';
 import { aclRules, COMMANDS } from '../../../support/redis-acl.js';
 import { door, luaScripts, RecordedConnections } from '../../../support/redis-connections.js';
+import { hasTls } from '../../../support/redis-hosts.js';
 import { startPeer, startRedis, startSentinel, type RedisOptions, type RedisServer } from '../../../support/redis.js';
 
 const append = door('append.lua');
@@ -216,7 +217,9 @@ describe('a user with the least rights', () => {
   });
 });
 
-describe('TLS', () => {
+const describeTls = hasTls() ? describe : (): void => undefined;
+
+describeTls('TLS', () => {
   let redis: RedisServer;
   let url: string;
   beforeAll(async () => {
