@@ -72,7 +72,7 @@ export class Realm implements SessionRealm {
     this.#routerCalls = this.#createRouterCalls(outlet);
     this.testaments = this.#createTestaments();
     this.#authorization = new RealmAuthorization(uri, settings.authorization, shared, () => this.service);
-    const killer = new SessionKiller({
+    const killer = new SessionKiller(this.#reservations, {
       sessions: this.#sessions,
       after: shared.after,
       silently: (session, close) => {

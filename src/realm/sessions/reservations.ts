@@ -1,3 +1,4 @@
+import { isFault, type Fault } from '../../wamp/faults.js';
 import {
   isUnavailable,
   unavailable,
@@ -22,6 +23,11 @@ type ReservationDependencies = Pick<
   'backplane' | 'totals' | 'limits' | 'counters' | 'onLostRequest'
 >;
 
+/** A session that waits for the directory, or for a place. */
+interface Opening extends Pick<Newcomer, 'authid' | 'authrole'> {
+  readonly session: SessionId;
+}
+
 /** Ids of sessions that are being opened in one realm: entered in the directory, and not admitted so far. */
 export class Reservations implements Pick<SessionRealm, 'reserve' | 'forget'> {
   readonly #realm: Uri;
@@ -30,6 +36,8 @@ export class Reservations implements Pick<SessionRealm, 'reserve' | 'forget'> {
   readonly #places: SessionPlaces | undefined;
   readonly #drawId: () => SessionId;
   #count = 0;
+  /** Each with the reason for which it is refused once the cluster has answered. */
+  readonly #opening = new Map<Opening, Fault | undefined>();
   #refusal: Unavailable | undefined;
 
   constructor(realm: Uri, shared: ReservationDependencies, places: SessionPlaces | undefined, drawId: () => SessionId) {
@@ -54,9 +62,20 @@ export class Reservations implements Pick<SessionRealm, 'reserve' | 'forget'> {
   }
 
   reserve(newcomer: Newcomer, drawn?: SessionId): Reservation | Promise<Reservation> {
-    const reserved = this.#reserveId(newcomer, drawn);
+    const session = drawn ?? this.#drawId();
+    const reserved = this.#reserveId(newcomer, session, drawn === undefined ? MAX_ID_DRAWS : 0);
     const places = newcomer.authmethod === 'anonymous' ? undefined : this.#places;
-    return places === undefined ? reserved : this.#enterPlace(places, newcomer.authid, reserved);
+    const entered = places === undefined ? reserved : this.#enterPlace(places, newcomer.authid, reserved);
+    if (!(entered instanceof Promise)) return entered;
+    const { authid, authrole } = newcomer;
+    return this.#unlessRefused({ session, authid, authrole }, entered);
+  }
+
+  /** Refuses those that wait for the cluster. Returns their ids. */
+  refuseOpening(isMeant: (opening: Opening) => boolean, why: Fault): readonly SessionId[] {
+    const meant = [...this.#opening.keys()].filter(isMeant);
+    for (const opening of meant) this.#opening.set(opening, why);
+    return meant.map(({ session }) => session);
   }
 
   forget(session: SessionId): void {
@@ -70,7 +89,24 @@ export class Reservations implements Pick<SessionRealm, 'reserve' | 'forget'> {
     this.#count--;
   }
 
-  #reserveId(newcomer: Newcomer, drawn?: SessionId): SessionId | Unavailable | Promise<SessionId | Unavailable> {
+  async #unlessRefused(opening: Opening, entered: Promise<Reservation>): Promise<Reservation> {
+    this.#opening.set(opening, undefined);
+    try {
+      const session = await entered;
+      const refusal = this.#opening.get(opening);
+      if (refusal === undefined || isUnavailable(session) || isFault(session)) return session;
+      this.forget(session);
+      return refusal;
+    } finally {
+      this.#opening.delete(opening);
+    }
+  }
+
+  #reserveId(
+    newcomer: Newcomer,
+    session: SessionId,
+    maxDraws: number,
+  ): SessionId | Unavailable | Promise<SessionId | Unavailable> {
     const { totals, limits, counters, backplane } = this.#shared;
     if (totals.sessionCount >= limits.maxSessions) {
       counters.limitsReached.sessions++;
@@ -79,10 +115,9 @@ export class Reservations implements Pick<SessionRealm, 'reserve' | 'forget'> {
     if (this.#refusal !== undefined) return this.#refusal;
     totals.sessionCount++;
     this.#count++;
-    const session = drawn ?? this.#drawId();
     const known = this.#shown(newcomer);
     const joined = backplane.directory.join(this.#realm, { ...known, session });
-    return joined === true ? session : this.#settle(session, joined, known, drawn === undefined ? MAX_ID_DRAWS : 0);
+    return joined === true ? session : this.#settle(session, joined, known, maxDraws);
   }
 
   /** The newcomer without an authextra that is too large for its row. */

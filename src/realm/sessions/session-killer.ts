@@ -1,5 +1,7 @@
 import type { Session } from '../../session/ports.js';
+import type { Reservations } from './reservations.js';
 import { isDict, own } from '../../wamp/dict.js';
+import { fault } from '../../wamp/faults.js';
 import { isId, type SessionId, type Uri } from '../../wamp/ids.js';
 
 /** The subject of the question that closes sessions. Each node answers with the ids of those that it has closed. */
@@ -28,14 +30,19 @@ export interface SessionKillerOptions {
   readonly silently: (session: Session, close: () => void) => void;
 }
 
+/** The sessions that authenticated, and wait for the cluster before WELCOME. */
+export type OpeningSessions = Pick<Reservations, 'refuseOpening'>;
+
 /** Sessions that one turn of the event loop closes. */
 const AT_ONCE = 200;
 
 /** Closes sessions of this node because a session of some node has called `wamp.session.kill` or the like. */
 export class SessionKiller {
+  readonly #opening: OpeningSessions;
   readonly #options: SessionKillerOptions;
 
-  constructor(options: SessionKillerOptions) {
+  constructor(opening: OpeningSessions, options: SessionKillerOptions) {
+    this.#opening = opening;
     this.#options = options;
   }
 
@@ -47,7 +54,8 @@ export class SessionKiller {
 
   async #carryOut(order: KillOrder): Promise<readonly SessionId[]> {
     const { sessions, after, silently } = this.#options;
-    const killed: SessionId[] = [];
+    const why = fault(order.reason, order.message ?? 'the session was closed while it was being opened');
+    const killed: SessionId[] = [...this.#opening.refuseOpening((session) => isMeant(order, session), why)];
     const meant = [...sessions].filter((session) => session.session !== order.except && isMeant(order, session));
     for (const [at, session] of meant.entries()) {
       if (at > 0 && at % AT_ONCE === 0) await new Promise<void>((resolve) => void after(1, resolve));
@@ -62,7 +70,10 @@ export class SessionKiller {
   }
 }
 
-function isMeant({ by, value }: KillOrder, session: Session): boolean {
+function isMeant(
+  { by, value }: KillOrder,
+  session: Pick<Session, 'session' | 'authid' | 'authrole'> & Partial<Pick<Session, 'login'>>,
+): boolean {
   switch (by) {
     case 'all':
       return true;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { SessionKiller } from '../../../../src/realm/sessions/session-killer.js';
+import { SessionKiller, type OpeningSessions } from '../../../../src/realm/sessions/session-killer.js';
 import type { Session } from '../../../../src/session/ports.js';
+import type { Fault } from '../../../../src/wamp/faults.js';
 import type { SessionId } from '../../../../src/wamp/ids.js';
 
 interface Closing {
@@ -13,6 +14,7 @@ interface Closing {
 function scene(count: number) {
   const closings: Closing[] = [];
   const timers: (() => void)[] = [];
+  const refusals: Fault[] = [];
   const sessions = new Set<Session>();
   let isSilent = false;
   for (let session = 1; session <= count; session++) {
@@ -28,7 +30,15 @@ function scene(count: number) {
     };
     sessions.add(one as Session);
   }
-  const killer = new SessionKiller({
+  const opening: OpeningSessions = {
+    refuseOpening: (isMeant, why) => {
+      const one = { session: 77 as SessionId, authid: 'opening', authrole: 'role' };
+      if (!isMeant(one)) return [];
+      refusals.push(why);
+      return [one.session];
+    },
+  };
+  const killer = new SessionKiller(opening, {
     sessions,
     after: (_delayMs, action) => {
       timers.push(action);
@@ -40,7 +50,7 @@ function scene(count: number) {
       isSilent = false;
     },
   });
-  return { killer, sessions, closings, timers };
+  return { killer, sessions, closings, timers, refusals };
 }
 
 const ORDER = { except: 2, reason: 'com.reason' };
@@ -49,15 +59,26 @@ describe('an order to close sessions', () => {
   it.each([
     ['one session', { by: 'session', value: 3 }, [3]],
     ['those of an authid, not the caller', { by: 'authid', value: 'even' }, [4]],
-    ['those of an authrole, not the caller', { by: 'authrole', value: 'role' }, [1, 3, 4]],
-    ['all, not the caller', { by: 'all' }, [1, 3, 4]],
+    ['those of an authrole, not the caller', { by: 'authrole', value: 'role' }, [77, 1, 3, 4]],
+    ['all, not the caller', { by: 'all' }, [77, 1, 3, 4]],
     ['the caller alone', { by: 'session', value: 2 }, []],
     ['a session that is elsewhere', { by: 'session', value: 9 }, []],
   ])('closes %s', async (_which, which, expected) => {
     const { killer, closings } = scene(4);
     expect(await killer.answer({ ...ORDER, ...which })).toEqual(expected);
     const isSilent = which.by === 'all';
-    expect(closings).toEqual(expected.map((session) => ({ session, isSilent, with: ['com.reason', undefined] })));
+    const open = expected.filter((session) => session !== 77);
+    expect(closings).toEqual(open.map((session) => ({ session, isSilent, with: ['com.reason', undefined] })));
+  });
+
+  it.each([
+    { by: 'authid', value: 'opening' },
+    { by: 'session', value: 77 },
+  ])('refuses sessions that are being opened, by $by', async (which) => {
+    const { killer, refusals } = scene(1);
+    expect(await killer.answer({ ...ORDER, ...which, message: 'go' })).toEqual([77]);
+    expect(refusals).toMatchObject([{ error: 'com.reason', message: 'go' }]);
+    expect(await killer.answer({ ...ORDER, by: 'login', value: 'opening' })).toEqual([]);
   });
 
   it('gives the message of the caller', async () => {
@@ -76,7 +97,7 @@ describe('an order to close sessions', () => {
       timers.shift()!();
       await new Promise((resolve) => setImmediate(resolve));
     }
-    expect(await answer).toHaveLength(448);
+    expect(await answer).toHaveLength(449);
     expect(closings).toHaveLength(448);
   });
 
