@@ -2,7 +2,7 @@ import type { Broker } from '../../routing/broker/broker.js';
 import type { Subscription } from '../../routing/ports.js';
 import type { Session } from '../../session/ports.js';
 import { fault, isFault, type Fault } from '../../wamp/faults.js';
-import { isId, type SubscriptionId, type Uri } from '../../wamp/ids.js';
+import { isId, type SessionId, type SubscriptionId, type Uri } from '../../wamp/ids.js';
 import type { MatchPolicy } from '../../wamp/options.js';
 import { isReserved } from '../../wamp/uri-rules.js';
 import { ErrorUri } from '../../wamp/uris.js';
@@ -182,8 +182,7 @@ function find(
   const one = (subscription: Subscription<Session> | undefined): readonly Subscription<Session>[] =>
     subscription === undefined ? [] : [subscription];
   if (what === 'all') return directory.all;
-  if (what === 'session')
-    return directory.all.filter(({ receivers }) => receivers.some(({ session }) => session === value));
+  if (what === 'session') return isId(value) ? directory.receivedBy(value as SessionId) : [];
   if (what === 'topic' && typeof value === 'string' && isMatch(match)) return one(directory.find(value, match));
   if (what === 'matching' && typeof value === 'string') return directory.matching(value);
   return isId(value) ? one(directory.byId(value as SubscriptionId)) : [];

@@ -52,7 +52,7 @@ export class Broker<P extends Peer> {
   }
 
   /** The subscriptions of this node. */
-  get directory(): Pick<SubscriptionTable<P>, 'find' | 'byId' | 'all' | 'matching'> {
+  get directory(): Pick<SubscriptionTable<P>, 'find' | 'byId' | 'all' | 'matching' | 'receivedBy'> {
     return this.#table;
   }
 

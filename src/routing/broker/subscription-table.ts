@@ -1,4 +1,4 @@
-import type { RequestId, SubscriptionId, Uri } from '../../wamp/ids.js';
+import type { RequestId, SessionId, SubscriptionId, Uri } from '../../wamp/ids.js';
 import type { MatchPolicy } from '../../wamp/options.js';
 import { deriveId } from '../derived-id.js';
 import { NumberTable, type HashSeed } from '../number-table.js';
@@ -62,6 +62,16 @@ export class SubscriptionTable<P extends Peer> {
   held(peer: P, id: SubscriptionId): SharedSubscription<P> | undefined {
     const subscription = this.#byId.get(id);
     return subscription !== undefined && this.isReceiver(peer, subscription) ? subscription : undefined;
+  }
+
+  /** The subscriptions that the session receives. O(subscribers of this node + its subscriptions). */
+  receivedBy(session: SessionId): readonly SharedSubscription<P>[] {
+    const received: SharedSubscription<P>[] = [];
+    for (const [peer, holdings] of this.#holdings) {
+      if (peer.session !== session) continue;
+      for (const [subscription, position] of holdings.entries()) if (position !== WAITING) received.push(subscription);
+    }
+    return received;
   }
 
   isReceiver(peer: P, subscription: SharedSubscription<P>): boolean {

@@ -10,7 +10,7 @@ import { SubscriptionTable } from '../../../../src/routing/broker/subscription-t
 import { drawHashSeed } from '../../../../src/routing/number-table.js';
 import type { Session } from '../../../../src/session/ports.js';
 import { Deferred } from '../../../../src/util/deferred.js';
-import type { SessionId } from '../../../../src/wamp/ids.js';
+import type { RequestId, SessionId } from '../../../../src/wamp/ids.js';
 import { ErrorUri } from '../../../../src/wamp/uris.js';
 import { META_LIMITS } from '../../../support/meta-limits.js';
 import { testPeer } from '../../../support/recording-outlet.js';
@@ -82,6 +82,23 @@ it('a subscription of very many sessions can be listed and counted, but its sess
   expect(await answer(['matching', 'com.topic'])).toEqual(listed);
   expect(await answer(['count', id])).toEqual([row]);
   expect(await answer(['id', id])).toBeNull();
+});
+
+it('the subscriptions of a session are found without a look at those of the others (G11)', async () => {
+  const table = new SubscriptionTable<Session>('com.realm', drawHashSeed(Math.random));
+  const [asked, other] = [1, 2].map((session) => testPeer({ session: session as SessionId }) as Session);
+  const opened = ['com.one', 'com.two', 'com.three', 'com.four'].map((topic) => table.open(topic, 'exact'));
+  const [one, two, three, four] = opened;
+  for (const subscription of [one!, two!]) table.addReceiver(asked!, subscription);
+  table.wait(asked!, three!, 1 as RequestId);
+  for (const subscription of [two!, four!]) table.addReceiver(other!, subscription);
+  let looks = 0;
+  const { receivers } = four!;
+  Object.defineProperty(four!, 'receivers', { get: () => (looks++, receivers) });
+  const [, answer] = answerSubscriptions({ directory: table }, () => 7, META_LIMITS);
+  expect(await answer(['session', 1])).toEqual({ exact: [one!.id, two!.id], prefix: [], wildcard: [] });
+  expect(await answer(['session', 3])).toEqual({ exact: [], prefix: [], wildcard: [] });
+  expect(looks).toBe(0);
 });
 
 it('the longest list of subscriptions fits into the answer of a node', async () => {
