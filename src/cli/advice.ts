@@ -28,6 +28,7 @@ export function adviceOn(config: Config): readonly string[] {
       adviceOnRules(`realms[${index}]`, `realm "${realm.name}"`, realm, bridgeRoles(httpBridge, realm.name)),
     ),
     ...(realmTemplate === undefined ? [] : adviceOnRules('realmTemplate', 'a realm of the template', realmTemplate)),
+    ...(realmTemplate === undefined ? [] : adviceOnLasting(realmTemplate)),
   ];
 }
 
@@ -93,6 +94,19 @@ function adviceOnRules(
       return [`${at}: sessions of the role "${role.name}" may do nothing: it has no permissions.`];
     return [...adviceOnPermissions(at, role), ...adviceOnAuthorizer(at, role)];
   });
+}
+
+/** Clients that create realms could fill the store with events that never expire. */
+function adviceOnLasting({ names, retention, history }: RealmTemplateConfig): string[] {
+  if (names.every(({ match }) => match === 'exact')) return [];
+  const lasting = [
+    ...(retention !== undefined && retention.topics.length > 0 && retention.ttlMs === 0 ? ['retention'] : []),
+    ...(history ?? []).flatMap(({ ttlMs }, index) => (ttlMs === 0 ? [`history[${index}]`] : [])),
+  ];
+  return lasting.map(
+    (at) =>
+      `realmTemplate.${at}: events of realms that nobody uses any more are kept for ever, and clients may create any number of realms: set realmTemplate.${at}.ttlMs.`,
+  );
 }
 
 function ticketAdvice(config: Config): string[] {

@@ -15,6 +15,7 @@ import {
 } from '../event-history.js';
 import { packPublication, unpackPublication } from '../kept-publication.js';
 import type { SharedStep } from './shared-step.js';
+import { sweep } from './sweep.js';
 
 interface StoredEvent {
   readonly id: PublicationId;
@@ -27,6 +28,8 @@ interface Entry {
   readonly events: StoredEvent[];
   readonly index: Map<PublicationId, Position>;
   bytes: number;
+  /** Wall clock in milliseconds: the newest event is over then. */
+  untilMs: number;
 }
 
 /** The history of a hub. */
@@ -44,8 +47,8 @@ export class SharedEventHistory {
     const position = this.#next();
     for (const rule of entries) {
       const key = keyOf(realm, rule);
-      const entry = this.#entries.get(key) ?? { events: [], index: new Map<PublicationId, Position>(), bytes: 0 };
-      this.#entries.set(key, entry);
+      const entry = this.#entries.get(key) ?? this.#begin(key);
+      entry.untilMs = rule.ttlMs === 0 ? Infinity : position[0] + rule.ttlMs;
       if (entry.index.has(publication.id)) continue;
       entry.events.push({ id: publication.id, position, bytes });
       entry.index.set(publication.id, position);
@@ -86,6 +89,15 @@ export class SharedEventHistory {
       if (typeof publication !== 'string') events.push({ position, publication });
     }
     return { events };
+  }
+
+  /** A realm that was created by a client may never be used again: what expires there is removed when others begin. */
+  #begin(key: string): Entry {
+    const nowMs = this.#wallMs();
+    sweep(this.#entries, ({ untilMs }) => untilMs <= nowMs);
+    const entry: Entry = { events: [], index: new Map(), bytes: 0, untilMs: Infinity };
+    this.#entries.set(key, entry);
+    return entry;
   }
 
   #trim(entry: Entry, rule: HistoryEntry): void {

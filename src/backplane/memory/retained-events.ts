@@ -10,6 +10,7 @@ import {
   type RetentionBounds,
 } from '../retained-events.js';
 import type { SharedStep } from './shared-step.js';
+import { sweep } from './sweep.js';
 
 interface RetainedEvent {
   readonly untilMs: number;
@@ -43,7 +44,7 @@ export class SharedRetainedEvents {
   }
 
   put(realm: Uri, publication: Publication, { maxTopics, maxBytes, ttlMs }: RetentionBounds): RetainOutcome {
-    const rows = this.#realms.get(realm) ?? { topics: new Map<Uri, TopicRow>(), bytes: 0 };
+    const rows = this.#realms.get(realm) ?? this.#begin();
     const { topic } = publication;
     const isForAll = publication.audience === undefined;
     const untilMs = ttlMs === 0 ? Infinity : this.#nowMs() + ttlMs;
@@ -87,6 +88,15 @@ export class SharedRetainedEvents {
     return last === undefined || page.length === all.length ? { topics } : { topics, next: last };
   }
 
+  /** A realm that was created by a client may never be used again: what expires there is removed when others begin. */
+  #begin(): RealmRows {
+    sweep(this.#realms, (rows) => {
+      this.#removeExpired(rows);
+      return rows.topics.size === 0;
+    });
+    return { topics: new Map(), bytes: 0 };
+  }
+
   #inFront(event: RetainedEvent, known: TopicRow | undefined): readonly RetainedEvent[] {
     const events = [event, ...this.#live(known)];
     if (events.length > MAX_RETAINED_PER_TOPIC) {
@@ -101,7 +111,7 @@ export class SharedRetainedEvents {
     return row?.events.filter(({ untilMs }) => untilMs > nowMs) ?? [];
   }
 
-  #removeExpired(rows: RealmRows, except: Uri): void {
+  #removeExpired(rows: RealmRows, except?: Uri): void {
     let count = 0;
     for (const [topic, row] of rows.topics) {
       if (count++ === MAX_OLDEST) return;

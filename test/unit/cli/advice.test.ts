@@ -43,6 +43,13 @@ describe('advice on a configuration', () => {
     expect(advice({ realms: [] })).toEqual([expect.stringContaining('realms: there is no realm')]);
     const realmTemplate = { names: [{ uri: 'a' }], roles: [{ name: 'anonymous', permissions: [everything] }] };
     expect(advice({ realms: [], realmTemplate })).toEqual([]);
+    const lasting = { retention: { topics: [{ uri: 'x' }] }, history: [{ uri: 'y' }, { uri: 'z', ttlMs: 1_000 }] };
+    const anyName = { ...realmTemplate, names: [{ uri: 'a.', match: 'prefix' as const }] };
+    expect(advice({ realms: [], realmTemplate: { ...realmTemplate, ...lasting } })).toEqual([]);
+    expect(advice({ realms: [], realmTemplate: { ...anyName, ...lasting } })).toEqual([
+      expect.stringContaining('set realmTemplate.retention.ttlMs'),
+      expect.stringContaining('set realmTemplate.history[0].ttlMs'),
+    ]);
   });
 
   it('names a realm whose sessions the console shows to everybody', () => {
