@@ -7,11 +7,16 @@ export function after(delayMs: number, action: () => void): () => void {
 
 /**
  * Settles as `work` does, or rejects with the error that `timedOut` creates once `limitMs` have passed. Work that is late goes
- * on, and its outcome is ignored.
+ * on, and its outcome is ignored. `startTimer` takes the place of `after`.
  */
-export function withTimeout<Result>(limitMs: number, work: Promise<Result>, timedOut: () => Error): Promise<Result> {
+export function withTimeout<Result>(
+  limitMs: number,
+  work: Promise<Result>,
+  timedOut: () => Error,
+  startTimer = after,
+): Promise<Result> {
   return new Promise((resolve, reject) => {
-    const cancel = after(limitMs, () => reject(timedOut()));
+    const cancel = startTimer(limitMs, () => reject(timedOut()));
     work.then(resolve, reject).finally(cancel);
   });
 }

@@ -1,6 +1,4 @@
-import { performance } from 'node:perf_hooks';
 import { RecurringLines } from '../../telemetry/recurring-lines.js';
-import { after } from '../../util/timeout.js';
 import type { NodeId } from '../../wamp/ids.js';
 import type { BackplaneEvents } from '../backplane.js';
 import { Questions } from '../questions.js';
@@ -45,6 +43,7 @@ import { createStoreLink } from './store-link.js';
 import { SessionReader } from './sessions/session-reader.js';
 import { SessionsDirectory } from './sessions/session-directory.js';
 import { NodeStanding } from './standing.js';
+import { PROCESS, type Surroundings } from './surroundings.js';
 
 const RETRY_MS = 500;
 const MAX_ITEMS_PER_STEP = 500;
@@ -58,8 +57,6 @@ const RECEIVE_TURN_MS = 10;
 /** Bytes of them that may wait for the next turn. */
 const MAX_WAITING_BYTES = 33_554_432;
 
-const nowMs = (): number => performance.now();
-
 /** Values that exist before all components and that each of them may need. */
 interface Context {
   readonly node: NodeId;
@@ -67,6 +64,7 @@ interface Context {
   readonly keys: Keys;
   readonly clock: SuspendAwareClock;
   readonly outages: OutageLog;
+  readonly surroundings: Surroundings;
 }
 
 /**
@@ -100,20 +98,16 @@ export class Components {
   readonly #realmListener: RealmListener;
 
   constructor(node: NodeId, options: RedisBackplaneOptions) {
-    const { prefix, access, logger, counters, timings } = options;
-    const context: Context = {
-      node,
-      options,
-      keys: createKeys({ prefix, database: parseStoreUrl(access.url).database }),
-      clock: new SuspendAwareClock({ monotonicMs: nowMs, wallMs: Date.now }),
-      outages: new OutageLog({ logger, nowMs, after }),
-    };
+    const { logger, counters, timings } = options;
+    const context = contextOf(node, options);
+    const { nowMs, after } = context.surroundings;
     const { keys, clock, outages } = context;
     this.#membershipListener = new MembershipListener(logger);
     this.#reachabilityListener = new ReachabilityListener(outages, counters);
     this.#realmListener = new RealmListener(outages, logger, new RecurringLines({ nowMs }));
 
-    this.connections = createStoreLink(context, this.#connectionListener);
+    this.connections =
+      options.createLink?.(node, this.#connectionListener) ?? createStoreLink(context, this.#connectionListener);
     const { connections } = this;
     this.expiring = new RedisExpiringStore({ store: connections, keys, counters });
     this.retained = new RedisRetainedEvents({ store: connections, keys, counters });
@@ -149,7 +143,7 @@ export class Components {
     this.questions = createQuestions(context, lanes, realms);
     const { questions } = this;
     this.hold = createHold(context, { standing, lanes, membership, realms, prober });
-    const shared = { membership, prober, hold: this.hold, lanes, sessions, realms, standing, outages };
+    const shared = { membership, prober, hold: this.hold, lanes, sessions, realms, standing, outages, after };
     this.recovery = new Recovery({
       ...shared,
       sessionReader: this.sessionReader,
@@ -173,6 +167,19 @@ export class Components {
   }
 }
 
+function contextOf(node: NodeId, options: RedisBackplaneOptions): Context {
+  const { prefix, access, logger, surroundings = PROCESS } = options;
+  const { nowMs, wallMs, after } = surroundings;
+  return {
+    node,
+    options,
+    keys: createKeys({ prefix, database: parseStoreUrl(access.url).database }),
+    clock: new SuspendAwareClock({ monotonicMs: nowMs, wallMs }),
+    outages: new OutageLog({ logger, nowMs, after }),
+    surroundings,
+  };
+}
+
 function createInboxListeners({ node, options, keys }: Context, store: StoreLink): StoreInboxListeners {
   return new StoreInboxListeners({
     node,
@@ -188,7 +195,7 @@ function createMembership(
   sessions: SessionReader,
   listener: MembershipListener,
 ): Membership {
-  const { node, options, keys, clock, outages } = context;
+  const { node, options, keys, clock, outages, surroundings } = context;
   const { leaseMs, renewMs, absentMs } = options.timings;
   const rows: NodeRows = {
     withdrawRealm: (of, realm) => withdrawNode(store, keys, of, realm),
@@ -198,12 +205,12 @@ function createMembership(
   };
   return new Membership({
     node,
-    row: { name: options.name, reads: READ_VERSIONS, startedAtMs: Date.now() },
+    row: { name: options.name, reads: READ_VERSIONS, startedAtMs: surroundings.wallMs() },
     store,
     keys,
     nowMs: () => clock.nowMs(),
-    after,
-    random: Math.random,
+    after: surroundings.after,
+    random: surroundings.random,
     counters: options.counters,
     leaseMs,
     renewMs,
@@ -216,23 +223,27 @@ function createMembership(
   });
 }
 
-function createProber({ node, options, keys }: Context, connections: StoreLink): Prober {
+function createProber({ node, options, keys, surroundings }: Context, connections: StoreLink): Prober {
   const inbox = keys.channels.inbox(node);
   return new Prober({
     send: (number) => {
       // The probe itself shows whether it arrived.
       connections.publish(inbox, encodeProbe(node, number)).catch(() => undefined);
     },
-    nowMs,
+    nowMs: surroundings.nowMs,
     timeoutMs: options.timings.probeTimeoutMs,
     counters: options.counters,
     missed: () => connections.reset('this node does not receive its own probes'),
   });
 }
 
-function createReachability({ options }: Context, connection: StoreLink, events: ReachabilityListener): Reachability {
+function createReachability(
+  { options, surroundings }: Context,
+  connection: StoreLink,
+  events: ReachabilityListener,
+): Reachability {
   return new Reachability({
-    after,
+    after: surroundings.after,
     downAfterMs: options.timings.downAfterMs,
     retryMs: RETRY_MS,
     connection,
@@ -247,7 +258,7 @@ interface LaneNeeds {
 }
 
 function createLanes(
-  { node, options, keys }: Context,
+  { node, options, keys, surroundings }: Context,
   { connections, standing, sessions }: LaneNeeds,
   events: LaneEvents,
 ): Lanes {
@@ -255,27 +266,27 @@ function createLanes(
     node,
     channelOf: (to) => keys.channels.inbox(to),
     wire: options.interceptWire?.(connections) ?? connections,
-    scheduleFlush: setImmediate,
+    scheduleFlush: surroundings.atEndOfTurn,
     // A node that receives `wamp.session.on_leave` nearly always finds the session gone.
     writeBefore: () => sessions.flush(),
     sendPolicy: () => standing.sendPolicy(),
     counters: options.counters,
     limits: options.limits,
     maxItemBytes: () => connections.maxPublishBytes - HEADROOM_BYTES,
-    inbound: { nowMs, confirmMs: options.timings.heartbeatMs / 2 },
+    inbound: { nowMs: surroundings.nowMs, confirmMs: options.timings.heartbeatMs / 2 },
     events,
   });
 }
 
-function createSessions({ node, options, keys, outages }: Context, store: StoreLink): SessionsDirectory {
+function createSessions({ node, options, keys, outages, surroundings }: Context, store: StoreLink): SessionsDirectory {
   return new SessionsDirectory({
     node,
     store,
     shards: keys.sessions,
-    wallMs: Date.now,
+    wallMs: surroundings.wallMs,
     counters: options.counters,
-    after,
-    schedule: setImmediate,
+    after: surroundings.after,
+    schedule: surroundings.atEndOfTurn,
     limits: { maxSessionsPerStep: MAX_ITEMS_PER_STEP, retryMs: RETRY_MS },
     events: {
       // The other node's session keeps the id: ids are random, and two sessions share one only after the store lost its data.
@@ -293,7 +304,7 @@ interface RealmNeeds {
 }
 
 function createRealms(
-  { node, options, keys }: Context,
+  { node, options, keys, surroundings }: Context,
   { connections, membership, lanes, sessions }: RealmNeeds,
   events: RealmEvents,
 ): ServedRealms {
@@ -321,9 +332,9 @@ function createRealms(
         membership,
         confirmations: lanes,
         counters,
-        nowMs,
-        after,
-        schedule: setImmediate,
+        nowMs: surroundings.nowMs,
+        after: surroundings.after,
+        schedule: surroundings.atEndOfTurn,
         writeBefore: () => sessions.flush(),
         limits,
         events,
@@ -331,11 +342,11 @@ function createRealms(
   });
 }
 
-function createQuestions({ node, options }: Context, lanes: Lanes, realms: ServedRealms): Questions {
+function createQuestions({ node, options, surroundings }: Context, lanes: Lanes, realms: ServedRealms): Questions {
   const { questions, itemsIgnored } = options.counters;
   return new Questions({
     node,
-    after,
+    after: surroundings.after,
     send: (to, item) => lanes.sendQuestion(to, item),
     serves: (realm) => realms.get(realm) !== undefined,
     counts: {
@@ -353,7 +364,7 @@ interface MessageReceivers {
   readonly prober: Prober;
 }
 
-function createHold({ node, options, keys }: Context, receivers: MessageReceivers): Hold {
+function createHold({ node, options, keys, surroundings }: Context, receivers: MessageReceivers): Hold {
   const { standing, lanes, membership, realms, prober } = receivers;
   const changes = options.access.cluster === undefined ? membership : new ChangesBehindInbox({ membership, prober });
   const { messagesIgnored } = options.counters;
@@ -377,7 +388,7 @@ function createHold({ node, options, keys }: Context, receivers: MessageReceiver
     maxBytes: MAX_HELD_BYTES,
     turnMs: RECEIVE_TURN_MS,
     maxWaitingBytes: MAX_WAITING_BYTES,
-    nowMs,
-    atEndOfTurn: setImmediate,
+    nowMs: surroundings.nowMs,
+    atEndOfTurn: surroundings.atEndOfTurn,
   });
 }

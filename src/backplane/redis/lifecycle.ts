@@ -1,4 +1,3 @@
-import { after } from '../../util/timeout.js';
 import type { NodeId } from '../../wamp/ids.js';
 import { BackplaneUnavailableError, type BackplaneEvents } from '../backplane.js';
 import type { Questions } from '../questions.js';
@@ -15,6 +14,7 @@ import type { Reachability } from './reachability/reachability.js';
 import type { ServedRealms } from './realm/served-realms.js';
 import type { SessionsDirectory } from './sessions/session-directory.js';
 import type { NodeStanding } from './standing.js';
+import type { Surroundings } from './surroundings.js';
 import { within } from './within.js';
 
 export interface LifecycleOptions {
@@ -33,6 +33,7 @@ export interface LifecycleOptions {
   readonly hold: Hold;
   readonly outages: OutageLog;
   readonly standing: NodeStanding;
+  readonly after: Surroundings['after'];
 }
 
 /** How long a node that stops waits for the receipts of what it has sent. */
@@ -50,13 +51,13 @@ export class Lifecycle {
 
   /** Enters the cluster. Rejects when that fails or takes too long; then the node has stopped. */
   async start(): Promise<void> {
-    const { node, timings, standing, outages } = this.#options;
+    const { node, timings, standing, outages, after } = this.#options;
     const reasonOf = (): string => {
       const failure = outages.failedAttempt;
       return failure === undefined ? '' : `; no connection to Redis (backplane.url): ${failure}`;
     };
     try {
-      await within(timings.startTimeoutMs, 'start', this.#enter(), reasonOf);
+      await within(after, timings.startTimeoutMs, 'start', this.#enter(), reasonOf);
     } catch (cause) {
       await this.stop();
       throw cause;
@@ -102,13 +103,13 @@ export class Lifecycle {
   }
 
   async #stop(): Promise<void> {
-    const { lanes, realms, sessions, questions, membership, connections, outages, standing } = this.#options;
+    const { lanes, realms, sessions, questions, membership, connections, outages, standing, after } = this.#options;
     const wasUp = standing.isUp;
     standing.end();
     outages.ignoreFailures();
     this.#cancelTick?.();
     // The other nodes are to receive what was sent before they learn that this node has left.
-    if (wasUp) await within(FAREWELL_MS, 'stop', lanes.settle()).catch(() => undefined);
+    if (wasUp) await within(after, FAREWELL_MS, 'stop', lanes.settle()).catch(() => undefined);
     // Before the rows are removed: a row that is written later would stay for ever.
     realms.stop();
     sessions.stop();
@@ -120,7 +121,7 @@ export class Lifecycle {
 
   /** About every second: probes, heartbeats, a look at the neighbours, and one whether the process has slept. */
   #tick(): void {
-    const { prober, connections, lanes, ringWatch, standing, timings } = this.#options;
+    const { prober, connections, lanes, ringWatch, standing, timings, after } = this.#options;
     // After a sleep the probes may still be waiting in the socket: their time does not count.
     const hasSlept = standing.tick();
     if (hasSlept) prober.reset();

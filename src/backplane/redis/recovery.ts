@@ -1,5 +1,4 @@
 import type { Logger } from '../../telemetry/logger.js';
-import { after } from '../../util/timeout.js';
 import type { NodeId } from '../../wamp/ids.js';
 import type { Lanes } from './lanes/lanes.js';
 import type { Membership } from './membership/membership.js';
@@ -10,6 +9,7 @@ import type { ServedRealms } from './realm/served-realms.js';
 import type { SessionsDirectory } from './sessions/session-directory.js';
 import type { SessionReader } from './sessions/session-reader.js';
 import type { NodeStanding } from './standing.js';
+import type { Surroundings } from './surroundings.js';
 import { within } from './within.js';
 
 export interface RecoveryOptions {
@@ -24,6 +24,7 @@ export interface RecoveryOptions {
   readonly outages: Pick<OutageLog, 'requestFailed'>;
   readonly logger: Logger;
   readonly probeTimeoutMs: number;
+  readonly after: Surroundings['after'];
 }
 
 const RETRY_MS = 500;
@@ -45,12 +46,12 @@ export class Recovery {
    * fails. `isCurrent` turns false when the next outage has begun.
    */
   async run(isCurrent: () => boolean): Promise<void> {
-    const { membership, prober, lanes, hold, probeTimeoutMs } = this.#options;
+    const { membership, prober, lanes, hold, probeTimeoutMs, after } = this.#options;
     await membership.renewOnce();
     if (!isCurrent()) return;
     hold.release();
     prober.reset();
-    const probed = within(probeTimeoutMs, 'receive the own probe', prober.round());
+    const probed = within(after, probeTimeoutMs, 'receive the own probe', prober.round());
     // Mirrors may be old still: this node has confirmed no later version to a node that waits for one.
     const opened = probed.then(() => {
       if (!isCurrent()) return;
@@ -84,7 +85,7 @@ export class Recovery {
   }
 
   #resyncUntilDone(): void {
-    const { outages, standing } = this.#options;
+    const { outages, standing, after } = this.#options;
     this.#resync().catch((cause: unknown) => {
       outages.requestFailed('writing all rows again', cause);
       after(RETRY_MS, () => {

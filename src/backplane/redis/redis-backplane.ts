@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Frame } from '../../routing/frames.js';
 import type { Claim, ClaimOutcome, Publication } from '../../routing/ports.js';
 import type { ClusterGauges } from '../../telemetry/cluster-gauges.js';
@@ -23,6 +22,7 @@ import { Components } from './components.js';
 import type { SessionDetails, Sessions } from '../session-row.js';
 import { clusterGauges } from './gauges.js';
 import type { RedisBackplaneOptions } from './options.js';
+import { PROCESS } from './surroundings.js';
 
 const ACCEPTED = Promise.resolve();
 
@@ -40,7 +40,7 @@ export class RedisBackplane implements Backplane, Bus, Directory {
   #isStarted = false;
 
   constructor(options: RedisBackplaneOptions) {
-    this.node = `${options.name}-${randomUUID()}` as NodeId;
+    this.node = `${options.name}-${(options.surroundings ?? PROCESS).incarnation()}` as NodeId;
     this.#components = new Components(this.node, options);
     this.sessions = this.#components.sessionReader;
     this.expiring = this.#components.expiring;

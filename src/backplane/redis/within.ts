@@ -1,4 +1,5 @@
 import { withTimeout } from '../../util/timeout.js';
+import type { Surroundings } from './surroundings.js';
 import { BackplaneUnavailableError } from '../backplane.js';
 
 /**
@@ -6,6 +7,7 @@ import { BackplaneUnavailableError } from '../backplane.js';
  * then ends with what `reasonOf` returns: why it took so long, as far as that is known.
  */
 export function within<Result>(
+  after: Surroundings['after'],
   limitMs: number,
   operation: string,
   work: Promise<Result>,
@@ -15,5 +17,6 @@ export function within<Result>(
     limitMs,
     work,
     () => new BackplaneUnavailableError(`${operation}: it took longer than ${limitMs} ms${reasonOf()}`),
+    after,
   );
 }

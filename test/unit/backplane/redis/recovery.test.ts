@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { Recovery } from '../../../../src/backplane/redis/recovery.js';
 import { silentLogger } from '../../../../src/telemetry/logger.js';
 import { Deferred } from '../../../../src/util/deferred.js';
+import { after } from '../../../../src/util/timeout.js';
 
 /** A recovery whose resyncs of the sessions are under way until the test ends them. */
 function scene() {
@@ -31,6 +32,7 @@ function scene() {
     outages: { requestFailed: nothing },
     logger: silentLogger,
     probeTimeoutMs: 60_000,
+    after,
   });
   const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   return { recovery, resyncs, nextTurn };
