@@ -124,7 +124,8 @@ export class ReplicaRepair {
     store.noteVersion(follower.version);
     if (!isTaken) return false;
     this.#machine.on({ kind: 'loaded' });
-    rows.releaseUnplaced(follower.version);
+    // Where the store has lost data, a callee that the mirror never had may be lost too: the repair claims it again.
+    if (!isRepair || !hasStoreLost(this.#machine.state)) rows.releaseUnplaced(follower.version);
     const isWaitedFor = (other: NodeId): boolean => other === node || mirror.isWaitedFor(other);
     waits.confirmAbsent(isWaitedFor, follower.version);
     keptRowsCleanup.start();
