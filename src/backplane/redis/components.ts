@@ -106,8 +106,7 @@ export class Components {
     this.#reachabilityListener = new ReachabilityListener(outages, counters);
     this.#realmListener = new RealmListener(outages, logger, new RecurringLines({ nowMs }));
 
-    this.connections =
-      options.createLink?.(node, this.#connectionListener) ?? createStoreLink(context, this.#connectionListener);
+    this.connections = createStoreLink(context, this.#connectionListener);
     const { connections } = this;
     this.expiring = new RedisExpiringStore({ store: connections, keys, counters });
     this.retained = new RedisRetainedEvents({ store: connections, keys, counters });

@@ -1,10 +1,9 @@
 import type { ClusterCounters } from '../../telemetry/cluster-counters.js';
 import type { Logger } from '../../telemetry/logger.js';
-import type { NodeId } from '../../wamp/ids.js';
 import type { StoreAccess } from './connection/client-options.js';
-import type { ConnectionsEvents } from './connection/ports.js';
+import type { Servers } from './connection/ports.js';
 import type { LaneLimits } from './lanes/ports.js';
-import type { StoreLink, Wire } from './ports.js';
+import type { Wire } from './ports.js';
 import type { Surroundings } from './surroundings.js';
 
 export interface ClusterTimings {
@@ -43,6 +42,6 @@ export interface RedisBackplaneOptions {
   readonly interceptWire?: (wire: Wire) => Wire;
   /** Absent: those of the process. */
   readonly surroundings?: Surroundings;
-  /** Takes the place of the connections to `access`, for a simulation. */
-  readonly createLink?: (node: NodeId, events: ConnectionsEvents) => StoreLink;
+  /** Take the place of the primaries of a Redis Cluster, for a simulation. */
+  readonly servers?: Servers;
 }

@@ -1,8 +1,8 @@
-import { performance } from 'node:perf_hooks';
 import type { NodeId } from '../../wamp/ids.js';
 import { RedisConnections } from './connection/connections.js';
-import type { ConnectionsEvents, MakeProber } from './connection/ports.js';
+import type { ConnectionsEvents, MakeProber, Servers } from './connection/ports.js';
 import { ShardedConnections } from './connection/sharded-connections.js';
+import { SlotMapReader } from './connection/slot-map-reader.js';
 import type { RightsScope } from './connection/store-rights.js';
 import { parseStoreUrl } from './connection/store-url.js';
 import type { Keys } from './keys.js';
@@ -11,25 +11,26 @@ import type { StoreLink, StoreNotice } from './ports.js';
 import type { OutageLog } from './reachability/outage-log.js';
 import { Prober } from './reachability/prober.js';
 import { loadScripts } from './scripts/loader.js';
+import { PROCESS, type Surroundings } from './surroundings.js';
 
 interface LinkContext {
   readonly node: NodeId;
   readonly options: RedisBackplaneOptions;
   readonly keys: Keys;
   readonly outages: OutageLog;
+  readonly surroundings: Surroundings;
 }
 
-const nowMs = (): number => performance.now();
-
 /** Connections to one server, or to the primaries of a Redis Cluster. Nothing is started. */
-export function createStoreLink({ node, options, keys, outages }: LinkContext, events: ConnectionsEvents): StoreLink {
+export function createStoreLink(context: LinkContext, events: ConnectionsEvents): StoreLink {
+  const { node, options, keys, outages, surroundings } = context;
   const isSharded = options.access.cluster !== undefined;
   const connections = {
     node,
     access: options.access,
-    scripts: loadScripts(undefined, isSharded),
+    scripts: options.servers === undefined ? loadScripts(undefined, isSharded) : new Map(),
     counters: options.counters,
-    random: Math.random,
+    random: surroundings.random,
     scope: scopeOf(keys, node, options),
     largestBytes: options.limits.maxMessageBytes ?? 0,
     pubsubBufferBytes: options.limits.pubsubBufferBytes,
@@ -38,8 +39,26 @@ export function createStoreLink({ node, options, keys, outages }: LinkContext, e
   };
   if (!isSharded) return new RedisConnections(connections);
   const { prefix, timings, counters } = options;
-  const makeProber: MakeProber = (way) => new Prober({ ...way, nowMs, timeoutMs: timings.probeTimeoutMs, counters });
-  return new ShardedConnections({ ...connections, prefix, makeProber });
+  const makeProber: MakeProber = (way) =>
+    new Prober({ ...way, nowMs: surroundings.nowMs, timeoutMs: timings.probeTimeoutMs, counters });
+  return new ShardedConnections({
+    ...connections,
+    prefix,
+    makeProber,
+    servers: options.servers ?? serversOf(options),
+    after: surroundings === PROCESS ? lastingAfter : surroundings.after,
+    newMark: surroundings.incarnation,
+  });
+}
+
+function serversOf({ access }: RedisBackplaneOptions): Servers {
+  return { slots: new SlotMapReader(access), connect: (options) => new RedisConnections(options) };
+}
+
+/** While no server is reached, nothing else keeps the process alive. */
+function lastingAfter(delayMs: number, action: () => void): () => void {
+  const timer = setTimeout(action, delayMs);
+  return () => clearTimeout(timer);
 }
 
 /** The names with which the node's rights in the store are checked. */

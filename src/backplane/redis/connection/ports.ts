@@ -1,8 +1,9 @@
 import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
 import type { NodeId } from '../../../wamp/ids.js';
-import type { ConnectionName, StoreNotice } from '../ports.js';
+import type { ConnectionName, StoreLink, StoreNotice } from '../ports.js';
 import type { LoadedScripts } from '../scripts/loader.js';
-import type { StoreAccess } from './client-options.js';
+import type { ServerAddress, StoreAccess } from './client-options.js';
+import type { SlotMap } from './slot-map.js';
 import type { RightsScope } from './store-rights.js';
 
 /** Each method is called one at a time and must not throw. */
@@ -54,4 +55,25 @@ export interface ConnectionsOptions {
   readonly isLasting?: boolean;
   /** 0..1, spreads the attempts of many nodes to reconnect. */
   readonly random: () => number;
+}
+
+/** The connections of a node to one primary. */
+export interface ServerConnections extends StoreLink {
+  /** One command for the rows of the directory, which no script changes. */
+  command(name: string, ...words: readonly (string | number)[]): Promise<unknown>;
+}
+
+/** Where the slots of a Redis Cluster are read. */
+export interface SlotReader {
+  /** Asks one server after the other. Rejects when none replies; with StoreUnusableError when all give the same reply again. */
+  read(known: Iterable<ServerAddress>): Promise<SlotMap>;
+  /** Asks this server. */
+  readFrom(address: ServerAddress): Promise<SlotMap>;
+}
+
+/** The servers of a Redis Cluster. */
+export interface Servers {
+  readonly slots: SlotReader;
+  /** To `access.primary`. Nothing is started. */
+  connect(options: ConnectionsOptions): ServerConnections;
 }

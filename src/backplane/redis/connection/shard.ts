@@ -1,6 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import { RedisConnections } from './connections.js';
-import type { ChannelProber, ConnectionsOptions, MakeProber } from './ports.js';
+import type { ChannelProber, ConnectionsOptions, MakeProber, ServerConnections, Servers } from './ports.js';
 
 export interface ShardOptions {
   /** For one server. Its message events are without those of the probe. */
@@ -8,6 +6,9 @@ export interface ShardOptions {
   /** How the names of its probes and its mark begin: with a hash tag whose slot this server owns. */
   readonly tagged: string;
   readonly makeProber: MakeProber;
+  readonly connect: Servers['connect'];
+  /** A random word. */
+  readonly newMark: () => string;
   /** It needs new connections. `isEmptied`: it has lost its data. */
   readonly failed: (reason: string, isEmptied: boolean) => void;
 }
@@ -20,7 +21,7 @@ const MARK_MS = 3_600_000;
  * them while the server with the rows of the nodes still has its own.
  */
 export class Shard {
-  readonly connections: RedisConnections;
+  readonly connections: ServerConnections;
   readonly #options: ShardOptions;
   readonly #prober: ChannelProber;
   /** The mark as it was read last, over these or earlier connections; undefined: never. */
@@ -28,11 +29,11 @@ export class Shard {
   #isReading = false;
 
   constructor(options: ShardOptions) {
-    const { connections, tagged, makeProber, failed } = options;
+    const { connections, tagged, makeProber, connect, failed } = options;
     const { events, node } = connections;
     const probeChannel = `${tagged}:probe:${node}`;
     this.#options = options;
-    this.connections = new RedisConnections({
+    this.connections = connect({
       ...connections,
       events: {
         message: (channel, bytes) => {
@@ -86,9 +87,10 @@ export class Shard {
   }
 
   async #currentMark(): Promise<string> {
-    const markKey = `${this.#options.tagged}:mark`;
+    const { tagged, newMark } = this.#options;
+    const markKey = `${tagged}:mark`;
     const [, mark] = await Promise.all([
-      this.connections.command('SET', markKey, randomUUID(), 'NX', 'PX', MARK_MS),
+      this.connections.command('SET', markKey, newMark(), 'NX', 'PX', MARK_MS),
       this.connections.command('GET', markKey),
       this.connections.command('PEXPIRE', markKey, MARK_MS),
     ]);

@@ -3,17 +3,21 @@ import { SingleFlight } from '../../../util/single-flight.js';
 import { BackplaneUnavailableError } from '../../backplane.js';
 import type { ConnectionName, Script, StoreLink, StoreNotice } from '../ports.js';
 import type { ServerAddress } from './client-options.js';
-import type { ConnectionsOptions, MakeProber } from './ports.js';
+import type { ConnectionsOptions, MakeProber, Servers } from './ports.js';
 import { Shard } from './shard.js';
 import { isAgreed } from './slot-agreement.js';
 import type { SlotMap } from './slot-map.js';
-import { SlotMapReader } from './slot-map-reader.js';
 import { StoreUnusableError } from './store-errors.js';
 
 export interface ShardedConnectionsOptions extends ConnectionsOptions {
   /** All keys and channels begin with it. */
   readonly prefix: string;
   readonly makeProber: MakeProber;
+  readonly servers: Servers;
+  /** A timer that keeps the process alive. */
+  readonly after: (delayMs: number, action: () => void) => () => void;
+  /** A random word, see Shard. */
+  readonly newMark: () => string;
 }
 
 const RETRY_MS = 250;
@@ -29,7 +33,6 @@ const MAX_TAGS = 1_000_000;
  */
 export class ShardedConnections implements StoreLink {
   readonly #options: ShardedConnectionsOptions;
-  readonly #reader: SlotMapReader;
   /** The key is `host:port`. */
   readonly #shards = new Map<string, Shard>();
   readonly #wanted = new Set<string>();
@@ -42,13 +45,12 @@ export class ShardedConnections implements StoreLink {
   #isDoubtful = false;
   #lastFailure = '';
   #tickCount = 0;
-  #retry: NodeJS.Timeout | undefined;
+  #cancelReading: (() => void) | undefined;
   #starting: Deferred | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(options: ShardedConnectionsOptions) {
     this.#options = options;
-    this.#reader = new SlotMapReader(options.access);
   }
 
   get isConnected(): boolean {
@@ -134,14 +136,14 @@ export class ShardedConnections implements StoreLink {
 
   #readSoon(delayMs: number): void {
     if (this.#isStopped) return;
-    clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => void this.#readings.run(), delayMs);
+    this.#cancelReading?.();
+    this.#cancelReading = this.#options.after(delayMs, () => void this.#readings.run());
   }
 
   /** Never rejects. */
   async #read(): Promise<void> {
     try {
-      const read = await this.#reader.read(this.#map?.primaries.values() ?? []);
+      const read = await this.#options.servers.slots.read(this.#map?.primaries.values() ?? []);
       const map = await this.#confirmed(read);
       this.#lastFailure = '';
       if (map !== undefined && !this.#isStopped) this.#adopt(map);
@@ -157,7 +159,8 @@ export class ShardedConnections implements StoreLink {
     const moved = read.movedSince(this.#map);
     if (moved.size === 0) return read;
     const addresses = new Map([...this.#map.primaries, ...read.primaries]);
-    const ask = (primary: string): Promise<SlotMap> => this.#reader.readFrom(addresses.get(primary) as ServerAddress);
+    const ask = (primary: string): Promise<SlotMap> =>
+      this.#options.servers.slots.readFrom(addresses.get(primary) as ServerAddress);
     return (await isAgreed(moved, new Set(addresses.keys()), ask)) ? read : undefined;
   }
 
@@ -222,7 +225,7 @@ export class ShardedConnections implements StoreLink {
   }
 
   #create(name: string, address: ServerAddress, map: SlotMap): Shard {
-    const { access, prefix, makeProber } = this.#options;
+    const { access, prefix, makeProber, newMark, servers } = this.#options;
     return new Shard({
       connections: {
         ...this.#options,
@@ -247,6 +250,8 @@ export class ShardedConnections implements StoreLink {
       },
       tagged: `${prefix}:{${tagAt(name, map)}}`,
       makeProber,
+      newMark,
+      connect: (options) => servers.connect(options),
       failed: (reason, isEmptied) => {
         if (isEmptied) this.#isDoubtful = true;
         this.reset(reason);
@@ -287,7 +292,7 @@ export class ShardedConnections implements StoreLink {
   async #stop(): Promise<void> {
     this.#isStopped = true;
     this.#isConnected = false;
-    clearTimeout(this.#retry);
+    this.#cancelReading?.();
     await Promise.all([...this.#shards.values()].map(({ connections }) => connections.stop()));
     this.#starting?.reject(new BackplaneUnavailableError('start'));
     this.#starting = undefined;

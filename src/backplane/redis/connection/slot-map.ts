@@ -48,6 +48,7 @@ export class SlotMap {
   /** The slots that another server owns there, each with its owner here. Empty: both are the same. */
   movedSince(before: SlotMap): MovedSlots {
     const moved = new Map<number, string>();
+    if (before === this) return moved;
     for (const [slot, owner] of this.#owners.entries()) if (owner !== before.#owners[slot]) moved.set(slot, owner);
     return moved;
   }
