@@ -6,6 +6,7 @@ import { Lane } from '../../src/backplane/memory/lane.js';
 import { RegistrationTable } from '../../src/backplane/memory/registration-table.js';
 import { SharedRetainedEvents } from '../../src/backplane/memory/retained-events.js';
 import { Replays } from '../../src/routing/broker/replays.js';
+import { Membership } from '../../src/backplane/redis/membership/membership.js';
 import { VersionWaits } from '../../src/backplane/memory/version-waits.js';
 import { OwnEvents } from '../../src/routing/broker/own-events.js';
 import { AbandonedInvocations } from '../../src/routing/dealer/abandoned-invocations.js';
@@ -13,7 +14,7 @@ import { deliverRest } from '../../src/routing/broker/distribution.js';
 import type { Publication } from '../../src/routing/ports.js';
 import type { Peer } from '../../src/routing/peer.js';
 import type { NodeId } from '../../src/wamp/ids.js';
-import { scheduleArbitrary, type Faults } from './schedule.js';
+import { scheduleArbitrary, type Faults, type Schedule } from './schedule.js';
 import { simulate } from './simulate.js';
 import type { Meddle } from './simulated-node.js';
 
@@ -84,6 +85,24 @@ function overtaking(): Meddle {
 }
 
 const withoutAudience = ({ audience: _, ...publication }: Publication): Publication => publication;
+
+/** A replica takes over that has the row of a node and not its note of the realm; then that node dies. */
+const UNNOTED: Schedule = {
+  nodeCount: 2,
+  partCount: 3,
+  faults: 'all-parts',
+  batchCount: 1,
+  seed: 3,
+  setup: [],
+  steps: [
+    { what: 'start', pauseMs: 0 },
+    ...[0, 1, 2].map((part) => ({ what: 'fall-behind', pauseMs: part === 0 ? 16 : 0, part }) as const),
+    { what: 'wait', pauseMs: 0, forMs: 1_000 },
+    ...[0, 1, 2].map((part) => ({ what: 'take-over', pauseMs: 0, part, lateMs: 1, goesOn: false }) as const),
+    { what: 'wait', pauseMs: 0, forMs: 3_000 },
+    { what: 'kill', pauseMs: 0, node: 2, keptCount: 0, leaseMs: 0 },
+  ],
+};
 
 describe('the checker finds out', () => {
   const meddling: readonly [what: string, rules: RegExp, faults: Faults, meddle: Meddle][] = [
@@ -302,6 +321,12 @@ describe('the checker finds out', () => {
       registration.activeCount--;
     });
     expect(await firstViolation(/^concurrency/, 'none')).toContain('while it works on');
+  });
+
+  it('realms that are not noted again after a recovery, so that rows of a dead node stay (G5, ADR 52)', async () => {
+    expect((await simulate(UNNOTED)).violations).toEqual([]);
+    vi.spyOn(Membership.prototype, 'noteRealms').mockResolvedValue(undefined);
+    expect((await simulate(UNNOTED)).violations.join()).toMatch(/^G5: .* rows of it are left/);
   });
 
   it('nothing where nothing is wrong', async () => {

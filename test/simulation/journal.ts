@@ -136,6 +136,8 @@ export class Journal {
   readonly calls: CallRecord[] = [];
   /** Every REGISTER sent: a callee that leaves before its REGISTERED may be in the nodes' mirrors for a moment. */
   readonly claims: ClaimRecord[] = [];
+  /** The time at which a part of the store lost rows for the first time. */
+  rowsLostAt = Infinity;
   /** Moments at which nothing was under way between nodes. */
   readonly #quiet: number[] = [];
   #at = 0;

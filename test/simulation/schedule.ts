@@ -11,6 +11,8 @@ export interface Schedule {
   readonly faults: Faults;
   /** The realm has the meta API and retains events; a session on each node receives the meta events. Absent in older cases: not. */
   readonly hasMetaApi?: boolean;
+  /** Parts of the store, over which the nodes run the backplane over Redis. Absent: one store in memory, which is never divided. */
+  readonly partCount?: number;
   /** Messages a lane delivers at a time. */
   readonly batchCount: number;
   /** Subscriptions, receivers and other holdings in one part of long work. Absent in older cases: no work is long. */
@@ -23,7 +25,20 @@ export interface Schedule {
 }
 
 export type Faults =
-  'none' | 'deaths' | 'losses' | 'returns' | 'isolation' | 'partitions' | 'fencing' | 'robberies' | 'emptying' | 'all';
+  | 'none'
+  | 'deaths'
+  | 'losses'
+  | 'returns'
+  | 'isolation'
+  | 'partitions'
+  | 'fencing'
+  | 'robberies'
+  | 'emptying'
+  | 'all'
+  | PartFaults;
+
+/** Faults of single parts of the store. */
+export type PartFaults = 'outages' | 'take-overs' | 'emptied-parts' | 'all-parts';
 
 /** What the callee does with the call. */
 export interface Plan {
@@ -87,7 +102,21 @@ export type Step = { readonly pauseMs: number } & (
   /** The directory has lost the node's callees for good. */
   | { readonly what: 'lose-callees'; readonly node: number }
   | { readonly what: 'heal'; readonly node: number }
+  | PartStep
 );
+
+/** A step that concerns one part of the store. */
+export type PartStep =
+  /** No node reaches it for a while. `restarts`: another process comes back, with the same data. */
+  | { readonly what: 'away'; readonly part: number; readonly forMs: number; readonly restarts: boolean }
+  /** One node does not reach it for a while. */
+  | { readonly what: 'lose-part'; readonly node: number; readonly part: number; readonly forMs: number }
+  /** From now on its replica does not follow it. */
+  | { readonly what: 'fall-behind'; readonly part: number }
+  /** Its replica takes over, which the others learn within `lateMs`. `goesOn`: so does the former primary, and goes on until then. */
+  | { readonly what: 'take-over'; readonly part: number; readonly lateMs: number; readonly goesOn: boolean }
+  /** It has lost its data. `restarts`: with its process. */
+  | { readonly what: 'empty-part'; readonly part: number; readonly restarts: boolean };
 
 export type AudienceChoice =
   'everybody' | 'nobody' | 'eligible_some' | 'exclude_some' | 'eligible_role' | 'exclude_role' | 'exclude_authid';
@@ -128,8 +157,15 @@ const FAULTY_STEPS: Readonly<Record<Faults, ReadonlySet<Step['what']>>> = {
   robberies: new Set(['lose-callees']),
   emptying: new Set(['empty', 'kill', 'isolate', 'declare-dead', 'heal']),
   all: new Set(['kill', 'lose', 'return', 'isolate', 'part', 'declare-dead', 'heal', 'lose-callees', 'empty']),
+  outages: new Set(['away', 'lose-part']),
+  'take-overs': new Set(['take-over', 'fall-behind']),
+  'emptied-parts': new Set(['empty-part']),
+  'all-parts': new Set([
+    ...(['kill', 'lose', 'return', 'isolate', 'declare-dead', 'heal'] as const),
+    ...(['away', 'lose-part', 'fall-behind', 'take-over', 'empty-part'] as const),
+  ]),
 };
-const ALL_FAULTY = FAULTY_STEPS.all;
+const ALL_FAULTY: ReadonlySet<Step['what']> = new Set([...FAULTY_STEPS.all, ...FAULTY_STEPS['all-parts']]);
 
 export function isAllowed(step: Step, faults: Faults): boolean {
   return !ALL_FAULTY.has(step.what) || FAULTY_STEPS[faults].has(step.what);
@@ -212,6 +248,26 @@ const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: step('heal', { node: choice }) },
 );
 
+/** The steps of a store of several parts. */
+const partStepArbitrary: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 30, arbitrary: stepArbitrary },
+  {
+    weight: 1,
+    arbitrary: step('away', { part: choice, forMs: fc.constantFrom(5, 60, 500, 3_000), restarts: fc.boolean() }),
+  },
+  {
+    weight: 1,
+    arbitrary: step('lose-part', { node: choice, part: choice, forMs: fc.constantFrom(5, 60, 500, 3_000) }),
+  },
+  { weight: 1, arbitrary: step('fall-behind', { part: choice }) },
+  {
+    weight: 1,
+    arbitrary: step('take-over', { part: choice, lateMs: fc.constantFrom(1, 30, 300), goesOn: fc.boolean() }),
+  },
+  { weight: 1, arbitrary: step('empty-part', { part: choice, restarts: fc.boolean() }) },
+  { weight: 1, arbitrary: step('wait', { forMs: fc.constantFrom(300, 1_000, 3_000) }) },
+);
+
 function step<What extends Step['what']>(
   what: What,
   fields: { [Field in Exclude<keyof Extract<Step, { what: What }>, 'what' | 'pauseMs'>]: fc.Arbitrary<unknown> },
@@ -230,6 +286,14 @@ export function scheduleArbitrary(faults: Faults, hasMetaApi = false): fc.Arbitr
     setup: fc.array(fc.oneof(subscribe, register), { maxLength: 16, size: 'max' }),
     steps: fc.array(stepArbitrary, { minLength: 1, maxLength: 90, size: 'max' }),
   });
+}
+
+/** A cluster over a store of several parts. */
+export function partScheduleArbitrary(faults: Faults, hasMetaApi = false): fc.Arbitrary<Schedule> {
+  const steps = fc.array(partStepArbitrary, { minLength: 1, maxLength: 90, size: 'max' });
+  return fc
+    .tuple(scheduleArbitrary(faults, hasMetaApi), steps, fc.constantFrom(1, 3, 3, 5))
+    .map(([schedule, taken, partCount]) => ({ ...schedule, partCount, steps: taken }));
 }
 
 export type StepOf<What extends Step['what']> = Extract<Step, { what: What }>;

@@ -25,8 +25,7 @@ export async function simulate(schedule: Schedule, meddle?: Meddle): Promise<Out
   await world.settle();
   judgeSettled(world);
   judgeMetaEvents(world);
-  for (const client of [...world.openClients, ...world.watchers]) client.end();
-  await world.settle();
+  await world.end();
   judgeEmpty(world);
   const { violations, subscriptions, calls } = world.journal;
   return {

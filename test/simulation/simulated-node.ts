@@ -22,9 +22,11 @@ import { INTERRUPT_TIMEOUT_MS } from './schedule.js';
 import { judgeCutOff, judgeReturned } from './verdict-at-once.js';
 import type { VirtualTime } from './virtual-time.js';
 import { TESTAMENT, Watcher } from './watcher.js';
-import type { FaultyHub } from '../support/memory-faults.js';
+import type { Cluster } from './cluster.js';
 import { newcomer } from '../support/newcomer.js';
 import { META_LIMITS } from '../support/meta-limits.js';
+
+const SERVE_AGAIN_MS = 200;
 
 export const REALM = 'realm.simulated';
 
@@ -63,7 +65,7 @@ export type Meddle = (events: BackplaneEvents, node: NodeId, random: () => numbe
 
 export interface SimulatedNodeOptions {
   readonly id: NodeId;
-  readonly hub: FaultyHub;
+  readonly cluster: Cluster;
   readonly time: VirtualTime;
   readonly journal: Journal;
   readonly random: () => number;
@@ -74,6 +76,8 @@ export interface SimulatedNodeOptions {
   readonly partSize: number;
   /** Runs the next part of long work at some later time. */
   readonly schedulePart: (part: () => void) => void;
+  /** Called when the node could not start and has ended: another attempt begins. */
+  readonly onFailed: () => void;
   /** Called when the node was declared dead and has left: a new incarnation begins. */
   readonly onFenced: () => void;
 }
@@ -113,6 +117,7 @@ export class SimulatedNode {
   /** The realm has the meta API, and keeps events. */
   readonly hasMetaApi: boolean;
   readonly #schedulePart: (part: () => void) => void;
+  readonly #onFailed: () => void;
   readonly #isCutOff: () => boolean;
   readonly #lacksRows: () => boolean;
   readonly #backplane: Backplane;
@@ -123,7 +128,7 @@ export class SimulatedNode {
 
   constructor({
     id,
-    hub,
+    cluster,
     time,
     journal,
     random,
@@ -132,16 +137,18 @@ export class SimulatedNode {
     hasMetaApi,
     partSize,
     schedulePart,
+    onFailed,
     onFenced,
   }: SimulatedNodeOptions) {
-    this.id = id;
+    this.#onFailed = onFailed;
     this.time = time;
     this.journal = journal;
     this.hasMetaApi = hasMetaApi;
     this.#schedulePart = schedulePart;
-    this.#isCutOff = () => hub.faults.isCutOff(id);
-    this.#lacksRows = () => hub.faults.lacksRows(id);
-    this.#backplane = hub.join(id);
+    this.#isCutOff = () => cluster.isCutOff(this.id);
+    this.#lacksRows = () => cluster.lacksRows(this.id);
+    this.#backplane = cluster.join(id, () => this.state === 'dead');
+    this.id = this.#backplane.node;
     const codecs = { json: tokenCodec, msgpack: tokenCodec, cbor: tokenCodec };
     this.#realms = new Realms({
       configured: new Map([[REALM, { ...SETTINGS, ...(hasMetaApi && { metaApi: 'read', keeping: KEEPING }) }]]),
@@ -189,7 +196,12 @@ export class SimulatedNode {
         onFenced();
       },
     });
-    this.#inbound = meddle === undefined ? inbound : meddle(inbound, id, random);
+    this.#inbound = meddle === undefined ? inbound : meddle(inbound, this.id, random);
+  }
+
+  /** It knows that it cannot reach the others. */
+  get isOut(): boolean {
+    return this.#backplane.isCutOff;
   }
 
   /** Another node cannot be reached from it. */
@@ -219,7 +231,21 @@ export class SimulatedNode {
     });
   }
 
+  /** Starts, or ends without having been there: the store was out of reach for too long. */
   async start(): Promise<void> {
+    try {
+      await this.#start();
+    } catch (cause) {
+      if (!(cause instanceof BackplaneUnavailableError)) throw cause;
+      if (this.state !== 'starting') return;
+      this.goneAt = this.journal.tick();
+      this.noteRemoval();
+      await this.#leave();
+      this.#onFailed();
+    }
+  }
+
+  async #start(): Promise<void> {
     const events = this.#inbound;
     await this.#backplane.start({
       publication: (from, realm, publication) => events.publication(from, realm, publication),
@@ -245,12 +271,25 @@ export class SimulatedNode {
       up: () => events.up(),
       fenced: () => events.fenced(),
     });
-    await this.#realms.start();
+    await this.#serve();
     if (this.state !== 'starting') return;
     noteInvokes(this.id, this.realm, this.#backplane, this.journal);
     this.state = 'live';
     this.liveAt = this.journal.tick();
     if (this.hasMetaApi) await this.#watch();
+  }
+
+  /** As a node does: another attempt follows, until the realm is served. */
+  async #serve(): Promise<void> {
+    for (;;) {
+      try {
+        await this.#realms.start();
+        return;
+      } catch (cause) {
+        if (!(cause instanceof BackplaneUnavailableError) || this.state !== 'starting') throw cause;
+        await new Promise<void>((resolve) => this.time.after(SERVE_AGAIN_MS, resolve));
+      }
+    }
   }
 
   async #watch(): Promise<void> {

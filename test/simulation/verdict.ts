@@ -23,6 +23,8 @@ export function judgeSettled(world: World): void {
   }
   for (const publication of world.journal.publications) judgeIsolated(world, publication);
   for (const call of world.journal.calls) judgeCall(world, call);
+  for (const { id, isOut } of world.liveNodes)
+    if (isOut) world.journal.violate('G6', `${id} has not recovered although all faults have ended`);
   judgeSingles(world);
   judgeMembership(world);
   judgeFenced(world);
@@ -39,9 +41,8 @@ export function judgeEmpty(world: World): void {
       subscribers: broker.subscriberCount,
       sessions: node.sessionCount,
       heldBytes: node.heldTotal.bytes,
-      interestedNodes: world.hub.interestedNodes(node.id, node.realm.uri).length,
-      // The node itself, and the realm it serves.
-      rows: world.hub.rowCount(node.id) - 2,
+      interestedNodes: world.cluster.interestedNodes(node.id, node.realm.uri).length,
+      rows: world.cluster.rowCount(node.id) - world.cluster.ownRowCount,
     };
     for (const [what, count] of Object.entries(left))
       if (count !== 0) world.journal.violate('G5, SES-13', `${node.id} is left with ${count} ${what}`);
@@ -191,7 +192,10 @@ function whyWrong(world: World, call: CallRecord, error: string): string | undef
     case ErrorUri.TIMEOUT:
       return timeoutMs > 0 && (end?.atMs ?? 0) - atMs >= timeoutMs ? undefined : 'its time was not up';
     case ErrorUri.NETWORK_FAILURE:
-      return world.nodes.some((node) => wasTroubled(node, end?.at ?? Infinity))
+      // A receipt shows that a node has died before the others declare it dead (ADR 23).
+      return world.nodes.some(
+        (node) => wasTroubled(node, end?.at ?? Infinity) || (node.state === 'dead' && node.goneAt < (end?.at ?? 0)),
+      )
         ? undefined
         : 'nothing was lost and nobody cut off';
     case ErrorUri.UNAVAILABLE:
@@ -303,16 +307,21 @@ function judgeFenced({ journal, nodes }: World): void {
 }
 
 /** Checks that every node received one notice of each death, and keeps nothing of the dead node (G5). */
-function judgeMembership({ journal, liveNodes, nodes, hub }: World): void {
+function judgeMembership({ journal, liveNodes, nodes, cluster }: World): void {
   for (const gone of nodes.filter(({ state }) => state === 'dead' || state === 'stopped')) {
-    const rows = hub.rowCount(gone.id);
+    const rows = cluster.rowCount(gone.id);
     if (rows !== 0) journal.violate('G5', `${gone.id} has gone but ${rows} rows of it are left`);
     for (const node of liveNodes) {
       const noticeCount = node.goneNotices.filter((notice) => notice.node === gone.id).length;
-      const wasThere = node.liveAt < gone.goneAt;
+      // A node whose start failed may have ended before the others knew it.
+      // One that starts after the store lost rows does not know of a node that has not come back (semantics, "What is not promised").
+      const wasThere =
+        node.liveAt < gone.goneAt &&
+        gone.liveAt < gone.goneAt &&
+        !(journal.rowsLostAt < node.liveAt && gone.isolatedAt.length > 0);
       if (noticeCount > 1 || (wasThere && noticeCount === 0))
         journal.violate('G5', `${node.id} received ${noticeCount} times that ${gone.id} has gone`);
-      if (hub.interestedNodes(node.id, node.realm.uri).includes(gone.id))
+      if (cluster.interestedNodes(node.id, node.realm.uri).includes(gone.id))
         journal.violate('G5', `${node.id} believes ${gone.id} interested, which has gone`);
     }
   }

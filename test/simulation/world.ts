@@ -1,15 +1,15 @@
-import { FaultyHub } from '../support/memory-faults.js';
 import type { NodeId, SessionId } from '../../src/wamp/ids.js';
 import type { Client } from './client.js';
 import { ClientActions, ROLES } from './client-actions.js';
+import { HubCluster, type Cluster } from './cluster.js';
 import { Journal } from './journal.js';
 import { pick, type Schedule, type Step, type StepOf } from './schedule.js';
 import { SimulatedNode, type Meddle } from './simulated-node.js';
 import type { Watcher } from './watcher.js';
+import { ShardCluster } from './shards/shard-cluster.js';
+import { ShardFaults } from './shards/shard-faults.js';
 import { endOfTurn, seededRandom, VirtualTime } from './virtual-time.js';
 
-/** Longer than any timeout, delay and lease in a schedule. */
-const LONG_MS = 60_000;
 const MAX_LANE_DELAY_MS = 25;
 const SLOW_LANE_DELAY_MS = 150;
 const MAX_PART_DELAY_MS = 5;
@@ -21,7 +21,7 @@ export class World {
   readonly time = new VirtualTime();
   readonly nodes: SimulatedNode[] = [];
   readonly clients: Client[] = [];
-  readonly hub: FaultyHub;
+  readonly cluster: Cluster;
   /** The time before which no client has joined. */
   begunAt = 0;
   readonly #actions = new ClientActions(this);
@@ -32,18 +32,13 @@ export class World {
   #underWayCount = 0;
   #nextSessionId = 1;
   #wasEmptied = false;
+  #faults: ShardFaults | undefined;
 
   constructor(schedule: Schedule, meddle: Meddle | undefined) {
     this.#schedule = schedule;
     this.#meddle = meddle;
     this.#random = seededRandom(schedule.seed);
-    this.hub = new FaultyHub({
-      batchCount: schedule.batchCount,
-      after: (delayMs, action) => this.time.after(delayMs, action),
-      schedule: (from, to, deliver) => {
-        this.#runLater(this.#delayMs(`${from} ${to}`), deliver);
-      },
-    });
+    this.cluster = schedule.partCount === undefined ? this.#hub() : this.#parts(schedule.partCount);
   }
 
   get liveNodes(): SimulatedNode[] {
@@ -65,7 +60,7 @@ export class World {
 
   async begin(): Promise<void> {
     for (let count = 0; count < this.#schedule.nodeCount; count++) this.#start();
-    await this.pass(LONG_MS);
+    await this.pass(this.cluster.beginMs);
     this.begunAt = this.journal.tick();
     for (const node of this.liveNodes)
       for (let count = 0; count < SESSIONS_PER_NODE_AT_START; count++) this.#join(node, 'all');
@@ -80,9 +75,20 @@ export class World {
 
   /** Ends every fault: reconnects the nodes, declares the dead ones dead, and delivers everything under way. */
   async settle(): Promise<void> {
-    for (const node of this.nodes) this.hub.faults.heal(node.id);
+    await this.#mend(this.cluster.longMs);
+  }
+
+  /** Every session leaves, and nothing is to be left of them. */
+  async end(): Promise<void> {
+    for (const client of [...this.openClients, ...this.watchers]) client.end();
+    await this.#mend(this.cluster.endMs);
+  }
+
+  async #mend(forMs: number): Promise<void> {
+    for (const node of this.nodes) this.cluster.heal(node.id);
+    this.cluster.parts?.store.healAll();
     for (const node of this.nodes) node.noteCutOff();
-    await this.pass(LONG_MS);
+    await this.pass(forMs);
   }
 
   async takeStep(step: Step): Promise<void> {
@@ -143,7 +149,7 @@ export class World {
         this.#part(step);
         break;
       case 'empty':
-        this.hub.faults.empty();
+        if (this.cluster instanceof HubCluster) this.cluster.hub.faults.empty();
         this.#wasEmptied = true;
         break;
       case 'return':
@@ -156,15 +162,54 @@ export class World {
         this.#loseCallees(pick(this.liveNodes, step.node));
         break;
       case 'heal':
-        this.hub.faults.heal(pick(this.healableNodes, step.node)?.id ?? ('' as NodeId));
+        this.cluster.heal(pick(this.healableNodes, step.node)?.id ?? ('' as NodeId));
         break;
+      default:
+        if (step.what === 'empty-part' || step.what === 'take-over') this.#rowsLost();
+        this.#faults?.perform(step, this.liveNodes);
     }
+  }
+
+  #rowsLost(): void {
+    this.#wasEmptied = true;
+    this.journal.rowsLostAt = Math.min(this.journal.rowsLostAt, this.journal.at);
+  }
+
+  #hub(): Cluster {
+    return new HubCluster({
+      batchCount: this.#schedule.batchCount,
+      after: (delayMs, action) => this.time.after(delayMs, action),
+      deliverLater: (from, to, deliver) => this.#runLater(this.#delayMs(`${from} ${to}`), deliver),
+    });
+  }
+
+  #parts(partCount: number): Cluster {
+    const nodeOf = (id: NodeId): SimulatedNode | undefined => this.nodes.find((node) => node.id === id);
+    const cluster = new ShardCluster({
+      partCount,
+      time: this.time,
+      random: this.#random,
+      now: () => this.journal.tick(),
+      disconnected: (id) => void nodeOf(id)?.isolatedAt.push(this.journal.tick()),
+      reaped: (id) => {
+        const node = nodeOf(id);
+        if (node?.state === 'live') node.declareDead();
+        if (node?.removedAt === Infinity) node.noteRemoval();
+      },
+      isKnown: ({ from, to, at }) => {
+        const [sender, receiver] = [nodeOf(from), nodeOf(to)];
+        if (sender?.goneAt !== Infinity || receiver?.goneAt !== Infinity) return true;
+        return receiver.gapNotices.some((gap) => gap.from === from && gap.at > at);
+      },
+    });
+    this.#faults = new ShardFaults(cluster.store, this.time);
+    return cluster;
   }
 
   #start(): void {
     const node = new SimulatedNode({
       id: `n${this.nodes.length + 1}` as NodeId,
-      hub: this.hub,
+      cluster: this.cluster,
       time: this.time,
       journal: this.journal,
       random: this.#random,
@@ -173,6 +218,7 @@ export class World {
       hasMetaApi: this.#schedule.hasMetaApi === true,
       partSize: this.#schedule.partSize ?? Infinity,
       schedulePart: (part) => this.#runLater(this.#random() * MAX_PART_DELAY_MS, part),
+      onFailed: () => void this.time.after(START_AGAIN_MS, () => this.#start()),
       onFenced: () => this.#start(),
     });
     this.nodes.push(node);
@@ -199,54 +245,57 @@ export class World {
   #kill({ node: index, keptCount, leaseMs }: StepOf<'kill'>): void {
     const node = pick(this.liveNodes, index);
     if (node === undefined || this.liveNodes.length < 2) return;
-    this.hub.faults.kill(node.id, keptCount);
+    this.cluster.kill(node.id, keptCount);
     node.die();
-    this.time.after(leaseMs, () => this.#removeRows(node));
+    if (this.cluster.parts === undefined) this.time.after(leaseMs, () => this.#removeRows(node));
   }
 
   #lose({ from, to }: StepOf<'lose'>): void {
     const [one, other] = [pick(this.liveNodes, from), pick(this.liveNodes, to)];
-    if (one !== undefined && other !== undefined && one !== other) this.hub.faults.loseNext(one.id, other.id);
+    if (one !== undefined && other !== undefined && one !== other) this.cluster.loseNext(one.id, other.id);
   }
 
   #return({ from, to }: StepOf<'return'>): void {
     const [one, other] = [pick(this.liveNodes, from), pick(this.liveNodes, to)];
-    if (one !== undefined && other !== undefined && one !== other) this.hub.faults.returnNext(one.id, other.id);
+    if (one !== undefined && other !== undefined && one !== other) this.cluster.returnNext(one.id, other.id);
   }
 
   #isolate(node: SimulatedNode | undefined, returns: boolean): void {
-    if (node === undefined || this.hub.faults.isIsolated(node.id)) return;
+    if (node === undefined || this.cluster.isIsolated(node.id)) return;
     node.isolatedAt.push(this.journal.tick());
-    this.hub.faults.isolate(node.id, { returns });
+    this.cluster.isolate(node.id, returns);
   }
 
   #part({ from, to, returns }: StepOf<'part'>): void {
     const [one, other] = [pick(this.liveNodes, from), pick(this.liveNodes, to)];
     if (one === undefined || other === undefined || one === other) return;
+    if (!(this.cluster instanceof HubCluster)) return;
     for (const node of [one, other]) node.isolatedAt.push(this.journal.tick());
-    this.hub.faults.disconnect(one.id, other.id, { returns: returns ?? false });
+    this.cluster.hub.faults.disconnect(one.id, other.id, { returns: returns ?? false });
   }
 
   #declareDead({ node: index, leaseMs }: StepOf<'declare-dead'>): void {
     const node = pick(this.liveNodes, index);
     if (node === undefined || this.liveNodes.length < 2) return;
     this.#isolate(node, true);
-    this.time.after(leaseMs, () => {
-      if (node.state !== 'live' || !this.hub.faults.isIsolated(node.id)) return;
-      node.declareDead();
-      this.#removeRows(node);
-    });
+    if (this.cluster.parts === undefined)
+      this.time.after(leaseMs, () => {
+        if (node.state !== 'live' || !this.cluster.isIsolated(node.id)) return;
+        node.declareDead();
+        this.#removeRows(node);
+      });
   }
 
   #removeRows(node: SimulatedNode): void {
     node.noteRemoval();
-    this.hub.faults.declareDead(node.id);
+    if (this.cluster instanceof HubCluster) this.cluster.hub.faults.declareDead(node.id);
   }
 
   #loseCallees(node: SimulatedNode | undefined): void {
-    if (node === undefined || this.hub.faults.isIsolated(node.id)) return;
+    if (node === undefined || this.cluster.isIsolated(node.id)) return;
+    if (!(this.cluster instanceof HubCluster)) return;
     node.calleesLostAt.push(this.journal.tick());
-    this.hub.faults.loseCallees(node.id);
+    this.cluster.hub.faults.loseCallees(node.id);
   }
 
   #runLater(delayMs: number, action: () => void): void {
@@ -275,8 +324,9 @@ export class World {
   }
 
   #turnEnded(): void {
-    if (this.#underWayCount === 0) this.journal.markQuiet();
+    if (this.#underWayCount === 0 && this.cluster.isQuiet) this.journal.markQuiet();
   }
 }
 
 const MAX_NODES = 8;
+const START_AGAIN_MS = 100;

@@ -10,14 +10,16 @@ import { TwinHashes, TwinSets } from './twin-storage.js';
  */
 export class RealmTwin {
   readonly #published: (channel: string, message: Buffer) => void;
+  readonly #wallMs: () => number;
   #strings = new Map<string, string>();
   readonly #hashes = new TwinHashes();
   readonly #sets = new TwinSets();
   readonly #rows = new RealmTwinRows(this.#hashes);
   readonly #sessions = new SessionTwin(this.#hashes);
 
-  constructor(published: (channel: string, message: Buffer) => void) {
+  constructor(published: (channel: string, message: Buffer) => void, wallMs: () => number = Date.now) {
     this.#published = published;
+    this.#wallMs = wallMs;
   }
 
   get keys(): readonly string[] {
@@ -28,6 +30,13 @@ export class RealmTwin {
     this.#strings.clear();
     this.#hashes.clear();
     this.#sets.clear();
+  }
+
+  /** Takes over the content of another one, as a replica does. */
+  copyFrom(other: RealmTwin): void {
+    this.#strings = new Map(other.#strings);
+    this.#hashes.copyFrom(other.#hashes);
+    this.#sets.copyFrom(other.#sets);
   }
 
   /** Returns an action that restores the present content. */
@@ -129,7 +138,7 @@ export class RealmTwin {
     if (!this.#serves(nodes, node)) return ['not-serving'];
     const pairs = words.flatMap((word, at) => (at % 2 === 0 ? [[word, words[at + 1]!] as const] : []));
     const added = pairs.slice(0, Number(addCount)).map(([member, given]) => {
-      const createdMs = Number(given || (this.#hashes.get(interest, member) ?? Date.now()));
+      const createdMs = Number(given || (this.#hashes.get(interest, member) ?? this.#wallMs()));
       this.#hashes.set(interest, member, `${createdMs}`);
       return [member, createdMs] as const;
     });
@@ -182,7 +191,7 @@ export class RealmTwin {
       takesOver: isOffer ? invoke : '',
       digest,
     };
-    const createdMs = row?.createdMs ?? (Number(created) || Date.now());
+    const createdMs = row?.createdMs ?? (Number(created) || this.#wallMs());
     if (isReplacing || row === undefined) {
       const since = (row?.successors ?? [])
         .map((other) => [other, this.#rows.callee(callees, other)] as const)

@@ -34,6 +34,14 @@ export class StoreTwin {
     this.#timesToLive = new Map();
   }
 
+  /** Takes over the content of another one, as a replica does. */
+  copyFrom(other: StoreTwin): void {
+    this.#hashes.copyFrom(other.#hashes);
+    this.#scores = structuredClone(other.#scores);
+    this.#sets.copyFrom(other.#sets);
+    this.#timesToLive = structuredClone(other.#timesToLive);
+  }
+
   eval(file: string, keys: readonly string[], words: readonly ScriptArgument[]): unknown {
     const argv = words.map((word) =>
       word instanceof Uint8Array ? Buffer.from(word).toString('latin1') : String(word),
@@ -177,9 +185,10 @@ export class StoreTwin {
   }
 
   #isAbsent(meta: string, node: string, lease: number, argv: Words): boolean {
-    const [inbox = '', ownInbox = '', absentMs, silenceMs, leaseMs] = argv;
+    const [inbox = '', ownInbox = '', absentMs, silenceMs, leaseMs, asked = ''] = argv;
     const field = `absent:${node}`;
-    if (this.#listenerCount(inbox) > 0 || this.#listenerCount(ownInbox) === 0) {
+    const isListening = this.#listenerCount(inbox) > 0 || this.#listenerCount(ownInbox) === 0;
+    if (asked === '' ? isListening : asked === '1') {
       this.#hashes.delete(meta, field);
       return false;
     }

@@ -43,6 +43,10 @@ export class TwinHashes {
     this.#hashes.clear();
   }
 
+  copyFrom(other: TwinHashes): void {
+    this.#hashes = structuredClone(other.#hashes);
+  }
+
   /** Returns an action that restores the present content. */
   snapshot(): () => void {
     const saved = structuredClone(this.#hashes);
@@ -88,6 +92,10 @@ export class TwinSets {
 
   clear(): void {
     this.#sets.clear();
+  }
+
+  copyFrom(other: TwinSets): void {
+    this.#sets = structuredClone(other.#sets);
   }
 
   /** Returns an action that restores the present content. */
