@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { after } from '../../util/timeout.js';
 
-/** Time and chance, as the backplane of one node has them. */
+/** Clocks, timers and random numbers that the backplane of one node uses. */
 export interface Surroundings {
   /** Milliseconds of a clock that never goes back. */
   readonly nowMs: () => number;
