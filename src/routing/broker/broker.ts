@@ -14,6 +14,7 @@ import type { BrokerOptions, DeliveryScope } from './broker-options.js';
 import type { KeepingRules } from './keeping-rules.js';
 import { WAITING } from './holdings.js';
 import { deliverRest, Distribution } from './distribution.js';
+import { Onward } from './onward.js';
 import { OwnEvents } from './own-events.js';
 import { isLater, toPublication } from './publications.js';
 import { NOT_SUBSCRIBED, reservedTopic, subscriptionsExceeded } from './refusals.js';
@@ -36,6 +37,7 @@ export class Broker<P extends Peer> {
   readonly #distribution: Distribution<P>;
   readonly #lookups = new RetainedLookups<P>();
   readonly #replays: Replays<P>;
+  readonly #onward: Onward<P>;
   /** Undefined: the realm keeps no events. */
   #keeping: KeepingRules | undefined;
 
@@ -48,6 +50,7 @@ export class Broker<P extends Peer> {
     const hashSeed = drawHashSeed(() => sources.random());
     this.#table = new SubscriptionTable<P>(realm, hashSeed);
     this.#replays = new Replays<P>((delayMs, action) => outlet.after(delayMs, action));
+    this.#onward = new Onward(outlet, () => this.#keeping);
     this.#distribution = new Distribution(this.#table, outlet, this.#lookups, this.#replays, partCount);
   }
 
@@ -95,17 +98,18 @@ export class Broker<P extends Peer> {
     const isPlain = publication.excludePublisher || this.#table.waitingCount === 0;
     const rest = isPlain ? this.#distribution.begin(publication) : this.#distributeInOrder(peer, publication);
     if (rest === undefined) {
-      this.#sendOn(peer, message, publication);
+      this.#onward.send(peer, message, publication);
       return undefined;
     }
-    return this.#distribution.keep(peer, rest, () => this.#sendOn(peer, message, publication));
+    const retained = publication.retain === undefined ? undefined : this.#onward.retain(publication);
+    return this.#distribution.keep(peer, rest, () => this.#onward.send(peer, message, publication, retained));
   }
 
   /** Publishes for a session that has left, under its identity (TST-3, TST-8). */
   publishFor(publisher: Identity, message: Publish, disclose: boolean): void {
     const publication = this.#toPublication(publisher, message, disclose);
     this.distribute(publication);
-    this.#send(publication);
+    this.#onward.sendSilently(publication);
   }
 
   /** Whether a session of this node receives the topic. */
@@ -208,34 +212,6 @@ export class Broker<P extends Peer> {
       if (position !== WAITING) this.#on.onUnsubscribed?.(peer.session, subscription);
       this.#closeIfUnused(subscription, peer);
     }
-  }
-
-  #sendOn(peer: P, [, request, { acknowledge }]: Publish, publication: Publication): void {
-    if (acknowledge) this.#publishAcknowledged(peer, request, publication);
-    else this.#send(publication);
-  }
-
-  #publishAcknowledged(peer: P, request: RequestId, publication: Publication): void {
-    const isRecorded = this.#keeping?.records(publication) === true;
-    let pendingCount = 1 + (publication.retain === undefined ? 0 : 1) + (isRecorded ? 1 : 0);
-    let refusal: Fault | undefined;
-    const settled = (reason?: Fault): void => {
-      refusal ??= reason;
-      if (--pendingCount > 0) return;
-      if (refusal === undefined) this.#outlet.send(peer, [Code.PUBLISHED, request, publication.id]);
-      else this.#outlet.send(peer, errorReply(Code.PUBLISH, request, refusal));
-    };
-    this.#outlet.publish(publication, settled);
-    if (publication.retain !== undefined) this.#outlet.retain(publication, settled);
-    if (isRecorded) this.#outlet.record(publication, settled);
-  }
-
-  /** To the other nodes and the store; nobody waits for it. */
-  #send(publication: Publication): void {
-    this.#outlet.publish(publication);
-    if (this.#keeping === undefined) return;
-    if (publication.retain !== undefined) this.#outlet.retain(publication, NOBODY_WAITS);
-    if (this.#keeping.records(publication)) this.#outlet.record(publication, NOBODY_WAITS);
   }
 
   #toPublication(publisher: Identity, message: Publish, disclose: boolean): Publication {
@@ -393,5 +369,3 @@ export class Broker<P extends Peer> {
     this.#outlet.unwatch(subscription.topic, subscription.match, leaver);
   }
 }
-
-const NOBODY_WAITS = (): void => undefined;

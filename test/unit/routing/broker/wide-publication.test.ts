@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { KeepingRules } from '../../../../src/routing/broker/keeping-rules.js';
 import type { Publication, Rest } from '../../../../src/routing/ports.js';
 import type { Peer } from '../../../../src/routing/peer.js';
 import { Code } from '../../../../src/wamp/codes.js';
@@ -69,6 +70,27 @@ describe('a publication that very many subscriptions match (G11)', () => {
     for (const pending of bench.outlet.publishes) pending.settle();
     expect(bench.outlet.sentTo(publisher).map(([code]) => code)).toEqual([Code.PUBLISHED]);
   });
+
+  it.each(['before', 'behind'] as const)(
+    'is retained from its first part on, in the order of the marks, and acknowledged %s the store (RET-1, BRK-6)',
+    (when) => {
+      const { bench, publisher } = wideBench();
+      const { broker, outlet } = bench;
+      broker.keep(new KeepingRules([{ uri: 'a', match: 'prefix' }], false));
+      const rest = begin(bench, publisher, { acknowledge: true, retain: true });
+      broker.publish(testPeer(), publishMessage(1, 'a', { retain: true }), false);
+      const marks = outlet.retained.map(({ publication }) => publication.retain?.number ?? NaN);
+      expect(marks).toEqual([...marks].sort((one, other) => one - other));
+      expect(outlet.retained[0]?.publication.topic).toBe(TOPIC);
+      if (when === 'before') outlet.retained[0]?.settle();
+      while (rest());
+      for (const pending of outlet.publishes) pending.settle();
+      expect(outlet.sentTo(publisher).length).toBe(when === 'before' ? 1 : 0);
+      if (when === 'behind') outlet.retained[0]?.settle();
+      expect(outlet.sentTo(publisher).map(([code]) => code)).toEqual([Code.PUBLISHED]);
+      expect(outlet.retained).toHaveLength(2);
+    },
+  );
 
   it('reaches no session that leaves a subscription meanwhile by it (BRK-5)', () => {
     const { bench, peers, publisher } = wideBench();
