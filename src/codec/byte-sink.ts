@@ -9,8 +9,9 @@ const NO_BYTES = Buffer.alloc(0);
 
 /**
  * Grows one message after another out of slabs. A finished message is never touched again: slabs are not recycled, they
- * go when the last message in them goes. The owner of `blocks` decides about those. The bytes that a growing message leaves behind in a slab are overwritten, unless they
- * are retained. Writers call `reserve`, write into `bytes` at `pos`, and move `pos`.
+ * go when the last message in them goes; of `blocks`, their owner decides when one is used again. The bytes that a growing
+ * message leaves behind in a slab are overwritten, unless they are retained. Writers call `reserve`, write into `bytes` at `pos`,
+ * and move `pos`.
  */
 export class ByteSink {
   bytes: Buffer = NO_BYTES;
