@@ -8,21 +8,24 @@ export type Content =
   | { readonly call: number; readonly chunk: number; readonly isLast: boolean }
   | { readonly reply: number; readonly progress: number | undefined; readonly progressCount: number };
 
-const NO_BYTES = new Uint8Array(0);
-
 /** A payload that the routers carry without looking into it. */
 export class Note implements Payload {
   readonly serializer: SerializerId = 'json';
   readonly elementCount = 1;
-  readonly byteLength: number;
-  readonly bytes: Uint8Array;
   readonly content: Content;
+  #bytes: Uint8Array | undefined;
 
   constructor(content: Content) {
     this.content = content;
-    // Only events go to the store, which has their bytes.
-    this.bytes = 'publication' in content ? Buffer.from(JSON.stringify([content])) : NO_BYTES;
-    this.byteLength = this.bytes.length;
+  }
+
+  /** Written when first asked for: the store and the lanes of Redis have them, the bus in memory has none. */
+  get bytes(): Uint8Array {
+    return (this.#bytes ??= Buffer.from(JSON.stringify([this.content])));
+  }
+
+  get byteLength(): number {
+    return this.bytes.length;
   }
 
   in(): Uint8Array {
@@ -32,7 +35,7 @@ export class Note implements Payload {
 
 export function contentOf(payload: Payload): Content | undefined {
   if (payload instanceof Note) return payload.content;
-  if (payload.bytes.length === 0) return undefined;
+  if (payload.elementCount === 0) return undefined;
   const [content] = JSON.parse(Buffer.from(payload.bytes).toString()) as unknown[];
   return typeof content === 'object' && content !== null ? (content as Content) : undefined;
 }
