@@ -1,5 +1,6 @@
 import type { Frame } from '../routing/frames.js';
-import type { Claim, ClaimOutcome, Publication, Registration, Rest } from '../routing/ports.js';
+import type { Claim, ClaimOutcome, Publication, Registration } from '../routing/ports.js';
+import type { Rest } from '../routing/rest.js';
 import type { ClusterGauges } from '../telemetry/cluster-gauges.js';
 import type { NodeId, RegistrationId, SessionId, Uri } from '../wamp/ids.js';
 import type { MatchPolicy } from '../wamp/options.js';

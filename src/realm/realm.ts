@@ -1,7 +1,7 @@
 import type { LostSession } from '../backplane/session-row.js';
 import { Broker } from '../routing/broker/broker.js';
-import { deliverRest } from '../routing/broker/distribution.js';
-import type { ClockAndRandom, Publication, Registration, Rest } from '../routing/ports.js';
+import { deliverRest, type Rest } from '../routing/rest.js';
+import type { ClockAndRandom, Publication, Registration } from '../routing/ports.js';
 import { Dealer } from '../routing/dealer/dealer.js';
 import type { Subject } from '../session/authorization/permission.js';
 import {

@@ -29,9 +29,6 @@ export interface Publication {
   readonly trace?: string;
 }
 
-/** Delivers the next part of a publication. False: nothing is left. */
-export type Rest = () => boolean;
-
 /** Which of two retained events of one node is newer. */
 export interface RetainMark {
   /** The publisher's node. */

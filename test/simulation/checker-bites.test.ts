@@ -10,7 +10,7 @@ import { Membership } from '../../src/backplane/redis/membership/membership.js';
 import { VersionWaits } from '../../src/backplane/memory/version-waits.js';
 import { OwnEvents } from '../../src/routing/broker/own-events.js';
 import { AbandonedInvocations } from '../../src/routing/dealer/abandoned-invocations.js';
-import { deliverRest } from '../../src/routing/broker/distribution.js';
+import { deliverRest } from '../../src/routing/rest.js';
 import type { Publication } from '../../src/routing/ports.js';
 import type { Peer } from '../../src/routing/peer.js';
 import type { NodeId } from '../../src/wamp/ids.js';

@@ -1,4 +1,4 @@
-import type { Rest } from '../../routing/ports.js';
+import { deliverRest, type Rest } from '../../routing/rest.js';
 import type { NodeId } from '../../wamp/ids.js';
 
 /** Decides when a lane delivers. Called at most once for each run of `deliver`, which may come at any later time. */
@@ -184,7 +184,7 @@ export class Lane<Message> {
   #doRest(): void {
     const rest = this.#rest;
     this.#rest = undefined;
-    while (rest?.() === true);
+    deliverRest(rest);
   }
 
   #compact(): void {

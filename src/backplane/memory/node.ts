@@ -1,5 +1,6 @@
 import type { Frame } from '../../routing/frames.js';
-import type { Claim, ClaimOutcome, Publication, Registration, Rest } from '../../routing/ports.js';
+import type { Claim, ClaimOutcome, Publication, Registration } from '../../routing/ports.js';
+import type { Rest } from '../../routing/rest.js';
 import type { SessionDetails } from '../session-row.js';
 import { NOBODY, withSuccessors } from '../../routing/successors.js';
 import { fault } from '../../wamp/faults.js';

@@ -1,5 +1,6 @@
 import type { Frame } from '../../routing/frames.js';
-import type { Publication, Rest } from '../../routing/ports.js';
+import type { Publication } from '../../routing/ports.js';
+import type { Rest } from '../../routing/rest.js';
 import type { NodeId, Uri } from '../../wamp/ids.js';
 import type { Answer, Question } from '../question.js';
 import type { DirectoryChange, SharedDirectory } from './directory.js';

@@ -3,16 +3,10 @@ const SWEPT = 2;
 
 /** Removes the first entries of a table that are over, and moves the others behind all. To be called for each entry that is added. */
 export function sweep<Key, Value>(table: Map<Key, Value>, isOver: (value: Value) => boolean): void {
-  for (const [key, value] of [...first(table, SWEPT)]) {
+  let left = SWEPT;
+  for (const [key, value] of table) {
     table.delete(key);
     if (!isOver(value)) table.set(key, value);
-  }
-}
-
-function* first<Entry>(entries: Iterable<Entry>, count: number): Generator<Entry> {
-  let left = count;
-  for (const entry of entries) {
-    if (left-- === 0) return;
-    yield entry;
+    if (--left === 0) return;
   }
 }

@@ -1,6 +1,7 @@
 import type { TopicChange } from '../backplane.js';
 import type { Frame } from '../../routing/frames.js';
-import type { Publication, Registration, Rest } from '../../routing/ports.js';
+import type { Publication, Registration } from '../../routing/ports.js';
+import type { Rest } from '../../routing/rest.js';
 import type { ClusterCounters } from '../../telemetry/cluster-counters.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { RecurringLines } from '../../telemetry/recurring-lines.js';

@@ -11,7 +11,7 @@ import type { StoreLink, StoreNotice } from './ports.js';
 import type { OutageLog } from './reachability/outage-log.js';
 import { Prober } from './reachability/prober.js';
 import { loadScripts } from './scripts/loader.js';
-import { PROCESS, type Surroundings } from './surroundings.js';
+import type { Surroundings } from './surroundings.js';
 
 interface LinkContext {
   readonly node: NodeId;
@@ -46,19 +46,14 @@ export function createStoreLink(context: LinkContext, events: ConnectionsEvents)
     prefix,
     makeProber,
     servers: options.servers ?? serversOf(options),
-    after: surroundings === PROCESS ? lastingAfter : surroundings.after,
+    // While no server is reached, nothing else keeps the process alive.
+    after: surroundings.lastingAfter,
     newMark: surroundings.incarnation,
   });
 }
 
 function serversOf({ access }: RedisBackplaneOptions): Servers {
   return { slots: new SlotMapReader(access), connect: (options) => new RedisConnections(options) };
-}
-
-/** While no server is reached, nothing else keeps the process alive. */
-function lastingAfter(delayMs: number, action: () => void): () => void {
-  const timer = setTimeout(action, delayMs);
-  return () => clearTimeout(timer);
 }
 
 /** The names with which the node's rights in the store are checked. */

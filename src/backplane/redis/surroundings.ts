@@ -10,6 +10,8 @@ export interface Surroundings {
   readonly wallMs: () => number;
   /** Runs `action` once after `delayMs`; the returned function cancels it. */
   readonly after: (delayMs: number, action: () => void) => () => void;
+  /** The same, and the process does not end before. */
+  readonly lastingAfter: (delayMs: number, action: () => void) => () => void;
   readonly atEndOfTurn: (action: () => void) => void;
   /** 0..1, 1 excluded. */
   readonly random: () => number;
@@ -22,6 +24,10 @@ export const PROCESS: Surroundings = {
   nowMs: () => performance.now(),
   wallMs: Date.now,
   after,
+  lastingAfter: (delayMs, action) => {
+    const timer = setTimeout(action, delayMs);
+    return () => clearTimeout(timer);
+  },
   atEndOfTurn: setImmediate,
   random: Math.random,
   incarnation: randomUUID,

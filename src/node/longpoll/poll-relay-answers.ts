@@ -36,7 +36,7 @@ const SETTLE_MS = 5_000;
 /** Time for all parts of a body. */
 const PARTS_MS = 30_000;
 const MAX_PARTIAL_BODIES = 1_024;
-/** Bytes of all bodies that are not complete: a part that would exceed them is refused, and the client repeats its request. */
+/** Bytes of all bodies that are not complete: a part that would exceed them is refused, and its client gets HTTP 503. */
 const MAX_PARTIAL_BYTES = 64 * 2 ** 20;
 /** Bytes of one answer to another node: a message that has more ends the transport. */
 const MAX_ANSWER_BYTES = 15 * 2 ** 20;

@@ -1,6 +1,7 @@
 import { isReserved } from '../../wamp/uri-rules.js';
-import type { Outlet, Publication, Rest } from '../ports.js';
+import type { Outlet, Publication } from '../ports.js';
 import type { Peer } from '../peer.js';
+import { deliverRest, type Rest } from '../rest.js';
 import type { Replays } from './replays.js';
 import type { RetainedLookups } from './retained-lookups.js';
 import type { SharedSubscription } from './shared-subscription.js';
@@ -8,11 +9,6 @@ import type { SubscriptionTable } from './subscription-table.js';
 
 /** Subscriptions and receivers of one part; a subscription with more receivers is a part of its own. */
 const PART_COUNT = 5_000;
-
-/** Delivers what is left in one step. */
-export function deliverRest(rest: Rest | undefined): void {
-  while (rest?.() === true);
-}
 
 /** Delivers publications to the sessions of this node, once per matching subscription (BRK-8, PBS-2). */
 export class Distribution<P extends Peer> {

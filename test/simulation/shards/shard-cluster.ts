@@ -96,6 +96,7 @@ export class ShardCluster implements Cluster {
         nowMs: () => time.nowMs,
         wallMs: () => this.store.wallMs,
         after,
+        lastingAfter: after,
         atEndOfTurn: (action) => {
           this.#turnCount++;
           time.after(0, () => {

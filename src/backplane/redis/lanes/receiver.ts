@@ -1,4 +1,4 @@
-import type { Rest } from '../../../routing/ports.js';
+import { deliverRest, type Rest } from '../../../routing/rest.js';
 import type { ClusterCounters } from '../../../telemetry/cluster-counters.js';
 import type { NodeId } from '../../../wamp/ids.js';
 import { unreachable } from '../../../wamp/unreachable.js';
@@ -127,7 +127,7 @@ export class Receiver {
     if (left?.lane.from !== from) return;
     const { publication } = left;
     left.publication = undefined;
-    while (publication?.() === true);
+    deliverRest(publication);
   }
 
   /** Drops the items that are left. */

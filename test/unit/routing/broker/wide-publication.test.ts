@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { KeepingRules } from '../../../../src/routing/broker/keeping-rules.js';
-import type { Publication, Rest } from '../../../../src/routing/ports.js';
+import type { Publication } from '../../../../src/routing/ports.js';
+import type { Rest } from '../../../../src/routing/rest.js';
 import type { Peer } from '../../../../src/routing/peer.js';
 import { Code } from '../../../../src/wamp/codes.js';
 import {
