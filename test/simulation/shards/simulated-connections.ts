@@ -176,9 +176,9 @@ export class SimulatedConnections implements ServerConnections {
     return this.#ask(this.#demand(), 'bus', hasContent, () => {
       const fault = hasContent ? this.#store.takeFault(this.node, channel) : undefined;
       if (fault === 'return') return 0;
-      if (fault === undefined) return this.server.publish(channel, copy);
-      this.#store.noteLost(channel, copy);
-      return 1;
+      const listenerCount = fault === undefined ? this.server.publish(channel, copy) : 1;
+      if (fault === 'lose' || listenerCount === 0) this.#store.noteLost(channel, copy);
+      return listenerCount;
     });
   }
 

@@ -121,7 +121,10 @@ export class RealmReplica implements ServedRealm {
   }
 
   resync(why: 'reconnected' | 'store_emptied'): Promise<void> {
+    const wasReachable = isReachable(this.#machine.state);
     if (!this.#machine.on({ kind: 'resync', why })) return Promise.resolve();
+    // Changes were ignored meanwhile. One may be the entry of this node: another server of the store may have carried out that step.
+    if (!wasReachable) this.#parts.follower.cutOff();
     if (why === 'store_emptied') this.#parts.storeLost();
     return this.#resync(why);
   }
