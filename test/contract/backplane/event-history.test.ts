@@ -172,6 +172,18 @@ function describeInRedis(redis: RedisOfStore): void {
     for (const key of keys) expect(await redis.server.command('PTTL', key)).toBeGreaterThan(3_500_000);
   });
 
+  it('forgets the bytes of events whose stream Redis has removed a moment before', async () => {
+    const { cluster, nodes } = await redis.join();
+    const [{ history }] = nodes;
+    const rule = entry('a', { ttlMs: 3_600_000 });
+    await history.append(REALM, event(1), [rule]);
+    const stream = `${cluster.prefix}:{r:${REALM}}:history:prefix:a`;
+    const bytes = await redis.server.command('HGET', `${stream}:index`, 'bytes');
+    await redis.server.command('DEL', stream);
+    await history.append(REALM, event(2), [rule]);
+    expect(await redis.server.command('HGET', `${stream}:index`, 'bytes')).toBe(bytes);
+  });
+
   it('ignores and counts events that it cannot read, and reads those behind them', async () => {
     const counters = createClusterCounters();
     const keys = createKeys({ prefix: 'odd', database: 0 });

@@ -213,6 +213,19 @@ function describeInRedis(redis: RedisOfStore): void {
     expect(await keysNow()).toEqual([]);
   });
 
+  it('forgets the topics and bytes of events whose rows Redis has removed a moment before', async () => {
+    const { cluster, nodes } = await redis.join();
+    const { retained } = nodes[0];
+    const bounds = { ...BOUNDS, ttlMs: 3_600_000 };
+    await retained.put(REALM, event('a', 1), bounds);
+    const bytesKey = `${cluster.prefix}:{r:${REALM}}:retained:bytes`;
+    const bytes = await redis.server.command('GET', bytesKey);
+    await redis.server.command('DEL', `${cluster.prefix}:{r:${REALM}}:retained`);
+    await retained.put(REALM, event('b', 2), bounds);
+    expect((await retained.topics(REALM)).topics).toEqual(['b']);
+    expect(await redis.server.command('GET', bytesKey)).toBe(bytes);
+  });
+
   it('ignores and counts rows that it cannot read, and a later event takes their place', async () => {
     const counters = createClusterCounters();
     const keys = createKeys({ prefix: 'odd', database: 0 });

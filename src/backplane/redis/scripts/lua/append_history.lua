@@ -16,6 +16,7 @@ for at = 1, #KEYS, 2 do
   local stream, index = KEYS[at], KEYS[at + 1]
   local rule = 4 + (at - 1) / 2 * 3
   local limit, max_bytes, ttl = tonumber(ARGV[rule]), tonumber(ARGV[rule + 1]), tonumber(ARGV[rule + 2])
+  end_together(stream, index)
   if redis.call('HEXISTS', index, id) == 0 then
     redis.call('HSET', index, id, redis.call('XADD', stream, '*', 'p', id, 'e', event))
     local bytes = redis.call('HINCRBY', index, 'bytes', #event)

@@ -3,6 +3,7 @@
 -- ARGV[1]  topic
 -- Returns  1.
 -- O(log topics). Repeating it changes nothing.
+-- include shared/expiry.lua
 
 local packed = redis.call('HGET', KEYS[1], ARGV[1])
 if packed then
@@ -10,7 +11,5 @@ if packed then
   redis.call('ZREM', KEYS[2], ARGV[1])
   redis.call('DECRBY', KEYS[3], #packed + #ARGV[1])
 end
-if redis.call('EXISTS', KEYS[1]) == 0 then
-  redis.call('UNLINK', KEYS[2], KEYS[3])
-end
+end_together(KEYS[1], KEYS[2], KEYS[3])
 return 1

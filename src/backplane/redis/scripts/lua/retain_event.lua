@@ -19,6 +19,7 @@ local topic, node, number = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local max_topics, max_bytes, max_events, ttl = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local now = server_now()
 
+end_together(rows, order, bytes)
 local packed = redis.call('HGET', rows, topic)
 local earlier = retained_events(packed, now)
 for _, event in ipairs(earlier) do
