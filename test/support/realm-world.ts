@@ -1,3 +1,4 @@
+import type { TopicChange } from '../../src/backplane/backplane.js';
 import { createKeys } from '../../src/backplane/redis/keys.js';
 import { parseChange } from '../../src/backplane/redis/realm/changes.js';
 import { RealmReplica } from '../../src/backplane/redis/realm/replica.js';
@@ -135,6 +136,7 @@ export class WorldNode {
   readonly counters = createClusterCounters();
   readonly gone = new Set<NodeId>();
   readonly notified: Registration[] = [];
+  readonly topicChanges: TopicChange[] = [];
   /** The last registration that the directory has sent, of each procedure that has callees. */
   readonly registrations = new Map<Member, Registration>();
   readonly wants = new Map<Member, Wish>();
@@ -193,7 +195,7 @@ export class WorldNode {
       schedule: (flush) => void world.time.after(0, flush),
       limits: world.limits,
       events: {
-        topic: () => undefined,
+        topic: (_realm, change) => this.topicChanges.push(change),
         registration: (_realm, registration) => this.#registrationChanged(registration),
         failed: (operation, cause) => this.failures.push(operation, cause),
         doubted: (_realm, what) => this.doubts.push(what),
@@ -230,9 +232,9 @@ export class WorldNode {
     return watching;
   }
 
-  unwatch(topic: Uri, match: MatchPolicy = 'exact'): void {
+  unwatch(topic: Uri, match: MatchPolicy = 'exact', leaver?: SessionId): void {
     this.wants.delete(toMember(match, topic));
-    this.#call(() => this.directory.unwatch(topic, match));
+    this.#call(() => this.directory.unwatch(topic, match, leaver));
   }
 
   async claim(claim: Claim): Promise<ClaimOutcome> {

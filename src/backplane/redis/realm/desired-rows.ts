@@ -4,6 +4,7 @@ import type { MatchPolicy } from '../../../wamp/options.js';
 import { BackplaneUnavailableError } from '../../backplane.js';
 import { NotCarriedOutError } from '../ports.js';
 import { HeldCallees } from './held-callees.js';
+import { Leavers } from './leavers.js';
 import type { MirrorView } from './mirror-view.js';
 import { PresenceWrite } from './presence-write.js';
 import type { RealmWriter } from './realm-writer.js';
@@ -56,6 +57,7 @@ export class DesiredRows {
   readonly #repair: RowsRepair;
   /** Topics wanted: known to all other nodes, or on their way in this write. */
   readonly #topics = new Map<Member, InterestWrite | 'known'>();
+  readonly #leavers = new Leavers();
   readonly #held = new HeldCallees();
   /** Claims that all nodes have confirmed, and whose procedures other callees take over. */
   readonly #succeeded = new Map<Member, Set<ClaimWrite>>();
@@ -85,6 +87,7 @@ export class DesiredRows {
       writer,
       mirror,
       topics: this.#topics,
+      leavers: this.#leavers,
       held: this.#held,
       release: (member, session) => void this.#release(member, session),
     });
@@ -110,6 +113,7 @@ export class DesiredRows {
     const write = this.#interestWrite();
     write.members.add(member);
     this.#topics.set(member, write);
+    this.#leavers.delete(member);
     if (!write.isAwaited) this.#options.writer.watchDeadline(write);
     return write.known();
   }
@@ -117,9 +121,8 @@ export class DesiredRows {
   /** `leaver`: the session that was the last to want it. */
   unwatch(member: Member, leaver?: SessionId): void {
     if (!this.#topics.delete(member)) return;
-    const write = this.#interestWrite();
-    write.members.add(member);
-    if (leaver !== undefined) write.leavers.set(member, leaver);
+    this.#interestWrite().members.add(member);
+    if (leaver !== undefined) this.#leavers.set(member, leaver);
   }
 
   /** The row of a topic has a time that is not the one of the cluster. */
@@ -289,6 +292,7 @@ export class DesiredRows {
     for (const write of this.#postponed) write.fail(cause);
     this.#postponed = [];
     this.#topics.clear();
+    this.#leavers.clear();
     this.#held.clear();
   }
 
@@ -298,6 +302,7 @@ export class DesiredRows {
     const write = new InterestWrite(
       this.#path,
       this.#deadlineMs(),
+      this.#leavers,
       (member) => this.#topics.has(member),
       (member) => this.#options.mirror.createdMs(member),
       (settled, isKnown) => this.#settleTopics(settled, isKnown),

@@ -2,6 +2,7 @@ import { chunks } from '../../../util/chunks.js';
 import type { NodeId, SessionId } from '../../../wamp/ids.js';
 import { BackplaneUnavailableError } from '../../backplane.js';
 import type { HeldCallee, HeldCallees } from './held-callees.js';
+import type { Leavers } from './leavers.js';
 import type { MirrorView } from './mirror-view.js';
 import type { RealmWriter } from './realm-writer.js';
 import type { Member } from './rows.js';
@@ -24,6 +25,7 @@ export interface RowsRepairOptions {
   readonly mirror: MirrorView;
   /** Topics that this node wants. */
   readonly topics: ReadonlyMap<Member, unknown>;
+  readonly leavers: Leavers;
   readonly held: HeldCallees;
   /** Queues the release of a callee that this node holds no more. */
   readonly release: (member: Member, session: SessionId) => void;
@@ -55,16 +57,19 @@ export class RowsRepair {
   }
 
   async #repairTopics(stored: ReadonlySet<Member>): Promise<void> {
-    const { topics, maxPerWrite, writer, mirror } = this.#options;
+    const { topics, leavers, maxPerWrite, writer, mirror } = this.#options;
+    leavers.keepOnly(stored);
     const createdMs = (member: Member): number | undefined => mirror.createdMs(member);
     const missing = [...topics.keys()].filter((member) => !stored.has(member));
     const superfluous = [...stored].filter((member) => !topics.has(member));
     await inParts(chunks(missing, maxPerWrite), STEPS_AT_ONCE, async (added) =>
       this.#written(await writer.run(changeInterest, { added, removed: [], createdMs })),
     );
-    await inParts(chunks(superfluous, maxPerWrite), STEPS_AT_ONCE, async (removed) =>
-      this.#written(await writer.run(changeInterest, { added: [], removed })),
-    );
+    await inParts(chunks(superfluous, maxPerWrite), STEPS_AT_ONCE, async (removed) => {
+      const left = leavers.of(removed);
+      this.#written(await writer.run(changeInterest, { added: [], removed, leavers: left }));
+      leavers.written(left);
+    });
   }
 
   #ownCallees({ procedures }: RealmSnapshot): StoredCallees {

@@ -120,22 +120,22 @@ export interface ChangeInterest extends RealmStep {
   readonly removed: readonly Member[];
   /** Since when the cluster wants a topic that is added, in ms since 1970; undefined: it does not want it yet. */
   readonly createdMs?: (member: Member) => number | undefined;
-  /** The session that was the last to want a topic that is removed, if known. */
-  readonly leaver?: (member: Member) => number | undefined;
+  /** The sessions that were the last to want topics that are removed, as far as they are known. */
+  readonly leavers?: ReadonlyMap<Member, number>;
   /** All nodes are to confirm it although nothing is added. */
   readonly isAwaited?: boolean;
 }
 
 export const changeInterest: Script<ChangeInterest, Done | NotServing> = {
   file: 'change_interest.lua',
-  encode: ({ added, removed, createdMs, leaver, isAwaited = added.length > 0, ...step }) => ({
+  encode: ({ added, removed, createdMs, leavers, isAwaited = added.length > 0, ...step }) => ({
     keys: [...headKeys(step), step.keys.interest(step.node)],
     argv: [
       ...head(step),
       isAwaited ? step.node : '',
       added.length,
       ...added.flatMap((member) => [escapeMember(member), createdMs?.(member) ?? '']),
-      ...removed.flatMap((member) => [escapeMember(member), leaver?.(member) ?? '']),
+      ...removed.flatMap((member) => [escapeMember(member), leavers?.get(member) ?? '']),
     ],
   }),
   decode: (raw) => decodeDone(raw, 'change_interest.lua'),

@@ -5,6 +5,7 @@ import { fault } from '../../../wamp/faults.js';
 import type { RegistrationId, SessionId } from '../../../wamp/ids.js';
 import { ErrorUri } from '../../../wamp/uris.js';
 import { UNREACHABLE_NOW } from '../../backplane.js';
+import type { Leavers } from './leavers.js';
 import type { PendingWait } from './pending.js';
 import type { Holder, ClaimRefusal } from './holders.js';
 import type { MirrorView } from './mirror-view.js';
@@ -31,9 +32,8 @@ export class InterestWrite implements Write, PendingWait {
   readonly cost = HEAVY;
   readonly deadlineMs: number;
   readonly members = new Set<Member>();
-  /** Sessions that were the last to want topics that are removed. */
-  readonly leavers = new Map<Member, SessionId>();
   readonly #path: WritePath<InterestWrite>;
+  readonly #leavers: Leavers;
   readonly #isWanted: (member: Member) => boolean;
   readonly #createdMs: (member: Member) => number | undefined;
   readonly #settled: (write: InterestWrite, isKnown: boolean) => void;
@@ -43,12 +43,14 @@ export class InterestWrite implements Write, PendingWait {
   constructor(
     path: WritePath<InterestWrite>,
     deadlineMs: number,
+    leavers: Leavers,
     isWanted: (member: Member) => boolean,
     createdMs: (member: Member) => number | undefined,
     settled: (write: InterestWrite, isKnown: boolean) => void,
   ) {
     this.#path = path;
     this.deadlineMs = deadlineMs;
+    this.#leavers = leavers;
     this.#isWanted = isWanted;
     this.#createdMs = createdMs;
     this.#settled = settled;
@@ -76,14 +78,15 @@ export class InterestWrite implements Write, PendingWait {
     const added: Member[] = [];
     const removed: Member[] = [];
     for (const member of this.members) (this.#isWanted(member) ? added : removed).push(member);
+    const leavers = this.#leavers.of(removed);
     let reply: Done | NotServing;
     try {
-      const [createdMs, leaver] = [this.#createdMs, (member: Member) => this.leavers.get(member)];
-      reply = await this.#path.run(changeInterest, { added, removed, createdMs, leaver });
+      reply = await this.#path.run(changeInterest, { added, removed, createdMs: this.#createdMs, leavers });
     } catch (cause) {
       this.#path.uncertain(this, cause);
       return;
     }
+    if (reply.kind === 'done') this.#leavers.written(leavers);
     const waits = added.length > 0 && this.isAwaited && !this.#isSettled;
     if (reply.kind === 'not-serving') this.#path.realmLost(this);
     else if (waits) this.#path.written(reply.version, reply.nodes, this);

@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { BackplaneUnavailableError } from '../../../../../src/backplane/backplane.js';
+import type { SessionId } from '../../../../../src/wamp/ids.js';
 import { ErrorUri } from '../../../../../src/wamp/uris.js';
 import { claimOf } from '../../../../contract/backplane/samples.js';
-import { changeKindOf, RealmWorld } from '../../../../support/realm-world.js';
+import { changeKindOf, RealmWorld, type WorldNode } from '../../../../support/realm-world.js';
 import { settlementOf } from '../../../../support/settlement.js';
 
 let world: RealmWorld;
@@ -246,5 +247,61 @@ describe('waiting', () => {
     two.subscriber.release();
     await world.pass(10);
     expect([count, two.registrations.size]).toEqual([1, 40]);
+  });
+});
+
+describe('the last session to want a topic', () => {
+  const leaverOf = (node: WorldNode, topic: string): number | undefined =>
+    node.topicChanges.find((change) => change.topic === topic && !change.isWanted)?.leaver;
+
+  it('is known to the other nodes although the store had lost its scripts, and a repair ended the topic (UMA-1)', async () => {
+    const [one, two] = await world.serving('n1', 'n2');
+    await world.settled(one.watch('a'));
+    one.store.loseScripts(1);
+    one.unwatch('a', 'exact', 7 as SessionId);
+    await world.pass(2_000);
+    expect(leaverOf(two, 'a')).toBe(7);
+  });
+
+  it('is known although the connection was lost with the end of the topic (UMA-1)', async () => {
+    const [one, two] = await world.serving('n1', 'n2');
+    await world.settled(one.watch('a'));
+    one.up.hold();
+    one.unwatch('a', 'exact', 7 as SessionId);
+    await world.pass(10);
+    one.cut();
+    one.up.release();
+    await world.settled(one.heal());
+    expect(leaverOf(two, 'a')).toBe(7);
+  });
+
+  it('is the one that left last, although another one left while the store had not replied', async () => {
+    const [one, two] = await world.serving('n1', 'n2');
+    await world.settled(one.watch('a'));
+    one.down.hold();
+    one.unwatch('a', 'exact', 7 as SessionId);
+    await world.pass(10);
+    const watching = one.watch('a');
+    one.unwatch('a', 'exact', 8 as SessionId);
+    one.watch('a');
+    one.down.release();
+    await world.settled(watching);
+    one.unwatch('a', 'exact', 9 as SessionId);
+    await world.pass(10);
+    const ends = two.topicChanges.filter(({ isWanted }) => !isWanted).map(({ leaver }) => leaver);
+    expect(ends).toEqual([7, 9]);
+  });
+
+  it('is no one where the topic was wanted again and the next one is not known', async () => {
+    const [one, two] = await world.serving('n1', 'n2');
+    await world.settled(one.watch('a'));
+    one.cut();
+    one.unwatch('a', 'exact', 7 as SessionId);
+    await world.settled(one.heal());
+    await world.settled(one.watch('a'));
+    one.unwatch('a');
+    await world.pass(10);
+    const ends = two.topicChanges.filter(({ isWanted }) => !isWanted).map(({ leaver }) => leaver);
+    expect(ends).toEqual([7, undefined]);
   });
 });
