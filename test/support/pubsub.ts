@@ -1,5 +1,6 @@
 import { HeldTotal } from '../../src/routing/held-total.js';
 import { NO_PAYLOAD } from '../../src/codec/payload.js';
+import type { deriveId } from '../../src/routing/derived-id.js';
 import { Broker } from '../../src/routing/broker/broker.js';
 import type { Peer } from '../../src/routing/peer.js';
 import { Code } from '../../src/wamp/codes.js';
@@ -24,6 +25,7 @@ export function brokerBench(
     maxHeldMessages?: number;
     maxHeldBytes?: number;
     heldTotal?: HeldTotal;
+    derive?: typeof deriveId;
   } = {},
 ): BrokerBench {
   const outlet = new RecordingOutlet<Peer>({ settlesAtOnce: options.settlesAtOnce ?? true });
@@ -37,6 +39,7 @@ export function brokerBench(
       maxHeldBytes: options.maxHeldBytes ?? 1_000_000,
     },
     heldTotal: options.heldTotal ?? new HeldTotal(Infinity),
+    derive: options.derive,
     onLimit: (limit) => {
       if (limit === 'held_events') bench.droppedCount++;
       else bench.limitCount++;

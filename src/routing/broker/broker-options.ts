@@ -1,3 +1,4 @@
+import type { deriveId } from '../derived-id.js';
 import type { SessionId, SubscriptionId, Uri } from '../../wamp/ids.js';
 import type { HeldTotal } from '../held-total.js';
 import type { Peer } from '../peer.js';
@@ -12,6 +13,8 @@ export interface BrokerOptions<P extends Peer> {
   readonly heldTotal: HeldTotal;
   /** Subscriptions and receivers of one part of a publication. */
   readonly partCount?: number | undefined;
+  /** The id of a subscription, to be tried after so many that belong to others. */
+  readonly derive?: typeof deriveId | undefined;
   /** A request was refused because of `limits`, or a session did not get an event that it had published to itself. */
   readonly onLimit?: (limit: BrokerLimit) => void;
   /** A session receives the subscription from now on: SUBSCRIBED has been sent. */

@@ -42,14 +42,14 @@ export class Broker<P extends Peer> {
   /** Undefined: the realm keeps no events. */
   #keeping: KeepingRules | undefined;
 
-  constructor({ realm, outlet, sources, limits, heldTotal, partCount, ...on }: BrokerOptions<P>) {
+  constructor({ realm, outlet, sources, limits, heldTotal, partCount, derive, ...on }: BrokerOptions<P>) {
     this.#outlet = outlet;
     this.#sources = sources;
     this.#limits = limits;
     this.#on = on;
     this.#ownEvents = new OwnEvents<P>(limits, heldTotal);
     const hashSeed = drawHashSeed(() => sources.random());
-    this.#table = new SubscriptionTable<P>(realm, hashSeed);
+    this.#table = new SubscriptionTable<P>(realm, hashSeed, derive);
     this.#replays = new Replays<P>((delayMs, action) => outlet.after(delayMs, action));
     this.#onward = new Onward(outlet, () => this.#keeping);
     this.#distribution = new Distribution(this.#table, outlet, this.#lookups, this.#replays, partCount);

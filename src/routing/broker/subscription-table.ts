@@ -13,6 +13,7 @@ type Visit<P extends Peer> = (publication: Publication, subscription: SharedSubs
 /** The subscriptions of this node's sessions. Plain tables without side effects. Every change is O(1). */
 export class SubscriptionTable<P extends Peer> {
   readonly #realm: Uri;
+  readonly #derive: typeof deriveId;
   readonly #index = new PatternIndex<SharedSubscription<P>>();
   // Not a Map: a client can search for topics whose derived ids share a bucket of a Map.
   readonly #byId: NumberTable<SharedSubscription<P>>;
@@ -22,8 +23,9 @@ export class SubscriptionTable<P extends Peer> {
   /** The receivers that a delivery iterates over right now. */
   #iterated: readonly P[] | undefined;
 
-  constructor(realm: Uri, hashSeed: HashSeed) {
+  constructor(realm: Uri, hashSeed: HashSeed, derive = deriveId) {
     this.#realm = realm;
+    this.#derive = derive;
     this.#byId = new NumberTable(hashSeed);
   }
 
@@ -241,7 +243,7 @@ export class SubscriptionTable<P extends Peer> {
 
   #freeId(topic: Uri, match: MatchPolicy): SubscriptionId {
     for (let attempt = 0; ; attempt++) {
-      const id = deriveId(this.#realm, match, topic, attempt) as SubscriptionId;
+      const id = this.#derive(this.#realm, match, topic, attempt) as SubscriptionId;
       if (!this.#byId.has(id)) return id;
     }
   }
