@@ -142,7 +142,9 @@ function isExplained({ journal }: World, publication: PublicationRecord, subscri
   if (isRefused || Math.min(to.goneAt, from.goneAt) < handledAt) return true;
   if (from.state === 'dead' && !journal.wasQuiet(at, from.goneAt)) return true;
   // A node that leaves before the gap is reported receives no report, or cannot send one.
-  const wasCutOff = [...from.isolatedAt, ...to.isolatedAt].some((cut) => cut > at && !journal.wasQuiet(at, cut));
+  const wasCutOff = [...from.isolatedAt, ...to.isolatedAt].some(
+    (cut) => !journal.wasQuiet(Math.min(at, cut), Math.max(at, cut)),
+  );
   if (wasCutOff && Math.min(from.goneAt, subscription.until) !== Infinity) return true;
   return to.gapNotices.some(
     (gap) => gap.from === from.id && gap.at > at && (wasCutOff || !journal.wasQuiet(at, gap.at)),
