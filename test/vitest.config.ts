@@ -51,6 +51,9 @@ export default defineConfig({
   test: {
     // The native WebSocket addon does not survive worker threads.
     pool: 'forks',
+    // Files may share a process, and so the modules that it has loaded: no test replaces a module, and each takes back what it changes
+    // in the process.
+    isolate: false,
     // One more than cores: many tests wait for a lease or a timeout. Each file has its own Redis and ports. Those of `cluster-alone`
     // run after all others, one by one.
     maxWorkers: availableParallelism() + 1,
@@ -60,8 +63,7 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 180_000,
     projects: [
-      // Without module mocks and without processes: its files may share theirs, which halves the time.
-      project('unit', { isolate: false }),
+      project('unit'),
       project('contract', withRedis),
       project('conformance', withRedis),
       project('valkey', {
@@ -71,7 +73,14 @@ export default defineConfig({
       project('simulation', { testTimeout: 900_000 }),
       project('interop', { globalSetup: 'test/support/prepare-interop.ts' }),
       project('cluster', { ...withRedis, testTimeout: 600_000, exclude: ALONE }),
-      project('cluster-alone', { ...withRedis, testTimeout: 600_000, include: ALONE, fileParallelism: false }),
+      project('cluster-alone', {
+        ...withRedis,
+        testTimeout: 600_000,
+        include: ALONE,
+        fileParallelism: false,
+        // Or they would have to have a place in the order of the groups.
+        isolate: true,
+      }),
       project('faults', { ...withRedis, testTimeout: 1_800_000 }),
       project('demo', { ...withBrowser, testTimeout: 300_000 }),
       project('console', { ...withBrowser, testTimeout: 300_000 }),
