@@ -283,7 +283,7 @@ describe('the last session to want a topic', () => {
     await world.pass(10);
     const watching = one.watch('a');
     one.unwatch('a', 'exact', 8 as SessionId);
-    one.watch('a');
+    void one.watch('a');
     one.down.release();
     await world.settled(watching);
     one.unwatch('a', 'exact', 9 as SessionId);
