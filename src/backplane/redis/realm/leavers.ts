@@ -28,8 +28,7 @@ export class Leavers {
   }
 
   written(leavers: ReadonlyMap<Member, SessionId>): void {
-    for (const [member, session] of leavers)
-      if (this.#sessions.get(member) === session) this.#sessions.delete(member);
+    for (const [member, session] of leavers) if (this.#sessions.get(member) === session) this.#sessions.delete(member);
   }
 
   /** Forgets the topics that the store does not have for this node: their end is carried out. */
