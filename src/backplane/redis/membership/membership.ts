@@ -45,6 +45,7 @@ export class Membership {
       node,
       nowMs,
       changeMs: renewMs,
+      leaseMs,
       counters,
       entered: (peer, reads) => peers.entered(peer, reads),
       gone: (peer) => {
@@ -97,6 +98,11 @@ export class Membership {
   /** The node was declared dead or has left. */
   isGone(node: NodeId): boolean {
     return this.#peers.isGone(node);
+  }
+
+  /** See Peers. */
+  met(node: NodeId): void {
+    if (!this.#isOver()) this.#peers.met(node);
   }
 
   /**

@@ -5,6 +5,8 @@ import type { LoadedNodes } from './scripts.js';
 
 /** Dead nodes that are remembered: far more than die while a message about one of them is under way. */
 const MAX_GONE_COUNT = 10_000;
+/** More nodes than a cluster has. The others are met again when their realm is read the next time. */
+const MAX_STRANGER_COUNT = 1_000;
 
 export type PeerCounters = Pick<ClusterCounters, 'nodesGone' | 'rowsIgnored' | 'changes'>;
 
@@ -13,6 +15,7 @@ export interface PeersOptions {
   readonly nowMs: () => number;
   /** How long the `gone` change may take after a reading has shown it: it arrives behind the last messages of that node. */
   readonly changeMs: number;
+  readonly leaseMs: number;
   readonly counters: PeerCounters;
   readonly entered: (node: NodeId, reads: readonly number[]) => void;
   readonly gone: (node: NodeId) => void;
@@ -40,6 +43,11 @@ export class Peers {
   #missing = new Set<NodeId>();
   /** Gone nodes that the store has again, because it has lost their tombstones. */
   #resurrected = new Set<NodeId>();
+  /**
+   * Nodes with rows in a realm that the membership does not have, with the time at which this node met them. Most have just entered.
+   * One that stays a stranger has died after the store lost its row here, or has left a store that lost this in the realm.
+   */
+  readonly #strangers = new Map<NodeId, number>();
   /** Nodes that a reading has shown to be gone, with its time. They are not reported yet. */
   readonly #unreported = new Map<NodeId, number>();
   #version = 0;
@@ -66,6 +74,16 @@ export class Peers {
 
   isGone(node: NodeId): boolean {
     return this.#gone.has(node);
+  }
+
+  isStranger(node: NodeId): boolean {
+    return this.#strangers.has(node);
+  }
+
+  /** A realm has rows of the node. */
+  met(node: NodeId): void {
+    if (!this.#isUnknown(node) || this.#gone.has(node) || this.#strangers.has(node)) return;
+    if (this.#strangers.size < MAX_STRANGER_COUNT) this.#strangers.set(node, this.#options.nowMs());
   }
 
   /** The nodes that this node has known to be gone for no longer than that. */
@@ -113,7 +131,8 @@ export class Peers {
 
   /** A reading shows that the node is gone: reported with its change, or by `settle` if that does not come in time. */
   ended(node: NodeId): void {
-    if (this.#known.has(node) && !this.#unreported.has(node)) this.#unreported.set(node, this.#options.nowMs());
+    const isKnown = this.#known.has(node) || this.#strangers.has(node);
+    if (isKnown && !this.#unreported.has(node)) this.#unreported.set(node, this.#options.nowMs());
   }
 
   /** Reports nodes whose `gone` change did not come in time. */
@@ -132,8 +151,10 @@ export class Peers {
 
   /** Nodes that are to be reaped and that have no lease in the store. */
   lost(): readonly Candidate[] {
+    const metBeforeMs = this.#options.nowMs() - this.#options.leaseMs;
+    const strangers = [...this.#strangers].filter(([, atMs]) => atMs <= metBeforeMs).map(([node]) => node);
     return [
-      ...[...this.#missing].map((node) => ({ node, grounds: 'expired' as const })),
+      ...[...this.#missing, ...strangers].map((node) => ({ node, grounds: 'expired' as const })),
       ...[...this.#resurrected].map((node) => ({ node, grounds: 'certain' as const })),
     ];
   }
@@ -150,6 +171,7 @@ export class Peers {
   #enter(node: NodeId, row: NodeRow | Flaw): boolean {
     if (node === this.#options.node || this.#gone.has(node)) return false;
     const isBack = this.#missing.delete(node);
+    this.#strangers.delete(node);
     if (this.#known.has(node)) return isBack;
     this.#known.add(node);
     // The node is known even if its row is not understood: items for it are refused, and its end is reported.
@@ -164,7 +186,8 @@ export class Peers {
     this.#missing.delete(node);
     this.#resurrected.delete(node);
     this.#unreported.delete(node);
-    if (!this.#known.delete(node)) return false;
+    const wasStranger = this.#strangers.delete(node);
+    if (!this.#known.delete(node) && !wasStranger) return false;
     this.#options.counters.nodesGone.all++;
     this.#options.gone(node);
     return true;

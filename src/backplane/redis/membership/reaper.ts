@@ -77,7 +77,7 @@ export class Reaper {
     const { node } = work;
     const { store, keys, peers, realms: ownRealms, rows, counters } = this.#options;
     const reply = await this.#claim(work);
-    if (reply === 'ended' && isWanted()) peers.ended(node);
+    if (reply === 'ended') await this.#ended(node, isWanted);
     if (reply !== 'won' && reply !== 'won-rowless') return;
     if (reply === 'won-rowless' && !(await this.#withdraw(work, [...ownRealms.all], isWanted))) return;
     for await (const realms of store.scanSet(keys.nodes.realmsOf(node))) {
@@ -90,6 +90,16 @@ export class Reaper {
     if ((await store.run(endNode, end)) === 0) return;
     counters.nodesReaped.all++;
     peers.end(node);
+  }
+
+  /** The rows of a stranger are there although it was reaped, or has left: the store of a realm has lost that. */
+  async #ended(node: NodeId, isWanted: () => boolean): Promise<void> {
+    const { peers, realms, rows } = this.#options;
+    for (const realm of peers.isStranger(node) ? [...realms.all] : []) {
+      if (!isWanted()) return;
+      await rows.withdrawRealm(node, realm);
+    }
+    if (isWanted()) peers.ended(node);
   }
 
   /** False: this node is to stop the work. */

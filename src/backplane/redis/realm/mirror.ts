@@ -104,7 +104,7 @@ export class RealmMirror {
   /** Nodes that serve the realm by the reply to a step. The next load keeps them if the store loses them before. */
   noteServing(nodes: Iterable<NodeId>): void {
     for (const node of nodes)
-      if (!this.#serving.has(node) && !this.#options.membership.isGone(node)) this.#serving.set(node, 'loading');
+      if (!this.#serving.has(node) && !this.#options.membership.isGone(node)) this.#serve(node, 'loading');
   }
 
   nodesFor(topic: Uri): readonly NodeId[] {
@@ -180,7 +180,7 @@ export class RealmMirror {
     this.#serving.clear();
     for (const [node, servingState] of snapshot.nodes) {
       if (this.#options.membership.isGone(node)) this.#topics.dropNode(node);
-      else this.#serving.set(node, servingState);
+      else this.#serve(node, servingState);
     }
     for (const node of known) {
       if (this.#keepsAll(node, keep, keptBefore)) {
@@ -262,6 +262,11 @@ export class RealmMirror {
     if (this.#options.membership.isGone(node)) this.#procedures.remove(placement.member, leaversOf(node, [session]));
   }
 
+  #serve(node: NodeId, state: ServingState): void {
+    this.#serving.set(node, state);
+    this.#options.membership.met(node);
+  }
+
   #withdrawn(node: NodeId): void {
     this.endKeep(node);
     this.#serving.delete(node);
@@ -270,7 +275,7 @@ export class RealmMirror {
 
   #enter(node: NodeId): void {
     const isAgain = this.#serving.has(node) && node !== this.#node;
-    this.#serving.set(node, 'loading');
+    this.#serve(node, 'loading');
     if (!isAgain) return;
     this.#keepTopics(node, this.#topics.others, undefined, true);
     const placements: Placement[] = [];

@@ -12,6 +12,8 @@ export interface MembershipView {
   isMember(node: NodeId): boolean;
   /** It was declared dead or has left: it never comes back. */
   isGone(node: NodeId): boolean;
+  /** The realm has rows of the node. One that the membership does not get to know is declared dead. Cheap. */
+  met(node: NodeId): void;
 }
 
 export interface RealmLimits {

@@ -78,6 +78,45 @@ describe('a store that lost its data (G6)', () => {
     expect(world.hasTombstone('n-1' as NodeId)).toBe(true);
   });
 
+  it('makes a node that nobody knew be reaped after a lease, by its rows in a realm (G2, G5)', async () => {
+    const [one, two] = await world.settled('n-1', 'n-2');
+    for (const member of [one, two]) await member.serve('realm');
+    world.rows.add('realm n-3').add('sessions n-3');
+    for (const member of [one, two]) member.membership.met('n-3' as NodeId);
+    await world.pass(LEASE_MS - RENEW_MS);
+    expect(world.rows).toContain('realm n-3');
+    await world.pass(2 * RENEW_MS);
+    for (const member of [one, two])
+      expect(member.events.filter((event) => event.includes('n-3'))).toEqual(['gone n-3']);
+    expect([...world.rows].sort()).toEqual(['realm n-1', 'realm n-2', 'sessions n-1', 'sessions n-2']);
+    expect(world.goneChanges('n-3')).toHaveLength(1);
+    expect(reapedCount(one, two)).toBe(1);
+  });
+
+  it('leaves rows of a node that is long gone: who reads them later removes them (G2)', async () => {
+    const [dead, one] = await world.settled('n-1', 'n-2');
+    dead.kill();
+    await world.pass(NOTICED_MS);
+    expect(one.events).toContain('gone n-1');
+    world.rows.add('realm n-1');
+    const [late] = await world.settled('n-3');
+    await late.serve('realm');
+    late.membership.met('n-1' as NodeId);
+    await world.pass(LEASE_MS + 3 * RENEW_MS);
+    expect(late.events.filter((event) => event.includes('n-1'))).toEqual(['gone n-1']);
+    expect(world.rows).not.toContain('realm n-1');
+    expect(world.goneChanges('n-1')).toHaveLength(1);
+  });
+
+  it('does not end a node that was met in a realm before the change of its entry came', async () => {
+    const [one] = await world.settled('n-1');
+    one.membership.met('n-2' as NodeId);
+    const [two] = await world.entered('n-2');
+    await world.pass(3 * LEASE_MS);
+    expect(two.membership.isLeaseValid()).toBe(true);
+    expect(one.events).toEqual(['entered n-2 [1]']);
+  });
+
   it('does not spare a node that slept through it and was reaped: it is fenced', async () => {
     const [late, one] = await world.settled('n-1', 'n-2');
     late.freeze();

@@ -5,6 +5,7 @@ import { createClusterCounters } from '../../../../../src/telemetry/cluster-coun
 import type { NodeId } from '../../../../../src/wamp/ids.js';
 
 const CHANGE_MS = 2_000;
+const LEASE_MS = 7_000;
 const described = { name: 'x', reads: [1], startedAtMs: 1 };
 const row = writeNodeRow(described);
 
@@ -20,6 +21,7 @@ beforeEach(() => {
     node: 'own' as NodeId,
     nowMs: () => nowMs,
     changeMs: CHANGE_MS,
+    leaseMs: LEASE_MS,
     counters,
     entered: (node) => reported.push(`+${node}`),
     gone: (node) => reported.push(`-${node}`),
@@ -129,5 +131,50 @@ describe('the other nodes', () => {
     for (let at = 1; at <= 10_001; at++) peers.change(gone(`n${at}`, at));
     expect(peers.isGone('n1' as NodeId)).toBe(false);
     expect(peers.isGone('n2' as NodeId)).toBe(true);
+  });
+});
+
+describe('a node with rows in a realm that the membership does not have', () => {
+  const lost = (): string[] => peers.lost().map(({ node, grounds }) => `${node} ${grounds}`);
+
+  it('has just entered, as a rule: it is a stranger until then', () => {
+    peers.met('a' as NodeId);
+    expect(peers.isStranger('a' as NodeId)).toBe(true);
+    peers.change(entered('a', 1));
+    nowMs = LEASE_MS;
+    expect([peers.isStranger('a' as NodeId), lost(), reported]).toEqual([false, [], ['+a']]);
+  });
+
+  it('is to be reaped after a lease, and is reported gone although it never entered (G5)', () => {
+    peers.met('a' as NodeId);
+    nowMs = LEASE_MS - 1;
+    peers.met('a' as NodeId);
+    expect(lost()).toEqual([]);
+    nowMs = LEASE_MS;
+    expect(lost()).toEqual(['a expired']);
+    peers.end('a' as NodeId);
+    expect([peers.isStranger('a' as NodeId), lost(), reported]).toEqual([false, [], ['-a']]);
+    peers.met('a' as NodeId);
+    nowMs = 3 * LEASE_MS;
+    expect([lost(), reported]).toEqual([[], ['-a']]);
+  });
+
+  it('is reported gone when another node has reaped it', () => {
+    peers.met('a' as NodeId);
+    peers.met('b' as NodeId);
+    peers.change(gone('a', 1));
+    peers.ended('b' as NodeId);
+    nowMs = CHANGE_MS;
+    peers.settle();
+    expect(reported).toEqual(['-a', '-b']);
+  });
+
+  it('is neither this node nor one that is known or gone, and so many are remembered only', () => {
+    load(1, ['known']);
+    peers.change(gone('dead', 2));
+    for (const node of ['own', 'known', 'dead']) peers.met(node as NodeId);
+    for (let at = 0; at < 1_001; at++) peers.met(`stranger-${at}` as NodeId);
+    nowMs = LEASE_MS;
+    expect(lost()).toHaveLength(1_000);
   });
 });
