@@ -284,7 +284,10 @@ export class Client implements Session {
       const isOfFasterOne =
         this.#journal.rowsLostAt < this.#journal.at &&
         this.#journal.claims.some((claim) => claim.client !== this && isOfIt(claim));
-      if (!wasTaken && !isOfOneThatLeft && !isOfFasterOne && this.node.calleesLostAt.length === 0)
+      // A node that came back to an emptied store may lose its rows, once more, before it receives that it was declared dead.
+      const isOfDeadNode = this.node.state === 'declared-dead';
+      const isExplained = wasTaken || isOfOneThatLeft || isOfFasterOne || isOfDeadNode;
+      if (!isExplained && this.node.calleesLostAt.length === 0)
         this.#journal.violate('REV-1', `${this.name} was revoked ${id}, but nobody took it over`);
     }
     this.registrations.delete(id);

@@ -136,14 +136,24 @@ export class Journal {
   readonly calls: CallRecord[] = [];
   /** Every REGISTER sent: a callee that leaves before its REGISTERED may be in the nodes' mirrors for a moment. */
   readonly claims: ClaimRecord[] = [];
-  /** The time at which a part of the store lost rows for the first time. */
-  rowsLostAt = Infinity;
+  /** The times at which a part of the store lost rows. */
+  readonly rowLosses: number[] = [];
   /** Moments at which nothing was under way between nodes. */
   readonly #quiet: number[] = [];
   #at = 0;
 
   get at(): number {
     return this.#at;
+  }
+
+  /** The time at which a part of the store lost rows for the first time. */
+  get rowsLostAt(): number {
+    return this.rowLosses[0] ?? Infinity;
+  }
+
+  /** A part of the store lost rows that may not have been written again before `at`. */
+  lacksRowsAt(at: number): boolean {
+    return this.rowLosses.some((lostAt) => lostAt < at && !this.wasQuiet(lostAt, at));
   }
 
   /** The number of the next event. */

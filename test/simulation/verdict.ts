@@ -303,9 +303,14 @@ function judgeSingles({ journal }: World): void {
 }
 
 /** Checks that each node that was declared dead has received that notice and has ended. */
-function judgeFenced({ journal, nodes }: World): void {
-  for (const { id, state } of nodes)
-    if (state === 'declared-dead') journal.violate('G5', `${id} was declared dead and lives on`);
+function judgeFenced({ journal, nodes, liveNodes }: World): void {
+  for (const { id, state, declaredDeadAt } of nodes) {
+    if (state !== 'declared-dead') continue;
+    // Where the store has lost that since, a node that received the notice declares it dead again, if there is one.
+    const isForgotten = journal.rowLosses.some((lostAt) => lostAt > declaredDeadAt);
+    const isKnown = liveNodes.some((other) => other.goneNotices.some(({ node }) => node === id));
+    if (isKnown || !isForgotten) journal.violate('G5', `${id} was declared dead and lives on`);
+  }
 }
 
 /** Checks that every node received one notice of each death, and keeps nothing of the dead node (G5). */
@@ -320,7 +325,9 @@ function judgeMembership({ journal, liveNodes, nodes, cluster }: World): void {
       const wasThere =
         node.liveAt < gone.goneAt &&
         gone.liveAt < gone.goneAt &&
-        !(journal.rowsLostAt < node.liveAt && gone.isolatedAt.length > 0);
+        !(journal.rowsLostAt < node.liveAt && gone.isolatedAt.length > 0) &&
+        // One whose row is lost dies before it has written it again: perhaps no other node has ever read it.
+        !(gone.state === 'dead' && journal.lacksRowsAt(gone.goneAt));
       if (noticeCount > 1 || (wasThere && noticeCount === 0))
         journal.violate('G5', `${node.id} received ${noticeCount} times that ${gone.id} has gone`);
       if (cluster.interestedNodes(node.id, node.realm.uri).includes(gone.id))

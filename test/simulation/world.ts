@@ -172,7 +172,7 @@ export class World {
 
   #rowsLost(): void {
     this.#wasEmptied = true;
-    this.journal.rowsLostAt = Math.min(this.journal.rowsLostAt, this.journal.at);
+    this.journal.rowLosses.push(this.journal.at);
   }
 
   #hub(): Cluster {

@@ -175,10 +175,9 @@ export class SimulatedConnections implements ServerConnections {
     const hasContent = this.#store.hasContent(channel, copy);
     return this.#ask(this.#demand(), 'bus', hasContent, () => {
       const fault = hasContent ? this.#store.takeFault(this.node, channel) : undefined;
-      if (fault === 'return') return 0;
-      const listenerCount = fault === undefined ? this.server.publish(channel, copy) : 1;
-      if (fault === 'lose' || listenerCount === 0) this.#store.noteLost(channel, copy);
-      return listenerCount;
+      const listenerCount = fault === undefined ? this.server.publish(channel, copy) : 0;
+      if (listenerCount === 0) this.#store.noteLost(channel, copy);
+      return fault === 'lose' ? 1 : listenerCount;
     });
   }
 

@@ -86,10 +86,11 @@ export class Peers {
     if (this.#strangers.size < MAX_STRANGER_COUNT) this.#strangers.set(node, this.#options.nowMs());
   }
 
-  /** The nodes that this node has known to be gone for no longer than that. */
+  /** The nodes that this node has known to be gone for no longer than that, reported or not. */
   goneWithin(ms: number): readonly NodeId[] {
     const sinceMs = this.#options.nowMs() - ms;
-    return [...this.#gone].filter(([, atMs]) => atMs >= sinceMs).map(([node]) => node);
+    const gone = [...this.#gone].filter(([, atMs]) => atMs >= sinceMs).map(([node]) => node);
+    return [...gone, ...this.#unreported.keys()];
   }
 
   /** Compared before and after a reading, to see whether that may be older than what is known. */

@@ -134,6 +134,15 @@ describe('the other nodes', () => {
   });
 });
 
+it('that are gone for a short time include those that a reading has shown to be, and that are not reported yet', () => {
+  load(1, ['a', 'b']);
+  peers.change(gone('a', 2));
+  nowMs = 100;
+  load(3, [], ['b']);
+  expect([peers.goneWithin(100), reported]).toEqual([['a', 'b'], ['+a', '+b', '-a']]);
+  expect(peers.goneWithin(99)).toEqual(['b']);
+});
+
 describe('a node with rows in a realm that the membership does not have', () => {
   const lost = (): string[] => peers.lost().map(({ node, grounds }) => `${node} ${grounds}`);
 
