@@ -17,8 +17,7 @@ const KINDS = {
   outages: 'while parts of the store are out of reach',
   'take-overs': 'while replicas that are behind take over parts of the store',
   'emptied-parts': 'while parts of the store lose their data',
-  // On request only: some schedules reach the known gap 8 of ADR 52.
-  ...(RUNS !== undefined && { 'all-parts': 'while all of that happens at once' }),
+  'all-parts': 'while all of that happens at once',
 } satisfies Partial<Record<Faults, string>>;
 
 describe('random schedules of a cluster over a Redis Cluster (ADR 52)', () => {
