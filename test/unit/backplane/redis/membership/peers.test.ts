@@ -139,7 +139,10 @@ it('that are gone for a short time include those that a reading has shown to be,
   peers.change(gone('a', 2));
   nowMs = 100;
   load(3, [], ['b']);
-  expect([peers.goneWithin(100), reported]).toEqual([['a', 'b'], ['+a', '+b', '-a']]);
+  expect([peers.goneWithin(100), reported]).toEqual([
+    ['a', 'b'],
+    ['+a', '+b', '-a'],
+  ]);
   expect(peers.goneWithin(99)).toEqual(['b']);
 });
 
