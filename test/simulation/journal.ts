@@ -153,7 +153,7 @@ export class Journal {
 
   /** A part of the store lost rows that may not have been written again before `at`. */
   lacksRowsAt(at: number): boolean {
-    return this.rowLosses.some((lostAt) => lostAt < at && !this.wasQuiet(lostAt, at));
+    return this.rowLosses.some((lostAt) => lostAt <= at && !this.wasQuiet(lostAt, at));
   }
 
   /** The number of the next event. */

@@ -313,22 +313,27 @@ function judgeFenced({ journal, nodes, liveNodes }: World): void {
   }
 }
 
+/** Whether the node, which lives, must have known of one that has gone since. Such a one leaves nothing behind in any case. */
+function mustHaveKnown({ journal }: World, node: ParticipantNode, gone: ParticipantNode): boolean {
+  // A node whose start failed may have ended before the others knew it.
+  if (node.liveAt >= gone.goneAt || gone.liveAt >= gone.goneAt) return false;
+  // One that starts after the store lost rows does not know of a node that has not come back (semantics, "What is not promised").
+  if (journal.rowsLostAt < node.liveAt && gone.isolatedAt.length > 0) return false;
+  // One whose row is lost dies before it has written it again: perhaps no other node has ever read it.
+  if (gone.state === 'dead' && journal.lacksRowsAt(gone.goneAt)) return false;
+  // A node that comes and goes while this one is cut off is unknown to it.
+  return !node.isolatedAt.some((cut) => cut < gone.goneAt && !journal.wasQuiet(cut, gone.goneAt));
+}
+
 /** Checks that every node received one notice of each death, and keeps nothing of the dead node (G5). */
-function judgeMembership({ journal, liveNodes, nodes, cluster }: World): void {
+function judgeMembership(world: World): void {
+  const { journal, liveNodes, nodes, cluster } = world;
   for (const gone of nodes.filter(({ state }) => state === 'dead' || state === 'stopped')) {
     const rows = cluster.rowCount(gone.id);
     if (rows !== 0) journal.violate('G5', `${gone.id} has gone but ${rows} rows of it are left`);
     for (const node of liveNodes) {
       const noticeCount = node.goneNotices.filter((notice) => notice.node === gone.id).length;
-      // A node whose start failed may have ended before the others knew it.
-      // One that starts after the store lost rows does not know of a node that has not come back (semantics, "What is not promised").
-      const wasThere =
-        node.liveAt < gone.goneAt &&
-        gone.liveAt < gone.goneAt &&
-        !(journal.rowsLostAt < node.liveAt && gone.isolatedAt.length > 0) &&
-        // One whose row is lost dies before it has written it again: perhaps no other node has ever read it.
-        !(gone.state === 'dead' && journal.lacksRowsAt(gone.goneAt));
-      if (noticeCount > 1 || (wasThere && noticeCount === 0))
+      if (noticeCount > 1 || (noticeCount === 0 && mustHaveKnown(world, node, gone)))
         journal.violate('G5', `${node.id} received ${noticeCount} times that ${gone.id} has gone`);
       if (cluster.interestedNodes(node.id, node.realm.uri).includes(gone.id))
         journal.violate('G5', `${node.id} believes ${gone.id} interested, which has gone`);
