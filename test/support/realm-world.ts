@@ -181,7 +181,7 @@ export class WorldNode {
       membership: {
         isMember: (node) => !this.gone.has(node) && world.node(node) !== undefined,
         isGone: (node) => this.gone.has(node),
-        met: () => undefined,
+        foundRowsOf: () => undefined,
       },
       confirmations: {
         confirm: (to, _realm, version) => this.#send(to, (other) => other.directory.confirmed(id, version)),

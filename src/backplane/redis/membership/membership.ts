@@ -101,8 +101,8 @@ export class Membership {
   }
 
   /** See Peers. */
-  met(node: NodeId): void {
-    if (!this.#isOver()) this.#peers.met(node);
+  foundRowsOf(node: NodeId): void {
+    if (!this.#isOver()) this.#peers.foundRowsOf(node);
   }
 
   /**

@@ -5,8 +5,8 @@ import type { LoadedNodes } from './scripts.js';
 
 /** Dead nodes that are remembered: far more than die while a message about one of them is under way. */
 const MAX_GONE_COUNT = 10_000;
-/** More nodes than a cluster has. The others are met again when their realm is read the next time. */
-const MAX_STRANGER_COUNT = 1_000;
+/** More nodes than a cluster has. The rows of the others are found again when their realm is read the next time. */
+const MAX_UNLISTED_COUNT = 1_000;
 
 export type PeerCounters = Pick<ClusterCounters, 'nodesGone' | 'rowsIgnored' | 'changes'>;
 
@@ -44,10 +44,10 @@ export class Peers {
   /** Gone nodes that the store has again, because it has lost their tombstones. */
   #resurrected = new Set<NodeId>();
   /**
-   * Nodes with rows in a realm that the membership does not have, with the time at which this node met them. Most have just entered.
-   * One that stays a stranger has died after the store lost its row here, or has left a store that lost this in the realm.
+   * Nodes with rows in a realm that the membership does not have, with the time at which this node found these. Most have just
+   * entered. One that stays unlisted has died after the store lost its row here, or has left, and the store lost that in the realm.
    */
-  readonly #strangers = new Map<NodeId, number>();
+  readonly #unlisted = new Map<NodeId, number>();
   /** Nodes that a reading has shown to be gone, with its time. They are not reported yet. */
   readonly #unreported = new Map<NodeId, number>();
   #version = 0;
@@ -76,14 +76,14 @@ export class Peers {
     return this.#gone.has(node);
   }
 
-  isStranger(node: NodeId): boolean {
-    return this.#strangers.has(node);
+  isUnlisted(node: NodeId): boolean {
+    return this.#unlisted.has(node);
   }
 
   /** A realm has rows of the node. */
-  met(node: NodeId): void {
-    if (!this.#isUnknown(node) || this.#gone.has(node) || this.#strangers.has(node)) return;
-    if (this.#strangers.size < MAX_STRANGER_COUNT) this.#strangers.set(node, this.#options.nowMs());
+  foundRowsOf(node: NodeId): void {
+    if (!this.#isUnknown(node) || this.#gone.has(node) || this.#unlisted.has(node)) return;
+    if (this.#unlisted.size < MAX_UNLISTED_COUNT) this.#unlisted.set(node, this.#options.nowMs());
   }
 
   /** The nodes that this node has known to be gone for no longer than that, reported or not. */
@@ -132,7 +132,7 @@ export class Peers {
 
   /** A reading shows that the node is gone: reported with its change, or by `settle` if that does not come in time. */
   ended(node: NodeId): void {
-    const isKnown = this.#known.has(node) || this.#strangers.has(node);
+    const isKnown = this.#known.has(node) || this.#unlisted.has(node);
     if (isKnown && !this.#unreported.has(node)) this.#unreported.set(node, this.#options.nowMs());
   }
 
@@ -152,10 +152,10 @@ export class Peers {
 
   /** Nodes that are to be reaped and that have no lease in the store. */
   lost(): readonly Candidate[] {
-    const metBeforeMs = this.#options.nowMs() - this.#options.leaseMs;
-    const strangers = [...this.#strangers].filter(([, atMs]) => atMs <= metBeforeMs).map(([node]) => node);
+    const foundBeforeMs = this.#options.nowMs() - this.#options.leaseMs;
+    const unlisted = [...this.#unlisted].filter(([, atMs]) => atMs <= foundBeforeMs).map(([node]) => node);
     return [
-      ...[...this.#missing, ...strangers].map((node) => ({ node, grounds: 'expired' as const })),
+      ...[...this.#missing, ...unlisted].map((node) => ({ node, grounds: 'expired' as const })),
       ...[...this.#resurrected].map((node) => ({ node, grounds: 'certain' as const })),
     ];
   }
@@ -172,7 +172,7 @@ export class Peers {
   #enter(node: NodeId, row: NodeRow | Flaw): boolean {
     if (node === this.#options.node || this.#gone.has(node)) return false;
     const isBack = this.#missing.delete(node);
-    this.#strangers.delete(node);
+    this.#unlisted.delete(node);
     if (this.#known.has(node)) return isBack;
     this.#known.add(node);
     // The node is known even if its row is not understood: items for it are refused, and its end is reported.
@@ -187,8 +187,8 @@ export class Peers {
     this.#missing.delete(node);
     this.#resurrected.delete(node);
     this.#unreported.delete(node);
-    const wasStranger = this.#strangers.delete(node);
-    if (!this.#known.delete(node) && !wasStranger) return false;
+    const wasUnlisted = this.#unlisted.delete(node);
+    if (!this.#known.delete(node) && !wasUnlisted) return false;
     this.#options.counters.nodesGone.all++;
     this.#options.gone(node);
     return true;

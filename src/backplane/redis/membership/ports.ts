@@ -9,7 +9,7 @@ import type { PeerCounters } from './peers.js';
 export interface PeerEvents {
   /** Another node has entered. `reads` is empty when this node does not understand its row. */
   entered(node: NodeId, reads: readonly number[]): void;
-  /** The rows of the node are removed. Once per node, and not before `entered`, which is never called for a stranger (see Peers). */
+  /** The rows of the node are removed. Once per node, and not before `entered`, which is never called for an unlisted node (see Peers). */
   gone(node: NodeId): void;
 }
 

@@ -92,10 +92,10 @@ export class Reaper {
     peers.end(node);
   }
 
-  /** The rows of a stranger are there although it was reaped, or has left: the store of a realm has lost that. */
+  /** The rows of an unlisted node are there although it was reaped, or has left: the store of a realm has lost that. */
   async #ended(node: NodeId, isWanted: () => boolean): Promise<void> {
     const { peers, realms, rows } = this.#options;
-    for (const realm of peers.isStranger(node) ? [...realms.all] : []) {
+    for (const realm of peers.isUnlisted(node) ? [...realms.all] : []) {
       if (!isWanted()) return;
       await rows.withdrawRealm(node, realm);
     }

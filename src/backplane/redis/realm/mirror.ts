@@ -264,7 +264,7 @@ export class RealmMirror {
 
   #serve(node: NodeId, state: ServingState): void {
     this.#serving.set(node, state);
-    this.#options.membership.met(node);
+    this.#options.membership.foundRowsOf(node);
   }
 
   #withdrawn(node: NodeId): void {

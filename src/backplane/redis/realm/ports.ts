@@ -13,7 +13,7 @@ export interface MembershipView {
   /** It was declared dead or has left: it never comes back. */
   isGone(node: NodeId): boolean;
   /** The realm has rows of the node. One that the membership does not get to know is declared dead. Cheap. */
-  met(node: NodeId): void;
+  foundRowsOf(node: NodeId): void;
 }
 
 export interface RealmLimits {

@@ -82,7 +82,7 @@ describe('a store that lost its data (G6)', () => {
     const [one, two] = await world.settled('n-1', 'n-2');
     for (const member of [one, two]) await member.serve('realm');
     world.rows.add('realm n-3').add('sessions n-3');
-    for (const member of [one, two]) member.membership.met('n-3' as NodeId);
+    for (const member of [one, two]) member.membership.foundRowsOf('n-3' as NodeId);
     await world.pass(LEASE_MS - RENEW_MS);
     expect(world.rows).toContain('realm n-3');
     await world.pass(2 * RENEW_MS);
@@ -101,16 +101,16 @@ describe('a store that lost its data (G6)', () => {
     world.rows.add('realm n-1');
     const [late] = await world.settled('n-3');
     await late.serve('realm');
-    late.membership.met('n-1' as NodeId);
+    late.membership.foundRowsOf('n-1' as NodeId);
     await world.pass(LEASE_MS + 3 * RENEW_MS);
     expect(late.events.filter((event) => event.includes('n-1'))).toEqual(['gone n-1']);
     expect(world.rows).not.toContain('realm n-1');
     expect(world.goneChanges('n-1')).toHaveLength(1);
   });
 
-  it('does not end a node that was met in a realm before the change of its entry came', async () => {
+  it('does not end a node whose rows in a realm were found before the change of its entry came', async () => {
     const [one] = await world.settled('n-1');
-    one.membership.met('n-2' as NodeId);
+    one.membership.foundRowsOf('n-2' as NodeId);
     const [two] = await world.entered('n-2');
     await world.pass(3 * LEASE_MS);
     expect(two.membership.isLeaseValid()).toBe(true);

@@ -149,31 +149,31 @@ it('that are gone for a short time include those that a reading has shown to be,
 describe('a node with rows in a realm that the membership does not have', () => {
   const lost = (): string[] => peers.lost().map(({ node, grounds }) => `${node} ${grounds}`);
 
-  it('has just entered, as a rule: it is a stranger until then', () => {
-    peers.met('a' as NodeId);
-    expect(peers.isStranger('a' as NodeId)).toBe(true);
+  it('has just entered, as a rule: it is unlisted until then', () => {
+    peers.foundRowsOf('a' as NodeId);
+    expect(peers.isUnlisted('a' as NodeId)).toBe(true);
     peers.change(entered('a', 1));
     nowMs = LEASE_MS;
-    expect([peers.isStranger('a' as NodeId), lost(), reported]).toEqual([false, [], ['+a']]);
+    expect([peers.isUnlisted('a' as NodeId), lost(), reported]).toEqual([false, [], ['+a']]);
   });
 
   it('is to be reaped after a lease, and is reported gone although it never entered (G5)', () => {
-    peers.met('a' as NodeId);
+    peers.foundRowsOf('a' as NodeId);
     nowMs = LEASE_MS - 1;
-    peers.met('a' as NodeId);
+    peers.foundRowsOf('a' as NodeId);
     expect(lost()).toEqual([]);
     nowMs = LEASE_MS;
     expect(lost()).toEqual(['a expired']);
     peers.end('a' as NodeId);
-    expect([peers.isStranger('a' as NodeId), lost(), reported]).toEqual([false, [], ['-a']]);
-    peers.met('a' as NodeId);
+    expect([peers.isUnlisted('a' as NodeId), lost(), reported]).toEqual([false, [], ['-a']]);
+    peers.foundRowsOf('a' as NodeId);
     nowMs = 3 * LEASE_MS;
     expect([lost(), reported]).toEqual([[], ['-a']]);
   });
 
   it('is reported gone when another node has reaped it', () => {
-    peers.met('a' as NodeId);
-    peers.met('b' as NodeId);
+    peers.foundRowsOf('a' as NodeId);
+    peers.foundRowsOf('b' as NodeId);
     peers.change(gone('a', 1));
     peers.ended('b' as NodeId);
     nowMs = CHANGE_MS;
@@ -184,8 +184,8 @@ describe('a node with rows in a realm that the membership does not have', () => 
   it('is neither this node nor one that is known or gone, and so many are remembered only', () => {
     load(1, ['known']);
     peers.change(gone('dead', 2));
-    for (const node of ['own', 'known', 'dead']) peers.met(node as NodeId);
-    for (let at = 0; at < 1_001; at++) peers.met(`stranger-${at}` as NodeId);
+    for (const node of ['own', 'known', 'dead']) peers.foundRowsOf(node as NodeId);
+    for (let at = 0; at < 1_001; at++) peers.foundRowsOf(`unlisted-${at}` as NodeId);
     nowMs = LEASE_MS;
     expect(lost()).toHaveLength(1_000);
   });

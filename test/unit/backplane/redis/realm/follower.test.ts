@@ -16,7 +16,7 @@ const MEMBER = 'exact com.x';
 function scene() {
   const registrations: Registration[] = [];
   let missedCount = 0;
-  const membership = { isMember: () => true, isGone: () => false, met: () => undefined };
+  const membership = { isMember: () => true, isGone: () => false, foundRowsOf: () => undefined };
   const mirror = new RealmMirror({
     node: own,
     membership,
