@@ -16,7 +16,11 @@ const median = (values) => [...values].sort((one, other) => one - other)[values.
 const REALM = 'realm1';
 const DEAD = 'node-dead';
 const CREATED_MS = 1_700_000_000_000;
-const membership = (gone) => ({ isGone: (node) => gone.has(node), isMember: (node) => !gone.has(node) });
+const membership = (gone) => ({
+  isGone: (node) => gone.has(node),
+  isMember: (node) => !gone.has(node),
+  foundRowsOf: () => undefined,
+});
 
 /** A build, and what its steps need. */
 async function open(folder) {
