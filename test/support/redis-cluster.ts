@@ -77,6 +77,11 @@ export class RedisCluster {
     return this.#members.get(node)!.counters;
   }
 
+  /** Its way to the store, where that is one server. */
+  proxyOf(node: NodeId): FaultProxy {
+    return [...this.#members.get(node)!.proxies.values()][0]!;
+  }
+
   async isolate(node: NodeId): Promise<void> {
     // Confirmations of what came before may be under way; lost with the connection, they would count as lost messages.
     await new Promise((resolve) => setTimeout(resolve, 3 * TEST_TIMINGS.heartbeatMs));

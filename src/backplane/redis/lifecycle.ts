@@ -95,11 +95,25 @@ export class Lifecycle {
   }
 
   async #enter(): Promise<void> {
-    const { node, connections, keys, prober, membership } = this.#options;
+    const { node, connections, keys, membership } = this.#options;
     await connections.start();
     await Promise.all([keys.channels.inbox(node), keys.channels.nodes].map((name) => connections.subscribe(name)));
-    await prober.round();
+    await this.#probe();
     await membership.enter();
+  }
+
+  /** A connection that is lost takes the probe with it: the next one carries another. */
+  async #probe(): Promise<void> {
+    const { prober, timings, after } = this.#options;
+    let hasArrived = false;
+    while (!hasArrived && this.#stopping === undefined)
+      hasArrived = await new Promise((resolve) => {
+        const cancel = after(timings.heartbeatMs, () => resolve(false));
+        void prober.round().then(() => {
+          cancel();
+          resolve(true);
+        });
+      });
   }
 
   async #stop(): Promise<void> {
