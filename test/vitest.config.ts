@@ -54,9 +54,9 @@ export default defineConfig({
     // Files may share a process, and so the modules that it has loaded: no test replaces a module, and each takes back what it changes
     // in the process.
     isolate: false,
-    // One more than cores: many tests wait for a lease or a timeout. Each file has its own Redis and ports. Those of `cluster-alone`
+    // Two more than cores: many tests wait for a lease or a timeout. Each file has its own Redis and ports. Those of `cluster-alone`
     // run after all others, one by one.
-    maxWorkers: availableParallelism() + 1,
+    maxWorkers: availableParallelism() + 2,
     sequence: { sequencer: LongestFirst },
     reporters: reportFile === undefined ? ['default'] : ['default', ['json', { outputFile: reportFile }]],
     // For a machine that has much else to do: what hangs is found all the same, only later.
