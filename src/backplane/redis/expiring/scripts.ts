@@ -1,6 +1,6 @@
 import type { PlaceOutcome, PlacesRule } from '../../expiring-store.js';
 import type { Script } from '../ports.js';
-import { unexpectedReply } from '../scripts/unexpected-reply.js';
+import { unexpectedReply } from '../scripts/replies.js';
 
 /** The values of counters after adding. */
 export const addCounters: Script<

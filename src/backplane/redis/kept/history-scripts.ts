@@ -9,7 +9,7 @@ import {
 } from '../../event-history.js';
 import type { HistoryKeys } from '../keys.js';
 import type { Script } from '../ports.js';
-import { unexpectedReply } from '../scripts/unexpected-reply.js';
+import { unexpectedReply } from '../scripts/replies.js';
 
 type Rule = Pick<HistoryEntry, 'limit' | 'maxBytes' | 'ttlMs'>;
 

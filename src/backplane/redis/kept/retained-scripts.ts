@@ -3,7 +3,7 @@ import type { Uri } from '../../../wamp/ids.js';
 import { MAX_RETAINED_PER_TOPIC, type RetainOutcome, type RetentionBounds } from '../../retained-events.js';
 import type { RetainedKeys } from '../keys.js';
 import type { Script } from '../ports.js';
-import { unexpectedReply } from '../scripts/unexpected-reply.js';
+import { unexpectedReply } from '../scripts/replies.js';
 
 export interface RetainInput extends RetentionBounds {
   readonly keys: RetainedKeys;

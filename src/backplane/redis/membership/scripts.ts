@@ -1,7 +1,7 @@
 import type { NodeId, Uri } from '../../../wamp/ids.js';
 import type { NodesKeys } from '../keys.js';
 import type { Script } from '../ports.js';
-import { unexpectedReply } from '../scripts/unexpected-reply.js';
+import { bytesOf, countOf, listOf, oneOf, textOf, unexpectedReply } from '../scripts/replies.js';
 
 /** How long a dead node is remembered: longer than any of its commands or messages can be under way. */
 export const TOMBSTONE_MS = 24 * 3_600_000;
@@ -32,10 +32,10 @@ export const enterNode: Script<EnterNode, NodeEnterReply> = {
     argv: [node, row, leaseMs, epoch, floor],
   }),
   decode: (raw) => {
-    const [kind, version, epoch] = list(raw, 'enter_node.lua');
+    const [kind, version, epoch] = listOf(raw, 'enter_node.lua');
     if (kind === 'gone') return { kind };
     if (kind !== 'entered') throw unexpectedReply('enter_node.lua', kind);
-    return { kind, version: count(version, 'enter_node.lua'), epoch: text(epoch, 'enter_node.lua') };
+    return { kind, version: countOf(version, 'enter_node.lua'), epoch: textOf(epoch, 'enter_node.lua') };
   },
 };
 
@@ -65,14 +65,14 @@ export const renewLease: Script<RenewLease, RenewReply> = {
     argv: [node, leaseMs, awayMs, epoch, REAP_BATCH_COUNT],
   }),
   decode: (raw) => {
-    const [kind, version, grace, ...dead] = list(raw, 'renew_lease.lua');
+    const [kind, version, grace, ...dead] = listOf(raw, 'renew_lease.lua');
     if (kind === 'gone' || kind === 'emptied') return { kind };
     if (kind !== 'renewed') throw unexpectedReply('renew_lease.lua', kind);
     return {
       kind,
-      version: count(version, 'renew_lease.lua'),
-      isGrace: count(grace, 'renew_lease.lua') === 1,
-      dead: dead.map((node) => text(node, 'renew_lease.lua') as NodeId),
+      version: countOf(version, 'renew_lease.lua'),
+      isGrace: countOf(grace, 'renew_lease.lua') === 1,
+      dead: dead.map((node) => textOf(node, 'renew_lease.lua') as NodeId),
     };
   },
 };
@@ -99,15 +99,15 @@ export const loadNodes: Script<LoadNodes, LoadedNodes> = {
   isBinary: true,
   encode: ({ keys, known }) => ({ keys: [keys.alive, keys.dying, keys.gone, keys.meta], argv: known }),
   decode: (raw) => {
-    const [version, epoch, rows, ended] = list(raw, 'load_nodes.lua');
-    const words = list(rows, 'load_nodes.lua').map((word) => bytesOf(word, 'load_nodes.lua'));
+    const [version, epoch, rows, ended] = listOf(raw, 'load_nodes.lua');
+    const words = listOf(rows, 'load_nodes.lua').map((word) => bytesOf(word, 'load_nodes.lua'));
     const alive = new Map<string, Uint8Array>();
     for (let at = 0; at + 1 < words.length; at += 2) alive.set(String(words[at]), words[at + 1] ?? NOTHING);
     return {
-      version: count(version, 'load_nodes.lua'),
+      version: countOf(version, 'load_nodes.lua'),
       epoch: bytesOf(epoch, 'load_nodes.lua').toString(),
       alive,
-      ended: list(ended, 'load_nodes.lua').map((node) => bytesOf(node, 'load_nodes.lua').toString() as NodeId),
+      ended: listOf(ended, 'load_nodes.lua').map((node) => bytesOf(node, 'load_nodes.lua').toString() as NodeId),
     };
   },
 };
@@ -161,7 +161,7 @@ export const countListeners: Script<CountListeners, readonly number[]> = {
   file: 'count_listeners.lua',
   isRead: true,
   encode: ({ inboxes }) => ({ keys: [], argv: inboxes }),
-  decode: (raw) => list(raw, 'count_listeners.lua').map((word) => count(word, 'count_listeners.lua')),
+  decode: (raw) => listOf(raw, 'count_listeners.lua').map((word) => countOf(word, 'count_listeners.lua')),
 };
 
 /** The same for one inbox, at the server of a Redis Cluster that owns its slot: another one refuses. */
@@ -185,7 +185,7 @@ export const endNode: Script<EndNode, number> = {
     keys: [keys.alive, keys.leases, keys.dying, keys.gone, keys.meta, keys.realmsOf(node), channel],
     argv: [node, TOMBSTONE_MS, floor],
   }),
-  decode: (raw) => count(raw, 'end_node.lua'),
+  decode: (raw) => countOf(raw, 'end_node.lua'),
 };
 
 export interface NoteRealms {
@@ -216,7 +216,7 @@ export interface DropRealm {
 export const dropRealm: Script<DropRealm, boolean> = {
   file: 'drop_realm.lua',
   encode: ({ keys, node, realm }) => ({ keys: [keys.realmsOf(node)], argv: [realm] }),
-  decode: (raw) => count(raw, 'drop_realm.lua') === 1,
+  decode: (raw) => countOf(raw, 'drop_realm.lua') === 1,
 };
 
 function groundsOf(grounds: BeginReap['grounds']): (string | number)[] {
@@ -224,30 +224,4 @@ function groundsOf(grounds: BeginReap['grounds']): (string | number)[] {
   const { inbox, ownInbox, absentMs, silenceMs, leaseMs, isListening } = grounds;
   const asked = isListening === undefined ? '' : Number(isListening);
   return ['absent', inbox, ownInbox, absentMs, silenceMs, leaseMs, asked];
-}
-
-function list(raw: unknown, file: string): readonly unknown[] {
-  if (!Array.isArray(raw)) throw unexpectedReply(file, raw);
-  return raw;
-}
-
-function text(raw: unknown, file: string): string {
-  if (typeof raw !== 'string') throw unexpectedReply(file, raw);
-  return raw;
-}
-
-function bytesOf(raw: unknown, file: string): Buffer {
-  if (!Buffer.isBuffer(raw)) throw unexpectedReply(file, raw);
-  return raw;
-}
-
-function count(raw: unknown, file: string): number {
-  if (typeof raw !== 'number' || !Number.isSafeInteger(raw) || raw < 0) throw unexpectedReply(file, raw);
-  return raw;
-}
-
-function oneOf<Word extends string>(words: readonly Word[], raw: unknown, file: string): Word {
-  const word = words.find((known) => known === raw);
-  if (word === undefined) throw unexpectedReply(file, raw);
-  return word;
 }

@@ -4,7 +4,7 @@ import type { InvocationPolicy } from '../../../wamp/options.js';
 import type { Keys, RealmKeys } from '../keys.js';
 import type { Script, Store } from '../ports.js';
 import { unreachable } from '../../../wamp/unreachable.js';
-import { unexpectedReply } from '../scripts/unexpected-reply.js';
+import { bytesOf, listOf, textOf, unexpectedReply } from '../scripts/replies.js';
 import {
   escapeMember,
   fromHeld,
@@ -53,7 +53,7 @@ export const enterRealm: Script<RealmStep, RealmEnterReply> = {
   isBinary: true,
   encode: (step) => ({ keys: headKeys(step), argv: head(step) }),
   decode: (raw) => {
-    const [rawKind, version, behind, ...words] = list(raw, 'enter_realm.lua');
+    const [rawKind, version, behind, ...words] = listOf(raw, 'enter_realm.lua');
     const kind = bytesOf(rawKind, 'enter_realm.lua').toString();
     if (kind !== 'entered' && kind !== 'known') throw unexpectedReply('enter_realm.lua', kind);
     if (behind !== 0 && behind !== 1) throw unexpectedReply('enter_realm.lua', behind);
@@ -80,7 +80,7 @@ export const loadRealm: Script<RealmKeys, LoadReply> = {
   isBinary: true,
   encode: (keys) => ({ keys: [keys.version, keys.nodes], argv: [] }),
   decode: (raw) => {
-    const [version, ...words] = list(raw, 'load_realm.lua');
+    const [version, ...words] = listOf(raw, 'load_realm.lua');
     return { version: versionOf(version, 'load_realm.lua'), nodes: nodeRows(words, 'load_realm.lua') };
   },
 };
@@ -110,8 +110,8 @@ export const loadCallees: Script<LoadCallees, readonly (readonly (readonly [stri
   isBinary: true,
   encode: ({ hashes, limitCount }) => ({ keys: hashes, argv: [limitCount] }),
   decode: (raw) =>
-    list(raw, 'load_callees.lua').map((rows) =>
-      rows === null ? undefined : rowPairs(list(rows, 'load_callees.lua'), 'load_callees.lua'),
+    listOf(raw, 'load_callees.lua').map((rows) =>
+      rows === null ? undefined : rowPairs(listOf(rows, 'load_callees.lua'), 'load_callees.lua'),
     ),
 };
 
@@ -190,7 +190,7 @@ export const claimProcedure: Script<ClaimProcedure, ClaimReply> = {
     ],
   }),
   decode: (raw) => {
-    const [kind, ...rest] = list(raw, 'claim_procedure.lua');
+    const [kind, ...rest] = listOf(raw, 'claim_procedure.lua');
     switch (kind) {
       case 'granted':
       case 'offered':
@@ -267,7 +267,7 @@ export const withdrawPart: Script<WithdrawPart, WithdrawReply> = {
     return { keys, argv: [...head(step), ...argv] };
   },
   decode: (raw) => {
-    const [kind, version] = list(raw, 'withdraw_node.lua');
+    const [kind, version] = listOf(raw, 'withdraw_node.lua');
     if (kind !== 'done' && kind !== 'more') throw unexpectedReply('withdraw_node.lua', kind);
     return { isDone: kind === 'done', version: versionOf(version, 'withdraw_node.lua') };
   },
@@ -328,7 +328,7 @@ function holderOf(raw: unknown): Holder {
 }
 
 function decodeDone(raw: unknown, file: string): Done | NotServing {
-  const [kind, version, ...nodes] = list(raw, file);
+  const [kind, version, ...nodes] = listOf(raw, file);
   if (kind === 'not-serving') return { kind };
   if (kind !== 'done') throw unexpectedReply(file, kind);
   return { kind, version: versionOf(version, file), nodes: nodes.map((node) => textOf(node, file) as NodeId) };
@@ -343,21 +343,6 @@ function decodeGrant(raw: readonly unknown[], isOffer: boolean): ClaimReply {
   if (id === undefined || !isVersion(order) || !isTime(createdMs)) throw unexpectedReply(file, idText);
   const serving = nodes.map((node) => textOf(node, file) as NodeId);
   return { kind: 'granted', version: versionOf(version, file), id, order, createdMs, isOffer, nodes: serving };
-}
-
-function list(raw: unknown, file: string): readonly unknown[] {
-  if (!Array.isArray(raw)) throw unexpectedReply(file, raw);
-  return raw;
-}
-
-function textOf(raw: unknown, file: string): string {
-  if (typeof raw !== 'string') throw unexpectedReply(file, raw);
-  return raw;
-}
-
-function bytesOf(raw: unknown, file: string): Buffer {
-  if (!Buffer.isBuffer(raw)) throw unexpectedReply(file, raw);
-  return raw;
 }
 
 function versionOf(raw: unknown, file: string): number {

@@ -1,7 +1,7 @@
 import type { NodeId, SessionId, Uri } from '../../../wamp/ids.js';
 import type { SessionsKeys } from '../keys.js';
 import type { Script, ScriptArgument } from '../ports.js';
-import { unexpectedReply } from '../scripts/unexpected-reply.js';
+import { bytesOf, countOf, listOf, unexpectedReply } from '../scripts/replies.js';
 
 /** A session, and where its row is. */
 export interface SessionPlace {
@@ -72,7 +72,7 @@ export const takeSessions: Script<TakeSessions, readonly TakenSession[]> = {
     return { keys: realms.keys, argv: [node, maxBytes, ...places] };
   },
   decode: (raw) => {
-    const values = listOf(raw, 'take_sessions.lua').map((value) => bytesOf(value, 'take_sessions.lua'));
+    const values = listOf(raw, 'take_sessions.lua').map((value) => rowOf(value, 'take_sessions.lua'));
     const taken: TakenSession[] = [];
     for (let at = 0; at < values.length; at += 2) taken.push({ row: values[at], testaments: values[at + 1] });
     return taken;
@@ -110,7 +110,7 @@ export const loadSessions: Script<LoadSessions, readonly (Uint8Array | undefined
     const argv = sessions.flatMap(({ session, realm }) => [session, realms.placeOf(realm)]);
     return { keys: realms.keys, argv };
   },
-  decode: (raw) => listOf(raw, 'load_sessions.lua').map((row) => bytesOf(row, 'load_sessions.lua')),
+  decode: (raw) => listOf(raw, 'load_sessions.lua').map((row) => rowOf(row, 'load_sessions.lua')),
 };
 
 export interface CountSessions {
@@ -149,18 +149,7 @@ class RealmPlaces {
   }
 }
 
-function listOf(raw: unknown, file: string): readonly unknown[] {
-  if (!Array.isArray(raw)) throw unexpectedReply(file, raw);
-  return raw;
-}
-
-function bytesOf(raw: unknown, file: string): Uint8Array | undefined {
-  if (raw === null) return undefined;
-  if (!(raw instanceof Uint8Array)) throw unexpectedReply(file, raw);
-  return raw;
-}
-
-function countOf(raw: unknown, file: string): number {
-  if (typeof raw !== 'number' || !Number.isSafeInteger(raw) || raw < 0) throw unexpectedReply(file, raw);
-  return raw;
+/** Undefined: the store has no such row. */
+function rowOf(raw: unknown, file: string): Uint8Array | undefined {
+  return raw === null ? undefined : bytesOf(raw, file);
 }
