@@ -4,14 +4,14 @@ import { deliverRest, type Rest } from '../routing/rest.js';
 import type { ClockAndRandom, Publication, Registration } from '../routing/ports.js';
 import { Dealer } from '../routing/dealer/dealer.js';
 import type { Subject } from '../session/authorization/permission.js';
-import {
-  type Authorizer,
-  type Newcomer,
-  type SessionRealm,
-  type RealmRules,
-  type Reservation,
-  type Session,
-  type Unavailable,
+import type {
+  Authorizer,
+  Newcomer,
+  RealmRules,
+  Reservation,
+  Session,
+  SessionRealm,
+  Unavailable,
 } from '../session/ports.js';
 import { Code } from '../wamp/codes.js';
 import type { NodeId, RequestId, SessionId, SubscriptionId, Uri } from '../wamp/ids.js';
@@ -25,6 +25,7 @@ import type { RealmDependencies, RealmSettings } from './realm-dependencies.js';
 import { LeavingSessions } from './sessions/leaving-sessions.js';
 import { Reservations } from './sessions/reservations.js';
 import { NOT_PROGRESSIVE, repeated, RouterCalls } from './router-procedures.js';
+import { closeReplaced } from './sessions/replaced-sessions.js';
 import { REPLACED_SUBJECT, SessionPlaces } from './sessions/session-places.js';
 import { KILL_SUBJECT, SessionKiller } from './sessions/session-killer.js';
 import { routingSources } from './routing-sources.js';
@@ -380,10 +381,9 @@ export class Realm implements SessionRealm {
   #createPlaces(): SessionPlaces | undefined {
     const { authidRule: rule } = this.#settings;
     if (rule === undefined) return undefined;
-    const { backplane, after, counters, onLostRequest } = this.#shared;
-    const onLimit = (): number => counters.limitsReached.sessions_per_authid++;
-    this.answers.set(REPLACED_SUBJECT, (body) => Promise.resolve(this.#places?.closeReplaced(this.#sessions, body)));
-    return new SessionPlaces({ realm: this.uri, rule, backplane, after, onLimit, onLostRequest });
+    const onLimit = (): number => this.#shared.counters.limitsReached.sessions_per_authid++;
+    this.answers.set(REPLACED_SUBJECT, (body) => closeReplaced(body, this.#sessions, this.#reservations));
+    return new SessionPlaces({ ...this.#shared, realm: this.uri, rule, onLimit });
   }
 
   /**

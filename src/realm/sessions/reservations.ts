@@ -25,8 +25,12 @@ type ReservationDependencies = Pick<
 
 /** A session that waits for the directory, or for a place. */
 interface Opening extends Pick<Newcomer, 'authid' | 'authrole'> {
-  readonly session: SessionId;
+  /** The last id that was drawn for it. */
+  session: SessionId;
 }
+
+/** The sessions of a realm that are being opened. */
+export type OpeningSessions = Pick<Reservations, 'refuseOpening'>;
 
 /** Ids of sessions that are being opened in one realm: entered in the directory, and not admitted so far. */
 export class Reservations implements Pick<SessionRealm, 'reserve' | 'forget'> {
@@ -62,13 +66,12 @@ export class Reservations implements Pick<SessionRealm, 'reserve' | 'forget'> {
   }
 
   reserve(newcomer: Newcomer, drawn?: SessionId): Reservation | Promise<Reservation> {
-    const session = drawn ?? this.#drawId();
-    const reserved = this.#reserveId(newcomer, session, drawn === undefined ? MAX_ID_DRAWS : 0);
+    const { authid, authrole } = newcomer;
+    const opening: Opening = { session: drawn ?? this.#drawId(), authid, authrole };
+    const reserved = this.#reserveId(newcomer, opening, drawn === undefined ? MAX_ID_DRAWS : 0);
     const places = newcomer.authmethod === 'anonymous' ? undefined : this.#places;
     const entered = places === undefined ? reserved : this.#enterPlace(places, newcomer.authid, reserved);
-    if (!(entered instanceof Promise)) return entered;
-    const { authid, authrole } = newcomer;
-    return this.#unlessRefused({ session, authid, authrole }, entered);
+    return entered instanceof Promise ? this.#unlessRefused(opening, entered) : entered;
   }
 
   /** Refuses those that wait for the cluster. Returns their ids. */
@@ -104,7 +107,7 @@ export class Reservations implements Pick<SessionRealm, 'reserve' | 'forget'> {
 
   #reserveId(
     newcomer: Newcomer,
-    session: SessionId,
+    opening: Opening,
     maxDraws: number,
   ): SessionId | Unavailable | Promise<SessionId | Unavailable> {
     const { totals, limits, counters, backplane } = this.#shared;
@@ -116,8 +119,9 @@ export class Reservations implements Pick<SessionRealm, 'reserve' | 'forget'> {
     totals.sessionCount++;
     this.#count++;
     const known = this.#shown(newcomer);
+    const { session } = opening;
     const joined = backplane.directory.join(this.#realm, { ...known, session });
-    return joined === true ? session : this.#settle(session, joined, known, maxDraws);
+    return joined === true ? session : this.#settle(opening, joined, known, maxDraws);
   }
 
   /** The newcomer without an authextra that is too large for its row. */
@@ -143,21 +147,20 @@ export class Reservations implements Pick<SessionRealm, 'reserve' | 'forget'> {
   }
 
   async #settle(
-    first: SessionId,
+    opening: Opening,
     firstJoined: boolean | Promise<boolean>,
     newcomer: Newcomer,
     maxDraws: number,
   ): Promise<SessionId | Unavailable> {
     const { directory } = this.#shared.backplane;
-    let session = first;
     let joined = firstJoined;
     try {
       for (let draw = 1; draw <= maxDraws; draw++) {
-        if (await joined) return this.#refuseJoined(session) ?? session;
-        session = this.#drawId();
-        joined = directory.join(this.#realm, { ...newcomer, session });
+        if (await joined) return this.#refuseJoined(opening.session) ?? opening.session;
+        opening.session = this.#drawId();
+        joined = directory.join(this.#realm, { ...newcomer, session: opening.session });
       }
-      if (await joined) return this.#refuseJoined(session) ?? session;
+      if (await joined) return this.#refuseJoined(opening.session) ?? opening.session;
     } catch (cause) {
       this.#shared.onLostRequest('join of a session', cause);
     }

@@ -1,5 +1,5 @@
 import type { Session } from '../../session/ports.js';
-import type { Reservations } from './reservations.js';
+import type { OpeningSessions } from './reservations.js';
 import { isDict, own } from '../../wamp/dict.js';
 import { fault } from '../../wamp/faults.js';
 import { isId, type SessionId, type Uri } from '../../wamp/ids.js';
@@ -29,9 +29,6 @@ export interface SessionKillerOptions {
   /** Runs `close`; neither testaments nor `on_leave` are published of the sessions that end by it. */
   readonly silently: (session: Session, close: () => void) => void;
 }
-
-/** The sessions that authenticated, and wait for the cluster before WELCOME. */
-export type OpeningSessions = Pick<Reservations, 'refuseOpening'>;
 
 /** Sessions that one turn of the event loop closes. */
 const AT_ONCE = 200;

@@ -1,9 +1,9 @@
 import { BackplaneUnavailableError, type Backplane } from '../../backplane/backplane.js';
 import type { EntryName, PlaceOutcome } from '../../backplane/expiring-store.js';
-import { unavailable, type Session, type Unavailable } from '../../session/ports.js';
+import { unavailable, type Unavailable } from '../../session/ports.js';
 import { fault, type Fault } from '../../wamp/faults.js';
 import type { SessionId, Uri } from '../../wamp/ids.js';
-import { CloseUri, ErrorUri } from '../../wamp/uris.js';
+import { ErrorUri } from '../../wamp/uris.js';
 
 /** How many sessions an authid may have in a realm, and what happens to one more. */
 export interface AuthidRule {
@@ -25,13 +25,14 @@ export interface SessionPlacesOptions {
 /** The subject of the question that closes replaced sessions, and its body: their ids. */
 export const REPLACED_SUBJECT = 'sessions.replaced';
 
+/** The most ids in one question. */
+export const MAX_REPLACED_IDS = 1_024;
+
 /** A node enters the places of its sessions again three times in this time. */
 const TTL_MS = 86_400_000;
 const RENEW_MS = TTL_MS / 3;
 /** Members that a refused session looks up in the directory: those that entered first are most probably gone. */
 const MAX_LOOKED_UP = 64;
-const MAX_IDS = 1_024;
-const REPLACED = 'another session of the same authid has replaced this one';
 const ASK = { timeoutMs: 5_000 };
 const MAX_ASKS = 3;
 
@@ -42,8 +43,6 @@ const MAX_ASKS = 3;
 export class SessionPlaces {
   readonly #options: SessionPlacesOptions;
   readonly #held = new Map<SessionId, EntryName>();
-  /** Sessions that wait for the answer of the store, and whether another session has replaced them meanwhile. */
-  readonly #entering = new Map<SessionId, { isReplaced: boolean }>();
   #cancelRenewal: (() => void) | undefined;
   #isClosed = false;
 
@@ -55,37 +54,20 @@ export class SessionPlaces {
   async enter(authid: string, session: SessionId): Promise<Fault | Unavailable | undefined> {
     const { rule, onLimit, onLostRequest } = this.#options;
     const name: EntryName = { kind: 'places', name: authid };
-    const entering = { isReplaced: false };
-    this.#entering.set(session, entering);
     try {
       const outcome = await this.#enter(name, session);
       if (outcome.isEntered) this.#hold(name, session);
       if (!outcome.isEntered || outcome.others.length > 0) onLimit();
       if (outcome.isEntered) {
         if (outcome.others.length > 0) void this.#askToClose(outcome.others.map(Number));
-        return entering.isReplaced ? fault(ErrorUri.LIMIT_EXCEEDED, REPLACED) : undefined;
+        return undefined;
       }
       const message = `this authid has its ${rule.max} sessions already (realms[].maxSessionsPerAuthid)`;
       return fault(ErrorUri.LIMIT_EXCEEDED, message);
     } catch (cause) {
       onLostRequest('place of a session', cause);
       return unavailable('unreachable', 'the cluster could not be asked for the sessions of this authid');
-    } finally {
-      this.#entering.delete(session);
     }
-  }
-
-  /**
-   * Closes those of the sessions whose ids the question of another node has, and refuses those that are still entering: the
-   * question may overtake the answer of the store. How many there were.
-   */
-  closeReplaced(sessions: ReadonlySet<Session>, body: unknown): number {
-    const replaced = new Set(replacedSessions(body));
-    const closed = [...sessions].filter(({ session }) => replaced.has(session));
-    for (const session of closed) session.close(CloseUri.SESSION_REPLACED, REPLACED);
-    const entering = [...replaced].flatMap((session) => this.#entering.get(session) ?? []);
-    for (const one of entering) one.isReplaced = true;
-    return closed.length + entering.length;
   }
 
   /** Also for a session without a place. */
@@ -106,7 +88,11 @@ export class SessionPlaces {
       for (const [session, name] of [...this.#held]) {
         if (this.#isClosed) return;
         if (!this.#held.has(session)) continue;
-        await backplane.expiring.enter(realm, name, `${session}`, { max: MAX_IDS, full: 'refuse', ttlMs: TTL_MS });
+        await backplane.expiring.enter(realm, name, `${session}`, {
+          max: MAX_REPLACED_IDS,
+          full: 'refuse',
+          ttlMs: TTL_MS,
+        });
         // It may have left meanwhile, and its place with it.
         if (!this.#held.has(session)) await backplane.expiring.leave(realm, name, [`${session}`]);
       }
@@ -155,7 +141,7 @@ export class SessionPlaces {
     const { realm, backplane, after, onLostRequest } = this.#options;
     for (let asked = 1; asked <= MAX_ASKS; asked++) {
       try {
-        const { unanswered } = await backplane.ask(realm, REPLACED_SUBJECT, sessions.slice(0, MAX_IDS), ASK);
+        const { unanswered } = await backplane.ask(realm, REPLACED_SUBJECT, sessions.slice(0, MAX_REPLACED_IDS), ASK);
         const isOver = !unanswered.some(({ why }) => why === 'unreachable' || why === 'timeout');
         if (isOver || this.#isClosed) return;
       } catch (cause) {
@@ -165,10 +151,4 @@ export class SessionPlaces {
       await new Promise<void>((resolve) => void after(ASK.timeoutMs, resolve));
     }
   }
-}
-
-/** The ids in the body of the question about replaced sessions, which comes from another node. */
-export function replacedSessions(body: unknown): readonly SessionId[] {
-  if (!Array.isArray(body) || body.length > MAX_IDS) return [];
-  return body.filter((id): id is SessionId => Number.isSafeInteger(id));
 }

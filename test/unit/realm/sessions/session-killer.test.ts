@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { SessionKiller, type OpeningSessions } from '../../../../src/realm/sessions/session-killer.js';
+import type { OpeningSessions } from '../../../../src/realm/sessions/reservations.js';
+import { SessionKiller } from '../../../../src/realm/sessions/session-killer.js';
 import type { Session } from '../../../../src/session/ports.js';
 import type { Fault } from '../../../../src/wamp/faults.js';
 import type { SessionId } from '../../../../src/wamp/ids.js';

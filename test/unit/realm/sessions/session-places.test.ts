@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { BackplaneUnavailableError, type Answers } from '../../../../src/backplane/backplane.js';
 import { MemoryExpiringStore, SharedExpiringState } from '../../../../src/backplane/memory/expiring-store.js';
 import { sharedStepUnless } from '../../../../src/backplane/memory/shared-step.js';
-import { replacedSessions, SessionPlaces, type AuthidRule } from '../../../../src/realm/sessions/session-places.js';
+import { SessionPlaces, type AuthidRule } from '../../../../src/realm/sessions/session-places.js';
 import { isUnavailable } from '../../../../src/session/ports.js';
 import type { NodeId, SessionId } from '../../../../src/wamp/ids.js';
 
@@ -130,30 +130,4 @@ describe('places of an authid', () => {
     expect(scene.asked).toHaveLength(4);
     one.close();
   });
-});
-
-it('refuse a session that another one replaces before the store has answered', async () => {
-  const { one, two } = begin({ max: 1, full: 'replace' });
-  const first = enter(one, 1);
-  const second = enter(two, 2);
-  expect(one.closeReplaced(new Set(), [1])).toBe(1);
-  expect(await first).toMatchObject({
-    error: 'wamp.error.limit_exceeded',
-    message: expect.stringContaining('replaced'),
-  });
-  expect(await second).toBeUndefined();
-  expect(one.closeReplaced(new Set(), [1])).toBe(0);
-});
-
-it.each([
-  [
-    [1, 2 ** 53 - 1],
-    [1, 2 ** 53 - 1],
-  ],
-  [[1, 'a', null, 1.5, {}], [1]],
-  ['text', []],
-  [{ 0: 1 }, []],
-  [new Array(2_000).fill(1), []],
-])('reads the ids of replaced sessions from %j', (body: unknown, ids) => {
-  expect(replacedSessions(body)).toEqual(ids);
 });
