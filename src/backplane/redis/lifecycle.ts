@@ -105,15 +105,14 @@ export class Lifecycle {
   /** A connection that is lost takes the probe with it: the next one carries another. */
   async #probe(): Promise<void> {
     const { prober, timings, after } = this.#options;
-    let hasArrived = false;
-    while (!hasArrived && this.#stopping === undefined)
-      hasArrived = await new Promise((resolve) => {
-        const cancel = after(timings.heartbeatMs, () => resolve(false));
-        void prober.round().then(() => {
-          cancel();
-          resolve(true);
-        });
-      });
+    while (this.#stopping === undefined) {
+      const arrival = within(after, timings.heartbeatMs, 'receive the own probe', prober.round());
+      const hasArrived = await arrival.then(
+        () => true,
+        () => false,
+      );
+      if (hasArrived) return;
+    }
   }
 
   async #stop(): Promise<void> {
