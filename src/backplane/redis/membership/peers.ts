@@ -83,7 +83,8 @@ export class Peers {
   /** A realm has rows of the node. */
   foundRowsOf(node: NodeId): void {
     if (!this.#isUnknown(node) || this.#gone.has(node) || this.#unlisted.has(node)) return;
-    if (this.#unlisted.size < MAX_UNLISTED_COUNT) this.#unlisted.set(node, this.#options.nowMs());
+    if (!isNodeId(node)) this.#options.counters.rowsIgnored.shape++;
+    else if (this.#unlisted.size < MAX_UNLISTED_COUNT) this.#unlisted.set(node, this.#options.nowMs());
   }
 
   /** The nodes that this node has known to be gone for no longer than that, reported or not. */

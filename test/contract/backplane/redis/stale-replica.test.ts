@@ -102,6 +102,27 @@ it.each(['rows of the realm', 'sessions'] as const)(
   },
 );
 
+it('the rows of a dead node, which a failover brought back, are removed by a node that never knew it (G2, G5)', async () => {
+  const cluster = new RedisCluster(redis);
+  onTestFinished(() => cluster.stop());
+  const a = await new NodeUnderTest(await cluster.join()).start(REALM);
+  const b = await new NodeUnderTest(await cluster.join()).start(REALM);
+  await a.backplane.directory.claim(REALM, claimOf(a.id, 'com.x'));
+  await a.backplane.bus.watch(REALM, 'x', 'exact');
+  const replica = await replicaOf(cluster, (key) => key.includes(`:{r:${REALM}}:`) && !key.includes(b.id));
+  await cluster.kill(a.id);
+  await b.backplane.stop();
+  await replica.takeOver();
+  expect(await cluster.rowCount(a.id)).toBeGreaterThan(0);
+
+  const c = await new NodeUnderTest(await cluster.join({ leaseMs: 2_000 })).start(REALM);
+  await c.until((node) => node.all('nodeGone').some((event) => event.node === a.id));
+  expect(await cluster.rowCount(a.id)).toBe(0);
+  await c.backplane.bus.watch(REALM, 'y', 'exact');
+  const claimed = await c.backplane.directory.claim(REALM, claimOf(c.id, 'com.x'));
+  expect(claimed).toMatchObject({ kind: 'granted', registration: { callees: [{ node: c.id }] } });
+});
+
 it('a node whose note of a realm a failover has lost notes it again, so that nothing is left when it dies (G5)', async () => {
   const cluster = new RedisCluster(redis);
   onTestFinished(() => cluster.stop());

@@ -181,10 +181,10 @@ describe('a node with rows in a realm that the membership does not have', () => 
     expect(reported).toEqual(['-a', '-b']);
   });
 
-  it('is neither this node nor one that is known or gone, and so many are remembered only', () => {
+  it('is neither this node nor one that is known or gone, nor a name of another shape, and so many are remembered only', () => {
     load(1, ['known']);
     peers.change(gone('dead', 2));
-    for (const node of ['own', 'known', 'dead']) peers.foundRowsOf(node as NodeId);
+    for (const node of ['own', 'known', 'dead', '', 'no id']) peers.foundRowsOf(node as NodeId);
     for (let at = 0; at < 1_001; at++) peers.foundRowsOf(`unlisted-${at}` as NodeId);
     nowMs = LEASE_MS;
     expect(lost()).toHaveLength(1_000);
