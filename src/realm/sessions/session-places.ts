@@ -55,15 +55,15 @@ export class SessionPlaces {
     const { rule, onLimit, onLostRequest } = this.#options;
     const name: EntryName = { kind: 'places', name: authid };
     try {
-      const outcome = await this.#enter(name, session);
-      if (outcome.isEntered) this.#hold(name, session);
-      if (!outcome.isEntered || outcome.others.length > 0) onLimit();
-      if (outcome.isEntered) {
-        if (outcome.others.length > 0) void this.#askToClose(outcome.others.map(Number));
-        return undefined;
+      const { isEntered, others } = await this.#enter(name, session);
+      if (!isEntered || others.length > 0) onLimit();
+      if (!isEntered) {
+        const message = `this authid has its ${rule.max} sessions already (realms[].maxSessionsPerAuthid)`;
+        return fault(ErrorUri.LIMIT_EXCEEDED, message);
       }
-      const message = `this authid has its ${rule.max} sessions already (realms[].maxSessionsPerAuthid)`;
-      return fault(ErrorUri.LIMIT_EXCEEDED, message);
+      this.#hold(name, session);
+      if (others.length > 0) void this.#askToClose(others.map(Number));
+      return undefined;
     } catch (cause) {
       onLostRequest('place of a session', cause);
       return unavailable('unreachable', 'the cluster could not be asked for the sessions of this authid');

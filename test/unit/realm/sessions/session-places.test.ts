@@ -2,8 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { BackplaneUnavailableError, type Answers } from '../../../../src/backplane/backplane.js';
 import { MemoryExpiringStore, SharedExpiringState } from '../../../../src/backplane/memory/expiring-store.js';
 import { sharedStepUnless } from '../../../../src/backplane/memory/shared-step.js';
+import { closeReplaced } from '../../../../src/realm/sessions/replaced-sessions.js';
+import { Reservations } from '../../../../src/realm/sessions/reservations.js';
 import { SessionPlaces, type AuthidRule } from '../../../../src/realm/sessions/session-places.js';
-import { isUnavailable } from '../../../../src/session/ports.js';
+import { isUnavailable, type Newcomer } from '../../../../src/session/ports.js';
+import { createCounters } from '../../../../src/telemetry/counters.js';
 import type { NodeId, SessionId } from '../../../../src/wamp/ids.js';
 
 const NODE = 'n' as NodeId;
@@ -130,4 +133,26 @@ describe('places of an authid', () => {
     expect(scene.asked).toHaveLength(4);
     one.close();
   });
+});
+
+it('refuse a session that another one replaces before the store has answered', async () => {
+  const { one, two } = begin({ max: 1, full: 'replace' });
+  const shared = {
+    backplane: { directory: { join: () => true, leave: () => undefined } },
+    totals: { sessionCount: 0 },
+    limits: { maxSessions: 10, maxAuthextraBytes: 0 },
+    counters: createCounters(),
+    onLostRequest: () => undefined,
+  } as unknown as ConstructorParameters<typeof Reservations>[1];
+  const reservations = new Reservations('r', shared, one, () => 1 as SessionId);
+  const first = reservations.reserve({ authid: 'peter', authrole: 'user', authmethod: 'ticket' } as Newcomer);
+  await Promise.resolve();
+  const second = enter(two, 2);
+  expect(await closeReplaced([1], new Set(), reservations)).toBe(1);
+  expect(await first).toMatchObject({
+    error: 'wamp.error.limit_exceeded',
+    message: expect.stringContaining('replaced'),
+  });
+  expect(await second).toBeUndefined();
+  expect(await closeReplaced([1], new Set(), reservations)).toBe(0);
 });
