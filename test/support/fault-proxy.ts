@@ -48,6 +48,11 @@ export class FaultProxy {
     return [...this.#lines].map(({ name }) => name);
   }
 
+  /** Bytes on their way over these connections. */
+  waitingBytes(which: Which): number {
+    return [...this.#lines].reduce((sum, line) => sum + (line.name === which ? line.waitingBytes : 0), 0);
+  }
+
   /** Everything arrives this much later, in order. */
   delay(ms: number, which?: Which, way?: Way): void {
     this.#faults.push({ kind: 'delay', which, way, amount: ms });
@@ -163,6 +168,10 @@ class Line {
     }
   }
 
+  get waitingBytes(): number {
+    return this.#pipes.reduce((sum, pipe) => sum + pipe.waitingBytes, 0);
+  }
+
   reset(): void {
     for (const socket of [this.#node, this.#store]) {
       if (socket.connecting) socket.destroy();
@@ -188,11 +197,11 @@ const MAX_HELD_BYTES = 1_048_576;
 /** One way of a line. */
 class Pipe {
   hasLost = false;
+  waitingBytes = 0;
   readonly #from: Socket;
   readonly #to: Socket;
   readonly #fault: (kind: Fault['kind']) => number | undefined;
   readonly #waiting: { readonly bytes: Buffer; readonly dueMs: number }[] = [];
-  #waitingBytes = 0;
   #freeAtMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #hasEnded = false;
@@ -213,7 +222,7 @@ class Pipe {
     if (bytesPerSecond !== undefined)
       this.#freeAtMs = Math.max(this.#freeAtMs, nowMs) + (bytes.length / bytesPerSecond) * 1_000;
     this.#waiting.push({ bytes, dueMs: Math.max(nowMs + (this.#fault('delay') ?? 0), this.#freeAtMs) });
-    this.#waitingBytes += bytes.length;
+    this.waitingBytes += bytes.length;
     this.pump();
   }
 
@@ -226,7 +235,7 @@ class Pipe {
   pump(): void {
     clearTimeout(this.#timer);
     if (this.#fault('hold') !== undefined) {
-      if (this.#waitingBytes > MAX_HELD_BYTES) this.#from.pause();
+      if (this.waitingBytes > MAX_HELD_BYTES) this.#from.pause();
       return;
     }
     this.#from.resume();
@@ -240,7 +249,7 @@ class Pipe {
         return;
       }
       this.#waiting.shift();
-      this.#waitingBytes -= head.bytes.length;
+      this.waitingBytes -= head.bytes.length;
       this.#to.write(head.bytes);
     }
     if (!this.#hasEnded) return;

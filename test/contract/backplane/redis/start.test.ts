@@ -1,54 +1,41 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { createKeys } from '../../../../src/backplane/redis/keys.js';
 import { RedisCluster } from '../../../support/redis-cluster.js';
 import { startRedis, type RedisServer } from '../../../support/redis.js';
 import { NodeUnderTest } from '../node-under-test.js';
 import { REALM } from '../samples.js';
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-let redis: RedisServer;
-let cluster: RedisCluster;
-
-beforeAll(async () => {
-  redis = await startRedis();
-});
-afterAll(() => redis.stop());
-beforeEach(() => {
-  cluster = new RedisCluster(redis);
-});
-afterEach(() => cluster.stop());
-
-/** A node that starts and whose connections are lost, as a rule, between its subscriptions and the arrival of its probe. */
-async function startWithLoss(): Promise<NodeUnderTest> {
+/** Starts a node whose probe does not arrive. Undefined: the probe was faster than the fault. */
+async function startWithoutProbe(redis: RedisServer, cluster: RedisCluster) {
   const backplane = await cluster.join({ startTimeoutMs: 60_000 });
   const proxy = cluster.proxyOf(backplane.node);
   const inbox = createKeys({ prefix: cluster.prefix, database: 0 }).channels.inbox(backplane.node);
-  // The store has the subscription before the node knows; the probe that follows does not arrive.
+  // The store has the subscription before the node knows, which sends its probe then.
   proxy.delay(500, 'subscriber', 'to-node');
   const starting = new NodeUnderTest(backplane).start(REALM);
-  starting.catch(() => undefined);
-  const listenerCount = async (): Promise<unknown> =>
-    ((await redis.command('PUBSUB', 'NUMSUB', inbox)) as unknown[])[1];
-  while ((await listenerCount()) === 0) await pause(10);
+  const outcome = { hasStarted: false };
+  void starting.then(
+    () => (outcome.hasStarted = true),
+    () => undefined,
+  );
+  const listeners = (): Promise<unknown> => redis.command('PUBSUB', 'NUMSUB', inbox);
+  await expect.poll(listeners, { interval: 5, timeout: 60_000 }).toEqual([inbox, 1]);
   proxy.hold('bus', 'to-store');
-  await pause(900);
-  await proxy.cut();
-  await proxy.heal();
-  return starting;
+  await expect.poll(() => outcome.hasStarted || proxy.waitingBytes('bus') > 0, { timeout: 60_000 }).toBe(true);
+  return outcome.hasStarted ? undefined : { proxy, starting };
 }
 
-describe('a node that starts', () => {
-  it('sends its probe again over the next connection where the first one is lost with it (G6)', async () => {
-    for (;;) {
-      try {
-        const node = await startWithLoss();
-        await node.until(() => node.backplane.gauges!.isUp);
-        return;
-      } catch (cause) {
-        // On a busy machine the probe may arrive before, and the next step of the start fails: that does not wait.
-        if (String(cause).includes('it took longer')) throw cause;
-      }
-    }
-  });
+it('a node that starts sends its probe again over the next connection where the first one is lost with it (G6)', async () => {
+  const redis = await startRedis();
+  onTestFinished(() => redis.stop());
+  const cluster = new RedisCluster(redis);
+  onTestFinished(() => cluster.stop());
+  let started: Awaited<ReturnType<typeof startWithoutProbe>>;
+  do started = await startWithoutProbe(redis, cluster);
+  while (started === undefined);
+  const { proxy, starting } = started;
+  await proxy.cut();
+  await proxy.heal();
+  const node = await starting;
+  await node.until(() => node.backplane.gauges!.isUp);
 });
