@@ -71,6 +71,11 @@ export default tseslint.config(
       '@typescript-eslint/no-unsafe-call': 'off',
       '@typescript-eslint/no-unsafe-return': 'off',
       'no-restricted-exports': 'off',
+      'no-restricted-properties': [
+        'error',
+        { object: 'vi', property: 'mock', message: 'Test files share their modules: pass the part in.' },
+        { object: 'vi', property: 'doMock', message: 'Test files share their modules: pass the part in.' },
+      ],
     },
   },
 );
